@@ -1,0 +1,112 @@
+/*
+ * The configuration file: YAML, etcd's words where they exist, validated as a whole.
+ *
+ * Every value has its default filled in by config_load; nothing downstream decides a default.
+ * docs/deploy.md lists the keys.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	CONFIG_NAME_MAX = 64,
+	CONFIG_PATH_MAX = 256,
+	CONFIG_MEMBERS_MAX = 16, /* of which at most 7 vote */
+	CONFIG_VOTERS_MAX = 7,
+	CONFIG_PCI_MAX = 1,
+	CONFIG_ERRORS_MAX = 32,
+	CONFIG_ERROR_SIZE = 512,
+};
+
+enum config_link {
+	CONFIG_LINK_RING,
+	CONFIG_LINK_MEMIF,
+	CONFIG_LINK_PACKET,
+	CONFIG_LINK_XDP,
+	CONFIG_LINK_PCI
+};
+enum config_durability { CONFIG_DURABLE, CONFIG_WRITTEN, CONFIG_VOLATILE };
+enum config_idle { CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD, CONFIG_IDLE_SLEEP };
+enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+enum config_huge_pages { CONFIG_HUGE_AUTO, CONFIG_HUGE_ON, CONFIG_HUGE_OFF };
+
+struct config_member {
+	char name[CONFIG_NAME_MAX];
+	uint32_t address; /* IPv4, host byte order */
+	uint16_t port;    /* 2380 */
+	uint64_t id;      /* etcd's: first 8 bytes, big-endian, of SHA-1 over (peer URL, token) */
+};
+
+struct config {
+	char file[CONFIG_PATH_MAX]; /* where it came from, for messages */
+
+	char name[CONFIG_NAME_MAX];         /* name */
+	char data_dir[CONFIG_PATH_MAX];     /* data-dir */
+	char admin_socket[CONFIG_PATH_MAX]; /* admin-socket: DATA-DIR/admin.sock; at most 107 bytes
+					     */
+
+	struct config_member member[CONFIG_MEMBERS_MAX]; /* initial-cluster, ascending by id */
+	uint32_t member_count;
+	uint32_t self;               /* index of this member */
+	char token[CONFIG_NAME_MAX]; /* initial-cluster-token: "quoin-cluster" */
+	bool existing;               /* initial-cluster-state: new | existing */
+	uint64_t cluster_id;         /* SHA-1 over the sorted member ids, as in etcd */
+
+	uint64_t heartbeat_us;    /* heartbeat-interval: 20ms */
+	uint64_t election_us_min; /* election-timeout: 150ms; drawn from [it, twice it] */
+	uint64_t election_us_max;
+	uint64_t quota_bytes; /* quota-backend-bytes: 2GiB */
+
+	enum config_durability durability; /* wal.durability: durable | written | volatile */
+	uint64_t segment_bytes;            /* wal.segment-size: 64MiB */
+
+	enum config_link
+		link;     /* network.link: memif | packet | xdp | pci (ring is for one process) */
+	uint32_t address; /* network.address: 198.18.0.1/24; must be this member's in
+			     initial-cluster */
+	uint8_t prefix;
+	uint32_t gateway;                   /* network.gateway: none */
+	char interface[CONFIG_NAME_MAX];    /* network.interface: packet, xdp */
+	char pci[CONFIG_NAME_MAX];          /* network.pci: 0000:01:00.0 */
+	char memif_socket[CONFIG_NAME_MAX]; /* network.memif-socket: prefix, '@' for abstract:
+					       "@quoin" */
+	uint8_t mac[6]; /* network.mac: drawn from the address if absent (02:00:IP) */
+	bool mac_set;
+	uint16_t mtu;         /* network.mtu: 1500 */
+	uint16_t port_client; /* network.client-port: 2379 */
+	uint32_t pool_frames; /* network.frames: 4096 per port */
+
+	enum config_idle idle; /* idle: spin | yield | sleep; default: spin if cpus names one CPU,
+				  else sleep */
+	char cpus[CONFIG_NAME_MAX];        /* cpus: "2": where the loop runs; default all online */
+	enum config_huge_pages huge_pages; /* huge-pages: auto | on | off */
+	uint32_t memory_mib;               /* memory: of the dataplane, 64MiB */
+	bool fault_injection;              /* fault-injection: false; the lab sets it */
+	enum config_log_level log_level;   /* log-level: info */
+};
+
+/* Every error found, each a whole line: "FILE:LINE: KEY: VALUE is wrong: what would be right". */
+struct config_errors {
+	uint32_t count; /* all that were found; the first CONFIG_ERRORS_MAX are kept */
+	char text[CONFIG_ERRORS_MAX][CONFIG_ERROR_SIZE];
+};
+
+/* 0; -EINVAL with errors; -errno if the file cannot be read, with one error that says so. */
+int config_load(struct config *out, const char *file, struct config_errors *errors);
+
+/* What --check prints: each setting in force, where it came from (file line or default), what it
+ * means. */
+void config_explain(const struct config *c, FILE *out);
+
+/* Member id and cluster id as etcd draws them. */
+uint64_t config_member_id(uint32_t address, uint16_t port, const char *token);
+
+const char *config_link_name(enum config_link link);
+const char *config_durability_name(enum config_durability durability);
+const char *config_idle_name(enum config_idle idle);
+
+#endif

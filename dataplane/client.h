@@ -1,0 +1,52 @@
+/*
+ * A client's end of the UDP protocol, as a pure state machine: HELLO and cookie, a request in
+ * parts, the answer in parts, retransmission. One request at a time. It runs over a kernel socket
+ * (quoinctl) and over a DPDK port (quoin-bench) alike; the caller moves the datagrams.
+ */
+#ifndef DATAPLANE_CLIENT_H
+#define DATAPLANE_CLIENT_H
+
+#include "dataplane/parts.h"
+#include "dataplane/wire.h"
+
+enum client_state {
+	CLIENT_IDLE,    /* no request is open */
+	CLIENT_WAITING, /* one is */
+	CLIENT_DONE,    /* answered: status and answer are set */
+	CLIENT_FAILED,  /* the deadline passed: the result of a command is unknown */
+};
+
+struct client;
+
+/* 0 or -ENOMEM. `seed` makes nonces and request ids unique. */
+int client_create(struct client **out, uint64_t seed);
+void client_destroy(struct client *c);
+
+/*
+ * Opens a request; `request` stays the caller's and stays there until it is done. Resends go out
+ * when a multiple of the measured round trip has passed without progress.
+ */
+void client_request(struct client *c, enum wire_request kind, const uint8_t *request, uint32_t size,
+		    uint64_t now_ns, uint64_t timeout_ns);
+
+/* A UDP payload from the server. */
+void client_receive(struct client *c, uint64_t now_ns, const uint8_t *payload, size_t size);
+
+/* The next UDP payload to send, if any: its size (<= WIRE_PAYLOAD_1500), or 0. Call until 0. */
+size_t client_send(struct client *c, uint64_t now_ns, uint8_t *payload);
+
+/* When client_send may have something again. */
+uint64_t client_deadline(const struct client *c);
+
+enum client_state client_get_state(const struct client *c);
+enum wire_status client_status(const struct client *c);
+uint64_t client_retry_after_us(const struct client *c);
+const uint8_t *client_answer(const struct client *c, uint32_t *size);
+
+/* Known once welcomed (client_welcomed): the cluster, the member, its applied index then. */
+bool client_welcomed(const struct client *c);
+const struct wire_hello *client_welcome(const struct client *c);
+/* Only says HELLO: done when welcomed. */
+void client_hello(struct client *c, uint64_t now_ns, uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * The dataplane of one node or DPDK client: ports, ARP, ICMP echo, IPv4, UDP, routes to peers, the
+ *envelope's checks. Above it are bodies; below it are links. Bad input is counted by cause and
+ *dropped; nothing here asserts on, allocates for, or logs a packet.
+ *
+ *	dp_receive -> datagrams that passed every check; dp_release gives their frames back
+ *	dp_send_peer / dp_send_client -> a frame queued on its port; dp_flush -> tx
+ */
+#ifndef DATAPLANE_DP_H
+#define DATAPLANE_DP_H
+
+#include "dataplane/link.h"
+#include "dataplane/wire.h"
+
+enum {
+	DP_PORTS_MAX = RAFT_MEMBERS_MAX + 1, /* memif: one per peer and one for clients */
+	DP_PEERS_MAX = RAFT_MEMBERS_MAX,
+	DP_RECEIVE_MAX = 64,
+	DP_BODY_SIZE_MAX = 9216,
+};
+
+struct dp_peer {
+	uint64_t member_id;
+	uint32_t address;  /* IPv4, host byte order */
+	uint16_t udp_port; /* peer port, usually WIRE_PORT_PEER */
+	uint8_t port;      /* index of the link that leads there */
+};
+
+struct dp_options {
+	struct link *link[DP_PORTS_MAX]; /* owned by the dataplane from here on */
+	uint32_t link_count;
+	uint8_t client_port; /* index of the link that clients come by */
+	uint32_t address;    /* ours: IPv4, host byte order, the same on each port */
+	uint8_t prefix;      /* bits of our subnet */
+	uint32_t gateway;    /* 0: none */
+	uint16_t udp_client; /* our UDP ports: 2379 and 2380, or 0: not listened on */
+	uint16_t udp_peer;
+
+	uint64_t cluster_id;
+	uint64_t member_id; /* 0: a client */
+	uint64_t identity;
+	uint64_t incarnation;
+
+	struct dp_peer peer[DP_PEERS_MAX];
+	uint32_t peer_count;
+	uint64_t seed; /* for the order of nothing that matters: ARP jitter */
+};
+
+struct dp;
+
+/* Where a client's datagram came from and its answer goes. */
+struct dp_address {
+	uint32_t address;
+	uint16_t udp_port;
+	uint8_t port;
+	struct link_mac mac; /* answers go back the way the question came: no ARP needed */
+};
+
+struct dp_datagram {
+	bool from_peer;
+	uint32_t peer;          /* from_peer: index in dp_options.peer */
+	struct dp_address from; /* else */
+	struct wire_envelope envelope;
+	const uint8_t *body; /* envelope.body_size bytes, valid until dp_release */
+};
+
+/* 0, -EINVAL, -ENOMEM. */
+int dp_create(struct dp **out, const struct dp_options *options);
+void dp_destroy(struct dp *dp);
+
+/* One burst of every port. Returns how many datagrams (<= DP_RECEIVE_MAX) are in out. */
+uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RECEIVE_MAX]);
+void dp_release(struct dp *dp);
+
+/*
+ * Queue one packet: the envelope is written here, `body` points at where the body goes. dp_begin_*
+ * returns NULL (counted) when the pool is empty, the peer's MAC is not yet known (an ARP request
+ * goes out) or the link is down; else up to DP_BODY_SIZE_MAX or MTU bytes may be written, and
+ * dp_end sends `size` of them (size 0: drop it).
+ */
+uint8_t *dp_begin_peer(struct dp *dp, uint32_t peer, uint32_t *size_max);
+uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *size_max);
+void dp_end(struct dp *dp, uint8_t type, size_t size);
+void dp_flush(struct dp *dp);
+
+/* For a DPDK client: resolve a server, send to it from a UDP port of ours. */
+bool dp_resolve(struct dp *dp, uint8_t port, uint32_t address, uint16_t udp_port, uint64_t now_ns,
+		struct dp_address *out);
+
+/* ARP requests and link retries that are due; the earliest time at which dp_receive has
+ * housekeeping to do. */
+uint64_t dp_deadline(const struct dp *dp);
+
+/* A member's identity as the log binds it; packets from another identity are counted and not handed
+ * up. */
+void dp_bind_identity(struct dp *dp, uint32_t peer, uint64_t identity);
+
+/* Drops, by cause. X(name, text). */
+/* clang-format off */
+#define DP_DROPS(X) \
+	X(RUNT, "runt") \
+	X(GIANT, "giant") \
+	X(OTHER_MAC, "other_mac") \
+	X(OWN_SOURCE, "own_source") \
+	X(VLAN, "vlan") \
+	X(ETHERTYPE, "ethertype") \
+	X(ARP, "arp_malformed") \
+	X(ARP_CONFLICT, "arp_conflict") \
+	X(IP_HEADER, "ip_header") \
+	X(IP_CHECKSUM, "ip_checksum") \
+	X(IP_FRAGMENT, "ip_fragment") \
+	X(IP_OPTIONS, "ip_options") \
+	X(IP_OTHER, "ip_other_address") \
+	X(IP_PROTOCOL, "ip_protocol") \
+	X(ICMP, "icmp") \
+	X(RATE_LIMIT, "rate_limit") \
+	X(UDP_HEADER, "udp_header") \
+	X(UDP_CHECKSUM, "udp_checksum") \
+	X(UDP_PORT, "udp_port") \
+	X(ENVELOPE, "envelope") \
+	X(VERSION, "version") \
+	X(CLUSTER, "other_cluster") \
+	X(UNKNOWN_PEER, "unknown_peer") \
+	X(PEER_ADDRESS, "peer_address") \
+	X(IDENTITY, "other_identity") \
+	X(MISADDRESSED, "misaddressed") \
+	X(INCARNATION, "old_incarnation") \
+	X(CLASS, "wrong_class") \
+	X(TX_POOL, "tx_pool") \
+	X(TX_UNRESOLVED, "tx_unresolved")
+/* clang-format on */
+
+#define DP_DROP_ENUM(name, text) DP_DROP_##name,
+enum dp_drop { DP_DROPS(DP_DROP_ENUM) DP_DROP_COUNT };
+#undef DP_DROP_ENUM
+
+const char *dp_drop_name(enum dp_drop drop);
+
+struct dp_peer_state {
+	bool resolved;        /* its MAC address is known */
+	uint64_t identity;    /* as last seen, 0: never */
+	uint64_t incarnation; /* the newest seen */
+	uint64_t heard_ns;    /* 0: never */
+	bool refuses_us;      /* it addresses an identity that is not ours: our directory is new */
+	bool other_identity;  /* it shows an identity that the log does not bind: its directory is
+				 new */
+	uint64_t rx_packets, tx_packets;
+};
+
+struct dp_counters {
+	uint64_t drop[DP_DROP_COUNT];
+	uint64_t rx_peer, rx_client, tx_peer, tx_client, arp_requests, arp_replies, icmp_echo;
+};
+
+const struct dp_counters *dp_get_counters(const struct dp *dp);
+void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out);
+void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
+		 const char **name);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * DPDK's EAL and its ports. The only headers of DPDK are in eal.c and link_dpdk.c.
+ */
+#ifndef DATAPLANE_EAL_H
+#define DATAPLANE_EAL_H
+
+#include "dataplane/link.h"
+
+enum link_kind {
+	LINK_RING,   /* net_ring: inside one process */
+	LINK_MEMIF,  /* net_memif: shared memory between two processes */
+	LINK_PACKET, /* net_af_packet: a kernel interface */
+	LINK_XDP,    /* net_af_xdp: a kernel interface */
+	LINK_PCI,    /* a NIC's own poll-mode driver */
+};
+
+const char *link_kind_name(enum link_kind kind);
+
+enum { EAL_ERROR_MAX = 512 };
+
+struct eal_options {
+	const char *file_prefix; /* one per process on a host */
+	const char *lcores;  /* a CPU list for the polling thread, such as "2" or "0-1"; NULL: all
+				online */
+	uint32_t memory_mib; /* of huge pages, or of plain memory without them */
+	bool huge_pages;     /* false: --no-huge (ring, memif, af_packet only) */
+	uint32_t pci_count;  /* devices to probe, and no others */
+	const char *pci[4];
+};
+
+/* Once per process. 0 or -errno with one line in error. */
+int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX]);
+void eal_stop(void);
+
+struct link_options {
+	enum link_kind kind;
+	const char *name; /* of the device: unique in the process, at most 24 bytes */
+	struct link_mac mac;
+	uint16_t mtu;
+	uint32_t pool_frames; /* buffers of this port's pool */
+
+	const char *interface; /* packet, xdp: the kernel interface. pci: the address */
+	const char
+		*socket; /* memif: abstract if it starts with '@' (scoped by network namespace) */
+	bool server;     /* memif: this end listens */
+	uint16_t queue_count; /* 1 */
+};
+
+/* Opens and starts a port. Its frames come from a pool of its own. 0 or -errno with one line in
+ * error. */
+int link_dpdk_create(struct link **out, const struct link_options *options,
+		     char error[EAL_ERROR_MAX]);
+
+/* Two ends of a wire inside this process (net_ring). */
+int link_ring_pair(struct link **a, struct link **b, const struct link_options *a_options,
+		   const struct link_options *b_options, char error[EAL_ERROR_MAX]);
+
+#endif

@@ -1,0 +1,226 @@
+/*
+ * The wire format above UDP, version 1. docs/wire.md tells the same with the reasons. All integers
+ *are little-endian. Pure: no I/O, no allocation; used by nodes and clients alike.
+ *
+ * The envelope, 88 bytes, is on every packet:
+ *
+ *	offset size field
+ *	     0    4 magic "QUON"
+ *	     4    1 version (1)
+ *	     5    1 the lowest version that this can be read as (1)
+ *	     6    1 type (enum wire_type)
+ *	     7    1 flags: zero until authentication uses them
+ *	     8    2 body size: bytes after the envelope, exactly
+ *	    10    6 zero
+ *	    16    8 cluster id           (0 from a client that does not know it yet)
+ *	    24    8 source member id     (0 from a client)
+ *	    32    8 source identity      (0 from a client)
+ *	    40    8 source incarnation   (0 from a client)
+ *	    48    8 destination identity (0: not known to the sender)
+ *	    56    8 session id           (0 until authentication uses it)
+ *	    64    8 counter              (0 until authentication uses it)
+ *	    72   16 authentication tag   (0: auth off)
+ *
+ * Bodies of peer packets:
+ *
+ *	VOTE          term 8, last_index 8, last_term 8
+ *	VOTE_REPLY    term 8, granted 1, zero 7
+ *	APPEND        term 8, prev_index 8, prev_term 8, commit 8, read_seq 8, entry_count 2, zero
+ *6, then entries: term 8, size 2, type 1, flags 1, zero 4, data APPEND_REPLY  term 8, match 8,
+ *match_term 8, prev_index 8, read_seq 8, accepted 1, zero 7 READ          term 8, context 8
+ *	READ_REPLY    term 8, context 8, index 8
+ *	PROPOSE       a part (below): a follower forwards a command to the leader
+ *	PROPOSE_REPLY a part reply
+ *
+ * Bodies of client packets:
+ *
+ *	HELLO         nonce 8, zero to 64: not smaller than its answer, so nothing is amplified
+ *	WELCOME       nonce 8, cookie 8, cluster id 8, member id 8, applied index 8, zero to 64
+ *	REQUEST       a part: kind is enum wire_request
+ *	REQUEST_REPLY a part reply: which parts the node still wants, or a refusal
+ *	ANSWER        a part of the answer; cookie echoed
+ *	PULL          a part header without data: `part` is the first wanted, `wanted` how many
+ *
+ * A part, 40 bytes and then data:
+ *
+ *	     0    8 cookie       proves the client's address; PROPOSE: zero
+ *	     8    8 request id   chosen by the sender, unique while its cookie (incarnation) lives
+ *	    16    4 total size   of the whole message, at most WIRE_MESSAGE_SIZE_MAX
+ *	    20    2 part         from 0
+ *	    22    2 wanted       PULL: parts wanted; else 0
+ *	    24    1 kind         enum wire_request
+ *	    25    1 status       ANSWER: enum wire_status; else 0
+ *	    26    6 zero
+ *	    32    8 timeout_us   REQUEST: how long the client waits for it; else 0
+ *
+ * Every part but the last holds WIRE_PART_SIZE bytes.
+ *
+ * A part reply, 32 bytes:
+ *
+ *	     0    8 cookie
+ *	     8    8 request id
+ *	    16    2 next part wanted: all below it have arrived
+ *	    18    1 status (enum wire_status; OK while parts are missing)
+ *	    19    5 zero
+ *	    24    8 retry after, microseconds (a hint with BUSY)
+ */
+#ifndef DATAPLANE_WIRE_H
+#define DATAPLANE_WIRE_H
+
+#include "raft/types.h"
+
+#include <stddef.h>
+
+enum {
+	WIRE_VERSION = 1,
+	WIRE_PORT_CLIENT = 2379,
+	WIRE_PORT_PEER = 2380,
+	WIRE_ENVELOPE_SIZE = 88,
+	WIRE_APPEND_SIZE = 48,
+	WIRE_ENTRY_HEADER_SIZE = RAFT_ENTRY_OVERHEAD,
+	WIRE_PART_HEADER_SIZE = 40,
+	WIRE_PART_REPLY_SIZE = 32,
+	WIRE_HELLO_SIZE = 64,
+	WIRE_PART_SIZE = 1200,
+	WIRE_IP_UDP_SIZE = 28,
+	/* A request or an answer as a whole: the largest command, or the largest answer. */
+	WIRE_MESSAGE_SIZE_MAX = 1536 * 1024 + 128 * 1024,
+	WIRE_PARTS_MAX = (WIRE_MESSAGE_SIZE_MAX + WIRE_PART_SIZE - 1) / WIRE_PART_SIZE,
+	/* The largest UDP payload that fits an MTU of 1500. */
+	WIRE_PAYLOAD_1500 = 1500 - WIRE_IP_UDP_SIZE,
+};
+
+static_assert(WIRE_ENVELOPE_SIZE + WIRE_APPEND_SIZE + WIRE_ENTRY_HEADER_SIZE +
+			      RAFT_ENTRY_DATA_MAX <=
+		      WIRE_PAYLOAD_1500,
+	      "the largest entry fits in one frame");
+static_assert(WIRE_ENVELOPE_SIZE + WIRE_PART_HEADER_SIZE + WIRE_PART_SIZE <= WIRE_PAYLOAD_1500,
+	      "a part fits in one frame");
+static_assert(WIRE_PARTS_MAX < 65536, "part numbers are 16 bits");
+
+enum wire_type {
+	WIRE_VOTE = 1,
+	WIRE_VOTE_REPLY = 2,
+	WIRE_APPEND = 3,
+	WIRE_APPEND_REPLY = 4,
+	WIRE_READ = 5,
+	WIRE_READ_REPLY = 6,
+	WIRE_PROPOSE = 7,
+	WIRE_PROPOSE_REPLY = 8,
+
+	WIRE_HELLO = 32,
+	WIRE_WELCOME = 33,
+	WIRE_REQUEST = 34,
+	WIRE_REQUEST_REPLY = 35,
+	WIRE_ANSWER = 36,
+	WIRE_PULL = 37,
+};
+
+/* What a client asks for. */
+enum wire_request {
+	WIRE_COMMAND = 1, /* a state machine command: through the log */
+	WIRE_QUERY = 2,   /* a state machine query: linearizable */
+	WIRE_STATUS = 3,  /* the node's own status: lines of "key value" */
+	WIRE_FAULT = 4,   /* set fault rules: only by the admin socket of a node that allows it */
+	WIRE_QUERY_LOCAL = 5, /* a query from this member's applied state: etcd's "serializable" */
+};
+
+enum wire_status {
+	WIRE_OK = 0,
+	WIRE_BUSY = 1,       /* refused at the door: nothing was done; retry after the hint */
+	WIRE_NO_LEADER = 2,  /* nothing was done */
+	WIRE_TIMEOUT = 3,    /* the result is unknown */
+	WIRE_BAD_COOKIE = 4, /* say HELLO again */
+	WIRE_INVALID = 5,    /* malformed */
+	WIRE_REFUSED = 6,    /* not allowed here */
+	WIRE_NOT_LEADER = 7, /* PROPOSE_REPLY: ask whoever leads now; nothing was done */
+	WIRE_STOPPING = 8,   /* the node is being stopped */
+};
+
+/* etcd's words: "etcdserver: no leader" and so on. */
+const char *wire_status_text(enum wire_status status);
+
+struct wire_envelope {
+	uint8_t type;
+	uint16_t body_size;
+	uint64_t cluster_id;
+	uint64_t source_id;
+	uint64_t source_identity;
+	uint64_t source_incarnation;
+	uint64_t destination_identity;
+};
+
+enum wire_verdict {
+	WIRE_VERDICT_GOOD,
+	WIRE_VERDICT_SHORT, /* fewer bytes than the envelope */
+	WIRE_VERDICT_MAGIC,
+	WIRE_VERDICT_VERSION, /* cannot be read as any version that we know */
+	WIRE_VERDICT_SIZE,    /* body size does not match the bytes that are there */
+	WIRE_VERDICT_TYPE,
+	WIRE_VERDICT_RESERVED, /* authentication fields set while auth is off */
+};
+
+/* Writes WIRE_ENVELOPE_SIZE bytes. */
+void wire_envelope_encode(const struct wire_envelope *envelope, uint8_t *out);
+/* size: of the UDP payload. */
+enum wire_verdict wire_envelope_decode(struct wire_envelope *out, const uint8_t *data, size_t size);
+
+/* How many entries of at most `size_max` body bytes each APPEND may carry is the core's affair
+ * (raft_options.append_size_max); this is the arithmetic for an MTU. */
+uint32_t wire_append_size_max(uint16_t mtu);
+
+/* A raft message's body. Returns its size, which is at most out_size_max, or 0 if it does not fit.
+ */
+size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t out_size_max,
+			uint8_t *type);
+
+/* Entries of one APPEND at most: what fits in a jumbo frame of 9216 bytes with empty entries. */
+enum { WIRE_ENTRIES_MAX = 9216 / WIRE_ENTRY_HEADER_SIZE };
+
+/*
+ * Decodes a peer body into *out: message->append.entries points at `entries`, whose data points
+ * into `data`. from, to and identity are not set here. 0 or -EINVAL.
+ */
+int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_ENTRIES_MAX],
+		     uint8_t type, const uint8_t *data, size_t size);
+
+struct wire_part {
+	uint64_t cookie;
+	uint64_t request_id;
+	uint32_t total_size;
+	uint16_t part;
+	uint16_t wanted;
+	uint8_t kind;
+	uint8_t status;
+	uint64_t timeout_us;
+	const uint8_t *data; /* NULL in a PULL */
+	uint32_t size;
+};
+
+size_t wire_part_encode(const struct wire_part *part, uint8_t *out); /* header and data */
+/* Checks that part, total and size agree. 0 or -EINVAL. */
+int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, size_t size);
+
+struct wire_part_reply {
+	uint64_t cookie;
+	uint64_t request_id;
+	uint16_t next_part;
+	uint8_t status;
+	uint64_t retry_after_us;
+};
+
+size_t wire_part_reply_encode(const struct wire_part_reply *reply, uint8_t *out);
+int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, size_t size);
+
+struct wire_hello {
+	uint64_t nonce;
+	uint64_t cookie; /* WELCOME only, and the rest */
+	uint64_t cluster_id;
+	uint64_t member_id;
+	uint64_t applied_index;
+};
+
+size_t wire_hello_encode(const struct wire_hello *hello, uint8_t type, uint8_t *out);
+int wire_hello_decode(struct wire_hello *out, uint8_t type, const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * Commands, queries and answers of the key-value store: their bytes, in the log and on the wire
+ *alike. Little-endian; docs/wire.md has the tables. Pure: clients use this too.
+ *
+ * A request (command or query), 56 bytes and then key, range_end, value:
+ *
+ *	offset size field
+ *	     0    1 version (1)
+ *	     1    1 operation (enum kv_operation)
+ *	     2    1 flags (enum kv_flag)
+ *	     3    5 zero
+ *	     8    8 session      chosen at random by the client; 0 is not a session
+ *	    16    8 session_base the applied raft index that the client's node showed it before its
+ *first use 24    8 sequence     from 1, one outstanding at a time 32    8 limit        of a range:
+ *keys; 0: none 40    8 lease        0 until there are leases 48    2 key size 50    2 range_end
+ *size 52    4 value size
+ *
+ * An answer, 40 bytes and then `item_count` items:
+ *
+ *	     0    1 version (1)
+ *	     1    1 status (enum kv_status)
+ *	     2    1 flags (1: more keys follow the last one)
+ *	     3    5 zero
+ *	     8    8 revision of the store
+ *	    16    8 count: keys in the range, or keys deleted
+ *	    24    4 item_count
+ *	    28    4 zero
+ *	    32    8 raft index at which it was applied (0 for a query)
+ *
+ * An item, 40 bytes and then key, value:
+ *
+ *	     0    8 create_revision
+ *	     8    8 mod_revision
+ *	    16    8 version
+ *	    24    8 lease
+ *	    32    2 key size
+ *	    34    2 zero
+ *	    36    4 value size
+ */
+#ifndef KV_COMMAND_H
+#define KV_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	KV_REQUEST_HEADER_SIZE = 56,
+	KV_ANSWER_HEADER_SIZE = 40,
+	KV_ITEM_HEADER_SIZE = 40,
+	KV_KEY_SIZE_MAX = 65535,
+	KV_VALUE_SIZE_MAX = 1536 * 1024, /* and key + range_end + value together, etcd's 1.5 MiB */
+	/* The largest answer: a value of the largest size with its key and headers. */
+	KV_ANSWER_SIZE_MAX =
+		1536 * 1024 + KV_KEY_SIZE_MAX + KV_ITEM_HEADER_SIZE + KV_ANSWER_HEADER_SIZE,
+};
+
+enum kv_operation {
+	KV_PUT = 1,    /* a command */
+	KV_DELETE = 2, /* a command: key, or [key, range_end) */
+	KV_RANGE = 3,  /* a query: key, or [key, range_end); range_end "\0": every key >= key */
+};
+
+enum kv_flag {
+	KV_ONE_SHOT = 1,   /* the session is used for this one command: remembered among its like */
+	KV_KEYS_ONLY = 2,  /* a range without values */
+	KV_COUNT_ONLY = 4, /* a range without items */
+};
+
+enum kv_status {
+	KV_OK = 0,
+	KV_NO_SPACE = 1, /* etcdserver: mvcc: database space exceeded */
+	KV_SESSION_EXPIRED =
+		2, /* an attempt may have been applied long ago: the result is unknown */
+	KV_STALE_SEQUENCE = 3, /* a sequence below the session's newest: its answer is gone */
+	KV_KEY_EMPTY = 4,      /* etcdserver: key is not provided */
+	KV_MALFORMED = 5,      /* refused by all alike */
+};
+
+/* The etcd error text for a status, "" for KV_OK. */
+const char *kv_status_text(enum kv_status status);
+
+struct kv_bytes {
+	const uint8_t *data;
+	uint32_t size;
+};
+
+struct kv_request {
+	enum kv_operation operation;
+	uint32_t flags;
+	uint64_t session;
+	uint64_t session_base;
+	uint64_t sequence;
+	uint64_t limit;
+	struct kv_bytes key;
+	struct kv_bytes range_end; /* size 0: the one key */
+	struct kv_bytes value;
+};
+
+struct kv_answer {
+	enum kv_status status;
+	bool more;
+	uint64_t revision;
+	uint64_t count;
+	uint64_t applied_index;
+	uint32_t item_count;
+	struct kv_bytes items; /* walked with kv_item_next */
+};
+
+struct kv_item {
+	uint64_t create_revision;
+	uint64_t mod_revision;
+	uint64_t version;
+	uint64_t lease;
+	struct kv_bytes key;
+	struct kv_bytes value;
+};
+
+/* The bytes a request takes; kv_request_encode writes exactly those. */
+size_t kv_request_size(const struct kv_request *request);
+void kv_request_encode(const struct kv_request *request, uint8_t *out);
+/* Points into data. 0 or -EINVAL. */
+int kv_request_decode(struct kv_request *out, const uint8_t *data, size_t size);
+
+void kv_answer_encode_header(const struct kv_answer *answer, uint8_t out[KV_ANSWER_HEADER_SIZE]);
+/* Checks every item, so that kv_item_next cannot fail. Points into data. 0 or -EINVAL. */
+int kv_answer_decode(struct kv_answer *out, const uint8_t *data, size_t size);
+/* Walks: *at starts at 0. False at the end. */
+bool kv_item_next(const struct kv_answer *answer, uint32_t *at, struct kv_item *out);
+
+/* The exclusive end of the range of all keys with this prefix: writes size bytes at most; returns
+ * its size. */
+size_t kv_prefix_end(const uint8_t *prefix, size_t size, uint8_t *out);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * The state machine's seam: what the node asks of whatever is replicated.
+ *
+ * Deterministic: the same entries in the same order give the same state, results and hash on every
+ * member. Resumable: one call does a bounded amount of work.
+ *
+ * A command starts with struct sm_command's fields (kv/command.h has the bytes), so that a retry
+ * applies once whatever the command is.
+ */
+#ifndef KV_SM_H
+#define KV_SM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sm_entry {
+	uint64_t index;
+	const uint8_t *data; /* size bytes of a command, or of a part of one; size 0: a no-op */
+	uint32_t size;
+	bool first; /* of its chain */
+	bool last;
+};
+
+/* A command is complete and has been applied, or refused: the same verdict on every member. */
+struct sm_result {
+	uint64_t session;
+	uint64_t sequence;
+	const uint8_t *data; /* the answer's bytes, valid until the next call */
+	uint32_t size;
+};
+
+struct sm;
+
+struct sm_ops {
+	/*
+	 * Applies the next entry of the log, in index order. 1: it completed a command, *result is
+	 * set; 0: taken, no command completed (a no-op, part of a chain); -EAGAIN: a bounded step
+	 * was done, call again with the same entry. An entry that does not continue an open chain
+	 * discards that chain.
+	 */
+	int (*apply)(struct sm *sm, const struct sm_entry *entry, struct sm_result *result);
+
+	/*
+	 * Answers a query from the applied state into out (at most out_size_max bytes). The number
+	 * of bytes; -EINVAL if the request is malformed.
+	 */
+	int (*query)(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *out,
+		     uint32_t out_size_max);
+
+	/*
+	 * The verdict before the log: 0, or -EINVAL (malformed: never proposed), with session and
+	 * sequence filled in for matching the result.
+	 */
+	int (*check)(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
+		     uint64_t *sequence);
+
+	/* Over the whole state: equal on members that have applied the same index. */
+	uint64_t (*hash)(struct sm *sm);
+
+	/* The bytes that count against the quota. */
+	uint64_t (*size)(struct sm *sm);
+
+	void (*destroy)(struct sm *sm);
+};
+
+struct sm {
+	const struct sm_ops *ops;
+};
+
+#endif

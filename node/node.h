@@ -1,0 +1,70 @@
+/*
+ * A node: one loop over raft, wal, dataplane and the state machine. The same node_poll runs on a
+ * pinned core against a NIC, in a thread against a virtual device, and among others in one
+ * simulated process.
+ */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "dataplane/dp.h"
+#include "dataplane/fault.h"
+#include "kv/sm.h"
+#include "raft/raft.h"
+#include "wal/wal.h"
+
+struct node;
+struct admin;
+
+struct node_options {
+	const char *name;
+	uint64_t cluster_id;
+	raft_id id;
+	struct raft_members members; /* the initial cluster; identities 0 */
+	bool existing;               /* join only: never bootstrap */
+	uint64_t seed;
+	uint64_t heartbeat_us;
+	uint64_t election_us_min;
+	uint64_t election_us_max;
+	const char *link_name; /* for status */
+	bool fault_injection;
+	struct fault_rules *faults; /* NULL: none can be set */
+
+	struct wal_options wal;
+	struct dp_options
+		dp; /* identity, incarnation, cluster and member id are filled in by node_create */
+	struct sm *sm;       /* owned by the node from here on */
+	struct admin *admin; /* NULL: no admin socket */
+	uint64_t now_ns;
+};
+
+enum { NODE_ERROR_MAX = 512 };
+
+/*
+ * Opens the log, recovers, joins the dataplane. The links in options->dp belong to the node from
+ * here on, also on failure. 0 or -errno with one line in error.
+ */
+int node_create(struct node **out, const struct node_options *options, char error[NODE_ERROR_MAX]);
+void node_destroy(struct node *n);
+
+/* One turn of the loop; the one place where time enters. 0, or -errno: the node must end
+ * (node_error). */
+int node_poll(struct node *n, uint64_t now_ns);
+const char *node_error(const struct node *n);
+
+/* The earliest time at which anything is due if nothing arrives. */
+uint64_t node_deadline(const struct node *n);
+
+/* True if the last turn did anything, or a disk write is in flight: do not sleep long now. */
+bool node_busy(const struct node *n);
+
+/* Stop: refuses new requests. True once nothing is pending that a moment could finish. */
+void node_stop(struct node *n);
+bool node_stopped(const struct node *n);
+
+void node_raft_status(const struct node *n, struct raft_status *out);
+uint64_t node_hash(const struct node *n);
+
+/* "key value\n" lines: what WIRE_STATUS answers. Returns the size. */
+size_t node_status_text(struct node *n, char *out, size_t size_max);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * The member table, and its form in a MEMBERS entry:
+ *
+ *	offset size field
+ *	     0    1 version (1)
+ *	     1    1 count
+ *	     2    6 zero
+ *	     8   24 for each member: id (8), identity (8), flags (1: voter), zero (7)
+ *
+ * Little-endian. It takes effect when it is appended, not when it is committed (thesis 4.1), and a
+ *new one is appended only after the one before it is committed, so a truncation undoes at most one.
+ */
+#ifndef RAFT_MEMBERS_H
+#define RAFT_MEMBERS_H
+
+#include "raft/types.h"
+
+#include <stddef.h>
+
+struct raft_member {
+	raft_id id;
+	raft_identity identity; /* 0: not yet bound */
+	bool voter;
+};
+
+struct raft_members {
+	uint32_t count;
+	struct raft_member member[RAFT_MEMBERS_MAX]; /* ascending by id */
+};
+
+enum { RAFT_MEMBERS_SIZE_MAX = 8 + 24 * RAFT_MEMBERS_MAX };
+
+static_assert(RAFT_MEMBERS_SIZE_MAX <= (int)RAFT_ENTRY_DATA_MAX, "a member table is one entry");
+
+/* NULL if id is no member. */
+const struct raft_member *raft_members_find(const struct raft_members *members, raft_id id);
+
+/* Returns the bytes written, at most RAFT_MEMBERS_SIZE_MAX. */
+size_t raft_members_encode(const struct raft_members *members, uint8_t *out);
+
+/* 0; -EINVAL if the bytes are no member table: version, size, order, duplicates, counts. */
+int raft_members_decode(struct raft_members *out, const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * The consensus core: Raft (Ongaro and Ousterhout, "In Search of an Understandable Consensus
+ * Algorithm", 2014: "the paper"; Ongaro's dissertation, 2014: "the thesis") as a pure state
+ *machine. It does no I/O, reads no clock, calls nobody back and allocates nothing after
+ *raft_create.
+ *
+ * Events go in (raft_tick, raft_recv, raft_propose, ...); raft_ready then hands out what to
+ *persist, send, apply, fetch and serve, and raft_advance says that the hand-out was taken.
+ *Everything in a ready may be acted on at once and in any order: a message that depends on
+ *durability is in no ready until raft_persisted has covered what it depends on.
+ *
+ *	raft_recv(r, &message);
+ *	raft_tick(r, now_us);
+ *	raft_persisted(r, seq);
+ *	raft_ready(r, &ready);
+ *	    ... hand ready.entries and ready.hard_state to the log, ready.messages to the network
+ *... raft_advance(r);
+ *
+ * Pointers in a ready are valid until raft_advance; between raft_ready and raft_advance no other
+ * call is made. All functions are for one thread.
+ */
+#ifndef RAFT_RAFT_H
+#define RAFT_RAFT_H
+
+#include "raft/members.h"
+#include "raft/types.h"
+
+#include <stddef.h>
+
+struct raft;
+
+enum raft_role {
+	RAFT_FOLLOWER,
+	RAFT_CANDIDATE,
+	RAFT_LEADER,
+};
+
+enum {
+	RAFT_READY_MESSAGES_MAX = 256,
+	RAFT_READY_APPLY_MAX = 256,
+	RAFT_READY_READS_MAX = 1024, /* also the bound on reads that wait for a quorum */
+	RAFT_READY_FETCH_MAX = RAFT_MEMBERS_MAX + 1, /* one for each peer and one for apply */
+	RAFT_FETCH_ENTRIES_MAX = 64,                 /* entries in one fetch: 75 KiB each */
+};
+
+struct raft_options {
+	raft_id id;
+	raft_identity identity;
+	struct raft_members
+		members; /* of the newest MEMBERS entry, or the initial cluster (identities 0) */
+	raft_index members_index; /* of that entry; 0: the initial cluster */
+	struct raft_members
+		members_before; /* those that a truncation of that entry falls back to */
+	raft_index members_before_index;
+	struct raft_hard_state hard_state; /* as recovered */
+	raft_index last_index; /* of the recovered log; its entries follow by raft_restore */
+	uint64_t seed;
+	uint32_t
+		election_timeout_us_min; /* the timeout is drawn anew, uniformly, from [min, max] */
+	uint32_t election_timeout_us_max;
+	uint32_t heartbeat_us;
+	uint32_t append_size_max; /* bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one
+				     message */
+	uint64_t now_us;
+};
+
+/*
+ * Creates a core as a follower. Allocates all memory it will ever use. 0, -EINVAL (options that
+ * contradict each other), -ENOMEM.
+ */
+int raft_create(struct raft **out, const struct raft_options *options);
+void raft_destroy(struct raft *r);
+
+/*
+ * Restores the tail of a recovered log: called for the last min(RAFT_WINDOW, last_index) entries in
+ * order, before any other call. Copies the data. After it, entries below the window are known to be
+ * committed (RAFT_WINDOW says why).
+ */
+void raft_restore(struct raft *r, const struct raft_entry *entry);
+
+/* Time passes: now_us never goes back. Elections, heartbeats and retransmissions follow from it. */
+void raft_tick(struct raft *r, uint64_t now_us);
+
+/* The earliest time at which raft_tick has anything to do; never in the past of the last tick. */
+uint64_t raft_deadline(const struct raft *r);
+
+/*
+ * A message arrives, decoded and unverified. Entries are copied. 0, or why it was dropped:
+ * -EINVAL (malformed, or it breaks a rule of the protocol), -ENOENT (the sender is no member),
+ * -EKEYREJECTED (the sender's identity is not the one that the log binds to its id: a wiped
+ * directory), -ESTALE (an older term).
+ */
+int raft_recv(struct raft *r, const struct raft_message *message);
+
+/*
+ * Appends a command (1 .. RAFT_COMMAND_SIZE_MAX bytes, copied) to the leader's log, whole, as a
+ * chain if it is larger than one entry. *index: of its last entry, *term: its term. 0, -EREMOTE
+ * (not the leader), -EAGAIN (the window is full: try later), -EMSGSIZE.
+ */
+int raft_propose(struct raft *r, const uint8_t *data, size_t size, raft_index *index,
+		 raft_term *term);
+
+/*
+ * Asks for a linearizable read (thesis 6.4). The answer comes in a ready as a raft_read with the
+ * same context once a quorum has confirmed the leader; a follower asks its leader over the network,
+ * where the question may be lost: the caller asks again. 0, -EREMOTE (no leader known), -EAGAIN
+ * (too many wait, or the leader has not yet committed in its term).
+ */
+int raft_read_index(struct raft *r, uint64_t context);
+
+/* All that was handed out to persist with tokens <= seq is durable. Tokens, never log indexes. */
+void raft_persisted(struct raft *r, uint64_t seq);
+
+/* The state machine has applied everything up to index. */
+void raft_applied(struct raft *r, raft_index index);
+
+/*
+ * Answers a fetch of a ready: `count` contiguous entries from `first` (copied), 1 ..
+ * RAFT_FETCH_ENTRIES_MAX; fewer than asked for is fine, and 0 says that they cannot be had now.
+ */
+void raft_fetched(struct raft *r, uint32_t slot, const struct raft_entry *entries, uint32_t count);
+
+struct raft_fetch {
+	uint32_t slot; /* hand back to raft_fetched; one question per slot is open at a time */
+	raft_index first;
+	uint32_t count;
+};
+
+/* A read confirmed: serve it once the state machine has applied `index`. 0: refused, ask again. */
+struct raft_read {
+	uint64_t context;
+	raft_index index;
+};
+
+struct raft_ready {
+	/*
+	 * To persist, under one token; 0: nothing. The first entry may have the index of an entry
+	 * that was handed out before: it then supersedes that entry and all that follow it.
+	 */
+	uint64_t persist_seq;
+	const struct raft_hard_state *hard_state; /* NULL: unchanged */
+	const struct raft_entry *entries;
+	uint32_t entry_count;
+
+	const struct raft_message *messages;
+	uint32_t message_count;
+
+	const struct raft_entry *apply; /* committed, contiguous, each handed out once */
+	uint32_t apply_count;
+
+	const struct raft_read *reads;
+	uint32_t read_count;
+
+	const struct raft_fetch *fetches;
+	uint32_t fetch_count;
+};
+
+/* Fills *out. True if there is anything in it. */
+bool raft_ready(struct raft *r, struct raft_ready *out);
+void raft_advance(struct raft *r);
+
+/* What a peer is known to hold, for status and metrics; on the leader only. */
+struct raft_progress {
+	raft_id id;
+	raft_index match;
+	raft_index next;
+	uint64_t heard_us; /* when its last message arrived; 0: never in this term */
+	uint32_t rtt_us; /* smoothed time from an append to its acknowledgement; 0: not measured */
+};
+
+struct raft_status {
+	enum raft_role role;
+	raft_term term;
+	raft_id vote;
+	raft_id leader; /* 0: none known */
+	raft_index commit;
+	raft_index applied;
+	raft_index durable;
+	raft_index last;
+	raft_term last_term;
+	raft_index window_first;
+	struct raft_members members; /* as of the newest appended MEMBERS entry */
+	raft_index members_index;
+	bool self_replaced; /* the log binds this member's id to another identity: a wiped directory
+			     */
+	uint32_t progress_count;
+	struct raft_progress progress[RAFT_MEMBERS_MAX];
+};
+
+void raft_get_status(const struct raft *r, struct raft_status *out);
+
+/* The cheap ones, for every loop. */
+raft_id raft_leader(const struct raft *r);
+enum raft_role raft_get_role(const struct raft *r);
+raft_term raft_get_term(const struct raft *r);
+raft_index raft_commit(const struct raft *r);
+
+#endif

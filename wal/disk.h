@@ -1,0 +1,79 @@
+/*
+ * The disk seam: everything the log does to storage goes through here, so the fake disk of the
+ * tests sits below the code that runs in production.
+ *
+ * Reads and writes of file contents are asynchronous: submitted with a tag, completed through poll.
+ * What changes names (create, rename, remove, directory sync) is synchronous and happens at open,
+ * and when a segment is prepared. A file is known by a small number that open and create hand out.
+ *
+ * Ownership: a buffer handed to write or read belongs to the disk until its tag comes back. Offsets
+ * and sizes are multiples of the unit, and buffers come from disk->buffers (registered with the
+ * kernel) or are aligned to the unit.
+ */
+#ifndef WAL_DISK_H
+#define WAL_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { DISK_NAME_MAX = 64, DISK_IN_FLIGHT_MAX = 64 };
+
+/* How a file's writes reach the device. */
+enum disk_mode {
+	DISK_DURABLE, /* O_DIRECT | O_DSYNC: completed means on stable storage */
+	DISK_CACHED,  /* the page cache: completed means it survives the process, not the host */
+};
+
+struct disk_completion {
+	uint64_t tag;
+	int32_t result; /* 0: all of it was done; -errno otherwise. Short transfers are never seen
+			   here */
+};
+
+struct disk;
+
+struct disk_ops {
+	/* Opens an existing file, or creates it exclusively, in the directory; *file is its number.
+	 */
+	int (*open)(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file);
+	void (*close)(struct disk *d, int file);
+	int (*size)(struct disk *d, int file, uint64_t *size);
+
+	/* Queues; `submit` hands what is queued to the kernel. -EAGAIN: DISK_IN_FLIGHT_MAX are in
+	 * flight. */
+	int (*write)(struct disk *d, int file, uint64_t offset, const void *data, size_t size,
+		     uint64_t tag);
+	int (*read)(struct disk *d, int file, uint64_t offset, void *data, size_t size,
+		    uint64_t tag);
+	int (*sync)(struct disk *d, int file, uint64_t tag); /* fdatasync of a DISK_CACHED file */
+	int (*submit)(struct disk *d);
+	/* Completed operations, in any order; returns how many (<= max). `wait`: blocks until there
+	 * is one. */
+	uint32_t (*poll)(struct disk *d, struct disk_completion *out, uint32_t max, bool wait);
+
+	/* Names: synchronous. `list` calls the names out one by one: 0, or -ENOENT past the last.
+	 */
+	int (*list)(struct disk *d, uint32_t i, char name[DISK_NAME_MAX]);
+	int (*rename)(struct disk *d, const char *from, const char *to);
+	int (*remove)(struct disk *d, const char *name);
+	int (*sync_names)(struct disk *d); /* fsync of the directory */
+	int (*lock)(struct disk *d);       /* -EWOULDBLOCK: another process has it */
+
+	void (*destroy)(struct disk *d);
+};
+
+struct disk {
+	const struct disk_ops *ops;
+	uint32_t unit; /* bytes: max(logical block, physical block, 4096) */
+};
+
+/*
+ * A directory on a real file system, over io_uring. Creates the directory (mode 0700) if `create`.
+ * `buffers` (may be NULL) are registered with the kernel: one region that holds every buffer the
+ * log writes from. 0 or -errno.
+ */
+int disk_uring_create(struct disk **out, const char *path, bool create, void *buffers,
+		      size_t buffers_size);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * The log on disk: entries in segments, the term and vote in two alternating slots, the directory's
+ * identity. docs/wal-format.md has the byte tables and the rule by which a record is valid.
+ *
+ * One write of the log is in flight at a time; what wal_append brings meanwhile forms the next one
+ * (group commit by double buffering, never a timer). wal_poll reports progress as a token: the
+ * newest raft persist_seq up to which everything is durable in the sense of the directory's
+ * durability mode.
+ *
+ * Errors at run time are final: wal_poll returns -errno once a write failed, forever; the process
+ * ends (a failed write is never retried: its pages are gone).
+ */
+#ifndef WAL_WAL_H
+#define WAL_WAL_H
+
+#include "raft/members.h"
+#include "raft/types.h"
+#include "wal/disk.h"
+
+enum wal_durability {
+	WAL_DURABLE,  /* acknowledged means on stable storage */
+	WAL_WRITTEN,  /* acknowledged means in the page cache: survives the process, not the host */
+	WAL_VOLATILE, /* acknowledged means in RAM; the directory holds nothing, and a restart is a
+			 new node */
+};
+
+const char *
+wal_durability_name(enum wal_durability durability); /* "durable", "written", "volatile" */
+
+enum {
+	WAL_SEGMENT_SIZE_MIN = 4 * 1024 * 1024, /* holds the largest command, 1.55 MiB, twice */
+	WAL_SEGMENT_SIZE_DEFAULT = 64 * 1024 * 1024,
+	WAL_ERROR_MAX = 512,
+};
+
+struct wal_options {
+	const char *directory; /* for messages, and for the real disk if `disk` is NULL */
+	struct disk *disk;     /* NULL: io_uring on `directory`; else owned by the caller */
+	uint64_t cluster_id;
+	uint64_t member_id;
+	enum wal_durability durability;
+	uint32_t segment_size;  /* a multiple of 1 MiB, at least WAL_SEGMENT_SIZE_MIN */
+	uint64_t identity_seed; /* randomness for a new directory's identity */
+	bool create;            /* make the directory if it is not there or empty; else -ENOENT */
+};
+
+/* What was found. */
+struct wal_recovered {
+	bool created;           /* the directory is new */
+	raft_identity identity; /* drawn when the directory was created */
+	uint64_t incarnation;   /* of this start: one more than at any start before, durably */
+	struct raft_hard_state hard_state;
+	raft_index last_index; /* 0: an empty log */
+	raft_term last_term;
+	raft_index members_index; /* of the newest MEMBERS entry in the log, and the one before; 0:
+				     none */
+	raft_index members_before_index;
+	uint64_t torn_bytes; /* cut from the tail: a write that had not been acknowledged */
+};
+
+struct wal;
+
+/*
+ * Opens the directory, recovers and cuts a torn tail; synchronous. `error` receives one line that
+ * names the file and offset at fault and what to do. 0, or -EWOULDBLOCK (another process has it),
+ * -ENOENT (not there, and not `create`), -EXDEV (another cluster's or member's directory), -EBADMSG
+ * (damage: refused, nothing was changed), -EPROTO (a format of another version), -errno of the
+ * disk.
+ */
+int wal_open(struct wal **out, const struct wal_options *options, struct wal_recovered *recovered,
+	     char error[WAL_ERROR_MAX]);
+
+/* Waits for what is in flight; does not flush what was never submitted. */
+void wal_close(struct wal *w);
+
+/* How many entry bytes (data + 64 each) can be appended now. */
+size_t wal_room(const struct wal *w);
+
+/*
+ * Takes entries (copied) and, if not NULL, a hard state into the write that is forming; all of it
+ * is durable once wal_poll reports seq. An entry whose index is not above the last supersedes what
+ * it overlaps. The caller has checked wal_room. 0, -ENOBUFS.
+ */
+int wal_append(struct wal *w, uint64_t seq, const struct raft_hard_state *hard_state,
+	       const struct raft_entry *entries, uint32_t count);
+
+/*
+ * Drives writes, segment preparation and reads: completes, starts the next write if none is in
+ * flight. *seq: the newest token that is durable. 0, or -errno for ever after a failed write, with
+ * the last word in wal_error.
+ */
+int wal_poll(struct wal *w, uint64_t *seq);
+const char *wal_error(const struct wal *w);
+
+/* True while a write is in flight or forming: the loop must not sleep long. */
+bool wal_busy(const struct wal *w);
+
+/*
+ * Reads up to `count` entries from `first` back: asynchronous, one per slot (0 .. WAL_READS_MAX -
+ * 1). wal_read_poll hands out a finished one: entries point into the slot's buffer, valid until the
+ * next wal_read of that slot. Entries not yet handed to the disk cannot be read back (-ENOENT).
+ */
+enum { WAL_READS_MAX = RAFT_MEMBERS_MAX + 1, WAL_READ_ENTRIES_MAX = 64 };
+struct wal_read_result {
+	uint32_t slot;
+	int error; /* 0 or -errno; damage is -EBADMSG */
+	const struct raft_entry *entries;
+	uint32_t count;
+};
+int wal_read(struct wal *w, uint32_t slot, raft_index first, uint32_t count);
+bool wal_read_poll(struct wal *w, struct wal_read_result *out);
+
+/* At start, before the loop runs: the same, synchronous. Returns the count or -errno. */
+int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
+		 const struct raft_entry **entries);
+
+struct wal_stats {
+	uint64_t writes;
+	uint64_t bytes;
+	uint64_t entries;
+	uint64_t segments; /* in the directory */
+};
+void wal_get_stats(const struct wal *w, struct wal_stats *out);
+
+#endif
