@@ -58,6 +58,9 @@ struct sm_ops {
 	/* Over the whole state: equal on members that have applied the same index. */
 	uint64_t (*hash)(struct sm *sm);
 
+	/* The store's revision: grows with each command that changes something. */
+	uint64_t (*revision)(struct sm *sm);
+
 	/* The bytes that count against the quota. */
 	uint64_t (*size)(struct sm *sm);
 

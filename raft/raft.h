@@ -38,6 +38,7 @@ enum raft_role {
 enum {
 	RAFT_READY_MESSAGES_MAX = 256,
 	RAFT_READY_APPLY_MAX = 256,
+	RAFT_READY_ENTRIES_MAX = 256, /* to persist */
 	RAFT_READY_READS_MAX = 1024, /* also the bound on reads that wait for a quorum */
 	RAFT_READY_FETCH_MAX = RAFT_MEMBERS_MAX + 1, /* one for each peer and one for apply */
 	RAFT_FETCH_ENTRIES_MAX = 64,                 /* entries in one fetch: 75 KiB each */
@@ -145,7 +146,8 @@ struct raft_ready {
 	const struct raft_message *messages;
 	uint32_t message_count;
 
-	const struct raft_entry *apply; /* committed, contiguous, each handed out once */
+	/* Committed, contiguous, each handed out once, and only after raft_applied said that all before are done. */
+	const struct raft_entry *apply;
 	uint32_t apply_count;
 
 	const struct raft_read *reads;
@@ -194,5 +196,6 @@ raft_id raft_leader(const struct raft *r);
 enum raft_role raft_get_role(const struct raft *r);
 raft_term raft_get_term(const struct raft *r);
 raft_index raft_commit(const struct raft *r);
+raft_index raft_members_index(const struct raft *r); /* of the member table in force */
 
 #endif
