@@ -1,7 +1,7 @@
 /*
  * The local admin socket: a unix stream socket (mode 0660) that takes the same requests as UDP
- *2379. On connect the node sends a WELCOME body (dataplane/wire.h, 64 bytes, cookie 0). Then, one
- *at a time:
+ * 2379. On connect the node sends a WELCOME body (dataplane/wire.h, 64 bytes, cookie 0). Then, one
+ * at a time:
  *
  *	request: 24 bytes and then `size` bytes          answer: 24 bytes and then `size` bytes
  *	     0    4 size                                      0    4 size
@@ -9,10 +9,52 @@
  *	     5    3 zero                                      5    3 zero
  *	     8    8 request id                                8    8 request id
  *	    16    8 timeout_us                               16    8 retry after, microseconds
+ *
+ * A thread of its own serves it. A call passes to the loop and back through two bounded
+ * single-producer single-consumer rings; whoever took it from a ring owns it.
  */
 #ifndef NODE_ADMIN_H
 #define NODE_ADMIN_H
 
-enum { ADMIN_HEADER_SIZE = 24 };
+#include "dataplane/wire.h"
+
+#include <stdint.h>
+
+enum {
+	ADMIN_HEADER_SIZE = 24,
+	ADMIN_CALLS_MAX = 64, /* connections: each has one call */
+	ADMIN_ERROR_MAX = 256,
+};
+
+struct admin;
+
+struct admin_call {
+	uint8_t kind; /* enum wire_request */
+	uint64_t id;
+	uint64_t timeout_us;
+	uint8_t *data; /* WIRE_MESSAGE_SIZE_MAX bytes, of which size are used */
+	uint32_t size;
+
+	uint8_t status; /* enum wire_status */
+	uint64_t retry_after_us;
+	uint8_t *answer; /* WIRE_MESSAGE_SIZE_MAX bytes, of which answer_size are used */
+	uint32_t answer_size;
+};
+
+/*
+ * Listens on `path` (a stale socket file of a dead process is replaced; a live one is -EADDRINUSE)
+ * and starts the thread. 0 or -errno with one line in error.
+ */
+int admin_create(struct admin **out, const char *path, uint64_t cluster_id, uint64_t member_id,
+		 char error[ADMIN_ERROR_MAX]);
+/* Every call must have been handed back. Removes the socket file. */
+void admin_destroy(struct admin *a);
+
+/* For the loop: the next call, or NULL; and back, once status and answer are set. */
+struct admin_call *admin_take(struct admin *a);
+void admin_give(struct admin *a, struct admin_call *call);
+
+/* What a WELCOME shows; any thread. */
+void admin_set_applied(struct admin *a, uint64_t applied_index);
 
 #endif

@@ -14,6 +14,7 @@
 
 struct node;
 struct admin;
+struct journal;
 
 struct node_options {
 	const char *name;
@@ -32,8 +33,9 @@ struct node_options {
 	struct wal_options wal;
 	struct dp_options
 		dp; /* identity, incarnation, cluster and member id are filled in by node_create */
-	struct sm *sm;       /* owned by the node from here on */
-	struct admin *admin; /* NULL: no admin socket */
+	struct sm *sm;                       /* owned by the node from here on */
+	const struct journal *journal;       /* NULL: no log lines */
+	const char *peer_name[DP_PEERS_MAX]; /* as dp.peer, for log and status; NULL: the id */
 	uint64_t now_ns;
 };
 
@@ -57,8 +59,15 @@ uint64_t node_deadline(const struct node *n);
 /* True if the last turn did anything, or a disk write is in flight: do not sleep long now. */
 bool node_busy(const struct node *n);
 
+/* The name of a member, or its id in hex. Valid until the next call. */
+const char *node_member_name(const struct node *n, raft_id id);
+
+/* From now on calls of the admin socket are answered; it is the caller's and outlives the node. */
+void node_serve_admin(struct node *n, struct admin *admin);
+
 /* Stop: refuses new requests. True once nothing is pending that a moment could finish. */
 void node_stop(struct node *n);
+bool node_stopping(const struct node *n);
 bool node_stopped(const struct node *n);
 
 void node_raft_status(const struct node *n, struct raft_status *out);

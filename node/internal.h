@@ -1,0 +1,129 @@
+/*
+ * A node's inside: what the files of node/ share.
+ *
+ * Invariants:
+ *	N1. An answer that says OK to a command leaves only from the apply of that command.
+ *	N2. A query is answered from a state that has applied at least its confirmed read index.
+ *	N3. Between raft_ready and raft_advance nothing else of raft is called.
+ */
+#ifndef NODE_INTERNAL_H
+#define NODE_INTERNAL_H
+
+#include "node/admin.h"
+#include "node/journal.h"
+#include "node/node.h"
+#include "node/request.h"
+
+#include <sodium.h>
+
+enum {
+	/* Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
+	 */
+	NODE_APPLY_QUEUE_MAX = RAFT_READY_APPLY_MAX,
+	NODE_READS_MAX =
+		64, /* read indexes asked for at a time: each covers all queries of one turn */
+	NODE_FORWARD_PARTS = 32, /* PROPOSE parts in flight, as many as a burst takes */
+};
+
+#define NODE_RESEND_NS_MIN 2000000ull
+#define NODE_RESEND_NS_MAX 200000000ull
+#define NODE_EXPIRY_SCAN_NS 2000000ull
+/* What is pending when the node is stopped gets this long to finish. */
+#define NODE_STOP_NS 500000000ull
+#define NODE_RETRY_AFTER_US 1000u
+
+struct node_applying {
+	struct raft_entry entry;
+	uint8_t data[RAFT_ENTRY_DATA_MAX];
+};
+
+struct node_counters {
+	uint64_t commands, queries, answers, forwarded, refused_busy, refused_cookie, malformed;
+	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
+	uint64_t timeouts, elections_won;
+};
+
+struct node {
+	char name[64];
+	uint64_t now_ns;
+	uint64_t started_ns;
+	bool active; /* this turn did something */
+	int failed;  /* -errno: the node must end */
+	char error[NODE_ERROR_MAX];
+
+	uint64_t cluster_id;
+	raft_id id;
+	enum wal_durability durability;
+	char link_name[32];
+	struct wal_recovered recovered;
+	const struct journal *journal;
+
+	struct raft *raft;
+	struct wal *wal;
+	struct dp *dp;
+	struct sm *sm;
+	struct admin *admin;
+	struct fault_rules *faults;
+	bool fault_injection;
+	uint32_t peer_count;
+	struct dp_peer peer[DP_PEERS_MAX];
+	char peer_name[DP_PEERS_MAX][64];
+	raft_term driven_term;    /* PROPOSED commands of an older term have been put back */
+	raft_index members_bound; /* members_index that the dataplane knows */
+
+	struct requests requests;
+	uint64_t next_expiry_ns;
+	uint64_t next_id; /* of forwards and read contexts: unique in this incarnation */
+	uint8_t cookie_key[crypto_shorthash_KEYBYTES];
+	bool stopping;
+	uint64_t stop_ns;
+
+	raft_index applied;
+	uint32_t applying_count, applying_next;
+	struct node_applying *applying; /* NODE_APPLY_QUEUE_MAX */
+	uint8_t *scratch; /* WIRE_MESSAGE_SIZE_MAX: a query's answer before it is kept */
+
+	/* What was last logged. */
+	raft_id seen_leader;
+	raft_term seen_term;
+	enum raft_role seen_role;
+	bool seen_refused;
+
+	struct node_counters counters;
+	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];
+};
+
+/* network.c: frames in, raft's messages out. */
+void node_receive(struct node *n);
+void node_send(struct node *n, const struct raft_message *message);
+/* The index in n->peer of a member, or -1. */
+int node_peer_find(const struct node *n, raft_id id);
+
+/* ready.c: raft's hand-outs to the log, the network, the state machine. */
+void node_persisted(struct node *n);
+void node_ready(struct node *n);
+
+/* command.c: commands, from a complete request to a leader's log; forwarding, both ends. */
+void command_begin(struct node *n, struct request *q);
+void command_drive(struct node *n);
+void command_applied(struct node *n, const struct sm_result *result);
+void command_propose_part(struct node *n, uint32_t peer, const struct wire_part *part);
+void command_propose_reply(struct node *n, uint32_t peer, const struct wire_part_reply *reply);
+
+/* query.c: linearizable queries. */
+void query_begin(struct node *n, struct request *q);
+void query_drive(struct node *n);
+void query_confirmed(struct node *n, const struct raft_read *read);
+
+/* door.c: requests in from clients and the admin socket, answers out. */
+void door_receive(struct node *n, const struct dp_datagram *datagram);
+void door_admin(struct node *n);
+void door_answer(struct node *n, struct request *q, enum wire_status status, const uint8_t *answer,
+		 uint32_t size);
+void door_refuse(struct node *n, struct request *q, enum wire_status status);
+void door_expire(struct node *n);
+
+/* control.c: fault rules over the admin socket. */
+enum wire_status control_faults(struct node *n, const uint8_t *text, uint32_t size);
+
+#endif

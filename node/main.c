@@ -1,0 +1,414 @@
+/*
+ * quoind: one node, from its configuration file.
+ */
+#include "config/config.h"
+#include "dataplane/eal.h"
+#include "kv/kv.h"
+#include "node/admin.h"
+#include "node/idle.h"
+#include "node/journal.h"
+#include "node/node.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_START = 4, EXIT_DISK = 5 };
+
+const char *argp_program_version = "quoind " QUOIN_VERSION;
+
+struct arguments {
+	const char *config;
+	bool check;
+};
+
+/* What lives as long as the process; torn down in reverse. */
+struct quoind {
+	struct config config;
+	struct journal journal;
+	struct fault_rules faults;
+	struct node_options options;
+	struct admin *admin;
+	struct node *node;
+};
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int signal)
+{
+	stop_signal = signal;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int parse_option(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'c':
+		arguments->config = value;
+		return 0;
+	case 'k':
+		arguments->check = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (!arguments->config)
+			argp_error(state, "--config FILE is required");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option option_table[] = {
+	{"config", 'c', "FILE", 0, "The configuration file (quoin.yaml(5))", 0},
+	{"check", 'k', NULL, 0, "Validate and explain the configuration, start nothing", 0},
+	{0},
+};
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.doc = "Run a node of a quoin cluster.\v"
+	       "Exit codes: 0 stopped by SIGTERM or SIGINT; 2 usage; 3 the configuration is wrong; "
+	       "4 it could not start; 5 the disk failed.",
+};
+
+static int load(struct config *config, const char *file)
+{
+	struct config_errors errors;
+	int error = config_load(config, file, &errors);
+
+	for (uint32_t i = 0; error && i < errors.count && i < CONFIG_ERRORS_MAX; i++)
+		fprintf(stderr, "quoind: %s\n", errors.text[i]);
+	if (error && errors.count > CONFIG_ERRORS_MAX)
+		fprintf(stderr, "quoind: and %u more\n", errors.count - CONFIG_ERRORS_MAX);
+	return error;
+}
+
+static enum link_kind link_kind_of(enum config_link link)
+{
+	switch (link) {
+	case CONFIG_LINK_RING:
+		return LINK_RING;
+	case CONFIG_LINK_MEMIF:
+		return LINK_MEMIF;
+	case CONFIG_LINK_PACKET:
+		return LINK_PACKET;
+	case CONFIG_LINK_XDP:
+		return LINK_XDP;
+	case CONFIG_LINK_PCI:
+		return LINK_PCI;
+	}
+	return LINK_MEMIF;
+}
+
+/* A locally administered address that follows from the IP address: the same after a restart. */
+static struct link_mac mac_of(const struct config *c, uint8_t port)
+{
+	struct link_mac mac = {.byte = {0x02, port}};
+
+	if (c->mac_set) {
+		memcpy(mac.byte, c->mac, sizeof(mac.byte));
+		return mac;
+	}
+	for (int i = 0; i < 4; i++)
+		mac.byte[2 + i] = (uint8_t)(c->address >> (24 - 8 * i));
+	return mac;
+}
+
+static int add_link(struct quoind *q, struct link_options *link)
+{
+	struct dp_options *dp = &q->options.dp;
+	char text[EAL_ERROR_MAX];
+	struct link *inner, *outer;
+	int error = link_dpdk_create(&inner, link, text);
+
+	if (error) {
+		fprintf(stderr, "quoind: %s\n", text);
+		return error;
+	}
+	outer = inner;
+	if (q->config.fault_injection && fault_link_create(&outer, inner, &q->faults)) {
+		inner->ops->destroy(inner);
+		return -ENOMEM;
+	}
+	dp->link[dp->link_count++] = outer;
+	return 0;
+}
+
+/* memif: one port for each peer, and one where clients come in. The lower address listens. */
+static int add_memif_links(struct quoind *q)
+{
+	const struct config *c = &q->config;
+	uint32_t port = 0;
+
+	for (uint32_t i = 0; i <= c->member_count; i++) {
+		bool clients = i == c->member_count;
+		uint32_t peer = clients ? 0 : c->member[i].address;
+		char name[24], socket[128];
+		struct link_options link = {
+			.kind = LINK_MEMIF,
+			.name = name,
+			.mac = mac_of(c, (uint8_t)port),
+			.mtu = c->mtu,
+			.pool_frames = c->pool_frames,
+			.socket = socket,
+			.server = clients || c->address < peer,
+			.queue_count = 1,
+		};
+		int error;
+
+		if (i == c->self)
+			continue;
+		snprintf(name, sizeof(name), "memif%u", port);
+		if (clients)
+			snprintf(socket, sizeof(socket), "%s-%08x-clients", c->memif_socket,
+				 c->address);
+		else
+			snprintf(socket, sizeof(socket), "%s-%08x-%08x", c->memif_socket,
+				 link.server ? c->address : peer, link.server ? peer : c->address);
+		error = add_link(q, &link);
+		if (error)
+			return error;
+		if (clients)
+			q->options.dp.client_port = (uint8_t)port;
+		port++;
+	}
+	return 0;
+}
+
+static int add_links(struct quoind *q)
+{
+	const struct config *c = &q->config;
+	struct link_options link = {
+		.kind = link_kind_of(c->link),
+		.name = "port0",
+		.mtu = c->mtu,
+		.pool_frames = c->pool_frames,
+		.interface = c->link == CONFIG_LINK_PCI ? c->pci : c->interface,
+		.queue_count = 1,
+	};
+
+	if (c->link == CONFIG_LINK_MEMIF)
+		return add_memif_links(q);
+	if (c->mac_set)
+		link.mac = mac_of(c, 0);
+	return add_link(q, &link);
+}
+
+static void set_peers(struct quoind *q)
+{
+	const struct config *c = &q->config;
+	struct node_options *o = &q->options;
+	uint8_t port = 0;
+
+	for (uint32_t i = 0; i < c->member_count; i++) {
+		struct raft_member *member = &o->members.member[o->members.count++];
+
+		*member = (struct raft_member){.id = c->member[i].id, .voter = true};
+		if (i == c->self)
+			continue;
+		o->peer_name[o->dp.peer_count] = c->member[i].name;
+		o->dp.peer[o->dp.peer_count++] = (struct dp_peer){
+			.member_id = c->member[i].id,
+			.address = c->member[i].address,
+			.udp_port = c->member[i].port,
+			.port = c->link == CONFIG_LINK_MEMIF ? port++ : 0,
+		};
+	}
+}
+
+static void set_options(struct quoind *q)
+{
+	const struct config *c = &q->config;
+	static const enum wal_durability durability[] = {
+		[CONFIG_DURABLE] = WAL_DURABLE,
+		[CONFIG_WRITTEN] = WAL_WRITTEN,
+		[CONFIG_VOLATILE] = WAL_VOLATILE,
+	};
+	struct node_options *o = &q->options;
+
+	o->name = c->name;
+	o->cluster_id = c->cluster_id;
+	o->id = c->member[c->self].id;
+	o->existing = c->existing;
+	o->heartbeat_us = c->heartbeat_us;
+	o->election_us_min = c->election_us_min;
+	o->election_us_max = c->election_us_max;
+	o->link_name = config_link_name(c->link);
+	o->fault_injection = c->fault_injection;
+	o->faults = c->fault_injection ? &q->faults : NULL;
+	o->journal = &q->journal;
+	o->wal.directory = c->data_dir;
+	o->wal.durability = durability[c->durability];
+	o->wal.segment_size = (uint32_t)c->segment_bytes;
+	o->wal.create = true;
+	o->dp.address = c->address;
+	o->dp.prefix = c->prefix;
+	o->dp.gateway = c->gateway;
+	o->dp.udp_client = c->port_client;
+	o->dp.udp_peer = c->member[c->self].port;
+	set_peers(q);
+}
+
+/* True if the host has that much memory in free 2 MiB pages. */
+static bool huge_pages_free(uint32_t mib)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	unsigned int pages = 0;
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%u", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages >= (mib + 1) / 2;
+}
+
+static int start_eal(const struct config *c)
+{
+	char prefix[64], text[EAL_ERROR_MAX];
+	bool may_do_without = c->link != CONFIG_LINK_PCI && c->link != CONFIG_LINK_XDP;
+	struct eal_options eal = {
+		.file_prefix = prefix,
+		.lcores = c->cpus[0] ? c->cpus : NULL,
+		.memory_mib = c->memory_mib,
+		.huge_pages = c->huge_pages != CONFIG_HUGE_OFF,
+		.pci_count = c->link == CONFIG_LINK_PCI,
+		.pci = {c->pci},
+	};
+	int error;
+
+	snprintf(prefix, sizeof(prefix), "quoin-%d", getpid());
+	if (c->huge_pages == CONFIG_HUGE_AUTO && may_do_without)
+		eal.huge_pages = huge_pages_free(c->memory_mib);
+	error = eal_start(&eal, text);
+	if (error)
+		fprintf(stderr, "quoind: %s\n", text);
+	return error;
+}
+
+static int start_node(struct quoind *q)
+{
+	const struct config *c = &q->config;
+	struct kv_options kv = {.quota = c->quota_bytes};
+	char text[NODE_ERROR_MAX];
+	int error = kv_create(&q->options.sm, &kv);
+
+	if (error) {
+		fprintf(stderr, "quoind: the store: %s\n", strerror(-error));
+		return error;
+	}
+	q->options.now_ns = clock_ns();
+	error = node_create(&q->node, &q->options, text);
+	if (error) {
+		fprintf(stderr, "quoind: %s\n", text);
+		return error;
+	}
+	error = admin_create(&q->admin, c->admin_socket, c->cluster_id, q->options.id, text);
+	if (error)
+		fprintf(stderr, "quoind: %s\n", text);
+	else
+		node_serve_admin(q->node, q->admin);
+	return error;
+}
+
+static int start(struct quoind *q)
+{
+	uint64_t seed[2];
+	int error;
+
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		return -EIO;
+	q->options.seed = seed[0];
+	q->options.wal.identity_seed = seed[1];
+	q->faults.random = seed[0] | 1;
+	set_options(q);
+	error = start_eal(&q->config);
+	if (!error)
+		error = add_links(q);
+	if (!error)
+		error = start_node(q);
+	return error;
+}
+
+static void finish(struct quoind *q)
+{
+	if (q->node)
+		node_destroy(q->node);
+	if (q->admin)
+		admin_destroy(q->admin);
+	eal_stop();
+}
+
+/* 0 after a stop by signal; -errno if the node had to end. */
+static int run(struct quoind *q)
+{
+	static const enum idle_policy policy[] = {
+		[CONFIG_IDLE_SPIN] = IDLE_SPIN,
+		[CONFIG_IDLE_YIELD] = IDLE_YIELD,
+		[CONFIG_IDLE_SLEEP] = IDLE_SLEEP,
+	};
+	struct idle idle;
+	int error = 0;
+
+	idle_create(&idle, policy[q->config.idle]);
+	while (!error && !node_stopped(q->node)) {
+		uint64_t now = clock_ns();
+
+		error = node_poll(q->node, now);
+		if (stop_signal && !node_stopping(q->node))
+			node_stop(q->node);
+		idle_wait(&idle, node_busy(q->node), now, node_deadline(q->node));
+	}
+	return error;
+}
+
+int main(int argc, char **argv)
+{
+	static struct quoind q;
+	struct arguments arguments = {0};
+	struct sigaction action = {.sa_handler = on_signal};
+	int error;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if (load(&q.config, arguments.config))
+		return EXIT_CONFIG;
+	if (arguments.check) {
+		config_explain(&q.config, stdout);
+		return 0;
+	}
+	q.journal = (struct journal){q.config.name, (enum journal_level)q.config.log_level};
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	if (start(&q)) {
+		finish(&q);
+		return EXIT_START;
+	}
+	journal_write(&q.journal, JOURNAL_INFO, "started",
+		      "version=%s link=%s durability=%s idle=%s auth=off config=%s", QUOIN_VERSION,
+		      config_link_name(q.config.link), config_durability_name(q.config.durability),
+		      config_idle_name(q.config.idle), q.config.file);
+	error = run(&q);
+	if (error)
+		journal_write(&q.journal, JOURNAL_ERROR, "failed", "error=%s why=\"%s\"",
+			      strerror(-error), node_error(q.node));
+	else
+		journal_write(&q.journal, JOURNAL_INFO, "stopped", "signal=%d", (int)stop_signal);
+	finish(&q);
+	return error ? EXIT_DISK : 0;
+}

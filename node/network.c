@@ -1,0 +1,113 @@
+/*
+ * Between the dataplane and raft: bodies decoded, messages encoded.
+ */
+#include "node/internal.h"
+
+#include <errno.h>
+
+int node_peer_find(const struct node *n, raft_id id)
+{
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		if (n->peer[i].member_id == id)
+			return (int)i;
+	}
+	return -1;
+}
+
+static void count_raft_error(struct node *n, int error)
+{
+	switch (error) {
+	case 0:
+		break;
+	case -ESTALE:
+		n->counters.raft_stale++;
+		break;
+	case -ENOENT:
+		n->counters.raft_unknown++;
+		break;
+	case -EKEYREJECTED:
+		n->counters.raft_identity++;
+		break;
+	default:
+		n->counters.raft_malformed++;
+		break;
+	}
+}
+
+static void receive_peer(struct node *n, const struct dp_datagram *d)
+{
+	struct raft_message message;
+	struct wire_part part;
+	struct wire_part_reply reply;
+
+	if (d->envelope.type == WIRE_PROPOSE) {
+		if (wire_part_decode(&part, WIRE_PROPOSE, d->body, d->envelope.body_size))
+			n->counters.malformed++;
+		else
+			command_propose_part(n, d->peer, &part);
+		return;
+	}
+	if (d->envelope.type == WIRE_PROPOSE_REPLY) {
+		if (wire_part_reply_decode(&reply, d->body, d->envelope.body_size))
+			n->counters.malformed++;
+		else
+			command_propose_reply(n, d->peer, &reply);
+		return;
+	}
+	if (wire_raft_decode(&message, n->wire_entries, d->envelope.type, d->body,
+			     d->envelope.body_size)) {
+		n->counters.malformed++;
+		return;
+	}
+	message.from = n->peer[d->peer].member_id;
+	message.to = n->id;
+	message.identity = d->envelope.source_identity;
+	count_raft_error(n, raft_recv(n->raft, &message));
+}
+
+static uint32_t receive_burst(struct node *n)
+{
+	struct dp_datagram datagram[DP_RECEIVE_MAX];
+	uint32_t count = dp_receive(n->dp, n->now_ns, datagram);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (datagram[i].from_peer)
+			receive_peer(n, &datagram[i]);
+		else
+			door_receive(n, &datagram[i]);
+	}
+	dp_release(n->dp);
+	if (count)
+		n->active = true;
+	return count;
+}
+
+/*
+ * One burst a turn, except when a timer of raft is due: then the mail is read to its end first,
+ * because a node that was descheduled finds its leader's heartbeats there. The bound is more than a
+ * device's queue holds.
+ */
+void node_receive(struct node *n)
+{
+	int bursts = raft_deadline(n->raft) * 1000 <= n->now_ns ? 128 : 1;
+
+	while (bursts-- > 0 && receive_burst(n) > 0)
+		;
+}
+
+void node_send(struct node *n, const struct raft_message *message)
+{
+	int peer = node_peer_find(n, message->to);
+	uint32_t size_max;
+	uint8_t type, *body;
+	size_t size;
+
+	/* A member of the log that the configuration does not know has no address yet. */
+	if (peer < 0)
+		return;
+	body = dp_begin_peer(n->dp, (uint32_t)peer, &size_max);
+	if (!body)
+		return;
+	size = wire_raft_encode(message, body, size_max, &type);
+	dp_end(n->dp, type, size);
+}

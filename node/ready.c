@@ -1,0 +1,163 @@
+/*
+ * What raft hands out, and what comes of it: the log, the network, the state machine, reads.
+ */
+#include "node/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+enum {
+	/* What one ready may bring to the log: its entries, each with the log's own overhead. */
+	PERSIST_ROOM = RAFT_READY_ENTRIES_MAX * (RAFT_ENTRY_DATA_MAX + 64),
+	READY_ROUNDS_MAX = 8, /* readys in one turn */
+	APPLY_STEPS_MAX = 64, /* bounded steps of one resumable command in one turn */
+};
+
+void node_persisted(struct node *n)
+{
+	struct wal_read_result read;
+	uint64_t seq;
+	int error = wal_poll(n->wal, &seq);
+
+	if (error) {
+		n->failed = error;
+		memcpy(n->error, wal_error(n->wal), sizeof(n->error));
+		n->error[sizeof(n->error) - 1] = '\0';
+		return;
+	}
+	raft_persisted(n->raft, seq);
+	while (wal_read_poll(n->wal, &read)) {
+		n->active = true;
+		/* An entry that this node has and cannot read is lost data here: the node ends
+		 * (D8). */
+		if (read.error && read.error != -ENOENT) {
+			n->failed = read.error;
+			snprintf(n->error, sizeof(n->error),
+				 "the log could not be read back (%s): %s", strerror(-read.error),
+				 wal_error(n->wal));
+			return;
+		}
+		raft_fetched(n->raft, read.slot, read.entries, read.error ? 0 : read.count);
+	}
+}
+
+/* True if the entry was taken whole; false: go on in the next turn. */
+static bool apply_one(struct node *n, const struct raft_entry *entry)
+{
+	struct sm_entry e = {
+		.index = entry->index,
+		.data = entry->data,
+		.size = entry->type == RAFT_ENTRY_COMMAND ? entry->size : 0,
+		.first = entry->flags & RAFT_ENTRY_FIRST,
+		.last = entry->flags & RAFT_ENTRY_LAST,
+	};
+	struct sm_result result;
+
+	assert(entry->index == n->applied + 1);
+	for (int step = 0; step < APPLY_STEPS_MAX; step++) {
+		int done = n->sm->ops->apply(n->sm, &e, &result);
+
+		if (done == -EAGAIN)
+			continue;
+		n->applied = entry->index;
+		if (done == 1)
+			command_applied(n, &result);
+		return true;
+	}
+	return false;
+}
+
+static void apply_queue(struct node *n, const struct raft_entry *entries, uint32_t count)
+{
+	assert(n->applying_count == 0 && count <= NODE_APPLY_QUEUE_MAX);
+	for (uint32_t i = 0; i < count; i++) {
+		struct node_applying *a = &n->applying[i];
+
+		a->entry = entries[i];
+		if (entries[i].size)
+			memcpy(a->data, entries[i].data, entries[i].size);
+		a->entry.data = a->data;
+	}
+	n->applying_count = count;
+	n->applying_next = 0;
+}
+
+static void apply(struct node *n, const struct raft_entry *entries, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!apply_one(n, &entries[i])) {
+			apply_queue(n, entries + i, count - i);
+			return;
+		}
+	}
+}
+
+/* What an earlier turn left: raft hands nothing more out to apply before it is told that this is
+ * done. */
+static void apply_rest(struct node *n)
+{
+	while (n->applying_next < n->applying_count) {
+		n->active = true;
+		if (!apply_one(n, &n->applying[n->applying_next].entry))
+			return;
+		n->applying_next++;
+	}
+	n->applying_count = n->applying_next = 0;
+}
+
+static void fetch(struct node *n, const struct raft_ready *ready,
+		  uint32_t refused[RAFT_READY_FETCH_MAX], uint32_t *refused_count)
+{
+	*refused_count = 0;
+	for (uint32_t i = 0; i < ready->fetch_count; i++) {
+		const struct raft_fetch *f = &ready->fetches[i];
+
+		if (wal_read(n->wal, f->slot, f->first, f->count))
+			refused[(*refused_count)++] = f->slot;
+	}
+}
+
+/* One hand-out. False: there was none. */
+static bool ready_once(struct node *n)
+{
+	struct raft_ready ready;
+	uint32_t refused[RAFT_READY_FETCH_MAX], refused_count;
+	struct raft_read reads[RAFT_READY_READS_MAX];
+	int error;
+
+	/* A full log is back-pressure: nothing is handed out until the disk has made room. */
+	if (wal_room(n->wal) < PERSIST_ROOM || !raft_ready(n->raft, &ready))
+		return false;
+	if (ready.persist_seq) {
+		error = wal_append(n->wal, ready.persist_seq, ready.hard_state, ready.entries,
+				   ready.entry_count);
+		assert(error == 0);
+	}
+	for (uint32_t i = 0; i < ready.message_count; i++)
+		node_send(n, &ready.messages[i]);
+	fetch(n, &ready, refused, &refused_count);
+	memcpy(reads, ready.reads, ready.read_count * sizeof(*reads));
+	apply(n, ready.apply, ready.apply_count);
+	raft_advance(n->raft);
+	raft_applied(n->raft, n->applied);
+	for (uint32_t i = 0; i < refused_count; i++)
+		raft_fetched(n->raft, refused[i], NULL, 0);
+	for (uint32_t i = 0; i < ready.read_count; i++)
+		query_confirmed(n, &reads[i]);
+	n->active = true;
+	return true;
+}
+
+void node_ready(struct node *n)
+{
+	uint64_t seq;
+
+	apply_rest(n);
+	raft_applied(n->raft, n->applied);
+	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
+		;
+	/* What this turn appended goes to the disk in this turn. */
+	if (wal_poll(n->wal, &seq) == 0)
+		raft_persisted(n->raft, seq);
+}
