@@ -43,7 +43,7 @@ struct connection {
 struct admin {
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	uint64_t cluster_id, member_id;
-	_Atomic uint64_t applied_index;
+	_Atomic uint64_t base;
 	_Atomic bool stopping;
 	int listener, epoll, wake;
 	pthread_t thread;
@@ -70,9 +70,9 @@ void admin_give(struct admin *a, struct admin_call *call)
 		assert(errno == EAGAIN);
 }
 
-void admin_set_applied(struct admin *a, uint64_t applied_index)
+void admin_set_base(struct admin *a, uint64_t index)
 {
-	atomic_store_explicit(&a->applied_index, applied_index, memory_order_release);
+	atomic_store_explicit(&a->base, index, memory_order_release);
 }
 
 static void connection_watch(struct admin *a, struct connection *c, uint32_t events, int operation)
@@ -99,7 +99,7 @@ static void accept_one(struct admin *a)
 	struct wire_hello hello = {
 		.cluster_id = a->cluster_id,
 		.member_id = a->member_id,
-		.applied_index = atomic_load_explicit(&a->applied_index, memory_order_acquire),
+		.applied_index = atomic_load_explicit(&a->base, memory_order_acquire),
 	};
 	int fd = accept4(a->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

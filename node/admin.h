@@ -54,7 +54,7 @@ void admin_destroy(struct admin *a);
 struct admin_call *admin_take(struct admin *a);
 void admin_give(struct admin *a, struct admin_call *call);
 
-/* What a WELCOME shows; any thread. */
-void admin_set_applied(struct admin *a, uint64_t applied_index);
+/* The index that a WELCOME shows: a client's session base. Any thread. */
+void admin_set_base(struct admin *a, uint64_t index);
 
 #endif

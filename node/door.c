@@ -39,7 +39,7 @@ static void welcome(struct node *n, const struct dp_datagram *d)
 	hello.cookie = cookie_of(n, &d->from);
 	hello.cluster_id = n->cluster_id;
 	hello.member_id = n->id;
-	hello.applied_index = n->applied;
+	hello.applied_index = raft_commit(n->raft);
 	dp_end(n->dp, WIRE_WELCOME, wire_hello_encode(&hello, WIRE_WELCOME, body));
 }
 

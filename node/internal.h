@@ -88,6 +88,7 @@ struct node {
 	raft_term seen_term;
 	enum raft_role seen_role;
 	bool seen_refused;
+	bool seen_other[DP_PEERS_MAX];
 
 	struct node_counters counters;
 	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];

@@ -245,13 +245,18 @@ static void bind_identities(struct node *n)
 	}
 }
 
-static void log_refusal(struct node *n)
+static void log_refusals(struct node *n)
 {
 	struct dp_peer_state state;
 
-	for (uint32_t i = 0; i < n->peer_count && !n->seen_refused; i++) {
+	for (uint32_t i = 0; i < n->peer_count; i++) {
 		dp_get_peer(n->dp, i, &state);
-		if (!state.refuses_us)
+		if (state.other_identity && !n->seen_other[i])
+			journal_write(n->journal, JOURNAL_WARN, "peer_refused",
+				      "peer=%s why=\"it has a new data directory\"",
+				      n->peer_name[i]);
+		n->seen_other[i] = state.other_identity;
+		if (!state.refuses_us || n->seen_refused)
 			continue;
 		n->seen_refused = true;
 		journal_write(n->journal, JOURNAL_ERROR, "refused",
@@ -305,9 +310,9 @@ int node_poll(struct node *n, uint64_t now_ns)
 	door_expire(n);
 	bind_identities(n);
 	log_changes(n);
-	log_refusal(n);
+	log_refusals(n);
 	if (n->admin)
-		admin_set_applied(n->admin, n->applied);
+		admin_set_base(n->admin, raft_commit(n->raft));
 	dp_flush(n->dp);
 	return n->failed;
 }

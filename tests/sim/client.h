@@ -1,0 +1,11 @@
+/* The clients of a simulated world (world.h says what they check). */
+#ifndef TESTS_SIM_CLIENT_H
+#define TESTS_SIM_CLIENT_H
+
+#include "tests/sim/world.h"
+
+void sim_client_create(struct sim_world *w, uint32_t i);
+void sim_client_destroy(struct sim_client *c);
+void sim_client_poll(struct sim_world *w, struct sim_client *c);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * The simulated network below the link seam: one Ethernet switch, a port per host, virtual time.
+ *
+ * Frames take a random delay, so they pass each other; they get lost and duplicated at the given rates. A pair of
+ * hosts can be cut in either direction. Every buffer is counted, so that a leak shows.
+ */
+#ifndef TESTS_SIM_NET_H
+#define TESTS_SIM_NET_H
+
+#include "dataplane/link.h"
+
+enum { SIM_PORTS_MAX = 16, SIM_FRAME_SIZE_MAX = 1600 };
+
+struct sim_net;
+
+struct sim_net_faults {
+	uint32_t loss_ppm;
+	uint32_t duplicate_ppm;
+	uint64_t delay_ns_min, delay_ns_max;
+};
+
+struct sim_net *sim_net_create(uint64_t seed);
+void sim_net_destroy(struct sim_net *net); /* asserts that every buffer came back */
+
+/* The link of host `port`; destroyed by its owner, made anew after a crash. */
+struct link *sim_net_link(struct sim_net *net, uint32_t port);
+
+void sim_net_time(struct sim_net *net, uint64_t now_ns);
+uint64_t
+sim_net_next(const struct sim_net *net); /* when the next frame arrives; UINT64_MAX: none */
+void sim_net_set_faults(struct sim_net *net, const struct sim_net_faults *faults);
+void sim_net_cut(struct sim_net *net, uint32_t from, uint32_t to, bool cut);
+void sim_net_heal(struct sim_net *net);
+/* What waits for a host that crashed is gone. */
+void sim_net_drop_port(struct sim_net *net, uint32_t port);
+
+uint64_t sim_net_delivered(const struct sim_net *net);
+
+#endif

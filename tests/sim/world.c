@@ -1,0 +1,298 @@
+#include "tests/sim/world.h"
+
+#include "kv/command.h"
+#include "kv/kv.h"
+#include "tests/sim/client.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SIM_STEP_BUSY_NS = 3000, /* a turn of a busy loop */
+	SIM_DISK_NS_MIN = 50000,
+	SIM_DISK_NS_MAX = 400000,
+	SIM_HASHES = 1 << 16, /* applied indexes whose hash is remembered */
+};
+
+#define SIM_ADDRESS 0xc6120001u /* 198.18.0.1: of the first node */
+#define SIM_CLUSTER 0x51696d51u
+
+/* W2: the hash that the first member to apply an index had there. */
+static struct {
+	raft_index index;
+	uint64_t hash;
+} hash_at[SIM_HASHES];
+
+static void fail(const struct sim_world *w, uint32_t i, const char *what, uint64_t a, uint64_t b)
+{
+	fprintf(stderr,
+		"SEED=%" PRIu64 " at %" PRIu64 " ns, step %" PRIu64 ": node %u: %s (%" PRIx64
+		", %" PRIx64 ")\n",
+		w->seed, w->now_ns, w->steps, i, what, a, b);
+	abort();
+}
+
+static raft_id id_of(uint32_t i)
+{
+	return 0x100 + i;
+}
+
+void sim_node_start(struct sim_world *w, uint32_t i)
+{
+	struct sim_node *n = &w->node[i];
+	struct kv_options kv = {.quota = 64u << 20};
+	char name[8], error[NODE_ERROR_MAX];
+	struct node_options o = {
+		.name = name,
+		.cluster_id = SIM_CLUSTER,
+		.id = id_of(i),
+		.seed = sim_random_next(&w->random),
+		.heartbeat_us = 20000,
+		.election_us_min = 150000,
+		.election_us_max = 300000,
+		.link_name = "sim",
+		.wal = {.directory = "sim",
+			.disk = n->disk,
+			.durability = w->durability,
+			.segment_size = WAL_SEGMENT_SIZE_MIN,
+			.identity_seed = sim_random_next(&w->random),
+			.create = true},
+		.dp = {.link = {sim_net_link(w->net, i)},
+		       .link_count = 1,
+		       .address = SIM_ADDRESS + i,
+		       .prefix = 24,
+		       .udp_client = WIRE_PORT_CLIENT,
+		       .udp_peer = WIRE_PORT_PEER,
+		       .seed = sim_random_next(&w->random)},
+		.now_ns = w->now_ns,
+	};
+
+	assert(!n->node);
+	snprintf(name, sizeof(name), "n%u", i);
+	for (uint32_t j = 0; j < w->node_count; j++) {
+		o.members.member[o.members.count++] =
+			(struct raft_member){.id = id_of(j), .voter = true};
+		if (j != i)
+			o.dp.peer[o.dp.peer_count++] = (struct dp_peer){
+				.member_id = id_of(j),
+				.address = SIM_ADDRESS + j,
+				.udp_port = WIRE_PORT_PEER,
+			};
+	}
+	if (kv_create(&o.sm, &kv))
+		abort();
+	if (node_create(&n->node, &o, error)) {
+		fprintf(stderr, "node %u: %s\n", i, error);
+		fail(w, i, "does not start", 0, 0);
+	}
+	n->paused_until_ns = 0;
+}
+
+void sim_node_crash(struct sim_world *w, uint32_t i)
+{
+	struct sim_node *n = &w->node[i];
+
+	assert(n->node);
+	fake_disk_crash(n->disk);
+	node_destroy(n->node);
+	fake_disk_restart(n->disk);
+	n->node = NULL;
+}
+
+void sim_node_wipe(struct sim_world *w, uint32_t i)
+{
+	struct sim_node *n = &w->node[i];
+
+	assert(!n->node);
+	n->disk->ops->destroy(n->disk);
+	n->disk = fake_disk_create(sim_random_next(&w->random));
+	n->wiped = true;
+}
+
+void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32_t clients)
+{
+	memset(w, 0, sizeof(*w));
+	memset(hash_at, 0, sizeof(hash_at));
+	w->seed = seed;
+	w->random.state = seed;
+	w->now_ns = 1000000;
+	w->node_count = nodes;
+	w->client_count = clients;
+	w->net = sim_net_create(sim_random_next(&w->random));
+	sim_net_time(w->net, w->now_ns);
+	for (uint32_t i = 0; i < nodes; i++) {
+		w->node[i].disk = fake_disk_create(sim_random_next(&w->random));
+		sim_node_start(w, i);
+	}
+	for (uint32_t i = 0; i < clients; i++)
+		sim_client_create(w, i);
+}
+
+void sim_world_destroy(struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (w->node[i].node)
+			sim_node_crash(w, i);
+		w->node[i].disk->ops->destroy(w->node[i].disk);
+	}
+	for (uint32_t i = 0; i < w->client_count; i++)
+		sim_client_destroy(&w->client[i]);
+	sim_net_destroy(w->net);
+}
+
+static void check_node(struct sim_world *w, uint32_t i)
+{
+	struct raft_status s;
+	uint64_t hash;
+
+	node_raft_status(w->node[i].node, &s);
+	assert(s.term < SIM_TERMS_MAX);
+	if (s.role == RAFT_LEADER) {
+		raft_id *leader = &w->leader_of_term[s.term];
+
+		if (!*leader)
+			w->elections++;
+		if (*leader && *leader != id_of(i))
+			fail(w, i, "W1: two leaders in one term", s.term, *leader);
+		*leader = id_of(i);
+	}
+	if (s.applied == 0)
+		return;
+	hash = node_hash(w->node[i].node);
+	if (hash_at[s.applied % SIM_HASHES].index != s.applied) {
+		if (hash_at[s.applied % SIM_HASHES].index > s.applied)
+			return;
+		hash_at[s.applied % SIM_HASHES].index = s.applied;
+		hash_at[s.applied % SIM_HASHES].hash = hash;
+	}
+	if (hash_at[s.applied % SIM_HASHES].hash != hash)
+		fail(w, i, "W2: members differ at an applied index", s.applied, hash);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One moment: everything that can happen now happens. Returns when the next thing does. */
+static uint64_t step(struct sim_world *w)
+{
+	uint64_t next = UINT64_MAX;
+
+	sim_net_time(w->net, w->now_ns);
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		struct sim_node *n = &w->node[i];
+
+		if (!n->node)
+			continue;
+		if (n->paused_until_ns > w->now_ns) {
+			next = earlier(next, n->paused_until_ns);
+			continue;
+		}
+		fake_disk_time(n->disk, w->now_ns);
+		if (node_poll(n->node, w->now_ns)) {
+			fprintf(stderr, "node %u: %s\n", i, node_error(n->node));
+			fail(w, i, "failed without a fault of its disk", 0, 0);
+		}
+		check_node(w, i);
+		next = earlier(next, node_deadline(n->node));
+		next = earlier(next, fake_disk_next(n->disk));
+		if (node_busy(n->node))
+			next = earlier(next, w->now_ns + SIM_STEP_BUSY_NS);
+	}
+	for (uint32_t i = 0; i < w->client_count; i++) {
+		struct sim_client *c = &w->client[i];
+
+		sim_client_poll(w, c);
+		next = earlier(next, client_deadline(c->client));
+		next = earlier(next, dp_deadline(c->dp));
+		if (!c->open && !w->resting)
+			next = earlier(next, c->rest_until_ns);
+	}
+	w->steps++;
+	next = earlier(next, sim_net_next(w->net));
+	return next > w->now_ns + 1000 ? next : w->now_ns + 1000;
+}
+
+void sim_world_run(struct sim_world *w, uint64_t ns)
+{
+	uint64_t end = w->now_ns + ns;
+
+	while (w->now_ns < end)
+		w->now_ns = earlier(step(w), end);
+}
+
+int sim_leader(const struct sim_world *w)
+{
+	raft_term newest = 0;
+	int leader = -1;
+
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		struct raft_status s;
+
+		if (!w->node[i].node)
+			continue;
+		node_raft_status(w->node[i].node, &s);
+		if (s.role == RAFT_LEADER && s.term > newest) {
+			newest = s.term;
+			leader = (int)i;
+		}
+	}
+	return leader;
+}
+
+static bool settled(const struct sim_world *w)
+{
+	int leader = sim_leader(w);
+	struct raft_status first, s;
+
+	if (leader < 0)
+		return false;
+	node_raft_status(w->node[leader].node, &first);
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (!w->node[i].node || w->node[i].wiped)
+			continue;
+		node_raft_status(w->node[i].node, &s);
+		if (s.leader != first.leader || s.applied != first.last)
+			return false;
+	}
+	for (uint32_t i = 0; i < w->client_count; i++) {
+		if (w->client[i].open && w->client[i].putting)
+			return false;
+	}
+	return true;
+}
+
+bool sim_world_settle(struct sim_world *w, uint64_t ns)
+{
+	uint64_t end = w->now_ns + ns;
+
+	w->resting = true;
+	while (w->now_ns < end && !settled(w))
+		w->now_ns = step(w);
+	w->resting = false;
+	return w->now_ns < end;
+}
+
+void sim_world_verify(struct sim_world *w)
+{
+	uint64_t gets[SIM_CLIENTS_MAX], end;
+
+	if (!sim_world_settle(w, 20000000000ull))
+		fail(w, 0, "no agreement within 20 s of calm", 0, 0);
+	/* Calm and without faults, every client reads and writes on: W3 to W5 are checked by each read. */
+	for (uint32_t i = 0; i < w->client_count; i++)
+		gets[i] = w->client[i].gets;
+	end = w->now_ns + 20000000000ull;
+	for (uint32_t i = 0; i < w->client_count && w->now_ns < end; i++) {
+		while (w->client[i].gets < gets[i] + 2 * w->client_count && w->now_ns < end)
+			sim_world_run(w, 1000000);
+	}
+	if (w->now_ns >= end)
+		fail(w, 0, "reads are not answered in calm", 0, 0);
+	if (!sim_world_settle(w, 20000000000ull))
+		fail(w, 0, "no agreement at the end", 0, 0);
+}

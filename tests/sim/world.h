@@ -1,0 +1,88 @@
+/*
+ * A simulated world: real nodes (raft, wal, dataplane, kv, the node's loop) and real clients over a fake network
+ * and fake disks, in one thread, in virtual time. One seed gives one run, exactly.
+ *
+ * What is checked, always:
+ *	W1. One term has at most one leader.
+ *	W2. Members that have applied the same index have the same state (hash).
+ *	W3. A put that was answered is never lost: a later read gives it or a newer one.
+ *	W4. A read gives nothing that was overwritten before the read began, and nothing from the future.
+ *	W5. A put is applied once, however often it was sent: the key's version counts the puts.
+ *	W6. What a node has applied it does not take back within its life, and a restart never loses what was
+ *	    acknowledged (W3 shows it).
+ */
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+
+#include "tests/sim/net.h"
+#include "tests/sim/random.h"
+
+#include "dataplane/client.h"
+#include "node/node.h"
+#include "tests/unit/wal/fake_disk.h"
+
+enum { SIM_NODES_MAX = 7, SIM_CLIENTS_MAX = 6, SIM_TERMS_MAX = 4096 };
+
+struct sim_node {
+	struct node *node; /* NULL: down */
+	struct disk *disk;
+	uint64_t paused_until_ns;
+	uint64_t up_at_ns;
+	bool wiped;
+};
+
+struct sim_client {
+	struct dp *dp;
+	struct client *client;
+	uint32_t id;
+	uint32_t target;
+	uint64_t session, session_base;
+	uint64_t sequence; /* of the newest put */
+	uint64_t acked;    /* the newest put that was answered */
+	bool open;         /* an operation is open */
+	bool sent;         /* and this server was asked */
+	bool putting;      /* it is a put: repeated with its sequence until it is answered */
+	uint32_t key;      /* read: whose */
+	uint64_t floor;    /* read: the newest put of that key that was answered when it began */
+	uint64_t began_ns;
+	uint8_t request[256];
+	uint32_t request_size;
+	uint64_t rest_until_ns;
+	uint64_t puts, gets, timeouts;
+};
+
+struct sim_world {
+	uint64_t seed;
+	struct sim_random random;
+	uint64_t now_ns;
+	uint32_t node_count, client_count;
+	struct sim_net *net;
+	struct sim_node node[SIM_NODES_MAX];
+	struct sim_client client[SIM_CLIENTS_MAX];
+	raft_id leader_of_term[SIM_TERMS_MAX];
+	uint64_t read_floor
+		[SIM_CLIENTS_MAX]; /* of a key: the newest value that any finished read gave */
+	uint64_t steps;
+	uint64_t elections;
+	bool resting; /* clients begin nothing new */
+	enum wal_durability durability;
+};
+
+void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32_t clients);
+void sim_world_destroy(struct sim_world *w);
+
+/* Runs until virtual time now + ns; checks on every step. */
+void sim_world_run(struct sim_world *w, uint64_t ns);
+/* Runs until `leader` leads alone in the newest term and all nodes that are up agree. False: not within ns. */
+bool sim_world_settle(struct sim_world *w, uint64_t ns);
+
+void sim_node_start(struct sim_world *w, uint32_t i);
+void sim_node_crash(struct sim_world *w, uint32_t i);
+void sim_node_wipe(struct sim_world *w, uint32_t i); /* down; its directory is emptied */
+/* The one that leads in the newest term, or -1. */
+int sim_leader(const struct sim_world *w);
+
+/* Ends the workload: every open put is answered, every key is read back, and all nodes have one hash. */
+void sim_world_verify(struct sim_world *w);
+
+#endif
