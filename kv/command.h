@@ -1,6 +1,6 @@
 /*
  * Commands, queries and answers of the key-value store: their bytes, in the log and on the wire
- *alike. Little-endian; docs/wire.md has the tables. Pure: clients use this too.
+ * alike. Little-endian; docs/wire.md has the tables. Pure: clients use this too.
  *
  * A request (command or query), 56 bytes and then key, range_end, value:
  *
@@ -9,11 +9,14 @@
  *	     1    1 operation (enum kv_operation)
  *	     2    1 flags (enum kv_flag)
  *	     3    5 zero
- *	     8    8 session      chosen at random by the client; 0 is not a session
- *	    16    8 session_base the applied raft index that the client's node showed it before its
- *first use 24    8 sequence     from 1, one outstanding at a time 32    8 limit        of a range:
- *keys; 0: none 40    8 lease        0 until there are leases 48    2 key size 50    2 range_end
- *size 52    4 value size
+ *	     8    8 session: chosen at random by the client; 0 is not a session
+ *	    16    8 session_base: the applied raft index shown to the client before its first use
+ *	    24    8 sequence: from 1, one outstanding at a time
+ *	    32    8 limit: of a range, in keys; 0: none
+ *	    40    8 lease: 0 until there are leases
+ *	    48    2 key size
+ *	    50    2 range_end size
+ *	    52    4 value size
  *
  * An answer, 40 bytes and then `item_count` items:
  *

@@ -1,0 +1,346 @@
+/*
+ * The state machine: entries joined to commands, commands judged by their session, applied to the
+ * store, and their answers remembered. One command is one transaction of the store.
+ *
+ * Invariants:
+ *  K1. Every verdict depends on the log alone (and on the quota, which all members share): never
+ *      on time, addresses, queries, or how often apply was called for an entry.
+ *  K2. A command that was judged new is remembered with its answer in the step that completes it,
+ *      whatever the answer, a refusal too: a retry gets the same one.
+ *  K3. While `stepping`, the entry at applied_index is not finished and no other is taken, nor is
+ *      a query answered: it would see half a command.
+ */
+#include "kv/kv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kv/chain.h"
+#include "kv/codec.h"
+#include "kv/hash.h"
+#include "kv/session.h"
+#include "kv/store.h"
+#include "kv/verify.h"
+
+#ifdef NDEBUG
+#error "quoin keeps its assertions in production builds: NDEBUG must not be defined"
+#endif
+
+enum {
+	/*
+	 * One step of a delete: 256 keys at about 0.5 us each, or 1 MiB to give back to the
+	 * allocator: tens to hundreds of microseconds, below one bare-metal heartbeat.
+	 */
+	STEP_KEYS_MAX = 256,
+	STEP_SIZE_MAX = 1024 * 1024,
+};
+
+struct kv {
+	struct sm sm; /* first: ops are given this address */
+	struct kv_store store;
+	struct kv_session_table *sessions;
+	struct kv_chain chain;
+	uint64_t applied_index;
+	bool stepping;    /* a delete over many keys is under way ... */
+	uint64_t deleted; /* ... and these are gone so far */
+	uint8_t answer[KV_ANSWER_HEADER_SIZE];
+};
+
+static struct kv *kv_of(struct sm *sm)
+{
+	static_assert(offsetof(struct kv, sm) == 0, "an sm is cast to its kv");
+	return (struct kv *)sm;
+}
+
+/* Fit to be proposed: a write, and one that a retry can be told from. */
+static int command_decode(struct kv_request *out, const uint8_t *data, size_t size)
+{
+	int ret = kv_request_decode(out, data, size);
+
+	if (ret < 0)
+		return ret;
+	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0)
+		return -EINVAL;
+	return 0;
+}
+
+static void answer_set(struct kv *kv, enum kv_status status, uint64_t count)
+{
+	const struct kv_answer answer = {
+		.status = status,
+		.revision = kv->store.revision,
+		.count = count,
+		.applied_index = kv->applied_index,
+	};
+
+	kv_answer_encode_header(&answer, kv->answer);
+}
+
+static enum kv_status put_apply(struct kv *kv, const struct kv_request *request)
+{
+	if (!kv_store_fits(&kv->store, request->key, request->value))
+		return KV_NO_SPACE;
+	kv_store_begin(&kv->store);
+	kv_store_put(&kv->store, request->key, request->value, 0);
+	kv_store_end(&kv->store);
+	return KV_OK;
+}
+
+/* True: the whole range is gone. False: call again with the same request. */
+static bool delete_step(struct kv *kv, const struct kv_request *request)
+{
+	const struct kv_store_range range = {.first = request->key, .end = request->range_end};
+	bool done;
+
+	if (!kv->stepping) {
+		kv_store_begin(&kv->store);
+		kv->deleted = 0;
+	}
+	kv->deleted += kv_store_delete(&kv->store, &range, STEP_KEYS_MAX, STEP_SIZE_MAX, &done);
+	kv->stepping = !done;
+	if (done)
+		kv_store_end(&kv->store);
+	return done;
+}
+
+/* Applies a new command and remembers its answer. 0, or -EAGAIN after a step. */
+static int command_apply(struct kv *kv, const struct kv_request *request)
+{
+	enum kv_status status = KV_OK;
+	uint64_t count = 0;
+
+	if (request->key.size == 0) {
+		status = KV_KEY_EMPTY;
+	} else if (request->operation == KV_PUT) {
+		status = put_apply(kv, request);
+	} else {
+		assert(request->operation == KV_DELETE);
+		if (!delete_step(kv, request))
+			return -EAGAIN;
+		count = kv->deleted;
+	}
+	answer_set(kv, status, count);
+	kv_session_remember(kv->sessions, request, kv->applied_index, kv->answer,
+			    sizeof(kv->answer));
+	return 0;
+}
+
+/* Decides by the session what a command is worth. 0 with the answer set, or -EAGAIN. */
+static int command_judge(struct kv *kv, const struct kv_request *request)
+{
+	const struct kv_session *known;
+
+	switch (kv_session_judge(kv->sessions, request, &known)) {
+	case KV_SESSION_NEW:
+		return command_apply(kv, request);
+	case KV_SESSION_DUPLICATE:
+		assert(known->answer_size == sizeof(kv->answer));
+		memcpy(kv->answer, known->answer, sizeof(kv->answer));
+		return 0;
+	case KV_SESSION_STALE:
+		answer_set(kv, KV_STALE_SEQUENCE, 0);
+		return 0;
+	case KV_SESSION_UNKNOWN:
+		answer_set(kv, KV_SESSION_EXPIRED, 0);
+		return 0;
+	case KV_SESSION_MISNAMED:
+		answer_set(kv, KV_MALFORMED, 0);
+		return 0;
+	}
+	assert(false);
+	return 0;
+}
+
+static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_result *result)
+{
+	struct kv *kv = kv_of(sm);
+	struct kv_request request;
+	struct kv_bytes command;
+	bool too_long = false;
+	int ret = 0;
+
+	if (kv->stepping) {
+		assert(entry->index == kv->applied_index);
+		command = kv_chain_command(&kv->chain, entry);
+	} else {
+		assert(entry->index > kv->applied_index);
+		kv->applied_index = entry->index;
+		if (!kv_chain_add(&kv->chain, entry, &command, &too_long))
+			return 0;
+	}
+
+	/* No door lets a malformed command in, but what is in the log gets a verdict (R52). */
+	if (too_long || command_decode(&request, command.data, command.size) < 0)
+		answer_set(kv, KV_MALFORMED, 0);
+	else if (kv->stepping)
+		ret = command_apply(kv, &request);
+	else
+		ret = command_judge(kv, &request);
+	if (ret < 0)
+		return ret;
+
+	assert(!kv->stepping);
+	*result = (struct sm_result){.data = kv->answer, .size = sizeof(kv->answer)};
+	kv_request_identity(command.data, command.size, &result->session, &result->sequence);
+	return 1;
+}
+
+static struct kv_item item_of(const struct kv_key *key, bool with_value)
+{
+	const struct kv_version *version = key->newest;
+
+	return (struct kv_item){
+		.create_revision = version->create_revision,
+		.mod_revision = version->mod_main,
+		.version = version->number,
+		.lease = version->lease,
+		.key = {.data = key->bytes, .size = key->size},
+		.value = {.data = version->value, .size = with_value ? version->value_size : 0},
+	};
+}
+
+/* Items as far as limit and room go; the bytes written. Bounded by out_size_max. */
+static uint32_t items_fill(const struct kv *kv, const struct kv_request *request,
+			   struct kv_answer *answer, uint8_t *out, uint32_t out_size_max)
+{
+	const struct kv_store_range range = {.first = request->key, .end = request->range_end};
+	const struct kv_key *key = kv_store_first(&kv->store, &range);
+	bool with_values = (request->flags & KV_KEYS_ONLY) == 0;
+	uint32_t used = 0;
+
+	for (; key != NULL; key = kv_store_next(&range, key)) {
+		struct kv_item item = item_of(key, with_values);
+		size_t size = kv_item_size(&item);
+
+		if (request->limit != 0 && answer->item_count == request->limit)
+			break;
+		if (size > out_size_max - used)
+			break;
+		kv_item_encode(&item, out + used);
+		used += (uint32_t)size;
+		answer->item_count++;
+	}
+	answer->more = key != NULL;
+	return used;
+}
+
+static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *out,
+		    uint32_t out_size_max)
+{
+	const struct kv *kv = kv_of(sm);
+	struct kv_request request;
+	uint32_t used = 0;
+
+	assert(!kv->stepping); /* K3 */
+	assert(out_size_max >= KV_ANSWER_HEADER_SIZE);
+	assert(out_size_max <= INT32_MAX);
+	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE)
+		return -EINVAL;
+
+	struct kv_answer answer = {.revision = kv->store.revision};
+	if (request.key.size == 0) {
+		answer.status = KV_KEY_EMPTY;
+	} else {
+		const struct kv_store_range range = {.first = request.key,
+						     .end = request.range_end};
+
+		answer.count = kv_store_count(&kv->store, &range);
+		if ((request.flags & KV_COUNT_ONLY) == 0)
+			used = items_fill(kv, &request, &answer, out + KV_ANSWER_HEADER_SIZE,
+					  out_size_max - KV_ANSWER_HEADER_SIZE);
+	}
+	kv_answer_encode_header(&answer, out);
+	return (int)(KV_ANSWER_HEADER_SIZE + used);
+}
+
+static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
+		    uint64_t *sequence)
+{
+	struct kv_request request;
+
+	(void)sm; /* the verdict before the log must not depend on a state that may be behind it */
+	kv_request_identity(command, size, session, sequence);
+	return command_decode(&request, command, size);
+}
+
+static uint64_t kv_hash(struct sm *sm)
+{
+	const struct kv *kv = kv_of(sm);
+	uint64_t hash = kv_store_hash(&kv->store);
+
+	assert(!kv->stepping); /* K3 */
+	hash = kv_hash_mix(hash, kv_session_table_hash(kv->sessions));
+	return kv_hash_mix(hash, kv_chain_hash(&kv->chain));
+}
+
+static uint64_t kv_size(struct sm *sm)
+{
+	return kv_of(sm)->store.size;
+}
+
+static void kv_destroy(struct sm *sm)
+{
+	struct kv *kv = kv_of(sm);
+
+	kv_chain_destroy(&kv->chain);
+	kv_session_table_destroy(kv->sessions);
+	kv_store_destroy(&kv->store);
+	free(kv);
+}
+
+static const struct sm_ops kv_ops = {
+	.apply = kv_apply,
+	.query = kv_query,
+	.check = kv_check,
+	.hash = kv_hash,
+	.size = kv_size,
+	.destroy = kv_destroy,
+};
+
+int kv_create(struct sm **out, const struct kv_options *options)
+{
+	struct kv *kv = calloc(1, sizeof(*kv));
+	int ret;
+
+	if (kv == NULL)
+		return -ENOMEM;
+	kv->sm.ops = &kv_ops;
+	kv_store_init(&kv->store, options->quota);
+	ret = kv_chain_init(&kv->chain);
+	if (ret < 0)
+		goto err_kv;
+	kv->sessions = kv_session_table_create();
+	if (kv->sessions == NULL) {
+		ret = -ENOMEM;
+		goto err_chain;
+	}
+	*out = &kv->sm;
+	return 0;
+
+err_chain:
+	kv_chain_destroy(&kv->chain);
+err_kv:
+	free(kv);
+	return ret;
+}
+
+static const struct kv *kv_of_const(const struct sm *sm)
+{
+	return (const struct kv *)sm;
+}
+
+uint64_t kv_revision(const struct sm *sm)
+{
+	return kv_of_const(sm)->store.revision;
+}
+
+void kv_verify(const struct sm *sm)
+{
+	const struct kv *kv = kv_of_const(sm);
+
+	kv_store_verify(&kv->store);
+	kv_session_table_verify(kv->sessions);
+	assert(kv->stepping == kv->store.writing);
+}

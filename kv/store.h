@@ -1,0 +1,112 @@
+/*
+ * The keys, in byte order, and what each one holds: etcd's model of revisions.
+ *
+ * A write transaction has one main revision, the store's plus one; the operations in it take sub
+ * revisions 0, 1, 2 ... in order. It becomes the store's revision when the transaction ends, and
+ * only if something was written: so deleting nothing leaves the revision alone.
+ *
+ * A key points to its newest version. A version is one allocation that is never changed after it
+ * was written, and it knows its whole revision: the place for older ones is a list behind
+ * `newest`, for a tombstone a version without value.
+ *
+ * Memory: the quota bounds it. Running out of memory within the quota cannot be told to the other
+ * members, who go on, so it ends the process (an assertion): the log still has the command.
+ *
+ * Invariants:
+ *  S1. Keys are unique, not empty, in strictly ascending byte order.
+ *  S2. subtree_count of a key is the number of keys in the tree below and including it.
+ *  S3. 2 <= create_revision <= mod revision <= the store's (the open transaction's) revision;
+ *      version >= 1, and it is 1 exactly if the newest version created the key.
+ *  S4. `size` is the sum of key size + value size + KV_KEY_OVERHEAD, and a put never takes it over
+ *      the quota.
+ *  S5. `digest` is the sum of the digests of all newest versions.
+ *  S6. The revision never decreases.
+ */
+#ifndef KV_STORE_H
+#define KV_STORE_H
+
+#include <assert.h>
+#include <bsd/sys/tree.h>
+
+#include "kv/command.h"
+#include "kv/kv.h"
+
+struct kv_store_revision {
+	uint64_t main;
+	uint32_t sub;
+};
+
+struct kv_version {
+	uint64_t mod_main; /* the revision that wrote it */
+	uint32_t mod_sub;
+	uint32_t value_size;
+	uint64_t create_revision;
+	uint64_t number; /* of this version: 1 is the put that created the key */
+	uint64_t lease;
+	uint64_t digest;
+	uint8_t value[];
+};
+
+struct kv_key {
+	RB_ENTRY(kv_key) node;
+	struct kv_version *newest;
+	uint32_t subtree_count;
+	uint32_t size;
+	uint8_t bytes[];
+};
+
+static_assert(sizeof(struct kv_version) + sizeof(struct kv_key) + 2 * 16 <= KV_KEY_OVERHEAD,
+	      "a key is charged what it costs, with malloc's header and rounding for both parts");
+
+RB_HEAD(kv_tree, kv_key);
+
+struct kv_store {
+	struct kv_tree keys;
+	uint64_t revision;
+	uint64_t quota;
+	uint64_t size;
+	uint64_t digest;
+	bool writing;                   /* a transaction is open ... */
+	struct kv_store_revision write; /* ... and this is its next operation's revision */
+};
+
+/* One key (end empty), every key >= first (end is one zero byte), or those in [first, end). */
+struct kv_store_range {
+	struct kv_bytes first;
+	struct kv_bytes end;
+};
+
+void kv_store_init(struct kv_store *store, uint64_t quota);
+void kv_store_destroy(struct kv_store *store);
+
+void kv_store_begin(struct kv_store *store);
+void kv_store_end(struct kv_store *store);
+
+/* Whether the quota has room for a put. The same on all members that have the same quota. */
+bool kv_store_fits(const struct kv_store *store, struct kv_bytes key, struct kv_bytes value);
+
+/* Within a transaction; the put must fit. Copies both. */
+void kv_store_put(struct kv_store *store, struct kv_bytes key, struct kv_bytes value,
+		  uint64_t lease);
+
+/*
+ * Within a transaction: deletes from the start of the range until count_max keys are gone, or
+ * size_max or more bytes. The number deleted; *done when the range is empty.
+ */
+uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *range,
+			 uint32_t count_max, uint64_t size_max, bool *done);
+
+/* The first key of the range and the one after; NULL at its end. Any write ends a walk. */
+const struct kv_key *kv_store_first(const struct kv_store *store,
+				    const struct kv_store_range *range);
+const struct kv_key *kv_store_next(const struct kv_store_range *range, const struct kv_key *key);
+
+/* How many keys are in the range: O(log keys), by S2. */
+uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_range *range);
+
+uint64_t kv_store_hash(const struct kv_store *store);
+
+/* Recomputes what the invariants state; asserts. For tests: it walks the whole store. */
+void kv_store_verify(const struct kv_store *store);
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ * What the state machine's tests share: requests built and fed as log entries, answers taken apart,
+ * and a seeded generator.
+ */
+#ifndef TESTS_UNIT_KV_HELPER_H
+#define TESTS_UNIT_KV_HELPER_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h> /* needs what is above it */
+
+#include "kv/command.h"
+#include "kv/kv.h"
+#include "kv/verify.h"
+
+enum {
+	PART_SIZE = 1200, /* the core's entries carry no more */
+};
+
+static inline struct kv_bytes text(const char *string)
+{
+	return (struct kv_bytes){.data = (const uint8_t *)string, .size = (uint32_t)strlen(string)};
+}
+
+static inline struct kv_bytes blob(const void *data, size_t size)
+{
+	return (struct kv_bytes){.data = data, .size = (uint32_t)size};
+}
+
+/* xorshift64*: the whole run follows from the seed. */
+static inline uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1d;
+}
+
+static inline uint32_t random_below(uint64_t *state, uint32_t bound)
+{
+	return (uint32_t)((random_next(state) >> 33) % bound);
+}
+
+/* A state machine and the log that it is fed. */
+struct rig {
+	struct sm *sm;
+	uint64_t index;    /* of the last entry */
+	uint64_t sequence; /* of session 1, which put and del use */
+	uint32_t steps;    /* calls of apply that the last command took */
+	uint64_t session;  /* as the last result said */
+	uint64_t result_sequence;
+	uint8_t *out; /* KV_ANSWER_SIZE_MAX bytes for queries */
+};
+
+static inline void rig_open(struct rig *rig, uint64_t quota)
+{
+	const struct kv_options options = {.quota = quota};
+
+	*rig = (struct rig){.out = malloc(KV_ANSWER_SIZE_MAX)};
+	assert_non_null(rig->out);
+	assert_int_equal(kv_create(&rig->sm, &options), 0);
+}
+
+static inline void rig_close(struct rig *rig)
+{
+	kv_verify(rig->sm);
+	rig->sm->ops->destroy(rig->sm);
+	free(rig->out);
+}
+
+/* One entry, in as many steps as it takes. What apply said in the end; 1: *answer is decoded. */
+static inline int feed_entry(struct rig *rig, const void *data, uint32_t size, bool first,
+			     bool last, struct kv_answer *answer)
+{
+	struct sm_entry entry = {
+		.index = ++rig->index, .data = data, .size = size, .first = first, .last = last};
+	struct sm_result result;
+	int ret;
+
+	rig->steps = 0;
+	do {
+		ret = rig->sm->ops->apply(rig->sm, &entry, &result);
+		rig->steps++;
+	} while (ret == -EAGAIN);
+	if (ret == 1) {
+		rig->session = result.session;
+		rig->result_sequence = result.sequence;
+		assert_int_equal(kv_answer_decode(answer, result.data, result.size), 0);
+		assert_int_equal(answer->item_count, 0);
+	}
+	return ret;
+}
+
+/* A command's bytes as one entry or as a chain; it must complete with the last one. */
+static inline struct kv_answer feed_bytes(struct rig *rig, const uint8_t *data, size_t size)
+{
+	struct kv_answer answer = {0};
+	size_t at = 0;
+
+	do {
+		size_t part = size - at < PART_SIZE ? size - at : PART_SIZE;
+		bool last = at + part == size;
+		int ret = feed_entry(rig, data + at, (uint32_t)part, at == 0, last, &answer);
+
+		assert_int_equal(ret, last ? 1 : 0);
+		at += part;
+	} while (at < size);
+	return answer;
+}
+
+/* Owned by the caller. */
+static inline uint8_t *encoded(const struct kv_request *request, size_t *size)
+{
+	*size = kv_request_size(request);
+	uint8_t *data = malloc(*size);
+	assert_non_null(data);
+	kv_request_encode(request, data);
+	return data;
+}
+
+static inline struct kv_answer feed(struct rig *rig, const struct kv_request *request)
+{
+	size_t size;
+	uint8_t *data = encoded(request, &size);
+	struct kv_answer answer = feed_bytes(rig, data, size);
+
+	free(data);
+	return answer;
+}
+
+static inline struct kv_answer put(struct rig *rig, struct kv_bytes key, struct kv_bytes value)
+{
+	const struct kv_request request = {.operation = KV_PUT,
+					   .session = 1,
+					   .sequence = ++rig->sequence,
+					   .key = key,
+					   .value = value};
+
+	return feed(rig, &request);
+}
+
+static inline struct kv_answer del(struct rig *rig, struct kv_bytes key, struct kv_bytes end)
+{
+	const struct kv_request request = {.operation = KV_DELETE,
+					   .session = 1,
+					   .sequence = ++rig->sequence,
+					   .key = key,
+					   .range_end = end};
+
+	return feed(rig, &request);
+}
+
+/* Points into rig->out. */
+static inline struct kv_answer query(struct rig *rig, const struct kv_request *request,
+				     uint32_t out_size_max)
+{
+	size_t size;
+	uint8_t *data = encoded(request, &size);
+	struct kv_answer answer;
+	int ret = rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, out_size_max);
+
+	free(data);
+	assert_in_range(ret, KV_ANSWER_HEADER_SIZE, out_size_max);
+	assert_int_equal(kv_answer_decode(&answer, rig->out, (size_t)ret), 0);
+	return answer;
+}
+
+static inline struct kv_answer range(struct rig *rig, struct kv_bytes key, struct kv_bytes end)
+{
+	const struct kv_request request = {.operation = KV_RANGE, .key = key, .range_end = end};
+
+	return query(rig, &request, KV_ANSWER_SIZE_MAX);
+}
+
+/* The one item of an answer. */
+static inline struct kv_item only_item(const struct kv_answer *answer)
+{
+	struct kv_item item;
+	uint32_t at = 0;
+
+	assert_int_equal(answer->item_count, 1);
+	assert_true(kv_item_next(answer, &at, &item));
+	return item;
+}
+
+static inline void assert_bytes(struct kv_bytes got, struct kv_bytes want)
+{
+	assert_int_equal(got.size, want.size);
+	if (want.size > 0)
+		assert_memory_equal(got.data, want.data, want.size);
+}
+
+#endif
