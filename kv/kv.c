@@ -290,11 +290,17 @@ static void kv_destroy(struct sm *sm)
 	free(kv);
 }
 
+static uint64_t kv_revision(struct sm *sm)
+{
+	return kv_of(sm)->store.revision;
+}
+
 static const struct sm_ops kv_ops = {
 	.apply = kv_apply,
 	.query = kv_query,
 	.check = kv_check,
 	.hash = kv_hash,
+	.revision = kv_revision,
 	.size = kv_size,
 	.destroy = kv_destroy,
 };
@@ -329,11 +335,6 @@ err_kv:
 static const struct kv *kv_of_const(const struct sm *sm)
 {
 	return (const struct kv *)sm;
-}
-
-uint64_t kv_revision(const struct sm *sm)
-{
-	return kv_of_const(sm)->store.revision;
 }
 
 void kv_verify(const struct sm *sm)

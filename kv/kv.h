@@ -28,6 +28,4 @@ struct kv_options {
 /* 0 or -ENOMEM. The sm is destroyed through its ops. */
 int kv_create(struct sm **out, const struct kv_options *options);
 
-uint64_t kv_revision(const struct sm *sm);
-
 #endif

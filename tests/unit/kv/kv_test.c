@@ -38,7 +38,7 @@ static void revisions_as_in_etcd(void **state)
 {
 	struct rig *rig = *state;
 
-	assert_int_equal(kv_revision(rig->sm), 1);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), 1);
 	assert_int_equal(range(rig, text("a"), NONE).revision, 1);
 	assert_int_equal(del(rig, text("a"), NONE).revision, 1); /* nothing deleted: no bump */
 	assert_int_equal(put(rig, text("a"), text("1")).revision, 2);
@@ -135,7 +135,7 @@ static void empty_key_is_not_provided(void **state)
 	assert_int_equal(put(rig, NONE, text("v")).status, KV_KEY_EMPTY);
 	assert_int_equal(del(rig, NONE, OPEN_END).status, KV_KEY_EMPTY);
 	assert_int_equal(range(rig, NONE, OPEN_END).status, KV_KEY_EMPTY);
-	assert_int_equal(kv_revision(rig->sm), 1);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), 1);
 	assert_string_equal(kv_status_text(KV_KEY_EMPTY), "etcdserver: key is not provided");
 }
 
@@ -226,7 +226,7 @@ static void chain_cut_by_a_leader_change_is_discarded(void **state)
 
 	assert_int_equal(cut.count, 4);
 	for (uint32_t kept = 1; kept < cut.count; kept++) {
-		uint64_t revision = kv_revision(rig->sm);
+		uint64_t revision = rig->sm->ops->revision(rig->sm);
 
 		/* The new leader's no-op cuts the chain, and a tail that follows is no command. */
 		for (uint32_t i = 0; i < kept; i++)
@@ -234,7 +234,7 @@ static void chain_cut_by_a_leader_change_is_discarded(void **state)
 		assert_int_equal(feed_entry(rig, NULL, 0, true, true, &answer), 0);
 		for (uint32_t i = kept; i < cut.count; i++)
 			assert_int_equal(feed_part(rig, &cut, i, &answer), 0);
-		assert_int_equal(kv_revision(rig->sm), revision);
+		assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
 
 		/* Another chain, or a command of one entry, begins where it was cut. */
 		for (uint32_t i = 0; i < kept; i++)
@@ -285,7 +285,7 @@ static void R52_committed_nonsense_gets_the_same_verdict(void **state)
 		assert_int_equal(rig->session, known);
 		assert_int_equal(rig->result_sequence, known == 0 ? 0 : 9);
 	}
-	assert_int_equal(kv_revision(rig->sm), 1);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), 1);
 	/* None of them was taken for an attempt of the command. */
 	assert_int_equal(feed_bytes(rig, data, size).status, KV_OK);
 	free(data);
@@ -370,7 +370,7 @@ static void delete_of_many_goes_in_bounded_steps(void **state)
 	put(rig, text("z"), text("stays"));
 	assert_int_equal(range(rig, text("k"), text("l")).count, keys);
 
-	uint64_t revision = kv_revision(rig->sm);
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
 	struct kv_answer answer = del(rig, text("k"), text("l"));
 	assert_int_equal(rig->steps, 5); /* 4 full ones and the rest */
 	assert_int_equal(answer.count, keys);
@@ -442,7 +442,7 @@ static void quota_refuses_puts_and_lets_deletes_go_on(void **state)
 
 	assert_int_equal(put(&rig, text("c"), text("")).status, KV_NO_SPACE);
 	assert_int_equal(put(&rig, text("a"), text("0123456789x")).status, KV_NO_SPACE);
-	assert_int_equal(kv_revision(rig.sm), 3);
+	assert_int_equal(rig.sm->ops->revision(rig.sm), 3);
 	assert_int_equal(put(&rig, text("a"), text("9876543210")).status, KV_OK); /* in place */
 	assert_int_equal(put(&rig, text("a"), text("")).status, KV_OK);
 	assert_int_equal(put(&rig, text("b"), text("0123456789abcdefghij")).status, KV_OK);
