@@ -23,6 +23,7 @@ uint32_t parts_size(uint32_t total_size, uint32_t part);
 void parts_begin(struct parts *p, uint8_t *buffer, uint32_t total_size);
 /* True if it was new. The part has been decoded; one of another total size is refused (false). */
 bool parts_add(struct parts *p, const struct wire_part *part);
+bool parts_has(const struct parts *p, uint32_t part);
 bool parts_complete(const struct parts *p);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * The wire format above UDP, version 1. docs/wire.md tells the same with the reasons. All integers
- *are little-endian. Pure: no I/O, no allocation; used by nodes and clients alike.
+ * are little-endian. Pure: no I/O, no allocation; used by nodes and clients alike.
  *
  * The envelope, 88 bytes, is on every packet:
  *
@@ -25,9 +25,11 @@
  *
  *	VOTE          term 8, last_index 8, last_term 8
  *	VOTE_REPLY    term 8, granted 1, zero 7
- *	APPEND        term 8, prev_index 8, prev_term 8, commit 8, read_seq 8, entry_count 2, zero
- *6, then entries: term 8, size 2, type 1, flags 1, zero 4, data APPEND_REPLY  term 8, match 8,
- *match_term 8, prev_index 8, read_seq 8, accepted 1, zero 7 READ          term 8, context 8
+ *	APPEND        term 8, prev_index 8, prev_term 8, commit 8, read_seq 8, entry_count 2,
+ *	              zero 6, then entries: term 8, size 2, type 1, flags 1, zero 4, data
+ *	APPEND_REPLY  term 8, match 8, match_term 8, prev_index 8, read_seq 8, accepted 1,
+ *	              zero 7
+ *	READ          term 8, context 8
  *	READ_REPLY    term 8, context 8, index 8
  *	PROPOSE       a part (below): a follower forwards a command to the leader
  *	PROPOSE_REPLY a part reply
@@ -51,7 +53,10 @@
  *	    24    1 kind         enum wire_request
  *	    25    1 status       ANSWER: enum wire_status; else 0
  *	    26    6 zero
- *	    32    8 timeout_us   REQUEST: how long the client waits for it; else 0
+ *	    32    8 timeout_us   REQUEST: how long the client waits for it, 0: the node's default;
+ *	            answer_id    ANSWER: differs each time an answer is made for one request
+ *	                         id, so that parts of two are never joined; PULL: its
+ *	                         echo, 0: any; PROPOSE: 0
  *
  * Every part but the last holds WIRE_PART_SIZE bytes.
  *
@@ -192,7 +197,8 @@ struct wire_part {
 	uint16_t wanted;
 	uint8_t kind;
 	uint8_t status;
-	uint64_t timeout_us;
+	uint64_t timeout_us; /* REQUEST */
+	uint64_t answer_id;  /* ANSWER and PULL */
 	const uint8_t *data; /* NULL in a PULL */
 	uint32_t size;
 };

@@ -1,0 +1,234 @@
+/*
+ * What arrives at a client: whose it is, what it says, what it says about loss.
+ */
+#include "dataplane/client_internal.h"
+
+enum {
+	/* As many later arrivals say that a part was lost, not overtaken: TCP's number. */
+	OVERTAKEN_MAX = 3,
+	/* Cookies refused in one request before each further one costs a pause. */
+	REHELLOS_MAX = 2,
+};
+
+#define PAUSE_NS_MIN (1 * CLIENT_MS)
+#define PAUSE_NS_MAX (1000 * CLIENT_MS)
+/* Doubled each time: elections take tenths of a second. */
+#define PAUSE_NO_LEADER_NS (10 * CLIENT_MS)
+
+/*
+ * A refusal for now. One that cannot be followed by a retry with time for an answer is reported
+ * instead: it says more than a deadline that passes.
+ */
+static void pause_for(struct client *c, uint64_t now_ns, uint64_t wait_ns, enum wire_status status)
+{
+	uint64_t wait =
+		wait_ns << (c->refusals < CLIENT_BACKOFF_SHIFT_MAX ? c->refusals
+								   : CLIENT_BACKOFF_SHIFT_MAX);
+
+	c->refusals++;
+	if (wait < PAUSE_NS_MIN)
+		wait = PAUSE_NS_MIN;
+	if (wait > PAUSE_NS_MAX)
+		wait = PAUSE_NS_MAX;
+	/* Clients that were refused together do not come back together. */
+	wait += client_random(c) % (wait / 2);
+	if (c->deadline_ns - now_ns < wait + c->timeout_ns / 8) {
+		client_refuse(c, status);
+		return;
+	}
+	c->status = status;
+	client_enter(c, CLIENT_PAUSE);
+	c->timer_ns = now_ns + wait;
+}
+
+/* How a status ends or delays the request; true: it is no refusal of that kind. */
+static bool refused(struct client *c, uint64_t now_ns, uint8_t status, uint64_t retry_after_us)
+{
+	switch ((enum wire_status)status) {
+	case WIRE_BUSY:
+		c->retry_after_us = retry_after_us;
+		c->probing = true;
+		/* Bounded before it is multiplied. */
+		if (retry_after_us > PAUSE_NS_MAX / CLIENT_US)
+			retry_after_us = PAUSE_NS_MAX / CLIENT_US;
+		pause_for(c, now_ns, retry_after_us * CLIENT_US, WIRE_BUSY);
+		return true;
+	case WIRE_NO_LEADER:
+	case WIRE_NOT_LEADER:
+		pause_for(c, now_ns, PAUSE_NO_LEADER_NS, WIRE_NO_LEADER);
+		return true;
+	case WIRE_OK:
+	case WIRE_TIMEOUT:
+	case WIRE_BAD_COOKIE:
+	case WIRE_INVALID:
+	case WIRE_REFUSED:
+	case WIRE_STOPPING:
+		break;
+	}
+	return false;
+}
+
+/* Progress up to `next`: the next hole among those once in flight is lost too (RFC 6582). */
+static void repaired(struct client *c, uint64_t now_ns, uint32_t next)
+{
+	c->resend = next < c->recover;
+	c->overtaken = 0;
+	c->tries = 0;
+	c->timer_ns = now_ns + client_resend_wait(c);
+}
+
+static void receive_welcome(struct client *c, uint64_t now_ns, const uint8_t *body, size_t size)
+{
+	struct wire_hello hello;
+
+	if (c->phase != CLIENT_HELLO || wire_hello_decode(&hello, WIRE_WELCOME, body, size) ||
+	    hello.nonce != c->nonce)
+		return;
+	/* Karn's rule: which of two was answered cannot be told. */
+	if (c->sampling && c->tries == 0)
+		client_measure(&c->link, now_ns - c->sample_ns);
+	c->welcomed = true;
+	c->welcome = hello;
+	if (c->hello_only)
+		client_finish(c, CLIENT_DONE, WIRE_OK);
+	else
+		client_begin_request(c);
+}
+
+static void receive_bad_cookie(struct client *c, uint64_t now_ns)
+{
+	c->welcomed = false;
+	if (c->rehellos++ < REHELLOS_MAX)
+		client_begin_hello(c);
+	else
+		pause_for(c, now_ns, PAUSE_NS_MIN, WIRE_BAD_COOKIE);
+}
+
+static void receive_acknowledgement(struct client *c, uint64_t now_ns, uint32_t next_part)
+{
+	if (c->phase != CLIENT_REQUEST || next_part > c->part_count)
+		return;
+	if (next_part > c->acked) {
+		if (c->sampling && c->sample_part < next_part && c->part_count > 1) {
+			client_measure(&c->link, now_ns - c->sample_ns);
+			c->sampling = false;
+		}
+		c->acked = next_part;
+		c->probing = false;
+		c->taken |= next_part == c->part_count;
+		if (c->sent < c->acked)
+			c->sent = c->acked;
+		repaired(c, now_ns, c->acked);
+		return;
+	}
+	if (next_part < c->acked) {
+		/* Overtaken by a later one; but after a silence, the node has let the parts go. */
+		if (c->tries > 0) {
+			c->acked = next_part;
+			c->sent = next_part;
+			c->recover = 0;
+		}
+		return;
+	}
+	if (c->acked < c->sent && c->acked >= c->recover && ++c->overtaken == OVERTAKEN_MAX)
+		client_lost(c, c->sent);
+}
+
+static void receive_reply(struct client *c, uint64_t now_ns, const uint8_t *body, size_t size)
+{
+	struct wire_part_reply reply;
+
+	if (c->phase == CLIENT_HELLO || c->phase == CLIENT_PAUSE ||
+	    wire_part_reply_decode(&reply, body, size) || reply.request_id != c->request_id ||
+	    reply.cookie != c->welcome.cookie)
+		return;
+	if (reply.status == WIRE_BAD_COOKIE)
+		receive_bad_cookie(c, now_ns);
+	else if (reply.status == WIRE_OK)
+		receive_acknowledgement(c, now_ns, reply.next_part);
+	else if (c->phase == CLIENT_REQUEST &&
+		 !refused(c, now_ns, reply.status, reply.retry_after_us))
+		client_refuse(c, (enum wire_status)reply.status);
+}
+
+/* A part of an answer: joined to those of the same answer, or the first of another. */
+static bool join(struct client *c, const struct wire_part *part)
+{
+	if (!c->answering || part->answer_id != c->answer_id || part->status != c->status ||
+	    part->total_size != c->parts.total_size) {
+		c->answering = true;
+		c->answer_id = part->answer_id;
+		c->status = (enum wire_status)part->status;
+		c->pulled = 0;
+		parts_begin(&c->parts, c->buffer, part->total_size);
+	}
+	return parts_add(&c->parts, part);
+}
+
+static void receive_answer(struct client *c, uint64_t now_ns, const uint8_t *body, size_t size)
+{
+	struct wire_part part;
+	uint32_t next;
+	bool fresh;
+
+	if (c->phase == CLIENT_HELLO || wire_part_decode(&part, WIRE_ANSWER, body, size) ||
+	    part.request_id != c->request_id || part.cookie != c->welcome.cookie ||
+	    part.kind != c->kind || part.status == WIRE_BAD_COOKIE)
+		return;
+	/* Resent, and yet measured, if the node has said that it had it all along. */
+	if (c->phase == CLIENT_REQUEST && c->turn_ns &&
+	    (c->tries == 0 || c->acked == c->part_count))
+		client_measure(&c->turn, now_ns - c->turn_ns);
+	if (refused(c, now_ns, part.status, 0)) {
+		c->request_id++;
+		return;
+	}
+	c->taken = true;
+	next = c->answering ? c->parts.next : 0;
+	fresh = join(c, &part);
+	if (parts_complete(&c->parts)) {
+		client_finish(c, CLIENT_DONE, c->status);
+		return;
+	}
+	if (c->phase != CLIENT_PULL) {
+		client_enter(c, CLIENT_PULL);
+		c->resend = c->pulled > c->parts.next;
+		c->timer_ns = now_ns + client_resend_wait(c);
+	}
+	if (c->pulled < c->parts.next)
+		c->pulled = c->parts.next;
+	if (c->sampling && part.part == c->sample_part) {
+		client_measure(&c->link, now_ns - c->sample_ns);
+		c->sampling = false;
+	}
+	if (fresh && c->parts.next > next)
+		repaired(c, now_ns, c->parts.next);
+	else if (fresh && c->parts.next >= c->recover && ++c->overtaken == OVERTAKEN_MAX)
+		client_lost(c, c->pulled);
+}
+
+void client_receive(struct client *c, uint64_t now_ns, const uint8_t *payload, size_t size)
+{
+	const uint8_t *body = payload + WIRE_ENVELOPE_SIZE;
+	struct wire_envelope envelope;
+
+	if (c->state != CLIENT_WAITING || now_ns >= c->deadline_ns ||
+	    wire_envelope_decode(&envelope, payload, size) != WIRE_VERDICT_GOOD)
+		return;
+	/* An address that now belongs to another cluster is not followed there. */
+	if (c->welcome.cluster_id && envelope.cluster_id != c->welcome.cluster_id)
+		return;
+	switch (envelope.type) {
+	case WIRE_WELCOME:
+		receive_welcome(c, now_ns, body, envelope.body_size);
+		break;
+	case WIRE_REQUEST_REPLY:
+		receive_reply(c, now_ns, body, envelope.body_size);
+		break;
+	case WIRE_ANSWER:
+		receive_answer(c, now_ns, body, envelope.body_size);
+		break;
+	default:
+		break;
+	}
+}

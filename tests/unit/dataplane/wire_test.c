@@ -1,0 +1,565 @@
+/*
+ * The wire's codec: what is written is read back, and nothing else is read at all.
+ */
+#include "dataplane/le.h"
+#include "dataplane/parts.h"
+#include "dataplane/wire.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BODY_MAX = 9216 };
+
+static uint8_t pattern[RAFT_ENTRY_DATA_MAX];
+
+#define BOTH (RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST)
+
+static const struct raft_entry some_entries[] = {
+	{.index = 8, .term = 3, .type = RAFT_ENTRY_NOOP, .flags = BOTH},
+	{.index = 9,
+	 .term = 3,
+	 .data = pattern,
+	 .size = 1,
+	 .type = RAFT_ENTRY_COMMAND,
+	 .flags = BOTH},
+	{.index = 10,
+	 .term = 4,
+	 .data = pattern,
+	 .size = RAFT_ENTRY_DATA_MAX,
+	 .type = RAFT_ENTRY_COMMAND,
+	 .flags = RAFT_ENTRY_FIRST},
+	{.index = 11, .term = 4, .data = pattern, .size = 7, .type = RAFT_ENTRY_COMMAND},
+	{.index = 12,
+	 .term = 5,
+	 .data = pattern,
+	 .size = 32,
+	 .type = RAFT_ENTRY_MEMBERS,
+	 .flags = BOTH},
+};
+
+static const struct raft_message messages[] = {
+	{.type = RAFT_MESSAGE_VOTE, .term = 7, .vote = {.last_index = 5, .last_term = 6}},
+	{.type = RAFT_MESSAGE_VOTE, .term = UINT64_MAX, .vote = {UINT64_MAX, UINT64_MAX}},
+	{.type = RAFT_MESSAGE_VOTE_REPLY, .term = 7, .vote_reply = {true}},
+	{.type = RAFT_MESSAGE_VOTE_REPLY, .term = 7, .vote_reply = {false}},
+	{.type = RAFT_MESSAGE_APPEND,
+	 .term = 9,
+	 .append = {.prev_index = 7, .prev_term = 2, .commit = 6, .read_seq = 77}},
+	{.type = RAFT_MESSAGE_APPEND,
+	 .term = 9,
+	 .append = {.prev_index = 7,
+		    .prev_term = 2,
+		    .commit = 6,
+		    .read_seq = 77,
+		    .entries = some_entries,
+		    .entry_count = 5}},
+	{.type = RAFT_MESSAGE_APPEND_REPLY,
+	 .term = 9,
+	 .append_reply = {true, .match = 1, .match_term = 2, .prev_index = 3, .read_seq = 4}},
+	{.type = RAFT_MESSAGE_APPEND_REPLY, .term = 9, .append_reply = {false, 5, 6, 7, 8}},
+	{.type = RAFT_MESSAGE_READ, .term = 9, .read = {1234567890123456789}},
+	{.type = RAFT_MESSAGE_READ_REPLY, .term = 9, .read_reply = {98765, 43210}},
+};
+
+enum { MESSAGE_COUNT = sizeof(messages) / sizeof(messages[0]) };
+
+static void assert_entry_equal(const struct raft_entry *a, const struct raft_entry *b)
+{
+	assert_int_equal(a->index, b->index);
+	assert_int_equal(a->term, b->term);
+	assert_int_equal(a->size, b->size);
+	assert_int_equal(a->type, b->type);
+	assert_int_equal(a->flags, b->flags);
+	if (a->size)
+		assert_memory_equal(a->data, b->data, a->size);
+}
+
+static void assert_message_equal(const struct raft_message *a, const struct raft_message *b)
+{
+	assert_int_equal(a->type, b->type);
+	assert_int_equal(a->term, b->term);
+	switch (a->type) {
+	case RAFT_MESSAGE_VOTE:
+		assert_int_equal(a->vote.last_index, b->vote.last_index);
+		assert_int_equal(a->vote.last_term, b->vote.last_term);
+		break;
+	case RAFT_MESSAGE_VOTE_REPLY:
+		assert_int_equal(a->vote_reply.granted, b->vote_reply.granted);
+		break;
+	case RAFT_MESSAGE_APPEND:
+		assert_int_equal(a->append.prev_index, b->append.prev_index);
+		assert_int_equal(a->append.prev_term, b->append.prev_term);
+		assert_int_equal(a->append.commit, b->append.commit);
+		assert_int_equal(a->append.read_seq, b->append.read_seq);
+		assert_int_equal(a->append.entry_count, b->append.entry_count);
+		for (uint32_t i = 0; i < a->append.entry_count; i++)
+			assert_entry_equal(&a->append.entries[i], &b->append.entries[i]);
+		break;
+	case RAFT_MESSAGE_APPEND_REPLY:
+		assert_int_equal(a->append_reply.accepted, b->append_reply.accepted);
+		assert_int_equal(a->append_reply.match, b->append_reply.match);
+		assert_int_equal(a->append_reply.match_term, b->append_reply.match_term);
+		assert_int_equal(a->append_reply.prev_index, b->append_reply.prev_index);
+		assert_int_equal(a->append_reply.read_seq, b->append_reply.read_seq);
+		break;
+	case RAFT_MESSAGE_READ:
+		assert_int_equal(a->read.context, b->read.context);
+		break;
+	case RAFT_MESSAGE_READ_REPLY:
+		assert_int_equal(a->read_reply.context, b->read_reply.context);
+		assert_int_equal(a->read_reply.index, b->read_reply.index);
+		break;
+	}
+}
+
+static void raft_bodies_round_trip(void **state)
+{
+	static struct raft_entry entries[WIRE_ENTRIES_MAX];
+	uint8_t body[BODY_MAX];
+
+	(void)state;
+	for (int i = 0; i < MESSAGE_COUNT; i++) {
+		struct raft_message back;
+		uint8_t type = 0;
+		size_t size = wire_raft_encode(&messages[i], body, sizeof(body), &type);
+
+		assert_int_not_equal(size, 0);
+		assert_int_equal(wire_raft_decode(&back, entries, type, body, size), 0);
+		assert_message_equal(&messages[i], &back);
+		/* It fits exactly, and not in a byte less. */
+		assert_int_equal(wire_raft_encode(&messages[i], body, size, &type), size);
+		assert_int_equal(wire_raft_encode(&messages[i], body, size - 1, &type), 0);
+	}
+}
+
+/* The decoder is given exactly the bytes that there are, in memory that ends where they end. */
+static int decode_exactly(uint8_t type, const uint8_t *data, size_t size)
+{
+	static struct raft_entry entries[WIRE_ENTRIES_MAX];
+	uint8_t *copy = malloc(size ? size : 1);
+	struct raft_message message;
+	struct wire_part_reply reply;
+	struct wire_hello hello;
+	struct wire_part part;
+	int result;
+
+	assert_non_null(copy);
+	memcpy(copy, data, size);
+	switch (type) {
+	case WIRE_PROPOSE:
+	case WIRE_REQUEST:
+	case WIRE_ANSWER:
+	case WIRE_PULL:
+		result = wire_part_decode(&part, type, copy, size);
+		break;
+	case WIRE_PROPOSE_REPLY:
+	case WIRE_REQUEST_REPLY:
+		result = wire_part_reply_decode(&reply, copy, size);
+		break;
+	case WIRE_HELLO:
+	case WIRE_WELCOME:
+		result = wire_hello_decode(&hello, type, copy, size);
+		break;
+	default:
+		result = wire_raft_decode(&message, entries, type, copy, size);
+	}
+	free(copy);
+	assert_true(result == 0 || result == -EINVAL);
+	return result;
+}
+
+/* A good body of every type there is, one call each; 0 after the last. */
+static size_t good_body(int i, uint8_t *type, uint8_t *body)
+{
+	const struct wire_hello hello = {1, 2, 3, 4, 5};
+	const struct wire_part_reply reply = {1, 2, 3, WIRE_BUSY, 1000};
+	struct wire_part part = {.cookie = 1,
+				 .request_id = 2,
+				 .total_size = 3 * WIRE_PART_SIZE + 5,
+				 .kind = WIRE_COMMAND,
+				 .data = pattern,
+				 .size = WIRE_PART_SIZE};
+
+	if (i < MESSAGE_COUNT)
+		return wire_raft_encode(&messages[i], body, BODY_MAX, type);
+	switch (i - MESSAGE_COUNT) {
+	case 0:
+		*type = WIRE_PROPOSE;
+		part.cookie = 0;
+		return wire_part_encode(&part, body);
+	case 1:
+		*type = WIRE_REQUEST;
+		part.timeout_us = 5000000;
+		return wire_part_encode(&part, body);
+	case 2:
+		*type = WIRE_ANSWER;
+		part.part = 3;
+		part.size = 5;
+		part.status = WIRE_TIMEOUT;
+		part.answer_id = 99;
+		return wire_part_encode(&part, body);
+	case 3:
+		*type = WIRE_PULL;
+		part.part = 1;
+		part.wanted = 3;
+		part.size = 0;
+		return wire_part_encode(&part, body);
+	case 4:
+		*type = WIRE_PROPOSE_REPLY;
+		return wire_part_reply_encode(&reply, body);
+	case 5:
+		*type = WIRE_REQUEST_REPLY;
+		return wire_part_reply_encode(&reply, body);
+	case 6:
+		*type = WIRE_HELLO;
+		return wire_hello_encode(&hello, WIRE_HELLO, body);
+	case 7:
+		*type = WIRE_WELCOME;
+		return wire_hello_encode(&hello, WIRE_WELCOME, body);
+	default:
+		return 0;
+	}
+}
+
+static void N4_every_truncation_and_every_extension_is_refused(void **state)
+{
+	uint8_t body[BODY_MAX + 1] = {0}, type;
+	uint64_t types = 0;
+	size_t size;
+
+	(void)state;
+	for (int i = 0; (size = good_body(i, &type, body)) > 0; i++) {
+		types |= 1ull << type;
+		assert_int_equal(decode_exactly(type, body, size), 0);
+		for (size_t less = 0; less < size; less++)
+			assert_int_equal(decode_exactly(type, body, less), -EINVAL);
+		body[size] = 0;
+		assert_int_equal(decode_exactly(type, body, size + 1), -EINVAL);
+	}
+	/* 1 to 8 and 32 to 37: none was left out. */
+	assert_int_equal(types, 0x3f000001feull);
+}
+
+static void N9_bit_flips_never_do_harm(void **state)
+{
+	uint8_t body[BODY_MAX], type;
+	size_t size;
+
+	(void)state;
+	for (int i = 0; (size = good_body(i, &type, body)) > 0; i++) {
+		for (size_t bit = 0; bit < size * 8; bit++) {
+			/* The data of a large body is opaque: its first bytes stand for the rest.
+			 */
+			if (bit / 8 > 256 && bit % 61)
+				continue;
+			body[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			decode_exactly(type, body, size);
+			body[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+	}
+}
+
+static void a_body_of_an_unknown_type_is_refused(void **state)
+{
+	static struct raft_entry entries[WIRE_ENTRIES_MAX];
+	uint8_t body[64] = {0};
+	struct raft_message message;
+	struct wire_part part;
+	struct wire_hello hello;
+
+	(void)state;
+	for (int type = 0; type < 256; type++) {
+		uint8_t t = (uint8_t)type;
+
+		if (t < WIRE_VOTE || t > WIRE_READ_REPLY)
+			assert_int_equal(wire_raft_decode(&message, entries, t, body, 24), -EINVAL);
+		if (t != WIRE_PROPOSE && t != WIRE_REQUEST && t != WIRE_ANSWER && t != WIRE_PULL) {
+			body[24] = WIRE_COMMAND;
+			assert_int_equal(wire_part_decode(&part, t, body, 40), -EINVAL);
+			body[24] = 0;
+		}
+		if (t != WIRE_HELLO && t != WIRE_WELCOME)
+			assert_int_equal(wire_hello_decode(&hello, t, body, 64), -EINVAL);
+	}
+}
+
+/* One byte at an offset of a good body makes it bad. */
+struct spoiled {
+	int body;
+	size_t at;
+	uint8_t value;
+};
+
+enum { APPEND_5 = 5, PART = MESSAGE_COUNT };
+
+static const struct spoiled spoiled[] = {
+	/* Entries start at 48: a no-op of 16 bytes, a command of 17, ... */
+	{2, 8, 2},                            /* granted is neither yes nor no */
+	{2, 9, 1},                            /* zero */
+	{6, 40, 2},                           /* accepted */
+	{6, 47, 1},                           /* zero */
+	{APPEND_5, 40, 4},                    /* fewer entries than bytes */
+	{APPEND_5, 40, 6},                    /* more */
+	{APPEND_5, 41, 0xff},                 /* more than there can be */
+	{APPEND_5, 42, 1},                    /* zero */
+	{APPEND_5, 47, 1},                    /* zero */
+	{APPEND_5, 48, 0},                    /* an entry of term 0 */
+	{APPEND_5, 48, 10},                   /* of a term above the message's */
+	{APPEND_5, 48, 4},                    /* and the next is of a lower one */
+	{APPEND_5, 16, 4},                    /* prev_term above the entry's */
+	{APPEND_5, 48 + 8, 1},                /* a no-op with data */
+	{APPEND_5, 48 + 10, 0},               /* type */
+	{APPEND_5, 48 + 10, 4},               /* type */
+	{APPEND_5, 48 + 11, RAFT_ENTRY_LAST}, /* half a no-op */
+	{APPEND_5, 48 + 11, BOTH | 4},        /* an unknown flag */
+	{APPEND_5, 48 + 12, 1},               /* zero */
+	{APPEND_5, 48 + 15, 1},               /* zero */
+	{APPEND_5, 48 + 16 + 9, 0xff},        /* larger than an entry may be */
+	{PART + 0, 0, 1},                     /* PROPOSE with a cookie */
+	{PART + 0, 24, WIRE_QUERY},           /* PROPOSE of what is no command */
+	{PART + 0, 32, 1},                    /* PROPOSE with a timeout */
+	{PART + 1, 17, 4},                    /* a total of less than this part */
+	{PART + 1, 19, 1},                    /* a total beyond all bounds */
+	{PART + 1, 18, 0x30},                 /* a total just beyond it */
+	{PART + 1, 20, 3},                    /* the last part is not whole */
+	{PART + 1, 20, 4},                    /* beyond the last part */
+	{PART + 1, 22, 1},                    /* wanted */
+	{PART + 1, 24, 0},                    /* kind */
+	{PART + 1, 24, 6},                    /* kind */
+	{PART + 1, 25, 1},                    /* status */
+	{PART + 1, 26, 1},                    /* zero */
+	{PART + 1, 31, 1},                    /* zero */
+	{PART + 2, 25, 9},                    /* status */
+	{PART + 2, 22, 1},                    /* wanted */
+	{PART + 3, 22, 0},                    /* a PULL of nothing */
+	{PART + 3, 22, 4},                    /* a PULL past the end */
+	{PART + 3, 23, 0xff},                 /* far past it */
+	{PART + 3, 25, 1},                    /* status */
+	{PART + 4, 18, 9},                    /* status */
+	{PART + 4, 19, 1},                    /* zero */
+	{PART + 4, 23, 1},                    /* zero */
+	{PART + 4, 17, 0xff},                 /* more parts than there can be */
+	{PART + 6, 8, 1},                     /* zero after a HELLO's nonce */
+	{PART + 6, 63, 1},                    /* zero */
+	{PART + 7, 40, 1},                    /* zero after a WELCOME */
+	{PART + 7, 63, 1},                    /* zero */
+};
+
+static void every_rule_of_a_body_is_kept(void **state)
+{
+	uint8_t body[BODY_MAX], type;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(spoiled) / sizeof(spoiled[0]); i++) {
+		const struct spoiled *s = &spoiled[i];
+		size_t size = good_body(s->body, &type, body);
+
+		assert_true(s->at < size);
+		assert_int_not_equal(body[s->at], s->value);
+		body[s->at] = s->value;
+		if (decode_exactly(type, body, size) != -EINVAL)
+			fail_msg("body %d with %u at %zu was accepted", s->body, s->value, s->at);
+	}
+}
+
+static void indexes_do_not_wrap(void **state)
+{
+	static struct raft_entry entries[WIRE_ENTRIES_MAX];
+	struct raft_message message;
+	uint8_t body[BODY_MAX], type;
+	size_t size = good_body(APPEND_5, &type, body);
+
+	(void)state;
+	le_put64(body + 8, UINT64_MAX - 5);
+	assert_int_equal(wire_raft_decode(&message, entries, type, body, size), 0);
+	assert_int_equal(entries[4].index, UINT64_MAX);
+	le_put64(body + 8, UINT64_MAX - 4);
+	assert_int_equal(wire_raft_decode(&message, entries, type, body, size), -EINVAL);
+}
+
+static void a_jumbo_frame_of_empty_entries_is_decoded(void **state)
+{
+	static struct raft_entry entries[WIRE_ENTRIES_MAX], back[WIRE_ENTRIES_MAX];
+	uint8_t body[BODY_MAX], type;
+	uint32_t count = wire_append_size_max(9216) / WIRE_ENTRY_HEADER_SIZE;
+	struct raft_message message = {
+		.type = RAFT_MESSAGE_APPEND,
+		.term = 1,
+		.append = {.entries = entries, .entry_count = count},
+	};
+	struct raft_message out;
+	size_t size;
+
+	(void)state;
+	assert_true(count <= WIRE_ENTRIES_MAX);
+	for (uint32_t i = 0; i < count; i++)
+		entries[i] = (struct raft_entry){
+			.index = i + 1, .term = 1, .type = RAFT_ENTRY_NOOP, .flags = BOTH};
+	size = wire_raft_encode(&message, body, sizeof(body), &type);
+	assert_true(size > 0);
+	assert_true(size + WIRE_ENVELOPE_SIZE + WIRE_IP_UDP_SIZE <= 9216);
+	assert_int_equal(wire_raft_decode(&out, back, type, body, size), 0);
+	assert_int_equal(out.append.entry_count, count);
+}
+
+static void the_arithmetic_of_an_mtu(void **state)
+{
+	(void)state;
+	assert_int_equal(wire_append_size_max(1500), 1336);
+	assert_true(wire_append_size_max(1500) >= WIRE_ENTRY_HEADER_SIZE + RAFT_ENTRY_DATA_MAX);
+	assert_int_equal(wire_append_size_max(9216), 9052);
+	assert_int_equal(wire_append_size_max(65535), 9052);
+	assert_int_equal(wire_append_size_max(164), 0);
+	assert_int_equal(wire_append_size_max(0), 0);
+}
+
+static const struct wire_envelope some_envelope = {
+	.type = WIRE_APPEND,
+	.body_size = 3,
+	.cluster_id = 0x1111222233334444,
+	.source_id = 0x2222333344445555,
+	.source_identity = 0x3333444455556666,
+	.source_incarnation = 7,
+	.destination_identity = 0x4444555566667777,
+};
+
+static void envelopes_round_trip(void **state)
+{
+	uint8_t packet[WIRE_ENVELOPE_SIZE + 3] = {0};
+	struct wire_envelope back;
+
+	(void)state;
+	wire_envelope_encode(&some_envelope, packet);
+	assert_int_equal(wire_envelope_decode(&back, packet, sizeof(packet)), WIRE_VERDICT_GOOD);
+	assert_int_equal(back.type, some_envelope.type);
+	assert_int_equal(back.body_size, some_envelope.body_size);
+	assert_int_equal(back.cluster_id, some_envelope.cluster_id);
+	assert_int_equal(back.source_id, some_envelope.source_id);
+	assert_int_equal(back.source_identity, some_envelope.source_identity);
+	assert_int_equal(back.source_incarnation, some_envelope.source_incarnation);
+	assert_int_equal(back.destination_identity, some_envelope.destination_identity);
+}
+
+static void the_envelope_is_where_the_table_says(void **state)
+{
+	uint8_t packet[WIRE_ENVELOPE_SIZE];
+
+	(void)state;
+	wire_envelope_encode(&some_envelope, packet);
+	assert_memory_equal(packet, "QUON\x01\x01\x03\x00\x03\x00\0\0\0\0\0\0", 16);
+	assert_int_equal(le_get64(packet + 16), some_envelope.cluster_id);
+	assert_int_equal(le_get64(packet + 24), some_envelope.source_id);
+	assert_int_equal(le_get64(packet + 32), some_envelope.source_identity);
+	assert_int_equal(le_get64(packet + 40), some_envelope.source_incarnation);
+	assert_int_equal(le_get64(packet + 48), some_envelope.destination_identity);
+}
+
+static void verdicts(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+		enum wire_verdict verdict;
+	} table[] = {
+		{0, 'q', WIRE_VERDICT_MAGIC},   {3, 'M', WIRE_VERDICT_MAGIC},
+		{4, 0, WIRE_VERDICT_VERSION}, /* older than the lowest that it can be read as */
+		{4, 2, WIRE_VERDICT_GOOD},    /* newer, and readable */
+		{4, 255, WIRE_VERDICT_GOOD},  /* much newer, and readable */
+		{5, 0, WIRE_VERDICT_VERSION}, /* there is no version 0 */
+		{5, 2, WIRE_VERDICT_VERSION}, /* not readable by us */
+		{6, 0, WIRE_VERDICT_TYPE},      {6, 9, WIRE_VERDICT_TYPE},
+		{6, 31, WIRE_VERDICT_TYPE},     {6, 38, WIRE_VERDICT_TYPE},
+		{7, 1, WIRE_VERDICT_RESERVED}, /* flags */
+		{8, 2, WIRE_VERDICT_SIZE},      {8, 4, WIRE_VERDICT_SIZE},
+		{9, 1, WIRE_VERDICT_SIZE},      {10, 1, WIRE_VERDICT_RESERVED},
+		{15, 1, WIRE_VERDICT_RESERVED}, {56, 1, WIRE_VERDICT_RESERVED}, /* session */
+		{71, 1, WIRE_VERDICT_RESERVED},                                 /* counter */
+		{72, 1, WIRE_VERDICT_RESERVED},                                 /* tag */
+		{87, 1, WIRE_VERDICT_RESERVED},
+	};
+	struct wire_envelope out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		uint8_t packet[WIRE_ENVELOPE_SIZE + 3] = {0};
+
+		wire_envelope_encode(&some_envelope, packet);
+		packet[table[i].at] = table[i].value;
+		if (wire_envelope_decode(&out, packet, sizeof(packet)) != table[i].verdict)
+			fail_msg("%u at %zu", table[i].value, table[i].at);
+	}
+}
+
+static void N4_an_envelope_is_not_read_past_its_bytes(void **state)
+{
+	uint8_t packet[WIRE_ENVELOPE_SIZE + 3] = {0};
+	struct wire_envelope out;
+
+	(void)state;
+	wire_envelope_encode(&some_envelope, packet);
+	for (size_t size = 0; size < sizeof(packet); size++) {
+		uint8_t *copy = malloc(size ? size : 1);
+		enum wire_verdict expected =
+			size < WIRE_ENVELOPE_SIZE ? WIRE_VERDICT_SHORT : WIRE_VERDICT_SIZE;
+
+		assert_non_null(copy);
+		memcpy(copy, packet, size);
+		assert_int_equal(wire_envelope_decode(&out, copy, size), expected);
+		free(copy);
+	}
+}
+
+static void N12_no_answer_is_larger_than_what_an_unproven_address_sent(void **state)
+{
+	const struct wire_hello hello = {1, 2, 3, 4, 5};
+	const struct wire_part_reply reply = {.status = WIRE_BAD_COOKIE};
+	struct wire_part part = {.kind = WIRE_STATUS, .wanted = 1};
+	uint8_t a[128], b[128];
+
+	(void)state;
+	assert_true(wire_hello_encode(&hello, WIRE_HELLO, a) >=
+		    wire_hello_encode(&hello, WIRE_WELCOME, b));
+	/* The smallest REQUEST and a PULL, against the refusal of their cookie. */
+	assert_true(wire_part_encode(&part, a) >= wire_part_reply_encode(&reply, b));
+}
+
+static void every_status_has_words(void **state)
+{
+	(void)state;
+	assert_string_equal(wire_status_text(WIRE_OK), "");
+	assert_string_equal(wire_status_text(WIRE_NO_LEADER), "etcdserver: no leader");
+	assert_string_equal(wire_status_text(WIRE_TIMEOUT), "etcdserver: request timed out");
+	assert_string_equal(wire_status_text(WIRE_BUSY), "etcdserver: too many requests");
+	for (int i = WIRE_BUSY; i <= WIRE_STOPPING; i++)
+		assert_memory_equal(wire_status_text((enum wire_status)i), "etcdserver: ", 12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(raft_bodies_round_trip),
+		cmocka_unit_test(N4_every_truncation_and_every_extension_is_refused),
+		cmocka_unit_test(N9_bit_flips_never_do_harm),
+		cmocka_unit_test(a_body_of_an_unknown_type_is_refused),
+		cmocka_unit_test(every_rule_of_a_body_is_kept),
+		cmocka_unit_test(indexes_do_not_wrap),
+		cmocka_unit_test(a_jumbo_frame_of_empty_entries_is_decoded),
+		cmocka_unit_test(the_arithmetic_of_an_mtu),
+		cmocka_unit_test(envelopes_round_trip),
+		cmocka_unit_test(the_envelope_is_where_the_table_says),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(N4_an_envelope_is_not_read_past_its_bytes),
+		cmocka_unit_test(N12_no_answer_is_larger_than_what_an_unproven_address_sent),
+		cmocka_unit_test(every_status_has_words),
+	};
+
+	for (size_t i = 0; i < sizeof(pattern); i++)
+		pattern[i] = (uint8_t)(i * 7 + 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
