@@ -70,7 +70,7 @@ const char *wire_status_text(enum wire_status status)
 
 static bool type_known(uint8_t type)
 {
-	return (type >= WIRE_VOTE && type <= WIRE_PROPOSE_REPLY) ||
+	return (type >= WIRE_VOTE && type <= WIRE_SETTINGS) ||
 	       (type >= WIRE_HELLO && type <= WIRE_PULL);
 }
 
@@ -430,6 +430,29 @@ int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, siz
 	if (out->next_part > WIRE_PARTS_MAX || out->status > WIRE_STOPPING ||
 	    !all_zero(data + 19, 5))
 		return -EINVAL;
+	return 0;
+}
+
+size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out)
+{
+	memset(out, 0, WIRE_SETTINGS_SIZE);
+	le_put64(out, settings->heartbeat_us);
+	le_put64(out + 8, settings->election_us_min);
+	le_put64(out + 16, settings->election_us_max);
+	out[24] = settings->durability;
+	return WIRE_SETTINGS_SIZE;
+}
+
+int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t size)
+{
+	if (size != WIRE_SETTINGS_SIZE || !all_zero(data + 25, 7))
+		return -EINVAL;
+	*out = (struct wire_settings){
+		.heartbeat_us = le_get64(data),
+		.election_us_min = le_get64(data + 8),
+		.election_us_max = le_get64(data + 16),
+		.durability = data[24],
+	};
 	return 0;
 }
 

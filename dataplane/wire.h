@@ -33,6 +33,8 @@
  *	READ_REPLY    term 8, context 8, index 8
  *	PROPOSE       a part (below): a follower forwards a command to the leader
  *	PROPOSE_REPLY a part reply
+ *	SETTINGS      heartbeat_us 8, election_us_min 8, election_us_max 8, durability 1, zero 7:
+ *	              told now and then, so that members that differ are warned of
  *
  * Bodies of client packets:
  *
@@ -86,6 +88,7 @@ enum {
 	WIRE_PART_HEADER_SIZE = 40,
 	WIRE_PART_REPLY_SIZE = 32,
 	WIRE_HELLO_SIZE = 64,
+	WIRE_SETTINGS_SIZE = 32,
 	WIRE_PART_SIZE = 1200,
 	WIRE_IP_UDP_SIZE = 28,
 	/* A request or an answer as a whole: the largest command, or the largest answer. */
@@ -112,6 +115,7 @@ enum wire_type {
 	WIRE_READ_REPLY = 6,
 	WIRE_PROPOSE = 7,
 	WIRE_PROPOSE_REPLY = 8,
+	WIRE_SETTINGS = 9,
 
 	WIRE_HELLO = 32,
 	WIRE_WELCOME = 33,
@@ -217,6 +221,15 @@ struct wire_part_reply {
 
 size_t wire_part_reply_encode(const struct wire_part_reply *reply, uint8_t *out);
 int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, size_t size);
+
+struct wire_settings {
+	uint64_t heartbeat_us;
+	uint64_t election_us_min, election_us_max;
+	uint8_t durability; /* opaque here: enum wal_durability */
+};
+
+size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out);
+int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t size);
 
 struct wire_hello {
 	uint64_t nonce;

@@ -69,6 +69,7 @@ static void send_answer_part(struct node *n, const struct request *q, uint32_t i
 		.part = (uint16_t)i,
 		.kind = (uint8_t)q->kind,
 		.status = (uint8_t)q->status,
+		.answer_id = q->answer_id,
 		.data = q->answer + (size_t)i * WIRE_PART_SIZE,
 		.size = parts_size(q->answer_size, i),
 	};
@@ -180,7 +181,8 @@ static void receive_pull(struct node *n, const struct dp_datagram *d, const stru
 	struct request *q = request_find_client(&n->requests, &d->from, part->request_id);
 	uint32_t count;
 
-	if (!q || q->state != REQUEST_ANSWERED)
+	if (!q || q->state != REQUEST_ANSWERED ||
+	    (part->answer_id && part->answer_id != q->answer_id))
 		return;
 	count = parts_count(q->answer_size);
 	for (uint32_t i = part->part; i < count && i < part->part + (uint32_t)part->wanted &&
@@ -245,6 +247,7 @@ void door_answer(struct node *n, struct request *q, enum wire_status status, con
 	n->counters.answers++;
 	n->active = true;
 	q->status = status;
+	q->answer_id = ++n->next_id;
 	if (q->origin == REQUEST_FROM_ADMIN) {
 		struct admin_call *call = q->call;
 

@@ -71,6 +71,11 @@ struct node {
 	raft_term driven_term;    /* PROPOSED commands of an older term have been put back */
 	raft_index members_bound; /* members_index that the dataplane knows */
 
+	struct wire_settings
+		settings; /* ours, and as each peer last told: heartbeat_us 0: not yet */
+	struct wire_settings peer_settings[DP_PEERS_MAX];
+	uint64_t next_settings_ns;
+
 	struct requests requests;
 	uint64_t next_expiry_ns;
 	uint64_t next_id; /* of forwards and read contexts: unique in this incarnation */
@@ -123,6 +128,11 @@ void door_answer(struct node *n, struct request *q, enum wire_status status, con
 		 uint32_t size);
 void door_refuse(struct node *n, struct request *q, enum wire_status status);
 void door_expire(struct node *n);
+
+/* settings.c: what members should have in common. */
+void settings_drive(struct node *n);
+void settings_receive(struct node *n, uint32_t peer, const struct wire_settings *settings);
+bool settings_differ(const struct node *n, uint32_t peer);
 
 /* control.c: fault rules over the admin socket. */
 enum wire_status control_faults(struct node *n, const uint8_t *text, uint32_t size);

@@ -39,7 +39,15 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	struct raft_message message;
 	struct wire_part part;
 	struct wire_part_reply reply;
+	struct wire_settings settings;
 
+	if (d->envelope.type == WIRE_SETTINGS) {
+		if (wire_settings_decode(&settings, d->body, d->envelope.body_size))
+			n->counters.malformed++;
+		else
+			settings_receive(n, d->peer, &settings);
+		return;
+	}
 	if (d->envelope.type == WIRE_PROPOSE) {
 		if (wire_part_decode(&part, WIRE_PROPOSE, d->body, d->envelope.body_size))
 			n->counters.malformed++;

@@ -166,6 +166,12 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		n->cluster_id = o->cluster_id;
 		n->id = o->id;
 		n->durability = o->wal.durability;
+		n->settings = (struct wire_settings){
+			.heartbeat_us = o->heartbeat_us,
+			.election_us_min = o->election_us_min,
+			.election_us_max = o->election_us_max,
+			.durability = (uint8_t)o->wal.durability,
+		};
 		n->journal = o->journal;
 		n->faults = o->faults;
 		n->fault_injection = o->fault_injection;
@@ -308,6 +314,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 	query_drive(n);
 	node_ready(n);
 	door_expire(n);
+	settings_drive(n);
 	bind_identities(n);
 	log_changes(n);
 	log_refusals(n);

@@ -83,6 +83,7 @@ struct request {
 	raft_index read_index;
 
 	enum wire_status status;
+	uint64_t answer_id;
 	uint8_t *answer;
 	uint32_t answer_size;
 

@@ -58,6 +58,15 @@ static void status_peers(struct node *n, struct text *t, const struct raft_statu
 		     n->peer_name[i], n->peer[i].member_id, inet_ntoa(in),
 		     state.heard_ns ? (int64_t)((n->now_ns - state.heard_ns) / 1000000) : -1,
 		     match);
+		if (settings_differ(n, i))
+			line(t,
+			     "warning member %s differs: durability %s, heartbeat %" PRIu64
+			     " us, election timeout %" PRIu64 " to %" PRIu64 " us\n",
+			     n->peer_name[i],
+			     wal_durability_name(
+				     (enum wal_durability)n->peer_settings[i].durability),
+			     n->peer_settings[i].heartbeat_us, n->peer_settings[i].election_us_min,
+			     n->peer_settings[i].election_us_max);
 		if (state.refuses_us)
 			line(t,
 			     "error member %s knows this member by another identity: this data "
