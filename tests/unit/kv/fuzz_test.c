@@ -1,0 +1,179 @@
+/*
+ * Bytes from nowhere into every door: requests and answers are made, damaged, cut and joined, then
+ * decoded, checked, applied (as entries with any first and last), and asked as queries. Nothing
+ * may crash or read past its end (buffers are exact: a sanitizer sees it), the state stays sound,
+ * and two members fed the same agree.
+ *
+ *	kv-fuzz_test [--seed N] [--seconds N]
+ */
+#include <time.h>
+
+#include "tests/unit/kv/helper.h"
+
+enum {
+	DATA_SIZE_MAX = 4096,
+};
+
+static uint64_t seed = 1;
+static uint32_t seconds = 1;
+static uint64_t runs;
+
+static uint32_t random_size(void)
+{
+	switch (random_below(&seed, 4)) {
+	case 0:
+		return random_below(&seed, 4);
+	case 1:
+		return random_below(&seed, 1000);
+	default:
+		return random_below(&seed, 12);
+	}
+}
+
+/* A request that is nearly always valid; its parts point into noise. */
+static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
+{
+	static uint8_t noise[3 * 1000];
+	struct kv_request request = {
+		.operation = (enum kv_operation)(1 + random_below(&seed, 3)),
+		.session = random_below(&seed, 6),
+		.session_base = random_below(&seed, 3),
+		.sequence = runs / 64 + random_below(&seed, 40), /* old and new, and 0 at first */
+		.key = blob(noise, random_size()),
+	};
+
+	for (size_t i = 0; i < sizeof(noise); i++)
+		noise[i] = (uint8_t)(random_next(&seed) >> 61);
+	if (request.operation != KV_PUT && random_below(&seed, 2) == 0)
+		request.range_end = blob(noise + 1000, random_size());
+	if (request.operation == KV_PUT)
+		request.value = blob(noise + 2000, random_size());
+	if (random_below(&seed, 2) == 0)
+		request.flags = KV_ONE_SHOT;
+	if (request.operation == KV_RANGE)
+		request.flags |= random_below(&seed, 4) * 2;
+	kv_request_encode(&request, out);
+	return (uint32_t)kv_request_size(&request);
+}
+
+static void damage(uint8_t *data, uint32_t *size)
+{
+	for (uint32_t n = random_below(&seed, 4); n > 0 && *size > 0; n--)
+		data[random_below(&seed, *size)] = (uint8_t)random_next(&seed);
+	if (random_below(&seed, 8) == 0)
+		*size = random_below(&seed, *size + 1);
+	if (random_below(&seed, 8) == 0 && *size + 8 < DATA_SIZE_MAX)
+		*size += random_below(&seed, 8);
+}
+
+static uint8_t *exact_copy(const uint8_t *data, uint32_t size)
+{
+	uint8_t *copy = malloc(size == 0 ? 1 : size);
+
+	assert_non_null(copy);
+	memcpy(copy, data, size);
+	return copy;
+}
+
+static void fuzz_apply(struct rig rigs[2], const uint8_t *data, uint32_t size)
+{
+	bool first = random_below(&seed, 4) > 0;
+	bool last = random_below(&seed, 4) > 0;
+	uint64_t session, sequence;
+	struct kv_answer answer = {0};
+
+	int check = rigs[0].sm->ops->check(rigs[0].sm, data, size, &session, &sequence);
+	int a = feed_entry(&rigs[0], data, size, first, last, &answer);
+	assert_int_equal(feed_entry(&rigs[1], data, size, first, last, &answer), a);
+	assert_true(rigs[0].sm->ops->hash(rigs[0].sm) == rigs[1].sm->ops->hash(rigs[1].sm));
+	if (size > 0 && first && last) {
+		assert_int_equal(a, 1);
+		assert_true(check == 0 || answer.status == KV_MALFORMED);
+	}
+	if (!last || size == 0)
+		assert_int_equal(a, 0);
+}
+
+static void fuzz_query(struct rig *rig, const uint8_t *data, uint32_t size)
+{
+	uint32_t room = KV_ANSWER_HEADER_SIZE + random_below(&seed, 3000);
+	uint8_t *out = malloc(room);
+	struct kv_answer answer;
+	struct kv_item item;
+	uint32_t at = 0;
+
+	assert_non_null(out);
+	int ret = rig->sm->ops->query(rig->sm, data, size, out, room);
+	if (ret >= 0) {
+		assert_int_equal(kv_answer_decode(&answer, out, (size_t)ret), 0);
+		while (kv_item_next(&answer, &at, &item))
+			;
+		uint32_t answer_size = (uint32_t)ret;
+		uint8_t *bad = malloc(DATA_SIZE_MAX);
+		assert_non_null(bad);
+		memset(bad, 0, DATA_SIZE_MAX);
+		memcpy(bad, out, answer_size);
+		damage(bad, &answer_size);
+		uint8_t *exact = exact_copy(bad, answer_size);
+		at = 0;
+		if (kv_answer_decode(&answer, exact, answer_size) == 0) {
+			while (kv_item_next(&answer, &at, &item))
+				;
+		}
+		free(exact);
+		free(bad);
+	}
+	free(out);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void nothing_breaks_it(void **state)
+{
+	struct rig rigs[2];
+	uint64_t begin_ms = now_ms();
+
+	(void)state;
+	rig_open(&rigs[0], 100000);
+	rig_open(&rigs[1], 100000);
+	/* The clock decides how many runs there are, never what one does; the least is fixed. */
+	for (; runs < 2000 || runs % 256 != 0 || now_ms() - begin_ms < seconds * 1000; runs++) {
+		uint8_t data[DATA_SIZE_MAX] = {0};
+		uint32_t size = request_make(data);
+
+		if (random_below(&seed, 2) == 0)
+			damage(data, &size);
+		uint8_t *exact = exact_copy(data, size);
+		fuzz_apply(rigs, exact, size);
+		fuzz_query(&rigs[random_below(&seed, 2)], exact, size);
+		free(exact);
+		if (runs % 256 == 0)
+			kv_verify(rigs[0].sm);
+	}
+	print_message("%lu runs, at revision %lu\n", runs, kv_revision(rigs[0].sm));
+	assert_true(kv_revision(rigs[0].sm) > 100);
+	rig_close(&rigs[0]);
+	rig_close(&rigs[1]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_breaks_it)};
+
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--seed") == 0)
+			seed = strtoull(argv[i + 1], NULL, 0);
+		if (strcmp(argv[i], "--seconds") == 0)
+			seconds = (uint32_t)strtoul(argv[i + 1], NULL, 0);
+	}
+	seed += seed == 0;
+	print_message("SEED=%lu SECONDS=%u: again with %s --seed %lu --seconds %u\n", seed, seconds,
+		      argv[0], seed, seconds);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

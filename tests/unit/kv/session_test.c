@@ -1,0 +1,236 @@
+/* Exactly once, through the sm seam: retries, stale sequences, forgetting, and the two classes. */
+#include "tests/unit/kv/helper.h"
+
+static const struct kv_bytes NONE = {0};
+
+static int setup(void **state)
+{
+	struct rig *rig = malloc(sizeof(*rig));
+
+	assert_non_null(rig);
+	rig_open(rig, UINT64_MAX);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	rig_close(*state);
+	free(*state);
+	return 0;
+}
+
+static struct kv_answer attempt(struct rig *rig, uint64_t session, uint64_t base, uint64_t sequence,
+				uint32_t flags)
+{
+	const struct kv_request request = {.operation = KV_PUT,
+					   .flags = flags,
+					   .session = session,
+					   .session_base = base,
+					   .sequence = sequence,
+					   .key = text("key"),
+					   .value = text("value")};
+
+	return feed(rig, &request);
+}
+
+static void R48_a_retry_applies_once(void **state)
+{
+	struct rig *rig = *state;
+	struct kv_answer first = attempt(rig, 5, 0, 1, 0);
+	uint64_t hash = rig->sm->ops->hash(rig->sm);
+
+	assert_int_equal(first.status, KV_OK);
+	assert_int_equal(first.revision, 2);
+	put(rig, text("other"), text("v"));
+	for (int i = 0; i < 3; i++) {
+		struct kv_answer again = attempt(rig, 5, 0, 1, 0);
+
+		assert_int_equal(again.status, KV_OK);
+		assert_int_equal(again.revision, first.revision);
+		assert_int_equal(again.applied_index, first.applied_index);
+		assert_int_equal(rig->session, 5);
+		assert_int_equal(rig->result_sequence, 1);
+		assert_int_equal(kv_revision(rig->sm), 3);
+	}
+	assert_true(rig->sm->ops->hash(rig->sm) != hash);
+	struct kv_answer answer = range(rig, text("key"), NONE);
+	assert_int_equal(only_item(&answer).version, 1);
+}
+
+/* A retried delete must not delete what was put since. */
+static void R48_a_retried_delete_answers_as_the_first_did(void **state)
+{
+	struct rig *rig = *state;
+	const struct kv_request request = {
+		.operation = KV_DELETE, .session = 5, .sequence = 1, .key = text("key")};
+
+	put(rig, text("key"), text("old"));
+	assert_int_equal(feed(rig, &request).count, 1);
+	put(rig, text("key"), text("new"));
+	assert_int_equal(feed(rig, &request).count, 1);
+	assert_int_equal(range(rig, text("key"), NONE).count, 1);
+}
+
+static void sequences_only_go_up(void **state)
+{
+	struct rig *rig = *state;
+	static const struct {
+		uint64_t sequence;
+		enum kv_status status;
+		uint64_t revision;
+	} rows[] = {
+		{3, KV_OK, 2}, /* a session may begin anywhere */
+		{2, KV_STALE_SEQUENCE, 2},
+		{1, KV_STALE_SEQUENCE, 2},
+		{3, KV_OK, 2},
+		{4, KV_OK, 3},
+		{3, KV_STALE_SEQUENCE, 3},
+		{9, KV_OK, 4},
+		{8, KV_STALE_SEQUENCE, 4},
+		{9, KV_OK, 4},
+		{UINT64_MAX, KV_OK, 5},
+		{9, KV_STALE_SEQUENCE, 5},
+		{UINT64_MAX, KV_OK, 5},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kv_answer answer = attempt(rig, 5, 0, rows[i].sequence, 0);
+
+		assert_int_equal(answer.status, rows[i].status);
+		assert_int_equal(answer.revision, rows[i].revision);
+		assert_int_equal(kv_revision(rig->sm), rows[i].revision);
+	}
+}
+
+static void a_session_keeps_its_class(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(attempt(rig, 5, 0, 1, 0).status, KV_OK);
+	assert_int_equal(attempt(rig, 6, 0, 1, KV_ONE_SHOT).status, KV_OK);
+	assert_int_equal(attempt(rig, 5, 0, 2, KV_ONE_SHOT).status, KV_MALFORMED);
+	assert_int_equal(attempt(rig, 5, 0, 1, KV_ONE_SHOT).status, KV_MALFORMED);
+	assert_int_equal(attempt(rig, 6, 0, 2, 0).status, KV_MALFORMED);
+	assert_int_equal(kv_revision(rig->sm), 3);
+	assert_int_equal(attempt(rig, 5, 0, 2, 0).status, KV_OK);
+}
+
+/* Fills the class with KV_SESSIONS_MAX sessions from id on, one command each. */
+static void flood(struct rig *rig, uint64_t id, uint32_t flags)
+{
+	for (uint64_t i = 0; i < KV_SESSIONS_MAX; i++)
+		assert_int_equal(attempt(rig, id + i, rig->index, 1, flags).status, KV_OK);
+}
+
+static void R48_a_forgotten_session_is_refused_not_applied_again(void **state)
+{
+	struct rig *rig = *state;
+	const uint64_t base = rig->index;
+
+	assert_int_equal(attempt(rig, 5, base, 1, 0).status, KV_OK); /* index 1 */
+	flood(rig, 1000, 0);                                         /* forgets session 5 */
+	uint64_t revision = kv_revision(rig->sm);
+	assert_int_equal(attempt(rig, 5, base, 1, 0).status, KV_SESSION_EXPIRED);
+	assert_int_equal(attempt(rig, 5, base, 2, 0).status, KV_SESSION_EXPIRED);
+	assert_int_equal(kv_revision(rig->sm), revision);
+
+	/* A session that never was: its base tells that it cannot have been forgotten. */
+	assert_int_equal(attempt(rig, 6, 0, 1, 0).status, KV_SESSION_EXPIRED);
+	assert_int_equal(attempt(rig, 7, 1, 1, 0).status, KV_OK); /* evicted_index itself */
+	assert_int_equal(attempt(rig, 8, 1, 1, 0).status, KV_SESSION_EXPIRED); /* 7 pushed one */
+	assert_int_equal(attempt(rig, 8, rig->index, 1, 0).status, KV_OK);
+}
+
+static void the_least_recently_applied_is_forgotten(void **state)
+{
+	struct rig *rig = *state;
+
+	flood(rig, 1000, 0);
+	/* Used again: 1000 is now the newest; a duplicate of 1001 is no use. */
+	assert_int_equal(attempt(rig, 1000, 0, 2, 0).status, KV_OK);
+	assert_int_equal(attempt(rig, 1001, 0, 1, 0).status, KV_OK);
+	assert_int_equal(attempt(rig, 5000000, rig->index, 1, 0).status, KV_OK);
+	uint64_t revision = kv_revision(rig->sm);
+	assert_int_equal(attempt(rig, 1001, 0, 1, 0).status, KV_SESSION_EXPIRED);
+	assert_int_equal(attempt(rig, 1002, 0, 1, 0).status, KV_OK); /* remembered */
+	assert_int_equal(attempt(rig, 1000, 0, 2, 0).status, KV_OK);
+	assert_int_equal(kv_revision(rig->sm), revision);
+}
+
+static void one_shot_flood_leaves_long_lived_sessions(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(attempt(rig, 5, 0, 1, 0).status, KV_OK);
+	assert_int_equal(attempt(rig, 6, 0, 1, KV_ONE_SHOT).status, KV_OK);
+	flood(rig, 1000, KV_ONE_SHOT);
+	flood(rig, 9000, KV_ONE_SHOT);
+	uint64_t revision = kv_revision(rig->sm);
+	assert_int_equal(attempt(rig, 5, 0, 1, 0).status, KV_OK);
+	assert_int_equal(kv_revision(rig->sm), revision); /* remembered, not applied */
+	assert_int_equal(attempt(rig, 6, 0, 1, KV_ONE_SHOT).status, KV_SESSION_EXPIRED);
+	/* Nor does the flood make a new long-lived session's base too old. */
+	assert_int_equal(attempt(rig, 7, 0, 1, 0).status, KV_OK);
+}
+
+/*
+ * Random retries of everything ever sent, with more sessions than the table holds: a command that
+ * was applied once is never applied again, whatever was forgotten meanwhile.
+ */
+static void R48_no_order_of_retries_applies_twice(void **state)
+{
+	struct rig *rig = *state;
+	enum { SESSIONS = 3 * KV_SESSIONS_MAX };
+	static struct {
+		uint64_t base;
+		uint64_t applied; /* the newest sequence */
+	} clients[SESSIONS];
+	uint64_t seed = 20;
+	uint64_t applied = 0;
+
+	memset(clients, 0, sizeof(clients));
+	print_message("SEED=%lu\n", seed);
+	for (uint32_t i = 0; i < 60000; i++) {
+		uint32_t c = random_below(&seed, SESSIONS);
+		bool fresh = random_below(&seed, 2) == 0;
+
+		if (clients[c].applied == 0)
+			clients[c].base = rig->index;
+		uint64_t sequence = clients[c].applied + (fresh || clients[c].applied == 0);
+		uint64_t revision = kv_revision(rig->sm);
+		struct kv_answer answer = attempt(rig, c + 1, clients[c].base, sequence, 0);
+		bool moved = kv_revision(rig->sm) != revision;
+
+		assert_true(answer.status == KV_OK || answer.status == KV_SESSION_EXPIRED);
+		if (sequence <= clients[c].applied)
+			assert_false(moved);
+		if (moved)
+			clients[c].applied = sequence;
+		applied += moved;
+		if (i % 10000 == 0)
+			kv_verify(rig->sm);
+	}
+	assert_int_equal(kv_revision(rig->sm), 1 + applied);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(R48_a_retry_applies_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(R48_a_retried_delete_answers_as_the_first_did,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(sequences_only_go_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_session_keeps_its_class, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			R48_a_forgotten_session_is_refused_not_applied_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_least_recently_applied_is_forgotten, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(one_shot_flood_leaves_long_lived_sessions, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(R48_no_order_of_retries_applies_twice, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
