@@ -156,8 +156,8 @@ static void nothing_breaks_it(void **state)
 		if (runs % 256 == 0)
 			kv_verify(rigs[0].sm);
 	}
-	print_message("%lu runs, at revision %lu\n", runs, kv_revision(rigs[0].sm));
-	assert_true(kv_revision(rigs[0].sm) > 100);
+	print_message("%lu runs, at revision %lu\n", runs, (rigs[0].sm)->ops->revision(rigs[0].sm));
+	assert_true((rigs[0].sm)->ops->revision(rigs[0].sm) > 100);
 	rig_close(&rigs[0]);
 	rig_close(&rigs[1]);
 }

@@ -214,11 +214,11 @@ static void run(uint32_t letters, uint32_t odds)
 		keys_max = model.count > keys_max ? model.count : keys_max;
 		uint64_t hash = rigs[0].sm->ops->hash(rigs[0].sm);
 		assert_true(hash == rigs[1].sm->ops->hash(rigs[1].sm));
-		if (kv_revision(rigs[0].sm) != revision_before)
+		if ((rigs[0].sm)->ops->revision(rigs[0].sm) != revision_before)
 			assert_true(hash != hash_before);
-		assert_true(kv_revision(rigs[0].sm) >= revision_before);
+		assert_true((rigs[0].sm)->ops->revision(rigs[0].sm) >= revision_before);
 		hash_before = hash;
-		revision_before = kv_revision(rigs[0].sm);
+		revision_before = (rigs[0].sm)->ops->revision(rigs[0].sm);
 		if (random_below(&seed, 2) == 0)
 			random_query(&rigs[random_below(&seed, 2)]);
 		if (i % 32 == 0)

@@ -51,7 +51,7 @@ static void R48_a_retry_applies_once(void **state)
 		assert_int_equal(again.applied_index, first.applied_index);
 		assert_int_equal(rig->session, 5);
 		assert_int_equal(rig->result_sequence, 1);
-		assert_int_equal(kv_revision(rig->sm), 3);
+		assert_int_equal(rig->sm->ops->revision(rig->sm), 3);
 	}
 	assert_true(rig->sm->ops->hash(rig->sm) != hash);
 	struct kv_answer answer = range(rig, text("key"), NONE);
@@ -99,7 +99,7 @@ static void sequences_only_go_up(void **state)
 
 		assert_int_equal(answer.status, rows[i].status);
 		assert_int_equal(answer.revision, rows[i].revision);
-		assert_int_equal(kv_revision(rig->sm), rows[i].revision);
+		assert_int_equal(rig->sm->ops->revision(rig->sm), rows[i].revision);
 	}
 }
 
@@ -112,7 +112,7 @@ static void a_session_keeps_its_class(void **state)
 	assert_int_equal(attempt(rig, 5, 0, 2, KV_ONE_SHOT).status, KV_MALFORMED);
 	assert_int_equal(attempt(rig, 5, 0, 1, KV_ONE_SHOT).status, KV_MALFORMED);
 	assert_int_equal(attempt(rig, 6, 0, 2, 0).status, KV_MALFORMED);
-	assert_int_equal(kv_revision(rig->sm), 3);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), 3);
 	assert_int_equal(attempt(rig, 5, 0, 2, 0).status, KV_OK);
 }
 
@@ -130,10 +130,10 @@ static void R48_a_forgotten_session_is_refused_not_applied_again(void **state)
 
 	assert_int_equal(attempt(rig, 5, base, 1, 0).status, KV_OK); /* index 1 */
 	flood(rig, 1000, 0);                                         /* forgets session 5 */
-	uint64_t revision = kv_revision(rig->sm);
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
 	assert_int_equal(attempt(rig, 5, base, 1, 0).status, KV_SESSION_EXPIRED);
 	assert_int_equal(attempt(rig, 5, base, 2, 0).status, KV_SESSION_EXPIRED);
-	assert_int_equal(kv_revision(rig->sm), revision);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
 
 	/* A session that never was: its base tells that it cannot have been forgotten. */
 	assert_int_equal(attempt(rig, 6, 0, 1, 0).status, KV_SESSION_EXPIRED);
@@ -151,11 +151,11 @@ static void the_least_recently_applied_is_forgotten(void **state)
 	assert_int_equal(attempt(rig, 1000, 0, 2, 0).status, KV_OK);
 	assert_int_equal(attempt(rig, 1001, 0, 1, 0).status, KV_OK);
 	assert_int_equal(attempt(rig, 5000000, rig->index, 1, 0).status, KV_OK);
-	uint64_t revision = kv_revision(rig->sm);
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
 	assert_int_equal(attempt(rig, 1001, 0, 1, 0).status, KV_SESSION_EXPIRED);
 	assert_int_equal(attempt(rig, 1002, 0, 1, 0).status, KV_OK); /* remembered */
 	assert_int_equal(attempt(rig, 1000, 0, 2, 0).status, KV_OK);
-	assert_int_equal(kv_revision(rig->sm), revision);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
 }
 
 static void one_shot_flood_leaves_long_lived_sessions(void **state)
@@ -166,9 +166,9 @@ static void one_shot_flood_leaves_long_lived_sessions(void **state)
 	assert_int_equal(attempt(rig, 6, 0, 1, KV_ONE_SHOT).status, KV_OK);
 	flood(rig, 1000, KV_ONE_SHOT);
 	flood(rig, 9000, KV_ONE_SHOT);
-	uint64_t revision = kv_revision(rig->sm);
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
 	assert_int_equal(attempt(rig, 5, 0, 1, 0).status, KV_OK);
-	assert_int_equal(kv_revision(rig->sm), revision); /* remembered, not applied */
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision); /* remembered, not applied */
 	assert_int_equal(attempt(rig, 6, 0, 1, KV_ONE_SHOT).status, KV_SESSION_EXPIRED);
 	/* Nor does the flood make a new long-lived session's base too old. */
 	assert_int_equal(attempt(rig, 7, 0, 1, 0).status, KV_OK);
@@ -198,9 +198,9 @@ static void R48_no_order_of_retries_applies_twice(void **state)
 		if (clients[c].applied == 0)
 			clients[c].base = rig->index;
 		uint64_t sequence = clients[c].applied + (fresh || clients[c].applied == 0);
-		uint64_t revision = kv_revision(rig->sm);
+		uint64_t revision = rig->sm->ops->revision(rig->sm);
 		struct kv_answer answer = attempt(rig, c + 1, clients[c].base, sequence, 0);
-		bool moved = kv_revision(rig->sm) != revision;
+		bool moved = rig->sm->ops->revision(rig->sm) != revision;
 
 		assert_true(answer.status == KV_OK || answer.status == KV_SESSION_EXPIRED);
 		if (sequence <= clients[c].applied)
@@ -211,7 +211,7 @@ static void R48_no_order_of_retries_applies_twice(void **state)
 		if (i % 10000 == 0)
 			kv_verify(rig->sm);
 	}
-	assert_int_equal(kv_revision(rig->sm), 1 + applied);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), 1 + applied);
 }
 
 int main(void)
