@@ -1,13 +1,13 @@
 /*
  * The consensus core: Raft (Ongaro and Ousterhout, "In Search of an Understandable Consensus
  * Algorithm", 2014: "the paper"; Ongaro's dissertation, 2014: "the thesis") as a pure state
- *machine. It does no I/O, reads no clock, calls nobody back and allocates nothing after
- *raft_create.
+ * machine. It does no I/O, reads no clock, calls nobody back and allocates nothing after
+ * raft_create.
  *
  * Events go in (raft_tick, raft_recv, raft_propose, ...); raft_ready then hands out what to
- *persist, send, apply, fetch and serve, and raft_advance says that the hand-out was taken.
- *Everything in a ready may be acted on at once and in any order: a message that depends on
- *durability is in no ready until raft_persisted has covered what it depends on.
+ * persist, send, apply, fetch and serve, and raft_advance says that the hand-out was taken.
+ * Everything in a ready may be acted on at once and in any order: a message that depends on
+ * durability is in no ready until raft_persisted has covered what it depends on.
  *
  *	raft_recv(r, &message);
  *	raft_tick(r, now_us);
@@ -37,8 +37,8 @@ enum raft_role {
 
 enum {
 	RAFT_READY_MESSAGES_MAX = 256,
+	RAFT_READY_ENTRIES_MAX = 256, /* to persist: 317 KiB with their headers */
 	RAFT_READY_APPLY_MAX = 256,
-	RAFT_READY_ENTRIES_MAX = 256, /* to persist */
 	RAFT_READY_READS_MAX = 1024, /* also the bound on reads that wait for a quorum */
 	RAFT_READY_FETCH_MAX = RAFT_MEMBERS_MAX + 1, /* one for each peer and one for apply */
 	RAFT_FETCH_ENTRIES_MAX = 64,                 /* entries in one fetch: 75 KiB each */
@@ -146,7 +146,7 @@ struct raft_ready {
 	const struct raft_message *messages;
 	uint32_t message_count;
 
-	/* Committed, contiguous, each handed out once, and only after raft_applied said that all before are done. */
+	/* Committed, contiguous, each handed out once; more follows once raft_applied covered it. */
 	const struct raft_entry *apply;
 	uint32_t apply_count;
 
@@ -168,6 +168,11 @@ struct raft_progress {
 	raft_index next;
 	uint64_t heard_us; /* when its last message arrived; 0: never in this term */
 	uint32_t rtt_us; /* smoothed time from an append to its acknowledgement; 0: not measured */
+	/*
+	 * How often, in this term, it came back with less than it had acknowledged: its directory
+	 * is not as durable as it says (or was restored from a copy). Above 0 is worth a warning.
+	 */
+	uint64_t regressions;
 };
 
 struct raft_status {

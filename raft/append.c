@@ -1,0 +1,207 @@
+/*
+ * AppendEntries at the follower (paper 5.3, figure 2), and the answer it owes for it.
+ *
+ * Entries at or below the commit index are never touched. An entry below the window is committed,
+ * hence equal in every leader's log: it matches without its term being looked at.
+ */
+#include "raft/internal.h"
+
+#include <string.h>
+
+/* Bounds every index so that no sum of ours can wrap. */
+static const raft_index INDEX_MAX = UINT64_MAX / 4;
+
+static bool entry_valid(const struct raft_entry *e)
+{
+	const uint8_t whole = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST;
+	struct raft_members members;
+
+	if (e->size > RAFT_ENTRY_DATA_MAX || (e->size > 0 && !e->data))
+		return false;
+	switch (e->type) {
+	case RAFT_ENTRY_COMMAND:
+		return e->size > 0 && (e->flags & ~whole) == 0;
+	case RAFT_ENTRY_NOOP:
+		return e->size == 0 && e->flags == whole;
+	case RAFT_ENTRY_MEMBERS:
+		return e->flags == whole && raft_members_decode(&members, e->data, e->size) == 0;
+	default:
+		return false;
+	}
+}
+
+int raft_append_validate(const struct raft_message *m)
+{
+	const struct raft_append *a = &m->append;
+	raft_term term = a->prev_term;
+
+	if (a->prev_index > INDEX_MAX || a->prev_term > m->term ||
+	    (a->prev_index == 0) != (a->prev_term == 0) || a->entry_count > RAFT_WINDOW ||
+	    (a->entry_count > 0 && !a->entries))
+		return -EINVAL;
+	for (uint32_t i = 0; i < a->entry_count; i++) {
+		const struct raft_entry *e = &a->entries[i];
+		if (e->index != a->prev_index + 1 + i || e->term < term || e->term == 0 ||
+		    e->term > m->term || !entry_valid(e))
+			return -EINVAL;
+		term = e->term;
+	}
+	return 0;
+}
+
+/* Index of the first entry that contradicts the log, 0 if none does. */
+static raft_index conflict_find(const struct raft *r, const struct raft_append *a)
+{
+	for (uint32_t i = 0; i < a->entry_count; i++) {
+		const struct raft_entry *e = &a->entries[i];
+		if (e->index > r->window.last)
+			return 0;
+		if (e->index >= r->window.first &&
+		    raft_window_term(&r->window, e->index) != e->term)
+			return e->index;
+	}
+	return 0;
+}
+
+/*
+ * What is overwritten loses its tokens with its slots, and the durable index falls back: the disk
+ * holds other entries there until the new ones are persisted (R5).
+ */
+static void log_truncate(struct raft *r, raft_index from)
+{
+	assert(from > r->commit);
+	assert(from > r->owed.proved);
+	raft_window_truncate(&r->window, from);
+	if (r->handed >= from)
+		r->handed = from - 1;
+	if (r->durable >= from)
+		r->durable = from - 1;
+	raft_members_rollback(r, from);
+}
+
+/* Appends what is not there yet, as far as it fits. Returns the last index that now matches. */
+static raft_index entries_take(struct raft *r, const struct raft_append *a)
+{
+	for (uint32_t i = 0; i < a->entry_count; i++) {
+		const struct raft_entry *e = &a->entries[i];
+		struct raft_members members;
+		if (e->index <= r->window.last)
+			continue;
+		if (!raft_window_room(&r->window, 1, raft_evictable(r)))
+			return e->index - 1; /* the leader sends the rest again */
+		raft_log_append(r, e);
+		if (e->type == RAFT_ENTRY_MEMBERS &&
+		    raft_members_decode(&members, e->data, e->size) == 0)
+			raft_members_adopt(r, &members, e->index);
+	}
+	return a->prev_index + a->entry_count;
+}
+
+/*
+ * The hint: the highest index at which the logs may still agree. An entry of ours whose term is
+ * above prev_term cannot be in the leader's log at or below prev_index, so whole terms are skipped;
+ * the leader does the same with the hint's term, and they meet in O(terms) rounds.
+ */
+static void refuse(struct raft *r, const struct raft_append *a)
+{
+	raft_index hint = raft_window_floor(&r->window, a->prev_index - 1, a->prev_term);
+
+	if (hint < r->commit)
+		hint = r->commit; /* committed: every leader's log agrees */
+	r->owed.refuse_owed = true;
+	r->owed.refuse_prev = a->prev_index;
+	r->owed.refuse_hint = hint;
+	r->owed.refuse_hint_term = raft_window_term(&r->window, hint);
+	r->owed.refuse_read_seq = a->read_seq;
+}
+
+static void accept(struct raft *r, const struct raft_append *a, raft_index matched)
+{
+	struct raft_owed *o = &r->owed;
+	/*
+	 * A heartbeat, and a message with a new read token, are answered at once with what is
+	 * durable: the leader must hear from us however slow the disk is. Other answers wait for
+	 * the entries.
+	 */
+	raft_index needs = a->entry_count == 0 || a->read_seq > o->read_echoed ? 0 : matched;
+
+	if (matched > o->proved)
+		o->proved = matched;
+	if (!o->accept_owed || needs < o->accept_needs)
+		o->accept_needs = needs;
+	o->accept_owed = true;
+	o->accept_prev = a->prev_index;
+	if (o->refuse_prev <= o->proved)
+		o->refuse_owed = false; /* overtaken */
+	/* R12: only as far as this message proved the logs to match. */
+	raft_index commit = a->commit < matched ? a->commit : matched;
+	if (commit > r->commit)
+		r->commit = commit;
+}
+
+int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	const struct raft_append *a = &m->append;
+
+	if (r->role == RAFT_LEADER || (r->leader != 0 && r->leader != p->id))
+		return -EINVAL; /* a second leader in one term */
+	raft_follower_become(r, m->term, p->id);
+	raft_election_restart(r);
+	if (a->read_seq > r->owed.read_seq)
+		r->owed.read_seq = a->read_seq;
+
+	bool known = raft_window_has(&r->window, a->prev_index);
+	bool differs = known && raft_window_term(&r->window, a->prev_index) != a->prev_term;
+	if (differs && a->prev_index <= r->commit)
+		return -EINVAL; /* it contradicts what is committed */
+	if (differs || a->prev_index > r->window.last) {
+		refuse(r, a);
+		return 0;
+	}
+	raft_index conflict = conflict_find(r, a);
+	if (conflict > 0) {
+		if (conflict <= r->commit || conflict <= r->owed.proved ||
+		    (r->members_index >= conflict && r->members_before_index >= conflict))
+			return -EINVAL; /* the same, or a leader that contradicts itself */
+		log_truncate(
+			r, conflict); /* R15: only what conflicts is erased, and what follows it */
+	}
+	accept(r, a, entries_take(r, a));
+	return 0;
+}
+
+static struct raft_message *reply_new(struct raft *r, const struct raft_peer *p)
+{
+	return raft_message_new(r, p, RAFT_MESSAGE_APPEND_REPLY);
+}
+
+/* Makes the answers that may leave now; the term is durable (the caller checked). */
+void raft_owed_send(struct raft *r)
+{
+	struct raft_owed *o = &r->owed;
+	const struct raft_peer *p = raft_peer_find(r, r->leader);
+	raft_index match = o->proved < r->durable ? o->proved : r->durable;
+
+	if (r->role != RAFT_FOLLOWER || !p || r->self_replaced)
+		return;
+	if (match > o->match_sent || (o->accept_owed && match >= o->accept_needs)) {
+		struct raft_message *m = reply_new(r, p);
+		m->append_reply.accepted = true;
+		m->append_reply.match = match;
+		m->append_reply.prev_index = o->accept_prev;
+		m->append_reply.read_seq = o->read_seq;
+		o->match_sent = match;
+		o->read_echoed = o->read_seq;
+		if (match >= o->accept_needs)
+			o->accept_owed = false;
+	}
+	if (o->refuse_owed) {
+		struct raft_message *m = reply_new(r, p);
+		m->append_reply.match = o->refuse_hint;
+		m->append_reply.match_term = o->refuse_hint_term;
+		m->append_reply.prev_index = o->refuse_prev;
+		/* Of the message refused, not the newest: the leader dates the refusal by it. */
+		m->append_reply.read_seq = o->refuse_read_seq;
+		o->refuse_owed = false;
+	}
+}

@@ -1,0 +1,429 @@
+/*
+ * The core's life: creation and restore, time, the door for messages, changes of term, status, and
+ * the checker of the invariants that raft/internal.h numbers.
+ */
+#include "raft/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool options_valid(const struct raft_options *o)
+{
+	uint32_t voters = 0;
+
+	if (o->id == 0 || o->identity == 0 || o->members.count == 0 ||
+	    o->members.count > RAFT_MEMBERS_MAX || o->members_before.count > RAFT_MEMBERS_MAX)
+		return false;
+	for (uint32_t i = 0; i < o->members.count; i++) {
+		const struct raft_member *m = &o->members.member[i];
+		if (m->id == 0 || (i > 0 && m->id <= o->members.member[i - 1].id))
+			return false;
+		voters += m->voter;
+	}
+	if (voters == 0 || voters > RAFT_VOTERS_MAX)
+		return false;
+	if (o->members_index > o->last_index ||
+	    (o->members_index > 0 && o->members_before_index >= o->members_index) ||
+	    (o->members_index > 0 && o->members_before.count == 0))
+		return false;
+	if (o->last_index > 0 && o->hard_state.term == 0)
+		return false;
+	return o->election_timeout_us_min > 0 &&
+	       o->election_timeout_us_min <= o->election_timeout_us_max && o->heartbeat_us > 0 &&
+	       o->heartbeat_us < o->election_timeout_us_min &&
+	       o->append_size_max >= RAFT_ENTRY_DATA_MAX + RAFT_ENTRY_OVERHEAD;
+}
+
+static int slots_init(struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++) {
+		r->slot[i].data = calloc(RAFT_FETCH_ENTRIES_MAX, sizeof(*r->slot[i].data));
+		if (!r->slot[i].data)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int raft_create(struct raft **out, const struct raft_options *o)
+{
+	if (!options_valid(o))
+		return -EINVAL;
+	struct raft *r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	int rc = raft_window_init(&r->window);
+	if (!rc)
+		rc = slots_init(r);
+	if (rc) {
+		raft_destroy(r);
+		return rc;
+	}
+	r->id = o->id;
+	r->identity = o->identity;
+	r->election_us_min = o->election_timeout_us_min;
+	r->election_us_max = o->election_timeout_us_max;
+	r->heartbeat_us = o->heartbeat_us;
+	r->append_size_max = o->append_size_max;
+	/* xorshift needs a state other than 0; the odd constant is 2^64 divided by the golden
+	 * ratio. */
+	r->random = o->seed ^ 0x9e3779b97f4a7c15;
+	if (r->random == 0)
+		r->random = 1;
+	r->now_us = o->now_us;
+	r->hard = o->hard_state;
+	r->restore_last = o->last_index;
+	r->restored = o->last_index == 0;
+	if (o->last_index > RAFT_WINDOW_SLOTS)
+		raft_window_restart(&r->window, o->last_index - RAFT_WINDOW_SLOTS + 1);
+	r->members = o->members;
+	r->members_index = o->members_index;
+	r->members_before = o->members_index > 0 ? o->members_before : o->members;
+	r->members_before_index = o->members_index > 0 ? o->members_before_index : 0;
+	raft_places_sync(r);
+	raft_election_restart(r);
+	r->election_restarted = false;
+	*out = r;
+	return 0;
+}
+
+void raft_destroy(struct raft *r)
+{
+	if (!r)
+		return;
+	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++)
+		free(r->slot[i].data);
+	raft_window_fini(&r->window);
+	free(r);
+}
+
+/* What is restored is durable; the commit index follows from the bounds in raft/window.h. */
+void raft_restore(struct raft *r, const struct raft_entry *entry)
+{
+	raft_index bound = 0;
+
+	assert(entry->index == r->window.last + 1);
+	assert(entry->index <= r->restore_last);
+	assert(entry->term > 0);
+	assert(entry->term <= r->hard.term);
+	if (entry->index >= RAFT_WINDOW_SLOTS)
+		bound = entry->index - (RAFT_WINDOW_SLOTS - 1);
+	if (entry->type == RAFT_ENTRY_COMMAND && entry->index > RAFT_WINDOW_COMMANDS &&
+	    entry->index - RAFT_WINDOW_COMMANDS > bound)
+		bound = entry->index - RAFT_WINDOW_COMMANDS;
+	if (bound > r->commit)
+		r->commit = bound;
+	raft_window_append(&r->window, entry);
+	r->handed = entry->index;
+	r->durable = entry->index;
+	r->restored = entry->index == r->restore_last;
+	if (r->restored)
+		raft_check_invariants(r);
+}
+
+/* xorshift64 (Marsaglia, "Xorshift RNGs", 2003). */
+static uint64_t random_next(struct raft *r)
+{
+	r->random ^= r->random << 13;
+	r->random ^= r->random >> 7;
+	r->random ^= r->random << 17;
+	return r->random;
+}
+
+/*
+ * Events between two ticks carry no time of their own. A node that was descheduled reads its mail
+ * first, so the new span must count from the tick after the event, not from the one before it.
+ */
+void raft_election_restart(struct raft *r)
+{
+	uint64_t width = (uint64_t)r->election_us_max - r->election_us_min + 1;
+
+	r->election_span_us = r->election_us_min + random_next(r) % width;
+	r->election_deadline_us = r->now_us + r->election_span_us;
+	r->election_restarted = true;
+}
+
+bool raft_hard_durable(const struct raft *r)
+{
+	return !r->hard_changed && r->persisted >= r->hard_seq;
+}
+
+/* W2, W3: what may leave the window. */
+raft_index raft_evictable(const struct raft *r)
+{
+	raft_index below_commit = r->commit > 0 ? r->commit - 1 : 0;
+
+	return below_commit < r->durable ? below_commit : r->durable;
+}
+
+/*
+ * Paper 5.1: a server that sees a higher term adopts it and follows. All that was owed in the term
+ * before is forgotten with it. Also the way back for a candidate that finds a leader in its term.
+ */
+void raft_follower_become(struct raft *r, raft_term term, raft_id leader)
+{
+	assert(term >= r->hard.term);
+	if (term > r->hard.term) {
+		r->hard.term = term;
+		r->hard.vote = 0;
+		r->hard_changed = true;
+		memset(&r->owed, 0, sizeof(r->owed));
+		for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+			r->place[i].vote_reply_owed = false;
+			r->place[i].stale_reply_owed = false;
+		}
+	}
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++)
+		r->place[i].vote_request_owed = false;
+	if (r->role == RAFT_LEADER) {
+		raft_reads_drop(r);
+		raft_election_restart(r);
+	}
+	r->role = RAFT_FOLLOWER;
+	r->leader = leader;
+	r->term_start = 0;
+}
+
+static void candidate_tick(struct raft *r)
+{
+	if (r->now_us < r->vote_resend_us)
+		return;
+	/* Frames are lost; a voter's answer is the same however often it is asked. */
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		struct raft_peer *p = &r->place[i];
+		p->vote_request_owed = p->id != 0 && p->voter && !p->vote_answered;
+	}
+	r->vote_resend_us = r->now_us + r->heartbeat_us;
+}
+
+void raft_tick(struct raft *r, uint64_t now_us)
+{
+	assert(!r->in_ready);
+	assert(now_us >= r->now_us);
+	assert(r->restored);
+	r->now_us = now_us;
+	if (r->election_restarted) {
+		r->election_deadline_us = now_us + r->election_span_us;
+		r->election_restarted = false;
+	}
+	if (r->role == RAFT_LEADER) {
+		raft_leader_tick(r);
+	} else if (now_us >= r->election_deadline_us) {
+		if (raft_may_campaign(r)) {
+			raft_campaign(r);
+		} else {
+			r->leader = 0; /* silent for too long, whoever may stand for election */
+			raft_election_restart(r);
+		}
+		r->election_restarted = false;
+	} else if (r->role == RAFT_CANDIDATE) {
+		candidate_tick(r);
+	}
+	raft_check_invariants(r);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t raft_deadline(const struct raft *r)
+{
+	uint64_t deadline = r->election_deadline_us;
+
+	if (r->ready_more)
+		return r->now_us;
+	if (r->role == RAFT_LEADER)
+		deadline = raft_leader_deadline(r);
+	else if (r->role == RAFT_CANDIDATE)
+		deadline = earlier(deadline, r->vote_resend_us);
+	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++) {
+		const struct raft_slot *s = &r->slot[i];
+		if (s->state == RAFT_SLOT_IDLE && s->retry_us > r->now_us)
+			deadline = earlier(deadline, s->retry_us);
+	}
+	return deadline > r->now_us ? deadline : r->now_us;
+}
+
+/*
+ * Before its identity is bound, a member may come back with another one (a directory that was
+ * wiped): what it told this candidate or leader under the old one is void (R7, R8).
+ */
+static void identity_note(struct raft *r, struct raft_peer *p, raft_identity identity)
+{
+	if (r->role == RAFT_FOLLOWER || p->identity == identity)
+		return;
+	if (p->identity != 0) {
+		p->vote_granted = false;
+		raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
+	}
+	p->identity = identity;
+}
+
+static int message_validate(const struct raft_message *m)
+{
+	switch (m->type) {
+	case RAFT_MESSAGE_VOTE:
+		if (m->vote.last_term >= m->term ||
+		    (m->vote.last_index == 0) != (m->vote.last_term == 0))
+			return -EINVAL;
+		return 0;
+	case RAFT_MESSAGE_APPEND:
+		return raft_append_validate(m);
+	case RAFT_MESSAGE_VOTE_REPLY:
+	case RAFT_MESSAGE_APPEND_REPLY:
+	case RAFT_MESSAGE_READ:
+	case RAFT_MESSAGE_READ_REPLY:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int message_dispatch(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	switch (m->type) {
+	case RAFT_MESSAGE_VOTE:
+		return raft_vote_recv(r, p, m);
+	case RAFT_MESSAGE_VOTE_REPLY:
+		return raft_vote_reply_recv(r, p, m);
+	case RAFT_MESSAGE_APPEND:
+		return raft_append_recv(r, p, m);
+	case RAFT_MESSAGE_APPEND_REPLY:
+		return raft_append_reply_recv(r, p, m);
+	case RAFT_MESSAGE_READ:
+		return raft_read_recv(r, p, m);
+	case RAFT_MESSAGE_READ_REPLY:
+		return raft_read_reply_recv(r, m);
+	}
+	return -EINVAL;
+}
+
+int raft_recv(struct raft *r, const struct raft_message *m)
+{
+	assert(!r->in_ready);
+	assert(r->restored);
+	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term == 0)
+		return -EINVAL;
+	struct raft_peer *p = raft_peer_find(r, m->from);
+	if (!p)
+		return -ENOENT;
+	if (p->bound != 0 && m->identity != p->bound)
+		return -EKEYREJECTED; /* before terms: a wiped node must not disturb anybody */
+	int rc = message_validate(m);
+	if (rc)
+		return rc;
+	if (m->term < r->hard.term) {
+		/* Paper 5.1: rejected, and told the term, so that it stops. */
+		if (m->type == RAFT_MESSAGE_VOTE)
+			p->vote_reply_owed = true;
+		else if (m->type == RAFT_MESSAGE_APPEND)
+			p->stale_reply_owed = true;
+		return -ESTALE;
+	}
+	if (m->term > r->hard.term)
+		raft_follower_become(r, m->term, 0);
+	identity_note(r, p, m->identity);
+	rc = message_dispatch(r, p, m);
+	raft_members_bind(r);
+	raft_check_invariants(r);
+	return rc;
+}
+
+void raft_get_status(const struct raft *r, struct raft_status *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->role = r->role;
+	out->term = r->hard.term;
+	out->vote = r->hard.vote;
+	out->leader = r->leader;
+	out->commit = r->commit;
+	out->applied = r->applied;
+	out->durable = r->durable;
+	out->last = r->window.last;
+	out->last_term = raft_window_term(&r->window, r->window.last);
+	out->window_first = r->window.first;
+	out->members = r->members;
+	out->members_index = r->members_index;
+	out->self_replaced = r->self_replaced;
+	for (uint32_t i = 0; r->role == RAFT_LEADER && i < RAFT_PLACES_MAX; i++) {
+		const struct raft_peer *p = &r->place[i];
+		if (p->id == 0)
+			continue;
+		out->progress[out->progress_count++] = (struct raft_progress){
+			.id = p->id,
+			.match = p->match,
+			.next = p->next,
+			.heard_us = p->heard_us,
+			.rtt_us = p->srtt_us,
+			.regressions = p->regressions,
+		};
+	}
+}
+
+raft_id raft_leader(const struct raft *r)
+{
+	return r->leader;
+}
+
+enum raft_role raft_get_role(const struct raft *r)
+{
+	return r->role;
+}
+
+raft_term raft_get_term(const struct raft *r)
+{
+	return r->hard.term;
+}
+
+raft_index raft_commit(const struct raft *r)
+{
+	return r->commit;
+}
+
+static void leader_check(const struct raft *r)
+{
+	assert(r->hard.vote == r->id); /* I5 */
+	assert(r->leader == r->id);
+	assert(raft_hard_durable(r));
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		const struct raft_peer *p = &r->place[i];
+		if (p->id == 0)
+			continue;
+		assert(p->match <= r->window.last); /* I6 */
+		assert(p->match < p->next);
+		assert(p->next <= r->window.last + 1);
+		assert(!p->probing || p->inflight_count <= 1);
+		assert(p->inflight_count <= RAFT_INFLIGHT_MESSAGES_MAX);
+		assert((p->inflight_count == 0) == (p->inflight_size == 0));
+	}
+}
+
+void raft_check_invariants(const struct raft *r)
+{
+	const struct raft_window *w = &r->window;
+
+	assert(r->durable <= r->handed); /* I1 */
+	assert(r->handed <= w->last);
+	assert(r->commit <= w->last); /* I2 */
+	assert(r->applied <= r->apply_handed);
+	assert(r->apply_handed <= r->commit);
+	assert(w->first <= (r->commit > 0 ? r->commit : 1)); /* I3 */
+	assert(w->first <= r->durable + 1);
+	assert(w->last - r->commit < RAFT_WINDOW_SLOTS);
+	assert(w->last + 1 - w->first <= RAFT_WINDOW_SLOTS);
+	assert(raft_window_term(w, w->last) <= r->hard.term);       /* I4 */
+	assert(r->role == RAFT_LEADER || r->reads.wait_count == 0); /* I7 */
+	assert(r->reads.wait_count + r->reads.done_count <= RAFT_READY_READS_MAX);
+	assert(r->owed.proved <= w->last);   /* I8 */
+	assert(r->members_index <= w->last); /* I9 */
+	assert(r->members_before_index <= r->members_index);
+	assert(!r->self_replaced || r->role == RAFT_FOLLOWER); /* I10 */
+	assert(r->persisted <= r->seq);
+	assert(r->hard_seq <= r->seq);
+	if (r->role == RAFT_LEADER)
+		leader_check(r);
+}
+
+raft_index raft_members_index(const struct raft *r)
+{
+	return r->members_index;
+}

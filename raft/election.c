@@ -1,0 +1,86 @@
+/*
+ * Elections (paper 5.2, 5.4.1): RequestVote, its answer, and the count.
+ *
+ * A vote is a fact on the disk before it is a message: requests leave once the candidate's own vote
+ * is durable, which is also when it counts; a grant leaves once it is durable. The answer is made
+ * when it leaves, from the hard state of that moment, so a term has one vote whatever is asked.
+ */
+#include "raft/internal.h"
+
+#include <string.h>
+
+/* Voters only; and never a wiped directory, which does not remember its votes (R7). */
+bool raft_may_campaign(const struct raft *r)
+{
+	return raft_is_voter(r) && !r->self_replaced;
+}
+
+void raft_campaign(struct raft *r)
+{
+	assert(r->role != RAFT_LEADER);
+	raft_follower_become(r, r->hard.term + 1, 0);
+	r->role = RAFT_CANDIDATE;
+	r->hard.vote = r->id;
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		struct raft_peer *p = &r->place[i];
+		p->identity = 0;
+		p->vote_answered = false; /* R22: the set of voters belongs to the term */
+		p->vote_granted = false;
+		p->vote_request_owed = p->id != 0 && p->voter;
+	}
+	raft_election_restart(r);
+	r->vote_resend_us = r->now_us + r->heartbeat_us;
+}
+
+/* Counts again after a grant, and when the candidate's own vote has become durable. */
+void raft_vote_count(struct raft *r)
+{
+	uint32_t votes = 0;
+
+	if (r->role != RAFT_CANDIDATE || !raft_hard_durable(r))
+		return;
+	votes += raft_is_voter(r);
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		const struct raft_peer *p = &r->place[i];
+		votes += p->id != 0 && p->voter && p->vote_granted;
+	}
+	if (votes >= raft_quorum(r))
+		raft_leader_become(r);
+}
+
+/* Paper 5.4.1: the later last term wins; in the same term, the longer log. */
+static bool log_up_to_date(const struct raft *r, const struct raft_vote *v)
+{
+	raft_term last_term = raft_window_term(&r->window, r->window.last);
+
+	if (v->last_term != last_term)
+		return v->last_term > last_term;
+	return v->last_index >= r->window.last;
+}
+
+int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	if (r->self_replaced)
+		return 0;
+	/* R23: a candidate and a leader have voted for themselves, so hard.vote is never 0 there.
+	 */
+	if (r->hard.vote == 0 && log_up_to_date(r, &m->vote)) {
+		assert(r->role == RAFT_FOLLOWER);
+		r->hard.vote = m->from;
+		r->hard_changed = true;
+		raft_election_restart(r); /* only a vote that is granted does this */
+	}
+	p->vote_reply_owed = true;
+	return 0;
+}
+
+int raft_vote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	if (r->role != RAFT_CANDIDATE)
+		return 0; /* late: decided already */
+	p->vote_answered = true;
+	if (m->vote_reply.granted)
+		p->vote_granted = true;
+	raft_vote_count(r);
+	return 0;
+}

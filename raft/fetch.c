@@ -1,0 +1,65 @@
+/*
+ * Entries below the window, read back through the log: one slot for each peer, one for apply.
+ *
+ * What is below the window is committed, so an answer is true whenever it comes, also in a later
+ * term; it is dropped only if nobody waits for it any more.
+ */
+#include "raft/internal.h"
+
+#include <string.h>
+
+void raft_fetch_ask(struct raft *r, uint32_t slot, raft_index first, raft_index last)
+{
+	struct raft_slot *s = &r->slot[slot];
+	uint64_t count = last - first + 1;
+
+	assert(first > 0);
+	assert(first <= last);
+	assert(last < r->window.first);
+	if (s->state == RAFT_SLOT_ASKED || s->state == RAFT_SLOT_OPEN || r->now_us < s->retry_us)
+		return;
+	s->state = RAFT_SLOT_ASKED;
+	s->first = first;
+	s->asked = count < RAFT_FETCH_ENTRIES_MAX ? (uint32_t)count : RAFT_FETCH_ENTRIES_MAX;
+	s->count = 0;
+}
+
+const struct raft_entry *raft_fetch_run(const struct raft_slot *s, raft_index index,
+					uint32_t *count)
+{
+	if (s->state != RAFT_SLOT_FILLED || index < s->first || index >= s->first + s->count)
+		return NULL;
+	uint32_t skip = (uint32_t)(index - s->first);
+	if (*count > s->count - skip)
+		*count = s->count - skip;
+	return &s->entry[skip];
+}
+
+void raft_fetched(struct raft *r, uint32_t slot, const struct raft_entry *entries, uint32_t count)
+{
+	assert(!r->in_ready);
+	assert(slot < RAFT_SLOTS_MAX);
+	struct raft_slot *s = &r->slot[slot];
+	assert(s->state == RAFT_SLOT_OPEN);
+	assert(count <= RAFT_FETCH_ENTRIES_MAX);
+
+	s->state = RAFT_SLOT_IDLE;
+	if (count == 0) {
+		/* Not to be had now: ask again in a while rather than in every ready. */
+		s->retry_us = r->now_us + r->heartbeat_us;
+		return;
+	}
+	if (count > s->asked)
+		count = s->asked;
+	for (uint32_t i = 0; i < count; i++) {
+		assert(entries[i].index == s->first + i);
+		assert(entries[i].size <= RAFT_ENTRY_DATA_MAX);
+		s->entry[i] = entries[i];
+		if (entries[i].size > 0)
+			memcpy(s->data[i], entries[i].data, entries[i].size);
+		s->entry[i].data = s->data[i];
+	}
+	s->count = count;
+	s->state = RAFT_SLOT_FILLED;
+	raft_check_invariants(r);
+}

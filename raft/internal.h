@@ -1,0 +1,303 @@
+/*
+ * The core's own state, shared by the files of this folder and by nobody else.
+ *
+ * One file per event: core.c (life, terms, time), election.c, append.c (follower), replicate.c
+ * (leader), send.c (what a leader says to whom), read.c, propose.c, bind.c (members), fetch.c,
+ * ready.c (hand-out and persistence). Every public event function ends in raft_check_invariants.
+ *
+ * Invariants, cited by number in raft_check_invariants:
+ *
+ *	I1  durable <= handed <= last; what is durable was handed out, in order.
+ *	I2  commit <= last, applied <= apply_handed <= commit, and none of them goes back.
+ *	I3  The window's invariants W2 and W4 (raft/window.h).
+ *	I4  last_term <= term: a log holds no entry of a term that its owner has not seen.
+ *	I5  A leader's term and vote are durable, it voted for itself, and it is the leader it
+ * knows. I6  For every peer of a leader: match <= last and match < next <= last + 1. I7  Only a
+ * leader has reads waiting for a quorum. I8  What was proved to match the leader of this term lies
+ * within the log. I9  members_before_index <= members_index <= last, and at most one of them is
+ * uncommitted. I10 A replaced member is a follower.
+ *
+ * Durability (R1, R2, R4, R5). Nothing that depends on the disk is ever queued. A reply is *state*:
+ * who is owed an answer. raft_ready makes the answer at the moment it may leave, from what is
+ * durable at that moment and for the term of that moment, and a change of term forgets what was
+ * owed. So a late completion of the disk can never release an acknowledgement that was true in an
+ * older term only: the acknowledgement does not exist before it is true. A slot of the window
+ * remembers the token under which its entry was handed out, a token covers only what was handed out
+ * under it, and an overwritten slot starts at "not handed out": a completion of the overwritten
+ * entry (the ABA race) finds a newer token, or none.
+ */
+#ifndef RAFT_INTERNAL_H
+#define RAFT_INTERNAL_H
+
+#include "raft/raft.h"
+#include "raft/window.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+enum {
+	/* What one peer may have unacknowledged: a burst the receiver's rx ring (1024) can hold. */
+	RAFT_INFLIGHT_MESSAGES_MAX = 256,
+	RAFT_INFLIGHT_BYTES_MAX = 512 * 1024,
+
+	/*
+	 * Appends with entries in one ready, shared among the peers. The rest of a ready's messages
+	 * has room for 5 others to each of 15 peers (vote, its answer, stale, first empty append,
+	 * empty append), for 2 owed replies, and for answers to reads.
+	 */
+	RAFT_READY_APPENDS_MAX = 128,
+
+	/* Refused reads of other members that wait to be told so; the rest will ask again. */
+	RAFT_READ_REFUSALS_MAX = 64,
+
+	RAFT_RETRANSMIT_US_MIN = 500,
+
+	/* One place per member; a place's number is its fetch slot - 1. */
+	RAFT_PLACES_MAX = RAFT_MEMBERS_MAX,
+	RAFT_SLOT_APPLY = 0,
+	RAFT_SLOTS_MAX = RAFT_READY_FETCH_MAX,
+};
+
+struct raft_inflight {
+	raft_index last_index;
+	uint32_t size;
+};
+
+static_assert(RAFT_READY_APPENDS_MAX + 5 * (RAFT_MEMBERS_MAX - 1) + 2 < RAFT_READY_MESSAGES_MAX,
+	      "a ready holds what every peer is owed");
+
+/* Another member, as seen from here. The leader's view is reset when it is elected. */
+struct raft_peer {
+	raft_id id; /* 0: the place is free */
+	bool voter;
+	raft_identity bound;    /* as the table in force says; 0: not yet bound */
+	raft_identity identity; /* as it showed itself to this candidate or leader; 0: not yet */
+
+	/* What is owed to it; answers are made when they leave, with the term of that moment. */
+	bool vote_request_owed;
+	bool vote_reply_owed;
+	bool stale_reply_owed; /* it leads an older term: tell it so */
+
+	bool vote_answered; /* in this candidacy */
+	bool vote_granted;
+
+	/* The leader's view of its log. */
+	raft_index match;
+	raft_index next;
+	bool probing; /* one message at a time, until one is accepted */
+	raft_index probe_prev;
+	raft_index commit_told;
+	bool empty_owed; /* an empty append: heartbeat, read token, commit index */
+	bool hello_owed; /* the empty append of a leader that was just elected */
+	struct raft_inflight inflight[RAFT_INFLIGHT_MESSAGES_MAX];
+	uint32_t inflight_head;
+	uint32_t inflight_count;
+	uint32_t inflight_size;
+
+	uint64_t sent_us;  /* last append of any kind */
+	uint64_t await_us; /* since when the oldest unanswered append waits */
+	uint64_t heard_us;
+	bool heard; /* since the last tick: time enters only there */
+	uint32_t retransmit_us;
+	uint32_t srtt_us;
+	raft_index sent_high;    /* the highest index ever sent in this term */
+	raft_index sample_index; /* 0: no sample runs */
+	uint64_t sample_us;
+	bool sample_acked;
+
+	uint64_t read_echo; /* newest read token that it answered in this term */
+
+	/* R6, R8: evidence that it lost what it acknowledged (replicate.c). */
+	uint64_t suspect_seq;
+	uint64_t floor_seq;
+	uint64_t regressions;
+};
+
+/* What a follower owes to the leader of its term. */
+struct raft_owed {
+	raft_index proved; /* the log matches the leader's up to here */
+	raft_index match_sent;
+	bool accept_owed;
+	raft_index accept_needs; /* ... as soon as this is durable */
+	raft_index accept_prev;
+	uint64_t read_seq; /* the newest token seen in this term */
+	uint64_t read_echoed;
+
+	bool refuse_owed;
+	raft_index refuse_prev;
+	raft_index refuse_hint;
+	raft_term refuse_hint_term;
+	uint64_t refuse_read_seq;
+};
+
+enum raft_slot_state {
+	RAFT_SLOT_IDLE,
+	RAFT_SLOT_ASKED,  /* to be handed out */
+	RAFT_SLOT_OPEN,   /* handed out, not answered */
+	RAFT_SLOT_FILLED, /* holds count entries from first */
+};
+
+struct raft_slot {
+	enum raft_slot_state state;
+	raft_index first;
+	uint32_t asked;
+	uint32_t count;
+	uint64_t retry_us;      /* an empty answer: not before this */
+	raft_index known_index; /* term of the entry before the ones asked for, kept */
+	raft_term known_term;
+	struct raft_entry entry[RAFT_FETCH_ENTRIES_MAX];
+	uint8_t (*data)[RAFT_ENTRY_DATA_MAX];
+};
+
+/* A read that waits at the leader for a quorum to echo its token. */
+struct raft_read_wait {
+	raft_id from;
+	uint64_t context;
+	uint64_t seq;
+	raft_index index;
+};
+
+struct raft_reads {
+	uint64_t seq;  /* newest token of this term */
+	bool announce; /* the newest token is in no message yet: later reads may share it */
+	struct raft_read_wait wait[RAFT_READY_READS_MAX];
+	uint32_t wait_head;
+	uint32_t wait_count;
+	uint32_t confirmed; /* the first of them are confirmed */
+
+	/* Local answers to hand out. wait_count + done_count <= RAFT_READY_READS_MAX, always. */
+	struct raft_read done[RAFT_READY_READS_MAX];
+	uint32_t done_count;
+
+	/* A follower's questions to its leader. */
+	uint64_t ask[RAFT_READY_READS_MAX];
+	uint32_t ask_head;
+	uint32_t ask_count;
+
+	struct {
+		raft_id to;
+		uint64_t context;
+	} refused[RAFT_READ_REFUSALS_MAX];
+	uint32_t refused_count;
+};
+
+struct raft {
+	raft_id id;
+	raft_identity identity;
+	uint32_t election_us_min;
+	uint32_t election_us_max;
+	uint32_t heartbeat_us;
+	uint32_t append_size_max;
+	uint64_t random;
+
+	uint64_t now_us; /* of the last tick */
+	uint64_t election_span_us;
+	uint64_t election_deadline_us;
+	bool election_restarted; /* since the last tick: the span counts from the next one */
+	uint64_t vote_resend_us;
+
+	enum raft_role role;
+	raft_id leader;
+	struct raft_hard_state hard; /* term and vote */
+	bool hard_changed;           /* not yet handed out */
+	uint64_t hard_seq;           /* token under which the newest was handed out */
+
+	uint64_t seq;       /* newest token handed out */
+	uint64_t persisted; /* newest token that is durable */
+
+	struct raft_window window;
+	raft_index restore_last; /* last index of the recovered log */
+	bool restored;           /* all of it is here */
+	raft_index handed;
+	raft_index durable;
+	raft_index commit;
+	raft_index apply_handed;
+	raft_index applied;
+
+	struct raft_members members;
+	raft_index members_index;
+	struct raft_members members_before;
+	raft_index members_before_index;
+	bool self_replaced;
+	struct raft_peer place[RAFT_PLACES_MAX];
+	uint32_t send_turn; /* place that sends first in the next ready */
+
+	raft_index term_start; /* leader: index of the first entry of its term; 0: still owed */
+
+	struct raft_owed owed;
+	struct raft_slot slot[RAFT_SLOTS_MAX];
+	struct raft_reads reads;
+
+	/* The hand-out. */
+	bool in_ready;
+	bool ready_more; /* something did not fit */
+	struct raft_hard_state ready_hard;
+	struct raft_message message[RAFT_READY_MESSAGES_MAX];
+	uint32_t message_count;
+	struct raft_read ready_read[RAFT_READY_READS_MAX];
+	struct raft_fetch ready_fetch[RAFT_READY_FETCH_MAX];
+	uint8_t members_data[RAFT_MEMBERS_SIZE_MAX];
+};
+
+/* core.c */
+void raft_check_invariants(const struct raft *r);
+void raft_follower_become(struct raft *r, raft_term term, raft_id leader);
+void raft_election_restart(struct raft *r);
+bool raft_hard_durable(const struct raft *r);
+raft_index raft_evictable(const struct raft *r);
+
+/* bind.c: members in force. */
+void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index);
+void raft_members_rollback(struct raft *r, raft_index from);
+void raft_places_sync(struct raft *r);
+struct raft_peer *raft_peer_find(struct raft *r, raft_id id);
+bool raft_peer_counts(const struct raft_peer *p);
+bool raft_is_voter(const struct raft *r);
+uint32_t raft_quorum(const struct raft *r);
+void raft_members_bind(struct raft *r);
+bool raft_members_bindable(const struct raft *r);
+void raft_members_propose(struct raft *r);
+
+/* election.c */
+bool raft_may_campaign(const struct raft *r);
+void raft_campaign(struct raft *r);
+void raft_vote_count(struct raft *r);
+int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+int raft_vote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+
+/* append.c */
+int raft_append_validate(const struct raft_message *m);
+int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+void raft_owed_send(struct raft *r);
+
+/* replicate.c */
+void raft_leader_become(struct raft *r);
+void raft_term_start(struct raft *r);
+int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+void raft_commit_advance(struct raft *r);
+void raft_leader_tick(struct raft *r);
+uint64_t raft_leader_deadline(const struct raft *r);
+void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_us, uint64_t now_us);
+
+/* send.c */
+void raft_send_appends(struct raft *r);
+struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
+				      enum raft_message_type type);
+
+/* read.c */
+int raft_read_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+int raft_read_reply_recv(struct raft *r, const struct raft_message *m);
+void raft_reads_confirm(struct raft *r);
+void raft_reads_drop(struct raft *r);
+void raft_reads_send(struct raft *r);
+uint64_t raft_reads_awaited(const struct raft *r);
+
+/* propose.c */
+void raft_log_append(struct raft *r, const struct raft_entry *entry);
+
+/* fetch.c */
+void raft_fetch_ask(struct raft *r, uint32_t slot, raft_index first, raft_index last);
+const struct raft_entry *raft_fetch_run(const struct raft_slot *s, raft_index index,
+					uint32_t *count);
+
+#endif

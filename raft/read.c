@@ -1,0 +1,212 @@
+/*
+ * Linearizable reads without a log entry (thesis 6.4).
+ *
+ * A read takes the commit index of the moment and waits until a majority has answered an append
+ * that left after the read came in. Tokens make "after" exact (R41): the leader counts them, every
+ * append carries the newest, an answer echoes it. A token belongs to its term, as all messages do,
+ * so a late or duplicated answer can only confirm what was asked before that answer was made.
+ */
+#include "raft/internal.h"
+
+#include <string.h>
+
+/* R40: the leader does not know what is committed before it has committed in its own term. */
+static bool leader_knows_commit(const struct raft *r)
+{
+	return r->term_start != 0 && r->commit >= r->term_start;
+}
+
+static bool wait_full(const struct raft *r)
+{
+	return r->reads.wait_count + r->reads.done_count >= RAFT_READY_READS_MAX;
+}
+
+static void wait_push(struct raft *r, raft_id from, uint64_t context)
+{
+	struct raft_reads *reads = &r->reads;
+	uint32_t tail = (reads->wait_head + reads->wait_count) % RAFT_READY_READS_MAX;
+
+	if (!reads->announce) {
+		reads->seq++;
+		reads->announce = true;
+	}
+	reads->wait[tail] = (struct raft_read_wait){
+		.from = from, .context = context, .seq = reads->seq, .index = r->commit};
+	reads->wait_count++;
+	raft_reads_confirm(r); /* a single voter is its own majority */
+}
+
+int raft_read_index(struct raft *r, uint64_t context)
+{
+	struct raft_reads *reads = &r->reads;
+
+	assert(!r->in_ready);
+	if (r->role == RAFT_LEADER) {
+		if (!leader_knows_commit(r) || wait_full(r))
+			return -EAGAIN;
+		wait_push(r, r->id, context);
+		raft_check_invariants(r);
+		return 0;
+	}
+	if (r->leader == 0)
+		return -EREMOTE;
+	if (reads->ask_count == RAFT_READY_READS_MAX)
+		return -EAGAIN;
+	reads->ask[(reads->ask_head + reads->ask_count++) % RAFT_READY_READS_MAX] = context;
+	return 0;
+}
+
+int raft_read_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	struct raft_reads *reads = &r->reads;
+
+	if (r->role != RAFT_LEADER)
+		return 0; /* it will ask again, and somebody else */
+	if (leader_knows_commit(r) && !wait_full(r)) {
+		wait_push(r, p->id, m->read.context);
+	} else if (reads->refused_count < RAFT_READ_REFUSALS_MAX) {
+		reads->refused[reads->refused_count].to = p->id;
+		reads->refused[reads->refused_count++].context = m->read.context;
+	}
+	return 0;
+}
+
+int raft_read_reply_recv(struct raft *r, const struct raft_message *m)
+{
+	if (r->role != RAFT_FOLLOWER || r->leader != m->from)
+		return -EINVAL;
+	if (!wait_full(r)) /* else it is lost, as on the network, and is asked again */
+		r->reads.done[r->reads.done_count++] = (struct raft_read){
+			.context = m->read_reply.context, .index = m->read_reply.index};
+	return 0;
+}
+
+/* The newest token that a majority has echoed, this leader counted. */
+static uint64_t seq_confirmed(const struct raft *r)
+{
+	uint64_t confirmed = 0;
+
+	if (raft_quorum(r) == 1 && raft_is_voter(r))
+		return r->reads.seq;
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		uint64_t seq = r->place[i].read_echo;
+		uint32_t reached = raft_is_voter(r);
+		if (!raft_peer_counts(&r->place[i]))
+			continue;
+		for (uint32_t k = 0; k < RAFT_PLACES_MAX; k++)
+			reached += raft_peer_counts(&r->place[k]) && r->place[k].read_echo >= seq;
+		if (reached >= raft_quorum(r) && seq > confirmed)
+			confirmed = seq;
+	}
+	return confirmed;
+}
+
+void raft_reads_confirm(struct raft *r)
+{
+	struct raft_reads *reads = &r->reads;
+	uint64_t seq = seq_confirmed(r);
+
+	while (reads->confirmed < reads->wait_count) {
+		uint32_t k = (reads->wait_head + reads->confirmed) % RAFT_READY_READS_MAX;
+		if (reads->wait[k].seq > seq)
+			return;
+		reads->confirmed++;
+	}
+}
+
+/* The newest token that somebody waits for; 0: nobody does. */
+uint64_t raft_reads_awaited(const struct raft *r)
+{
+	const struct raft_reads *reads = &r->reads;
+
+	if (reads->confirmed == reads->wait_count)
+		return 0;
+	return reads->wait[(reads->wait_head + reads->wait_count - 1) % RAFT_READY_READS_MAX].seq;
+}
+
+/* On stepping down: local askers are told, remote ones ask again. */
+void raft_reads_drop(struct raft *r)
+{
+	struct raft_reads *reads = &r->reads;
+
+	for (; reads->wait_count > 0; reads->wait_count--) {
+		const struct raft_read_wait *w = &reads->wait[reads->wait_head];
+		if (w->from == r->id)
+			reads->done[reads->done_count++] =
+				(struct raft_read){.context = w->context, .index = 0};
+		reads->wait_head = (reads->wait_head + 1) % RAFT_READY_READS_MAX;
+	}
+	reads->confirmed = 0;
+	reads->refused_count = 0;
+	reads->announce = false;
+}
+
+static bool messages_full(const struct raft *r)
+{
+	return r->message_count == RAFT_READY_MESSAGES_MAX;
+}
+
+static void reply_send(struct raft *r, raft_id to, uint64_t context, raft_index index)
+{
+	const struct raft_peer *p = raft_peer_find(r, to);
+
+	if (!p)
+		return; /* no member any more */
+	struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_READ_REPLY);
+	m->read_reply.context = context;
+	m->read_reply.index = index;
+}
+
+static void confirmed_send(struct raft *r)
+{
+	struct raft_reads *reads = &r->reads;
+
+	while (reads->confirmed > 0) {
+		const struct raft_read_wait *w = &reads->wait[reads->wait_head];
+		if (w->from != r->id && messages_full(r)) {
+			r->ready_more = true;
+			return;
+		}
+		if (w->from == r->id)
+			reads->done[reads->done_count++] =
+				(struct raft_read){.context = w->context, .index = w->index};
+		else
+			reply_send(r, w->from, w->context, w->index);
+		reads->wait_head = (reads->wait_head + 1) % RAFT_READY_READS_MAX;
+		reads->wait_count--;
+		reads->confirmed--;
+	}
+}
+
+static void questions_send(struct raft *r)
+{
+	struct raft_reads *reads = &r->reads;
+	const struct raft_peer *p = raft_peer_find(r, r->leader);
+
+	for (; reads->ask_count > 0; reads->ask_count--) {
+		if (messages_full(r)) {
+			r->ready_more = true;
+			return;
+		}
+		if (p) /* else there is nobody to ask: the caller asks again */
+			raft_message_new(r, p, RAFT_MESSAGE_READ)->read.context =
+				reads->ask[reads->ask_head];
+		reads->ask_head = (reads->ask_head + 1) % RAFT_READY_READS_MAX;
+	}
+}
+
+/* Fills what is left of the ready's messages; the local answers go to reads.done. */
+void raft_reads_send(struct raft *r)
+{
+	struct raft_reads *reads = &r->reads;
+
+	confirmed_send(r);
+	while (reads->refused_count > 0 && !messages_full(r)) {
+		reads->refused_count--;
+		reply_send(r, reads->refused[reads->refused_count].to,
+			   reads->refused[reads->refused_count].context, 0);
+	}
+	if (reads->refused_count > 0)
+		r->ready_more = true;
+	questions_send(r);
+}

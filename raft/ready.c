@@ -1,0 +1,166 @@
+/*
+ * The hand-out: what to persist, send, apply, serve and fetch, and how its consequences come back.
+ *
+ * Entries are handed out as arrays inside the window or inside a fetch slot: nothing is copied, and
+ * where the ring wraps an array ends early and the rest follows in the next ready.
+ */
+#include "raft/internal.h"
+
+#include <string.h>
+
+/* R5: a token covers exactly what is handed out under it. */
+static void persist_out(struct raft *r, struct raft_ready *out)
+{
+	uint32_t count = RAFT_READY_ENTRIES_MAX;
+
+	if (!r->hard_changed && r->handed == r->window.last)
+		return;
+	out->persist_seq = ++r->seq;
+	if (r->hard_changed) {
+		r->ready_hard = r->hard;
+		out->hard_state = &r->ready_hard;
+		r->hard_changed = false;
+		r->hard_seq = r->seq;
+	}
+	if (r->handed == r->window.last)
+		return;
+	out->entries = raft_window_run(&r->window, r->handed + 1, &count);
+	out->entry_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		r->window.seq[raft_window_slot(++r->handed)] = r->seq;
+	if (r->handed < r->window.last)
+		r->ready_more = true;
+}
+
+/* R1: every one of these speaks for the term, so none leaves before the term is durable. */
+static void messages_out(struct raft *r)
+{
+	if (!raft_hard_durable(r))
+		return;
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		struct raft_peer *p = &r->place[i];
+		if (p->id == 0)
+			continue;
+		if (p->vote_request_owed && r->role == RAFT_CANDIDATE) {
+			struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_VOTE);
+			m->vote.last_index = r->window.last;
+			m->vote.last_term = raft_window_term(&r->window, r->window.last);
+		}
+		if (p->vote_reply_owed && !r->self_replaced)
+			raft_message_new(r, p, RAFT_MESSAGE_VOTE_REPLY)->vote_reply.granted =
+				r->hard.vote == p->id;
+		if (p->stale_reply_owed && !r->self_replaced) /* refused, prev_index 0: our term */
+			raft_message_new(r, p, RAFT_MESSAGE_APPEND_REPLY);
+		p->vote_request_owed = false;
+		p->vote_reply_owed = false;
+		p->stale_reply_owed = false;
+	}
+	raft_owed_send(r);
+	raft_send_appends(r);
+	raft_reads_send(r);
+}
+
+/*
+ * What is committed is on a majority of disks, so it may be applied before this disk has it: the
+ * applied state is in memory, and a restart begins it again from what the log then holds. The next
+ * batch comes when this one is applied: the state machine sets the pace.
+ */
+static void apply_out(struct raft *r, struct raft_ready *out)
+{
+	raft_index next = r->apply_handed + 1;
+	uint32_t count = RAFT_READY_APPLY_MAX;
+
+	if (r->applied < r->apply_handed || r->apply_handed == r->commit)
+		return;
+	if (raft_window_has(&r->window, next)) {
+		if (count > r->commit - r->apply_handed)
+			count = (uint32_t)(r->commit - r->apply_handed);
+		out->apply = raft_window_run(&r->window, next, &count);
+	} else {
+		out->apply = raft_fetch_run(&r->slot[RAFT_SLOT_APPLY], next, &count);
+		if (!out->apply)
+			raft_fetch_ask(r, RAFT_SLOT_APPLY, next, r->window.first - 1);
+	}
+	if (!out->apply)
+		return;
+	out->apply_count = count;
+	r->apply_handed += count;
+}
+
+static void reads_out(struct raft *r, struct raft_ready *out)
+{
+	struct raft_reads *reads = &r->reads;
+
+	if (reads->done_count == 0)
+		return;
+	memcpy(r->ready_read, reads->done, reads->done_count * sizeof(reads->done[0]));
+	out->reads = r->ready_read;
+	out->read_count = reads->done_count;
+	reads->done_count = 0;
+}
+
+static void fetches_out(struct raft *r, struct raft_ready *out)
+{
+	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++) {
+		struct raft_slot *s = &r->slot[i];
+		if (s->state != RAFT_SLOT_ASKED)
+			continue;
+		s->state = RAFT_SLOT_OPEN;
+		r->ready_fetch[out->fetch_count++] =
+			(struct raft_fetch){.slot = i, .first = s->first, .count = s->asked};
+	}
+	out->fetches = r->ready_fetch;
+}
+
+bool raft_ready(struct raft *r, struct raft_ready *out)
+{
+	assert(!r->in_ready);
+	memset(out, 0, sizeof(*out));
+	r->message_count = 0;
+	r->ready_more = false;
+	persist_out(r, out);
+	messages_out(r);
+	out->messages = r->message;
+	out->message_count = r->message_count;
+	apply_out(r, out);
+	reads_out(r, out);
+	fetches_out(r, out);
+	raft_check_invariants(r);
+	r->in_ready = out->persist_seq > 0 || out->message_count > 0 || out->apply_count > 0 ||
+		      out->read_count > 0 || out->fetch_count > 0;
+	return r->in_ready;
+}
+
+void raft_advance(struct raft *r)
+{
+	r->in_ready = false;
+}
+
+void raft_persisted(struct raft *r, uint64_t seq)
+{
+	assert(!r->in_ready);
+	assert(seq <= r->seq);
+	if (seq > r->persisted)
+		r->persisted = seq;
+	while (r->durable < r->handed) {
+		uint64_t token = r->window.seq[raft_window_slot(r->durable + 1)];
+		assert(token != 0);
+		if (token > r->persisted)
+			break;
+		r->durable++;
+	}
+	raft_vote_count(r);
+	raft_term_start(r);
+	raft_commit_advance(r);
+	raft_members_bind(r);
+	raft_check_invariants(r);
+}
+
+void raft_applied(struct raft *r, raft_index index)
+{
+	assert(!r->in_ready);
+	assert(index >= r->applied);
+	assert(index <= r->apply_handed);
+	r->applied = index;
+	raft_check_invariants(r);
+}

@@ -1,0 +1,321 @@
+/*
+ * The leader: progress of every peer, commit, retransmission.
+ *
+ * What a peer acknowledged only grows (R13) and next stays above it (R14), whatever is duplicated,
+ * delayed or reordered. The one exception is a peer that came back with less than it acknowledged
+ * (R6, R8: its directory was not durable). A refusal of match itself looks like that, and so does a
+ * stale duplicate of a refusal from before; to tell them apart, the leader draws a fresh read token
+ * (`suspect_seq`) and probes with it: a refusal of match that echoes the fresh token was made after
+ * we had the acknowledgement, so the entries are gone. Replication then starts again from match 0,
+ * acknowledgements older than the token (`floor_seq`) count no more, and status reports a
+ * regression. Lowering a match can only delay commits, never undo one: commit never goes back
+ * (R11).
+ */
+#include "raft/internal.h"
+
+#include <string.h>
+
+static uint32_t retransmit_us_base(const struct raft *r, const struct raft_peer *p)
+{
+	uint64_t us = 4 * (uint64_t)p->srtt_us;
+
+	if (us < RAFT_RETRANSMIT_US_MIN)
+		us = RAFT_RETRANSMIT_US_MIN;
+	if (us > r->heartbeat_us || p->srtt_us == 0)
+		us = r->heartbeat_us;
+	return (uint32_t)us;
+}
+
+static void inflight_clear(struct raft_peer *p)
+{
+	p->inflight_head = 0;
+	p->inflight_count = 0;
+	p->inflight_size = 0;
+	p->sample_index = 0;
+	p->sample_acked = false;
+}
+
+void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_us, uint64_t now_us)
+{
+	p->match = 0;
+	p->next = next;
+	p->probing = true;
+	p->probe_prev = next - 1;
+	p->commit_told = 0;
+	p->empty_owed = false;
+	p->hello_owed = false;
+	inflight_clear(p);
+	p->sent_high = 0;
+	p->sent_us = now_us;
+	p->await_us = now_us;
+	p->heard_us = 0;
+	p->heard = false;
+	p->retransmit_us = retransmit_us;
+	p->srtt_us = 0;
+	p->read_echo = 0;
+	p->suspect_seq = 0;
+	p->floor_seq = 0;
+	p->regressions = 0;
+}
+
+/* Sends again from `next`, one message until it is answered. */
+static void probe_from(struct raft_peer *p, raft_index next)
+{
+	assert(next > p->match); /* R14 */
+	p->next = next;
+	p->probing = true;
+	p->probe_prev = next - 1;
+	inflight_clear(p);
+}
+
+/*
+ * A vote counted: leads. The peers first hear an empty append (paper 5.2), then the first entry of
+ * the term, which commits what is left of the terms before it (R9; thesis 6.4).
+ */
+void raft_leader_become(struct raft *r)
+{
+	assert(r->role == RAFT_CANDIDATE);
+	assert(raft_hard_durable(r));
+	r->role = RAFT_LEADER;
+	r->leader = r->id;
+	r->term_start = 0;
+	r->reads.seq = 0;
+	r->reads.announce = false;
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		struct raft_peer *p = &r->place[i];
+		p->vote_request_owed = false;
+		if (p->id == 0)
+			continue;
+		raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
+		p->hello_owed = true;
+	}
+	raft_term_start(r);
+	raft_commit_advance(r);
+}
+
+/*
+ * The first entry of the term: a table that binds the identities learned in the election if some
+ * are unbound, else a no-op. Waits if the window has no room: until more of the log is durable.
+ */
+void raft_term_start(struct raft *r)
+{
+	if (r->role != RAFT_LEADER || r->term_start != 0 ||
+	    !raft_window_room(&r->window, 1, raft_evictable(r)))
+		return;
+	if (raft_members_bindable(r)) {
+		raft_members_propose(r);
+	} else {
+		const struct raft_entry noop = {
+			.index = r->window.last + 1,
+			.term = r->hard.term,
+			.type = RAFT_ENTRY_NOOP,
+			.flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST,
+		};
+		raft_log_append(r, &noop);
+	}
+	r->term_start = r->window.last;
+}
+
+/*
+ * The highest value that a majority of voters has reached, this server's own among them. Sorts by
+ * insertion: there are at most 7.
+ */
+static raft_index quorum_reached(const struct raft *r, raft_index own)
+{
+	raft_index value[RAFT_VOTERS_MAX];
+	uint32_t count = 0;
+
+	if (raft_is_voter(r))
+		value[count++] = own;
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		const struct raft_peer *p = &r->place[i];
+		if (p->id == 0 || !p->voter)
+			continue;
+		raft_index match = raft_peer_counts(p) ? p->match : 0;
+		uint32_t k = count++;
+		for (; k > 0 && value[k - 1] < match; k--)
+			value[k] = value[k - 1];
+		value[k] = match;
+	}
+	assert(count >= raft_quorum(r));
+	return value[raft_quorum(r) - 1];
+}
+
+/*
+ * R4, R9, R10 (paper 5.4.2): what a majority holds durably, counting this server's own disk as one
+ * of them, is committed if it is of this term; all before it is then committed with it. Terms never
+ * decrease along a log, so if the highest such index is of an older term, so are all below it.
+ */
+void raft_commit_advance(struct raft *r)
+{
+	if (r->role != RAFT_LEADER)
+		return;
+	raft_index reached = quorum_reached(r, r->durable);
+	if (reached <= r->commit || raft_window_term(&r->window, reached) != r->hard.term)
+		return;
+	r->commit = reached;
+	raft_members_bind(r);
+}
+
+static void inflight_free(struct raft_peer *p)
+{
+	while (p->inflight_count > 0 && p->inflight[p->inflight_head].last_index <= p->match) {
+		p->inflight_size -= p->inflight[p->inflight_head].size;
+		p->inflight_head = (p->inflight_head + 1) % RAFT_INFLIGHT_MESSAGES_MAX;
+		p->inflight_count--;
+	}
+}
+
+static void accepted(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
+{
+	if (reply->match >= p->match && reply->read_seq >= p->suspect_seq)
+		p->suspect_seq = 0;
+	/* The log agrees up to the probe, durable or not: stream from here. */
+	if (p->probing && (reply->prev_index == p->probe_prev || reply->match + 1 >= p->next))
+		p->probing = false;
+	if (reply->match <= p->match)
+		return;
+	p->match = reply->match;
+	if (p->next <= p->match)
+		p->next = p->match + 1;
+	inflight_free(p);
+	p->await_us = r->now_us;
+	p->retransmit_us = retransmit_us_base(r, p);
+	if (p->sample_index != 0 && p->match >= p->sample_index)
+		p->sample_acked = true;
+	raft_commit_advance(r);
+}
+
+/* The other half of the hint in append.c: skip our terms above the one at the follower's hint. */
+static raft_index back_off(const struct raft *r, const struct raft_append_reply *reply)
+{
+	if (reply->match < r->window.first || reply->match_term == 0)
+		return reply->match;
+	return raft_window_floor(&r->window, reply->match, reply->match_term);
+}
+
+static void regressed(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
+{
+	p->regressions++;
+	p->floor_seq = p->suspect_seq;
+	p->suspect_seq = 0;
+	p->match = 0;
+	p->commit_told = 0;
+	probe_from(p, back_off(r, reply) + 1);
+}
+
+static void refused(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
+{
+	if (reply->prev_index > p->match) {
+		if (reply->prev_index >= p->next && !p->probing)
+			return; /* not sent since the last back-off */
+		if (p->probing && reply->prev_index != p->probe_prev)
+			return;
+		raft_index agree = back_off(r, reply);
+		probe_from(p, (agree > p->match ? agree : p->match) + 1);
+		p->retransmit_us = retransmit_us_base(r, p);
+		return;
+	}
+	if (reply->match >= p->match)
+		return;
+	if (p->suspect_seq == 0) {
+		p->suspect_seq = ++r->reads.seq;
+		p->empty_owed = true;
+	} else if (reply->read_seq >= p->suspect_seq) {
+		regressed(r, p, reply);
+	}
+}
+
+int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	const struct raft_append_reply *reply = &m->append_reply;
+
+	if (r->role != RAFT_LEADER)
+		return 0; /* late */
+	if (reply->read_seq > r->reads.seq || reply->match > r->window.last ||
+	    (!reply->accepted && reply->prev_index > 0 && reply->match >= reply->prev_index))
+		return -EINVAL;
+	p->heard = true;
+	if (reply->read_seq < p->floor_seq)
+		return 0;
+	if (reply->read_seq > p->read_echo) {
+		p->read_echo = reply->read_seq;
+		raft_reads_confirm(r);
+	}
+	if (reply->accepted)
+		accepted(r, p, reply);
+	else if (reply->prev_index > 0) /* nothing can precede 0: that answer carries a term only */
+		refused(r, p, reply);
+	return 0;
+}
+
+static void sample_take(struct raft_peer *p, uint64_t now_us)
+{
+	/* RFC 6298's smoothing; a sample of 0 us still says that it was measured. */
+	uint32_t sample = (uint32_t)(now_us - p->sample_us);
+
+	if (sample == 0)
+		sample = 1;
+	if (p->srtt_us == 0)
+		p->srtt_us = sample;
+	else
+		p->srtt_us = (uint32_t)((7 * (uint64_t)p->srtt_us + sample) / 8);
+	if (p->srtt_us == 0)
+		p->srtt_us = 1;
+	p->sample_acked = false;
+	p->sample_index = 0;
+}
+
+static bool read_unanswered(const struct raft *r, const struct raft_peer *p)
+{
+	return p->read_echo < raft_reads_awaited(r) || p->suspect_seq != 0;
+}
+
+static void peer_tick(struct raft *r, struct raft_peer *p)
+{
+	if (p->heard) {
+		p->heard_us = r->now_us;
+		p->heard = false;
+	}
+	if (p->sample_acked)
+		sample_take(p, r->now_us);
+	if (p->inflight_count > 0 && r->now_us - p->await_us >= p->retransmit_us) {
+		probe_from(p, p->match + 1);
+		if (p->retransmit_us < r->heartbeat_us / 2)
+			p->retransmit_us *= 2;
+		else
+			p->retransmit_us = r->heartbeat_us;
+	}
+	/* R19: whatever this peer's log is busy with, and whatever the others are. */
+	if (r->now_us - p->sent_us >= r->heartbeat_us)
+		p->empty_owed = true;
+	if (read_unanswered(r, p) && r->now_us - p->sent_us >= retransmit_us_base(r, p))
+		p->empty_owed = true;
+}
+
+void raft_leader_tick(struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		if (r->place[i].id != 0)
+			peer_tick(r, &r->place[i]);
+	}
+}
+
+uint64_t raft_leader_deadline(const struct raft *r)
+{
+	uint64_t deadline = UINT64_MAX;
+
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		const struct raft_peer *p = &r->place[i];
+		if (p->id == 0)
+			continue;
+		uint64_t due = p->sent_us + r->heartbeat_us;
+		if (p->inflight_count > 0 && p->await_us + p->retransmit_us < due)
+			due = p->await_us + p->retransmit_us;
+		if (read_unanswered(r, p) && p->sent_us + retransmit_us_base(r, p) < due)
+			due = p->sent_us + retransmit_us_base(r, p);
+		if (due < deadline)
+			deadline = due;
+	}
+	return deadline;
+}
