@@ -20,6 +20,7 @@ enum {
 	CONFIG_PCI_MAX = 1,
 	CONFIG_ERRORS_MAX = 32,
 	CONFIG_ERROR_SIZE = 512,
+	CONFIG_KEYS_MAX = 32,
 };
 
 enum config_link {
@@ -32,6 +33,7 @@ enum config_link {
 enum config_durability { CONFIG_DURABLE, CONFIG_WRITTEN, CONFIG_VOLATILE };
 enum config_idle { CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD, CONFIG_IDLE_SLEEP };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+enum config_profile { CONFIG_PROFILE_SHARED, CONFIG_PROFILE_BARE_METAL };
 enum config_huge_pages { CONFIG_HUGE_AUTO, CONFIG_HUGE_ON, CONFIG_HUGE_OFF };
 
 struct config_member {
@@ -56,8 +58,10 @@ struct config {
 	bool existing;               /* initial-cluster-state: new | existing */
 	uint64_t cluster_id;         /* SHA-1 over the sorted member ids, as in etcd */
 
-	uint64_t heartbeat_us;    /* heartbeat-interval: 20ms */
-	uint64_t election_us_min; /* election-timeout: 150ms; drawn from [it, twice it] */
+	enum config_profile
+		profile;       /* profile: shared | bare-metal; sets the defaults of the timers */
+	uint64_t heartbeat_us; /* heartbeat-interval: 20ms; bare-metal 200us */
+	uint64_t election_us_min; /* election-timeout: 150ms, 2ms; drawn from [it, twice it] */
 	uint64_t election_us_max;
 	uint64_t quota_bytes; /* quota-backend-bytes: 2GiB */
 
@@ -84,9 +88,12 @@ struct config {
 				  else sleep */
 	char cpus[CONFIG_NAME_MAX];        /* cpus: "2": where the loop runs; default all online */
 	enum config_huge_pages huge_pages; /* huge-pages: auto | on | off */
-	uint32_t memory_mib;               /* memory: of the dataplane, 64MiB */
-	bool fault_injection;              /* fault-injection: false; the lab sets it */
-	enum config_log_level log_level;   /* log-level: info */
+	uint32_t memory_mib;  /* memory: of the dataplane; 64MiB, or what the frames need */
+	bool fault_injection; /* fault-injection: false; the lab sets it */
+	enum config_log_level log_level; /* log-level: info */
+
+	uint32_t line[CONFIG_KEYS_MAX]; /* for config_explain: where each key was given; 0: default
+					 */
 };
 
 /* Every error found, each a whole line: "FILE:LINE: KEY: VALUE is wrong: what would be right". */

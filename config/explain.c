@@ -1,0 +1,178 @@
+/*
+ * What --check prints: each setting in force, where it came from, what it means; then what follows
+ * from them.
+ */
+#include "config/config.h"
+#include "config/keys.h"
+#include "config/value.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { TEXT_SIZE = CONFIG_MEMBERS_MAX * (CONFIG_NAME_MAX + CONFIG_VALUE_TEXT_SIZE) };
+
+static uint64_t number(const struct config *c, const struct config_key *key)
+{
+	const uint8_t *field = (const uint8_t *)c + key->offset;
+	uint16_t value16;
+	uint32_t value32;
+	uint64_t value64;
+
+	switch (key->size) {
+	case sizeof(bool):
+		return *(const bool *)field;
+	case sizeof(value16):
+		memcpy(&value16, field, sizeof(value16));
+		return value16;
+	case sizeof(value32):
+		memcpy(&value32, field, sizeof(value32));
+		return value32;
+	default:
+		assert(key->size == sizeof(value64));
+		memcpy(&value64, field, sizeof(value64));
+		return value64;
+	}
+}
+
+static void members_text(const struct config *c, char *text)
+{
+	char address[CONFIG_VALUE_TEXT_SIZE];
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < c->member_count; i++) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, TEXT_SIZE - used, "%s%s=%s:%u", i > 0 ? "," : "",
+			 c->member[i].name,
+			 config_value_address_text(c->member[i].address, address),
+			 c->member[i].port);
+	}
+}
+
+static void value_text(const struct config *c, const struct config_key *key, char *text)
+{
+	uint64_t value;
+
+	switch (key->type) {
+	case KEY_TYPE_MEMBERS:
+		members_text(c, text);
+		return;
+	case KEY_TYPE_MAC:
+		config_value_mac_text(c->mac, text);
+		return;
+	case KEY_TYPE_NAME:
+	case KEY_TYPE_PATH:
+	case KEY_TYPE_INTERFACE:
+	case KEY_TYPE_PCI:
+	case KEY_TYPE_SOCKET:
+	case KEY_TYPE_CPUS:
+		snprintf(text, TEXT_SIZE, "%s", (const char *)c + key->offset);
+		if (text[0] == '\0')
+			strcpy(text, "-");
+		return;
+	case KEY_TYPE_CHOICE:
+	case KEY_TYPE_DURATION:
+	case KEY_TYPE_SIZE:
+	case KEY_TYPE_COUNT:
+	case KEY_TYPE_PREFIX:
+	case KEY_TYPE_ADDRESS:
+		break;
+	}
+	value = number(c, key);
+	if (key->type == KEY_TYPE_CHOICE) {
+		snprintf(text, TEXT_SIZE, "%s", key->choices[value - key->choice_first]);
+	} else if (key->type == KEY_TYPE_DURATION) {
+		config_value_duration_text(value, text);
+	} else if (key->type == KEY_TYPE_SIZE) {
+		config_value_size_text(key->size == sizeof(uint32_t) ? value << 20 : value, text);
+	} else if (key->type == KEY_TYPE_COUNT) {
+		snprintf(text, TEXT_SIZE, "%" PRIu64, value);
+	} else if (value == 0) {
+		strcpy(text, "-");
+	} else {
+		config_value_address_text((uint32_t)value, text);
+		if (key->type == KEY_TYPE_PREFIX)
+			sprintf(text + strlen(text), "/%u", c->prefix);
+	}
+}
+
+/* A key that the link does not use is not in force. */
+static bool in_force(const struct config *c, size_t index)
+{
+	return index != KEY_NETWORK_MEMIF_SOCKET || c->link == CONFIG_LINK_MEMIF;
+}
+
+void config_explain(const struct config *c, FILE *out)
+{
+	char text[TEXT_SIZE], origin[24], max[CONFIG_VALUE_TEXT_SIZE];
+
+	fprintf(out, "%s is valid. Settings in force:\n\n", c->file);
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		if (!in_force(c, i))
+			continue;
+		value_text(c, key, text);
+		if (c->line[i] != 0)
+			snprintf(origin, sizeof(origin), "line %u", c->line[i]);
+		else
+			strcpy(origin, strcmp(text, "-") == 0 ? "not set" : "default");
+		fprintf(out, "%-22s %-24s %-8s  %s\n", key->name, text, origin, key->meaning);
+	}
+	fprintf(out, "\nWhat follows from them:\n\n");
+	fprintf(out, "cluster id             %016" PRIx64 "\n", c->cluster_id);
+	for (uint32_t i = 0; i < c->member_count; i++)
+		fprintf(out, "member id              %016" PRIx64 " %s%s\n", c->member[i].id,
+			c->member[i].name, i == c->self ? " (this one)" : "");
+	fprintf(out, "a majority             %u of %u\n", c->member_count / 2 + 1, c->member_count);
+	fprintf(out, "an election begins     after a silence of %s to %s\n",
+		config_value_duration_text(c->election_us_min, text),
+		config_value_duration_text(c->election_us_max, max));
+}
+
+const char *config_link_name(enum config_link link)
+{
+	switch (link) {
+	case CONFIG_LINK_RING:
+		return "ring";
+	case CONFIG_LINK_MEMIF:
+		return "memif";
+	case CONFIG_LINK_PACKET:
+		return "packet";
+	case CONFIG_LINK_XDP:
+		return "xdp";
+	case CONFIG_LINK_PCI:
+		return "pci";
+	}
+	assert(false);
+	return NULL;
+}
+
+const char *config_durability_name(enum config_durability durability)
+{
+	switch (durability) {
+	case CONFIG_DURABLE:
+		return "durable";
+	case CONFIG_WRITTEN:
+		return "written";
+	case CONFIG_VOLATILE:
+		return "volatile";
+	}
+	assert(false);
+	return NULL;
+}
+
+const char *config_idle_name(enum config_idle idle)
+{
+	switch (idle) {
+	case CONFIG_IDLE_SPIN:
+		return "spin";
+	case CONFIG_IDLE_YIELD:
+		return "yield";
+	case CONFIG_IDLE_SLEEP:
+		return "sleep";
+	}
+	assert(false);
+	return NULL;
+}

@@ -1,0 +1,128 @@
+/*
+ * config_load: the order in which a configuration comes to be, and the wording of its errors.
+ */
+#include "config/load.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void config_error(struct config_loading *l, uint32_t line, const char *key, const char *format, ...)
+{
+	struct config_errors *errors = l->errors;
+	char *text;
+	size_t used;
+	va_list args;
+
+	if (errors->count++ >= CONFIG_ERRORS_MAX)
+		return;
+	text = errors->text[errors->count - 1];
+	if (line == 0)
+		snprintf(text, CONFIG_ERROR_SIZE, "%s: ", l->file);
+	else
+		snprintf(text, CONFIG_ERROR_SIZE, "%s:%u: %s: ", l->file, line, key);
+	used = strlen(text);
+	va_start(args, format);
+	vsnprintf(text + used, CONFIG_ERROR_SIZE - used, format, args);
+	va_end(args);
+	for (; *text != '\0'; text++) {
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+	}
+}
+
+const char *config_shown(const char *value, char text[CONFIG_SHOWN_SIZE])
+{
+	if (*value == '\0')
+		snprintf(text, CONFIG_SHOWN_SIZE, "(empty)");
+	else
+		snprintf(text, CONFIG_SHOWN_SIZE, "%.64s%s", value,
+			 strlen(value) > 64 ? "..." : "");
+	return text;
+}
+
+/* One byte more than the largest file is asked for: to know that a file is larger. */
+static int read_file(const char *file, char *text, size_t *size)
+{
+	FILE *in = fopen(file, "re");
+	int rc = 0;
+
+	if (in == NULL)
+		return -errno;
+	errno = 0;
+	*size = fread(text, 1, CONFIG_FILE_SIZE_MAX + 1, in);
+	if (ferror(in))
+		rc = errno != 0 ? -errno : -EIO;
+	else if (*size > CONFIG_FILE_SIZE_MAX)
+		rc = -EFBIG;
+	fclose(in);
+	return rc;
+}
+
+static void check_required(struct config_loading *l)
+{
+	for (enum config_key_index i = 0; i < KEY_COUNT; i++) {
+		const struct config_key *key = &config_keys[i];
+		const char *last = strrchr(key->name, '.');
+
+		if (l->config->line[i] != 0 ||
+		    strcmp(key->default_text ? key->default_text : "", "required") != 0)
+			continue;
+		l->bad[i] = true;
+		config_error(l, 1, key->name, "is missing: %s: %s, for example",
+			     last != NULL ? last + 1 : key->name, key->example);
+	}
+}
+
+/* A default is text in the table and is read as if the file had said it. */
+static void set_defaults(struct config_loading *l)
+{
+	bool bare_metal = l->config->profile == CONFIG_PROFILE_BARE_METAL;
+
+	for (enum config_key_index i = 0; i < KEY_COUNT; i++) {
+		const struct config_key *key = &config_keys[i];
+		const char *text = bare_metal && key->bare_metal ? key->bare_metal : key->def;
+
+		if (l->config->line[i] != 0 || text == NULL)
+			continue;
+		config_set(l, i, text, 1);
+		l->config->line[i] = 0;
+		assert(!l->bad[i]);
+	}
+}
+
+static int load_text(struct config_loading *l, const char *text, size_t size)
+{
+	if (config_parse(l, text, size)) {
+		set_defaults(l);
+		check_required(l);
+		config_validate(l);
+	}
+	return l->errors->count == 0 ? 0 : -EINVAL;
+}
+
+int config_load(struct config *out, const char *file, struct config_errors *errors)
+{
+	struct config_loading l = {.config = out, .errors = errors, .file = file};
+	char *text = malloc(CONFIG_FILE_SIZE_MAX + 1);
+	size_t size = 0;
+	int rc;
+
+	*out = (struct config){0};
+	errors->count = 0;
+	if (text == NULL)
+		return -ENOMEM;
+	rc = strlen(file) < sizeof(out->file) ? read_file(file, text, &size) : -ENAMETOOLONG;
+	if (rc != 0) {
+		config_error(&l, 0, NULL, "cannot be read: %s", strerror(-rc));
+	} else {
+		snprintf(out->file, sizeof(out->file), "%s", file);
+		rc = load_text(&l, text, size);
+	}
+	free(text);
+	assert((rc == 0) == (errors->count == 0));
+	return rc;
+}

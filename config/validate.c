@@ -1,0 +1,263 @@
+/*
+ * Relations between settings, and what is derived from them. A relation is checked only when each
+ * value in it was right by itself: one mistake, one error.
+ */
+#include "config/load.h"
+
+#include "config/value.h"
+
+#include <assert.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	ELECTION_HEARTBEATS_MIN = 5, /* etcd's rule: a lost heartbeat or two starts no election */
+	SOCKET_PATH_MAX = 107,       /* sun_path holds 108 with its NUL */
+	/* A frame buffer: DPDK's own head (128), head room (128), its place in the pool (64) and
+	 * cache lines lost, beside the data, which is never less than 2 KiB. */
+	FRAME_OVERHEAD = 512,
+	FRAME_DATA_MIN = 2048,
+	MEMORY_BASE_MIB = 16, /* what EAL and a driver take before the first frame */
+	MEMORY_DEFAULT_MIB = 64,
+	MEMORY_STEP_MIB = 16,
+};
+
+static uint32_t line_of(const struct config_loading *l, enum config_key_index index)
+{
+	return l->config->line[index] != 0 ? l->config->line[index] : 1;
+}
+
+static bool given(const struct config_loading *l, enum config_key_index index)
+{
+	return l->config->line[index] != 0;
+}
+
+static const struct config_member *find_self(const struct config *c)
+{
+	for (uint32_t i = 0; i < c->member_count; i++) {
+		if (strcmp(c->member[i].name, c->name) == 0)
+			return &c->member[i];
+	}
+	return NULL;
+}
+
+static void check_self(struct config_loading *l)
+{
+	const struct config *c = l->config;
+	char text[CONFIG_VALUE_TEXT_SIZE], names[CONFIG_MEMBERS_MAX * (CONFIG_NAME_MAX + 2)] = "";
+	const struct config_member *self;
+
+	if (!config_members_check(l) || l->bad[KEY_INITIAL_CLUSTER] || l->bad[KEY_NAME])
+		return;
+	self = find_self(c);
+	if (self == NULL) {
+		for (uint32_t i = 0; i < c->member_count; i++) {
+			size_t used = strlen(names);
+
+			snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
+				 c->member[i].name);
+		}
+		config_error(l, line_of(l, KEY_NAME), "name",
+			     "%s is not in initial-cluster: one of %s", c->name, names);
+		return;
+	}
+	if (!l->bad[KEY_NETWORK_ADDRESS] && c->address != self->address) {
+		char theirs[CONFIG_VALUE_TEXT_SIZE];
+
+		config_error(l, line_of(l, KEY_NETWORK_ADDRESS), "network.address",
+			     "%s is not what initial-cluster gives %s: %s/%u",
+			     config_value_address_text(c->address, text), c->name,
+			     config_value_address_text(self->address, theirs), c->prefix);
+	}
+	if (!l->bad[KEY_NETWORK_CLIENT_PORT] && c->port_client == self->port)
+		config_error(l, line_of(l, KEY_NETWORK_CLIENT_PORT), "network.client-port",
+			     "%u is this member's port for peers: another one, such as 2379",
+			     c->port_client);
+	config_members_finish(l);
+}
+
+static void check_timers(struct config_loading *l)
+{
+	struct config *c = l->config;
+	char heartbeat[CONFIG_VALUE_TEXT_SIZE], election[CONFIG_VALUE_TEXT_SIZE];
+	char least[CONFIG_VALUE_TEXT_SIZE];
+
+	if (l->bad[KEY_HEARTBEAT_INTERVAL] || l->bad[KEY_ELECTION_TIMEOUT])
+		return;
+	c->election_us_max = 2 * c->election_us_min;
+	if (c->election_us_min >= ELECTION_HEARTBEATS_MIN * c->heartbeat_us)
+		return;
+	config_value_duration_text(c->heartbeat_us, heartbeat);
+	config_value_duration_text(c->election_us_min, election);
+	config_value_duration_text(ELECTION_HEARTBEATS_MIN * c->heartbeat_us, least);
+	if (given(l, KEY_ELECTION_TIMEOUT))
+		config_error(l, line_of(l, KEY_ELECTION_TIMEOUT), "election-timeout",
+			     "%s is too short for heartbeat-interval %s: at least %s", election,
+			     heartbeat, least);
+	else
+		config_error(l, line_of(l, KEY_HEARTBEAT_INTERVAL), "heartbeat-interval",
+			     "%s is too long for the default election-timeout %s: set that to at "
+			     "least %s",
+			     heartbeat, election, least);
+}
+
+static void check_storage(struct config_loading *l)
+{
+	struct config *c = l->config;
+	char size[CONFIG_VALUE_TEXT_SIZE];
+	bool own = given(l, KEY_ADMIN_SOCKET);
+
+	if (!l->bad[KEY_WAL_SEGMENT_SIZE] && c->segment_bytes % (1 << 20) != 0)
+		config_error(l, line_of(l, KEY_WAL_SEGMENT_SIZE), "wal.segment-size",
+			     "%s is no multiple of 1MiB: 64MiB, for example",
+			     config_value_size_text(c->segment_bytes, size));
+	if (l->bad[KEY_ADMIN_SOCKET] || (!own && l->bad[KEY_DATA_DIR]))
+		return;
+	if (!own) {
+		int written = snprintf(c->admin_socket, sizeof(c->admin_socket), "%s/admin.sock",
+				       c->data_dir);
+
+		if (written <= SOCKET_PATH_MAX)
+			return;
+		config_error(l, line_of(l, KEY_DATA_DIR), "data-dir",
+			     "is too long for a socket in it (%d bytes of 107): a shorter one, or "
+			     "an admin-socket elsewhere",
+			     written);
+	} else if (strlen(c->admin_socket) > SOCKET_PATH_MAX) {
+		config_error(l, line_of(l, KEY_ADMIN_SOCKET), "admin-socket",
+			     "has %zu bytes: at most 107", strlen(c->admin_socket));
+	}
+}
+
+static bool in_subnet(const struct config *c, uint32_t address)
+{
+	uint32_t mask = ~(UINT32_MAX >> c->prefix);
+
+	return (address & mask) == (c->address & mask);
+}
+
+static void check_subnet(struct config_loading *l)
+{
+	const struct config *c = l->config;
+	char text[CONFIG_VALUE_TEXT_SIZE], ours[CONFIG_VALUE_TEXT_SIZE];
+	uint32_t host_mask;
+
+	if (l->bad[KEY_NETWORK_ADDRESS] || l->bad[KEY_NETWORK_GATEWAY])
+		return;
+	config_value_address_text(c->address, ours);
+	if (c->gateway != 0) {
+		host_mask = UINT32_MAX >> c->prefix;
+		config_value_address_text(c->gateway, text);
+		if (!in_subnet(c, c->gateway) || c->gateway == c->address ||
+		    (c->prefix < 31 &&
+		     ((c->gateway & host_mask) == 0 || (c->gateway & host_mask) == host_mask)))
+			config_error(l, line_of(l, KEY_NETWORK_GATEWAY), "network.gateway",
+				     "%s is no other host of %s/%u: one inside that subnet", text,
+				     ours, c->prefix);
+		return;
+	}
+	if (l->bad[KEY_INITIAL_CLUSTER])
+		return;
+	for (uint32_t i = 0; i < c->member_count; i++) {
+		if (in_subnet(c, c->member[i].address))
+			continue;
+		config_error(l, line_of(l, KEY_INITIAL_CLUSTER), "initial-cluster",
+			     "%s=%s is outside of %s/%u: a network.gateway to it, or another "
+			     "prefix length",
+			     c->member[i].name,
+			     config_value_address_text(c->member[i].address, text), ours,
+			     c->prefix);
+	}
+}
+
+/* A key that only some links have: required there, out of place elsewhere. */
+static void check_device(struct config_loading *l, enum config_key_index index, bool used,
+			 bool required, const char *links)
+{
+	const struct config_key *key = &config_keys[index];
+	const char *link = config_link_name(l->config->link);
+
+	if (l->bad[index])
+		return;
+	if (given(l, index) && !used)
+		config_error(l, line_of(l, index), key->name,
+			     "has no meaning with link: %s: leave it out, or link: %s", link,
+			     links);
+	else if (!given(l, index) && required)
+		config_error(l, line_of(l, KEY_NETWORK_LINK), key->name,
+			     "is missing, and link: %s needs it: %s: %s, for example", link,
+			     strchr(key->name, '.') + 1, key->example);
+}
+
+static void check_link(struct config_loading *l)
+{
+	enum config_link link = l->config->link;
+	bool kernel = link == CONFIG_LINK_PACKET || link == CONFIG_LINK_XDP;
+
+	if (l->bad[KEY_NETWORK_LINK])
+		return;
+	check_device(l, KEY_NETWORK_INTERFACE, kernel, kernel, "packet or xdp");
+	check_device(l, KEY_NETWORK_PCI, link == CONFIG_LINK_PCI, link == CONFIG_LINK_PCI, "pci");
+	check_device(l, KEY_NETWORK_MEMIF_SOCKET, link == CONFIG_LINK_MEMIF, false, "memif");
+	if ((link == CONFIG_LINK_XDP || link == CONFIG_LINK_PCI) && !l->bad[KEY_HUGE_PAGES] &&
+	    l->config->huge_pages == CONFIG_HUGE_OFF)
+		config_error(l, line_of(l, KEY_HUGE_PAGES), "huge-pages",
+			     "off does not go with link: %s: auto or on", config_link_name(link));
+}
+
+static void check_memory(struct config_loading *l)
+{
+	struct config *c = l->config;
+	uint64_t frame, need_mib, ports;
+
+	if (l->bad[KEY_MEMORY] || l->bad[KEY_NETWORK_FRAMES] || l->bad[KEY_NETWORK_MTU] ||
+	    l->bad[KEY_NETWORK_LINK] || l->bad[KEY_INITIAL_CLUSTER])
+		return;
+	/* memif: a port for each peer and one for clients. */
+	ports = c->link == CONFIG_LINK_MEMIF ? c->member_count : 1;
+	frame = (c->mtu > FRAME_DATA_MIN ? c->mtu : FRAME_DATA_MIN) + FRAME_OVERHEAD;
+	need_mib = MEMORY_BASE_MIB + (ports * c->pool_frames * frame + (1 << 20) - 1) / (1 << 20);
+	if (!given(l, KEY_MEMORY)) {
+		uint64_t steps = (need_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;
+
+		c->memory_mib = (uint32_t)(steps * MEMORY_STEP_MIB);
+		if (c->memory_mib < MEMORY_DEFAULT_MIB)
+			c->memory_mib = MEMORY_DEFAULT_MIB;
+	} else if (c->memory_mib < need_mib) {
+		config_error(l, line_of(l, KEY_MEMORY), "memory",
+			     "%uMiB is too little for %u frames of %u ports: at least %uMiB",
+			     c->memory_mib, c->pool_frames, (unsigned)ports, (unsigned)need_mib);
+	}
+}
+
+static void derive(struct config_loading *l)
+{
+	struct config *c = l->config;
+	uint32_t cpus = 0;
+
+	if (!c->mac_set) {
+		c->mac[0] = 2;
+		c->mac[1] = 0;
+		for (uint32_t i = 0; i < 4; i++)
+			c->mac[2 + i] = (uint8_t)(c->address >> (24 - 8 * i));
+	}
+	/* Only a CPU that nobody else needs may be spun on: with one CPU in all, everybody does. */
+	if (!given(l, KEY_IDLE)) {
+		bool one =
+			c->cpus[0] != '\0' && config_value_cpus(c->cpus, &cpus) == 0 && cpus == 1;
+
+		c->idle = one && sysconf(_SC_NPROCESSORS_ONLN) > 1 ? CONFIG_IDLE_SPIN
+								   : CONFIG_IDLE_SLEEP;
+	}
+}
+
+void config_validate(struct config_loading *l)
+{
+	check_self(l);
+	check_timers(l);
+	check_storage(l);
+	check_subnet(l);
+	check_link(l);
+	check_memory(l);
+	derive(l);
+}
