@@ -11,11 +11,12 @@
  *	I2  commit <= last, applied <= apply_handed <= commit, and none of them goes back.
  *	I3  The window's invariants W2 and W4 (raft/window.h).
  *	I4  last_term <= term: a log holds no entry of a term that its owner has not seen.
- *	I5  A leader's term and vote are durable, it voted for itself, and it is the leader it
- * knows. I6  For every peer of a leader: match <= last and match < next <= last + 1. I7  Only a
- * leader has reads waiting for a quorum. I8  What was proved to match the leader of this term lies
- * within the log. I9  members_before_index <= members_index <= last, and at most one of them is
- * uncommitted. I10 A replaced member is a follower.
+ *	I5  A leader's term and vote are durable, it voted for itself, it is the leader it knows.
+ *	I6  For every peer of a leader: match <= last and match < next <= last + 1.
+ *	I7  Only a leader has reads waiting for a quorum.
+ *	I8  What was proved to match the leader of this term lies within the log.
+ *	I9  members_before_index <= members_index <= last; at most one of them is uncommitted.
+ *	I10 A replaced member is a follower.
  *
  * Durability (R1, R2, R4, R5). Nothing that depends on the disk is ever queued. A reply is *state*:
  * who is owed an answer. raft_ready makes the answer at the moment it may leave, from what is

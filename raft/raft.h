@@ -13,8 +13,8 @@
  *	raft_tick(r, now_us);
  *	raft_persisted(r, seq);
  *	raft_ready(r, &ready);
- *	    ... hand ready.entries and ready.hard_state to the log, ready.messages to the network
- *... raft_advance(r);
+ *	    ... ready.entries and ready.hard_state to the log, ready.messages to the network ...
+ *	raft_advance(r);
  *
  * Pointers in a ready are valid until raft_advance; between raft_ready and raft_advance no other
  * call is made. All functions are for one thread.
