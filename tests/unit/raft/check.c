@@ -1,0 +1,261 @@
+/*
+ * The checkers of a simulated cluster (cluster.h numbers what they hold).
+ */
+#include "tests/unit/raft/check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FACTS = 1 << 20 };
+
+/* C2: an entry's content and its predecessor's term, by (index, term). */
+struct cluster_fact {
+	raft_index index; /* 0: free */
+	raft_term term;
+	raft_term prev_term;
+	uint64_t hash;
+};
+
+void check_fail(struct cluster *c, const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: at step %" PRIu64 ", %" PRIu64 " us: %s\n", file, line, c->steps,
+		c->now_us, what);
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		const struct cluster_node *n = &c->node[i];
+		struct raft_status s;
+		if (!n->core) {
+			fprintf(stderr, "  n%" PRIu64 " down, disk last %" PRIu64 "\n", n->id,
+				n->disk.last);
+			continue;
+		}
+		raft_get_status(n->core, &s);
+		fprintf(stderr,
+			"  n%" PRIu64 " role %d term %" PRIu64 " vote %" PRIu64 " leader %" PRIu64
+			" commit %" PRIu64 " durable %" PRIu64 " last %" PRIu64 "/%" PRIu64
+			" first %" PRIu64 " applied %" PRIu64 "\n",
+			n->id, (int)s.role, s.term, s.vote, s.leader, s.commit, s.durable, s.last,
+			s.last_term, s.window_first, s.applied);
+	}
+	if (c->failed)
+		c->failed(c);
+	abort();
+}
+
+void check_init(struct cluster *c)
+{
+	c->fact = calloc(FACTS, sizeof(*c->fact));
+	c->leader_of_room = 1 << 16;
+	c->leader_of = calloc(c->leader_of_room, sizeof(*c->leader_of));
+	check(c, c->fact && c->leader_of, "out of memory");
+}
+
+void check_fini(struct cluster *c)
+{
+	free(c->fact);
+	free(c->leader_of);
+	free(c->canon.entry);
+	c->fact = NULL;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ data[i]) * 0x100000001b3;
+	return hash;
+}
+
+static uint64_t stored_hash(const struct stored *s)
+{
+	const uint8_t head[4] = {s->type, s->flags, (uint8_t)s->size, (uint8_t)(s->size >> 8)};
+
+	return hash_bytes(hash_bytes(0xcbf29ce484222325, head, 4), s->data, s->size);
+}
+
+void check_entry(struct cluster *c, const struct cluster_node *n, raft_index index)
+{
+	const struct stored *s = &n->memory.entry[index];
+	raft_term prev_term = index > 1 ? n->memory.entry[index - 1].term : 0;
+	uint64_t hash = stored_hash(s);
+	uint64_t at = (index * 0x9e3779b97f4a7c15 ^ s->term * 0xc2b2ae3d27d4eb4f) >> 20;
+
+	for (;; at++) {
+		struct cluster_fact *f = &c->fact[at % FACTS];
+		if (f->index == 0) {
+			check(c, ++c->fact_count < FACTS / 2, "the run is too long for its memory");
+			*f = (struct cluster_fact){.index = index,
+						   .term = s->term,
+						   .prev_term = prev_term,
+						   .hash = hash};
+			return;
+		}
+		if (f->index != index || f->term != s->term)
+			continue;
+		check(c, f->hash == hash, "C2: one (index, term), two contents");
+		check(c, f->prev_term == prev_term, "C2: one (index, term), two predecessors");
+		return;
+	}
+}
+
+/* A replaced member is outside what Raft promises; the others must not notice it. */
+static bool forgetful(const struct cluster_node *n)
+{
+	return n->core && n->core->self_replaced;
+}
+
+void check_message(struct cluster *c, const struct cluster_node *n, const struct raft_message *m)
+{
+	const struct raft_hard_state *disk = &n->disk_hard;
+
+	check(c, disk->term == m->term, "C6: a message of a term that is not durable");
+	if (m->type == RAFT_MESSAGE_VOTE)
+		check(c, disk->vote == n->id, "C6: asks for votes before its own is durable");
+	if (m->type == RAFT_MESSAGE_VOTE_REPLY && m->vote_reply.granted)
+		check(c, disk->vote == m->to, "C6: a grant that is not durable");
+	if (m->type == RAFT_MESSAGE_APPEND_REPLY && m->append_reply.accepted) {
+		raft_index match = m->append_reply.match;
+		check(c, match <= n->disk.last, "C6: acknowledges what is not on its disk");
+		check(c, match == 0 || n->disk.entry[match].term == n->memory.entry[match].term,
+		      "C6: acknowledges an entry that its disk has of another term");
+	}
+	check(c, !forgetful(n) || m->type == RAFT_MESSAGE_READ, "R7: a replaced member speaks");
+}
+
+void check_apply(struct cluster *c, struct cluster_node *n, const struct raft_entry *e)
+{
+	check(c, e->index == n->applied + 1, "C4: applies with a gap, or twice");
+	check(c, e->index <= c->canon.last, "C4: applies what nobody committed");
+	const struct stored *s = &c->canon.entry[e->index];
+	check(c, s->term == e->term && s->size == e->size && s->type == e->type,
+	      "C4: applies another entry");
+	check(c, s->size == 0 || memcmp(s->data, e->data, s->size) == 0,
+	      "C4: applies another content");
+}
+
+void check_read(struct cluster *c, struct cluster_node *n, const struct raft_read *read)
+{
+	struct cluster_read *asked = &n->read[read->context % CLUSTER_READS_MAX];
+
+	if (!asked->open || asked->context != read->context)
+		return; /* a duplicate, or given up */
+	asked->open = false;
+	if (read->index == 0) {
+		n->reads_refused++;
+		return;
+	}
+	n->reads_confirmed++;
+	c->reads++;
+	check(c, read->index >= asked->floor, "C7: a stale read");
+	check(c, read->index <= c->canon.last, "C7: a read of what nobody committed");
+}
+
+/* C5: each entry must be on a majority of disks. Members that were replaced do not count. */
+static void check_commit(struct cluster *c, struct cluster_node *n, raft_index index)
+{
+	struct stored s = n->memory.entry[index];
+	uint32_t holders = 0;
+
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		const struct cluster_node *k = &c->node[i];
+		const struct raft_member *m = raft_members_find(&n->core->members, k->id);
+		if (m->identity != k->identity && k != n)
+			continue;
+		holders += k->disk.last >= index && k->disk.entry[index].term == s.term;
+	}
+	check(c, holders >= c->options.nodes / 2 + 1, "C5: committed without a durable majority");
+	check(c, index == c->canon.last + 1, "C5: commits with a gap");
+	if (index >= c->canon.room) {
+		c->canon.room = index * 2 + 64;
+		c->canon.entry = realloc(c->canon.entry, c->canon.room * sizeof(struct stored));
+		check(c, c->canon.entry, "out of memory");
+	}
+	c->canon.entry[index] = s;
+	c->canon.last = index;
+	c->commits++;
+}
+
+static void commit_seen(struct cluster *c, struct cluster_node *n)
+{
+	raft_index commit = n->core->commit;
+
+	check(c, commit >= n->commit_seen, "C8: commit went back");
+	for (raft_index i = n->commit_seen + 1; i <= commit; i++) {
+		if (i > c->canon.last) {
+			check(c, raft_get_role(n->core) == RAFT_LEADER,
+			      "C5: a follower commits before any leader");
+			check(c, n->memory.entry[commit].term == n->core->hard.term,
+			      "R9: the newest committed entry is of an older term");
+			check_commit(c, n, i);
+		}
+		check(c, n->memory.entry[i].term == c->canon.entry[i].term,
+		      "C4: commits another entry than was committed before");
+	}
+	n->commit_seen = commit;
+}
+
+static void leader_seen(struct cluster *c, struct cluster_node *n)
+{
+	raft_term term = n->core->hard.term;
+
+	check(c, term < c->leader_of_room, "too many terms for the checker");
+	check(c, c->leader_of[term] == 0 || c->leader_of[term] == n->id,
+	      "C1: two leaders in one term");
+	c->leader_of[term] = n->id;
+	c->elections++;
+	check(c, n->core->window.last >= c->canon.last, "C3: a leader without a committed entry");
+	for (raft_index i = c->canon.last; i > 0 && i >= n->core->window.first; i--)
+		check(c, raft_window_term(&n->core->window, i) == c->canon.entry[i].term,
+		      "C3: a leader with another entry than was committed");
+	memset(n->match_seen, 0, sizeof(n->match_seen));
+}
+
+/* W3 and the window against the log as handed out, entry by entry: costly, so at times only. */
+static void check_window(struct cluster *c, struct cluster_node *n)
+{
+	const struct raft_window *w = &n->core->window;
+
+	for (raft_index i = w->first; i <= w->last && i <= n->core->handed; i++) {
+		const struct raft_entry *e = &w->entry[raft_window_slot(i)];
+		check(c, e->index == i, "W1: a slot holds another index");
+		check(c, e->term == n->memory.entry[i].term, "W1: a slot holds another term");
+		check(c,
+		      (w->seq[raft_window_slot(i)] <= n->core->persisted) ==
+			      (i <= n->core->durable),
+		      "I1: durable and tokens disagree");
+	}
+	for (raft_index i = 1; i <= n->core->durable; i++)
+		check(c, n->disk.entry[i].term == n->memory.entry[i].term,
+		      "I1: durable in the core, not on the disk");
+}
+
+void check_state(struct cluster *c, struct cluster_node *n)
+{
+	struct raft *r = n->core;
+
+	check(c, r->hard.term >= n->term_seen, "a term went back");
+	check(c, r->durable <= n->disk.last, "I1: durable beyond the disk");
+	if (r->role == RAFT_LEADER && (n->role_seen != RAFT_LEADER || r->hard.term != n->term_seen))
+		leader_seen(c, n);
+	n->role_seen = r->role;
+	n->term_seen = r->hard.term;
+	/* What is not handed out yet is not committed by anybody, or will be looked at then. */
+	if (r->commit <= n->memory.last)
+		commit_seen(c, n);
+	if (r->role == RAFT_LEADER) {
+		for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+			const struct raft_peer *p = &r->place[i];
+			check(c,
+			      p->match >= n->match_seen[i] || p->bound == 0 || p->regressions > 0,
+			      "C8: a match went back");
+			n->match_seen[i] = p->match;
+		}
+	}
+	if (c->steps % 64 == 0)
+		check_window(c, n);
+}
+
+void check_started(struct cluster *c, struct cluster_node *n)
+{
+	n->commit_seen = 0;
+	check_window(c, n);
+}

@@ -1,0 +1,180 @@
+/*
+ * Several real cores in one process, in virtual time: the network, the disks and the state machines
+ * are simulated here, and the checkers run at every step. Used by the randomised test, by unit
+ * tests that need a whole cluster, and by the trace driver.
+ *
+ * What is checked, always:
+ *
+ *	C1  Election safety: a term has at most one leader.
+ *	C2  Log matching: an (index, term) has one content and one predecessor term, everywhere.
+ *	C3  Leader completeness: a new leader holds every entry that was ever committed.
+ *	C4  State machine safety: every core applies the same entries, from 1, without a gap.
+ *	C5  What a leader commits is on a majority of disks at that moment, and of its own term or
+ *	    before an entry that is.
+ *	C6  An answer that leaves is covered by the disk: term, vote, entries.
+ *	C7  A confirmed read has an index at or above all that was committed when it was asked.
+ *	C8  commit, and a leader's match for a peer, never go back within an incarnation (a term).
+ *
+ * Failed checks print what and where, then end the process through cluster->failed.
+ */
+#ifndef TESTS_UNIT_RAFT_CLUSTER_H
+#define TESTS_UNIT_RAFT_CLUSTER_H
+
+#include "raft/internal.h"
+
+#include <stdio.h>
+
+enum {
+	CLUSTER_NODES_MAX = 7,
+
+	CLUSTER_READS_MAX = 256,
+};
+
+struct stored {
+	raft_term term;
+	uint16_t size;
+	uint8_t type;
+	uint8_t flags;
+	uint8_t *data; /* lives as long as the cluster */
+};
+
+struct stored_log {
+	struct stored *entry; /* entry[i] has index i; entry[0] is unused */
+	raft_index last;
+	raft_index room;
+};
+
+struct persist {
+	struct persist *next;
+	uint64_t seq;
+	uint64_t done_us;
+	bool hard_set;
+	struct raft_hard_state hard;
+	raft_index first;
+	uint32_t count;
+	struct stored entry[];
+};
+
+struct cluster_read {
+	bool open;
+	uint64_t context;
+	raft_index floor; /* committed anywhere when it was asked */
+};
+
+struct cluster_node {
+	raft_id id;
+	raft_identity identity;
+	struct raft *core; /* NULL: down */
+	bool disk_held;    /* writes are taken and never finish */
+	bool disk_stuck_reads;
+
+	struct raft_hard_state disk_hard;
+	struct stored_log disk;
+	struct stored_log memory; /* as handed out to persist */
+	struct persist *pending;  /* in order */
+	uint64_t persisted;
+
+	struct {
+		bool open;
+		uint64_t done_us;
+		struct raft_fetch fetch;
+	} fetch[RAFT_READY_FETCH_MAX];
+
+	raft_index applied;
+	raft_index commit_seen;
+	raft_term term_seen;
+	enum raft_role role_seen;
+	raft_index match_seen[RAFT_PLACES_MAX];
+	struct cluster_read read[CLUSTER_READS_MAX];
+	uint64_t reads_confirmed;
+	uint64_t reads_refused;
+};
+
+struct cluster_mail {
+	struct cluster_mail *next;
+	uint64_t at_us;
+	uint64_t order;
+	struct raft_message message;
+	struct raft_entry entry[];
+};
+
+struct cluster;
+
+/* For the trace driver; each may be NULL. */
+struct cluster_observer {
+	void (*sent)(struct cluster *c, const struct raft_message *m);
+	void (*received)(struct cluster *c, const struct raft_message *m, int rc);
+	void (*persisting)(struct cluster *c, struct cluster_node *n,
+			   const struct raft_ready *ready);
+	void (*persisted)(struct cluster *c, struct cluster_node *n);
+	void (*applying)(struct cluster *c, struct cluster_node *n, const struct raft_entry *e);
+	void (*read)(struct cluster *c, struct cluster_node *n, const struct raft_read *read);
+	void (*changed)(struct cluster *c, struct cluster_node *n); /* after every event */
+};
+
+struct cluster_options {
+	uint32_t nodes;
+	uint64_t seed;
+	uint32_t loss_permille;
+	uint32_t duplicate_permille;
+	uint64_t delay_us_min, delay_us_max; /* of a message */
+	uint64_t disk_us_min, disk_us_max;   /* of a write */
+	uint32_t fetch_fail_permille;
+	uint32_t append_size_max;
+	uint64_t heartbeat_us, election_us_min, election_us_max;
+	bool ordered; /* messages between two nodes keep their order */
+};
+
+struct cluster {
+	struct cluster_options options;
+	const struct cluster_observer *observer;
+	void *observer_data;
+	uint64_t random;
+	uint64_t now_us;
+	uint64_t steps;
+	uint64_t mail_order;
+	uint64_t context_next;
+	struct cluster_node node[CLUSTER_NODES_MAX];
+	bool cut[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX]; /* [from][to] */
+	struct cluster_mail *mail;                      /* by at_us, then order */
+
+	/* What the checkers remember. */
+	raft_id *leader_of; /* by term */
+	raft_term leader_of_room;
+	struct stored_log canon; /* committed, by anybody, ever */
+	struct cluster_fact *fact;
+	uint32_t fact_count;
+
+	/* So that a run that tests nothing is seen. */
+	uint64_t elections, commits, fetches, reads, crashes, proposals, delivered, dropped;
+
+	void (*failed)(struct cluster *c);
+	struct cluster_block *block;
+};
+
+void cluster_init(struct cluster *c, const struct cluster_options *options);
+void cluster_fini(struct cluster *c);
+
+uint64_t cluster_random(struct cluster *c, uint64_t below);
+
+/* One event: the next message, completion or deadline; false if none comes before until_us. */
+bool cluster_step(struct cluster *c, uint64_t until_us);
+void cluster_run(struct cluster *c, uint64_t until_us);
+
+void cluster_start(struct cluster *c, struct cluster_node *n);
+/* `keep` of the writes in flight reach the disk before the crash. */
+void cluster_crash(struct cluster *c, struct cluster_node *n, uint32_t keep);
+/* Forgets the directory too: the next start has another identity. */
+void cluster_wipe(struct cluster *c, struct cluster_node *n);
+uint32_t cluster_persists_pending(const struct cluster_node *n);
+/* Lets the oldest write in flight finish now, held or not. */
+bool cluster_persist_finish(struct cluster *c, struct cluster_node *n);
+
+int cluster_propose(struct cluster *c, struct cluster_node *n, const void *data, size_t size);
+int cluster_read(struct cluster *c, struct cluster_node *n);
+void cluster_drain(struct cluster *c, struct cluster_node *n);
+
+struct cluster_node *cluster_leader(struct cluster *c); /* of the highest term; NULL: none */
+struct cluster_node *cluster_node(struct cluster *c, raft_id id);
+
+#endif

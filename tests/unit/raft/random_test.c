@@ -1,0 +1,241 @@
+/*
+ * Randomised clusters: loss, duplication, reordering, slow disks, crashes and partitions in virtual
+ * time, with the checkers of cluster.h at every step; then the faults end, and the cluster must
+ * elect, commit and apply everywhere.
+ *
+ *	random_test                     a few seeds of each kind, to a budget
+ *	random_test --seed N [--steps N] [--nodes N]   one campaign, exactly
+ */
+#include "tests/unit/raft/check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	STEPS_DEFAULT = 30000,
+	BUDGET_MS = 8000,
+	SEEDS_MIN = 4, /* even if the machine is slow */
+};
+
+static const char *program;
+static uint64_t steps_wanted = STEPS_DEFAULT;
+
+static void replay_print(struct cluster *c)
+{
+	fprintf(stderr, "replay: %s --seed %" PRIu64 " --steps %" PRIu64 " --nodes %u\n", program,
+		c->options.seed, steps_wanted, c->options.nodes);
+}
+
+static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
+{
+	uint64_t x = seed * 0x9e3779b97f4a7c15 >> 16;
+	struct cluster_options o = {
+		.nodes = nodes,
+		.seed = seed,
+		.loss_permille = (uint32_t[]){0, 10, 50, 200}[x & 3],
+		.duplicate_permille = (uint32_t[]){0, 20, 200, 20}[x >> 2 & 3],
+		.delay_us_min = 20,
+		.delay_us_max = (uint64_t[]){30, 200, 5000, 40000}[x >> 4 & 3],
+		.disk_us_min = 50,
+		.disk_us_max = (uint64_t[]){60, 500, 20000, 60000}[x >> 6 & 3],
+		.fetch_fail_permille = (uint32_t[]){0, 500}[x >> 8 & 1],
+		.append_size_max = (uint32_t[]){1216, 1400, 9000, 2500}[x >> 9 & 3],
+		.heartbeat_us = 20000,
+		.election_us_min = 150000,
+		.election_us_max = 300000,
+	};
+	return o;
+}
+
+static void propose(struct cluster *c, struct cluster_node *n)
+{
+	static uint8_t data[RAFT_ENTRY_DATA_MAX * 4];
+	uint64_t kind = cluster_random(c, 20);
+	size_t size = kind == 0 ? 1 + (size_t)cluster_random(c, sizeof(data))
+				: 8 + (size_t)cluster_random(c, 24);
+
+	memset(data, (int)(c->proposals & 0xff), size < 64 ? size : 64);
+	memcpy(data, &c->proposals, size < 8 ? size : 8);
+	cluster_propose(c, n, data, size);
+}
+
+static void partition_draw(struct cluster *c)
+{
+	uint64_t side = cluster_random(c, 1u << c->options.nodes);
+	bool one_way = cluster_random(c, 3) == 0;
+
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		for (uint32_t k = 0; k < c->options.nodes; k++) {
+			bool apart = (side >> i & 1) != (side >> k & 1);
+			c->cut[i][k] = apart && (!one_way || (side >> i & 1));
+		}
+	}
+}
+
+static void fault(struct cluster *c)
+{
+	struct cluster_node *n = &c->node[cluster_random(c, c->options.nodes)];
+
+	switch (cluster_random(c, 10)) {
+	case 0:
+	case 1:
+		if (n->core)
+			cluster_crash(c, n,
+				      (uint32_t)cluster_random(c, cluster_persists_pending(n) + 1));
+		break;
+	case 2:
+		partition_draw(c);
+		break;
+	case 3:
+		n->disk_held = !n->disk_held;
+		break;
+	case 4: /* all at once */
+		if (cluster_random(c, 4) != 0)
+			break;
+		for (uint32_t i = 0; i < c->options.nodes; i++) {
+			if (c->node[i].core)
+				cluster_crash(c, &c->node[i], (uint32_t)cluster_random(c, 3));
+		}
+		break;
+	case 5:
+	case 6:
+		memset(c->cut, 0, sizeof(c->cut));
+		break;
+	default:
+		for (uint32_t i = 0; i < c->options.nodes; i++) {
+			c->node[i].disk_held = false;
+			if (!c->node[i].core)
+				cluster_start(c, &c->node[i]);
+		}
+		break;
+	}
+}
+
+static void client(struct cluster *c)
+{
+	struct cluster_node *n = &c->node[cluster_random(c, c->options.nodes)];
+	struct cluster_node *leader = cluster_leader(c);
+	uint64_t burst = cluster_random(c, 4) == 0 ? 20 : 1;
+
+	for (; leader && burst > 0; burst--)
+		propose(c, leader);
+	if (n->core && cluster_random(c, 2) == 0)
+		cluster_read(c, n);
+}
+
+/* No more faults: within a few elections the cluster must be whole again. */
+static void heal(struct cluster *c)
+{
+	uint64_t reads = c->reads;
+
+	memset(c->cut, 0, sizeof(c->cut));
+	c->options.loss_permille = 0;
+	c->options.fetch_fail_permille = 0;
+	c->options.delay_us_max = 200;
+	c->options.disk_us_max = 500;
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		c->node[i].disk_held = false;
+		if (!c->node[i].core)
+			cluster_start(c, &c->node[i]);
+	}
+	uint64_t end = c->now_us + 20 * 1000 * 1000;
+	while (c->now_us < end) {
+		cluster_run(c, c->now_us + 100 * 1000);
+		struct cluster_node *leader = cluster_leader(c);
+		bool whole = leader && c->canon.last == leader->core->window.last;
+		for (uint32_t i = 0; i < c->options.nodes; i++)
+			whole = whole && c->node[i].applied == c->canon.last;
+		if (whole && c->reads > reads)
+			return;
+		if (whole)
+			cluster_read(c, &c->node[cluster_random(c, c->options.nodes)]);
+	}
+	check(c, false, "liveness: the cluster does not recover when the faults end");
+}
+
+struct totals {
+	uint64_t steps, elections, commits, fetches, reads, crashes;
+};
+
+static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
+{
+	const struct cluster_options o = options_draw(seed, nodes);
+	struct cluster *c = malloc(sizeof(*c));
+
+	assert(c);
+	cluster_init(c, &o);
+	c->failed = replay_print;
+	for (uint32_t i = 0; i < nodes; i++)
+		cluster_start(c, &c->node[i]);
+	while (c->steps < steps_wanted) {
+		cluster_run(c, c->now_us + cluster_random(c, 4000));
+		client(c);
+		if (cluster_random(c, 40) == 0)
+			fault(c);
+		c->steps++;
+	}
+	heal(c);
+	t->steps += c->steps;
+	t->elections += c->elections;
+	t->commits += c->commits;
+	t->fetches += c->fetches;
+	t->reads += c->reads;
+	t->crashes += c->crashes;
+	cluster_fini(c);
+	free(c);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: %s [--seed N] [--steps N] [--nodes N]\n", program);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = 0;
+	uint64_t nodes = 0;
+	struct totals t = {0};
+	uint64_t start = now_ms();
+
+	program = argv[0];
+	for (int i = 1; i < argc; i += 2) {
+		if (i + 1 == argc)
+			return usage();
+		uint64_t value = strtoull(argv[i + 1], NULL, 10);
+		if (strcmp(argv[i], "--seed") == 0)
+			seed = value;
+		else if (strcmp(argv[i], "--steps") == 0)
+			steps_wanted = value;
+		else if (strcmp(argv[i], "--nodes") == 0 && value >= 1 &&
+			 value <= CLUSTER_NODES_MAX)
+			nodes = value;
+		else
+			return usage();
+	}
+	uint64_t first = seed ? seed : 1;
+	uint64_t s = first;
+	printf("SEED=%" PRIu64 " steps=%" PRIu64 " nodes=%s window=%d budget_ms=%d\n", first,
+	       steps_wanted, nodes ? "as given" : "3,5 in turn", RAFT_WINDOW_SLOTS, BUDGET_MS);
+	fflush(stdout);
+	for (; seed ? s == seed : s - first < SEEDS_MIN || now_ms() - start < BUDGET_MS; s++) {
+		uint32_t n = nodes ? (uint32_t)nodes : s % 2 ? 3 : 5;
+		campaign(s, n, &t);
+	}
+	printf("%" PRIu64 " seeds, %" PRIu64 " steps (at least %" PRIu64 "), %" PRIu64
+	       " elections, %" PRIu64 " commits, %" PRIu64 " fetches, %" PRIu64 " reads, %" PRIu64
+	       " crashes, %" PRIu64 " ms\n",
+	       s - first, t.steps, (seed ? 1 : SEEDS_MIN) * steps_wanted, t.elections, t.commits,
+	       t.fetches, t.reads, t.crashes, now_ms() - start);
+	return 0;
+}
