@@ -1,0 +1,565 @@
+/*
+ * The disk seam over io_uring and a directory of a real file system: the only file that knows
+ * liburing.
+ *
+ * Invariants:
+ *  1. An operation that is queued completes exactly once, whole or with an error: what the kernel
+ *     transferred short, or put off (EINTR, EAGAIN), is handed to it again from here (W11, W13).
+ *  2. Every file carries an flock. A killed process's last write holds its file open until it
+ *     reaches the disk, and so the lock: who opens the file next waits for it, and cannot be
+ *     overwritten by it later.
+ *
+ * The ring is set up without SINGLE_ISSUER and DEFER_TASKRUN: the log may be opened by one thread
+ * and driven by another, and a completion must be seen without a system call.
+ */
+#include "raft/types.h"
+#include "wal/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+enum { UNIT_MIN = 4096, UNIT_MAX = 65536 };
+
+enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
+
+/* What is in flight, or waits in `again` to be handed to the kernel once more. */
+struct op {
+	bool used;
+	bool again;
+	enum kind kind;
+	int fd;
+	uint64_t tag;
+	uint64_t offset;
+	uint8_t *data;
+	size_t size; /* left to do */
+};
+
+struct uring_disk {
+	struct disk disk;
+	struct io_uring ring;
+	int directory;
+	int lock;
+	bool volatile_fs; /* a file system in RAM: nothing on it is durable */
+	int *files;       /* descriptors by number; -1: free */
+	int file_count;
+	uint8_t *buffers; /* registered */
+	size_t buffers_size;
+	struct op ops[DISK_IN_FLIGHT_MAX];
+	uint32_t again_count;
+	char (*names)[DISK_NAME_MAX];
+	uint32_t name_count;
+};
+
+static struct uring_disk *self(struct disk *d)
+{
+	return (struct uring_disk *)d;
+}
+
+/* --- files ------------------------------------------------------------------------------- */
+
+static int file_number(struct uring_disk *u, int fd, int *file)
+{
+	int *grown;
+
+	for (int i = 0; i < u->file_count; i++) {
+		if (u->files[i] < 0) {
+			u->files[i] = fd;
+			*file = i;
+			return 0;
+		}
+	}
+	grown = realloc(u->files, (size_t)(u->file_count + 1) * sizeof(int));
+	if (grown == NULL)
+		return -ENOMEM;
+	u->files = grown;
+	u->files[u->file_count] = fd;
+	*file = u->file_count++;
+	return 0;
+}
+
+static int uring_open(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file)
+{
+	struct uring_disk *u = self(d);
+	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	int fd;
+	int err;
+
+	if (mode == DISK_DURABLE && u->volatile_fs)
+		return -EOPNOTSUPP;
+	if (mode == DISK_DURABLE)
+		flags |= O_DIRECT | O_DSYNC;
+	if (create)
+		flags |= O_CREAT | O_EXCL;
+	fd = openat(u->directory, name, flags, 0600);
+	if (fd < 0)
+		return -errno;
+	do {
+		err = flock(fd, LOCK_EX) == 0 ? 0 : -errno;
+	} while (err == -EINTR);
+	if (err == 0)
+		err = file_number(u, fd, file);
+	if (err != 0)
+		(void)close(fd);
+	return err;
+}
+
+static void uring_close(struct disk *d, int file)
+{
+	struct uring_disk *u = self(d);
+
+	assert(file >= 0);
+	assert(file < u->file_count);
+	assert(u->files[file] >= 0);
+	/* Nothing is lost if it fails: what had to be durable was synced. */
+	(void)close(u->files[file]);
+	u->files[file] = -1;
+}
+
+static int uring_size(struct disk *d, int file, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstat(self(d)->files[file], &st) != 0)
+		return -errno;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* --- transfers --------------------------------------------------------------------------- */
+
+static bool registered(const struct uring_disk *u, const struct op *op)
+{
+	return u->buffers != NULL && op->data >= u->buffers &&
+	       op->data + op->size <= u->buffers + u->buffers_size;
+}
+
+static void prepare(struct uring_disk *u, struct op *op, struct io_uring_sqe *sqe)
+{
+	unsigned int size = (unsigned int)op->size;
+
+	switch (op->kind) {
+	case KIND_READ:
+		if (registered(u, op))
+			io_uring_prep_read_fixed(sqe, op->fd, op->data, size, op->offset, 0);
+		else
+			io_uring_prep_read(sqe, op->fd, op->data, size, op->offset);
+		break;
+	case KIND_WRITE:
+		if (registered(u, op))
+			io_uring_prep_write_fixed(sqe, op->fd, op->data, size, op->offset, 0);
+		else
+			io_uring_prep_write(sqe, op->fd, op->data, size, op->offset);
+		break;
+	case KIND_SYNC:
+		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
+		break;
+	}
+	io_uring_sqe_set_data(sqe, op);
+}
+
+/* Into the submission queue; if it is full, later. */
+static void queue(struct uring_disk *u, struct op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+
+	if (sqe == NULL) {
+		if (!op->again)
+			u->again_count++;
+		op->again = true;
+		return;
+	}
+	if (op->again)
+		u->again_count--;
+	op->again = false;
+	prepare(u, op, sqe);
+}
+
+static int start(struct uring_disk *u, const struct op *what)
+{
+	for (uint32_t i = 0; i < DISK_IN_FLIGHT_MAX; i++) {
+		struct op *op = &u->ops[i];
+
+		if (op->used)
+			continue;
+		*op = *what;
+		op->used = true;
+		queue(u, op);
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+static int uring_write(struct disk *d, int file, uint64_t offset, const void *data, size_t size,
+		       uint64_t tag)
+{
+	struct uring_disk *u = self(d);
+	struct op op = {.kind = KIND_WRITE,
+			.fd = u->files[file],
+			.tag = tag,
+			.offset = offset,
+			/* The kernel only reads it. */
+			.data = (uint8_t *)(uintptr_t)data,
+			.size = size};
+
+	assert(size > 0);
+	return start(u, &op);
+}
+
+static int uring_read(struct disk *d, int file, uint64_t offset, void *data, size_t size,
+		      uint64_t tag)
+{
+	struct uring_disk *u = self(d);
+	struct op op = {.kind = KIND_READ,
+			.fd = u->files[file],
+			.tag = tag,
+			.offset = offset,
+			.data = data,
+			.size = size};
+
+	assert(size > 0);
+	return start(u, &op);
+}
+
+static int uring_sync(struct disk *d, int file, uint64_t tag)
+{
+	struct uring_disk *u = self(d);
+	struct op op = {.kind = KIND_SYNC, .fd = u->files[file], .tag = tag};
+
+	return start(u, &op);
+}
+
+/* `wait`: for one completion. What the kernel does not take now stays queued (W13). */
+static int enter(struct uring_disk *u, bool wait)
+{
+	int done;
+
+	for (uint32_t i = 0; u->again_count > 0 && i < DISK_IN_FLIGHT_MAX; i++)
+		if (u->ops[i].used && u->ops[i].again)
+			queue(u, &u->ops[i]);
+	if (!wait && io_uring_sq_ready(&u->ring) == 0)
+		return 0;
+	do {
+		done = wait ? io_uring_submit_and_wait(&u->ring, 1) : io_uring_submit(&u->ring);
+	} while (done == -EINTR);
+	if (done == -EAGAIN || done == -EBUSY)
+		return 0;
+	return done < 0 ? done : 0;
+}
+
+static int uring_submit(struct disk *d)
+{
+	return enter(self(d), false);
+}
+
+/* Takes what the kernel says of an operation. True: it is over, and *result says how. */
+static bool advance(struct uring_disk *u, struct op *op, int32_t res, int32_t *result)
+{
+	if (res == -EINTR || res == -EAGAIN) {
+		queue(u, op);
+		return false;
+	}
+	*result = res < 0 ? res : 0;
+	if (res < 0 || op->kind == KIND_SYNC)
+		return true;
+	assert((size_t)res <= op->size);
+	if (res == 0) {
+		/* The file ends here, or the device takes nothing more. */
+		*result = op->kind == KIND_READ ? -ENODATA : -EIO;
+		return true;
+	}
+	op->data += res;
+	op->offset += (uint64_t)res;
+	op->size -= (size_t)res;
+	if (op->size == 0)
+		return true;
+	queue(u, op);
+	return false;
+}
+
+static uint32_t uring_poll(struct disk *d, struct disk_completion *out, uint32_t max, bool wait)
+{
+	struct uring_disk *u = self(d);
+	struct io_uring_cqe *cqes[DISK_IN_FLIGHT_MAX];
+	uint32_t count = 0;
+	int err;
+
+	if (max > DISK_IN_FLIGHT_MAX)
+		max = DISK_IN_FLIGHT_MAX;
+	for (;;) {
+		uint32_t n = io_uring_peek_batch_cqe(&u->ring, cqes, max - count);
+
+		for (uint32_t i = 0; i < n; i++) {
+			struct op *op = io_uring_cqe_get_data(cqes[i]);
+
+			assert(op->used);
+			if (!advance(u, op, cqes[i]->res, &out[count].result))
+				continue;
+			out[count++].tag = op->tag;
+			op->used = false;
+		}
+		io_uring_cq_advance(&u->ring, n);
+		/* Remainders, and what the kernel did not take before. */
+		err = enter(u, wait && count == 0);
+		/* The ring itself refused: nothing that we did right gets there. */
+		assert(err == 0);
+		if (!wait || count > 0)
+			return count;
+	}
+}
+
+/* --- names ------------------------------------------------------------------------------- */
+
+static int names_read(struct uring_disk *u)
+{
+	struct dirent *entry;
+	int fd = openat(u->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		err = -errno;
+		(void)close(fd);
+		return err;
+	}
+	u->name_count = 0;
+	while (err == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
+		void *grown;
+
+		/* A name too long to be the log's is none. */
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    strlen(entry->d_name) >= DISK_NAME_MAX)
+			continue;
+		grown = realloc(u->names, (u->name_count + 1) * sizeof(*u->names));
+		if (grown == NULL) {
+			err = -ENOMEM;
+			break;
+		}
+		u->names = grown;
+		(void)memcpy(u->names[u->name_count++], entry->d_name, strlen(entry->d_name) + 1);
+	}
+	if (err == 0)
+		err = -errno;
+	(void)closedir(dir);
+	return err;
+}
+
+static int uring_list(struct disk *d, uint32_t i, char name[DISK_NAME_MAX])
+{
+	struct uring_disk *u = self(d);
+
+	if (i == 0) {
+		int err = names_read(u);
+
+		if (err != 0)
+			return err;
+	}
+	if (i >= u->name_count)
+		return -ENOENT;
+	(void)memcpy(name, u->names[i], DISK_NAME_MAX);
+	return 0;
+}
+
+static int uring_rename(struct disk *d, const char *from, const char *to)
+{
+	struct uring_disk *u = self(d);
+
+	return renameat(u->directory, from, u->directory, to) == 0 ? 0 : -errno;
+}
+
+static int uring_remove(struct disk *d, const char *name)
+{
+	return unlinkat(self(d)->directory, name, 0) == 0 ? 0 : -errno;
+}
+
+static int uring_sync_names(struct disk *d)
+{
+	return fsync(self(d)->directory) == 0 ? 0 : -errno;
+}
+
+static int uring_lock(struct disk *d)
+{
+	struct uring_disk *u = self(d);
+
+	assert(u->lock < 0);
+	u->lock = openat(u->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (u->lock < 0)
+		return -errno;
+	if (flock(u->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return -errno;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static void uring_destroy(struct disk *d)
+{
+	struct uring_disk *u = self(d);
+
+	io_uring_queue_exit(&u->ring);
+	for (int i = 0; i < u->file_count; i++)
+		if (u->files[i] >= 0)
+			(void)close(u->files[i]);
+	if (u->lock >= 0)
+		(void)close(u->lock);
+	(void)close(u->directory);
+	free(u->files);
+	free(u->names);
+	free(u);
+}
+
+static const struct disk_ops uring_ops = {
+	.open = uring_open,
+	.close = uring_close,
+	.size = uring_size,
+	.write = uring_write,
+	.read = uring_read,
+	.sync = uring_sync,
+	.submit = uring_submit,
+	.poll = uring_poll,
+	.list = uring_list,
+	.rename = uring_rename,
+	.remove = uring_remove,
+	.sync_names = uring_sync_names,
+	.lock = uring_lock,
+	.destroy = uring_destroy,
+};
+
+/* A number out of /sys/dev/block/MAJOR:MINOR/WHERE; 0 if there is none. */
+static uint32_t block_size(dev_t device, const char *where)
+{
+	char path[128];
+	unsigned int value = 0;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(device), minor(device),
+		       where);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%u", &value) != 1)
+		value = 0;
+	(void)fclose(file);
+	return value;
+}
+
+/* A partition's queue is its disk's. */
+static uint32_t unit_of(int directory)
+{
+	static const char *const where[] = {"queue/logical_block_size", "queue/physical_block_size",
+					    "../queue/logical_block_size",
+					    "../queue/physical_block_size"};
+	uint32_t unit = UNIT_MIN;
+	struct stat st;
+
+	if (fstat(directory, &st) != 0)
+		return unit;
+	for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
+		uint32_t size = block_size(st.st_dev, where[i]);
+
+		if (size > unit && size <= UNIT_MAX && (size & (size - 1)) == 0)
+			unit = size;
+	}
+	return unit;
+}
+
+/* The directory's own name must be durable too. */
+static int parent_sync(const char *path)
+{
+	char *copy = strdup(path);
+	size_t size;
+	char *slash;
+	int fd;
+	int err;
+
+	if (copy == NULL)
+		return -ENOMEM;
+	for (size = strlen(copy); size > 1 && copy[size - 1] == '/'; size--)
+		copy[size - 1] = '\0';
+	slash = strrchr(copy, '/');
+	if (slash == copy)
+		slash++;
+	if (slash != NULL)
+		*slash = '\0';
+	fd = open(slash != NULL ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) == 0 ? 0 : -errno;
+	(void)close(fd);
+	return err;
+}
+
+static int directory_open(struct uring_disk *u, const char *path, bool create)
+{
+	struct statfs fs;
+	int err;
+
+	if (create && mkdir(path, 0700) == 0) {
+		err = parent_sync(path);
+		if (err != 0)
+			return err;
+	} else if (create && errno != EEXIST) {
+		return -errno;
+	}
+	u->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (u->directory < 0)
+		return -errno;
+	if (fstatfs(u->directory, &fs) != 0) {
+		err = -errno;
+		(void)close(u->directory);
+		return err;
+	}
+	u->volatile_fs = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+	return 0;
+}
+
+int disk_uring_create(struct disk **out, const char *path, bool create, void *buffers,
+		      size_t buffers_size)
+{
+	struct uring_disk *u = calloc(1, sizeof(*u));
+	struct iovec region = {buffers, buffers_size};
+	int err;
+
+	if (u == NULL)
+		return -ENOMEM;
+	u->disk.ops = &uring_ops;
+	u->lock = -1;
+	err = directory_open(u, path, create);
+	if (err != 0)
+		goto err_free;
+	u->disk.unit = unit_of(u->directory);
+	err = io_uring_queue_init(DISK_IN_FLIGHT_MAX, &u->ring, 0);
+	if (err != 0)
+		goto err_directory;
+	if (buffers != NULL) {
+		err = io_uring_register_buffers(&u->ring, &region, 1);
+		if (err != 0)
+			goto err_ring;
+		u->buffers = buffers;
+		u->buffers_size = buffers_size;
+	}
+	*out = &u->disk;
+	return 0;
+
+err_ring:
+	io_uring_queue_exit(&u->ring);
+err_directory:
+	(void)close(u->directory);
+err_free:
+	free(u);
+	return err;
+}

@@ -1,0 +1,122 @@
+/*
+ * The format on disk, version 1. docs/wal-format.md says the same at length, with the decisions
+ * that recovery takes. All integers are little-endian; what is not named is zero.
+ *
+ * A directory holds: `lock`; `identity`; `vote`; `segment-XXXXXXXXXXXXXXXX` (hexadecimal, from 1,
+ * without gaps); and NAME.tmp while NAME is being made. `unit` is the size and alignment of every
+ * write, recorded in `identity`.
+ *
+ * identity: 64 KiB, so that it can be read in any unit.
+ *
+ *	offset size field
+ *	     0    8 "QUOINDIR"
+ *	     8    4 version
+ *	    12    4 CRC32C of the file, this field zero
+ *	    16    8 cluster id
+ *	    24    8 member id
+ *	    32    8 identity
+ *	    40    4 durability: 1 durable, 2 written, 3 volatile
+ *	    44    4 unit
+ *
+ * vote: two slots of `unit` bytes; generation g lives in slot g % 2. Each 512-byte sector of a slot
+ * holds the same record, so that each sector says by itself which write it belongs to:
+ *
+ *	     0    8 "QUOINVOT"
+ *	     8    4 version
+ *	    12    4 CRC32C of the sector, this field zero
+ *	    16    8 cluster id
+ *	    24    8 member id
+ *	    32    8 identity
+ *	    40    8 generation
+ *	    48    8 term
+ *	    56    8 vote
+ *	    64    8 incarnation
+ *	    72    8 log write number that was durable when this was written
+ *	    80    4 sector number in the file
+ *
+ * A segment: a header of `unit` bytes, then writes, then zeros up to its size.
+ *
+ *	     0    8 "QUOINSEG"
+ *	     8    4 version
+ *	    12    4 CRC32C of the unit, this field zero
+ *	    16    8 cluster id
+ *	    24    8 member id
+ *	    32    8 identity
+ *	    40    8 sequence: the number in its name
+ *	    48    4 size of the segment
+ *	    52    4 unit
+ *	    56    4 size of the largest write it may hold
+ *
+ * A segment's header is written last when it is prepared, so a valid header means: all behind it
+ * was durably zero.
+ *
+ * A write: a multiple of `unit`. It is a stream of bytes laid over its sectors, 504 bytes in each;
+ * the last 8 bytes of each 512-byte sector are the sector's stamp: non-zero, a function of the
+ * log's identity, the segment, the offset and the write's number. The stream: a header,
+ *
+ *	     0    4 "QWRT"
+ *	     4    2 version
+ *	     6    2 zero
+ *	     8    4 CRC32C of these 64 bytes, both CRC fields zero, seeded as below
+ *	    12    4 CRC32C of the write as it is on disk, this field zero, seeded with the CRC32C of
+ *		    (cluster id, member id, identity, segment sequence, offset in the segment)
+ *	    16    4 size on disk
+ *	    20    4 number of entries
+ *	    24    8 number of this write: 1, 2, ... through the whole log
+ *	    32    8 number of the last write known to be on stable storage when this was written
+ *	    40    8 generation of the vote slot known to be durable when this was written
+ *	    48    8 index of the first entry
+ *	    56    4 size of the stream
+ *	    60    4 zero
+ *
+ * then the entries, each a multiple of 8 bytes:
+ *
+ *	     0    8 index
+ *	     8    8 term
+ *	    16    2 size of the data
+ *	    18    1 type
+ *	    19    1 flags
+ *	    20    4 CRC32C of the entry (these 24 bytes with this field zero, and the data)
+ *	    24      data, and zeros up to a multiple of 8
+ *
+ * A write is valid if and only if its number is the one that follows the write before it, its
+ * header, its CRC and the stamp of every sector are right for the place where it was found, and
+ * its entries fit together: no gap, no index 0, nothing but zeros after them.
+ */
+#ifndef WAL_FORMAT_H
+#define WAL_FORMAT_H
+
+#include <assert.h>
+#include <stdint.h>
+
+enum {
+	FORMAT_VERSION = 1,
+	FORMAT_UNIT_MIN = 4096,
+	FORMAT_UNIT_MAX = 65536,
+	FORMAT_SECTOR = 512,
+	FORMAT_STAMP = 8,
+	FORMAT_PAYLOAD = FORMAT_SECTOR - FORMAT_STAMP, /* stream bytes in a sector */
+
+	FORMAT_IDENTITY_SIZE = FORMAT_UNIT_MAX,
+
+	FORMAT_WRITE_HEADER = 64,
+	FORMAT_ENTRY_HEADER = 24,
+};
+
+static_assert(FORMAT_WRITE_HEADER <= (int)FORMAT_PAYLOAD, "a header lies in its first sector");
+
+/* Whose log it is: bound into every block. */
+struct log_id {
+	uint64_t cluster;
+	uint64_t member;
+	uint64_t identity;
+};
+
+/* Where a write lies. */
+struct log_place {
+	struct log_id id;
+	uint64_t segment;
+	uint64_t offset;
+};
+
+#endif

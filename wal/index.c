@@ -1,0 +1,70 @@
+#include "wal/index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void log_index_init(struct log_index *x, uint32_t spacing)
+{
+	*x = (struct log_index){.spacing = spacing};
+}
+
+void log_index_free(struct log_index *x)
+{
+	free(x->points);
+	x->points = NULL;
+}
+
+static int append(struct log_index *x, const struct index_point *point)
+{
+	if (x->count == x->capacity) {
+		size_t capacity = x->capacity == 0 ? 64 : 2 * x->capacity;
+		struct index_point *points =
+			realloc(x->points, capacity * sizeof(struct index_point));
+
+		if (points == NULL)
+			return -ENOMEM;
+		x->points = points;
+		x->capacity = capacity;
+	}
+	x->points[x->count++] = *point;
+	return 0;
+}
+
+int log_index_add(struct log_index *x, const struct index_point *point)
+{
+	const struct index_point *last;
+	bool superseding = point->first <= x->last;
+
+	assert(point->first > 0);
+	assert(point->first <= x->last + 1);
+	while (x->count > 0 && x->points[x->count - 1].first >= point->first)
+		x->count--;
+	x->last = point->first;
+	last = x->count > 0 ? &x->points[x->count - 1] : NULL;
+	/* A point stands at the start of a write, so that a read that begins there finds it near.
+	 */
+	if (last != NULL && !superseding &&
+	    (point->number == last->number ||
+	     (point->segment == last->segment && point->offset - last->offset < x->spacing)))
+		return 0;
+	return append(x, point);
+}
+
+const struct index_point *log_index_find(const struct log_index *x, raft_index index)
+{
+	size_t low = 0;
+	size_t high = x->count;
+
+	assert(index > 0);
+	assert(index <= x->last);
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (x->points[middle].first <= index)
+			low = middle;
+		else
+			high = middle;
+	}
+	assert(x->points[low].first <= index);
+	return &x->points[low];
+}

@@ -1,0 +1,90 @@
+/*
+ * The small files and blocks: the directory's names, `identity`, the slots of `vote`, a segment's
+ * header. Encoding and checking; wal/format.h has the tables.
+ */
+#ifndef WAL_META_H
+#define WAL_META_H
+
+#include "raft/types.h"
+#include "wal/disk.h"
+#include "wal/format.h"
+
+#define META_LOCK "lock"
+#define META_IDENTITY "identity"
+#define META_VOTE "vote"
+#define META_TEMPORARY ".tmp"
+
+struct meta_identity {
+	struct log_id id;
+	uint32_t durability; /* 1 + enum wal_durability */
+	uint32_t unit;
+};
+
+/* The term and vote, and what else must be durable beside the log. */
+struct meta_vote {
+	uint64_t generation;
+	struct raft_hard_state hard_state;
+	uint64_t incarnation;
+	uint64_t log_number;
+};
+
+struct meta_segment {
+	uint64_t sequence;
+	uint32_t size;
+	uint32_t unit;
+	uint32_t write_size_max;
+};
+
+/* The names in a log's directory. */
+struct meta_names {
+	bool identity;
+	bool vote;
+	uint64_t *segments; /* sequences, ascending */
+	size_t segment_count;
+	char (*temporary)[DISK_NAME_MAX];
+	size_t temporary_count;
+};
+
+/*
+ * Lists the directory. Names that are not the log's are left alone; one that begins like a
+ * segment's and is none is -EBADMSG, and `bad` gets it. 0 or -errno. meta_names_free in any case.
+ */
+int meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX]);
+void meta_names_free(struct meta_names *names);
+void meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);
+void meta_temporary_name(char out[DISK_NAME_MAX], const char *name);
+
+/*
+ * Decoders: 0; -EBADMSG (not what we wrote); -EPROTO (sound, but of another version; nothing more
+ * is known of it).
+ */
+void meta_identity_encode(uint8_t out[FORMAT_IDENTITY_SIZE], const struct meta_identity *identity);
+int meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDENTITY_SIZE]);
+
+void meta_segment_encode(uint8_t *out, const struct log_id *id, const struct meta_segment *segment);
+/* -EXDEV: sound, but another log's. */
+int meta_segment_decode(struct meta_segment *out, const uint8_t *in, uint32_t unit,
+			const struct log_id *id);
+
+/* Where the slot of a generation lies in the file. */
+static inline uint64_t meta_vote_offset(uint64_t generation, uint32_t unit)
+{
+	return generation % 2 * unit;
+}
+
+/* Encodes the unit bytes of the generation's slot. */
+void meta_vote_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
+		      const struct meta_vote *vote);
+
+/*
+ * Decides between two slots (2 * unit bytes). 0: out is the newest record that can have been
+ * acknowledged; *torn says whether the other slot is a write that was cut short. -EBADMSG: damage,
+ * in the sector that starts at *offset. -EPROTO, -EXDEV as above.
+ */
+int meta_vote_decode(struct meta_vote *out, bool *torn, const uint8_t *in, uint32_t unit,
+		     const struct log_id *id, uint64_t *offset);
+
+/* True if the two slots are as creation wrote them: no open ever got further. */
+bool meta_vote_initial(const uint8_t *in, uint32_t unit);
+
+#endif

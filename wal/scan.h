@@ -1,0 +1,78 @@
+/*
+ * Reading a log from its beginning: checks every write, finds the end, and tells a torn tail from
+ * damage. Changes nothing on disk; recovery and quoin-wal both stand on it.
+ *
+ * The decision at the first place that holds no valid write, where write N was due:
+ *
+ *	all zero to the end of the log                    the log ends here
+ *	every sector zero or stamped for N at this place,
+ *	  within one write, at least one of them zero      torn: N was never acknowledged
+ *	anything else                                     damage
+ *
+ * One write is in flight at a time, and it begins where the last one ended, or, when a segment had
+ * no room for it, at the start of the next one; so "to the end of the log" means through every
+ * later segment too.
+ */
+#ifndef WAL_SCAN_H
+#define WAL_SCAN_H
+
+#include "wal/meta.h"
+#include "wal/record.h"
+
+struct scan_segment {
+	uint64_t sequence;
+	uint32_t size;
+	uint32_t write_size_max;
+	uint32_t end; /* where its valid writes end */
+};
+
+/* A valid write, as a stream. */
+struct scan_write {
+	const struct scan_segment *segment;
+	uint32_t offset;
+	const struct record_header *header;
+	const uint8_t *stream;
+};
+
+struct scan {
+	/* The caller's. */
+	struct disk *disk;
+	enum disk_mode mode;
+	struct log_id id;
+	uint32_t unit;
+	int (*on_write)(void *arg, const struct scan_write *write); /* 0 or -errno; may be NULL */
+	void *arg;
+	char *error; /* one line, error_size bytes */
+	size_t error_size;
+
+	/* What was found. */
+	struct scan_segment *segments;
+	size_t segment_count;
+	size_t tail;              /* the segment in which the log ends */
+	uint64_t number;          /* of the last valid write */
+	uint64_t durable;         /* the highest claim in any valid write */
+	uint64_t vote_generation; /* likewise */
+	raft_index last_index;
+	raft_term last_term;
+	uint64_t entries; /* in all writes, superseded ones too */
+	uint64_t bytes;   /* in all valid writes */
+	bool torn;        /* at the end of the tail, within torn_bytes of it */
+	uint32_t torn_bytes;
+	/* Where the damage is, if it is -EBADMSG. */
+	uint64_t bad_segment;
+	uint64_t bad_offset;
+
+	/* Its own. */
+	uint8_t *window;
+	uint32_t window_size;
+	uint32_t window_start; /* in the segment's file */
+	uint32_t window_valid; /* from here on it holds what the file does */
+	uint32_t window_end;
+	int file;
+};
+
+/* Reads the segments (sequences ascending). 0 or -errno with the line in error. */
+int scan_run(struct scan *s, const uint64_t *sequences, size_t count);
+void scan_free(struct scan *s);
+
+#endif

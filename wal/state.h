@@ -1,0 +1,205 @@
+/*
+ * The log's inside, shared by the files of this room and by nobody else.
+ *
+ * Entries take this way: wal_append packs them into the last of a ring of buffers (the one that is
+ * forming); wal_poll, when no write is in flight, seals the oldest buffer and writes it; when that
+ * completes, its tokens are durable and the buffer is free. The term and vote go the same way
+ * beside it, through one record of their own. A token is durable when nothing that came with it or
+ * before it is pending on either way.
+ *
+ * Invariants:
+ *  1. At most one write of the log, one of the vote file, and one step of preparing a segment are
+ *     in flight.
+ *  2. number counts the writes that were started; no acknowledged block is written again.
+ *  3. Once `failed` is set nothing is started and nothing more is acknowledged.
+ */
+#ifndef WAL_STATE_H
+#define WAL_STATE_H
+
+#include "wal/index.h"
+#include "wal/meta.h"
+#include "wal/record.h"
+#include "wal/wal.h"
+
+/* What production fixes and tests make small. */
+struct wal_limits {
+	uint32_t write_size_max; /* bytes of the largest write */
+	uint32_t buffers;        /* in the ring */
+	uint32_t zero_size;      /* bytes of one step of preparing a segment */
+	uint32_t point_spacing;  /* bytes of log between two points of the index */
+	uint32_t segment_size_min;
+	uint32_t segment_size_step;
+};
+
+enum {
+	/*
+	 * 16 buffers of 256 KiB, less a header and at most one entry's waste each, take 3,900,000
+	 * bytes of entries: the largest command (1315 entries, 1.66 MB with 64 for each) twice.
+	 * With the zeros and the vote 4.4 MiB are locked, of the usual limit of 8.
+	 */
+	STATE_WRITE_SIZE_MAX = 256 * 1024,
+	STATE_BUFFERS = 16,
+	STATE_BUFFERS_MAX = 16,
+	STATE_ZERO_SIZE = 256 * 1024,
+	STATE_POINT_SPACING = 64 * 1024,
+	STATE_SEGMENT_SIZE_STEP = 1024 * 1024,
+	STATE_SEGMENT_SIZE_MAX = 1024 * 1024 * 1024, /* offsets are 32 bits, with room to add */
+};
+
+/* As wal_open, with limits. */
+int wal_open_limited(struct wal **out, const struct wal_options *options,
+		     const struct wal_limits *limits, struct wal_recovered *recovered,
+		     char error[WAL_ERROR_MAX]);
+
+/* Tags say whose completion it is; a read's is TAG_READ + slot. */
+enum { TAG_LOG = 1, TAG_VOTE = 2, TAG_PREPARE = 3, TAG_READ = 16 };
+
+struct buffer {
+	uint8_t *data;
+	uint32_t used; /* stream bytes, header included */
+	uint32_t count;
+	raft_index first;
+	raft_index lowest; /* the lowest index in it */
+	uint64_t seq_first;
+};
+
+struct segment {
+	uint64_t sequence;
+	uint32_t size;
+	uint32_t end; /* where its completed writes end */
+	int file;     /* -1: closed */
+	uint32_t readers;
+	uint64_t used; /* for closing the one that was not used for longest */
+};
+
+enum prepare_state {
+	PREPARE_IDLE,
+	PREPARE_ZERO,
+	PREPARE_ZERO_SYNC,
+	PREPARE_HEADER,
+	PREPARE_HEADER_SYNC,
+};
+
+struct prepare {
+	enum prepare_state state;
+	bool in_flight;
+	uint64_t sequence;
+	uint32_t size;
+	uint32_t offset; /* of the next zeros */
+	int file;
+};
+
+struct vote {
+	struct meta_vote durable; /* the newest that is known to be on stable storage */
+	struct meta_vote writing;
+	bool in_flight;
+	uint64_t writing_seq;
+	bool changed; /* `next` waits to be written */
+	struct raft_hard_state next;
+	uint64_t next_seq;
+	int file;
+};
+
+enum read_state { READ_IDLE, READ_IN_FLIGHT, READ_READY };
+
+/* One of the readers: the file's bytes from `offset` on, valid writes as streams up to `end`. */
+struct read {
+	enum read_state state;
+	int error;
+	raft_index first;
+	uint32_t want;
+	uint32_t count;
+	uint8_t *buffer;
+	uint64_t segment; /* sequence; 0: the buffer holds nothing */
+	uint32_t offset;
+	uint32_t end;
+	uint64_t number; /* of the write at offset */
+	/* Where the last hand-out stopped in the buffer. */
+	uint32_t at;
+	uint32_t cursor;
+	uint32_t ordinal;
+	struct raft_entry entries[WAL_READ_ENTRIES_MAX];
+};
+
+struct memory; /* WAL_VOLATILE keeps its entries here */
+
+struct wal {
+	struct disk *disk;
+	bool disk_owned;
+	char directory[256];
+	struct log_id id;
+	enum wal_durability durability;
+	enum disk_mode mode; /* of the segments */
+	uint32_t unit;
+	uint32_t segment_size;
+	struct wal_limits limits;
+
+	int failed;
+	char error[WAL_ERROR_MAX];
+
+	uint8_t *region; /* every buffer that is written from: the ring, zeros, the vote */
+	size_t region_size;
+	uint8_t *zeros;
+	uint8_t *block;  /* one of FORMAT_IDENTITY_SIZE: the vote's slots, headers, at open */
+	uint8_t *header; /* a segment's header while it is written */
+
+	struct buffer ring[STATE_BUFFERS_MAX];
+	uint32_t ring_first; /* the oldest pending one */
+	uint32_t ring_count; /* pending: in flight, waiting, forming */
+	bool in_flight;      /* ring_first is */
+	uint32_t in_flight_size;
+
+	struct segment *segments;
+	size_t segment_count;
+	size_t segment_capacity;
+	size_t tail; /* the one that is written */
+	uint64_t used_clock;
+	struct prepare prepare;
+
+	struct vote vote;
+	uint64_t number;         /* of the newest write that was started */
+	uint64_t number_durable; /* of the newest one known to be on stable storage */
+	raft_index last_index;   /* as appended */
+	uint64_t seq;            /* newest token appended */
+
+	struct log_index index;
+	struct read reads[WAL_READS_MAX];
+	struct memory *memory;
+
+	struct wal_stats stats;
+};
+
+/* Ends the log's life: the first reason stays. Returns err. wal/wal.c */
+int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const char *operation);
+
+/* segment.c */
+int segment_append(struct wal *w, const struct segment *segment);
+int segment_file(struct wal *w, struct segment *segment); /* opens it if need be */
+bool segment_roll(struct wal *w);                         /* false: the next one is not ready */
+bool segment_wanted(const struct wal *w);                 /* there is none to roll to */
+int prepare_step(struct wal *w); /* starts the next step if none is in flight */
+int prepare_done(struct wal *w, int result);
+int prepare_now(struct wal *w); /* a whole segment, at open */
+
+/* write.c */
+int write_start(struct wal *w);
+int write_done(struct wal *w, int result);
+int vote_start(struct wal *w);
+int vote_done(struct wal *w, int result);
+uint64_t write_seq_durable(const struct wal *w);
+
+/* read.c */
+int read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count);
+void read_done(struct wal *w, uint32_t slot, int result);
+
+/* recover.c: fills w and out from the directory. */
+int recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out);
+
+/* memory.c */
+int memory_create(struct memory **out);
+void memory_destroy(struct memory *m);
+int memory_put(struct memory *m, const struct raft_entry *entry);
+/* Points out into the memory: valid until memory_put. NULL: not there. */
+const struct raft_entry *memory_get(const struct memory *m, raft_index index);
+
+#endif
