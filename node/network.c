@@ -97,7 +97,7 @@ static uint32_t receive_burst(struct node *n)
  */
 void node_receive(struct node *n)
 {
-	int bursts = raft_deadline(n->raft) * 1000 <= n->now_ns ? 128 : 1;
+	int bursts = raft_deadline(n->raft) <= n->now_ns / 1000 ? 128 : 1;
 
 	while (bursts-- > 0 && receive_burst(n) > 0)
 		;
