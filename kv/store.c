@@ -177,6 +177,7 @@ void kv_store_begin(struct kv_store *store)
 void kv_store_end(struct kv_store *store)
 {
 	assert(store->writing);
+	assert(store->write.main > store->revision); /* S6 */
 	store->writing = false;
 	if (store->write.sub > 0)
 		store->revision = store->write.main;

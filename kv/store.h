@@ -10,7 +10,9 @@
  * `newest`, for a tombstone a version without value.
  *
  * Memory: the quota bounds it. Running out of memory within the quota cannot be told to the other
- * members, who go on, so it ends the process (an assertion): the log still has the command.
+ * members, who go on, so it ends the process (an assertion): the log still has the command. Giving
+ * memory back to the kernel in one go is what makes a step long: 19 ms after a delete of 300 values
+ * of 1.5 MiB, 0.15 ms when the process has told glibc not to (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD).
  *
  * Invariants:
  *  S1. Keys are unique, not empty, in strictly ascending byte order.

@@ -290,13 +290,28 @@ static void R52_committed_nonsense_gets_the_same_verdict(void **state)
 	assert_int_equal(feed_bytes(rig, data, size).status, KV_OK);
 	free(data);
 
-	/* A chain longer than any command is followed to its end. */
-	uint8_t part[PART_SIZE] = {1};
-	uint32_t parts = KV_VALUE_SIZE_MAX / PART_SIZE + 3;
-	for (uint32_t i = 0; i + 1 < parts; i++)
-		assert_int_equal(feed_entry(rig, part, PART_SIZE, i == 0, false, &answer), 0);
-	assert_int_equal(feed_entry(rig, part, PART_SIZE, false, true, &answer), 1);
+	/* A chain longer than any command, though it begins with a good one of the largest size. */
+	uint8_t *value = calloc(1, KV_VALUE_SIZE_MAX);
+	const struct kv_request largest = {.operation = KV_PUT,
+					   .session = 8,
+					   .sequence = 1,
+					   .key = text("key"),
+					   .value = blob(value, KV_VALUE_SIZE_MAX - 3)};
+	assert_non_null(value);
+	data = encoded(&largest, &size);
+	for (size_t at = 0; at < size; at += PART_SIZE) {
+		size_t part = size - at < PART_SIZE ? size - at : PART_SIZE;
+
+		assert_int_equal(
+			feed_entry(rig, data + at, (uint32_t)part, at == 0, false, &answer), 0);
+	}
+	assert_int_equal(feed_entry(rig, "!", 1, false, true, &answer), 1);
 	assert_int_equal(answer.status, KV_MALFORMED);
+	assert_int_equal(rig->session, 8);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), 2);
+	assert_int_equal(feed_bytes(rig, data, size).status, KV_OK);
+	free(data);
+	free(value);
 	assert_int_equal(put(rig, text("after"), text("v")).status, KV_OK);
 }
 

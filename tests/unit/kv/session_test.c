@@ -1,4 +1,6 @@
 /* Exactly once, through the sm seam: retries, stale sequences, forgetting, and the two classes. */
+#include "kv/session.h"
+
 #include "tests/unit/kv/helper.h"
 
 static const struct kv_bytes NONE = {0};
@@ -174,6 +176,28 @@ static void one_shot_flood_leaves_long_lived_sessions(void **state)
 	assert_int_equal(attempt(rig, 7, 0, 1, 0).status, KV_OK);
 }
 
+/* What was forgotten decides later verdicts, so members that differ in it have diverged. */
+static void hash_covers_what_was_forgotten(void **state)
+{
+	struct kv_session_table *tables[2];
+
+	(void)state;
+	for (uint64_t t = 0; t < 2; t++) {
+		tables[t] = kv_session_table_create();
+		assert_non_null(tables[t]);
+		for (uint64_t i = t; i <= KV_SESSIONS_MAX; i++) {
+			const struct kv_request request = {.session = i + 1, .sequence = 1};
+
+			kv_session_remember(tables[t], &request, i + 1, (const uint8_t *)"", 0);
+		}
+		kv_session_table_verify(tables[t]);
+	}
+	assert_true(tables[0]->digest == tables[1]->digest); /* they remember the same */
+	assert_true(kv_session_table_hash(tables[0]) != kv_session_table_hash(tables[1]));
+	kv_session_table_destroy(tables[0]);
+	kv_session_table_destroy(tables[1]);
+}
+
 /*
  * Random retries of everything ever sent, with more sessions than the table holds: a command that
  * was applied once is never applied again, whatever was forgotten meanwhile.
@@ -228,6 +252,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(one_shot_flood_leaves_long_lived_sessions, setup,
 						teardown),
+		cmocka_unit_test(hash_covers_what_was_forgotten),
 		cmocka_unit_test_setup_teardown(R48_no_order_of_retries_applies_twice, setup,
 						teardown),
 	};
