@@ -8,7 +8,8 @@
  *  K2. A command that was judged new is remembered with its answer in the step that completes it,
  *      whatever the answer, a refusal too: a retry gets the same one.
  *  K3. While `stepping`, the entry at applied_index is not finished and no other is taken, nor is
- *      a query answered: it would see half a command.
+ *      a query answered: it would see half a command. Revision and hash are still those before it,
+ *      so that a status asked for meanwhile is true.
  */
 #include "kv/kv.h"
 
@@ -43,8 +44,9 @@ struct kv {
 	struct kv_session_table *sessions;
 	struct kv_chain chain;
 	uint64_t applied_index;
-	bool stepping;    /* a delete over many keys is under way ... */
-	uint64_t deleted; /* ... and these are gone so far */
+	bool stepping;        /* a delete over many keys is under way ... */
+	uint64_t deleted;     /* ... and these are gone so far */
+	uint64_t hash_before; /* the entry at applied_index */
 	uint8_t answer[KV_ANSWER_HEADER_SIZE];
 };
 
@@ -153,6 +155,14 @@ static int command_judge(struct kv *kv, const struct kv_request *request)
 	return 0;
 }
 
+static uint64_t state_hash(const struct kv *kv)
+{
+	uint64_t hash = kv_store_hash(&kv->store);
+
+	hash = kv_hash_mix(hash, kv_session_table_hash(kv->sessions));
+	return kv_hash_mix(hash, kv_chain_hash(&kv->chain));
+}
+
 static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_result *result)
 {
 	struct kv *kv = kv_of(sm);
@@ -167,6 +177,7 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	} else {
 		assert(entry->index > kv->applied_index);
 		kv->applied_index = entry->index;
+		kv->hash_before = state_hash(kv);
 		if (!kv_chain_add(&kv->chain, entry, &command, &too_long))
 			return 0;
 	}
@@ -268,11 +279,8 @@ static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64
 static uint64_t kv_hash(struct sm *sm)
 {
 	const struct kv *kv = kv_of(sm);
-	uint64_t hash = kv_store_hash(&kv->store);
 
-	assert(!kv->stepping); /* K3 */
-	hash = kv_hash_mix(hash, kv_session_table_hash(kv->sessions));
-	return kv_hash_mix(hash, kv_chain_hash(&kv->chain));
+	return kv->stepping ? kv->hash_before : state_hash(kv);
 }
 
 static uint64_t kv_size(struct sm *sm)

@@ -36,8 +36,9 @@ struct sm_ops {
 	/*
 	 * Applies the next entry of the log, in index order. 1: it completed a command, *result is
 	 * set; 0: taken, no command completed (a no-op, part of a chain); -EAGAIN: a bounded step
-	 * was done, call again with the same entry, and call nothing else in between: a query would
-	 * see half a command. An entry that does not continue an open chain discards that chain.
+	 * was done, call again with the same entry, and query nothing in between: it would see half
+	 * a command (revision and hash stay those before it). An entry that does not continue an
+	 * open chain discards that chain.
 	 */
 	int (*apply)(struct sm *sm, const struct sm_entry *entry, struct sm_result *result);
 
