@@ -87,7 +87,7 @@ static raft_index entries_take(struct raft *r, const struct raft_append *a)
 		struct raft_members members;
 		if (e->index <= r->window.last)
 			continue;
-		if (!raft_window_room(&r->window, 1, raft_evictable(r)))
+		if (!raft_log_room(r, 1))
 			return e->index - 1; /* the leader sends the rest again */
 		raft_log_append(r, e);
 		if (e->type == RAFT_ENTRY_MEMBERS &&

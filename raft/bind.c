@@ -137,8 +137,7 @@ void raft_members_bind(struct raft *r)
 {
 	if (r->role != RAFT_LEADER || r->term_start == 0 || !raft_members_bindable(r))
 		return;
-	if (r->window.last + 1 - r->commit > RAFT_WINDOW_COMMANDS ||
-	    !raft_window_room(&r->window, 1, raft_evictable(r)))
+	if (r->window.last + 1 - r->commit > RAFT_WINDOW_COMMANDS || !raft_log_room(r, 1))
 		return; /* tried again when something is committed or durable */
 	raft_members_propose(r);
 }

@@ -147,14 +147,6 @@ bool raft_hard_durable(const struct raft *r)
 	return !r->hard_changed && r->persisted >= r->hard_seq;
 }
 
-/* W2, W3: what may leave the window. */
-raft_index raft_evictable(const struct raft *r)
-{
-	raft_index below_commit = r->commit > 0 ? r->commit - 1 : 0;
-
-	return below_commit < r->durable ? below_commit : r->durable;
-}
-
 /*
  * Paper 5.1: a server that sees a higher term adopts it and follows. All that was owed in the term
  * before is forgotten with it. Also the way back for a candidate that finds a leader in its term.

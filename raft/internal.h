@@ -245,7 +245,6 @@ void raft_check_invariants(const struct raft *r);
 void raft_follower_become(struct raft *r, raft_term term, raft_id leader);
 void raft_election_restart(struct raft *r);
 bool raft_hard_durable(const struct raft *r);
-raft_index raft_evictable(const struct raft *r);
 
 /* bind.c: members in force. */
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index);
@@ -294,6 +293,7 @@ void raft_reads_send(struct raft *r);
 uint64_t raft_reads_awaited(const struct raft *r);
 
 /* propose.c */
+bool raft_log_room(const struct raft *r, uint64_t count);
 void raft_log_append(struct raft *r, const struct raft_entry *entry);
 
 /* fetch.c */

@@ -3,10 +3,23 @@
  */
 #include "raft/internal.h"
 
+/*
+ * True if `count` entries may follow the last one: W4 holds after it, and what leaves the window is
+ * committed, but not the newest committed entry (W2), and durable (W3).
+ */
+bool raft_log_room(const struct raft *r, uint64_t count)
+{
+	raft_index below_commit = r->commit > 0 ? r->commit - 1 : 0;
+	raft_index evictable = below_commit < r->durable ? below_commit : r->durable;
+
+	return r->window.last + count - r->commit < RAFT_WINDOW_SLOTS &&
+	       raft_window_room(&r->window, count, evictable);
+}
+
 /* The caller made sure of room. */
 void raft_log_append(struct raft *r, const struct raft_entry *entry)
 {
-	assert(raft_window_room(&r->window, 1, raft_evictable(r)));
+	assert(raft_log_room(r, 1));
 	raft_window_append(&r->window, entry);
 }
 
@@ -19,7 +32,7 @@ static bool chain_fits(const struct raft *r, uint32_t count)
 	raft_index last = r->window.last + count;
 
 	return last - r->commit <= RAFT_WINDOW_COMMANDS && last - r->applied <= RAFT_WINDOW_SLOTS &&
-	       raft_window_room(&r->window, count, raft_evictable(r));
+	       raft_log_room(r, count);
 }
 
 int raft_propose(struct raft *r, const uint8_t *data, size_t size, raft_index *index,

@@ -99,8 +99,7 @@ void raft_leader_become(struct raft *r)
  */
 void raft_term_start(struct raft *r)
 {
-	if (r->role != RAFT_LEADER || r->term_start != 0 ||
-	    !raft_window_room(&r->window, 1, raft_evictable(r)))
+	if (r->role != RAFT_LEADER || r->term_start != 0 || !raft_log_room(r, 1))
 		return;
 	if (raft_members_bindable(r)) {
 		raft_members_propose(r);

@@ -1,0 +1,276 @@
+/*
+ * Elections: who may vote for whom, when, and what it takes to lead.
+ */
+#include "tests/unit/raft/hand.h"
+
+static int vote_ask(struct hand *h, raft_id from, raft_term term, raft_index last,
+		    raft_term last_term)
+{
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_VOTE, from, term);
+
+	m.vote.last_index = last;
+	m.vote.last_term = last_term;
+	return hand_recv(h, &m);
+}
+
+static bool granted(const struct hand *h, raft_id to)
+{
+	const struct raft_message *m = hand_sent(h, RAFT_MESSAGE_VOTE_REPLY, to);
+
+	assert_non_null(m);
+	return m->vote_reply.granted;
+}
+
+/* Paper 5.4.1: the log of the voter is 1 1 2 2, i.e. last 4 of term 2. */
+static void only_an_up_to_date_log_gets_the_vote(void **state)
+{
+	static const struct {
+		raft_index last;
+		raft_term last_term;
+		bool granted;
+	} row[] = {
+		{4, 2, true},  {5, 2, true},  {1, 3, true},
+		{3, 2, false}, {9, 1, false}, {0, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct hand h;
+		hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1122", .term = 2});
+		assert_int_equal(vote_ask(&h, 2, 9, row[i].last, row[i].last_term), 0);
+		hand_persist(&h);
+		assert_int_equal(granted(&h, 2), row[i].granted);
+		hand_fini(&h);
+	}
+}
+
+static void R22_one_vote_per_term_however_often_it_is_asked(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 5});
+	assert_int_equal(vote_ask(&h, 2, 1, 0, 0), 0);
+	assert_int_equal(vote_ask(&h, 3, 1, 0, 0), 0);
+	hand_persist(&h);
+	assert_true(granted(&h, 2));
+	assert_false(granted(&h, 3));
+	hand_forget(&h);
+	assert_int_equal(vote_ask(&h, 2, 1, 0, 0), 0); /* a duplicate: the same answer */
+	assert_true(granted(&h, 2));
+	assert_int_equal(vote_ask(&h, 3, 2, 0, 0), 0); /* another term: another vote */
+	hand_persist(&h);
+	assert_true(granted(&h, 3));
+	hand_fini(&h);
+}
+
+static void R22_a_restart_remembers_the_vote(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 4, .vote = 2});
+	assert_int_equal(vote_ask(&h, 3, 4, 9, 3), 0);
+	assert_false(granted(&h, 3));
+	assert_int_equal(vote_ask(&h, 2, 4, 9, 3), 0);
+	assert_true(granted(&h, 2));
+	hand_fini(&h);
+}
+
+static void R22_votes_of_an_older_term_do_not_count(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 5});
+	hand_campaign(&h);
+	hand_persist(&h);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 2, 1);
+	m.vote_reply.granted = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_recv(&h, &m), 0); /* a duplicate is no second voter */
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_campaign(&h);
+	hand_persist(&h);
+	assert_int_equal(raft_get_term(h.r), 2);
+	m.from = 3;
+	m.identity++;
+	assert_int_equal(hand_recv(&h, &m), -ESTALE);
+	m.term = 2;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE); /* 2's vote was for term 1 */
+	hand_fini(&h);
+}
+
+static void R23_candidates_and_leaders_do_not_vote_for_others_in_their_term(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_campaign(&h);
+	hand_persist(&h);
+	assert_int_equal(vote_ask(&h, 2, 1, 9, 0 + 0), -EINVAL); /* last index without a term */
+	assert_int_equal(vote_ask(&h, 2, 1, 0, 0), 0);
+	assert_false(granted(&h, 2));
+	hand_fini(&h);
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(vote_ask(&h, 3, 1, 0, 0), 0);
+	assert_false(granted(&h, 3));
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+	hand_fini(&h);
+}
+
+static void R1_a_grant_leaves_when_it_is_durable(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	assert_int_equal(vote_ask(&h, 2, 1, 0, 0), 0);
+	assert_int_equal(h.hard.vote, 2);
+	assert_int_equal(h.hard.term, 1);
+	assert_int_equal(h.sent_count, 0);
+	hand_persist(&h);
+	assert_true(granted(&h, 2));
+	hand_fini(&h);
+}
+
+static void R1_requests_leave_when_the_own_vote_is_durable(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_campaign(&h);
+	assert_int_equal(h.sent_count, 0);
+	/* A grant that could not have been asked for yet does not make a leader either. */
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 2, 1);
+	m.vote_reply.granted = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_persist(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+	hand_fini(&h);
+}
+
+static void R1_a_term_change_forgets_what_was_owed(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	assert_int_equal(vote_ask(&h, 2, 1, 0, 0), 0);
+	uint64_t seq = h.seq;
+	assert_int_equal(vote_ask(&h, 3, 5, 0, 0), 0);
+	hand_persist_seq(&h, seq); /* the disk is done with term 1, the core is beyond it */
+	assert_int_equal(h.sent_count, 0);
+	hand_persist(&h);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_VOTE_REPLY, 2));
+	assert_true(granted(&h, 3));
+	hand_fini(&h);
+}
+
+static void only_a_granted_vote_restarts_the_timer(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+	hand_tick(&h, 1000);
+	uint64_t deadline = raft_deadline(h.r);
+	assert_int_equal(vote_ask(&h, 2, 2, 1, 1), 0); /* a shorter log: refused */
+	hand_tick(&h, 1000);
+	assert_int_equal(raft_deadline(h.r), deadline);
+	assert_int_equal(vote_ask(&h, 2, 3, 2, 1), 0);
+	hand_tick(&h, 1000);
+	assert_true(raft_deadline(h.r) >= h.now_us + HAND_ELECTION_US);
+	hand_fini(&h);
+}
+
+/* A node that slept reads its mail, then ticks: the heartbeat counts from now, not from before. */
+static void mail_read_late_restarts_the_timer_from_now(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "", 0), 0);
+	hand_tick(&h, 10 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_true(raft_deadline(h.r) >= h.now_us + HAND_ELECTION_US);
+	hand_fini(&h);
+}
+
+static void a_higher_term_unseats_a_leader(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(raft_leader(h.r), 1);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 7);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_int_equal(raft_get_term(h.r), 7);
+	assert_int_equal(raft_leader(h.r), 0);
+	assert_int_equal(hand_propose(&h), -EREMOTE);
+	hand_fini(&h);
+}
+
+static void an_old_candidate_and_an_old_leader_are_told_the_term(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 5});
+	assert_int_equal(vote_ask(&h, 2, 4, 0, 0), -ESTALE);
+	assert_false(granted(&h, 2));
+	assert_int_equal(hand_append(&h, 3, 4, 0, 0, "4", 0), -ESTALE);
+	const struct raft_message *m = hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 3);
+	assert_non_null(m);
+	assert_int_equal(m->term, 5);
+	assert_false(m->append_reply.accepted);
+	assert_int_equal(h.r->window.last, 0);
+	hand_fini(&h);
+}
+
+static void lost_requests_are_sent_again(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_campaign(&h);
+	hand_persist(&h);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 2, 1);
+	assert_int_equal(hand_recv(&h, &m), 0); /* refused, but it answered */
+	hand_forget(&h);
+	assert_int_equal(raft_deadline(h.r), h.now_us + HAND_HEARTBEAT_US);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_VOTE, 2));
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_VOTE, 3));
+	hand_fini(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_an_up_to_date_log_gets_the_vote),
+		cmocka_unit_test(R22_one_vote_per_term_however_often_it_is_asked),
+		cmocka_unit_test(R22_a_restart_remembers_the_vote),
+		cmocka_unit_test(R22_votes_of_an_older_term_do_not_count),
+		cmocka_unit_test(R23_candidates_and_leaders_do_not_vote_for_others_in_their_term),
+		cmocka_unit_test(R1_a_grant_leaves_when_it_is_durable),
+		cmocka_unit_test(R1_requests_leave_when_the_own_vote_is_durable),
+		cmocka_unit_test(R1_a_term_change_forgets_what_was_owed),
+		cmocka_unit_test(only_a_granted_vote_restarts_the_timer),
+		cmocka_unit_test(mail_read_late_restarts_the_timer_from_now),
+		cmocka_unit_test(a_higher_term_unseats_a_leader),
+		cmocka_unit_test(an_old_candidate_and_an_old_leader_are_told_the_term),
+		cmocka_unit_test(lost_requests_are_sent_again),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

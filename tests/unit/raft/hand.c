@@ -1,0 +1,233 @@
+/*
+ * One core driven by hand (hand.h).
+ */
+#include "tests/unit/raft/hand.h"
+
+#include <stdlib.h>
+
+static raft_identity identity_of(raft_id id)
+{
+	return 0xa0 + id;
+}
+
+void hand_init(struct hand *h, struct hand_options o)
+{
+	static const uint8_t byte = 'x';
+	raft_index last = o.terms ? strlen(o.terms) : o.long_log;
+	struct raft_options options = {
+		.id = 1,
+		.identity = o.identity ? o.identity : identity_of(1),
+		.members = {.count = o.nodes},
+		.hard_state = {.term = o.term, .vote = o.vote},
+		.last_index = last,
+		.seed = 7,
+		.election_timeout_us_min = HAND_ELECTION_US,
+		.election_timeout_us_max = 2 * HAND_ELECTION_US,
+		.heartbeat_us = HAND_HEARTBEAT_US,
+		.append_size_max = o.append_size_max ? o.append_size_max : 1400,
+	};
+	memset(h, 0, sizeof(*h));
+	for (uint32_t i = 0; i < o.nodes; i++)
+		options.members.member[i] = (struct raft_member){
+			.id = i + 1, .identity = o.unbound ? 0 : identity_of(i + 1), .voter = true};
+	assert_int_equal(raft_create(&h->r, &options), 0);
+	raft_index first = last > RAFT_WINDOW_SLOTS ? last - RAFT_WINDOW_SLOTS + 1 : 1;
+	for (raft_index i = first; i <= last; i++) {
+		const struct raft_entry e = {
+			.index = i,
+			.term = o.terms ? (raft_term)(o.terms[i - 1] - '0') : 1,
+			.data = &byte,
+			.size = 1,
+			.type = RAFT_ENTRY_COMMAND,
+			.flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST,
+		};
+		raft_restore(h->r, &e);
+	}
+	h->hard = options.hard_state;
+	hand_take(h);
+}
+
+void hand_fini(struct hand *h)
+{
+	raft_destroy(h->r);
+}
+
+static void ready_take(struct hand *h, const struct raft_ready *ready)
+{
+	if (ready->persist_seq)
+		h->seq = ready->persist_seq;
+	if (ready->hard_state)
+		h->hard = *ready->hard_state;
+	if (ready->entry_count > 0) {
+		h->persist_first = ready->entries[0].index;
+		h->persist_last = ready->entries[ready->entry_count - 1].index;
+	}
+	for (uint32_t i = 0; i < ready->message_count; i++) {
+		assert_true(h->sent_count < HAND_SENT_MAX);
+		h->sent[h->sent_count++] = ready->messages[i];
+	}
+	for (uint32_t i = 0; i < ready->apply_count; i++) {
+		assert_int_equal(ready->apply[i].index, h->applied + 1);
+		h->applied++;
+	}
+	for (uint32_t i = 0; i < ready->read_count && h->read_count < 64; i++)
+		h->read[h->read_count++] = ready->reads[i];
+	for (uint32_t i = 0; i < ready->fetch_count && h->fetch_count < 64; i++)
+		h->fetch[h->fetch_count++] = ready->fetches[i];
+}
+
+void hand_take(struct hand *h)
+{
+	struct raft_ready ready;
+
+	while (raft_ready(h->r, &ready)) {
+		ready_take(h, &ready);
+		raft_advance(h->r);
+		if (ready.apply_count > 0)
+			raft_applied(h->r, h->applied);
+	}
+}
+
+void hand_persist_seq(struct hand *h, uint64_t seq)
+{
+	raft_persisted(h->r, seq);
+	hand_take(h);
+}
+
+void hand_persist(struct hand *h)
+{
+	while (h->r->persisted < h->seq)
+		hand_persist_seq(h, h->seq);
+}
+
+void hand_tick(struct hand *h, uint64_t us)
+{
+	h->now_us += us;
+	raft_tick(h->r, h->now_us);
+	hand_take(h);
+}
+
+void hand_forget(struct hand *h)
+{
+	h->sent_count = 0;
+}
+
+struct raft_message hand_message(const struct hand *h, enum raft_message_type type, raft_id from,
+				 raft_term term)
+{
+	(void)h;
+	return (struct raft_message){
+		.type = type, .from = from, .to = 1, .identity = identity_of(from), .term = term};
+}
+
+int hand_recv(struct hand *h, const struct raft_message *m)
+{
+	int rc = raft_recv(h->r, m);
+
+	hand_take(h);
+	return rc;
+}
+
+void hand_campaign(struct hand *h)
+{
+	uint64_t deadline = h->r->election_deadline_us;
+
+	assert_true(deadline > h->now_us);
+	hand_tick(h, deadline - h->now_us);
+	assert_int_equal(raft_get_role(h->r), RAFT_CANDIDATE);
+}
+
+void hand_elect(struct hand *h)
+{
+	hand_campaign(h);
+	hand_persist(h);
+	for (raft_id id = 2; raft_get_role(h->r) == RAFT_CANDIDATE; id++) {
+		struct raft_message m =
+			hand_message(h, RAFT_MESSAGE_VOTE_REPLY, id, raft_get_term(h->r));
+		m.vote_reply.granted = true;
+		assert_int_equal(hand_recv(h, &m), 0);
+	}
+	assert_int_equal(raft_get_role(h->r), RAFT_LEADER);
+	hand_persist(h);
+}
+
+int hand_ack(struct hand *h, raft_id from, raft_index match)
+{
+	struct raft_message m =
+		hand_message(h, RAFT_MESSAGE_APPEND_REPLY, from, raft_get_term(h->r));
+
+	m.append_reply.accepted = true;
+	m.append_reply.match = match;
+	m.append_reply.prev_index = match;
+	return hand_recv(h, &m);
+}
+
+int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint, raft_term hint_term)
+{
+	struct raft_message m =
+		hand_message(h, RAFT_MESSAGE_APPEND_REPLY, from, raft_get_term(h->r));
+
+	m.append_reply.prev_index = prev;
+	m.append_reply.match = hint;
+	m.append_reply.match_term = hint_term;
+	return hand_recv(h, &m);
+}
+
+int hand_append(struct hand *h, raft_id from, raft_term term, raft_index prev, raft_term prev_term,
+		const char *terms, raft_index commit)
+{
+	static const uint8_t byte = 'y';
+	struct raft_entry entry[64];
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_APPEND, from, term);
+	uint32_t count = (uint32_t)strlen(terms);
+
+	assert_true(count <= 64);
+	for (uint32_t i = 0; i < count; i++)
+		entry[i] = (struct raft_entry){
+			.index = prev + 1 + i,
+			.term = (raft_term)(terms[i] - '0'),
+			.data = &byte,
+			.size = 1,
+			.type = RAFT_ENTRY_COMMAND,
+			.flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST,
+		};
+	m.append.prev_index = prev;
+	m.append.prev_term = prev_term;
+	m.append.commit = commit;
+	m.append.entries = entry;
+	m.append.entry_count = count;
+	return hand_recv(h, &m);
+}
+
+int hand_propose(struct hand *h)
+{
+	raft_index index;
+	raft_term term;
+	int rc = raft_propose(h->r, (const uint8_t *)"z", 1, &index, &term);
+
+	hand_take(h);
+	return rc;
+}
+
+const struct raft_message *hand_sent(const struct hand *h, enum raft_message_type type, raft_id to)
+{
+	for (uint32_t i = h->sent_count; i > 0; i--) {
+		if (h->sent[i - 1].type == type && h->sent[i - 1].to == to)
+			return &h->sent[i - 1];
+	}
+	return NULL;
+}
+
+uint32_t hand_sent_count(const struct hand *h, enum raft_message_type type, raft_id to)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < h->sent_count; i++)
+		count += h->sent[i].type == type && h->sent[i].to == to;
+	return count;
+}
+
+struct raft_peer *hand_peer(struct hand *h, raft_id id)
+{
+	return raft_peer_find(h->r, id);
+}

@@ -1,0 +1,78 @@
+/*
+ * One core driven by hand: the test plays the other members, the disk and the clock.
+ *
+ * The core is member 1; members 2 .. n exist only as messages that the test makes. Identities are
+ * bound (0xa0 + id) unless the test says otherwise, so no MEMBERS entry comes in between.
+ */
+#ifndef TESTS_UNIT_RAFT_HAND_H
+#define TESTS_UNIT_RAFT_HAND_H
+
+#include "raft/internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { HAND_SENT_MAX = 4096, HAND_HEARTBEAT_US = 20000, HAND_ELECTION_US = 150000 };
+
+struct hand {
+	struct raft *r;
+	uint64_t now_us;
+	uint64_t seq; /* newest token handed out */
+	struct raft_hard_state hard;
+	raft_index persist_first; /* of the newest hand-out of entries */
+	raft_index persist_last;
+	struct raft_message sent[HAND_SENT_MAX]; /* entry pointers are not followed */
+	uint32_t sent_count;
+	struct raft_read read[64];
+	uint32_t read_count;
+	struct raft_fetch fetch[64];
+	uint32_t fetch_count;
+	raft_index applied;
+};
+
+struct hand_options {
+	uint32_t nodes;
+	const char *terms;   /* of the log, one digit per entry, e.g. "1122" */
+	raft_index long_log; /* or: so many entries of term 1 */
+	raft_term term;
+	raft_id vote;
+	bool unbound;
+	raft_identity identity; /* 0: the one that is bound */
+	uint32_t append_size_max;
+};
+
+void hand_init(struct hand *h, struct hand_options o);
+void hand_fini(struct hand *h);
+
+/* Collects everything that is ready; applies at once; persists nothing. */
+void hand_take(struct hand *h);
+/* All that was handed out is durable; then hand_take. */
+void hand_persist(struct hand *h);
+void hand_persist_seq(struct hand *h, uint64_t seq);
+void hand_tick(struct hand *h, uint64_t us);
+void hand_forget(struct hand *h); /* what was sent */
+
+struct raft_message hand_message(const struct hand *h, enum raft_message_type type, raft_id from,
+				 raft_term term);
+int hand_recv(struct hand *h, const struct raft_message *m);
+
+/* Makes it the leader of the next term, with its first entry durable here and nowhere else. */
+void hand_elect(struct hand *h);
+void hand_campaign(struct hand *h);
+int hand_ack(struct hand *h, raft_id from, raft_index match);
+int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint,
+		raft_term hint_term);
+/* An append from member `from` of entries with the terms given, one digit each. */
+int hand_append(struct hand *h, raft_id from, raft_term term, raft_index prev, raft_term prev_term,
+		const char *terms, raft_index commit);
+int hand_propose(struct hand *h);
+
+/* The newest message of the type to that member; NULL if there is none. */
+const struct raft_message *hand_sent(const struct hand *h, enum raft_message_type type, raft_id to);
+uint32_t hand_sent_count(const struct hand *h, enum raft_message_type type, raft_id to);
+struct raft_peer *hand_peer(struct hand *h, raft_id id);
+
+#endif
