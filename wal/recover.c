@@ -3,8 +3,8 @@
  * a torn tail is zeroed, temporary names are removed, the incarnation is counted up.
  *
  * What was read may still be only in a cache of the disk, written by a process that was killed
- * before it could know; it is synced before it counts as durable (the segment the log ends in, the
- * vote, the names).
+ * before it could know; it is synced before it counts as durable (the segments from where the log
+ * ends, the vote, the names).
  *
  * Creation, each step durable before the next: vote (generations 0 and 1), the first segment,
  * identity. A directory without identity is new, or its creation was cut short; then its vote is
@@ -411,6 +411,15 @@ static int segments_adopt(struct recovery *r)
 	return 0;
 }
 
+static int segment_refuse(struct wal *w, int err, const struct segment *segment,
+			  const char *operation)
+{
+	char name[DISK_NAME_MAX];
+
+	meta_segment_name(name, segment->sequence);
+	return io_refuse(w, err, name, operation);
+}
+
 /* What a torn write left is zeroed; everything else past the end was found to be zero. */
 static int tail_cut(struct recovery *r)
 {
@@ -426,13 +435,24 @@ static int tail_cut(struct recovery *r)
 		err = io_write(w->disk, tail->file, at, w->zeros, size);
 		at += size;
 	}
-	if (err == 0 && w->durability == WAL_DURABLE)
-		err = io_sync(w->disk, tail->file);
-	if (err != 0) {
-		char name[DISK_NAME_MAX];
+	return err == 0 ? 0 : segment_refuse(w, err, tail, "zeroing the torn tail");
+}
 
-		meta_segment_name(name, tail->sequence);
-		return io_refuse(w, err, name, "zeroing the torn tail");
+/*
+ * From the tail on, what was read as written, and what was read as zero, may be so in a cache only:
+ * left there by a process that was killed while it wrote, or while it zeroed.
+ */
+static int tail_sync(struct recovery *r)
+{
+	struct wal *w = r->w;
+
+	for (size_t i = w->tail; w->durability == WAL_DURABLE && i < w->segment_count; i++) {
+		int err = segment_file(w, &w->segments[i]);
+
+		if (err == 0)
+			err = io_sync(w->disk, w->segments[i].file);
+		if (err != 0)
+			return segment_refuse(w, err, &w->segments[i], "sync");
 	}
 	return 0;
 }
@@ -449,12 +469,8 @@ static int durability_change(struct recovery *r)
 
 		if (err == 0)
 			err = io_sync(w->disk, w->segments[i].file);
-		if (err != 0) {
-			char name[DISK_NAME_MAX];
-
-			meta_segment_name(name, w->segments[i].sequence);
-			return io_refuse(w, err, name, "sync");
-		}
+		if (err != 0)
+			return segment_refuse(w, err, &w->segments[i], "sync");
 	}
 	return identity_make(w);
 }
@@ -514,6 +530,8 @@ static int open_on_disk(struct recovery *r)
 		err = temporaries_remove(r);
 	if (err == 0)
 		err = tail_cut(r);
+	if (err == 0)
+		err = tail_sync(r);
 	if (err == 0)
 		err = durability_change(r);
 	if (err == 0)

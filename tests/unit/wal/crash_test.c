@@ -1,0 +1,494 @@
+/*
+ * Every crash state that the disk's rules allow, sampled: a random workload runs on the fake disk;
+ * before each step of it (write, sync, create, rename, remove, sync of names, completion) the disk
+ * is cloned and crashes, by power or by kill, with several choices of what survived (W1, W2, W5,
+ * W7, W17-W19, W22, W30). From what is left the log is opened, and must hold:
+ *
+ *  1. it opens: a crash is never taken for damage;
+ *  2. the log is what it was after some prefix of the entries that were appended, in that order,
+ *and that prefix covers all that was acknowledged; so nothing superseded comes back (W19);
+ *  3. term and vote are not older than acknowledged;
+ *  4. identity stays, the incarnation grows;
+ *  5. it goes on: entries appended now and acknowledged are there after another crash, and so is
+ *     everything found before.
+ *
+ * Opening is itself crashed at every step, and its sequels likewise.
+ *
+ *	wal_crash_test [--budget SECONDS] [--seed N] [--runs N]
+ */
+#include "tests/unit/wal/fake_disk.h"
+#include "tests/unit/wal/helpers.h"
+
+#include "wal/bytes.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+	EVENTS_MAX = 4096,
+	VOTES_MAX = 512,
+	TOKENS_MAX = 1024,
+	DEPTH_MAX = 2,
+	STATES_MIN = 3000, /* a run that tried fewer proved little */
+};
+
+/* What was asked of the log, in order, and how much of it the log acknowledged. */
+struct model {
+	struct {
+		raft_index index;
+		raft_term term;
+	} events[EVENTS_MAX];
+	uint32_t event_count;
+	struct raft_hard_state votes[VOTES_MAX];
+	uint32_t vote_count;
+	struct {
+		uint32_t events;
+		uint32_t votes;
+	} tokens[TOKENS_MAX]; /* by seq: what was asked up to it */
+	uint64_t seq;
+	uint32_t events_acked;
+	uint32_t votes_acked;
+	raft_identity identity; /* 0: no open has returned */
+	uint64_t incarnation;
+};
+
+struct world {
+	uint64_t seed;
+	uint64_t random;
+	struct fake_disk *disk;
+	enum wal_durability durability;
+	uint32_t unit;
+	struct model *model;
+	uint32_t depth;
+	uint32_t sparseness; /* of a nested world: crash before one step in so many */
+	bool lying;          /* stop at the first failure, which is what is hoped for */
+	uint64_t *states;
+	char failure[1024];
+};
+
+static uint64_t roll(struct world *w, uint64_t bound)
+{
+	w->random += 0x9e3779b97f4a7c15u;
+	return bytes_mix(w->random) % bound;
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static struct wal_options options_for(const struct world *w, struct fake_disk *disk)
+{
+	return (struct wal_options){.directory = "fake",
+				    .disk = fake_disk_of(disk),
+				    .cluster_id = TEST_CLUSTER,
+				    .member_id = TEST_MEMBER,
+				    .durability = w->durability,
+				    .segment_size = TEST_SEGMENT_SIZE,
+				    .identity_seed = w->seed,
+				    .create = true};
+}
+
+/* --- the oracle -------------------------------------------------------------------------- */
+
+static uint32_t live_make(const struct model *m, uint32_t events, raft_term *terms)
+{
+	raft_index last = 0;
+
+	for (uint32_t i = 0; i < events; i++) {
+		last = m->events[i].index;
+		terms[last] = m->events[i].term;
+	}
+	return (uint32_t)last;
+}
+
+static const char *log_check(const struct model *m, struct wal *wal,
+			     const struct wal_recovered *found, uint32_t *events)
+{
+	raft_term terms[EVENTS_MAX + 1];
+	raft_index members[2] = {0, 0};
+	raft_index next = 1;
+
+	for (*events = m->event_count; *events > 0; --*events)
+		if (m->events[*events - 1].index == found->last_index &&
+		    m->events[*events - 1].term == found->last_term)
+			break;
+	if (*events == 0 && found->last_index != 0)
+		return "the last entry was never appended";
+	if (*events < m->events_acked)
+		return "acknowledged entries are gone";
+	if (live_make(m, *events, terms) != found->last_index)
+		return "the last index is not that of the prefix";
+	while (next <= found->last_index) {
+		const struct raft_entry *entries;
+		int count = wal_read_now(wal, 1, next, WAL_READ_ENTRIES_MAX, &entries);
+
+		if (count <= 0)
+			return "an entry cannot be read";
+		for (int i = 0; i < count; i++, next++) {
+			if (entries[i].index != next || entries[i].term != terms[next])
+				return "a superseded entry came back";
+			if (test_entry_check(&entries[i]) != NULL)
+				return "an entry's content changed";
+			if (entries[i].type == RAFT_ENTRY_MEMBERS) {
+				members[1] = members[0];
+				members[0] = next;
+			}
+		}
+	}
+	if (found->members_index != members[0] || found->members_before_index != members[1])
+		return "the member tables are not where they should be";
+	return NULL;
+}
+
+static const char *vote_check(const struct model *m, const struct wal_recovered *found,
+			      uint32_t *votes)
+{
+	const struct raft_hard_state none = {0};
+	const struct raft_hard_state *is = &found->hard_state;
+
+	for (*votes = m->vote_count;; --*votes) {
+		const struct raft_hard_state *h = *votes > 0 ? &m->votes[*votes - 1] : &none;
+
+		if (h->term == is->term && h->vote == is->vote)
+			return NULL;
+		/* The log's last term may be newer than the slot. */
+		if (is->vote == 0 && is->term == found->last_term && is->term > h->term)
+			return NULL;
+		if (*votes == m->votes_acked)
+			return "term and vote are older than acknowledged, or invented";
+	}
+}
+
+/* --- trying a crash ---------------------------------------------------------------------- */
+
+static void crash_hook(void *arg, struct fake_disk *disk);
+
+static const char *append_more(struct world *w, struct wal *wal, raft_index last, raft_term term)
+{
+	struct model *m = w->model;
+	raft_index first = last + 1 - (last > 0 ? roll(w, last < 4 ? last : 4) : 0);
+	uint64_t count = 1 + roll(w, 6);
+	uint8_t data[RAFT_ENTRY_DATA_MAX];
+	struct raft_hard_state hard_state = {term, 1 + roll(w, 3)};
+
+	/* As a token before the first one of this incarnation: nothing else is in the log's hands.
+	 */
+	for (uint64_t i = 0; i < count; i++) {
+		struct raft_entry entry;
+
+		test_entry(&entry, data, first + i, term);
+		if (wal_append(wal, 1, i == 0 ? &hard_state : NULL, &entry, 1) != 0)
+			return "a fresh log has no room";
+		m->events[m->event_count].index = first + i;
+		m->events[m->event_count++].term = term;
+	}
+	m->votes[m->vote_count++] = hard_state;
+	if (test_persist(wal, 1) != 0)
+		return wal_error(wal);
+	m->events_acked = m->event_count;
+	m->votes_acked = m->vote_count;
+	return NULL;
+}
+
+static raft_term term_max(const struct model *m)
+{
+	raft_term max = 0;
+
+	for (uint32_t i = 0; i < m->event_count; i++)
+		max = m->events[i].term > max ? m->events[i].term : max;
+	for (uint32_t i = 0; i < m->vote_count; i++)
+		max = m->votes[i].term > max ? m->votes[i].term : max;
+	return max;
+}
+
+/* Opens what is left, checks it, goes on, and crashes it again. Fills w->failure. */
+static void recover_and_check(struct world *w)
+{
+	struct wal_options options = options_for(w, w->disk);
+	struct model *m = w->model;
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	const char *wrong;
+	uint32_t events = 0;
+	uint32_t votes = 0;
+	struct wal *wal;
+
+	++*w->states;
+	if (w->depth < DEPTH_MAX && w->sparseness > 0)
+		fake_set_hook(w->disk, crash_hook, w);
+	if (wal_open_limited(&wal, &options, &test_limits, &found, error) != 0) {
+		(void)snprintf(w->failure, sizeof(w->failure), "it does not open: %.900s", error);
+		return;
+	}
+	wrong = log_check(m, wal, &found, &events);
+	if (wrong == NULL)
+		wrong = vote_check(m, &found, &votes);
+	if (wrong == NULL && m->identity != 0 &&
+	    (found.identity != m->identity || found.created || found.incarnation <= m->incarnation))
+		wrong = "identity or incarnation went back";
+	if (wrong == NULL) {
+		/* What was found must stay found: from here on it is as good as acknowledged. */
+		raft_term term = term_max(m) + 1;
+
+		m->event_count = m->events_acked = events;
+		m->votes[votes] = found.hard_state;
+		m->vote_count = m->votes_acked = votes + 1;
+		m->identity = found.identity;
+		m->incarnation = found.incarnation;
+		wrong = append_more(w, wal, found.last_index, term);
+	}
+	if (wrong != NULL && w->failure[0] == '\0')
+		(void)snprintf(w->failure, sizeof(w->failure),
+			       "%s (last %" PRIu64 " of term %" PRIu64 ", torn %" PRIu64
+			       "; %u of %u events found, %u acknowledged)",
+			       wrong, found.last_index, found.last_term, found.torn_bytes, events,
+			       m->event_count, m->events_acked);
+	fake_set_hook(w->disk, NULL, NULL);
+	wal_close(wal);
+}
+
+static void try_crash(struct world *w, struct fake_disk *disk, bool kill, enum fake_style style)
+{
+	struct model *model = malloc(sizeof(*model));
+	struct world next = *w;
+
+	assert_non_null(model);
+	*model = *w->model;
+	next.random = roll(w, UINT64_MAX);
+	next.disk = fake_clone(disk, next.random);
+	next.model = model;
+	next.depth = w->depth + 1;
+	next.sparseness = roll(&next, 12) == 0 ? 4 : 0;
+	next.failure[0] = '\0';
+	if (kill)
+		fake_kill(next.disk, style);
+	else
+		fake_power_cut(next.disk, style);
+	recover_and_check(&next);
+	/* And once more, after what was appended to the recovered log. */
+	if (next.failure[0] == '\0') {
+		enum fake_style again = (enum fake_style)roll(&next, FAKE_STYLES);
+
+		if (w->durability == WAL_WRITTEN)
+			fake_kill(next.disk, again);
+		else
+			fake_power_cut(next.disk, again);
+		next.sparseness = 0;
+		recover_and_check(&next);
+	}
+	if (next.failure[0] != '\0')
+		(void)snprintf(w->failure, sizeof(w->failure), "%s", next.failure);
+	if (next.failure[0] != '\0' && !w->lying)
+		print_message("crash: %s, style %d, depth %u: %s\n", kill ? "kill" : "power", style,
+			      w->depth, next.failure);
+	fake_destroy(next.disk);
+	free(model);
+}
+
+static void crash_hook(void *arg, struct fake_disk *disk)
+{
+	struct world *w = arg;
+
+	if (w->failure[0] != '\0')
+		return;
+	if (w->depth > 0 && roll(w, w->sparseness) != 0)
+		return;
+	for (uint32_t i = 0; i < (w->depth == 0 ? 3 : 1) && w->failure[0] == '\0'; i++)
+		/* In mode written a power cut may lose what was acknowledged: that is the mode. */
+		try_crash(w, disk, w->durability == WAL_WRITTEN || roll(w, 3) == 0,
+			  (enum fake_style)roll(w, FAKE_STYLES));
+}
+
+/* --- the workload ------------------------------------------------------------------------ */
+
+static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *term)
+{
+	struct model *m = w->model;
+	uint64_t what = roll(w, 10);
+	uint64_t count = what < 6 ? 1 + roll(w, 6) : what == 6 ? 20 + roll(w, 40) : 0;
+	struct raft_hard_state hard_state;
+	bool vote = what >= 8;
+	uint8_t data[RAFT_ENTRY_DATA_MAX];
+
+	if (what == 7 && *last > 0) { /* a new leader's entries supersede some */
+		*last -= roll(w, *last < 20 ? *last + 1 : 20);
+		++*term;
+		count = 1 + roll(w, 4);
+	}
+	if (what == 9)
+		count = roll(w, 3);
+	if (wal_room(wal) < (count + 1) * (RAFT_ENTRY_DATA_MAX + 64))
+		return;
+	if (vote) {
+		hard_state = (struct raft_hard_state){++*term, roll(w, 3)};
+		m->votes[m->vote_count++] = hard_state;
+	}
+	m->seq++;
+	for (uint64_t i = 0; i < count || (i == 0 && vote); i++) {
+		struct raft_entry entry;
+
+		test_entry(&entry, data, *last + 1, *term);
+		assert_int_equal(wal_append(wal, m->seq, i == 0 && vote ? &hard_state : NULL,
+					    &entry, count > 0 ? 1 : 0),
+				 0);
+		if (count == 0)
+			break;
+		m->events[m->event_count].index = ++*last;
+		m->events[m->event_count++].term = *term;
+	}
+	m->tokens[m->seq].events = m->event_count;
+	m->tokens[m->seq].votes = m->vote_count;
+}
+
+static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadline)
+{
+	struct model *m = w->model;
+	raft_index last = 0;
+	raft_term term = 1;
+
+	for (uint32_t i = 0; i < rounds && w->failure[0] == '\0' && seconds() < deadline; i++) {
+		uint64_t seq = 0;
+
+		if (m->seq + 1 < TOKENS_MAX && m->event_count + 64 < EVENTS_MAX)
+			ask(w, wal, &last, &term);
+		for (uint64_t polls = roll(w, 4); polls > 0; polls--) {
+			if (wal_poll(wal, &seq) != 0) {
+				(void)snprintf(w->failure, sizeof(w->failure), "%s",
+					       wal_error(wal));
+				return;
+			}
+			m->events_acked = m->tokens[seq].events;
+			m->votes_acked = m->tokens[seq].votes;
+		}
+		crash_hook(w, w->disk);
+	}
+}
+
+/* One workload from an empty directory; returns what went wrong, or NULL. */
+static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t rounds, double deadline,
+			     uint64_t *states)
+{
+	static struct world w;
+	static struct model model;
+	struct wal_recovered found;
+	struct wal_options options;
+	char error[WAL_ERROR_MAX];
+	struct wal *wal;
+
+	memset(&model, 0, sizeof(model));
+	w = (struct world){.seed = seed, .random = seed, .model = &model, .states = states};
+	w.lying = lies.ack_early || lies.ignore_durable || lies.ignore_names;
+	w.durability = !w.lying && roll(&w, 4) == 0 ? WAL_WRITTEN : WAL_DURABLE;
+	w.unit = roll(&w, 4) == 0 ? 8192 : 4096;
+	w.disk = fake_create(w.unit, seed);
+	fake_set_lies(w.disk, lies);
+	fake_set_hook(w.disk, crash_hook, &w);
+	options = options_for(&w, w.disk);
+	if (wal_open_limited(&wal, &options, &test_limits, &found, error) != 0)
+		fail_msg("%s", error);
+	model.identity = found.identity;
+	model.incarnation = found.incarnation;
+	work(&w, wal, rounds, deadline);
+	fake_set_hook(w.disk, NULL, NULL);
+	wal_close(wal);
+	fake_destroy(w.disk);
+	return w.failure[0] != '\0' ? w.failure : NULL;
+}
+
+/* --- the tests --------------------------------------------------------------------------- */
+
+static double budget = 10;
+static uint64_t first_seed = 1;
+static uint64_t runs_max = UINT64_MAX;
+
+static void W30_every_crash_state_recovers(void **state)
+{
+	const struct fake_lies honest = {0};
+	double start = seconds();
+	uint64_t states = 0;
+	uint64_t runs = 0;
+
+	(void)state;
+	for (; runs < runs_max && seconds() < start + budget; runs++) {
+		const char *wrong =
+			world_run(first_seed + runs, honest, 40, start + budget, &states);
+
+		if (wrong != NULL)
+			fail_msg("%s\n  again: wal_crash_test --seed %" PRIu64 " --runs 1", wrong,
+				 first_seed + runs);
+	}
+	print_message("%" PRIu64 " crash states in %" PRIu64 " workloads, %.1f s (at least %d)\n",
+		      states, runs, seconds() - start, STATES_MIN);
+	if (runs_max == UINT64_MAX)
+		assert_true(states >= STATES_MIN);
+}
+
+/* The checker sees what it is there to see: each lie is found out, within a few workloads. */
+static void lie_is_found(struct fake_lies lies)
+{
+	double start = seconds();
+	uint64_t states = 0;
+
+	for (uint64_t seed = 1; seed < 50; seed++) {
+		const char *wrong = world_run(seed, lies, 40, start + 60, &states);
+
+		if (wrong == NULL)
+			continue;
+		print_message("found after %" PRIu64 " crash states: %s\n", states, wrong);
+		return;
+	}
+	fail_msg("%" PRIu64 " crash states, and nobody noticed", states);
+}
+
+static void W24_dropped_dsync_is_found_out(void **state)
+{
+	(void)state;
+	lie_is_found((struct fake_lies){.ignore_durable = true});
+}
+
+static void W24_acknowledging_at_submission_is_found_out(void **state)
+{
+	(void)state;
+	lie_is_found((struct fake_lies){.ack_early = true});
+}
+
+static void W17_unsynced_names_are_found_out(void **state)
+{
+	(void)state;
+	lie_is_found((struct fake_lies){.ignore_names = true});
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"budget", required_argument, NULL, 'b'},
+						{"seed", required_argument, NULL, 's'},
+						{"runs", required_argument, NULL, 'r'},
+						{0}};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(W24_dropped_dsync_is_found_out),
+		cmocka_unit_test(W24_acknowledging_at_submission_is_found_out),
+		cmocka_unit_test(W17_unsynced_names_are_found_out),
+		cmocka_unit_test(W30_every_crash_state_recovers),
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'b')
+			budget = strtod(optarg, NULL);
+		else if (c == 's')
+			first_seed = strtoull(optarg, NULL, 0);
+		else if (c == 'r')
+			runs_max = strtoull(optarg, NULL, 0);
+		else
+			return 2;
+	}
+	print_message("SEED=%" PRIu64 " budget %.0f s\n", first_seed, budget);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
