@@ -404,6 +404,15 @@ static void a_refusal_after_silence_leaves_a_command_unknown(void **state)
 	reply(sent_part.request_id, 0, WIRE_STOPPING, 0);
 	assert_done(CLIENT_FAILED, WIRE_TIMEOUT);
 
+	/* So may one that the node has said to have whole. */
+	client_request(client, WIRE_COMMAND, data, 2 * WIRE_PART_SIZE, now, 1000 * MS);
+	expect(WIRE_REQUEST);
+	expect(WIRE_REQUEST);
+	reply(sent_part.request_id, 2, WIRE_OK, 0);
+	reply(sent_part.request_id, 0, WIRE_STOPPING, 0);
+	assert_done(CLIENT_FAILED, WIRE_TIMEOUT);
+
+	/* A query has nothing to be unsure of. */
 	client_request(client, WIRE_QUERY, data, 56, now, 1000 * MS);
 	expect(WIRE_REQUEST);
 	now = client_deadline(client);
