@@ -1,7 +1,7 @@
 /*
  * The dataplane of one node or DPDK client: ports, ARP, ICMP echo, IPv4, UDP, routes to peers, the
- *envelope's checks. Above it are bodies; below it are links. Bad input is counted by cause and
- *dropped; nothing here asserts on, allocates for, or logs a packet.
+ * envelope's checks. Above it are bodies; below it are links. Bad input is counted by cause and
+ * dropped; nothing here asserts on, allocates for, or logs a packet.
  *
  *	dp_receive -> datagrams that passed every check; dp_release gives their frames back
  *	dp_send_peer / dp_send_client -> a frame queued on its port; dp_flush -> tx
