@@ -1,0 +1,198 @@
+/*
+ * DPDK's EAL: one start per process, from a handful of settings.
+ *
+ * What it is told and why:
+ *	--no-pci or -a ADDRESS   only the devices that the configuration names are probed
+ *	--lcores 0@(LIST)        EAL pins its main thread to one CPU; this lets it float over LIST
+ *	--no-huge --no-shconf    plain memory; --in-memory cannot be combined with --no-huge
+ *	--in-memory              huge pages without files: nothing is left behind by kill -9
+ *	--iova-mode=va           without a PCI device nobody needs physical addresses, and reading
+ *				 them needs privileges
+ *	--no-telemetry           no socket beside ours
+ *	--log-level=...          DPDK's chatter stays out of the node's log; EAL itself warns of
+ *				 page sizes that are not there, which is not worth a line
+ */
+#include "dataplane/eal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+
+enum {
+	ARGUMENTS_MAX = 24,
+	ARGUMENT_SIZE = 256,
+};
+
+/* The argument vector that EAL gets; it keeps pointers into it, so it lives as long as EAL. */
+struct arguments {
+	int count;
+	char text[ARGUMENTS_MAX][ARGUMENT_SIZE];
+	char *vector[ARGUMENTS_MAX + 1];
+};
+
+static struct arguments arguments;
+static bool started;
+
+const char *link_kind_name(enum link_kind kind)
+{
+	switch (kind) {
+	case LINK_RING:
+		return "ring";
+	case LINK_MEMIF:
+		return "memif";
+	case LINK_PACKET:
+		return "packet";
+	case LINK_XDP:
+		return "xdp";
+	case LINK_PCI:
+		return "pci";
+	}
+	return "unknown";
+}
+
+__attribute__((format(printf, 2, 3))) static void add(struct arguments *a, const char *format, ...)
+{
+	assert(a->count < ARGUMENTS_MAX);
+	va_list list;
+	va_start(list, format);
+	int n = vsnprintf(a->text[a->count], ARGUMENT_SIZE, format, list);
+	va_end(list);
+	assert(n >= 0);
+	assert(n < ARGUMENT_SIZE);
+	a->vector[a->count] = a->text[a->count];
+	a->count++;
+	a->vector[a->count] = NULL;
+}
+
+/* The CPUs that this process may run on, as a list: "0-1,4". */
+static void cpus_allowed(char *out, size_t out_size)
+{
+	cpu_set_t set;
+	size_t used = 0;
+	out[0] = 0;
+	if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+		snprintf(out, out_size, "0");
+		return;
+	}
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &set))
+			continue;
+		size_t last = cpu;
+		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &set))
+			last++;
+		int n = snprintf(out + used, out_size - used, "%s%zu-%zu", used > 0 ? "," : "", cpu,
+				 last);
+		if (n < 0 || (size_t)n >= out_size - used) {
+			out[used] = 0; /* the ranges that fit are enough */
+			return;
+		}
+		used += (size_t)n;
+		cpu = last;
+	}
+}
+
+static int check(const struct eal_options *options, char error[EAL_ERROR_MAX])
+{
+	if (started) {
+		snprintf(error, EAL_ERROR_MAX, "the dataplane can be started once per process");
+		return -EALREADY;
+	}
+	if (options->file_prefix == NULL || strlen(options->file_prefix) >= 64 ||
+	    strpbrk(options->file_prefix, "/% ") != NULL) {
+		snprintf(error, EAL_ERROR_MAX,
+			 "the file prefix must be a name of at most 63 characters");
+		return -EINVAL;
+	}
+	if (options->lcores != NULL &&
+	    (strlen(options->lcores) >= ARGUMENT_SIZE / 2 ||
+	     strspn(options->lcores, "0123456789,-") != strlen(options->lcores))) {
+		snprintf(error, EAL_ERROR_MAX, "CPU list '%s': expected one like 2 or 0-1,4",
+			 options->lcores);
+		return -EINVAL;
+	}
+	if (options->pci_count > sizeof(options->pci) / sizeof(options->pci[0]) ||
+	    options->memory_mib == 0) {
+		snprintf(error, EAL_ERROR_MAX, "no memory for the dataplane, or too many devices");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void arguments_build(struct arguments *a, const struct eal_options *options)
+{
+	char cpus[ARGUMENT_SIZE / 2];
+
+	a->count = 0;
+	add(a, "quoin");
+	add(a, "--file-prefix=%s", options->file_prefix);
+	if (options->lcores != NULL)
+		add(a, "--lcores=0@(%s)", options->lcores);
+	else {
+		cpus_allowed(cpus, sizeof(cpus));
+		add(a, "--lcores=0@(%s)", cpus);
+	}
+	add(a, "-m");
+	add(a, "%u", options->memory_mib);
+	if (options->huge_pages)
+		add(a, "--in-memory");
+	else {
+		add(a, "--no-huge");
+		add(a, "--no-shconf");
+	}
+	add(a, "--no-telemetry");
+	add(a, "--log-level=*:warning");
+	add(a, "--log-level=lib.eal:error");
+	if (options->pci_count == 0) {
+		add(a, "--no-pci");
+		add(a, "--iova-mode=va");
+	}
+	for (uint32_t i = 0; i < options->pci_count; i++) {
+		add(a, "-a");
+		add(a, "%s", options->pci[i]);
+	}
+}
+
+int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
+{
+	int err = check(options, error);
+	if (err != 0)
+		return err;
+	arguments_build(&arguments, options);
+
+	/* Otherwise EAL opens syslog as well. */
+	err = rte_openlog_stream(stderr);
+	if (err != 0) {
+		snprintf(error, EAL_ERROR_MAX, "the dataplane's log: %s", strerror(-err));
+		return err;
+	}
+	if (rte_eal_init(arguments.count, arguments.vector) < 0) {
+		err = rte_errno > 0 ? rte_errno : EIO;
+		snprintf(error, EAL_ERROR_MAX,
+			 "DPDK's EAL did not start (%s): %u MiB of %s were asked for%s",
+			 strerror(err), options->memory_mib,
+			 options->huge_pages ? "huge pages" : "memory",
+			 options->huge_pages ? "; grep HugePages_Free /proc/meminfo, or set "
+					       "huge-pages: off"
+					     : "");
+		return -err;
+	}
+	started = true;
+	return 0;
+}
+
+void eal_stop(void)
+{
+	if (!started)
+		return;
+	(void)rte_eal_cleanup();
+	started = false;
+}

@@ -1,0 +1,229 @@
+/*
+ * The lock between the polling thread and memif's control channel: link_control.h says why and how.
+ */
+#include "dataplane/link_control.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <rte_interrupts.h>
+
+enum { SLOTS_MAX = 128 }; /* a listener and two connections for each of DP_PORTS_MAX, and spare */
+
+/* One callback of a driver, as EAL knows it through us. */
+struct slot {
+	atomic_bool used;
+	bool cancelled; /* unregistering is pending: not to be called (invariant 3) */
+	bool deferred;  /* registered from within a callback, not yet handed on */
+	const struct rte_intr_handle *handle; /* deferred: what to hand on */
+	int fd;
+	rte_intr_callback_fn callback;
+	rte_intr_unregister_callback_fn gone;
+	void *argument;
+	atomic_bool *alive;
+};
+
+static struct slot slots[SLOTS_MAX];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool wanted; /* the control thread waits: the polling thread lets it in */
+static atomic_uint_least64_t events;
+static atomic_uint_least64_t registrations;
+static atomic_bool *watched; /* by whoever holds the lock */
+static _Thread_local bool in_callback;
+
+bool link_control_try(void)
+{
+	if (atomic_load_explicit(&wanted, memory_order_relaxed))
+		return false;
+	return pthread_mutex_trylock(&lock) == 0;
+}
+
+void link_control_enter(void)
+{
+	int err = pthread_mutex_lock(&lock);
+	assert(err == 0);
+}
+
+void link_control_leave(void)
+{
+	watched = NULL;
+	int err = pthread_mutex_unlock(&lock);
+	assert(err == 0);
+}
+
+void link_control_watch(atomic_bool *alive)
+{
+	watched = alive;
+}
+
+uint64_t link_control_events(void)
+{
+	return atomic_load_explicit(&events, memory_order_acquire);
+}
+
+uint64_t link_control_registrations(void)
+{
+	return atomic_load(&registrations);
+}
+
+/* The function of this name in librte_eal, behind ours. */
+static void real(const char *name, void *function, size_t size)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+	assert(found != NULL);
+	assert(size == sizeof(found));
+	memcpy(function, &found, sizeof(found));
+}
+
+static int real_register(const struct rte_intr_handle *handle, rte_intr_callback_fn callback,
+			 void *argument)
+{
+	static int (*function)(const struct rte_intr_handle *, rte_intr_callback_fn, void *);
+	if (function == NULL)
+		real("rte_intr_callback_register", &function, sizeof(function));
+	return function(handle, callback, argument);
+}
+
+static int real_unregister(const struct rte_intr_handle *handle, rte_intr_callback_fn callback,
+			   void *argument)
+{
+	static int (*function)(const struct rte_intr_handle *, rte_intr_callback_fn, void *);
+	if (function == NULL)
+		real("rte_intr_callback_unregister", &function, sizeof(function));
+	return function(handle, callback, argument);
+}
+
+static int real_unregister_pending(const struct rte_intr_handle *handle,
+				   rte_intr_callback_fn callback, void *argument,
+				   rte_intr_unregister_callback_fn gone)
+{
+	static int (*function)(const struct rte_intr_handle *, rte_intr_callback_fn, void *,
+			       rte_intr_unregister_callback_fn);
+	if (function == NULL)
+		real("rte_intr_callback_unregister_pending", &function, sizeof(function));
+	return function(handle, callback, argument, gone);
+}
+
+static void slot_free(struct slot *s)
+{
+	if (s->alive != NULL)
+		atomic_store(s->alive, false);
+	atomic_store(&s->used, false);
+}
+
+static struct slot *slot_find(rte_intr_callback_fn callback, const void *argument)
+{
+	for (size_t i = 0; i < SLOTS_MAX; i++)
+		if (atomic_load(&slots[i].used) && slots[i].callback == callback &&
+		    slots[i].argument == argument)
+			return &slots[i];
+	return NULL;
+}
+
+static void run(void *argument);
+
+/* Registers what the callback that just ran has registered, unless it closed it again. */
+static void deferred_hand_on(void)
+{
+	for (size_t i = 0; i < SLOTS_MAX; i++) {
+		struct slot *s = &slots[i];
+		if (!atomic_load(&s->used) || !s->deferred)
+			continue;
+		s->deferred = false;
+		if (fcntl(s->fd, F_GETFD) < 0 || real_register(s->handle, run, s) < 0)
+			slot_free(s);
+	}
+}
+
+/* On the control thread: one callback of a driver. */
+static void run(void *argument)
+{
+	struct slot *s = argument;
+
+	atomic_store(&wanted, true);
+	link_control_enter();
+	atomic_store(&wanted, false);
+	if (!s->cancelled) {
+		in_callback = true;
+		s->callback(s->argument);
+		in_callback = false;
+		deferred_hand_on();
+	}
+	atomic_fetch_add_explicit(&events, 1, memory_order_release);
+	link_control_leave();
+}
+
+/* On the control thread, without the lock: EAL has let go of the callback. */
+static void gone(struct rte_intr_handle *handle, void *argument)
+{
+	struct slot *s = argument;
+	rte_intr_unregister_callback_fn function = s->gone;
+	void *driver_argument = s->argument;
+
+	/* First: the driver frees its argument, and the next one may be at the same address. */
+	slot_free(s);
+	if (function != NULL)
+		function(handle, driver_argument);
+	atomic_fetch_add_explicit(&events, 1, memory_order_release);
+}
+
+int rte_intr_callback_register(const struct rte_intr_handle *handle, rte_intr_callback_fn callback,
+			       void *argument)
+{
+	if (rte_intr_type_get(handle) != RTE_INTR_HANDLE_EXT || callback == NULL)
+		return real_register(handle, callback, argument);
+	for (size_t i = 0; i < SLOTS_MAX; i++) {
+		struct slot *s = &slots[i];
+		if (atomic_load(&s->used))
+			continue;
+		s->cancelled = false;
+		s->deferred = in_callback;
+		s->handle = handle;
+		s->fd = rte_intr_fd_get(handle);
+		s->callback = callback;
+		s->argument = argument;
+		s->gone = NULL;
+		s->alive = in_callback ? NULL : watched;
+		atomic_store(&s->used, true);
+		atomic_fetch_add(&registrations, 1);
+		int err = s->deferred ? 0 : real_register(handle, run, s);
+		if (err < 0)
+			slot_free(s);
+		else if (s->alive != NULL)
+			atomic_store(s->alive, true);
+		return err;
+	}
+	return -ENOMEM;
+}
+
+int rte_intr_callback_unregister(const struct rte_intr_handle *handle,
+				 rte_intr_callback_fn callback, void *argument)
+{
+	struct slot *s = slot_find(callback, argument);
+	if (s == NULL)
+		return real_unregister(handle, callback, argument);
+	int n = s->deferred ? 1 : real_unregister(handle, run, s);
+	if (n > 0)
+		slot_free(s);
+	return n;
+}
+
+int rte_intr_callback_unregister_pending(const struct rte_intr_handle *handle,
+					 rte_intr_callback_fn callback, void *argument,
+					 rte_intr_unregister_callback_fn gone_function)
+{
+	struct slot *s = slot_find(callback, argument);
+	if (s == NULL)
+		return real_unregister_pending(handle, callback, argument, gone_function);
+	s->cancelled = true;
+	s->gone = gone_function;
+	int n = real_unregister_pending(handle, run, s, gone);
+	if (n <= 0)
+		s->cancelled = false;
+	return n;
+}

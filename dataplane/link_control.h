@@ -1,0 +1,46 @@
+/*
+ * Mutual exclusion between the polling thread and net_memif's control channel.
+ *
+ * net_memif accepts, connects and disconnects on EAL's interrupt thread, and takes no lock that a
+ * burst would take too. When the other end dies, that thread unmaps the shared rings whatever the
+ * polling thread is doing: a burst under way reads unmapped memory. With two threads on one CPU this
+ * is likely, not rare: the wake-up of the one preempts the other in the middle of a burst. And when a
+ * client is gone before its greeting could be sent, net_memif closes the socket but leaves it
+ * registered, upon which EAL aborts the process.
+ *
+ * So this file stands between the two: it defines rte_intr_callback_register and its counterparts,
+ * which the drivers, being plugins, then resolve to ours. (DPDK has no hook for it: the handles are
+ * private to the driver.) A driver's callback runs under a lock, and what it registers meanwhile is
+ * handed on only if its descriptor is still open afterwards.
+ *
+ *	1. Bursts, starts and stops of memif ports are made with the lock held.
+ *	2. The polling thread never waits for the lock to do a burst: it skips it.
+ *	3. A callback whose unregistering is pending is not called any more.
+ */
+#ifndef DATAPLANE_LINK_CONTROL_H
+#define DATAPLANE_LINK_CONTROL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* False: the control thread is at work or waits to be. Else link_control_leave ends it. */
+bool link_control_try(void);
+/* Waits for the lock. */
+void link_control_enter(void);
+void link_control_leave(void);
+
+/*
+ * With the lock held: a callback that is registered before link_control_leave sets *alive, which is
+ * cleared when that callback is gone.
+ */
+void link_control_watch(atomic_bool *alive);
+
+/* Grows with each callback: who has cached a link's state reads it anew. */
+uint64_t link_control_events(void);
+
+/* How many callbacks have gone through here: 0 with a memif port open means that this file is not
+ * where the driver's calls end up. */
+uint64_t link_control_registrations(void);
+
+#endif

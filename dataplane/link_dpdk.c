@@ -1,0 +1,547 @@
+/*
+ * A DPDK port as a link: one receive queue, one transmit queue, a pool of its own.
+ *
+ *	1. The pool belongs to one polling thread; its frames are single-segment.
+ *	2. What the device gives that is not one non-empty segment is counted and freed here (N3).
+ *	3. What the device refuses to send is counted and freed here: tx takes all.
+ *
+ * This file takes what every kind of port has in common; what is particular to memif's connection
+ * and to kernel interfaces is in link_memif.c and link_kernel.c.
+ */
+#include "dataplane/link_dpdk.h"
+#include "dataplane/link_control.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_errno.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+enum {
+	DESCRIPTORS = 1024,          /* of each queue; the device may round it */
+	RING_FRAMES = 1024,          /* of a net_ring, each way */
+	PACKET_FRAMES = 512,         /* slots of an af_packet ring, each way */
+	STATE_NS = 20 * 1000 * 1000, /* a port's link state is read so often */
+};
+
+uint32_t link_slot_size(uint16_t mtu)
+{
+	return mtu + RTE_ETHER_HDR_LEN <= LINK_SLOT_STANDARD - RTE_PKTMBUF_HEADROOM
+		       ? LINK_SLOT_STANDARD
+		       : LINK_SLOT_JUMBO;
+}
+
+void link_dpdk_up_set(struct link_dpdk *l, bool up)
+{
+	if (l->up == up)
+		return;
+	l->up = up;
+	l->counters.link_changes++;
+}
+
+static struct link_dpdk *port_of(struct link *link)
+{
+	return (struct link_dpdk *)(void *)link;
+}
+
+/* Housekeeping, then one burst. */
+static uint16_t burst_rx(struct link_dpdk *l, uint64_t now_ns, struct rte_mbuf **burst,
+			 uint16_t max)
+{
+	if (l->kind == LINK_MEMIF) {
+		if (!link_control_try())
+			return 0;
+		link_memif_poll(l, now_ns);
+		uint16_t n = l->up ? rte_eth_rx_burst(l->port, 0, burst, max) : 0;
+		link_control_leave();
+		return n;
+	}
+	if (now_ns >= l->state_ns && l->kind != LINK_RING) {
+		struct rte_eth_link state;
+		bool up;
+		if (l->socket >= 0)
+			up = link_kernel_running(l->socket, l->interface);
+		else
+			up = rte_eth_link_get_nowait(l->port, &state) == 0 &&
+			     state.link_status == RTE_ETH_LINK_UP;
+		link_dpdk_up_set(l, up);
+		l->state_ns = now_ns + STATE_NS;
+	}
+	return rte_eth_rx_burst(l->port, 0, burst, max);
+}
+
+static uint16_t burst_tx(struct link_dpdk *l, struct rte_mbuf **burst, uint16_t count)
+{
+	if (!l->up)
+		return 0;
+	if (l->kind != LINK_MEMIF)
+		return rte_eth_tx_burst(l->port, 0, burst, count);
+	if (!link_control_try())
+		return 0;
+	uint16_t n = rte_eth_tx_burst(l->port, 0, burst, count);
+	link_control_leave();
+	return n;
+}
+
+static void frame_fill(struct link_frame *frame, struct rte_mbuf *m)
+{
+	uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	uint64_t mask = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	frame->data = rte_pktmbuf_mtod(m, uint8_t *);
+	frame->size = m->data_len;
+	frame->size_max = (uint32_t)m->buf_len - m->data_off;
+	frame->checksum_good = (m->ol_flags & mask) == good;
+	frame->handle = m;
+}
+
+static uint16_t port_rx(struct link *link, uint64_t now_ns, struct link_frame *frames, uint16_t max)
+{
+	struct link_dpdk *l = port_of(link);
+	struct rte_mbuf *burst[LINK_BURST_MAX];
+	uint16_t count = 0;
+
+	assert(max <= LINK_BURST_MAX);
+	uint16_t n = burst_rx(l, now_ns, burst, max);
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = burst[i];
+		if (m->nb_segs != 1 || m->data_len == 0 || m->pkt_len != m->data_len) {
+			l->counters.rx_segmented++;
+			rte_pktmbuf_free(m);
+			continue;
+		}
+		/* The kernel has taken a VLAN tag out of it: not a frame for us (N2). */
+		if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+			l->counters.rx_errors++;
+			rte_pktmbuf_free(m);
+			continue;
+		}
+		l->counters.rx_bytes += m->data_len;
+		frame_fill(&frames[count++], m);
+	}
+	l->counters.rx_frames += count;
+	return count;
+}
+
+static bool port_alloc(struct link *link, struct link_frame *frame)
+{
+	struct link_dpdk *l = port_of(link);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(l->pool);
+	if (m == NULL)
+		return false;
+	frame->data = rte_pktmbuf_mtod(m, uint8_t *);
+	frame->size = 0;
+	frame->size_max = rte_pktmbuf_tailroom(m);
+	frame->checksum_good = false;
+	frame->handle = m;
+	return true;
+}
+
+static void port_free(struct link *link, struct link_frame *frame)
+{
+	(void)link;
+	rte_pktmbuf_free(frame->handle);
+	frame->handle = NULL;
+	frame->data = NULL;
+}
+
+static void port_tx(struct link *link, struct link_frame *frames, uint16_t count)
+{
+	struct link_dpdk *l = port_of(link);
+	struct rte_mbuf *burst[LINK_BURST_MAX];
+	uint64_t bytes = 0;
+	uint64_t refused = 0;
+
+	assert(count <= LINK_BURST_MAX);
+	for (uint16_t i = 0; i < count; i++) {
+		struct rte_mbuf *m = frames[i].handle;
+		assert(frames[i].data == rte_pktmbuf_mtod(m, uint8_t *));
+		assert(frames[i].size >= LINK_FRAME_SIZE_MIN);
+		assert(frames[i].size <= frames[i].size_max);
+		m->data_len = (uint16_t)frames[i].size;
+		m->pkt_len = frames[i].size;
+		m->ol_flags = 0; /* a frame may be a received one, answered in place */
+		bytes += frames[i].size;
+		burst[i] = m;
+		frames[i].handle = NULL;
+	}
+	uint16_t sent = burst_tx(l, burst, count);
+	for (uint16_t i = sent; i < count; i++) {
+		bytes -= burst[i]->data_len;
+		rte_pktmbuf_free(burst[i]);
+		refused++;
+	}
+	l->counters.tx_frames += sent;
+	l->counters.tx_bytes += bytes;
+	l->counters.tx_dropped += refused;
+}
+
+static bool port_up(struct link *link)
+{
+	return port_of(link)->up;
+}
+
+static void port_counters(struct link *link, struct link_counters *out)
+{
+	struct link_dpdk *l = port_of(link);
+	struct rte_eth_stats stats;
+
+	*out = l->counters;
+	if (rte_eth_stats_get(l->port, &stats) != 0)
+		return;
+	out->rx_missed += stats.imissed;
+	out->rx_no_buffer += stats.rx_nombuf;
+	out->rx_errors += stats.ierrors;
+	out->tx_dropped += stats.oerrors;
+}
+
+/* The last end takes down the wire: frames in it may be of either pool. */
+static void wire_leave(struct link_wire *wire)
+{
+	void *m;
+
+	assert(wire->ends > 0);
+	if (--wire->ends > 0)
+		return;
+	for (int i = 0; i < 2; i++) {
+		while (rte_ring_dequeue(wire->ring[i], &m) == 0)
+			rte_pktmbuf_free(m);
+		rte_ring_free(wire->ring[i]);
+	}
+	rte_mempool_free(wire->pool[0]);
+	rte_mempool_free(wire->pool[1]);
+	free(wire);
+}
+
+static void port_destroy(struct link *link)
+{
+	struct link_dpdk *l = port_of(link);
+
+	link_control_enter();
+	(void)rte_eth_dev_stop(l->port);
+	(void)rte_eth_dev_close(l->port);
+	if (l->device[0] != 0)
+		(void)rte_vdev_uninit(l->device);
+	link_control_leave();
+	if (l->socket >= 0)
+		close(l->socket);
+	if (l->wire != NULL)
+		wire_leave(l->wire);
+	else
+		rte_mempool_free(l->pool);
+	free(l);
+}
+
+static const struct link_ops port_ops = {
+	.rx = port_rx,
+	.alloc = port_alloc,
+	.tx = port_tx,
+	.free = port_free,
+	.up = port_up,
+	.counters = port_counters,
+	.destroy = port_destroy,
+};
+
+/* The device's own words for the options. 0 or -EINVAL. */
+static int device_arguments(char *out, const struct link_options *options,
+			    char error[EAL_ERROR_MAX])
+{
+	size_t size = LINK_DEVICE_ARGUMENTS_MAX;
+	uint32_t slot = link_slot_size(options->mtu);
+	int n = -1;
+
+	switch (options->kind) {
+	case LINK_MEMIF:
+		return link_memif_arguments(out, size, options, error);
+	case LINK_PACKET:
+		/* A block holds whole frames and is whole pages. */
+		n = snprintf(out, size,
+			     "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
+			     options->interface, slot, slot < 4096 ? 4096 : slot, PACKET_FRAMES);
+		break;
+	case LINK_XDP:
+		n = snprintf(out, size, "iface=%s,start_queue=0,queue_count=1,force_copy=1",
+			     options->interface);
+		break;
+	case LINK_RING:
+	case LINK_PCI:
+		break;
+	}
+	return n > 0 && (size_t)n < size ? 0 : -EINVAL;
+}
+
+static int pool_create(struct link_dpdk *l, const struct link_options *options,
+		       char error[EAL_ERROR_MAX])
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	snprintf(name, sizeof(name), "p_%s", options->name);
+	/* A ring's frames may be freed by the other end's thread; all others by the one that polls.
+	 */
+	l->pool = rte_pktmbuf_pool_create_by_ops(
+		name, options->pool_frames, 0, 0,
+		(uint16_t)(link_slot_size(options->mtu) + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY,
+		l->kind == LINK_RING ? "ring_mp_mc" : "ring_sp_sc");
+	if (l->pool != NULL)
+		return 0;
+	int err = rte_errno > 0 ? rte_errno : ENOMEM;
+	snprintf(error, EAL_ERROR_MAX, "%s: no memory for %u frames of %u bytes: raise memory",
+		 options->name, options->pool_frames, link_slot_size(options->mtu));
+	return -err;
+}
+
+/* Finds (pci) or plugs in (the virtual ones) the device. */
+static int port_open(struct link_dpdk *l, const struct link_options *options,
+		     char error[EAL_ERROR_MAX])
+{
+	static const char *const driver[] = {
+		[LINK_MEMIF] = "net_memif",
+		[LINK_PACKET] = "net_af_packet",
+		[LINK_XDP] = "net_af_xdp",
+	};
+	char arguments[LINK_DEVICE_ARGUMENTS_MAX];
+
+	if (options->kind == LINK_PCI) {
+		if (options->interface != NULL &&
+		    rte_eth_dev_get_port_by_name(options->interface, &l->port) == 0)
+			return 0;
+		snprintf(error, EAL_ERROR_MAX,
+			 "device %s: not found by DPDK; is it bound to vfio-pci?",
+			 options->interface != NULL ? options->interface : "(none)");
+		return -ENODEV;
+	}
+	int err = device_arguments(arguments, options, error);
+	if (err != 0)
+		return err;
+	snprintf(l->device, sizeof(l->device), "%s_%s", driver[options->kind], options->name);
+	err = rte_vdev_init(l->device, arguments);
+	if (err == 0)
+		err = rte_eth_dev_get_port_by_name(l->device, &l->port);
+	if (err != 0)
+		snprintf(error, EAL_ERROR_MAX, "%s link %s (%s): %s", link_kind_name(options->kind),
+			 options->name, arguments, strerror(-err));
+	return err;
+}
+
+static int port_setup(struct link_dpdk *l, const struct link_options *options)
+{
+	struct rte_eth_conf conf = {0};
+	struct rte_eth_dev_info info;
+	uint16_t rx_descriptors = DESCRIPTORS;
+	uint16_t tx_descriptors = DESCRIPTORS;
+	unsigned int socket = (unsigned int)SOCKET_ID_ANY;
+
+	int err = rte_eth_dev_info_get(l->port, &info);
+	if (err != 0)
+		return err;
+	/* Only a NIC is told its MTU and asked for checksums: the virtual ones have their own. */
+	if (l->kind == LINK_PCI) {
+		conf.rxmode.mtu = options->mtu;
+		conf.rxmode.offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM |
+							       RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+	}
+	err = rte_eth_dev_configure(l->port, 1, 1, &conf);
+	if (err == 0)
+		err = rte_eth_dev_adjust_nb_rx_tx_desc(l->port, &rx_descriptors, &tx_descriptors);
+	if (err == 0)
+		err = rte_eth_rx_queue_setup(l->port, 0, rx_descriptors, socket, NULL, l->pool);
+	if (err == 0)
+		err = rte_eth_tx_queue_setup(l->port, 0, tx_descriptors, socket, NULL);
+	return err;
+}
+
+static int mac_set(struct link_dpdk *l, const struct link_options *options)
+{
+	static const struct link_mac none;
+	struct rte_ether_addr address;
+
+	if (memcmp(&options->mac, &none, sizeof(none)) != 0) {
+		l->link.mac = options->mac;
+		if (l->kind != LINK_PCI)
+			return 0;
+		memcpy(address.addr_bytes, options->mac.byte, sizeof(address.addr_bytes));
+		return rte_eth_dev_default_mac_addr_set(l->port, &address);
+	}
+	int err = rte_eth_macaddr_get(l->port, &address);
+	memcpy(l->link.mac.byte, address.addr_bytes, sizeof(l->link.mac.byte));
+	return err;
+}
+
+static int port_start(struct link_dpdk *l, const struct link_options *options,
+		      char error[EAL_ERROR_MAX])
+{
+	int err = port_setup(l, options);
+	if (err == 0)
+		err = mac_set(l, options);
+	if (err == 0 && l->kind == LINK_MEMIF)
+		err = link_memif_start(l, options);
+	else if (err == 0) {
+		err = rte_eth_dev_start(l->port);
+		l->up = err == 0;
+	}
+	if (err != 0)
+		snprintf(error, EAL_ERROR_MAX, "%s link %s does not start: %s",
+			 link_kind_name(options->kind), options->name, strerror(-err));
+	return err;
+}
+
+static int options_check(const struct link_options *options, char error[EAL_ERROR_MAX])
+{
+	if (options->name == NULL || options->name[0] == 0 || strlen(options->name) > 24 ||
+	    strpbrk(options->name, ",/ ") != NULL || options->mtu < 576 || options->mtu > 9216 ||
+	    options->pool_frames < 2 * LINK_BURST_MAX || options->queue_count > 1) {
+		snprintf(
+			error, EAL_ERROR_MAX,
+			"link %s: expected a short name, an MTU of 576 to 9216, at least %d frames",
+			options->name != NULL ? options->name : "", 2 * LINK_BURST_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static struct link_dpdk *link_new(const struct link_options *options)
+{
+	struct link_dpdk *l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return NULL;
+	l->link.ops = &port_ops;
+	l->link.mtu = options->mtu;
+	l->link.mac = options->mac;
+	snprintf(l->link.name, sizeof(l->link.name), "%s", options->name);
+	l->kind = options->kind;
+	l->socket = -1;
+	return l;
+}
+
+int link_dpdk_create(struct link **out, const struct link_options *options,
+		     char error[EAL_ERROR_MAX])
+{
+	struct link_options o = *options;
+	int err = options_check(options, error);
+	if (err != 0)
+		return err;
+	if (o.kind == LINK_RING)
+		return -EINVAL; /* a ring has two ends: link_ring_pair */
+	if (o.kind == LINK_PACKET || o.kind == LINK_XDP) {
+		/* The kernel delivers what is sent to the interface's own address, and no other. */
+		err = link_kernel_check(&o, &o.mac, error);
+		if (err != 0)
+			return err;
+	}
+	struct link_dpdk *l = link_new(&o);
+	if (l == NULL) {
+		snprintf(error, EAL_ERROR_MAX, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	err = pool_create(l, &o, error);
+	if (err != 0)
+		goto err_link;
+	link_control_enter();
+	err = port_open(l, &o, error);
+	link_control_leave();
+	if (err != 0)
+		goto err_pool;
+	if (o.kind == LINK_PACKET || o.kind == LINK_XDP) {
+		snprintf(l->interface, sizeof(l->interface), "%s", o.interface);
+		l->socket = link_kernel_open();
+	}
+	link_control_enter();
+	err = port_start(l, &o, error);
+	link_control_leave();
+	if (err != 0)
+		goto err_port;
+	*out = &l->link;
+	return 0;
+
+err_port:
+	port_destroy(&l->link);
+	return err;
+err_pool:
+	rte_mempool_free(l->pool);
+err_link:
+	free(l);
+	return err;
+}
+
+/* One end: frames arrive in the wire's ring `end` and leave through the other. */
+static int ring_end(struct link **out, const struct link_options *options, struct link_wire *wire,
+		    uint32_t end, char error[EAL_ERROR_MAX])
+{
+	struct link_options o = *options;
+
+	o.kind = LINK_RING;
+	int err = options_check(&o, error);
+	if (err != 0)
+		return err;
+	struct link_dpdk *l = link_new(&o);
+	if (l == NULL)
+		return -ENOMEM;
+	err = pool_create(l, &o, error);
+	if (err != 0)
+		goto err_link;
+	int port = rte_eth_from_rings(o.name, &wire->ring[end], 1, &wire->ring[1 - end], 1, 0);
+	if (port < 0) {
+		err = rte_errno > 0 ? -rte_errno : -EIO;
+		snprintf(error, EAL_ERROR_MAX, "ring link %s: %s", o.name, strerror(-err));
+		goto err_pool;
+	}
+	l->port = (uint16_t)port;
+	snprintf(l->device, sizeof(l->device), "net_ring_%s", o.name);
+	err = port_start(l, &o, error);
+	if (err != 0) {
+		port_destroy(&l->link); /* not yet at the wire: frees its own pool */
+		return err;
+	}
+	l->wire = wire;
+	wire->pool[end] = l->pool;
+	wire->ends++;
+	*out = &l->link;
+	return 0;
+
+err_pool:
+	rte_mempool_free(l->pool);
+err_link:
+	free(l);
+	return err;
+}
+
+int link_ring_pair(struct link **a, struct link **b, const struct link_options *a_options,
+		   const struct link_options *b_options, char error[EAL_ERROR_MAX])
+{
+	char name[RTE_RING_NAMESIZE];
+	unsigned int flags = RING_F_SP_ENQ | RING_F_SC_DEQ;
+	struct link_wire *wire = calloc(1, sizeof(*wire));
+	int err = -ENOMEM;
+
+	if (wire == NULL)
+		return -ENOMEM;
+	snprintf(name, sizeof(name), "r_%s", a_options->name);
+	wire->ring[0] = rte_ring_create(name, RING_FRAMES, SOCKET_ID_ANY, flags);
+	snprintf(name, sizeof(name), "r_%s", b_options->name);
+	wire->ring[1] = rte_ring_create(name, RING_FRAMES, SOCKET_ID_ANY, flags);
+	if (wire->ring[0] == NULL || wire->ring[1] == NULL) {
+		snprintf(error, EAL_ERROR_MAX, "ring link %s: %s", a_options->name,
+			 rte_strerror(rte_errno));
+		goto err_wire;
+	}
+	err = ring_end(a, a_options, wire, 0, error);
+	if (err != 0)
+		goto err_wire;
+	err = ring_end(b, b_options, wire, 1, error);
+	if (err == 0)
+		return 0;
+	(*a)->ops->destroy(*a); /* the only end there: takes the wire with it */
+	return err;
+
+err_wire:
+	rte_ring_free(wire->ring[0]);
+	rte_ring_free(wire->ring[1]);
+	free(wire);
+	return err;
+}

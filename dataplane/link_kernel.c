@@ -1,0 +1,86 @@
+/*
+ * A kernel interface as the kernel sees it: its MAC address, MTU and state. The packet and xdp links
+ * take frames from such an interface; its address must be on no kernel interface of this host, or
+ * two stacks would answer for it.
+ */
+#include "dataplane/link_dpdk.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int link_kernel_open(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return fd >= 0 ? fd : -errno;
+}
+
+static int ask(int fd, unsigned long what, const char *interface, struct ifreq *out)
+{
+	memset(out, 0, sizeof(*out));
+	size_t size = strlen(interface);
+	if (size >= sizeof(out->ifr_name))
+		return -ENODEV;
+	memcpy(out->ifr_name, interface, size);
+	return ioctl(fd, what, out) == 0 ? 0 : -errno;
+}
+
+bool link_kernel_running(int fd, const char *interface)
+{
+	struct ifreq request;
+	if (ask(fd, SIOCGIFFLAGS, interface, &request) != 0)
+		return false;
+	return (request.ifr_flags & IFF_UP) != 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+}
+
+static int check(int fd, const struct link_options *options, struct link_mac *mac,
+		 char error[EAL_ERROR_MAX])
+{
+	struct ifreq request;
+	int err = ask(fd, SIOCGIFHWADDR, options->interface, &request);
+	if (err != 0) {
+		snprintf(error, EAL_ERROR_MAX, "interface %s: %s", options->interface,
+			 strerror(-err));
+		return err;
+	}
+	memcpy(mac->byte, request.ifr_hwaddr.sa_data, sizeof(mac->byte));
+	err = ask(fd, SIOCGIFMTU, options->interface, &request);
+	if (err != 0 || request.ifr_mtu < options->mtu) {
+		snprintf(error, EAL_ERROR_MAX,
+			 "interface %s: its MTU is %d, below the %u asked for: ip link set %s mtu "
+			 "%u",
+			 options->interface, request.ifr_mtu, options->mtu, options->interface,
+			 options->mtu);
+		return -EMSGSIZE;
+	}
+	err = ask(fd, SIOCGIFFLAGS, options->interface, &request);
+	if (err != 0 || (request.ifr_flags & IFF_UP) == 0) {
+		snprintf(error, EAL_ERROR_MAX, "interface %s is down: ip link set %s up",
+			 options->interface, options->interface);
+		return -ENETDOWN;
+	}
+	return 0;
+}
+
+int link_kernel_check(const struct link_options *options, struct link_mac *mac,
+		      char error[EAL_ERROR_MAX])
+{
+	if (options->interface == NULL || options->interface[0] == 0) {
+		snprintf(error, EAL_ERROR_MAX, "a %s link needs an interface",
+			 link_kind_name(options->kind));
+		return -EINVAL;
+	}
+	int fd = link_kernel_open();
+	if (fd < 0) {
+		snprintf(error, EAL_ERROR_MAX, "interface %s: %s", options->interface,
+			 strerror(-fd));
+		return fd;
+	}
+	int err = check(fd, options, mac, error);
+	close(fd);
+	return err;
+}
