@@ -14,6 +14,7 @@ enum {
 	SIM_STEP_BUSY_NS = 3000, /* a turn of a busy loop */
 	SIM_DISK_NS_MIN = 50000,
 	SIM_DISK_NS_MAX = 400000,
+	SIM_UNIT = 4096,
 	SIM_HASHES = 1 << 16, /* applied indexes whose hash is remembered */
 };
 
@@ -55,7 +56,7 @@ void sim_node_start(struct sim_world *w, uint32_t i)
 		.election_us_max = 300000,
 		.link_name = "sim",
 		.wal = {.directory = "sim",
-			.disk = n->disk,
+			.disk = fake_disk_of(n->disk),
 			.durability = w->durability,
 			.segment_size = WAL_SEGMENT_SIZE_MIN,
 			.identity_seed = sim_random_next(&w->random),
@@ -89,16 +90,23 @@ void sim_node_start(struct sim_world *w, uint32_t i)
 		fail(w, i, "does not start", 0, 0);
 	}
 	n->paused_until_ns = 0;
+	fake_hold(n->disk, true);
 }
 
 void sim_node_crash(struct sim_world *w, uint32_t i)
 {
 	struct sim_node *n = &w->node[i];
+	struct fake_disk *after;
 
 	assert(n->node);
-	fake_disk_crash(n->disk);
+	/* The media as they are at this moment go on; the old process ends on a copy that nobody sees. */
+	after = fake_clone(n->disk, sim_random_next(&w->random));
+	fake_power_cut(after, (enum fake_style)sim_random_below(&w->random, FAKE_STYLES));
+	fake_hold(n->disk, false);
 	node_destroy(n->node);
-	fake_disk_restart(n->disk);
+	fake_destroy(n->disk);
+	n->disk = after;
+	memset(n->disk_due_ns, 0, sizeof(n->disk_due_ns));
 	n->node = NULL;
 }
 
@@ -107,8 +115,8 @@ void sim_node_wipe(struct sim_world *w, uint32_t i)
 	struct sim_node *n = &w->node[i];
 
 	assert(!n->node);
-	n->disk->ops->destroy(n->disk);
-	n->disk = fake_disk_create(sim_random_next(&w->random));
+	fake_destroy(n->disk);
+	n->disk = fake_create(SIM_UNIT, sim_random_next(&w->random));
 	n->wiped = true;
 }
 
@@ -124,7 +132,7 @@ void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32
 	w->net = sim_net_create(sim_random_next(&w->random));
 	sim_net_time(w->net, w->now_ns);
 	for (uint32_t i = 0; i < nodes; i++) {
-		w->node[i].disk = fake_disk_create(sim_random_next(&w->random));
+		w->node[i].disk = fake_create(SIM_UNIT, sim_random_next(&w->random));
 		sim_node_start(w, i);
 	}
 	for (uint32_t i = 0; i < clients; i++)
@@ -136,7 +144,7 @@ void sim_world_destroy(struct sim_world *w)
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		if (w->node[i].node)
 			sim_node_crash(w, i);
-		w->node[i].disk->ops->destroy(w->node[i].disk);
+		fake_destroy(w->node[i].disk);
 	}
 	for (uint32_t i = 0; i < w->client_count; i++)
 		sim_client_destroy(&w->client[i]);
@@ -177,6 +185,27 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* What is in flight takes a random time. Returns when the next operation completes. */
+static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (uint64_t tag = 0; tag < SIM_TAGS; tag++) {
+		uint64_t *due = &n->disk_due_ns[tag];
+
+		if (*due && *due <= w->now_ns) {
+			*due = 0;
+			fake_release(n->disk, tag);
+		} else if (!*due && fake_has(n->disk, tag)) {
+			*due = w->now_ns + SIM_DISK_NS_MIN +
+			       sim_random_below(&w->random, SIM_DISK_NS_MAX - SIM_DISK_NS_MIN);
+		}
+		if (*due)
+			next = earlier(next, *due);
+	}
+	return next;
+}
+
 /* One moment: everything that can happen now happens. Returns when the next thing does. */
 static uint64_t step(struct sim_world *w)
 {
@@ -192,14 +221,13 @@ static uint64_t step(struct sim_world *w)
 			next = earlier(next, n->paused_until_ns);
 			continue;
 		}
-		fake_disk_time(n->disk, w->now_ns);
+		next = earlier(next, disk_step(w, n));
 		if (node_poll(n->node, w->now_ns)) {
 			fprintf(stderr, "node %u: %s\n", i, node_error(n->node));
 			fail(w, i, "failed without a fault of its disk", 0, 0);
 		}
 		check_node(w, i);
 		next = earlier(next, node_deadline(n->node));
-		next = earlier(next, fake_disk_next(n->disk));
 		if (node_busy(n->node))
 			next = earlier(next, w->now_ns + SIM_STEP_BUSY_NS);
 	}

@@ -21,11 +21,13 @@
 #include "node/node.h"
 #include "tests/unit/wal/fake_disk.h"
 
-enum { SIM_NODES_MAX = 7, SIM_CLIENTS_MAX = 6, SIM_TERMS_MAX = 4096 };
+enum { SIM_NODES_MAX = 7, SIM_CLIENTS_MAX = 6, SIM_TERMS_MAX = 4096, SIM_TAGS = 40 };
 
 struct sim_node {
 	struct node *node; /* NULL: down */
-	struct disk *disk;
+	struct fake_disk *disk;
+	uint64_t disk_due_ns
+		[SIM_TAGS]; /* when the operation with this tag completes; 0: none is in flight */
 	uint64_t paused_until_ns;
 	uint64_t up_at_ns;
 	bool wiped;
