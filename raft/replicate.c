@@ -248,7 +248,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 	return 0;
 }
 
-static void sample_take(struct raft_peer *p, uint64_t now_us)
+static void sample_take(const struct raft *r, struct raft_peer *p, uint64_t now_us)
 {
 	/* RFC 6298's smoothing; a sample of 0 us still says that it was measured. */
 	uint32_t sample = (uint32_t)(now_us - p->sample_us);
@@ -263,6 +263,7 @@ static void sample_take(struct raft_peer *p, uint64_t now_us)
 		p->srtt_us = 1;
 	p->sample_acked = false;
 	p->sample_index = 0;
+	p->retransmit_us = retransmit_us_base(r, p);
 }
 
 static bool read_unanswered(const struct raft *r, const struct raft_peer *p)
@@ -277,7 +278,7 @@ static void peer_tick(struct raft *r, struct raft_peer *p)
 		p->heard = false;
 	}
 	if (p->sample_acked)
-		sample_take(p, r->now_us);
+		sample_take(r, p, r->now_us);
 	if (p->inflight_count > 0 && r->now_us - p->await_us >= p->retransmit_us) {
 		probe_from(p, p->match + 1);
 		if (p->retransmit_us < r->heartbeat_us / 2)

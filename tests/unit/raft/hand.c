@@ -130,8 +130,8 @@ int hand_recv(struct hand *h, const struct raft_message *m)
 
 void hand_campaign(struct hand *h)
 {
+	hand_tick(h, 0); /* time enters with a tick */
 	uint64_t deadline = h->r->election_deadline_us;
-
 	assert_true(deadline > h->now_us);
 	hand_tick(h, deadline - h->now_us);
 	assert_int_equal(raft_get_role(h->r), RAFT_CANDIDATE);

@@ -1,0 +1,270 @@
+/*
+ * Linearizable reads: ReadIndex (thesis 6.4).
+ */
+#include "tests/unit/raft/hand.h"
+
+static int echo(struct hand *h, raft_id from, uint64_t seq)
+{
+	struct raft_message m =
+		hand_message(h, RAFT_MESSAGE_APPEND_REPLY, from, raft_get_term(h->r));
+
+	m.append_reply.accepted = true;
+	m.append_reply.read_seq = seq;
+	return hand_recv(h, &m);
+}
+
+static void lead(struct hand *h, uint32_t nodes)
+{
+	hand_init(h, (struct hand_options){.nodes = nodes});
+	hand_elect(h);
+	for (raft_id id = 2; id <= nodes; id++)
+		assert_int_equal(hand_ack(h, id, 1), 0);
+	assert_int_equal(h->r->commit, 1);
+	hand_forget(h);
+}
+
+static int read_ask(struct hand *h, uint64_t context)
+{
+	int rc = raft_read_index(h->r, context);
+
+	hand_take(h);
+	return rc;
+}
+
+static void R40_no_read_before_the_first_commit_of_the_term(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+	assert_int_equal(read_ask(&h, 1), -EREMOTE);
+	hand_elect(&h);
+	assert_int_equal(read_ask(&h, 1), -EAGAIN);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_READ, 2, 2);
+	m.read.context = 77;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	const struct raft_message *reply = hand_sent(&h, RAFT_MESSAGE_READ_REPLY, 2);
+	assert_non_null(reply);
+	assert_int_equal(reply->read_reply.context, 77);
+	assert_int_equal(reply->read_reply.index, 0);
+	assert_int_equal(hand_ack(&h, 2, 2), 0); /* a majority of an older term: still not */
+	assert_int_equal(read_ask(&h, 1), -EAGAIN);
+	assert_int_equal(hand_ack(&h, 2, 3), 0);
+	assert_int_equal(read_ask(&h, 1), 0);
+	hand_fini(&h);
+}
+
+static void R41_only_answers_to_later_appends_confirm(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3);
+	assert_int_equal(read_ask(&h, 1), 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.read_seq, 1);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 3)->append.read_seq, 1);
+	assert_int_equal(echo(&h, 2, 0), 0); /* a late answer to something older */
+	assert_int_equal(h.read_count, 0);
+	assert_int_equal(echo(&h, 2, 1), 0);
+	assert_int_equal(h.read_count, 1);
+	assert_int_equal(h.read[0].context, 1);
+	assert_int_equal(h.read[0].index, 1);
+	/* The same context again, and duplicates of the old answer: no. */
+	assert_int_equal(read_ask(&h, 1), 0);
+	assert_int_equal(echo(&h, 2, 1), 0);
+	assert_int_equal(echo(&h, 3, 1), 0);
+	assert_int_equal(h.read_count, 1);
+	assert_int_equal(echo(&h, 3, 9), -EINVAL); /* a token that was never drawn */
+	assert_int_equal(h.read_count, 1);
+	assert_int_equal(echo(&h, 3, 2), 0);
+	assert_int_equal(h.read_count, 2);
+	hand_fini(&h);
+}
+
+static void R41_answers_of_another_term_do_not_confirm(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3);
+	assert_int_equal(read_ask(&h, 1), 0);
+	struct raft_message late = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 1);
+	late.append_reply.accepted = true;
+	late.append_reply.read_seq = 1;
+	assert_int_equal(hand_append(&h, 3, 2, 0, 0, "", 0), 0);
+	assert_int_equal(h.read_count, 1);
+	assert_int_equal(h.read[0].index, 0); /* deposed: refused, not forgotten */
+	hand_persist(&h);
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, h.r->window.last), 0);
+	assert_int_equal(read_ask(&h, 2), 0);
+	assert_int_equal(hand_recv(&h, &late), -ESTALE);
+	assert_int_equal(h.read_count, 1);
+	hand_fini(&h);
+}
+
+static void a_majority_of_five_is_three(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 5);
+	assert_int_equal(read_ask(&h, 1), 0);
+	assert_int_equal(echo(&h, 2, 1), 0);
+	assert_int_equal(echo(&h, 2, 1), 0);
+	assert_int_equal(h.read_count, 0);
+	assert_int_equal(echo(&h, 4, 1), 0);
+	assert_int_equal(h.read_count, 1);
+	hand_fini(&h);
+}
+
+static void one_round_serves_all_that_wait(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3);
+	for (uint64_t i = 1; i <= 10; i++)
+		assert_int_equal(raft_read_index(h.r, i), 0);
+	hand_take(&h);
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_APPEND, 2), 1);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.read_seq, 1);
+	assert_int_equal(echo(&h, 2, 1), 0);
+	assert_int_equal(h.read_count, 10);
+	hand_fini(&h);
+}
+
+static void a_lost_round_is_asked_again(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3);
+	assert_int_equal(read_ask(&h, 1), 0);
+	hand_forget(&h);
+	assert_true(raft_deadline(h.r) <= h.now_us + HAND_HEARTBEAT_US);
+	hand_tick(&h, raft_deadline(h.r) - h.now_us);
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_APPEND, 2));
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.read_seq, 1);
+	hand_fini(&h);
+}
+
+static void a_single_node_confirms_at_once(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 1});
+	hand_elect(&h);
+	assert_int_equal(read_ask(&h, 5), 0);
+	assert_int_equal(h.read_count, 1);
+	assert_int_equal(h.read[0].index, 1);
+	hand_fini(&h);
+}
+
+static void R42_a_follower_asks_and_gets_its_own_context_back(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "1", 1), 0);
+	assert_int_equal(read_ask(&h, 0xfeedface12345678), 0);
+	const struct raft_message *m = hand_sent(&h, RAFT_MESSAGE_READ, 2);
+	assert_non_null(m);
+	assert_int_equal(m->read.context, 0xfeedface12345678);
+	struct raft_message reply = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 3, 1);
+	reply.read_reply.context = 0xfeedface12345678;
+	reply.read_reply.index = 1;
+	assert_int_equal(hand_recv(&h, &reply), -EINVAL); /* not the leader */
+	assert_int_equal(h.read_count, 0);
+	reply = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 1);
+	reply.read_reply.context = 0xfeedface12345678;
+	reply.read_reply.index = 1;
+	assert_int_equal(hand_recv(&h, &reply), 0);
+	assert_int_equal(h.read_count, 1);
+	assert_int_equal(h.read[0].context, 0xfeedface12345678);
+	hand_fini(&h);
+}
+
+static void a_leader_answers_a_follower(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_READ, 3, 1);
+	m.read.context = 42;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_READ_REPLY, 3));
+	assert_int_equal(echo(&h, 2, 1), 0);
+	const struct raft_message *reply = hand_sent(&h, RAFT_MESSAGE_READ_REPLY, 3);
+	assert_non_null(reply);
+	assert_int_equal(reply->read_reply.context, 42);
+	assert_int_equal(reply->read_reply.index, 1);
+	hand_fini(&h);
+}
+
+static void the_queue_is_bounded(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3);
+	for (uint64_t i = 1; i <= RAFT_READY_READS_MAX; i++)
+		assert_int_equal(raft_read_index(h.r, i), 0);
+	assert_int_equal(raft_read_index(h.r, 9999), -EAGAIN);
+	hand_take(&h);
+	/* Stepping down hands all of them back. */
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 2, 9);
+	assert_int_equal(raft_recv(h.r, &m), 0);
+	assert_int_equal(h.r->reads.done_count, RAFT_READY_READS_MAX);
+	hand_take(&h);
+	assert_int_equal(h.r->reads.done_count, 0);
+	hand_fini(&h);
+}
+
+/* A new token is echoed without waiting for the entries it came with. */
+static void a_read_does_not_wait_for_the_followers_disk(void **state)
+{
+	struct raft_message m;
+	struct raft_entry e = {.index = 2,
+			       .term = 1,
+			       .data = (const uint8_t *)"x",
+			       .size = 1,
+			       .type = RAFT_ENTRY_COMMAND,
+			       .flags = 3};
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	assert_int_equal(hand_append(&h, 2, 1, 1, 1, "", 0), 0);
+	hand_forget(&h);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 1);
+	m.append = (struct raft_append){
+		.prev_index = 1, .prev_term = 1, .read_seq = 3, .entries = &e, .entry_count = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	const struct raft_message *reply = hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2);
+	assert_non_null(reply);
+	assert_int_equal(reply->append_reply.read_seq, 3);
+	assert_int_equal(reply->append_reply.match, 1);
+	hand_fini(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(R40_no_read_before_the_first_commit_of_the_term),
+		cmocka_unit_test(R41_only_answers_to_later_appends_confirm),
+		cmocka_unit_test(R41_answers_of_another_term_do_not_confirm),
+		cmocka_unit_test(a_majority_of_five_is_three),
+		cmocka_unit_test(one_round_serves_all_that_wait),
+		cmocka_unit_test(a_lost_round_is_asked_again),
+		cmocka_unit_test(a_single_node_confirms_at_once),
+		cmocka_unit_test(R42_a_follower_asks_and_gets_its_own_context_back),
+		cmocka_unit_test(a_leader_answers_a_follower),
+		cmocka_unit_test(the_queue_is_bounded),
+		cmocka_unit_test(a_read_does_not_wait_for_the_followers_disk),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,421 @@
+/*
+ * The leader: commit, progress, retransmission, fetches, back-pressure.
+ */
+#include "tests/unit/raft/hand.h"
+
+static const struct raft_message *append_to(const struct hand *h, raft_id to)
+{
+	return hand_sent(h, RAFT_MESSAGE_APPEND, to);
+}
+
+/*
+ * Five members. The log before the election, what the peers acknowledge (absolute), and what is
+ * then committed. The term after the election is 5; its no-op is last + 1.
+ */
+static void R9_R10_commit_is_a_durable_majority_in_the_own_term(void **state)
+{
+	static const struct {
+		const char *log;
+		raft_index match[4];
+		raft_index want;
+	} row[] = {
+		{"", {0, 0, 0, 0}, 0},     {"", {1, 0, 0, 0}, 0},     {"", {1, 1, 0, 0}, 1},
+		{"", {0, 0, 1, 1}, 1},     {"1122", {4, 4, 4, 4}, 0}, /* R9: everybody has them, and
+									 they are of older terms */
+		{"1122", {5, 4, 4, 4}, 0}, {"1122", {5, 5, 0, 0}, 5}, /* R10: with the own entry all
+									 before it is committed */
+		{"1122", {5, 5, 5, 5}, 5}, {"1122", {5, 3, 3, 0}, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct hand h;
+		hand_init(&h, (struct hand_options){.nodes = 5, .terms = row[i].log, .term = 4});
+		hand_elect(&h);
+		for (uint32_t k = 0; k < 4; k++)
+			assert_int_equal(hand_ack(&h, k + 2, row[i].match[k]), 0);
+		assert_int_equal(h.r->commit, row[i].want);
+		assert_int_equal(h.applied, row[i].want);
+		hand_fini(&h);
+	}
+}
+
+static void R4_the_leader_counts_itself_when_it_is_durable(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	assert_int_equal(h.r->commit, 1);
+	assert_int_equal(hand_propose(&h), 0); /* sent at once, in parallel with the own write */
+	assert_int_equal(append_to(&h, 2)->append.entry_count, 1);
+	assert_int_equal(hand_ack(&h, 2, 2), 0);
+	assert_int_equal(h.r->commit, 1); /* one of three disks */
+	hand_persist(&h);
+	assert_int_equal(h.r->commit, 2);
+	/* Two others are a majority without it. */
+	assert_int_equal(hand_propose(&h), 0);
+	assert_int_equal(hand_ack(&h, 2, 3), 0);
+	assert_int_equal(hand_ack(&h, 3, 3), 0);
+	assert_int_equal(h.r->commit, 3);
+	assert_int_equal(h.r->durable, 2);
+	hand_fini(&h);
+}
+
+static void R3_a_single_node_waits_for_its_own_log(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 1});
+	hand_campaign(&h);
+	assert_int_equal(raft_get_role(h.r),
+			 RAFT_CANDIDATE); /* nor does it lead before its vote is */
+	hand_persist(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+	assert_int_equal(h.applied, 1);
+	assert_int_equal(hand_propose(&h), 0);
+	assert_int_equal(h.applied, 1);
+	hand_persist(&h);
+	assert_int_equal(h.applied, 2);
+	hand_fini(&h);
+}
+
+static void an_elected_leader_says_so_with_an_empty_append(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+	hand_elect(&h);
+	uint32_t to_2 = 0;
+	for (uint32_t i = 0; i < h.sent_count; i++) {
+		const struct raft_message *m = &h.sent[i];
+		if (m->type != RAFT_MESSAGE_APPEND || m->to != 2)
+			continue;
+		assert_int_equal(m->append.entry_count, to_2);
+		if (to_2++ == 1)
+			assert_int_equal(m->append.prev_index, 2); /* the no-op follows at once */
+	}
+	assert_int_equal(to_2, 2);
+	hand_fini(&h);
+}
+
+static void R13_R14_acknowledgements_in_any_order(void **state)
+{
+	static const raft_index ack[] = {3, 1, 3, 5, 2, 5, 4, 0, 5};
+	raft_index highest = 0;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(hand_propose(&h), 0);
+	hand_persist(&h);
+	for (size_t i = 0; i < sizeof(ack) / sizeof(ack[0]); i++) {
+		assert_int_equal(hand_ack(&h, 2, ack[i]), 0);
+		highest = ack[i] > highest ? ack[i] : highest;
+		assert_int_equal(hand_peer(&h, 2)->match, highest);
+		assert_true(hand_peer(&h, 2)->next > highest);
+	}
+	assert_int_equal(hand_ack(&h, 2, 99), -EINVAL); /* more than there is */
+	assert_int_equal(hand_peer(&h, 2)->match, 5);
+	hand_fini(&h);
+}
+
+static void R14_refusals_never_move_next_below_match(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111", .term = 1});
+	hand_elect(&h);
+	struct raft_peer *p = hand_peer(&h, 2);
+	assert_int_equal(p->probe_prev, 4);
+	assert_int_equal(hand_refuse(&h, 2, 4, 1, 1), 0);
+	assert_int_equal(p->probe_prev, 1);
+	assert_int_equal(hand_refuse(&h, 2, 4, 0, 0), 0); /* of an older probe: nothing */
+	assert_int_equal(p->probe_prev, 1);
+	assert_int_equal(hand_ack(&h, 2, 3), 0);
+	assert_int_equal(hand_refuse(&h, 2, 4, 1, 1), 0);
+	assert_int_equal(p->match, 3);
+	assert_true(p->next > p->match);
+	assert_int_equal(hand_refuse(&h, 2, 1, 0, 0), 0);
+	assert_int_equal(p->match, 3);
+	assert_int_equal(hand_refuse(&h, 2, 4, 4, 1), -EINVAL); /* a hint at what it refused */
+	hand_fini(&h);
+}
+
+/* Our log is 1 1 4 4 4 4; the follower's is 1 1 2 2 3 3 3 3 3: one round per term of the loser. */
+static void back_off_takes_rounds_per_term(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "114444", .term = 4});
+	hand_elect(&h);
+	struct raft_peer *p = hand_peer(&h, 2);
+	assert_int_equal(p->probe_prev, 6);
+	assert_int_equal(hand_refuse(&h, 2, 6, 5, 3), 0);
+	assert_int_equal(p->probe_prev, 2); /* our highest at or below 5 with a term <= 3 */
+	assert_int_equal(append_to(&h, 2)->append.prev_term, 1);
+	assert_int_equal(append_to(&h, 2)->append.entry_count, 5);
+	hand_fini(&h);
+}
+
+static void R19_R21_one_silent_peer_holds_nobody_up(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(hand_propose(&h), 0);
+		hand_persist(&h);
+		assert_int_equal(hand_ack(&h, 2, (raft_index)i + 2), 0);
+		assert_int_equal(h.r->commit, i + 2);
+	}
+	for (int i = 0; i < 5; i++) { /* both hear from the leader in every interval */
+		hand_forget(&h);
+		hand_tick(&h, HAND_HEARTBEAT_US);
+		assert_non_null(append_to(&h, 2));
+		assert_non_null(append_to(&h, 3));
+	}
+	/* It comes back; what it lacks left the window long ago, and is read back. */
+	struct raft_peer *p = hand_peer(&h, 3);
+	assert_int_equal(h.fetch_count, 1);
+	assert_int_equal(p->next, 1);
+	raft_index at = 0;
+	for (int rounds = 0; rounds < 60 && at < 201; rounds++) {
+		struct raft_entry e[RAFT_FETCH_ENTRIES_MAX];
+		hand_forget(&h);
+		hand_tick(&h, HAND_HEARTBEAT_US);
+		for (uint32_t k = 0; k < h.fetch_count; k++) {
+			/* One entry at a time is slow, and still progress. */
+			e[0] = (struct raft_entry){.index = h.fetch[k].first,
+						   .term = 1,
+						   .data = (const uint8_t *)"z",
+						   .size = 1,
+						   .type = RAFT_ENTRY_COMMAND,
+						   .flags = 3};
+			uint32_t count = rounds < 10 ? 1 : h.fetch[k].count;
+			for (uint32_t i = 1; i < count; i++) {
+				e[i] = e[0];
+				e[i].index += i;
+			}
+			uint32_t slot = h.fetch[k].slot;
+			h.fetch_count = 0;
+			raft_fetched(h.r, slot, e, count);
+			hand_take(&h);
+			break;
+		}
+		raft_index sent = p->next - 1;
+		if (sent > at && hand_sent_count(&h, RAFT_MESSAGE_APPEND, 3) > 0) {
+			assert_int_equal(hand_ack(&h, 3, sent), 0);
+			at = p->match;
+		}
+	}
+	assert_int_equal(at, 201);
+	hand_fini(&h);
+}
+
+/* R6, R8: see replicate.c. */
+static void R6_R8_a_follower_that_lost_what_it_acknowledged(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 5), 0);
+	assert_int_equal(h.r->commit, 5);
+	struct raft_peer *p = hand_peer(&h, 2);
+	/* Looks like a loss, and like a stale duplicate: asked again under a fresh token. */
+	hand_forget(&h);
+	assert_int_equal(hand_refuse(&h, 2, 5, 2, 1), 0);
+	assert_int_equal(p->match, 5);
+	assert_int_equal(append_to(&h, 2)->append.prev_index, 5);
+	uint64_t token = append_to(&h, 2)->append.read_seq;
+	assert_true(token > 0);
+	assert_int_equal(hand_refuse(&h, 2, 5, 2, 1), 0); /* duplicates prove nothing */
+	assert_int_equal(p->match, 5);
+	/* The answer to the fresh one proves it. */
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, raft_get_term(h.r));
+	m.append_reply = (struct raft_append_reply){
+		.prev_index = 5, .match = 2, .match_term = 1, .read_seq = token};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(p->match, 0);
+	assert_int_equal(p->probe_prev, 2);
+	assert_int_equal(h.r->commit, 5); /* R11 */
+	struct raft_status status;
+	raft_get_status(h.r, &status);
+	assert_int_equal(status.progress[0].regressions, 1);
+	/* A late duplicate of the acknowledgement from before the loss does not count. */
+	assert_int_equal(hand_ack(&h, 2, 5), 0);
+	assert_int_equal(p->match, 0);
+	m.append_reply = (struct raft_append_reply){
+		.accepted = true, .prev_index = 2, .match = 5, .read_seq = token};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(p->match, 5);
+	hand_fini(&h);
+}
+
+static void R6_a_stale_duplicate_is_no_loss(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 5), 0);
+	assert_int_equal(hand_refuse(&h, 2, 5, 2, 1), 0);
+	struct raft_peer *p = hand_peer(&h, 2);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, raft_get_term(h.r));
+	m.append_reply = (struct raft_append_reply){
+		.accepted = true, .prev_index = 5, .match = 5, .read_seq = p->suspect_seq};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(p->suspect_seq, 0);
+	assert_int_equal(p->match, 5);
+	assert_int_equal(p->regressions, 0);
+	hand_fini(&h);
+}
+
+static void what_is_lost_is_sent_again(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	hand_tick(&h, 100);
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	hand_tick(&h, 0);
+	struct raft_status status;
+	raft_get_status(h.r, &status);
+	assert_int_equal(status.progress[0].rtt_us, 100);
+	assert_int_equal(hand_propose(&h), 0);
+	hand_forget(&h);
+	/* 4 * 100 us is below the floor. */
+	assert_int_equal(raft_deadline(h.r), h.now_us + RAFT_RETRANSMIT_US_MIN);
+	hand_tick(&h, RAFT_RETRANSMIT_US_MIN - 1);
+	assert_null(append_to(&h, 2));
+	hand_tick(&h, 1);
+	assert_int_equal(append_to(&h, 2)->append.prev_index, 1);
+	assert_int_equal(append_to(&h, 2)->append.entry_count, 1);
+	hand_tick(&h, 0);
+	hand_forget(&h);
+	hand_tick(&h,
+		  RAFT_RETRANSMIT_US_MIN); /* it backs off: a slow disk is not a lossy network */
+	assert_null(append_to(&h, 2));
+	hand_tick(&h, RAFT_RETRANSMIT_US_MIN);
+	assert_non_null(append_to(&h, 2));
+	assert_int_equal(hand_ack(&h, 2, 2), 0);
+	hand_tick(&h, 0);
+	raft_get_status(h.r, &status);
+	assert_int_equal(status.progress[0].rtt_us, 100); /* what was sent twice is not timed */
+	hand_fini(&h);
+}
+
+static void credits_bound_what_is_in_flight(void **state)
+{
+	static uint8_t data[RAFT_ENTRY_DATA_MAX];
+	struct hand h;
+	raft_index index;
+	raft_term term;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	hand_forget(&h);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(raft_propose(h.r, data, sizeof(data), &index, &term), 0);
+	hand_take(&h);
+	/* The one that answered is streamed to; the silent one gets one probe at a time. */
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_APPEND, 2), 20);
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_APPEND, 3), 0);
+	assert_int_equal(hand_peer(&h, 2)->inflight_count, 20);
+	assert_int_equal(hand_peer(&h, 2)->inflight_size, 20 * 1216);
+	assert_int_equal(hand_ack(&h, 2, 11), 0);
+	assert_int_equal(hand_peer(&h, 2)->inflight_count, 10);
+	hand_fini(&h);
+}
+
+static void a_chain_enters_whole_or_not_at_all(void **state)
+{
+	static uint8_t data[RAFT_ENTRY_DATA_MAX * 40];
+	struct hand h;
+	raft_index index;
+	raft_term term;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	assert_int_equal(raft_propose(h.r, data, 1, &index, &term), -EREMOTE);
+	hand_elect(&h);
+	assert_int_equal(raft_propose(h.r, data, 0, &index, &term), -EMSGSIZE);
+	assert_int_equal(raft_propose(h.r, data, RAFT_COMMAND_SIZE_MAX + 1, &index, &term),
+			 -EMSGSIZE);
+	assert_int_equal(raft_propose(h.r, data, 2 * RAFT_ENTRY_DATA_MAX + 1, &index, &term), 0);
+	assert_int_equal(index, 4);
+	assert_int_equal(term, 1);
+	static const uint8_t flags[] = {RAFT_ENTRY_FIRST, 0, RAFT_ENTRY_LAST};
+	static const uint16_t size[] = {RAFT_ENTRY_DATA_MAX, RAFT_ENTRY_DATA_MAX, 1};
+	for (raft_index i = 2; i <= 4; i++) {
+		assert_int_equal(h.r->window.entry[raft_window_slot(i)].flags, flags[i - 2]);
+		assert_int_equal(h.r->window.entry[raft_window_slot(i)].size, size[i - 2]);
+	}
+	assert_int_equal(raft_propose(h.r, data, sizeof(data), &index, &term), 0);
+	assert_int_equal(raft_propose(h.r, data, sizeof(data), &index, &term), -EAGAIN);
+	assert_int_equal(h.r->window.last, 44);
+	assert_int_equal(raft_propose(h.r, data, 1, &index, &term), 0);
+	assert_true(h.r->window.last - h.r->commit <= RAFT_WINDOW_COMMANDS);
+	hand_fini(&h);
+}
+
+static void the_commit_index_travels_at_once(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 3, 1), 0);
+	hand_forget(&h);
+	assert_int_equal(hand_propose(&h), 0);
+	assert_int_equal(append_to(&h, 3)->append.commit, 1);
+	hand_persist(&h);
+	hand_forget(&h);
+	assert_int_equal(hand_ack(&h, 3, 2), 0);
+	assert_int_equal(append_to(&h, 3)->append.commit, 2);
+	assert_int_equal(append_to(&h, 3)->append.prev_index, 2); /* R12: it proves as much */
+	assert_int_equal(append_to(&h, 3)->append.entry_count, 0);
+	hand_fini(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(R9_R10_commit_is_a_durable_majority_in_the_own_term),
+		cmocka_unit_test(R4_the_leader_counts_itself_when_it_is_durable),
+		cmocka_unit_test(R3_a_single_node_waits_for_its_own_log),
+		cmocka_unit_test(an_elected_leader_says_so_with_an_empty_append),
+		cmocka_unit_test(R13_R14_acknowledgements_in_any_order),
+		cmocka_unit_test(R14_refusals_never_move_next_below_match),
+		cmocka_unit_test(back_off_takes_rounds_per_term),
+		cmocka_unit_test(R19_R21_one_silent_peer_holds_nobody_up),
+		cmocka_unit_test(R6_R8_a_follower_that_lost_what_it_acknowledged),
+		cmocka_unit_test(R6_a_stale_duplicate_is_no_loss),
+		cmocka_unit_test(what_is_lost_is_sent_again),
+		cmocka_unit_test(credits_bound_what_is_in_flight),
+		cmocka_unit_test(a_chain_enters_whole_or_not_at_all),
+		cmocka_unit_test(the_commit_index_travels_at_once),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
