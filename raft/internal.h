@@ -87,6 +87,7 @@ struct raft_peer {
 	raft_index next;
 	bool probing; /* one message at a time, until one is accepted */
 	raft_index probe_prev;
+	raft_index agreed; /* its log was seen to match up to here, durable or not; a hint */
 	raft_index commit_told;
 	bool empty_owed; /* an empty append: heartbeat, read token, commit index */
 	bool hello_owed; /* the empty append of a leader that was just elected */

@@ -41,6 +41,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->next = next;
 	p->probing = true;
 	p->probe_prev = next - 1;
+	p->agreed = 0;
 	p->commit_told = 0;
 	p->empty_owed = false;
 	p->hello_owed = false;
@@ -169,6 +170,8 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 {
 	if (reply->match >= p->match && reply->read_seq >= p->suspect_seq)
 		p->suspect_seq = 0;
+	if (reply->prev_index > p->agreed && reply->prev_index <= r->window.last)
+		p->agreed = reply->prev_index;
 	/* The log agrees up to the probe, durable or not: stream from here. */
 	if (p->probing && (reply->prev_index == p->probe_prev || reply->match + 1 >= p->next))
 		p->probing = false;
@@ -199,6 +202,7 @@ static void regressed(struct raft *r, struct raft_peer *p, const struct raft_app
 	p->floor_seq = p->suspect_seq;
 	p->suspect_seq = 0;
 	p->match = 0;
+	p->agreed = 0;
 	p->commit_told = 0;
 	probe_from(p, back_off(r, reply) + 1);
 }
@@ -211,6 +215,7 @@ static void refused(struct raft *r, struct raft_peer *p, const struct raft_appen
 		if (p->probing && reply->prev_index != p->probe_prev)
 			return;
 		raft_index agree = back_off(r, reply);
+		p->agreed = 0;
 		probe_from(p, (agree > p->match ? agree : p->match) + 1);
 		p->retransmit_us = retransmit_us_base(r, p);
 		return;
@@ -271,6 +276,18 @@ static bool read_unanswered(const struct raft *r, const struct raft_peer *p)
 	return p->read_echo < raft_reads_awaited(r) || p->suspect_seq != 0;
 }
 
+/*
+ * Nothing came back in time: the same probe again; or, if it was streaming, from the last point
+ * known to agree. Never from match, which is 0 until something of this term was acknowledged: that
+ * would send the whole log to a peer that was merely away.
+ */
+static void resume(struct raft_peer *p)
+{
+	raft_index from = p->probing ? p->probe_prev : p->agreed;
+
+	probe_from(p, (from > p->match ? from : p->match) + 1);
+}
+
 static void peer_tick(struct raft *r, struct raft_peer *p)
 {
 	if (p->heard) {
@@ -280,7 +297,7 @@ static void peer_tick(struct raft *r, struct raft_peer *p)
 	if (p->sample_acked)
 		sample_take(r, p, r->now_us);
 	if (p->inflight_count > 0 && r->now_us - p->await_us >= p->retransmit_us) {
-		probe_from(p, p->match + 1);
+		resume(p);
 		if (p->retransmit_us < r->heartbeat_us / 2)
 			p->retransmit_us *= 2;
 		else

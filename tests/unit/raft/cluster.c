@@ -120,7 +120,8 @@ static void message_send(struct cluster *c, const struct raft_message *m)
 	check_message(c, cluster_node(c, m->from), m);
 	if (c->observer && c->observer->sent)
 		c->observer->sent(c, m);
-	if (cluster_random(c, 1000) < c->options.loss_permille) {
+	if (c->cut[m->from - 1][m->to - 1] || !cluster_node(c, m->to)->core ||
+	    cluster_random(c, 1000) < c->options.loss_permille) {
 		c->dropped++;
 		return;
 	}
@@ -496,7 +497,7 @@ bool cluster_step(struct cluster *c, uint64_t until_us)
 			}
 		}
 		uint64_t deadline = raft_deadline(n->core);
-		if (deadline < at) {
+		if (deadline < at && !c->timers_off) {
 			at = deadline;
 			what = TICK;
 			who = n;

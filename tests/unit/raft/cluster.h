@@ -122,7 +122,6 @@ struct cluster_options {
 	uint32_t fetch_fail_permille;
 	uint32_t append_size_max;
 	uint64_t heartbeat_us, election_us_min, election_us_max;
-	bool ordered; /* messages between two nodes keep their order */
 };
 
 struct cluster {
@@ -133,6 +132,7 @@ struct cluster {
 	uint64_t now_us;
 	uint64_t steps;
 	uint64_t mail_order;
+	bool timers_off; /* only messages and disks move: for traces */
 	uint64_t context_next;
 	struct cluster_node node[CLUSTER_NODES_MAX];
 	bool cut[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX]; /* [from][to] */

@@ -189,7 +189,7 @@ static void R19_R21_one_silent_peer_holds_nobody_up(void **state)
 	/* It comes back; what it lacks left the window long ago, and is read back. */
 	struct raft_peer *p = hand_peer(&h, 3);
 	assert_int_equal(h.fetch_count, 1);
-	assert_int_equal(p->next, 1);
+	assert_int_equal(p->probe_prev, 0);
 	raft_index at = 0;
 	for (int rounds = 0; rounds < 60 && at < 201; rounds++) {
 		struct raft_entry e[RAFT_FETCH_ENTRIES_MAX];
@@ -323,6 +323,35 @@ static void what_is_lost_is_sent_again(void **state)
 	hand_fini(&h);
 }
 
+/* A peer that was away when the term began gets the same probe again, not the log from 1. */
+static void a_lost_probe_is_repeated_as_it_was(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111", .term = 1});
+	hand_elect(&h);
+	for (int i = 0; i < 3; i++) {
+		hand_forget(&h);
+		hand_tick(&h, HAND_HEARTBEAT_US);
+		assert_int_equal(append_to(&h, 3)->append.prev_index, 4);
+		assert_int_equal(append_to(&h, 3)->append.entry_count, 1);
+	}
+	/* It accepts, with a disk that lags: streaming goes on from there, and resumes there. */
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 3, 2);
+	m.append_reply = (struct raft_append_reply){.accepted = true, .prev_index = 4, .match = 2};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_propose(&h), 0);
+	assert_int_equal(append_to(&h, 3)->append.prev_index, 5);
+	hand_forget(&h);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_int_equal(append_to(&h, 3)->append.prev_index, 4);
+	/* It crashed before its disk had them: the refusal is believed, down to match. */
+	assert_int_equal(hand_refuse(&h, 3, 4, 3, 1), 0);
+	assert_int_equal(append_to(&h, 3)->append.prev_index, 3);
+	hand_fini(&h);
+}
+
 static void credits_bound_what_is_in_flight(void **state)
 {
 	static uint8_t data[RAFT_ENTRY_DATA_MAX];
@@ -413,6 +442,7 @@ int main(void)
 		cmocka_unit_test(R6_R8_a_follower_that_lost_what_it_acknowledged),
 		cmocka_unit_test(R6_a_stale_duplicate_is_no_loss),
 		cmocka_unit_test(what_is_lost_is_sent_again),
+		cmocka_unit_test(a_lost_probe_is_repeated_as_it_was),
 		cmocka_unit_test(credits_bound_what_is_in_flight),
 		cmocka_unit_test(a_chain_enters_whole_or_not_at_all),
 		cmocka_unit_test(the_commit_index_travels_at_once),

@@ -1,0 +1,520 @@
+/*
+ * Golden traces: a script drives real cores in virtual time, what happens is written down as prose,
+ * and compared with the golden file beside the script.
+ *
+ *	trace SCRIPT GOLDEN             compare; on a difference, print the trace and fail
+ *	trace --rewrite SCRIPT GOLDEN   write the golden file (then read it, before it is committed)
+ *
+ * A script's lines:
+ *
+ *	# text                  goes into the trace
+ *	cluster N               N members start for the first time
+ *	timeout nI              nI's election timer fires
+ *	settle                  messages and disks move until nothing does; no timer fires
+ *	deliver K               ... or until K messages were delivered
+ *	heartbeat nI            a heartbeat interval passes, and nI notices
+ *	propose nI TEXT         a command, at nI
+ *	propose nI SIZE bytes   a command so large that it becomes a chain
+ *	read nI                 a linearizable read, asked at nI
+ *	cut nI nJ | heal        the link between them is down | all are up
+ *	hold nI | release nI    nI's disk takes writes and finishes none | goes on
+ *	finish nI               nI's held disk finishes its oldest write
+ *	crash nI | start nI | wipe nI
+ *	status                  what each one thinks
+ */
+#include "tests/unit/raft/check.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_MAX_BYTES = 512, NETWORK_US = 10, DISK_US = 20 };
+
+struct view {
+	enum raft_role role;
+	raft_term term;
+	raft_id vote;
+	raft_id leader;
+	raft_index commit;
+	raft_index members_index;
+	bool replaced;
+};
+
+static struct cluster cluster;
+static struct view view[CLUSTER_NODES_MAX];
+static FILE *out;
+
+static const char *error_name(int rc)
+{
+	switch (rc) {
+	case -EINVAL:
+		return "it breaks a rule";
+	case -ENOENT:
+		return "no member";
+	case -EKEYREJECTED:
+		return "the log binds this id to another identity";
+	case -ESTALE:
+		return "its term is over";
+	case -EREMOTE:
+		return "not the leader";
+	case -EAGAIN:
+		return "not now";
+	default:
+		return "?";
+	}
+}
+
+static void entries_print(const struct raft_append *a)
+{
+	if (a->entry_count == 0) {
+		fprintf(out, "empty");
+		return;
+	}
+	for (uint32_t i = 0; i < a->entry_count; i++) {
+		const struct raft_entry *e = &a->entries[i];
+		static const char *const name[] = {"?", "command", "no-op", "members"};
+		fprintf(out, "%s%" PRIu64 "/%" PRIu64 " %s", i ? ", " : "entries ", e->index,
+			e->term, e->type <= RAFT_ENTRY_MEMBERS ? name[e->type] : "?");
+	}
+}
+
+static void append_reply_print(const struct raft_append_reply *a)
+{
+	if (a->accepted)
+		fprintf(out, "match %" PRIu64, a->match);
+	else if (a->prev_index == 0)
+		fprintf(out, "refused, the term is over");
+	else
+		fprintf(out, "refused at %" PRIu64 ", hint %" PRIu64 "/%" PRIu64, a->prev_index,
+			a->match, a->match_term);
+	if (a->read_seq > 0)
+		fprintf(out, ", read token %" PRIu64, a->read_seq);
+}
+
+static void message_print(const struct raft_message *m)
+{
+	fprintf(out, "n%" PRIu64 " -> n%" PRIu64 " ", m->from, m->to);
+	switch (m->type) {
+	case RAFT_MESSAGE_VOTE:
+		fprintf(out,
+			"RequestVote(term %" PRIu64 ", candidate n%" PRIu64 ", last log %" PRIu64
+			"/%" PRIu64,
+			m->term, m->from, m->vote.last_index, m->vote.last_term);
+		break;
+	case RAFT_MESSAGE_VOTE_REPLY:
+		fprintf(out, "RequestVote answer(term %" PRIu64 ", %s", m->term,
+			m->vote_reply.granted ? "granted" : "refused");
+		break;
+	case RAFT_MESSAGE_APPEND:
+		fprintf(out,
+			"AppendEntries(term %" PRIu64 ", prev %" PRIu64 "/%" PRIu64
+			", commit %" PRIu64 ", ",
+			m->term, m->append.prev_index, m->append.prev_term, m->append.commit);
+		entries_print(&m->append);
+		if (m->append.read_seq > 0)
+			fprintf(out, ", read token %" PRIu64, m->append.read_seq);
+		break;
+	case RAFT_MESSAGE_APPEND_REPLY:
+		fprintf(out, "AppendEntries answer(term %" PRIu64 ", ", m->term);
+		append_reply_print(&m->append_reply);
+		break;
+	case RAFT_MESSAGE_READ:
+		fprintf(out, "Read(term %" PRIu64 ", read %" PRIu64, m->term, m->read.context);
+		break;
+	case RAFT_MESSAGE_READ_REPLY:
+		fprintf(out, "Read answer(term %" PRIu64 ", read %" PRIu64 ", index %" PRIu64,
+			m->term, m->read_reply.context, m->read_reply.index);
+		break;
+	}
+	fprintf(out, ")");
+}
+
+static void on_sent(struct cluster *c, const struct raft_message *m)
+{
+	message_print(m);
+	if (c->cut[m->from - 1][m->to - 1])
+		fprintf(out, " ... lost");
+	else if (!c->node[m->to - 1].core)
+		fprintf(out, " ... n%" PRIu64 " is down", m->to);
+	fprintf(out, "\n");
+}
+
+static void on_received(struct cluster *c, const struct raft_message *m, int rc)
+{
+	(void)c;
+	if (rc == 0)
+		return;
+	fprintf(out, "n%" PRIu64 " drops: ", m->to);
+	message_print(m);
+	fprintf(out, ": %s\n", error_name(rc));
+}
+
+static void on_persisting(struct cluster *c, struct cluster_node *n, const struct raft_ready *ready)
+{
+	(void)c;
+	fprintf(out, "n%" PRIu64 " writes (%" PRIu64 "):", n->id, ready->persist_seq);
+	if (ready->hard_state && ready->hard_state->vote)
+		fprintf(out, " term %" PRIu64 ", vote n%" PRIu64, ready->hard_state->term,
+			ready->hard_state->vote);
+	else if (ready->hard_state)
+		fprintf(out, " term %" PRIu64 ", no vote", ready->hard_state->term);
+	if (ready->entry_count > 0) {
+		const struct raft_append a = {.entries = ready->entries,
+					      .entry_count = ready->entry_count};
+		fprintf(out, "%s", ready->hard_state ? "; " : " ");
+		entries_print(&a);
+	}
+	fprintf(out, "\n");
+}
+
+static void on_persisted(struct cluster *c, struct cluster_node *n)
+{
+	(void)c;
+	fprintf(out, "n%" PRIu64 "'s disk has it (%" PRIu64 "), durable up to %" PRIu64 "\n", n->id,
+		n->core->persisted, n->core->durable);
+}
+
+static void text_print(const struct raft_entry *e)
+{
+	fputc('"', out);
+	for (uint16_t i = 0; i < e->size && i < 24; i++)
+		fputc(isprint(e->data[i]) ? e->data[i] : '.', out);
+	fprintf(out, "\"%s", e->size > 24 ? "..." : "");
+}
+
+static void members_print(const struct raft_members *members)
+{
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct raft_member *m = &members->member[i];
+		fprintf(out, "%sn%" PRIu64, i ? ", " : "", m->id);
+		if (m->identity)
+			fprintf(out, " is %" PRIx64, m->identity);
+		else
+			fprintf(out, " unbound");
+	}
+}
+
+static void on_applying(struct cluster *c, struct cluster_node *n, const struct raft_entry *e)
+{
+	struct raft_members members;
+
+	(void)c;
+	fprintf(out, "n%" PRIu64 " applies %" PRIu64 ": ", n->id, e->index);
+	if (e->type == RAFT_ENTRY_NOOP)
+		fprintf(out, "no-op");
+	else if (e->type == RAFT_ENTRY_MEMBERS &&
+		 raft_members_decode(&members, e->data, e->size) == 0)
+		members_print(&members);
+	else
+		text_print(e);
+	if (e->type == RAFT_ENTRY_COMMAND && e->flags != (RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST))
+		fprintf(out, "%s",
+			e->flags & RAFT_ENTRY_FIRST  ? " (a chain begins)"
+			: e->flags & RAFT_ENTRY_LAST ? " (the chain ends)"
+						     : " (the chain goes on)");
+	fprintf(out, "\n");
+}
+
+static void on_read(struct cluster *c, struct cluster_node *n, const struct raft_read *read)
+{
+	(void)c;
+	if (read->index == 0)
+		fprintf(out, "n%" PRIu64 "'s read %" PRIu64 " is refused: ask again\n", n->id,
+			read->context);
+	else
+		fprintf(out, "n%" PRIu64 "'s read %" PRIu64 " is confirmed at index %" PRIu64 "\n",
+			n->id, read->context, read->index);
+}
+
+static void role_changed(const struct cluster_node *n, const struct view *was, const struct raft *r)
+{
+	if (r->role == RAFT_CANDIDATE)
+		fprintf(out, "n%" PRIu64 " times out, becomes candidate in term %" PRIu64 "\n",
+			n->id, r->hard.term);
+	else if (r->role == RAFT_LEADER)
+		fprintf(out, "n%" PRIu64 " becomes leader of term %" PRIu64 "\n", n->id,
+			r->hard.term);
+	else if (was->role != RAFT_FOLLOWER)
+		fprintf(out, "n%" PRIu64 " steps down in term %" PRIu64 "\n", n->id, r->hard.term);
+	else
+		fprintf(out, "n%" PRIu64 " is in term %" PRIu64 "\n", n->id, r->hard.term);
+}
+
+static void on_changed(struct cluster *c, struct cluster_node *n)
+{
+	const struct raft *r = n->core;
+	struct view *was = &view[n->id - 1];
+
+	(void)c;
+	if (r->role != was->role || r->hard.term != was->term)
+		role_changed(n, was, r);
+	if (r->hard.vote != 0 && r->hard.vote != n->id &&
+	    (r->hard.vote != was->vote || r->hard.term != was->term))
+		fprintf(out, "n%" PRIu64 " grants its vote to n%" PRIu64 " in term %" PRIu64 "\n",
+			n->id, r->hard.vote, r->hard.term);
+	if (r->leader != was->leader && r->leader != 0 && r->leader != n->id)
+		fprintf(out, "n%" PRIu64 " follows n%" PRIu64 "\n", n->id, r->leader);
+	if (r->self_replaced && !was->replaced)
+		fprintf(out, "n%" PRIu64 " learns that the log binds its id to another identity\n",
+			n->id);
+	if (r->commit > was->commit)
+		fprintf(out, "n%" PRIu64 " %s up to %" PRIu64 "\n", n->id,
+			r->role == RAFT_LEADER ? "commits" : "learns that all is committed",
+			r->commit);
+	*was = (struct view){.role = r->role,
+			     .term = r->hard.term,
+			     .vote = r->hard.vote,
+			     .leader = r->leader,
+			     .commit = r->commit,
+			     .members_index = r->members_index,
+			     .replaced = r->self_replaced};
+}
+
+static const struct cluster_observer observer = {
+	.sent = on_sent,
+	.received = on_received,
+	.persisting = on_persisting,
+	.persisted = on_persisted,
+	.applying = on_applying,
+	.read = on_read,
+	.changed = on_changed,
+};
+
+/* Healthy: a leader that a majority follows, and nothing that it has not committed. */
+static void status_print(void)
+{
+	static const char *const role[] = {"follower", "candidate", "leader"};
+	const struct cluster_node *leader = cluster_leader(&cluster);
+	uint32_t follow = 0;
+
+	for (uint32_t i = 0; leader && i < cluster.options.nodes; i++) {
+		const struct cluster_node *n = &cluster.node[i];
+		follow += n->core && raft_leader(n->core) == leader->id;
+	}
+	if (!leader)
+		fprintf(out, "cluster: unhealthy, nobody is in charge\n");
+	else if (follow <= cluster.options.nodes / 2 || leader->core->term_start == 0 ||
+		 leader->core->commit < leader->core->window.last)
+		fprintf(out, "cluster: unhealthy, n%" PRIu64 " leads and cannot commit\n",
+			leader->id);
+	else
+		fprintf(out, "cluster: healthy, leader n%" PRIu64 "\n", leader->id);
+	for (uint32_t i = 0; i < cluster.options.nodes; i++) {
+		const struct cluster_node *n = &cluster.node[i];
+		struct raft_status s;
+		if (!n->core) {
+			fprintf(out, "    n%" PRIu64 ": down\n", n->id);
+			continue;
+		}
+		raft_get_status(n->core, &s);
+		fprintf(out,
+			"    n%" PRIu64 ": %s, term %" PRIu64 ", last %" PRIu64 "/%" PRIu64
+			", durable %" PRIu64 ", commit %" PRIu64 ", applied %" PRIu64 "%s\n",
+			n->id, role[s.role], s.term, s.last, s.last_term, s.durable, s.commit,
+			s.applied, s.self_replaced ? ", replaced" : "");
+	}
+}
+
+static void members_start(uint32_t count)
+{
+	const struct cluster_options o = {
+		.nodes = count,
+		.seed = 1,
+		.delay_us_min = NETWORK_US,
+		.delay_us_max = NETWORK_US,
+		.disk_us_min = DISK_US,
+		.disk_us_max = DISK_US,
+		.append_size_max = 3 * 1216,
+		.heartbeat_us = 20000,
+		.election_us_min = 150000,
+		.election_us_max = 300000,
+	};
+	cluster_init(&cluster, &o);
+	cluster.observer = &observer;
+	cluster.timers_off = true;
+	for (uint32_t i = 0; i < count; i++)
+		cluster_start(&cluster, &cluster.node[i]);
+}
+
+static void propose(struct cluster_node *n, const char *text)
+{
+	static char data[16 * RAFT_ENTRY_DATA_MAX];
+	size_t size = strlen(text);
+	char *end;
+	unsigned long bytes = strtoul(text, &end, 10);
+
+	if (end != text && strcmp(end, " bytes") == 0) {
+		size = bytes < sizeof(data) ? bytes : sizeof(data);
+		memset(data, 'c', size);
+		text = data;
+	}
+	int rc = cluster_propose(&cluster, n, text, size);
+	if (rc)
+		fprintf(out, "n%" PRIu64 " refuses the command: %s\n", n->id, error_name(rc));
+}
+
+/* Messages and disks; a held disk may leave messages waiting for ever, which is quiet, too. */
+static void settle(uint64_t deliveries)
+{
+	uint64_t until = cluster.delivered + deliveries;
+
+	while (cluster.delivered < until && cluster_step(&cluster, cluster.now_us + 1000))
+		;
+}
+
+/* What it remembers is no news. */
+static void start(struct cluster_node *n)
+{
+	view[n->id - 1] = (struct view){.term = n->disk_hard.term, .vote = n->disk_hard.vote};
+	fprintf(out, "n%" PRIu64 " starts as %" PRIx64 ", its disk holds term %" PRIu64, n->id,
+		n->identity, n->disk_hard.term);
+	if (n->disk_hard.vote)
+		fprintf(out, ", vote n%" PRIu64, n->disk_hard.vote);
+	fprintf(out, ", entries up to %" PRIu64 "\n", n->disk.last);
+	cluster_start(&cluster, n);
+}
+
+static void node_command(const char *word, struct cluster_node *n, const char *rest)
+{
+	if (strcmp(word, "timeout") == 0) {
+		n->core->election_restarted = false;
+		n->core->election_deadline_us = cluster.now_us;
+		raft_tick(n->core, cluster.now_us);
+		cluster_drain(&cluster, n);
+	} else if (strcmp(word, "heartbeat") == 0) {
+		cluster.now_us += cluster.options.heartbeat_us;
+		raft_tick(n->core, cluster.now_us);
+		cluster_drain(&cluster, n);
+	} else if (strcmp(word, "propose") == 0) {
+		propose(n, rest);
+	} else if (strcmp(word, "read") == 0) {
+		int rc = cluster_read(&cluster, n);
+		if (rc)
+			fprintf(out, "n%" PRIu64 " refuses the read: %s\n", n->id, error_name(rc));
+	} else if (strcmp(word, "hold") == 0) {
+		n->disk_held = true;
+	} else if (strcmp(word, "release") == 0) {
+		n->disk_held = false;
+	} else if (strcmp(word, "finish") == 0) {
+		cluster_persist_finish(&cluster, n);
+	} else if (strcmp(word, "crash") == 0) {
+		cluster_crash(&cluster, n, 0);
+		memset(&view[n->id - 1], 0, sizeof(view[0]));
+	} else if (strcmp(word, "start") == 0) {
+		start(n);
+	} else if (strcmp(word, "wipe") == 0) {
+		cluster_wipe(&cluster, n);
+	} else {
+		fprintf(stderr, "no such command: %s\n", word);
+		exit(2);
+	}
+}
+
+static void command(char *line)
+{
+	char word[32] = "";
+	unsigned a = 0;
+	unsigned b = 0;
+	int used = 0;
+
+	if (line[0] == '#') {
+		fprintf(out, "%s\n", line);
+		return;
+	}
+	if (line[0] == 0) {
+		fprintf(out, "\n");
+		return;
+	}
+	fprintf(out, "> %s\n", line);
+	if (sscanf(line, "cluster %u", &a) == 1)
+		members_start(a);
+	else if (strcmp(line, "settle") == 0)
+		settle(UINT32_MAX);
+	else if (sscanf(line, "deliver %u", &a) == 1)
+		settle(a);
+	else if (strcmp(line, "status") == 0)
+		status_print();
+	else if (strcmp(line, "heal") == 0)
+		memset(cluster.cut, 0, sizeof(cluster.cut));
+	else if (sscanf(line, "cut n%u n%u", &a, &b) == 2)
+		cluster.cut[a - 1][b - 1] = cluster.cut[b - 1][a - 1] = true;
+	else if (sscanf(line, "%31s n%u %n", word, &a, &used) == 2 && a >= 1 &&
+		 a <= cluster.options.nodes)
+		node_command(word, &cluster.node[a - 1], line + used);
+	else {
+		fprintf(stderr, "not understood: %s\n", line);
+		exit(2);
+	}
+}
+
+static char *trace_make(const char *script, size_t *size)
+{
+	char line[LINE_MAX_BYTES];
+	char *text = NULL;
+	FILE *in = fopen(script, "r");
+
+	out = open_memstream(&text, size);
+	if (!in || !out) {
+		fprintf(stderr, "%s: cannot be opened\n", script);
+		exit(2);
+	}
+	while (fgets(line, sizeof(line), in)) {
+		line[strcspn(line, "\n")] = 0;
+		command(line);
+	}
+	fclose(in);
+	cluster_fini(&cluster);
+	fclose(out);
+	return text;
+}
+
+static int compare(const char *golden, const char *text, size_t size)
+{
+	FILE *in = fopen(golden, "r");
+	const char *at = text;
+	char line[LINE_MAX_BYTES];
+	unsigned number = 1;
+
+	if (!in) {
+		fprintf(stderr, "%s: cannot be opened\n", golden);
+		return 2;
+	}
+	for (; fgets(line, sizeof(line), in); number++) {
+		size_t length = strlen(line);
+		if ((size_t)(text + size - at) < length || strncmp(at, line, length) != 0)
+			break;
+		at += length;
+	}
+	bool same = feof(in) && at == text + size;
+	fclose(in);
+	if (same)
+		return 0;
+	printf("%s", text);
+	fprintf(stderr, "%s:%u: the trace differs; here it reads\n    %.*s\n", golden, number,
+		(int)strcspn(at, "\n"), at);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	bool rewrite = argc == 4 && strcmp(argv[1], "--rewrite") == 0;
+	size_t size = 0;
+
+	if (argc != 3 && !rewrite) {
+		fprintf(stderr, "usage: trace [--rewrite] SCRIPT GOLDEN\n");
+		return 2;
+	}
+	char *text = trace_make(argv[argc - 2], &size);
+	int rc = 0;
+	if (rewrite) {
+		FILE *f = fopen(argv[3], "w");
+		rc = f && fwrite(text, 1, size, f) == size ? 0 : 2;
+		if (f && fclose(f))
+			rc = 2;
+	} else {
+		rc = compare(argv[2], text, size);
+	}
+	free(text);
+	return rc;
+}
