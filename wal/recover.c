@@ -264,6 +264,9 @@ static int identity_check(struct recovery *r)
 			      "this disk needs %" PRIu32 ": move it to a disk like the first, or "
 			      "remove this member and add it again",
 			      found->unit, w->disk->unit);
+	assert(w->limits.write_size_max % found->unit == 0);
+	assert(w->limits.zero_size % found->unit == 0);
+	assert(w->limits.point_spacing % found->unit == 0);
 	w->unit = found->unit;
 	w->id.identity = found->id.identity;
 	return 0;

@@ -11,7 +11,7 @@ const struct wal_limits test_limits = {
 	.write_size_max = 16 * 1024,
 	.buffers = 4,
 	.zero_size = 32 * 1024,
-	.point_spacing = 8 * 1024,
+	.point_spacing = 16 * 1024,
 	.segment_size_min = TEST_SEGMENT_SIZE,
 	.segment_size_step = TEST_SEGMENT_SIZE,
 };
@@ -87,6 +87,96 @@ void test_expect(struct wal *w, raft_index first, raft_index last, raft_term ter
 			assert_int_equal(entries[i].index, first);
 			assert_int_equal(entries[i].term, term);
 			assert_null(test_entry_check(&entries[i]));
+		}
+	}
+}
+
+void test_log_init(struct test_log *t)
+{
+	*t = (struct test_log){.disk = fake_create(FORMAT_UNIT_MIN, 1)};
+	t->options = (struct wal_options){.directory = "fake",
+					  .disk = fake_disk_of(t->disk),
+					  .cluster_id = TEST_CLUSTER,
+					  .member_id = TEST_MEMBER,
+					  .durability = WAL_DURABLE,
+					  .segment_size = TEST_SEGMENT_SIZE,
+					  .identity_seed = 1,
+					  .create = true};
+}
+
+int test_log_open(struct test_log *t)
+{
+	t->options.disk = fake_disk_of(t->disk);
+	return wal_open_limited(&t->wal, &t->options, &test_limits, &t->found, t->error);
+}
+
+void test_log_close(struct test_log *t)
+{
+	wal_close(t->wal);
+	t->wal = NULL;
+	fake_kill(t->disk, FAKE_ALL);
+}
+
+void test_log_free(struct test_log *t)
+{
+	test_log_close(t);
+	fake_destroy(t->disk);
+}
+
+void test_log_fill(struct test_log *t, uint32_t writes, uint32_t entries)
+{
+	assert_int_equal(test_log_open(t), 0);
+	for (uint32_t i = 0; i < writes; i++) {
+		struct raft_hard_state hard_state = {1, i % 3};
+		raft_index first = (raft_index)i * entries + 1;
+
+		if (i < 3)
+			assert_int_equal(wal_append(t->wal, t->wal->seq + 1, &hard_state, NULL, 0),
+					 0);
+		assert_int_equal(
+			test_persist(t->wal, test_append(t->wal, first, first + entries - 1, 1)),
+			0);
+	}
+	/* The segment that is being prepared is finished, so that two fillings are the same. */
+	while (segment_wanted(t->wal)) {
+		uint64_t seq;
+
+		assert_int_equal(wal_poll(t->wal, &seq), 0);
+	}
+	test_log_close(t);
+}
+
+void test_log_refused(struct test_log *t, int err, const char *file)
+{
+	uint64_t before = fake_hash(t->disk);
+	int got = test_log_open(t);
+
+	if (got != err)
+		fail_msg("%d instead of %d: %s", got, err, t->error);
+	assert_null(t->wal);
+	if (strstr(t->error, file) == NULL || strchr(t->error, '\n') != NULL)
+		fail_msg("not a line that names %s: %s", file, t->error);
+	fake_kill(t->disk, FAKE_ALL);
+	assert_true(fake_hash(t->disk) == before);
+}
+
+bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out)
+{
+	for (uint64_t sequence = 1;; sequence++) {
+		meta_segment_name(out->file, sequence);
+		if (!fake_exists(t->disk, out->file))
+			return false;
+		out->offset = FORMAT_UNIT_MIN;
+		while (out->offset < fake_size(t->disk, out->file)) {
+			uint8_t header[FORMAT_WRITE_HEADER];
+
+			fake_get(t->disk, out->file, out->offset, header, sizeof(header));
+			out->size = bytes_get32(header + 16);
+			if (memcmp(header, "QWRT", 4) != 0)
+				break;
+			if (n-- == 0)
+				return true;
+			out->offset += out->size;
 		}
 	}
 }

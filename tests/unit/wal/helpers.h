@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/wal/fake_disk.h"
+
 #include "wal/state.h"
 
 #include <errno.h>
@@ -36,6 +38,39 @@ int test_persist(struct wal *w, uint64_t seq);
 
 /* Asserts that entries first .. last are there, of this term. */
 void test_expect(struct wal *w, raft_index first, raft_index last, raft_term term);
+
+/* A log on a fake disk. */
+struct test_log {
+	struct fake_disk *disk;
+	struct wal *wal;
+	struct wal_options options;
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+};
+
+/* A new disk, nothing on it; opened with test_log_open, which returns what wal_open does. */
+void test_log_init(struct test_log *t);
+int test_log_open(struct test_log *t);
+void test_log_close(struct test_log *t); /* the process ends; the disk stays */
+void test_log_free(struct test_log *t);
+
+/*
+ * Writes `writes` writes of one token each, `entries` entries in each, from index 1 of term 1, and
+ * closes. With votes in between, so that both slots were written.
+ */
+void test_log_fill(struct test_log *t, uint32_t writes, uint32_t entries);
+
+/* Asserts that the directory is refused with this error, that the line names `file`, and that
+ * nothing on the disk changed. */
+void test_log_refused(struct test_log *t, int err, const char *file);
+
+/* Where the n-th write of the log lies (from 0). False: there are not so many. */
+struct test_place {
+	char file[DISK_NAME_MAX];
+	uint64_t offset;
+	uint32_t size;
+};
+bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out);
 
 /* A new directory under the current one, by name; and away with it. */
 char *test_directory_make(void);
