@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define FIRST_SEGMENT "segment-0000000000000001"
 #define SECOND_SEGMENT "segment-0000000000000002"

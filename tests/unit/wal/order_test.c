@@ -1,0 +1,337 @@
+/*
+ * What is acknowledged when: completions in any order, slow ones, group commit, the end of a
+ * segment; and what can be read meanwhile.
+ */
+#include "tests/unit/wal/helpers.h"
+
+#include <errno.h>
+
+static void opened(struct test_log *t)
+{
+	test_log_init(t);
+	assert_int_equal(test_log_open(t), 0);
+	/* The second segment, so that preparing it is not in the way. */
+	while (segment_wanted(t->wal) || t->wal->prepare.state != PREPARE_IDLE) {
+		uint64_t seq;
+
+		assert_int_equal(wal_poll(t->wal, &seq), 0);
+	}
+	fake_hold(t->disk, true);
+}
+
+static uint64_t polled(struct test_log *t)
+{
+	uint64_t seq = 0;
+
+	assert_int_equal(wal_poll(t->wal, &seq), 0);
+	return seq;
+}
+
+static void append(struct test_log *t, uint64_t seq, const struct raft_hard_state *hard_state,
+		   raft_index index, raft_term term)
+{
+	uint8_t data[RAFT_ENTRY_DATA_MAX];
+	struct raft_entry entry;
+
+	test_entry(&entry, data, index, term);
+	assert_int_equal(wal_append(t->wal, seq, hard_state, &entry, index > 0), 0);
+}
+
+/* One entry and a term under one token: durable when both are, whichever is first. */
+static void W12_a_token_waits_for_both_writes(void **state)
+{
+	(void)state;
+	for (int vote_first = 0; vote_first < 2; vote_first++) {
+		const struct raft_hard_state hard_state = {1, 7};
+		struct test_log t;
+
+		opened(&t);
+		append(&t, 1, &hard_state, 1, 1);
+		assert_int_equal(polled(&t), 0);
+		assert_true(fake_has(t.disk, TAG_LOG));
+		assert_true(fake_has(t.disk, TAG_VOTE));
+		assert_true(fake_release(t.disk, vote_first != 0 ? TAG_VOTE : TAG_LOG));
+		assert_int_equal(polled(&t), 0);
+		assert_true(wal_busy(t.wal));
+		assert_true(fake_release(t.disk, vote_first != 0 ? TAG_LOG : TAG_VOTE));
+		assert_int_equal(polled(&t), 1);
+		assert_false(wal_busy(t.wal));
+		fake_hold(t.disk, false);
+		test_log_free(&t);
+	}
+}
+
+/* Later tokens on the faster way do not overtake an earlier one on the slower. */
+static void W12_only_the_contiguous_prefix_is_acknowledged(void **state)
+{
+	const struct raft_hard_state one = {1, 7};
+	const struct raft_hard_state two = {2, 7};
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	append(&t, 1, NULL, 1, 1);
+	append(&t, 2, &one, 0, 1);
+	assert_int_equal(polled(&t), 0);
+	append(&t, 3, NULL, 2, 1);
+	append(&t, 4, &two, 0, 1);
+	append(&t, 5, NULL, 3, 2);
+	assert_true(fake_release(t.disk, TAG_LOG));
+	assert_int_equal(polled(&t), 1); /* 2 waits for the vote file */
+	assert_true(fake_release(t.disk, TAG_LOG));
+	assert_int_equal(polled(&t), 1); /* so 3 waits too, and 5 */
+	assert_true(fake_release(t.disk, TAG_VOTE));
+	assert_int_equal(polled(&t), 3); /* and now 4 is being written */
+	assert_true(fake_release(t.disk, TAG_VOTE));
+	assert_int_equal(polled(&t), 5);
+	fake_hold(t.disk, false);
+	test_log_close(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(t.found.hard_state.term, 2);
+	assert_int_equal(t.found.hard_state.vote, 7);
+	assert_int_equal(t.found.last_index, 3);
+	test_log_free(&t);
+}
+
+/* What arrives while a write is in flight is one write, however much of it. */
+static void group_commit(void **state)
+{
+	struct wal_stats stats;
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	append(&t, 1, NULL, 1, 1);
+	assert_int_equal(polled(&t), 0);
+	for (uint64_t i = 2; i <= 9; i++) {
+		append(&t, i, NULL, i, 1);
+		assert_int_equal(polled(&t), 0);
+	}
+	assert_true(fake_release(t.disk, TAG_LOG));
+	assert_int_equal(polled(&t), 1);
+	assert_true(fake_release(t.disk, TAG_LOG));
+	assert_int_equal(polled(&t), 9);
+	wal_get_stats(t.wal, &stats);
+	assert_int_equal(stats.writes, 2);
+	assert_int_equal(stats.entries, 9);
+	assert_int_equal(stats.segments, 2);
+	fake_hold(t.disk, false);
+	test_log_free(&t);
+}
+
+/* A disk that hangs: nothing is acknowledged, nothing blocks, the room ends; then it goes on. */
+static void W14_a_disk_that_hangs(void **state)
+{
+	struct test_log t;
+	uint64_t seq = 0;
+	raft_index last = 0;
+	size_t room;
+
+	(void)state;
+	opened(&t);
+	room = wal_room(t.wal);
+	while (wal_room(t.wal) >= RAFT_ENTRY_DATA_MAX + 64) {
+		append(&t, ++seq, NULL, ++last, 1);
+		assert_int_equal(polled(&t), 0);
+		assert_true(wal_room(t.wal) < room);
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(polled(&t), 0);
+	assert_true(wal_busy(t.wal));
+	/* What the room promised was there: the ring of four holds nearly that. */
+	assert_true(last > 60);
+	fake_hold(t.disk, false);
+	assert_int_equal(test_persist(t.wal, seq), 0);
+	assert_int_equal(wal_room(t.wal), room);
+	test_expect(t.wal, 1, last, 1);
+	test_log_free(&t);
+}
+
+static void no_room_is_all_or_nothing(void **state)
+{
+	static uint8_t data[RAFT_ENTRY_DATA_MAX];
+	static struct raft_entry entries[100];
+	struct test_log t;
+	size_t room;
+
+	(void)state;
+	opened(&t);
+	room = wal_room(t.wal);
+	for (uint32_t i = 0; i < 100; i++)
+		entries[i] = (struct raft_entry){i + 1, 1, data, RAFT_ENTRY_DATA_MAX, 1, 3};
+	assert_true(room < 100 * (RAFT_ENTRY_DATA_MAX + 64));
+	assert_int_equal(wal_append(t.wal, 1, NULL, entries, 100), -ENOBUFS);
+	assert_int_equal(wal_room(t.wal), room);
+	assert_false(wal_busy(t.wal));
+	/* As many as the room is for do fit. */
+	assert_int_equal(
+		wal_append(t.wal, 1, NULL, entries, (uint32_t)(room / (RAFT_ENTRY_DATA_MAX + 64))),
+		0);
+	fake_hold(t.disk, false);
+	assert_int_equal(test_persist(t.wal, 1), 0);
+	test_log_free(&t);
+}
+
+/* The next segment is not ready: the log waits for it, without blocking anything. */
+static void W18_the_roll_waits_for_the_next_segment(void **state)
+{
+	struct test_log t;
+	raft_index last = 0;
+	uint64_t seq = 0;
+
+	(void)state;
+	test_log_init(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	fake_hold(t.disk, true); /* before the second segment was begun */
+	while (wal_room(t.wal) >= RAFT_ENTRY_DATA_MAX + 64) {
+		append(&t, ++seq, NULL, ++last, 1);
+		(void)polled(&t);
+		if (fake_release(t.disk, TAG_LOG))
+			(void)polled(&t);
+	}
+	assert_false(fake_has(t.disk, TAG_LOG));
+	assert_true(fake_has(t.disk, TAG_PREPARE));
+	for (int i = 0; i < 100; i++)
+		assert_true(polled(&t) < seq);
+	assert_true(wal_busy(t.wal));
+	assert_int_equal(t.wal->tail, 0);
+	fake_hold(t.disk, false);
+	assert_int_equal(test_persist(t.wal, seq), 0);
+	assert_true(t.wal->tail > 0);
+	test_expect(t.wal, 1, last, 1);
+	test_log_close(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	test_expect(t.wal, 1, last, 1);
+	test_log_free(&t);
+}
+
+static void what_is_not_on_disk_cannot_be_read(void **state)
+{
+	const struct raft_entry *entries;
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	assert_int_equal(wal_read(t.wal, 0, 0, 1), -ENOENT);
+	assert_int_equal(wal_read(t.wal, 0, 1, 1), -ENOENT);
+	append(&t, 1, NULL, 1, 1);
+	append(&t, 1, NULL, 2, 1);
+	assert_int_equal(wal_read(t.wal, 0, 1, 1), -ENOENT); /* forming */
+	(void)polled(&t);
+	assert_int_equal(wal_read(t.wal, 0, 1, 1), -ENOENT); /* in flight */
+	fake_hold(t.disk, false);
+	assert_int_equal(test_persist(t.wal, 1), 0);
+	assert_int_equal(wal_read_now(t.wal, 0, 1, 9, &entries), 2);
+	fake_hold(t.disk, true);
+	append(&t, 2, NULL, 2, 2);
+	/* What is about to be superseded is no longer there, and what is below it is. */
+	assert_int_equal(wal_read(t.wal, 1, 2, 1), -ENOENT);
+	fake_hold(t.disk, false);
+	assert_int_equal(wal_read_now(t.wal, 1, 1, 9, &entries), 1);
+	assert_int_equal(test_persist(t.wal, 2), 0);
+	assert_int_equal(wal_read_now(t.wal, 1, 1, 9, &entries), 2);
+	assert_int_equal(entries[1].term, 2);
+	test_log_free(&t);
+}
+
+/* A read that was under way when its entries were superseded does not bring them back. */
+static void a_read_overtaken_by_a_new_leader(void **state)
+{
+	struct wal_read_result result;
+	struct test_log t;
+	uint64_t seq;
+
+	(void)state;
+	opened(&t);
+	fake_hold(t.disk, false);
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 20, 1)), 0);
+	fake_hold(t.disk, true);
+	assert_int_equal(wal_read(t.wal, 5, 3, 10), 0);
+	assert_int_equal(wal_read(t.wal, 5, 3, 10), -EBUSY);
+	assert_int_equal(wal_read(t.wal, 6, 8, 10), 0);
+	assert_false(wal_read_poll(t.wal, &result));
+	append(&t, 2, NULL, 6, 2);
+	fake_hold(t.disk, false);
+	while (t.wal->reads[5].state == READ_IN_FLIGHT || t.wal->reads[6].state == READ_IN_FLIGHT)
+		assert_int_equal(wal_poll(t.wal, &seq), 0);
+	assert_true(wal_read_poll(t.wal, &result));
+	assert_int_equal(result.slot, 5);
+	assert_int_equal(result.error, 0);
+	assert_true(result.count >= 3);
+	for (uint32_t i = 0; i < result.count; i++) {
+		assert_int_equal(result.entries[i].index, 3 + i);
+		assert_int_equal(result.entries[i].term, 3 + i < 6 ? 1 : 2);
+	}
+	assert_true(wal_read_poll(t.wal, &result));
+	assert_int_equal(result.slot, 6);
+	assert_int_equal(result.error, -ENOENT);
+	assert_int_equal(result.count, 0);
+	assert_false(wal_read_poll(t.wal, &result));
+	test_log_free(&t);
+}
+
+/* Slots read at once, in any order, across segments and superseded stretches. */
+static void many_reads_at_once(void **state)
+{
+	raft_term terms[201];
+	struct test_log t;
+	uint64_t seq;
+
+	(void)state;
+	opened(&t);
+	fake_hold(t.disk, false);
+	for (raft_term term = 1; term <= 30; term++) {
+		raft_index first = term == 1 ? 1 : term * 5 - 7;
+		raft_index last = term == 30 ? 200 : first + term * 7 % 40;
+
+		if (term > 1 && first > t.wal->last_index + 1)
+			first = t.wal->last_index + 1;
+		assert_int_equal(test_persist(t.wal, test_append(t.wal, first, last, term)), 0);
+		for (raft_index i = first; i <= last; i++)
+			terms[i] = term;
+	}
+	assert_true(t.wal->tail > 1);
+	for (uint32_t round = 0; round < 50; round++) {
+		struct wal_read_result result;
+		uint32_t answers = 0;
+
+		for (uint32_t slot = 0; slot < WAL_READS_MAX; slot++)
+			assert_int_equal(wal_read(t.wal, slot, 1 + (slot * 37 + round * 11) % 200,
+						  1 + slot * 5),
+					 0);
+		while (answers < WAL_READS_MAX) {
+			assert_int_equal(wal_poll(t.wal, &seq), 0);
+			while (wal_read_poll(t.wal, &result)) {
+				raft_index first = 1 + (result.slot * 37 + round * 11) % 200;
+
+				assert_int_equal(result.error, 0);
+				assert_true(result.count > 0);
+				assert_true(result.count <= 1 + result.slot * 5);
+				for (uint32_t i = 0; i < result.count; i++) {
+					assert_int_equal(result.entries[i].index, first + i);
+					assert_int_equal(result.entries[i].term, terms[first + i]);
+					assert_null(test_entry_check(&result.entries[i]));
+				}
+				answers++;
+			}
+		}
+	}
+	test_log_free(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(W12_a_token_waits_for_both_writes),
+		cmocka_unit_test(W12_only_the_contiguous_prefix_is_acknowledged),
+		cmocka_unit_test(group_commit),
+		cmocka_unit_test(W14_a_disk_that_hangs),
+		cmocka_unit_test(no_room_is_all_or_nothing),
+		cmocka_unit_test(W18_the_roll_waits_for_the_next_segment),
+		cmocka_unit_test(what_is_not_on_disk_cannot_be_read),
+		cmocka_unit_test(a_read_overtaken_by_a_new_leader),
+		cmocka_unit_test(many_reads_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
