@@ -28,6 +28,7 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 	static struct raft_entry entries[WIRE_ENTRIES_MAX];
 	struct raft_message message;
 	struct wire_part_reply reply;
+	struct wire_settings settings;
 	struct wire_hello hello;
 	struct wire_part part;
 	uint8_t type_back;
@@ -43,6 +44,8 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 	} else if ((type == WIRE_REQUEST_REPLY || type == WIRE_PROPOSE_REPLY) &&
 		   wire_part_reply_decode(&reply, data, size) == 0) {
 		back = wire_part_reply_encode(&reply, out);
+	} else if (type == WIRE_SETTINGS && wire_settings_decode(&settings, data, size) == 0) {
+		back = wire_settings_encode(&settings, out);
 	} else {
 		return;
 	}
