@@ -13,10 +13,12 @@
 enum {
 	ELECTION_HEARTBEATS_MIN = 5, /* etcd's rule: a lost heartbeat or two starts no election */
 	SOCKET_PATH_MAX = 107,       /* sun_path holds 108 with its NUL */
-	/* A frame buffer: DPDK's own head (128), head room (128), its place in the pool (64) and
-	 * cache lines lost, beside the data, which is never less than 2 KiB. */
-	FRAME_OVERHEAD = 512,
-	FRAME_DATA_MIN = 2048,
+	/* A frame buffer is of one of two sizes (dataplane/link_dpdk.h), and has 128 bytes of DPDK's
+	 * own head, 64 of its place in the pool and as many lost to alignment. */
+	FRAME_STANDARD = 2048,
+	FRAME_STANDARD_MTU_MAX = FRAME_STANDARD - 128 - 14,
+	FRAME_JUMBO = 16384,
+	FRAME_OVERHEAD = 256,
 	MEMORY_BASE_MIB = 16, /* what EAL and a driver take before the first frame */
 	MEMORY_DEFAULT_MIB = 64,
 	MEMORY_STEP_MIB = 16,
@@ -215,7 +217,7 @@ static void check_memory(struct config_loading *l)
 		return;
 	/* memif: a port for each peer and one for clients. */
 	ports = c->link == CONFIG_LINK_MEMIF ? c->member_count : 1;
-	frame = (c->mtu > FRAME_DATA_MIN ? c->mtu : FRAME_DATA_MIN) + FRAME_OVERHEAD;
+	frame = (c->mtu > FRAME_STANDARD_MTU_MAX ? FRAME_JUMBO : FRAME_STANDARD) + FRAME_OVERHEAD;
 	need_mib = MEMORY_BASE_MIB + (ports * c->pool_frames * frame + (1 << 20) - 1) / (1 << 20);
 	if (!given(l, KEY_MEMORY)) {
 		uint64_t steps = (need_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;

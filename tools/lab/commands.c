@@ -1,0 +1,332 @@
+/*
+ * Commands on a lab that is there.
+ */
+#include "dataplane/wire.h"
+#include "tools/lab/ask.h"
+#include "tools/lab/lab.h"
+#include "tools/lab/partition.h"
+#include "tools/lab/process.h"
+#include "tools/lab/settle.h"
+#include "tools/lab/space.h"
+#include "tools/lab/state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STATUS_MS = 1000, STOP_MS = 10 * 1000 };
+
+static void member_name(const struct lab *lab, const struct lab_report *reports, uint64_t id,
+			char out[24])
+{
+	snprintf(out, 24, "%s", "-");
+	for (uint32_t i = 0; id != 0 && i < lab->node_count; i++) {
+		if (reports[i].answered && reports[i].member_id == id) {
+			snprintf(out, 24, "n%u", i + 1);
+			return;
+		}
+	}
+	/* One that is dead or paused has not told its id. */
+	if (id != 0)
+		snprintf(out, 24, "%016" PRIx64, id);
+}
+
+static void status_table(const struct lab *lab, const struct lab_report *reports)
+{
+	char endpoint[LAB_PATH_MAX], leader[24], pid[16];
+
+	printf("%-4s %-7s %-8s %-9s %5s %-16s %8s %8s  %s\n", "NODE", "PID", "STATE", "ROLE",
+	       "TERM", "LEADER", "INDEX", "APPLIED", "ENDPOINT");
+	for (uint32_t i = 0; i < lab->node_count; i++) {
+		const struct lab_report *r = &reports[i];
+		enum process_state state = lab_process_state(lab, i);
+
+		snprintf(pid, sizeof(pid), "%d", lab->node[i].pid);
+		member_name(lab, reports, r->leader, leader);
+		printf("n%-3u %-7s %-8s %-9s %5ju %-16s %8ju %8ju  %s\n", i + 1,
+		       state == PROCESS_GONE ? "-" : pid, process_state_name(state),
+		       r->answered ? r->role : "-", (uintmax_t)r->term, leader, (uintmax_t)r->index,
+		       (uintmax_t)r->applied, lab_node_endpoint(lab, i, endpoint));
+		if (r->error[0] != '\0' && state == PROCESS_RUNS)
+			printf("     %s\n", r->error);
+	}
+	printf("link %s, namespace %s, %s\n", config_link_name(lab->link), lab->netns, lab->dir);
+	for (uint32_t i = 0; i < lab->partition_count; i++)
+		printf("partition %s\n", lab->partition[i]);
+}
+
+/* lab.json, and beside each node's entry what the node says now. */
+static int status_json(const struct lab *lab, const struct lab_report *reports, int leader)
+{
+	char *text = lab_state_text(lab);
+	json_t *root = text != NULL ? json_loads(text, 0, NULL) : NULL;
+	json_t *nodes = json_object_get(root, "nodes");
+
+	free(text);
+	if (root == NULL)
+		return lab_fail("out of memory");
+	json_object_set_new(root, "dir", json_string(lab->dir));
+	json_object_set_new(root, "leader",
+			    leader >= 0 ? json_sprintf("n%d", leader + 1) : json_null());
+	for (uint32_t i = 0; i < lab->node_count; i++) {
+		const struct lab_report *r = &reports[i];
+		json_t *node = json_array_get(nodes, i);
+		const char *state = process_state_name(lab_process_state(lab, i));
+
+		json_object_set_new(node, "state", json_string(state));
+		if (!r->answered)
+			continue;
+		json_object_set_new(node, "role", json_string(r->role));
+		json_object_set_new(node, "member_id", json_sprintf("%016" PRIx64, r->member_id));
+		json_object_set_new(node, "leader", json_sprintf("%016" PRIx64, r->leader));
+		json_object_set_new(node, "term", json_integer((json_int_t)r->term));
+		json_object_set_new(node, "index", json_integer((json_int_t)r->index));
+		json_object_set_new(node, "applied", json_integer((json_int_t)r->applied));
+	}
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+	return 0;
+}
+
+int lab_status(const struct lab_arguments *a)
+{
+	struct lab_report reports[LAB_NODES_MAX];
+	struct lab lab;
+	int rc = lab_state_open(&lab, a->dir, false), leader;
+
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; i < lab.node_count; i++)
+		lab_report_get(&lab, i, STATUS_MS, &reports[i]);
+	leader = lab_report_leader(reports, lab.node_count);
+	if (a->json)
+		rc = status_json(&lab, reports, leader);
+	else
+		status_table(&lab, reports);
+	return rc != 0 || leader >= 0 ? rc : LAB_EXIT_FAILED;
+}
+
+/* Opens the lab for change and finds the node that the command names. Its index, or -1. */
+static int open_node(struct lab *lab, const struct lab_arguments *a)
+{
+	int node;
+
+	if (lab_state_open(lab, a->dir, true) != 0) {
+		lab_state_close(lab);
+		return -1;
+	}
+	node = lab_node_find(lab, a->rest[0]);
+	if (node < 0)
+		lab_state_close(lab);
+	return node;
+}
+
+static int signal_node(const struct lab_arguments *a, int signal, bool ends)
+{
+	struct lab lab;
+	int node = open_node(&lab, a), rc;
+
+	if (node < 0)
+		return LAB_EXIT_FAILED;
+	rc = lab_process_signal(&lab, (uint32_t)node, signal);
+	if (rc == -ESRCH)
+		rc = lab_fail("n%d does not run", node + 1);
+	else if (rc != 0)
+		rc = lab_fail("n%d: %s", node + 1, strerror(-rc));
+	else if (ends && lab_process_wait(&lab, (uint32_t)node, STOP_MS) != 0)
+		rc = lab_fail("n%d got SIG%s and still runs after %d s", node + 1,
+			      sigabbrev_np(signal), STOP_MS / 1000);
+	/* Rules set while it was paused did not reach it. */
+	if (rc == 0 && signal == SIGCONT)
+		rc = lab_node_partition(&lab, (uint32_t)node);
+	if (rc == 0)
+		printf("n%d\n", node + 1);
+	lab_state_close(&lab);
+	return rc;
+}
+
+int lab_kill(const struct lab_arguments *a)
+{
+	bool ends = a->signal == SIGKILL || a->signal == SIGTERM || a->signal == SIGINT;
+
+	return signal_node(a, a->signal, ends);
+}
+
+int lab_pause(const struct lab_arguments *a)
+{
+	return signal_node(a, SIGSTOP, false);
+}
+
+int lab_resume(const struct lab_arguments *a)
+{
+	return signal_node(a, SIGCONT, false);
+}
+
+static int stop_node(const struct lab *lab, uint32_t node)
+{
+	/* A paused one could not hear SIGTERM. */
+	lab_process_signal(lab, node, SIGCONT);
+	lab_process_signal(lab, node, SIGTERM);
+	if (lab_process_wait(lab, node, STOP_MS) != 0)
+		return lab_fail("n%u got SIGTERM and still runs after %d s: quoin-lab kill %u",
+				node + 1, STOP_MS / 1000, node + 1);
+	return 0;
+}
+
+int lab_restart(const struct lab_arguments *a)
+{
+	struct lab lab;
+	int found = open_node(&lab, a), rc;
+	uint32_t node = (uint32_t)found;
+
+	if (found < 0)
+		return LAB_EXIT_FAILED;
+	rc = stop_node(&lab, node);
+	/* After a reboot the lab's other nodes are gone and its namespace too. */
+	if (rc == 0 && !lab_space_exists(&lab))
+		rc = lab_fail("namespace %s is gone, this host was restarted: quoin-lab down",
+			      lab.netns);
+	if (rc == 0)
+		rc = lab_process_start(&lab, node);
+	if (rc == 0)
+		rc = lab_node_wait(&lab, node, a->timeout_s * 1000);
+	if (rc == 0 && lab.partition_count > 0)
+		rc = lab_node_partition(&lab, node);
+	if (rc == 0)
+		printf("n%u\n", node + 1);
+	lab_state_close(&lab);
+	return rc;
+}
+
+/* Those that cannot be told now are told when they are restarted or resumed. */
+static int apply_partition(const struct lab *lab)
+{
+	int rc = lab_state_save(lab);
+
+	for (uint32_t i = 0; i < lab->node_count; i++) {
+		enum process_state state = lab_process_state(lab, i);
+
+		if (state != PROCESS_RUNS)
+			fprintf(stderr, "quoin-lab: n%u is %s: it is told when it is back\n", i + 1,
+				process_state_name(state));
+		else if (lab_node_partition(lab, i) != 0)
+			rc = LAB_EXIT_FAILED;
+	}
+	return rc;
+}
+
+static int take_partitions(struct lab *lab, const struct lab_arguments *a)
+{
+	struct partition partition = {0};
+	char error[PARTITION_ERROR_SIZE];
+
+	if (a->rest_count > LAB_PARTITIONS_MAX)
+		return lab_fail("at most %d partitions", (int)LAB_PARTITIONS_MAX);
+	lab->partition_count = (uint32_t)a->rest_count;
+	for (int i = 0; i < a->rest_count; i++) {
+		if (partition_parse(&partition, a->rest[i], lab->node_count, error) != 0)
+			return lab_fail("%s", error);
+		if (snprintf(lab->partition[i], LAB_PARTITION_SIZE, "%s", a->rest[i]) >=
+		    LAB_PARTITION_SIZE)
+			return lab_fail("partition %s: too long", a->rest[i]);
+	}
+	return 0;
+}
+
+int lab_partition(const struct lab_arguments *a)
+{
+	struct lab lab;
+	int rc = lab_state_open(&lab, a->dir, true);
+
+	if (rc == 0)
+		rc = take_partitions(&lab, a);
+	if (rc == 0)
+		rc = apply_partition(&lab);
+	lab_state_close(&lab);
+	return rc;
+}
+
+int lab_heal(const struct lab_arguments *a)
+{
+	struct lab lab;
+	int rc = lab_state_open(&lab, a->dir, true);
+
+	lab.partition_count = 0;
+	if (rc == 0)
+		rc = apply_partition(&lab);
+	lab_state_close(&lab);
+	return rc;
+}
+
+/* QUOIN_ENDPOINTS, and the programs beside this one on PATH, of an installation or of a build. */
+static int set_environment(const struct lab *lab)
+{
+	static const char *const beside[] = {"", "/../ctl", "/../bench", "/../wal", "/../../node"};
+	char endpoints[LAB_NODES_MAX * LAB_PATH_MAX] = "", endpoint[LAB_PATH_MAX];
+	char self[LAB_PATH_MAX], path[8192] = "";
+	const char *old = getenv("PATH");
+	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	for (uint32_t i = 0; i < lab->node_count; i++) {
+		size_t used = strlen(endpoints);
+
+		snprintf(endpoints + used, sizeof(endpoints) - used, "%s%s", i > 0 ? "," : "",
+			 lab_node_endpoint(lab, i, endpoint));
+	}
+	if (size <= 0)
+		return lab_fail("/proc/self/exe: %s", strerror(errno));
+	self[size] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		size_t used = strlen(path);
+
+		snprintf(path + used, sizeof(path) - used, "%s%s:", self, beside[i]);
+	}
+	snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s",
+		 old != NULL ? old : "/usr/sbin:/usr/bin:/sbin:/bin");
+	if (setenv("QUOIN_ENDPOINTS", endpoints, 1) != 0 || setenv("PATH", path, 1) != 0)
+		return lab_fail("the environment: %s", strerror(errno));
+	return 0;
+}
+
+int lab_exec(const struct lab_arguments *a)
+{
+	struct lab lab;
+	int rc = lab_state_open(&lab, a->dir, false);
+
+	if (rc != 0)
+		return rc;
+	rc = lab_space_enter(lab.netns, false);
+	if (rc != 0)
+		return lab_fail("namespace %s: %s", lab.netns, strerror(-rc));
+	rc = set_environment(&lab);
+	if (rc != 0)
+		return rc;
+	execvp(a->rest[0], a->rest);
+	rc = errno;
+	lab_fail("%s: %s", a->rest[0], strerror(rc));
+	return rc == ENOENT ? 127 : 126;
+}
+
+int lab_logs(const struct lab_arguments *a)
+{
+	char path[LAB_PATH_MAX];
+	struct lab lab;
+	int rc = lab_state_open(&lab, a->dir, false), node;
+
+	if (rc != 0)
+		return rc;
+	node = lab_node_find(&lab, a->rest[0]);
+	if (node < 0)
+		return LAB_EXIT_FAILED;
+	lab_node_path(&lab, (uint32_t)node, ".log", path);
+	if (access(path, R_OK) != 0)
+		return lab_fail("%s: %s", path, strerror(errno));
+	lab_process_tail(path, a->lines, "", stdout);
+	return 0;
+}

@@ -1,0 +1,105 @@
+/*
+ * A lab: a cluster of quoind processes on virtual devices of this host, in a network namespace of
+ * its own that has no way out.
+ *
+ * All of it follows from one directory:
+ *
+ *	DIR/lab.json   what was made: namespace, link, nodes with their pid and start time
+ *	DIR/lock       held by the one command that changes the lab
+ *	DIR/nK.yaml    a node's configuration       DIR/nK/     its data directory
+ *	DIR/nK.log     what it wrote                DIR/nK.pid  its process id
+ *
+ *	1. A process is signalled only if its start time is the recorded one, on the same boot: a
+ *	   recycled pid is never touched.
+ *	2. lab.json is replaced, never rewritten, and names a thing before it is made: `down` finds
+ *	   everything also after a crash at any point. The namespace's name follows from DIR, and
+ *	   every process inside the namespace is the lab's.
+ *	3. Only a directory that quoin-lab made, or found empty, is removed.
+ */
+#ifndef TOOLS_LAB_LAB_H
+#define TOOLS_LAB_LAB_H
+
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+enum {
+	LAB_NODES_MAX = CONFIG_VOTERS_MAX,
+	LAB_PATH_MAX = CONFIG_PATH_MAX,
+	/* DIR and "/n7/admin.sock" fit in a socket's address, 107 bytes. */
+	LAB_DIR_MAX = 107 - 14,
+	LAB_PARTITIONS_MAX = 16,
+	LAB_PARTITION_SIZE = 64,
+	LAB_SETTING_SIZE = 32,
+	LAB_EXIT_FAILED = 1,
+};
+
+#define LAB_DIR_DEFAULT "/var/tmp/quoin-lab"
+#define LAB_NET "198.18.0."
+#define LAB_CLIENT_HOST 254 /* the kernel's end, for clients of packet and xdp */
+
+struct lab_node {
+	pid_t pid;           /* 0: not started yet */
+	uint64_t start_time; /* of the process, in ticks since boot: /proc/PID/stat */
+};
+
+struct lab {
+	char dir[LAB_DIR_MAX + 1];
+	char netns[32];
+	char boot_id[40];
+	char quoind[LAB_PATH_MAX];
+	enum config_link link;
+	/* Empty: quoind's own default. */
+	char durability[LAB_SETTING_SIZE];
+	char idle[LAB_SETTING_SIZE];
+	char heartbeat[LAB_SETTING_SIZE];
+	char election[LAB_SETTING_SIZE];
+	char segment_size[LAB_SETTING_SIZE];
+	uint32_t node_count;
+	struct lab_node node[LAB_NODES_MAX];
+	uint32_t partition_count;
+	char partition[LAB_PARTITIONS_MAX][LAB_PARTITION_SIZE];
+	int lock; /* descriptor; -1: not held */
+};
+
+/* What the command line said. */
+struct lab_arguments {
+	const char *dir;
+	const char *quoind;
+	const char *link;
+	const char *durability;
+	const char *idle;
+	const char *heartbeat;
+	const char *election;
+	const char *segment_size;
+	uint32_t nodes;
+	uint32_t timeout_s;
+	uint32_t lines;
+	int signal;
+	bool json;
+	char **rest; /* positional arguments */
+	int rest_count;
+};
+
+/* Each returns the exit status and has said on standard error what went wrong. */
+int lab_up(const struct lab_arguments *a);
+int lab_down(const struct lab_arguments *a);
+int lab_status(const struct lab_arguments *a);
+int lab_kill(const struct lab_arguments *a);
+int lab_restart(const struct lab_arguments *a);
+int lab_pause(const struct lab_arguments *a);
+int lab_resume(const struct lab_arguments *a);
+int lab_partition(const struct lab_arguments *a);
+int lab_heal(const struct lab_arguments *a);
+int lab_exec(const struct lab_arguments *a);
+int lab_logs(const struct lab_arguments *a);
+
+/* "quoin-lab: " and the message, a line on standard error. Returns LAB_EXIT_FAILED. */
+int lab_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+uint64_t lab_clock_ms(void);
+
+#endif

@@ -1,0 +1,305 @@
+/*
+ * quoin-lab's command line: a command, its options and its arguments. One parser reads the options
+ * of all commands; each command's table says which of them it has.
+ */
+#include "tools/lab/lab.h"
+
+#include <argp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *argp_program_version = "quoin-lab " QUOIN_VERSION;
+
+enum option_key {
+	OPTION_DIR = 'd',
+	OPTION_NODES = 'n',
+	OPTION_LINK = 'l',
+	OPTION_SIGNAL = 's',
+	OPTION_JSON = 'j',
+	OPTION_DURABILITY = 256,
+	OPTION_IDLE,
+	OPTION_HEARTBEAT,
+	OPTION_ELECTION,
+	OPTION_SEGMENT_SIZE,
+	OPTION_QUOIND,
+	OPTION_TIMEOUT,
+	OPTION_LINES,
+};
+
+/* clang-format off */
+#define DIR_OPTION {"dir", OPTION_DIR, "DIR", 0, "The lab's directory (" LAB_DIR_DEFAULT ")", 1}
+#define TIMEOUT_OPTION {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "How long to wait (30)", 0}
+
+static const struct argp_option dir_only[] = {DIR_OPTION, {0}};
+static const struct argp_option up_options[] = {
+	{"nodes", OPTION_NODES, "N", 0, "How many, 1 to 7 (3)", 0},
+	{"link", OPTION_LINK, "LINK", 0, "memif, packet or xdp (memif)", 0},
+	{"durability", OPTION_DURABILITY, "MODE", 0, "durable, written or volatile (durable)", 0},
+	{"idle", OPTION_IDLE, "POLICY", 0, "spin, yield or sleep (sleep)", 0},
+	{"heartbeat", OPTION_HEARTBEAT, "TIME", 0, "heartbeat-interval (20ms)", 0},
+	{"election", OPTION_ELECTION, "TIME", 0, "election-timeout (150ms)", 0},
+	{"segment-size", OPTION_SEGMENT_SIZE, "SIZE", 0, "wal.segment-size (16MiB)", 0},
+	{"quoind", OPTION_QUOIND, "PATH", 0, "The program (the one beside this)", 0},
+	TIMEOUT_OPTION,
+	DIR_OPTION,
+	{0},
+};
+static const struct argp_option status_options[] = {
+	{"json", OPTION_JSON, NULL, 0, "As JSON", 0}, DIR_OPTION, {0},
+};
+static const struct argp_option kill_options[] = {
+	{"signal", OPTION_SIGNAL, "NAME", 0, "KILL, TERM, ... or a number (KILL)", 0},
+	DIR_OPTION, {0},
+};
+static const struct argp_option restart_options[] = {TIMEOUT_OPTION, DIR_OPTION, {0}};
+static const struct argp_option logs_options[] = {
+	{"lines", OPTION_LINES, "N", 0, "The last N only", 0}, DIR_OPTION, {0},
+};
+
+struct command {
+	const char *name;
+	const char *arguments;
+	const char *doc;
+	const struct argp_option *options;
+	int arguments_min, arguments_max;
+	int (*run)(const struct lab_arguments *a);
+};
+
+static const struct command commands[] = {
+	{"up", "", "Make a lab and start its nodes; returns when they have a leader.",
+		up_options, 0, 0, lab_up},
+	{"status", "", "What each node is doing. Exit status 0 if a majority agrees on a leader.",
+		status_options, 0, 0, lab_status},
+	{"kill", "N|leader", "End a node at once, and wait until it is gone.",
+		kill_options, 1, 1, lab_kill},
+	{"restart", "N|leader", "Start a node again, after ending it if it runs; returns when it answers.",
+		restart_options, 1, 1, lab_restart},
+	{"pause", "N|leader", "Stop a node's process in its tracks (SIGSTOP).",
+		dir_only, 1, 1, lab_pause},
+	{"resume", "N", "Let a paused node go on.", dir_only, 1, 1, lab_resume},
+	{"partition", "GROUPS...", "Drop frames between groups of nodes, '1|2,3', or one way, '1>2,3'."
+		" Replaces what was dropped before.", dir_only, 1, LAB_PARTITIONS_MAX, lab_partition},
+	{"heal", "", "Drop no more frames.", dir_only, 0, 0, lab_heal},
+	{"exec", "-- COMMAND...", "Run a command inside, with QUOIN_ENDPOINTS set."
+		" Exit status: the command's.", dir_only, 1, 1 << 20, lab_exec},
+	{"logs", "N|leader", "What a node wrote.", logs_options, 1, 1, lab_logs},
+	{"down", "", "End everything and remove all of it, also after a crash.",
+		dir_only, 0, 0, lab_down},
+};
+/* clang-format on */
+
+struct parse {
+	struct lab_arguments a;
+	const struct command *command;
+};
+
+int lab_fail(const char *format, ...)
+{
+	va_list args;
+
+	fputs("quoin-lab: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return LAB_EXIT_FAILED;
+}
+
+uint64_t lab_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint32_t take_number(struct argp_state *state, const char *name, const char *text,
+			    uint32_t min, uint32_t max)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < min || number > max)
+		argp_error(state, "--%s %s: a number from %u to %u", name, text, min, max);
+	return (uint32_t)number;
+}
+
+static int take_signal(struct argp_state *state, const char *text)
+{
+	const char *name = strncmp(text, "SIG", 3) == 0 ? text + 3 : text;
+
+	for (int signal = 1; signal < 32; signal++) {
+		char number[4];
+
+		snprintf(number, sizeof(number), "%d", signal);
+		if (strcmp(name, sigabbrev_np(signal)) == 0 || strcmp(name, number) == 0)
+			return signal;
+	}
+	argp_error(state, "--signal %s: no signal's name, such as KILL or TERM", text);
+	return 0;
+}
+
+static error_t take_argument(struct parse *p, char *argument, struct argp_state *state)
+{
+	(void)argument;
+	/* exec: the rest is the command's, options too. */
+	if (p->a.rest == NULL)
+		p->a.rest = &state->argv[state->next - 1];
+	if (p->command->run == lab_exec) {
+		p->a.rest_count = state->argc - (state->next - 1);
+		state->next = state->argc;
+	} else {
+		p->a.rest_count++;
+	}
+	return 0;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+	struct parse *p = state->input;
+	struct lab_arguments *a = &p->a;
+
+	switch (key) {
+	case OPTION_DIR:
+		a->dir = value;
+		return 0;
+	case OPTION_NODES:
+		a->nodes = take_number(state, "nodes", value, 1, LAB_NODES_MAX);
+		return 0;
+	case OPTION_LINK:
+		a->link = value;
+		return 0;
+	case OPTION_SIGNAL:
+		a->signal = take_signal(state, value);
+		return 0;
+	case OPTION_JSON:
+		a->json = true;
+		return 0;
+	case OPTION_DURABILITY:
+		a->durability = value;
+		return 0;
+	case OPTION_IDLE:
+		a->idle = value;
+		return 0;
+	case OPTION_HEARTBEAT:
+		a->heartbeat = value;
+		return 0;
+	case OPTION_ELECTION:
+		a->election = value;
+		return 0;
+	case OPTION_SEGMENT_SIZE:
+		a->segment_size = value;
+		return 0;
+	case OPTION_QUOIND:
+		a->quoind = value;
+		return 0;
+	case OPTION_TIMEOUT:
+		a->timeout_s = take_number(state, "timeout", value, 1, 3600);
+		return 0;
+	case OPTION_LINES:
+		a->lines = take_number(state, "lines", value, 1, UINT32_MAX);
+		return 0;
+	case ARGP_KEY_ARG:
+		return take_argument(p, value, state);
+	case ARGP_KEY_END:
+		if (a->rest_count < p->command->arguments_min)
+			argp_error(state, "%s: which?", p->command->arguments);
+		if (a->rest_count > p->command->arguments_max)
+			argp_error(state, "%s: too many arguments", a->rest[a->rest_count - 1]);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int run_command(const struct command *command, const char *dir, int argc, char **argv)
+{
+	struct argp argp = {
+		.options = command->options,
+		.parser = parse_option,
+		.args_doc = command->arguments,
+		.doc = command->doc,
+	};
+	struct parse p = {
+		.a = {.dir = dir, .link = "memif", .nodes = 3, .timeout_s = 30, .signal = SIGKILL},
+		.command = command,
+	};
+	char name[32];
+
+	snprintf(name, sizeof(name), "quoin-lab %s", command->name);
+	argv[0] = name;
+	argp_parse(&argp, argc, argv, command->run == lab_exec ? ARGP_IN_ORDER : 0, NULL, &p);
+	return command->run(&p.a);
+}
+
+struct top {
+	const char *dir;
+	int at; /* of the command in argv */
+};
+
+static error_t parse_top(int key, char *value, struct argp_state *state)
+{
+	struct top *top = state->input;
+
+	switch (key) {
+	case OPTION_DIR:
+		top->dir = value;
+		return 0;
+	case ARGP_KEY_ARG:
+		top->at = state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which COMMAND?");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static char *top_help(int key, const char *text, void *input)
+{
+	char *help = NULL;
+	size_t size = 0;
+	FILE *out;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)(uintptr_t)text;
+	out = open_memstream(&help, &size);
+	if (out == NULL)
+		return NULL;
+	fprintf(out, "Commands (each has --help):\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *c = &commands[i];
+
+		fprintf(out, "  %s %s\n      %s\n", c->name, c->arguments, c->doc);
+	}
+	fprintf(out, "\nExit status: 0 done; 1 it failed, and said why; 64 wrong usage.");
+	fclose(out);
+	return help;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = dir_only,
+		.parser = parse_top,
+		.args_doc = "COMMAND [OPTION...]",
+		.doc = "A quoin cluster on virtual devices of this host, in a network namespace "
+		       "with no way out.\v",
+		.help_filter = top_help,
+	};
+	struct top top = {0};
+
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &top);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, argv[top.at]) == 0)
+			return run_command(&commands[i], top.dir, argc - top.at, argv + top.at);
+	}
+	lab_fail("%s: no such command: quoin-lab --help lists them", argv[top.at]);
+	return 64;
+}

@@ -1,0 +1,324 @@
+/*
+ * Processes. A pid alone says nothing: it is compared with the start time under a pidfd, and only
+ * what the pidfd names is signalled.
+ */
+#include "tools/lab/process.h"
+
+#include "tools/lab/space.h"
+#include "tools/lab/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char *process_state_name(enum process_state state)
+{
+	switch (state) {
+	case PROCESS_GONE:
+		return "dead";
+	case PROCESS_RUNS:
+		return "running";
+	case PROCESS_PAUSED:
+		return "paused";
+	}
+	return "?";
+}
+
+bool lab_process_stat_parse(const char *text, uint64_t *start_time, char *state)
+{
+	/* The name in parentheses may hold anything, also ") R 1". */
+	const char *p = strrchr(text, ')');
+
+	return p != NULL &&
+	       sscanf(p + 1,
+		      " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+		      "%*d %" SCNu64,
+		      state, start_time) == 2;
+}
+
+int lab_process_stat(pid_t pid, uint64_t *start_time, char *state)
+{
+	char path[32], text[1024];
+	FILE *in;
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	in = fopen(path, "re");
+	if (in == NULL)
+		return -errno;
+	size = fread(text, 1, sizeof(text) - 1, in);
+	fclose(in);
+	text[size] = '\0';
+	return lab_process_stat_parse(text, start_time, state) ? 0 : -ESRCH;
+}
+
+/* A pidfd of the node's process, or -1 if that is gone; what letter /proc says. */
+static int open_node(const struct lab *lab, uint32_t node, char *state)
+{
+	const struct lab_node *n = &lab->node[node];
+	uint64_t start_time = 0;
+	char boot_id[40];
+	int fd;
+
+	lab_boot_id(boot_id);
+	if (n->pid <= 1 || strcmp(boot_id, lab->boot_id) != 0)
+		return -1;
+	fd = pidfd_open(n->pid, 0);
+	if (fd < 0)
+		return -1;
+	/* The pidfd came first: if the start time is right, it is of the process meant. */
+	if (lab_process_stat(n->pid, &start_time, state) != 0 || start_time != n->start_time ||
+	    *state == 'Z' || *state == 'X') {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+enum process_state lab_process_state(const struct lab *lab, uint32_t node)
+{
+	char state = 0;
+	int fd = open_node(lab, node, &state);
+
+	if (fd < 0)
+		return PROCESS_GONE;
+	close(fd);
+	return state == 'T' ? PROCESS_PAUSED : PROCESS_RUNS;
+}
+
+int lab_process_signal(const struct lab *lab, uint32_t node, int signal)
+{
+	char state = 0;
+	int fd = open_node(lab, node, &state), rc;
+
+	if (fd < 0)
+		return -ESRCH;
+	rc = pidfd_send_signal(fd, signal, NULL, 0) != 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
+{
+	char state = 0;
+	struct pollfd p = {.fd = open_node(lab, node, &state), .events = POLLIN};
+	int rc;
+
+	if (p.fd < 0)
+		return 0;
+	rc = poll(&p, 1, (int)timeout_ms);
+	close(p.fd);
+	return rc > 0 ? 0 : -ETIMEDOUT;
+}
+
+/* In the child: never returns. `report` is closed by exec, or gets errno. */
+__attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_t node, int report)
+{
+	char config[LAB_PATH_MAX], log_path[LAB_PATH_MAX];
+	char *argv[] = {NULL, NULL, NULL, NULL};
+	int null = open("/dev/null", O_RDONLY);
+	int log = open(lab_node_path(lab, node, ".log", log_path), O_WRONLY | O_CREAT | O_APPEND,
+		       0644);
+	int error;
+
+	lab_node_path(lab, node, ".yaml", config);
+	argv[0] = strdup(lab->quoind);
+	argv[1] = strdup("--config");
+	argv[2] = config;
+	error = setsid() < 0 ? errno : -lab_space_enter(lab->netns, lab->link == CONFIG_LINK_XDP);
+	if (error == 0 &&
+	    (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 ||
+	     chdir(lab->dir) != 0 || argv[0] == NULL || argv[1] == NULL))
+		error = errno;
+	if (error == 0) {
+		execv(lab->quoind, argv);
+		error = errno;
+	}
+	if (write(report, &error, sizeof(error)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+static int write_pid(const struct lab *lab, uint32_t node)
+{
+	char path[LAB_PATH_MAX];
+	FILE *out = fopen(lab_node_path(lab, node, ".pid", path), "we");
+
+	if (out == NULL || fprintf(out, "%d\n", lab->node[node].pid) < 0 || fclose(out) != 0)
+		return lab_fail("%s: %s", path, strerror(errno));
+	return 0;
+}
+
+int lab_process_start(struct lab *lab, uint32_t node)
+{
+	struct lab_node *n = &lab->node[node];
+	int pipes[2], error = 0;
+	char state = 0;
+	ssize_t size;
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC) != 0)
+		return lab_fail("pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		become_node(lab, node, pipes[1]);
+	close(pipes[1]);
+	if (pid < 0) {
+		close(pipes[0]);
+		return lab_fail("fork: %s", strerror(errno));
+	}
+	size = read(pipes[0], &error, sizeof(error));
+	close(pipes[0]);
+	if (size > 0) {
+		waitpid(pid, NULL, 0);
+		return lab_fail("n%u: %s in namespace %s: %s", node + 1, lab->quoind, lab->netns,
+				strerror(error));
+	}
+	/* A child that nobody has waited for keeps its pid, and its start time with it. */
+	n->pid = pid;
+	if (lab_process_stat(pid, &n->start_time, &state) != 0)
+		return lab_fail("n%u: /proc/%d/stat: %s", node + 1, pid, strerror(errno));
+	error = write_pid(lab, node);
+	return error != 0 ? error : lab_state_save(lab);
+}
+
+const char *lab_process_end(const struct lab *lab, uint32_t node, char out[64])
+{
+	pid_t pid = lab->node[node].pid;
+	int status = 0;
+
+	if (pid <= 1 || waitpid(pid, &status, WNOHANG) != pid)
+		return NULL;
+	if (WIFSIGNALED(status))
+		snprintf(out, 64, "was ended by SIG%s", sigabbrev_np(WTERMSIG(status)));
+	else
+		snprintf(out, 64, "exited with status %d", WEXITSTATUS(status));
+	return out;
+}
+
+static bool is_inside(pid_t pid, const struct stat *netns)
+{
+	char path[48];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	return stat(path, &st) == 0 && st.st_ino == netns->st_ino && st.st_dev == netns->st_dev;
+}
+
+/* Kills one round of them and waits for each. The number killed, or -errno. */
+static int kill_round(const struct stat *netns)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	int killed = 0;
+
+	if (proc == NULL)
+		return -errno;
+	while ((entry = readdir(proc)) != NULL) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		struct pollfd p = {.events = POLLIN};
+
+		if (pid <= 1 || pid == getpid())
+			continue;
+		p.fd = pidfd_open(pid, 0);
+		if (p.fd < 0)
+			continue;
+		/* Checked again under the pidfd: the pid may be somebody else's by now. */
+		if (is_inside(pid, netns) && pidfd_send_signal(p.fd, SIGKILL, NULL, 0) == 0) {
+			killed++;
+			poll(&p, 1, 5000);
+			waitpid(pid, NULL, WNOHANG);
+		}
+		close(p.fd);
+	}
+	closedir(proc);
+	return killed;
+}
+
+int lab_process_kill_inside(const char *netns)
+{
+	struct stat inside, own;
+	char path[64];
+	int killed = 1;
+
+	snprintf(path, sizeof(path), "/run/netns/%s", netns);
+	if (stat(path, &inside) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (stat("/proc/self/ns/net", &own) != 0)
+		return -errno;
+	/* A file that no namespace is mounted on is on another file system; ours must never match. */
+	if (inside.st_dev != own.st_dev || inside.st_ino == own.st_ino)
+		return 0;
+	/* A process may start another while we look: until a round finds none. */
+	for (int rounds = 0; rounds < 100 && killed > 0; rounds++)
+		killed = kill_round(&inside);
+	return killed > 0 ? -EBUSY : killed;
+}
+
+int lab_process_run(const char *const argv[], char said[PROCESS_SAID_SIZE])
+{
+	int pipes[2], status = 0;
+	size_t used = 0;
+	ssize_t size;
+	pid_t pid;
+
+	said[0] = '\0';
+	if (pipe2(pipes, O_CLOEXEC) != 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		union {
+			const char *const *in;
+			char *const *out;
+		} vector = {.in = argv};
+
+		if (dup2(pipes[1], 1) >= 0 && dup2(pipes[1], 2) >= 0)
+			execvp(argv[0], vector.out);
+		_exit(127);
+	}
+	close(pipes[1]);
+	if (pid < 0) {
+		close(pipes[0]);
+		return -errno;
+	}
+	while (used < PROCESS_SAID_SIZE - 1 &&
+	       (size = read(pipes[0], said + used, PROCESS_SAID_SIZE - 1 - used)) > 0)
+		used += (size_t)size;
+	said[used] = '\0';
+	said[strcspn(said, "\n")] = '\0';
+	close(pipes[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+}
+
+void lab_process_tail(const char *path, uint32_t lines, const char *indent, FILE *out)
+{
+	FILE *in = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	uint32_t count = 0, number = 0;
+
+	if (in == NULL)
+		return;
+	while (getline(&line, &size, in) > 0)
+		count++;
+	rewind(in);
+	while (getline(&line, &size, in) > 0) {
+		if (lines == 0 || number + lines >= count)
+			fprintf(out, "%s%s", indent, line);
+		number++;
+	}
+	free(line);
+	fclose(in);
+}

@@ -1,0 +1,189 @@
+/*
+ * Waiting is always for a condition, with a deadline, and ends early when a process has.
+ */
+#include "tools/lab/settle.h"
+
+#include "dataplane/wire.h"
+#include "tools/lab/ask.h"
+#include "tools/lab/partition.h"
+#include "tools/lab/process.h"
+#include "tools/lab/state.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+enum { ASK_MS = 500, POLL_MS = 5, LOG_LINES = 5 };
+
+static void nap(void)
+{
+	struct timespec wait = {.tv_nsec = POLL_MS * 1000 * 1000};
+
+	nanosleep(&wait, NULL);
+}
+
+static void write_setting(FILE *out, const char *key, const char *value)
+{
+	if (value[0] != '\0')
+		fprintf(out, "%s: %s\n", key, value);
+}
+
+static void write_config(const struct lab *lab, uint32_t node, FILE *out)
+{
+	fprintf(out, "# Written by quoin-lab.\nname: n%u\ndata-dir: %s/n%u\n", node + 1, lab->dir,
+		node + 1);
+	fprintf(out, "initial-cluster:\n");
+	for (uint32_t i = 1; i <= lab->node_count; i++)
+		fprintf(out, "  n%u: " LAB_NET "%u\n", i, i);
+	fprintf(out, "initial-cluster-token: %s\nfault-injection: true\nhuge-pages: auto\n",
+		lab->netns);
+	write_setting(out, "idle", lab->idle);
+	write_setting(out, "heartbeat-interval", lab->heartbeat);
+	write_setting(out, "election-timeout", lab->election);
+	fprintf(out, "network:\n  link: %s\n  address: " LAB_NET "%u/24\n",
+		config_link_name(lab->link), node + 1);
+	if (lab->link != CONFIG_LINK_MEMIF)
+		fprintf(out, "  interface: n%u\n", node + 1);
+	fprintf(out, "wal:\n  segment-size: %s\n",
+		lab->segment_size[0] != '\0' ? lab->segment_size : "16MiB");
+	write_setting(out, "  durability", lab->durability);
+}
+
+int lab_node_configure(const struct lab *lab, uint32_t node)
+{
+	struct config_errors errors;
+	struct config config;
+	char path[LAB_PATH_MAX];
+	FILE *out = fopen(lab_node_path(lab, node, ".yaml", path), "we");
+
+	if (out == NULL)
+		return lab_fail("%s: %s", path, strerror(errno));
+	write_config(lab, node, out);
+	if (fclose(out) != 0)
+		return lab_fail("%s: %s", path, strerror(errno));
+	if (config_load(&config, path, &errors) == 0)
+		return 0;
+	for (uint32_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++)
+		lab_fail("%s", errors.text[i]);
+	return LAB_EXIT_FAILED;
+}
+
+/* True, and said with its last words, if the node's process has ended. */
+static bool has_ended(const struct lab *lab, uint32_t node)
+{
+	char log[LAB_PATH_MAX], end[64];
+	const char *how;
+
+	if (lab_process_state(lab, node) != PROCESS_GONE)
+		return false;
+	how = lab_process_end(lab, node, end);
+	lab_node_path(lab, node, ".log", log);
+	lab_fail("n%u %s; the end of %s:", node + 1, how != NULL ? how : "is gone", log);
+	lab_process_tail(log, LOG_LINES, "    ", stderr);
+	return true;
+}
+
+static void say_reports(const struct lab *lab, const struct lab_report *reports)
+{
+	for (uint32_t i = 0; i < lab->node_count; i++) {
+		const struct lab_report *r = &reports[i];
+		char log[LAB_PATH_MAX];
+
+		if (r->answered)
+			fprintf(stderr, "    n%u: %s, term %ju, index %ju%s%s\n", i + 1, r->role,
+				(uintmax_t)r->term, (uintmax_t)r->index,
+				r->error[0] != '\0' ? ", " : "", r->error);
+		else
+			fprintf(stderr, "    n%u: %s (%s)\n", i + 1, r->error,
+				lab_node_path(lab, i, ".log", log));
+	}
+}
+
+int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms)
+{
+	struct lab_report reports[LAB_NODES_MAX];
+	uint64_t deadline = lab_clock_ms() + timeout_ms;
+
+	for (;;) {
+		bool ended = false;
+		int leader;
+
+		for (uint32_t i = 0; i < lab->node_count; i++) {
+			ended |= has_ended(lab, i);
+			lab_report_get(lab, i, ASK_MS, &reports[i]);
+		}
+		if (ended)
+			return -1;
+		leader = lab_report_leader(reports, lab->node_count);
+		if (leader >= 0)
+			return leader;
+		if (lab_clock_ms() >= deadline)
+			break;
+		nap();
+	}
+	lab_fail("no leader that a majority agrees on, after %u s:", timeout_ms / 1000);
+	say_reports(lab, reports);
+	return -1;
+}
+
+int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
+{
+	uint64_t deadline = lab_clock_ms() + timeout_ms;
+	struct lab_report report;
+
+	do {
+		if (has_ended(lab, node))
+			return LAB_EXIT_FAILED;
+		lab_report_get(lab, node, ASK_MS, &report);
+		if (report.answered)
+			return 0;
+		nap();
+	} while (lab_clock_ms() < deadline);
+	return lab_fail("n%u: %s, after %u s", node + 1, report.error, timeout_ms / 1000);
+}
+
+int lab_node_partition(const struct lab *lab, uint32_t node)
+{
+	struct partition partition = {0};
+	char rules[PARTITION_RULES_SIZE], error[PARTITION_ERROR_SIZE];
+	char path[LAB_PATH_MAX], answer[ASK_TEXT_SIZE];
+	int rc;
+
+	for (uint32_t i = 0; i < lab->partition_count; i++) {
+		if (partition_parse(&partition, lab->partition[i], lab->node_count, error) != 0)
+			return lab_fail("%s", error);
+	}
+	partition_rules(&partition, node, lab->node_count, rules);
+	rc = lab_ask(lab_node_path(lab, node, "/admin.sock", path), WIRE_FAULT, rules, 5000,
+		     answer);
+	if (rc == WIRE_OK)
+		return 0;
+	return lab_fail("n%u does not take the faults: %s", node + 1,
+			rc > 0 ? wire_status_text((enum wire_status)rc) : strerror(-rc));
+}
+
+static int find_leader(const struct lab *lab)
+{
+	struct lab_report reports[LAB_NODES_MAX];
+	int leader;
+
+	for (uint32_t i = 0; i < lab->node_count; i++)
+		lab_report_get(lab, i, ASK_MS, &reports[i]);
+	leader = lab_report_leader(reports, lab->node_count);
+	if (leader < 0)
+		lab_fail("no leader that a majority agrees on: quoin-lab status");
+	return leader;
+}
+
+int lab_node_find(const struct lab *lab, const char *text)
+{
+	const char *digit = text[0] == 'n' ? text + 1 : text;
+
+	if (strcmp(text, "leader") == 0)
+		return find_leader(lab);
+	if (digit[0] >= '1' && digit[0] <= '9' && digit[1] == '\0' &&
+	    (uint32_t)(digit[0] - '0') <= lab->node_count)
+		return digit[0] - '1';
+	lab_fail("%s is no node of this lab: 1 to %u, or leader", text, lab->node_count);
+	return -1;
+}

@@ -1,0 +1,24 @@
+/*
+ * Nodes of a lab brought to where a command wants them: configured, started, heard from, led.
+ */
+#ifndef TOOLS_LAB_SETTLE_H
+#define TOOLS_LAB_SETTLE_H
+
+#include "tools/lab/lab.h"
+
+/* Writes DIR/nK.yaml and has it validated. 0 or an exit status, said why. */
+int lab_node_configure(const struct lab *lab, uint32_t node);
+
+/* Waits until one leader is agreed on by a majority. Its index, or -1: *said tells why not. */
+int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms);
+
+/* Waits until one node answers at its admin socket. 0 or an exit status, said why. */
+int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms);
+
+/* Has a running node drop frames as lab->partition says. 0 or an exit status, said why. */
+int lab_node_partition(const struct lab *lab, uint32_t node);
+
+/* "2", "n2", or "leader": the node's index, or -1, said why. */
+int lab_node_find(const struct lab *lab, const char *text);
+
+#endif

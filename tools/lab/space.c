@@ -1,0 +1,226 @@
+/*
+ * The namespace. memif needs nothing in it but itself: abstract sockets belong to it. For packet
+ * and xdp each node has a veth pair:
+ *
+ *	n1 --- p1 \
+ *	n2 --- p2 - br0 (198.18.0.254/24: clients that use the kernel's UDP)
+ *	n3 --- p3 /
+ *
+ * nK has no address and no ARP of the kernel's: quoind answers on it. The kernel would leave
+ * checksums of veth frames to hardware that is not there, so transmit offload is off on every end.
+ */
+#include "tools/lab/space.h"
+
+#include "tools/lab/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 24 };
+
+static int open_space(const char *netns)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/run/netns/%s", netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? fd : -errno;
+}
+
+bool lab_space_exists(const struct lab *lab)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/run/netns/%s", lab->netns);
+	return access(path, F_OK) == 0;
+}
+
+int lab_space_enter(const char *netns, bool with_sysfs)
+{
+	int fd = open_space(netns), rc = 0;
+
+	if (fd < 0)
+		return fd;
+	if (setns(fd, CLONE_NEWNET) != 0)
+		rc = -errno;
+	close(fd);
+	if (rc != 0 || !with_sysfs)
+		return rc;
+	/* What sysfs shows of interfaces is fixed when it is mounted; the mount is ours alone. */
+	if (unshare(CLONE_NEWNS) != 0 || mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) != 0 ||
+	    mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+		rc = -errno;
+	return rc;
+}
+
+/* One `ip` command, its words separated by blanks in the format. */
+__attribute__((format(printf, 2, 3))) static int ip(const struct lab *lab, const char *format, ...)
+{
+	char words[256], said[PROCESS_SAID_SIZE], *rest = words, *word;
+	const char *argv[WORDS_MAX] = {"ip"};
+	size_t count = 1;
+	va_list args;
+	int rc;
+
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	while ((word = strsep(&rest, " ")) != NULL && count < WORDS_MAX - 1)
+		argv[count++] = word;
+	rc = lab_process_run(argv, said);
+	if (rc == 0)
+		return 0;
+	if (rc == 127)
+		return lab_fail("`ip` is not there: install iproute2");
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	return lab_fail("namespace %s: ip %s: %s", lab->netns, words,
+			said[0] != '\0' ? said : "it failed");
+}
+
+/* Runs `f` inside; this process is outside again afterwards. */
+static int inside(const struct lab *lab, int (*f)(const struct lab *lab))
+{
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), rc;
+
+	if (own < 0)
+		return lab_fail("/proc/self/ns/net: %s", strerror(errno));
+	rc = lab_space_enter(lab->netns, false);
+	if (rc != 0) {
+		close(own);
+		return lab_fail("namespace %s: %s", lab->netns, strerror(-rc));
+	}
+	rc = f(lab);
+	if (setns(own, CLONE_NEWNET) != 0)
+		rc = lab_fail("back from namespace %s: %s", lab->netns, strerror(errno));
+	close(own);
+	return rc;
+}
+
+/* No router solicitations, no duplicate address detection: the kernel sends nothing by itself. */
+static int quiet(const struct lab *lab)
+{
+	static const char *const files[] = {"/proc/sys/net/ipv6/conf/all/disable_ipv6",
+					    "/proc/sys/net/ipv6/conf/default/disable_ipv6"};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		int fd = open(files[i], O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 && errno == ENOENT) /* a kernel without IPv6 */
+			continue;
+		if (fd < 0 || write(fd, "1", 1) != 1) {
+			int rc = lab_fail("namespace %s: %s: %s", lab->netns, files[i],
+					  strerror(errno));
+
+			if (fd >= 0)
+				close(fd);
+			return rc;
+		}
+		close(fd);
+	}
+	return 0;
+}
+
+static int checksums_off(int fd, const char *interface)
+{
+	struct ethtool_value value = {.cmd = ETHTOOL_STXCSUM, .data = 0};
+	struct ifreq request = {.ifr_data = (char *)&value};
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	if (ioctl(fd, SIOCETHTOOL, &request) != 0)
+		return lab_fail("%s: transmit checksum offload stays on: %s", interface,
+				strerror(errno));
+	return 0;
+}
+
+static int all_checksums_off(const struct lab *lab)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc = fd < 0 ? lab_fail("socket: %s", strerror(errno)) : checksums_off(fd, "br0");
+	char name[IFNAMSIZ];
+
+	for (uint32_t i = 1; rc == 0 && i <= lab->node_count; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		rc = checksums_off(fd, name);
+		snprintf(name, sizeof(name), "p%u", i);
+		if (rc == 0)
+			rc = checksums_off(fd, name);
+	}
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* nK has the MAC that quoind would draw from its address. */
+static int add_veth(const struct lab *lab, uint32_t k)
+{
+	const char *ns = lab->netns;
+	int rc = ip(lab, "-n %s link add n%u address 02:00:c6:12:00:%02x type veth peer name p%u",
+		    ns, k, k, k);
+
+	if (rc == 0)
+		rc = ip(lab, "-n %s link set n%u arp off", ns, k);
+	if (rc == 0)
+		rc = ip(lab, "-n %s link set p%u master br0", ns, k);
+	if (rc == 0)
+		rc = ip(lab, "-n %s link set p%u up", ns, k);
+	if (rc == 0)
+		rc = ip(lab, "-n %s link set n%u up", ns, k);
+	return rc;
+}
+
+/* br0 has a MAC of its own, else it would take that of a port, and change it. */
+static int add_bridge(const struct lab *lab)
+{
+	const char *ns = lab->netns;
+	int rc = ip(lab,
+		    "-n %s link add br0 address 02:00:c6:12:00:fe type bridge stp_state 0 "
+		    "forward_delay 0 mcast_snooping 0",
+		    ns);
+
+	if (rc == 0)
+		rc = ip(lab, "-n %s address add " LAB_NET "%d/24 dev br0", ns, LAB_CLIENT_HOST);
+	if (rc == 0)
+		rc = ip(lab, "-n %s link set br0 up", ns);
+	return rc;
+}
+
+int lab_space_create(const struct lab *lab)
+{
+	int rc = ip(lab, "netns add %s", lab->netns);
+
+	if (rc == 0)
+		rc = inside(lab, quiet);
+	if (rc == 0)
+		rc = ip(lab, "-n %s link set lo up", lab->netns);
+	if (rc != 0 || lab->link == CONFIG_LINK_MEMIF)
+		return rc;
+	rc = add_bridge(lab);
+	for (uint32_t k = 1; rc == 0 && k <= lab->node_count; k++)
+		rc = add_veth(lab, k);
+	return rc != 0 ? rc : inside(lab, all_checksums_off);
+}
+
+/* The devices go with the namespace, and that with its last process. */
+int lab_space_destroy(const struct lab *lab)
+{
+	int rc = lab_process_kill_inside(lab->netns);
+
+	if (rc != 0)
+		return lab_fail("processes in namespace %s: %s", lab->netns, strerror(-rc));
+	if (!lab_space_exists(lab))
+		return 0;
+	return ip(lab, "netns del %s", lab->netns);
+}

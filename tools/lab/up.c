@@ -1,0 +1,213 @@
+/*
+ * up and down: the whole lab made, and the whole lab gone.
+ */
+#include "tools/lab/lab.h"
+#include "tools/lab/process.h"
+#include "tools/lab/settle.h"
+#include "tools/lab/space.h"
+#include "tools/lab/state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* quoind stands beside quoin-lab where they are installed; in a build it is in node/. */
+static int find_quoind(struct lab *lab, const char *given)
+{
+	static const char *const places[] = {"quoind", "../../node/quoind"};
+	char self[LAB_PATH_MAX], path[LAB_PATH_MAX * 2], resolved[4096];
+	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (given != NULL) {
+		if (realpath(given, resolved) == NULL || access(resolved, X_OK) != 0)
+			return lab_fail("--quoind %s: %s", given, strerror(errno));
+	} else {
+		size_t i = 0;
+
+		if (size <= 0)
+			return lab_fail("/proc/self/exe: %s", strerror(errno));
+		self[size] = '\0';
+		*strrchr(self, '/') = '\0';
+		for (; i < sizeof(places) / sizeof(places[0]); i++) {
+			snprintf(path, sizeof(path), "%s/%s", self, places[i]);
+			if (realpath(path, resolved) != NULL && access(resolved, X_OK) == 0)
+				break;
+		}
+		if (i == sizeof(places) / sizeof(places[0]))
+			return lab_fail("quoind is not in %s: --quoind PATH", self);
+	}
+	if (snprintf(lab->quoind, sizeof(lab->quoind), "%s", resolved) >= (int)sizeof(lab->quoind))
+		return lab_fail("%s: the path is too long", resolved);
+	return 0;
+}
+
+static int copy_setting(char *out, const char *option, const char *value)
+{
+	if (value != NULL && snprintf(out, LAB_SETTING_SIZE, "%s", value) >= LAB_SETTING_SIZE)
+		return lab_fail("%s %s: too long", option, value);
+	return 0;
+}
+
+static int take_link(struct lab *lab, const char *name)
+{
+	static const enum config_link links[] = {CONFIG_LINK_MEMIF, CONFIG_LINK_PACKET,
+						 CONFIG_LINK_XDP};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		if (strcmp(name, config_link_name(links[i])) == 0) {
+			lab->link = links[i];
+			return 0;
+		}
+	}
+	return lab_fail("--link %s: memif, packet or xdp", name);
+}
+
+static int take_arguments(struct lab *lab, const struct lab_arguments *a)
+{
+	int rc = find_quoind(lab, a->quoind);
+
+	lab->node_count = a->nodes;
+	if (rc == 0)
+		rc = take_link(lab, a->link);
+	if (rc == 0)
+		rc = copy_setting(lab->durability, "--durability", a->durability);
+	if (rc == 0)
+		rc = copy_setting(lab->idle, "--idle", a->idle);
+	if (rc == 0)
+		rc = copy_setting(lab->heartbeat, "--heartbeat", a->heartbeat);
+	if (rc == 0)
+		rc = copy_setting(lab->election, "--election", a->election);
+	if (rc == 0)
+		rc = copy_setting(lab->segment_size, "--segment-size", a->segment_size);
+	return rc;
+}
+
+/* What is written to the disk, before anything is made beside it. */
+static int prepare(struct lab *lab)
+{
+	int rc = 0;
+
+	if (lab_space_exists(lab))
+		return lab_fail("namespace %s is left over from a crash: quoin-lab down --dir %s",
+				lab->netns, lab->dir);
+	for (uint32_t i = 0; rc == 0 && i < lab->node_count; i++)
+		rc = lab_node_configure(lab, i);
+	return rc != 0 ? rc : lab_state_save(lab);
+}
+
+static int start_nodes(struct lab *lab)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < lab->node_count; i++)
+		rc = lab_process_start(lab, i);
+	return rc;
+}
+
+/* Nothing ran yet, so nothing is worth looking at: takes back what there is. */
+static void undo(struct lab *lab)
+{
+	if (lab_space_destroy(lab) == 0)
+		lab_state_remove(lab);
+}
+
+static int lead(struct lab *lab, uint32_t timeout_s)
+{
+	uint64_t begin = lab_clock_ms();
+	int rc = start_nodes(lab), leader;
+
+	if (rc == 0) {
+		leader = lab_leader_wait(lab, timeout_s * 1000);
+		if (leader >= 0) {
+			printf("n%d leads %u nodes on %s, %ju ms after their start. Lab: %s\n",
+			       leader + 1, lab->node_count, config_link_name(lab->link),
+			       (uintmax_t)(lab_clock_ms() - begin), lab->dir);
+			return 0;
+		}
+		rc = LAB_EXIT_FAILED;
+	}
+	lab_fail("the lab stays as it is: quoin-lab status, logs N, down (--dir %s)", lab->dir);
+	return rc;
+}
+
+int lab_up(const struct lab_arguments *a)
+{
+	struct lab lab;
+	int rc = lab_state_name(&lab, a->dir);
+
+	if (rc == 0 && geteuid() != 0)
+		rc = lab_fail("needs root: it makes a network namespace and devices in it");
+	if (rc == 0)
+		rc = take_arguments(&lab, a);
+	if (rc == 0)
+		rc = lab_state_create(&lab);
+	if (rc != 0) {
+		lab_state_close(&lab);
+		return rc;
+	}
+	rc = prepare(&lab);
+	if (rc != 0) {
+		lab_state_remove(&lab);
+	} else {
+		rc = lab_space_create(&lab);
+		if (rc != 0)
+			undo(&lab);
+		else
+			rc = lead(&lab, a->timeout_s);
+	}
+	lab_state_close(&lab);
+	return rc;
+}
+
+/* Each by its pid and start time; what else is inside the namespace follows with that. */
+static int kill_nodes(const struct lab *lab)
+{
+	for (uint32_t i = 0; i < lab->node_count; i++)
+		lab_process_signal(lab, i, SIGKILL);
+	for (uint32_t i = 0; i < lab->node_count; i++) {
+		if (lab_process_wait(lab, i, 10000) != 0)
+			return lab_fail("n%u (pid %d) does not end: is its disk stuck?", i + 1,
+					lab->node[i].pid);
+	}
+	return 0;
+}
+
+static int take_down(struct lab *lab)
+{
+	struct lab known = *lab;
+	char path[LAB_PATH_MAX];
+	int rc = 0;
+
+	snprintf(path, sizeof(path), "%s/lab.json", lab->dir);
+	/* Without a readable lab.json the namespace still says which processes are the lab's. */
+	if (access(path, F_OK) == 0 && lab_state_load(&known) == 0)
+		rc = kill_nodes(&known);
+	if (rc == 0)
+		rc = lab_space_destroy(lab);
+	return rc != 0 ? rc : lab_state_remove(lab);
+}
+
+int lab_down(const struct lab_arguments *a)
+{
+	struct lab lab;
+	int rc = lab_state_name(&lab, a->dir);
+
+	if (rc != 0)
+		return rc;
+	if (!lab_state_is_ours(&lab, false)) {
+		if (access(lab.dir, F_OK) == 0)
+			return lab_fail("%s holds no lab: it is left alone", lab.dir);
+		if (!lab_space_exists(&lab)) {
+			printf("no lab at %s\n", lab.dir);
+			return 0;
+		}
+		return lab_space_destroy(&lab);
+	}
+	rc = lab_state_lock(&lab);
+	if (rc == 0)
+		rc = take_down(&lab);
+	lab_state_close(&lab);
+	return rc;
+}
