@@ -81,7 +81,6 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->members_before_index = o->members_index > 0 ? o->members_before_index : 0;
 	raft_places_sync(r);
 	raft_election_restart(r);
-	r->election_restarted = false;
 	*out = r;
 	return 0;
 }
