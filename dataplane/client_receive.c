@@ -63,6 +63,7 @@ static bool refused(struct client *c, uint64_t now_ns, uint8_t status, uint64_t 
 	case WIRE_INVALID:
 	case WIRE_REFUSED:
 	case WIRE_STOPPING:
+	case WIRE_NO_SPACE:
 		break;
 	}
 	return false;

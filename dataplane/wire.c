@@ -64,6 +64,8 @@ const char *wire_status_text(enum wire_status status)
 		return "etcdserver: not leader";
 	case WIRE_STOPPING:
 		return "etcdserver: server stopped";
+	case WIRE_NO_SPACE:
+		return "etcdserver: mvcc: database space exceeded";
 	}
 	return "etcdserver: unknown status";
 }
@@ -400,7 +402,7 @@ int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, s
 	if (data_size != (pull ? 0 : parts_size(out->total_size, out->part)))
 		return -EINVAL;
 	if (out->kind < WIRE_COMMAND || out->kind > WIRE_QUERY_LOCAL ||
-	    out->status > WIRE_STOPPING || !part_fields_valid(out, type))
+	    out->status > WIRE_NO_SPACE || !part_fields_valid(out, type))
 		return -EINVAL;
 	return 0;
 }
@@ -427,7 +429,7 @@ int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, siz
 		.status = data[18],
 		.retry_after_us = le_get64(data + 24),
 	};
-	if (out->next_part > WIRE_PARTS_MAX || out->status > WIRE_STOPPING ||
+	if (out->next_part > WIRE_PARTS_MAX || out->status > WIRE_NO_SPACE ||
 	    !all_zero(data + 19, 5))
 		return -EINVAL;
 	return 0;

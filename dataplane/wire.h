@@ -144,6 +144,7 @@ enum wire_status {
 	WIRE_REFUSED = 6,    /* not allowed here */
 	WIRE_NOT_LEADER = 7, /* PROPOSE_REPLY: ask whoever leads now; nothing was done */
 	WIRE_STOPPING = 8,   /* the node is being stopped */
+	WIRE_NO_SPACE = 9,   /* the store is full: nothing was done */
 };
 
 /* etcd's words: "etcdserver: no leader" and so on. */

@@ -85,8 +85,6 @@ const char *kv_status_text(enum kv_status status)
 	switch (status) {
 	case KV_OK:
 		return "";
-	case KV_NO_SPACE:
-		return "etcdserver: mvcc: database space exceeded";
 	case KV_SESSION_EXPIRED:
 		return "quoin: session expired: an earlier attempt may have been applied";
 	case KV_STALE_SEQUENCE:

@@ -72,7 +72,6 @@ enum kv_flag {
 
 enum kv_status {
 	KV_OK = 0,
-	KV_NO_SPACE = 1, /* etcdserver: mvcc: database space exceeded */
 	KV_SESSION_EXPIRED =
 		2, /* an attempt may have been applied long ago: the result is unknown */
 	KV_STALE_SEQUENCE = 3, /* a sequence below the session's newest: its answer is gone */

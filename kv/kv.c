@@ -3,8 +3,8 @@
  * store, and their answers remembered. One command is one transaction of the store.
  *
  * Invariants:
- *  K1. Every verdict depends on the log alone (and on the quota, which all members share): never
- *      on time, addresses, queries, or how often apply was called for an entry.
+ *  K1. Every verdict of apply depends on the log alone: never on the quota, time, addresses,
+ *      queries, or how often apply was called for an entry.
  *  K2. A command that was judged new is remembered with its answer in the step that completes it,
  *      whatever the answer, a refusal too: a retry gets the same one.
  *  K3. While `stepping`, the entry at applied_index is not finished and no other is taken, nor is
@@ -40,6 +40,7 @@ enum {
 
 struct kv {
 	struct sm sm; /* first: ops are given this address */
+	uint64_t quota;
 	struct kv_store store;
 	struct kv_session_table *sessions;
 	struct kv_chain chain;
@@ -80,14 +81,11 @@ static void answer_set(struct kv *kv, enum kv_status status, uint64_t count)
 	kv_answer_encode_header(&answer, kv->answer);
 }
 
-static enum kv_status put_apply(struct kv *kv, const struct kv_request *request)
+static void put_apply(struct kv *kv, const struct kv_request *request)
 {
-	if (!kv_store_fits(&kv->store, request->key, request->value))
-		return KV_NO_SPACE;
 	kv_store_begin(&kv->store);
 	kv_store_put(&kv->store, request->key, request->value, 0);
 	kv_store_end(&kv->store);
-	return KV_OK;
 }
 
 /* True: the whole range is gone. False: call again with the same request. */
@@ -116,7 +114,7 @@ static int command_apply(struct kv *kv, const struct kv_request *request)
 	if (request->key.size == 0) {
 		status = KV_KEY_EMPTY;
 	} else if (request->operation == KV_PUT) {
-		status = put_apply(kv, request);
+		put_apply(kv, request);
 	} else {
 		assert(request->operation == KV_DELETE);
 		if (!delete_step(kv, request))
@@ -276,6 +274,22 @@ static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64
 	return command_decode(&request, command, size);
 }
 
+/* A retry of what was applied gets its answer, whatever the space. */
+static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
+{
+	const struct kv *kv = kv_of(sm);
+	const struct kv_session *known;
+	struct kv_request request;
+	int ret = command_decode(&request, command, size);
+
+	assert(ret == 0);
+	if (request.operation != KV_PUT ||
+	    kv_session_judge(kv->sessions, &request, &known) != KV_SESSION_NEW)
+		return 0;
+	return kv_store_size_after(&kv->store, request.key, request.value) <= kv->quota ? 0
+											: -ENOSPC;
+}
+
 static uint64_t kv_hash(struct sm *sm)
 {
 	const struct kv *kv = kv_of(sm);
@@ -307,6 +321,7 @@ static const struct sm_ops kv_ops = {
 	.apply = kv_apply,
 	.query = kv_query,
 	.check = kv_check,
+	.admit = kv_admit,
 	.hash = kv_hash,
 	.revision = kv_revision,
 	.size = kv_size,
@@ -321,7 +336,8 @@ int kv_create(struct sm **out, const struct kv_options *options)
 	if (kv == NULL)
 		return -ENOMEM;
 	kv->sm.ops = &kv_ops;
-	kv_store_init(&kv->store, options->quota);
+	kv->quota = options->quota;
+	kv_store_init(&kv->store);
 	ret = kv_chain_init(&kv->chain);
 	if (ret < 0)
 		goto err_kv;

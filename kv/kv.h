@@ -21,8 +21,7 @@ enum {
 };
 
 struct kv_options {
-	uint64_t quota; /* bytes: a put that would exceed it is refused by all alike, etcd's NOSPACE
-			 */
+	uint64_t quota; /* bytes: the leader admits no put past it, etcd's NOSPACE */
 };
 
 /* 0 or -ENOMEM. The sm is destroyed through its ops. */

@@ -56,6 +56,14 @@ struct sm_ops {
 	int (*check)(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
 		     uint64_t *sequence);
 
+	/*
+	 * The leader's verdict on a command that check found good, before it proposes it: 0, or
+	 * -ENOSPC, from the applied state as it is there. It is no part of apply: a member that
+	 * replays the log with another quota must come to the same state. What is already in the log
+	 * may go past the quota by as much as the log's window holds.
+	 */
+	int (*admit)(struct sm *sm, const uint8_t *command, uint32_t size);
+
 	/* Over the whole state: equal on members that have applied the same index. */
 	uint64_t (*hash)(struct sm *sm);
 

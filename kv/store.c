@@ -129,9 +129,9 @@ static struct kv_key *range_first(const struct kv_store *store, const struct kv_
 	return key != NULL && range_holds(range, key) ? key : NULL;
 }
 
-void kv_store_init(struct kv_store *store, uint64_t quota)
+void kv_store_init(struct kv_store *store)
 {
-	*store = (struct kv_store){.revision = 1, .quota = quota};
+	*store = (struct kv_store){.revision = 1};
 	RB_INIT(&store->keys);
 }
 
@@ -197,17 +197,15 @@ static uint64_t key_charge(uint32_t key_size, uint32_t value_size)
 	return (uint64_t)key_size + value_size + KV_KEY_OVERHEAD;
 }
 
-bool kv_store_fits(const struct kv_store *store, struct kv_bytes key, struct kv_bytes value)
+uint64_t kv_store_size_after(const struct kv_store *store, struct kv_bytes key,
+			     struct kv_bytes value)
 {
 	const struct kv_key *old = key_find(store, key);
 	uint64_t without = store->size;
 
 	if (old != NULL)
 		without -= key_charge(old->size, old->newest->value_size);
-	else if (subtree_count(RB_ROOT(&store->keys)) == UINT32_MAX)
-		return false; /* the counts are 32 bits: 512 GiB of overhead alone */
-	return without <= store->quota &&
-	       key_charge(key.size, value.size) <= store->quota - without;
+	return without + key_charge(key.size, value.size);
 }
 
 static uint64_t version_digest(const struct kv_key *key, const struct kv_version *version)
@@ -251,7 +249,6 @@ void kv_store_put(struct kv_store *store, struct kv_bytes key_bytes, struct kv_b
 		  uint64_t lease)
 {
 	assert(key_bytes.size > 0);
-	assert(kv_store_fits(store, key_bytes, value));
 
 	struct kv_store_revision revision = revision_take(store);
 	struct kv_key *key = key_find(store, key_bytes);
@@ -276,7 +273,6 @@ void kv_store_put(struct kv_store *store, struct kv_bytes key_bytes, struct kv_b
 	version->digest = version_digest(key, version);
 	store->digest += version->digest;
 	store->size += key_charge(key->size, version->value_size);
-	assert(store->size <= store->quota);
 }
 
 uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *range,

@@ -65,7 +65,6 @@ RB_HEAD(kv_tree, kv_key);
 struct kv_store {
 	struct kv_tree keys;
 	uint64_t revision;
-	uint64_t quota;
 	uint64_t size;
 	uint64_t digest;
 	bool writing;                   /* a transaction is open ... */
@@ -78,16 +77,17 @@ struct kv_store_range {
 	struct kv_bytes end;
 };
 
-void kv_store_init(struct kv_store *store, uint64_t quota);
+void kv_store_init(struct kv_store *store);
 void kv_store_destroy(struct kv_store *store);
 
 void kv_store_begin(struct kv_store *store);
 void kv_store_end(struct kv_store *store);
 
-/* Whether the quota has room for a put. The same on all members that have the same quota. */
-bool kv_store_fits(const struct kv_store *store, struct kv_bytes key, struct kv_bytes value);
+/* What the size would be after a put. */
+uint64_t kv_store_size_after(const struct kv_store *store, struct kv_bytes key,
+			     struct kv_bytes value);
 
-/* Within a transaction; the put must fit. Copies both. */
+/* Within a transaction. Copies both. */
 void kv_store_put(struct kv_store *store, struct kv_bytes key, struct kv_bytes value,
 		  uint64_t lease);
 

@@ -79,8 +79,14 @@ static void forward(struct node *n, struct request *q, raft_id leader)
 static bool propose(struct node *n, struct request *q)
 {
 	raft_index index;
-	int error = raft_propose(n->raft, q->data, q->size, &index, &q->term);
+	int error = n->sm->ops->admit(n->sm, q->data, q->size);
 
+	if (error == -ENOSPC) {
+		door_refuse(n, q, WIRE_NO_SPACE);
+		return true;
+	}
+	assert(error == 0);
+	error = raft_propose(n->raft, q->data, q->size, &index, &q->term);
 	if (error == -EAGAIN || error == -EREMOTE)
 		return false;
 	assert(error == 0);
@@ -148,6 +154,10 @@ void command_propose_reply(struct node *n, uint32_t peer, const struct wire_part
 		q->resend_ns = n->now_ns + reply->retry_after_us * 1000;
 		return;
 	}
+	if (reply->status == WIRE_NO_SPACE) {
+		door_refuse(n, q, WIRE_NO_SPACE);
+		return;
+	}
 	if (reply->status != WIRE_OK || reply->next_part > parts_count(q->size))
 		return; /* NOT_LEADER: the resend asks whoever leads then */
 	if (reply->next_part <= q->parts_acked)
@@ -189,6 +199,8 @@ static enum wire_status propose_forwarded(struct node *n, const uint8_t *data, u
 		n->counters.malformed++;
 		return WIRE_INVALID;
 	}
+	if (n->sm->ops->admit(n->sm, data, size))
+		return WIRE_NO_SPACE;
 	switch (raft_propose(n->raft, data, size, &index, &term)) {
 	case 0:
 		return WIRE_OK;

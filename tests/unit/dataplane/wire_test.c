@@ -343,13 +343,13 @@ static const struct spoiled spoiled[] = {
 	{PART + 1, 25, 1},                    /* status */
 	{PART + 1, 26, 1},                    /* zero */
 	{PART + 1, 31, 1},                    /* zero */
-	{PART + 2, 25, 9},                    /* status */
+	{PART + 2, 25, 10},                    /* status */
 	{PART + 2, 22, 1},                    /* wanted */
 	{PART + 3, 22, 0},                    /* a PULL of nothing */
 	{PART + 3, 22, 4},                    /* a PULL past the end */
 	{PART + 3, 23, 0xff},                 /* far past it */
 	{PART + 3, 25, 1},                    /* status */
-	{PART + 4, 18, 9},                    /* status */
+	{PART + 4, 18, 10},                    /* status */
 	{PART + 4, 19, 1},                    /* zero */
 	{PART + 4, 23, 1},                    /* zero */
 	{PART + 4, 17, 0xff},                 /* more parts than there can be */
@@ -544,7 +544,7 @@ static void every_status_has_words(void **state)
 	assert_string_equal(wire_status_text(WIRE_NO_LEADER), "etcdserver: no leader");
 	assert_string_equal(wire_status_text(WIRE_TIMEOUT), "etcdserver: request timed out");
 	assert_string_equal(wire_status_text(WIRE_BUSY), "etcdserver: too many requests");
-	for (int i = WIRE_BUSY; i <= WIRE_STOPPING; i++)
+	for (int i = WIRE_BUSY; i <= WIRE_NO_SPACE; i++)
 		assert_memory_equal(wire_status_text((enum wire_status)i), "etcdserver: ", 12);
 }
 
