@@ -82,7 +82,10 @@ void raft_restore(struct raft *r, const struct raft_entry *entry);
 /* Time passes: now_us never goes back. Elections, heartbeats and retransmissions follow from it. */
 void raft_tick(struct raft *r, uint64_t now_us);
 
-/* The earliest time at which raft_tick has anything to do; never in the past of the last tick. */
+/*
+ * The earliest time at which raft_tick or raft_ready has anything to do if nothing happens before;
+ * never in the past of the last tick. Asked after raft_ready was called until it returned false.
+ */
 uint64_t raft_deadline(const struct raft *r);
 
 /*
@@ -122,12 +125,15 @@ void raft_applied(struct raft *r, raft_index index);
 void raft_fetched(struct raft *r, uint32_t slot, const struct raft_entry *entries, uint32_t count);
 
 struct raft_fetch {
-	uint32_t slot; /* hand back to raft_fetched; one question per slot is open at a time */
+	uint32_t slot; /* hand back to raft_fetched, always; one question per slot is open */
 	raft_index first;
 	uint32_t count;
 };
 
-/* A read confirmed: serve it once the state machine has applied `index`. 0: refused, ask again. */
+/*
+ * A read confirmed: serve it once the state machine has applied `index`. 0: refused, ask again. A
+ * context may come twice (frames are duplicated): the second one is to be ignored.
+ */
 struct raft_read {
 	uint64_t context;
 	raft_index index;

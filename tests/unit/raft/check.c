@@ -149,7 +149,11 @@ void check_read(struct cluster *c, struct cluster_node *n, const struct raft_rea
 	check(c, read->index <= c->canon.last, "C7: a read of what nobody committed");
 }
 
-/* C5: each entry must be on a majority of disks. Members that were replaced do not count. */
+/*
+ * C5: each entry must be on a majority of disks. A wiped member counts with what it held before, as
+ * a member does that died for ever after it acknowledged; what its new directory holds never
+ * counts.
+ */
 static void check_commit(struct cluster *c, struct cluster_node *n, raft_index index)
 {
 	struct stored s = n->memory.entry[index];
@@ -157,10 +161,8 @@ static void check_commit(struct cluster *c, struct cluster_node *n, raft_index i
 
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
 		const struct cluster_node *k = &c->node[i];
-		const struct raft_member *m = raft_members_find(&n->core->members, k->id);
-		if (m->identity != k->identity && k != n)
-			continue;
-		holders += k->disk.last >= index && k->disk.entry[index].term == s.term;
+		const struct stored_log *log = k->wiped ? &k->ghost : &k->disk;
+		holders += log->last >= index && log->entry[index].term == s.term;
 	}
 	check(c, holders >= c->options.nodes / 2 + 1, "C5: committed without a durable majority");
 	check(c, index == c->canon.last + 1, "C5: commits with a gap");

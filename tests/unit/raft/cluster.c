@@ -393,10 +393,13 @@ void cluster_crash(struct cluster *c, struct cluster_node *n, uint32_t kept)
 void cluster_wipe(struct cluster *c, struct cluster_node *n)
 {
 	assert(!n->core);
-	n->disk.last = 0;
+	free(n->ghost.entry);
+	n->ghost = n->disk;
+	n->disk = (struct stored_log){0};
 	n->disk_hard = (struct raft_hard_state){0};
 	n->identity += 0x100;
-	(void)c;
+	n->wiped = true;
+	c->wipes++;
 }
 
 void cluster_init(struct cluster *c, const struct cluster_options *options)
@@ -424,6 +427,7 @@ void cluster_fini(struct cluster *c)
 		if (n->core)
 			cluster_crash(c, n, 0);
 		free(n->disk.entry);
+		free(n->ghost.entry);
 		free(n->memory.entry);
 	}
 	while (c->mail) {

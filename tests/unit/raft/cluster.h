@@ -66,10 +66,11 @@ struct cluster_node {
 	raft_identity identity;
 	struct raft *core; /* NULL: down */
 	bool disk_held;    /* writes are taken and never finish */
-	bool disk_stuck_reads;
+	bool wiped;        /* it has lost its directory once */
 
 	struct raft_hard_state disk_hard;
 	struct stored_log disk;
+	struct stored_log ghost;  /* what was on the disk before it was wiped */
 	struct stored_log memory; /* as handed out to persist */
 	struct persist *pending;  /* in order */
 	uint64_t persisted;
@@ -146,7 +147,7 @@ struct cluster {
 	uint32_t fact_count;
 
 	/* So that a run that tests nothing is seen. */
-	uint64_t elections, commits, fetches, reads, crashes, proposals, delivered, dropped;
+	uint64_t elections, commits, fetches, reads, crashes, wipes, proposals, delivered, dropped;
 
 	void (*failed)(struct cluster *c);
 	struct cluster_block *block;

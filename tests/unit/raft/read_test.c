@@ -81,6 +81,24 @@ static void R41_only_answers_to_later_appends_confirm(void **state)
 	hand_fini(&h);
 }
 
+/* A read that comes while another one's round is under way must not ride on it. */
+static void R41_a_round_under_way_confirms_nothing_that_came_after_it_left(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3);
+	assert_int_equal(read_ask(&h, 1), 0);
+	assert_int_equal(read_ask(&h, 2), 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.read_seq, 2);
+	assert_int_equal(echo(&h, 2, 1), 0);
+	assert_int_equal(h.read_count, 1);
+	assert_int_equal(h.read[0].context, 1);
+	assert_int_equal(echo(&h, 3, 2), 0);
+	assert_int_equal(h.read_count, 2);
+	hand_fini(&h);
+}
+
 static void R41_answers_of_another_term_do_not_confirm(void **state)
 {
 	struct hand h;
@@ -256,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R40_no_read_before_the_first_commit_of_the_term),
 		cmocka_unit_test(R41_only_answers_to_later_appends_confirm),
+		cmocka_unit_test(R41_a_round_under_way_confirms_nothing_that_came_after_it_left),
 		cmocka_unit_test(R41_answers_of_another_term_do_not_confirm),
 		cmocka_unit_test(a_majority_of_five_is_three),
 		cmocka_unit_test(one_round_serves_all_that_wait),
