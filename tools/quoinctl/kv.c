@@ -1,0 +1,382 @@
+/*
+ * put, get and del.
+ */
+#include "tools/quoinctl/quoinctl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* How often a listing that takes several answers begins anew because the store changed under it. */
+enum { RESTARTS_MAX = 3 };
+
+static struct kv_bytes bytes_of(const char *text)
+{
+	return (struct kv_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
+/* What etcd refuses as too large, refused before it is sent. */
+static bool fits(const struct kv_request *r)
+{
+	return r->key.size <= KV_KEY_SIZE_MAX && r->range_end.size <= KV_KEY_SIZE_MAX &&
+	       (uint64_t)r->key.size + r->range_end.size + r->value.size <= KV_VALUE_SIZE_MAX;
+}
+
+/*
+ * Asks and decodes. `copy` keeps the answer's bytes, which *answer points into; the caller frees it.
+ * 0, or an exit status after its error was printed.
+ */
+static int ask_kv(const struct options *options, struct kv_request *request, struct reply *reply,
+		  struct kv_answer *answer, uint8_t **copy)
+{
+	enum wire_request kind = request->operation == KV_RANGE ? WIRE_QUERY : WIRE_COMMAND;
+	char error[ERROR_SIZE];
+
+	*copy = NULL;
+	if (!fits(request))
+		return fail(EXIT_FAILED, "etcdserver: request is too large");
+	if (ask(options, kind, request, reply, error))
+		return fail(EXIT_FAILED, "%s", error);
+	*copy = malloc(reply->size ? reply->size : 1);
+	if (!*copy)
+		return fail(EXIT_FAILED, "out of memory");
+	memcpy(*copy, reply->data, reply->size);
+	if (kv_answer_decode(answer, *copy, reply->size))
+		return fail(EXIT_FAILED,
+			    "%s: an answer that cannot be read: is it another release?",
+			    endpoint_text(reply->endpoint));
+	if (answer->status != KV_OK)
+		return fail(EXIT_FAILED, "%s", kv_status_text(answer->status));
+	return 0;
+}
+
+/* A session of its own for each call, used once. */
+static int begin_command(struct kv_request *request)
+{
+	request->flags = KV_ONE_SHOT;
+	request->sequence = 1;
+	do {
+		if (getrandom(&request->session, sizeof(request->session), 0) !=
+		    (ssize_t)sizeof(request->session))
+			return fail(EXIT_FAILED, "no random numbers: %s", strerror(errno));
+	} while (request->session == 0);
+	return 0;
+}
+
+/* The term is in no answer but a status. A header can do without: it does not wait for it long. */
+static void print_header(const struct reply *reply, uint64_t revision)
+{
+	struct node_status status;
+	char error[ERROR_SIZE];
+	uint64_t term = 0;
+
+	if (status_ask(reply->endpoint, 1000000000u, &status, error) == 0)
+		term = status.raft_term;
+	json_header(&reply->node, revision, term);
+}
+
+static uint8_t *read_all(FILE *from, size_t size_max, uint32_t *size)
+{
+	uint8_t *data = malloc(size_max);
+	size_t n = data ? fread(data, 1, size_max, from) : 0;
+
+	if (!data || ferror(from)) {
+		free(data);
+		return NULL;
+	}
+	*size = (uint32_t)n;
+	return data;
+}
+
+int command_put(const struct options *options)
+{
+	struct kv_request request = {.operation = KV_PUT};
+	struct reply reply;
+	struct kv_answer answer;
+	uint8_t *value = NULL, *copy = NULL;
+	int status;
+
+	if (options->word_count < 1 || options->word_count > 2)
+		return fail(EXIT_MISUSED,
+			    "put command needs 1 argument and input from stdin or 2 arguments");
+	request.key = bytes_of(options->word[0]);
+	if (options->word_count == 2) {
+		request.value = bytes_of(options->word[1]);
+	} else {
+		/* One byte more than may be: then fits() sees that it is too large. */
+		value = read_all(stdin, KV_VALUE_SIZE_MAX + 1, &request.value.size);
+		if (!value || request.value.size == 0) {
+			free(value);
+			return fail(EXIT_MISUSED,
+				    "put command needs 1 argument and input from stdin or 2 "
+				    "arguments");
+		}
+		request.value.data = value;
+	}
+	status = begin_command(&request);
+	if (!status)
+		status = ask_kv(options, &request, &reply, &answer, &copy);
+	if (!status && options->format == FORMAT_JSON) {
+		putchar('{');
+		print_header(&reply, answer.revision);
+		puts("}");
+	} else if (!status) {
+		puts("OK");
+	}
+	free(copy);
+	free(value);
+	return status;
+}
+
+/* KEY [RANGE_END] and the flags that make a range of them, as etcdctl takes them. */
+static int parse_range(const struct options *options, const char *command,
+		       struct kv_request *request, uint8_t end[KV_KEY_SIZE_MAX])
+{
+	static const uint8_t zero[1] = {0};
+
+	if (options->prefix && options->from_key)
+		return fail(EXIT_MISUSED, "`--prefix` and `--from-key` cannot be set at the same "
+					  "time, choose one");
+	if (options->word_count < 1 || options->word_count > 2)
+		return fail(EXIT_MISUSED,
+			    "%s command needs one argument as key and an optional argument as "
+			    "range_end",
+			    command);
+	if (options->word_count == 2 && (options->prefix || options->from_key))
+		return fail(EXIT_MISUSED, "too many arguments, only accept one argument when "
+					  "`--prefix` or `--from-key` is set");
+	request->key = bytes_of(options->word[0]);
+	if (options->word_count == 2)
+		request->range_end = bytes_of(options->word[1]);
+	if (!fits(request))
+		return fail(EXIT_FAILED, "etcdserver: request is too large");
+	if (options->prefix && request->key.size > 0) {
+		request->range_end.data = end;
+		request->range_end.size =
+			(uint32_t)kv_prefix_end(request->key.data, request->key.size, end);
+	} else if (options->prefix || options->from_key) {
+		/* Every key from here on; from an empty one: every key. */
+		if (request->key.size == 0)
+			request->key = (struct kv_bytes){zero, 1};
+		request->range_end = (struct kv_bytes){zero, 1};
+	}
+	return 0;
+}
+
+int command_delete(const struct options *options)
+{
+	static uint8_t end[KV_KEY_SIZE_MAX];
+	struct kv_request request = {.operation = KV_DELETE};
+	struct reply reply;
+	struct kv_answer answer;
+	uint8_t *copy = NULL;
+	int status = parse_range(options, "del", &request, end);
+
+	if (!status)
+		status = begin_command(&request);
+	if (!status)
+		status = ask_kv(options, &request, &reply, &answer, &copy);
+	if (!status && options->format == FORMAT_JSON) {
+		putchar('{');
+		print_header(&reply, answer.revision);
+		if (answer.count)
+			printf(",\"deleted\":%" PRIu64, answer.count);
+		puts("}");
+	} else if (!status) {
+		printf("%" PRIu64 "\n", answer.count);
+	}
+	free(copy);
+	return status;
+}
+
+/* One answer of several that a long listing takes. */
+struct page {
+	struct page *next;
+	uint8_t *bytes;
+	struct kv_answer answer;
+};
+
+struct listing {
+	struct page *first, **last;
+	uint64_t revision; /* of the first page, and of all unless `torn` */
+	uint64_t count;    /* keys in the range */
+	uint64_t got;
+	bool more; /* keys of the range were left out */
+	bool torn;
+};
+
+static void listing_clear(struct listing *l)
+{
+	while (l->first) {
+		struct page *page = l->first;
+
+		l->first = page->next;
+		free(page->bytes);
+		free(page);
+	}
+	memset(l, 0, sizeof(*l));
+	l->last = &l->first;
+}
+
+static int listing_add(const struct options *options, struct kv_request *request,
+		       struct reply *reply, struct listing *l)
+{
+	struct page *page = calloc(1, sizeof(*page));
+	int status;
+
+	if (!page)
+		return fail(EXIT_FAILED, "out of memory");
+	*l->last = page;
+	l->last = &page->next;
+	status = ask_kv(options, request, reply, &page->answer, &page->bytes);
+	if (status)
+		return status;
+	if (l->first == page) {
+		l->revision = page->answer.revision;
+		l->count = page->answer.count;
+	}
+	l->torn |= page->answer.revision != l->revision;
+	l->got += page->answer.item_count;
+	l->more = page->answer.more;
+	return 0;
+}
+
+/* The key after the last one of the newest page. */
+static void next_key(const struct page *page, uint8_t start[KV_KEY_SIZE_MAX], struct kv_bytes *key)
+{
+	struct kv_item item = {.key = {0}};
+	uint32_t at = 0;
+
+	while (kv_item_next(&page->answer, &at, &item))
+		;
+	if (item.key.size == KV_KEY_SIZE_MAX) {
+		/* No key can be longer: what follows it is what follows all that start with it. */
+		key->size = (uint32_t)kv_prefix_end(item.key.data, item.key.size, start);
+	} else {
+		memcpy(start, item.key.data, item.key.size);
+		start[item.key.size] = 0;
+		key->size = item.key.size + 1;
+	}
+	key->data = start;
+}
+
+/* The whole range, page by page. */
+static int listing_fill(const struct options *options, const struct kv_request *range,
+			struct reply *reply, struct listing *l)
+{
+	static uint8_t start[KV_KEY_SIZE_MAX];
+	struct kv_request request = *range;
+	int status;
+
+	listing_clear(l);
+	do {
+		struct page **page = l->last;
+
+		request.limit = options->limit ? options->limit - l->got : 0;
+		status = listing_add(options, &request, reply, l);
+		if (status || !l->more || (*page)->answer.item_count == 0)
+			break;
+		next_key(*page, start, &request.key);
+	} while (options->limit == 0 || l->got < options->limit);
+	return status;
+}
+
+static void print_simple(const struct options *options, const struct listing *l)
+{
+	if (options->count_only)
+		printf("%" PRIu64 "\n", l->count);
+	for (const struct page *page = l->first; page; page = page->next) {
+		struct kv_item item;
+		uint32_t at = 0;
+
+		while (kv_item_next(&page->answer, &at, &item)) {
+			if (!options->print_value_only) {
+				fwrite(item.key.data, 1, item.key.size, stdout);
+				putchar('\n');
+			}
+			/* An empty line after each key of --keys-only: so does etcdctl. */
+			fwrite(item.value.data, 1, item.value.size, stdout);
+			putchar('\n');
+		}
+	}
+}
+
+static void print_json_item(const struct kv_item *item)
+{
+	printf("{\"key\":");
+	json_bytes(item->key.data, item->key.size);
+	printf(",\"create_revision\":%" PRIu64 ",\"mod_revision\":%" PRIu64 ",\"version\":%" PRIu64,
+	       item->create_revision, item->mod_revision, item->version);
+	if (item->value.size) {
+		printf(",\"value\":");
+		json_bytes(item->value.data, item->value.size);
+	}
+	if (item->lease)
+		printf(",\"lease\":%" PRIu64, item->lease);
+	putchar('}');
+}
+
+static void print_json(const struct reply *reply, const struct listing *l)
+{
+	const char *before = ",\"kvs\":[";
+
+	putchar('{');
+	print_header(reply, l->revision);
+	for (const struct page *page = l->first; page; page = page->next) {
+		struct kv_item item;
+		uint32_t at = 0;
+
+		while (kv_item_next(&page->answer, &at, &item)) {
+			fputs(before, stdout);
+			print_json_item(&item);
+			before = ",";
+		}
+	}
+	if (l->got)
+		putchar(']');
+	if (l->more)
+		printf(",\"more\":true");
+	if (l->count)
+		printf(",\"count\":%" PRIu64, l->count);
+	puts("}");
+}
+
+int command_get(const struct options *options)
+{
+	static uint8_t end[KV_KEY_SIZE_MAX];
+	struct kv_request request = {.operation = KV_RANGE};
+	struct listing listing = {0};
+	struct reply reply;
+	int status;
+
+	if (options->keys_only && options->count_only)
+		return fail(EXIT_MISUSED, "`--keys-only` and `--count-only` cannot be set at the "
+					  "same time, choose one");
+	if (options->print_value_only && options->format != FORMAT_SIMPLE)
+		return fail(EXIT_MISUSED, "print-value-only is only for `--write-out=simple`");
+	status = parse_range(options, "get", &request, end);
+	if (status)
+		return status;
+	request.flags = (options->keys_only ? KV_KEYS_ONLY : 0u) |
+			(options->count_only ? KV_COUNT_ONLY : 0u);
+	/*
+	 * Answers have a bounded size, and only the newest revision can be read so far: a listing
+	 * that takes several answers is of one revision if nothing was written meanwhile.
+	 */
+	for (int i = 0; i <= RESTARTS_MAX; i++) {
+		status = listing_fill(options, &request, &reply, &listing);
+		if (status || !listing.torn)
+			break;
+	}
+	if (!status && listing.torn)
+		fprintf(stderr, "Warning: the store changed while it was listed: these keys are "
+				"not all of one revision\n");
+	if (!status && options->format == FORMAT_JSON)
+		print_json(&reply, &listing);
+	else if (!status)
+		print_simple(options, &listing);
+	listing_clear(&listing);
+	return status;
+}

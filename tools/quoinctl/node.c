@@ -1,0 +1,190 @@
+/*
+ * Requests to whichever endpoint answers, and a node's account of itself.
+ */
+#include "tools/quoinctl/quoinctl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MS 1000000ull
+/* How long an endpoint may be silent before the next is tried, at first; doubled each round. */
+#define WELCOME_NS_FIRST (250 * MS)
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+struct asking {
+	const struct options *options;
+	enum wire_request kind;
+	struct kv_request *request;
+	uint64_t deadline_ns;
+	uint8_t *bytes; /* the request's, once a session_base is known */
+	uint32_t size;
+};
+
+/* The base of a session is what its first node showed: it stays, whoever is asked later. */
+static int encode_once(struct asking *a, const struct wire_hello *node)
+{
+	if (a->bytes)
+		return 0;
+	if (a->kind == WIRE_COMMAND)
+		a->request->session_base = node->applied_index;
+	a->size = (uint32_t)kv_request_size(a->request);
+	a->bytes = malloc(a->size);
+	if (!a->bytes)
+		return -ENOMEM;
+	kv_request_encode(a->request, a->bytes);
+	return 0;
+}
+
+/* True: it answered, well or badly, and nobody else is to be asked. */
+static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct reply *out,
+		    char error[ERROR_SIZE])
+{
+	struct endpoint *e = a->options->endpoint[i];
+	uint64_t now = clock_ns();
+	uint64_t left = a->deadline_ns > now ? a->deadline_ns - now : 1;
+	uint32_t others = a->options->endpoint_count - i;
+	struct endpoint_answer answer;
+	int result;
+
+	if (a->options->endpoint_count == 1)
+		welcome_ns = left;
+	result = endpoint_welcome(e, left < welcome_ns ? left : welcome_ns, &out->node);
+	if (!result)
+		result = encode_once(a, &out->node);
+	if (!result) {
+		now = clock_ns();
+		left = a->deadline_ns > now ? a->deadline_ns - now : 1;
+		/* Those after it get their share. */
+		result = endpoint_call(e, a->kind, a->bytes, a->size, left / others, &answer);
+	}
+	if (result) {
+		snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
+			 endpoint_error_text(result));
+		return false;
+	}
+	if (answer.status != WIRE_OK) {
+		snprintf(error, ERROR_SIZE, "%s", wire_status_text(answer.status));
+		/* These two say of the request itself what any node would say. */
+		return answer.status == WIRE_INVALID || answer.status == WIRE_REFUSED;
+	}
+	error[0] = '\0';
+	out->data = answer.data;
+	out->size = answer.size;
+	out->endpoint = e;
+	return true;
+}
+
+int ask(const struct options *options, enum wire_request kind, struct kv_request *request,
+	struct reply *out, char error[ERROR_SIZE])
+{
+	struct asking a = {
+		.options = options,
+		.kind = kind,
+		.request = request,
+		.deadline_ns = clock_ns() + options->timeout_ns,
+	};
+	uint64_t welcome_ns = WELCOME_NS_FIRST;
+	bool done = false;
+
+	snprintf(error, ERROR_SIZE, "no endpoints");
+	do {
+		uint64_t round_ns = clock_ns();
+
+		for (uint32_t i = 0; i < options->endpoint_count && !done; i++)
+			done = ask_one(&a, i, welcome_ns, out, error);
+		welcome_ns *= 2;
+		/* All refused at once: a node that starts needs a moment. */
+		if (!done && clock_ns() - round_ns < 10 * MS)
+			nanosleep(&(struct timespec){.tv_nsec = (long)(50 * MS)}, NULL);
+	} while (!done && clock_ns() < a.deadline_ns);
+	free(a.bytes);
+	return done && error[0] == '\0' ? 0 : -1;
+}
+
+struct field {
+	const char *key;
+	uint64_t *number;
+	int base;
+	char *text;
+	size_t text_size;
+};
+
+static void field_set(const struct field *f, const char *value)
+{
+	if (f->number)
+		*f->number = strtoull(value, NULL, f->base);
+	else
+		snprintf(f->text, f->text_size, "%s", value);
+}
+
+/* One line, "key value", ended by a zero. Unknown keys are for readers that know them. */
+static void status_line(struct node_status *s, const struct field *fields, size_t count, char *line)
+{
+	char *value = strchr(line, ' ');
+
+	if (!value)
+		return;
+	*value++ = '\0';
+	if (strcmp(line, "error") == 0 && s->error_count < 8)
+		snprintf(s->error[s->error_count++], sizeof(s->error[0]), "%s", value);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(line, fields[i].key) == 0)
+			field_set(&fields[i], value);
+	}
+}
+
+void status_parse(struct node_status *out, const char *text, size_t size)
+{
+	const struct field fields[] = {
+		{"cluster_id", &out->cluster_id, 16, NULL, 0},
+		{"member_id", &out->member_id, 16, NULL, 0},
+		{"leader", &out->leader, 16, NULL, 0},
+		{"raft_term", &out->raft_term, 10, NULL, 0},
+		{"raft_index", &out->raft_index, 10, NULL, 0},
+		{"raft_applied_index", &out->raft_applied_index, 10, NULL, 0},
+		{"revision", &out->revision, 10, NULL, 0},
+		{"db_size", &out->db_size, 10, NULL, 0},
+		{"version", NULL, 0, out->version, sizeof(out->version)},
+		{"durability", NULL, 0, out->durability, sizeof(out->durability)},
+		{"link", NULL, 0, out->link, sizeof(out->link)},
+	};
+	char line[512];
+
+	memset(out, 0, sizeof(*out));
+	while (size > 0) {
+		const char *end = memchr(text, '\n', size);
+		size_t length = end ? (size_t)(end - text) : size;
+		size_t kept = length < sizeof(line) - 1 ? length : sizeof(line) - 1;
+
+		memcpy(line, text, kept);
+		line[kept] = '\0';
+		status_line(out, fields, sizeof(fields) / sizeof(fields[0]), line);
+		length += end != NULL;
+		text += length;
+		size -= length;
+	}
+}
+
+int status_ask(struct endpoint *e, uint64_t timeout_ns, struct node_status *out,
+	       char error[ERROR_SIZE])
+{
+	struct endpoint_answer answer;
+	int result = endpoint_call(e, WIRE_STATUS, NULL, 0, timeout_ns, &answer);
+
+	if (!result && answer.status == WIRE_OK) {
+		status_parse(out, (const char *)answer.data, answer.size);
+		return 0;
+	}
+	snprintf(error, ERROR_SIZE, "%s",
+		 result ? endpoint_error_text(result) : wire_status_text(answer.status));
+	return -1;
+}

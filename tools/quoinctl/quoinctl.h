@@ -1,0 +1,96 @@
+/*
+ * quoinctl's inside: what the command line said, and what the commands share.
+ *
+ * Words and shapes are etcdctl's (3.5), so that what reads its output reads this.
+ */
+#ifndef TOOLS_QUOINCTL_QUOINCTL_H
+#define TOOLS_QUOINCTL_QUOINCTL_H
+
+#include "dataplane/wire.h"
+#include "kv/command.h"
+#include "tools/endpoint.h"
+
+#include <stdio.h>
+
+enum {
+	EXIT_ANSWERED = 0,
+	EXIT_FAILED = 1,
+	EXIT_MISUSED = 2,
+
+	ENDPOINTS_MAX = 64,
+	WORDS_MAX = 8,
+	DURATION_SIZE = 32,
+	ERROR_SIZE = 512,
+};
+
+enum format { FORMAT_SIMPLE, FORMAT_TABLE, FORMAT_JSON };
+
+struct options {
+	enum format format;
+	uint64_t timeout_ns;
+	uint32_t endpoint_count;
+	struct endpoint *endpoint[ENDPOINTS_MAX];
+
+	/* Of single commands. */
+	bool prefix, from_key, keys_only, count_only, print_value_only;
+	uint64_t limit;
+
+	uint32_t word_count; /* of the command, after its name */
+	const char *word[WORDS_MAX];
+};
+
+int command_put(const struct options *options);
+int command_get(const struct options *options);
+int command_delete(const struct options *options);
+int command_health(const struct options *options);
+int command_status(const struct options *options);
+
+/* "Error: ..." on stderr. Returns `status`, for the caller to return. */
+__attribute__((format(printf, 2, 3))) int fail(int status, const char *format, ...);
+
+/* node.c: requests to whichever endpoint answers. */
+struct reply {
+	struct wire_hello node; /* who answered */
+	const uint8_t *data;    /* valid until the next request to the same endpoint */
+	uint32_t size;
+	struct endpoint *endpoint;
+};
+
+/*
+ * Asks the endpoints in order until one answers, all within the timeout. A command may be asked of
+ * several: it carries one session and one sequence, and is applied once. 0, or -1 with error.
+ */
+int ask(const struct options *options, enum wire_request kind, struct kv_request *request,
+	struct reply *out, char error[ERROR_SIZE]);
+
+/* What WIRE_STATUS answers, and etcdctl shows. */
+struct node_status {
+	uint64_t cluster_id, member_id, leader, raft_term, raft_index, raft_applied_index, revision,
+		db_size;
+	char version[32], durability[32], link[64];
+	uint32_t error_count;
+	char error[8][160];
+};
+
+void status_parse(struct node_status *out, const char *text, size_t size);
+/* 0, or -1 with error. */
+int status_ask(struct endpoint *e, uint64_t timeout_ns, struct node_status *out,
+	       char error[ERROR_SIZE]);
+
+/* text.c: durations, sizes, tables, JSON's strings. */
+
+/* "5s", "1.5s", "500ms", "1m30s". False: it is none. */
+bool duration_parse(const char *text, uint64_t *out_ns);
+/* As Go prints it, with "us" for the micro sign. */
+void duration_text(uint64_t ns, char out[DURATION_SIZE]);
+/* "20 kB", as etcdctl says it. */
+void bytes_text(uint64_t size, char out[DURATION_SIZE]);
+
+/* rows x columns, the first row being the header. */
+void table_print(const char *const *cells, uint32_t rows, uint32_t columns);
+
+void json_text(const char *text);                  /* quoted and escaped */
+void json_bytes(const uint8_t *data, size_t size); /* base64, quoted */
+void json_header(const struct wire_hello *node, uint64_t revision, uint64_t term);
+
+#endif
