@@ -1,0 +1,257 @@
+/*
+ * Endpoints over real sockets: loopback UDP and an admin socket.
+ */
+#include "tools/endpoint.h"
+
+#include "tests/unit/test.h"
+#include "tests/unit/tools/fake_node.h"
+
+#include "kv/command.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define S 1000000000ull
+#define MS 1000000ull
+
+static struct fake_store store;
+static struct fake_node node;
+static uint8_t value[1400 * 1024];
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_store_create(&store);
+	fake_node_start(&node, &store, 5);
+	for (size_t i = 0; i < sizeof(value); i++)
+		value[i] = (uint8_t)(i * 17 + i / 999);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_node_stop(&node);
+	fake_store_destroy(&store);
+	return 0;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * S + (uint64_t)now.tv_nsec;
+}
+
+static struct endpoint *open_or_fail(const char *text)
+{
+	char error[ENDPOINT_ERROR_MAX] = "";
+	struct endpoint *e;
+
+	assert_int_equal(endpoint_open(&e, text, error), 0);
+	assert_string_equal(endpoint_text(e), text);
+	return e;
+}
+
+static void what_is_an_endpoint(void **state)
+{
+	static const char *const bad[] = {
+		"",           "localhost:2379",  "127.0.0.1",        "127.0.0.1:",   "127.0.0.1:0",
+		":2379",      "127.0.0.1:65536", "127.0.0.1:2379x",  "127.0.0.1: 1", "1.2.3:5",
+		"[::1]:2379", "unix:",           "http://1.2.3.4:5", "127.0.0.1:-1", "1.2.3.4.5:5"};
+	static const char *const good[] = {"127.0.0.1:2379", "1.2.3.4:1", "255.255.255.255:65535",
+					   "unix:/a", "unix:relative"};
+	char error[ENDPOINT_ERROR_MAX], path[256];
+	struct endpoint *e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		error[0] = '\0';
+		assert_int_equal(endpoint_open(&e, bad[i], error), -EINVAL);
+		assert_non_null(strstr(error, "HOST:PORT"));
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		endpoint_close(open_or_fail(good[i]));
+	memset(path, 'x', sizeof(path));
+	memcpy(path, "unix:", 5);
+	path[5 + 107] = '\0';
+	endpoint_close(open_or_fail(path));
+	path[5 + 107] = 'x';
+	path[5 + 108] = '\0';
+	assert_int_equal(endpoint_open(&e, path, error), -EINVAL);
+}
+
+/* A put of `size` bytes and a get of it. */
+static void put_and_get(struct endpoint *e, uint64_t session, uint32_t size)
+{
+	struct kv_request put = {.operation = KV_PUT,
+				 .flags = KV_ONE_SHOT,
+				 .session = session,
+				 .sequence = 1,
+				 .key = {(const uint8_t *)"k", 1},
+				 .value = {value, size}};
+	struct kv_request get = {.operation = KV_RANGE, .key = {(const uint8_t *)"k", 1}};
+	uint8_t *bytes = malloc(kv_request_size(&put));
+	struct endpoint_answer answer;
+	struct wire_hello hello;
+	struct kv_answer kv;
+	struct kv_item item;
+	uint32_t at = 0;
+
+	assert_non_null(bytes);
+	assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
+	assert_int_equal(hello.cluster_id, FAKE_CLUSTER_ID);
+	assert_int_equal(hello.member_id, 5);
+	put.session_base = hello.applied_index;
+	kv_request_encode(&put, bytes);
+	assert_int_equal(endpoint_call(e, WIRE_COMMAND, bytes, (uint32_t)kv_request_size(&put),
+				       20 * S, &answer),
+			 0);
+	assert_int_equal(answer.status, WIRE_OK);
+	assert_int_equal(kv_answer_decode(&kv, answer.data, answer.size), 0);
+	assert_int_equal(kv.status, KV_OK);
+	kv_request_encode(&get, bytes);
+	assert_int_equal(endpoint_call(e, WIRE_QUERY, bytes, (uint32_t)kv_request_size(&get),
+				       20 * S, &answer),
+			 0);
+	assert_int_equal(answer.status, WIRE_OK);
+	assert_int_equal(kv_answer_decode(&kv, answer.data, answer.size), 0);
+	assert_true(kv_item_next(&kv, &at, &item));
+	assert_int_equal(item.value.size, size);
+	assert_memory_equal(item.value.data, value, size);
+	free(bytes);
+}
+
+static void small_and_large_over_both(void **state)
+{
+	const char *texts[] = {node.udp, node.local};
+	uint64_t session = 1;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct endpoint *e = open_or_fail(texts[i]);
+
+		put_and_get(e, session++, 3);
+		put_and_get(e, session++, 3000);
+		put_and_get(e, session++, sizeof(value));
+		put_and_get(e, session++, 3);
+		endpoint_close(e);
+	}
+}
+
+static void lost_packets_over_kernel_udp(void **state)
+{
+	struct endpoint *e = open_or_fail(node.udp);
+
+	(void)state;
+	atomic_store(&node.faults.lose_in_1000, 50);
+	for (uint64_t i = 0; i < 20; i++)
+		put_and_get(e, 1000 + i, 5000);
+	put_and_get(e, 2000, sizeof(value));
+	atomic_store(&node.faults.lose_in_1000, 0);
+	endpoint_close(e);
+	/* Each was applied once, whatever was lost and sent again. */
+	assert_int_equal(store.commands, store.sm->ops->revision(store.sm) - 1);
+}
+
+static void refusals_for_now_are_waited_out(void **state)
+{
+	const char *texts[] = {node.udp, node.local};
+
+	(void)state;
+	for (uint64_t i = 0; i < 2; i++) {
+		struct endpoint *e = open_or_fail(texts[i]);
+
+		atomic_store(&node.faults.busy, 2);
+		put_and_get(e, 3000 + i, 100);
+		assert_int_equal(atomic_load(&node.faults.busy), 0);
+		atomic_store(&node.faults.no_leader, 3);
+		put_and_get(e, 4000 + i, 100);
+		assert_int_equal(atomic_load(&node.faults.no_leader), 0);
+		endpoint_close(e);
+	}
+}
+
+static void no_leader_for_good_is_the_verdict(void **state)
+{
+	const char *texts[] = {node.udp, node.local};
+	struct endpoint_answer answer;
+	uint8_t get[KV_REQUEST_HEADER_SIZE + 1];
+	const struct kv_request request = {.operation = KV_RANGE, .key = {(const uint8_t *)"k", 1}};
+
+	(void)state;
+	kv_request_encode(&request, get);
+	atomic_store(&node.faults.no_leader, 1000000);
+	for (int i = 0; i < 2; i++) {
+		struct endpoint *e = open_or_fail(texts[i]);
+
+		assert_int_equal(endpoint_call(e, WIRE_QUERY, get, sizeof(get), 300 * MS, &answer),
+				 0);
+		assert_int_equal(answer.status, WIRE_NO_LEADER);
+		endpoint_close(e);
+	}
+	atomic_store(&node.faults.no_leader, 0);
+}
+
+static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
+{
+	const char *texts[] = {node.udp, node.local};
+	struct endpoint_answer answer;
+
+	(void)state;
+	for (uint64_t i = 0; i < 2; i++) {
+		struct endpoint *e = open_or_fail(texts[i]);
+		struct wire_hello hello;
+		uint64_t begin;
+
+		assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
+		atomic_store(&node.faults.silent, true);
+		begin = clock_ns();
+		assert_int_equal(endpoint_call(e, WIRE_STATUS, NULL, 0, 200 * MS, &answer),
+				 -ETIMEDOUT);
+		assert_true(clock_ns() - begin >= 200 * MS);
+		atomic_store(&node.faults.silent, false);
+		put_and_get(e, 5000 + i, 100);
+		endpoint_close(e);
+	}
+}
+
+static void nobody_there(void **state)
+{
+	struct endpoint *e;
+	struct endpoint_answer answer;
+	struct wire_hello hello;
+	struct fake_node gone;
+	char udp[32], local[80];
+
+	(void)state;
+	fake_node_start(&gone, &store, 6);
+	memcpy(udp, gone.udp, sizeof(udp));
+	memcpy(local, gone.local, sizeof(local));
+	fake_node_stop(&gone);
+	e = open_or_fail(udp);
+	assert_int_equal(endpoint_welcome(e, 5 * S, &hello), -ECONNREFUSED);
+	assert_int_equal(endpoint_call(e, WIRE_STATUS, NULL, 0, 5 * S, &answer), -ECONNREFUSED);
+	endpoint_close(e);
+	e = open_or_fail(local);
+	assert_int_equal(endpoint_welcome(e, 5 * S, &hello), -ENOENT);
+	endpoint_close(e);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_an_endpoint),
+		cmocka_unit_test(small_and_large_over_both),
+		cmocka_unit_test(lost_packets_over_kernel_udp),
+		cmocka_unit_test(refusals_for_now_are_waited_out),
+		cmocka_unit_test(no_leader_for_good_is_the_verdict),
+		cmocka_unit_test(silence_ends_at_the_deadline_and_the_endpoint_lives_on),
+		cmocka_unit_test(nobody_there),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

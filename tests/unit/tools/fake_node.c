@@ -1,0 +1,361 @@
+#include "tests/unit/tools/fake_node.h"
+
+#include "dataplane/parts.h"
+#include "kv/command.h"
+#include "kv/kv.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SLOTS = 8, POLL_MS = 1 };
+
+struct fake_slot {
+	bool used, answered;
+	uint64_t id, answer_id;
+	uint8_t kind, status;
+	struct parts parts;
+	uint8_t request[WIRE_MESSAGE_SIZE_MAX];
+	uint8_t answer[WIRE_MESSAGE_SIZE_MAX];
+	uint32_t answer_size;
+};
+
+void fake_store_create(struct fake_store *s)
+{
+	const struct kv_options options = {.quota = 64u << 20};
+	int result = kv_create(&s->sm, &options);
+
+	assert(result == 0);
+	pthread_mutex_init(&s->lock, NULL);
+	s->index = 0;
+	s->commands = 0;
+}
+
+void fake_store_destroy(struct fake_store *s)
+{
+	s->sm->ops->destroy(s->sm);
+	pthread_mutex_destroy(&s->lock);
+}
+
+/* Through the log, as a chain of entries. */
+static uint32_t store_apply(struct fake_store *s, const uint8_t *command, uint32_t size,
+			    uint8_t *out)
+{
+	struct sm_result answer;
+	int result = 0;
+
+	s->commands++;
+	for (uint32_t at = 0; at < size; at += RAFT_ENTRY_DATA_MAX) {
+		uint32_t left = size - at;
+		struct sm_entry entry = {
+			.index = ++s->index,
+			.data = command + at,
+			.size = left < RAFT_ENTRY_DATA_MAX ? left : RAFT_ENTRY_DATA_MAX,
+			.first = at == 0,
+			.last = left <= RAFT_ENTRY_DATA_MAX,
+		};
+
+		do
+			result = s->sm->ops->apply(s->sm, &entry, &answer);
+		while (result == -EAGAIN);
+	}
+	assert(result == 1);
+	memcpy(out, answer.data, answer.size);
+	return answer.size;
+}
+
+static uint32_t status_text(struct fake_node *n, uint8_t *out)
+{
+	return (uint32_t)sprintf(
+		(char *)out,
+		"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016" PRIx64 "\nversion 9.8.7\n"
+		"role leader\nleader %016x\nraft_term 7\nraft_index %" PRIu64
+		"\nraft_applied_index %" PRIu64 "\nrevision %" PRIu64 "\ndb_size 20480\n"
+		"durability durable\nlink memif\nauth off\nfuture thing\n%s",
+		n->id, FAKE_CLUSTER_ID, n->id, 1, n->store->index, n->store->index,
+		n->store->sm->ops->revision(n->store->sm),
+		n->id == 2 ? "error etcdserver: no \"leader\"\nerror other\n" : "");
+}
+
+/* Takes one of what is left of a fault. */
+static bool strikes(_Atomic int *left)
+{
+	if (atomic_load(left) <= 0)
+		return false;
+	atomic_fetch_sub(left, 1);
+	return true;
+}
+
+/* Does a whole request: its status, and its answer's size in *size. */
+static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *request,
+			      uint32_t request_size, uint8_t *out, uint32_t *size)
+{
+	struct fake_store *s = n->store;
+	enum wire_status status = WIRE_OK;
+	uint64_t session, sequence;
+	int result;
+
+	*size = 0;
+	if (kind != WIRE_STATUS && strikes(&n->faults.no_leader))
+		return WIRE_NO_LEADER;
+	pthread_mutex_lock(&s->lock);
+	switch (kind) {
+	case WIRE_COMMAND:
+		if (s->sm->ops->check(s->sm, request, request_size, &session, &sequence))
+			status = WIRE_INVALID;
+		else
+			*size = store_apply(s, request, request_size, out);
+		break;
+	case WIRE_QUERY:
+		result =
+			s->sm->ops->query(s->sm, request, request_size, out, WIRE_MESSAGE_SIZE_MAX);
+		if (result < 0)
+			status = WIRE_INVALID;
+		else
+			*size = (uint32_t)result;
+		break;
+	case WIRE_STATUS:
+		*size = status_text(n, out);
+		break;
+	default:
+		status = WIRE_REFUSED;
+	}
+	admin_set_base(n->admin, s->index);
+	pthread_mutex_unlock(&s->lock);
+	return status;
+}
+
+static bool lost(struct fake_node *n)
+{
+	n->random = n->random * 6364136223846793005ull + 1442695040888963407ull;
+	return (int)((n->random >> 33) % 1000) < atomic_load(&n->faults.lose_in_1000);
+}
+
+static void send_packet(struct fake_node *n, const struct sockaddr_in *to, uint8_t type,
+			uint8_t *packet, size_t body_size)
+{
+	const struct wire_envelope envelope = {
+		.type = type,
+		.body_size = (uint16_t)body_size,
+		.cluster_id = FAKE_CLUSTER_ID,
+		.source_id = n->id,
+	};
+
+	wire_envelope_encode(&envelope, packet);
+	if (!lost(n) && !atomic_load(&n->faults.silent))
+		sendto(n->fd, packet, WIRE_ENVELOPE_SIZE + body_size, 0,
+		       (const struct sockaddr *)to, sizeof(*to));
+}
+
+static void send_reply(struct fake_node *n, const struct sockaddr_in *to,
+		       const struct wire_part *part, uint32_t next, enum wire_status status)
+{
+	const struct wire_part_reply reply = {
+		.cookie = part->cookie,
+		.request_id = part->request_id,
+		.next_part = (uint16_t)next,
+		.status = (uint8_t)status,
+		.retry_after_us = status == WIRE_BUSY ? FAKE_ANSWER_BUSY_US : 0,
+	};
+	uint8_t packet[WIRE_PAYLOAD_1500];
+
+	send_packet(n, to, WIRE_REQUEST_REPLY, packet,
+		    wire_part_reply_encode(&reply, packet + WIRE_ENVELOPE_SIZE));
+}
+
+static void send_answer(struct fake_node *n, const struct sockaddr_in *to, struct fake_slot *s,
+			uint32_t i)
+{
+	const struct wire_part part = {
+		.cookie = n->cookie,
+		.request_id = s->id,
+		.total_size = s->answer_size,
+		.part = (uint16_t)i,
+		.kind = s->kind,
+		.status = s->status,
+		.answer_id = s->answer_id,
+		.data = s->answer + (size_t)i * WIRE_PART_SIZE,
+		.size = parts_size(s->answer_size, i),
+	};
+	uint8_t packet[WIRE_PAYLOAD_1500];
+
+	send_packet(n, to, WIRE_ANSWER, packet,
+		    wire_part_encode(&part, packet + WIRE_ENVELOPE_SIZE));
+}
+
+static void receive_request(struct fake_node *n, const struct sockaddr_in *from,
+			    const struct wire_part *part)
+{
+	struct fake_slot *s = NULL;
+
+	for (int i = 0; i < SLOTS; i++) {
+		if (n->slots[i].used && n->slots[i].id == part->request_id)
+			s = &n->slots[i];
+	}
+	if (!s) {
+		if (strikes(&n->faults.busy)) {
+			send_reply(n, from, part, 0, WIRE_BUSY);
+			return;
+		}
+		s = &n->slots[part->request_id % SLOTS];
+		s->used = true;
+		s->answered = false;
+		s->id = part->request_id;
+		s->kind = part->kind;
+		parts_begin(&s->parts, s->request, part->total_size);
+	}
+	parts_add(&s->parts, part);
+	if (!s->answered && s->parts.part_count > 1)
+		send_reply(n, from, part, s->parts.next, WIRE_OK);
+	if (!parts_complete(&s->parts))
+		return;
+	if (!s->answered) {
+		s->status = (uint8_t)serve(n, s->kind, s->request, s->parts.total_size, s->answer,
+					   &s->answer_size);
+		s->answered = true;
+		s->answer_id = ++n->answers;
+		if (strikes(&n->faults.swallow))
+			atomic_store(&n->faults.silent, true);
+	}
+	send_answer(n, from, s, 0);
+}
+
+static void receive_pull(struct fake_node *n, const struct sockaddr_in *from,
+			 const struct wire_part *part)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		struct fake_slot *s = &n->slots[i];
+
+		if (!s->used || !s->answered || s->id != part->request_id ||
+		    s->answer_id != part->answer_id)
+			continue;
+		for (uint32_t j = 0; j < part->wanted; j++)
+			send_answer(n, from, s, part->part + j);
+	}
+}
+
+static void receive(struct fake_node *n, const struct sockaddr_in *from, const uint8_t *packet,
+		    size_t size)
+{
+	const uint8_t *body = packet + WIRE_ENVELOPE_SIZE;
+	uint8_t out[WIRE_PAYLOAD_1500];
+	struct wire_envelope envelope;
+	struct wire_hello hello;
+	struct wire_part part;
+
+	if (lost(n) || wire_envelope_decode(&envelope, packet, size) != WIRE_VERDICT_GOOD)
+		return;
+	if (envelope.type == WIRE_HELLO &&
+	    wire_hello_decode(&hello, WIRE_HELLO, body, envelope.body_size) == 0) {
+		hello.cookie = n->cookie;
+		hello.cluster_id = FAKE_CLUSTER_ID;
+		hello.member_id = n->id;
+		pthread_mutex_lock(&n->store->lock);
+		hello.applied_index = n->store->index;
+		pthread_mutex_unlock(&n->store->lock);
+		send_packet(n, from, WIRE_WELCOME, out,
+			    wire_hello_encode(&hello, WIRE_WELCOME, out + WIRE_ENVELOPE_SIZE));
+		return;
+	}
+	if (wire_part_decode(&part, envelope.type, body, envelope.body_size))
+		return;
+	if (part.cookie != n->cookie)
+		send_reply(n, from, &part, 0, WIRE_BAD_COOKIE);
+	else if (envelope.type == WIRE_REQUEST)
+		receive_request(n, from, &part);
+	else
+		receive_pull(n, from, &part);
+}
+
+static void serve_admin(struct fake_node *n)
+{
+	struct admin_call *call = admin_take(n->admin);
+
+	if (!call)
+		return;
+	call->answer_size = 0;
+	call->retry_after_us = FAKE_ANSWER_BUSY_US;
+	if (strikes(&n->faults.busy))
+		call->status = WIRE_BUSY;
+	else
+		call->status = (uint8_t)serve(n, call->kind, call->data, call->size, call->answer,
+					      &call->answer_size);
+	/* A call that is never given back would hold the socket's end; it is late instead. */
+	while (atomic_load(&n->faults.silent) && !atomic_load(&n->stopping))
+		poll(NULL, 0, POLL_MS);
+	admin_give(n->admin, call);
+}
+
+static void *node_main(void *argument)
+{
+	struct fake_node *n = argument;
+	uint8_t packet[2048];
+
+	while (!atomic_load(&n->stopping)) {
+		struct pollfd p = {.fd = n->fd, .events = POLLIN};
+		struct sockaddr_in from;
+		socklen_t size = sizeof(from);
+		ssize_t got;
+
+		poll(&p, 1, POLL_MS);
+		while ((got = recvfrom(n->fd, packet, sizeof(packet), MSG_DONTWAIT,
+				       (struct sockaddr *)&from, &size)) >= 0)
+			receive(n, &from, packet, (size_t)got);
+		serve_admin(n);
+	}
+	return NULL;
+}
+
+void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	char error[ADMIN_ERROR_MAX];
+	int result;
+
+	memset(n, 0, sizeof(*n));
+	n->store = store;
+	n->id = id;
+	n->cookie = id * 1000 + 1;
+	n->random = id;
+	n->slots = calloc(SLOTS, sizeof(*n->slots));
+	assert(n->slots);
+	n->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert(n->fd >= 0);
+	result = bind(n->fd, (struct sockaddr *)&address, sizeof(address));
+	assert(result == 0);
+	result = getsockname(n->fd, (struct sockaddr *)&address, &size);
+	assert(result == 0);
+	snprintf(n->udp, sizeof(n->udp), "127.0.0.1:%u", ntohs(address.sin_port));
+	snprintf(n->directory, sizeof(n->directory), "/tmp/fake_node.XXXXXX");
+	if (!mkdtemp(n->directory))
+		abort();
+	snprintf(n->path, sizeof(n->path), "%s/admin.sock", n->directory);
+	snprintf(n->local, sizeof(n->local), "unix:%s", n->path);
+	result = admin_create(&n->admin, n->path, FAKE_CLUSTER_ID, id, error);
+	assert(result == 0);
+	result = pthread_create(&n->thread, NULL, node_main, n);
+	assert(result == 0);
+}
+
+void fake_node_stop(struct fake_node *n)
+{
+	struct admin_call *call;
+
+	atomic_store(&n->stopping, true);
+	pthread_join(n->thread, NULL);
+	while ((call = admin_take(n->admin)))
+		admin_give(n->admin, call);
+	admin_destroy(n->admin);
+	close(n->fd);
+	rmdir(n->directory);
+	free(n->slots);
+}

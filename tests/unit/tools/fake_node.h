@@ -1,0 +1,56 @@
+/*
+ * A cluster of one store that several fake nodes serve, over loopback UDP and over real admin
+ * sockets: what the command-line tools talk to in their tests. It follows docs/wire.md; what it
+ * lacks is consensus.
+ */
+#ifndef TESTS_UNIT_TOOLS_FAKE_NODE_H
+#define TESTS_UNIT_TOOLS_FAKE_NODE_H
+
+#include "kv/sm.h"
+#include "node/admin.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { FAKE_CLUSTER_ID = 0x1111, FAKE_ANSWER_BUSY_US = 2000 };
+
+struct fake_store {
+	pthread_mutex_t lock;
+	struct sm *sm;
+	uint64_t index;    /* of the last entry */
+	uint64_t commands; /* that came, duplicates too */
+};
+
+/* What goes wrong, changed by a test while the node runs. */
+struct fake_faults {
+	_Atomic int busy;         /* so many requests are refused as busy */
+	_Atomic int no_leader;    /* so many find no leader */
+	_Atomic int swallow;      /* so many are done, and their answers never leave */
+	_Atomic int lose_in_1000; /* UDP packets, each way */
+	_Atomic bool silent;      /* nothing is answered at all */
+};
+
+struct fake_slot;
+
+struct fake_node {
+	struct fake_store *store;
+	uint64_t id;
+	struct fake_faults faults;
+	char directory[32], path[64];
+	char udp[32], local[80]; /* as endpoints */
+
+	int fd;
+	struct admin *admin;
+	pthread_t thread;
+	_Atomic bool stopping;
+	uint64_t random, cookie, answers;
+	struct fake_slot *slots;
+};
+
+void fake_store_create(struct fake_store *s);
+void fake_store_destroy(struct fake_store *s);
+
+void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id);
+void fake_node_stop(struct fake_node *n);
+
+#endif
