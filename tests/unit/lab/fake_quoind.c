@@ -1,0 +1,101 @@
+/*
+ * What the lab needs of a node and no more, so that the lab is tested without one: reads its
+ * configuration, answers WELCOME and status at the admin socket, notes the faults it is told. The
+ * first member leads. FAKE_END=NAME makes that node end at once.
+ */
+#include "config/config.h"
+#include "dataplane/wire.h"
+#include "node/admin.h"
+
+#include <endian.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static size_t status_text(const struct config *c, char *out, size_t size)
+{
+	uint64_t leader = 0;
+
+	for (uint32_t i = 0; i < c->member_count; i++) {
+		if (strcmp(c->member[i].name, "n1") == 0)
+			leader = c->member[i].id;
+	}
+	return (size_t)snprintf(out, size,
+				"member_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
+				"\nraft_term 2\nraft_index 5\nraft_applied_index 5\n",
+				c->member[c->self].id,
+				c->member[c->self].id == leader ? "leader" : "follower", leader);
+}
+
+static void note_faults(const struct config *c, const char *text, size_t size)
+{
+	char path[CONFIG_PATH_MAX + 16];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/faults", c->data_dir);
+	out = fopen(path, "we");
+	if (out == NULL || fwrite(text, 1, size, out) != size || fclose(out) != 0)
+		exit(1);
+}
+
+static void serve(const struct config *c, int fd)
+{
+	uint8_t header[ADMIN_HEADER_SIZE], welcome[WIRE_HELLO_SIZE] = {0};
+	char text[4096];
+	uint32_t size;
+
+	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) < 0 ||
+	    recv(fd, header, sizeof(header), MSG_WAITALL) != (ssize_t)sizeof(header))
+		return;
+	memcpy(&size, header, 4);
+	size = le32toh(size);
+	if (size > sizeof(text) || (size > 0 && recv(fd, text, size, MSG_WAITALL) != (ssize_t)size))
+		return;
+	if (header[4] == WIRE_FAULT) {
+		note_faults(c, text, size);
+		size = 0;
+	} else {
+		size = (uint32_t)status_text(c, text, sizeof(text));
+	}
+	header[4] = WIRE_OK;
+	size = htole32(size);
+	memcpy(header, &size, 4);
+	if (send(fd, header, sizeof(header), MSG_NOSIGNAL) > 0)
+		send(fd, text, le32toh(size), MSG_NOSIGNAL);
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	static struct config c;
+	static struct config_errors errors;
+	const char *end = getenv("FAKE_END");
+	int listener;
+
+	if (argc != 3 || config_load(&c, argv[2], &errors) != 0)
+		return 3;
+	if (end != NULL && strcmp(end, c.name) == 0) {
+		fprintf(stderr, "the last word of %s\n", c.name);
+		return 4;
+	}
+	mkdir(c.data_dir, 0700);
+	/* config_load has seen to its length. */
+	memcpy(address.sun_path, c.admin_socket, strlen(c.admin_socket) + 1);
+	unlink(c.admin_socket);
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(listener, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(listener, 8) != 0)
+		return 1;
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd < 0)
+			return 1;
+		serve(&c, fd);
+		close(fd);
+	}
+}

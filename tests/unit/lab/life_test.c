@@ -1,0 +1,286 @@
+/*
+ * The lab's life with real namespaces, devices and processes, and a fake node: what up makes, what
+ * down leaves, also after crashes. Needs root; without, it is skipped (77).
+ */
+#include "tools/lab/lab.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[64];
+static char netns[64]; /* its file */
+
+/* Runs quoin-lab through a shell; its output is in `said`. The exit status. */
+static char said[8192];
+__attribute__((format(printf, 1, 2))) static int lab(const char *format, ...)
+{
+	char arguments[512], command[1024];
+	size_t used = 0, size;
+	va_list args;
+	FILE *out;
+
+	va_start(args, format);
+	vsnprintf(arguments, sizeof(arguments), format, args);
+	va_end(args);
+	snprintf(command, sizeof(command), "%s --dir %s %s 2>&1", getenv("QUOIN_LAB"), dir,
+		 arguments);
+	out = popen(command, "re");
+	assert_non_null(out);
+	while ((size = fread(said + used, 1, sizeof(said) - 1 - used, out)) > 0)
+		used += size;
+	said[used] = '\0';
+	return WEXITSTATUS(pclose(out));
+}
+
+static int up(const char *more)
+{
+	return lab("up --quoind %s --timeout 10 %s", getenv("FAKE_QUOIND"), more);
+}
+
+static void assert_said(const char *text)
+{
+	if (strstr(said, text) == NULL)
+		fail_msg("'%s' is not in: %s", text, said);
+}
+
+/* Nothing is left: no directory, no namespace, no process of the fake node in DIR. */
+static void assert_nothing_left(void)
+{
+	char command[256];
+
+	assert_int_not_equal(access(dir, F_OK), 0);
+	assert_int_not_equal(access(netns, F_OK), 0);
+	snprintf(command, sizeof(command), "grep -lz '%s/[n]' /proc/[0-9]*/cmdline >/dev/null 2>&1",
+		 dir); /* not itself */
+	assert_int_not_equal(system(command), 0);
+}
+
+static void assert_runs(const char *command)
+{
+	if (system(command) != 0)
+		fail_msg("%s", command);
+}
+
+static void up_and_down_on_memif(void **state)
+{
+	(void)state;
+	assert_int_equal(up(""), 0);
+	assert_said("n1 leads 3 nodes on memif");
+	assert_int_not_equal(up(""), 0);
+	assert_said("has a lab already");
+	assert_int_equal(lab("status"), 0);
+	assert_said("unix:");
+	assert_int_equal(lab("exec -- sh -c 'echo $QUOIN_ENDPOINTS; ls /sys/class/net >/dev/null; "
+			     "exit 7'"),
+			 7);
+	assert_said("/n1/admin.sock,unix:");
+	assert_int_equal(lab("exec /no/such/program"), 127);
+	assert_int_equal(lab("logs 2"), 0);
+	assert_int_not_equal(lab("logs 4"), 0);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+	assert_int_equal(lab("down"), 0);
+}
+
+static void veth_pairs_behind_a_bridge(void **state)
+{
+	(void)state;
+	assert_int_equal(up("--link packet --nodes 2"), 0);
+	assert_int_equal(lab("exec -- ip -o link"), 0);
+	assert_said("n1@p1");
+	assert_said("p2@n2");
+	assert_said("02:00:c6:12:00:02");
+	assert_said("NOARP");
+	assert_null(strstr(said, "n3"));
+	assert_int_equal(lab("exec -- ip -o address"), 0);
+	assert_said("198.18.0.254/24");
+	assert_null(strstr(said, "inet6"));
+	assert_int_equal(lab("exec -- ip route"), 0);
+	assert_null(strstr(said, "default")); /* no way out */
+	assert_int_equal(lab("exec -- sh -c 'echo $QUOIN_ENDPOINTS'"), 0);
+	assert_string_equal(said, "198.18.0.1:2379,198.18.0.2:2379\n");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+static void nodes_die_pause_and_return(void **state)
+{
+	(void)state;
+	assert_int_equal(up(""), 0);
+	assert_int_equal(lab("kill leader"), 0);
+	assert_string_equal(said, "n1\n");
+	assert_int_equal(lab("status"), LAB_EXIT_FAILED);
+	assert_said("dead");
+	assert_int_not_equal(lab("kill 1"), 0);
+	assert_said("n1 does not run");
+	assert_int_equal(lab("restart 1"), 0);
+	assert_int_equal(lab("status --json"), 0);
+	assert_said("\"leader\": \"n1\"");
+	assert_int_equal(lab("pause n2"), 0);
+	assert_int_equal(lab("status"), 0);
+	assert_said("paused");
+	assert_int_equal(lab("resume 2"), 0);
+	assert_int_equal(lab("pause 3"), 0);
+	assert_int_equal(lab("restart 3"), 0); /* also one that is paused */
+	assert_int_equal(lab("kill --signal TERM 3"), 0);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+static void partitions_are_told_now_or_later(void **state)
+{
+	char command[256];
+
+	(void)state;
+	assert_int_equal(up(""), 0);
+	assert_int_equal(lab("kill 3"), 0);
+	assert_int_equal(lab("pause 2"), 0);
+	assert_int_equal(lab("partition '1|2,3' '3>2'"), 0);
+	assert_said("n3 is dead: it is told when it is back");
+	snprintf(command, sizeof(command), "grep -q 'drop both 198.18.0.3' %s/n1/faults", dir);
+	assert_runs(command);
+	assert_int_equal(lab("restart 3"), 0);
+	snprintf(command, sizeof(command), "grep -q 'drop tx 198.18.0.2' %s/n3/faults", dir);
+	assert_runs(command);
+	assert_int_equal(lab("resume 2"), 0);
+	snprintf(command, sizeof(command), "grep -q 'drop rx 198.18.0.3' %s/n2/faults", dir);
+	assert_runs(command);
+	assert_int_equal(lab("status"), 0);
+	assert_said("partition 3>2");
+	assert_int_not_equal(lab("partition '1|4'"), 0);
+	assert_int_equal(lab("heal"), 0);
+	snprintf(command, sizeof(command), "test ! -s %s/n2/faults", dir);
+	assert_runs(command);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+static void a_node_that_ends_is_named_with_its_last_words(void **state)
+{
+	(void)state;
+	setenv("FAKE_END", "n2", 1);
+	assert_int_equal(up(""), LAB_EXIT_FAILED);
+	unsetenv("FAKE_END");
+	assert_said("n2 exited with status 4");
+	assert_said("the last word of n2");
+	assert_said("the lab stays as it is");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+static void a_bad_setting_leaves_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(up("--heartbeat 5"), LAB_EXIT_FAILED);
+	assert_said("heartbeat-interval: 5 has no unit: 5us, 5ms or 5s");
+	assert_nothing_left();
+	assert_int_equal(up("--link pci"), LAB_EXIT_FAILED);
+	assert_nothing_left();
+}
+
+/* lab.json lost: the namespace names the processes. */
+static void down_after_crashes(void **state)
+{
+	char command[256];
+
+	(void)state;
+	assert_int_equal(up(""), 0);
+	snprintf(command, sizeof(command), "printf '{' > %s/lab.json", dir);
+	assert_runs(command);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+
+	assert_int_equal(up("--link packet"), 0);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_runs(command);
+	assert_int_not_equal(up(""), 0);
+	assert_said("left over from a crash");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+
+	/* up was killed before lab.json was there */
+	assert_int_equal(mkdir(dir, 0755), 0);
+	snprintf(command, sizeof(command), "touch %s/lock %s/lab.json.new", dir, dir);
+	assert_runs(command);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+static void a_foreign_directory_is_left_alone(void **state)
+{
+	char command[256];
+
+	(void)state;
+	assert_int_equal(mkdir(dir, 0755), 0);
+	snprintf(command, sizeof(command), "touch %s/precious", dir);
+	assert_runs(command);
+	assert_int_not_equal(up(""), 0);
+	assert_said("is not empty");
+	assert_int_not_equal(lab("down"), 0);
+	assert_said("left alone");
+	snprintf(command, sizeof(command), "rm %s/precious && rmdir %s", dir, dir);
+	assert_runs(command);
+}
+
+static void one_command_at_a_time(void **state)
+{
+	char command[256];
+
+	(void)state;
+	assert_int_equal(up("--nodes 1"), 0);
+	snprintf(command, sizeof(command),
+		 "flock %s/lock %s --dir %s kill 1 2>&1 | grep -q 'another quoin-lab is at work'",
+		 dir, getenv("QUOIN_LAB"), dir);
+	assert_runs(command);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+static int enter(void **state)
+{
+	uint32_t h = 2166136261u;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/quoin-lab-test-%d", getpid());
+	for (const char *c = dir; *c != '\0'; c++)
+		h = (h ^ (uint8_t)*c) * 16777619u;
+	snprintf(netns, sizeof(netns), "/run/netns/quoin-%08x", h);
+	return 0;
+}
+
+/* Also after a failure, so that the next test finds nothing. */
+static int leave(void **state)
+{
+	(void)state;
+	unsetenv("FAKE_END");
+	lab("down");
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(up_and_down_on_memif, leave),
+		cmocka_unit_test_teardown(veth_pairs_behind_a_bridge, leave),
+		cmocka_unit_test_teardown(nodes_die_pause_and_return, leave),
+		cmocka_unit_test_teardown(partitions_are_told_now_or_later, leave),
+		cmocka_unit_test_teardown(a_node_that_ends_is_named_with_its_last_words, leave),
+		cmocka_unit_test_teardown(a_bad_setting_leaves_nothing, leave),
+		cmocka_unit_test_teardown(down_after_crashes, leave),
+		cmocka_unit_test_teardown(a_foreign_directory_is_left_alone, leave),
+		cmocka_unit_test_teardown(one_command_at_a_time, leave),
+	};
+
+	if (geteuid() != 0 || system("ip netns list >/dev/null 2>&1") != 0)
+		return 77;
+	return cmocka_run_group_tests(tests, enter, NULL);
+}

@@ -1,0 +1,121 @@
+/*
+ * Partitions: what a text drops, and what each node is told.
+ */
+#include "tools/lab/partition.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct partition_case {
+	const char *text;
+	const char *matrix; /* rows: from; columns: to; x: dropped */
+};
+
+static const struct partition_case good[] = {
+	{"1|2,3", ".xx x.. x.."}, {"n1,n3|n2", ".x. x.x .x."}, {"1|2", ".x. x.. ..."},
+	{"1|2|3", ".xx x.x xx."}, {"1>2,3", ".xx ... ..."},    {"2,3>1", "... x.. x.."},
+};
+
+static void a_text_becomes_who_hears_whom(void **state)
+{
+	char error[PARTITION_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct partition p = {0};
+		char matrix[16];
+		size_t used = 0;
+
+		assert_int_equal(partition_parse(&p, good[i].text, 3, error), 0);
+		for (int from = 0; from < 3; from++) {
+			for (int to = 0; to < 3; to++)
+				matrix[used++] = p.drop[from][to] ? 'x' : '.';
+			matrix[used++] = ' ';
+		}
+		matrix[used - 1] = '\0';
+		assert_string_equal(matrix, good[i].matrix);
+	}
+}
+
+static void several_texts_add_up(void **state)
+{
+	struct partition p = {0};
+	char error[PARTITION_ERROR_SIZE];
+
+	(void)state;
+	assert_int_equal(partition_parse(&p, "1>2", 3, error), 0);
+	assert_int_equal(partition_parse(&p, "3>1", 3, error), 0);
+	assert_true(p.drop[0][1]);
+	assert_true(p.drop[2][0]);
+	assert_false(p.drop[1][0]);
+	assert_false(p.drop[0][2]);
+}
+
+static void what_is_no_partition_is_refused(void **state)
+{
+	static const char *const bad[] = {"",     "1",    "1|",   "|1",    "1|1",   "1,2|2", "1|4",
+					  "0|1",  "1 |2", "1||2", "1>2>3", "1|2>3", "1>2|3", "10|2",
+					  "1,|2", "x|1",  "1|2,", "1|2 ",  "n|1",   "1-2|3"};
+	char error[PARTITION_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct partition p = {0};
+
+		if (partition_parse(&p, bad[i], 3, error) != -EINVAL)
+			fail_msg("'%s' was taken", bad[i]);
+		assert_non_null(strstr(error, "groups of nodes 1 to 3, such as 1|2,3"));
+	}
+}
+
+/* Both ends are told, so that one that lost its rules stays apart. */
+static void both_ends_are_told(void **state)
+{
+	struct partition p = {0};
+	char error[PARTITION_ERROR_SIZE], rules[PARTITION_RULES_SIZE];
+
+	(void)state;
+	assert_int_equal(partition_parse(&p, "1|2", 3, error), 0);
+	assert_int_equal(partition_parse(&p, "1>3", 3, error), 0);
+	partition_rules(&p, 0, 3, rules);
+	assert_string_equal(rules, "drop both 198.18.0.2\ndrop tx 198.18.0.3\n");
+	partition_rules(&p, 1, 3, rules);
+	assert_string_equal(rules, "drop both 198.18.0.1\n");
+	partition_rules(&p, 2, 3, rules);
+	assert_string_equal(rules, "drop rx 198.18.0.1\n");
+}
+
+static void seven_nodes_fit(void **state)
+{
+	struct partition p = {0};
+	char error[PARTITION_ERROR_SIZE], rules[PARTITION_RULES_SIZE];
+
+	(void)state;
+	assert_int_equal(partition_parse(&p, "1|2|3|4|5|6|7", 7, error), 0);
+	for (uint32_t node = 0; node < 7; node++) {
+		uint32_t lines = 0;
+
+		partition_rules(&p, node, 7, rules);
+		for (const char *c = rules; *c != '\0'; c++)
+			lines += *c == '\n';
+		assert_int_equal(lines, 6);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_text_becomes_who_hears_whom),
+		cmocka_unit_test(several_texts_add_up),
+		cmocka_unit_test(what_is_no_partition_is_refused),
+		cmocka_unit_test(both_ends_are_told),
+		cmocka_unit_test(seven_nodes_fit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,202 @@
+/*
+ * The lab's memory, and what it reads elsewhere: lab.json, /proc/PID/stat, a node's status.
+ */
+#include "tools/lab/ask.h"
+#include "tools/lab/process.h"
+#include "tools/lab/state.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+int lab_fail(const char *format, ...)
+{
+	(void)format;
+	return LAB_EXIT_FAILED;
+}
+
+uint64_t lab_clock_ms(void)
+{
+	return 0;
+}
+
+static void lab_json_comes_back_as_it_was(void **state)
+{
+	struct lab lab = {
+		.dir = "/d",
+		.netns = "quoin-0",
+		.boot_id = "boot",
+		.quoind = "/bin/quoind",
+		.link = CONFIG_LINK_XDP,
+		.durability = "written",
+		.heartbeat = "1ms",
+		.node_count = 3,
+		.node = {{101, 7}, {0, 0}, {4194304, UINT64_C(1) << 60}},
+		.partition_count = 2,
+		.partition = {"1|2,3", "2>3"},
+	};
+	struct lab back = {.dir = "/d", .netns = "quoin-0"};
+	char *text = lab_state_text(&lab);
+
+	(void)state;
+	assert_non_null(text);
+	assert_true(lab_state_parse(&back, text));
+	assert_memory_equal(&lab, &back, sizeof(lab));
+	assert_non_null(strstr(text, "\"endpoint\": \"198.18.0.1:2379\""));
+	assert_non_null(strstr(text, "\"admin_socket\": \"/d/n3/admin.sock\""));
+	free(text);
+}
+
+/* A wrong pid would be signalled: nothing that is not clearly ours is taken. */
+static void a_damaged_lab_json_is_refused(void **state)
+{
+	struct lab lab = {
+		.dir = "/d", .node_count = 1, .node = {{101, 7}}, .link = CONFIG_LINK_MEMIF};
+	char *text = lab_state_text(&lab), *pid = strstr(text, "101");
+	struct lab back;
+
+	(void)state;
+	assert_true(lab_state_parse(&back, text));
+	memcpy(pid, "  1", 3);
+	assert_false(lab_state_parse(&back, text));
+	memcpy(pid, " -1", 3);
+	assert_false(lab_state_parse(&back, text));
+	for (size_t size = strlen(text) - 1; size > 0; size--) {
+		text[size] = '\0';
+		assert_false(lab_state_parse(&back, text));
+	}
+	assert_false(lab_state_parse(&back, "{}"));
+	assert_false(lab_state_parse(&back, "{\"version\": 2}"));
+	free(text);
+}
+
+static void names_follow_from_the_directory(void **state)
+{
+	struct lab a, b, again;
+	char long_dir[128] = "/tmp/";
+
+	(void)state;
+	assert_int_equal(lab_state_name(&a, "/tmp/quoin-lab-a"), 0);
+	assert_int_equal(lab_state_name(&b, "/tmp/quoin-lab-b"), 0);
+	assert_int_equal(lab_state_name(&again, "/tmp/../tmp//quoin-lab-a/"), 0);
+	assert_string_equal(a.dir, "/tmp/quoin-lab-a");
+	assert_string_equal(again.netns, a.netns);
+	assert_string_not_equal(a.netns, b.netns);
+	memset(long_dir + 5, 'x', LAB_DIR_MAX - 5);
+	assert_int_equal(lab_state_name(&a, long_dir), 0);
+	long_dir[LAB_DIR_MAX] = 'x';
+	assert_int_not_equal(lab_state_name(&a, long_dir), 0);
+	assert_int_not_equal(lab_state_name(&a, "/nowhere/at/all"), 0);
+	assert_int_not_equal(lab_state_name(&a, ""), 0);
+}
+
+static void a_process_name_does_not_deceive(void **state)
+{
+	uint64_t start = 0;
+	char letter = 0;
+
+	(void)state;
+	assert_true(lab_process_stat_parse("7 (a) R 1) T 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 "
+					   "18 4711 19 20\n",
+					   &start, &letter));
+	assert_int_equal(start, 4711);
+	assert_int_equal(letter, 'T');
+	assert_false(lab_process_stat_parse("", &start, &letter));
+	assert_false(lab_process_stat_parse("7 (a) R 1 2", &start, &letter));
+}
+
+/* Invariant 1 of lab.h. */
+static void a_recycled_pid_is_never_signalled(void **state)
+{
+	struct lab lab = {.node_count = 1};
+	pid_t pid = fork();
+	char letter = 0;
+
+	(void)state;
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	lab_boot_id(lab.boot_id);
+	lab.node[0].pid = pid;
+	assert_int_equal(lab_process_stat(pid, &lab.node[0].start_time, &letter), 0);
+
+	lab.node[0].start_time++;
+	assert_int_equal(lab_process_state(&lab, 0), PROCESS_GONE);
+	assert_int_not_equal(lab_process_signal(&lab, 0, SIGKILL), 0);
+	lab.node[0].start_time--;
+	lab.boot_id[0] ^= 1;
+	assert_int_not_equal(lab_process_signal(&lab, 0, SIGKILL), 0);
+	lab.boot_id[0] ^= 1;
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0); /* it lives */
+
+	assert_int_equal(lab_process_signal(&lab, 0, SIGKILL), 0);
+	assert_int_equal(lab_process_wait(&lab, 0, 5000), 0);
+	assert_int_equal(lab_process_state(&lab, 0), PROCESS_GONE); /* a zombie is gone */
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void a_status_is_read_line_by_line(void **state)
+{
+	struct lab_report r;
+
+	(void)state;
+	lab_report_parse(&r,
+			 "name n1\nmember_id 00000000000000ff\nrole leader\n"
+			 "leader 00000000000000ff\nraft_term 3\nraft_index 12\n"
+			 "raft_applied_index 11\nnew_key x\nnovalue\nerror first\nerror second");
+	assert_true(r.answered);
+	assert_string_equal(r.role, "leader");
+	assert_int_equal(r.member_id, 255);
+	assert_int_equal(r.leader, 255);
+	assert_int_equal(r.term, 3);
+	assert_int_equal(r.index, 12);
+	assert_int_equal(r.applied, 11);
+	assert_string_equal(r.error, "first");
+}
+
+static void a_leader_needs_a_majority_in_its_term(void **state)
+{
+	struct lab_report r[3] = {
+		{.answered = true, .role = "leader", .member_id = 1, .leader = 1, .term = 2},
+		{.answered = true, .role = "follower", .member_id = 2, .leader = 1, .term = 2},
+		{.answered = false},
+	};
+
+	(void)state;
+	assert_int_equal(lab_report_leader(r, 3), 0);
+	r[1].term = 3; /* it has gone on */
+	assert_int_equal(lab_report_leader(r, 3), -1);
+	r[1].term = 2;
+	r[1].leader = 0;
+	assert_int_equal(lab_report_leader(r, 3), -1);
+	r[1].leader = 1;
+	strcpy(r[0].role, "follower"); /* it does not know it itself */
+	assert_int_equal(lab_report_leader(r, 3), -1);
+	strcpy(r[0].role, "leader");
+	assert_int_equal(lab_report_leader(r, 1), 0);
+	r[0].answered = false;
+	assert_int_equal(lab_report_leader(r, 3), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lab_json_comes_back_as_it_was),
+		cmocka_unit_test(a_damaged_lab_json_is_refused),
+		cmocka_unit_test(names_follow_from_the_directory),
+		cmocka_unit_test(a_process_name_does_not_deceive),
+		cmocka_unit_test(a_recycled_pid_is_never_signalled),
+		cmocka_unit_test(a_status_is_read_line_by_line),
+		cmocka_unit_test(a_leader_needs_a_majority_in_its_term),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
