@@ -1,0 +1,32 @@
+/*
+ * The subcommands, and what their command lines share.
+ */
+#ifndef BENCH_COMMAND_H
+#define BENCH_COMMAND_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	EXIT_GOOD = 0,
+	EXIT_FAILED_REQUESTS = 1, /* measured, but some requests failed */
+	EXIT_USAGE = 2,
+	EXIT_CLUSTER = 3, /* the cluster is not there, or not as asked for */
+	EXIT_HOST = 4,    /* files, memory, devices of this host */
+};
+
+#define DEFAULT_DIRECTORY "/var/tmp/quoin-lab"
+
+int command_commit(int argc, char **argv, const char *line);
+int command_election(int argc, char **argv, const char *line);
+int command_floor(int argc, char **argv, const char *line);
+
+/* Numbers of the command line; out of bounds or no number: argp_error, which exits. */
+uint32_t parse_count(struct argp_state *state, const char *option, const char *text, uint32_t min,
+		     uint32_t max);
+/* Seconds with a fraction, as nanoseconds. */
+uint64_t parse_seconds(struct argp_state *state, const char *option, const char *text, double min,
+		       double max);
+
+#endif

@@ -1,0 +1,186 @@
+/*
+ * quoin-bench floor: what this host's disk and client path take by themselves.
+ */
+#include "tools/bench/clock.h"
+#include "tools/bench/command.h"
+#include "tools/bench/floor.h"
+#include "tools/bench/load.h"
+#include "tools/bench/result.h"
+#include "tools/bench/target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { GREETINGS = 1000 };
+
+struct floor_arguments {
+	const char *directory;
+	bool directory_given;
+	uint32_t writers; /* 0: as many as the lab has nodes, or 3 */
+	uint64_t duration_ns;
+	const char *json;
+	const char *line;
+};
+
+enum { KEY_JSON = 256 };
+
+static const struct argp_option option_table[] = {
+	{"dir", 'd', "DIR", 0,
+	 "Where to write: a lab's directory (" DEFAULT_DIRECTORY " if it is there), or any other",
+	 0},
+	{"writers", 'w', "N", 0, "Concurrent writers (as many as the lab has nodes, or 3)", 0},
+	{"duration", 't', "S", 0, "Seconds of writing (5)", 0},
+	{"json", KEY_JSON, "FILE", 0, "Results; an existing file is replaced", 0},
+	{0},
+};
+
+static int parse_option(int key, char *value, struct argp_state *state)
+{
+	struct floor_arguments *a = state->input;
+
+	switch (key) {
+	case 'd':
+		a->directory = value;
+		a->directory_given = true;
+		return 0;
+	case 'w':
+		a->writers = parse_count(state, "--writers", value, 1, FLOOR_WRITERS_MAX);
+		return 0;
+	case 't':
+		a->duration_ns = parse_seconds(state, "--duration", value, 0.1, 600);
+		return 0;
+	case KEY_JSON:
+		a->json = value;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: not an option", value);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.doc = "Measure this host's floor: durable 4 KiB writes, and the round trip of a lab's "
+	       "client path.",
+};
+
+static bool is_lab(const char *directory)
+{
+	char file[512];
+
+	snprintf(file, sizeof(file), "%s/lab.json", directory);
+	return access(file, R_OK) == 0;
+}
+
+/* The disk's line. 0 or an exit code. */
+static int measure_disk(const struct floor_arguments *a, struct result *r)
+{
+	struct histogram *h = histogram_create();
+	char error[FLOOR_ERROR_MAX] = "out of memory";
+	struct floor *floor;
+	int result;
+
+	if (!h || floor_create(&floor, a->directory, a->writers, error)) {
+		fprintf(stderr, "quoin-bench: %s\n", error);
+		free(h);
+		return EXIT_HOST;
+	}
+	floor_begin(floor, a->duration_ns);
+	result = floor_finish(floor, h);
+	if (result)
+		fprintf(stderr, "quoin-bench: %s: a write failed: %s\n", a->directory,
+			strerror(-result));
+	snprintf(r->name, sizeof(r->name), "floor write w%u", a->writers);
+	snprintf(r->durability, sizeof(r->durability), "durable");
+	snprintf(r->client_path, sizeof(r->client_path), "-");
+	snprintf(r->link, sizeof(r->link), "-");
+	r->value_size = FLOOR_WRITE_SIZE;
+	r->duration_s = (double)a->duration_ns / 1e9;
+	r->rate_per_s = floor_rate(floor);
+	result_set_latency(r, h);
+	result_set_floor(r, h, a->writers);
+	floor_destroy(floor);
+	free(h);
+	return result ? EXIT_HOST : 0;
+}
+
+/* The path's line: HELLO to WELCOME, one at a time. */
+static int measure_path(struct target *t, struct result *r)
+{
+	struct histogram *h = histogram_create();
+	struct load *load = NULL;
+	int result = EXIT_HOST;
+
+	if (h && !load_create(&load, t->path, 0, clock_now()))
+		result = load_greet(load, GREETINGS, h) ? EXIT_CLUSTER : 0;
+	if (result)
+		fprintf(stderr, "quoin-bench: HELLO over %s was not answered\n", t->client_path);
+	snprintf(r->name, sizeof(r->name), "floor HELLO");
+	snprintf(r->durability, sizeof(r->durability), "%s", t->durability);
+	snprintf(r->client_path, sizeof(r->client_path), "%s", t->client_path);
+	snprintf(r->link, sizeof(r->link), "%s", t->link);
+	r->nodes = t->nodes;
+	r->clients = 1;
+	if (h)
+		result_set_latency(r, h);
+	if (load)
+		load_destroy(load);
+	free(h);
+	return result;
+}
+
+static int run(struct floor_arguments *a, struct target *t, bool lab)
+{
+	struct result results[2];
+	uint32_t count = 1;
+	int code;
+
+	memset(results, 0, sizeof(results));
+	code = measure_disk(a, &results[0]);
+	if (!code && lab) {
+		code = measure_path(t, &results[1]);
+		count = 2;
+	}
+	if (code)
+		return code;
+	result_print_host(a->directory, stdout);
+	result_print_header(stdout);
+	for (uint32_t i = 0; i < count; i++)
+		result_print(&results[i], stdout);
+	if (a->json && result_write_json(a->json, results, count, a->line, a->directory))
+		return EXIT_HOST;
+	return EXIT_GOOD;
+}
+
+int command_floor(int argc, char **argv, const char *line)
+{
+	struct floor_arguments a = {
+		.directory = DEFAULT_DIRECTORY, .duration_ns = 5 * CLOCK_S, .line = line};
+	struct target_options options = {.clients = 1};
+	struct target target;
+	char error[TARGET_ERROR_MAX];
+	bool lab;
+	int code;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	lab = is_lab(a.directory);
+	if (!lab && !a.directory_given)
+		a.directory = "/var/tmp";
+	options.directory = a.directory;
+	if (lab && target_open(&target, &options, error)) {
+		fprintf(stderr, "quoin-bench: %s\n", error);
+		target_close(&target);
+		return EXIT_CLUSTER;
+	}
+	if (!a.writers)
+		a.writers = lab ? target.nodes : 3;
+	code = run(&a, &target, lab);
+	if (lab)
+		target_close(&target);
+	return code;
+}

@@ -1,0 +1,21 @@
+/*
+ * What a reader needs to know about the host to judge a figure.
+ */
+#ifndef BENCH_HOST_H
+#define BENCH_HOST_H
+
+#include <stdint.h>
+
+struct host {
+	char kernel[128];
+	char cpu[128];
+	uint32_t cpus;
+	uint32_t memory_mib;
+	char filesystem[32]; /* of the directory */
+	char device[128];
+};
+
+/* What cannot be found out is "?". */
+void host_describe(struct host *out, const char *directory);
+
+#endif

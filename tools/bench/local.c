@@ -1,0 +1,246 @@
+#include "tools/bench/local.h"
+
+#include "dataplane/eal.h"
+#include "kv/kv.h"
+#include "node/node.h"
+#include "tools/bench/clock.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LINK_FRAMES = 1024 };
+
+#define NETWORK 0xc6120000u /* 198.18.0.0/24 */
+
+#define LOCAL_QUOTA (2ull << 30)
+
+struct local {
+	char directory[256];
+	bool made;
+	uint32_t count;
+	struct node *node[LOCAL_NODES_MAX];
+	struct link *peer_link[LOCAL_NODES_MAX][LOCAL_NODES_MAX]; /* until a node has them */
+	struct link *door_link[LOCAL_NODES_MAX];
+	struct link *client_link[LOCAL_NODES_MAX];
+	char failed[NODE_ERROR_MAX + 64];
+};
+
+uint32_t local_address(uint32_t node)
+{
+	return NETWORK + 1 + node;
+}
+
+static uint64_t member_id(uint32_t node)
+{
+	return 0x1000 + node;
+}
+
+static int wire(struct link **a, struct link **b, uint32_t from, uint32_t to,
+		char error[EAL_ERROR_MAX])
+{
+	char name[2][24];
+	struct link_options options[2];
+
+	for (int end = 0; end < 2; end++) {
+		uint32_t self = end ? to : from, other = end ? from : to;
+
+		snprintf(name[end], sizeof(name[end]), "ring%u-%u", self, other);
+		options[end] = (struct link_options){
+			.kind = LINK_RING,
+			.name = name[end],
+			.mac = {{2, (uint8_t)other, 198, 18, 0, (uint8_t)(self + 1)}},
+			.mtu = LINK_MTU_DEFAULT,
+			.pool_frames = LINK_FRAMES,
+			.queue_count = 1,
+		};
+	}
+	return link_ring_pair(a, b, &options[0], &options[1], error);
+}
+
+static int make_links(struct local *l, char error[LOCAL_ERROR_MAX])
+{
+	int result = 0;
+
+	for (uint32_t i = 0; !result && i < l->count; i++) {
+		for (uint32_t j = i + 1; !result && j < l->count; j++)
+			result = wire(&l->peer_link[i][j], &l->peer_link[j][i], i, j, error);
+		if (!result)
+			result = wire(&l->door_link[i], &l->client_link[i], i, 100 + i, error);
+	}
+	return result;
+}
+
+/* Ports in the order of the peers, then the clients'. */
+static void set_dataplane(struct local *l, struct node_options *o, uint32_t self)
+{
+	struct dp_options *dp = &o->dp;
+
+	dp->address = local_address(self);
+	dp->prefix = 24;
+	dp->udp_client = WIRE_PORT_CLIENT;
+	dp->udp_peer = WIRE_PORT_PEER;
+	dp->seed = o->seed;
+	for (uint32_t i = 0; i < l->count; i++) {
+		o->members.member[i] = (struct raft_member){.id = member_id(i), .voter = true};
+		if (i == self)
+			continue;
+		dp->peer[dp->peer_count++] = (struct dp_peer){
+			.member_id = member_id(i),
+			.address = local_address(i),
+			.udp_port = WIRE_PORT_PEER,
+			.port = (uint8_t)dp->link_count,
+		};
+		dp->link[dp->link_count++] = l->peer_link[self][i];
+		l->peer_link[self][i] = NULL;
+	}
+	o->members.count = l->count;
+	dp->client_port = (uint8_t)dp->link_count;
+	dp->link[dp->link_count++] = l->door_link[self];
+	l->door_link[self] = NULL;
+}
+
+static int start_node(struct local *l, uint32_t i, enum wal_durability durability,
+		      char error[LOCAL_ERROR_MAX])
+{
+	char name[16], directory[300];
+	struct kv_options kv = {.quota = LOCAL_QUOTA};
+	struct node_options o = {
+		.name = name,
+		.cluster_id = 0xbe7c,
+		.id = member_id(i),
+		.heartbeat_us = 20000,
+		.election_us_min = 150000,
+		.election_us_max = 300000,
+		.link_name = "ring",
+		.wal = {.directory = directory,
+			.durability = durability,
+			.segment_size = WAL_SEGMENT_SIZE_DEFAULT,
+			.create = true},
+	};
+	uint64_t seed[2];
+	int result;
+
+	snprintf(name, sizeof(name), "n%u", i + 1);
+	snprintf(directory, sizeof(directory), "%s/%s", l->directory, name);
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		return -EIO;
+	o.seed = seed[0];
+	o.wal.identity_seed = seed[1];
+	result = kv_create(&o.sm, &kv);
+	if (result)
+		return result;
+	set_dataplane(l, &o, i);
+	o.now_ns = clock_now();
+	return node_create(&l->node[i], &o, error);
+}
+
+int local_create(struct local **out, const char *directory, uint32_t nodes,
+		 enum wal_durability durability, char error[LOCAL_ERROR_MAX])
+{
+	struct local *l = calloc(1, sizeof(*l));
+	int result = 0;
+
+	snprintf(error, LOCAL_ERROR_MAX, "out of memory");
+	if (!l)
+		return -ENOMEM;
+	l->count = nodes;
+	if ((size_t)snprintf(l->directory, sizeof(l->directory), "%s/quoin-bench-XXXXXX",
+			     directory) >= sizeof(l->directory))
+		result = -ENAMETOOLONG;
+	else if (!mkdtemp(l->directory))
+		result = -errno;
+	l->made = !result;
+	if (result)
+		snprintf(error, LOCAL_ERROR_MAX, "%s: %s", directory, strerror(-result));
+	if (!result)
+		result = make_links(l, error);
+	for (uint32_t i = 0; !result && i < nodes; i++)
+		result = start_node(l, i, durability, error);
+	if (result) {
+		local_destroy(l);
+		return result;
+	}
+	*out = l;
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void destroy_link(struct link *link)
+{
+	if (link)
+		link->ops->destroy(link);
+}
+
+void local_destroy(struct local *l)
+{
+	for (uint32_t i = 0; i < l->count; i++) {
+		if (l->node[i])
+			node_destroy(l->node[i]);
+		destroy_link(l->door_link[i]);
+		destroy_link(l->client_link[i]);
+		for (uint32_t j = 0; j < l->count; j++)
+			destroy_link(l->peer_link[i][j]);
+	}
+	if (l->made && nftw(l->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS))
+		fprintf(stderr, "quoin-bench: %s: could not be removed: %s\n", l->directory,
+			strerror(errno));
+	free(l);
+}
+
+bool local_pump(void *context)
+{
+	struct local *l = context;
+	bool busy = false;
+
+	for (uint32_t i = 0; i < l->count && !l->failed[0]; i++) {
+		if (node_poll(l->node[i], clock_now()))
+			snprintf(l->failed, sizeof(l->failed), "node n%u ended: %s", i + 1,
+				 node_error(l->node[i]));
+		busy |= node_busy(l->node[i]);
+	}
+	return busy;
+}
+
+struct link *local_take_link(struct local *l, uint32_t node)
+{
+	struct link *link = l->client_link[node];
+
+	l->client_link[node] = NULL;
+	return link;
+}
+
+int local_leader(const struct local *l, uint64_t *term)
+{
+	struct raft_status status;
+	raft_id leader = 0;
+	int index = -1;
+
+	for (uint32_t i = 0; i < l->count; i++) {
+		node_raft_status(l->node[i], &status);
+		if (!status.leader || (leader && status.leader != leader))
+			return -1;
+		leader = status.leader;
+		*term = status.term;
+		if (leader == member_id(i))
+			index = (int)i;
+	}
+	return index;
+}
+
+const char *local_failed(const struct local *l)
+{
+	return l->failed[0] ? l->failed : NULL;
+}
