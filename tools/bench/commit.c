@@ -37,6 +37,7 @@ struct commit {
 	struct floor *floor;
 	struct load *load;
 	struct histogram *latency, *floor_latency, *greeting;
+	uint64_t term; /* when the first slice began */
 };
 
 enum { KEY_IN_PROCESS = 256, KEY_NODES, KEY_JSON, KEY_PERCENTILES, KEY_PLOT, KEY_WARMUP, KEY_NODE };
@@ -197,6 +198,7 @@ static int measure(struct commit *c)
 		histogram_reset(c->latency);
 		load_reset(c->load);
 	}
+	c->term = target_term(&c->target);
 	for (int i = 0; !error && i <= LOAD_SLICES; i++) {
 		int floor_error = floor_slice(c);
 
@@ -245,7 +247,7 @@ static void fill_result(struct commit *c, struct result *r)
 	r->errors = counters->failed;
 	r->unknown = counters->unknown;
 	r->refused = counters->refused;
-	r->terms = term > t->term ? term - t->term : 0;
+	r->terms = term > c->term ? term - c->term : 0;
 }
 
 static int write_percentiles(const char *file, const struct histogram *latency)
@@ -269,8 +271,9 @@ static int report(struct commit *c)
 	fill_result(c, &r);
 	result_print_header(stdout);
 	result_print(&r, stdout);
-	printf("floor (%s): one durable 4 KiB write, %u writers at once, p50 %.1f us, p99 %.1f us, "
-	       "%.0f writes/s; round trip of path %s (HELLO): p50 %.1f us\n",
+	printf("floor of this %s run: one durable 4 KiB write, %u writers at once, p50 %.1f us, "
+	       "p99 "
+	       "%.1f us, %.0f writes/s; round trip of path %s (HELLO): p50 %.1f us\n",
 	       r.durability, r.floor_writers, r.floor_p50_us, r.floor_p99_us, floor_rate(c->floor),
 	       r.client_path, r.path_p50_us);
 	if (r.refused || r.errors)
@@ -305,23 +308,36 @@ static int allocate(struct commit *c)
 	return load_create(&c->load, c->target.path, c->value_size, seed);
 }
 
+static int open_floor(struct commit *c, uint32_t writers)
+{
+	char error[FLOOR_ERROR_MAX];
+
+	if (floor_create(&c->floor, c->target_options.directory, writers, error) == 0)
+		return 0;
+	fprintf(stderr, "quoin-bench: %s\n", error);
+	return EXIT_HOST;
+}
+
 static int prepare(struct commit *c)
 {
+	bool in_process = c->target_options.in_process;
 	char error[TARGET_ERROR_MAX];
+	int code = 0;
 
-	if (target_open(&c->target, &c->target_options, error)) {
+	/* Filling its files takes long enough for nodes of this thread to miss their leader. */
+	if (in_process)
+		code = open_floor(c, c->target_options.nodes);
+	if (!code && target_open(&c->target, &c->target_options, error)) {
 		fprintf(stderr, "quoin-bench: %s\n", error);
-		return EXIT_CLUSTER;
+		code = EXIT_CLUSTER;
 	}
-	if (floor_create(&c->floor, c->target_options.directory, c->target.nodes, error)) {
-		fprintf(stderr, "quoin-bench: %s\n", error);
-		return EXIT_HOST;
-	}
-	if (allocate(c)) {
+	if (!code && !in_process)
+		code = open_floor(c, c->target.nodes);
+	if (!code && allocate(c)) {
 		fprintf(stderr, "quoin-bench: out of memory\n");
-		return EXIT_HOST;
+		code = EXIT_HOST;
 	}
-	return 0;
+	return code;
 }
 
 int command_commit(int argc, char **argv, const char *line)

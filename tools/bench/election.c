@@ -261,20 +261,28 @@ static int watch(struct election *e)
 	return 0;
 }
 
+/* The number of a node: the lab's names are n1, n2, ... */
+static const char *number_of(const struct election *e, int node)
+{
+	const char *name = e->cluster.node[node].name;
+
+	return name + (name[0] == 'n');
+}
+
 /* "1|2,3": the leader on one side, all others on the other. */
 static void argument_for(const struct election *e, int leader, char *out, size_t size_max)
 {
 	const char *separator = "|";
 	size_t size;
 
-	size = (size_t)snprintf(out, size_max, "%s", e->cluster.node[leader].name);
+	size = (size_t)snprintf(out, size_max, "%s", number_of(e, leader));
 	if (strcmp(e->manner->name, "partition") != 0)
 		return;
 	for (int i = 0; i < (int)e->cluster.count && size < size_max; i++) {
 		if (i == leader)
 			continue;
 		size += (size_t)snprintf(out + size, size_max - size, "%s%s", separator,
-					 e->cluster.node[i].name);
+					 number_of(e, i));
 		separator = ",";
 	}
 }
@@ -289,7 +297,6 @@ static int undo(struct election *e, const char *node)
 static int lose_leader(struct election *e, int leader, uint32_t round)
 {
 	char argument[256];
-	uint64_t told_ns;
 	int result, command_error;
 	pid_t pid;
 
@@ -302,7 +309,6 @@ static int lose_leader(struct election *e, int leader, uint32_t round)
 		return pid;
 	result = watch(e);
 	command_error = tool_lab_end(pid, e->manner->command);
-	told_ns = clock_now();
 	if (!result)
 		result = command_error;
 	if (result == -ETIMEDOUT)
@@ -311,8 +317,7 @@ static int lose_leader(struct election *e, int leader, uint32_t round)
 			e->cluster.node[leader].name);
 	for (int i = 0; !result && i < PHASES; i++)
 		e->round_us[i][round] = (double)(e->at_ns[i] - e->begun_ns) / 1000;
-	command_error = undo(e, e->cluster.node[leader].name);
-	(void)told_ns;
+	command_error = undo(e, number_of(e, leader));
 	return result ? result : command_error;
 }
 

@@ -5,10 +5,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum {
@@ -102,6 +104,15 @@ static int fill(int fd)
 	return error;
 }
 
+/* A file system in memory takes such writes too, and keeps none of them: no floor of a disk. */
+static bool in_memory(const char *directory)
+{
+	struct statfs fs;
+
+	return statfs(directory, &fs) == 0 &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 static int open_file(const char *directory, char error[FLOOR_ERROR_MAX])
 {
 	char path[512];
@@ -182,6 +193,12 @@ int floor_create(struct floor **out, const char *directory, uint32_t writers,
 	}
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->wake, NULL);
+	if (in_memory(directory)) {
+		snprintf(error, FLOOR_ERROR_MAX,
+			 "%s is a file system in memory, where nothing is durable: another --dir",
+			 directory);
+		result = -EINVAL;
+	}
 	while (!result && f->writer_count < writers)
 		result = writer_start(f, directory, error);
 	if (result) {

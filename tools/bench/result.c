@@ -107,7 +107,8 @@ int result_write_json(const char *file, const struct result *results, uint32_t c
 {
 	json_t *root = json_object(), *list = json_array();
 	struct host host;
-	int failed;
+	FILE *out = fopen(file, "we");
+	int failed = !out;
 
 	host_describe(&host, directory);
 	for (uint32_t i = 0; i < count; i++)
@@ -121,7 +122,11 @@ int result_write_json(const char *file, const struct result *results, uint32_t c
 				      "cpu", host.cpu, "cpus", (int)host.cpus, "memory_mib",
 				      (int)host.memory_mib, "filesystem", host.filesystem, "device",
 				      host.device));
-	failed = json_dump_file(root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
+	if (out) {
+		failed = json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(7)) ||
+			 fputc('\n', out) == EOF;
+		failed |= fclose(out) != 0;
+	}
 	json_decref(root);
 	if (failed)
 		fprintf(stderr, "quoin-bench: %s: cannot be written: %s\n", file, strerror(errno));

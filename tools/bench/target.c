@@ -214,7 +214,6 @@ static int open_cluster(struct target *t, const struct target_options *o,
 	if (result)
 		return result;
 	t->nodes = t->cluster.count;
-	t->term = t->cluster.node[cluster_leader(&t->cluster)].status.term;
 	if (o->durability && strcmp(o->durability, t->durability) != 0) {
 		snprintf(error, TARGET_ERROR_MAX,
 			 "--durability %s: the nodes run %s (it is set in their configuration)",
@@ -224,12 +223,12 @@ static int open_cluster(struct target *t, const struct target_options *o,
 	return open_cluster_path(t, o, error);
 }
 
-static int local_wait_for_leader(struct local *l, uint64_t *term, char error[TARGET_ERROR_MAX])
+static int local_wait_for_leader(struct local *l, char error[TARGET_ERROR_MAX])
 {
-	uint64_t deadline = clock_now() + LEADER_NS;
+	uint64_t deadline = clock_now() + LEADER_NS, term;
 	int leader;
 
-	while ((leader = local_leader(l, term)) < 0 && !local_failed(l)) {
+	while ((leader = local_leader(l, &term)) < 0 && !local_failed(l)) {
 		if (clock_now() >= deadline) {
 			snprintf(error, TARGET_ERROR_MAX, "no leader in this process in 10 s");
 			return -EHOSTUNREACH;
@@ -271,7 +270,7 @@ static int open_local(struct target *t, const struct target_options *o,
 		result = local_create(&t->local, o->directory, o->nodes, durability, error);
 	if (result)
 		return result;
-	leader = local_wait_for_leader(t->local, &t->term, error);
+	leader = local_wait_for_leader(t->local, error);
 	if (leader < 0)
 		return leader;
 	dp.pump_context = t->local;

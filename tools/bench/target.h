@@ -36,7 +36,6 @@ struct target {
 	char client_path[16]; /* udp, memif, unix, ring */
 	char spoken_to[96];   /* names of the nodes */
 	uint32_t nodes;
-	uint64_t term; /* at the start */
 };
 
 /* 0 or -errno with one line in error; target_close in either case. */
