@@ -23,7 +23,7 @@ enum { EVENTS_MAX = 64, ANSWER_MAX = 4096 /* a put's has 40 bytes */ };
 #define SCAN_NS CLOCK_MS
 
 struct unix_client {
-	const struct endpoint *endpoint;
+	struct endpoint endpoint;
 	int fd; /* -1: none */
 	bool open;
 	uint64_t id;
@@ -88,7 +88,7 @@ static int reconnect(struct path_unix *p, struct unix_client *c)
 	struct wire_hello welcome;
 
 	disconnect(c);
-	c->fd = endpoint_connect(c->endpoint, &welcome, CONNECT_NS);
+	c->fd = endpoint_connect(&c->endpoint, &welcome, CONNECT_NS);
 	if (c->fd < 0)
 		return c->fd;
 	c->base = welcome.applied_index;
@@ -296,13 +296,13 @@ int path_unix_create(struct path **out, const struct endpoint *endpoints, uint32
 		result = -ENOMEM;
 	for (uint32_t i = 0; p->client && i < clients; i++) {
 		p->client[i].fd = -1;
-		p->client[i].endpoint = &endpoints[i % count];
+		p->client[i].endpoint = endpoints[i % count];
 	}
 	for (uint32_t i = 0; !result && i < clients; i++) {
 		result = reconnect(p, &p->client[i]);
 		if (result)
 			snprintf(error, PATH_ERROR_MAX, "%s: %s (a node takes %d clients there)",
-				 p->client[i].endpoint->text, strerror(-result), ADMIN_CALLS_MAX);
+				 p->client[i].endpoint.text, strerror(-result), ADMIN_CALLS_MAX);
 	}
 	if (result) {
 		unix_destroy(&p->path);

@@ -189,6 +189,12 @@ static int open_cluster_path(struct target *t, const struct target_options *o,
 		       : t->cluster.node[chosen[0]].client.text[0] ? TARGET_PATH_UDP
 								   : TARGET_PATH_UNIX;
 	snprintf(t->client_path, sizeof(t->client_path), "%s", names[path]);
+	if (path == TARGET_PATH_UDP && t->cluster.node[chosen[0]].memif[0]) {
+		snprintf(error, TARGET_ERROR_MAX,
+			 "--client-path udp: this lab's link is memif, which the kernel's UDP does "
+			 "not reach: memif or unix");
+		return -EINVAL;
+	}
 	if (path != TARGET_PATH_MEMIF)
 		return open_kernel(t, chosen, count, o->clients, path == TARGET_PATH_UDP, error);
 	if (!t->cluster.node[chosen[0]].memif[0]) {
