@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""What `meson install` puts where, and that its parts agree with each other: install_test.py BUILD.
+
+Installs below a temporary DESTDIR; runs nothing but --help, --version and quoind --check.
+"""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PREFIX = "usr/local"
+PROGRAMS = ("quoind", "quoinctl", "quoin-lab", "quoin-bench", "quoin-wal")
+SAMPLES = ("virtual-n1", "virtual-n2", "virtual-n3", "server-1", "server-2", "server-3", "single")
+
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def run(*command):
+    return subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+
+
+class Install(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.top = tempfile.TemporaryDirectory(prefix="quoin-install-")
+        cls.prefix = pathlib.Path(cls.top.name) / PREFIX
+        done = run("meson", "install", "--no-rebuild", "-C", cls.build, "--destdir", cls.top.name)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.top.cleanup()
+
+    def manual(self, name):
+        """A manual page's text with its hyphens as they are printed."""
+        pages = list((self.prefix / "share/man").glob(f"man*/{name}.*"))
+        self.assertEqual(len(pages), 1, f"manual pages of {name}")
+        return pages[0].read_text(encoding="utf-8").replace("\\-", "-")
+
+    def test_programs(self):
+        for name in PROGRAMS:
+            with self.subTest(program=name):
+                program = str(self.prefix / "bin" / name)
+                for option in ("--help", "--version"):
+                    done = run(program, option)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""), option)
+                    self.assertIn(name, done.stdout)
+                done = run(program, "--no-such-option")
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("no-such-option", done.stderr)
+
+    def test_nothing_else(self):
+        expected = {f"bin/{name}" for name in PROGRAMS}
+        expected |= {f"share/doc/quoin/samples/{name}.yaml" for name in SAMPLES}
+        expected |= {f"share/man/man1/{name}.1" for name in PROGRAMS[1:]}
+        expected |= {"share/man/man8/quoind.8", "share/man/man5/quoin.yaml.5"}
+        expected |= {"lib/systemd/system/quoind.service"}
+        found = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*")
+                 if path.is_file()}
+        self.assertEqual(found, expected)
+
+    def test_manuals_name_every_option(self):
+        for name in PROGRAMS:
+            with self.subTest(program=name):
+                options = set(OPTION.findall(run(str(self.prefix / "bin" / name), "--help").stdout))
+                manual = self.manual(name)
+                self.assertEqual(options - {"--usage"} - set(OPTION.findall(manual)), set(),
+                                 "in --help and not in the manual")
+                shown = set()
+                for line in re.findall(r"^\.(?:TP\n\.)B[IR]? .*", manual, re.MULTILINE):
+                    shown |= set(OPTION.findall(line))
+                self.assertEqual(shown - options, set(), "in the manual and not in --help")
+
+    def test_manuals_are_well_formed(self):
+        if not shutil.which("groff"):
+            print("SKIP: groff is not installed")
+            self.skipTest("groff is not installed")
+        for page in (self.prefix / "share/man").rglob("*.[158]"):
+            with self.subTest(page=page.name):
+                done = run("groff", "-man", "-Tutf8", "-ww", "-z", str(page))
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                text = page.read_text(encoding="utf-8")
+                for section in ("NAME", "DESCRIPTION", "SEE ALSO"):
+                    self.assertIn(f".SH {section}\n", text)
+
+    def test_unit_starts_what_is_installed(self):
+        unit = (self.prefix / "lib/systemd/system/quoind.service").read_text(encoding="utf-8")
+        started = re.search(r"^ExecStart=(\S+)", unit, re.MULTILINE).group(1)
+        self.assertTrue((pathlib.Path(self.top.name) / started.lstrip("/")).is_file(), started)
+        self.assertIn("User=", unit)
+
+    def test_samples_are_good(self):
+        quoind = str(self.prefix / "bin/quoind")
+        for name in SAMPLES:
+            with self.subTest(sample=name):
+                sample = str(self.prefix / f"share/doc/quoin/samples/{name}.yaml")
+                done = run(quoind, "--config", sample, "--check")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn("initial-cluster", done.stdout)
+
+
+if __name__ == "__main__":
+    Install.build = sys.argv.pop(1)
+    sys.exit(unittest.main())

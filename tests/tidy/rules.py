@@ -1,0 +1,162 @@
+"""What a reader relies on and a compiler does not check. Each rule takes (path, text) of one file
+and yields (line, complaint)."""
+
+import re
+
+import source
+
+# Who may include whom. Of another room only its public headers; a room itself may use all of its.
+PUBLIC = {
+    "raft": {"raft.h", "types.h", "members.h"},
+    "wal": {"wal.h", "disk.h"},
+    "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h", "le.h"},
+    "kv": {"sm.h", "kv.h", "command.h"},
+    "config": {"config.h"},
+    "node": {"node.h", "admin.h", "idle.h", "journal.h"},
+}
+RAFT_TYPES = {"raft/types.h", "raft/members.h"}
+EVERY_ROOM = {f"{room}/{header}" for room, headers in PUBLIC.items() for header in headers}
+MAY_INCLUDE = {
+    "raft": set(),
+    "wal": RAFT_TYPES,
+    "dataplane": RAFT_TYPES,
+    "kv": set(),
+    "config": set(),
+    "node": EVERY_ROOM,
+    "tools": EVERY_ROOM,
+}
+
+# Libraries that stay behind a seam: header, and the files that may include it.
+BEHIND_SEAM = (
+    (re.compile(r"rte_\w+\.h"), re.compile(r"dataplane/(eal\.c|link_\w+\.[ch])")),
+    (re.compile(r"liburing\.h"), re.compile(r"wal/disk_uring\.c")),
+    (re.compile(r"yaml\.h"), re.compile(r"config/\w+\.[ch]")),
+)
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+FUNCTION_LINES_MAX = 70
+FILE_LINES_MAX = 600
+COLUMNS_MAX = 100
+
+BANNED = re.compile(
+    r"(?<![\w.>])(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|system"
+    r"|popen|rand|srand|random|srandom|alloca|tmpnam|mktemp|usleep)\s*\("
+)
+MARKS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
+
+
+def line_of(text, offset):
+    return text.count("\n", 0, offset) + 1
+
+
+def includes(path, text):
+    room = path.split("/")[0]
+    for match in INCLUDE.finditer(text):
+        kind, name = match.groups()
+        line = line_of(text, match.start())
+        for library, places in BEHIND_SEAM:
+            # Tests may look behind a seam: that is what they are for.
+            if library.fullmatch(name) and room != "tests" and not places.fullmatch(path):
+                yield line, f"{name} belongs in {places.pattern} alone"
+        if kind == "<":
+            continue
+        if "/" not in name:
+            yield line, f'"{name}" does not name its folder'
+            continue
+        other = name.split("/")[0]
+        if room == "tests" or other == room:
+            continue
+        if name not in MAY_INCLUDE[room]:
+            yield line, f"{room} may not include {name}"
+
+
+def functions(path, text):
+    """Kernel style: a function's braces, and no others, are in the first column."""
+    lines = source.bare(text).split("\n")
+    begin = None
+    for number, line in enumerate(lines, 1):
+        if line == "{":
+            begin = number
+            # The signature, which may take several lines, is a part of it.
+            while begin > 1 and lines[begin - 2].strip() and not re.match(
+                r"[#}]", lines[begin - 2]
+            ):
+                begin -= 1
+        elif line == "}" and begin:
+            length = number - begin + 1
+            if length > FUNCTION_LINES_MAX:
+                yield begin, f"a function of {length} lines; at most {FUNCTION_LINES_MAX}"
+            begin = None
+
+
+def lengths(path, text):
+    count = text.count("\n")
+    if count > FILE_LINES_MAX:
+        yield count, f"a file of {count} lines; at most {FILE_LINES_MAX}, better 500"
+
+
+STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+UNFORMATTED = re.compile(r"/\* clang-format off \*/.*?/\* clang-format on \*/", re.DOTALL)
+
+
+def columns(path, text):
+    """A table that the formatter leaves alone, and a string, which is better found whole than
+    broken, may be longer."""
+    text = UNFORMATTED.sub(lambda match: "\n" * match.group(0).count("\n"), text)
+    for number, line in enumerate(text.split("\n"), 1):
+        width = len(line.expandtabs(8))
+        if width > COLUMNS_MAX and len(STRING.sub("", line).expandtabs(8)) > COLUMNS_MAX - 20:
+            yield number, f"{width} columns; at most {COLUMNS_MAX}"
+        if line != line.rstrip():
+            yield number, "blanks at the end"
+
+
+def banned(path, text):
+    text = source.bare(text)
+    for match in BANNED.finditer(text):
+        yield line_of(text, match.start()), f"{match.group(1)}() is not used here"
+
+
+def marks(path, text):
+    for match in MARKS.finditer(text):
+        yield line_of(text, match.start()), f"{match.group(1)}: finish it, or open an issue"
+
+
+def guards(path, text):
+    name = re.sub(r"[/.]", "_", path).upper()
+    if f"#ifndef {name}\n#define {name}\n" not in text:
+        yield 1, f"no guard {name}"
+
+
+def purpose(path, text):
+    """A file opens with what it is for, unless its header has said it."""
+    header = path[:-2] + ".h"
+    if not text.startswith(("/*", f'#include "{header}"\n')):
+        yield 1, "does not open with a comment that says what it is for"
+
+
+# rule: file names' ends, folders
+RULES = {
+    includes: ((".c", ".h"), source.ROOMS),
+    functions: ((".c", ".h"), source.ROOMS),
+    lengths: ((".c", ".h", ".py"), source.ROOMS),
+    columns: ((".c", ".h", ".py", ".sh", "meson.build"), source.ROOMS),
+    banned: ((".c", ".h"), source.ROOMS),
+    marks: ((".c", ".h", ".py", ".sh", "meson.build", ".md", ".1", ".5", ".8"),
+            source.ROOMS + ("docs",)),
+    guards: ((".h",), source.ROOMS),
+    purpose: ((".c", ".h"), source.ROOMS),
+}
+
+
+def check(rule, root):
+    """The complaints of one rule about the tree, each "path:line: complaint"."""
+    suffixes, rooms = RULES[rule]
+    complaints = []
+    seen = 0
+    for path, text in source.files(root, suffixes, rooms):
+        seen += 1
+        complaints += [f"{path}:{line}: {what}" for line, what in rule(path, text)]
+    assert seen, f"{rule.__name__}: no file found below {root}"
+    return complaints

@@ -1,0 +1,30 @@
+"""The tree's own files, and C text without its comments and strings."""
+
+import pathlib
+import re
+
+ROOMS = ("raft", "wal", "dataplane", "kv", "config", "node", "tools", "tests")
+
+TOKEN = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.DOTALL
+)
+
+
+def files(root, suffixes, rooms=ROOMS):
+    """(path relative to root, text) of every file with one of the suffixes, in order."""
+    for room in rooms:
+        for path in sorted((pathlib.Path(root) / room).rglob("*")):
+            if path.is_file() and path.name.endswith(suffixes):
+                yield str(path.relative_to(root)), path.read_text(encoding="utf-8")
+
+
+def bare(text):
+    """C text with comments and the contents of strings blanked out; lines keep their numbers."""
+
+    def blank(match):
+        token = match.group(0)
+        if token[0] in "\"'":
+            return token[0] + " " * (len(token) - 2) + token[0]
+        return re.sub(r"[^\n]", " ", token)
+
+    return TOKEN.sub(blank, text)
