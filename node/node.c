@@ -344,6 +344,11 @@ uint64_t node_deadline(const struct node *n)
 	return deadline;
 }
 
+bool node_active(const struct node *n)
+{
+	return n->active;
+}
+
 bool node_busy(const struct node *n)
 {
 	return n->active || wal_busy(n->wal);

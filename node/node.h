@@ -56,7 +56,9 @@ const char *node_error(const struct node *n);
 /* The earliest time at which anything is due if nothing arrives. */
 uint64_t node_deadline(const struct node *n);
 
-/* True if the last turn did anything, or a disk write is in flight: do not sleep long now. */
+/* True if the last turn did anything: the next one may at once have more to do. */
+bool node_active(const struct node *n);
+/* ... or a disk write is in flight, whose end nothing announces: do not sleep long now. */
 bool node_busy(const struct node *n);
 
 /* The name of a member, or its id in hex. Valid until the next call. */

@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLIENT_PORT_BASE = 10 }; /* on the switch: after the nodes */
+enum {
+	CLIENT_PORT_BASE = 10, /* on the switch: after the nodes */
+	SIM_CLIENT_RETRY_NS = 200000,
+};
 
 static void fail(const struct sim_world *w, const struct sim_client *c, const char *what,
 		 uint64_t got, uint64_t want)
@@ -208,4 +211,15 @@ void sim_client_poll(struct sim_world *w, struct sim_client *c)
 	advance(w, c);
 	transmit(w, c);
 	dp_flush(c->dp);
+}
+
+uint64_t sim_client_deadline(const struct sim_world *w, const struct sim_client *c)
+{
+	uint64_t deadline;
+
+	if (client_get_state(c->client) != CLIENT_WAITING)
+		return w->resting ? UINT64_MAX : c->rest_until_ns;
+	/* What could not be sent, to a host that is down, is tried again in a while. */
+	deadline = client_deadline(c->client);
+	return deadline > w->now_ns ? deadline : w->now_ns + SIM_CLIENT_RETRY_NS;
 }

@@ -4,8 +4,8 @@
  *
  *	sim [--seed N] [--rounds N] [--seconds N] [--nodes N]
  *
- * It runs until the seconds are used, and at least SIM_ROUNDS_MIN rounds; a failure prints the seed of its round,
- * and `sim --seed N --rounds 1` is that round again.
+ * It runs until the seconds (or QUOIN_LOOP_SECONDS) are used, and at least SIM_ROUNDS_MIN rounds; a failure prints
+ * the seed of its round, and `sim --seed N --rounds 1` is that round again.
  */
 #include "tests/sim/world.h"
 
@@ -173,7 +173,8 @@ int main(int argc, char **argv)
 {
 	uint64_t seed = argument(argc, argv, "--seed", (uint64_t)time(NULL));
 	uint64_t rounds = argument(argc, argv, "--rounds", 0);
-	uint64_t seconds = argument(argc, argv, "--seconds", 30);
+	const char *loop = getenv("QUOIN_LOOP_SECONDS");
+	uint64_t seconds = argument(argc, argv, "--seconds", loop ? strtoull(loop, NULL, 10) : 20);
 	uint64_t nodes = argument(argc, argv, "--nodes", 0);
 	time_t end = time(NULL) + (time_t)seconds;
 	struct totals t = {0};

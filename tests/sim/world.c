@@ -228,17 +228,14 @@ static uint64_t step(struct sim_world *w)
 		}
 		check_node(w, i);
 		next = earlier(next, node_deadline(n->node));
-		if (node_busy(n->node))
+		if (node_active(n->node))
 			next = earlier(next, w->now_ns + SIM_STEP_BUSY_NS);
 	}
 	for (uint32_t i = 0; i < w->client_count; i++) {
 		struct sim_client *c = &w->client[i];
 
 		sim_client_poll(w, c);
-		next = earlier(next, client_deadline(c->client));
-		next = earlier(next, dp_deadline(c->dp));
-		if (!c->open && !w->resting)
-			next = earlier(next, c->rest_until_ns);
+		next = earlier(next, sim_client_deadline(w, c));
 	}
 	w->steps++;
 	next = earlier(next, sim_net_next(w->net));

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Makes one mistake at a time in a copy of the tree, and expects a test to go red.
+
+    mutants.py SOURCE_ROOT [NAME...]
+
+A mutant that does not compile, or whose text is no longer there, is a failure of this test: the table is to
+be kept true. QUOIN_LOOP_SECONDS is kept small: a mutant that only a long run finds is not held.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from table import MUTANTS
+
+ROOMS = ["raft", "wal", "dataplane", "kv", "config", "node", "tools", "tests", "docs"]
+
+
+def run(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+
+
+def copy_tree(source, work):
+    for name in os.listdir(source):
+        path = os.path.join(source, name)
+        if name in ROOMS:
+            shutil.copytree(path, os.path.join(work, name), symlinks=True)
+        elif os.path.isfile(path):
+            shutil.copy2(path, work)
+
+
+def test_programs(build):
+    """How each test is called."""
+    tests = json.loads(run(["meson", "introspect", "--tests", build]).stdout)
+    return {test["name"]: test["cmd"] for test in tests}
+
+
+def passes(build, programs, name, env):
+    command = programs[name]
+    made = run(["ninja", "-C", build, os.path.relpath(command[0], build)])
+    if made.returncode:
+        return None, made.stdout[-2000:]
+    try:
+        ran = run(command, cwd=build, env=env, timeout=120)
+    except subprocess.TimeoutExpired:
+        return False, "it hangs"
+    return ran.returncode == 0, ran.stdout[-300:]
+
+
+def judge(work, build, programs, mutant, env):
+    name, rule, path, old, new, tests = mutant
+    file = os.path.join(work, path)
+    with open(file, encoding="utf-8") as f:
+        text = f.read()
+    if text.count(old) != 1:
+        return f"{path} has it {text.count(old)} times instead of once"
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(text.replace(old, new))
+    try:
+        for test in tests:
+            good, said = passes(build, programs, test, env)
+            if good is None:
+                return f"does not compile:\n{said}"
+            if not good:
+                print(f"    seen by {test}")
+                return None
+        return f"nobody saw it: {', '.join(tests)} passed"
+    finally:
+        with open(file, "w", encoding="utf-8") as f:
+            f.write(text)
+
+
+def main():
+    source, only = sys.argv[1], sys.argv[2:]
+    env = dict(os.environ, QUOIN_LOOP_SECONDS="3", CMOCKA_TEST_ABORT="0")
+    wrong = []
+    with tempfile.TemporaryDirectory(prefix="quoin-mutants-") as work:
+        copy_tree(source, work)
+        build = os.path.join(work, "build")
+        made = run(["meson", "setup", build, work, "-Dwerror=false", "-Dwarning_level=0", "--buildtype=debug"])
+        if made.returncode:
+            sys.exit(made.stdout)
+        programs = test_programs(build)
+        chosen = [mutant for mutant in MUTANTS if not only or mutant[0] in only]
+        for test in sorted({test for mutant in chosen for test in mutant[5]}):
+            good, said = passes(build, programs, test, env)
+            if not good:
+                sys.exit(f"{test} is red without any mistake: {said}")
+        for mutant in chosen:
+            begin = time.monotonic()
+            print(f"{mutant[0]}: {mutant[1]}", flush=True)
+            what = judge(work, build, programs, mutant, env)
+            print(f"    {time.monotonic() - begin:.1f} s", flush=True)
+            if what:
+                print(f"    FAILED: {what}")
+                wrong.append(mutant[0])
+    if wrong:
+        sys.exit(f"{len(wrong)} mistakes were not seen: {', '.join(wrong)}")
+
+
+main()
