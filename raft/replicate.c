@@ -117,16 +117,15 @@ void raft_term_start(struct raft *r)
 }
 
 /*
- * The highest value that a majority of voters has reached, this server's own among them. Sorts by
- * insertion: there are at most 7.
+ * What each voter holds durably, highest first, this server's own disk among them (R4). Sorts by
+ * insertion: there are at most 7. Returns their number.
  */
-static raft_index quorum_reached(const struct raft *r, raft_index own)
+static uint32_t matches_sort(const struct raft *r, raft_index value[RAFT_VOTERS_MAX])
 {
-	raft_index value[RAFT_VOTERS_MAX];
 	uint32_t count = 0;
 
 	if (raft_is_voter(r))
-		value[count++] = own;
+		value[count++] = r->durable;
 	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0 || !p->voter)
@@ -138,22 +137,33 @@ static raft_index quorum_reached(const struct raft *r, raft_index own)
 		value[k] = match;
 	}
 	assert(count >= raft_quorum(r));
-	return value[raft_quorum(r) - 1];
+	return count;
 }
 
 /*
- * R4, R9, R10 (paper 5.4.2): what a majority holds durably, counting this server's own disk as one
- * of them, is committed if it is of this term; all before it is then committed with it. Terms never
- * decrease along a log, so if the highest such index is of an older term, so are all below it.
+ * R9, R10 (paper 5.4.2): what a majority holds durably is committed if it is of this term; all
+ * before it is then committed with it. Terms never decrease along a log, so if the highest such
+ * index is of an older term, so are all below it.
+ *
+ * The way out of a window that elections have filled (raft/window.h): the term has no entry of its
+ * own yet, because there is no room. Then what *every* voter holds durably is committed whatever
+ * its term. They told so in this term, so each leader to come is one of them, has it, and never
+ * overwrites it; the example of figure 8 needs a voter that has something else.
  */
 void raft_commit_advance(struct raft *r)
 {
+	raft_index value[RAFT_VOTERS_MAX];
+
 	if (r->role != RAFT_LEADER)
 		return;
-	raft_index reached = quorum_reached(r, r->durable);
-	if (reached <= r->commit || raft_window_term(&r->window, reached) != r->hard.term)
+	uint32_t count = matches_sort(r, value);
+	raft_index reached = value[r->term_start == 0 ? count - 1 : raft_quorum(r) - 1];
+	if (reached <= r->commit)
+		return;
+	if (r->term_start != 0 && raft_window_term(&r->window, reached) != r->hard.term)
 		return;
 	r->commit = reached;
+	raft_term_start(r);
 	raft_members_bind(r);
 }
 

@@ -58,6 +58,11 @@ static void empty_send(struct raft *r, struct raft_peer *p)
 {
 	raft_index prev = raft_window_has(&r->window, p->match) ? p->match : 0;
 
+	/* A leader without an entry of its own to probe with: what does this peer hold? */
+	if (r->term_start == 0 && p->probing && p->next == r->window.last + 1) {
+		prev = r->window.last;
+		p->probe_prev = prev;
+	}
 	append_new(r, p, prev, raft_window_term(&r->window, prev));
 	commit_tell(r, p, p->match);
 }

@@ -17,7 +17,8 @@
  *
  *	commit >= max(last - (SLOTS - 1), last command - (SLOTS - RESERVE))
  *
- * Only RESERVE elections in a row that commit nothing, on a full window, could use the reserve up.
+ * Only RESERVE elections in a row that commit nothing, on a full window, could use the reserve up;
+ * replicate.c has the way out of that.
  */
 #ifndef RAFT_WINDOW_H
 #define RAFT_WINDOW_H

@@ -154,7 +154,7 @@ void check_read(struct cluster *c, struct cluster_node *n, const struct raft_rea
  * a member does that died for ever after it acknowledged; what its new directory holds never
  * counts.
  */
-static void check_commit(struct cluster *c, struct cluster_node *n, raft_index index)
+static void check_commit(struct cluster *c, struct cluster_node *n, raft_index index, bool own)
 {
 	struct stored s = n->memory.entry[index];
 	uint32_t holders = 0;
@@ -165,6 +165,7 @@ static void check_commit(struct cluster *c, struct cluster_node *n, raft_index i
 		holders += log->last >= index && log->entry[index].term == s.term;
 	}
 	check(c, holders >= c->options.nodes / 2 + 1, "C5: committed without a durable majority");
+	check(c, own || holders == c->options.nodes, "R9: commits entries of an older term");
 	check(c, index == c->canon.last + 1, "C5: commits with a gap");
 	if (index >= c->canon.room) {
 		c->canon.room = index * 2 + 64;
@@ -185,9 +186,8 @@ static void commit_seen(struct cluster *c, struct cluster_node *n)
 		if (i > c->canon.last) {
 			check(c, raft_get_role(n->core) == RAFT_LEADER,
 			      "C5: a follower commits before any leader");
-			check(c, n->memory.entry[commit].term == n->core->hard.term,
-			      "R9: the newest committed entry is of an older term");
-			check_commit(c, n, i);
+			bool own = n->memory.entry[commit].term == n->core->hard.term;
+			check_commit(c, n, i, own);
 		}
 		check(c, n->memory.entry[i].term == c->canon.entry[i].term,
 		      "C4: commits another entry than was committed before");

@@ -33,12 +33,13 @@ void hand_init(struct hand *h, struct hand_options o)
 	assert_int_equal(raft_create(&h->r, &options), 0);
 	raft_index first = last > RAFT_WINDOW_SLOTS ? last - RAFT_WINDOW_SLOTS + 1 : 1;
 	for (raft_index i = first; i <= last; i++) {
+		bool noop = i > last - o.noops;
 		const struct raft_entry e = {
 			.index = i,
 			.term = o.terms ? (raft_term)(o.terms[i - 1] - '0') : 1,
 			.data = &byte,
-			.size = 1,
-			.type = RAFT_ENTRY_COMMAND,
+			.size = !noop,
+			.type = noop ? RAFT_ENTRY_NOOP : RAFT_ENTRY_COMMAND,
 			.flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST,
 		};
 		raft_restore(h->r, &e);

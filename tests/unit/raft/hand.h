@@ -37,6 +37,7 @@ struct hand_options {
 	uint32_t nodes;
 	const char *terms;   /* of the log, one digit per entry, e.g. "1122" */
 	raft_index long_log; /* or: so many entries of term 1 */
+	raft_index noops;    /* the last of them */
 	raft_term term;
 	raft_id vote;
 	bool unbound;

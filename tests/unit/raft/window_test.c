@@ -149,6 +149,28 @@ static void a_full_log_leaves_room_for_the_first_entry_of_a_term(void **state)
 	hand_fini(&h);
 }
 
+/* Many elections that committed nothing have used the reserve up. */
+static void R9_a_window_filled_by_elections_is_committed_once_all_voters_hold_it(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1, .long_log = 207, .noops = 7});
+	assert_int_equal(h.r->commit, 144);
+	hand_elect(&h);
+	assert_int_equal(h.r->term_start, 0);
+	assert_int_equal(hand_propose(&h), -EAGAIN);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.prev_index, 207);
+	assert_int_equal(hand_ack(&h, 2, 207), 0);
+	assert_int_equal(h.r->commit, 144); /* a majority is not enough for an older term */
+	assert_int_equal(hand_refuse(&h, 3, 207, 205, 1), 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 3)->append.prev_index, 205);
+	assert_int_equal(hand_ack(&h, 3, 207), 0);
+	assert_int_equal(h.r->commit, 207);
+	assert_int_equal(h.r->term_start, 208);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +180,8 @@ int main(void)
 		cmocka_unit_test(floor_finds_the_highest_index_of_a_term),
 		cmocka_unit_test(R20_after_a_restart_what_is_below_the_window_is_committed),
 		cmocka_unit_test(R16_a_duplicate_append_from_0_does_not_append_again),
+		cmocka_unit_test(
+			R9_a_window_filled_by_elections_is_committed_once_all_voters_hold_it),
 		cmocka_unit_test(a_full_log_leaves_room_for_the_first_entry_of_a_term),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
