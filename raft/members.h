@@ -8,7 +8,7 @@
  *	     8   24 for each member: id (8), identity (8), flags (1: voter), zero (7)
  *
  * Little-endian. It takes effect when it is appended, not when it is committed (thesis 4.1), and a
- * new one is appended only after the one before it is committed, so a truncation undoes at most one.
+ * new one is appended only after the one before it is committed: a truncation undoes at most one.
  */
 #ifndef RAFT_MEMBERS_H
 #define RAFT_MEMBERS_H

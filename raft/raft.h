@@ -152,7 +152,7 @@ struct raft_ready {
 	const struct raft_message *messages;
 	uint32_t message_count;
 
-	/* Committed, contiguous, each handed out once; more follows once raft_applied covered it. */
+	/* Committed, contiguous, each handed out once; more follows when raft_applied covers it. */
 	const struct raft_entry *apply;
 	uint32_t apply_count;
 

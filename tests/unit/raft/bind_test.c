@@ -90,8 +90,7 @@ static void a_truncation_falls_back_to_the_table_before(void **state)
 	hand_fini(&h);
 }
 
-static void
-R7_a_known_id_with_another_identity_is_refused_before_its_term_is_looked_at(void **state)
+static void R7_another_identity_is_refused_before_its_term_is_looked_at(void **state)
 {
 	static const enum raft_message_type type[] = {
 		RAFT_MESSAGE_VOTE,         RAFT_MESSAGE_VOTE_REPLY, RAFT_MESSAGE_APPEND,
@@ -192,8 +191,7 @@ int main(void)
 		cmocka_unit_test(a_new_leader_binds_itself_and_who_voted_for_it),
 		cmocka_unit_test(an_inherited_uncommitted_table_comes_first),
 		cmocka_unit_test(a_truncation_falls_back_to_the_table_before),
-		cmocka_unit_test(
-			R7_a_known_id_with_another_identity_is_refused_before_its_term_is_looked_at),
+		cmocka_unit_test(R7_another_identity_is_refused_before_its_term_is_looked_at),
 		cmocka_unit_test(R7_a_vote_of_a_wiped_member_does_not_count),
 		cmocka_unit_test(R7_a_replaced_member_neither_votes_nor_campaigns_nor_acknowledges),
 		cmocka_unit_test(R8_progress_of_an_unbound_member_dies_with_its_identity),
