@@ -301,6 +301,8 @@ static int segment_scan(struct scan *s, size_t i)
 	uint32_t torn;
 	int err;
 
+	if (s->on_segment != NULL)
+		s->on_segment(s->arg, segment);
 	err = window_make(s, segment->write_size_max);
 	/*
 	 * The next write may be in this segment if the log goes on here, or could not go on in the
@@ -310,7 +312,9 @@ static int segment_scan(struct scan *s, size_t i)
 		err = writes_read(s, segment);
 	if (err != 0)
 		return err;
-	err = rest_judge(s, segment, !s->torn && i <= s->tail + 1, &torn);
+	torn = 0;
+	if (!s->live)
+		err = rest_judge(s, segment, !s->torn && i <= s->tail + 1, &torn);
 	if (err != 0)
 		return err;
 	if (s->number > before || torn > 0)

@@ -41,7 +41,11 @@ struct scan {
 	struct log_id id;
 	uint32_t unit;
 	int (*on_write)(void *arg, const struct scan_write *write); /* 0 or -errno; may be NULL */
+	/* A segment begins; may be NULL. */
+	void (*on_segment)(void *arg, const struct scan_segment *segment);
 	void *arg;
+	/* A node may be writing at this moment: what follows the last valid write is not judged. */
+	bool live;
 	char *error; /* one line, error_size bytes */
 	size_t error_size;
 

@@ -29,7 +29,7 @@ void test_entry(struct raft_entry *entry, uint8_t *data, raft_index index, raft_
 				     .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
 	/* Some are zeros, which must not be taken for what was never written. */
 	for (uint32_t i = 0; i < entry->size; i++)
-		data[i] = index % 5 == 0 ? 0 : (uint8_t)(x >> (i % 8 * 8));
+		data[i] = (uint8_t)(index % 5 == 0 ? 0 : x >> (i % 8 * 8));
 }
 
 const char *test_entry_check(const struct raft_entry *entry)

@@ -3,8 +3,11 @@
  */
 #include "tests/unit/wal/helpers.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct wal_options options_for(const char *path, enum wal_durability durability)
 {
@@ -77,11 +80,105 @@ static void a_written_log_comes_back(void **state)
 	round_trip(WAL_WRITTEN);
 }
 
+/* Appends for ever, and says in the pipe what was acknowledged; ends by being killed. */
+static void write_until_killed(const struct wal_options *options, int out)
+{
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	uint64_t acked = 0;
+	uint64_t seq = 0;
+	struct wal *w;
+
+	if (wal_open(&w, options, &found, error) != 0)
+		_exit(1);
+	for (raft_index last = found.last_index; true;) {
+		struct raft_entry entry;
+		uint8_t data[RAFT_ENTRY_DATA_MAX];
+		uint64_t durable;
+
+		test_entry(&entry, data, last + 1, 1);
+		if (wal_room(w) > 65536 && wal_append(w, ++seq, NULL, &entry, 1) == 0)
+			last++;
+		if (wal_poll(w, &durable) != 0)
+			_exit(1);
+		if (durable > acked) {
+			raft_index index = found.last_index + durable;
+
+			acked = durable;
+			if (write(out, &index, sizeof(index)) != sizeof(index))
+				_exit(1);
+		}
+	}
+}
+
+/* kill -9 proves recovery, not durability; the next start comes at once, without a pause. */
+static void killed_processes_lose_nothing(void **state)
+{
+	char *path = test_directory_make();
+	struct wal_options options = options_for(path, WAL_DURABLE);
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	raft_index acked = 0;
+	struct wal *w;
+
+	(void)state;
+	for (uint32_t round = 0; round < 10; round++) {
+		raft_index index;
+		int ends[2];
+		int status;
+		pid_t child;
+
+		assert_int_equal(pipe(ends), 0);
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			(void)close(ends[0]);
+			write_until_killed(&options, ends[1]);
+		}
+		(void)close(ends[1]);
+		for (uint32_t i = 0; i < 3 + 7 * round; i++) {
+			assert_int_equal(read(ends[0], &index, sizeof(index)), sizeof(index));
+			acked = index;
+		}
+		assert_int_equal(kill(child, SIGKILL), 0);
+		while (read(ends[0], &index, sizeof(index)) == sizeof(index))
+			acked = index;
+		(void)close(ends[0]);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		if (wal_open(&w, &options, &found, error) != 0)
+			fail_msg("round %u: %s", round, error);
+		assert_true(found.last_index >= acked);
+		test_expect(w, 1, found.last_index, 1);
+		wal_close(w);
+	}
+	test_directory_remove(path);
+}
+
+static void W26_a_directory_in_use(void **state)
+{
+	char *path = test_directory_make();
+	struct wal_options options = options_for(path, WAL_DURABLE);
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	struct wal *second;
+	struct wal *w;
+
+	(void)state;
+	assert_int_equal(wal_open(&w, &options, &found, error), 0);
+	assert_int_equal(wal_open(&second, &options, &found, error), -EWOULDBLOCK);
+	assert_non_null(strstr(error, path));
+	wal_close(w);
+	test_directory_remove(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_durable_log_comes_back),
 		cmocka_unit_test(a_written_log_comes_back),
+		cmocka_unit_test(killed_processes_lose_nothing),
+		cmocka_unit_test(W26_a_directory_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,284 @@
+/*
+ * Looking at a log: wal_inspect, and quoin-wal (its path is the first argument) with its exit
+ * statuses. Nothing is ever changed.
+ */
+#include "tests/unit/wal/helpers.h"
+
+#include "wal/inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *program;
+
+struct fixture {
+	char *path;
+	struct wal_options options;
+};
+
+/* A log of 200 entries, of which 20 were superseded. */
+static void begin(struct fixture *f)
+{
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	const struct raft_hard_state hard_state = {2, 0x22};
+	struct wal *w;
+
+	f->path = test_directory_make();
+	f->options = (struct wal_options){.directory = f->path,
+					  .cluster_id = TEST_CLUSTER,
+					  .member_id = TEST_MEMBER,
+					  .segment_size = WAL_SEGMENT_SIZE_MIN,
+					  .identity_seed = 3,
+					  .create = true};
+	if (wal_open(&w, &f->options, &found, error) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(test_persist(w, test_append(w, 1, 120, 1)), 0);
+	assert_int_equal(wal_append(w, w->seq + 1, &hard_state, NULL, 0), 0);
+	assert_int_equal(test_persist(w, test_append(w, 101, 180, 2)), 0);
+	wal_close(w);
+}
+
+static void end(struct fixture *f)
+{
+	test_directory_remove(f->path);
+}
+
+static void put(const struct fixture *f, const char *name, off_t offset, const char *bytes,
+		size_t size)
+{
+	char path[256];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", f->path, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, size, offset), size);
+	assert_int_equal(fsync(fd), 0);
+	(void)close(fd);
+}
+
+struct count {
+	uint64_t segments;
+	uint64_t writes;
+	uint64_t entries;
+	raft_index last;
+};
+
+static void count_segment(void *arg, const struct wal_inspect_segment *segment)
+{
+	struct count *c = arg;
+
+	assert_int_equal(segment->sequence, ++c->segments);
+	assert_int_equal(segment->size, WAL_SEGMENT_SIZE_MIN);
+}
+
+static void count_write(void *arg, const struct wal_inspect_write *write)
+{
+	struct count *c = arg;
+
+	assert_int_equal(write->number, ++c->writes);
+	assert_true(write->durable < write->number);
+}
+
+static void count_entry(void *arg, const struct raft_entry *entry)
+{
+	struct count *c = arg;
+
+	c->entries++;
+	c->last = entry->index;
+	assert_null(test_entry_check(entry));
+}
+
+static const struct wal_inspect_ops counters = {count_segment, count_write, count_entry};
+
+static void a_good_log(void **state)
+{
+	struct wal_inspect_result r;
+	char error[WAL_ERROR_MAX];
+	struct count c = {0};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(wal_inspect(f.path, &counters, &c, &r, error), 0);
+	assert_int_equal(r.cluster_id, TEST_CLUSTER);
+	assert_int_equal(r.member_id, TEST_MEMBER);
+	assert_int_equal(r.durability, WAL_DURABLE);
+	assert_int_equal(r.hard_state.term, 2);
+	assert_int_equal(r.hard_state.vote, 0x22);
+	assert_int_equal(r.incarnation, 1);
+	assert_false(r.live);
+	assert_false(r.vote_torn);
+	assert_int_equal(r.last_index, 180);
+	assert_int_equal(r.last_term, 2);
+	assert_int_equal(r.entries, 200);
+	assert_int_equal(r.torn_bytes, 0);
+	assert_int_equal(c.entries, 200);
+	assert_int_equal(c.last, 180);
+	assert_int_equal(c.writes, r.writes);
+	assert_int_equal(c.segments, r.segments);
+	end(&f);
+}
+
+/* While the node runs, and writes: looking is safe, and never sees damage. */
+static void a_log_in_use(void **state)
+{
+	struct wal_inspect_result r;
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	struct fixture f;
+	struct wal *w;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(wal_open(&w, &f.options, &found, error), 0);
+	for (raft_index i = 181; i < 400; i++) {
+		uint64_t seq;
+
+		(void)test_append(w, i, i, 2);
+		assert_int_equal(wal_poll(w, &seq), 0);
+		if (i % 20 != 0)
+			continue;
+		if (wal_inspect(f.path, NULL, NULL, &r, error) != 0)
+			fail_msg("%s", error);
+		assert_true(r.live);
+		assert_true(r.last_index >= 180);
+		assert_int_equal(r.incarnation, 2);
+	}
+	assert_int_equal(test_persist(w, w->seq), 0);
+	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);
+	assert_int_equal(r.last_index, 399);
+	wal_close(w);
+	end(&f);
+}
+
+/* Runs the program; its standard output in `out`. Returns the exit status. */
+static int run(const char *arguments, char *out, size_t size)
+{
+	char command[1024];
+	FILE *pipe;
+	size_t got;
+	int status;
+
+	(void)snprintf(command, sizeof(command), "'%s' %s 2>&1", program, arguments);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	got = fread(out, 1, size - 1, pipe);
+	out[got] = '\0';
+	status = pclose(pipe);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int run_on(const struct fixture *f, const char *command, char *out, size_t size)
+{
+	char arguments[512];
+
+	(void)snprintf(arguments, sizeof(arguments), "%s %s", command, f->path);
+	return run(arguments, out, size);
+}
+
+static void the_program(void **state)
+{
+	static char out[256 * 1024];
+	struct fixture f;
+	json_error_t error;
+	json_t *json;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "good: last index 180 term 2"));
+	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "identity: cluster 00000000000000c1 member 0000000000000011"));
+	assert_non_null(strstr(out, "entry 180 term 2 command whole"));
+	assert_int_equal(run_on(&f, "dump --json", out, sizeof(out)), 0);
+	json = json_loads(out, 0, &error);
+	assert_non_null(json);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(json, "log"), "last_index")),
+		180);
+	assert_true(json_is_null(json_object_get(json, "error")));
+	assert_int_equal(
+		json_array_size(json_object_get(json, "writes")),
+		json_integer_value(json_object_get(json_object_get(json, "log"), "writes")));
+	json_decref(json);
+	end(&f);
+}
+
+static void its_exit_statuses(void **state)
+{
+	static char out[256 * 1024];
+	char zeros[512] = {0};
+	struct wal_inspect_result r;
+	char error[WAL_ERROR_MAX];
+	struct fixture f;
+	char *empty = test_directory_make();
+	char arguments[256];
+	json_t *json;
+
+	(void)state;
+	assert_int_equal(run("--help", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "Exit status"));
+	assert_int_equal(run("--version", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, QUOIN_VERSION));
+	assert_int_equal(run("", out, sizeof(out)), 2);
+	assert_int_equal(run("verify", out, sizeof(out)), 2);
+	assert_int_equal(run("mend .", out, sizeof(out)), 2);
+	assert_int_equal(run("verify --json .", out, sizeof(out)), 2);
+	assert_int_equal(run("verify a b", out, sizeof(out)), 2);
+	assert_int_equal(run("verify no-such-directory", out, sizeof(out)), 3);
+	(void)snprintf(arguments, sizeof(arguments), "verify %s", empty);
+	assert_int_equal(run(arguments, out, sizeof(out)), 3);
+	assert_non_null(strstr(out, "there is no log here"));
+	test_directory_remove(empty);
+
+	/* A torn tail is no damage, and stays as it is. */
+	begin(&f);
+	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);
+	put(&f, "segment-0000000000000001", r.end_offset - 512, zeros, 512);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
+		assert_non_null(strstr(out, "torn tail"));
+		assert_non_null(strstr(out, "last index 120"));
+	}
+	/* Damage is, and the place is named. */
+	put(&f, "segment-0000000000000001", 4096 + 700, "?", 1);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "segment-0000000000000001 at offset"));
+	assert_int_equal(run_on(&f, "dump --json", out, sizeof(out)), 1);
+	*strstr(out, "\nquoin-wal:") = '\0';
+	json = json_loads(out, 0, NULL);
+	assert_non_null(json);
+	assert_true(json_is_object(json_object_get(json, "error")));
+	json_decref(json);
+	put(&f, "vote", 4096 + 100, "?", 1);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "vote at offset 4096"));
+	put(&f, "identity", 20, "?", 1);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "identity at offset 0"));
+	end(&f);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_good_log),
+		cmocka_unit_test(a_log_in_use),
+		cmocka_unit_test(the_program),
+		cmocka_unit_test(its_exit_statuses),
+	};
+
+	if (argc != 2)
+		return 2;
+	program = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/*
+ * quoin-wal: looks at a log's directory without starting a node. It changes nothing.
+ */
+#include "raft/members.h"
+#include "wal/inspect.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_GOOD = 0, EXIT_DAMAGE = 1, EXIT_USAGE = 2, EXIT_UNREADABLE = 3 };
+
+const char *argp_program_version = "quoin-wal " QUOIN_VERSION;
+
+static const char doc[] =
+	"Reads a quoin log without starting a node, and changes nothing.\v"
+	"dump prints the log: identity, term and vote, each write, each entry.\n"
+	"verify checks every block and prints one line.\n\n"
+	"A tail that a crash tore is not damage: the next start of the node cuts it, and says how "
+	"much. While a node has the directory open, what follows the last valid write is not "
+	"judged: it may be a write on its way.\n\n"
+	"Exit status: 0 good, 1 damaged (the place is named), 2 usage, 3 cannot be read.";
+
+enum command { COMMAND_NONE, COMMAND_DUMP, COMMAND_VERIFY };
+
+struct arguments {
+	enum command command;
+	const char *directory;
+	bool json;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case 'j':
+		a->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0 && strcmp(arg, "dump") == 0)
+			a->command = COMMAND_DUMP;
+		else if (state->arg_num == 0 && strcmp(arg, "verify") == 0)
+			a->command = COMMAND_VERIFY;
+		else if (state->arg_num == 0)
+			argp_error(state, "'%s' is no command: use dump or verify", arg);
+		else if (state->arg_num == 1)
+			a->directory = arg;
+		else
+			argp_error(state, "one directory at a time: '%s' is too many", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (a->directory == NULL)
+			argp_error(state, "%s",
+				   a->command == COMMAND_NONE
+					   ? "a command is missing: dump or verify"
+					   : "the log's directory is missing");
+		if (a->json && a->command != COMMAND_DUMP)
+			argp_error(state, "--json is for dump");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char *type_name(uint8_t type)
+{
+	switch (type) {
+	case RAFT_ENTRY_COMMAND:
+		return "command";
+	case RAFT_ENTRY_NOOP:
+		return "noop";
+	case RAFT_ENTRY_MEMBERS:
+		return "members";
+	default:
+		return "unknown";
+	}
+}
+
+/* --- as text ----------------------------------------------------------------------------- */
+
+struct text_state {
+	const struct wal_inspect_result *result;
+	bool head; /* was printed */
+};
+
+static void text_head(struct text_state *s)
+{
+	const struct wal_inspect_result *r = s->result;
+
+	if (s->head || r->unit == 0)
+		return;
+	s->head = true;
+	printf("identity: cluster %016" PRIx64 " member %016" PRIx64 " identity %016" PRIx64
+	       " durability %s unit %" PRIu32 "\n",
+	       r->cluster_id, r->member_id, r->identity, wal_durability_name(r->durability),
+	       r->unit);
+	if (r->durability == WAL_VOLATILE) {
+		printf("a volatile log keeps nothing on disk\n");
+		return;
+	}
+	printf("vote: term %" PRIu64 " vote %016" PRIx64 " incarnation %" PRIu64
+	       " generation %" PRIu64 "%s\n",
+	       r->hard_state.term, r->hard_state.vote, r->incarnation, r->vote_generation,
+	       r->vote_torn ? " (the other slot is torn)" : "");
+}
+
+static void text_segment(void *arg, const struct wal_inspect_segment *segment)
+{
+	text_head(arg);
+	printf("segment %" PRIu64 " size %" PRIu32 "\n", segment->sequence, segment->size);
+}
+
+static void text_write(void *arg, const struct wal_inspect_write *write)
+{
+	(void)arg;
+	printf("  write %" PRIu64 " at %" PRIu32 " size %" PRIu32 " entries %" PRIu32
+	       " durable-up-to %" PRIu64 " vote-generation %" PRIu64 "\n",
+	       write->number, write->offset, write->size, write->entries, write->durable,
+	       write->vote_generation);
+}
+
+static void text_entry(void *arg, const struct raft_entry *entry)
+{
+	const char *flags[] = {"middle", "first", "last", "whole"};
+
+	(void)arg;
+	printf("    entry %" PRIu64 " term %" PRIu64 " %s %s size %u\n", entry->index, entry->term,
+	       type_name(entry->type), flags[entry->flags & 3], entry->size);
+}
+
+static void text_end(struct text_state *s)
+{
+	const struct wal_inspect_result *r = s->result;
+
+	text_head(s);
+	if (r->segments > 0)
+		printf("log: last index %" PRIu64 " term %" PRIu64 ", %" PRIu64
+		       " segments, %" PRIu64 " writes, %" PRIu64 " entries, %" PRIu64 " bytes\n",
+		       r->last_index, r->last_term, r->segments, r->writes, r->entries, r->bytes);
+}
+
+/* --- as JSON: one document, written piece by piece, for a log may be larger than memory --- */
+
+struct json_state {
+	bool open;    /* a write's object is open */
+	bool writes;  /* one was printed */
+	bool entries; /* one was printed in the open write */
+};
+
+static void json_out(json_t *value, bool strip)
+{
+	char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+
+	if (text == NULL) {
+		(void)fprintf(stderr, "quoin-wal: no memory\n");
+		exit(EXIT_UNREADABLE);
+	}
+	if (strip) /* its object goes on */
+		text[strlen(text) - 1] = '\0';
+	(void)fputs(text, stdout);
+	free(text);
+	json_decref(value);
+}
+
+static void json_write_end(struct json_state *s)
+{
+	if (s->open)
+		printf("]}");
+	s->open = false;
+	s->entries = false;
+}
+
+static void json_write(void *arg, const struct wal_inspect_write *write)
+{
+	struct json_state *s = arg;
+
+	json_write_end(s);
+	printf(s->writes ? ",\n" : "\n");
+	json_out(json_pack("{sI sI sI sI sI sI}", "segment", (json_int_t)write->segment, "offset",
+			   (json_int_t)write->offset, "size", (json_int_t)write->size, "write",
+			   (json_int_t)write->number, "durable_up_to", (json_int_t)write->durable,
+			   "vote_generation", (json_int_t)write->vote_generation),
+		 true);
+	printf(",\"entries\":[");
+	s->writes = true;
+	s->open = true;
+}
+
+static void json_entry(void *arg, const struct raft_entry *entry)
+{
+	struct json_state *s = arg;
+
+	printf(s->entries ? ",\n " : "\n ");
+	json_out(json_pack("{sI sI ss sb sb si}", "index", (json_int_t)entry->index, "term",
+			   (json_int_t)entry->term, "type", type_name(entry->type), "first",
+			   (entry->flags & RAFT_ENTRY_FIRST) != 0, "last",
+			   (entry->flags & RAFT_ENTRY_LAST) != 0, "size", (int)entry->size),
+		 false);
+	s->entries = true;
+}
+
+/* Ids are 64 bits: as text, for readers whose numbers have 53. */
+static json_t *hexadecimal(uint64_t value)
+{
+	return json_sprintf("%016" PRIx64, value);
+}
+
+static void json_end(struct json_state *s, const struct wal_inspect_result *r, int err,
+		     const char *error)
+{
+	json_write_end(s);
+	printf("],\n\"identity\":");
+	json_out(json_pack("{so so so ss sI}", "cluster", hexadecimal(r->cluster_id), "member",
+			   hexadecimal(r->member_id), "identity", hexadecimal(r->identity),
+			   "durability", wal_durability_name(r->durability), "unit",
+			   (json_int_t)r->unit),
+		 false);
+	printf(",\n\"vote\":");
+	json_out(json_pack("{sI so sI sI sb}", "term", (json_int_t)r->hard_state.term, "vote",
+			   hexadecimal(r->hard_state.vote), "incarnation",
+			   (json_int_t)r->incarnation, "generation", (json_int_t)r->vote_generation,
+			   "torn", r->vote_torn),
+		 false);
+	printf(",\n\"log\":");
+	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sb}", "last_index",
+			   (json_int_t)r->last_index, "last_term", (json_int_t)r->last_term,
+			   "segments", (json_int_t)r->segments, "writes", (json_int_t)r->writes,
+			   "entries", (json_int_t)r->entries, "bytes", (json_int_t)r->bytes,
+			   "end_segment", (json_int_t)r->end_segment, "end_offset",
+			   (json_int_t)r->end_offset, "torn_bytes", (json_int_t)r->torn_bytes,
+			   "live", r->live),
+		 false);
+	printf(",\n\"error\":");
+	if (err != 0)
+		json_out(json_pack("{ss ss}", "kind", err == -EBADMSG ? "damage" : "unreadable",
+				   "line", error),
+			 false);
+	else
+		printf("null");
+	printf("}\n");
+}
+
+/* --- */
+
+static void notes(const struct wal_inspect_result *r)
+{
+	if (r->live)
+		(void)fprintf(stderr,
+			      "quoin-wal: a node has this directory open: what follows the last "
+			      "valid write was not judged\n");
+	if (r->torn_bytes > 0)
+		(void)fprintf(stderr,
+			      "quoin-wal: torn tail: %" PRIu32 " bytes at offset %" PRIu32
+			      " of segment %" PRIu64 ", never acknowledged: the next start of the "
+			      "node cuts them\n",
+			      r->torn_bytes, r->end_offset, r->end_segment);
+}
+
+static int run(const struct arguments *a)
+{
+	static const struct wal_inspect_ops text = {text_segment, text_write, text_entry};
+	static const struct wal_inspect_ops json = {NULL, json_write, json_entry};
+	const struct wal_inspect_ops *ops = NULL;
+	struct wal_inspect_result result;
+	struct json_state state = {0};
+	struct text_state text_state = {.result = &result};
+	char error[WAL_ERROR_MAX];
+	int err;
+
+	if (a->command == COMMAND_DUMP)
+		ops = a->json ? &json : &text;
+	if (a->json)
+		printf("{\"writes\":[");
+	err = wal_inspect(a->directory, ops, a->json ? (void *)&state : &text_state, &result,
+			  error);
+	if (a->json)
+		json_end(&state, &result, err, error);
+	else if (a->command == COMMAND_DUMP)
+		text_end(&text_state);
+	else if (err == 0)
+		printf("%s: good: last index %" PRIu64 " term %" PRIu64 ", %" PRIu64
+		       " writes, %" PRIu64 " entries, %s\n",
+		       a->directory, result.last_index, result.last_term, result.writes,
+		       result.entries, wal_durability_name(result.durability));
+	if (fflush(stdout) != 0) {
+		(void)fprintf(stderr, "quoin-wal: standard output: %s\n", strerror(errno));
+		return EXIT_UNREADABLE;
+	}
+	notes(&result);
+	if (err == 0)
+		return EXIT_GOOD;
+	(void)fprintf(stderr, "quoin-wal: %s: %s\n", err == -EBADMSG ? "damage" : "cannot be read",
+		      error);
+	return err == -EBADMSG ? EXIT_DAMAGE : EXIT_UNREADABLE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{"json", 'j', NULL, 0, "print one JSON document (dump)", 0}, {0}};
+	static const struct argp argp = {options, parse, "dump|verify DIRECTORY", doc, NULL,
+					 NULL,    NULL};
+	struct arguments a = {0};
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
+		return EXIT_USAGE;
+	return run(&a);
+}

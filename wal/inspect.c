@@ -1,0 +1,237 @@
+#include "wal/inspect.h"
+
+#include "wal/disk_reader.h"
+#include "wal/io.h"
+#include "wal/scan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A node may be writing the slot at the moment of a look: then the next look sees it whole. */
+enum { VOTE_LOOKS = 5 };
+
+struct inspection {
+	const char *directory;
+	const struct wal_inspect_ops *ops;
+	void *arg;
+	struct wal_inspect_result *out;
+	char *error;
+	char line[WAL_ERROR_MAX - 256];
+	struct disk *disk;
+	struct meta_names names;
+	uint8_t *block; /* FORMAT_IDENTITY_SIZE; two slots of the largest unit */
+	struct log_id id;
+	struct meta_vote vote;
+};
+
+static __attribute__((format(printf, 3, 4))) int say(struct inspection *x, int err,
+						     const char *format, ...)
+{
+	char why[sizeof(x->line)];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	(void)snprintf(x->error, WAL_ERROR_MAX, "%.200s/%s", x->directory, why);
+	return err;
+}
+
+static int file_read(struct inspection *x, const char *name, uint64_t size)
+{
+	uint64_t found = 0;
+	int file;
+	int err = x->disk->ops->open(x->disk, name, false, DISK_DURABLE, &file);
+
+	if (err != 0)
+		return say(x, err, "%s: %s", name, strerror(-err));
+	err = x->disk->ops->size(x->disk, file, &found);
+	if (err == 0 && found != size)
+		err = say(x, -EBADMSG, "%s: %" PRIu64 " bytes instead of %" PRIu64, name, found,
+			  size);
+	else if (err == 0)
+		err = io_read(x->disk, file, 0, x->block, size);
+	if (err != 0 && err != -EBADMSG)
+		(void)say(x, err, "%s: %s", name, strerror(-err));
+	x->disk->ops->close(x->disk, file);
+	return err;
+}
+
+static int identity_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	struct meta_identity identity;
+	int err;
+
+	if (!x->names.identity)
+		return x->names.vote || x->names.segment_count > 0
+			       ? say(x, -EBADMSG, META_IDENTITY ": missing beside a log")
+			       : say(x, -ENOENT, META_IDENTITY ": there is no log here");
+	err = file_read(x, META_IDENTITY, FORMAT_IDENTITY_SIZE);
+	if (err != 0)
+		return err;
+	err = meta_identity_decode(&identity, x->block);
+	if (err == -EPROTO)
+		return say(x, err, META_IDENTITY ": of another version of quoin");
+	if (err != 0)
+		return say(x, err, META_IDENTITY " at offset 0: its checksum is wrong");
+	x->id = identity.id;
+	out->cluster_id = identity.id.cluster;
+	out->member_id = identity.id.member;
+	out->identity = identity.id.identity;
+	out->durability = (enum wal_durability)(identity.durability - 1);
+	out->unit = identity.unit;
+	return 0;
+}
+
+static int vote_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	uint64_t offset = 0;
+	int err = -EBADMSG;
+
+	if (!x->names.vote)
+		return say(x, -EBADMSG, META_VOTE ": missing");
+	for (int look = 0; err != 0 && look < (out->live ? VOTE_LOOKS : 1); look++) {
+		err = file_read(x, META_VOTE, 2 * (uint64_t)out->unit);
+		if (err != 0)
+			return err;
+		err = meta_vote_decode(&x->vote, &out->vote_torn, x->block, out->unit, &x->id,
+				       &offset);
+	}
+	if (err == -EPROTO)
+		return say(x, err, META_VOTE ": of another version of quoin");
+	if (err != 0)
+		return say(x, -EBADMSG, META_VOTE " at offset %" PRIu64 ": this sector is damaged",
+			   offset);
+	out->hard_state = x->vote.hard_state;
+	out->incarnation = x->vote.incarnation;
+	out->vote_generation = x->vote.generation;
+	return 0;
+}
+
+static void on_segment(void *arg, const struct scan_segment *segment)
+{
+	struct inspection *x = arg;
+	struct wal_inspect_segment found = {segment->sequence, segment->size};
+
+	if (x->ops != NULL && x->ops->segment != NULL)
+		x->ops->segment(x->arg, &found);
+}
+
+static int on_write(void *arg, const struct scan_write *write)
+{
+	struct inspection *x = arg;
+	const struct record_header *header = write->header;
+	struct wal_inspect_write found = {.segment = write->segment->sequence,
+					  .offset = write->offset,
+					  .size = header->size,
+					  .number = header->number,
+					  .durable = header->durable,
+					  .vote_generation = header->vote_generation,
+					  .entries = header->count};
+	uint32_t cursor = FORMAT_WRITE_HEADER;
+	struct raft_entry entry;
+
+	if (x->ops != NULL && x->ops->write != NULL)
+		x->ops->write(x->arg, &found);
+	if (x->ops == NULL || x->ops->entry == NULL)
+		return 0;
+	while (record_next(&entry, write->stream, header->stream_size, &cursor) == 1)
+		x->ops->entry(x->arg, &entry);
+	return 0;
+}
+
+static int log_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	struct scan s = {.disk = x->disk,
+			 .mode = DISK_DURABLE,
+			 .id = x->id,
+			 .unit = out->unit,
+			 .live = out->live,
+			 .on_write = on_write,
+			 .on_segment = on_segment,
+			 .arg = x,
+			 .error = x->line,
+			 .error_size = sizeof(x->line)};
+	int err;
+
+	if (x->names.segment_count == 0)
+		return say(x, -EBADMSG, "segment-%016x: missing", 1);
+	err = scan_run(&s, x->names.segments, x->names.segment_count);
+	out->segments = s.segment_count;
+	out->writes = s.number;
+	out->entries = s.entries;
+	out->bytes = s.bytes;
+	out->last_index = s.last_index;
+	out->last_term = s.last_term;
+	out->torn_bytes = s.torn_bytes;
+	if (s.segment_count > 0) {
+		out->end_segment = s.segments[s.tail].sequence;
+		out->end_offset = s.segments[s.tail].end;
+	}
+	if (err != 0)
+		err = say(x, err, "%s", x->line);
+	else if (s.number < x->vote.log_number)
+		err = say(x, -EBADMSG,
+			  "segment-%016" PRIx64 " at offset %" PRIu32 ": the log ends with write "
+			  "%" PRIu64 ", but write %" PRIu64 " had been acknowledged",
+			  out->end_segment, out->end_offset, s.number, x->vote.log_number);
+	else if (!out->live && s.vote_generation > x->vote.generation)
+		err = say(x, -EBADMSG,
+			  META_VOTE ": its newest record is of generation %" PRIu64 ", but "
+				    "%" PRIu64 " had been acknowledged",
+			  x->vote.generation, s.vote_generation);
+	scan_free(&s);
+	return err;
+}
+
+static int inspect(struct inspection *x)
+{
+	char bad[DISK_NAME_MAX];
+	int err;
+
+	x->out->live = disk_reader_locked(x->disk);
+	err = meta_names_list(&x->names, x->disk, bad);
+	if (err == -EBADMSG)
+		return say(x, err, "%s: not a name that the log gives", bad);
+	if (err != 0)
+		return say(x, err, "%s", strerror(-err));
+	err = identity_read(x);
+	if (err != 0 || x->out->durability == WAL_VOLATILE)
+		return err;
+	err = vote_read(x);
+	return err != 0 ? err : log_read(x);
+}
+
+int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *arg,
+		struct wal_inspect_result *out, char error[WAL_ERROR_MAX])
+{
+	struct inspection x = {
+		.directory = directory, .ops = ops, .arg = arg, .out = out, .error = error};
+	int err;
+
+	*out = (struct wal_inspect_result){0};
+	error[0] = '\0';
+	x.block = aligned_alloc(FORMAT_UNIT_MAX, 2 * (size_t)FORMAT_UNIT_MAX);
+	if (x.block == NULL) {
+		(void)snprintf(error, WAL_ERROR_MAX, "%s: no memory", directory);
+		return -ENOMEM;
+	}
+	err = disk_reader_create(&x.disk, directory);
+	if (err != 0) {
+		(void)snprintf(error, WAL_ERROR_MAX, "%s: %s", directory, strerror(-err));
+		free(x.block);
+		return err;
+	}
+	err = inspect(&x);
+	meta_names_free(&x.names);
+	x.disk->ops->destroy(x.disk);
+	free(x.block);
+	return err;
+}
