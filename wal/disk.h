@@ -46,7 +46,8 @@ struct disk_ops {
 		     uint64_t tag);
 	int (*read)(struct disk *d, int file, uint64_t offset, void *data, size_t size,
 		    uint64_t tag);
-	int (*sync)(struct disk *d, int file, uint64_t tag); /* fdatasync of a DISK_CACHED file */
+	/* fdatasync: of a DISK_CACHED file, and of what another process may have left of one. */
+	int (*sync)(struct disk *d, int file, uint64_t tag);
 	int (*submit)(struct disk *d);
 	/* Completed operations, in any order; returns how many (<= max). `wait`: blocks until there
 	 * is one. */

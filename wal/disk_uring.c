@@ -27,9 +27,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { UNIT_MIN = 4096, UNIT_MAX = 65536 };
+enum { UNIT_MIN = 4096, UNIT_MAX = 65536, LOCK_WAIT_MS = 30 * 1000 };
 
 enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
 
@@ -88,6 +89,21 @@ static int file_number(struct uring_disk *u, int fd, int *file)
 	return 0;
 }
 
+/* Waits for a dead process's last write; a living one's lock does not go away. */
+static int file_lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+	for (int i = 0; i < LOCK_WAIT_MS; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		(void)nanosleep(&pause, NULL);
+	}
+	return -EWOULDBLOCK;
+}
+
 static int uring_open(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file)
 {
 	struct uring_disk *u = self(d);
@@ -104,9 +120,7 @@ static int uring_open(struct disk *d, const char *name, bool create, enum disk_m
 	fd = openat(u->directory, name, flags, 0600);
 	if (fd < 0)
 		return -errno;
-	do {
-		err = flock(fd, LOCK_EX) == 0 ? 0 : -errno;
-	} while (err == -EINTR);
+	err = file_lock(fd);
 	if (err == 0)
 		err = file_number(u, fd, file);
 	if (err != 0)

@@ -58,6 +58,9 @@ static int io_refuse(struct wal *w, int err, const char *file, const char *opera
 	if (err == -EOPNOTSUPP || err == -EINVAL)
 		hint = ": this file system has no direct I/O to stable storage, which a log on "
 		       "disk needs; use another one (ext4, xfs) or durability volatile";
+	else if (err == -EWOULDBLOCK)
+		hint = ": another process has it open, or a dead one's last write has not reached "
+		       "the disk yet";
 	return refuse(w, err, "%s: %s failed: %s%s", file, operation, strerror(-err), hint);
 }
 

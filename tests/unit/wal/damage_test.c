@@ -167,6 +167,35 @@ static void W1_W2_a_torn_last_write_is_cut(void **state)
 	test_log_free(&t);
 }
 
+/* Sectors of the due write past the end that its header gives: no crash leaves that behind. */
+static void W2_a_torn_write_larger_than_itself(void **state)
+{
+	uint8_t sector[FORMAT_SECTOR];
+	struct test_place small;
+	struct test_place large;
+	struct test_log ours;
+	struct test_log other;
+
+	(void)state;
+	test_log_init(&ours);
+	test_log_fill(&ours, 2, 1);
+	test_log_init(&other);
+	assert_int_equal(test_log_open(&other), 0);
+	assert_int_equal(test_persist(other.wal, test_append(other.wal, 1, 1, 1)), 0);
+	assert_int_equal(test_persist(other.wal, test_append(other.wal, 2, 15, 1)), 0);
+	test_log_close(&other);
+	must_place(&ours, 1, &small);
+	must_place(&other, 1, &large);
+	assert_int_equal(small.offset, large.offset);
+	assert_true(small.size < large.size);
+	overwrite(&ours, &small, 1024, FORMAT_SECTOR, 0); /* torn, but for what follows */
+	fake_get(other.disk, large.file, large.offset + small.size, sector, sizeof(sector));
+	fake_put(ours.disk, small.file, small.offset + small.size, sector, sizeof(sector));
+	test_log_refused(&ours, -EBADMSG, small.file);
+	test_log_free(&ours);
+	test_log_free(&other);
+}
+
 static void W5_W24_a_lost_last_write_is_found_once_it_was_known(void **state)
 {
 	struct test_log t;
@@ -441,6 +470,7 @@ int main(void)
 		cmocka_unit_test(W3_every_byte_of_a_small_write),
 		cmocka_unit_test(W4_a_flip_in_the_last_write_does_not_look_torn),
 		cmocka_unit_test(W1_W2_a_torn_last_write_is_cut),
+		cmocka_unit_test(W2_a_torn_write_larger_than_itself),
 		cmocka_unit_test(W5_W24_a_lost_last_write_is_found_once_it_was_known),
 		cmocka_unit_test(W5_W7_zeros_in_the_middle_are_damage),
 		cmocka_unit_test(W24_an_older_vote_file_is_found_out),

@@ -319,6 +319,45 @@ static void many_reads_at_once(void **state)
 	test_log_free(&t);
 }
 
+/*
+ * What a killed process had in flight may be seen by the next one, and still be in a cache only.
+ * Once it was seen it must not go away again: the next start syncs what it trusts.
+ */
+static void W24_what_a_killed_process_left_behind_stays(void **state)
+{
+	const struct raft_hard_state hard_state = {1, 7};
+	struct test_log t;
+
+	(void)state;
+	for (int cut = 0; cut < FAKE_STYLES; cut++) {
+		opened(&t);
+		append(&t, 1, &hard_state, 1, 1);
+		assert_int_equal(polled(&t), 0);
+		assert_true(fake_has(t.disk, TAG_LOG));
+		assert_true(fake_has(t.disk, TAG_VOTE));
+		fake_kill(t.disk, FAKE_ALL);
+		fake_hold(t.disk, false);
+		/* The process is gone; its memory is not the disk's. */
+		t.wal->in_flight = false;
+		t.wal->vote.in_flight = false;
+		t.wal->segment_count = 0;
+		t.wal->vote.file = -1;
+		wal_close(t.wal);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_int_equal(t.found.last_index, 1);
+		assert_int_equal(t.found.hard_state.vote, 7);
+		test_log_close(&t);
+		fake_power_cut(t.disk, (enum fake_style)cut);
+		if (test_log_open(&t) != 0)
+			fail_msg("%s", t.error);
+		assert_int_equal(t.found.last_index, 1);
+		assert_int_equal(t.found.hard_state.term, 1);
+		assert_int_equal(t.found.hard_state.vote, 7);
+		test_expect(t.wal, 1, 1, 1);
+		test_log_free(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +370,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_on_disk_cannot_be_read),
 		cmocka_unit_test(a_read_overtaken_by_a_new_leader),
 		cmocka_unit_test(many_reads_at_once),
+		cmocka_unit_test(W24_what_a_killed_process_left_behind_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
