@@ -5,224 +5,15 @@
  * What was read may still be only in a cache of the disk, written by a process that was killed
  * before it could know; it is synced before it counts as durable (the segments from where the log
  * ends, the vote, the names).
- *
- * Creation, each step durable before the next: vote (generations 0 and 1), the first segment,
- * identity. A directory without identity is new, or its creation was cut short; then its vote is
- * still at generation 1, because every complete open counts it up. Anything else without identity
- * is damage.
  */
-#include "wal/bytes.h"
 #include "wal/io.h"
-#include "wal/scan.h"
-#include "wal/state.h"
+#include "wal/recovery.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct recovery {
-	struct wal *w;
-	const struct wal_options *options;
-	struct wal_recovered *out;
-	struct meta_names names;
-	struct meta_identity identity;
-	struct meta_vote vote;
-	struct scan scan;
-	char scan_error[WAL_ERROR_MAX - 128];
-	/* Live MEMBERS entries, ascending. */
-	raft_index *members;
-	size_t members_count;
-	size_t members_capacity;
-};
-
-static __attribute__((format(printf, 3, 4))) int refuse(struct wal *w, int err, const char *format,
-							...)
-{
-	char why[WAL_ERROR_MAX - sizeof(w->directory) - 2];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(why, sizeof(why), format, args);
-	va_end(args);
-	(void)snprintf(w->error, sizeof(w->error), "%s/%s", w->directory, why);
-	return err;
-}
-
-static int io_refuse(struct wal *w, int err, const char *file, const char *operation)
-{
-	const char *hint = "";
-
-	if (err == -EOPNOTSUPP || err == -EINVAL)
-		hint = ": this file system has no direct I/O to stable storage, which a log on "
-		       "disk needs; use another one (ext4, xfs) or durability volatile";
-	else if (err == -EWOULDBLOCK)
-		hint = ": another process has it open, or a dead one's last write has not reached "
-		       "the disk yet";
-	return refuse(w, err, "%s: %s failed: %s%s", file, operation, strerror(-err), hint);
-}
-
-/* --- small files ------------------------------------------------------------------------- */
-
-/* Writes a file whole under a temporary name and gives it its name, durably. */
-static int file_make(struct wal *w, const char *name, const uint8_t *data, size_t size)
-{
-	enum disk_mode mode = w->durability == WAL_VOLATILE ? DISK_CACHED : DISK_DURABLE;
-	char temporary[DISK_NAME_MAX];
-	int file;
-	int err;
-
-	meta_temporary_name(temporary, name);
-	err = w->disk->ops->open(w->disk, temporary, true, mode, &file);
-	if (err != 0)
-		return io_refuse(w, err, temporary, "create");
-	err = io_write(w->disk, file, 0, data, size);
-	if (err == 0)
-		err = io_sync(w->disk, file);
-	w->disk->ops->close(w->disk, file);
-	if (err == 0)
-		err = w->disk->ops->rename(w->disk, temporary, name);
-	if (err == 0)
-		err = w->disk->ops->sync_names(w->disk);
-	return err == 0 ? 0 : io_refuse(w, err, temporary, "write");
-}
-
-/* Reads a file that must have exactly this size. */
-static int file_read(struct wal *w, const char *name, uint8_t *data, uint64_t size)
-{
-	enum disk_mode mode = w->durability == WAL_VOLATILE ? DISK_CACHED : DISK_DURABLE;
-	uint64_t found;
-	int file;
-	int err = w->disk->ops->open(w->disk, name, false, mode, &file);
-
-	if (err != 0)
-		return io_refuse(w, err, name, "open");
-	err = w->disk->ops->size(w->disk, file, &found);
-	if (err != 0)
-		err = io_refuse(w, err, name, "size");
-	else if (found != size)
-		err = refuse(w, -EBADMSG,
-			     "%s: %" PRIu64 " bytes instead of %" PRIu64 "; nothing was changed: "
-			     "bring the directory back from a copy, or remove this member from the "
-			     "cluster and add it again with an empty directory",
-			     name, found, size);
-	if (err == 0) {
-		err = io_read(w->disk, file, 0, data, size);
-		if (err != 0)
-			err = io_refuse(w, err, name, "read");
-	}
-	w->disk->ops->close(w->disk, file);
-	return err;
-}
-
-static int identity_make(struct wal *w)
-{
-	struct meta_identity identity = {
-		.id = w->id, .durability = (uint32_t)w->durability + 1, .unit = w->unit};
-
-	meta_identity_encode(w->block, &identity);
-	return file_make(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
-}
-
-static int temporaries_remove(struct recovery *r)
-{
-	for (size_t i = 0; i < r->names.temporary_count; i++) {
-		int err = r->w->disk->ops->remove(r->w->disk, r->names.temporary[i]);
-
-		if (err != 0)
-			return io_refuse(r->w, err, r->names.temporary[i], "remove");
-	}
-	return 0;
-}
-
-/* --- creation ---------------------------------------------------------------------------- */
-
-static uint64_t identity_draw(const struct wal_options *options)
-{
-	uint64_t drawn = bytes_mix(options->identity_seed ^
-				   bytes_mix(options->cluster_id ^ bytes_mix(options->member_id)));
-
-	return drawn != 0 ? drawn : 1;
-}
-
-/* Removes what a creation left that was cut short; refuses what can be anything else. */
-static int leftovers_remove(struct recovery *r)
-{
-	struct wal *w = r->w;
-	const struct disk_ops *ops = w->disk->ops;
-	struct meta_names *names = &r->names;
-	char name[DISK_NAME_MAX];
-	int err;
-
-	if (names->vote) {
-		err = file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
-		if (err != 0)
-			return err;
-	}
-	if (names->segment_count > 1 || (names->segment_count > 0 && !names->vote) ||
-	    (names->vote && !meta_vote_initial(w->block, w->unit)))
-		return refuse(w, -EBADMSG,
-			      META_IDENTITY
-			      ": missing beside a log that was in use; nothing was "
-			      "changed: bring the directory back from a copy, or remove this "
-			      "member from the cluster and add it again with an empty directory");
-	err = temporaries_remove(r);
-	if (err != 0)
-		return err;
-	/* The vote last: while anything is left it says that this was never in use. */
-	if (names->segment_count > 0) {
-		meta_segment_name(name, names->segments[0]);
-		err = ops->remove(w->disk, name);
-		if (err == 0)
-			err = ops->sync_names(w->disk);
-		if (err != 0)
-			return io_refuse(w, err, name, "remove");
-	}
-	if (names->vote) {
-		err = ops->remove(w->disk, META_VOTE);
-		if (err != 0)
-			return io_refuse(w, err, META_VOTE, "remove");
-	}
-	err = ops->sync_names(w->disk);
-	return err == 0 ? 0 : io_refuse(w, err, "", "sync of the directory");
-}
-
-static int create(struct recovery *r)
-{
-	struct wal *w = r->w;
-	struct meta_vote vote = {0};
-	int err;
-
-	if (!r->options->create)
-		return refuse(w, -ENOENT,
-			      META_IDENTITY ": there is no log here, and none was to "
-					    "be created");
-	err = leftovers_remove(r);
-	if (err != 0)
-		return err;
-	w->id.identity = identity_draw(r->options);
-	if (w->durability != WAL_VOLATILE) {
-		for (vote.generation = 0; vote.generation < 2; vote.generation++)
-			meta_vote_encode(w->block + meta_vote_offset(vote.generation, w->unit),
-					 w->unit, &w->id, &vote);
-		err = file_make(w, META_VOTE, w->block, 2 * (size_t)w->unit);
-		if (err == 0)
-			err = prepare_now(w);
-		if (err != 0)
-			return err;
-		/* What follows opens it by its name, as at any other start. */
-		w->disk->ops->close(w->disk, w->segments[0].file);
-		w->segment_count = 0;
-	}
-	err = identity_make(w);
-	if (err != 0)
-		return err;
-	meta_names_free(&r->names);
-	err = meta_names_list(&r->names, w->disk, r->scan_error);
-	return err == 0 ? 0 : io_refuse(w, err, "", "list of the directory");
-}
 
 /* --- reading ----------------------------------------------------------------------------- */
 
@@ -230,43 +21,47 @@ static int identity_check(struct recovery *r)
 {
 	struct wal *w = r->w;
 	struct meta_identity *found = &r->identity;
-	int err = file_read(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
+	int err = recovery_file_read(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
 
 	if (err != 0)
 		return err;
 	err = meta_identity_decode(found, w->block);
 	if (err == -EPROTO)
-		return refuse(w, err,
-			      META_IDENTITY ": written by another version of quoin: use "
-					    "that version; nothing was changed");
+		return recovery_refuse(w, err,
+				       META_IDENTITY ": written by another version of quoin: use "
+						     "that version; nothing was changed");
 	if (err != 0)
-		return refuse(w, err,
-			      META_IDENTITY
-			      " at offset 0: its checksum is wrong; nothing "
-			      "was changed: bring the directory back from a copy, or remove this "
-			      "member from the cluster and add it again with an empty directory");
+		return recovery_refuse(
+			w, err,
+			META_IDENTITY
+			" at offset 0: its checksum is wrong; nothing "
+			"was changed: bring the directory back from a copy, or remove this "
+			"member from the cluster and add it again with an empty directory");
 	if (found->id.cluster != w->id.cluster || found->id.member != w->id.member)
-		return refuse(w, -EXDEV,
-			      META_IDENTITY ": this is the log of member %016" PRIx64
-					    " of cluster %016" PRIx64 ", not of member %016" PRIx64
-					    " of cluster %016" PRIx64
-					    ": point data-dir at this member's own "
-					    "directory",
-			      found->id.member, found->id.cluster, w->id.member, w->id.cluster);
+		return recovery_refuse(
+			w, -EXDEV,
+			META_IDENTITY ": this is the log of member %016" PRIx64
+				      " of cluster %016" PRIx64 ", not of member %016" PRIx64
+				      " of cluster %016" PRIx64
+				      ": point data-dir at this member's own "
+				      "directory",
+			found->id.member, found->id.cluster, w->id.member, w->id.cluster);
 	if ((found->durability == 1 + WAL_VOLATILE) != (w->durability == WAL_VOLATILE))
-		return refuse(w, -EXDEV,
-			      META_IDENTITY
-			      ": this directory was made with durability %s, and is "
-			      "opened with %s: use an empty directory, or the same durability",
-			      wal_durability_name((enum wal_durability)(found->durability - 1)),
-			      wal_durability_name(w->durability));
+		return recovery_refuse(
+			w, -EXDEV,
+			META_IDENTITY
+			": this directory was made with durability %s, and is "
+			"opened with %s: use an empty directory, or the same durability",
+			wal_durability_name((enum wal_durability)(found->durability - 1)),
+			wal_durability_name(w->durability));
 	if (w->disk->unit > found->unit)
-		return refuse(w, -EINVAL,
-			      META_IDENTITY
-			      ": the log is written in units of %" PRIu32 " bytes, and "
-			      "this disk needs %" PRIu32 ": move it to a disk like the first, or "
-			      "remove this member and add it again",
-			      found->unit, w->disk->unit);
+		return recovery_refuse(w, -EINVAL,
+				       META_IDENTITY ": the log is written in units of %" PRIu32
+						     " bytes, and "
+						     "this disk needs %" PRIu32
+						     ": move it to a disk like the first, or "
+						     "remove this member and add it again",
+				       found->unit, w->disk->unit);
 	assert(w->limits.write_size_max % found->unit == 0);
 	assert(w->limits.zero_size % found->unit == 0);
 	assert(w->limits.point_spacing % found->unit == 0);
@@ -283,26 +78,28 @@ static int vote_check(struct recovery *r)
 	int err;
 
 	if (!r->names.vote)
-		return refuse(w, -EBADMSG,
-			      META_VOTE
-			      ": missing; nothing was changed: bring the "
-			      "directory back from a copy, or remove this member from the cluster "
-			      "and add it again with an empty directory");
-	err = file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
+		return recovery_refuse(
+			w, -EBADMSG,
+			META_VOTE
+			": missing; nothing was changed: bring the "
+			"directory back from a copy, or remove this member from the cluster "
+			"and add it again with an empty directory");
+	err = recovery_file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
 	if (err != 0)
 		return err;
 	err = meta_vote_decode(&r->vote, &torn, w->block, w->unit, &w->id, &offset);
 	if (err == -EPROTO)
-		return refuse(w, err,
-			      META_VOTE ": written by another version of quoin: use that "
-					"version; nothing was changed");
+		return recovery_refuse(w, err,
+				       META_VOTE ": written by another version of quoin: use that "
+						 "version; nothing was changed");
 	if (err != 0)
-		return refuse(w, -EBADMSG,
-			      META_VOTE
-			      " at offset %" PRIu64 ": this sector is damaged, so what this "
-			      "member voted for is not known; nothing was changed: remove it from "
-			      "the cluster and add it again with an empty directory",
-			      offset);
+		return recovery_refuse(
+			w, -EBADMSG,
+			META_VOTE
+			" at offset %" PRIu64 ": this sector is damaged, so what this "
+			"member voted for is not known; nothing was changed: remove it from "
+			"the cluster and add it again with an empty directory",
+			offset);
 	return 0;
 }
 
@@ -317,7 +114,7 @@ static int members_note(struct recovery *r, const struct raft_entry *entry)
 		raft_index *grown = realloc(r->members, capacity * sizeof(raft_index));
 
 		if (grown == NULL)
-			return refuse(r->w, -ENOMEM, ": no memory to read the log");
+			return recovery_refuse(r->w, -ENOMEM, ": no memory to read the log");
 		r->members = grown;
 		r->members_capacity = capacity;
 	}
@@ -363,32 +160,35 @@ static int log_check(struct recovery *r)
 			   .error = r->scan_error,
 			   .error_size = sizeof(r->scan_error)};
 	if (r->names.segment_count == 0)
-		return refuse(w, -EBADMSG,
-			      "segment-%016x: missing; nothing was changed: bring the "
-			      "directory back from a copy, or remove this member from the cluster "
-			      "and add it again with an empty directory",
-			      1);
+		return recovery_refuse(
+			w, -EBADMSG,
+			"segment-%016x: missing; nothing was changed: bring the "
+			"directory back from a copy, or remove this member from the cluster "
+			"and add it again with an empty directory",
+			1);
 	err = scan_run(s, r->names.segments, r->names.segment_count);
 	if (err != 0)
-		return r->scan_error[0] != '\0' ? refuse(w, err, "%s", r->scan_error) : err;
+		return r->scan_error[0] != '\0' ? recovery_refuse(w, err, "%s", r->scan_error)
+						: err;
 	/* Each side knows a little of what the other had acknowledged (W24). */
 	if (s->number < r->vote.log_number)
-		return refuse(w, -EBADMSG,
-			      "segment-%016" PRIx64 " at offset %" PRIu32
-			      ": the log ends with write "
-			      "%" PRIu64 ", but write %" PRIu64 " had been acknowledged: the disk "
-			      "lost it, or files are missing; nothing was changed: remove this "
-			      "member from the cluster and add it again with an empty directory",
-			      s->segments[s->tail].sequence, s->segments[s->tail].end, s->number,
-			      r->vote.log_number);
+		return recovery_refuse(
+			w, -EBADMSG,
+			"segment-%016" PRIx64 " at offset %" PRIu32 ": the log ends with write "
+			"%" PRIu64 ", but write %" PRIu64 " had been acknowledged: the disk "
+			"lost it, or files are missing; nothing was changed: remove this "
+			"member from the cluster and add it again with an empty directory",
+			s->segments[s->tail].sequence, s->segments[s->tail].end, s->number,
+			r->vote.log_number);
 	if (s->vote_generation > r->vote.generation)
-		return refuse(w, -EBADMSG,
-			      META_VOTE
-			      ": its newest record is of generation %" PRIu64 ", but %" PRIu64
-			      " had been acknowledged: the disk lost it; nothing "
-			      "was changed: remove this member from the cluster and add it again "
-			      "with an empty directory",
-			      r->vote.generation, s->vote_generation);
+		return recovery_refuse(
+			w, -EBADMSG,
+			META_VOTE
+			": its newest record is of generation %" PRIu64 ", but %" PRIu64
+			" had been acknowledged: the disk lost it; nothing "
+			"was changed: remove this member from the cluster and add it again "
+			"with an empty directory",
+			r->vote.generation, s->vote_generation);
 	return 0;
 }
 
@@ -407,7 +207,7 @@ static int segments_adopt(struct recovery *r)
 		int err = segment_append(w, &segment);
 
 		if (err != 0)
-			return refuse(w, err, ": no memory for the log");
+			return recovery_refuse(w, err, ": no memory for the log");
 		if (i >= s->tail && s->segments[i].write_size_max < w->limits.write_size_max)
 			w->limits.write_size_max = s->segments[i].write_size_max;
 	}
@@ -423,7 +223,7 @@ static int segment_refuse(struct wal *w, int err, const struct segment *segment,
 	char name[DISK_NAME_MAX];
 
 	meta_segment_name(name, segment->sequence);
-	return io_refuse(w, err, name, operation);
+	return recovery_io_refuse(w, err, name, operation);
 }
 
 /* What a torn write left is zeroed; everything else past the end was found to be zero. */
@@ -478,7 +278,7 @@ static int durability_change(struct recovery *r)
 		if (err != 0)
 			return segment_refuse(w, err, &w->segments[i], "sync");
 	}
-	return identity_make(w);
+	return recovery_identity_make(w);
 }
 
 static int incarnation_count(struct recovery *r)
@@ -497,14 +297,14 @@ static int incarnation_count(struct recovery *r)
 	w->number_durable = v->durable.log_number;
 	err = w->disk->ops->open(w->disk, META_VOTE, false, DISK_DURABLE, &v->file);
 	if (err != 0)
-		return io_refuse(w, err, META_VOTE, "open");
+		return recovery_io_refuse(w, err, META_VOTE, "open");
 	err = io_sync(w->disk, v->file);
 	if (err == 0) {
 		meta_vote_encode(w->block, w->unit, &w->id, &v->durable);
 		err = io_write(w->disk, v->file, meta_vote_offset(v->durable.generation, w->unit),
 			       w->block, w->unit);
 	}
-	return err == 0 ? 0 : io_refuse(w, err, META_VOTE, "write");
+	return err == 0 ? 0 : recovery_io_refuse(w, err, META_VOTE, "write");
 }
 
 static void found_fill(struct recovery *r)
@@ -533,7 +333,7 @@ static int open_on_disk(struct recovery *r)
 		err = segments_adopt(r);
 	/* From here on the directory is known to be good, and changes. */
 	if (err == 0)
-		err = temporaries_remove(r);
+		err = recovery_temporaries_remove(r);
 	if (err == 0)
 		err = tail_cut(r);
 	if (err == 0)
@@ -552,7 +352,7 @@ static int open_volatile(struct recovery *r)
 	struct wal *w = r->w;
 
 	/* What was acknowledged before is gone: this is another node than the one that did. */
-	w->id.identity = identity_draw(r->options);
+	w->id.identity = recovery_identity_draw(r->options);
 	r->out->created = true;
 	r->out->incarnation = 1;
 	return memory_create(&w->memory);
@@ -564,23 +364,24 @@ static int open_directory(struct recovery *r)
 	int err = w->disk->ops->lock(w->disk);
 
 	if (err == -EWOULDBLOCK)
-		return refuse(w, err, META_LOCK ": another process has this directory open");
+		return recovery_refuse(w, err,
+				       META_LOCK ": another process has this directory open");
 	if (err != 0)
-		return io_refuse(w, err, META_LOCK, "lock");
+		return recovery_io_refuse(w, err, META_LOCK, "lock");
 	/* A name that is seen may not be durable yet: what is built on it must not outlive it. */
 	err = w->disk->ops->sync_names(w->disk);
 	if (err != 0)
-		return io_refuse(w, err, "", "sync of the directory");
+		return recovery_io_refuse(w, err, "", "sync of the directory");
 	err = meta_names_list(&r->names, w->disk, r->scan_error);
 	if (err == -EBADMSG)
-		return refuse(w, err,
-			      "%s: not a name that the log gives: move it out of the "
-			      "directory",
-			      r->scan_error);
+		return recovery_refuse(w, err,
+				       "%s: not a name that the log gives: move it out of the "
+				       "directory",
+				       r->scan_error);
 	if (err != 0)
-		return io_refuse(w, err, "", "list of the directory");
+		return recovery_io_refuse(w, err, "", "list of the directory");
 	if (!r->names.identity) {
-		err = create(r);
+		err = recovery_create(r);
 		if (err != 0)
 			return err;
 		r->out->created = true;
@@ -599,8 +400,9 @@ int recover(struct wal *w, const struct wal_options *options, struct wal_recover
 	w->unit = w->disk->unit;
 	if (w->unit < FORMAT_UNIT_MIN || w->unit > FORMAT_UNIT_MAX ||
 	    (w->unit & (w->unit - 1)) != 0)
-		return refuse(w, -EINVAL, ": a block size of %" PRIu32 " bytes is not supported",
-			      w->unit);
+		return recovery_refuse(w, -EINVAL,
+				       ": a block size of %" PRIu32 " bytes is not supported",
+				       w->unit);
 	err = open_directory(&r);
 	out->identity = w->id.identity;
 	meta_names_free(&r.names);
