@@ -156,7 +156,7 @@ int command_health(const struct options *options)
 	bool unhealthy = false;
 
 	if (!probes)
-		return fail(EXIT_FAILED, "out of memory");
+		return complain(EXIT_FAILED, "out of memory");
 	for (uint32_t i = 0; i < options->endpoint_count; i++)
 		unhealthy |= probes[i].error[0] != '\0';
 	switch (options->format) {
@@ -172,7 +172,7 @@ int command_health(const struct options *options)
 	}
 	free(probes);
 	fflush(stdout);
-	return unhealthy ? fail(EXIT_FAILED, "unhealthy cluster") : EXIT_ANSWERED;
+	return unhealthy ? complain(EXIT_FAILED, "unhealthy cluster") : EXIT_ANSWERED;
 }
 
 static bool is_leader(const struct node_status *s)
@@ -291,7 +291,7 @@ int command_status(const struct options *options)
 	int result = EXIT_ANSWERED;
 
 	if (!probes)
-		return fail(EXIT_FAILED, "out of memory");
+		return complain(EXIT_FAILED, "out of memory");
 	for (uint32_t i = 0; i < options->endpoint_count; i++) {
 		if (!probes[i].error[0])
 			continue;

@@ -36,19 +36,19 @@ static int ask_kv(const struct options *options, struct kv_request *request, str
 
 	*copy = NULL;
 	if (!fits(request))
-		return fail(EXIT_FAILED, "etcdserver: request is too large");
+		return complain(EXIT_FAILED, "etcdserver: request is too large");
 	if (ask(options, kind, request, reply, error))
-		return fail(EXIT_FAILED, "%s", error);
+		return complain(EXIT_FAILED, "%s", error);
 	*copy = malloc(reply->size ? reply->size : 1);
 	if (!*copy)
-		return fail(EXIT_FAILED, "out of memory");
+		return complain(EXIT_FAILED, "out of memory");
 	memcpy(*copy, reply->data, reply->size);
 	if (kv_answer_decode(answer, *copy, reply->size))
-		return fail(EXIT_FAILED,
-			    "%s: an answer that cannot be read: is it another release?",
-			    endpoint_text(reply->endpoint));
+		return complain(EXIT_FAILED,
+				"%s: an answer that cannot be read: is it another release?",
+				endpoint_text(reply->endpoint));
 	if (answer->status != KV_OK)
-		return fail(EXIT_FAILED, "%s", kv_status_text(answer->status));
+		return complain(EXIT_FAILED, "%s", kv_status_text(answer->status));
 	return 0;
 }
 
@@ -60,7 +60,7 @@ static int begin_command(struct kv_request *request)
 	do {
 		if (getrandom(&request->session, sizeof(request->session), 0) !=
 		    (ssize_t)sizeof(request->session))
-			return fail(EXIT_FAILED, "no random numbers: %s", strerror(errno));
+			return complain(EXIT_FAILED, "no random numbers: %s", strerror(errno));
 	} while (request->session == 0);
 	return 0;
 }
@@ -99,8 +99,8 @@ int command_put(const struct options *options)
 	int status;
 
 	if (options->word_count < 1 || options->word_count > 2)
-		return fail(EXIT_MISUSED,
-			    "put command needs 1 argument and input from stdin or 2 arguments");
+		return complain(EXIT_MISUSED,
+				"put command needs 1 argument and input from stdin or 2 arguments");
 	request.key = bytes_of(options->word[0]);
 	if (options->word_count == 2) {
 		request.value = bytes_of(options->word[1]);
@@ -109,9 +109,9 @@ int command_put(const struct options *options)
 		value = read_all(stdin, KV_VALUE_SIZE_MAX + 1, &request.value.size);
 		if (!value || request.value.size == 0) {
 			free(value);
-			return fail(EXIT_MISUSED,
-				    "put command needs 1 argument and input from stdin or 2 "
-				    "arguments");
+			return complain(EXIT_MISUSED,
+					"put command needs 1 argument and input from stdin or 2 "
+					"arguments");
 		}
 		request.value.data = value;
 	}
@@ -137,21 +137,22 @@ static int parse_range(const struct options *options, const char *command,
 	static const uint8_t zero[1] = {0};
 
 	if (options->prefix && options->from_key)
-		return fail(EXIT_MISUSED, "`--prefix` and `--from-key` cannot be set at the same "
-					  "time, choose one");
+		return complain(EXIT_MISUSED,
+				"`--prefix` and `--from-key` cannot be set at the same "
+				"time, choose one");
 	if (options->word_count < 1 || options->word_count > 2)
-		return fail(EXIT_MISUSED,
-			    "%s command needs one argument as key and an optional argument as "
-			    "range_end",
-			    command);
+		return complain(EXIT_MISUSED,
+				"%s command needs one argument as key and an optional argument as "
+				"range_end",
+				command);
 	if (options->word_count == 2 && (options->prefix || options->from_key))
-		return fail(EXIT_MISUSED, "too many arguments, only accept one argument when "
-					  "`--prefix` or `--from-key` is set");
+		return complain(EXIT_MISUSED, "too many arguments, only accept one argument when "
+					      "`--prefix` or `--from-key` is set");
 	request->key = bytes_of(options->word[0]);
 	if (options->word_count == 2)
 		request->range_end = bytes_of(options->word[1]);
 	if (!fits(request))
-		return fail(EXIT_FAILED, "etcdserver: request is too large");
+		return complain(EXIT_FAILED, "etcdserver: request is too large");
 	if (options->prefix && request->key.size > 0) {
 		request->range_end.data = end;
 		request->range_end.size =
@@ -227,7 +228,7 @@ static int listing_add(const struct options *options, struct kv_request *request
 	int status;
 
 	if (!page)
-		return fail(EXIT_FAILED, "out of memory");
+		return complain(EXIT_FAILED, "out of memory");
 	*l->last = page;
 	l->last = &page->next;
 	status = ask_kv(options, request, reply, &page->answer, &page->bytes);
@@ -352,10 +353,11 @@ int command_get(const struct options *options)
 	int status;
 
 	if (options->keys_only && options->count_only)
-		return fail(EXIT_MISUSED, "`--keys-only` and `--count-only` cannot be set at the "
-					  "same time, choose one");
+		return complain(EXIT_MISUSED,
+				"`--keys-only` and `--count-only` cannot be set at the "
+				"same time, choose one");
 	if (options->print_value_only && options->format != FORMAT_SIMPLE)
-		return fail(EXIT_MISUSED, "print-value-only is only for `--write-out=simple`");
+		return complain(EXIT_MISUSED, "print-value-only is only for `--write-out=simple`");
 	status = parse_range(options, "get", &request, end);
 	if (status)
 		return status;

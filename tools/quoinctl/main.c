@@ -87,7 +87,7 @@ struct parsed {
 	const char *word[WORDS_MAX];
 };
 
-int fail(int status, const char *format, ...)
+int complain(int status, const char *format, ...)
 {
 	va_list args;
 
@@ -199,11 +199,11 @@ static int check_flags(const struct parsed *p, const struct command *command)
 	for (const struct argp_option *o = argp_options; o->name || o->doc; o++) {
 		if (o->key >= KEY_PREFIX && o->key <= KEY_PRINT_VALUE_ONLY &&
 		    (p->flags & BIT(o->key)) && !(command->flags & BIT(o->key)))
-			return fail(EXIT_MISUSED, "unknown flag: --%s (%s does not take it)",
-				    o->name, command->name);
+			return complain(EXIT_MISUSED, "unknown flag: --%s (%s does not take it)",
+					o->name, command->name);
 	}
 	if (p->options.format == FORMAT_TABLE && !command->table)
-		return fail(EXIT_MISUSED, "table is not supported as output format");
+		return complain(EXIT_MISUSED, "table is not supported as output format");
 	return 0;
 }
 
@@ -217,10 +217,10 @@ static int open_endpoints(struct options *o, const char *list)
 		char text[256];
 
 		if (o->endpoint_count == ENDPOINTS_MAX)
-			return fail(EXIT_MISUSED, "more than %d endpoints", ENDPOINTS_MAX);
+			return complain(EXIT_MISUSED, "more than %d endpoints", ENDPOINTS_MAX);
 		snprintf(text, sizeof(text), "%.*s", size < 200 ? (int)size : 200, at);
 		if (endpoint_open(&o->endpoint[o->endpoint_count], text, error))
-			return fail(EXIT_MISUSED, "%s", error);
+			return complain(EXIT_MISUSED, "%s", error);
 		o->endpoint_count++;
 		at += size;
 		if (*at++ == '\0')
@@ -245,8 +245,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &p);
 	command = find_command(&p);
 	if (!command)
-		return fail(EXIT_MISUSED, "unknown command \"%s\" for \"quoinctl\"; see --help",
-			    p.word[0]);
+		return complain(EXIT_MISUSED, "unknown command \"%s\" for \"quoinctl\"; see --help",
+				p.word[0]);
 	status = check_flags(&p, command);
 	if (!status)
 		status = open_endpoints(&p.options, p.endpoints);
@@ -256,6 +256,6 @@ int main(int argc, char **argv)
 		endpoint_close(p.options.endpoint[i]);
 	/* What was to be shown and could not be is no success. */
 	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_ANSWERED)
-		status = fail(EXIT_FAILED, "standard output: %s", strerror(errno));
+		status = complain(EXIT_FAILED, "standard output: %s", strerror(errno));
 	return status;
 }

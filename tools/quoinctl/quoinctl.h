@@ -46,7 +46,7 @@ int command_health(const struct options *options);
 int command_status(const struct options *options);
 
 /* "Error: ..." on stderr. Returns `status`, for the caller to return. */
-__attribute__((format(printf, 2, 3))) int fail(int status, const char *format, ...);
+__attribute__((format(printf, 2, 3))) int complain(int status, const char *format, ...);
 
 /* node.c: requests to whichever endpoint answers. */
 struct reply {

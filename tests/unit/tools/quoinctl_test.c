@@ -1,0 +1,507 @@
+/*
+ * quoinctl itself, run as a user runs it, against fake nodes: its words, its shapes, its exit
+ * statuses. The first argument is the program.
+ */
+#include "tests/unit/test.h"
+#include "tests/unit/tools/fake_node.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 16, OUTPUT_MAX = 8 << 20, NODES = 3 };
+
+static const char *program;
+static struct fake_store store;
+static struct fake_node node[NODES];
+
+/* Of the last run. */
+static int status;
+static char output[OUTPUT_MAX], errors[65536];
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_store_create(&store);
+	for (uint64_t i = 0; i < NODES; i++)
+		fake_node_start(&node[i], &store, i + 1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (int i = 0; i < NODES; i++)
+		fake_node_stop(&node[i]);
+	fake_store_destroy(&store);
+	return 0;
+}
+
+/* In the child: never returns. */
+static void child(char **words, int in, int out, int err)
+{
+	dup2(in, 0);
+	dup2(out, 1);
+	dup2(err, 2);
+	execv(program, words);
+	_exit(127);
+}
+
+static void collect(int fd, char *to, size_t size_max)
+{
+	FILE *file = fdopen(fd, "r");
+	size_t size;
+
+	assert_non_null(file);
+	rewind(file);
+	size = fread(to, 1, size_max - 1, file);
+	to[size] = '\0';
+	fclose(file);
+}
+
+static int scratch(void)
+{
+	FILE *file = tmpfile();
+	int fd;
+
+	assert_non_null(file);
+	fd = dup(fileno(file));
+	fclose(file);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Runs quoinctl with `input` on its standard input and words separated by single spaces. */
+static void run_with(const char *input, size_t input_size, const char *line)
+{
+	char *copy = strdup(line), *words[WORDS_MAX + 2] = {strdup(program)};
+	int in = scratch(), out = scratch(), err = scratch(), count = 1, waited;
+	pid_t pid;
+
+	assert_non_null(copy);
+	for (char *at = copy; at; count++) {
+		assert_true(count <= WORDS_MAX);
+		words[count] = strsep(&at, " ");
+	}
+	assert_int_equal(write(in, input, input_size), input_size);
+	lseek(in, 0, SEEK_SET);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		child(words, in, out, err);
+	assert_int_equal(waitpid(pid, &waited, 0), pid);
+	assert_true(WIFEXITED(waited));
+	status = WEXITSTATUS(waited);
+	close(in);
+	collect(out, output, sizeof(output));
+	collect(err, errors, sizeof(errors));
+	free(words[0]);
+	free(copy);
+}
+
+static void run(const char *line)
+{
+	run_with("", 0, line);
+}
+
+static void expect(const char *line, int code, const char *out, const char *err)
+{
+	run(line);
+	if (status != code || strcmp(output, out) != 0 || strcmp(errors, err) != 0)
+		fail_msg(
+			"quoinctl %s: status %d\n--- output\n%s--- errors\n%s--- expected %d\n%s%s",
+			line, status, output, errors, code, out, err);
+}
+
+static void set_endpoints(const char *list)
+{
+	assert_int_equal(setenv("QUOIN_ENDPOINTS", list, 1), 0);
+}
+
+/* An empty store for each test. */
+static int each_setup(void **state)
+{
+	(void)state;
+	set_endpoints(node[0].udp);
+	run("del --prefix -- ");
+	return status;
+}
+
+static void put_get_del(void **state)
+{
+	const char *endpoints[] = {node[0].udp, node[0].local};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		set_endpoints(endpoints[i]);
+		expect("put foo bar", 0, "OK\n", "");
+		expect("get foo", 0, "foo\nbar\n", "");
+		expect("get foo --print-value-only", 0, "bar\n", "");
+		expect("get nothing", 0, "", "");
+		expect("del foo", 0, "1\n", "");
+		expect("del foo", 0, "0\n", "");
+		expect("get foo", 0, "", "");
+	}
+}
+
+static void ranges(void **state)
+{
+	(void)state;
+	expect("put a 1", 0, "OK\n", "");
+	expect("put ab 2", 0, "OK\n", "");
+	expect("put abc 3", 0, "OK\n", "");
+	expect("put b 4", 0, "OK\n", "");
+	expect("get a c", 0, "a\n1\nab\n2\nabc\n3\nb\n4\n", "");
+	expect("get a b", 0, "a\n1\nab\n2\nabc\n3\n", "");
+	expect("get --prefix ab", 0, "ab\n2\nabc\n3\n", "");
+	expect("get ab --from-key", 0, "ab\n2\nabc\n3\nb\n4\n", "");
+	expect("get --prefix -- ", 0, "a\n1\nab\n2\nabc\n3\nb\n4\n", "");
+	expect("get --from-key -- ", 0, "a\n1\nab\n2\nabc\n3\nb\n4\n", "");
+	expect("get --prefix a --limit=2", 0, "a\n1\nab\n2\n", "");
+	expect("get --prefix a --keys-only", 0, "a\n\nab\n\nabc\n\n", "");
+	expect("get --prefix a --count-only", 0, "3\n", "");
+	expect("get --prefix a --print-value-only", 0, "1\n2\n3\n", "");
+	expect("del --prefix ab", 0, "2\n", "");
+	expect("del a c", 0, "2\n", "");
+	expect("put z z", 0, "OK\n", "");
+	expect("del --from-key a", 0, "1\n", "");
+}
+
+static void values_from_standard_input_and_after_two_dashes(void **state)
+{
+	static char large[1400 * 1024];
+
+	(void)state;
+	run_with("line\nline\n", 10, "put in");
+	assert_int_equal(status, 0);
+	assert_string_equal(output, "OK\n");
+	expect("get in", 0, "in\nline\nline\n\n", "");
+	expect("put -- -k --v", 0, "OK\n", "");
+	expect("get -- -k", 0, "-k\n--v\n", "");
+	expect("put empty ", 0, "OK\n", "");
+	expect("get empty", 0, "empty\n\n", "");
+	memset(large, 'x', sizeof(large));
+	run_with(large, sizeof(large), "put large");
+	assert_int_equal(status, 0);
+	run("get large --print-value-only");
+	assert_int_equal(strlen(output), sizeof(large) + 1);
+	assert_memory_equal(output, large, sizeof(large));
+	run_with(output, 1536 * 1024 - 4, "put large");
+	assert_int_equal(status, 1);
+	assert_string_equal(errors, "Error: etcdserver: request is too large\n");
+}
+
+static void json_is_etcdctls(void **state)
+{
+	char expected[1024];
+	unsigned long long revision;
+
+	(void)state;
+	set_endpoints(node[2].udp);
+	run("put foo bar -w json");
+	assert_int_equal(status, 0);
+	assert_int_equal(sscanf(output,
+				"{\"header\":{\"cluster_id\":4369,\"member_id\":3,"
+				"\"revision\":%llu,\"raft_term\":7}}\n",
+				&revision),
+			 1);
+	expect("put foo2 x --write-out=json -- ", 2, "",
+	       "Error: put command needs 1 argument and input from stdin or 2 arguments\n");
+	run("put foo2 x");
+	snprintf(expected, sizeof(expected),
+		 "{\"header\":{\"cluster_id\":4369,\"member_id\":3,\"revision\":%llu,\"raft_term\":"
+		 "7},"
+		 "\"kvs\":[{\"key\":\"Zm9v\",\"create_revision\":%llu,\"mod_revision\":%llu,"
+		 "\"version\":1,\"value\":\"YmFy\"},{\"key\":\"Zm9vMg==\",\"create_revision\":%llu,"
+		 "\"mod_revision\":%llu,\"version\":1,\"value\":\"eA==\"}],\"count\":2}\n",
+		 revision + 1, revision, revision, revision + 1, revision + 1);
+	expect("get --prefix foo -w json", 0, expected, "");
+	snprintf(expected, sizeof(expected),
+		 "{\"header\":{\"cluster_id\":4369,\"member_id\":3,\"revision\":%llu,\"raft_term\":"
+		 "7},"
+		 "\"kvs\":[{\"key\":\"Zm9v\",\"create_revision\":%llu,\"mod_revision\":%llu,"
+		 "\"version\":1}],\"more\":true,\"count\":2}\n",
+		 revision + 1, revision, revision);
+	expect("get --prefix foo -w json --limit 1 --keys-only", 0, expected, "");
+	snprintf(expected, sizeof(expected),
+		 "{\"header\":{\"cluster_id\":4369,\"member_id\":3,\"revision\":%llu,\"raft_term\":"
+		 "7},"
+		 "\"deleted\":2}\n",
+		 revision + 2);
+	expect("del --prefix foo -w json", 0, expected, "");
+	snprintf(expected, sizeof(expected),
+		 "{\"header\":{\"cluster_id\":4369,\"member_id\":3,\"revision\":%llu,"
+		 "\"raft_term\":7}}\n",
+		 revision + 2);
+	expect("get foo -w json", 0, expected, "");
+}
+
+static void a_listing_larger_than_an_answer(void **state)
+{
+	static char value[100000];
+	char line[64];
+
+	(void)state;
+	memset(value, 'v', sizeof(value));
+	for (int i = 0; i < 50; i++) {
+		snprintf(line, sizeof(line), "put page/%02d", i);
+		run_with(value, sizeof(value), line);
+		assert_int_equal(status, 0);
+	}
+	run("get --prefix page/ --print-value-only");
+	assert_int_equal(status, 0);
+	assert_int_equal(strlen(output), 50 * (sizeof(value) + 1));
+	run("get --prefix page/ --print-value-only --limit 40");
+	assert_int_equal(strlen(output), 40 * (sizeof(value) + 1));
+	expect("get --prefix page/ --count-only", 0, "50\n", "");
+	run("get --prefix page/ -w json --limit 40");
+	assert_non_null(strstr(output, "],\"more\":true,\"count\":50}\n"));
+	assert_int_equal(status, 0);
+}
+
+static void health(void **state)
+{
+	char list[256], line[512];
+	double took;
+
+	(void)state;
+	snprintf(list, sizeof(list), "%s,%s", node[0].udp, node[1].local);
+	set_endpoints(list);
+	run("endpoint health");
+	assert_int_equal(status, 0);
+	assert_string_equal(errors, "");
+	snprintf(line, sizeof(line),
+		 "%s is healthy: successfully committed proposal: took = ", node[0].udp);
+	assert_memory_equal(output, line, strlen(line));
+	assert_int_equal(sscanf(output + strlen(line), "%lf", &took), 1);
+	assert_true(took > 0);
+	snprintf(line, sizeof(line),
+		 "\n%s is healthy: successfully committed proposal: took = ", node[1].local);
+	assert_non_null(strstr(output, line));
+	assert_int_equal(output[strlen(output) - 2], 's');
+
+	run("endpoint health -w json");
+	assert_int_equal(status, 0);
+	snprintf(line, sizeof(line), "[{\"endpoint\":\"%s\",\"health\":true,\"took\":\"",
+		 node[0].udp);
+	assert_memory_equal(output, line, strlen(line));
+}
+
+static void an_unhealthy_endpoint(void **state)
+{
+	char list[256], out[512], err[512], line[600];
+
+	(void)state;
+	snprintf(list, sizeof(list), "%s,%s", node[0].udp, node[1].udp);
+	set_endpoints(list);
+	atomic_store(&node[1].faults.no_leader, 1000000);
+	run("endpoint health --command-timeout=1s");
+	assert_int_equal(status, 1);
+	snprintf(err, sizeof(err),
+		 "%s is unhealthy: failed to commit proposal: etcdserver: no leader\n"
+		 "Error: unhealthy cluster\n",
+		 node[1].udp);
+	assert_string_equal(errors, err);
+	snprintf(out, sizeof(out), "%s is healthy: ", node[0].udp);
+	assert_memory_equal(output, out, strlen(out));
+	atomic_store(&node[1].faults.no_leader, 0);
+
+	atomic_store(&node[1].faults.silent, true);
+	snprintf(line, sizeof(line),
+		 "endpoint health --command-timeout=300ms -w json --endpoints=%s", node[1].udp);
+	run(line);
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(output, "\"health\":false,\"took\":\""));
+	assert_non_null(strstr(output, ",\"error\":\"context deadline exceeded\"}]\n"));
+	snprintf(line, sizeof(line), "endpoint status --command-timeout=100ms --endpoints=%s",
+		 node[1].udp);
+	snprintf(err, sizeof(err),
+		 "Failed to get the status of endpoint %s (context deadline exceeded)\n",
+		 node[1].udp);
+	expect(line, 1, "", err);
+	atomic_store(&node[1].faults.silent, false);
+}
+
+static void endpoint_status(void **state)
+{
+	char list[256], expected[2048];
+	unsigned long long index, revision;
+
+	(void)state;
+	pthread_mutex_lock(&store.lock);
+	index = store.index;
+	revision = store.sm->ops->revision(store.sm);
+	pthread_mutex_unlock(&store.lock);
+	snprintf(list, sizeof(list), "%s,%s", node[0].udp, node[1].udp);
+	set_endpoints(list);
+	snprintf(expected, sizeof(expected),
+		 "%s, 1, 9.8.7, 20 kB, true, false, 7, %llu, %llu, , durable, memif\n"
+		 "%s, 2, 9.8.7, 20 kB, false, false, 7, %llu, %llu, etcdserver: no \"leader\"; "
+		 "other, "
+		 "durable, memif\n",
+		 node[0].udp, index, index, node[1].udp, index, index);
+	expect("endpoint status", 0, expected, "");
+	snprintf(
+		expected, sizeof(expected),
+		"[{\"Endpoint\":\"%s\",\"Status\":{\"header\":{\"cluster_id\":4369,\"member_id\":2,"
+		"\"revision\":%llu,\"raft_term\":7},\"version\":\"9.8.7\",\"dbSize\":20480,"
+		"\"leader\":1,\"raftIndex\":%llu,\"raftTerm\":7,\"raftAppliedIndex\":%llu,"
+		"\"dbSizeInUse\":20480,\"isLeader\":false,\"durability\":\"durable\","
+		"\"link\":\"memif\",\"errors\":[\"etcdserver: no \\\"leader\\\"\",\"other\"]}}]\n",
+		node[1].udp, revision, index, index);
+	set_endpoints(node[1].udp);
+	expect("endpoint status -w json", 0, expected, "");
+}
+
+static void tables_are_etcdctls(void **state)
+{
+	char *at;
+
+	(void)state;
+	set_endpoints(node[0].local);
+	run("endpoint status -w table");
+	assert_int_equal(status, 0);
+	at = strstr(output, "|        ID        |");
+	assert_null(at); /* ids here are short: their column is as wide as they are */
+	assert_non_null(strstr(output, " | ID | VERSION | DB SIZE | IS LEADER | IS LEARNER | RAFT "
+				       "TERM | RAFT INDEX | RAFT APPLIED INDEX | ERRORS | "
+				       "DURABILITY | LINK  |\n+"));
+	assert_non_null(
+		strstr(output, " |  1 |   9.8.7 |   20 kB |      true |      false |         7 |"));
+	assert_non_null(strstr(output, " |        |    durable | memif |\n+"));
+	expect("get x -w table", 2, "", "Error: table is not supported as output format\n");
+}
+
+static void the_next_endpoint_is_asked(void **state)
+{
+	struct fake_node gone;
+	char list[256];
+
+	(void)state;
+	fake_node_start(&gone, &store, 9);
+	snprintf(list, sizeof(list), "%s,unix:/nowhere/at/all,%s", gone.udp, node[0].udp);
+	fake_node_stop(&gone);
+	set_endpoints(list);
+	expect("put next 1", 0, "OK\n", "");
+	/* One that says nothing at all costs a moment, and no more. */
+	atomic_store(&node[1].faults.silent, true);
+	snprintf(list, sizeof(list), "%s,%s", node[1].udp, node[0].udp);
+	set_endpoints(list);
+	expect("get next", 0, "next\n1\n", "");
+	atomic_store(&node[1].faults.silent, false);
+}
+
+/* The first node does it and dies before it says so: the second finds it done. */
+static void a_command_whose_answer_is_lost_is_applied_once(void **state)
+{
+	char list[256];
+	uint64_t commands, before, after;
+
+	(void)state;
+	snprintf(list, sizeof(list), "%s,%s", node[1].udp, node[0].udp);
+	set_endpoints(list);
+	pthread_mutex_lock(&store.lock);
+	commands = store.commands;
+	before = store.sm->ops->revision(store.sm);
+	pthread_mutex_unlock(&store.lock);
+	atomic_store(&node[1].faults.swallow, 1);
+	expect("put once 1 --command-timeout 2s", 0, "OK\n", "");
+	atomic_store(&node[1].faults.silent, false);
+	pthread_mutex_lock(&store.lock);
+	after = store.sm->ops->revision(store.sm);
+	assert_int_equal(store.commands, commands + 2);
+	pthread_mutex_unlock(&store.lock);
+	assert_int_equal(after, before + 1);
+}
+
+static void errors_of_the_cluster(void **state)
+{
+	(void)state;
+	atomic_store(&node[0].faults.no_leader, 1000000);
+	expect("put a b --command-timeout=1s", 1, "", "Error: etcdserver: no leader\n");
+	expect("get a --command-timeout=1s", 1, "", "Error: etcdserver: no leader\n");
+	atomic_store(&node[0].faults.no_leader, 0);
+	expect("put -- ", 2, "",
+	       "Error: put command needs 1 argument and input from stdin or 2 arguments\n");
+	expect("put  x", 1, "", "Error: etcdserver: key is not provided\n");
+	expect("get ", 1, "", "Error: etcdserver: key is not provided\n");
+}
+
+static void wrong_usage(void **state)
+{
+	static const char *const lines[][2] = {
+		{"nonsense", "unknown command \"nonsense\""},
+		{"endpoint", "unknown command \"endpoint\""},
+		{"endpoint nonsense", "unknown command"},
+		{"get", "get command needs one argument as key"},
+		{"get a b c", "get command needs one argument as key"},
+		{"del", "del command needs one argument as key"},
+		{"get a b --prefix", "too many arguments"},
+		{"get a --prefix --from-key", "`--prefix` and `--from-key`"},
+		{"get a --keys-only --count-only", "`--keys-only` and `--count-only`"},
+		{"get a --print-value-only -w json", "print-value-only is only for"},
+		{"put a b --prefix", "unknown flag: --prefix"},
+		{"del a --limit 1", "unknown flag: --limit"},
+		{"get a --limit x", "it is a number of keys"},
+		{"get a -w xml", "it is simple, table or json"},
+		{"get a --command-timeout 5", "it is a time"},
+		{"get a --command-timeout 0s", "it is a time"},
+		{"get a --command-timeout -1s", "it is a time"},
+		{"get a --endpoints=localhost:1", "neither HOST:PORT"},
+		{"get a --endpoints=1.2.3.4:5,", "neither HOST:PORT"},
+		{"get a --whatever", "unrecognized option"},
+		{"put k", "put command needs 1 argument"}, /* nothing on standard input */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		run(lines[i][0]);
+		if (status != 2 || output[0] || !strstr(errors, lines[i][1]))
+			fail_msg("quoinctl %s: status %d\n%s%s", lines[i][0], status, output,
+				 errors);
+	}
+}
+
+static void help_and_version(void **state)
+{
+	(void)state;
+	run("--help");
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(output, "endpoint health"));
+	run("--version");
+	assert_int_equal(status, 0);
+	assert_memory_equal(output, "quoinctl ", 9);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, each_setup)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(put_get_del),
+		TEST(ranges),
+		TEST(values_from_standard_input_and_after_two_dashes),
+		TEST(json_is_etcdctls),
+		TEST(a_listing_larger_than_an_answer),
+		TEST(health),
+		TEST(an_unhealthy_endpoint),
+		TEST(endpoint_status),
+		TEST(tables_are_etcdctls),
+		TEST(the_next_endpoint_is_asked),
+		TEST(a_command_whose_answer_is_lost_is_applied_once),
+		TEST(errors_of_the_cluster),
+		TEST(wrong_usage),
+		TEST(help_and_version),
+	};
+
+	if (argc != 2) {
+		fprintf(stderr, "Usage: quoinctl_test QUOINCTL\n");
+		return 2;
+	}
+	program = argv[1];
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
