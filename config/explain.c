@@ -69,7 +69,7 @@ static void value_text(const struct config *c, const struct config_key *key, cha
 	case KEY_TYPE_CPUS:
 		snprintf(text, TEXT_SIZE, "%s", (const char *)c + key->offset);
 		if (text[0] == '\0')
-			strcpy(text, "-");
+			snprintf(text, TEXT_SIZE, "-");
 		return;
 	case KEY_TYPE_CHOICE:
 	case KEY_TYPE_DURATION:
@@ -89,11 +89,15 @@ static void value_text(const struct config *c, const struct config_key *key, cha
 	} else if (key->type == KEY_TYPE_COUNT) {
 		snprintf(text, TEXT_SIZE, "%" PRIu64, value);
 	} else if (value == 0) {
-		strcpy(text, "-");
+		snprintf(text, TEXT_SIZE, "-");
 	} else {
-		config_value_address_text((uint32_t)value, text);
+		char address[CONFIG_VALUE_TEXT_SIZE];
+
+		config_value_address_text((uint32_t)value, address);
 		if (key->type == KEY_TYPE_PREFIX)
-			sprintf(text + strlen(text), "/%u", c->prefix);
+			snprintf(text, TEXT_SIZE, "%s/%u", address, c->prefix);
+		else
+			snprintf(text, TEXT_SIZE, "%s", address);
 	}
 }
 
@@ -117,7 +121,8 @@ void config_explain(const struct config *c, FILE *out)
 		if (c->line[i] != 0)
 			snprintf(origin, sizeof(origin), "line %u", c->line[i]);
 		else
-			strcpy(origin, strcmp(text, "-") == 0 ? "not set" : "default");
+			snprintf(origin, sizeof(origin), "%s",
+				 strcmp(text, "-") == 0 ? "not set" : "default");
 		fprintf(out, "%-22s %-24s %-8s  %s\n", key->name, text, origin, key->meaning);
 	}
 	fprintf(out, "\nWhat follows from them:\n\n");

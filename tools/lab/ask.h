@@ -4,16 +4,17 @@
 #ifndef TOOLS_LAB_ASK_H
 #define TOOLS_LAB_ASK_H
 
+#include "dataplane/wire.h"
 #include "tools/lab/lab.h"
 
 enum { ASK_TEXT_SIZE = 16 * 1024 };
 
 /*
- * Sends `text` as the body of a request (enum wire_request) and waits at most timeout_ms for the
+ * Sends `text` as the body of a request and waits at most timeout_ms for the
  * answer, whose body becomes a string. The node's enum wire_status, or -errno: -ENOENT and
  * -ECONNREFUSED if nobody listens, -ETIMEDOUT, -EPROTO if what came is no answer.
  */
-int lab_ask(const char *socket_path, uint8_t kind, const char *text, uint32_t timeout_ms,
+int lab_ask(const char *socket_path, enum wire_request kind, const char *text, uint32_t timeout_ms,
 	    char answer[ASK_TEXT_SIZE]);
 
 /* What a node says of itself. */

@@ -266,7 +266,7 @@ int lab_heal(const struct lab_arguments *a)
 /* QUOIN_ENDPOINTS, and the programs beside this one on PATH, of an installation or of a build. */
 static int set_environment(const struct lab *lab)
 {
-	static const char *const beside[] = {"", "/../ctl", "/../bench", "/../wal", "/../../node"};
+	static const char *const beside[] = {"", "/..", "/../bench", "/../../node", "/../../wal"};
 	char endpoints[LAB_NODES_MAX * LAB_PATH_MAX] = "", endpoint[LAB_PATH_MAX];
 	char self[LAB_PATH_MAX], path[8192] = "";
 	const char *old = getenv("PATH");

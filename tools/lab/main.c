@@ -277,6 +277,15 @@ static char *top_help(int key, const char *text, void *input)
 		const struct command *c = &commands[i];
 
 		fprintf(out, "  %s %s\n      %s\n", c->name, c->arguments, c->doc);
+		for (const struct argp_option *o = c->options; o->name != NULL; o++) {
+			char option[32];
+
+			if (o->key == OPTION_DIR)
+				continue;
+			snprintf(option, sizeof(option), "--%s%s%s", o->name, o->arg ? "=" : "",
+				 o->arg ? o->arg : "");
+			fprintf(out, "        %-20s %s\n", option, o->doc);
+		}
 	}
 	fprintf(out, "\nExit status: 0 done; 1 it failed, and said why; 64 wrong usage.");
 	fclose(out);

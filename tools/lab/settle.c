@@ -4,6 +4,7 @@
 #include "tools/lab/settle.h"
 
 #include "dataplane/wire.h"
+#include "tools/endpoint.h"
 #include "tools/lab/ask.h"
 #include "tools/lab/partition.h"
 #include "tools/lab/process.h"
@@ -159,7 +160,7 @@ int lab_node_partition(const struct lab *lab, uint32_t node)
 	if (rc == WIRE_OK)
 		return 0;
 	return lab_fail("n%u does not take the faults: %s", node + 1,
-			rc > 0 ? wire_status_text((enum wire_status)rc) : strerror(-rc));
+			rc > 0 ? wire_status_text((enum wire_status)rc) : endpoint_error_text(rc));
 }
 
 static int find_leader(const struct lab *lab)

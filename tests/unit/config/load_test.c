@@ -166,8 +166,9 @@ static void each_mistake_has_its_line(void **state)
 
 		assert_int_equal(files_load(&config, text, size, &errors), -EINVAL);
 		for (uint32_t e = 0; e < errors.count; e++) {
-			strcat(told, errors.text[e]);
-			strcat(told, "\n");
+			size_t used = strlen(told);
+
+			snprintf(told + used, sizeof(told) - used, "%s\n", errors.text[e]);
 		}
 		if (strcmp(told, bad->errors) != 0) {
 			print_error("case %zu:\n%s", i, told);
@@ -324,7 +325,7 @@ static void errors_beyond_the_limit_are_counted(void **state)
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
-		sprintf(text + strlen(text), "x%d: 1\n", i);
+		snprintf(text + strlen(text), 16, "x%d: 1\n", i);
 	assert_int_equal(files_load(&c, text, strlen(text), &errors), -EINVAL);
 	assert_int_equal(errors.count, 105); /* and five required ones */
 }

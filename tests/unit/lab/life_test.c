@@ -5,6 +5,7 @@
 #include "tools/lab/lab.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,26 +21,42 @@
 static char dir[64];
 static char netns[64]; /* its file */
 
-/* Runs quoin-lab through a shell; its output is in `said`. The exit status. */
+/* Runs a shell's command; its output is in `said`. The exit status. */
 static char said[8192];
+static int shell(const char *command)
+{
+	int pipes[2], status = 0;
+	size_t used = 0;
+	ssize_t size;
+	pid_t pid;
+
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (dup2(pipes[1], 1) >= 0 && dup2(pipes[1], 2) >= 0)
+			execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(127);
+	}
+	close(pipes[1]);
+	while ((size = read(pipes[0], said + used, sizeof(said) - 1 - used)) > 0)
+		used += (size_t)size;
+	said[used] = '\0';
+	close(pipes[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
 __attribute__((format(printf, 1, 2))) static int lab(const char *format, ...)
 {
 	char arguments[512], command[1024];
-	size_t used = 0, size;
 	va_list args;
-	FILE *out;
 
 	va_start(args, format);
 	vsnprintf(arguments, sizeof(arguments), format, args);
 	va_end(args);
-	snprintf(command, sizeof(command), "%s --dir %s %s 2>&1", getenv("QUOIN_LAB"), dir,
-		 arguments);
-	out = popen(command, "re");
-	assert_non_null(out);
-	while ((size = fread(said + used, 1, sizeof(said) - 1 - used, out)) > 0)
-		used += size;
-	said[used] = '\0';
-	return WEXITSTATUS(pclose(out));
+	snprintf(command, sizeof(command), "%s --dir %s %s", getenv("QUOIN_LAB"), dir, arguments);
+	return shell(command);
 }
 
 static int up(const char *more)
@@ -59,14 +77,14 @@ static void assert_nothing_left(void)
 
 	assert_int_not_equal(access(dir, F_OK), 0);
 	assert_int_not_equal(access(netns, F_OK), 0);
-	snprintf(command, sizeof(command), "grep -lz '%s/[n]' /proc/[0-9]*/cmdline >/dev/null 2>&1",
+	snprintf(command, sizeof(command), "grep -lz '%s/[n]' /proc/[0-9]*/cmdline",
 		 dir); /* not itself */
-	assert_int_not_equal(system(command), 0);
+	assert_int_not_equal(shell(command), 0);
 }
 
 static void assert_runs(const char *command)
 {
-	if (system(command) != 0)
+	if (shell(command) != 0)
 		fail_msg("%s", command);
 }
 
@@ -280,7 +298,7 @@ int main(void)
 		cmocka_unit_test_teardown(one_command_at_a_time, leave),
 	};
 
-	if (geteuid() != 0 || system("ip netns list >/dev/null 2>&1") != 0)
+	if (geteuid() != 0 || shell("ip netns list") != 0)
 		return 77;
 	return cmocka_run_group_tests(tests, enter, NULL);
 }

@@ -178,9 +178,9 @@ static void a_leader_needs_a_majority_in_its_term(void **state)
 	r[1].leader = 0;
 	assert_int_equal(lab_report_leader(r, 3), -1);
 	r[1].leader = 1;
-	strcpy(r[0].role, "follower"); /* it does not know it itself */
+	snprintf(r[0].role, sizeof(r[0].role), "follower"); /* it does not know it itself */
 	assert_int_equal(lab_report_leader(r, 3), -1);
-	strcpy(r[0].role, "leader");
+	snprintf(r[0].role, sizeof(r[0].role), "leader");
 	assert_int_equal(lab_report_leader(r, 1), 0);
 	r[0].answered = false;
 	assert_int_equal(lab_report_leader(r, 3), -1);
