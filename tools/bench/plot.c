@@ -149,8 +149,8 @@ static void rounds_script(FILE *out, const void *context)
 	fprintf(out,
 		"END\nset title \"quoin %s, link %s, %u nodes: from the loss of the leader\" "
 		"noenhanced\nset style data histograms\nset style histogram rowstacked\n"
-		"set style fill solid 0.8\nset boxwidth 0.8\nset grid ytics\nset key outside "
-		"bottom noenhanced\nset xlabel 'round'\nset ylabel 'milliseconds'\nset yrange "
+		"set style fill solid 0.8\nset boxwidth 0.8\nset grid ytics\nset key top "
+		"right noenhanced\nset xlabel 'round'\nset ylabel 'milliseconds'\nset yrange "
 		"[0:*]\n"
 		"plot for [i=2:%u] $rounds using i:xtic(1) title columnheader(i)\n",
 		r->durability, r->link, r->nodes, p->count + 1);
