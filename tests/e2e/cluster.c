@@ -1,0 +1,364 @@
+/*
+ * The lab driven from a test. A failure is said with all that the cluster has to say about it.
+ */
+#include "tests/e2e/cluster.h"
+
+#include "tests/unit/test.h"
+#include "tools/endpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 32, POLL_MS = 5, STATUS_MS = 1000 };
+
+uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_ms(void)
+{
+	return clock_ns() / 1000000;
+}
+
+bool wait_until(bool (*condition)(void *context), void *context, uint32_t timeout_ms)
+{
+	uint64_t end = clock_ms() + timeout_ms;
+
+	while (!condition(context)) {
+		if (clock_ms() >= end)
+			return false;
+		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000}, NULL);
+	}
+	return true;
+}
+
+const char *program(const char *name)
+{
+	static const struct {
+		const char *name, *path;
+	} places[] = {
+		{"quoind", "node/quoind"},
+		{"quoin-lab", "tools/lab/quoin-lab"},
+		{"quoinctl", "tools/quoinctl"},
+		{"quoin-wal", "tools/wal/quoin-wal"},
+	};
+	static char path[sizeof(places) / sizeof(places[0])][512];
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (strcmp(name, places[i].name) == 0) {
+			snprintf(path[i], sizeof(path[i]), "%s/%s", getenv("QUOIN_BUILD"),
+				 places[i].path);
+			return path[i];
+		}
+	}
+	return name;
+}
+
+static void run_words(struct run *out, const char *name, char *words)
+{
+	char *argv[WORDS_MAX + 2] = {strdup(name)};
+	size_t used = 0, count = 1;
+	int pipes[2], status;
+	ssize_t size;
+	char *word;
+	pid_t pid;
+
+	while ((word = strsep(&words, " ")) != NULL && count <= WORDS_MAX) {
+		if (*word)
+			argv[count++] = word;
+	}
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		dup2(pipes[1], 1);
+		dup2(pipes[1], 2);
+		execvp(program(name), argv);
+		dprintf(2, "%s: %s\n", program(name), strerror(errno));
+		_exit(127);
+	}
+	close(pipes[1]);
+	while (used < sizeof(out->text) - 1 &&
+	       (size = read(pipes[0], out->text + used, sizeof(out->text) - 1 - used)) > 0)
+		used += (size_t)size;
+	out->text[used] = '\0';
+	close(pipes[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	out->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	free(argv[0]);
+}
+
+void run(struct run *out, const char *name, const char *format, ...)
+{
+	char words[1024];
+	va_list args;
+
+	va_start(args, format);
+	assert_true(vsnprintf(words, sizeof(words), format, args) < (int)sizeof(words));
+	va_end(args);
+	run_words(out, name, words);
+}
+
+void cluster_fail(struct cluster *c, const char *file, int line, const char *truth,
+		  const char *format, ...)
+{
+	static struct run out;
+	va_list args;
+
+	printf("%s:%d: not so: %s\n", file, line, truth);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	run(&out, "quoin-lab", "--dir %s status", c->dir);
+	printf("\n%s", out.text);
+	for (uint32_t node = 1; node <= c->nodes; node++) {
+		run(&out, "quoin-lab", "--dir %s logs %u --lines 12", c->dir, node);
+		printf("-- log of n%u, its last lines\n%s", node, out.text);
+	}
+	fflush(stdout);
+	fail();
+	abort();
+}
+
+int cluster_lab_try(struct cluster *c, struct run *out, const char *format, ...)
+{
+	char words[1024];
+	va_list args;
+	int at = snprintf(words, sizeof(words), "--dir %s ", c->dir);
+
+	va_start(args, format);
+	assert_true(vsnprintf(words + at, sizeof(words) - (size_t)at, format, args) < 512);
+	va_end(args);
+	run_words(out, "quoin-lab", words);
+	return out->status;
+}
+
+void cluster_lab(struct cluster *c, const char *format, ...)
+{
+	static struct run out;
+	char words[512];
+	va_list args;
+
+	va_start(args, format);
+	assert_true(vsnprintf(words, sizeof(words), format, args) < (int)sizeof(words));
+	va_end(args);
+	require(c, cluster_lab_try(c, &out, "%s", words) == 0, "quoin-lab %s: %s", words, out.text);
+}
+
+static json_t *lab_json(const struct cluster *c)
+{
+	char path[512];
+	json_t *json;
+
+	snprintf(path, sizeof(path), "%s/lab.json", c->dir);
+	json = json_load_file(path, 0, NULL);
+	assert_non_null(json);
+	return json;
+}
+
+void cluster_up(struct cluster *c, uint32_t nodes, const char *link, const char *options)
+{
+	json_t *json;
+
+	*c = (struct cluster){.dir = getenv("E2E_DIR"), .link = link, .nodes = nodes};
+	assert_non_null(c->dir);
+	cluster_lab(c, "up --nodes %u --link %s %s", nodes, link, options);
+	json = lab_json(c);
+	snprintf(c->netns, sizeof(c->netns), "%s",
+		 json_string_value(json_object_get(json, "namespace")));
+	json_decref(json);
+}
+
+void cluster_down(struct cluster *c)
+{
+	char path[128];
+
+	cluster_lab(c, "down");
+	assert_int_not_equal(access(c->dir, F_OK), 0);
+	snprintf(path, sizeof(path), "/run/netns/%s", c->netns);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+void cluster_enter(const struct cluster *c)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/run/netns/%s", c->netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(setns(fd, CLONE_NEWNET), 0);
+	close(fd);
+}
+
+const char *cluster_admin(const struct cluster *c, uint32_t node, char out[128])
+{
+	snprintf(out, 128, "unix:%s/n%u/admin.sock", c->dir, node);
+	return out;
+}
+
+const char *cluster_endpoint(const struct cluster *c, uint32_t node, char out[128])
+{
+	if (strcmp(c->link, "memif") == 0)
+		return cluster_admin(c, node, out);
+	snprintf(out, 128, "198.18.0.%u:2379", node);
+	return out;
+}
+
+const char *status_value(const struct node_status *s, const char *key, char *out, size_t size)
+{
+	size_t key_size = strlen(key);
+	const char *line = s->text;
+
+	out[0] = '\0';
+	while (line) {
+		if (strncmp(line, key, key_size) == 0 && line[key_size] == ' ') {
+			snprintf(out, size, "%.*s", (int)strcspn(line + key_size + 1, "\n"),
+				 line + key_size + 1);
+			return out;
+		}
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	return out;
+}
+
+static uint64_t status_number(const struct node_status *s, const char *key)
+{
+	char text[32];
+
+	return strtoull(status_value(s, key, text, sizeof(text)), NULL, 10);
+}
+
+bool cluster_status(const struct cluster *c, uint32_t node, struct node_status *out)
+{
+	char text[128], error[ENDPOINT_ERROR_MAX];
+	struct endpoint_answer answer;
+	struct endpoint *e;
+	uint32_t size;
+
+	*out = (struct node_status){0};
+	assert_int_equal(endpoint_open(&e, cluster_admin(c, node, text), error), 0);
+	if (endpoint_call(e, WIRE_STATUS, NULL, 0, STATUS_MS * 1000000ull, &answer) == 0 &&
+	    answer.status == WIRE_OK) {
+		size = answer.size < sizeof(out->text) - 1 ? answer.size : sizeof(out->text) - 1;
+		memcpy(out->text, answer.data, size);
+		out->answered = true;
+		status_value(out, "role", out->role, sizeof(out->role));
+		status_value(out, "leader", out->leader, sizeof(out->leader));
+		status_value(out, "member_id", out->member, sizeof(out->member));
+		status_value(out, "hash", out->hash, sizeof(out->hash));
+		out->term = status_number(out, "raft_term");
+		out->applied = status_number(out, "raft_applied_index");
+		out->commit = status_number(out, "commit_index");
+	}
+	endpoint_close(e);
+	return out->answered;
+}
+
+uint32_t cluster_leader(const struct cluster *c)
+{
+	struct node_status status;
+	uint64_t term = 0;
+	uint32_t leader = 0;
+
+	for (uint32_t node = 1; node <= c->nodes; node++) {
+		if (cluster_status(c, node, &status) && strcmp(status.role, "leader") == 0 &&
+		    status.term > term) {
+			term = status.term;
+			leader = node;
+		}
+	}
+	return leader;
+}
+
+struct leader_wait {
+	struct cluster *cluster;
+	uint32_t not, leader;
+};
+
+static bool has_leader(void *context)
+{
+	struct leader_wait *w = context;
+
+	w->leader = cluster_leader(w->cluster);
+	return w->leader && w->leader != w->not ;
+}
+
+uint32_t cluster_wait_leader(struct cluster *c, uint32_t not )
+{
+	struct leader_wait w = {c, not, 0};
+
+	require(c, wait_until(has_leader, &w, CLUSTER_WAIT_MS), "no leader other than n%u", not );
+	return w.leader;
+}
+
+/* Equal index, equal content; a difference at an equal index is never waited out. */
+static bool all_equal(void *context)
+{
+	struct cluster *c = context;
+	struct node_status first = {0}, status;
+	bool equal = true, any = false;
+
+	for (uint32_t node = 1; node <= c->nodes; node++) {
+		if (!cluster_status(c, node, &status))
+			continue;
+		if (!any)
+			first = status;
+		any = true;
+		equal = equal && status.applied == first.applied && status.applied == status.commit;
+		if (status.applied == first.applied)
+			require(c, strcmp(status.hash, first.hash) == 0,
+				"n%u holds %s, another %s, both at %" PRIu64, node, status.hash,
+				first.hash, status.applied);
+	}
+	return any && equal;
+}
+
+void cluster_wait_equal(struct cluster *c)
+{
+	require(c, wait_until(all_equal, c, CLUSTER_WAIT_MS), "the nodes do not come to one index");
+}
+
+pid_t cluster_pid(struct cluster *c, uint32_t node)
+{
+	json_t *json = lab_json(c);
+	json_t *entry = json_array_get(json_object_get(json, "nodes"), node - 1);
+	pid_t pid = (pid_t)json_integer_value(json_object_get(entry, "pid"));
+
+	json_decref(json);
+	require(c, pid > 1, "n%u has no pid", node);
+	return pid;
+}
+
+bool cluster_log_has(const struct cluster *c, uint32_t node, const char *words)
+{
+	char path[512], *line = NULL;
+	bool found = false;
+	size_t size = 0;
+	FILE *log;
+
+	snprintf(path, sizeof(path), "%s/n%u.log", c->dir, node);
+	log = fopen(path, "re");
+	assert_non_null(log);
+	while (!found && getline(&line, &size, log) > 0)
+		found = strstr(line, words) != NULL;
+	free(line);
+	fclose(log);
+	return found;
+}

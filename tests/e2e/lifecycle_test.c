@@ -1,0 +1,91 @@
+/*
+ * A lab comes up, answers and goes, on each link and with five nodes: lifecycle_test LINK NODES.
+ */
+#include "tests/e2e/load.h"
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char *link_name;
+static uint32_t node_count;
+
+/* "is healthy" once for each node, and exit status 0. */
+static void all_healthy(struct cluster *c)
+{
+	static struct run out;
+	uint32_t healthy = 0;
+
+	run(&out, "quoin-lab", "--dir %s exec -- %s endpoint health", c->dir, program("quoinctl"));
+	for (const char *at = out.text; (at = strstr(at, " is healthy: ")) != NULL; at++)
+		healthy++;
+	require(c, out.status == 0, "quoinctl endpoint health: exit %d\n%s", out.status, out.text);
+	require(c, healthy == c->nodes, "%u of %u healthy\n%s", healthy, c->nodes, out.text);
+}
+
+static void up_health_down(void **state)
+{
+	static struct cluster c;
+	static struct run out;
+
+	(void)state;
+	cluster_up(&c, node_count, link_name, "");
+	all_healthy(&c);
+	run(&out, "quoin-lab", "--dir %s exec -- %s put greeting hello", c.dir,
+	    program("quoinctl"));
+	require(&c, out.status == 0 && strstr(out.text, "OK"), "%s", out.text);
+	run(&out, "quoin-lab", "--dir %s exec -- %s get greeting", c.dir, program("quoinctl"));
+	require(&c, out.status == 0 && strcmp(out.text, "greeting\nhello\n") == 0, "%s", out.text);
+	cluster_wait_equal(&c);
+	cluster_down(&c);
+}
+
+static void second_lab_in_the_same_place(void **state)
+{
+	static struct cluster c;
+	static struct run out;
+
+	(void)state;
+	cluster_up(&c, node_count, link_name, "");
+	require(&c, cluster_lab_try(&c, &out, "up --nodes 3") == 1, "it was made twice: %s",
+		out.text);
+	all_healthy(&c);
+	cluster_down(&c);
+	/* Nothing left to take down is fine. */
+	cluster_lab(&c, "down");
+}
+
+static bool kernel_has(int family, const char *name)
+{
+	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EAFNOSUPPORT) {
+		printf("SKIP: this kernel has no %s\n", name);
+		return false;
+	}
+	if (fd >= 0)
+		close(fd);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(up_health_down),
+		cmocka_unit_test(second_lab_in_the_same_place),
+	};
+
+	if (argc != 3)
+		return 2;
+	link_name = argv[1];
+	node_count = (uint32_t)strtoul(argv[2], NULL, 10);
+	if (strcmp(link_name, "xdp") == 0 && !kernel_has(AF_XDP, "AF_XDP"))
+		return 77;
+	if (strcmp(link_name, "packet") == 0 && !kernel_has(AF_PACKET, "AF_PACKET"))
+		return 77;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,380 @@
+/*
+ * The clients. A violation found in a thread is kept and told by the test's own thread, for cmocka
+ * knows no others.
+ */
+#include "tests/e2e/load.h"
+
+#include "kv/command.h"
+#include "tests/unit/test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+	CALL_MS =
+		400, /* then another node is asked: less than a failover, more than a disk's stall */
+	KEY_SIZE = 32,
+	REQUEST_SIZE = 256,
+	WELCOME_MS = 1000,
+	PAUSE_MS = 2,
+};
+
+static void wrong(struct load *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void wrong(struct load *l, const char *format, ...)
+{
+	va_list args;
+
+	if (atomic_flag_test_and_set(&l->wrong_taken))
+		return;
+	va_start(args, format);
+	vsnprintf(l->wrong_text, sizeof(l->wrong_text), format, args);
+	va_end(args);
+	atomic_store(&l->wrong, l->wrong_text);
+}
+
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+static uint64_t draw(void)
+{
+	uint64_t number = 0;
+
+	while (number == 0)
+		assert_int_equal(getrandom(&number, sizeof(number), 0), sizeof(number));
+	return number;
+}
+
+static struct kv_bytes bytes(const char *text)
+{
+	return (struct kv_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
+void one_open(struct one *o, const char *endpoint)
+{
+	char error[ENDPOINT_ERROR_MAX];
+
+	*o = (struct one){.session = draw()};
+	assert_int_equal(endpoint_open(&o->endpoint, endpoint, error), 0);
+}
+
+void one_close(struct one *o)
+{
+	endpoint_close(o->endpoint);
+}
+
+static int one_call(struct one *o, enum wire_request kind, const struct kv_request *request,
+		    struct kv_answer *answer, uint32_t timeout_ms)
+{
+	uint8_t data[REQUEST_SIZE];
+	struct endpoint_answer out;
+	int error;
+
+	assert_true(kv_request_size(request) <= sizeof(data));
+	kv_request_encode(request, data);
+	error = endpoint_call(o->endpoint, kind, data, (uint32_t)kv_request_size(request),
+			      timeout_ms * 1000000ull, &out);
+	if (error)
+		return error;
+	if (out.status != WIRE_OK)
+		return (int)out.status;
+	return kv_answer_decode(answer, out.data, out.size);
+}
+
+/* A command again, byte for byte: the session makes it one command. */
+static int put_again(struct one *o, const char *key, uint64_t value, uint32_t timeout_ms,
+		     enum kv_status *status)
+{
+	struct kv_request request = {
+		.operation = KV_PUT,
+		.session = o->session,
+		.session_base = o->base,
+		.sequence = o->sequence,
+		.key = bytes(key),
+	};
+	struct kv_answer answer;
+	char text[24];
+	int error;
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	request.value = bytes(text);
+	error = one_call(o, WIRE_COMMAND, &request, &answer, timeout_ms);
+	if (!error)
+		*status = answer.status;
+	return error;
+}
+
+static int one_begin(struct one *o)
+{
+	struct wire_hello hello;
+	int error = endpoint_welcome(o->endpoint, WELCOME_MS * 1000000ull, &hello);
+
+	if (!error)
+		o->base = hello.applied_index;
+	return error;
+}
+
+int one_put(struct one *o, const char *key, uint64_t value, uint32_t timeout_ms)
+{
+	enum kv_status status = KV_OK;
+	int error = o->sequence == 0 ? one_begin(o) : 0;
+
+	if (error)
+		return error;
+	o->sequence++;
+	error = put_again(o, key, value, timeout_ms, &status);
+	if (!error)
+		assert_int_equal(status, KV_OK);
+	return error;
+}
+
+int one_get(struct one *o, const char *key, uint64_t *value, uint64_t *version, uint32_t timeout_ms)
+{
+	struct kv_request request = {.operation = KV_RANGE, .key = bytes(key)};
+	struct kv_answer answer;
+	struct kv_item item;
+	uint32_t at = 0;
+	char text[24];
+	int error = one_call(o, WIRE_QUERY, &request, &answer, timeout_ms);
+
+	*value = 0;
+	*version = 0;
+	if (error || !kv_item_next(&answer, &at, &item))
+		return error;
+	snprintf(text, sizeof(text), "%.*s", (int)item.value.size, (const char *)item.value.data);
+	*value = strtoull(text, NULL, 10);
+	*version = item.version;
+	return 0;
+}
+
+static const char *writer_key(uint32_t number, char out[KEY_SIZE])
+{
+	snprintf(out, KEY_SIZE, "writer/%u", number);
+	return out;
+}
+
+/* One client for each node; the session is the first one's and moves with the command. */
+struct clients {
+	struct one one[CLUSTER_NODES_MAX];
+	uint32_t count, at;
+};
+
+static void clients_open(struct clients *s, const struct cluster *c, uint32_t first)
+{
+	char text[128];
+
+	*s = (struct clients){.count = c->nodes, .at = first % c->nodes};
+	cluster_enter(c);
+	for (uint32_t i = 0; i < s->count; i++) {
+		one_open(&s->one[i], cluster_endpoint(c, i + 1, text));
+		s->one[i].session = s->one[0].session;
+	}
+}
+
+static void clients_close(struct clients *s)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		one_close(&s->one[i]);
+}
+
+/* The next node, after a moment: a dead one refuses at once. */
+static void clients_turn(struct clients *s)
+{
+	s->at = (s->at + 1) % s->count;
+	pause_ms(PAUSE_MS);
+}
+
+static void clients_begin(struct clients *s, struct load *l)
+{
+	while (one_begin(&s->one[s->at]) && !atomic_load(&l->stop))
+		clients_turn(s);
+	for (uint32_t i = 0; i < s->count; i++)
+		s->one[i].base = s->one[s->at].base;
+}
+
+static void *write_keys(void *argument)
+{
+	struct load_writer *w = argument;
+	struct load *l = w->load;
+	struct clients s;
+	char key[KEY_SIZE];
+
+	writer_key(w->number, key);
+	clients_open(&s, l->cluster, w->number);
+	clients_begin(&s, l);
+	while (!atomic_load(&l->stop) && !atomic_load(&l->wrong)) {
+		struct one *o = &s.one[s.at];
+		enum kv_status status = KV_OK;
+		uint64_t value = atomic_load(&w->acknowledged) + 1;
+
+		atomic_store(&w->asked, value);
+		o->sequence = value;
+		if (put_again(o, key, value, CALL_MS, &status))
+			clients_turn(&s);
+		else if (status != KV_OK)
+			wrong(l, "%s: put %" PRIu64 ": %s", key, value, kv_status_text(status));
+		else
+			atomic_store(&w->acknowledged, value);
+	}
+	clients_close(&s);
+	return NULL;
+}
+
+/* One read by the rules. False: no answer. */
+static bool read_key(struct load *l, struct one *o, uint32_t node, uint32_t number, uint64_t *seen,
+		     uint32_t timeout_ms)
+{
+	struct load_writer *w = &l->writer[number];
+	uint64_t before = atomic_load(&w->acknowledged), value, version;
+	char key[KEY_SIZE];
+	int error = one_get(o, writer_key(number, key), &value, &version, timeout_ms);
+	uint64_t asked = atomic_load(&w->asked);
+
+	if (error)
+		return false;
+	if (value < before)
+		wrong(l, "L1: n%u: %s is %" PRIu64 ", acknowledged before: %" PRIu64, node, key,
+		      value, before);
+	if (value < *seen)
+		wrong(l, "L2: n%u: %s is %" PRIu64 ", seen before: %" PRIu64, node, key, value,
+		      *seen);
+	if (version != value)
+		wrong(l, "L3: n%u: %s is %" PRIu64 ", applied %" PRIu64 " times", node, key, value,
+		      version);
+	if (value > asked)
+		wrong(l, "L4: n%u: %s is %" PRIu64 ", asked for: %" PRIu64, node, key, value,
+		      asked);
+	*seen = value;
+	return true;
+}
+
+static void *read_keys(void *argument)
+{
+	struct load_reader *r = argument;
+	struct load *l = r->load;
+	struct clients s;
+
+	clients_open(&s, l->cluster, r->number);
+	for (uint32_t i = 0; !atomic_load(&l->stop) && !atomic_load(&l->wrong); i++) {
+		uint32_t number = i % l->writer_count;
+
+		if (read_key(l, &s.one[s.at], s.at + 1, number, &r->seen[number], CALL_MS))
+			atomic_fetch_add(&r->reads, 1);
+		/* Another node each time: what one answered, the next may not take back. */
+		clients_turn(&s);
+	}
+	clients_close(&s);
+	return NULL;
+}
+
+void load_start(struct load *l, struct cluster *c, uint32_t writers, uint32_t readers)
+{
+	*l = (struct load){.cluster = c, .writer_count = writers, .reader_count = readers};
+	for (uint32_t i = 0; i < writers; i++) {
+		l->writer[i].load = l;
+		l->writer[i].number = i;
+	}
+	for (uint32_t i = 0; i < readers; i++) {
+		l->reader[i].load = l;
+		l->reader[i].number = i;
+	}
+	for (uint32_t i = 0; i < writers; i++)
+		assert_int_equal(
+			pthread_create(&l->writer[i].thread, NULL, write_keys, &l->writer[i]), 0);
+	for (uint32_t i = 0; i < readers; i++)
+		assert_int_equal(
+			pthread_create(&l->reader[i].thread, NULL, read_keys, &l->reader[i]), 0);
+}
+
+struct progress {
+	struct load *load;
+	uint64_t acknowledged[LOAD_WRITERS_MAX], reads[LOAD_READERS_MAX];
+};
+
+static bool has_progressed(void *context)
+{
+	struct progress *p = context;
+	struct load *l = p->load;
+	bool all = true;
+
+	if (atomic_load(&l->wrong))
+		return true;
+	for (uint32_t i = 0; i < l->writer_count; i++)
+		all = all && atomic_load(&l->writer[i].acknowledged) >= p->acknowledged[i];
+	for (uint32_t i = 0; i < l->reader_count; i++)
+		all = all && atomic_load(&l->reader[i].reads) >= p->reads[i];
+	return all;
+}
+
+static void load_judge(struct load *l)
+{
+	const char *what = atomic_load(&l->wrong);
+
+	require(l->cluster, !what, "%s", what);
+}
+
+void load_wait_progress(struct load *l, uint64_t count)
+{
+	struct progress p = {.load = l};
+
+	for (uint32_t i = 0; i < l->writer_count; i++)
+		p.acknowledged[i] = atomic_load(&l->writer[i].acknowledged) + count;
+	for (uint32_t i = 0; i < l->reader_count; i++)
+		p.reads[i] = atomic_load(&l->reader[i].reads) + 3;
+	require(l->cluster, wait_until(has_progressed, &p, CLUSTER_WAIT_MS),
+		"the clients do not get on; %" PRIu64 " acknowledged", load_acknowledged(l));
+	load_judge(l);
+}
+
+void load_stop(struct load *l)
+{
+	atomic_store(&l->stop, true);
+	for (uint32_t i = 0; i < l->writer_count; i++)
+		pthread_join(l->writer[i].thread, NULL);
+	for (uint32_t i = 0; i < l->reader_count; i++)
+		pthread_join(l->reader[i].thread, NULL);
+	load_judge(l);
+}
+
+static void *verify_keys(void *argument)
+{
+	struct load *l = argument;
+	struct clients s;
+
+	clients_open(&s, l->cluster, 0);
+	for (uint32_t node = 1; node <= s.count && !atomic_load(&l->wrong); node++) {
+		for (uint32_t i = 0; i < l->writer_count; i++) {
+			uint64_t seen = 0;
+
+			if (!read_key(l, &s.one[node - 1], node, i, &seen, CLUSTER_WAIT_MS))
+				wrong(l, "n%u does not answer a read", node);
+		}
+	}
+	clients_close(&s);
+	return NULL;
+}
+
+/* In a thread, for it goes into the lab's namespace. */
+void load_verify(struct load *l)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, verify_keys, l), 0);
+	pthread_join(thread, NULL);
+	load_judge(l);
+}
+
+uint64_t load_acknowledged(const struct load *l)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < l->writer_count; i++)
+		sum += atomic_load(&l->writer[i].acknowledged);
+	return sum;
+}
