@@ -1,3 +1,4 @@
+/* What arrives: frames become datagrams that passed every check, or are counted by cause. */
 #include "dataplane/dp_internal.h"
 
 #include <assert.h>
@@ -5,51 +6,106 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool options_valid(const struct dp_options *o)
+enum {
+	/* Answers that anybody may ask for: enough for a rack that comes up at once, too few to be
+	 * used against a third. */
+	ARP_BURST = 64,
+	ARP_INTERVAL_NS = 5 * 1000 * 1000,
+	ECHO_BURST = 32,
+	ECHO_INTERVAL_NS = 10 * 1000 * 1000,
+	/* A link that is down is looked at so often. */
+	DOWN_NS = 5 * 1000 * 1000,
+	CLASS_CLIENT = WIRE_HELLO, /* types below are peers' */
+};
+
+static bool bucket_take(struct dp_bucket *b, uint32_t size, uint64_t interval_ns, uint64_t now_ns)
 {
-	if (o->link_count == 0 || o->link_count > DP_PORTS_MAX || o->peer_count > DP_PEERS_MAX ||
-	    o->client_port >= o->link_count || o->address == 0 || o->prefix > 32)
+	uint64_t more = (now_ns - b->filled_ns) / interval_ns;
+	if (more > 0) {
+		b->filled_ns += more * interval_ns;
+		b->tokens = more >= size - b->tokens ? size : b->tokens + (uint32_t)more;
+	}
+	if (b->tokens == 0)
 		return false;
-	for (uint32_t i = 0; i < o->link_count; i++) {
-		if (o->link[i]->mtu < LINK_MTU_DEFAULT)
-			return false;
-	}
+	b->tokens--;
+	return true;
+}
+
+static int options_check(const struct dp_options *o)
+{
+	if (o->link_count == 0 || o->link_count > DP_PORTS_MAX || o->client_port >= o->link_count ||
+	    o->peer_count > DP_PEERS_MAX || o->prefix > 32 || o->address == 0 ||
+	    (o->udp_client != 0 && o->udp_client == o->udp_peer))
+		return -EINVAL;
+	for (uint32_t i = 0; i < o->link_count; i++)
+		if (o->link[i] == NULL || o->link[i]->mtu < 576)
+			return -EINVAL;
 	for (uint32_t i = 0; i < o->peer_count; i++) {
-		if (o->peer[i].port >= o->link_count || o->peer[i].member_id == 0 ||
-		    o->peer[i].member_id == o->member_id || o->peer[i].address == o->address)
-			return false;
+		const struct dp_peer *p = &o->peer[i];
+		if (p->member_id == 0 || p->member_id == o->member_id || p->udp_port == 0 ||
+		    p->port >= o->link_count || dp_next_hop(o, p->address) == 0)
+			return -EINVAL;
 	}
-	return o->member_id == 0 || (o->identity != 0 && o->incarnation != 0);
+	return 0;
+}
+
+static void ports_init(struct dp *dp)
+{
+	const struct dp_options *o = &dp->options;
+
+	dp->port_count = o->link_count;
+	for (uint32_t i = 0; i < o->link_count; i++) {
+		struct dp_port *p = &dp->port[i];
+		p->link = o->link[i];
+		p->self = (struct net_self){
+			.mac = p->link->mac,
+			.mtu = p->link->mtu,
+			.address = o->address,
+			.udp_client = o->udp_client,
+			.udp_peer = o->udp_peer,
+		};
+	}
+}
+
+static void peers_init(struct dp *dp)
+{
+	const struct dp_options *o = &dp->options;
+
+	dp->peers.count = o->peer_count;
+	dp->peers.identity = o->identity;
+	for (uint32_t i = 0; i < o->peer_count; i++) {
+		struct peer *p = &dp->peers.peer[i];
+		p->as_configured = o->peer[i];
+		p->next_hop = arp_entry_get(&dp->arp, p->as_configured.port,
+					    dp_next_hop(o, p->as_configured.address));
+		assert(p->next_hop != NULL); /* the table is larger than the peers are many */
+	}
 }
 
 int dp_create(struct dp **out, const struct dp_options *options)
 {
-	struct dp *dp;
-
-	if (!options_valid(options))
-		return -EINVAL;
-	dp = calloc(1, sizeof(*dp));
-	if (!dp)
+	int err = options_check(options);
+	if (err != 0)
+		return err;
+	struct dp *dp = calloc(1, sizeof(*dp));
+	if (dp == NULL)
 		return -ENOMEM;
 	dp->options = *options;
-	dp->port_count = options->link_count;
-	for (uint32_t i = 0; i < options->link_count; i++)
-		dp->port[i].link = options->link[i];
-	dp->peer_count = options->peer_count;
-	dp->answers = DP_ANSWERS_BURST;
-	for (uint32_t i = 0; i < options->peer_count; i++) {
-		dp->peer[i].config = options->peer[i];
-		/* The table has room for all peers and gateways: NULL is a peer without a way. */
-		dp->peer[i].next_hop =
-			neighbour_find(dp, options->peer[i].port, options->peer[i].address);
-	}
+	dp->arp.random = options->seed | 1;
+	dp->arp_bucket.tokens = ARP_BURST;
+	dp->echo_bucket.tokens = ECHO_BURST;
+	ports_init(dp);
+	peers_init(dp);
 	*out = dp;
 	return 0;
 }
 
 void dp_destroy(struct dp *dp)
 {
-	assert(!dp->open.open);
+	if (dp == NULL)
+		return;
+	if (dp->open.active)
+		dp_end(dp, 0, 0);
 	dp_release(dp);
 	dp_flush(dp);
 	for (uint32_t i = 0; i < dp->port_count; i++)
@@ -57,33 +113,204 @@ void dp_destroy(struct dp *dp)
 	free(dp);
 }
 
+void dp_release(struct dp *dp)
+{
+	for (uint32_t i = 0; i < dp->held_count; i++) {
+		struct link *link = dp->port[dp->held[i].port].link;
+		link->ops->free(link, &dp->held[i].frame);
+	}
+	dp->held_count = 0;
+}
+
+/* True: the frame was turned into an answer and queued. */
+static bool arp_receive(struct dp *dp, uint8_t port, const struct net_packet *packet,
+			struct link_frame *frame)
+{
+	struct dp_port *p = &dp->port[port];
+
+	if (packet->source == p->self.address) {
+		dp_drop_count(dp, DP_DROP_ARP_CONFLICT); /* someone else has our address */
+		return false;
+	}
+	if (packet->destination != p->self.address) {
+		dp_drop_count(dp, DP_DROP_IP_OTHER);
+		return false;
+	}
+	if (packet->arp_operation == NET_ARP_REPLY) {
+		enum arp_verdict verdict =
+			arp_answer(&dp->arp, port, packet->source, &packet->source_mac, dp->now_ns);
+		if (verdict == ARP_CONFLICT)
+			dp_drop_count(dp, DP_DROP_ARP_CONFLICT);
+		return false;
+	}
+	if (!bucket_take(&dp->arp_bucket, ARP_BURST, ARP_INTERVAL_NS, dp->now_ns)) {
+		dp_drop_count(dp, DP_DROP_RATE_LIMIT);
+		return false;
+	}
+	if (frame->size_max < NET_FRAME_SIZE_MIN) {
+		dp_drop_count(dp, DP_DROP_ARP);
+		return false;
+	}
+	frame->size = net_arp_write(frame->data, NET_ARP_REPLY, &p->self, &packet->source_mac,
+				    packet->source);
+	dp->counters.arp_replies++;
+	dp_queue(dp, port, frame);
+	return true;
+}
+
+/* True: the frame was turned into an answer and queued. */
+static bool echo_receive(struct dp *dp, uint8_t port, const struct net_packet *packet,
+			 struct link_frame *frame)
+{
+	if (!bucket_take(&dp->echo_bucket, ECHO_BURST, ECHO_INTERVAL_NS, dp->now_ns)) {
+		dp_drop_count(dp, DP_DROP_RATE_LIMIT);
+		return false;
+	}
+	frame->size = net_echo_answer(frame->data, packet, &dp->port[port].self);
+	dp->counters.icmp_echo++;
+	dp_queue(dp, port, frame);
+	return true;
+}
+
+/* The envelope and the class of what it carries. DP_DROP_COUNT: good. */
+static enum dp_drop envelope_check(const struct dp *dp, const struct net_packet *packet,
+				   struct wire_envelope *envelope)
+{
+	enum wire_verdict verdict =
+		wire_envelope_decode(envelope, packet->payload, packet->payload_size);
+	if (verdict == WIRE_VERDICT_VERSION)
+		return DP_DROP_VERSION;
+	if (verdict != WIRE_VERDICT_GOOD)
+		return DP_DROP_ENVELOPE;
+	/* A client may not know the cluster's id: until then either end has none. */
+	bool unknown =
+		dp->options.cluster_id == 0 || (!packet->to_peer_port && envelope->cluster_id == 0);
+	if (envelope->cluster_id != dp->options.cluster_id && !unknown)
+		return DP_DROP_CLUSTER;
+	if (packet->to_peer_port != (envelope->type < CLASS_CLIENT))
+		return DP_DROP_CLASS;
+	return DP_DROP_COUNT;
+}
+
+/* True: a datagram for the node. Else it was counted. */
+static bool udp_receive(struct dp *dp, uint8_t port, const struct net_packet *packet,
+			struct dp_datagram *out)
+{
+	enum dp_drop why = envelope_check(dp, packet, &out->envelope);
+	if (why != DP_DROP_COUNT) {
+		dp_drop_count(dp, why);
+		return false;
+	}
+	out->from_peer = packet->to_peer_port;
+	out->body = packet->payload + WIRE_ENVELOPE_SIZE;
+	if (!packet->to_peer_port) {
+		out->from = (struct dp_address){
+			.address = packet->source,
+			.udp_port = packet->source_port,
+			.port = port,
+			.mac = packet->source_mac,
+		};
+		dp->counters.rx_client++;
+		return true;
+	}
+	struct peer *p = peers_check(&dp->peers, &out->envelope, packet, port, dp->now_ns, &why);
+	if (p == NULL) {
+		dp_drop_count(dp, why);
+		return false;
+	}
+	out->peer = (uint32_t)(p - dp->peers.peer);
+	dp->counters.rx_peer++;
+	return true;
+}
+
+/* Takes the frame: holds, answers or frees it. True: it is held, and *out is a datagram. */
+static bool frame_receive(struct dp *dp, uint8_t port, struct link_frame *frame,
+			  struct dp_datagram *out)
+{
+	struct dp_port *p = &dp->port[port];
+	struct net_packet packet;
+	bool taken = false;
+
+	net_parse(&packet, &p->self, frame);
+	switch (packet.kind) {
+	case NET_DROP:
+		dp_drop_count(dp, packet.drop);
+		break;
+	case NET_ARP:
+		taken = arp_receive(dp, port, &packet, frame);
+		break;
+	case NET_ECHO:
+		taken = echo_receive(dp, port, &packet, frame);
+		break;
+	case NET_UDP:
+		if (udp_receive(dp, port, &packet, out)) {
+			dp->held[dp->held_count++] = (struct dp_held){*frame, port};
+			return true;
+		}
+		break;
+	}
+	if (!taken)
+		p->link->ops->free(p->link, frame);
+	return false;
+}
+
+static void housekeep(struct dp *dp)
+{
+	for (uint32_t i = 0; i < dp->arp.count; i++)
+		dp_arp_ask(dp, &dp->arp.entry[i]);
+}
+
+uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RECEIVE_MAX])
+{
+	struct link_frame frame[LINK_BURST_MAX];
+	uint32_t count = 0;
+
+	dp_release(dp);
+	dp->now_ns = now_ns;
+	housekeep(dp);
+	for (uint32_t i = 0; i < dp->port_count; i++) {
+		uint8_t port = (uint8_t)((dp->port_first + i) % dp->port_count);
+		struct link *link = dp->port[port].link;
+		uint32_t room = DP_RECEIVE_MAX - count;
+		if (room > LINK_BURST_MAX)
+			room = LINK_BURST_MAX;
+		if (room == 0)
+			break;
+		uint16_t n = link->ops->rx(link, now_ns, frame, (uint16_t)room);
+		assert(n <= room);
+		for (uint16_t k = 0; k < n; k++)
+			count += frame_receive(dp, port, &frame[k], &out[count]);
+	}
+	/* Whoever was left out this time comes first the next. */
+	dp->port_first = (dp->port_first + 1) % dp->port_count;
+	assert(count == dp->held_count);
+	return count;
+}
+
 uint64_t dp_deadline(const struct dp *dp)
 {
-	uint64_t deadline = UINT64_MAX;
-
-	for (uint32_t i = 0; i < dp->peer_count; i++) {
-		const struct neighbour *n = dp->peer[i].next_hop;
-
-		if (n && !n->resolved && n->ask_ns < deadline)
-			deadline = n->ask_ns;
+	uint64_t next = arp_deadline(&dp->arp);
+	for (uint32_t i = 0; i < dp->port_count; i++) {
+		struct link *link = dp->port[i].link;
+		if (!link->ops->up(link) && dp->now_ns + DOWN_NS < next)
+			next = dp->now_ns + DOWN_NS;
 	}
-	return deadline;
+	return next;
 }
 
 void dp_bind_identity(struct dp *dp, uint32_t peer, uint64_t identity)
 {
-	assert(peer < dp->peer_count);
-	dp->peer[peer].bound = identity;
-}
-
-const char *dp_drop_name(enum dp_drop drop)
-{
-#define DP_DROP_NAME(name, text) [DP_DROP_##name] = text,
-	static const char *const names[] = {DP_DROPS(DP_DROP_NAME)};
-#undef DP_DROP_NAME
-
-	assert(drop < DP_DROP_COUNT);
-	return names[drop];
+	assert(peer < dp->peers.count);
+	struct peer *p = &dp->peers.peer[peer];
+	if (p->bound == identity)
+		return;
+	p->bound = identity;
+	p->state.other_identity =
+		identity != 0 && p->state.identity != 0 && p->state.identity != identity;
+	if (p->state.identity != identity) {
+		p->state.identity = 0;
+		p->state.incarnation = 0;
+	}
 }
 
 const struct dp_counters *dp_get_counters(const struct dp *dp)
@@ -93,19 +320,16 @@ const struct dp_counters *dp_get_counters(const struct dp *dp)
 
 void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out)
 {
-	const struct dp_peer_entry *p = &dp->peer[peer];
-
-	assert(peer < dp->peer_count);
-	*out = p->state;
-	out->resolved = p->next_hop && p->next_hop->resolved;
+	assert(peer < dp->peers.count);
+	*out = dp->peers.peer[peer].state;
+	out->resolved = dp->peers.peer[peer].next_hop->resolved;
 }
 
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name)
 {
-	struct link *link = dp->port[port].link;
-
 	assert(port < dp->port_count);
+	struct link *link = dp->port[port].link;
 	*up = link->ops->up(link);
 	link->ops->counters(link, out);
 	*name = link->name;

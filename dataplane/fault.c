@@ -1,60 +1,81 @@
 /*
- * The fault shim: looks at the IPv4 or ARP addresses of each frame on its way between the dataplane and a link.
+ * The fault shim: a link that wraps a link and loses what its rules name. It reads the addresses of
+ * IPv4 and ARP frames itself, as it stands below everything that checks them; what it cannot read
+ * passes.
  */
 #include "dataplane/fault.h"
 
-#include "dataplane/net.h"
-
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum {
+	TYPE_OFFSET = 12,
+	IP_SOURCE_OFFSET = 14 + 12,
+	IP_DESTINATION_OFFSET = 14 + 16,
+	ARP_SENDER_OFFSET = 14 + 14,
+	ARP_TARGET_OFFSET = 14 + 24,
+};
 
 struct fault_link {
-	struct link link;
+	struct link link; /* first: a link is cast to its shim */
 	struct link *inner;
 	struct fault_rules *rules;
 };
 
-static struct fault_link *fault_of(struct link *link)
+static struct fault_link *shim_of(struct link *link)
 {
 	return (struct fault_link *)(void *)link;
 }
 
-/* The address at the other end: the frame's source on the way in, its destination on the way out. */
-static uint32_t remote_of(const struct link_frame *frame, bool tx)
+static uint32_t get32(const uint8_t *p)
 {
-	const uint8_t *at = frame->data + NET_ETHERNET_SIZE;
-	uint16_t type;
-
-	if (frame->size < NET_ETHERNET_SIZE + NET_ARP_SIZE)
-		return 0;
-	type = net_get16(frame->data + 12);
-	if (type == NET_TYPE_IP)
-		return net_get32(at + (tx ? 16 : 12));
-	return type == NET_TYPE_ARP ? net_get32(at + (tx ? 24 : 14)) : 0;
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* xorshift64 (Marsaglia, 2003). */
-static uint64_t random_next(struct fault_rules *rules)
+/* The address at either end of the frame. False: neither IPv4 nor ARP, or cut short. */
+static bool remote_address(const struct link_frame *frame, bool rx, uint32_t *out)
 {
-	rules->random ^= rules->random << 13;
-	rules->random ^= rules->random >> 7;
-	rules->random ^= rules->random << 17;
-	return rules->random;
-}
+	uint32_t offset;
 
-static bool drops(struct fault_rules *rules, const struct link_frame *frame, bool tx)
-{
-	uint32_t remote;
-
-	if (rules->count == 0)
+	if (frame->size < LINK_FRAME_SIZE_MIN || frame->data[TYPE_OFFSET] != 0x08)
 		return false;
-	remote = remote_of(frame, tx);
+	if (frame->data[TYPE_OFFSET + 1] == 0x00)
+		offset = rx ? IP_SOURCE_OFFSET : IP_DESTINATION_OFFSET;
+	else if (frame->data[TYPE_OFFSET + 1] == 0x06)
+		offset = rx ? ARP_SENDER_OFFSET : ARP_TARGET_OFFSET;
+	else
+		return false;
+	if (frame->size < offset + 4)
+		return false;
+	*out = get32(frame->data + offset);
+	return true;
+}
+
+/* xorshift64*, below a million. */
+static uint32_t draw(struct fault_rules *rules)
+{
+	uint64_t x = rules->random != 0 ? rules->random : 1;
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	rules->random = x;
+	return (uint32_t)((x * 2685821657736338717u >> 32) % 1000000);
+}
+
+static bool is_lost(struct fault_rules *rules, const struct link_frame *frame, bool rx)
+{
+	uint32_t address;
+
+	if (rules->count == 0 || !remote_address(frame, rx, &address))
+		return false;
+	assert(rules->count <= FAULT_RULES_MAX);
 	for (uint32_t i = 0; i < rules->count; i++) {
 		const struct fault_rule *r = &rules->rule[i];
-
-		if (r->address != remote || !(tx ? r->drop_tx : r->drop_rx))
+		if (r->address != address || !(rx ? r->drop_rx : r->drop_tx))
 			continue;
-		if (r->loss_ppm == 0 || random_next(rules) % 1000000 < r->loss_ppm)
+		if (r->loss_ppm == 0 || r->loss_ppm >= 1000000 || draw(rules) < r->loss_ppm)
 			return true;
 	}
 	return false;
@@ -63,11 +84,12 @@ static bool drops(struct fault_rules *rules, const struct link_frame *frame, boo
 static uint16_t fault_rx(struct link *link, uint64_t now_ns, struct link_frame *frames,
 			 uint16_t max)
 {
-	struct fault_link *f = fault_of(link);
-	uint16_t got = f->inner->ops->rx(f->inner, now_ns, frames, max), kept = 0;
+	struct fault_link *f = shim_of(link);
+	uint16_t n = f->inner->ops->rx(f->inner, now_ns, frames, max);
+	uint16_t kept = 0;
 
-	for (uint16_t i = 0; i < got; i++) {
-		if (!drops(f->rules, &frames[i], false)) {
+	for (uint16_t i = 0; i < n; i++) {
+		if (!is_lost(f->rules, &frames[i], true)) {
 			frames[kept++] = frames[i];
 			continue;
 		}
@@ -77,49 +99,52 @@ static uint16_t fault_rx(struct link *link, uint64_t now_ns, struct link_frame *
 	return kept;
 }
 
+static bool fault_alloc(struct link *link, struct link_frame *frame)
+{
+	struct fault_link *f = shim_of(link);
+	return f->inner->ops->alloc(f->inner, frame);
+}
+
 static void fault_tx(struct link *link, struct link_frame *frames, uint16_t count)
 {
-	struct fault_link *f = fault_of(link);
+	struct fault_link *f = shim_of(link);
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
-		if (!drops(f->rules, &frames[i], true)) {
+		if (!is_lost(f->rules, &frames[i], false)) {
 			frames[kept++] = frames[i];
 			continue;
 		}
 		f->rules->dropped_tx++;
 		f->inner->ops->free(f->inner, &frames[i]);
 	}
-	if (kept)
+	if (kept > 0)
 		f->inner->ops->tx(f->inner, frames, kept);
-}
-
-static bool fault_alloc(struct link *link, struct link_frame *frame)
-{
-	return fault_of(link)->inner->ops->alloc(fault_of(link)->inner, frame);
 }
 
 static void fault_free(struct link *link, struct link_frame *frame)
 {
-	fault_of(link)->inner->ops->free(fault_of(link)->inner, frame);
+	struct fault_link *f = shim_of(link);
+	f->inner->ops->free(f->inner, frame);
 }
 
 static bool fault_up(struct link *link)
 {
-	return fault_of(link)->inner->ops->up(fault_of(link)->inner);
+	struct fault_link *f = shim_of(link);
+	return f->inner->ops->up(f->inner);
 }
 
 static void fault_counters(struct link *link, struct link_counters *out)
 {
-	fault_of(link)->inner->ops->counters(fault_of(link)->inner, out);
+	struct fault_link *f = shim_of(link);
+	f->inner->ops->counters(f->inner, out);
 }
 
 static void fault_destroy(struct link *link)
 {
-	struct link *inner = fault_of(link)->inner;
-
-	inner->ops->destroy(inner);
-	free(link);
+	struct fault_link *f = shim_of(link);
+	f->inner->ops->destroy(f->inner);
+	free(f);
 }
 
 static const struct link_ops fault_ops = {
@@ -135,10 +160,9 @@ static const struct link_ops fault_ops = {
 int fault_link_create(struct link **out, struct link *inner, struct fault_rules *rules)
 {
 	struct fault_link *f = calloc(1, sizeof(*f));
-
-	if (!f)
+	if (f == NULL)
 		return -ENOMEM;
-	f->link = *inner;
+	f->link = *inner; /* its name, address and MTU */
 	f->link.ops = &fault_ops;
 	f->inner = inner;
 	f->rules = rules;

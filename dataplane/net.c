@@ -1,205 +1,307 @@
+/* Frames, read and written: see net.h. A parser returns why the frame is dropped, or DP_DROP_COUNT. */
 #include "dataplane/net.h"
 
+#include <assert.h>
 #include <string.h>
 
-const struct link_mac net_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+enum {
+	TYPE_IPV4 = 0x0800,
+	TYPE_ARP = 0x0806,
+	TYPE_VLAN = 0x8100,
+	TYPE_QINQ = 0x88a8,
+	PROTOCOL_ICMP = 1,
+	PROTOCOL_UDP = 17,
+	IP_DONT_FRAGMENT = 0x4000,
+	IP_FRAGMENT_MASK = 0x3fff, /* more fragments, and the offset */
+	IP_TTL = 64,
+	ICMP_ECHO = 8,
+	ICMP_ECHO_REPLY = 0,
+};
+
+const struct link_mac net_mac_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 bool net_mac_equal(const struct link_mac *a, const struct link_mac *b)
 {
 	return memcmp(a->byte, b->byte, sizeof(a->byte)) == 0;
 }
 
-uint32_t net_sum(uint32_t sum, const uint8_t *data, size_t size)
+static uint16_t get16(const uint8_t *p)
 {
-	uint64_t wide = sum;
-
-	/* Words of any width add up to the same sum (RFC 1071, 2B); in 32 bits it is half the adds. */
-	for (; size >= 4; data += 4, size -= 4)
-		wide += net_get32(data);
-	if (size >= 2) {
-		wide += net_get16(data);
-		data += 2;
-		size -= 2;
-	}
-	if (size)
-		wide += (uint32_t)data[0] << 8;
-	wide = (wide & 0xffffffff) + (wide >> 32);
-	wide = (wide & 0xffffffff) + (wide >> 32);
-	return (uint32_t)(wide >> 16) + (uint32_t)(wide & 0xffff);
+	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-uint16_t net_fold(uint32_t sum)
+static uint32_t get32(const uint8_t *p)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+static void put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, (uint16_t)(v >> 16));
+	put16(p + 2, (uint16_t)v);
+}
+
+/* Sums are of 16-bit words in the machine's order: the checksum does not mind (RFC 1071, 2.B). */
+static uint64_t sum_add(uint64_t sum, uint64_t word)
+{
+	sum += word;
+	return sum + (sum < word); /* end-around carry */
+}
+
+uint16_t net_checksum(const uint8_t *data, size_t size, uint64_t sum)
+{
+	uint64_t word;
+	for (; size >= sizeof(word); data += sizeof(word), size -= sizeof(word)) {
+		memcpy(&word, data, sizeof(word));
+		sum = sum_add(sum, word);
+	}
+	if (size > 0) {
+		word = 0;
+		memcpy(&word, data, size);
+		sum = sum_add(sum, word);
+	}
+	sum = (sum >> 32) + (sum & 0xffffffff);
+	sum = (sum >> 32) + (sum & 0xffffffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
 	return (uint16_t)~sum;
 }
 
-uint16_t net_udp_checksum(uint32_t source, uint32_t destination, const uint8_t *udp, size_t size)
+/* Of the addresses in this IP header, the protocol and the size of what follows. */
+static uint64_t pseudo_sum(const uint8_t *ip, uint8_t protocol, uint16_t size)
 {
 	uint8_t pseudo[12];
-
-	net_put32(pseudo, source);
-	net_put32(pseudo + 4, destination);
-	net_put16(pseudo + 8, NET_PROTOCOL_UDP);
-	net_put16(pseudo + 10, (uint16_t)size);
-	return net_fold(net_sum(net_sum(0, pseudo, sizeof(pseudo)), udp, size));
+	uint64_t a;
+	uint32_t b;
+	memcpy(pseudo, ip + 12, 8);
+	pseudo[8] = 0;
+	pseudo[9] = protocol;
+	put16(pseudo + 10, size);
+	memcpy(&a, pseudo, sizeof(a));
+	memcpy(&b, pseudo + 8, sizeof(b));
+	return sum_add(a, b);
 }
 
-enum dp_drop net_ethernet_parse(const struct link_frame *frame, const struct link_mac *own,
-				uint16_t mtu, uint16_t *type)
+static void checksum_put(uint8_t *field, uint16_t sum)
 {
-	struct link_mac to, from;
+	memcpy(field, &sum, sizeof(sum));
+}
 
-	if (frame->size < NET_ETHERNET_SIZE)
-		return DP_DROP_RUNT;
-	if (frame->size > (uint32_t)mtu + NET_ETHERNET_SIZE)
-		return DP_DROP_GIANT;
-	memcpy(to.byte, frame->data, 6);
-	memcpy(from.byte, frame->data + 6, 6);
-	if (!net_mac_equal(&to, own) && !net_mac_equal(&to, &net_broadcast))
-		return DP_DROP_OTHER_MAC;
-	if (net_mac_equal(&from, own) || (from.byte[0] & 1))
-		return DP_DROP_OWN_SOURCE;
-	*type = net_get16(frame->data + 12);
-	if (*type == NET_TYPE_VLAN || *type == NET_TYPE_QINQ)
-		return DP_DROP_VLAN;
-	if (*type != NET_TYPE_IP && *type != NET_TYPE_ARP)
-		return DP_DROP_ETHERTYPE;
+static enum dp_drop parse_arp(struct net_packet *out, const uint8_t *arp, uint32_t size)
+{
+	static const uint8_t expected[6] = {0, 1, TYPE_IPV4 >> 8, TYPE_IPV4 & 0xff, 6, 4};
+
+	if (size < NET_ARP_SIZE || memcmp(arp, expected, sizeof(expected)) != 0)
+		return DP_DROP_ARP;
+	out->arp_operation = get16(arp + 6);
+	if (out->arp_operation != NET_ARP_REQUEST && out->arp_operation != NET_ARP_REPLY)
+		return DP_DROP_ARP;
+	/* Who answers for another's MAC address is up to something, or is a proxy: neither helps. */
+	if (memcmp(arp + 8, out->source_mac.byte, sizeof(out->source_mac.byte)) != 0)
+		return DP_DROP_ARP;
+	out->source = get32(arp + 14);
+	out->destination = get32(arp + 24);
+	out->kind = NET_ARP;
 	return DP_DROP_COUNT;
 }
 
-enum dp_drop net_ip_parse(const uint8_t *ip, uint32_t *size, bool checksum_good, uint32_t own)
+static enum dp_drop parse_icmp(struct net_packet *out, const uint8_t *icmp, uint32_t size)
 {
-	uint32_t total, source;
+	if (size < NET_ICMP_SIZE || icmp[0] != ICMP_ECHO || icmp[1] != 0)
+		return DP_DROP_ICMP;
+	/* No device vouches for it: what they check is UDP and TCP. */
+	if (net_checksum(icmp, size, 0) != 0)
+		return DP_DROP_ICMP;
+	out->kind = NET_ECHO;
+	return DP_DROP_COUNT;
+}
 
-	if (*size < NET_IP_SIZE || ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
+static enum dp_drop parse_udp(struct net_packet *out, const struct net_self *self,
+			      const uint8_t *ip, uint32_t size, bool checksum_good)
+{
+	const uint8_t *udp = ip + NET_IPV4_SIZE;
+
+	if (size < NET_UDP_SIZE || get16(udp + 4) != size || get16(udp) == 0)
+		return DP_DROP_UDP_HEADER;
+	uint16_t port = get16(udp + 2);
+	out->to_peer_port = port == self->udp_peer && port != 0;
+	if (!out->to_peer_port && (port != self->udp_client || port == 0))
+		return DP_DROP_UDP_PORT;
+	/* Zero says that there is no checksum. A client may do so; a peer of ours never does. */
+	if (get16(udp + 6) == 0) {
+		if (out->to_peer_port)
+			return DP_DROP_UDP_CHECKSUM;
+	} else if (!checksum_good &&
+		   net_checksum(udp, size, pseudo_sum(ip, PROTOCOL_UDP, (uint16_t)size)) != 0) {
+		return DP_DROP_UDP_CHECKSUM;
+	}
+	out->source_port = get16(udp);
+	out->payload = udp + NET_UDP_SIZE;
+	out->payload_size = size - NET_UDP_SIZE;
+	out->kind = NET_UDP;
+	return DP_DROP_COUNT;
+}
+
+/* Multicast, broadcast, loopback and "this host" send nothing. */
+static bool is_host(uint32_t address)
+{
+	uint32_t net = address >> 24;
+	return net != 0 && net != 127 && net < 224;
+}
+
+static enum dp_drop parse_ipv4(struct net_packet *out, const struct net_self *self,
+			       const uint8_t *ip, uint32_t size, bool checksum_good)
+{
+	if (size < NET_IPV4_SIZE || ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
 		return DP_DROP_IP_HEADER;
 	if ((ip[0] & 15) > 5)
 		return DP_DROP_IP_OPTIONS;
-	total = net_get16(ip + 2);
-	if (total < NET_IP_SIZE || total > *size)
+	out->ip_size = get16(ip + 2);
+	if (out->ip_size < NET_IPV4_SIZE || out->ip_size > size)
 		return DP_DROP_IP_HEADER;
-	if (!checksum_good && net_fold(net_sum(0, ip, NET_IP_SIZE)) != 0)
+	if (!checksum_good && net_checksum(ip, NET_IPV4_SIZE, 0) != 0)
 		return DP_DROP_IP_CHECKSUM;
-	if (net_get16(ip + 6) & 0x3fff) /* more fragments, or an offset */
+	if ((get16(ip + 6) & IP_FRAGMENT_MASK) != 0)
 		return DP_DROP_IP_FRAGMENT;
-	source = net_get32(ip + 12);
-	if (source == 0 || source == own ||
-	    source >> 28 >= 0xe) /* multicast, reserved, broadcast */
-		return DP_DROP_IP_HEADER;
-	if (net_get32(ip + 16) != own)
+	out->source = get32(ip + 12);
+	out->destination = get32(ip + 16);
+	if (out->destination != self->address)
 		return DP_DROP_IP_OTHER;
-	*size = total;
-	return DP_DROP_COUNT;
+	if (out->source == self->address)
+		return DP_DROP_OWN_SOURCE;
+	if (!is_host(out->source))
+		return DP_DROP_IP_HEADER;
+
+	uint32_t rest = out->ip_size - NET_IPV4_SIZE;
+	if (ip[9] == PROTOCOL_UDP)
+		return parse_udp(out, self, ip, rest, checksum_good);
+	if (ip[9] == PROTOCOL_ICMP)
+		return parse_icmp(out, ip + NET_IPV4_SIZE, rest);
+	return DP_DROP_IP_PROTOCOL;
 }
 
-enum dp_drop net_udp_parse(struct net_udp *out, const uint8_t *ip, uint32_t size,
-			   bool checksum_good)
+static enum dp_drop parse_ethernet(struct net_packet *out, const struct net_self *self,
+				   const struct link_frame *frame)
 {
-	const uint8_t *udp = ip + NET_IP_SIZE;
-	uint32_t udp_size = size - NET_IP_SIZE;
+	const uint8_t *data = frame->data;
 
-	if (udp_size < NET_UDP_SIZE || net_get16(udp + 4) != udp_size)
-		return DP_DROP_UDP_HEADER;
-	out->source = net_get32(ip + 12);
-	out->destination = net_get32(ip + 16);
-	/* Zero says "none" (RFC 768); whoever speaks our protocol computes one. */
-	if (net_get16(udp + 6) == 0 ||
-	    (!checksum_good && net_udp_checksum(out->source, out->destination, udp, udp_size) != 0))
-		return DP_DROP_UDP_CHECKSUM;
-	out->source_port = net_get16(udp);
-	out->destination_port = net_get16(udp + 2);
-	out->payload = udp + NET_UDP_SIZE;
-	out->payload_size = udp_size - NET_UDP_SIZE;
-	return out->source_port ? DP_DROP_COUNT : DP_DROP_UDP_HEADER;
+	if (frame->size < NET_ETHERNET_SIZE)
+		return DP_DROP_RUNT;
+	if (frame->size > (uint32_t)self->mtu + NET_ETHERNET_SIZE)
+		return DP_DROP_GIANT;
+	memcpy(out->source_mac.byte, data + 6, sizeof(out->source_mac.byte));
+	if (net_mac_equal(&out->source_mac, &self->mac))
+		return DP_DROP_OWN_SOURCE;
+	bool ours = memcmp(data, self->mac.byte, sizeof(self->mac.byte)) == 0;
+	bool broadcast = memcmp(data, net_mac_broadcast.byte, sizeof(net_mac_broadcast.byte)) == 0;
+	uint16_t type = get16(data + 12);
+	/* Only a question for a MAC address is asked of everybody; no group sends anything. */
+	if ((!ours && !(broadcast && type == TYPE_ARP)) || (data[6] & 1) != 0)
+		return DP_DROP_OTHER_MAC;
+
+	const uint8_t *rest = data + NET_ETHERNET_SIZE;
+	uint32_t size = frame->size - NET_ETHERNET_SIZE;
+	if (type == TYPE_IPV4)
+		return parse_ipv4(out, self, rest, size, frame->checksum_good);
+	if (type == TYPE_ARP)
+		return parse_arp(out, rest, size);
+	return type == TYPE_VLAN || type == TYPE_QINQ ? DP_DROP_VLAN : DP_DROP_ETHERTYPE;
 }
 
-bool net_arp_parse(struct net_arp *out, const uint8_t *data, uint32_t size)
+void net_parse(struct net_packet *out, const struct net_self *self, const struct link_frame *frame)
 {
-	if (size < NET_ARP_SIZE || net_get16(data) != 1 || net_get16(data + 2) != NET_TYPE_IP ||
-	    data[4] != 6 || data[5] != 4)
-		return false;
-	out->operation = net_get16(data + 6);
-	memcpy(out->sender_mac.byte, data + 8, 6);
-	out->sender = net_get32(data + 14);
-	out->target = net_get32(data + 24);
-	return (out->operation == NET_ARP_REQUEST || out->operation == NET_ARP_REPLY) &&
-	       !(out->sender_mac.byte[0] & 1);
+	memset(out, 0, sizeof(*out));
+	out->drop = parse_ethernet(out, self, frame);
+	if (out->drop != DP_DROP_COUNT)
+		out->kind = NET_DROP;
 }
 
-static void ethernet_build(uint8_t *frame, const struct link_mac *from, const struct link_mac *to,
-			   uint16_t type)
+static void ethernet_write(uint8_t *data, const struct link_mac *destination,
+			   const struct link_mac *source, uint16_t type)
 {
-	memcpy(frame, to->byte, 6);
-	memcpy(frame + 6, from->byte, 6);
-	net_put16(frame + 12, type);
+	memcpy(data, destination->byte, sizeof(destination->byte));
+	memcpy(data + 6, source->byte, sizeof(source->byte));
+	put16(data + 12, type);
 }
 
-uint32_t net_arp_build(uint8_t *frame, const struct link_mac *from, const struct link_mac *to,
-		       uint16_t operation, uint32_t sender, uint32_t target)
+static uint32_t pad(uint8_t *data, uint32_t size)
 {
-	uint8_t *arp = frame + NET_ETHERNET_SIZE;
-
-	memset(frame, 0, NET_FRAME_SIZE_MIN);
-	ethernet_build(frame, from, to, NET_TYPE_ARP);
-	net_put16(arp, 1);
-	net_put16(arp + 2, NET_TYPE_IP);
-	arp[4] = 6;
-	arp[5] = 4;
-	net_put16(arp + 6, operation);
-	memcpy(arp + 8, from->byte, 6);
-	net_put32(arp + 14, sender);
-	if (operation == NET_ARP_REPLY)
-		memcpy(arp + 18, to->byte, 6);
-	net_put32(arp + 24, target);
+	if (size >= NET_FRAME_SIZE_MIN)
+		return size;
+	memset(data + size, 0, NET_FRAME_SIZE_MIN - size);
 	return NET_FRAME_SIZE_MIN;
 }
 
-uint32_t net_udp_build(uint8_t *frame, const struct link_mac *from, const struct link_mac *to,
-		       const struct net_udp *u)
+uint32_t net_udp_write(uint8_t *data, const struct net_udp *udp, uint32_t payload_size)
 {
-	uint8_t *ip = frame + NET_ETHERNET_SIZE, *udp = ip + NET_IP_SIZE;
-	uint16_t udp_size = (uint16_t)(NET_UDP_SIZE + u->payload_size), checksum;
+	uint8_t *ip = data + NET_ETHERNET_SIZE;
+	uint8_t *header = ip + NET_IPV4_SIZE;
+	uint16_t size = (uint16_t)(payload_size + NET_UDP_SIZE);
 
-	ethernet_build(frame, from, to, NET_TYPE_IP);
-	memset(ip, 0, NET_IP_SIZE);
+	assert(payload_size <= UINT16_MAX - NET_UDP_SIZE - NET_IPV4_SIZE);
+	ethernet_write(data, &udp->destination_mac, &udp->source_mac, TYPE_IPV4);
 	ip[0] = 0x45;
-	net_put16(ip + 2, (uint16_t)(NET_IP_SIZE + udp_size));
-	net_put16(ip + 6, 0x4000); /* don't fragment: then an id is not needed (RFC 6864) */
-	ip[8] = 64;
-	ip[9] = NET_PROTOCOL_UDP;
-	net_put32(ip + 12, u->source);
-	net_put32(ip + 16, u->destination);
-	net_put16(ip + 10, net_fold(net_sum(0, ip, NET_IP_SIZE)));
-	net_put16(udp, u->source_port);
-	net_put16(udp + 2, u->destination_port);
-	net_put16(udp + 4, udp_size);
-	net_put16(udp + 6, 0);
-	checksum = net_udp_checksum(u->source, u->destination, udp, udp_size);
-	net_put16(udp + 6, checksum ? checksum : 0xffff);
-	return NET_ETHERNET_SIZE + NET_IP_SIZE + udp_size;
+	ip[1] = 0;
+	put16(ip + 2, (uint16_t)(size + NET_IPV4_SIZE));
+	put16(ip + 4, 0); /* never fragmented: no identification needed (RFC 6864) */
+	put16(ip + 6, IP_DONT_FRAGMENT);
+	ip[8] = IP_TTL;
+	ip[9] = PROTOCOL_UDP;
+	put16(ip + 10, 0);
+	put32(ip + 12, udp->source);
+	put32(ip + 16, udp->destination);
+	checksum_put(ip + 10, net_checksum(ip, NET_IPV4_SIZE, 0));
+
+	put16(header, udp->source_port);
+	put16(header + 2, udp->destination_port);
+	put16(header + 4, size);
+	put16(header + 6, 0);
+	uint16_t sum = net_checksum(header, size, pseudo_sum(ip, PROTOCOL_UDP, size));
+	checksum_put(header + 6, sum != 0 ? sum : 0xffff); /* zero would mean "none" */
+	return pad(data, NET_HEADERS_SIZE + payload_size);
 }
 
-bool net_icmp_answer(uint8_t *frame, const struct link_mac *own, uint32_t ip_size)
+uint32_t net_arp_write(uint8_t *data, uint16_t operation, const struct net_self *self,
+		       const struct link_mac *target_mac, uint32_t target)
 {
-	uint8_t *ip = frame + NET_ETHERNET_SIZE, *icmp = ip + NET_IP_SIZE;
-	uint32_t icmp_size = ip_size - NET_IP_SIZE;
-	uint8_t source[4];
+	static const struct link_mac unknown;
+	uint8_t *arp = data + NET_ETHERNET_SIZE;
+	bool broadcast = net_mac_equal(target_mac, &net_mac_broadcast);
 
-	if (icmp_size < NET_ICMP_SIZE || icmp[0] != NET_ICMP_ECHO || icmp[1] != 0 ||
-	    net_fold(net_sum(0, icmp, icmp_size)) != 0)
-		return false;
-	memcpy(frame, frame + 6, 6);
-	memcpy(frame + 6, own->byte, 6);
-	memcpy(source, ip + 12, 4);
-	memcpy(ip + 12, ip + 16, 4);
-	memcpy(ip + 16, source, 4);
-	ip[8] = 64;
-	net_put16(ip + 10, 0);
-	net_put16(ip + 10, net_fold(net_sum(0, ip, NET_IP_SIZE)));
-	icmp[0] = NET_ICMP_ECHO_REPLY;
-	net_put16(icmp + 2, 0);
-	net_put16(icmp + 2, net_fold(net_sum(0, icmp, icmp_size)));
-	return true;
+	ethernet_write(data, target_mac, &self->mac, TYPE_ARP);
+	put16(arp, 1);
+	put16(arp + 2, TYPE_IPV4);
+	arp[4] = 6;
+	arp[5] = 4;
+	put16(arp + 6, operation);
+	memcpy(arp + 8, self->mac.byte, sizeof(self->mac.byte));
+	put32(arp + 14, self->address);
+	memcpy(arp + 18, broadcast ? unknown.byte : target_mac->byte, sizeof(target_mac->byte));
+	put32(arp + 24, target);
+	return pad(data, NET_ETHERNET_SIZE + NET_ARP_SIZE);
+}
+
+uint32_t net_echo_answer(uint8_t *data, const struct net_packet *request,
+			 const struct net_self *self)
+{
+	uint8_t *ip = data + NET_ETHERNET_SIZE;
+	uint8_t *icmp = ip + NET_IPV4_SIZE;
+
+	ethernet_write(data, &request->source_mac, &self->mac, TYPE_IPV4);
+	ip[8] = IP_TTL;
+	put32(ip + 12, self->address);
+	put32(ip + 16, request->source);
+	put16(ip + 10, 0);
+	checksum_put(ip + 10, net_checksum(ip, NET_IPV4_SIZE, 0));
+	icmp[0] = ICMP_ECHO_REPLY;
+	put16(icmp + 2, 0);
+	checksum_put(icmp + 2, net_checksum(icmp, request->ip_size - NET_IPV4_SIZE, 0));
+	uint32_t size = NET_ETHERNET_SIZE + request->ip_size;
+	return size; /* as large as the question, without its padding */
 }

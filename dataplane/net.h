@@ -1,113 +1,99 @@
 /*
- * Ethernet, ARP (RFC 826), IPv4 (RFC 791), ICMP echo (RFC 792) and UDP (RFC 768), as bytes. Pure.
+ * Ethernet, ARP, IPv4, ICMP echo and UDP: what a frame looks like, read and written. Pure: bytes in,
+ * a verdict out.
  *
- *	Ethernet, 14:  destination 6, source 6, type 2
- *	ARP, 28:       hardware 2 (1), protocol 2 (0x0800), sizes 1 1 (6, 4), operation 2,
- *	               sender MAC 6, sender address 4, target MAC 6, target address 4
- *	IPv4, 20:      0x45, tos 1, total length 2, id 2, flags and offset 2, ttl 1, protocol 1,
- *	               checksum 2, source 4, destination 4
- *	UDP, 8:        source port 2, destination port 2, length 2, checksum 2
+ * Ethernet, 14 bytes:      0 destination 6, 6 source 6, 12 type 2
+ * ARP, 28 bytes:           0 hardware 2 (1), 2 protocol 2 (0x0800), 4 sizes 2 (6, 4), 6 operation 2,
+ *			    8 sender MAC 6, 14 sender IP 4, 18 target MAC 6, 24 target IP 4
+ * IPv4, 20 bytes:          0 version and header words 1 (0x45), 1 service 1, 2 total size 2,
+ *			    4 identification 2, 6 flags and fragment offset 2, 8 time to live 1,
+ *			    9 protocol 1, 10 checksum 2, 12 source 4, 16 destination 4
+ * ICMP echo, 8 bytes:      0 type 1, 1 code 1, 2 checksum 2, 4 identifier and sequence 4
+ * UDP, 8 bytes:            0 source 2, 2 destination 2, 4 size 2, 6 checksum 2
  *
- * All in network byte order; addresses and ports outside of the bytes are in host order.
+ * All big-endian. Addresses are in host byte order here.
+ *
+ *	1. No byte is read at or beyond the frame's size; every size field is held against it (N4).
+ *	2. What follows the IP packet in a frame is padding and ignored.
+ *	3. A checksum is taken on trust only if the device vouches for it (N5).
  */
 #ifndef DATAPLANE_NET_H
 #define DATAPLANE_NET_H
 
 #include "dataplane/dp.h"
-#include "dataplane/link.h"
 
 enum {
 	NET_ETHERNET_SIZE = 14,
 	NET_ARP_SIZE = 28,
-	NET_IP_SIZE = 20,
+	NET_IPV4_SIZE = 20,
 	NET_UDP_SIZE = 8,
 	NET_ICMP_SIZE = 8,
-	NET_HEADERS_SIZE = NET_ETHERNET_SIZE + NET_IP_SIZE + NET_UDP_SIZE,
-	NET_FRAME_SIZE_MIN = 60, /* without FCS (IEEE 802.3) */
-
-	NET_TYPE_IP = 0x0800,
-	NET_TYPE_ARP = 0x0806,
-	NET_TYPE_VLAN = 0x8100,
-	NET_TYPE_QINQ = 0x88a8,
-	NET_PROTOCOL_ICMP = 1,
-	NET_PROTOCOL_UDP = 17,
+	NET_HEADERS_SIZE = NET_ETHERNET_SIZE + NET_IPV4_SIZE + NET_UDP_SIZE,
+	/* Shorter frames are padded with zeros: a NIC may or may not do it. */
+	NET_FRAME_SIZE_MIN = 60,
 	NET_ARP_REQUEST = 1,
 	NET_ARP_REPLY = 2,
-	NET_ICMP_ECHO = 8,
-	NET_ICMP_ECHO_REPLY = 0,
 };
 
-extern const struct link_mac net_broadcast;
+static_assert((int)WIRE_IP_UDP_SIZE == (int)NET_IPV4_SIZE + (int)NET_UDP_SIZE,
+	      "the wire format's arithmetic and ours agree");
 
-static inline uint16_t net_get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
+enum net_kind {
+	NET_DROP, /* see drop */
+	NET_ARP,
+	NET_ECHO, /* an ICMP echo request for us */
+	NET_UDP,  /* for one of our ports */
+};
 
-static inline uint32_t net_get32(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
+/* What the parser knows of us. */
+struct net_self {
+	struct link_mac mac;
+	uint16_t mtu;
+	uint32_t address;
+	uint16_t udp_client; /* 0: not listened on */
+	uint16_t udp_peer;
+};
 
-static inline void net_put16(uint8_t *at, uint16_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static inline void net_put32(uint8_t *at, uint32_t value)
-{
-	net_put16(at, (uint16_t)(value >> 16));
-	net_put16(at + 2, (uint16_t)value);
-}
-
-bool net_mac_equal(const struct link_mac *a, const struct link_mac *b);
-
-/* The internet checksum (RFC 1071) of the bytes, on top of `sum`; net_fold ends it. */
-uint32_t net_sum(uint32_t sum, const uint8_t *data, size_t size);
-uint16_t net_fold(uint32_t sum);
-/* Of a UDP header with its payload, pseudo-header included; the checksum field counts as it is. */
-uint16_t net_udp_checksum(uint32_t source, uint32_t destination, const uint8_t *udp, size_t size);
-
-struct net_udp {
-	uint32_t source, destination;
-	uint16_t source_port, destination_port;
-	const uint8_t *payload;
+struct net_packet {
+	enum net_kind kind;
+	enum dp_drop drop;
+	struct link_mac source_mac;
+	uint32_t source; /* IPv4; in ARP the sender's */
+	uint32_t destination;
+	uint16_t arp_operation;
+	bool to_peer_port;      /* UDP */
+	uint16_t source_port;   /* UDP */
+	uint32_t ip_size;       /* echo: bytes of the IP packet */
+	const uint8_t *payload; /* UDP */
 	uint32_t payload_size;
 };
 
-/* An Ethernet frame's header. DP_DROP_COUNT: good; else why not. */
-enum dp_drop net_ethernet_parse(const struct link_frame *frame, const struct link_mac *own,
-				uint16_t mtu, uint16_t *type);
+/* Every cause of a drop below the envelope is decided here. */
+void net_parse(struct net_packet *out, const struct net_self *self, const struct link_frame *frame);
 
-/*
- * An IPv4 packet (what follows the Ethernet header; trailing padding is allowed). *size becomes its
- * own total length. DP_DROP_COUNT: good.
- */
-enum dp_drop net_ip_parse(const uint8_t *ip, uint32_t *size, bool checksum_good, uint32_t own);
-
-/* A good IPv4 packet with protocol UDP. DP_DROP_COUNT: good. */
-enum dp_drop net_udp_parse(struct net_udp *out, const uint8_t *ip, uint32_t size,
-			   bool checksum_good);
-
-struct net_arp {
-	uint16_t operation;
-	struct link_mac sender_mac;
-	uint32_t sender;
-	uint32_t target;
+struct net_udp {
+	struct link_mac source_mac, destination_mac;
+	uint32_t source, destination;
+	uint16_t source_port, destination_port;
 };
 
-/* False: malformed. */
-bool net_arp_parse(struct net_arp *out, const uint8_t *data, uint32_t size);
+/* Writes the headers in front of a payload that stands at data + NET_HEADERS_SIZE. Returns the
+ * frame's size. */
+uint32_t net_udp_write(uint8_t *data, const struct net_udp *udp, uint32_t payload_size);
 
-/* Whole frames, padded; return their size. */
-uint32_t net_arp_build(uint8_t *frame, const struct link_mac *from, const struct link_mac *to,
-		       uint16_t operation, uint32_t sender, uint32_t target);
-/* The headers in front of payload_size bytes that are in place at NET_HEADERS_SIZE. */
-uint32_t net_udp_build(uint8_t *frame, const struct link_mac *from, const struct link_mac *to,
-		       const struct net_udp *udp);
+/* Returns the frame's size. data holds NET_FRAME_SIZE_MIN bytes. */
+uint32_t net_arp_write(uint8_t *data, uint16_t operation, const struct net_self *self,
+		       const struct link_mac *target_mac, uint32_t target);
 
-/* Turns a good ICMP echo request into its reply, in place. False: it is no echo request. */
-bool net_icmp_answer(uint8_t *frame, const struct link_mac *own, uint32_t ip_size);
+/* Turns a parsed echo request into its answer, in place. Returns the frame's size. */
+uint32_t net_echo_answer(uint8_t *data, const struct net_packet *request,
+			 const struct net_self *self);
+
+bool net_mac_equal(const struct link_mac *a, const struct link_mac *b);
+
+/* The internet checksum (RFC 1071) of size bytes, as it is stored; `sum` of a pseudo header or 0. */
+uint16_t net_checksum(const uint8_t *data, size_t size, uint64_t sum);
+
+extern const struct link_mac net_mac_broadcast;
 
 #endif

@@ -1,0 +1,126 @@
+/* Next hops' MAC addresses: see arp.h. */
+#include "dataplane/arp.h"
+#include "dataplane/net.h"
+
+#include <string.h>
+
+struct arp_entry *arp_entry_get(struct arp *arp, uint8_t port, uint32_t address)
+{
+	for (uint32_t i = 0; i < arp->count; i++)
+		if (arp->entry[i].address == address && arp->entry[i].port == port)
+			return &arp->entry[i];
+	if (arp->count == ARP_ENTRIES_MAX)
+		return NULL;
+	struct arp_entry *e = &arp->entry[arp->count++];
+	memset(e, 0, sizeof(*e));
+	e->address = address;
+	e->port = port;
+	e->wait_ns = ARP_WAIT_MIN_NS;
+	return e;
+}
+
+bool arp_want(struct arp_entry *e)
+{
+	e->wanted = true;
+	return e->resolved;
+}
+
+/* When it is to be asked for, if nothing changes; UINT64_MAX: not at all. */
+static uint64_t due(const struct arp_entry *e)
+{
+	if (!e->wanted)
+		return UINT64_MAX;
+	if (!e->resolved)
+		return e->ask_ns;
+	uint64_t alive_ns = e->heard_ns > e->answered_ns ? e->heard_ns : e->answered_ns;
+	uint64_t silent = alive_ns + ARP_SILENT_NS;
+	uint64_t refresh = e->answered_ns + ARP_REFRESH_NS;
+	uint64_t next = silent < refresh ? silent : refresh;
+	/* Frames come from elsewhere: it has moved, or someone pretends. Ask. */
+	if (e->other_ns > e->heard_ns && e->other_ns > e->answered_ns)
+		next = e->other_ns;
+	return next > e->ask_ns ? next : e->ask_ns;
+}
+
+/* xorshift64: spreads the questions of nodes that started together. */
+static uint64_t jitter(struct arp *arp, uint64_t limit)
+{
+	uint64_t x = arp->random;
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	arp->random = x;
+	return x % limit;
+}
+
+bool arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns)
+{
+	if (now_ns < due(e))
+		return false;
+	e->asked = true;
+	if (e->resolved) {
+		e->ask_ns = now_ns + ARP_SILENT_NS;
+		return true;
+	}
+	e->ask_ns = now_ns + e->wait_ns + jitter(arp, e->wait_ns / 8);
+	e->wait_ns *= 2;
+	if (e->wait_ns > ARP_WAIT_MAX_NS)
+		e->wait_ns = ARP_WAIT_MAX_NS;
+	return true;
+}
+
+void arp_heard(struct arp_entry *e, const struct link_mac *mac, uint64_t now_ns)
+{
+	if (net_mac_equal(mac, &e->mac)) {
+		e->heard_ns = now_ns;
+		return;
+	}
+	e->other = *mac;
+	e->other_ns = now_ns;
+}
+
+/* Invariant 2. */
+static bool may_move(const struct arp_entry *e, const struct link_mac *mac, uint64_t now_ns)
+{
+	if (!e->resolved || net_mac_equal(mac, &e->mac))
+		return true;
+	if (e->heard_ns == 0 || now_ns - e->heard_ns >= ARP_LIVE_NS)
+		return true;
+	return e->other_ns > e->heard_ns && net_mac_equal(mac, &e->other);
+}
+
+enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
+			    const struct link_mac *mac, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < arp->count; i++) {
+		struct arp_entry *e = &arp->entry[i];
+		if (e->address != address || e->port != port)
+			continue;
+		if (!e->asked)
+			return net_mac_equal(mac, &e->mac) ? ARP_UNASKED : ARP_CONFLICT;
+		if (!may_move(e, mac, now_ns))
+			return ARP_CONFLICT;
+		if (!e->resolved || !net_mac_equal(mac, &e->mac))
+			e->heard_ns = 0;
+		e->mac = *mac;
+		e->resolved = true;
+		e->asked = false;
+		e->wanted = false;
+		e->answered_ns = now_ns;
+		e->wait_ns = ARP_WAIT_MIN_NS;
+		e->ask_ns = 0;
+		return ARP_LEARNED;
+	}
+	return ARP_UNASKED;
+}
+
+uint64_t arp_deadline(const struct arp *arp)
+{
+	uint64_t next = UINT64_MAX;
+	for (uint32_t i = 0; i < arp->count; i++) {
+		uint64_t d = due(&arp->entry[i]);
+		if (d < next)
+			next = d;
+	}
+	return next;
+}

@@ -1,0 +1,182 @@
+/* What leaves: packets to peers and clients, questions for MAC addresses, the ports' queues. */
+#include "dataplane/dp_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { ENVELOPE_OFFSET = NET_HEADERS_SIZE, BODY_OFFSET = NET_HEADERS_SIZE + WIRE_ENVELOPE_SIZE };
+
+static void port_flush(struct dp_port *p)
+{
+	if (p->queued == 0)
+		return;
+	p->link->ops->tx(p->link, p->queue, p->queued);
+	p->queued = 0;
+}
+
+void dp_queue(struct dp *dp, uint8_t port, const struct link_frame *frame)
+{
+	struct dp_port *p = &dp->port[port];
+	assert(p->queued < LINK_BURST_MAX);
+	p->queue[p->queued++] = *frame;
+	if (p->queued == LINK_BURST_MAX)
+		port_flush(p);
+}
+
+void dp_flush(struct dp *dp)
+{
+	for (uint32_t i = 0; i < dp->port_count; i++)
+		port_flush(&dp->port[i]);
+}
+
+uint32_t dp_next_hop(const struct dp_options *options, uint32_t address)
+{
+	uint32_t mask = options->prefix == 0 ? 0 : UINT32_MAX << (32 - options->prefix);
+	if ((address & mask) == (options->address & mask))
+		return address;
+	return options->gateway;
+}
+
+void dp_arp_ask(struct dp *dp, struct arp_entry *e)
+{
+	struct dp_port *p = &dp->port[e->port];
+	struct link_frame frame;
+
+	if (!p->link->ops->up(p->link) || !arp_ask(&dp->arp, e, dp->now_ns))
+		return;
+	if (!p->link->ops->alloc(p->link, &frame)) {
+		dp_drop_count(dp, DP_DROP_TX_POOL);
+		return;
+	}
+	assert(frame.size_max >= NET_FRAME_SIZE_MIN);
+	frame.size = net_arp_write(frame.data, NET_ARP_REQUEST, &p->self, &net_mac_broadcast,
+				   e->address);
+	dp->counters.arp_requests++;
+	dp_queue(dp, e->port, &frame);
+}
+
+/* Opens a packet on a port: the caller fills in where it goes. */
+static uint8_t *packet_open(struct dp *dp, uint8_t port, uint32_t *size_max)
+{
+	struct dp_port *p = &dp->port[port];
+	struct dp_open *o = &dp->open;
+	uint32_t room;
+
+	if (!p->link->ops->alloc(p->link, &o->frame)) {
+		dp_drop_count(dp, DP_DROP_TX_POOL);
+		return NULL;
+	}
+	assert(o->frame.size_max > BODY_OFFSET);
+	assert(o->frame.size_max >= NET_FRAME_SIZE_MIN);
+	room = o->frame.size_max - BODY_OFFSET;
+	o->size_max = (uint32_t)p->self.mtu - WIRE_IP_UDP_SIZE - WIRE_ENVELOPE_SIZE;
+	if (o->size_max > room)
+		o->size_max = room;
+	if (o->size_max > DP_BODY_SIZE_MAX)
+		o->size_max = DP_BODY_SIZE_MAX;
+	o->active = true;
+	o->port = port;
+	o->udp.source_mac = p->self.mac;
+	o->udp.source = dp->options.address;
+	*size_max = o->size_max;
+	return o->frame.data + BODY_OFFSET;
+}
+
+uint8_t *dp_begin_peer(struct dp *dp, uint32_t peer, uint32_t *size_max)
+{
+	assert(!dp->open.active);
+	assert(peer < dp->peers.count);
+	struct peer *p = &dp->peers.peer[peer];
+	struct link *link = dp->port[p->as_configured.port].link;
+
+	if (!link->ops->up(link) || !arp_want(p->next_hop)) {
+		dp_arp_ask(dp, p->next_hop);
+		dp_drop_count(dp, DP_DROP_TX_UNRESOLVED);
+		return NULL;
+	}
+	uint8_t *body = packet_open(dp, p->as_configured.port, size_max);
+	if (body == NULL)
+		return NULL;
+	dp->open.peer = p;
+	dp->open.destination_identity = peers_destination_identity(p);
+	dp->open.udp.destination_mac = p->next_hop->mac;
+	dp->open.udp.destination = p->as_configured.address;
+	dp->open.udp.source_port = dp->options.udp_peer;
+	dp->open.udp.destination_port = p->as_configured.udp_port;
+	return body;
+}
+
+uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *size_max)
+{
+	assert(!dp->open.active);
+	assert(to->port < dp->port_count);
+	struct link *link = dp->port[to->port].link;
+
+	if (!link->ops->up(link)) {
+		dp_drop_count(dp, DP_DROP_TX_UNRESOLVED);
+		return NULL;
+	}
+	uint8_t *body = packet_open(dp, to->port, size_max);
+	if (body == NULL)
+		return NULL;
+	dp->open.peer = NULL;
+	dp->open.destination_identity = 0;
+	dp->open.udp.destination_mac = to->mac;
+	dp->open.udp.destination = to->address;
+	dp->open.udp.source_port = dp->options.udp_client;
+	dp->open.udp.destination_port = to->udp_port;
+	return body;
+}
+
+void dp_end(struct dp *dp, uint8_t type, size_t size)
+{
+	struct dp_open *o = &dp->open;
+	struct dp_port *p = &dp->port[o->port];
+
+	assert(o->active);
+	assert(size <= o->size_max);
+	o->active = false;
+	if (size == 0) {
+		p->link->ops->free(p->link, &o->frame);
+		return;
+	}
+	struct wire_envelope envelope = {
+		.type = type,
+		.body_size = (uint16_t)size,
+		.cluster_id = dp->options.cluster_id,
+		.source_id = dp->options.member_id,
+		.source_identity = dp->options.identity,
+		.source_incarnation = dp->options.incarnation,
+		.destination_identity = o->destination_identity,
+	};
+	wire_envelope_encode(&envelope, o->frame.data + ENVELOPE_OFFSET);
+	o->frame.size = net_udp_write(o->frame.data, &o->udp, (uint32_t)size + WIRE_ENVELOPE_SIZE);
+	if (o->peer != NULL) {
+		dp->counters.tx_peer++;
+		o->peer->state.tx_packets++;
+	} else {
+		dp->counters.tx_client++;
+	}
+	dp_queue(dp, o->port, &o->frame);
+}
+
+bool dp_resolve(struct dp *dp, uint8_t port, uint32_t address, uint16_t udp_port, uint64_t now_ns,
+		struct dp_address *out)
+{
+	uint32_t hop = dp_next_hop(&dp->options, address);
+
+	assert(port < dp->port_count);
+	if (hop == 0)
+		return false;
+	struct arp_entry *e = arp_entry_get(&dp->arp, port, hop);
+	if (e == NULL)
+		return false;
+	dp->now_ns = now_ns;
+	bool known = arp_want(e);
+	dp_arp_ask(dp, e);
+	if (!known)
+		return false;
+	*out = (struct dp_address){
+		.address = address, .udp_port = udp_port, .port = port, .mac = e->mac};
+	return true;
+}
