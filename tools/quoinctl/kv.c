@@ -25,7 +25,7 @@ static bool fits(const struct kv_request *r)
 }
 
 /*
- * Asks and decodes. `copy` keeps the answer's bytes, which *answer points into; the caller frees it.
+ * Asks and decodes. `copy` keeps the bytes that *answer points into; the caller frees it.
  * 0, or an exit status after its error was printed.
  */
 static int ask_kv(const struct options *options, struct kv_request *request, struct reply *reply,

@@ -156,7 +156,7 @@ void table_print(const char *const *cells, uint32_t rows, uint32_t columns)
 void json_text(const char *text)
 {
 	json_t *string = json_string(text);
-	/* NULL for what is not UTF-8: an error of strerror, a name; never a key, which is base64. */
+	/* NULL for what is not UTF-8: a name may be; a key is base64. */
 	char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
 
 	fputs(quoted ? quoted : "\"?\"", stdout);

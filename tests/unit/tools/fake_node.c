@@ -1,3 +1,6 @@
+/*
+ * Fake nodes: docs/wire.md from the node's side, as small as it can be.
+ */
 #include "tests/unit/tools/fake_node.h"
 
 #include "dataplane/parts.h"
@@ -15,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SLOTS = 8, POLL_MS = 1 };
+enum { SLOTS = 8, POLL_MS = 1, STATUS_SIZE_MAX = 1024 };
 
 struct fake_slot {
 	bool used, answered;
@@ -73,8 +76,8 @@ static uint32_t store_apply(struct fake_store *s, const uint8_t *command, uint32
 
 static uint32_t status_text(struct fake_node *n, uint8_t *out)
 {
-	return (uint32_t)sprintf(
-		(char *)out,
+	return (uint32_t)snprintf(
+		(char *)out, STATUS_SIZE_MAX,
 		"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016" PRIx64 "\nversion 9.8.7\n"
 		"role leader\nleader %016x\nraft_term 7\nraft_index %" PRIu64
 		"\nraft_applied_index %" PRIu64 "\nrevision %" PRIu64 "\ndb_size 20480\n"
