@@ -60,7 +60,7 @@ void run(struct run *out, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * Says what went wrong, shows the cluster and ends the test. Tests state what they rely on by
+ * Says what went wrong, shows the cluster and ends the program. Tests state what they rely on by
  * require(cluster, truth, "what was seen instead", ...).
  */
 void cluster_fail(struct cluster *c, const char *file, int line, const char *truth,
@@ -71,7 +71,7 @@ void cluster_fail(struct cluster *c, const char *file, int line, const char *tru
 			cluster_fail(cluster, __FILE__, __LINE__, #truth, __VA_ARGS__); \
 	} while (0)
 
-/* A lab of `nodes` that has a leader. `options`: more of quoin-lab up, or "". */
+/* A lab of `nodes`, all of which follow one leader. `options`: more of quoin-lab up, or "". */
 void cluster_up(struct cluster *c, uint32_t nodes, const char *link, const char *options);
 /* And none of it left. */
 void cluster_down(struct cluster *c);

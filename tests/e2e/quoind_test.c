@@ -1,0 +1,205 @@
+/*
+ * The program quoind by itself: what it says to a bad configuration, how it ends, what it costs when
+ * there is nothing to do.
+ */
+#include "tests/e2e/load.h"
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_START = 4, IDLE_MS = 4000 };
+
+static const char good[] = "name: n1\n"
+			   "data-dir: /var/tmp/quoin-nowhere\n"
+			   "initial-cluster: n1=198.18.0.1\n"
+			   "network:\n"
+			   "  link: memif\n"
+			   "  address: 198.18.0.1/24\n";
+
+/* The good one with a text replaced, in a file; what quoind says to it. */
+static void try_config(struct run *out, const char *text, const char *by)
+{
+	char path[] = "/tmp/quoin-config-XXXXXX";
+	const char *at = strstr(good, text);
+	int fd = mkstemp(path);
+	FILE *file = fdopen(fd, "w");
+
+	assert_non_null(at);
+	assert_non_null(file);
+	fprintf(file, "%.*s%s%s", (int)(at - good), good, by, at + strlen(text));
+	fclose(file);
+	run(out, "quoind", "--config %s", path);
+	unlink(path);
+}
+
+static void bad_configurations(void **state)
+{
+	static const struct {
+		const char *text, *by, *says;
+	} cases[] = {
+		{"name: n1", "name: n9", ":1: "},
+		{"198.18.0.1/24", "198.18.0.300/24", ":6: "},
+		{"link: memif", "link: token-ring", "memif"},
+		{"link: memif", "link: packet", "interface"},
+		{"name: n1", "name: n1\nheartbeat-interval: 20", "heartbeat-interval"},
+		{"name: n1", "name: n1\nheartbeat: 20ms", "heartbeat"},
+		{"name: n1", "name: [n1", ":"},
+	};
+	static struct run out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		try_config(&out, cases[i].text, cases[i].by);
+		if (out.status != EXIT_CONFIG || !strstr(out.text, cases[i].says) ||
+		    !strstr(out.text, "/tmp/quoin-config-"))
+			fail_msg("\"%s\": exit %d, without \"%s\": %s", cases[i].by, out.status,
+				 cases[i].says, out.text);
+	}
+	run(&out, "quoind", "--config /nonexistent/quoin.yaml");
+	assert_int_equal(out.status, EXIT_CONFIG);
+	assert_non_null(strstr(out.text, "/nonexistent/quoin.yaml"));
+	run(&out, "quoind", "--check");
+	assert_int_not_equal(out.status, 0);
+	assert_non_null(strstr(out.text, "--config"));
+	/* A refused configuration has touched nothing. */
+	assert_int_not_equal(access("/var/tmp/quoin-nowhere", F_OK), 0);
+}
+
+static bool is_answering(void *context)
+{
+	static struct node_status status;
+
+	return cluster_status(context, 1, &status) && strcmp(status.role, "leader") == 0;
+}
+
+/* A node as our own child, so that its exit status is ours to see. */
+static pid_t start_child(struct cluster *c)
+{
+	char config[512], log[512];
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	snprintf(config, sizeof(config), "%s/n1.yaml", c->dir);
+	snprintf(log, sizeof(log), "%s/n1.log", c->dir);
+	cluster_enter(c);
+	dup2(open(log, O_WRONLY | O_APPEND | O_CLOEXEC), 2);
+	execl(program("quoind"), "quoind", "--config", config, (char *)NULL);
+	_exit(127);
+}
+
+static void ends_cleanly(int signal)
+{
+	static struct cluster c;
+	struct one o;
+	uint64_t value, version;
+	char text[128];
+	int status;
+	pid_t pid;
+
+	cluster_up(&c, 1, "memif", "");
+	cluster_lab(&c, "kill 1");
+	pid = start_child(&c);
+	require(&c, wait_until(is_answering, &c, CLUSTER_WAIT_MS), "it does not lead");
+	one_open(&o, cluster_admin(&c, 1, text));
+	assert_int_equal(one_put(&o, "last", 7, 5000), 0);
+	assert_int_equal(kill(pid, signal), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	one_close(&o);
+	require(&c, WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", (unsigned)status);
+	require(&c, cluster_log_has(&c, 1, " stopped signal="), "it does not say so");
+	/* Its socket is gone with it, and what it had acknowledged is not. */
+	require(&c, access(cluster_admin(&c, 1, text) + strlen("unix:"), F_OK) != 0, "%s is left",
+		text);
+	cluster_lab(&c, "restart 1");
+	cluster_wait_leader(&c, 0);
+	one_open(&o, cluster_admin(&c, 1, text));
+	assert_int_equal(one_get(&o, "last", &value, &version, 5000), 0);
+	assert_int_equal(value, 7);
+	one_close(&o);
+	cluster_down(&c);
+}
+
+static void sigterm_ends_cleanly(void **state)
+{
+	(void)state;
+	ends_cleanly(SIGTERM);
+}
+
+static void sigint_ends_cleanly(void **state)
+{
+	(void)state;
+	ends_cleanly(SIGINT);
+}
+
+/* User and system time of a process, in clock ticks. */
+static uint64_t ticks(struct cluster *c, uint32_t node)
+{
+	unsigned long user, system;
+	char path[64], text[1024];
+	const char *at;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", cluster_pid(c, node));
+	file = fopen(path, "re");
+	require(c, file != NULL, "n%u is gone", node);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	at = strrchr(text, ')');
+	assert_non_null(at);
+	assert_int_equal(sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				&user, &system),
+			 2);
+	return user + system;
+}
+
+static uint64_t ticks_of_all(struct cluster *c)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t node = 1; node <= c->nodes; node++)
+		sum += ticks(c, node);
+	return sum;
+}
+
+/* Three idle nodes that may sleep take less than a fifth of one core, all together. */
+static void idle_nodes_sleep(void **state)
+{
+	static struct cluster c;
+	struct timespec span = {.tv_sec = IDLE_MS / 1000};
+	uint64_t before, begin, used_ms, took_ms;
+
+	(void)state;
+	cluster_up(&c, 3, "memif", "--idle sleep");
+	cluster_wait_equal(&c);
+	begin = clock_ms();
+	before = ticks_of_all(&c);
+	nanosleep(&span, NULL); /* the measurement itself */
+	used_ms = (ticks_of_all(&c) - before) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	took_ms = clock_ms() - begin;
+	printf("three idle nodes: %.1f %% of one core\n",
+	       100.0 * (double)used_ms / (double)took_ms);
+	require(&c, used_ms * 5 < took_ms, "%ju ms of CPU in %ju ms", (uintmax_t)used_ms,
+		(uintmax_t)took_ms);
+	cluster_down(&c);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bad_configurations),
+		cmocka_unit_test(sigterm_ends_cleanly),
+		cmocka_unit_test(sigint_ends_cleanly),
+		cmocka_unit_test(idle_nodes_sleep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
