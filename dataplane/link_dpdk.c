@@ -25,9 +25,11 @@
 #include <rte_mbuf.h>
 
 enum {
-	DESCRIPTORS = 1024,          /* of each queue; the device may round it */
-	RING_FRAMES = 1024,          /* of a net_ring, each way */
-	PACKET_FRAMES = 512,         /* slots of an af_packet ring, each way */
+	DESCRIPTORS = 1024,  /* of each queue; the device may round it */
+	RING_FRAMES = 1024,  /* of a net_ring, each way */
+	PACKET_FRAMES = 512, /* slots of an af_packet ring, each way */
+	XDP_FRAMES =
+		2 * 2048, /* of the pool are always in the kernel's hands: fill and completion */
 	STATE_NS = 20 * 1000 * 1000, /* a port's link state is read so often */
 };
 
@@ -267,7 +269,8 @@ static int device_arguments(char *out, const struct link_options *options,
 			     options->interface, slot, slot < 4096 ? 4096 : slot, PACKET_FRAMES);
 		break;
 	case LINK_XDP:
-		n = snprintf(out, size, "iface=%s,start_queue=0,queue_count=1,force_copy=1",
+		n = snprintf(out, size,
+			     "iface=%s,start_queue=0,queue_count=1,force_copy=1,busy_budget=0",
 			     options->interface);
 		break;
 	case LINK_RING:
@@ -281,18 +284,22 @@ static int pool_create(struct link_dpdk *l, const struct link_options *options,
 		       char error[EAL_ERROR_MAX])
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
+	uint32_t frames = options->pool_frames;
+	if (l->kind == LINK_XDP)
+		frames += XDP_FRAMES;
+	else if (l->kind == LINK_PCI)
+		frames += 2 * DESCRIPTORS; /* what the device holds */
 	snprintf(name, sizeof(name), "p_%s", options->name);
 	/* A ring's frames may be freed by the other end's thread; all others by the one that polls.
 	 */
 	l->pool = rte_pktmbuf_pool_create_by_ops(
-		name, options->pool_frames, 0, 0,
-		(uint16_t)(link_slot_size(options->mtu) + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY,
-		l->kind == LINK_RING ? "ring_mp_mc" : "ring_sp_sc");
+		name, frames, 0, 0, (uint16_t)(link_slot_size(options->mtu) + RTE_PKTMBUF_HEADROOM),
+		SOCKET_ID_ANY, l->kind == LINK_RING ? "ring_mp_mc" : "ring_sp_sc");
 	if (l->pool != NULL)
 		return 0;
 	int err = rte_errno > 0 ? rte_errno : ENOMEM;
 	snprintf(error, EAL_ERROR_MAX, "%s: no memory for %u frames of %u bytes: raise memory",
-		 options->name, options->pool_frames, link_slot_size(options->mtu));
+		 options->name, frames, link_slot_size(options->mtu));
 	return -err;
 }
 
@@ -324,8 +331,9 @@ static int port_open(struct link_dpdk *l, const struct link_options *options,
 	if (err == 0)
 		err = rte_eth_dev_get_port_by_name(l->device, &l->port);
 	if (err != 0)
-		snprintf(error, EAL_ERROR_MAX, "%s link %s (%s): %s", link_kind_name(options->kind),
-			 options->name, arguments, strerror(-err));
+		snprintf(error, EAL_ERROR_MAX, "%s link %s (%s): %s %s",
+			 link_kind_name(options->kind), options->name, arguments, strerror(-err),
+			 link_xdp_last_words());
 	return err;
 }
 
@@ -386,8 +394,9 @@ static int port_start(struct link_dpdk *l, const struct link_options *options,
 		l->up = err == 0;
 	}
 	if (err != 0)
-		snprintf(error, EAL_ERROR_MAX, "%s link %s does not start: %s",
-			 link_kind_name(options->kind), options->name, strerror(-err));
+		snprintf(error, EAL_ERROR_MAX, "%s link %s does not start: %s %s",
+			 link_kind_name(options->kind), options->name, strerror(-err),
+			 link_xdp_last_words());
 	return err;
 }
 
@@ -431,6 +440,8 @@ int link_dpdk_create(struct link **out, const struct link_options *options,
 	if (o.kind == LINK_PACKET || o.kind == LINK_XDP) {
 		/* The kernel delivers what is sent to the interface's own address, and no other. */
 		err = link_kernel_check(&o, &o.mac, error);
+		if (err == 0 && o.kind == LINK_XDP)
+			err = link_xdp_prepare(&o, error);
 		if (err != 0)
 			return err;
 	}

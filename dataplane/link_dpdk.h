@@ -66,6 +66,11 @@ int link_memif_start(struct link_dpdk *l, const struct link_options *options);
 /* Follows the link's state, reconnects. */
 void link_memif_poll(struct link_dpdk *l, uint64_t now_ns);
 
+/* link_xdp.c: before the device is opened. */
+int link_xdp_prepare(const struct link_options *options, char error[EAL_ERROR_MAX]);
+/* What libbpf and libxdp warned of last. */
+const char *link_xdp_last_words(void);
+
 /* link_kernel.c */
 int link_kernel_check(const struct link_options *options, struct link_mac *mac,
 		      char error[EAL_ERROR_MAX]);

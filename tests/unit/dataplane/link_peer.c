@@ -1,8 +1,8 @@
 /*
  * One end of a real link as a process: see link_peer.h.
  *
- * It prints "ready" when its port is open, "up" and "down" as the link changes, and a ping prints
- * "result ..." at its end.
+ * It prints "ready" when its port is open, "up" and "down" as the link changes; a ping of a number of
+ * frames prints "result ..." at its end.
  */
 #include "tests/unit/dataplane/link_peer.h"
 
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -148,26 +149,36 @@ static uint32_t pool_count(struct link *l)
 	return n;
 }
 
+/* Until killed: says "first" whenever frames come back after some did not. */
+static void ping_forever(struct link *l)
+{
+	bool up = false;
+	bool back = false;
+
+	for (uint32_t number = 1;; number++) {
+		say_changes(l, &up);
+		bool now = ping_send(l, number) && ping_wait(l, NULL, number, now_ns());
+		if (now && !back)
+			puts("first");
+		back = now;
+	}
+}
+
 static void ping(struct link *l, struct link *other, uint32_t count)
 {
 	uint32_t *took = calloc(count, sizeof(*took));
-	bool up = false;
 	uint32_t number = 0;
 	uint32_t baseline = pool_count(l);
 
 	if (took == NULL)
 		exit(1);
 	for (uint32_t done = 0; done < count;) {
-		say_changes(l, &up);
 		uint64_t start = now_ns();
 		number++;
 		if (!ping_send(l, number))
 			exit(1);
-		if (!ping_wait(l, other, number, start))
-			continue;
-		took[done++] = (uint32_t)(now_ns() - start);
-		if (done == 1)
-			puts("first");
+		if (ping_wait(l, other, number, start))
+			took[done++] = (uint32_t)(now_ns() - start);
 	}
 	qsort(took, count, sizeof(*took), compare);
 	struct link_counters c;
@@ -236,10 +247,13 @@ int peer_main(int argc, char **argv)
 	open_links(&a, &b, &p);
 	printf("ready eal %lu us link %lu us\n", (unsigned long)(started - start) / 1000,
 	       (unsigned long)(now_ns() - started) / 1000);
-	if (strcmp(p.role, "ping") == 0) {
-		ping(a, b, (uint32_t)strtoul(p.count, NULL, 10));
+	uint32_t count = (uint32_t)strtoul(p.count, NULL, 10);
+	if (strcmp(p.role, "ping") == 0 && count > 0) {
+		ping(a, b, count);
+	} else if (strcmp(p.role, "ping") == 0) {
+		ping_forever(a);
 	} else {
-		while (getppid() != 1) {
+		for (;;) {
 			echo(a);
 			say_changes(a, &up);
 		}
@@ -260,6 +274,7 @@ struct peer peer_spawn(const struct peer_options *o)
 		return p;
 	p.pid = fork();
 	if (p.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* no end outlives the test */
 		dup2(fd[1], STDOUT_FILENO);
 		close(fd[0]);
 		close(fd[1]);

@@ -17,7 +17,7 @@ struct peer_options {
 	const char *prefix; /* EAL's file prefix */
 	const char *cpus;
 	const char *huge;  /* "huge" or "plain" */
-	const char *count; /* ping: round trips, then it ends */
+	const char *count; /* ping: round trips, then it ends; 0: until killed */
 };
 
 struct peer {

@@ -5,23 +5,323 @@
  */
 #include "tests/unit/dataplane/link_peer.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { WAIT_SECONDS = 20 };
+enum {
+	WAIT_SECONDS =
+		20, /* for anything: the machine may be busy, no wait is meant to be this long */
+	ROUND_TRIPS = 3000,
+	ETHERTYPE_TEST = 0x88b5,
+};
+
+static bool huge_pages;      /* enough of them for two processes */
+static bool interfaces;      /* a veth pair is there: qa and qb */
+static struct peer alive[8]; /* of the test that runs: ended with it */
+static unsigned int serial;  /* each process has a file prefix of its own */
+
+static const char *huge(void)
+{
+	return huge_pages ? "huge" : "plain";
+}
+
+static struct peer start(const char *role, const char *kind, const char *where, const char *server,
+			 const char *count)
+{
+	char prefix[64];
+	bool echo = strcmp(role, "echo") == 0;
+	snprintf(prefix, sizeof(prefix), "linktest-%d-%u", getpid(), serial++);
+	struct peer_options o = {
+		.role = role,
+		.kind = kind,
+		.where = where,
+		.server = server,
+		.prefix = prefix,
+		.cpus = echo || sysconf(_SC_NPROCESSORS_ONLN) < 2 ? "0" : "1",
+		.huge = huge(),
+		.count = count,
+	};
+	struct peer p = peer_spawn(&o);
+	assert_true(p.pid > 0);
+	for (size_t i = 0; i < sizeof(alive) / sizeof(alive[0]); i++) {
+		if (alive[i].pid != 0)
+			continue;
+		alive[i] = p;
+		return p;
+	}
+	fail_msg("a test starts too many processes");
+	return p;
+}
+
+/* No longer to be ended by the teardown. */
+static void forget(const struct peer *p)
+{
+	for (size_t i = 0; i < sizeof(alive) / sizeof(alive[0]); i++)
+		if (alive[i].pid == p->pid)
+			alive[i].pid = 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(alive) / sizeof(alive[0]); i++) {
+		if (alive[i].pid != 0)
+			(void)peer_end(&alive[i], SIGKILL);
+		alive[i].pid = 0;
+	}
+	return 0;
+}
+
+static void wait_for(struct peer *p, const char *word)
+{
+	char line[512] = "";
+	int err = peer_wait_line(p, word, line, sizeof(line), WAIT_SECONDS);
+	if (err != 0)
+		fail_msg("waiting for '%s': %s (last line: %s)", word, strerror(-err), line);
+}
+
+static void ended_well(struct peer *p, const char *name)
+{
+	char line[512];
+	struct peer_result r;
+	if (peer_wait_line(p, "result", line, sizeof(line), WAIT_SECONDS) != 0)
+		fail_msg("%s: no result: %s", name, line);
+	assert_int_equal(peer_result_parse(line, &r), 0);
+	forget(p);
+	int status = peer_end(p, 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	/* N7: the frames are all back. The xdp port keeps some in the kernel's rings. */
+	if (strcmp(name, "xdp") != 0)
+		assert_int_equal(r.leaked, 0);
+	printf("# %-6s 64 B round trip p50 %lu ns, p99 %lu ns, %lu trips, RSS %lu KiB, %s\n", name,
+	       r.p50_ns, r.p99_ns, r.count, r.rss_kib, huge_pages ? "huge pages" : "plain memory");
+}
+
+static void kill_hard(struct peer *p)
+{
+	forget(p);
+	int status = peer_end(p, SIGKILL);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void need(bool there)
+{
+	if (!there)
+		skip();
+}
+
+static const char *trips(void)
+{
+	static char text[16];
+	snprintf(text, sizeof(text), "%d", ROUND_TRIPS);
+	return text;
+}
+
+static void ring_round_trip(void **state)
+{
+	(void)state;
+	struct peer p = start("ping", "ring", "-", "client", trips());
+	ended_well(&p, "ring");
+}
+
+static void memif_round_trip(void **state)
+{
+	(void)state;
+	struct peer server = start("echo", "memif", "@link-test", "server", "0");
+	struct peer client = start("ping", "memif", "@link-test", "client", trips());
+	ended_well(&client, "memif");
+	kill_hard(&server);
+}
+
+static void N18_memif_goes_on_after_its_server_was_killed(void **state)
+{
+	(void)state;
+	struct peer client = start("ping", "memif", "@link-test", "client", "0");
+	wait_for(&client, "ready"); /* without a server: it waits */
+	for (int round = 0; round < 3; round++) {
+		struct peer server = start("echo", "memif", "@link-test", "server", "0");
+		wait_for(&client, "up");
+		wait_for(&client, "first");
+		kill_hard(&server);
+		wait_for(&client, "down");
+	}
+	kill_hard(&client);
+}
+
+static void N18_memif_goes_on_after_its_client_was_killed(void **state)
+{
+	(void)state;
+	struct peer server = start("echo", "memif", "@link-test", "server", "0");
+	for (int round = 0; round < 3; round++) {
+		struct peer client = start("ping", "memif", "@link-test", "client", "0");
+		wait_for(&client, "first");
+		kill_hard(&client);
+		wait_for(&server, "down");
+	}
+	kill_hard(&server);
+}
+
+/* The greeting finds nobody: this aborted the process before link_control.c. */
+static void N18_memif_client_dies_while_its_server_is_stopped(void **state)
+{
+	(void)state;
+	struct peer server = start("echo", "memif", "@link-test", "server", "0");
+	wait_for(&server, "ready");
+	assert_int_equal(kill(server.pid, SIGSTOP), 0);
+	struct peer client = start("ping", "memif", "@link-test", "client", "0");
+	wait_for(&client, "ready"); /* its connection waits in the server's queue */
+	kill_hard(&client);
+	assert_int_equal(kill(server.pid, SIGCONT), 0);
+	client = start("ping", "memif", "@link-test", "client", "0");
+	wait_for(&client, "first");
+	kill_hard(&client);
+	wait_for(&server, "down");
+	kill_hard(&server);
+}
+
+static void packet_round_trip(void **state)
+{
+	(void)state;
+	need(interfaces);
+	struct peer echo = start("echo", "packet", "qa", "client", "0");
+	wait_for(&echo, "ready");
+	struct peer ping = start("ping", "packet", "qb", "client", trips());
+	ended_well(&ping, "packet");
+	kill_hard(&echo);
+}
+
+static int run(const char *command)
+{
+	int status = system(command); /* words of this file only */
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void N18_packet_sees_its_interface_go_down_and_up(void **state)
+{
+	(void)state;
+	need(interfaces);
+	struct peer echo = start("echo", "packet", "qa", "client", "0");
+	wait_for(&echo, "ready");
+	struct peer ping = start("ping", "packet", "qb", "client", "0");
+	wait_for(&ping, "first");
+	assert_int_equal(run("ip link set qa down"), 0);
+	wait_for(&ping, "down");
+	assert_int_equal(run("ip link set qa up"), 0);
+	wait_for(&ping, "up");
+	wait_for(&ping, "first");
+	kill_hard(&ping);
+	kill_hard(&echo);
+}
+
+/* What the kernel's own stack is given of an interface's frames. */
+static int kernel_tap(const char *interface)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETHERTYPE_TEST));
+	assert_true(fd >= 0);
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETHERTYPE_TEST),
+		.sll_ifindex = (int)if_nametoindex(interface),
+	};
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void xdp_round_trip_and_nothing_reaches_the_kernel(void **state)
+{
+	char frame[128];
+	(void)state;
+	need(interfaces && huge_pages);
+	struct peer echo = start("echo", "xdp", "qa", "client", "0");
+	wait_for(&echo, "ready");
+	int tap = kernel_tap("qa");
+	struct peer ping = start("ping", "xdp", "qb", "client", trips());
+	ended_well(&ping, "xdp");
+	assert_int_equal(recv(tap, frame, sizeof(frame), 0), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(tap);
+	kill_hard(&echo);
+}
+
+static void N18_xdp_starts_again_where_it_was_killed(void **state)
+{
+	(void)state;
+	need(interfaces && huge_pages);
+	struct peer ping = start("ping", "xdp", "qb", "client", "0");
+	for (int round = 0; round < 2; round++) {
+		struct peer echo = start("echo", "xdp", "qa", "client", "0");
+		wait_for(&ping, "first");
+		kill_hard(&echo);
+	}
+	kill_hard(&ping);
+}
+
+static unsigned long huge_pages_free(void)
+{
+	char line[256];
+	unsigned long count = 0;
+	FILE *f = fopen("/proc/meminfo", "r");
+	if (f == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "HugePages_Free: %lu", &count) == 1)
+			break;
+	fclose(f);
+	return count;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	huge_pages = huge_pages_free() >= 64; /* 2 x 64 MiB of 2 MiB each */
+	if (unshare(CLONE_NEWNET) != 0) {
+		printf("# no network namespace of our own (%s): packet and xdp are skipped\n",
+		       strerror(errno));
+		return 0;
+	}
+	interfaces = run("ip link add qa type veth peer name qb && ip link set qa up && "
+			 "ip link set qb up") == 0;
+	if (!interfaces)
+		puts("# no veth pair: packet and xdp are skipped");
+	if (!huge_pages)
+		puts("# no huge pages: xdp is skipped");
+	return 0;
+}
 
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "peer") == 0)
 		return peer_main(argc, argv);
-	return 0;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(ring_round_trip, teardown),
+		cmocka_unit_test_teardown(memif_round_trip, teardown),
+		cmocka_unit_test_teardown(N18_memif_goes_on_after_its_server_was_killed, teardown),
+		cmocka_unit_test_teardown(N18_memif_goes_on_after_its_client_was_killed, teardown),
+		cmocka_unit_test_teardown(N18_memif_client_dies_while_its_server_is_stopped,
+					  teardown),
+		cmocka_unit_test_teardown(packet_round_trip, teardown),
+		cmocka_unit_test_teardown(N18_packet_sees_its_interface_go_down_and_up, teardown),
+		cmocka_unit_test_teardown(xdp_round_trip_and_nothing_reaches_the_kernel, teardown),
+		cmocka_unit_test_teardown(N18_xdp_starts_again_where_it_was_killed, teardown),
+	};
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	return cmocka_run_group_tests(tests, setup, NULL);
 }
