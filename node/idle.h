@@ -3,7 +3,8 @@
  *
  *	spin   nothing: a core of its own
  *	yield  gives the core to whoever wants it
- *	sleep  yields for a moment after work, then sleeps, longer the longer nothing comes, never past
+ *	sleep  yields for a moment after work, then sleeps, longer the longer nothing comes, never
+ *	past
  *	       a deadline
  */
 #ifndef NODE_IDLE_H

@@ -64,7 +64,10 @@ static int start_raft(struct node *n, const struct node_options *o)
 	};
 	int error = 0;
 
-	/* A member that joins an existing cluster waits to hear from it: it knows nothing to vote by. */
+	/*
+	 * A member that joins an existing cluster waits to hear from it: it knows nothing to vote
+	 * by.
+	 */
 	for (uint32_t i = 0; o->existing && n->recovered.last_index == 0 && i < raft.members.count;
 	     i++) {
 		if (raft.members.member[i].id == o->id)

@@ -3,7 +3,7 @@
  *
  *	RECEIVING -> PROPOSING -> PROPOSED -> ANSWERED        a command
  *	RECEIVING -> READING -> READABLE -> ANSWERED          a linearizable query
- *	RECEIVING -> ANSWERED                                 a peer's forwarded command, on the leader
+ *	RECEIVING -> ANSWERED                                 a command that a peer forwarded
  *
  * The table is bounded; a request that finds no slot is refused at the door. An ANSWERED request
  * stays for retransmission until its slot is needed, and not longer than REQUEST_KEEP_NS.

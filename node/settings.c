@@ -1,6 +1,7 @@
 /*
- * Members tell each other the settings that a cluster should share. One that differs is warned of: a cluster is as
- * durable as its weakest majority, and a short election timeout among long ones disturbs everybody.
+ * Members tell each other the settings that a cluster should share. One that differs is warned
+ * of: a cluster is as durable as its weakest majority, and a short election timeout among long
+ * ones disturbs everybody.
  */
 #include "node/internal.h"
 

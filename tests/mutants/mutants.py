@@ -3,8 +3,9 @@
 
     mutants.py SOURCE_ROOT [NAME...]
 
-A mutant that does not compile, or whose text is no longer there, is a failure of this test: the table is to
-be kept true. QUOIN_LOOP_SECONDS is kept small: a mutant that only a long run finds is not held.
+A mutant that does not compile, or whose text is no longer there, is a failure of this test: the
+table is to be kept true. QUOIN_LOOP_SECONDS is kept small: a mutant that only a long run finds is
+not held.
 """
 
 import json
@@ -21,7 +22,9 @@ ROOMS = ["raft", "wal", "dataplane", "kv", "config", "node", "tools", "tests", "
 
 
 def run(command, **options):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
 
 
 def copy_tree(source, work):
@@ -81,7 +84,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="quoin-mutants-") as work:
         copy_tree(source, work)
         build = os.path.join(work, "build")
-        made = run(["meson", "setup", build, work, "-Dwerror=false", "-Dwarning_level=0", "--buildtype=debug"])
+        options = ["-Dwerror=false", "-Dwarning_level=0", "--buildtype=debug"]
+        made = run(["meson", "setup", build, work] + options)
         if made.returncode:
             sys.exit(made.stdout)
         programs = test_programs(build)

@@ -1,6 +1,6 @@
 /*
- * Clients of the simulation: each owns one key and is its only writer, so that what a read may give is known exactly.
- * Values count up from 1.
+ * Clients of the simulation: each owns one key and is its only writer, so that what a read may
+ * give is known exactly. Values count up from 1.
  */
 #include "tests/sim/client.h"
 

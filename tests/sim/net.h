@@ -1,8 +1,9 @@
 /*
  * The simulated network below the link seam: one Ethernet switch, a port per host, virtual time.
  *
- * Frames take a random delay, so they pass each other; they get lost and duplicated at the given rates. A pair of
- * hosts can be cut in either direction. Every buffer is counted, so that a leak shows.
+ * Frames take a random delay, so they pass each other; they get lost and duplicated at the given
+ * rates. A pair of hosts can be cut in either direction. Every buffer is counted, so that a leak
+ * shows.
  */
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H

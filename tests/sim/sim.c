@@ -1,11 +1,11 @@
 /*
- * The simulation: each round is a world of its own with its seed; faults come at random while clients write and read,
- * then everything is healed and verified.
+ * The simulation: each round is a world of its own with its seed; faults come at random while
+ * clients write and read, then everything is healed and verified.
  *
  *	sim [--seed N] [--rounds N] [--seconds N] [--nodes N]
  *
- * It runs until the seconds (or QUOIN_LOOP_SECONDS) are used, and at least SIM_ROUNDS_MIN rounds; a failure prints
- * the seed of its round, and `sim --seed N --rounds 1` is that round again.
+ * It runs until the seconds (or QUOIN_LOOP_SECONDS) are used, and at least SIM_ROUNDS_MIN rounds;
+ * a failure prints the seed of its round, and `sim --seed N --rounds 1` is that round again.
  */
 #include "tests/sim/world.h"
 

@@ -99,7 +99,10 @@ void sim_node_crash(struct sim_world *w, uint32_t i)
 	struct fake_disk *after;
 
 	assert(n->node);
-	/* The media as they are at this moment go on; the old process ends on a copy that nobody sees. */
+	/*
+	 * The media as they are at this moment go on; the old process ends on a copy that nobody
+	 * sees.
+	 */
 	after = fake_clone(n->disk, sim_random_next(&w->random));
 	fake_power_cut(after, (enum fake_style)sim_random_below(&w->random, FAKE_STYLES));
 	fake_hold(n->disk, false);
@@ -308,7 +311,10 @@ void sim_world_verify(struct sim_world *w)
 
 	if (!sim_world_settle(w, 20000000000ull))
 		fail(w, 0, "no agreement within 20 s of calm", 0, 0);
-	/* Calm and without faults, every client reads and writes on: W3 to W5 are checked by each read. */
+	/*
+	 * Calm and without faults, every client reads and writes on: W3 to W5 are checked by each
+	 * read.
+	 */
 	for (uint32_t i = 0; i < w->client_count; i++)
 		gets[i] = w->client[i].gets;
 	end = w->now_ns + 20000000000ull;

@@ -1,15 +1,13 @@
 /*
- * A simulated world: real nodes (raft, wal, dataplane, kv, the node's loop) and real clients over a fake network
- * and fake disks, in one thread, in virtual time. One seed gives one run, exactly.
+ * A simulated world: real nodes (raft, wal, dataplane, kv, the node's loop) and real clients over
+ * a fake network and fake disks, in one thread, in virtual time. One seed gives one run, exactly.
  *
  * What is checked, always:
  *	W1. One term has at most one leader.
  *	W2. Members that have applied the same index have the same state (hash).
  *	W3. A put that was answered is never lost: a later read gives it or a newer one.
- *	W4. A read gives nothing that was overwritten before the read began, and nothing from the future.
+ *	W4. A read gives nothing that was overwritten before it began, and nothing from the future.
  *	W5. A put is applied once, however often it was sent: the key's version counts the puts.
- *	W6. What a node has applied it does not take back within its life, and a restart never loses what was
- *	    acknowledged (W3 shows it).
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -75,7 +73,10 @@ void sim_world_destroy(struct sim_world *w);
 
 /* Runs until virtual time now + ns; checks on every step. */
 void sim_world_run(struct sim_world *w, uint64_t ns);
-/* Runs until `leader` leads alone in the newest term and all nodes that are up agree. False: not within ns. */
+/*
+ * Runs until `leader` leads alone in the newest term and all nodes that are up agree. False: not
+ * within ns.
+ */
 bool sim_world_settle(struct sim_world *w, uint64_t ns);
 
 void sim_node_start(struct sim_world *w, uint32_t i);
@@ -84,7 +85,10 @@ void sim_node_wipe(struct sim_world *w, uint32_t i); /* down; its directory is e
 /* The one that leads in the newest term, or -1. */
 int sim_leader(const struct sim_world *w);
 
-/* Ends the workload: every open put is answered, every key is read back, and all nodes have one hash. */
+/*
+ * Ends the workload: every open put is answered, every key is read back, and all nodes have one
+ * hash.
+ */
 void sim_world_verify(struct sim_world *w);
 
 #endif

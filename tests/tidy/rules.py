@@ -8,7 +8,7 @@ import source
 # Who may include whom. Of another room only its public headers; a room itself may use all of its.
 PUBLIC = {
     "raft": {"raft.h", "types.h", "members.h"},
-    "wal": {"wal.h", "disk.h"},
+    "wal": {"wal.h", "disk.h", "inspect.h"},
     "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h", "le.h"},
     "kv": {"sm.h", "kv.h", "command.h"},
     "config": {"config.h"},

@@ -1,4 +1,7 @@
-/* The admin socket over real unix sockets: this test is the loop on one side and the client on the other. */
+/*
+ * The admin socket over real unix sockets: this test is the loop on one side and the client on
+ * the other.
+ */
 #include "node/admin.h"
 
 #include "tests/unit/test.h"
