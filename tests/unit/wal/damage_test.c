@@ -240,6 +240,47 @@ static void W5_W7_zeros_in_the_middle_are_damage(void **state)
 	test_log_free(&t);
 }
 
+/* Nothing but its number tells that it is missing: what follows it supersedes all it held. */
+static void W5_a_lost_write_at_the_end_of_a_segment(void **state)
+{
+	struct test_place last;
+	struct test_log t;
+	uint32_t n = 0;
+
+	(void)state;
+	test_log_init(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	for (raft_term term = 1; t.wal->tail == 0 || term < 20; term++)
+		assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 1, term)), 0);
+	test_log_close(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(t.found.last_index, 1);
+	test_log_close(&t);
+	do {
+		must_place(&t, n++, &last);
+	} while (strcmp(last.file, FIRST_SEGMENT) == 0);
+	must_place(&t, n - 2, &last);
+	assert_string_equal(last.file, FIRST_SEGMENT);
+	overwrite(&t, &last, 0, last.size, 0);
+	test_log_refused(&t, -EBADMSG, SECOND_SEGMENT);
+	test_log_free(&t);
+}
+
+/* A directory in which nothing was appended, but which has voted. */
+static void W20_no_identity_beside_a_vote(void **state)
+{
+	struct test_log t;
+
+	(void)state;
+	test_log_init(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	test_log_close(&t);
+	assert_false(fake_exists(t.disk, SECOND_SEGMENT));
+	fake_remove(t.disk, "identity");
+	test_log_refused(&t, -EBADMSG, "identity");
+	test_log_free(&t);
+}
+
 static void W24_an_older_vote_file_is_found_out(void **state)
 {
 	struct test_log t;
@@ -473,6 +514,8 @@ int main(void)
 		cmocka_unit_test(W2_a_torn_write_larger_than_itself),
 		cmocka_unit_test(W5_W24_a_lost_last_write_is_found_once_it_was_known),
 		cmocka_unit_test(W5_W7_zeros_in_the_middle_are_damage),
+		cmocka_unit_test(W5_a_lost_write_at_the_end_of_a_segment),
+		cmocka_unit_test(W20_no_identity_beside_a_vote),
 		cmocka_unit_test(W24_an_older_vote_file_is_found_out),
 		cmocka_unit_test(W6_a_write_in_another_place_is_not_valid),
 		cmocka_unit_test(W15_writes_of_another_log_are_not_valid),

@@ -172,6 +172,41 @@ static void no_room_is_all_or_nothing(void **state)
 	test_log_free(&t);
 }
 
+/* Whatever their size: the ends of the buffers are wasted, and the room has counted them. */
+static void the_room_is_there_for_entries_of_any_size(void **state)
+{
+	static uint8_t data[RAFT_ENTRY_DATA_MAX];
+	struct test_log t;
+	uint64_t seq = 0;
+
+	(void)state;
+	opened(&t);
+	for (uint16_t size = 0; size <= RAFT_ENTRY_DATA_MAX; size = (uint16_t)(size + 48)) {
+		fake_hold(t.disk, true);
+		seq++;
+		while (wal_room(t.wal) >= size + 64u) {
+			struct raft_entry entry = {t.wal->last_index + 1, 1, data, size,
+						   RAFT_ENTRY_COMMAND,    3};
+
+			assert_int_equal(wal_append(t.wal, seq, NULL, &entry, 1), 0);
+		}
+		fake_hold(t.disk, false);
+		assert_int_equal(test_persist(t.wal, seq), 0);
+		/* And all of it in one call. */
+		fake_hold(t.disk, true);
+		seq++;
+		for (size_t room = wal_room(t.wal); room >= size + 64u; room -= size + 64u) {
+			struct raft_entry entry = {t.wal->last_index + 1, 1, data, size,
+						   RAFT_ENTRY_COMMAND,    3};
+
+			assert_int_equal(wal_append(t.wal, seq, NULL, &entry, 1), 0);
+		}
+		fake_hold(t.disk, false);
+		assert_int_equal(test_persist(t.wal, seq), 0);
+	}
+	test_log_free(&t);
+}
+
 /* The next segment is not ready: the log waits for it, without blocking anything. */
 static void W18_the_roll_waits_for_the_next_segment(void **state)
 {
@@ -366,6 +401,7 @@ int main(void)
 		cmocka_unit_test(group_commit),
 		cmocka_unit_test(W14_a_disk_that_hangs),
 		cmocka_unit_test(no_room_is_all_or_nothing),
+		cmocka_unit_test(the_room_is_there_for_entries_of_any_size),
 		cmocka_unit_test(W18_the_roll_waits_for_the_next_segment),
 		cmocka_unit_test(what_is_not_on_disk_cannot_be_read),
 		cmocka_unit_test(a_read_overtaken_by_a_new_leader),
