@@ -196,6 +196,37 @@ static void W2_a_torn_write_larger_than_itself(void **state)
 	test_log_free(&other);
 }
 
+/* One write is in flight: it is torn here, or at the start of the next segment, never in both. */
+static void W18_torn_in_two_segments(void **state)
+{
+	uint8_t sector[FORMAT_SECTOR] = {0};
+	struct log_place place = {.segment = 2, .offset = FORMAT_UNIT_MIN};
+	struct test_place last;
+	struct test_log t;
+
+	(void)state;
+	test_log_init(&t);
+	test_log_fill(&t, 3, 1);
+	must_place(&t, 2, &last);
+	place.id = (struct log_id){TEST_CLUSTER, TEST_MEMBER, 0};
+	fake_get(t.disk, "identity", 32, &place.id.identity, 8);
+	bytes_put64(sector + FORMAT_PAYLOAD, record_stamp(&place, 3, FORMAT_SECTOR));
+	overwrite(&t, &last, 0, last.size, 0);
+	/* There alone it is a torn write. */
+	fake_put(t.disk, SECOND_SEGMENT, FORMAT_UNIT_MIN + FORMAT_SECTOR, sector, sizeof(sector));
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(t.found.last_index, 2);
+	assert_true(t.found.torn_bytes > 0);
+	test_log_free(&t);
+
+	test_log_init(&t);
+	test_log_fill(&t, 3, 1);
+	overwrite(&t, &last, 512, 512, 0);
+	fake_put(t.disk, SECOND_SEGMENT, FORMAT_UNIT_MIN + FORMAT_SECTOR, sector, sizeof(sector));
+	test_log_refused(&t, -EBADMSG, SECOND_SEGMENT);
+	test_log_free(&t);
+}
+
 static void W5_W24_a_lost_last_write_is_found_once_it_was_known(void **state)
 {
 	struct test_log t;
@@ -512,6 +543,7 @@ int main(void)
 		cmocka_unit_test(W4_a_flip_in_the_last_write_does_not_look_torn),
 		cmocka_unit_test(W1_W2_a_torn_last_write_is_cut),
 		cmocka_unit_test(W2_a_torn_write_larger_than_itself),
+		cmocka_unit_test(W18_torn_in_two_segments),
 		cmocka_unit_test(W5_W24_a_lost_last_write_is_found_once_it_was_known),
 		cmocka_unit_test(W5_W7_zeros_in_the_middle_are_damage),
 		cmocka_unit_test(W5_a_lost_write_at_the_end_of_a_segment),
