@@ -14,6 +14,7 @@ enum {
 	EXIT_USAGE = 2,
 	EXIT_CLUSTER = 3, /* the cluster is not there, or not as asked for */
 	EXIT_HOST = 4,    /* files, memory, devices of this host */
+	EXIT_STOPPED = 5, /* by SIGINT or SIGTERM */
 };
 
 #define DEFAULT_DIRECTORY "/var/tmp/quoin-lab"

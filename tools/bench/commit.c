@@ -8,6 +8,7 @@
 #include "tools/bench/load.h"
 #include "tools/bench/plot.h"
 #include "tools/bench/result.h"
+#include "tools/bench/stop.h"
 #include "tools/bench/target.h"
 
 #include <errno.h>
@@ -215,6 +216,10 @@ static int measure(struct commit *c)
 		fprintf(stderr, "quoin-bench: %s\n", target_failed(&c->target));
 		return EXIT_CLUSTER;
 	}
+	if (error == -EINTR) {
+		fprintf(stderr, "quoin-bench: stopped by a signal\n");
+		return EXIT_STOPPED;
+	}
 	if (error) {
 		fprintf(stderr, "quoin-bench: nothing was answered in %u s (%s)\n",
 			(unsigned int)(2 * LOAD_TIMEOUT_NS / CLOCK_S),
@@ -328,8 +333,9 @@ static int prepare(struct commit *c)
 	if (in_process)
 		code = open_floor(c, c->target_options.nodes);
 	if (!code && target_open(&c->target, &c->target_options, error)) {
-		fprintf(stderr, "quoin-bench: %s\n", error);
-		code = EXIT_CLUSTER;
+		code = stop_requested() ? EXIT_STOPPED : EXIT_CLUSTER;
+		fprintf(stderr, "quoin-bench: %s\n",
+			code == EXIT_STOPPED ? "stopped by a signal" : error);
 	}
 	if (!code && !in_process)
 		code = open_floor(c, c->target.nodes);

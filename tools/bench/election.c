@@ -17,6 +17,7 @@
 #include "tools/bench/plot.h"
 #include "tools/bench/put.h"
 #include "tools/bench/result.h"
+#include "tools/bench/stop.h"
 #include "tools/bench/tool.h"
 
 #include <errno.h>
@@ -155,6 +156,8 @@ static int wait_caught_up(struct election *e)
 	uint64_t deadline = clock_now() + CAUGHT_UP_NS;
 
 	while (!caught_up(&e->cluster)) {
+		if (stop_requested())
+			return -1;
 		if (clock_now() >= deadline) {
 			fprintf(stderr,
 				"quoin-bench: %s: not all nodes have caught up in %u s: quoin-lab "
@@ -232,7 +235,7 @@ static void ask(struct election *e, struct survivor *s)
 		reached(e, 1, clock_now());
 }
 
-/* Until the first commit. 0 or -ETIMEDOUT. */
+/* Until the first commit. 0, -ETIMEDOUT, or -EINTR: a signal asked to stop. */
 static int watch(struct election *e)
 {
 	bool putting = false;
@@ -257,6 +260,8 @@ static int watch(struct election *e)
 			clock_sleep(ASK_NS);
 		if (now - e->begun_ns > ROUND_NS)
 			return -ETIMEDOUT;
+		if (stop_requested())
+			return -EINTR;
 	}
 	return 0;
 }
@@ -477,6 +482,8 @@ int command_election(int argc, char **argv, const char *line)
 	for (uint32_t i = 0; !code && i < e->rounds; i++) {
 		if (run_round(e, i))
 			code = EXIT_CLUSTER;
+		if (stop_requested())
+			code = EXIT_STOPPED;
 	}
 	if (!code && wait_caught_up(e) < 0)
 		code = EXIT_CLUSTER;

@@ -1,6 +1,7 @@
 #include "tools/bench/load.h"
 
 #include "tools/bench/clock.h"
+#include "tools/bench/stop.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -190,6 +191,8 @@ int load_run(struct load *l, uint64_t duration_ns, struct histogram *latency)
 		start_idle_clients(l, now);
 		turn(l, true, CLOCK_MS, latency);
 		now = clock_now();
+		if (stop_requested())
+			return -EINTR;
 		if (now - l->ok_ns > 2 * LOAD_TIMEOUT_NS)
 			return -ETIMEDOUT;
 	}
@@ -215,6 +218,8 @@ static int greet(struct load *l, uint32_t i, uint64_t *took_ns)
 		now = clock_now();
 		if (now - begun > 2 * LOAD_TIMEOUT_NS)
 			return -ETIMEDOUT;
+		if (stop_requested())
+			return -EINTR;
 	}
 	*took_ns = clock_now() - begun;
 	l->path->ops->answer(l->path, i, &answer);

@@ -30,16 +30,17 @@ struct load;
 int load_create(struct load **out, struct path *path, uint32_t value_size, uint64_t seed);
 void load_destroy(struct load *l);
 
-/* Greets once by each client, so that sessions have their base. 0 or -ETIMEDOUT. */
+/* Greets once by each client, so that sessions have their base. 0, -ETIMEDOUT, -EINTR. */
 int load_open(struct load *l);
 
 /*
  * Runs for that long, then lets what is outstanding finish. Latencies of puts answered OK are
- * added to `latency`. 0; -ETIMEDOUT if nothing was answered OK for longer than two timeouts.
+ * added to `latency`. 0; -ETIMEDOUT if nothing was answered OK for longer than two timeouts;
+ * -EINTR if a signal asked to stop.
  */
 int load_run(struct load *l, uint64_t duration_ns, struct histogram *latency);
 
-/* `count` greetings, one at a time: the path's own round trip. 0 or -ETIMEDOUT. */
+/* `count` greetings, one at a time: the path's own round trip. 0, -ETIMEDOUT, -EINTR. */
 int load_greet(struct load *l, uint32_t count, struct histogram *latency);
 
 /* Keeps the path alive for that long, without load: nodes in this process need their turns. */

@@ -2,6 +2,7 @@
  * quoin-bench: latency and throughput of a cluster, with the host's floor beside every figure.
  */
 #include "tools/bench/command.h"
+#include "tools/bench/stop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ static const struct argp argp = {
 	       "  floor      this host's durable 4 KiB write, and the clients' round trip\n"
 	       "\nquoin-bench COMMAND --help tells each one's options.\v"
 	       "Exit codes: 0 done; 1 done, but requests failed; 2 usage; 3 the cluster is not "
-	       "there or not as asked for; 4 files, memory or devices of this host.",
+	       "there or not as asked for; 4 files, memory or devices of this host; 5 "
+	       "stopped by a signal.",
 };
 
 uint32_t parse_count(struct argp_state *state, const char *option, const char *text, uint32_t min,
@@ -74,6 +76,7 @@ int main(int argc, char **argv)
 	argp_err_exit_status = EXIT_USAGE;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	join(line, argc, argv);
+	stop_on_signals();
 	for (int i = 0; argc > 1 && i < COMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;

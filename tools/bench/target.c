@@ -4,6 +4,7 @@
 #include "tools/bench/carrier.h"
 #include "tools/bench/clock.h"
 #include "tools/bench/local.h"
+#include "tools/bench/stop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,7 +88,7 @@ static int wait_for_leader(struct target *t, char error[TARGET_ERROR_MAX])
 		answered = cluster_refresh(&t->cluster);
 		if (cluster_leader(&t->cluster) >= 0)
 			return 0;
-		if (clock_now() >= deadline)
+		if (clock_now() >= deadline || stop_requested())
 			break;
 		clock_sleep(20 * CLOCK_MS);
 	}
@@ -235,7 +236,7 @@ static int local_wait_for_leader(struct local *l, char error[TARGET_ERROR_MAX])
 	int leader;
 
 	while ((leader = local_leader(l, &term)) < 0 && !local_failed(l)) {
-		if (clock_now() >= deadline) {
+		if (clock_now() >= deadline || stop_requested()) {
 			snprintf(error, TARGET_ERROR_MAX, "no leader in this process in 10 s");
 			return -EHOSTUNREACH;
 		}

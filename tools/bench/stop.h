@@ -1,0 +1,13 @@
+/*
+ * SIGINT and SIGTERM end a measurement early and in order: directories are removed, and a node that
+ * was taken from a lab is given back.
+ */
+#ifndef BENCH_STOP_H
+#define BENCH_STOP_H
+
+#include <stdbool.h>
+
+void stop_on_signals(void);
+bool stop_requested(void);
+
+#endif
