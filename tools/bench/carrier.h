@@ -1,8 +1,8 @@
 /*
  * Carriers move UDP payloads between clients and nodes; they may lose them.
  */
-#ifndef BENCH_CARRIER_H
-#define BENCH_CARRIER_H
+#ifndef TOOLS_BENCH_CARRIER_H
+#define TOOLS_BENCH_CARRIER_H
 
 #include "tools/bench/path.h"
 

@@ -2,8 +2,8 @@
  * A DPDK client: the dataplane in a client's role, on one port for each server. All clients share
  * its UDP port.
  *
- * The clients of dataplane/client.h write whole payloads, and the dataplane writes envelopes itself:
- * going out only the body is handed on, coming in the envelope is written again.
+ * The clients of dataplane/client.h write whole payloads, and the dataplane writes envelopes
+ * itself: going out only the body is handed on, coming in the envelope is written again.
  */
 #include "dataplane/dp.h"
 #include "tools/bench/carrier.h"

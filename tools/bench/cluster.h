@@ -2,8 +2,8 @@
  * The cluster that is measured: its nodes and where they answer, from a lab's description
  * (DIR/lab.json, written by quoin-lab) or from a list of endpoints.
  */
-#ifndef BENCH_CLUSTER_H
-#define BENCH_CLUSTER_H
+#ifndef TOOLS_BENCH_CLUSTER_H
+#define TOOLS_BENCH_CLUSTER_H
 
 #include "tools/bench/endpoint.h"
 

@@ -1,8 +1,8 @@
 /*
  * The subcommands, and what their command lines share.
  */
-#ifndef BENCH_COMMAND_H
-#define BENCH_COMMAND_H
+#ifndef TOOLS_BENCH_COMMAND_H
+#define TOOLS_BENCH_COMMAND_H
 
 #include <argp.h>
 #include <stdbool.h>

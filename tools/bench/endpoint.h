@@ -2,8 +2,8 @@
  * Where a node answers: a UDP address (HOST:PORT, literals only) or its admin socket (unix:PATH).
  * And one-shot questions asked there, for what is not measured: status and welcome.
  */
-#ifndef BENCH_ENDPOINT_H
-#define BENCH_ENDPOINT_H
+#ifndef TOOLS_BENCH_ENDPOINT_H
+#define TOOLS_BENCH_ENDPOINT_H
 
 #include "dataplane/wire.h"
 

@@ -7,8 +7,8 @@
  * The writers are threads that sleep between slices, so that a measurement can take turns with the
  * load it is compared to.
  */
-#ifndef BENCH_FLOOR_H
-#define BENCH_FLOOR_H
+#ifndef TOOLS_BENCH_FLOOR_H
+#define TOOLS_BENCH_FLOOR_H
 
 #include "tools/bench/histogram.h"
 

@@ -83,7 +83,7 @@ static uint64_t value_of_rank(const struct histogram *h, uint64_t rank, uint64_t
 
 static uint64_t rank_of(const struct histogram *h, double fraction)
 {
-	/* A fraction such as 0.55 is a little more than that in binary: the next rank is not meant. */
+	/* A fraction such as 0.55 is a little more in binary: the next rank is not meant. */
 	uint64_t rank = (uint64_t)ceil(fraction * (double)h->count - 1e-6);
 
 	if (rank < 1)

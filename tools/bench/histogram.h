@@ -5,8 +5,8 @@
  * Below 2^11 ns each value has a bucket of its own; above it each power of two has 2^10 buckets, so
  * a bucket is never wider than a thousandth of its value. Recording allocates nothing.
  */
-#ifndef BENCH_HISTOGRAM_H
-#define BENCH_HISTOGRAM_H
+#ifndef TOOLS_BENCH_HISTOGRAM_H
+#define TOOLS_BENCH_HISTOGRAM_H
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
  * What a reader needs to know about the host to judge a figure.
  */
-#ifndef BENCH_HOST_H
-#define BENCH_HOST_H
+#ifndef TOOLS_BENCH_HOST_H
+#define TOOLS_BENCH_HOST_H
 
 #include <stdint.h>
 

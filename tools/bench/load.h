@@ -3,8 +3,8 @@
  * put outstanding, and keys of its own. A put that is not answered OK is counted and never tried
  * again.
  */
-#ifndef BENCH_LOAD_H
-#define BENCH_LOAD_H
+#ifndef TOOLS_BENCH_LOAD_H
+#define TOOLS_BENCH_LOAD_H
 
 #include "kv/command.h"
 #include "tools/bench/histogram.h"

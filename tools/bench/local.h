@@ -2,8 +2,8 @@
  * A cluster in this process: N nodes over net_ring, each with a real log in a directory of its own,
  * one thread giving each its turn.
  */
-#ifndef BENCH_LOCAL_H
-#define BENCH_LOCAL_H
+#ifndef TOOLS_BENCH_LOCAL_H
+#define TOOLS_BENCH_LOCAL_H
 
 #include "wal/wal.h"
 

@@ -7,8 +7,8 @@
  *	memif   one DPDK port that all share, told apart by request id
  *	ring    the same inside this process, with the nodes driven in between (in-process)
  */
-#ifndef BENCH_PATH_H
-#define BENCH_PATH_H
+#ifndef TOOLS_BENCH_PATH_H
+#define TOOLS_BENCH_PATH_H
 
 #include "dataplane/wire.h"
 
@@ -55,7 +55,7 @@ struct endpoint;
 int path_unix_create(struct path **out, const struct endpoint *endpoints, uint32_t count,
 		     uint32_t clients, char error[PATH_ERROR_MAX]);
 
-/* Any carrier of datagrams under clients of dataplane/client.h. Owns the carrier, also if it fails. */
+/* A carrier of datagrams under clients of dataplane/client.h: owned, also if it fails. */
 struct carrier;
 int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t clients,
 			 uint64_t seed, char error[PATH_ERROR_MAX]);

@@ -1,8 +1,8 @@
 /*
  * Clients of dataplane/client.h over a carrier.
  *
- * A carrier whose clients share one address cannot tell whose a datagram is; the ids in it can. Each
- * client's newest ids (its HELLO's nonce, its request id) are noted as they leave.
+ * A carrier whose clients share one address cannot tell whose a datagram is; the ids in it can.
+ * Each client's newest id (its HELLO's nonce, its request id) is noted as it leaves.
  */
 #include "dataplane/client.h"
 #include "tools/bench/carrier.h"

@@ -2,8 +2,8 @@
  * Plots by gnuplot, which is run with a script on its standard input. The file's suffix says which
  * format: .svg or .png.
  */
-#ifndef BENCH_PLOT_H
-#define BENCH_PLOT_H
+#ifndef TOOLS_BENCH_PLOT_H
+#define TOOLS_BENCH_PLOT_H
 
 #include "tools/bench/result.h"
 

@@ -2,8 +2,8 @@
  * One put through each of a few nodes at the same time, to see when the first is acknowledged. One
  * that fails is counted and made anew.
  */
-#ifndef BENCH_PUT_H
-#define BENCH_PUT_H
+#ifndef TOOLS_BENCH_PUT_H
+#define TOOLS_BENCH_PUT_H
 
 #include "tools/bench/endpoint.h"
 

@@ -2,8 +2,8 @@
  * Results: what was measured, as a table, as JSON and as host facts. Every figure carries its
  * durability mode, client path and link, and stands beside the floor measured in the same minutes.
  */
-#ifndef BENCH_RESULT_H
-#define BENCH_RESULT_H
+#ifndef TOOLS_BENCH_RESULT_H
+#define TOOLS_BENCH_RESULT_H
 
 #include "tools/bench/histogram.h"
 

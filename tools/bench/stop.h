@@ -2,8 +2,8 @@
  * SIGINT and SIGTERM end a measurement early and in order: directories are removed, and a node that
  * was taken from a lab is given back.
  */
-#ifndef BENCH_STOP_H
-#define BENCH_STOP_H
+#ifndef TOOLS_BENCH_STOP_H
+#define TOOLS_BENCH_STOP_H
 
 #include <stdbool.h>
 

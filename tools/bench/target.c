@@ -129,7 +129,7 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 			break;
 		dp.server[i].address = n->client.address;
 		dp.server[i].udp_port = n->client.port;
-		/* One above the last of the subnet's hosts that a node could have, but broadcast. */
+		/* The lab's own address for clients; on memif nobody else has it. */
 		dp.address = (n->client.address & ~0xffu) | 254;
 		servers[i] = i;
 		dp.server_count++;

@@ -2,8 +2,8 @@
  * What a commit benchmark speaks to, opened from its options: the nodes of a lab, a list of
  * endpoints, or nodes in this process; and the client path that leads there.
  */
-#ifndef BENCH_TARGET_H
-#define BENCH_TARGET_H
+#ifndef TOOLS_BENCH_TARGET_H
+#define TOOLS_BENCH_TARGET_H
 
 #include "tools/bench/cluster.h"
 #include "tools/bench/path.h"

@@ -1,8 +1,8 @@
 /*
  * quoin-lab, run for one command: found beside this program, or else in PATH.
  */
-#ifndef BENCH_TOOL_H
-#define BENCH_TOOL_H
+#ifndef TOOLS_BENCH_TOOL_H
+#define TOOLS_BENCH_TOOL_H
 
 #include <sys/types.h>
 
