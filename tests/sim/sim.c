@@ -21,7 +21,8 @@ enum { SIM_ROUNDS_MIN = 3, SIM_FAULT_STEPS = 30 };
 #define MS 1000000ull
 
 struct totals {
-	uint64_t rounds, steps, elections, puts, gets, timeouts, crashes, cuts, pauses, delivered;
+	uint64_t rounds, steps, elections, puts, gets, timeouts, crashes, cuts, pauses, slow_disks,
+		wipes, delivered;
 };
 
 static uint32_t up_count(const struct sim_world *w)
@@ -100,11 +101,28 @@ static void restart_due(struct sim_world *w, bool all)
 	}
 }
 
+/* At most one of a cluster: its vote and its disk are lost to it for good (R7). */
+static void fault_wipe(struct sim_world *w, struct totals *t)
+{
+	uint32_t i = pick(w);
+
+	for (uint32_t j = 0; j < w->node_count; j++) {
+		if (w->node[j].wiped)
+			return;
+	}
+	if (!sim_all_bound(w) || sim_random_below(&w->random, 2))
+		return;
+	sim_node_crash(w, i);
+	sim_node_wipe(w, i);
+	w->node[i].up_at_ns = w->now_ns + sim_random_below(&w->random, 500 * MS);
+	t->wipes++;
+}
+
 static void fault(struct sim_world *w, struct totals *t)
 {
 	uint32_t i;
 
-	switch (sim_random_below(&w->random, 8)) {
+	switch (sim_random_below(&w->random, 10)) {
 	case 0:
 	case 1:
 		fault_crash(w, t);
@@ -127,6 +145,14 @@ static void fault(struct sim_world *w, struct totals *t)
 		i = pick(w);
 		w->node[i].paused_until_ns = w->now_ns + sim_random_below(&w->random, 800 * MS);
 		t->pauses++;
+		break;
+	case 6:
+		i = pick(w);
+		w->node[i].slow_until_ns = w->now_ns + sim_random_below(&w->random, 1000 * MS);
+		t->slow_disks++;
+		break;
+	case 7:
+		fault_wipe(w, t);
 		break;
 	default:
 		calm(w);
@@ -189,9 +215,10 @@ int main(int argc, char **argv)
 	}
 	printf("%" PRIu64 " rounds (at least %d): %" PRIu64 " steps, %" PRIu64
 	       " elections, %" PRIu64 " puts, %" PRIu64 " gets, %" PRIu64 " given up, %" PRIu64
-	       " crashes, %" PRIu64 " cuts, %" PRIu64 " pauses, %" PRIu64 " frames\n",
+	       " crashes, %" PRIu64 " cuts, %" PRIu64 " pauses, %" PRIu64 " slow disks, %" PRIu64
+	       " wiped directories, %" PRIu64 " frames\n",
 	       t.rounds, SIM_ROUNDS_MIN, t.steps, t.elections, t.puts, t.gets, t.timeouts,
-	       t.crashes, t.cuts, t.pauses, t.delivered);
+	       t.crashes, t.cuts, t.pauses, t.slow_disks, t.wipes, t.delivered);
 	assert(t.puts > 0 && t.gets > 0 && t.crashes > 0);
 	return 0;
 }

@@ -123,6 +123,24 @@ void sim_node_wipe(struct sim_world *w, uint32_t i)
 	n->wiped = true;
 }
 
+bool sim_all_bound(const struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		struct raft_status s;
+
+		if (!w->node[i].node)
+			return false;
+		node_raft_status(w->node[i].node, &s);
+		if (s.members_index == 0 || s.members_index > s.commit)
+			return false;
+		for (uint32_t j = 0; j < s.members.count; j++) {
+			if (s.members.member[j].identity == 0)
+				return false;
+		}
+	}
+	return true;
+}
+
 void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32_t clients)
 {
 	memset(w, 0, sizeof(*w));
@@ -200,8 +218,11 @@ static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 			*due = 0;
 			fake_release(n->disk, tag);
 		} else if (!*due && fake_has(n->disk, tag)) {
-			*due = w->now_ns + SIM_DISK_NS_MIN +
-			       sim_random_below(&w->random, SIM_DISK_NS_MAX - SIM_DISK_NS_MIN);
+			*due = w->now_ns +
+			       (n->slow_until_ns > w->now_ns ? 100 : 1) *
+				       (SIM_DISK_NS_MIN +
+					sim_random_below(&w->random,
+							 SIM_DISK_NS_MAX - SIM_DISK_NS_MIN));
 		}
 		if (*due)
 			next = earlier(next, *due);

@@ -27,6 +27,7 @@ struct sim_node {
 	uint64_t disk_due_ns
 		[SIM_TAGS]; /* when the operation with this tag completes; 0: none is in flight */
 	uint64_t paused_until_ns;
+	uint64_t slow_until_ns; /* its disk takes a hundred times as long */
 	uint64_t up_at_ns;
 	bool wiped;
 };
@@ -81,7 +82,10 @@ bool sim_world_settle(struct sim_world *w, uint64_t ns);
 
 void sim_node_start(struct sim_world *w, uint32_t i);
 void sim_node_crash(struct sim_world *w, uint32_t i);
-void sim_node_wipe(struct sim_world *w, uint32_t i); /* down; its directory is emptied */
+/* Down; its directory is emptied. From then on the others must refuse it. */
+void sim_node_wipe(struct sim_world *w, uint32_t i);
+/* True if every member's identity is bound, on every node that is up: a wipe must be found out. */
+bool sim_all_bound(const struct sim_world *w);
 /* The one that leads in the newest term, or -1. */
 int sim_leader(const struct sim_world *w);
 
