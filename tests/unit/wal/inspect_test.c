@@ -159,21 +159,43 @@ static void a_log_in_use(void **state)
 	end(&f);
 }
 
-/* Runs the program; its standard output in `out`. Returns the exit status. */
+enum { ARGUMENTS_MAX = 6 };
+
+/* Runs the program on words parted by spaces; all it prints is in `out`. The exit status. */
 static int run(const char *arguments, char *out, size_t size)
 {
-	char command[1024];
-	FILE *pipe;
-	size_t got;
+	char *words = strdup(arguments);
+	char *argv[ARGUMENTS_MAX + 2] = {strdup(program)};
+	char *rest = words;
+	size_t got = 0;
+	ssize_t n;
+	int ends[2];
 	int status;
+	pid_t child;
 
-	(void)snprintf(command, sizeof(command), "'%s' %s 2>&1", program, arguments);
-	pipe = popen(command, "r");
-	assert_non_null(pipe);
-	got = fread(out, 1, size - 1, pipe);
+	assert_non_null(words);
+	for (int i = 1; i <= ARGUMENTS_MAX && rest != NULL && *rest != '\0'; i++)
+		argv[i] = strsep(&rest, " ");
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)dup2(ends[1], STDOUT_FILENO);
+		(void)dup2(ends[1], STDERR_FILENO);
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+		(void)execv(program, argv);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	while ((n = read(ends[0], out + got, size - 1 - got)) > 0)
+		got += (size_t)n;
 	out[got] = '\0';
-	status = pclose(pipe);
+	(void)close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
+	free(argv[0]);
+	free(words);
 	return WEXITSTATUS(status);
 }
 
