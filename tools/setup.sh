@@ -67,18 +67,22 @@ setup_undo()
 	setup_huge_pages_before=
 }
 
-# setup_build DIRECTORY OPTION...: configures if it was not, and builds. Quiet unless it fails.
-setup_build()
+# setup_configure DIRECTORY OPTION...: unless it is. Quiet unless it fails.
+setup_configure()
 {
 	local directory=$1
 
 	shift
-	if ! [ -e "$directory/build.ninja" ]; then
-		rm -rf "$directory"
-		meson setup "$directory" "$@" >/dev/null || {
-			tail -n 40 "$directory/meson-logs/meson-log.txt" >&2
-			return 1
-		}
-	fi
-	ninja --quiet -C "$directory"
+	[ -e "$directory/build.ninja" ] && return 0
+	rm -rf "$directory"
+	meson setup "$directory" "$@" >/dev/null || {
+		tail -n 40 "$directory/meson-logs/meson-log.txt" >&2
+		return 1
+	}
+}
+
+# setup_build DIRECTORY [TARGET...]: quiet unless it fails.
+setup_build()
+{
+	ninja --quiet -C "$@" | sed '/^ninja: no work to do\.$/d'
 }

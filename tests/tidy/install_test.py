@@ -14,6 +14,12 @@ import unittest
 
 PREFIX = "usr/local"
 PROGRAMS = ("quoind", "quoinctl", "quoin-lab", "quoin-bench", "quoin-wal")
+# Those whose commands have options of their own.
+COMMANDS = {
+    "quoin-lab": ("up", "status", "kill", "restart", "pause", "resume", "partition", "heal",
+                  "exec", "logs", "down"),
+    "quoin-bench": ("commit", "election", "floor"),
+}
 SAMPLES = ("virtual-n1", "virtual-n2", "virtual-n3", "server-1", "server-2", "server-3", "single")
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
@@ -66,7 +72,10 @@ class Install(unittest.TestCase):
     def test_manuals_name_every_option(self):
         for name in PROGRAMS:
             with self.subTest(program=name):
-                options = set(OPTION.findall(run(str(self.prefix / "bin" / name), "--help").stdout))
+                program = str(self.prefix / "bin" / name)
+                options = set()
+                for command in ((), *((word,) for word in COMMANDS.get(name, ()))):
+                    options |= set(OPTION.findall(run(program, *command, "--help").stdout))
                 manual = self.manual(name)
                 self.assertEqual(options - {"--usage"} - set(OPTION.findall(manual)), set(),
                                  "in --help and not in the manual")
