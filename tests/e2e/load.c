@@ -15,8 +15,8 @@
 #include <time.h>
 
 enum {
-	CALL_MS =
-		400, /* then another node is asked: less than a failover, more than a disk's stall */
+	/* Then another node is asked: less than a failover, more than a stall of the disk. */
+	CALL_MS = 400,
 	KEY_SIZE = 32,
 	REQUEST_SIZE = 256,
 	WELCOME_MS = 1000,

@@ -1,6 +1,6 @@
 /*
- * The program quoind by itself: what it says to a bad configuration, how it ends, what it costs when
- * there is nothing to do.
+ * The program quoind by itself: what it says to a bad configuration, how it ends, what it costs
+ * when there is nothing to do.
  */
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"

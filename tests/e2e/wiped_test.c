@@ -104,7 +104,7 @@ static void R7_a_wiped_member_does_not_count(void **state)
 	wipe(&c, WIPED);
 	cluster_lab(&c, "restart %d", WIPED);
 
-	/* It is refused by its old name, and told what to do; so are those who look at the others. */
+	/* It is refused by its old name and told what to do; the others say so too. */
 	leader = cluster_wait_leader(&c, 0);
 	require(&c, leader != WIPED, "the wiped node leads");
 	expect(&c, WIPED, status_says, "knows this member by another identity");
@@ -116,7 +116,7 @@ static void R7_a_wiped_member_does_not_count(void **state)
 	/* The other two go on. */
 	load_wait_progress(&load, PUTS);
 
-	/* One of them down: what is left of the cluster is one vote, however the wiped one votes. */
+	/* One of them down: what is left is one vote, however the wiped one votes. */
 	load_stop(&load);
 	down = leader;
 	cluster_lab(&c, "kill %u", down);
