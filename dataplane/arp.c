@@ -97,7 +97,8 @@ enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 		if (e->address != address || e->port != port)
 			continue;
 		if (!e->asked)
-			return net_mac_equal(mac, &e->mac) ? ARP_UNASKED : ARP_CONFLICT;
+			return !e->resolved || net_mac_equal(mac, &e->mac) ? ARP_UNASKED
+									   : ARP_CONFLICT;
 		if (!may_move(e, mac, now_ns))
 			return ARP_CONFLICT;
 		if (!e->resolved || !net_mac_equal(mac, &e->mac))

@@ -1,0 +1,279 @@
+/*
+ * Next hops in virtual time: when they are asked for, what is believed of the answers (N6), and
+ * where frames go meanwhile.
+ */
+#include "dataplane/arp.h"
+#include "tests/unit/dataplane/dp_world.h"
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+static bool is_request_for(const struct frame *f, uint32_t address)
+{
+	return frame_get16(f->data + AT_TYPE) == 0x0806 &&
+	       frame_get16(f->data + AT_ARP_OPERATION) == 1 &&
+	       frame_get32(f->data + AT_ARP_TARGET) == address;
+}
+
+/* The MAC address that a packet to the peer goes to. */
+static void goes_to(struct world *w, uint32_t peer, const struct link_mac *mac)
+{
+	struct frame f;
+	assert_true(world_send_peer(w, peer));
+	dp_flush(w->dp);
+	while (world_take(w, &f))
+		if (frame_get16(f.data + AT_TYPE) == 0x0800)
+			break;
+	assert_memory_equal(f.data, mac->byte, 6);
+}
+
+/* A packet of peer 0, from this MAC address. */
+static void hear(struct world *w, const struct link_mac *mac)
+{
+	struct peer_packet p = world_peer_packet();
+	memcpy(p.udp.source_mac, mac->byte, 6);
+	assert_int_equal(world_offer(w, &p), 1);
+}
+
+static void a_peer_is_asked_for_with_back_off(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+	uint64_t start = w->now;
+	uint64_t last = 0;
+	uint64_t gap = 0;
+	uint32_t asked = 0;
+
+	assert_false(world_send_peer(w, 0));
+	assert_int_equal(world_drops(w, DP_DROP_TX_UNRESOLVED), 1);
+	for (int i = 0; i < 20000; i++) {
+		world_turn(w, MS / 2);
+		while (world_take(w, &f)) {
+			assert_true(is_request_for(&f, PEER));
+			assert_memory_equal(f.data, "\xff\xff\xff\xff\xff\xff", 6);
+			assert_true(last == 0 || w->now - last >= gap); /* never more often */
+			gap = w->now - last;
+			last = w->now;
+			asked++;
+			if (asked == 1)
+				gap = 0;
+		}
+		if (gap > SECOND)
+			gap = SECOND;
+	}
+	/* 1, 2, 4 ... 512 ms, then each second: about 10 and 9 of them in 10 s. */
+	assert_in_range(asked, 15, 20);
+	assert_int_equal(dp_get_counters(w->dp)->arp_requests, asked);
+	assert_true(dp_deadline(w->dp) > w->now);
+	assert_true(dp_deadline(w->dp) <= w->now + SECOND + SECOND / 8);
+	assert_true(w->now - start < 11 * SECOND);
+}
+
+static void the_first_question_goes_out_at_once(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+	assert_false(world_send_peer(w, 0));
+	dp_flush(w->dp);
+	assert_true(world_take(w, &f));
+	assert_true(is_request_for(&f, PEER));
+}
+
+static void an_answer_is_learned_and_used(void **state)
+{
+	struct world *w = *state;
+	struct dp_peer_state s;
+	world_resolve(w);
+	dp_get_peer(w->dp, 0, &s);
+	assert_true(s.resolved);
+	dp_get_peer(w->dp, 1, &s);
+	assert_false(s.resolved);
+	goes_to(w, 0, &peer_mac);
+}
+
+static void N6_an_answer_that_was_not_asked_for_is_not_learned(void **state)
+{
+	struct world *w = *state;
+	world_answer(w, PEER, &other_mac);
+	assert_false(world_send_peer(w, 0));
+	world_turn(w, 0);
+	world_resolve(w);
+	world_answer(w, PEER, &other_mac);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
+	goes_to(w, 0, &peer_mac);
+}
+
+/* A question is open again: the peer was silent for a second. */
+static void be_silent(struct world *w)
+{
+	assert_true(world_send_peer(w, 0));
+	world_turn(w, 2 * SECOND);
+	(void)world_take_all(w);
+}
+
+static void N6_an_answer_does_not_move_a_live_peer(void **state)
+{
+	struct world *w = *state;
+	world_resolve(w);
+	hear(w, &peer_mac);
+	be_silent(w);
+	world_answer(w, PEER, &other_mac);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
+	goes_to(w, 0, &peer_mac);
+	world_answer(w, PEER, &peer_mac); /* the right one still counts */
+	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
+}
+
+static void N6_a_peer_that_speaks_from_a_new_address_is_asked_and_moved(void **state)
+{
+	struct world *w = *state;
+	world_resolve(w);
+	hear(w, &peer_mac);
+	uint64_t before = dp_get_counters(w->dp)->arp_requests;
+	hear(w, &other_mac);      /* started again elsewhere */
+	goes_to(w, 0, &peer_mac); /* nobody has said so yet */
+	world_turn(w, 1000);
+	assert_int_equal(dp_get_counters(w->dp)->arp_requests, before + 1);
+	world_answer(w, PEER, &other_mac);
+	goes_to(w, 0, &other_mac);
+}
+
+static void N6_a_peer_that_was_silent_for_long_may_have_moved(void **state)
+{
+	struct world *w = *state;
+	world_resolve(w);
+	hear(w, &peer_mac);
+	be_silent(w);
+	world_turn(w, 11 * SECOND);
+	goes_to(w, 0, &peer_mac); /* still in use while it is asked for */
+	world_answer(w, PEER, &other_mac);
+	goes_to(w, 0, &other_mac);
+}
+
+static void a_peer_that_is_heard_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	world_resolve(w);
+	uint64_t before = dp_get_counters(w->dp)->arp_requests;
+	for (int i = 0; i < 290; i++) {
+		hear(w, &peer_mac);
+		assert_true(world_send_peer(w, 0));
+		world_turn(w, 100 * MS);
+	}
+	assert_int_equal(dp_get_counters(w->dp)->arp_requests, before);
+	for (int i = 0; i < 20; i++) { /* 30 s have passed: refreshed once */
+		hear(w, &peer_mac);
+		assert_true(world_send_peer(w, 0));
+		world_turn(w, 100 * MS);
+		(void)world_take_all(w);
+	}
+	assert_in_range(dp_get_counters(w->dp)->arp_requests, before + 1, before + 2);
+}
+
+static void a_peer_beyond_the_subnet_is_reached_by_the_gateway(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+	assert_false(world_send_peer(w, 2));
+	dp_flush(w->dp);
+	assert_true(world_take(w, &f));
+	assert_true(is_request_for(&f, GATEWAY));
+	world_answer(w, GATEWAY, &gateway_mac);
+	assert_true(world_send_peer(w, 2));
+	dp_flush(w->dp);
+	assert_true(world_take(w, &f));
+	assert_memory_equal(f.data, gateway_mac.byte, 6);
+	assert_int_equal(frame_get32(f.data + AT_IP_DESTINATION), FAR);
+}
+
+static void questions_for_us_are_answered_and_others_not(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+	struct frame answer;
+	frame_arp(&f, peer_mac.byte, (const uint8_t *)"\xff\xff\xff\xff\xff\xff", 1, PEER, OURS);
+	world_send(w, &f);
+	world_turn(w, 0);
+	assert_true(world_take(w, &answer));
+	assert_int_equal(answer.size, 60);
+	frame_arp(&f, our_mac.byte, peer_mac.byte, 2, OURS, PEER);
+	assert_memory_equal(answer.data, f.data, 60);
+	frame_arp(&f, peer_mac.byte, (const uint8_t *)"\xff\xff\xff\xff\xff\xff", 1, PEER, PEER_2);
+	world_send(w, &f);
+	world_turn(w, 0);
+	assert_false(world_take(w, &answer));
+	assert_int_equal(world_drops(w, DP_DROP_IP_OTHER), 1);
+	/* Somebody else has our address: said, not answered. */
+	frame_arp(&f, peer_mac.byte, our_mac.byte, 1, OURS, OURS);
+	world_send(w, &f);
+	world_turn(w, 0);
+	assert_false(world_take(w, &answer));
+	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
+}
+
+static void N6_answers_are_rate_limited(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+	uint32_t answered = 0;
+	frame_arp(&f, peer_mac.byte, our_mac.byte, 1, PEER, OURS);
+	for (int i = 0; i < 1000; i++) {
+		world_send(w, &f);
+		world_turn(w, MS / 10);
+		answered += world_take_all(w);
+	}
+	/* 64 at once and 200 a second, for a tenth of one. */
+	assert_in_range(answered, 64, 64 + 21);
+	assert_int_equal(world_drops(w, DP_DROP_RATE_LIMIT), 1000 - answered);
+	world_turn(w, SECOND);
+	world_send(w, &f);
+	world_turn(w, 0);
+	assert_int_equal(world_take_all(w), 1);
+}
+
+static void a_client_resolves_a_server(void **state)
+{
+	struct world *w = *state;
+	struct dp_address to;
+	uint32_t size_max;
+	struct frame f;
+	assert_false(dp_resolve(w->dp, 0, 0xc6120064, 2379, w->now, &to));
+	dp_flush(w->dp);
+	assert_true(world_take(w, &f));
+	assert_true(is_request_for(&f, 0xc6120064));
+	world_answer(w, 0xc6120064, &other_mac);
+	assert_true(dp_resolve(w->dp, 0, 0xc6120064, 2379, w->now, &to));
+	assert_memory_equal(to.mac.byte, other_mac.byte, 6);
+	uint8_t *body = dp_begin_client(w->dp, &to, &size_max);
+	assert_non_null(body);
+	memset(body, 0, 64);
+	dp_end(w->dp, WIRE_HELLO, 64);
+	dp_flush(w->dp);
+	assert_true(world_take(w, &f));
+	assert_int_equal(frame_get16(f.data + AT_UDP_DESTINATION), 2379);
+	/* The table is bounded: strangers do not push peers out. */
+	for (uint32_t i = 0; i < 200; i++)
+		(void)dp_resolve(w->dp, 0, 0xc6120000 + i, 2379, w->now, &to);
+	dp_flush(w->dp);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_peer_is_asked_for_with_back_off),
+		TEST(the_first_question_goes_out_at_once),
+		TEST(an_answer_is_learned_and_used),
+		TEST(N6_an_answer_that_was_not_asked_for_is_not_learned),
+		TEST(N6_an_answer_does_not_move_a_live_peer),
+		TEST(N6_a_peer_that_speaks_from_a_new_address_is_asked_and_moved),
+		TEST(N6_a_peer_that_was_silent_for_long_may_have_moved),
+		TEST(a_peer_that_is_heard_is_left_alone),
+		TEST(a_peer_beyond_the_subnet_is_reached_by_the_gateway),
+		TEST(questions_for_us_are_answered_and_others_not),
+		TEST(N6_answers_are_rate_limited),
+		TEST(a_client_resolves_a_server),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
