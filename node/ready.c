@@ -137,7 +137,8 @@ static bool ready_once(struct node *n)
 	for (uint32_t i = 0; i < ready.message_count; i++)
 		node_send(n, &ready.messages[i]);
 	fetch(n, &ready, refused, &refused_count);
-	memcpy(reads, ready.reads, ready.read_count * sizeof(*reads));
+	for (uint32_t i = 0; i < ready.read_count; i++)
+		reads[i] = ready.reads[i];
 	apply(n, ready.apply, ready.apply_count);
 	raft_advance(n->raft);
 	raft_applied(n->raft, n->applied);

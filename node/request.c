@@ -199,7 +199,8 @@ bool request_set_answer(struct requests *r, struct request *q, const uint8_t *an
 			return false;
 		q->answer = q->buffer;
 	}
-	memcpy(q->answer, answer, size);
+	if (size)
+		memcpy(q->answer, answer, size);
 	q->answer_size = size;
 	return true;
 }

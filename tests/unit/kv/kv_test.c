@@ -115,7 +115,7 @@ static void ranges_as_in_etcd(void **state)
 
 		while (kv_item_next(&answer, &at, &item)) {
 			if (got[0] != '\0')
-				strcat(got, ",");
+				strncat(got, ",", 2);
 			strncat(got, (const char *)item.key.data, item.key.size);
 			bool with_value = (rows[i].flags & KV_KEYS_ONLY) == 0;
 			assert_bytes(item.value, with_value ? text("value") : NONE);
