@@ -181,10 +181,26 @@ bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out
 	}
 }
 
+/* Beside the program, in the build: on a disk, which /tmp may not be, and never in the sources. */
+static void go_to_build(void)
+{
+	char path[4096];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	assert_true(size > 0);
+	path[size] = '\0';
+	slash = strrchr(path, '/');
+	assert_non_null(slash);
+	*slash = '\0';
+	assert_int_equal(chdir(path), 0);
+}
+
 char *test_directory_make(void)
 {
 	char *path = strdup("wal-test-XXXXXX");
 
+	go_to_build();
 	assert_non_null(path);
 	assert_non_null(mkdtemp(path));
 	return path;

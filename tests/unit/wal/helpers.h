@@ -72,7 +72,7 @@ struct test_place {
 };
 bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out);
 
-/* A new directory under the current one, by name; and away with it. */
+/* A new directory in the program's own, which becomes the current one; and away with it. */
 char *test_directory_make(void);
 void test_directory_remove(char *path);
 

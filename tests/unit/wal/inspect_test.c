@@ -301,6 +301,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	program = argv[1];
+	program = realpath(argv[1], NULL);
+	if (program == NULL)
+		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
