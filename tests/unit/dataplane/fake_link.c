@@ -228,7 +228,10 @@ struct link *fake_net_link(struct fake_net *net, const struct link_mac *mac, uin
 {
 	struct fake_link *l = calloc(1, sizeof(*l));
 	assert(l != NULL);
-	assert(net->link_count < FAKE_LINKS_MAX);
+	uint32_t at = 0;
+	while (at < net->link_count && net->link[at] != NULL)
+		at++;
+	assert(at < FAKE_LINKS_MAX);
 	l->link.ops = &fake_ops;
 	l->link.mac = *mac;
 	l->link.mtu = mtu;
@@ -236,7 +239,9 @@ struct link *fake_net_link(struct fake_net *net, const struct link_mac *mac, uin
 	l->net = net;
 	l->up = true;
 	l->budget = UINT32_MAX;
-	net->link[net->link_count++] = l;
+	net->link[at] = l;
+	if (at == net->link_count)
+		net->link_count++;
 	return &l->link;
 }
 
