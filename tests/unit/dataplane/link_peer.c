@@ -26,6 +26,13 @@ enum {
 	ETHERTYPE_TEST = 0x88b5,    /* IEEE's for local experiments */
 };
 
+/* For LeakSanitizer: the xdp driver does not give back what libxdp allocated for it. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libxdp.so";
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec t;
