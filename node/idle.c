@@ -5,7 +5,7 @@
 #include <time.h>
 
 enum {
-	IDLE_AWAKE_NS = 50000,      /* after work, more work is likely for this long */
+	IDLE_AWAKE_NS = 200000,     /* after work: a commit's round trip, disk included */
 	IDLE_SLEEP_NS_MIN = 20000,  /* about 70 us with the kernel's own delay */
 	IDLE_SLEEP_NS_MAX = 500000, /* the most that a frame waits in an idle node */
 };
