@@ -1,10 +1,11 @@
 /*
- * The MAC addresses of next hops: peers, the gateway, servers that a client asks for. A fixed table;
- * pure but for the time it is given: it says when to ask, the dataplane asks.
+ * The MAC addresses of next hops: peers, the gateway, servers that a client asks for. A fixed
+ * table; pure but for the time it is given: it says when to ask, the dataplane asks.
  *
  *	1. Only an answer that was asked for is learned.
- *	2. The address of a live neighbour (frames that passed every check came from it a moment ago)
- *	   is not moved by an answer (N6), unless such frames now come from the new one as well.
+ *	2. The address of a live neighbour (frames that passed every check came from it in the
+ *	   last seconds) is not moved by an answer (N6), unless such frames now come from the new
+ *	   one as well.
  *	3. An address that is known stays in use while it is asked for again.
  */
 #ifndef DATAPLANE_ARP_H

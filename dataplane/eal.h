@@ -1,5 +1,5 @@
 /*
- * DPDK's EAL and its ports. The only headers of DPDK are in eal.c and link_dpdk.c.
+ * DPDK's EAL and its ports. The only headers of DPDK are in eal.c and link_*.c.
  */
 #ifndef DATAPLANE_EAL_H
 #define DATAPLANE_EAL_H

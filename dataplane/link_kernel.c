@@ -1,7 +1,7 @@
 /*
- * A kernel interface as the kernel sees it: its MAC address, MTU and state. The packet and xdp links
- * take frames from such an interface; its address must be on no kernel interface of this host, or
- * two stacks would answer for it.
+ * A kernel interface as the kernel sees it: its MAC address, MTU and state. The packet and xdp
+ * links take frames from such an interface; the node's IP address must be on no kernel interface of
+ * this host, or two stacks would answer for it.
  */
 #include "dataplane/link_dpdk.h"
 

@@ -1,4 +1,6 @@
-/* Frames, read and written: see net.h. A parser returns why the frame is dropped, or DP_DROP_COUNT. */
+/*
+ * Frames, read and written: see net.h. A parser returns why the frame is dropped, or DP_DROP_COUNT.
+ */
 #include "dataplane/net.h"
 
 #include <assert.h>
@@ -102,7 +104,7 @@ static enum dp_drop parse_arp(struct net_packet *out, const uint8_t *arp, uint32
 	out->arp_operation = get16(arp + 6);
 	if (out->arp_operation != NET_ARP_REQUEST && out->arp_operation != NET_ARP_REPLY)
 		return DP_DROP_ARP;
-	/* Who answers for another's MAC address is up to something, or is a proxy: neither helps. */
+	/* Who speaks for another's MAC address is up to something, or a proxy: neither helps. */
 	if (memcmp(arp + 8, out->source_mac.byte, sizeof(out->source_mac.byte)) != 0)
 		return DP_DROP_ARP;
 	out->source = get32(arp + 14);

@@ -1,10 +1,11 @@
 /*
- * Ethernet, ARP, IPv4, ICMP echo and UDP: what a frame looks like, read and written. Pure: bytes in,
- * a verdict out.
+ * Ethernet, ARP, IPv4, ICMP echo and UDP: what a frame looks like, read and written. Pure: bytes
+ * in, a verdict out.
  *
  * Ethernet, 14 bytes:      0 destination 6, 6 source 6, 12 type 2
- * ARP, 28 bytes:           0 hardware 2 (1), 2 protocol 2 (0x0800), 4 sizes 2 (6, 4), 6 operation 2,
- *			    8 sender MAC 6, 14 sender IP 4, 18 target MAC 6, 24 target IP 4
+ * ARP, 28 bytes:           0 hardware 2 (1), 2 protocol 2 (0x0800), 4 sizes 2 (6, 4),
+ *			    6 operation 2, 8 sender MAC 6, 14 sender IP 4, 18 target MAC 6,
+ *			    24 target IP 4
  * IPv4, 20 bytes:          0 version and header words 1 (0x45), 1 service 1, 2 total size 2,
  *			    4 identification 2, 6 flags and fragment offset 2, 8 time to live 1,
  *			    9 protocol 1, 10 checksum 2, 12 source 4, 16 destination 4
@@ -91,7 +92,7 @@ uint32_t net_echo_answer(uint8_t *data, const struct net_packet *request,
 
 bool net_mac_equal(const struct link_mac *a, const struct link_mac *b);
 
-/* The internet checksum (RFC 1071) of size bytes, as it is stored; `sum` of a pseudo header or 0. */
+/* The internet checksum (RFC 1071) of size bytes, as it is stored; sum: a pseudo header's, or 0. */
 uint16_t net_checksum(const uint8_t *data, size_t size, uint64_t sum);
 
 extern const struct link_mac net_mac_broadcast;

@@ -4,8 +4,8 @@
  *	1. A packet is a peer's if its member id, its address and the port it came by are as
  *	   configured, and its identity is the one that the log binds to the member (if it does).
  *	2. Of one identity no packet is older than the newest incarnation seen (N10).
- *	3. A packet that names another receiver than us is refused, and remembered: we are new under an
- *	   old name.
+ *	3. A packet that names another receiver than us is refused, and remembered: we are new
+ *	   under an old name.
  */
 #ifndef DATAPLANE_PEERS_H
 #define DATAPLANE_PEERS_H

@@ -2,8 +2,8 @@
  * A dataplane on a wire in memory, and the test at the other end of the wire with its own hands:
  * what the tests of dp.c, arp.c and peers.c start from.
  */
-#ifndef TESTS_DP_WORLD_H
-#define TESTS_DP_WORLD_H
+#ifndef TESTS_UNIT_DATAPLANE_DP_WORLD_H
+#define TESTS_UNIT_DATAPLANE_DP_WORLD_H
 
 #include "dataplane/dp.h"
 #include "tests/unit/dataplane/fake_link.h"

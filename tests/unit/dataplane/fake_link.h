@@ -3,8 +3,8 @@
  * what rx is told; loss, duplicates and delay are drawn from a seed. Frames are counted, so that a
  * test can say that none leaked.
  */
-#ifndef TESTS_FAKE_LINK_H
-#define TESTS_FAKE_LINK_H
+#ifndef TESTS_UNIT_DATAPLANE_FAKE_LINK_H
+#define TESTS_UNIT_DATAPLANE_FAKE_LINK_H
 
 #include "dataplane/link.h"
 

@@ -2,8 +2,8 @@
  * Good frames to start from, and hands to spoil them: written by hand here, not by the code under
  * test.
  */
-#ifndef TESTS_FRAMES_H
-#define TESTS_FRAMES_H
+#ifndef TESTS_UNIT_DATAPLANE_FRAMES_H
+#define TESTS_UNIT_DATAPLANE_FRAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

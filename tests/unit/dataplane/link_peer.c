@@ -1,8 +1,8 @@
 /*
  * One end of a real link as a process: see link_peer.h.
  *
- * It prints "ready" when its port is open, "up" and "down" as the link changes; a ping of a number of
- * frames prints "result ..." at its end.
+ * It prints "ready" when its port is open, "up" and "down" as the link changes; a ping of a number
+ * of frames prints "result ..." at its end.
  */
 #include "tests/unit/dataplane/link_peer.h"
 

@@ -1,9 +1,10 @@
 /*
  * A process at one end of a real link, for link_test: it sends every frame back, or sends frames
- * and waits for them to come back. EAL starts once per process, so each end is a process of its own.
+ * and waits for them to come back. EAL starts once per process, so each end is a process of its
+ * own.
  */
-#ifndef TESTS_LINK_PEER_H
-#define TESTS_LINK_PEER_H
+#ifndef TESTS_UNIT_DATAPLANE_LINK_PEER_H
+#define TESTS_UNIT_DATAPLANE_LINK_PEER_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -208,11 +208,25 @@ static void packet_round_trip(void **state)
 	kill_hard(&echo);
 }
 
-static int run(const char *command)
+/* ip(8) with these words; its exit status. */
+static int ip(const char *const *words)
 {
-	int status = system(command); /* words of this file only */
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	const char *argv[16] = {"ip"};
+	int status = -1;
+	for (size_t i = 0; words[i] != NULL && i + 2 < sizeof(argv) / sizeof(argv[0]); i++)
+		argv[i + 1] = words[i];
+	pid_t pid = fork();
+	if (pid == 0) {
+		/* execvp changes none of them, whatever its prototype says. */
+		execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
 }
+
+#define IP(...) ip((const char *const[]){__VA_ARGS__, NULL})
 
 static void N18_packet_sees_its_interface_go_down_and_up(void **state)
 {
@@ -222,9 +236,9 @@ static void N18_packet_sees_its_interface_go_down_and_up(void **state)
 	wait_for(&echo, "ready");
 	struct peer ping = start("ping", "packet", "qb", "client", "0");
 	wait_for(&ping, "first");
-	assert_int_equal(run("ip link set qa down"), 0);
+	assert_int_equal(IP("link", "set", "qa", "down"), 0);
 	wait_for(&ping, "down");
-	assert_int_equal(run("ip link set qa up"), 0);
+	assert_int_equal(IP("link", "set", "qa", "up"), 0);
 	wait_for(&ping, "up");
 	wait_for(&ping, "first");
 	kill_hard(&ping);
@@ -297,8 +311,8 @@ static int setup(void **state)
 		       strerror(errno));
 		return 0;
 	}
-	interfaces = run("ip link add qa type veth peer name qb && ip link set qa up && "
-			 "ip link set qb up") == 0;
+	interfaces = IP("link", "add", "qa", "type", "veth", "peer", "name", "qb") == 0 &&
+		     IP("link", "set", "qa", "up") == 0 && IP("link", "set", "qb", "up") == 0;
 	if (!interfaces)
 		puts("# no veth pair: packet and xdp are skipped");
 	if (!huge_pages)
