@@ -216,9 +216,13 @@ static int rest_judge(struct scan *s, const struct scan_segment *segment, bool m
 				zeros += in_write < extent;
 				continue;
 			}
-			if (in_write >= extent ||
-			    record_stamp_get(data + sector) !=
-				    record_stamp(&here, s->number + 1, in_write))
+			if (in_write >= extent)
+				return damage(s, segment, segment->end,
+					      "write %" PRIu64
+					      " is damaged: more follows it, at offset %" PRIu32,
+					      s->number + 1, at + sector);
+			if (record_stamp_get(data + sector) !=
+			    record_stamp(&here, s->number + 1, in_write))
 				return damage(s, segment, at + sector,
 					      "after write %" PRIu64 ", a sector that is neither "
 					      "zero nor of write %" PRIu64,
