@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a message may claim: far more than elections can count to, and there is always a next. */
+static const raft_term TERM_MAX = UINT64_MAX / 4;
+
 static bool options_valid(const struct raft_options *o)
 {
 	uint32_t voters = 0;
@@ -292,7 +295,8 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 {
 	assert(!r->in_ready);
 	assert(r->restored);
-	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term == 0)
+	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term == 0 ||
+	    m->term > TERM_MAX)
 		return -EINVAL;
 	struct raft_peer *p = raft_peer_find(r, m->from);
 	if (!p)

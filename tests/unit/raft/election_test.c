@@ -255,6 +255,20 @@ static void lost_requests_are_sent_again(void **state)
 	hand_fini(&h);
 }
 
+/* D7: the largest term would leave no next one, here or after any restart. */
+static void a_term_that_leaves_no_next_one_is_refused(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	assert_int_equal(vote_ask(&h, 2, UINT64_MAX, 0, 0), -EINVAL);
+	hand_campaign(&h);
+	hand_persist(&h);
+	assert_int_equal(h.hard.term, 1);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +285,7 @@ int main(void)
 		cmocka_unit_test(a_higher_term_unseats_a_leader),
 		cmocka_unit_test(an_old_candidate_and_an_old_leader_are_told_the_term),
 		cmocka_unit_test(lost_requests_are_sent_again),
+		cmocka_unit_test(a_term_that_leaves_no_next_one_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
