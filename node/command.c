@@ -65,7 +65,9 @@ static void forward(struct node *n, struct request *q, raft_id leader)
 	if (peer < 0)
 		return;
 	if (!q->forward_id || q->term != raft_get_term(n->raft)) {
-		q->forward_id = ++n->next_id * REQUESTS_MAX + (uint64_t)(q - n->requests.slot);
+		/* Never that of an earlier life: the leader may still hold parts under it (R42). */
+		q->forward_id = ((n->recovered.incarnation << 40) + ++n->next_id) * REQUESTS_MAX +
+				(uint64_t)(q - n->requests.slot);
 		q->parts_acked = 0;
 		n->counters.forwarded++;
 	}
