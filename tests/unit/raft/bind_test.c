@@ -160,6 +160,33 @@ static void R7_a_replaced_member_neither_votes_nor_campaigns_nor_acknowledges(vo
 	hand_fini(&h);
 }
 
+/*
+ * What joins an existing cluster (its options name it no voter) may be a directory that was wiped
+ * before it was bound: its vote could elect a log without what its old self acknowledged.
+ */
+static void R7_a_member_that_joins_does_not_vote_before_it_has_a_log(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .unbound = true});
+	h.r->members.member[0].voter = false;
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 2, 1);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	hand_persist(&h);
+	assert_int_equal(h.hard.vote, 0);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_VOTE_REPLY, 2));
+	/* With a log it votes, whether it knows that it may or not (R32). */
+	assert_int_equal(hand_append(&h, 3, 1, 0, 0, "1", 1), 0);
+	m = hand_message(&h, RAFT_MESSAGE_VOTE, 2, 2);
+	m.vote.last_index = 1;
+	m.vote.last_term = 1;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	hand_persist(&h);
+	assert_int_equal(h.hard.vote, 2);
+	hand_fini(&h);
+}
+
 /* Before it is bound, a member may be wiped and come back: what its old self said is void. */
 static void R8_progress_of_an_unbound_member_dies_with_its_identity(void **state)
 {
@@ -194,6 +221,7 @@ int main(void)
 		cmocka_unit_test(R7_another_identity_is_refused_before_its_term_is_looked_at),
 		cmocka_unit_test(R7_a_vote_of_a_wiped_member_does_not_count),
 		cmocka_unit_test(R7_a_replaced_member_neither_votes_nor_campaigns_nor_acknowledges),
+		cmocka_unit_test(R7_a_member_that_joins_does_not_vote_before_it_has_a_log),
 		cmocka_unit_test(R8_progress_of_an_unbound_member_dies_with_its_identity),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
