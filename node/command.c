@@ -149,8 +149,9 @@ void command_propose_reply(struct node *n, uint32_t peer, const struct wire_part
 {
 	struct request *q = &n->requests.slot[reply->request_id % REQUESTS_MAX];
 
+	/* In an older term's log it may be lost, and a new term puts back only what it finds. */
 	if (q->state != REQUEST_PROPOSING || q->forward_id != reply->request_id ||
-	    n->peer[peer].member_id != raft_leader(n->raft))
+	    q->term != raft_get_term(n->raft) || n->peer[peer].member_id != raft_leader(n->raft))
 		return;
 	if (reply->status == WIRE_BUSY) {
 		q->resend_ns = n->now_ns + reply->retry_after_us * 1000;

@@ -79,16 +79,22 @@ static void check_value(uint32_t target, char fill)
 		assert(item.value.data[i] == (uint8_t)fill);
 }
 
-int main(void)
+/* Returns the leader; the other two follow. */
+static uint32_t world_begin(void)
 {
-	uint8_t *first, *second;
-	uint32_t size;
-
 	sim_world_create(&w, 7, 3, 1);
 	w.resting = true;
 	while (sim_leader(&w) < 0 || !sim_all_bound(&w))
 		sim_world_run(&w, MS);
-	const uint32_t leader = (uint32_t)sim_leader(&w), follower = (leader + 1) % 3;
+	return (uint32_t)sim_leader(&w);
+}
+
+static void parts_of_an_earlier_life_are_not_joined(void)
+{
+	uint8_t *first, *second;
+	uint32_t size;
+
+	const uint32_t leader = world_begin(), follower = (leader + 1) % 3;
 
 	/* The follower dies when the leader has some of the parts. */
 	size = put_encode(&first, 5, 'a');
@@ -114,5 +120,56 @@ int main(void)
 	sim_world_destroy(&w);
 	free(first);
 	free(second);
+}
+
+/* The request of a follower's client while no forward of it reaches the leader. */
+static struct request *forwarding(uint32_t leader, uint32_t follower, uint8_t **command)
+{
+	struct request_list *list = &w.node[follower].node->requests.list[REQUEST_PROPOSING];
+	uint32_t size = put_encode(command, 5, 'a');
+
+	sim_net_cut(w.net, follower, leader, true);
+	client_ask(follower, WIRE_COMMAND, *command, size);
+	while (!TAILQ_FIRST(list) || !TAILQ_FIRST(list)->forward_id)
+		sim_world_run(&w, 1000);
+	return TAILQ_FIRST(list);
+}
+
+static void reply(uint32_t leader, uint32_t follower, const struct request *q,
+		  enum wire_status status)
+{
+	struct node *n = w.node[follower].node;
+	const struct wire_part_reply r = {
+		.request_id = q->forward_id,
+		.next_part = (uint16_t)(status == WIRE_OK ? parts_count(q->size) : 0),
+		.status = (uint8_t)status,
+	};
+	int peer = node_peer_find(n, 0x100 + leader);
+
+	assert(peer >= 0);
+	command_propose_reply(n, (uint32_t)peer, &r);
+}
+
+/* Nothing would ever put it back: its log may be gone with its term. */
+static void a_late_acceptance_of_an_older_term_does_not_count(void)
+{
+	const uint32_t leader = world_begin(), follower = (leader + 1) % 3;
+	uint8_t *command;
+	struct request *q = forwarding(leader, follower, &command);
+
+	q->term--;
+	reply(leader, follower, q, WIRE_OK);
+	assert(q->state == REQUEST_PROPOSING);
+	q->term++;
+	reply(leader, follower, q, WIRE_OK);
+	assert(q->state == REQUEST_PROPOSED);
+	sim_world_destroy(&w);
+	free(command);
+}
+
+int main(void)
+{
+	parts_of_an_earlier_life_are_not_joined();
+	a_late_acceptance_of_an_older_term_does_not_count();
 	return 0;
 }
