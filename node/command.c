@@ -77,12 +77,29 @@ static void forward(struct node *n, struct request *q, raft_id leader)
 	resend_later(n, q);
 }
 
+/*
+ * The verdict of admit, made final: "no space" says that nothing was done, so it waits (-EAGAIN)
+ * until what this leader's log holds is applied, an earlier copy of the command too.
+ */
+static int admit(struct node *n, const uint8_t *data, uint32_t size)
+{
+	int error = n->sm->ops->admit(n->sm, data, size);
+	struct raft_status status;
+
+	if (!error)
+		return 0;
+	raft_get_status(n->raft, &status);
+	return n->applied == status.last ? error : -EAGAIN;
+}
+
 /* False: the log has no room now, for this one or any after it. */
 static bool propose(struct node *n, struct request *q)
 {
 	raft_index index;
-	int error = n->sm->ops->admit(n->sm, q->data, q->size);
+	int error = admit(n, q->data, q->size);
 
+	if (error == -EAGAIN)
+		return true;
 	if (error == -ENOSPC) {
 		door_refuse(n, q, WIRE_NO_SPACE);
 		return true;
@@ -202,8 +219,9 @@ static enum wire_status propose_forwarded(struct node *n, const uint8_t *data, u
 		n->counters.malformed++;
 		return WIRE_INVALID;
 	}
-	if (n->sm->ops->admit(n->sm, data, size))
-		return WIRE_NO_SPACE;
+	int error = admit(n, data, size);
+	if (error)
+		return error == -EAGAIN ? WIRE_BUSY : WIRE_NO_SPACE;
 	switch (raft_propose(n->raft, data, size, &index, &term)) {
 	case 0:
 		return WIRE_OK;

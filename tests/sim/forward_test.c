@@ -8,6 +8,7 @@
 #include "node/internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,9 +168,60 @@ static void a_late_acceptance_of_an_older_term_does_not_count(void)
 	free(command);
 }
 
+static int no_space(struct sm *sm, const uint8_t *command, uint32_t size)
+{
+	(void)sm;
+	(void)command;
+	(void)size;
+	return -ENOSPC;
+}
+
+/* "No space" says that nothing was done: not while a copy in the log may still be applied. */
+static void no_space_waits_for_a_copy_in_the_log(void)
+{
+	const uint32_t leader = world_begin();
+	struct node *n = w.node[leader].node;
+	const struct sm_ops *ops = n->sm->ops;
+	struct sm_ops full = *ops;
+	uint8_t *command;
+	uint32_t size = put_encode(&command, 5, 'a');
+	struct request *q;
+
+	full.admit = no_space;
+	for (uint32_t i = 0; i < 3; i++)
+		sim_net_cut(w.net, leader, i, i != leader);
+	client_ask(leader, WIRE_COMMAND, command, size);
+	while (!(q = TAILQ_FIRST(&n->requests.list[REQUEST_PROPOSED])))
+		sim_world_run(&w, 1000);
+	/* As after a term in between, the leader's again, which still has it in its log. */
+	request_move(&n->requests, q, REQUEST_PROPOSING);
+	n->sm->ops = &full;
+	sim_world_run(&w, MS);
+	assert(q->state == REQUEST_PROPOSING);
+	sim_net_heal(w.net);
+	while (q->state == REQUEST_PROPOSING)
+		sim_world_run(&w, MS);
+	assert(q->status == WIRE_OK);
+	/* Nothing is in the log: the verdict comes at once. */
+	free(command);
+	size = put_encode(&command, 6, 'b');
+	while (sim_leader(&w) < 0 || !sim_world_settle(&w, 1000 * MS))
+		sim_world_run(&w, MS);
+	w.resting = true;
+	assert(sim_leader(&w) == (int)leader);
+	client_ask(leader, WIRE_COMMAND, command, size);
+	while (client_get_state(w.client[0].client) == CLIENT_WAITING)
+		sim_world_run(&w, MS);
+	assert(client_status(w.client[0].client) == WIRE_NO_SPACE);
+	n->sm->ops = ops;
+	sim_world_destroy(&w);
+	free(command);
+}
+
 int main(void)
 {
 	parts_of_an_earlier_life_are_not_joined();
 	a_late_acceptance_of_an_older_term_does_not_count();
+	no_space_waits_for_a_copy_in_the_log();
 	return 0;
 }
