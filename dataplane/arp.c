@@ -25,8 +25,7 @@ bool arp_want(struct arp_entry *e)
 	return e->resolved;
 }
 
-/* When it is to be asked for, if nothing changes; UINT64_MAX: not at all. */
-static uint64_t due(const struct arp_entry *e)
+uint64_t arp_due(const struct arp_entry *e)
 {
 	if (!e->wanted)
 		return UINT64_MAX;
@@ -55,7 +54,7 @@ static uint64_t jitter(struct arp *arp, uint64_t limit)
 
 bool arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns)
 {
-	if (now_ns < due(e))
+	if (now_ns < arp_due(e))
 		return false;
 	e->asked = true;
 	if (e->resolved) {
@@ -113,15 +112,4 @@ enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 		return ARP_LEARNED;
 	}
 	return ARP_UNASKED;
-}
-
-uint64_t arp_deadline(const struct arp *arp)
-{
-	uint64_t next = UINT64_MAX;
-	for (uint32_t i = 0; i < arp->count; i++) {
-		uint64_t d = due(&arp->entry[i]);
-		if (d < next)
-			next = d;
-	}
-	return next;
 }

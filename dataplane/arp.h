@@ -62,7 +62,7 @@ enum arp_verdict { ARP_LEARNED, ARP_UNASKED, ARP_CONFLICT };
 enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 			    const struct link_mac *mac, uint64_t now_ns);
 
-/* When arp_ask may be true next. */
-uint64_t arp_deadline(const struct arp *arp);
+/* When arp_ask may be true next for an entry. UINT64_MAX: while nothing is to be sent to it. */
+uint64_t arp_due(const struct arp_entry *e);
 
 #endif

@@ -289,11 +289,20 @@ uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RE
 
 uint64_t dp_deadline(const struct dp *dp)
 {
-	uint64_t next = arp_deadline(&dp->arp);
+	uint64_t next = UINT64_MAX;
+	bool up[DP_PORTS_MAX];
+
 	for (uint32_t i = 0; i < dp->port_count; i++) {
 		struct link *link = dp->port[i].link;
-		if (!link->ops->up(link) && dp->now_ns + DOWN_NS < next)
+		up[i] = link->ops->up(link);
+		if (!up[i] && dp->now_ns + DOWN_NS < next)
 			next = dp->now_ns + DOWN_NS;
+	}
+	/* A question for a link that is down stays due, and nobody can ask it. */
+	for (uint32_t i = 0; i < dp->arp.count; i++) {
+		const struct arp_entry *e = &dp->arp.entry[i];
+		if (up[e->port] && arp_due(e) < next)
+			next = arp_due(e);
 	}
 	return next;
 }

@@ -231,6 +231,23 @@ static void N6_answers_are_rate_limited(void **state)
 	assert_int_equal(world_take_all(w), 1);
 }
 
+/* Nobody is woken for a question that cannot be asked: a node that sleeps would not (D11). */
+static void N18_a_question_waits_while_its_link_is_down(void **state)
+{
+	struct world *w = *state;
+	world_resolve(w);
+	assert_true(world_send_peer(w, 0));
+	assert_false(world_send_peer(w, 1));
+	fake_link_up_set(w->link, false);
+	world_turn(w, 2 * SECOND);
+	assert_true(dp_deadline(w->dp) > w->now);
+	assert_true(dp_deadline(w->dp) <= w->now + 5 * MS);
+	(void)world_take_all(w);
+	fake_link_up_set(w->link, true);
+	world_turn(w, 5 * MS);
+	assert_int_equal(world_take_all(w), 2);
+}
+
 static void a_client_resolves_a_server(void **state)
 {
 	struct world *w = *state;
@@ -273,6 +290,7 @@ int main(void)
 		TEST(a_peer_beyond_the_subnet_is_reached_by_the_gateway),
 		TEST(questions_for_us_are_answered_and_others_not),
 		TEST(N6_answers_are_rate_limited),
+		TEST(N18_a_question_waits_while_its_link_is_down),
 		TEST(a_client_resolves_a_server),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
