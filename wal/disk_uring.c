@@ -522,12 +522,18 @@ static int directory_open(struct uring_disk *u, const char *path, bool create)
 	struct statfs fs;
 	int err;
 
-	if (create && mkdir(path, 0700) == 0) {
+	if (create) {
+		bool there = mkdir(path, 0700) != 0;
+
+		if (there && errno != EEXIST)
+			return -errno;
+		/*
+		 * Also if it is there: whoever made it may have been killed before this. If it lies
+		 * where we may not read or nothing is ever synced, its maker answers for its name.
+		 */
 		err = parent_sync(path);
-		if (err != 0)
+		if (err != 0 && !(there && (err == -EACCES || err == -EINVAL || err == -EROFS)))
 			return err;
-	} else if (create && errno != EEXIST) {
-		return -errno;
 	}
 	u->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (u->directory < 0)

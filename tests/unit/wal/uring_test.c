@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,6 +230,43 @@ static void every_open_file_is_locked(void **state)
 	end(&s);
 }
 
+/* What the log makes durable by fsync, seen on its way to the kernel. */
+static ino_t synced[8];
+static uint32_t synced_count;
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && synced_count < 8)
+		synced[synced_count++] = st.st_ino;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* A process may be killed between making the directory and syncing its name: the next one does. */
+static void W17_the_name_of_a_directory_that_is_there_is_synced(void **state)
+{
+	struct disk *d;
+	struct stat st;
+	char path[256];
+	char *parent;
+	bool found = false;
+
+	(void)state;
+	parent = test_directory_make();
+	(void)snprintf(path, sizeof(path), "%s/there", parent);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(stat(parent, &st), 0);
+	synced_count = 0;
+	assert_int_equal(disk_uring_create(&d, path, true, NULL, 0), 0);
+	for (uint32_t i = 0; i < synced_count; i++)
+		found |= synced[i] == st.st_ino;
+	assert_true(found);
+	d->ops->destroy(d);
+	assert_int_equal(rmdir(path), 0);
+	test_directory_remove(parent);
+}
+
 static void directories(void **state)
 {
 	struct disk *d;
@@ -287,6 +325,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test(W26_the_directory_is_locked),
 		cmocka_unit_test(every_open_file_is_locked),
+		cmocka_unit_test(W17_the_name_of_a_directory_that_is_there_is_synced),
 		cmocka_unit_test(directories),
 		cmocka_unit_test(durable_is_refused_in_memory),
 	};
