@@ -25,11 +25,12 @@ struct slot {
 	rte_intr_callback_fn callback;
 	rte_intr_unregister_callback_fn gone;
 	void *argument;
-	atomic_bool *alive;
+	atomic_bool *alive; /* under alive_lock while the slot is used */
 };
 
 static struct slot slots[SLOTS_MAX];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t alive_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool wanted; /* the control thread waits: the polling thread lets it in */
 static atomic_uint_least64_t events;
 static atomic_uint_least64_t registrations;
@@ -56,9 +57,32 @@ void link_control_leave(void)
 	assert(err == 0);
 }
 
+/* A lock of its own: EAL tells us that a callback is gone with its own lock held, and that one is
+ * taken with ours held. Nothing is called under it. */
+static void alive_enter(void)
+{
+	int err = pthread_mutex_lock(&alive_lock);
+	assert(err == 0);
+}
+
+static void alive_leave(void)
+{
+	int err = pthread_mutex_unlock(&alive_lock);
+	assert(err == 0);
+}
+
 void link_control_watch(atomic_bool *alive)
 {
 	watched = alive;
+}
+
+void link_control_forget(const atomic_bool *alive)
+{
+	alive_enter();
+	for (size_t i = 0; i < SLOTS_MAX; i++)
+		if (slots[i].alive == alive)
+			slots[i].alive = NULL;
+	alive_leave();
 }
 
 uint64_t link_control_events(void)
@@ -111,8 +135,11 @@ static int real_unregister_pending(const struct rte_intr_handle *handle,
 
 static void slot_free(struct slot *s)
 {
+	alive_enter();
 	if (s->alive != NULL)
 		atomic_store(s->alive, false);
+	s->alive = NULL;
+	alive_leave();
 	atomic_store(&s->used, false);
 }
 

@@ -35,6 +35,8 @@ void link_control_leave(void);
  * cleared when that callback is gone.
  */
 void link_control_watch(atomic_bool *alive);
+/* With the lock held: *alive is not touched any more. A callback may outlive its link. */
+void link_control_forget(const atomic_bool *alive);
 
 /* Grows with each callback: who has cached a link's state reads it anew. */
 uint64_t link_control_events(void);

@@ -231,6 +231,7 @@ static void port_destroy(struct link *link)
 	(void)rte_eth_dev_close(l->port);
 	if (l->device[0] != 0)
 		(void)rte_vdev_uninit(l->device);
+	link_control_forget(&l->memif.channel);
 	link_control_leave();
 	if (l->socket >= 0)
 		close(l->socket);

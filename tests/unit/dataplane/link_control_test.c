@@ -1,0 +1,104 @@
+/*
+ * The lock between the polling thread and a driver's callbacks, on EAL's own interrupt thread: what
+ * is left of a callback when its link is gone.
+ */
+#include "dataplane/eal.h"
+#include "dataplane/link_control.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <rte_interrupts.h>
+
+enum { WAIT_SECONDS = 20 };
+
+static atomic_uint called, gone;
+
+static void on_event(void *argument)
+{
+	(void)argument;
+	atomic_fetch_add(&called, 1);
+}
+
+static void on_gone(struct rte_intr_handle *handle, void *argument)
+{
+	(void)handle;
+	(void)argument;
+	atomic_fetch_add(&gone, 1);
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec time = {.tv_nsec = ms * 1000 * 1000};
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
+/* A link is destroyed while its connection's callback waits for the lock: the callback's end comes
+ * after the link's, and must not be told to it. */
+static void the_end_of_a_callback_is_not_told_to_a_link_that_is_gone(void **state)
+{
+	atomic_bool alive = false; /* the link's: any later write to it is a stray one */
+	struct rte_intr_handle *handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int pending = 0;
+
+	(void)state;
+	assert_non_null(handle);
+	assert_true(fd >= 0);
+	assert_int_equal(rte_intr_fd_set(handle, fd), 0);
+	assert_int_equal(rte_intr_type_set(handle, RTE_INTR_HANDLE_EXT), 0);
+
+	link_control_enter();
+	link_control_watch(&alive);
+	assert_int_equal(rte_intr_callback_register(handle, on_event, handle), 0);
+	assert_true(atomic_load(&alive));
+	assert_int_equal(eventfd_write(fd, 1), 0);
+	/* Refused until EAL's thread is in the callback, where it waits for the lock. */
+	for (int i = 0; i < WAIT_SECONDS * 100 && pending <= 0; i++) {
+		pause_ms(10);
+		pending = rte_intr_callback_unregister_pending(handle, on_event, handle, on_gone);
+	}
+	assert_true(pending > 0);
+	link_control_forget(&alive);
+	link_control_leave();
+
+	for (int i = 0; i < WAIT_SECONDS * 100 && atomic_load(&gone) == 0; i++)
+		pause_ms(10);
+	assert_int_equal(atomic_load(&gone), 1);
+	assert_int_equal(atomic_load(&called), 0);
+	assert_true(atomic_load(&alive));
+	rte_intr_instance_free(handle);
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	const struct eal_options options = {.file_prefix = "link-control-test", .memory_mib = 64};
+	char error[EAL_ERROR_MAX];
+
+	(void)state;
+	if (eal_start(&options, error) == 0)
+		return 0;
+	print_error("%s\n", error);
+	return -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	eal_stop();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_end_of_a_callback_is_not_told_to_a_link_that_is_gone),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
