@@ -126,8 +126,11 @@ int read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	r->end = size;
 	err = w->disk->ops->read(w->disk, segment->file, point->offset, r->buffer, size,
 				 TAG_READ + slot);
-	if (err != 0)
+	if (err != 0) {
+		r->segment = 0; /* the buffer does not hold what these fields say */
+		r->end = 0;
 		return err;
+	}
 	segment->readers++;
 	r->state = READ_IN_FLIGHT;
 	return 0;

@@ -305,6 +305,34 @@ static void a_read_overtaken_by_a_new_leader(void **state)
 	test_log_free(&t);
 }
 
+/* A disk that takes no more: that read is refused, and the next one finds the buffer empty. */
+static void W13_a_read_that_is_refused_leaves_nothing_behind(void **state)
+{
+	static uint8_t buffer[4096] __attribute__((aligned(4096)));
+	struct disk_completion done;
+	struct test_log t;
+	uint32_t busy = 0;
+	struct disk *d;
+
+	(void)state;
+	opened(&t);
+	d = fake_disk_of(t.disk);
+	fake_hold(t.disk, false);
+	append(&t, 1, NULL, 1, 1);
+	assert_int_equal(test_persist(t.wal, 1), 0);
+	fake_hold(t.disk, true);
+	while (d->ops->read(d, t.wal->segments[0].file, 0, buffer, sizeof(buffer), 0) == 0)
+		busy++;
+	assert_true(busy > 0);
+	assert_int_equal(wal_read(t.wal, 0, 1, 1), -EAGAIN);
+	assert_int_equal(wal_read(t.wal, 0, 1, 1), -EAGAIN);
+	fake_hold(t.disk, false);
+	while (busy > 0)
+		busy -= d->ops->poll(d, &done, 1, true);
+	test_expect(t.wal, 1, 1, 1);
+	test_log_free(&t);
+}
+
 /* Slots read at once, in any order, across segments and superseded stretches. */
 static void many_reads_at_once(void **state)
 {
@@ -405,6 +433,7 @@ int main(void)
 		cmocka_unit_test(W18_the_roll_waits_for_the_next_segment),
 		cmocka_unit_test(what_is_not_on_disk_cannot_be_read),
 		cmocka_unit_test(a_read_overtaken_by_a_new_leader),
+		cmocka_unit_test(W13_a_read_that_is_refused_leaves_nothing_behind),
 		cmocka_unit_test(many_reads_at_once),
 		cmocka_unit_test(W24_what_a_killed_process_left_behind_stays),
 	};
