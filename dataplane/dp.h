@@ -4,7 +4,7 @@
  * dropped; nothing here asserts on, allocates for, or logs a packet.
  *
  *	dp_receive -> datagrams that passed every check; dp_release gives their frames back
- *	dp_send_peer / dp_send_client -> a frame queued on its port; dp_flush -> tx
+ *	dp_begin_peer / dp_begin_client, dp_end -> a frame queued on its port; dp_flush -> tx
  */
 #ifndef DATAPLANE_DP_H
 #define DATAPLANE_DP_H
