@@ -135,14 +135,11 @@ static enum dp_drop parse_udp(struct net_packet *out, const struct net_self *sel
 	out->to_peer_port = port == self->udp_peer && port != 0;
 	if (!out->to_peer_port && (port != self->udp_client || port == 0))
 		return DP_DROP_UDP_PORT;
-	/* Zero says that there is no checksum. A client may do so; a peer of ours never does. */
-	if (get16(udp + 6) == 0) {
-		if (out->to_peer_port)
-			return DP_DROP_UDP_CHECKSUM;
-	} else if (!checksum_good &&
-		   net_checksum(udp, size, pseudo_sum(ip, PROTOCOL_UDP, (uint16_t)size)) != 0) {
+	/* Zero says that there is none; a flipped bit of a put must not go into the log (N5). */
+	if (get16(udp + 6) == 0 ||
+	    (!checksum_good &&
+	     net_checksum(udp, size, pseudo_sum(ip, PROTOCOL_UDP, (uint16_t)size)) != 0))
 		return DP_DROP_UDP_CHECKSUM;
-	}
 	out->source_port = get16(udp);
 	out->payload = udp + NET_UDP_SIZE;
 	out->payload_size = size - NET_UDP_SIZE;

@@ -171,11 +171,14 @@ void command_propose_reply(struct node *n, uint32_t peer, const struct wire_part
 	    q->term != raft_get_term(n->raft) || n->peer[peer].member_id != raft_leader(n->raft))
 		return;
 	if (reply->status == WIRE_BUSY) {
-		q->resend_ns = n->now_ns + reply->retry_after_us * 1000;
+		/* The hint is a peer's word: it may not put the command off for good. */
+		q->resend_ns = n->now_ns + (reply->retry_after_us < NODE_RESEND_NS_MAX / 1000
+						    ? reply->retry_after_us * 1000
+						    : NODE_RESEND_NS_MAX);
 		return;
 	}
-	if (reply->status == WIRE_NO_SPACE) {
-		door_refuse(n, q, WIRE_NO_SPACE);
+	if (reply->status == WIRE_NO_SPACE || reply->status == WIRE_INVALID) {
+		door_refuse(n, q, (enum wire_status)reply->status);
 		return;
 	}
 	if (reply->status != WIRE_OK || reply->next_part > parts_count(q->size))
@@ -262,11 +265,11 @@ void command_propose_part(struct node *n, uint32_t peer, const struct wire_part 
 		q->peer = peer;
 		parts_begin(q->parts, q->buffer, part->total_size);
 	}
-	q->deadline_ns = n->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
 	if (q->state == REQUEST_ANSWERED) {
 		send_propose_reply(n, peer, q->id, q->parts->part_count, WIRE_OK);
 		return;
 	}
+	q->deadline_ns = n->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
 	parts_add(q->parts, part);
 	status = WIRE_OK;
 	if (parts_complete(q->parts)) {

@@ -68,8 +68,8 @@ struct node {
 	uint32_t peer_count;
 	struct dp_peer peer[DP_PEERS_MAX];
 	char peer_name[DP_PEERS_MAX][64];
-	raft_term driven_term;    /* PROPOSED commands of an older term have been put back */
-	raft_index members_bound; /* members_index that the dataplane knows */
+	raft_term driven_term;  /* PROPOSED commands of an older term have been put back */
+	uint64_t members_bound; /* generation of the member table that the dataplane knows, + 1 */
 
 	struct wire_settings
 		settings; /* ours, and as each peer last told: heartbeat_us 0: not yet */
@@ -83,6 +83,7 @@ struct node {
 	bool stopping;
 	uint64_t stop_ns;
 
+	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
 	uint32_t applying_count, applying_next;
 	struct node_applying *applying; /* NODE_APPLY_QUEUE_MAX */

@@ -241,10 +241,10 @@ static void bind_identities(struct node *n)
 {
 	struct raft_status status;
 
-	if (raft_members_index(n->raft) == n->members_bound)
+	if (raft_members_generation(n->raft) + 1 == n->members_bound)
 		return;
 	raft_get_status(n->raft, &status);
-	n->members_bound = status.members_index;
+	n->members_bound = raft_members_generation(n->raft) + 1;
 	for (uint32_t i = 0; i < n->peer_count; i++) {
 		const struct raft_member *member =
 			raft_members_find(&status.members, n->peer[i].member_id);

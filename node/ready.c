@@ -14,6 +14,14 @@ enum {
 	APPLY_STEPS_MAX = 64, /* bounded steps of one resumable command in one turn */
 };
 
+/* D8: the log's last word is the node's. */
+static void fail(struct node *n, int error)
+{
+	n->failed = error;
+	snprintf(n->error, sizeof(n->error), "the log failed: %s; %s", strerror(-error),
+		 wal_error(n->wal));
+}
+
 void node_persisted(struct node *n)
 {
 	struct wal_read_result read;
@@ -21,11 +29,10 @@ void node_persisted(struct node *n)
 	int error = wal_poll(n->wal, &seq);
 
 	if (error) {
-		n->failed = error;
-		memcpy(n->error, wal_error(n->wal), sizeof(n->error));
-		n->error[sizeof(n->error) - 1] = '\0';
+		fail(n, error);
 		return;
 	}
+	n->persisted = seq;
 	raft_persisted(n->raft, seq);
 	while (wal_read_poll(n->wal, &read)) {
 		n->active = true;
@@ -112,9 +119,13 @@ static void fetch(struct node *n, const struct raft_ready *ready,
 	*refused_count = 0;
 	for (uint32_t i = 0; i < ready->fetch_count; i++) {
 		const struct raft_fetch *f = &ready->fetches[i];
+		int error = wal_read(n->wal, f->slot, f->first, f->count);
 
-		if (wal_read(n->wal, f->slot, f->first, f->count))
+		if (error)
 			refused[(*refused_count)++] = f->slot;
+		/* What was never handed to the disk comes later; all else is the disk's fault. */
+		if (error && error != -ENOENT && error != -EAGAIN)
+			fail(n, error);
 	}
 }
 
@@ -132,9 +143,11 @@ static bool ready_once(struct node *n)
 	if (ready.persist_seq) {
 		error = wal_append(n->wal, ready.persist_seq, ready.hard_state, ready.entries,
 				   ready.entry_count);
-		assert(error == 0);
+		assert(error != -ENOBUFS);
+		if (error)
+			fail(n, error);
 	}
-	for (uint32_t i = 0; i < ready.message_count; i++)
+	for (uint32_t i = 0; i < ready.message_count && !n->failed; i++)
 		node_send(n, &ready.messages[i]);
 	fetch(n, &ready, refused, &refused_count);
 	for (uint32_t i = 0; i < ready.read_count; i++)
@@ -159,6 +172,10 @@ void node_ready(struct node *n)
 	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
 		;
 	/* What this turn appended goes to the disk in this turn. */
-	if (wal_poll(n->wal, &seq) == 0)
-		raft_persisted(n->raft, seq);
+	if (n->failed || wal_poll(n->wal, &seq) != 0)
+		return;
+	if (seq > n->persisted)
+		n->active = true; /* what waited for it leaves in the next turn */
+	n->persisted = seq;
+	raft_persisted(n->raft, seq);
 }

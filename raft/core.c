@@ -418,7 +418,7 @@ void raft_check_invariants(const struct raft *r)
 		leader_check(r);
 }
 
-raft_index raft_members_index(const struct raft *r)
+uint64_t raft_members_generation(const struct raft *r)
 {
-	return r->members_index;
+	return r->members_generation;
 }

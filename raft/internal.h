@@ -218,6 +218,7 @@ struct raft {
 
 	struct raft_members members;
 	raft_index members_index;
+	uint64_t members_generation;
 	struct raft_members members_before;
 	raft_index members_before_index;
 	bool self_replaced;

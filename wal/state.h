@@ -140,7 +140,7 @@ struct wal {
 	uint8_t *region; /* every buffer that is written from: the ring, zeros, the vote */
 	size_t region_size;
 	uint8_t *zeros;
-	uint8_t *block;  /* one of FORMAT_IDENTITY_SIZE: the vote's slots, headers, at open */
+	uint8_t *block;  /* both slots of the vote, or the identity, at open; then a slot */
 	uint8_t *header; /* a segment's header while it is written */
 
 	struct buffer ring[STATE_BUFFERS_MAX];

@@ -167,7 +167,7 @@ static int buffers_make(struct wal *w)
 	size_t rounded = l->write_size_max + FORMAT_UNIT_MAX;
 	size_t used = 0;
 
-	w->region_size = l->buffers * rounded + l->zero_size + 4 * (size_t)FORMAT_UNIT_MAX;
+	w->region_size = l->buffers * rounded + l->zero_size + 5 * (size_t)FORMAT_UNIT_MAX;
 	w->region_size = w->region_size / FORMAT_UNIT_MAX * FORMAT_UNIT_MAX;
 	w->region = aligned_alloc(FORMAT_UNIT_MAX, w->region_size);
 	if (w->region == NULL)
@@ -176,7 +176,7 @@ static int buffers_make(struct wal *w)
 	for (uint32_t i = 0; i < l->buffers; i++)
 		w->ring[i].data = region_take(w, &used, l->write_size_max);
 	w->zeros = region_take(w, &used, l->zero_size);
-	w->block = region_take(w, &used, FORMAT_IDENTITY_SIZE);
+	w->block = region_take(w, &used, 2 * (size_t)FORMAT_UNIT_MAX);
 	w->header = region_take(w, &used, FORMAT_UNIT_MAX);
 	w->region_size = used;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++) {

@@ -20,7 +20,7 @@
 enum wal_durability {
 	WAL_DURABLE,  /* acknowledged means on stable storage */
 	WAL_WRITTEN,  /* acknowledged means in the page cache: survives the process, not the host */
-	WAL_VOLATILE, /* acknowledged means in RAM; the directory holds nothing, and a restart is a
+	WAL_VOLATILE, /* acknowledged means in RAM; the directory holds no log, and a restart is a
 			 new node */
 };
 
