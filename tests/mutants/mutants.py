@@ -79,7 +79,7 @@ def judge(work, build, programs, mutant, env):
 
 def main():
     source, only = sys.argv[1], sys.argv[2:]
-    env = dict(os.environ, QUOIN_LOOP_SECONDS="3", CMOCKA_TEST_ABORT="0")
+    env = dict(os.environ, QUOIN_LOOP_SECONDS="3", MALLOC_PERTURB_="0")
     wrong = []
     with tempfile.TemporaryDirectory(prefix="quoin-mutants-") as work:
         copy_tree(source, work)

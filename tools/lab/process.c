@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -121,6 +122,27 @@ int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 	return rc > 0 ? 0 : -ETIMEDOUT;
 }
 
+/*
+ * The af_packet driver joins the fanout group (pid ^ interface index) & 0xffff of its namespace, and
+ * two nodes in one group cannot be: the second gets EINVAL. True if this process would be such a
+ * second one; another pid is the way out.
+ */
+static bool fanout_taken(const struct lab *lab, uint32_t node)
+{
+	char name[IF_NAMESIZE];
+	uint32_t own;
+
+	snprintf(name, sizeof(name), "n%u", node + 1);
+	own = ((uint32_t)getpid() ^ if_nametoindex(name)) & 0xffff;
+	for (uint32_t i = 0; i < lab->node_count; i++) {
+		snprintf(name, sizeof(name), "n%u", i + 1);
+		if (i != node && lab_process_state(lab, i) != PROCESS_GONE &&
+		    (((uint32_t)lab->node[i].pid ^ if_nametoindex(name)) & 0xffff) == own)
+			return true;
+	}
+	return false;
+}
+
 /* In the child: never returns. `report` is closed by exec, or gets errno. */
 __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_t node, int report)
 {
@@ -140,6 +162,8 @@ __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_
 	    (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 ||
 	     chdir(lab->dir) != 0 || argv[0] == NULL || argv[1] == NULL))
 		error = errno;
+	if (error == 0 && lab->link == CONFIG_LINK_PACKET && fanout_taken(lab, node))
+		error = EAGAIN;
 	if (error == 0) {
 		execv(lab->quoind, argv);
 		error = errno;
@@ -159,31 +183,48 @@ static int write_pid(const struct lab *lab, uint32_t node)
 	return 0;
 }
 
-int lab_process_start(struct lab *lab, uint32_t node)
+/* *pid, or *error: what the child could not do. */
+static int spawn(const struct lab *lab, uint32_t node, pid_t *pid, int *error)
 {
-	struct lab_node *n = &lab->node[node];
-	int pipes[2], error = 0;
-	char state = 0;
+	int pipes[2];
 	ssize_t size;
-	pid_t pid;
 
+	*error = 0;
 	if (pipe2(pipes, O_CLOEXEC) != 0)
 		return lab_fail("pipe: %s", strerror(errno));
-	pid = fork();
-	if (pid == 0)
+	*pid = fork();
+	if (*pid == 0)
 		become_node(lab, node, pipes[1]);
 	close(pipes[1]);
-	if (pid < 0) {
+	if (*pid < 0) {
 		close(pipes[0]);
 		return lab_fail("fork: %s", strerror(errno));
 	}
-	size = read(pipes[0], &error, sizeof(error));
+	size = read(pipes[0], error, sizeof(*error));
 	close(pipes[0]);
-	if (size > 0) {
-		waitpid(pid, NULL, 0);
+	if (size > 0)
+		waitpid(*pid, NULL, 0);
+	return 0;
+}
+
+int lab_process_start(struct lab *lab, uint32_t node)
+{
+	struct lab_node *n = &lab->node[node];
+	int error, rc;
+	char state = 0;
+	pid_t pid = -1;
+
+	/* Each other node's group is one pid that will not do. */
+	for (uint32_t i = 0; i <= LAB_NODES_MAX; i++) {
+		rc = spawn(lab, node, &pid, &error);
+		if (rc != 0)
+			return rc;
+		if (error != EAGAIN)
+			break;
+	}
+	if (error != 0)
 		return lab_fail("n%u: %s in namespace %s: %s", node + 1, lab->quoind, lab->netns,
 				strerror(error));
-	}
 	/* A child that nobody has waited for keeps its pid, and its start time with it. */
 	n->pid = pid;
 	if (lab_process_stat(pid, &n->start_time, &state) != 0)
@@ -197,7 +238,8 @@ const char *lab_process_end(const struct lab *lab, uint32_t node, char out[64])
 	pid_t pid = lab->node[node].pid;
 	int status = 0;
 
-	if (pid <= 1 || waitpid(pid, &status, WNOHANG) != pid)
+	/* Gone by /proc is its first thread: the others of our child are given the time to end. */
+	if (pid <= 1 || waitpid(pid, &status, 0) != pid)
 		return NULL;
 	if (WIFSIGNALED(status))
 		snprintf(out, 64, "was ended by SIG%s", sigabbrev_np(WTERMSIG(status)));
