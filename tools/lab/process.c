@@ -123,7 +123,7 @@ int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 }
 
 /*
- * The af_packet driver joins the fanout group (pid ^ interface index) & 0xffff of its namespace, and
+ * The af_packet driver joins the fanout group (pid ^ interface index) & 0xffff of its namespace;
  * two nodes in one group cannot be: the second gets EINVAL. True if this process would be such a
  * second one; another pid is the way out.
  */
