@@ -106,17 +106,18 @@ int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms)
 	uint64_t deadline = lab_clock_ms() + timeout_ms;
 
 	for (;;) {
-		bool ended = false;
+		bool ended = false, answered = true;
 		int leader;
 
 		for (uint32_t i = 0; i < lab->node_count; i++) {
 			ended |= has_ended(lab, i);
 			lab_report_get(lab, i, ASK_MS, &reports[i]);
+			answered &= reports[i].answered;
 		}
 		if (ended)
 			return -1;
 		leader = lab_report_leader(reports, lab->node_count);
-		if (leader >= 0)
+		if (leader >= 0 && answered)
 			return leader;
 		if (lab_clock_ms() >= deadline)
 			break;
