@@ -9,7 +9,7 @@
 /* Writes DIR/nK.yaml and has it validated. 0 or an exit status, said why. */
 int lab_node_configure(const struct lab *lab, uint32_t node);
 
-/* Waits until every node answers and a majority agrees on one leader. Its index, or -1, said why. */
+/* Until every node answers and a majority agrees on a leader. Its index, or -1, said why. */
 int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms);
 
 /* Waits until one node answers at its admin socket. 0 or an exit status, said why. */
