@@ -16,6 +16,9 @@ void stop_on_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	/* A reader that went away ("| head") is no reason to leave a directory behind. */
+	sigaction(SIGPIPE, &action, NULL);
 }
 
 bool stop_requested(void)

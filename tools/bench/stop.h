@@ -1,6 +1,6 @@
 /*
- * SIGINT and SIGTERM end a measurement early and in order: directories are removed, and a node that
- * was taken from a lab is given back.
+ * SIGINT, SIGTERM, SIGHUP and SIGPIPE end a measurement early and in order: directories are
+ * removed, and a node that was taken from a lab is given back.
  */
 #ifndef TOOLS_BENCH_STOP_H
 #define TOOLS_BENCH_STOP_H
