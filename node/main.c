@@ -11,6 +11,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,7 +294,8 @@ static int start_eal(const struct config *c)
 	};
 	int error;
 
-	snprintf(prefix, sizeof(prefix), "quoin-%d", getpid());
+	/* The same at every start: EAL keeps a directory in /run for each name, for ever. */
+	snprintf(prefix, sizeof(prefix), "quoin-%016" PRIx64, c->member[c->self].id);
 	if (c->huge_pages == CONFIG_HUGE_AUTO && may_do_without)
 		eal.huge_pages = huge_pages_free(c->memory_mib);
 	error = eal_start(&eal, text);
@@ -385,6 +387,7 @@ int main(int argc, char **argv)
 	struct sigaction action = {.sa_handler = on_signal};
 	int error;
 
+	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	if (load(&q.config, arguments.config))
 		return EXIT_CONFIG;
