@@ -254,7 +254,7 @@ static void takes_what_fits_and_is_sent_the_rest_again(void **state)
 					     prev < h.r->window.last ? prev : h.r->window.last,
 					     h.r->window.last ? 1 : 0, "1111111111", 0),
 				 0);
-	assert_int_equal(h.r->window.last, RAFT_WINDOW_SLOTS - 1); /* W4: nothing is committed */
+	assert_int_equal(h.r->window.last, RAFT_WINDOW_SLOTS - 1); /* LW4: nothing is committed */
 	hand_persist(&h);
 	raft_index last = h.r->window.last;
 	assert_int_equal(hand_append(&h, 2, 1, last, 1, "11", 5), 0);
