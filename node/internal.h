@@ -17,7 +17,8 @@
 #include <sodium.h>
 
 enum {
-	/* Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
+	/*
+	 * Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
 	 */
 	NODE_APPLY_QUEUE_MAX = RAFT_READY_APPLY_MAX,
 	NODE_READS_MAX =

@@ -136,6 +136,27 @@ def purpose(path, text):
         yield 1, "does not open with a comment that says what it is for"
 
 
+def comments(path, text):
+    """A comment of several lines stands above what it is about, and its marks stand alone."""
+    for offset, comment in source.comments(text):
+        if "\n" not in comment:
+            continue
+        line = line_of(text, offset)
+        lines = comment.split("\n")
+        if text[text.rfind("\n", 0, offset) + 1:offset].strip():
+            yield line, "a comment behind code takes several lines: put it above"
+        elif lines[0] != "/*" or lines[-1].strip() != "*/":
+            yield line, "a comment of several lines has /* and */ on lines of their own"
+
+
+DECLARATION = re.compile(r"^[A-Za-z_][\w *]*\n\w+\(", re.MULTILINE)
+
+
+def declarations(path, text):
+    for match in DECLARATION.finditer(source.bare(text)):
+        yield line_of(text, match.start()), "a type and its function's name are on two lines"
+
+
 # rule: file names' ends, folders
 RULES = {
     includes: ((".c", ".h"), source.ROOMS),
@@ -147,6 +168,8 @@ RULES = {
             source.ROOMS + ("docs",)),
     guards: ((".h",), source.ROOMS),
     purpose: ((".c", ".h"), source.ROOMS),
+    comments: ((".c", ".h"), source.ROOMS),
+    declarations: ((".h",), source.ROOMS),
 }
 
 

@@ -18,7 +18,8 @@ static void log_is(const struct hand *h, const char *terms)
 		assert_int_equal(raft_window_term(&h->r->window, i), terms[i - 1] - '0');
 }
 
-/* Figure 7 of the paper and its relatives: our log, what the leader of term 8 sends, what becomes.
+/*
+ * Figure 7 of the paper and its relatives: our log, what the leader of term 8 sends, what becomes.
  */
 static void the_consistency_check(void **state)
 {
