@@ -94,6 +94,7 @@ class Rules(unittest.TestCase):
     def test_comments(self):
         self.bad(rules.comments, "raft/a.h", "\tint a; /* one\n\t\t*/\n")
         self.bad(rules.comments, "raft/a.h", "\tint a; /* one\n\t\t  two */\n")
+        self.bad(rules.comments, "raft/a.h", "int a; /*\n * One\n * two.\n */\n")
         self.bad(rules.comments, "raft/a.h", "/* One\n * two. */\nint a;\n")
         self.bad(rules.comments, "raft/a.h", "/* One.\n */\nint a;\n")
         self.bad(rules.comments, "raft/a.h", "/*\n * One\n * two. */\nint a;\n")
