@@ -64,9 +64,14 @@ def cited(path, text, prefixes):
     for match in CITED_BY_NAME.finditer(text):
         for number in match.group(1).strip("_").split("_"):
             yield match.start(), number
+    # Elsewhere than in a comment, two letters and a number may be anything.
+    spans = []
+    if path.endswith((".c", ".h")):
+        spans = [(start, start + len(comment)) for start, comment in source.comments(text)]
     for match in CITED_RULE.finditer(text):
-        if match.group(1) in prefixes:
-            yield match.start(), match.group(0)
+        at = match.start()
+        if match.group(1) in prefixes or any(start <= at < end for start, end in spans):
+            yield at, match.group(0)
 
 
 def check(root):

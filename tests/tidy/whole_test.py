@@ -74,6 +74,8 @@ class Citations(Tree):
 
     def test_own_rules(self):
         self.bad(citations, self.with_file("raft/a.c", "assert(x); /* LW" "2 */\n"), "nowhere")
+        self.bad(citations, self.with_file("raft/a.c", "assert(x); /* XY" "1 */\n"), "nowhere")
+        self.good(citations, self.with_file("raft/a.c", 'say("XY" "1");\n'.replace('" "', "")))
         self.bad(citations, self.with_file("wal/a.h", "/*\n *\tLW" "2  Mine.\n */\n"),
                  "the rules of raft/window.h are called LW")
         self.bad(citations, self.with_file("wal/a.h", f"/*\n *  {KEPT}. Mine.\n */\n"),
