@@ -8,8 +8,8 @@
  */
 #include "tools/endpoint.h"
 
+#include "base/bytes.h"
 #include "dataplane/client.h"
-#include "dataplane/le.h"
 #include "node/admin.h"
 
 #include <arpa/inet.h>
@@ -349,21 +349,21 @@ static int unix_exchange(struct endpoint *e, enum wire_request kind, const uint8
 
 	if (error)
 		return error;
-	le_put32(header, size);
+	bytes_put32(header, size);
 	header[4] = (uint8_t)kind;
-	le_put64(header + 8, ++e->request_id);
+	bytes_put64(header + 8, ++e->request_id);
 	/* Its own verdict should be here before we give up. */
-	le_put64(header + 16, left_us - left_us / 16 + 1);
+	bytes_put64(header + 16, left_us - left_us / 16 + 1);
 	error = unix_write(e, header, sizeof(header), deadline_ns);
 	if (!error)
 		error = unix_write(e, request, size, deadline_ns);
 	if (!error)
 		error = unix_read(e, header, sizeof(header), deadline_ns);
-	if (!error && (le_get32(header) > WIRE_MESSAGE_SIZE_MAX || header[4] > WIRE_STOPPING ||
-		       le_get64(header + 8) != e->request_id))
+	if (!error && (bytes_get32(header) > WIRE_MESSAGE_SIZE_MAX || header[4] > WIRE_STOPPING ||
+		       bytes_get64(header + 8) != e->request_id))
 		error = -EPROTO;
 	if (!error)
-		error = unix_read(e, e->answer, le_get32(header), deadline_ns);
+		error = unix_read(e, e->answer, bytes_get32(header), deadline_ns);
 	if (error) {
 		unix_disconnect(e);
 		return error;
@@ -371,9 +371,9 @@ static int unix_exchange(struct endpoint *e, enum wire_request kind, const uint8
 	*out = (struct endpoint_answer){
 		.status = (enum wire_status)header[4],
 		.data = e->answer,
-		.size = le_get32(header),
+		.size = bytes_get32(header),
 	};
-	*retry_after_us = le_get64(header + 16);
+	*retry_after_us = bytes_get64(header + 16);
 	return 0;
 }
 
