@@ -176,7 +176,8 @@ static const char *append_more(struct world *w, struct wal *wal, raft_index last
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
 	struct raft_hard_state hard_state = {term, 1 + roll(w, 3)};
 
-	/* As a token before the first one of this incarnation: nothing else is in the log's hands.
+	/*
+	 * As a token before the first one of this incarnation: nothing else is in the log's hands.
 	 */
 	for (uint64_t i = 0; i < count; i++) {
 		struct raft_entry entry;
