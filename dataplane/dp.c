@@ -42,12 +42,6 @@ static int options_check(const struct dp_options *o)
 	for (uint32_t i = 0; i < o->link_count; i++)
 		if (o->link[i] == NULL || o->link[i]->mtu < 576)
 			return -EINVAL;
-	for (uint32_t i = 0; i < o->peer_count; i++) {
-		const struct dp_peer *p = &o->peer[i];
-		if (p->member_id == 0 || p->member_id == o->member_id || p->udp_port == 0 ||
-		    p->port >= o->link_count || dp_next_hop(o, p->address) == 0)
-			return -EINVAL;
-	}
 	return 0;
 }
 
@@ -69,19 +63,52 @@ static void ports_init(struct dp *dp)
 	}
 }
 
-static void peers_init(struct dp *dp)
+static int peer_check(const struct dp_options *o, const struct dp_peer *p)
+{
+	bool ours = p->member_id != 0 && p->member_id == o->self.member_id;
+
+	return ours || p->address == 0 || p->udp_port == 0 || p->port >= o->link_count ||
+			       dp_next_hop(o, p->address) == 0
+		       ? -EINVAL
+		       : 0;
+}
+
+int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 {
 	const struct dp_options *o = &dp->options;
+	struct peer *p = &dp->peers.peer[peer];
+	int err = peer_check(o, options);
 
-	dp->peers.count = o->peer_count;
-	dp->peers.identity = o->identity;
-	for (uint32_t i = 0; i < o->peer_count; i++) {
-		struct peer *p = &dp->peers.peer[i];
-		p->as_configured = o->peer[i];
-		p->next_hop = arp_entry_get(&dp->arp, p->as_configured.port,
-					    dp_next_hop(o, p->as_configured.address));
-		assert(p->next_hop != NULL); /* the table is larger than the peers are many */
-	}
+	assert(peer < DP_PEERS_MAX);
+	if (err != 0)
+		return err;
+	struct arp_entry *hop =
+		arp_entry_get(&dp->arp, options->port, dp_next_hop(o, options->address));
+	if (hop == NULL)
+		return -ENOSPC;
+	if (options->identity != p->options.identity || options->address != p->options.address)
+		p->state = (struct dp_peer_state){.rx_packets = p->state.rx_packets,
+						  .tx_packets = p->state.tx_packets};
+	if (raft_start_count(options->start) > raft_start_count(p->state.start))
+		p->state.start = options->start;
+	p->options = *options;
+	p->next_hop = hop;
+	if (dp->peers.count <= peer)
+		dp->peers.count = peer + 1;
+	return 0;
+}
+
+void dp_peer_unset(struct dp *dp, uint32_t peer)
+{
+	assert(peer < DP_PEERS_MAX);
+	assert(!dp->open.active);
+	dp->peers.peer[peer] = (struct peer){0};
+}
+
+void dp_self_set(struct dp *dp, const struct dp_self *self)
+{
+	dp->options.self = *self;
+	dp->peers.identity = self->identity;
 }
 
 int dp_create(struct dp **out, const struct dp_options *options)
@@ -97,7 +124,13 @@ int dp_create(struct dp **out, const struct dp_options *options)
 	dp->arp_bucket.tokens = ARP_BURST;
 	dp->echo_bucket.tokens = ECHO_BURST;
 	ports_init(dp);
-	peers_init(dp);
+	dp->peers.identity = options->self.identity;
+	for (uint32_t i = 0; err == 0 && i < options->peer_count; i++)
+		err = dp_peer_set(dp, i, &options->peer[i]);
+	if (err != 0) {
+		free(dp);
+		return err;
+	}
 	*out = dp;
 	return 0;
 }
@@ -184,10 +217,11 @@ static enum dp_drop envelope_check(const struct dp *dp, const struct net_packet 
 		return DP_DROP_VERSION;
 	if (verdict != WIRE_VERDICT_GOOD)
 		return DP_DROP_ENVELOPE;
-	/* A client may not know the cluster's id: until then either end has none. */
-	bool unknown =
-		dp->options.cluster_id == 0 || (!packet->to_peer_port && envelope->cluster_id == 0);
-	if (envelope->cluster_id != dp->options.cluster_id && !unknown)
+	/* A client may not know the cluster's id, and a member has none before it is formed. */
+	uint64_t ours = dp->options.self.cluster_id;
+	bool unknown = ours == 0 || (!packet->to_peer_port && envelope->cluster_id == 0) ||
+		       envelope->type == WIRE_FORMATION;
+	if (envelope->cluster_id != ours && !unknown)
 		return DP_DROP_CLUSTER;
 	if (packet->to_peer_port != (envelope->type < CLASS_CLIENT))
 		return DP_DROP_CLASS;
@@ -309,21 +343,6 @@ uint64_t dp_deadline(const struct dp *dp)
 	return next;
 }
 
-void dp_bind_identity(struct dp *dp, uint32_t peer, uint64_t identity)
-{
-	assert(peer < dp->peers.count);
-	struct peer *p = &dp->peers.peer[peer];
-	if (p->bound == identity)
-		return;
-	p->bound = identity;
-	p->state.other_identity =
-		identity != 0 && p->state.identity != 0 && p->state.identity != identity;
-	if (p->state.identity != identity) {
-		p->state.identity = 0;
-		p->state.incarnation = 0;
-	}
-}
-
 const struct dp_counters *dp_get_counters(const struct dp *dp)
 {
 	return &dp->counters;
@@ -333,7 +352,7 @@ void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out)
 {
 	assert(peer < dp->peers.count);
 	*out = dp->peers.peer[peer].state;
-	out->resolved = dp->peers.peer[peer].next_hop->resolved;
+	out->resolved = dp->peers.peer[peer].next_hop && dp->peers.peer[peer].next_hop->resolved;
 }
 
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,

@@ -20,10 +20,20 @@ enum {
 };
 
 struct dp_peer {
-	uint64_t member_id;
-	uint32_t address;  /* IPv4, host byte order */
-	uint16_t udp_port; /* peer port, usually WIRE_PORT_PEER */
-	uint8_t port;      /* index of the link that leads there */
+	uint64_t member_id; /* 0: not known before the cluster is formed */
+	uint64_t identity;  /* of its directory; 0: likewise */
+	raft_start start;   /* the newest that is known of it; 0: none */
+	uint32_t address;   /* IPv4, host byte order */
+	uint16_t udp_port;  /* peer port, usually WIRE_PORT_PEER */
+	uint8_t port;       /* index of the link that leads there */
+};
+
+/* Who we are, on every packet. */
+struct dp_self {
+	uint64_t cluster_id; /* 0: not formed yet */
+	uint64_t member_id;  /* 0: likewise, or a client */
+	uint64_t identity;
+	raft_start start;
 };
 
 struct dp_options {
@@ -36,10 +46,7 @@ struct dp_options {
 	uint16_t udp_client; /* our UDP ports: 2379 and 2380, or 0: not listened on */
 	uint16_t udp_peer;
 
-	uint64_t cluster_id;
-	uint64_t member_id; /* 0: a client */
-	uint64_t identity;
-	uint64_t incarnation;
+	struct dp_self self;
 
 	struct dp_peer peer[DP_PEERS_MAX];
 	uint32_t peer_count;
@@ -93,11 +100,17 @@ bool dp_resolve(struct dp *dp, uint8_t port, uint32_t address, uint16_t udp_port
  */
 uint64_t dp_deadline(const struct dp *dp);
 
+/* When the cluster has been formed, and at a new start. */
+void dp_self_set(struct dp *dp, const struct dp_self *self);
+
 /*
- * A member's identity as the log binds it; packets from another identity are counted and not handed
- * up.
+ * Takes on a peer, or changes one, while running. Packets of another directory than `identity`, and
+ * of a start before the newest one, are counted and not handed up; FORMATION is, from its address. 0,
+ * -EINVAL (no way there), -ENOSPC (no room for its MAC address).
  */
-void dp_bind_identity(struct dp *dp, uint32_t peer, uint64_t identity);
+int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options);
+/* Lets it go: nothing comes from it, nothing goes to it. */
+void dp_peer_unset(struct dp *dp, uint32_t peer);
 
 /* Drops, by cause. X(name, text). */
 /* clang-format off */
@@ -128,7 +141,7 @@ void dp_bind_identity(struct dp *dp, uint32_t peer, uint64_t identity);
 	X(PEER_ADDRESS, "peer_address") \
 	X(IDENTITY, "other_identity") \
 	X(MISADDRESSED, "misaddressed") \
-	X(INCARNATION, "old_incarnation") \
+	X(START, "old_start") \
 	X(CLASS, "wrong_class") \
 	X(TX_POOL, "tx_pool") \
 	X(TX_UNRESOLVED, "tx_unresolved")
@@ -141,13 +154,11 @@ enum dp_drop { DP_DROPS(DP_DROP_ENUM) DP_DROP_COUNT };
 const char *dp_drop_name(enum dp_drop drop);
 
 struct dp_peer_state {
-	bool resolved;        /* its MAC address is known */
-	uint64_t identity;    /* as last seen, 0: never */
-	uint64_t incarnation; /* the newest seen */
-	uint64_t heard_ns;    /* 0: never */
-	bool refuses_us;      /* it addresses an identity that is not ours: our directory is new */
-	/* it shows an identity that the log does not bind: its directory is new */
-	bool other_identity;
+	bool resolved;       /* its MAC address is known */
+	raft_start start;    /* the newest seen */
+	uint64_t heard_ns;   /* 0: never */
+	bool refuses_us;     /* it addresses another directory than ours */
+	bool other_identity; /* it shows another directory than the member table names */
 	uint64_t rx_packets, tx_packets;
 };
 

@@ -87,22 +87,26 @@ uint8_t *dp_begin_peer(struct dp *dp, uint32_t peer, uint32_t *size_max)
 	assert(!dp->open.active);
 	assert(peer < dp->peers.count);
 	struct peer *p = &dp->peers.peer[peer];
-	struct link *link = dp->port[p->as_configured.port].link;
+	struct link *link = dp->port[p->options.port].link;
 
+	if (p->options.address == 0) {
+		dp_drop_count(dp, DP_DROP_TX_UNRESOLVED);
+		return NULL;
+	}
 	if (!link->ops->up(link) || !arp_want(p->next_hop)) {
 		dp_arp_ask(dp, p->next_hop);
 		dp_drop_count(dp, DP_DROP_TX_UNRESOLVED);
 		return NULL;
 	}
-	uint8_t *body = packet_open(dp, p->as_configured.port, size_max);
+	uint8_t *body = packet_open(dp, p->options.port, size_max);
 	if (body == NULL)
 		return NULL;
 	dp->open.peer = p;
-	dp->open.destination_identity = peers_destination_identity(p);
+	dp->open.destination_identity = p->options.identity;
 	dp->open.udp.destination_mac = p->next_hop->mac;
-	dp->open.udp.destination = p->as_configured.address;
+	dp->open.udp.destination = p->options.address;
 	dp->open.udp.source_port = dp->options.udp_peer;
-	dp->open.udp.destination_port = p->as_configured.udp_port;
+	dp->open.udp.destination_port = p->options.udp_port;
 	return body;
 }
 
@@ -143,11 +147,11 @@ void dp_end(struct dp *dp, uint8_t type, size_t size)
 	struct wire_envelope envelope = {
 		.type = type,
 		.body_size = (uint16_t)size,
-		.cluster_id = dp->options.cluster_id,
-		.source_id = dp->options.member_id,
-		.source_identity = dp->options.identity,
-		.source_incarnation = dp->options.incarnation,
-		.destination_identity = o->destination_identity,
+		.cluster_id = dp->options.self.cluster_id,
+		.source_id = dp->options.self.member_id,
+		.source_identity = dp->options.self.identity,
+		.source_start = dp->options.self.start,
+		.destination_identity = type == WIRE_FORMATION ? 0 : o->destination_identity,
 	};
 	wire_envelope_encode(&envelope, o->frame.data + ENVELOPE_OFFSET);
 	o->frame.size = net_udp_write(o->frame.data, &o->udp, (uint32_t)size + WIRE_ENVELOPE_SIZE);

@@ -3,72 +3,93 @@
 
 #include <stddef.h>
 
+static bool from_there(const struct peer *p, const struct net_packet *packet, uint8_t port)
+{
+	return packet->source == p->options.address && packet->source_port == p->options.udp_port &&
+	       port == p->options.port;
+}
+
 static struct peer *find(struct peers *peers, uint64_t member_id)
 {
-	for (uint32_t i = 0; i < peers->count; i++)
-		if (peers->peer[i].as_configured.member_id == member_id)
+	for (uint32_t i = 0; member_id != 0 && i < peers->count; i++)
+		if (peers->peer[i].options.member_id == member_id)
 			return &peers->peer[i];
 	return NULL;
 }
 
-/* Invariant 1, the second half. */
-static bool identity_accepted(struct peer *p, uint64_t identity)
+static struct peer *find_by_address(struct peers *peers, const struct net_packet *packet,
+				    uint8_t port)
 {
-	if (identity == 0 || (p->bound != 0 && identity != p->bound)) {
-		p->state.other_identity = true;
-		return false;
-	}
-	p->state.other_identity = false;
-	return true;
+	for (uint32_t i = 0; i < peers->count; i++)
+		if (from_there(&peers->peer[i], packet, port))
+			return &peers->peer[i];
+	return NULL;
 }
 
 /* Invariant 2. */
-static bool incarnation_accepted(struct peer *p, const struct wire_envelope *e)
+static bool start_accepted(const struct peer *p, const struct wire_envelope *e)
 {
-	if (p->state.identity == e->source_identity)
-		return e->source_incarnation >= p->state.incarnation;
-	return true; /* another identity has its own incarnations */
+	return e->source_start == p->state.start || e->type == WIRE_START ||
+	       raft_start_count(e->source_start) > raft_start_count(p->state.start);
+}
+
+static void heard(struct peer *p, const struct net_packet *packet, uint64_t now_ns)
+{
+	p->state.heard_ns = now_ns;
+	if (p->next_hop != NULL)
+		arp_heard(p->next_hop, &packet->source_mac, now_ns);
+}
+
+/* Invariant 4. */
+static struct peer *formation_check(struct peers *peers, const struct wire_envelope *envelope,
+				    const struct net_packet *packet, uint8_t port, uint64_t now_ns,
+				    enum dp_drop *why)
+{
+	struct peer *p = find_by_address(peers, packet, port);
+
+	*why = DP_DROP_PEER_ADDRESS;
+	if (p == NULL)
+		return NULL;
+	*why = DP_DROP_IDENTITY;
+	if (envelope->source_identity == 0)
+		return NULL;
+	heard(p, packet, now_ns);
+	p->state.other_identity =
+		p->options.identity != 0 && envelope->source_identity != p->options.identity;
+	p->state.rx_packets++;
+	return p;
 }
 
 struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelope,
 			 const struct net_packet *packet, uint8_t port, uint64_t now_ns,
 			 enum dp_drop *why)
 {
-	struct peer *p = envelope->source_id != 0 ? find(peers, envelope->source_id) : NULL;
-	if (p == NULL) {
-		*why = DP_DROP_UNKNOWN_PEER;
+	struct peer *p;
+
+	if (envelope->type == WIRE_FORMATION)
+		return formation_check(peers, envelope, packet, port, now_ns, why);
+	p = find(peers, envelope->source_id);
+	*why = DP_DROP_UNKNOWN_PEER;
+	if (p == NULL)
 		return NULL;
-	}
-	if (packet->source != p->as_configured.address ||
-	    packet->source_port != p->as_configured.udp_port || port != p->as_configured.port) {
-		*why = DP_DROP_PEER_ADDRESS;
+	*why = DP_DROP_PEER_ADDRESS;
+	if (!from_there(p, packet, port))
 		return NULL;
-	}
-	if (!identity_accepted(p, envelope->source_identity)) {
-		*why = DP_DROP_IDENTITY;
+	p->state.other_identity = envelope->source_identity != p->options.identity;
+	*why = DP_DROP_IDENTITY;
+	if (p->state.other_identity)
 		return NULL;
-	}
-	if (!incarnation_accepted(p, envelope)) {
-		*why = DP_DROP_INCARNATION;
+	*why = DP_DROP_START;
+	if (!start_accepted(p, envelope))
 		return NULL;
-	}
-	p->state.identity = envelope->source_identity;
-	p->state.incarnation = envelope->source_incarnation;
-	p->state.heard_ns = now_ns;
-	if (p->next_hop != NULL)
-		arp_heard(p->next_hop, &packet->source_mac, now_ns);
-	if (envelope->destination_identity != 0) {
-		p->state.refuses_us = envelope->destination_identity != peers->identity;
-		if (p->state.refuses_us) {
-			*why = DP_DROP_MISADDRESSED;
-			return NULL;
-		}
-	}
+	if (raft_start_count(envelope->source_start) > raft_start_count(p->state.start))
+		p->state.start = envelope->source_start;
+	heard(p, packet, now_ns);
+	p->state.refuses_us = envelope->destination_identity != 0 &&
+			      envelope->destination_identity != peers->identity;
+	*why = DP_DROP_MISADDRESSED;
+	if (p->state.refuses_us)
+		return NULL;
 	p->state.rx_packets++;
 	return p;
-}
-
-uint64_t peers_destination_identity(const struct peer *peer)
-{
-	return peer->bound != 0 ? peer->bound : peer->state.identity;
 }

@@ -21,6 +21,8 @@ enum {
 	APPEND_REPLY_SIZE = 48,
 	READ_SIZE = 16,
 	READ_REPLY_SIZE = 24,
+	START_SIZE = 8,
+	START_REPLY_SIZE = 40,
 
 	/* The largest MTU that a port is given: jumbo frames. */
 	MTU_MAX = 9216,
@@ -63,7 +65,7 @@ const char *wire_status_text(enum wire_status status)
 
 static bool type_known(uint8_t type)
 {
-	return (type >= WIRE_VOTE && type <= WIRE_SETTINGS) ||
+	return (type >= WIRE_VOTE && type <= WIRE_FORMATION) ||
 	       (type >= WIRE_HELLO && type <= WIRE_PULL);
 }
 
@@ -79,7 +81,7 @@ void wire_envelope_encode(const struct wire_envelope *envelope, uint8_t *out)
 	bytes_put64(out + 16, envelope->cluster_id);
 	bytes_put64(out + 24, envelope->source_id);
 	bytes_put64(out + 32, envelope->source_identity);
-	bytes_put64(out + 40, envelope->source_incarnation);
+	bytes_put64(out + 40, envelope->source_start);
 	bytes_put64(out + 48, envelope->destination_identity);
 }
 
@@ -104,7 +106,7 @@ enum wire_verdict wire_envelope_decode(struct wire_envelope *out, const uint8_t 
 		.cluster_id = bytes_get64(data + 16),
 		.source_id = bytes_get64(data + 24),
 		.source_identity = bytes_get64(data + 32),
-		.source_incarnation = bytes_get64(data + 40),
+		.source_start = bytes_get64(data + 40),
 		.destination_identity = bytes_get64(data + 48),
 	};
 	return WIRE_VERDICT_GOOD;
@@ -162,6 +164,7 @@ static void append_reply_encode(const struct raft_message *message, uint8_t *out
 	bytes_put64(out + 24, reply->prev_index);
 	bytes_put64(out + 32, reply->read_seq);
 	out[40] = reply->accepted;
+	out[41] = reply->lost;
 }
 
 struct raft_body {
@@ -177,6 +180,8 @@ static const struct raft_body raft_bodies[] = {
 	[RAFT_MESSAGE_APPEND_REPLY] = {WIRE_APPEND_REPLY, APPEND_REPLY_SIZE},
 	[RAFT_MESSAGE_READ] = {WIRE_READ, READ_SIZE},
 	[RAFT_MESSAGE_READ_REPLY] = {WIRE_READ_REPLY, READ_REPLY_SIZE},
+	[RAFT_MESSAGE_START] = {WIRE_START, START_SIZE},
+	[RAFT_MESSAGE_START_REPLY] = {WIRE_START_REPLY, START_REPLY_SIZE},
 };
 
 size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t out_size_max,
@@ -185,7 +190,7 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 	const struct raft_body *body;
 
 	assert(message->type >= RAFT_MESSAGE_VOTE);
-	assert(message->type <= RAFT_MESSAGE_READ_REPLY);
+	assert(message->type <= RAFT_MESSAGE_START_REPLY);
 	body = &raft_bodies[message->type];
 	if (out_size_max < body->size_min)
 		return 0;
@@ -211,6 +216,14 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 	case RAFT_MESSAGE_READ_REPLY:
 		bytes_put64(out + 8, message->read_reply.context);
 		bytes_put64(out + 16, message->read_reply.index);
+		break;
+	case RAFT_MESSAGE_START:
+		break;
+	case RAFT_MESSAGE_START_REPLY:
+		bytes_put64(out + 8, message->start_reply.asked);
+		bytes_put64(out + 16, message->start_reply.known.start);
+		bytes_put64(out + 24, message->start_reply.known.term);
+		bytes_put64(out + 32, message->start_reply.known.index);
 		break;
 	}
 	return body->size_min;
@@ -279,10 +292,11 @@ static int append_decode(struct raft_message *out, struct raft_entry *entries, c
 
 static int append_reply_decode(struct raft_message *out, const uint8_t *data)
 {
-	if (data[40] > 1 || !bytes_zero(data + 41, 7))
+	if (data[40] > 1 || data[41] > 1 || !bytes_zero(data + 42, 6))
 		return -EINVAL;
 	out->append_reply = (struct raft_append_reply){
 		.accepted = data[40],
+		.lost = data[41],
 		.match = bytes_get64(data + 8),
 		.match_term = bytes_get64(data + 16),
 		.prev_index = bytes_get64(data + 24),
@@ -296,9 +310,9 @@ int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_EN
 {
 	size_t kind = RAFT_MESSAGE_VOTE;
 
-	while (kind <= RAFT_MESSAGE_READ_REPLY && raft_bodies[kind].wire != type)
+	while (kind <= RAFT_MESSAGE_START_REPLY && raft_bodies[kind].wire != type)
 		kind++;
-	if (kind > RAFT_MESSAGE_READ_REPLY || size < raft_bodies[kind].size_min ||
+	if (kind > RAFT_MESSAGE_START_REPLY || size < raft_bodies[kind].size_min ||
 	    (type != WIRE_APPEND && size != raft_bodies[kind].size_min))
 		return -EINVAL;
 	memset(out, 0, sizeof(*out));
@@ -322,6 +336,14 @@ int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_EN
 	case RAFT_MESSAGE_READ_REPLY:
 		out->read_reply.context = bytes_get64(data + 8);
 		out->read_reply.index = bytes_get64(data + 16);
+		return 0;
+	case RAFT_MESSAGE_START:
+		return 0;
+	case RAFT_MESSAGE_START_REPLY:
+		out->start_reply.asked = bytes_get64(data + 8);
+		out->start_reply.known.start = bytes_get64(data + 16);
+		out->start_reply.known.term = bytes_get64(data + 24);
+		out->start_reply.known.index = bytes_get64(data + 32);
 		return 0;
 	}
 	return -EINVAL;

@@ -15,7 +15,7 @@
  *	    16    8 cluster id           (0 from a client that does not know it yet)
  *	    24    8 source member id     (0 from a client)
  *	    32    8 source identity      (0 from a client)
- *	    40    8 source incarnation   (0 from a client)
+ *	    40    8 source start         (0 from a client): count << 32 | nonce
  *	    48    8 destination identity (0: not known to the sender)
  *	    56    8 session id           (0 until authentication uses it)
  *	    64    8 counter              (0 until authentication uses it)
@@ -27,12 +27,17 @@
  *	VOTE_REPLY    term 8, granted 1, zero 7
  *	APPEND        term 8, prev_index 8, prev_term 8, commit 8, read_seq 8, entry_count 2,
  *	              zero 6, then entries: term 8, size 2, type 1, flags 1, zero 4, data
- *	APPEND_REPLY  term 8, match 8, match_term 8, prev_index 8, read_seq 8, accepted 1,
- *	              zero 7
+ *	APPEND_REPLY  term 8, match 8, match_term 8, prev_index 8, read_seq 8, accepted 1, lost 1,
+ *	              zero 6
  *	READ          term 8, context 8
  *	READ_REPLY    term 8, context 8, index 8
  *	PROPOSE       a part (below): a follower forwards a command to the leader
  *	PROPOSE_REPLY a part reply
+ *	START         term 8: what do you know of me from before the start that sends this?
+ *	START_REPLY   term 8, asked 8, newest start known 8, acknowledged term 8 and index 8
+ *	FORMATION     say 1, existing 1, count 1, zero 5, digest 8, origin 8, cluster id 8,
+ *	              receiver's identity 8 (0: any), then members: place 8, identity 8. Before the
+ *	              cluster is formed; known by its address, whatever its envelope's ids are
  *	SETTINGS      heartbeat_us 8, election_us_min 8, election_us_max 8, durability 1, zero 7:
  *	              told now and then, so that members that differ are warned of
  *
@@ -89,6 +94,7 @@ enum {
 	WIRE_PART_REPLY_SIZE = 32,
 	WIRE_HELLO_SIZE = 64,
 	WIRE_SETTINGS_SIZE = 32,
+	WIRE_FORMATION_SIZE_MAX = 40 + 16 * RAFT_MEMBERS_MAX,
 	WIRE_PART_SIZE = 1200,
 	WIRE_IP_UDP_SIZE = 28,
 	/* A request or an answer as a whole: the largest command, or the largest answer. */
@@ -116,6 +122,9 @@ enum wire_type {
 	WIRE_PROPOSE = 7,
 	WIRE_PROPOSE_REPLY = 8,
 	WIRE_SETTINGS = 9,
+	WIRE_START = 10,
+	WIRE_START_REPLY = 11,
+	WIRE_FORMATION = 12,
 
 	WIRE_HELLO = 32,
 	WIRE_WELCOME = 33,
@@ -156,7 +165,7 @@ struct wire_envelope {
 	uint64_t cluster_id;
 	uint64_t source_id;
 	uint64_t source_identity;
-	uint64_t source_incarnation;
+	raft_start source_start;
 	uint64_t destination_identity;
 };
 
@@ -196,6 +205,13 @@ enum { WIRE_ENTRIES_MAX = 9216 / WIRE_ENTRY_HEADER_SIZE };
  */
 int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_ENTRIES_MAX],
 		     uint8_t type, const uint8_t *data, size_t size);
+
+struct formation_message;
+
+/* A FORMATION body; the sender's identity is in the envelope. At most WIRE_FORMATION_SIZE_MAX. */
+size_t wire_formation_encode(const struct formation_message *message, uint8_t *out);
+/* 0 or -EINVAL. */
+int wire_formation_decode(struct formation_message *out, const uint8_t *data, size_t size);
 
 struct wire_part {
 	uint64_t cookie;

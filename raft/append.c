@@ -11,6 +11,16 @@
 /* Bounds every index so that no sum of ours can wrap. */
 static const raft_index INDEX_MAX = UINT64_MAX / 4;
 
+/* The format has room for a joint change; what this release cannot act on it refuses. */
+static bool joint(const struct raft_members *members)
+{
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (members->member[i].voter_before)
+			return true;
+	}
+	return false;
+}
+
 static bool entry_valid(const struct raft_entry *e)
 {
 	const uint8_t whole = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST;
@@ -24,7 +34,8 @@ static bool entry_valid(const struct raft_entry *e)
 	case RAFT_ENTRY_NOOP:
 		return e->size == 0 && e->flags == whole;
 	case RAFT_ENTRY_MEMBERS:
-		return e->flags == whole && raft_members_decode(&members, e->data, e->size) == 0;
+		return e->flags == whole && raft_members_decode(&members, e->data, e->size) == 0 &&
+		       !joint(&members);
 	default:
 		return false;
 	}
@@ -61,22 +72,6 @@ static raft_index conflict_find(const struct raft *r, const struct raft_append *
 			return e->index;
 	}
 	return 0;
-}
-
-/*
- * What is overwritten loses its tokens with its slots, and the durable index falls back: the disk
- * holds other entries there until the new ones are persisted (R5).
- */
-static void log_truncate(struct raft *r, raft_index from)
-{
-	assert(from > r->commit);
-	assert(from > r->owed.proved);
-	raft_window_truncate(&r->window, from);
-	if (r->handed >= from)
-		r->handed = from - 1;
-	if (r->durable >= from)
-		r->durable = from - 1;
-	raft_members_rollback(r, from);
 }
 
 /* Appends what is not there yet, as far as it fits. Returns the last index that now matches. */
@@ -163,8 +158,8 @@ int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_mess
 		if (conflict <= r->commit || conflict <= r->owed.proved ||
 		    (r->members_index >= conflict && r->members_before_index >= conflict))
 			return -EINVAL; /* the same, or a leader that contradicts itself */
-		log_truncate(
-			r, conflict); /* R15: only what conflicts is erased, and what follows it */
+		/* R15: only what conflicts is erased, and what follows it. */
+		raft_log_truncate(r, conflict);
 	}
 	accept(r, a, entries_take(r, a));
 	return 0;
@@ -175,6 +170,17 @@ static struct raft_message *reply_new(struct raft *r, const struct raft_peer *p)
 	return raft_message_new(r, p, RAFT_MESSAGE_APPEND_REPLY);
 }
 
+/* The furthest position that this start acknowledged: what a witness may know of it (start.c). */
+static void acknowledged_note(struct raft *r, raft_index match)
+{
+	if (r->hard.term > r->acknowledged_term) {
+		r->acknowledged_term = r->hard.term;
+		r->acknowledged_index = 0;
+	}
+	if (match > r->acknowledged_index)
+		r->acknowledged_index = match;
+}
+
 /* Makes the answers that may leave now; the term is durable (the caller checked). */
 void raft_owed_send(struct raft *r)
 {
@@ -182,7 +188,7 @@ void raft_owed_send(struct raft *r)
 	const struct raft_peer *p = raft_peer_find(r, r->leader);
 	raft_index match = o->proved < r->durable ? o->proved : r->durable;
 
-	if (r->role != RAFT_FOLLOWER || !p || r->self_replaced)
+	if (r->role != RAFT_FOLLOWER || !p)
 		return;
 	if (match > o->match_sent || (o->accept_owed && match >= o->accept_needs)) {
 		struct raft_message *m = reply_new(r, p);
@@ -190,6 +196,7 @@ void raft_owed_send(struct raft *r)
 		m->append_reply.match = match;
 		m->append_reply.prev_index = o->accept_prev;
 		m->append_reply.read_seq = o->read_seq;
+		acknowledged_note(r, match);
 		o->match_sent = match;
 		o->read_echoed = o->read_seq;
 		if (match >= o->accept_needs)

@@ -1,6 +1,5 @@
 /*
- * The core's life: creation and restore, time, the door for messages, changes of term, status, and
- * the checker of the invariants that raft/internal.h numbers.
+ * The core's life: creation and restore, time, the door for messages, changes of term, status.
  */
 #include "raft/internal.h"
 
@@ -16,12 +15,13 @@ static bool options_valid(const struct raft_options *o)
 {
 	uint32_t voters = 0;
 
-	if (o->id == 0 || o->identity == 0 || o->members.count == 0 ||
+	if (o->id == 0 || o->identity == 0 || o->start == 0 || o->members.count == 0 ||
 	    o->members.count > RAFT_MEMBERS_MAX || o->members_before.count > RAFT_MEMBERS_MAX)
 		return false;
 	for (uint32_t i = 0; i < o->members.count; i++) {
 		const struct raft_member *m = &o->members.member[i];
-		if (m->id == 0 || (i > 0 && m->id <= o->members.member[i - 1].id))
+		if (m->id == 0 || m->identity == 0 ||
+		    (i > 0 && m->id <= o->members.member[i - 1].id))
 			return false;
 		voters += m->voter;
 	}
@@ -65,6 +65,7 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	}
 	r->id = o->id;
 	r->identity = o->identity;
+	r->start = o->start;
 	r->election_us_min = o->election_timeout_us_min;
 	r->election_us_max = o->election_timeout_us_max;
 	r->heartbeat_us = o->heartbeat_us;
@@ -84,6 +85,7 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->members_before = o->members_index > 0 ? o->members_before : o->members;
 	r->members_before_index = o->members_index > 0 ? o->members_before_index : 0;
 	raft_places_sync(r);
+	raft_start_init(r, o);
 	raft_election_restart(r);
 	*out = r;
 	return 0;
@@ -200,6 +202,7 @@ void raft_tick(struct raft *r, uint64_t now_us)
 		r->election_deadline_us = now_us + r->election_span_us;
 		r->election_restarted = false;
 	}
+	raft_start_tick(r);
 	if (r->role == RAFT_LEADER) {
 		raft_leader_tick(r);
 	} else if (now_us >= r->election_deadline_us) {
@@ -231,27 +234,13 @@ uint64_t raft_deadline(const struct raft *r)
 		deadline = raft_leader_deadline(r);
 	else if (r->role == RAFT_CANDIDATE)
 		deadline = earlier(deadline, r->vote_resend_us);
+	deadline = earlier(deadline, raft_start_deadline(r));
 	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++) {
 		const struct raft_slot *s = &r->slot[i];
 		if (s->state == RAFT_SLOT_IDLE && s->retry_us > r->now_us)
 			deadline = earlier(deadline, s->retry_us);
 	}
 	return deadline > r->now_us ? deadline : r->now_us;
-}
-
-/*
- * Before its identity is bound, a member may come back with another one (a directory that was
- * wiped): what it told this candidate or leader under the old one is void (R7, R8).
- */
-static void identity_note(struct raft *r, struct raft_peer *p, raft_identity identity)
-{
-	if (r->role == RAFT_FOLLOWER || p->identity == identity)
-		return;
-	if (p->identity != 0) {
-		p->vote_granted = false;
-		raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
-	}
-	p->identity = identity;
 }
 
 static int message_validate(const struct raft_message *m)
@@ -268,6 +257,8 @@ static int message_validate(const struct raft_message *m)
 	case RAFT_MESSAGE_APPEND_REPLY:
 	case RAFT_MESSAGE_READ:
 	case RAFT_MESSAGE_READ_REPLY:
+	case RAFT_MESSAGE_START:
+	case RAFT_MESSAGE_START_REPLY:
 		return 0;
 	}
 	return -EINVAL;
@@ -288,6 +279,9 @@ static int message_dispatch(struct raft *r, struct raft_peer *p, const struct ra
 		return raft_read_recv(r, p, m);
 	case RAFT_MESSAGE_READ_REPLY:
 		return raft_read_reply_recv(r, m);
+	case RAFT_MESSAGE_START:
+	case RAFT_MESSAGE_START_REPLY:
+		break;
 	}
 	return -EINVAL;
 }
@@ -296,17 +290,29 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 {
 	assert(!r->in_ready);
 	assert(r->restored);
-	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term == 0 ||
-	    m->term > TERM_MAX)
+	bool of_start = m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY;
+	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term > TERM_MAX ||
+	    (m->term == 0 && !of_start))
 		return -EINVAL;
 	struct raft_peer *p = raft_peer_find(r, m->from);
 	if (!p)
 		return -ENOENT;
-	if (p->bound != 0 && m->identity != p->bound)
-		return -EKEYREJECTED; /* before terms: a wiped node must not disturb anybody */
+	if (m->identity != p->identity)
+		return -EKEYREJECTED; /* before terms: another directory must not disturb anybody */
 	int rc = message_validate(m);
 	if (rc)
 		return rc;
+	bool newest = raft_start_note(r, p, m->start);
+	/* What is known of starts belongs to no term. */
+	if (m->type == RAFT_MESSAGE_START)
+		return raft_start_recv(p, m);
+	if (!newest)
+		return -ESTALE; /* from before a restart, or from a directory that was rolled back */
+	if (m->type == RAFT_MESSAGE_START_REPLY) {
+		rc = raft_start_reply_recv(r, p, m);
+		raft_check_invariants(r);
+		return rc;
+	}
 	if (m->term < r->hard.term) {
 		/* Paper 5.1: rejected, and told the term, so that it stops. */
 		if (m->type == RAFT_MESSAGE_VOTE)
@@ -317,9 +323,8 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 	}
 	if (m->term > r->hard.term)
 		raft_follower_become(r, m->term, 0);
-	identity_note(r, p, m->identity);
 	rc = message_dispatch(r, p, m);
-	raft_members_bind(r);
+	raft_lost_end_try(r);
 	raft_check_invariants(r);
 	return rc;
 }
@@ -339,7 +344,8 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->window_first = r->window.first;
 	out->members = r->members;
 	out->members_index = r->members_index;
-	out->self_replaced = r->self_replaced;
+	out->lost = r->lost.is;
+	out->start_confirmed = r->start_confirmed;
 	for (uint32_t i = 0; r->role == RAFT_LEADER && i < RAFT_PLACES_MAX; i++) {
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0)
@@ -350,6 +356,7 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 			.next = p->next,
 			.heard_us = p->heard_us,
 			.rtt_us = p->srtt_us,
+			.lost = p->lost,
 			.regressions = p->regressions,
 		};
 	}
@@ -373,50 +380,6 @@ raft_term raft_get_term(const struct raft *r)
 raft_index raft_commit(const struct raft *r)
 {
 	return r->commit;
-}
-
-static void leader_check(const struct raft *r)
-{
-	assert(r->hard.vote == r->id); /* RI5 */
-	assert(r->leader == r->id);
-	assert(raft_hard_durable(r));
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
-		const struct raft_peer *p = &r->place[i];
-		if (p->id == 0)
-			continue;
-		assert(p->match <= r->window.last); /* RI6 */
-		assert(p->match < p->next);
-		assert(p->next <= r->window.last + 1);
-		assert(!p->probing || p->inflight_count <= 1);
-		assert(p->inflight_count <= RAFT_INFLIGHT_MESSAGES_MAX);
-		assert((p->inflight_count == 0) == (p->inflight_size == 0));
-	}
-}
-
-void raft_check_invariants(const struct raft *r)
-{
-	const struct raft_window *w = &r->window;
-
-	assert(r->durable <= r->handed); /* RI1 */
-	assert(r->handed <= w->last);
-	assert(r->commit <= w->last); /* RI2 */
-	assert(r->applied <= r->apply_handed);
-	assert(r->apply_handed <= r->commit);
-	assert(w->first <= (r->commit > 0 ? r->commit : 1)); /* RI3 */
-	assert(w->first <= r->durable + 1);
-	assert(w->last - r->commit < RAFT_WINDOW_SLOTS);
-	assert(w->last + 1 - w->first <= RAFT_WINDOW_SLOTS);
-	assert(raft_window_term(w, w->last) <= r->hard.term);       /* RI4 */
-	assert(r->role == RAFT_LEADER || r->reads.wait_count == 0); /* RI7 */
-	assert(r->reads.wait_count + r->reads.done_count <= RAFT_READY_READS_MAX);
-	assert(r->owed.proved <= w->last);   /* RI8 */
-	assert(r->members_index <= w->last); /* RI9 */
-	assert(r->members_before_index <= r->members_index);
-	assert(!r->self_replaced || r->role == RAFT_FOLLOWER); /* RI10 */
-	assert(r->persisted <= r->seq);
-	assert(r->hard_seq <= r->seq);
-	if (r->role == RAFT_LEADER)
-		leader_check(r);
 }
 
 uint64_t raft_members_generation(const struct raft *r)

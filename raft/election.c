@@ -9,21 +9,31 @@
 
 #include <string.h>
 
-/* Voters only; and never a wiped directory, which does not remember its votes (R7). */
+/*
+ * Who may take part in an election: not one that lost what it acknowledged, nor one that cannot
+ * know yet whether it did (D9c; docs/adr/0004-unanimous-formation.md has the table).
+ */
+static bool may_vote(const struct raft *r)
+{
+	return !r->lost.is && r->start_confirmed;
+}
+
 bool raft_may_campaign(const struct raft *r)
 {
-	return raft_is_voter(r) && !r->self_replaced;
+	return raft_is_voter(r) && may_vote(r);
 }
 
 void raft_campaign(struct raft *r)
 {
+	raft_term floor = r->lost.vote_floor;
+
 	assert(r->role != RAFT_LEADER);
-	raft_follower_become(r, r->hard.term + 1, 0);
+	raft_follower_become(r, (r->hard.term > floor ? r->hard.term : floor) + 1, 0);
 	r->role = RAFT_CANDIDATE;
 	r->hard.vote = r->id;
+	r->lost.voted_term = r->hard.term;
 	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
 		struct raft_peer *p = &r->place[i];
-		p->identity = 0;
 		p->vote_answered = false; /* R22: the set of voters belongs to the term */
 		p->vote_granted = false;
 		p->vote_request_owed = p->id != 0 && p->voter;
@@ -60,19 +70,13 @@ static bool log_up_to_date(const struct raft *r, const struct raft_vote *v)
 
 int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
-	if (r->self_replaced)
+	if (!may_vote(r) || m->term <= r->lost.vote_floor)
 		return 0;
-	/*
-	 * One that joins an existing cluster may have forgotten a vote, and what it acknowledged.
-	 */
-	if (!raft_is_voter(r) && r->window.last == 0)
-		return 0;
-	/*
-	 * R23: a candidate and a leader have voted for themselves, so hard.vote is never 0 there.
-	 */
+	/* R23: a candidate and a leader have voted for themselves: hard.vote is never 0 there. */
 	if (r->hard.vote == 0 && log_up_to_date(r, &m->vote)) {
 		assert(r->role == RAFT_FOLLOWER);
 		r->hard.vote = m->from;
+		r->lost.voted_term = r->hard.term;
 		r->hard_changed = true;
 		raft_election_restart(r); /* only a vote that is granted does this */
 	}

@@ -2,21 +2,22 @@
  * The core's own state, shared by the files of this folder and by nobody else.
  *
  * One file per event: core.c (life, terms, time), election.c, append.c (follower), replicate.c
- * (leader), send.c (what a leader says to whom), read.c, propose.c, bind.c (members), fetch.c,
- * ready.c (hand-out and persistence). Every public event function ends in raft_check_invariants.
+ * (leader), send.c (what a leader says to whom), read.c, propose.c, membership.c, fetch.c, start.c
+ * and lost.c (what a member knows of its past), ready.c (hand-out and persistence); log.c and
+ * window.c hold the entries. Every public event function ends in raft_check_invariants.
  *
- * Invariants, cited by number in raft_check_invariants:
+ * Invariants, cited by number in invariants.c:
  *
  *	RI1  durable <= handed <= last; what is durable was handed out, in order.
  *	RI2  commit <= last, applied <= apply_handed <= commit, and none of them goes back.
- *	RI3  The window's invariants LW2 and LW4 (raft/window.h).
+ *	RI3  The window's invariants W2 and W4 (raft/window.h).
  *	RI4  last_term <= term: a log holds no entry of a term that its owner has not seen.
  *	RI5  A leader's term and vote are durable, it voted for itself, it is the leader it knows.
  *	RI6  For every peer of a leader: match <= last and match < next <= last + 1.
  *	RI7  Only a leader has reads waiting for a quorum.
  *	RI8  What was proved to match the leader of this term lies within the log.
  *	RI9  members_before_index <= members_index <= last; at most one of them is uncommitted.
- *	RI10 A replaced member is a follower.
+ *	RI10 A member that lost what it acknowledged is a follower.
  *
  * Durability (R1, R2, R4, R5). Nothing that depends on the disk is ever queued. A reply is *state*:
  * who is owed an answer. raft_ready makes the answer at the moment it may leave, from what is
@@ -43,8 +44,8 @@ enum {
 
 	/*
 	 * Appends with entries in one ready, shared among the peers. The rest of a ready's messages
-	 * has room for 5 others to each of 15 peers (vote, its answer, stale, first empty append,
-	 * empty append), for 2 owed replies, and for answers to reads.
+	 * has room for 7 others to each of 15 peers (start, its answer, vote, its answer, stale, first
+	 * empty append, empty append), for 3 that are owed to the leader, and for answers to reads.
 	 */
 	RAFT_READY_APPENDS_MAX = 128,
 
@@ -64,20 +65,27 @@ struct raft_inflight {
 	uint32_t size;
 };
 
-static_assert(RAFT_READY_APPENDS_MAX + 5 * (RAFT_MEMBERS_MAX - 1) + 2 < RAFT_READY_MESSAGES_MAX,
+static_assert(RAFT_READY_APPENDS_MAX + 7 * (RAFT_MEMBERS_MAX - 1) + 3 < RAFT_READY_MESSAGES_MAX,
 	      "a ready holds what every peer is owed");
 
 /* Another member, as seen from here. The leader's view is reset when it is elected. */
 struct raft_peer {
 	raft_id id; /* 0: the place is free */
 	bool voter;
-	raft_identity bound;    /* as the table in force says; 0: not yet bound */
-	raft_identity identity; /* as it showed itself to this candidate or leader; 0: not yet */
+	raft_identity identity; /* as the table in force says */
+
+	/* What this member, as a witness, knows of it (start.c). */
+	struct raft_witness witness;
+	bool start_reply_owed;
+	raft_start start_asked; /* by its newest question */
+	bool start_answered;    /* it told what it knows of this start of ours */
+	bool start_owed;        /* the question is due to it */
 
 	/* What is owed to it; answers are made when they leave, with the term of that moment. */
 	bool vote_request_owed;
 	bool vote_reply_owed;
 	bool stale_reply_owed; /* it leads an older term: tell it so */
+	bool lost;             /* it said so in its newest answer: it counts nowhere (D9c) */
 
 	bool vote_answered; /* in this candidacy */
 	bool vote_granted;
@@ -130,6 +138,25 @@ struct raft_owed {
 	raft_index refuse_hint;
 	raft_term refuse_hint_term;
 	uint64_t refuse_read_seq;
+};
+
+/* A member that lost what it had acknowledged, and its way back (lost.c). */
+struct raft_lost {
+	bool is;
+	bool told;            /* to be handed out: it was found out just now */
+	raft_start known;     /* ... from a witness that knows this start */
+	bool ended;           /* to be handed out: it is whole again */
+	raft_term voted_term; /* the newest in which it voted since it was started */
+	raft_term told_term;  /* the newest that a witness was in when it answered */
+	raft_term vote_floor; /* whole again: it may have forgotten votes in terms up to this one */
+
+	/* Its question for a read index. */
+	uint64_t asked; /* how often */
+	uint64_t context;
+	raft_term asked_term;
+	raft_index target; /* the answer; 0: none yet */
+	uint64_t ask_us;   /* when it is due again */
+	bool ask_owed;
 };
 
 enum raft_slot_state {
@@ -186,6 +213,7 @@ struct raft_reads {
 struct raft {
 	raft_id id;
 	raft_identity identity;
+	raft_start start;
 	uint32_t election_us_min;
 	uint32_t election_us_max;
 	uint32_t heartbeat_us;
@@ -221,9 +249,19 @@ struct raft {
 	uint64_t members_generation;
 	struct raft_members members_before;
 	raft_index members_before_index;
-	bool self_replaced;
 	struct raft_peer place[RAFT_PLACES_MAX];
 	uint32_t send_turn; /* place that sends first in the next ready */
+
+	/* What this start knows of its past (start.c, lost.c). */
+	bool start_confirmed;
+	uint64_t start_began_us;
+	uint64_t start_ask_us;
+	raft_term start_term; /* as recovered */
+	raft_index start_last;
+	raft_term acknowledged_term; /* the furthest position that this start acknowledged */
+	raft_index acknowledged_index;
+	uint64_t witness_generation; /* counts what changed in any peer's witness */
+	struct raft_lost lost;
 
 	raft_index term_start; /* leader: index of the first entry of its term; 0: still owed */
 
@@ -243,22 +281,40 @@ struct raft {
 };
 
 /* core.c */
-void raft_check_invariants(const struct raft *r);
 void raft_follower_become(struct raft *r, raft_term term, raft_id leader);
 void raft_election_restart(struct raft *r);
 bool raft_hard_durable(const struct raft *r);
 
-/* bind.c: members in force. */
+/* invariants.c */
+void raft_check_invariants(const struct raft *r);
+
+/* membership.c: members in force. */
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index);
 void raft_members_rollback(struct raft *r, raft_index from);
+void raft_members_append(struct raft *r);
 void raft_places_sync(struct raft *r);
 struct raft_peer *raft_peer_find(struct raft *r, raft_id id);
 bool raft_peer_counts(const struct raft_peer *p);
 bool raft_is_voter(const struct raft *r);
 uint32_t raft_quorum(const struct raft *r);
-void raft_members_bind(struct raft *r);
-bool raft_members_bindable(const struct raft *r);
-void raft_members_propose(struct raft *r);
+
+/* start.c */
+void raft_start_init(struct raft *r, const struct raft_options *o);
+bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start);
+void raft_start_tick(struct raft *r);
+uint64_t raft_start_deadline(const struct raft *r);
+int raft_start_recv(struct raft_peer *p, const struct raft_message *m);
+int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+void raft_start_send(struct raft *r);
+void raft_witness_note(struct raft *r, struct raft_peer *p);
+
+/* lost.c */
+void raft_lost_begin(struct raft *r, raft_start known);
+void raft_lost_tick(struct raft *r);
+bool raft_lost_read_reply(struct raft *r, const struct raft_message *m);
+void raft_lost_end_try(struct raft *r);
+void raft_lost_send(struct raft *r);
+void raft_lost_out(struct raft *r, struct raft_ready *out);
 
 /* election.c */
 bool raft_may_campaign(const struct raft *r);
@@ -294,9 +350,10 @@ void raft_reads_drop(struct raft *r);
 void raft_reads_send(struct raft *r);
 uint64_t raft_reads_awaited(const struct raft *r);
 
-/* propose.c */
+/* log.c */
 bool raft_log_room(const struct raft *r, uint64_t count);
 void raft_log_append(struct raft *r, const struct raft_entry *entry);
+void raft_log_truncate(struct raft *r, raft_index from);
 
 /* fetch.c */
 void raft_fetch_ask(struct raft *r, uint32_t slot, raft_index first, raft_index last);

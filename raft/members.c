@@ -1,6 +1,6 @@
 /*
- * The member table and its encoding. The table's meaning (bindings, the table in force) is in
- * raft/bind.c; here are only the bytes.
+ * The member table and its encoding. The table's meaning (who is in force) is in
+ * raft/membership.c; here are only the bytes.
  */
 #include "raft/members.h"
 
@@ -10,10 +10,12 @@
 #include <string.h>
 
 enum {
-	VERSION = 1,
+	VERSION = 2,
 	HEADER_SIZE = 8,
-	MEMBER_SIZE = 24,
+	MEMBER_SIZE = 48,
 	FLAG_VOTER = 1,
+	FLAG_VOTER_BEFORE = 2,
+	FLAGS = FLAG_VOTER | FLAG_VOTER_BEFORE,
 };
 
 static_assert(HEADER_SIZE + MEMBER_SIZE * RAFT_MEMBERS_MAX == RAFT_MEMBERS_SIZE_MAX, "layout");
@@ -38,9 +40,26 @@ size_t raft_members_encode(const struct raft_members *members, uint8_t *out)
 		memset(p, 0, MEMBER_SIZE);
 		bytes_put64(p, members->member[i].id);
 		bytes_put64(p + 8, members->member[i].identity);
-		p[16] = members->member[i].voter ? FLAG_VOTER : 0;
+		p[16] = (uint8_t)((members->member[i].voter ? FLAG_VOTER : 0) |
+				  (members->member[i].voter_before ? FLAG_VOTER_BEFORE : 0));
+		bytes_put64(p + 24, members->member[i].place);
+		bytes_put64(p + 32, members->member[i].replaces);
 	}
 	return HEADER_SIZE + (size_t)MEMBER_SIZE * members->count;
+}
+
+static int member_decode(struct raft_member *m, const uint8_t *p)
+{
+	m->id = bytes_get64(p);
+	m->identity = bytes_get64(p + 8);
+	m->voter = p[16] & FLAG_VOTER;
+	m->voter_before = p[16] & FLAG_VOTER_BEFORE;
+	m->place = bytes_get64(p + 24);
+	m->replaces = bytes_get64(p + 32);
+	if (m->id == 0 || m->identity == 0 || (p[16] & ~FLAGS) != 0 || !bytes_zero(p + 17, 7) ||
+	    !bytes_zero(p + 40, 8))
+		return -EINVAL;
+	return 0;
 }
 
 int raft_members_decode(struct raft_members *out, const uint8_t *data, size_t size)
@@ -54,15 +73,12 @@ int raft_members_decode(struct raft_members *out, const uint8_t *data, size_t si
 	memset(out, 0, sizeof(*out));
 	out->count = data[1];
 	for (uint32_t i = 0; i < out->count; i++) {
-		const uint8_t *p = data + HEADER_SIZE + MEMBER_SIZE * i;
 		struct raft_member *m = &out->member[i];
-		m->id = bytes_get64(p);
-		m->identity = bytes_get64(p + 8);
-		m->voter = p[16] & FLAG_VOTER;
-		voters += m->voter;
-		if (m->id == 0 || (i > 0 && m->id <= out->member[i - 1].id) ||
-		    (p[16] & ~FLAG_VOTER) != 0 || !bytes_zero(p + 17, 7))
+
+		if (member_decode(m, data + HEADER_SIZE + MEMBER_SIZE * i) ||
+		    (i > 0 && m->id <= out->member[i - 1].id))
 			return -EINVAL;
+		voters += m->voter;
 	}
 	return voters > 0 && voters <= RAFT_VOTERS_MAX ? 0 : -EINVAL;
 }

@@ -4,26 +4,6 @@
 #include "raft/internal.h"
 
 /*
- * True if `count` entries may follow the last one: LW4 holds after it, and what leaves the window
- * is committed, but not the newest committed entry (LW2), and durable (LW3).
- */
-bool raft_log_room(const struct raft *r, uint64_t count)
-{
-	raft_index below_commit = r->commit > 0 ? r->commit - 1 : 0;
-	raft_index evictable = below_commit < r->durable ? below_commit : r->durable;
-
-	return r->window.last + count - r->commit < RAFT_WINDOW_SLOTS &&
-	       raft_window_room(&r->window, count, evictable);
-}
-
-/* The caller made sure of room. */
-void raft_log_append(struct raft *r, const struct raft_entry *entry)
-{
-	assert(raft_log_room(r, 1));
-	raft_window_append(&r->window, entry);
-}
-
-/*
  * Room for the whole chain or for nothing (D5): in the window, beside the reserve, and not further
  * ahead of the state machine than the window is long, so that a slow apply slows its clients down.
  */

@@ -47,20 +47,25 @@ enum {
 struct raft_options {
 	raft_id id;
 	raft_identity identity;
-	struct raft_members
-		members; /* of the newest MEMBERS entry, or the initial cluster (identities 0) */
-	raft_index members_index; /* of that entry; 0: the initial cluster */
-	struct raft_members
-		members_before; /* those that a truncation of that entry falls back to */
+	raft_start start;
+	/* Of the newest MEMBERS entry in the log; without one, as the cluster was formed. */
+	struct raft_members members;
+	raft_index members_index; /* of that entry; 0: there is none */
+	/* Those that a truncation of that entry falls back to. */
+	struct raft_members members_before;
 	raft_index members_before_index;
 	struct raft_hard_state hard_state; /* as recovered */
 	raft_index last_index; /* of the recovered log; its entries follow by raft_restore */
+	bool lost;             /* it ends before what this member had acknowledged (D9c) */
+	/* What it knows of the others, as it was last marked; of those without one: nothing. */
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
+	uint32_t witness_count;
 	uint64_t seed;
-	uint32_t
-		election_timeout_us_min; /* the timeout is drawn anew, uniformly, from [min, max] */
+	/* The timeout is drawn anew, uniformly, from [min, max]. */
+	uint32_t election_timeout_us_min;
 	uint32_t election_timeout_us_max;
 	uint32_t heartbeat_us;
-	/* bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one message */
+	/* Bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one message. */
 	uint32_t append_size_max;
 	uint64_t now_us;
 };
@@ -91,8 +96,8 @@ uint64_t raft_deadline(const struct raft *r);
 /*
  * A message arrives, decoded and unverified. Entries are copied. 0, or why it was dropped:
  * -EINVAL (malformed, or it breaks a rule of the protocol), -ENOENT (the sender is no member),
- * -EKEYREJECTED (the sender's identity is not the one that the log binds to its id: a wiped
- * directory), -ESTALE (an older term).
+ * -EKEYREJECTED (the sender's directory is not the one that the table names), -ESTALE (an older
+ * term, or an answer to an older start).
  */
 int raft_recv(struct raft *r, const struct raft_message *message);
 
@@ -161,7 +166,27 @@ struct raft_ready {
 
 	const struct raft_fetch *fetches;
 	uint32_t fetch_count;
+
+	/*
+	 * A witness knows a start of this member that is not this one, or more than it holds: its
+	 * directory was rolled back. To be made durable, under a start above lost_known, which
+	 * raft_restarted then names.
+	 */
+	bool lost;
+	raft_start lost_known;
+	/* It holds again all that was committed: to be made durable in its own time. */
+	bool whole;
 };
+
+/* The start that was drawn after a ready said `lost`. Outside a ready. */
+void raft_restarted(struct raft *r, raft_start start);
+
+/*
+ * What this member knows of the others, to be made durable now and then: at most RAFT_MEMBERS_MAX.
+ * The generation changes when it does.
+ */
+uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBERS_MAX]);
+uint64_t raft_witnesses_generation(const struct raft *r);
 
 /* Fills *out. True if there is anything in it. */
 bool raft_ready(struct raft *r, struct raft_ready *out);
@@ -173,7 +198,9 @@ struct raft_progress {
 	raft_index match;
 	raft_index next;
 	uint64_t heard_us; /* when its last message arrived; 0: never in this term */
-	uint32_t rtt_us; /* smoothed time from an append to its acknowledgement; 0: not measured */
+	/* Smoothed, from an append to its acknowledgement; 0: not measured. */
+	uint32_t rtt_us;
+	bool lost; /* it says that it lost what it had acknowledged */
 	/*
 	 * How often, in this term, it came back with less than it had acknowledged: its directory
 	 * is not as durable as it says (or was restored from a copy). Above 0 is worth a warning.
@@ -194,8 +221,8 @@ struct raft_status {
 	raft_index window_first;
 	struct raft_members members; /* as of the newest appended MEMBERS entry */
 	raft_index members_index;
-	/* the log binds this member's id to another identity: a wiped directory */
-	bool self_replaced;
+	bool lost;            /* it lost what it had acknowledged: no vote, no acknowledgement */
+	bool start_confirmed; /* the others were asked what they know of it: it may vote */
 	uint32_t progress_count;
 	struct raft_progress progress[RAFT_MEMBERS_MAX];
 };

@@ -75,6 +75,8 @@ int raft_read_reply_recv(struct raft *r, const struct raft_message *m)
 {
 	if (r->role != RAFT_FOLLOWER || r->leader != m->from)
 		return -EINVAL;
+	if (raft_lost_read_reply(r, m))
+		return 0;
 	if (!wait_full(r)) /* else it is lost, as on the network, and is asked again */
 		r->reads.done[r->reads.done_count++] = (struct raft_read){
 			.context = m->read_reply.context, .index = m->read_reply.index};

@@ -35,6 +35,7 @@ static void persist_out(struct raft *r, struct raft_ready *out)
 /* R1: every one of these speaks for the term, so none leaves before the term is durable. */
 static void messages_out(struct raft *r)
 {
+	raft_start_send(r);
 	if (!raft_hard_durable(r))
 		return;
 	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
@@ -46,16 +47,17 @@ static void messages_out(struct raft *r)
 			m->vote.last_index = r->window.last;
 			m->vote.last_term = raft_window_term(&r->window, r->window.last);
 		}
-		if (p->vote_reply_owed && !r->self_replaced)
+		if (p->vote_reply_owed && !r->lost.is)
 			raft_message_new(r, p, RAFT_MESSAGE_VOTE_REPLY)->vote_reply.granted =
 				r->hard.vote == p->id;
-		if (p->stale_reply_owed && !r->self_replaced) /* refused, prev_index 0: our term */
+		if (p->stale_reply_owed) /* refused, prev_index 0: our term */
 			raft_message_new(r, p, RAFT_MESSAGE_APPEND_REPLY);
 		p->vote_request_owed = false;
 		p->vote_reply_owed = false;
 		p->stale_reply_owed = false;
 	}
 	raft_owed_send(r);
+	raft_lost_send(r);
 	raft_send_appends(r);
 	raft_reads_send(r);
 }
@@ -125,9 +127,10 @@ bool raft_ready(struct raft *r, struct raft_ready *out)
 	apply_out(r, out);
 	reads_out(r, out);
 	fetches_out(r, out);
+	raft_lost_out(r, out);
 	raft_check_invariants(r);
-	r->in_ready = out->persist_seq > 0 || out->message_count > 0 || out->apply_count > 0 ||
-		      out->read_count > 0 || out->fetch_count > 0;
+	r->in_ready = out->lost || out->whole || out->persist_seq > 0 || out->message_count > 0 ||
+		      out->apply_count > 0 || out->read_count > 0 || out->fetch_count > 0;
 	return r->in_ready;
 }
 
@@ -152,7 +155,7 @@ void raft_persisted(struct raft *r, uint64_t seq)
 	raft_vote_count(r);
 	raft_term_start(r);
 	raft_commit_advance(r);
-	raft_members_bind(r);
+	raft_lost_end_try(r);
 	raft_check_invariants(r);
 }
 

@@ -57,6 +57,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->suspect_seq = 0;
 	p->floor_seq = 0;
 	p->regressions = 0;
+	p->lost = false;
 }
 
 /* Sends again from `next`, one message until it is answered. */
@@ -95,15 +96,15 @@ void raft_leader_become(struct raft *r)
 }
 
 /*
- * The first entry of the term: a table that binds the identities learned in the election if some
- * are unbound, else a no-op. Waits if the window has no room: until more of the log is durable.
+ * The first entry of the term: a no-op; of the cluster's first term, the table that it was formed
+ * with. Waits if the window has no room: until more of the log is durable.
  */
 void raft_term_start(struct raft *r)
 {
 	if (r->role != RAFT_LEADER || r->term_start != 0 || !raft_log_room(r, 1))
 		return;
-	if (raft_members_bindable(r)) {
-		raft_members_propose(r);
+	if (r->members_index == 0) {
+		raft_members_append(r);
 	} else {
 		const struct raft_entry noop = {
 			.index = r->window.last + 1,
@@ -164,7 +165,6 @@ void raft_commit_advance(struct raft *r)
 		return;
 	r->commit = reached;
 	raft_term_start(r);
-	raft_members_bind(r);
 }
 
 static void inflight_free(struct raft_peer *p)
@@ -188,6 +188,7 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 	if (reply->match <= p->match)
 		return;
 	p->match = reply->match;
+	raft_witness_note(r, p);
 	if (p->next <= p->match)
 		p->next = p->match + 1;
 	inflight_free(p);
@@ -240,6 +241,21 @@ static void refused(struct raft *r, struct raft_peer *p, const struct raft_appen
 	}
 }
 
+/* D9c: what it acknowledged before it lost it is void; what it then takes in counts once it is whole. */
+static void lost_note(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
+{
+	if (p->lost == reply->lost)
+		return;
+	/* It begins again where it says that the logs may agree. */
+	if (reply->lost && p->match > 0)
+		raft_peer_reset(p, reply->match + 1, r->heartbeat_us, r->now_us);
+	p->lost = reply->lost;
+	if (!p->lost) {
+		raft_commit_advance(r);
+		raft_reads_confirm(r);
+	}
+}
+
 int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
 	const struct raft_append_reply *reply = &m->append_reply;
@@ -250,6 +266,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 	    (!reply->accepted && reply->prev_index > 0 && reply->match >= reply->prev_index))
 		return -EINVAL;
 	p->heard = true;
+	lost_note(r, p, reply);
 	if (reply->read_seq < p->floor_seq)
 		return 0;
 	if (reply->read_seq > p->read_echo) {

@@ -17,7 +17,10 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 	m->from = r->id;
 	m->to = p->id;
 	m->identity = r->identity;
+	m->start = r->start;
 	m->term = r->hard.term;
+	if (type == RAFT_MESSAGE_APPEND_REPLY)
+		m->append_reply.lost = r->lost.is;
 	return m;
 }
 

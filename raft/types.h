@@ -17,20 +17,31 @@
 typedef uint64_t raft_index;
 typedef uint64_t raft_term;
 
-/* A member's id: drawn from its peer address and the cluster's token, as in etcd. 0: nobody. */
+/* A member's id: it follows from the table with which its cluster was formed. 0: nobody. */
 typedef uint64_t raft_id;
 
-/* Drawn at random when a member's directory is created; 0 in the member table: not yet known. */
+/* Of a member's directory, drawn at random when it is created; never 0. */
 typedef uint64_t raft_identity;
+
+/*
+ * One start of a member: how often its directory was opened (high 32 bits), and a number drawn at
+ * random for this start (low 32), so that a directory that was rolled back and started again shows.
+ */
+typedef uint64_t raft_start;
+
+static inline uint32_t raft_start_count(raft_start start)
+{
+	return (uint32_t)(start >> 32);
+}
 
 enum {
 	RAFT_VOTERS_MAX = 7,
 	RAFT_MEMBERS_MAX = 16,
 
 	/*
-	 * Data bytes of one entry. An entry always fits in one frame at an MTU of 1500, which has
-	 * 1320 for it: 20 go to IPv4, 8 to UDP, 88 to the envelope, 48 to AppendEntries, 16 to the
-	 * entry's header. The same whatever the MTU, so that a log can move between hosts.
+	 * Data bytes of one entry. An entry always fits in one frame at an MTU of 1500: of that go
+	 * 20 (IPv4), 8 (UDP), 88 (envelope), 48 (AppendEntries) and 16 (entry header), which leaves
+	 * 1320. The same whatever the MTU, so that a log can move between hosts.
 	 */
 	RAFT_ENTRY_DATA_MAX = 1200,
 
@@ -87,6 +98,8 @@ enum raft_message_type {
 	RAFT_MESSAGE_APPEND_REPLY = 4, /* its answer: cumulative */
 	RAFT_MESSAGE_READ = 5, /* a follower asks the leader for a read index (thesis 6.4) */
 	RAFT_MESSAGE_READ_REPLY = 6,
+	RAFT_MESSAGE_START = 7, /* what do you know of me from before this start? (raft/start.c) */
+	RAFT_MESSAGE_START_REPLY = 8,
 };
 
 struct raft_vote {
@@ -109,14 +122,16 @@ struct raft_append {
 
 struct raft_append_reply {
 	bool accepted;
+	/* The follower lost what it had acknowledged (D9c): this steers what is sent, and no more. */
+	bool lost;
 	/*
 	 * Accepted: the log is known to match the leader's, durably, up to here. Refused: the
 	 * follower's hint, the highest index at which the logs may still agree.
 	 */
 	raft_index match;
-	/* refused: the term of the follower's entry at the hint, 0 if unknown */
+	/* Refused: the term of the follower's entry at the hint, 0 if unknown. */
 	raft_term match_term;
-	raft_index prev_index; /* the prev_index of the message that this answers */
+	raft_index prev_index; /* of the message that this answers */
 	uint64_t read_seq;
 };
 
@@ -129,11 +144,25 @@ struct raft_read_reply {
 	raft_index index; /* 0: refused, ask again */
 };
 
+/* What one member knows of another: its newest start, and the furthest position it acknowledged. */
+struct raft_witness {
+	raft_id id;
+	raft_start start; /* 0: none seen */
+	raft_term term;   /* in which it acknowledged `index` to this member; 0: never */
+	raft_index index;
+};
+
+struct raft_start_reply {
+	raft_start asked; /* the start that this answers */
+	struct raft_witness known;
+};
+
 struct raft_message {
 	enum raft_message_type type;
 	raft_id from;
 	raft_id to;
 	raft_identity identity; /* the sender's */
+	raft_start start;       /* the sender's */
 	raft_term term;
 	union {
 		struct raft_vote vote;
@@ -142,6 +171,7 @@ struct raft_message {
 		struct raft_append_reply append_reply;
 		struct raft_read_request read;
 		struct raft_read_reply read_reply;
+		struct raft_start_reply start_reply;
 	};
 };
 

@@ -20,8 +20,7 @@ static void a_good_packet_of_a_peer_is_handed_up(void **state)
 	assert_int_equal(w->datagram[0].envelope.type, WIRE_READ);
 	assert_int_equal(w->datagram[0].envelope.body_size, 16);
 	dp_get_peer(w->dp, 0, &s);
-	assert_int_equal(s.identity, PEER_IDENTITY);
-	assert_int_equal(s.incarnation, 7);
+	assert_int_equal(s.start, world_start(7));
 	assert_int_equal(s.heard_ns, w->now);
 	assert_int_equal(s.rx_packets, 1);
 	assert_false(s.refuses_us || s.other_identity);
@@ -101,29 +100,47 @@ static void N10_unreadable_envelopes(void **state)
 	spoiled(w, 0, 'Q', 104, DP_DROP_ENVELOPE); /* an empty datagram */
 }
 
-static void N10_an_old_incarnation_is_refused(void **state)
+static void N10_a_packet_of_an_older_start_is_refused(void **state)
 {
 	struct world *w = *state;
 	struct peer_packet p = world_peer_packet();
 	assert_int_equal(world_offer(w, &p), 1);
-	p.envelope.source_incarnation = 6;
-	refused(w, &p, DP_DROP_INCARNATION);
-	p.envelope.source_incarnation = 8;
+	p.envelope.source_start = world_start(6);
+	refused(w, &p, DP_DROP_START);
+	p.envelope.source_start = world_start(7) + 1; /* V15: another one of the same count */
+	refused(w, &p, DP_DROP_START);
+	p.envelope.source_start = world_start(8);
 	assert_int_equal(world_offer(w, &p), 1);
-	p.envelope.source_incarnation = 7;
-	refused(w, &p, DP_DROP_INCARNATION);
-	/* Another identity counts from one. */
-	p.envelope.source_identity = 0x3333;
-	p.envelope.source_incarnation = 1;
+	p.envelope.source_start = world_start(7);
+	refused(w, &p, DP_DROP_START);
+	/* But whoever was rolled back must learn it. */
+	p.envelope.type = WIRE_START;
+	p.envelope.body_size = 8;
+	assert_int_equal(world_offer(w, &p), 1);
+	p.envelope.type = WIRE_READ;
+	p.envelope.body_size = 16;
+	refused(w, &p, DP_DROP_START);
+}
+
+/* What the member's own marks knew of it when it was started. */
+static void N10_a_start_that_was_known_before_counts(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet p = world_peer_packet();
+	const struct dp_peer known = {2, PEER_IDENTITY, world_start(9), PEER, WIRE_PORT_PEER, 0};
+	assert_int_equal(dp_peer_set(w->dp, 0, &known), 0);
+	refused(w, &p, DP_DROP_START);
+	p.envelope.source_start = world_start(9);
 	assert_int_equal(world_offer(w, &p), 1);
 }
 
-static void D9b_a_bound_member_speaks_with_its_own_identity(void **state)
+static void D9b_a_member_speaks_from_its_own_directory(void **state)
 {
 	struct world *w = *state;
 	struct peer_packet p = world_peer_packet();
+	struct dp_peer peer = {2, 0x4444, 0, PEER, WIRE_PORT_PEER, 0};
 	struct dp_peer_state s;
-	dp_bind_identity(w->dp, 0, 0x4444);
+	assert_int_equal(dp_peer_set(w->dp, 0, &peer), 0);
 	refused(w, &p, DP_DROP_IDENTITY);
 	dp_get_peer(w->dp, 0, &s);
 	assert_true(s.other_identity);
@@ -132,17 +149,73 @@ static void D9b_a_bound_member_speaks_with_its_own_identity(void **state)
 	assert_int_equal(world_offer(w, &p), 1);
 	dp_get_peer(w->dp, 0, &s);
 	assert_false(s.other_identity);
-	/* Bound to what it already shows: its incarnations go on. */
-	dp_bind_identity(w->dp, 0, 0x4444);
-	p.envelope.source_incarnation = 6;
-	refused(w, &p, DP_DROP_INCARNATION);
-	/* Bound anew after a replacement: from the start. */
-	dp_bind_identity(w->dp, 0, 0x5555);
+	/* Set again as it is: its starts go on. */
+	assert_int_equal(dp_peer_set(w->dp, 0, &peer), 0);
+	p.envelope.source_start = world_start(6);
+	refused(w, &p, DP_DROP_START);
+	/* Another directory counts from one. */
+	peer.identity = 0x5555;
+	assert_int_equal(dp_peer_set(w->dp, 0, &peer), 0);
+	p.envelope.source_identity = 0x5555;
+	p.envelope.source_start = world_start(1);
+	assert_int_equal(world_offer(w, &p), 1);
+}
+
+static void D9b_before_a_cluster_is_formed_a_peer_is_known_by_its_address(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet p = world_peer_packet();
+	const struct dp_self nobody = {.identity = OUR_IDENTITY, .start = world_start(1)};
+	const struct dp_peer unknown = {0, 0, 0, PEER, WIRE_PORT_PEER, 0};
+	struct dp_peer_state s;
+	dp_self_set(w->dp, &nobody);
+	assert_int_equal(dp_peer_set(w->dp, 0, &unknown), 0);
+	refused(w, &p, DP_DROP_UNKNOWN_PEER);
+	p.envelope.type = WIRE_FORMATION;
+	p.envelope.body_size = 40;
+	assert_int_equal(world_offer(w, &p), 1);
+	assert_int_equal(w->datagram[0].peer, 0);
+	assert_int_equal(w->datagram[0].envelope.source_identity, PEER_IDENTITY);
+	p.envelope.source_id = 0; /* as one sends it that is not formed either */
+	p.envelope.cluster_id = 0;
+	assert_int_equal(world_offer(w, &p), 1);
+	p.envelope.source_identity = 0;
+	refused(w, &p, DP_DROP_IDENTITY);
+	p.envelope.source_identity = PEER_IDENTITY;
+	p.udp.source_port = 40000;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	/* Formed, and it comes with a new directory: handed up, and told. */
+	const struct dp_self formed = {CLUSTER, 1, OUR_IDENTITY, world_start(1)};
+	const struct dp_peer known = {2, 0x7777, 0, PEER, WIRE_PORT_PEER, 0};
+	dp_self_set(w->dp, &formed);
+	assert_int_equal(dp_peer_set(w->dp, 0, &known), 0);
+	p.udp.source_port = WIRE_PORT_PEER;
+	assert_int_equal(world_offer(w, &p), 1);
 	dp_get_peer(w->dp, 0, &s);
 	assert_true(s.other_identity);
-	p.envelope.source_identity = 0x5555;
-	p.envelope.source_incarnation = 1;
+}
+
+static void a_peer_is_taken_on_and_let_go_while_running(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet p = world_peer_packet();
+	struct dp_peer peer = {2, PEER_IDENTITY, 0, PEER, WIRE_PORT_PEER, 0};
+	uint32_t size_max;
 	assert_int_equal(world_offer(w, &p), 1);
+	dp_peer_unset(w->dp, 0);
+	refused(w, &p, DP_DROP_UNKNOWN_PEER);
+	p.envelope.type = WIRE_FORMATION;
+	p.envelope.body_size = 40;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	assert_null(dp_begin_peer(w->dp, 0, &size_max));
+	p = world_peer_packet();
+	assert_int_equal(dp_peer_set(w->dp, 0, &peer), 0);
+	assert_int_equal(world_offer(w, &p), 1);
+	peer.port = 9;
+	assert_int_equal(dp_peer_set(w->dp, 0, &peer), -EINVAL);
+	peer.port = 0;
+	peer.member_id = 1; /* ourselves */
+	assert_int_equal(dp_peer_set(w->dp, 0, &peer), -EINVAL);
 }
 
 static void D9b_a_packet_for_who_we_were_is_refused_and_remembered(void **state)
@@ -206,25 +279,17 @@ static void a_packet_to_a_peer_names_both_ends(void **state)
 	struct wire_envelope e;
 	struct frame f;
 	world_resolve(w);
-	for (uint64_t destination = 0, i = 0; i < 3; i++) {
-		assert_true(world_send_peer(w, 0));
-		dp_flush(w->dp);
-		assert_true(world_take(w, &f));
-		assert_int_equal(wire_envelope_decode(&e, f.data + AT_PAYLOAD, f.size - AT_PAYLOAD),
-				 WIRE_VERDICT_GOOD);
-		assert_int_equal(e.source_identity, OUR_IDENTITY);
-		assert_int_equal(e.source_incarnation, 5);
-		assert_int_equal(e.destination_identity, destination);
-		struct peer_packet p = world_peer_packet();
-		if (i == 0)
-			assert_int_equal(world_offer(w, &p), 1); /* now it has shown itself */
-		destination = i == 0 ? PEER_IDENTITY : 0x7777;
-		if (i == 1)
-			dp_bind_identity(w->dp, 0, 0x7777); /* and now the log knows better */
-	}
+	assert_true(world_send_peer(w, 0));
+	dp_flush(w->dp);
+	assert_true(world_take(w, &f));
+	assert_int_equal(wire_envelope_decode(&e, f.data + AT_PAYLOAD, f.size - AT_PAYLOAD),
+			 WIRE_VERDICT_GOOD);
+	assert_int_equal(e.source_identity, OUR_IDENTITY);
+	assert_int_equal(e.source_start, world_start(5));
+	assert_int_equal(e.destination_identity, PEER_IDENTITY);
 	struct dp_peer_state s;
 	dp_get_peer(w->dp, 0, &s);
-	assert_int_equal(s.tx_packets, 4);
+	assert_int_equal(s.tx_packets, 2);
 }
 
 static void N12_an_echo_is_as_large_as_its_question(void **state)
@@ -415,7 +480,7 @@ int main(void)
 		TEST(a_good_packet_of_a_peer_is_handed_up),
 		TEST(N9_N10_each_false_envelope_has_its_cause),
 		TEST(N10_unreadable_envelopes),
-		TEST(N10_an_old_incarnation_is_refused),
+		TEST(N10_a_packet_of_an_older_start_is_refused),
 		TEST(D9b_a_bound_member_speaks_with_its_own_identity),
 		TEST(D9b_a_packet_for_who_we_were_is_refused_and_remembered),
 		TEST(a_client_is_answered_the_way_it_came),

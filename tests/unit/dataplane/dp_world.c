@@ -11,6 +11,11 @@ const struct link_mac peer_mac = {{2, 0, 0, 0, 0, 2}};
 const struct link_mac other_mac = {{2, 0, 0, 0, 0, 9}};
 const struct link_mac gateway_mac = {{2, 0, 0, 0, 0, 0xfe}};
 
+raft_start world_start(uint32_t count)
+{
+	return (raft_start)count << 32 | 0x99;
+}
+
 int world_setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -27,13 +32,10 @@ int world_setup(void **state)
 		.gateway = GATEWAY,
 		.udp_client = WIRE_PORT_CLIENT,
 		.udp_peer = WIRE_PORT_PEER,
-		.cluster_id = CLUSTER,
-		.member_id = 1,
-		.identity = OUR_IDENTITY,
-		.incarnation = 5,
-		.peer = {{2, PEER, WIRE_PORT_PEER, 0},
-			 {3, PEER_2, WIRE_PORT_PEER, 0},
-			 {4, FAR, WIRE_PORT_PEER, 0}},
+		.self = {CLUSTER, 1, OUR_IDENTITY, world_start(5)},
+		.peer = {{2, PEER_IDENTITY, 0, PEER, WIRE_PORT_PEER, 0},
+			 {3, 0x3333, 0, PEER_2, WIRE_PORT_PEER, 0},
+			 {4, 0x4444, 0, FAR, WIRE_PORT_PEER, 0}},
 		.peer_count = 3,
 		.seed = 1,
 	};
@@ -113,7 +115,7 @@ struct peer_packet world_peer_packet(void)
 			     .cluster_id = CLUSTER,
 			     .source_id = 2,
 			     .source_identity = PEER_IDENTITY,
-			     .source_incarnation = 7,
+			     .source_start = world_start(7),
 			     .destination_identity = OUR_IDENTITY},
 	};
 	memcpy(p.udp.source_mac, peer_mac.byte, 6);

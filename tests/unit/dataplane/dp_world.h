@@ -35,6 +35,7 @@ struct world {
 /*
  * cmocka fixtures: *state is a struct world. The teardown holds every frame against the pool (N7).
  */
+raft_start world_start(uint32_t count);
 int world_setup(void **state);
 int world_teardown(void **state);
 

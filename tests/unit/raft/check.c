@@ -35,9 +35,10 @@ void check_fail(struct cluster *c, const char *file, int line, const char *what)
 		fprintf(stderr,
 			"  n%" PRIu64 " role %d term %" PRIu64 " vote %" PRIu64 " leader %" PRIu64
 			" commit %" PRIu64 " durable %" PRIu64 " last %" PRIu64 "/%" PRIu64
-			" first %" PRIu64 " applied %" PRIu64 "\n",
+			" first %" PRIu64 " applied %" PRIu64 "%s%s\n",
 			n->id, (int)s.role, s.term, s.vote, s.leader, s.commit, s.durable, s.last,
-			s.last_term, s.window_first, s.applied);
+			s.last_term, s.window_first, s.applied, s.lost ? ", lost" : "",
+			s.start_confirmed ? "" : ", start not confirmed");
 	}
 	if (c->failed)
 		c->failed(c);
@@ -99,16 +100,23 @@ void check_entry(struct cluster *c, const struct cluster_node *n, raft_index ind
 	}
 }
 
-/* A replaced member is outside what Raft promises; the others must not notice it. */
-static bool forgetful(const struct cluster_node *n)
+static void check_lost_message(struct cluster *c, const struct cluster_node *n,
+			       const struct raft_message *m)
 {
-	return n->core && n->core->self_replaced;
+	if (!n->core || !n->core->lost.is)
+		return;
+	check(c, m->type != RAFT_MESSAGE_VOTE && m->type != RAFT_MESSAGE_VOTE_REPLY,
+	      "RC9: a member that lost what it acknowledged takes part in an election");
+	check(c, m->type != RAFT_MESSAGE_APPEND_REPLY || m->append_reply.lost,
+	      "RC9: a member that lost what it acknowledged acknowledges, and does not say so");
 }
 
 void check_message(struct cluster *c, const struct cluster_node *n, const struct raft_message *m)
 {
 	const struct raft_hard_state *disk = &n->disk_hard;
 
+	if (m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY)
+		return;
 	check(c, disk->term == m->term, "RC6: a message of a term that is not durable");
 	if (m->type == RAFT_MESSAGE_VOTE)
 		check(c, disk->vote == n->id, "RC6: asks for votes before its own is durable");
@@ -120,7 +128,7 @@ void check_message(struct cluster *c, const struct cluster_node *n, const struct
 		check(c, match == 0 || n->disk.entry[match].term == n->memory.entry[match].term,
 		      "RC6: acknowledges an entry that its disk has of another term");
 	}
-	check(c, !forgetful(n) || m->type == RAFT_MESSAGE_READ, "R7: a replaced member speaks");
+	check_lost_message(c, n, m);
 }
 
 void check_apply(struct cluster *c, struct cluster_node *n, const struct raft_entry *e)
@@ -151,10 +159,14 @@ void check_read(struct cluster *c, struct cluster_node *n, const struct raft_rea
 	check(c, read->index <= c->canon.last, "RC7: a read of what nobody committed");
 }
 
+static bool holds(const struct stored_log *log, raft_index index, raft_term term)
+{
+	return log->last >= index && log->entry[index].term == term;
+}
+
 /*
- * RC5: each entry must be on a majority of disks. A wiped member counts with what it held before,
- * as a member does that died for ever after it acknowledged; what its new directory holds never
- * counts.
+ * RC5: each entry must be on a majority of disks. A member that lost its directory, or the end of its
+ * log, counts with what it held before too, as one does that died after it acknowledged.
  */
 static void check_commit(struct cluster *c, struct cluster_node *n, raft_index index, bool own)
 {
@@ -163,8 +175,7 @@ static void check_commit(struct cluster *c, struct cluster_node *n, raft_index i
 
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
 		const struct cluster_node *k = &c->node[i];
-		const struct stored_log *log = k->wiped ? &k->ghost : &k->disk;
-		holders += log->last >= index && log->entry[index].term == s.term;
+		holders += holds(&k->disk, index, s.term) || holds(&k->ghost, index, s.term);
 	}
 	check(c, holders >= c->options.nodes / 2 + 1, "RC5: committed without a durable majority");
 	check(c, own || holders == c->options.nodes, "R9: commits entries of an older term");
@@ -248,8 +259,7 @@ void check_state(struct cluster *c, struct cluster_node *n)
 	if (r->role == RAFT_LEADER) {
 		for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
 			const struct raft_peer *p = &r->place[i];
-			check(c,
-			      p->match >= n->match_seen[i] || p->bound == 0 || p->regressions > 0,
+			check(c, p->match >= n->match_seen[i] || p->lost || p->regressions > 0,
 			      "RC8: a match went back");
 			n->match_seen[i] = p->match;
 		}

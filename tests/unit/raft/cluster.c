@@ -289,6 +289,26 @@ static void ready_handle(struct cluster *c, struct cluster_node *n, const struct
 	}
 }
 
+static raft_start start_draw(struct cluster *c, struct cluster_node *n, uint32_t count)
+{
+	n->starts = count;
+	n->start = (raft_start)count << 32 | (uint32_t)cluster_random(c, UINT32_MAX);
+	return n->start;
+}
+
+static void lost_handle(struct cluster *c, struct cluster_node *n, const struct raft_ready *ready)
+{
+	uint32_t known = raft_start_count(ready->lost_known);
+
+	if (ready->whole)
+		n->lost = n->in_doubt = false;
+	if (!ready->lost)
+		return;
+	n->lost = true;
+	c->found_out++;
+	raft_restarted(n->core, start_draw(c, n, (known > n->starts ? known : n->starts) + 1));
+}
+
 void cluster_drain(struct cluster *c, struct cluster_node *n)
 {
 	struct raft_ready ready;
@@ -297,10 +317,12 @@ void cluster_drain(struct cluster *c, struct cluster_node *n)
 	while (raft_ready(n->core, &ready)) {
 		ready_handle(c, n, &ready);
 		raft_advance(n->core);
+		lost_handle(c, n, &ready);
 		if (ready.apply_count > 0)
 			raft_applied(n->core, n->applied);
 		check(c, ++rounds < 100000, "a ready never runs dry");
 	}
+	n->witness_count = raft_witnesses(n->core, n->witness);
 	check_state(c, n);
 	if (c->observer && c->observer->changed)
 		c->observer->changed(c, n);
@@ -313,7 +335,8 @@ static struct raft_members initial_members(const struct cluster *c)
 	struct raft_members members = {.count = c->options.nodes};
 
 	for (uint32_t i = 0; i < c->options.nodes; i++)
-		members.member[i] = (struct raft_member){.id = c->node[i].id, .voter = true};
+		members.member[i] = (struct raft_member){
+			.id = c->node[i].id, .identity = 0xa0 + c->node[i].id, .voter = true};
 	return members;
 }
 
@@ -337,6 +360,9 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 	struct raft_options o = {
 		.id = n->id,
 		.identity = n->identity,
+		.start = start_draw(c, n, n->starts + 1),
+		.lost = n->lost,
+		.witness_count = n->witness_count,
 		.hard_state = n->disk_hard,
 		.last_index = n->disk.last,
 		.seed = cluster_random(c, UINT64_MAX),
@@ -349,7 +375,9 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 	o.members_index = members_find(c, n, n->disk.last, &o.members);
 	if (o.members_index > 0)
 		o.members_before_index = members_find(c, n, o.members_index - 1, &o.members_before);
+	memcpy(o.witness, n->witness, sizeof(o.witness));
 	assert(!n->core);
+	assert(!n->wiped); /* its new directory is of no cluster (raft/formation.h) */
 	int rc = raft_create(&n->core, &o);
 	check(c, rc == 0, "raft_create refuses");
 	raft_index first =
@@ -398,9 +426,48 @@ void cluster_wipe(struct cluster *c, struct cluster_node *n)
 	n->ghost = n->disk;
 	n->disk = (struct stored_log){0};
 	n->disk_hard = (struct raft_hard_state){0};
-	n->identity += 0x100;
 	n->wiped = true;
 	c->wipes++;
+}
+
+static void log_copy(struct stored_log *to, const struct stored_log *from)
+{
+	to->last = 0;
+	for (raft_index i = 1; i <= from->last; i++)
+		log_set(to, i, from->entry[i]);
+}
+
+void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep)
+{
+	assert(!n->core);
+	assert(keep < n->disk.last);
+	if (n->ghost.last < n->disk.last)
+		log_copy(&n->ghost, &n->disk);
+	n->disk.last = keep;
+	n->lost = true;
+	n->in_doubt = true;
+	c->losses++;
+}
+
+void cluster_copy(struct cluster_node *n)
+{
+	n->copy.hard = n->disk_hard;
+	n->copy.starts = n->starts;
+	log_copy(&n->copy.log, &n->disk);
+}
+
+void cluster_roll_back(struct cluster *c, struct cluster_node *n)
+{
+	assert(!n->core);
+	assert(n->copy.starts > 0);
+	if (n->ghost.last < n->disk.last)
+		log_copy(&n->ghost, &n->disk);
+	log_copy(&n->disk, &n->copy.log);
+	n->disk_hard = n->copy.hard;
+	n->starts = n->copy.starts;
+	n->lost = false; /* nothing in it says so */
+	n->in_doubt = true;
+	c->roll_backs++;
 }
 
 void cluster_init(struct cluster *c, const struct cluster_options *options)
@@ -429,6 +496,7 @@ void cluster_fini(struct cluster *c)
 			cluster_crash(c, n, 0);
 		free(n->disk.entry);
 		free(n->ghost.entry);
+		free(n->copy.log.entry);
 		free(n->memory.entry);
 	}
 	while (c->mail) {

@@ -10,10 +10,13 @@
  *	RC3  Leader completeness: a new leader holds every entry that was ever committed.
  *	RC4  State machine safety: every core applies the same entries, from 1, without a gap.
  *	RC5  What a leader commits is on a majority of disks at that moment, and of its own term or
- *	     before an entry that is.
+ *	    before an entry that is.
  *	RC6  An answer that leaves is covered by the disk: term, vote, entries.
  *	RC7  A confirmed read has an index at or above all that was committed when it was asked.
- *	RC8  commit, and a leader's match for a peer, never go back within an incarnation (a term).
+ *	RC8  commit, and a leader's match for a peer, never go back within a start (a term), but for
+ *	    a peer that lost what it acknowledged.
+ *	RC9  A member that lost what it acknowledged gives no vote, asks for none, and says so in each
+ *	    acknowledgement (D9c).
  *
  * Failed checks print what and where, then end the process through cluster->failed.
  */
@@ -66,13 +69,24 @@ struct cluster_node {
 	raft_identity identity;
 	struct raft *core; /* NULL: down */
 	bool disk_held;    /* writes are taken and never finish */
-	bool wiped;        /* it has lost its directory once */
+	bool wiped;        /* it lost its directory: it stays down */
+	bool lost;         /* its disk says that it lost what it acknowledged */
+	bool in_doubt;     /* it is, or will be found to be */
+	uint32_t starts;   /* as its disk counts them */
+	raft_start start;  /* the newest */
+	struct raft_witness witness[RAFT_MEMBERS_MAX]; /* as its disk has them */
+	uint32_t witness_count;
 
 	struct raft_hard_state disk_hard;
 	struct stored_log disk;
-	struct stored_log ghost;  /* what was on the disk before it was wiped */
+	struct stored_log ghost;  /* what was on the disk before it was lost */
 	struct stored_log memory; /* as handed out to persist */
 	struct persist *pending;  /* in order */
+	struct {
+		struct raft_hard_state hard;
+		struct stored_log log;
+		uint32_t starts; /* 0: there is no copy */
+	} copy;                  /* of its directory, as it was once */
 	uint64_t persisted;
 
 	struct {
@@ -148,6 +162,7 @@ struct cluster {
 
 	/* So that a run that tests nothing is seen. */
 	uint64_t elections, commits, fetches, reads, crashes, wipes, proposals, delivered, dropped;
+	uint64_t losses, roll_backs, found_out;
 
 	void (*failed)(struct cluster *c);
 	struct cluster_block *block;
@@ -165,8 +180,13 @@ void cluster_run(struct cluster *c, uint64_t until_us);
 void cluster_start(struct cluster *c, struct cluster_node *n);
 /* `keep` of the writes in flight reach the disk before the crash. */
 void cluster_crash(struct cluster *c, struct cluster_node *n, uint32_t keep);
-/* Forgets the directory too: the next start has another identity. */
+/* Down; its directory is gone, so it stays down: a new one is of no cluster. */
 void cluster_wipe(struct cluster *c, struct cluster_node *n);
+/* Down; its disk loses all entries above `keep`, and its mark tells so (D9c). */
+void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep);
+/* A copy of its directory; later, down, the copy is put in its place. Nothing in it tells so. */
+void cluster_copy(struct cluster_node *n);
+void cluster_roll_back(struct cluster *c, struct cluster_node *n);
 uint32_t cluster_persists_pending(const struct cluster_node *n);
 /* Lets the oldest write in flight finish now, held or not. */
 bool cluster_persist_finish(struct cluster *c, struct cluster_node *n);

@@ -10,6 +10,11 @@ static raft_identity identity_of(raft_id id)
 	return 0xa0 + id;
 }
 
+raft_start hand_start(raft_id id, uint32_t count)
+{
+	return (raft_start)count << 32 | (0x50 + id);
+}
+
 void hand_init(struct hand *h, struct hand_options o)
 {
 	static const uint8_t byte = 'x';
@@ -17,6 +22,8 @@ void hand_init(struct hand *h, struct hand_options o)
 	struct raft_options options = {
 		.id = 1,
 		.identity = o.identity ? o.identity : identity_of(1),
+		.start = hand_start(1, 1),
+		.lost = o.lost,
 		.members = {.count = o.nodes},
 		.hard_state = {.term = o.term, .vote = o.vote},
 		.last_index = last,
@@ -29,7 +36,7 @@ void hand_init(struct hand *h, struct hand_options o)
 	memset(h, 0, sizeof(*h));
 	for (uint32_t i = 0; i < o.nodes; i++)
 		options.members.member[i] = (struct raft_member){
-			.id = i + 1, .identity = o.unbound ? 0 : identity_of(i + 1), .voter = true};
+			.id = i + 1, .identity = identity_of(i + 1), .voter = true};
 	assert_int_equal(raft_create(&h->r, &options), 0);
 	raft_index first = last > RAFT_WINDOW_SLOTS ? last - RAFT_WINDOW_SLOTS + 1 : 1;
 	for (raft_index i = first; i <= last; i++) {
@@ -45,6 +52,13 @@ void hand_init(struct hand *h, struct hand_options o)
 		raft_restore(h->r, &e);
 	}
 	h->hard = options.hard_state;
+	if (!o.unconfirmed) {
+		h->r->start_confirmed = true;
+		for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+			h->r->place[i].start_answered = true;
+			h->r->place[i].start_owed = false;
+		}
+	}
 	hand_take(h);
 }
 
@@ -59,6 +73,9 @@ static void ready_take(struct hand *h, const struct raft_ready *ready)
 		h->seq = ready->persist_seq;
 	if (ready->hard_state)
 		h->hard = *ready->hard_state;
+	h->lost += ready->lost;
+	h->lost_known = ready->lost ? ready->lost_known : h->lost_known;
+	h->whole += ready->whole;
 	if (ready->entry_count > 0) {
 		h->persist_first = ready->entries[0].index;
 		h->persist_last = ready->entries[ready->entry_count - 1].index;
@@ -117,8 +134,12 @@ struct raft_message hand_message(const struct hand *h, enum raft_message_type ty
 				 raft_term term)
 {
 	(void)h;
-	return (struct raft_message){
-		.type = type, .from = from, .to = 1, .identity = identity_of(from), .term = term};
+	return (struct raft_message){.type = type,
+				     .from = from,
+				     .to = 1,
+				     .identity = identity_of(from),
+				     .start = hand_start(from, 1),
+				     .term = term};
 }
 
 int hand_recv(struct hand *h, const struct raft_message *m)

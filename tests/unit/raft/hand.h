@@ -1,8 +1,9 @@
 /*
  * One core driven by hand: the test plays the other members, the disk and the clock.
  *
- * The core is member 1; members 2 .. n exist only as messages that the test makes. Identities are
- * bound (0xa0 + id) unless the test says otherwise, so no MEMBERS entry comes in between.
+ * The core is member 1; members 2 .. n exist only as messages that the test makes. The table names
+ * their directories 0xa0 + id. What the others know of its start is answered already, unless the
+ * test says otherwise.
  */
 #ifndef TESTS_UNIT_RAFT_HAND_H
 #define TESTS_UNIT_RAFT_HAND_H
@@ -31,6 +32,8 @@ struct hand {
 	struct raft_fetch fetch[64];
 	uint32_t fetch_count;
 	raft_index applied;
+	uint32_t lost, whole; /* how often a ready said so */
+	raft_start lost_known;
 };
 
 struct hand_options {
@@ -40,11 +43,13 @@ struct hand_options {
 	raft_index noops;    /* the last of them */
 	raft_term term;
 	raft_id vote;
-	bool unbound;
-	raft_identity identity; /* 0: the one that is bound */
+	bool lost;
+	bool unconfirmed;
+	raft_identity identity; /* 0: the one that the table names */
 	uint32_t append_size_max;
 };
 
+raft_start hand_start(raft_id id, uint32_t count);
 void hand_init(struct hand *h, struct hand_options o);
 void hand_fini(struct hand *h);
 

@@ -107,34 +107,62 @@ static void fault(struct cluster *c)
 	default:
 		for (uint32_t i = 0; i < c->options.nodes; i++) {
 			c->node[i].disk_held = false;
-			if (!c->node[i].core)
+			if (!c->node[i].core && !c->node[i].wiped)
 				cluster_start(c, &c->node[i]);
 		}
 		break;
 	}
 }
 
-/*
- * One of five loses its directory and comes back under its old name. Only once every log binds it,
- * durably and for good: before that nothing can tell the new directory from the old one.
- */
-static void wipe(struct cluster *c)
+/* How many of a minority have lost something, for ever or for now. */
+static bool may_lose(const struct cluster *c, const struct cluster_node *n)
+{
+	uint32_t losers = 0;
+
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		const struct cluster_node *k = &c->node[i];
+		losers += k != n && (k->wiped || k->in_doubt);
+	}
+	return !n->wiped && losers < (c->options.nodes - 1) / 2;
+}
+
+/* Every other member has a newer start of it in its marks: one that is up will tell. */
+static bool witnessed(const struct cluster *c, const struct cluster_node *n)
+{
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		const struct cluster_node *k = &c->node[i];
+		bool knows = k == n;
+
+		for (uint32_t w = 0; w < k->witness_count; w++)
+			knows = knows || (k->witness[w].id == n->id &&
+					  raft_start_count(k->witness[w].start) > n->copy.starts);
+		if (!knows)
+			return false;
+	}
+	return true;
+}
+
+/* A directory is lost, the end of a log, or all since a copy was taken (R7, W24, V15). */
+static void lose(struct cluster *c)
 {
 	struct cluster_node *n = &c->node[cluster_random(c, c->options.nodes)];
+	uint64_t kind = cluster_random(c, 8);
 
-	if (c->options.nodes < 5 || c->options.seed % 4 != 0 || c->wipes > 0)
+	if (kind == 0) {
+		cluster_copy(n);
 		return;
-	for (uint32_t i = 0; i < c->options.nodes; i++) {
-		const struct raft *r = c->node[i].core;
-		if (!r || r->members_index == 0 || r->members_index > r->commit ||
-		    r->members_index > r->durable)
-			return;
-		if (raft_members_find(&r->members, n->id)->identity != n->identity)
-			return;
 	}
-	cluster_crash(c, n, 0);
-	cluster_wipe(c, n);
-	cluster_start(c, n);
+	if (!may_lose(c, n) || (kind < 4 && (n->copy.starts == 0 || !witnessed(c, n))) ||
+	    (kind == 7 && (c->wipes > 0 || cluster_random(c, 8) != 0)))
+		return;
+	if (n->core)
+		cluster_crash(c, n, (uint32_t)cluster_random(c, cluster_persists_pending(n) + 1));
+	if (kind < 4)
+		cluster_roll_back(c, n);
+	else if (kind == 7)
+		cluster_wipe(c, n);
+	else if (n->disk.last > 0)
+		cluster_lose(c, n, cluster_random(c, n->disk.last));
 }
 
 static void client(struct cluster *c)
@@ -161,7 +189,7 @@ static void heal(struct cluster *c)
 	c->options.disk_us_max = 500;
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
 		c->node[i].disk_held = false;
-		if (!c->node[i].core)
+		if (!c->node[i].core && !c->node[i].wiped)
 			cluster_start(c, &c->node[i]);
 	}
 	uint64_t end = c->now_us + 20 * 1000 * 1000;
@@ -170,7 +198,9 @@ static void heal(struct cluster *c)
 		struct cluster_node *leader = cluster_leader(c);
 		bool whole = leader && c->canon.last == leader->core->window.last;
 		for (uint32_t i = 0; i < c->options.nodes; i++)
-			whole = whole && (c->node[i].wiped || c->node[i].applied == c->canon.last);
+			whole = whole &&
+				(c->node[i].wiped ||
+				 (c->node[i].applied == c->canon.last && !c->node[i].in_doubt));
 		if (whole && c->reads > reads)
 			return;
 		if (whole)
@@ -186,7 +216,8 @@ static void heal(struct cluster *c)
 }
 
 struct totals {
-	uint64_t steps, elections, commits, fetches, reads, crashes, wipes;
+	uint64_t steps, elections, commits, fetches, reads, crashes, wipes, losses, roll_backs,
+		found_out;
 };
 
 static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
@@ -204,8 +235,8 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
 		client(c);
 		if (cluster_random(c, 40) == 0)
 			fault(c);
-		if (c->steps > steps_wanted / 2)
-			wipe(c);
+		if (cluster_random(c, 200) == 0)
+			lose(c);
 		c->steps++;
 	}
 	heal(c);
@@ -216,6 +247,9 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
 	t->reads += c->reads;
 	t->crashes += c->crashes;
 	t->wipes += c->wipes;
+	t->losses += c->losses;
+	t->roll_backs += c->roll_backs;
+	t->found_out += c->found_out;
 	cluster_fini(c);
 	free(c);
 }
@@ -264,8 +298,10 @@ int main(int argc, char **argv)
 	}
 	printf("%" PRIu64 " seeds, %" PRIu64 " steps (at least %" PRIu64 "), %" PRIu64
 	       " elections, %" PRIu64 " commits, %" PRIu64 " fetches, %" PRIu64 " reads, %" PRIu64
-	       " crashes, %" PRIu64 " wipes, %" PRIu64 " ms\n",
+	       " crashes, %" PRIu64 " wipes, %" PRIu64 " lost ends, %" PRIu64
+	       " roll-backs, found out %" PRIu64 " times, %" PRIu64 " ms\n",
 	       s - first, t.steps, (seed ? 1 : SEEDS_MIN) * steps_wanted, t.elections, t.commits,
-	       t.fetches, t.reads, t.crashes, t.wipes, now_ms() - start);
+	       t.fetches, t.reads, t.crashes, t.wipes, t.losses, t.roll_backs, t.found_out,
+	       now_ms() - start);
 	return 0;
 }

@@ -1,0 +1,95 @@
+/*
+ * A member that lost what it had acknowledged (D9c): its log ends before its mark, or a witness knows
+ * of a later start or position (start.c). It neither votes nor campaigns, and what it acknowledges
+ * counts for nothing; it is sent entries all the same. It is whole again when it holds all that a
+ * leader, elected without its vote, knew to be committed when it was asked after the loss was known:
+ * then it holds every write that it can ever have helped to acknowledge.
+ */
+#include "raft/internal.h"
+
+#include "base/mix.h"
+
+void raft_lost_begin(struct raft *r, raft_start known)
+{
+	r->lost.told = true;
+	r->lost.known = known;
+	r->lost.is = true;
+	r->lost.ended = false;
+	r->lost.context = 0;
+	r->lost.target = 0;
+	r->lost.ask_us = r->now_us;
+	if (r->role != RAFT_FOLLOWER)
+		raft_follower_become(r, r->hard.term, 0);
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++)
+		r->place[i].vote_reply_owed = false;
+}
+
+/* A leader that this start may have elected proves nothing: it waits for another one. */
+static bool leader_serves(const struct raft *r)
+{
+	return r->leader != 0 && r->leader != r->id &&
+	       !(r->lost.voted_term == r->hard.term && r->hard.vote == r->leader);
+}
+
+/* Asks the leader for a read index, as a client's read does; the question may be lost. */
+void raft_lost_tick(struct raft *r)
+{
+	struct raft_lost *l = &r->lost;
+
+	if (!l->is || r->now_us < l->ask_us)
+		return;
+	l->ask_us = r->now_us + r->heartbeat_us;
+	if (!leader_serves(r) || (l->target != 0 && l->asked_term == r->hard.term))
+		return;
+	/* Its callers' contexts are theirs to choose; that one is the same is as likely as any guess. */
+	l->context = mix(r->start ^ ++l->asked);
+	l->asked_term = r->hard.term;
+	l->target = 0;
+	l->ask_owed = true;
+}
+
+void raft_lost_send(struct raft *r)
+{
+	const struct raft_peer *p = raft_peer_find(r, r->leader);
+
+	if (r->lost.ask_owed && p)
+		raft_message_new(r, p, RAFT_MESSAGE_READ)->read.context = r->lost.context;
+	r->lost.ask_owed = false;
+}
+
+bool raft_lost_read_reply(struct raft *r, const struct raft_message *m)
+{
+	struct raft_lost *l = &r->lost;
+
+	if (l->context == 0 || m->read_reply.context != l->context)
+		return false;
+	if (l->is && m->read_reply.index > 0)
+		l->target = m->read_reply.index;
+	return true;
+}
+
+void raft_lost_end_try(struct raft *r)
+{
+	struct raft_lost *l = &r->lost;
+
+	if (!l->is || l->target == 0 || l->asked_term != r->hard.term || !leader_serves(r) ||
+	    r->commit < l->target || r->durable < l->target)
+		return;
+	*l = (struct raft_lost){.voted_term = l->voted_term,
+				.told_term = l->told_term,
+				.vote_floor = l->told_term,
+				.asked = l->asked,
+				.ended = true};
+	/* From here on what it holds is what a witness may know. */
+	r->start_term = r->hard.term;
+	r->start_last = r->durable;
+}
+
+void raft_lost_out(struct raft *r, struct raft_ready *out)
+{
+	out->lost = r->lost.told;
+	out->lost_known = r->lost.known;
+	out->whole = r->lost.ended;
+	r->lost.told = false;
+	r->lost.ended = false;
+}

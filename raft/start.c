@@ -1,0 +1,201 @@
+/*
+ * Starts, and their witnesses (D9c). A directory that was rolled back to an older copy of itself
+ * does not know what it has promised since; the others do. So each start is asked for: "this is my
+ * start; what do you know of me from before?", and until enough have answered, a member gives no
+ * vote. What it acknowledges meanwhile is true by itself, and counts.
+ *
+ * A witness remembers the newest start that it saw and the furthest position that was acknowledged
+ * to it; both are in its own marks, so they survive its restart. It answers whoever asks. A member
+ * is found out if a witness knows a start that is not older than this one and not this one, or a
+ * position in a term that this member does not know of, or further in the term that it was in.
+ *
+ * Enough is every voter, or, if some are silent, a majority and the time in which a silent one would
+ * have shown itself.
+ */
+#include "raft/internal.h"
+
+/* Who did not answer is asked again: it may have been down, and know more than the others. */
+static const uint64_t ASK_AGAIN_US = 1000000;
+
+static void ask_all(struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		struct raft_peer *p = &r->place[i];
+
+		p->start_owed = p->id != 0 && !p->start_answered;
+	}
+	r->start_ask_us = r->now_us + (r->start_confirmed ? ASK_AGAIN_US : r->heartbeat_us);
+}
+
+static void confirm_try(struct raft *r)
+{
+	uint32_t answered = raft_is_voter(r), voters = answered;
+
+	if (r->start_confirmed)
+		return;
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		const struct raft_peer *p = &r->place[i];
+
+		voters += p->id != 0 && p->voter;
+		answered += p->id != 0 && p->voter && p->start_answered;
+	}
+	r->start_confirmed =
+		answered == voters ||
+		(answered >= raft_quorum(r) && r->now_us - r->start_began_us >= r->election_us_min);
+}
+
+void raft_start_init(struct raft *r, const struct raft_options *o)
+{
+	r->start_began_us = r->now_us;
+	r->start_term = o->hard_state.term;
+	r->start_last = o->last_index;
+	r->lost.is = o->lost;
+	for (uint32_t i = 0; i < o->witness_count; i++) {
+		struct raft_peer *p = raft_peer_find(r, o->witness[i].id);
+
+		if (p)
+			p->witness = o->witness[i];
+	}
+	ask_all(r);
+	confirm_try(r);
+}
+
+void raft_restarted(struct raft *r, raft_start start)
+{
+	assert(!r->in_ready);
+	assert(r->lost.is);
+	assert(raft_start_count(start) > raft_start_count(r->start));
+	r->start = start;
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++)
+		r->place[i].start_answered = false;
+	ask_all(r);
+	raft_check_invariants(r);
+}
+
+static bool all_answered(const struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		if (r->place[i].id != 0 && !r->place[i].start_answered)
+			return false;
+	}
+	return true;
+}
+
+void raft_start_tick(struct raft *r)
+{
+	confirm_try(r);
+	if (!all_answered(r) && r->now_us >= r->start_ask_us)
+		ask_all(r);
+	raft_lost_tick(r);
+}
+
+uint64_t raft_start_deadline(const struct raft *r)
+{
+	uint64_t deadline = all_answered(r) ? UINT64_MAX : r->start_ask_us;
+
+	if (r->lost.is && r->lost.ask_us < deadline)
+		deadline = r->lost.ask_us;
+	return deadline;
+}
+
+/* --- the witness ------------------------------------------------------------------------- */
+
+static bool position_above(raft_term term, raft_index index, const struct raft_witness *w)
+{
+	return term > w->term || (term == w->term && index > w->index);
+}
+
+/* It acknowledged match to this leader. */
+void raft_witness_note(struct raft *r, struct raft_peer *p)
+{
+	if (p->lost || !position_above(r->hard.term, p->match, &p->witness))
+		return;
+	p->witness.id = p->id;
+	p->witness.term = r->hard.term;
+	p->witness.index = p->match;
+	r->witness_generation++;
+}
+
+/* Every message shows its sender's start. False: this is not the newest one, nor will it be. */
+bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start)
+{
+	if (raft_start_count(start) > raft_start_count(p->witness.start)) {
+		p->witness.id = p->id;
+		p->witness.start = start;
+		r->witness_generation++;
+	}
+	return start == p->witness.start;
+}
+
+int raft_start_recv(struct raft_peer *p, const struct raft_message *m)
+{
+	p->start_asked = m->start;
+	p->start_reply_owed = true;
+	return 0;
+}
+
+uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBERS_MAX])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		if (r->place[i].id != 0 && r->place[i].witness.id != 0)
+			out[count++] = r->place[i].witness;
+	}
+	return count;
+}
+
+uint64_t raft_witnesses_generation(const struct raft *r)
+{
+	return r->witness_generation;
+}
+
+/* --- the one that was started ------------------------------------------------------------ */
+
+/* True: it acknowledged what it did not hold when it was started, and has not taken in since. */
+static bool position_lost(const struct raft *r, const struct raft_witness *known)
+{
+	const struct raft_witness here = {.term = r->start_term, .index = r->start_last};
+	const struct raft_witness since = {.term = r->acknowledged_term,
+					   .index = r->acknowledged_index};
+
+	return position_above(known->term, known->index, &here) &&
+	       position_above(known->term, known->index, &since);
+}
+
+int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	const struct raft_start_reply *reply = &m->start_reply;
+
+	if (reply->asked != r->start)
+		return -ESTALE;
+	p->start_answered = true;
+	if (m->term > r->lost.told_term)
+		r->lost.told_term = m->term;
+	/* It noted this start, unless it knows one that cannot be older. */
+	if (reply->known.start != r->start || (!r->lost.is && position_lost(r, &reply->known)))
+		raft_lost_begin(r, reply->known.start);
+	confirm_try(r);
+	return 0;
+}
+
+/* Neither speaks for a term, so neither waits for one to be durable. */
+void raft_start_send(struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		struct raft_peer *p = &r->place[i];
+
+		if (p->id == 0)
+			continue;
+		if (p->start_owed && !p->start_answered)
+			raft_message_new(r, p, RAFT_MESSAGE_START);
+		if (p->start_reply_owed) {
+			struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_START_REPLY);
+
+			m->start_reply.asked = p->start_asked;
+			m->start_reply.known = p->witness;
+		}
+		p->start_owed = false;
+		p->start_reply_owed = false;
+	}
+}

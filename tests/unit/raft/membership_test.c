@@ -1,0 +1,190 @@
+/*
+ * The member table in force: what the cluster was formed with, and whose directory may speak (R7, D9b).
+ */
+#include "tests/unit/raft/hand.h"
+
+static void the_first_leader_writes_the_table_that_the_cluster_was_formed_with(void **state)
+{
+	struct hand h;
+	struct raft_members table;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(h.r->members_index, 1);
+	assert_int_equal(h.r->window.last, 1); /* it serves as the no-op, too */
+	const struct raft_entry *e = &h.r->window.entry[raft_window_slot(1)];
+	assert_int_equal(e->type, RAFT_ENTRY_MEMBERS);
+	assert_int_equal(raft_members_decode(&table, e->data, e->size), 0);
+	assert_memory_equal(&table, &h.r->members, sizeof(table));
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	assert_int_equal(h.r->commit, 1);
+	assert_int_equal(h.r->window.last, 1); /* nothing follows it */
+	hand_fini(&h);
+}
+
+/* As another leader would have to append it. */
+static int append_table(struct hand *h, raft_id from, raft_term term, raft_identity ours)
+{
+	struct raft_members table = h->r->members;
+	uint8_t data[RAFT_MEMBERS_SIZE_MAX];
+
+	table.member[0].identity = ours;
+	struct raft_entry e = {.index = 1,
+			       .term = term,
+			       .data = data,
+			       .size = (uint16_t)raft_members_encode(&table, data),
+			       .type = RAFT_ENTRY_MEMBERS,
+			       .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_APPEND, from, term);
+	m.append = (struct raft_append){.entries = &e, .entry_count = 1};
+	return hand_recv(h, &m);
+}
+
+static void an_inherited_table_is_not_written_again(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	assert_int_equal(append_table(&h, 3, 1, 0xa1), 0);
+	hand_persist(&h);
+	assert_int_equal(h.r->members_index, 1); /* in force as soon as appended */
+	hand_elect(&h);
+	assert_int_equal(h.r->members_index, 1);
+	assert_int_equal(h.r->window.entry[raft_window_slot(2)].type, RAFT_ENTRY_NOOP);
+	hand_fini(&h);
+}
+
+static void a_truncation_falls_back_to_the_table_before(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	assert_int_equal(append_table(&h, 2, 1, 0xbad), 0); /* our place is another directory's */
+	assert_false(raft_is_voter(h.r));
+	hand_persist(&h);
+	assert_int_equal(hand_append(&h, 3, 2, 0, 0, "2", 0), 0);
+	assert_true(raft_is_voter(h.r));
+	assert_int_equal(h.r->members_index, 0);
+	hand_persist(&h);
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 3));
+	hand_fini(&h);
+}
+
+static void a_joint_table_is_refused_until_it_can_be_acted_on(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	h.r->members.member[1].voter_before = true; /* what append_table encodes */
+	assert_int_equal(append_table(&h, 2, 1, 0xa1), -EINVAL);
+	assert_int_equal(h.r->window.last, 0);
+	hand_fini(&h);
+}
+
+static void R7_another_identity_is_refused_before_its_term_is_looked_at(void **state)
+{
+	static const enum raft_message_type type[] = {
+		RAFT_MESSAGE_VOTE,         RAFT_MESSAGE_VOTE_REPLY,  RAFT_MESSAGE_APPEND,
+		RAFT_MESSAGE_APPEND_REPLY, RAFT_MESSAGE_READ,        RAFT_MESSAGE_READ_REPLY,
+		RAFT_MESSAGE_START,        RAFT_MESSAGE_START_REPLY,
+	};
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	for (size_t i = 0; i < sizeof(type) / sizeof(type[0]); i++) {
+		struct raft_message m = hand_message(&h, type[i], 3, 99);
+		m.identity = 0xbad;
+		assert_int_equal(hand_recv(&h, &m), -EKEYREJECTED);
+		m.from = 9;
+		assert_int_equal(hand_recv(&h, &m), -ENOENT);
+		m.from = 3;
+		m.identity = 0;
+		assert_int_equal(hand_recv(&h, &m), -EINVAL);
+	}
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+	assert_int_equal(raft_get_term(h.r), 1);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 3, 1);
+	m.identity = 0xbad;
+	m.append_reply.accepted = true;
+	m.append_reply.match = 1;
+	assert_int_equal(hand_recv(&h, &m), -EKEYREJECTED);
+	assert_int_equal(h.r->commit, 0); /* its acknowledgement does not count */
+	hand_fini(&h);
+}
+
+static void R7_a_vote_of_a_wiped_member_does_not_count(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_campaign(&h);
+	hand_persist(&h);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 2, 1);
+	m.vote_reply.granted = true;
+	m.identity = 0xbad;
+	assert_int_equal(hand_recv(&h, &m), -EKEYREJECTED);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_fini(&h);
+}
+
+static void R7_one_that_the_table_does_not_name_does_not_campaign(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .identity = 0xbad});
+	for (int i = 0; i < 5; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_int_equal(raft_get_term(h.r), 0);
+	hand_fini(&h);
+}
+
+static void a_core_without_all_identities_is_not_made(void **state)
+{
+	struct raft *r;
+	struct raft_options o = {
+		.id = 1,
+		.identity = 0xa1,
+		.start = hand_start(1, 1),
+		.members = {.count = 2,
+			    .member = {{.id = 1, .identity = 0xa1, .voter = true},
+				       {.id = 2, .identity = 0xa2, .voter = true}}},
+		.election_timeout_us_min = 2,
+		.election_timeout_us_max = 2,
+		.heartbeat_us = 1,
+		.append_size_max = 1400,
+	};
+
+	(void)state;
+	assert_int_equal(raft_create(&r, &o), 0);
+	raft_destroy(r);
+	o.members.member[1].identity = 0;
+	assert_int_equal(raft_create(&r, &o), -EINVAL);
+	o.members.member[1].identity = 0xa2;
+	o.start = 0;
+	assert_int_equal(raft_create(&r, &o), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			the_first_leader_writes_the_table_that_the_cluster_was_formed_with),
+		cmocka_unit_test(an_inherited_table_is_not_written_again),
+		cmocka_unit_test(a_truncation_falls_back_to_the_table_before),
+		cmocka_unit_test(a_joint_table_is_refused_until_it_can_be_acted_on),
+		cmocka_unit_test(R7_another_identity_is_refused_before_its_term_is_looked_at),
+		cmocka_unit_test(R7_a_vote_of_a_wiped_member_does_not_count),
+		cmocka_unit_test(R7_one_that_the_table_does_not_name_does_not_campaign),
+		cmocka_unit_test(a_core_without_all_identities_is_not_made),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,415 @@
+/*
+ * Starts, their witnesses, and a member that lost what it had acknowledged (D9c, W24, V15).
+ */
+#include "tests/unit/raft/hand.h"
+
+static struct raft_message answer(const struct hand *h, raft_id from, raft_start known,
+				  raft_term term, raft_index index)
+{
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_START_REPLY, from, 0);
+
+	m.start_reply.asked = h->r->start;
+	m.start_reply.known =
+		(struct raft_witness){.id = 1, .start = known, .term = term, .index = index};
+	return m;
+}
+
+static int answer_well(struct hand *h, raft_id from)
+{
+	struct raft_message m = answer(h, from, h->r->start, 0, 0);
+
+	return hand_recv(h, &m);
+}
+
+static int vote_ask(struct hand *h, raft_id from, raft_term term)
+{
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_VOTE, from, term);
+
+	m.vote.last_index = 9;
+	m.vote.last_term = term - 1;
+	int rc = hand_recv(h, &m);
+	hand_persist(h);
+	return rc;
+}
+
+static bool voted(const struct hand *h, raft_id to)
+{
+	const struct raft_message *m = hand_sent(h, RAFT_MESSAGE_VOTE_REPLY, to);
+
+	return m && m->vote_reply.granted;
+}
+
+static void V15_no_vote_before_all_have_told_what_they_know(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_START, 2));
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_START, 3));
+	assert_int_equal(vote_ask(&h, 2, 2), 0);
+	assert_false(voted(&h, 2));
+	assert_int_equal(answer_well(&h, 2), 0);
+	assert_int_equal(vote_ask(&h, 2, 2), 0);
+	assert_false(voted(&h, 2)); /* 3 may know more */
+	assert_int_equal(answer_well(&h, 3), 0);
+	assert_int_equal(vote_ask(&h, 2, 2), 0);
+	assert_true(voted(&h, 2));
+	hand_fini(&h);
+}
+
+static void V15_a_majority_is_enough_after_a_while(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	hand_tick(&h, 10 * HAND_ELECTION_US); /* alone it never is */
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_false(h.r->start_confirmed);
+	assert_int_equal(answer_well(&h, 2), 0);
+	assert_true(h.r->start_confirmed);
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_fini(&h);
+}
+
+static void a_member_alone_asks_nobody(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 1, .unconfirmed = true});
+	assert_true(h.r->start_confirmed);
+	hand_fini(&h);
+}
+
+/* Who is silent is asked again, also when a majority has answered. */
+static void V15_a_silent_witness_is_asked_until_it_answers(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	assert_int_equal(answer_well(&h, 2), 0);
+	hand_tick(&h, HAND_ELECTION_US);
+	assert_true(h.r->start_confirmed);
+	hand_forget(&h);
+	hand_tick(&h, 1000000);
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_START, 3));
+	assert_null(hand_sent(&h, RAFT_MESSAGE_START, 2));
+	assert_int_equal(answer_well(&h, 3), 0);
+	hand_forget(&h);
+	hand_tick(&h, 2000000);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_START, 3));
+	hand_fini(&h);
+}
+
+static void check_found_out(struct hand_options o, raft_start known, raft_term term,
+			    raft_index index, bool lost)
+{
+	struct hand h;
+
+	o.nodes = 3;
+	o.unconfirmed = true;
+	hand_init(&h, o);
+	struct raft_message m = answer(&h, 2, known ? known : h.r->start, term, index);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, lost);
+	assert_int_equal(h.r->lost.is, lost);
+	if (lost)
+		assert_int_equal(h.lost_known, known ? known : h.r->start);
+	hand_fini(&h);
+}
+
+static void V15_a_witness_finds_a_directory_that_was_rolled_back(void **state)
+{
+	const struct hand_options at = {.terms = "112", .term = 2};
+
+	(void)state;
+	/* Its own start, and no position or one that it holds. */
+	check_found_out(at, 0, 0, 0, false);
+	check_found_out(at, 0, 2, 3, false);
+	check_found_out(at, 0, 1, 9, false); /* cut by a leader since */
+	/* A newer start; by exactly one start, which has the same count (V15). */
+	check_found_out(at, hand_start(1, 2), 0, 0, true);
+	check_found_out(at, hand_start(1, 1) + 1, 0, 0, true);
+	/* A position beyond the log in its own term, or in a term that it has forgotten. */
+	check_found_out(at, 0, 2, 4, true);
+	check_found_out(at, 0, 3, 1, true);
+}
+
+static void an_answer_to_another_start_says_nothing(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	struct raft_message m = answer(&h, 2, hand_start(1, 7), 0, 0);
+	m.start_reply.asked = hand_start(1, 6);
+	assert_int_equal(hand_recv(&h, &m), -ESTALE);
+	assert_int_equal(h.lost, 0);
+	assert_false(hand_peer(&h, 2)->start_answered);
+	hand_fini(&h);
+}
+
+/* What it acknowledged since it was started it holds: that a witness knows of it proves nothing. */
+static void what_this_start_acknowledged_is_not_taken_for_lost(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	assert_int_equal(hand_append(&h, 2, 1, 1, 1, "111", 0), 0);
+	hand_persist(&h);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.match, 4);
+	struct raft_message m = answer(&h, 2, h.r->start, 1, 4);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 0);
+	m = answer(&h, 3, h.r->start, 1, 5);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 1);
+	hand_fini(&h);
+}
+
+static void a_witness_tells_the_newest_start_and_the_furthest_position(void **state)
+{
+	struct hand h;
+	const struct raft_message *told;
+	struct raft_witness w[RAFT_MEMBERS_MAX];
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 2), 0);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 2, 0);
+	m.start = hand_start(2, 5);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	told = hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2);
+	assert_non_null(told);
+	assert_int_equal(told->start_reply.asked, hand_start(2, 5));
+	assert_int_equal(told->start_reply.known.start, hand_start(2, 5));
+	assert_int_equal(told->start_reply.known.term, 2);
+	assert_int_equal(told->start_reply.known.index, 2);
+	/* An older one, or the same count drawn anew: answered, with what is known. */
+	for (int i = 0; i < 2; i++) {
+		m.start = i ? hand_start(2, 5) + 1 : hand_start(2, 4);
+		assert_int_equal(hand_recv(&h, &m), 0);
+		told = hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2);
+		assert_int_equal(told->start_reply.asked, m.start);
+		assert_int_equal(told->start_reply.known.start, hand_start(2, 5));
+	}
+	assert_int_equal(raft_witnesses(h.r, w), 1);
+	assert_int_equal(w[0].id, 2);
+	assert_int_equal(w[0].start, hand_start(2, 5));
+	assert_int_equal(w[0].index, 2);
+	hand_fini(&h);
+}
+
+/* N10: and what it says otherwise is not believed. */
+static void N10_a_message_of_an_older_start_is_dropped(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 2, 0);
+	m.start = hand_start(2, 5);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 1);
+	m.append_reply.accepted = true;
+	m.append_reply.match = 1;
+	m.start = hand_start(2, 4);
+	assert_int_equal(hand_recv(&h, &m), -ESTALE);
+	m.start = hand_start(2, 5) + 1;
+	assert_int_equal(hand_recv(&h, &m), -ESTALE);
+	assert_int_equal(h.r->commit, 0);
+	m.start = hand_start(2, 5);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.r->commit, 1);
+	hand_fini(&h);
+}
+
+static void W24_a_member_that_lost_its_end_takes_part_in_no_election(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .lost = true});
+	for (int i = 0; i < 5; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_int_equal(raft_get_term(h.r), 1);
+	assert_int_equal(vote_ask(&h, 2, 2), 0);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_VOTE_REPLY, 2));
+	assert_int_equal(h.hard.vote, 0);
+	hand_fini(&h);
+}
+
+/* It is sent entries, says so in each answer, asks for a read index, and is whole when it has that. */
+static void W24_it_is_whole_when_it_has_what_was_committed(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .lost = true});
+	assert_int_equal(hand_append(&h, 2, 2, 1, 1, "12", 0), 0);
+	hand_persist(&h);
+	const struct raft_message *m = hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2);
+	assert_true(m && m->append_reply.accepted);
+	assert_true(m->append_reply.lost);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	m = hand_sent(&h, RAFT_MESSAGE_READ, 2);
+	assert_non_null(m);
+	struct raft_message reply = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 2);
+	reply.read_reply.context = m->read.context + 1;
+	reply.read_reply.index = 1;
+	assert_int_equal(hand_recv(&h, &reply), 0); /* not its question */
+	reply.read_reply.context = m->read.context;
+	reply.read_reply.index = 4;
+	assert_int_equal(hand_recv(&h, &reply), 0);
+	assert_int_equal(hand_append(&h, 2, 2, 3, 2, "", 3), 0);
+	hand_persist(&h);
+	assert_int_equal(h.whole, 0); /* 4 is missing */
+	assert_int_equal(hand_append(&h, 2, 2, 3, 2, "2", 4), 0);
+	assert_int_equal(h.whole, 0); /* not on its disk yet */
+	hand_persist(&h);
+	assert_int_equal(h.whole, 1);
+	assert_int_equal(vote_ask(&h, 3, 3), 0);
+	assert_true(voted(&h, 3));
+	hand_fini(&h);
+}
+
+/* A leader that this start has voted for was not elected without it. */
+static void V15_the_leader_that_it_elected_itself_does_not_make_it_whole(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	assert_int_equal(vote_ask(&h, 2, 2), 0);
+	assert_true(voted(&h, 2));
+	struct raft_message m = answer(&h, 3, hand_start(1, 9), 0, 0);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 1);
+	raft_restarted(h.r, hand_start(1, 10));
+	assert_int_equal(hand_append(&h, 2, 2, 1, 1, "2", 2), 0);
+	hand_persist(&h);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_READ, 2));
+	assert_int_equal(hand_append(&h, 3, 3, 2, 2, "3", 3), 0);
+	hand_persist(&h);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_READ, 3));
+	hand_fini(&h);
+}
+
+/* A witness was in term 7: it may have had this member's vote there. */
+static void V15_votes_that_may_be_forgotten_are_not_given_again(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	struct raft_message m = answer(&h, 3, hand_start(1, 9), 0, 0);
+	m.term = 7;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	raft_restarted(h.r, hand_start(1, 10));
+	assert_int_equal(hand_append(&h, 2, 2, 1, 1, "2", 2), 0);
+	hand_persist(&h);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	const struct raft_message *read = hand_sent(&h, RAFT_MESSAGE_READ, 2);
+	assert_non_null(read);
+	m = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 2);
+	m.read_reply.context = read->read.context;
+	m.read_reply.index = 2;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.whole, 1);
+	assert_int_equal(vote_ask(&h, 3, 7), 0);
+	assert_false(voted(&h, 3));
+	assert_int_equal(vote_ask(&h, 3, 8), 0);
+	assert_true(voted(&h, 3));
+	hand_fini(&h);
+}
+
+/* A leader does not count what a member acknowledges that lost what it had. */
+static void W24_a_leader_does_not_count_it(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 1);
+	m.append_reply = (struct raft_append_reply){
+		.accepted = true, .lost = true, .match = 1, .read_seq = h.r->reads.seq};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.r->commit, 0);
+	assert_int_equal(hand_peer(&h, 2)->match, 1); /* it steers what is sent */
+	/* Nor does its echo confirm a read. */
+	assert_int_equal(hand_ack(&h, 3, 1), 0);
+	assert_int_equal(h.r->commit, 1);
+	assert_int_equal(raft_read_index(h.r, 5), 0);
+	hand_take(&h);
+	m.append_reply.read_seq = h.r->reads.seq;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.read_count, 0);
+	/* Whole again: what it holds counts at once. */
+	m.append_reply.lost = false;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.read_count, 1);
+	hand_fini(&h);
+}
+
+/* What it acknowledged before it lost it is void, and it is sent again. */
+static void W24_what_it_acknowledged_before_is_void(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 5, .terms = "111", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 4), 0);
+	assert_int_equal(hand_peer(&h, 2)->match, 4);
+	hand_forget(&h);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 2);
+	m.start = hand_start(2, 2);
+	m.append_reply = (struct raft_append_reply){
+		.lost = true, .match = 1, .match_term = 1, .prev_index = 4};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_peer(&h, 2)->match, 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.prev_index, 1);
+	assert_int_equal(hand_ack(&h, 3, 4), 0);
+	assert_int_equal(h.r->commit, 0); /* with 2's it would be three of five */
+	hand_fini(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V15_no_vote_before_all_have_told_what_they_know),
+		cmocka_unit_test(V15_a_majority_is_enough_after_a_while),
+		cmocka_unit_test(a_member_alone_asks_nobody),
+		cmocka_unit_test(V15_a_silent_witness_is_asked_until_it_answers),
+		cmocka_unit_test(V15_a_witness_finds_a_directory_that_was_rolled_back),
+		cmocka_unit_test(an_answer_to_another_start_says_nothing),
+		cmocka_unit_test(what_this_start_acknowledged_is_not_taken_for_lost),
+		cmocka_unit_test(a_witness_tells_the_newest_start_and_the_furthest_position),
+		cmocka_unit_test(N10_a_message_of_an_older_start_is_dropped),
+		cmocka_unit_test(W24_a_member_that_lost_its_end_takes_part_in_no_election),
+		cmocka_unit_test(W24_it_is_whole_when_it_has_what_was_committed),
+		cmocka_unit_test(V15_the_leader_that_it_elected_itself_does_not_make_it_whole),
+		cmocka_unit_test(V15_votes_that_may_be_forgotten_are_not_given_again),
+		cmocka_unit_test(W24_a_leader_does_not_count_it),
+		cmocka_unit_test(W24_what_it_acknowledged_before_is_void),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
