@@ -6,7 +6,7 @@
 #ifndef DATAPLANE_CLIENT_H
 #define DATAPLANE_CLIENT_H
 
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "dataplane/wire.h"
 
 enum client_state {

@@ -163,7 +163,7 @@ static bool join(struct client *c, const struct wire_part *part)
 		c->pulled = 0;
 		parts_begin(&c->parts, c->buffer, part->total_size);
 	}
-	return parts_add(&c->parts, part);
+	return wire_part_add(&c->parts, part);
 }
 
 static void receive_answer(struct client *c, uint64_t now_ns, const uint8_t *body, size_t size)

@@ -10,7 +10,7 @@
 #include "dataplane/wire.h"
 
 #include "base/bytes.h"
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "raft/members.h"
 
 #include <errno.h>

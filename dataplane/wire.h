@@ -74,6 +74,7 @@
 #ifndef DATAPLANE_WIRE_H
 #define DATAPLANE_WIRE_H
 
+#include "base/parts.h"
 #include "raft/types.h"
 
 #include <stddef.h>
@@ -89,11 +90,11 @@ enum {
 	WIRE_PART_REPLY_SIZE = 32,
 	WIRE_HELLO_SIZE = 64,
 	WIRE_SETTINGS_SIZE = 32,
-	WIRE_PART_SIZE = 1200,
+	WIRE_PART_SIZE = PARTS_PART_SIZE,
 	WIRE_IP_UDP_SIZE = 28,
 	/* A request or an answer as a whole: the largest command, or the largest answer. */
-	WIRE_MESSAGE_SIZE_MAX = 1536 * 1024 + 128 * 1024,
-	WIRE_PARTS_MAX = (WIRE_MESSAGE_SIZE_MAX + WIRE_PART_SIZE - 1) / WIRE_PART_SIZE,
+	WIRE_MESSAGE_SIZE_MAX = PARTS_MESSAGE_SIZE_MAX,
+	WIRE_PARTS_MAX = PARTS_COUNT_MAX,
 	/* The largest UDP payload that fits an MTU of 1500. */
 	WIRE_PAYLOAD_1500 = 1500 - WIRE_IP_UDP_SIZE,
 };
@@ -207,6 +208,13 @@ struct wire_part {
 	const uint8_t *data; /* NULL in a PULL */
 	uint32_t size;
 };
+
+/* A decoded part joins its message: parts_add. */
+static inline bool wire_part_add(struct parts *message, const struct wire_part *part)
+{
+	return parts_add(message,
+			 &(struct part){part->total_size, part->part, part->data, part->size});
+}
 
 size_t wire_part_encode(const struct wire_part *part, uint8_t *out); /* header and data */
 /* Checks that part, total and size agree. 0 or -EINVAL. */

@@ -270,7 +270,7 @@ void command_propose_part(struct node *n, uint32_t peer, const struct wire_part 
 		return;
 	}
 	q->deadline_ns = n->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
-	parts_add(q->parts, part);
+	wire_part_add(q->parts, part);
 	status = WIRE_OK;
 	if (parts_complete(q->parts)) {
 		status = propose_forwarded(n, q->data, q->size);

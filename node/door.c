@@ -170,7 +170,7 @@ static void receive_request(struct node *n, const struct dp_datagram *d,
 		send_reply(n, &d->from, part, parts_count(q->size), WIRE_OK);
 		return;
 	}
-	parts_add(q->parts, part);
+	wire_part_add(q->parts, part);
 	send_reply(n, &d->from, part, q->parts->next, WIRE_OK);
 	if (parts_complete(q->parts))
 		begin(n, q);

@@ -11,8 +11,8 @@
 #ifndef NODE_REQUEST_H
 #define NODE_REQUEST_H
 
+#include "base/parts.h"
 #include "dataplane/dp.h"
-#include "dataplane/parts.h"
 #include "raft/types.h"
 
 #include <sys/queue.h>

@@ -2,7 +2,7 @@
  * The wire's codec: what is written is read back, and nothing else is read at all.
  */
 #include "base/bytes.h"
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "dataplane/wire.h"
 
 #include <errno.h>

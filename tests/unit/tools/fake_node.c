@@ -3,7 +3,7 @@
  */
 #include "tests/unit/tools/fake_node.h"
 
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "kv/command.h"
 #include "kv/kv.h"
 
@@ -214,7 +214,7 @@ static void receive_request(struct fake_node *n, const struct sockaddr_in *from,
 		s->kind = part->kind;
 		parts_begin(&s->parts, s->request, part->total_size);
 	}
-	parts_add(&s->parts, part);
+	wire_part_add(&s->parts, part);
 	if (!s->answered && s->parts.part_count > 1)
 		send_reply(n, from, part, s->parts.next, WIRE_OK);
 	if (!parts_complete(&s->parts))
