@@ -9,7 +9,8 @@ import source
 PUBLIC = {
     "raft": {"raft.h", "types.h", "members.h"},
     "wal": {"wal.h", "disk.h", "inspect.h"},
-    "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h", "le.h"},
+    "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h", "le.h",
+                  "stream.h"},
     "kv": {"sm.h", "kv.h", "command.h"},
     "config": {"config.h"},
     "node": {"node.h", "admin.h", "idle.h", "journal.h"},

@@ -7,6 +7,7 @@
 #include "dataplane/client.h"
 #include "tools/bench/carrier.h"
 #include "tools/bench/clock.h"
+#include "tools/client/draw.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -267,7 +268,7 @@ static void datagram_destroy(struct path *path)
 }
 
 int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t clients,
-			 uint64_t seed, char error[PATH_ERROR_MAX])
+			 char error[PATH_ERROR_MAX])
 {
 	static const struct path_ops ops = {
 		.request = datagram_request,
@@ -292,7 +293,7 @@ int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t cl
 	if (!p->client || !p->due)
 		result = -ENOMEM;
 	for (uint32_t i = 0; !result && i < clients; i++)
-		result = client_create(&p->client[i].client, seed + i * 0x9e3779b97f4a7c15ull);
+		result = client_create(&p->client[i].client, draw());
 	if (result) {
 		datagram_destroy(&p->path);
 		return result;

@@ -4,6 +4,7 @@
  */
 #include "node/admin.h"
 
+#include "dataplane/stream.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>
@@ -80,9 +81,9 @@ static void read_welcome(int fd, struct wire_hello *hello)
 	assert_int_equal(wire_hello_decode(hello, WIRE_WELCOME, bytes, sizeof(bytes)), 0);
 }
 
-static void header(uint8_t out[ADMIN_HEADER_SIZE], uint32_t size, uint8_t kind, uint8_t id)
+static void header(uint8_t out[STREAM_HEADER_SIZE], uint32_t size, uint8_t kind, uint8_t id)
 {
-	memset(out, 0, ADMIN_HEADER_SIZE);
+	memset(out, 0, STREAM_HEADER_SIZE);
 	memcpy(out, &size, 4);
 	out[4] = kind;
 	out[8] = id;
@@ -105,7 +106,7 @@ static struct admin_call *take(struct admin *a)
 static void a_call_goes_to_the_loop_and_back(void **state)
 {
 	struct rig *rig = *state;
-	uint8_t bytes[ADMIN_HEADER_SIZE + 5], answer[ADMIN_HEADER_SIZE + 3];
+	uint8_t bytes[STREAM_HEADER_SIZE + 5], answer[STREAM_HEADER_SIZE + 3];
 	struct wire_hello hello;
 	struct admin_call *call;
 	struct stat st;
@@ -121,7 +122,7 @@ static void a_call_goes_to_the_loop_and_back(void **state)
 	assert_int_equal(hello.applied_index, 33);
 	for (uint8_t round = 1; round < 4; round++) {
 		header(bytes, 5, WIRE_STATUS, round);
-		memcpy(bytes + ADMIN_HEADER_SIZE, "hello", 5);
+		memcpy(bytes + STREAM_HEADER_SIZE, "hello", 5);
 		/* In two writes: a call is whole only when its last byte has come. */
 		assert_int_equal(write(fd, bytes, 7), 7);
 		assert_int_equal(write(fd, bytes + 7, sizeof(bytes) - 7), sizeof(bytes) - 7);
@@ -140,7 +141,7 @@ static void a_call_goes_to_the_loop_and_back(void **state)
 		assert_int_equal(answer[4], WIRE_BUSY);
 		assert_int_equal(answer[8], round);
 		assert_int_equal(answer[16], 77);
-		assert_memory_equal(answer + ADMIN_HEADER_SIZE, "bye", 3);
+		assert_memory_equal(answer + STREAM_HEADER_SIZE, "bye", 3);
 	}
 	close(fd);
 }
@@ -148,7 +149,7 @@ static void a_call_goes_to_the_loop_and_back(void **state)
 static void a_client_that_left_costs_nothing(void **state)
 {
 	struct rig *rig = *state;
-	uint8_t bytes[ADMIN_HEADER_SIZE];
+	uint8_t bytes[STREAM_HEADER_SIZE];
 	struct wire_hello hello;
 
 	/* More often than there are connections: each must have come back. */
@@ -169,7 +170,7 @@ static void a_client_that_left_costs_nothing(void **state)
 static void malformed_headers_close_the_connection(void **state)
 {
 	struct rig *rig = *state;
-	uint8_t bytes[ADMIN_HEADER_SIZE], byte;
+	uint8_t bytes[STREAM_HEADER_SIZE], byte;
 	struct wire_hello hello;
 
 	for (int i = 0; i < 2; i++) {
