@@ -13,7 +13,7 @@
 #ifndef DATAPLANE_STREAM_H
 #define DATAPLANE_STREAM_H
 
-#include "dataplane/le.h"
+#include "base/bytes.h"
 #include "dataplane/wire.h"
 
 #include <errno.h>
@@ -31,10 +31,10 @@ static inline void stream_header_encode(const struct stream_header *h,
 					uint8_t out[STREAM_HEADER_SIZE])
 {
 	memset(out, 0, STREAM_HEADER_SIZE);
-	le_put32(out, h->size);
+	bytes_put32(out, h->size);
 	out[4] = h->code;
-	le_put64(out + 8, h->id);
-	le_put64(out + 16, h->time_us);
+	bytes_put64(out + 8, h->id);
+	bytes_put64(out + 16, h->time_us);
 }
 
 /* 0, or -EPROTO: the other end speaks something else, and nothing after it can be read. */
@@ -42,10 +42,10 @@ static inline int stream_header_decode(struct stream_header *out,
 				       const uint8_t in[STREAM_HEADER_SIZE])
 {
 	*out = (struct stream_header){
-		.size = le_get32(in),
+		.size = bytes_get32(in),
 		.code = in[4],
-		.id = le_get64(in + 8),
-		.time_us = le_get64(in + 16),
+		.id = bytes_get64(in + 8),
+		.time_us = bytes_get64(in + 16),
 	};
 	return out->size <= WIRE_MESSAGE_SIZE_MAX && !in[5] && !in[6] && !in[7] ? 0 : -EPROTO;
 }

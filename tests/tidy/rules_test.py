@@ -30,6 +30,10 @@ class Rules(unittest.TestCase):
             ("node/node.c", "tools/lab/lab.h"),
             ("tools/ctl/main.c", "node/internal.h"),
             ("raft/core.c", "internal.h"),
+            ("base/bytes.h", "raft/types.h"),
+            ("raft/core.c", "base/clock.h"),
+            ("raft/core.c", "base/crc.h"),
+            ("kv/kv.c", "base/clock.h"),
         ):
             self.bad(rules.includes, path, f'#include "{name}"\n')
         for path, name in (
@@ -37,6 +41,11 @@ class Rules(unittest.TestCase):
             ("dataplane/dp.c", "raft/members.h"),
             ("node/node.c", "raft/raft.h"),
             ("raft/core.c", "raft/internal.h"),
+            ("base/mix.h", "base/bytes.h"),
+            ("raft/core.c", "base/mix.h"),
+            ("kv/kv.c", "base/bytes.h"),
+            ("wal/wal.c", "base/crc.h"),
+            ("node/main.c", "base/clock.h"),
             ("tests/unit/raft/core_test.c", "raft/internal.h"),
             ("tools/ctl/main.c", "kv/command.h"),
         ):

@@ -4,6 +4,7 @@
  * A carrier whose clients share one address cannot tell whose a datagram is; the ids in it can.
  * Each client's newest id (its HELLO's nonce, its request id) is noted as it leaves.
  */
+#include "base/mix.h"
 #include "dataplane/client.h"
 #include "tools/bench/carrier.h"
 #include "tools/bench/clock.h"
@@ -47,7 +48,7 @@ static struct path_datagram *self_of(struct path *path)
 
 static struct bucket *bucket_of(struct path_datagram *p, uint64_t id)
 {
-	return &p->bucket[(id * 0x9e3779b97f4a7c15ull) >> 52];
+	return &p->bucket[mix(id) >> 52];
 }
 
 static void mark_due(struct path_datagram *p, uint32_t i)
