@@ -4,6 +4,8 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "base/mix.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -21,11 +23,7 @@ static uint64_t random_state;
 
 static uint64_t random_next(void)
 {
-	uint64_t z = random_state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
+	return mix_next(&random_state);
 }
 
 /* Only what a signal handler may call. */

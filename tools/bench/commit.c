@@ -10,13 +10,13 @@
 #include "tools/bench/result.h"
 #include "tools/bench/stop.h"
 #include "tools/bench/target.h"
+#include "tools/client/draw.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
 	LOAD_SLICES = 5, /* floor, load, floor, ... load, floor */
@@ -301,16 +301,12 @@ static int report(struct commit *c)
 
 static int allocate(struct commit *c)
 {
-	uint64_t seed;
-
 	c->latency = histogram_create();
 	c->floor_latency = histogram_create();
 	c->greeting = histogram_create();
-	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return -EIO;
 	if (!c->latency || !c->floor_latency || !c->greeting)
 		return -ENOMEM;
-	return load_create(&c->load, c->target.path, c->value_size, seed);
+	return load_create(&c->load, c->target.path, c->value_size, draw());
 }
 
 static int open_floor(struct commit *c, uint32_t writers)

@@ -4,13 +4,13 @@
 #include "kv/kv.h"
 #include "node/node.h"
 #include "tools/bench/clock.h"
+#include "tools/client/draw.h"
 
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,15 +123,12 @@ static int start_node(struct local *l, uint32_t i, enum wal_durability durabilit
 			.segment_size = WAL_SEGMENT_SIZE_DEFAULT,
 			.create = true},
 	};
-	uint64_t seed[2];
 	int result;
 
 	snprintf(name, sizeof(name), "n%u", i + 1);
 	snprintf(directory, sizeof(directory), "%s/%s", l->directory, name);
-	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return -EIO;
-	o.seed = seed[0];
-	o.wal.identity_seed = seed[1];
+	o.seed = draw();
+	o.wal.identity_seed = draw();
 	result = kv_create(&o.sm, &kv);
 	if (result)
 		return result;

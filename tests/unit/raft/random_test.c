@@ -6,6 +6,7 @@
  *	random_test                     a few seeds of each kind, to a budget
  *	random_test --seed N [--steps N] [--nodes N]   one campaign, exactly
  */
+#include "base/mix.h"
 #include "tests/unit/raft/check.h"
 
 #include <inttypes.h>
@@ -30,7 +31,7 @@ static void replay_print(struct cluster *c)
 
 static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
 {
-	uint64_t x = seed * 0x9e3779b97f4a7c15 >> 16;
+	uint64_t x = seed * MIX_STEP >> 16;
 	struct cluster_options o = {
 		.nodes = nodes,
 		.seed = seed,

@@ -19,12 +19,13 @@
 #include "tests/unit/wal/fake_disk.h"
 #include "tests/unit/wal/helpers.h"
 
-#include "wal/bytes.h"
+#include "base/mix.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -72,8 +73,7 @@ struct world {
 
 static uint64_t roll(struct world *w, uint64_t bound)
 {
-	w->random += 0x9e3779b97f4a7c15u;
-	return bytes_mix(w->random) % bound;
+	return mix_next(&w->random) % bound;
 }
 
 static double seconds(void)
