@@ -2,7 +2,7 @@
  * Clients over the admin socket: a stream each, one epoll for all. A stream that breaks fails the
  * request that was open on it, and is made anew for the next one.
  */
-#include "node/admin.h"
+#include "doors/calls.h"
 #include "tools/bench/clock.h"
 #include "tools/bench/path.h"
 #include "tools/client/endpoint.h"
@@ -225,7 +225,7 @@ int path_unix_create(struct path **out, const struct address *endpoints, uint32_
 		err = connect_client(p, c);
 		if (err)
 			snprintf(error, PATH_ERROR_MAX, "%s: %s (a node takes %d clients there)",
-				 c->address->text, endpoint_error_text(err), ADMIN_CALLS_MAX);
+				 c->address->text, endpoint_error_text(err), CALLS_MAX);
 	}
 	if (err) {
 		unix_destroy(&p->path);

@@ -117,8 +117,8 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 			*size = store_apply(s, request, request_size, out);
 		break;
 	case WIRE_QUERY:
-		result =
-			s->sm->ops->query(s->sm, request, request_size, out, WIRE_MESSAGE_SIZE_MAX);
+		result = s->sm->ops->query(s->sm, request, request_size, out, WIRE_MESSAGE_SIZE_MAX,
+					   NULL);
 		if (result < 0)
 			status = WIRE_INVALID;
 		else
@@ -130,7 +130,7 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 	default:
 		status = WIRE_REFUSED;
 	}
-	admin_set_base(n->admin, s->index);
+	calls_set_welcome(n->calls, &(struct door_welcome){FAKE_CLUSTER_ID, n->id, s->index});
 	pthread_mutex_unlock(&s->lock);
 	return status;
 }
@@ -277,13 +277,14 @@ static void receive(struct fake_node *n, const struct sockaddr_in *from, const u
 		receive_pull(n, from, &part);
 }
 
-static void serve_admin(struct fake_node *n)
+static void serve_calls(struct fake_node *n)
 {
-	struct admin_call *call = admin_take(n->admin);
+	struct call *call = calls_take(n->calls);
 
 	if (!call)
 		return;
 	call->answer_size = 0;
+	call->more = false;
 	call->retry_after_us = FAKE_ANSWER_BUSY_US;
 	if (strikes(&n->faults.busy))
 		call->status = WIRE_BUSY;
@@ -293,7 +294,7 @@ static void serve_admin(struct fake_node *n)
 	/* A call that is never given back would hold the socket's end; it is late instead. */
 	while (atomic_load(&n->faults.silent) && !atomic_load(&n->stopping))
 		poll(NULL, 0, POLL_MS);
-	admin_give(n->admin, call);
+	calls_give(n->calls, call);
 }
 
 static void *node_main(void *argument)
@@ -311,7 +312,7 @@ static void *node_main(void *argument)
 		while ((got = recvfrom(n->fd, packet, sizeof(packet), MSG_DONTWAIT,
 				       (struct sockaddr *)&from, &size)) >= 0)
 			receive(n, &from, packet, (size_t)got);
-		serve_admin(n);
+		serve_calls(n);
 	}
 	return NULL;
 }
@@ -321,7 +322,7 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(address);
-	char error[ADMIN_ERROR_MAX];
+	char error[CALLS_ERROR_MAX];
 	int result;
 
 	memset(n, 0, sizeof(*n));
@@ -343,7 +344,8 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 		abort();
 	snprintf(n->path, sizeof(n->path), "%s/admin.sock", n->directory);
 	snprintf(n->local, sizeof(n->local), "unix:%s", n->path);
-	result = admin_create(&n->admin, n->path, FAKE_CLUSTER_ID, id, error);
+	result = calls_create(&n->calls, n->path, &(struct door_welcome){FAKE_CLUSTER_ID, id, 0},
+			      error);
 	assert(result == 0);
 	result = pthread_create(&n->thread, NULL, node_main, n);
 	assert(result == 0);
@@ -351,13 +353,13 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 
 void fake_node_stop(struct fake_node *n)
 {
-	struct admin_call *call;
+	struct call *call;
 
 	atomic_store(&n->stopping, true);
 	pthread_join(n->thread, NULL);
-	while ((call = admin_take(n->admin)))
-		admin_give(n->admin, call);
-	admin_destroy(n->admin);
+	while ((call = calls_take(n->calls)))
+		calls_give(n->calls, call);
+	calls_destroy(n->calls);
 	close(n->fd);
 	rmdir(n->directory);
 	free(n->slots);

@@ -56,19 +56,21 @@ static void headers_have_their_bytes(void **state)
 	stream_header_encode(&header, out);
 	/* In this order, whatever the machine's own is. */
 	assert_memory_equal(out, bytes, sizeof(out));
-	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX, 1, 2, 3}, out);
+	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX, 1, true, 2, 3}, out);
 	assert_int_equal(stream_header_decode(&back, out), 0);
 	assert_int_equal(back.size, WIRE_MESSAGE_SIZE_MAX);
 	assert_int_equal(back.code, 1);
 	assert_int_equal(back.id, 2);
 	assert_int_equal(back.time_us, 3);
+	assert_true(back.more);
 	for (int i = 5; i < 8; i++) {
-		out[i] = 1;
+		out[i] = 2;
 		if (stream_header_decode(&back, out) != -EPROTO)
-			fail_msg("byte %d is not zero, and taken", i);
+			fail_msg("byte %d is 2, and taken", i);
 		out[i] = 0;
 	}
-	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX + 1, 1, 2, 3}, out);
+	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX + 1, 1, false, 2, 3},
+			     out);
 	assert_int_equal(stream_header_decode(&back, out), -EPROTO);
 }
 
