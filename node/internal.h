@@ -2,7 +2,7 @@
  * A node's inside: what the files of node/ share.
  *
  * Invariants:
- *	N1. Between raft_ready and raft_advance nothing else of raft is called.
+ *	ND1. Between raft_ready and raft_advance nothing else of raft is called.
  */
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
@@ -15,7 +15,8 @@
 #include "serve/serve.h"
 
 enum {
-	/* Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
+	/*
+	 * Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
 	 */
 	NODE_APPLY_QUEUE_MAX = RAFT_READY_APPLY_MAX,
 };

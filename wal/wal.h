@@ -18,14 +18,14 @@
 #include "wal/disk.h"
 
 enum wal_durability {
-	WAL_DURABLE,  /* acknowledged means on stable storage */
-	WAL_WRITTEN,  /* acknowledged means in the page cache: survives the process, not the host */
-	WAL_VOLATILE, /* acknowledged means in RAM; the directory holds no log, and a restart is a
-			 new node */
+	WAL_DURABLE, /* acknowledged means on stable storage */
+	WAL_WRITTEN, /* acknowledged means in the page cache: survives the process, not the host */
+	/* acknowledged means in RAM; the directory holds no log, and a restart is a new node */
+	WAL_VOLATILE,
 };
 
-const char *
-wal_durability_name(enum wal_durability durability); /* "durable", "written", "volatile" */
+/* "durable", "written", "volatile" */
+const char *wal_durability_name(enum wal_durability durability);
 
 enum {
 	WAL_SEGMENT_SIZE_MIN = 4 * 1024 * 1024, /* holds the largest command, 1.55 MiB, twice */
@@ -52,8 +52,8 @@ struct wal_recovered {
 	struct raft_hard_state hard_state;
 	raft_index last_index; /* 0: an empty log */
 	raft_term last_term;
-	raft_index members_index; /* of the newest MEMBERS entry in the log, and the one before; 0:
-				     none */
+	/* of the newest MEMBERS entry in the log, and the one before; 0: none */
+	raft_index members_index;
 	raft_index members_before_index;
 	uint64_t torn_bytes; /* cut from the tail: a write that had not been acknowledged */
 };

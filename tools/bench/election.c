@@ -10,7 +10,7 @@
  * puts are made when the loss has been detected, one through each survivor, so that the old leader
  * cannot be the one that committed them.
  */
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 #include "tools/bench/cluster.h"
 #include "tools/bench/command.h"
 #include "tools/bench/floor.h"
@@ -79,7 +79,7 @@ static const char *const phase_names[PHASES] = {"detection", "election", "first 
 enum { KEY_ROUNDS = 256, KEY_HOW, KEY_JSON, KEY_PLOT };
 
 static const struct argp_option option_table[] = {
-	{"dir", 'd', "DIR", 0, "The lab's directory (" DEFAULT_DIRECTORY ")", 0},
+	{"dir", 'd', "DIR", 0, "The lab's directory (" LAB_DIR_DEFAULT ")", 0},
 	{"rounds", 'r', "N", 0, "How often the leader is lost (10)", 0},
 	{"how", KEY_HOW, "WHAT", 0,
 	 "kill (SIGKILL, default), pause (SIGSTOP) or partition (cut off from the others)", 0},
@@ -97,7 +97,7 @@ static int parse_option(int key, char *value, struct argp_state *state)
 		e->directory = value;
 		return 0;
 	case 'r':
-		e->rounds = parse_count(state, "--rounds", value, 1, ROUNDS_MAX);
+		e->rounds = option_number(state, "--rounds", value, 1, ROUNDS_MAX);
 		return 0;
 	case KEY_HOW:
 		for (size_t i = 0; i < sizeof(manners) / sizeof(*manners); i++) {
@@ -460,7 +460,7 @@ int command_election(int argc, char **argv, const char *line)
 
 	if (!e)
 		return EXIT_HOST;
-	e->directory = DEFAULT_DIRECTORY;
+	e->directory = LAB_DIR_DEFAULT;
 	e->manner = &manners[0];
 	e->rounds = 10;
 	e->line = line;

@@ -1,7 +1,7 @@
 #include "tools/bench/load.h"
 
+#include "base/clock.h"
 #include "base/mix.h"
-#include "tools/bench/clock.h"
 #include "tools/bench/stop.h"
 
 #include <errno.h>

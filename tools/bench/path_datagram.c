@@ -4,10 +4,10 @@
  * A carrier whose clients share one address cannot tell whose a datagram is; the ids in it can.
  * Each client's newest id (its HELLO's nonce, its request id) is noted as it leaves.
  */
+#include "base/clock.h"
 #include "base/mix.h"
 #include "dataplane/client.h"
 #include "tools/bench/carrier.h"
-#include "tools/bench/clock.h"
 #include "tools/client/draw.h"
 
 #include <assert.h>

@@ -1,8 +1,8 @@
 #include "tools/bench/target.h"
 
+#include "base/clock.h"
 #include "dataplane/eal.h"
 #include "tools/bench/carrier.h"
-#include "tools/bench/clock.h"
 #include "tools/bench/local.h"
 #include "tools/bench/stop.h"
 

@@ -8,6 +8,8 @@
 #include "tools/lab/settle.h"
 #include "tools/lab/space.h"
 #include "tools/lab/state.h"
+#include "tools/shared/beside.h"
+#include "tools/shared/netns.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -268,9 +270,9 @@ static int set_environment(const struct lab *lab)
 {
 	static const char *const beside[] = {"", "/..", "/../bench", "/../../node", "/../../wal"};
 	char endpoints[LAB_NODES_MAX * LAB_PATH_MAX] = "", endpoint[LAB_PATH_MAX];
-	char self[LAB_PATH_MAX], path[8192] = "";
+	char folder[PATH_MAX], path[8 * PATH_MAX] = "";
 	const char *old = getenv("PATH");
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int err = beside_folder(folder);
 
 	for (uint32_t i = 0; i < lab->node_count; i++) {
 		size_t used = strlen(endpoints);
@@ -278,14 +280,12 @@ static int set_environment(const struct lab *lab)
 		snprintf(endpoints + used, sizeof(endpoints) - used, "%s%s", i > 0 ? "," : "",
 			 lab_node_endpoint(lab, i, endpoint));
 	}
-	if (size <= 0)
-		return lab_fail("/proc/self/exe: %s", strerror(errno));
-	self[size] = '\0';
-	*strrchr(self, '/') = '\0';
+	if (err)
+		return lab_fail("/proc/self/exe: %s", strerror(-err));
 	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
 		size_t used = strlen(path);
 
-		snprintf(path + used, sizeof(path) - used, "%s%s:", self, beside[i]);
+		snprintf(path + used, sizeof(path) - used, "%s%s:", folder, beside[i]);
 	}
 	snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s",
 		 old != NULL ? old : "/usr/sbin:/usr/bin:/sbin:/bin");
@@ -301,7 +301,7 @@ int lab_exec(const struct lab_arguments *a)
 
 	if (rc != 0)
 		return rc;
-	rc = lab_space_enter(lab.netns, false);
+	rc = netns_enter(lab.netns);
 	if (rc != 0)
 		return lab_fail("namespace %s: %s", lab.netns, strerror(-rc));
 	rc = set_environment(&lab);

@@ -3,13 +3,15 @@
  * of all commands; each command's table says which of them it has.
  */
 #include "tools/lab/lab.h"
+#include "tools/shared/option.h"
+
+#include "base/clock.h"
 
 #include <argp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char *argp_program_version = "quoin-lab " QUOIN_VERSION;
 
@@ -110,21 +112,7 @@ int lab_fail(const char *format, ...)
 
 uint64_t lab_clock_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static uint32_t take_number(struct argp_state *state, const char *name, const char *text,
-			    uint32_t min, uint32_t max)
-{
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < min || number > max)
-		argp_error(state, "--%s %s: a number from %u to %u", name, text, min, max);
-	return (uint32_t)number;
+	return clock_now() / CLOCK_MS;
 }
 
 static int take_signal(struct argp_state *state, const char *text)
@@ -167,7 +155,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->dir = value;
 		return 0;
 	case OPTION_NODES:
-		a->nodes = take_number(state, "nodes", value, 1, LAB_NODES_MAX);
+		a->nodes = option_number(state, "--nodes", value, 1, LAB_NODES_MAX);
 		return 0;
 	case OPTION_LINK:
 		a->link = value;
@@ -197,10 +185,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->quoind = value;
 		return 0;
 	case OPTION_TIMEOUT:
-		a->timeout_s = take_number(state, "timeout", value, 1, 3600);
+		a->timeout_s = option_number(state, "--timeout", value, 1, 3600);
 		return 0;
 	case OPTION_LINES:
-		a->lines = take_number(state, "lines", value, 1, UINT32_MAX);
+		a->lines = option_number(state, "--lines", value, 1, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		return take_argument(p, value, state);

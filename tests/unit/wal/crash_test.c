@@ -19,6 +19,7 @@
 #include "tests/unit/wal/fake_disk.h"
 #include "tests/unit/wal/helpers.h"
 
+#include "base/clock.h"
 #include "base/mix.h"
 
 #include <getopt.h>
@@ -26,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	EVENTS_MAX = 4096,
@@ -78,10 +78,7 @@ static uint64_t roll(struct world *w, uint64_t bound)
 
 static double seconds(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_now() / CLOCK_S;
 }
 
 static struct wal_options options_for(const struct world *w, struct fake_disk *disk)
@@ -179,7 +176,8 @@ static const char *append_more(struct world *w, struct wal *wal, raft_index last
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
 	struct raft_hard_state hard_state = {term, 1 + roll(w, 3)};
 
-	/* As a token before the first one of this incarnation: nothing else is in the log's hands.
+	/*
+	 * As a token before the first one of this incarnation: nothing else is in the log's hands.
 	 */
 	for (uint64_t i = 0; i < count; i++) {
 		struct raft_entry entry;
