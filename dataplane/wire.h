@@ -47,7 +47,7 @@
  *	WELCOME       nonce 8, cookie 8, cluster id 8, member id 8, applied index 8, zero to 64
  *	REQUEST       a part: kind is enum wire_request
  *	REQUEST_REPLY a part reply: which parts the node still wants, or a refusal
- *	ANSWER        a part of the answer; cookie echoed
+ *	ANSWER        a part of a piece of the answer (mostly the only one); cookie echoed
  *	PULL          a part header without data: `part` is the first wanted, `wanted` how many
  *
  * A part, 40 bytes and then data:
@@ -59,7 +59,9 @@
  *	    22    2 wanted       PULL: parts wanted; else 0
  *	    24    1 kind         enum wire_request
  *	    25    1 status       ANSWER: enum wire_status; else 0
- *	    26    6 zero
+ *	    26    1 flags        ANSWER: 1: more pieces follow this one; else 0
+ *	    27    1 zero
+ *	    28    4 piece        ANSWER: its number, from 0; PULL: of which one; else 0
  *	    32    8 timeout_us   REQUEST: how long the client waits for it, 0: the node's default;
  *	            answer_id    ANSWER: differs each time an answer is made for one request
  *	                         id, so that parts of two are never joined; PULL: its
@@ -79,6 +81,7 @@
 #ifndef DATAPLANE_WIRE_H
 #define DATAPLANE_WIRE_H
 
+#include "base/parts.h"
 #include "raft/types.h"
 
 #include <stddef.h>
@@ -95,11 +98,11 @@ enum {
 	WIRE_HELLO_SIZE = 64,
 	WIRE_SETTINGS_SIZE = 32,
 	WIRE_FORMATION_SIZE_MAX = 40 + 16 * RAFT_MEMBERS_MAX,
-	WIRE_PART_SIZE = 1200,
+	WIRE_PART_SIZE = PARTS_PART_SIZE,
 	WIRE_IP_UDP_SIZE = 28,
 	/* A request or an answer as a whole: the largest command, or the largest answer. */
-	WIRE_MESSAGE_SIZE_MAX = 1536 * 1024 + 128 * 1024,
-	WIRE_PARTS_MAX = (WIRE_MESSAGE_SIZE_MAX + WIRE_PART_SIZE - 1) / WIRE_PART_SIZE,
+	WIRE_MESSAGE_SIZE_MAX = PARTS_MESSAGE_SIZE_MAX,
+	WIRE_PARTS_MAX = PARTS_COUNT_MAX,
 	/* The largest UDP payload that fits an MTU of 1500. */
 	WIRE_PAYLOAD_1500 = 1500 - WIRE_IP_UDP_SIZE,
 };
@@ -154,6 +157,7 @@ enum wire_status {
 	WIRE_NOT_LEADER = 7, /* PROPOSE_REPLY: ask whoever leads now; nothing was done */
 	WIRE_STOPPING = 8,   /* the node is being stopped */
 	WIRE_NO_SPACE = 9,   /* the store is full: nothing was done */
+	WIRE_COMPACTED = 10, /* the rest of an answer was kept no longer: what came is not all */
 };
 
 /* etcd's words: "etcdserver: no leader" and so on. */
@@ -221,11 +225,20 @@ struct wire_part {
 	uint16_t wanted;
 	uint8_t kind;
 	uint8_t status;
+	bool more;           /* ANSWER: pieces follow this one */
+	uint32_t piece;      /* ANSWER and PULL: its number */
 	uint64_t timeout_us; /* REQUEST */
 	uint64_t answer_id;  /* ANSWER and PULL */
 	const uint8_t *data; /* NULL in a PULL */
 	uint32_t size;
 };
+
+/* A decoded part joins its message: parts_add. */
+static inline bool wire_part_add(struct parts *message, const struct wire_part *part)
+{
+	return parts_add(message,
+			 &(struct part){part->total_size, part->part, part->data, part->size});
+}
 
 size_t wire_part_encode(const struct wire_part *part, uint8_t *out); /* header and data */
 /* Checks that part, total and size agree. 0 or -EINVAL. */

@@ -31,6 +31,7 @@ struct sm_result {
 };
 
 struct sm;
+struct sm_cursor;
 
 struct sm_ops {
 	/*
@@ -45,9 +46,28 @@ struct sm_ops {
 	/*
 	 * Answers a query from the applied state into out (at most out_size_max bytes). The number
 	 * of bytes; -EINVAL if the request is malformed.
+	 *
+	 * An answer may be larger than one step: then *rest is a cursor, the bytes are the first
+	 * piece, and the whole answer is all pieces joined, of one state, whatever is applied
+	 * meanwhile. -EBUSY: there are as many cursors as there may be. A caller without a `rest`
+	 * (NULL) gets -EMSGSIZE for what does not fit.
 	 */
 	int (*query)(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *out,
-		     uint32_t out_size_max);
+		     uint32_t out_size_max, struct sm_cursor **rest);
+
+	/*
+	 * The next piece: its bytes, and whether more follow; 0 and more: a bounded step was done.
+	 * -ESTALE: what is still owed could be kept no longer. As query, not within an apply that
+	 * said -EAGAIN.
+	 */
+	int (*cursor_read)(struct sm *sm, struct sm_cursor *cursor, uint8_t *out,
+			   uint32_t out_size_max, bool *more);
+
+	/* After the last piece too. */
+	void (*cursor_close)(struct sm *sm, struct sm_cursor *cursor);
+
+	/* Gives back what no cursor needs any more, a bounded step of it. True: there is more. */
+	bool (*sweep)(struct sm *sm);
 
 	/*
 	 * The verdict before the log: 0, or -EINVAL (malformed: never proposed), with session and

@@ -127,29 +127,22 @@ static uint64_t seed_for(uint64_t seed, uint64_t purpose)
 	return mix(seed ^ mix(purpose));
 }
 
-/* The directory of another member, or of another cluster, is not this node's to write to (W25). */
-static int belongs(struct node *n, const struct node_options *o)
+static int start_serving(struct node *n, const struct node_options *o)
 {
-	const uint64_t ids[2] = {htole64(o->cluster_id), htole64(o->id)};
-	uint64_t found[2];
+	uint8_t key[UDP_DOOR_KEY_SIZE];
 	int error;
 
-	if (!n->recovered.record_size) {
-		error = wal_record_write(n->wal, (const uint8_t *)ids, sizeof(ids));
-		if (error)
-			snprintf(n->error, sizeof(n->error), "%s", wal_error(n->wal));
-		return error;
+	for (size_t i = 0; i < sizeof(key); i += 8) {
+		uint64_t r = seed_for(o->seed, 16 + i);
+
+		memcpy(key + i, &r, 8);
 	}
-	if (n->recovered.record_size == sizeof(ids) &&
-	    !memcmp(n->recovered.record, ids, sizeof(ids)))
-		return 0;
-	memcpy(found, n->recovered.record, sizeof(found));
-	snprintf(n->error, sizeof(n->error),
-		 "%s/cluster: this is the log of member %016" PRIx64 " of cluster %016" PRIx64
-		 ", not of member %016" PRIx64 " of cluster %016" PRIx64
-		 ": point data-dir at this member's own directory",
-		 o->wal.directory, le64toh(found[1]), le64toh(found[0]), o->id, o->cluster_id);
-	return -EXDEV;
+	/* Above all ids of earlier starts: a start makes fewer than 2^40. */
+	error = serving_start(n, n->recovered.incarnation << 40, key);
+	if (error)
+		snprintf(n->error, sizeof(n->error), "requests cannot be taken: %s",
+			 strerror(-error));
+	return error;
 }
 
 static int start_rooms(struct node *n, const struct node_options *o)
@@ -168,16 +161,15 @@ static int start_rooms(struct node *n, const struct node_options *o)
 		error = start_raft(n, o);
 	if (!error)
 		error = start_dataplane(n, o);
+	if (!error)
+		error = start_serving(n, o);
 	return error;
 }
 
 static int allocate(struct node *n)
 {
 	n->applying = calloc(NODE_APPLY_QUEUE_MAX, sizeof(*n->applying));
-	n->scratch = malloc(WIRE_MESSAGE_SIZE_MAX);
-	if (!n->applying || !n->scratch)
-		return -ENOMEM;
-	return requests_create(&n->requests);
+	return n->applying ? 0 : -ENOMEM;
 }
 
 int node_create(struct node **out, const struct node_options *o, char error[NODE_ERROR_MAX])
@@ -203,11 +195,6 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		n->faults = o->faults;
 		n->fault_injection = o->fault_injection;
 		n->sm = o->sm;
-		for (size_t i = 0; i < sizeof(n->cookie_key); i += 8) {
-			uint64_t r = seed_for(o->seed, 16 + i);
-
-			memcpy(n->cookie_key + i, &r, 8);
-		}
 		result = start_rooms(n, o);
 		if (result)
 			memcpy(error, n->error, NODE_ERROR_MAX);
@@ -227,16 +214,7 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 
 void node_destroy(struct node *n)
 {
-	struct request *q;
-
-	for (int state = REQUEST_RECEIVING; n->admin && state < REQUEST_ANSWERED; state++) {
-		while ((q = TAILQ_FIRST(&n->requests.list[state]))) {
-			if (q->origin == REQUEST_FROM_ADMIN)
-				door_refuse(n, q, WIRE_STOPPING);
-			else
-				request_close(&n->requests, q);
-		}
-	}
+	serving_stop(n);
 	if (n->dp)
 		dp_destroy(n->dp);
 	if (n->raft)
@@ -245,9 +223,7 @@ void node_destroy(struct node *n)
 		wal_close(n->wal);
 	if (n->sm)
 		n->sm->ops->destroy(n->sm);
-	requests_destroy(&n->requests);
 	free(n->applying);
-	free(n->scratch);
 	free(n);
 }
 
@@ -333,21 +309,22 @@ int node_poll(struct node *n, uint64_t now_ns)
 	if (n->failed)
 		return n->failed;
 
+	serve_turn(n->serve, now_ns);
 	node_receive(n);
-	door_admin(n);
+	if (n->serving.unix_door)
+		unix_door_poll(n->serving.unix_door);
 	raft_tick(n->raft, now_ns / 1000);
 	node_persisted(n);
-	command_drive(n);
-	query_drive(n);
+	serve_drive(n->serve);
 	node_ready(n);
-	door_expire(n);
+	serve_expire(n->serve);
 	settings_drive(n);
 	bind_identities(n);
 	log_changes(n);
 	log_refusals(n);
-	if (n->admin)
-		admin_set_base(n->admin, raft_commit(n->raft));
+	serving_welcome(n);
 	dp_flush(n->dp);
+	n->active |= serve_active(n->serve);
 	return n->failed;
 }
 
@@ -364,8 +341,8 @@ uint64_t node_deadline(const struct node *n)
 	deadline = deadline > UINT64_MAX / 1000 ? UINT64_MAX : deadline * 1000;
 	if (dp < deadline)
 		deadline = dp;
-	if (n->requests.open && n->next_expiry_ns < deadline)
-		deadline = n->next_expiry_ns;
+	if (serve_deadline(n->serve) < deadline)
+		deadline = serve_deadline(n->serve);
 	if (n->applying_count)
 		deadline = n->now_ns;
 	return deadline;
@@ -381,15 +358,10 @@ bool node_busy(const struct node *n)
 	return n->active || wal_busy(n->wal);
 }
 
-void node_serve_admin(struct node *n, struct admin *admin)
-{
-	n->admin = admin;
-}
-
 void node_stop(struct node *n)
 {
 	n->stopping = true;
-	n->stop_ns = n->now_ns;
+	serve_stop(n->serve);
 }
 
 bool node_stopping(const struct node *n)
@@ -399,7 +371,7 @@ bool node_stopping(const struct node *n)
 
 bool node_stopped(const struct node *n)
 {
-	return n->stopping && n->requests.open == 0;
+	return n->stopping && serve_stopped(n->serve);
 }
 
 void node_raft_status(const struct node *n, struct raft_status *out)

@@ -7,10 +7,10 @@ import source
 
 # Who may include whom. Of another room only its public headers; a room itself may use all of its.
 PUBLIC = {
-    "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h"},
+    "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "parts.h"},
     "raft": {"raft.h", "types.h", "members.h"},
     "wal": {"wal.h", "disk.h", "inspect.h"},
-    "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h"},
+    "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "client.h", "stream.h"},
     "kv": {"sm.h", "kv.h", "command.h"},
     "config": {"config.h"},
     "node": {"node.h", "admin.h", "idle.h", "journal.h"},

@@ -10,13 +10,13 @@
 #include "tools/bench/result.h"
 #include "tools/bench/stop.h"
 #include "tools/bench/target.h"
+#include "tools/client/draw.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
 	LOAD_SLICES = 5, /* floor, load, floor, ... load, floor */
@@ -45,7 +45,7 @@ enum { KEY_IN_PROCESS = 256, KEY_NODES, KEY_JSON, KEY_PERCENTILES, KEY_PLOT, KEY
 
 static const struct argp_option option_table[] = {
 	{"dir", 'd', "DIR", 0,
-	 "The lab's directory (" DEFAULT_DIRECTORY "); the floor is measured on its file system. "
+	 "The lab's directory (" LAB_DIR_DEFAULT "); the floor is measured on its file system. "
 	 "With --in-process or --endpoints: where to measure (/var/tmp)",
 	 0},
 	{"endpoints", 'e', "LIST", 0, "ADDRESS:PORT or unix:PATH, with commas", 0},
@@ -99,7 +99,7 @@ static int parse_target(int key, char *value, struct argp_state *state, struct t
 		return 0;
 	case KEY_NODES:
 		/* Five nodes' links are all the ports that DPDK has. */
-		o->nodes = parse_count(state, "--nodes", value, 1, 5);
+		o->nodes = option_number(state, "--nodes", value, 1, 5);
 		return 0;
 	case 'p':
 		o->path = (enum target_path)(TARGET_PATH_UDP +
@@ -109,7 +109,7 @@ static int parse_target(int key, char *value, struct argp_state *state, struct t
 		o->node = (enum target_node)parse_word(state, "--target", value, nodes);
 		return 0;
 	case 'c':
-		o->clients = parse_count(state, "--clients", value, 1, PATH_CLIENTS_MAX);
+		o->clients = option_number(state, "--clients", value, 1, PATH_CLIENTS_MAX);
 		return 0;
 	case 'D':
 		o->durability =
@@ -132,7 +132,7 @@ static void check_options(struct commit *c, struct argp_state *state)
 	if (!o->nodes)
 		o->nodes = 3;
 	if (!o->directory)
-		o->directory = o->in_process || o->endpoints ? "/var/tmp" : DEFAULT_DIRECTORY;
+		o->directory = o->in_process || o->endpoints ? "/var/tmp" : LAB_DIR_DEFAULT;
 	if (c->plot && plot_check(c->plot))
 		argp_error(state, "--plot %s: should end in .svg or .png", c->plot);
 }
@@ -143,7 +143,7 @@ static int parse_option(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case 'v':
-		c->value_size = parse_count(state, "--value-size", value, 0, LOAD_VALUE_SIZE_MAX);
+		c->value_size = option_number(state, "--value-size", value, 0, LOAD_VALUE_SIZE_MAX);
 		return 0;
 	case 't':
 		c->duration_ns = parse_seconds(state, "--duration", value, 0.1, 3600);
@@ -301,16 +301,12 @@ static int report(struct commit *c)
 
 static int allocate(struct commit *c)
 {
-	uint64_t seed;
-
 	c->latency = histogram_create();
 	c->floor_latency = histogram_create();
 	c->greeting = histogram_create();
-	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return -EIO;
 	if (!c->latency || !c->floor_latency || !c->greeting)
 		return -ENOMEM;
-	return load_create(&c->load, c->target.path, c->value_size, seed);
+	return load_create(&c->load, c->target.path, c->value_size, draw());
 }
 
 static int open_floor(struct commit *c, uint32_t writers)

@@ -25,7 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { ROUNDS_MAX = 1000, PHASES = 3 };
 
@@ -50,7 +49,7 @@ static const struct manner manners[] = {
 
 struct survivor {
 	const struct cluster_node *node;
-	int fd; /* for status; -1: broken */
+	struct endpoint *endpoint; /* for status; NULL: it did not answer once */
 };
 
 struct election {
@@ -80,7 +79,7 @@ static const char *const phase_names[PHASES] = {"detection", "election", "first 
 enum { KEY_ROUNDS = 256, KEY_HOW, KEY_JSON, KEY_PLOT };
 
 static const struct argp_option option_table[] = {
-	{"dir", 'd', "DIR", 0, "The lab's directory (" DEFAULT_DIRECTORY ")", 0},
+	{"dir", 'd', "DIR", 0, "The lab's directory (" LAB_DIR_DEFAULT ")", 0},
 	{"rounds", 'r', "N", 0, "How often the leader is lost (10)", 0},
 	{"how", KEY_HOW, "WHAT", 0,
 	 "kill (SIGKILL, default), pause (SIGSTOP) or partition (cut off from the others)", 0},
@@ -98,7 +97,7 @@ static int parse_option(int key, char *value, struct argp_state *state)
 		e->directory = value;
 		return 0;
 	case 'r':
-		e->rounds = parse_count(state, "--rounds", value, 1, ROUNDS_MAX);
+		e->rounds = option_number(state, "--rounds", value, 1, ROUNDS_MAX);
 		return 0;
 	case KEY_HOW:
 		for (size_t i = 0; i < sizeof(manners) / sizeof(*manners); i++) {
@@ -172,10 +171,8 @@ static int wait_caught_up(struct election *e)
 
 static void survivors_close(struct election *e)
 {
-	for (uint32_t i = 0; i < e->survivor_count; i++) {
-		if (e->survivor[i].fd >= 0)
-			close(e->survivor[i].fd);
-	}
+	for (uint32_t i = 0; i < e->survivor_count; i++)
+		endpoint_close(e->survivor[i].endpoint);
 	e->survivor_count = 0;
 	if (e->put)
 		put_destroy(e->put);
@@ -184,8 +181,9 @@ static void survivors_close(struct election *e)
 
 static int survivors_open(struct election *e, int leader)
 {
-	struct endpoint endpoints[CLUSTER_NODES_MAX];
+	struct address admin[CLUSTER_NODES_MAX];
 	struct wire_hello welcome;
+	int err;
 
 	for (int i = 0; i < (int)e->cluster.count; i++) {
 		struct survivor *s = &e->survivor[e->survivor_count];
@@ -193,15 +191,18 @@ static int survivors_open(struct election *e, int leader)
 		if (i == leader)
 			continue;
 		s->node = &e->cluster.node[i];
-		s->fd = endpoint_connect(&s->node->admin, &welcome, ASK_TIMEOUT_NS);
-		if (s->fd < 0) {
+		err = endpoint_create(&s->endpoint, &s->node->admin);
+		if (err)
+			return err;
+		admin[e->survivor_count++] = s->node->admin;
+		err = endpoint_welcome(s->endpoint, ASK_TIMEOUT_NS, &welcome);
+		if (err) {
 			fprintf(stderr, "quoin-bench: %s: %s\n", s->node->admin.text,
-				strerror(-s->fd));
+				endpoint_error_text(err));
 			return -EHOSTUNREACH;
 		}
-		endpoints[e->survivor_count++] = s->node->admin;
 	}
-	return put_create(&e->put, endpoints, e->survivor_count);
+	return put_create(&e->put, admin, e->survivor_count);
 }
 
 static void reached(struct election *e, int phase, uint64_t now)
@@ -212,23 +213,16 @@ static void reached(struct election *e, int phase, uint64_t now)
 
 static void ask(struct election *e, struct survivor *s)
 {
-	char text[ENDPOINT_STATUS_MAX];
-	enum wire_status answer;
 	struct status status;
-	int size;
 
-	if (s->fd < 0)
+	if (!s->endpoint)
 		return;
-	size = endpoint_call(s->fd, WIRE_STATUS, NULL, 0, ASK_TIMEOUT_NS, &answer, (uint8_t *)text,
-			     sizeof(text) - 1);
-	if (size < 0 || answer != WIRE_OK) {
+	if (status_ask(s->endpoint, ASK_TIMEOUT_NS, &status)) {
 		e->errors++;
-		close(s->fd);
-		s->fd = -1;
+		endpoint_close(s->endpoint);
+		s->endpoint = NULL;
 		return;
 	}
-	text[size] = '\0';
-	status_parse(&status, text);
 	if (status.term > e->old_term || !strcmp(status.role, "candidate"))
 		reached(e, 0, clock_now());
 	if (status.term > e->old_term && !strcmp(status.role, "leader"))
@@ -466,7 +460,7 @@ int command_election(int argc, char **argv, const char *line)
 
 	if (!e)
 		return EXIT_HOST;
-	e->directory = DEFAULT_DIRECTORY;
+	e->directory = LAB_DIR_DEFAULT;
 	e->manner = &manners[0];
 	e->rounds = 10;
 	e->line = line;

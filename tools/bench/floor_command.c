@@ -28,8 +28,7 @@ enum { KEY_JSON = 256 };
 
 static const struct argp_option option_table[] = {
 	{"dir", 'd', "DIR", 0,
-	 "Where to write: a lab's directory (" DEFAULT_DIRECTORY " if it is there), or any other",
-	 0},
+	 "Where to write: a lab's directory (" LAB_DIR_DEFAULT " if it is there), or any other", 0},
 	{"writers", 'w', "N", 0, "Concurrent writers (as many as the lab has nodes, or 3)", 0},
 	{"duration", 't', "S", 0, "Seconds of writing (5)", 0},
 	{"json", KEY_JSON, "FILE", 0, "Results; an existing file is replaced", 0},
@@ -46,7 +45,7 @@ static int parse_option(int key, char *value, struct argp_state *state)
 		a->directory_given = true;
 		return 0;
 	case 'w':
-		a->writers = parse_count(state, "--writers", value, 1, FLOOR_WRITERS_MAX);
+		a->writers = option_number(state, "--writers", value, 1, FLOOR_WRITERS_MAX);
 		return 0;
 	case 't':
 		a->duration_ns = parse_seconds(state, "--duration", value, 0.1, 600);
@@ -160,7 +159,7 @@ static int run(struct floor_arguments *a, struct target *t, bool lab)
 int command_floor(int argc, char **argv, const char *line)
 {
 	struct floor_arguments a = {
-		.directory = DEFAULT_DIRECTORY, .duration_ns = 5 * CLOCK_S, .line = line};
+		.directory = LAB_DIR_DEFAULT, .duration_ns = 5 * CLOCK_S, .line = line};
 	struct target_options options = {.clients = 1};
 	struct target target;
 	char error[TARGET_ERROR_MAX];

@@ -38,18 +38,6 @@ static const struct argp argp = {
 	       "stopped by a signal.",
 };
 
-uint32_t parse_count(struct argp_state *state, const char *option, const char *text, uint32_t min,
-		     uint32_t max)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (!*text || *end || *text == '-' || value < min || value > max)
-		argp_error(state, "%s %s: should be a number from %u to %u", option, text, min,
-			   max);
-	return (uint32_t)value;
-}
-
 uint64_t parse_seconds(struct argp_state *state, const char *option, const char *text, double min,
 		       double max)
 {

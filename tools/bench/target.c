@@ -1,7 +1,6 @@
 #include "tools/bench/target.h"
 
 #include "base/clock.h"
-#include "base/mix.h"
 #include "dataplane/eal.h"
 #include "tools/bench/carrier.h"
 #include "tools/bench/local.h"
@@ -50,11 +49,6 @@ static int start_eal(struct target *t, uint32_t memory_mib, char error[TARGET_ER
 	return result;
 }
 
-static uint64_t path_seed(void)
-{
-	return mix(clock_now()) ^ (uint64_t)getpid() << 32;
-}
-
 /* Which nodes are spoken to: indexes into the cluster. How many; 0 with an error. */
 static uint32_t choose(struct target *t, enum target_node node, uint32_t out[CLUSTER_NODES_MAX],
 		       char error[TARGET_ERROR_MAX])
@@ -95,7 +89,8 @@ static int wait_for_leader(struct target *t, char error[TARGET_ERROR_MAX])
 	}
 	if (!answered)
 		snprintf(error, TARGET_ERROR_MAX, "%s: %s: no node answers",
-			 t->cluster.node[0].ask.text, strerror(-t->cluster.node[0].error));
+			 t->cluster.node[0].ask.text,
+			 endpoint_error_text(t->cluster.node[0].error));
 	else
 		snprintf(error, TARGET_ERROR_MAX, "%u of %u nodes answer, and none leads", answered,
 			 t->cluster.count);
@@ -128,10 +123,10 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 		result = link_dpdk_create(&dp.server[i].link, &link, error);
 		if (result)
 			break;
-		dp.server[i].address = n->client.address;
-		dp.server[i].udp_port = n->client.port;
+		dp.server[i].address = ntohl(n->client.udp.sin_addr.s_addr);
+		dp.server[i].udp_port = ntohs(n->client.udp.sin_port);
 		/* The lab's own address for clients; on memif nobody else has it. */
-		dp.address = (n->client.address & ~0xffu) | 254;
+		dp.address = (dp.server[i].address & ~0xffu) | 254;
 		servers[i] = i;
 		dp.server_count++;
 	}
@@ -144,13 +139,13 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 	if (result)
 		return result;
 	carrier_dp_choose(carrier, servers, count);
-	return path_datagram_create(&t->path, carrier, clients, path_seed(), error);
+	return path_datagram_create(&t->path, carrier, clients, error);
 }
 
 static int open_kernel(struct target *t, const uint32_t *chosen, uint32_t count, uint32_t clients,
 		       bool udp, char error[TARGET_ERROR_MAX])
 {
-	struct endpoint endpoints[CLUSTER_NODES_MAX];
+	struct address endpoints[CLUSTER_NODES_MAX];
 	struct carrier *carrier;
 	int result;
 
@@ -169,7 +164,7 @@ static int open_kernel(struct target *t, const uint32_t *chosen, uint32_t count,
 	result = carrier_udp_create(&carrier, endpoints, count, clients, error);
 	if (result)
 		return result;
-	return path_datagram_create(&t->path, carrier, clients, path_seed(), error);
+	return path_datagram_create(&t->path, carrier, clients, error);
 }
 
 static int open_cluster_path(struct target *t, const struct target_options *o,
@@ -301,7 +296,7 @@ static int open_local(struct target *t, const struct target_options *o,
 	if (result)
 		return result;
 	carrier_dp_choose(carrier, chosen, count ? count : 1);
-	return path_datagram_create(&t->path, carrier, o->clients, path_seed(), error);
+	return path_datagram_create(&t->path, carrier, o->clients, error);
 }
 
 int target_open(struct target *out, const struct target_options *o, char error[TARGET_ERROR_MAX])

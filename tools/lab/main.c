@@ -3,6 +3,7 @@
  * of all commands; each command's table says which of them it has.
  */
 #include "tools/lab/lab.h"
+#include "tools/shared/option.h"
 
 #include "base/clock.h"
 
@@ -114,17 +115,6 @@ uint64_t lab_clock_ms(void)
 	return clock_now() / CLOCK_MS;
 }
 
-static uint32_t take_number(struct argp_state *state, const char *name, const char *text,
-			    uint32_t min, uint32_t max)
-{
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < min || number > max)
-		argp_error(state, "--%s %s: a number from %u to %u", name, text, min, max);
-	return (uint32_t)number;
-}
-
 static int take_signal(struct argp_state *state, const char *text)
 {
 	const char *name = strncmp(text, "SIG", 3) == 0 ? text + 3 : text;
@@ -165,7 +155,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->dir = value;
 		return 0;
 	case OPTION_NODES:
-		a->nodes = take_number(state, "nodes", value, 1, LAB_NODES_MAX);
+		a->nodes = option_number(state, "--nodes", value, 1, LAB_NODES_MAX);
 		return 0;
 	case OPTION_LINK:
 		a->link = value;
@@ -195,10 +185,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->quoind = value;
 		return 0;
 	case OPTION_TIMEOUT:
-		a->timeout_s = take_number(state, "timeout", value, 1, 3600);
+		a->timeout_s = option_number(state, "--timeout", value, 1, 3600);
 		return 0;
 	case OPTION_LINES:
-		a->lines = take_number(state, "lines", value, 1, UINT32_MAX);
+		a->lines = option_number(state, "--lines", value, 1, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		return take_argument(p, value, state);

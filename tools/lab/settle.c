@@ -4,8 +4,6 @@
 #include "tools/lab/settle.h"
 
 #include "base/clock.h"
-#include "dataplane/wire.h"
-#include "tools/endpoint.h"
 #include "tools/lab/ask.h"
 #include "tools/lab/partition.h"
 #include "tools/lab/process.h"
@@ -14,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ASK_MS = 500, POLL_MS = 5, LOG_LINES = 5 };
+enum { ASK_MS = 500, FAULT_MS = 5000, POLL_MS = 5, LOG_LINES = 5 };
 
 static void nap(void)
 {
@@ -86,14 +84,15 @@ static void say_reports(const struct lab *lab, const struct lab_report *reports)
 {
 	for (uint32_t i = 0; i < lab->node_count; i++) {
 		const struct lab_report *r = &reports[i];
+		const char *error = lab_report_error(r);
 		char log[LAB_PATH_MAX];
 
 		if (r->answered)
-			fprintf(stderr, "    n%u: %s, term %ju, index %ju%s%s\n", i + 1, r->role,
-				(uintmax_t)r->term, (uintmax_t)r->index,
-				r->error[0] != '\0' ? ", " : "", r->error);
+			fprintf(stderr, "    n%u: %s, term %ju, index %ju%s%s\n", i + 1,
+				r->status.role, (uintmax_t)r->status.term,
+				(uintmax_t)r->status.index, *error ? ", " : "", error);
 		else
-			fprintf(stderr, "    n%u: %s (%s)\n", i + 1, r->error,
+			fprintf(stderr, "    n%u: %s (%s)\n", i + 1, error,
 				lab_node_path(lab, i, ".log", log));
 	}
 }
@@ -139,14 +138,13 @@ int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 			return 0;
 		nap();
 	} while (lab_clock_ms() < deadline);
-	return lab_fail("n%u: %s, after %u s", node + 1, report.error, timeout_ms / 1000);
+	return lab_fail("n%u: %s, after %u s", node + 1, report.why, timeout_ms / 1000);
 }
 
 int lab_node_partition(const struct lab *lab, uint32_t node)
 {
 	struct partition partition = {0};
 	char rules[PARTITION_RULES_SIZE], error[PARTITION_ERROR_SIZE];
-	char path[LAB_PATH_MAX], answer[ASK_TEXT_SIZE];
 	int rc;
 
 	for (uint32_t i = 0; i < lab->partition_count; i++) {
@@ -154,12 +152,10 @@ int lab_node_partition(const struct lab *lab, uint32_t node)
 			return lab_fail("%s", error);
 	}
 	partition_rules(&partition, node, lab->node_count, rules);
-	rc = lab_ask(lab_node_path(lab, node, "/admin.sock", path), WIRE_FAULT, rules, 5000,
-		     answer);
-	if (rc == WIRE_OK)
+	rc = lab_tell(lab, node, WIRE_FAULT, rules, FAULT_MS);
+	if (rc == 0)
 		return 0;
-	return lab_fail("n%u does not take the faults: %s", node + 1,
-			rc > 0 ? wire_status_text((enum wire_status)rc) : endpoint_error_text(rc));
+	return lab_fail("n%u does not take the faults: %s", node + 1, endpoint_error_text(rc));
 }
 
 static int find_leader(const struct lab *lab)

@@ -3,10 +3,11 @@
  */
 #include "tools/lab/state.h"
 
+#include "tools/shared/tree.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
@@ -357,18 +358,9 @@ int lab_state_load(struct lab *lab)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path) == 0 || errno == ENOENT ? 0 : -1;
-}
-
 int lab_state_remove(struct lab *lab)
 {
-	if (nftw(lab->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 &&
-	    errno != ENOENT)
-		return lab_fail("%s cannot be removed: %s", lab->dir, strerror(errno));
-	return 0;
+	int err = tree_remove(lab->dir);
+
+	return err ? lab_fail("%s cannot be removed: %s", lab->dir, strerror(-err)) : 0;
 }

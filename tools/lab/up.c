@@ -6,6 +6,7 @@
 #include "tools/lab/settle.h"
 #include "tools/lab/space.h"
 #include "tools/lab/state.h"
+#include "tools/shared/beside.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,28 +17,13 @@
 /* quoind stands beside quoin-lab where they are installed; in a build it is in node/. */
 static int find_quoind(struct lab *lab, const char *given)
 {
-	static const char *const places[] = {"quoind", "../../node/quoind"};
-	char self[LAB_PATH_MAX], path[LAB_PATH_MAX * 2], resolved[4096];
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	static const char *const places[] = {"quoind", "../../node/quoind", NULL};
+	char resolved[PATH_MAX];
 
-	if (given != NULL) {
-		if (realpath(given, resolved) == NULL || access(resolved, X_OK) != 0)
-			return lab_fail("--quoind %s: %s", given, strerror(errno));
-	} else {
-		size_t i = 0;
-
-		if (size <= 0)
-			return lab_fail("/proc/self/exe: %s", strerror(errno));
-		self[size] = '\0';
-		*strrchr(self, '/') = '\0';
-		for (; i < sizeof(places) / sizeof(places[0]); i++) {
-			snprintf(path, sizeof(path), "%s/%s", self, places[i]);
-			if (realpath(path, resolved) != NULL && access(resolved, X_OK) == 0)
-				break;
-		}
-		if (i == sizeof(places) / sizeof(places[0]))
-			return lab_fail("quoind is not in %s: --quoind PATH", self);
-	}
+	if (given && (!realpath(given, resolved) || access(resolved, X_OK) != 0))
+		return lab_fail("--quoind %s: %s", given, strerror(errno));
+	if (!given && beside_find(places, resolved) != 0)
+		return lab_fail("quoind is not beside quoin-lab: --quoind PATH");
 	if (snprintf(lab->quoind, sizeof(lab->quoind), "%s", resolved) >= (int)sizeof(lab->quoind))
 		return lab_fail("%s: the path is too long", resolved);
 	return 0;

@@ -1,0 +1,187 @@
+#include "serve/request.h"
+
+#include "base/mix.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static uint32_t bucket_of(uint64_t a, uint64_t b)
+{
+	return (uint32_t)mix(a ^ mix(b)) & (REQUEST_BUCKETS - 1);
+}
+
+/* Untouched pages of the pool cost nothing, so a node without large requests pays for none. */
+static void *map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+int requests_create(struct requests *r)
+{
+	memset(r, 0, sizeof(*r));
+	for (int i = 0; i < REQUEST_STATE_COUNT; i++)
+		TAILQ_INIT(&r->list[i]);
+	r->slot = calloc(REQUESTS_MAX, sizeof(*r->slot));
+	if (!r->slot)
+		return -ENOMEM;
+	for (int i = 0; i < REQUESTS_MAX; i++)
+		TAILQ_INSERT_TAIL(&r->list[REQUEST_FREE], &r->slot[i], list);
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
+		r->buffer[i].bytes = map(PARTS_MESSAGE_SIZE_MAX);
+		if (!r->buffer[i].bytes) {
+			requests_destroy(r);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void requests_destroy(struct requests *r)
+{
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
+		if (r->buffer[i].bytes)
+			munmap(r->buffer[i].bytes, PARTS_MESSAGE_SIZE_MAX);
+	}
+	free(r->slot);
+}
+
+static bool is_open(enum request_state state)
+{
+	return state != REQUEST_FREE && state != REQUEST_ANSWERED;
+}
+
+void request_move(struct requests *r, struct request *q, enum request_state state)
+{
+	r->open += is_open(state);
+	r->open -= is_open(q->state);
+	TAILQ_REMOVE(&r->list[q->state], q, list);
+	q->state = state;
+	TAILQ_INSERT_TAIL(&r->list[state], q, list);
+	if (q->session_listed && state != REQUEST_PROPOSING && state != REQUEST_PROPOSED) {
+		LIST_REMOVE(q, by_session);
+		q->session_listed = false;
+	}
+}
+
+static void buffer_release(struct requests *r, struct request *q)
+{
+	for (int i = 0; q->buffer && i < REQUEST_BUFFERS_MAX; i++) {
+		if (r->buffer[i].bytes == q->buffer) {
+			assert(r->buffer[i].taken);
+			r->buffer[i].taken = false;
+			q->buffer = NULL;
+		}
+	}
+	assert(!q->buffer);
+}
+
+void request_close(struct requests *r, struct request *q)
+{
+	assert(q->state != REQUEST_FREE);
+	buffer_release(r, q);
+	LIST_REMOVE(q, by_id);
+	request_move(r, q, REQUEST_FREE);
+}
+
+static bool buffer_take(struct requests *r, struct request *q)
+{
+	struct request *answered;
+
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
+		if (!r->buffer[i].taken) {
+			r->buffer[i].taken = true;
+			q->buffer = r->buffer[i].bytes;
+			q->parts = &r->buffer[i].parts;
+			return true;
+		}
+	}
+	/* The oldest answer that is only kept for retransmission gives its buffer up. */
+	TAILQ_FOREACH(answered, &r->list[REQUEST_ANSWERED], list)
+	{
+		if (answered->buffer) {
+			request_close(r, answered);
+			return buffer_take(r, q);
+		}
+	}
+	return false;
+}
+
+struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size)
+{
+	struct request *q = TAILQ_FIRST(&r->list[REQUEST_FREE]);
+
+	if (!q) {
+		q = TAILQ_FIRST(&r->list[REQUEST_ANSWERED]);
+		if (!q)
+			return NULL;
+		request_close(r, q);
+	}
+	memset((uint8_t *)q + offsetof(struct request, door), 0,
+	       offsetof(struct request, small) - offsetof(struct request, door));
+	q->door = door;
+	q->id = id;
+	q->size = size;
+	q->data = q->small;
+	if (size > REQUEST_SMALL_SIZE) {
+		if (!buffer_take(r, q))
+			return NULL;
+		q->data = q->buffer;
+	}
+	LIST_INSERT_HEAD(&r->by_id[bucket_of(id, 0)], q, by_id);
+	request_move(r, q, REQUEST_RECEIVING);
+	return q;
+}
+
+struct request *request_find(struct requests *r, const struct door *door, uint64_t id,
+			     struct request *after)
+{
+	struct request *q =
+		after ? LIST_NEXT(after, by_id) : LIST_FIRST(&r->by_id[bucket_of(id, 0)]);
+
+	while (q && (q->id != id || q->door != door))
+		q = LIST_NEXT(q, by_id);
+	return q;
+}
+
+void request_list_session(struct requests *r, struct request *q)
+{
+	assert(!q->session_listed);
+	LIST_INSERT_HEAD(&r->by_session[bucket_of(q->session, q->sequence)], q, by_session);
+	q->session_listed = true;
+}
+
+struct request *request_find_session(struct requests *r, uint64_t session, uint64_t sequence)
+{
+	struct request *q;
+
+	LIST_FOREACH(q, &r->by_session[bucket_of(session, sequence)], by_session)
+	{
+		if (q->session == session && q->sequence == sequence)
+			return q;
+	}
+	return NULL;
+}
+
+bool request_set_answer(struct requests *r, struct request *q, const uint8_t *answer, uint32_t size)
+{
+	assert(size <= PARTS_MESSAGE_SIZE_MAX);
+	q->answer = q->small_answer;
+	if (size > REQUEST_SMALL_SIZE) {
+		/*
+		 * The request's own bytes are no longer needed: their buffer can take the answer.
+		 */
+		if (!q->buffer && !buffer_take(r, q))
+			return false;
+		q->answer = q->buffer;
+	}
+	if (size)
+		memcpy(q->answer, answer, size);
+	q->answer_size = size;
+	return true;
+}

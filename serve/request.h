@@ -1,0 +1,135 @@
+/*
+ * Requests, from their first byte to the end of what their door keeps of them.
+ *
+ *	RECEIVING -> PROPOSING -> PROPOSED -> ANSWERED                a command
+ *	RECEIVING -> READING -> READABLE (-> STREAMING) -> ANSWERED   a linearizable query
+ *	RECEIVING -> ANSWERED                                         what needs neither; a command
+ *	                                                              that a peer forwarded
+ *
+ * The table is bounded; a request that finds no place is refused at the door. An ANSWERED request
+ * stays for its door to say the answer again, until its place is needed, and not longer than
+ * REQUEST_KEEP_NS.
+ */
+#ifndef SERVE_REQUEST_H
+#define SERVE_REQUEST_H
+
+#include "base/parts.h"
+#include "raft/types.h"
+#include "serve/door.h"
+
+#include <stddef.h>
+#include <sys/queue.h>
+
+struct sm_cursor;
+
+enum {
+	REQUESTS_MAX = 2048, /* 5.6 MiB with their small messages; a closed-loop client has one */
+	REQUEST_BUCKETS = 4096,
+	REQUEST_SMALL_SIZE = PARTS_PART_SIZE,
+	REQUEST_BUFFERS_MAX = 16, /* large messages at a time: 16 x 1.63 MiB = 26 MiB */
+	REQUEST_DOOR_SIZE = 48,
+};
+
+#define REQUEST_KEEP_NS 2000000000ull
+#define REQUEST_TIMEOUT_NS_MAX 60000000000ull
+#define REQUEST_TIMEOUT_NS_DEFAULT 5000000000ull
+
+enum request_state {
+	REQUEST_FREE,
+	REQUEST_RECEIVING, /* its door gathers it */
+	REQUEST_PROPOSING, /* a command that no leader is known to have taken */
+	REQUEST_PROPOSED,  /* in a leader's log: waits for its apply */
+	REQUEST_READING,   /* waits for a read index */
+	REQUEST_READABLE,  /* has one: waits for the apply to reach it */
+	REQUEST_STREAMING, /* its answer leaves piece by piece */
+	REQUEST_ANSWERED,  /* kept for its door */
+	REQUEST_STATE_COUNT,
+};
+
+struct request {
+	TAILQ_ENTRY(request) list; /* of its state */
+	enum request_state state;
+
+	/* From here on cleared by request_open. */
+	struct door *door;
+	LIST_ENTRY(request) by_id;
+	LIST_ENTRY(request) by_session; /* PROPOSING and PROPOSED */
+	uint64_t id;                    /* as its door names it; not unique */
+	enum request_kind kind;
+	enum serve_status status; /* ANSWERED */
+	uint64_t deadline_ns;
+
+	uint8_t *data; /* small, a buffer of the pool, or its door's */
+	uint32_t size;
+	struct parts *parts; /* of the buffer, for who gathers it */
+	uint8_t *buffer;     /* of the pool, or NULL */
+
+	uint64_t session, sequence; /* of a command */
+	bool session_listed;
+
+	/* Forwarding to the leader, on a follower. */
+	uint64_t forward_id;
+	raft_term term;       /* in which it was proposed or forwarded */
+	uint32_t parts_acked; /* the leader has all below */
+	uint32_t parts_sent;
+	uint64_t resend_ns; /* when to forward, propose or ask for a read again */
+	uint64_t resend_wait_ns;
+
+	uint64_t read_context;
+	raft_index read_index;
+	struct sm_cursor *rest; /* STREAMING: of the answer */
+	bool pulled;            /* STREAMING: the door has room for the next piece */
+
+	uint8_t *answer; /* as serve_keep left it */
+	uint32_t answer_size;
+
+	/* The door's own, opaque here; cleared too. */
+	_Alignas(8) uint8_t door_state[REQUEST_DOOR_SIZE];
+
+	uint8_t small[REQUEST_SMALL_SIZE];
+	uint8_t small_answer[REQUEST_SMALL_SIZE];
+};
+
+TAILQ_HEAD(request_list, request);
+LIST_HEAD(request_bucket, request);
+
+struct request_buffer {
+	uint8_t *bytes; /* PARTS_MESSAGE_SIZE_MAX */
+	struct parts parts;
+	bool taken;
+};
+
+struct requests {
+	struct request *slot; /* REQUESTS_MAX */
+	struct request_list list[REQUEST_STATE_COUNT];
+	struct request_bucket by_id[REQUEST_BUCKETS];
+	struct request_bucket by_session[REQUEST_BUCKETS];
+	uint32_t open; /* neither FREE nor ANSWERED */
+	struct request_buffer buffer[REQUEST_BUFFERS_MAX];
+};
+
+/* 0 or -ENOMEM. */
+int requests_create(struct requests *r);
+void requests_destroy(struct requests *r);
+
+/*
+ * A new request in RECEIVING, or NULL: the table is full of open ones. With `size` over
+ * REQUEST_SMALL_SIZE it gets a buffer of the pool, or NULL too.
+ */
+struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size);
+void request_move(struct requests *r, struct request *q, enum request_state state);
+void request_close(struct requests *r, struct request *q);
+
+/* The next one of a door with this id after `after`; NULL: the first, and then none. */
+struct request *request_find(struct requests *r, const struct door *door, uint64_t id,
+			     struct request *after);
+
+/* Commands are found again by (session, sequence) when they have been applied. */
+void request_list_session(struct requests *r, struct request *q);
+struct request *request_find_session(struct requests *r, uint64_t session, uint64_t sequence);
+
+/* Copies the answer in: false if it needs a buffer and there is none. */
+bool request_set_answer(struct requests *r, struct request *q, const uint8_t *answer,
+			uint32_t size);
+
+#endif

@@ -1,0 +1,225 @@
+/*
+ * The admin socket over real unix sockets: this test is the loop on one side and the client on
+ * the other.
+ */
+#include "doors/calls.h"
+
+#include "dataplane/stream.h"
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { DEADLINE_MS = 20000 };
+
+struct rig {
+	char directory[32];
+	char path[64];
+	struct calls *calls;
+};
+
+static const struct door_welcome rig_welcome = {.cluster_id = 11, .member_id = 22};
+
+static int setup(void **state)
+{
+	static struct rig rig;
+	char error[CALLS_ERROR_MAX];
+
+	snprintf(rig.directory, sizeof(rig.directory), "/tmp/calls_test.XXXXXX");
+	assert_non_null(mkdtemp(rig.directory));
+	snprintf(rig.path, sizeof(rig.path), "%s/socket", rig.directory);
+	assert_int_equal(calls_create(&rig.calls, rig.path, &rig_welcome, error), 0);
+	*state = &rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	calls_destroy(rig->calls);
+	assert_int_equal(access(rig->path, F_OK), -1);
+	return rmdir(rig->directory);
+}
+
+static int dial(const struct rig *rig)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", rig->path);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void read_all(int fd, uint8_t *to, size_t size)
+{
+	size_t got = 0;
+
+	while (got < size) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		ssize_t n;
+
+		assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+		n = read(fd, to + got, size - got);
+		assert_true(n > 0);
+		got += (size_t)n;
+	}
+}
+
+static void read_welcome(int fd, struct wire_hello *hello)
+{
+	uint8_t bytes[WIRE_HELLO_SIZE];
+
+	read_all(fd, bytes, sizeof(bytes));
+	assert_int_equal(wire_hello_decode(hello, WIRE_WELCOME, bytes, sizeof(bytes)), 0);
+}
+
+static void header(uint8_t out[STREAM_HEADER_SIZE], uint32_t size, uint8_t kind, uint8_t id)
+{
+	memset(out, 0, STREAM_HEADER_SIZE);
+	memcpy(out, &size, 4);
+	out[4] = kind;
+	out[8] = id;
+}
+
+static struct call *take(struct calls *a)
+{
+	for (int i = 0; i < DEADLINE_MS; i++) {
+		struct call *call = calls_take(a);
+
+		if (call)
+			return call;
+		poll(NULL, 0, 1);
+	}
+	fail_msg("no call came to the loop");
+	/* The compiler does not know that a failed test does not go on. */
+	abort();
+}
+
+static void a_call_goes_to_the_loop_and_back(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t bytes[STREAM_HEADER_SIZE + 5], answer[STREAM_HEADER_SIZE + 3];
+	struct wire_hello hello;
+	struct call *call;
+	struct stat st;
+	int fd;
+
+	assert_int_equal(stat(rig->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	calls_set_welcome(rig->calls, &(struct door_welcome){11, 22, 33});
+	fd = dial(rig);
+	read_welcome(fd, &hello);
+	assert_int_equal(hello.cluster_id, 11);
+	assert_int_equal(hello.member_id, 22);
+	assert_int_equal(hello.applied_index, 33);
+	for (uint8_t round = 1; round < 4; round++) {
+		header(bytes, 5, WIRE_STATUS, round);
+		memcpy(bytes + STREAM_HEADER_SIZE, "hello", 5);
+		/* In two writes: a call is whole only when its last byte has come. */
+		assert_int_equal(write(fd, bytes, 7), 7);
+		assert_int_equal(write(fd, bytes + 7, sizeof(bytes) - 7), sizeof(bytes) - 7);
+		call = take(rig->calls);
+		assert_int_equal(call->kind, WIRE_STATUS);
+		assert_int_equal(call->id, round);
+		assert_int_equal(call->size, 5);
+		assert_memory_equal(call->data, "hello", 5);
+		call->status = WIRE_BUSY;
+		call->retry_after_us = 77;
+		call->answer_size = 3;
+		memcpy(call->answer, "bye", 3);
+		calls_give(rig->calls, call);
+		read_all(fd, answer, sizeof(answer));
+		assert_int_equal(answer[0], 3);
+		assert_int_equal(answer[4], WIRE_BUSY);
+		assert_int_equal(answer[8], round);
+		assert_int_equal(answer[16], 77);
+		assert_memory_equal(answer + STREAM_HEADER_SIZE, "bye", 3);
+	}
+	close(fd);
+}
+
+static void a_client_that_left_costs_nothing(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t bytes[STREAM_HEADER_SIZE];
+	struct wire_hello hello;
+
+	/* More often than there are connections: each must have come back. */
+	for (int i = 0; i < 2 * CALLS_MAX; i++) {
+		int fd = dial(rig);
+		struct call *call;
+
+		read_welcome(fd, &hello);
+		header(bytes, 0, WIRE_STATUS, 1);
+		assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+		call = take(rig->calls);
+		close(fd);
+		call->answer_size = 0;
+		calls_give(rig->calls, call);
+	}
+}
+
+static void malformed_headers_close_the_connection(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t bytes[STREAM_HEADER_SIZE], byte;
+	struct wire_hello hello;
+
+	for (int i = 0; i < 2; i++) {
+		struct pollfd p = {.events = POLLIN};
+		int fd = dial(rig);
+
+		read_welcome(fd, &hello);
+		header(bytes, i ? 0 : WIRE_MESSAGE_SIZE_MAX + 1, WIRE_STATUS, 1);
+		bytes[5] = (uint8_t)i;
+		assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+		p.fd = fd;
+		assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+		assert_int_equal(read(fd, &byte, 1), 0);
+		close(fd);
+	}
+	assert_null(calls_take(rig->calls));
+}
+
+static void a_live_socket_is_not_taken_over_and_a_stale_one_is(void **state)
+{
+	struct rig *rig = *state;
+	char error[CALLS_ERROR_MAX], stale[80];
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct calls *other;
+	int fd;
+
+	assert_int_equal(calls_create(&other, rig->path, &rig_welcome, error), -EADDRINUSE);
+	assert_non_null(strstr(error, rig->path));
+	snprintf(stale, sizeof(stale), "%s/stale", rig->directory);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", stale);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	assert_int_equal(calls_create(&other, stale, &rig_welcome, error), 0);
+	calls_destroy(other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_call_goes_to_the_loop_and_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_client_that_left_costs_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(malformed_headers_close_the_connection, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_live_socket_is_not_taken_over_and_a_stale_one_is,
+						setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
