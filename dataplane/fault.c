@@ -5,6 +5,8 @@
  */
 #include "dataplane/fault.h"
 
+#include "base/bytes.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -29,11 +31,6 @@ static struct fault_link *shim_of(struct link *link)
 	return (struct fault_link *)(void *)link;
 }
 
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* The address at either end of the frame. False: neither IPv4 nor ARP, or cut short. */
 static bool remote_address(const struct link_frame *frame, bool rx, uint32_t *out)
 {
@@ -49,7 +46,7 @@ static bool remote_address(const struct link_frame *frame, bool rx, uint32_t *ou
 		return false;
 	if (frame->size < offset + 4)
 		return false;
-	*out = get32(frame->data + offset);
+	*out = bytes_get32_be(frame->data + offset);
 	return true;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "dataplane/net.h"
 
+#include "base/bytes.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -25,28 +27,6 @@ const struct link_mac net_mac_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
 bool net_mac_equal(const struct link_mac *a, const struct link_mac *b)
 {
 	return memcmp(a->byte, b->byte, sizeof(a->byte)) == 0;
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, (uint16_t)(v >> 16));
-	put16(p + 2, (uint16_t)v);
 }
 
 /* Sums are of 16-bit words in the machine's order: the checksum does not mind (RFC 1071, 2.B). */
@@ -84,7 +64,7 @@ static uint64_t pseudo_sum(const uint8_t *ip, uint8_t protocol, uint16_t size)
 	memcpy(pseudo, ip + 12, 8);
 	pseudo[8] = 0;
 	pseudo[9] = protocol;
-	put16(pseudo + 10, size);
+	bytes_put16_be(pseudo + 10, size);
 	memcpy(&a, pseudo, sizeof(a));
 	memcpy(&b, pseudo + 8, sizeof(b));
 	return sum_add(a, b);
@@ -101,14 +81,14 @@ static enum dp_drop parse_arp(struct net_packet *out, const uint8_t *arp, uint32
 
 	if (size < NET_ARP_SIZE || memcmp(arp, expected, sizeof(expected)) != 0)
 		return DP_DROP_ARP;
-	out->arp_operation = get16(arp + 6);
+	out->arp_operation = bytes_get16_be(arp + 6);
 	if (out->arp_operation != NET_ARP_REQUEST && out->arp_operation != NET_ARP_REPLY)
 		return DP_DROP_ARP;
 	/* Who speaks for another's MAC address is up to something, or a proxy: neither helps. */
 	if (memcmp(arp + 8, out->source_mac.byte, sizeof(out->source_mac.byte)) != 0)
 		return DP_DROP_ARP;
-	out->source = get32(arp + 14);
-	out->destination = get32(arp + 24);
+	out->source = bytes_get32_be(arp + 14);
+	out->destination = bytes_get32_be(arp + 24);
 	out->kind = NET_ARP;
 	return DP_DROP_COUNT;
 }
@@ -129,18 +109,18 @@ static enum dp_drop parse_udp(struct net_packet *out, const struct net_self *sel
 {
 	const uint8_t *udp = ip + NET_IPV4_SIZE;
 
-	if (size < NET_UDP_SIZE || get16(udp + 4) != size || get16(udp) == 0)
+	if (size < NET_UDP_SIZE || bytes_get16_be(udp + 4) != size || bytes_get16_be(udp) == 0)
 		return DP_DROP_UDP_HEADER;
-	uint16_t port = get16(udp + 2);
+	uint16_t port = bytes_get16_be(udp + 2);
 	out->to_peer_port = port == self->udp_peer && port != 0;
 	if (!out->to_peer_port && (port != self->udp_client || port == 0))
 		return DP_DROP_UDP_PORT;
 	/* Zero says that there is none; a flipped bit of a put must not go into the log (N5). */
-	if (get16(udp + 6) == 0 ||
+	if (bytes_get16_be(udp + 6) == 0 ||
 	    (!checksum_good &&
 	     net_checksum(udp, size, pseudo_sum(ip, PROTOCOL_UDP, (uint16_t)size)) != 0))
 		return DP_DROP_UDP_CHECKSUM;
-	out->source_port = get16(udp);
+	out->source_port = bytes_get16_be(udp);
 	out->payload = udp + NET_UDP_SIZE;
 	out->payload_size = size - NET_UDP_SIZE;
 	out->kind = NET_UDP;
@@ -161,15 +141,15 @@ static enum dp_drop parse_ipv4(struct net_packet *out, const struct net_self *se
 		return DP_DROP_IP_HEADER;
 	if ((ip[0] & 15) > 5)
 		return DP_DROP_IP_OPTIONS;
-	out->ip_size = get16(ip + 2);
+	out->ip_size = bytes_get16_be(ip + 2);
 	if (out->ip_size < NET_IPV4_SIZE || out->ip_size > size)
 		return DP_DROP_IP_HEADER;
 	if (!checksum_good && net_checksum(ip, NET_IPV4_SIZE, 0) != 0)
 		return DP_DROP_IP_CHECKSUM;
-	if ((get16(ip + 6) & IP_FRAGMENT_MASK) != 0)
+	if ((bytes_get16_be(ip + 6) & IP_FRAGMENT_MASK) != 0)
 		return DP_DROP_IP_FRAGMENT;
-	out->source = get32(ip + 12);
-	out->destination = get32(ip + 16);
+	out->source = bytes_get32_be(ip + 12);
+	out->destination = bytes_get32_be(ip + 16);
 	if (out->destination != self->address)
 		return DP_DROP_IP_OTHER;
 	if (out->source == self->address)
@@ -199,7 +179,7 @@ static enum dp_drop parse_ethernet(struct net_packet *out, const struct net_self
 		return DP_DROP_OWN_SOURCE;
 	bool ours = memcmp(data, self->mac.byte, sizeof(self->mac.byte)) == 0;
 	bool broadcast = memcmp(data, net_mac_broadcast.byte, sizeof(net_mac_broadcast.byte)) == 0;
-	uint16_t type = get16(data + 12);
+	uint16_t type = bytes_get16_be(data + 12);
 	/* Only a question for a MAC address is asked of everybody; no group sends anything. */
 	if ((!ours && !(broadcast && type == TYPE_ARP)) || (data[6] & 1) != 0)
 		return DP_DROP_OTHER_MAC;
@@ -226,7 +206,7 @@ static void ethernet_write(uint8_t *data, const struct link_mac *destination,
 {
 	memcpy(data, destination->byte, sizeof(destination->byte));
 	memcpy(data + 6, source->byte, sizeof(source->byte));
-	put16(data + 12, type);
+	bytes_put16_be(data + 12, type);
 }
 
 static uint32_t pad(uint8_t *data, uint32_t size)
@@ -247,20 +227,20 @@ uint32_t net_udp_write(uint8_t *data, const struct net_udp *udp, uint32_t payloa
 	ethernet_write(data, &udp->destination_mac, &udp->source_mac, TYPE_IPV4);
 	ip[0] = 0x45;
 	ip[1] = 0;
-	put16(ip + 2, (uint16_t)(size + NET_IPV4_SIZE));
-	put16(ip + 4, 0); /* never fragmented: no identification needed (RFC 6864) */
-	put16(ip + 6, IP_DONT_FRAGMENT);
+	bytes_put16_be(ip + 2, (uint16_t)(size + NET_IPV4_SIZE));
+	bytes_put16_be(ip + 4, 0); /* never fragmented: no identification needed (RFC 6864) */
+	bytes_put16_be(ip + 6, IP_DONT_FRAGMENT);
 	ip[8] = IP_TTL;
 	ip[9] = PROTOCOL_UDP;
-	put16(ip + 10, 0);
-	put32(ip + 12, udp->source);
-	put32(ip + 16, udp->destination);
+	bytes_put16_be(ip + 10, 0);
+	bytes_put32_be(ip + 12, udp->source);
+	bytes_put32_be(ip + 16, udp->destination);
 	checksum_put(ip + 10, net_checksum(ip, NET_IPV4_SIZE, 0));
 
-	put16(header, udp->source_port);
-	put16(header + 2, udp->destination_port);
-	put16(header + 4, size);
-	put16(header + 6, 0);
+	bytes_put16_be(header, udp->source_port);
+	bytes_put16_be(header + 2, udp->destination_port);
+	bytes_put16_be(header + 4, size);
+	bytes_put16_be(header + 6, 0);
 	uint16_t sum = net_checksum(header, size, pseudo_sum(ip, PROTOCOL_UDP, size));
 	checksum_put(header + 6, sum != 0 ? sum : 0xffff); /* zero would mean "none" */
 	return pad(data, NET_HEADERS_SIZE + payload_size);
@@ -274,15 +254,15 @@ uint32_t net_arp_write(uint8_t *data, uint16_t operation, const struct net_self 
 	bool broadcast = net_mac_equal(target_mac, &net_mac_broadcast);
 
 	ethernet_write(data, target_mac, &self->mac, TYPE_ARP);
-	put16(arp, 1);
-	put16(arp + 2, TYPE_IPV4);
+	bytes_put16_be(arp, 1);
+	bytes_put16_be(arp + 2, TYPE_IPV4);
 	arp[4] = 6;
 	arp[5] = 4;
-	put16(arp + 6, operation);
+	bytes_put16_be(arp + 6, operation);
 	memcpy(arp + 8, self->mac.byte, sizeof(self->mac.byte));
-	put32(arp + 14, self->address);
+	bytes_put32_be(arp + 14, self->address);
 	memcpy(arp + 18, broadcast ? unknown.byte : target_mac->byte, sizeof(target_mac->byte));
-	put32(arp + 24, target);
+	bytes_put32_be(arp + 24, target);
 	return pad(data, NET_ETHERNET_SIZE + NET_ARP_SIZE);
 }
 
@@ -294,12 +274,12 @@ uint32_t net_echo_answer(uint8_t *data, const struct net_packet *request,
 
 	ethernet_write(data, &request->source_mac, &self->mac, TYPE_IPV4);
 	ip[8] = IP_TTL;
-	put32(ip + 12, self->address);
-	put32(ip + 16, request->source);
-	put16(ip + 10, 0);
+	bytes_put32_be(ip + 12, self->address);
+	bytes_put32_be(ip + 16, request->source);
+	bytes_put16_be(ip + 10, 0);
 	checksum_put(ip + 10, net_checksum(ip, NET_IPV4_SIZE, 0));
 	icmp[0] = ICMP_ECHO_REPLY;
-	put16(icmp + 2, 0);
+	bytes_put16_be(icmp + 2, 0);
 	checksum_put(icmp + 2, net_checksum(icmp, request->ip_size - NET_IPV4_SIZE, 0));
 	uint32_t size = NET_ETHERNET_SIZE + request->ip_size;
 	return size; /* as large as the question, without its padding */

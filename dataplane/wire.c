@@ -9,7 +9,7 @@
  */
 #include "dataplane/wire.h"
 
-#include "dataplane/le.h"
+#include "base/bytes.h"
 #include "dataplane/parts.h"
 #include "raft/members.h"
 
@@ -33,15 +33,6 @@ static_assert((MTU_MAX - WIRE_IP_UDP_SIZE - WIRE_ENVELOPE_SIZE - WIRE_APPEND_SIZ
 static_assert(WIRE_MESSAGE_SIZE_MAX <= UINT32_MAX, "sizes of messages are 32 bits");
 
 static const uint8_t magic[4] = {'Q', 'U', 'O', 'N'};
-
-static bool all_zero(const uint8_t *at, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		if (at[i] != 0)
-			return false;
-	}
-	return true;
-}
 
 const char *wire_status_text(enum wire_status status)
 {
@@ -84,12 +75,12 @@ void wire_envelope_encode(const struct wire_envelope *envelope, uint8_t *out)
 	out[4] = WIRE_VERSION;
 	out[5] = WIRE_VERSION;
 	out[6] = envelope->type;
-	le_put16(out + 8, envelope->body_size);
-	le_put64(out + 16, envelope->cluster_id);
-	le_put64(out + 24, envelope->source_id);
-	le_put64(out + 32, envelope->source_identity);
-	le_put64(out + 40, envelope->source_incarnation);
-	le_put64(out + 48, envelope->destination_identity);
+	bytes_put16(out + 8, envelope->body_size);
+	bytes_put64(out + 16, envelope->cluster_id);
+	bytes_put64(out + 24, envelope->source_id);
+	bytes_put64(out + 32, envelope->source_identity);
+	bytes_put64(out + 40, envelope->source_incarnation);
+	bytes_put64(out + 48, envelope->destination_identity);
 }
 
 enum wire_verdict wire_envelope_decode(struct wire_envelope *out, const uint8_t *data, size_t size)
@@ -103,18 +94,18 @@ enum wire_verdict wire_envelope_decode(struct wire_envelope *out, const uint8_t 
 		return WIRE_VERDICT_VERSION;
 	if (!type_known(data[6]))
 		return WIRE_VERDICT_TYPE;
-	if (le_get16(data + 8) != size - WIRE_ENVELOPE_SIZE)
+	if (bytes_get16(data + 8) != size - WIRE_ENVELOPE_SIZE)
 		return WIRE_VERDICT_SIZE;
-	if (data[7] != 0 || !all_zero(data + 10, 6) || !all_zero(data + 56, 32))
+	if (data[7] != 0 || !bytes_zero(data + 10, 6) || !bytes_zero(data + 56, 32))
 		return WIRE_VERDICT_RESERVED;
 	*out = (struct wire_envelope){
 		.type = data[6],
-		.body_size = le_get16(data + 8),
-		.cluster_id = le_get64(data + 16),
-		.source_id = le_get64(data + 24),
-		.source_identity = le_get64(data + 32),
-		.source_incarnation = le_get64(data + 40),
-		.destination_identity = le_get64(data + 48),
+		.body_size = bytes_get16(data + 8),
+		.cluster_id = bytes_get64(data + 16),
+		.source_id = bytes_get64(data + 24),
+		.source_identity = bytes_get64(data + 32),
+		.source_incarnation = bytes_get64(data + 40),
+		.destination_identity = bytes_get64(data + 48),
 	};
 	return WIRE_VERDICT_GOOD;
 }
@@ -135,12 +126,12 @@ static size_t append_encode(const struct raft_message *message, uint8_t *out, si
 	if (append->entry_count > WIRE_ENTRIES_MAX || size_max < size)
 		return 0;
 	memset(out, 0, WIRE_APPEND_SIZE);
-	le_put64(out, message->term);
-	le_put64(out + 8, append->prev_index);
-	le_put64(out + 16, append->prev_term);
-	le_put64(out + 24, append->commit);
-	le_put64(out + 32, append->read_seq);
-	le_put16(out + 40, (uint16_t)append->entry_count);
+	bytes_put64(out, message->term);
+	bytes_put64(out + 8, append->prev_index);
+	bytes_put64(out + 16, append->prev_term);
+	bytes_put64(out + 24, append->commit);
+	bytes_put64(out + 32, append->read_seq);
+	bytes_put16(out + 40, (uint16_t)append->entry_count);
 	for (uint32_t i = 0; i < append->entry_count; i++) {
 		const struct raft_entry *entry = &append->entries[i];
 
@@ -149,8 +140,8 @@ static size_t append_encode(const struct raft_message *message, uint8_t *out, si
 		if (size_max - size < (size_t)WIRE_ENTRY_HEADER_SIZE + entry->size)
 			return 0;
 		memset(out + size, 0, WIRE_ENTRY_HEADER_SIZE);
-		le_put64(out + size, entry->term);
-		le_put16(out + size + 8, entry->size);
+		bytes_put64(out + size, entry->term);
+		bytes_put16(out + size + 8, entry->size);
 		out[size + 10] = entry->type;
 		out[size + 11] = entry->flags;
 		size += WIRE_ENTRY_HEADER_SIZE;
@@ -165,11 +156,11 @@ static void append_reply_encode(const struct raft_message *message, uint8_t *out
 {
 	const struct raft_append_reply *reply = &message->append_reply;
 
-	le_put64(out, message->term);
-	le_put64(out + 8, reply->match);
-	le_put64(out + 16, reply->match_term);
-	le_put64(out + 24, reply->prev_index);
-	le_put64(out + 32, reply->read_seq);
+	bytes_put64(out, message->term);
+	bytes_put64(out + 8, reply->match);
+	bytes_put64(out + 16, reply->match_term);
+	bytes_put64(out + 24, reply->prev_index);
+	bytes_put64(out + 32, reply->read_seq);
 	out[40] = reply->accepted;
 }
 
@@ -200,11 +191,11 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 		return 0;
 	*type = body->wire;
 	memset(out, 0, body->size_min);
-	le_put64(out, message->term);
+	bytes_put64(out, message->term);
 	switch (message->type) {
 	case RAFT_MESSAGE_VOTE:
-		le_put64(out + 8, message->vote.last_index);
-		le_put64(out + 16, message->vote.last_term);
+		bytes_put64(out + 8, message->vote.last_index);
+		bytes_put64(out + 16, message->vote.last_term);
 		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
 		out[8] = message->vote_reply.granted;
@@ -215,11 +206,11 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 		append_reply_encode(message, out);
 		break;
 	case RAFT_MESSAGE_READ:
-		le_put64(out + 8, message->read.context);
+		bytes_put64(out + 8, message->read.context);
 		break;
 	case RAFT_MESSAGE_READ_REPLY:
-		le_put64(out + 8, message->read_reply.context);
-		le_put64(out + 16, message->read_reply.index);
+		bytes_put64(out + 8, message->read_reply.context);
+		bytes_put64(out + 16, message->read_reply.index);
 		break;
 	}
 	return body->size_min;
@@ -232,14 +223,14 @@ static size_t entry_decode(struct raft_entry *out, const uint8_t *data, size_t s
 
 	if (size < WIRE_ENTRY_HEADER_SIZE)
 		return 0;
-	out->term = le_get64(data);
-	out->size = le_get16(data + 8);
+	out->term = bytes_get64(data);
+	out->size = bytes_get16(data + 8);
 	out->type = data[10];
 	out->flags = data[11];
 	out->data = data + WIRE_ENTRY_HEADER_SIZE;
 	if (out->size > RAFT_ENTRY_DATA_MAX || out->size > size - WIRE_ENTRY_HEADER_SIZE)
 		return 0;
-	if (out->term == 0 || (out->flags & ~both) || !all_zero(data + 12, 4))
+	if (out->term == 0 || (out->flags & ~both) || !bytes_zero(data + 12, 4))
 		return 0;
 	switch (out->type) {
 	case RAFT_ENTRY_COMMAND:
@@ -264,13 +255,13 @@ static int append_decode(struct raft_message *out, struct raft_entry *entries, c
 	struct raft_append *append = &out->append;
 	size_t at = WIRE_APPEND_SIZE;
 
-	append->prev_index = le_get64(data + 8);
-	append->prev_term = le_get64(data + 16);
-	append->commit = le_get64(data + 24);
-	append->read_seq = le_get64(data + 32);
+	append->prev_index = bytes_get64(data + 8);
+	append->prev_term = bytes_get64(data + 16);
+	append->commit = bytes_get64(data + 24);
+	append->read_seq = bytes_get64(data + 32);
 	append->entries = entries;
-	append->entry_count = le_get16(data + 40);
-	if (!all_zero(data + 42, 6) || append->entry_count > WIRE_ENTRIES_MAX ||
+	append->entry_count = bytes_get16(data + 40);
+	if (!bytes_zero(data + 42, 6) || append->entry_count > WIRE_ENTRIES_MAX ||
 	    append->prev_index > UINT64_MAX - append->entry_count)
 		return -EINVAL;
 	for (uint32_t i = 0; i < append->entry_count; i++) {
@@ -288,14 +279,14 @@ static int append_decode(struct raft_message *out, struct raft_entry *entries, c
 
 static int append_reply_decode(struct raft_message *out, const uint8_t *data)
 {
-	if (data[40] > 1 || !all_zero(data + 41, 7))
+	if (data[40] > 1 || !bytes_zero(data + 41, 7))
 		return -EINVAL;
 	out->append_reply = (struct raft_append_reply){
 		.accepted = data[40],
-		.match = le_get64(data + 8),
-		.match_term = le_get64(data + 16),
-		.prev_index = le_get64(data + 24),
-		.read_seq = le_get64(data + 32),
+		.match = bytes_get64(data + 8),
+		.match_term = bytes_get64(data + 16),
+		.prev_index = bytes_get64(data + 24),
+		.read_seq = bytes_get64(data + 32),
 	};
 	return 0;
 }
@@ -312,25 +303,25 @@ int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_EN
 		return -EINVAL;
 	memset(out, 0, sizeof(*out));
 	out->type = (enum raft_message_type)kind;
-	out->term = le_get64(data);
+	out->term = bytes_get64(data);
 	switch (out->type) {
 	case RAFT_MESSAGE_VOTE:
-		out->vote.last_index = le_get64(data + 8);
-		out->vote.last_term = le_get64(data + 16);
+		out->vote.last_index = bytes_get64(data + 8);
+		out->vote.last_term = bytes_get64(data + 16);
 		return 0;
 	case RAFT_MESSAGE_VOTE_REPLY:
 		out->vote_reply.granted = data[8] == 1;
-		return data[8] <= 1 && all_zero(data + 9, 7) ? 0 : -EINVAL;
+		return data[8] <= 1 && bytes_zero(data + 9, 7) ? 0 : -EINVAL;
 	case RAFT_MESSAGE_APPEND:
 		return append_decode(out, entries, data, size);
 	case RAFT_MESSAGE_APPEND_REPLY:
 		return append_reply_decode(out, data);
 	case RAFT_MESSAGE_READ:
-		out->read.context = le_get64(data + 8);
+		out->read.context = bytes_get64(data + 8);
 		return 0;
 	case RAFT_MESSAGE_READ_REPLY:
-		out->read_reply.context = le_get64(data + 8);
-		out->read_reply.index = le_get64(data + 16);
+		out->read_reply.context = bytes_get64(data + 8);
+		out->read_reply.index = bytes_get64(data + 16);
 		return 0;
 	}
 	return -EINVAL;
@@ -340,16 +331,16 @@ size_t wire_part_encode(const struct wire_part *part, uint8_t *out)
 {
 	assert(part->size <= WIRE_PART_SIZE);
 	memset(out, 0, WIRE_PART_HEADER_SIZE);
-	le_put64(out, part->cookie);
-	le_put64(out + 8, part->request_id);
-	le_put32(out + 16, part->total_size);
-	le_put16(out + 20, part->part);
-	le_put16(out + 22, part->wanted);
+	bytes_put64(out, part->cookie);
+	bytes_put64(out + 8, part->request_id);
+	bytes_put32(out + 16, part->total_size);
+	bytes_put16(out + 20, part->part);
+	bytes_put16(out + 22, part->wanted);
 	out[24] = part->kind;
 	out[25] = part->status;
 	/* A type has one of the two: the other is 0. */
 	assert(part->timeout_us == 0 || part->answer_id == 0);
-	le_put64(out + 32, part->timeout_us | part->answer_id);
+	bytes_put64(out + 32, part->timeout_us | part->answer_id);
 	if (part->size)
 		memcpy(out + WIRE_PART_HEADER_SIZE, part->data, part->size);
 	return (size_t)WIRE_PART_HEADER_SIZE + part->size;
@@ -384,19 +375,19 @@ int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, s
 		return -EINVAL;
 	data_size = (uint32_t)size - WIRE_PART_HEADER_SIZE;
 	*out = (struct wire_part){
-		.cookie = le_get64(data),
-		.request_id = le_get64(data + 8),
-		.total_size = le_get32(data + 16),
-		.part = le_get16(data + 20),
-		.wanted = le_get16(data + 22),
+		.cookie = bytes_get64(data),
+		.request_id = bytes_get64(data + 8),
+		.total_size = bytes_get32(data + 16),
+		.part = bytes_get16(data + 20),
+		.wanted = bytes_get16(data + 22),
 		.kind = data[24],
 		.status = data[25],
-		.timeout_us = answers ? 0 : le_get64(data + 32),
-		.answer_id = answers ? le_get64(data + 32) : 0,
+		.timeout_us = answers ? 0 : bytes_get64(data + 32),
+		.answer_id = answers ? bytes_get64(data + 32) : 0,
 		.data = pull ? NULL : data + WIRE_PART_HEADER_SIZE,
 		.size = data_size,
 	};
-	if (!all_zero(data + 26, 6) || out->total_size > WIRE_MESSAGE_SIZE_MAX ||
+	if (!bytes_zero(data + 26, 6) || out->total_size > WIRE_MESSAGE_SIZE_MAX ||
 	    out->part >= parts_count(out->total_size))
 		return -EINVAL;
 	if (data_size != (pull ? 0 : parts_size(out->total_size, out->part)))
@@ -410,11 +401,11 @@ int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, s
 size_t wire_part_reply_encode(const struct wire_part_reply *reply, uint8_t *out)
 {
 	memset(out, 0, WIRE_PART_REPLY_SIZE);
-	le_put64(out, reply->cookie);
-	le_put64(out + 8, reply->request_id);
-	le_put16(out + 16, reply->next_part);
+	bytes_put64(out, reply->cookie);
+	bytes_put64(out + 8, reply->request_id);
+	bytes_put16(out + 16, reply->next_part);
 	out[18] = reply->status;
-	le_put64(out + 24, reply->retry_after_us);
+	bytes_put64(out + 24, reply->retry_after_us);
 	return WIRE_PART_REPLY_SIZE;
 }
 
@@ -423,14 +414,14 @@ int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, siz
 	if (size != WIRE_PART_REPLY_SIZE)
 		return -EINVAL;
 	*out = (struct wire_part_reply){
-		.cookie = le_get64(data),
-		.request_id = le_get64(data + 8),
-		.next_part = le_get16(data + 16),
+		.cookie = bytes_get64(data),
+		.request_id = bytes_get64(data + 8),
+		.next_part = bytes_get16(data + 16),
 		.status = data[18],
-		.retry_after_us = le_get64(data + 24),
+		.retry_after_us = bytes_get64(data + 24),
 	};
 	if (out->next_part > WIRE_PARTS_MAX || out->status > WIRE_NO_SPACE ||
-	    !all_zero(data + 19, 5))
+	    !bytes_zero(data + 19, 5))
 		return -EINVAL;
 	return 0;
 }
@@ -438,21 +429,21 @@ int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, siz
 size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out)
 {
 	memset(out, 0, WIRE_SETTINGS_SIZE);
-	le_put64(out, settings->heartbeat_us);
-	le_put64(out + 8, settings->election_us_min);
-	le_put64(out + 16, settings->election_us_max);
+	bytes_put64(out, settings->heartbeat_us);
+	bytes_put64(out + 8, settings->election_us_min);
+	bytes_put64(out + 16, settings->election_us_max);
 	out[24] = settings->durability;
 	return WIRE_SETTINGS_SIZE;
 }
 
 int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t size)
 {
-	if (size != WIRE_SETTINGS_SIZE || !all_zero(data + 25, 7))
+	if (size != WIRE_SETTINGS_SIZE || !bytes_zero(data + 25, 7))
 		return -EINVAL;
 	*out = (struct wire_settings){
-		.heartbeat_us = le_get64(data),
-		.election_us_min = le_get64(data + 8),
-		.election_us_max = le_get64(data + 16),
+		.heartbeat_us = bytes_get64(data),
+		.election_us_min = bytes_get64(data + 8),
+		.election_us_max = bytes_get64(data + 16),
 		.durability = data[24],
 	};
 	return 0;
@@ -462,12 +453,12 @@ size_t wire_hello_encode(const struct wire_hello *hello, uint8_t type, uint8_t *
 {
 	assert(type == WIRE_HELLO || type == WIRE_WELCOME);
 	memset(out, 0, WIRE_HELLO_SIZE);
-	le_put64(out, hello->nonce);
+	bytes_put64(out, hello->nonce);
 	if (type == WIRE_WELCOME) {
-		le_put64(out + 8, hello->cookie);
-		le_put64(out + 16, hello->cluster_id);
-		le_put64(out + 24, hello->member_id);
-		le_put64(out + 32, hello->applied_index);
+		bytes_put64(out + 8, hello->cookie);
+		bytes_put64(out + 16, hello->cluster_id);
+		bytes_put64(out + 24, hello->member_id);
+		bytes_put64(out + 32, hello->applied_index);
 	}
 	return WIRE_HELLO_SIZE;
 }
@@ -477,14 +468,14 @@ int wire_hello_decode(struct wire_hello *out, uint8_t type, const uint8_t *data,
 	size_t used = type == WIRE_WELCOME ? 40 : 8;
 
 	if (size != WIRE_HELLO_SIZE || (type != WIRE_HELLO && type != WIRE_WELCOME) ||
-	    !all_zero(data + used, WIRE_HELLO_SIZE - used))
+	    !bytes_zero(data + used, WIRE_HELLO_SIZE - used))
 		return -EINVAL;
-	*out = (struct wire_hello){.nonce = le_get64(data)};
+	*out = (struct wire_hello){.nonce = bytes_get64(data)};
 	if (type == WIRE_WELCOME) {
-		out->cookie = le_get64(data + 8);
-		out->cluster_id = le_get64(data + 16);
-		out->member_id = le_get64(data + 24);
-		out->applied_index = le_get64(data + 32);
+		out->cookie = bytes_get64(data + 8);
+		out->cluster_id = bytes_get64(data + 16);
+		out->member_id = bytes_get64(data + 24);
+		out->applied_index = bytes_get64(data + 32);
 	}
 	return 0;
 }

@@ -2,15 +2,16 @@
  * The codec of kv/command.h.
  *
  * Invariants:
- *  C1. Decoding reads nothing beyond `size`, and every byte of it is accounted for: a request or
- *      answer that is too short, too long, or has a bit set where this version knows none is
- *      refused. So a field that a later version gives a meaning is never silently ignored.
- *  C2. Whether bytes are a valid request depends on the bytes alone: all members agree.
+ *  KC1. Decoding reads nothing beyond `size`, and every byte of it is accounted for: a request or
+ *       answer that is too short, too long, or has a bit set where this version knows none is
+ *       refused. So a field that a later version gives a meaning is never silently ignored.
+ *  KC2. Whether bytes are a valid request depends on the bytes alone: all members agree.
  */
 #include "kv/codec.h"
 
+#include "base/bytes.h"
+
 #include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -20,57 +21,6 @@ enum {
 };
 
 static_assert(KV_ANSWER_SIZE_MAX <= INT32_MAX, "an answer's size is returned as an int");
-
-static void put16(uint8_t *at, uint16_t value)
-{
-	value = htole16(value);
-	memcpy(at, &value, sizeof(value));
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	value = htole32(value);
-	memcpy(at, &value, sizeof(value));
-}
-
-static void put64(uint8_t *at, uint64_t value)
-{
-	value = htole64(value);
-	memcpy(at, &value, sizeof(value));
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le16toh(value);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le32toh(value);
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le64toh(value);
-}
-
-static bool all_zero(const uint8_t *at, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		if (at[i] != 0)
-			return false;
-	}
-	return true;
-}
 
 /* memcpy must not be given NULL, which is what an empty key, range_end or value may hold. */
 static uint8_t *put_bytes(uint8_t *at, struct kv_bytes bytes)
@@ -113,13 +63,13 @@ void kv_request_encode(const struct kv_request *request, uint8_t *out)
 	out[0] = VERSION;
 	out[1] = (uint8_t)request->operation;
 	out[2] = (uint8_t)request->flags;
-	put64(out + 8, request->session);
-	put64(out + 16, request->session_base);
-	put64(out + 24, request->sequence);
-	put64(out + 32, request->limit);
-	put16(out + 48, (uint16_t)request->key.size);
-	put16(out + 50, (uint16_t)request->range_end.size);
-	put32(out + 52, request->value.size);
+	bytes_put64(out + 8, request->session);
+	bytes_put64(out + 16, request->session_base);
+	bytes_put64(out + 24, request->sequence);
+	bytes_put64(out + 32, request->limit);
+	bytes_put16(out + 48, (uint16_t)request->key.size);
+	bytes_put16(out + 50, (uint16_t)request->range_end.size);
+	bytes_put32(out + 52, request->value.size);
 
 	uint8_t *at = put_bytes(out + KV_REQUEST_HEADER_SIZE, request->key);
 	at = put_bytes(at, request->range_end);
@@ -147,22 +97,22 @@ static bool fields_fit_operation(const struct kv_request *request)
 
 int kv_request_decode(struct kv_request *out, const uint8_t *data, size_t size)
 {
-	if (size < KV_REQUEST_HEADER_SIZE || data[0] != VERSION || !all_zero(data + 3, 5))
+	if (size < KV_REQUEST_HEADER_SIZE || data[0] != VERSION || !bytes_zero(data + 3, 5))
 		return -EINVAL;
 	/* There are no leases yet: to apply a put without its lease would be a lie. */
-	if (get64(data + 40) != 0)
+	if (bytes_get64(data + 40) != 0)
 		return -EINVAL;
 
 	*out = (struct kv_request){
 		.operation = (enum kv_operation)data[1],
 		.flags = data[2],
-		.session = get64(data + 8),
-		.session_base = get64(data + 16),
-		.sequence = get64(data + 24),
-		.limit = get64(data + 32),
-		.key.size = get16(data + 48),
-		.range_end.size = get16(data + 50),
-		.value.size = get32(data + 52),
+		.session = bytes_get64(data + 8),
+		.session_base = bytes_get64(data + 16),
+		.sequence = bytes_get64(data + 24),
+		.limit = bytes_get64(data + 32),
+		.key.size = bytes_get16(data + 48),
+		.range_end.size = bytes_get16(data + 50),
+		.value.size = bytes_get32(data + 52),
 	};
 	uint64_t body = (uint64_t)out->key.size + out->range_end.size + out->value.size;
 
@@ -180,8 +130,8 @@ void kv_request_identity(const uint8_t *data, size_t size, uint64_t *session, ui
 {
 	bool readable = size >= KV_REQUEST_HEADER_SIZE && data[0] == VERSION;
 
-	*session = readable ? get64(data + 8) : 0;
-	*sequence = readable ? get64(data + 24) : 0;
+	*session = readable ? bytes_get64(data + 8) : 0;
+	*sequence = readable ? bytes_get64(data + 24) : 0;
 }
 
 void kv_answer_encode_header(const struct kv_answer *answer, uint8_t out[KV_ANSWER_HEADER_SIZE])
@@ -190,10 +140,10 @@ void kv_answer_encode_header(const struct kv_answer *answer, uint8_t out[KV_ANSW
 	out[0] = VERSION;
 	out[1] = (uint8_t)answer->status;
 	out[2] = answer->more ? ANSWER_MORE : 0;
-	put64(out + 8, answer->revision);
-	put64(out + 16, answer->count);
-	put32(out + 24, answer->item_count);
-	put64(out + 32, answer->applied_index);
+	bytes_put64(out + 8, answer->revision);
+	bytes_put64(out + 16, answer->count);
+	bytes_put32(out + 24, answer->item_count);
+	bytes_put64(out + 32, answer->applied_index);
 }
 
 size_t kv_item_size(const struct kv_item *item)
@@ -206,28 +156,28 @@ void kv_item_encode(const struct kv_item *item, uint8_t *out)
 	assert(item->key.size <= KV_KEY_SIZE_MAX);
 
 	memset(out, 0, KV_ITEM_HEADER_SIZE);
-	put64(out, item->create_revision);
-	put64(out + 8, item->mod_revision);
-	put64(out + 16, item->version);
-	put64(out + 24, item->lease);
-	put16(out + 32, (uint16_t)item->key.size);
-	put32(out + 36, item->value.size);
+	bytes_put64(out, item->create_revision);
+	bytes_put64(out + 8, item->mod_revision);
+	bytes_put64(out + 16, item->version);
+	bytes_put64(out + 24, item->lease);
+	bytes_put16(out + 32, (uint16_t)item->key.size);
+	bytes_put32(out + 36, item->value.size);
 	put_bytes(put_bytes(out + KV_ITEM_HEADER_SIZE, item->key), item->value);
 }
 
 /* The item at the start of data. The bytes it takes, or 0 if it is not whole and well-formed. */
 static uint32_t item_decode(struct kv_item *out, const uint8_t *data, uint32_t size)
 {
-	if (size < KV_ITEM_HEADER_SIZE || !all_zero(data + 34, 2))
+	if (size < KV_ITEM_HEADER_SIZE || !bytes_zero(data + 34, 2))
 		return 0;
 
 	*out = (struct kv_item){
-		.create_revision = get64(data),
-		.mod_revision = get64(data + 8),
-		.version = get64(data + 16),
-		.lease = get64(data + 24),
-		.key.size = get16(data + 32),
-		.value.size = get32(data + 36),
+		.create_revision = bytes_get64(data),
+		.mod_revision = bytes_get64(data + 8),
+		.version = bytes_get64(data + 16),
+		.lease = bytes_get64(data + 24),
+		.key.size = bytes_get16(data + 32),
+		.value.size = bytes_get32(data + 36),
 	};
 	size_t taken = kv_item_size(out);
 
@@ -244,16 +194,16 @@ int kv_answer_decode(struct kv_answer *out, const uint8_t *data, size_t size)
 		return -EINVAL;
 	if (data[1] > KV_MALFORMED || data[2] > ANSWER_MORE)
 		return -EINVAL;
-	if (!all_zero(data + 3, 5) || !all_zero(data + 28, 4))
+	if (!bytes_zero(data + 3, 5) || !bytes_zero(data + 28, 4))
 		return -EINVAL;
 
 	*out = (struct kv_answer){
 		.status = (enum kv_status)data[1],
 		.more = data[2] == ANSWER_MORE,
-		.revision = get64(data + 8),
-		.count = get64(data + 16),
-		.applied_index = get64(data + 32),
-		.item_count = get32(data + 24),
+		.revision = bytes_get64(data + 8),
+		.count = bytes_get64(data + 16),
+		.applied_index = bytes_get64(data + 32),
+		.item_count = bytes_get32(data + 24),
 		.items.data = data + KV_ANSWER_HEADER_SIZE,
 		.items.size = (uint32_t)(size - KV_ANSWER_HEADER_SIZE),
 	};

@@ -6,10 +6,10 @@
  */
 #include "node/admin.h"
 
-#include "node/ring.h"
+#include "base/bytes.h"
+#include "base/ring.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -116,8 +116,10 @@ static void accept_one(struct admin *a)
 		c->moved = 0;
 		connection_watch(a, c, EPOLLIN, EPOLL_CTL_ADD);
 		wire_hello_encode(&hello, WIRE_WELCOME, welcome);
-		/* A fresh socket's buffer has room for 64 bytes; a client that is gone shows at the
-		 * read. */
+		/*
+		 * A fresh socket's buffer has room for 64 bytes; a client that is gone shows at the
+		 * read.
+		 */
 		if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) != (ssize_t)sizeof(welcome))
 			connection_close(c);
 		return;
@@ -125,43 +127,24 @@ static void accept_one(struct admin *a)
 	close(fd);
 }
 
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
-}
-
 /* False: the header is malformed. */
 static bool header_decode(struct connection *c)
 {
-	c->call.size = get32(c->header);
+	c->call.size = bytes_get32(c->header);
 	c->call.kind = c->header[4];
-	c->call.id = get64(c->header + 8);
-	c->call.timeout_us = get64(c->header + 16);
+	c->call.id = bytes_get64(c->header + 8);
+	c->call.timeout_us = bytes_get64(c->header + 16);
 	return c->call.size <= WIRE_MESSAGE_SIZE_MAX && c->header[5] == 0 && c->header[6] == 0 &&
 	       c->header[7] == 0;
 }
 
 static void header_encode(struct connection *c)
 {
-	uint32_t size = htole32(c->call.answer_size);
-	uint64_t id = htole64(c->call.id), retry = htole64(c->call.retry_after_us);
-
 	memset(c->header, 0, sizeof(c->header));
-	memcpy(c->header, &size, sizeof(size));
+	bytes_put32(c->header, c->call.answer_size);
 	c->header[4] = c->call.status;
-	memcpy(c->header + 8, &id, sizeof(id));
-	memcpy(c->header + 16, &retry, sizeof(retry));
+	bytes_put64(c->header + 8, c->call.id);
+	bytes_put64(c->header + 16, c->call.retry_after_us);
 }
 
 static void connection_read(struct admin *a, struct connection *c)

@@ -4,6 +4,8 @@
  */
 #include "raft/members.h"
 
+#include "base/bytes.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -25,21 +27,6 @@ const struct raft_member *raft_members_find(const struct raft_members *members, 
 	return NULL;
 }
 
-static void put_le64(uint8_t *out, uint64_t value)
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get_le64(const uint8_t *in)
-{
-	uint64_t value = 0;
-
-	for (int i = 0; i < 8; i++)
-		value |= (uint64_t)in[i] << (8 * i);
-	return value;
-}
-
 size_t raft_members_encode(const struct raft_members *members, uint8_t *out)
 {
 	assert(members->count <= RAFT_MEMBERS_MAX);
@@ -49,20 +36,11 @@ size_t raft_members_encode(const struct raft_members *members, uint8_t *out)
 	for (uint32_t i = 0; i < members->count; i++) {
 		uint8_t *p = out + HEADER_SIZE + MEMBER_SIZE * i;
 		memset(p, 0, MEMBER_SIZE);
-		put_le64(p, members->member[i].id);
-		put_le64(p + 8, members->member[i].identity);
+		bytes_put64(p, members->member[i].id);
+		bytes_put64(p + 8, members->member[i].identity);
 		p[16] = members->member[i].voter ? FLAG_VOTER : 0;
 	}
 	return HEADER_SIZE + (size_t)MEMBER_SIZE * members->count;
-}
-
-static bool all_zero(const uint8_t *data, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		if (data[i] != 0)
-			return false;
-	}
-	return true;
 }
 
 int raft_members_decode(struct raft_members *out, const uint8_t *data, size_t size)
@@ -70,7 +48,7 @@ int raft_members_decode(struct raft_members *out, const uint8_t *data, size_t si
 	uint32_t voters = 0;
 
 	if (size < HEADER_SIZE || data[0] != VERSION || data[1] == 0 ||
-	    data[1] > RAFT_MEMBERS_MAX || !all_zero(data + 2, 6) ||
+	    data[1] > RAFT_MEMBERS_MAX || !bytes_zero(data + 2, 6) ||
 	    size != HEADER_SIZE + (size_t)MEMBER_SIZE * data[1])
 		return -EINVAL;
 	memset(out, 0, sizeof(*out));
@@ -78,12 +56,12 @@ int raft_members_decode(struct raft_members *out, const uint8_t *data, size_t si
 	for (uint32_t i = 0; i < out->count; i++) {
 		const uint8_t *p = data + HEADER_SIZE + MEMBER_SIZE * i;
 		struct raft_member *m = &out->member[i];
-		m->id = get_le64(p);
-		m->identity = get_le64(p + 8);
+		m->id = bytes_get64(p);
+		m->identity = bytes_get64(p + 8);
 		m->voter = p[16] & FLAG_VOTER;
 		voters += m->voter;
 		if (m->id == 0 || (i > 0 && m->id <= out->member[i - 1].id) ||
-		    (p[16] & ~FLAG_VOTER) != 0 || !all_zero(p + 17, 7))
+		    (p[16] & ~FLAG_VOTER) != 0 || !bytes_zero(p + 17, 7))
 			return -EINVAL;
 	}
 	return voters > 0 && voters <= RAFT_VOTERS_MAX ? 0 : -EINVAL;

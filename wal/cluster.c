@@ -1,6 +1,6 @@
 #include "wal/cluster.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
 #include "wal/file.h"
 #include "wal/recovery.h"
 

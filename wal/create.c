@@ -9,7 +9,8 @@
  * An identity that replaces another one says so until all that was the former's is gone and the new
  * log is begun (W17).
  */
-#include "wal/bytes.h"
+#include "base/bytes.h"
+#include "base/mix.h"
 #include "wal/file.h"
 #include "wal/recovery.h"
 
@@ -41,7 +42,7 @@ int recovery_temporaries_remove(struct recovery *r)
 
 raft_identity wal_identity_draw(uint64_t seed)
 {
-	uint64_t drawn = bytes_mix(seed);
+	uint64_t drawn = mix(seed);
 
 	return drawn != 0 ? drawn : 1;
 }
@@ -49,7 +50,7 @@ raft_identity wal_identity_draw(uint64_t seed)
 uint64_t wal_start_after(const struct wal *w, uint64_t before)
 {
 	uint64_t count = WAL_START_COUNT(before) + 1;
-	uint32_t nonce = (uint32_t)bytes_mix(bytes_mix(w->seed ^ w->id.identity) ^ count);
+	uint32_t nonce = (uint32_t)mix(mix(w->seed ^ w->id.identity) ^ count);
 
 	assert(count <= UINT32_MAX);
 	return count << 32 | (nonce != 0 ? nonce : 1);

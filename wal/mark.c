@@ -1,6 +1,6 @@
 #include "wal/mark.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
 #include "wal/meta.h"
 
 #include <errno.h>

@@ -18,14 +18,14 @@
 #include "wal/disk.h"
 
 enum wal_durability {
-	WAL_DURABLE,  /* acknowledged means on stable storage */
-	WAL_WRITTEN,  /* acknowledged means in the page cache: survives the process, not the host */
-	WAL_VOLATILE, /* acknowledged means in RAM; the directory holds no log, and a restart is a
-			 new node */
+	WAL_DURABLE, /* acknowledged means on stable storage */
+	WAL_WRITTEN, /* acknowledged means in the page cache: survives the process, not the host */
+	/* acknowledged means in RAM; the directory holds no log, and a restart is a new node */
+	WAL_VOLATILE,
 };
 
-const char *
-wal_durability_name(enum wal_durability durability); /* "durable", "written", "volatile" */
+/* "durable", "written", "volatile" */
+const char *wal_durability_name(enum wal_durability durability);
 
 enum {
 	WAL_SEGMENT_SIZE_MIN = 4 * 1024 * 1024, /* holds the largest command, 1.55 MiB, twice */
@@ -62,14 +62,16 @@ struct wal_witness {
 struct wal_recovered {
 	bool created;           /* the directory is new */
 	raft_identity identity; /* drawn when the directory was created */
-	/* This start, durably: newer than any before, and unlike any that a copy of this directory
-	 * may make (V15). */
+	/*
+	 * This start, durably: newer than any before, and unlike any that a copy of this directory
+	 * may make (V15).
+	 */
 	uint64_t start;
 	struct raft_hard_state hard_state;
 	raft_index last_index; /* 0: an empty log */
 	raft_term last_term;
-	raft_index members_index; /* of the newest MEMBERS entry in the log, and the one before; 0:
-				     none */
+	/* of the newest MEMBERS entry in the log, and the one before; 0: none */
+	raft_index members_index;
 	raft_index members_before_index;
 	/* Cut from the tail, at this offset: a write that had not been acknowledged. */
 	uint64_t torn_bytes;

@@ -18,7 +18,7 @@ import time
 
 from table import MUTANTS
 
-ROOMS = ["raft", "wal", "dataplane", "kv", "config", "node", "tools", "tests", "docs"]
+ROOMS = ["base", "raft", "wal", "dataplane", "kv", "config", "node", "tools", "tests", "docs"]
 
 
 def run(command, **options):

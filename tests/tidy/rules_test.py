@@ -30,6 +30,10 @@ class Rules(unittest.TestCase):
             ("node/node.c", "tools/lab/lab.h"),
             ("tools/ctl/main.c", "node/internal.h"),
             ("raft/core.c", "internal.h"),
+            ("base/bytes.h", "raft/types.h"),
+            ("raft/core.c", "base/clock.h"),
+            ("raft/core.c", "base/crc.h"),
+            ("kv/kv.c", "base/clock.h"),
         ):
             self.bad(rules.includes, path, f'#include "{name}"\n')
         for path, name in (
@@ -37,6 +41,11 @@ class Rules(unittest.TestCase):
             ("dataplane/dp.c", "raft/members.h"),
             ("node/node.c", "raft/raft.h"),
             ("raft/core.c", "raft/internal.h"),
+            ("base/mix.h", "base/bytes.h"),
+            ("raft/core.c", "base/mix.h"),
+            ("kv/kv.c", "base/bytes.h"),
+            ("wal/wal.c", "base/crc.h"),
+            ("node/main.c", "base/clock.h"),
             ("tests/unit/raft/core_test.c", "raft/internal.h"),
             ("tools/ctl/main.c", "kv/command.h"),
         ):
@@ -90,6 +99,22 @@ class Rules(unittest.TestCase):
         self.good(rules.purpose, "raft/a.c", "/*\n * It waits.\n */\n")
         self.good(rules.purpose, "raft/a.c", '#include "raft/a.h"\n')
         self.bad(rules.purpose, "raft/a.c", '#include "raft/b.h"\n')
+
+    def test_comments(self):
+        self.bad(rules.comments, "raft/a.h", "\tint a; /* one\n\t\t*/\n")
+        self.bad(rules.comments, "raft/a.h", "\tint a; /* one\n\t\t  two */\n")
+        self.bad(rules.comments, "raft/a.h", "int a; /*\n * One\n * two.\n */\n")
+        self.bad(rules.comments, "raft/a.h", "/* One\n * two. */\nint a;\n")
+        self.bad(rules.comments, "raft/a.h", "/* One.\n */\nint a;\n")
+        self.bad(rules.comments, "raft/a.h", "/*\n * One\n * two. */\nint a;\n")
+        self.good(rules.comments, "raft/a.h", "/*\n * One\n * two.\n */\nint a; /* three */\n")
+        self.good(rules.comments, "raft/a.h", '\tsay("a; /* one\\n"); /* two */\n')
+
+    def test_declarations(self):
+        self.bad(rules.declarations, "raft/a.h", "const char *\nraft_name(int a);\n")
+        self.bad(rules.declarations, "raft/a.h", "uint64_t\nraft_next(void); /* when */\n")
+        self.good(rules.declarations, "raft/a.h", "const char *raft_name(int a,\n\t\tint b);\n")
+        self.good(rules.declarations, "raft/a.h", "/* of\nraft(a) */\nint raft_b(void);\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 #include "tools/bench/endpoint.h"
 
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "dataplane/client.h"
 #include "node/admin.h"
-#include "tools/bench/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -126,32 +127,18 @@ int endpoint_connect(const struct endpoint *e, struct wire_hello *welcome, uint6
 	return fd;
 }
 
-static void put_u32(uint8_t *out, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint32_t get_u32(const uint8_t *in)
-{
-	return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 |
-	       (uint32_t)in[3] << 24;
-}
-
 int endpoint_call(int fd, enum wire_request kind, const uint8_t *request, uint32_t size,
 		  uint64_t timeout_ns, enum wire_status *status, uint8_t *answer, uint32_t size_max)
 {
 	uint8_t header[ADMIN_HEADER_SIZE] = {0};
 	uint64_t deadline = clock_now() + timeout_ns;
-	uint64_t timeout_us = timeout_ns / CLOCK_US;
 	uint32_t answer_size;
 	int error;
 
-	put_u32(header, size);
+	bytes_put32(header, size);
 	header[4] = (uint8_t)kind;
 	header[8] = 1;
-	put_u32(header + 16, (uint32_t)timeout_us);
-	put_u32(header + 20, (uint32_t)(timeout_us >> 32));
+	bytes_put64(header + 16, timeout_ns / CLOCK_US);
 	error = write_whole(fd, header, sizeof(header), deadline);
 	if (!error && size)
 		error = write_whole(fd, request, size, deadline);
@@ -159,7 +146,7 @@ int endpoint_call(int fd, enum wire_request kind, const uint8_t *request, uint32
 		error = read_whole(fd, header, sizeof(header), deadline);
 	if (error)
 		return error;
-	answer_size = get_u32(header);
+	answer_size = bytes_get32(header);
 	*status = (enum wire_status)header[4];
 	if (answer_size > size_max)
 		return -EMSGSIZE;

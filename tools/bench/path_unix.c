@@ -2,8 +2,9 @@
  * Clients over the admin socket: a stream each, one epoll for all. A stream that breaks fails the
  * request that was open on it, and is made anew for the next one.
  */
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "node/admin.h"
-#include "tools/bench/clock.h"
 #include "tools/bench/endpoint.h"
 #include "tools/bench/path.h"
 
@@ -50,21 +51,6 @@ struct path_unix {
 static struct path_unix *self_of(struct path *path)
 {
 	return (struct path_unix *)path;
-}
-
-static void put(uint8_t *out, uint64_t value, int size)
-{
-	for (int i = 0; i < size; i++)
-		out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *in, int size)
-{
-	uint64_t value = 0;
-
-	for (int i = 0; i < size; i++)
-		value |= (uint64_t)in[i] << (8 * i);
-	return value;
 }
 
 static void finish(struct path_unix *p, struct unix_client *c, enum wire_status status)
@@ -160,10 +146,10 @@ static void unix_request(struct path *path, uint32_t client, enum wire_request k
 	c->sent = 0;
 	c->in_size = 0;
 	memset(c->head, 0, sizeof(c->head));
-	put(c->head, size, 4);
+	bytes_put32(c->head, size);
 	c->head[4] = (uint8_t)kind;
-	put(c->head + 8, ++c->id, 8);
-	put(c->head + 16, timeout_ns / CLOCK_US, 8);
+	bytes_put64(c->head + 8, ++c->id);
+	bytes_put64(c->head + 16, timeout_ns / CLOCK_US);
 	if (c->fd < 0 && reconnect(p, c))
 		finish(p, c, WIRE_TIMEOUT);
 	else
@@ -197,14 +183,14 @@ static void receive(struct path_unix *p, struct unix_client *c)
 	c->in_size += (uint32_t)got;
 	if (c->in_size < ADMIN_HEADER_SIZE)
 		return;
-	size = get(c->in, 4);
-	if (size > ANSWER_MAX || get(c->in + 8, 8) != c->id) {
+	size = bytes_get32(c->in);
+	if (size > ANSWER_MAX || bytes_get64(c->in + 8) != c->id) {
 		broken(p, c);
 		return;
 	}
 	if (c->in_size < ADMIN_HEADER_SIZE + size)
 		return;
-	c->answer.retry_after_us = get(c->in + 16, 8);
+	c->answer.retry_after_us = bytes_get64(c->in + 16);
 	c->answer.data = c->in + ADMIN_HEADER_SIZE;
 	c->answer.size = (uint32_t)size;
 	finish(p, c, (enum wire_status)c->in[4]);

@@ -5,6 +5,7 @@
  *
  * Usage: client_lossy_test [SEED]: without one, a fixed row of seeds.
  */
+#include "base/mix.h"
 #include "dataplane/client.h"
 
 #include <setjmp.h>
@@ -24,8 +25,8 @@ enum { FLIGHT_MAX = 4096, SLOTS = 4, SEEDS = 400 };
 struct options {
 	uint32_t loss_ppm, repeat_ppm;
 	uint32_t busy_ppm, no_leader_ppm, stopping_ppm;
-	uint32_t forget_ppm;  /* an answer is let go; a whole node is restarted ten times less often
-			       */
+	/* an answer is let go; a whole node is restarted ten times less often */
+	uint32_t forget_ppm;
 	uint32_t foreign_ppm; /* somebody else's packets */
 	uint64_t delay_ns_min, delay_ns_max, work_ns_max;
 };
@@ -68,11 +69,7 @@ static struct world {
 
 static uint64_t random_next(void)
 {
-	uint64_t z = w.random += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
+	return mix_next(&w.random);
 }
 
 static bool chance(uint32_t ppm)

@@ -1,7 +1,7 @@
 /*
  * The wire's codec: what is written is read back, and nothing else is read at all.
  */
-#include "dataplane/le.h"
+#include "base/bytes.h"
 #include "dataplane/parts.h"
 #include "dataplane/wire.h"
 
@@ -262,7 +262,8 @@ static void N9_bit_flips_never_do_harm(void **state)
 	(void)state;
 	for (int i = 0; (size = good_body(i, &type, body)) > 0; i++) {
 		for (size_t bit = 0; bit < size * 8; bit++) {
-			/* The data of a large body is opaque: its first bytes stand for the rest.
+			/*
+			 * The data of a large body is opaque: its first bytes stand for the rest.
 			 */
 			if (bit / 8 > 256 && bit % 61)
 				continue;
@@ -384,10 +385,10 @@ static void indexes_do_not_wrap(void **state)
 	size_t size = good_body(APPEND_5, &type, body);
 
 	(void)state;
-	le_put64(body + 8, UINT64_MAX - 5);
+	bytes_put64(body + 8, UINT64_MAX - 5);
 	assert_int_equal(wire_raft_decode(&message, entries, type, body, size), 0);
 	assert_int_equal(entries[4].index, UINT64_MAX);
-	le_put64(body + 8, UINT64_MAX - 4);
+	bytes_put64(body + 8, UINT64_MAX - 4);
 	assert_int_equal(wire_raft_decode(&message, entries, type, body, size), -EINVAL);
 }
 
@@ -461,11 +462,11 @@ static void the_envelope_is_where_the_table_says(void **state)
 	(void)state;
 	wire_envelope_encode(&some_envelope, packet);
 	assert_memory_equal(packet, "QUON\x01\x01\x03\x00\x03\x00\0\0\0\0\0\0", 16);
-	assert_int_equal(le_get64(packet + 16), some_envelope.cluster_id);
-	assert_int_equal(le_get64(packet + 24), some_envelope.source_id);
-	assert_int_equal(le_get64(packet + 32), some_envelope.source_identity);
-	assert_int_equal(le_get64(packet + 40), some_envelope.source_incarnation);
-	assert_int_equal(le_get64(packet + 48), some_envelope.destination_identity);
+	assert_int_equal(bytes_get64(packet + 16), some_envelope.cluster_id);
+	assert_int_equal(bytes_get64(packet + 24), some_envelope.source_id);
+	assert_int_equal(bytes_get64(packet + 32), some_envelope.source_identity);
+	assert_int_equal(bytes_get64(packet + 40), some_envelope.source_incarnation);
+	assert_int_equal(bytes_get64(packet + 48), some_envelope.destination_identity);
 }
 
 static void verdicts(void **state)

@@ -3,11 +3,11 @@
  * configuration, answers WELCOME and status at the admin socket, notes the faults it is told. The
  * first member leads. FAKE_END=NAME makes that node end at once.
  */
+#include "base/bytes.h"
 #include "config/config.h"
 #include "dataplane/wire.h"
 #include "node/admin.h"
 
-#include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +51,7 @@ static void serve(const struct config *c, int fd)
 	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) < 0 ||
 	    recv(fd, header, sizeof(header), MSG_WAITALL) != (ssize_t)sizeof(header))
 		return;
-	memcpy(&size, header, 4);
-	size = le32toh(size);
+	size = bytes_get32(header);
 	if (size > sizeof(text) || (size > 0 && recv(fd, text, size, MSG_WAITALL) != (ssize_t)size))
 		return;
 	if (header[4] == WIRE_FAULT) {
@@ -62,10 +61,9 @@ static void serve(const struct config *c, int fd)
 		size = (uint32_t)status_text(c, text, sizeof(text));
 	}
 	header[4] = WIRE_OK;
-	size = htole32(size);
-	memcpy(header, &size, 4);
+	bytes_put32(header, size);
 	if (send(fd, header, sizeof(header), MSG_NOSIGNAL) > 0)
-		send(fd, text, le32toh(size), MSG_NOSIGNAL);
+		send(fd, text, size, MSG_NOSIGNAL);
 }
 
 int main(int argc, char **argv)

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/wal/crash.h"
 
-#include "wal/bytes.h"
+#include "base/mix.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +12,7 @@
 
 uint64_t crash_roll(struct world *w, uint64_t bound)
 {
-	w->random += 0x9e3779b97f4a7c15u;
-	return bytes_mix(w->random) % bound;
+	return mix_next(&w->random) % bound;
 }
 
 struct wal_options crash_options(const struct world *w, struct fake_disk *disk)

@@ -20,19 +20,17 @@
  */
 #include "tests/unit/wal/crash.h"
 
+#include "base/clock.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static double seconds(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_now() / CLOCK_S;
 }
 
 /* --- the oracle -------------------------------------------------------------------------- */
@@ -133,7 +131,8 @@ static const char *append_more(struct world *w, struct wal *wal, raft_index last
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
 	struct raft_hard_state hard_state = {term, 1 + crash_roll(w, 3)};
 
-	/* As a token before the first one of this start: nothing else is in the log's hands.
+	/*
+	 * As a token before the first one of this start: nothing else is in the log's hands.
 	 */
 	for (uint64_t i = 0; i < count; i++) {
 		struct raft_entry entry;

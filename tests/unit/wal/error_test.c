@@ -14,8 +14,10 @@ static const struct {
 } errors[] = {
 	{-EIO, "disk is repaired"}, {-ENOSPC, "space"}, {-EDQUOT, "space"}, {-EROFS, "writable"}};
 
-/* A hundred tokens, with votes and a roll; stops at the first error. Returns it, and what was
- * acknowledged. */
+/*
+ * A hundred tokens, with votes and a roll; stops at the first error. Returns it, and what was
+ * acknowledged.
+ */
 static int work(struct test_log *t, uint64_t *acked)
 {
 	*acked = 0;

@@ -61,8 +61,10 @@ void test_log_free(struct test_log *t);
  */
 void test_log_fill(struct test_log *t, uint32_t writes, uint32_t entries);
 
-/* Asserts that the directory is refused with this error, that the line names `file`, and that
- * nothing on the disk changed. */
+/*
+ * Asserts that the directory is refused with this error, that the line names `file`, and that
+ * nothing on the disk changed.
+ */
 void test_log_refused(struct test_log *t, int err, const char *file);
 
 /*

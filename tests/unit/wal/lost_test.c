@@ -290,8 +290,7 @@ static void W24_a_mark_with_one_bad_slot_is_a_lower_bound(void **state)
 			fake_flip(copy.disk, "mark", slot * FORMAT_UNIT_MIN + at, at % 8);
 			assert_int_equal(test_log_open(&copy), 0);
 			assert_false(copy.found.lost);
-			/* The slot that was bad is the one that is written next, or the other one
-			 * after it: then both are good again. */
+			/* Two marks later both slots are good again, whichever was bad. */
 			for (uint64_t i = 1; i < 3; i++) {
 				raft_index next = copy.wal->last_index + 1;
 

@@ -153,9 +153,7 @@ static void options_out_of_bounds(void **state)
 	test_log_free(&t);
 }
 
-/*
- * An old copy of the directory makes a start of the same count, and is another start all the same.
- */
+/* An old copy of the directory makes a start of the same count, and yet another one. */
 static void V15_a_copy_that_is_opened_later_starts_otherwise(void **state)
 {
 	struct test_log t;
