@@ -156,6 +156,10 @@ static int start_rooms(struct node *n, const struct node_options *o)
 		snprintf(n->error, sizeof(n->error), "%s", wal_text);
 		return error;
 	}
+	if (n->recovered.lost) {
+		snprintf(n->error, sizeof(n->error), "%s", n->recovered.lost_why);
+		return -EBADMSG;
+	}
 	error = belongs(n, o);
 	if (!error)
 		error = start_raft(n, o);
@@ -337,10 +341,13 @@ uint64_t node_deadline(const struct node *n)
 {
 	uint64_t deadline = raft_deadline(n->raft);
 	uint64_t dp = dp_deadline(n->dp);
+	uint64_t wal = wal_deadline(n->wal);
 
 	deadline = deadline > UINT64_MAX / 1000 ? UINT64_MAX : deadline * 1000;
 	if (dp < deadline)
 		deadline = dp;
+	if (wal < deadline)
+		deadline = wal;
 	if (serve_deadline(n->serve) < deadline)
 		deadline = serve_deadline(n->serve);
 	if (n->applying_count)

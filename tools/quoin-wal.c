@@ -18,12 +18,15 @@ const char *argp_program_version = "quoin-wal " QUOIN_VERSION;
 
 static const char doc[] =
 	"Reads a quoin log without starting a node, and changes nothing.\v"
-	"dump prints the log: identity, term and vote, each write, each entry.\n"
+	"dump prints the log: identity, term and vote, the mark of its end, each write, each "
+	"entry.\n"
 	"verify checks every block and prints one line.\n\n"
 	"A tail that a crash tore is not damage: the next start of the node cuts it, and says how "
-	"much. While a node has the directory open, what follows the last valid write is not "
+	"much. A log that ends before its mark is: acknowledged writes are gone. While a node has "
+	"the directory open, what follows the last valid write is not "
 	"judged: it may be a write on its way.\n\n"
-	"Exit status: 0 good, 1 damaged (the place is named), 2 usage, 3 cannot be read.";
+	"Exit status: 0 good, 1 damaged, or it ends before its mark (the place is named), 2 usage, "
+	"3 cannot be read.";
 
 enum command { COMMAND_NONE, COMMAND_DUMP, COMMAND_VERIFY };
 
@@ -106,6 +109,17 @@ static void text_head(struct text_state *s)
 	       r->hard_state.term, r->hard_state.vote, WAL_START_COUNT(r->start),
 	       (uint32_t)r->start, r->vote_generation,
 	       r->vote_torn ? " (the other slot is torn)" : "");
+	printf("mark: write %" PRIu64 " segment %" PRIu64 " generation %" PRIu64 "%s%s\n",
+	       r->mark_number, r->mark_segment, r->mark_generation, r->mark_lost ? " lost" : "",
+	       r->mark_damaged > 1   ? " (no slot can be read)"
+	       : r->mark_damaged > 0 ? " (the other slot is torn or damaged)"
+				     : "");
+	for (uint32_t i = 0; i < r->witness_count; i++)
+		printf("witness: member %016" PRIx64 " start %" PRIu64 ".%08" PRIx32
+		       " acknowledged %" PRIu64 " in term %" PRIu64 "\n",
+		       r->witness[i].member, WAL_START_COUNT(r->witness[i].start),
+		       (uint32_t)r->witness[i].start, r->witness[i].index, r->witness[i].term);
+	printf("cluster: %" PRIu32 " bytes\n", r->record_size);
 }
 
 static void text_segment(void *arg, const struct wal_inspect_segment *segment)
@@ -222,6 +236,22 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 			   hexadecimal(r->hard_state.vote), "start", hexadecimal(r->start),
 			   "generation", (json_int_t)r->vote_generation, "torn", r->vote_torn),
 		 false);
+	printf(",\n\"mark\":");
+	json_out(json_pack("{sI sI sI sb si}", "write", (json_int_t)r->mark_number, "segment",
+			   (json_int_t)r->mark_segment, "generation",
+			   (json_int_t)r->mark_generation, "lost", r->mark_lost, "damaged",
+			   (int)r->mark_damaged),
+		 false);
+	printf(",\n\"witnesses\":[");
+	for (uint32_t i = 0; i < r->witness_count; i++) {
+		printf(i > 0 ? "," : "");
+		json_out(json_pack("{so so sI sI}", "member", hexadecimal(r->witness[i].member),
+				   "start", hexadecimal(r->witness[i].start), "term",
+				   (json_int_t)r->witness[i].term, "index",
+				   (json_int_t)r->witness[i].index),
+			 false);
+	}
+	printf("],\n\"record_size\":%" PRIu32, r->record_size);
 	printf(",\n\"log\":");
 	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sb}", "last_index",
 			   (json_int_t)r->last_index, "last_term", (json_int_t)r->last_term,

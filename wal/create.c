@@ -1,10 +1,10 @@
 /*
  * Making a directory, and making one anew.
  *
- * Creation, each step durable before the next: vote (generations 0 and 1), the first segment,
- * identity. A directory without identity is new, or its creation was cut short; then its vote is
- * still at generation 1, because every complete open counts it up. Anything else without identity
- * is damage.
+ * Creation, each step durable before the next: vote (generations 0 and 1), the first segment, mark
+ * (likewise), identity. A directory without identity is new, or its creation was cut short; then
+ * its vote is still at generation 1, because every complete open counts it up. Anything else
+ * without identity is damage.
  *
  * An identity that replaces another one says so until all that was the former's is gone and the new
  * log is begun (W17).
@@ -56,6 +56,17 @@ uint64_t wal_start_after(const struct wal *w, uint64_t before)
 	return count << 32 | (nonce != 0 ? nonce : 1);
 }
 
+int wal_mark_make(struct wal *w, struct mark *mark)
+{
+	uint64_t first = mark->generation;
+
+	for (; mark->generation < first + 2; mark->generation++)
+		wal_mark_encode(w->block + wal_mark_offset(mark->generation, w->unit), w->unit,
+				&w->id, mark);
+	mark->generation--;
+	return wal_file_make(w, META_MARK, w->block, 2 * (size_t)w->unit);
+}
+
 static int name_remove(struct wal *w, bool there, const char *name)
 {
 	int err = there ? w->disk->ops->remove(w->disk, name) : 0;
@@ -72,6 +83,8 @@ static int files_remove(struct recovery *r)
 
 	if (err == 0)
 		err = name_remove(w, names->cluster, META_CLUSTER);
+	if (err == 0)
+		err = name_remove(w, names->mark, META_MARK);
 	for (size_t i = 0; err == 0 && i < names->segment_count; i++) {
 		char name[DISK_NAME_MAX];
 
@@ -102,8 +115,9 @@ static int leftovers_remove(struct recovery *r)
 		if (err != 0)
 			return err;
 	}
-	if (names->segment_count > 1 || (names->segment_count > 0 && !names->vote) ||
-	    names->cluster || (names->vote && !meta_vote_initial(w->block, w->unit)))
+	if (names->segment_count > 1 || names->cluster ||
+	    (!names->vote && (names->segment_count > 0 || names->mark)) ||
+	    (names->vote && !meta_vote_initial(w->block, w->unit)))
 		return wal_refuse(w, -EBADMSG,
 				  META_IDENTITY
 				  ": missing beside a log that was in use" WAL_REFUSED);
@@ -115,6 +129,7 @@ static int files_make(struct recovery *r)
 {
 	struct wal *w = r->w;
 	struct meta_vote vote = {0};
+	struct mark mark = {.segment = 1};
 	int err;
 
 	if (w->durability != WAL_VOLATILE) {
@@ -129,6 +144,9 @@ static int files_make(struct recovery *r)
 		/* What follows opens it by its name, as at any other start. */
 		w->disk->ops->close(w->disk, w->segments[0].file);
 		w->segment_count = 0;
+		err = wal_mark_make(w, &mark);
+		if (err != 0)
+			return err;
 	}
 	err = wal_identity_make(w, 0);
 	if (err != 0)

@@ -40,6 +40,24 @@
  *	    24    4 size of the record
  *	    32      the record
  *
+ * mark: two slots of `unit` bytes; generation g lives in slot g % 2.
+ *
+ *	     0    8 "QUOINMRK"
+ *	     8    4 version
+ *	    12    4 CRC32C of the slot, this field zero
+ *	    16    8 identity
+ *	    24    8 generation
+ *	    32    8 number of the newest write that was on stable storage
+ *	    40    8 sequence of the highest segment that was, also if it was only prepared
+ *	    48    8 generation of the newest vote slot that was
+ *	    56    8 start
+ *	    64    4 1: acknowledged writes are gone, and were not brought back yet
+ *	    68    4 number of witnesses, at most 16; each:
+ *	    72    8 member
+ *	    80    8 its newest start
+ *	    88    8 term in which it acknowledged a position to this member
+ *	    96    8 that position
+ *
  * A segment: a header of `unit` bytes, then writes, then zeros up to its size.
  *
  *	     0    8 "QUOINSEG"

@@ -1,6 +1,8 @@
 #include "wal/inspect.h"
 
+#include "wal/cluster.h"
 #include "wal/disk_reader.h"
+#include "wal/end.h"
 #include "wal/io.h"
 #include "wal/scan.h"
 
@@ -11,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A node may be writing the slot at the moment of a look: then the next look sees it whole. */
-enum { VOTE_LOOKS = 5 };
+/* A node may be writing a slot at the moment of a look: then the next look sees it whole. */
+enum { LOOKS = 5 };
 
 struct inspection {
 	const char *directory;
@@ -26,6 +28,7 @@ struct inspection {
 	uint8_t *block; /* FORMAT_IDENTITY_SIZE; two slots of the largest unit */
 	struct log_id id;
 	struct meta_vote vote;
+	struct wal_end end;
 };
 
 static __attribute__((format(printf, 3, 4))) int say(struct inspection *x, int err,
@@ -94,7 +97,7 @@ static int vote_read(struct inspection *x)
 
 	if (!x->names.vote)
 		return say(x, -EBADMSG, META_VOTE ": missing");
-	for (int look = 0; err != 0 && look < (out->live ? VOTE_LOOKS : 1); look++) {
+	for (int look = 0; err != 0 && look < (out->live ? LOOKS : 1); look++) {
 		err = file_read(x, META_VOTE, 2 * (uint64_t)out->unit);
 		if (err != 0)
 			return err;
@@ -109,6 +112,51 @@ static int vote_read(struct inspection *x)
 	out->hard_state = x->vote.hard_state;
 	out->start = x->vote.start;
 	out->vote_generation = x->vote.generation;
+	return 0;
+}
+
+/* Before the log is read: what a node marks meanwhile is in the log by then. */
+static int mark_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	struct wal_end *end = &x->end;
+	uint64_t size = 2 * (uint64_t)out->unit;
+
+	end->vote_number = x->vote.log_number;
+	end->vote_generation = x->vote.generation;
+	(void)snprintf(end->mark_why, sizeof(end->mark_why), "missing beside a log");
+	for (int look = 0; x->names.mark && end->mark_why[0] != '\0' && look < LOOKS; look++) {
+		int err = file_read(x, META_MARK, size);
+
+		if (err != 0 && err != -EBADMSG)
+			return err;
+		wal_end_mark(end, x->block, err == 0 ? size : 0, out->unit, &x->id);
+	}
+	out->mark_damaged = end->slots_damaged;
+	out->mark_generation = end->mark.generation;
+	out->mark_number = end->mark.number;
+	out->mark_segment = end->mark.segment;
+	out->mark_lost = end->mark.lost;
+	out->witness_count = end->mark.witness_count;
+	memcpy(out->witness, end->mark.witness, sizeof(out->witness));
+	return 0;
+}
+
+static int record_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	const uint8_t *data;
+	int err;
+
+	if (!x->names.cluster)
+		return 0;
+	err = file_read(x, META_CLUSTER, out->unit);
+	if (err != 0)
+		return err;
+	err = wal_cluster_decode(&data, &out->record_size, x->block, out->unit, &x->id);
+	if (err != 0)
+		return say(x, err == -EPROTO ? err : -EBADMSG,
+			   META_CLUSTER " at offset 0: not the record of this directory");
 	return 0;
 }
 
@@ -159,8 +207,6 @@ static int log_read(struct inspection *x)
 			 .error_size = sizeof(x->line)};
 	int err;
 
-	if (x->names.segment_count == 0)
-		return say(x, -EBADMSG, "segment-%016x: missing", 1);
 	err = scan_run(&s, x->names.segments, x->names.segment_count);
 	out->segments = s.segment_count;
 	out->writes = s.number;
@@ -175,16 +221,9 @@ static int log_read(struct inspection *x)
 	}
 	if (err != 0)
 		err = say(x, err, "%s", x->line);
-	else if (s.number < x->vote.log_number)
-		err = say(x, -EBADMSG,
-			  "segment-%016" PRIx64 " at offset %" PRIu32 ": the log ends with write "
-			  "%" PRIu64 ", but write %" PRIu64 " had been acknowledged",
-			  out->end_segment, out->end_offset, s.number, x->vote.log_number);
-	else if (!out->live && s.vote_generation > x->vote.generation)
-		err = say(x, -EBADMSG,
-			  META_VOTE ": its newest record is of generation %" PRIu64 ", but "
-				    "%" PRIu64 " had been acknowledged",
-			  x->vote.generation, s.vote_generation);
+	else if (wal_end_lost(&x->end, &s, out->live, x->line, sizeof(x->line)) ||
+		 (!out->live && wal_end_vote(&x->end, &s, x->line, sizeof(x->line)) != 0))
+		err = say(x, -EBADMSG, "%s", x->line);
 	scan_free(&s);
 	return err;
 }
@@ -204,6 +243,10 @@ static int inspect(struct inspection *x)
 	if (err != 0 || x->out->durability == WAL_VOLATILE)
 		return err;
 	err = vote_read(x);
+	if (err == 0)
+		err = mark_read(x);
+	if (err == 0)
+		err = record_read(x);
 	return err != 0 ? err : log_read(x);
 }
 

@@ -55,6 +55,7 @@ static bool is_temporary(const char *name)
 	return strcmp(name, META_IDENTITY META_TEMPORARY) == 0 ||
 	       strcmp(name, META_VOTE META_TEMPORARY) == 0 ||
 	       strcmp(name, META_CLUSTER META_TEMPORARY) == 0 ||
+	       strcmp(name, META_MARK META_TEMPORARY) == 0 ||
 	       (strncmp(name, segment_prefix, strlen(segment_prefix)) == 0 &&
 		has_suffix(name, META_TEMPORARY));
 }
@@ -67,6 +68,8 @@ static int names_add(struct meta_names *out, const char *name)
 		out->vote = true;
 	} else if (strcmp(name, META_CLUSTER) == 0) {
 		out->cluster = true;
+	} else if (strcmp(name, META_MARK) == 0) {
+		out->mark = true;
 	} else if (is_temporary(name)) {
 		void *grown = realloc(out->temporary,
 				      (out->temporary_count + 1) * sizeof(*out->temporary));

@@ -13,6 +13,7 @@
 #define META_IDENTITY "identity"
 #define META_VOTE "vote"
 #define META_CLUSTER "cluster"
+#define META_MARK "mark"
 #define META_TEMPORARY ".tmp"
 
 struct meta_identity {
@@ -43,6 +44,7 @@ struct meta_names {
 	bool identity;
 	bool vote;
 	bool cluster;
+	bool mark;
 	uint64_t *segments; /* sequences, ascending */
 	size_t segment_count;
 	char (*temporary)[DISK_NAME_MAX];

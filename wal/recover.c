@@ -110,6 +110,8 @@ static int on_write(void *arg, const struct scan_write *write)
 	uint32_t cursor = FORMAT_WRITE_HEADER;
 	struct raft_entry entry;
 
+	if (point.number > r->number_known && r->unsynced == 0)
+		r->unsynced = point.segment;
 	while (record_next(&entry, write->stream, write->header->stream_size, &cursor) == 1) {
 		int err;
 
@@ -122,6 +124,49 @@ static int on_write(void *arg, const struct scan_write *write)
 		point.ordinal++;
 	}
 	return 0;
+}
+
+/* That the file cannot be read is an error of the disk; that it does not hold a mark is a loss. */
+static int mark_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	uint64_t size = 0;
+	int file;
+	int err;
+
+	r->end.vote_number = r->vote.log_number;
+	r->end.vote_generation = r->vote.generation;
+	r->number_known = r->vote.log_number;
+	(void)snprintf(r->end.mark_why, sizeof(r->end.mark_why), "missing beside a log");
+	if (!r->names.mark)
+		return 0;
+	err = w->disk->ops->open(w->disk, META_MARK, false, DISK_DURABLE, &file);
+	if (err != 0)
+		return wal_refuse_io(w, err, META_MARK, "open");
+	err = w->disk->ops->size(w->disk, file, &size);
+	if (err == 0 && size == 2 * (uint64_t)w->unit)
+		err = io_read(w->disk, file, 0, w->block, size);
+	w->disk->ops->close(w->disk, file);
+	if (err != 0)
+		return wal_refuse_io(w, err, META_MARK, "read");
+	wal_end_mark(&r->end, w->block, size, w->unit, &w->id);
+	if (r->end.mark.number > r->number_known)
+		r->number_known = r->end.mark.number;
+	return 0;
+}
+
+/* A log that ends too early opens, and says so; whoever opened it must not vote. */
+static void end_judge(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct wal_recovered *out = r->out;
+	int used = snprintf(out->lost_why, sizeof(out->lost_why), "%s/", w->directory);
+
+	out->lost = wal_end_lost(&r->end, &r->scan, false, out->lost_why + used,
+				 sizeof(out->lost_why) - (size_t)used);
+	if (!out->lost)
+		out->lost_why[0] = '\0';
+	w->lost = out->lost;
 }
 
 static int log_check(struct recovery *r)
@@ -138,26 +183,14 @@ static int log_check(struct recovery *r)
 			   .arg = r,
 			   .error = r->scan_error,
 			   .error_size = sizeof(r->scan_error)};
-	if (r->names.segment_count == 0)
-		return wal_refuse(w, -EBADMSG, "segment-%016x: missing" WAL_REFUSED, 1);
 	err = scan_run(s, r->names.segments, r->names.segment_count);
 	if (err != 0)
 		return r->scan_error[0] != '\0' ? wal_refuse(w, err, "%s", r->scan_error) : err;
 	/* Each side knows a little of what the other had acknowledged (W24). */
-	if (s->number < r->vote.log_number)
-		return wal_refuse(
-			w, -EBADMSG,
-			"segment-%016" PRIx64 " at offset %" PRIu32 ": the log ends with write "
-			"%" PRIu64 ", but write %" PRIu64 " had been acknowledged: the disk "
-			"lost it, or files are missing" WAL_REFUSED,
-			s->segments[s->tail].sequence, s->segments[s->tail].end, s->number,
-			r->vote.log_number);
-	if (s->vote_generation > r->vote.generation)
-		return wal_refuse(w, -EBADMSG,
-				  META_VOTE ": its newest record is of generation %" PRIu64
-					    ", but %" PRIu64
-					    " had been acknowledged: the disk lost it" WAL_REFUSED,
-				  r->vote.generation, s->vote_generation);
+	err = wal_end_vote(&r->end, s, r->scan_error, sizeof(r->scan_error));
+	if (err != 0)
+		return wal_refuse(w, err, "%s" WAL_REFUSED, r->scan_error);
+	end_judge(r);
 	return 0;
 }
 
@@ -183,6 +216,9 @@ static int segments_adopt(struct recovery *r)
 	w->tail = s->tail;
 	w->number = s->number;
 	w->last_index = s->last_index;
+	for (w->marker.synced = w->tail;
+	     r->unsynced != 0 && w->segments[w->marker.synced].sequence > r->unsynced;)
+		w->marker.synced--;
 	return 0;
 }
 
@@ -250,6 +286,44 @@ static int durability_change(struct recovery *r)
 	return wal_identity_make(w, 0);
 }
 
+/*
+ * The sign of loss is durable before anything is appended: the numbers of the writes that are gone
+ * are given again, and then the end alone would not show it.
+ */
+static int mark_open(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct marker *m = &w->marker;
+	int err = 0;
+
+	m->durable = r->end.mark;
+	memcpy(m->witness, m->durable.witness, sizeof(m->witness));
+	m->witness_count = m->durable.witness_count;
+	if (r->out->lost && (!m->durable.lost || r->end.mark_why[0] != '\0')) {
+		m->durable.number = wal_end_number(&r->end, &r->scan);
+		m->durable.segment = wal_end_segment(&r->end, &r->scan);
+		m->durable.lost = true;
+		m->durable.generation++;
+		err = wal_mark_make(w, &m->durable);
+		if (err != 0)
+			return err;
+	}
+	err = w->disk->ops->open(w->disk, META_MARK, false, DISK_DURABLE, &m->file);
+	if (err != 0)
+		return wal_refuse_io(w, err, META_MARK, "open");
+	/*
+	 * The newest slot may be in a cache only, and the next mark is written over the other one.
+	 */
+	err = io_sync(w->disk, m->file);
+	return err == 0 ? 0 : wal_refuse_io(w, err, META_MARK, "sync");
+}
+
+/* Every segment is gone, and that is told: the log begins again. */
+static int first_segment_make(struct recovery *r)
+{
+	return r->w->segment_count > 0 ? 0 : prepare_now(r->w);
+}
+
 static int start_count(struct recovery *r)
 {
 	struct wal *w = r->w;
@@ -262,8 +336,10 @@ static int start_count(struct recovery *r)
 		v->durable.hard_state = (struct raft_hard_state){.term = r->scan.last_term};
 	v->durable.generation++;
 	v->durable.start = wal_start_after(w, v->durable.start);
-	v->durable.log_number = w->durability == WAL_DURABLE ? w->number : r->vote.log_number;
-	w->number_durable = v->durable.log_number;
+	w->number_durable = w->durability == WAL_DURABLE || r->number_known > w->number
+				    ? w->number
+				    : r->number_known;
+	v->durable.log_number = w->number_durable;
 	err = w->disk->ops->open(w->disk, META_VOTE, false, DISK_DURABLE, &v->file);
 	if (err != 0)
 		return wal_refuse_io(w, err, META_VOTE, "open");
@@ -290,13 +366,20 @@ static void found_fill(struct recovery *r)
 	if (r->members_count > 1)
 		out->members_before_index = r->members[r->members_count - 2];
 	out->torn_bytes = r->scan.torn_bytes;
+	out->torn_segment = r->scan.torn ? r->scan.segments[r->scan.tail].sequence : 0;
+	out->torn_offset = r->scan.torn ? r->scan.segments[r->scan.tail].end : 0;
 	out->first_index = 1;
+	out->witness_count = r->w->marker.witness_count;
+	memcpy(out->witness, r->w->marker.witness, sizeof(out->witness));
+	r->w->stats.torn_bytes = out->torn_bytes;
 }
 
 static int open_on_disk(struct recovery *r)
 {
 	int err = vote_check(r);
 
+	if (err == 0)
+		err = mark_check(r);
 	if (err == 0)
 		err = wal_cluster_find(r);
 	if (err == 0)
@@ -306,6 +389,10 @@ static int open_on_disk(struct recovery *r)
 	/* From here on the directory is known to be good, and changes. */
 	if (err == 0)
 		err = recovery_temporaries_remove(r);
+	if (err == 0)
+		err = mark_open(r);
+	if (err == 0)
+		err = first_segment_make(r);
 	if (err == 0)
 		err = tail_cut(r);
 	if (err == 0)

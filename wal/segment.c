@@ -73,6 +73,9 @@ bool segment_roll(struct wal *w)
 {
 	if (segment_wanted(w))
 		return false;
+	/* Were it missing later, nobody would know (W20): it is named first. */
+	if (w->segments[w->tail + 1].sequence > w->marker.durable.segment)
+		return false;
 	w->tail++;
 	assert(w->segments[w->tail].end == w->unit);
 	return true;

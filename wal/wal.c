@@ -30,7 +30,7 @@ const char *wal_error(const struct wal *w)
 
 static bool in_flight(const struct wal *w)
 {
-	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight)
+	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight || w->marker.in_flight)
 		return true;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
 		if (w->reads[i].state == READ_IN_FLIGHT)
@@ -57,6 +57,8 @@ static int complete(struct wal *w, const struct disk_completion *done)
 		return vote_done(w, done->result);
 	case TAG_PREPARE:
 		return prepare_done(w, done->result);
+	case TAG_MARK:
+		return mark_done(w, done->result);
 	default:
 		assert(done->tag >= TAG_READ);
 		assert(done->tag < TAG_READ + WAL_READS_MAX);
@@ -95,6 +97,8 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 		err = write_start(w);
 	if (w->failed == 0 && err == 0)
 		err = prepare_step(w);
+	if (w->failed == 0 && err == 0)
+		err = mark_step(w); /* last: the log's own write is before it in the queue */
 	if (w->failed == 0 && err == 0)
 		err = submit(w);
 	if (w->failed != 0)
@@ -147,7 +151,7 @@ static int buffers_make(struct wal *w)
 	size_t rounded = l->write_size_max + FORMAT_UNIT_MAX;
 	size_t used = 0;
 
-	w->region_size = l->buffers * rounded + l->zero_size + 5 * (size_t)FORMAT_UNIT_MAX;
+	w->region_size = l->buffers * rounded + l->zero_size + 6 * (size_t)FORMAT_UNIT_MAX;
 	w->region_size = w->region_size / FORMAT_UNIT_MAX * FORMAT_UNIT_MAX;
 	w->region = aligned_alloc(FORMAT_UNIT_MAX, w->region_size);
 	if (w->region == NULL)
@@ -158,6 +162,7 @@ static int buffers_make(struct wal *w)
 	w->zeros = region_take(w, &used, l->zero_size);
 	w->block = region_take(w, &used, 2 * (size_t)FORMAT_UNIT_MAX);
 	w->header = region_take(w, &used, FORMAT_UNIT_MAX);
+	w->marker.block = region_take(w, &used, FORMAT_UNIT_MAX);
 	w->region_size = used;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++) {
 		size_t size = l->point_spacing + l->write_size_max;
@@ -182,6 +187,8 @@ static void release(struct wal *w)
 		w->disk->ops->close(w->disk, w->prepare.file);
 	if (w->vote.file >= 0)
 		w->disk->ops->close(w->disk, w->vote.file);
+	if (w->marker.file >= 0)
+		w->disk->ops->close(w->disk, w->marker.file);
 	if (w->disk_owned && w->disk != NULL)
 		w->disk->ops->destroy(w->disk);
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
@@ -279,6 +286,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	assert(limits->buffers <= STATE_BUFFERS_MAX);
 	w->vote.file = -1;
 	w->prepare.file = -1;
+	w->marker.file = -1;
 	w->limits = *limits;
 	w->seed = options->identity_seed;
 	w->durability = options->durability;

@@ -76,6 +76,19 @@ int test_persist(struct wal *w, uint64_t seq)
 	return 0;
 }
 
+void test_mark(struct wal *w, uint64_t now_ns, const struct wal_witness *witness, uint32_t count)
+{
+	uint64_t seq;
+
+	while (w->marker.step != MARK_IDLE)
+		assert_int_equal(wal_poll(w, now_ns, &seq), 0);
+	assert_true(wal_mark_due(w, now_ns));
+	wal_mark(w, now_ns, witness, count);
+	do {
+		assert_int_equal(wal_poll(w, now_ns, &seq), 0);
+	} while (w->marker.step != MARK_IDLE);
+}
+
 void test_expect(struct wal *w, raft_index first, raft_index last, raft_term term)
 {
 	while (first <= last) {
@@ -159,13 +172,27 @@ void test_log_refused(struct test_log *t, int err, const char *file)
 	assert_true(fake_hash(t->disk) == before);
 }
 
+void test_log_lost(struct test_log *t, const char *file)
+{
+	int err = test_log_open(t);
+
+	if (err != 0)
+		fail_msg("%d instead of a log that says what it lost: %s", err, t->error);
+	if (!t->found.lost)
+		fail_msg("acknowledged writes are gone and nobody says so (last index %lu, "
+			 "marked write %lu)",
+			 t->found.last_index, t->wal->marker.durable.number);
+	if (strstr(t->found.lost_why, file) == NULL || strchr(t->found.lost_why, '\n') != NULL)
+		fail_msg("not a line that names %s: %s", file, t->found.lost_why);
+}
+
 bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out)
 {
 	for (uint64_t sequence = 1;; sequence++) {
 		meta_segment_name(out->file, sequence);
 		if (!fake_exists(t->disk, out->file))
 			return false;
-		out->offset = FORMAT_UNIT_MIN;
+		out->offset = fake_disk_of(t->disk)->unit;
 		while (out->offset < fake_size(t->disk, out->file)) {
 			uint8_t header[FORMAT_WRITE_HEADER];
 
