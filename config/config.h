@@ -40,7 +40,6 @@ struct config_member {
 	char name[CONFIG_NAME_MAX];
 	uint32_t address; /* IPv4, host byte order */
 	uint16_t port;    /* 2380 */
-	uint64_t id;      /* etcd's: first 8 bytes, big-endian, of SHA-1 over (peer URL, token) */
 };
 
 struct config {
@@ -51,12 +50,12 @@ struct config {
 	/* admin-socket: DATA-DIR/admin.sock; at most 107 bytes */
 	char admin_socket[CONFIG_PATH_MAX];
 
-	struct config_member member[CONFIG_MEMBERS_MAX]; /* initial-cluster, ascending by id */
+	struct config_member member[CONFIG_MEMBERS_MAX]; /* initial-cluster, by place */
 	uint32_t member_count;
 	uint32_t self;               /* index of this member */
 	char token[CONFIG_NAME_MAX]; /* initial-cluster-token: "quoin-cluster" */
 	bool existing;               /* initial-cluster-state: new | existing */
-	uint64_t cluster_id;         /* SHA-1 over the sorted member ids, as in etcd */
+	uint64_t digest;             /* of the token and all members: theirs must be the same */
 
 	enum config_profile
 		profile;       /* profile: shared | bare-metal; sets the defaults of the timers */
@@ -111,8 +110,8 @@ int config_load(struct config *out, const char *file, struct config_errors *erro
  */
 void config_explain(const struct config *c, FILE *out);
 
-/* Member id and cluster id as etcd draws them. */
-uint64_t config_member_id(uint32_t address, uint16_t port, const char *token);
+/* A member's peer address in one number, by which members are known until they have ids. */
+uint64_t config_member_place(const struct config_member *member);
 
 const char *config_link_name(enum config_link link);
 const char *config_durability_name(enum config_durability durability);

@@ -126,10 +126,11 @@ void config_explain(const struct config *c, FILE *out)
 		fprintf(out, "%-22s %-24s %-8s  %s\n", key->name, text, origin, key->meaning);
 	}
 	fprintf(out, "\nWhat follows from them:\n\n");
-	fprintf(out, "cluster id             %016" PRIx64 "\n", c->cluster_id);
-	for (uint32_t i = 0; i < c->member_count; i++)
-		fprintf(out, "member id              %016" PRIx64 " %s%s\n", c->member[i].id,
-			c->member[i].name, i == c->self ? " (this one)" : "");
+	fprintf(out,
+		"digest                 %016" PRIx64 " of the members and the token: the same "
+		"for each of them\n",
+		c->digest);
+	fprintf(out, "cluster and member ids are drawn when all members have formed the cluster\n");
 	fprintf(out, "a majority             %u of %u\n", c->member_count / 2 + 1, c->member_count);
 	fprintf(out, "an election begins     after a silence of %s to %s\n",
 		config_value_duration_text(c->election_us_min, text),

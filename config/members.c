@@ -4,10 +4,10 @@
  */
 #include "config/load.h"
 
-#include "config/ids.h"
 #include "config/value.h"
 
 #include <assert.h>
+#include <sha1.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,28 +156,51 @@ bool config_members_check(struct config_loading *l)
 	return good;
 }
 
-static int by_id(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
-	const struct config_member *x = a, *y = b;
+	uint64_t x = config_member_place(a), y = config_member_place(b);
 
-	return (x->id > y->id) - (x->id < y->id);
+	return (x > y) - (x < y);
+}
+
+uint64_t config_member_place(const struct config_member *m)
+{
+	return (uint64_t)m->address << 16 | m->port;
+}
+
+/* The first 8 bytes, big-endian, of SHA-1 over the token, a zero, and all places, 8 bytes each. */
+static uint64_t digest_of(const struct config *c)
+{
+	uint8_t digest[SHA1_DIGEST_LENGTH];
+	uint64_t first = 0;
+	SHA1_CTX sha;
+
+	SHA1Init(&sha);
+	SHA1Update(&sha, (const uint8_t *)c->token, strlen(c->token) + 1);
+	for (uint32_t i = 0; i < c->member_count; i++) {
+		uint64_t place = config_member_place(&c->member[i]);
+		uint8_t bytes[8];
+
+		for (size_t b = 0; b < 8; b++)
+			bytes[b] = (uint8_t)(place >> (56 - 8 * b));
+		SHA1Update(&sha, bytes, sizeof(bytes));
+	}
+	SHA1Final(digest, &sha);
+	for (size_t i = 0; i < 8; i++)
+		first = first << 8 | digest[i];
+	return first;
 }
 
 void config_members_finish(struct config_loading *l)
 {
 	struct config *c = l->config;
-	uint64_t ids[CONFIG_MEMBERS_MAX];
 
 	assert(c->member_count > 0);
 	assert(c->member_count <= CONFIG_VOTERS_MAX);
-	for (uint32_t i = 0; i < c->member_count; i++)
-		c->member[i].id =
-			config_member_id(c->member[i].address, c->member[i].port, c->token);
-	qsort(c->member, c->member_count, sizeof(c->member[0]), by_id);
+	qsort(c->member, c->member_count, sizeof(c->member[0]), by_place);
 	for (uint32_t i = 0; i < c->member_count; i++) {
-		ids[i] = c->member[i].id;
 		if (strcmp(c->member[i].name, c->name) == 0)
 			c->self = i;
 	}
-	c->cluster_id = config_id_of_cluster(ids, c->member_count);
+	c->digest = digest_of(c);
 }

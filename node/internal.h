@@ -44,6 +44,7 @@ struct node_serving {
 };
 
 struct node {
+	struct node_options options; /* strings and links are whoever's they were */
 	char name[64];
 	uint64_t now_ns;
 	uint64_t started_ns;
@@ -52,14 +53,18 @@ struct node {
 	int failed; /* -errno: the node must end */
 	char error[NODE_ERROR_MAX];
 
-	uint64_t cluster_id;
-	raft_id id;
+	struct formation formation;
+	uint64_t cluster_id; /* 0 before the cluster is formed */
+	raft_id id;          /* likewise */
+	uint64_t waiting_ns; /* what it waits for is said next at this time at the earliest */
+	char waiting_text[512];
 	enum wal_durability durability;
 	char link_name[32];
 	struct wal_recovered recovered;
 	const struct journal *journal;
 
-	struct raft *raft;
+	struct raft_options raft_options; /* for when the cluster is formed */
+	struct raft *raft;                /* NULL before it is: nothing votes that is not of one */
 	struct wal *wal;
 	struct dp *dp;
 	struct sm *sm;
@@ -70,7 +75,7 @@ struct node {
 	uint32_t peer_count;
 	struct dp_peer peer[DP_PEERS_MAX];
 	char peer_name[DP_PEERS_MAX][64];
-	uint64_t members_bound; /* generation of the member table that the dataplane knows, + 1 */
+	uint64_t witnesses_seen; /* their generation, as the log's marks know it */
 
 	struct wire_settings
 		settings; /* ours, and as each peer last told: heartbeat_us 0: not yet */
@@ -92,6 +97,20 @@ struct node {
 	struct node_counters counters;
 	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];
 };
+
+/* formation.c: before there is a cluster. */
+int node_formation_create(struct node *n);
+void node_formation_receive(struct node *n, const struct dp_datagram *datagram);
+void node_formation_drive(struct node *n);
+const char *node_formation_state(const struct node *n);
+
+/* open.c: the rooms of a node, opened in order. */
+int node_open(struct node *n);
+void node_raft_prepare(struct node *n);
+int node_raft_start(struct node *n);
+
+/* notes.c: what changed, for the log. */
+void node_notes(struct node *n);
 
 /* network.c: frames in, raft's messages out. */
 void node_receive(struct node *n);

@@ -203,21 +203,20 @@ static int add_links(struct quoind *q)
 	return add_link(q, &link);
 }
 
-static void set_peers(struct quoind *q)
+static void set_members(struct quoind *q)
 {
 	const struct config *c = &q->config;
 	struct node_options *o = &q->options;
 	uint8_t port = 0;
 
+	o->initial = (struct formation_table){.digest = c->digest, .count = c->member_count};
+	o->self = c->self;
 	for (uint32_t i = 0; i < c->member_count; i++) {
-		struct raft_member *member = &o->members.member[o->members.count++];
-
-		*member = (struct raft_member){.id = c->member[i].id, .voter = true};
+		o->initial.member[i].place = config_member_place(&c->member[i]);
 		if (i == c->self)
 			continue;
 		o->peer_name[o->dp.peer_count] = c->member[i].name;
 		o->dp.peer[o->dp.peer_count++] = (struct dp_peer){
-			.member_id = c->member[i].id,
 			.address = c->member[i].address,
 			.udp_port = c->member[i].port,
 			.port = c->link == CONFIG_LINK_MEMIF ? port++ : 0,
@@ -236,8 +235,6 @@ static void set_options(struct quoind *q)
 	struct node_options *o = &q->options;
 
 	o->name = c->name;
-	o->cluster_id = c->cluster_id;
-	o->id = c->member[c->self].id;
 	o->existing = c->existing;
 	o->heartbeat_us = c->heartbeat_us;
 	o->election_us_min = c->election_us_min;
@@ -255,7 +252,7 @@ static void set_options(struct quoind *q)
 	o->dp.gateway = c->gateway;
 	o->dp.udp_client = c->port_client;
 	o->dp.udp_peer = c->member[c->self].port;
-	set_peers(q);
+	set_members(q);
 }
 
 /* True if the host has that much memory in free 2 MiB pages. */
@@ -287,7 +284,8 @@ static int start_eal(const struct config *c)
 	int error;
 
 	/* The same at every start: EAL keeps a directory in /run for each name, for ever. */
-	snprintf(prefix, sizeof(prefix), "quoin-%016" PRIx64, c->member[c->self].id);
+	snprintf(prefix, sizeof(prefix), "quoin-%012" PRIx64,
+		 config_member_place(&c->member[c->self]));
 	if (c->huge_pages == CONFIG_HUGE_AUTO && may_do_without)
 		eal.huge_pages = huge_pages_free(c->memory_mib);
 	error = eal_start(&eal, text);
@@ -300,8 +298,7 @@ static int start_node(struct quoind *q)
 {
 	const struct config *c = &q->config;
 	struct kv_options kv = {.quota = c->quota_bytes};
-	const struct door_welcome welcome = {.cluster_id = c->cluster_id,
-					     .member_id = q->options.id};
+	const struct door_welcome welcome = {0}; /* until there is a cluster */
 	char text[NODE_ERROR_MAX];
 	int error = kv_create(&q->options.sm, &kv);
 

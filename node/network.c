@@ -39,6 +39,10 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	struct raft_message message;
 	struct wire_settings settings;
 
+	if (d->envelope.type == WIRE_FORMATION) {
+		node_formation_receive(n, d);
+		return;
+	}
 	if (d->envelope.type == WIRE_SETTINGS) {
 		if (wire_settings_decode(&settings, d->body, d->envelope.body_size))
 			n->counters.malformed++;
@@ -58,6 +62,7 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	message.from = n->peer[d->peer].member_id;
 	message.to = n->id;
 	message.identity = d->envelope.source_identity;
+	message.start = d->envelope.source_start;
 	count_raft_error(n, raft_recv(n->raft, &message));
 }
 
@@ -85,7 +90,7 @@ static uint32_t receive_burst(struct node *n)
  */
 void node_receive(struct node *n)
 {
-	int bursts = raft_deadline(n->raft) <= n->now_ns / 1000 ? 128 : 1;
+	int bursts = n->raft && raft_deadline(n->raft) <= n->now_ns / 1000 ? 128 : 1;
 
 	while (bursts-- > 0 && receive_burst(n) > 0)
 		;

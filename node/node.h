@@ -9,6 +9,7 @@
 #include "dataplane/dp.h"
 #include "dataplane/fault.h"
 #include "kv/sm.h"
+#include "raft/formation.h"
 #include "raft/raft.h"
 #include "wal/wal.h"
 
@@ -18,10 +19,10 @@ struct journal;
 
 struct node_options {
 	const char *name;
-	uint64_t cluster_id;
-	raft_id id;
-	struct raft_members members; /* the initial cluster; identities 0 */
-	bool existing;               /* join only: never bootstrap */
+	/* As configured: digest, origin, places; identities 0. dp.peer are the others, in this order. */
+	struct formation_table initial;
+	uint32_t self; /* this member's place */
+	bool existing; /* waits to join: never forms a cluster */
 	uint64_t seed;
 	uint64_t heartbeat_us;
 	uint64_t election_us_min;
@@ -31,10 +32,9 @@ struct node_options {
 	struct fault_rules *faults; /* NULL: none can be set */
 
 	struct wal_options wal;
-	struct dp_options
-		dp; /* identity, incarnation, cluster and member id are filled in by node_create */
-	struct sm *sm;                       /* owned by the node from here on */
-	const struct journal *journal;       /* NULL: no log lines */
+	struct dp_options dp;          /* `self`, and the peers' ids, are filled in by the node */
+	struct sm *sm;                 /* owned by the node from here on */
+	const struct journal *journal; /* NULL: no log lines */
 	const char *peer_name[DP_PEERS_MAX]; /* as dp.peer, for log and status; NULL: the id */
 	uint64_t now_ns;
 };
@@ -77,7 +77,13 @@ void node_stop(struct node *n);
 bool node_stopping(const struct node *n);
 bool node_stopped(const struct node *n);
 
+/* All zero before the cluster is formed. */
 void node_raft_status(const struct node *n, struct raft_status *out);
+enum formation_state node_get_formation(const struct node *n);
+int node_formation_reset(struct node *n);
+/* Lines that begin with "error": whom it waits for, and what to do. Empty once it is formed. */
+size_t node_formation_text(const struct node *n, char *out, size_t size_max);
+uint64_t node_cluster_id(const struct node *n); /* 0 before the cluster is formed */
 uint64_t node_hash(const struct node *n);
 
 /* "key value\n" lines: what WIRE_STATUS answers. Returns the size. */

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -134,6 +135,49 @@ static void fetch(struct node *n, const struct raft_ready *ready,
 	}
 }
 
+/* D9c: what was found out about this member's past is durable before it goes on. */
+static void loss(struct node *n, const struct raft_ready *ready)
+{
+	int err;
+
+	if (ready->whole) {
+		wal_whole(n->wal);
+		journal_write(n->journal, JOURNAL_INFO, "whole",
+			      "commit=%" PRIu64 " why=\"it holds again all that was committed\"",
+			      raft_commit(n->raft));
+	}
+	if (!ready->lost)
+		return;
+	err = wal_lost(n->wal, ready->lost_known);
+	if (err) {
+		fail(n, err);
+		return;
+	}
+	journal_write(
+		n->journal, JOURNAL_ERROR, "lost",
+		"known_start=%016" PRIx64 " why=\"another member knows of writes that this one "
+		"acknowledged and does not hold: its directory was rolled back; it gives no vote "
+		"until it is caught up\"",
+		ready->lost_known);
+	const struct dp_self self = {n->cluster_id, n->id, n->recovered.identity,
+				     wal_start(n->wal)};
+	dp_self_set(n->dp, &self);
+	raft_restarted(n->raft, self.start);
+}
+
+static void mark(struct node *n)
+{
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
+	uint64_t generation = raft_witnesses_generation(n->raft);
+
+	if (generation != n->witnesses_seen) {
+		n->witnesses_seen = generation;
+		wal_witness_changed(n->wal);
+	}
+	if (wal_mark_due(n->wal, n->now_ns))
+		wal_mark(n->wal, n->now_ns, witness, raft_witnesses(n->raft, witness));
+}
+
 /* One hand-out. False: there was none. */
 static bool ready_once(struct node *n)
 {
@@ -160,6 +204,7 @@ static bool ready_once(struct node *n)
 	apply(n, ready.apply, ready.apply_count);
 	serve_progress(n->serve, n->applied, n->applying_count > 0);
 	raft_advance(n->raft);
+	loss(n, &ready);
 	raft_applied(n->raft, n->applied);
 	for (uint32_t i = 0; i < refused_count; i++)
 		raft_fetched(n->raft, refused[i], NULL, 0);
@@ -178,8 +223,7 @@ void node_ready(struct node *n)
 	raft_applied(n->raft, n->applied);
 	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
 		;
-	if (wal_mark_due(n->wal, n->now_ns))
-		wal_mark(n->wal, n->now_ns, NULL, 0);
+	mark(n);
 	/* What this turn appended goes to the disk in this turn. */
 	if (n->failed || wal_poll(n->wal, n->now_ns, &seq) != 0)
 		return;

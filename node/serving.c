@@ -27,18 +27,25 @@ static int port_propose(struct serve_port *port, const uint8_t *data, uint32_t s
 {
 	raft_index index;
 
-	return raft_propose(node_of_port(port)->raft, data, size, &index, term);
+	const struct node *n = node_of_port(port);
+
+	return n->raft ? raft_propose(n->raft, data, size, &index, term) : -EREMOTE;
 }
 
 static int port_read(struct serve_port *port, uint64_t context)
 {
-	return raft_read_index(node_of_port(port)->raft, context);
+	const struct node *n = node_of_port(port);
+
+	return n->raft ? raft_read_index(n->raft, context) : -EREMOTE;
 }
 
 static void port_leader(struct serve_port *port, struct serve_leader *out)
 {
 	const struct node *n = node_of_port(port);
 
+	*out = (struct serve_leader){0};
+	if (!n->raft)
+		return; /* there is no cluster yet */
 	*out = (struct serve_leader){
 		.id = raft_leader(n->raft),
 		.term = raft_get_term(n->raft),
@@ -101,7 +108,7 @@ void serving_welcome(struct node *n)
 	const struct door_welcome welcome = {
 		.cluster_id = n->cluster_id,
 		.member_id = n->id,
-		.base = raft_commit(n->raft),
+		.base = n->raft ? raft_commit(n->raft) : 0,
 	};
 
 	udp_door_set_welcome(n->serving.udp, &welcome);

@@ -68,10 +68,7 @@ static void status_peers(struct node *n, struct text *t, const struct raft_statu
 			     n->peer_settings[i].heartbeat_us, n->peer_settings[i].election_us_min,
 			     n->peer_settings[i].election_us_max);
 		if (state.refuses_us)
-			line(t,
-			     "error member %s knows this member by another identity: this data "
-			     "directory is new; "
-			     "restore the old one, or give the member a new place in the cluster\n",
+			line(t, "error member %s takes this member for another directory\n",
 			     n->peer_name[i]);
 		if (state.other_identity)
 			line(t,
@@ -112,10 +109,12 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
 	struct text t = {.at = out, .size_max = size_max};
 	struct raft_status raft;
+	char waiting[2048];
 
-	raft_get_status(n->raft, &raft);
+	node_raft_status(n, &raft);
 	line(&t, "name %s\ncluster_id %016" PRIx64 "\nmember_id %016" PRIx64 "\nversion %s\n",
 	     n->name, n->cluster_id, n->id, QUOIN_VERSION);
+	line(&t, "formation %s\n", node_formation_state(n));
 	line(&t, "identity %016" PRIx64 "\nincarnation %" PRIu64 "\n", n->recovered.identity,
 	     WAL_START_COUNT(n->recovered.start));
 	line(&t, "role %s\nleader %016" PRIx64 "\nraft_term %" PRIu64 "\n", role_name(raft.role),
@@ -132,10 +131,12 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	     (n->now_ns - n->started_ns) / 1000000, node_hash(n));
 	if (!raft.leader)
 		line(&t, "error etcdserver: no leader\n");
-	if (raft.self_replaced)
+	if (raft.lost)
 		line(&t,
-		     "error this data directory is new, and the cluster's log binds this member to "
-		     "another one: it neither votes nor acknowledges\n");
+		     "error this member lost writes that it had acknowledged: it gives no vote, "
+		     "and its acknowledgements do not count, until it is caught up\n");
+	node_formation_text(n, waiting, sizeof(waiting));
+	line(&t, "%s", waiting);
 	status_peers(n, &t, &raft);
 	status_counters(n, &t);
 	return t.size;

@@ -67,7 +67,7 @@ int formation_create(struct formation *f, const struct formation_options *o)
 			return -EXDEV;
 		if (f->state != FORMATION_REFUSED &&
 		    f->table.member[f->self].identity != f->identity)
-			return -EBADMSG;
+			return -EXDEV;
 	}
 	f->next = f->state;
 	return 0;

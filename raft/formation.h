@@ -120,7 +120,10 @@ struct formation {
 	struct formation_peer peer[FORMATION_PLACES_MAX];
 };
 
-/* 0; -EINVAL (options); -EBADMSG (the record cannot be read); -EXDEV (made by another configuration). */
+/*
+ * 0; -EINVAL (options); -EBADMSG (the record cannot be read); -EXDEV (it is another configuration's,
+ * or another member's: f->table is then as recorded).
+ */
 int formation_create(struct formation *f, const struct formation_options *options);
 
 void formation_tick(struct formation *f, uint64_t now_us);

@@ -70,7 +70,7 @@ int formation_record_decode(struct formation *f, const uint8_t *data, uint32_t s
 	uint32_t by = 0;
 	while (by < t.count && t.member[by].place != refuser)
 		by++;
-	if (refused != (by < t.count))
+	if (refused != (by < t.count) || (refuser != 0 && !refused))
 		return -EBADMSG;
 	f->state = state;
 	f->table = t;

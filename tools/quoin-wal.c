@@ -117,7 +117,7 @@ static void text_head(struct text_state *s)
 	for (uint32_t i = 0; i < r->witness_count; i++)
 		printf("witness: member %016" PRIx64 " start %" PRIu64 ".%08" PRIx32
 		       " acknowledged %" PRIu64 " in term %" PRIu64 "\n",
-		       r->witness[i].member, WAL_START_COUNT(r->witness[i].start),
+		       r->witness[i].id, WAL_START_COUNT(r->witness[i].start),
 		       (uint32_t)r->witness[i].start, r->witness[i].index, r->witness[i].term);
 	printf("cluster: %" PRIu32 " bytes\n", r->record_size);
 }
@@ -245,7 +245,7 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 	printf(",\n\"witnesses\":[");
 	for (uint32_t i = 0; i < r->witness_count; i++) {
 		printf(i > 0 ? "," : "");
-		json_out(json_pack("{so so sI sI}", "member", hexadecimal(r->witness[i].member),
+		json_out(json_pack("{so so sI sI}", "member", hexadecimal(r->witness[i].id),
 				   "start", hexadecimal(r->witness[i].start), "term",
 				   (json_int_t)r->witness[i].term, "index",
 				   (json_int_t)r->witness[i].index),

@@ -66,6 +66,7 @@ struct disk_ops {
 	int (*remove)(struct disk *d, const char *name);
 	int (*sync_names)(struct disk *d); /* fsync of the directory */
 	int (*lock)(struct disk *d);       /* -EWOULDBLOCK: another process has it */
+	void (*unlock)(struct disk *d);
 
 	void (*destroy)(struct disk *d);
 };

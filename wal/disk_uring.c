@@ -417,6 +417,14 @@ static int uring_lock(struct disk *d)
 	return -errno;
 }
 
+static void uring_unlock(struct disk *d)
+{
+	struct uring_disk *u = self(d);
+
+	(void)close(u->lock);
+	u->lock = -1;
+}
+
 /* --- life -------------------------------------------------------------------------------- */
 
 static void uring_destroy(struct disk *d)
@@ -449,6 +457,7 @@ static const struct disk_ops uring_ops = {
 	.remove = uring_remove,
 	.sync_names = uring_sync_names,
 	.lock = uring_lock,
+	.unlock = uring_unlock,
 	.destroy = uring_destroy,
 };
 

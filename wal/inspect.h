@@ -48,7 +48,7 @@ struct wal_inspect_result {
 	uint64_t mark_segment; /* the highest segment that was there */
 	uint32_t mark_damaged; /* slots that are not marks: one may be a write that was cut short */
 	bool mark_lost;
-	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
 	uint32_t record_size; /* of the membership room's record; 0: none */
 

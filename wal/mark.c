@@ -33,10 +33,10 @@ void wal_mark_encode(uint8_t *out, uint32_t unit, const struct log_id *id, const
 	bytes_put32(out + LOST, mark->lost);
 	bytes_put32(out + WITNESS_COUNT, mark->witness_count);
 	for (uint32_t i = 0; i < mark->witness_count; i++) {
-		const struct wal_witness *w = &mark->witness[i];
+		const struct raft_witness *w = &mark->witness[i];
 		uint8_t *at = out + WITNESSES + (size_t)i * WITNESS_SIZE;
 
-		bytes_put64(at, w->member);
+		bytes_put64(at, w->id);
 		bytes_put64(at + 8, w->start);
 		bytes_put64(at + 16, w->term);
 		bytes_put64(at + 24, w->index);
@@ -63,8 +63,8 @@ static int slot_decode(struct mark *out, const uint8_t *in, uint32_t unit, uint3
 	for (uint32_t i = 0; i < out->witness_count; i++) {
 		const uint8_t *at = in + WITNESSES + (size_t)i * WITNESS_SIZE;
 
-		out->witness[i] = (struct wal_witness){bytes_get64(at), bytes_get64(at + 8),
-						       bytes_get64(at + 16), bytes_get64(at + 24)};
+		out->witness[i] = (struct raft_witness){bytes_get64(at), bytes_get64(at + 8),
+							bytes_get64(at + 16), bytes_get64(at + 24)};
 	}
 	return 0;
 }

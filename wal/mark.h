@@ -20,7 +20,7 @@ struct mark {
 	uint64_t start;
 	bool lost;
 	uint32_t witness_count;
-	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
 };
 
 static inline uint64_t wal_mark_offset(uint64_t generation, uint32_t unit)

@@ -59,7 +59,7 @@ uint64_t wal_deadline(const struct wal *w)
 	return m->witness_changed || unmarked(w) ? m->next_ns : UINT64_MAX;
 }
 
-void wal_mark(struct wal *w, uint64_t now_ns, const struct wal_witness *witness, uint32_t count)
+void wal_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count)
 {
 	struct marker *m = &w->marker;
 

@@ -424,6 +424,8 @@ static int open_directory(struct recovery *r)
 	struct wal *w = r->w;
 	int err = w->disk->ops->lock(w->disk);
 
+	w->locked = err == 0;
+
 	if (err == -EWOULDBLOCK)
 		return wal_refuse(w, err, META_LOCK ": another process has this directory open");
 	if (err != 0)

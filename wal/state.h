@@ -127,7 +127,7 @@ struct marker {
 	bool whole;           /* the next one takes the sign of loss away */
 	bool witness_changed; /* since the last one */
 	uint64_t next_ns;     /* no other one before */
-	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
 	/* Positions in `segments`: all before `synced` are on stable storage. */
 	size_t synced;
@@ -164,6 +164,7 @@ struct memory; /* WAL_VOLATILE keeps its entries here */
 struct wal {
 	struct disk *disk;
 	bool disk_owned;
+	bool locked;
 	char directory[256];
 	struct log_id id;
 	enum wal_durability durability;

@@ -189,6 +189,8 @@ static void release(struct wal *w)
 		w->disk->ops->close(w->disk, w->vote.file);
 	if (w->marker.file >= 0)
 		w->disk->ops->close(w->disk, w->marker.file);
+	if (w->locked)
+		w->disk->ops->unlock(w->disk);
 	if (w->disk_owned && w->disk != NULL)
 		w->disk->ops->destroy(w->disk);
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)

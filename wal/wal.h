@@ -49,15 +49,6 @@ struct wal_options {
  */
 #define WAL_START_COUNT(start) ((start) >> 32)
 
-/* What this member knows of a peer. */
-struct wal_witness {
-	uint64_t member;
-	uint64_t start; /* its newest */
-	/* The position that it acknowledged to this member as leader of the term. */
-	raft_term term;
-	raft_index index;
-};
-
 /* What was found. */
 struct wal_recovered {
 	bool created;           /* the directory is new */
@@ -86,7 +77,7 @@ struct wal_recovered {
 	bool lost;
 	char lost_why[WAL_ERROR_MAX];
 	/* Of the peers, as the newest mark has it. */
-	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
 	/* Where the log begins: the lowest index that it holds, and the term of the one before. */
 	raft_index first_index;
@@ -132,7 +123,7 @@ int wal_record_write(struct wal *w, const uint8_t *data, uint32_t size);
  * wal_poll otherwise, and holds up no write of the log. Until the next one they are kept.
  */
 bool wal_mark_due(const struct wal *w, uint64_t now_ns);
-void wal_mark(struct wal *w, uint64_t now_ns, const struct wal_witness *witness, uint32_t count);
+void wal_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count);
 /* What the caller knows of the peers is no longer what it last handed in. */
 void wal_witness_changed(struct wal *w);
 /*

@@ -53,11 +53,8 @@ static void begin(struct target *t)
 			       .prefix = 24,
 			       .udp_client = WIRE_PORT_CLIENT,
 			       .udp_peer = WIRE_PORT_PEER,
-			       .cluster_id = 7,
-			       .member_id = 1,
-			       .identity = 11,
-			       .incarnation = 1,
-			       .peer = {{2, PEER, WIRE_PORT_PEER, 0}},
+			       .self = {7, 1, 11, 1ull << 32},
+			       .peer = {{2, 12, 0, PEER, WIRE_PORT_PEER, 0}},
 			       .peer_count = 1,
 			       .seed = 1};
 	require(dp_create(&t->dp, &o) == 0);
@@ -169,7 +166,7 @@ static void packet(struct frame *f, bool of_peer)
 				  .cluster_id = 7,
 				  .source_id = of_peer ? 2 : 0,
 				  .source_identity = of_peer ? 12 : 0,
-				  .source_incarnation = of_peer ? 1 : 0,
+				  .source_start = of_peer ? 1ull << 32 : 0,
 				  .destination_identity = of_peer ? 11 : 0};
 	struct frame_udp udp = {.source = PEER,
 				.destination = OURS,

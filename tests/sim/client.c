@@ -68,6 +68,14 @@ static void change_target(struct sim_world *w, struct sim_client *c)
 	client_hello(c->client, w->now_ns, 1000000000);
 }
 
+void sim_client_forget(struct sim_world *w, struct sim_client *c)
+{
+	c->session = sim_random_next(&w->random) | 1;
+	c->session_base = c->sequence = c->acked = 0;
+	c->open = false;
+	change_target(w, c);
+}
+
 static void send_request(struct sim_world *w, struct sim_client *c)
 {
 	c->sent = true;
@@ -77,7 +85,7 @@ static void send_request(struct sim_world *w, struct sim_client *c)
 
 static void begin(struct sim_world *w, struct sim_client *c)
 {
-	char key[16], value[24];
+	char key[32], value[24];
 	struct kv_request request = {0};
 
 	c->open = true;
@@ -88,7 +96,8 @@ static void begin(struct sim_world *w, struct sim_client *c)
 	if (w->read_floor[c->key] > c->floor)
 		c->floor = w->read_floor[c->key];
 	request.key.data = (uint8_t *)key;
-	request.key.size = (uint32_t)snprintf(key, sizeof(key), "k%u", c->key);
+	request.key.size =
+		(uint32_t)snprintf(key, sizeof(key), "k%u-%" PRIu64, c->key, w->forgotten);
 	if (c->putting) {
 		if (!c->sequence)
 			c->session_base = client_welcome(c->client)->applied_index;

@@ -6,6 +6,8 @@
 
 void sim_client_create(struct sim_world *w, uint32_t i);
 void sim_client_destroy(struct sim_client *c);
+/* Another cluster: what it wrote to the one before is nobody's. */
+void sim_client_forget(struct sim_world *w, struct sim_client *c);
 uint64_t sim_client_deadline(const struct sim_world *w, const struct sim_client *c);
 void sim_client_poll(struct sim_world *w, struct sim_client *c);
 

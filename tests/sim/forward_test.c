@@ -85,7 +85,7 @@ static uint32_t world_begin(void)
 {
 	sim_world_create(&w, 7, 3, 1);
 	w.resting = true;
-	while (sim_leader(&w) < 0 || !sim_all_bound(&w))
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
 		sim_world_run(&w, MS);
 	return (uint32_t)sim_leader(&w);
 }

@@ -30,6 +30,7 @@ struct sim_net {
 	uint64_t delivered;
 	uint64_t taken; /* buffers that somebody holds */
 	bool plugged[SIM_PORTS_MAX];
+	bool dozes[SIM_PORTS_MAX];
 	bool cut[SIM_PORTS_MAX][SIM_PORTS_MAX];
 	struct sim_frames queue[SIM_PORTS_MAX]; /* by due_ns */
 	struct sim_frames unused;
@@ -251,10 +252,15 @@ uint64_t sim_net_next(const struct sim_net *net)
 	for (uint32_t i = 0; i < SIM_PORTS_MAX; i++) {
 		const struct sim_frame *f = TAILQ_FIRST(&net->queue[i]);
 
-		if (f && f->due_ns < next)
+		if (f && !net->dozes[i] && f->due_ns < next)
 			next = f->due_ns;
 	}
 	return next;
+}
+
+void sim_net_doze(struct sim_net *net, uint32_t port, bool dozes)
+{
+	net->dozes[port] = dozes;
 }
 
 void sim_net_set_faults(struct sim_net *net, const struct sim_net_faults *faults)

@@ -22,7 +22,7 @@ enum { SIM_ROUNDS_MIN = 3, SIM_FAULT_STEPS = 30 };
 
 struct totals {
 	uint64_t rounds, steps, elections, puts, gets, timeouts, crashes, cuts, pauses, slow_disks,
-		wipes, delivered;
+		wipes, resets, clusters, stood_still, delivered;
 };
 
 static uint32_t up_count(const struct sim_world *w)
@@ -93,6 +93,17 @@ static void calm(struct sim_world *w)
 	sim_net_set_faults(w->net, &none);
 }
 
+/* What waits to join would wait for ever, if nobody is left to let it in. */
+static void restart_existing(struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (node_get_formation(w->node[i].node) == FORMATION_FRESH) {
+			sim_node_crash(w, i);
+			sim_node_start(w, i);
+		}
+	}
+}
+
 static void restart_due(struct sim_world *w, bool all)
 {
 	for (uint32_t i = 0; i < w->node_count; i++) {
@@ -101,21 +112,25 @@ static void restart_due(struct sim_world *w, bool all)
 	}
 }
 
-/* At most one of a cluster: its vote and its disk are lost to it for good (R7). */
+/* Any number, in any order, at any time; started as `new` or `existing` afterwards (F1, V1, V2). */
 static void fault_wipe(struct sim_world *w, struct totals *t)
 {
 	uint32_t i = pick(w);
 
-	for (uint32_t j = 0; j < w->node_count; j++) {
-		if (w->node[j].wiped)
-			return;
-	}
-	if (!sim_all_bound(w) || sim_random_below(&w->random, 2))
-		return;
-	sim_node_crash(w, i);
+	if (w->node[i].node)
+		sim_node_crash(w, i);
 	sim_node_wipe(w, i);
+	w->node[i].existing = sim_random_below(&w->random, 4) == 0;
 	w->node[i].up_at_ns = w->now_ns + sim_random_below(&w->random, 500 * MS);
 	t->wipes++;
+}
+
+static void fault_reset(struct sim_world *w, struct totals *t)
+{
+	uint32_t i = pick(w);
+
+	if (w->node[i].node && node_get_formation(w->node[i].node) != FORMATION_FORMED)
+		t->resets += sim_node_reset(w, i);
 }
 
 static void fault(struct sim_world *w, struct totals *t)
@@ -152,7 +167,10 @@ static void fault(struct sim_world *w, struct totals *t)
 		t->slow_disks++;
 		break;
 	case 7:
-		fault_wipe(w, t);
+		if (sim_random_below(&w->random, 1000) < w->wipe_permille)
+			fault_wipe(w, t);
+		else if (w->wipe_permille > 0)
+			fault_reset(w, t);
 		break;
 	default:
 		calm(w);
@@ -160,23 +178,43 @@ static void fault(struct sim_world *w, struct totals *t)
 	}
 }
 
+/*
+ * Half of the worlds keep all directories; in the others wipes come now and then, or so often that
+ * most come while a cluster is being formed.
+ */
+static void world_draw(struct sim_world *w)
+{
+	static const uint32_t wipes[] = {0, 0, 100, 700};
+
+	w->wipe_permille = wipes[sim_random_below(&w->random, 4)];
+	w->durability = (enum wal_durability)sim_random_below(&w->random, 3);
+}
+
 static void round_run(uint64_t seed, uint32_t nodes, struct totals *t)
 {
-	struct sim_world w;
+	static struct sim_world w;
 
-	sim_world_create(&w, seed, nodes, 4);
+	sim_world_prepare(&w, seed, nodes);
+	world_draw(&w);
+	sim_world_begin(&w, 4);
 	for (int i = 0; i < SIM_FAULT_STEPS; i++) {
-		sim_world_run(&w, sim_random_below(&w.random, 400 * MS));
+		/* Formation takes milliseconds: what comes while it lasts must come soon. */
+		sim_world_run(&w, sim_random_below(&w.random, (w.clusters ? 400 : 40) * MS));
 		restart_due(&w, false);
 		fault(&w, t);
 	}
 	calm(&w);
+	for (uint32_t i = 0; i < nodes; i++)
+		w.node[i].existing = false;
 	restart_due(&w, true);
+	restart_existing(&w);
 	assert(up_count(&w) == nodes);
-	sim_world_verify(&w);
+	t->stood_still += !sim_world_verify(&w);
 	t->rounds++;
 	t->steps += w.steps;
 	t->elections += w.elections;
+	t->clusters += w.clusters;
+	t->resets += w.resets;
 	t->delivered += sim_net_delivered(w.net);
 	for (uint32_t i = 0; i < w.client_count; i++) {
 		t->puts += w.client[i].puts;
@@ -216,9 +254,11 @@ int main(int argc, char **argv)
 	printf("%" PRIu64 " rounds (at least %d): %" PRIu64 " steps, %" PRIu64
 	       " elections, %" PRIu64 " puts, %" PRIu64 " gets, %" PRIu64 " given up, %" PRIu64
 	       " crashes, %" PRIu64 " cuts, %" PRIu64 " pauses, %" PRIu64 " slow disks, %" PRIu64
-	       " wiped directories, %" PRIu64 " frames\n",
+	       " wiped directories, %" PRIu64 " resets, %" PRIu64 " clusters, %" PRIu64
+	       " stood still, %" PRIu64 " frames\n",
 	       t.rounds, SIM_ROUNDS_MIN, t.steps, t.elections, t.puts, t.gets, t.timeouts,
-	       t.crashes, t.cuts, t.pauses, t.slow_disks, t.wipes, t.delivered);
+	       t.crashes, t.cuts, t.pauses, t.slow_disks, t.wipes, t.resets, t.clusters,
+	       t.stood_still, t.delivered);
 	assert(t.puts > 0 && t.gets > 0 && t.crashes > 0);
 	return 0;
 }

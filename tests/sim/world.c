@@ -5,6 +5,7 @@
 #include "tests/sim/client.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum {
 };
 
 #define SIM_ADDRESS 0xc6120001u /* 198.18.0.1: of the first node */
-#define SIM_CLUSTER 0x51696d51u
+#define SIM_DIGEST 0x51696d51u
 
 /* SM2: the hash that the first member to apply an index had there. */
 static struct {
@@ -27,7 +28,7 @@ static struct {
 	uint64_t hash;
 } hash_at[SIM_HASHES];
 
-static void fail(const struct sim_world *w, uint32_t i, const char *what, uint64_t a, uint64_t b)
+void sim_fail(const struct sim_world *w, uint32_t i, const char *what, uint64_t a, uint64_t b)
 {
 	fprintf(stderr,
 		"SEED=%" PRIu64 " at %" PRIu64 " ns, step %" PRIu64 ": node %u: %s (%" PRIx64
@@ -36,20 +37,16 @@ static void fail(const struct sim_world *w, uint32_t i, const char *what, uint64
 	abort();
 }
 
-static raft_id id_of(uint32_t i)
-{
-	return 0x100 + i;
-}
-
 void sim_node_start(struct sim_world *w, uint32_t i)
 {
 	struct sim_node *n = &w->node[i];
 	struct kv_options kv = {.quota = 64u << 20};
-	char name[8], error[NODE_ERROR_MAX];
+	char name[8], peer_name[SIM_NODES_MAX][8], error[NODE_ERROR_MAX];
 	struct node_options o = {
 		.name = name,
-		.cluster_id = SIM_CLUSTER,
-		.id = id_of(i),
+		.initial = {.digest = SIM_DIGEST, .count = w->node_count},
+		.self = i,
+		.existing = n->existing,
 		.seed = sim_random_next(&w->random),
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
@@ -74,20 +71,21 @@ void sim_node_start(struct sim_world *w, uint32_t i)
 	assert(!n->node);
 	snprintf(name, sizeof(name), "n%u", i);
 	for (uint32_t j = 0; j < w->node_count; j++) {
-		o.members.member[o.members.count++] =
-			(struct raft_member){.id = id_of(j), .voter = true};
-		if (j != i)
-			o.dp.peer[o.dp.peer_count++] = (struct dp_peer){
-				.member_id = id_of(j),
-				.address = SIM_ADDRESS + j,
-				.udp_port = WIRE_PORT_PEER,
-			};
+		o.initial.member[j].place = (uint64_t)(SIM_ADDRESS + j) << 16 | WIRE_PORT_PEER;
+		if (j == i)
+			continue;
+		snprintf(peer_name[j], sizeof(peer_name[j]), "n%u", j);
+		o.peer_name[o.dp.peer_count] = peer_name[j];
+		o.dp.peer[o.dp.peer_count++] = (struct dp_peer){
+			.address = SIM_ADDRESS + j,
+			.udp_port = WIRE_PORT_PEER,
+		};
 	}
 	if (kv_create(&o.sm, &kv))
 		abort();
 	if (node_create(&n->node, &o, error)) {
 		fprintf(stderr, "node %u: %s\n", i, error);
-		fail(w, i, "does not start", 0, 0);
+		sim_fail(w, i, "does not start", 0, 0);
 	}
 	n->paused_until_ns = 0;
 	fake_hold(n->disk, true);
@@ -104,13 +102,21 @@ void sim_node_crash(struct sim_world *w, uint32_t i)
 	 * sees.
 	 */
 	after = fake_clone(n->disk, sim_random_next(&w->random));
-	fake_power_cut(after, (enum fake_style)sim_random_below(&w->random, FAKE_STYLES));
+	/* In `written` the process dies and the host lives: a page cache is all that is promised. */
+	enum fake_style style = (enum fake_style)sim_random_below(&w->random, FAKE_STYLES);
+	if (w->durability == WAL_WRITTEN)
+		fake_kill(after, style);
+	else
+		fake_power_cut(after, style);
 	fake_hold(n->disk, false);
 	node_destroy(n->node);
 	fake_destroy(n->disk);
 	n->disk = after;
 	memset(n->disk_due_ns, 0, sizeof(n->disk_due_ns));
 	n->node = NULL;
+	/* What was in RAM is gone: the next start is a new directory. */
+	if (w->durability == WAL_VOLATILE)
+		n->life++;
 }
 
 void sim_node_wipe(struct sim_world *w, uint32_t i)
@@ -120,28 +126,35 @@ void sim_node_wipe(struct sim_world *w, uint32_t i)
 	assert(!n->node);
 	fake_destroy(n->disk);
 	n->disk = fake_create(SIM_UNIT, sim_random_next(&w->random));
-	n->wiped = true;
+	n->life++;
 }
 
-bool sim_all_bound(const struct sim_world *w)
+bool sim_node_reset(struct sim_world *w, uint32_t i)
+{
+	struct sim_node *n = &w->node[i];
+	int err = node_formation_reset(n->node);
+
+	if (err && err != -EBUSY)
+		sim_fail(w, i, "a reset fails", (uint64_t)-err, 0);
+	n->life += !err;
+	return !err;
+}
+
+bool sim_node_belongs(const struct sim_world *w, uint32_t i)
+{
+	return w->cluster_id != 0 && w->node[i].life == w->cluster_life[i];
+}
+
+bool sim_all_formed(const struct sim_world *w)
 {
 	for (uint32_t i = 0; i < w->node_count; i++) {
-		struct raft_status s;
-
-		if (!w->node[i].node)
+		if (!w->node[i].node || node_get_formation(w->node[i].node) != FORMATION_FORMED)
 			return false;
-		node_raft_status(w->node[i].node, &s);
-		if (s.members_index == 0 || s.members_index > s.commit)
-			return false;
-		for (uint32_t j = 0; j < s.members.count; j++) {
-			if (s.members.member[j].identity == 0)
-				return false;
-		}
 	}
 	return true;
 }
 
-void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32_t clients)
+void sim_world_prepare(struct sim_world *w, uint64_t seed, uint32_t nodes)
 {
 	memset(w, 0, sizeof(*w));
 	memset(hash_at, 0, sizeof(hash_at));
@@ -149,15 +162,25 @@ void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32
 	w->random.state = seed;
 	w->now_ns = 1000000;
 	w->node_count = nodes;
-	w->client_count = clients;
 	w->net = sim_net_create(sim_random_next(&w->random));
 	sim_net_time(w->net, w->now_ns);
-	for (uint32_t i = 0; i < nodes; i++) {
+}
+
+void sim_world_begin(struct sim_world *w, uint32_t clients)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
 		w->node[i].disk = fake_create(SIM_UNIT, sim_random_next(&w->random));
 		sim_node_start(w, i);
 	}
+	w->client_count = clients;
 	for (uint32_t i = 0; i < clients; i++)
 		sim_client_create(w, i);
+}
+
+void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32_t clients)
+{
+	sim_world_prepare(w, seed, nodes);
+	sim_world_begin(w, clients);
 }
 
 void sim_world_destroy(struct sim_world *w)
@@ -172,22 +195,58 @@ void sim_world_destroy(struct sim_world *w)
 	sim_net_destroy(w->net);
 }
 
+/*
+ * SM6: a second cluster is formed only where nobody is left of the first one. Whatever the first one
+ * had acknowledged is lost with all who held it, so the clients begin anew.
+ */
+static void check_cluster(struct sim_world *w, uint32_t i)
+{
+	uint64_t cluster_id = node_cluster_id(w->node[i].node);
+
+	if (cluster_id == w->cluster_id)
+		return;
+	for (uint32_t j = 0; j < w->node_count; j++) {
+		if (sim_node_belongs(w, j))
+			sim_fail(w, i, "SM6: another cluster, and one of the first is alive",
+				 cluster_id, j);
+	}
+	w->cluster_id = cluster_id;
+	w->clusters++;
+	for (uint32_t j = 0; j < w->node_count; j++)
+		w->cluster_life[j] = w->node[j].life;
+	if (w->clusters == 1)
+		return;
+	w->forgotten++;
+	memset(w->leader_of_term, 0, sizeof(w->leader_of_term));
+	memset(hash_at, 0, sizeof(hash_at));
+	memset(w->read_floor, 0, sizeof(w->read_floor));
+	for (uint32_t k = 0; k < w->client_count; k++)
+		sim_client_forget(w, &w->client[k]);
+}
+
 static void check_node(struct sim_world *w, uint32_t i)
 {
 	struct raft_status s;
 	uint64_t hash;
 
+	if (node_get_formation(w->node[i].node) != FORMATION_FORMED)
+		return;
+	check_cluster(w, i);
+	if (!sim_node_belongs(w, i))
+		sim_fail(w, i, "SM6: formed, and of no cluster's table", w->cluster_id, 0);
 	node_raft_status(w->node[i].node, &s);
 	assert(s.term < SIM_TERMS_MAX);
 	if (s.role == RAFT_LEADER) {
-		raft_id *leader = &w->leader_of_term[s.term];
+		uint32_t *leader = &w->leader_of_term[s.term];
 
 		if (!*leader)
 			w->elections++;
-		if (*leader && *leader != id_of(i))
-			fail(w, i, "SM1: two leaders in one term", s.term, *leader);
-		*leader = id_of(i);
+		if (*leader && *leader != i + 1)
+			sim_fail(w, i, "SM1: two leaders in one term", s.term, *leader - 1);
+		*leader = i + 1;
 	}
+	if (s.lost)
+		sim_fail(w, i, "SM7: an honest disk is taken for one that lost writes", 0, 0);
 	if (s.applied == 0)
 		return;
 	hash = node_hash(w->node[i].node);
@@ -198,7 +257,7 @@ static void check_node(struct sim_world *w, uint32_t i)
 		hash_at[s.applied % SIM_HASHES].hash = hash;
 	}
 	if (hash_at[s.applied % SIM_HASHES].hash != hash)
-		fail(w, i, "SM2: members differ at an applied index", s.applied, hash);
+		sim_fail(w, i, "SM2: members differ at an applied index", s.applied, hash);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -241,6 +300,7 @@ static uint64_t step(struct sim_world *w)
 
 		if (!n->node)
 			continue;
+		sim_net_doze(w->net, i, n->paused_until_ns > w->now_ns);
 		if (n->paused_until_ns > w->now_ns) {
 			next = earlier(next, n->paused_until_ns);
 			continue;
@@ -248,7 +308,7 @@ static uint64_t step(struct sim_world *w)
 		next = earlier(next, disk_step(w, n));
 		if (node_poll(n->node, w->now_ns)) {
 			fprintf(stderr, "node %u: %s\n", i, node_error(n->node));
-			fail(w, i, "failed without a fault of its disk", 0, 0);
+			sim_fail(w, i, "failed without a fault of its disk", 0, 0);
 		}
 		check_node(w, i);
 		next = earlier(next, node_deadline(n->node));
@@ -302,7 +362,7 @@ static bool settled(const struct sim_world *w)
 		return false;
 	node_raft_status(w->node[leader].node, &first);
 	for (uint32_t i = 0; i < w->node_count; i++) {
-		if (!w->node[i].node || w->node[i].wiped)
+		if (!w->node[i].node || !sim_node_belongs(w, i))
 			continue;
 		node_raft_status(w->node[i].node, &s);
 		if (s.leader != first.leader || s.applied != first.last)
@@ -326,12 +386,96 @@ bool sim_world_settle(struct sim_world *w, uint64_t ns)
 	return w->now_ns < end;
 }
 
-void sim_world_verify(struct sim_world *w)
+static uint32_t members_left(const struct sim_world *w)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < w->node_count; i++)
+		count += sim_node_belongs(w, i);
+	return count;
+}
+
+/* Whoever is of no cluster says why, in its status. */
+static void check_told(struct sim_world *w)
+{
+	char text[2048];
+
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (node_get_formation(w->node[i].node) != FORMATION_FORMED &&
+		    node_formation_text(w->node[i].node, text, sizeof(text)) == 0)
+			sim_fail(w, i, "SM8: it is of no cluster, and does not say why", 0, 0);
+	}
+}
+
+static bool wiped(const struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (w->node[i].life > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Runs until a cluster is formed, or for so long. */
+static bool formed_within(struct sim_world *w, uint64_t ns)
+{
+	uint64_t end = w->now_ns + ns;
+
+	while (w->now_ns < end && members_left(w) == 0)
+		w->now_ns = step(w);
+	return members_left(w) > 0;
+}
+
+/*
+ * Calm, all up, all configured as new: a cluster is formed, unless somebody was wiped or started as
+ * a new directory after another one had agreed with it; then a reset of those that are stuck is the
+ * way out.
+ */
+static void form(struct sim_world *w)
+{
+	bool stuck = false;
+
+	if (formed_within(w, 2000000000ull))
+		return;
+	check_told(w);
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (node_get_formation(w->node[i].node) != FORMATION_FRESH)
+			stuck |= sim_node_reset(w, i);
+	}
+	w->resets++;
+	if (!stuck || !wiped(w))
+		sim_fail(w, 0, "SM8: nobody was wiped, and no cluster is formed", 0, 0);
+	if (!formed_within(w, 5000000000ull))
+		sim_fail(w, 0, "SM8: a reset of those that were stuck is no way out", 0, 0);
+}
+
+/* Too few are left of the cluster: nothing goes on, and nothing is answered wrongly meanwhile. */
+static void stand_still(struct sim_world *w)
+{
+	uint64_t puts = 0, now = 0;
+
+	for (uint32_t i = 0; i < w->client_count; i++)
+		puts += w->client[i].puts;
+	sim_world_run(w, 3000000000ull);
+	for (uint32_t i = 0; i < w->client_count; i++)
+		now += w->client[i].puts;
+	if (now != puts)
+		sim_fail(w, 0, "SM6: a minority of the cluster acknowledges", now, puts);
+	check_told(w);
+}
+
+bool sim_world_verify(struct sim_world *w)
 {
 	uint64_t gets[SIM_CLIENTS_MAX], end;
 
+	form(w);
+	if (members_left(w) < w->node_count / 2 + 1) {
+		stand_still(w);
+		return false;
+	}
 	if (!sim_world_settle(w, 20000000000ull))
-		fail(w, 0, "no agreement within 20 s of calm", 0, 0);
+		sim_fail(w, 0, "no agreement within 20 s of calm", 0, 0);
+	check_told(w);
 	/*
 	 * Calm and without faults, every client reads and writes on: SM3 to SM5 are checked by each
 	 * read.
@@ -344,7 +488,8 @@ void sim_world_verify(struct sim_world *w)
 			sim_world_run(w, 1000000);
 	}
 	if (w->now_ns >= end)
-		fail(w, 0, "reads are not answered in calm", 0, 0);
+		sim_fail(w, 0, "reads are not answered in calm", 0, 0);
 	if (!sim_world_settle(w, 20000000000ull))
-		fail(w, 0, "no agreement at the end", 0, 0);
+		sim_fail(w, 0, "no agreement at the end", 0, 0);
+	return true;
 }

@@ -8,6 +8,11 @@
  *	SM3. A put that was answered is never lost: a later read gives it or a newer one.
  *	SM4. A read gives nothing that was overwritten before it began, and nothing from the future.
  *	SM5. A put is applied once, however often it was sent: the key's version counts the puts.
+ *	SM6. A cluster is formed while nobody is left of the one before, from its table alone; with
+ *	     fewer than a majority of its members nothing is acknowledged.
+ *	SM7. A disk that keeps what it confirmed is never taken for one that lost it.
+ *	SM8. Connected members that were never wiped go on; whoever does not says why, and a reset is
+ *	     the way out where somebody was wiped while the cluster was being formed.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -29,7 +34,9 @@ struct sim_node {
 	uint64_t paused_until_ns;
 	uint64_t slow_until_ns; /* its disk takes a hundred times as long */
 	uint64_t up_at_ns;
-	bool wiped;
+	bool existing; /* started as `initial-cluster-state: existing` */
+	uint32_t
+		life; /* counts its directories: a wipe, a reset, a start in volatile makes a new one */
 };
 
 struct sim_client {
@@ -60,15 +67,24 @@ struct sim_world {
 	struct sim_net *net;
 	struct sim_node node[SIM_NODES_MAX];
 	struct sim_client client[SIM_CLIENTS_MAX];
-	raft_id leader_of_term[SIM_TERMS_MAX];
+	uint64_t cluster_id; /* of the newest cluster; 0: none was formed yet */
+	uint64_t clusters, resets;
+	uint64_t
+		forgotten; /* clusters that are gone: what is still on its way to them has other keys */
+	uint32_t cluster_life[SIM_NODES_MAX];   /* the directories that it was formed of */
+	uint32_t leader_of_term[SIM_TERMS_MAX]; /* node + 1 */
 	uint64_t read_floor
 		[SIM_CLIENTS_MAX]; /* of a key: the newest value that any finished read gave */
 	uint64_t steps;
 	uint64_t elections;
 	bool resting; /* clients begin nothing new */
 	enum wal_durability durability;
+	uint32_t wipe_permille; /* of the faults that may be a wipe */
 };
 
+/* In two steps, so that what is drawn for a world can be set before its nodes start; or in one. */
+void sim_world_prepare(struct sim_world *w, uint64_t seed, uint32_t nodes);
+void sim_world_begin(struct sim_world *w, uint32_t clients);
 void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32_t clients);
 void sim_world_destroy(struct sim_world *w);
 
@@ -82,17 +98,23 @@ bool sim_world_settle(struct sim_world *w, uint64_t ns);
 
 void sim_node_start(struct sim_world *w, uint32_t i);
 void sim_node_crash(struct sim_world *w, uint32_t i);
-/* Down; its directory is emptied. From then on the others must refuse it. */
+/* Down; its directory is emptied: from then on it is another one. */
 void sim_node_wipe(struct sim_world *w, uint32_t i);
-/* True if every member's identity is bound, on every node that is up: a wipe must be found out. */
-bool sim_all_bound(const struct sim_world *w);
+/* `quoinctl formation reset` at it. False: refused, for it has a term or an entry. */
+bool sim_node_reset(struct sim_world *w, uint32_t i);
+/* True if its directory is one of those that the newest cluster was formed of. */
+bool sim_node_belongs(const struct sim_world *w, uint32_t i);
+bool sim_all_formed(const struct sim_world *w);
+__attribute__((noreturn)) void sim_fail(const struct sim_world *w, uint32_t i, const char *what,
+					uint64_t a, uint64_t b);
 /* The one that leads in the newest term, or -1. */
 int sim_leader(const struct sim_world *w);
 
 /*
- * Ends the workload: every open put is answered, every key is read back, and all nodes have one
- * hash.
+ * Ends the workload, in calm, all nodes up: every open put is answered, every key is read back, and
+ * all members have one hash. False: too few are left of the cluster, so nothing goes on, and that was
+ * verified.
  */
-void sim_world_verify(struct sim_world *w);
+bool sim_world_verify(struct sim_world *w);
 
 #endif

@@ -8,7 +8,8 @@
  * A script's lines:
  *
  *	# text                  goes into the trace
- *	cluster N               N members start for the first time
+ *	cluster N               N members, formed, start for the first time
+ *	cluster N led by nI     ... and nI has been elected: nothing of that is written down
  *	timeout nI              nI's election timer fires
  *	settle                  messages and disks move until nothing does; no timer fires
  *	deliver K               ... or until K messages were delivered
@@ -19,7 +20,9 @@
  *	cut nI nJ | heal        the link between them is down | all are up
  *	hold nI | release nI    nI's disk takes writes and finishes none | goes on
  *	finish nI               nI's held disk finishes its oldest write
- *	crash nI | start nI | wipe nI
+ *	crash nI | start nI
+ *	lose nI K               down, nI's disk loses its entries above K, and its mark says so
+ *	copy nI | roll-back nI  nI's directory is copied | down, the copy takes its place
  *	status                  what each one thinks
  */
 #include "tests/unit/raft/check.h"
@@ -38,7 +41,7 @@ struct view {
 	raft_id leader;
 	raft_index commit;
 	raft_index members_index;
-	bool replaced;
+	bool lost;
 };
 
 static struct cluster cluster;
@@ -53,9 +56,9 @@ static const char *error_name(int rc)
 	case -ENOENT:
 		return "no member";
 	case -EKEYREJECTED:
-		return "the log binds this id to another identity";
+		return "the table names another directory";
 	case -ESTALE:
-		return "its term is over";
+		return "its term is over, or its start";
 	case -EREMOTE:
 		return "not the leader";
 	case -EAGAIN:
@@ -90,6 +93,8 @@ static void append_reply_print(const struct raft_append_reply *a)
 			a->match, a->match_term);
 	if (a->read_seq > 0)
 		fprintf(out, ", read token %" PRIu64, a->read_seq);
+	if (a->lost)
+		fprintf(out, ", does not count");
 }
 
 static void message_print(const struct raft_message *m)
@@ -126,12 +131,22 @@ static void message_print(const struct raft_message *m)
 		fprintf(out, "Read answer(term %" PRIu64 ", read %" PRIu64 ", index %" PRIu64,
 			m->term, m->read_reply.context, m->read_reply.index);
 		break;
+	case RAFT_MESSAGE_START:
+	case RAFT_MESSAGE_START_REPLY:
+		break; /* seen by what it brings about */
 	}
 	fprintf(out, ")");
 }
 
+static bool of_start(const struct raft_message *m)
+{
+	return m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY;
+}
+
 static void on_sent(struct cluster *c, const struct raft_message *m)
 {
+	if (of_start(m))
+		return;
 	message_print(m);
 	if (c->cut[m->from - 1][m->to - 1])
 		fprintf(out, " ... lost");
@@ -143,7 +158,7 @@ static void on_sent(struct cluster *c, const struct raft_message *m)
 static void on_received(struct cluster *c, const struct raft_message *m, int rc)
 {
 	(void)c;
-	if (rc == 0)
+	if (rc == 0 || of_start(m))
 		return;
 	fprintf(out, "n%" PRIu64 " drops: ", m->to);
 	message_print(m);
@@ -188,10 +203,7 @@ static void members_print(const struct raft_members *members)
 	for (uint32_t i = 0; i < members->count; i++) {
 		const struct raft_member *m = &members->member[i];
 		fprintf(out, "%sn%" PRIu64, i ? ", " : "", m->id);
-		if (m->identity)
-			fprintf(out, " is %" PRIx64, m->identity);
-		else
-			fprintf(out, " unbound");
+		fprintf(out, " is %" PRIx64, m->identity);
 	}
 }
 
@@ -255,9 +267,9 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 			n->id, r->hard.vote, r->hard.term);
 	if (r->leader != was->leader && r->leader != 0 && r->leader != n->id)
 		fprintf(out, "n%" PRIu64 " follows n%" PRIu64 "\n", n->id, r->leader);
-	if (r->self_replaced && !was->replaced)
-		fprintf(out, "n%" PRIu64 " learns that the log binds its id to another identity\n",
-			n->id);
+	if (r->lost.is != was->lost)
+		fprintf(out, "n%" PRIu64 " %s\n", n->id,
+			was->lost ? "is whole again" : "learns that it lost what it acknowledged");
 	if (r->commit > was->commit)
 		fprintf(out, "n%" PRIu64 " %s up to %" PRIu64 "\n", n->id,
 			r->role == RAFT_LEADER ? "commits" : "learns that all is committed",
@@ -268,7 +280,7 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 			     .leader = r->leader,
 			     .commit = r->commit,
 			     .members_index = r->members_index,
-			     .replaced = r->self_replaced};
+			     .lost = r->lost.is};
 }
 
 static const struct cluster_observer observer = {
@@ -312,8 +324,22 @@ static void status_print(void)
 			"    n%" PRIu64 ": %s, term %" PRIu64 ", last %" PRIu64 "/%" PRIu64
 			", durable %" PRIu64 ", commit %" PRIu64 ", applied %" PRIu64 "%s\n",
 			n->id, role[s.role], s.term, s.last, s.last_term, s.durable, s.commit,
-			s.applied, s.self_replaced ? ", replaced" : "");
+			s.applied, s.lost ? ", lost" : "");
 	}
+}
+
+/* Every member is told what the others know of its start. */
+static void starts_settle(void)
+{
+	cluster_starts_settle(&cluster);
+	cluster.now_us += cluster.options.heartbeat_us;
+	for (uint32_t i = 0; i < cluster.options.nodes; i++) {
+		if (!cluster.node[i].core)
+			continue;
+		raft_tick(cluster.node[i].core, cluster.now_us);
+		cluster_drain(&cluster, &cluster.node[i]);
+	}
+	cluster_starts_settle(&cluster);
 }
 
 static void members_start(uint32_t count)
@@ -335,6 +361,7 @@ static void members_start(uint32_t count)
 	cluster.timers_off = true;
 	for (uint32_t i = 0; i < count; i++)
 		cluster_start(&cluster, &cluster.node[i]);
+	starts_settle();
 }
 
 static void propose(struct cluster_node *n, const char *text)
@@ -366,22 +393,45 @@ static void settle(uint64_t deliveries)
 /* What it remembers is no news. */
 static void start(struct cluster_node *n)
 {
-	view[n->id - 1] = (struct view){.term = n->disk_hard.term, .vote = n->disk_hard.vote};
+	view[n->id - 1] = (struct view){
+		.term = n->disk_hard.term, .vote = n->disk_hard.vote, .lost = n->lost};
 	fprintf(out, "n%" PRIu64 " starts as %" PRIx64 ", its disk holds term %" PRIu64, n->id,
 		n->identity, n->disk_hard.term);
 	if (n->disk_hard.vote)
 		fprintf(out, ", vote n%" PRIu64, n->disk_hard.vote);
-	fprintf(out, ", entries up to %" PRIu64 "\n", n->disk.last);
+	fprintf(out, ", entries up to %" PRIu64 "%s\n", n->disk.last,
+		n->lost ? ", and says that there were more" : "");
 	cluster_start(&cluster, n);
+	cluster_starts_settle(&cluster);
+}
+
+static void timeout(struct cluster_node *n)
+{
+	n->core->election_restarted = false;
+	n->core->election_deadline_us = cluster.now_us;
+	raft_tick(n->core, cluster.now_us);
+	cluster_drain(&cluster, n);
+}
+
+/* A quiet prologue: what every trace would begin with is told by one of them (fresh_cluster). */
+static void members_start_led(uint32_t count, raft_id leader)
+{
+	FILE *trace = out;
+
+	out = fopen("/dev/null", "w");
+	if (!out)
+		exit(2);
+	members_start(count);
+	timeout(cluster_node(&cluster, leader));
+	settle(UINT32_MAX);
+	fclose(out);
+	out = trace;
 }
 
 static void node_command(const char *word, struct cluster_node *n, const char *rest)
 {
 	if (strcmp(word, "timeout") == 0) {
-		n->core->election_restarted = false;
-		n->core->election_deadline_us = cluster.now_us;
-		raft_tick(n->core, cluster.now_us);
-		cluster_drain(&cluster, n);
+		timeout(n);
 	} else if (strcmp(word, "heartbeat") == 0) {
 		cluster.now_us += cluster.options.heartbeat_us;
 		raft_tick(n->core, cluster.now_us);
@@ -403,8 +453,12 @@ static void node_command(const char *word, struct cluster_node *n, const char *r
 		memset(&view[n->id - 1], 0, sizeof(view[0]));
 	} else if (strcmp(word, "start") == 0) {
 		start(n);
-	} else if (strcmp(word, "wipe") == 0) {
-		cluster_wipe(&cluster, n);
+	} else if (strcmp(word, "lose") == 0) {
+		cluster_lose(&cluster, n, strtoull(rest, NULL, 10));
+	} else if (strcmp(word, "copy") == 0) {
+		cluster_copy(n);
+	} else if (strcmp(word, "roll-back") == 0) {
+		cluster_roll_back(&cluster, n);
 	} else {
 		fprintf(stderr, "no such command: %s\n", word);
 		exit(2);
@@ -427,7 +481,9 @@ static void command(char *line)
 		return;
 	}
 	fprintf(out, "> %s\n", line);
-	if (sscanf(line, "cluster %u", &a) == 1)
+	if (sscanf(line, "cluster %u led by n%u", &a, &b) == 2)
+		members_start_led(a, b);
+	else if (sscanf(line, "cluster %u", &a) == 1)
 		members_start(a);
 	else if (strcmp(line, "settle") == 0)
 		settle(UINT32_MAX);

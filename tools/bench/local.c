@@ -35,11 +35,6 @@ uint32_t local_address(uint32_t node)
 	return NETWORK + 1 + node;
 }
 
-static uint64_t member_id(uint32_t node)
-{
-	return 0x1000 + node;
-}
-
 static int wire(struct link **a, struct link **b, uint32_t from, uint32_t to,
 		char error[EAL_ERROR_MAX])
 {
@@ -86,11 +81,10 @@ static void set_dataplane(struct local *l, struct node_options *o, uint32_t self
 	dp->udp_peer = WIRE_PORT_PEER;
 	dp->seed = o->seed;
 	for (uint32_t i = 0; i < l->count; i++) {
-		o->members.member[i] = (struct raft_member){.id = member_id(i), .voter = true};
+		o->initial.member[i].place = (uint64_t)local_address(i) << 16 | WIRE_PORT_PEER;
 		if (i == self)
 			continue;
 		dp->peer[dp->peer_count++] = (struct dp_peer){
-			.member_id = member_id(i),
 			.address = local_address(i),
 			.udp_port = WIRE_PORT_PEER,
 			.port = (uint8_t)dp->link_count,
@@ -98,7 +92,8 @@ static void set_dataplane(struct local *l, struct node_options *o, uint32_t self
 		dp->link[dp->link_count++] = l->peer_link[self][i];
 		l->peer_link[self][i] = NULL;
 	}
-	o->members.count = l->count;
+	o->initial.count = l->count;
+	o->self = self;
 	dp->client_port = (uint8_t)dp->link_count;
 	dp->link[dp->link_count++] = l->door_link[self];
 	l->door_link[self] = NULL;
@@ -111,8 +106,7 @@ static int start_node(struct local *l, uint32_t i, enum wal_durability durabilit
 	struct kv_options kv = {.quota = LOCAL_QUOTA};
 	struct node_options o = {
 		.name = name,
-		.cluster_id = 0xbe7c,
-		.id = member_id(i),
+		.initial = {.digest = 0xbe7c},
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
 		.election_us_max = 300000,
@@ -225,7 +219,7 @@ int local_leader(const struct local *l, uint64_t *term)
 			return -1;
 		leader = status.leader;
 		*term = status.term;
-		if (leader == member_id(i))
+		if (status.role == RAFT_LEADER)
 			index = (int)i;
 	}
 	return index;

@@ -235,18 +235,16 @@ static void members_come_in_the_order_of_their_ids(void **state)
 	assert_int_equal(c.member_count, 3);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_int_equal(c.member[i].port, 2380);
-		assert_true(c.member[i].id ==
-			    config_member_id(c.member[i].address, 2380, "quoin-cluster"));
-		assert_true(i == 0 || c.member[i - 1].id < c.member[i].id);
+		assert_true(i == 0 || config_member_place(&c.member[i - 1]) <
+					      config_member_place(&c.member[i]));
 	}
 	assert_string_equal(c.member[c.self].name, "n1");
 	/* SHA-1 by another program. */
-	assert_true(c.member[0].id == UINT64_C(0x0239de323d4de0b9));
-	assert_true(c.cluster_id == UINT64_C(0x8fa7088c0313e364));
+	assert_true(config_member_place(&c.member[0]) == UINT64_C(0xc6120001094c));
 
 	load_good(&mapping, 3,
 		  "initial-cluster:\n  n3: 198.18.0.3\n  n1: 198.18.0.1:2380\n  n2: 198.18.0.2");
-	assert_true(mapping.cluster_id == c.cluster_id);
+	assert_true(mapping.digest == c.digest);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_string_equal(mapping.member[i].name, c.member[i].name);
 }

@@ -31,7 +31,7 @@ static void check_cluster(const char *format, struct config member[3])
 		snprintf(name, sizeof(name), "%s%u", format, i + 1);
 		load(&member[i], name);
 		assert_int_equal(member[i].member_count, 3);
-		assert_true(member[i].cluster_id == member[0].cluster_id);
+		assert_true(member[i].digest == member[0].digest);
 		assert_int_equal(member[i].heartbeat_us, member[0].heartbeat_us);
 		assert_int_equal(member[i].durability, member[0].durability);
 		for (uint32_t j = 0; j < i; j++) {

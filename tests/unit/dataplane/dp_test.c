@@ -449,8 +449,8 @@ static void bad_options_are_refused(void **state)
 			       .prefix = 24,
 			       .udp_client = 2379,
 			       .udp_peer = 2380,
-			       .member_id = 1,
-			       .peer = {{2, PEER, 2380, 0}},
+			       .self = {.member_id = 1},
+			       .peer = {{2, PEER_IDENTITY, 0, PEER, 2380, 0}},
 			       .peer_count = 1};
 	struct dp_options bad = o;
 	bad.link_count = 0;
@@ -481,7 +481,10 @@ int main(void)
 		TEST(N9_N10_each_false_envelope_has_its_cause),
 		TEST(N10_unreadable_envelopes),
 		TEST(N10_a_packet_of_an_older_start_is_refused),
-		TEST(D9b_a_bound_member_speaks_with_its_own_identity),
+		TEST(N10_a_start_that_was_known_before_counts),
+		TEST(D9b_a_member_speaks_from_its_own_directory),
+		TEST(D9b_before_a_cluster_is_formed_a_peer_is_known_by_its_address),
+		TEST(a_peer_is_taken_on_and_let_go_while_running),
 		TEST(D9b_a_packet_for_who_we_were_is_refused_and_remembered),
 		TEST(a_client_is_answered_the_way_it_came),
 		TEST(a_packet_to_a_peer_names_both_ends),

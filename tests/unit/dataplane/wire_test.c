@@ -62,9 +62,15 @@ static const struct raft_message messages[] = {
 	{.type = RAFT_MESSAGE_APPEND_REPLY,
 	 .term = 9,
 	 .append_reply = {true, .match = 1, .match_term = 2, .prev_index = 3, .read_seq = 4}},
-	{.type = RAFT_MESSAGE_APPEND_REPLY, .term = 9, .append_reply = {false, 5, 6, 7, 8}},
+	{.type = RAFT_MESSAGE_APPEND_REPLY, .term = 9, .append_reply = {false, false, 5, 6, 7, 8}},
 	{.type = RAFT_MESSAGE_READ, .term = 9, .read = {1234567890123456789}},
 	{.type = RAFT_MESSAGE_READ_REPLY, .term = 9, .read_reply = {98765, 43210}},
+	{.type = RAFT_MESSAGE_START},
+	{.type = RAFT_MESSAGE_START_REPLY,
+	 .term = 9,
+	 .start_reply = {.asked = 1ull << 33,
+			 .known = {.start = 5ull << 32, .term = 3, .index = 4}}},
+	{.type = RAFT_MESSAGE_APPEND_REPLY, .term = 9, .append_reply = {.lost = true, .match = 5}},
 };
 
 enum { MESSAGE_COUNT = sizeof(messages) / sizeof(messages[0]) };
@@ -103,6 +109,7 @@ static void assert_message_equal(const struct raft_message *a, const struct raft
 		break;
 	case RAFT_MESSAGE_APPEND_REPLY:
 		assert_int_equal(a->append_reply.accepted, b->append_reply.accepted);
+		assert_int_equal(a->append_reply.lost, b->append_reply.lost);
 		assert_int_equal(a->append_reply.match, b->append_reply.match);
 		assert_int_equal(a->append_reply.match_term, b->append_reply.match_term);
 		assert_int_equal(a->append_reply.prev_index, b->append_reply.prev_index);
@@ -114,6 +121,14 @@ static void assert_message_equal(const struct raft_message *a, const struct raft
 	case RAFT_MESSAGE_READ_REPLY:
 		assert_int_equal(a->read_reply.context, b->read_reply.context);
 		assert_int_equal(a->read_reply.index, b->read_reply.index);
+		break;
+	case RAFT_MESSAGE_START:
+		break;
+	case RAFT_MESSAGE_START_REPLY:
+		assert_int_equal(a->start_reply.asked, b->start_reply.asked);
+		assert_int_equal(a->start_reply.known.start, b->start_reply.known.start);
+		assert_int_equal(a->start_reply.known.term, b->start_reply.known.term);
+		assert_int_equal(a->start_reply.known.index, b->start_reply.known.index);
 		break;
 	}
 }
@@ -441,7 +456,7 @@ static const struct wire_envelope some_envelope = {
 	.cluster_id = 0x1111222233334444,
 	.source_id = 0x2222333344445555,
 	.source_identity = 0x3333444455556666,
-	.source_incarnation = 7,
+	.source_start = 7,
 	.destination_identity = 0x4444555566667777,
 };
 
@@ -458,7 +473,7 @@ static void envelopes_round_trip(void **state)
 	assert_int_equal(back.cluster_id, some_envelope.cluster_id);
 	assert_int_equal(back.source_id, some_envelope.source_id);
 	assert_int_equal(back.source_identity, some_envelope.source_identity);
-	assert_int_equal(back.source_incarnation, some_envelope.source_incarnation);
+	assert_int_equal(back.source_start, some_envelope.source_start);
 	assert_int_equal(back.destination_identity, some_envelope.destination_identity);
 }
 
@@ -472,7 +487,7 @@ static void the_envelope_is_where_the_table_says(void **state)
 	assert_int_equal(bytes_get64(packet + 16), some_envelope.cluster_id);
 	assert_int_equal(bytes_get64(packet + 24), some_envelope.source_id);
 	assert_int_equal(bytes_get64(packet + 32), some_envelope.source_identity);
-	assert_int_equal(bytes_get64(packet + 40), some_envelope.source_incarnation);
+	assert_int_equal(bytes_get64(packet + 40), some_envelope.source_start);
 	assert_int_equal(bytes_get64(packet + 48), some_envelope.destination_identity);
 }
 

@@ -20,13 +20,14 @@ static size_t status_text(const struct config *c, char *out, size_t size)
 
 	for (uint32_t i = 0; i < c->member_count; i++) {
 		if (strcmp(c->member[i].name, "n1") == 0)
-			leader = c->member[i].id;
+			leader = config_member_place(&c->member[i]);
 	}
-	return (size_t)snprintf(out, size,
-				"member_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
-				"\nraft_term 2\nraft_index 5\nraft_applied_index 5\n",
-				c->member[c->self].id,
-				c->member[c->self].id == leader ? "leader" : "follower", leader);
+	return (size_t)snprintf(
+		out, size,
+		"member_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
+		"\nraft_term 2\nraft_index 5\nraft_applied_index 5\n",
+		config_member_place(&c->member[c->self]),
+		config_member_place(&c->member[c->self]) == leader ? "leader" : "follower", leader);
 }
 
 static void note_faults(const struct config *c, const char *text, size_t size)

@@ -131,14 +131,14 @@ static void message_send(struct cluster *c, const struct raft_message *m)
 		mail_post(c, m);
 }
 
-static void mail_deliver(struct cluster *c)
+static void mail_deliver(struct cluster *c, struct cluster_mail **at)
 {
-	struct cluster_mail *mail = c->mail;
+	struct cluster_mail *mail = *at;
 	struct raft_message *m = &mail->message;
 	struct cluster_node *from = cluster_node(c, m->from);
 	struct cluster_node *to = cluster_node(c, m->to);
 
-	c->mail = mail->next;
+	*at = mail->next;
 	if (!to->core || c->cut[from - c->node][to - c->node]) {
 		c->dropped++;
 		free(mail);
@@ -151,6 +151,22 @@ static void mail_deliver(struct cluster *c)
 	free(mail);
 	raft_tick(to->core, c->now_us);
 	cluster_drain(c, to);
+}
+
+void cluster_starts_settle(struct cluster *c)
+{
+	struct cluster_mail **at = &c->mail;
+
+	while (*at) {
+		enum raft_message_type type = (*at)->message.type;
+
+		if (type == RAFT_MESSAGE_START || type == RAFT_MESSAGE_START_REPLY) {
+			mail_deliver(c, at);
+			at = &c->mail;
+		} else {
+			at = &(*at)->next;
+		}
+	}
 }
 
 /* ---- the disk ---- */
@@ -584,7 +600,7 @@ bool cluster_step(struct cluster *c, uint64_t until_us)
 		c->now_us = at;
 	c->steps++;
 	if (what == MAIL) {
-		mail_deliver(c);
+		mail_deliver(c, &c->mail);
 	} else if (what == DISK) {
 		cluster_persist_finish(c, who);
 	} else if (what == FETCH) {

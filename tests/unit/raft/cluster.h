@@ -178,6 +178,8 @@ bool cluster_step(struct cluster *c, uint64_t until_us);
 void cluster_run(struct cluster *c, uint64_t until_us);
 
 void cluster_start(struct cluster *c, struct cluster_node *n);
+/* What members ask and tell of each other's starts arrives, before all else. */
+void cluster_starts_settle(struct cluster *c);
 /* `keep` of the writes in flight reach the disk before the crash. */
 void cluster_crash(struct cluster *c, struct cluster_node *n, uint32_t keep);
 /* Down; its directory is gone, so it stays down: a new one is of no cluster. */

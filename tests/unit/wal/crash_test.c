@@ -111,12 +111,12 @@ static void crash_hook(void *arg, struct fake_disk *disk);
 /* Time goes on, and a mark is made when it is due, as by a node. */
 static void mark_more(struct world *w, struct wal *wal)
 {
-	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t count = (uint32_t)crash_roll(w, RAFT_MEMBERS_MAX + 1);
 
 	w->now_ns += crash_roll(w, 60 * 1000 * 1000);
 	for (uint32_t i = 0; i < count; i++)
-		witness[i] = (struct wal_witness){i + 1, crash_roll(w, UINT64_MAX), 1, w->now_ns};
+		witness[i] = (struct raft_witness){i + 1, crash_roll(w, UINT64_MAX), 1, w->now_ns};
 	if (crash_roll(w, 16) == 0)
 		wal_witness_changed(wal);
 	if (wal_mark_due(wal, w->now_ns))

@@ -208,7 +208,8 @@ static uint32_t fake_poll(struct disk *d, struct disk_completion *out, uint32_t 
 	for (uint32_t i = 0; i < DISK_IN_FLIGHT_MAX && count < max; i++) {
 		struct transfer *t = &f->transfers[(start + i) % DISK_IN_FLIGHT_MAX];
 
-		if (!t->used || (f->hold && !t->released))
+		/* Whoever waits does so for as long as it takes: nothing is held back from it. */
+		if (!t->used || (f->hold && !t->released && !wait))
 			continue;
 		/* In any order, and not all at once. */
 		if (!f->hold && !wait && fake_roll(f, 3) == 0)
@@ -284,6 +285,11 @@ static int fake_lock(struct disk *d)
 	return 0;
 }
 
+static void fake_unlock(struct disk *d)
+{
+	self(d)->locked = false;
+}
+
 static void fake_disk_destroy(struct disk *d)
 {
 	(void)d; /* the test's own */
@@ -305,6 +311,7 @@ static const struct disk_ops fake_ops = {
 	.remove = fake_remove_name,
 	.sync_names = fake_sync_names,
 	.lock = fake_lock,
+	.unlock = fake_unlock,
 	.destroy = fake_disk_destroy,
 };
 

@@ -76,7 +76,7 @@ int test_persist(struct wal *w, uint64_t seq)
 	return 0;
 }
 
-void test_mark(struct wal *w, uint64_t now_ns, const struct wal_witness *witness, uint32_t count)
+void test_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count)
 {
 	uint64_t seq;
 

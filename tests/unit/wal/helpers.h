@@ -35,7 +35,7 @@ uint64_t test_append(struct wal *w, raft_index first, raft_index last, raft_term
 int test_persist(struct wal *w, uint64_t seq);
 
 /* Makes a mark and waits until it is durable; one must be due. */
-void test_mark(struct wal *w, uint64_t now_ns, const struct wal_witness *witness, uint32_t count);
+void test_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count);
 
 /* Asserts that entries first .. last are there, of this term. */
 void test_expect(struct wal *w, raft_index first, raft_index last, raft_term term);

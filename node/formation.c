@@ -1,0 +1,390 @@
+/*
+ * Before there is a cluster, and the moment when there is one (raft/formation.h): what is agreed on
+ * becomes durable, the core is made, the dataplane learns who is who.
+ */
+#include "node/internal.h"
+
+#include "base/clock.h"
+#include "base/mix.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a waiting member says in its log, if nothing changes. */
+static const uint64_t SAY_NS = 10 * CLOCK_S;
+static const uint64_t SAY_NS_MIN = 1 * CLOCK_S;
+
+enum { TEXT_SIZE = 512, PLACE_TEXT_SIZE = 24 };
+
+/* The peers are the places in order, without our own. */
+static uint32_t place_of(const struct node *n, uint32_t peer)
+{
+	return peer + (peer >= n->formation.self);
+}
+
+static uint32_t peer_of(const struct node *n, uint32_t place)
+{
+	return place - (place > n->formation.self);
+}
+
+static const char *place_text(uint64_t place, char out[PLACE_TEXT_SIZE])
+{
+	struct in_addr in = {.s_addr = htonl((uint32_t)(place >> 16))};
+	char address[INET_ADDRSTRLEN];
+
+	snprintf(out, PLACE_TEXT_SIZE, "%s:%u", inet_ntop(AF_INET, &in, address, sizeof(address)),
+		 (unsigned)(place & 0xffff));
+	return out;
+}
+
+/* W25: the directory of another member, or of another configuration, is not this node's. */
+static void say_foreign(struct node *n)
+{
+	const struct node_options *o = &n->options;
+	const struct formation_table *t = &n->formation.table;
+	char place[PLACE_TEXT_SIZE];
+	uint32_t i = 0;
+
+	while (i < t->count && t->member[i].identity != n->recovered.identity)
+		i++;
+	if (t->digest != o->initial.digest)
+		snprintf(n->error, sizeof(n->error),
+			 "%s/cluster: this directory was used with another initial-cluster or "
+			 "initial-cluster-token (digest %016" PRIx64 ", configured %016" PRIx64
+			 "): point data-dir at this member's own directory",
+			 o->wal.directory, t->digest, o->initial.digest);
+	else
+		snprintf(
+			n->error, sizeof(n->error),
+			"%s/cluster: this is the directory of member %s, not of %s: point data-dir "
+			"at this member's own directory",
+			o->wal.directory,
+			i < t->count ? place_text(t->member[i].place, place) : "another one",
+			n->name);
+}
+
+int node_formation_create(struct node *n)
+{
+	const struct node_options *o = &n->options;
+	struct formation_options f = {
+		.identity = n->recovered.identity,
+		.table = o->initial,
+		.self = o->self,
+		.existing = o->existing,
+		.record = n->recovered.record,
+		.record_size = n->recovered.record_size,
+		.now_us = n->now_ns / 1000,
+	};
+	int err = formation_create(&n->formation, &f);
+
+	if (err == -EXDEV)
+		say_foreign(n);
+	else if (err == -EBADMSG)
+		snprintf(n->error, sizeof(n->error),
+			 "%s/cluster: what it says of the cluster cannot be read; nothing was "
+			 "changed: restore the directory from a copy made while this node was down",
+			 o->wal.directory);
+	else if (err)
+		snprintf(n->error, sizeof(n->error), "the initial cluster is refused: %s",
+			 strerror(-err));
+	/* A log without it is one whose cluster nobody knows: never "a fresh one" (R56). */
+	if (!err && n->formation.state != FORMATION_FORMED &&
+	    (n->recovered.hard_state.term > 0 || n->recovered.last_index > 0)) {
+		snprintf(n->error, sizeof(n->error),
+			 "%s/cluster: missing, or older than the log beside it; nothing was "
+			 "changed: "
+			 "restore the directory from a copy made while this node was down",
+			 o->wal.directory);
+		err = -EBADMSG;
+	}
+	return err;
+}
+
+/* --- what is heard and said -------------------------------------------------------------- */
+
+void node_formation_receive(struct node *n, const struct dp_datagram *d)
+{
+	struct formation_message m;
+
+	if (wire_formation_decode(&m, d->body, d->envelope.body_size)) {
+		n->counters.malformed++;
+		return;
+	}
+	m.identity = d->envelope.source_identity;
+	if (formation_recv(&n->formation, place_of(n, d->peer), &m))
+		n->counters.malformed++;
+}
+
+static void say(struct node *n)
+{
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		struct formation_message m;
+		uint32_t size_max;
+
+		while (formation_message(&n->formation, place_of(n, i), &m)) {
+			uint8_t *body = dp_begin_peer(n->dp, i, &size_max);
+
+			/* It is said again, or asked for again. */
+			if (body)
+				dp_end(n->dp, WIRE_FORMATION, wire_formation_encode(&m, body));
+		}
+	}
+}
+
+/* Who is who, from now on. */
+static int take_ids(struct node *n)
+{
+	n->cluster_id = n->formation.cluster_id;
+	n->id = formation_member_id(&n->formation, n->formation.self);
+	const struct dp_self self = {n->cluster_id, n->id, n->recovered.identity,
+				     wal_start(n->wal)};
+
+	dp_self_set(n->dp, &self);
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		uint32_t place = place_of(n, i);
+		int err;
+
+		n->peer[i].member_id = formation_member_id(&n->formation, place);
+		n->peer[i].identity = n->formation.table.member[place].identity;
+		for (uint32_t k = 0; k < n->recovered.witness_count; k++) {
+			if (n->recovered.witness[k].id == n->peer[i].member_id)
+				n->peer[i].start = n->recovered.witness[k].start;
+		}
+		err = dp_peer_set(n->dp, i, &n->peer[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The opposite. */
+static void leave(struct node *n)
+{
+	const struct dp_self self = {.identity = n->recovered.identity, .start = wal_start(n->wal)};
+
+	n->cluster_id = 0;
+	n->id = 0;
+	dp_self_set(n->dp, &self);
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		n->peer[i].member_id = 0;
+		n->peer[i].identity = 0;
+		n->peer[i].start = 0;
+		(void)dp_peer_set(n->dp, i, &n->peer[i]); /* the way there is as it was */
+	}
+}
+
+static void join(struct node *n)
+{
+	int err = take_ids(n);
+
+	if (!err)
+		err = node_raft_start(n);
+	if (err) {
+		n->failed = err;
+		return;
+	}
+	n->active = true;
+	journal_write(n->journal, JOURNAL_INFO, "cluster",
+		      "cluster_id=%016" PRIx64 " member_id=%016" PRIx64 " members=%u",
+		      n->cluster_id, n->id, n->formation.table.count);
+}
+
+static void say_waiting(struct node *n)
+{
+	const struct formation *f = &n->formation;
+	char text[TEXT_SIZE];
+	size_t size;
+
+	if (n->now_ns < n->waiting_ns)
+		return;
+	size = node_formation_text(n, text, sizeof(text));
+	if (size == 0 ||
+	    (strcmp(text, n->waiting_text) == 0 && n->now_ns < n->waiting_ns - SAY_NS_MIN + SAY_NS))
+		return;
+	snprintf(n->waiting_text, sizeof(n->waiting_text), "%s", text);
+	n->waiting_ns = n->now_ns + SAY_NS_MIN;
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		journal_write(n->journal,
+			      f->state == FORMATION_REFUSED ? JOURNAL_ERROR : JOURNAL_WARN,
+			      "no_cluster", "why=\"%s\"", line + strcspn(line, " ") + 1);
+	}
+}
+
+void node_formation_drive(struct node *n)
+{
+	uint8_t record[FORMATION_RECORD_SIZE_MAX];
+	uint32_t size;
+
+	formation_tick(&n->formation, n->now_ns / 1000);
+	while (!n->failed && formation_record(&n->formation, record, &size)) {
+		int err = wal_record_write(n->wal, record, size);
+
+		if (err) {
+			n->failed = err;
+			snprintf(n->error, sizeof(n->error), "%s", wal_error(n->wal));
+			return;
+		}
+		formation_recorded(&n->formation);
+		n->active = true;
+	}
+	if (!n->raft && n->formation.state == FORMATION_FORMED)
+		join(n);
+	say(n);
+	if (!n->raft)
+		say_waiting(n);
+}
+
+/*
+ * A directory that agreed to a cluster which cannot come to be, or was refused by one, is made as
+ * fresh as if it had been wiped. 0; -EBUSY: it has a term or an entry, so others may rest on it.
+ */
+int node_formation_reset(struct node *n)
+{
+	struct raft_status status;
+	char text[WAL_ERROR_MAX];
+	int err;
+
+	node_raft_status(n, &status);
+	if (status.term > 0 || status.last > 0)
+		return -EBUSY;
+	err = wal_record_write(n->wal, NULL, 0);
+	if (err)
+		return err;
+	wal_close(n->wal);
+	raft_destroy(n->raft);
+	n->raft = NULL;
+	n->wal = NULL;
+	n->options.wal.identity_seed = mix(n->options.wal.identity_seed);
+	err = wal_open(&n->wal, &n->options.wal, &n->recovered, text);
+	if (err) {
+		n->failed = err;
+		snprintf(n->error, sizeof(n->error), "%s", text);
+		return err;
+	}
+	leave(n);
+	node_raft_prepare(n);
+	return node_formation_create(n);
+}
+
+/* --- what a person reads ----------------------------------------------------------------- */
+
+static const char *wait_text(enum formation_wait wait)
+{
+	switch (wait) {
+	case FORMATION_WAIT_NOT:
+		return "";
+	case FORMATION_WAIT_SILENT:
+		return "does not answer";
+	case FORMATION_WAIT_DIGEST:
+		return "has another initial-cluster or initial-cluster-token";
+	case FORMATION_WAIT_ORIGIN:
+		return "begins from another snapshot";
+	case FORMATION_WAIT_CLUSTER:
+		return "belongs to a cluster that this directory is not of";
+	case FORMATION_WAIT_EXISTING:
+		return "is configured to join, not to form (initial-cluster-state: existing)";
+	case FORMATION_WAIT_TABLE:
+		return "has agreed to a cluster with another directory of";
+	case FORMATION_WAIT_MISSING:
+		return "answers from a new directory, and the one that was agreed on is gone";
+	case FORMATION_WAIT_ACCEPT:
+		return "has not agreed yet";
+	case FORMATION_WAIT_REFUSED:
+		return "was refused by an existing cluster";
+	}
+	return "";
+}
+
+static const char *name_of(const struct node *n, uint32_t place)
+{
+	return place == n->formation.self ? "this member" : n->peer_name[peer_of(n, place)];
+}
+
+static bool reset_helps(enum formation_wait wait)
+{
+	return wait == FORMATION_WAIT_MISSING || wait == FORMATION_WAIT_CLUSTER;
+}
+
+static size_t refused_text(const struct node *n, char *out, size_t size_max)
+{
+	const struct formation *f = &n->formation;
+
+	return (size_t)snprintf(out, size_max,
+				"error this data directory is new, and cluster %016" PRIx64
+				" goes on without it (member %s): it neither votes nor "
+				"acknowledges; restore the old "
+				"directory; a member whose directory is lost cannot come back "
+				"before members can be "
+				"replaced\n",
+				f->cluster_id, name_of(n, f->refused_by));
+}
+
+static size_t alone_text(const struct node *n, char *out, size_t size_max)
+{
+	(void)n;
+	return (size_t)snprintf(
+		out, size_max,
+		"error this member waits to join an existing cluster "
+		"(initial-cluster-state: existing), and there is no other member\n");
+}
+
+size_t node_formation_text(const struct node *n, char *out, size_t size_max)
+{
+	const struct formation *f = &n->formation;
+	size_t size = 0;
+
+	out[0] = '\0';
+	if (f->state == FORMATION_FORMED)
+		return 0;
+	if (f->state == FORMATION_REFUSED)
+		size = refused_text(n, out, size_max);
+	else if (f->existing && f->table.count == 1)
+		size = alone_text(n, out, size_max);
+	for (uint32_t i = 0; i < f->table.count && size < size_max; i++) {
+		uint32_t about;
+		enum formation_wait wait = formation_waits(f, i, &about);
+		bool stuck = reset_helps(wait) && f->state == FORMATION_ACCEPTED;
+
+		if (wait == FORMATION_WAIT_NOT)
+			continue;
+		size += (size_t)snprintf(
+			out + size, size_max - size, "error no cluster yet: member %s %s%s%s%s\n",
+			name_of(n, i), wait_text(wait), about != i ? " " : "",
+			about != i ? name_of(n, about) : "",
+			stuck ? ": if that is lost, quoinctl formation reset makes this directory "
+				"fresh again"
+			      : "");
+	}
+	if (f->existing && f->state == FORMATION_FRESH && size == 0)
+		size = (size_t)snprintf(out, size_max,
+					"error no cluster yet: all members answer, and this one is "
+					"configured to join, not to form (initial-cluster-state: "
+					"existing)\n");
+	/* Half a line would be a wrong one. */
+	if (size >= size_max) {
+		char *last = strrchr(out, '\n');
+
+		size = last ? (size_t)(last + 1 - out) : 0;
+		out[size] = '\0';
+	}
+	return size;
+}
+
+const char *node_formation_state(const struct node *n)
+{
+	switch (n->formation.state) {
+	case FORMATION_FRESH:
+		return "fresh";
+	case FORMATION_ACCEPTED:
+		return "accepted";
+	case FORMATION_FORMED:
+		return "formed";
+	case FORMATION_REFUSED:
+		return "refused";
+	}
+	return "?";
+}

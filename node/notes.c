@@ -1,0 +1,57 @@
+/*
+ * What changed since the last turn, for the log.
+ */
+#include "node/internal.h"
+
+#include <inttypes.h>
+
+static void log_refusals(struct node *n)
+{
+	struct dp_peer_state state;
+
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		dp_get_peer(n->dp, i, &state);
+		if (state.other_identity && !n->seen_other[i])
+			journal_write(
+				n->journal, JOURNAL_WARN, "peer_refused",
+				"peer=%s why=\"its data directory is not the one that the cluster "
+				"knows\"",
+				n->peer_name[i]);
+		n->seen_other[i] = state.other_identity;
+		if (!state.refuses_us || n->seen_refused)
+			continue;
+		n->seen_refused = true;
+		journal_write(n->journal, JOURNAL_ERROR, "refused",
+			      "by=%s why=\"it takes this member for another directory\"",
+			      n->peer_name[i]);
+	}
+}
+
+static void log_changes(struct node *n)
+{
+	raft_id leader = raft_leader(n->raft);
+	raft_term term = raft_get_term(n->raft);
+	enum raft_role role = raft_get_role(n->raft);
+
+	if (leader == n->seen_leader && term == n->seen_term && role == n->seen_role)
+		return;
+	if (role == RAFT_CANDIDATE && (term != n->seen_term || role != n->seen_role))
+		journal_write(n->journal, JOURNAL_INFO, "election_started", "term=%" PRIu64, term);
+	if (leader != n->seen_leader && leader)
+		journal_write(n->journal, JOURNAL_INFO,
+			      role == RAFT_LEADER ? "became_leader" : "leader_known",
+			      "term=%" PRIu64 " leader=%s commit=%" PRIu64, term,
+			      node_member_name(n, leader), raft_commit(n->raft));
+	if (leader != n->seen_leader && !leader)
+		journal_write(n->journal, JOURNAL_WARN, "leader_lost", "term=%" PRIu64 " was=%s",
+			      term, node_member_name(n, n->seen_leader));
+	n->seen_leader = leader;
+	n->seen_term = term;
+	n->seen_role = role;
+}
+
+void node_notes(struct node *n)
+{
+	log_changes(n);
+	log_refusals(n);
+}

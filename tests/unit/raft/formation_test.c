@@ -1,0 +1,447 @@
+/*
+ * Formation by hand: what is said, what is agreed on, who is refused, whom one waits for (D9b, F1).
+ */
+#include "raft/formation.h"
+
+#include "raft/formation_record.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { PLACES = 3 };
+
+struct member {
+	struct formation f;
+	uint8_t record[FORMATION_RECORD_SIZE_MAX];
+	uint32_t record_size;
+};
+
+static struct member m[PLACES];
+static uint64_t now_us;
+
+static struct formation_options options(uint32_t place, raft_identity identity)
+{
+	struct formation_options o = {
+		.identity = identity,
+		.table = {.digest = 7, .count = PLACES},
+		.self = place,
+		.record = m[place].record,
+		.record_size = m[place].record_size,
+		.now_us = now_us,
+	};
+
+	for (uint32_t i = 0; i < PLACES; i++)
+		o.table.member[i].place = 0x0a0000010000 + 0x10000 * i + 2380;
+	return o;
+}
+
+static void start(uint32_t place, raft_identity identity)
+{
+	const struct formation_options o = options(place, identity);
+
+	assert_int_equal(formation_create(&m[place].f, &o), 0);
+}
+
+static void wipe(uint32_t place, raft_identity identity)
+{
+	m[place].record_size = 0;
+	start(place, identity);
+}
+
+static void record(uint32_t place)
+{
+	while (formation_record(&m[place].f, m[place].record, &m[place].record_size))
+		formation_recorded(&m[place].f);
+}
+
+/* Everything that `from` has to say to `to` arrives, and what follows from it is durable. */
+static void talk(uint32_t from, uint32_t to)
+{
+	struct formation_message message;
+
+	record(from);
+	while (formation_message(&m[from].f, to, &message))
+		assert_int_equal(formation_recv(&m[to].f, from, &message), 0);
+	record(to);
+}
+
+static void all_talk(void)
+{
+	now_us += 20000;
+	for (uint32_t i = 0; i < PLACES; i++)
+		formation_tick(&m[i].f, now_us);
+	for (uint32_t i = 0; i < PLACES; i++)
+		for (uint32_t k = 0; k < PLACES; k++)
+			if (i != k)
+				talk(i, k);
+}
+
+static void begin(void)
+{
+	memset(m, 0, sizeof(m));
+	now_us = 1000000;
+	for (uint32_t i = 0; i < PLACES; i++)
+		start(i, 0xa0 + i);
+}
+
+static void form(void)
+{
+	begin();
+	for (int round = 0; round < 4; round++)
+		all_talk();
+	for (uint32_t i = 0; i < PLACES; i++)
+		assert_int_equal(m[i].f.state, FORMATION_FORMED);
+}
+
+static enum formation_wait wait_of(uint32_t place, uint32_t for_whom)
+{
+	uint32_t about;
+
+	return formation_waits(&m[place].f, for_whom, &about);
+}
+
+static void all_initial_members_make_the_cluster(void **state)
+{
+	struct raft_members members, same;
+
+	(void)state;
+	form();
+	formation_members(&m[0].f, &members);
+	assert_int_equal(members.count, PLACES);
+	for (uint32_t i = 0; i < PLACES; i++) {
+		assert_int_equal(m[i].f.cluster_id, m[0].f.cluster_id);
+		formation_members(&m[i].f, &same);
+		assert_memory_equal(&members, &same, sizeof(members));
+		const struct raft_member *self =
+			raft_members_find(&members, formation_member_id(&m[1].f, i));
+		assert_non_null(self);
+		assert_int_equal(self->identity, 0xa0 + i);
+		assert_true(self->voter);
+	}
+	assert_int_equal(formation_deadline(&m[0].f), UINT64_MAX);
+}
+
+static void F1_two_of_three_make_none(void **state)
+{
+	(void)state;
+	begin();
+	for (int round = 0; round < 50; round++) {
+		now_us += 20000;
+		formation_tick(&m[0].f, now_us);
+		formation_tick(&m[1].f, now_us);
+		talk(0, 1);
+		talk(1, 0);
+	}
+	assert_int_equal(m[0].f.state, FORMATION_FRESH);
+	assert_int_equal(m[1].f.state, FORMATION_FRESH);
+	assert_int_equal(wait_of(0, 2), FORMATION_WAIT_SILENT);
+	assert_int_equal(wait_of(0, 1), FORMATION_WAIT_NOT);
+}
+
+/* F1: the third holds the data; the other two were wiped, one after the other. */
+static void F1_wiped_members_are_refused_for_good(void **state)
+{
+	(void)state;
+	form();
+	wipe(0, 0xb0);
+	all_talk();
+	assert_int_equal(m[0].f.state, FORMATION_REFUSED);
+	assert_int_equal(m[0].f.cluster_id, m[1].f.cluster_id);
+	wipe(1, 0xb1);
+	for (int round = 0; round < 10; round++) { /* while the third is cut off */
+		now_us += 20000;
+		formation_tick(&m[0].f, now_us);
+		formation_tick(&m[1].f, now_us);
+		talk(0, 1);
+		talk(1, 0);
+	}
+	assert_int_equal(m[0].f.state, FORMATION_REFUSED);
+	assert_int_equal(m[1].f.state, FORMATION_FRESH);
+	assert_int_equal(wait_of(1, 0), FORMATION_WAIT_REFUSED);
+	assert_int_equal(wait_of(1, 2), FORMATION_WAIT_SILENT);
+	start(0, 0xb0); /* and it remembers */
+	assert_int_equal(m[0].f.state, FORMATION_REFUSED);
+	all_talk();
+	assert_int_equal(m[1].f.state, FORMATION_REFUSED);
+	assert_int_equal(m[2].f.state, FORMATION_FORMED);
+}
+
+/* A directory that was rolled back to before it agreed has forgotten that it did. */
+static void F1_a_directory_that_is_fresh_again_is_refused(void **state)
+{
+	(void)state;
+	form();
+	wipe(0, 0xa0);
+	all_talk();
+	assert_int_equal(m[0].f.state, FORMATION_REFUSED);
+}
+
+/* One that agreed, and was down when the others heard of all. */
+static void one_that_agreed_learns_that_the_cluster_is_formed(void **state)
+{
+	struct formation_message message;
+
+	(void)state;
+	begin();
+	all_talk();
+	assert_int_equal(m[0].f.state, FORMATION_ACCEPTED);
+	assert_int_equal(m[1].f.state, FORMATION_ACCEPTED);
+	/* From here on place 0 hears nothing; the others hear of it. */
+	for (int round = 0; round < 4; round++) {
+		now_us += 20000;
+		for (uint32_t i = 0; i < PLACES; i++) {
+			formation_tick(&m[i].f, now_us);
+			while (i > 0 && formation_message(&m[i].f, 0, &message))
+				;
+		}
+		talk(0, 1);
+		talk(0, 2);
+		talk(1, 2);
+		talk(2, 1);
+	}
+	assert_int_equal(m[1].f.state, FORMATION_FORMED);
+	assert_int_equal(m[0].f.state, FORMATION_ACCEPTED);
+	start(0, 0xa0);
+	assert_int_equal(m[0].f.state, FORMATION_ACCEPTED);
+	now_us += 20000;
+	formation_tick(&m[0].f, now_us);
+	talk(0, 1);
+	talk(1, 0); /* one answer is enough: whoever is formed has heard it of all */
+	assert_int_equal(m[0].f.state, FORMATION_FORMED);
+}
+
+/* A member that is wiped before all agreed: nobody can go on, each says for whom it waits. */
+static void V2_a_wipe_within_formation_is_named_and_reset(void **state)
+{
+	uint32_t about;
+
+	(void)state;
+	begin();
+	for (uint32_t i = 0; i < PLACES; i++)
+		formation_tick(&m[i].f, now_us);
+	talk(1, 0);
+	talk(2, 0);
+	assert_int_equal(m[0].f.state, FORMATION_ACCEPTED);
+	wipe(2, 0xb2);
+	for (int round = 0; round < 10; round++)
+		all_talk();
+	assert_int_equal(m[0].f.state, FORMATION_ACCEPTED);
+	assert_int_equal(m[1].f.state, FORMATION_FRESH);
+	assert_int_equal(wait_of(0, 2), FORMATION_WAIT_MISSING);
+	assert_int_equal(formation_waits(&m[1].f, 0, &about), FORMATION_WAIT_TABLE);
+	assert_int_equal(about, 2);
+	wipe(0, 0xb0); /* what a reset does */
+	for (int round = 0; round < 4; round++)
+		all_talk();
+	for (uint32_t i = 0; i < PLACES; i++)
+		assert_int_equal(m[i].f.state, FORMATION_FORMED);
+}
+
+static void what_differs_is_named(void **state)
+{
+	struct formation_options o;
+
+	(void)state;
+	begin();
+	o = options(2, 0xa2);
+	o.table.digest++;
+	assert_int_equal(formation_create(&m[2].f, &o), 0);
+	all_talk();
+	assert_int_equal(wait_of(0, 2), FORMATION_WAIT_DIGEST);
+	o.table.digest--;
+	o.table.origin = 5;
+	assert_int_equal(formation_create(&m[2].f, &o), 0);
+	all_talk();
+	assert_int_equal(wait_of(0, 2), FORMATION_WAIT_ORIGIN);
+	o.table.origin = 0;
+	o.existing = true;
+	assert_int_equal(formation_create(&m[2].f, &o), 0);
+	all_talk();
+	assert_int_equal(wait_of(0, 2), FORMATION_WAIT_EXISTING);
+	assert_int_equal(m[0].f.state, FORMATION_FRESH);
+	o.existing = false;
+	assert_int_equal(formation_create(&m[2].f, &o), 0);
+	for (int round = 0; round < 4; round++)
+		all_talk();
+	assert_int_equal(m[0].f.state, FORMATION_FORMED);
+	/* And a member that is formed says that the token differs, which refuses nobody for good. */
+	m[1].record_size = 0;
+	o = options(1, 0xb1);
+	o.table.digest++;
+	assert_int_equal(formation_create(&m[1].f, &o), 0);
+	all_talk();
+	all_talk();
+	assert_int_equal(m[1].f.state, FORMATION_FRESH);
+	assert_int_equal(wait_of(1, 0), FORMATION_WAIT_DIGEST);
+}
+
+static void one_that_waits_to_join_is_told_and_not_refused_for_good(void **state)
+{
+	struct formation_options o;
+
+	(void)state;
+	form();
+	m[1].record_size = 0;
+	o = options(1, 0xb1);
+	o.existing = true;
+	assert_int_equal(formation_create(&m[1].f, &o), 0);
+	all_talk();
+	all_talk();
+	assert_int_equal(m[1].f.state, FORMATION_FRESH);
+	assert_int_equal(wait_of(1, 0), FORMATION_WAIT_CLUSTER);
+	assert_true(m[1].f.refused_by < PLACES);
+}
+
+/* FM4: what was decided is not said before it is durable. */
+static void nothing_is_said_before_it_is_durable(void **state)
+{
+	struct formation_message message;
+
+	(void)state;
+	begin();
+	for (uint32_t i = 0; i < PLACES; i++)
+		formation_tick(&m[i].f, now_us);
+	for (uint32_t i = 1; i < PLACES; i++) {
+		assert_true(formation_message(&m[i].f, 0, &message));
+		assert_int_equal(formation_recv(&m[0].f, i, &message), 0);
+	}
+	assert_int_equal(m[0].f.state, FORMATION_FRESH);
+	assert_int_equal(m[0].f.next, FORMATION_ACCEPTED);
+	assert_false(formation_message(&m[0].f, 1, &message));
+	record(0);
+	assert_true(formation_message(&m[0].f, 1, &message));
+	assert_int_equal(message.say, FORMATION_SAY_ACCEPTED);
+}
+
+/* What was heard long ago may be gone: a table with it could never be complete. */
+static void what_was_heard_long_ago_is_in_no_table(void **state)
+{
+	(void)state;
+	begin();
+	formation_tick(&m[1].f, now_us);
+	talk(1, 0);
+	now_us += 1000000;
+	formation_tick(&m[0].f, now_us);
+	formation_tick(&m[2].f, now_us);
+	talk(2, 0);
+	assert_int_equal(m[0].f.state, FORMATION_FRESH);
+	assert_int_equal(wait_of(0, 1), FORMATION_WAIT_SILENT);
+	formation_tick(&m[1].f, now_us);
+	talk(1, 0);
+	assert_int_equal(m[0].f.state, FORMATION_ACCEPTED);
+}
+
+static void a_member_alone_is_formed_at_once(void **state)
+{
+	struct formation f;
+	const struct formation_options o = {
+		.identity = 5,
+		.table = {.digest = 1, .count = 1, .member = {{.place = 9}}},
+	};
+	uint8_t data[FORMATION_RECORD_SIZE_MAX];
+	uint32_t size;
+
+	(void)state;
+	assert_int_equal(formation_create(&f, &o), 0);
+	formation_tick(&f, 0);
+	assert_true(formation_record(&f, data, &size));
+	formation_recorded(&f);
+	assert_int_equal(f.state, FORMATION_FORMED);
+}
+
+static void a_record_is_read_back(void **state)
+{
+	struct formation_options o;
+
+	(void)state;
+	form();
+	const struct formation before = m[1].f;
+	start(1, 0xa1);
+	assert_int_equal(m[1].f.state, FORMATION_FORMED);
+	assert_int_equal(m[1].f.cluster_id, before.cluster_id);
+	assert_memory_equal(&m[1].f.table, &before.table, sizeof(before.table));
+	/* W25: another directory, another place, another configuration. */
+	o = options(1, 0xb1);
+	assert_int_equal(formation_create(&m[1].f, &o), -EXDEV);
+	o = options(1, 0xa1);
+	o.self = 2;
+	assert_int_equal(formation_create(&m[1].f, &o), -EXDEV);
+	o = options(1, 0xa1);
+	o.table.digest++;
+	assert_int_equal(formation_create(&m[1].f, &o), -EXDEV);
+	o = options(1, 0xa1);
+	o.table.count--;
+	assert_int_equal(formation_create(&m[1].f, &o), -EXDEV);
+}
+
+/* Each byte of it, changed in any way, is noticed or means nothing else than it says. */
+static void a_record_that_is_not_one_is_refused(void **state)
+{
+	uint8_t data[FORMATION_RECORD_SIZE_MAX];
+	struct formation f;
+
+	(void)state;
+	form();
+	for (uint32_t cut = 0; cut < m[0].record_size; cut++)
+		assert_int_equal(formation_record_decode(&f, m[0].record, cut), -EBADMSG);
+	for (uint32_t i = 0; i < m[0].record_size; i++) {
+		for (uint32_t bit = 0; bit < 8; bit++) {
+			memcpy(data, m[0].record, m[0].record_size);
+			data[i] ^= (uint8_t)(1u << bit);
+			int err = formation_record_decode(&f, data, m[0].record_size);
+			/* 3 formed, 2 accepted: the one bit that leaves a sound record. */
+			if (err == 0 && !(i == 1 && bit == 0))
+				fail_msg("byte %u, bit %u: accepted", i, bit);
+		}
+	}
+}
+
+static void malformed_messages_change_nothing(void **state)
+{
+	struct formation_message message;
+	struct formation before;
+
+	(void)state;
+	begin();
+	all_talk();
+	before = m[0].f;
+	m[1].f.due = UINT64_MAX;
+	assert_true(formation_message(&m[1].f, 0, &message));
+	message.cluster_id++;
+	assert_int_equal(formation_recv(&m[0].f, 1, &message), -EINVAL);
+	message.cluster_id--;
+	message.table.count = FORMATION_PLACES_MAX + 1;
+	assert_int_equal(formation_recv(&m[0].f, 1, &message), -EINVAL);
+	message.table.count = PLACES;
+	message.identity = 0;
+	assert_int_equal(formation_recv(&m[0].f, 1, &message), -EINVAL);
+	message.identity = m[0].f.identity; /* ours, from elsewhere */
+	assert_int_equal(formation_recv(&m[0].f, 1, &message), -EINVAL);
+	assert_int_equal(formation_recv(&m[0].f, 0, &message), -EINVAL);
+	assert_memory_equal(&before, &m[0].f, sizeof(before));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_initial_members_make_the_cluster),
+		cmocka_unit_test(F1_two_of_three_make_none),
+		cmocka_unit_test(F1_wiped_members_are_refused_for_good),
+		cmocka_unit_test(F1_a_directory_that_is_fresh_again_is_refused),
+		cmocka_unit_test(one_that_agreed_learns_that_the_cluster_is_formed),
+		cmocka_unit_test(V2_a_wipe_within_formation_is_named_and_reset),
+		cmocka_unit_test(what_differs_is_named),
+		cmocka_unit_test(one_that_waits_to_join_is_told_and_not_refused_for_good),
+		cmocka_unit_test(nothing_is_said_before_it_is_durable),
+		cmocka_unit_test(what_was_heard_long_ago_is_in_no_table),
+		cmocka_unit_test(a_member_alone_is_formed_at_once),
+		cmocka_unit_test(a_record_is_read_back),
+		cmocka_unit_test(a_record_that_is_not_one_is_refused),
+		cmocka_unit_test(malformed_messages_change_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
