@@ -1,7 +1,8 @@
 /*
  * A client's end of the UDP protocol, as a pure state machine: HELLO and cookie, a request in
- * parts, the answer in pieces and each in parts, retransmission. One request at a time. It runs over a kernel socket
- * (quoinctl) and over a DPDK port (quoin-bench) alike; the caller moves the datagrams.
+ * parts, the answer in pieces and each in parts, retransmission. One request at a time. It runs
+ * over a kernel socket (quoinctl) and over a DPDK port (quoin-bench) alike; the caller moves the
+ * datagrams.
  */
 #ifndef DATAPLANE_CLIENT_H
 #define DATAPLANE_CLIENT_H

@@ -105,8 +105,8 @@ void dp_self_set(struct dp *dp, const struct dp_self *self);
 
 /*
  * Takes on a peer, or changes one, while running. Packets of another directory than `identity`, and
- * of a start before the newest one, are counted and not handed up; FORMATION is, from its address. 0,
- * -EINVAL (no way there), -ENOSPC (no room for its MAC address).
+ * of a start before the newest one, are counted and not handed up; FORMATION is, from its address.
+ * 0, -EINVAL (no way there), -ENOSPC (no room for its MAC address).
  */
 int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options);
 /* Lets it go: nothing comes from it, nothing goes to it. */

@@ -85,11 +85,12 @@ struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelo
 	if (raft_start_count(envelope->source_start) > raft_start_count(p->state.start))
 		p->state.start = envelope->source_start;
 	heard(p, packet, now_ns);
-	p->state.refuses_us = envelope->destination_identity != 0 &&
-			      envelope->destination_identity != peers->identity;
-	*why = DP_DROP_MISADDRESSED;
-	if (p->state.refuses_us)
-		return NULL;
+	if (envelope->destination_identity != 0) {
+		p->state.refuses_us = envelope->destination_identity != peers->identity;
+		*why = DP_DROP_MISADDRESSED;
+		if (p->state.refuses_us)
+			return NULL;
+	}
 	p->state.rx_packets++;
 	return p;
 }

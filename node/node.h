@@ -19,7 +19,10 @@ struct journal;
 
 struct node_options {
 	const char *name;
-	/* As configured: digest, origin, places; identities 0. dp.peer are the others, in this order. */
+	/*
+	 * As configured: digest, origin, places; identities 0. dp.peer are the others, in this
+	 * order.
+	 */
 	struct formation_table initial;
 	uint32_t self; /* this member's place */
 	bool existing; /* waits to join: never forms a cluster */
@@ -67,8 +70,8 @@ bool node_busy(const struct node *n);
 const char *node_member_name(const struct node *n, raft_id id);
 
 /*
- * From now on calls of the local socket are answered; it is the caller's and outlives the node. 0 or
- * -ENOMEM.
+ * From now on calls of the local socket are answered; it is the caller's and outlives the node. 0
+ * or -ENOMEM.
  */
 int node_serve_calls(struct node *n, struct calls *calls);
 

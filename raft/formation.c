@@ -150,8 +150,8 @@ static void complete_try(struct formation *f)
 }
 
 /*
- * Only what is fresh is refused for good: what has accepted a table may be meant by an answer to its
- * own HELLO of before, and otherwise is told why it waits in vain.
+ * Only what is fresh is refused for good: what has accepted a table may be meant by an answer to
+ * its own HELLO of before, and otherwise is told why it waits in vain.
  */
 static void refuse_heard(struct formation *f, uint32_t place, const struct formation_message *m)
 {
@@ -165,7 +165,9 @@ static void refuse_heard(struct formation *f, uint32_t place, const struct forma
 	become(f, FORMATION_REFUSED);
 }
 
-/* What a formed member owes to one that is not: it must learn that it belongs, or that it does not. */
+/*
+ * What a formed member owes to one that is not: it must learn that it belongs, or that it does not.
+ */
 static enum formation_say answer_of(const struct formation *f, uint32_t place,
 				    const struct formation_message *m)
 {

@@ -121,8 +121,8 @@ struct formation {
 };
 
 /*
- * 0; -EINVAL (options); -EBADMSG (the record cannot be read); -EXDEV (it is another configuration's,
- * or another member's: f->table is then as recorded).
+ * 0; -EINVAL (options); -EBADMSG (the record cannot be read); -EXDEV (it is another
+ * configuration's, or another member's: f->table is then as recorded).
  */
 int formation_create(struct formation *f, const struct formation_options *options);
 

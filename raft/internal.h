@@ -44,8 +44,9 @@ enum {
 
 	/*
 	 * Appends with entries in one ready, shared among the peers. The rest of a ready's messages
-	 * has room for 7 others to each of 15 peers (start, its answer, vote, its answer, stale, first
-	 * empty append, empty append), for 3 that are owed to the leader, and for answers to reads.
+	 * has room for 7 others to each of 15 peers (start, its answer, vote, its answer, stale,
+	 * first empty append, empty append), for 3 that are owed to the leader, and for answers to
+	 * reads.
 	 */
 	RAFT_READY_APPENDS_MAX = 128,
 

@@ -1,9 +1,9 @@
 /*
- * A member that lost what it had acknowledged (D9c): its log ends before its mark, or a witness knows
- * of a later start or position (start.c). It neither votes nor campaigns, and what it acknowledges
- * counts for nothing; it is sent entries all the same. It is whole again when it holds all that a
- * leader, elected without its vote, knew to be committed when it was asked after the loss was known:
- * then it holds every write that it can ever have helped to acknowledge.
+ * A member that lost what it had acknowledged (D9c): its log ends before its mark, or a witness
+ * knows of a later start or position (start.c). It neither votes nor campaigns, and what it
+ * acknowledges counts for nothing; it is sent entries all the same. It is whole again when it holds
+ * all that a leader, elected without its vote, knew to be committed when it was asked after the
+ * loss was known: then it holds every write that it can ever have helped to acknowledge.
  */
 #include "raft/internal.h"
 
@@ -41,7 +41,10 @@ void raft_lost_tick(struct raft *r)
 	l->ask_us = r->now_us + r->heartbeat_us;
 	if (!leader_serves(r) || (l->target != 0 && l->asked_term == r->hard.term))
 		return;
-	/* Its callers' contexts are theirs to choose; that one is the same is as likely as any guess. */
+	/*
+	 * Its callers' contexts are theirs to choose; that one is the same is as likely as any
+	 * guess.
+	 */
 	l->context = mix(r->start ^ ++l->asked);
 	l->asked_term = r->hard.term;
 	l->target = 0;

@@ -3,8 +3,9 @@
  *
  * The first one is what the cluster was formed with (raft/formation.h): it names each member's
  * directory by its identity, and nobody else speaks for that id (R7, D9b). Its first leader writes
- * it into the log. From then on the table of the newest *appended* MEMBERS entry is in force (thesis
- * 4.1); at most one such entry is uncommitted, so a truncation falls back to the table before it.
+ * it into the log. From then on the table of the newest *appended* MEMBERS entry is in force
+ * (thesis 4.1); at most one such entry is uncommitted, so a truncation falls back to the table
+ * before it.
  */
 #include "raft/internal.h"
 

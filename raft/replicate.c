@@ -241,7 +241,10 @@ static void refused(struct raft *r, struct raft_peer *p, const struct raft_appen
 	}
 }
 
-/* D9c: what it acknowledged before it lost it is void; what it then takes in counts once it is whole. */
+/*
+ * D9c: what it acknowledged before it lost it is void; what it then takes in counts once it is
+ * whole.
+ */
 static void lost_note(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
 {
 	if (p->lost == reply->lost)

@@ -9,8 +9,8 @@
  * is found out if a witness knows a start that is not older than this one and not this one, or a
  * position in a term that this member does not know of, or further in the term that it was in.
  *
- * Enough is every voter, or, if some are silent, a majority and the time in which a silent one would
- * have shown itself.
+ * Enough is every voter, or, if some are silent, a majority and the time in which a silent one
+ * would have shown itself.
  */
 #include "raft/internal.h"
 

@@ -122,7 +122,9 @@ struct raft_append {
 
 struct raft_append_reply {
 	bool accepted;
-	/* The follower lost what it had acknowledged (D9c): this steers what is sent, and no more. */
+	/*
+	 * The follower lost what it had acknowledged (D9c): this steers what is sent, and no more.
+	 */
 	bool lost;
 	/*
 	 * Accepted: the log is known to match the leader's, durably, up to here. Refused: the

@@ -10,6 +10,7 @@
 #include "base/parts.h"
 #include "dataplane/client.h"
 #include "dataplane/wire.h"
+#include "raft/formation.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -31,6 +32,7 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 	struct wire_settings settings;
 	struct wire_hello hello;
 	struct wire_part part;
+	struct formation_message formation;
 	uint8_t type_back;
 	size_t back = 0;
 
@@ -44,6 +46,8 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 	} else if ((type == WIRE_REQUEST_REPLY || type == WIRE_PROPOSE_REPLY) &&
 		   wire_part_reply_decode(&reply, data, size) == 0) {
 		back = wire_part_reply_encode(&reply, out);
+	} else if (type == WIRE_FORMATION && wire_formation_decode(&formation, data, size) == 0) {
+		back = wire_formation_encode(&formation, out);
 	} else if (type == WIRE_SETTINGS && wire_settings_decode(&settings, data, size) == 0) {
 		back = wire_settings_encode(&settings, out);
 	} else {
@@ -166,10 +170,14 @@ size_t fuzz_seed_input(uint64_t n, uint8_t *input)
 		{2, 1, data, 100, RAFT_ENTRY_COMMAND, 3},
 		{3, 2, data, WIRE_PART_SIZE, RAFT_ENTRY_COMMAND, 1},
 	};
-	struct raft_message message = {.type = (enum raft_message_type)(1 + n % 6), .term = 3};
+	struct raft_message message = {.type = (enum raft_message_type)(1 + n % 8), .term = 3};
 	struct wire_part part = {.total_size = WIRE_PART_SIZE, .kind = WIRE_COMMAND, .data = data};
 	const struct wire_part_reply reply = {.next_part = 1};
 	const struct wire_hello hello = {1, 2, 3, 4, 5};
+	const struct formation_message formation = {
+		.say = FORMATION_SAY_ACCEPTED,
+		.table = {.count = 2, .member = {{.place = 1, .identity = 1}, {2, 2}}},
+	};
 	uint8_t *to = input + 2;
 
 	input[0] = 2;
@@ -201,6 +209,8 @@ size_t fuzz_seed_input(uint64_t n, uint8_t *input)
 		memset(input + 1 + WIRE_ENVELOPE_SIZE, 1, 24);
 		return 1 + WIRE_ENVELOPE_SIZE + 24;
 	case 14:
+		input[1] = WIRE_FORMATION;
+		return 2 + wire_formation_encode(&formation, to);
 	case 15:
 		input[0] = 0;
 		for (size_t i = 1; i < 4096; i++)

@@ -102,7 +102,9 @@ void sim_node_crash(struct sim_world *w, uint32_t i)
 	 * sees.
 	 */
 	after = fake_clone(n->disk, sim_random_next(&w->random));
-	/* In `written` the process dies and the host lives: a page cache is all that is promised. */
+	/*
+	 * In `written` the process dies and the host lives: a page cache is all that is promised.
+	 */
 	enum fake_style style = (enum fake_style)sim_random_below(&w->random, FAKE_STYLES);
 	if (w->durability == WAL_WRITTEN)
 		fake_kill(after, style);
@@ -196,8 +198,8 @@ void sim_world_destroy(struct sim_world *w)
 }
 
 /*
- * SM6: a second cluster is formed only where nobody is left of the first one. Whatever the first one
- * had acknowledged is lost with all who held it, so the clients begin anew.
+ * SM6: a second cluster is formed only where nobody is left of the first one. Whatever the first
+ * one had acknowledged is lost with all who held it, so the clients begin anew.
  */
 static void check_cluster(struct sim_world *w, uint32_t i)
 {

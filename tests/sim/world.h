@@ -1,6 +1,6 @@
 /*
- * A simulated world: real nodes (raft, wal, dataplane, kv, the node's loop) and real clients over
- * a fake network and fake disks, in one thread, in virtual time. One seed gives one run, exactly.
+ * A simulated world: real nodes (raft, wal, dataplane, kv, the node's loop) and real clients over a
+ * fake network and fake disks, in one thread, in virtual time. One seed gives one run, exactly.
  *
  * What is checked, always:
  *	SM1. One term has at most one leader.
@@ -112,8 +112,8 @@ int sim_leader(const struct sim_world *w);
 
 /*
  * Ends the workload, in calm, all nodes up: every open put is answered, every key is read back, and
- * all members have one hash. False: too few are left of the cluster, so nothing goes on, and that was
- * verified.
+ * all members have one hash. False: too few are left of the cluster, so nothing goes on, and that
+ * was verified.
  */
 bool sim_world_verify(struct sim_world *w);
 

@@ -165,8 +165,8 @@ static bool holds(const struct stored_log *log, raft_index index, raft_term term
 }
 
 /*
- * RC5: each entry must be on a majority of disks. A member that lost its directory, or the end of its
- * log, counts with what it held before too, as one does that died after it acknowledged.
+ * RC5: each entry must be on a majority of disks. A member that lost its directory, or the end of
+ * its log, counts with what it held before too, as one does that died after it acknowledged.
  */
 static void check_commit(struct cluster *c, struct cluster_node *n, raft_index index, bool own)
 {

@@ -4,14 +4,15 @@
  *
  * The network is the set of all messages that were ever sent: each may be delivered at any later
  * time, any number of times, or never. What is sent is in it at once, which is the widest choice.
- * States are remembered by a hash; the search is breadth first and ends when all states of the scope
- * were seen, or when its share of time or memory is used (QUOIN_LOOP_SECONDS), and says which.
+ * States are remembered by a hash; the search is breadth first and ends when all states of the
+ * scope were seen, or when its share of time or memory is used (QUOIN_LOOP_SECONDS), and says
+ * which.
  *
  * Checked in every state: FM1, FM2, FM3 (raft/formation.h), and that what is formed is in its own
- * table. From one state in 16: that the members go on if everything arrives from then on. Nobody was
- * wiped: all are formed. Somebody is formed: whoever is of its table gets there, and nobody else.
- * Nobody is formed, and somebody was wiped: each member that is stuck names whom it waits for, and a
- * reset of those that are stuck is the way out.
+ * table. From one state in 16: that the members go on if everything arrives from then on. Nobody
+ * was wiped: all are formed. Somebody is formed: whoever is of its table gets there, and nobody
+ * else. Nobody is formed, and somebody was wiped: each member that is stuck names whom it waits
+ * for, and a reset of those that are stuck is the way out.
  */
 #include "base/clock.h"
 #include "raft/formation.h"

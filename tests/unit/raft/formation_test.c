@@ -268,7 +268,9 @@ static void what_differs_is_named(void **state)
 	for (int round = 0; round < 4; round++)
 		all_talk();
 	assert_int_equal(m[0].f.state, FORMATION_FORMED);
-	/* And a member that is formed says that the token differs, which refuses nobody for good. */
+	/*
+	 * And a member that is formed says that the token differs, which refuses nobody for good.
+	 */
 	m[1].record_size = 0;
 	o = options(1, 0xb1);
 	o.table.digest++;

@@ -1,5 +1,6 @@
 /*
- * The member table in force: what the cluster was formed with, and whose directory may speak (R7, D9b).
+ * The member table in force: what the cluster was formed with, and whose directory may speak (R7,
+ * D9b).
  */
 #include "tests/unit/raft/hand.h"
 

@@ -253,7 +253,9 @@ static void W24_a_member_that_lost_its_end_takes_part_in_no_election(void **stat
 	hand_fini(&h);
 }
 
-/* It is sent entries, says so in each answer, asks for a read index, and is whole when it has that. */
+/*
+ * It is sent entries, says so in each answer, asks for a read index, and is whole when it has that.
+ */
 static void W24_it_is_whole_when_it_has_what_was_committed(void **state)
 {
 	struct hand h;
