@@ -26,7 +26,7 @@ void node_persisted(struct node *n)
 {
 	struct wal_read_result read;
 	uint64_t seq;
-	int error = wal_poll(n->wal, &seq);
+	int error = wal_poll(n->wal, n->now_ns, &seq);
 
 	if (error) {
 		fail(n, error);
@@ -176,7 +176,7 @@ void node_ready(struct node *n)
 	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
 		;
 	/* What this turn appended goes to the disk in this turn. */
-	if (n->failed || wal_poll(n->wal, &seq) != 0)
+	if (n->failed || wal_poll(n->wal, n->now_ns, &seq) != 0)
 		return;
 	if (seq > n->persisted)
 		n->active = true; /* what waited for it leaves in the next turn */

@@ -18,8 +18,6 @@
 
 #include <errno.h>
 
-enum { TEST_CLUSTER = 0xc1, TEST_MEMBER = 0x11 };
-
 /* Limits so small that a few hundred entries roll segments. */
 extern const struct wal_limits test_limits;
 enum { TEST_SEGMENT_SIZE = 64 * 1024 };
