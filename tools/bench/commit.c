@@ -31,8 +31,8 @@ struct commit {
 	struct target_options target_options;
 	uint32_t value_size;
 	uint64_t duration_ns, warmup_ns;
-	const char *json, *percentiles, *plot;
-	const char *line;
+	const char *percentiles;
+	struct common common;
 
 	struct target target;
 	struct floor *floor;
@@ -41,7 +41,7 @@ struct commit {
 	uint64_t term; /* when the first slice began */
 };
 
-enum { KEY_IN_PROCESS = 256, KEY_NODES, KEY_JSON, KEY_PERCENTILES, KEY_PLOT, KEY_WARMUP, KEY_NODE };
+enum { KEY_IN_PROCESS = 256, KEY_NODES, KEY_PERCENTILES, KEY_WARMUP, KEY_NODE };
 
 static const struct argp_option option_table[] = {
 	{"dir", 'd', "DIR", 0,
@@ -62,7 +62,7 @@ static const struct argp_option option_table[] = {
 	{"warmup", KEY_WARMUP, "S", 0, "Seconds of load before it (1)", 0},
 	{"durability", 'D', "MODE", 0,
 	 "durable, written or volatile: what the nodes must run; with --in-process it sets it", 0},
-	{"json", KEY_JSON, "FILE", 0, "Results; an existing file is replaced", 0},
+	JSON_OPTION,
 	{"percentiles", KEY_PERCENTILES, "FILE", 0, "In HdrHistogram's text format", 0},
 	{"plot", KEY_PLOT, "FILE", 0, "Latency by percentile, .svg or .png, by gnuplot", 0},
 	{0},
@@ -81,16 +81,14 @@ static int parse_word(struct argp_state *state, const char *option, const char *
 	return 0;
 }
 
-static int parse_target(int key, char *value, struct argp_state *state, struct target_options *o)
+static int parse_target(int key, char *value, struct argp_state *state, struct target_options *o,
+			struct common *common)
 {
 	static const char *const paths[] = {"udp", "memif", "unix", NULL};
 	static const char *const nodes[] = {"leader", "follower", "any", NULL};
 	static const char *const durabilities[] = {"durable", "written", "volatile", NULL};
 
 	switch (key) {
-	case 'd':
-		o->directory = value;
-		return 0;
 	case 'e':
 		o->endpoints = value;
 		return 0;
@@ -116,7 +114,7 @@ static int parse_target(int key, char *value, struct argp_state *state, struct t
 			durabilities[parse_word(state, "--durability", value, durabilities)];
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return common_option(key, value, state, common);
 	}
 }
 
@@ -131,10 +129,9 @@ static void check_options(struct commit *c, struct argp_state *state)
 		argp_error(state, "--nodes goes with --in-process");
 	if (!o->nodes)
 		o->nodes = 3;
+	o->directory = c->common.directory;
 	if (!o->directory)
 		o->directory = o->in_process || o->endpoints ? "/var/tmp" : LAB_DIR_DEFAULT;
-	if (c->plot && plot_check(c->plot))
-		argp_error(state, "--plot %s: should end in .svg or .png", c->plot);
 }
 
 static int parse_option(int key, char *value, struct argp_state *state)
@@ -151,23 +148,14 @@ static int parse_option(int key, char *value, struct argp_state *state)
 	case KEY_WARMUP:
 		c->warmup_ns = parse_seconds(state, "--warmup", value, 0, 600);
 		return 0;
-	case KEY_JSON:
-		c->json = value;
-		return 0;
 	case KEY_PERCENTILES:
 		c->percentiles = value;
-		return 0;
-	case KEY_PLOT:
-		c->plot = value;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "%s: not an option", value);
 		return 0;
 	case ARGP_KEY_END:
 		check_options(c, state);
 		return 0;
 	default:
-		return parse_target(key, value, state, &c->target_options);
+		return parse_target(key, value, state, &c->target_options, &c->common);
 	}
 }
 
@@ -288,12 +276,13 @@ static int report(struct commit *c)
 		       r.errors, r.unknown, r.errors ? counters->last : "none", r.refused);
 	if (r.terms)
 		printf("%" PRIu64 " elections during the run: its figures include them\n", r.terms);
-	if (c->json)
-		error |= result_write_json(c->json, &r, 1, c->line, c->target_options.directory);
+	if (c->common.json)
+		error |= result_write_json(c->common.json, &r, 1, c->common.line,
+					   c->target_options.directory);
 	if (c->percentiles)
 		error |= write_percentiles(c->percentiles, c->latency);
-	if (c->plot)
-		error |= plot_latency(c->plot, &r, c->latency);
+	if (c->common.plot)
+		error |= plot_latency(c->common.plot, &r, c->latency);
 	if (error)
 		return EXIT_HOST;
 	return r.errors ? EXIT_FAILED_REQUESTS : EXIT_GOOD;
@@ -349,7 +338,7 @@ int command_commit(int argc, char **argv, const char *line)
 		.value_size = 256,
 		.duration_ns = 10 * CLOCK_S,
 		.warmup_ns = CLOCK_S,
-		.line = line,
+		.common.line = line,
 	};
 	int code;
 

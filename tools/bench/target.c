@@ -20,26 +20,13 @@ enum {
 #define LEADER_NS (10 * CLOCK_S)
 #define RESOLVE_NS (3 * CLOCK_S)
 
-static bool huge_pages_free(uint32_t mib)
-{
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	unsigned int pages = 0;
-
-	if (!file)
-		return false;
-	if (fscanf(file, "%u", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages >= mib / 2;
-}
-
 static int start_eal(struct target *t, uint32_t memory_mib, char error[TARGET_ERROR_MAX])
 {
 	char prefix[32];
 	struct eal_options eal = {
 		.file_prefix = prefix,
 		.memory_mib = memory_mib,
-		.huge_pages = huge_pages_free(memory_mib),
+		.huge_pages = eal_huge_pages_free(memory_mib),
 	};
 	int result;
 
