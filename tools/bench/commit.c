@@ -52,35 +52,35 @@ static int floor_slice(struct commit *c)
 /* 0 or an exit code. */
 static int measure(struct commit *c)
 {
-	int error = load_open(c->load);
+	int err = load_open(c->load);
 
-	if (!error && c->options.warmup_ns) {
-		error = load_run(c->load, c->options.warmup_ns, c->latency);
+	if (!err && c->options.warmup_ns) {
+		err = load_run(c->load, c->options.warmup_ns, c->latency);
 		histogram_reset(c->latency);
 		load_reset(c->load);
 	}
 	c->term = target_term(&c->target);
-	for (int i = 0; !error && i <= LOAD_SLICES; i++) {
-		int floor_error = floor_slice(c);
+	for (int i = 0; !err && i <= LOAD_SLICES; i++) {
+		int floor_err = floor_slice(c);
 
-		if (floor_error) {
+		if (floor_err) {
 			fprintf(stderr, "quoin-bench: the floor's writes: %s\n",
-				strerror(-floor_error));
+				strerror(-floor_err));
 			return EXIT_HOST;
 		}
-		error = load_greet(c->load, GREETINGS, c->greeting);
-		if (!error && i < LOAD_SLICES)
-			error = load_run(c->load, c->options.duration_ns / LOAD_SLICES, c->latency);
+		err = load_greet(c->load, GREETINGS, c->greeting);
+		if (!err && i < LOAD_SLICES)
+			err = load_run(c->load, c->options.duration_ns / LOAD_SLICES, c->latency);
 	}
 	if (target_failed(&c->target)) {
 		fprintf(stderr, "quoin-bench: %s\n", target_failed(&c->target));
 		return EXIT_CLUSTER;
 	}
-	if (error == -EINTR) {
+	if (err == -EINTR) {
 		fprintf(stderr, "quoin-bench: stopped by a signal\n");
 		return EXIT_STOPPED;
 	}
-	if (error) {
+	if (err) {
 		fprintf(stderr, "quoin-bench: nothing was answered in %u s (%s)\n",
 			(unsigned int)(2 * LOAD_TIMEOUT_NS / CLOCK_S),
 			load_get_counters(c->load)->last);
@@ -118,20 +118,20 @@ static void fill_result(struct commit *c, struct result *r)
 static int write_percentiles(const char *file, const struct histogram *latency)
 {
 	FILE *out = fopen(file, "we");
-	int error = out ? histogram_print(latency, out) : -errno;
+	int err = out ? histogram_print(latency, out) : -errno;
 
 	if (out && fclose(out))
-		error = -EIO;
-	if (error)
-		fprintf(stderr, "quoin-bench: %s: cannot be written: %s\n", file, strerror(-error));
-	return error;
+		err = -EIO;
+	if (err)
+		fprintf(stderr, "quoin-bench: %s: cannot be written: %s\n", file, strerror(-err));
+	return err;
 }
 
 static int report(struct commit *c)
 {
 	const struct load_counters *counters = load_get_counters(c->load);
 	struct result r;
-	int error = 0;
+	int err = 0;
 
 	fill_result(c, &r);
 	result_print_header(stdout);
@@ -149,13 +149,13 @@ static int report(struct commit *c)
 	if (r.terms)
 		printf("%" PRIu64 " elections during the run: its figures include them\n", r.terms);
 	if (c->options.common.json)
-		error |= result_write_json(c->options.common.json, &r, 1, c->options.common.line,
-					   c->options.target.directory);
+		err |= result_write_json(c->options.common.json, &r, 1, c->options.common.line,
+					 c->options.target.directory);
 	if (c->options.percentiles)
-		error |= write_percentiles(c->options.percentiles, c->latency);
+		err |= write_percentiles(c->options.percentiles, c->latency);
 	if (c->options.common.plot)
-		error |= plot_latency(c->options.common.plot, &r, c->latency);
-	if (error)
+		err |= plot_latency(c->options.common.plot, &r, c->latency);
+	if (err)
 		return EXIT_HOST;
 	return r.errors ? EXIT_FAILED_REQUESTS : EXIT_GOOD;
 }

@@ -17,12 +17,12 @@ int target_start_eal(struct target *t, uint32_t memory_mib, char error[TARGET_ER
 		.memory_mib = memory_mib,
 		.huge_pages = eal_huge_pages_free(memory_mib),
 	};
-	int result;
+	int err;
 
 	snprintf(prefix, sizeof(prefix), "quoin-bench-%d", getpid());
-	result = eal_start(&eal, error);
-	t->eal = !result;
-	return result;
+	err = eal_start(&eal, error);
+	t->eal = !err;
+	return err;
 }
 
 bool target_choose(struct target *t, enum target_node who, const char *name, bool leads,

@@ -55,9 +55,9 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 	struct carrier_dp_options dp = {.prefix = t->cluster.prefix,
 					.resolve_timeout_ns = TARGET_RESOLVE_NS};
 	uint32_t servers[CLUSTER_NODES_MAX];
-	int result = target_start_eal(t, EAL_MEMORY_MIB, error);
+	int err = target_start_eal(t, EAL_MEMORY_MIB, error);
 
-	for (uint32_t i = 0; !result && i < count; i++) {
+	for (uint32_t i = 0; !err && i < count; i++) {
 		const struct cluster_node *n = &t->cluster.node[chosen[i]];
 		char name[24];
 		struct link_options link = {
@@ -71,8 +71,8 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 		};
 
 		snprintf(name, sizeof(name), "bench%u", i);
-		result = link_dpdk_create(&dp.server[i].link, &link, error);
-		if (result)
+		err = link_dpdk_create(&dp.server[i].link, &link, error);
+		if (err)
 			break;
 		dp.server[i].address = ntohl(n->client.udp.sin_addr.s_addr);
 		dp.server[i].udp_port = ntohs(n->client.udp.sin_port);
@@ -81,10 +81,10 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 		servers[i] = i;
 		dp.server_count++;
 	}
-	if (result) {
+	if (err) {
 		for (uint32_t i = 0; i < dp.server_count; i++)
 			dp.server[i].link->ops->destroy(dp.server[i].link);
-		return result;
+		return err;
 	}
 	return target_open_datagrams(t, &dp, servers, count, clients, error);
 }
@@ -94,7 +94,7 @@ static int open_kernel(struct target *t, const uint32_t *chosen, uint32_t count,
 {
 	struct address endpoints[CLUSTER_NODES_MAX];
 	struct carrier *carrier;
-	int result;
+	int err;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct cluster_node *n = &t->cluster.node[chosen[i]];
@@ -108,9 +108,9 @@ static int open_kernel(struct target *t, const uint32_t *chosen, uint32_t count,
 	}
 	if (!udp)
 		return path_unix_create(&t->path, endpoints, count, clients, error);
-	result = carrier_udp_create(&carrier, endpoints, count, clients, error);
-	if (result)
-		return result;
+	err = carrier_udp_create(&carrier, endpoints, count, clients, error);
+	if (err)
+		return err;
 	return path_datagram_create(&t->path, carrier, clients, error);
 }
 
@@ -152,17 +152,17 @@ static int open_cluster_path(struct target *t, const struct target_options *o,
 int target_open_cluster(struct target *t, const struct target_options *o,
 			char error[TARGET_ERROR_MAX])
 {
-	int result = o->endpoints ? cluster_from_endpoints(&t->cluster, o->endpoints, error)
-				  : cluster_from_lab(&t->cluster, o->directory, error);
+	int err = o->endpoints ? cluster_from_endpoints(&t->cluster, o->endpoints, error)
+			       : cluster_from_lab(&t->cluster, o->directory, error);
 
-	if (!result)
-		result = cluster_enter(&t->cluster, error);
-	if (!result)
-		result = wait_for_leader(t, error);
-	if (!result)
-		result = cluster_agree(&t->cluster, t->durability, t->link, error);
-	if (result)
-		return result;
+	if (!err)
+		err = cluster_enter(&t->cluster, error);
+	if (!err)
+		err = wait_for_leader(t, error);
+	if (!err)
+		err = cluster_agree(&t->cluster, t->durability, t->link, error);
+	if (err)
+		return err;
 	t->nodes = t->cluster.count;
 	if (o->durability && strcmp(o->durability, t->durability) != 0) {
 		snprintf(error, TARGET_ERROR_MAX,

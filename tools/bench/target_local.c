@@ -43,7 +43,7 @@ int target_open_local(struct target *t, const struct target_options *o,
 		.resolve_timeout_ns = TARGET_RESOLVE_NS,
 	};
 	uint32_t chosen[LOCAL_NODES_MAX], count = 0;
-	int leader, result;
+	int leader, err;
 
 	for (int i = WAL_DURABLE; o->durability && i <= WAL_VOLATILE; i++) {
 		if (!strcmp(o->durability, wal_durability_name((enum wal_durability)i)))
@@ -53,11 +53,11 @@ int target_open_local(struct target *t, const struct target_options *o,
 	snprintf(t->link, sizeof(t->link), "ring");
 	snprintf(t->client_path, sizeof(t->client_path), "ring");
 	t->nodes = o->nodes;
-	result = target_start_eal(t, EAL_MEMORY_MIB, error);
-	if (!result)
-		result = local_create(&t->local, o->directory, o->nodes, durability, error);
-	if (result)
-		return result;
+	err = target_start_eal(t, EAL_MEMORY_MIB, error);
+	if (!err)
+		err = local_create(&t->local, o->directory, o->nodes, durability, error);
+	if (err)
+		return err;
 	leader = wait_for_leader(t->local, error);
 	if (leader < 0)
 		return leader;
