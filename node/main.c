@@ -1,6 +1,7 @@
 /*
  * quoind: one node, from its configuration file.
  */
+#include "base/clock.h"
 #include "config/config.h"
 #include "dataplane/eal.h"
 #include "kv/kv.h"
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_START = 4, EXIT_DISK = 5 };
@@ -44,14 +44,6 @@ static volatile sig_atomic_t stop_signal;
 static void on_signal(int signal)
 {
 	stop_signal = signal;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static int parse_option(int key, char *value, struct argp_state *state)
@@ -266,20 +258,6 @@ static void set_options(struct quoind *q)
 	set_peers(q);
 }
 
-/* True if the host has that much memory in free 2 MiB pages. */
-static bool huge_pages_free(uint32_t mib)
-{
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	unsigned int pages = 0;
-
-	if (!file)
-		return false;
-	if (fscanf(file, "%u", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages >= (mib + 1) / 2;
-}
-
 static int start_eal(const struct config *c)
 {
 	char prefix[64], text[EAL_ERROR_MAX];
@@ -297,7 +275,7 @@ static int start_eal(const struct config *c)
 	/* The same at every start: EAL keeps a directory in /run for each name, for ever. */
 	snprintf(prefix, sizeof(prefix), "quoin-%016" PRIx64, c->member[c->self].id);
 	if (c->huge_pages == CONFIG_HUGE_AUTO && may_do_without)
-		eal.huge_pages = huge_pages_free(c->memory_mib);
+		eal.huge_pages = eal_huge_pages_free(c->memory_mib);
 	error = eal_start(&eal, text);
 	if (error)
 		fprintf(stderr, "quoind: %s\n", text);
@@ -315,7 +293,7 @@ static int start_node(struct quoind *q)
 		fprintf(stderr, "quoind: the store: %s\n", strerror(-error));
 		return error;
 	}
-	q->options.now_ns = clock_ns();
+	q->options.now_ns = clock_now();
 	error = node_create(&q->node, &q->options, text);
 	if (error) {
 		fprintf(stderr, "quoind: %s\n", text);
@@ -370,7 +348,7 @@ static int run(struct quoind *q)
 
 	idle_create(&idle, policy[q->config.idle]);
 	while (!error && !node_stopped(q->node)) {
-		uint64_t now = clock_ns();
+		uint64_t now = clock_now();
 
 		error = node_poll(q->node, now);
 		if (stop_signal && !node_stopping(q->node))

@@ -116,7 +116,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	line(&t, "name %s\ncluster_id %016" PRIx64 "\nmember_id %016" PRIx64 "\nversion %s\n",
 	     n->name, n->cluster_id, n->id, QUOIN_VERSION);
 	line(&t, "identity %016" PRIx64 "\nincarnation %" PRIu64 "\n", n->recovered.identity,
-	     n->recovered.incarnation);
+	     WAL_START_COUNT(n->recovered.start));
 	line(&t, "role %s\nleader %016" PRIx64 "\nraft_term %" PRIu64 "\n", role_name(raft.role),
 	     raft.leader, raft.term);
 	line(&t,

@@ -4,15 +4,15 @@
  */
 #include "tests/e2e/load.h"
 
+#include "base/clock.h"
 #include "kv/command.h"
 #include "tests/unit/test.h"
+#include "tools/client/draw.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 enum {
 	/* Then another node is asked: less than a failover, more than a stall of the disk. */
@@ -35,20 +35,6 @@ static void wrong(struct load *l, const char *format, ...)
 	vsnprintf(l->wrong_text, sizeof(l->wrong_text), format, args);
 	va_end(args);
 	atomic_store(&l->wrong, l->wrong_text);
-}
-
-static void pause_ms(long ms)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
-}
-
-static uint64_t draw(void)
-{
-	uint64_t number = 0;
-
-	while (number == 0)
-		assert_int_equal(getrandom(&number, sizeof(number), 0), sizeof(number));
-	return number;
 }
 
 static struct kv_bytes bytes(const char *text)
@@ -187,7 +173,7 @@ static void clients_close(struct clients *s)
 static void clients_turn(struct clients *s)
 {
 	s->at = (s->at + 1) % s->count;
-	pause_ms(PAUSE_MS);
+	clock_sleep(PAUSE_MS * CLOCK_MS);
 }
 
 static void clients_begin(struct clients *s, struct load *l)
@@ -239,16 +225,16 @@ static bool read_key(struct load *l, struct one *o, uint32_t node, uint32_t numb
 	if (error)
 		return false;
 	if (value < before)
-		wrong(l, "L1: n%u: %s is %" PRIu64 ", acknowledged before: %" PRIu64, node, key,
+		wrong(l, "EL1: n%u: %s is %" PRIu64 ", acknowledged before: %" PRIu64, node, key,
 		      value, before);
 	if (value < *seen)
-		wrong(l, "L2: n%u: %s is %" PRIu64 ", seen before: %" PRIu64, node, key, value,
+		wrong(l, "EL2: n%u: %s is %" PRIu64 ", seen before: %" PRIu64, node, key, value,
 		      *seen);
 	if (version != value)
-		wrong(l, "L3: n%u: %s is %" PRIu64 ", applied %" PRIu64 " times", node, key, value,
+		wrong(l, "EL3: n%u: %s is %" PRIu64 ", applied %" PRIu64 " times", node, key, value,
 		      version);
 	if (value > asked)
-		wrong(l, "L4: n%u: %s is %" PRIu64 ", asked for: %" PRIu64, node, key, value,
+		wrong(l, "EL4: n%u: %s is %" PRIu64 ", asked for: %" PRIu64, node, key, value,
 		      asked);
 	*seen = value;
 	return true;

@@ -4,6 +4,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "base/clock.h"
 #include "base/mix.h"
 
 #include <fcntl.h>
@@ -104,10 +105,7 @@ static int run_file(const char *path)
 
 static double seconds_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_now() / CLOCK_S;
 }
 
 static int usage(const char *name)

@@ -85,4 +85,9 @@ MUTANTS = [
      "if (q->read_index <= n->applied && n->applying_count == 0)",
      "if (n->applying_count == 0)",
      ["sim"]),
+    ("answer-of-another-request", "a client takes the answer of its own request and no other",
+     "tools/client/stream.c",
+     "if (err || answer.id != s->id || whole",
+     "if (err || whole",
+     ["unit-tools-stream"]),
 ]

@@ -1,15 +1,13 @@
 #include "tools/bench/cluster.h"
 
 #include "config/config.h"
+#include "tools/shared/netns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool copy_text(char *out, size_t size_max, const char *text)
 {
@@ -120,22 +118,15 @@ int cluster_from_endpoints(struct cluster *out, const char *list, char error[CLU
 
 int cluster_enter(const struct cluster *c, char error[CLUSTER_ERROR_MAX])
 {
-	char file[128];
-	int fd, result = 0;
+	char path[NETNS_PATH_MAX];
+	int err = c->namespace[0] ? netns_enter(c->namespace) : 0;
 
-	if (!c->namespace[0])
-		return 0;
-	snprintf(file, sizeof(file), "/var/run/netns/%s", c->namespace);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		result = -errno;
-	if (result)
+	if (err)
 		snprintf(error, CLUSTER_ERROR_MAX,
-			 "%s: %s: the lab's network namespace cannot be entered%s", file,
-			 strerror(-result), result == -EPERM ? " (it takes root)" : "");
-	if (fd >= 0)
-		close(fd);
-	return result;
+			 "%s: %s: the lab's network namespace cannot be entered%s",
+			 netns_path(c->namespace, path), strerror(-err),
+			 err == -EPERM ? " (it takes root)" : "");
+	return err;
 }
 
 uint32_t cluster_refresh(struct cluster *c)

@@ -2,8 +2,8 @@
  * Clients over the admin socket: a stream each, one epoll for all. A stream that breaks fails the
  * request that was open on it, and is made anew for the next one.
  */
+#include "base/clock.h"
 #include "node/admin.h"
-#include "tools/bench/clock.h"
 #include "tools/bench/path.h"
 #include "tools/client/endpoint.h"
 #include "tools/client/stream.h"

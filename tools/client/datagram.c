@@ -1,6 +1,6 @@
 #include "tools/client/datagram.h"
 
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 #include "tools/client/draw.h"
 #include "tools/client/wait.h"
 

@@ -5,7 +5,7 @@
  */
 #include "tools/client/endpoint.h"
 
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 #include "tools/client/datagram.h"
 #include "tools/client/draw.h"
 #include "tools/client/stream.h"

@@ -1,6 +1,6 @@
 #include "tools/client/stream.h"
 
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 #include "tools/client/wait.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 #include "tools/client/wait.h"
 
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,13 +1,12 @@
 #include "tools/lab/ask.h"
 
+#include "base/clock.h"
 #include "tools/lab/process.h"
 #include "tools/lab/state.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-
-#define MS 1000000ull
 
 static void socket_of(const struct lab *lab, uint32_t node, struct address *out)
 {
@@ -33,8 +32,8 @@ int lab_tell(const struct lab *lab, uint32_t node, enum wire_request kind, const
 	err = endpoint_create(&e, &address);
 	if (err)
 		return err;
-	err = endpoint_call(e, kind, (const uint8_t *)text, (uint32_t)strlen(text), timeout_ms * MS,
-			    &answer);
+	err = endpoint_call(e, kind, (const uint8_t *)text, (uint32_t)strlen(text),
+			    timeout_ms * CLOCK_MS, &answer);
 	endpoint_close(e);
 	return err ? err : (int)answer.status;
 }
@@ -52,7 +51,7 @@ void lab_report_get(const struct lab *lab, uint32_t node, uint32_t timeout_ms,
 		return;
 	}
 	socket_of(lab, node, &address);
-	err = status_ask_once(&address, timeout_ms * MS, &out->status);
+	err = status_ask_once(&address, timeout_ms * CLOCK_MS, &out->status);
 	out->answered = !err;
 	if (err == -ENOENT || err == -ECONNREFUSED)
 		snprintf(out->why, sizeof(out->why), "still starting");

@@ -8,6 +8,8 @@
 #include "tools/lab/settle.h"
 #include "tools/lab/space.h"
 #include "tools/lab/state.h"
+#include "tools/shared/beside.h"
+#include "tools/shared/netns.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -63,11 +65,11 @@ static void status_table(const struct lab *lab, const struct lab_report *reports
 static int status_json(const struct lab *lab, const struct lab_report *reports, int leader)
 {
 	char *text = lab_state_text(lab);
-	json_t *root = text != NULL ? json_loads(text, 0, NULL) : NULL;
+	json_t *root = text ? json_loads(text, 0, NULL) : NULL;
 	json_t *nodes = json_object_get(root, "nodes");
 
 	free(text);
-	if (root == NULL)
+	if (!root)
 		return lab_fail("out of memory");
 	json_object_set_new(root, "dir", json_string(lab->dir));
 	json_object_set_new(root, "leader",
@@ -268,9 +270,9 @@ static int set_environment(const struct lab *lab)
 {
 	static const char *const beside[] = {"", "/..", "/../bench", "/../../node", "/../../wal"};
 	char endpoints[LAB_NODES_MAX * LAB_PATH_MAX] = "", endpoint[LAB_PATH_MAX];
-	char self[LAB_PATH_MAX], path[8192] = "";
+	char folder[PATH_MAX], path[8 * PATH_MAX] = "";
 	const char *old = getenv("PATH");
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int err = beside_folder(folder);
 
 	for (uint32_t i = 0; i < lab->node_count; i++) {
 		size_t used = strlen(endpoints);
@@ -278,17 +280,15 @@ static int set_environment(const struct lab *lab)
 		snprintf(endpoints + used, sizeof(endpoints) - used, "%s%s", i > 0 ? "," : "",
 			 lab_node_endpoint(lab, i, endpoint));
 	}
-	if (size <= 0)
-		return lab_fail("/proc/self/exe: %s", strerror(errno));
-	self[size] = '\0';
-	*strrchr(self, '/') = '\0';
+	if (err)
+		return lab_fail("/proc/self/exe: %s", strerror(-err));
 	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
 		size_t used = strlen(path);
 
-		snprintf(path + used, sizeof(path) - used, "%s%s:", self, beside[i]);
+		snprintf(path + used, sizeof(path) - used, "%s%s:", folder, beside[i]);
 	}
 	snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s",
-		 old != NULL ? old : "/usr/sbin:/usr/bin:/sbin:/bin");
+		 old ? old : "/usr/sbin:/usr/bin:/sbin:/bin");
 	if (setenv("QUOIN_ENDPOINTS", endpoints, 1) != 0 || setenv("PATH", path, 1) != 0)
 		return lab_fail("the environment: %s", strerror(errno));
 	return 0;
@@ -301,7 +301,7 @@ int lab_exec(const struct lab_arguments *a)
 
 	if (rc != 0)
 		return rc;
-	rc = lab_space_enter(lab.netns, false);
+	rc = netns_enter(lab.netns);
 	if (rc != 0)
 		return lab_fail("namespace %s: %s", lab.netns, strerror(-rc));
 	rc = set_environment(&lab);

@@ -6,6 +6,8 @@
 
 #include "tools/lab/space.h"
 #include "tools/lab/state.h"
+#include "tools/shared/child.h"
+#include "tools/shared/netns.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -40,7 +42,7 @@ bool lab_process_stat_parse(const char *text, uint64_t *start_time, char *state)
 	/* The name in parentheses may hold anything, also ") R 1". */
 	const char *p = strrchr(text, ')');
 
-	return p != NULL &&
+	return p &&
 	       sscanf(p + 1,
 		      " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
 		      "%*d %" SCNu64,
@@ -55,7 +57,7 @@ int lab_process_stat(pid_t pid, uint64_t *start_time, char *state)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	in = fopen(path, "re");
-	if (in == NULL)
+	if (!in)
 		return -errno;
 	size = fread(text, 1, sizeof(text) - 1, in);
 	fclose(in);
@@ -158,9 +160,8 @@ __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_
 	argv[1] = strdup("--config");
 	argv[2] = config;
 	error = setsid() < 0 ? errno : -lab_space_enter(lab->netns, lab->link == CONFIG_LINK_XDP);
-	if (error == 0 &&
-	    (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 ||
-	     chdir(lab->dir) != 0 || argv[0] == NULL || argv[1] == NULL))
+	if (error == 0 && (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
+			   dup2(log, 2) < 0 || chdir(lab->dir) != 0 || !argv[0] || !argv[1]))
 		error = errno;
 	if (error == 0 && lab->link == CONFIG_LINK_PACKET && fanout_taken(lab, node))
 		error = EAGAIN;
@@ -178,7 +179,7 @@ static int write_pid(const struct lab *lab, uint32_t node)
 	char path[LAB_PATH_MAX];
 	FILE *out = fopen(lab_node_path(lab, node, ".pid", path), "we");
 
-	if (out == NULL || fprintf(out, "%d\n", lab->node[node].pid) < 0 || fclose(out) != 0)
+	if (!out || fprintf(out, "%d\n", lab->node[node].pid) < 0 || fclose(out) != 0)
 		return lab_fail("%s: %s", path, strerror(errno));
 	return 0;
 }
@@ -264,9 +265,9 @@ static int kill_round(const struct stat *netns)
 	struct dirent *entry;
 	int killed = 0;
 
-	if (proc == NULL)
+	if (!proc)
 		return -errno;
-	while ((entry = readdir(proc)) != NULL) {
+	while ((entry = readdir(proc))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 		struct pollfd p = {.events = POLLIN};
 
@@ -290,16 +291,17 @@ static int kill_round(const struct stat *netns)
 int lab_process_kill_inside(const char *netns)
 {
 	struct stat inside, own;
-	char path[64];
+	char path[NETNS_PATH_MAX];
 	int killed = 1;
 
-	snprintf(path, sizeof(path), "/run/netns/%s", netns);
-	if (stat(path, &inside) != 0)
+	if (stat(netns_path(netns, path), &inside) != 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (stat("/proc/self/ns/net", &own) != 0)
 		return -errno;
-	/* A file without a namespace mounted on it is on another file system; ours must never
-	 * match. */
+	/*
+	 * A file without a namespace mounted on it is on another file system; ours must never
+	 * match.
+	 */
 	if (inside.st_dev != own.st_dev || inside.st_ino == own.st_ino)
 		return 0;
 	/* A process may start another while we look: until a round finds none. */
@@ -310,7 +312,7 @@ int lab_process_kill_inside(const char *netns)
 
 int lab_process_run(const char *const argv[], char said[PROCESS_SAID_SIZE])
 {
-	int pipes[2], status = 0;
+	int pipes[2];
 	size_t used = 0;
 	ssize_t size;
 	pid_t pid;
@@ -318,31 +320,15 @@ int lab_process_run(const char *const argv[], char said[PROCESS_SAID_SIZE])
 	said[0] = '\0';
 	if (pipe2(pipes, O_CLOEXEC) != 0)
 		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		union {
-			const char *const *in;
-			char *const *out;
-		} vector = {.in = argv};
-
-		if (dup2(pipes[1], 1) >= 0 && dup2(pipes[1], 2) >= 0)
-			execvp(argv[0], vector.out);
-		_exit(127);
-	}
+	pid = child_start(argv, -1, pipes[1], pipes[1]);
 	close(pipes[1]);
-	if (pid < 0) {
-		close(pipes[0]);
-		return -errno;
-	}
-	while (used < PROCESS_SAID_SIZE - 1 &&
+	while (pid > 0 && used < PROCESS_SAID_SIZE - 1 &&
 	       (size = read(pipes[0], said + used, PROCESS_SAID_SIZE - 1 - used)) > 0)
 		used += (size_t)size;
+	close(pipes[0]);
 	said[used] = '\0';
 	said[strcspn(said, "\n")] = '\0';
-	close(pipes[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+	return pid > 0 ? child_wait(pid) : pid;
 }
 
 void lab_process_tail(const char *path, uint32_t lines, const char *indent, FILE *out)
@@ -352,7 +338,7 @@ void lab_process_tail(const char *path, uint32_t lines, const char *indent, FILE
 	size_t size = 0;
 	uint32_t count = 0, number = 0;
 
-	if (in == NULL)
+	if (!in)
 		return;
 	while (getline(&line, &size, in) > 0)
 		count++;
