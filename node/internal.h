@@ -2,36 +2,24 @@
  * A node's inside: what the files of node/ share.
  *
  * Invariants:
- *	ND1. An answer that says OK to a command leaves only from the apply of that command.
- *	ND2. A query is answered from a state that has applied at least its confirmed read index.
- *	ND3. Between raft_ready and raft_advance nothing else of raft is called.
+ *	ND1. Between raft_ready and raft_advance nothing else of raft is called.
  */
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
 
-#include "node/admin.h"
+#include "doors/peer.h"
+#include "doors/udp.h"
+#include "doors/unix.h"
 #include "node/journal.h"
 #include "node/node.h"
-#include "node/request.h"
-
-#include <sodium.h>
+#include "serve/serve.h"
 
 enum {
 	/*
 	 * Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
 	 */
 	NODE_APPLY_QUEUE_MAX = RAFT_READY_APPLY_MAX,
-	NODE_READS_MAX =
-		64, /* read indexes asked for at a time: each covers all queries of one turn */
-	NODE_FORWARD_PARTS = 32, /* PROPOSE parts in flight, as many as a burst takes */
 };
-
-#define NODE_RESEND_NS_MIN 2000000ull
-#define NODE_RESEND_NS_MAX 200000000ull
-#define NODE_EXPIRY_SCAN_NS 2000000ull
-/* What is pending when the node is stopped gets this long to finish. */
-#define NODE_STOP_NS 500000000ull
-#define NODE_RETRY_AFTER_US 1000u
 
 struct node_applying {
 	struct raft_entry entry;
@@ -39,9 +27,20 @@ struct node_applying {
 };
 
 struct node_counters {
-	uint64_t commands, queries, answers, forwarded, refused_busy, refused_cookie, malformed;
+	uint64_t malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
-	uint64_t timeouts, elections_won;
+	uint64_t elections_won;
+};
+
+/* Serve's view of this node, and the doors. */
+struct node_serving {
+	struct node *node;
+	struct serve_port port;
+	struct serve_host host;
+	struct peer_door peers;
+	struct udp_door *udp;
+	struct unix_door *unix_door; /* NULL: no local socket yet */
+	struct calls *calls;
 };
 
 struct node {
@@ -49,7 +48,8 @@ struct node {
 	uint64_t now_ns;
 	uint64_t started_ns;
 	bool active; /* this turn did something */
-	int failed;  /* -errno: the node must end */
+	bool stopping;
+	int failed; /* -errno: the node must end */
 	char error[NODE_ERROR_MAX];
 
 	uint64_t cluster_id;
@@ -63,13 +63,13 @@ struct node {
 	struct wal *wal;
 	struct dp *dp;
 	struct sm *sm;
-	struct admin *admin;
+	struct serve *serve;
+	struct node_serving serving;
 	struct fault_rules *faults;
 	bool fault_injection;
 	uint32_t peer_count;
 	struct dp_peer peer[DP_PEERS_MAX];
 	char peer_name[DP_PEERS_MAX][64];
-	raft_term driven_term;  /* PROPOSED commands of an older term have been put back */
 	uint64_t members_bound; /* generation of the member table that the dataplane knows, + 1 */
 
 	struct wire_settings
@@ -77,18 +77,10 @@ struct node {
 	struct wire_settings peer_settings[DP_PEERS_MAX];
 	uint64_t next_settings_ns;
 
-	struct requests requests;
-	uint64_t next_expiry_ns;
-	uint64_t next_id; /* of forwards and read contexts: unique in this incarnation */
-	uint8_t cookie_key[crypto_shorthash_KEYBYTES];
-	bool stopping;
-	uint64_t stop_ns;
-
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
 	uint32_t applying_count, applying_next;
 	struct node_applying *applying; /* NODE_APPLY_QUEUE_MAX */
-	uint8_t *scratch; /* WIRE_MESSAGE_SIZE_MAX: a query's answer before it is kept */
 
 	/* What was last logged. */
 	raft_id seen_leader;
@@ -111,25 +103,11 @@ int node_peer_find(const struct node *n, raft_id id);
 void node_persisted(struct node *n);
 void node_ready(struct node *n);
 
-/* command.c: commands, from a complete request to a leader's log; forwarding, both ends. */
-void command_begin(struct node *n, struct request *q);
-void command_drive(struct node *n);
-void command_applied(struct node *n, const struct sm_result *result);
-void command_propose_part(struct node *n, uint32_t peer, const struct wire_part *part);
-void command_propose_reply(struct node *n, uint32_t peer, const struct wire_part_reply *reply);
-
-/* query.c: linearizable queries. */
-void query_begin(struct node *n, struct request *q);
-void query_drive(struct node *n);
-void query_confirmed(struct node *n, const struct raft_read *read);
-
-/* door.c: requests in from clients and the admin socket, answers out. */
-void door_receive(struct node *n, const struct dp_datagram *datagram);
-void door_admin(struct node *n);
-void door_answer(struct node *n, struct request *q, enum wire_status status, const uint8_t *answer,
-		 uint32_t size);
-void door_refuse(struct node *n, struct request *q, enum wire_status status);
-void door_expire(struct node *n);
+/* serving.c: requests and their doors. */
+int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_KEY_SIZE]);
+void serving_stop(struct node *n);
+/* What clients that come are told. */
+void serving_welcome(struct node *n);
 
 /* settings.c: what members should have in common. */
 void settings_drive(struct node *n);
@@ -137,6 +115,6 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 bool settings_differ(const struct node *n, uint32_t peer);
 
 /* control.c: fault rules over the admin socket. */
-enum wire_status control_faults(struct node *n, const uint8_t *text, uint32_t size);
+enum serve_status control_faults(struct node *n, const uint8_t *text, uint32_t size);
 
 #endif

@@ -85,15 +85,16 @@ static void status_peers(struct node *n, struct text *t, const struct raft_statu
 static void status_counters(struct node *n, struct text *t)
 {
 	const struct dp_counters *c = dp_get_counters(n->dp);
+	const struct serve_counters *serve = serve_get_counters(n->serve);
 	struct wal_stats wal;
 
 	wal_get_stats(n->wal, &wal);
 	line(t, "wal_writes %" PRIu64 "\nwal_bytes %" PRIu64 "\nwal_entries %" PRIu64 "\n",
 	     wal.writes, wal.bytes, wal.entries);
-	line(t, "requests_open %u\nrequests_refused %" PRIu64 "\n", n->requests.open,
-	     n->counters.refused_busy);
+	line(t, "requests_open %u\nrequests_refused %" PRIu64 "\n", serve_open_count(n->serve),
+	     serve->refused);
 	line(t, "commands %" PRIu64 "\nqueries %" PRIu64 "\nforwarded %" PRIu64 "\n",
-	     n->counters.commands, n->counters.queries, n->counters.forwarded);
+	     serve->commands, serve->queries, serve->forwarded);
 	line(t,
 	     "rx_peer %" PRIu64 "\nrx_client %" PRIu64 "\ntx_peer %" PRIu64 "\ntx_client %" PRIu64
 	     "\n",
