@@ -38,8 +38,10 @@ uint32_t parts_count(uint32_t total_size);
 uint32_t parts_size(uint32_t total_size, uint32_t number);
 
 void parts_begin(struct parts *p, uint8_t *buffer, uint32_t total_size);
-/* True if it was new. One of another total size, or of a size that its number cannot have, is not
- * taken. */
+/*
+ * True if it was new. One of another total size, or of a size that its number cannot have, is not
+ * taken.
+ */
 bool parts_add(struct parts *p, const struct part *part);
 bool parts_has(const struct parts *p, uint32_t number);
 bool parts_complete(const struct parts *p);

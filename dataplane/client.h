@@ -45,8 +45,10 @@ enum wire_status client_status(const struct client *c);
 uint64_t client_retry_after_us(const struct client *c);
 /* The piece that is here: an answer is its pieces joined, if the last one's status is OK. */
 const uint8_t *client_answer(const struct client *c, uint32_t *size);
-/* Asks for the next one, where client_answer's bytes were. Nothing is asked for before: who waits
- * with it holds the answer back, but not the deadline. */
+/*
+ * Asks for the next one, where client_answer's bytes were. Nothing is asked for before: who waits
+ * with it holds the answer back, but not the deadline.
+ */
 void client_next(struct client *c);
 
 /* Known once welcomed (client_welcomed): the cluster, the member, its applied index then. */

@@ -38,31 +38,14 @@ static const uint8_t magic[4] = {'Q', 'U', 'O', 'N'};
 
 const char *wire_status_text(enum wire_status status)
 {
-	switch (status) {
-	case WIRE_OK:
-		return "";
-	case WIRE_BUSY:
-		return "etcdserver: too many requests";
-	case WIRE_NO_LEADER:
-		return "etcdserver: no leader";
-	case WIRE_TIMEOUT:
-		return "etcdserver: request timed out";
-	case WIRE_BAD_COOKIE:
-		return "etcdserver: the client's address is not proven";
-	case WIRE_INVALID:
-		return "etcdserver: malformed request";
-	case WIRE_REFUSED:
-		return "etcdserver: permission denied";
-	case WIRE_NOT_LEADER:
-		return "etcdserver: not leader";
-	case WIRE_STOPPING:
-		return "etcdserver: server stopped";
-	case WIRE_NO_SPACE:
-		return "etcdserver: mvcc: database space exceeded";
-	case WIRE_COMPACTED:
-		return "etcdserver: mvcc: required revision has been compacted";
-	}
-	return "etcdserver: unknown status";
+#define WIRE_STATUS_TEXT(name, number, text) [number] = text,
+	static const char *const words[] = {WIRE_STATUSES(WIRE_STATUS_TEXT)};
+#undef WIRE_STATUS_TEXT
+
+	static_assert(sizeof(words) / sizeof(words[0]) == WIRE_STATUS_COUNT,
+		      "no number is left out");
+	return (unsigned int)status < WIRE_STATUS_COUNT ? words[status]
+							: "etcdserver: unknown status";
 }
 
 static bool type_known(uint8_t type)
@@ -421,8 +404,8 @@ int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, s
 		return -EINVAL;
 	if (data_size != (pull ? 0 : parts_size(out->total_size, out->part)))
 		return -EINVAL;
-	if (out->kind < WIRE_COMMAND || out->kind > WIRE_QUERY_LOCAL ||
-	    out->status > WIRE_COMPACTED || !part_fields_valid(out, type))
+	if (out->kind < WIRE_COMMAND || out->kind > WIRE_REQUEST_LAST ||
+	    out->status >= WIRE_STATUS_COUNT || !part_fields_valid(out, type))
 		return -EINVAL;
 	return 0;
 }
@@ -449,7 +432,7 @@ int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, siz
 		.status = data[18],
 		.retry_after_us = bytes_get64(data + 24),
 	};
-	if (out->next_part > WIRE_PARTS_MAX || out->status > WIRE_COMPACTED ||
+	if (out->next_part > WIRE_PARTS_MAX || out->status >= WIRE_STATUS_COUNT ||
 	    !bytes_zero(data + 19, 5))
 		return -EINVAL;
 	return 0;

@@ -144,21 +144,40 @@ enum wire_request {
 	WIRE_STATUS = 3,  /* the node's own status: lines of "key value" */
 	WIRE_FAULT = 4,   /* set fault rules: only by the admin socket of a node that allows it */
 	WIRE_QUERY_LOCAL = 5, /* a query from this member's applied state: etcd's "serializable" */
+	WIRE_REQUEST_LAST = WIRE_QUERY_LOCAL,
 };
 
-enum wire_status {
-	WIRE_OK = 0,
-	WIRE_BUSY = 1,       /* refused at the door: nothing was done; retry after the hint */
-	WIRE_NO_LEADER = 2,  /* nothing was done */
-	WIRE_TIMEOUT = 3,    /* the result is unknown */
-	WIRE_BAD_COOKIE = 4, /* say HELLO again */
-	WIRE_INVALID = 5,    /* malformed */
-	WIRE_REFUSED = 6,    /* not allowed here */
-	WIRE_NOT_LEADER = 7, /* PROPOSE_REPLY: ask whoever leads now; nothing was done */
-	WIRE_STOPPING = 8,   /* the node is being stopped */
-	WIRE_NO_SPACE = 9,   /* the store is full: nothing was done */
-	WIRE_COMPACTED = 10, /* the rest of an answer was kept no longer: what came is not all */
-};
+/* X(name, number, etcd's words). */
+/* clang-format off */
+#define WIRE_STATUSES(X) \
+	X(OK, 0, "") \
+	/* Refused at the door: nothing was done; retry after the hint. */ \
+	X(BUSY, 1, "etcdserver: too many requests") \
+	/* Nothing was done. */ \
+	X(NO_LEADER, 2, "etcdserver: no leader") \
+	/* The result is unknown. */ \
+	X(TIMEOUT, 3, "etcdserver: request timed out") \
+	/* Say HELLO again. */ \
+	X(BAD_COOKIE, 4, "etcdserver: the client's address is not proven") \
+	X(INVALID, 5, "etcdserver: malformed request") \
+	/* Not allowed here. */ \
+	X(REFUSED, 6, "etcdserver: permission denied") \
+	/* PROPOSE_REPLY: ask whoever leads now; nothing was done. */ \
+	X(NOT_LEADER, 7, "etcdserver: not leader") \
+	X(STOPPING, 8, "etcdserver: server stopped") \
+	/* The store is full: nothing was done. */ \
+	X(NO_SPACE, 9, "etcdserver: mvcc: database space exceeded") \
+	/* The rest of an answer was kept no longer: what came is not all. */ \
+	X(COMPACTED, 10, "etcdserver: mvcc: required revision has been compacted")
+/* clang-format on */
+
+#define WIRE_STATUS_ENUM(name, number, text) WIRE_##name = (number),
+enum wire_status { WIRE_STATUSES(WIRE_STATUS_ENUM) };
+#undef WIRE_STATUS_ENUM
+
+#define WIRE_STATUS_ONE(name, number, text) +1
+enum { WIRE_STATUS_COUNT = 0 WIRE_STATUSES(WIRE_STATUS_ONE) };
+#undef WIRE_STATUS_ONE
 
 /* etcd's words: "etcdserver: no leader" and so on. */
 const char *wire_status_text(enum wire_status status);

@@ -64,7 +64,7 @@ void connection_open(struct calls *s, struct connection *c, int fd)
 	c->call.more = false;
 	watch(s, c, EPOLLIN, EPOLL_CTL_ADD);
 	wire_hello_encode(&hello, WIRE_WELCOME, welcome);
-	/* A fresh socket's buffer has room for 64 bytes; a client that is gone shows at the read. */
+	/* There is room for 64 bytes in a fresh socket; one that is gone shows at the read. */
 	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) != (ssize_t)sizeof(welcome))
 		connection_close(s, c);
 }

@@ -230,8 +230,7 @@ static int kv_cursor_read(struct sm *sm, struct sm_cursor *cursor, uint8_t *out,
 
 static void kv_cursor_close(struct sm *sm, struct sm_cursor *cursor)
 {
-	(void)sm;
-	kv_pin_close((struct kv_pin *)(void *)cursor);
+	kv_pin_close(&kv_of(sm)->pins, (struct kv_pin *)(void *)cursor);
 }
 
 static bool kv_sweep(struct sm *sm)

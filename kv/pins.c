@@ -74,14 +74,15 @@ struct kv_pin *kv_pins_free(struct kv_pins *pins)
 	return NULL;
 }
 
-void kv_pin_begin(struct kv_pin *pin, uint64_t revision, const struct kv_store_range *range,
-		  bool keys_only, uint64_t left)
+void kv_pin_begin(struct kv_pins *pins, struct kv_pin *pin, uint64_t revision,
+		  const struct kv_store_range *range, bool keys_only, uint64_t left)
 {
 	assert(!pin->held && pin->clean);
 	assert(range->end.size > 0 && range->end.size <= KV_KEY_SIZE_MAX);
 	assert(left > 0);
 	pin->held = true;
 	pin->over = pin->clean = false;
+	pins->live++;
 	pin->revision = revision;
 	pin->keys_only = keys_only;
 	pin->left = left;
@@ -98,11 +99,20 @@ void kv_pin_move(struct kv_pin *pin, struct kv_bytes next)
 	pin->next_size = next.size;
 }
 
-void kv_pin_close(struct kv_pin *pin)
+static void end(struct kv_pins *pins, struct kv_pin *pin)
+{
+	assert(!pin->over && !pin->clean);
+	pin->over = true;
+	pins->live--;
+	pins->dirty++;
+}
+
+void kv_pin_close(struct kv_pins *pins, struct kv_pin *pin)
 {
 	assert(pin->held);
 	pin->held = false;
-	pin->over = true;
+	if (!pin->over)
+		end(pins, pin);
 }
 
 bool kv_pin_lost(const struct kv_pin *pin)
@@ -126,6 +136,8 @@ bool kv_pins_keep(struct kv_pins *pins, const struct kv_key *key, struct kv_vers
 	struct kv_kept *kept, *same;
 	uint32_t need = 0;
 
+	if (!pins->live)
+		return false;
 	for (uint32_t i = 0; i < KV_PINS_MAX; i++) {
 		struct kv_pin *pin = &pins->pin[i];
 
@@ -135,7 +147,7 @@ bool kv_pins_keep(struct kv_pins *pins, const struct kv_key *key, struct kv_vers
 		if (fits)
 			need |= pin->bit;
 		else
-			pin->over = true;
+			end(pins, pin);
 	}
 	if (!need)
 		return false;
@@ -195,6 +207,7 @@ static bool sweep_pin(struct kv_pins *pins, struct kv_pin *pin)
 	if (kept)
 		kv_pin_move(pin, (struct kv_bytes){kept->bytes, kept->size});
 	pin->clean = !kept;
+	pins->dirty -= pin->clean;
 	return kept;
 }
 
@@ -202,7 +215,7 @@ bool kv_pins_sweep(struct kv_pins *pins)
 {
 	bool swept = false;
 
-	for (uint32_t i = 0; i < KV_PINS_MAX; i++) {
+	for (uint32_t i = 0; pins->dirty && i < KV_PINS_MAX; i++) {
 		struct kv_pin *pin = &pins->pin[i];
 
 		if (!pin->over || pin->clean)
@@ -217,6 +230,7 @@ bool kv_pins_sweep(struct kv_pins *pins)
 void kv_pins_verify(struct kv_pins *pins, uint64_t store_revision)
 {
 	const struct kv_kept *before = NULL;
+	uint32_t live = 0, dirty = 0;
 	struct kv_kept *kept;
 	uint64_t size = 0;
 
@@ -239,6 +253,15 @@ void kv_pins_verify(struct kv_pins *pins, uint64_t store_revision)
 		size += cost_of(kept->size, kept->version);
 		before = kept;
 	}
+	for (uint32_t i = 0; i < KV_PINS_MAX; i++) {
+		const struct kv_pin *pin = &pins->pin[i];
+
+		assert(!pin->clean || !pin->held || pin->over);
+		live += !pin->over && !pin->clean;
+		dirty += pin->over && !pin->clean;
+	}
+	assert(live == pins->live);
+	assert(dirty == pins->dirty);
 	assert(size == pins->size); /* PN3 */
 	assert(size <= pins->size_max);
 }

@@ -55,6 +55,8 @@ struct kv_pin {
 struct kv_pins {
 	struct kv_kept_tree kept;
 	uint64_t size, size_max;
+	uint32_t live; /* pins that something is kept for: mostly none, and a write costs nothing */
+	uint32_t dirty; /* pins that are over, and of which not all was given back */
 	struct kv_pin pin[KV_PINS_MAX];
 };
 
@@ -64,11 +66,11 @@ void kv_pins_destroy(struct kv_pins *pins);
 
 /* A free pin, or NULL; kv_pin_begin takes it. */
 struct kv_pin *kv_pins_free(struct kv_pins *pins);
-void kv_pin_begin(struct kv_pin *pin, uint64_t revision, const struct kv_store_range *range,
-		  bool keys_only, uint64_t left);
+void kv_pin_begin(struct kv_pins *pins, struct kv_pin *pin, uint64_t revision,
+		  const struct kv_store_range *range, bool keys_only, uint64_t left);
 /* Where it goes on. */
 void kv_pin_move(struct kv_pin *pin, struct kv_bytes next);
-void kv_pin_close(struct kv_pin *pin);
+void kv_pin_close(struct kv_pins *pins, struct kv_pin *pin);
 bool kv_pin_lost(const struct kv_pin *pin);
 
 /*

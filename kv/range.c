@@ -113,7 +113,7 @@ static int hold(struct piece *p, struct kv_pin **rest)
 	if (!pin)
 		return -EBUSY;
 	p->range.first = key_bytes(p);
-	kv_pin_begin(pin, p->store->revision, &p->range, p->keys_only, p->left);
+	kv_pin_begin(p->store->pins, pin, p->store->revision, &p->range, p->keys_only, p->left);
 	*rest = pin;
 	return 0;
 }

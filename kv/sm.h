@@ -32,6 +32,7 @@ struct sm_result {
 
 struct sm;
 struct sm_cursor;
+struct sm_snapshot;
 
 struct sm_ops {
 	/*
@@ -98,6 +99,38 @@ struct sm_ops {
 
 struct sm {
 	const struct sm_ops *ops;
+};
+
+/*
+ * Agreed now, and used by nothing yet (docs/adr/0008-answers-of-one-revision.md): what snapshots,
+ * restore and watches will ask, so that nothing above has to change for them. A state machine that
+ * has them will have them beside sm_ops.
+ */
+struct sm_later_ops {
+	/*
+	 * The state as it is after `applied`, as bytes that follow from the log alone. Pinned as a
+	 * cursor is: commands are applied while it is read. NULL: there are as many as may be.
+	 */
+	struct sm_snapshot *(*snapshot_open)(struct sm *sm, uint64_t *applied);
+	/* The next bytes: how many; 0 and more: a bounded step was done. */
+	int (*snapshot_read)(struct sm *sm, struct sm_snapshot *snapshot, uint8_t *out,
+			     uint32_t out_size_max, bool *more);
+	void (*snapshot_close)(struct sm *sm, struct sm_snapshot *snapshot);
+
+	/*
+	 * The same bytes, in order, into a state machine that has applied nothing; cut anywhere. 0;
+	 * -EAGAIN: a bounded step was done, call again with the same bytes; -EBADMSG: they are no
+	 * snapshot. After `last` the state is that of the snapshot's index, and not before.
+	 */
+	int (*restore)(struct sm *sm, const uint8_t *data, uint32_t size, bool last);
+
+	/*
+	 * What happened in a range of keys after the revision *from, in order, at most out_size_max
+	 * bytes of it: how many, with *from moved past them; 0: nothing yet. -ESTALE: it is older
+	 * than what is kept. A watcher is a position, and nothing is kept for it.
+	 */
+	int (*events)(struct sm *sm, const uint8_t *filter, uint32_t filter_size, uint64_t *from,
+		      uint8_t *out, uint32_t out_size_max);
 };
 
 #endif

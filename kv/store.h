@@ -104,8 +104,10 @@ void kv_store_put(struct kv_store *store, struct kv_bytes key, struct kv_bytes v
 uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *range,
 			 uint32_t count_max, uint64_t size_max, bool *done);
 
-/* The first key of the range and the one after; NULL at its end. Any write ends a walk, unless it
- * goes on with the first key of what is left of the range. */
+/*
+ * The first key of the range and the one after; NULL at its end. Any write ends a walk; it may go
+ * on with the first key of what is left of the range.
+ */
 const struct kv_key *kv_store_first(const struct kv_store *store,
 				    const struct kv_store_range *range);
 const struct kv_key *kv_store_next(const struct kv_store_range *range, const struct kv_key *key);

@@ -70,8 +70,8 @@ bool node_busy(const struct node *n);
 const char *node_member_name(const struct node *n, raft_id id);
 
 /*
- * From now on calls of the local socket are answered; it is the caller's and outlives the node. 0
- * or -ENOMEM.
+ * From now on calls of the local socket are answered; it is the caller's and outlives the node.
+ * 0 or -ENOMEM.
  */
 int node_serve_calls(struct node *n, struct calls *calls);
 

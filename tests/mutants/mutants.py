@@ -18,7 +18,8 @@ import time
 
 from table import MUTANTS
 
-ROOMS = ["base", "raft", "wal", "dataplane", "kv", "config", "node", "tools", "tests", "docs"]
+ROOMS = ["base", "raft", "wal", "dataplane", "kv", "config", "serve", "doors", "node", "tools"]
+ROOMS += ["tests", "docs"]
 
 
 def run(command, **options):

@@ -3,7 +3,9 @@
 import pathlib
 import re
 
-ROOMS = ("base", "raft", "wal", "dataplane", "kv", "config", "node", "tools", "tests")
+ROOMS = (
+    "base", "raft", "wal", "dataplane", "kv", "config", "serve", "doors", "node", "tools", "tests",
+)
 
 TOKEN = re.compile(
     r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.DOTALL

@@ -19,6 +19,23 @@ enum {
 	EXIT_STOPPED = 5, /* by SIGINT or SIGTERM */
 };
 
+/* What more than one of them takes. */
+struct common {
+	const char *directory; /* --dir; NULL: not given */
+	const char *json;      /* --json; NULL: not given */
+	const char *plot;      /* --plot; NULL: not given */
+	const char *line;      /* the command line as it was typed */
+};
+
+enum { KEY_JSON = 1024, KEY_PLOT };
+#define JSON_OPTION                                                                     \
+	{                                                                               \
+		"json", KEY_JSON, "FILE", 0, "Results; an existing file is replaced", 0 \
+	}
+
+/* The last resort of a command's own parser. */
+error_t common_option(int key, char *value, struct argp_state *state, struct common *c);
+
 int command_commit(int argc, char **argv, const char *line);
 int command_election(int argc, char **argv, const char *line);
 int command_floor(int argc, char **argv, const char *line);

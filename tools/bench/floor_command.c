@@ -16,22 +16,18 @@
 enum { GREETINGS = 1000 };
 
 struct floor_arguments {
+	struct common common;
 	const char *directory;
-	bool directory_given;
 	uint32_t writers; /* 0: as many as the lab has nodes, or 3 */
 	uint64_t duration_ns;
-	const char *json;
-	const char *line;
 };
-
-enum { KEY_JSON = 256 };
 
 static const struct argp_option option_table[] = {
 	{"dir", 'd', "DIR", 0,
 	 "Where to write: a lab's directory (" LAB_DIR_DEFAULT " if it is there), or any other", 0},
 	{"writers", 'w', "N", 0, "Concurrent writers (as many as the lab has nodes, or 3)", 0},
 	{"duration", 't', "S", 0, "Seconds of writing (5)", 0},
-	{"json", KEY_JSON, "FILE", 0, "Results; an existing file is replaced", 0},
+	JSON_OPTION,
 	{0},
 };
 
@@ -40,24 +36,14 @@ static int parse_option(int key, char *value, struct argp_state *state)
 	struct floor_arguments *a = state->input;
 
 	switch (key) {
-	case 'd':
-		a->directory = value;
-		a->directory_given = true;
-		return 0;
 	case 'w':
 		a->writers = option_number(state, "--writers", value, 1, FLOOR_WRITERS_MAX);
 		return 0;
 	case 't':
 		a->duration_ns = parse_seconds(state, "--duration", value, 0.1, 600);
 		return 0;
-	case KEY_JSON:
-		a->json = value;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "%s: not an option", value);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return common_option(key, value, state, &a->common);
 	}
 }
 
@@ -82,7 +68,7 @@ static int measure_disk(const struct floor_arguments *a, struct result *r)
 	struct histogram *h = histogram_create();
 	char error[FLOOR_ERROR_MAX] = "out of memory";
 	struct floor *floor;
-	int result;
+	int err;
 
 	if (!h || floor_create(&floor, a->directory, a->writers, error)) {
 		fprintf(stderr, "quoin-bench: %s\n", error);
@@ -90,10 +76,10 @@ static int measure_disk(const struct floor_arguments *a, struct result *r)
 		return EXIT_HOST;
 	}
 	floor_begin(floor, a->duration_ns);
-	result = floor_finish(floor, h);
-	if (result)
+	err = floor_finish(floor, h);
+	if (err)
 		fprintf(stderr, "quoin-bench: %s: a write failed: %s\n", a->directory,
-			strerror(-result));
+			strerror(-err));
 	snprintf(r->name, sizeof(r->name), "floor write w%u", a->writers);
 	snprintf(r->durability, sizeof(r->durability), "durable");
 	snprintf(r->client_path, sizeof(r->client_path), "-");
@@ -105,7 +91,7 @@ static int measure_disk(const struct floor_arguments *a, struct result *r)
 	result_set_floor(r, h, a->writers);
 	floor_destroy(floor);
 	free(h);
-	return result ? EXIT_HOST : 0;
+	return err ? EXIT_HOST : 0;
 }
 
 /* The path's line: HELLO to WELCOME, one at a time. */
@@ -113,11 +99,11 @@ static int measure_path(struct target *t, struct result *r)
 {
 	struct histogram *h = histogram_create();
 	struct load *load = NULL;
-	int result = EXIT_HOST;
+	int err = EXIT_HOST;
 
 	if (h && !load_create(&load, t->path, 0, clock_now()))
-		result = load_greet(load, GREETINGS, h) ? EXIT_CLUSTER : 0;
-	if (result)
+		err = load_greet(load, GREETINGS, h) ? EXIT_CLUSTER : 0;
+	if (err)
 		fprintf(stderr, "quoin-bench: HELLO over %s was not answered\n", t->client_path);
 	snprintf(r->name, sizeof(r->name), "floor HELLO");
 	snprintf(r->durability, sizeof(r->durability), "%s", t->durability);
@@ -130,7 +116,7 @@ static int measure_path(struct target *t, struct result *r)
 	if (load)
 		load_destroy(load);
 	free(h);
-	return result;
+	return err;
 }
 
 static int run(struct floor_arguments *a, struct target *t, bool lab)
@@ -151,15 +137,15 @@ static int run(struct floor_arguments *a, struct target *t, bool lab)
 	result_print_header(stdout);
 	for (uint32_t i = 0; i < count; i++)
 		result_print(&results[i], stdout);
-	if (a->json && result_write_json(a->json, results, count, a->line, a->directory))
+	if (a->common.json &&
+	    result_write_json(a->common.json, results, count, a->common.line, a->directory))
 		return EXIT_HOST;
 	return EXIT_GOOD;
 }
 
 int command_floor(int argc, char **argv, const char *line)
 {
-	struct floor_arguments a = {
-		.directory = LAB_DIR_DEFAULT, .duration_ns = 5 * CLOCK_S, .line = line};
+	struct floor_arguments a = {.common.line = line, .duration_ns = 5 * CLOCK_S};
 	struct target_options options = {.clients = 1};
 	struct target target;
 	char error[TARGET_ERROR_MAX];
@@ -167,8 +153,9 @@ int command_floor(int argc, char **argv, const char *line)
 	int code;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	a.directory = a.common.directory ? a.common.directory : LAB_DIR_DEFAULT;
 	lab = is_lab(a.directory);
-	if (!lab && !a.directory_given)
+	if (!lab && !a.common.directory)
 		a.directory = "/var/tmp";
 	options.directory = a.directory;
 	if (lab && target_open(&target, &options, error)) {

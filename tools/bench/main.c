@@ -2,6 +2,7 @@
  * quoin-bench: latency and throughput of a cluster, with the host's floor beside every figure.
  */
 #include "tools/bench/command.h"
+#include "tools/bench/plot.h"
 #include "tools/bench/stop.h"
 
 #include <stdio.h>
@@ -37,6 +38,28 @@ static const struct argp argp = {
 	       "there or not as asked for; 4 files, memory or devices of this host; 5 "
 	       "stopped by a signal.",
 };
+
+error_t common_option(int key, char *value, struct argp_state *state, struct common *c)
+{
+	switch (key) {
+	case 'd':
+		c->directory = value;
+		return 0;
+	case KEY_JSON:
+		c->json = value;
+		return 0;
+	case KEY_PLOT:
+		c->plot = value;
+		if (plot_check(value))
+			argp_error(state, "--plot %s: should end in .svg or .png", value);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: not an option", value);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
 
 uint64_t parse_seconds(struct argp_state *state, const char *option, const char *text, double min,
 		       double max)

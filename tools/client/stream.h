@@ -44,8 +44,8 @@ void stream_request(struct stream *s, enum wire_request kind, const uint8_t *dat
 		    uint64_t timeout_us);
 
 /*
- * Moves what the socket takes and has: 0, the answer is whole, or with answer.more a piece of it; -EAGAIN, go on when the socket is
- * ready for stream_events; else the stream broke and is closed.
+ * Moves what the socket takes and has: 0, the answer is whole, or with answer.more a piece of it;
+ * -EAGAIN, go on when the socket is ready for stream_events; else the stream broke and is closed.
  */
 int stream_move(struct stream *s);
 short stream_events(const struct stream *s); /* POLLIN or POLLOUT */

@@ -21,12 +21,8 @@ enum option_key {
 	OPTION_LINK = 'l',
 	OPTION_SIGNAL = 's',
 	OPTION_JSON = 'j',
-	OPTION_DURABILITY = 256,
-	OPTION_IDLE,
-	OPTION_HEARTBEAT,
-	OPTION_ELECTION,
-	OPTION_SEGMENT_SIZE,
-	OPTION_QUOIND,
+	OPTION_SETTING = 256, /* and the enum lab_setting */
+	OPTION_QUOIND = OPTION_SETTING + LAB_SETTINGS,
 	OPTION_TIMEOUT,
 	OPTION_LINES,
 };
@@ -39,11 +35,11 @@ static const struct argp_option dir_only[] = {DIR_OPTION, {0}};
 static const struct argp_option up_options[] = {
 	{"nodes", OPTION_NODES, "N", 0, "How many, 1 to 7 (3)", 0},
 	{"link", OPTION_LINK, "LINK", 0, "memif, packet or xdp (memif)", 0},
-	{"durability", OPTION_DURABILITY, "MODE", 0, "durable, written or volatile (durable)", 0},
-	{"idle", OPTION_IDLE, "POLICY", 0, "spin, yield or sleep (sleep)", 0},
-	{"heartbeat", OPTION_HEARTBEAT, "TIME", 0, "heartbeat-interval (20ms)", 0},
-	{"election", OPTION_ELECTION, "TIME", 0, "election-timeout (150ms)", 0},
-	{"segment-size", OPTION_SEGMENT_SIZE, "SIZE", 0, "wal.segment-size (16MiB)", 0},
+	{"durability", OPTION_SETTING + LAB_DURABILITY, "MODE", 0, "durable, written or volatile (durable)", 0},
+	{"idle", OPTION_SETTING + LAB_IDLE, "POLICY", 0, "spin, yield or sleep (sleep)", 0},
+	{"heartbeat", OPTION_SETTING + LAB_HEARTBEAT, "TIME", 0, "heartbeat-interval (20ms)", 0},
+	{"election", OPTION_SETTING + LAB_ELECTION, "TIME", 0, "election-timeout (150ms)", 0},
+	{"segment-size", OPTION_SETTING + LAB_SEGMENT_SIZE, "SIZE", 0, "wal.segment-size (16MiB)", 0},
 	{"quoind", OPTION_QUOIND, "PATH", 0, "The program (the one beside this)", 0},
 	TIMEOUT_OPTION,
 	DIR_OPTION,
@@ -134,7 +130,7 @@ static error_t take_argument(struct parse *p, char *argument, struct argp_state 
 {
 	(void)argument;
 	/* exec: the rest is the command's, options too. */
-	if (p->a.rest == NULL)
+	if (!p->a.rest)
 		p->a.rest = &state->argv[state->next - 1];
 	if (p->command->run == lab_exec) {
 		p->a.rest_count = state->argc - (state->next - 1);
@@ -150,6 +146,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	struct parse *p = state->input;
 	struct lab_arguments *a = &p->a;
 
+	if (key >= OPTION_SETTING && key < OPTION_SETTING + LAB_SETTINGS) {
+		a->setting[key - OPTION_SETTING] = value;
+		return 0;
+	}
 	switch (key) {
 	case OPTION_DIR:
 		a->dir = value;
@@ -165,21 +165,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case OPTION_JSON:
 		a->json = true;
-		return 0;
-	case OPTION_DURABILITY:
-		a->durability = value;
-		return 0;
-	case OPTION_IDLE:
-		a->idle = value;
-		return 0;
-	case OPTION_HEARTBEAT:
-		a->heartbeat = value;
-		return 0;
-	case OPTION_ELECTION:
-		a->election = value;
-		return 0;
-	case OPTION_SEGMENT_SIZE:
-		a->segment_size = value;
 		return 0;
 	case OPTION_QUOIND:
 		a->quoind = value;
@@ -212,7 +197,12 @@ static int run_command(const struct command *command, const char *dir, int argc,
 		.doc = command->doc,
 	};
 	struct parse p = {
-		.a = {.dir = dir, .link = "memif", .nodes = 3, .timeout_s = 30, .signal = SIGKILL},
+		.a = {.dir = dir,
+		      .link = "memif",
+		      .setting[LAB_SEGMENT_SIZE] = "16MiB",
+		      .nodes = 3,
+		      .timeout_s = 30,
+		      .signal = SIGKILL},
 		.command = command,
 	};
 	char name[32];
@@ -258,14 +248,14 @@ static char *top_help(int key, const char *text, void *input)
 	if (key != ARGP_KEY_HELP_POST_DOC)
 		return (char *)(uintptr_t)text;
 	out = open_memstream(&help, &size);
-	if (out == NULL)
+	if (!out)
 		return NULL;
 	fprintf(out, "Commands (each has --help):\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const struct command *c = &commands[i];
 
 		fprintf(out, "  %s %s\n      %s\n", c->name, c->arguments, c->doc);
-		for (const struct argp_option *o = c->options; o->name != NULL; o++) {
+		for (const struct argp_option *o = c->options; o->name; o++) {
 			char option[32];
 
 			if (o->key == OPTION_DIR)

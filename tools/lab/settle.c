@@ -19,10 +19,14 @@ static void nap(void)
 	clock_sleep(POLL_MS * CLOCK_MS);
 }
 
-static void write_setting(FILE *out, const char *key, const char *value)
+static void write_settings(const struct lab *lab, const char *section, FILE *out)
 {
-	if (value[0] != '\0')
-		fprintf(out, "%s: %s\n", key, value);
+	for (int i = 0; i < LAB_SETTINGS; i++) {
+		const struct lab_setting_name *s = &lab_setting_names[i];
+
+		if (lab->setting[i][0] && strcmp(s->section, section) == 0)
+			fprintf(out, "%s%s: %s\n", *section ? "  " : "", s->key, lab->setting[i]);
+	}
 }
 
 static void write_config(const struct lab *lab, uint32_t node, FILE *out)
@@ -34,16 +38,13 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 		fprintf(out, "  n%u: " LAB_NET "%u\n", i, i);
 	fprintf(out, "initial-cluster-token: %s\nfault-injection: true\nhuge-pages: auto\n",
 		lab->netns);
-	write_setting(out, "idle", lab->idle);
-	write_setting(out, "heartbeat-interval", lab->heartbeat);
-	write_setting(out, "election-timeout", lab->election);
+	write_settings(lab, "", out);
 	fprintf(out, "network:\n  link: %s\n  address: " LAB_NET "%u/24\n",
 		config_link_name(lab->link), node + 1);
 	if (lab->link != CONFIG_LINK_MEMIF)
 		fprintf(out, "  interface: n%u\n", node + 1);
-	fprintf(out, "wal:\n  segment-size: %s\n",
-		lab->segment_size[0] != '\0' ? lab->segment_size : "16MiB");
-	write_setting(out, "  durability", lab->durability);
+	fprintf(out, "wal:\n");
+	write_settings(lab, "wal", out);
 }
 
 int lab_node_configure(const struct lab *lab, uint32_t node)
@@ -53,7 +54,7 @@ int lab_node_configure(const struct lab *lab, uint32_t node)
 	char path[LAB_PATH_MAX];
 	FILE *out = fopen(lab_node_path(lab, node, ".yaml", path), "we");
 
-	if (out == NULL)
+	if (!out)
 		return lab_fail("%s: %s", path, strerror(errno));
 	write_config(lab, node, out);
 	if (fclose(out) != 0)
@@ -75,7 +76,7 @@ static bool has_ended(const struct lab *lab, uint32_t node)
 		return false;
 	how = lab_process_end(lab, node, end);
 	lab_node_path(lab, node, ".log", log);
-	lab_fail("n%u %s; the end of %s:", node + 1, how != NULL ? how : "is gone", log);
+	lab_fail("n%u %s; the end of %s:", node + 1, how ? how : "is gone", log);
 	lab_process_tail(log, LOG_LINES, "    ", stderr);
 	return true;
 }

@@ -29,25 +29,14 @@ static int find_quoind(struct lab *lab, const char *given)
 	return 0;
 }
 
-static int copy_setting(char *out, const char *option, const char *value)
+static int take_settings(struct lab *lab, const struct lab_arguments *a)
 {
-	if (value != NULL && snprintf(out, LAB_SETTING_SIZE, "%s", value) >= LAB_SETTING_SIZE)
-		return lab_fail("%s %s: too long", option, value);
-	return 0;
-}
-
-static int take_link(struct lab *lab, const char *name)
-{
-	static const enum config_link links[] = {CONFIG_LINK_MEMIF, CONFIG_LINK_PACKET,
-						 CONFIG_LINK_XDP};
-
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		if (strcmp(name, config_link_name(links[i])) == 0) {
-			lab->link = links[i];
-			return 0;
-		}
+	for (int i = 0; i < LAB_SETTINGS; i++) {
+		if (a->setting[i] && snprintf(lab->setting[i], LAB_SETTING_SIZE, "%s",
+					      a->setting[i]) >= LAB_SETTING_SIZE)
+			return lab_fail("%s %s: too long", lab_setting_names[i].key, a->setting[i]);
 	}
-	return lab_fail("--link %s: memif, packet or xdp", name);
+	return 0;
 }
 
 static int take_arguments(struct lab *lab, const struct lab_arguments *a)
@@ -55,19 +44,9 @@ static int take_arguments(struct lab *lab, const struct lab_arguments *a)
 	int rc = find_quoind(lab, a->quoind);
 
 	lab->node_count = a->nodes;
-	if (rc == 0)
-		rc = take_link(lab, a->link);
-	if (rc == 0)
-		rc = copy_setting(lab->durability, "--durability", a->durability);
-	if (rc == 0)
-		rc = copy_setting(lab->idle, "--idle", a->idle);
-	if (rc == 0)
-		rc = copy_setting(lab->heartbeat, "--heartbeat", a->heartbeat);
-	if (rc == 0)
-		rc = copy_setting(lab->election, "--election", a->election);
-	if (rc == 0)
-		rc = copy_setting(lab->segment_size, "--segment-size", a->segment_size);
-	return rc;
+	if (rc == 0 && !lab_link_parse(a->link, &lab->link))
+		rc = lab_fail("--link %s: memif, packet or xdp", a->link);
+	return rc != 0 ? rc : take_settings(lab, a);
 }
 
 /* What is written to the disk, before anything is made beside it. */
