@@ -17,6 +17,9 @@ static void restore_log(struct node *n, raft_index last)
 {
 	raft_index next = last > RAFT_WINDOW ? last - RAFT_WINDOW + 1 : 1;
 
+	if (next < n->recovered.first_index)
+		next = n->recovered.first_index;
+
 	while (next <= last && !n->failed) {
 		const struct raft_entry *entries;
 		int count = wal_read_now(n->wal, 0, next, WAL_READ_ENTRIES_MAX, &entries);

@@ -120,6 +120,9 @@ static void text_head(struct text_state *s)
 		       r->witness[i].member, WAL_START_COUNT(r->witness[i].start),
 		       (uint32_t)r->witness[i].start, r->witness[i].index, r->witness[i].term);
 	printf("cluster: %" PRIu32 " bytes\n", r->record_size);
+	printf("base: segment %" PRIu64 " index %" PRIu64 " after term %" PRIu64
+	       " and write %" PRIu64 "\n",
+	       r->first_segment, r->first_index, r->before_term, r->before_number);
 }
 
 static void text_segment(void *arg, const struct wal_inspect_segment *segment)
@@ -252,6 +255,11 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 			 false);
 	}
 	printf("],\n\"record_size\":%" PRIu32, r->record_size);
+	printf(",\n\"base\":");
+	json_out(json_pack("{sI sI sI sI}", "segment", (json_int_t)r->first_segment, "index",
+			   (json_int_t)r->first_index, "before_term", (json_int_t)r->before_term,
+			   "before_write", (json_int_t)r->before_number),
+		 false);
 	printf(",\n\"log\":");
 	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sb}", "last_index",
 			   (json_int_t)r->last_index, "last_term", (json_int_t)r->last_term,

@@ -1,9 +1,9 @@
 /*
  * Making a directory, and making one anew.
  *
- * Creation, each step durable before the next: vote (generations 0 and 1), the first segment, mark
- * (likewise), identity. A directory without identity is new, or its creation was cut short; then
- * its vote is still at generation 1, because every complete open counts it up. Anything else
+ * Creation, each step durable before the next: vote (generations 0 and 1), base, the first segment,
+ * mark (likewise), identity. A directory without identity is new, or its creation was cut short;
+ * then its vote is still at generation 1, because every complete open counts it up. Anything else
  * without identity is damage.
  *
  * An identity that replaces another one says so until all that was the former's is gone and the new
@@ -85,6 +85,8 @@ static int files_remove(struct recovery *r)
 		err = name_remove(w, names->cluster, META_CLUSTER);
 	if (err == 0)
 		err = name_remove(w, names->mark, META_MARK);
+	if (err == 0)
+		err = name_remove(w, names->base, META_BASE);
 	for (size_t i = 0; err == 0 && i < names->segment_count; i++) {
 		char name[DISK_NAME_MAX];
 
@@ -116,7 +118,7 @@ static int leftovers_remove(struct recovery *r)
 			return err;
 	}
 	if (names->segment_count > 1 || names->cluster ||
-	    (!names->vote && (names->segment_count > 0 || names->mark)) ||
+	    (!names->vote && (names->segment_count > 0 || names->mark || names->base)) ||
 	    (names->vote && !meta_vote_initial(w->block, w->unit)))
 		return wal_refuse(w, -EBADMSG,
 				  META_IDENTITY
@@ -137,6 +139,11 @@ static int files_make(struct recovery *r)
 			meta_vote_encode(w->block + meta_vote_offset(vote.generation, w->unit),
 					 w->unit, &w->id, &vote);
 		err = wal_file_make(w, META_VOTE, w->block, 2 * (size_t)w->unit);
+		if (err == 0) {
+			w->base = wal_base_initial();
+			wal_base_encode(w->block, w->unit, &w->id, &w->base);
+			err = wal_file_make(w, META_BASE, w->block, w->unit);
+		}
 		if (err == 0)
 			err = prepare_now(w);
 		if (err != 0)

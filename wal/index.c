@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void log_index_init(struct log_index *x, uint32_t spacing)
+void log_index_init(struct log_index *x, uint32_t spacing, raft_index last)
 {
-	*x = (struct log_index){.spacing = spacing};
+	*x = (struct log_index){.spacing = spacing, .last = last};
 }
 
 void log_index_free(struct log_index *x)
@@ -30,6 +30,14 @@ static int append(struct log_index *x, const struct index_point *point)
 	return 0;
 }
 
+void log_index_cut(struct log_index *x, raft_index last)
+{
+	while (x->count > 0 && x->points[x->count - 1].first > last)
+		x->count--;
+	if (x->last > last)
+		x->last = last;
+}
+
 int log_index_add(struct log_index *x, const struct index_point *point)
 {
 	const struct index_point *last;
@@ -37,8 +45,7 @@ int log_index_add(struct log_index *x, const struct index_point *point)
 
 	assert(point->first > 0);
 	assert(point->first <= x->last + 1);
-	while (x->count > 0 && x->points[x->count - 1].first >= point->first)
-		x->count--;
+	log_index_cut(x, point->first - 1);
 	x->last = point->first;
 	last = x->count > 0 ? &x->points[x->count - 1] : NULL;
 	/*

@@ -29,6 +29,7 @@ struct inspection {
 	struct log_id id;
 	struct meta_vote vote;
 	struct wal_end end;
+	struct log_base base;
 };
 
 static __attribute__((format(printf, 3, 4))) int say(struct inspection *x, int err,
@@ -142,6 +143,29 @@ static int mark_read(struct inspection *x)
 	return 0;
 }
 
+static int base_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	int err;
+
+	if (!x->names.base)
+		return say(x, -EBADMSG, META_BASE ": missing");
+	err = file_read(x, META_BASE, out->unit);
+	if (err != 0)
+		return err;
+	err = wal_base_decode(&x->base, x->block, out->unit, &x->id);
+	if (err == -EPROTO)
+		return say(x, err, META_BASE ": of another version of quoin");
+	if (err != 0)
+		return say(x, -EBADMSG, META_BASE " at offset 0: not the base of this log");
+	out->first_segment = x->base.segment;
+	out->first_index = x->base.index;
+	out->before_term = x->base.term;
+	out->before_number = x->base.number;
+	meta_names_from(&x->names, x->base.segment);
+	return 0;
+}
+
 static int record_read(struct inspection *x)
 {
 	struct wal_inspect_result *out = x->out;
@@ -198,6 +222,7 @@ static int log_read(struct inspection *x)
 	struct scan s = {.disk = x->disk,
 			 .mode = DISK_DURABLE,
 			 .id = x->id,
+			 .base = x->base,
 			 .unit = out->unit,
 			 .live = out->live,
 			 .on_write = on_write,
@@ -209,7 +234,7 @@ static int log_read(struct inspection *x)
 
 	err = scan_run(&s, x->names.segments, x->names.segment_count);
 	out->segments = s.segment_count;
-	out->writes = s.number;
+	out->writes = s.number - x->base.number;
 	out->entries = s.entries;
 	out->bytes = s.bytes;
 	out->last_index = s.last_index;
@@ -245,6 +270,8 @@ static int inspect(struct inspection *x)
 	err = vote_read(x);
 	if (err == 0)
 		err = mark_read(x);
+	if (err == 0)
+		err = base_read(x);
 	if (err == 0)
 		err = record_read(x);
 	return err != 0 ? err : log_read(x);

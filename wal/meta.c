@@ -56,6 +56,7 @@ static bool is_temporary(const char *name)
 	       strcmp(name, META_VOTE META_TEMPORARY) == 0 ||
 	       strcmp(name, META_CLUSTER META_TEMPORARY) == 0 ||
 	       strcmp(name, META_MARK META_TEMPORARY) == 0 ||
+	       strcmp(name, META_BASE META_TEMPORARY) == 0 ||
 	       (strncmp(name, segment_prefix, strlen(segment_prefix)) == 0 &&
 		has_suffix(name, META_TEMPORARY));
 }
@@ -70,6 +71,8 @@ static int names_add(struct meta_names *out, const char *name)
 		out->cluster = true;
 	} else if (strcmp(name, META_MARK) == 0) {
 		out->mark = true;
+	} else if (strcmp(name, META_BASE) == 0) {
+		out->base = true;
 	} else if (is_temporary(name)) {
 		void *grown = realloc(out->temporary,
 				      (out->temporary_count + 1) * sizeof(*out->temporary));
@@ -111,6 +114,16 @@ int meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_M
 	if (out->segment_count > 0)
 		qsort(out->segments, out->segment_count, sizeof(*out->segments), compare_u64);
 	return 0;
+}
+
+void meta_names_from(struct meta_names *names, uint64_t segment)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < names->segment_count; i++)
+		if (names->segments[i] >= segment)
+			names->segments[kept++] = names->segments[i];
+	names->segment_count = kept;
 }
 
 void meta_names_free(struct meta_names *names)

@@ -14,6 +14,7 @@
 #define META_VOTE "vote"
 #define META_CLUSTER "cluster"
 #define META_MARK "mark"
+#define META_BASE "base"
 #define META_TEMPORARY ".tmp"
 
 struct meta_identity {
@@ -45,6 +46,7 @@ struct meta_names {
 	bool vote;
 	bool cluster;
 	bool mark;
+	bool base;
 	uint64_t *segments; /* sequences, ascending */
 	size_t segment_count;
 	char (*temporary)[DISK_NAME_MAX];
@@ -56,6 +58,8 @@ struct meta_names {
  * segment's and is none is -EBADMSG, and `bad` gets it. 0 or -errno. meta_names_free in any case.
  */
 int meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX]);
+/* Segments below the base are no part of the log. */
+void meta_names_from(struct meta_names *names, uint64_t segment);
 void meta_names_free(struct meta_names *names);
 void meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);
 void meta_temporary_name(char out[DISK_NAME_MAX], const char *name);

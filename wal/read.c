@@ -15,7 +15,7 @@
 /* On disk, and not superseded by anything that waits to be written. */
 static bool readable(const struct wal *w, raft_index index)
 {
-	if (index == 0 || index > w->index.last)
+	if (index < w->base.index || index > w->index.last)
 		return false;
 	for (uint32_t i = 0; i < w->ring_count; i++)
 		if (index >= w->ring[(w->ring_first + i) % w->limits.buffers].lowest)
@@ -113,7 +113,7 @@ int read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 		return -ENOENT;
 
 	point = log_index_find(&w->index, first);
-	segment = &w->segments[point->segment - 1];
+	segment = &w->segments[point->segment - w->base.segment];
 	err = segment_file(w, segment);
 	if (err != 0)
 		return err;
@@ -163,7 +163,7 @@ static int buffer_open(struct wal *w, struct read *r)
 void read_done(struct wal *w, uint32_t slot, int result)
 {
 	struct read *r = &w->reads[slot];
-	struct segment *segment = &w->segments[r->segment - 1];
+	struct segment *segment = &w->segments[r->segment - w->base.segment];
 	int damage;
 
 	assert(r->state == READ_IN_FLIGHT);

@@ -115,6 +115,12 @@ static int on_write(void *arg, const struct scan_write *write)
 	while (record_next(&entry, write->stream, write->header->stream_size, &cursor) == 1) {
 		int err;
 
+		if (entry.index < r->w->base.index) {
+			log_index_cut(&r->w->index, r->w->base.index - 1);
+			r->members_count = 0;
+			point.ordinal++;
+			continue;
+		}
 		point.first = entry.index;
 		err = log_index_add(&r->w->index, &point);
 		if (err == 0)
@@ -123,6 +129,27 @@ static int on_write(void *arg, const struct scan_write *write)
 			return err;
 		point.ordinal++;
 	}
+	return 0;
+}
+
+static int base_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	int err;
+
+	if (!r->names.base)
+		return wal_refuse(w, -EBADMSG, META_BASE ": missing" WAL_REFUSED);
+	err = wal_file_read(w, META_BASE, w->block, w->unit);
+	if (err != 0)
+		return err;
+	err = wal_base_decode(&w->base, w->block, w->unit, &w->id);
+	if (err == -EPROTO)
+		return wal_refuse(w, err,
+				  META_BASE ": written by another version of quoin: use that "
+					    "version; nothing was changed");
+	if (err != 0)
+		return wal_refuse(w, -EBADMSG,
+				  META_BASE " at offset 0: not the base of this log" WAL_REFUSED);
 	return 0;
 }
 
@@ -178,11 +205,14 @@ static int log_check(struct recovery *r)
 	*s = (struct scan){.disk = w->disk,
 			   .mode = w->mode,
 			   .id = w->id,
+			   .base = w->base,
 			   .unit = w->unit,
 			   .on_write = on_write,
 			   .arg = r,
 			   .error = r->scan_error,
 			   .error_size = sizeof(r->scan_error)};
+	log_index_init(&w->index, w->limits.point_spacing, w->base.index - 1);
+	meta_names_from(&r->names, w->base.segment);
 	err = scan_run(s, r->names.segments, r->names.segment_count);
 	if (err != 0)
 		return r->scan_error[0] != '\0' ? wal_refuse(w, err, "%s", r->scan_error) : err;
@@ -368,7 +398,8 @@ static void found_fill(struct recovery *r)
 	out->torn_bytes = r->scan.torn_bytes;
 	out->torn_segment = r->scan.torn ? r->scan.segments[r->scan.tail].sequence : 0;
 	out->torn_offset = r->scan.torn ? r->scan.segments[r->scan.tail].end : 0;
-	out->first_index = 1;
+	out->first_index = r->w->base.index;
+	out->before_term = r->w->base.term;
 	out->witness_count = r->w->marker.witness_count;
 	memcpy(out->witness, r->w->marker.witness, sizeof(out->witness));
 	r->w->stats.torn_bytes = out->torn_bytes;
@@ -378,6 +409,8 @@ static int open_on_disk(struct recovery *r)
 {
 	int err = vote_check(r);
 
+	if (err == 0)
+		err = base_check(r);
 	if (err == 0)
 		err = mark_check(r);
 	if (err == 0)

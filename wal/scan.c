@@ -81,17 +81,23 @@ static int entries_check(struct scan *s, const struct scan_write *write)
 	int more;
 
 	while ((more = record_next(&entry, write->stream, header->stream_size, &cursor)) == 1) {
-		if (entry.index > s->last_index + 1)
-			return damage(s, write->segment, write->offset,
-				      "write %" PRIu64 ": entry %" PRIu64 " follows %" PRIu64,
-				      header->number, entry.index, s->last_index);
 		if (count == 0 && entry.index != header->first_index)
 			return damage(s, write->segment, write->offset,
 				      "write %" PRIu64 ": its header names another first entry",
 				      header->number);
+		count++;
+		if (entry.index < s->base.index) {
+			/* What followed it is superseded too. */
+			s->last_index = s->base.index - 1;
+			s->last_term = s->base.term;
+			continue;
+		}
+		if (entry.index > s->last_index + 1)
+			return damage(s, write->segment, write->offset,
+				      "write %" PRIu64 ": entry %" PRIu64 " follows %" PRIu64,
+				      header->number, entry.index, s->last_index);
 		s->last_index = entry.index;
 		s->last_term = entry.term;
-		count++;
 	}
 	if (more != 0 || count != header->count || count == 0)
 		return damage(s, write->segment, write->offset,
@@ -334,12 +340,15 @@ int scan_run(struct scan *s, const uint64_t *sequences, size_t count)
 		(void)snprintf(s->error, s->error_size, "no memory to read the log");
 		return -ENOMEM;
 	}
+	s->number = s->base.number;
+	s->last_index = s->base.index - 1;
+	s->last_term = s->base.term;
 	for (size_t i = 0; i < count; i++) {
-		struct scan_segment missing = {.sequence = i + 1};
+		struct scan_segment missing = {.sequence = s->base.segment + i};
 		int err;
 
 		s->file = -1;
-		if (sequences[i] != i + 1)
+		if (sequences[i] != missing.sequence)
 			return damage(s, &missing, 0, "the segment is missing");
 		err = segment_open(s, sequences[i], &s->segments[i]);
 		if (err == 0) {

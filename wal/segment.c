@@ -27,7 +27,7 @@ int segment_append(struct wal *w, const struct segment *segment)
 		w->segments = grown;
 		w->segment_capacity = capacity;
 	}
-	assert(segment->sequence == w->segment_count + 1);
+	assert(segment->sequence == w->base.segment + w->segment_count);
 	w->segments[w->segment_count++] = *segment;
 	w->stats.segments = w->segment_count;
 	return 0;
@@ -96,7 +96,8 @@ static int prepare_begin(struct wal *w)
 	char temporary[DISK_NAME_MAX];
 	int err;
 
-	*p = (struct prepare){.sequence = w->segment_count + 1, .size = w->segment_size};
+	*p = (struct prepare){.sequence = w->base.segment + w->segment_count,
+			      .size = w->segment_size};
 	meta_segment_name(name, p->sequence);
 	meta_temporary_name(temporary, name);
 	err = w->disk->ops->open(w->disk, temporary, true, w->mode, &p->file);

@@ -18,6 +18,7 @@
 
 #include "wal/failure.h"
 #include "wal/index.h"
+#include "wal/log_base.h"
 #include "wal/mark.h"
 #include "wal/meta.h"
 #include "wal/record.h"
@@ -188,7 +189,8 @@ struct wal {
 	bool in_flight;      /* ring_first is */
 	uint32_t in_flight_size;
 
-	struct segment *segments;
+	struct log_base base;
+	struct segment *segments; /* ascending, without gaps, from base.segment on */
 	size_t segment_count;
 	size_t segment_capacity;
 	size_t tail; /* the one that is written */

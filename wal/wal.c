@@ -294,7 +294,8 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->segment_size = options->segment_size;
 	(void)snprintf(w->directory, sizeof(w->directory), "%s",
 		       options->directory != NULL ? options->directory : "log");
-	log_index_init(&w->index, limits->point_spacing);
+	w->base = wal_base_initial();
+	log_index_init(&w->index, limits->point_spacing, 0);
 	err = options_check(w, options, limits);
 	if (err == 0) {
 		err = buffers_make(w);

@@ -78,7 +78,7 @@ static int entries_append(struct wal *w, uint64_t seq, const struct raft_entry *
 	for (uint32_t i = 0; i < count; i++) {
 		const struct raft_entry *entry = &entries[i];
 
-		assert(entry->index > 0);
+		assert(entry->index >= w->base.index);
 		assert(entry->index <= w->last_index + 1);
 		assert(entry->term > 0);
 		assert(entry->size <= RAFT_ENTRY_DATA_MAX);

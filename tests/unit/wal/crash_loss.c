@@ -63,7 +63,7 @@ static void drop(struct world *w, struct test_log *t, bool segments)
 			fake_remove(t->disk, place.file);
 		}
 	}
-	first = (uint32_t)crash_roll(w, marked->number);
+	first = (uint32_t)crash_roll(w, marked->number - w->model->base.number);
 	while (test_log_write(t, last + 1, &place))
 		last++;
 	/* From the last one down: the walk ends where a write is gone. */

@@ -58,7 +58,8 @@ static bool interesting(uint64_t offset)
 
 static void W3_every_flipped_bit_is_found(void **state)
 {
-	static const char *const files[] = {"identity", "vote", FIRST_SEGMENT, SECOND_SEGMENT};
+	static const char *const files[] = {"identity", "vote", "base", FIRST_SEGMENT,
+					    SECOND_SEGMENT};
 	struct test_log t;
 
 	(void)state;

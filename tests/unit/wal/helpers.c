@@ -186,6 +186,18 @@ void test_log_lost(struct test_log *t, const char *file)
 		fail_msg("not a line that names %s: %s", file, t->found.lost_why);
 }
 
+void test_base_put(struct fake_disk *disk, const struct log_base *base)
+{
+	uint32_t unit = fake_disk_of(disk)->unit;
+	uint8_t block[FORMAT_UNIT_MAX];
+	struct log_id id;
+
+	fake_get(disk, "identity", 16, block, 8);
+	id.identity = bytes_get64(block);
+	wal_base_encode(block, unit, &id, base);
+	fake_put(disk, "base", 0, block, unit);
+}
+
 bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out)
 {
 	for (uint64_t sequence = 1;; sequence++) {

@@ -21,7 +21,7 @@ static void a_live_entry_is_at_or_after_its_point(void **state)
 	size_t points_max = 0;
 
 	(void)state;
-	log_index_init(&x, SPACING);
+	log_index_init(&x, SPACING, 0);
 	for (uint32_t step = 0; step < STEPS; step++) {
 		random = mix(random);
 		at.first = x.last + 1;
@@ -60,7 +60,7 @@ static void superseding_the_first_entry(void **state)
 	struct index_point point = {.first = 1, .number = 1, .segment = 1, .offset = 4096};
 
 	(void)state;
-	log_index_init(&x, SPACING);
+	log_index_init(&x, SPACING, 0);
 	assert_int_equal(log_index_add(&x, &point), 0);
 	point.first = 2;
 	point.ordinal = 1;

@@ -29,6 +29,7 @@ static uint64_t filled(struct test_log *t)
 	assert_int_equal(test_persist(t->wal, test_append(t->wal, WRITES * ENTRIES + 1,
 							  WRITES * ENTRIES + 1, 1)),
 			 0);
+	wal_witness_changed(t->wal);
 	test_mark(t->wal, 1000 * MS, NULL, 0);
 	newest = t->wal->segment_count;
 	assert_true(newest >= 4);
