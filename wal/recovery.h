@@ -26,6 +26,10 @@ struct recovery {
 	size_t members_capacity;
 };
 
+/* examine.c: whose directory it is; and all that is in it. 0 or -errno, the line in w->error. */
+int wal_identity_check(struct recovery *r);
+int wal_examine(struct recovery *r);
+
 int recovery_temporaries_remove(struct recovery *r);
 
 /* A new directory, or what an interrupted creation left of one. create.c */

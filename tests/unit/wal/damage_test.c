@@ -133,6 +133,19 @@ static void torn_is_cut(const struct test_log *whole, const struct test_place *l
 	assert_int_equal(t.found.last_index, kept);
 	assert_int_equal(t.found.torn_bytes > 0, mask != 0);
 	assert_true(t.found.torn_bytes <= last->size);
+	/* What is cut can be told: how much, and where (V16). */
+	if (mask != 0) {
+		struct wal_stats stats;
+		char name[DISK_NAME_MAX];
+
+		meta_segment_name(name, t.found.torn_segment);
+		assert_string_equal(name, last->file);
+		assert_int_equal(t.found.torn_offset, last->offset);
+		wal_get_stats(t.wal, &stats);
+		assert_int_equal(stats.torn_bytes, t.found.torn_bytes);
+	} else {
+		assert_int_equal(t.found.torn_segment, 0);
+	}
 	test_expect(t.wal, 1, kept, 1);
 	/* Smaller than what was cut: nothing of it may show behind the new write. */
 	assert_int_equal(test_persist(t.wal, test_append(t.wal, kept + 1, kept + 1, 2)), 0);
