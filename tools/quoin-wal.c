@@ -281,13 +281,14 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 
 /* --- */
 
-static void notes(const struct wal_inspect_result *r)
+static void notes(const struct wal_inspect_result *r, bool good)
 {
 	if (r->live)
 		(void)fprintf(stderr,
 			      "quoin-wal: a node has this directory open: what follows the last "
 			      "valid write was not judged\n");
-	if (r->torn_bytes > 0)
+	/* A log that ends before its mark may have torn what was acknowledged (F25). */
+	if (r->torn_bytes > 0 && good)
 		(void)fprintf(stderr,
 			      "quoin-wal: torn tail: %" PRIu32 " bytes at offset %" PRIu32
 			      " of segment %" PRIu64 ", never acknowledged: the next start of the "
@@ -325,7 +326,7 @@ static int run(const struct arguments *a)
 		(void)fprintf(stderr, "quoin-wal: standard output: %s\n", strerror(errno));
 		return EXIT_UNREADABLE;
 	}
-	notes(&result);
+	notes(&result, err == 0);
 	if (err == 0)
 		return EXIT_GOOD;
 	(void)fprintf(stderr, "quoin-wal: %s: %s\n", err == -EBADMSG ? "damage" : "cannot be read",

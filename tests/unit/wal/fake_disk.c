@@ -208,7 +208,8 @@ static uint32_t fake_poll(struct disk *d, struct disk_completion *out, uint32_t 
 	for (uint32_t i = 0; i < DISK_IN_FLIGHT_MAX && count < max; i++) {
 		struct transfer *t = &f->transfers[(start + i) % DISK_IN_FLIGHT_MAX];
 
-		if (!t->used || (f->hold && !t->released))
+		/* Who waits is held up until it is done, and needs no release. */
+		if (!t->used || (f->hold && !t->released && !wait))
 			continue;
 		/* In any order, and not all at once. */
 		if (!f->hold && !wait && fake_roll(f, 3) == 0)

@@ -270,6 +270,7 @@ static void V14_a_log_that_ends_before_its_mark(void **state)
 	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
 	assert_non_null(strstr(out, "the log ends with write"));
 	assert_non_null(strstr(out, "had been acknowledged"));
+	assert_null(strstr(out, "never acknowledged"));
 	end(&f);
 	begin(&f);
 	take_away(&f, "segment-0000000000000002");

@@ -261,6 +261,29 @@ static void V14_the_whole_log_zeroed(void **state)
 	lost_until_whole(&t, "segment-0000000000000001 at offset 4096");
 }
 
+/* One sync of the directory that a disk ignored takes whole segments away (V25). */
+static void W20_a_sync_of_names_that_was_ignored_is_told(void **state)
+{
+	struct test_log t;
+	raft_index acked;
+
+	(void)state;
+	test_log_init(&t);
+	test_log_fill(&t, 2, 2);
+	assert_int_equal(test_log_open(&t), 0);
+	fake_set_lies(t.disk, (struct fake_lies){.ignore_names = true});
+	while (t.wal->tail < 3)
+		assert_int_equal(test_persist(t.wal, test_append(t.wal, t.wal->last_index + 1,
+								 t.wal->last_index + 1, 1)),
+				 0);
+	acked = t.wal->last_index;
+	test_log_close(&t);
+	fake_power_cut(t.disk, FAKE_NONE);
+	test_log_lost(&t, "segment-");
+	assert_true(t.found.last_index < acked);
+	test_log_free(&t);
+}
+
 /* --- the mark's own file ----------------------------------------------------------------- */
 
 static void W24_a_missing_mark_is_a_loss(void **state)
@@ -485,6 +508,7 @@ int main(void)
 		cmocka_unit_test(V14_one_acknowledged_write_zeroed),
 		cmocka_unit_test(V14_a_sector_of_the_last_write_zeroed),
 		cmocka_unit_test(V14_the_whole_log_zeroed),
+		cmocka_unit_test(W20_a_sync_of_names_that_was_ignored_is_told),
 		cmocka_unit_test(W24_a_missing_mark_is_a_loss),
 		cmocka_unit_test(W24_a_mark_with_one_bad_slot_is_a_lower_bound),
 		cmocka_unit_test(W24_a_mark_with_two_bad_slots_is_a_loss),

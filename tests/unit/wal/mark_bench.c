@@ -19,8 +19,8 @@
 
 enum {
 	RUNS = 5,
-	SLICES = 8, /* of each kind in a run, in turn */
-	SLICE_MS = 500,
+	SLICES = 5, /* of each kind in a run, in turn */
+	SLICE_MS = 200,
 	SAMPLES_MAX = 1 << 20,
 	DATA = 256,
 	LOOK_NS = 5000,
@@ -85,7 +85,7 @@ static void run(enum wal_durability durability, struct kind kinds[2], int number
 	char *path = test_directory_make();
 	struct wal_options options = {.directory = path,
 				      .durability = durability,
-				      .segment_size = 4 * WAL_SEGMENT_SIZE_DEFAULT,
+				      .segment_size = WAL_SEGMENT_SIZE_DEFAULT,
 				      .identity_seed = 7,
 				      .create = true};
 	struct wal_recovered found;
