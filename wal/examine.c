@@ -20,7 +20,7 @@ int wal_identity_check(struct recovery *r)
 
 	if (err != 0)
 		return err;
-	err = meta_identity_decode(found, w->block);
+	err = wal_meta_identity_decode(found, w->block);
 	if (err == -EPROTO)
 		return wal_refuse(w, err,
 				  META_IDENTITY ": written by another version of quoin: use "
@@ -61,7 +61,7 @@ static int vote_check(struct recovery *r)
 	err = wal_file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
 	if (err != 0)
 		return err;
-	err = meta_vote_decode(&r->vote, &torn, w->block, w->unit, &w->id, &offset);
+	err = wal_meta_vote_decode(&r->vote, &torn, w->block, w->unit, &w->id, &offset);
 	if (err == -EPROTO)
 		return wal_refuse(w, err,
 				  META_VOTE ": written by another version of quoin: use that "
@@ -105,17 +105,17 @@ static int on_write(void *arg, const struct scan_write *write)
 
 	if (point.number > r->number_known && r->unsynced == 0)
 		r->unsynced = point.segment;
-	while (record_next(&entry, write->stream, write->header->stream_size, &cursor) == 1) {
+	while (wal_record_next(&entry, write->stream, write->header->stream_size, &cursor) == 1) {
 		int err;
 
 		if (entry.index < r->w->base.index) {
-			log_index_cut(&r->w->index, r->w->base.index - 1);
+			wal_index_cut(&r->w->index, r->w->base.index - 1);
 			r->members_count = 0;
 			point.ordinal++;
 			continue;
 		}
 		point.first = entry.index;
-		err = log_index_add(&r->w->index, &point);
+		err = wal_index_add(&r->w->index, &point);
 		if (err == 0)
 			err = members_note(r, &entry);
 		if (err != 0)
@@ -165,7 +165,7 @@ static int mark_check(struct recovery *r)
 		return wal_refuse_io(w, err, META_MARK, "open");
 	err = w->disk->ops->size(w->disk, file, &size);
 	if (err == 0 && size == 2 * (uint64_t)w->unit)
-		err = io_read(w->disk, file, 0, w->block, size);
+		err = wal_io_read(w->disk, file, 0, w->block, size);
 	w->disk->ops->close(w->disk, file);
 	if (err != 0)
 		return wal_refuse_io(w, err, META_MARK, "read");
@@ -204,9 +204,9 @@ static int log_check(struct recovery *r)
 			   .arg = r,
 			   .error = r->scan_error,
 			   .error_size = sizeof(r->scan_error)};
-	log_index_init(&w->index, w->limits.point_spacing, w->base.index - 1);
-	meta_names_from(&r->names, w->base.segment);
-	err = scan_run(s, r->names.segments, r->names.segment_count);
+	wal_index_init(&w->index, w->limits.point_spacing, w->base.index - 1);
+	wal_meta_names_from(&r->names, w->base.segment);
+	err = wal_scan_run(s, r->names.segments, r->names.segment_count);
 	if (err != 0)
 		return r->scan_error[0] != '\0' ? wal_refuse(w, err, "%s", r->scan_error) : err;
 	/* Each side knows a little of what the other had acknowledged (W24). */

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void log_index_init(struct log_index *x, uint32_t spacing, raft_index last)
+void wal_index_init(struct log_index *x, uint32_t spacing, raft_index last)
 {
 	*x = (struct log_index){.spacing = spacing, .last = last};
 }
 
-void log_index_free(struct log_index *x)
+void wal_index_free(struct log_index *x)
 {
 	free(x->points);
 	x->points = NULL;
@@ -30,7 +30,7 @@ static int append(struct log_index *x, const struct index_point *point)
 	return 0;
 }
 
-void log_index_cut(struct log_index *x, raft_index last)
+void wal_index_cut(struct log_index *x, raft_index last)
 {
 	while (x->count > 0 && x->points[x->count - 1].first > last)
 		x->count--;
@@ -38,14 +38,14 @@ void log_index_cut(struct log_index *x, raft_index last)
 		x->last = last;
 }
 
-int log_index_add(struct log_index *x, const struct index_point *point)
+int wal_index_add(struct log_index *x, const struct index_point *point)
 {
 	const struct index_point *last;
 	bool superseding = point->first <= x->last;
 
 	assert(point->first > 0);
 	assert(point->first <= x->last + 1);
-	log_index_cut(x, point->first - 1);
+	wal_index_cut(x, point->first - 1);
 	x->last = point->first;
 	last = x->count > 0 ? &x->points[x->count - 1] : NULL;
 	/*
@@ -58,7 +58,7 @@ int log_index_add(struct log_index *x, const struct index_point *point)
 	return append(x, point);
 }
 
-const struct index_point *log_index_find(const struct log_index *x, raft_index index)
+const struct index_point *wal_index_find(const struct log_index *x, raft_index index)
 {
 	size_t low = 0;
 	size_t high = x->count;

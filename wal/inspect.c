@@ -58,7 +58,7 @@ static int file_read(struct inspection *x, const char *name, uint64_t size)
 		err = say(x, -EBADMSG, "%s: %" PRIu64 " bytes instead of %" PRIu64, name, found,
 			  size);
 	else if (err == 0)
-		err = io_read(x->disk, file, 0, x->block, size);
+		err = wal_io_read(x->disk, file, 0, x->block, size);
 	if (err != 0 && err != -EBADMSG)
 		(void)say(x, err, "%s: %s", name, strerror(-err));
 	x->disk->ops->close(x->disk, file);
@@ -78,7 +78,7 @@ static int identity_read(struct inspection *x)
 	err = file_read(x, META_IDENTITY, FORMAT_IDENTITY_SIZE);
 	if (err != 0)
 		return err;
-	err = meta_identity_decode(&identity, x->block);
+	err = wal_meta_identity_decode(&identity, x->block);
 	if (err == -EPROTO)
 		return say(x, err, META_IDENTITY ": of another version of quoin");
 	if (err != 0)
@@ -102,8 +102,8 @@ static int vote_read(struct inspection *x)
 		err = file_read(x, META_VOTE, 2 * (uint64_t)out->unit);
 		if (err != 0)
 			return err;
-		err = meta_vote_decode(&x->vote, &out->vote_torn, x->block, out->unit, &x->id,
-				       &offset);
+		err = wal_meta_vote_decode(&x->vote, &out->vote_torn, x->block, out->unit, &x->id,
+					   &offset);
 	}
 	if (err == -EPROTO)
 		return say(x, err, META_VOTE ": of another version of quoin");
@@ -162,7 +162,7 @@ static int base_read(struct inspection *x)
 	out->first_index = x->base.index;
 	out->before_term = x->base.term;
 	out->before_number = x->base.number;
-	meta_names_from(&x->names, x->base.segment);
+	wal_meta_names_from(&x->names, x->base.segment);
 	return 0;
 }
 
@@ -211,7 +211,7 @@ static int on_write(void *arg, const struct scan_write *write)
 		x->ops->write(x->arg, &found);
 	if (x->ops == NULL || x->ops->entry == NULL)
 		return 0;
-	while (record_next(&entry, write->stream, header->stream_size, &cursor) == 1)
+	while (wal_record_next(&entry, write->stream, header->stream_size, &cursor) == 1)
 		x->ops->entry(x->arg, &entry);
 	return 0;
 }
@@ -232,7 +232,7 @@ static int log_read(struct inspection *x)
 			 .error_size = sizeof(x->line)};
 	int err;
 
-	err = scan_run(&s, x->names.segments, x->names.segment_count);
+	err = wal_scan_run(&s, x->names.segments, x->names.segment_count);
 	out->segments = s.segment_count;
 	out->writes = s.number - x->base.number;
 	out->entries = s.entries;
@@ -249,7 +249,7 @@ static int log_read(struct inspection *x)
 	else if (wal_end_lost(&x->end, &s, out->live, x->line, sizeof(x->line)) ||
 		 (!out->live && wal_end_vote(&x->end, &s, x->line, sizeof(x->line)) != 0))
 		err = say(x, -EBADMSG, "%s", x->line);
-	scan_free(&s);
+	wal_scan_free(&s);
 	return err;
 }
 
@@ -259,7 +259,7 @@ static int inspect(struct inspection *x)
 	int err;
 
 	x->out->live = disk_reader_locked(x->disk);
-	err = meta_names_list(&x->names, x->disk, bad);
+	err = wal_meta_names_list(&x->names, x->disk, bad);
 	if (err == -EBADMSG)
 		return say(x, err, "%s: not a name that the log gives", bad);
 	if (err != 0)
@@ -298,7 +298,7 @@ int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *
 		return err;
 	}
 	err = inspect(&x);
-	meta_names_free(&x.names);
+	wal_meta_names_free(&x.names);
 	x.disk->ops->destroy(x.disk);
 	free(x.block);
 	return err;

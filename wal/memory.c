@@ -19,7 +19,7 @@ struct memory {
 	uint64_t capacity;
 };
 
-int memory_create(struct memory **out)
+int wal_memory_create(struct memory **out)
 {
 	*out = calloc(1, sizeof(**out));
 	return *out != NULL ? 0 : -ENOMEM;
@@ -31,7 +31,7 @@ static void cut(struct memory *m, uint64_t count)
 		free(m->entries[--m->count]);
 }
 
-void memory_destroy(struct memory *m)
+void wal_memory_destroy(struct memory *m)
 {
 	if (m == NULL)
 		return;
@@ -40,7 +40,7 @@ void memory_destroy(struct memory *m)
 	free(m);
 }
 
-int memory_put(struct memory *m, const struct raft_entry *entry)
+int wal_memory_put(struct memory *m, const struct raft_entry *entry)
 {
 	struct memory_entry *copy;
 
@@ -68,7 +68,7 @@ int memory_put(struct memory *m, const struct raft_entry *entry)
 	return 0;
 }
 
-const struct raft_entry *memory_get(const struct memory *m, raft_index index)
+const struct raft_entry *wal_memory_get(const struct memory *m, raft_index index)
 {
 	if (index == 0 || index > m->count)
 		return NULL;

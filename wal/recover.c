@@ -25,7 +25,7 @@ static int segments_adopt(struct recovery *r)
 					  .size = s->segments[i].size,
 					  .end = s->segments[i].end,
 					  .file = -1};
-		int err = segment_append(w, &segment);
+		int err = wal_segment_append(w, &segment);
 
 		if (err != 0)
 			return wal_refuse(w, err, ": no memory for the log");
@@ -46,7 +46,7 @@ static int segment_refuse(struct wal *w, int err, const struct segment *segment,
 {
 	char name[DISK_NAME_MAX];
 
-	meta_segment_name(name, segment->sequence);
+	wal_meta_segment_name(name, segment->sequence);
 	return wal_refuse_io(w, err, name, operation);
 }
 
@@ -57,12 +57,12 @@ static int tail_cut(struct recovery *r)
 	struct segment *tail = &w->segments[w->tail];
 	uint32_t at = tail->end;
 	uint32_t end = tail->end + r->scan.torn_bytes;
-	int err = segment_file(w, tail);
+	int err = wal_segment_file(w, tail);
 
 	while (err == 0 && at < end) {
 		uint32_t size = end - at < w->limits.zero_size ? end - at : w->limits.zero_size;
 
-		err = io_write(w->disk, tail->file, at, w->zeros, size);
+		err = wal_io_write(w->disk, tail->file, at, w->zeros, size);
 		at += size;
 	}
 	return err == 0 ? 0 : segment_refuse(w, err, tail, "zeroing the torn tail");
@@ -77,10 +77,10 @@ static int tail_sync(struct recovery *r)
 	struct wal *w = r->w;
 
 	for (size_t i = w->tail; w->durability == WAL_DURABLE && i < w->segment_count; i++) {
-		int err = segment_file(w, &w->segments[i]);
+		int err = wal_segment_file(w, &w->segments[i]);
 
 		if (err == 0)
-			err = io_sync(w->disk, w->segments[i].file);
+			err = wal_io_sync(w->disk, w->segments[i].file);
 		if (err != 0)
 			return segment_refuse(w, err, &w->segments[i], "sync");
 	}
@@ -95,10 +95,10 @@ static int durability_change(struct recovery *r)
 	if (r->identity.durability == (uint32_t)w->durability + 1)
 		return 0;
 	for (size_t i = 0; w->durability == WAL_DURABLE && i < w->segment_count; i++) {
-		int err = segment_file(w, &w->segments[i]);
+		int err = wal_segment_file(w, &w->segments[i]);
 
 		if (err == 0)
-			err = io_sync(w->disk, w->segments[i].file);
+			err = wal_io_sync(w->disk, w->segments[i].file);
 		if (err != 0)
 			return segment_refuse(w, err, &w->segments[i], "sync");
 	}
@@ -133,14 +133,14 @@ static int mark_open(struct recovery *r)
 	/*
 	 * The newest slot may be in a cache only, and the next mark is written over the other one.
 	 */
-	err = io_sync(w->disk, m->file);
+	err = wal_io_sync(w->disk, m->file);
 	return err == 0 ? 0 : wal_refuse_io(w, err, META_MARK, "sync");
 }
 
 /* Every segment is gone, and that is told: the log begins again. */
 static int first_segment_make(struct recovery *r)
 {
-	return r->w->segment_count > 0 ? 0 : prepare_now(r->w);
+	return r->w->segment_count > 0 ? 0 : wal_prepare_now(r->w);
 }
 
 static int start_count(struct recovery *r)
@@ -162,11 +162,12 @@ static int start_count(struct recovery *r)
 	err = w->disk->ops->open(w->disk, META_VOTE, false, DISK_DURABLE, &v->file);
 	if (err != 0)
 		return wal_refuse_io(w, err, META_VOTE, "open");
-	err = io_sync(w->disk, v->file);
+	err = wal_io_sync(w->disk, v->file);
 	if (err == 0) {
-		meta_vote_encode(w->block, w->unit, &w->id, &v->durable);
-		err = io_write(w->disk, v->file, meta_vote_offset(v->durable.generation, w->unit),
-			       w->block, w->unit);
+		wal_meta_vote_encode(w->block, w->unit, &w->id, &v->durable);
+		err = wal_io_write(w->disk, v->file,
+				   wal_meta_vote_offset(v->durable.generation, w->unit), w->block,
+				   w->unit);
 	}
 	return err == 0 ? 0 : wal_refuse_io(w, err, META_VOTE, "write");
 }
@@ -202,7 +203,7 @@ static int open_on_disk(struct recovery *r)
 		err = segments_adopt(r);
 	/* From here on the directory is known to be good, and changes. */
 	if (err == 0)
-		err = recovery_temporaries_remove(r);
+		err = wal_recovery_temporaries_remove(r);
 	if (err == 0)
 		err = mark_open(r);
 	if (err == 0)
@@ -230,7 +231,7 @@ static int open_volatile(struct recovery *r)
 	r->out->created = true;
 	r->out->start = w->vote.durable.start;
 	r->out->first_index = 1;
-	return memory_create(&w->memory);
+	return wal_memory_create(&w->memory);
 }
 
 static int open_directory(struct recovery *r)
@@ -246,7 +247,7 @@ static int open_directory(struct recovery *r)
 	err = w->disk->ops->sync_names(w->disk);
 	if (err != 0)
 		return wal_refuse_io(w, err, "", "sync of the directory");
-	err = meta_names_list(&r->names, w->disk, r->scan_error);
+	err = wal_meta_names_list(&r->names, w->disk, r->scan_error);
 	if (err == -EBADMSG)
 		return wal_refuse(w, err,
 				  "%s: not a name that the log gives: move it out of the "
@@ -255,19 +256,19 @@ static int open_directory(struct recovery *r)
 	if (err != 0)
 		return wal_refuse_io(w, err, "", "list of the directory");
 	if (!r->names.identity) {
-		err = recovery_create(r);
+		err = wal_recovery_create(r);
 		if (err != 0)
 			return err;
 	}
 	err = wal_identity_check(r);
 	if (err == 0 && r->identity.formerly != 0)
-		err = recovery_reset(r);
+		err = wal_recovery_reset(r);
 	if (err != 0)
 		return err;
 	return w->durability == WAL_VOLATILE ? open_volatile(r) : open_on_disk(r);
 }
 
-int recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out)
+int wal_recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out)
 {
 	struct recovery r = {.w = w, .options = options, .out = out};
 	int err;
@@ -279,8 +280,8 @@ int recover(struct wal *w, const struct wal_options *options, struct wal_recover
 				  ": a block size of %" PRIu32 " bytes is not supported", w->unit);
 	err = open_directory(&r);
 	out->identity = w->id.identity;
-	meta_names_free(&r.names);
-	scan_free(&r.scan);
+	wal_meta_names_free(&r.names);
+	wal_scan_free(&r.scan);
 	free(r.members);
 	if (err != 0)
 		*out = (struct wal_recovered){0};

@@ -81,7 +81,7 @@ struct scan {
  * Reads the segments (sequences ascending, none below the base). 0 or -errno with the line in
  * error.
  */
-int scan_run(struct scan *s, const uint64_t *sequences, size_t count);
-void scan_free(struct scan *s);
+int wal_scan_run(struct scan *s, const uint64_t *sequences, size_t count);
+void wal_scan_free(struct scan *s);
 
 #endif

@@ -18,7 +18,7 @@ static struct log_base base_at(const struct test_log *t, uint64_t sequence)
 	uint8_t header[FORMAT_WRITE_HEADER];
 	char name[DISK_NAME_MAX];
 
-	meta_segment_name(name, sequence);
+	wal_meta_segment_name(name, sequence);
 	fake_get(t->disk, name, FORMAT_UNIT_MIN, header, sizeof(header));
 	return (struct log_base){.segment = sequence,
 				 .index = bytes_get64(header + 48),
@@ -32,7 +32,7 @@ static void base_put(struct test_log *t, const struct log_base *base, bool remov
 	for (uint64_t s = 1; remove && s < base->segment; s++) {
 		char name[DISK_NAME_MAX];
 
-		meta_segment_name(name, s);
+		wal_meta_segment_name(name, s);
 		fake_remove(t->disk, name);
 	}
 }
@@ -220,7 +220,7 @@ static void V14_a_log_with_a_base_ends_where_it_is_marked(void **state)
 	base_put(&t, &base, true);
 	/* All that follows the base is gone; then it begins again there. */
 	for (uint64_t s = newest; s >= base.segment; s--) {
-		meta_segment_name(name, s);
+		wal_meta_segment_name(name, s);
 		fake_remove(t.disk, name);
 	}
 	test_log_lost(&t, "no segment");
@@ -248,7 +248,7 @@ static void W20_what_does_not_follow_the_base_is_damage(void **state)
 		struct log_base wrong = base;
 
 		copy.disk = fake_clone(t.disk, 1);
-		meta_segment_name(name, 3);
+		wal_meta_segment_name(name, 3);
 		if (what == 0) {
 			fake_remove(copy.disk, name); /* the first, beside later ones */
 		} else if (what == 1) {
@@ -279,19 +279,19 @@ static void the_index_after_a_base(void **state)
 	struct log_index x;
 
 	(void)state;
-	log_index_init(&x, 4096, 99);
+	wal_index_init(&x, 4096, 99);
 	for (raft_index i = 100; i < 200; i++) {
 		struct index_point point = {i, i, 5, (uint32_t)(i * 4096), 0};
 
-		assert_int_equal(log_index_add(&x, &point), 0);
+		assert_int_equal(wal_index_add(&x, &point), 0);
 	}
-	assert_int_equal(log_index_find(&x, 150)->first, 150);
-	log_index_cut(&x, 99);
+	assert_int_equal(wal_index_find(&x, 150)->first, 150);
+	wal_index_cut(&x, 99);
 	assert_int_equal(x.last, 99);
 	assert_int_equal(x.count, 0);
-	assert_int_equal(log_index_add(&x, &(struct index_point){100, 900, 6, 0, 0}), 0);
-	assert_int_equal(log_index_find(&x, 100)->number, 900);
-	log_index_free(&x);
+	assert_int_equal(wal_index_add(&x, &(struct index_point){100, 900, 6, 0, 0}), 0);
+	assert_int_equal(wal_index_find(&x, 100)->number, 900);
+	wal_index_free(&x);
 }
 
 int main(void)

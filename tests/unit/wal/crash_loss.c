@@ -57,7 +57,7 @@ static void drop(struct world *w, struct test_log *t, bool segments)
 
 	if (segments) {
 		for (uint64_t s = 1 + crash_roll(w, marked->segment);; s++) {
-			meta_segment_name(place.file, s);
+			wal_meta_segment_name(place.file, s);
 			if (!fake_exists(t->disk, place.file))
 				return;
 			fake_remove(t->disk, place.file);

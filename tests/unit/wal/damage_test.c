@@ -138,7 +138,7 @@ static void torn_is_cut(const struct test_log *whole, const struct test_place *l
 		struct wal_stats stats;
 		char name[DISK_NAME_MAX];
 
-		meta_segment_name(name, t.found.torn_segment);
+		wal_meta_segment_name(name, t.found.torn_segment);
 		assert_string_equal(name, last->file);
 		assert_int_equal(t.found.torn_offset, last->offset);
 		wal_get_stats(t.wal, &stats);
@@ -225,7 +225,7 @@ static void W18_torn_in_two_segments(void **state)
 	must_place(&t, 2, &last);
 	place.id = (struct log_id){0};
 	fake_get(t.disk, "identity", 16, &place.id.identity, 8);
-	bytes_put64(sector + FORMAT_PAYLOAD, record_stamp(&place, 3, FORMAT_SECTOR));
+	bytes_put64(sector + FORMAT_PAYLOAD, wal_record_stamp(&place, 3, FORMAT_SECTOR));
 	overwrite(&t, &last, 0, last.size, 0);
 	/* There alone it is a torn write. */
 	fake_put(t.disk, SECOND_SEGMENT, FORMAT_UNIT_MIN + FORMAT_SECTOR, sector, sizeof(sector));

@@ -150,7 +150,7 @@ void test_log_fill(struct test_log *t, uint32_t writes, uint32_t entries)
 			0);
 	}
 	/* The segment that is being prepared is finished, so that two fillings are the same. */
-	while (segment_wanted(t->wal)) {
+	while (wal_segment_wanted(t->wal)) {
 		uint64_t seq;
 
 		assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
@@ -201,7 +201,7 @@ void test_base_put(struct fake_disk *disk, const struct log_base *base)
 bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out)
 {
 	for (uint64_t sequence = 1;; sequence++) {
-		meta_segment_name(out->file, sequence);
+		wal_meta_segment_name(out->file, sequence);
 		if (!fake_exists(t->disk, out->file))
 			return false;
 		out->offset = fake_disk_of(t->disk)->unit;

@@ -44,7 +44,7 @@ static void begin(struct fixture *f)
 	assert_int_equal(wal_append(w, w->seq + 1, &hard_state, NULL, 0), 0);
 	assert_int_equal(test_persist(w, test_append(w, 101, 180, 2)), 0);
 	assert_int_equal(wal_record_write(w, record, sizeof(record)), 0);
-	while (segment_wanted(w))
+	while (wal_segment_wanted(w))
 		assert_int_equal(wal_poll(w, 0, &seq), 0);
 	wal_witness_changed(w);
 	test_mark(w, 1000ul * 1000 * 1000, &witness, 1);

@@ -11,7 +11,7 @@ enum { WRITES = 24, ENTRIES = 12, MS = 1000 * 1000 };
 
 static void segment_name(char name[DISK_NAME_MAX], uint64_t sequence)
 {
-	meta_segment_name(name, sequence);
+	wal_meta_segment_name(name, sequence);
 }
 
 /* Some segments of acknowledged writes, all of them marked, one prepared behind; closed. */
@@ -24,7 +24,7 @@ static uint64_t filled(struct test_log *t)
 	test_log_fill(t, WRITES, ENTRIES);
 	assert_int_equal(test_log_open(t), 0);
 	assert_false(t->found.lost);
-	while (segment_wanted(t->wal))
+	while (wal_segment_wanted(t->wal))
 		assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
 	assert_int_equal(test_persist(t->wal, test_append(t->wal, WRITES * ENTRIES + 1,
 							  WRITES * ENTRIES + 1, 1)),

@@ -96,7 +96,7 @@ static void run(enum wal_durability durability, struct kind kinds[2], int number
 	if (wal_open(&w, &options, &found, error) != 0)
 		fail_msg("%s", error);
 	/* The next segment first: its zeros would be measured too. */
-	while (segment_wanted(w) || w->marker.step != MARK_IDLE)
+	while (wal_segment_wanted(w) || w->marker.step != MARK_IDLE)
 		assert_int_equal(wal_poll(w, clock_now(), &seq), 0);
 	kinds[0].count = kinds[1].count = 0;
 	kinds[0].time = kinds[1].time = 0;
