@@ -85,7 +85,7 @@ static int members_note(struct recovery *r, const struct raft_entry *entry)
 		size_t capacity = 2 * r->members_capacity + 16;
 		raft_index *grown = realloc(r->members, capacity * sizeof(raft_index));
 
-		if (grown == NULL)
+		if (!grown)
 			return wal_refuse(r->w, -ENOMEM, ": no memory to read the log");
 		r->members = grown;
 		r->members_capacity = capacity;

@@ -21,7 +21,7 @@ static int append(struct log_index *x, const struct index_point *point)
 		struct index_point *points =
 			realloc(x->points, capacity * sizeof(struct index_point));
 
-		if (points == NULL)
+		if (!points)
 			return -ENOMEM;
 		x->points = points;
 		x->capacity = capacity;
@@ -51,7 +51,7 @@ int wal_index_add(struct log_index *x, const struct index_point *point)
 	/*
 	 * A point stands at the start of a write, so that a read that begins there finds it near.
 	 */
-	if (last != NULL && !superseding &&
+	if (last && !superseding &&
 	    (point->number == last->number ||
 	     (point->segment == last->segment && point->offset - last->offset < x->spacing)))
 		return 0;

@@ -189,7 +189,7 @@ static void on_segment(void *arg, const struct scan_segment *segment)
 	struct inspection *x = arg;
 	struct wal_inspect_segment found = {segment->sequence, segment->size};
 
-	if (x->ops != NULL && x->ops->segment != NULL)
+	if (x->ops && x->ops->segment)
 		x->ops->segment(x->arg, &found);
 }
 
@@ -207,9 +207,9 @@ static int on_write(void *arg, const struct scan_write *write)
 	uint32_t cursor = FORMAT_WRITE_HEADER;
 	struct raft_entry entry;
 
-	if (x->ops != NULL && x->ops->write != NULL)
+	if (x->ops && x->ops->write)
 		x->ops->write(x->arg, &found);
-	if (x->ops == NULL || x->ops->entry == NULL)
+	if (!x->ops || !x->ops->entry)
 		return 0;
 	while (wal_record_next(&entry, write->stream, header->stream_size, &cursor) == 1)
 		x->ops->entry(x->arg, &entry);
@@ -287,7 +287,7 @@ int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *
 	*out = (struct wal_inspect_result){0};
 	error[0] = '\0';
 	x.block = aligned_alloc(FORMAT_UNIT_MAX, 2 * (size_t)FORMAT_UNIT_MAX);
-	if (x.block == NULL) {
+	if (!x.block) {
 		(void)snprintf(error, WAL_ERROR_MAX, "%s: no memory", directory);
 		return -ENOMEM;
 	}

@@ -22,7 +22,7 @@ struct memory {
 int wal_memory_create(struct memory **out)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out != NULL ? 0 : -ENOMEM;
+	return *out ? 0 : -ENOMEM;
 }
 
 static void cut(struct memory *m, uint64_t count)
@@ -33,7 +33,7 @@ static void cut(struct memory *m, uint64_t count)
 
 void wal_memory_destroy(struct memory *m)
 {
-	if (m == NULL)
+	if (!m)
 		return;
 	cut(m, 0);
 	free(m->entries);
@@ -52,13 +52,13 @@ int wal_memory_put(struct memory *m, const struct raft_entry *entry)
 		struct memory_entry **grown =
 			realloc(m->entries, capacity * sizeof(struct memory_entry *));
 
-		if (grown == NULL)
+		if (!grown)
 			return -ENOMEM;
 		m->entries = grown;
 		m->capacity = capacity;
 	}
 	copy = malloc(sizeof(*copy) + entry->size);
-	if (copy == NULL)
+	if (!copy)
 		return -ENOMEM;
 	copy->entry = *entry;
 	copy->entry.data = copy->data;

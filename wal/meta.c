@@ -77,7 +77,7 @@ static int names_add(struct meta_names *out, const char *name)
 		void *grown = realloc(out->temporary,
 				      (out->temporary_count + 1) * sizeof(*out->temporary));
 
-		if (grown == NULL)
+		if (!grown)
 			return -ENOMEM;
 		out->temporary = grown;
 		(void)snprintf(out->temporary[out->temporary_count++], DISK_NAME_MAX, "%s", name);
@@ -85,7 +85,7 @@ static int names_add(struct meta_names *out, const char *name)
 		uint64_t *grown =
 			realloc(out->segments, (out->segment_count + 1) * sizeof(*out->segments));
 
-		if (grown == NULL)
+		if (!grown)
 			return -ENOMEM;
 		out->segments = grown;
 		if (!segment_parse(name, &out->segments[out->segment_count++]))

@@ -60,7 +60,7 @@ static void memory_collect(struct wal *w, struct read *r)
 	while (r->count < r->want) {
 		const struct raft_entry *entry = wal_memory_get(w->memory, r->first + r->count);
 
-		if (entry == NULL)
+		if (!entry)
 			break;
 		if (entry->size > 0)
 			memcpy(out, entry->data, entry->size);
@@ -99,7 +99,7 @@ int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t coun
 	r->error = 0;
 	r->first = first;
 	r->want = count < WAL_READ_ENTRIES_MAX ? count : WAL_READ_ENTRIES_MAX;
-	if (w->memory != NULL)
+	if (w->memory)
 		memory_collect(w, r);
 	else if (!readable(w, first))
 		return -ENOENT;
@@ -109,7 +109,7 @@ int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t coun
 		r->state = READ_READY;
 		return 0;
 	}
-	if (w->memory != NULL || count == 0)
+	if (w->memory || count == 0)
 		return -ENOENT;
 
 	point = wal_index_find(&w->index, first);

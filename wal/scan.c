@@ -121,7 +121,7 @@ static int write_accept(struct scan *s, struct scan_segment *segment, uint32_t o
 	if (header->vote_generation > s->vote_generation)
 		s->vote_generation = header->vote_generation;
 	segment->end = offset + header->size;
-	return s->on_write != NULL ? s->on_write(s->arg, &write) : 0;
+	return s->on_write ? s->on_write(s->arg, &write) : 0;
 }
 
 /* Reads valid writes from segment->end on. 0 (stopped at segment->end) or -errno. */
@@ -288,12 +288,12 @@ static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *
 static int window_make(struct scan *s, uint32_t size)
 {
 	size = size < WINDOW_MIN ? WINDOW_MIN : size;
-	if (s->window != NULL && s->window_size >= size)
+	if (s->window && s->window_size >= size)
 		return 0;
 	free(s->window);
 	s->window = aligned_alloc(WINDOW_ALIGNMENT, (size + WINDOW_ALIGNMENT - 1) /
 							    WINDOW_ALIGNMENT * WINDOW_ALIGNMENT);
-	if (s->window == NULL) {
+	if (!s->window) {
 		(void)snprintf(s->error, s->error_size, "no memory to read the log");
 		return -ENOMEM;
 	}
@@ -308,7 +308,7 @@ static int segment_scan(struct scan *s, size_t i)
 	uint32_t torn;
 	int err;
 
-	if (s->on_segment != NULL)
+	if (s->on_segment)
 		s->on_segment(s->arg, segment);
 	err = window_make(s, segment->write_size_max);
 	/*
@@ -336,7 +336,7 @@ static int segment_scan(struct scan *s, size_t i)
 int wal_scan_run(struct scan *s, const uint64_t *sequences, size_t count)
 {
 	s->segments = calloc(count == 0 ? 1 : count, sizeof(*s->segments));
-	if (s->segments == NULL || window_make(s, WINDOW_MIN) != 0) {
+	if (!s->segments || window_make(s, WINDOW_MIN) != 0) {
 		(void)snprintf(s->error, s->error_size, "no memory to read the log");
 		return -ENOMEM;
 	}

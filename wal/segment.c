@@ -22,7 +22,7 @@ int wal_segment_append(struct wal *w, const struct segment *segment)
 		size_t capacity = w->segment_capacity == 0 ? 16 : 2 * w->segment_capacity;
 		struct segment *grown = realloc(w->segments, capacity * sizeof(struct segment));
 
-		if (grown == NULL)
+		if (!grown)
 			return -ENOMEM;
 		w->segments = grown;
 		w->segment_capacity = capacity;
@@ -43,10 +43,10 @@ static void files_trim(struct wal *w)
 		struct segment *s = &w->segments[i];
 
 		open += s->file >= 0;
-		if (s->file >= 0 && s->readers == 0 && (oldest == NULL || s->used < oldest->used))
+		if (s->file >= 0 && s->readers == 0 && (!oldest || s->used < oldest->used))
 			oldest = s;
 	}
-	if (open < SEGMENT_FILES_MAX || oldest == NULL)
+	if (open < SEGMENT_FILES_MAX || !oldest)
 		return;
 	w->disk->ops->close(w->disk, oldest->file);
 	oldest->file = -1;

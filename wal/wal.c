@@ -83,7 +83,7 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 	w->now_ns = now_ns;
 	if (w->failed != 0)
 		return w->failed;
-	if (w->memory != NULL) {
+	if (w->memory) {
 		*seq = w->seq;
 		return 0;
 	}
@@ -154,7 +154,7 @@ static int buffers_make(struct wal *w)
 	w->region_size = l->buffers * rounded + l->zero_size + 6 * (size_t)FORMAT_UNIT_MAX;
 	w->region_size = w->region_size / FORMAT_UNIT_MAX * FORMAT_UNIT_MAX;
 	w->region = aligned_alloc(FORMAT_UNIT_MAX, w->region_size);
-	if (w->region == NULL)
+	if (!w->region)
 		return -ENOMEM;
 	memset(w->region, 0, w->region_size);
 	for (uint32_t i = 0; i < l->buffers; i++)
@@ -172,7 +172,7 @@ static int buffers_make(struct wal *w)
 			size = WAL_READ_ENTRIES_MAX * RAFT_ENTRY_DATA_MAX;
 		size = (size + FORMAT_UNIT_MAX - 1) / FORMAT_UNIT_MAX * FORMAT_UNIT_MAX;
 		w->reads[i].buffer = aligned_alloc(FORMAT_UNIT_MAX, size);
-		if (w->reads[i].buffer == NULL)
+		if (!w->reads[i].buffer)
 			return -ENOMEM;
 	}
 	return 0;
@@ -189,7 +189,7 @@ static void release(struct wal *w)
 		w->disk->ops->close(w->disk, w->vote.file);
 	if (w->marker.file >= 0)
 		w->disk->ops->close(w->disk, w->marker.file);
-	if (w->disk_owned && w->disk != NULL)
+	if (w->disk_owned && w->disk)
 		w->disk->ops->destroy(w->disk);
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
 		free(w->reads[i].buffer);
@@ -228,7 +228,7 @@ static int disk_make(struct wal *w, const struct wal_options *options)
 	const char *hint = "";
 	int err;
 
-	if (options->disk != NULL) {
+	if (options->disk) {
 		w->disk = options->disk;
 		return 0;
 	}
@@ -278,7 +278,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	*out = NULL;
 	error[0] = '\0';
 	*recovered = (struct wal_recovered){0};
-	if (w == NULL) {
+	if (!w) {
 		(void)snprintf(error, WAL_ERROR_MAX, "no memory for the log");
 		return -ENOMEM;
 	}
@@ -293,7 +293,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->mode = options->durability == WAL_DURABLE ? DISK_DURABLE : DISK_CACHED;
 	w->segment_size = options->segment_size;
 	(void)snprintf(w->directory, sizeof(w->directory), "%s",
-		       options->directory != NULL ? options->directory : "log");
+		       options->directory ? options->directory : "log");
 	w->base = wal_base_initial();
 	wal_index_init(&w->index, limits->point_spacing, 0);
 	err = options_check(w, options, limits);

@@ -38,7 +38,7 @@ static void put(struct wal *w, uint64_t seq, const struct raft_entry *entry)
 {
 	struct buffer *b = forming(w);
 
-	if (b == NULL || b->used + wal_record_entry_size(entry->size) > capacity(w))
+	if (!b || b->used + wal_record_entry_size(entry->size) > capacity(w))
 		b = forming_new(w, seq);
 	if (b->count == 0) {
 		b->first = entry->index;
@@ -82,7 +82,7 @@ static int entries_append(struct wal *w, uint64_t seq, const struct raft_entry *
 		assert(entry->index <= w->last_index + 1);
 		assert(entry->term > 0);
 		assert(entry->size <= RAFT_ENTRY_DATA_MAX);
-		if (w->memory != NULL) {
+		if (w->memory) {
 			int err = wal_memory_put(w->memory, entry);
 
 			if (err != 0)
@@ -109,7 +109,7 @@ int wal_append(struct wal *w, uint64_t seq, const struct raft_hard_state *hard_s
 	if (size > wal_room(w))
 		return -ENOBUFS;
 	w->seq = seq;
-	if (hard_state != NULL && w->memory == NULL) {
+	if (hard_state && !w->memory) {
 		assert(hard_state->term >= w->vote.durable.hard_state.term);
 		/* What waits is replaced, but it waits since the older token. */
 		if (!w->vote.changed)

@@ -75,7 +75,7 @@ static const char *log_check(const struct model *m, struct wal *wal,
 			if (entries[i].index != next ||
 			    entries[i].term != terms[next - m->base.index])
 				return "a superseded entry came back";
-			if (test_entry_check(&entries[i]) != NULL)
+			if (test_entry_check(&entries[i]))
 				return "an entry's content changed";
 			if (entries[i].type == RAFT_ENTRY_MEMBERS) {
 				members[1] = members[0];
@@ -189,12 +189,12 @@ static void recover_and_check(struct world *w)
 		return;
 	}
 	wrong = found.lost ? found.lost_why : log_check(m, wal, &found, &events);
-	if (wrong == NULL)
+	if (!wrong)
 		wrong = vote_check(m, &found, &votes);
-	if (wrong == NULL && m->identity != 0 &&
+	if (!wrong && m->identity != 0 &&
 	    (found.identity != m->identity || found.created || found.start <= m->start))
 		wrong = "identity or start went back";
-	if (wrong == NULL) {
+	if (!wrong) {
 		/* What was found must stay found: from here on it is as good as acknowledged. */
 		raft_term term = term_max(m) + 1;
 
@@ -205,7 +205,7 @@ static void recover_and_check(struct world *w)
 		m->start = found.start;
 		wrong = append_more(w, wal, found.last_index, term);
 	}
-	if (wrong != NULL && w->failure[0] == '\0')
+	if (wrong && w->failure[0] == '\0')
 		(void)snprintf(w->failure, sizeof(w->failure),
 			       "%s (last %" PRIu64 " of term %" PRIu64 ", torn %" PRIu64
 			       "; %u of %u events found, %u acknowledged)",
@@ -265,7 +265,7 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 		/* In mode written a power cut may lose what was acknowledged: that is the mode. */
 		try_crash(w, disk, w->durability == WAL_WRITTEN || crash_roll(w, 3) == 0,
 			  (enum fake_style)crash_roll(w, FAKE_STYLES));
-	if (w->depth > 0 || w->lying || w->failure[0] != '\0' || w->wal == NULL)
+	if (w->depth > 0 || w->lying || w->failure[0] != '\0' || !w->wal)
 		return;
 	if (w->durability == WAL_WRITTEN)
 		crash_written(w, disk, (enum fake_style)crash_roll(w, FAKE_STYLES));
@@ -415,7 +415,7 @@ static void W30_every_crash_state_recovers(void **state)
 		if (seconds() > deadline)
 			break;
 		wrong = world_run(first_seed + runs, honest, 40, deadline, &states, &losses);
-		if (wrong != NULL)
+		if (wrong)
 			fail_msg("%s\n  again: wal_crash_test --seed %" PRIu64 " --runs 1", wrong,
 				 first_seed + runs);
 	}
@@ -438,7 +438,7 @@ static void lie_is_found(struct fake_lies lies)
 	for (uint64_t seed = 1; seed < 50; seed++) {
 		const char *wrong = world_run(seed, lies, 40, start + 60, &states, &losses);
 
-		if (wrong == NULL)
+		if (!wrong)
 			continue;
 		print_message("found after %" PRIu64 " crash states: %s\n", states, wrong);
 		return;

@@ -431,9 +431,9 @@ static void W20_segments_missing_doubled_or_misshapen(void **state)
 		test_log_init(&t);
 		test_log_fill(&t, WRITES, ENTRIES);
 		assert_true(fake_exists(t.disk, THIRD_SEGMENT));
-		if (cases[i].remove != NULL)
+		if (cases[i].remove)
 			fake_remove(t.disk, cases[i].remove);
-		else if (cases[i].from != NULL)
+		else if (cases[i].from)
 			fake_copy(t.disk, cases[i].from, cases[i].to);
 		else
 			fake_truncate(t.disk, cases[i].to, cases[i].truncate);

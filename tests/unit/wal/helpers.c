@@ -166,7 +166,7 @@ void test_log_refused(struct test_log *t, int err, const char *file)
 	if (got != err)
 		fail_msg("%d instead of %d: %s", got, err, t->error);
 	assert_null(t->wal);
-	if (strstr(t->error, file) == NULL || strchr(t->error, '\n') != NULL)
+	if (!strstr(t->error, file) || strchr(t->error, '\n'))
 		fail_msg("not a line that names %s: %s", file, t->error);
 	fake_kill(t->disk, FAKE_ALL);
 	assert_true(fake_hash(t->disk) == before);
@@ -182,7 +182,7 @@ void test_log_lost(struct test_log *t, const char *file)
 		fail_msg("acknowledged writes are gone and nobody says so (last index %lu, "
 			 "marked write %lu)",
 			 t->found.last_index, t->wal->marker.durable.number);
-	if (strstr(t->found.lost_why, file) == NULL || strchr(t->found.lost_why, '\n') != NULL)
+	if (!strstr(t->found.lost_why, file) || strchr(t->found.lost_why, '\n'))
 		fail_msg("not a line that names %s: %s", file, t->found.lost_why);
 }
 
@@ -250,7 +250,7 @@ void test_directory_remove(char *path)
 	struct dirent *entry;
 
 	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL)
+	while ((entry = readdir(dir)))
 		(void)unlinkat(dirfd(dir), entry->d_name, 0);
 	(void)closedir(dir);
 	assert_int_equal(rmdir(path), 0);

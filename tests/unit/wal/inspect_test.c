@@ -221,7 +221,7 @@ static int run(const char *arguments, char *out, size_t size)
 	pid_t child;
 
 	assert_non_null(words);
-	for (int i = 1; i <= ARGUMENTS_MAX && rest != NULL && *rest != '\0'; i++)
+	for (int i = 1; i <= ARGUMENTS_MAX && rest && *rest != '\0'; i++)
 		argv[i] = strsep(&rest, " ");
 	assert_int_equal(pipe(ends), 0);
 	child = fork();
@@ -410,7 +410,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	program = realpath(argv[1], NULL);
-	if (program == NULL)
+	if (!program)
 		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,7 +188,7 @@ static void lost_until_whole(const struct wal_options *options, const char *file
 	for (int start = 0; start < 3; start++) {
 		if (wal_open(&w, options, &found, error) != 0)
 			fail_msg("%s", error);
-		if (!found.lost || strstr(found.lost_why, start == 0 ? file : "") == NULL)
+		if (!found.lost || !strstr(found.lost_why, start == 0 ? file : ""))
 			fail_msg("start %d: lost %d: %s", start, found.lost, found.lost_why);
 		test_expect(w, 1, found.last_index, 3);
 		assert_int_equal(test_persist(w, test_append(w, found.last_index + 1,
