@@ -13,7 +13,10 @@
 
 static void restore_log(struct node *n, raft_index last)
 {
-	raft_index next = last > RAFT_WINDOW ? last - RAFT_WINDOW + 1 : n->recovered.first_index;
+	raft_index next = last > RAFT_WINDOW ? last - RAFT_WINDOW + 1 : 1;
+
+	if (next < n->recovered.first_index)
+		next = n->recovered.first_index;
 
 	while (next <= last && !n->failed) {
 		const struct raft_entry *entries;

@@ -120,6 +120,9 @@ static void text_head(struct text_state *s)
 		       r->witness[i].id, WAL_START_COUNT(r->witness[i].start),
 		       (uint32_t)r->witness[i].start, r->witness[i].index, r->witness[i].term);
 	printf("cluster: %" PRIu32 " bytes\n", r->record_size);
+	printf("base: segment %" PRIu64 " index %" PRIu64 " after term %" PRIu64
+	       " and write %" PRIu64 "\n",
+	       r->first_segment, r->first_index, r->before_term, r->before_number);
 }
 
 static void text_segment(void *arg, const struct wal_inspect_segment *segment)
@@ -252,6 +255,11 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 			 false);
 	}
 	printf("],\n\"record_size\":%" PRIu32, r->record_size);
+	printf(",\n\"base\":");
+	json_out(json_pack("{sI sI sI sI}", "segment", (json_int_t)r->first_segment, "index",
+			   (json_int_t)r->first_index, "before_term", (json_int_t)r->before_term,
+			   "before_write", (json_int_t)r->before_number),
+		 false);
 	printf(",\n\"log\":");
 	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sb}", "last_index",
 			   (json_int_t)r->last_index, "last_term", (json_int_t)r->last_term,
@@ -273,13 +281,14 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 
 /* --- */
 
-static void notes(const struct wal_inspect_result *r)
+static void notes(const struct wal_inspect_result *r, bool good)
 {
 	if (r->live)
 		(void)fprintf(stderr,
 			      "quoin-wal: a node has this directory open: what follows the last "
 			      "valid write was not judged\n");
-	if (r->torn_bytes > 0)
+	/* A log that ends before its mark may have torn what was acknowledged (F25). */
+	if (r->torn_bytes > 0 && good)
 		(void)fprintf(stderr,
 			      "quoin-wal: torn tail: %" PRIu32 " bytes at offset %" PRIu32
 			      " of segment %" PRIu64 ", never acknowledged: the next start of the "
@@ -317,7 +326,7 @@ static int run(const struct arguments *a)
 		(void)fprintf(stderr, "quoin-wal: standard output: %s\n", strerror(errno));
 		return EXIT_UNREADABLE;
 	}
-	notes(&result);
+	notes(&result, err == 0);
 	if (err == 0)
 		return EXIT_GOOD;
 	(void)fprintf(stderr, "quoin-wal: %s: %s\n", err == -EBADMSG ? "damage" : "cannot be read",

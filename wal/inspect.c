@@ -29,6 +29,7 @@ struct inspection {
 	struct log_id id;
 	struct meta_vote vote;
 	struct wal_end end;
+	struct log_base base;
 };
 
 static __attribute__((format(printf, 3, 4))) int say(struct inspection *x, int err,
@@ -57,7 +58,7 @@ static int file_read(struct inspection *x, const char *name, uint64_t size)
 		err = say(x, -EBADMSG, "%s: %" PRIu64 " bytes instead of %" PRIu64, name, found,
 			  size);
 	else if (err == 0)
-		err = io_read(x->disk, file, 0, x->block, size);
+		err = wal_io_read(x->disk, file, 0, x->block, size);
 	if (err != 0 && err != -EBADMSG)
 		(void)say(x, err, "%s: %s", name, strerror(-err));
 	x->disk->ops->close(x->disk, file);
@@ -77,7 +78,7 @@ static int identity_read(struct inspection *x)
 	err = file_read(x, META_IDENTITY, FORMAT_IDENTITY_SIZE);
 	if (err != 0)
 		return err;
-	err = meta_identity_decode(&identity, x->block);
+	err = wal_meta_identity_decode(&identity, x->block);
 	if (err == -EPROTO)
 		return say(x, err, META_IDENTITY ": of another version of quoin");
 	if (err != 0)
@@ -101,8 +102,8 @@ static int vote_read(struct inspection *x)
 		err = file_read(x, META_VOTE, 2 * (uint64_t)out->unit);
 		if (err != 0)
 			return err;
-		err = meta_vote_decode(&x->vote, &out->vote_torn, x->block, out->unit, &x->id,
-				       &offset);
+		err = wal_meta_vote_decode(&x->vote, &out->vote_torn, x->block, out->unit, &x->id,
+					   &offset);
 	}
 	if (err == -EPROTO)
 		return say(x, err, META_VOTE ": of another version of quoin");
@@ -142,6 +143,29 @@ static int mark_read(struct inspection *x)
 	return 0;
 }
 
+static int base_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	int err;
+
+	if (!x->names.base)
+		return say(x, -EBADMSG, META_BASE ": missing");
+	err = file_read(x, META_BASE, out->unit);
+	if (err != 0)
+		return err;
+	err = wal_base_decode(&x->base, x->block, out->unit, &x->id);
+	if (err == -EPROTO)
+		return say(x, err, META_BASE ": of another version of quoin");
+	if (err != 0)
+		return say(x, -EBADMSG, META_BASE " at offset 0: not the base of this log");
+	out->first_segment = x->base.segment;
+	out->first_index = x->base.index;
+	out->before_term = x->base.term;
+	out->before_number = x->base.number;
+	wal_meta_names_from(&x->names, x->base.segment);
+	return 0;
+}
+
 static int record_read(struct inspection *x)
 {
 	struct wal_inspect_result *out = x->out;
@@ -165,7 +189,7 @@ static void on_segment(void *arg, const struct scan_segment *segment)
 	struct inspection *x = arg;
 	struct wal_inspect_segment found = {segment->sequence, segment->size};
 
-	if (x->ops != NULL && x->ops->segment != NULL)
+	if (x->ops && x->ops->segment)
 		x->ops->segment(x->arg, &found);
 }
 
@@ -183,11 +207,11 @@ static int on_write(void *arg, const struct scan_write *write)
 	uint32_t cursor = FORMAT_WRITE_HEADER;
 	struct raft_entry entry;
 
-	if (x->ops != NULL && x->ops->write != NULL)
+	if (x->ops && x->ops->write)
 		x->ops->write(x->arg, &found);
-	if (x->ops == NULL || x->ops->entry == NULL)
+	if (!x->ops || !x->ops->entry)
 		return 0;
-	while (record_next(&entry, write->stream, header->stream_size, &cursor) == 1)
+	while (wal_record_next(&entry, write->stream, header->stream_size, &cursor) == 1)
 		x->ops->entry(x->arg, &entry);
 	return 0;
 }
@@ -198,6 +222,7 @@ static int log_read(struct inspection *x)
 	struct scan s = {.disk = x->disk,
 			 .mode = DISK_DURABLE,
 			 .id = x->id,
+			 .base = x->base,
 			 .unit = out->unit,
 			 .live = out->live,
 			 .on_write = on_write,
@@ -207,9 +232,9 @@ static int log_read(struct inspection *x)
 			 .error_size = sizeof(x->line)};
 	int err;
 
-	err = scan_run(&s, x->names.segments, x->names.segment_count);
+	err = wal_scan_run(&s, x->names.segments, x->names.segment_count);
 	out->segments = s.segment_count;
-	out->writes = s.number;
+	out->writes = s.number - x->base.number;
 	out->entries = s.entries;
 	out->bytes = s.bytes;
 	out->last_index = s.last_index;
@@ -224,7 +249,7 @@ static int log_read(struct inspection *x)
 	else if (wal_end_lost(&x->end, &s, out->live, x->line, sizeof(x->line)) ||
 		 (!out->live && wal_end_vote(&x->end, &s, x->line, sizeof(x->line)) != 0))
 		err = say(x, -EBADMSG, "%s", x->line);
-	scan_free(&s);
+	wal_scan_free(&s);
 	return err;
 }
 
@@ -234,7 +259,7 @@ static int inspect(struct inspection *x)
 	int err;
 
 	x->out->live = disk_reader_locked(x->disk);
-	err = meta_names_list(&x->names, x->disk, bad);
+	err = wal_meta_names_list(&x->names, x->disk, bad);
 	if (err == -EBADMSG)
 		return say(x, err, "%s: not a name that the log gives", bad);
 	if (err != 0)
@@ -245,6 +270,8 @@ static int inspect(struct inspection *x)
 	err = vote_read(x);
 	if (err == 0)
 		err = mark_read(x);
+	if (err == 0)
+		err = base_read(x);
 	if (err == 0)
 		err = record_read(x);
 	return err != 0 ? err : log_read(x);
@@ -260,7 +287,7 @@ int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *
 	*out = (struct wal_inspect_result){0};
 	error[0] = '\0';
 	x.block = aligned_alloc(FORMAT_UNIT_MAX, 2 * (size_t)FORMAT_UNIT_MAX);
-	if (x.block == NULL) {
+	if (!x.block) {
 		(void)snprintf(error, WAL_ERROR_MAX, "%s: no memory", directory);
 		return -ENOMEM;
 	}
@@ -271,7 +298,7 @@ int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *
 		return err;
 	}
 	err = inspect(&x);
-	meta_names_free(&x.names);
+	wal_meta_names_free(&x.names);
 	x.disk->ops->destroy(x.disk);
 	free(x.block);
 	return err;

@@ -50,6 +50,11 @@ struct wal_inspect_result {
 	bool mark_lost;
 	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
+	/* Where the log begins, and the term of the entry and the number of the write before. */
+	uint64_t first_segment;
+	raft_index first_index;
+	raft_term before_term;
+	uint64_t before_number;
 	uint32_t record_size; /* of the membership room's record; 0: none */
 
 	uint64_t segments;

@@ -24,7 +24,7 @@ void wal_mark_encode(uint8_t *out, uint32_t unit, const struct log_id *id, const
 {
 	assert(mark->witness_count <= RAFT_MEMBERS_MAX);
 	memset(out, 0, unit);
-	meta_head_encode(out, "QUOINMRK", id);
+	wal_meta_head_encode(out, "QUOINMRK", id);
 	bytes_put64(out + GENERATION, mark->generation);
 	bytes_put64(out + NUMBER, mark->number);
 	bytes_put64(out + SEGMENT, mark->segment);
@@ -41,13 +41,13 @@ void wal_mark_encode(uint8_t *out, uint32_t unit, const struct log_id *id, const
 		bytes_put64(at + 16, w->term);
 		bytes_put64(at + 24, w->index);
 	}
-	meta_crc_put(out, unit);
+	wal_meta_crc_put(out, unit);
 }
 
 static int slot_decode(struct mark *out, const uint8_t *in, uint32_t unit, uint32_t slot,
 		       const struct log_id *id)
 {
-	int err = meta_head_check(in, unit, "QUOINMRK", id);
+	int err = wal_meta_head_check(in, unit, "QUOINMRK", id);
 
 	if (err != 0)
 		return err;

@@ -123,7 +123,7 @@ static int step_start(struct wal *w)
 	if (m->step == MARK_SYNC && m->sync_at <= m->sync_last) {
 		struct segment *segment = &w->segments[m->sync_at];
 
-		err = segment_file(w, segment);
+		err = wal_segment_file(w, segment);
 		if (err == 0)
 			err = w->disk->ops->sync(w->disk, segment->file, TAG_MARK);
 		if (err != 0)
@@ -148,7 +148,7 @@ static int step_start(struct wal *w)
 	return 0;
 }
 
-int mark_step(struct wal *w)
+int wal_mark_step(struct wal *w)
 {
 	struct marker *m = &w->marker;
 
@@ -172,7 +172,7 @@ int mark_step(struct wal *w)
 	return step_start(w);
 }
 
-int mark_done(struct wal *w, int result)
+int wal_mark_done(struct wal *w, int result)
 {
 	struct marker *m = &w->marker;
 
@@ -205,8 +205,8 @@ int wal_mark_lost(struct wal *w)
 		int err;
 
 		wal_mark_encode(m->block, w->unit, &w->id, &mark);
-		err = io_write(w->disk, m->file, wal_mark_offset(mark.generation, w->unit),
-			       m->block, w->unit);
+		err = wal_io_write(w->disk, m->file, wal_mark_offset(mark.generation, w->unit),
+				   m->block, w->unit);
 		if (err != 0)
 			return mark_fail(w, err, "write");
 		m->durable = mark;
@@ -241,12 +241,12 @@ int wal_lost(struct wal *w, uint64_t start_known)
 	v->writing = v->durable;
 	v->writing.generation++;
 	v->writing.start = wal_start_after(w, newest);
-	meta_vote_encode(w->block, w->unit, &w->id, &v->writing);
-	err = io_write(w->disk, v->file, meta_vote_offset(v->writing.generation, w->unit), w->block,
-		       w->unit);
+	wal_meta_vote_encode(w->block, w->unit, &w->id, &v->writing);
+	err = wal_io_write(w->disk, v->file, wal_meta_vote_offset(v->writing.generation, w->unit),
+			   w->block, w->unit);
 	if (err != 0)
-		return wal_fail(w, err, META_VOTE, meta_vote_offset(v->writing.generation, w->unit),
-				"write");
+		return wal_fail(w, err, META_VOTE,
+				wal_meta_vote_offset(v->writing.generation, w->unit), "write");
 	v->durable = v->writing;
 	return 0;
 }

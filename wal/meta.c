@@ -12,12 +12,12 @@ enum { CRC = 12, HEAD = 16 };
 
 static const char segment_prefix[] = "segment-";
 
-void meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence)
+void wal_meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence)
 {
 	(void)snprintf(name, DISK_NAME_MAX, "%s%016" PRIx64, segment_prefix, sequence);
 }
 
-void meta_temporary_name(char out[DISK_NAME_MAX], const char *name)
+void wal_meta_temporary_name(char out[DISK_NAME_MAX], const char *name)
 {
 	(void)snprintf(out, DISK_NAME_MAX, "%.48s%s", name, META_TEMPORARY);
 }
@@ -27,7 +27,7 @@ static bool segment_parse(const char *name, uint64_t *sequence)
 	char canonical[DISK_NAME_MAX];
 
 	*sequence = strtoull(name + strlen(segment_prefix), NULL, 16);
-	meta_segment_name(canonical, *sequence);
+	wal_meta_segment_name(canonical, *sequence);
 	return *sequence > 0 && strcmp(name, canonical) == 0;
 }
 
@@ -56,6 +56,7 @@ static bool is_temporary(const char *name)
 	       strcmp(name, META_VOTE META_TEMPORARY) == 0 ||
 	       strcmp(name, META_CLUSTER META_TEMPORARY) == 0 ||
 	       strcmp(name, META_MARK META_TEMPORARY) == 0 ||
+	       strcmp(name, META_BASE META_TEMPORARY) == 0 ||
 	       (strncmp(name, segment_prefix, strlen(segment_prefix)) == 0 &&
 		has_suffix(name, META_TEMPORARY));
 }
@@ -70,11 +71,13 @@ static int names_add(struct meta_names *out, const char *name)
 		out->cluster = true;
 	} else if (strcmp(name, META_MARK) == 0) {
 		out->mark = true;
+	} else if (strcmp(name, META_BASE) == 0) {
+		out->base = true;
 	} else if (is_temporary(name)) {
 		void *grown = realloc(out->temporary,
 				      (out->temporary_count + 1) * sizeof(*out->temporary));
 
-		if (grown == NULL)
+		if (!grown)
 			return -ENOMEM;
 		out->temporary = grown;
 		(void)snprintf(out->temporary[out->temporary_count++], DISK_NAME_MAX, "%s", name);
@@ -82,7 +85,7 @@ static int names_add(struct meta_names *out, const char *name)
 		uint64_t *grown =
 			realloc(out->segments, (out->segment_count + 1) * sizeof(*out->segments));
 
-		if (grown == NULL)
+		if (!grown)
 			return -ENOMEM;
 		out->segments = grown;
 		if (!segment_parse(name, &out->segments[out->segment_count++]))
@@ -91,7 +94,7 @@ static int names_add(struct meta_names *out, const char *name)
 	return 0;
 }
 
-int meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX])
+int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX])
 {
 	char name[DISK_NAME_MAX];
 	int err;
@@ -113,20 +116,30 @@ int meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_M
 	return 0;
 }
 
-void meta_names_free(struct meta_names *names)
+void wal_meta_names_from(struct meta_names *names, uint64_t segment)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < names->segment_count; i++)
+		if (names->segments[i] >= segment)
+			names->segments[kept++] = names->segments[i];
+	names->segment_count = kept;
+}
+
+void wal_meta_names_free(struct meta_names *names)
 {
 	free(names->segments);
 	free(names->temporary);
 }
 
-void meta_head_encode(uint8_t *out, const char magic[9], const struct log_id *id)
+void wal_meta_head_encode(uint8_t *out, const char magic[9], const struct log_id *id)
 {
 	memcpy(out, magic, 8);
 	bytes_put32(out + 8, FORMAT_VERSION);
 	bytes_put64(out + HEAD, id->identity);
 }
 
-void meta_crc_put(uint8_t *out, size_t size)
+void wal_meta_crc_put(uint8_t *out, size_t size)
 {
 	bytes_put32(out + CRC, bytes_crc_hole(0, out, size, CRC));
 }
@@ -141,7 +154,8 @@ static int head_decode(struct log_id *out, const uint8_t *in, size_t size, const
 	return 0;
 }
 
-int meta_head_check(const uint8_t *in, size_t size, const char magic[9], const struct log_id *id)
+int wal_meta_head_check(const uint8_t *in, size_t size, const char magic[9],
+			const struct log_id *id)
 {
 	struct log_id found;
 	int err = head_decode(&found, in, size, magic);
@@ -156,17 +170,18 @@ static bool is_unit(uint32_t unit)
 	return unit >= FORMAT_UNIT_MIN && unit <= FORMAT_UNIT_MAX && (unit & (unit - 1)) == 0;
 }
 
-void meta_identity_encode(uint8_t out[FORMAT_IDENTITY_SIZE], const struct meta_identity *identity)
+void wal_meta_identity_encode(uint8_t out[FORMAT_IDENTITY_SIZE],
+			      const struct meta_identity *identity)
 {
 	memset(out, 0, FORMAT_IDENTITY_SIZE);
-	meta_head_encode(out, "QUOINDIR", &identity->id);
+	wal_meta_head_encode(out, "QUOINDIR", &identity->id);
 	bytes_put32(out + META_BODY, identity->durability);
 	bytes_put32(out + META_BODY + 4, identity->unit);
 	bytes_put64(out + META_BODY + 8, identity->formerly);
-	meta_crc_put(out, FORMAT_IDENTITY_SIZE);
+	wal_meta_crc_put(out, FORMAT_IDENTITY_SIZE);
 }
 
-int meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDENTITY_SIZE])
+int wal_meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDENTITY_SIZE])
 {
 	int err = head_decode(&out->id, in, FORMAT_IDENTITY_SIZE, "QUOINDIR");
 
@@ -180,21 +195,22 @@ int meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDEN
 	return 0;
 }
 
-void meta_segment_encode(uint8_t *out, const struct log_id *id, const struct meta_segment *segment)
+void wal_meta_segment_encode(uint8_t *out, const struct log_id *id,
+			     const struct meta_segment *segment)
 {
 	memset(out, 0, segment->unit);
-	meta_head_encode(out, "QUOINSEG", id);
+	wal_meta_head_encode(out, "QUOINSEG", id);
 	bytes_put64(out + META_BODY, segment->sequence);
 	bytes_put32(out + META_BODY + 8, segment->size);
 	bytes_put32(out + META_BODY + 12, segment->unit);
 	bytes_put32(out + META_BODY + 16, segment->write_size_max);
-	meta_crc_put(out, segment->unit);
+	wal_meta_crc_put(out, segment->unit);
 }
 
-int meta_segment_decode(struct meta_segment *out, const uint8_t *in, uint32_t unit,
-			const struct log_id *id)
+int wal_meta_segment_decode(struct meta_segment *out, const uint8_t *in, uint32_t unit,
+			    const struct log_id *id)
 {
-	int err = meta_head_check(in, unit, "QUOINSEG", id);
+	int err = wal_meta_head_check(in, unit, "QUOINSEG", id);
 
 	if (err != 0)
 		return err;
@@ -208,23 +224,23 @@ int meta_segment_decode(struct meta_segment *out, const uint8_t *in, uint32_t un
 	return 0;
 }
 
-void meta_vote_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
-		      const struct meta_vote *vote)
+void wal_meta_vote_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
+			  const struct meta_vote *vote)
 {
-	uint32_t first = (uint32_t)meta_vote_offset(vote->generation, unit) / FORMAT_SECTOR;
+	uint32_t first = (uint32_t)wal_meta_vote_offset(vote->generation, unit) / FORMAT_SECTOR;
 
 	memset(out, 0, unit);
 	for (uint32_t s = 0; s < unit / FORMAT_SECTOR; s++) {
 		uint8_t *sector = out + (size_t)s * FORMAT_SECTOR;
 
-		meta_head_encode(sector, "QUOINVOT", id);
+		wal_meta_head_encode(sector, "QUOINVOT", id);
 		bytes_put64(sector + META_BODY, vote->generation);
 		bytes_put64(sector + META_BODY + 8, vote->hard_state.term);
 		bytes_put64(sector + META_BODY + 16, vote->hard_state.vote);
 		bytes_put64(sector + META_BODY + 24, vote->start);
 		bytes_put64(sector + META_BODY + 32, vote->log_number);
 		bytes_put32(sector + META_BODY + 40, first + s);
-		meta_crc_put(sector, FORMAT_SECTOR);
+		wal_meta_crc_put(sector, FORMAT_SECTOR);
 	}
 }
 
@@ -232,7 +248,7 @@ void meta_vote_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
 static int sector_decode(struct meta_vote *out, const uint8_t *sector, uint32_t number,
 			 const struct log_id *id)
 {
-	int err = meta_head_check(sector, FORMAT_SECTOR, "QUOINVOT", id);
+	int err = wal_meta_head_check(sector, FORMAT_SECTOR, "QUOINVOT", id);
 
 	if (err != 0)
 		return err;
@@ -293,8 +309,8 @@ static int slot_decode(struct slot *out, const uint8_t *in, uint32_t unit, uint3
  * holds g - 1, g + 1, or, torn, sectors of both; two torn attempts at g + 1 may be mixed. A torn
  * write was not acknowledged (W22). Anything else is damage.
  */
-int meta_vote_decode(struct meta_vote *out, bool *torn, const uint8_t *in, uint32_t unit,
-		     const struct log_id *id, uint64_t *offset)
+int wal_meta_vote_decode(struct meta_vote *out, bool *torn, const uint8_t *in, uint32_t unit,
+			 const struct log_id *id, uint64_t *offset)
 {
 	struct slot slots[2];
 
@@ -326,7 +342,7 @@ int meta_vote_decode(struct meta_vote *out, bool *torn, const uint8_t *in, uint3
 	return -EBADMSG;
 }
 
-bool meta_vote_initial(const uint8_t *in, uint32_t unit)
+bool wal_meta_vote_initial(const uint8_t *in, uint32_t unit)
 {
 	for (uint32_t at = 0; at < 2 * unit; at += FORMAT_SECTOR) {
 		struct log_id id;

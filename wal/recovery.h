@@ -26,13 +26,17 @@ struct recovery {
 	size_t members_capacity;
 };
 
-int recovery_temporaries_remove(struct recovery *r);
+/* examine.c: whose directory it is; and all that is in it. 0 or -errno, the line in w->error. */
+int wal_identity_check(struct recovery *r);
+int wal_examine(struct recovery *r);
+
+int wal_recovery_temporaries_remove(struct recovery *r);
 
 /* A new directory, or what an interrupted creation left of one. create.c */
-int recovery_create(struct recovery *r);
+int wal_recovery_create(struct recovery *r);
 /* Writes the file `mark` whole: this mark, and the next generation of it, which it becomes. */
 int wal_mark_make(struct wal *w, struct mark *mark);
 /* The identity was drawn anew: what is left of the former one goes, and the log begins. */
-int recovery_reset(struct recovery *r);
+int wal_recovery_reset(struct recovery *r);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "wal/failure.h"
 #include "wal/index.h"
+#include "wal/log_base.h"
 #include "wal/mark.h"
 #include "wal/meta.h"
 #include "wal/record.h"
@@ -189,7 +190,8 @@ struct wal {
 	bool in_flight;      /* ring_first is */
 	uint32_t in_flight_size;
 
-	struct segment *segments;
+	struct log_base base;
+	struct segment *segments; /* ascending, without gaps, from base.segment on */
 	size_t segment_count;
 	size_t segment_capacity;
 	size_t tail; /* the one that is written */
@@ -213,39 +215,39 @@ struct wal {
 };
 
 /* segment.c */
-int segment_append(struct wal *w, const struct segment *segment);
-int segment_file(struct wal *w, struct segment *segment); /* opens it if need be */
-bool segment_roll(struct wal *w);                         /* false: the next one is not ready */
-bool segment_wanted(const struct wal *w);                 /* there is none to roll to */
-int prepare_step(struct wal *w); /* starts the next step if none is in flight */
-int prepare_done(struct wal *w, int result);
-int prepare_now(struct wal *w); /* a whole segment, at open */
+int wal_segment_append(struct wal *w, const struct segment *segment);
+int wal_segment_file(struct wal *w, struct segment *segment); /* opens it if need be */
+bool wal_segment_roll(struct wal *w);                         /* false: the next one is not ready */
+bool wal_segment_wanted(const struct wal *w);                 /* there is none to roll to */
+int wal_prepare_step(struct wal *w); /* starts the next step if none is in flight */
+int wal_prepare_done(struct wal *w, int result);
+int wal_prepare_now(struct wal *w); /* a whole segment, at open */
 
 /* write.c */
-int write_start(struct wal *w);
-int write_done(struct wal *w, int result);
-int vote_start(struct wal *w);
-int vote_done(struct wal *w, int result);
-uint64_t write_seq_durable(const struct wal *w);
+int wal_write_start(struct wal *w);
+int wal_write_done(struct wal *w, int result);
+int wal_vote_start(struct wal *w);
+int wal_vote_done(struct wal *w, int result);
+uint64_t wal_write_seq_durable(const struct wal *w);
 
 /* read.c */
-int read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count);
-void read_done(struct wal *w, uint32_t slot, int result);
+int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count);
+void wal_read_done(struct wal *w, uint32_t slot, int result);
 
 /* marker.c */
 enum { MARK_INTERVAL_NS = 100 * 1000 * 1000 };
-int mark_step(struct wal *w);
-int mark_done(struct wal *w, int result);
+int wal_mark_step(struct wal *w);
+int wal_mark_done(struct wal *w, int result);
 int wal_mark_lost(struct wal *w);
 
 /* recover.c: fills w and out from the directory. */
-int recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out);
+int wal_recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out);
 
 /* memory.c */
-int memory_create(struct memory **out);
-void memory_destroy(struct memory *m);
-int memory_put(struct memory *m, const struct raft_entry *entry);
-/* Points out into the memory: valid until memory_put. NULL: not there. */
-const struct raft_entry *memory_get(const struct memory *m, raft_index index);
+int wal_memory_create(struct memory **out);
+void wal_memory_destroy(struct memory *m);
+int wal_memory_put(struct memory *m, const struct raft_entry *entry);
+/* Points out into the memory: valid until wal_memory_put. NULL: not there. */
+const struct raft_entry *wal_memory_get(const struct memory *m, raft_index index);
 
 #endif

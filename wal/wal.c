@@ -52,17 +52,17 @@ static int complete(struct wal *w, const struct disk_completion *done)
 {
 	switch (done->tag) {
 	case TAG_LOG:
-		return write_done(w, done->result);
+		return wal_write_done(w, done->result);
 	case TAG_VOTE:
-		return vote_done(w, done->result);
+		return wal_vote_done(w, done->result);
 	case TAG_PREPARE:
-		return prepare_done(w, done->result);
+		return wal_prepare_done(w, done->result);
 	case TAG_MARK:
-		return mark_done(w, done->result);
+		return wal_mark_done(w, done->result);
 	default:
 		assert(done->tag >= TAG_READ);
 		assert(done->tag < TAG_READ + WAL_READS_MAX);
-		read_done(w, (uint32_t)(done->tag - TAG_READ), done->result);
+		wal_read_done(w, (uint32_t)(done->tag - TAG_READ), done->result);
 		return 0;
 	}
 }
@@ -83,7 +83,7 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 	w->now_ns = now_ns;
 	if (w->failed != 0)
 		return w->failed;
-	if (w->memory != NULL) {
+	if (w->memory) {
 		*seq = w->seq;
 		return 0;
 	}
@@ -92,18 +92,18 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 	for (uint32_t i = 0; i < count; i++)
 		(void)complete(w, &done[i]);
 	if (w->failed == 0)
-		err = vote_start(w);
+		err = wal_vote_start(w);
 	if (w->failed == 0 && err == 0)
-		err = write_start(w);
+		err = wal_write_start(w);
 	if (w->failed == 0 && err == 0)
-		err = prepare_step(w);
+		err = wal_prepare_step(w);
 	if (w->failed == 0 && err == 0)
-		err = mark_step(w); /* last: the log's own write is before it in the queue */
+		err = wal_mark_step(w); /* last: the log's own write is before it in the queue */
 	if (w->failed == 0 && err == 0)
 		err = submit(w);
 	if (w->failed != 0)
 		return w->failed;
-	*seq = write_seq_durable(w);
+	*seq = wal_write_seq_durable(w);
 	return err;
 }
 
@@ -154,7 +154,7 @@ static int buffers_make(struct wal *w)
 	w->region_size = l->buffers * rounded + l->zero_size + 6 * (size_t)FORMAT_UNIT_MAX;
 	w->region_size = w->region_size / FORMAT_UNIT_MAX * FORMAT_UNIT_MAX;
 	w->region = aligned_alloc(FORMAT_UNIT_MAX, w->region_size);
-	if (w->region == NULL)
+	if (!w->region)
 		return -ENOMEM;
 	memset(w->region, 0, w->region_size);
 	for (uint32_t i = 0; i < l->buffers; i++)
@@ -172,7 +172,7 @@ static int buffers_make(struct wal *w)
 			size = WAL_READ_ENTRIES_MAX * RAFT_ENTRY_DATA_MAX;
 		size = (size + FORMAT_UNIT_MAX - 1) / FORMAT_UNIT_MAX * FORMAT_UNIT_MAX;
 		w->reads[i].buffer = aligned_alloc(FORMAT_UNIT_MAX, size);
-		if (w->reads[i].buffer == NULL)
+		if (!w->reads[i].buffer)
 			return -ENOMEM;
 	}
 	return 0;
@@ -191,12 +191,12 @@ static void release(struct wal *w)
 		w->disk->ops->close(w->disk, w->marker.file);
 	if (w->locked)
 		w->disk->ops->unlock(w->disk);
-	if (w->disk_owned && w->disk != NULL)
+	if (w->disk_owned && w->disk)
 		w->disk->ops->destroy(w->disk);
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
 		free(w->reads[i].buffer);
-	memory_destroy(w->memory);
-	log_index_free(&w->index);
+	wal_memory_destroy(w->memory);
+	wal_index_free(&w->index);
 	free(w->segments);
 	free(w->region);
 	free(w);
@@ -230,7 +230,7 @@ static int disk_make(struct wal *w, const struct wal_options *options)
 	const char *hint = "";
 	int err;
 
-	if (options->disk != NULL) {
+	if (options->disk) {
 		w->disk = options->disk;
 		return 0;
 	}
@@ -280,7 +280,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	*out = NULL;
 	error[0] = '\0';
 	*recovered = (struct wal_recovered){0};
-	if (w == NULL) {
+	if (!w) {
 		(void)snprintf(error, WAL_ERROR_MAX, "no memory for the log");
 		return -ENOMEM;
 	}
@@ -295,8 +295,9 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->mode = options->durability == WAL_DURABLE ? DISK_DURABLE : DISK_CACHED;
 	w->segment_size = options->segment_size;
 	(void)snprintf(w->directory, sizeof(w->directory), "%s",
-		       options->directory != NULL ? options->directory : "log");
-	log_index_init(&w->index, limits->point_spacing);
+		       options->directory ? options->directory : "log");
+	w->base = wal_base_initial();
+	wal_index_init(&w->index, limits->point_spacing, 0);
 	err = options_check(w, options, limits);
 	if (err == 0) {
 		err = buffers_make(w);
@@ -306,7 +307,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	if (err == 0)
 		err = disk_make(w, options);
 	if (err == 0)
-		err = recover(w, options, recovered);
+		err = wal_recover(w, options, recovered);
 	if (err != 0) {
 		(void)snprintf(error, WAL_ERROR_MAX, "%s", w->error);
 		wal_close(w);

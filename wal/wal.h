@@ -64,7 +64,10 @@ struct wal_recovered {
 	/* of the newest MEMBERS entry in the log, and the one before; 0: none */
 	raft_index members_index;
 	raft_index members_before_index;
-	/* Cut from the tail, at this offset: a write that had not been acknowledged. */
+	/*
+	 * Cut from the tail, at this offset: a write that, if nothing was lost, was not
+	 * acknowledged.
+	 */
 	uint64_t torn_bytes;
 	uint64_t torn_segment; /* its sequence; 0: nothing was torn */
 	uint64_t torn_offset;

@@ -35,6 +35,7 @@ struct model {
 	uint32_t events_acked;
 	uint32_t votes_acked;
 	raft_identity identity; /* 0: no open has returned */
+	struct log_base base;
 	uint64_t start;
 };
 

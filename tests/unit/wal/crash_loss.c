@@ -57,13 +57,13 @@ static void drop(struct world *w, struct test_log *t, bool segments)
 
 	if (segments) {
 		for (uint64_t s = 1 + crash_roll(w, marked->segment);; s++) {
-			meta_segment_name(place.file, s);
+			wal_meta_segment_name(place.file, s);
 			if (!fake_exists(t->disk, place.file))
 				return;
 			fake_remove(t->disk, place.file);
 		}
 	}
-	first = (uint32_t)crash_roll(w, marked->number);
+	first = (uint32_t)crash_roll(w, marked->number - w->model->base.number);
 	while (test_log_write(t, last + 1, &place))
 		last++;
 	/* From the last one down: the walk ends where a write is gone. */

@@ -37,11 +37,11 @@ static double seconds(void)
 
 static uint32_t live_make(const struct model *m, uint32_t events, raft_term *terms)
 {
-	raft_index last = 0;
+	raft_index last = m->base.index - 1;
 
 	for (uint32_t i = 0; i < events; i++) {
 		last = m->events[i].index;
-		terms[last] = m->events[i].term;
+		terms[last - m->base.index] = m->events[i].term;
 	}
 	return (uint32_t)last;
 }
@@ -51,18 +51,20 @@ static const char *log_check(const struct model *m, struct wal *wal,
 {
 	raft_term terms[EVENTS_MAX + 1];
 	raft_index members[2] = {0, 0};
-	raft_index next = 1;
+	raft_index next = m->base.index;
 
 	for (*events = m->event_count; *events > 0; --*events)
 		if (m->events[*events - 1].index == found->last_index &&
 		    m->events[*events - 1].term == found->last_term)
 			break;
-	if (*events == 0 && found->last_index != 0)
+	if (*events == 0 && found->last_index != m->base.index - 1)
 		return "the last entry was never appended";
 	if (*events < m->events_acked)
 		return "acknowledged entries are gone";
 	if (live_make(m, *events, terms) != found->last_index)
 		return "the last index is not that of the prefix";
+	if (found->first_index != m->base.index || found->before_term != m->base.term)
+		return "the log begins elsewhere";
 	while (next <= found->last_index) {
 		const struct raft_entry *entries;
 		int count = wal_read_now(wal, 1, next, WAL_READ_ENTRIES_MAX, &entries);
@@ -70,9 +72,10 @@ static const char *log_check(const struct model *m, struct wal *wal,
 		if (count <= 0)
 			return "an entry cannot be read";
 		for (int i = 0; i < count; i++, next++) {
-			if (entries[i].index != next || entries[i].term != terms[next])
+			if (entries[i].index != next ||
+			    entries[i].term != terms[next - m->base.index])
 				return "a superseded entry came back";
-			if (test_entry_check(&entries[i]) != NULL)
+			if (test_entry_check(&entries[i]))
 				return "an entry's content changed";
 			if (entries[i].type == RAFT_ENTRY_MEMBERS) {
 				members[1] = members[0];
@@ -126,7 +129,8 @@ static void mark_more(struct world *w, struct wal *wal)
 static const char *append_more(struct world *w, struct wal *wal, raft_index last, raft_term term)
 {
 	struct model *m = w->model;
-	raft_index first = last + 1 - (last > 0 ? crash_roll(w, last < 4 ? last : 4) : 0);
+	raft_index live = last + 1 - m->base.index;
+	raft_index first = last + 1 - (live > 0 ? crash_roll(w, live < 4 ? live : 4) : 0);
 	uint64_t count = 1 + crash_roll(w, 6);
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
 	struct raft_hard_state hard_state = {term, 1 + crash_roll(w, 3)};
@@ -185,12 +189,12 @@ static void recover_and_check(struct world *w)
 		return;
 	}
 	wrong = found.lost ? found.lost_why : log_check(m, wal, &found, &events);
-	if (wrong == NULL)
+	if (!wrong)
 		wrong = vote_check(m, &found, &votes);
-	if (wrong == NULL && m->identity != 0 &&
+	if (!wrong && m->identity != 0 &&
 	    (found.identity != m->identity || found.created || found.start <= m->start))
 		wrong = "identity or start went back";
-	if (wrong == NULL) {
+	if (!wrong) {
 		/* What was found must stay found: from here on it is as good as acknowledged. */
 		raft_term term = term_max(m) + 1;
 
@@ -201,7 +205,7 @@ static void recover_and_check(struct world *w)
 		m->start = found.start;
 		wrong = append_more(w, wal, found.last_index, term);
 	}
-	if (wrong != NULL && w->failure[0] == '\0')
+	if (wrong && w->failure[0] == '\0')
 		(void)snprintf(w->failure, sizeof(w->failure),
 			       "%s (last %" PRIu64 " of term %" PRIu64 ", torn %" PRIu64
 			       "; %u of %u events found, %u acknowledged)",
@@ -261,11 +265,11 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 		/* In mode written a power cut may lose what was acknowledged: that is the mode. */
 		try_crash(w, disk, w->durability == WAL_WRITTEN || crash_roll(w, 3) == 0,
 			  (enum fake_style)crash_roll(w, FAKE_STYLES));
-	if (w->depth > 0 || w->lying || w->failure[0] != '\0' || w->wal == NULL)
+	if (w->depth > 0 || w->lying || w->failure[0] != '\0' || !w->wal)
 		return;
 	if (w->durability == WAL_WRITTEN)
 		crash_written(w, disk, (enum fake_style)crash_roll(w, FAKE_STYLES));
-	if (w->failure[0] == '\0' && w->wal->marker.durable.number > 0)
+	if (w->failure[0] == '\0' && w->wal->marker.durable.number > w->model->base.number)
 		crash_loss(w, disk);
 }
 
@@ -274,14 +278,15 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *term)
 {
 	struct model *m = w->model;
+	raft_index live = *last + 1 - m->base.index;
 	uint64_t what = crash_roll(w, 10);
 	uint64_t count = what < 6 ? 1 + crash_roll(w, 6) : what == 6 ? 20 + crash_roll(w, 40) : 0;
 	struct raft_hard_state hard_state;
 	bool vote = what >= 8;
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
 
-	if (what == 7 && *last > 0) { /* a new leader's entries supersede some */
-		*last -= crash_roll(w, *last < 20 ? *last + 1 : 20);
+	if (what == 7 && live > 0) { /* a new leader's entries supersede some */
+		*last -= crash_roll(w, live < 20 ? live + 1 : 20);
 		++*term;
 		count = 1 + crash_roll(w, 4);
 	}
@@ -313,7 +318,7 @@ static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *t
 static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadline)
 {
 	struct model *m = w->model;
-	raft_index last = 0;
+	raft_index last = m->base.index - 1;
 	raft_term term = 1;
 
 	for (uint32_t i = 0; i < rounds && w->failure[0] == '\0' && seconds() < deadline; i++) {
@@ -335,6 +340,23 @@ static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadl
 	}
 }
 
+/* An empty log that begins later than at 1. */
+static void base_make(struct world *w)
+{
+	struct wal_options options = crash_options(w, w->disk);
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	struct wal *wal;
+
+	if (wal_open_limited(&wal, &options, &test_limits, &found, error) != 0)
+		fail_msg("%s", error);
+	wal_close(wal);
+	fake_kill(w->disk, FAKE_ALL);
+	w->model->base = (struct log_base){
+		.segment = 1, .index = 2 + crash_roll(w, 1000), .term = 1, .number = 50};
+	test_base_put(w->disk, &w->model->base);
+}
+
 /* One workload from an empty directory; returns what went wrong, or NULL. */
 static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t rounds, double deadline,
 			     uint64_t *states, uint64_t *losses)
@@ -353,6 +375,9 @@ static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t roun
 	w.durability = !w.lying && crash_roll(&w, 4) == 0 ? WAL_WRITTEN : WAL_DURABLE;
 	w.unit = crash_roll(&w, 4) == 0 ? 8192 : 4096;
 	w.disk = fake_create(w.unit, seed);
+	model.base = wal_base_initial();
+	if (!w.lying && crash_roll(&w, 3) == 0)
+		base_make(&w);
 	fake_set_lies(w.disk, lies);
 	fake_set_hook(w.disk, crash_hook, &w);
 	options = crash_options(&w, w.disk);
@@ -390,7 +415,7 @@ static void W30_every_crash_state_recovers(void **state)
 		if (seconds() > deadline)
 			break;
 		wrong = world_run(first_seed + runs, honest, 40, deadline, &states, &losses);
-		if (wrong != NULL)
+		if (wrong)
 			fail_msg("%s\n  again: wal_crash_test --seed %" PRIu64 " --runs 1", wrong,
 				 first_seed + runs);
 	}
@@ -413,7 +438,7 @@ static void lie_is_found(struct fake_lies lies)
 	for (uint64_t seed = 1; seed < 50; seed++) {
 		const char *wrong = world_run(seed, lies, 40, start + 60, &states, &losses);
 
-		if (wrong == NULL)
+		if (!wrong)
 			continue;
 		print_message("found after %" PRIu64 " crash states: %s\n", states, wrong);
 		return;

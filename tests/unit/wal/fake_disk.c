@@ -24,7 +24,7 @@ uint64_t fake_roll(struct fake_disk *f, uint64_t bound)
 
 static void step(struct fake_disk *f)
 {
-	if (f->hook != NULL)
+	if (f->hook)
 		f->hook(f->hook_arg, f);
 }
 

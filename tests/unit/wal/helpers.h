@@ -72,6 +72,9 @@ void test_log_refused(struct test_log *t, int err, const char *file);
  */
 void test_log_lost(struct test_log *t, const char *file);
 
+/* Gives the directory this base; segments before it may stay or be taken away by the caller. */
+void test_base_put(struct fake_disk *disk, const struct log_base *base);
+
 /* Where the n-th write of the log lies (from 0). False: there are not so many. */
 struct test_place {
 	char file[DISK_NAME_MAX];

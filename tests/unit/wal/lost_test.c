@@ -11,7 +11,7 @@ enum { WRITES = 24, ENTRIES = 12, MS = 1000 * 1000 };
 
 static void segment_name(char name[DISK_NAME_MAX], uint64_t sequence)
 {
-	meta_segment_name(name, sequence);
+	wal_meta_segment_name(name, sequence);
 }
 
 /* Some segments of acknowledged writes, all of them marked, one prepared behind; closed. */
@@ -24,11 +24,12 @@ static uint64_t filled(struct test_log *t)
 	test_log_fill(t, WRITES, ENTRIES);
 	assert_int_equal(test_log_open(t), 0);
 	assert_false(t->found.lost);
-	while (segment_wanted(t->wal))
+	while (wal_segment_wanted(t->wal))
 		assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
 	assert_int_equal(test_persist(t->wal, test_append(t->wal, WRITES * ENTRIES + 1,
 							  WRITES * ENTRIES + 1, 1)),
 			 0);
+	wal_witness_changed(t->wal);
 	test_mark(t->wal, 1000 * MS, NULL, 0);
 	newest = t->wal->segment_count;
 	assert_true(newest >= 4);
@@ -260,6 +261,29 @@ static void V14_the_whole_log_zeroed(void **state)
 	lost_until_whole(&t, "segment-0000000000000001 at offset 4096");
 }
 
+/* One sync of the directory that a disk ignored takes whole segments away (V25). */
+static void W20_a_sync_of_names_that_was_ignored_is_told(void **state)
+{
+	struct test_log t;
+	raft_index acked;
+
+	(void)state;
+	test_log_init(&t);
+	test_log_fill(&t, 2, 2);
+	assert_int_equal(test_log_open(&t), 0);
+	fake_set_lies(t.disk, (struct fake_lies){.ignore_names = true});
+	while (t.wal->tail < 3)
+		assert_int_equal(test_persist(t.wal, test_append(t.wal, t.wal->last_index + 1,
+								 t.wal->last_index + 1, 1)),
+				 0);
+	acked = t.wal->last_index;
+	test_log_close(&t);
+	fake_power_cut(t.disk, FAKE_NONE);
+	test_log_lost(&t, "segment-");
+	assert_true(t.found.last_index < acked);
+	test_log_free(&t);
+}
+
 /* --- the mark's own file ----------------------------------------------------------------- */
 
 static void W24_a_missing_mark_is_a_loss(void **state)
@@ -484,6 +508,7 @@ int main(void)
 		cmocka_unit_test(V14_one_acknowledged_write_zeroed),
 		cmocka_unit_test(V14_a_sector_of_the_last_write_zeroed),
 		cmocka_unit_test(V14_the_whole_log_zeroed),
+		cmocka_unit_test(W20_a_sync_of_names_that_was_ignored_is_told),
 		cmocka_unit_test(W24_a_missing_mark_is_a_loss),
 		cmocka_unit_test(W24_a_mark_with_one_bad_slot_is_a_lower_bound),
 		cmocka_unit_test(W24_a_mark_with_two_bad_slots_is_a_loss),

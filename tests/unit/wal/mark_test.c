@@ -98,7 +98,7 @@ static void opened(struct test_log *t)
 
 	test_log_init(t);
 	assert_int_equal(test_log_open(t), 0);
-	while (segment_wanted(t->wal) || t->wal->prepare.state != PREPARE_IDLE ||
+	while (wal_segment_wanted(t->wal) || t->wal->prepare.state != PREPARE_IDLE ||
 	       t->wal->marker.step != MARK_IDLE)
 		assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
 }
@@ -262,7 +262,7 @@ static void W24_a_killed_process_of_written_is_synced_on(void **state)
 	test_log_close(&t); /* as if killed: it stays in the cache */
 	assert_int_equal(test_log_open(&t), 0);
 	assert_int_equal(t.wal->number, number);
-	while (t.wal->marker.step != MARK_IDLE || segment_wanted(t.wal))
+	while (t.wal->marker.step != MARK_IDLE || wal_segment_wanted(t.wal))
 		assert_int_equal(wal_poll(t.wal, 0, &seq), 0);
 	test_mark(t.wal, 1000 * MS, NULL, 0);
 	assert_int_equal(t.wal->marker.durable.number, number);

@@ -11,7 +11,7 @@ static void opened(struct test_log *t)
 	test_log_init(t);
 	assert_int_equal(test_log_open(t), 0);
 	/* The second segment, so that preparing it is not in the way. */
-	while (segment_wanted(t->wal) || t->wal->prepare.state != PREPARE_IDLE ||
+	while (wal_segment_wanted(t->wal) || t->wal->prepare.state != PREPARE_IDLE ||
 	       t->wal->marker.step != MARK_IDLE) {
 		uint64_t seq;
 
