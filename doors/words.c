@@ -19,6 +19,7 @@ static const enum wire_request kinds[REQUEST_KIND_COUNT] = {
 	[REQUEST_QUERY_LOCAL] = WIRE_QUERY_LOCAL,
 	[REQUEST_STATUS] = WIRE_STATUS,
 	[REQUEST_FAULTS] = WIRE_FAULT,
+	[REQUEST_RESET] = WIRE_RESET,
 };
 
 enum wire_status words_wire_status(enum serve_status status)

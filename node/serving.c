@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 static struct node *node_of_port(struct serve_port *port)
@@ -64,12 +65,26 @@ static enum serve_status host_faults(struct serve_host *host, const uint8_t *tex
 	return control_faults(node_of_host(host), text, size);
 }
 
+static enum serve_status host_reset(struct serve_host *host)
+{
+	struct node *n = node_of_host(host);
+	int err = node_formation_reset(n);
+
+	if (!err)
+		journal_write(n->journal, JOURNAL_WARN, "formation_reset",
+			      "identity=%016" PRIx64 " why=\"asked for: the directory is fresh\"",
+			      n->recovered.identity);
+	/* Else the log has failed, and the node ends with its last word. */
+	return err ? SERVE_REFUSED : SERVE_OK;
+}
+
 int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_KEY_SIZE])
 {
 	static const struct serve_port_ops port_ops = {
 		.propose = port_propose, .read = port_read, .leader = port_leader};
 	static const struct serve_host_ops host_ops = {.status = host_status,
-						       .faults = host_faults};
+						       .faults = host_faults,
+						       .reset = host_reset};
 	struct node_serving *s = &n->serving;
 	struct serve_options options = {
 		.sm = n->sm,

@@ -307,7 +307,7 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 	if (m->type == RAFT_MESSAGE_START)
 		return raft_start_recv(p, m);
 	if (!newest)
-		return -ESTALE; /* from before a restart, or from a directory that was rolled back */
+		return -ESTALE; /* from before a restart, or of a directory rolled back */
 	if (m->type == RAFT_MESSAGE_START_REPLY) {
 		rc = raft_start_reply_recv(r, p, m);
 		raft_check_invariants(r);

@@ -99,8 +99,8 @@ struct formation_peer {
 	enum formation_say say;
 	raft_identity identity;
 	uint64_t digest, origin, cluster_id;
-	uint32_t
-		differs; /* ACCEPTED: the first place where its table differs from what we hear; or count */
+	/* ACCEPTED: the first place where its table differs from what we hear, or the count. */
+	uint32_t differs;
 	uint64_t heard_us;
 	enum formation_say answer; /* owed; 0: none */
 };
@@ -154,7 +154,8 @@ enum formation_wait {
 	FORMATION_WAIT_CLUSTER,  /* it is of a cluster that exists, and this directory is not */
 	FORMATION_WAIT_EXISTING, /* it is configured to join, not to form */
 	FORMATION_WAIT_TABLE,    /* it has accepted a table with another directory of `about` */
-	FORMATION_WAIT_MISSING, /* our table names a directory of it that does not answer; a new one does */
+	/* Our table names a directory of it that does not answer; a new one does. */
+	FORMATION_WAIT_MISSING,
 	FORMATION_WAIT_ACCEPT,  /* it has not said that it accepted */
 	FORMATION_WAIT_REFUSED, /* an existing cluster refused it */
 };

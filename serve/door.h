@@ -33,6 +33,7 @@ enum request_kind {
 	REQUEST_QUERY_LOCAL, /* from this member's applied state: etcd's "serializable" */
 	REQUEST_STATUS,      /* the node's own account of itself */
 	REQUEST_FAULTS,      /* fault rules: by a trusted door of a node that allows it */
+	REQUEST_RESET,       /* makes a directory that is of no cluster fresh: by a trusted door */
 	REQUEST_KIND_COUNT,
 };
 

@@ -1,5 +1,5 @@
 /*
- * What requests need of consensus, in three calls, and of the node that they reach, in two. The
+ * What requests need of consensus, in three calls, and of the node that they reach, in three. The
  * node implements them over the core; tests play them by hand.
  */
 #ifndef SERVE_PORT_H
@@ -45,6 +45,9 @@ struct serve_host_ops {
 
 	/* Fault rules, as text. */
 	enum serve_status (*faults)(struct serve_host *host, const uint8_t *text, uint32_t size);
+
+	/* Forgets a formation. SERVE_REFUSED: others may rest on what this member holds. */
+	enum serve_status (*reset)(struct serve_host *host);
 };
 
 struct serve_host {

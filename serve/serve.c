@@ -126,6 +126,9 @@ void serve_begin(struct serve *s, struct request *q, enum request_kind kind)
 		else
 			serve_refuse(s, q, SERVE_REFUSED);
 		return;
+	case REQUEST_RESET:
+		serve_refuse(s, q, q->door->trusted ? s->host->ops->reset(s->host) : SERVE_REFUSED);
+		return;
 	case REQUEST_KIND_COUNT:
 		break;
 	}

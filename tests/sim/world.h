@@ -11,7 +11,7 @@
  *	SM6. A cluster is formed while nobody is left of the one before, from its table alone; with
  *	     fewer than a majority of its members nothing is acknowledged.
  *	SM7. A disk that keeps what it confirmed is never taken for one that lost it.
- *	SM8. Connected members that were never wiped go on; whoever does not says why, and a reset is
+ *	SM8. Connected members that were never wiped go on; who does not says why, and a reset is
  *	     the way out where somebody was wiped while the cluster was being formed.
  */
 #ifndef TESTS_SIM_WORLD_H

@@ -42,6 +42,7 @@ static const struct command commands[] = {
 	{"del", BITS_RANGE, false, command_delete},
 	{"endpoint health", 0, true, command_health},
 	{"endpoint status", 0, true, command_status},
+	{"formation reset", 0, false, command_formation_reset},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -76,6 +77,8 @@ static const char argp_text[] =
 	"  del KEY [RANGE_END]    removes KEY or the range; prints how many there were\n"
 	"  endpoint health        whether each endpoint can commit\n"
 	"  endpoint status        what each endpoint says of itself\n"
+	"  formation reset        makes the directory of a member that is of no cluster fresh;\n"
+	"                         through its unix: endpoint\n"
 	"\n"
 	"Exit status: 0 done, 1 failed or result unknown, 2 wrong usage.";
 

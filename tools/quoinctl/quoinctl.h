@@ -44,6 +44,7 @@ int command_get(const struct options *options);
 int command_delete(const struct options *options);
 int command_health(const struct options *options);
 int command_status(const struct options *options);
+int command_formation_reset(const struct options *options);
 
 /* "Error: ..." on stderr. Returns `status`, for the caller to return. */
 __attribute__((format(printf, 2, 3))) int complain(int status, const char *format, ...);

@@ -270,50 +270,6 @@ static size_t good_body(int i, uint8_t *type, uint8_t *body)
 	}
 }
 
-static void formation_bodies_round_trip(void **state)
-{
-	struct formation_message m = {
-		.say = FORMATION_SAY_ACCEPTED,
-		.existing = true,
-		.to = 0x1111222233334444,
-		.cluster_id = 5,
-		.table = {.digest = 6,
-			  .origin = 7,
-			  .count = 2,
-			  .member = {{.place = 8, .identity = 9}, {.place = 10, .identity = 11}}},
-	};
-	struct formation_message back;
-	uint8_t body[WIRE_FORMATION_SIZE_MAX];
-
-	(void)state;
-	assert_int_equal(wire_formation_encode(&m, body), 40 + 2 * 16);
-	assert_int_equal(wire_formation_decode(&back, body, 40 + 2 * 16), 0);
-	assert_memory_equal(&m, &back, sizeof(m));
-	static const struct {
-		size_t at;
-		uint8_t value;
-		const char *why;
-	} row[] = {
-		{0, 0, "says nothing"},
-		{0, 6, "says what nobody knows"},
-		{0, 1, "a table in what has none"},
-		{1, 2, "neither yes nor no"},
-		{2, 3, "more members than bytes"},
-		{2, 17, "more members than there can be"},
-		{3, 1, "reserved bytes"},
-		{40, 0, "no place"},
-		{48, 0, "no identity"},
-		{40, 12, "places out of order"},
-		{56, 8, "one place twice"},
-	};
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		(void)wire_formation_encode(&m, body);
-		body[row[i].at] = row[i].value;
-		if (wire_formation_decode(&back, body, 40 + 2 * 16) != -EINVAL)
-			fail_msg("row %zu, accepted: %s", i, row[i].why);
-	}
-}
-
 static void N4_every_truncation_and_every_extension_is_refused(void **state)
 {
 	uint8_t body[BODY_MAX + 1] = {0}, type;
@@ -514,102 +470,6 @@ static void the_arithmetic_of_an_mtu(void **state)
 	assert_int_equal(wire_append_size_max(0), 0);
 }
 
-static const struct wire_envelope some_envelope = {
-	.type = WIRE_APPEND,
-	.body_size = 3,
-	.cluster_id = 0x1111222233334444,
-	.source_id = 0x2222333344445555,
-	.source_identity = 0x3333444455556666,
-	.source_start = 7,
-	.destination_identity = 0x4444555566667777,
-};
-
-static void envelopes_round_trip(void **state)
-{
-	uint8_t packet[WIRE_ENVELOPE_SIZE + 3] = {0};
-	struct wire_envelope back;
-
-	(void)state;
-	wire_envelope_encode(&some_envelope, packet);
-	assert_int_equal(wire_envelope_decode(&back, packet, sizeof(packet)), WIRE_VERDICT_GOOD);
-	assert_int_equal(back.type, some_envelope.type);
-	assert_int_equal(back.body_size, some_envelope.body_size);
-	assert_int_equal(back.cluster_id, some_envelope.cluster_id);
-	assert_int_equal(back.source_id, some_envelope.source_id);
-	assert_int_equal(back.source_identity, some_envelope.source_identity);
-	assert_int_equal(back.source_start, some_envelope.source_start);
-	assert_int_equal(back.destination_identity, some_envelope.destination_identity);
-}
-
-static void the_envelope_is_where_the_table_says(void **state)
-{
-	uint8_t packet[WIRE_ENVELOPE_SIZE];
-
-	(void)state;
-	wire_envelope_encode(&some_envelope, packet);
-	assert_memory_equal(packet, "QUON\x01\x01\x03\x00\x03\x00\0\0\0\0\0\0", 16);
-	assert_int_equal(bytes_get64(packet + 16), some_envelope.cluster_id);
-	assert_int_equal(bytes_get64(packet + 24), some_envelope.source_id);
-	assert_int_equal(bytes_get64(packet + 32), some_envelope.source_identity);
-	assert_int_equal(bytes_get64(packet + 40), some_envelope.source_start);
-	assert_int_equal(bytes_get64(packet + 48), some_envelope.destination_identity);
-}
-
-static void verdicts(void **state)
-{
-	static const struct {
-		size_t at;
-		uint8_t value;
-		enum wire_verdict verdict;
-	} table[] = {
-		{0, 'q', WIRE_VERDICT_MAGIC},   {3, 'M', WIRE_VERDICT_MAGIC},
-		{4, 0, WIRE_VERDICT_VERSION}, /* older than the lowest that it can be read as */
-		{4, 2, WIRE_VERDICT_GOOD},    /* newer, and readable */
-		{4, 255, WIRE_VERDICT_GOOD},  /* much newer, and readable */
-		{5, 0, WIRE_VERDICT_VERSION}, /* there is no version 0 */
-		{5, 2, WIRE_VERDICT_VERSION}, /* not readable by us */
-		{6, 0, WIRE_VERDICT_TYPE},      {6, 13, WIRE_VERDICT_TYPE},
-		{6, 31, WIRE_VERDICT_TYPE},     {6, 38, WIRE_VERDICT_TYPE},
-		{7, 1, WIRE_VERDICT_RESERVED}, /* flags */
-		{8, 2, WIRE_VERDICT_SIZE},      {8, 4, WIRE_VERDICT_SIZE},
-		{9, 1, WIRE_VERDICT_SIZE},      {10, 1, WIRE_VERDICT_RESERVED},
-		{15, 1, WIRE_VERDICT_RESERVED}, {56, 1, WIRE_VERDICT_RESERVED}, /* session */
-		{71, 1, WIRE_VERDICT_RESERVED},                                 /* counter */
-		{72, 1, WIRE_VERDICT_RESERVED},                                 /* tag */
-		{87, 1, WIRE_VERDICT_RESERVED},
-	};
-	struct wire_envelope out;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		uint8_t packet[WIRE_ENVELOPE_SIZE + 3] = {0};
-
-		wire_envelope_encode(&some_envelope, packet);
-		packet[table[i].at] = table[i].value;
-		if (wire_envelope_decode(&out, packet, sizeof(packet)) != table[i].verdict)
-			fail_msg("%u at %zu", table[i].value, table[i].at);
-	}
-}
-
-static void N4_an_envelope_is_not_read_past_its_bytes(void **state)
-{
-	uint8_t packet[WIRE_ENVELOPE_SIZE + 3] = {0};
-	struct wire_envelope out;
-
-	(void)state;
-	wire_envelope_encode(&some_envelope, packet);
-	for (size_t size = 0; size < sizeof(packet); size++) {
-		uint8_t *copy = malloc(size ? size : 1);
-		enum wire_verdict expected =
-			size < WIRE_ENVELOPE_SIZE ? WIRE_VERDICT_SHORT : WIRE_VERDICT_SIZE;
-
-		assert_non_null(copy);
-		memcpy(copy, packet, size);
-		assert_int_equal(wire_envelope_decode(&out, copy, size), expected);
-		free(copy);
-	}
-}
-
 static void N12_no_answer_is_larger_than_what_an_unproven_address_sent(void **state)
 {
 	const struct wire_hello hello = {1, 2, 3, 4, 5};
@@ -639,7 +499,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(raft_bodies_round_trip),
-		cmocka_unit_test(formation_bodies_round_trip),
 		cmocka_unit_test(N4_every_truncation_and_every_extension_is_refused),
 		cmocka_unit_test(N9_bit_flips_never_do_harm),
 		cmocka_unit_test(a_body_of_an_unknown_type_is_refused),
@@ -647,10 +506,6 @@ int main(void)
 		cmocka_unit_test(indexes_do_not_wrap),
 		cmocka_unit_test(a_jumbo_frame_of_empty_entries_is_decoded),
 		cmocka_unit_test(the_arithmetic_of_an_mtu),
-		cmocka_unit_test(envelopes_round_trip),
-		cmocka_unit_test(the_envelope_is_where_the_table_says),
-		cmocka_unit_test(verdicts),
-		cmocka_unit_test(N4_an_envelope_is_not_read_past_its_bytes),
 		cmocka_unit_test(N12_no_answer_is_larger_than_what_an_unproven_address_sent),
 		cmocka_unit_test(every_status_has_words),
 	};

@@ -48,7 +48,7 @@ static void every_kind_has_its_number(void **state)
 	} rows[] = {
 		{REQUEST_COMMAND, WIRE_COMMAND},         {REQUEST_QUERY, WIRE_QUERY},
 		{REQUEST_STATUS, WIRE_STATUS},           {REQUEST_FAULTS, WIRE_FAULT},
-		{REQUEST_QUERY_LOCAL, WIRE_QUERY_LOCAL},
+		{REQUEST_QUERY_LOCAL, WIRE_QUERY_LOCAL}, {REQUEST_RESET, WIRE_RESET},
 	};
 	enum request_kind back;
 

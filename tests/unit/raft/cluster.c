@@ -45,7 +45,7 @@ static uint64_t between(struct cluster *c, uint64_t min, uint64_t max)
 	return min + cluster_random(c, max - min + 1);
 }
 
-static void log_set(struct stored_log *log, raft_index index, struct stored entry)
+void stored_log_set(struct stored_log *log, raft_index index, struct stored entry)
 {
 	assert(index > 0);
 	assert(index <= log->last + 1);
@@ -194,7 +194,7 @@ static void persist_queue(struct cluster *c, struct cluster_node *n, const struc
 					       .data = keep(c, e->data, e->size)};
 		check(c, e->index == op->first + i, "persisted entries are not contiguous");
 		check(c, e->index <= n->memory.last + 1, "a gap in the log handed out");
-		log_set(&n->memory, e->index, op->entry[i]);
+		stored_log_set(&n->memory, e->index, op->entry[i]);
 		check_entry(c, n, e->index);
 	}
 	for (; *at; at = &(*at)->next)
@@ -212,7 +212,7 @@ static uint64_t persist_apply(struct cluster_node *n)
 	if (op->hard_set)
 		n->disk_hard = op->hard;
 	for (uint32_t i = 0; i < op->count; i++)
-		log_set(&n->disk, op->first + i, op->entry[i]);
+		stored_log_set(&n->disk, op->first + i, op->entry[i]);
 	n->pending = op->next;
 	free(op);
 	return seq;
@@ -410,7 +410,7 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 	}
 	n->memory.last = 0;
 	for (raft_index i = 1; i <= n->disk.last; i++)
-		log_set(&n->memory, i, n->disk.entry[i]);
+		stored_log_set(&n->memory, i, n->disk.entry[i]);
 	n->applied = 0;
 	n->commit_seen = 0;
 	n->term_seen = 0;
@@ -433,57 +433,6 @@ void cluster_crash(struct cluster *c, struct cluster_node *n, uint32_t kept)
 	raft_destroy(n->core);
 	n->core = NULL;
 	c->crashes++;
-}
-
-void cluster_wipe(struct cluster *c, struct cluster_node *n)
-{
-	assert(!n->core);
-	free(n->ghost.entry);
-	n->ghost = n->disk;
-	n->disk = (struct stored_log){0};
-	n->disk_hard = (struct raft_hard_state){0};
-	n->wiped = true;
-	c->wipes++;
-}
-
-static void log_copy(struct stored_log *to, const struct stored_log *from)
-{
-	to->last = 0;
-	for (raft_index i = 1; i <= from->last; i++)
-		log_set(to, i, from->entry[i]);
-}
-
-void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep)
-{
-	assert(!n->core);
-	assert(keep < n->disk.last);
-	if (n->ghost.last < n->disk.last)
-		log_copy(&n->ghost, &n->disk);
-	n->disk.last = keep;
-	n->lost = true;
-	n->in_doubt = true;
-	c->losses++;
-}
-
-void cluster_copy(struct cluster_node *n)
-{
-	n->copy.hard = n->disk_hard;
-	n->copy.starts = n->starts;
-	log_copy(&n->copy.log, &n->disk);
-}
-
-void cluster_roll_back(struct cluster *c, struct cluster_node *n)
-{
-	assert(!n->core);
-	assert(n->copy.starts > 0);
-	if (n->ghost.last < n->disk.last)
-		log_copy(&n->ghost, &n->disk);
-	log_copy(&n->disk, &n->copy.log);
-	n->disk_hard = n->copy.hard;
-	n->starts = n->copy.starts;
-	n->lost = false; /* nothing in it says so */
-	n->in_doubt = true;
-	c->roll_backs++;
 }
 
 void cluster_init(struct cluster *c, const struct cluster_options *options)

@@ -47,6 +47,9 @@ struct stored_log {
 	raft_index room;
 };
 
+/* Sets an entry, and forgets those that follow it. */
+void stored_log_set(struct stored_log *log, raft_index index, struct stored entry);
+
 struct persist {
 	struct persist *next;
 	uint64_t seq;

@@ -145,7 +145,9 @@ static void status_and_faults_are_the_nodes(void **state)
 		h.door.trusted = rows[i].trusted;
 		h.faults_result = rows[i].faults;
 		serve_begin(h.serve, serve_open(h.serve, &h.door, 1, 0, 0, &why), REQUEST_FAULTS);
-		assert_int_equal(hand_heard(&h, 2 + i)->status, rows[i].want);
+		assert_int_equal(hand_heard(&h, 2 + 2 * i)->status, rows[i].want);
+		serve_begin(h.serve, serve_open(h.serve, &h.door, 1, 0, 0, &why), REQUEST_RESET);
+		assert_int_equal(hand_heard(&h, 3 + 2 * i)->status, rows[i].want);
 	}
 }
 

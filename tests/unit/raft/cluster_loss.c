@@ -1,0 +1,59 @@
+/*
+ * What a member of a simulated cluster can lose (cluster.h): its directory, the end of its log, all
+ * since a copy was taken.
+ */
+#include "tests/unit/raft/cluster.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void cluster_wipe(struct cluster *c, struct cluster_node *n)
+{
+	assert(!n->core);
+	free(n->ghost.entry);
+	n->ghost = n->disk;
+	n->disk = (struct stored_log){0};
+	n->disk_hard = (struct raft_hard_state){0};
+	n->wiped = true;
+	c->wipes++;
+}
+
+static void log_copy(struct stored_log *to, const struct stored_log *from)
+{
+	to->last = 0;
+	for (raft_index i = 1; i <= from->last; i++)
+		stored_log_set(to, i, from->entry[i]);
+}
+
+void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep)
+{
+	assert(!n->core);
+	assert(keep < n->disk.last);
+	if (n->ghost.last < n->disk.last)
+		log_copy(&n->ghost, &n->disk);
+	n->disk.last = keep;
+	n->lost = true;
+	n->in_doubt = true;
+	c->losses++;
+}
+
+void cluster_copy(struct cluster_node *n)
+{
+	n->copy.hard = n->disk_hard;
+	n->copy.starts = n->starts;
+	log_copy(&n->copy.log, &n->disk);
+}
+
+void cluster_roll_back(struct cluster *c, struct cluster_node *n)
+{
+	assert(!n->core);
+	assert(n->copy.starts > 0);
+	if (n->ghost.last < n->disk.last)
+		log_copy(&n->ghost, &n->disk);
+	log_copy(&n->disk, &n->copy.log);
+	n->disk_hard = n->copy.hard;
+	n->starts = n->copy.starts;
+	n->lost = false; /* nothing in it says so */
+	n->in_doubt = true;
+	c->roll_backs++;
+}
