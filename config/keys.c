@@ -42,7 +42,7 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "makes the ids of this cluster differ from those of any other"},
 	[KEY_INITIAL_CLUSTER_STATE] = {"initial-cluster-state", KEY_TYPE_CHOICE, FIELD(existing),
 		.def = "new", .example = "new", .choices = {"new", "existing"},
-		.meaning = "new starts a cluster with the other members; existing joins one that runs"},
+		.meaning = "new forms a cluster with all other members at the first start; existing waits to join one that runs"},
 	[KEY_PROFILE] = {"profile", KEY_TYPE_CHOICE, FIELD(profile),
 		.def = "shared", .example = "bare-metal", .choices = {"shared", "bare-metal"},
 		.meaning = "which defaults the timers have: for a host whose disk and CPUs are shared,"

@@ -82,9 +82,8 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 {
 	static const struct serve_port_ops port_ops = {
 		.propose = port_propose, .read = port_read, .leader = port_leader};
-	static const struct serve_host_ops host_ops = {.status = host_status,
-						       .faults = host_faults,
-						       .reset = host_reset};
+	static const struct serve_host_ops host_ops = {
+		.status = host_status, .faults = host_faults, .reset = host_reset};
 	struct node_serving *s = &n->serving;
 	struct serve_options options = {
 		.sm = n->sm,

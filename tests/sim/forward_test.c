@@ -106,7 +106,7 @@ static void parts_of_an_earlier_life_are_not_joined(void)
 	sim_node_crash(&w, follower);
 	sim_net_drop_port(w.net, follower);
 	sim_node_start(&w, follower);
-	while (raft_leader(w.node[follower].node->raft) == 0)
+	while (!w.node[follower].node->raft || raft_leader(w.node[follower].node->raft) == 0)
 		sim_world_run(&w, MS);
 	assert(sim_leader(&w) == (int)leader);
 	assert(leader_receiving(leader));

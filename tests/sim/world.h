@@ -35,8 +35,7 @@ struct sim_node {
 	uint64_t slow_until_ns; /* its disk takes a hundred times as long */
 	uint64_t up_at_ns;
 	bool existing; /* started as `initial-cluster-state: existing` */
-	uint32_t
-		life; /* counts its directories: a wipe, a reset, a start in volatile makes a new one */
+	uint32_t life; /* counts its directories: a wipe, a reset, a volatile start makes one */
 };
 
 struct sim_client {
@@ -69,8 +68,7 @@ struct sim_world {
 	struct sim_client client[SIM_CLIENTS_MAX];
 	uint64_t cluster_id; /* of the newest cluster; 0: none was formed yet */
 	uint64_t clusters, resets;
-	uint64_t
-		forgotten; /* clusters that are gone: what is still on its way to them has other keys */
+	uint64_t forgotten; /* clusters that are gone: what still comes has other keys */
 	uint32_t cluster_life[SIM_NODES_MAX];   /* the directories that it was formed of */
 	uint32_t leader_of_term[SIM_TERMS_MAX]; /* node + 1 */
 	uint64_t read_floor

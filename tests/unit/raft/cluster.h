@@ -15,8 +15,8 @@
  *	RC7  A confirmed read has an index at or above all that was committed when it was asked.
  *	RC8  commit, and a leader's match for a peer, never go back within a start (a term), but for
  *	    a peer that lost what it acknowledged.
- *	RC9  A member that lost what it acknowledged gives no vote, asks for none, and says so in each
- *	    acknowledgement (D9c).
+ *	RC9  A member that lost what it acknowledged gives no vote, asks for none, and says so in
+ *	    each acknowledgement (D9c).
  *
  * Failed checks print what and where, then end the process through cluster->failed.
  */
