@@ -77,6 +77,7 @@ struct sim_world {
 	uint64_t elections;
 	bool resting; /* clients begin nothing new */
 	enum wal_durability durability;
+	bool losses;            /* disks that lose what they confirmed: SM7 says nothing */
 	uint32_t wipe_permille; /* of the faults that may be a wipe */
 };
 
@@ -95,6 +96,8 @@ void sim_world_run(struct sim_world *w, uint64_t ns);
 bool sim_world_settle(struct sim_world *w, uint64_t ns);
 
 void sim_node_start(struct sim_world *w, uint32_t i);
+/* 0, or what node_create says. */
+int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MAX]);
 void sim_node_crash(struct sim_world *w, uint32_t i);
 /* Down; its directory is emptied: from then on it is another one. */
 void sim_node_wipe(struct sim_world *w, uint32_t i);
