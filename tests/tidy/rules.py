@@ -7,12 +7,13 @@ import source
 
 # Who may include whom. Of another room only its public headers; a room itself may use all of its.
 PUBLIC = {
-    "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h"},
+    "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "histogram.h"},
     "raft": {"raft.h", "types.h", "members.h"},
     "wal": {"wal.h", "disk.h", "inspect.h"},
     "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h"},
     "kv": {"sm.h", "kv.h", "command.h"},
     "config": {"config.h"},
+    "metrics": {"metrics.h", "table.h", "exchange.h", "http.h"},
     "node": {"node.h", "admin.h", "idle.h", "journal.h"},
 }
 RAFT_TYPES = {"raft/types.h", "raft/members.h"}
@@ -29,6 +30,7 @@ MAY_INCLUDE = {
     "dataplane": NO_CLOCK | RAFT_TYPES,
     "kv": NO_CLOCK,
     "config": NO_CLOCK,
+    "metrics": BASE,
     "node": EVERY_ROOM,
     "tools": EVERY_ROOM,
 }
@@ -38,6 +40,7 @@ BEHIND_SEAM = (
     (re.compile(r"rte_\w+\.h"), re.compile(r"dataplane/(eal\.c|link_\w+\.[ch])")),
     (re.compile(r"liburing\.h"), re.compile(r"wal/disk_uring\.c")),
     (re.compile(r"yaml\.h"), re.compile(r"config/\w+\.[ch]")),
+    (re.compile(r"microhttpd\.h"), re.compile(r"metrics/http\.c")),
 )
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
