@@ -4,6 +4,8 @@
  */
 #include "dataplane/client_internal.h"
 
+#include "base/mix.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,14 +16,9 @@ enum { PULL_TRIES_MAX = 6 };
 #define RESEND_NS_MIN (1 * CLIENT_MS) /* below it, a node that yields its core would be nagged */
 #define RESEND_NS_MAX (500 * CLIENT_MS)
 
-/* splitmix64 (Steele, Lea, Flood, 2014). */
 uint64_t client_random(struct client *c)
 {
-	uint64_t z = c->random += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
+	return mix_next(&c->random);
 }
 
 void client_measure(struct client_estimate *e, uint64_t took_ns)

@@ -145,6 +145,7 @@ struct dp_peer_state {
 	bool other_identity;  /* it shows an identity that the log does not bind: its directory is
 				 new */
 	uint64_t rx_packets, tx_packets;
+	uint64_t rx_bytes, tx_bytes; /* of whole frames */
 };
 
 struct dp_counters {

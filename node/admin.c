@@ -7,7 +7,7 @@
 #include "node/admin.h"
 
 #include "base/bytes.h"
-#include "node/ring.h"
+#include "base/ring.h"
 
 #include <assert.h>
 #include <errno.h>

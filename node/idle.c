@@ -1,8 +1,9 @@
 #include "node/idle.h"
 
+#include "base/clock.h"
+
 #include <sched.h>
 #include <sys/prctl.h>
-#include <time.h>
 
 enum {
 	IDLE_AWAKE_NS = 200000,     /* after work: a commit's round trip, disk included */
@@ -21,9 +22,8 @@ void idle_create(struct idle *idle, enum idle_policy policy)
 static void sleep_until(struct idle *idle, uint64_t now_ns, uint64_t deadline_ns)
 {
 	uint64_t left = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-	struct timespec time = {.tv_nsec = (long)(left < idle->sleep_ns ? left : idle->sleep_ns)};
 
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+	clock_sleep(left < idle->sleep_ns ? left : idle->sleep_ns);
 	if (idle->sleep_ns < IDLE_SLEEP_NS_MAX)
 		idle->sleep_ns += idle->sleep_ns / 4;
 }

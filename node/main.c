@@ -1,6 +1,7 @@
 /*
  * quoind: one node, from its configuration file.
  */
+#include "base/clock.h"
 #include "config/config.h"
 #include "dataplane/eal.h"
 #include "kv/kv.h"
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_START = 4, EXIT_DISK = 5 };
@@ -44,14 +44,6 @@ static volatile sig_atomic_t stop_signal;
 static void on_signal(int signal)
 {
 	stop_signal = signal;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static int parse_option(int key, char *value, struct argp_state *state)
@@ -315,7 +307,7 @@ static int start_node(struct quoind *q)
 		fprintf(stderr, "quoind: the store: %s\n", strerror(-error));
 		return error;
 	}
-	q->options.now_ns = clock_ns();
+	q->options.now_ns = clock_now();
 	error = node_create(&q->node, &q->options, text);
 	if (error) {
 		fprintf(stderr, "quoind: %s\n", text);
@@ -370,7 +362,7 @@ static int run(struct quoind *q)
 
 	idle_create(&idle, policy[q->config.idle]);
 	while (!error && !node_stopped(q->node)) {
-		uint64_t now = clock_ns();
+		uint64_t now = clock_now();
 
 		error = node_poll(q->node, now);
 		if (stop_signal && !node_stopping(q->node))

@@ -3,6 +3,8 @@
  */
 #include "node/internal.h"
 
+#include "base/mix.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -121,11 +123,7 @@ static int start_dataplane(struct node *n, const struct node_options *o)
 /* Distinct for each purpose, from the one seed: the same seed gives the same run. */
 static uint64_t seed_for(uint64_t seed, uint64_t purpose)
 {
-	uint64_t x = seed + purpose * 0x9e3779b97f4a7c15ull;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
+	return mix(seed ^ mix(purpose));
 }
 
 static int start_rooms(struct node *n, const struct node_options *o)

@@ -1,5 +1,7 @@
 #include "node/request.h"
 
+#include "base/mix.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,9 +10,7 @@
 
 static uint32_t bucket_of(uint64_t a, uint64_t b)
 {
-	uint64_t h = (a ^ (b * 0x9e3779b97f4a7c15ull)) * 0xbf58476d1ce4e5b9ull;
-
-	return (uint32_t)(h >> 40) & (REQUEST_BUCKETS - 1);
+	return (uint32_t)mix(a ^ mix(b)) & (REQUEST_BUCKETS - 1);
 }
 
 /* Untouched pages of the pool cost nothing, so a node without large requests pays for none. */

@@ -4,6 +4,8 @@
  */
 #include "raft/internal.h"
 
+#include "base/mix.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,9 +69,8 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->election_us_max = o->election_timeout_us_max;
 	r->heartbeat_us = o->heartbeat_us;
 	r->append_size_max = o->append_size_max;
-	/* xorshift needs a state other than 0; the odd constant is 2^64 divided by the golden
-	 * ratio. */
-	r->random = o->seed ^ 0x9e3779b97f4a7c15;
+	/* xorshift needs a state other than 0. */
+	r->random = o->seed ^ MIX_STEP;
 	if (r->random == 0)
 		r->random = 1;
 	r->now_us = o->now_us;

@@ -9,6 +9,7 @@
 #include "tools/endpoint.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "dataplane/client.h"
 #include "node/admin.h"
 
@@ -22,13 +23,11 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#define MS 1000000ull
-#define PAUSE_NS_MIN (1 * MS)
-#define PAUSE_NS_MAX (100 * MS)
-#define PAUSE_NO_LEADER_NS (10 * MS)
+#define PAUSE_NS_MIN (1 * CLOCK_MS)
+#define PAUSE_NS_MAX (100 * CLOCK_MS)
+#define PAUSE_NO_LEADER_NS (10 * CLOCK_MS)
 
 struct endpoint {
 	char text[128];
@@ -44,21 +43,13 @@ struct endpoint {
 	uint8_t *answer; /* WIRE_MESSAGE_SIZE_MAX bytes */
 };
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static uint64_t random_seed(void)
 {
 	uint64_t seed;
 
 	/* Eight bytes come whole once the pool is ready, and that is waited for. */
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		seed = clock_ns() ^ (uint64_t)getpid() << 32;
+		seed = clock_now() ^ (uint64_t)getpid() << 32;
 	return seed;
 }
 
@@ -165,10 +156,10 @@ const char *endpoint_error_text(int error)
 static int wait_ready(int fd, short events, uint64_t deadline_ns)
 {
 	struct pollfd p = {.fd = fd, .events = events};
-	uint64_t now = clock_ns();
+	uint64_t now = clock_now();
 	uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
-	struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000u),
-				   .tv_nsec = (long)(left % 1000000000u)};
+	struct timespec timeout = {.tv_sec = (time_t)(left / CLOCK_S),
+				   .tv_nsec = (long)(left % CLOCK_S)};
 
 	if (ppoll(&p, 1, &timeout, NULL) == 0)
 		return -ETIMEDOUT;
@@ -208,7 +199,7 @@ static int udp_error(const struct endpoint *e)
 static int udp_send(struct endpoint *e)
 {
 	uint8_t packet[WIRE_PAYLOAD_1500];
-	uint64_t now = clock_ns();
+	uint64_t now = clock_now();
 	int error = 0;
 	size_t size;
 
@@ -225,7 +216,7 @@ static int udp_receive(struct endpoint *e)
 	ssize_t size;
 
 	while ((size = recv(e->fd, packet, sizeof(packet), 0)) >= 0)
-		client_receive(e->client, clock_ns(), packet, (size_t)size);
+		client_receive(e->client, clock_now(), packet, (size_t)size);
 	return udp_error(e);
 }
 
@@ -256,7 +247,7 @@ static int udp_call(struct endpoint *e, enum wire_request kind, const uint8_t *r
 
 	if (error)
 		return error;
-	client_request(e->client, kind, request, size, clock_ns(), timeout_ns);
+	client_request(e->client, kind, request, size, clock_now(), timeout_ns);
 	error = udp_run(e);
 	if (error)
 		return error;
@@ -321,9 +312,9 @@ static int unix_connect(struct endpoint *e, uint64_t deadline_ns)
 		return -errno;
 	while (connect(e->fd, (const struct sockaddr *)&e->path, sizeof(e->path)) < 0) {
 		error = -errno;
-		if (error != -EAGAIN || clock_ns() >= deadline_ns)
+		if (error != -EAGAIN || clock_now() >= deadline_ns)
 			goto err_close;
-		nanosleep(&(struct timespec){.tv_nsec = (long)PAUSE_NS_MIN}, NULL);
+		clock_sleep(PAUSE_NS_MIN);
 	}
 	error = unix_read(e, body, sizeof(body), deadline_ns);
 	if (error)
@@ -343,7 +334,7 @@ static int unix_exchange(struct endpoint *e, enum wire_request kind, const uint8
 			 uint64_t *retry_after_us)
 {
 	uint8_t header[ADMIN_HEADER_SIZE] = {0};
-	uint64_t now = clock_ns();
+	uint64_t now = clock_now();
 	uint64_t left_us = deadline_ns > now ? (deadline_ns - now) / 1000 : 0;
 	int error = unix_connect(e, deadline_ns);
 
@@ -397,7 +388,7 @@ static uint64_t retry_pause(enum wire_status status, uint64_t retry_after_us, un
 static int unix_call(struct endpoint *e, enum wire_request kind, const uint8_t *request,
 		     uint32_t size, uint64_t timeout_ns, struct endpoint_answer *out)
 {
-	uint64_t deadline_ns = clock_ns() + timeout_ns;
+	uint64_t deadline_ns = clock_now() + timeout_ns;
 
 	for (unsigned int tries = 0;; tries++) {
 		uint64_t retry_after_us, pause;
@@ -408,9 +399,9 @@ static int unix_call(struct endpoint *e, enum wire_request kind, const uint8_t *
 			return error;
 		pause = retry_pause(out->status, retry_after_us, tries);
 		/* As the UDP client has it: a retry needs time for its answer. */
-		if (pause == 0 || clock_ns() + pause + timeout_ns / 8 > deadline_ns)
+		if (pause == 0 || clock_now() + pause + timeout_ns / 8 > deadline_ns)
 			return 0;
-		nanosleep(&(struct timespec){.tv_nsec = (long)pause}, NULL);
+		clock_sleep(pause);
 	}
 }
 
@@ -419,14 +410,14 @@ int endpoint_welcome(struct endpoint *e, uint64_t timeout_ns, struct wire_hello 
 	int error;
 
 	if (e->local) {
-		error = unix_connect(e, clock_ns() + timeout_ns);
+		error = unix_connect(e, clock_now() + timeout_ns);
 		*out = e->welcome;
 		return error;
 	}
 	error = udp_connect(e);
 	if (error)
 		return error;
-	client_hello(e->client, clock_ns(), timeout_ns);
+	client_hello(e->client, clock_now(), timeout_ns);
 	error = udp_run(e);
 	*out = *client_welcome(e->client);
 	return error;

@@ -6,7 +6,7 @@
  * still at generation 1, because every complete open counts it up. Anything else without identity
  * is damage.
  */
-#include "wal/bytes.h"
+#include "base/mix.h"
 #include "wal/io.h"
 #include "wal/recovery.h"
 
@@ -120,8 +120,8 @@ int recovery_temporaries_remove(struct recovery *r)
 
 uint64_t recovery_identity_draw(const struct wal_options *options)
 {
-	uint64_t drawn = bytes_mix(options->identity_seed ^
-				   bytes_mix(options->cluster_id ^ bytes_mix(options->member_id)));
+	uint64_t drawn =
+		mix(options->identity_seed ^ mix(options->cluster_id ^ mix(options->member_id)));
 
 	return drawn != 0 ? drawn : 1;
 }

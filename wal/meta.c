@@ -1,6 +1,7 @@
 #include "wal/meta.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
+#include "base/crc.h"
 
 #include <errno.h>
 #include <inttypes.h>

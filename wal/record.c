@@ -6,7 +6,9 @@
  */
 #include "wal/record.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
+#include "base/crc.h"
+#include "base/mix.h"
 
 #include <errno.h>
 
@@ -54,12 +56,12 @@ void record_put(uint8_t *stream, uint32_t *used, const struct raft_entry *entry)
 
 uint64_t record_stamp(const struct log_place *place, uint64_t number, uint32_t at)
 {
-	uint64_t x = bytes_mix(place->id.cluster ^ bytes_mix(place->id.member));
+	uint64_t x = mix(place->id.cluster ^ mix(place->id.member));
 
-	x = bytes_mix(x ^ place->id.identity);
-	x = bytes_mix(x ^ place->segment);
-	x = bytes_mix(x ^ (place->offset + at));
-	x = bytes_mix(x ^ number);
+	x = mix(x ^ place->id.identity);
+	x = mix(x ^ place->segment);
+	x = mix(x ^ (place->offset + at));
+	x = mix(x ^ number);
 	return x != 0 ? x : 1;
 }
 

@@ -7,7 +7,7 @@
  */
 #include "wal/scan.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
 #include "wal/io.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  */
 #include "tests/e2e/cluster.h"
 
+#include "base/clock.h"
 #include "tests/unit/test.h"
 #include "tools/endpoint.h"
 
@@ -17,22 +18,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WORDS_MAX = 32, POLL_MS = 5, STATUS_MS = 1000 };
 
-uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 uint64_t clock_ms(void)
 {
-	return clock_ns() / 1000000;
+	return clock_now() / CLOCK_MS;
 }
 
 bool wait_until(bool (*condition)(void *context), void *context, uint32_t timeout_ms)
@@ -42,7 +34,7 @@ bool wait_until(bool (*condition)(void *context), void *context, uint32_t timeou
 	while (!condition(context)) {
 		if (clock_ms() >= end)
 			return false;
-		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000}, NULL);
+		clock_sleep(POLL_MS * CLOCK_MS);
 	}
 	return true;
 }

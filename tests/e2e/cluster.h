@@ -47,7 +47,6 @@ struct run {
 };
 
 uint64_t clock_ms(void);
-uint64_t clock_ns(void);
 
 /* Polls until the condition holds: false if it never did. */
 bool wait_until(bool (*condition)(void *context), void *context, uint32_t timeout_ms);

@@ -4,6 +4,7 @@
  */
 #include "tests/e2e/load.h"
 
+#include "base/clock.h"
 #include "kv/command.h"
 #include "tests/unit/test.h"
 
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum {
 	/* Then another node is asked: less than a failover, more than a stall of the disk. */
@@ -35,11 +35,6 @@ static void wrong(struct load *l, const char *format, ...)
 	vsnprintf(l->wrong_text, sizeof(l->wrong_text), format, args);
 	va_end(args);
 	atomic_store(&l->wrong, l->wrong_text);
-}
-
-static void pause_ms(long ms)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
 
 static uint64_t draw(void)
@@ -187,7 +182,7 @@ static void clients_close(struct clients *s)
 static void clients_turn(struct clients *s)
 {
 	s->at = (s->at + 1) % s->count;
-	pause_ms(PAUSE_MS);
+	clock_sleep(PAUSE_MS * CLOCK_MS);
 }
 
 static void clients_begin(struct clients *s, struct load *l)

@@ -4,6 +4,9 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "base/clock.h"
+#include "base/mix.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -21,11 +24,7 @@ static uint64_t random_state;
 
 static uint64_t random_next(void)
 {
-	uint64_t z = random_state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
+	return mix_next(&random_state);
 }
 
 /* Only what a signal handler may call. */
@@ -106,10 +105,7 @@ static int run_file(const char *path)
 
 static double seconds_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_now() / CLOCK_S;
 }
 
 static int usage(const char *name)

@@ -2,6 +2,8 @@
 #ifndef TESTS_SIM_RANDOM_H
 #define TESTS_SIM_RANDOM_H
 
+#include "base/mix.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -9,14 +11,9 @@ struct sim_random {
 	uint64_t state;
 };
 
-/* splitmix64 (Steele, Lea, Flood, 2014). */
 static inline uint64_t sim_random_next(struct sim_random *r)
 {
-	uint64_t z = r->state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
+	return mix_next(&r->state);
 }
 
 /* Uniform in [0, bound). */

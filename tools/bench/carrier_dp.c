@@ -5,9 +5,9 @@
  * The clients of dataplane/client.h write whole payloads, and the dataplane writes envelopes
  * itself: going out only the body is handed on, coming in the envelope is written again.
  */
+#include "base/clock.h"
 #include "dataplane/dp.h"
 #include "tools/bench/carrier.h"
-#include "tools/bench/clock.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

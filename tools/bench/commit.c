@@ -2,7 +2,7 @@
  * quoin-bench commit: puts in a closed loop, in slices that take turns with slices of the floor, so
  * that a figure and its floor come from the same minutes.
  */
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 #include "tools/bench/command.h"
 #include "tools/bench/floor.h"
 #include "tools/bench/load.h"

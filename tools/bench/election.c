@@ -10,7 +10,7 @@
  * puts are made when the loss has been detected, one through each survivor, so that the old leader
  * cannot be the one that committed them.
  */
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 #include "tools/bench/cluster.h"
 #include "tools/bench/command.h"
 #include "tools/bench/floor.h"

@@ -1,9 +1,9 @@
 #include "tools/bench/endpoint.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "dataplane/client.h"
 #include "node/admin.h"
-#include "tools/bench/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "tools/bench/floor.h"
 
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 
 #include <assert.h>
 #include <errno.h>

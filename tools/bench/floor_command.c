@@ -1,7 +1,7 @@
 /*
  * quoin-bench floor: what this host's disk and client path take by themselves.
  */
-#include "tools/bench/clock.h"
+#include "base/clock.h"
 #include "tools/bench/command.h"
 #include "tools/bench/floor.h"
 #include "tools/bench/load.h"

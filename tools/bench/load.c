@@ -1,6 +1,7 @@
 #include "tools/bench/load.h"
 
-#include "tools/bench/clock.h"
+#include "base/clock.h"
+#include "base/mix.h"
 #include "tools/bench/stop.h"
 
 #include <errno.h>
@@ -36,19 +37,9 @@ struct load {
 	struct load_counters counters;
 };
 
-/* splitmix64 (Steele, Lea, Flood, 2014). */
-static uint64_t random_next(struct load *l)
-{
-	uint64_t z = l->random += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
 static void new_session(struct load *l, uint32_t i)
 {
-	l->client[i].session = random_next(l) | 1;
+	l->client[i].session = mix_next(&l->random) | 1;
 	l->client[i].sequence = 0;
 	l->client[i].base = l->path->ops->base(l->path, i);
 }

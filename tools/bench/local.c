@@ -1,9 +1,9 @@
 #include "tools/bench/local.h"
 
+#include "base/clock.h"
 #include "dataplane/eal.h"
 #include "kv/kv.h"
 #include "node/node.h"
-#include "tools/bench/clock.h"
 
 #include <errno.h>
 #include <ftw.h>

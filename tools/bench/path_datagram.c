@@ -4,9 +4,10 @@
  * A carrier whose clients share one address cannot tell whose a datagram is; the ids in it can.
  * Each client's newest id (its HELLO's nonce, its request id) is noted as it leaves.
  */
+#include "base/clock.h"
+#include "base/mix.h"
 #include "dataplane/client.h"
 #include "tools/bench/carrier.h"
-#include "tools/bench/clock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -46,7 +47,7 @@ static struct path_datagram *self_of(struct path *path)
 
 static struct bucket *bucket_of(struct path_datagram *p, uint64_t id)
 {
-	return &p->bucket[(id * 0x9e3779b97f4a7c15ull) >> 52];
+	return &p->bucket[mix(id) >> 52];
 }
 
 static void mark_due(struct path_datagram *p, uint32_t i)
@@ -292,7 +293,7 @@ int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t cl
 	if (!p->client || !p->due)
 		result = -ENOMEM;
 	for (uint32_t i = 0; !result && i < clients; i++)
-		result = client_create(&p->client[i].client, seed + i * 0x9e3779b97f4a7c15ull);
+		result = client_create(&p->client[i].client, mix(seed + i));
 	if (result) {
 		datagram_destroy(&p->path);
 		return result;

@@ -3,8 +3,8 @@
  * request that was open on it, and is made anew for the next one.
  */
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "node/admin.h"
-#include "tools/bench/clock.h"
 #include "tools/bench/endpoint.h"
 #include "tools/bench/path.h"
 

@@ -1,7 +1,7 @@
 #include "tools/bench/put.h"
 
+#include "base/clock.h"
 #include "kv/command.h"
-#include "tools/bench/clock.h"
 #include "tools/bench/path.h"
 
 #include <errno.h>

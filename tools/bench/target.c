@@ -1,8 +1,9 @@
 #include "tools/bench/target.h"
 
+#include "base/clock.h"
+#include "base/mix.h"
 #include "dataplane/eal.h"
 #include "tools/bench/carrier.h"
-#include "tools/bench/clock.h"
 #include "tools/bench/local.h"
 #include "tools/bench/stop.h"
 
@@ -51,7 +52,7 @@ static int start_eal(struct target *t, uint32_t memory_mib, char error[TARGET_ER
 
 static uint64_t path_seed(void)
 {
-	return clock_now() * 0x9e3779b97f4a7c15ull ^ (uint64_t)getpid() << 32;
+	return mix(clock_now()) ^ (uint64_t)getpid() << 32;
 }
 
 /* Which nodes are spoken to: indexes into the cluster. How many; 0 with an error. */

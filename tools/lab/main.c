@@ -4,12 +4,13 @@
  */
 #include "tools/lab/lab.h"
 
+#include "base/clock.h"
+
 #include <argp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char *argp_program_version = "quoin-lab " QUOIN_VERSION;
 
@@ -110,10 +111,7 @@ int lab_fail(const char *format, ...)
 
 uint64_t lab_clock_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_now() / CLOCK_MS;
 }
 
 static uint32_t take_number(struct argp_state *state, const char *name, const char *text,

@@ -3,6 +3,7 @@
  */
 #include "tools/lab/settle.h"
 
+#include "base/clock.h"
 #include "dataplane/wire.h"
 #include "tools/endpoint.h"
 #include "tools/lab/ask.h"
@@ -12,15 +13,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 enum { ASK_MS = 500, POLL_MS = 5, LOG_LINES = 5 };
 
 static void nap(void)
 {
-	struct timespec wait = {.tv_nsec = POLL_MS * 1000 * 1000};
-
-	nanosleep(&wait, NULL);
+	clock_sleep(POLL_MS * CLOCK_MS);
 }
 
 static void write_setting(FILE *out, const char *key, const char *value)

@@ -3,11 +3,12 @@
  */
 #include "tools/quoinctl/quoinctl.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct probe {
 	const struct options *options;
@@ -19,14 +20,6 @@ struct probe {
 
 typedef void probe_function(struct probe *p);
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* A linearizable read: what a cluster that can commit can answer, as etcdctl asks it. */
 static void probe_health(struct probe *p)
 {
@@ -37,13 +30,13 @@ static void probe_health(struct probe *p)
 	uint8_t bytes[KV_REQUEST_HEADER_SIZE + 6];
 	struct endpoint_answer answer;
 	struct kv_answer kv;
-	uint64_t begin = clock_ns();
+	uint64_t begin = clock_now();
 	int result;
 
 	kv_request_encode(&request, bytes);
 	result = endpoint_call(p->endpoint, WIRE_QUERY, bytes, sizeof(bytes),
 			       p->options->timeout_ns, &answer);
-	p->took_ns = clock_ns() - begin;
+	p->took_ns = clock_now() - begin;
 	if (result)
 		snprintf(p->error, sizeof(p->error), "%s", endpoint_error_text(result));
 	else if (answer.status != WIRE_OK)

@@ -3,22 +3,14 @@
  */
 #include "tools/quoinctl/quoinctl.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define MS 1000000ull
 /* How long an endpoint may be silent before the next is tried, at first; doubled each round. */
-#define WELCOME_NS_FIRST (250 * MS)
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
+#define WELCOME_NS_FIRST (250 * CLOCK_MS)
 
 struct asking {
 	const struct options *options;
@@ -49,7 +41,7 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		    char error[ERROR_SIZE])
 {
 	struct endpoint *e = a->options->endpoint[i];
-	uint64_t now = clock_ns();
+	uint64_t now = clock_now();
 	uint64_t left = a->deadline_ns > now ? a->deadline_ns - now : 1;
 	uint32_t others = a->options->endpoint_count - i;
 	struct endpoint_answer answer;
@@ -61,7 +53,7 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 	if (!result)
 		result = encode_once(a, &out->node);
 	if (!result) {
-		now = clock_ns();
+		now = clock_now();
 		left = a->deadline_ns > now ? a->deadline_ns - now : 1;
 		/* Those after it get their share. */
 		result = endpoint_call(e, a->kind, a->bytes, a->size, left / others, &answer);
@@ -90,22 +82,22 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 		.options = options,
 		.kind = kind,
 		.request = request,
-		.deadline_ns = clock_ns() + options->timeout_ns,
+		.deadline_ns = clock_now() + options->timeout_ns,
 	};
 	uint64_t welcome_ns = WELCOME_NS_FIRST;
 	bool done = false;
 
 	snprintf(error, ERROR_SIZE, "no endpoints");
 	do {
-		uint64_t round_ns = clock_ns();
+		uint64_t round_ns = clock_now();
 
 		for (uint32_t i = 0; i < options->endpoint_count && !done; i++)
 			done = ask_one(&a, i, welcome_ns, out, error);
 		welcome_ns *= 2;
 		/* All refused at once: a node that starts needs a moment. */
-		if (!done && clock_ns() - round_ns < 10 * MS)
-			nanosleep(&(struct timespec){.tv_nsec = (long)(50 * MS)}, NULL);
-	} while (!done && clock_ns() < a.deadline_ns);
+		if (!done && clock_now() - round_ns < 10 * CLOCK_MS)
+			clock_sleep(50 * CLOCK_MS);
+	} while (!done && clock_now() < a.deadline_ns);
 	free(a.bytes);
 	return done && error[0] == '\0' ? 0 : -1;
 }

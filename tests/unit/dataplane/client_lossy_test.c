@@ -5,6 +5,7 @@
  *
  * Usage: client_lossy_test [SEED]: without one, a fixed row of seeds.
  */
+#include "base/mix.h"
 #include "dataplane/client.h"
 
 #include <setjmp.h>
@@ -68,11 +69,7 @@ static struct world {
 
 static uint64_t random_next(void)
 {
-	uint64_t z = w.random += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
+	return mix_next(&w.random);
 }
 
 static bool chance(uint32_t ppm)

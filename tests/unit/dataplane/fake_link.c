@@ -1,6 +1,8 @@
 /* A wire in memory: see fake_link.h. */
 #include "tests/unit/dataplane/fake_link.h"
 
+#include "base/mix.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,13 +36,9 @@ struct fake_net {
 	struct fake_frame frame[FAKE_FRAMES_MAX];
 };
 
-/* splitmix64. */
 static uint64_t draw(struct fake_net *net)
 {
-	uint64_t z = net->random += 0x9e3779b97f4a7c15u;
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
+	return mix_next(&net->random);
 }
 
 static bool chance(struct fake_net *net, uint32_t ppm)

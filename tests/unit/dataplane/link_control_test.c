@@ -2,6 +2,7 @@
  * The lock between the polling thread and a driver's callbacks, on EAL's own interrupt thread: what
  * is left of a callback when its link is gone.
  */
+#include "base/clock.h"
 #include "dataplane/eal.h"
 #include "dataplane/link_control.h"
 
@@ -9,7 +10,6 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -30,12 +30,6 @@ static void on_gone(struct rte_intr_handle *handle, void *argument)
 	(void)handle;
 	(void)argument;
 	atomic_fetch_add(&gone, 1);
-}
-
-static void pause_ms(long ms)
-{
-	const struct timespec time = {.tv_nsec = ms * 1000 * 1000};
-	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
 /* A link is destroyed while its connection's callback waits for the lock: the callback's end comes
@@ -60,7 +54,7 @@ static void the_end_of_a_callback_is_not_told_to_a_link_that_is_gone(void **stat
 	assert_int_equal(eventfd_write(fd, 1), 0);
 	/* Refused until EAL's thread is in the callback, where it waits for the lock. */
 	for (int i = 0; i < WAIT_SECONDS * 100 && pending <= 0; i++) {
-		pause_ms(10);
+		clock_sleep(10 * CLOCK_MS);
 		pending = rte_intr_callback_unregister_pending(handle, on_event, handle, on_gone);
 	}
 	assert_true(pending > 0);
@@ -68,7 +62,7 @@ static void the_end_of_a_callback_is_not_told_to_a_link_that_is_gone(void **stat
 	link_control_leave();
 
 	for (int i = 0; i < WAIT_SECONDS * 100 && atomic_load(&gone) == 0; i++)
-		pause_ms(10);
+		clock_sleep(10 * CLOCK_MS);
 	assert_int_equal(atomic_load(&gone), 1);
 	assert_int_equal(atomic_load(&called), 0);
 	assert_true(atomic_load(&alive));

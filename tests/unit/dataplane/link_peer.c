@@ -6,6 +6,7 @@
  */
 #include "tests/unit/dataplane/link_peer.h"
 
+#include "base/clock.h"
 #include "dataplane/eal.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -31,13 +31,6 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libxdp.so";
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static unsigned long rss_kib(void)
@@ -82,7 +75,7 @@ static uint16_t poll_ours(struct link *l, struct link_frame *out)
 {
 	struct link_frame frame[LINK_BURST_MAX];
 	uint16_t ours = 0;
-	uint16_t n = l->ops->rx(l, now_ns(), frame, LINK_BURST_MAX);
+	uint16_t n = l->ops->rx(l, clock_now(), frame, LINK_BURST_MAX);
 	for (uint16_t i = 0; i < n; i++) {
 		if (is_ours(&frame[i]))
 			out[ours++] = frame[i];
@@ -126,7 +119,7 @@ static bool ping_send(struct link *l, uint32_t number)
 /* Waits for frame `number`. False: lost. */
 static bool ping_wait(struct link *l, struct link *other, uint32_t number, uint64_t sent_ns)
 {
-	while (now_ns() - sent_ns < LOST_NS) {
+	while (clock_now() - sent_ns < LOST_NS) {
 		struct link_frame frame[LINK_BURST_MAX];
 		if (other != NULL)
 			echo(other);
@@ -164,7 +157,7 @@ static void ping_forever(struct link *l)
 
 	for (uint32_t number = 1;; number++) {
 		say_changes(l, &up);
-		bool now = ping_send(l, number) && ping_wait(l, NULL, number, now_ns());
+		bool now = ping_send(l, number) && ping_wait(l, NULL, number, clock_now());
 		if (now && !back)
 			puts("first");
 		back = now;
@@ -180,12 +173,12 @@ static void ping(struct link *l, struct link *other, uint32_t count)
 	if (took == NULL)
 		exit(1);
 	for (uint32_t done = 0; done < count;) {
-		uint64_t start = now_ns();
+		uint64_t start = clock_now();
 		number++;
 		if (!ping_send(l, number))
 			exit(1);
 		if (ping_wait(l, other, number, start))
-			took[done++] = (uint32_t)(now_ns() - start);
+			took[done++] = (uint32_t)(clock_now() - start);
 	}
 	qsort(took, count, sizeof(*took), compare);
 	struct link_counters c;
@@ -245,15 +238,15 @@ int peer_main(int argc, char **argv)
 	bool up = false;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	uint64_t start = now_ns();
+	uint64_t start = clock_now();
 	if (eal_start(&e, error) != 0) {
 		printf("error %s\n", error);
 		return 2;
 	}
-	uint64_t started = now_ns();
+	uint64_t started = clock_now();
 	open_links(&a, &b, &p);
 	printf("ready eal %lu us link %lu us\n", (unsigned long)(started - start) / 1000,
-	       (unsigned long)(now_ns() - started) / 1000);
+	       (unsigned long)(clock_now() - started) / 1000);
 	uint32_t count = (uint32_t)strtoul(p.count, NULL, 10);
 	if (strcmp(p.role, "ping") == 0 && count > 0) {
 		ping(a, b, count);
@@ -300,7 +293,7 @@ static int line_read(int fd, char *out, size_t out_size, uint64_t until_ns)
 	size_t n = 0;
 	while (n + 1 < out_size) {
 		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-		uint64_t now = now_ns();
+		uint64_t now = clock_now();
 		if (now >= until_ns)
 			return -ETIMEDOUT;
 		if (poll(&poll_fd, 1, (int)((until_ns - now) / 1000000) + 1) <= 0)
@@ -317,7 +310,7 @@ static int line_read(int fd, char *out, size_t out_size, uint64_t until_ns)
 
 int peer_wait_line(struct peer *p, const char *word, char *out, size_t out_size, int seconds)
 {
-	uint64_t until = now_ns() + (uint64_t)seconds * 1000000000u;
+	uint64_t until = clock_now() + (uint64_t)seconds * CLOCK_S;
 	for (;;) {
 		int err = line_read(p->out, out, out_size, until);
 		if (err != 0)

@@ -2,8 +2,7 @@
  * What the state machine costs by itself: puts applied per second and the time of a range. It
  * prints and asserts nothing: run by `meson test --benchmark kv`, and by hand when it is changed.
  */
-#include <time.h>
-
+#include "base/clock.h"
 #include "tests/unit/kv/helper.h"
 
 enum {
@@ -13,10 +12,7 @@ enum {
 
 static double now_s(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+	return (double)clock_now() / CLOCK_S;
 }
 
 static struct kv_bytes key_text(char out[32], uint32_t i)

@@ -6,8 +6,7 @@
  *
  *	kv-fuzz_test [--seed N] [--seconds N]
  */
-#include <time.h>
-
+#include "base/clock.h"
 #include "tests/unit/kv/helper.h"
 
 enum {
@@ -126,24 +125,17 @@ static void fuzz_query(struct rig *rig, const uint8_t *data, uint32_t size)
 	free(out);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void nothing_breaks_it(void **state)
 {
 	struct rig rigs[2];
-	uint64_t begin_ms = now_ms();
+	uint64_t begin_ns = clock_now();
 
 	(void)state;
 	rig_open(&rigs[0], 100000);
 	rig_open(&rigs[1], 100000);
 	/* The clock decides how many runs there are, never what one does; the least is fixed. */
-	for (; runs < 2000 || runs % 256 != 0 || now_ms() - begin_ms < seconds * 1000; runs++) {
+	for (; runs < 2000 || runs % 256 != 0 || clock_now() - begin_ns < seconds * CLOCK_S;
+	     runs++) {
 		uint8_t data[DATA_SIZE_MAX] = {0};
 		uint32_t size = request_make(data);
 

@@ -3,6 +3,8 @@
  */
 #include "tests/unit/raft/check.h"
 
+#include "base/mix.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +79,7 @@ void check_entry(struct cluster *c, const struct cluster_node *n, raft_index ind
 	const struct stored *s = &n->memory.entry[index];
 	raft_term prev_term = index > 1 ? n->memory.entry[index - 1].term : 0;
 	uint64_t hash = stored_hash(s);
-	uint64_t at = (index * 0x9e3779b97f4a7c15 ^ s->term * 0xc2b2ae3d27d4eb4f) >> 20;
+	uint64_t at = mix(index ^ mix(s->term)) >> 20;
 
 	for (;; at++) {
 		struct cluster_fact *f = &c->fact[at % FACTS];

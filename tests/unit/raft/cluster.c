@@ -3,6 +3,7 @@
  */
 #include "tests/unit/raft/cluster.h"
 
+#include "base/mix.h"
 #include "tests/unit/raft/check.h"
 
 #include <stdlib.h>
@@ -406,7 +407,7 @@ void cluster_init(struct cluster *c, const struct cluster_options *options)
 {
 	memset(c, 0, sizeof(*c));
 	c->options = *options;
-	c->random = options->seed * 0x9e3779b97f4a7c15 + 0x2545f4914f6cdd1d;
+	c->random = options->seed * MIX_STEP + 0x2545f4914f6cdd1d;
 	if (c->random == 0)
 		c->random = 1;
 	c->now_us = 1000;

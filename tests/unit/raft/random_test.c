@@ -6,12 +6,13 @@
  *	random_test                     a few seeds of each kind, to a budget
  *	random_test --seed N [--steps N] [--nodes N]   one campaign, exactly
  */
+#include "base/clock.h"
+#include "base/mix.h"
 #include "tests/unit/raft/check.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	STEPS_DEFAULT = 30000,
@@ -30,7 +31,7 @@ static void replay_print(struct cluster *c)
 
 static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
 {
-	uint64_t x = seed * 0x9e3779b97f4a7c15 >> 16;
+	uint64_t x = seed * MIX_STEP >> 16;
 	struct cluster_options o = {
 		.nodes = nodes,
 		.seed = seed,
@@ -221,10 +222,7 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
 
 static uint64_t now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return clock_now() / CLOCK_MS;
 }
 
 static int usage(void)

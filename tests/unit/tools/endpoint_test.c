@@ -3,6 +3,7 @@
  */
 #include "tools/endpoint.h"
 
+#include "base/clock.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tools/fake_node.h"
 
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define S 1000000000ull
 #define MS 1000000ull
@@ -36,14 +36,6 @@ static int teardown(void **state)
 	fake_node_stop(&node);
 	fake_store_destroy(&store);
 	return 0;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * S + (uint64_t)now.tv_nsec;
 }
 
 static struct endpoint *open_or_fail(const char *text)
@@ -208,10 +200,10 @@ static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
 
 		assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
 		atomic_store(&node.faults.silent, true);
-		begin = clock_ns();
+		begin = clock_now();
 		assert_int_equal(endpoint_call(e, WIRE_STATUS, NULL, 0, 200 * MS, &answer),
 				 -ETIMEDOUT);
-		assert_true(clock_ns() - begin >= 200 * MS);
+		assert_true(clock_now() - begin >= 200 * MS);
 		atomic_store(&node.faults.silent, false);
 		put_and_get(e, 5000 + i, 100);
 		endpoint_close(e);

@@ -19,13 +19,14 @@
 #include "tests/unit/wal/fake_disk.h"
 #include "tests/unit/wal/helpers.h"
 
-#include "wal/bytes.h"
+#include "base/clock.h"
+#include "base/mix.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
 enum {
 	EVENTS_MAX = 4096,
@@ -72,16 +73,12 @@ struct world {
 
 static uint64_t roll(struct world *w, uint64_t bound)
 {
-	w->random += 0x9e3779b97f4a7c15u;
-	return bytes_mix(w->random) % bound;
+	return mix_next(&w->random) % bound;
 }
 
 static double seconds(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_now() / CLOCK_S;
 }
 
 static struct wal_options options_for(const struct world *w, struct fake_disk *disk)

@@ -5,7 +5,8 @@
  */
 #include "tests/unit/wal/helpers.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
+#include "base/crc.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/wal/fake_state.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,8 @@
  */
 #include "tests/unit/wal/fake_state.h"
 
-#include "wal/bytes.h"
+#include "base/crc.h"
+#include "base/mix.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -241,13 +242,12 @@ uint64_t fake_hash(const struct fake_disk *f)
 		const struct content *c = &f->inodes[n->inode].seen;
 		uint64_t file = bytes_crc(0, n->name, strlen(n->name));
 
-		file = bytes_mix(file ^ c->size << 32);
+		file = mix(file ^ c->size << 32);
 		for (uint64_t b = 0; b < c->count; b++)
 			if (c->blocks[b] != NULL)
-				file = bytes_mix(
-					file ^ b ^
-					(uint64_t)bytes_crc(0, c->blocks[b]->data, FAKE_BLOCK)
-						<< 20);
+				file = mix(file ^ b ^
+					   (uint64_t)bytes_crc(0, c->blocks[b]->data, FAKE_BLOCK)
+						   << 20);
 		hash ^= file; /* the order of names does not count */
 	}
 	return hash;

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/wal/fake_state.h"
 
-#include "wal/bytes.h"
+#include "base/mix.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,8 +17,7 @@ static struct fake_disk *self(struct disk *d)
 
 uint64_t fake_roll(struct fake_disk *f, uint64_t bound)
 {
-	f->random += 0x9e3779b97f4a7c15u;
-	return bytes_mix(f->random) % bound;
+	return mix_next(&f->random) % bound;
 }
 
 /* --- steps ------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "tests/unit/wal/helpers.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
+#include "base/mix.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ const struct wal_limits test_limits = {
 
 void test_entry(struct raft_entry *entry, uint8_t *data, raft_index index, raft_term term)
 {
-	uint64_t x = bytes_mix(index * 1000003 + term);
+	uint64_t x = mix(index * 1000003 + term);
 
 	*entry = (struct raft_entry){.index = index,
 				     .term = term,

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/wal/helpers.h"
 
-#include "wal/bytes.h"
+#include "base/mix.h"
 
 enum { ENTRIES_MAX = 2000, STEPS = 6000, SPACING = 10000 };
 
@@ -23,7 +23,7 @@ static void a_live_entry_is_at_or_after_its_point(void **state)
 	(void)state;
 	log_index_init(&x, SPACING);
 	for (uint32_t step = 0; step < STEPS; step++) {
-		random = bytes_mix(random);
+		random = mix(random);
 		at.first = x.last + 1;
 		if (random % 50 == 0 && x.last > 0)
 			at.first = x.last - random / 64 % (x.last < 40 ? x.last : 40);

@@ -3,9 +3,8 @@
  */
 #include "tests/unit/wal/helpers.h"
 
-#include "wal/bytes.h"
-
 #include <errno.h>
+#include <string.h>
 
 enum { UNIT = 4096, SECTORS = UNIT / FORMAT_SECTOR };
 

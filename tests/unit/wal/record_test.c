@@ -3,7 +3,8 @@
  */
 #include "tests/unit/wal/helpers.h"
 
-#include "wal/bytes.h"
+#include "base/bytes.h"
+#include "base/crc.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * A bounded single-producer single-consumer ring of pointers, without locks.
  */
-#ifndef NODE_RING_H
-#define NODE_RING_H
+#ifndef BASE_RING_H
+#define BASE_RING_H
 
 #include <assert.h>
 #include <stdatomic.h>

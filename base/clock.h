@@ -1,13 +1,16 @@
-/* The one clock of the measurements. */
-#ifndef TOOLS_BENCH_CLOCK_H
-#define TOOLS_BENCH_CLOCK_H
+/*
+ * The monotonic clock, in nanoseconds, and its units. For those around the loop: what is inside is
+ * told the time (node_poll).
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-#define CLOCK_US 1000ull
-#define CLOCK_MS 1000000ull
-#define CLOCK_S 1000000000ull
+#define CLOCK_US UINT64_C(1000)
+#define CLOCK_MS UINT64_C(1000000)
+#define CLOCK_S UINT64_C(1000000000)
 
 static inline uint64_t clock_now(void)
 {
@@ -17,6 +20,7 @@ static inline uint64_t clock_now(void)
 	return (uint64_t)now.tv_sec * CLOCK_S + (uint64_t)now.tv_nsec;
 }
 
+/* A signal ends it early. */
 static inline void clock_sleep(uint64_t ns)
 {
 	struct timespec time = {(time_t)(ns / CLOCK_S), (long)(ns % CLOCK_S)};
