@@ -155,6 +155,7 @@ struct dp_counters {
 
 const struct dp_counters *dp_get_counters(const struct dp *dp);
 void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out);
+uint32_t dp_get_port_count(const struct dp *dp);
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name);
 

@@ -33,7 +33,8 @@
  *	READ_REPLY    term 8, context 8, index 8
  *	PROPOSE       a part (below): a follower forwards a command to the leader
  *	PROPOSE_REPLY a part reply
- *	SETTINGS      heartbeat_us 8, election_us_min 8, election_us_max 8, durability 1, zero 7:
+ *	SETTINGS      heartbeat_us 8, election_us_min 8, election_us_max 8, durability 1, zero 7,
+ *	              question 8, answer 8:
  *	              told now and then, so that members that differ are warned of
  *
  * Bodies of client packets:
@@ -88,7 +89,7 @@ enum {
 	WIRE_PART_HEADER_SIZE = 40,
 	WIRE_PART_REPLY_SIZE = 32,
 	WIRE_HELLO_SIZE = 64,
-	WIRE_SETTINGS_SIZE = 32,
+	WIRE_SETTINGS_SIZE = 48,
 	WIRE_PART_SIZE = 1200,
 	WIRE_IP_UDP_SIZE = 28,
 	/* A request or an answer as a whole: the largest command, or the largest answer. */
@@ -227,6 +228,8 @@ struct wire_settings {
 	uint64_t heartbeat_us;
 	uint64_t election_us_min, election_us_max;
 	uint8_t durability; /* opaque here: enum wal_durability */
+	/* The sender's clock, to be sent back at once as the answer: its round trip. 0: none. */
+	uint64_t question, answer;
 };
 
 size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out);

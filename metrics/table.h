@@ -83,7 +83,7 @@
 
 /* Once for each other member: key=value in the line "peer NAME", a label with the member's id. */
 #define METRICS_PEER_VALUES(X) \
-	X(active, GAUGE, 1, "active", "etcd_network_active_peers", "Remote", "Whether the peer was heard within an election timeout.") \
+	X(active, GAUGE, 1, "active", "etcd_network_active_peers", "Remote", "Whether the peer was heard within three seconds.") \
 	X(sent_bytes, COUNTER, 1, "sent_bytes", "etcd_network_peer_sent_bytes_total", "To", "Bytes sent to the peer, their headers included.") \
 	X(received_bytes, COUNTER, 1, "received_bytes", "etcd_network_peer_received_bytes_total", "From", "Bytes received from the peer, their headers included.") \
 	X(tx_packets, COUNTER, 1, "tx_packets", "quoin_network_peer_sent_packets_total", "To", "Packets sent to the peer.") \

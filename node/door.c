@@ -82,8 +82,6 @@ static void send_answer_part(struct node *n, const struct request *q, uint32_t i
 
 static void begin(struct node *n, struct request *q)
 {
-	char text[4096];
-
 	switch (q->kind) {
 	case WIRE_COMMAND:
 		command_begin(n, q);
@@ -104,8 +102,9 @@ static void begin(struct node *n, struct request *q)
 		return;
 	}
 	case WIRE_STATUS:
-		door_answer(n, q, WIRE_OK, (uint8_t *)text,
-			    (uint32_t)node_status_text(n, text, sizeof(text)));
+		door_answer(
+			n, q, WIRE_OK, n->scratch,
+			(uint32_t)node_status_text(n, (char *)n->scratch, METRICS_STATUS_SIZE_MAX));
 		return;
 	case WIRE_FAULT:
 		if (q->origin == REQUEST_FROM_ADMIN)
@@ -291,6 +290,11 @@ static enum wire_status timeout_status(const struct node *n, const struct reques
 	return untouched && !raft_leader(n->raft) ? WIRE_NO_LEADER : WIRE_TIMEOUT;
 }
 
+static bool is_command(enum request_state state)
+{
+	return state == REQUEST_PROPOSING || state == REQUEST_PROPOSED;
+}
+
 static void expire_list(struct node *n, enum request_state state)
 {
 	bool stop = n->stopping && n->now_ns >= n->stop_ns + NODE_STOP_NS;
@@ -305,6 +309,8 @@ static void expire_list(struct node *n, enum request_state state)
 			continue;
 		}
 		n->counters.timeouts++;
+		n->counters.proposals_failed += is_command(state);
+		n->counters.reads_failed += !is_command(state);
 		door_refuse(n, q, stop ? WIRE_STOPPING : timeout_status(n, q));
 	}
 }

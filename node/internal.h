@@ -9,6 +9,7 @@
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
 
+#include "metrics/exchange.h"
 #include "node/admin.h"
 #include "node/journal.h"
 #include "node/node.h"
@@ -31,6 +32,8 @@ enum {
 /* What is pending when the node is stopped gets this long to finish. */
 #define NODE_STOP_NS 500000000ull
 #define NODE_RETRY_AFTER_US 1000u
+/* Every member hears from every other so often, followers from each other too. */
+#define SETTINGS_EVERY_NS 1000000000ull
 
 struct node_applying {
 	struct raft_entry entry;
@@ -40,7 +43,16 @@ struct node_applying {
 struct node_counters {
 	uint64_t commands, queries, answers, forwarded, refused_busy, refused_cookie, malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
-	uint64_t timeouts, elections_won;
+	uint64_t timeouts, proposals_failed, reads_failed;
+	uint64_t elections_started, elections_won, leader_changes;
+};
+
+/* A linearizable read under way for a health check (metrics.c). */
+struct node_probe {
+	uint32_t ticket; /* 0: none is under way */
+	uint64_t context;
+	raft_index index; /* 0: not confirmed yet */
+	uint64_t resend_ns, wait_ns;
 };
 
 struct node {
@@ -75,6 +87,8 @@ struct node {
 		settings; /* ours, and as each peer last told: heartbeat_us 0: not yet */
 	struct wire_settings peer_settings[DP_PEERS_MAX];
 	uint64_t next_settings_ns;
+	uint64_t asked_ns[DP_PEERS_MAX]; /* when its round trip was last asked for; 0: measured */
+	struct histogram round_trip[DP_PEERS_MAX];
 
 	struct requests requests;
 	uint64_t next_expiry_ns;
@@ -97,6 +111,10 @@ struct node {
 	bool seen_other[DP_PEERS_MAX];
 
 	struct node_counters counters;
+	uint64_t quota_bytes;
+	struct metrics *metrics;           /* the status request's */
+	struct metrics_exchange *exchange; /* NULL: nobody asks for metrics */
+	struct node_probe probe;
 	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];
 };
 
@@ -134,6 +152,11 @@ void door_expire(struct node *n);
 void settings_drive(struct node *n);
 void settings_receive(struct node *n, uint32_t peer, const struct wire_settings *settings);
 bool settings_differ(const struct node *n, uint32_t peer);
+
+/* metrics.c: the node's numbers, from every room. */
+void node_metrics_collect(const struct node *n, struct metrics *m);
+void node_metrics_drive(struct node *n);
+void node_metrics_confirmed(struct node *n, const struct raft_read *read);
 
 /* control.c: fault rules over the admin socket. */
 enum wire_status control_faults(struct node *n, const uint8_t *text, uint32_t size);

@@ -149,8 +149,11 @@ static int allocate(struct node *n)
 {
 	n->applying = calloc(NODE_APPLY_QUEUE_MAX, sizeof(*n->applying));
 	n->scratch = malloc(WIRE_MESSAGE_SIZE_MAX);
-	if (!n->applying || !n->scratch)
+	n->metrics = calloc(1, sizeof(*n->metrics));
+	if (!n->applying || !n->scratch || !n->metrics)
 		return -ENOMEM;
+	for (int i = 0; i < DP_PEERS_MAX; i++)
+		metrics_peer_histograms_create(&n->round_trip[i]);
 	return requests_create(&n->requests);
 }
 
@@ -167,6 +170,7 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		n->cluster_id = o->cluster_id;
 		n->id = o->id;
 		n->durability = o->wal.durability;
+		n->quota_bytes = o->quota_bytes;
 		n->settings = (struct wire_settings){
 			.heartbeat_us = o->heartbeat_us,
 			.election_us_min = o->election_us_min,
@@ -203,6 +207,8 @@ void node_destroy(struct node *n)
 {
 	struct request *q;
 
+	if (n->exchange)
+		metrics_exchange_detach(n->exchange);
 	for (int state = REQUEST_RECEIVING; n->admin && state < REQUEST_ANSWERED; state++) {
 		while ((q = TAILQ_FIRST(&n->requests.list[state]))) {
 			if (q->origin == REQUEST_FROM_ADMIN)
@@ -222,6 +228,7 @@ void node_destroy(struct node *n)
 	requests_destroy(&n->requests);
 	free(n->applying);
 	free(n->scratch);
+	free(n->metrics);
 	free(n);
 }
 
@@ -276,6 +283,17 @@ static void log_refusals(struct node *n)
 	}
 }
 
+static void count_changes(struct node *n, raft_id leader, raft_term term, enum raft_role role)
+{
+	/* A term in which this member is no follower is an election in which it stood. */
+	if (role != RAFT_FOLLOWER && term != n->seen_term)
+		n->counters.elections_started++;
+	if (role == RAFT_LEADER && n->seen_role != RAFT_LEADER)
+		n->counters.elections_won++;
+	if (leader && leader != n->seen_leader)
+		n->counters.leader_changes++;
+}
+
 static void log_changes(struct node *n)
 {
 	raft_id leader = raft_leader(n->raft);
@@ -284,6 +302,7 @@ static void log_changes(struct node *n)
 
 	if (leader == n->seen_leader && term == n->seen_term && role == n->seen_role)
 		return;
+	count_changes(n, leader, term, role);
 	if (role == RAFT_CANDIDATE && (term != n->seen_term || role != n->seen_role))
 		journal_write(n->journal, JOURNAL_INFO, "election_started", "term=%" PRIu64, term);
 	if (leader != n->seen_leader && leader)
@@ -319,6 +338,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 	bind_identities(n);
 	log_changes(n);
 	log_refusals(n);
+	node_metrics_drive(n);
 	if (n->admin)
 		admin_set_base(n->admin, raft_commit(n->raft));
 	dp_flush(n->dp);

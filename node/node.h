@@ -15,6 +15,7 @@
 struct node;
 struct admin;
 struct journal;
+struct metrics_exchange;
 
 struct node_options {
 	const char *name;
@@ -27,6 +28,7 @@ struct node_options {
 	uint64_t election_us_min;
 	uint64_t election_us_max;
 	const char *link_name; /* for status */
+	uint64_t quota_bytes;  /* for status: of the state machine */
 	bool fault_injection;
 	struct fault_rules *faults; /* NULL: none can be set */
 
@@ -66,6 +68,9 @@ const char *node_member_name(const struct node *n, raft_id id);
 
 /* From now on calls of the admin socket are answered; it is the caller's and outlives the node. */
 void node_serve_admin(struct node *n, struct admin *admin);
+
+/* From now on what it is asked for is answered; it is the caller's and outlives the node. */
+void node_serve_metrics(struct node *n, struct metrics_exchange *exchange);
 
 /* Stop: refuses new requests. True once nothing is pending that a moment could finish. */
 void node_stop(struct node *n);

@@ -99,7 +99,8 @@ struct requests {
 	struct request_list list[REQUEST_STATE_COUNT];
 	struct request_bucket by_id[REQUEST_BUCKETS];
 	struct request_bucket by_session[REQUEST_BUCKETS];
-	uint32_t open; /* neither FREE nor ANSWERED */
+	uint32_t in_state[REQUEST_STATE_COUNT]; /* the lists' lengths */
+	uint32_t open;                          /* neither FREE nor ANSWERED */
 	uint8_t *buffer[REQUEST_BUFFERS_MAX];
 	struct parts *parts[REQUEST_BUFFERS_MAX];
 	bool buffer_taken[REQUEST_BUFFERS_MAX];

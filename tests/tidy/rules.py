@@ -13,7 +13,7 @@ PUBLIC = {
     "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h"},
     "kv": {"sm.h", "kv.h", "command.h"},
     "config": {"config.h"},
-    "metrics": {"metrics.h", "table.h", "exchange.h", "http.h"},
+    "metrics": {"metrics.h", "table.h", "text.h", "exchange.h", "http.h"},
     "node": {"node.h", "admin.h", "idle.h", "journal.h"},
 }
 RAFT_TYPES = {"raft/types.h", "raft/members.h"}

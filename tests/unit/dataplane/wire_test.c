@@ -183,7 +183,7 @@ static size_t good_body(int i, uint8_t *type, uint8_t *body)
 {
 	const struct wire_hello hello = {1, 2, 3, 4, 5};
 	const struct wire_part_reply reply = {1, 2, 3, WIRE_BUSY, 1000};
-	const struct wire_settings settings = {20000, 150000, 300000, 1};
+	const struct wire_settings settings = {20000, 150000, 300000, 1, 6, 7};
 	struct wire_part part = {.cookie = 1,
 				 .request_id = 2,
 				 .total_size = 3 * WIRE_PART_SIZE + 5,
