@@ -1,5 +1,7 @@
 #include "metrics/exchange.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -31,14 +33,6 @@ struct metrics_exchange {
 	uint32_t front;
 	struct metrics snapshot[3];
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 int metrics_exchange_create(struct metrics_exchange **out, const struct metrics *first)
 {
@@ -118,7 +112,7 @@ static bool reach(struct metrics_exchange *x, _Atomic uint32_t *reached, uint32_
 {
 	for (;;) {
 		uint32_t turn = atomic_load(&x->turn);
-		uint64_t now = clock_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
+		uint64_t now = clock_now(), left = deadline_ns > now ? deadline_ns - now : 0;
 		struct timespec wait = {.tv_sec = (time_t)(left / 1000000000u),
 					.tv_nsec = (long)(left % 1000000000u)};
 
@@ -149,7 +143,7 @@ int metrics_exchange_read(struct metrics_exchange *x, uint64_t timeout_ns, struc
 	} else {
 		uint32_t want = atomic_fetch_add(&x->asked, 1) + 1;
 
-		if (!reach(x, &x->answered, want, clock_ns() + timeout_ns))
+		if (!reach(x, &x->answered, want, clock_now() + timeout_ns))
 			err = -ETIMEDOUT;
 	}
 	copy(x, out);
@@ -166,5 +160,5 @@ int metrics_exchange_confirm(struct metrics_exchange *x, uint64_t timeout_ns)
 	do
 		want = atomic_fetch_add(&x->ticket, 1) + 1;
 	while (!want);
-	return reach(x, &x->confirmed, want, clock_ns() + timeout_ns) ? 0 : -ETIMEDOUT;
+	return reach(x, &x->confirmed, want, clock_now() + timeout_ns) ? 0 : -ETIMEDOUT;
 }

@@ -1,5 +1,6 @@
 #include "metrics/http.h"
 
+#include "base/clock.h"
 #include "metrics/health.h"
 #include "metrics/process.h"
 
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 struct metrics_http {
@@ -57,7 +57,6 @@ static enum MHD_Result serve_metrics(struct metrics_http *h, struct MHD_Connecti
 	struct metrics *m = malloc(sizeof(*m));
 	char *text = malloc(METRICS_TEXT_SIZE_MAX);
 	struct metrics_process process;
-	struct timespec now;
 	size_t size;
 
 	if (!m || !text) {
@@ -67,10 +66,8 @@ static enum MHD_Result serve_metrics(struct metrics_http *h, struct MHD_Connecti
 	}
 	/* What a loop that stands still told last is worth having: its age is in the text. */
 	(void)metrics_exchange_read(h->exchange, METRICS_HTTP_ANSWER_NS, m);
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	metrics_process_read(&process);
-	process.snapshot_age_ns =
-		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - m->taken_ns;
+	process.snapshot_age_ns = clock_now() - m->taken_ns;
 	process.health_success = atomic_load(&h->health_success);
 	process.health_failures = atomic_load(&h->health_failures);
 	size = metrics_prometheus_text(m, &process, text, METRICS_TEXT_SIZE_MAX);

@@ -140,21 +140,25 @@ static void collect_network(const struct node *n, struct metrics *m)
 	m->fault_tx = n->faults ? n->faults->dropped_tx : 0;
 }
 
-static const struct raft_progress *progress_of(const struct raft_status *raft, raft_id id)
+/* Only a leader knows what its peers hold. */
+static void collect_progress(const struct raft_status *raft, raft_id id, struct metrics_peer *p)
 {
-	static const struct raft_progress none;
-
+	p->match = p->next = p->append_us = p->regressions = METRICS_UNKNOWN;
 	for (uint32_t i = 0; i < raft->progress_count; i++) {
-		if (raft->progress[i].id == id)
-			return &raft->progress[i];
+		const struct raft_progress *progress = &raft->progress[i];
+
+		if (progress->id != id)
+			continue;
+		p->match = progress->match;
+		p->next = progress->next;
+		p->append_us = progress->rtt_us ? progress->rtt_us : METRICS_UNKNOWN;
+		p->regressions = progress->regressions;
 	}
-	return &none;
 }
 
 static void collect_peer(const struct node *n, uint32_t i, const struct raft_status *raft,
 			 struct metrics_peer *p)
 {
-	const struct raft_progress *progress = progress_of(raft, n->peer[i].member_id);
 	struct in_addr in = {.s_addr = htonl(n->peer[i].address)};
 	struct dp_peer_state state;
 	uint64_t silent_ns;
@@ -170,10 +174,7 @@ static void collect_peer(const struct node *n, uint32_t i, const struct raft_sta
 	p->received_bytes = state.rx_bytes;
 	p->tx_packets = state.tx_packets;
 	p->rx_packets = state.rx_packets;
-	p->match = progress->match;
-	p->next = progress->next;
-	p->append_us = progress->rtt_us;
-	p->regressions = progress->regressions;
+	collect_progress(raft, n->peer[i].member_id, p);
 	p->resolved = state.resolved;
 	p->settings_differ = settings_differ(n, i);
 	p->refuses_us = state.refuses_us;

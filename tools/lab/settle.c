@@ -29,6 +29,8 @@ static void write_setting(FILE *out, const char *key, const char *value)
 
 static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 {
+	char url[LAB_PATH_MAX];
+
 	fprintf(out, "# Written by quoin-lab.\nname: n%u\ndata-dir: %s/n%u\n", node + 1, lab->dir,
 		node + 1);
 	fprintf(out, "initial-cluster:\n");
@@ -36,6 +38,7 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 		fprintf(out, "  n%u: " LAB_NET "%u\n", i, i);
 	fprintf(out, "initial-cluster-token: %s\nfault-injection: true\nhuge-pages: auto\n",
 		lab->netns);
+	fprintf(out, "listen-metrics-urls: %s\n", lab_node_metrics(node, url));
 	write_setting(out, "idle", lab->idle);
 	write_setting(out, "heartbeat-interval", lab->heartbeat);
 	write_setting(out, "election-timeout", lab->election);

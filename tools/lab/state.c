@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STATE_VERSION = 1 };
+/* etcd's customary port for them. */
+enum { STATE_VERSION = 1, METRICS_PORT_FIRST = 2381 };
 
 static const char *path_of(const struct lab *lab, const char *file, char out[LAB_PATH_MAX])
 {
@@ -37,6 +38,12 @@ const char *lab_node_endpoint(const struct lab *lab, uint32_t node, char out[LAB
 		snprintf(out, LAB_PATH_MAX, "unix:%s/n%u/admin.sock", lab->dir, node + 1);
 	else
 		snprintf(out, LAB_PATH_MAX, LAB_NET "%u:2379", node + 1);
+	return out;
+}
+
+const char *lab_node_metrics(uint32_t node, char out[LAB_PATH_MAX])
+{
+	snprintf(out, LAB_PATH_MAX, "http://127.0.0.1:%u", METRICS_PORT_FIRST + node);
 	return out;
 }
 
@@ -215,15 +222,16 @@ void lab_state_close(struct lab *lab)
 static json_t *node_json(const struct lab *lab, uint32_t i)
 {
 	char config[LAB_PATH_MAX], data[LAB_PATH_MAX], log[LAB_PATH_MAX], socket[LAB_PATH_MAX];
-	char endpoint[LAB_PATH_MAX], name[8], address[24];
+	char endpoint[LAB_PATH_MAX], metrics[LAB_PATH_MAX], name[8], address[24];
 
 	snprintf(name, sizeof(name), "n%u", i + 1);
 	snprintf(address, sizeof(address), LAB_NET "%u", i + 1);
 	return json_pack(
-		"{s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s}", "name", name, "address", address, "pid",
-		(json_int_t)lab->node[i].pid, "start_time", (json_int_t)lab->node[i].start_time,
-		"endpoint", lab_node_endpoint(lab, i, endpoint), "admin_socket",
-		lab_node_path(lab, i, "/admin.sock", socket), "config",
+		"{s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s}", "name", name, "address", address,
+		"pid", (json_int_t)lab->node[i].pid, "start_time",
+		(json_int_t)lab->node[i].start_time, "endpoint",
+		lab_node_endpoint(lab, i, endpoint), "metrics", lab_node_metrics(i, metrics),
+		"admin_socket", lab_node_path(lab, i, "/admin.sock", socket), "config",
 		lab_node_path(lab, i, ".yaml", config), "data_dir", lab_node_path(lab, i, "", data),
 		"log", lab_node_path(lab, i, ".log", log));
 }

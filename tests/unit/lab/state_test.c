@@ -51,6 +51,7 @@ static void lab_json_comes_back_as_it_was(void **state)
 	assert_memory_equal(&lab, &back, sizeof(lab));
 	assert_non_null(strstr(text, "\"endpoint\": \"198.18.0.1:2379\""));
 	assert_non_null(strstr(text, "\"admin_socket\": \"/d/n3/admin.sock\""));
+	assert_non_null(strstr(text, "\"metrics\": \"http://127.0.0.1:2383\""));
 	free(text);
 }
 
