@@ -2,9 +2,9 @@
  * A histogram of durations whose buckets double: a bucket is found by one division and one count of
  * zeros, so an observation costs the same wherever it falls, and nothing is allocated.
  *
- *	H1. bucket[i] counts what took at most first_ns << i and more than the one before;
+ *	HG1. bucket[i] counts what took at most first_ns << i and more than the one before;
  *	    bucket[count], what took longer than all of them.
- *	H2. The observations are the sum of the buckets: no second number could differ from it.
+ *	HG2. The observations are the sum of the buckets: no second number could differ from it.
  *
  * One thread writes. Whoever reads on another thread reads a copy that the writer made.
  */
@@ -55,8 +55,10 @@ static inline uint64_t histogram_observed(const struct histogram *h)
 	return observed;
 }
 
-/* The bound of the bucket that holds the given thousandth of all, 0 without any; UINT64_MAX: beyond
- * the last bound. */
+/*
+ * The bound of the bucket that holds the given thousandth of all, 0 without any; UINT64_MAX: beyond
+ * the last bound.
+ */
 static inline uint64_t histogram_quantile(const struct histogram *h, uint32_t thousandths)
 {
 	uint64_t observed = histogram_observed(h), below = 0;

@@ -20,8 +20,10 @@ static inline uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-/* The next number of a generator. Any state is a good seed; ones that are whole steps apart give
- * the same numbers, shifted. */
+/*
+ * The next number of a generator. Any state is a good seed; ones that are whole steps apart give
+ * the same numbers, shifted.
+ */
 static inline uint64_t mix_next(uint64_t *state)
 {
 	uint64_t x = *state;

@@ -52,10 +52,10 @@ struct config_url {
 struct config {
 	char file[CONFIG_PATH_MAX]; /* where it came from, for messages */
 
-	char name[CONFIG_NAME_MAX];         /* name */
-	char data_dir[CONFIG_PATH_MAX];     /* data-dir */
-	char admin_socket[CONFIG_PATH_MAX]; /* admin-socket: DATA-DIR/admin.sock; at most 107 bytes
-					     */
+	char name[CONFIG_NAME_MAX];     /* name */
+	char data_dir[CONFIG_PATH_MAX]; /* data-dir */
+	/* admin-socket: DATA-DIR/admin.sock; at most 107 bytes */
+	char admin_socket[CONFIG_PATH_MAX];
 
 	struct config_member member[CONFIG_MEMBERS_MAX]; /* initial-cluster, ascending by id */
 	uint32_t member_count;
@@ -75,23 +75,23 @@ struct config {
 	uint64_t segment_bytes;            /* wal.segment-size: 64MiB */
 
 	enum config_link
-		link;     /* network.link: memif | packet | xdp | pci (ring is for one process) */
-	uint32_t address; /* network.address: 198.18.0.1/24; must be this member's in
-			     initial-cluster */
+		link; /* network.link: memif | packet | xdp | pci (ring is for one process) */
+	/* network.address: 198.18.0.1/24; must be this member's in initial-cluster */
+	uint32_t address;
 	uint8_t prefix;
-	uint32_t gateway;                   /* network.gateway: none */
-	char interface[CONFIG_NAME_MAX];    /* network.interface: packet, xdp */
-	char pci[CONFIG_NAME_MAX];          /* network.pci: 0000:01:00.0 */
-	char memif_socket[CONFIG_NAME_MAX]; /* network.memif-socket: prefix, '@' for abstract:
-					       "@quoin" */
+	uint32_t gateway;                /* network.gateway: none */
+	char interface[CONFIG_NAME_MAX]; /* network.interface: packet, xdp */
+	char pci[CONFIG_NAME_MAX];       /* network.pci: 0000:01:00.0 */
+	/* network.memif-socket: prefix, '@' for abstract: "@quoin" */
+	char memif_socket[CONFIG_NAME_MAX];
 	uint8_t mac[6]; /* network.mac: drawn from the address if absent (02:00:IP) */
 	bool mac_set;
 	uint16_t mtu;         /* network.mtu: 1500 */
 	uint16_t port_client; /* network.client-port: 2379 */
 	uint32_t pool_frames; /* network.frames: 4096 per port */
 
-	enum config_idle idle; /* idle: spin | yield | sleep; default: spin if cpus names one CPU,
-				  else sleep */
+	/* idle: spin | yield | sleep; default: spin if cpus names one CPU, else sleep */
+	enum config_idle idle;
 	char cpus[CONFIG_NAME_MAX];        /* cpus: "2": where the loop runs; default all online */
 	enum config_huge_pages huge_pages; /* huge-pages: auto | on | off */
 	uint32_t memory_mib;  /* memory: of the dataplane; 64MiB, or what the frames need */
@@ -100,8 +100,8 @@ struct config {
 	struct config_url metrics_url[CONFIG_URLS_MAX]; /* listen-metrics-urls: none */
 	uint32_t metrics_url_count;
 
-	uint32_t line[CONFIG_KEYS_MAX]; /* for config_explain: where each key was given; 0: default
-					 */
+	/* for config_explain: where each key was given; 0: default */
+	uint32_t line[CONFIG_KEYS_MAX];
 };
 
 /* Every error found, each a whole line: "FILE:LINE: KEY: VALUE is wrong: what would be right". */
@@ -113,8 +113,10 @@ struct config_errors {
 /* 0; -EINVAL with errors; -errno if the file cannot be read, with one error that says so. */
 int config_load(struct config *out, const char *file, struct config_errors *errors);
 
-/* What --check prints: each setting in force, where it came from (file line or default), what it
- * means. */
+/*
+ * What --check prints: each setting in force, where it came from (file line or default), what it
+ * means.
+ */
 void config_explain(const struct config *c, FILE *out);
 
 /* Member id and cluster id as etcd draws them. */

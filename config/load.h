@@ -19,8 +19,10 @@ struct config_loading {
 	uint32_t member_line[CONFIG_MEMBERS_MAX]; /* beside config->member, until that is sorted */
 };
 
-/* One error: "FILE:LINE: KEY: " and the rest; line 0: "FILE: " and the rest. Control characters
- * become '?'. */
+/*
+ * One error: "FILE:LINE: KEY: " and the rest; line 0: "FILE: " and the rest. Control characters
+ * become '?'.
+ */
 void config_error(struct config_loading *l, uint32_t line, const char *key, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 

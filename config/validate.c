@@ -13,8 +13,10 @@
 enum {
 	ELECTION_HEARTBEATS_MIN = 5, /* etcd's rule: a lost heartbeat or two starts no election */
 	SOCKET_PATH_MAX = 107,       /* sun_path holds 108 with its NUL */
-	/* A frame buffer is of one of two sizes (dataplane/link_dpdk.h), and has 128 bytes of
-	 * DPDK's own head, 64 of its place in the pool and as many lost to alignment. */
+	/*
+	 * A frame buffer is of one of two sizes (dataplane/link_dpdk.h), and has 128 bytes of
+	 * DPDK's own head, 64 of its place in the pool and as many lost to alignment.
+	 */
 	FRAME_STANDARD = 2048,
 	FRAME_STANDARD_MTU_MAX = FRAME_STANDARD - 128 - 14,
 	FRAME_JUMBO = 16384,

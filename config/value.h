@@ -21,8 +21,10 @@ int config_value_size(const char *text, uint64_t *out_bytes);
 /* Decimal digits and nothing else. */
 int config_value_count(const char *text, uint64_t *out);
 
-/* "198.18.0.1": dotted decimal, no names, no shorthand; host byte order. Only what a host can have:
- * no 0/8, loopback, multicast or class E. */
+/*
+ * "198.18.0.1": dotted decimal, no names, no shorthand; host byte order. Only what a host can have:
+ * no 0/8, loopback, multicast or class E.
+ */
 int config_value_address(const char *text, uint32_t *out);
 
 /* "198.18.0.1/24", prefix 1..31; the host part is neither all zeros nor all ones (but on a /31). */

@@ -7,8 +7,10 @@
 #include <string.h>
 
 enum {
-	/* Answers that anybody may ask for: enough for a rack that comes up at once, too few to be
-	 * used against a third. */
+	/*
+	 * Answers that anybody may ask for: enough for a rack that comes up at once, too few to be
+	 * used against a third.
+	 */
 	ARP_BURST = 64,
 	ARP_INTERVAL_NS = 5 * 1000 * 1000,
 	ECHO_BURST = 32,

@@ -87,12 +87,16 @@ void dp_flush(struct dp *dp);
 bool dp_resolve(struct dp *dp, uint8_t port, uint32_t address, uint16_t udp_port, uint64_t now_ns,
 		struct dp_address *out);
 
-/* ARP requests and link retries that are due; the earliest time at which dp_receive has
- * housekeeping to do. */
+/*
+ * ARP requests and link retries that are due; the earliest time at which dp_receive has
+ * housekeeping to do.
+ */
 uint64_t dp_deadline(const struct dp *dp);
 
-/* A member's identity as the log binds it; packets from another identity are counted and not handed
- * up. */
+/*
+ * A member's identity as the log binds it; packets from another identity are counted and not handed
+ * up.
+ */
 void dp_bind_identity(struct dp *dp, uint32_t peer, uint64_t identity);
 
 /* Drops, by cause. X(name, text). */
@@ -142,8 +146,8 @@ struct dp_peer_state {
 	uint64_t incarnation; /* the newest seen */
 	uint64_t heard_ns;    /* 0: never */
 	bool refuses_us;      /* it addresses an identity that is not ours: our directory is new */
-	bool other_identity;  /* it shows an identity that the log does not bind: its directory is
-				 new */
+	/* it shows an identity that the log does not bind: its directory is new */
+	bool other_identity;
 	uint64_t rx_packets, tx_packets;
 	uint64_t rx_bytes, tx_bytes; /* of whole frames */
 };

@@ -20,8 +20,8 @@ enum { EAL_ERROR_MAX = 512 };
 
 struct eal_options {
 	const char *file_prefix; /* one per process on a host */
-	const char *lcores;  /* a CPU list for the polling thread, such as "2" or "0-1"; NULL: all
-				online */
+	/* a CPU list for the polling thread, such as "2" or "0-1"; NULL: all online */
+	const char *lcores;
 	uint32_t memory_mib; /* of huge pages, or of plain memory without them */
 	bool huge_pages;     /* false: --no-huge (ring, memif, af_packet only) */
 	uint32_t pci_count;  /* devices to probe, and no others */
@@ -46,8 +46,10 @@ struct link_options {
 	uint16_t queue_count; /* 1 */
 };
 
-/* Opens and starts a port. Its frames come from a pool of its own. 0 or -errno with one line in
- * error. */
+/*
+ * Opens and starts a port. Its frames come from a pool of its own. 0 or -errno with one line in
+ * error.
+ */
 int link_dpdk_create(struct link **out, const struct link_options *options,
 		     char error[EAL_ERROR_MAX]);
 

@@ -45,8 +45,10 @@ struct link_counters {
 struct link;
 
 struct link_ops {
-	/* Fills frames; returns how many (<= max <= LINK_BURST_MAX). now_ns drives link
-	 * housekeeping. */
+	/*
+	 * Fills frames; returns how many (<= max <= LINK_BURST_MAX). now_ns drives link
+	 * housekeeping.
+	 */
 	uint16_t (*rx)(struct link *link, uint64_t now_ns, struct link_frame *frames, uint16_t max);
 	/* False: the pool is empty. */
 	bool (*alloc)(struct link *link, struct link_frame *frame);

@@ -57,8 +57,10 @@ void link_control_leave(void)
 	assert(err == 0);
 }
 
-/* A lock of its own: EAL tells us that a callback is gone with its own lock held, and that one is
- * taken with ours held. Nothing is called under it. */
+/*
+ * A lock of its own: EAL tells us that a callback is gone with its own lock held, and that one is
+ * taken with ours held. Nothing is called under it.
+ */
 static void alive_enter(void)
 {
 	int err = pthread_mutex_lock(&alive_lock);

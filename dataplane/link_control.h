@@ -41,8 +41,10 @@ void link_control_forget(const atomic_bool *alive);
 /* Grows with each callback: who has cached a link's state reads it anew. */
 uint64_t link_control_events(void);
 
-/* How many callbacks have gone through here: 0 with a memif port open means that this file is not
- * where the driver's calls end up. */
+/*
+ * How many callbacks have gone through here: 0 with a memif port open means that this file is not
+ * where the driver's calls end up.
+ */
 uint64_t link_control_registrations(void);
 
 #endif

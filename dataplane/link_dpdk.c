@@ -292,7 +292,8 @@ static int pool_create(struct link_dpdk *l, const struct link_options *options,
 	else if (l->kind == LINK_PCI)
 		frames += 2 * DESCRIPTORS; /* what the device holds */
 	snprintf(name, sizeof(name), "p_%s", options->name);
-	/* A ring's frames may be freed by the other end's thread; all others by the one that polls.
+	/*
+	 * A ring's frames may be freed by the other end's thread; all others by the one that polls.
 	 */
 	l->pool = rte_pktmbuf_pool_create_by_ops(
 		name, frames, 0, 0, (uint16_t)(link_slot_size(options->mtu) + RTE_PKTMBUF_HEADROOM),

@@ -14,7 +14,8 @@ struct rte_ring;
 
 enum {
 	LINK_DEVICE_ARGUMENTS_MAX = 384,
-	/* Buffers and device slots hold whole frames: the MTU and an Ethernet header, rounded up.
+	/*
+	 * Buffers and device slots hold whole frames: the MTU and an Ethernet header, rounded up.
 	 */
 	LINK_SLOT_STANDARD = 2048,
 	LINK_SLOT_JUMBO = 16384,

@@ -17,8 +17,10 @@
 
 typedef int print_function(int level, const char *format, va_list arguments);
 
-/* The libraries explain themselves on stderr, also when all is well; the last line is kept for an
- * error of ours. */
+/*
+ * The libraries explain themselves on stderr, also when all is well; the last line is kept for an
+ * error of ours.
+ */
 static char last_words[256];
 
 __attribute__((format(printf, 2, 0))) static int keep(int level, const char *format,

@@ -78,8 +78,10 @@ struct net_udp {
 	uint16_t source_port, destination_port;
 };
 
-/* Writes the headers in front of a payload that stands at data + NET_HEADERS_SIZE. Returns the
- * frame's size. */
+/*
+ * Writes the headers in front of a payload that stands at data + NET_HEADERS_SIZE. Returns the
+ * frame's size.
+ */
 uint32_t net_udp_write(uint8_t *data, const struct net_udp *udp, uint32_t payload_size);
 
 /* Returns the frame's size. data holds NET_FRAME_SIZE_MIN bytes. */

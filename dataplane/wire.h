@@ -176,11 +176,14 @@ void wire_envelope_encode(const struct wire_envelope *envelope, uint8_t *out);
 /* size: of the UDP payload. */
 enum wire_verdict wire_envelope_decode(struct wire_envelope *out, const uint8_t *data, size_t size);
 
-/* How many entries of at most `size_max` body bytes each APPEND may carry is the core's affair
- * (raft_options.append_size_max); this is the arithmetic for an MTU. */
+/*
+ * How many entries of at most `size_max` body bytes each APPEND may carry is the core's affair
+ * (raft_options.append_size_max); this is the arithmetic for an MTU.
+ */
 uint32_t wire_append_size_max(uint16_t mtu);
 
-/* A raft message's body. Returns its size, which is at most out_size_max, or 0 if it does not fit.
+/*
+ * A raft message's body. Returns its size, which is at most out_size_max, or 0 if it does not fit.
  */
 size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t out_size_max,
 			uint8_t *type);

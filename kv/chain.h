@@ -6,10 +6,10 @@
  * entries and so throws away the same.
  *
  * Invariants:
- *  J1. A chain is open exactly between its first entry and its last one, and the next entry of an
- *      open chain is the one at next_index, not first, and not empty.
- *  J2. The buffer never holds more than KV_CHAIN_SIZE_MAX bytes. A committed chain that is longer
- *      (no door lets it in) is followed to its end, so that its client gets a verdict.
+ *  KJ1. A chain is open exactly between its first entry and its last one, and the next entry of an
+ *       open chain is the one at next_index, not first, and not empty.
+ *  KJ2. The buffer never holds more than KV_CHAIN_SIZE_MAX bytes. A committed chain that is longer
+ *       (no door lets it in) is followed to its end, so that its client gets a verdict.
  */
 #ifndef KV_CHAIN_H
 #define KV_CHAIN_H

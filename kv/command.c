@@ -2,10 +2,10 @@
  * The codec of kv/command.h.
  *
  * Invariants:
- *  C1. Decoding reads nothing beyond `size`, and every byte of it is accounted for: a request or
- *      answer that is too short, too long, or has a bit set where this version knows none is
- *      refused. So a field that a later version gives a meaning is never silently ignored.
- *  C2. Whether bytes are a valid request depends on the bytes alone: all members agree.
+ *  KC1. Decoding reads nothing beyond `size`, and every byte of it is accounted for: a request or
+ *       answer that is too short, too long, or has a bit set where this version knows none is
+ *       refused. So a field that a later version gives a meaning is never silently ignored.
+ *  KC2. Whether bytes are a valid request depends on the bytes alone: all members agree.
  */
 #include "kv/codec.h"
 

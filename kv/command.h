@@ -130,8 +130,10 @@ int kv_answer_decode(struct kv_answer *out, const uint8_t *data, size_t size);
 /* Walks: *at starts at 0. False at the end. */
 bool kv_item_next(const struct kv_answer *answer, uint32_t *at, struct kv_item *out);
 
-/* The exclusive end of the range of all keys with this prefix: writes size bytes at most; returns
- * its size. */
+/*
+ * The exclusive end of the range of all keys with this prefix: writes size bytes at most; returns
+ * its size.
+ */
 size_t kv_prefix_end(const uint8_t *prefix, size_t size, uint8_t *out);
 
 #endif

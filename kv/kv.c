@@ -3,13 +3,13 @@
  * store, and their answers remembered. One command is one transaction of the store.
  *
  * Invariants:
- *  K1. Every verdict of apply depends on the log alone: never on the quota, time, addresses,
- *      queries, or how often apply was called for an entry.
- *  K2. A command that was judged new is remembered with its answer in the step that completes it,
- *      whatever the answer, a refusal too: a retry gets the same one.
- *  K3. While `stepping`, the entry at applied_index is not finished and no other is taken, nor is
- *      a query answered: it would see half a command. Revision and hash are still those before it,
- *      so that a status asked for meanwhile is true.
+ *  KV1. Every verdict of apply depends on the log alone: never on the quota, time, addresses,
+ *       queries, or how often apply was called for an entry.
+ *  KV2. A command that was judged new is remembered with its answer in the step that completes it,
+ *       whatever the answer, a refusal too: a retry gets the same one.
+ *  KV3. While `stepping`, the entry at applied_index is not finished and no other is taken, nor is
+ *       a query answered: it would see half a command. Revision and hash are still those before it,
+ *       so that a status asked for meanwhile is true.
  */
 #include "kv/kv.h"
 
@@ -242,7 +242,7 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 	struct kv_request request;
 	uint32_t used = 0;
 
-	assert(!kv->stepping); /* K3 */
+	assert(!kv->stepping); /* KV3 */
 	assert(out_size_max >= KV_ANSWER_HEADER_SIZE);
 	assert(out_size_max <= INT32_MAX);
 	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE)

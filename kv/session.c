@@ -155,7 +155,7 @@ void kv_session_table_verify(const struct kv_session_table *table)
 
 		TAILQ_FOREACH(session, &class->order, order)
 		{
-			assert(session->last_index > index_before); /* E1, E2 */
+			assert(session->last_index > index_before); /* KE1, KE2 */
 			assert(session->class_number == i);
 			assert(session_find(table, session->id) == session);
 			index_before = session->last_index;
@@ -164,5 +164,5 @@ void kv_session_table_verify(const struct kv_session_table *table)
 		}
 		assert(count == class->count);
 	}
-	assert(digest == table->digest); /* E3 */
+	assert(digest == table->digest); /* KE3 */
 }

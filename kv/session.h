@@ -19,9 +19,9 @@
  * The class is part of a session's name: a retry carries the same bytes, so the same class.
  *
  * Invariants:
- *  E1. A class's list is in order of last_index, which is unique: one command per log index.
- *  E2. No session's last_index in a class is below that class's evicted_index.
- *  E3. `digest` is the sum of the digests of all sessions and depends on nothing else.
+ *  KE1. A class's list is in order of last_index, which is unique: one command per log index.
+ *  KE2. No session's last_index in a class is below that class's evicted_index.
+ *  KE3. `digest` is the sum of the digests of all sessions and depends on nothing else.
  */
 #ifndef KV_SESSION_H
 #define KV_SESSION_H

@@ -1,4 +1,4 @@
-/* See kv/store.h. The tree is libbsd's red-black tree, with S2 kept as its augmentation. */
+/* See kv/store.h. The tree is libbsd's red-black tree, with KS2 kept as its augmentation. */
 #include <stdint.h>
 
 struct kv_key;
@@ -177,7 +177,7 @@ void kv_store_begin(struct kv_store *store)
 void kv_store_end(struct kv_store *store)
 {
 	assert(store->writing);
-	assert(store->write.main > store->revision); /* S6 */
+	assert(store->write.main > store->revision); /* KS6 */
 	store->writing = false;
 	if (store->write.sub > 0)
 		store->revision = store->write.main;
@@ -359,10 +359,10 @@ void kv_store_verify(const struct kv_store *store)
 		const struct kv_version *version = key->newest;
 
 		assert(key->size > 0);
-		assert(before == NULL || key_compare(before, key) < 0); /* S1 */
+		assert(before == NULL || key_compare(before, key) < 0); /* KS1 */
 		assert(key->subtree_count == 1 + subtree_count(RB_LEFT(key, node)) +
-						     subtree_count(RB_RIGHT(key, node))); /* S2 */
-		assert(version->create_revision >= 2); /* S3, and 1 is the empty store */
+						     subtree_count(RB_RIGHT(key, node))); /* KS2 */
+		assert(version->create_revision >= 2); /* KS3, and 1 is the empty store */
 		assert(version->create_revision <= version->mod_main);
 		assert(version->mod_main <= last_revision);
 		assert(version->number >= 1);
@@ -374,6 +374,6 @@ void kv_store_verify(const struct kv_store *store)
 		before = key;
 	}
 	assert(count == subtree_count(RB_ROOT(&store->keys)));
-	assert(size == store->size);     /* S4 */
-	assert(digest == store->digest); /* S5 */
+	assert(size == store->size);     /* KS4 */
+	assert(digest == store->digest); /* KS5 */
 }

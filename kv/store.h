@@ -15,14 +15,14 @@
  * of 1.5 MiB, 0.15 ms when the process has told glibc not to (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD).
  *
  * Invariants:
- *  S1. Keys are unique, not empty, in strictly ascending byte order.
- *  S2. subtree_count of a key is the number of keys in the tree below and including it.
- *  S3. 2 <= create_revision <= mod revision <= the store's (the open transaction's) revision;
- *      version >= 1, and it is 1 exactly if the newest version created the key.
- *  S4. `size` is the sum of key size + value size + KV_KEY_OVERHEAD, and a put never takes it over
- *      the quota.
- *  S5. `digest` is the sum of the digests of all newest versions.
- *  S6. The revision never decreases.
+ *  KS1. Keys are unique, not empty, in strictly ascending byte order.
+ *  KS2. subtree_count of a key is the number of keys in the tree below and including it.
+ *  KS3. 2 <= create_revision <= mod revision <= the store's (the open transaction's) revision;
+ *       version >= 1, and it is 1 exactly if the newest version created the key.
+ *  KS4. `size` is the sum of key size + value size + KV_KEY_OVERHEAD, and a put never takes it over
+ *       the quota.
+ *  KS5. `digest` is the sum of the digests of all newest versions.
+ *  KS6. The revision never decreases.
  */
 #ifndef KV_STORE_H
 #define KV_STORE_H
@@ -103,7 +103,7 @@ const struct kv_key *kv_store_first(const struct kv_store *store,
 				    const struct kv_store_range *range);
 const struct kv_key *kv_store_next(const struct kv_store_range *range, const struct kv_key *key);
 
-/* How many keys are in the range: O(log keys), by S2. */
+/* How many keys are in the range: O(log keys), by KS2. */
 uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_range *range);
 
 uint64_t kv_store_hash(const struct kv_store *store);

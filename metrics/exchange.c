@@ -105,8 +105,10 @@ void metrics_exchange_confirmed(struct metrics_exchange *x, uint32_t ticket)
 	wake(x);
 }
 
-/* True once `reached` is at or past `want`, in numbers that wrap. False after the deadline, and if
- * the loop is gone. */
+/*
+ * True once `reached` is at or past `want`, in numbers that wrap. False after the deadline, and if
+ * the loop is gone.
+ */
 static bool reach(struct metrics_exchange *x, _Atomic uint32_t *reached, uint32_t want,
 		  uint64_t deadline_ns)
 {

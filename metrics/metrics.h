@@ -19,8 +19,10 @@ enum {
 	METRICS_DROPS_MAX = 48,
 	/* 60 values of 50 bytes, 15 peers of 500, 17 ports of 300, 48 drops of 40: 18 KiB. */
 	METRICS_STATUS_SIZE_MAX = 24 * 1024,
-	/* 110 names of 250 bytes, 15 peers with 14 values and a histogram of 24 lines of 110 bytes,
-	 * 17 ports with 12 of 80, 48 drops of 60: 110 KiB. */
+	/*
+	 * 110 names of 250 bytes, 15 peers with 14 values and a histogram of 24 lines of 110 bytes,
+	 * 17 ports with 12 of 80, 48 drops of 60: 110 KiB.
+	 */
 	METRICS_TEXT_SIZE_MAX = 192 * 1024,
 };
 
@@ -86,10 +88,6 @@ extern const struct metrics_rows metrics_words, metrics_values, metrics_histogra
 
 /* The value of a row in the struct that its table is about. */
 uint64_t metrics_value(const void *of, const struct metrics_row *row);
-
-/* Empty histograms with the table's buckets. */
-void metrics_histograms_create(struct histogram *wal_write);
-void metrics_peer_histograms_create(struct histogram *round_trip);
 
 /* "key value" lines: what a status request answers. Returns the size. */
 size_t metrics_status_text(const struct metrics *m, char *out, size_t size_max);

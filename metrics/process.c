@@ -27,8 +27,10 @@ static uint64_t start_of(uint64_t start_ticks, uint64_t ticks)
 	return atomic_compare_exchange_strong(&known, &unknown, start) ? start : unknown;
 }
 
-/* The fields of /proc/self/stat after the name, which may hold anything but ends in the last ')':
- * proc(5) counts from 1, and the first one here is its third. */
+/*
+ * The fields of /proc/self/stat after the name, which may hold anything but ends in the last ')':
+ * proc(5) counts from 1, and the first one here is its third.
+ */
 static void read_stat(struct metrics_process *out)
 {
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK), page = (uint64_t)sysconf(_SC_PAGESIZE);

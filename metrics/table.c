@@ -14,9 +14,9 @@
 #define ROW_PORT(...) ROW(metrics_port, __VA_ARGS__)
 #define ROW_PROCESS(...) ROW(metrics_process, __VA_ARGS__)
 #define ROW_WORD(field, size, key, name, label, help) ROW(metrics, field, GAUGE, 1, key, name, label, help)
-#define ROW_HISTOGRAM(field, first, count, key, name, label, help) \
+#define ROW_HISTOGRAM(field, key, name, label, help) \
 	ROW(metrics, field, UNTYPED, 1000000000, key, name, label, help)
-#define ROW_PEER_HISTOGRAM(field, first, count, key, name, label, help) \
+#define ROW_PEER_HISTOGRAM(field, key, name, label, help) \
 	ROW(metrics_peer, field, UNTYPED, 1000000000, key, name, label, help)
 
 #define TABLE(table, LIST, MAKE) \
@@ -30,8 +30,6 @@ TABLE(metrics_peer_values, METRICS_PEER_VALUES, ROW_PEER)
 TABLE(metrics_peer_histograms, METRICS_PEER_HISTOGRAMS, ROW_PEER_HISTOGRAM)
 TABLE(metrics_port_values, METRICS_PORT_VALUES, ROW_PORT)
 TABLE(metrics_process_values, METRICS_PROCESS_VALUES, ROW_PROCESS)
-
-#define CREATE(field, first_ns, count, ...) histogram_create(field, first_ns, count);
 /* clang-format on */
 
 uint64_t metrics_value(const void *of, const struct metrics_row *row)
@@ -40,14 +38,4 @@ uint64_t metrics_value(const void *of, const struct metrics_row *row)
 
 	memcpy(&value, (const uint8_t *)of + row->offset, sizeof(value));
 	return value;
-}
-
-void metrics_histograms_create(struct histogram *wal_write)
-{
-	METRICS_HISTOGRAMS(CREATE)
-}
-
-void metrics_peer_histograms_create(struct histogram *round_trip)
-{
-	METRICS_PEER_HISTOGRAMS(CREATE)
 }

@@ -125,12 +125,12 @@
 	X(resident_bytes, GAUGE, 1, NULL, "process_resident_memory_bytes", NULL, "Resident memory size.") \
 	X(start_ms, GAUGE, 1000, NULL, "process_start_time_seconds", NULL, "When the process started, since the Unix epoch.")
 
-/* X(field, first_ns, buckets, key, name, label, help): etcd's buckets, and below them finer ones. */
+/* X(field, key, name, label, help): whoever observes has set the buckets. */
 #define METRICS_HISTOGRAMS(X) \
-	X(wal_write, 15625, 20, "wal_fsync", "etcd_disk_wal_fsync_duration_seconds", NULL, "How long a write of the log took until it was durable, in the sense of the durability in force.")
+	X(wal_write, "wal_fsync", "etcd_disk_wal_fsync_duration_seconds", NULL, "How long a write of the log took until it was durable, in the sense of the durability in force.")
 
 #define METRICS_PEER_HISTOGRAMS(X) \
-	X(round_trip, 3125, 21, "round_trip", "etcd_network_peer_round_trip_time_seconds", "To", "From a question to the peer's answer, its loop included and its disk not.")
+	X(round_trip, "round_trip", "etcd_network_peer_round_trip_time_seconds", "To", "From a question to the peer's answer, its loop included and its disk not.")
 
 /* clang-format on */
 

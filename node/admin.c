@@ -116,8 +116,10 @@ static void accept_one(struct admin *a)
 		c->moved = 0;
 		connection_watch(a, c, EPOLLIN, EPOLL_CTL_ADD);
 		wire_hello_encode(&hello, WIRE_WELCOME, welcome);
-		/* A fresh socket's buffer has room for 64 bytes; a client that is gone shows at the
-		 * read. */
+		/*
+		 * A fresh socket's buffer has room for 64 bytes; a client that is gone shows at the
+		 * read.
+		 */
 		if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) != (ssize_t)sizeof(welcome))
 			connection_close(c);
 		return;

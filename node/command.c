@@ -66,7 +66,8 @@ static void forward(struct node *n, struct request *q, raft_id leader)
 		return;
 	if (!q->forward_id || q->term != raft_get_term(n->raft)) {
 		/* Never that of an earlier life: the leader may still hold parts under it (R42). */
-		q->forward_id = ((n->recovered.incarnation << 40) + ++n->next_id) * REQUESTS_MAX +
+		q->forward_id = ((WAL_START_COUNT(n->recovered.start) << 40) + ++n->next_id) *
+					REQUESTS_MAX +
 				(uint64_t)(q - n->requests.slot);
 		q->parts_acked = 0;
 		n->counters.forwarded++;

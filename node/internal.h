@@ -2,9 +2,9 @@
  * A node's inside: what the files of node/ share.
  *
  * Invariants:
- *	N1. An answer that says OK to a command leaves only from the apply of that command.
- *	N2. A query is answered from a state that has applied at least its confirmed read index.
- *	N3. Between raft_ready and raft_advance nothing else of raft is called.
+ *	ND1. An answer that says OK to a command leaves only from the apply of that command.
+ *	ND2. A query is answered from a state that has applied at least its confirmed read index.
+ *	ND3. Between raft_ready and raft_advance nothing else of raft is called.
  */
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
@@ -18,11 +18,15 @@
 #include <sodium.h>
 
 enum {
-	/* Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
+	/*
+	 * Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
 	 */
 	NODE_APPLY_QUEUE_MAX = RAFT_READY_APPLY_MAX,
 	NODE_READS_MAX =
 		64, /* read indexes asked for at a time: each covers all queries of one turn */
+	/* etcd's buckets, from 100 us to 3.28 s, and five finer ones below: ours are there. */
+	NODE_ROUND_TRIP_NS_MIN = 3125,
+	NODE_ROUND_TRIP_BUCKETS = 21,
 	NODE_FORWARD_PARTS = 32, /* PROPOSE parts in flight, as many as a burst takes */
 };
 

@@ -39,8 +39,10 @@ void journal_write(const struct journal *journal, enum journal_level level, cons
 	if (size > sizeof(line) - 2)
 		size = sizeof(line) - 2;
 	line[size++] = '\n';
-	/* One write, so that lines of several processes do not mix. There is nobody to tell if it
-	 * fails. */
+	/*
+	 * One write, so that lines of several processes do not mix. There is nobody to tell if it
+	 * fails.
+	 */
 	if (write(STDERR_FILENO, line, size) < 0)
 		return;
 }

@@ -327,7 +327,7 @@ static int start_node(struct quoind *q)
 	return error;
 }
 
-/* Before anything that takes long: whoever probes sees a process that starts, and not a dead one. */
+/* Before anything that takes long: whoever probes sees a process that starts, not a dead one. */
 static int start_metrics(struct quoind *q)
 {
 	const struct config *c = &q->config;
@@ -341,7 +341,6 @@ static int start_metrics(struct quoind *q)
 	snprintf(first.name, sizeof(first.name), "%s", c->name);
 	snprintf(first.version, sizeof(first.version), "%s", QUOIN_VERSION);
 	snprintf(first.waiting, sizeof(first.waiting), "the node starts and reads its log");
-	metrics_histograms_create(&first.wal_write);
 	first.taken_ns = clock_now();
 	err = metrics_exchange_create(&q->exchange, &first);
 	if (err)

@@ -50,7 +50,7 @@ static void collect_raft(const struct node *n, const struct raft_status *raft, s
 	m->term = raft->term;
 	m->last = raft->last;
 	m->durable = raft->durable;
-	m->incarnation = n->recovered.incarnation;
+	m->incarnation = WAL_START_COUNT(n->recovered.start);
 	m->elections_started = c->elections_started;
 	m->elections_won = c->elections_won;
 	m->raft_malformed = c->raft_malformed;
@@ -68,7 +68,7 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->wal_writes = wal.writes;
 	m->wal_entries = wal.entries;
 	m->wal_segments = wal.segments;
-	metrics_histograms_create(&m->wal_write);
+	m->wal_write = wal.write_time;
 	m->wal_torn_bytes = n->recovered.torn_bytes;
 	m->revision = n->sm->ops->revision(n->sm);
 	m->db_size = m->db_size_in_use = n->sm->ops->size(n->sm);
@@ -230,7 +230,7 @@ static void probe_drive(struct node *n, struct node_probe *p)
 	}
 	if (p->index || p->resend_ns > n->now_ns)
 		return;
-	context = (n->recovered.incarnation << 40) + ++n->next_id;
+	context = (WAL_START_COUNT(n->recovered.start) << 40) + ++n->next_id;
 	if (raft_read_index(n->raft, context) == 0)
 		p->context = context;
 	p->resend_ns = n->now_ns + p->wait_ns;

@@ -6,6 +6,7 @@
 #include "base/mix.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -103,7 +104,7 @@ static int start_dataplane(struct node *n, const struct node_options *o)
 	dp.cluster_id = o->cluster_id;
 	dp.member_id = o->id;
 	dp.identity = n->recovered.identity;
-	dp.incarnation = n->recovered.incarnation;
+	dp.incarnation = n->recovered.start;
 	n->peer_count = dp.peer_count;
 	memcpy(n->peer, dp.peer, sizeof(n->peer));
 	for (uint32_t i = 0; i < dp.peer_count; i++) {
@@ -126,20 +127,45 @@ static uint64_t seed_for(uint64_t seed, uint64_t purpose)
 	return mix(seed ^ mix(purpose));
 }
 
+/* The directory of another member, or of another cluster, is not this node's to write to (W25). */
+static int belongs(struct node *n, const struct node_options *o)
+{
+	const uint64_t ids[2] = {htole64(o->cluster_id), htole64(o->id)};
+	uint64_t found[2];
+	int error;
+
+	if (!n->recovered.record_size) {
+		error = wal_record_write(n->wal, (const uint8_t *)ids, sizeof(ids));
+		if (error)
+			snprintf(n->error, sizeof(n->error), "%s", wal_error(n->wal));
+		return error;
+	}
+	if (n->recovered.record_size == sizeof(ids) &&
+	    !memcmp(n->recovered.record, ids, sizeof(ids)))
+		return 0;
+	memcpy(found, n->recovered.record, sizeof(found));
+	snprintf(n->error, sizeof(n->error),
+		 "%s/cluster: this is the log of member %016" PRIx64 " of cluster %016" PRIx64
+		 ", not of member %016" PRIx64 " of cluster %016" PRIx64
+		 ": point data-dir at this member's own directory",
+		 o->wal.directory, le64toh(found[1]), le64toh(found[0]), o->id, o->cluster_id);
+	return -EXDEV;
+}
+
 static int start_rooms(struct node *n, const struct node_options *o)
 {
 	struct wal_options wal = o->wal;
 	char wal_text[WAL_ERROR_MAX];
 	int error;
 
-	wal.cluster_id = o->cluster_id;
-	wal.member_id = o->id;
 	error = wal_open(&n->wal, &wal, &n->recovered, wal_text);
 	if (error) {
 		snprintf(n->error, sizeof(n->error), "%s", wal_text);
 		return error;
 	}
-	error = start_raft(n, o);
+	error = belongs(n, o);
+	if (!error)
+		error = start_raft(n, o);
 	if (!error)
 		error = start_dataplane(n, o);
 	return error;
@@ -153,7 +179,8 @@ static int allocate(struct node *n)
 	if (!n->applying || !n->scratch || !n->metrics)
 		return -ENOMEM;
 	for (int i = 0; i < DP_PEERS_MAX; i++)
-		metrics_peer_histograms_create(&n->round_trip[i]);
+		histogram_create(&n->round_trip[i], NODE_ROUND_TRIP_NS_MIN,
+				 NODE_ROUND_TRIP_BUCKETS);
 	return requests_create(&n->requests);
 }
 

@@ -50,8 +50,10 @@ enum { NODE_ERROR_MAX = 512 };
 int node_create(struct node **out, const struct node_options *options, char error[NODE_ERROR_MAX]);
 void node_destroy(struct node *n);
 
-/* One turn of the loop; the one place where time enters. 0, or -errno: the node must end
- * (node_error). */
+/*
+ * One turn of the loop; the one place where time enters. 0, or -errno: the node must end
+ * (node_error).
+ */
 int node_poll(struct node *n, uint64_t now_ns);
 const char *node_error(const struct node *n);
 

@@ -58,7 +58,7 @@ void query_drive(struct node *n)
 		if (q->resend_ns > n->now_ns)
 			continue;
 		if (!context) {
-			context = (n->recovered.incarnation << 40) + ++n->next_id;
+			context = (WAL_START_COUNT(n->recovered.start) << 40) + ++n->next_id;
 			if (raft_read_index(n->raft, context))
 				return;
 		}

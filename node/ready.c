@@ -26,7 +26,7 @@ void node_persisted(struct node *n)
 {
 	struct wal_read_result read;
 	uint64_t seq;
-	int error = wal_poll(n->wal, &seq);
+	int error = wal_poll(n->wal, n->now_ns, &seq);
 
 	if (error) {
 		fail(n, error);
@@ -36,8 +36,10 @@ void node_persisted(struct node *n)
 	raft_persisted(n->raft, seq);
 	while (wal_read_poll(n->wal, &read)) {
 		n->active = true;
-		/* An entry that this node has and cannot read is lost data here: the node ends
-		 * (D8). */
+		/*
+		 * An entry that this node has and cannot read is lost data here: the node ends
+		 * (D8).
+		 */
 		if (read.error && read.error != -ENOENT) {
 			n->failed = read.error;
 			snprintf(n->error, sizeof(n->error),
@@ -100,8 +102,10 @@ static void apply(struct node *n, const struct raft_entry *entries, uint32_t cou
 	}
 }
 
-/* What an earlier turn left: raft hands nothing more out to apply before it is told that this is
- * done. */
+/*
+ * What an earlier turn left: raft hands nothing more out to apply before it is told that this is
+ * done.
+ */
 static void apply_rest(struct node *n)
 {
 	while (n->applying_next < n->applying_count) {
@@ -174,7 +178,7 @@ void node_ready(struct node *n)
 	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
 		;
 	/* What this turn appended goes to the disk in this turn. */
-	if (n->failed || wal_poll(n->wal, &seq) != 0)
+	if (n->failed || wal_poll(n->wal, n->now_ns, &seq) != 0)
 		return;
 	if (seq > n->persisted)
 		n->active = true; /* what waited for it leaves in the next turn */

@@ -196,7 +196,8 @@ bool request_set_answer(struct requests *r, struct request *q, const uint8_t *an
 	assert(size <= WIRE_MESSAGE_SIZE_MAX);
 	q->answer = q->small_answer;
 	if (size > REQUEST_SMALL_SIZE) {
-		/* The request's own bytes are no longer needed: their buffer can take the answer.
+		/*
+		 * The request's own bytes are no longer needed: their buffer can take the answer.
 		 */
 		if (!q->buffer && !buffer_take(r, q))
 			return false;

@@ -377,14 +377,14 @@ raft_index raft_commit(const struct raft *r)
 
 static void leader_check(const struct raft *r)
 {
-	assert(r->hard.vote == r->id); /* I5 */
+	assert(r->hard.vote == r->id); /* RI5 */
 	assert(r->leader == r->id);
 	assert(raft_hard_durable(r));
 	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0)
 			continue;
-		assert(p->match <= r->window.last); /* I6 */
+		assert(p->match <= r->window.last); /* RI6 */
 		assert(p->match < p->next);
 		assert(p->next <= r->window.last + 1);
 		assert(!p->probing || p->inflight_count <= 1);
@@ -397,22 +397,22 @@ void raft_check_invariants(const struct raft *r)
 {
 	const struct raft_window *w = &r->window;
 
-	assert(r->durable <= r->handed); /* I1 */
+	assert(r->durable <= r->handed); /* RI1 */
 	assert(r->handed <= w->last);
-	assert(r->commit <= w->last); /* I2 */
+	assert(r->commit <= w->last); /* RI2 */
 	assert(r->applied <= r->apply_handed);
 	assert(r->apply_handed <= r->commit);
-	assert(w->first <= (r->commit > 0 ? r->commit : 1)); /* I3 */
+	assert(w->first <= (r->commit > 0 ? r->commit : 1)); /* RI3 */
 	assert(w->first <= r->durable + 1);
 	assert(w->last - r->commit < RAFT_WINDOW_SLOTS);
 	assert(w->last + 1 - w->first <= RAFT_WINDOW_SLOTS);
-	assert(raft_window_term(w, w->last) <= r->hard.term);       /* I4 */
-	assert(r->role == RAFT_LEADER || r->reads.wait_count == 0); /* I7 */
+	assert(raft_window_term(w, w->last) <= r->hard.term);       /* RI4 */
+	assert(r->role == RAFT_LEADER || r->reads.wait_count == 0); /* RI7 */
 	assert(r->reads.wait_count + r->reads.done_count <= RAFT_READY_READS_MAX);
-	assert(r->owed.proved <= w->last);   /* I8 */
-	assert(r->members_index <= w->last); /* I9 */
+	assert(r->owed.proved <= w->last);   /* RI8 */
+	assert(r->members_index <= w->last); /* RI9 */
 	assert(r->members_before_index <= r->members_index);
-	assert(!r->self_replaced || r->role == RAFT_FOLLOWER); /* I10 */
+	assert(!r->self_replaced || r->role == RAFT_FOLLOWER); /* RI10 */
 	assert(r->persisted <= r->seq);
 	assert(r->hard_seq <= r->seq);
 	if (r->role == RAFT_LEADER)

@@ -62,11 +62,13 @@ int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 {
 	if (r->self_replaced)
 		return 0;
-	/* One that joins an existing cluster may have forgotten a vote, and what it acknowledged.
+	/*
+	 * One that joins an existing cluster may have forgotten a vote, and what it acknowledged.
 	 */
 	if (!raft_is_voter(r) && r->window.last == 0)
 		return 0;
-	/* R23: a candidate and a leader have voted for themselves, so hard.vote is never 0 there.
+	/*
+	 * R23: a candidate and a leader have voted for themselves, so hard.vote is never 0 there.
 	 */
 	if (r->hard.vote == 0 && log_up_to_date(r, &m->vote)) {
 		assert(r->role == RAFT_FOLLOWER);

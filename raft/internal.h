@@ -7,16 +7,16 @@
  *
  * Invariants, cited by number in raft_check_invariants:
  *
- *	I1  durable <= handed <= last; what is durable was handed out, in order.
- *	I2  commit <= last, applied <= apply_handed <= commit, and none of them goes back.
- *	I3  The window's invariants W2 and W4 (raft/window.h).
- *	I4  last_term <= term: a log holds no entry of a term that its owner has not seen.
- *	I5  A leader's term and vote are durable, it voted for itself, it is the leader it knows.
- *	I6  For every peer of a leader: match <= last and match < next <= last + 1.
- *	I7  Only a leader has reads waiting for a quorum.
- *	I8  What was proved to match the leader of this term lies within the log.
- *	I9  members_before_index <= members_index <= last; at most one of them is uncommitted.
- *	I10 A replaced member is a follower.
+ *	RI1  durable <= handed <= last; what is durable was handed out, in order.
+ *	RI2  commit <= last, applied <= apply_handed <= commit, and none of them goes back.
+ *	RI3  The window's invariants LW2 and LW4 (raft/window.h).
+ *	RI4  last_term <= term: a log holds no entry of a term that its owner has not seen.
+ *	RI5  A leader's term and vote are durable, it voted for itself, it is the leader it knows.
+ *	RI6  For every peer of a leader: match <= last and match < next <= last + 1.
+ *	RI7  Only a leader has reads waiting for a quorum.
+ *	RI8  What was proved to match the leader of this term lies within the log.
+ *	RI9  members_before_index <= members_index <= last; at most one of them is uncommitted.
+ *	RI10 A replaced member is a follower.
  *
  * Durability (R1, R2, R4, R5). Nothing that depends on the disk is ever queued. A reply is *state*:
  * who is owed an answer. raft_ready makes the answer at the moment it may leave, from what is

@@ -4,8 +4,8 @@
 #include "raft/internal.h"
 
 /*
- * True if `count` entries may follow the last one: W4 holds after it, and what leaves the window is
- * committed, but not the newest committed entry (W2), and durable (W3).
+ * True if `count` entries may follow the last one: LW4 holds after it, and what leaves the window
+ * is committed, but not the newest committed entry (LW2), and durable (LW3).
  */
 bool raft_log_room(const struct raft *r, uint64_t count)
 {

@@ -60,8 +60,8 @@ struct raft_options {
 		election_timeout_us_min; /* the timeout is drawn anew, uniformly, from [min, max] */
 	uint32_t election_timeout_us_max;
 	uint32_t heartbeat_us;
-	uint32_t append_size_max; /* bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one
-				     message */
+	/* bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one message */
+	uint32_t append_size_max;
 	uint64_t now_us;
 };
 
@@ -194,8 +194,8 @@ struct raft_status {
 	raft_index window_first;
 	struct raft_members members; /* as of the newest appended MEMBERS entry */
 	raft_index members_index;
-	bool self_replaced; /* the log binds this member's id to another identity: a wiped directory
-			     */
+	/* the log binds this member's id to another identity: a wiped directory */
+	bool self_replaced;
 	uint32_t progress_count;
 	struct raft_progress progress[RAFT_MEMBERS_MAX];
 };

@@ -28,10 +28,9 @@ enum {
 	RAFT_MEMBERS_MAX = 16,
 
 	/*
-	 * Data bytes of one entry. An entry always fits in one frame at an MTU of 1500: 1500 - 20
-	 * (IPv4)
-	 * - 8 (UDP) - 88 (envelope) - 48 (AppendEntries) - 16 (entry header) = 1320. The same
-	 * whatever the MTU, so that a log can move between hosts.
+	 * Data bytes of one entry. An entry always fits in one frame at an MTU of 1500, which has
+	 * 1320 for it: 20 go to IPv4, 8 to UDP, 88 to the envelope, 48 to AppendEntries, 16 to the
+	 * entry's header. The same whatever the MTU, so that a log can move between hosts.
 	 */
 	RAFT_ENTRY_DATA_MAX = 1200,
 
@@ -115,8 +114,8 @@ struct raft_append_reply {
 	 * follower's hint, the highest index at which the logs may still agree.
 	 */
 	raft_index match;
-	raft_term match_term; /* refused: the term of the follower's entry at the hint, 0 if unknown
-			       */
+	/* refused: the term of the follower's entry at the hint, 0 if unknown */
+	raft_term match_term;
 	raft_index prev_index; /* the prev_index of the message that this answers */
 	uint64_t read_seq;
 };

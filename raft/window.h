@@ -3,13 +3,13 @@
  *
  * What is below the window is committed and durable, and is read back through fetches. Invariants:
  *
- *	W1  The window holds every index in [first, last]; it is empty only while the log is.
- *	W2  first <= max(commit, 1): the newest committed entry stays, so its term is always known
- *	    and a truncation never empties the window.
- *	W3  A slot is reused only for an index whose predecessor in it was committed and durable.
- *	W4  last - commit < RAFT_WINDOW_SLOTS.
+ *	LW1  The window holds every index in [first, last]; it is empty only while the log is.
+ *	LW2  first <= max(commit, 1): the newest committed entry stays, so its term is always known
+ *	     and a truncation never empties the window.
+ *	LW3  A slot is reused only for an index whose predecessor in it was committed and durable.
+ *	LW4  last - commit < RAFT_WINDOW_SLOTS.
  *
- * W4 must be restored after a restart, when the commit index is forgotten, and the first entry of
+ * LW4 must be restored after a restart, when the commit index is forgotten, and the first entry of
  * the next term needs a place too, or a full log could never commit again. So the last
  * RAFT_WINDOW_RESERVE places are for first entries of a term alone: every command was appended with
  * last - commit <= RAFT_WINDOW_SLOTS - RAFT_WINDOW_RESERVE. Both bounds are facts about the cluster

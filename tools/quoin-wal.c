@@ -95,17 +95,16 @@ static void text_head(struct text_state *s)
 	if (s->head || r->unit == 0)
 		return;
 	s->head = true;
-	printf("identity: cluster %016" PRIx64 " member %016" PRIx64 " identity %016" PRIx64
-	       " durability %s unit %" PRIu32 "\n",
-	       r->cluster_id, r->member_id, r->identity, wal_durability_name(r->durability),
-	       r->unit);
+	printf("identity: %016" PRIx64 " durability %s unit %" PRIu32 "\n", r->identity,
+	       wal_durability_name(r->durability), r->unit);
 	if (r->durability == WAL_VOLATILE) {
 		printf("a volatile log keeps nothing on disk\n");
 		return;
 	}
-	printf("vote: term %" PRIu64 " vote %016" PRIx64 " incarnation %" PRIu64
+	printf("vote: term %" PRIu64 " vote %016" PRIx64 " start %" PRIu64 ".%08" PRIx32
 	       " generation %" PRIu64 "%s\n",
-	       r->hard_state.term, r->hard_state.vote, r->incarnation, r->vote_generation,
+	       r->hard_state.term, r->hard_state.vote, WAL_START_COUNT(r->start),
+	       (uint32_t)r->start, r->vote_generation,
 	       r->vote_torn ? " (the other slot is torn)" : "");
 }
 
@@ -215,16 +214,13 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 {
 	json_write_end(s);
 	printf("],\n\"identity\":");
-	json_out(json_pack("{so so so ss sI}", "cluster", hexadecimal(r->cluster_id), "member",
-			   hexadecimal(r->member_id), "identity", hexadecimal(r->identity),
-			   "durability", wal_durability_name(r->durability), "unit",
-			   (json_int_t)r->unit),
+	json_out(json_pack("{so ss sI}", "identity", hexadecimal(r->identity), "durability",
+			   wal_durability_name(r->durability), "unit", (json_int_t)r->unit),
 		 false);
 	printf(",\n\"vote\":");
-	json_out(json_pack("{sI so sI sI sb}", "term", (json_int_t)r->hard_state.term, "vote",
-			   hexadecimal(r->hard_state.vote), "incarnation",
-			   (json_int_t)r->incarnation, "generation", (json_int_t)r->vote_generation,
-			   "torn", r->vote_torn),
+	json_out(json_pack("{sI so so sI sb}", "term", (json_int_t)r->hard_state.term, "vote",
+			   hexadecimal(r->hard_state.vote), "start", hexadecimal(r->start),
+			   "generation", (json_int_t)r->vote_generation, "torn", r->vote_torn),
 		 false);
 	printf(",\n\"log\":");
 	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sb}", "last_index",

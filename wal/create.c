@@ -1,108 +1,30 @@
 /*
- * Making a directory, and the small files in it.
+ * Making a directory, and making one anew.
  *
  * Creation, each step durable before the next: vote (generations 0 and 1), the first segment,
  * identity. A directory without identity is new, or its creation was cut short; then its vote is
  * still at generation 1, because every complete open counts it up. Anything else without identity
  * is damage.
+ *
+ * An identity that replaces another one says so until all that was the former's is gone and the new
+ * log is begun (W17).
  */
+#include "base/bytes.h"
 #include "base/mix.h"
-#include "wal/io.h"
+#include "wal/file.h"
 #include "wal/recovery.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
-int recovery_refuse(struct wal *w, int err, const char *format, ...)
+int wal_identity_make(struct wal *w, uint64_t formerly)
 {
-	char why[WAL_ERROR_MAX - sizeof(w->directory) - 2];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(why, sizeof(why), format, args);
-	va_end(args);
-	(void)snprintf(w->error, sizeof(w->error), "%s/%s", w->directory, why);
-	return err;
-}
-
-int recovery_io_refuse(struct wal *w, int err, const char *file, const char *operation)
-{
-	const char *hint = "";
-
-	if (err == -EOPNOTSUPP || err == -EINVAL)
-		hint = ": this file system has no direct I/O to stable storage, which a log on "
-		       "disk needs; use another one (ext4, xfs) or durability volatile";
-	else if (err == -EWOULDBLOCK)
-		hint = ": another process has it open, or a dead one's last write has not reached "
-		       "the disk yet";
-	return recovery_refuse(w, err, "%s: %s failed: %s%s", file, operation, strerror(-err),
-			       hint);
-}
-
-/* --- small files ------------------------------------------------------------------------- */
-
-/* Writes a file whole under a temporary name and gives it its name, durably. */
-static int file_make(struct wal *w, const char *name, const uint8_t *data, size_t size)
-{
-	enum disk_mode mode = w->durability == WAL_VOLATILE ? DISK_CACHED : DISK_DURABLE;
-	char temporary[DISK_NAME_MAX];
-	int file;
-	int err;
-
-	meta_temporary_name(temporary, name);
-	err = w->disk->ops->open(w->disk, temporary, true, mode, &file);
-	if (err != 0)
-		return recovery_io_refuse(w, err, temporary, "create");
-	err = io_write(w->disk, file, 0, data, size);
-	if (err == 0)
-		err = io_sync(w->disk, file);
-	w->disk->ops->close(w->disk, file);
-	if (err == 0)
-		err = w->disk->ops->rename(w->disk, temporary, name);
-	if (err == 0)
-		err = w->disk->ops->sync_names(w->disk);
-	return err == 0 ? 0 : recovery_io_refuse(w, err, temporary, "write");
-}
-
-/* Reads a file that must have exactly this size. */
-int recovery_file_read(struct wal *w, const char *name, uint8_t *data, uint64_t size)
-{
-	enum disk_mode mode = w->durability == WAL_VOLATILE ? DISK_CACHED : DISK_DURABLE;
-	uint64_t found;
-	int file;
-	int err = w->disk->ops->open(w->disk, name, false, mode, &file);
-
-	if (err != 0)
-		return recovery_io_refuse(w, err, name, "open");
-	err = w->disk->ops->size(w->disk, file, &found);
-	if (err != 0)
-		err = recovery_io_refuse(w, err, name, "size");
-	else if (found != size)
-		err = recovery_refuse(
-			w, -EBADMSG,
-			"%s: %" PRIu64 " bytes instead of %" PRIu64 "; nothing was changed: "
-			"bring the directory back from a copy, or remove this member from the "
-			"cluster and add it again with an empty directory",
-			name, found, size);
-	if (err == 0) {
-		err = io_read(w->disk, file, 0, data, size);
-		if (err != 0)
-			err = recovery_io_refuse(w, err, name, "read");
-	}
-	w->disk->ops->close(w->disk, file);
-	return err;
-}
-
-int recovery_identity_make(struct wal *w)
-{
-	struct meta_identity identity = {
-		.id = w->id, .durability = (uint32_t)w->durability + 1, .unit = w->unit};
+	struct meta_identity identity = {.id = w->id,
+					 .durability = (uint32_t)w->durability + 1,
+					 .unit = w->unit,
+					 .formerly = formerly};
 
 	meta_identity_encode(w->block, &identity);
-	return file_make(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
+	return wal_file_make(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
 }
 
 int recovery_temporaries_remove(struct recovery *r)
@@ -111,83 +33,95 @@ int recovery_temporaries_remove(struct recovery *r)
 		int err = r->w->disk->ops->remove(r->w->disk, r->names.temporary[i]);
 
 		if (err != 0)
-			return recovery_io_refuse(r->w, err, r->names.temporary[i], "remove");
+			return wal_refuse_io(r->w, err, r->names.temporary[i], "remove");
 	}
 	return 0;
 }
 
 /* --- creation ---------------------------------------------------------------------------- */
 
-uint64_t recovery_identity_draw(const struct wal_options *options)
+raft_identity wal_identity_draw(uint64_t seed)
 {
-	uint64_t drawn =
-		mix(options->identity_seed ^ mix(options->cluster_id ^ mix(options->member_id)));
+	uint64_t drawn = mix(seed);
 
 	return drawn != 0 ? drawn : 1;
+}
+
+uint64_t wal_start_after(const struct wal *w, uint64_t before)
+{
+	uint64_t count = WAL_START_COUNT(before) + 1;
+	uint32_t nonce = (uint32_t)mix(mix(w->seed ^ w->id.identity) ^ count);
+
+	assert(count <= UINT32_MAX);
+	return count << 32 | (nonce != 0 ? nonce : 1);
+}
+
+static int name_remove(struct wal *w, bool there, const char *name)
+{
+	int err = there ? w->disk->ops->remove(w->disk, name) : 0;
+
+	return err == 0 ? 0 : wal_refuse_io(w, err, name, "remove");
+}
+
+/* All but the identity; the vote last, which says as long as anything is left how far it came. */
+static int files_remove(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct meta_names *names = &r->names;
+	int err = recovery_temporaries_remove(r);
+
+	if (err == 0)
+		err = name_remove(w, names->cluster, META_CLUSTER);
+	for (size_t i = 0; err == 0 && i < names->segment_count; i++) {
+		char name[DISK_NAME_MAX];
+
+		meta_segment_name(name, names->segments[i]);
+		err = name_remove(w, true, name);
+	}
+	if (err != 0)
+		return err;
+	err = w->disk->ops->sync_names(w->disk);
+	if (err != 0)
+		return wal_refuse_io(w, err, "", "sync of the directory");
+	err = name_remove(w, names->vote, META_VOTE);
+	if (err != 0)
+		return err;
+	err = w->disk->ops->sync_names(w->disk);
+	return err == 0 ? 0 : wal_refuse_io(w, err, "", "sync of the directory");
 }
 
 /* Removes what a creation left that was cut short; refuses what can be anything else. */
 static int leftovers_remove(struct recovery *r)
 {
 	struct wal *w = r->w;
-	const struct disk_ops *ops = w->disk->ops;
 	struct meta_names *names = &r->names;
-	char name[DISK_NAME_MAX];
 	int err;
 
 	if (names->vote) {
-		err = recovery_file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
+		err = wal_file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
 		if (err != 0)
 			return err;
 	}
 	if (names->segment_count > 1 || (names->segment_count > 0 && !names->vote) ||
-	    (names->vote && !meta_vote_initial(w->block, w->unit)))
-		return recovery_refuse(
-			w, -EBADMSG,
-			META_IDENTITY
-			": missing beside a log that was in use; nothing was "
-			"changed: bring the directory back from a copy, or remove this "
-			"member from the cluster and add it again with an empty directory");
-	err = recovery_temporaries_remove(r);
-	if (err != 0)
-		return err;
-	/* The vote last: while anything is left it says that this was never in use. */
-	if (names->segment_count > 0) {
-		meta_segment_name(name, names->segments[0]);
-		err = ops->remove(w->disk, name);
-		if (err == 0)
-			err = ops->sync_names(w->disk);
-		if (err != 0)
-			return recovery_io_refuse(w, err, name, "remove");
-	}
-	if (names->vote) {
-		err = ops->remove(w->disk, META_VOTE);
-		if (err != 0)
-			return recovery_io_refuse(w, err, META_VOTE, "remove");
-	}
-	err = ops->sync_names(w->disk);
-	return err == 0 ? 0 : recovery_io_refuse(w, err, "", "sync of the directory");
+	    names->cluster || (names->vote && !meta_vote_initial(w->block, w->unit)))
+		return wal_refuse(w, -EBADMSG,
+				  META_IDENTITY
+				  ": missing beside a log that was in use" WAL_REFUSED);
+	return files_remove(r);
 }
 
-int recovery_create(struct recovery *r)
+/* Everything but the identity, which is written last, over whatever stands for it. */
+static int files_make(struct recovery *r)
 {
 	struct wal *w = r->w;
 	struct meta_vote vote = {0};
 	int err;
 
-	if (!r->options->create)
-		return recovery_refuse(w, -ENOENT,
-				       META_IDENTITY ": there is no log here, and none was to "
-						     "be created");
-	err = leftovers_remove(r);
-	if (err != 0)
-		return err;
-	w->id.identity = recovery_identity_draw(r->options);
 	if (w->durability != WAL_VOLATILE) {
 		for (vote.generation = 0; vote.generation < 2; vote.generation++)
 			meta_vote_encode(w->block + meta_vote_offset(vote.generation, w->unit),
 					 w->unit, &w->id, &vote);
-		err = file_make(w, META_VOTE, w->block, 2 * (size_t)w->unit);
+		err = wal_file_make(w, META_VOTE, w->block, 2 * (size_t)w->unit);
 		if (err == 0)
 			err = prepare_now(w);
 		if (err != 0)
@@ -196,10 +130,34 @@ int recovery_create(struct recovery *r)
 		w->disk->ops->close(w->disk, w->segments[0].file);
 		w->segment_count = 0;
 	}
-	err = recovery_identity_make(w);
+	err = wal_identity_make(w, 0);
 	if (err != 0)
 		return err;
+	r->out->created = true;
 	meta_names_free(&r->names);
 	err = meta_names_list(&r->names, w->disk, r->scan_error);
-	return err == 0 ? 0 : recovery_io_refuse(w, err, "", "list of the directory");
+	return err == 0 ? 0 : wal_refuse_io(w, err, "", "list of the directory");
+}
+
+int recovery_create(struct recovery *r)
+{
+	struct wal *w = r->w;
+	int err;
+
+	if (!r->options->create)
+		return wal_refuse(w, -ENOENT,
+				  META_IDENTITY ": there is no log here, and none was to be "
+						"created");
+	err = leftovers_remove(r);
+	if (err != 0)
+		return err;
+	w->id.identity = wal_identity_draw(w->seed);
+	return files_make(r);
+}
+
+int recovery_reset(struct recovery *r)
+{
+	int err = files_remove(r);
+
+	return err == 0 ? files_make(r) : err;
 }

@@ -27,21 +27,24 @@ enum disk_mode {
 
 struct disk_completion {
 	uint64_t tag;
-	int32_t result; /* 0: all of it was done; -errno otherwise. Short transfers are never seen
-			   here */
+	/* 0: all of it was done; -errno otherwise. Short transfers are never seen here */
+	int32_t result;
 };
 
 struct disk;
 
 struct disk_ops {
-	/* Opens an existing file, or creates it exclusively, in the directory; *file is its number.
+	/*
+	 * Opens an existing file, or creates it exclusively, in the directory; *file is its number.
 	 */
 	int (*open)(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file);
 	void (*close)(struct disk *d, int file);
 	int (*size)(struct disk *d, int file, uint64_t *size);
 
-	/* Queues; `submit` hands what is queued to the kernel. -EAGAIN: DISK_IN_FLIGHT_MAX are in
-	 * flight. */
+	/*
+	 * Queues; `submit` hands what is queued to the kernel. -EAGAIN: DISK_IN_FLIGHT_MAX are in
+	 * flight.
+	 */
 	int (*write)(struct disk *d, int file, uint64_t offset, const void *data, size_t size,
 		     uint64_t tag);
 	int (*read)(struct disk *d, int file, uint64_t offset, void *data, size_t size,
@@ -49,11 +52,14 @@ struct disk_ops {
 	/* fdatasync: of a DISK_CACHED file, and of what another process may have left of one. */
 	int (*sync)(struct disk *d, int file, uint64_t tag);
 	int (*submit)(struct disk *d);
-	/* Completed operations, in any order; returns how many (<= max). `wait`: blocks until there
-	 * is one. */
+	/*
+	 * Completed operations, in any order; returns how many (<= max). `wait`: blocks until there
+	 * is one.
+	 */
 	uint32_t (*poll)(struct disk *d, struct disk_completion *out, uint32_t max, bool wait);
 
-	/* Names: synchronous. `list` calls the names out one by one: 0, or -ENOENT past the last.
+	/*
+	 * Names: synchronous. `list` calls the names out one by one: 0, or -ENOENT past the last.
 	 */
 	int (*list)(struct disk *d, uint32_t i, char name[DISK_NAME_MAX]);
 	int (*rename)(struct disk *d, const char *from, const char *to);

@@ -1,5 +1,5 @@
 /*
- * The format on disk, version 1. docs/wal-format.md says the same at length, with the decisions
+ * The format on disk, version 2. docs/wal-format.md says the same at length, with the decisions
  * that recovery takes. All integers are little-endian; what is not named is zero.
  *
  * A directory holds: `lock`; `identity`; `vote`; `segment-XXXXXXXXXXXXXXXX` (hexadecimal, from 1,
@@ -12,11 +12,10 @@
  *	     0    8 "QUOINDIR"
  *	     8    4 version
  *	    12    4 CRC32C of the file, this field zero
- *	    16    8 cluster id
- *	    24    8 member id
- *	    32    8 identity
- *	    40    4 durability: 1 durable, 2 written, 3 volatile
- *	    44    4 unit
+ *	    16    8 identity
+ *	    24    4 durability: 1 durable, 2 written, 3 volatile
+ *	    28    4 unit
+ *	    32    8 the identity that this one replaces, while what was its is removed; else 0
  *
  * vote: two slots of `unit` bytes; generation g lives in slot g % 2. Each 512-byte sector of a slot
  * holds the same record, so that each sector says by itself which write it belongs to:
@@ -24,28 +23,33 @@
  *	     0    8 "QUOINVOT"
  *	     8    4 version
  *	    12    4 CRC32C of the sector, this field zero
- *	    16    8 cluster id
- *	    24    8 member id
- *	    32    8 identity
- *	    40    8 generation
- *	    48    8 term
- *	    56    8 vote
- *	    64    8 incarnation
- *	    72    8 log write number that was durable when this was written
- *	    80    4 sector number in the file
+ *	    16    8 identity
+ *	    24    8 generation
+ *	    32    8 term
+ *	    40    8 vote
+ *	    48    8 start: how many there were in the high half, drawn at random in the low half
+ *	    56    8 log write number that was durable when this was written
+ *	    64    4 sector number in the file
+ *
+ * cluster: what the membership room keeps, `unit` bytes.
+ *
+ *	     0    8 "QUOINCLU"
+ *	     8    4 version
+ *	    12    4 CRC32C of the file, this field zero
+ *	    16    8 identity
+ *	    24    4 size of the record
+ *	    32      the record
  *
  * A segment: a header of `unit` bytes, then writes, then zeros up to its size.
  *
  *	     0    8 "QUOINSEG"
  *	     8    4 version
  *	    12    4 CRC32C of the unit, this field zero
- *	    16    8 cluster id
- *	    24    8 member id
- *	    32    8 identity
- *	    40    8 sequence: the number in its name
- *	    48    4 size of the segment
- *	    52    4 unit
- *	    56    4 size of the largest write it may hold
+ *	    16    8 identity
+ *	    24    8 sequence: the number in its name
+ *	    32    4 size of the segment
+ *	    36    4 unit
+ *	    40    4 size of the largest write it may hold
  *
  * A segment's header is written last when it is prepared, so a valid header means: all behind it
  * was durably zero.
@@ -59,7 +63,7 @@
  *	     6    2 zero
  *	     8    4 CRC32C of these 64 bytes, both CRC fields zero, seeded as below
  *	    12    4 CRC32C of the write as it is on disk, this field zero, seeded with the CRC32C of
- *		    (cluster id, member id, identity, segment sequence, offset in the segment)
+ *		    (identity, segment sequence, offset in the segment)
  *	    16    4 size on disk
  *	    20    4 number of entries
  *	    24    8 number of this write: 1, 2, ... through the whole log
@@ -90,7 +94,7 @@
 #include <stdint.h>
 
 enum {
-	FORMAT_VERSION = 1,
+	FORMAT_VERSION = 2,
 	FORMAT_UNIT_MIN = 4096,
 	FORMAT_UNIT_MAX = 65536,
 	FORMAT_SECTOR = 512,
@@ -105,10 +109,11 @@ enum {
 
 static_assert(FORMAT_WRITE_HEADER <= (int)FORMAT_PAYLOAD, "a header lies in its first sector");
 
-/* Whose log it is: bound into every block. */
+/*
+ * Whose log it is: bound into every block. Which cluster and member the directory belongs to is
+ * decided after the log exists, so the log does not depend on it.
+ */
 struct log_id {
-	uint64_t cluster;
-	uint64_t member;
 	uint64_t identity;
 };
 

@@ -41,7 +41,8 @@ int log_index_add(struct log_index *x, const struct index_point *point)
 		x->count--;
 	x->last = point->first;
 	last = x->count > 0 ? &x->points[x->count - 1] : NULL;
-	/* A point stands at the start of a write, so that a read that begins there finds it near.
+	/*
+	 * A point stands at the start of a write, so that a read that begins there finds it near.
 	 */
 	if (last != NULL && !superseding &&
 	    (point->number == last->number ||

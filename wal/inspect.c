@@ -80,8 +80,6 @@ static int identity_read(struct inspection *x)
 	if (err != 0)
 		return say(x, err, META_IDENTITY " at offset 0: its checksum is wrong");
 	x->id = identity.id;
-	out->cluster_id = identity.id.cluster;
-	out->member_id = identity.id.member;
 	out->identity = identity.id.identity;
 	out->durability = (enum wal_durability)(identity.durability - 1);
 	out->unit = identity.unit;
@@ -109,7 +107,7 @@ static int vote_read(struct inspection *x)
 		return say(x, -EBADMSG, META_VOTE " at offset %" PRIu64 ": this sector is damaged",
 			   offset);
 	out->hard_state = x->vote.hard_state;
-	out->incarnation = x->vote.incarnation;
+	out->start = x->vote.start;
 	out->vote_generation = x->vote.generation;
 	return 0;
 }

@@ -32,15 +32,13 @@ struct wal_inspect_ops {
 };
 
 struct wal_inspect_result {
-	uint64_t cluster_id;
-	uint64_t member_id;
 	raft_identity identity;
 	enum wal_durability durability;
 	uint32_t unit;
 	bool live; /* a node has it open: what follows the last valid write was not judged */
 
 	struct raft_hard_state hard_state;
-	uint64_t incarnation;
+	uint64_t start;
 	uint64_t vote_generation;
 	bool vote_torn; /* one slot is a write that was cut short: the next start overwrites it */
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CRC = 12, HEAD = 16, ID_END = 40 };
+enum { CRC = 12, HEAD = 16 };
 
 static const char segment_prefix[] = "segment-";
 
@@ -54,6 +54,7 @@ static bool is_temporary(const char *name)
 {
 	return strcmp(name, META_IDENTITY META_TEMPORARY) == 0 ||
 	       strcmp(name, META_VOTE META_TEMPORARY) == 0 ||
+	       strcmp(name, META_CLUSTER META_TEMPORARY) == 0 ||
 	       (strncmp(name, segment_prefix, strlen(segment_prefix)) == 0 &&
 		has_suffix(name, META_TEMPORARY));
 }
@@ -64,6 +65,8 @@ static int names_add(struct meta_names *out, const char *name)
 		out->identity = true;
 	} else if (strcmp(name, META_VOTE) == 0) {
 		out->vote = true;
+	} else if (strcmp(name, META_CLUSTER) == 0) {
+		out->cluster = true;
 	} else if (is_temporary(name)) {
 		void *grown = realloc(out->temporary,
 				      (out->temporary_count + 1) * sizeof(*out->temporary));
@@ -113,16 +116,14 @@ void meta_names_free(struct meta_names *names)
 	free(names->temporary);
 }
 
-static void head_encode(uint8_t *out, const char magic[9], const struct log_id *id)
+void meta_head_encode(uint8_t *out, const char magic[9], const struct log_id *id)
 {
 	memcpy(out, magic, 8);
 	bytes_put32(out + 8, FORMAT_VERSION);
-	bytes_put64(out + HEAD, id->cluster);
-	bytes_put64(out + HEAD + 8, id->member);
-	bytes_put64(out + HEAD + 16, id->identity);
+	bytes_put64(out + HEAD, id->identity);
 }
 
-static void crc_put(uint8_t *out, size_t size)
+void meta_crc_put(uint8_t *out, size_t size)
 {
 	bytes_put32(out + CRC, bytes_crc_hole(0, out, size, CRC));
 }
@@ -133,15 +134,18 @@ static int head_decode(struct log_id *out, const uint8_t *in, size_t size, const
 		return -EBADMSG;
 	if (bytes_get32(in + 8) != FORMAT_VERSION)
 		return -EPROTO;
-	out->cluster = bytes_get64(in + HEAD);
-	out->member = bytes_get64(in + HEAD + 8);
-	out->identity = bytes_get64(in + HEAD + 16);
+	out->identity = bytes_get64(in + HEAD);
 	return 0;
 }
 
-static bool same_id(const struct log_id *a, const struct log_id *b)
+int meta_head_check(const uint8_t *in, size_t size, const char magic[9], const struct log_id *id)
 {
-	return a->cluster == b->cluster && a->member == b->member && a->identity == b->identity;
+	struct log_id found;
+	int err = head_decode(&found, in, size, magic);
+
+	if (err != 0)
+		return err;
+	return found.identity == id->identity ? 0 : -EXDEV;
 }
 
 static bool is_unit(uint32_t unit)
@@ -152,10 +156,11 @@ static bool is_unit(uint32_t unit)
 void meta_identity_encode(uint8_t out[FORMAT_IDENTITY_SIZE], const struct meta_identity *identity)
 {
 	memset(out, 0, FORMAT_IDENTITY_SIZE);
-	head_encode(out, "QUOINDIR", &identity->id);
-	bytes_put32(out + ID_END, identity->durability);
-	bytes_put32(out + ID_END + 4, identity->unit);
-	crc_put(out, FORMAT_IDENTITY_SIZE);
+	meta_head_encode(out, "QUOINDIR", &identity->id);
+	bytes_put32(out + META_BODY, identity->durability);
+	bytes_put32(out + META_BODY + 4, identity->unit);
+	bytes_put64(out + META_BODY + 8, identity->formerly);
+	meta_crc_put(out, FORMAT_IDENTITY_SIZE);
 }
 
 int meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDENTITY_SIZE])
@@ -164,8 +169,9 @@ int meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDEN
 
 	if (err != 0)
 		return err;
-	out->durability = bytes_get32(in + ID_END);
-	out->unit = bytes_get32(in + ID_END + 4);
+	out->durability = bytes_get32(in + META_BODY);
+	out->unit = bytes_get32(in + META_BODY + 4);
+	out->formerly = bytes_get64(in + META_BODY + 8);
 	if (out->durability < 1 || out->durability > 3 || !is_unit(out->unit))
 		return -EBADMSG;
 	return 0;
@@ -174,28 +180,25 @@ int meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDEN
 void meta_segment_encode(uint8_t *out, const struct log_id *id, const struct meta_segment *segment)
 {
 	memset(out, 0, segment->unit);
-	head_encode(out, "QUOINSEG", id);
-	bytes_put64(out + ID_END, segment->sequence);
-	bytes_put32(out + ID_END + 8, segment->size);
-	bytes_put32(out + ID_END + 12, segment->unit);
-	bytes_put32(out + ID_END + 16, segment->write_size_max);
-	crc_put(out, segment->unit);
+	meta_head_encode(out, "QUOINSEG", id);
+	bytes_put64(out + META_BODY, segment->sequence);
+	bytes_put32(out + META_BODY + 8, segment->size);
+	bytes_put32(out + META_BODY + 12, segment->unit);
+	bytes_put32(out + META_BODY + 16, segment->write_size_max);
+	meta_crc_put(out, segment->unit);
 }
 
 int meta_segment_decode(struct meta_segment *out, const uint8_t *in, uint32_t unit,
 			const struct log_id *id)
 {
-	struct log_id found;
-	int err = head_decode(&found, in, unit, "QUOINSEG");
+	int err = meta_head_check(in, unit, "QUOINSEG", id);
 
 	if (err != 0)
 		return err;
-	if (!same_id(&found, id))
-		return -EXDEV;
-	out->sequence = bytes_get64(in + ID_END);
-	out->size = bytes_get32(in + ID_END + 8);
-	out->unit = bytes_get32(in + ID_END + 12);
-	out->write_size_max = bytes_get32(in + ID_END + 16);
+	out->sequence = bytes_get64(in + META_BODY);
+	out->size = bytes_get32(in + META_BODY + 8);
+	out->unit = bytes_get32(in + META_BODY + 12);
+	out->write_size_max = bytes_get32(in + META_BODY + 16);
 	if (out->unit != unit || out->size % unit != 0 || out->write_size_max % unit != 0 ||
 	    out->write_size_max == 0 || out->size < unit || out->size - unit < out->write_size_max)
 		return -EBADMSG;
@@ -211,14 +214,14 @@ void meta_vote_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
 	for (uint32_t s = 0; s < unit / FORMAT_SECTOR; s++) {
 		uint8_t *sector = out + (size_t)s * FORMAT_SECTOR;
 
-		head_encode(sector, "QUOINVOT", id);
-		bytes_put64(sector + ID_END, vote->generation);
-		bytes_put64(sector + ID_END + 8, vote->hard_state.term);
-		bytes_put64(sector + ID_END + 16, vote->hard_state.vote);
-		bytes_put64(sector + ID_END + 24, vote->incarnation);
-		bytes_put64(sector + ID_END + 32, vote->log_number);
-		bytes_put32(sector + ID_END + 40, first + s);
-		crc_put(sector, FORMAT_SECTOR);
+		meta_head_encode(sector, "QUOINVOT", id);
+		bytes_put64(sector + META_BODY, vote->generation);
+		bytes_put64(sector + META_BODY + 8, vote->hard_state.term);
+		bytes_put64(sector + META_BODY + 16, vote->hard_state.vote);
+		bytes_put64(sector + META_BODY + 24, vote->start);
+		bytes_put64(sector + META_BODY + 32, vote->log_number);
+		bytes_put32(sector + META_BODY + 40, first + s);
+		meta_crc_put(sector, FORMAT_SECTOR);
 	}
 }
 
@@ -226,25 +229,22 @@ void meta_vote_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
 static int sector_decode(struct meta_vote *out, const uint8_t *sector, uint32_t number,
 			 const struct log_id *id)
 {
-	struct log_id found;
-	int err = head_decode(&found, sector, FORMAT_SECTOR, "QUOINVOT");
+	int err = meta_head_check(sector, FORMAT_SECTOR, "QUOINVOT", id);
 
 	if (err != 0)
 		return err;
-	if (!same_id(&found, id))
-		return -EXDEV;
-	out->generation = bytes_get64(sector + ID_END);
-	out->hard_state.term = bytes_get64(sector + ID_END + 8);
-	out->hard_state.vote = bytes_get64(sector + ID_END + 16);
-	out->incarnation = bytes_get64(sector + ID_END + 24);
-	out->log_number = bytes_get64(sector + ID_END + 32);
-	return bytes_get32(sector + ID_END + 40) == number ? 0 : -EBADMSG;
+	out->generation = bytes_get64(sector + META_BODY);
+	out->hard_state.term = bytes_get64(sector + META_BODY + 8);
+	out->hard_state.vote = bytes_get64(sector + META_BODY + 16);
+	out->start = bytes_get64(sector + META_BODY + 24);
+	out->log_number = bytes_get64(sector + META_BODY + 32);
+	return bytes_get32(sector + META_BODY + 40) == number ? 0 : -EBADMSG;
 }
 
 static bool same_vote(const struct meta_vote *a, const struct meta_vote *b)
 {
 	return a->generation == b->generation && a->hard_state.term == b->hard_state.term &&
-	       a->hard_state.vote == b->hard_state.vote && a->incarnation == b->incarnation &&
+	       a->hard_state.vote == b->hard_state.vote && a->start == b->start &&
 	       a->log_number == b->log_number;
 }
 
@@ -329,7 +329,7 @@ bool meta_vote_initial(const uint8_t *in, uint32_t unit)
 		struct log_id id;
 
 		if (head_decode(&id, in + at, FORMAT_SECTOR, "QUOINVOT") != 0 ||
-		    bytes_get64(in + at + ID_END) > 1)
+		    bytes_get64(in + at + META_BODY) > 1)
 			return false;
 	}
 	return true;

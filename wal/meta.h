@@ -12,19 +12,22 @@
 #define META_LOCK "lock"
 #define META_IDENTITY "identity"
 #define META_VOTE "vote"
+#define META_CLUSTER "cluster"
 #define META_TEMPORARY ".tmp"
 
 struct meta_identity {
 	struct log_id id;
 	uint32_t durability; /* 1 + enum wal_durability */
 	uint32_t unit;
+	/* Not 0: what else is here may be of the identity that this replaces, and is removed. */
+	uint64_t formerly;
 };
 
 /* The term and vote, and what else must be durable beside the log. */
 struct meta_vote {
 	uint64_t generation;
 	struct raft_hard_state hard_state;
-	uint64_t incarnation;
+	uint64_t start;
 	uint64_t log_number;
 };
 
@@ -39,6 +42,7 @@ struct meta_segment {
 struct meta_names {
 	bool identity;
 	bool vote;
+	bool cluster;
 	uint64_t *segments; /* sequences, ascending */
 	size_t segment_count;
 	char (*temporary)[DISK_NAME_MAX];
@@ -53,6 +57,15 @@ int meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_M
 void meta_names_free(struct meta_names *names);
 void meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);
 void meta_temporary_name(char out[DISK_NAME_MAX], const char *name);
+
+/* Where the fields of a block's own begin, behind its magic, version, CRC and identity. */
+enum { META_BODY = 24 };
+
+/* The head of a block, and the CRC over all of it, which comes last. */
+void meta_head_encode(uint8_t *out, const char magic[9], const struct log_id *id);
+void meta_crc_put(uint8_t *out, size_t size);
+/* 0; -EBADMSG, -EPROTO; -EXDEV: sound, but of another identity. */
+int meta_head_check(const uint8_t *in, size_t size, const char magic[9], const struct log_id *id);
 
 /*
  * Decoders: 0; -EBADMSG (not what we wrote); -EPROTO (sound, but of another version; nothing more

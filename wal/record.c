@@ -56,9 +56,8 @@ void record_put(uint8_t *stream, uint32_t *used, const struct raft_entry *entry)
 
 uint64_t record_stamp(const struct log_place *place, uint64_t number, uint32_t at)
 {
-	uint64_t x = mix(place->id.cluster ^ mix(place->id.member));
+	uint64_t x = mix(place->id.identity);
 
-	x = mix(x ^ place->id.identity);
 	x = mix(x ^ place->segment);
 	x = mix(x ^ (place->offset + at));
 	x = mix(x ^ number);
@@ -72,13 +71,11 @@ uint64_t record_stamp_get(const uint8_t *sector)
 
 static uint32_t seed(const struct log_place *place)
 {
-	uint8_t bytes[40];
+	uint8_t bytes[24];
 
-	bytes_put64(bytes, place->id.cluster);
-	bytes_put64(bytes + 8, place->id.member);
-	bytes_put64(bytes + 16, place->id.identity);
-	bytes_put64(bytes + 24, place->segment);
-	bytes_put64(bytes + 32, place->offset);
+	bytes_put64(bytes, place->id.identity);
+	bytes_put64(bytes + 8, place->segment);
+	bytes_put64(bytes + 16, place->offset);
 	return bytes_crc(0, bytes, sizeof(bytes));
 }
 

@@ -1,11 +1,13 @@
 /*
  * What happens when a directory is opened: it is created, or read, judged and, only then, changed:
- * a torn tail is zeroed, temporary names are removed, the incarnation is counted up.
+ * a torn tail is zeroed, temporary names are removed, the start is counted.
  *
  * What was read may still be only in a cache of the disk, written by a process that was killed
  * before it could know; it is synced before it counts as durable (the segments from where the log
  * ends, the vote, the names).
  */
+#include "wal/cluster.h"
+#include "wal/file.h"
 #include "wal/io.h"
 #include "wal/recovery.h"
 
@@ -21,47 +23,31 @@ static int identity_check(struct recovery *r)
 {
 	struct wal *w = r->w;
 	struct meta_identity *found = &r->identity;
-	int err = recovery_file_read(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
+	int err = wal_file_read(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
 
 	if (err != 0)
 		return err;
 	err = meta_identity_decode(found, w->block);
 	if (err == -EPROTO)
-		return recovery_refuse(w, err,
-				       META_IDENTITY ": written by another version of quoin: use "
-						     "that version; nothing was changed");
+		return wal_refuse(w, err,
+				  META_IDENTITY ": written by another version of quoin: use "
+						"that version; nothing was changed");
 	if (err != 0)
-		return recovery_refuse(
-			w, err,
-			META_IDENTITY
-			" at offset 0: its checksum is wrong; nothing "
-			"was changed: bring the directory back from a copy, or remove this "
-			"member from the cluster and add it again with an empty directory");
-	if (found->id.cluster != w->id.cluster || found->id.member != w->id.member)
-		return recovery_refuse(
-			w, -EXDEV,
-			META_IDENTITY ": this is the log of member %016" PRIx64
-				      " of cluster %016" PRIx64 ", not of member %016" PRIx64
-				      " of cluster %016" PRIx64
-				      ": point data-dir at this member's own "
-				      "directory",
-			found->id.member, found->id.cluster, w->id.member, w->id.cluster);
+		return wal_refuse(w, err,
+				  META_IDENTITY " at offset 0: its checksum is wrong" WAL_REFUSED);
 	if ((found->durability == 1 + WAL_VOLATILE) != (w->durability == WAL_VOLATILE))
-		return recovery_refuse(
-			w, -EXDEV,
-			META_IDENTITY
-			": this directory was made with durability %s, and is "
-			"opened with %s: use an empty directory, or the same durability",
-			wal_durability_name((enum wal_durability)(found->durability - 1)),
-			wal_durability_name(w->durability));
+		return wal_refuse(w, -EXDEV,
+				  META_IDENTITY
+				  ": this directory was made with durability %s, and is "
+				  "opened with %s: use an empty directory, or the same durability",
+				  wal_durability_name((enum wal_durability)(found->durability - 1)),
+				  wal_durability_name(w->durability));
 	if (w->disk->unit > found->unit)
-		return recovery_refuse(w, -EINVAL,
-				       META_IDENTITY ": the log is written in units of %" PRIu32
-						     " bytes, and "
-						     "this disk needs %" PRIu32
-						     ": move it to a disk like the first, or "
-						     "remove this member and add it again",
-				       found->unit, w->disk->unit);
+		return wal_refuse(w, -EINVAL,
+				  META_IDENTITY
+				  ": the log is written in units of %" PRIu32 " bytes, and "
+				  "this disk needs %" PRIu32 ": move it to a disk like the first",
+				  found->unit, w->disk->unit);
 	assert(w->limits.write_size_max % found->unit == 0);
 	assert(w->limits.zero_size % found->unit == 0);
 	assert(w->limits.point_spacing % found->unit == 0);
@@ -78,28 +64,21 @@ static int vote_check(struct recovery *r)
 	int err;
 
 	if (!r->names.vote)
-		return recovery_refuse(
-			w, -EBADMSG,
-			META_VOTE
-			": missing; nothing was changed: bring the "
-			"directory back from a copy, or remove this member from the cluster "
-			"and add it again with an empty directory");
-	err = recovery_file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
+		return wal_refuse(w, -EBADMSG, META_VOTE ": missing" WAL_REFUSED);
+	err = wal_file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
 	if (err != 0)
 		return err;
 	err = meta_vote_decode(&r->vote, &torn, w->block, w->unit, &w->id, &offset);
 	if (err == -EPROTO)
-		return recovery_refuse(w, err,
-				       META_VOTE ": written by another version of quoin: use that "
-						 "version; nothing was changed");
+		return wal_refuse(w, err,
+				  META_VOTE ": written by another version of quoin: use that "
+					    "version; nothing was changed");
 	if (err != 0)
-		return recovery_refuse(
-			w, -EBADMSG,
-			META_VOTE
-			" at offset %" PRIu64 ": this sector is damaged, so what this "
-			"member voted for is not known; nothing was changed: remove it from "
-			"the cluster and add it again with an empty directory",
-			offset);
+		return wal_refuse(w, -EBADMSG,
+				  META_VOTE " at offset %" PRIu64
+					    ": this sector is damaged, so what this "
+					    "member voted for is not known" WAL_REFUSED,
+				  offset);
 	return 0;
 }
 
@@ -114,7 +93,7 @@ static int members_note(struct recovery *r, const struct raft_entry *entry)
 		raft_index *grown = realloc(r->members, capacity * sizeof(raft_index));
 
 		if (grown == NULL)
-			return recovery_refuse(r->w, -ENOMEM, ": no memory to read the log");
+			return wal_refuse(r->w, -ENOMEM, ": no memory to read the log");
 		r->members = grown;
 		r->members_capacity = capacity;
 	}
@@ -160,35 +139,25 @@ static int log_check(struct recovery *r)
 			   .error = r->scan_error,
 			   .error_size = sizeof(r->scan_error)};
 	if (r->names.segment_count == 0)
-		return recovery_refuse(
-			w, -EBADMSG,
-			"segment-%016x: missing; nothing was changed: bring the "
-			"directory back from a copy, or remove this member from the cluster "
-			"and add it again with an empty directory",
-			1);
+		return wal_refuse(w, -EBADMSG, "segment-%016x: missing" WAL_REFUSED, 1);
 	err = scan_run(s, r->names.segments, r->names.segment_count);
 	if (err != 0)
-		return r->scan_error[0] != '\0' ? recovery_refuse(w, err, "%s", r->scan_error)
-						: err;
+		return r->scan_error[0] != '\0' ? wal_refuse(w, err, "%s", r->scan_error) : err;
 	/* Each side knows a little of what the other had acknowledged (W24). */
 	if (s->number < r->vote.log_number)
-		return recovery_refuse(
+		return wal_refuse(
 			w, -EBADMSG,
 			"segment-%016" PRIx64 " at offset %" PRIu32 ": the log ends with write "
 			"%" PRIu64 ", but write %" PRIu64 " had been acknowledged: the disk "
-			"lost it, or files are missing; nothing was changed: remove this "
-			"member from the cluster and add it again with an empty directory",
+			"lost it, or files are missing" WAL_REFUSED,
 			s->segments[s->tail].sequence, s->segments[s->tail].end, s->number,
 			r->vote.log_number);
 	if (s->vote_generation > r->vote.generation)
-		return recovery_refuse(
-			w, -EBADMSG,
-			META_VOTE
-			": its newest record is of generation %" PRIu64 ", but %" PRIu64
-			" had been acknowledged: the disk lost it; nothing "
-			"was changed: remove this member from the cluster and add it again "
-			"with an empty directory",
-			r->vote.generation, s->vote_generation);
+		return wal_refuse(w, -EBADMSG,
+				  META_VOTE ": its newest record is of generation %" PRIu64
+					    ", but %" PRIu64
+					    " had been acknowledged: the disk lost it" WAL_REFUSED,
+				  r->vote.generation, s->vote_generation);
 	return 0;
 }
 
@@ -207,7 +176,7 @@ static int segments_adopt(struct recovery *r)
 		int err = segment_append(w, &segment);
 
 		if (err != 0)
-			return recovery_refuse(w, err, ": no memory for the log");
+			return wal_refuse(w, err, ": no memory for the log");
 		if (i >= s->tail && s->segments[i].write_size_max < w->limits.write_size_max)
 			w->limits.write_size_max = s->segments[i].write_size_max;
 	}
@@ -223,7 +192,7 @@ static int segment_refuse(struct wal *w, int err, const struct segment *segment,
 	char name[DISK_NAME_MAX];
 
 	meta_segment_name(name, segment->sequence);
-	return recovery_io_refuse(w, err, name, operation);
+	return wal_refuse_io(w, err, name, operation);
 }
 
 /* What a torn write left is zeroed; everything else past the end was found to be zero. */
@@ -278,10 +247,10 @@ static int durability_change(struct recovery *r)
 		if (err != 0)
 			return segment_refuse(w, err, &w->segments[i], "sync");
 	}
-	return recovery_identity_make(w);
+	return wal_identity_make(w, 0);
 }
 
-static int incarnation_count(struct recovery *r)
+static int start_count(struct recovery *r)
 {
 	struct wal *w = r->w;
 	struct vote *v = &w->vote;
@@ -292,19 +261,19 @@ static int incarnation_count(struct recovery *r)
 	if (r->scan.last_term > v->durable.hard_state.term)
 		v->durable.hard_state = (struct raft_hard_state){.term = r->scan.last_term};
 	v->durable.generation++;
-	v->durable.incarnation++;
+	v->durable.start = wal_start_after(w, v->durable.start);
 	v->durable.log_number = w->durability == WAL_DURABLE ? w->number : r->vote.log_number;
 	w->number_durable = v->durable.log_number;
 	err = w->disk->ops->open(w->disk, META_VOTE, false, DISK_DURABLE, &v->file);
 	if (err != 0)
-		return recovery_io_refuse(w, err, META_VOTE, "open");
+		return wal_refuse_io(w, err, META_VOTE, "open");
 	err = io_sync(w->disk, v->file);
 	if (err == 0) {
 		meta_vote_encode(w->block, w->unit, &w->id, &v->durable);
 		err = io_write(w->disk, v->file, meta_vote_offset(v->durable.generation, w->unit),
 			       w->block, w->unit);
 	}
-	return err == 0 ? 0 : recovery_io_refuse(w, err, META_VOTE, "write");
+	return err == 0 ? 0 : wal_refuse_io(w, err, META_VOTE, "write");
 }
 
 static void found_fill(struct recovery *r)
@@ -312,7 +281,7 @@ static void found_fill(struct recovery *r)
 	struct wal_recovered *out = r->out;
 	const struct vote *v = &r->w->vote;
 
-	out->incarnation = v->durable.incarnation;
+	out->start = v->durable.start;
 	out->hard_state = v->durable.hard_state;
 	out->last_index = r->scan.last_index;
 	out->last_term = r->scan.last_term;
@@ -321,12 +290,15 @@ static void found_fill(struct recovery *r)
 	if (r->members_count > 1)
 		out->members_before_index = r->members[r->members_count - 2];
 	out->torn_bytes = r->scan.torn_bytes;
+	out->first_index = 1;
 }
 
 static int open_on_disk(struct recovery *r)
 {
 	int err = vote_check(r);
 
+	if (err == 0)
+		err = wal_cluster_find(r);
 	if (err == 0)
 		err = log_check(r);
 	if (err == 0)
@@ -341,7 +313,7 @@ static int open_on_disk(struct recovery *r)
 	if (err == 0)
 		err = durability_change(r);
 	if (err == 0)
-		err = incarnation_count(r);
+		err = start_count(r);
 	if (err == 0)
 		found_fill(r);
 	return err;
@@ -352,9 +324,11 @@ static int open_volatile(struct recovery *r)
 	struct wal *w = r->w;
 
 	/* What was acknowledged before is gone: this is another node than the one that did. */
-	w->id.identity = recovery_identity_draw(r->options);
+	w->id.identity = wal_identity_draw(w->seed);
+	w->vote.durable.start = wal_start_after(w, 0);
 	r->out->created = true;
-	r->out->incarnation = 1;
+	r->out->start = w->vote.durable.start;
+	r->out->first_index = 1;
 	return memory_create(&w->memory);
 }
 
@@ -364,29 +338,29 @@ static int open_directory(struct recovery *r)
 	int err = w->disk->ops->lock(w->disk);
 
 	if (err == -EWOULDBLOCK)
-		return recovery_refuse(w, err,
-				       META_LOCK ": another process has this directory open");
+		return wal_refuse(w, err, META_LOCK ": another process has this directory open");
 	if (err != 0)
-		return recovery_io_refuse(w, err, META_LOCK, "lock");
+		return wal_refuse_io(w, err, META_LOCK, "lock");
 	/* A name that is seen may not be durable yet: what is built on it must not outlive it. */
 	err = w->disk->ops->sync_names(w->disk);
 	if (err != 0)
-		return recovery_io_refuse(w, err, "", "sync of the directory");
+		return wal_refuse_io(w, err, "", "sync of the directory");
 	err = meta_names_list(&r->names, w->disk, r->scan_error);
 	if (err == -EBADMSG)
-		return recovery_refuse(w, err,
-				       "%s: not a name that the log gives: move it out of the "
-				       "directory",
-				       r->scan_error);
+		return wal_refuse(w, err,
+				  "%s: not a name that the log gives: move it out of the "
+				  "directory",
+				  r->scan_error);
 	if (err != 0)
-		return recovery_io_refuse(w, err, "", "list of the directory");
+		return wal_refuse_io(w, err, "", "list of the directory");
 	if (!r->names.identity) {
 		err = recovery_create(r);
 		if (err != 0)
 			return err;
-		r->out->created = true;
 	}
 	err = identity_check(r);
+	if (err == 0 && r->identity.formerly != 0)
+		err = recovery_reset(r);
 	if (err != 0)
 		return err;
 	return w->durability == WAL_VOLATILE ? open_volatile(r) : open_on_disk(r);
@@ -400,9 +374,8 @@ int recover(struct wal *w, const struct wal_options *options, struct wal_recover
 	w->unit = w->disk->unit;
 	if (w->unit < FORMAT_UNIT_MIN || w->unit > FORMAT_UNIT_MAX ||
 	    (w->unit & (w->unit - 1)) != 0)
-		return recovery_refuse(w, -EINVAL,
-				       ": a block size of %" PRIu32 " bytes is not supported",
-				       w->unit);
+		return wal_refuse(w, -EINVAL,
+				  ": a block size of %" PRIu32 " bytes is not supported", w->unit);
 	err = open_directory(&r);
 	out->identity = w->id.identity;
 	meta_names_free(&r.names);

@@ -8,6 +8,7 @@
 #include "wal/scan.h"
 
 #include "base/bytes.h"
+#include "wal/failure.h"
 #include "wal/io.h"
 
 #include <errno.h>
@@ -17,10 +18,6 @@
 #include <stdlib.h>
 
 enum { WINDOW_MIN = 1024 * 1024, WINDOW_ALIGNMENT = FORMAT_UNIT_MAX };
-
-#define REFUSED                                                                                    \
-	"; nothing was changed: bring the directory back from a copy, or remove this member from " \
-	"the cluster and add it again with an empty directory"
 
 static __attribute__((format(printf, 4, 5))) int
 damage(struct scan *s, const struct scan_segment *segment, uint64_t offset, const char *format, ...)
@@ -35,7 +32,7 @@ damage(struct scan *s, const struct scan_segment *segment, uint64_t offset, cons
 	s->bad_offset = offset;
 	(void)snprintf(s->error, s->error_size,
 		       "segment-%016" PRIx64 " at offset %" PRIu64 ": %s%s", segment->sequence,
-		       offset, why, REFUSED);
+		       offset, why, WAL_REFUSED);
 	return -EBADMSG;
 }
 

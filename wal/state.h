@@ -16,6 +16,7 @@
 #ifndef WAL_STATE_H
 #define WAL_STATE_H
 
+#include "wal/failure.h"
 #include "wal/index.h"
 #include "wal/meta.h"
 #include "wal/record.h"
@@ -45,6 +46,16 @@ enum {
 	STATE_SEGMENT_SIZE_STEP = 1024 * 1024,
 	STATE_SEGMENT_SIZE_MAX = 1024 * 1024 * 1024, /* offsets are 32 bits, with room to add */
 };
+
+/* create.c */
+raft_identity wal_identity_draw(uint64_t seed);
+/* Writes `identity`, durably, in place of the one that is there. */
+int wal_identity_make(struct wal *w, uint64_t formerly);
+/* The start that follows `before`: one more, and a nonce of its own. */
+uint64_t wal_start_after(const struct wal *w, uint64_t before);
+
+/* wal.c: waits until nothing is in flight. */
+void wal_settle(struct wal *w);
 
 /* As wal_open, with limits. */
 int wal_open_limited(struct wal **out, const struct wal_options *options,
@@ -134,6 +145,7 @@ struct wal {
 	uint32_t segment_size;
 	struct wal_limits limits;
 
+	bool lost; /* acknowledged writes are gone, and nobody has brought them back yet */
 	int failed;
 	char error[WAL_ERROR_MAX];
 
@@ -148,6 +160,7 @@ struct wal {
 	uint32_t ring_count; /* pending: in flight, waiting, forming */
 	bool in_flight;      /* ring_first is */
 	uint32_t in_flight_size;
+	uint64_t in_flight_ns; /* since when */
 
 	struct segment *segments;
 	size_t segment_count;
@@ -161,6 +174,8 @@ struct wal {
 	uint64_t number_durable; /* of the newest one known to be on stable storage */
 	raft_index last_index;   /* as appended */
 	uint64_t seq;            /* newest token appended */
+	uint64_t seed;           /* what is drawn at random comes of it */
+	uint64_t now_ns;         /* as the last wal_poll said */
 
 	struct log_index index;
 	struct read reads[WAL_READS_MAX];
@@ -168,9 +183,6 @@ struct wal {
 
 	struct wal_stats stats;
 };
-
-/* Ends the log's life: the first reason stays. Returns err. wal/wal.c */
-int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const char *operation);
 
 /* segment.c */
 int segment_append(struct wal *w, const struct segment *segment);

@@ -23,27 +23,6 @@ const char *wal_durability_name(enum wal_durability durability)
 	return "";
 }
 
-int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const char *operation)
-{
-	const char *advice = "restart it once the disk is repaired";
-
-	assert(err < 0);
-	if (w->failed != 0)
-		return w->failed;
-	if (err == -ENOSPC || err == -EDQUOT)
-		advice = "restart it once there is space on the file system";
-	else if (err == -EROFS)
-		advice = "restart it once the file system is writable";
-	else if (err == -ENOMEM)
-		advice = "restart it with more memory";
-	w->failed = err;
-	(void)snprintf(w->error, sizeof(w->error),
-		       "%s/%s at offset %" PRIu64 ": %s failed: %s; nothing more is "
-		       "acknowledged and the process must end: %s",
-		       w->directory, file, offset, operation, strerror(-err), advice);
-	return err;
-}
-
 const char *wal_error(const struct wal *w)
 {
 	return w->error;
@@ -93,12 +72,13 @@ static int submit(struct wal *w)
 	return err == 0 ? 0 : wal_fail(w, err, "", 0, "submit");
 }
 
-int wal_poll(struct wal *w, uint64_t *seq)
+int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 {
 	struct disk_completion done[DISK_IN_FLIGHT_MAX];
 	uint32_t count;
 	int err = 0;
 
+	w->now_ns = now_ns;
 	if (w->failed != 0)
 		return w->failed;
 	if (w->memory != NULL) {
@@ -213,16 +193,26 @@ static void release(struct wal *w)
 	free(w);
 }
 
-void wal_close(struct wal *w)
+void wal_settle(struct wal *w)
 {
-	if (w == NULL)
-		return;
 	while (in_flight(w)) {
 		struct disk_completion done;
 
 		if (w->disk->ops->poll(w->disk, &done, 1, true) == 1)
 			(void)complete(w, &done);
 	}
+}
+
+uint64_t wal_start(const struct wal *w)
+{
+	return w->vote.durable.start;
+}
+
+void wal_close(struct wal *w)
+{
+	if (!w)
+		return;
+	wal_settle(w);
 	release(w);
 }
 
@@ -268,10 +258,6 @@ static int options_check(struct wal *w, const struct wal_options *options,
 			       limits->segment_size_min, STATE_SEGMENT_SIZE_MAX);
 		return -EINVAL;
 	}
-	if (options->member_id == 0) {
-		(void)snprintf(w->error, sizeof(w->error), "no member id");
-		return -EINVAL;
-	}
 	return 0;
 }
 
@@ -294,13 +280,14 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->vote.file = -1;
 	w->prepare.file = -1;
 	w->limits = *limits;
-	w->id = (struct log_id){options->cluster_id, options->member_id, 0};
+	w->seed = options->identity_seed;
 	w->durability = options->durability;
 	w->mode = options->durability == WAL_DURABLE ? DISK_DURABLE : DISK_CACHED;
 	w->segment_size = options->segment_size;
 	(void)snprintf(w->directory, sizeof(w->directory), "%s",
 		       options->directory != NULL ? options->directory : "log");
 	log_index_init(&w->index, limits->point_spacing);
+	histogram_create(&w->stats.write_time, WAL_WRITE_TIME_NS_MIN, WAL_WRITE_TIME_BUCKETS);
 	err = options_check(w, options, limits);
 	if (err == 0) {
 		err = buffers_make(w);

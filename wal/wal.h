@@ -13,49 +13,65 @@
 #ifndef WAL_WAL_H
 #define WAL_WAL_H
 
+#include "base/histogram.h"
 #include "raft/members.h"
 #include "raft/types.h"
 #include "wal/disk.h"
 
 enum wal_durability {
-	WAL_DURABLE,  /* acknowledged means on stable storage */
-	WAL_WRITTEN,  /* acknowledged means in the page cache: survives the process, not the host */
-	WAL_VOLATILE, /* acknowledged means in RAM; the directory holds no log, and a restart is a
-			 new node */
+	WAL_DURABLE, /* acknowledged means on stable storage */
+	WAL_WRITTEN, /* acknowledged means in the page cache: survives the process, not the host */
+	/* acknowledged means in RAM; the directory holds no log, and a restart is a new node */
+	WAL_VOLATILE,
 };
 
-const char *
-wal_durability_name(enum wal_durability durability); /* "durable", "written", "volatile" */
+/* "durable", "written", "volatile" */
+const char *wal_durability_name(enum wal_durability durability);
 
 enum {
 	WAL_SEGMENT_SIZE_MIN = 4 * 1024 * 1024, /* holds the largest command, 1.55 MiB, twice */
 	WAL_SEGMENT_SIZE_DEFAULT = 64 * 1024 * 1024,
 	WAL_ERROR_MAX = 512,
+	WAL_RECORD_SIZE_MAX = 1024,
 };
 
 struct wal_options {
 	const char *directory; /* for messages, and for the real disk if `disk` is NULL */
 	struct disk *disk;     /* NULL: io_uring on `directory`; else owned by the caller */
-	uint64_t cluster_id;
-	uint64_t member_id;
 	enum wal_durability durability;
 	uint32_t segment_size;  /* a multiple of 1 MiB, at least WAL_SEGMENT_SIZE_MIN */
-	uint64_t identity_seed; /* randomness for a new directory's identity */
+	uint64_t identity_seed; /* fresh randomness: of a new directory's identity, of each start */
 	bool create;            /* make the directory if it is not there or empty; else -ENOENT */
 };
+
+/*
+ * A start of a directory is named by how many there were, and by a nonce (never 0): an old copy of
+ * the directory counts up to the same number, but does not draw the same nonce.
+ */
+#define WAL_START_COUNT(start) ((start) >> 32)
 
 /* What was found. */
 struct wal_recovered {
 	bool created;           /* the directory is new */
 	raft_identity identity; /* drawn when the directory was created */
-	uint64_t incarnation;   /* of this start: one more than at any start before, durably */
+	/*
+	 * This start, durably: newer than any before, and unlike any that a copy of this directory
+	 * may make (V15).
+	 */
+	uint64_t start;
 	struct raft_hard_state hard_state;
 	raft_index last_index; /* 0: an empty log */
 	raft_term last_term;
-	raft_index members_index; /* of the newest MEMBERS entry in the log, and the one before; 0:
-				     none */
+	/* of the newest MEMBERS entry in the log, and the one before; 0: none */
+	raft_index members_index;
 	raft_index members_before_index;
 	uint64_t torn_bytes; /* cut from the tail: a write that had not been acknowledged */
+	/* Where the log begins: the lowest index that it holds, and the term of the one before. */
+	raft_index first_index;
+	raft_term before_term;
+	/* What wal_record_write kept; size 0: nothing. */
+	uint32_t record_size;
+	uint8_t record[WAL_RECORD_SIZE_MAX];
 };
 
 struct wal;
@@ -63,12 +79,29 @@ struct wal;
 /*
  * Opens the directory, recovers and cuts a torn tail; synchronous. `error` receives one line that
  * names the file and offset at fault and what to do. 0, or -EWOULDBLOCK (another process has it),
- * -ENOENT (not there, and not `create`), -EXDEV (another cluster's or member's directory), -EBADMSG
+ * -ENOENT (not there, and not `create`), -EXDEV (volatile beside durable or written), -EBADMSG
  * (damage: refused, nothing was changed), -EPROTO (a format of another version), -errno of the
  * disk.
  */
 int wal_open(struct wal **out, const struct wal_options *options, struct wal_recovered *recovered,
 	     char error[WAL_ERROR_MAX]);
+
+/*
+ * Keeps the membership room's record, in place of the one before, durably when it returns:
+ * synchronous, waits for what is in flight. A crash leaves the old one or the new one.
+ *
+ * Size 0 makes the directory a new one, as if it had been wiped: the record is gone, and another
+ * identity is drawn. -EBUSY, and nothing changed, if there is an entry or a term, or if
+ * acknowledged writes were lost. After 0 this log takes nothing more (-ESTALE): the caller closes
+ * it, and the next wal_open finds a created, empty directory of the new identity, also after a crash.
+ *
+ * WAL_VOLATILE: nothing is kept on disk, and no start finds a record. 0, or -errno for ever, as
+ * wal_poll says it.
+ */
+int wal_record_write(struct wal *w, const uint8_t *data, uint32_t size);
+
+/* This start: as recovered, or as wal_lost drew it since. */
+uint64_t wal_start(const struct wal *w);
 
 /* Waits for what is in flight; does not flush what was never submitted. */
 void wal_close(struct wal *w);
@@ -89,7 +122,7 @@ int wal_append(struct wal *w, uint64_t seq, const struct raft_hard_state *hard_s
  * flight. *seq: the newest token that is durable. 0, or -errno for ever after a failed write, with
  * the last word in wal_error.
  */
-int wal_poll(struct wal *w, uint64_t *seq);
+int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq);
 const char *wal_error(const struct wal *w);
 
 /* True while a write is in flight or forming: the loop must not sleep long. */
@@ -114,11 +147,19 @@ bool wal_read_poll(struct wal *w, struct wal_read_result *out);
 int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
 		 const struct raft_entry **entries);
 
+enum {
+	/* etcd's buckets, from 1 ms to 8.2 s, and six finer ones below: ours are there. */
+	WAL_WRITE_TIME_NS_MIN = 15625,
+	WAL_WRITE_TIME_BUCKETS = 20,
+};
+
 struct wal_stats {
 	uint64_t writes;
 	uint64_t bytes;
 	uint64_t entries;
 	uint64_t segments; /* in the directory */
+	/* Of a write, from its submission to the wal_poll that found it done. */
+	struct histogram write_time;
 };
 void wal_get_stats(const struct wal *w, struct wal_stats *out);
 

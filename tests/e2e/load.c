@@ -234,16 +234,16 @@ static bool read_key(struct load *l, struct one *o, uint32_t node, uint32_t numb
 	if (error)
 		return false;
 	if (value < before)
-		wrong(l, "L1: n%u: %s is %" PRIu64 ", acknowledged before: %" PRIu64, node, key,
+		wrong(l, "EL1: n%u: %s is %" PRIu64 ", acknowledged before: %" PRIu64, node, key,
 		      value, before);
 	if (value < *seen)
-		wrong(l, "L2: n%u: %s is %" PRIu64 ", seen before: %" PRIu64, node, key, value,
+		wrong(l, "EL2: n%u: %s is %" PRIu64 ", seen before: %" PRIu64, node, key, value,
 		      *seen);
 	if (version != value)
-		wrong(l, "L3: n%u: %s is %" PRIu64 ", applied %" PRIu64 " times", node, key, value,
+		wrong(l, "EL3: n%u: %s is %" PRIu64 ", applied %" PRIu64 " times", node, key, value,
 		      version);
 	if (value > asked)
-		wrong(l, "L4: n%u: %s is %" PRIu64 ", asked for: %" PRIu64, node, key, value,
+		wrong(l, "EL4: n%u: %s is %" PRIu64 ", asked for: %" PRIu64, node, key, value,
 		      asked);
 	*seen = value;
 	return true;

@@ -4,11 +4,11 @@
  * Each writer has a key of its own and puts 1, 2, 3, ... there, each again and again under the same
  * session and sequence until it is acknowledged. Readers read those keys from any node.
  *
- *  L1. A read that begins after value v was acknowledged sees v or more: nothing acknowledged is
- *      lost, also not for a while.
- *  L2. What one reader sees of a key never goes back.
- *  L3. A key's version, the number of puts applied to it, is its value: each put is applied once.
- *  L4. Nothing is seen that was not yet asked for.
+ *  EL1. A read that begins after value v was acknowledged sees v or more: nothing acknowledged is
+ *       lost, also not for a while.
+ *  EL2. What one reader sees of a key never goes back.
+ *  EL3. A key's version, the number of puts applied to it, is its value: each put is applied once.
+ *  EL4. Nothing is seen that was not yet asked for.
  */
 #ifndef TESTS_E2E_LOAD_H
 #define TESTS_E2E_LOAD_H

@@ -121,13 +121,13 @@ static void check_read(struct sim_world *w, struct sim_client *c, const struct k
 		text[item.value.size] = '\0';
 		value = strtoull(text, NULL, 10);
 		if (item.version != value)
-			fail(w, c, "W5: a put was applied more than once, or not at all",
+			fail(w, c, "SM5: a put was applied more than once, or not at all",
 			     item.version, value);
 	}
 	if (value < c->floor)
-		fail(w, c, "W3/W4: an acknowledged or earlier read put is gone", value, c->floor);
+		fail(w, c, "SM3/SM4: an acknowledged or earlier read put is gone", value, c->floor);
 	if (value > w->client[c->key].sequence)
-		fail(w, c, "W4: a value that nobody wrote", value, w->client[c->key].sequence);
+		fail(w, c, "SM4: a value that nobody wrote", value, w->client[c->key].sequence);
 	if (value > w->read_floor[c->key])
 		w->read_floor[c->key] = value;
 	c->gets++;

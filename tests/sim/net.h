@@ -27,8 +27,8 @@ void sim_net_destroy(struct sim_net *net); /* asserts that every buffer came bac
 struct link *sim_net_link(struct sim_net *net, uint32_t port);
 
 void sim_net_time(struct sim_net *net, uint64_t now_ns);
-uint64_t
-sim_net_next(const struct sim_net *net); /* when the next frame arrives; UINT64_MAX: none */
+/* When the next frame arrives; UINT64_MAX: none. */
+uint64_t sim_net_next(const struct sim_net *net);
 void sim_net_set_faults(struct sim_net *net, const struct sim_net_faults *faults);
 void sim_net_cut(struct sim_net *net, uint32_t from, uint32_t to, bool cut);
 void sim_net_heal(struct sim_net *net);

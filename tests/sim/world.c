@@ -21,7 +21,7 @@ enum {
 #define SIM_ADDRESS 0xc6120001u /* 198.18.0.1: of the first node */
 #define SIM_CLUSTER 0x51696d51u
 
-/* W2: the hash that the first member to apply an index had there. */
+/* SM2: the hash that the first member to apply an index had there. */
 static struct {
 	raft_index index;
 	uint64_t hash;
@@ -185,7 +185,7 @@ static void check_node(struct sim_world *w, uint32_t i)
 		if (!*leader)
 			w->elections++;
 		if (*leader && *leader != id_of(i))
-			fail(w, i, "W1: two leaders in one term", s.term, *leader);
+			fail(w, i, "SM1: two leaders in one term", s.term, *leader);
 		*leader = id_of(i);
 	}
 	if (s.applied == 0)
@@ -198,7 +198,7 @@ static void check_node(struct sim_world *w, uint32_t i)
 		hash_at[s.applied % SIM_HASHES].hash = hash;
 	}
 	if (hash_at[s.applied % SIM_HASHES].hash != hash)
-		fail(w, i, "W2: members differ at an applied index", s.applied, hash);
+		fail(w, i, "SM2: members differ at an applied index", s.applied, hash);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -333,7 +333,7 @@ void sim_world_verify(struct sim_world *w)
 	if (!sim_world_settle(w, 20000000000ull))
 		fail(w, 0, "no agreement within 20 s of calm", 0, 0);
 	/*
-	 * Calm and without faults, every client reads and writes on: W3 to W5 are checked by each
+	 * Calm and without faults, every client reads and writes on: SM3 to SM5 are checked by each
 	 * read.
 	 */
 	for (uint32_t i = 0; i < w->client_count; i++)

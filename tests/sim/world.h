@@ -3,11 +3,11 @@
  * a fake network and fake disks, in one thread, in virtual time. One seed gives one run, exactly.
  *
  * What is checked, always:
- *	W1. One term has at most one leader.
- *	W2. Members that have applied the same index have the same state (hash).
- *	W3. A put that was answered is never lost: a later read gives it or a newer one.
- *	W4. A read gives nothing that was overwritten before it began, and nothing from the future.
- *	W5. A put is applied once, however often it was sent: the key's version counts the puts.
+ *	SM1. One term has at most one leader.
+ *	SM2. Members that have applied the same index have the same state (hash).
+ *	SM3. A put that was answered is never lost: a later read gives it or a newer one.
+ *	SM4. A read gives nothing that was overwritten before it began, and nothing from the future.
+ *	SM5. A put is applied once, however often it was sent: the key's version counts the puts.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H

@@ -56,15 +56,11 @@ BANNED = re.compile(
 MARKS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 
 
-def line_of(text, offset):
-    return text.count("\n", 0, offset) + 1
-
-
 def includes(path, text):
     room = path.split("/")[0]
     for match in INCLUDE.finditer(text):
         kind, name = match.groups()
-        line = line_of(text, match.start())
+        line = source.line_of(text, match.start())
         for library, places in BEHIND_SEAM:
             # Tests may look behind a seam: that is what they are for.
             if library.fullmatch(name) and room != "tests" and not places.fullmatch(path):
@@ -125,12 +121,12 @@ def columns(path, text):
 def banned(path, text):
     text = source.bare(text)
     for match in BANNED.finditer(text):
-        yield line_of(text, match.start()), f"{match.group(1)}() is not used here"
+        yield source.line_of(text, match.start()), f"{match.group(1)}() is not used here"
 
 
 def marks(path, text):
     for match in MARKS.finditer(text):
-        yield line_of(text, match.start()), f"{match.group(1)}: finish it, or open an issue"
+        yield source.line_of(text, match.start()), f"{match.group(1)}: finish it, or open an issue"
 
 
 def guards(path, text):
@@ -146,6 +142,27 @@ def purpose(path, text):
         yield 1, "does not open with a comment that says what it is for"
 
 
+def comments(path, text):
+    """A comment of several lines stands above what it is about, and its marks stand alone."""
+    for offset, comment in source.comments(text):
+        if "\n" not in comment:
+            continue
+        line = source.line_of(text, offset)
+        lines = comment.split("\n")
+        if text[text.rfind("\n", 0, offset) + 1:offset].strip():
+            yield line, "a comment behind code takes several lines: put it above"
+        elif lines[0] != "/*" or lines[-1].strip() != "*/":
+            yield line, "a comment of several lines has /* and */ on lines of their own"
+
+
+DECLARATION = re.compile(r"^[A-Za-z_][\w *]*\n\w+\(", re.MULTILINE)
+
+
+def declarations(path, text):
+    for match in DECLARATION.finditer(source.bare(text)):
+        yield source.line_of(text, match.start()), "a type and its function's name are on two lines"
+
+
 # rule: file names' ends, folders
 RULES = {
     includes: ((".c", ".h"), source.ROOMS),
@@ -157,6 +174,8 @@ RULES = {
             source.ROOMS + ("docs",)),
     guards: ((".h",), source.ROOMS),
     purpose: ((".c", ".h"), source.ROOMS),
+    comments: ((".c", ".h"), source.ROOMS),
+    declarations: ((".h",), source.ROOMS),
 }
 
 

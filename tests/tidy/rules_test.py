@@ -100,6 +100,22 @@ class Rules(unittest.TestCase):
         self.good(rules.purpose, "raft/a.c", '#include "raft/a.h"\n')
         self.bad(rules.purpose, "raft/a.c", '#include "raft/b.h"\n')
 
+    def test_comments(self):
+        self.bad(rules.comments, "raft/a.h", "\tint a; /* one\n\t\t*/\n")
+        self.bad(rules.comments, "raft/a.h", "\tint a; /* one\n\t\t  two */\n")
+        self.bad(rules.comments, "raft/a.h", "int a; /*\n * One\n * two.\n */\n")
+        self.bad(rules.comments, "raft/a.h", "/* One\n * two. */\nint a;\n")
+        self.bad(rules.comments, "raft/a.h", "/* One.\n */\nint a;\n")
+        self.bad(rules.comments, "raft/a.h", "/*\n * One\n * two. */\nint a;\n")
+        self.good(rules.comments, "raft/a.h", "/*\n * One\n * two.\n */\nint a; /* three */\n")
+        self.good(rules.comments, "raft/a.h", '\tsay("a; /* one\\n"); /* two */\n')
+
+    def test_declarations(self):
+        self.bad(rules.declarations, "raft/a.h", "const char *\nraft_name(int a);\n")
+        self.bad(rules.declarations, "raft/a.h", "uint64_t\nraft_next(void); /* when */\n")
+        self.good(rules.declarations, "raft/a.h", "const char *raft_name(int a,\n\t\tint b);\n")
+        self.good(rules.declarations, "raft/a.h", "/* of\nraft(a) */\nint raft_b(void);\n")
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())

@@ -18,6 +18,23 @@ def files(root, suffixes, rooms=ROOMS):
                 yield str(path.relative_to(root)), path.read_text(encoding="utf-8")
 
 
+def pages(root):
+    """The same of the documents in the top folder."""
+    return [(path.name, path.read_text(encoding="utf-8"))
+            for path in sorted(pathlib.Path(root).glob("*.md"))]
+
+
+def line_of(text, offset):
+    return text.count("\n", 0, offset) + 1
+
+
+def comments(text):
+    """(offset, comment) of every comment of C text."""
+    for match in TOKEN.finditer(text):
+        if match.group(0)[0] == "/":
+            yield match.start(), match.group(0)
+
+
 def bare(text):
     """C text with comments and the contents of strings blanked out; lines keep their numbers."""
 

@@ -13,8 +13,10 @@ struct carrier;
 struct carrier_ops {
 	void (*send)(struct carrier *carrier, uint32_t client, const uint8_t *payload, size_t size,
 		     uint64_t now_ns);
-	/* The next payload that has come, valid until the next call: its size, or 0. *client:
-	 * whose it is, or CARRIER_CLIENT_UNKNOWN: by its ids. */
+	/*
+	 * The next payload that has come, valid until the next call: its size, or 0. *client: whose
+	 * it is, or CARRIER_CLIENT_UNKNOWN: by its ids.
+	 */
 	size_t (*receive)(struct carrier *carrier, uint64_t now_ns, int *client,
 			  const uint8_t **payload);
 	void (*flush)(struct carrier *carrier);

@@ -31,8 +31,10 @@ struct path_ops {
 	/* Opens a request; `data` stays the caller's and stays there until it is done. */
 	void (*request)(struct path *path, uint32_t client, enum wire_request kind,
 			const uint8_t *data, uint32_t size, uint64_t now_ns, uint64_t timeout_ns);
-	/* Only the greeting, for the round trip of the path: HELLO to WELCOME, or connect to
-	 * WELCOME. */
+	/*
+	 * Only the greeting, for the round trip of the path: HELLO to WELCOME, or connect to
+	 * WELCOME.
+	 */
 	void (*hello)(struct path *path, uint32_t client, uint64_t now_ns, uint64_t timeout_ns);
 	/*
 	 * Sends what is due, takes what has come. The clients that finished since the last call

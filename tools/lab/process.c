@@ -298,8 +298,10 @@ int lab_process_kill_inside(const char *netns)
 		return errno == ENOENT ? 0 : -errno;
 	if (stat("/proc/self/ns/net", &own) != 0)
 		return -errno;
-	/* A file without a namespace mounted on it is on another file system; ours must never
-	 * match. */
+	/*
+	 * A file without a namespace mounted on it is on another file system; ours must never
+	 * match.
+	 */
 	if (inside.st_dev != own.st_dev || inside.st_ino == own.st_ino)
 		return 0;
 	/* A process may start another while we look: until a round finds none. */

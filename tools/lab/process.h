@@ -16,8 +16,10 @@ const char *process_state_name(enum process_state state);
 
 enum process_state lab_process_state(const struct lab *lab, uint32_t node);
 
-/* Starts quoind for a node: a session of its own, output appended to its log. Fills in pid and
- * start time. 0 or an exit status, said why. */
+/*
+ * Starts quoind for a node: a session of its own, output appended to its log. Fills in pid and
+ * start time. 0 or an exit status, said why.
+ */
 int lab_process_start(struct lab *lab, uint32_t node);
 
 /* 0; -ESRCH if it does not run (any more). */

@@ -14,8 +14,10 @@ int lab_space_destroy(const struct lab *lab);
 
 bool lab_space_exists(const struct lab *lab);
 
-/* This process goes inside; with_sysfs: also sees its interfaces in /sys (AF_XDP's library reads
- * them there). 0 or -errno. */
+/*
+ * This process goes inside; with_sysfs: also sees its interfaces in /sys (AF_XDP's library reads
+ * them there). 0 or -errno.
+ */
 int lab_space_enter(const char *netns, bool with_sysfs);
 
 #endif

@@ -15,7 +15,7 @@ static uint32_t bucket_of(const struct histogram *h, uint64_t ns)
 	return i;
 }
 
-static void H1_both_sides_of_each_bound(void **state)
+static void HG1_both_sides_of_each_bound(void **state)
 {
 	(void)state;
 	for (uint32_t i = 0; i <= 21; i++) {
@@ -71,7 +71,7 @@ static void quantiles(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(H1_both_sides_of_each_bound),
+		cmocka_unit_test(HG1_both_sides_of_each_bound),
 		cmocka_unit_test(extremes),
 		cmocka_unit_test(quantiles),
 	};

@@ -29,8 +29,10 @@ static void the_published_numbers(void **state)
 	}
 }
 
-/* What is stored in logs and drawn by seed rests on it: a generator's n-th number is mix() of where
- * it then stands. */
+/*
+ * What is stored in logs and drawn by seed rests on it: a generator's n-th number is mix() of where
+ * it then stands.
+ */
 static void a_generator_is_mix_of_its_steps(void **state)
 {
 	uint64_t seed = UINT64_MAX - 5;

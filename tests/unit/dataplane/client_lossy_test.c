@@ -25,8 +25,8 @@ enum { FLIGHT_MAX = 4096, SLOTS = 4, SEEDS = 400 };
 struct options {
 	uint32_t loss_ppm, repeat_ppm;
 	uint32_t busy_ppm, no_leader_ppm, stopping_ppm;
-	uint32_t forget_ppm;  /* an answer is let go; a whole node is restarted ten times less often
-			       */
+	/* an answer is let go; a whole node is restarted ten times less often */
+	uint32_t forget_ppm;
 	uint32_t foreign_ppm; /* somebody else's packets */
 	uint64_t delay_ns_min, delay_ns_max, work_ns_max;
 };

@@ -32,7 +32,8 @@ struct world {
 	struct dp_datagram datagram[DP_RECEIVE_MAX];
 };
 
-/* cmocka fixtures: *state is a struct world. The teardown holds every frame against the pool (N7).
+/*
+ * cmocka fixtures: *state is a struct world. The teardown holds every frame against the pool (N7).
  */
 int world_setup(void **state);
 int world_teardown(void **state);

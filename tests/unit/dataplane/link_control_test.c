@@ -32,8 +32,10 @@ static void on_gone(struct rte_intr_handle *handle, void *argument)
 	atomic_fetch_add(&gone, 1);
 }
 
-/* A link is destroyed while its connection's callback waits for the lock: the callback's end comes
- * after the link's, and must not be told to it. */
+/*
+ * A link is destroyed while its connection's callback waits for the lock: the callback's end comes
+ * after the link's, and must not be told to it.
+ */
 static void the_end_of_a_callback_is_not_told_to_a_link_that_is_gone(void **state)
 {
 	atomic_bool alive = false; /* the link's: any later write to it is a stray one */

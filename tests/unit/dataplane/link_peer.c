@@ -54,7 +54,8 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Frames of ours come back with the addresses as they are: both ends accept what carries our type.
+/*
+ * Frames of ours come back with the addresses as they are: both ends accept what carries our type.
  */
 static bool is_ours(const struct link_frame *f)
 {

@@ -262,7 +262,8 @@ static void N9_bit_flips_never_do_harm(void **state)
 	(void)state;
 	for (int i = 0; (size = good_body(i, &type, body)) > 0; i++) {
 		for (size_t bit = 0; bit < size * 8; bit++) {
-			/* The data of a large body is opaque: its first bytes stand for the rest.
+			/*
+			 * The data of a large body is opaque: its first bytes stand for the rest.
 			 */
 			if (bit / 8 > 256 && bit % 61)
 				continue;

@@ -151,8 +151,10 @@ static void random_query(struct rig *rig)
 		request.limit = random_below(&seed, 20);
 	if (random_below(&seed, 4) == 0)
 		request.flags = 1u << (1 + random_below(&seed, 2));
-	/* There is room for all (200 B a key on average): what a small buffer does is another
-	 * test's. */
+	/*
+	 * There is room for all (200 B a key on average): what a small buffer does is another
+	 * test's.
+	 */
 	struct kv_answer answer = query(rig, &request, KV_ANSWER_SIZE_MAX);
 	model_compare(&answer, &request);
 }

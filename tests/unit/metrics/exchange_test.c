@@ -22,7 +22,7 @@ static struct metrics_exchange *create(uint64_t first)
 	return x;
 }
 
-static void E3_before_the_loop(void **state)
+static void MX3_before_the_loop(void **state)
 {
 	struct metrics_exchange *x = create(7);
 	struct metrics *m = malloc(sizeof(*m));
@@ -39,7 +39,7 @@ static void E3_before_the_loop(void **state)
 	metrics_exchange_destroy(x);
 }
 
-static void E1_E2_only_what_was_asked_for(void **state)
+static void MX1_MX2_only_what_was_asked_for(void **state)
 {
 	struct metrics_exchange *x = create(1);
 	struct metrics *m = malloc(sizeof(*m));
@@ -177,8 +177,8 @@ static void detach_wakes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(E3_before_the_loop),
-		cmocka_unit_test(E1_E2_only_what_was_asked_for),
+		cmocka_unit_test(MX3_before_the_loop),
+		cmocka_unit_test(MX1_MX2_only_what_was_asked_for),
 		cmocka_unit_test(whole_and_newer_than_the_question),
 		cmocka_unit_test(detach_wakes),
 	};

@@ -20,7 +20,7 @@ uint32_t filled_create(struct metrics *m, struct metrics_process *process)
 	for (size_t i = 0; i < metrics_words.count; i++)
 		snprintf((char *)m + metrics_words.row[i].offset, 8, "w%u", (uint8_t)i);
 	fill(m, &metrics_values, &next);
-	metrics_histograms_create(&m->wal_write);
+	histogram_create(&m->wal_write, 15625, 20);
 	histogram_observe(&m->wal_write, 90000);
 	m->peer_count = FILLED_PEERS;
 	for (uint32_t i = 0; i < FILLED_PEERS; i++) {
@@ -28,7 +28,7 @@ uint32_t filled_create(struct metrics *m, struct metrics_process *process)
 		snprintf(m->peer[i].id, sizeof(m->peer[i].id), "%016x", i + 2);
 		snprintf(m->peer[i].address, sizeof(m->peer[i].address), "198.18.0.%u", i + 2);
 		fill(&m->peer[i], &metrics_peer_values, &next);
-		metrics_peer_histograms_create(&m->peer[i].round_trip);
+		histogram_create(&m->peer[i].round_trip, 3125, 21);
 		histogram_observe(&m->peer[i].round_trip, 25000);
 	}
 	m->port_count = FILLED_PORTS;

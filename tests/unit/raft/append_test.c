@@ -18,7 +18,8 @@ static void log_is(const struct hand *h, const char *terms)
 		assert_int_equal(raft_window_term(&h->r->window, i), terms[i - 1] - '0');
 }
 
-/* Figure 7 of the paper and its relatives: our log, what the leader of term 8 sends, what becomes.
+/*
+ * Figure 7 of the paper and its relatives: our log, what the leader of term 8 sends, what becomes.
  */
 static void the_consistency_check(void **state)
 {
@@ -254,7 +255,7 @@ static void takes_what_fits_and_is_sent_the_rest_again(void **state)
 					     prev < h.r->window.last ? prev : h.r->window.last,
 					     h.r->window.last ? 1 : 0, "1111111111", 0),
 				 0);
-	assert_int_equal(h.r->window.last, RAFT_WINDOW_SLOTS - 1); /* W4: nothing is committed */
+	assert_int_equal(h.r->window.last, RAFT_WINDOW_SLOTS - 1); /* LW4: nothing is committed */
 	hand_persist(&h);
 	raft_index last = h.r->window.last;
 	assert_int_equal(hand_append(&h, 2, 1, last, 1, "11", 5), 0);

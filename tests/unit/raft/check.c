@@ -11,7 +11,7 @@
 
 enum { FACTS = 1 << 20 };
 
-/* C2: an entry's content and its predecessor's term, by (index, term). */
+/* RC2: an entry's content and its predecessor's term, by (index, term). */
 struct cluster_fact {
 	raft_index index; /* 0: free */
 	raft_term term;
@@ -93,8 +93,8 @@ void check_entry(struct cluster *c, const struct cluster_node *n, raft_index ind
 		}
 		if (f->index != index || f->term != s->term)
 			continue;
-		check(c, f->hash == hash, "C2: one (index, term), two contents");
-		check(c, f->prev_term == prev_term, "C2: one (index, term), two predecessors");
+		check(c, f->hash == hash, "RC2: one (index, term), two contents");
+		check(c, f->prev_term == prev_term, "RC2: one (index, term), two predecessors");
 		return;
 	}
 }
@@ -109,29 +109,29 @@ void check_message(struct cluster *c, const struct cluster_node *n, const struct
 {
 	const struct raft_hard_state *disk = &n->disk_hard;
 
-	check(c, disk->term == m->term, "C6: a message of a term that is not durable");
+	check(c, disk->term == m->term, "RC6: a message of a term that is not durable");
 	if (m->type == RAFT_MESSAGE_VOTE)
-		check(c, disk->vote == n->id, "C6: asks for votes before its own is durable");
+		check(c, disk->vote == n->id, "RC6: asks for votes before its own is durable");
 	if (m->type == RAFT_MESSAGE_VOTE_REPLY && m->vote_reply.granted)
-		check(c, disk->vote == m->to, "C6: a grant that is not durable");
+		check(c, disk->vote == m->to, "RC6: a grant that is not durable");
 	if (m->type == RAFT_MESSAGE_APPEND_REPLY && m->append_reply.accepted) {
 		raft_index match = m->append_reply.match;
-		check(c, match <= n->disk.last, "C6: acknowledges what is not on its disk");
+		check(c, match <= n->disk.last, "RC6: acknowledges what is not on its disk");
 		check(c, match == 0 || n->disk.entry[match].term == n->memory.entry[match].term,
-		      "C6: acknowledges an entry that its disk has of another term");
+		      "RC6: acknowledges an entry that its disk has of another term");
 	}
 	check(c, !forgetful(n) || m->type == RAFT_MESSAGE_READ, "R7: a replaced member speaks");
 }
 
 void check_apply(struct cluster *c, struct cluster_node *n, const struct raft_entry *e)
 {
-	check(c, e->index == n->applied + 1, "C4: applies with a gap, or twice");
-	check(c, e->index <= c->canon.last, "C4: applies what nobody committed");
+	check(c, e->index == n->applied + 1, "RC4: applies with a gap, or twice");
+	check(c, e->index <= c->canon.last, "RC4: applies what nobody committed");
 	const struct stored *s = &c->canon.entry[e->index];
 	check(c, s->term == e->term && s->size == e->size && s->type == e->type,
-	      "C4: applies another entry");
+	      "RC4: applies another entry");
 	check(c, s->size == 0 || memcmp(s->data, e->data, s->size) == 0,
-	      "C4: applies another content");
+	      "RC4: applies another content");
 }
 
 void check_read(struct cluster *c, struct cluster_node *n, const struct raft_read *read)
@@ -147,13 +147,13 @@ void check_read(struct cluster *c, struct cluster_node *n, const struct raft_rea
 	}
 	n->reads_confirmed++;
 	c->reads++;
-	check(c, read->index >= asked->floor, "C7: a stale read");
-	check(c, read->index <= c->canon.last, "C7: a read of what nobody committed");
+	check(c, read->index >= asked->floor, "RC7: a stale read");
+	check(c, read->index <= c->canon.last, "RC7: a read of what nobody committed");
 }
 
 /*
- * C5: each entry must be on a majority of disks. A wiped member counts with what it held before, as
- * a member does that died for ever after it acknowledged; what its new directory holds never
+ * RC5: each entry must be on a majority of disks. A wiped member counts with what it held before,
+ * as a member does that died for ever after it acknowledged; what its new directory holds never
  * counts.
  */
 static void check_commit(struct cluster *c, struct cluster_node *n, raft_index index, bool own)
@@ -166,9 +166,9 @@ static void check_commit(struct cluster *c, struct cluster_node *n, raft_index i
 		const struct stored_log *log = k->wiped ? &k->ghost : &k->disk;
 		holders += log->last >= index && log->entry[index].term == s.term;
 	}
-	check(c, holders >= c->options.nodes / 2 + 1, "C5: committed without a durable majority");
+	check(c, holders >= c->options.nodes / 2 + 1, "RC5: committed without a durable majority");
 	check(c, own || holders == c->options.nodes, "R9: commits entries of an older term");
-	check(c, index == c->canon.last + 1, "C5: commits with a gap");
+	check(c, index == c->canon.last + 1, "RC5: commits with a gap");
 	if (index >= c->canon.room) {
 		c->canon.room = index * 2 + 64;
 		c->canon.entry = realloc(c->canon.entry, c->canon.room * sizeof(struct stored));
@@ -183,16 +183,16 @@ static void commit_seen(struct cluster *c, struct cluster_node *n)
 {
 	raft_index commit = n->core->commit;
 
-	check(c, commit >= n->commit_seen, "C8: commit went back");
+	check(c, commit >= n->commit_seen, "RC8: commit went back");
 	for (raft_index i = n->commit_seen + 1; i <= commit; i++) {
 		if (i > c->canon.last) {
 			check(c, raft_get_role(n->core) == RAFT_LEADER,
-			      "C5: a follower commits before any leader");
+			      "RC5: a follower commits before any leader");
 			bool own = n->memory.entry[commit].term == n->core->hard.term;
 			check_commit(c, n, i, own);
 		}
 		check(c, n->memory.entry[i].term == c->canon.entry[i].term,
-		      "C4: commits another entry than was committed before");
+		      "RC4: commits another entry than was committed before");
 	}
 	n->commit_seen = commit;
 }
@@ -203,33 +203,33 @@ static void leader_seen(struct cluster *c, struct cluster_node *n)
 
 	check(c, term < c->leader_of_room, "too many terms for the checker");
 	check(c, c->leader_of[term] == 0 || c->leader_of[term] == n->id,
-	      "C1: two leaders in one term");
+	      "RC1: two leaders in one term");
 	c->leader_of[term] = n->id;
 	c->elections++;
-	check(c, n->core->window.last >= c->canon.last, "C3: a leader without a committed entry");
+	check(c, n->core->window.last >= c->canon.last, "RC3: a leader without a committed entry");
 	for (raft_index i = c->canon.last; i > 0 && i >= n->core->window.first; i--)
 		check(c, raft_window_term(&n->core->window, i) == c->canon.entry[i].term,
-		      "C3: a leader with another entry than was committed");
+		      "RC3: a leader with another entry than was committed");
 	memset(n->match_seen, 0, sizeof(n->match_seen));
 }
 
-/* W3 and the window against the log as handed out, entry by entry: costly, so at times only. */
+/* LW3 and the window against the log as handed out, entry by entry: costly, so at times only. */
 static void check_window(struct cluster *c, struct cluster_node *n)
 {
 	const struct raft_window *w = &n->core->window;
 
 	for (raft_index i = w->first; i <= w->last && i <= n->core->handed; i++) {
 		const struct raft_entry *e = &w->entry[raft_window_slot(i)];
-		check(c, e->index == i, "W1: a slot holds another index");
-		check(c, e->term == n->memory.entry[i].term, "W1: a slot holds another term");
+		check(c, e->index == i, "LW1: a slot holds another index");
+		check(c, e->term == n->memory.entry[i].term, "LW1: a slot holds another term");
 		check(c,
 		      (w->seq[raft_window_slot(i)] <= n->core->persisted) ==
 			      (i <= n->core->durable),
-		      "I1: durable and tokens disagree");
+		      "RI1: durable and tokens disagree");
 	}
 	for (raft_index i = 1; i <= n->core->durable; i++)
 		check(c, n->disk.entry[i].term == n->memory.entry[i].term,
-		      "I1: durable in the core, not on the disk");
+		      "RI1: durable in the core, not on the disk");
 }
 
 void check_state(struct cluster *c, struct cluster_node *n)
@@ -237,7 +237,7 @@ void check_state(struct cluster *c, struct cluster_node *n)
 	struct raft *r = n->core;
 
 	check(c, r->hard.term >= n->term_seen, "a term went back");
-	check(c, r->durable <= n->disk.last, "I1: durable beyond the disk");
+	check(c, r->durable <= n->disk.last, "RI1: durable beyond the disk");
 	if (r->role == RAFT_LEADER && (n->role_seen != RAFT_LEADER || r->hard.term != n->term_seen))
 		leader_seen(c, n);
 	n->role_seen = r->role;
@@ -250,7 +250,7 @@ void check_state(struct cluster *c, struct cluster_node *n)
 			const struct raft_peer *p = &r->place[i];
 			check(c,
 			      p->match >= n->match_seen[i] || p->bound == 0 || p->regressions > 0,
-			      "C8: a match went back");
+			      "RC8: a match went back");
 			n->match_seen[i] = p->match;
 		}
 	}

@@ -5,15 +5,15 @@
  *
  * What is checked, always:
  *
- *	C1  Election safety: a term has at most one leader.
- *	C2  Log matching: an (index, term) has one content and one predecessor term, everywhere.
- *	C3  Leader completeness: a new leader holds every entry that was ever committed.
- *	C4  State machine safety: every core applies the same entries, from 1, without a gap.
- *	C5  What a leader commits is on a majority of disks at that moment, and of its own term or
- *	    before an entry that is.
- *	C6  An answer that leaves is covered by the disk: term, vote, entries.
- *	C7  A confirmed read has an index at or above all that was committed when it was asked.
- *	C8  commit, and a leader's match for a peer, never go back within an incarnation (a term).
+ *	RC1  Election safety: a term has at most one leader.
+ *	RC2  Log matching: an (index, term) has one content and one predecessor term, everywhere.
+ *	RC3  Leader completeness: a new leader holds every entry that was ever committed.
+ *	RC4  State machine safety: every core applies the same entries, from 1, without a gap.
+ *	RC5  What a leader commits is on a majority of disks at that moment, and of its own term or
+ *	     before an entry that is.
+ *	RC6  An answer that leaves is covered by the disk: term, vote, entries.
+ *	RC7  A confirmed read has an index at or above all that was committed when it was asked.
+ *	RC8  commit, and a leader's match for a peer, never go back within an incarnation (a term).
  *
  * Failed checks print what and where, then end the process through cluster->failed.
  */

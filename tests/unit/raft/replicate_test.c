@@ -19,12 +19,17 @@ static void R9_R10_commit_is_a_durable_majority_in_the_own_term(void **state)
 		raft_index match[4];
 		raft_index want;
 	} row[] = {
-		{"", {0, 0, 0, 0}, 0},     {"", {1, 0, 0, 0}, 0},     {"", {1, 1, 0, 0}, 1},
-		{"", {0, 0, 1, 1}, 1},     {"1122", {4, 4, 4, 4}, 0}, /* R9: everybody has them, and
-									 they are of older terms */
-		{"1122", {5, 4, 4, 4}, 0}, {"1122", {5, 5, 0, 0}, 5}, /* R10: with the own entry all
-									 before it is committed */
-		{"1122", {5, 5, 5, 5}, 5}, {"1122", {5, 3, 3, 0}, 0},
+		{"", {0, 0, 0, 0}, 0},
+		{"", {1, 0, 0, 0}, 0},
+		{"", {1, 1, 0, 0}, 1},
+		{"", {0, 0, 1, 1}, 1},
+		/* R9: everybody has them, and they are of older terms. */
+		{"1122", {4, 4, 4, 4}, 0},
+		{"1122", {5, 4, 4, 4}, 0},
+		/* R10: with the own entry all before it is committed. */
+		{"1122", {5, 5, 0, 0}, 5},
+		{"1122", {5, 5, 5, 5}, 5},
+		{"1122", {5, 3, 3, 0}, 0},
 	};
 
 	(void)state;

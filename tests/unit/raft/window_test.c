@@ -107,7 +107,8 @@ static void R20_after_a_restart_what_is_below_the_window_is_committed(void **sta
 	/* The last entry is a command, and commands keep out of the reserve. */
 	assert_int_equal(h.r->commit, 200 - RAFT_WINDOW_COMMANDS);
 	assert_true(h.r->commit >= h.r->window.first - 1);
-	/* A prev_index below the window is committed here, so it matches whatever term is claimed.
+	/*
+	 * A prev_index below the window is committed here, so it matches whatever term is claimed.
 	 */
 	assert_int_equal(hand_append(&h, 2, 3, 5, 1, "11", 6), 0);
 	const struct raft_message *m = hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2);
@@ -130,8 +131,10 @@ static void R16_a_duplicate_append_from_0_does_not_append_again(void **state)
 	hand_fini(&h);
 }
 
-/* All members restart with a full window of uncommitted commands: the next leader can still begin
- * its term, and so commit them. */
+/*
+ * All members restart with a full window of uncommitted commands: the next leader can still begin
+ * its term, and so commit them.
+ */
 static void a_full_log_leaves_room_for_the_first_entry_of_a_term(void **state)
 {
 	struct hand h;

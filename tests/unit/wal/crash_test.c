@@ -8,7 +8,7 @@
  *  2. the log is what it was after some prefix of the entries that were appended, in that order,
  *and that prefix covers all that was acknowledged; so nothing superseded comes back (W19);
  *  3. term and vote are not older than acknowledged;
- *  4. identity stays, the incarnation grows;
+ *  4. identity stays, the start grows;
  *  5. it goes on: entries appended now and acknowledged are there after another crash, and so is
  *     everything found before.
  *
@@ -54,7 +54,7 @@ struct model {
 	uint32_t events_acked;
 	uint32_t votes_acked;
 	raft_identity identity; /* 0: no open has returned */
-	uint64_t incarnation;
+	uint64_t start;
 };
 
 struct world {
@@ -85,8 +85,6 @@ static struct wal_options options_for(const struct world *w, struct fake_disk *d
 {
 	return (struct wal_options){.directory = "fake",
 				    .disk = fake_disk_of(disk),
-				    .cluster_id = TEST_CLUSTER,
-				    .member_id = TEST_MEMBER,
 				    .durability = w->durability,
 				    .segment_size = TEST_SEGMENT_SIZE,
 				    .identity_seed = w->seed,
@@ -176,7 +174,8 @@ static const char *append_more(struct world *w, struct wal *wal, raft_index last
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
 	struct raft_hard_state hard_state = {term, 1 + roll(w, 3)};
 
-	/* As a token before the first one of this incarnation: nothing else is in the log's hands.
+	/*
+	 * As a token before the first one of this start: nothing else is in the log's hands.
 	 */
 	for (uint64_t i = 0; i < count; i++) {
 		struct raft_entry entry;
@@ -229,8 +228,8 @@ static void recover_and_check(struct world *w)
 	if (wrong == NULL)
 		wrong = vote_check(m, &found, &votes);
 	if (wrong == NULL && m->identity != 0 &&
-	    (found.identity != m->identity || found.created || found.incarnation <= m->incarnation))
-		wrong = "identity or incarnation went back";
+	    (found.identity != m->identity || found.created || found.start <= m->start))
+		wrong = "identity or start went back";
 	if (wrong == NULL) {
 		/* What was found must stay found: from here on it is as good as acknowledged. */
 		raft_term term = term_max(m) + 1;
@@ -239,7 +238,7 @@ static void recover_and_check(struct world *w)
 		m->votes[votes] = found.hard_state;
 		m->vote_count = m->votes_acked = votes + 1;
 		m->identity = found.identity;
-		m->incarnation = found.incarnation;
+		m->start = found.start;
 		wrong = append_more(w, wal, found.last_index, term);
 	}
 	if (wrong != NULL && w->failure[0] == '\0')
@@ -357,7 +356,7 @@ static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadl
 		if (m->seq + 1 < TOKENS_MAX && m->event_count + 64 < EVENTS_MAX)
 			ask(w, wal, &last, &term);
 		for (uint64_t polls = roll(w, 4); polls > 0; polls--) {
-			if (wal_poll(wal, &seq) != 0) {
+			if (wal_poll(wal, 0, &seq) != 0) {
 				(void)snprintf(w->failure, sizeof(w->failure), "%s",
 					       wal_error(wal));
 				return;
@@ -392,7 +391,7 @@ static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t roun
 	if (wal_open_limited(&wal, &options, &test_limits, &found, error) != 0)
 		fail_msg("%s", error);
 	model.identity = found.identity;
-	model.incarnation = found.incarnation;
+	model.start = found.start;
 	work(&w, wal, rounds, deadline);
 	fake_set_hook(w.disk, NULL, NULL);
 	wal_close(wal);

@@ -14,8 +14,10 @@ static const struct {
 } errors[] = {
 	{-EIO, "disk is repaired"}, {-ENOSPC, "space"}, {-EDQUOT, "space"}, {-EROFS, "writable"}};
 
-/* A hundred tokens, with votes and a roll; stops at the first error. Returns it, and what was
- * acknowledged. */
+/*
+ * A hundred tokens, with votes and a roll; stops at the first error. Returns it, and what was
+ * acknowledged.
+ */
 static int work(struct test_log *t, uint64_t *acked)
 {
 	*acked = 0;
@@ -28,11 +30,11 @@ static int work(struct test_log *t, uint64_t *acked)
 		test_entry(&entry, data, i, 1);
 		err = wal_append(t->wal, i, &hard_state, &entry, 1);
 		if (err == 0)
-			err = wal_poll(t->wal, acked);
+			err = wal_poll(t->wal, 0, acked);
 		if (err == 0 && i % 3 == 0)
 			err = test_persist(t->wal, i);
 		if (err == 0)
-			err = wal_poll(t->wal, acked);
+			err = wal_poll(t->wal, 0, acked);
 		if (err != 0)
 			return err;
 	}
@@ -50,7 +52,7 @@ static void final(struct test_log *t, int err, const char *said)
 	assert_non_null(strstr(wal_error(t->wal), said));
 	assert_null(strchr(wal_error(t->wal), '\n'));
 	for (int i = 0; i < 10; i++) {
-		assert_int_equal(wal_poll(t->wal, &seq), err);
+		assert_int_equal(wal_poll(t->wal, 0, &seq), err);
 		assert_int_equal(seq, 12345);
 		assert_int_equal(wal_append(t->wal, 1000, NULL, &entry, 1), err);
 		assert_int_equal(wal_room(t->wal), 0);
@@ -174,7 +176,7 @@ static void W8_a_read_error_while_it_runs(void **state)
 	assert_int_equal(wal_read_now(t.wal, 3, 20, 5, &entries), -EIO);
 	assert_non_null(strstr(wal_error(t.wal), "segment-0000000000000001 at offset"));
 	/* That read failed, and that one alone. */
-	assert_int_equal(wal_poll(t.wal, &seq), 0);
+	assert_int_equal(wal_poll(t.wal, 0, &seq), 0);
 	assert_int_equal(wal_read_now(t.wal, 3, 20, 5, &entries), 5);
 	test_expect(t.wal, 1, 144, 1);
 	test_log_free(&t);

@@ -57,7 +57,7 @@ uint64_t test_append(struct wal *w, raft_index first, raft_index last, raft_term
 		while (wal_append(w, seq, NULL, &entry, 1) == -ENOBUFS) {
 			uint64_t durable;
 
-			assert_int_equal(wal_poll(w, &durable), 0);
+			assert_int_equal(wal_poll(w, 0, &durable), 0);
 		}
 	}
 	return seq;
@@ -68,7 +68,7 @@ int test_persist(struct wal *w, uint64_t seq)
 	uint64_t durable = 0;
 
 	while (durable < seq) {
-		int err = wal_poll(w, &durable);
+		int err = wal_poll(w, 0, &durable);
 
 		if (err != 0)
 			return err;
@@ -97,8 +97,6 @@ void test_log_init(struct test_log *t)
 	*t = (struct test_log){.disk = fake_create(FORMAT_UNIT_MIN, 1)};
 	t->options = (struct wal_options){.directory = "fake",
 					  .disk = fake_disk_of(t->disk),
-					  .cluster_id = TEST_CLUSTER,
-					  .member_id = TEST_MEMBER,
 					  .durability = WAL_DURABLE,
 					  .segment_size = TEST_SEGMENT_SIZE,
 					  .identity_seed = 1,
@@ -142,7 +140,7 @@ void test_log_fill(struct test_log *t, uint32_t writes, uint32_t entries)
 	while (segment_wanted(t->wal)) {
 		uint64_t seq;
 
-		assert_int_equal(wal_poll(t->wal, &seq), 0);
+		assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
 	}
 	test_log_close(t);
 }

@@ -18,8 +18,6 @@
 
 #include <errno.h>
 
-enum { TEST_CLUSTER = 0xc1, TEST_MEMBER = 0x11 };
-
 /* Limits so small that a few hundred entries roll segments. */
 extern const struct wal_limits test_limits;
 enum { TEST_SEGMENT_SIZE = 64 * 1024 };
@@ -60,8 +58,10 @@ void test_log_free(struct test_log *t);
  */
 void test_log_fill(struct test_log *t, uint32_t writes, uint32_t entries);
 
-/* Asserts that the directory is refused with this error, that the line names `file`, and that
- * nothing on the disk changed. */
+/*
+ * Asserts that the directory is refused with this error, that the line names `file`, and that
+ * nothing on the disk changed.
+ */
 void test_log_refused(struct test_log *t, int err, const char *file);
 
 /* Where the n-th write of the log lies (from 0). False: there are not so many. */

@@ -32,8 +32,6 @@ static void begin(struct fixture *f)
 
 	f->path = test_directory_make();
 	f->options = (struct wal_options){.directory = f->path,
-					  .cluster_id = TEST_CLUSTER,
-					  .member_id = TEST_MEMBER,
 					  .segment_size = WAL_SEGMENT_SIZE_MIN,
 					  .identity_seed = 3,
 					  .create = true};
@@ -108,12 +106,10 @@ static void a_good_log(void **state)
 	(void)state;
 	begin(&f);
 	assert_int_equal(wal_inspect(f.path, &counters, &c, &r, error), 0);
-	assert_int_equal(r.cluster_id, TEST_CLUSTER);
-	assert_int_equal(r.member_id, TEST_MEMBER);
 	assert_int_equal(r.durability, WAL_DURABLE);
 	assert_int_equal(r.hard_state.term, 2);
 	assert_int_equal(r.hard_state.vote, 0x22);
-	assert_int_equal(r.incarnation, 1);
+	assert_int_equal(WAL_START_COUNT(r.start), 1);
 	assert_false(r.live);
 	assert_false(r.vote_torn);
 	assert_int_equal(r.last_index, 180);
@@ -143,14 +139,14 @@ static void a_log_in_use(void **state)
 		uint64_t seq;
 
 		(void)test_append(w, i, i, 2);
-		assert_int_equal(wal_poll(w, &seq), 0);
+		assert_int_equal(wal_poll(w, 0, &seq), 0);
 		if (i % 20 != 0)
 			continue;
 		if (wal_inspect(f.path, NULL, NULL, &r, error) != 0)
 			fail_msg("%s", error);
 		assert_true(r.live);
 		assert_true(r.last_index >= 180);
-		assert_int_equal(r.incarnation, 2);
+		assert_int_equal(WAL_START_COUNT(r.start), 2);
 	}
 	assert_int_equal(test_persist(w, w->seq), 0);
 	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);
@@ -219,7 +215,7 @@ static void the_program(void **state)
 	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, "good: last index 180 term 2"));
 	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 0);
-	assert_non_null(strstr(out, "identity: cluster 00000000000000c1 member 0000000000000011"));
+	assert_non_null(strstr(out, "durability durable unit 4096"));
 	assert_non_null(strstr(out, "entry 180 term 2 command whole"));
 	assert_int_equal(run_on(&f, "dump --json", out, sizeof(out)), 0);
 	json = json_loads(out, 0, &error);

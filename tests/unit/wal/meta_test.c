@@ -8,13 +8,13 @@
 
 enum { UNIT = 4096, SECTORS = UNIT / FORMAT_SECTOR };
 
-static const struct log_id id = {1, 2, 3};
+static const struct log_id id = {3};
 
 static struct meta_vote vote_of(uint64_t generation)
 {
 	return (struct meta_vote){.generation = generation,
 				  .hard_state = {generation + 10, generation + 20},
-				  .incarnation = 4,
+				  .start = 4,
 				  .log_number = generation + 30};
 }
 
@@ -94,7 +94,7 @@ static void W22_two_torn_attempts(void **state)
 	(void)state;
 	put_vote(file, 5);
 	put_vote(file, 6);
-	attempt.incarnation++;
+	attempt.start++;
 	meta_vote_encode(second, UNIT, &id, &attempt);
 	memcpy(file + 512, second + 512, 1024);
 	assert_int_equal(decode(&vote, &torn, file), 0);
@@ -146,7 +146,7 @@ static void W22_anything_else_is_damage(void **state)
 
 static void W25_the_vote_of_another(void **state)
 {
-	const struct log_id other = {1, 2, 4};
+	const struct log_id other = {4};
 	struct meta_vote vote = vote_of(1);
 	uint8_t file[2 * UNIT];
 	bool torn;
@@ -175,11 +175,11 @@ static void only_creation_leaves_initial_slots(void **state)
 static void identity_and_segment_headers(void **state)
 {
 	static uint8_t file[FORMAT_IDENTITY_SIZE];
-	struct meta_identity identity = {id, 2, 8192};
+	struct meta_identity identity = {id, 2, 8192, 77};
 	struct meta_segment segment = {7, 1024 * 1024, UNIT, 65536};
 	struct meta_identity found;
 	struct meta_segment header;
-	const struct log_id other = {1, 9, 3};
+	const struct log_id other = {9};
 
 	(void)state;
 	meta_identity_encode(file, &identity);

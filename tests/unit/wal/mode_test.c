@@ -113,16 +113,21 @@ static void volatile_keeps_nothing(void **state)
 	test_log_free(&t);
 }
 
-static void the_incarnation_counts_every_start(void **state)
+static void V15_the_start_counts_and_draws_a_nonce(void **state)
 {
+	uint64_t before = 0;
 	struct test_log t;
 
 	(void)state;
 	test_log_init(&t);
 	for (uint64_t i = 1; i < 10; i++) {
 		assert_int_equal(test_log_open(&t), 0);
-		assert_int_equal(t.found.incarnation, i);
+		assert_int_equal(WAL_START_COUNT(t.found.start), i);
+		assert_int_not_equal((uint32_t)t.found.start, 0);
+		assert_int_not_equal((uint32_t)t.found.start, (uint32_t)before);
+		assert_true(wal_start(t.wal) == t.found.start);
 		assert_int_equal(t.found.created, i == 1);
+		before = t.found.start;
 		test_log_close(&t);
 		fake_power_cut(t.disk, FAKE_NONE);
 	}
@@ -142,12 +147,30 @@ static void options_out_of_bounds(void **state)
 		assert_int_equal(wal_open(&t.wal, &t.options, &t.found, t.error), -EINVAL);
 		assert_non_null(strstr(t.error, "segment"));
 	}
-	t.options.segment_size = WAL_SEGMENT_SIZE_MIN;
-	t.options.member_id = 0;
-	assert_int_equal(wal_open(&t.wal, &t.options, &t.found, t.error), -EINVAL);
 	assert_string_equal(wal_durability_name(WAL_DURABLE), "durable");
 	assert_string_equal(wal_durability_name(WAL_WRITTEN), "written");
 	assert_string_equal(wal_durability_name(WAL_VOLATILE), "volatile");
+	test_log_free(&t);
+}
+
+/* An old copy of the directory makes a start of the same count, and yet another one. */
+static void V15_a_copy_that_is_opened_later_starts_otherwise(void **state)
+{
+	struct test_log t;
+	struct test_log copy;
+
+	(void)state;
+	test_log_init(&t);
+	test_log_fill(&t, 3, 1);
+	copy = t;
+	copy.disk = fake_clone(t.disk, 1);
+	copy.options.identity_seed++;
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(test_log_open(&copy), 0);
+	assert_true(t.found.identity == copy.found.identity);
+	assert_int_equal(WAL_START_COUNT(t.found.start), WAL_START_COUNT(copy.found.start));
+	assert_true(t.found.start != copy.found.start);
+	test_log_free(&copy);
 	test_log_free(&t);
 }
 
@@ -158,7 +181,8 @@ int main(void)
 		cmocka_unit_test(written_becomes_durable),
 		cmocka_unit_test(durable_becomes_written_and_keeps_what_it_had),
 		cmocka_unit_test(volatile_keeps_nothing),
-		cmocka_unit_test(the_incarnation_counts_every_start),
+		cmocka_unit_test(V15_the_start_counts_and_draws_a_nonce),
+		cmocka_unit_test(V15_a_copy_that_is_opened_later_starts_otherwise),
 		cmocka_unit_test(options_out_of_bounds),
 	};
 

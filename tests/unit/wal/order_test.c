@@ -14,7 +14,7 @@ static void opened(struct test_log *t)
 	while (segment_wanted(t->wal) || t->wal->prepare.state != PREPARE_IDLE) {
 		uint64_t seq;
 
-		assert_int_equal(wal_poll(t->wal, &seq), 0);
+		assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
 	}
 	fake_hold(t->disk, true);
 }
@@ -23,7 +23,7 @@ static uint64_t polled(struct test_log *t)
 {
 	uint64_t seq = 0;
 
-	assert_int_equal(wal_poll(t->wal, &seq), 0);
+	assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
 	return seq;
 }
 
@@ -288,7 +288,7 @@ static void a_read_overtaken_by_a_new_leader(void **state)
 	append(&t, 2, NULL, 6, 2);
 	fake_hold(t.disk, false);
 	while (t.wal->reads[5].state == READ_IN_FLIGHT || t.wal->reads[6].state == READ_IN_FLIGHT)
-		assert_int_equal(wal_poll(t.wal, &seq), 0);
+		assert_int_equal(wal_poll(t.wal, 0, &seq), 0);
 	assert_true(wal_read_poll(t.wal, &result));
 	assert_int_equal(result.slot, 5);
 	assert_int_equal(result.error, 0);
@@ -363,7 +363,7 @@ static void many_reads_at_once(void **state)
 						  1 + slot * 5),
 					 0);
 		while (answers < WAL_READS_MAX) {
-			assert_int_equal(wal_poll(t.wal, &seq), 0);
+			assert_int_equal(wal_poll(t.wal, 0, &seq), 0);
 			while (wal_read_poll(t.wal, &result)) {
 				raft_index first = 1 + (result.slot * 37 + round * 11) % 200;
 

@@ -12,8 +12,6 @@
 static struct wal_options options_for(const char *path, enum wal_durability durability)
 {
 	return (struct wal_options){.directory = path,
-				    .cluster_id = TEST_CLUSTER,
-				    .member_id = TEST_MEMBER,
 				    .durability = durability,
 				    .segment_size = WAL_SEGMENT_SIZE_MIN,
 				    .identity_seed = 7,
@@ -33,7 +31,7 @@ static void round_trip(enum wal_durability durability)
 	if (wal_open(&w, &options, &found, error) != 0)
 		fail_msg("%s", error);
 	assert_true(found.created);
-	assert_int_equal(found.incarnation, 1);
+	assert_int_equal(WAL_START_COUNT(found.start), 1);
 	assert_int_equal(found.last_index, 0);
 	identity = found.identity;
 	assert_int_not_equal(identity, 0);
@@ -54,7 +52,7 @@ static void round_trip(enum wal_durability durability)
 		fail_msg("%s", error);
 	assert_false(found.created);
 	assert_int_equal(found.identity, identity);
-	assert_int_equal(found.incarnation, 2);
+	assert_int_equal(WAL_START_COUNT(found.start), 2);
 	assert_int_equal(found.last_index, 8600);
 	assert_int_equal(found.last_term, 4);
 	assert_int_equal(found.hard_state.term, 4);
@@ -99,7 +97,7 @@ static void write_until_killed(const struct wal_options *options, int out)
 		test_entry(&entry, data, last + 1, 1);
 		if (wal_room(w) > 65536 && wal_append(w, ++seq, NULL, &entry, 1) == 0)
 			last++;
-		if (wal_poll(w, &durable) != 0)
+		if (wal_poll(w, 0, &durable) != 0)
 			_exit(1);
 		if (durable > acked) {
 			raft_index index = found.last_index + durable;

@@ -11,7 +11,7 @@
 
 enum { UNIT = 4096, SIZE_MAX_BYTES = 64 * 1024 };
 
-static const struct log_place here = {{1, 2, 3}, 4, 8192};
+static const struct log_place here = {{3}, 4, 8192};
 
 struct made {
 	uint8_t *data;
@@ -108,15 +108,13 @@ static void W3_every_flipped_bit_of_a_write(void **state)
  */
 static void W6_W15_each_check_binds_the_place(void **state)
 {
-	struct log_place other[5] = {here, here, here, here, here};
+	struct log_place other[3] = {here, here, here};
 
 	(void)state;
-	other[0].id.cluster++;
-	other[1].id.member++;
-	other[2].id.identity++;
-	other[3].segment++;
-	other[4].offset += UNIT;
-	for (int i = 0; i < 5; i++) {
+	other[0].id.identity++;
+	other[1].segment++;
+	other[2].offset += UNIT;
+	for (int i = 0; i < 3; i++) {
 		struct made m = make(1, 9);
 		struct record_header header;
 

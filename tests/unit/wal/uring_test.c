@@ -297,11 +297,8 @@ static void durable_is_refused_in_memory(void **state)
 	char path[] = "/dev/shm/wal-test-XXXXXX";
 	struct wal_recovered found;
 	char error[WAL_ERROR_MAX];
-	struct wal_options options = {.directory = path,
-				      .cluster_id = 1,
-				      .member_id = 1,
-				      .segment_size = WAL_SEGMENT_SIZE_MIN,
-				      .create = true};
+	struct wal_options options = {
+		.directory = path, .segment_size = WAL_SEGMENT_SIZE_MIN, .create = true};
 	struct wal *w;
 
 	(void)state;

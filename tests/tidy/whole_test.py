@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""The rules about the whole tree, each given a made-up tree: it must complain about what it is
+there for, and about nothing else."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import changes
+import citations
+import median
+import paths
+import promises
+
+# In pieces, since this file is read by the rules too.
+R = "R"
+KEPT = f"{R}1"
+UNKNOWN = f"{R}2"
+
+
+class Tree(unittest.TestCase):
+    def complaints(self, rule, files, **options):
+        with tempfile.TemporaryDirectory(prefix="quoin-tidy-") as root:
+            for name, text in files.items():
+                path = pathlib.Path(root) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            return rule.check(root, **options)
+
+    def bad(self, rule, files, words, count=1, **options):
+        found = self.complaints(rule, files, **options)
+        self.assertEqual(len(found), count, found)
+        for what in found:
+            self.assertIn(words, what)
+
+    def good(self, rule, files, **options):
+        self.assertEqual(self.complaints(rule, files, **options), [])
+
+
+class Citations(Tree):
+    CASES = {
+        "docs/cases/raft.md": f"- **{KEPT}** It holds ({UNKNOWN[0]}aft).\n",
+        "docs/decisions.md": "### " "D1. We do.\n",
+        "docs/adr/0001-first.md": "# 1. First\n",
+        "raft/window.h": "/*\n * The window. Rules:\n *\tLW" "1  It holds.\n */\n",
+    }
+
+    def with_file(self, name, text):
+        return {**self.CASES, name: text}
+
+    def test_what_is_there(self):
+        self.good(citations, self.CASES)
+        text = f"/* {KEPT}, D" "1, LW" "1 (ADR 1); 02:00:C6:12:R9:fe, 0xF9 */\n"
+        self.good(citations, self.with_file("raft/a.c", text))
+        self.good(citations, self.with_file("tests/a.c", f"static void {KEPT}_holds(void **s)\n"))
+
+    def test_cases(self):
+        for text in (f"/* {UNKNOWN}. */", f'check("{UNKNOWN}: no");', f"/* {KEPT}-{UNKNOWN} */",
+                     f"/* {KEPT}/{UNKNOWN} */"):
+            self.bad(citations, self.with_file("raft/a.c", text), f"{UNKNOWN} stands nowhere")
+        for name in ("docs/wire.md", "docs/man/quoind.8", "README.md", "tests/mutants/table.py",
+                     "tests/trace/a.script"):
+            self.bad(citations, self.with_file(name, f"See {UNKNOWN}.\n"), UNKNOWN)
+
+    def test_tests_by_their_names(self):
+        for name in (f"{UNKNOWN}_holds", f"{KEPT}_{UNKNOWN}_hold"):
+            text = f"static void {name}(void **state)\n"
+            self.bad(citations, self.with_file("tests/unit/a_test.c", text), UNKNOWN)
+
+    def test_decisions(self):
+        self.bad(citations, self.with_file("raft/a.c", "/* D" "1b */\n"), "stands nowhere")
+        self.bad(citations, self.with_file("raft/a.c", "/* D" "2 */\n"), "stands nowhere")
+
+    def test_own_rules(self):
+        self.bad(citations, self.with_file("raft/a.c", "assert(x); /* LW" "2 */\n"), "nowhere")
+        self.bad(citations, self.with_file("raft/a.c", "assert(x); /* XY" "1 */\n"), "nowhere")
+        self.good(citations, self.with_file("raft/a.c", 'say("XY" "1");\n'.replace('" "', "")))
+        self.bad(citations, self.with_file("wal/a.h", "/*\n *\tLW" "2  Mine.\n */\n"),
+                 "the rules of raft/window.h are called LW")
+        self.bad(citations, self.with_file("wal/a.h", f"/*\n *  {KEPT}. Mine.\n */\n"),
+                 "has two letters")
+        text = self.CASES["raft/window.h"].replace("holds.", "holds.\n *\tLW" "1  Twice.")
+        self.bad(citations, self.with_file("raft/window.h", text), "is stated at")
+
+    def test_twice(self):
+        text = self.CASES["docs/cases/raft.md"]
+        self.bad(citations, self.with_file("docs/cases/wal.md", text), "is stated at")
+
+    def test_adr(self):
+        self.bad(citations, self.with_file("docs/wire.md", "See ADR" " 2.\n"), "docs/adr/")
+
+
+class Paths(Tree):
+    def test_what_is_there(self):
+        self.good(paths, {
+            "raft/core.c": "/* See raft/core.c and docs/a.md; /usr/raft/x.c, build/raft/y.c */\n",
+            "dataplane/link_memif.c": "",
+            "docs/a.md": "`raft/core.c`, raft/core, `core.c`, dataplane/link_NAME.c, raft/*.c, "
+                         "raft/, share/doc/x.yaml, [b](a.md#the-first-one), [c](#the-first-one), "
+                         "[d](https://raft.example/x)\n## The *first* one\n",
+            "docs/man/quoind.8": "raft/core.c\n",
+        })
+
+    def test_what_is_not(self):
+        for text in ("`raft/gone.c`", "see raft/gone.c.", "`gone.c`", "[x](gone.md)", "[x](#gone)",
+                     "docs/gone/", "`wal/link_NAME.c`", "[x](b.md#gone)"):
+            for name in ("README.md", "CONTRIBUTING.md"):
+                self.bad(paths, {name: f"a\n{text}\n", "b.md": "# Here\n"}, f"{name}:2: ")
+        self.bad(paths, {"docs/a.md": "[x](../gone.md)\n"}, "gone.md")
+        self.bad(paths, {"docs/man/a.8": "raft/gone\\-far.c\n"}, "raft/gone-far.c")
+
+    def test_comments(self):
+        self.bad(paths, {"raft/a.h": "/*\n * See raft/gone.c.\n */\n"}, "raft/a.h:2: ")
+        self.good(paths, {"raft/a.h": 'const char *a = "raft/gone.c";\n'})
+
+
+class Promises(Tree):
+    TESTS = {
+        "tests/unit/meson.build": "foreach name : ['read']\n",
+        "tests/unit/read_test.c": "static void it_reads(void **state)\n{\n}\n\n"
+                                  "static void forgotten(void **state)\n{\n}\n\n"
+                                  "\t\tcmocka_unit_test(it_reads),\n",
+        "tests/unit/gone_test.c": "",
+    }
+
+    def readme(self, promise):
+        text = f"# quoin\n\n## What it promises\n\nThis:\n\n- First.\n  Held by `it_reads`.\n{promise}"
+        return {**self.TESTS, "README.md": text + "\nThat is all.\n\n## Next\n\n- Other.\n"}
+
+    def test_held(self):
+        self.good(promises, self.readme(
+            "- `put` is read.\n  Held by `it_reads` and\n  `tests/unit/read_test.c`.\n"))
+
+    def test_not_held(self):
+        self.bad(promises, self.readme("- A put is read.\n"), "README.md:9: a promise that names")
+        self.bad(promises, self.readme("- `it_reads`.\n"), "names no test")
+        for name in ("it_writes", "forgotten", "tests/unit/write_test.c", "tests/unit/gone_test.c",
+                     "raft/core.c"):
+            self.bad(promises, self.readme(f"- So.\n  Held by `it_reads`, `{name}`.\n"),
+                     f"README.md:9: {name} is not a test")
+
+    def test_no_promise(self):
+        self.bad(promises, {**self.TESTS, "README.md": "# quoin\n"}, "no section")
+        self.bad(promises, {"README.md": "## What it promises\n\nMuch.\n"}, "promises nothing")
+
+
+class Changes(Tree):
+    FILES = {f"raft/{name}.c": "" for name in "abcdefgh"}
+
+    def table(self, first, rows=10):
+        lines = [f"| a new x{number} | `raft/a.c` | |\n" for number in range(1, rows)]
+        text = "## Ten changes and what they touch\n\n| the change | files | |\n|---|---|---|\n"
+        return {**self.FILES,
+                "CONTRIBUTING.md": text + f"| a new thing | {first} | |\n" + "".join(lines)}
+
+    def files(self, count):
+        return ", ".join(f"`raft/{name}.c`" for name in "abcdefgh"[:count])
+
+    def test_good(self):
+        self.good(changes, self.table(self.files(6)), longer={})
+        self.good(changes, self.table(self.files(7)), longer={"a new thing": 7})
+
+    def test_bad(self):
+        self.bad(changes, self.table(self.files(7)), "at most 6", longer={})
+        self.bad(changes, self.table(self.files(8)), "at most 7", longer={"a new thing": 7})
+        self.bad(changes, self.table(self.files(6)), "say so", longer={"a new thing": 7})
+        self.bad(changes, self.table("none"), "touches 0 files", longer={})
+        self.bad(changes, self.table("`raft/gone.c`"), "raft/gone.c is not there", longer={})
+        self.bad(changes, self.table(self.files(1), rows=9), "9 changes of 10", longer={})
+        self.bad(changes, self.table(self.files(1)), "no row", longer={"a new other": 7})
+        self.bad(changes, {"CONTRIBUTING.md": "# Working\n"}, "no section", longer={})
+
+
+class Median(Tree):
+    def tree(self, *lengths):
+        files = {f"raft/{number}.c": "\n" * length for number, length in enumerate(lengths)}
+        return {**files, "tests/long_test.c": "\n" * 500, "tests/longer_test.c": "\n" * 500}
+
+    def test_median(self):
+        self.good(median, self.tree(10, 149, 590))
+        self.bad(median, self.tree(10, 150, 590), "the median is 150")
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())

@@ -1,0 +1,32 @@
+/*
+ * The words in which the log says that it cannot go on: at run time once and for ever, and when a
+ * directory is refused at its opening. One line each, with the file at fault and what to do.
+ */
+#ifndef WAL_FAILURE_H
+#define WAL_FAILURE_H
+
+#include <stdint.h>
+
+/*
+ * What is left to do with a directory that is damaged. A wiped member is refused by its cluster,
+ * and members cannot be replaced yet, so no other advice leads anywhere.
+ */
+#define WAL_ADVICE                                                                         \
+	"restore the directory from a copy made while this node was down; a member whose " \
+	"directory is lost cannot come back before members can be replaced"
+
+/* For whatever is found while nothing was changed yet. */
+#define WAL_REFUSED "; nothing was changed: " WAL_ADVICE
+
+struct wal;
+
+/* Ends the log's life: the first reason stays. Returns err. */
+int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const char *operation);
+
+/* Opening is refused: one line in w->error, after the directory's name. Returns err. */
+__attribute__((format(printf, 3, 4))) int wal_refuse(struct wal *w, int err, const char *format,
+						     ...);
+/* The same for an operation of the disk that failed. */
+int wal_refuse_io(struct wal *w, int err, const char *file, const char *operation);
+
+#endif

@@ -1,0 +1,54 @@
+#include "wal/file.h"
+
+#include "wal/io.h"
+#include "wal/state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+int wal_file_make(struct wal *w, const char *name, const uint8_t *data, size_t size)
+{
+	enum disk_mode mode = w->durability == WAL_VOLATILE ? DISK_CACHED : DISK_DURABLE;
+	char temporary[DISK_NAME_MAX];
+	int file;
+	int err;
+
+	meta_temporary_name(temporary, name);
+	err = w->disk->ops->open(w->disk, temporary, true, mode, &file);
+	if (err != 0)
+		return wal_refuse_io(w, err, temporary, "create");
+	err = io_write(w->disk, file, 0, data, size);
+	if (err == 0)
+		err = io_sync(w->disk, file);
+	w->disk->ops->close(w->disk, file);
+	if (err == 0)
+		err = w->disk->ops->rename(w->disk, temporary, name);
+	if (err == 0)
+		err = w->disk->ops->sync_names(w->disk);
+	return err == 0 ? 0 : wal_refuse_io(w, err, temporary, "write");
+}
+
+int wal_file_read(struct wal *w, const char *name, uint8_t *data, uint64_t size)
+{
+	enum disk_mode mode = w->durability == WAL_VOLATILE ? DISK_CACHED : DISK_DURABLE;
+	uint64_t found;
+	int file;
+	int err = w->disk->ops->open(w->disk, name, false, mode, &file);
+
+	if (err != 0)
+		return wal_refuse_io(w, err, name, "open");
+	err = w->disk->ops->size(w->disk, file, &found);
+	if (err != 0)
+		err = wal_refuse_io(w, err, name, "size");
+	else if (found != size)
+		err = wal_refuse(w, -EBADMSG,
+				 "%s: %" PRIu64 " bytes instead of %" PRIu64 WAL_REFUSED, name,
+				 found, size);
+	if (err == 0) {
+		err = io_read(w->disk, file, 0, data, size);
+		if (err != 0)
+			err = wal_refuse_io(w, err, name, "read");
+	}
+	w->disk->ops->close(w->disk, file);
+	return err;
+}
