@@ -161,6 +161,19 @@ static void arguments_build(struct arguments *a, const struct eal_options *optio
 	}
 }
 
+bool eal_huge_pages_free(uint32_t mib)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	unsigned int pages = 0;
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%u", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages >= (mib + 1) / 2;
+}
+
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
 {
 	int err = check(options, error);

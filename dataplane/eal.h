@@ -28,6 +28,9 @@ struct eal_options {
 	const char *pci[4];
 };
 
+/* True if the host has that much memory in free 2 MiB pages. */
+bool eal_huge_pages_free(uint32_t mib);
+
 /* Once per process. 0 or -errno with one line in error. */
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX]);
 void eal_stop(void);

@@ -6,8 +6,8 @@
  */
 #include "node/admin.h"
 
-#include "base/bytes.h"
 #include "base/ring.h"
+#include "dataplane/stream.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ struct connection {
 	enum connection_state state;
 	int fd;
 	bool closing; /* the client went away while CALLING */
-	uint8_t header[ADMIN_HEADER_SIZE];
+	uint8_t header[STREAM_HEADER_SIZE];
 	uint32_t moved; /* bytes of header and then data that were read or written */
 };
 
@@ -130,31 +130,37 @@ static void accept_one(struct admin *a)
 /* False: the header is malformed. */
 static bool header_decode(struct connection *c)
 {
-	c->call.size = bytes_get32(c->header);
-	c->call.kind = c->header[4];
-	c->call.id = bytes_get64(c->header + 8);
-	c->call.timeout_us = bytes_get64(c->header + 16);
-	return c->call.size <= WIRE_MESSAGE_SIZE_MAX && c->header[5] == 0 && c->header[6] == 0 &&
-	       c->header[7] == 0;
+	struct stream_header header;
+
+	if (stream_header_decode(&header, c->header))
+		return false;
+	c->call.kind = header.code;
+	c->call.id = header.id;
+	c->call.timeout_us = header.time_us;
+	c->call.size = header.size;
+	return true;
 }
 
 static void header_encode(struct connection *c)
 {
-	memset(c->header, 0, sizeof(c->header));
-	bytes_put32(c->header, c->call.answer_size);
-	c->header[4] = c->call.status;
-	bytes_put64(c->header + 8, c->call.id);
-	bytes_put64(c->header + 16, c->call.retry_after_us);
+	const struct stream_header header = {
+		.size = c->call.answer_size,
+		.code = c->call.status,
+		.id = c->call.id,
+		.time_us = c->call.retry_after_us,
+	};
+
+	stream_header_encode(&header, c->header);
 }
 
 static void connection_read(struct admin *a, struct connection *c)
 {
 	for (;;) {
-		bool in_header = c->moved < ADMIN_HEADER_SIZE;
+		bool in_header = c->moved < STREAM_HEADER_SIZE;
 		uint8_t *to = in_header ? c->header + c->moved
-					: c->call.data + (c->moved - ADMIN_HEADER_SIZE);
-		uint32_t left = in_header ? ADMIN_HEADER_SIZE - c->moved
-					  : c->call.size - (c->moved - ADMIN_HEADER_SIZE);
+					: c->call.data + (c->moved - STREAM_HEADER_SIZE);
+		uint32_t left = in_header ? STREAM_HEADER_SIZE - c->moved
+					  : c->call.size - (c->moved - STREAM_HEADER_SIZE);
 		ssize_t n = left ? recv(c->fd, to, left, 0) : 0;
 
 		if (left && n <= 0) {
@@ -164,11 +170,12 @@ static void connection_read(struct admin *a, struct connection *c)
 			return;
 		}
 		c->moved += (uint32_t)n;
-		if (in_header && c->moved == ADMIN_HEADER_SIZE && !header_decode(c)) {
+		if (in_header && c->moved == STREAM_HEADER_SIZE && !header_decode(c)) {
 			connection_close(c);
 			return;
 		}
-		if (c->moved >= ADMIN_HEADER_SIZE && c->moved == ADMIN_HEADER_SIZE + c->call.size) {
+		if (c->moved >= STREAM_HEADER_SIZE &&
+		    c->moved == STREAM_HEADER_SIZE + c->call.size) {
 			bool put;
 
 			c->state = CONNECTION_CALLING;
@@ -182,13 +189,13 @@ static void connection_read(struct admin *a, struct connection *c)
 
 static void connection_write(struct admin *a, struct connection *c)
 {
-	uint32_t whole = ADMIN_HEADER_SIZE + c->call.answer_size;
+	uint32_t whole = STREAM_HEADER_SIZE + c->call.answer_size;
 
 	while (c->moved < whole) {
-		bool in_header = c->moved < ADMIN_HEADER_SIZE;
+		bool in_header = c->moved < STREAM_HEADER_SIZE;
 		const uint8_t *from = in_header ? c->header + c->moved
-						: c->call.answer + (c->moved - ADMIN_HEADER_SIZE);
-		uint32_t left = (in_header ? ADMIN_HEADER_SIZE : whole) - c->moved;
+						: c->call.answer + (c->moved - STREAM_HEADER_SIZE);
+		uint32_t left = (in_header ? STREAM_HEADER_SIZE : whole) - c->moved;
 		ssize_t n = send(c->fd, from, left, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN) {

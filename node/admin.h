@@ -1,14 +1,6 @@
 /*
  * The local admin socket: a unix stream socket (mode 0660) that takes the same requests as UDP
- * 2379. On connect the node sends a WELCOME body (dataplane/wire.h, 64 bytes, cookie 0). Then, one
- * at a time:
- *
- *	request: 24 bytes and then `size` bytes          answer: 24 bytes and then `size` bytes
- *	     0    4 size                                      0    4 size
- *	     4    1 kind (enum wire_request)                  4    1 status (enum wire_status)
- *	     5    3 zero                                      5    3 zero
- *	     8    8 request id                                8    8 request id
- *	    16    8 timeout_us                               16    8 retry after, microseconds
+ * 2379, in the format of dataplane/stream.h.
  *
  * A thread of its own serves it. A call passes to the loop and back through two bounded
  * single-producer single-consumer rings; whoever took it from a ring owns it.
@@ -21,7 +13,6 @@
 #include <stdint.h>
 
 enum {
-	ADMIN_HEADER_SIZE = 24,
 	ADMIN_CALLS_MAX = 64, /* connections: each has one call */
 	ADMIN_ERROR_MAX = 256,
 };

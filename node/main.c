@@ -262,20 +262,6 @@ static void set_options(struct quoind *q)
 	set_peers(q);
 }
 
-/* True if the host has that much memory in free 2 MiB pages. */
-static bool huge_pages_free(uint32_t mib)
-{
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	unsigned int pages = 0;
-
-	if (!file)
-		return false;
-	if (fscanf(file, "%u", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages >= (mib + 1) / 2;
-}
-
 static int start_eal(const struct config *c)
 {
 	char prefix[64], text[EAL_ERROR_MAX];
@@ -293,7 +279,7 @@ static int start_eal(const struct config *c)
 	/* The same at every start: EAL keeps a directory in /run for each name, for ever. */
 	snprintf(prefix, sizeof(prefix), "quoin-%016" PRIx64, c->member[c->self].id);
 	if (c->huge_pages == CONFIG_HUGE_AUTO && may_do_without)
-		eal.huge_pages = huge_pages_free(c->memory_mib);
+		eal.huge_pages = eal_huge_pages_free(c->memory_mib);
 	error = eal_start(&eal, text);
 	if (error)
 		fprintf(stderr, "quoind: %s\n", text);

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/test.h"
-#include "tools/endpoint.h"
+#include "tools/client/status.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -230,34 +230,21 @@ const char *cluster_endpoint(const struct cluster *c, uint32_t node, char out[12
 	return out;
 }
 
-const char *status_value(const struct node_status *s, const char *key, char *out, size_t size)
+const char *node_value(const struct node_status *s, const char *key, char *out, size_t size)
 {
-	size_t key_size = strlen(key);
-	const char *line = s->text;
-
-	out[0] = '\0';
-	while (line) {
-		if (strncmp(line, key, key_size) == 0 && line[key_size] == ' ') {
-			snprintf(out, size, "%.*s", (int)strcspn(line + key_size + 1, "\n"),
-				 line + key_size + 1);
-			return out;
-		}
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	return out;
+	return status_value(s->text, strlen(s->text), key, out, size);
 }
 
 static uint64_t status_number(const struct node_status *s, const char *key)
 {
 	char text[32];
 
-	return strtoull(status_value(s, key, text, sizeof(text)), NULL, 10);
+	return strtoull(node_value(s, key, text, sizeof(text)), NULL, 10);
 }
 
 bool cluster_status(const struct cluster *c, uint32_t node, struct node_status *out)
 {
-	char text[128], error[ENDPOINT_ERROR_MAX];
+	char text[128], error[ADDRESS_ERROR_MAX];
 	struct endpoint_answer answer;
 	struct endpoint *e;
 	uint32_t size;
@@ -269,10 +256,10 @@ bool cluster_status(const struct cluster *c, uint32_t node, struct node_status *
 		size = answer.size < sizeof(out->text) - 1 ? answer.size : sizeof(out->text) - 1;
 		memcpy(out->text, answer.data, size);
 		out->answered = true;
-		status_value(out, "role", out->role, sizeof(out->role));
-		status_value(out, "leader", out->leader, sizeof(out->leader));
-		status_value(out, "member_id", out->member, sizeof(out->member));
-		status_value(out, "hash", out->hash, sizeof(out->hash));
+		node_value(out, "role", out->role, sizeof(out->role));
+		node_value(out, "leader", out->leader, sizeof(out->leader));
+		node_value(out, "member_id", out->member, sizeof(out->member));
+		node_value(out, "hash", out->hash, sizeof(out->hash));
 		out->term = status_number(out, "raft_term");
 		out->applied = status_number(out, "raft_applied_index");
 		out->commit = status_number(out, "commit_index");

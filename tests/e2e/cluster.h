@@ -90,7 +90,7 @@ const char *cluster_endpoint(const struct cluster *c, uint32_t node, char out[12
 /* False if it does not answer. */
 bool cluster_status(const struct cluster *c, uint32_t node, struct node_status *out);
 /* The value of a "key value" line of a status, "" if it has none. */
-const char *status_value(const struct node_status *s, const char *key, char *out, size_t size);
+const char *node_value(const struct node_status *s, const char *key, char *out, size_t size);
 
 /* The node that calls itself leader in the highest term, 0: none does. */
 uint32_t cluster_leader(const struct cluster *c);

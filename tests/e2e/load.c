@@ -53,7 +53,7 @@ static struct kv_bytes bytes(const char *text)
 
 void one_open(struct one *o, const char *endpoint)
 {
-	char error[ENDPOINT_ERROR_MAX];
+	char error[ADDRESS_ERROR_MAX];
 
 	*o = (struct one){.session = draw()};
 	assert_int_equal(endpoint_open(&o->endpoint, endpoint, error), 0);

@@ -14,7 +14,7 @@
 #define TESTS_E2E_LOAD_H
 
 #include "tests/e2e/cluster.h"
-#include "tools/endpoint.h"
+#include "tools/client/endpoint.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -10,7 +10,7 @@ PUBLIC = {
     "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "histogram.h"},
     "raft": {"raft.h", "types.h", "members.h"},
     "wal": {"wal.h", "disk.h", "inspect.h"},
-    "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h"},
+    "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "parts.h", "client.h", "stream.h"},
     "kv": {"sm.h", "kv.h", "command.h"},
     "config": {"config.h"},
     "metrics": {"metrics.h", "table.h", "text.h", "exchange.h", "http.h"},

@@ -29,8 +29,8 @@ struct carrier {
 	const struct carrier_ops *ops;
 };
 
-struct endpoint;
-int carrier_udp_create(struct carrier **out, const struct endpoint *endpoints, uint32_t count,
+struct address;
+int carrier_udp_create(struct carrier **out, const struct address *endpoints, uint32_t count,
 		       uint32_t clients, char error[PATH_ERROR_MAX]);
 
 /* A port of the dataplane, and the nodes that it leads to. */

@@ -2,9 +2,8 @@
  * Kernel UDP: a connected socket for each client, one epoll for all.
  */
 #include "tools/bench/carrier.h"
-#include "tools/bench/endpoint.h"
+#include "tools/client/address.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,28 +93,24 @@ static void udp_destroy(struct carrier *carrier)
 	free(u);
 }
 
-static int add_socket(struct carrier_udp *u, const struct endpoint *e)
+static int add_socket(struct carrier_udp *u, const struct address *to)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons(e->port),
-				 .sin_addr.s_addr = htonl(e->address)};
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = u->count};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = address_connect(to);
 
 	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) ||
-	    epoll_ctl(u->epoll, EPOLL_CTL_ADD, fd, &event)) {
-		int error = -errno;
+		return fd;
+	if (epoll_ctl(u->epoll, EPOLL_CTL_ADD, fd, &event)) {
+		int err = -errno;
 
 		close(fd);
-		return error;
+		return err;
 	}
 	u->fd[u->count++] = fd;
 	return 0;
 }
 
-int carrier_udp_create(struct carrier **out, const struct endpoint *endpoints, uint32_t count,
+int carrier_udp_create(struct carrier **out, const struct address *endpoints, uint32_t count,
 		       uint32_t clients, char error[PATH_ERROR_MAX])
 {
 	static const struct carrier_ops ops = {
@@ -137,11 +132,11 @@ int carrier_udp_create(struct carrier **out, const struct endpoint *endpoints, u
 	if (!u->fd || u->epoll < 0)
 		result = -ENOMEM;
 	for (uint32_t i = 0; !result && i < clients; i++) {
-		const struct endpoint *e = &endpoints[i % count];
+		const struct address *to = &endpoints[i % count];
 
-		result = add_socket(u, e);
+		result = add_socket(u, to);
 		if (result)
-			snprintf(error, PATH_ERROR_MAX, "%s: %s", e->text, strerror(-result));
+			snprintf(error, PATH_ERROR_MAX, "%s: %s", to->text, strerror(-result));
 	}
 	if (result) {
 		udp_destroy(&u->carrier);

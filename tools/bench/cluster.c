@@ -1,15 +1,13 @@
 #include "tools/bench/cluster.h"
 
 #include "config/config.h"
+#include "tools/shared/netns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool copy_text(char *out, size_t size_max, const char *text)
 {
@@ -22,11 +20,11 @@ static bool copy_text(char *out, size_t size_max, const char *text)
 /* "unix:PATH" of a path. */
 static bool set_admin(struct cluster_node *n, const char *path)
 {
-	char text[ENDPOINT_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX], error[ADDRESS_ERROR_MAX];
 
 	if (!path || (size_t)snprintf(text, sizeof(text), "unix:%s", path) >= sizeof(text))
 		return false;
-	return endpoint_parse(&n->admin, text) == 0;
+	return address_parse(&n->admin, text, error) == 0;
 }
 
 /* What lab.json does not say of a node, its configuration does. False: a field is missing. */
@@ -36,7 +34,7 @@ static bool node_from_json(struct cluster *c, struct cluster_node *n, const json
 	struct config_errors errors;
 	struct config config;
 	struct in_addr in;
-	char text[ENDPOINT_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX], error[ADDRESS_ERROR_MAX];
 
 	if (!copy_text(n->name, sizeof(n->name), json_string_value(json_object_get(o, "name"))) ||
 	    !set_admin(n, json_string_value(json_object_get(o, "admin_socket"))) || !file ||
@@ -45,7 +43,7 @@ static bool node_from_json(struct cluster *c, struct cluster_node *n, const json
 	n->ask = n->admin;
 	in.s_addr = htonl(config.address);
 	snprintf(text, sizeof(text), "%s:%u", inet_ntoa(in), config.port_client);
-	if (endpoint_parse(&n->client, text))
+	if (address_parse(&n->client, text, error))
 		return false;
 	/* The node's own scheme: its prefix, its address in hex. */
 	if (config.link == CONFIG_LINK_MEMIF)
@@ -98,69 +96,48 @@ int cluster_from_lab(struct cluster *out, const char *directory, char error[CLUS
 
 int cluster_from_endpoints(struct cluster *out, const char *list, char error[CLUSTER_ERROR_MAX])
 {
-	char copy[ENDPOINT_TEXT_MAX * CLUSTER_NODES_MAX], *text, *rest;
+	struct address address[CLUSTER_NODES_MAX];
+	char why[ADDRESS_ERROR_MAX];
+	int count = address_list_parse(address, CLUSTER_NODES_MAX, list, why);
 
 	memset(out, 0, sizeof(*out));
 	out->prefix = 24;
-	snprintf(error, CLUSTER_ERROR_MAX, "--endpoints: too long");
-	if (!copy_text(copy, sizeof(copy), list))
-		return -EINVAL;
-	for (text = strtok_r(copy, ",", &rest); text; text = strtok_r(NULL, ",", &rest)) {
+	if (count < 0) {
+		snprintf(error, CLUSTER_ERROR_MAX, "--endpoints: %s", why);
+		return count;
+	}
+	for (; out->count < (uint32_t)count; out->count++) {
 		struct cluster_node *n = &out->node[out->count];
 
-		if (out->count == CLUSTER_NODES_MAX || endpoint_parse(&n->ask, text)) {
-			snprintf(error, CLUSTER_ERROR_MAX,
-				 "--endpoints: \"%s\": should be ADDRESS:PORT or unix:PATH, at "
-				 "most %d of them",
-				 text, CLUSTER_NODES_MAX);
-			return -EINVAL;
-		}
 		copy_text(n->name, sizeof(n->name), "?");
-		if (n->ask.is_unix)
-			n->admin = n->ask;
-		else
-			n->client = n->ask;
-		out->count++;
+		n->ask = address[out->count];
+		*(n->ask.local ? &n->admin : &n->client) = n->ask;
 	}
-	if (out->count)
-		return 0;
-	snprintf(error, CLUSTER_ERROR_MAX, "--endpoints: the list is empty");
-	return -EINVAL;
+	return 0;
 }
 
 int cluster_enter(const struct cluster *c, char error[CLUSTER_ERROR_MAX])
 {
-	char file[128];
-	int fd, result = 0;
+	char path[NETNS_PATH_MAX];
+	int err = c->namespace[0] ? netns_enter(c->namespace) : 0;
 
-	if (!c->namespace[0])
-		return 0;
-	snprintf(file, sizeof(file), "/var/run/netns/%s", c->namespace);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		result = -errno;
-	if (result)
+	if (err)
 		snprintf(error, CLUSTER_ERROR_MAX,
-			 "%s: %s: the lab's network namespace cannot be entered%s", file,
-			 strerror(-result), result == -EPERM ? " (it takes root)" : "");
-	if (fd >= 0)
-		close(fd);
-	return result;
+			 "%s: %s: the lab's network namespace cannot be entered%s",
+			 netns_path(c->namespace, path), strerror(-err),
+			 err == -EPERM ? " (it takes root)" : "");
+	return err;
 }
 
 uint32_t cluster_refresh(struct cluster *c)
 {
-	char text[ENDPOINT_STATUS_MAX];
 	uint32_t answered = 0;
 
 	for (uint32_t i = 0; i < c->count; i++) {
 		struct cluster_node *n = &c->node[i];
 
-		n->error = endpoint_status(&n->ask, text, CLUSTER_STATUS_NS);
-		if (n->error)
-			continue;
-		status_parse(&n->status, text);
-		answered++;
+		n->error = status_ask_once(&n->ask, CLUSTER_STATUS_NS, &n->status);
+		answered += !n->error;
 	}
 	return answered;
 }

@@ -5,21 +5,21 @@
 #ifndef TOOLS_BENCH_CLUSTER_H
 #define TOOLS_BENCH_CLUSTER_H
 
-#include "tools/bench/endpoint.h"
+#include "tools/client/status.h"
 
 #include <stdbool.h>
 
-enum { CLUSTER_NODES_MAX = ENDPOINT_NODES_MAX, CLUSTER_ERROR_MAX = 512 };
+enum { CLUSTER_NODES_MAX = 16, CLUSTER_ERROR_MAX = 512 };
 
 #define CLUSTER_STATUS_NS (500 * 1000000ull)
 
 struct cluster_node {
 	char name[64];
-	struct endpoint ask;    /* for status: the admin socket if it is known */
-	struct endpoint admin;  /* lab only, else empty */
-	struct endpoint client; /* UDP, else empty */
-	char memif[128];        /* the socket of its client port; "": none */
-	int error;              /* of the last refresh: 0 or -errno */
+	struct address ask;    /* for status: the admin socket if it is known */
+	struct address admin;  /* "": not known */
+	struct address client; /* UDP; "": not known */
+	char memif[128];       /* the socket of its client port; "": none */
+	int error;             /* of the last refresh: as of status_ask */
 	struct status status;
 };
 

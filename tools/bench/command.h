@@ -4,7 +4,9 @@
 #ifndef TOOLS_BENCH_COMMAND_H
 #define TOOLS_BENCH_COMMAND_H
 
-#include <argp.h>
+#include "tools/lab/lab.h"
+#include "tools/shared/option.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,16 +19,28 @@ enum {
 	EXIT_STOPPED = 5, /* by SIGINT or SIGTERM */
 };
 
-#define DEFAULT_DIRECTORY "/var/tmp/quoin-lab"
+/* What more than one of them takes. */
+struct common {
+	const char *directory; /* --dir; NULL: not given */
+	const char *json;      /* --json; NULL: not given */
+	const char *plot;      /* --plot; NULL: not given */
+	const char *line;      /* the command line as it was typed */
+};
+
+enum { KEY_JSON = 1024, KEY_PLOT };
+#define JSON_OPTION                                                                     \
+	{                                                                               \
+		"json", KEY_JSON, "FILE", 0, "Results; an existing file is replaced", 0 \
+	}
+
+/* The last resort of a command's own parser. */
+error_t common_option(int key, char *value, struct argp_state *state, struct common *c);
 
 int command_commit(int argc, char **argv, const char *line);
 int command_election(int argc, char **argv, const char *line);
 int command_floor(int argc, char **argv, const char *line);
 
-/* Numbers of the command line; out of bounds or no number: argp_error, which exits. */
-uint32_t parse_count(struct argp_state *state, const char *option, const char *text, uint32_t min,
-		     uint32_t max);
-/* Seconds with a fraction, as nanoseconds. */
+/* Seconds with a fraction, as nanoseconds; out of bounds or none: argp_error, which exits. */
 uint64_t parse_seconds(struct argp_state *state, const char *option, const char *text, double min,
 		       double max);
 

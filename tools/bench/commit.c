@@ -10,13 +10,13 @@
 #include "tools/bench/result.h"
 #include "tools/bench/stop.h"
 #include "tools/bench/target.h"
+#include "tools/client/draw.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
 	LOAD_SLICES = 5, /* floor, load, floor, ... load, floor */
@@ -31,8 +31,8 @@ struct commit {
 	struct target_options target_options;
 	uint32_t value_size;
 	uint64_t duration_ns, warmup_ns;
-	const char *json, *percentiles, *plot;
-	const char *line;
+	const char *percentiles;
+	struct common common;
 
 	struct target target;
 	struct floor *floor;
@@ -41,11 +41,11 @@ struct commit {
 	uint64_t term; /* when the first slice began */
 };
 
-enum { KEY_IN_PROCESS = 256, KEY_NODES, KEY_JSON, KEY_PERCENTILES, KEY_PLOT, KEY_WARMUP, KEY_NODE };
+enum { KEY_IN_PROCESS = 256, KEY_NODES, KEY_PERCENTILES, KEY_WARMUP, KEY_NODE };
 
 static const struct argp_option option_table[] = {
 	{"dir", 'd', "DIR", 0,
-	 "The lab's directory (" DEFAULT_DIRECTORY "); the floor is measured on its file system. "
+	 "The lab's directory (" LAB_DIR_DEFAULT "); the floor is measured on its file system. "
 	 "With --in-process or --endpoints: where to measure (/var/tmp)",
 	 0},
 	{"endpoints", 'e', "LIST", 0, "ADDRESS:PORT or unix:PATH, with commas", 0},
@@ -62,7 +62,7 @@ static const struct argp_option option_table[] = {
 	{"warmup", KEY_WARMUP, "S", 0, "Seconds of load before it (1)", 0},
 	{"durability", 'D', "MODE", 0,
 	 "durable, written or volatile: what the nodes must run; with --in-process it sets it", 0},
-	{"json", KEY_JSON, "FILE", 0, "Results; an existing file is replaced", 0},
+	JSON_OPTION,
 	{"percentiles", KEY_PERCENTILES, "FILE", 0, "In HdrHistogram's text format", 0},
 	{"plot", KEY_PLOT, "FILE", 0, "Latency by percentile, .svg or .png, by gnuplot", 0},
 	{0},
@@ -81,16 +81,14 @@ static int parse_word(struct argp_state *state, const char *option, const char *
 	return 0;
 }
 
-static int parse_target(int key, char *value, struct argp_state *state, struct target_options *o)
+static int parse_target(int key, char *value, struct argp_state *state, struct target_options *o,
+			struct common *common)
 {
 	static const char *const paths[] = {"udp", "memif", "unix", NULL};
 	static const char *const nodes[] = {"leader", "follower", "any", NULL};
 	static const char *const durabilities[] = {"durable", "written", "volatile", NULL};
 
 	switch (key) {
-	case 'd':
-		o->directory = value;
-		return 0;
 	case 'e':
 		o->endpoints = value;
 		return 0;
@@ -99,7 +97,7 @@ static int parse_target(int key, char *value, struct argp_state *state, struct t
 		return 0;
 	case KEY_NODES:
 		/* Five nodes' links are all the ports that DPDK has. */
-		o->nodes = parse_count(state, "--nodes", value, 1, 5);
+		o->nodes = option_number(state, "--nodes", value, 1, 5);
 		return 0;
 	case 'p':
 		o->path = (enum target_path)(TARGET_PATH_UDP +
@@ -109,14 +107,14 @@ static int parse_target(int key, char *value, struct argp_state *state, struct t
 		o->node = (enum target_node)parse_word(state, "--target", value, nodes);
 		return 0;
 	case 'c':
-		o->clients = parse_count(state, "--clients", value, 1, PATH_CLIENTS_MAX);
+		o->clients = option_number(state, "--clients", value, 1, PATH_CLIENTS_MAX);
 		return 0;
 	case 'D':
 		o->durability =
 			durabilities[parse_word(state, "--durability", value, durabilities)];
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return common_option(key, value, state, common);
 	}
 }
 
@@ -131,10 +129,9 @@ static void check_options(struct commit *c, struct argp_state *state)
 		argp_error(state, "--nodes goes with --in-process");
 	if (!o->nodes)
 		o->nodes = 3;
+	o->directory = c->common.directory;
 	if (!o->directory)
-		o->directory = o->in_process || o->endpoints ? "/var/tmp" : DEFAULT_DIRECTORY;
-	if (c->plot && plot_check(c->plot))
-		argp_error(state, "--plot %s: should end in .svg or .png", c->plot);
+		o->directory = o->in_process || o->endpoints ? "/var/tmp" : LAB_DIR_DEFAULT;
 }
 
 static int parse_option(int key, char *value, struct argp_state *state)
@@ -143,7 +140,7 @@ static int parse_option(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case 'v':
-		c->value_size = parse_count(state, "--value-size", value, 0, LOAD_VALUE_SIZE_MAX);
+		c->value_size = option_number(state, "--value-size", value, 0, LOAD_VALUE_SIZE_MAX);
 		return 0;
 	case 't':
 		c->duration_ns = parse_seconds(state, "--duration", value, 0.1, 3600);
@@ -151,23 +148,14 @@ static int parse_option(int key, char *value, struct argp_state *state)
 	case KEY_WARMUP:
 		c->warmup_ns = parse_seconds(state, "--warmup", value, 0, 600);
 		return 0;
-	case KEY_JSON:
-		c->json = value;
-		return 0;
 	case KEY_PERCENTILES:
 		c->percentiles = value;
-		return 0;
-	case KEY_PLOT:
-		c->plot = value;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "%s: not an option", value);
 		return 0;
 	case ARGP_KEY_END:
 		check_options(c, state);
 		return 0;
 	default:
-		return parse_target(key, value, state, &c->target_options);
+		return parse_target(key, value, state, &c->target_options, &c->common);
 	}
 }
 
@@ -288,12 +276,13 @@ static int report(struct commit *c)
 		       r.errors, r.unknown, r.errors ? counters->last : "none", r.refused);
 	if (r.terms)
 		printf("%" PRIu64 " elections during the run: its figures include them\n", r.terms);
-	if (c->json)
-		error |= result_write_json(c->json, &r, 1, c->line, c->target_options.directory);
+	if (c->common.json)
+		error |= result_write_json(c->common.json, &r, 1, c->common.line,
+					   c->target_options.directory);
 	if (c->percentiles)
 		error |= write_percentiles(c->percentiles, c->latency);
-	if (c->plot)
-		error |= plot_latency(c->plot, &r, c->latency);
+	if (c->common.plot)
+		error |= plot_latency(c->common.plot, &r, c->latency);
 	if (error)
 		return EXIT_HOST;
 	return r.errors ? EXIT_FAILED_REQUESTS : EXIT_GOOD;
@@ -301,16 +290,12 @@ static int report(struct commit *c)
 
 static int allocate(struct commit *c)
 {
-	uint64_t seed;
-
 	c->latency = histogram_create();
 	c->floor_latency = histogram_create();
 	c->greeting = histogram_create();
-	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return -EIO;
 	if (!c->latency || !c->floor_latency || !c->greeting)
 		return -ENOMEM;
-	return load_create(&c->load, c->target.path, c->value_size, seed);
+	return load_create(&c->load, c->target.path, c->value_size, draw());
 }
 
 static int open_floor(struct commit *c, uint32_t writers)
@@ -353,7 +338,7 @@ int command_commit(int argc, char **argv, const char *line)
 		.value_size = 256,
 		.duration_ns = 10 * CLOCK_S,
 		.warmup_ns = CLOCK_S,
-		.line = line,
+		.common.line = line,
 	};
 	int code;
 

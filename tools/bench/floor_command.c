@@ -16,23 +16,18 @@
 enum { GREETINGS = 1000 };
 
 struct floor_arguments {
+	struct common common;
 	const char *directory;
-	bool directory_given;
 	uint32_t writers; /* 0: as many as the lab has nodes, or 3 */
 	uint64_t duration_ns;
-	const char *json;
-	const char *line;
 };
-
-enum { KEY_JSON = 256 };
 
 static const struct argp_option option_table[] = {
 	{"dir", 'd', "DIR", 0,
-	 "Where to write: a lab's directory (" DEFAULT_DIRECTORY " if it is there), or any other",
-	 0},
+	 "Where to write: a lab's directory (" LAB_DIR_DEFAULT " if it is there), or any other", 0},
 	{"writers", 'w', "N", 0, "Concurrent writers (as many as the lab has nodes, or 3)", 0},
 	{"duration", 't', "S", 0, "Seconds of writing (5)", 0},
-	{"json", KEY_JSON, "FILE", 0, "Results; an existing file is replaced", 0},
+	JSON_OPTION,
 	{0},
 };
 
@@ -41,24 +36,14 @@ static int parse_option(int key, char *value, struct argp_state *state)
 	struct floor_arguments *a = state->input;
 
 	switch (key) {
-	case 'd':
-		a->directory = value;
-		a->directory_given = true;
-		return 0;
 	case 'w':
-		a->writers = parse_count(state, "--writers", value, 1, FLOOR_WRITERS_MAX);
+		a->writers = option_number(state, "--writers", value, 1, FLOOR_WRITERS_MAX);
 		return 0;
 	case 't':
 		a->duration_ns = parse_seconds(state, "--duration", value, 0.1, 600);
 		return 0;
-	case KEY_JSON:
-		a->json = value;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "%s: not an option", value);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return common_option(key, value, state, &a->common);
 	}
 }
 
@@ -152,15 +137,15 @@ static int run(struct floor_arguments *a, struct target *t, bool lab)
 	result_print_header(stdout);
 	for (uint32_t i = 0; i < count; i++)
 		result_print(&results[i], stdout);
-	if (a->json && result_write_json(a->json, results, count, a->line, a->directory))
+	if (a->common.json &&
+	    result_write_json(a->common.json, results, count, a->common.line, a->directory))
 		return EXIT_HOST;
 	return EXIT_GOOD;
 }
 
 int command_floor(int argc, char **argv, const char *line)
 {
-	struct floor_arguments a = {
-		.directory = DEFAULT_DIRECTORY, .duration_ns = 5 * CLOCK_S, .line = line};
+	struct floor_arguments a = {.common.line = line, .duration_ns = 5 * CLOCK_S};
 	struct target_options options = {.clients = 1};
 	struct target target;
 	char error[TARGET_ERROR_MAX];
@@ -168,8 +153,9 @@ int command_floor(int argc, char **argv, const char *line)
 	int code;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	a.directory = a.common.directory ? a.common.directory : LAB_DIR_DEFAULT;
 	lab = is_lab(a.directory);
-	if (!lab && !a.directory_given)
+	if (!lab && !a.common.directory)
 		a.directory = "/var/tmp";
 	options.directory = a.directory;
 	if (lab && target_open(&target, &options, error)) {

@@ -4,14 +4,13 @@
 #include "dataplane/eal.h"
 #include "kv/kv.h"
 #include "node/node.h"
+#include "tools/client/draw.h"
+#include "tools/shared/tree.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINK_FRAMES = 1024 };
@@ -123,15 +122,12 @@ static int start_node(struct local *l, uint32_t i, enum wal_durability durabilit
 			.segment_size = WAL_SEGMENT_SIZE_DEFAULT,
 			.create = true},
 	};
-	uint64_t seed[2];
 	int result;
 
 	snprintf(name, sizeof(name), "n%u", i + 1);
 	snprintf(directory, sizeof(directory), "%s/%s", l->directory, name);
-	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return -EIO;
-	o.seed = seed[0];
-	o.wal.identity_seed = seed[1];
+	o.seed = draw();
+	o.wal.identity_seed = draw();
 	result = kv_create(&o.sm, &kv);
 	if (result)
 		return result;
@@ -170,14 +166,6 @@ int local_create(struct local **out, const char *directory, uint32_t nodes,
 	return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void destroy_link(struct link *link)
 {
 	if (link)
@@ -186,6 +174,8 @@ static void destroy_link(struct link *link)
 
 void local_destroy(struct local *l)
 {
+	int err;
+
 	for (uint32_t i = 0; i < l->count; i++) {
 		if (l->node[i])
 			node_destroy(l->node[i]);
@@ -194,9 +184,10 @@ void local_destroy(struct local *l)
 		for (uint32_t j = 0; j < l->count; j++)
 			destroy_link(l->peer_link[i][j]);
 	}
-	if (l->made && nftw(l->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS))
+	err = l->made ? tree_remove(l->directory) : 0;
+	if (err)
 		fprintf(stderr, "quoin-bench: %s: could not be removed: %s\n", l->directory,
-			strerror(errno));
+			strerror(-err));
 	free(l);
 }
 

@@ -2,6 +2,7 @@
  * quoin-bench: latency and throughput of a cluster, with the host's floor beside every figure.
  */
 #include "tools/bench/command.h"
+#include "tools/bench/plot.h"
 #include "tools/bench/stop.h"
 
 #include <stdio.h>
@@ -38,16 +39,26 @@ static const struct argp argp = {
 	       "stopped by a signal.",
 };
 
-uint32_t parse_count(struct argp_state *state, const char *option, const char *text, uint32_t min,
-		     uint32_t max)
+error_t common_option(int key, char *value, struct argp_state *state, struct common *c)
 {
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (!*text || *end || *text == '-' || value < min || value > max)
-		argp_error(state, "%s %s: should be a number from %u to %u", option, text, min,
-			   max);
-	return (uint32_t)value;
+	switch (key) {
+	case 'd':
+		c->directory = value;
+		return 0;
+	case KEY_JSON:
+		c->json = value;
+		return 0;
+	case KEY_PLOT:
+		c->plot = value;
+		if (plot_check(value))
+			argp_error(state, "--plot %s: should end in .svg or .png", value);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: not an option", value);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
 uint64_t parse_seconds(struct argp_state *state, const char *option, const char *text, double min,

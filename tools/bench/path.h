@@ -52,14 +52,17 @@ struct path {
 	uint32_t client_count;
 };
 
-/* clients[i] speaks to endpoints[i % count], by its kind. 0 or -errno with one line in error. */
-struct endpoint;
-int path_unix_create(struct path **out, const struct endpoint *endpoints, uint32_t count,
+/*
+ * clients[i] speaks to endpoints[i % count], each a node's admin socket. 0, or -errno and one line
+ * in error.
+ */
+struct address;
+int path_unix_create(struct path **out, const struct address *endpoints, uint32_t count,
 		     uint32_t clients, char error[PATH_ERROR_MAX]);
 
 /* A carrier of datagrams under clients of dataplane/client.h: owned, also if it fails. */
 struct carrier;
 int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t clients,
-			 uint64_t seed, char error[PATH_ERROR_MAX]);
+			 char error[PATH_ERROR_MAX]);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/mix.h"
 #include "dataplane/client.h"
 #include "tools/bench/carrier.h"
+#include "tools/client/draw.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -268,7 +269,7 @@ static void datagram_destroy(struct path *path)
 }
 
 int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t clients,
-			 uint64_t seed, char error[PATH_ERROR_MAX])
+			 char error[PATH_ERROR_MAX])
 {
 	static const struct path_ops ops = {
 		.request = datagram_request,
@@ -293,7 +294,7 @@ int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t cl
 	if (!p->client || !p->due)
 		result = -ENOMEM;
 	for (uint32_t i = 0; !result && i < clients; i++)
-		result = client_create(&p->client[i].client, mix(seed + i));
+		result = client_create(&p->client[i].client, draw());
 	if (result) {
 		datagram_destroy(&p->path);
 		return result;

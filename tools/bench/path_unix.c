@@ -2,20 +2,19 @@
  * Clients over the admin socket: a stream each, one epoll for all. A stream that breaks fails the
  * request that was open on it, and is made anew for the next one.
  */
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "node/admin.h"
-#include "tools/bench/endpoint.h"
 #include "tools/bench/path.h"
+#include "tools/client/endpoint.h"
+#include "tools/client/stream.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { EVENTS_MAX = 64, ANSWER_MAX = 4096 /* a put's has 40 bytes */ };
@@ -24,19 +23,12 @@ enum { EVENTS_MAX = 64, ANSWER_MAX = 4096 /* a put's has 40 bytes */ };
 #define SCAN_NS CLOCK_MS
 
 struct unix_client {
-	struct endpoint endpoint;
-	int fd; /* -1: none */
+	struct stream stream;
+	const struct address *address;
+	short events; /* that epoll watches for */
 	bool open;
-	uint64_t id;
 	uint64_t deadline_ns;
-	uint64_t base;
-	uint8_t head[ADMIN_HEADER_SIZE];
-	const uint8_t *data;
-	uint32_t data_size;
-	uint32_t sent; /* of head and data */
-	uint8_t in[ADMIN_HEADER_SIZE + ANSWER_MAX];
-	uint32_t in_size;
-	struct path_answer answer;
+	enum wire_status status;
 	bool finished; /* to be told by poll */
 };
 
@@ -46,6 +38,7 @@ struct path_unix {
 	uint64_t scanned_ns;
 	uint32_t finished_count;
 	struct unix_client *client;
+	struct address address[]; /* of the nodes */
 };
 
 static struct path_unix *self_of(struct path *path)
@@ -55,79 +48,53 @@ static struct path_unix *self_of(struct path *path)
 
 static void finish(struct path_unix *p, struct unix_client *c, enum wire_status status)
 {
-	c->answer.status = status;
+	c->status = status;
 	c->open = false;
 	c->finished = true;
 	p->finished_count++;
 }
 
-static void disconnect(struct unix_client *c)
+static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT, "a stream says what poll waits for");
+
+static int watch(struct path_unix *p, struct unix_client *c, int operation, short events)
 {
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
+	struct epoll_event event = {
+		.events = (uint32_t)events,
+		.data.u32 = (uint32_t)(c - p->client),
+	};
+
+	c->events = events;
+	return epoll_ctl(p->epoll, operation, c->stream.fd, &event) ? -errno : 0;
 }
 
-static int reconnect(struct path_unix *p, struct unix_client *c)
+static int connect_client(struct path_unix *p, struct unix_client *c)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)(c - p->client)};
-	struct wire_hello welcome;
+	int err = stream_connect(&c->stream, c->address, clock_now() + CONNECT_NS);
 
-	disconnect(c);
-	c->fd = endpoint_connect(&c->endpoint, &welcome, CONNECT_NS);
-	if (c->fd < 0)
-		return c->fd;
-	c->base = welcome.applied_index;
-	if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, c->fd, &event)) {
-		int error = -errno;
-
-		disconnect(c);
-		return error;
-	}
-	return 0;
+	if (err)
+		return err;
+	err = watch(p, c, EPOLL_CTL_ADD, POLLIN);
+	if (err)
+		stream_close(&c->stream);
+	return err;
 }
 
 static void broken(struct path_unix *p, struct unix_client *c)
 {
-	disconnect(c);
+	stream_close(&c->stream);
 	if (c->open)
 		finish(p, c, WIRE_TIMEOUT);
 }
 
-/* What of the request is still to be sent; the kernel's buffer may take less than all. */
-static void send_rest(struct path_unix *p, struct unix_client *c)
+/* The kernel's buffer may take less than a whole request. */
+static void move(struct path_unix *p, struct unix_client *c)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)(c - p->client)};
-	uint32_t size = ADMIN_HEADER_SIZE + c->data_size;
+	int err = c->open ? stream_move(&c->stream) : -EPIPE;
 
-	while (c->sent < size) {
-		bool in_head = c->sent < ADMIN_HEADER_SIZE;
-		struct iovec vector[2] = {
-			{c->head + c->sent, in_head ? ADMIN_HEADER_SIZE - c->sent : 0},
-			{NULL, 0},
-		};
-		struct msghdr message = {.msg_iov = vector, .msg_iovlen = 2};
-		uint32_t from = in_head ? 0 : c->sent - ADMIN_HEADER_SIZE;
-		ssize_t sent;
-
-		if (!in_head)
-			vector[0].iov_base = NULL;
-		/* sendmsg only reads what an iovec points at. */
-		memcpy(&vector[1].iov_base, &c->data, sizeof(c->data));
-		vector[1].iov_base = c->data_size ? (uint8_t *)vector[1].iov_base + from : NULL;
-		vector[1].iov_len = c->data_size - from;
-		sent = sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (sent < 0 && errno == EAGAIN) {
-			event.events |= EPOLLOUT;
-			break;
-		}
-		if (sent < 0) {
-			broken(p, c);
-			return;
-		}
-		c->sent += (uint32_t)sent;
-	}
-	if (size > ANSWER_MAX && epoll_ctl(p->epoll, EPOLL_CTL_MOD, c->fd, &event))
+	if (!err)
+		finish(p, c, (enum wire_status)c->stream.answer.code);
+	else if (err != -EAGAIN || (stream_events(&c->stream) != c->events &&
+				    watch(p, c, EPOLL_CTL_MOD, stream_events(&c->stream))))
 		broken(p, c);
 }
 
@@ -139,21 +106,13 @@ static void unix_request(struct path *path, uint32_t client, enum wire_request k
 
 	assert(!c->open);
 	c->open = true;
-	c->answer = (struct path_answer){0};
 	c->deadline_ns = now_ns + timeout_ns;
-	c->data = data;
-	c->data_size = size;
-	c->sent = 0;
-	c->in_size = 0;
-	memset(c->head, 0, sizeof(c->head));
-	bytes_put32(c->head, size);
-	c->head[4] = (uint8_t)kind;
-	bytes_put64(c->head + 8, ++c->id);
-	bytes_put64(c->head + 16, timeout_ns / CLOCK_US);
-	if (c->fd < 0 && reconnect(p, c))
+	if (c->stream.fd < 0 && connect_client(p, c)) {
 		finish(p, c, WIRE_TIMEOUT);
-	else
-		send_rest(p, c);
+		return;
+	}
+	stream_request(&c->stream, kind, data, size, timeout_ns / CLOCK_US);
+	move(p, c);
 }
 
 /* The greeting of a stream is its first bytes: made anew, waited for on the spot. */
@@ -165,35 +124,8 @@ static void unix_hello(struct path *path, uint32_t client, uint64_t now_ns, uint
 	(void)now_ns;
 	(void)timeout_ns;
 	assert(!c->open);
-	c->answer = (struct path_answer){0};
-	finish(p, c, reconnect(p, c) ? WIRE_TIMEOUT : WIRE_OK);
-}
-
-static void receive(struct path_unix *p, struct unix_client *c)
-{
-	uint64_t size;
-	ssize_t got = recv(c->fd, c->in + c->in_size, sizeof(c->in) - c->in_size, MSG_DONTWAIT);
-
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got <= 0 || !c->open) {
-		broken(p, c);
-		return;
-	}
-	c->in_size += (uint32_t)got;
-	if (c->in_size < ADMIN_HEADER_SIZE)
-		return;
-	size = bytes_get32(c->in);
-	if (size > ANSWER_MAX || bytes_get64(c->in + 8) != c->id) {
-		broken(p, c);
-		return;
-	}
-	if (c->in_size < ADMIN_HEADER_SIZE + size)
-		return;
-	c->answer.retry_after_us = bytes_get64(c->in + 16);
-	c->answer.data = c->in + ADMIN_HEADER_SIZE;
-	c->answer.size = (uint32_t)size;
-	finish(p, c, (enum wire_status)c->in[4]);
+	stream_close(&c->stream);
+	finish(p, c, connect_client(p, c) ? WIRE_TIMEOUT : WIRE_OK);
 }
 
 /* A node answers in time by itself; one that does not is given the same time once more. */
@@ -217,14 +149,8 @@ static uint32_t unix_poll(struct path *path, uint64_t wait_ns, uint32_t *done, u
 	int events = epoll_pwait2(p->epoll, event, EVENTS_MAX, &time, NULL);
 	uint32_t count = 0;
 
-	for (int i = 0; i < events; i++) {
-		struct unix_client *c = &p->client[event[i].data.u32];
-
-		if (c->fd >= 0 && (event[i].events & EPOLLOUT))
-			send_rest(p, c);
-		if (c->fd >= 0 && (event[i].events & ~(uint32_t)EPOLLOUT))
-			receive(p, c);
-	}
+	for (int i = 0; i < events; i++)
+		move(p, &p->client[event[i].data.u32]);
 	scan_deadlines(p, clock_now());
 	for (uint32_t i = 0; p->finished_count && i < path->client_count && count < max; i++) {
 		if (!p->client[i].finished)
@@ -238,12 +164,19 @@ static uint32_t unix_poll(struct path *path, uint64_t wait_ns, uint32_t *done, u
 
 static void unix_answer(struct path *path, uint32_t client, struct path_answer *out)
 {
-	*out = self_of(path)->client[client].answer;
+	const struct unix_client *c = &self_of(path)->client[client];
+
+	*out = (struct path_answer){
+		.status = c->status,
+		.retry_after_us = c->stream.answer.time_us,
+		.data = stream_data(&c->stream),
+		.size = c->stream.answer.size,
+	};
 }
 
 static uint64_t unix_base(struct path *path, uint32_t client)
 {
-	return self_of(path)->client[client].base;
+	return self_of(path)->client[client].stream.welcome.applied_index;
 }
 
 static void unix_destroy(struct path *path)
@@ -251,48 +184,52 @@ static void unix_destroy(struct path *path)
 	struct path_unix *p = self_of(path);
 
 	for (uint32_t i = 0; p->client && i < path->client_count; i++)
-		disconnect(&p->client[i]);
+		stream_destroy(&p->client[i].stream);
 	if (p->epoll >= 0)
 		close(p->epoll);
 	free(p->client);
 	free(p);
 }
 
-int path_unix_create(struct path **out, const struct endpoint *endpoints, uint32_t count,
+static const struct path_ops ops = {
+	.request = unix_request,
+	.hello = unix_hello,
+	.poll = unix_poll,
+	.answer = unix_answer,
+	.base = unix_base,
+	.destroy = unix_destroy,
+};
+
+int path_unix_create(struct path **out, const struct address *endpoints, uint32_t count,
 		     uint32_t clients, char error[PATH_ERROR_MAX])
 {
-	static const struct path_ops ops = {
-		.request = unix_request,
-		.hello = unix_hello,
-		.poll = unix_poll,
-		.answer = unix_answer,
-		.base = unix_base,
-		.destroy = unix_destroy,
-	};
-	struct path_unix *p = calloc(1, sizeof(*p));
-	int result = 0;
+	struct path_unix *p = calloc(1, sizeof(*p) + count * sizeof(*p->address));
+	int err;
 
 	snprintf(error, PATH_ERROR_MAX, "out of memory");
 	if (!p)
 		return -ENOMEM;
-	p->path = (struct path){&ops, clients};
+	p->path = (struct path){&ops, 0};
+	memcpy(p->address, endpoints, count * sizeof(*p->address));
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	p->client = calloc(clients, sizeof(*p->client));
-	if (!p->client || p->epoll < 0)
-		result = -ENOMEM;
-	for (uint32_t i = 0; p->client && i < clients; i++) {
-		p->client[i].fd = -1;
-		p->client[i].endpoint = endpoints[i % count];
-	}
-	for (uint32_t i = 0; !result && i < clients; i++) {
-		result = reconnect(p, &p->client[i]);
-		if (result)
+	err = p->client && p->epoll >= 0 ? 0 : -ENOMEM;
+	for (uint32_t i = 0; !err && i < clients; i++) {
+		struct unix_client *c = &p->client[i];
+
+		c->address = &p->address[i % count];
+		err = stream_create(&c->stream, ANSWER_MAX, 0);
+		if (err)
+			break;
+		p->path.client_count++;
+		err = connect_client(p, c);
+		if (err)
 			snprintf(error, PATH_ERROR_MAX, "%s: %s (a node takes %d clients there)",
-				 p->client[i].endpoint.text, strerror(-result), ADMIN_CALLS_MAX);
+				 c->address->text, endpoint_error_text(err), ADMIN_CALLS_MAX);
 	}
-	if (result) {
+	if (err) {
 		unix_destroy(&p->path);
-		return result;
+		return err;
 	}
 	*out = &p->path;
 	return 0;

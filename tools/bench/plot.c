@@ -1,14 +1,12 @@
 #include "tools/bench/plot.h"
 
+#include "tools/shared/child.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 int plot_check(const char *file)
 {
@@ -22,29 +20,22 @@ int plot_check(const char *file)
 /* gnuplot, reading from *script. Its process id or -errno. */
 static pid_t start(FILE **script)
 {
-	char *argv[] = {(char[]){"gnuplot"}, (char[]){"-"}, NULL};
-	posix_spawn_file_actions_t actions;
-	int pipe_fd[2], error;
+	static const char *const argv[] = {"gnuplot", "-", NULL};
+	int pipe_fd[2];
 	pid_t pid;
 
 	if (pipe2(pipe_fd, O_CLOEXEC))
 		return -errno;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, pipe_fd[0], 0);
-	error = posix_spawnp(&pid, "gnuplot", &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
+	pid = child_start(argv, pipe_fd[0], -1, -1);
 	close(pipe_fd[0]);
-	if (error) {
-		close(pipe_fd[1]);
-		return -error;
-	}
-	*script = fdopen(pipe_fd[1], "w");
-	if (!*script) {
-		close(pipe_fd[1]);
-		waitpid(pid, NULL, 0);
-		return -ENOMEM;
-	}
-	return pid;
+	*script = pid > 0 ? fdopen(pipe_fd[1], "w") : NULL;
+	if (*script)
+		return pid;
+	close(pipe_fd[1]);
+	if (pid < 0)
+		return pid;
+	child_wait(pid);
+	return -ENOMEM;
 }
 
 /* The script's write, and gnuplot's end. */
@@ -55,7 +46,7 @@ static int run(const char *file, void (*script)(FILE *out, const void *context),
 	bool svg = suffix && !strcmp(suffix, ".svg");
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
 	FILE *out = NULL;
-	int status = 0, error = 0;
+	int error = 0;
 	pid_t pid = start(&out);
 
 	if (pid < 0) {
@@ -66,7 +57,7 @@ static int run(const char *file, void (*script)(FILE *out, const void *context),
 		script(out, context);
 		if (fclose(out))
 			error = -EIO;
-		if (waitpid(pid, &status, 0) < 0 || status != 0)
+		if (child_wait(pid))
 			error = -EIO;
 	}
 	signal(SIGPIPE, before);

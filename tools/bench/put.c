@@ -3,12 +3,12 @@
 #include "base/clock.h"
 #include "kv/command.h"
 #include "tools/bench/path.h"
+#include "tools/client/draw.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { REQUEST_SIZE_MAX = 256 };
 
@@ -26,10 +26,10 @@ struct put {
 	struct path *path;
 	uint64_t errors;
 	bool begun, done;
-	struct attempt attempt[ENDPOINT_NODES_MAX];
+	struct attempt attempt[CLUSTER_NODES_MAX];
 };
 
-int put_create(struct put **out, const struct endpoint *endpoints, uint32_t count)
+int put_create(struct put **out, const struct address *endpoints, uint32_t count)
 {
 	char error[PATH_ERROR_MAX];
 	struct put *p = calloc(1, sizeof(*p));
@@ -57,6 +57,7 @@ static void attempt(struct put *p, uint32_t i, uint64_t now)
 	struct kv_request request = {
 		.operation = KV_PUT,
 		.flags = KV_ONE_SHOT,
+		.session = draw(),
 		.session_base = p->path->ops->base(p->path, i),
 		.sequence = 1,
 		.key = {(const uint8_t *)"quoin-bench/election", 20},
@@ -64,12 +65,6 @@ static void attempt(struct put *p, uint32_t i, uint64_t now)
 	};
 
 	a->again_ns = now + AGAIN_NS;
-	if (getrandom(&request.session, sizeof(request.session), 0) !=
-	    (ssize_t)sizeof(request.session)) {
-		p->errors++;
-		return;
-	}
-	request.session |= 1;
 	kv_request_encode(&request, a->request);
 	a->open = true;
 	p->path->ops->request(p->path, i, WIRE_COMMAND, a->request,
@@ -96,8 +91,8 @@ static bool acknowledged(struct put *p, uint32_t i)
 
 bool put_poll(struct put *p, uint64_t wait_ns)
 {
-	uint32_t done[ENDPOINT_NODES_MAX];
-	uint32_t count = p->path->ops->poll(p->path, wait_ns, done, ENDPOINT_NODES_MAX);
+	uint32_t done[CLUSTER_NODES_MAX];
+	uint32_t count = p->path->ops->poll(p->path, wait_ns, done, CLUSTER_NODES_MAX);
 	uint64_t now = clock_now();
 
 	for (uint32_t i = 0; i < count; i++) {

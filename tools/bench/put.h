@@ -5,12 +5,12 @@
 #ifndef TOOLS_BENCH_PUT_H
 #define TOOLS_BENCH_PUT_H
 
-#include "tools/bench/endpoint.h"
+#include "tools/bench/cluster.h"
 
 struct put;
 
 /* Connects to admin sockets. 0 or -errno with a line on stderr. */
-int put_create(struct put **out, const struct endpoint *endpoints, uint32_t count);
+int put_create(struct put **out, const struct address *endpoints, uint32_t count);
 void put_destroy(struct put *p);
 
 void put_begin(struct put *p, uint64_t now_ns);

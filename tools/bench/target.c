@@ -1,7 +1,6 @@
 #include "tools/bench/target.h"
 
 #include "base/clock.h"
-#include "base/mix.h"
 #include "dataplane/eal.h"
 #include "tools/bench/carrier.h"
 #include "tools/bench/local.h"
@@ -21,26 +20,13 @@ enum {
 #define LEADER_NS (10 * CLOCK_S)
 #define RESOLVE_NS (3 * CLOCK_S)
 
-static bool huge_pages_free(uint32_t mib)
-{
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	unsigned int pages = 0;
-
-	if (!file)
-		return false;
-	if (fscanf(file, "%u", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages >= mib / 2;
-}
-
 static int start_eal(struct target *t, uint32_t memory_mib, char error[TARGET_ERROR_MAX])
 {
 	char prefix[32];
 	struct eal_options eal = {
 		.file_prefix = prefix,
 		.memory_mib = memory_mib,
-		.huge_pages = huge_pages_free(memory_mib),
+		.huge_pages = eal_huge_pages_free(memory_mib),
 	};
 	int result;
 
@@ -48,11 +34,6 @@ static int start_eal(struct target *t, uint32_t memory_mib, char error[TARGET_ER
 	result = eal_start(&eal, error);
 	t->eal = !result;
 	return result;
-}
-
-static uint64_t path_seed(void)
-{
-	return mix(clock_now()) ^ (uint64_t)getpid() << 32;
 }
 
 /* Which nodes are spoken to: indexes into the cluster. How many; 0 with an error. */
@@ -95,7 +76,8 @@ static int wait_for_leader(struct target *t, char error[TARGET_ERROR_MAX])
 	}
 	if (!answered)
 		snprintf(error, TARGET_ERROR_MAX, "%s: %s: no node answers",
-			 t->cluster.node[0].ask.text, strerror(-t->cluster.node[0].error));
+			 t->cluster.node[0].ask.text,
+			 endpoint_error_text(t->cluster.node[0].error));
 	else
 		snprintf(error, TARGET_ERROR_MAX, "%u of %u nodes answer, and none leads", answered,
 			 t->cluster.count);
@@ -128,10 +110,10 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 		result = link_dpdk_create(&dp.server[i].link, &link, error);
 		if (result)
 			break;
-		dp.server[i].address = n->client.address;
-		dp.server[i].udp_port = n->client.port;
+		dp.server[i].address = ntohl(n->client.udp.sin_addr.s_addr);
+		dp.server[i].udp_port = ntohs(n->client.udp.sin_port);
 		/* The lab's own address for clients; on memif nobody else has it. */
-		dp.address = (n->client.address & ~0xffu) | 254;
+		dp.address = (dp.server[i].address & ~0xffu) | 254;
 		servers[i] = i;
 		dp.server_count++;
 	}
@@ -144,13 +126,13 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 	if (result)
 		return result;
 	carrier_dp_choose(carrier, servers, count);
-	return path_datagram_create(&t->path, carrier, clients, path_seed(), error);
+	return path_datagram_create(&t->path, carrier, clients, error);
 }
 
 static int open_kernel(struct target *t, const uint32_t *chosen, uint32_t count, uint32_t clients,
 		       bool udp, char error[TARGET_ERROR_MAX])
 {
-	struct endpoint endpoints[CLUSTER_NODES_MAX];
+	struct address endpoints[CLUSTER_NODES_MAX];
 	struct carrier *carrier;
 	int result;
 
@@ -169,7 +151,7 @@ static int open_kernel(struct target *t, const uint32_t *chosen, uint32_t count,
 	result = carrier_udp_create(&carrier, endpoints, count, clients, error);
 	if (result)
 		return result;
-	return path_datagram_create(&t->path, carrier, clients, path_seed(), error);
+	return path_datagram_create(&t->path, carrier, clients, error);
 }
 
 static int open_cluster_path(struct target *t, const struct target_options *o,
@@ -301,7 +283,7 @@ static int open_local(struct target *t, const struct target_options *o,
 	if (result)
 		return result;
 	carrier_dp_choose(carrier, chosen, count ? count : 1);
-	return path_datagram_create(&t->path, carrier, o->clients, path_seed(), error);
+	return path_datagram_create(&t->path, carrier, o->clients, error);
 }
 
 int target_open(struct target *out, const struct target_options *o, char error[TARGET_ERROR_MAX])

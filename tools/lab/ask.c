@@ -1,112 +1,80 @@
-/*
- * Questions to nodes, each with a deadline: a paused node accepts a connection and never answers.
- */
 #include "tools/lab/ask.h"
 
-#include "tools/endpoint.h"
+#include "base/clock.h"
 #include "tools/lab/process.h"
 #include "tools/lab/state.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-int lab_ask(const char *socket_path, enum wire_request kind, const char *text, uint32_t timeout_ms,
-	    char answer[ASK_TEXT_SIZE])
+static void socket_of(const struct lab *lab, uint32_t node, struct address *out)
 {
-	char address[LAB_PATH_MAX + 8], error[ENDPOINT_ERROR_MAX];
-	struct endpoint_answer got;
+	char path[LAB_PATH_MAX], text[LAB_PATH_MAX + 8], error[ADDRESS_ERROR_MAX];
+	int err;
+
+	lab_node_path(lab, node, "/admin.sock", path);
+	snprintf(text, sizeof(text), "unix:%s", path);
+	err = address_parse(out, text, error);
+	/* LAB_DIR_MAX leaves room for it. */
+	assert(!err);
+}
+
+int lab_tell(const struct lab *lab, uint32_t node, enum wire_request kind, const char *text,
+	     uint32_t timeout_ms)
+{
+	struct endpoint_answer answer;
+	struct address address;
 	struct endpoint *e;
-	int rc;
+	int err;
 
-	answer[0] = '\0';
-	snprintf(address, sizeof(address), "unix:%s", socket_path);
-	rc = endpoint_open(&e, address, error);
-	if (rc != 0)
-		return rc;
-	rc = endpoint_call(e, kind, (const uint8_t *)text, (uint32_t)strlen(text),
-			   (uint64_t)timeout_ms * 1000 * 1000, &got);
-	if (rc == 0 && got.size >= ASK_TEXT_SIZE)
-		rc = -EPROTO;
-	if (rc == 0) {
-		snprintf(answer, ASK_TEXT_SIZE, "%.*s", (int)got.size, (const char *)got.data);
-		rc = (int)got.status;
-	}
+	socket_of(lab, node, &address);
+	err = endpoint_create(&e, &address);
+	if (err)
+		return err;
+	err = endpoint_call(e, kind, (const uint8_t *)text, (uint32_t)strlen(text),
+			    timeout_ms * CLOCK_MS, &answer);
 	endpoint_close(e);
-	return rc;
-}
-
-static void report_line(struct lab_report *out, const char *key, const char *value)
-{
-	if (strcmp(key, "role") == 0)
-		snprintf(out->role, sizeof(out->role), "%s", value);
-	else if (strcmp(key, "member_id") == 0)
-		out->member_id = strtoull(value, NULL, 16);
-	else if (strcmp(key, "leader") == 0)
-		out->leader = strtoull(value, NULL, 16);
-	else if (strcmp(key, "raft_term") == 0)
-		out->term = strtoull(value, NULL, 10);
-	else if (strcmp(key, "raft_index") == 0)
-		out->index = strtoull(value, NULL, 10);
-	else if (strcmp(key, "raft_applied_index") == 0)
-		out->applied = strtoull(value, NULL, 10);
-	else if (strcmp(key, "durability") == 0)
-		snprintf(out->durability, sizeof(out->durability), "%s", value);
-	else if (strcmp(key, "error") == 0 && out->error[0] == '\0')
-		snprintf(out->error, sizeof(out->error), "%s", value);
-}
-
-void lab_report_parse(struct lab_report *out, const char *text)
-{
-	*out = (struct lab_report){.answered = true};
-	while (*text != '\0') {
-		char line[256];
-		size_t size = strcspn(text, "\n");
-		char *blank;
-
-		snprintf(line, sizeof(line), "%.*s", (int)size, text);
-		text += size + (text[size] == '\n');
-		blank = strchr(line, ' ');
-		if (blank == NULL)
-			continue;
-		*blank = '\0';
-		report_line(out, line, blank + 1);
-	}
+	return err ? err : (int)answer.status;
 }
 
 void lab_report_get(const struct lab *lab, uint32_t node, uint32_t timeout_ms,
 		    struct lab_report *out)
 {
-	char path[LAB_PATH_MAX], text[ASK_TEXT_SIZE];
 	enum process_state state = lab_process_state(lab, node);
-	int rc;
+	struct address address;
+	int err;
 
 	*out = (struct lab_report){0};
 	if (state != PROCESS_RUNS) {
-		snprintf(out->error, sizeof(out->error), "%s", process_state_name(state));
+		snprintf(out->why, sizeof(out->why), "%s", process_state_name(state));
 		return;
 	}
-	rc = lab_ask(lab_node_path(lab, node, "/admin.sock", path), WIRE_STATUS, "", timeout_ms,
-		     text);
-	if (rc == WIRE_OK)
-		lab_report_parse(out, text);
-	else if (rc == -ENOENT || rc == -ECONNREFUSED)
-		snprintf(out->error, sizeof(out->error), "still starting");
-	else
-		snprintf(out->error, sizeof(out->error), "no answer: %s",
-			 rc > 0 ? wire_status_text((enum wire_status)rc) : endpoint_error_text(rc));
+	socket_of(lab, node, &address);
+	err = status_ask_once(&address, timeout_ms * CLOCK_MS, &out->status);
+	out->answered = !err;
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		snprintf(out->why, sizeof(out->why), "still starting");
+	else if (err)
+		snprintf(out->why, sizeof(out->why), "no answer: %s", endpoint_error_text(err));
+}
+
+const char *lab_report_error(const struct lab_report *r)
+{
+	return r->answered ? r->status.error[0] : r->why;
 }
 
 int lab_report_leader(const struct lab_report *reports, uint32_t node_count)
 {
 	for (uint32_t i = 0; i < node_count; i++) {
+		const struct status *leader = &reports[i].status;
 		uint32_t votes = 0;
 
-		if (!reports[i].answered || strcmp(reports[i].role, "leader") != 0)
+		if (!reports[i].answered || strcmp(leader->role, "leader") != 0)
 			continue;
 		for (uint32_t j = 0; j < node_count; j++)
-			votes += reports[j].answered && reports[j].term == reports[i].term &&
-				 reports[j].leader == reports[i].member_id;
+			votes += reports[j].answered && reports[j].status.term == leader->term &&
+				 reports[j].status.leader == leader->member_id;
 		if (votes > node_count / 2)
 			return (int)i;
 	}

@@ -1,41 +1,28 @@
 /*
- * A question to a node over its admin socket, and what the lab reads from the answers.
+ * What a node of the lab says of itself, asked over its admin socket.
  */
 #ifndef TOOLS_LAB_ASK_H
 #define TOOLS_LAB_ASK_H
 
-#include "dataplane/wire.h"
+#include "tools/client/status.h"
 #include "tools/lab/lab.h"
 
-enum { ASK_TEXT_SIZE = 16 * 1024 };
-
-/*
- * Sends `text` as the body of a request and waits at most timeout_ms for the
- * answer, whose body becomes a string. The node's enum wire_status, or -errno: -ENOENT and
- * -ECONNREFUSED if nobody listens, -ETIMEDOUT, -EPROTO if what came is no answer.
- */
-int lab_ask(const char *socket_path, enum wire_request kind, const char *text, uint32_t timeout_ms,
-	    char answer[ASK_TEXT_SIZE]);
-
-/* What a node says of itself. */
 struct lab_report {
 	bool answered;
-	char role[16];
-	uint64_t member_id;
-	uint64_t leader; /* 0: it knows none */
-	uint64_t term;
-	uint64_t index;
-	uint64_t applied;
-	char durability[16];
-	char error[160]; /* the first "error" line, or why there is no answer */
+	struct status status; /* if it answered */
+	char why[160];        /* else: why it did not */
 };
 
-/* From the "key value" lines of WIRE_STATUS; lines it does not know are passed over. */
-void lab_report_parse(struct lab_report *out, const char *text);
+/* Sends a request to node `node`: 0, -errno, or the node's verdict (above 0). */
+int lab_tell(const struct lab *lab, uint32_t node, enum wire_request kind, const char *text,
+	     uint32_t timeout_ms);
 
-/* Asks node `node`. */
+/* Asks node `node`; each question has a deadline, for a paused node takes it and never answers. */
 void lab_report_get(const struct lab *lab, uint32_t node, uint32_t timeout_ms,
 		    struct lab_report *out);
+
+/* Why there is none, or the first of the errors that it reports; "" if all is well. */
+const char *lab_report_error(const struct lab_report *r);
 
 /*
  * The node that a majority of all nodes calls leader, in one term, and that says so itself: its

@@ -1,7 +1,6 @@
 /*
  * Commands on a lab that is there.
  */
-#include "dataplane/wire.h"
 #include "tools/lab/ask.h"
 #include "tools/lab/lab.h"
 #include "tools/lab/partition.h"
@@ -9,6 +8,8 @@
 #include "tools/lab/settle.h"
 #include "tools/lab/space.h"
 #include "tools/lab/state.h"
+#include "tools/shared/beside.h"
+#include "tools/shared/netns.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,7 +26,7 @@ static void member_name(const struct lab *lab, const struct lab_report *reports,
 {
 	snprintf(out, 24, "%s", "-");
 	for (uint32_t i = 0; id != 0 && i < lab->node_count; i++) {
-		if (reports[i].answered && reports[i].member_id == id) {
+		if (reports[i].answered && reports[i].status.member_id == id) {
 			snprintf(out, 24, "n%u", i + 1);
 			return;
 		}
@@ -43,17 +44,18 @@ static void status_table(const struct lab *lab, const struct lab_report *reports
 	       "TERM", "LEADER", "INDEX", "APPLIED", "METRICS", "ENDPOINT");
 	for (uint32_t i = 0; i < lab->node_count; i++) {
 		const struct lab_report *r = &reports[i];
+		const struct status *s = &r->status;
 		enum process_state state = lab_process_state(lab, i);
 
 		snprintf(pid, sizeof(pid), "%d", lab->node[i].pid);
-		member_name(lab, reports, r->leader, leader);
+		member_name(lab, reports, s->leader, leader);
 		printf("n%-3u %-7s %-8s %-9s %5ju %-16s %8ju %8ju  %-21s  %s\n", i + 1,
 		       state == PROCESS_GONE ? "-" : pid, process_state_name(state),
-		       r->answered ? r->role : "-", (uintmax_t)r->term, leader, (uintmax_t)r->index,
-		       (uintmax_t)r->applied, lab_node_metrics(i, metrics),
+		       r->answered ? s->role : "-", (uintmax_t)s->term, leader, (uintmax_t)s->index,
+		       (uintmax_t)s->applied, lab_node_metrics(i, metrics),
 		       lab_node_endpoint(lab, i, endpoint));
-		if (r->error[0] != '\0' && state == PROCESS_RUNS)
-			printf("     %s\n", r->error);
+		if (*lab_report_error(r) && state == PROCESS_RUNS)
+			printf("     %s\n", lab_report_error(r));
 	}
 	printf("link %s, namespace %s, %s\n", config_link_name(lab->link), lab->netns, lab->dir);
 	for (uint32_t i = 0; i < lab->partition_count; i++)
@@ -74,19 +76,19 @@ static int status_json(const struct lab *lab, const struct lab_report *reports, 
 	json_object_set_new(root, "leader",
 			    leader >= 0 ? json_sprintf("n%d", leader + 1) : json_null());
 	for (uint32_t i = 0; i < lab->node_count; i++) {
-		const struct lab_report *r = &reports[i];
+		const struct status *s = &reports[i].status;
 		json_t *node = json_array_get(nodes, i);
 		const char *state = process_state_name(lab_process_state(lab, i));
 
 		json_object_set_new(node, "state", json_string(state));
-		if (!r->answered)
+		if (!reports[i].answered)
 			continue;
-		json_object_set_new(node, "role", json_string(r->role));
-		json_object_set_new(node, "member_id", json_sprintf("%016" PRIx64, r->member_id));
-		json_object_set_new(node, "leader", json_sprintf("%016" PRIx64, r->leader));
-		json_object_set_new(node, "term", json_integer((json_int_t)r->term));
-		json_object_set_new(node, "index", json_integer((json_int_t)r->index));
-		json_object_set_new(node, "applied", json_integer((json_int_t)r->applied));
+		json_object_set_new(node, "role", json_string(s->role));
+		json_object_set_new(node, "member_id", json_sprintf("%016" PRIx64, s->member_id));
+		json_object_set_new(node, "leader", json_sprintf("%016" PRIx64, s->leader));
+		json_object_set_new(node, "term", json_integer((json_int_t)s->term));
+		json_object_set_new(node, "index", json_integer((json_int_t)s->index));
+		json_object_set_new(node, "applied", json_integer((json_int_t)s->applied));
 	}
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -269,9 +271,9 @@ static int set_environment(const struct lab *lab)
 {
 	static const char *const beside[] = {"", "/..", "/../bench", "/../../node", "/../../wal"};
 	char endpoints[LAB_NODES_MAX * LAB_PATH_MAX] = "", endpoint[LAB_PATH_MAX];
-	char self[LAB_PATH_MAX], path[8192] = "";
+	char folder[PATH_MAX], path[8 * PATH_MAX] = "";
 	const char *old = getenv("PATH");
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int err = beside_folder(folder);
 
 	for (uint32_t i = 0; i < lab->node_count; i++) {
 		size_t used = strlen(endpoints);
@@ -279,14 +281,12 @@ static int set_environment(const struct lab *lab)
 		snprintf(endpoints + used, sizeof(endpoints) - used, "%s%s", i > 0 ? "," : "",
 			 lab_node_endpoint(lab, i, endpoint));
 	}
-	if (size <= 0)
-		return lab_fail("/proc/self/exe: %s", strerror(errno));
-	self[size] = '\0';
-	*strrchr(self, '/') = '\0';
+	if (err)
+		return lab_fail("/proc/self/exe: %s", strerror(-err));
 	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
 		size_t used = strlen(path);
 
-		snprintf(path + used, sizeof(path) - used, "%s%s:", self, beside[i]);
+		snprintf(path + used, sizeof(path) - used, "%s%s:", folder, beside[i]);
 	}
 	snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s",
 		 old != NULL ? old : "/usr/sbin:/usr/bin:/sbin:/bin");
@@ -302,7 +302,7 @@ int lab_exec(const struct lab_arguments *a)
 
 	if (rc != 0)
 		return rc;
-	rc = lab_space_enter(lab.netns, false);
+	rc = netns_enter(lab.netns);
 	if (rc != 0)
 		return lab_fail("namespace %s: %s", lab.netns, strerror(-rc));
 	rc = set_environment(&lab);

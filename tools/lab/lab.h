@@ -41,6 +41,23 @@ enum {
 #define LAB_NET "198.18.0."
 #define LAB_CLIENT_HOST 254 /* the kernel's end, for clients of packet and xdp */
 
+/* What `up` hands on to every node's configuration as it was typed: quoind checks it. */
+enum lab_setting {
+	LAB_DURABILITY,
+	LAB_IDLE,
+	LAB_HEARTBEAT,
+	LAB_ELECTION,
+	LAB_SEGMENT_SIZE,
+	LAB_SETTINGS,
+};
+
+struct lab_setting_name {
+	const char *name;    /* in lab.json */
+	const char *section; /* of quoin.yaml; "": none */
+	const char *key;     /* there */
+};
+extern const struct lab_setting_name lab_setting_names[LAB_SETTINGS];
+
 struct lab_node {
 	pid_t pid;           /* 0: not started yet */
 	uint64_t start_time; /* of the process, in ticks since boot: /proc/PID/stat */
@@ -53,11 +70,7 @@ struct lab {
 	char quoind[LAB_PATH_MAX];
 	enum config_link link;
 	/* Empty: quoind's own default. */
-	char durability[LAB_SETTING_SIZE];
-	char idle[LAB_SETTING_SIZE];
-	char heartbeat[LAB_SETTING_SIZE];
-	char election[LAB_SETTING_SIZE];
-	char segment_size[LAB_SETTING_SIZE];
+	char setting[LAB_SETTINGS][LAB_SETTING_SIZE];
 	uint32_t node_count;
 	struct lab_node node[LAB_NODES_MAX];
 	uint32_t partition_count;
@@ -70,11 +83,7 @@ struct lab_arguments {
 	const char *dir;
 	const char *quoind;
 	const char *link;
-	const char *durability;
-	const char *idle;
-	const char *heartbeat;
-	const char *election;
-	const char *segment_size;
+	const char *setting[LAB_SETTINGS]; /* NULL: none */
 	uint32_t nodes;
 	uint32_t timeout_s;
 	uint32_t lines;

@@ -3,6 +3,7 @@
  * of all commands; each command's table says which of them it has.
  */
 #include "tools/lab/lab.h"
+#include "tools/shared/option.h"
 
 #include "base/clock.h"
 
@@ -20,12 +21,8 @@ enum option_key {
 	OPTION_LINK = 'l',
 	OPTION_SIGNAL = 's',
 	OPTION_JSON = 'j',
-	OPTION_DURABILITY = 256,
-	OPTION_IDLE,
-	OPTION_HEARTBEAT,
-	OPTION_ELECTION,
-	OPTION_SEGMENT_SIZE,
-	OPTION_QUOIND,
+	OPTION_SETTING = 256, /* and the enum lab_setting */
+	OPTION_QUOIND = OPTION_SETTING + LAB_SETTINGS,
 	OPTION_TIMEOUT,
 	OPTION_LINES,
 };
@@ -38,11 +35,11 @@ static const struct argp_option dir_only[] = {DIR_OPTION, {0}};
 static const struct argp_option up_options[] = {
 	{"nodes", OPTION_NODES, "N", 0, "How many, 1 to 7 (3)", 0},
 	{"link", OPTION_LINK, "LINK", 0, "memif, packet or xdp (memif)", 0},
-	{"durability", OPTION_DURABILITY, "MODE", 0, "durable, written or volatile (durable)", 0},
-	{"idle", OPTION_IDLE, "POLICY", 0, "spin, yield or sleep (sleep)", 0},
-	{"heartbeat", OPTION_HEARTBEAT, "TIME", 0, "heartbeat-interval (20ms)", 0},
-	{"election", OPTION_ELECTION, "TIME", 0, "election-timeout (150ms)", 0},
-	{"segment-size", OPTION_SEGMENT_SIZE, "SIZE", 0, "wal.segment-size (16MiB)", 0},
+	{"durability", OPTION_SETTING + LAB_DURABILITY, "MODE", 0, "durable, written or volatile (durable)", 0},
+	{"idle", OPTION_SETTING + LAB_IDLE, "POLICY", 0, "spin, yield or sleep (sleep)", 0},
+	{"heartbeat", OPTION_SETTING + LAB_HEARTBEAT, "TIME", 0, "heartbeat-interval (20ms)", 0},
+	{"election", OPTION_SETTING + LAB_ELECTION, "TIME", 0, "election-timeout (150ms)", 0},
+	{"segment-size", OPTION_SETTING + LAB_SEGMENT_SIZE, "SIZE", 0, "wal.segment-size (16MiB)", 0},
 	{"quoind", OPTION_QUOIND, "PATH", 0, "The program (the one beside this)", 0},
 	TIMEOUT_OPTION,
 	DIR_OPTION,
@@ -114,17 +111,6 @@ uint64_t lab_clock_ms(void)
 	return clock_now() / CLOCK_MS;
 }
 
-static uint32_t take_number(struct argp_state *state, const char *name, const char *text,
-			    uint32_t min, uint32_t max)
-{
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < min || number > max)
-		argp_error(state, "--%s %s: a number from %u to %u", name, text, min, max);
-	return (uint32_t)number;
-}
-
 static int take_signal(struct argp_state *state, const char *text)
 {
 	const char *name = strncmp(text, "SIG", 3) == 0 ? text + 3 : text;
@@ -160,12 +146,16 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	struct parse *p = state->input;
 	struct lab_arguments *a = &p->a;
 
+	if (key >= OPTION_SETTING && key < OPTION_SETTING + LAB_SETTINGS) {
+		a->setting[key - OPTION_SETTING] = value;
+		return 0;
+	}
 	switch (key) {
 	case OPTION_DIR:
 		a->dir = value;
 		return 0;
 	case OPTION_NODES:
-		a->nodes = take_number(state, "nodes", value, 1, LAB_NODES_MAX);
+		a->nodes = option_number(state, "--nodes", value, 1, LAB_NODES_MAX);
 		return 0;
 	case OPTION_LINK:
 		a->link = value;
@@ -176,29 +166,14 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	case OPTION_JSON:
 		a->json = true;
 		return 0;
-	case OPTION_DURABILITY:
-		a->durability = value;
-		return 0;
-	case OPTION_IDLE:
-		a->idle = value;
-		return 0;
-	case OPTION_HEARTBEAT:
-		a->heartbeat = value;
-		return 0;
-	case OPTION_ELECTION:
-		a->election = value;
-		return 0;
-	case OPTION_SEGMENT_SIZE:
-		a->segment_size = value;
-		return 0;
 	case OPTION_QUOIND:
 		a->quoind = value;
 		return 0;
 	case OPTION_TIMEOUT:
-		a->timeout_s = take_number(state, "timeout", value, 1, 3600);
+		a->timeout_s = option_number(state, "--timeout", value, 1, 3600);
 		return 0;
 	case OPTION_LINES:
-		a->lines = take_number(state, "lines", value, 1, UINT32_MAX);
+		a->lines = option_number(state, "--lines", value, 1, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		return take_argument(p, value, state);
@@ -222,7 +197,12 @@ static int run_command(const struct command *command, const char *dir, int argc,
 		.doc = command->doc,
 	};
 	struct parse p = {
-		.a = {.dir = dir, .link = "memif", .nodes = 3, .timeout_s = 30, .signal = SIGKILL},
+		.a = {.dir = dir,
+		      .link = "memif",
+		      .setting[LAB_SEGMENT_SIZE] = "16MiB",
+		      .nodes = 3,
+		      .timeout_s = 30,
+		      .signal = SIGKILL},
 		.command = command,
 	};
 	char name[32];

@@ -6,6 +6,8 @@
 
 #include "tools/lab/space.h"
 #include "tools/lab/state.h"
+#include "tools/shared/child.h"
+#include "tools/shared/netns.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -290,11 +292,10 @@ static int kill_round(const struct stat *netns)
 int lab_process_kill_inside(const char *netns)
 {
 	struct stat inside, own;
-	char path[64];
+	char path[NETNS_PATH_MAX];
 	int killed = 1;
 
-	snprintf(path, sizeof(path), "/run/netns/%s", netns);
-	if (stat(path, &inside) != 0)
+	if (stat(netns_path(netns, path), &inside) != 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (stat("/proc/self/ns/net", &own) != 0)
 		return -errno;
@@ -312,7 +313,7 @@ int lab_process_kill_inside(const char *netns)
 
 int lab_process_run(const char *const argv[], char said[PROCESS_SAID_SIZE])
 {
-	int pipes[2], status = 0;
+	int pipes[2];
 	size_t used = 0;
 	ssize_t size;
 	pid_t pid;
@@ -320,31 +321,15 @@ int lab_process_run(const char *const argv[], char said[PROCESS_SAID_SIZE])
 	said[0] = '\0';
 	if (pipe2(pipes, O_CLOEXEC) != 0)
 		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		union {
-			const char *const *in;
-			char *const *out;
-		} vector = {.in = argv};
-
-		if (dup2(pipes[1], 1) >= 0 && dup2(pipes[1], 2) >= 0)
-			execvp(argv[0], vector.out);
-		_exit(127);
-	}
+	pid = child_start(argv, -1, pipes[1], pipes[1]);
 	close(pipes[1]);
-	if (pid < 0) {
-		close(pipes[0]);
-		return -errno;
-	}
-	while (used < PROCESS_SAID_SIZE - 1 &&
+	while (pid > 0 && used < PROCESS_SAID_SIZE - 1 &&
 	       (size = read(pipes[0], said + used, PROCESS_SAID_SIZE - 1 - used)) > 0)
 		used += (size_t)size;
+	close(pipes[0]);
 	said[used] = '\0';
 	said[strcspn(said, "\n")] = '\0';
-	close(pipes[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+	return pid > 0 ? child_wait(pid) : pid;
 }
 
 void lab_process_tail(const char *path, uint32_t lines, const char *indent, FILE *out)

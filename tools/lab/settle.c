@@ -4,8 +4,6 @@
 #include "tools/lab/settle.h"
 
 #include "base/clock.h"
-#include "dataplane/wire.h"
-#include "tools/endpoint.h"
 #include "tools/lab/ask.h"
 #include "tools/lab/partition.h"
 #include "tools/lab/process.h"
@@ -14,17 +12,21 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ASK_MS = 500, POLL_MS = 5, LOG_LINES = 5 };
+enum { ASK_MS = 500, FAULT_MS = 5000, POLL_MS = 5, LOG_LINES = 5 };
 
 static void nap(void)
 {
 	clock_sleep(POLL_MS * CLOCK_MS);
 }
 
-static void write_setting(FILE *out, const char *key, const char *value)
+static void write_settings(const struct lab *lab, const char *section, FILE *out)
 {
-	if (value[0] != '\0')
-		fprintf(out, "%s: %s\n", key, value);
+	for (int i = 0; i < LAB_SETTINGS; i++) {
+		const struct lab_setting_name *s = &lab_setting_names[i];
+
+		if (lab->setting[i][0] && strcmp(s->section, section) == 0)
+			fprintf(out, "%s%s: %s\n", *section ? "  " : "", s->key, lab->setting[i]);
+	}
 }
 
 static void write_config(const struct lab *lab, uint32_t node, FILE *out)
@@ -39,16 +41,13 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 	fprintf(out, "initial-cluster-token: %s\nfault-injection: true\nhuge-pages: auto\n",
 		lab->netns);
 	fprintf(out, "listen-metrics-urls: %s\n", lab_node_metrics(node, url));
-	write_setting(out, "idle", lab->idle);
-	write_setting(out, "heartbeat-interval", lab->heartbeat);
-	write_setting(out, "election-timeout", lab->election);
+	write_settings(lab, "", out);
 	fprintf(out, "network:\n  link: %s\n  address: " LAB_NET "%u/24\n",
 		config_link_name(lab->link), node + 1);
 	if (lab->link != CONFIG_LINK_MEMIF)
 		fprintf(out, "  interface: n%u\n", node + 1);
-	fprintf(out, "wal:\n  segment-size: %s\n",
-		lab->segment_size[0] != '\0' ? lab->segment_size : "16MiB");
-	write_setting(out, "  durability", lab->durability);
+	fprintf(out, "wal:\n");
+	write_settings(lab, "wal", out);
 }
 
 int lab_node_configure(const struct lab *lab, uint32_t node)
@@ -89,14 +88,15 @@ static void say_reports(const struct lab *lab, const struct lab_report *reports)
 {
 	for (uint32_t i = 0; i < lab->node_count; i++) {
 		const struct lab_report *r = &reports[i];
+		const char *error = lab_report_error(r);
 		char log[LAB_PATH_MAX];
 
 		if (r->answered)
-			fprintf(stderr, "    n%u: %s, term %ju, index %ju%s%s\n", i + 1, r->role,
-				(uintmax_t)r->term, (uintmax_t)r->index,
-				r->error[0] != '\0' ? ", " : "", r->error);
+			fprintf(stderr, "    n%u: %s, term %ju, index %ju%s%s\n", i + 1,
+				r->status.role, (uintmax_t)r->status.term,
+				(uintmax_t)r->status.index, *error ? ", " : "", error);
 		else
-			fprintf(stderr, "    n%u: %s (%s)\n", i + 1, r->error,
+			fprintf(stderr, "    n%u: %s (%s)\n", i + 1, error,
 				lab_node_path(lab, i, ".log", log));
 	}
 }
@@ -142,14 +142,13 @@ int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 			return 0;
 		nap();
 	} while (lab_clock_ms() < deadline);
-	return lab_fail("n%u: %s, after %u s", node + 1, report.error, timeout_ms / 1000);
+	return lab_fail("n%u: %s, after %u s", node + 1, report.why, timeout_ms / 1000);
 }
 
 int lab_node_partition(const struct lab *lab, uint32_t node)
 {
 	struct partition partition = {0};
 	char rules[PARTITION_RULES_SIZE], error[PARTITION_ERROR_SIZE];
-	char path[LAB_PATH_MAX], answer[ASK_TEXT_SIZE];
 	int rc;
 
 	for (uint32_t i = 0; i < lab->partition_count; i++) {
@@ -157,12 +156,10 @@ int lab_node_partition(const struct lab *lab, uint32_t node)
 			return lab_fail("%s", error);
 	}
 	partition_rules(&partition, node, lab->node_count, rules);
-	rc = lab_ask(lab_node_path(lab, node, "/admin.sock", path), WIRE_FAULT, rules, 5000,
-		     answer);
-	if (rc == WIRE_OK)
+	rc = lab_tell(lab, node, WIRE_FAULT, rules, FAULT_MS);
+	if (rc == 0)
 		return 0;
-	return lab_fail("n%u does not take the faults: %s", node + 1,
-			rc > 0 ? wire_status_text((enum wire_status)rc) : endpoint_error_text(rc));
+	return lab_fail("n%u does not take the faults: %s", node + 1, endpoint_error_text(rc));
 }
 
 static int find_leader(const struct lab *lab)

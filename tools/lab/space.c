@@ -12,6 +12,7 @@
 #include "tools/lab/space.h"
 
 #include "tools/lab/process.h"
+#include "tools/shared/netns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,33 +29,17 @@
 
 enum { WORDS_MAX = 24 };
 
-static int open_space(const char *netns)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", netns);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 ? fd : -errno;
-}
-
 bool lab_space_exists(const struct lab *lab)
 {
-	char path[64];
+	char path[NETNS_PATH_MAX];
 
-	snprintf(path, sizeof(path), "/run/netns/%s", lab->netns);
-	return access(path, F_OK) == 0;
+	return access(netns_path(lab->netns, path), F_OK) == 0;
 }
 
 int lab_space_enter(const char *netns, bool with_sysfs)
 {
-	int fd = open_space(netns), rc = 0;
+	int rc = netns_enter(netns);
 
-	if (fd < 0)
-		return fd;
-	if (setns(fd, CLONE_NEWNET) != 0)
-		rc = -errno;
-	close(fd);
 	if (rc != 0 || !with_sysfs)
 		return rc;
 	/* What sysfs shows of interfaces is fixed when it is mounted; the mount is ours alone. */
@@ -81,7 +66,7 @@ __attribute__((format(printf, 2, 3))) static int ip(const struct lab *lab, const
 	rc = lab_process_run(argv, said);
 	if (rc == 0)
 		return 0;
-	if (rc == 127)
+	if (rc == -ENOENT)
 		return lab_fail("`ip` is not there: install iproute2");
 	va_start(args, format);
 	vsnprintf(words, sizeof(words), format, args);
@@ -97,7 +82,7 @@ static int inside(const struct lab *lab, int (*f)(const struct lab *lab))
 
 	if (own < 0)
 		return lab_fail("/proc/self/ns/net: %s", strerror(errno));
-	rc = lab_space_enter(lab->netns, false);
+	rc = netns_enter(lab->netns);
 	if (rc != 0) {
 		close(own);
 		return lab_fail("namespace %s: %s", lab->netns, strerror(-rc));

@@ -1,14 +1,13 @@
 /*
- * lab.json and the directory around it.
+ * The lab's directory: its name, its lock, and what is in it.
  */
 #include "tools/lab/state.h"
+
+#include "tools/shared/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include <unistd.h>
 
 /* etcd's customary port for them. */
-enum { STATE_VERSION = 1, METRICS_PORT_FIRST = 2381 };
+enum { METRICS_PORT_FIRST = 2381 };
 
 static const char *path_of(const struct lab *lab, const char *file, char out[LAB_PATH_MAX])
 {
@@ -219,44 +218,6 @@ void lab_state_close(struct lab *lab)
 	lab->lock = -1;
 }
 
-static json_t *node_json(const struct lab *lab, uint32_t i)
-{
-	char config[LAB_PATH_MAX], data[LAB_PATH_MAX], log[LAB_PATH_MAX], socket[LAB_PATH_MAX];
-	char endpoint[LAB_PATH_MAX], metrics[LAB_PATH_MAX], name[8], address[24];
-
-	snprintf(name, sizeof(name), "n%u", i + 1);
-	snprintf(address, sizeof(address), LAB_NET "%u", i + 1);
-	return json_pack(
-		"{s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s}", "name", name, "address", address,
-		"pid", (json_int_t)lab->node[i].pid, "start_time",
-		(json_int_t)lab->node[i].start_time, "endpoint",
-		lab_node_endpoint(lab, i, endpoint), "metrics", lab_node_metrics(i, metrics),
-		"admin_socket", lab_node_path(lab, i, "/admin.sock", socket), "config",
-		lab_node_path(lab, i, ".yaml", config), "data_dir", lab_node_path(lab, i, "", data),
-		"log", lab_node_path(lab, i, ".log", log));
-}
-
-char *lab_state_text(const struct lab *lab)
-{
-	json_t *nodes = json_array(), *partition = json_array(), *root;
-	char *text = NULL;
-
-	for (uint32_t i = 0; i < lab->node_count; i++)
-		json_array_append_new(nodes, node_json(lab, i));
-	for (uint32_t i = 0; i < lab->partition_count; i++)
-		json_array_append_new(partition, json_string(lab->partition[i]));
-	root = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:o}", "version",
-			 STATE_VERSION, "namespace", lab->netns, "boot_id", lab->boot_id, "link",
-			 config_link_name(lab->link), "quoind", lab->quoind, "durability",
-			 lab->durability, "idle", lab->idle, "heartbeat", lab->heartbeat,
-			 "election", lab->election, "segment_size", lab->segment_size, "nodes",
-			 nodes, "partition", partition);
-	if (root != NULL)
-		text = json_dumps(root, JSON_INDENT(2));
-	json_decref(root);
-	return text;
-}
-
 int lab_state_save(const struct lab *lab)
 {
 	char path[LAB_PATH_MAX], new_path[LAB_PATH_MAX];
@@ -277,77 +238,6 @@ int lab_state_save(const struct lab *lab)
 	return 0;
 }
 
-static bool get_text(const json_t *root, const char *key, char *out, size_t size)
-{
-	const char *text = json_string_value(json_object_get(root, key));
-
-	return text != NULL && snprintf(out, size, "%s", text) < (int)size;
-}
-
-static bool parse_link(struct lab *lab, const json_t *root)
-{
-	static const enum config_link links[] = {CONFIG_LINK_MEMIF, CONFIG_LINK_PACKET,
-						 CONFIG_LINK_XDP};
-	char name[16];
-
-	if (!get_text(root, "link", name, sizeof(name)))
-		return false;
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		if (strcmp(name, config_link_name(links[i])) == 0) {
-			lab->link = links[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool parse_lists(struct lab *lab, const json_t *root)
-{
-	const json_t *nodes = json_object_get(root, "nodes");
-	const json_t *partition = json_object_get(root, "partition");
-
-	if (json_array_size(nodes) > LAB_NODES_MAX || json_array_size(nodes) == 0 ||
-	    json_array_size(partition) > LAB_PARTITIONS_MAX)
-		return false;
-	lab->node_count = (uint32_t)json_array_size(nodes);
-	for (uint32_t i = 0; i < lab->node_count; i++) {
-		const json_t *node = json_array_get(nodes, i);
-		json_int_t pid = json_integer_value(json_object_get(node, "pid"));
-		json_int_t start = json_integer_value(json_object_get(node, "start_time"));
-
-		if (pid < 0 || pid == 1 || pid > INT_MAX || start < 0)
-			return false;
-		lab->node[i] = (struct lab_node){(pid_t)pid, (uint64_t)start};
-	}
-	lab->partition_count = (uint32_t)json_array_size(partition);
-	for (uint32_t i = 0; i < lab->partition_count; i++) {
-		const char *text = json_string_value(json_array_get(partition, i));
-
-		if (text == NULL || snprintf(lab->partition[i], LAB_PARTITION_SIZE, "%s", text) >=
-					    LAB_PARTITION_SIZE)
-			return false;
-	}
-	return true;
-}
-
-bool lab_state_parse(struct lab *lab, const char *text)
-{
-	json_t *root = json_loads(text, 0, NULL);
-	bool good = root != NULL &&
-		    json_integer_value(json_object_get(root, "version")) == STATE_VERSION &&
-		    get_text(root, "boot_id", lab->boot_id, sizeof(lab->boot_id)) &&
-		    get_text(root, "quoind", lab->quoind, sizeof(lab->quoind)) &&
-		    get_text(root, "durability", lab->durability, LAB_SETTING_SIZE) &&
-		    get_text(root, "idle", lab->idle, LAB_SETTING_SIZE) &&
-		    get_text(root, "heartbeat", lab->heartbeat, LAB_SETTING_SIZE) &&
-		    get_text(root, "election", lab->election, LAB_SETTING_SIZE) &&
-		    get_text(root, "segment_size", lab->segment_size, LAB_SETTING_SIZE) &&
-		    parse_link(lab, root) && parse_lists(lab, root);
-
-	json_decref(root);
-	return good;
-}
-
 int lab_state_load(struct lab *lab)
 {
 	char path[LAB_PATH_MAX], text[16 * 1024];
@@ -365,18 +255,9 @@ int lab_state_load(struct lab *lab)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path) == 0 || errno == ENOENT ? 0 : -1;
-}
-
 int lab_state_remove(struct lab *lab)
 {
-	if (nftw(lab->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 &&
-	    errno != ENOENT)
-		return lab_fail("%s cannot be removed: %s", lab->dir, strerror(errno));
-	return 0;
+	int err = tree_remove(lab->dir);
+
+	return err ? lab_fail("%s cannot be removed: %s", lab->dir, strerror(-err)) : 0;
 }

@@ -44,6 +44,9 @@ int lab_state_remove(struct lab *lab);
 /* This boot's id, for process start times mean nothing beyond it. */
 void lab_boot_id(char out[40]);
 
+/* memif, packet, xdp; false: it is none of them. */
+bool lab_link_parse(const char *name, enum config_link *out);
+
 /* To and from lab.json's text; false if it is not one. */
 char *lab_state_text(const struct lab *lab); /* freed by the caller; NULL: out of memory */
 bool lab_state_parse(struct lab *lab, const char *text);

@@ -6,6 +6,7 @@
 #include "tools/lab/settle.h"
 #include "tools/lab/space.h"
 #include "tools/lab/state.h"
+#include "tools/shared/beside.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,52 +17,26 @@
 /* quoind stands beside quoin-lab where they are installed; in a build it is in node/. */
 static int find_quoind(struct lab *lab, const char *given)
 {
-	static const char *const places[] = {"quoind", "../../node/quoind"};
-	char self[LAB_PATH_MAX], path[LAB_PATH_MAX * 2], resolved[4096];
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	static const char *const places[] = {"quoind", "../../node/quoind", NULL};
+	char resolved[PATH_MAX];
 
-	if (given != NULL) {
-		if (realpath(given, resolved) == NULL || access(resolved, X_OK) != 0)
-			return lab_fail("--quoind %s: %s", given, strerror(errno));
-	} else {
-		size_t i = 0;
-
-		if (size <= 0)
-			return lab_fail("/proc/self/exe: %s", strerror(errno));
-		self[size] = '\0';
-		*strrchr(self, '/') = '\0';
-		for (; i < sizeof(places) / sizeof(places[0]); i++) {
-			snprintf(path, sizeof(path), "%s/%s", self, places[i]);
-			if (realpath(path, resolved) != NULL && access(resolved, X_OK) == 0)
-				break;
-		}
-		if (i == sizeof(places) / sizeof(places[0]))
-			return lab_fail("quoind is not in %s: --quoind PATH", self);
-	}
+	if (given && (!realpath(given, resolved) || access(resolved, X_OK) != 0))
+		return lab_fail("--quoind %s: %s", given, strerror(errno));
+	if (!given && beside_find(places, resolved) != 0)
+		return lab_fail("quoind is not beside quoin-lab: --quoind PATH");
 	if (snprintf(lab->quoind, sizeof(lab->quoind), "%s", resolved) >= (int)sizeof(lab->quoind))
 		return lab_fail("%s: the path is too long", resolved);
 	return 0;
 }
 
-static int copy_setting(char *out, const char *option, const char *value)
+static int take_settings(struct lab *lab, const struct lab_arguments *a)
 {
-	if (value != NULL && snprintf(out, LAB_SETTING_SIZE, "%s", value) >= LAB_SETTING_SIZE)
-		return lab_fail("%s %s: too long", option, value);
-	return 0;
-}
-
-static int take_link(struct lab *lab, const char *name)
-{
-	static const enum config_link links[] = {CONFIG_LINK_MEMIF, CONFIG_LINK_PACKET,
-						 CONFIG_LINK_XDP};
-
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		if (strcmp(name, config_link_name(links[i])) == 0) {
-			lab->link = links[i];
-			return 0;
-		}
+	for (int i = 0; i < LAB_SETTINGS; i++) {
+		if (a->setting[i] && snprintf(lab->setting[i], LAB_SETTING_SIZE, "%s",
+					      a->setting[i]) >= LAB_SETTING_SIZE)
+			return lab_fail("%s %s: too long", lab_setting_names[i].key, a->setting[i]);
 	}
-	return lab_fail("--link %s: memif, packet or xdp", name);
+	return 0;
 }
 
 static int take_arguments(struct lab *lab, const struct lab_arguments *a)
@@ -69,19 +44,9 @@ static int take_arguments(struct lab *lab, const struct lab_arguments *a)
 	int rc = find_quoind(lab, a->quoind);
 
 	lab->node_count = a->nodes;
-	if (rc == 0)
-		rc = take_link(lab, a->link);
-	if (rc == 0)
-		rc = copy_setting(lab->durability, "--durability", a->durability);
-	if (rc == 0)
-		rc = copy_setting(lab->idle, "--idle", a->idle);
-	if (rc == 0)
-		rc = copy_setting(lab->heartbeat, "--heartbeat", a->heartbeat);
-	if (rc == 0)
-		rc = copy_setting(lab->election, "--election", a->election);
-	if (rc == 0)
-		rc = copy_setting(lab->segment_size, "--segment-size", a->segment_size);
-	return rc;
+	if (rc == 0 && !lab_link_parse(a->link, &lab->link))
+		rc = lab_fail("--link %s: memif, packet or xdp", a->link);
+	return rc != 0 ? rc : take_settings(lab, a);
 }
 
 /* What is written to the disk, before anything is made beside it. */

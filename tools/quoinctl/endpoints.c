@@ -14,7 +14,7 @@ struct probe {
 	const struct options *options;
 	struct endpoint *endpoint;
 	uint64_t took_ns;
-	struct node_status status;
+	struct status status;
 	char error[ERROR_SIZE]; /* empty: it answered */
 };
 
@@ -37,10 +37,10 @@ static void probe_health(struct probe *p)
 	result = endpoint_call(p->endpoint, WIRE_QUERY, bytes, sizeof(bytes),
 			       p->options->timeout_ns, &answer);
 	p->took_ns = clock_now() - begin;
+	if (!result)
+		result = (int)answer.status;
 	if (result)
 		snprintf(p->error, sizeof(p->error), "%s", endpoint_error_text(result));
-	else if (answer.status != WIRE_OK)
-		snprintf(p->error, sizeof(p->error), "%s", wire_status_text(answer.status));
 	else if (kv_answer_decode(&kv, answer.data, answer.size))
 		snprintf(p->error, sizeof(p->error), "an answer that cannot be read");
 	else if (kv.status != KV_OK)
@@ -49,7 +49,10 @@ static void probe_health(struct probe *p)
 
 static void probe_status(struct probe *p)
 {
-	status_ask(p->endpoint, p->options->timeout_ns, &p->status, p->error);
+	int err = status_ask(p->endpoint, p->options->timeout_ns, &p->status);
+
+	if (err)
+		snprintf(p->error, sizeof(p->error), "%s", endpoint_error_text(err));
 }
 
 struct probe_thread {
@@ -168,7 +171,7 @@ int command_health(const struct options *options)
 	return unhealthy ? complain(EXIT_FAILED, "unhealthy cluster") : EXIT_ANSWERED;
 }
 
-static bool is_leader(const struct node_status *s)
+static bool is_leader(const struct status *s)
 {
 	return s->leader && s->leader == s->member_id;
 }
@@ -178,7 +181,7 @@ enum { STATUS_COLUMNS = 12, CELL_SIZE = 512 };
 /* One endpoint's cells, in the order of the header. */
 static void status_cells(const struct probe *p, char cell[STATUS_COLUMNS][CELL_SIZE])
 {
-	const struct node_status *s = &p->status;
+	const struct status *s = &p->status;
 	char size[DURATION_SIZE];
 
 	bytes_text(s->db_size, size);
@@ -188,9 +191,9 @@ static void status_cells(const struct probe *p, char cell[STATUS_COLUMNS][CELL_S
 	snprintf(cell[3], CELL_SIZE, "%s", size);
 	snprintf(cell[4], CELL_SIZE, "%s", is_leader(s) ? "true" : "false");
 	snprintf(cell[5], CELL_SIZE, "false"); /* there are no learners yet */
-	snprintf(cell[6], CELL_SIZE, "%" PRIu64, s->raft_term);
-	snprintf(cell[7], CELL_SIZE, "%" PRIu64, s->raft_index);
-	snprintf(cell[8], CELL_SIZE, "%" PRIu64, s->raft_applied_index);
+	snprintf(cell[6], CELL_SIZE, "%" PRIu64, s->term);
+	snprintf(cell[7], CELL_SIZE, "%" PRIu64, s->index);
+	snprintf(cell[8], CELL_SIZE, "%" PRIu64, s->applied);
 	cell[9][0] = '\0';
 	for (uint32_t i = 0; i < s->error_count; i++) {
 		size_t used = strlen(cell[9]);
@@ -237,13 +240,13 @@ static void status_table(const struct probe *probes, uint32_t count)
 /* etcdctl's fields, without those that are zero, and then ours. */
 static void status_json_one(const struct probe *p)
 {
-	const struct node_status *s = &p->status;
+	const struct status *s = &p->status;
 	const struct wire_hello node = {.cluster_id = s->cluster_id, .member_id = s->member_id};
 
 	printf("{\"Endpoint\":");
 	json_text(endpoint_text(p->endpoint));
 	printf(",\"Status\":{");
-	json_header(&node, s->revision, s->raft_term);
+	json_header(&node, s->revision, s->term);
 	printf(",\"version\":");
 	json_text(s->version);
 	printf(",\"dbSize\":%" PRIu64, s->db_size);
@@ -251,8 +254,7 @@ static void status_json_one(const struct probe *p)
 		printf(",\"leader\":%" PRIu64, s->leader);
 	printf(",\"raftIndex\":%" PRIu64 ",\"raftTerm\":%" PRIu64 ",\"raftAppliedIndex\":%" PRIu64
 	       ",\"dbSizeInUse\":%" PRIu64 ",\"isLeader\":%s,\"durability\":",
-	       s->raft_index, s->raft_term, s->raft_applied_index, s->db_size,
-	       is_leader(s) ? "true" : "false");
+	       s->index, s->term, s->applied, s->db_size, is_leader(s) ? "true" : "false");
 	json_text(s->durability);
 	printf(",\"link\":");
 	json_text(s->link);

@@ -1,13 +1,12 @@
 /*
  * put, get and del.
  */
+#include "tools/client/draw.h"
 #include "tools/quoinctl/quoinctl.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* How often a listing that takes several answers begins anew because the store changed under it. */
 enum { RESTARTS_MAX = 3 };
@@ -53,27 +52,21 @@ static int ask_kv(const struct options *options, struct kv_request *request, str
 }
 
 /* A session of its own for each call, used once. */
-static int begin_command(struct kv_request *request)
+static void begin_command(struct kv_request *request)
 {
 	request->flags = KV_ONE_SHOT;
 	request->sequence = 1;
-	do {
-		if (getrandom(&request->session, sizeof(request->session), 0) !=
-		    (ssize_t)sizeof(request->session))
-			return complain(EXIT_FAILED, "no random numbers: %s", strerror(errno));
-	} while (request->session == 0);
-	return 0;
+	request->session = draw();
 }
 
 /* The term is in no answer but a status. A header can do without: it does not wait for it long. */
 static void print_header(const struct reply *reply, uint64_t revision)
 {
-	struct node_status status;
-	char error[ERROR_SIZE];
+	struct status status;
 	uint64_t term = 0;
 
-	if (status_ask(reply->endpoint, 1000000000u, &status, error) == 0)
-		term = status.raft_term;
+	if (status_ask(reply->endpoint, 1000000000u, &status) == 0)
+		term = status.term;
 	json_header(&reply->node, revision, term);
 }
 
@@ -115,9 +108,8 @@ int command_put(const struct options *options)
 		}
 		request.value.data = value;
 	}
-	status = begin_command(&request);
-	if (!status)
-		status = ask_kv(options, &request, &reply, &answer, &copy);
+	begin_command(&request);
+	status = ask_kv(options, &request, &reply, &answer, &copy);
 	if (!status && options->format == FORMAT_JSON) {
 		putchar('{');
 		print_header(&reply, answer.revision);
@@ -175,10 +167,10 @@ int command_delete(const struct options *options)
 	uint8_t *copy = NULL;
 	int status = parse_range(options, "del", &request, end);
 
-	if (!status)
-		status = begin_command(&request);
-	if (!status)
-		status = ask_kv(options, &request, &reply, &answer, &copy);
+	if (status)
+		return status;
+	begin_command(&request);
+	status = ask_kv(options, &request, &reply, &answer, &copy);
 	if (!status && options->format == FORMAT_JSON) {
 		putchar('{');
 		print_header(&reply, answer.revision);

@@ -209,23 +209,17 @@ static int check_flags(const struct parsed *p, const struct command *command)
 
 static int open_endpoints(struct options *o, const char *list)
 {
-	char error[ENDPOINT_ERROR_MAX];
-	const char *at = list;
+	struct address address[ENDPOINTS_MAX];
+	char error[ADDRESS_ERROR_MAX];
+	int count = address_list_parse(address, ENDPOINTS_MAX, list, error);
 
-	for (;;) {
-		size_t size = strcspn(at, ",");
-		char text[256];
-
-		if (o->endpoint_count == ENDPOINTS_MAX)
-			return complain(EXIT_MISUSED, "more than %d endpoints", ENDPOINTS_MAX);
-		snprintf(text, sizeof(text), "%.*s", size < 200 ? (int)size : 200, at);
-		if (endpoint_open(&o->endpoint[o->endpoint_count], text, error))
-			return complain(EXIT_MISUSED, "%s", error);
-		o->endpoint_count++;
-		at += size;
-		if (*at++ == '\0')
-			return 0;
+	if (count < 0)
+		return complain(EXIT_MISUSED, "%s", error);
+	for (; o->endpoint_count < (uint32_t)count; o->endpoint_count++) {
+		if (endpoint_create(&o->endpoint[o->endpoint_count], &address[o->endpoint_count]))
+			return complain(EXIT_FAILED, "out of memory");
 	}
+	return 0;
 }
 
 int main(int argc, char **argv)

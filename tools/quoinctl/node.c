@@ -1,5 +1,5 @@
 /*
- * Requests to whichever endpoint answers, and a node's account of itself.
+ * Requests to whichever endpoint answers.
  */
 #include "tools/quoinctl/quoinctl.h"
 
@@ -64,7 +64,7 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		return false;
 	}
 	if (answer.status != WIRE_OK) {
-		snprintf(error, ERROR_SIZE, "%s", wire_status_text(answer.status));
+		snprintf(error, ERROR_SIZE, "%s", endpoint_error_text((int)answer.status));
 		/* These two say of the request itself what any node would say. */
 		return answer.status == WIRE_INVALID || answer.status == WIRE_REFUSED;
 	}
@@ -100,83 +100,4 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 	} while (!done && clock_now() < a.deadline_ns);
 	free(a.bytes);
 	return done && error[0] == '\0' ? 0 : -1;
-}
-
-struct field {
-	const char *key;
-	uint64_t *number;
-	int base;
-	char *text;
-	size_t text_size;
-};
-
-static void field_set(const struct field *f, const char *value)
-{
-	if (f->number)
-		*f->number = strtoull(value, NULL, f->base);
-	else
-		snprintf(f->text, f->text_size, "%s", value);
-}
-
-/* One line, "key value", ended by a zero. Unknown keys are for readers that know them. */
-static void status_line(struct node_status *s, const struct field *fields, size_t count, char *line)
-{
-	char *value = strchr(line, ' ');
-
-	if (!value)
-		return;
-	*value++ = '\0';
-	if (strcmp(line, "error") == 0 && s->error_count < 8)
-		snprintf(s->error[s->error_count++], sizeof(s->error[0]), "%s", value);
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(line, fields[i].key) == 0)
-			field_set(&fields[i], value);
-	}
-}
-
-void status_parse(struct node_status *out, const char *text, size_t size)
-{
-	const struct field fields[] = {
-		{"cluster_id", &out->cluster_id, 16, NULL, 0},
-		{"member_id", &out->member_id, 16, NULL, 0},
-		{"leader", &out->leader, 16, NULL, 0},
-		{"raft_term", &out->raft_term, 10, NULL, 0},
-		{"raft_index", &out->raft_index, 10, NULL, 0},
-		{"raft_applied_index", &out->raft_applied_index, 10, NULL, 0},
-		{"revision", &out->revision, 10, NULL, 0},
-		{"db_size", &out->db_size, 10, NULL, 0},
-		{"version", NULL, 0, out->version, sizeof(out->version)},
-		{"durability", NULL, 0, out->durability, sizeof(out->durability)},
-		{"link", NULL, 0, out->link, sizeof(out->link)},
-	};
-	char line[512];
-
-	memset(out, 0, sizeof(*out));
-	while (size > 0) {
-		const char *end = memchr(text, '\n', size);
-		size_t length = end ? (size_t)(end - text) : size;
-		size_t kept = length < sizeof(line) - 1 ? length : sizeof(line) - 1;
-
-		memcpy(line, text, kept);
-		line[kept] = '\0';
-		status_line(out, fields, sizeof(fields) / sizeof(fields[0]), line);
-		length += end != NULL;
-		text += length;
-		size -= length;
-	}
-}
-
-int status_ask(struct endpoint *e, uint64_t timeout_ns, struct node_status *out,
-	       char error[ERROR_SIZE])
-{
-	struct endpoint_answer answer;
-	int result = endpoint_call(e, WIRE_STATUS, NULL, 0, timeout_ns, &answer);
-
-	if (!result && answer.status == WIRE_OK) {
-		status_parse(out, (const char *)answer.data, answer.size);
-		return 0;
-	}
-	snprintf(error, ERROR_SIZE, "%s",
-		 result ? endpoint_error_text(result) : wire_status_text(answer.status));
-	return -1;
 }

@@ -8,7 +8,7 @@
 
 #include "dataplane/wire.h"
 #include "kv/command.h"
-#include "tools/endpoint.h"
+#include "tools/client/status.h"
 
 #include <stdio.h>
 
@@ -62,20 +62,6 @@ struct reply {
  */
 int ask(const struct options *options, enum wire_request kind, struct kv_request *request,
 	struct reply *out, char error[ERROR_SIZE]);
-
-/* What WIRE_STATUS answers, and etcdctl shows. */
-struct node_status {
-	uint64_t cluster_id, member_id, leader, raft_term, raft_index, raft_applied_index, revision,
-		db_size;
-	char version[32], durability[32], link[64];
-	uint32_t error_count;
-	char error[8][160];
-};
-
-void status_parse(struct node_status *out, const char *text, size_t size);
-/* 0, or -1 with error. */
-int status_ask(struct endpoint *e, uint64_t timeout_ns, struct node_status *out,
-	       char error[ERROR_SIZE]);
 
 /* text.c: durations, sizes, tables, JSON's strings. */
 

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,22 +167,14 @@ void json_text(const char *text)
 
 void json_bytes(const uint8_t *data, size_t size)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	enum { STEP = 3 * 256 };
+	char text[sodium_base64_ENCODED_LEN(STEP, sodium_base64_VARIANT_ORIGINAL)];
 
 	putchar('"');
-	for (size_t i = 0; i < size; i += 3) {
-		uint32_t have = size - i < 3 ? (uint32_t)(size - i) : 3;
-		uint32_t three = (uint32_t)data[i] << 16;
-
-		if (have > 1)
-			three |= (uint32_t)data[i + 1] << 8;
-		if (have > 2)
-			three |= data[i + 2];
-		putchar(digits[three >> 18]);
-		putchar(digits[three >> 12 & 63]);
-		putchar(have > 1 ? digits[three >> 6 & 63] : '=');
-		putchar(have > 2 ? digits[three & 63] : '=');
+	for (size_t i = 0; i < size; i += STEP) {
+		sodium_bin2base64(text, sizeof(text), data + i, size - i < STEP ? size - i : STEP,
+				  sodium_base64_VARIANT_ORIGINAL);
+		fputs(text, stdout);
 	}
 	putchar('"');
 }

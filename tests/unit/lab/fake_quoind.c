@@ -3,10 +3,8 @@
  * configuration, answers WELCOME and status at the admin socket, notes the faults it is told. The
  * first member leads. FAKE_END=NAME makes that node end at once.
  */
-#include "base/bytes.h"
 #include "config/config.h"
-#include "dataplane/wire.h"
-#include "node/admin.h"
+#include "dataplane/stream.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -44,26 +42,25 @@ static void note_faults(const struct config *c, const char *text, size_t size)
 
 static void serve(const struct config *c, int fd)
 {
-	uint8_t header[ADMIN_HEADER_SIZE], welcome[WIRE_HELLO_SIZE] = {0};
+	uint8_t bytes[STREAM_HEADER_SIZE], welcome[WIRE_HELLO_SIZE] = {0};
+	struct stream_header header;
 	char text[4096];
-	uint32_t size;
 
 	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) < 0 ||
-	    recv(fd, header, sizeof(header), MSG_WAITALL) != (ssize_t)sizeof(header))
+	    recv(fd, bytes, sizeof(bytes), MSG_WAITALL) != (ssize_t)sizeof(bytes) ||
+	    stream_header_decode(&header, bytes) != 0 || header.size > sizeof(text) ||
+	    (header.size > 0 && recv(fd, text, header.size, MSG_WAITALL) != (ssize_t)header.size))
 		return;
-	size = bytes_get32(header);
-	if (size > sizeof(text) || (size > 0 && recv(fd, text, size, MSG_WAITALL) != (ssize_t)size))
-		return;
-	if (header[4] == WIRE_FAULT) {
-		note_faults(c, text, size);
-		size = 0;
+	if (header.code == WIRE_FAULT) {
+		note_faults(c, text, header.size);
+		header.size = 0;
 	} else {
-		size = (uint32_t)status_text(c, text, sizeof(text));
+		header.size = (uint32_t)status_text(c, text, sizeof(text));
 	}
-	header[4] = WIRE_OK;
-	bytes_put32(header, size);
-	if (send(fd, header, sizeof(header), MSG_NOSIGNAL) > 0)
-		send(fd, text, size, MSG_NOSIGNAL);
+	header.code = WIRE_OK;
+	stream_header_encode(&header, bytes);
+	if (send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0)
+		send(fd, text, header.size, MSG_NOSIGNAL);
 }
 
 int main(int argc, char **argv)

@@ -35,8 +35,7 @@ static void lab_json_comes_back_as_it_was(void **state)
 		.boot_id = "boot",
 		.quoind = "/bin/quoind",
 		.link = CONFIG_LINK_XDP,
-		.durability = "written",
-		.heartbeat = "1ms",
+		.setting = {[LAB_DURABILITY] = "written", [LAB_HEARTBEAT] = "1ms"},
 		.node_count = 3,
 		.node = {{101, 7}, {0, 0}, {4194304, UINT64_C(1) << 60}},
 		.partition_count = 2,
@@ -144,44 +143,28 @@ static void a_recycled_pid_is_never_signalled(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-static void a_status_is_read_line_by_line(void **state)
-{
-	struct lab_report r;
-
-	(void)state;
-	lab_report_parse(&r,
-			 "name n1\nmember_id 00000000000000ff\nrole leader\n"
-			 "leader 00000000000000ff\nraft_term 3\nraft_index 12\n"
-			 "raft_applied_index 11\nnew_key x\nnovalue\nerror first\nerror second");
-	assert_true(r.answered);
-	assert_string_equal(r.role, "leader");
-	assert_int_equal(r.member_id, 255);
-	assert_int_equal(r.leader, 255);
-	assert_int_equal(r.term, 3);
-	assert_int_equal(r.index, 12);
-	assert_int_equal(r.applied, 11);
-	assert_string_equal(r.error, "first");
-}
-
 static void a_leader_needs_a_majority_in_its_term(void **state)
 {
 	struct lab_report r[3] = {
-		{.answered = true, .role = "leader", .member_id = 1, .leader = 1, .term = 2},
-		{.answered = true, .role = "follower", .member_id = 2, .leader = 1, .term = 2},
+		{.answered = true,
+		 .status = {.role = "leader", .member_id = 1, .leader = 1, .term = 2}},
+		{.answered = true,
+		 .status = {.role = "follower", .member_id = 2, .leader = 1, .term = 2}},
 		{.answered = false},
 	};
 
 	(void)state;
 	assert_int_equal(lab_report_leader(r, 3), 0);
-	r[1].term = 3; /* it has gone on */
+	r[1].status.term = 3; /* it has gone on */
 	assert_int_equal(lab_report_leader(r, 3), -1);
-	r[1].term = 2;
-	r[1].leader = 0;
+	r[1].status.term = 2;
+	r[1].status.leader = 0;
 	assert_int_equal(lab_report_leader(r, 3), -1);
-	r[1].leader = 1;
-	snprintf(r[0].role, sizeof(r[0].role), "follower"); /* it does not know it itself */
+	r[1].status.leader = 1;
+	snprintf(r[0].status.role, sizeof(r[0].status.role),
+		 "follower"); /* it does not know it itself */
 	assert_int_equal(lab_report_leader(r, 3), -1);
-	snprintf(r[0].role, sizeof(r[0].role), "leader");
+	snprintf(r[0].status.role, sizeof(r[0].status.role), "leader");
 	assert_int_equal(lab_report_leader(r, 1), 0);
 	r[0].answered = false;
 	assert_int_equal(lab_report_leader(r, 3), -1);
@@ -195,7 +178,6 @@ int main(void)
 		cmocka_unit_test(names_follow_from_the_directory),
 		cmocka_unit_test(a_process_name_does_not_deceive),
 		cmocka_unit_test(a_recycled_pid_is_never_signalled),
-		cmocka_unit_test(a_status_is_read_line_by_line),
 		cmocka_unit_test(a_leader_needs_a_majority_in_its_term),
 	};
 

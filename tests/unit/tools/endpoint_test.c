@@ -1,7 +1,7 @@
 /*
  * Endpoints over real sockets: loopback UDP and an admin socket.
  */
-#include "tools/endpoint.h"
+#include "tools/client/endpoint.h"
 
 #include "base/clock.h"
 #include "tests/unit/test.h"
@@ -40,40 +40,12 @@ static int teardown(void **state)
 
 static struct endpoint *open_or_fail(const char *text)
 {
-	char error[ENDPOINT_ERROR_MAX] = "";
+	char error[ADDRESS_ERROR_MAX] = "";
 	struct endpoint *e;
 
 	assert_int_equal(endpoint_open(&e, text, error), 0);
 	assert_string_equal(endpoint_text(e), text);
 	return e;
-}
-
-static void what_is_an_endpoint(void **state)
-{
-	static const char *const bad[] = {
-		"",           "localhost:2379",  "127.0.0.1",        "127.0.0.1:",   "127.0.0.1:0",
-		":2379",      "127.0.0.1:65536", "127.0.0.1:2379x",  "127.0.0.1: 1", "1.2.3:5",
-		"[::1]:2379", "unix:",           "http://1.2.3.4:5", "127.0.0.1:-1", "1.2.3.4.5:5"};
-	static const char *const good[] = {"127.0.0.1:2379", "1.2.3.4:1", "255.255.255.255:65535",
-					   "unix:/a", "unix:relative"};
-	char error[ENDPOINT_ERROR_MAX], path[256];
-	struct endpoint *e;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		error[0] = '\0';
-		assert_int_equal(endpoint_open(&e, bad[i], error), -EINVAL);
-		assert_non_null(strstr(error, "HOST:PORT"));
-	}
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		endpoint_close(open_or_fail(good[i]));
-	memset(path, 'x', sizeof(path));
-	memcpy(path, "unix:", 5);
-	path[5 + 107] = '\0';
-	endpoint_close(open_or_fail(path));
-	path[5 + 107] = 'x';
-	path[5 + 108] = '\0';
-	assert_int_equal(endpoint_open(&e, path, error), -EINVAL);
 }
 
 /* A put of `size` bytes and a get of it. */
@@ -235,7 +207,6 @@ static void nobody_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_an_endpoint),
 		cmocka_unit_test(small_and_large_over_both),
 		cmocka_unit_test(lost_packets_over_kernel_udp),
 		cmocka_unit_test(refusals_for_now_are_waited_out),

@@ -4,6 +4,9 @@
 #include "tests/unit/test.h"
 #include "tools/quoinctl/quoinctl.h"
 
+#include <string.h>
+#include <unistd.h>
+
 static void durations_are_read(void **state)
 {
 	static const struct {
@@ -97,12 +100,75 @@ static void sizes_are_written_as_etcdctl_does(void **state)
 	}
 }
 
+/* What json_bytes says on standard output. */
+static void capture_bytes(const uint8_t *data, size_t size, char *out, size_t size_max)
+{
+	FILE *file = tmpfile();
+	int saved = dup(1);
+	size_t got;
+
+	assert_non_null(file);
+	fflush(stdout);
+	dup2(fileno(file), 1);
+	json_bytes(data, size);
+	fflush(stdout);
+	dup2(saved, 1);
+	close(saved);
+	rewind(file);
+	got = fread(out, 1, size_max - 1, file);
+	out[got] = '\0';
+	fclose(file);
+}
+
+/* RFC 4648, and sizes at which a long value goes out in several pieces. */
+static void bytes_are_written_as_base64(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t repeat;
+		const char *text, *end;
+	} table[] = {
+		{"", 0, "", ""},
+		{"", 0, "", "f:Zg=="},
+		{"", 0, "", "fo:Zm8="},
+		{"foo", 1, "Zm9v", ""},
+		{"foo", 255, "Zm9v", ""},
+		{"foo", 256, "Zm9v", ""},
+		{"foo", 256, "Zm9v", "f:Zg=="},
+		{"foo", 600, "Zm9v", "fo:Zm8="},
+	};
+	char in[4096], want[8192], got[8192] = "";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const char *rest = strchr(table[i].end, ':');
+		size_t size = 0, length = 1;
+
+		want[0] = '"';
+		for (size_t j = 0; j < table[i].repeat; j++) {
+			memcpy(in + size, table[i].bytes, 3);
+			memcpy(want + length, table[i].text, 4);
+			size += 3;
+			length += 4;
+		}
+		if (rest) {
+			memcpy(in + size, table[i].end, (size_t)(rest - table[i].end));
+			size += (size_t)(rest - table[i].end);
+		}
+		snprintf(want + length, sizeof(want) - length, "%s\"", rest ? rest + 1 : "");
+		capture_bytes((const uint8_t *)in, size, got, sizeof(got));
+		if (strcmp(got, want) != 0)
+			fail_msg("%zu bytes: %.100s, not %.100s", size, got, want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_are_read),
 		cmocka_unit_test(durations_are_written_as_go_does),
 		cmocka_unit_test(sizes_are_written_as_etcdctl_does),
+		cmocka_unit_test(bytes_are_written_as_base64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,18 +1,14 @@
 /*
- * One endpoint of a cluster, for command-line tools: calls that block until there is an answer or a
- * deadline has passed.
- *
- *	HOST:PORT   UDP to a node's client port, by a kernel socket; HOST is a literal IPv4 address
- *	unix:PATH   a node's local admin socket
+ * One node of a cluster, asked by calls that block until there is an answer or a deadline has
+ * passed.
  *
  * Refusals for now (no leader, too many requests) are retried inside, until the deadline.
  */
-#ifndef TOOLS_ENDPOINT_H
-#define TOOLS_ENDPOINT_H
+#ifndef TOOLS_CLIENT_ENDPOINT_H
+#define TOOLS_CLIENT_ENDPOINT_H
 
 #include "dataplane/wire.h"
-
-enum { ENDPOINT_ERROR_MAX = 256 };
+#include "tools/client/address.h"
 
 struct endpoint;
 
@@ -22,8 +18,10 @@ struct endpoint_answer {
 	uint32_t size;
 };
 
-/* 0, or -EINVAL and one line in error. Sends nothing and connects to nothing. */
-int endpoint_open(struct endpoint **out, const char *text, char error[ENDPOINT_ERROR_MAX]);
+/* 0 or -ENOMEM. Sends nothing and connects to nothing. */
+int endpoint_create(struct endpoint **out, const struct address *to);
+/* The same of an address as it is typed: 0, or -errno and one line in error. */
+int endpoint_open(struct endpoint **out, const char *text, char error[ADDRESS_ERROR_MAX]);
 void endpoint_close(struct endpoint *e);
 const char *endpoint_text(const struct endpoint *e);
 
@@ -40,7 +38,7 @@ int endpoint_welcome(struct endpoint *e, uint64_t timeout_ns, struct wire_hello 
 int endpoint_call(struct endpoint *e, enum wire_request kind, const uint8_t *request, uint32_t size,
 		  uint64_t timeout_ns, struct endpoint_answer *out);
 
-/* What to tell a user about a result of the two above. */
-const char *endpoint_error_text(int error);
+/* Why there is no good answer: err is the -errno of a call, or the node's verdict (above 0). */
+const char *endpoint_error_text(int err);
 
 #endif

@@ -1,0 +1,134 @@
+/*
+ * Status texts as nodes write them.
+ */
+#include "tools/client/status.h"
+
+#include "tests/unit/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char text[] = "name n2\n"
+			   "cluster_id 00000000000000c1\n"
+			   "member_id 00000000000010ff\n"
+			   "version 1.2.3\n"
+			   "role leader\n"
+			   "leader 00000000000010ff\n"
+			   "raft_term 7\n"
+			   "raft_index 42\n"
+			   "raft_applied_index 41\n"
+			   "commit_index 40\n"
+			   "revision 39\n"
+			   "db_size 20480\n"
+			   "durability volatile\n"
+			   "link memif\n"
+			   "new_key of another release\n"
+			   "novalue\n"
+			   "error etcdserver: no leader\n"
+			   "error second";
+
+/* On the heap and without an end, so that a sanitizer sees a step beyond it. */
+static void parse(struct status *out, const char *lines, size_t size)
+{
+	char *copy = malloc(size ? size : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, lines, size);
+	status_parse(out, copy, size);
+	free(copy);
+}
+
+static void a_status_is_parsed_whole(void **state)
+{
+	struct status s;
+
+	(void)state;
+	parse(&s, text, strlen(text));
+	assert_string_equal(s.name, "n2");
+	assert_string_equal(s.role, "leader");
+	assert_string_equal(s.version, "1.2.3");
+	assert_string_equal(s.durability, "volatile");
+	assert_string_equal(s.link, "memif");
+	assert_int_equal(s.cluster_id, 0xc1);
+	assert_int_equal(s.member_id, 0x10ff);
+	assert_int_equal(s.leader, 0x10ff);
+	assert_int_equal(s.term, 7);
+	assert_int_equal(s.index, 42);
+	assert_int_equal(s.applied, 41);
+	assert_int_equal(s.commit, 40);
+	assert_int_equal(s.revision, 39);
+	assert_int_equal(s.db_size, 20480);
+	assert_int_equal(s.error_count, 2);
+	assert_string_equal(s.error[0], "etcdserver: no leader");
+	assert_string_equal(s.error[1], "second");
+}
+
+static void what_is_missing_is_empty(void **state)
+{
+	static const char *const texts[] = {"", "\n", "role", "role\nraft_term", "roles leader\n"};
+	struct status s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		memset(&s, 0xff, sizeof(s));
+		parse(&s, texts[i], strlen(texts[i]));
+		assert_string_equal(s.role, "");
+		assert_int_equal(s.term, 0);
+		assert_int_equal(s.error_count, 0);
+	}
+	/* A text cut at any byte. */
+	for (size_t size = 0; size < strlen(text); size++)
+		parse(&s, text, size);
+}
+
+/* What a field cannot hold is cut; more errors than there is room for are left out. */
+static void a_node_cannot_say_too_much(void **state)
+{
+	char lines[4096] = "role ";
+	struct status s;
+	size_t size;
+
+	(void)state;
+	memset(lines + 5, 'r', 1000);
+	strncpy(lines + 1005, "\nerror ", 8);
+	memset(lines + 1012, 'e', 1000);
+	size = 2012;
+	for (int i = 0; i < 20; i++) {
+		memcpy(lines + size, "\nerror x", 8);
+		size += 8;
+	}
+	parse(&s, lines, size);
+	assert_int_equal(strlen(s.role), sizeof(s.role) - 1);
+	assert_int_equal(strlen(s.error[0]), sizeof(s.error[0]) - 1);
+	assert_int_equal(s.error_count, STATUS_ERRORS_MAX);
+	assert_string_equal(s.error[STATUS_ERRORS_MAX - 1], "x");
+}
+
+static void lines_are_found_by_their_whole_key(void **state)
+{
+	char value[64];
+	size_t size = strlen(text);
+
+	(void)state;
+	assert_string_equal(status_value(text, size, "name", value, sizeof(value)), "n2");
+	assert_string_equal(status_value(text, size, "new_key", value, sizeof(value)),
+			    "of another release");
+	assert_string_equal(status_value(text, size, "error", value, sizeof(value)),
+			    "etcdserver: no leader");
+	assert_string_equal(status_value(text, size, "raft", value, sizeof(value)), "");
+	assert_string_equal(status_value(text, size, "member", value, sizeof(value)), "");
+	assert_string_equal(status_value(text, size, "novalue", value, sizeof(value)), "");
+	assert_string_equal(status_value(text, size, "durability", value, 4), "vol");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_status_is_parsed_whole),
+		cmocka_unit_test(what_is_missing_is_empty),
+		cmocka_unit_test(a_node_cannot_say_too_much),
+		cmocka_unit_test(lines_are_found_by_their_whole_key),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

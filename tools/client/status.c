@@ -1,0 +1,139 @@
+#include "tools/client/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER(key, member, base)                              \
+	{                                                      \
+		key, offsetof(struct status, member), base, 0, \
+	}
+#define TEXT(key, member)                                                                      \
+	{                                                                                      \
+		key, offsetof(struct status, member), 0, sizeof(((struct status *)0)->member), \
+	}
+
+static const struct field {
+	const char *key;
+	size_t offset;
+	int base;         /* of a number */
+	size_t text_size; /* of a text, else 0 */
+} fields[] = {
+	NUMBER("cluster_id", cluster_id, 16),
+	NUMBER("member_id", member_id, 16),
+	NUMBER("leader", leader, 16),
+	NUMBER("raft_term", term, 10),
+	NUMBER("raft_index", index, 10),
+	NUMBER("raft_applied_index", applied, 10),
+	NUMBER("commit_index", commit, 10),
+	NUMBER("revision", revision, 10),
+	NUMBER("db_size", db_size, 10),
+	TEXT("name", name),
+	TEXT("role", role),
+	TEXT("version", version),
+	TEXT("durability", durability),
+	TEXT("link", link),
+};
+
+/* A line without its end: what stands before the first blank, and what after it. */
+struct line {
+	const char *key, *value;
+	size_t key_size, value_size;
+};
+
+/* Moves *at behind the next line that has a blank. False: there is none. */
+static bool line_next(const char **at, const char *end, struct line *out)
+{
+	while (*at < end) {
+		const char *line = *at;
+		const char *stop = memchr(line, '\n', (size_t)(end - line));
+		const char *blank;
+
+		if (!stop)
+			stop = end;
+		*at = stop < end ? stop + 1 : end;
+		blank = memchr(line, ' ', (size_t)(stop - line));
+		if (!blank)
+			continue;
+		*out = (struct line){line, blank + 1, (size_t)(blank - line),
+				     (size_t)(stop - blank - 1)};
+		return true;
+	}
+	return false;
+}
+
+static bool line_is(const struct line *line, const char *key)
+{
+	return strlen(key) == line->key_size && memcmp(line->key, key, line->key_size) == 0;
+}
+
+static void copy_value(const struct line *line, char *out, size_t size_max)
+{
+	snprintf(out, size_max, "%.*s", (int)line->value_size, line->value);
+}
+
+static void take(struct status *s, const struct field *f, const struct line *line)
+{
+	char *member = (char *)s + f->offset, number[24];
+
+	if (f->text_size) {
+		copy_value(line, member, f->text_size);
+		return;
+	}
+	copy_value(line, number, sizeof(number));
+	*(uint64_t *)(void *)member = strtoull(number, NULL, f->base);
+}
+
+void status_parse(struct status *out, const char *text, size_t size)
+{
+	const char *end = text + size;
+	struct line line;
+
+	memset(out, 0, sizeof(*out));
+	while (line_next(&text, end, &line)) {
+		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+			if (line_is(&line, fields[i].key))
+				take(out, &fields[i], &line);
+		}
+		if (line_is(&line, "error") && out->error_count < STATUS_ERRORS_MAX)
+			copy_value(&line, out->error[out->error_count++], sizeof(out->error[0]));
+	}
+}
+
+const char *status_value(const char *text, size_t size, const char *key, char *out, size_t size_max)
+{
+	const char *end = text + size;
+	struct line line;
+
+	out[0] = '\0';
+	while (line_next(&text, end, &line)) {
+		if (line_is(&line, key)) {
+			copy_value(&line, out, size_max);
+			break;
+		}
+	}
+	return out;
+}
+
+int status_ask(struct endpoint *e, uint64_t timeout_ns, struct status *out)
+{
+	struct endpoint_answer answer;
+	int err = endpoint_call(e, WIRE_STATUS, NULL, 0, timeout_ns, &answer);
+
+	if (err || answer.status != WIRE_OK)
+		return err ? err : (int)answer.status;
+	status_parse(out, (const char *)answer.data, answer.size);
+	return 0;
+}
+
+int status_ask_once(const struct address *to, uint64_t timeout_ns, struct status *out)
+{
+	struct endpoint *e;
+	int err = endpoint_create(&e, to);
+
+	if (err)
+		return err;
+	err = status_ask(e, timeout_ns, out);
+	endpoint_close(e);
+	return err;
+}

@@ -1,0 +1,42 @@
+/*
+ * What a node says of itself: the lines of "key value" that WIRE_STATUS answers. Keys that a reader
+ * does not know are passed over, so that nodes and tools of neighbouring releases get on.
+ */
+#ifndef TOOLS_CLIENT_STATUS_H
+#define TOOLS_CLIENT_STATUS_H
+
+#include "tools/client/endpoint.h"
+
+#include <stddef.h>
+
+enum { STATUS_ERRORS_MAX = 8 };
+
+/* A key that is missing leaves "" or 0. */
+struct status {
+	uint64_t cluster_id, member_id;
+	uint64_t leader; /* 0: it knows none */
+	uint64_t term, index, applied, commit;
+	uint64_t revision, db_size;
+	char name[64], role[16], version[32], durability[16], link[32];
+	uint32_t error_count;
+	char error[STATUS_ERRORS_MAX][160];
+};
+
+/* Text of `size` bytes, ended by none. */
+void status_parse(struct status *out, const char *text, size_t size);
+
+/*
+ * The value of the first line with this key, "" if there is none; of one that is longer than
+ * size_max - 1 bytes, its beginning. Returns out.
+ */
+const char *status_value(const char *text, size_t size, const char *key, char *out,
+			 size_t size_max);
+
+/*
+ * Asks a node: 0, -errno, or its verdict (above 0). The first reuses an endpoint, the second makes
+ * one for this question.
+ */
+int status_ask(struct endpoint *e, uint64_t timeout_ns, struct status *out);
+int status_ask_once(const struct address *to, uint64_t timeout_ns, struct status *out);
+
+#endif
