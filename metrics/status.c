@@ -54,12 +54,12 @@ static const struct histogram *histogram_of(const void *of, const struct metrics
 	return (const struct histogram *)(const void *)((const uint8_t *)of + row->offset);
 }
 
-/* In microseconds; beyond the last bucket nothing is known. */
+/* In microseconds; not known beyond the last bucket, and before the first observation. */
 static uint64_t quantile_us(const struct histogram *h, uint32_t thousandths)
 {
 	uint64_t ns = histogram_quantile(h, thousandths);
 
-	return ns == UINT64_MAX ? METRICS_UNKNOWN : ns / 1000;
+	return ns == UINT64_MAX || ns == 0 ? METRICS_UNKNOWN : ns / 1000;
 }
 
 static void histograms(struct metrics_text *t, const struct metrics *m)

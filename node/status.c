@@ -38,6 +38,25 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			     n->peer_name[i]);
 }
 
+/* A leader that is cut off leads on in its own eyes, and nothing that it is given commits. */
+static void majority_fault(struct node *n, struct metrics_text *t)
+{
+	uint32_t members = n->peer_count + 1, heard = 1;
+
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		struct dp_peer_state state;
+
+		dp_get_peer(n->dp, i, &state);
+		heard += state.heard_ns &&
+			 n->now_ns - state.heard_ns < n->settings.election_us_max * 1000;
+	}
+	if (heard <= members / 2)
+		metrics_line(t,
+			     "error this leader hears no majority: %u of %u members within an "
+			     "election timeout, itself counted\n",
+			     heard, members);
+}
+
 size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
 	struct metrics_text t = {.at = out, .size_max = size_max};
@@ -50,6 +69,8 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	t.size = metrics_status_text(m, out, size_max);
 	if (!raft.leader)
 		metrics_line(&t, "error etcdserver: no leader\n");
+	if (raft.role == RAFT_LEADER)
+		majority_fault(n, &t);
 	if (raft.self_replaced)
 		metrics_line(&t, "error this data directory is new, and the cluster's log binds "
 				 "this member to another one: it neither votes nor acknowledges\n");

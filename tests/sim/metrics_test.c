@@ -237,6 +237,25 @@ static void a_confirmation_needs_a_majority(void **state)
 	metrics_exchange_destroy(x);
 }
 
+/* F21: what a leader that hears nobody says of itself; one that hears a majority does not. */
+static void F21_a_leader_without_a_majority_says_so(void **state)
+{
+	static const char words[] = "\nerror this leader hears no majority: 1 of 3 members within";
+	uint32_t leader = world_begin();
+
+	(void)state;
+	sim_node_crash(&w, (leader + 1) % 3);
+	sim_world_run(&w, 1000 * MS);
+	node_status_text(w.node[leader].node, text, sizeof(text));
+	assert_null(strstr(text, "majority"));
+	sim_node_crash(&w, (leader + 2) % 3);
+	sim_world_run(&w, 1000 * MS);
+	node_status_text(w.node[leader].node, text, sizeof(text));
+	if (!strstr(text, words))
+		fail_msg("not a word of it: %s", text);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +264,7 @@ int main(void)
 		cmocka_unit_test(elections_are_counted),
 		cmocka_unit_test(round_trips_are_measured),
 		cmocka_unit_test(a_confirmation_needs_a_majority),
+		cmocka_unit_test(F21_a_leader_without_a_majority_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
