@@ -216,17 +216,18 @@ void node_serve_metrics(struct node *n, struct metrics_exchange *exchange)
 static void probe_drive(struct node *n, struct node_probe *p)
 {
 	uint64_t context;
+	uint32_t ticket;
 
 	if (p->ticket && p->index && n->applied >= p->index && !n->applying_count) {
 		metrics_exchange_confirmed(n->exchange, p->ticket);
 		p->ticket = 0;
 	}
 	if (!p->ticket) {
-		*p = (struct node_probe){.ticket = metrics_exchange_ticket(n->exchange),
-					 .resend_ns = n->now_ns,
-					 .wait_ns = NODE_RESEND_NS_MIN};
-		if (!p->ticket)
+		ticket = metrics_exchange_ticket(n->exchange);
+		if (!ticket)
 			return;
+		*p = (struct node_probe){
+			.ticket = ticket, .resend_ns = n->now_ns, .wait_ns = NODE_RESEND_NS_MIN};
 	}
 	if (p->index || p->resend_ns > n->now_ns)
 		return;
