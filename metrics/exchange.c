@@ -127,12 +127,16 @@ static bool reach(struct metrics_exchange *x, _Atomic uint32_t *reached, uint32_
 	}
 }
 
-static void copy(struct metrics_exchange *x, struct metrics *out)
+const struct metrics *metrics_exchange_hold(struct metrics_exchange *x)
 {
 	pthread_mutex_lock(&x->readers);
 	if (atomic_load(&x->between) & FRESH)
 		x->front = atomic_exchange(&x->between, x->front) & ~(uint32_t)FRESH;
-	*out = x->snapshot[x->front];
+	return &x->snapshot[x->front];
+}
+
+void metrics_exchange_release(struct metrics_exchange *x)
+{
 	pthread_mutex_unlock(&x->readers);
 }
 
@@ -148,7 +152,8 @@ int metrics_exchange_read(struct metrics_exchange *x, uint64_t timeout_ns, struc
 		if (!reach(x, &x->answered, want, clock_now() + timeout_ns))
 			err = -ETIMEDOUT;
 	}
-	copy(x, out);
+	*out = *metrics_exchange_hold(x);
+	metrics_exchange_release(x);
 	return err;
 }
 

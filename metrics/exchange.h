@@ -49,6 +49,9 @@ void metrics_exchange_confirmed(struct metrics_exchange *x, uint32_t ticket);
  * -EAGAIN: the same, for no loop runs yet.
  */
 int metrics_exchange_read(struct metrics_exchange *x, uint64_t timeout_ns, struct metrics *out);
+/* The newest there is, unchanged until it is released; other readers wait, the loop does not. */
+const struct metrics *metrics_exchange_hold(struct metrics_exchange *x);
+void metrics_exchange_release(struct metrics_exchange *x);
 /* 0: a linearizable read was served; else -ETIMEDOUT or -EAGAIN. */
 int metrics_exchange_confirm(struct metrics_exchange *x, uint64_t timeout_ns);
 

@@ -18,7 +18,9 @@ import time
 
 from table import MUTANTS
 
-ROOMS = ["base", "raft", "wal", "dataplane", "kv", "config", "node", "tools", "tests", "docs"]
+ROOMS = [
+    "base", "raft", "wal", "dataplane", "kv", "config", "metrics", "node", "tools", "tests", "docs",
+]
 
 
 def run(command, **options):

@@ -62,6 +62,31 @@ static void MX1_MX2_only_what_was_asked_for(void **state)
 	metrics_exchange_destroy(x);
 }
 
+/* However often the loop publishes: what a reader holds is not what the loop writes into. */
+static void what_is_held_does_not_change(void **state)
+{
+	struct metrics_exchange *x = create(1);
+
+	(void)state;
+	for (uint64_t turn = 2; turn < 12; turn++) {
+		const struct metrics *held;
+
+		metrics_exchange_begin(x)->commit = turn;
+		metrics_exchange_publish(x, turn);
+		held = metrics_exchange_hold(x);
+		for (uint64_t later = 1; later < 5; later++) {
+			assert_int_equal(held->commit, turn);
+			metrics_exchange_begin(x)->commit = 100 * turn + later;
+			assert_int_equal(held->commit, turn);
+			metrics_exchange_publish(x, turn);
+		}
+		metrics_exchange_release(x);
+		assert_int_equal(metrics_exchange_hold(x)->commit, 100 * turn + 4);
+		metrics_exchange_release(x);
+	}
+	metrics_exchange_destroy(x);
+}
+
 struct loop {
 	struct metrics_exchange *exchange;
 	pthread_t thread;
@@ -179,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(MX3_before_the_loop),
 		cmocka_unit_test(MX1_MX2_only_what_was_asked_for),
+		cmocka_unit_test(what_is_held_does_not_change),
 		cmocka_unit_test(whole_and_newer_than_the_question),
 		cmocka_unit_test(detach_wakes),
 	};
