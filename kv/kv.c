@@ -48,6 +48,7 @@ struct kv {
 	bool stepping;        /* a delete over many keys is under way ... */
 	uint64_t deleted;     /* ... and these are gone so far */
 	uint64_t hash_before; /* the entry at applied_index */
+	struct sm_counters counters;
 	uint8_t answer[KV_ANSWER_HEADER_SIZE];
 };
 
@@ -86,6 +87,7 @@ static void put_apply(struct kv *kv, const struct kv_request *request)
 	kv_store_begin(&kv->store);
 	kv_store_put(&kv->store, request->key, request->value, 0);
 	kv_store_end(&kv->store);
+	kv->counters.puts++;
 }
 
 /* True: the whole range is gone. False: call again with the same request. */
@@ -97,6 +99,7 @@ static bool delete_step(struct kv *kv, const struct kv_request *request)
 	if (!kv->stepping) {
 		kv_store_begin(&kv->store);
 		kv->deleted = 0;
+		kv->counters.deletes++;
 	}
 	kv->deleted += kv_store_delete(&kv->store, &range, STEP_KEYS_MAX, STEP_SIZE_MAX, &done);
 	kv->stepping = !done;
@@ -238,7 +241,7 @@ static uint32_t items_fill(const struct kv *kv, const struct kv_request *request
 static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *out,
 		    uint32_t out_size_max)
 {
-	const struct kv *kv = kv_of(sm);
+	struct kv *kv = kv_of(sm);
 	struct kv_request request;
 	uint32_t used = 0;
 
@@ -247,6 +250,7 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 	assert(out_size_max <= INT32_MAX);
 	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE)
 		return -EINVAL;
+	kv->counters.ranges++;
 
 	struct kv_answer answer = {.revision = kv->store.revision};
 	if (request.key.size == 0) {
@@ -302,6 +306,19 @@ static uint64_t kv_size(struct sm *sm)
 	return kv_of(sm)->store.size;
 }
 
+static uint64_t kv_keys(struct sm *sm)
+{
+	static const uint8_t zero;
+	const struct kv_store_range all = {.first = {&zero, 0}, .end = {&zero, 1}};
+
+	return kv_store_count(&kv_of(sm)->store, &all);
+}
+
+static const struct sm_counters *kv_counters(struct sm *sm)
+{
+	return &kv_of(sm)->counters;
+}
+
 static void kv_destroy(struct sm *sm)
 {
 	struct kv *kv = kv_of(sm);
@@ -325,6 +342,8 @@ static const struct sm_ops kv_ops = {
 	.hash = kv_hash,
 	.revision = kv_revision,
 	.size = kv_size,
+	.keys = kv_keys,
+	.counters = kv_counters,
 	.destroy = kv_destroy,
 };
 

@@ -57,6 +57,10 @@
 	X(wal_segments, GAUGE, 1, "wal_segments", "quoin_wal_segments", NULL, "Segments in the data directory.") \
 	X(wal_torn_bytes, GAUGE, 1, "wal_torn_bytes", "quoin_wal_recovery_torn_bytes", NULL, "Bytes of an unacknowledged write that recovery cut from the log's end.") \
 	X(revision, GAUGE, 1, "revision", "etcd_debugging_mvcc_current_revision", NULL, "The store's revision.") \
+	X(keys, UNTYPED, 1, "keys", "etcd_debugging_mvcc_keys_total", NULL, "How many keys there are.") \
+	X(puts, COUNTER, 1, "puts", "etcd_mvcc_put_total", NULL, "Puts applied by this member.") \
+	X(deletes, COUNTER, 1, "deletes", "etcd_mvcc_delete_total", NULL, "Deletes applied by this member, of a key or a range.") \
+	X(ranges, COUNTER, 1, "ranges", "etcd_mvcc_range_total", NULL, "Ranges answered by this member, of a key or more.") \
 	X(db_size, GAUGE, 1, "db_size", "etcd_mvcc_db_total_size_in_bytes", NULL, "Bytes of the store.") \
 	X(db_size_in_use, GAUGE, 1, "db_size_in_use", "etcd_mvcc_db_total_size_in_use_in_bytes", NULL, "Bytes of the store that are in use: all of them, for it is kept in memory.") \
 	X(requests_open, GAUGE, 1, "requests_open", "quoin_requests_open", NULL, "Requests that are not answered yet.") \

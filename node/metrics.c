@@ -61,6 +61,7 @@ static void collect_raft(const struct node *n, const struct raft_status *raft, s
 
 static void collect_storage(const struct node *n, struct metrics *m)
 {
+	const struct sm_counters *kv = n->sm->ops->counters(n->sm);
 	struct wal_stats wal;
 
 	wal_get_stats(n->wal, &wal);
@@ -73,6 +74,10 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->revision = n->sm->ops->revision(n->sm);
 	m->db_size = m->db_size_in_use = n->sm->ops->size(n->sm);
 	m->quota = n->quota_bytes;
+	m->keys = n->sm->ops->keys(n->sm);
+	m->puts = kv->puts;
+	m->deletes = kv->deletes;
+	m->ranges = kv->ranges;
 }
 
 static void collect_requests(const struct node *n, struct metrics *m)

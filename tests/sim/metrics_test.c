@@ -132,6 +132,7 @@ static void V32_each_counter_of_a_room_is_shown(void **state)
 	fill(&n->wal->stats, offsetof(struct wal_stats, write_time), 2);
 	fill(&n->dp->counters, sizeof(n->dp->counters), 3);
 	fill(&port_counters, sizeof(port_counters), 4);
+	fill((void *)(uintptr_t)n->sm->ops->counters(n->sm), sizeof(struct sm_counters), 7);
 	n->requests.refused_busy = number_at(5, 0);
 	n->faults = &faults;
 	ops.counters = link_counters;
@@ -145,6 +146,7 @@ static void V32_each_counter_of_a_room_is_shown(void **state)
 	require_shown("wal_stats", offsetof(struct wal_stats, write_time), 2);
 	require_shown("dp_counters", sizeof(n->dp->counters), 3);
 	require_shown("link_counters", sizeof(port_counters), 4);
+	require_shown("sm_counters", sizeof(struct sm_counters), 7);
 	require_shown("requests", sizeof(uint64_t), 5);
 	require_shown("fault_rules", 2 * sizeof(uint64_t), 6);
 	sim_world_destroy(&w);
