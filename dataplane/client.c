@@ -115,7 +115,8 @@ static void timer_fired(struct client *c)
 		client_lost(c, c->sent);
 		break;
 	case CLIENT_PULL:
-		if (c->tries > PULL_TRIES_MAX)
+		/* What was handed out is of this answer: it goes on, or not at all. */
+		if (c->tries > PULL_TRIES_MAX && c->piece == 0)
 			client_begin_request(c);
 		else
 			client_lost(c, c->pulled);
@@ -147,6 +148,7 @@ static void open_request(struct client *c, uint64_t now_ns, uint64_t timeout_ns)
 	c->timeout_ns = timeout_ns;
 	c->deadline_ns = timeout_ns < CLIENT_NEVER - now_ns ? now_ns + timeout_ns : CLIENT_NEVER;
 	c->answering = false;
+	c->piece = 0;
 	c->probing = false;
 	c->refusals = 0;
 	c->rehellos = 0;
@@ -229,10 +231,22 @@ uint64_t client_retry_after_us(const struct client *c)
 
 const uint8_t *client_answer(const struct client *c, uint32_t *size)
 {
-	bool whole = c->state == CLIENT_DONE && c->answering && parts_complete(&c->parts);
+	bool whole = (c->state == CLIENT_DONE || c->state == CLIENT_PIECE) && c->answering &&
+		     parts_complete(&c->parts);
 
 	*size = whole ? c->parts.total_size : 0;
 	return c->buffer;
+}
+
+void client_next(struct client *c)
+{
+	assert(c->state == CLIENT_PIECE);
+	c->state = CLIENT_WAITING;
+	c->piece++;
+	c->pulled = 0;
+	/* How large it is, its first part says. */
+	parts_begin(&c->parts, c->buffer, 0);
+	client_enter(c, CLIENT_PULL);
 }
 
 bool client_welcomed(const struct client *c)

@@ -1,18 +1,20 @@
 /*
  * A client's end of the UDP protocol, as a pure state machine: HELLO and cookie, a request in
- * parts, the answer in parts, retransmission. One request at a time. It runs over a kernel socket
- * (quoinctl) and over a DPDK port (quoin-bench) alike; the caller moves the datagrams.
+ * parts, the answer in pieces and each in parts, retransmission. One request at a time. It runs
+ * over a kernel socket (quoinctl) and over a DPDK port (quoin-bench) alike; the caller moves the
+ * datagrams.
  */
 #ifndef DATAPLANE_CLIENT_H
 #define DATAPLANE_CLIENT_H
 
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "dataplane/wire.h"
 
 enum client_state {
 	CLIENT_IDLE,    /* no request is open */
 	CLIENT_WAITING, /* one is */
-	CLIENT_DONE,    /* answered: status and answer are set */
+	CLIENT_PIECE,   /* a piece of the answer is here, and others follow: client_next */
+	CLIENT_DONE,    /* answered: status and the last piece, mostly the only one, are set */
 	CLIENT_FAILED,  /* the deadline passed: the result of a command is unknown */
 };
 
@@ -41,7 +43,13 @@ uint64_t client_deadline(const struct client *c);
 enum client_state client_get_state(const struct client *c);
 enum wire_status client_status(const struct client *c);
 uint64_t client_retry_after_us(const struct client *c);
+/* The piece that is here: an answer is its pieces joined, if the last one's status is OK. */
 const uint8_t *client_answer(const struct client *c, uint32_t *size);
+/*
+ * Asks for the next one, where client_answer's bytes were. Nothing is asked for before: who waits
+ * with it holds the answer back, but not the deadline.
+ */
+void client_next(struct client *c);
 
 /* Known once welcomed (client_welcomed): the cluster, the member, its applied index then. */
 bool client_welcomed(const struct client *c);

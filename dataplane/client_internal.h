@@ -2,6 +2,7 @@
  * The client's inside: what client.c, client_receive.c and client_send.c share.
  *
  *	HELLO -> REQUEST -> (PULL ->) done        PAUSE: refused for now, back to REQUEST
+ *	                     PULL -> a piece -> PULL ...
  *
  * Invariants:
  *	1. A request ends by its deadline: answered, refused or failed.
@@ -55,6 +56,7 @@ struct client {
 	uint32_t sent;  /* all below have been sent */
 
 	bool answering;
+	uint32_t piece; /* the one that is read: those before it were handed out */
 	uint64_t answer_id;
 	enum wire_status status;
 	uint64_t retry_after_us;

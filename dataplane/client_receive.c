@@ -64,6 +64,7 @@ static bool refused(struct client *c, uint64_t now_ns, uint8_t status, uint64_t 
 	case WIRE_REFUSED:
 	case WIRE_STOPPING:
 	case WIRE_NO_SPACE:
+	case WIRE_COMPACTED:
 		break;
 	}
 	return false;
@@ -135,6 +136,14 @@ static void receive_acknowledgement(struct client *c, uint64_t now_ns, uint32_t 
 		client_lost(c, c->sent);
 }
 
+/* The node has no more of an answer of which pieces were handed out. */
+static void cut_off(struct client *c, uint8_t status)
+{
+	if (status != WIRE_OK)
+		client_finish(c, CLIENT_DONE,
+			      status == WIRE_BAD_COOKIE ? WIRE_TIMEOUT : (enum wire_status)status);
+}
+
 static void receive_reply(struct client *c, uint64_t now_ns, const uint8_t *body, size_t size)
 {
 	struct wire_part_reply reply;
@@ -143,13 +152,22 @@ static void receive_reply(struct client *c, uint64_t now_ns, const uint8_t *body
 	    wire_part_reply_decode(&reply, body, size) || reply.request_id != c->request_id ||
 	    reply.cookie != c->welcome.cookie)
 		return;
-	if (reply.status == WIRE_BAD_COOKIE)
+	if (c->piece > 0)
+		cut_off(c, reply.status);
+	else if (reply.status == WIRE_BAD_COOKIE)
 		receive_bad_cookie(c, now_ns);
 	else if (reply.status == WIRE_OK)
 		receive_acknowledgement(c, now_ns, reply.next_part);
 	else if (c->phase == CLIENT_REQUEST &&
 		 !refused(c, now_ns, reply.status, reply.retry_after_us))
 		client_refuse(c, (enum wire_status)reply.status);
+}
+
+/* Of the piece that is read; a refusal may come in the place of any. */
+static bool expected(const struct client *c, const struct wire_part *part)
+{
+	return (c->piece == 0 || part->answer_id == c->answer_id) &&
+	       (part->piece == c->piece || part->status != WIRE_OK);
 }
 
 /* A part of an answer: joined to those of the same answer, or the first of another. */
@@ -163,7 +181,7 @@ static bool join(struct client *c, const struct wire_part *part)
 		c->pulled = 0;
 		parts_begin(&c->parts, c->buffer, part->total_size);
 	}
-	return parts_add(&c->parts, part);
+	return wire_part_add(&c->parts, part);
 }
 
 static void receive_answer(struct client *c, uint64_t now_ns, const uint8_t *body, size_t size)
@@ -174,8 +192,12 @@ static void receive_answer(struct client *c, uint64_t now_ns, const uint8_t *bod
 
 	if (c->phase == CLIENT_HELLO || wire_part_decode(&part, WIRE_ANSWER, body, size) ||
 	    part.request_id != c->request_id || part.cookie != c->welcome.cookie ||
-	    part.kind != c->kind || part.status == WIRE_BAD_COOKIE)
+	    part.kind != c->kind || part.status == WIRE_BAD_COOKIE || !expected(c, &part))
 		return;
+	if (c->piece > 0 && part.status != WIRE_OK) {
+		cut_off(c, part.status);
+		return;
+	}
 	/* Resent, and yet measured, if the node has said that it had it all along. */
 	if (c->phase == CLIENT_REQUEST && c->turn_ns &&
 	    (c->tries == 0 || c->acked == c->part_count))
@@ -188,7 +210,7 @@ static void receive_answer(struct client *c, uint64_t now_ns, const uint8_t *bod
 	next = c->answering ? c->parts.next : 0;
 	fresh = join(c, &part);
 	if (parts_complete(&c->parts)) {
-		client_finish(c, CLIENT_DONE, c->status);
+		client_finish(c, part.more ? CLIENT_PIECE : CLIENT_DONE, c->status);
 		return;
 	}
 	if (c->phase != CLIENT_PULL) {

@@ -96,6 +96,7 @@ static size_t send_pull(struct client *c, uint64_t now_ns, uint8_t *payload)
 		.request_id = c->request_id,
 		.total_size = c->parts.total_size,
 		.kind = (uint8_t)c->kind,
+		.piece = c->piece,
 		.answer_id = c->answer_id,
 	};
 	uint32_t first, wanted;

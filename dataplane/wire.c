@@ -10,7 +10,7 @@
 #include "dataplane/wire.h"
 
 #include "base/bytes.h"
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "raft/members.h"
 
 #include <errno.h>
@@ -36,29 +36,14 @@ static const uint8_t magic[4] = {'Q', 'U', 'O', 'N'};
 
 const char *wire_status_text(enum wire_status status)
 {
-	switch (status) {
-	case WIRE_OK:
-		return "";
-	case WIRE_BUSY:
-		return "etcdserver: too many requests";
-	case WIRE_NO_LEADER:
-		return "etcdserver: no leader";
-	case WIRE_TIMEOUT:
-		return "etcdserver: request timed out";
-	case WIRE_BAD_COOKIE:
-		return "etcdserver: the client's address is not proven";
-	case WIRE_INVALID:
-		return "etcdserver: malformed request";
-	case WIRE_REFUSED:
-		return "etcdserver: permission denied";
-	case WIRE_NOT_LEADER:
-		return "etcdserver: not leader";
-	case WIRE_STOPPING:
-		return "etcdserver: server stopped";
-	case WIRE_NO_SPACE:
-		return "etcdserver: mvcc: database space exceeded";
-	}
-	return "etcdserver: unknown status";
+#define WIRE_STATUS_TEXT(name, number, text) [number] = text,
+	static const char *const words[] = {WIRE_STATUSES(WIRE_STATUS_TEXT)};
+#undef WIRE_STATUS_TEXT
+
+	static_assert(sizeof(words) / sizeof(words[0]) == WIRE_STATUS_COUNT,
+		      "no number is left out");
+	return (unsigned int)status < WIRE_STATUS_COUNT ? words[status]
+							: "etcdserver: unknown status";
 }
 
 static bool type_known(uint8_t type)
@@ -338,6 +323,8 @@ size_t wire_part_encode(const struct wire_part *part, uint8_t *out)
 	bytes_put16(out + 22, part->wanted);
 	out[24] = part->kind;
 	out[25] = part->status;
+	out[26] = part->more;
+	bytes_put32(out + 28, part->piece);
 	/* A type has one of the two: the other is 0. */
 	assert(part->timeout_us == 0 || part->answer_id == 0);
 	bytes_put64(out + 32, part->timeout_us | part->answer_id);
@@ -353,13 +340,14 @@ static bool part_fields_valid(const struct wire_part *p, uint8_t type)
 	switch (type) {
 	case WIRE_PROPOSE:
 		return p->cookie == 0 && p->kind == WIRE_COMMAND && p->timeout_us == 0 &&
-		       p->status == 0 && p->wanted == 0;
+		       p->status == 0 && p->wanted == 0 && !p->more && p->piece == 0;
 	case WIRE_REQUEST:
-		return p->status == 0 && p->wanted == 0;
+		return p->status == 0 && p->wanted == 0 && !p->more && p->piece == 0;
 	case WIRE_ANSWER:
-		return p->wanted == 0;
+		/* Nothing follows a refusal. */
+		return p->wanted == 0 && (!p->more || p->status == WIRE_OK);
 	case WIRE_PULL:
-		return p->status == 0 && p->wanted >= 1 && p->wanted <= count - p->part;
+		return p->status == 0 && p->wanted >= 1 && p->wanted <= count - p->part && !p->more;
 	default:
 		return false;
 	}
@@ -382,18 +370,20 @@ int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, s
 		.wanted = bytes_get16(data + 22),
 		.kind = data[24],
 		.status = data[25],
+		.more = data[26] == 1,
+		.piece = bytes_get32(data + 28),
 		.timeout_us = answers ? 0 : bytes_get64(data + 32),
 		.answer_id = answers ? bytes_get64(data + 32) : 0,
 		.data = pull ? NULL : data + WIRE_PART_HEADER_SIZE,
 		.size = data_size,
 	};
-	if (!bytes_zero(data + 26, 6) || out->total_size > WIRE_MESSAGE_SIZE_MAX ||
+	if (data[26] > 1 || data[27] != 0 || out->total_size > WIRE_MESSAGE_SIZE_MAX ||
 	    out->part >= parts_count(out->total_size))
 		return -EINVAL;
 	if (data_size != (pull ? 0 : parts_size(out->total_size, out->part)))
 		return -EINVAL;
-	if (out->kind < WIRE_COMMAND || out->kind > WIRE_QUERY_LOCAL ||
-	    out->status > WIRE_NO_SPACE || !part_fields_valid(out, type))
+	if (out->kind < WIRE_COMMAND || out->kind > WIRE_REQUEST_LAST ||
+	    out->status >= WIRE_STATUS_COUNT || !part_fields_valid(out, type))
 		return -EINVAL;
 	return 0;
 }
@@ -420,7 +410,7 @@ int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, siz
 		.status = data[18],
 		.retry_after_us = bytes_get64(data + 24),
 	};
-	if (out->next_part > WIRE_PARTS_MAX || out->status > WIRE_NO_SPACE ||
+	if (out->next_part > WIRE_PARTS_MAX || out->status >= WIRE_STATUS_COUNT ||
 	    !bytes_zero(data + 19, 5))
 		return -EINVAL;
 	return 0;

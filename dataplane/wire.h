@@ -43,7 +43,7 @@
  *	WELCOME       nonce 8, cookie 8, cluster id 8, member id 8, applied index 8, zero to 64
  *	REQUEST       a part: kind is enum wire_request
  *	REQUEST_REPLY a part reply: which parts the node still wants, or a refusal
- *	ANSWER        a part of the answer; cookie echoed
+ *	ANSWER        a part of a piece of the answer (mostly the only one); cookie echoed
  *	PULL          a part header without data: `part` is the first wanted, `wanted` how many
  *
  * A part, 40 bytes and then data:
@@ -55,7 +55,9 @@
  *	    22    2 wanted       PULL: parts wanted; else 0
  *	    24    1 kind         enum wire_request
  *	    25    1 status       ANSWER: enum wire_status; else 0
- *	    26    6 zero
+ *	    26    1 flags        ANSWER: 1: more pieces follow this one; else 0
+ *	    27    1 zero
+ *	    28    4 piece        ANSWER: its number, from 0; PULL: of which one; else 0
  *	    32    8 timeout_us   REQUEST: how long the client waits for it, 0: the node's default;
  *	            answer_id    ANSWER: differs each time an answer is made for one request
  *	                         id, so that parts of two are never joined; PULL: its
@@ -75,6 +77,7 @@
 #ifndef DATAPLANE_WIRE_H
 #define DATAPLANE_WIRE_H
 
+#include "base/parts.h"
 #include "raft/types.h"
 
 #include <stddef.h>
@@ -90,11 +93,11 @@ enum {
 	WIRE_PART_REPLY_SIZE = 32,
 	WIRE_HELLO_SIZE = 64,
 	WIRE_SETTINGS_SIZE = 48,
-	WIRE_PART_SIZE = 1200,
+	WIRE_PART_SIZE = PARTS_PART_SIZE,
 	WIRE_IP_UDP_SIZE = 28,
 	/* A request or an answer as a whole: the largest command, or the largest answer. */
-	WIRE_MESSAGE_SIZE_MAX = 1536 * 1024 + 128 * 1024,
-	WIRE_PARTS_MAX = (WIRE_MESSAGE_SIZE_MAX + WIRE_PART_SIZE - 1) / WIRE_PART_SIZE,
+	WIRE_MESSAGE_SIZE_MAX = PARTS_MESSAGE_SIZE_MAX,
+	WIRE_PARTS_MAX = PARTS_COUNT_MAX,
 	/* The largest UDP payload that fits an MTU of 1500. */
 	WIRE_PAYLOAD_1500 = 1500 - WIRE_IP_UDP_SIZE,
 };
@@ -133,20 +136,40 @@ enum wire_request {
 	WIRE_STATUS = 3,  /* the node's own status: lines of "key value" */
 	WIRE_FAULT = 4,   /* set fault rules: only by the admin socket of a node that allows it */
 	WIRE_QUERY_LOCAL = 5, /* a query from this member's applied state: etcd's "serializable" */
+	WIRE_REQUEST_LAST = WIRE_QUERY_LOCAL,
 };
 
-enum wire_status {
-	WIRE_OK = 0,
-	WIRE_BUSY = 1,       /* refused at the door: nothing was done; retry after the hint */
-	WIRE_NO_LEADER = 2,  /* nothing was done */
-	WIRE_TIMEOUT = 3,    /* the result is unknown */
-	WIRE_BAD_COOKIE = 4, /* say HELLO again */
-	WIRE_INVALID = 5,    /* malformed */
-	WIRE_REFUSED = 6,    /* not allowed here */
-	WIRE_NOT_LEADER = 7, /* PROPOSE_REPLY: ask whoever leads now; nothing was done */
-	WIRE_STOPPING = 8,   /* the node is being stopped */
-	WIRE_NO_SPACE = 9,   /* the store is full: nothing was done */
-};
+/* X(name, number, etcd's words). */
+/* clang-format off */
+#define WIRE_STATUSES(X) \
+	X(OK, 0, "") \
+	/* Refused at the door: nothing was done; retry after the hint. */ \
+	X(BUSY, 1, "etcdserver: too many requests") \
+	/* Nothing was done. */ \
+	X(NO_LEADER, 2, "etcdserver: no leader") \
+	/* The result is unknown. */ \
+	X(TIMEOUT, 3, "etcdserver: request timed out") \
+	/* Say HELLO again. */ \
+	X(BAD_COOKIE, 4, "etcdserver: the client's address is not proven") \
+	X(INVALID, 5, "etcdserver: malformed request") \
+	/* Not allowed here. */ \
+	X(REFUSED, 6, "etcdserver: permission denied") \
+	/* PROPOSE_REPLY: ask whoever leads now; nothing was done. */ \
+	X(NOT_LEADER, 7, "etcdserver: not leader") \
+	X(STOPPING, 8, "etcdserver: server stopped") \
+	/* The store is full: nothing was done. */ \
+	X(NO_SPACE, 9, "etcdserver: mvcc: database space exceeded") \
+	/* The rest of an answer was kept no longer: what came is not all. */ \
+	X(COMPACTED, 10, "etcdserver: mvcc: required revision has been compacted")
+/* clang-format on */
+
+#define WIRE_STATUS_ENUM(name, number, text) WIRE_##name = (number),
+enum wire_status { WIRE_STATUSES(WIRE_STATUS_ENUM) };
+#undef WIRE_STATUS_ENUM
+
+#define WIRE_STATUS_ONE(name, number, text) +1
+enum { WIRE_STATUS_COUNT = 0 WIRE_STATUSES(WIRE_STATUS_ONE) };
+#undef WIRE_STATUS_ONE
 
 /* etcd's words: "etcdserver: no leader" and so on. */
 const char *wire_status_text(enum wire_status status);
@@ -206,11 +229,20 @@ struct wire_part {
 	uint16_t wanted;
 	uint8_t kind;
 	uint8_t status;
+	bool more;           /* ANSWER: pieces follow this one */
+	uint32_t piece;      /* ANSWER and PULL: its number */
 	uint64_t timeout_us; /* REQUEST */
 	uint64_t answer_id;  /* ANSWER and PULL */
 	const uint8_t *data; /* NULL in a PULL */
 	uint32_t size;
 };
+
+/* A decoded part joins its message: parts_add. */
+static inline bool wire_part_add(struct parts *message, const struct wire_part *part)
+{
+	return parts_add(message,
+			 &(struct part){part->total_size, part->part, part->data, part->size});
+}
 
 size_t wire_part_encode(const struct wire_part *part, uint8_t *out); /* header and data */
 /* Checks that part, total and size agree. 0 or -EINVAL. */

@@ -21,6 +21,7 @@
 #include "kv/chain.h"
 #include "kv/codec.h"
 #include "kv/hash.h"
+#include "kv/range.h"
 #include "kv/session.h"
 #include "kv/store.h"
 #include "kv/verify.h"
@@ -42,6 +43,7 @@ struct kv {
 	struct sm sm; /* first: ops are given this address */
 	uint64_t quota;
 	struct kv_store store;
+	struct kv_pins pins;
 	struct kv_session_table *sessions;
 	struct kv_chain chain;
 	uint64_t applied_index;
@@ -199,73 +201,45 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	return 1;
 }
 
-static struct kv_item item_of(const struct kv_key *key, bool with_value)
-{
-	const struct kv_version *version = key->newest;
-
-	return (struct kv_item){
-		.create_revision = version->create_revision,
-		.mod_revision = version->mod_main,
-		.version = version->number,
-		.lease = version->lease,
-		.key = {.data = key->bytes, .size = key->size},
-		.value = {.data = version->value, .size = with_value ? version->value_size : 0},
-	};
-}
-
-/* Items as far as limit and room go; the bytes written. Bounded by out_size_max. */
-static uint32_t items_fill(const struct kv *kv, const struct kv_request *request,
-			   struct kv_answer *answer, uint8_t *out, uint32_t out_size_max)
-{
-	const struct kv_store_range range = {.first = request->key, .end = request->range_end};
-	const struct kv_key *key = kv_store_first(&kv->store, &range);
-	bool with_values = (request->flags & KV_KEYS_ONLY) == 0;
-	uint32_t used = 0;
-
-	for (; key != NULL; key = kv_store_next(&range, key)) {
-		struct kv_item item = item_of(key, with_values);
-		size_t size = kv_item_size(&item);
-
-		if (request->limit != 0 && answer->item_count == request->limit)
-			break;
-		if (size > out_size_max - used)
-			break;
-		kv_item_encode(&item, out + used);
-		used += (uint32_t)size;
-		answer->item_count++;
-	}
-	answer->more = key != NULL;
-	return used;
-}
-
 static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *out,
-		    uint32_t out_size_max)
+		    uint32_t out_size_max, struct sm_cursor **rest)
 {
 	struct kv *kv = kv_of(sm);
 	struct kv_request request;
-	uint32_t used = 0;
+	struct kv_pin *pin = NULL;
+	int ret;
 
 	assert(!kv->stepping); /* KV3 */
 	assert(out_size_max >= KV_ANSWER_HEADER_SIZE);
 	assert(out_size_max <= INT32_MAX);
+	if (rest)
+		*rest = NULL;
 	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE)
 		return -EINVAL;
 	kv->counters.ranges++;
+	ret = kv_range_query(&kv->store, &request, out, out_size_max, rest ? &pin : NULL);
+	if (rest)
+		*rest = (struct sm_cursor *)pin;
+	return ret;
+}
 
-	struct kv_answer answer = {.revision = kv->store.revision};
-	if (request.key.size == 0) {
-		answer.status = KV_KEY_EMPTY;
-	} else {
-		const struct kv_store_range range = {.first = request.key,
-						     .end = request.range_end};
+static int kv_cursor_read(struct sm *sm, struct sm_cursor *cursor, uint8_t *out,
+			  uint32_t out_size_max, bool *more)
+{
+	struct kv *kv = kv_of(sm);
 
-		answer.count = kv_store_count(&kv->store, &range);
-		if ((request.flags & KV_COUNT_ONLY) == 0)
-			used = items_fill(kv, &request, &answer, out + KV_ANSWER_HEADER_SIZE,
-					  out_size_max - KV_ANSWER_HEADER_SIZE);
-	}
-	kv_answer_encode_header(&answer, out);
-	return (int)(KV_ANSWER_HEADER_SIZE + used);
+	assert(!kv->stepping); /* K3 */
+	return kv_range_read(&kv->store, (struct kv_pin *)(void *)cursor, out, out_size_max, more);
+}
+
+static void kv_cursor_close(struct sm *sm, struct sm_cursor *cursor)
+{
+	kv_pin_close(&kv_of(sm)->pins, (struct kv_pin *)(void *)cursor);
+}
+
+static bool kv_sweep(struct sm *sm)
+{
+	return kv_pins_sweep(&kv_of(sm)->pins);
 }
 
 static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
@@ -326,6 +300,7 @@ static void kv_destroy(struct sm *sm)
 	kv_chain_destroy(&kv->chain);
 	kv_session_table_destroy(kv->sessions);
 	kv_store_destroy(&kv->store);
+	kv_pins_destroy(&kv->pins);
 	free(kv);
 }
 
@@ -337,6 +312,9 @@ static uint64_t kv_revision(struct sm *sm)
 static const struct sm_ops kv_ops = {
 	.apply = kv_apply,
 	.query = kv_query,
+	.cursor_read = kv_cursor_read,
+	.cursor_close = kv_cursor_close,
+	.sweep = kv_sweep,
 	.check = kv_check,
 	.admit = kv_admit,
 	.hash = kv_hash,
@@ -347,6 +325,13 @@ static const struct sm_ops kv_ops = {
 	.destroy = kv_destroy,
 };
 
+static uint64_t pinned_size_max(const struct kv_options *options)
+{
+	if (options->pinned_size_max)
+		return options->pinned_size_max;
+	return options->quota / 4 > KV_PINNED_SIZE_MIN ? options->quota / 4 : KV_PINNED_SIZE_MIN;
+}
+
 int kv_create(struct sm **out, const struct kv_options *options)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
@@ -356,10 +341,13 @@ int kv_create(struct sm **out, const struct kv_options *options)
 		return -ENOMEM;
 	kv->sm.ops = &kv_ops;
 	kv->quota = options->quota;
-	kv_store_init(&kv->store);
-	ret = kv_chain_init(&kv->chain);
+	kv_store_init(&kv->store, &kv->pins);
+	ret = kv_pins_init(&kv->pins, pinned_size_max(options));
 	if (ret < 0)
 		goto err_kv;
+	ret = kv_chain_init(&kv->chain);
+	if (ret < 0)
+		goto err_pins;
 	kv->sessions = kv_session_table_create();
 	if (kv->sessions == NULL) {
 		ret = -ENOMEM;
@@ -370,21 +358,24 @@ int kv_create(struct sm **out, const struct kv_options *options)
 
 err_chain:
 	kv_chain_destroy(&kv->chain);
+err_pins:
+	kv_pins_destroy(&kv->pins);
 err_kv:
 	free(kv);
 	return ret;
 }
 
-static const struct kv *kv_of_const(const struct sm *sm)
+void kv_verify(struct sm *sm)
 {
-	return (const struct kv *)sm;
-}
-
-void kv_verify(const struct sm *sm)
-{
-	const struct kv *kv = kv_of_const(sm);
+	struct kv *kv = kv_of(sm);
 
 	kv_store_verify(&kv->store);
+	kv_pins_verify(&kv->pins, kv->store.revision);
 	kv_session_table_verify(kv->sessions);
 	assert(kv->stepping == kv->store.writing);
+}
+
+uint64_t kv_pinned_size(struct sm *sm)
+{
+	return kv_of(sm)->pins.size;
 }

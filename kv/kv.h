@@ -2,7 +2,8 @@
  * The key-value store that ships: etcd's model (revisions, create, mod, version; an empty store is
  * at revision 1) behind kv/sm.h. Commands and queries are built and taken apart by kv/command.h.
  *
- * Only the newest revision of each key is kept so far; the layout has room for old ones.
+ * Only the newest revision of each key can be asked for so far; an answer of several pieces is of
+ * the revision at which it began (kv/pins.h).
  */
 #ifndef KV_KV_H
 #define KV_KV_H
@@ -18,10 +19,25 @@ enum {
 
 	/* What a key costs against the quota beyond its key and value bytes. */
 	KV_KEY_OVERHEAD = 128,
+
+/*
+ * A piece of an answer ends here, or after its first item: tens of microseconds, however large the
+ * whole answer is.
+ */
+#ifdef KV_TEST_PIECE_SIZE
+	KV_PIECE_SIZE = KV_TEST_PIECE_SIZE,
+#else
+	KV_PIECE_SIZE = 256 * 1024,
+#endif
 };
+
+/* Older versions that readers hold, at most, unless a quarter of the quota is more. */
+#define KV_PINNED_SIZE_MIN (64u << 20)
 
 struct kv_options {
 	uint64_t quota; /* bytes: the leader admits no put past it, etcd's NOSPACE */
+	/* Bytes of older versions kept for readers; 0: as above. */
+	uint64_t pinned_size_max;
 };
 
 /* 0 or -ENOMEM. The sm is destroyed through its ops. */

@@ -36,6 +36,8 @@ struct sm_counters {
 };
 
 struct sm;
+struct sm_cursor;
+struct sm_snapshot;
 
 struct sm_ops {
 	/*
@@ -50,9 +52,28 @@ struct sm_ops {
 	/*
 	 * Answers a query from the applied state into out (at most out_size_max bytes). The number
 	 * of bytes; -EINVAL if the request is malformed.
+	 *
+	 * An answer may be larger than one step: then *rest is a cursor, the bytes are the first
+	 * piece, and the whole answer is all pieces joined, of one state, whatever is applied
+	 * meanwhile. -EBUSY: there are as many cursors as there may be. A caller without a `rest`
+	 * (NULL) gets -EMSGSIZE for what does not fit.
 	 */
 	int (*query)(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *out,
-		     uint32_t out_size_max);
+		     uint32_t out_size_max, struct sm_cursor **rest);
+
+	/*
+	 * The next piece: its bytes, and whether more follow; 0 and more: a bounded step was done.
+	 * -ESTALE: what is still owed could be kept no longer. As query, not within an apply that
+	 * said -EAGAIN.
+	 */
+	int (*cursor_read)(struct sm *sm, struct sm_cursor *cursor, uint8_t *out,
+			   uint32_t out_size_max, bool *more);
+
+	/* After the last piece too. */
+	void (*cursor_close)(struct sm *sm, struct sm_cursor *cursor);
+
+	/* Gives back what no cursor needs any more, a bounded step of it. True: there is more. */
+	bool (*sweep)(struct sm *sm);
 
 	/*
 	 * The verdict before the log: 0, or -EINVAL (malformed: never proposed), with session and
@@ -89,6 +110,38 @@ struct sm_ops {
 
 struct sm {
 	const struct sm_ops *ops;
+};
+
+/*
+ * Agreed now, and used by nothing yet (docs/adr/0008-answers-of-one-revision.md): what snapshots,
+ * restore and watches will ask, so that nothing above has to change for them. A state machine that
+ * has them will have them beside sm_ops.
+ */
+struct sm_later_ops {
+	/*
+	 * The state as it is after `applied`, as bytes that follow from the log alone. Pinned as a
+	 * cursor is: commands are applied while it is read. NULL: there are as many as may be.
+	 */
+	struct sm_snapshot *(*snapshot_open)(struct sm *sm, uint64_t *applied);
+	/* The next bytes: how many; 0 and more: a bounded step was done. */
+	int (*snapshot_read)(struct sm *sm, struct sm_snapshot *snapshot, uint8_t *out,
+			     uint32_t out_size_max, bool *more);
+	void (*snapshot_close)(struct sm *sm, struct sm_snapshot *snapshot);
+
+	/*
+	 * The same bytes, in order, into a state machine that has applied nothing; cut anywhere. 0;
+	 * -EAGAIN: a bounded step was done, call again with the same bytes; -EBADMSG: they are no
+	 * snapshot. After `last` the state is that of the snapshot's index, and not before.
+	 */
+	int (*restore)(struct sm *sm, const uint8_t *data, uint32_t size, bool last);
+
+	/*
+	 * What happened in a range of keys after the revision *from, in order, at most out_size_max
+	 * bytes of it: how many, with *from moved past them; 0: nothing yet. -ESTALE: it is older
+	 * than what is kept. A watcher is a position, and nothing is kept for it.
+	 */
+	int (*events)(struct sm *sm, const uint8_t *filter, uint32_t filter_size, uint64_t *from,
+		      uint8_t *out, uint32_t out_size_max);
 };
 
 #endif

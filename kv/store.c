@@ -11,6 +11,7 @@ static void key_count_update(struct kv_key *key);
 #include <string.h>
 
 #include "kv/hash.h"
+#include "kv/pins.h"
 
 static uint32_t subtree_count(const struct kv_key *key)
 {
@@ -23,7 +24,7 @@ static void key_count_update(struct kv_key *key)
 		1 + subtree_count(RB_LEFT(key, node)) + subtree_count(RB_RIGHT(key, node));
 }
 
-static int bytes_compare(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b_size)
+int kv_bytes_compare(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b_size)
 {
 	uint32_t common = a_size < b_size ? a_size : b_size;
 	int order = common == 0 ? 0 : memcmp(a, b, common);
@@ -35,7 +36,7 @@ static int bytes_compare(const uint8_t *a, uint32_t a_size, const uint8_t *b, ui
 
 static int key_compare(const struct kv_key *a, const struct kv_key *b)
 {
-	return bytes_compare(a->bytes, a->size, b->bytes, b->size);
+	return kv_bytes_compare(a->bytes, a->size, b->bytes, b->size);
 }
 
 /* RB_GENERATE_STATIC needs BSD's __unused, which this libbsd leaves undefined. */
@@ -85,7 +86,7 @@ static struct kv_key *lower_bound(const struct kv_store *store, struct kv_bytes 
 	uint64_t before = 0;
 
 	while (key != NULL) {
-		if (bytes_compare(key->bytes, key->size, bytes.data, bytes.size) >= 0) {
+		if (kv_bytes_compare(key->bytes, key->size, bytes.data, bytes.size) >= 0) {
 			found = key;
 			key = RB_LEFT(key, node);
 		} else {
@@ -102,7 +103,7 @@ static struct kv_key *key_find(const struct kv_store *store, struct kv_bytes byt
 {
 	struct kv_key *key = lower_bound(store, bytes, NULL);
 
-	if (key == NULL || bytes_compare(key->bytes, key->size, bytes.data, bytes.size) != 0)
+	if (key == NULL || kv_bytes_compare(key->bytes, key->size, bytes.data, bytes.size) != 0)
 		return NULL;
 	return key;
 }
@@ -116,10 +117,10 @@ static bool range_is_open(const struct kv_store_range *range)
 static bool range_holds(const struct kv_store_range *range, const struct kv_key *key)
 {
 	if (range->end.size == 0)
-		return bytes_compare(key->bytes, key->size, range->first.data, range->first.size) ==
-		       0;
+		return kv_bytes_compare(key->bytes, key->size, range->first.data,
+					range->first.size) == 0;
 	return range_is_open(range) ||
-	       bytes_compare(key->bytes, key->size, range->end.data, range->end.size) < 0;
+	       kv_bytes_compare(key->bytes, key->size, range->end.data, range->end.size) < 0;
 }
 
 static struct kv_key *range_first(const struct kv_store *store, const struct kv_store_range *range)
@@ -129,9 +130,9 @@ static struct kv_key *range_first(const struct kv_store *store, const struct kv_
 	return key != NULL && range_holds(range, key) ? key : NULL;
 }
 
-void kv_store_init(struct kv_store *store)
+void kv_store_init(struct kv_store *store, struct kv_pins *pins)
 {
-	*store = (struct kv_store){.revision = 1};
+	*store = (struct kv_store){.revision = 1, .pins = pins};
 	RB_INIT(&store->keys);
 }
 
@@ -222,6 +223,14 @@ static uint64_t version_digest(const struct kv_key *key, const struct kv_version
 	return kv_hash_mix(digest, version->lease);
 }
 
+/* The key's version goes, or is kept for who reads an older revision. */
+static void version_release(struct kv_store *store, struct kv_key *key)
+{
+	if (!kv_pins_keep(store->pins, key, key->newest))
+		free(key->newest);
+	key->newest = NULL;
+}
+
 static struct kv_key *key_create(struct kv_bytes bytes)
 {
 	struct kv_key *key = malloc(sizeof(*key) + bytes.size);
@@ -267,7 +276,7 @@ void kv_store_put(struct kv_store *store, struct kv_bytes key_bytes, struct kv_b
 		version->number = key->newest->number + 1;
 		store->size -= key_charge(key->size, key->newest->value_size);
 		store->digest -= key->newest->digest;
-		free(key->newest);
+		version_release(store, key);
 	}
 	key->newest = version;
 	version->digest = version_digest(key, version);
@@ -290,6 +299,7 @@ uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *ra
 		store->size -= charge;
 		store->digest -= key->newest->digest;
 		tree_remove(store, key);
+		version_release(store, key);
 		key_destroy(key);
 		size += charge;
 		count++;

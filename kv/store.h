@@ -6,8 +6,8 @@
  * only if something was written: so deleting nothing leaves the revision alone.
  *
  * A key points to its newest version. A version is one allocation that is never changed after it
- * was written, and it knows its whole revision: the place for older ones is a list behind
- * `newest`, for a tombstone a version without value.
+ * was written, and it knows its whole revision. One that is overwritten or deleted goes, unless a
+ * reader of an older revision still needs it (kv/pins.h).
  *
  * Memory: the quota bounds it. Running out of memory within the quota cannot be told to the other
  * members, who go on, so it ends the process (an assertion): the log still has the command. Giving
@@ -62,8 +62,11 @@ static_assert(sizeof(struct kv_version) + sizeof(struct kv_key) + 2 * 16 <= KV_K
 
 RB_HEAD(kv_tree, kv_key);
 
+struct kv_pins;
+
 struct kv_store {
 	struct kv_tree keys;
+	struct kv_pins *pins; /* what readers of older revisions still need */
 	uint64_t revision;
 	uint64_t size;
 	uint64_t digest;
@@ -77,7 +80,10 @@ struct kv_store_range {
 	struct kv_bytes end;
 };
 
-void kv_store_init(struct kv_store *store);
+/* Byte order, the shorter one first. */
+int kv_bytes_compare(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b_size);
+
+void kv_store_init(struct kv_store *store, struct kv_pins *pins);
 void kv_store_destroy(struct kv_store *store);
 
 void kv_store_begin(struct kv_store *store);
@@ -98,7 +104,10 @@ void kv_store_put(struct kv_store *store, struct kv_bytes key, struct kv_bytes v
 uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *range,
 			 uint32_t count_max, uint64_t size_max, bool *done);
 
-/* The first key of the range and the one after; NULL at its end. Any write ends a walk. */
+/*
+ * The first key of the range and the one after; NULL at its end. Any write ends a walk; it may go
+ * on with the first key of what is left of the range.
+ */
 const struct kv_key *kv_store_first(const struct kv_store *store,
 				    const struct kv_store_range *range);
 const struct kv_key *kv_store_next(const struct kv_store_range *range, const struct kv_key *key);

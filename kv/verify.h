@@ -4,6 +4,9 @@
 
 #include "kv/sm.h"
 
-void kv_verify(const struct sm *sm);
+void kv_verify(struct sm *sm);
+
+/* The bytes of older versions that are kept for readers. */
+uint64_t kv_pinned_size(struct sm *sm);
 
 #endif

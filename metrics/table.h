@@ -71,8 +71,13 @@
 	X(timeouts, COUNTER, 1, "timeouts", "quoin_requests_timed_out_total", NULL, "Requests that ran out of time.") \
 	X(refused_busy, COUNTER, 1, "requests_refused", "quoin_requests_refused_total", "cause=\"busy\"", "Requests refused at the door, by cause.") \
 	X(refused_cookie, COUNTER, 1, "refused_cookie", "quoin_requests_refused_total", "cause=\"cookie\"", "") \
-	X(malformed, COUNTER, 1, "malformed", "quoin_requests_refused_total", "cause=\"malformed\"", "") \
-	X(table_full, COUNTER, 1, "requests_table_full", "quoin_requests_table_full_total", NULL, "Times that no slot or no buffer was free for a request.") \
+	X(udp_malformed, COUNTER, 1, "malformed_packets", "quoin_requests_refused_total", "cause=\"malformed_packet\"", "") \
+	X(serve_malformed, COUNTER, 1, "malformed_commands", "quoin_requests_refused_total", "cause=\"malformed_command\"", "") \
+	X(streams, COUNTER, 1, "streams", "quoin_answers_streamed_total", NULL, "Answers of more than one piece.") \
+	X(pushes, COUNTER, 1, "pushes", "quoin_answer_pieces_total", NULL, "Pieces of them.") \
+	X(streams_cut, COUNTER, 1, "streams_cut", "quoin_answers_cut_total", NULL, "Answers that ended early, for their revision could be kept no longer.") \
+	X(malformed, COUNTER, 1, "malformed", "quoin_peer_malformed_messages_total", "kind=\"message\"", "Packets of members whose body could not be read, by kind.") \
+	X(forward_malformed, COUNTER, 1, "malformed_forwards", "quoin_peer_malformed_messages_total", "kind=\"forward\"", "") \
 	X(rx_peer, COUNTER, 1, "rx_peer", "quoin_network_received_packets_total", "from=\"peers\"", "Packets that passed every check, by their sender.") \
 	X(rx_client, COUNTER, 1, "rx_client", "quoin_network_received_packets_total", "from=\"clients\"", "") \
 	X(tx_peer, COUNTER, 1, "tx_peer", "quoin_network_sent_packets_total", "to=\"peers\"", "Packets sent, by their receiver.") \

@@ -29,7 +29,7 @@ static bool rule_parse(struct fault_rule *rule, const char *line)
 	return rule->drop_tx || rule->drop_rx;
 }
 
-enum wire_status control_faults(struct node *n, const uint8_t *text, uint32_t size)
+enum serve_status control_faults(struct node *n, const uint8_t *text, uint32_t size)
 {
 	struct fault_rule rule[FAULT_RULES_MAX];
 	char copy[CONTROL_TEXT_MAX];
@@ -37,18 +37,18 @@ enum wire_status control_faults(struct node *n, const uint8_t *text, uint32_t si
 	char *line, *rest;
 
 	if (!n->fault_injection || !n->faults)
-		return WIRE_REFUSED;
+		return SERVE_REFUSED;
 	if (size >= sizeof(copy))
-		return WIRE_INVALID;
+		return SERVE_INVALID;
 	memcpy(copy, text, size);
 	copy[size] = '\0';
 	for (line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (count == FAULT_RULES_MAX || !rule_parse(&rule[count], line))
-			return WIRE_INVALID;
+			return SERVE_INVALID;
 		count++;
 	}
 	memcpy(n->faults->rule, rule, count * sizeof(*rule));
 	n->faults->count = count;
 	journal_write(n->journal, JOURNAL_WARN, "faults_set", "rules=%u", count);
-	return WIRE_OK;
+	return SERVE_OK;
 }

@@ -2,40 +2,29 @@
  * A node's inside: what the files of node/ share.
  *
  * Invariants:
- *	ND1. An answer that says OK to a command leaves only from the apply of that command.
- *	ND2. A query is answered from a state that has applied at least its confirmed read index.
- *	ND3. Between raft_ready and raft_advance nothing else of raft is called.
+ *	ND1. Between raft_ready and raft_advance nothing else of raft is called.
  */
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
 
+#include "doors/peer.h"
+#include "doors/udp.h"
+#include "doors/unix.h"
 #include "metrics/exchange.h"
-#include "node/admin.h"
 #include "node/journal.h"
 #include "node/node.h"
-#include "node/request.h"
-
-#include <sodium.h>
+#include "serve/serve.h"
 
 enum {
 	/*
 	 * Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
 	 */
 	NODE_APPLY_QUEUE_MAX = RAFT_READY_APPLY_MAX,
-	NODE_READS_MAX =
-		64, /* read indexes asked for at a time: each covers all queries of one turn */
 	/* etcd's buckets, from 100 us to 3.28 s, and five finer ones below: ours are there. */
 	NODE_ROUND_TRIP_NS_MIN = 3125,
 	NODE_ROUND_TRIP_BUCKETS = 21,
-	NODE_FORWARD_PARTS = 32, /* PROPOSE parts in flight, as many as a burst takes */
 };
 
-#define NODE_RESEND_NS_MIN 2000000ull
-#define NODE_RESEND_NS_MAX 200000000ull
-#define NODE_EXPIRY_SCAN_NS 2000000ull
-/* What is pending when the node is stopped gets this long to finish. */
-#define NODE_STOP_NS 500000000ull
-#define NODE_RETRY_AFTER_US 1000u
 /* Every member hears from every other so often, followers from each other too. */
 #define SETTINGS_EVERY_NS 1000000000ull
 
@@ -45,9 +34,8 @@ struct node_applying {
 };
 
 struct node_counters {
-	uint64_t commands, queries, answers, forwarded, refused_busy, refused_cookie, malformed;
+	uint64_t malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
-	uint64_t timeouts, proposals_failed, reads_failed;
 	uint64_t elections_started, elections_won, leader_changes;
 };
 
@@ -59,12 +47,24 @@ struct node_probe {
 	uint64_t resend_ns, wait_ns;
 };
 
+/* Serve's view of this node, and the doors. */
+struct node_serving {
+	struct node *node;
+	struct serve_port port;
+	struct serve_host host;
+	struct peer_door peers;
+	struct udp_door *udp;
+	struct unix_door *unix_door; /* NULL: no local socket yet */
+	struct calls *calls;
+};
+
 struct node {
 	char name[64];
 	uint64_t now_ns;
 	uint64_t started_ns;
 	bool active; /* this turn did something */
-	int failed;  /* -errno: the node must end */
+	bool stopping;
+	int failed; /* -errno: the node must end */
 	char error[NODE_ERROR_MAX];
 
 	uint64_t cluster_id;
@@ -78,13 +78,13 @@ struct node {
 	struct wal *wal;
 	struct dp *dp;
 	struct sm *sm;
-	struct admin *admin;
+	struct serve *serve;
+	struct node_serving serving;
 	struct fault_rules *faults;
 	bool fault_injection;
 	uint32_t peer_count;
 	struct dp_peer peer[DP_PEERS_MAX];
 	char peer_name[DP_PEERS_MAX][64];
-	raft_term driven_term;  /* PROPOSED commands of an older term have been put back */
 	uint64_t members_bound; /* generation of the member table that the dataplane knows, + 1 */
 
 	struct wire_settings
@@ -94,18 +94,10 @@ struct node {
 	uint64_t asked_ns[DP_PEERS_MAX]; /* when its round trip was last asked for; 0: measured */
 	struct histogram round_trip[DP_PEERS_MAX];
 
-	struct requests requests;
-	uint64_t next_expiry_ns;
-	uint64_t next_id; /* of forwards and read contexts: unique in this incarnation */
-	uint8_t cookie_key[crypto_shorthash_KEYBYTES];
-	bool stopping;
-	uint64_t stop_ns;
-
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
 	uint32_t applying_count, applying_next;
 	struct node_applying *applying; /* NODE_APPLY_QUEUE_MAX */
-	uint8_t *scratch; /* WIRE_MESSAGE_SIZE_MAX: a query's answer before it is kept */
 
 	/* What was last logged. */
 	raft_id seen_leader;
@@ -119,6 +111,7 @@ struct node {
 	struct metrics *metrics;           /* the status request's */
 	struct metrics_exchange *exchange; /* NULL: nobody asks for metrics */
 	struct node_probe probe;
+	uint64_t probe_id; /* of its read contexts */
 	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];
 };
 
@@ -132,25 +125,11 @@ int node_peer_find(const struct node *n, raft_id id);
 void node_persisted(struct node *n);
 void node_ready(struct node *n);
 
-/* command.c: commands, from a complete request to a leader's log; forwarding, both ends. */
-void command_begin(struct node *n, struct request *q);
-void command_drive(struct node *n);
-void command_applied(struct node *n, const struct sm_result *result);
-void command_propose_part(struct node *n, uint32_t peer, const struct wire_part *part);
-void command_propose_reply(struct node *n, uint32_t peer, const struct wire_part_reply *reply);
-
-/* query.c: linearizable queries. */
-void query_begin(struct node *n, struct request *q);
-void query_drive(struct node *n);
-void query_confirmed(struct node *n, const struct raft_read *read);
-
-/* door.c: requests in from clients and the admin socket, answers out. */
-void door_receive(struct node *n, const struct dp_datagram *datagram);
-void door_admin(struct node *n);
-void door_answer(struct node *n, struct request *q, enum wire_status status, const uint8_t *answer,
-		 uint32_t size);
-void door_refuse(struct node *n, struct request *q, enum wire_status status);
-void door_expire(struct node *n);
+/* serving.c: requests and their doors. */
+int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_KEY_SIZE]);
+void serving_stop(struct node *n);
+/* What clients that come are told. */
+void serving_welcome(struct node *n);
 
 /* settings.c: what members should have in common. */
 void settings_drive(struct node *n);
@@ -163,6 +142,6 @@ void node_metrics_drive(struct node *n);
 void node_metrics_confirmed(struct node *n, const struct raft_read *read);
 
 /* control.c: fault rules over the admin socket. */
-enum wire_status control_faults(struct node *n, const uint8_t *text, uint32_t size);
+enum serve_status control_faults(struct node *n, const uint8_t *text, uint32_t size);
 
 #endif

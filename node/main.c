@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "dataplane/eal.h"
+#include "doors/calls.h"
 #include "kv/kv.h"
 #include "metrics/http.h"
-#include "node/admin.h"
 #include "node/idle.h"
 #include "node/journal.h"
 #include "node/node.h"
@@ -36,7 +36,7 @@ struct quoind {
 	struct journal journal;
 	struct fault_rules faults;
 	struct node_options options;
-	struct admin *admin;
+	struct calls *calls;
 	struct metrics_exchange *exchange;
 	struct metrics_http *http;
 	struct node *node;
@@ -290,6 +290,8 @@ static int start_node(struct quoind *q)
 {
 	const struct config *c = &q->config;
 	struct kv_options kv = {.quota = c->quota_bytes};
+	const struct door_welcome welcome = {.cluster_id = c->cluster_id,
+					     .member_id = q->options.id};
 	char text[NODE_ERROR_MAX];
 	int error = kv_create(&q->options.sm, &kv);
 
@@ -303,11 +305,11 @@ static int start_node(struct quoind *q)
 		fprintf(stderr, "quoind: %s\n", text);
 		return error;
 	}
-	error = admin_create(&q->admin, c->admin_socket, c->cluster_id, q->options.id, text);
+	error = calls_create(&q->calls, c->admin_socket, &welcome, text);
 	if (error)
 		fprintf(stderr, "quoind: %s\n", text);
 	else
-		node_serve_admin(q->node, q->admin);
+		error = node_serve_calls(q->node, q->calls);
 	if (!error && q->exchange)
 		node_serve_metrics(q->node, q->exchange);
 	return error;
@@ -365,8 +367,8 @@ static void finish(struct quoind *q)
 {
 	if (q->node)
 		node_destroy(q->node);
-	if (q->admin)
-		admin_destroy(q->admin);
+	if (q->calls)
+		calls_destroy(q->calls);
 	if (q->http)
 		metrics_http_stop(q->http);
 	if (q->exchange)

@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A question for a read index may be lost on its way to the leader. */
+#define PROBE_RESEND_NS_MIN 2000000ull
+#define PROBE_RESEND_NS_MAX 200000000ull
+
 static const char *role_name(enum raft_role role)
 {
 	switch (role) {
@@ -82,22 +86,27 @@ static void collect_storage(const struct node *n, struct metrics *m)
 
 static void collect_requests(const struct node *n, struct metrics *m)
 {
-	const struct node_counters *c = &n->counters;
-	const struct requests *r = &n->requests;
+	const struct serve_counters *s = serve_get_counters(n->serve);
+	const struct udp_door_counters *udp = udp_door_get_counters(n->serving.udp);
 
-	m->pending = r->in_state[REQUEST_PROPOSING] + r->in_state[REQUEST_PROPOSED];
-	m->requests_open = r->open;
-	m->table_full = r->refused_busy;
-	m->proposals_failed = c->proposals_failed;
-	m->reads_failed = c->reads_failed;
-	m->commands = c->commands;
-	m->queries = c->queries;
-	m->answers = c->answers;
-	m->forwarded = c->forwarded;
-	m->timeouts = c->timeouts;
-	m->refused_busy = c->refused_busy;
-	m->refused_cookie = c->refused_cookie;
-	m->malformed = c->malformed;
+	m->pending = serve_pending_count(n->serve);
+	m->requests_open = serve_open_count(n->serve);
+	m->proposals_failed = s->commands_failed;
+	m->reads_failed = s->reads_failed;
+	m->commands = s->commands;
+	m->queries = s->queries;
+	m->answers = s->answers;
+	m->forwarded = s->forwarded;
+	m->timeouts = s->timeouts;
+	m->refused_busy = s->refused;
+	m->serve_malformed = s->malformed;
+	m->streams = s->streams;
+	m->pushes = s->pushes;
+	m->streams_cut = s->streams_cut;
+	m->refused_cookie = udp->refused_cookie;
+	m->udp_malformed = udp->malformed;
+	m->forward_malformed = n->serving.peers.malformed;
+	m->malformed = n->counters.malformed;
 }
 
 static void collect_port(const struct node *n, uint32_t i, struct metrics_port *p)
@@ -232,15 +241,16 @@ static void probe_drive(struct node *n, struct node_probe *p)
 		if (!ticket)
 			return;
 		*p = (struct node_probe){
-			.ticket = ticket, .resend_ns = n->now_ns, .wait_ns = NODE_RESEND_NS_MIN};
+			.ticket = ticket, .resend_ns = n->now_ns, .wait_ns = PROBE_RESEND_NS_MIN};
 	}
 	if (p->index || p->resend_ns > n->now_ns)
 		return;
-	context = (WAL_START_COUNT(n->recovered.start) << 40) + ++n->next_id;
+	/* Apart from those of serve, which count up from the same start. */
+	context = (WAL_START_COUNT(n->recovered.start) << 40 | UINT64_C(1) << 39) + ++n->probe_id;
 	if (raft_read_index(n->raft, context) == 0)
 		p->context = context;
 	p->resend_ns = n->now_ns + p->wait_ns;
-	if (p->wait_ns < NODE_RESEND_NS_MAX)
+	if (p->wait_ns < PROBE_RESEND_NS_MAX)
 		p->wait_ns *= 2;
 }
 

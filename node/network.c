@@ -37,8 +37,6 @@ static void count_raft_error(struct node *n, int error)
 static void receive_peer(struct node *n, const struct dp_datagram *d)
 {
 	struct raft_message message;
-	struct wire_part part;
-	struct wire_part_reply reply;
 	struct wire_settings settings;
 
 	if (d->envelope.type == WIRE_SETTINGS) {
@@ -48,18 +46,8 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 			settings_receive(n, d->peer, &settings);
 		return;
 	}
-	if (d->envelope.type == WIRE_PROPOSE) {
-		if (wire_part_decode(&part, WIRE_PROPOSE, d->body, d->envelope.body_size))
-			n->counters.malformed++;
-		else
-			command_propose_part(n, d->peer, &part);
-		return;
-	}
-	if (d->envelope.type == WIRE_PROPOSE_REPLY) {
-		if (wire_part_reply_decode(&reply, d->body, d->envelope.body_size))
-			n->counters.malformed++;
-		else
-			command_propose_reply(n, d->peer, &reply);
+	if (d->envelope.type == WIRE_PROPOSE || d->envelope.type == WIRE_PROPOSE_REPLY) {
+		peer_door_receive(&n->serving.peers, d);
 		return;
 	}
 	if (wire_raft_decode(&message, n->wire_entries, d->envelope.type, d->body,
@@ -82,7 +70,7 @@ static uint32_t receive_burst(struct node *n)
 		if (datagram[i].from_peer)
 			receive_peer(n, &datagram[i]);
 		else
-			door_receive(n, &datagram[i]);
+			udp_door_receive(n->serving.udp, &datagram[i]);
 	}
 	dp_release(n->dp);
 	if (count)

@@ -127,6 +127,24 @@ static uint64_t seed_for(uint64_t seed, uint64_t purpose)
 	return mix(seed ^ mix(purpose));
 }
 
+static int start_serving(struct node *n, const struct node_options *o)
+{
+	uint8_t key[UDP_DOOR_KEY_SIZE];
+	int error;
+
+	for (size_t i = 0; i < sizeof(key); i += 8) {
+		uint64_t r = seed_for(o->seed, 16 + i);
+
+		memcpy(key + i, &r, 8);
+	}
+	/* Above all ids of earlier starts: a start makes fewer than 2^40. */
+	error = serving_start(n, WAL_START_COUNT(n->recovered.start) << 40, key);
+	if (error)
+		snprintf(n->error, sizeof(n->error), "requests cannot be taken: %s",
+			 strerror(-error));
+	return error;
+}
+
 /* The directory of another member, or of another cluster, is not this node's to write to (W25). */
 static int belongs(struct node *n, const struct node_options *o)
 {
@@ -168,20 +186,21 @@ static int start_rooms(struct node *n, const struct node_options *o)
 		error = start_raft(n, o);
 	if (!error)
 		error = start_dataplane(n, o);
+	if (!error)
+		error = start_serving(n, o);
 	return error;
 }
 
 static int allocate(struct node *n)
 {
 	n->applying = calloc(NODE_APPLY_QUEUE_MAX, sizeof(*n->applying));
-	n->scratch = malloc(WIRE_MESSAGE_SIZE_MAX);
 	n->metrics = calloc(1, sizeof(*n->metrics));
-	if (!n->applying || !n->scratch || !n->metrics)
+	if (!n->applying || !n->metrics)
 		return -ENOMEM;
 	for (int i = 0; i < DP_PEERS_MAX; i++)
 		histogram_create(&n->round_trip[i], NODE_ROUND_TRIP_NS_MIN,
 				 NODE_ROUND_TRIP_BUCKETS);
-	return requests_create(&n->requests);
+	return 0;
 }
 
 int node_create(struct node **out, const struct node_options *o, char error[NODE_ERROR_MAX])
@@ -208,11 +227,6 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		n->faults = o->faults;
 		n->fault_injection = o->fault_injection;
 		n->sm = o->sm;
-		for (size_t i = 0; i < sizeof(n->cookie_key); i += 8) {
-			uint64_t r = seed_for(o->seed, 16 + i);
-
-			memcpy(n->cookie_key + i, &r, 8);
-		}
 		result = start_rooms(n, o);
 		if (result)
 			memcpy(error, n->error, NODE_ERROR_MAX);
@@ -232,18 +246,9 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 
 void node_destroy(struct node *n)
 {
-	struct request *q;
-
 	if (n->exchange)
 		metrics_exchange_detach(n->exchange);
-	for (int state = REQUEST_RECEIVING; n->admin && state < REQUEST_ANSWERED; state++) {
-		while ((q = TAILQ_FIRST(&n->requests.list[state]))) {
-			if (q->origin == REQUEST_FROM_ADMIN)
-				door_refuse(n, q, WIRE_STOPPING);
-			else
-				request_close(&n->requests, q);
-		}
-	}
+	serving_stop(n);
 	if (n->dp)
 		dp_destroy(n->dp);
 	if (n->raft)
@@ -252,9 +257,7 @@ void node_destroy(struct node *n)
 		wal_close(n->wal);
 	if (n->sm)
 		n->sm->ops->destroy(n->sm);
-	requests_destroy(&n->requests);
 	free(n->applying);
-	free(n->scratch);
 	free(n->metrics);
 	free(n);
 }
@@ -353,22 +356,23 @@ int node_poll(struct node *n, uint64_t now_ns)
 	if (n->failed)
 		return n->failed;
 
+	serve_turn(n->serve, now_ns);
 	node_receive(n);
-	door_admin(n);
+	if (n->serving.unix_door)
+		unix_door_poll(n->serving.unix_door);
 	raft_tick(n->raft, now_ns / 1000);
 	node_persisted(n);
-	command_drive(n);
-	query_drive(n);
+	serve_drive(n->serve);
 	node_ready(n);
-	door_expire(n);
+	serve_expire(n->serve);
 	settings_drive(n);
 	bind_identities(n);
 	log_changes(n);
 	log_refusals(n);
 	node_metrics_drive(n);
-	if (n->admin)
-		admin_set_base(n->admin, raft_commit(n->raft));
+	serving_welcome(n);
 	dp_flush(n->dp);
+	n->active |= serve_active(n->serve);
 	return n->failed;
 }
 
@@ -385,8 +389,8 @@ uint64_t node_deadline(const struct node *n)
 	deadline = deadline > UINT64_MAX / 1000 ? UINT64_MAX : deadline * 1000;
 	if (dp < deadline)
 		deadline = dp;
-	if (n->requests.open && n->next_expiry_ns < deadline)
-		deadline = n->next_expiry_ns;
+	if (serve_deadline(n->serve) < deadline)
+		deadline = serve_deadline(n->serve);
 	if (n->applying_count)
 		deadline = n->now_ns;
 	return deadline;
@@ -402,15 +406,10 @@ bool node_busy(const struct node *n)
 	return n->active || wal_busy(n->wal);
 }
 
-void node_serve_admin(struct node *n, struct admin *admin)
-{
-	n->admin = admin;
-}
-
 void node_stop(struct node *n)
 {
 	n->stopping = true;
-	n->stop_ns = n->now_ns;
+	serve_stop(n->serve);
 }
 
 bool node_stopping(const struct node *n)
@@ -420,7 +419,7 @@ bool node_stopping(const struct node *n)
 
 bool node_stopped(const struct node *n)
 {
-	return n->stopping && n->requests.open == 0;
+	return n->stopping && serve_stopped(n->serve);
 }
 
 void node_raft_status(const struct node *n, struct raft_status *out)

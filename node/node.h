@@ -13,7 +13,7 @@
 #include "wal/wal.h"
 
 struct node;
-struct admin;
+struct calls;
 struct journal;
 struct metrics_exchange;
 
@@ -68,8 +68,11 @@ bool node_busy(const struct node *n);
 /* The name of a member, or its id in hex. Valid until the next call. */
 const char *node_member_name(const struct node *n, raft_id id);
 
-/* From now on calls of the admin socket are answered; it is the caller's and outlives the node. */
-void node_serve_admin(struct node *n, struct admin *admin);
+/*
+ * From now on calls of the local socket are answered; it is the caller's and outlives the node.
+ * 0 or -ENOMEM.
+ */
+int node_serve_calls(struct node *n, struct calls *calls);
 
 /* From now on what it is asked for is answered; it is the caller's and outlives the node. */
 void node_serve_metrics(struct node *n, struct metrics_exchange *exchange);

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -71,7 +72,7 @@ static bool apply_one(struct node *n, const struct raft_entry *entry)
 			continue;
 		n->applied = entry->index;
 		if (done == 1)
-			command_applied(n, &result);
+			serve_applied(n->serve, &result);
 		return true;
 	}
 	return false;
@@ -157,12 +158,13 @@ static bool ready_once(struct node *n)
 	for (uint32_t i = 0; i < ready.read_count; i++)
 		reads[i] = ready.reads[i];
 	apply(n, ready.apply, ready.apply_count);
+	serve_progress(n->serve, n->applied, n->applying_count > 0);
 	raft_advance(n->raft);
 	raft_applied(n->raft, n->applied);
 	for (uint32_t i = 0; i < refused_count; i++)
 		raft_fetched(n->raft, refused[i], NULL, 0);
 	for (uint32_t i = 0; i < ready.read_count; i++) {
-		query_confirmed(n, &reads[i]);
+		serve_confirmed(n->serve, reads[i].context, reads[i].index);
 		node_metrics_confirmed(n, &reads[i]);
 	}
 	n->active = true;
@@ -174,6 +176,7 @@ void node_ready(struct node *n)
 	uint64_t seq;
 
 	apply_rest(n);
+	serve_progress(n->serve, n->applied, n->applying_count > 0);
 	raft_applied(n->raft, n->applied);
 	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
 		;

@@ -370,6 +370,11 @@ raft_term raft_get_term(const struct raft *r)
 	return r->hard.term;
 }
 
+raft_index raft_last(const struct raft *r)
+{
+	return r->window.last;
+}
+
 raft_index raft_commit(const struct raft *r)
 {
 	return r->commit;

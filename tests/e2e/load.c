@@ -7,12 +7,12 @@
 #include "base/clock.h"
 #include "kv/command.h"
 #include "tests/unit/test.h"
+#include "tools/client/draw.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
 	/* Then another node is asked: less than a failover, more than a stall of the disk. */
@@ -35,15 +35,6 @@ static void wrong(struct load *l, const char *format, ...)
 	vsnprintf(l->wrong_text, sizeof(l->wrong_text), format, args);
 	va_end(args);
 	atomic_store(&l->wrong, l->wrong_text);
-}
-
-static uint64_t draw(void)
-{
-	uint64_t number = 0;
-
-	while (number == 0)
-		assert_int_equal(getrandom(&number, sizeof(number), 0), sizeof(number));
-	return number;
 }
 
 static struct kv_bytes bytes(const char *text)

@@ -7,8 +7,8 @@
  *
  * LLVMFuzzerTestOneInput is what libFuzzer calls; without libFuzzer, fuzz.h brings a main.
  */
+#include "base/parts.h"
 #include "dataplane/client.h"
-#include "dataplane/parts.h"
 #include "dataplane/wire.h"
 #include "tests/fuzz/fuzz.h"
 

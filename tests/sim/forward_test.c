@@ -6,9 +6,9 @@
 
 #include "kv/command.h"
 #include "node/internal.h"
+#include "serve/internal.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +53,7 @@ static void client_ask(uint32_t target, enum wire_request kind, const uint8_t *d
 
 static const struct request *leader_receiving(uint32_t leader)
 {
-	return TAILQ_FIRST(&w.node[leader].node->requests.list[REQUEST_RECEIVING]);
+	return TAILQ_FIRST(&w.node[leader].node->serve->requests.list[REQUEST_RECEIVING]);
 }
 
 /* The value as a linearizable read gives it: all of it is `fill`. */
@@ -123,105 +123,8 @@ static void parts_of_an_earlier_life_are_not_joined(void)
 	free(second);
 }
 
-/* The request of a follower's client while no forward of it reaches the leader. */
-static struct request *forwarding(uint32_t leader, uint32_t follower, uint8_t **command)
-{
-	struct request_list *list = &w.node[follower].node->requests.list[REQUEST_PROPOSING];
-	uint32_t size = put_encode(command, 5, 'a');
-
-	sim_net_cut(w.net, follower, leader, true);
-	client_ask(follower, WIRE_COMMAND, *command, size);
-	while (!TAILQ_FIRST(list) || !TAILQ_FIRST(list)->forward_id)
-		sim_world_run(&w, 1000);
-	return TAILQ_FIRST(list);
-}
-
-static void reply(uint32_t leader, uint32_t follower, const struct request *q,
-		  enum wire_status status)
-{
-	struct node *n = w.node[follower].node;
-	const struct wire_part_reply r = {
-		.request_id = q->forward_id,
-		.next_part = (uint16_t)(status == WIRE_OK ? parts_count(q->size) : 0),
-		.status = (uint8_t)status,
-	};
-	int peer = node_peer_find(n, 0x100 + leader);
-
-	assert(peer >= 0);
-	command_propose_reply(n, (uint32_t)peer, &r);
-}
-
-/* Nothing would ever put it back: its log may be gone with its term. */
-static void a_late_acceptance_of_an_older_term_does_not_count(void)
-{
-	const uint32_t leader = world_begin(), follower = (leader + 1) % 3;
-	uint8_t *command;
-	struct request *q = forwarding(leader, follower, &command);
-
-	q->term--;
-	reply(leader, follower, q, WIRE_OK);
-	assert(q->state == REQUEST_PROPOSING);
-	q->term++;
-	reply(leader, follower, q, WIRE_OK);
-	assert(q->state == REQUEST_PROPOSED);
-	sim_world_destroy(&w);
-	free(command);
-}
-
-static int no_space(struct sm *sm, const uint8_t *command, uint32_t size)
-{
-	(void)sm;
-	(void)command;
-	(void)size;
-	return -ENOSPC;
-}
-
-/* "No space" says that nothing was done: not while a copy in the log may still be applied. */
-static void no_space_waits_for_a_copy_in_the_log(void)
-{
-	const uint32_t leader = world_begin();
-	struct node *n = w.node[leader].node;
-	const struct sm_ops *ops = n->sm->ops;
-	struct sm_ops full = *ops;
-	uint8_t *command;
-	uint32_t size = put_encode(&command, 5, 'a');
-	struct request *q;
-
-	full.admit = no_space;
-	for (uint32_t i = 0; i < 3; i++)
-		sim_net_cut(w.net, leader, i, i != leader);
-	client_ask(leader, WIRE_COMMAND, command, size);
-	while (!(q = TAILQ_FIRST(&n->requests.list[REQUEST_PROPOSED])))
-		sim_world_run(&w, 1000);
-	/* As after a term in between, the leader's again, which still has it in its log. */
-	request_move(&n->requests, q, REQUEST_PROPOSING);
-	n->sm->ops = &full;
-	sim_world_run(&w, MS);
-	assert(q->state == REQUEST_PROPOSING);
-	sim_net_heal(w.net);
-	while (q->state == REQUEST_PROPOSING)
-		sim_world_run(&w, MS);
-	assert(q->status == WIRE_OK);
-	/* Nothing is in the log: the verdict comes at once. */
-	free(command);
-	size = put_encode(&command, 6, 'b');
-	while (sim_leader(&w) < 0 || !sim_world_settle(&w, 1000 * MS))
-		sim_world_run(&w, MS);
-	w.resting = true;
-	assert(sim_leader(&w) == (int)leader);
-	client_ask(leader, WIRE_COMMAND, command, size);
-	while (client_get_state(w.client[0].client) == CLIENT_WAITING)
-		sim_world_run(&w, MS);
-	assert(client_status(w.client[0].client) == WIRE_NO_SPACE);
-	n->sm->ops = ops;
-	sim_world_destroy(&w);
-	free(command);
-}
-
 int main(void)
 {
 	parts_of_an_earlier_life_are_not_joined();
-	a_late_acceptance_of_an_older_term_does_not_count();
-	no_space_waits_for_a_copy_in_the_log();
 	return 0;
 }

@@ -133,7 +133,10 @@ static void V32_each_counter_of_a_room_is_shown(void **state)
 	fill(&n->dp->counters, sizeof(n->dp->counters), 3);
 	fill(&port_counters, sizeof(port_counters), 4);
 	fill((void *)(uintptr_t)n->sm->ops->counters(n->sm), sizeof(struct sm_counters), 7);
-	n->requests.refused_busy = number_at(5, 0);
+	fill((void *)(uintptr_t)serve_get_counters(n->serve), sizeof(struct serve_counters), 5);
+	fill((void *)(uintptr_t)udp_door_get_counters(n->serving.udp),
+	     sizeof(struct udp_door_counters), 8);
+	n->serving.peers.malformed = number_at(9, 0);
 	n->faults = &faults;
 	ops.counters = link_counters;
 	n->dp->port[0].link->ops = &ops;
@@ -147,7 +150,9 @@ static void V32_each_counter_of_a_room_is_shown(void **state)
 	require_shown("dp_counters", sizeof(n->dp->counters), 3);
 	require_shown("link_counters", sizeof(port_counters), 4);
 	require_shown("sm_counters", sizeof(struct sm_counters), 7);
-	require_shown("requests", sizeof(uint64_t), 5);
+	require_shown("serve_counters", sizeof(struct serve_counters), 5);
+	require_shown("udp_door_counters", sizeof(struct udp_door_counters), 8);
+	require_shown("peer_door", sizeof(uint64_t), 9);
 	require_shown("fault_rules", 2 * sizeof(uint64_t), 6);
 	sim_world_destroy(&w);
 }

@@ -3,7 +3,10 @@
 import pathlib
 import re
 
-ROOMS = ("base", "raft", "wal", "dataplane", "kv", "config", "metrics", "node", "tools", "tests")
+ROOMS = (
+    "base", "raft", "wal", "dataplane", "kv", "config", "metrics", "serve", "doors", "node", "tools",
+    "tests",
+)
 
 TOKEN = re.compile(
     r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.DOTALL

@@ -169,26 +169,26 @@ int carrier_dp_create(struct carrier **out, const struct carrier_dp_options *opt
 		.destroy = dp_carrier_destroy,
 	};
 	struct carrier_dp *d = calloc(1, sizeof(*d));
-	int result = d ? 0 : -ENOMEM;
+	int err = d ? 0 : -ENOMEM;
 
 	if (d) {
 		d->carrier.ops = &ops;
 		d->options = *options;
 		d->chosen_count = 1;
-		result = open_dataplane(d);
+		err = open_dataplane(d);
 	}
-	if (result) {
-		snprintf(error, PATH_ERROR_MAX, "the client's dataplane: %s", strerror(-result));
+	if (err) {
+		snprintf(error, PATH_ERROR_MAX, "the client's dataplane: %s", strerror(-err));
 		for (uint32_t i = 0; i < options->server_count; i++)
 			options->server[i].link->ops->destroy(options->server[i].link);
 		free(d);
-		return result;
+		return err;
 	}
-	for (uint32_t i = 0; !result && i < options->server_count; i++)
-		result = resolve(d, i, error);
-	if (result) {
+	for (uint32_t i = 0; !err && i < options->server_count; i++)
+		err = resolve(d, i, error);
+	if (err) {
 		dp_carrier_destroy(&d->carrier);
-		return result;
+		return err;
 	}
 	*out = &d->carrier;
 	return 0;

@@ -121,7 +121,7 @@ int carrier_udp_create(struct carrier **out, const struct address *endpoints, ui
 		.destroy = udp_destroy,
 	};
 	struct carrier_udp *u = calloc(1, sizeof(*u));
-	int result = 0;
+	int err = 0;
 
 	snprintf(error, PATH_ERROR_MAX, "out of memory");
 	if (!u)
@@ -130,17 +130,17 @@ int carrier_udp_create(struct carrier **out, const struct address *endpoints, ui
 	u->epoll = epoll_create1(EPOLL_CLOEXEC);
 	u->fd = calloc(clients, sizeof(*u->fd));
 	if (!u->fd || u->epoll < 0)
-		result = -ENOMEM;
-	for (uint32_t i = 0; !result && i < clients; i++) {
+		err = -ENOMEM;
+	for (uint32_t i = 0; !err && i < clients; i++) {
 		const struct address *to = &endpoints[i % count];
 
-		result = add_socket(u, to);
-		if (result)
-			snprintf(error, PATH_ERROR_MAX, "%s: %s", to->text, strerror(-result));
+		err = add_socket(u, to);
+		if (err)
+			snprintf(error, PATH_ERROR_MAX, "%s: %s", to->text, strerror(-err));
 	}
-	if (result) {
+	if (err) {
 		udp_destroy(&u->carrier);
-		return result;
+		return err;
 	}
 	*out = &u->carrier;
 	return 0;

@@ -129,7 +129,7 @@ static int wait_caught_up(struct election *e)
 
 static int run_round(struct election *e, uint32_t number)
 {
-	int leader = wait_caught_up(e), result;
+	int leader = wait_caught_up(e), err;
 	double us[PHASES];
 
 	if (leader < 0)
@@ -139,9 +139,9 @@ static int run_round(struct election *e, uint32_t number)
 	leader = wait_caught_up(e);
 	if (leader < 0)
 		return -EHOSTUNREACH;
-	result = round_run(&e->round, number + 1, leader, us, &e->errors);
-	if (result)
-		return result;
+	err = round_run(&e->round, number + 1, leader, us, &e->errors);
+	if (err)
+		return err;
 	for (int i = 0; i < PHASES; i++)
 		e->round_us[i][number] = us[i];
 	printf("round %2u  %s of %-4s %-8s %-6s  detection %8.1f ms  election %8.1f ms  "
@@ -190,7 +190,7 @@ static void summarize(struct election *e, int phase, struct result *r)
 static int report(struct election *e)
 {
 	struct result results[PHASES];
-	int error = 0;
+	int err = 0;
 
 	printf("%-24s %10s %10s %10s   (%s, link %s, %u nodes, %u rounds)\n", "milliseconds",
 	       "median", "min", "max", e->durability, e->link, e->cluster.count, e->rounds);
@@ -207,11 +207,11 @@ static int report(struct election *e)
 	if (e->errors)
 		printf("%" PRIu64 " questions or puts failed on the way\n", e->errors);
 	if (e->common.json)
-		error |= result_write_json(e->common.json, results, PHASES, e->common.line,
-					   e->round.directory);
+		err |= result_write_json(e->common.json, results, PHASES, e->common.line,
+					 e->round.directory);
 	if (e->common.plot)
-		error |= plot_rounds(e->common.plot, results, PHASES);
-	return error ? EXIT_HOST : e->errors ? EXIT_FAILED_REQUESTS : EXIT_GOOD;
+		err |= plot_rounds(e->common.plot, results, PHASES);
+	return err ? EXIT_HOST : e->errors ? EXIT_FAILED_REQUESTS : EXIT_GOOD;
 }
 
 /* A slice of the floor, before the rounds and after them. 0 or an exit code. */
@@ -219,18 +219,18 @@ static int floor_slice(struct election *e)
 {
 	char error[FLOOR_ERROR_MAX];
 	struct floor *floor;
-	int result = floor_create(&floor, e->round.directory, e->cluster.count, error);
+	int err = floor_create(&floor, e->round.directory, e->cluster.count, error);
 
-	if (!result) {
+	if (!err) {
 		floor_begin(floor, FLOOR_NS);
-		result = floor_finish(floor, e->floor);
-		if (result)
-			snprintf(error, sizeof(error), "the floor's writes: %s", strerror(-result));
+		err = floor_finish(floor, e->floor);
+		if (err)
+			snprintf(error, sizeof(error), "the floor's writes: %s", strerror(-err));
 		floor_destroy(floor);
 	}
-	if (result)
+	if (err)
 		fprintf(stderr, "quoin-bench: %s\n", error);
-	return result ? EXIT_HOST : 0;
+	return err ? EXIT_HOST : 0;
 }
 
 static int prepare(struct election *e)

@@ -25,7 +25,7 @@ struct writer {
 	uint8_t *block; /* FLOOR_WRITE_SIZE */
 	uint64_t offset;
 	uint64_t count;
-	int error;
+	int err;
 	struct histogram *histogram; /* of the slice that runs */
 };
 
@@ -48,13 +48,13 @@ static void write_slice(struct writer *w, uint64_t deadline_ns)
 {
 	uint64_t now = clock_now();
 
-	while (now < deadline_ns && !w->error) {
+	while (now < deadline_ns && !w->err) {
 		uint64_t begun = now;
 		ssize_t written = pwrite(w->fd, w->block, FLOOR_WRITE_SIZE, (off_t)w->offset);
 
 		now = clock_now();
 		if (written != FLOOR_WRITE_SIZE) {
-			w->error = written < 0 ? -errno : -EIO;
+			w->err = written < 0 ? -errno : -EIO;
 			return;
 		}
 		histogram_record(w->histogram, now - begun);
@@ -92,16 +92,16 @@ static void *writer_main(void *argument)
 static int fill(int fd)
 {
 	uint8_t *zeros = aligned_alloc(4096, ZERO_SIZE);
-	int error = zeros ? 0 : -ENOMEM;
+	int err = zeros ? 0 : -ENOMEM;
 
 	if (zeros)
 		memset(zeros, 0, ZERO_SIZE);
-	for (off_t at = 0; !error && at < FILE_SIZE; at += ZERO_SIZE) {
+	for (off_t at = 0; !err && at < FILE_SIZE; at += ZERO_SIZE) {
 		if (pwrite(fd, zeros, ZERO_SIZE, at) != ZERO_SIZE)
-			error = errno ? -errno : -EIO;
+			err = errno ? -errno : -EIO;
 	}
 	free(zeros);
-	return error;
+	return err;
 }
 
 /* A file system in memory takes such writes too, and keeps none of them: no floor of a disk. */
@@ -116,7 +116,7 @@ static bool in_memory(const char *directory)
 static int open_file(const char *directory, char error[FLOOR_ERROR_MAX])
 {
 	char path[512];
-	int fd, flags, result;
+	int fd, flags, err;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/quoin-floor-XXXXXX", directory) >=
 	    sizeof(path)) {
@@ -132,12 +132,12 @@ static int open_file(const char *directory, char error[FLOOR_ERROR_MAX])
 		return -flags;
 	}
 	unlink(path);
-	result = fill(fd);
-	if (result) {
+	err = fill(fd);
+	if (err) {
 		snprintf(error, FLOOR_ERROR_MAX, "%s: cannot be filled with zeros: %s", directory,
-			 strerror(-result));
+			 strerror(-err));
 		close(fd);
-		return result;
+		return err;
 	}
 	return fd;
 }
@@ -153,7 +153,7 @@ static void writer_release(struct writer *w)
 static int writer_start(struct floor *f, const char *directory, char error[FLOOR_ERROR_MAX])
 {
 	struct writer *w = &f->writer[f->writer_count];
-	int result = -ENOMEM;
+	int err = -ENOMEM;
 
 	snprintf(error, FLOOR_ERROR_MAX, "out of memory");
 	w->floor = f;
@@ -163,12 +163,12 @@ static int writer_start(struct floor *f, const char *directory, char error[FLOOR
 	if (!w->block || !w->histogram)
 		goto err_release;
 	memset(w->block, 0x51, FLOOR_WRITE_SIZE);
-	result = w->fd = open_file(directory, error);
-	if (result < 0)
+	err = w->fd = open_file(directory, error);
+	if (err < 0)
 		goto err_release;
-	result = -pthread_create(&w->thread, NULL, writer_main, w);
-	if (result) {
-		snprintf(error, FLOOR_ERROR_MAX, "a writer's thread: %s", strerror(-result));
+	err = -pthread_create(&w->thread, NULL, writer_main, w);
+	if (err) {
+		snprintf(error, FLOOR_ERROR_MAX, "a writer's thread: %s", strerror(-err));
 		goto err_release;
 	}
 	f->writer_count++;
@@ -176,14 +176,14 @@ static int writer_start(struct floor *f, const char *directory, char error[FLOOR
 
 err_release:
 	writer_release(w);
-	return result;
+	return err;
 }
 
 int floor_create(struct floor **out, const char *directory, uint32_t writers,
 		 char error[FLOOR_ERROR_MAX])
 {
 	struct floor *f = calloc(1, sizeof(*f));
-	int result = 0;
+	int err = 0;
 
 	assert(writers >= 1);
 	assert(writers <= FLOOR_WRITERS_MAX);
@@ -197,13 +197,13 @@ int floor_create(struct floor **out, const char *directory, uint32_t writers,
 		snprintf(error, FLOOR_ERROR_MAX,
 			 "%s is a file system in memory, where nothing is durable: another --dir",
 			 directory);
-		result = -EINVAL;
+		err = -EINVAL;
 	}
-	while (!result && f->writer_count < writers)
-		result = writer_start(f, directory, error);
-	if (result) {
+	while (!err && f->writer_count < writers)
+		err = writer_start(f, directory, error);
+	if (err) {
 		floor_destroy(f);
-		return result;
+		return err;
 	}
 	*out = f;
 	return 0;
@@ -248,7 +248,7 @@ int floor_running(struct floor *f)
 
 int floor_finish(struct floor *f, struct histogram *out)
 {
-	int error = 0;
+	int err = 0;
 
 	while (floor_running(f))
 		clock_sleep(CLOCK_MS);
@@ -256,12 +256,12 @@ int floor_finish(struct floor *f, struct histogram *out)
 	for (uint32_t i = 0; i < f->writer_count; i++) {
 		struct writer *w = &f->writer[i];
 
-		if (w->error)
-			error = w->error;
+		if (w->err)
+			err = w->err;
 		histogram_add(out, w->histogram);
 		histogram_reset(w->histogram);
 	}
-	return error;
+	return err;
 }
 
 double floor_rate(const struct floor *f)

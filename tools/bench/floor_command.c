@@ -68,7 +68,7 @@ static int measure_disk(const struct floor_arguments *a, struct result *r)
 	struct histogram *h = histogram_create();
 	char error[FLOOR_ERROR_MAX] = "out of memory";
 	struct floor *floor;
-	int result;
+	int err;
 
 	if (!h || floor_create(&floor, a->directory, a->writers, error)) {
 		fprintf(stderr, "quoin-bench: %s\n", error);
@@ -76,10 +76,10 @@ static int measure_disk(const struct floor_arguments *a, struct result *r)
 		return EXIT_HOST;
 	}
 	floor_begin(floor, a->duration_ns);
-	result = floor_finish(floor, h);
-	if (result)
+	err = floor_finish(floor, h);
+	if (err)
 		fprintf(stderr, "quoin-bench: %s: a write failed: %s\n", a->directory,
-			strerror(-result));
+			strerror(-err));
 	snprintf(r->name, sizeof(r->name), "floor write w%u", a->writers);
 	snprintf(r->durability, sizeof(r->durability), "durable");
 	snprintf(r->client_path, sizeof(r->client_path), "-");
@@ -91,7 +91,7 @@ static int measure_disk(const struct floor_arguments *a, struct result *r)
 	result_set_floor(r, h, a->writers);
 	floor_destroy(floor);
 	free(h);
-	return result ? EXIT_HOST : 0;
+	return err ? EXIT_HOST : 0;
 }
 
 /* The path's line: HELLO to WELCOME, one at a time. */
@@ -99,11 +99,11 @@ static int measure_path(struct target *t, struct result *r)
 {
 	struct histogram *h = histogram_create();
 	struct load *load = NULL;
-	int result = EXIT_HOST;
+	int err = EXIT_HOST;
 
 	if (h && !load_create(&load, t->path, 0, clock_now()))
-		result = load_greet(load, GREETINGS, h) ? EXIT_CLUSTER : 0;
-	if (result)
+		err = load_greet(load, GREETINGS, h) ? EXIT_CLUSTER : 0;
+	if (err)
 		fprintf(stderr, "quoin-bench: HELLO over %s was not answered\n", t->client_path);
 	snprintf(r->name, sizeof(r->name), "floor HELLO");
 	snprintf(r->durability, sizeof(r->durability), "%s", t->durability);
@@ -116,7 +116,7 @@ static int measure_path(struct target *t, struct result *r)
 	if (load)
 		load_destroy(load);
 	free(h);
-	return result;
+	return err;
 }
 
 static int run(struct floor_arguments *a, struct target *t, bool lab)

@@ -220,27 +220,27 @@ static int greet(struct load *l, uint32_t i, uint64_t *took_ns)
 int load_open(struct load *l)
 {
 	uint64_t took;
-	int error = 0;
+	int err = 0;
 
-	for (uint32_t i = 0; !error && i < l->path->client_count; i++) {
-		error = greet(l, i, &took);
-		if (!error)
+	for (uint32_t i = 0; !err && i < l->path->client_count; i++) {
+		err = greet(l, i, &took);
+		if (!err)
 			new_session(l, i);
 	}
-	return error;
+	return err;
 }
 
 int load_greet(struct load *l, uint32_t count, struct histogram *latency)
 {
 	uint64_t took;
-	int error = 0;
+	int err = 0;
 
-	for (uint32_t i = 0; !error && i < count; i++) {
-		error = greet(l, 0, &took);
-		if (!error)
+	for (uint32_t i = 0; !err && i < count; i++) {
+		err = greet(l, 0, &took);
+		if (!err)
 			histogram_record(latency, took);
 	}
-	return error;
+	return err;
 }
 
 void load_idle(struct load *l, uint64_t duration_ns)

@@ -64,15 +64,15 @@ static int wire(struct link **a, struct link **b, uint32_t from, uint32_t to,
 
 static int make_links(struct local *l, char error[LOCAL_ERROR_MAX])
 {
-	int result = 0;
+	int err = 0;
 
-	for (uint32_t i = 0; !result && i < l->count; i++) {
-		for (uint32_t j = i + 1; !result && j < l->count; j++)
-			result = wire(&l->peer_link[i][j], &l->peer_link[j][i], i, j, error);
-		if (!result)
-			result = wire(&l->door_link[i], &l->client_link[i], i, 100 + i, error);
+	for (uint32_t i = 0; !err && i < l->count; i++) {
+		for (uint32_t j = i + 1; !err && j < l->count; j++)
+			err = wire(&l->peer_link[i][j], &l->peer_link[j][i], i, j, error);
+		if (!err)
+			err = wire(&l->door_link[i], &l->client_link[i], i, 100 + i, error);
 	}
-	return result;
+	return err;
 }
 
 /* Ports in the order of the peers, then the clients'. */
@@ -122,15 +122,15 @@ static int start_node(struct local *l, uint32_t i, enum wal_durability durabilit
 			.segment_size = WAL_SEGMENT_SIZE_DEFAULT,
 			.create = true},
 	};
-	int result;
+	int err;
 
 	snprintf(name, sizeof(name), "n%u", i + 1);
 	snprintf(directory, sizeof(directory), "%s/%s", l->directory, name);
 	o.seed = draw();
 	o.wal.identity_seed = draw();
-	result = kv_create(&o.sm, &kv);
-	if (result)
-		return result;
+	err = kv_create(&o.sm, &kv);
+	if (err)
+		return err;
 	set_dataplane(l, &o, i);
 	o.now_ns = clock_now();
 	return node_create(&l->node[i], &o, error);
@@ -140,7 +140,7 @@ int local_create(struct local **out, const char *directory, uint32_t nodes,
 		 enum wal_durability durability, char error[LOCAL_ERROR_MAX])
 {
 	struct local *l = calloc(1, sizeof(*l));
-	int result = 0;
+	int err = 0;
 
 	snprintf(error, LOCAL_ERROR_MAX, "out of memory");
 	if (!l)
@@ -148,19 +148,19 @@ int local_create(struct local **out, const char *directory, uint32_t nodes,
 	l->count = nodes;
 	if ((size_t)snprintf(l->directory, sizeof(l->directory), "%s/quoin-bench-XXXXXX",
 			     directory) >= sizeof(l->directory))
-		result = -ENAMETOOLONG;
+		err = -ENAMETOOLONG;
 	else if (!mkdtemp(l->directory))
-		result = -errno;
-	l->made = !result;
-	if (result)
-		snprintf(error, LOCAL_ERROR_MAX, "%s: %s", directory, strerror(-result));
-	if (!result)
-		result = make_links(l, error);
-	for (uint32_t i = 0; !result && i < nodes; i++)
-		result = start_node(l, i, durability, error);
-	if (result) {
+		err = -errno;
+	l->made = !err;
+	if (err)
+		snprintf(error, LOCAL_ERROR_MAX, "%s: %s", directory, strerror(-err));
+	if (!err)
+		err = make_links(l, error);
+	for (uint32_t i = 0; !err && i < nodes; i++)
+		err = start_node(l, i, durability, error);
+	if (err) {
 		local_destroy(l);
-		return result;
+		return err;
 	}
 	*out = l;
 	return 0;

@@ -280,7 +280,7 @@ int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t cl
 		.destroy = datagram_destroy,
 	};
 	struct path_datagram *p = calloc(1, sizeof(*p));
-	int result = 0;
+	int err = 0;
 
 	snprintf(error, PATH_ERROR_MAX, "out of memory");
 	if (!p) {
@@ -292,12 +292,12 @@ int path_datagram_create(struct path **out, struct carrier *carrier, uint32_t cl
 	p->client = calloc(clients, sizeof(*p->client));
 	p->due = calloc(clients, sizeof(*p->due));
 	if (!p->client || !p->due)
-		result = -ENOMEM;
-	for (uint32_t i = 0; !result && i < clients; i++)
-		result = client_create(&p->client[i].client, draw());
-	if (result) {
+		err = -ENOMEM;
+	for (uint32_t i = 0; !err && i < clients; i++)
+		err = client_create(&p->client[i].client, draw());
+	if (err) {
 		datagram_destroy(&p->path);
-		return result;
+		return err;
 	}
 	*out = &p->path;
 	return 0;

@@ -3,7 +3,7 @@
  * request that was open on it, and is made anew for the next one.
  */
 #include "base/clock.h"
-#include "node/admin.h"
+#include "doors/calls.h"
 #include "tools/bench/path.h"
 #include "tools/client/endpoint.h"
 #include "tools/client/stream.h"
@@ -225,7 +225,7 @@ int path_unix_create(struct path **out, const struct address *endpoints, uint32_
 		err = connect_client(p, c);
 		if (err)
 			snprintf(error, PATH_ERROR_MAX, "%s: %s (a node takes %d clients there)",
-				 c->address->text, endpoint_error_text(err), ADMIN_CALLS_MAX);
+				 c->address->text, endpoint_error_text(err), CALLS_MAX);
 	}
 	if (err) {
 		unix_destroy(&p->path);

@@ -46,25 +46,25 @@ static int run(const char *file, void (*script)(FILE *out, const void *context),
 	bool svg = suffix && !strcmp(suffix, ".svg");
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
 	FILE *out = NULL;
-	int error = 0;
+	int err = 0;
 	pid_t pid = start(&out);
 
 	if (pid < 0) {
-		error = pid;
+		err = pid;
 	} else {
 		fprintf(out, "set terminal %s size 960,600 font 'sans,11'\nset output '%s'\n",
 			svg ? "svg dynamic background 'white'" : "pngcairo", file);
 		script(out, context);
 		if (fclose(out))
-			error = -EIO;
+			err = -EIO;
 		if (child_wait(pid))
-			error = -EIO;
+			err = -EIO;
 	}
 	signal(SIGPIPE, before);
-	if (error)
+	if (err)
 		fprintf(stderr, "quoin-bench: %s: gnuplot could not draw it: %s%s\n", file,
-			strerror(-error), error == -ENOENT ? " (package gnuplot-nox)" : "");
-	return error;
+			strerror(-err), err == -ENOENT ? " (package gnuplot-nox)" : "");
+	return err;
 }
 
 struct latency {

@@ -33,12 +33,12 @@ int put_create(struct put **out, const struct address *endpoints, uint32_t count
 {
 	char error[PATH_ERROR_MAX];
 	struct put *p = calloc(1, sizeof(*p));
-	int result = p ? path_unix_create(&p->path, endpoints, count, count, error) : -ENOMEM;
+	int err = p ? path_unix_create(&p->path, endpoints, count, count, error) : -ENOMEM;
 
-	if (result) {
+	if (err) {
 		fprintf(stderr, "quoin-bench: %s\n", p ? error : "out of memory");
 		free(p);
-		return result;
+		return err;
 	}
 	*out = p;
 	return 0;

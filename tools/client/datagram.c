@@ -106,3 +106,9 @@ int datagram_call(struct datagram *d, const struct address *to, enum wire_reques
 	client_request(d->client, kind, request, size, clock_now(), timeout_ns);
 	return run(d);
 }
+
+int datagram_next(struct datagram *d)
+{
+	client_next(d->client);
+	return run(d);
+}

@@ -16,9 +16,14 @@ struct datagram {
 void datagram_create(struct datagram *out);
 void datagram_destroy(struct datagram *d);
 
-/* 0: welcomed, or answered; else -errno. Either is read from d->client. */
+/*
+ * 0: welcomed, or answered, or a piece of the answer is here; else -errno. Either is read from
+ * d->client.
+ */
 int datagram_welcome(struct datagram *d, const struct address *to, uint64_t timeout_ns);
 int datagram_call(struct datagram *d, const struct address *to, enum wire_request kind,
 		  const uint8_t *request, uint32_t size, uint64_t timeout_ns);
+/* After a piece: to the next one. */
+int datagram_next(struct datagram *d);
 
 #endif

@@ -26,6 +26,9 @@ struct endpoint {
 		struct stream stream; /* of a local one */
 		struct datagram datagram;
 	};
+	/* An answer of several pieces, joined. */
+	uint8_t *joined;
+	uint32_t joined_size, joined_max;
 };
 
 int endpoint_create(struct endpoint **out, const struct address *to)
@@ -68,12 +71,47 @@ void endpoint_close(struct endpoint *e)
 		stream_destroy(&e->stream);
 	else
 		datagram_destroy(&e->datagram);
+	free(e->joined);
 	free(e);
 }
 
 const char *endpoint_text(const struct endpoint *e)
 {
 	return e->address.text;
+}
+
+/* One more piece of the answer. 0, -ENOMEM, -EFBIG. */
+static int join(struct endpoint *e, const uint8_t *data, uint32_t size)
+{
+	if (size > UINT32_MAX / 2 - e->joined_size)
+		return -EFBIG;
+	if (e->joined_size + size > e->joined_max) {
+		uint32_t max = 2 * (e->joined_size + size);
+		uint8_t *more = realloc(e->joined, max);
+
+		if (!more)
+			return -ENOMEM;
+		e->joined = more;
+		e->joined_max = max;
+	}
+	memcpy(e->joined + e->joined_size, data, size);
+	e->joined_size += size;
+	return 0;
+}
+
+/* The last piece: most answers have no other, and are left where they are. */
+static int finish(struct endpoint *e, enum wire_status status, const uint8_t *data, uint32_t size,
+		  struct endpoint_answer *out)
+{
+	int err = e->joined_size && status == WIRE_OK ? join(e, data, size) : 0;
+	bool joined = e->joined_size && status == WIRE_OK;
+
+	*out = (struct endpoint_answer){
+		.status = status,
+		.data = joined ? e->joined : data,
+		.size = joined ? e->joined_size : size,
+	};
+	return err;
 }
 
 static int stream_exchange(struct endpoint *e, enum wire_request kind, const uint8_t *request,
@@ -87,7 +125,17 @@ static int stream_exchange(struct endpoint *e, enum wire_request kind, const uin
 		return err;
 	/* Its own verdict should be here before we give up. */
 	stream_request(&e->stream, kind, request, size, left_us - left_us / 16 + 1);
-	return stream_wait(&e->stream, deadline_ns);
+	err = stream_wait(&e->stream, deadline_ns);
+	while (!err && e->stream.answer.more) {
+		err = join(e, stream_data(&e->stream), e->stream.answer.size);
+		if (err) {
+			stream_close(&e->stream);
+			return err;
+		}
+		stream_next(&e->stream);
+		err = stream_wait(&e->stream, deadline_ns);
+	}
+	return err;
 }
 
 /* How long to wait before the next try; 0: the verdict stands. */
@@ -125,22 +173,27 @@ static int stream_call(struct endpoint *e, enum wire_request kind, const uint8_t
 			break;
 		clock_sleep(pause);
 	}
-	out->status = (enum wire_status)answer->code;
-	out->data = stream_data(&e->stream);
-	out->size = answer->size;
-	return 0;
+	return finish(e, (enum wire_status)answer->code, stream_data(&e->stream), answer->size,
+		      out);
 }
 
 static int datagram_ask(struct endpoint *e, enum wire_request kind, const uint8_t *request,
 			uint32_t size, uint64_t timeout_ns, struct endpoint_answer *out)
 {
 	int err = datagram_call(&e->datagram, &e->address, kind, request, size, timeout_ns);
+	const uint8_t *data;
+	uint32_t piece;
 
+	while (!err && client_get_state(e->datagram.client) == CLIENT_PIECE) {
+		data = client_answer(e->datagram.client, &piece);
+		err = join(e, data, piece);
+		if (!err)
+			err = datagram_next(&e->datagram);
+	}
 	if (err)
 		return err;
-	out->status = client_status(e->datagram.client);
-	out->data = client_answer(e->datagram.client, &out->size);
-	return 0;
+	data = client_answer(e->datagram.client, &piece);
+	return finish(e, client_status(e->datagram.client), data, piece, out);
 }
 
 int endpoint_welcome(struct endpoint *e, uint64_t timeout_ns, struct wire_hello *out)
@@ -164,6 +217,7 @@ int endpoint_call(struct endpoint *e, enum wire_request kind, const uint8_t *req
 {
 	assert(size <= WIRE_MESSAGE_SIZE_MAX);
 	*out = (struct endpoint_answer){.status = WIRE_TIMEOUT};
+	e->joined_size = 0;
 	if (e->address.local)
 		return stream_call(e, kind, request, size, timeout_ns, out);
 	return datagram_ask(e, kind, request, size, timeout_ns, out);

@@ -134,27 +134,47 @@ static int move_out(struct stream *s)
 	return -EAGAIN;
 }
 
-static int move_in(struct stream *s)
+/* True: a header and all that it announces are here. */
+static int take_whole(struct stream *s, bool *whole)
 {
 	struct stream_header answer;
-	uint32_t whole;
+	uint32_t size;
 
-	for (;;) {
-		int err = receive(s, s->in_max);
+	*whole = false;
+	if (s->received < STREAM_HEADER_SIZE)
+		return 0;
+	if (stream_header_decode(&answer, s->in) || answer.id != s->id)
+		return -EPROTO;
+	size = STREAM_HEADER_SIZE + answer.size;
+	if (size > s->in_max || (s->received > size && !answer.more))
+		return -EPROTO;
+	*whole = s->received >= size;
+	if (*whole)
+		s->answer = answer;
+	return 0;
+}
 
-		if (err)
-			return err;
-		if (s->received < STREAM_HEADER_SIZE)
-			continue;
-		err = stream_header_decode(&answer, s->in);
-		whole = STREAM_HEADER_SIZE + answer.size;
-		if (err || answer.id != s->id || whole > s->in_max || s->received > whole)
-			return -EPROTO;
-		if (s->received == whole) {
-			s->answer = answer;
-			return 0;
-		}
+static int move_in(struct stream *s)
+{
+	bool whole;
+	int err = take_whole(s, &whole);
+
+	while (!err && !whole) {
+		err = receive(s, s->in_max);
+		if (!err)
+			err = take_whole(s, &whole);
 	}
+	return err;
+}
+
+void stream_next(struct stream *s)
+{
+	uint32_t size = STREAM_HEADER_SIZE + s->answer.size;
+
+	assert(s->answer.more && s->received >= size);
+	s->received -= size;
+	memmove(s->in, s->in + size, s->received);
+	s->answer = (struct stream_header){0};
 }
 
 int stream_move(struct stream *s)

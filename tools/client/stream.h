@@ -22,7 +22,7 @@ struct stream {
 	uint32_t size;
 	uint32_t sent; /* of both */
 
-	/* The answer: its header as it came, and then its data. */
+	/* The answer, or a piece of it: its header as it came, its data, and what came after. */
 	uint8_t *in;
 	uint32_t in_max;
 	uint32_t received;
@@ -44,8 +44,8 @@ void stream_request(struct stream *s, enum wire_request kind, const uint8_t *dat
 		    uint64_t timeout_us);
 
 /*
- * Moves what the socket takes and has: 0, the answer is whole; -EAGAIN, go on when the socket is
- * ready for stream_events; else the stream broke and is closed.
+ * Moves what the socket takes and has: 0, the answer is whole, or with answer.more a piece of it;
+ * -EAGAIN, go on when the socket is ready for stream_events; else the stream broke and is closed.
  */
 int stream_move(struct stream *s);
 short stream_events(const struct stream *s); /* POLLIN or POLLOUT */
@@ -53,7 +53,10 @@ short stream_events(const struct stream *s); /* POLLIN or POLLOUT */
 /* Moves until it ends or the deadline has passed: -ETIMEDOUT, and the stream is closed. */
 int stream_wait(struct stream *s, uint64_t deadline_ns);
 
-/* Of a whole answer, valid until the next request: answer.size bytes. */
+/* Of a whole answer or piece, valid until the next: answer.size bytes. */
 const uint8_t *stream_data(const struct stream *s);
+
+/* After a piece that others follow: stream_move goes on with the next one. */
+void stream_next(struct stream *s);
 
 #endif

@@ -66,11 +66,11 @@ static void status_table(const struct lab *lab, const struct lab_report *reports
 static int status_json(const struct lab *lab, const struct lab_report *reports, int leader)
 {
 	char *text = lab_state_text(lab);
-	json_t *root = text != NULL ? json_loads(text, 0, NULL) : NULL;
+	json_t *root = text ? json_loads(text, 0, NULL) : NULL;
 	json_t *nodes = json_object_get(root, "nodes");
 
 	free(text);
-	if (root == NULL)
+	if (!root)
 		return lab_fail("out of memory");
 	json_object_set_new(root, "dir", json_string(lab->dir));
 	json_object_set_new(root, "leader",
@@ -289,7 +289,7 @@ static int set_environment(const struct lab *lab)
 		snprintf(path + used, sizeof(path) - used, "%s%s:", folder, beside[i]);
 	}
 	snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s",
-		 old != NULL ? old : "/usr/sbin:/usr/bin:/sbin:/bin");
+		 old ? old : "/usr/sbin:/usr/bin:/sbin:/bin");
 	if (setenv("QUOIN_ENDPOINTS", endpoints, 1) != 0 || setenv("PATH", path, 1) != 0)
 		return lab_fail("the environment: %s", strerror(errno));
 	return 0;

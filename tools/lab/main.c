@@ -130,7 +130,7 @@ static error_t take_argument(struct parse *p, char *argument, struct argp_state 
 {
 	(void)argument;
 	/* exec: the rest is the command's, options too. */
-	if (p->a.rest == NULL)
+	if (!p->a.rest)
 		p->a.rest = &state->argv[state->next - 1];
 	if (p->command->run == lab_exec) {
 		p->a.rest_count = state->argc - (state->next - 1);
@@ -248,14 +248,14 @@ static char *top_help(int key, const char *text, void *input)
 	if (key != ARGP_KEY_HELP_POST_DOC)
 		return (char *)(uintptr_t)text;
 	out = open_memstream(&help, &size);
-	if (out == NULL)
+	if (!out)
 		return NULL;
 	fprintf(out, "Commands (each has --help):\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const struct command *c = &commands[i];
 
 		fprintf(out, "  %s %s\n      %s\n", c->name, c->arguments, c->doc);
-		for (const struct argp_option *o = c->options; o->name != NULL; o++) {
+		for (const struct argp_option *o = c->options; o->name; o++) {
 			char option[32];
 
 			if (o->key == OPTION_DIR)

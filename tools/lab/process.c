@@ -42,7 +42,7 @@ bool lab_process_stat_parse(const char *text, uint64_t *start_time, char *state)
 	/* The name in parentheses may hold anything, also ") R 1". */
 	const char *p = strrchr(text, ')');
 
-	return p != NULL &&
+	return p &&
 	       sscanf(p + 1,
 		      " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
 		      "%*d %" SCNu64,
@@ -57,7 +57,7 @@ int lab_process_stat(pid_t pid, uint64_t *start_time, char *state)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	in = fopen(path, "re");
-	if (in == NULL)
+	if (!in)
 		return -errno;
 	size = fread(text, 1, sizeof(text) - 1, in);
 	fclose(in);
@@ -175,9 +175,8 @@ __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_
 	argv[1] = strdup("--config");
 	argv[2] = config;
 	error = setsid() < 0 ? errno : -lab_space_enter(lab->netns, lab->link == CONFIG_LINK_XDP);
-	if (error == 0 &&
-	    (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 ||
-	     chdir(lab->dir) != 0 || argv[0] == NULL || argv[1] == NULL))
+	if (error == 0 && (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
+			   dup2(log, 2) < 0 || chdir(lab->dir) != 0 || !argv[0] || !argv[1]))
 		error = errno;
 	if (error == 0 && lab->link == CONFIG_LINK_PACKET && fanout_taken(lab, node))
 		error = EAGAIN;
@@ -195,7 +194,7 @@ static int write_pid(const struct lab *lab, uint32_t node)
 	char path[LAB_PATH_MAX];
 	FILE *out = fopen(lab_node_path(lab, node, ".pid", path), "we");
 
-	if (out == NULL || fprintf(out, "%d\n", lab->node[node].pid) < 0 || fclose(out) != 0)
+	if (!out || fprintf(out, "%d\n", lab->node[node].pid) < 0 || fclose(out) != 0)
 		return lab_fail("%s: %s", path, strerror(errno));
 	return 0;
 }
@@ -281,9 +280,9 @@ static int kill_round(const struct stat *netns)
 	struct dirent *entry;
 	int killed = 0;
 
-	if (proc == NULL)
+	if (!proc)
 		return -errno;
-	while ((entry = readdir(proc)) != NULL) {
+	while ((entry = readdir(proc))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 		struct pollfd p = {.events = POLLIN};
 
@@ -354,7 +353,7 @@ void lab_process_tail(const char *path, uint32_t lines, const char *indent, FILE
 	size_t size = 0;
 	uint32_t count = 0, number = 0;
 
-	if (in == NULL)
+	if (!in)
 		return;
 	while (getline(&line, &size, in) > 0)
 		count++;

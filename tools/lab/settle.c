@@ -57,7 +57,7 @@ int lab_node_configure(const struct lab *lab, uint32_t node)
 	char path[LAB_PATH_MAX];
 	FILE *out = fopen(lab_node_path(lab, node, ".yaml", path), "we");
 
-	if (out == NULL)
+	if (!out)
 		return lab_fail("%s: %s", path, strerror(errno));
 	write_config(lab, node, out);
 	if (fclose(out) != 0)
@@ -79,7 +79,7 @@ static bool has_ended(const struct lab *lab, uint32_t node)
 		return false;
 	how = lab_process_end(lab, node, end);
 	lab_node_path(lab, node, ".log", log);
-	lab_fail("n%u %s; the end of %s:", node + 1, how != NULL ? how : "is gone", log);
+	lab_fail("n%u %s; the end of %s:", node + 1, how ? how : "is gone", log);
 	lab_process_tail(log, LOG_LINES, "    ", stderr);
 	return true;
 }

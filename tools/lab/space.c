@@ -61,7 +61,7 @@ __attribute__((format(printf, 2, 3))) static int ip(const struct lab *lab, const
 	va_start(args, format);
 	vsnprintf(words, sizeof(words), format, args);
 	va_end(args);
-	while ((word = strsep(&rest, " ")) != NULL && count < WORDS_MAX - 1)
+	while ((word = strsep(&rest, " ")) && count < WORDS_MAX - 1)
 		argv[count++] = word;
 	rc = lab_process_run(argv, said);
 	if (rc == 0)

@@ -51,9 +51,9 @@ void lab_boot_id(char out[40])
 	FILE *in = fopen("/proc/sys/kernel/random/boot_id", "re");
 
 	out[0] = '\0';
-	if (in == NULL)
+	if (!in)
 		return;
-	if (fgets(out, 40, in) == NULL)
+	if (!fgets(out, 40, in))
 		out[0] = '\0';
 	out[strcspn(out, "\n")] = '\0';
 	fclose(in);
@@ -76,21 +76,21 @@ static int absolute(const char *dir, char out[LAB_PATH_MAX])
 	char *slash;
 	int written;
 
-	if (realpath(dir, resolved) != NULL)
+	if (realpath(dir, resolved))
 		return snprintf(out, LAB_PATH_MAX, "%s", resolved) < LAB_PATH_MAX ? 0
 										  : -ENAMETOOLONG;
 	if (errno != ENOENT)
 		return -errno;
-	written = snprintf(copy, sizeof(copy), "%s%s", strchr(dir, '/') != NULL ? "" : "./", dir);
+	written = snprintf(copy, sizeof(copy), "%s%s", strchr(dir, '/') ? "" : "./", dir);
 	if (written >= (int)sizeof(copy))
 		return -ENAMETOOLONG;
 	while (written > 1 && copy[written - 1] == '/')
 		copy[--written] = '\0';
 	slash = strrchr(copy, '/');
-	if (slash == NULL || slash[1] == '\0')
+	if (!slash || slash[1] == '\0')
 		return -EINVAL;
 	*slash = '\0';
-	if (realpath(copy[0] == '\0' ? "/" : copy, resolved) == NULL)
+	if (!realpath(copy[0] == '\0' ? "/" : copy, resolved))
 		return -errno;
 	written = snprintf(out, LAB_PATH_MAX, "%s/%s", strcmp(resolved, "/") ? resolved : "",
 			   slash + 1);
@@ -103,7 +103,7 @@ int lab_state_name(struct lab *lab, const char *dir)
 	int rc;
 
 	*lab = (struct lab){.lock = -1};
-	if (dir == NULL)
+	if (!dir)
 		dir = LAB_DIR_DEFAULT;
 	rc = absolute(dir, path);
 	if (rc != 0)
@@ -160,9 +160,9 @@ bool lab_state_is_ours(const struct lab *lab, bool or_empty)
 	bool known = false, only_early = true, any = false;
 	struct dirent *entry;
 
-	if (dir == NULL)
+	if (!dir)
 		return false;
-	while ((entry = readdir(dir)) != NULL) {
+	while ((entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		any = true;
@@ -225,12 +225,12 @@ int lab_state_save(const struct lab *lab)
 	FILE *out;
 	bool good;
 
-	if (text == NULL)
+	if (!text)
 		return lab_fail("out of memory");
 	path_of(lab, "lab.json", path);
 	out = fopen(path_of(lab, "lab.json.new", new_path), "we");
-	good = out != NULL && fprintf(out, "%s\n", text) > 0;
-	if (out != NULL && fclose(out) != 0)
+	good = out && fprintf(out, "%s\n", text) > 0;
+	if (out && fclose(out) != 0)
 		good = false;
 	free(text);
 	if (!good || rename(new_path, path) != 0)
@@ -244,7 +244,7 @@ int lab_state_load(struct lab *lab)
 	FILE *in = fopen(path_of(lab, "lab.json", path), "re");
 	size_t size;
 
-	if (in == NULL)
+	if (!in)
 		return lab_fail("%s: %s", path, strerror(errno));
 	size = fread(text, 1, sizeof(text) - 1, in);
 	fclose(in);

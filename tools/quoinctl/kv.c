@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How often a listing that takes several answers begins anew because the store changed under it. */
-enum { RESTARTS_MAX = 3 };
-
 static struct kv_bytes bytes_of(const char *text)
 {
 	return (struct kv_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
@@ -184,115 +181,21 @@ int command_delete(const struct options *options)
 	return status;
 }
 
-/* One answer of several that a long listing takes. */
-struct page {
-	struct page *next;
-	uint8_t *bytes;
-	struct kv_answer answer;
-};
-
-struct listing {
-	struct page *first, **last;
-	uint64_t revision; /* of the first page, and of all unless `torn` */
-	uint64_t count;    /* keys in the range */
-	uint64_t got;
-	bool more; /* keys of the range were left out */
-	bool torn;
-};
-
-static void listing_clear(struct listing *l)
+static void print_simple(const struct options *options, const struct kv_answer *answer)
 {
-	while (l->first) {
-		struct page *page = l->first;
-
-		l->first = page->next;
-		free(page->bytes);
-		free(page);
-	}
-	memset(l, 0, sizeof(*l));
-	l->last = &l->first;
-}
-
-static int listing_add(const struct options *options, struct kv_request *request,
-		       struct reply *reply, struct listing *l)
-{
-	struct page *page = calloc(1, sizeof(*page));
-	int status;
-
-	if (!page)
-		return complain(EXIT_FAILED, "out of memory");
-	*l->last = page;
-	l->last = &page->next;
-	status = ask_kv(options, request, reply, &page->answer, &page->bytes);
-	if (status)
-		return status;
-	if (l->first == page) {
-		l->revision = page->answer.revision;
-		l->count = page->answer.count;
-	}
-	l->torn |= page->answer.revision != l->revision;
-	l->got += page->answer.item_count;
-	l->more = page->answer.more;
-	return 0;
-}
-
-/* The key after the last one of the newest page. */
-static void next_key(const struct page *page, uint8_t start[KV_KEY_SIZE_MAX], struct kv_bytes *key)
-{
-	struct kv_item item = {.key = {0}};
+	struct kv_item item;
 	uint32_t at = 0;
 
-	while (kv_item_next(&page->answer, &at, &item))
-		;
-	if (item.key.size == KV_KEY_SIZE_MAX) {
-		/* No key can be longer: what follows it is what follows all that start with it. */
-		key->size = (uint32_t)kv_prefix_end(item.key.data, item.key.size, start);
-	} else {
-		memcpy(start, item.key.data, item.key.size);
-		start[item.key.size] = 0;
-		key->size = item.key.size + 1;
-	}
-	key->data = start;
-}
-
-/* The whole range, page by page. */
-static int listing_fill(const struct options *options, const struct kv_request *range,
-			struct reply *reply, struct listing *l)
-{
-	static uint8_t start[KV_KEY_SIZE_MAX];
-	struct kv_request request = *range;
-	int status;
-
-	listing_clear(l);
-	do {
-		struct page **page = l->last;
-
-		request.limit = options->limit ? options->limit - l->got : 0;
-		status = listing_add(options, &request, reply, l);
-		if (status || !l->more || (*page)->answer.item_count == 0)
-			break;
-		next_key(*page, start, &request.key);
-	} while (options->limit == 0 || l->got < options->limit);
-	return status;
-}
-
-static void print_simple(const struct options *options, const struct listing *l)
-{
 	if (options->count_only)
-		printf("%" PRIu64 "\n", l->count);
-	for (const struct page *page = l->first; page; page = page->next) {
-		struct kv_item item;
-		uint32_t at = 0;
-
-		while (kv_item_next(&page->answer, &at, &item)) {
-			if (!options->print_value_only) {
-				fwrite(item.key.data, 1, item.key.size, stdout);
-				putchar('\n');
-			}
-			/* An empty line after each key of --keys-only: so does etcdctl. */
-			fwrite(item.value.data, 1, item.value.size, stdout);
+		printf("%" PRIu64 "\n", answer->count);
+	while (kv_item_next(answer, &at, &item)) {
+		if (!options->print_value_only) {
+			fwrite(item.key.data, 1, item.key.size, stdout);
 			putchar('\n');
 		}
+		/* An empty line after each key of --keys-only: so does etcdctl. */
+		fwrite(item.value.data, 1, item.value.size, stdout);
+		putchar('\n');
 	}
 }
 
@@ -311,37 +214,35 @@ static void print_json_item(const struct kv_item *item)
 	putchar('}');
 }
 
-static void print_json(const struct reply *reply, const struct listing *l)
+static void print_json(const struct reply *reply, const struct kv_answer *answer)
 {
 	const char *before = ",\"kvs\":[";
+	struct kv_item item;
+	uint32_t at = 0;
 
 	putchar('{');
-	print_header(reply, l->revision);
-	for (const struct page *page = l->first; page; page = page->next) {
-		struct kv_item item;
-		uint32_t at = 0;
-
-		while (kv_item_next(&page->answer, &at, &item)) {
-			fputs(before, stdout);
-			print_json_item(&item);
-			before = ",";
-		}
+	print_header(reply, answer->revision);
+	while (kv_item_next(answer, &at, &item)) {
+		fputs(before, stdout);
+		print_json_item(&item);
+		before = ",";
 	}
-	if (l->got)
+	if (answer->item_count)
 		putchar(']');
-	if (l->more)
+	if (answer->more)
 		printf(",\"more\":true");
-	if (l->count)
-		printf(",\"count\":%" PRIu64, l->count);
+	if (answer->count)
+		printf(",\"count\":%" PRIu64, answer->count);
 	puts("}");
 }
 
 int command_get(const struct options *options)
 {
 	static uint8_t end[KV_KEY_SIZE_MAX];
-	struct kv_request request = {.operation = KV_RANGE};
-	struct listing listing = {0};
+	struct kv_request request = {.operation = KV_RANGE, .limit = options->limit};
+	struct kv_answer answer;
 	struct reply reply;
+	uint8_t *copy = NULL;
 	int status;
 
 	if (options->keys_only && options->count_only)
@@ -355,22 +256,11 @@ int command_get(const struct options *options)
 		return status;
 	request.flags = (options->keys_only ? KV_KEYS_ONLY : 0u) |
 			(options->count_only ? KV_COUNT_ONLY : 0u);
-	/*
-	 * Answers have a bounded size, and only the newest revision can be read so far: a listing
-	 * that takes several answers is of one revision if nothing was written meanwhile.
-	 */
-	for (int i = 0; i <= RESTARTS_MAX; i++) {
-		status = listing_fill(options, &request, &reply, &listing);
-		if (status || !listing.torn)
-			break;
-	}
-	if (!status && listing.torn)
-		fprintf(stderr, "Warning: the store changed while it was listed: these keys are "
-				"not all of one revision\n");
+	status = ask_kv(options, &request, &reply, &answer, &copy);
 	if (!status && options->format == FORMAT_JSON)
-		print_json(&reply, &listing);
+		print_json(&reply, &answer);
 	else if (!status)
-		print_simple(options, &listing);
-	listing_clear(&listing);
+		print_simple(options, &answer);
+	free(copy);
 	return status;
 }

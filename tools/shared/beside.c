@@ -8,12 +8,11 @@
 
 int beside_folder(char out[PATH_MAX])
 {
-	ssize_t size = readlink("/proc/self/exe", out, PATH_MAX - 1);
+	char self[PATH_MAX] = "";
 
-	if (size < 0)
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return -errno;
-	out[size] = '\0';
-	*strrchr(out, '/') = '\0';
+	snprintf(out, PATH_MAX, "%.*s", (int)(strrchr(self, '/') - self), self);
 	return 0;
 }
 

@@ -236,7 +236,7 @@ static void node_request(const struct wire_part *part)
 		node_reply(part, s->parts.part_count, WIRE_OK);
 		return;
 	}
-	parts_add(&s->parts, part);
+	wire_part_add(&s->parts, part);
 	if (s->parts.part_count > 1)
 		node_reply(part, s->parts.next, WIRE_OK);
 	if (parts_complete(&s->parts)) {

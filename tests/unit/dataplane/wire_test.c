@@ -2,7 +2,7 @@
  * The wire's codec: what is written is read back, and nothing else is read at all.
  */
 #include "base/bytes.h"
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "dataplane/wire.h"
 
 #include <errno.h>
@@ -342,15 +342,22 @@ static const struct spoiled spoiled[] = {
 	{PART + 1, 24, 0},                    /* kind */
 	{PART + 1, 24, 6},                    /* kind */
 	{PART + 1, 25, 1},                    /* status */
-	{PART + 1, 26, 1},                    /* zero */
-	{PART + 1, 31, 1},                    /* zero */
-	{PART + 2, 25, 10},                   /* status */
+	{PART + 1, 26, 1},                    /* nothing follows a REQUEST */
+	{PART + 1, 27, 1},                    /* zero */
+	{PART + 1, 28, 1},                    /* a piece of a REQUEST */
+	{PART + 1, 31, 1},                    /* the same */
+	{PART + 2, 25, 11},                   /* status */
+	{PART + 2, 26, 1},                    /* nothing follows a refusal */
+	{PART + 2, 26, 2},                    /* flags */
+	{PART + 2, 27, 1},                    /* zero */
+	{PART + 3, 26, 1},                    /* nothing follows a PULL */
+	{PART + 0, 28, 1},                    /* a piece of a PROPOSE */
 	{PART + 2, 22, 1},                    /* wanted */
 	{PART + 3, 22, 0},                    /* a PULL of nothing */
 	{PART + 3, 22, 4},                    /* a PULL past the end */
 	{PART + 3, 23, 0xff},                 /* far past it */
 	{PART + 3, 25, 1},                    /* status */
-	{PART + 4, 18, 10},                   /* status */
+	{PART + 4, 18, 11},                   /* status */
 	{PART + 4, 19, 1},                    /* zero */
 	{PART + 4, 23, 1},                    /* zero */
 	{PART + 4, 17, 0xff},                 /* more parts than there can be */

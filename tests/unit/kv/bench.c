@@ -53,7 +53,8 @@ static void bench_range(struct rig *rig, const char *what, struct kv_request req
 			request.range_end = key_text(end, n + KEYS / 2);
 		uint8_t *data = encoded(&request, &size);
 		double from = now_s();
-		rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, KV_ANSWER_SIZE_MAX);
+		rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, KV_ANSWER_SIZE_MAX,
+				    NULL);
 		took += now_s() - from;
 		free(data);
 	}

@@ -102,7 +102,7 @@ static void fuzz_query(struct rig *rig, const uint8_t *data, uint32_t size)
 	uint32_t at = 0;
 
 	assert_non_null(out);
-	int ret = rig->sm->ops->query(rig->sm, data, size, out, room);
+	int ret = rig->sm->ops->query(rig->sm, data, size, out, room, NULL);
 	if (ret >= 0) {
 		assert_int_equal(kv_answer_decode(&answer, out, (size_t)ret), 0);
 		while (kv_item_next(&answer, &at, &item))

@@ -164,7 +164,7 @@ static inline struct kv_answer query(struct rig *rig, const struct kv_request *r
 	size_t size;
 	uint8_t *data = encoded(request, &size);
 	struct kv_answer answer;
-	int ret = rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, out_size_max);
+	int ret = rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, out_size_max, NULL);
 
 	free(data);
 	assert_in_range(ret, KV_ANSWER_HEADER_SIZE, out_size_max);

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/tools/fake_node.h"
 
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "kv/command.h"
 #include "kv/kv.h"
 
@@ -28,6 +28,8 @@ struct fake_slot {
 	uint8_t request[WIRE_MESSAGE_SIZE_MAX];
 	uint8_t answer[WIRE_MESSAGE_SIZE_MAX];
 	uint32_t answer_size;
+	uint32_t piece; /* which one answer holds */
+	struct sm_cursor *rest;
 };
 
 void fake_store_create(struct fake_store *s)
@@ -103,9 +105,29 @@ static bool strikes(_Atomic int *left)
 	return true;
 }
 
-/* Does a whole request: its status, and its answer's size in *size. */
+/* The piece after: its size; *rest is NULL if it is the last one. */
+static uint32_t next_piece(struct fake_store *s, struct sm_cursor **rest, uint8_t *out)
+{
+	bool more;
+	int size;
+
+	pthread_mutex_lock(&s->lock);
+	do {
+		size = s->sm->ops->cursor_read(s->sm, *rest, out, WIRE_MESSAGE_SIZE_MAX, &more);
+		assert(size >= 0);
+	} while (size == 0 && more);
+	if (!more) {
+		s->sm->ops->cursor_close(s->sm, *rest);
+		*rest = NULL;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return (uint32_t)size;
+}
+
+/* Does a whole request: its status, its answer's size in *size, what it leaves in *rest. */
 static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *request,
-			      uint32_t request_size, uint8_t *out, uint32_t *size)
+			      uint32_t request_size, uint8_t *out, uint32_t *size,
+			      struct sm_cursor **rest)
 {
 	struct fake_store *s = n->store;
 	enum wire_status status = WIRE_OK;
@@ -113,6 +135,7 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 	int result;
 
 	*size = 0;
+	*rest = NULL;
 	if (kind != WIRE_STATUS && strikes(&n->faults.no_leader))
 		return WIRE_NO_LEADER;
 	pthread_mutex_lock(&s->lock);
@@ -124,8 +147,8 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 			*size = store_apply(s, request, request_size, out);
 		break;
 	case WIRE_QUERY:
-		result =
-			s->sm->ops->query(s->sm, request, request_size, out, WIRE_MESSAGE_SIZE_MAX);
+		result = s->sm->ops->query(s->sm, request, request_size, out, WIRE_MESSAGE_SIZE_MAX,
+					   rest);
 		if (result < 0)
 			status = WIRE_INVALID;
 		else
@@ -137,7 +160,7 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 	default:
 		status = WIRE_REFUSED;
 	}
-	admin_set_base(n->admin, s->index);
+	calls_set_welcome(n->calls, &(struct door_welcome){FAKE_CLUSTER_ID, n->id, s->index});
 	pthread_mutex_unlock(&s->lock);
 	return status;
 }
@@ -190,6 +213,8 @@ static void send_answer(struct fake_node *n, const struct sockaddr_in *to, struc
 		.part = (uint16_t)i,
 		.kind = s->kind,
 		.status = s->status,
+		.more = s->rest,
+		.piece = s->piece,
 		.answer_id = s->answer_id,
 		.data = s->answer + (size_t)i * WIRE_PART_SIZE,
 		.size = parts_size(s->answer_size, i),
@@ -217,18 +242,19 @@ static void receive_request(struct fake_node *n, const struct sockaddr_in *from,
 		s = &n->slots[part->request_id % SLOTS];
 		s->used = true;
 		s->answered = false;
+		s->piece = 0;
 		s->id = part->request_id;
 		s->kind = part->kind;
 		parts_begin(&s->parts, s->request, part->total_size);
 	}
-	parts_add(&s->parts, part);
+	wire_part_add(&s->parts, part);
 	if (!s->answered && s->parts.part_count > 1)
 		send_reply(n, from, part, s->parts.next, WIRE_OK);
 	if (!parts_complete(&s->parts))
 		return;
 	if (!s->answered) {
 		s->status = (uint8_t)serve(n, s->kind, s->request, s->parts.total_size, s->answer,
-					   &s->answer_size);
+					   &s->answer_size, &s->rest);
 		s->answered = true;
 		s->answer_id = ++n->answers;
 		if (strikes(&n->faults.swallow))
@@ -245,6 +271,12 @@ static void receive_pull(struct fake_node *n, const struct sockaddr_in *from,
 
 		if (!s->used || !s->answered || s->id != part->request_id ||
 		    s->answer_id != part->answer_id)
+			continue;
+		if (part->piece == s->piece + 1 && s->rest) {
+			s->piece++;
+			s->answer_size = next_piece(n->store, &s->rest, s->answer);
+		}
+		if (part->piece != s->piece)
 			continue;
 		for (uint32_t j = 0; j < part->wanted; j++)
 			send_answer(n, from, s, part->part + j);
@@ -284,23 +316,31 @@ static void receive(struct fake_node *n, const struct sockaddr_in *from, const u
 		receive_pull(n, from, &part);
 }
 
-static void serve_admin(struct fake_node *n)
+static void serve_calls(struct fake_node *n)
 {
-	struct admin_call *call = admin_take(n->admin);
+	struct call *call = calls_take(n->calls);
+
+	struct sm_cursor *rest = NULL;
 
 	if (!call)
 		return;
 	call->answer_size = 0;
 	call->retry_after_us = FAKE_ANSWER_BUSY_US;
-	if (strikes(&n->faults.busy))
+	if (call->event != CALL_REQUEST) {
+		rest = call->owner;
+		call->answer_size = next_piece(n->store, &rest, call->answer);
+	} else if (strikes(&n->faults.busy)) {
 		call->status = WIRE_BUSY;
-	else
+	} else {
 		call->status = (uint8_t)serve(n, call->kind, call->data, call->size, call->answer,
-					      &call->answer_size);
+					      &call->answer_size, &rest);
+	}
+	call->owner = rest;
+	call->more = rest;
 	/* A call that is never given back would hold the socket's end; it is late instead. */
 	while (atomic_load(&n->faults.silent) && !atomic_load(&n->stopping))
 		poll(NULL, 0, POLL_MS);
-	admin_give(n->admin, call);
+	calls_give(n->calls, call);
 }
 
 static void *node_main(void *argument)
@@ -318,7 +358,7 @@ static void *node_main(void *argument)
 		while ((got = recvfrom(n->fd, packet, sizeof(packet), MSG_DONTWAIT,
 				       (struct sockaddr *)&from, &size)) >= 0)
 			receive(n, &from, packet, (size_t)got);
-		serve_admin(n);
+		serve_calls(n);
 	}
 	return NULL;
 }
@@ -328,7 +368,7 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(address);
-	char error[ADMIN_ERROR_MAX];
+	char error[CALLS_ERROR_MAX];
 	int result;
 
 	memset(n, 0, sizeof(*n));
@@ -350,7 +390,8 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 		abort();
 	snprintf(n->path, sizeof(n->path), "%s/admin.sock", n->directory);
 	snprintf(n->local, sizeof(n->local), "unix:%s", n->path);
-	result = admin_create(&n->admin, n->path, FAKE_CLUSTER_ID, id, error);
+	result = calls_create(&n->calls, n->path, &(struct door_welcome){FAKE_CLUSTER_ID, id, 0},
+			      error);
 	assert(result == 0);
 	result = pthread_create(&n->thread, NULL, node_main, n);
 	assert(result == 0);
@@ -358,13 +399,13 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 
 void fake_node_stop(struct fake_node *n)
 {
-	struct admin_call *call;
+	struct call *call;
 
 	atomic_store(&n->stopping, true);
 	pthread_join(n->thread, NULL);
-	while ((call = admin_take(n->admin)))
-		admin_give(n->admin, call);
-	admin_destroy(n->admin);
+	while ((call = calls_take(n->calls)))
+		calls_give(n->calls, call);
+	calls_destroy(n->calls);
 	close(n->fd);
 	rmdir(n->directory);
 	free(n->slots);

@@ -6,8 +6,8 @@
 #ifndef TESTS_UNIT_TOOLS_FAKE_NODE_H
 #define TESTS_UNIT_TOOLS_FAKE_NODE_H
 
+#include "doors/calls.h"
 #include "kv/sm.h"
-#include "node/admin.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,7 +40,7 @@ struct fake_node {
 	char udp[32], local[80]; /* as endpoints */
 
 	int fd;
-	struct admin *admin;
+	struct calls *calls;
 	pthread_t thread;
 	_Atomic bool stopping;
 	uint64_t random, cookie, answers;

@@ -56,19 +56,21 @@ static void headers_have_their_bytes(void **state)
 	stream_header_encode(&header, out);
 	/* In this order, whatever the machine's own is. */
 	assert_memory_equal(out, bytes, sizeof(out));
-	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX, 1, 2, 3}, out);
+	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX, 1, true, 2, 3}, out);
 	assert_int_equal(stream_header_decode(&back, out), 0);
 	assert_int_equal(back.size, WIRE_MESSAGE_SIZE_MAX);
 	assert_int_equal(back.code, 1);
 	assert_int_equal(back.id, 2);
 	assert_int_equal(back.time_us, 3);
+	assert_true(back.more);
 	for (int i = 5; i < 8; i++) {
-		out[i] = 1;
+		out[i] = 2;
 		if (stream_header_decode(&back, out) != -EPROTO)
-			fail_msg("byte %d is not zero, and taken", i);
+			fail_msg("byte %d is 2, and taken", i);
 		out[i] = 0;
 	}
-	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX + 1, 1, 2, 3}, out);
+	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX + 1, 1, false, 2, 3},
+			     out);
 	assert_int_equal(stream_header_decode(&back, out), -EPROTO);
 }
 
@@ -162,7 +164,7 @@ static void what_is_no_answer_breaks_the_stream(void **state)
 		{"another request's", 3, 0, 1, 0},
 		{"more than there is room for", ANSWER_MAX + 1, 0, 0, 0},
 		{"bytes behind it", 3, 1, 0, 0},
-		{"a reserved byte", 3, 0, 0, 1},
+		{"a reserved flag", 3, 0, 0, 2},
 	};
 	uint8_t bytes[STREAM_HEADER_SIZE + ANSWER_MAX + 8];
 
@@ -181,6 +183,31 @@ static void what_is_no_answer_breaks_the_stream(void **state)
 			fail_msg("%s: %d, descriptor %d", table[i].what, err, stream.fd);
 		teardown(NULL);
 	}
+}
+
+static void pieces_are_taken_one_by_one(void **state)
+{
+	uint8_t bytes[2 * (STREAM_HEADER_SIZE + ANSWER_MAX)];
+	size_t first, all;
+
+	(void)state;
+	ask();
+	first = answer(bytes, WIRE_OK, 3, stream.id);
+	bytes[5] = 1;
+	all = first + answer(bytes + first, WIRE_COMPACTED, 0, stream.id);
+	/* Together, and a part of the second one late. */
+	assert_int_equal(write(node, bytes, all - 1), all - 1);
+	assert_int_equal(stream_move(&stream), 0);
+	assert_true(stream.answer.more);
+	assert_int_equal(stream.answer.size, 3);
+	assert_memory_equal(stream_data(&stream), bytes + STREAM_HEADER_SIZE, 3);
+	stream_next(&stream);
+	assert_int_equal(stream_move(&stream), -EAGAIN);
+	assert_int_equal(write(node, bytes + all - 1, 1), 1);
+	assert_int_equal(stream_move(&stream), 0);
+	assert_false(stream.answer.more);
+	assert_int_equal(stream.answer.code, WIRE_COMPACTED);
+	assert_int_equal(stream.answer.size, 0);
 }
 
 static void a_node_that_goes_breaks_the_stream(void **state)
@@ -209,6 +236,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_answer_is_whole_with_its_last_byte, setup,
 						teardown),
 		cmocka_unit_test(what_is_no_answer_breaks_the_stream),
+		cmocka_unit_test_setup_teardown(pieces_are_taken_one_by_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_node_that_goes_breaks_the_stream, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(waiting_ends_at_the_deadline, setup, teardown),

@@ -1,29 +1,33 @@
 /*
- * Requests of clients, from their first part to the end of their answer's retransmission.
+ * Requests, from their first byte to the end of what their door keeps of them.
  *
- *	RECEIVING -> PROPOSING -> PROPOSED -> ANSWERED        a command
- *	RECEIVING -> READING -> READABLE -> ANSWERED          a linearizable query
- *	RECEIVING -> ANSWERED                                 a command that a peer forwarded
+ *	RECEIVING -> PROPOSING -> PROPOSED -> ANSWERED                a command
+ *	RECEIVING -> READING -> READABLE (-> STREAMING) -> ANSWERED   a linearizable query
+ *	RECEIVING -> ANSWERED                                         what needs neither; a command
+ *	                                                              that a peer forwarded
  *
- * The table is bounded; a request that finds no slot is refused at the door. An ANSWERED request
- * stays for retransmission until its slot is needed, and not longer than REQUEST_KEEP_NS.
+ * The table is bounded; a request that finds no place is refused at the door. An ANSWERED request
+ * stays for its door to say the answer again, until its place is needed, and not longer than
+ * REQUEST_KEEP_NS.
  */
-#ifndef NODE_REQUEST_H
-#define NODE_REQUEST_H
+#ifndef SERVE_REQUEST_H
+#define SERVE_REQUEST_H
 
-#include "dataplane/dp.h"
-#include "dataplane/parts.h"
+#include "base/parts.h"
 #include "raft/types.h"
+#include "serve/door.h"
 
+#include <stddef.h>
 #include <sys/queue.h>
 
-struct admin_call;
+struct sm_cursor;
 
 enum {
-	REQUESTS_MAX = 2048, /* 5.5 MiB with their small messages; a closed-loop client has one */
+	REQUESTS_MAX = 2048, /* 5.6 MiB with their small messages; a closed-loop client has one */
 	REQUEST_BUCKETS = 4096,
-	REQUEST_SMALL_SIZE = WIRE_PART_SIZE,
+	REQUEST_SMALL_SIZE = PARTS_PART_SIZE,
 	REQUEST_BUFFERS_MAX = 16, /* large messages at a time: 16 x 1.63 MiB = 26 MiB */
+	REQUEST_DOOR_SIZE = 48,
 };
 
 #define REQUEST_KEEP_NS 2000000000ull
@@ -32,40 +36,32 @@ enum {
 
 enum request_state {
 	REQUEST_FREE,
-	REQUEST_RECEIVING, /* parts are missing */
+	REQUEST_RECEIVING, /* its door gathers it */
 	REQUEST_PROPOSING, /* a command that no leader is known to have taken */
 	REQUEST_PROPOSED,  /* in a leader's log: waits for its apply */
 	REQUEST_READING,   /* waits for a read index */
 	REQUEST_READABLE,  /* has one: waits for the apply to reach it */
-	REQUEST_ANSWERED,  /* kept for retransmission */
+	REQUEST_STREAMING, /* its answer leaves piece by piece */
+	REQUEST_ANSWERED,  /* kept for its door */
 	REQUEST_STATE_COUNT,
-};
-
-enum request_origin {
-	REQUEST_FROM_CLIENT,
-	REQUEST_FROM_ADMIN,
-	REQUEST_FROM_PEER,
 };
 
 struct request {
 	TAILQ_ENTRY(request) list; /* of its state */
 	enum request_state state;
 
-	enum request_origin origin; /* from here on cleared by request_open */
+	/* From here on cleared by request_open. */
+	struct door *door;
 	LIST_ENTRY(request) by_id;
 	LIST_ENTRY(request) by_session; /* PROPOSING and PROPOSED */
-	enum wire_request kind;
+	uint64_t id;                    /* as its door names it; not unique */
+	enum request_kind kind;
+	enum serve_status status; /* ANSWERED */
 	uint64_t deadline_ns;
 
-	struct dp_address from;  /* of a client */
-	uint32_t peer;           /* of a peer */
-	struct admin_call *call; /* of the admin socket */
-	uint64_t cookie;
-	uint64_t id;
-
-	uint8_t *data; /* small, a buffer of the pool, or the admin call's */
+	uint8_t *data; /* small, a buffer of the pool, or its door's */
 	uint32_t size;
-	struct parts *parts; /* RECEIVING: of the buffer */
+	struct parts *parts; /* of the buffer, for who gathers it */
 	uint8_t *buffer;     /* of the pool, or NULL */
 
 	uint64_t session, sequence; /* of a command */
@@ -74,18 +70,21 @@ struct request {
 	/* Forwarding to the leader, on a follower. */
 	uint64_t forward_id;
 	raft_term term;       /* in which it was proposed or forwarded */
-	uint16_t parts_acked; /* of PROPOSE */
-	uint16_t parts_sent;
+	uint32_t parts_acked; /* the leader has all below */
+	uint32_t parts_sent;
 	uint64_t resend_ns; /* when to forward, propose or ask for a read again */
 	uint64_t resend_wait_ns;
 
 	uint64_t read_context;
 	raft_index read_index;
+	struct sm_cursor *rest; /* STREAMING: of the answer */
+	bool pulled;            /* STREAMING: the door has room for the next piece */
 
-	enum wire_status status;
-	uint64_t answer_id;
-	uint8_t *answer;
+	uint8_t *answer; /* as serve_keep left it */
 	uint32_t answer_size;
+
+	/* The door's own, opaque here; cleared too. */
+	_Alignas(8) uint8_t door_state[REQUEST_DOOR_SIZE];
 
 	uint8_t small[REQUEST_SMALL_SIZE];
 	uint8_t small_answer[REQUEST_SMALL_SIZE];
@@ -94,6 +93,12 @@ struct request {
 TAILQ_HEAD(request_list, request);
 LIST_HEAD(request_bucket, request);
 
+struct request_buffer {
+	uint8_t *bytes; /* PARTS_MESSAGE_SIZE_MAX */
+	struct parts parts;
+	bool taken;
+};
+
 struct requests {
 	struct request *slot; /* REQUESTS_MAX */
 	struct request_list list[REQUEST_STATE_COUNT];
@@ -101,10 +106,7 @@ struct requests {
 	struct request_bucket by_session[REQUEST_BUCKETS];
 	uint32_t in_state[REQUEST_STATE_COUNT]; /* the lists' lengths */
 	uint32_t open;                          /* neither FREE nor ANSWERED */
-	uint8_t *buffer[REQUEST_BUFFERS_MAX];
-	struct parts *parts[REQUEST_BUFFERS_MAX];
-	bool buffer_taken[REQUEST_BUFFERS_MAX];
-	uint64_t refused_busy; /* at the door: no slot or no buffer */
+	struct request_buffer buffer[REQUEST_BUFFERS_MAX];
 };
 
 /* 0 or -ENOMEM. */
@@ -115,13 +117,13 @@ void requests_destroy(struct requests *r);
  * A new request in RECEIVING, or NULL: the table is full of open ones. With `size` over
  * REQUEST_SMALL_SIZE it gets a buffer of the pool, or NULL too.
  */
-struct request *request_open(struct requests *r, enum request_origin origin, uint64_t id,
-			     uint32_t size);
+struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size);
 void request_move(struct requests *r, struct request *q, enum request_state state);
 void request_close(struct requests *r, struct request *q);
 
-struct request *request_find_client(struct requests *r, const struct dp_address *from, uint64_t id);
-struct request *request_find_peer(struct requests *r, uint32_t peer, uint64_t id);
+/* The next one of a door with this id after `after`; NULL: the first, and then none. */
+struct request *request_find(struct requests *r, const struct door *door, uint64_t id,
+			     struct request *after);
 
 /* Commands are found again by (session, sequence) when they have been applied. */
 void request_list_session(struct requests *r, struct request *q);

@@ -1,7 +1,7 @@
 /*
  * Messages in parts: any order, any repetition, nothing else.
  */
-#include "dataplane/parts.h"
+#include "base/parts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,14 +11,14 @@
 
 #include <cmocka.h>
 
-static uint8_t message[WIRE_MESSAGE_SIZE_MAX], buffer[WIRE_MESSAGE_SIZE_MAX];
+static uint8_t message[PARTS_MESSAGE_SIZE_MAX], buffer[PARTS_MESSAGE_SIZE_MAX];
 
-static struct wire_part part_of(uint32_t total, uint32_t i)
+static struct part part_of(uint32_t total, uint32_t i)
 {
-	return (struct wire_part){
+	return (struct part){
 		.total_size = total,
-		.part = (uint16_t)i,
-		.data = message + (size_t)i * WIRE_PART_SIZE,
+		.number = i,
+		.data = message + (size_t)i * PARTS_PART_SIZE,
 		.size = parts_size(total, i),
 	};
 }
@@ -30,11 +30,11 @@ static void counts_and_sizes(void **state)
 	} table[] = {
 		{0, 1, 0},
 		{1, 1, 1},
-		{WIRE_PART_SIZE - 1, 1, WIRE_PART_SIZE - 1},
-		{WIRE_PART_SIZE, 1, WIRE_PART_SIZE},
-		{WIRE_PART_SIZE + 1, 2, 1},
-		{2 * WIRE_PART_SIZE, 2, WIRE_PART_SIZE},
-		{WIRE_MESSAGE_SIZE_MAX, WIRE_PARTS_MAX, WIRE_MESSAGE_SIZE_MAX % WIRE_PART_SIZE},
+		{PARTS_PART_SIZE - 1, 1, PARTS_PART_SIZE - 1},
+		{PARTS_PART_SIZE, 1, PARTS_PART_SIZE},
+		{PARTS_PART_SIZE + 1, 2, 1},
+		{2 * PARTS_PART_SIZE, 2, PARTS_PART_SIZE},
+		{PARTS_MESSAGE_SIZE_MAX, PARTS_COUNT_MAX, PARTS_MESSAGE_SIZE_MAX % PARTS_PART_SIZE},
 	};
 
 	(void)state;
@@ -48,7 +48,7 @@ static void counts_and_sizes(void **state)
 		assert_int_equal(sum, table[i].total);
 	}
 	/* A total that a packet claims may be anything. */
-	assert_int_equal(parts_count(UINT32_MAX), UINT32_MAX / WIRE_PART_SIZE + 1);
+	assert_int_equal(parts_count(UINT32_MAX), UINT32_MAX / PARTS_PART_SIZE + 1);
 }
 
 static void assemble(uint32_t total, const uint32_t *order, uint32_t count)
@@ -59,7 +59,7 @@ static void assemble(uint32_t total, const uint32_t *order, uint32_t count)
 	memset(&p, 0xff, sizeof(p));
 	parts_begin(&p, buffer, total);
 	for (uint32_t i = 0; i < count; i++) {
-		struct wire_part part = part_of(total, order[i]);
+		struct part part = part_of(total, order[i]);
 		uint32_t missing = 0;
 
 		assert_false(parts_complete(&p));
@@ -99,19 +99,19 @@ static void every_order_of_up_to_six_parts(void **state)
 	for (uint32_t count = 1; count <= 6; count++) {
 		uint32_t order[6] = {0, 1, 2, 3, 4, 5};
 
-		permute(count * WIRE_PART_SIZE - 7, order, count, 0);
+		permute(count * PARTS_PART_SIZE - 7, order, count, 0);
 	}
 }
 
 static void the_largest_message_in_a_random_order(void **state)
 {
-	static uint32_t order[WIRE_PARTS_MAX];
+	static uint32_t order[PARTS_COUNT_MAX];
 	uint64_t random = 12345;
 
 	(void)state;
-	for (uint32_t i = 0; i < WIRE_PARTS_MAX; i++)
+	for (uint32_t i = 0; i < PARTS_COUNT_MAX; i++)
 		order[i] = i;
-	for (uint32_t i = WIRE_PARTS_MAX - 1; i > 0; i--) {
+	for (uint32_t i = PARTS_COUNT_MAX - 1; i > 0; i--) {
 		uint32_t j, swap = order[i];
 
 		random = random * 6364136223846793005ull + 1442695040888963407ull;
@@ -119,22 +119,22 @@ static void the_largest_message_in_a_random_order(void **state)
 		order[i] = order[j];
 		order[j] = swap;
 	}
-	assemble(WIRE_MESSAGE_SIZE_MAX, order, WIRE_PARTS_MAX);
+	assemble(PARTS_MESSAGE_SIZE_MAX, order, PARTS_COUNT_MAX);
 }
 
 static void a_part_of_another_message_is_refused(void **state)
 {
-	struct wire_part part;
+	struct part part;
 	struct parts p;
 
 	(void)state;
-	parts_begin(&p, buffer, 3 * WIRE_PART_SIZE);
-	part = part_of(3 * WIRE_PART_SIZE - 1, 0); /* another total */
+	parts_begin(&p, buffer, 3 * PARTS_PART_SIZE);
+	part = part_of(3 * PARTS_PART_SIZE - 1, 0); /* another total */
 	assert_false(parts_add(&p, &part));
-	part = part_of(3 * WIRE_PART_SIZE, 0);
-	part.part = 3; /* past the end */
+	part = part_of(3 * PARTS_PART_SIZE, 0);
+	part.number = 3; /* past the end */
 	assert_false(parts_add(&p, &part));
-	part = part_of(3 * WIRE_PART_SIZE, 0);
+	part = part_of(3 * PARTS_PART_SIZE, 0);
 	part.size--; /* short */
 	assert_false(parts_add(&p, &part));
 	assert_int_equal(p.arrived, 0);
@@ -142,7 +142,7 @@ static void a_part_of_another_message_is_refused(void **state)
 
 static void an_empty_message_is_one_empty_part(void **state)
 {
-	struct wire_part part = {.data = NULL};
+	struct part part = {.data = NULL};
 	struct parts p;
 
 	(void)state;
@@ -163,6 +163,6 @@ int main(void)
 	};
 
 	for (size_t i = 0; i < sizeof(message); i++)
-		message[i] = (uint8_t)(i * 31 + i / WIRE_PART_SIZE);
+		message[i] = (uint8_t)(i * 31 + i / PARTS_PART_SIZE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

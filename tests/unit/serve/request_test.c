@@ -1,5 +1,5 @@
 /* The request table: bounds, look-ups, buffers, what is reused first. */
-#include "node/request.h"
+#include "serve/request.h"
 
 #include "tests/unit/test.h"
 
@@ -19,29 +19,32 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void finds_by_address_and_id(void **state)
+static struct door door, other;
+
+static void finds_by_door_and_id(void **state)
 {
 	struct requests *r = *state;
-	struct dp_address a = {.address = 1, .udp_port = 10}, b = {.address = 2, .udp_port = 10};
-	struct request *q = request_open(r, REQUEST_FROM_CLIENT, 7, 100);
-	struct request *p = request_open(r, REQUEST_FROM_CLIENT, 7, 100);
+	struct request *q = request_open(r, &door, 7, 100);
+	struct request *p = request_open(r, &door, 7, 100);
+	struct request *o = request_open(r, &other, 7, 100);
+	struct request *found = request_find(r, &door, 7, NULL);
 
-	q->from = a;
-	p->from = b;
-	assert_ptr_equal(request_find_client(r, &a, 7), q);
-	assert_ptr_equal(request_find_client(r, &b, 7), p);
-	assert_null(request_find_client(r, &a, 8));
-	assert_null(request_find_peer(r, 0, 7));
+	/* Both of this door, whichever comes first, and not the other one's. */
+	assert_true(found == q || found == p);
+	assert_ptr_equal(request_find(r, &door, 7, found), found == q ? p : q);
+	assert_null(request_find(r, &door, 7, found == q ? p : q));
+	assert_null(request_find(r, &door, 8, NULL));
+	assert_ptr_equal(request_find(r, &other, 7, NULL), o);
 	request_close(r, q);
-	assert_null(request_find_client(r, &a, 7));
-	assert_ptr_equal(request_find_client(r, &b, 7), p);
-	assert_int_equal(r->open, 1);
+	assert_ptr_equal(request_find(r, &door, 7, NULL), p);
+	assert_null(request_find(r, &door, 7, p));
+	assert_int_equal(r->open, 2);
 }
 
 static void session_is_found_only_while_a_command_is_open(void **state)
 {
 	struct requests *r = *state;
-	struct request *q = request_open(r, REQUEST_FROM_CLIENT, 1, 10);
+	struct request *q = request_open(r, &door, 1, 10);
 
 	q->session = 5;
 	q->sequence = 3;
@@ -61,16 +64,15 @@ static void a_full_table_refuses_and_answered_ones_make_room(void **state)
 	struct request *first = NULL;
 
 	for (int i = 0; i < REQUESTS_MAX; i++) {
-		struct request *q = request_open(r, REQUEST_FROM_CLIENT, (uint64_t)i, 10);
+		struct request *q = request_open(r, &door, (uint64_t)i, 10);
 
 		assert_non_null(q);
 		if (i == 0)
 			first = q;
 	}
-	assert_null(request_open(r, REQUEST_FROM_CLIENT, 1u << 20, 10));
-	assert_int_equal(r->refused_busy, 1);
+	assert_null(request_open(r, &door, 1u << 20, 10));
 	request_move(r, first, REQUEST_ANSWERED);
-	assert_ptr_equal(request_open(r, REQUEST_FROM_CLIENT, 1u << 20, 10), first);
+	assert_ptr_equal(request_open(r, &door, 1u << 20, 10), first);
 	assert_int_equal(r->open, REQUESTS_MAX);
 }
 
@@ -80,34 +82,34 @@ static void buffers_are_bounded_and_come_back(void **state)
 	struct request *q[REQUEST_BUFFERS_MAX];
 
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		q[i] = request_open(r, REQUEST_FROM_CLIENT, (uint64_t)i, WIRE_MESSAGE_SIZE_MAX);
+		q[i] = request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX);
 		assert_non_null(q[i]);
-		memset(q[i]->data, i, WIRE_MESSAGE_SIZE_MAX);
+		memset(q[i]->data, i, PARTS_MESSAGE_SIZE_MAX);
 	}
-	assert_null(request_open(r, REQUEST_FROM_CLIENT, 99, REQUEST_SMALL_SIZE + 1));
+	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1));
 	assert_int_equal(r->open, REQUEST_BUFFERS_MAX);
 	/* One that only waits for retransmission gives its buffer to a new one. */
 	request_move(r, q[3], REQUEST_ANSWERED);
-	assert_non_null(request_open(r, REQUEST_FROM_CLIENT, 99, REQUEST_SMALL_SIZE + 1));
+	assert_non_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1));
 	request_close(r, q[4]);
-	assert_non_null(request_open(r, REQUEST_FROM_CLIENT, 100, REQUEST_SMALL_SIZE + 1));
+	assert_non_null(request_open(r, &door, 100, REQUEST_SMALL_SIZE + 1));
 	for (int i = 5; i < REQUEST_BUFFERS_MAX; i++)
-		assert_int_equal(q[i]->data[WIRE_MESSAGE_SIZE_MAX - 1], i);
+		assert_int_equal(q[i]->data[PARTS_MESSAGE_SIZE_MAX - 1], i);
 }
 
 static void a_large_answer_needs_a_buffer(void **state)
 {
 	struct requests *r = *state;
-	static uint8_t answer[WIRE_MESSAGE_SIZE_MAX];
-	struct request *q = request_open(r, REQUEST_FROM_CLIENT, 1, 10);
+	static uint8_t answer[PARTS_MESSAGE_SIZE_MAX];
+	struct request *q = request_open(r, &door, 1, 10);
 
 	memset(answer, 0x5a, sizeof(answer));
 	assert_true(request_set_answer(r, q, answer, REQUEST_SMALL_SIZE));
 	assert_null(q->buffer);
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
-		request_open(r, REQUEST_FROM_CLIENT, 100u + (uint64_t)i, WIRE_MESSAGE_SIZE_MAX);
+		request_open(r, &door, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX);
 	assert_false(request_set_answer(r, q, answer, sizeof(answer)));
-	request_close(r, request_find_client(r, &(struct dp_address){0}, 100));
+	request_close(r, request_find(r, &door, 100, NULL));
 	assert_true(request_set_answer(r, q, answer, sizeof(answer)));
 	assert_memory_equal(q->answer, answer, sizeof(answer));
 }
@@ -115,7 +117,7 @@ static void a_large_answer_needs_a_buffer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(finds_by_address_and_id, setup, teardown),
+		cmocka_unit_test_setup_teardown(finds_by_door_and_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(session_is_found_only_while_a_command_is_open,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_table_refuses_and_answered_ones_make_room,

@@ -1,4 +1,4 @@
-#include "node/request.h"
+#include "serve/request.h"
 
 #include "base/mix.h"
 
@@ -34,9 +34,8 @@ int requests_create(struct requests *r)
 		TAILQ_INSERT_TAIL(&r->list[REQUEST_FREE], &r->slot[i], list);
 	r->in_state[REQUEST_FREE] = REQUESTS_MAX;
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		r->buffer[i] = map(WIRE_MESSAGE_SIZE_MAX);
-		r->parts[i] = calloc(1, sizeof(*r->parts[i]));
-		if (!r->buffer[i] || !r->parts[i]) {
+		r->buffer[i].bytes = map(PARTS_MESSAGE_SIZE_MAX);
+		if (!r->buffer[i].bytes) {
 			requests_destroy(r);
 			return -ENOMEM;
 		}
@@ -47,9 +46,8 @@ int requests_create(struct requests *r)
 void requests_destroy(struct requests *r)
 {
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		if (r->buffer[i])
-			munmap(r->buffer[i], WIRE_MESSAGE_SIZE_MAX);
-		free(r->parts[i]);
+		if (r->buffer[i].bytes)
+			munmap(r->buffer[i].bytes, PARTS_MESSAGE_SIZE_MAX);
 	}
 	free(r->slot);
 }
@@ -77,9 +75,9 @@ void request_move(struct requests *r, struct request *q, enum request_state stat
 static void buffer_release(struct requests *r, struct request *q)
 {
 	for (int i = 0; q->buffer && i < REQUEST_BUFFERS_MAX; i++) {
-		if (r->buffer[i] == q->buffer) {
-			assert(r->buffer_taken[i]);
-			r->buffer_taken[i] = false;
+		if (r->buffer[i].bytes == q->buffer) {
+			assert(r->buffer[i].taken);
+			r->buffer[i].taken = false;
 			q->buffer = NULL;
 		}
 	}
@@ -99,10 +97,10 @@ static bool buffer_take(struct requests *r, struct request *q)
 	struct request *answered;
 
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		if (!r->buffer_taken[i]) {
-			r->buffer_taken[i] = true;
-			q->buffer = r->buffer[i];
-			q->parts = r->parts[i];
+		if (!r->buffer[i].taken) {
+			r->buffer[i].taken = true;
+			q->buffer = r->buffer[i].bytes;
+			q->parts = &r->buffer[i].parts;
 			return true;
 		}
 	}
@@ -117,59 +115,41 @@ static bool buffer_take(struct requests *r, struct request *q)
 	return false;
 }
 
-struct request *request_open(struct requests *r, enum request_origin origin, uint64_t id,
-			     uint32_t size)
+struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size)
 {
 	struct request *q = TAILQ_FIRST(&r->list[REQUEST_FREE]);
 
 	if (!q) {
 		q = TAILQ_FIRST(&r->list[REQUEST_ANSWERED]);
 		if (!q)
-			goto busy;
+			return NULL;
 		request_close(r, q);
 	}
-	memset((uint8_t *)q + offsetof(struct request, origin), 0,
-	       offsetof(struct request, small) - offsetof(struct request, origin));
-	q->origin = origin;
+	memset((uint8_t *)q + offsetof(struct request, door), 0,
+	       offsetof(struct request, small) - offsetof(struct request, door));
+	q->door = door;
 	q->id = id;
 	q->size = size;
 	q->data = q->small;
 	if (size > REQUEST_SMALL_SIZE) {
 		if (!buffer_take(r, q))
-			goto busy;
+			return NULL;
 		q->data = q->buffer;
 	}
 	LIST_INSERT_HEAD(&r->by_id[bucket_of(id, 0)], q, by_id);
 	request_move(r, q, REQUEST_RECEIVING);
 	return q;
-busy:
-	r->refused_busy++;
-	return NULL;
 }
 
-struct request *request_find_client(struct requests *r, const struct dp_address *from, uint64_t id)
+struct request *request_find(struct requests *r, const struct door *door, uint64_t id,
+			     struct request *after)
 {
-	struct request *q;
+	struct request *q =
+		after ? LIST_NEXT(after, by_id) : LIST_FIRST(&r->by_id[bucket_of(id, 0)]);
 
-	LIST_FOREACH(q, &r->by_id[bucket_of(id, 0)], by_id)
-	{
-		if (q->id == id && q->origin == REQUEST_FROM_CLIENT &&
-		    q->from.address == from->address && q->from.udp_port == from->udp_port)
-			return q;
-	}
-	return NULL;
-}
-
-struct request *request_find_peer(struct requests *r, uint32_t peer, uint64_t id)
-{
-	struct request *q;
-
-	LIST_FOREACH(q, &r->by_id[bucket_of(id, 0)], by_id)
-	{
-		if (q->id == id && q->origin == REQUEST_FROM_PEER && q->peer == peer)
-			return q;
-	}
-	return NULL;
+	while (q && (q->id != id || q->door != door))
+		q = LIST_NEXT(q, by_id);
+	return q;
 }
 
 void request_list_session(struct requests *r, struct request *q)
@@ -193,7 +173,7 @@ struct request *request_find_session(struct requests *r, uint64_t session, uint6
 
 bool request_set_answer(struct requests *r, struct request *q, const uint8_t *answer, uint32_t size)
 {
-	assert(size <= WIRE_MESSAGE_SIZE_MAX);
+	assert(size <= PARTS_MESSAGE_SIZE_MAX);
 	q->answer = q->small_answer;
 	if (size > REQUEST_SMALL_SIZE) {
 		/*

@@ -2,7 +2,7 @@
  * The admin socket over real unix sockets: this test is the loop on one side and the client on
  * the other.
  */
-#include "node/admin.h"
+#include "doors/calls.h"
 
 #include "dataplane/stream.h"
 #include "tests/unit/test.h"
@@ -22,18 +22,20 @@ enum { DEADLINE_MS = 20000 };
 struct rig {
 	char directory[32];
 	char path[64];
-	struct admin *admin;
+	struct calls *calls;
 };
+
+static const struct door_welcome rig_welcome = {.cluster_id = 11, .member_id = 22};
 
 static int setup(void **state)
 {
 	static struct rig rig;
-	char error[ADMIN_ERROR_MAX];
+	char error[CALLS_ERROR_MAX];
 
-	snprintf(rig.directory, sizeof(rig.directory), "/tmp/admin_test.XXXXXX");
+	snprintf(rig.directory, sizeof(rig.directory), "/tmp/calls_test.XXXXXX");
 	assert_non_null(mkdtemp(rig.directory));
 	snprintf(rig.path, sizeof(rig.path), "%s/socket", rig.directory);
-	assert_int_equal(admin_create(&rig.admin, rig.path, 11, 22, error), 0);
+	assert_int_equal(calls_create(&rig.calls, rig.path, &rig_welcome, error), 0);
 	*state = &rig;
 	return 0;
 }
@@ -42,7 +44,7 @@ static int teardown(void **state)
 {
 	struct rig *rig = *state;
 
-	admin_destroy(rig->admin);
+	calls_destroy(rig->calls);
 	assert_int_equal(access(rig->path, F_OK), -1);
 	return rmdir(rig->directory);
 }
@@ -89,10 +91,10 @@ static void header(uint8_t out[STREAM_HEADER_SIZE], uint32_t size, uint8_t kind,
 	out[8] = id;
 }
 
-static struct admin_call *take(struct admin *a)
+static struct call *take(struct calls *a)
 {
 	for (int i = 0; i < DEADLINE_MS; i++) {
-		struct admin_call *call = admin_take(a);
+		struct call *call = calls_take(a);
 
 		if (call)
 			return call;
@@ -108,13 +110,13 @@ static void a_call_goes_to_the_loop_and_back(void **state)
 	struct rig *rig = *state;
 	uint8_t bytes[STREAM_HEADER_SIZE + 5], answer[STREAM_HEADER_SIZE + 3];
 	struct wire_hello hello;
-	struct admin_call *call;
+	struct call *call;
 	struct stat st;
 	int fd;
 
 	assert_int_equal(stat(rig->path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0660);
-	admin_set_base(rig->admin, 33);
+	calls_set_welcome(rig->calls, &(struct door_welcome){11, 22, 33});
 	fd = dial(rig);
 	read_welcome(fd, &hello);
 	assert_int_equal(hello.cluster_id, 11);
@@ -126,7 +128,7 @@ static void a_call_goes_to_the_loop_and_back(void **state)
 		/* In two writes: a call is whole only when its last byte has come. */
 		assert_int_equal(write(fd, bytes, 7), 7);
 		assert_int_equal(write(fd, bytes + 7, sizeof(bytes) - 7), sizeof(bytes) - 7);
-		call = take(rig->admin);
+		call = take(rig->calls);
 		assert_int_equal(call->kind, WIRE_STATUS);
 		assert_int_equal(call->id, round);
 		assert_int_equal(call->size, 5);
@@ -135,7 +137,7 @@ static void a_call_goes_to_the_loop_and_back(void **state)
 		call->retry_after_us = 77;
 		call->answer_size = 3;
 		memcpy(call->answer, "bye", 3);
-		admin_give(rig->admin, call);
+		calls_give(rig->calls, call);
 		read_all(fd, answer, sizeof(answer));
 		assert_int_equal(answer[0], 3);
 		assert_int_equal(answer[4], WIRE_BUSY);
@@ -153,17 +155,17 @@ static void a_client_that_left_costs_nothing(void **state)
 	struct wire_hello hello;
 
 	/* More often than there are connections: each must have come back. */
-	for (int i = 0; i < 2 * ADMIN_CALLS_MAX; i++) {
+	for (int i = 0; i < 2 * CALLS_MAX; i++) {
 		int fd = dial(rig);
-		struct admin_call *call;
+		struct call *call;
 
 		read_welcome(fd, &hello);
 		header(bytes, 0, WIRE_STATUS, 1);
 		assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
-		call = take(rig->admin);
+		call = take(rig->calls);
 		close(fd);
 		call->answer_size = 0;
-		admin_give(rig->admin, call);
+		calls_give(rig->calls, call);
 	}
 }
 
@@ -186,26 +188,26 @@ static void malformed_headers_close_the_connection(void **state)
 		assert_int_equal(read(fd, &byte, 1), 0);
 		close(fd);
 	}
-	assert_null(admin_take(rig->admin));
+	assert_null(calls_take(rig->calls));
 }
 
 static void a_live_socket_is_not_taken_over_and_a_stale_one_is(void **state)
 {
 	struct rig *rig = *state;
-	char error[ADMIN_ERROR_MAX], stale[80];
+	char error[CALLS_ERROR_MAX], stale[80];
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct admin *other;
+	struct calls *other;
 	int fd;
 
-	assert_int_equal(admin_create(&other, rig->path, 1, 2, error), -EADDRINUSE);
+	assert_int_equal(calls_create(&other, rig->path, &rig_welcome, error), -EADDRINUSE);
 	assert_non_null(strstr(error, rig->path));
 	snprintf(stale, sizeof(stale), "%s/stale", rig->directory);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", stale);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	assert_int_equal(admin_create(&other, stale, 1, 2, error), 0);
-	admin_destroy(other);
+	assert_int_equal(calls_create(&other, stale, &rig_welcome, error), 0);
+	calls_destroy(other);
 }
 
 int main(void)

@@ -1,0 +1,57 @@
+/*
+ * What the two halves of the local socket's thread share: a connection, and all of them.
+ *
+ *	READING -> CALLING -> WRITING -> READING ...
+ *	              ^          |
+ *	              +----------+  a piece was written, and more follow
+ *
+ * In CALLING the call is the loop's, else the thread's. One that the client closes meanwhile is
+ * kept until its call comes back.
+ */
+#ifndef DOORS_CALLS_INTERNAL_H
+#define DOORS_CALLS_INTERNAL_H
+
+#include "base/ring.h"
+#include "dataplane/stream.h"
+#include "doors/calls.h"
+
+#include <pthread.h>
+#include <sys/un.h>
+
+enum connection_state {
+	CONNECTION_FREE,
+	CONNECTION_READING,
+	CONNECTION_CALLING,
+	CONNECTION_WRITING
+};
+
+struct connection {
+	struct call call; /* first: a call is its connection */
+	enum connection_state state;
+	int fd;
+	bool closing; /* the client went away while CALLING */
+	uint8_t header[STREAM_HEADER_SIZE];
+	uint32_t moved; /* bytes of header and then data that were read or written */
+};
+
+struct calls {
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	_Atomic uint64_t cluster_id, member_id, base; /* of the welcome */
+	_Atomic bool stopping;
+	int listener, epoll, wake;
+	pthread_t thread;
+	struct ring to_node, from_node;
+	struct connection connection[CALLS_MAX];
+	uint8_t *memory; /* of all calls' data and answers */
+};
+
+/* connection.c: all of it on the thread. */
+void connection_open(struct calls *s, struct connection *c, int fd);
+void connection_read(struct calls *s, struct connection *c);
+void connection_write(struct calls *s, struct connection *c);
+/* The client hung up while the call is the loop's. */
+void connection_hung_up(struct calls *s, struct connection *c);
+/* Its call came back. */
+void connection_resume(struct calls *s, struct connection *c);
+
+#endif

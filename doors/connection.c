@@ -1,0 +1,171 @@
+/*
+ * One client of the local socket: a request is read, a call is made of it, its answer is written.
+ */
+#include "doors/calls_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void watch(struct calls *s, struct connection *c, uint32_t events, int operation)
+{
+	struct epoll_event event = {.events = events, .data.ptr = c};
+	int err = epoll_ctl(s->epoll, operation, c->fd, &event);
+
+	assert(err == 0);
+}
+
+static void call(struct calls *s, struct connection *c, enum call_event event)
+{
+	bool put;
+
+	c->state = CONNECTION_CALLING;
+	c->call.event = event;
+	put = ring_put(&s->to_node, &c->call);
+	assert(put);
+}
+
+static void connection_close(struct calls *s, struct connection *c)
+{
+	assert(c->state != CONNECTION_CALLING);
+	if (c->state == CONNECTION_WRITING && c->call.more) {
+		/* The loop goes on with the answer else. */
+		connection_hung_up(s, c);
+		call(s, c, CALL_GONE);
+		return;
+	}
+	close(c->fd);
+	c->state = CONNECTION_FREE;
+}
+
+void connection_hung_up(struct calls *s, struct connection *c)
+{
+	if (!c->closing)
+		epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+	c->closing = true;
+}
+
+void connection_open(struct calls *s, struct connection *c, int fd)
+{
+	uint8_t welcome[WIRE_HELLO_SIZE];
+	const struct wire_hello hello = {
+		.cluster_id = atomic_load_explicit(&s->cluster_id, memory_order_relaxed),
+		.member_id = atomic_load_explicit(&s->member_id, memory_order_relaxed),
+		.applied_index = atomic_load_explicit(&s->base, memory_order_acquire),
+	};
+
+	assert(c->state == CONNECTION_FREE);
+	c->state = CONNECTION_READING;
+	c->fd = fd;
+	c->closing = false;
+	c->moved = 0;
+	c->call.more = false;
+	watch(s, c, EPOLLIN, EPOLL_CTL_ADD);
+	wire_hello_encode(&hello, WIRE_WELCOME, welcome);
+	/* There is room for 64 bytes in a fresh socket; one that is gone shows at the read. */
+	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) != (ssize_t)sizeof(welcome))
+		connection_close(s, c);
+}
+
+/* False: the header is malformed. */
+static bool header_decode(struct connection *c)
+{
+	struct stream_header header;
+
+	if (stream_header_decode(&header, c->header) || header.more)
+		return false;
+	c->call.kind = header.code;
+	c->call.id = header.id;
+	c->call.timeout_us = header.time_us;
+	c->call.size = header.size;
+	return true;
+}
+
+static void header_encode(struct connection *c)
+{
+	const struct stream_header header = {
+		.size = c->call.answer_size,
+		.code = c->call.status,
+		.more = c->call.more,
+		.id = c->call.id,
+		.time_us = c->call.retry_after_us,
+	};
+
+	stream_header_encode(&header, c->header);
+}
+
+void connection_read(struct calls *s, struct connection *c)
+{
+	for (;;) {
+		bool in_header = c->moved < STREAM_HEADER_SIZE;
+		uint8_t *to = in_header ? c->header + c->moved
+					: c->call.data + (c->moved - STREAM_HEADER_SIZE);
+		uint32_t left = in_header ? STREAM_HEADER_SIZE - c->moved
+					  : c->call.size - (c->moved - STREAM_HEADER_SIZE);
+		ssize_t n = left ? recv(c->fd, to, left, 0) : 0;
+
+		if (left && n <= 0) {
+			if (n < 0 && errno == EAGAIN)
+				return;
+			connection_close(s, c);
+			return;
+		}
+		c->moved += (uint32_t)n;
+		if (in_header && c->moved == STREAM_HEADER_SIZE && !header_decode(c)) {
+			connection_close(s, c);
+			return;
+		}
+		if (c->moved >= STREAM_HEADER_SIZE &&
+		    c->moved == STREAM_HEADER_SIZE + c->call.size) {
+			watch(s, c, 0, EPOLL_CTL_MOD); /* EPOLLHUP still comes */
+			call(s, c, CALL_REQUEST);
+			return;
+		}
+	}
+}
+
+void connection_write(struct calls *s, struct connection *c)
+{
+	uint32_t whole = STREAM_HEADER_SIZE + c->call.answer_size;
+
+	while (c->moved < whole) {
+		bool in_header = c->moved < STREAM_HEADER_SIZE;
+		const uint8_t *from = in_header ? c->header + c->moved
+						: c->call.answer + (c->moved - STREAM_HEADER_SIZE);
+		uint32_t left = (in_header ? STREAM_HEADER_SIZE : whole) - c->moved;
+		ssize_t n = send(c->fd, from, left, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN) {
+			watch(s, c, EPOLLOUT, EPOLL_CTL_MOD);
+			return;
+		}
+		if (n <= 0) {
+			connection_close(s, c);
+			return;
+		}
+		c->moved += (uint32_t)n;
+	}
+	if (c->call.more) {
+		watch(s, c, 0, EPOLL_CTL_MOD);
+		call(s, c, CALL_WRITTEN);
+		return;
+	}
+	c->state = CONNECTION_READING;
+	c->moved = 0;
+	watch(s, c, EPOLLIN, EPOLL_CTL_MOD);
+}
+
+void connection_resume(struct calls *s, struct connection *c)
+{
+	assert(c->state == CONNECTION_CALLING);
+	c->state = CONNECTION_WRITING;
+	c->moved = 0;
+	if (c->closing) {
+		connection_close(s, c);
+		return;
+	}
+	header_encode(c);
+	connection_write(s, c);
+}

@@ -1,0 +1,16 @@
+/*
+ * What a door tells a client that has just come: whom it talks to, and the base of a session that
+ * begins now. It may change while the node runs.
+ */
+#ifndef DOORS_WELCOME_H
+#define DOORS_WELCOME_H
+
+#include <stdint.h>
+
+struct door_welcome {
+	uint64_t cluster_id;
+	uint64_t member_id;
+	uint64_t base; /* an index that this member knows to be committed */
+};
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * Requests and their doors, wired: what serve asks of consensus goes to the core, what it says of
+ * this node comes from here. Without a core, as before there is a cluster, nobody leads.
+ */
+#include "node/internal.h"
+
+#include "serve/serve.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+static struct node *node_of_port(struct serve_port *port)
+{
+	return ((struct node_serving *)(void *)((char *)port - offsetof(struct node_serving, port)))
+		->node;
+}
+
+static struct node *node_of_host(struct serve_host *host)
+{
+	return ((struct node_serving *)(void *)((char *)host - offsetof(struct node_serving, host)))
+		->node;
+}
+
+static int port_propose(struct serve_port *port, const uint8_t *data, uint32_t size,
+			raft_term *term)
+{
+	struct raft *raft = node_of_port(port)->raft;
+	raft_index index;
+
+	return raft ? raft_propose(raft, data, size, &index, term) : -EREMOTE;
+}
+
+static int port_read(struct serve_port *port, uint64_t context)
+{
+	struct raft *raft = node_of_port(port)->raft;
+
+	return raft ? raft_read_index(raft, context) : -EAGAIN;
+}
+
+static void port_leader(struct serve_port *port, struct serve_leader *out)
+{
+	const struct node *n = node_of_port(port);
+
+	*out = (struct serve_leader){0};
+	if (!n->raft)
+		return;
+	*out = (struct serve_leader){
+		.id = raft_leader(n->raft),
+		.term = raft_get_term(n->raft),
+		.last = raft_last(n->raft),
+	};
+	out->self = out->id == n->id;
+}
+
+static size_t host_status(struct serve_host *host, char *out, size_t size_max)
+{
+	return node_status_text(node_of_host(host), out, size_max);
+}
+
+static enum serve_status host_faults(struct serve_host *host, const uint8_t *text, uint32_t size)
+{
+	return control_faults(node_of_host(host), text, size);
+}
+
+int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_KEY_SIZE])
+{
+	static const struct serve_port_ops port_ops = {
+		.propose = port_propose, .read = port_read, .leader = port_leader};
+	static const struct serve_host_ops host_ops = {.status = host_status,
+						       .faults = host_faults};
+	struct node_serving *s = &n->serving;
+	struct serve_options options = {
+		.sm = n->sm,
+		.port = &s->port,
+		.peers = &s->peers.peers,
+		.host = &s->host,
+		.first_id = first_id,
+	};
+	struct udp_door_options udp = {.dp = n->dp};
+	int err;
+
+	s->node = n;
+	s->port.ops = &port_ops;
+	s->host.ops = &host_ops;
+	peer_door_init(&s->peers, n->dp, n->peer, n->peer_count);
+	err = serve_create(&n->serve, &options);
+	if (err)
+		return err;
+	s->peers.serve = udp.serve = n->serve;
+	memcpy(udp.key, key, sizeof(udp.key));
+	return udp_door_create(&s->udp, &udp);
+}
+
+void serving_stop(struct node *n)
+{
+	if (n->serve)
+		serve_destroy(n->serve);
+	if (n->serving.unix_door)
+		unix_door_destroy(n->serving.unix_door);
+	if (n->serving.udp)
+		udp_door_destroy(n->serving.udp);
+}
+
+void serving_welcome(struct node *n)
+{
+	const struct door_welcome welcome = {
+		.cluster_id = n->cluster_id,
+		.member_id = n->id,
+		.base = n->raft ? raft_commit(n->raft) : 0,
+	};
+
+	udp_door_set_welcome(n->serving.udp, &welcome);
+	if (n->serving.calls)
+		calls_set_welcome(n->serving.calls, &welcome);
+}
+
+int node_serve_calls(struct node *n, struct calls *calls)
+{
+	assert(!n->serving.calls);
+	n->serving.calls = calls;
+	return unix_door_create(&n->serving.unix_door, calls, n->serve);
+}

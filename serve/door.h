@@ -1,0 +1,84 @@
+/*
+ * The seam between requests and how they arrive. A door gives requests and takes answers; what a
+ * packet, a frame or a connection is, it keeps to itself.
+ *
+ *	serve_open   a place for a request; its door may still gather it
+ *	serve_begin  it is whole: from here on it is serve's, until its last word
+ *	push ...     any number of pieces of the answer, each when the one before was taken
+ *	answer       the last piece, or the only one, or a refusal
+ *
+ * The answer is the pieces joined. A door has room for one piece of a request at a time (its
+ * outbox), and says by serve_pulled that it was taken: so a slow reader holds its own stream back,
+ * and nothing else.
+ *
+ * Invariants:
+ *	DR1. A request that was begun gets one last word: an answer, or `gone`.
+ *	DR2. No push comes before the one before it was pulled.
+ */
+#ifndef SERVE_DOOR_H
+#define SERVE_DOOR_H
+
+#include "serve/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct door;
+struct request;
+struct serve;
+
+enum request_kind {
+	REQUEST_COMMAND,     /* changes the store: through the log */
+	REQUEST_QUERY,       /* linearizable */
+	REQUEST_QUERY_LOCAL, /* from this member's applied state: etcd's "serializable" */
+	REQUEST_STATUS,      /* the node's own account of itself */
+	REQUEST_FAULTS,      /* fault rules: by a trusted door of a node that allows it */
+	REQUEST_KIND_COUNT,
+};
+
+struct door_ops {
+	/*
+	 * The last word on q: its status and a piece, valid during the call. True: the door keeps q
+	 * to say it again, until q's place is needed or its time is over; false: it is done with q.
+	 */
+	bool (*answer)(struct door *door, struct request *q, enum serve_status status,
+		       const uint8_t *data, uint32_t size);
+
+	/* A piece of the answer; more follow. False: the door cannot take it, and has said so. */
+	bool (*push)(struct door *door, struct request *q, const uint8_t *data, uint32_t size);
+
+	/* q's place is taken away without a word: the node ends, or q was never whole. */
+	void (*gone)(struct door *door, struct request *q);
+};
+
+struct door {
+	const struct door_ops *ops;
+	bool trusted; /* who comes by it may set faults */
+};
+
+/*
+ * A place for a request of `size` bytes: with `size` over REQUEST_SMALL_SIZE a buffer too. NULL:
+ * refused, *why says how. A door whose bytes are its own asks for 0 and sets q->data and q->size.
+ * `timeout_us` is how long the client waits; 0: the default.
+ */
+struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint32_t size,
+			   uint64_t timeout_us, enum serve_status *why);
+void serve_begin(struct serve *s, struct request *q, enum request_kind kind);
+
+/* A door's requests of one id, one after the other: after NULL comes the first. */
+struct request *serve_find(struct serve *s, const struct door *door, uint64_t id,
+			   struct request *after);
+
+/* Copies a piece into q, for a door that has no room of its own. False: no buffer is free. */
+bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_t size);
+
+/* The last piece was taken: the next may come. */
+void serve_pulled(struct serve *s, struct request *q);
+
+/* The client is gone, and wants no word. */
+void serve_cancel(struct serve *s, struct request *q);
+
+/* When a client that was told BUSY should come again. */
+#define SERVE_RETRY_AFTER_US 1000u
+
+#endif

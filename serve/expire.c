@@ -1,0 +1,72 @@
+/*
+ * The ends that time brings: a deadline, the stop of the node, an answer that was kept long enough.
+ */
+#include "serve/internal.h"
+
+/* Why a command or query that ran out of time did so. */
+static enum serve_status timeout_status(const struct serve *s, const struct request *q)
+{
+	bool untouched = q->state == REQUEST_READING || q->state == REQUEST_READABLE ||
+			 (q->state == REQUEST_PROPOSING && !q->forward_id && !q->term);
+	struct serve_leader leader;
+
+	s->port->ops->leader(s->port, &leader);
+	return untouched && !leader.id ? SERVE_NO_LEADER : SERVE_TIMEOUT;
+}
+
+static bool is_command(enum request_state state)
+{
+	return state == REQUEST_PROPOSING || state == REQUEST_PROPOSED;
+}
+
+static void expire_list(struct serve *s, enum request_state state)
+{
+	bool stop = s->stopping && s->now_ns >= s->stop_ns + SERVE_STOP_NS;
+	struct request *q, *next;
+
+	for (q = TAILQ_FIRST(&s->requests.list[state]); q; q = next) {
+		next = TAILQ_NEXT(q, list);
+		if (!stop && q->deadline_ns > s->now_ns)
+			continue;
+		if (state == REQUEST_RECEIVING) {
+			serve_cancel(s, q);
+			continue;
+		}
+		s->counters.timeouts++;
+		s->counters.commands_failed += is_command(state);
+		s->counters.reads_failed += !is_command(state);
+		stream_end(s, q);
+		serve_refuse(s, q, stop ? SERVE_STOPPING : timeout_status(s, q));
+	}
+}
+
+void serve_expire(struct serve *s)
+{
+	struct request *q;
+
+	if (s->now_ns < s->next_expiry_ns)
+		return;
+	s->next_expiry_ns = s->now_ns + SERVE_EXPIRY_SCAN_NS;
+	for (int state = REQUEST_RECEIVING; s->requests.open && state < REQUEST_ANSWERED; state++)
+		expire_list(s, (enum request_state)state);
+	/* Kept in the order of their deadlines, but for a peer's, which are few. */
+	while ((q = TAILQ_FIRST(&s->requests.list[REQUEST_ANSWERED])) &&
+	       q->deadline_ns <= s->now_ns)
+		request_close(&s->requests, q);
+}
+
+uint64_t serve_deadline(const struct serve *s)
+{
+	return s->requests.open ? s->next_expiry_ns : UINT64_MAX;
+}
+
+void serve_stop(struct serve *s)
+{
+	s->stopping = true;
+	s->stop_ns = s->now_ns;
+}
+
+bool serve_stopped(const struct serve *s)
+{
+	return s->stopping && s->requests.open == 0;
+}

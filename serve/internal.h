@@ -1,0 +1,83 @@
+/*
+ * Serve's inside: what the files of serve/ share.
+ *
+ * Invariants:
+ *	SV1. An answer that says OK to a command leaves only from the apply of that command.
+ *	SV2. A query is answered from a state that has applied at least its confirmed read index.
+ *	SV3. Every piece of one answer is of one revision.
+ */
+#ifndef SERVE_INTERNAL_H
+#define SERVE_INTERNAL_H
+
+#include "serve/request.h"
+#include "serve/serve.h"
+
+enum {
+	SERVE_FORWARD_PARTS = 32, /* of one command in flight, as many as a burst takes */
+};
+
+#define SERVE_RESEND_NS_MIN 2000000ull
+#define SERVE_RESEND_NS_MAX 200000000ull
+#define SERVE_EXPIRY_SCAN_NS 2000000ull
+/* What is open when the node is stopped gets this long to finish. */
+#define SERVE_STOP_NS 500000000ull
+
+struct serve {
+	struct sm *sm;
+	struct serve_port *port;
+	struct serve_peers *peers;
+	struct serve_host *host;
+
+	uint64_t now_ns;
+	bool active;
+	bool stopping;
+	uint64_t stop_ns;
+	uint64_t next_expiry_ns;
+	uint64_t next_id; /* of forwards and read contexts */
+
+	struct requests requests;
+	struct door gathering;   /* of the commands that peers forward here */
+	raft_term proposed_term; /* PROPOSED commands of an older term have been put back */
+	raft_index applied;
+	bool half; /* a part of the next command shows: nothing may be read */
+
+	uint8_t *scratch; /* PARTS_MESSAGE_SIZE_MAX: an answer before its door has it */
+	struct serve_counters counters;
+};
+
+/* serve.c: the last word, and other ends. */
+void serve_answer(struct serve *s, struct request *q, enum serve_status status, const uint8_t *data,
+		  uint32_t size);
+void serve_refuse(struct serve *s, struct request *q, enum serve_status status);
+
+/* When to try again: later each time. */
+void serve_resend_reset(const struct serve *s, struct request *q);
+void serve_resend_later(const struct serve *s, struct request *q);
+
+/* command.c: from a complete command to a leader's log. */
+void command_begin(struct serve *s, struct request *q);
+void command_drive(struct serve *s);
+/*
+ * The state machine's verdict on a command, made final. 0, -ENOSPC, or -EAGAIN: it cannot be said
+ * yet.
+ */
+int command_admit(struct serve *s, const struct serve_leader *leader, const uint8_t *data,
+		  uint32_t size);
+
+/* forward.c: a follower's end; accept.c: the leader's. */
+void forward_send(struct serve *s, struct request *q, const struct serve_leader *leader);
+void accept_init(struct serve *s);
+
+/* query.c: linearizable queries. */
+void query_begin(struct serve *s, struct request *q);
+void query_drive(struct serve *s);
+/* From the state as it is. */
+void query_answer(struct serve *s, struct request *q);
+
+/* stream.c: the rest of answers that are larger than one piece. */
+void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, uint32_t size);
+void stream_drive(struct serve *s);
+/* The cursor is not needed any more. */
+void stream_end(struct serve *s, struct request *q);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * Linearizable queries (thesis 6.4). All queries that arrive in one turn share one read index: its
+ * context is asked of the core, and they wait first for its confirmation, then for the apply to
+ * reach it.
+ */
+#include "serve/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+void query_begin(struct serve *s, struct request *q)
+{
+	s->counters.queries++;
+	serve_resend_reset(s, q);
+	request_move(&s->requests, q, REQUEST_READING);
+}
+
+void query_answer(struct serve *s, struct request *q)
+{
+	struct sm_cursor *rest;
+	int size;
+
+	assert(!s->half);
+	size = s->sm->ops->query(s->sm, q->data, q->size, s->scratch, PARTS_MESSAGE_SIZE_MAX,
+				 &rest);
+	if (size < 0)
+		serve_refuse(s, q, size == -EBUSY ? SERVE_BUSY : SERVE_INVALID);
+	else if (rest)
+		stream_begin(s, q, rest, (uint32_t)size);
+	else
+		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);
+}
+
+static void drive_readable(struct serve *s)
+{
+	struct request *q, *next;
+
+	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_READABLE]); q; q = next) {
+		next = TAILQ_NEXT(q, list);
+		/* A half-applied command must not show: its apply finishes first. */
+		if (q->read_index <= s->applied && !s->half)
+			query_answer(s, q);
+	}
+}
+
+void query_drive(struct serve *s)
+{
+	struct serve_leader leader;
+	uint64_t context = 0;
+	struct request *q;
+
+	drive_readable(s);
+	if (TAILQ_EMPTY(&s->requests.list[REQUEST_READING]))
+		return;
+	s->port->ops->leader(s->port, &leader);
+	if (!leader.id)
+		return;
+	TAILQ_FOREACH(q, &s->requests.list[REQUEST_READING], list)
+	{
+		if (q->resend_ns > s->now_ns)
+			continue;
+		if (!context) {
+			context = ++s->next_id;
+			if (s->port->ops->read(s->port, context))
+				return;
+		}
+		q->read_context = context;
+		serve_resend_later(s, q);
+	}
+}
+
+/*
+ * A later question's answer also serves those that were asked again since: their newest context is
+ * the one that counts, and an older answer to them is ignored, which is always safe.
+ */
+void serve_confirmed(struct serve *s, uint64_t context, raft_index index)
+{
+	struct request *q, *next;
+
+	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_READING]); q; q = next) {
+		next = TAILQ_NEXT(q, list);
+		if (q->read_context != context)
+			continue;
+		if (!index) {
+			q->read_context = 0;
+			q->resend_ns = s->now_ns + SERVE_RESEND_NS_MIN;
+			continue;
+		}
+		q->read_index = index;
+		request_move(&s->requests, q, REQUEST_READABLE);
+	}
+	drive_readable(s);
+}

@@ -1,0 +1,202 @@
+/*
+ * What a request is given and what it ends by.
+ */
+#include "serve/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int serve_create(struct serve **out, const struct serve_options *o)
+{
+	struct serve *s = calloc(1, sizeof(*s));
+	int err = -ENOMEM;
+
+	if (!s)
+		return -ENOMEM;
+	s->sm = o->sm;
+	s->port = o->port;
+	s->peers = o->peers;
+	s->host = o->host;
+	s->next_id = o->first_id;
+	s->scratch = malloc(PARTS_MESSAGE_SIZE_MAX);
+	if (!s->scratch)
+		goto err_serve;
+	err = requests_create(&s->requests);
+	if (err)
+		goto err_scratch;
+	accept_init(s);
+	*out = s;
+	return 0;
+
+err_scratch:
+	free(s->scratch);
+err_serve:
+	free(s);
+	return err;
+}
+
+void serve_destroy(struct serve *s)
+{
+	struct request *q;
+
+	for (int state = REQUEST_RECEIVING; state < REQUEST_ANSWERED; state++) {
+		while ((q = TAILQ_FIRST(&s->requests.list[state])))
+			serve_cancel(s, q);
+	}
+	requests_destroy(&s->requests);
+	free(s->scratch);
+	free(s);
+}
+
+void serve_turn(struct serve *s, uint64_t now_ns)
+{
+	assert(now_ns >= s->now_ns);
+	s->now_ns = now_ns;
+	s->active = false;
+}
+
+void serve_drive(struct serve *s)
+{
+	command_drive(s);
+	query_drive(s);
+	stream_drive(s);
+}
+
+void serve_progress(struct serve *s, raft_index applied, bool half)
+{
+	assert(applied >= s->applied);
+	s->applied = applied;
+	s->half = half;
+}
+
+static uint64_t deadline_of(const struct serve *s, uint64_t timeout_us)
+{
+	if (timeout_us == 0)
+		return s->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
+	if (timeout_us > REQUEST_TIMEOUT_NS_MAX / 1000)
+		return s->now_ns + REQUEST_TIMEOUT_NS_MAX;
+	return s->now_ns + timeout_us * 1000;
+}
+
+struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint32_t size,
+			   uint64_t timeout_us, enum serve_status *why)
+{
+	struct request *q;
+
+	s->active = true;
+	*why = s->stopping ? SERVE_STOPPING : SERVE_BUSY;
+	q = s->stopping ? NULL : request_open(&s->requests, door, id, size);
+	if (!q) {
+		s->counters.refused++;
+		return NULL;
+	}
+	q->deadline_ns = deadline_of(s, timeout_us);
+	if (q->buffer)
+		parts_begin(q->parts, q->buffer, size);
+	return q;
+}
+
+void serve_begin(struct serve *s, struct request *q, enum request_kind kind)
+{
+	assert(q->state == REQUEST_RECEIVING);
+	q->kind = kind;
+	switch (kind) {
+	case REQUEST_COMMAND:
+		command_begin(s, q);
+		return;
+	case REQUEST_QUERY:
+		query_begin(s, q);
+		return;
+	case REQUEST_QUERY_LOCAL:
+		if (s->half)
+			serve_refuse(s, q, SERVE_BUSY);
+		else
+			query_answer(s, q);
+		return;
+	case REQUEST_STATUS:
+		serve_answer(s, q, SERVE_OK, s->scratch,
+			     (uint32_t)s->host->ops->status(s->host, (char *)s->scratch,
+							    PARTS_MESSAGE_SIZE_MAX));
+		return;
+	case REQUEST_FAULTS:
+		if (q->door->trusted)
+			serve_refuse(s, q, s->host->ops->faults(s->host, q->data, q->size));
+		else
+			serve_refuse(s, q, SERVE_REFUSED);
+		return;
+	case REQUEST_KIND_COUNT:
+		break;
+	}
+	serve_refuse(s, q, SERVE_INVALID);
+}
+
+struct request *serve_find(struct serve *s, const struct door *door, uint64_t id,
+			   struct request *after)
+{
+	return request_find(&s->requests, door, id, after);
+}
+
+bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_t size)
+{
+	return request_set_answer(&s->requests, q, data, size);
+}
+
+void serve_answer(struct serve *s, struct request *q, enum serve_status status, const uint8_t *data,
+		  uint32_t size)
+{
+	s->counters.answers++;
+	s->active = true;
+	q->status = status;
+	if (!q->door->ops->answer(q->door, q, status, data, size)) {
+		request_close(&s->requests, q);
+		return;
+	}
+	request_move(&s->requests, q, REQUEST_ANSWERED);
+	q->deadline_ns = s->now_ns + REQUEST_KEEP_NS;
+}
+
+void serve_refuse(struct serve *s, struct request *q, enum serve_status status)
+{
+	serve_answer(s, q, status, NULL, 0);
+}
+
+void serve_cancel(struct serve *s, struct request *q)
+{
+	stream_end(s, q);
+	q->door->ops->gone(q->door, q);
+	request_close(&s->requests, q);
+}
+
+void serve_resend_reset(const struct serve *s, struct request *q)
+{
+	q->resend_ns = s->now_ns;
+	q->resend_wait_ns = SERVE_RESEND_NS_MIN;
+}
+
+void serve_resend_later(const struct serve *s, struct request *q)
+{
+	q->resend_ns = s->now_ns + q->resend_wait_ns;
+	if (q->resend_wait_ns < SERVE_RESEND_NS_MAX)
+		q->resend_wait_ns *= 2;
+}
+
+bool serve_active(const struct serve *s)
+{
+	return s->active;
+}
+
+uint32_t serve_open_count(const struct serve *s)
+{
+	return s->requests.open;
+}
+
+uint32_t serve_pending_count(const struct serve *s)
+{
+	return s->requests.in_state[REQUEST_PROPOSING] + s->requests.in_state[REQUEST_PROPOSED];
+}
+
+const struct serve_counters *serve_get_counters(const struct serve *s)
+{
+	return &s->counters;
+}

@@ -1,0 +1,73 @@
+/*
+ * Requests, from whole to answered, whichever door they came by.
+ *
+ *	serve_turn, then whatever the doors bring, then serve_drive; serve_applied and
+ *	serve_confirmed as the core hands them out; serve_expire
+ */
+#ifndef SERVE_SERVE_H
+#define SERVE_SERVE_H
+
+#include "kv/sm.h"
+#include "raft/types.h"
+#include "serve/forward.h"
+#include "serve/port.h"
+
+struct serve;
+
+struct serve_options {
+	struct sm *sm;
+	struct serve_port *port;
+	struct serve_peers *peers;
+	struct serve_host *host;
+	/* Above every id that an earlier life of this member gave to a forward or a read. */
+	uint64_t first_id;
+};
+
+struct serve_counters {
+	uint64_t commands;  /* complete and well-formed */
+	uint64_t queries;   /* linearizable */
+	uint64_t answers;   /* last words, refusals too */
+	uint64_t forwarded; /* commands sent to a leader, once for each leader */
+	uint64_t refused;   /* at the door: no place, or no buffer */
+	uint64_t malformed; /* commands that the state machine cannot read */
+	uint64_t timeouts;
+	uint64_t commands_failed, reads_failed; /* of these */
+	uint64_t streams;                       /* answers of more than one piece */
+	uint64_t pushes;
+	uint64_t streams_cut; /* their revision could be kept no longer */
+};
+
+/* 0 or -ENOMEM. */
+int serve_create(struct serve **out, const struct serve_options *options);
+/* Takes every request from its door: before the doors go. */
+void serve_destroy(struct serve *s);
+
+/* A turn of the loop begins: the one place where time enters. */
+void serve_turn(struct serve *s, uint64_t now_ns);
+/* Whatever can be proposed, forwarded, asked or pushed now. */
+void serve_drive(struct serve *s);
+/* What ran out of time. */
+void serve_expire(struct serve *s);
+
+/* The state machine has applied up to here; `half`: and a part of the next command. */
+void serve_progress(struct serve *s, raft_index applied, bool half);
+/* A command was applied. */
+void serve_applied(struct serve *s, const struct sm_result *result);
+/* The answer to port->read; index 0: ask again. */
+void serve_confirmed(struct serve *s, uint64_t context, raft_index index);
+
+/* No request is taken any more; what is open gets a moment to finish. */
+void serve_stop(struct serve *s);
+bool serve_stopped(const struct serve *s);
+
+/* True if something happened since serve_turn that may have made more to do. */
+bool serve_active(const struct serve *s);
+/* When serve_expire has something to look at; UINT64_MAX: never. */
+uint64_t serve_deadline(const struct serve *s);
+/* Requests that wait for their last word. */
+uint32_t serve_open_count(const struct serve *s);
+/* Commands among them that are not known to be committed. */
+uint32_t serve_pending_count(const struct serve *s);
+const struct serve_counters *serve_get_counters(const struct serve *s);
+
+#endif

@@ -1,0 +1,272 @@
+/*
+ * The UDP door, with a client's end over a lossy switch: 50 MB of one revision while every key is
+ * overwritten, deleted and put anew, read by one who stops for a while.
+ */
+#include "tests/unit/doors/rig.h"
+
+#include "dataplane/client.h"
+#include "doors/udp.h"
+#include "tests/sim/net.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS 1000000ull
+#define S 1000000000ull
+
+#define SERVER 0xc6120001u /* 198.18.0.1 */
+#define CLIENT 0xc6120002u
+
+enum { TURN_NS = 5000, PATIENCE = 20000000 };
+
+static struct rig rig;
+static struct sim_net *net;
+static struct udp_door *door;
+static struct dp *server_dp, *client_dp;
+static struct client *client;
+static uint8_t *got;
+static size_t got_size;
+
+static struct dp *dp_on(uint32_t port, uint32_t address, uint16_t udp, uint64_t member)
+{
+	const struct dp_options options = {
+		.link = {sim_net_link(net, port)},
+		.link_count = 1,
+		.address = address,
+		.prefix = 24,
+		.udp_client = udp,
+		.cluster_id = member ? 7 : 0,
+		.member_id = member,
+		.seed = address,
+	};
+	struct dp *dp;
+
+	assert_int_equal(dp_create(&dp, &options), 0);
+	return dp;
+}
+
+static int setup(void **state)
+{
+	struct udp_door_options options = {.key = "0123456789abcdef"};
+	const struct door_welcome welcome = {.cluster_id = 7, .member_id = 9, .base = 1};
+
+	(void)state;
+	rig_open(&rig);
+	net = sim_net_create(3);
+	sim_net_time(net, rig.now_ns);
+	server_dp = dp_on(0, SERVER, WIRE_PORT_CLIENT, 9);
+	client_dp = dp_on(1, CLIENT, 40000, 0);
+	options.serve = rig.serve;
+	options.dp = server_dp;
+	assert_int_equal(udp_door_create(&door, &options), 0);
+	udp_door_set_welcome(door, &welcome);
+	assert_int_equal(client_create(&client, 5), 0);
+	got = malloc(RIG_ANSWER);
+	assert_non_null(got);
+	got_size = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	rig_close(&rig);
+	udp_door_destroy(door);
+	dp_destroy(server_dp);
+	dp_destroy(client_dp);
+	sim_net_destroy(net);
+	client_destroy(client);
+	free(got);
+	return 0;
+}
+
+static void client_turn(void)
+{
+	struct dp_datagram datagram[DP_RECEIVE_MAX];
+	uint32_t count = dp_receive(client_dp, rig.now_ns, datagram), size_max;
+	uint8_t payload[WIRE_PAYLOAD_1500], *body;
+	struct dp_address to;
+	size_t size;
+
+	for (uint32_t i = 0; i < count; i++)
+		client_receive(client, rig.now_ns, datagram[i].body - WIRE_ENVELOPE_SIZE,
+			       WIRE_ENVELOPE_SIZE + datagram[i].envelope.body_size);
+	dp_release(client_dp);
+	if (dp_resolve(client_dp, 0, SERVER, WIRE_PORT_CLIENT, rig.now_ns, &to)) {
+		while ((size = client_send(client, rig.now_ns, payload))) {
+			body = dp_begin_client(client_dp, &to, &size_max);
+			assert_non_null(body);
+			memcpy(body, payload + WIRE_ENVELOPE_SIZE, size - WIRE_ENVELOPE_SIZE);
+			dp_end(client_dp, payload[6], size - WIRE_ENVELOPE_SIZE);
+		}
+	}
+	dp_flush(client_dp);
+}
+
+static void turn(uint64_t ns)
+{
+	struct dp_datagram datagram[DP_RECEIVE_MAX];
+	uint32_t count;
+
+	rig_turn_begin(&rig, ns);
+	sim_net_time(net, rig.now_ns);
+	count = dp_receive(server_dp, rig.now_ns, datagram);
+	for (uint32_t i = 0; i < count; i++)
+		udp_door_receive(door, &datagram[i]);
+	dp_release(server_dp);
+	rig_turn_end(&rig);
+	dp_flush(server_dp);
+	client_turn();
+}
+
+/* Until the client has a piece, or the end. */
+static enum client_state run(uint32_t writes)
+{
+	for (uint32_t i = 0; client_get_state(client) == CLIENT_WAITING; i++) {
+		assert_true(i < PATIENCE);
+		turn(TURN_NS);
+		rig_write(&rig, i % 4 == 0 ? writes : 0);
+	}
+	return client_get_state(client);
+}
+
+static void ask(uint64_t timeout_ns)
+{
+	static uint8_t query[RIG_QUERY_MAX];
+
+	client_request(client, WIRE_QUERY, query, rig_query(query), rig.now_ns, timeout_ns);
+}
+
+static void take(void)
+{
+	uint32_t size;
+	const uint8_t *data = client_answer(client, &size);
+
+	assert_true(got_size + size <= RIG_ANSWER);
+	memcpy(got + got_size, data, size);
+	got_size += size;
+}
+
+static void fifty_megabytes_of_one_revision(void **state)
+{
+	const struct sim_net_faults faults = {
+		.loss_ppm = 2000,
+		.duplicate_ppm = 2000,
+		.delay_ns_min = 2000,
+		.delay_ns_max = 40000,
+	};
+	uint32_t pieces = 1;
+
+	(void)state;
+	sim_net_set_faults(net, &faults);
+	ask(60 * S);
+	/* Nothing is written before it has begun: the test knows what it must give. */
+	for (; run(got_size > 0) == CLIENT_PIECE; pieces++) {
+		take();
+		/* Others write all the while: every key three times over. */
+		if (pieces == 30) {
+			for (int i = 0; i < 1000; i++) {
+				turn(MS);
+				rig_write(&rig, 3 * RIG_KEYS / 1000 + 1);
+			}
+		}
+		client_next(client);
+	}
+	assert_int_equal(client_get_state(client), CLIENT_DONE);
+	assert_int_equal(client_status(client), WIRE_OK);
+	take();
+	rig_check(got, got_size);
+	assert_true(pieces > RIG_ANSWER / (256 * 1024));
+	/* No more than was before the reader when it stopped. */
+	assert_in_range(rig.pinned_max, RIG_ANSWER / 2, RIG_PIN_BUDGET);
+	rig_check_clean(&rig);
+}
+
+static void expect_timeout(uint64_t pause_ns)
+{
+	ask(200 * S);
+	assert_int_equal(run(0), CLIENT_PIECE);
+	for (uint64_t ns = 0; ns < pause_ns; ns += MS)
+		turn(MS);
+	rig_write(&rig, 3 * RIG_KEYS);
+	rig_check_clean(&rig); /* the reader is not waited for */
+	client_next(client);
+	assert_int_equal(run(0), CLIENT_DONE);
+	assert_int_equal(client_status(client), WIRE_TIMEOUT);
+}
+
+static void who_stops_for_too_long_is_told(void **state)
+{
+	(void)state;
+	/* While the last word is kept, and when nobody knows of the request any more. */
+	expect_timeout(60 * S + 500 * MS);
+	expect_timeout(70 * S);
+	/* And is served again. */
+	ask(60 * S);
+	assert_int_equal(run(0), CLIENT_PIECE);
+}
+
+/* A node that forgot all of it, as after a restart. */
+static void a_cookie_that_is_refused_ends_the_answer(void **state)
+{
+	struct udp_door_options options = {
+		.serve = rig.serve, .dp = server_dp, .key = "another key!!!!!"};
+	struct udp_door *other, *first = door;
+
+	(void)state;
+	ask(60 * S);
+	assert_int_equal(run(0), CLIENT_PIECE);
+	assert_int_equal(udp_door_create(&other, &options), 0);
+	door = other;
+	client_next(client);
+	assert_int_equal(run(0), CLIENT_DONE);
+	assert_int_equal(client_status(client), WIRE_TIMEOUT);
+	assert_true(udp_door_get_counters(other)->refused_cookie > 0);
+	door = first;
+	udp_door_destroy(other);
+}
+
+static void a_budget_that_is_spent_ends_the_answer(void **state)
+{
+	(void)state;
+	ask(60 * S);
+	assert_int_equal(run(0), CLIENT_PIECE);
+	/* Another reader, of the next revision, and room for one: both need what goes now. */
+	rig_write(&rig, RIG_KEYS);
+	struct client *first = client;
+	assert_int_equal(client_create(&client, 6), 0);
+	ask(60 * S);
+	assert_int_equal(run(0), CLIENT_PIECE);
+	rig_write(&rig, RIG_KEYS);
+	client_next(client);
+	assert_int_equal(run(0), CLIENT_DONE);
+	assert_int_equal(client_status(client), WIRE_COMPACTED);
+	client_destroy(client);
+	client = first;
+	/* The first is untouched: what it needs was kept before. */
+	take();
+	client_next(client);
+	while (run(0) == CLIENT_PIECE) {
+		take();
+		client_next(client);
+	}
+	take();
+	rig_check(got, got_size);
+	assert_in_range(rig.pinned_max, 1, RIG_PIN_BUDGET);
+	rig_check_clean(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(fifty_megabytes_of_one_revision, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_stops_for_too_long_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_cookie_that_is_refused_ends_the_answer, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_budget_that_is_spent_ends_the_answer, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+/* Forwarding, the leader's end: parts come together and are proposed once whole. */
+#include "tests/unit/serve/hand.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct hand h;
+static uint8_t command[3 * PARTS_PART_SIZE];
+
+static int setup(void **state)
+{
+	const uint64_t session = 5, sequence = 1;
+
+	(void)state;
+	hand_open(&h);
+	h.leader.id = SELF;
+	memset(command, 'c', sizeof(command));
+	memcpy(command, &session, 8);
+	memcpy(command + 8, &sequence, 8);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hand_close(&h);
+	return 0;
+}
+
+static void part_from(raft_id from, uint64_t id, uint32_t total, uint32_t number)
+{
+	const struct forward_part part = {
+		.id = id,
+		.part = {total, number, command + (size_t)number * PARTS_PART_SIZE,
+			 parts_size(total, number)},
+	};
+
+	serve_forward_part(h.serve, from, &part);
+}
+
+static const struct forward_reply *replied(uint32_t count, enum serve_status status, uint32_t next)
+{
+	const struct forward_reply *r = &h.reply[count - 1];
+
+	assert_int_equal(h.replies, count);
+	if (r->status != status || r->next_part != next)
+		fail_msg("reply %u: \"%s\", part %u", count, serve_status_text(r->status),
+			 r->next_part);
+	return r;
+}
+
+static void one_part_is_proposed_as_it_comes(void **state)
+{
+	static const struct {
+		int proposed, admitted;
+		enum serve_status want;
+	} rows[] = {
+		{0, 0, SERVE_OK},
+		{-EAGAIN, 0, SERVE_BUSY},
+		{-EREMOTE, 0, SERVE_NOT_LEADER},
+		{0, -ENOSPC, SERVE_NO_SPACE},
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		h.propose_result = rows[i].proposed;
+		h.admit_result = rows[i].admitted;
+		part_from(PEER, 77, 100, 0);
+		replied(i + 1, rows[i].want, rows[i].want == SERVE_OK);
+		assert_int_equal(h.reply_to, PEER);
+		assert_true(!h.reply[i].retry_after_us == (rows[i].want != SERVE_BUSY));
+	}
+	assert_int_equal(h.proposals, 3);
+	/* A full store is not said while a copy may be in the log. */
+	h.leader.last = 9;
+	part_from(PEER, 77, 100, 0);
+	replied(5, SERVE_BUSY, 0);
+	part_from(PEER, 78, 8, 0);
+	replied(6, SERVE_INVALID, 0);
+	/* Nothing is kept of any. */
+	assert_int_equal(serve_open_count(h.serve), 0);
+}
+
+static void who_does_not_lead_says_so(void **state)
+{
+	(void)state;
+	h.leader.id = OTHER;
+	part_from(PEER, 77, 100, 0);
+	replied(1, SERVE_NOT_LEADER, 0);
+	part_from(PEER, 77, sizeof(command), 0);
+	replied(2, SERVE_NOT_LEADER, 0);
+	assert_int_equal(h.proposals, 0);
+	assert_int_equal(serve_open_count(h.serve), 0);
+}
+
+static void parts_come_together_in_any_order(void **state)
+{
+	(void)state;
+	part_from(PEER, 77, sizeof(command), 2);
+	replied(1, SERVE_OK, 0);
+	part_from(PEER, 77, sizeof(command), 0);
+	replied(2, SERVE_OK, 1);
+	part_from(PEER, 77, sizeof(command), 0);
+	replied(3, SERVE_OK, 1);
+	assert_int_equal(h.proposals, 0);
+	part_from(PEER, 77, sizeof(command), 1);
+	replied(4, SERVE_OK, 3);
+	assert_int_equal(h.proposals, 1);
+	assert_int_equal(h.proposed_size, sizeof(command));
+	assert_memory_equal(h.proposed_data, command, sizeof(command));
+	/* A late duplicate is answered, and proposes nothing. */
+	part_from(PEER, 77, sizeof(command), 1);
+	replied(5, SERVE_OK, 3);
+	assert_int_equal(h.proposals, 1);
+	assert_int_equal(h.words, 0); /* the follower answers its client */
+}
+
+static void one_id_of_two_peers_is_two_commands(void **state)
+{
+	(void)state;
+	part_from(PEER, 77, sizeof(command), 0);
+	part_from(PEER, 77, sizeof(command), 1);
+	part_from(OTHER, 77, sizeof(command), 2);
+	replied(3, SERVE_OK, 0);
+	assert_int_equal(h.reply_to, OTHER);
+	assert_int_equal(h.proposals, 0);
+	assert_int_equal(serve_open_count(h.serve), 2);
+}
+
+static void a_refusal_leaves_the_last_part_wanted(void **state)
+{
+	(void)state;
+	h.propose_result = -EAGAIN;
+	for (uint32_t i = 0; i < 3; i++)
+		part_from(PEER, 77, sizeof(command), i);
+	replied(3, SERVE_BUSY, 2);
+	h.propose_result = 0;
+	part_from(PEER, 77, sizeof(command), 2);
+	replied(4, SERVE_OK, 3);
+	assert_int_equal(h.proposals, 2);
+}
+
+static void what_is_never_whole_goes(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < REQUEST_BUFFERS_MAX; i++)
+		part_from(PEER, i, sizeof(command), 0);
+	part_from(PEER, 99, sizeof(command), 0);
+	replied(REQUEST_BUFFERS_MAX + 1, SERVE_BUSY, 0);
+	assert_int_equal(serve_get_counters(h.serve)->refused, 1);
+	hand_turn(&h, REQUEST_TIMEOUT_NS_DEFAULT);
+	assert_int_equal(serve_open_count(h.serve), 0);
+	part_from(PEER, 99, sizeof(command), 0);
+	replied(REQUEST_BUFFERS_MAX + 2, SERVE_OK, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(one_part_is_proposed_as_it_comes, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_does_not_lead_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(parts_come_together_in_any_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_id_of_two_peers_is_two_commands, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_refusal_leaves_the_last_part_wanted, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_is_never_whole_goes, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+/* Commands on the leader: proposed, refused, put back, answered by their apply alone. */
+#include "tests/unit/serve/hand.h"
+
+#include <errno.h>
+
+static struct hand h;
+
+static int setup(void **state)
+{
+	(void)state;
+	hand_open(&h);
+	h.leader.id = SELF;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hand_close(&h);
+	return 0;
+}
+
+static void its_apply_answers_it_and_nothing_before(void **state)
+{
+	struct request *q = hand_command(&h, 11, 5, 1, 100);
+
+	(void)state;
+	assert_int_equal(h.proposals, 0); /* in its turn, not before */
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 1);
+	assert_int_equal(h.proposed_size, 100);
+	assert_ptr_equal(h.proposed_data, q->data); /* no copy */
+	/* While the term lasts it is in the log: nothing is repeated. */
+	for (int i = 0; i < 100; i++)
+		hand_turn(&h, 10 * MS);
+	assert_int_equal(h.proposals, 1);
+	hand_heard(&h, 0);
+	hand_apply(&h, 5, 2);
+	hand_apply(&h, 6, 1);
+	hand_heard(&h, 0); /* others' */
+	hand_apply(&h, 5, 1);
+	assert_int_equal(hand_heard(&h, 1)->id, 11);
+	assert_int_equal(h.word[0].status, SERVE_OK);
+	assert_memory_equal(h.word[0].data, "done", 4);
+	hand_apply(&h, 5, 1);
+	hand_heard(&h, 1); /* once */
+	assert_int_equal(serve_open_count(h.serve), 0);
+}
+
+static void one_apply_answers_all_who_asked_for_it(void **state)
+{
+	(void)state;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_command(&h, 2, 5, 1, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 2);
+	hand_apply(&h, 5, 1);
+	hand_heard(&h, 2);
+}
+
+static void what_cannot_be_read_is_not_proposed(void **state)
+{
+	(void)state;
+	hand_command(&h, 1, 0, 0, 15);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_INVALID);
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 0);
+	assert_int_equal(serve_get_counters(h.serve)->malformed, 1);
+}
+
+static void a_log_without_room_is_asked_once_in_a_turn(void **state)
+{
+	static const int results[] = {-EAGAIN, -EREMOTE};
+
+	(void)state;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_command(&h, 2, 6, 1, 100);
+	for (size_t i = 0; i < 2; i++) {
+		h.propose_result = results[i];
+		h.proposals = 0;
+		hand_turn(&h, 0);
+		assert_int_equal(h.proposals, 1);
+		hand_heard(&h, 0);
+	}
+	h.propose_result = 0;
+	h.proposals = 0;
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 2);
+}
+
+static void a_new_term_puts_back_what_the_old_one_had(void **state)
+{
+	(void)state;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	h.leader.id = 0;
+	h.leader.term = 8;
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 1);
+	h.leader.id = SELF;
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 2);
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 2);
+	hand_apply(&h, 5, 1); /* of whichever copy */
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_OK);
+}
+
+static void no_space_waits_for_a_copy_in_the_log(void **state)
+{
+	(void)state;
+	h.admit_result = -ENOSPC;
+	h.leader.last = 3;
+	serve_progress(h.serve, 2, false);
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	hand_heard(&h, 0);
+	assert_int_equal(h.proposals, 0);
+	/* Its own copy, of an earlier term. */
+	hand_apply(&h, 5, 1);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_OK);
+	/* Nothing more is in the log: the verdict comes at once. */
+	hand_command(&h, 2, 6, 1, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(hand_heard(&h, 2)->status, SERVE_NO_SPACE);
+	assert_int_equal(h.proposals, 0);
+}
+
+static void status_and_faults_are_the_nodes(void **state)
+{
+	static const struct {
+		bool trusted;
+		enum serve_status faults, want;
+	} rows[] = {
+		{true, SERVE_OK, SERVE_OK},
+		{true, SERVE_INVALID, SERVE_INVALID},
+		{false, SERVE_OK, SERVE_REFUSED},
+	};
+	enum serve_status why;
+
+	(void)state;
+	serve_begin(h.serve, serve_open(h.serve, &h.door, 1, 0, 0, &why), REQUEST_STATUS);
+	assert_memory_equal(hand_heard(&h, 1)->data, "name hand\n", 10);
+	for (uint32_t i = 0; i < 3; i++) {
+		h.door.trusted = rows[i].trusted;
+		h.faults_result = rows[i].faults;
+		serve_begin(h.serve, serve_open(h.serve, &h.door, 1, 0, 0, &why), REQUEST_FAULTS);
+		assert_int_equal(hand_heard(&h, 2 + i)->status, rows[i].want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(its_apply_answers_it_and_nothing_before, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(one_apply_answers_all_who_asked_for_it, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_read_is_not_proposed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_log_without_room_is_asked_once_in_a_turn, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_new_term_puts_back_what_the_old_one_had, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(no_space_waits_for_a_copy_in_the_log, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(status_and_faults_are_the_nodes, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+/* The ends that time and the node's stop bring, and what each says. */
+#include "tests/unit/serve/hand.h"
+
+static struct hand h;
+
+static int setup(void **state)
+{
+	(void)state;
+	hand_open(&h);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hand_close(&h);
+	return 0;
+}
+
+static void expect_end(enum serve_status want)
+{
+	uint32_t words = h.words;
+
+	hand_turn(&h, REQUEST_TIMEOUT_NS_DEFAULT - 1);
+	hand_heard(&h, words);
+	hand_turn(&h, SERVE_EXPIRY_SCAN_NS);
+	assert_int_equal(hand_heard(&h, words + 1)->status, want);
+	assert_int_equal(serve_open_count(h.serve), 0);
+}
+
+/* "No leader" says that nothing was done: only of what was shown to nobody. */
+static void a_deadline_says_what_is_known(void **state)
+{
+	(void)state;
+	h.leader.id = 0;
+	hand_command(&h, 1, 5, 1, 100);
+	expect_end(SERVE_NO_LEADER);
+	hand_query(&h, 2, 1);
+	expect_end(SERVE_NO_LEADER);
+	/* Forwarded, and then the leader was lost. */
+	h.leader.id = PEER;
+	hand_command(&h, 3, 6, 1, 100);
+	hand_turn(&h, 0);
+	h.leader.id = 0;
+	expect_end(SERVE_TIMEOUT);
+	/* Proposed here, and put back by a term without a leader. */
+	h.leader.id = SELF;
+	hand_command(&h, 4, 7, 1, 100);
+	hand_turn(&h, 0);
+	h.leader.id = 0;
+	h.leader.term++;
+	expect_end(SERVE_TIMEOUT);
+	/* There is a leader: it is slow. */
+	h.leader.id = PEER;
+	hand_query(&h, 5, 1);
+	expect_end(SERVE_TIMEOUT);
+	assert_int_equal(serve_get_counters(h.serve)->timeouts, 5);
+	/* What comes of it afterwards finds nobody. */
+	hand_apply(&h, 7, 1);
+	hand_heard(&h, 5);
+}
+
+static void a_client_waits_as_long_as_it_says_and_a_minute_at_most(void **state)
+{
+	static const struct {
+		uint64_t timeout_us, want_ns;
+	} rows[] = {
+		{0, REQUEST_TIMEOUT_NS_DEFAULT},
+		{1000, 1 * MS},
+		{60 * 1000 * 1000, 60 * S},
+		{UINT64_MAX, 60 * S},
+	};
+	enum serve_status why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct request *q =
+			serve_open(h.serve, &h.door, i, 1, rows[i].timeout_us, &why);
+
+		assert_int_equal(q->deadline_ns - h.now_ns, rows[i].want_ns);
+	}
+}
+
+static void what_is_never_whole_goes_without_a_word(void **state)
+{
+	enum serve_status why;
+
+	(void)state;
+	serve_open(h.serve, &h.door, 9, 5000, 0, &why);
+	hand_turn(&h, REQUEST_TIMEOUT_NS_DEFAULT);
+	hand_heard(&h, 0);
+	assert_int_equal(h.gones, 1);
+	assert_int_equal(h.gone[0], 9);
+}
+
+static void an_answer_is_kept_for_its_door(void **state)
+{
+	(void)state;
+	h.keeps = true;
+	hand_command(&h, 9, 0, 0, 1);
+	hand_heard(&h, 1);
+	assert_int_equal(serve_open_count(h.serve), 0);
+	assert_non_null(serve_find(h.serve, &h.door, 9, NULL));
+	hand_turn(&h, REQUEST_KEEP_NS - 1);
+	assert_non_null(serve_find(h.serve, &h.door, 9, NULL));
+	hand_turn(&h, SERVE_EXPIRY_SCAN_NS);
+	assert_null(serve_find(h.serve, &h.door, 9, NULL));
+}
+
+static void a_full_table_refuses(void **state)
+{
+	enum serve_status why = SERVE_OK;
+
+	(void)state;
+	for (uint64_t i = 0; i < REQUESTS_MAX; i++)
+		assert_non_null(serve_open(h.serve, &h.door, i, 1, 0, &why));
+	assert_null(serve_open(h.serve, &h.door, 1, 1, 0, &why));
+	assert_int_equal(why, SERVE_BUSY);
+	assert_int_equal(serve_get_counters(h.serve)->refused, 1);
+	for (uint64_t i = 0; i < REQUESTS_MAX; i++)
+		serve_cancel(h.serve, serve_find(h.serve, &h.door, i, NULL));
+	assert_int_equal(h.gones, REQUESTS_MAX);
+	assert_non_null(serve_open(h.serve, &h.door, 1, 1, 0, &why));
+}
+
+static void a_stop_refuses_what_is_new_and_gives_the_rest_a_moment(void **state)
+{
+	enum serve_status why = SERVE_OK;
+
+	(void)state;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_command(&h, 2, 6, 1, 100);
+	hand_turn(&h, 0);
+	serve_stop(h.serve);
+	assert_null(serve_open(h.serve, &h.door, 3, 1, 0, &why));
+	assert_int_equal(why, SERVE_STOPPING);
+	assert_false(serve_stopped(h.serve));
+	hand_apply(&h, 5, 1);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_OK);
+	hand_turn(&h, SERVE_STOP_NS - 1);
+	assert_false(serve_stopped(h.serve));
+	hand_turn(&h, SERVE_EXPIRY_SCAN_NS);
+	assert_int_equal(hand_heard(&h, 2)->status, SERVE_STOPPING);
+	assert_true(serve_stopped(h.serve));
+}
+
+static void the_end_takes_every_request_from_its_door(void **state)
+{
+	enum serve_status why;
+
+	hand_command(&h, 1, 5, 1, 100);
+	hand_query(&h, 2, 1);
+	hand_turn(&h, 0);
+	serve_open(h.serve, &h.door, 3, 1, 0, &why);
+	hand_close(&h);
+	assert_int_equal(h.gones, 3);
+	hand_heard(&h, 0);
+	setup(state);
+}
+
+static void the_words_are_etcds(void **state)
+{
+	(void)state;
+	assert_string_equal(serve_status_text(SERVE_OK), "");
+	assert_string_equal(serve_status_text(SERVE_NO_LEADER), "etcdserver: no leader");
+	for (int i = SERVE_OK + 1; i < SERVE_STATUS_COUNT; i++)
+		assert_memory_equal(serve_status_text((enum serve_status)i), "etcdserver: ", 12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_deadline_says_what_is_known, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_client_waits_as_long_as_it_says_and_a_minute_at_most, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_never_whole_goes_without_a_word, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(an_answer_is_kept_for_its_door, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_table_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_stop_refuses_what_is_new_and_gives_the_rest_a_moment, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_end_takes_every_request_from_its_door, setup,
+						teardown),
+		cmocka_unit_test(the_words_are_etcds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+/* Linearizable queries: asked for together, answered when confirmed and applied, and not before. */
+#include "tests/unit/serve/hand.h"
+
+#include <errno.h>
+
+static struct hand h;
+
+static int setup(void **state)
+{
+	(void)state;
+	hand_open(&h);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hand_close(&h);
+	return 0;
+}
+
+static void queries_of_one_turn_share_a_question(void **state)
+{
+	(void)state;
+	hand_query(&h, 1, 1);
+	hand_query(&h, 2, 1);
+	hand_turn(&h, 0);
+	assert_int_equal(h.reads, 1);
+	assert_true(h.context > FIRST_ID);
+	hand_query(&h, 3, 1);
+	hand_turn(&h, 0);
+	assert_int_equal(h.reads, 2);
+	/* The first answer is not for the one that came after its question. */
+	serve_confirmed(h.serve, h.context - 1, 1);
+	serve_progress(h.serve, 1, false);
+	hand_turn(&h, 0);
+	assert_int_equal(hand_heard(&h, 2)->status, SERVE_OK);
+	assert_memory_equal(h.word[0].data, "p0", 2);
+	serve_confirmed(h.serve, h.context, 1);
+	assert_int_equal(hand_heard(&h, 3)->id, 3);
+}
+
+static void it_waits_until_the_apply_has_reached_its_index(void **state)
+{
+	(void)state;
+	hand_query(&h, 1, 1);
+	hand_turn(&h, 0);
+	serve_progress(h.serve, 8, false);
+	serve_confirmed(h.serve, h.context, 9);
+	hand_turn(&h, 0);
+	assert_int_equal(h.queries, 0);
+	/* Nor is half of a command seen. */
+	serve_progress(h.serve, 9, true);
+	hand_turn(&h, 0);
+	assert_int_equal(h.queries, 0);
+	serve_progress(h.serve, 9, false);
+	hand_turn(&h, 0);
+	assert_int_equal(h.queries, 1);
+	hand_heard(&h, 1);
+}
+
+static void a_question_is_asked_again(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	hand_query(&h, 1, 1);
+	h.leader.id = 0;
+	hand_turn(&h, 0);
+	assert_int_equal(h.reads, 0); /* of whom? */
+	h.leader.id = PEER;
+	h.read_result = -EAGAIN;
+	hand_turn(&h, 0);
+	h.read_result = 0;
+	hand_turn(&h, 0);
+	assert_int_equal(h.reads, 2);
+	first = h.context;
+	/* Refused: again in a while. */
+	serve_confirmed(h.serve, first, 0);
+	hand_turn(&h, SERVE_RESEND_NS_MIN - 1);
+	assert_int_equal(h.reads, 2);
+	hand_turn(&h, 1);
+	assert_int_equal(h.reads, 3);
+	/* What is said of the old question now is not heard. */
+	serve_confirmed(h.serve, first, 1);
+	serve_progress(h.serve, 1, false);
+	hand_turn(&h, 0);
+	hand_heard(&h, 0);
+	/* Silence: later each time. */
+	hand_turn(&h, 4 * SERVE_RESEND_NS_MIN);
+	assert_int_equal(h.reads, 4);
+	hand_turn(&h, 4 * SERVE_RESEND_NS_MIN - 1);
+	assert_int_equal(h.reads, 4);
+	serve_confirmed(h.serve, h.context, 1);
+	hand_heard(&h, 1);
+}
+
+static void what_the_state_machine_says(void **state)
+{
+	static const struct {
+		int result;
+		enum serve_status want;
+	} rows[] = {{-EINVAL, SERVE_INVALID}, {-EBUSY, SERVE_BUSY}};
+
+	(void)state;
+	serve_progress(h.serve, 1, false);
+	for (uint32_t i = 0; i < 2; i++) {
+		h.query_result = rows[i].result;
+		hand_query(&h, 1, 1);
+		hand_turn(&h, 0);
+		serve_confirmed(h.serve, h.context, 1);
+		assert_int_equal(hand_heard(&h, i + 1)->status, rows[i].want);
+	}
+}
+
+static void a_local_one_asks_nobody(void **state)
+{
+	enum serve_status why;
+	struct request *q;
+
+	(void)state;
+	h.leader.id = 0;
+	for (int half = 0; half < 2; half++) {
+		serve_progress(h.serve, 1, half);
+		q = serve_open(h.serve, &h.door, 1, 1, 0, &why);
+		q->data[0] = 1;
+		serve_begin(h.serve, q, REQUEST_QUERY_LOCAL);
+		assert_int_equal(hand_heard(&h, (uint32_t)half + 1)->status,
+				 half ? SERVE_BUSY : SERVE_OK);
+	}
+	assert_int_equal(h.reads, 0);
+	serve_progress(h.serve, 1, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(queries_of_one_turn_share_a_question, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(it_waits_until_the_apply_has_reached_its_index,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_question_is_asked_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_state_machine_says, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_local_one_asks_nobody, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

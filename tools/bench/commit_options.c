@@ -1,0 +1,141 @@
+#include "tools/bench/commit_options.h"
+
+#include "base/clock.h"
+#include "tools/bench/load.h"
+
+#include <string.h>
+
+enum { KEY_IN_PROCESS = 256, KEY_NODES, KEY_PERCENTILES, KEY_WARMUP, KEY_NODE };
+
+static const struct argp_option option_table[] = {
+	{"dir", 'd', "DIR", 0,
+	 "The lab's directory (" LAB_DIR_DEFAULT "); the floor is measured on its file system. "
+	 "With --in-process or --endpoints: where to measure (/var/tmp)",
+	 0},
+	{"endpoints", 'e', "LIST", 0, "ADDRESS:PORT or unix:PATH, with commas", 0},
+	{"in-process", KEY_IN_PROCESS, NULL, 0, "Nodes in this process, over ring, on one core", 0},
+	{"nodes", KEY_NODES, "N", 0, "With --in-process: how many (3)", 0},
+	{"client-path", 'p', "PATH", 0,
+	 "udp (kernel), memif (DPDK) or unix (admin socket); default: memif if the lab's link is "
+	 "memif, else udp",
+	 0},
+	{"target", KEY_NODE, "WHO", 0, "leader (default), follower or any", 0},
+	{"clients", 'c', "N", 0, "Clients, each with one put outstanding (1)", 0},
+	{"value-size", 'v', "BYTES", 0, "Of each value (256)", 0},
+	{"duration", 't', "S", 0, "Seconds of load, in five slices (10)", 0},
+	{"warmup", KEY_WARMUP, "S", 0, "Seconds of load before it (1)", 0},
+	{"durability", 'D', "MODE", 0,
+	 "durable, written or volatile: what the nodes must run; with --in-process it sets it", 0},
+	JSON_OPTION,
+	{"percentiles", KEY_PERCENTILES, "FILE", 0, "In HdrHistogram's text format", 0},
+	{"plot", KEY_PLOT, "FILE", 0, "Latency by percentile, .svg or .png, by gnuplot", 0},
+	{0},
+};
+
+/* The index of a word in a list that ends with NULL. */
+static int parse_word(struct argp_state *state, const char *option, const char *text,
+		      const char *const *words)
+{
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(text, words[i]))
+			return i;
+	}
+	argp_error(state, "%s %s: should be %s, %s or %s", option, text, words[0], words[1],
+		   words[2]);
+	return 0;
+}
+
+static int parse_target(int key, char *value, struct argp_state *state, struct target_options *o,
+			struct common *common)
+{
+	static const char *const paths[] = {"udp", "memif", "unix", NULL};
+	static const char *const nodes[] = {"leader", "follower", "any", NULL};
+	static const char *const durabilities[] = {"durable", "written", "volatile", NULL};
+
+	switch (key) {
+	case 'e':
+		o->endpoints = value;
+		return 0;
+	case KEY_IN_PROCESS:
+		o->in_process = true;
+		return 0;
+	case KEY_NODES:
+		/* Five nodes' links are all the ports that DPDK has. */
+		o->nodes = option_number(state, "--nodes", value, 1, 5);
+		return 0;
+	case 'p':
+		o->path = (enum target_path)(TARGET_PATH_UDP +
+					     parse_word(state, "--client-path", value, paths));
+		return 0;
+	case KEY_NODE:
+		o->node = (enum target_node)parse_word(state, "--target", value, nodes);
+		return 0;
+	case 'c':
+		o->clients = option_number(state, "--clients", value, 1, PATH_CLIENTS_MAX);
+		return 0;
+	case 'D':
+		o->durability =
+			durabilities[parse_word(state, "--durability", value, durabilities)];
+		return 0;
+	default:
+		return common_option(key, value, state, common);
+	}
+}
+
+static void check_target(struct commit_options *o, struct argp_state *state)
+{
+	struct target_options *t = &o->target;
+
+	if (t->in_process && (t->endpoints || t->path != TARGET_PATH_DEFAULT))
+		argp_error(state, "--in-process has its own nodes and path: neither --endpoints "
+				  "nor --client-path goes with it");
+	if (!t->in_process && t->nodes)
+		argp_error(state, "--nodes goes with --in-process");
+	if (!t->nodes)
+		t->nodes = 3;
+	t->directory = o->common.directory;
+	if (!t->directory)
+		t->directory = t->in_process || t->endpoints ? "/var/tmp" : LAB_DIR_DEFAULT;
+}
+
+static int parse_option(int key, char *value, struct argp_state *state)
+{
+	struct commit_options *o = state->input;
+
+	switch (key) {
+	case 'v':
+		o->value_size = option_number(state, "--value-size", value, 0, LOAD_VALUE_SIZE_MAX);
+		return 0;
+	case 't':
+		o->duration_ns = parse_seconds(state, "--duration", value, 0.1, 3600);
+		return 0;
+	case KEY_WARMUP:
+		o->warmup_ns = parse_seconds(state, "--warmup", value, 0, 600);
+		return 0;
+	case KEY_PERCENTILES:
+		o->percentiles = value;
+		return 0;
+	case ARGP_KEY_END:
+		check_target(o, state);
+		return 0;
+	default:
+		return parse_target(key, value, state, &o->target, &o->common);
+	}
+}
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.doc = "Measure puts: latency from the client's send to the answer that says committed.",
+};
+
+void commit_options_parse(struct commit_options *out, int argc, char **argv)
+{
+	*out = (struct commit_options){
+		.target.clients = 1,
+		.value_size = 256,
+		.duration_ns = 10 * CLOCK_S,
+		.warmup_ns = CLOCK_S,
+	};
+	argp_parse(&argp, argc, argv, 0, NULL, out);
+}
