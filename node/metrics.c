@@ -202,9 +202,11 @@ static_assert((int)METRICS_DROPS_MAX >= (int)DP_DROP_COUNT, "and each cause of a
 
 void node_metrics_collect(const struct node *n, struct metrics *m)
 {
-	struct raft_status raft;
+	struct raft_status raft = {0};
 
-	raft_get_status(n->raft, &raft);
+	/* Without a core, as before there is a cluster, there is no term and nobody leads. */
+	if (n->raft)
+		raft_get_status(n->raft, &raft);
 	m->taken_ns = n->now_ns;
 	m->uptime_ms = (n->now_ns - n->started_ns) / 1000000;
 	collect_words(n, &raft, m);
@@ -247,7 +249,7 @@ static void probe_drive(struct node *n, struct node_probe *p)
 		return;
 	/* Apart from those of serve, which count up from the same start. */
 	context = (WAL_START_COUNT(n->recovered.start) << 40 | UINT64_C(1) << 39) + ++n->probe_id;
-	if (raft_read_index(n->raft, context) == 0)
+	if (n->raft && raft_read_index(n->raft, context) == 0)
 		p->context = context;
 	p->resend_ns = n->now_ns + p->wait_ns;
 	if (p->wait_ns < PROBE_RESEND_NS_MAX)

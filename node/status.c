@@ -61,9 +61,10 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
 	struct metrics_text t = {.at = out, .size_max = size_max};
 	struct metrics *m = n->metrics;
-	struct raft_status raft;
+	struct raft_status raft = {0};
 
-	raft_get_status(n->raft, &raft);
+	if (n->raft)
+		raft_get_status(n->raft, &raft);
 	node_metrics_collect(n, m);
 	snprintf(m->hash, sizeof(m->hash), "%016" PRIx64, node_hash(n));
 	t.size = metrics_status_text(m, out, size_max);
