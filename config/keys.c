@@ -56,7 +56,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " at least five heartbeat intervals"},
 	[KEY_QUOTA_BACKEND_BYTES] = {"quota-backend-bytes", KEY_TYPE_SIZE, FIELD(quota_bytes),
 		.def = "2GiB", .example = "2GiB", .min = 16 * MIB, .max = 1024 * GIB,
-		.meaning = "how large the key-value store may grow; it is kept in memory"},
+		.meaning = "how large the key-value store may grow; it is kept in memory, and of older"
+			   " revisions, for large reads that are under way, a quarter of it (64 MiB at least)"},
 	[KEY_WAL_DURABILITY] = {"wal.durability", KEY_TYPE_CHOICE, FIELD(durability),
 		.def = "durable", .example = "durable", .choices = {"durable", "written", "volatile"},
 		.meaning = "what an acknowledged write rests on: stable storage, the page cache, or RAM"},
