@@ -55,7 +55,7 @@ MUTANTS = [
      "return r->term_start != 0;",
      ["unit-raft-read"]),
     ("no-dsync", "W16: the log is written to stable storage",
-     "wal/wal.c",
+     "wal/open.c",
      "w->mode = options->durability == WAL_DURABLE ? DISK_DURABLE : DISK_CACHED;",
      "w->mode = DISK_CACHED;",
      ["unit-wal-crash"]),
