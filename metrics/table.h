@@ -55,6 +55,7 @@
 	X(wal_writes, COUNTER, 1, "wal_writes", "quoin_wal_writes_total", NULL, "Writes of the log that completed.") \
 	X(wal_entries, COUNTER, 1, "wal_entries", "quoin_wal_entries_total", NULL, "Entries appended to the log.") \
 	X(wal_segments, GAUGE, 1, "wal_segments", "quoin_wal_segments", NULL, "Segments in the data directory.") \
+	X(wal_marks, COUNTER, 1, "wal_marks", "quoin_wal_marks_total", NULL, "Marks of the log's end that were written.") \
 	X(wal_torn_bytes, GAUGE, 1, "wal_torn_bytes", "quoin_wal_recovery_torn_bytes", NULL, "Bytes of an unacknowledged write that recovery cut from the log's end.") \
 	X(revision, GAUGE, 1, "revision", "etcd_debugging_mvcc_current_revision", NULL, "The store's revision.") \
 	X(keys, UNTYPED, 1, "keys", "etcd_debugging_mvcc_keys_total", NULL, "How many keys there are.") \

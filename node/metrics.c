@@ -74,7 +74,8 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->wal_entries = wal.entries;
 	m->wal_segments = wal.segments;
 	m->wal_write = wal.write_time;
-	m->wal_torn_bytes = n->recovered.torn_bytes;
+	m->wal_marks = wal.marks;
+	m->wal_torn_bytes = wal.torn_bytes;
 	m->revision = n->sm->ops->revision(n->sm);
 	m->db_size = m->db_size_in_use = n->sm->ops->size(n->sm);
 	m->quota = n->quota_bytes;

@@ -17,6 +17,9 @@ static void restore_log(struct node *n, raft_index last)
 {
 	raft_index next = last > RAFT_WINDOW ? last - RAFT_WINDOW + 1 : 1;
 
+	if (next < n->recovered.first_index)
+		next = n->recovered.first_index;
+
 	while (next <= last && !n->failed) {
 		const struct raft_entry *entries;
 		int count = wal_read_now(n->wal, 0, next, WAL_READ_ENTRIES_MAX, &entries);
@@ -180,6 +183,10 @@ static int start_rooms(struct node *n, const struct node_options *o)
 	if (error) {
 		snprintf(n->error, sizeof(n->error), "%s", wal_text);
 		return error;
+	}
+	if (n->recovered.lost) {
+		snprintf(n->error, sizeof(n->error), "%s", n->recovered.lost_why);
+		return -EBADMSG;
 	}
 	error = belongs(n, o);
 	if (!error)
@@ -385,10 +392,13 @@ uint64_t node_deadline(const struct node *n)
 {
 	uint64_t deadline = raft_deadline(n->raft);
 	uint64_t dp = dp_deadline(n->dp);
+	uint64_t wal = wal_deadline(n->wal);
 
 	deadline = deadline > UINT64_MAX / 1000 ? UINT64_MAX : deadline * 1000;
 	if (dp < deadline)
 		deadline = dp;
+	if (wal < deadline)
+		deadline = wal;
 	if (serve_deadline(n->serve) < deadline)
 		deadline = serve_deadline(n->serve);
 	if (n->applying_count)

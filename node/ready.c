@@ -180,6 +180,8 @@ void node_ready(struct node *n)
 	raft_applied(n->raft, n->applied);
 	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
 		;
+	if (wal_mark_due(n->wal, n->now_ns))
+		wal_mark(n->wal, n->now_ns, NULL, 0);
 	/* What this turn appended goes to the disk in this turn. */
 	if (n->failed || wal_poll(n->wal, n->now_ns, &seq) != 0)
 		return;

@@ -18,12 +18,15 @@ const char *argp_program_version = "quoin-wal " QUOIN_VERSION;
 
 static const char doc[] =
 	"Reads a quoin log without starting a node, and changes nothing.\v"
-	"dump prints the log: identity, term and vote, each write, each entry.\n"
+	"dump prints the log: identity, term and vote, the mark of its end, each write, each "
+	"entry.\n"
 	"verify checks every block and prints one line.\n\n"
 	"A tail that a crash tore is not damage: the next start of the node cuts it, and says how "
-	"much. While a node has the directory open, what follows the last valid write is not "
+	"much. A log that ends before its mark is: acknowledged writes are gone. While a node has "
+	"the directory open, what follows the last valid write is not "
 	"judged: it may be a write on its way.\n\n"
-	"Exit status: 0 good, 1 damaged (the place is named), 2 usage, 3 cannot be read.";
+	"Exit status: 0 good, 1 damaged, or it ends before its mark (the place is named), 2 usage, "
+	"3 cannot be read.";
 
 enum command { COMMAND_NONE, COMMAND_DUMP, COMMAND_VERIFY };
 
@@ -106,6 +109,20 @@ static void text_head(struct text_state *s)
 	       r->hard_state.term, r->hard_state.vote, WAL_START_COUNT(r->start),
 	       (uint32_t)r->start, r->vote_generation,
 	       r->vote_torn ? " (the other slot is torn)" : "");
+	printf("mark: write %" PRIu64 " segment %" PRIu64 " generation %" PRIu64 "%s%s\n",
+	       r->mark_number, r->mark_segment, r->mark_generation, r->mark_lost ? " lost" : "",
+	       r->mark_damaged > 1   ? " (no slot can be read)"
+	       : r->mark_damaged > 0 ? " (the other slot is torn or damaged)"
+				     : "");
+	for (uint32_t i = 0; i < r->witness_count; i++)
+		printf("witness: member %016" PRIx64 " start %" PRIu64 ".%08" PRIx32
+		       " acknowledged %" PRIu64 " in term %" PRIu64 "\n",
+		       r->witness[i].member, WAL_START_COUNT(r->witness[i].start),
+		       (uint32_t)r->witness[i].start, r->witness[i].index, r->witness[i].term);
+	printf("cluster: %" PRIu32 " bytes\n", r->record_size);
+	printf("base: segment %" PRIu64 " index %" PRIu64 " after term %" PRIu64
+	       " and write %" PRIu64 "\n",
+	       r->first_segment, r->first_index, r->before_term, r->before_number);
 }
 
 static void text_segment(void *arg, const struct wal_inspect_segment *segment)
@@ -222,6 +239,27 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 			   hexadecimal(r->hard_state.vote), "start", hexadecimal(r->start),
 			   "generation", (json_int_t)r->vote_generation, "torn", r->vote_torn),
 		 false);
+	printf(",\n\"mark\":");
+	json_out(json_pack("{sI sI sI sb si}", "write", (json_int_t)r->mark_number, "segment",
+			   (json_int_t)r->mark_segment, "generation",
+			   (json_int_t)r->mark_generation, "lost", r->mark_lost, "damaged",
+			   (int)r->mark_damaged),
+		 false);
+	printf(",\n\"witnesses\":[");
+	for (uint32_t i = 0; i < r->witness_count; i++) {
+		printf(i > 0 ? "," : "");
+		json_out(json_pack("{so so sI sI}", "member", hexadecimal(r->witness[i].member),
+				   "start", hexadecimal(r->witness[i].start), "term",
+				   (json_int_t)r->witness[i].term, "index",
+				   (json_int_t)r->witness[i].index),
+			 false);
+	}
+	printf("],\n\"record_size\":%" PRIu32, r->record_size);
+	printf(",\n\"base\":");
+	json_out(json_pack("{sI sI sI sI}", "segment", (json_int_t)r->first_segment, "index",
+			   (json_int_t)r->first_index, "before_term", (json_int_t)r->before_term,
+			   "before_write", (json_int_t)r->before_number),
+		 false);
 	printf(",\n\"log\":");
 	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sb}", "last_index",
 			   (json_int_t)r->last_index, "last_term", (json_int_t)r->last_term,
@@ -243,13 +281,14 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 
 /* --- */
 
-static void notes(const struct wal_inspect_result *r)
+static void notes(const struct wal_inspect_result *r, bool good)
 {
 	if (r->live)
 		(void)fprintf(stderr,
 			      "quoin-wal: a node has this directory open: what follows the last "
 			      "valid write was not judged\n");
-	if (r->torn_bytes > 0)
+	/* A log that ends before its mark may have torn what was acknowledged (F25). */
+	if (r->torn_bytes > 0 && good)
 		(void)fprintf(stderr,
 			      "quoin-wal: torn tail: %" PRIu32 " bytes at offset %" PRIu32
 			      " of segment %" PRIu64 ", never acknowledged: the next start of the "
@@ -280,14 +319,14 @@ static int run(const struct arguments *a)
 		text_end(&text_state);
 	else if (err == 0)
 		printf("%s: good: last index %" PRIu64 " term %" PRIu64 ", %" PRIu64
-		       " writes, %" PRIu64 " entries, %s\n",
+		       " writes, %" PRIu64 " entries, marked up to write %" PRIu64 ", %s\n",
 		       a->directory, result.last_index, result.last_term, result.writes,
-		       result.entries, wal_durability_name(result.durability));
+		       result.entries, result.mark_number, wal_durability_name(result.durability));
 	if (fflush(stdout) != 0) {
 		(void)fprintf(stderr, "quoin-wal: standard output: %s\n", strerror(errno));
 		return EXIT_UNREADABLE;
 	}
-	notes(&result);
+	notes(&result, err == 0);
 	if (err == 0)
 		return EXIT_GOOD;
 	(void)fprintf(stderr, "quoin-wal: %s: %s\n", err == -EBADMSG ? "damage" : "cannot be read",

@@ -13,16 +13,16 @@ void wal_cluster_encode(uint8_t *out, uint32_t unit, const struct log_id *id, co
 			uint32_t size)
 {
 	memset(out, 0, unit);
-	meta_head_encode(out, "QUOINCLU", id);
+	wal_meta_head_encode(out, "QUOINCLU", id);
 	bytes_put32(out + META_BODY, size);
 	memcpy(out + META_BODY + 8, data, size);
-	meta_crc_put(out, unit);
+	wal_meta_crc_put(out, unit);
 }
 
 int wal_cluster_decode(const uint8_t **data, uint32_t *size, const uint8_t *in, uint32_t unit,
 		       const struct log_id *id)
 {
-	int err = meta_head_check(in, unit, "QUOINCLU", id);
+	int err = wal_meta_head_check(in, unit, "QUOINCLU", id);
 
 	if (err != 0)
 		return err;

@@ -1,10 +1,10 @@
 /*
  * Making a directory, and making one anew.
  *
- * Creation, each step durable before the next: vote (generations 0 and 1), the first segment,
- * identity. A directory without identity is new, or its creation was cut short; then its vote is
- * still at generation 1, because every complete open counts it up. Anything else without identity
- * is damage.
+ * Creation, each step durable before the next: vote (generations 0 and 1), base, the first segment,
+ * mark (likewise), identity. A directory without identity is new, or its creation was cut short;
+ * then its vote is still at generation 1, because every complete open counts it up. Anything else
+ * without identity is damage.
  *
  * An identity that replaces another one says so until all that was the former's is gone and the new
  * log is begun (W17).
@@ -23,11 +23,11 @@ int wal_identity_make(struct wal *w, uint64_t formerly)
 					 .unit = w->unit,
 					 .formerly = formerly};
 
-	meta_identity_encode(w->block, &identity);
+	wal_meta_identity_encode(w->block, &identity);
 	return wal_file_make(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
 }
 
-int recovery_temporaries_remove(struct recovery *r)
+int wal_recovery_temporaries_remove(struct recovery *r)
 {
 	for (size_t i = 0; i < r->names.temporary_count; i++) {
 		int err = r->w->disk->ops->remove(r->w->disk, r->names.temporary[i]);
@@ -56,6 +56,17 @@ uint64_t wal_start_after(const struct wal *w, uint64_t before)
 	return count << 32 | (nonce != 0 ? nonce : 1);
 }
 
+int wal_mark_make(struct wal *w, struct mark *mark)
+{
+	uint64_t first = mark->generation;
+
+	for (; mark->generation < first + 2; mark->generation++)
+		wal_mark_encode(w->block + wal_mark_offset(mark->generation, w->unit), w->unit,
+				&w->id, mark);
+	mark->generation--;
+	return wal_file_make(w, META_MARK, w->block, 2 * (size_t)w->unit);
+}
+
 static int name_remove(struct wal *w, bool there, const char *name)
 {
 	int err = there ? w->disk->ops->remove(w->disk, name) : 0;
@@ -68,14 +79,18 @@ static int files_remove(struct recovery *r)
 {
 	struct wal *w = r->w;
 	struct meta_names *names = &r->names;
-	int err = recovery_temporaries_remove(r);
+	int err = wal_recovery_temporaries_remove(r);
 
 	if (err == 0)
 		err = name_remove(w, names->cluster, META_CLUSTER);
+	if (err == 0)
+		err = name_remove(w, names->mark, META_MARK);
+	if (err == 0)
+		err = name_remove(w, names->base, META_BASE);
 	for (size_t i = 0; err == 0 && i < names->segment_count; i++) {
 		char name[DISK_NAME_MAX];
 
-		meta_segment_name(name, names->segments[i]);
+		wal_meta_segment_name(name, names->segments[i]);
 		err = name_remove(w, true, name);
 	}
 	if (err != 0)
@@ -102,8 +117,9 @@ static int leftovers_remove(struct recovery *r)
 		if (err != 0)
 			return err;
 	}
-	if (names->segment_count > 1 || (names->segment_count > 0 && !names->vote) ||
-	    names->cluster || (names->vote && !meta_vote_initial(w->block, w->unit)))
+	if (names->segment_count > 1 || names->cluster ||
+	    (!names->vote && (names->segment_count > 0 || names->mark || names->base)) ||
+	    (names->vote && !wal_meta_vote_initial(w->block, w->unit)))
 		return wal_refuse(w, -EBADMSG,
 				  META_IDENTITY
 				  ": missing beside a log that was in use" WAL_REFUSED);
@@ -115,31 +131,41 @@ static int files_make(struct recovery *r)
 {
 	struct wal *w = r->w;
 	struct meta_vote vote = {0};
+	struct mark mark = {.segment = 1};
 	int err;
 
 	if (w->durability != WAL_VOLATILE) {
 		for (vote.generation = 0; vote.generation < 2; vote.generation++)
-			meta_vote_encode(w->block + meta_vote_offset(vote.generation, w->unit),
-					 w->unit, &w->id, &vote);
+			wal_meta_vote_encode(w->block +
+						     wal_meta_vote_offset(vote.generation, w->unit),
+					     w->unit, &w->id, &vote);
 		err = wal_file_make(w, META_VOTE, w->block, 2 * (size_t)w->unit);
+		if (err == 0) {
+			w->base = wal_base_initial();
+			wal_base_encode(w->block, w->unit, &w->id, &w->base);
+			err = wal_file_make(w, META_BASE, w->block, w->unit);
+		}
 		if (err == 0)
-			err = prepare_now(w);
+			err = wal_prepare_now(w);
 		if (err != 0)
 			return err;
 		/* What follows opens it by its name, as at any other start. */
 		w->disk->ops->close(w->disk, w->segments[0].file);
 		w->segment_count = 0;
+		err = wal_mark_make(w, &mark);
+		if (err != 0)
+			return err;
 	}
 	err = wal_identity_make(w, 0);
 	if (err != 0)
 		return err;
 	r->out->created = true;
-	meta_names_free(&r->names);
-	err = meta_names_list(&r->names, w->disk, r->scan_error);
+	wal_meta_names_free(&r->names);
+	err = wal_meta_names_list(&r->names, w->disk, r->scan_error);
 	return err == 0 ? 0 : wal_refuse_io(w, err, "", "list of the directory");
 }
 
-int recovery_create(struct recovery *r)
+int wal_recovery_create(struct recovery *r)
 {
 	struct wal *w = r->w;
 	int err;
@@ -155,7 +181,7 @@ int recovery_create(struct recovery *r)
 	return files_make(r);
 }
 
-int recovery_reset(struct recovery *r)
+int wal_recovery_reset(struct recovery *r)
 {
 	int err = files_remove(r);
 

@@ -132,11 +132,11 @@ static int reader_list(struct disk *d, uint32_t i, char name[DISK_NAME_MAX])
 	if (fd < 0)
 		return -errno;
 	dir = fdopendir(fd);
-	if (dir == NULL) {
+	if (!dir) {
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	while ((entry = readdir(dir)) != NULL) {
+	while ((entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
 		    strlen(entry->d_name) >= DISK_NAME_MAX)
 			continue;
@@ -146,7 +146,7 @@ static int reader_list(struct disk *d, uint32_t i, char name[DISK_NAME_MAX])
 		}
 	}
 	(void)closedir(dir);
-	return entry != NULL ? 0 : -ENOENT;
+	return entry ? 0 : -ENOENT;
 }
 
 static int reader_rename(struct disk *d, const char *from, const char *to)
@@ -214,7 +214,7 @@ int disk_reader_create(struct disk **out, const char *path)
 	struct reader *r = calloc(1, sizeof(*r));
 	int err;
 
-	if (r == NULL)
+	if (!r)
 		return -ENOMEM;
 	r->disk.ops = &reader_ops;
 	r->disk.unit = UNIT;

@@ -81,7 +81,7 @@ static int file_number(struct uring_disk *u, int fd, int *file)
 		}
 	}
 	grown = realloc(u->files, (size_t)(u->file_count + 1) * sizeof(int));
-	if (grown == NULL)
+	if (!grown)
 		return -ENOMEM;
 	u->files = grown;
 	u->files[u->file_count] = fd;
@@ -154,7 +154,7 @@ static int uring_size(struct disk *d, int file, uint64_t *size)
 
 static bool registered(const struct uring_disk *u, const struct op *op)
 {
-	return u->buffers != NULL && op->data >= u->buffers &&
+	return u->buffers && op->data >= u->buffers &&
 	       op->data + op->size <= u->buffers + u->buffers_size;
 }
 
@@ -187,7 +187,7 @@ static void queue(struct uring_disk *u, struct op *op)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 
-	if (sqe == NULL) {
+	if (!sqe) {
 		if (!op->again)
 			u->again_count++;
 		op->again = true;
@@ -344,13 +344,13 @@ static int names_read(struct uring_disk *u)
 	if (fd < 0)
 		return -errno;
 	dir = fdopendir(fd);
-	if (dir == NULL) {
+	if (!dir) {
 		err = -errno;
 		(void)close(fd);
 		return err;
 	}
 	u->name_count = 0;
-	while (err == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
+	while (err == 0 && (errno = 0, entry = readdir(dir))) {
 		void *grown;
 
 		/* A name too long to be the log's is none. */
@@ -358,7 +358,7 @@ static int names_read(struct uring_disk *u)
 		    strlen(entry->d_name) >= DISK_NAME_MAX)
 			continue;
 		grown = realloc(u->names, (u->name_count + 1) * sizeof(*u->names));
-		if (grown == NULL) {
+		if (!grown) {
 			err = -ENOMEM;
 			break;
 		}
@@ -462,7 +462,7 @@ static uint32_t block_size(dev_t device, const char *where)
 	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(device), minor(device),
 		       where);
 	file = fopen(path, "re");
-	if (file == NULL)
+	if (!file)
 		return 0;
 	if (fscanf(file, "%u", &value) != 1)
 		value = 0;
@@ -499,16 +499,16 @@ static int parent_sync(const char *path)
 	int fd;
 	int err;
 
-	if (copy == NULL)
+	if (!copy)
 		return -ENOMEM;
 	for (size = strlen(copy); size > 1 && copy[size - 1] == '/'; size--)
 		copy[size - 1] = '\0';
 	slash = strrchr(copy, '/');
 	if (slash == copy)
 		slash++;
-	if (slash != NULL)
+	if (slash)
 		*slash = '\0';
-	fd = open(slash != NULL ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	free(copy);
 	if (fd < 0)
 		return -errno;
@@ -554,7 +554,7 @@ int disk_uring_create(struct disk **out, const char *path, bool create, void *bu
 	struct iovec region = {buffers, buffers_size};
 	int err;
 
-	if (u == NULL)
+	if (!u)
 		return -ENOMEM;
 	u->disk.ops = &uring_ops;
 	u->lock = -1;
@@ -565,7 +565,7 @@ int disk_uring_create(struct disk **out, const char *path, bool create, void *bu
 	err = io_uring_queue_init(DISK_IN_FLIGHT_MAX, &u->ring, 0);
 	if (err != 0)
 		goto err_directory;
-	if (buffers != NULL) {
+	if (buffers) {
 		err = io_uring_register_buffers(&u->ring, &region, 1);
 		if (err != 0)
 			goto err_ring;

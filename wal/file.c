@@ -13,13 +13,13 @@ int wal_file_make(struct wal *w, const char *name, const uint8_t *data, size_t s
 	int file;
 	int err;
 
-	meta_temporary_name(temporary, name);
+	wal_meta_temporary_name(temporary, name);
 	err = w->disk->ops->open(w->disk, temporary, true, mode, &file);
 	if (err != 0)
 		return wal_refuse_io(w, err, temporary, "create");
-	err = io_write(w->disk, file, 0, data, size);
+	err = wal_io_write(w->disk, file, 0, data, size);
 	if (err == 0)
-		err = io_sync(w->disk, file);
+		err = wal_io_sync(w->disk, file);
 	w->disk->ops->close(w->disk, file);
 	if (err == 0)
 		err = w->disk->ops->rename(w->disk, temporary, name);
@@ -45,7 +45,7 @@ int wal_file_read(struct wal *w, const char *name, uint8_t *data, uint64_t size)
 				 "%s: %" PRIu64 " bytes instead of %" PRIu64 WAL_REFUSED, name,
 				 found, size);
 	if (err == 0) {
-		err = io_read(w->disk, file, 0, data, size);
+		err = wal_io_read(w->disk, file, 0, data, size);
 		if (err != 0)
 			err = wal_refuse_io(w, err, name, "read");
 	}

@@ -2,9 +2,9 @@
  * The format on disk, version 2. docs/wal-format.md says the same at length, with the decisions
  * that recovery takes. All integers are little-endian; what is not named is zero.
  *
- * A directory holds: `lock`; `identity`; `vote`; `segment-XXXXXXXXXXXXXXXX` (hexadecimal, from 1,
- * without gaps); and NAME.tmp while NAME is being made. `unit` is the size and alignment of every
- * write, recorded in `identity`.
+ * A directory holds: `lock`; `identity`; `vote`; `base`; `mark`; `cluster`, if it was kept;
+ * `segment-XXXXXXXXXXXXXXXX` (hexadecimal, from the base on without gaps); and NAME.tmp while NAME
+ * is being made. `unit` is the size and alignment of every write, recorded in `identity`.
  *
  * identity: 64 KiB, so that it can be read in any unit.
  *
@@ -31,6 +31,17 @@
  *	    56    8 log write number that was durable when this was written
  *	    64    4 sector number in the file
  *
+ * base: where the log begins, `unit` bytes.
+ *
+ *	     0    8 "QUOINBAS"
+ *	     8    4 version
+ *	    12    4 CRC32C of the file, this field zero
+ *	    16    8 identity
+ *	    24    8 sequence of the first segment
+ *	    32    8 index of the first entry
+ *	    40    8 term of the entry before it; 0: there is none
+ *	    48    8 number of the last write before the first segment
+ *
  * cluster: what the membership room keeps, `unit` bytes.
  *
  *	     0    8 "QUOINCLU"
@@ -39,6 +50,24 @@
  *	    16    8 identity
  *	    24    4 size of the record
  *	    32      the record
+ *
+ * mark: two slots of `unit` bytes; generation g lives in slot g % 2.
+ *
+ *	     0    8 "QUOINMRK"
+ *	     8    4 version
+ *	    12    4 CRC32C of the slot, this field zero
+ *	    16    8 identity
+ *	    24    8 generation
+ *	    32    8 number of the newest write that was on stable storage
+ *	    40    8 sequence of the highest segment that was, also if it was only prepared
+ *	    48    8 generation of the newest vote slot that was
+ *	    56    8 start
+ *	    64    4 1: acknowledged writes are gone, and were not brought back yet
+ *	    68    4 number of witnesses, at most 16; each:
+ *	    72    8 member
+ *	    80    8 its newest start
+ *	    88    8 term in which it acknowledged a position to this member
+ *	    96    8 that position
  *
  * A segment: a header of `unit` bytes, then writes, then zeros up to its size.
  *

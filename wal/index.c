@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void log_index_init(struct log_index *x, uint32_t spacing)
+void wal_index_init(struct log_index *x, uint32_t spacing, raft_index last)
 {
-	*x = (struct log_index){.spacing = spacing};
+	*x = (struct log_index){.spacing = spacing, .last = last};
 }
 
-void log_index_free(struct log_index *x)
+void wal_index_free(struct log_index *x)
 {
 	free(x->points);
 	x->points = NULL;
@@ -21,7 +21,7 @@ static int append(struct log_index *x, const struct index_point *point)
 		struct index_point *points =
 			realloc(x->points, capacity * sizeof(struct index_point));
 
-		if (points == NULL)
+		if (!points)
 			return -ENOMEM;
 		x->points = points;
 		x->capacity = capacity;
@@ -30,28 +30,35 @@ static int append(struct log_index *x, const struct index_point *point)
 	return 0;
 }
 
-int log_index_add(struct log_index *x, const struct index_point *point)
+void wal_index_cut(struct log_index *x, raft_index last)
+{
+	while (x->count > 0 && x->points[x->count - 1].first > last)
+		x->count--;
+	if (x->last > last)
+		x->last = last;
+}
+
+int wal_index_add(struct log_index *x, const struct index_point *point)
 {
 	const struct index_point *last;
 	bool superseding = point->first <= x->last;
 
 	assert(point->first > 0);
 	assert(point->first <= x->last + 1);
-	while (x->count > 0 && x->points[x->count - 1].first >= point->first)
-		x->count--;
+	wal_index_cut(x, point->first - 1);
 	x->last = point->first;
 	last = x->count > 0 ? &x->points[x->count - 1] : NULL;
 	/*
 	 * A point stands at the start of a write, so that a read that begins there finds it near.
 	 */
-	if (last != NULL && !superseding &&
+	if (last && !superseding &&
 	    (point->number == last->number ||
 	     (point->segment == last->segment && point->offset - last->offset < x->spacing)))
 		return 0;
 	return append(x, point);
 }
 
-const struct index_point *log_index_find(const struct log_index *x, raft_index index)
+const struct index_point *wal_index_find(const struct log_index *x, raft_index index)
 {
 	size_t low = 0;
 	size_t high = x->count;

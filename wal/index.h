@@ -30,18 +30,22 @@ struct log_index {
 	raft_index last;  /* newest live entry; 0: none */
 };
 
-void log_index_init(struct log_index *x, uint32_t spacing);
-void log_index_free(struct log_index *x);
+/* `last`: the index before the first entry that will be added. */
+void wal_index_init(struct log_index *x, uint32_t spacing, raft_index last);
+void wal_index_free(struct log_index *x);
 
 /* The next entry in write order: point->first is its index, at most x->last + 1. 0 or -ENOMEM. */
-int log_index_add(struct log_index *x, const struct index_point *point);
+int wal_index_add(struct log_index *x, const struct index_point *point);
+
+/* Everything above `last` is superseded. */
+void wal_index_cut(struct log_index *x, raft_index last);
 
 /* The point that covers a live index. */
-const struct index_point *log_index_find(const struct log_index *x, raft_index index);
+const struct index_point *wal_index_find(const struct log_index *x, raft_index index);
 
 /* True if the entry at (number, ordinal) was written at or after the point. */
-static inline bool index_point_reached(const struct index_point *point, uint64_t number,
-				       uint32_t ordinal)
+static inline bool wal_index_point_reached(const struct index_point *point, uint64_t number,
+					   uint32_t ordinal)
 {
 	return number > point->number || (number == point->number && ordinal >= point->ordinal);
 }

@@ -1,6 +1,8 @@
 #include "wal/inspect.h"
 
+#include "wal/cluster.h"
 #include "wal/disk_reader.h"
+#include "wal/end.h"
 #include "wal/io.h"
 #include "wal/scan.h"
 
@@ -11,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A node may be writing the slot at the moment of a look: then the next look sees it whole. */
-enum { VOTE_LOOKS = 5 };
+/* A node may be writing a slot at the moment of a look: then the next look sees it whole. */
+enum { LOOKS = 5 };
 
 struct inspection {
 	const char *directory;
@@ -26,6 +28,8 @@ struct inspection {
 	uint8_t *block; /* FORMAT_IDENTITY_SIZE; two slots of the largest unit */
 	struct log_id id;
 	struct meta_vote vote;
+	struct wal_end end;
+	struct log_base base;
 };
 
 static __attribute__((format(printf, 3, 4))) int say(struct inspection *x, int err,
@@ -54,7 +58,7 @@ static int file_read(struct inspection *x, const char *name, uint64_t size)
 		err = say(x, -EBADMSG, "%s: %" PRIu64 " bytes instead of %" PRIu64, name, found,
 			  size);
 	else if (err == 0)
-		err = io_read(x->disk, file, 0, x->block, size);
+		err = wal_io_read(x->disk, file, 0, x->block, size);
 	if (err != 0 && err != -EBADMSG)
 		(void)say(x, err, "%s: %s", name, strerror(-err));
 	x->disk->ops->close(x->disk, file);
@@ -74,7 +78,7 @@ static int identity_read(struct inspection *x)
 	err = file_read(x, META_IDENTITY, FORMAT_IDENTITY_SIZE);
 	if (err != 0)
 		return err;
-	err = meta_identity_decode(&identity, x->block);
+	err = wal_meta_identity_decode(&identity, x->block);
 	if (err == -EPROTO)
 		return say(x, err, META_IDENTITY ": of another version of quoin");
 	if (err != 0)
@@ -94,12 +98,12 @@ static int vote_read(struct inspection *x)
 
 	if (!x->names.vote)
 		return say(x, -EBADMSG, META_VOTE ": missing");
-	for (int look = 0; err != 0 && look < (out->live ? VOTE_LOOKS : 1); look++) {
+	for (int look = 0; err != 0 && look < (out->live ? LOOKS : 1); look++) {
 		err = file_read(x, META_VOTE, 2 * (uint64_t)out->unit);
 		if (err != 0)
 			return err;
-		err = meta_vote_decode(&x->vote, &out->vote_torn, x->block, out->unit, &x->id,
-				       &offset);
+		err = wal_meta_vote_decode(&x->vote, &out->vote_torn, x->block, out->unit, &x->id,
+					   &offset);
 	}
 	if (err == -EPROTO)
 		return say(x, err, META_VOTE ": of another version of quoin");
@@ -112,12 +116,80 @@ static int vote_read(struct inspection *x)
 	return 0;
 }
 
+/* Before the log is read: what a node marks meanwhile is in the log by then. */
+static int mark_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	struct wal_end *end = &x->end;
+	uint64_t size = 2 * (uint64_t)out->unit;
+
+	end->vote_number = x->vote.log_number;
+	end->vote_generation = x->vote.generation;
+	(void)snprintf(end->mark_why, sizeof(end->mark_why), "missing beside a log");
+	for (int look = 0; x->names.mark && end->mark_why[0] != '\0' && look < LOOKS; look++) {
+		int err = file_read(x, META_MARK, size);
+
+		if (err != 0 && err != -EBADMSG)
+			return err;
+		wal_end_mark(end, x->block, err == 0 ? size : 0, out->unit, &x->id);
+	}
+	out->mark_damaged = end->slots_damaged;
+	out->mark_generation = end->mark.generation;
+	out->mark_number = end->mark.number;
+	out->mark_segment = end->mark.segment;
+	out->mark_lost = end->mark.lost;
+	out->witness_count = end->mark.witness_count;
+	memcpy(out->witness, end->mark.witness, sizeof(out->witness));
+	return 0;
+}
+
+static int base_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	int err;
+
+	if (!x->names.base)
+		return say(x, -EBADMSG, META_BASE ": missing");
+	err = file_read(x, META_BASE, out->unit);
+	if (err != 0)
+		return err;
+	err = wal_base_decode(&x->base, x->block, out->unit, &x->id);
+	if (err == -EPROTO)
+		return say(x, err, META_BASE ": of another version of quoin");
+	if (err != 0)
+		return say(x, -EBADMSG, META_BASE " at offset 0: not the base of this log");
+	out->first_segment = x->base.segment;
+	out->first_index = x->base.index;
+	out->before_term = x->base.term;
+	out->before_number = x->base.number;
+	wal_meta_names_from(&x->names, x->base.segment);
+	return 0;
+}
+
+static int record_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	const uint8_t *data;
+	int err;
+
+	if (!x->names.cluster)
+		return 0;
+	err = file_read(x, META_CLUSTER, out->unit);
+	if (err != 0)
+		return err;
+	err = wal_cluster_decode(&data, &out->record_size, x->block, out->unit, &x->id);
+	if (err != 0)
+		return say(x, err == -EPROTO ? err : -EBADMSG,
+			   META_CLUSTER " at offset 0: not the record of this directory");
+	return 0;
+}
+
 static void on_segment(void *arg, const struct scan_segment *segment)
 {
 	struct inspection *x = arg;
 	struct wal_inspect_segment found = {segment->sequence, segment->size};
 
-	if (x->ops != NULL && x->ops->segment != NULL)
+	if (x->ops && x->ops->segment)
 		x->ops->segment(x->arg, &found);
 }
 
@@ -135,11 +207,11 @@ static int on_write(void *arg, const struct scan_write *write)
 	uint32_t cursor = FORMAT_WRITE_HEADER;
 	struct raft_entry entry;
 
-	if (x->ops != NULL && x->ops->write != NULL)
+	if (x->ops && x->ops->write)
 		x->ops->write(x->arg, &found);
-	if (x->ops == NULL || x->ops->entry == NULL)
+	if (!x->ops || !x->ops->entry)
 		return 0;
-	while (record_next(&entry, write->stream, header->stream_size, &cursor) == 1)
+	while (wal_record_next(&entry, write->stream, header->stream_size, &cursor) == 1)
 		x->ops->entry(x->arg, &entry);
 	return 0;
 }
@@ -150,6 +222,7 @@ static int log_read(struct inspection *x)
 	struct scan s = {.disk = x->disk,
 			 .mode = DISK_DURABLE,
 			 .id = x->id,
+			 .base = x->base,
 			 .unit = out->unit,
 			 .live = out->live,
 			 .on_write = on_write,
@@ -159,11 +232,9 @@ static int log_read(struct inspection *x)
 			 .error_size = sizeof(x->line)};
 	int err;
 
-	if (x->names.segment_count == 0)
-		return say(x, -EBADMSG, "segment-%016x: missing", 1);
-	err = scan_run(&s, x->names.segments, x->names.segment_count);
+	err = wal_scan_run(&s, x->names.segments, x->names.segment_count);
 	out->segments = s.segment_count;
-	out->writes = s.number;
+	out->writes = s.number - x->base.number;
 	out->entries = s.entries;
 	out->bytes = s.bytes;
 	out->last_index = s.last_index;
@@ -175,17 +246,10 @@ static int log_read(struct inspection *x)
 	}
 	if (err != 0)
 		err = say(x, err, "%s", x->line);
-	else if (s.number < x->vote.log_number)
-		err = say(x, -EBADMSG,
-			  "segment-%016" PRIx64 " at offset %" PRIu32 ": the log ends with write "
-			  "%" PRIu64 ", but write %" PRIu64 " had been acknowledged",
-			  out->end_segment, out->end_offset, s.number, x->vote.log_number);
-	else if (!out->live && s.vote_generation > x->vote.generation)
-		err = say(x, -EBADMSG,
-			  META_VOTE ": its newest record is of generation %" PRIu64 ", but "
-				    "%" PRIu64 " had been acknowledged",
-			  x->vote.generation, s.vote_generation);
-	scan_free(&s);
+	else if (wal_end_lost(&x->end, &s, out->live, x->line, sizeof(x->line)) ||
+		 (!out->live && wal_end_vote(&x->end, &s, x->line, sizeof(x->line)) != 0))
+		err = say(x, -EBADMSG, "%s", x->line);
+	wal_scan_free(&s);
 	return err;
 }
 
@@ -195,7 +259,7 @@ static int inspect(struct inspection *x)
 	int err;
 
 	x->out->live = disk_reader_locked(x->disk);
-	err = meta_names_list(&x->names, x->disk, bad);
+	err = wal_meta_names_list(&x->names, x->disk, bad);
 	if (err == -EBADMSG)
 		return say(x, err, "%s: not a name that the log gives", bad);
 	if (err != 0)
@@ -204,6 +268,12 @@ static int inspect(struct inspection *x)
 	if (err != 0 || x->out->durability == WAL_VOLATILE)
 		return err;
 	err = vote_read(x);
+	if (err == 0)
+		err = mark_read(x);
+	if (err == 0)
+		err = base_read(x);
+	if (err == 0)
+		err = record_read(x);
 	return err != 0 ? err : log_read(x);
 }
 
@@ -217,7 +287,7 @@ int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *
 	*out = (struct wal_inspect_result){0};
 	error[0] = '\0';
 	x.block = aligned_alloc(FORMAT_UNIT_MAX, 2 * (size_t)FORMAT_UNIT_MAX);
-	if (x.block == NULL) {
+	if (!x.block) {
 		(void)snprintf(error, WAL_ERROR_MAX, "%s: no memory", directory);
 		return -ENOMEM;
 	}
@@ -228,7 +298,7 @@ int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *
 		return err;
 	}
 	err = inspect(&x);
-	meta_names_free(&x.names);
+	wal_meta_names_free(&x.names);
 	x.disk->ops->destroy(x.disk);
 	free(x.block);
 	return err;

@@ -42,6 +42,21 @@ struct wal_inspect_result {
 	uint64_t vote_generation;
 	bool vote_torn; /* one slot is a write that was cut short: the next start overwrites it */
 
+	/* The newest mark; generation 0 and number 0 if there is none. */
+	uint64_t mark_generation;
+	uint64_t mark_number;  /* the newest write that was acknowledged by then */
+	uint64_t mark_segment; /* the highest segment that was there */
+	uint32_t mark_damaged; /* slots that are not marks: one may be a write that was cut short */
+	bool mark_lost;
+	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	uint32_t witness_count;
+	/* Where the log begins, and the term of the entry and the number of the write before. */
+	uint64_t first_segment;
+	raft_index first_index;
+	raft_term before_term;
+	uint64_t before_number;
+	uint32_t record_size; /* of the membership room's record; 0: none */
+
 	uint64_t segments;
 	uint64_t writes;
 	uint64_t entries; /* superseded ones too */
@@ -55,8 +70,9 @@ struct wal_inspect_result {
 };
 
 /*
- * Reads the whole directory. `identity` and `vote` in *out are filled before the first call, the
- * rest at the end. 0; -EBADMSG: damage, and the line in error names the place; -EPROTO: of another
+ * Reads the whole directory. identity, vote, mark and record in *out are filled before the first
+ * call, the rest at the end. 0; -EBADMSG: damage, or the log ends before its mark, and the line in
+ * error names the place; -EPROTO: of another
  * version; another -errno: it cannot be read.
  */
 int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *arg,

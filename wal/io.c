@@ -15,21 +15,21 @@ static int wait_one(struct disk *d)
 	return done.result;
 }
 
-int io_read(struct disk *d, int file, uint64_t offset, void *data, size_t size)
+int wal_io_read(struct disk *d, int file, uint64_t offset, void *data, size_t size)
 {
 	int err = d->ops->read(d, file, offset, data, size, 0);
 
 	return err != 0 ? err : wait_one(d);
 }
 
-int io_write(struct disk *d, int file, uint64_t offset, const void *data, size_t size)
+int wal_io_write(struct disk *d, int file, uint64_t offset, const void *data, size_t size)
 {
 	int err = d->ops->write(d, file, offset, data, size, 0);
 
 	return err != 0 ? err : wait_one(d);
 }
 
-int io_sync(struct disk *d, int file)
+int wal_io_sync(struct disk *d, int file)
 {
 	int err = d->ops->sync(d, file, 0);
 

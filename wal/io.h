@@ -6,8 +6,8 @@
 
 #include "wal/disk.h"
 
-int io_read(struct disk *d, int file, uint64_t offset, void *data, size_t size);
-int io_write(struct disk *d, int file, uint64_t offset, const void *data, size_t size);
-int io_sync(struct disk *d, int file);
+int wal_io_read(struct disk *d, int file, uint64_t offset, void *data, size_t size);
+int wal_io_write(struct disk *d, int file, uint64_t offset, const void *data, size_t size);
+int wal_io_sync(struct disk *d, int file);
 
 #endif

@@ -19,10 +19,10 @@ struct memory {
 	uint64_t capacity;
 };
 
-int memory_create(struct memory **out)
+int wal_memory_create(struct memory **out)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out != NULL ? 0 : -ENOMEM;
+	return *out ? 0 : -ENOMEM;
 }
 
 static void cut(struct memory *m, uint64_t count)
@@ -31,16 +31,16 @@ static void cut(struct memory *m, uint64_t count)
 		free(m->entries[--m->count]);
 }
 
-void memory_destroy(struct memory *m)
+void wal_memory_destroy(struct memory *m)
 {
-	if (m == NULL)
+	if (!m)
 		return;
 	cut(m, 0);
 	free(m->entries);
 	free(m);
 }
 
-int memory_put(struct memory *m, const struct raft_entry *entry)
+int wal_memory_put(struct memory *m, const struct raft_entry *entry)
 {
 	struct memory_entry *copy;
 
@@ -52,13 +52,13 @@ int memory_put(struct memory *m, const struct raft_entry *entry)
 		struct memory_entry **grown =
 			realloc(m->entries, capacity * sizeof(struct memory_entry *));
 
-		if (grown == NULL)
+		if (!grown)
 			return -ENOMEM;
 		m->entries = grown;
 		m->capacity = capacity;
 	}
 	copy = malloc(sizeof(*copy) + entry->size);
-	if (copy == NULL)
+	if (!copy)
 		return -ENOMEM;
 	copy->entry = *entry;
 	copy->entry.data = copy->data;
@@ -68,7 +68,7 @@ int memory_put(struct memory *m, const struct raft_entry *entry)
 	return 0;
 }
 
-const struct raft_entry *memory_get(const struct memory *m, raft_index index)
+const struct raft_entry *wal_memory_get(const struct memory *m, raft_index index)
 {
 	if (index == 0 || index > m->count)
 		return NULL;

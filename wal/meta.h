@@ -13,6 +13,8 @@
 #define META_IDENTITY "identity"
 #define META_VOTE "vote"
 #define META_CLUSTER "cluster"
+#define META_MARK "mark"
+#define META_BASE "base"
 #define META_TEMPORARY ".tmp"
 
 struct meta_identity {
@@ -43,6 +45,8 @@ struct meta_names {
 	bool identity;
 	bool vote;
 	bool cluster;
+	bool mark;
+	bool base;
 	uint64_t *segments; /* sequences, ascending */
 	size_t segment_count;
 	char (*temporary)[DISK_NAME_MAX];
@@ -51,53 +55,61 @@ struct meta_names {
 
 /*
  * Lists the directory. Names that are not the log's are left alone; one that begins like a
- * segment's and is none is -EBADMSG, and `bad` gets it. 0 or -errno. meta_names_free in any case.
+ * segment's and is none is -EBADMSG, and `bad` gets it. 0 or -errno. wal_meta_names_free in any
+ * case.
  */
-int meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX]);
-void meta_names_free(struct meta_names *names);
-void meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);
-void meta_temporary_name(char out[DISK_NAME_MAX], const char *name);
+int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX]);
+/* Segments below the base are no part of the log. */
+void wal_meta_names_from(struct meta_names *names, uint64_t segment);
+void wal_meta_names_free(struct meta_names *names);
+void wal_meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);
+void wal_meta_temporary_name(char out[DISK_NAME_MAX], const char *name);
 
 /* Where the fields of a block's own begin, behind its magic, version, CRC and identity. */
 enum { META_BODY = 24 };
 
 /* The head of a block, and the CRC over all of it, which comes last. */
-void meta_head_encode(uint8_t *out, const char magic[9], const struct log_id *id);
-void meta_crc_put(uint8_t *out, size_t size);
+void wal_meta_head_encode(uint8_t *out, const char magic[9], const struct log_id *id);
+void wal_meta_crc_put(uint8_t *out, size_t size);
+/* 0, and whose it is; -EBADMSG, -EPROTO. */
+int wal_meta_head_decode(struct log_id *out, const uint8_t *in, size_t size, const char magic[9]);
 /* 0; -EBADMSG, -EPROTO; -EXDEV: sound, but of another identity. */
-int meta_head_check(const uint8_t *in, size_t size, const char magic[9], const struct log_id *id);
+int wal_meta_head_check(const uint8_t *in, size_t size, const char magic[9],
+			const struct log_id *id);
 
 /*
  * Decoders: 0; -EBADMSG (not what we wrote); -EPROTO (sound, but of another version; nothing more
  * is known of it).
  */
-void meta_identity_encode(uint8_t out[FORMAT_IDENTITY_SIZE], const struct meta_identity *identity);
-int meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDENTITY_SIZE]);
+void wal_meta_identity_encode(uint8_t out[FORMAT_IDENTITY_SIZE],
+			      const struct meta_identity *identity);
+int wal_meta_identity_decode(struct meta_identity *out, const uint8_t in[FORMAT_IDENTITY_SIZE]);
 
-void meta_segment_encode(uint8_t *out, const struct log_id *id, const struct meta_segment *segment);
+void wal_meta_segment_encode(uint8_t *out, const struct log_id *id,
+			     const struct meta_segment *segment);
 /* -EXDEV: sound, but another log's. */
-int meta_segment_decode(struct meta_segment *out, const uint8_t *in, uint32_t unit,
-			const struct log_id *id);
+int wal_meta_segment_decode(struct meta_segment *out, const uint8_t *in, uint32_t unit,
+			    const struct log_id *id);
 
 /* Where the slot of a generation lies in the file. */
-static inline uint64_t meta_vote_offset(uint64_t generation, uint32_t unit)
+static inline uint64_t wal_meta_vote_offset(uint64_t generation, uint32_t unit)
 {
 	return generation % 2 * unit;
 }
 
 /* Encodes the unit bytes of the generation's slot. */
-void meta_vote_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
-		      const struct meta_vote *vote);
+void wal_meta_vote_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
+			  const struct meta_vote *vote);
 
 /*
  * Decides between two slots (2 * unit bytes). 0: out is the newest record that can have been
  * acknowledged; *torn says whether the other slot is a write that was cut short. -EBADMSG: damage,
  * in the sector that starts at *offset. -EPROTO, -EXDEV as above.
  */
-int meta_vote_decode(struct meta_vote *out, bool *torn, const uint8_t *in, uint32_t unit,
-		     const struct log_id *id, uint64_t *offset);
+int wal_meta_vote_decode(struct meta_vote *out, bool *torn, const uint8_t *in, uint32_t unit,
+			 const struct log_id *id, uint64_t *offset);
 
 /* True if the two slots are as creation wrote them: no open ever got further. */
-bool meta_vote_initial(const uint8_t *in, uint32_t unit);
+bool wal_meta_vote_initial(const uint8_t *in, uint32_t unit);
 
 #endif

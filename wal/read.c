@@ -15,7 +15,7 @@
 /* On disk, and not superseded by anything that waits to be written. */
 static bool readable(const struct wal *w, raft_index index)
 {
-	if (index == 0 || index > w->index.last)
+	if (index < w->base.index || index > w->index.last)
 		return false;
 	for (uint32_t i = 0; i < w->ring_count; i++)
 		if (index >= w->ring[(w->ring_first + i) % w->limits.buffers].lowest)
@@ -34,17 +34,17 @@ static void collect(struct wal *w, struct read *r)
 		const uint8_t *stream = r->buffer + r->at;
 		struct raft_entry entry;
 		struct record_header header;
-		int err = record_header_decode(&header, stream, &place);
+		int err = wal_record_header_decode(&header, stream, &place);
 
 		assert(err == 0);
-		if (record_next(&entry, stream, header.stream_size, &r->cursor) != 1) {
+		if (wal_record_next(&entry, stream, header.stream_size, &r->cursor) != 1) {
 			r->at += header.size;
 			r->cursor = FORMAT_WRITE_HEADER;
 			r->ordinal = 0;
 			continue;
 		}
-		if (entry.index == next && index_point_reached(log_index_find(&w->index, next),
-							       header.number, r->ordinal)) {
+		if (entry.index == next && wal_index_point_reached(wal_index_find(&w->index, next),
+								   header.number, r->ordinal)) {
 			r->entries[r->count++] = entry;
 			next++;
 		}
@@ -58,9 +58,9 @@ static void memory_collect(struct wal *w, struct read *r)
 
 	r->count = 0;
 	while (r->count < r->want) {
-		const struct raft_entry *entry = memory_get(w->memory, r->first + r->count);
+		const struct raft_entry *entry = wal_memory_get(w->memory, r->first + r->count);
 
-		if (entry == NULL)
+		if (!entry)
 			break;
 		if (entry->size > 0)
 			memcpy(out, entry->data, entry->size);
@@ -85,7 +85,7 @@ static int read_fail(struct wal *w, struct read *r, uint32_t at, int err, const 
 	return err;
 }
 
-int read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
+int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 {
 	struct read *r = &w->reads[slot];
 	const struct index_point *point;
@@ -99,7 +99,7 @@ int read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	r->error = 0;
 	r->first = first;
 	r->want = count < WAL_READ_ENTRIES_MAX ? count : WAL_READ_ENTRIES_MAX;
-	if (w->memory != NULL)
+	if (w->memory)
 		memory_collect(w, r);
 	else if (!readable(w, first))
 		return -ENOENT;
@@ -109,12 +109,12 @@ int read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 		r->state = READ_READY;
 		return 0;
 	}
-	if (w->memory != NULL || count == 0)
+	if (w->memory || count == 0)
 		return -ENOENT;
 
-	point = log_index_find(&w->index, first);
-	segment = &w->segments[point->segment - 1];
-	err = segment_file(w, segment);
+	point = wal_index_find(&w->index, first);
+	segment = &w->segments[point->segment - w->base.segment];
+	err = wal_segment_file(w, segment);
 	if (err != 0)
 		return err;
 	size = segment->end - point->offset;
@@ -147,12 +147,12 @@ static int buffer_open(struct wal *w, struct read *r)
 		struct log_place place = {w->id, r->segment, r->offset + r->end};
 		struct record_header header;
 
-		if (record_header_decode(&header, r->buffer + r->end, &place) != 0 ||
+		if (wal_record_header_decode(&header, r->buffer + r->end, &place) != 0 ||
 		    header.number != number)
 			return -EBADMSG;
 		if (header.size > size - r->end)
 			return 0;
-		if (record_open(r->buffer + r->end, &header, &place) != 0)
+		if (wal_record_open(r->buffer + r->end, &header, &place) != 0)
 			return -EBADMSG;
 		r->end += header.size;
 		number++;
@@ -160,10 +160,10 @@ static int buffer_open(struct wal *w, struct read *r)
 	return 0;
 }
 
-void read_done(struct wal *w, uint32_t slot, int result)
+void wal_read_done(struct wal *w, uint32_t slot, int result)
 {
 	struct read *r = &w->reads[slot];
-	struct segment *segment = &w->segments[r->segment - 1];
+	struct segment *segment = &w->segments[r->segment - w->base.segment];
 	int damage;
 
 	assert(r->state == READ_IN_FLIGHT);
@@ -192,7 +192,7 @@ int wal_read(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	assert(slot < WAL_READS_MAX);
 	if (w->failed != 0)
 		return w->failed;
-	return read_start(w, slot, first, count);
+	return wal_read_start(w, slot, first, count);
 }
 
 bool wal_read_poll(struct wal *w, struct wal_read_result *out)

@@ -36,10 +36,10 @@ static uint32_t entry_crc(const uint8_t *entry, uint32_t data_size)
 	return bytes_crc_hole(0, entry, FORMAT_ENTRY_HEADER + data_size, ENTRY_CRC);
 }
 
-void record_put(uint8_t *stream, uint32_t *used, const struct raft_entry *entry)
+void wal_record_put(uint8_t *stream, uint32_t *used, const struct raft_entry *entry)
 {
 	uint8_t *out = stream + *used;
-	uint32_t size = record_entry_size(entry->size);
+	uint32_t size = wal_record_entry_size(entry->size);
 
 	bytes_put64(out, entry->index);
 	bytes_put64(out + 8, entry->term);
@@ -54,7 +54,7 @@ void record_put(uint8_t *stream, uint32_t *used, const struct raft_entry *entry)
 	*used += size;
 }
 
-uint64_t record_stamp(const struct log_place *place, uint64_t number, uint32_t at)
+uint64_t wal_record_stamp(const struct log_place *place, uint64_t number, uint32_t at)
 {
 	uint64_t x = mix(place->id.identity);
 
@@ -64,7 +64,7 @@ uint64_t record_stamp(const struct log_place *place, uint64_t number, uint32_t a
 	return x != 0 ? x : 1;
 }
 
-uint64_t record_stamp_get(const uint8_t *sector)
+uint64_t wal_record_stamp_get(const uint8_t *sector)
 {
 	return bytes_get64(sector + FORMAT_PAYLOAD);
 }
@@ -104,12 +104,13 @@ static void header_encode(uint8_t *out, const struct record_header *header,
 	bytes_put32(out + HEADER_CRC, header_crc(out, place));
 }
 
-void record_seal(uint8_t *buffer, const struct record_header *header, const struct log_place *place)
+void wal_record_seal(uint8_t *buffer, const struct record_header *header,
+		     const struct log_place *place)
 {
 	uint32_t sectors = header->size / FORMAT_SECTOR;
 
 	assert(header->size % FORMAT_SECTOR == 0);
-	assert(header->stream_size <= record_capacity(header->size));
+	assert(header->stream_size <= wal_record_capacity(header->size));
 	assert(header->durable < header->number);
 	header_encode(buffer, header, place);
 	memset(buffer + header->stream_size, 0, header->size - header->stream_size);
@@ -119,14 +120,14 @@ void record_seal(uint8_t *buffer, const struct record_header *header, const stru
 
 		memmove(sector, buffer + (size_t)s * FORMAT_PAYLOAD, FORMAT_PAYLOAD);
 		bytes_put64(sector + FORMAT_PAYLOAD,
-			    record_stamp(place, header->number, s * FORMAT_SECTOR));
+			    wal_record_stamp(place, header->number, s * FORMAT_SECTOR));
 	}
 	bytes_put32(buffer + WRITE_CRC,
 		    bytes_crc_hole(seed(place), buffer, header->size, WRITE_CRC));
 }
 
-int record_header_decode(struct record_header *out, const uint8_t *sector,
-			 const struct log_place *place)
+int wal_record_header_decode(struct record_header *out, const uint8_t *sector,
+			     const struct log_place *place)
 {
 	if (memcmp(sector + HEADER_MAGIC, write_magic, sizeof(write_magic)) != 0 ||
 	    bytes_get16(sector + HEADER_VERSION) != FORMAT_VERSION ||
@@ -141,18 +142,19 @@ int record_header_decode(struct record_header *out, const uint8_t *sector,
 	out->stream_size = bytes_get32(sector + HEADER_STREAM);
 	if (out->size == 0 || out->size % FORMAT_UNIT_MIN != 0 ||
 	    out->stream_size < FORMAT_WRITE_HEADER ||
-	    out->stream_size > record_capacity(out->size) || out->durable >= out->number)
+	    out->stream_size > wal_record_capacity(out->size) || out->durable >= out->number)
 		return -EBADMSG;
 	return 0;
 }
 
-int record_open(uint8_t *buffer, const struct record_header *header, const struct log_place *place)
+int wal_record_open(uint8_t *buffer, const struct record_header *header,
+		    const struct log_place *place)
 {
 	uint32_t sectors = header->size / FORMAT_SECTOR;
 
 	for (uint32_t s = 0; s < sectors; s++)
-		if (record_stamp_get(buffer + (size_t)s * FORMAT_SECTOR) !=
-		    record_stamp(place, header->number, s * FORMAT_SECTOR))
+		if (wal_record_stamp_get(buffer + (size_t)s * FORMAT_SECTOR) !=
+		    wal_record_stamp(place, header->number, s * FORMAT_SECTOR))
 			return -EBADMSG;
 	if (bytes_get32(buffer + WRITE_CRC) !=
 	    bytes_crc_hole(seed(place), buffer, header->size, WRITE_CRC))
@@ -163,8 +165,8 @@ int record_open(uint8_t *buffer, const struct record_header *header, const struc
 	return 0;
 }
 
-int record_next(struct raft_entry *out, const uint8_t *stream, uint32_t stream_size,
-		uint32_t *cursor)
+int wal_record_next(struct raft_entry *out, const uint8_t *stream, uint32_t stream_size,
+		    uint32_t *cursor)
 {
 	const uint8_t *entry = stream + *cursor;
 	uint32_t left = stream_size - *cursor;
@@ -180,9 +182,9 @@ int record_next(struct raft_entry *out, const uint8_t *stream, uint32_t stream_s
 	out->flags = entry[19];
 	out->data = entry + FORMAT_ENTRY_HEADER;
 	if (out->index == 0 || out->term == 0 || out->size > RAFT_ENTRY_DATA_MAX ||
-	    left < record_entry_size(out->size) ||
+	    left < wal_record_entry_size(out->size) ||
 	    bytes_get32(entry + ENTRY_CRC) != entry_crc(entry, out->size))
 		return -EBADMSG;
-	*cursor += record_entry_size(out->size);
+	*cursor += wal_record_entry_size(out->size);
 	return 1;
 }

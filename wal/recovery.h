@@ -4,6 +4,7 @@
 #ifndef WAL_RECOVERY_H
 #define WAL_RECOVERY_H
 
+#include "wal/end.h"
 #include "wal/scan.h"
 #include "wal/state.h"
 
@@ -14,6 +15,9 @@ struct recovery {
 	struct meta_names names;
 	struct meta_identity identity;
 	struct meta_vote vote;
+	struct wal_end end;
+	uint64_t number_known; /* the newest write that is known to be durable */
+	uint64_t unsynced;     /* the segment of the first write past it; 0: there is none */
 	struct scan scan;
 	char scan_error[WAL_ERROR_MAX - 128];
 	/* Live MEMBERS entries, ascending. */
@@ -22,11 +26,17 @@ struct recovery {
 	size_t members_capacity;
 };
 
-int recovery_temporaries_remove(struct recovery *r);
+/* examine.c: whose directory it is; and all that is in it. 0 or -errno, the line in w->error. */
+int wal_identity_check(struct recovery *r);
+int wal_examine(struct recovery *r);
+
+int wal_recovery_temporaries_remove(struct recovery *r);
 
 /* A new directory, or what an interrupted creation left of one. create.c */
-int recovery_create(struct recovery *r);
+int wal_recovery_create(struct recovery *r);
+/* Writes the file `mark` whole: this mark, and the next generation of it, which it becomes. */
+int wal_mark_make(struct wal *w, struct mark *mark);
 /* The identity was drawn anew: what is left of the former one goes, and the log begins. */
-int recovery_reset(struct recovery *r);
+int wal_recovery_reset(struct recovery *r);
 
 #endif

@@ -51,7 +51,7 @@ static int window_get(struct scan *s, const struct scan_segment *segment, uint32
 	if (offset < s->window_valid || offset + size > s->window_end) {
 		uint32_t left = segment->size - offset;
 		uint32_t want = left < s->window_size ? left : s->window_size;
-		int err = io_read(s->disk, s->file, offset, s->window, want);
+		int err = wal_io_read(s->disk, s->file, offset, s->window, want);
 
 		assert(size <= want);
 		s->window_end = 0;
@@ -80,18 +80,24 @@ static int entries_check(struct scan *s, const struct scan_write *write)
 	struct raft_entry entry;
 	int more;
 
-	while ((more = record_next(&entry, write->stream, header->stream_size, &cursor)) == 1) {
-		if (entry.index > s->last_index + 1)
-			return damage(s, write->segment, write->offset,
-				      "write %" PRIu64 ": entry %" PRIu64 " follows %" PRIu64,
-				      header->number, entry.index, s->last_index);
+	while ((more = wal_record_next(&entry, write->stream, header->stream_size, &cursor)) == 1) {
 		if (count == 0 && entry.index != header->first_index)
 			return damage(s, write->segment, write->offset,
 				      "write %" PRIu64 ": its header names another first entry",
 				      header->number);
+		count++;
+		if (entry.index < s->base.index) {
+			/* What followed it is superseded too. */
+			s->last_index = s->base.index - 1;
+			s->last_term = s->base.term;
+			continue;
+		}
+		if (entry.index > s->last_index + 1)
+			return damage(s, write->segment, write->offset,
+				      "write %" PRIu64 ": entry %" PRIu64 " follows %" PRIu64,
+				      header->number, entry.index, s->last_index);
 		s->last_index = entry.index;
 		s->last_term = entry.term;
-		count++;
 	}
 	if (more != 0 || count != header->count || count == 0)
 		return damage(s, write->segment, write->offset,
@@ -115,7 +121,7 @@ static int write_accept(struct scan *s, struct scan_segment *segment, uint32_t o
 	if (header->vote_generation > s->vote_generation)
 		s->vote_generation = header->vote_generation;
 	segment->end = offset + header->size;
-	return s->on_write != NULL ? s->on_write(s->arg, &write) : 0;
+	return s->on_write ? s->on_write(s->arg, &write) : 0;
 }
 
 /* Reads valid writes from segment->end on. 0 (stopped at segment->end) or -errno. */
@@ -131,14 +137,14 @@ static int writes_read(struct scan *s, struct scan_segment *segment)
 
 		if (err != 0)
 			return err;
-		if (record_header_decode(&header, data, &here) != 0 ||
+		if (wal_record_header_decode(&header, data, &here) != 0 ||
 		    header.number != s->number + 1 || header.size % s->unit != 0 ||
 		    header.size > left || header.size > segment->write_size_max)
 			return 0;
 		err = window_get(s, segment, offset, header.size, &data);
 		if (err != 0)
 			return err;
-		if (record_open(data, &header, &here) != 0)
+		if (wal_record_open(data, &header, &here) != 0)
 			return 0;
 		err = write_accept(s, segment, offset, &header, data);
 		/* The stream was made in place: what the window holds is no longer the file. */
@@ -163,11 +169,11 @@ static int torn_extent(struct scan *s, const struct scan_segment *segment, uint3
 	*extent = left < segment->write_size_max ? left : segment->write_size_max;
 	if (bytes_zero(data, FORMAT_SECTOR))
 		return 0;
-	if (record_stamp_get(data) != record_stamp(&here, s->number + 1, 0))
+	if (wal_record_stamp_get(data) != wal_record_stamp(&here, s->number + 1, 0))
 		return damage(s, segment, segment->end,
 			      "write %" PRIu64 " is due here, and this is neither it nor zero",
 			      s->number + 1);
-	if (record_header_decode(&header, data, &here) != 0 || header.number != s->number + 1 ||
+	if (wal_record_header_decode(&header, data, &here) != 0 || header.number != s->number + 1 ||
 	    header.size % s->unit != 0 || header.size > *extent)
 		return damage(s, segment, segment->end,
 			      "the header of write %" PRIu64 " is damaged", s->number + 1);
@@ -218,8 +224,8 @@ static int rest_judge(struct scan *s, const struct scan_segment *segment, bool m
 					      "write %" PRIu64
 					      " is damaged: more follows it, at offset %" PRIu32,
 					      s->number + 1, at + sector);
-			if (record_stamp_get(data + sector) !=
-			    record_stamp(&here, s->number + 1, in_write))
+			if (wal_record_stamp_get(data + sector) !=
+			    wal_record_stamp(&here, s->number + 1, in_write))
 				return damage(s, segment, at + sector,
 					      "after write %" PRIu64 ", a sector that is neither "
 					      "zero nor of write %" PRIu64,
@@ -246,7 +252,7 @@ static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *
 	int err;
 
 	*out = (struct scan_segment){.sequence = sequence, .end = s->unit};
-	meta_segment_name(name, sequence);
+	wal_meta_segment_name(name, sequence);
 	err = s->disk->ops->open(s->disk, name, false, s->mode, &s->file);
 	if (err != 0)
 		return failed(s, sequence, 0, "cannot be opened", err);
@@ -256,10 +262,10 @@ static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *
 		return failed(s, sequence, 0, "has no size", err);
 	if (size < s->unit)
 		return damage(s, out, size, "the file is too short to be a segment");
-	err = io_read(s->disk, s->file, 0, s->window, s->unit);
+	err = wal_io_read(s->disk, s->file, 0, s->window, s->unit);
 	if (err != 0)
 		return failed(s, sequence, 0, "cannot be read", err);
-	err = meta_segment_decode(&found, s->window, s->unit, &s->id);
+	err = wal_meta_segment_decode(&found, s->window, s->unit, &s->id);
 	if (err == -EPROTO)
 		return failed(s, sequence, 0, "written by another version of quoin", err);
 	if (err == -EXDEV)
@@ -282,12 +288,12 @@ static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *
 static int window_make(struct scan *s, uint32_t size)
 {
 	size = size < WINDOW_MIN ? WINDOW_MIN : size;
-	if (s->window != NULL && s->window_size >= size)
+	if (s->window && s->window_size >= size)
 		return 0;
 	free(s->window);
 	s->window = aligned_alloc(WINDOW_ALIGNMENT, (size + WINDOW_ALIGNMENT - 1) /
 							    WINDOW_ALIGNMENT * WINDOW_ALIGNMENT);
-	if (s->window == NULL) {
+	if (!s->window) {
 		(void)snprintf(s->error, s->error_size, "no memory to read the log");
 		return -ENOMEM;
 	}
@@ -302,7 +308,7 @@ static int segment_scan(struct scan *s, size_t i)
 	uint32_t torn;
 	int err;
 
-	if (s->on_segment != NULL)
+	if (s->on_segment)
 		s->on_segment(s->arg, segment);
 	err = window_make(s, segment->write_size_max);
 	/*
@@ -327,19 +333,22 @@ static int segment_scan(struct scan *s, size_t i)
 	return 0;
 }
 
-int scan_run(struct scan *s, const uint64_t *sequences, size_t count)
+int wal_scan_run(struct scan *s, const uint64_t *sequences, size_t count)
 {
 	s->segments = calloc(count == 0 ? 1 : count, sizeof(*s->segments));
-	if (s->segments == NULL || window_make(s, WINDOW_MIN) != 0) {
+	if (!s->segments || window_make(s, WINDOW_MIN) != 0) {
 		(void)snprintf(s->error, s->error_size, "no memory to read the log");
 		return -ENOMEM;
 	}
+	s->number = s->base.number;
+	s->last_index = s->base.index - 1;
+	s->last_term = s->base.term;
 	for (size_t i = 0; i < count; i++) {
-		struct scan_segment missing = {.sequence = i + 1};
+		struct scan_segment missing = {.sequence = s->base.segment + i};
 		int err;
 
 		s->file = -1;
-		if (sequences[i] != i + 1)
+		if (sequences[i] != missing.sequence)
 			return damage(s, &missing, 0, "the segment is missing");
 		err = segment_open(s, sequences[i], &s->segments[i]);
 		if (err == 0) {
@@ -354,7 +363,7 @@ int scan_run(struct scan *s, const uint64_t *sequences, size_t count)
 	return 0;
 }
 
-void scan_free(struct scan *s)
+void wal_scan_free(struct scan *s)
 {
 	free(s->segments);
 	free(s->window);

@@ -1,5 +1,5 @@
 /*
- * Reading a log from its beginning: checks every write, finds the end, and tells a torn tail from
+ * Reading a log from its base on: checks every write, finds the end, and tells a torn tail from
  * damage. Changes nothing on disk; recovery and quoin-wal both stand on it.
  *
  * The decision at the first place that holds no valid write, where write N was due:
@@ -16,6 +16,7 @@
 #ifndef WAL_SCAN_H
 #define WAL_SCAN_H
 
+#include "wal/log_base.h"
 #include "wal/meta.h"
 #include "wal/record.h"
 
@@ -39,6 +40,7 @@ struct scan {
 	struct disk *disk;
 	enum disk_mode mode;
 	struct log_id id;
+	struct log_base base;
 	uint32_t unit;
 	int (*on_write)(void *arg, const struct scan_write *write); /* 0 or -errno; may be NULL */
 	/* A segment begins; may be NULL. */
@@ -75,8 +77,11 @@ struct scan {
 	int file;
 };
 
-/* Reads the segments (sequences ascending). 0 or -errno with the line in error. */
-int scan_run(struct scan *s, const uint64_t *sequences, size_t count);
-void scan_free(struct scan *s);
+/*
+ * Reads the segments (sequences ascending, none below the base). 0 or -errno with the line in
+ * error.
+ */
+int wal_scan_run(struct scan *s, const uint64_t *sequences, size_t count);
+void wal_scan_free(struct scan *s);
 
 #endif

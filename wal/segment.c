@@ -16,18 +16,18 @@
 /* Files kept open for reading, beside the ones in use: 64 MiB each, so a read rarely opens one. */
 enum { SEGMENT_FILES_MAX = 64 };
 
-int segment_append(struct wal *w, const struct segment *segment)
+int wal_segment_append(struct wal *w, const struct segment *segment)
 {
 	if (w->segment_count == w->segment_capacity) {
 		size_t capacity = w->segment_capacity == 0 ? 16 : 2 * w->segment_capacity;
 		struct segment *grown = realloc(w->segments, capacity * sizeof(struct segment));
 
-		if (grown == NULL)
+		if (!grown)
 			return -ENOMEM;
 		w->segments = grown;
 		w->segment_capacity = capacity;
 	}
-	assert(segment->sequence == w->segment_count + 1);
+	assert(segment->sequence == w->base.segment + w->segment_count);
 	w->segments[w->segment_count++] = *segment;
 	w->stats.segments = w->segment_count;
 	return 0;
@@ -43,16 +43,16 @@ static void files_trim(struct wal *w)
 		struct segment *s = &w->segments[i];
 
 		open += s->file >= 0;
-		if (s->file >= 0 && s->readers == 0 && (oldest == NULL || s->used < oldest->used))
+		if (s->file >= 0 && s->readers == 0 && (!oldest || s->used < oldest->used))
 			oldest = s;
 	}
-	if (open < SEGMENT_FILES_MAX || oldest == NULL)
+	if (open < SEGMENT_FILES_MAX || !oldest)
 		return;
 	w->disk->ops->close(w->disk, oldest->file);
 	oldest->file = -1;
 }
 
-int segment_file(struct wal *w, struct segment *segment)
+int wal_segment_file(struct wal *w, struct segment *segment)
 {
 	char name[DISK_NAME_MAX];
 
@@ -60,18 +60,21 @@ int segment_file(struct wal *w, struct segment *segment)
 	if (segment->file >= 0)
 		return 0;
 	files_trim(w);
-	meta_segment_name(name, segment->sequence);
+	wal_meta_segment_name(name, segment->sequence);
 	return w->disk->ops->open(w->disk, name, false, w->mode, &segment->file);
 }
 
-bool segment_wanted(const struct wal *w)
+bool wal_segment_wanted(const struct wal *w)
 {
 	return w->tail + 1 >= w->segment_count;
 }
 
-bool segment_roll(struct wal *w)
+bool wal_segment_roll(struct wal *w)
 {
-	if (segment_wanted(w))
+	if (wal_segment_wanted(w))
+		return false;
+	/* Were it missing later, nobody would know (W20): it is named first. */
+	if (w->segments[w->tail + 1].sequence > w->marker.durable.segment)
 		return false;
 	w->tail++;
 	assert(w->segments[w->tail].end == w->unit);
@@ -82,7 +85,7 @@ static int prepare_fail(struct wal *w, int err, const char *operation)
 {
 	char name[DISK_NAME_MAX];
 
-	meta_segment_name(name, w->prepare.sequence);
+	wal_meta_segment_name(name, w->prepare.sequence);
 	return wal_fail(w, err, name, w->prepare.offset, operation);
 }
 
@@ -93,9 +96,10 @@ static int prepare_begin(struct wal *w)
 	char temporary[DISK_NAME_MAX];
 	int err;
 
-	*p = (struct prepare){.sequence = w->segment_count + 1, .size = w->segment_size};
-	meta_segment_name(name, p->sequence);
-	meta_temporary_name(temporary, name);
+	*p = (struct prepare){.sequence = w->base.segment + w->segment_count,
+			      .size = w->segment_size};
+	wal_meta_segment_name(name, p->sequence);
+	wal_meta_temporary_name(temporary, name);
 	err = w->disk->ops->open(w->disk, temporary, true, w->mode, &p->file);
 	if (err != 0)
 		return prepare_fail(w, err, "create");
@@ -112,20 +116,20 @@ static int prepare_finish(struct wal *w)
 	char temporary[DISK_NAME_MAX];
 	int err;
 
-	meta_segment_name(name, p->sequence);
-	meta_temporary_name(temporary, name);
+	wal_meta_segment_name(name, p->sequence);
+	wal_meta_temporary_name(temporary, name);
 	err = w->disk->ops->rename(w->disk, temporary, name);
 	if (err == 0)
 		err = w->disk->ops->sync_names(w->disk);
 	if (err == 0)
-		err = segment_append(w, &segment);
+		err = wal_segment_append(w, &segment);
 	if (err != 0)
 		return prepare_fail(w, err, "rename");
 	p->state = PREPARE_IDLE;
 	return 0;
 }
 
-int prepare_step(struct wal *w)
+int wal_prepare_step(struct wal *w)
 {
 	struct prepare *p = &w->prepare;
 	struct disk *d = w->disk;
@@ -134,7 +138,7 @@ int prepare_step(struct wal *w)
 	if (p->in_flight)
 		return 0;
 	if (p->state == PREPARE_IDLE) {
-		if (!segment_wanted(w))
+		if (!wal_segment_wanted(w))
 			return 0;
 		err = prepare_begin(w);
 		if (err != 0)
@@ -159,7 +163,7 @@ int prepare_step(struct wal *w)
 					      .unit = w->unit,
 					      .write_size_max = w->limits.write_size_max};
 
-		meta_segment_encode(w->header, &w->id, &header);
+		wal_meta_segment_encode(w->header, &w->id, &header);
 		err = d->ops->write(d, p->file, 0, w->header, w->unit, TAG_PREPARE);
 		break;
 	}
@@ -172,7 +176,7 @@ int prepare_step(struct wal *w)
 	return 0;
 }
 
-int prepare_done(struct wal *w, int result)
+int wal_prepare_done(struct wal *w, int result)
 {
 	struct prepare *p = &w->prepare;
 
@@ -203,13 +207,13 @@ int prepare_done(struct wal *w, int result)
 	return 0;
 }
 
-int prepare_now(struct wal *w)
+int wal_prepare_now(struct wal *w)
 {
 	size_t before = w->segment_count;
 
 	while (w->segment_count == before) {
 		struct disk_completion done;
-		int err = prepare_step(w);
+		int err = wal_prepare_step(w);
 
 		if (err == 0) {
 			err = w->disk->ops->submit(w->disk);
@@ -221,7 +225,7 @@ int prepare_now(struct wal *w)
 		while (w->disk->ops->poll(w->disk, &done, 1, true) == 0)
 			;
 		assert(done.tag == TAG_PREPARE);
-		err = prepare_done(w, done.result);
+		err = wal_prepare_done(w, done.result);
 		if (err != 0)
 			return err;
 	}

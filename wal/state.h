@@ -8,8 +8,8 @@
  * before it is pending on either way.
  *
  * Invariants:
- *  1. At most one write of the log, one of the vote file, and one step of preparing a segment are
- *     in flight.
+ *  1. At most one write of the log, one of the vote file, one step of preparing a segment and one
+ *     of a mark are in flight.
  *  2. number counts the writes that were started; no acknowledged block is written again.
  *  3. Once `failed` is set nothing is started and nothing more is acknowledged.
  */
@@ -18,6 +18,8 @@
 
 #include "wal/failure.h"
 #include "wal/index.h"
+#include "wal/log_base.h"
+#include "wal/mark.h"
 #include "wal/meta.h"
 #include "wal/record.h"
 #include "wal/wal.h"
@@ -36,7 +38,7 @@ enum {
 	/*
 	 * 16 buffers of 256 KiB, less a header and at most one entry's waste each, take 3,900,000
 	 * bytes of entries: the largest command (1315 entries, 1.66 MB with 64 for each) twice.
-	 * With the zeros and the vote 4.4 MiB are locked, of the usual limit of 8.
+	 * With the zeros, the vote and the mark 4.5 MiB are locked, of the usual limit of 8.
 	 */
 	STATE_WRITE_SIZE_MAX = 256 * 1024,
 	STATE_BUFFERS = 16,
@@ -63,7 +65,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 		     char error[WAL_ERROR_MAX]);
 
 /* Tags say whose completion it is; a read's is TAG_READ + slot. */
-enum { TAG_LOG = 1, TAG_VOTE = 2, TAG_PREPARE = 3, TAG_READ = 16 };
+enum { TAG_LOG = 1, TAG_VOTE = 2, TAG_PREPARE = 3, TAG_MARK = 4, TAG_READ = 16 };
 
 struct buffer {
 	uint8_t *data;
@@ -108,6 +110,32 @@ struct vote {
 	bool changed; /* `next` waits to be written */
 	struct raft_hard_state next;
 	uint64_t next_seq;
+	int file;
+};
+
+enum mark_step {
+	MARK_IDLE,
+	MARK_SYNC, /* WAL_WRITTEN: what it will say is brought to stable storage */
+	MARK_WRITE,
+};
+
+struct marker {
+	struct mark durable; /* the newest that is known to be on stable storage */
+	struct mark writing;
+	enum mark_step step;
+	bool in_flight;
+	bool asked;           /* by wal_mark; begins with the next wal_poll */
+	bool whole;           /* the next one takes the sign of loss away */
+	bool witness_changed; /* since the last one */
+	uint64_t next_ns;     /* no other one before */
+	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	uint32_t witness_count;
+	/* Positions in `segments`: all before `synced` are on stable storage. */
+	size_t synced;
+	size_t sync_at;
+	size_t sync_last;
+	uint64_t sync_number;
+	uint8_t *block;
 	int file;
 };
 
@@ -162,7 +190,8 @@ struct wal {
 	uint32_t in_flight_size;
 	uint64_t in_flight_ns; /* since when */
 
-	struct segment *segments;
+	struct log_base base;
+	struct segment *segments; /* ascending, without gaps, from base.segment on */
 	size_t segment_count;
 	size_t segment_capacity;
 	size_t tail; /* the one that is written */
@@ -170,6 +199,7 @@ struct wal {
 	struct prepare prepare;
 
 	struct vote vote;
+	struct marker marker;
 	uint64_t number;         /* of the newest write that was started */
 	uint64_t number_durable; /* of the newest one known to be on stable storage */
 	raft_index last_index;   /* as appended */
@@ -185,33 +215,39 @@ struct wal {
 };
 
 /* segment.c */
-int segment_append(struct wal *w, const struct segment *segment);
-int segment_file(struct wal *w, struct segment *segment); /* opens it if need be */
-bool segment_roll(struct wal *w);                         /* false: the next one is not ready */
-bool segment_wanted(const struct wal *w);                 /* there is none to roll to */
-int prepare_step(struct wal *w); /* starts the next step if none is in flight */
-int prepare_done(struct wal *w, int result);
-int prepare_now(struct wal *w); /* a whole segment, at open */
+int wal_segment_append(struct wal *w, const struct segment *segment);
+int wal_segment_file(struct wal *w, struct segment *segment); /* opens it if need be */
+bool wal_segment_roll(struct wal *w);                         /* false: the next one is not ready */
+bool wal_segment_wanted(const struct wal *w);                 /* there is none to roll to */
+int wal_prepare_step(struct wal *w); /* starts the next step if none is in flight */
+int wal_prepare_done(struct wal *w, int result);
+int wal_prepare_now(struct wal *w); /* a whole segment, at open */
 
 /* write.c */
-int write_start(struct wal *w);
-int write_done(struct wal *w, int result);
-int vote_start(struct wal *w);
-int vote_done(struct wal *w, int result);
-uint64_t write_seq_durable(const struct wal *w);
+int wal_write_start(struct wal *w);
+int wal_write_done(struct wal *w, int result);
+int wal_vote_start(struct wal *w);
+int wal_vote_done(struct wal *w, int result);
+uint64_t wal_write_seq_durable(const struct wal *w);
 
 /* read.c */
-int read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count);
-void read_done(struct wal *w, uint32_t slot, int result);
+int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count);
+void wal_read_done(struct wal *w, uint32_t slot, int result);
+
+/* marker.c */
+enum { MARK_INTERVAL_NS = 100 * 1000 * 1000 };
+int wal_mark_step(struct wal *w);
+int wal_mark_done(struct wal *w, int result);
+int wal_mark_lost(struct wal *w);
 
 /* recover.c: fills w and out from the directory. */
-int recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out);
+int wal_recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out);
 
 /* memory.c */
-int memory_create(struct memory **out);
-void memory_destroy(struct memory *m);
-int memory_put(struct memory *m, const struct raft_entry *entry);
-/* Points out into the memory: valid until memory_put. NULL: not there. */
-const struct raft_entry *memory_get(const struct memory *m, raft_index index);
+int wal_memory_create(struct memory **out);
+void wal_memory_destroy(struct memory *m);
+int wal_memory_put(struct memory *m, const struct raft_entry *entry);
+/* Points out into the memory: valid until wal_memory_put. NULL: not there. */
+const struct raft_entry *wal_memory_get(const struct memory *m, raft_index index);
 
 #endif

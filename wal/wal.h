@@ -50,6 +50,15 @@ struct wal_options {
  */
 #define WAL_START_COUNT(start) ((start) >> 32)
 
+/* What this member knows of a peer. */
+struct wal_witness {
+	uint64_t member;
+	uint64_t start; /* its newest */
+	/* The position that it acknowledged to this member as leader of the term. */
+	raft_term term;
+	raft_index index;
+};
+
 /* What was found. */
 struct wal_recovered {
 	bool created;           /* the directory is new */
@@ -65,7 +74,24 @@ struct wal_recovered {
 	/* of the newest MEMBERS entry in the log, and the one before; 0: none */
 	raft_index members_index;
 	raft_index members_before_index;
-	uint64_t torn_bytes; /* cut from the tail: a write that had not been acknowledged */
+	/*
+	 * Cut from the tail, at this offset: a write that, if nothing was lost, was not
+	 * acknowledged.
+	 */
+	uint64_t torn_bytes;
+	uint64_t torn_segment; /* its sequence; 0: nothing was torn */
+	uint64_t torn_offset;
+	/*
+	 * Acknowledged writes are gone (W24): the log ends before its mark, or nobody can tell, or
+	 * it was so at an earlier start and wal_whole was not called since. Whoever opened it
+	 * neither votes nor campaigns nor acknowledges before it is caught up. One line says what
+	 * was found and what was marked.
+	 */
+	bool lost;
+	char lost_why[WAL_ERROR_MAX];
+	/* Of the peers, as the newest mark has it. */
+	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	uint32_t witness_count;
 	/* Where the log begins: the lowest index that it holds, and the term of the one before. */
 	raft_index first_index;
 	raft_term before_term;
@@ -77,7 +103,8 @@ struct wal_recovered {
 struct wal;
 
 /*
- * Opens the directory, recovers and cuts a torn tail; synchronous. `error` receives one line that
+ * Opens the directory, recovers and cuts a torn tail; synchronous. A log that has lost acknowledged
+ * writes opens, and recovered->lost says so. `error` receives one line that
  * names the file and offset at fault and what to do. 0, or -EWOULDBLOCK (another process has it),
  * -ENOENT (not there, and not `create`), -EXDEV (volatile beside durable or written), -EBADMSG
  * (damage: refused, nothing was changed), -EPROTO (a format of another version), -errno of the
@@ -93,12 +120,44 @@ int wal_open(struct wal **out, const struct wal_options *options, struct wal_rec
  * Size 0 makes the directory a new one, as if it had been wiped: the record is gone, and another
  * identity is drawn. -EBUSY, and nothing changed, if there is an entry or a term, or if
  * acknowledged writes were lost. After 0 this log takes nothing more (-ESTALE): the caller closes
- * it, and the next wal_open finds a created, empty directory of the new identity, also after a crash.
+ * it, and the next wal_open finds a created, empty directory of the new identity, also after a
+ * crash.
  *
  * WAL_VOLATILE: nothing is kept on disk, and no start finds a record. 0, or -errno for ever, as
  * wal_poll says it.
  */
 int wal_record_write(struct wal *w, const uint8_t *data, uint32_t size);
+
+/*
+ * Marks (docs/wal-format.md): how far the log has come is written beside it, so that an end that is
+ * missing is noticed. A mark is due 100 ms after the last one began, if anything became durable or
+ * the witnesses changed since; and at once after wal_whole. The caller asks at every turn, and
+ * hands in what it knows of the peers; wal_mark does nothing if none is due, begins with the next
+ * wal_poll otherwise, and holds up no write of the log. Until the next one they are kept.
+ */
+bool wal_mark_due(const struct wal *w, uint64_t now_ns);
+void wal_mark(struct wal *w, uint64_t now_ns, const struct wal_witness *witness, uint32_t count);
+/* What the caller knows of the peers is no longer what it last handed in. */
+void wal_witness_changed(struct wal *w);
+/*
+ * When the next mark falls due, so that an idle loop wakes for it. UINT64_MAX: nothing is waiting.
+ */
+uint64_t wal_deadline(const struct wal *w);
+
+/*
+ * A peer knows a newer start of this directory, or the same count with another nonce: it was rolled
+ * back. Marked lost and given a start above both, durably when it returns; synchronous, waits for
+ * what is in flight. 0; -ERANGE: no start can be that high, and nothing was done; or -errno for
+ * ever, as wal_poll says it.
+ */
+int wal_lost(struct wal *w, uint64_t start_known);
+
+/*
+ * The log was brought up to what had been acknowledged: the next mark, which is due at once, takes
+ * the sign of loss away and says what is durable then. A crash before it is durable leaves the
+ * sign.
+ */
+void wal_whole(struct wal *w);
 
 /* This start: as recovered, or as wal_lost drew it since. */
 uint64_t wal_start(const struct wal *w);
@@ -158,6 +217,8 @@ struct wal_stats {
 	uint64_t bytes;
 	uint64_t entries;
 	uint64_t segments; /* in the directory */
+	uint64_t marks;
+	uint64_t torn_bytes; /* cut when it was opened */
 	/* Of a write, from its submission to the wal_poll that found it done. */
 	struct histogram write_time;
 };

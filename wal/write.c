@@ -11,7 +11,7 @@
 
 static uint32_t capacity(const struct wal *w)
 {
-	return record_capacity(w->limits.write_size_max);
+	return wal_record_capacity(w->limits.write_size_max);
 }
 
 /* The buffer that takes entries, or NULL: the last pending one is in flight or there is none. */
@@ -38,7 +38,7 @@ static void put(struct wal *w, uint64_t seq, const struct raft_entry *entry)
 {
 	struct buffer *b = forming(w);
 
-	if (b == NULL || b->used + record_entry_size(entry->size) > capacity(w))
+	if (!b || b->used + wal_record_entry_size(entry->size) > capacity(w))
 		b = forming_new(w, seq);
 	if (b->count == 0) {
 		b->first = entry->index;
@@ -46,7 +46,7 @@ static void put(struct wal *w, uint64_t seq, const struct raft_entry *entry)
 	}
 	if (entry->index < b->lowest)
 		b->lowest = entry->index;
-	record_put(b->data, &b->used, entry);
+	wal_record_put(b->data, &b->used, entry);
 	b->count++;
 }
 
@@ -56,7 +56,7 @@ size_t wal_room(const struct wal *w)
 	 * An entry takes at most 31 bytes over its data, so 64 for each covers it; at the end of a
 	 * buffer less than one entry is wasted. So many as fit by this sum fit in fact.
 	 */
-	size_t waste = FORMAT_WRITE_HEADER + record_entry_size(RAFT_ENTRY_DATA_MAX);
+	size_t waste = FORMAT_WRITE_HEADER + wal_record_entry_size(RAFT_ENTRY_DATA_MAX);
 	uint32_t pending = w->ring_count;
 	size_t room = 0;
 
@@ -78,12 +78,12 @@ static int entries_append(struct wal *w, uint64_t seq, const struct raft_entry *
 	for (uint32_t i = 0; i < count; i++) {
 		const struct raft_entry *entry = &entries[i];
 
-		assert(entry->index > 0);
+		assert(entry->index >= w->base.index);
 		assert(entry->index <= w->last_index + 1);
 		assert(entry->term > 0);
 		assert(entry->size <= RAFT_ENTRY_DATA_MAX);
-		if (w->memory != NULL) {
-			int err = memory_put(w->memory, entry);
+		if (w->memory) {
+			int err = wal_memory_put(w->memory, entry);
 
 			if (err != 0)
 				return wal_fail(w, err, "memory", entry->index, "append");
@@ -109,7 +109,7 @@ int wal_append(struct wal *w, uint64_t seq, const struct raft_hard_state *hard_s
 	if (size > wal_room(w))
 		return -ENOBUFS;
 	w->seq = seq;
-	if (hard_state != NULL && w->memory == NULL) {
+	if (hard_state && !w->memory) {
 		assert(hard_state->term >= w->vote.durable.hard_state.term);
 		/* What waits is replaced, but it waits since the older token. */
 		if (!w->vote.changed)
@@ -129,11 +129,11 @@ static int index_buffer(struct wal *w, const struct buffer *b, const struct segm
 	struct raft_entry entry;
 
 	while (cursor < b->used) {
-		int err = record_next(&entry, b->data, b->used, &cursor);
+		int err = wal_record_next(&entry, b->data, b->used, &cursor);
 
 		assert(err == 1);
 		point.first = entry.index;
-		err = log_index_add(&w->index, &point);
+		err = wal_index_add(&w->index, &point);
 		if (err != 0)
 			return err;
 		point.ordinal++;
@@ -145,11 +145,11 @@ static int log_fail(struct wal *w, int err, uint64_t offset, const char *operati
 {
 	char name[DISK_NAME_MAX];
 
-	meta_segment_name(name, w->segments[w->tail].sequence);
+	wal_meta_segment_name(name, w->segments[w->tail].sequence);
 	return wal_fail(w, err, name, offset, operation);
 }
 
-int write_start(struct wal *w)
+int wal_write_start(struct wal *w)
 {
 	struct buffer *b = &w->ring[w->ring_first];
 	struct record_header header;
@@ -161,7 +161,7 @@ int write_start(struct wal *w)
 		return 0;
 	assert(b->count > 0);
 	header = (struct record_header){
-		.size = record_disk_size(b->used, w->unit),
+		.size = wal_record_disk_size(b->used, w->unit),
 		.count = b->count,
 		.number = w->number + 1,
 		.durable = w->number_durable,
@@ -171,18 +171,18 @@ int write_start(struct wal *w)
 	};
 	segment = &w->segments[w->tail];
 	if (segment->size - segment->end < header.size) {
-		if (!segment_roll(w))
+		if (!wal_segment_roll(w))
 			return 0;
 		segment = &w->segments[w->tail];
 	}
-	err = segment_file(w, segment);
+	err = wal_segment_file(w, segment);
 	if (err != 0)
 		return log_fail(w, err, segment->end, "open");
 	err = index_buffer(w, b, segment);
 	if (err != 0)
 		return log_fail(w, err, segment->end, "index");
 	place = (struct log_place){w->id, segment->sequence, segment->end};
-	record_seal(b->data, &header, &place);
+	wal_record_seal(b->data, &header, &place);
 	err = w->disk->ops->write(w->disk, segment->file, segment->end, b->data, header.size,
 				  TAG_LOG);
 	if (err != 0)
@@ -194,7 +194,7 @@ int write_start(struct wal *w)
 	return 0;
 }
 
-int write_done(struct wal *w, int result)
+int wal_write_done(struct wal *w, int result)
 {
 	struct segment *segment = &w->segments[w->tail];
 
@@ -213,7 +213,7 @@ int write_done(struct wal *w, int result)
 	return 0;
 }
 
-int vote_start(struct wal *w)
+int wal_vote_start(struct wal *w)
 {
 	struct vote *v = &w->vote;
 	int err;
@@ -226,9 +226,9 @@ int vote_start(struct wal *w)
 	v->writing.log_number = w->number_durable;
 	v->writing_seq = v->next_seq;
 	v->changed = false;
-	meta_vote_encode(w->block, w->unit, &w->id, &v->writing);
+	wal_meta_vote_encode(w->block, w->unit, &w->id, &v->writing);
 	err = w->disk->ops->write(w->disk, v->file,
-				  meta_vote_offset(v->writing.generation, w->unit), w->block,
+				  wal_meta_vote_offset(v->writing.generation, w->unit), w->block,
 				  w->unit, TAG_VOTE);
 	if (err != 0)
 		return wal_fail(w, err, META_VOTE, 0, "submit");
@@ -236,7 +236,7 @@ int vote_start(struct wal *w)
 	return 0;
 }
 
-int vote_done(struct wal *w, int result)
+int wal_vote_done(struct wal *w, int result)
 {
 	struct vote *v = &w->vote;
 
@@ -244,12 +244,12 @@ int vote_done(struct wal *w, int result)
 	v->in_flight = false;
 	if (result != 0)
 		return wal_fail(w, result, META_VOTE,
-				meta_vote_offset(v->writing.generation, w->unit), "write");
+				wal_meta_vote_offset(v->writing.generation, w->unit), "write");
 	v->durable = v->writing;
 	return 0;
 }
 
-uint64_t write_seq_durable(const struct wal *w)
+uint64_t wal_write_seq_durable(const struct wal *w)
 {
 	uint64_t seq = w->seq;
 

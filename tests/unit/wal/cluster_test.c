@@ -173,6 +173,28 @@ static void volatile_touches_nothing(void **state)
 	test_log_free(&t);
 }
 
+/* The membership room calls it from the loop, whatever is under way. */
+static void a_record_waits_for_what_is_in_flight(void **state)
+{
+	uint8_t record[16] = {1};
+	struct test_log t;
+	uint64_t seq;
+
+	(void)state;
+	test_log_init(&t);
+	opened(&t);
+	fake_hold(t.disk, true);
+	(void)test_append(t.wal, 1, 3, 1);
+	assert_int_equal(wal_poll(t.wal, 0, &seq), 0);
+	assert_true(fake_has(t.disk, TAG_LOG));
+	assert_int_equal(wal_record_write(t.wal, record, sizeof(record)), 0);
+	assert_false(fake_has(t.disk, TAG_LOG));
+	assert_int_equal(wal_poll(t.wal, 0, &seq), 0);
+	assert_int_equal(seq, 1);
+	fake_hold(t.disk, false);
+	test_log_free(&t);
+}
+
 /* --- crashes ----------------------------------------------------------------------------- */
 
 enum step { STEP_FIRST_RECORD, STEP_SECOND_RECORD, STEP_RESET, STEP_OPEN };
@@ -264,6 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_kept_and_replaced),
 		cmocka_unit_test(W3_a_damaged_record_is_refused),
+		cmocka_unit_test(a_record_waits_for_what_is_in_flight),
 		cmocka_unit_test(a_reset_equals_a_wipe),
 		cmocka_unit_test(a_reset_is_refused_where_there_is_a_log),
 		cmocka_unit_test(volatile_touches_nothing),

@@ -9,18 +9,18 @@
  *and that prefix covers all that was acknowledged; so nothing superseded comes back (W19);
  *  3. term and vote are not older than acknowledged;
  *  4. identity stays, the start grows;
- *  5. it goes on: entries appended now and acknowledged are there after another crash, and so is
+ *  5. nothing is said to be lost; and if the disk drops writes that had been marked, it is said
+ *     (W24);
+ *  6. it goes on: entries appended now and acknowledged are there after another crash, and so is
  *     everything found before.
  *
  * Opening is itself crashed at every step, and its sequels likewise.
  *
  *	wal_crash_test [--budget SECONDS] [--seed N] [--runs N]
  */
-#include "tests/unit/wal/fake_disk.h"
-#include "tests/unit/wal/helpers.h"
+#include "tests/unit/wal/crash.h"
 
 #include "base/clock.h"
-#include "base/mix.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -28,78 +28,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	EVENTS_MAX = 4096,
-	VOTES_MAX = 512,
-	TOKENS_MAX = 1024,
-	DEPTH_MAX = 2,
-	STATES_MIN = 1000, /* fewer prove little: a slow machine goes on past its budget */
-	OVERTIME_MAX = 60, /* seconds */
-};
-
-/* What was asked of the log, in order, and how much of it the log acknowledged. */
-struct model {
-	struct {
-		raft_index index;
-		raft_term term;
-	} events[EVENTS_MAX];
-	uint32_t event_count;
-	struct raft_hard_state votes[VOTES_MAX];
-	uint32_t vote_count;
-	struct {
-		uint32_t events;
-		uint32_t votes;
-	} tokens[TOKENS_MAX]; /* by seq: what was asked up to it */
-	uint64_t seq;
-	uint32_t events_acked;
-	uint32_t votes_acked;
-	raft_identity identity; /* 0: no open has returned */
-	uint64_t start;
-};
-
-struct world {
-	uint64_t seed;
-	uint64_t random;
-	struct fake_disk *disk;
-	enum wal_durability durability;
-	uint32_t unit;
-	struct model *model;
-	uint32_t depth;
-	uint32_t sparseness; /* of a nested world: crash before one step in so many */
-	bool lying;          /* stop at the first failure, which is what is hoped for */
-	uint64_t *states;
-	char failure[1024];
-};
-
-static uint64_t roll(struct world *w, uint64_t bound)
-{
-	return mix_next(&w->random) % bound;
-}
-
 static double seconds(void)
 {
 	return (double)clock_now() / CLOCK_S;
-}
-
-static struct wal_options options_for(const struct world *w, struct fake_disk *disk)
-{
-	return (struct wal_options){.directory = "fake",
-				    .disk = fake_disk_of(disk),
-				    .durability = w->durability,
-				    .segment_size = TEST_SEGMENT_SIZE,
-				    .identity_seed = w->seed,
-				    .create = true};
 }
 
 /* --- the oracle -------------------------------------------------------------------------- */
 
 static uint32_t live_make(const struct model *m, uint32_t events, raft_term *terms)
 {
-	raft_index last = 0;
+	raft_index last = m->base.index - 1;
 
 	for (uint32_t i = 0; i < events; i++) {
 		last = m->events[i].index;
-		terms[last] = m->events[i].term;
+		terms[last - m->base.index] = m->events[i].term;
 	}
 	return (uint32_t)last;
 }
@@ -109,18 +51,20 @@ static const char *log_check(const struct model *m, struct wal *wal,
 {
 	raft_term terms[EVENTS_MAX + 1];
 	raft_index members[2] = {0, 0};
-	raft_index next = 1;
+	raft_index next = m->base.index;
 
 	for (*events = m->event_count; *events > 0; --*events)
 		if (m->events[*events - 1].index == found->last_index &&
 		    m->events[*events - 1].term == found->last_term)
 			break;
-	if (*events == 0 && found->last_index != 0)
+	if (*events == 0 && found->last_index != m->base.index - 1)
 		return "the last entry was never appended";
 	if (*events < m->events_acked)
 		return "acknowledged entries are gone";
 	if (live_make(m, *events, terms) != found->last_index)
 		return "the last index is not that of the prefix";
+	if (found->first_index != m->base.index || found->before_term != m->base.term)
+		return "the log begins elsewhere";
 	while (next <= found->last_index) {
 		const struct raft_entry *entries;
 		int count = wal_read_now(wal, 1, next, WAL_READ_ENTRIES_MAX, &entries);
@@ -128,9 +72,10 @@ static const char *log_check(const struct model *m, struct wal *wal,
 		if (count <= 0)
 			return "an entry cannot be read";
 		for (int i = 0; i < count; i++, next++) {
-			if (entries[i].index != next || entries[i].term != terms[next])
+			if (entries[i].index != next ||
+			    entries[i].term != terms[next - m->base.index])
 				return "a superseded entry came back";
-			if (test_entry_check(&entries[i]) != NULL)
+			if (test_entry_check(&entries[i]))
 				return "an entry's content changed";
 			if (entries[i].type == RAFT_ENTRY_MEMBERS) {
 				members[1] = members[0];
@@ -166,13 +111,29 @@ static const char *vote_check(const struct model *m, const struct wal_recovered 
 
 static void crash_hook(void *arg, struct fake_disk *disk);
 
+/* Time goes on, and a mark is made when it is due, as by a node. */
+static void mark_more(struct world *w, struct wal *wal)
+{
+	struct wal_witness witness[RAFT_MEMBERS_MAX];
+	uint32_t count = (uint32_t)crash_roll(w, RAFT_MEMBERS_MAX + 1);
+
+	w->now_ns += crash_roll(w, 60 * 1000 * 1000);
+	for (uint32_t i = 0; i < count; i++)
+		witness[i] = (struct wal_witness){i + 1, crash_roll(w, UINT64_MAX), 1, w->now_ns};
+	if (crash_roll(w, 16) == 0)
+		wal_witness_changed(wal);
+	if (wal_mark_due(wal, w->now_ns))
+		wal_mark(wal, w->now_ns, witness, count);
+}
+
 static const char *append_more(struct world *w, struct wal *wal, raft_index last, raft_term term)
 {
 	struct model *m = w->model;
-	raft_index first = last + 1 - (last > 0 ? roll(w, last < 4 ? last : 4) : 0);
-	uint64_t count = 1 + roll(w, 6);
+	raft_index live = last + 1 - m->base.index;
+	raft_index first = last + 1 - (live > 0 ? crash_roll(w, live < 4 ? live : 4) : 0);
+	uint64_t count = 1 + crash_roll(w, 6);
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
-	struct raft_hard_state hard_state = {term, 1 + roll(w, 3)};
+	struct raft_hard_state hard_state = {term, 1 + crash_roll(w, 3)};
 
 	/*
 	 * As a token before the first one of this start: nothing else is in the log's hands.
@@ -187,8 +148,11 @@ static const char *append_more(struct world *w, struct wal *wal, raft_index last
 		m->events[m->event_count++].term = term;
 	}
 	m->votes[m->vote_count++] = hard_state;
-	if (test_persist(wal, 1) != 0)
-		return wal_error(wal);
+	for (uint64_t seq = 0; seq < 1;) {
+		mark_more(w, wal);
+		if (wal_poll(wal, w->now_ns, &seq) != 0)
+			return wal_error(wal);
+	}
 	m->events_acked = m->event_count;
 	m->votes_acked = m->vote_count;
 	return NULL;
@@ -208,7 +172,7 @@ static raft_term term_max(const struct model *m)
 /* Opens what is left, checks it, goes on, and crashes it again. Fills w->failure. */
 static void recover_and_check(struct world *w)
 {
-	struct wal_options options = options_for(w, w->disk);
+	struct wal_options options = crash_options(w, w->disk);
 	struct model *m = w->model;
 	struct wal_recovered found;
 	char error[WAL_ERROR_MAX];
@@ -224,13 +188,13 @@ static void recover_and_check(struct world *w)
 		(void)snprintf(w->failure, sizeof(w->failure), "it does not open: %.900s", error);
 		return;
 	}
-	wrong = log_check(m, wal, &found, &events);
-	if (wrong == NULL)
+	wrong = found.lost ? found.lost_why : log_check(m, wal, &found, &events);
+	if (!wrong)
 		wrong = vote_check(m, &found, &votes);
-	if (wrong == NULL && m->identity != 0 &&
+	if (!wrong && m->identity != 0 &&
 	    (found.identity != m->identity || found.created || found.start <= m->start))
 		wrong = "identity or start went back";
-	if (wrong == NULL) {
+	if (!wrong) {
 		/* What was found must stay found: from here on it is as good as acknowledged. */
 		raft_term term = term_max(m) + 1;
 
@@ -241,7 +205,7 @@ static void recover_and_check(struct world *w)
 		m->start = found.start;
 		wrong = append_more(w, wal, found.last_index, term);
 	}
-	if (wrong != NULL && w->failure[0] == '\0')
+	if (wrong && w->failure[0] == '\0')
 		(void)snprintf(w->failure, sizeof(w->failure),
 			       "%s (last %" PRIu64 " of term %" PRIu64 ", torn %" PRIu64
 			       "; %u of %u events found, %u acknowledged)",
@@ -258,11 +222,11 @@ static void try_crash(struct world *w, struct fake_disk *disk, bool kill, enum f
 
 	assert_non_null(model);
 	*model = *w->model;
-	next.random = roll(w, UINT64_MAX);
+	next.random = crash_roll(w, UINT64_MAX);
 	next.disk = fake_clone(disk, next.random);
 	next.model = model;
 	next.depth = w->depth + 1;
-	next.sparseness = roll(&next, 12) == 0 ? 4 : 0;
+	next.sparseness = crash_roll(&next, 12) == 0 ? 4 : 0;
 	next.failure[0] = '\0';
 	if (kill)
 		fake_kill(next.disk, style);
@@ -271,7 +235,7 @@ static void try_crash(struct world *w, struct fake_disk *disk, bool kill, enum f
 	recover_and_check(&next);
 	/* And once more, after what was appended to the recovered log. */
 	if (next.failure[0] == '\0') {
-		enum fake_style again = (enum fake_style)roll(&next, FAKE_STYLES);
+		enum fake_style again = (enum fake_style)crash_roll(&next, FAKE_STYLES);
 
 		if (w->durability == WAL_WRITTEN)
 			fake_kill(next.disk, again);
@@ -295,12 +259,18 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 
 	if (w->failure[0] != '\0')
 		return;
-	if (w->depth > 0 && roll(w, w->sparseness) != 0)
+	if (w->depth > 0 && crash_roll(w, w->sparseness) != 0)
 		return;
 	for (uint32_t i = 0; i < (w->depth == 0 ? 3 : 1) && w->failure[0] == '\0'; i++)
 		/* In mode written a power cut may lose what was acknowledged: that is the mode. */
-		try_crash(w, disk, w->durability == WAL_WRITTEN || roll(w, 3) == 0,
-			  (enum fake_style)roll(w, FAKE_STYLES));
+		try_crash(w, disk, w->durability == WAL_WRITTEN || crash_roll(w, 3) == 0,
+			  (enum fake_style)crash_roll(w, FAKE_STYLES));
+	if (w->depth > 0 || w->lying || w->failure[0] != '\0' || !w->wal)
+		return;
+	if (w->durability == WAL_WRITTEN)
+		crash_written(w, disk, (enum fake_style)crash_roll(w, FAKE_STYLES));
+	if (w->failure[0] == '\0' && w->wal->marker.durable.number > w->model->base.number)
+		crash_loss(w, disk);
 }
 
 /* --- the workload ------------------------------------------------------------------------ */
@@ -308,23 +278,24 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *term)
 {
 	struct model *m = w->model;
-	uint64_t what = roll(w, 10);
-	uint64_t count = what < 6 ? 1 + roll(w, 6) : what == 6 ? 20 + roll(w, 40) : 0;
+	raft_index live = *last + 1 - m->base.index;
+	uint64_t what = crash_roll(w, 10);
+	uint64_t count = what < 6 ? 1 + crash_roll(w, 6) : what == 6 ? 20 + crash_roll(w, 40) : 0;
 	struct raft_hard_state hard_state;
 	bool vote = what >= 8;
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
 
-	if (what == 7 && *last > 0) { /* a new leader's entries supersede some */
-		*last -= roll(w, *last < 20 ? *last + 1 : 20);
+	if (what == 7 && live > 0) { /* a new leader's entries supersede some */
+		*last -= crash_roll(w, live < 20 ? live + 1 : 20);
 		++*term;
-		count = 1 + roll(w, 4);
+		count = 1 + crash_roll(w, 4);
 	}
 	if (what == 9)
-		count = roll(w, 3);
+		count = crash_roll(w, 3);
 	if (wal_room(wal) < (count + 1) * (RAFT_ENTRY_DATA_MAX + 64))
 		return;
 	if (vote) {
-		hard_state = (struct raft_hard_state){++*term, roll(w, 3)};
+		hard_state = (struct raft_hard_state){++*term, crash_roll(w, 3)};
 		m->votes[m->vote_count++] = hard_state;
 	}
 	m->seq++;
@@ -347,7 +318,7 @@ static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *t
 static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadline)
 {
 	struct model *m = w->model;
-	raft_index last = 0;
+	raft_index last = m->base.index - 1;
 	raft_term term = 1;
 
 	for (uint32_t i = 0; i < rounds && w->failure[0] == '\0' && seconds() < deadline; i++) {
@@ -355,8 +326,9 @@ static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadl
 
 		if (m->seq + 1 < TOKENS_MAX && m->event_count + 64 < EVENTS_MAX)
 			ask(w, wal, &last, &term);
-		for (uint64_t polls = roll(w, 4); polls > 0; polls--) {
-			if (wal_poll(wal, 0, &seq) != 0) {
+		for (uint64_t polls = crash_roll(w, 4); polls > 0; polls--) {
+			mark_more(w, wal);
+			if (wal_poll(wal, w->now_ns, &seq) != 0) {
 				(void)snprintf(w->failure, sizeof(w->failure), "%s",
 					       wal_error(wal));
 				return;
@@ -368,9 +340,26 @@ static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadl
 	}
 }
 
+/* An empty log that begins later than at 1. */
+static void base_make(struct world *w)
+{
+	struct wal_options options = crash_options(w, w->disk);
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	struct wal *wal;
+
+	if (wal_open_limited(&wal, &options, &test_limits, &found, error) != 0)
+		fail_msg("%s", error);
+	wal_close(wal);
+	fake_kill(w->disk, FAKE_ALL);
+	w->model->base = (struct log_base){
+		.segment = 1, .index = 2 + crash_roll(w, 1000), .term = 1, .number = 50};
+	test_base_put(w->disk, &w->model->base);
+}
+
 /* One workload from an empty directory; returns what went wrong, or NULL. */
 static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t rounds, double deadline,
-			     uint64_t *states)
+			     uint64_t *states, uint64_t *losses)
 {
 	static struct world w;
 	static struct model model;
@@ -380,16 +369,21 @@ static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t roun
 	struct wal *wal;
 
 	memset(&model, 0, sizeof(model));
-	w = (struct world){.seed = seed, .random = seed, .model = &model, .states = states};
+	w = (struct world){
+		.seed = seed, .random = seed, .model = &model, .states = states, .losses = losses};
 	w.lying = lies.ack_early || lies.ignore_durable || lies.ignore_names;
-	w.durability = !w.lying && roll(&w, 4) == 0 ? WAL_WRITTEN : WAL_DURABLE;
-	w.unit = roll(&w, 4) == 0 ? 8192 : 4096;
+	w.durability = !w.lying && crash_roll(&w, 4) == 0 ? WAL_WRITTEN : WAL_DURABLE;
+	w.unit = crash_roll(&w, 4) == 0 ? 8192 : 4096;
 	w.disk = fake_create(w.unit, seed);
+	model.base = wal_base_initial();
+	if (!w.lying && crash_roll(&w, 3) == 0)
+		base_make(&w);
 	fake_set_lies(w.disk, lies);
 	fake_set_hook(w.disk, crash_hook, &w);
-	options = options_for(&w, w.disk);
+	options = crash_options(&w, w.disk);
 	if (wal_open_limited(&wal, &options, &test_limits, &found, error) != 0)
 		fail_msg("%s", error);
+	w.wal = wal;
 	model.identity = found.identity;
 	model.start = found.start;
 	work(&w, wal, rounds, deadline);
@@ -410,6 +404,7 @@ static void W30_every_crash_state_recovers(void **state)
 	const struct fake_lies honest = {0};
 	double start = seconds();
 	uint64_t states = 0;
+	uint64_t losses = 0;
 	uint64_t runs = 0;
 
 	(void)state;
@@ -419,15 +414,18 @@ static void W30_every_crash_state_recovers(void **state)
 
 		if (seconds() > deadline)
 			break;
-		wrong = world_run(first_seed + runs, honest, 40, deadline, &states);
-		if (wrong != NULL)
+		wrong = world_run(first_seed + runs, honest, 40, deadline, &states, &losses);
+		if (wrong)
 			fail_msg("%s\n  again: wal_crash_test --seed %" PRIu64 " --runs 1", wrong,
 				 first_seed + runs);
 	}
-	print_message("%" PRIu64 " crash states in %" PRIu64 " workloads, %.1f s (at least %d)\n",
-		      states, runs, seconds() - start, STATES_MIN);
-	if (runs_max == UINT64_MAX)
+	print_message("%" PRIu64 " crash states and %" PRIu64 " losses in %" PRIu64
+		      " workloads, %.1f s (at least %d)\n",
+		      states, losses, runs, seconds() - start, STATES_MIN);
+	if (runs_max == UINT64_MAX) {
 		assert_true(states >= STATES_MIN);
+		assert_true(losses >= STATES_MIN / 10);
+	}
 }
 
 /* The checker sees what it is there to see: each lie is found out, within a few workloads. */
@@ -435,11 +433,12 @@ static void lie_is_found(struct fake_lies lies)
 {
 	double start = seconds();
 	uint64_t states = 0;
+	uint64_t losses = 0;
 
 	for (uint64_t seed = 1; seed < 50; seed++) {
-		const char *wrong = world_run(seed, lies, 40, start + 60, &states);
+		const char *wrong = world_run(seed, lies, 40, start + 60, &states, &losses);
 
-		if (wrong == NULL)
+		if (!wrong)
 			continue;
 		print_message("found after %" PRIu64 " crash states: %s\n", states, wrong);
 		return;

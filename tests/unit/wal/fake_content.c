@@ -10,7 +10,7 @@
 
 void *fake_must(void *memory)
 {
-	assert(memory != NULL);
+	assert(memory);
 	return memory;
 }
 
@@ -18,7 +18,7 @@ void *fake_must(void *memory)
 
 static void block_release(struct block *b)
 {
-	if (b != NULL && --b->references == 0)
+	if (b && --b->references == 0)
 		free(b);
 }
 
@@ -36,7 +36,7 @@ void fake_content_share(struct content *to, const struct content *from)
 	to->blocks = fake_must(malloc((from->count + 1) * sizeof(struct block *)));
 	for (uint64_t i = 0; i < from->count; i++) {
 		to->blocks[i] = from->blocks[i];
-		if (to->blocks[i] != NULL)
+		if (to->blocks[i])
 			to->blocks[i]->references++;
 	}
 }
@@ -61,7 +61,7 @@ void fake_content_put(struct content *c, uint64_t offset, const uint8_t *data, s
 
 	content_grow(c, offset + size);
 	slot = &c->blocks[offset / FAKE_BLOCK];
-	if (*slot == NULL) {
+	if (!*slot) {
 		if (bytes_zero(data, size))
 			return;
 		*slot = fake_must(calloc(1, sizeof(struct block)));
@@ -85,7 +85,7 @@ void fake_content_get(const struct content *c, uint64_t offset, uint8_t *data, s
 		const struct block *b =
 			offset / FAKE_BLOCK < c->count ? c->blocks[offset / FAKE_BLOCK] : NULL;
 
-		if (b != NULL)
+		if (b)
 			memcpy(data, b->data + in_block, part);
 		else
 			memset(data, 0, part);

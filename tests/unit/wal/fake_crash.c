@@ -53,7 +53,7 @@ struct fake_disk *fake_clone(const struct fake_disk *f, uint64_t seed)
 	for (int i = 0; i < DISK_IN_FLIGHT_MAX; i++) {
 		struct transfer *t = &copy->transfers[i];
 
-		if (t->copy != NULL) {
+		if (t->copy) {
 			t->copy = fake_must(malloc(t->size));
 			memcpy(t->copy, f->transfers[i].copy, t->size);
 		}
@@ -244,7 +244,7 @@ uint64_t fake_hash(const struct fake_disk *f)
 
 		file = mix(file ^ c->size << 32);
 		for (uint64_t b = 0; b < c->count; b++)
-			if (c->blocks[b] != NULL)
+			if (c->blocks[b])
 				file = mix(file ^ b ^
 					   (uint64_t)bytes_crc(0, c->blocks[b]->data, FAKE_BLOCK)
 						   << 20);

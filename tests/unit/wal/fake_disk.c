@@ -24,7 +24,7 @@ uint64_t fake_roll(struct fake_disk *f, uint64_t bound)
 
 static void step(struct fake_disk *f)
 {
-	if (f->hook != NULL)
+	if (f->hook)
 		f->hook(f->hook_arg, f);
 }
 
@@ -208,7 +208,8 @@ static uint32_t fake_poll(struct disk *d, struct disk_completion *out, uint32_t 
 	for (uint32_t i = 0; i < DISK_IN_FLIGHT_MAX && count < max; i++) {
 		struct transfer *t = &f->transfers[(start + i) % DISK_IN_FLIGHT_MAX];
 
-		if (!t->used || (f->hold && !t->released))
+		/* Who waits is held up until it is done, and needs no release. */
+		if (!t->used || (f->hold && !t->released && !wait))
 			continue;
 		/* In any order, and not all at once. */
 		if (!f->hold && !wait && fake_roll(f, 3) == 0)

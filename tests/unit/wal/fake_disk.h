@@ -64,7 +64,10 @@ void fake_fail(struct fake_disk *f, uint64_t after, int error);
 void fake_fail_reads(struct fake_disk *f, uint64_t after, int error);
 uint64_t fake_operations(const struct fake_disk *f); /* so far: what fake_fail counts */
 
-/* While held, nothing completes but what fake_release lets go: everything with this tag. */
+/*
+ * While held, nothing completes but what fake_release lets go: everything with this tag; and what a
+ * poll that waits needs.
+ */
 void fake_hold(struct fake_disk *f, bool hold);
 bool fake_release(struct fake_disk *f, uint64_t tag);
 bool fake_has(const struct fake_disk *f, uint64_t tag); /* is it in flight? */

@@ -76,6 +76,19 @@ int test_persist(struct wal *w, uint64_t seq)
 	return 0;
 }
 
+void test_mark(struct wal *w, uint64_t now_ns, const struct wal_witness *witness, uint32_t count)
+{
+	uint64_t seq;
+
+	while (w->marker.step != MARK_IDLE)
+		assert_int_equal(wal_poll(w, now_ns, &seq), 0);
+	assert_true(wal_mark_due(w, now_ns));
+	wal_mark(w, now_ns, witness, count);
+	do {
+		assert_int_equal(wal_poll(w, now_ns, &seq), 0);
+	} while (w->marker.step != MARK_IDLE);
+}
+
 void test_expect(struct wal *w, raft_index first, raft_index last, raft_term term)
 {
 	while (first <= last) {
@@ -137,7 +150,7 @@ void test_log_fill(struct test_log *t, uint32_t writes, uint32_t entries)
 			0);
 	}
 	/* The segment that is being prepared is finished, so that two fillings are the same. */
-	while (segment_wanted(t->wal)) {
+	while (wal_segment_wanted(t->wal)) {
 		uint64_t seq;
 
 		assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
@@ -153,19 +166,45 @@ void test_log_refused(struct test_log *t, int err, const char *file)
 	if (got != err)
 		fail_msg("%d instead of %d: %s", got, err, t->error);
 	assert_null(t->wal);
-	if (strstr(t->error, file) == NULL || strchr(t->error, '\n') != NULL)
+	if (!strstr(t->error, file) || strchr(t->error, '\n'))
 		fail_msg("not a line that names %s: %s", file, t->error);
 	fake_kill(t->disk, FAKE_ALL);
 	assert_true(fake_hash(t->disk) == before);
 }
 
+void test_log_lost(struct test_log *t, const char *file)
+{
+	int err = test_log_open(t);
+
+	if (err != 0)
+		fail_msg("%d instead of a log that says what it lost: %s", err, t->error);
+	if (!t->found.lost)
+		fail_msg("acknowledged writes are gone and nobody says so (last index %lu, "
+			 "marked write %lu)",
+			 t->found.last_index, t->wal->marker.durable.number);
+	if (!strstr(t->found.lost_why, file) || strchr(t->found.lost_why, '\n'))
+		fail_msg("not a line that names %s: %s", file, t->found.lost_why);
+}
+
+void test_base_put(struct fake_disk *disk, const struct log_base *base)
+{
+	uint32_t unit = fake_disk_of(disk)->unit;
+	uint8_t block[FORMAT_UNIT_MAX];
+	struct log_id id;
+
+	fake_get(disk, "identity", 16, block, 8);
+	id.identity = bytes_get64(block);
+	wal_base_encode(block, unit, &id, base);
+	fake_put(disk, "base", 0, block, unit);
+}
+
 bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out)
 {
 	for (uint64_t sequence = 1;; sequence++) {
-		meta_segment_name(out->file, sequence);
+		wal_meta_segment_name(out->file, sequence);
 		if (!fake_exists(t->disk, out->file))
 			return false;
-		out->offset = FORMAT_UNIT_MIN;
+		out->offset = fake_disk_of(t->disk)->unit;
 		while (out->offset < fake_size(t->disk, out->file)) {
 			uint8_t header[FORMAT_WRITE_HEADER];
 
@@ -211,7 +250,7 @@ void test_directory_remove(char *path)
 	struct dirent *entry;
 
 	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL)
+	while ((entry = readdir(dir)))
 		(void)unlinkat(dirfd(dir), entry->d_name, 0);
 	(void)closedir(dir);
 	assert_int_equal(rmdir(path), 0);

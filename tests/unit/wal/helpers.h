@@ -34,6 +34,9 @@ uint64_t test_append(struct wal *w, raft_index first, raft_index last, raft_term
 /* Polls until the token is durable. 0 or what wal_poll said. */
 int test_persist(struct wal *w, uint64_t seq);
 
+/* Makes a mark and waits until it is durable; one must be due. */
+void test_mark(struct wal *w, uint64_t now_ns, const struct wal_witness *witness, uint32_t count);
+
 /* Asserts that entries first .. last are there, of this term. */
 void test_expect(struct wal *w, raft_index first, raft_index last, raft_term term);
 
@@ -63,6 +66,14 @@ void test_log_fill(struct test_log *t, uint32_t writes, uint32_t entries);
  * nothing on the disk changed.
  */
 void test_log_refused(struct test_log *t, int err, const char *file);
+
+/*
+ * Opens a log that lost acknowledged writes: asserts that it says so, in a line that names `file`.
+ */
+void test_log_lost(struct test_log *t, const char *file);
+
+/* Gives the directory this base; segments before it may stay or be taken away by the caller. */
+void test_base_put(struct fake_disk *disk, const struct log_base *base);
 
 /* Where the n-th write of the log lies (from 0). False: there are not so many. */
 struct test_place {

@@ -21,7 +21,7 @@ static void a_live_entry_is_at_or_after_its_point(void **state)
 	size_t points_max = 0;
 
 	(void)state;
-	log_index_init(&x, SPACING);
+	wal_index_init(&x, SPACING, 0);
 	for (uint32_t step = 0; step < STEPS; step++) {
 		random = mix(random);
 		at.first = x.last + 1;
@@ -36,22 +36,22 @@ static void a_live_entry_is_at_or_after_its_point(void **state)
 				at.offset = 4096;
 			}
 		}
-		assert_int_equal(log_index_add(&x, &at), 0);
+		assert_int_equal(wal_index_add(&x, &at), 0);
 		plain[at.first] = (struct where){at.number, at.ordinal};
 		at.ordinal++;
 		points_max = x.count > points_max ? x.count : points_max;
 		for (raft_index i = step % 7 + 1; i <= x.last; i += 97) {
-			const struct index_point *p = log_index_find(&x, i);
+			const struct index_point *p = wal_index_find(&x, i);
 
 			assert_true(p->first <= i);
-			assert_true(index_point_reached(p, plain[i].number, plain[i].ordinal));
+			assert_true(wal_index_point_reached(p, plain[i].number, plain[i].ordinal));
 			/* And near: what a reader takes from the point on holds it. */
 			assert_true((plain[i].number - p->number) * 4096 <= SPACING + 4096);
 		}
 	}
 	/* Sparse: far fewer points than entries. */
 	assert_true(points_max < STEPS / 6);
-	log_index_free(&x);
+	wal_index_free(&x);
 }
 
 static void superseding_the_first_entry(void **state)
@@ -60,18 +60,18 @@ static void superseding_the_first_entry(void **state)
 	struct index_point point = {.first = 1, .number = 1, .segment = 1, .offset = 4096};
 
 	(void)state;
-	log_index_init(&x, SPACING);
-	assert_int_equal(log_index_add(&x, &point), 0);
+	wal_index_init(&x, SPACING, 0);
+	assert_int_equal(wal_index_add(&x, &point), 0);
 	point.first = 2;
 	point.ordinal = 1;
-	assert_int_equal(log_index_add(&x, &point), 0);
+	assert_int_equal(wal_index_add(&x, &point), 0);
 	point.first = 1;
 	point.ordinal = 2;
-	assert_int_equal(log_index_add(&x, &point), 0);
+	assert_int_equal(wal_index_add(&x, &point), 0);
 	assert_int_equal(x.last, 1);
 	assert_int_equal(x.count, 1);
-	assert_int_equal(log_index_find(&x, 1)->ordinal, 2);
-	log_index_free(&x);
+	assert_int_equal(wal_index_find(&x, 1)->ordinal, 2);
+	wal_index_free(&x);
 }
 
 int main(void)

@@ -28,6 +28,9 @@ static void begin(struct fixture *f)
 	struct wal_recovered found;
 	char error[WAL_ERROR_MAX];
 	const struct raft_hard_state hard_state = {2, 0x22};
+	const struct wal_witness witness = {0x33, 4ul << 32 | 5, 2, 170};
+	const uint8_t record[24] = {1};
+	uint64_t seq;
 	struct wal *w;
 
 	f->path = test_directory_make();
@@ -40,12 +43,12 @@ static void begin(struct fixture *f)
 	assert_int_equal(test_persist(w, test_append(w, 1, 120, 1)), 0);
 	assert_int_equal(wal_append(w, w->seq + 1, &hard_state, NULL, 0), 0);
 	assert_int_equal(test_persist(w, test_append(w, 101, 180, 2)), 0);
+	assert_int_equal(wal_record_write(w, record, sizeof(record)), 0);
+	while (wal_segment_wanted(w))
+		assert_int_equal(wal_poll(w, 0, &seq), 0);
+	wal_witness_changed(w);
+	test_mark(w, 1000ul * 1000 * 1000, &witness, 1);
 	wal_close(w);
-}
-
-static void end(struct fixture *f)
-{
-	test_directory_remove(f->path);
 }
 
 static void put(const struct fixture *f, const char *name, off_t offset, const char *bytes,
@@ -60,6 +63,44 @@ static void put(const struct fixture *f, const char *name, off_t offset, const c
 	assert_int_equal(pwrite(fd, bytes, size, offset), size);
 	assert_int_equal(fsync(fd), 0);
 	(void)close(fd);
+}
+
+static void take_away(const struct fixture *f, const char *name)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", f->path, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* Both slots as if they had been written before the log's last write. */
+static void unmark(const struct fixture *f, uint8_t mark[2 * 4096])
+{
+	struct wal_inspect_result r;
+	char error[WAL_ERROR_MAX];
+
+	assert_int_equal(wal_inspect(f->path, NULL, NULL, &r, error), 0);
+	for (uint64_t g = 8; g < 10; g++) {
+		struct mark m = {.generation = g, .number = r.writes - 1, .segment = 1};
+
+		wal_mark_encode(mark + wal_mark_offset(g, 4096), 4096, &(struct log_id){r.identity},
+				&m);
+	}
+}
+
+/* The same, of which the last write was not acknowledged as far as anything knows. */
+static void begin_unmarked(struct fixture *f)
+{
+	uint8_t mark[2 * 4096];
+
+	begin(f);
+	unmark(f, mark);
+	put(f, "mark", 0, (const char *)mark, sizeof(mark));
+}
+
+static void end(struct fixture *f)
+{
+	test_directory_remove(f->path);
 }
 
 struct count {
@@ -116,6 +157,14 @@ static void a_good_log(void **state)
 	assert_int_equal(r.last_term, 2);
 	assert_int_equal(r.entries, 200);
 	assert_int_equal(r.torn_bytes, 0);
+	assert_int_equal(r.mark_number, r.writes);
+	assert_int_equal(r.mark_damaged, 0);
+	assert_false(r.mark_lost);
+	assert_int_equal(r.witness_count, 1);
+	assert_int_equal(r.witness[0].index, 170);
+	assert_int_equal(r.record_size, 24);
+	assert_int_equal(r.first_segment, 1);
+	assert_int_equal(r.first_index, 1);
 	assert_int_equal(c.entries, 200);
 	assert_int_equal(c.last, 180);
 	assert_int_equal(c.writes, r.writes);
@@ -139,7 +188,9 @@ static void a_log_in_use(void **state)
 		uint64_t seq;
 
 		(void)test_append(w, i, i, 2);
-		assert_int_equal(wal_poll(w, 0, &seq), 0);
+		if (wal_mark_due(w, i * 20ul * 1000 * 1000))
+			wal_mark(w, i * 20ul * 1000 * 1000, NULL, 0);
+		assert_int_equal(wal_poll(w, i * 20ul * 1000 * 1000, &seq), 0);
 		if (i % 20 != 0)
 			continue;
 		if (wal_inspect(f.path, NULL, NULL, &r, error) != 0)
@@ -170,7 +221,7 @@ static int run(const char *arguments, char *out, size_t size)
 	pid_t child;
 
 	assert_non_null(words);
-	for (int i = 1; i <= ARGUMENTS_MAX && rest != NULL && *rest != '\0'; i++)
+	for (int i = 1; i <= ARGUMENTS_MAX && rest && *rest != '\0'; i++)
 		argv[i] = strsep(&rest, " ");
 	assert_int_equal(pipe(ends), 0);
 	child = fork();
@@ -203,6 +254,57 @@ static int run_on(const struct fixture *f, const char *command, char *out, size_
 	return run(arguments, out, size);
 }
 
+static void V14_a_log_that_ends_before_its_mark(void **state)
+{
+	static char out[256 * 1024];
+	char zeros[512] = {0};
+	struct wal_inspect_result r;
+	char error[WAL_ERROR_MAX];
+	struct fixture f;
+
+	(void)state;
+	/* The last write, a sector of it: not torn, for it had been marked. */
+	begin(&f);
+	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);
+	put(&f, "segment-0000000000000001", r.end_offset - 512, zeros, 512);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "the log ends with write"));
+	assert_non_null(strstr(out, "had been acknowledged"));
+	assert_null(strstr(out, "never acknowledged"));
+	end(&f);
+	begin(&f);
+	take_away(&f, "segment-0000000000000002");
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "segment-0000000000000002: missing"));
+	take_away(&f, "segment-0000000000000001");
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "no segment: the log ends with write 0"));
+	end(&f);
+	begin(&f);
+	take_away(&f, "mark");
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "mark: missing"));
+	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "entry 180"));
+	end(&f);
+	/* One slot is enough. */
+	begin(&f);
+	put(&f, "mark", 40, "????????", 8);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
+	put(&f, "mark", 4096 + 40, "????????", 8);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "mark: both slots are damaged"));
+	end(&f);
+	begin(&f);
+	put(&f, "cluster", 40, "?", 1);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "cluster at offset 0"));
+	put(&f, "base", 40, "?", 1);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "base at offset 0"));
+	end(&f);
+}
+
 static void the_program(void **state)
 {
 	static char out[256 * 1024];
@@ -214,9 +316,15 @@ static void the_program(void **state)
 	begin(&f);
 	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, "good: last index 180 term 2"));
+	assert_non_null(strstr(out, "marked up to write"));
 	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, "durability durable unit 4096"));
 	assert_non_null(strstr(out, "entry 180 term 2 command whole"));
+	assert_non_null(strstr(out, "mark: write "));
+	assert_non_null(strstr(out, "base: segment 1 index 1 after term 0 and write 0\n"));
+	assert_non_null(strstr(out, "witness: member 0000000000000033 start 4.00000005 "
+				    "acknowledged 170 in term 2\n"));
+	assert_non_null(strstr(out, "cluster: 24 bytes\n"));
 	assert_int_equal(run_on(&f, "dump --json", out, sizeof(out)), 0);
 	json = json_loads(out, 0, &error);
 	assert_non_null(json);
@@ -224,6 +332,10 @@ static void the_program(void **state)
 		json_integer_value(json_object_get(json_object_get(json, "log"), "last_index")),
 		180);
 	assert_true(json_is_null(json_object_get(json, "error")));
+	assert_true(json_is_false(json_object_get(json_object_get(json, "mark"), "lost")));
+	assert_int_equal(json_array_size(json_object_get(json, "witnesses")), 1);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(json, "base"), "index")), 1);
 	assert_int_equal(
 		json_array_size(json_object_get(json, "writes")),
 		json_integer_value(json_object_get(json_object_get(json, "log"), "writes")));
@@ -258,8 +370,8 @@ static void its_exit_statuses(void **state)
 	assert_non_null(strstr(out, "there is no log here"));
 	test_directory_remove(empty);
 
-	/* A torn tail is no damage, and stays as it is. */
-	begin(&f);
+	/* A torn tail is no damage, and stays as it is; unless it had been marked. */
+	begin_unmarked(&f);
 	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);
 	put(&f, "segment-0000000000000001", r.end_offset - 512, zeros, 512);
 	for (int i = 0; i < 2; i++) {
@@ -291,6 +403,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_log),
 		cmocka_unit_test(a_log_in_use),
+		cmocka_unit_test(V14_a_log_that_ends_before_its_mark),
 		cmocka_unit_test(the_program),
 		cmocka_unit_test(its_exit_statuses),
 	};
@@ -298,7 +411,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	program = realpath(argv[1], NULL);
-	if (program == NULL)
+	if (!program)
 		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

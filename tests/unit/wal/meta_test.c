@@ -22,13 +22,13 @@ static void put_vote(uint8_t *file, uint64_t generation)
 {
 	struct meta_vote vote = vote_of(generation);
 
-	meta_vote_encode(file + meta_vote_offset(generation, UNIT), UNIT, &id, &vote);
+	wal_meta_vote_encode(file + wal_meta_vote_offset(generation, UNIT), UNIT, &id, &vote);
 }
 
 static void put_sector(uint8_t *file, uint64_t generation, uint32_t sector)
 {
 	uint8_t slot[2 * UNIT];
-	uint64_t at = meta_vote_offset(generation, UNIT) + sector * FORMAT_SECTOR;
+	uint64_t at = wal_meta_vote_offset(generation, UNIT) + sector * FORMAT_SECTOR;
 
 	put_vote(slot, generation);
 	memcpy(file + at, slot + at, FORMAT_SECTOR);
@@ -38,7 +38,7 @@ static int decode(struct meta_vote *out, bool *torn, const uint8_t *file)
 {
 	uint64_t offset;
 
-	return meta_vote_decode(out, torn, file, UNIT, &id, &offset);
+	return wal_meta_vote_decode(out, torn, file, UNIT, &id, &offset);
 }
 
 static void the_newest_whole_slot_counts(void **state)
@@ -95,7 +95,7 @@ static void W22_two_torn_attempts(void **state)
 	put_vote(file, 5);
 	put_vote(file, 6);
 	attempt.start++;
-	meta_vote_encode(second, UNIT, &id, &attempt);
+	wal_meta_vote_encode(second, UNIT, &id, &attempt);
 	memcpy(file + 512, second + 512, 1024);
 	assert_int_equal(decode(&vote, &torn, file), 0);
 	assert_int_equal(vote.generation, 5);
@@ -128,7 +128,7 @@ static void W22_anything_else_is_damage(void **state)
 	put_vote(file, 3);
 	for (uint32_t at = 0; at < 2 * UNIT; at++) {
 		file[at] ^= (uint8_t)(1u << at % 8);
-		assert_int_equal(meta_vote_decode(&vote, &torn, file, UNIT, &id, &offset),
+		assert_int_equal(wal_meta_vote_decode(&vote, &torn, file, UNIT, &id, &offset),
 				 -EBADMSG);
 		assert_int_equal(offset, at / FORMAT_SECTOR * FORMAT_SECTOR);
 		file[at] ^= (uint8_t)(1u << at % 8);
@@ -153,7 +153,7 @@ static void W25_the_vote_of_another(void **state)
 
 	(void)state;
 	put_vote(file, 0);
-	meta_vote_encode(file + UNIT, UNIT, &other, &vote);
+	wal_meta_vote_encode(file + UNIT, UNIT, &other, &vote);
 	assert_int_equal(decode(&vote, &torn, file), -EXDEV);
 }
 
@@ -164,12 +164,12 @@ static void only_creation_leaves_initial_slots(void **state)
 	(void)state;
 	put_vote(file, 0);
 	put_vote(file, 1);
-	assert_true(meta_vote_initial(file, UNIT));
+	assert_true(wal_meta_vote_initial(file, UNIT));
 	file[UNIT + 600] ^= 1;
-	assert_false(meta_vote_initial(file, UNIT));
+	assert_false(wal_meta_vote_initial(file, UNIT));
 	put_vote(file, 1);
 	put_sector(file, 2, 7);
-	assert_false(meta_vote_initial(file, UNIT));
+	assert_false(wal_meta_vote_initial(file, UNIT));
 }
 
 static void identity_and_segment_headers(void **state)
@@ -182,23 +182,23 @@ static void identity_and_segment_headers(void **state)
 	const struct log_id other = {9};
 
 	(void)state;
-	meta_identity_encode(file, &identity);
-	assert_int_equal(meta_identity_decode(&found, file), 0);
+	wal_meta_identity_encode(file, &identity);
+	assert_int_equal(wal_meta_identity_decode(&found, file), 0);
 	assert_memory_equal(&found, &identity, sizeof(found));
 	identity.durability = 4;
-	meta_identity_encode(file, &identity);
-	assert_int_equal(meta_identity_decode(&found, file), -EBADMSG);
+	wal_meta_identity_encode(file, &identity);
+	assert_int_equal(wal_meta_identity_decode(&found, file), -EBADMSG);
 
-	meta_segment_encode(file, &id, &segment);
-	assert_int_equal(meta_segment_decode(&header, file, UNIT, &id), 0);
+	wal_meta_segment_encode(file, &id, &segment);
+	assert_int_equal(wal_meta_segment_decode(&header, file, UNIT, &id), 0);
 	assert_int_equal(header.sequence, segment.sequence);
 	assert_int_equal(header.size, segment.size);
 	assert_int_equal(header.unit, segment.unit);
 	assert_int_equal(header.write_size_max, segment.write_size_max);
-	assert_int_equal(meta_segment_decode(&header, file, UNIT, &other), -EXDEV);
+	assert_int_equal(wal_meta_segment_decode(&header, file, UNIT, &other), -EXDEV);
 	segment.write_size_max = 1024 * 1024;
-	meta_segment_encode(file, &id, &segment);
-	assert_int_equal(meta_segment_decode(&header, file, UNIT, &id), -EBADMSG);
+	wal_meta_segment_encode(file, &id, &segment);
+	assert_int_equal(wal_meta_segment_decode(&header, file, UNIT, &id), -EBADMSG);
 }
 
 int main(void)

@@ -11,7 +11,8 @@ static void opened(struct test_log *t)
 	test_log_init(t);
 	assert_int_equal(test_log_open(t), 0);
 	/* The second segment, so that preparing it is not in the way. */
-	while (segment_wanted(t->wal) || t->wal->prepare.state != PREPARE_IDLE) {
+	while (wal_segment_wanted(t->wal) || t->wal->prepare.state != PREPARE_IDLE ||
+	       t->wal->marker.step != MARK_IDLE) {
 		uint64_t seq;
 
 		assert_int_equal(wal_poll(t->wal, 0, &seq), 0);
@@ -405,6 +406,8 @@ static void W24_what_a_killed_process_left_behind_stays(void **state)
 		t.wal->vote.in_flight = false;
 		t.wal->segment_count = 0;
 		t.wal->vote.file = -1;
+		t.wal->marker.in_flight = false;
+		t.wal->marker.file = -1;
 		wal_close(t.wal);
 		assert_int_equal(test_log_open(&t), 0);
 		assert_int_equal(t.found.last_index, 1);

@@ -4,7 +4,10 @@
 #include "tests/unit/wal/helpers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -153,6 +156,127 @@ static void killed_processes_lose_nothing(void **state)
 	test_directory_remove(path);
 }
 
+/* Zeros `size` bytes of a file, or takes the file away (size 0). */
+static void lose(const char *path, const char *name, off_t offset, size_t size)
+{
+	char file[256];
+	char *zeros;
+	int fd;
+
+	(void)snprintf(file, sizeof(file), "%s/%s", path, name);
+	if (size == 0) {
+		assert_int_equal(unlink(file), 0);
+		return;
+	}
+	zeros = calloc(1, size);
+	assert_non_null(zeros);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, zeros, size, offset), size);
+	assert_int_equal(fsync(fd), 0);
+	(void)close(fd);
+	free(zeros);
+}
+
+/* Lost until it is whole, with everything as it is on a real disk. */
+static void lost_until_whole(const struct wal_options *options, const char *file)
+{
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	struct wal *w;
+
+	for (int start = 0; start < 3; start++) {
+		if (wal_open(&w, options, &found, error) != 0)
+			fail_msg("%s", error);
+		if (!found.lost || !strstr(found.lost_why, start == 0 ? file : ""))
+			fail_msg("start %d: lost %d: %s", start, found.lost, found.lost_why);
+		test_expect(w, 1, found.last_index, 3);
+		assert_int_equal(test_persist(w, test_append(w, found.last_index + 1,
+							     found.last_index + 500, 3)),
+				 0);
+		if (start == 2) {
+			wal_whole(w);
+			test_mark(w, 0, NULL, 0);
+		}
+		wal_close(w);
+	}
+	assert_int_equal(wal_open(&w, options, &found, error), 0);
+	assert_false(found.lost);
+	test_expect(w, 1, found.last_index, 3);
+	wal_close(w);
+}
+
+/* On a disk, in both modes: the end is zeroed, segments are gone, the mark is. */
+static void V14_what_a_real_disk_lost_is_told(void **state)
+{
+	static const struct {
+		const char *name;
+		off_t offset;
+		size_t size;
+		const char *told;
+	} cases[] = {
+		{"segment-0000000000000002", 4096, WAL_SEGMENT_SIZE_MIN - 4096, "segment-"},
+		{"segment-0000000000000003", 0, 0, "segment-0000000000000003"},
+		{"mark", 0, 0, "mark: missing"},
+		{"mark", 0, 8192, "mark: both slots"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		char *path = test_directory_make();
+		struct wal_options options = options_for(path, i % 2 ? WAL_WRITTEN : WAL_DURABLE);
+		struct wal_recovered found;
+		char error[WAL_ERROR_MAX];
+		struct wal *w;
+		uint64_t seq;
+
+		if (wal_open(&w, &options, &found, error) != 0)
+			fail_msg("%s", error);
+		/* Past a segment of 4 MiB. */
+		assert_int_equal(test_persist(w, test_append(w, 1, 8000, 3)), 0);
+		assert_int_equal(w->tail, 1);
+		while (wal_segment_wanted(w) || w->marker.step != MARK_IDLE)
+			assert_int_equal(wal_poll(w, 0, &seq), 0);
+		wal_witness_changed(w);
+		test_mark(w, 1000ul * 1000 * 1000, NULL, 0);
+		wal_close(w);
+		lose(path, cases[i / 2].name, cases[i / 2].offset, cases[i / 2].size);
+		lost_until_whole(&options, cases[i / 2].told);
+		test_directory_remove(path);
+	}
+}
+
+/* A reset on real files: another identity, and nothing of the former one. */
+static void a_real_directory_is_reset(void **state)
+{
+	char *path = test_directory_make();
+	struct wal_options options = options_for(path, WAL_DURABLE);
+	struct wal_recovered found;
+	const uint8_t record[8] = {1};
+	char error[WAL_ERROR_MAX];
+	raft_identity identity;
+	struct wal *w;
+
+	(void)state;
+	assert_int_equal(wal_open(&w, &options, &found, error), 0);
+	identity = found.identity;
+	assert_int_equal(wal_record_write(w, record, sizeof(record)), 0);
+	wal_close(w);
+	assert_int_equal(wal_open(&w, &options, &found, error), 0);
+	assert_int_equal(found.record_size, sizeof(record));
+	assert_memory_equal(found.record, record, sizeof(record));
+	assert_int_equal(wal_record_write(w, NULL, 0), 0);
+	wal_close(w);
+	options.create = false;
+	if (wal_open(&w, &options, &found, error) != 0)
+		fail_msg("%s", error);
+	assert_true(found.created);
+	assert_true(found.identity != identity);
+	assert_int_equal(found.record_size, 0);
+	wal_close(w);
+	test_directory_remove(path);
+}
+
 static void W26_a_directory_in_use(void **state)
 {
 	char *path = test_directory_make();
@@ -176,6 +300,8 @@ int main(void)
 		cmocka_unit_test(a_durable_log_comes_back),
 		cmocka_unit_test(a_written_log_comes_back),
 		cmocka_unit_test(killed_processes_lose_nothing),
+		cmocka_unit_test(V14_what_a_real_disk_lost_is_told),
+		cmocka_unit_test(a_real_directory_is_reset),
 		cmocka_unit_test(W26_a_directory_in_use),
 	};
 

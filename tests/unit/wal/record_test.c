@@ -31,27 +31,27 @@ static struct made make(raft_index first, raft_index last)
 		struct raft_entry entry;
 
 		test_entry(&entry, data, i, 9);
-		record_put(m.data, &used, &entry);
+		wal_record_put(m.data, &used, &entry);
 	}
-	m.header = (struct record_header){.size = record_disk_size(used, UNIT),
+	m.header = (struct record_header){.size = wal_record_disk_size(used, UNIT),
 					  .count = (uint32_t)(last - first + 1),
 					  .number = 77,
 					  .durable = 76,
 					  .vote_generation = 5,
 					  .first_index = first,
 					  .stream_size = used};
-	record_seal(m.data, &m.header, &here);
+	wal_record_seal(m.data, &m.header, &here);
 	return m;
 }
 
 static int reopen(const struct made *m, const struct log_place *place)
 {
 	struct record_header header;
-	int err = record_header_decode(&header, m->data, place);
+	int err = wal_record_header_decode(&header, m->data, place);
 
 	if (err != 0)
 		return err;
-	return record_open(m->data, &header, place);
+	return wal_record_open(m->data, &header, place);
 }
 
 static void entries_come_back(void **state)
@@ -64,23 +64,23 @@ static void entries_come_back(void **state)
 		struct raft_entry entry;
 
 		for (uint32_t at = 0; at < m.header.size; at += FORMAT_SECTOR)
-			assert_int_not_equal(record_stamp_get(m.data + at), 0);
-		assert_int_equal(record_header_decode(&header, m.data, &here), 0);
+			assert_int_not_equal(wal_record_stamp_get(m.data + at), 0);
+		assert_int_equal(wal_record_header_decode(&header, m.data, &here), 0);
 		assert_int_equal(header.size, m.header.size);
 		assert_int_equal(header.count, last);
 		assert_int_equal(header.number, 77);
 		assert_int_equal(header.durable, 76);
 		assert_int_equal(header.vote_generation, 5);
 		assert_int_equal(header.first_index, 1);
-		assert_int_equal(record_open(m.data, &header, &here), 0);
+		assert_int_equal(wal_record_open(m.data, &header, &here), 0);
 		for (raft_index i = 1; i <= last; i++) {
-			assert_int_equal(record_next(&entry, m.data, header.stream_size, &cursor),
-					 1);
+			assert_int_equal(
+				wal_record_next(&entry, m.data, header.stream_size, &cursor), 1);
 			assert_int_equal(entry.index, i);
 			assert_int_equal(entry.term, 9);
 			assert_null(test_entry_check(&entry));
 		}
-		assert_int_equal(record_next(&entry, m.data, header.stream_size, &cursor), 0);
+		assert_int_equal(wal_record_next(&entry, m.data, header.stream_size, &cursor), 0);
 		free(m.data);
 	}
 }
@@ -118,16 +118,16 @@ static void W6_W15_each_check_binds_the_place(void **state)
 		struct made m = make(1, 9);
 		struct record_header header;
 
-		assert_int_equal(record_header_decode(&header, m.data, &other[i]), -EBADMSG);
+		assert_int_equal(wal_record_header_decode(&header, m.data, &other[i]), -EBADMSG);
 		/* Stamps of the wrong place. */
-		assert_int_equal(record_open(m.data, &m.header, &other[i]), -EBADMSG);
+		assert_int_equal(wal_record_open(m.data, &m.header, &other[i]), -EBADMSG);
 		for (uint32_t at = 0; at < m.header.size; at += FORMAT_SECTOR)
 			bytes_put64(m.data + at + FORMAT_PAYLOAD,
-				    record_stamp(&other[i], m.header.number, at));
+				    wal_record_stamp(&other[i], m.header.number, at));
 		/* The CRC as it would be if it were not seeded with the place: still refused. */
-		assert_int_equal(record_open(m.data, &m.header, &other[i]), -EBADMSG);
+		assert_int_equal(wal_record_open(m.data, &m.header, &other[i]), -EBADMSG);
 		bytes_put32(m.data + 12, bytes_crc_hole(0, m.data, m.header.size, 12));
-		assert_int_equal(record_open(m.data, &m.header, &other[i]), -EBADMSG);
+		assert_int_equal(wal_record_open(m.data, &m.header, &other[i]), -EBADMSG);
 		free(m.data);
 	}
 }
@@ -137,26 +137,26 @@ static void stamps_differ(void **state)
 	struct log_place there = here;
 
 	(void)state;
-	assert_true(record_stamp(&here, 1, 0) != record_stamp(&here, 2, 0));
-	assert_true(record_stamp(&here, 1, 0) != record_stamp(&here, 1, 512));
+	assert_true(wal_record_stamp(&here, 1, 0) != wal_record_stamp(&here, 2, 0));
+	assert_true(wal_record_stamp(&here, 1, 0) != wal_record_stamp(&here, 1, 512));
 	there.segment++;
-	assert_true(record_stamp(&here, 1, 0) != record_stamp(&there, 1, 0));
+	assert_true(wal_record_stamp(&here, 1, 0) != wal_record_stamp(&there, 1, 0));
 	there = here;
 	there.id.identity++;
-	assert_true(record_stamp(&here, 1, 0) != record_stamp(&there, 1, 0));
+	assert_true(wal_record_stamp(&here, 1, 0) != wal_record_stamp(&there, 1, 0));
 }
 
 static void sizes(void **state)
 {
 	(void)state;
-	assert_int_equal(record_capacity(UNIT), 8 * 504);
-	assert_int_equal(record_disk_size(1, UNIT), UNIT);
-	assert_int_equal(record_disk_size(8 * 504, UNIT), UNIT);
-	assert_int_equal(record_disk_size(8 * 504 + 1, UNIT), 2 * UNIT);
-	assert_int_equal(record_disk_size(1, 16384), 16384);
-	assert_int_equal(record_entry_size(0), 24);
-	assert_int_equal(record_entry_size(1), 32);
-	assert_int_equal(record_entry_size(RAFT_ENTRY_DATA_MAX), 1224);
+	assert_int_equal(wal_record_capacity(UNIT), 8 * 504);
+	assert_int_equal(wal_record_disk_size(1, UNIT), UNIT);
+	assert_int_equal(wal_record_disk_size(8 * 504, UNIT), UNIT);
+	assert_int_equal(wal_record_disk_size(8 * 504 + 1, UNIT), 2 * UNIT);
+	assert_int_equal(wal_record_disk_size(1, 16384), 16384);
+	assert_int_equal(wal_record_entry_size(0), 24);
+	assert_int_equal(wal_record_entry_size(1), 32);
+	assert_int_equal(wal_record_entry_size(RAFT_ENTRY_DATA_MAX), 1224);
 }
 
 /* What has a good checksum and is nonsense all the same stops the walk, in bounds. */
@@ -170,18 +170,18 @@ static void entries_that_make_no_sense(void **state)
 
 	(void)state;
 	memset(stream, 0, sizeof(stream));
-	record_put(stream, &used, &entry);
+	wal_record_put(stream, &used, &entry);
 	assert_int_equal(used, sizeof(stream));
 	for (uint32_t size = FORMAT_WRITE_HEADER + 1; size < used; size++) {
 		cursor = FORMAT_WRITE_HEADER;
-		assert_int_equal(record_next(&entry, stream, size, &cursor), -EBADMSG);
+		assert_int_equal(wal_record_next(&entry, stream, size, &cursor), -EBADMSG);
 	}
 	cursor = FORMAT_WRITE_HEADER;
-	assert_int_equal(record_next(&entry, stream, used, &cursor), 1);
+	assert_int_equal(wal_record_next(&entry, stream, used, &cursor), 1);
 	for (uint32_t at = FORMAT_WRITE_HEADER; at < used; at++) {
 		stream[at] ^= 0x10;
 		cursor = FORMAT_WRITE_HEADER;
-		assert_int_equal(record_next(&entry, stream, used, &cursor), -EBADMSG);
+		assert_int_equal(wal_record_next(&entry, stream, used, &cursor), -EBADMSG);
 		stream[at] ^= 0x10;
 	}
 }

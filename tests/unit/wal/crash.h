@@ -1,0 +1,70 @@
+/*
+ * A workload on the fake disk, and what was asked of the log and acknowledged: shared by the files
+ * of the crash test.
+ */
+#ifndef TESTS_UNIT_WAL_CRASH_H
+#define TESTS_UNIT_WAL_CRASH_H
+
+#include "tests/unit/wal/fake_disk.h"
+#include "tests/unit/wal/helpers.h"
+
+enum {
+	EVENTS_MAX = 4096,
+	VOTES_MAX = 512,
+	TOKENS_MAX = 1024,
+	DEPTH_MAX = 2,
+	FAKE_DROP = 512,   /* bytes put at once */
+	STATES_MIN = 1000, /* fewer prove little: a slow machine goes on past its budget */
+	OVERTIME_MAX = 60, /* seconds */
+};
+
+/* What was asked of the log, in order, and how much of it the log acknowledged. */
+struct model {
+	struct {
+		raft_index index;
+		raft_term term;
+	} events[EVENTS_MAX];
+	uint32_t event_count;
+	struct raft_hard_state votes[VOTES_MAX];
+	uint32_t vote_count;
+	struct {
+		uint32_t events;
+		uint32_t votes;
+	} tokens[TOKENS_MAX]; /* by seq: what was asked up to it */
+	uint64_t seq;
+	uint32_t events_acked;
+	uint32_t votes_acked;
+	raft_identity identity; /* 0: no open has returned */
+	struct log_base base;
+	uint64_t start;
+};
+
+struct world {
+	struct wal *wal; /* the first one, once it is open */
+	uint64_t now_ns;
+	uint64_t seed;
+	uint64_t random;
+	struct fake_disk *disk;
+	enum wal_durability durability;
+	uint32_t unit;
+	struct model *model;
+	uint32_t depth;
+	uint32_t sparseness; /* of a nested world: crash before one step in so many */
+	bool lying;          /* stop at the first failure, which is what is hoped for */
+	uint64_t *states;
+	uint64_t *losses;
+	char failure[1024];
+};
+
+uint64_t crash_roll(struct world *w, uint64_t bound);
+struct wal_options crash_options(const struct world *w, struct fake_disk *disk);
+
+/* WAL_WRITTEN and a power cut of this moment. Fills w->failure. */
+void crash_written(struct world *w, struct fake_disk *disk, enum fake_style style);
+
+/*
+ * A power cut of this moment, after which writes are gone that had been marked. Fills w->failure.
+ */
+void crash_loss(struct world *w, struct fake_disk *disk);
+
+#endif

@@ -1,0 +1,236 @@
+/*
+ * What a directory says: its small files and its log, read and judged. Nothing is changed here, so
+ * whatever is refused is left as it was.
+ */
+#include "wal/cluster.h"
+#include "wal/file.h"
+#include "wal/io.h"
+#include "wal/recovery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int wal_identity_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct meta_identity *found = &r->identity;
+	int err = wal_file_read(w, META_IDENTITY, w->block, FORMAT_IDENTITY_SIZE);
+
+	if (err != 0)
+		return err;
+	err = wal_meta_identity_decode(found, w->block);
+	if (err == -EPROTO)
+		return wal_refuse(w, err,
+				  META_IDENTITY ": written by another version of quoin: use "
+						"that version; nothing was changed");
+	if (err != 0)
+		return wal_refuse(w, err,
+				  META_IDENTITY " at offset 0: its checksum is wrong" WAL_REFUSED);
+	if ((found->durability == 1 + WAL_VOLATILE) != (w->durability == WAL_VOLATILE))
+		return wal_refuse(w, -EXDEV,
+				  META_IDENTITY
+				  ": this directory was made with durability %s, and is "
+				  "opened with %s: use an empty directory, or the same durability",
+				  wal_durability_name((enum wal_durability)(found->durability - 1)),
+				  wal_durability_name(w->durability));
+	if (w->disk->unit > found->unit)
+		return wal_refuse(w, -EINVAL,
+				  META_IDENTITY
+				  ": the log is written in units of %" PRIu32 " bytes, and "
+				  "this disk needs %" PRIu32 ": move it to a disk like the first",
+				  found->unit, w->disk->unit);
+	assert(w->limits.write_size_max % found->unit == 0);
+	assert(w->limits.zero_size % found->unit == 0);
+	assert(w->limits.point_spacing % found->unit == 0);
+	w->unit = found->unit;
+	w->id.identity = found->id.identity;
+	return 0;
+}
+
+static int vote_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	uint64_t offset = 0;
+	bool torn;
+	int err;
+
+	if (!r->names.vote)
+		return wal_refuse(w, -EBADMSG, META_VOTE ": missing" WAL_REFUSED);
+	err = wal_file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
+	if (err != 0)
+		return err;
+	err = wal_meta_vote_decode(&r->vote, &torn, w->block, w->unit, &w->id, &offset);
+	if (err == -EPROTO)
+		return wal_refuse(w, err,
+				  META_VOTE ": written by another version of quoin: use that "
+					    "version; nothing was changed");
+	if (err != 0)
+		return wal_refuse(w, -EBADMSG,
+				  META_VOTE " at offset %" PRIu64
+					    ": this sector is damaged, so what this "
+					    "member voted for is not known" WAL_REFUSED,
+				  offset);
+	return 0;
+}
+
+static int members_note(struct recovery *r, const struct raft_entry *entry)
+{
+	while (r->members_count > 0 && r->members[r->members_count - 1] >= entry->index)
+		r->members_count--;
+	if (entry->type != RAFT_ENTRY_MEMBERS)
+		return 0;
+	if (r->members_count == r->members_capacity) {
+		size_t capacity = 2 * r->members_capacity + 16;
+		raft_index *grown = realloc(r->members, capacity * sizeof(raft_index));
+
+		if (!grown)
+			return wal_refuse(r->w, -ENOMEM, ": no memory to read the log");
+		r->members = grown;
+		r->members_capacity = capacity;
+	}
+	r->members[r->members_count++] = entry->index;
+	return 0;
+}
+
+static int on_write(void *arg, const struct scan_write *write)
+{
+	struct recovery *r = arg;
+	struct index_point point = {.number = write->header->number,
+				    .segment = write->segment->sequence,
+				    .offset = write->offset};
+	uint32_t cursor = FORMAT_WRITE_HEADER;
+	struct raft_entry entry;
+
+	if (point.number > r->number_known && r->unsynced == 0)
+		r->unsynced = point.segment;
+	while (wal_record_next(&entry, write->stream, write->header->stream_size, &cursor) == 1) {
+		int err;
+
+		if (entry.index < r->w->base.index) {
+			wal_index_cut(&r->w->index, r->w->base.index - 1);
+			r->members_count = 0;
+			point.ordinal++;
+			continue;
+		}
+		point.first = entry.index;
+		err = wal_index_add(&r->w->index, &point);
+		if (err == 0)
+			err = members_note(r, &entry);
+		if (err != 0)
+			return err;
+		point.ordinal++;
+	}
+	return 0;
+}
+
+static int base_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	int err;
+
+	if (!r->names.base)
+		return wal_refuse(w, -EBADMSG, META_BASE ": missing" WAL_REFUSED);
+	err = wal_file_read(w, META_BASE, w->block, w->unit);
+	if (err != 0)
+		return err;
+	err = wal_base_decode(&w->base, w->block, w->unit, &w->id);
+	if (err == -EPROTO)
+		return wal_refuse(w, err,
+				  META_BASE ": written by another version of quoin: use that "
+					    "version; nothing was changed");
+	if (err != 0)
+		return wal_refuse(w, -EBADMSG,
+				  META_BASE " at offset 0: not the base of this log" WAL_REFUSED);
+	return 0;
+}
+
+/* That the file cannot be read is an error of the disk; that it does not hold a mark is a loss. */
+static int mark_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	uint64_t size = 0;
+	int file;
+	int err;
+
+	r->end.vote_number = r->vote.log_number;
+	r->end.vote_generation = r->vote.generation;
+	r->number_known = r->vote.log_number;
+	(void)snprintf(r->end.mark_why, sizeof(r->end.mark_why), "missing beside a log");
+	if (!r->names.mark)
+		return 0;
+	err = w->disk->ops->open(w->disk, META_MARK, false, DISK_DURABLE, &file);
+	if (err != 0)
+		return wal_refuse_io(w, err, META_MARK, "open");
+	err = w->disk->ops->size(w->disk, file, &size);
+	if (err == 0 && size == 2 * (uint64_t)w->unit)
+		err = wal_io_read(w->disk, file, 0, w->block, size);
+	w->disk->ops->close(w->disk, file);
+	if (err != 0)
+		return wal_refuse_io(w, err, META_MARK, "read");
+	wal_end_mark(&r->end, w->block, size, w->unit, &w->id);
+	if (r->end.mark.number > r->number_known)
+		r->number_known = r->end.mark.number;
+	/* The numbers of lost writes are given again: which ones were synced is not known. */
+	if (r->end.mark.lost)
+		r->number_known = 0;
+	return 0;
+}
+
+/* A log that ends too early opens, and says so; whoever opened it must not vote. */
+static void end_judge(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct wal_recovered *out = r->out;
+	int used = snprintf(out->lost_why, sizeof(out->lost_why), "%s/", w->directory);
+
+	out->lost = wal_end_lost(&r->end, &r->scan, false, out->lost_why + used,
+				 sizeof(out->lost_why) - (size_t)used);
+	if (!out->lost)
+		out->lost_why[0] = '\0';
+	w->lost = out->lost;
+}
+
+static int log_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct scan *s = &r->scan;
+	int err;
+
+	*s = (struct scan){.disk = w->disk,
+			   .mode = w->mode,
+			   .id = w->id,
+			   .base = w->base,
+			   .unit = w->unit,
+			   .on_write = on_write,
+			   .arg = r,
+			   .error = r->scan_error,
+			   .error_size = sizeof(r->scan_error)};
+	wal_index_init(&w->index, w->limits.point_spacing, w->base.index - 1);
+	wal_meta_names_from(&r->names, w->base.segment);
+	err = wal_scan_run(s, r->names.segments, r->names.segment_count);
+	if (err != 0)
+		return r->scan_error[0] != '\0' ? wal_refuse(w, err, "%s", r->scan_error) : err;
+	/* Each side knows a little of what the other had acknowledged (W24). */
+	err = wal_end_vote(&r->end, s, r->scan_error, sizeof(r->scan_error));
+	if (err != 0)
+		return wal_refuse(w, err, "%s" WAL_REFUSED, r->scan_error);
+	end_judge(r);
+	return 0;
+}
+
+int wal_examine(struct recovery *r)
+{
+	int err = vote_check(r);
+
+	if (err == 0)
+		err = base_check(r);
+	if (err == 0)
+		err = mark_check(r);
+	if (err == 0)
+		err = wal_cluster_find(r);
+	if (err == 0)
+		err = log_check(r);
+	return err;
+}
