@@ -18,6 +18,7 @@ enum {
 	CONFIG_MEMBERS_MAX = 16, /* of which at most 7 vote */
 	CONFIG_VOTERS_MAX = 7,
 	CONFIG_PCI_MAX = 1,
+	CONFIG_URLS_MAX = 4,
 	CONFIG_ERRORS_MAX = 32,
 	CONFIG_ERROR_SIZE = 512,
 	CONFIG_KEYS_MAX = 32,
@@ -40,6 +41,11 @@ struct config_member {
 	char name[CONFIG_NAME_MAX];
 	uint32_t address; /* IPv4, host byte order */
 	uint16_t port;    /* 2380 */
+};
+
+struct config_url {
+	uint32_t address; /* IPv4, host byte order; 0: every address of this host */
+	uint16_t port;
 };
 
 struct config {
@@ -89,7 +95,9 @@ struct config {
 	enum config_huge_pages huge_pages; /* huge-pages: auto | on | off */
 	uint32_t memory_mib;  /* memory: of the dataplane; 64MiB, or what the frames need */
 	bool fault_injection; /* fault-injection: false; the lab sets it */
-	enum config_log_level log_level; /* log-level: info */
+	enum config_log_level log_level;                /* log-level: info */
+	struct config_url metrics_url[CONFIG_URLS_MAX]; /* listen-metrics-urls: none */
+	uint32_t metrics_url_count;
 
 	/* for config_explain: where each key was given; 0: default */
 	uint32_t line[CONFIG_KEYS_MAX];

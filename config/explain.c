@@ -50,6 +50,20 @@ static void members_text(const struct config *c, char *text)
 	}
 }
 
+static void urls_text(const struct config *c, char *text)
+{
+	char address[CONFIG_VALUE_TEXT_SIZE];
+
+	snprintf(text, TEXT_SIZE, "%s", c->metrics_url_count ? "" : "-");
+	for (uint32_t i = 0; i < c->metrics_url_count; i++) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, TEXT_SIZE - used, "%shttp://%s:%u", i > 0 ? "," : "",
+			 config_value_address_text(c->metrics_url[i].address, address),
+			 c->metrics_url[i].port);
+	}
+}
+
 static void value_text(const struct config *c, const struct config_key *key, char *text)
 {
 	uint64_t value;
@@ -57,6 +71,9 @@ static void value_text(const struct config *c, const struct config_key *key, cha
 	switch (key->type) {
 	case KEY_TYPE_MEMBERS:
 		members_text(c, text);
+		return;
+	case KEY_TYPE_URLS:
+		urls_text(c, text);
 		return;
 	case KEY_TYPE_MAC:
 		config_value_mac_text(c->mac, text);

@@ -56,7 +56,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " at least five heartbeat intervals"},
 	[KEY_QUOTA_BACKEND_BYTES] = {"quota-backend-bytes", KEY_TYPE_SIZE, FIELD(quota_bytes),
 		.def = "2GiB", .example = "2GiB", .min = 16 * MIB, .max = 1024 * GIB,
-		.meaning = "how large the key-value store may grow; it is kept in memory"},
+		.meaning = "how large the key-value store may grow; it is kept in memory, and of older"
+			   " revisions, for large reads that are under way, a quarter of it (64 MiB at least)"},
 	[KEY_WAL_DURABILITY] = {"wal.durability", KEY_TYPE_CHOICE, FIELD(durability),
 		.def = "durable", .example = "durable", .choices = {"durable", "written", "volatile"},
 		.meaning = "what an acknowledged write rests on: stable storage, the page cache, or RAM"},
@@ -119,6 +120,11 @@ const struct config_key config_keys[KEY_COUNT] = {
 	[KEY_LOG_LEVEL] = {"log-level", KEY_TYPE_CHOICE, FIELD(log_level),
 		.def = "info", .example = "info", .choices = {"error", "warn", "info", "debug"},
 		.meaning = "how much is logged"},
+	[KEY_LISTEN_METRICS_URLS] = {"listen-metrics-urls", KEY_TYPE_URLS, FIELD(metrics_url),
+		.default_text = "none", .example = "http://127.0.0.1:2381",
+		.meaning = "where /metrics, /health, /livez and /readyz are served, at most 4, separated"
+			   " by commas; on the kernel's TCP, not on the port that DPDK drives, and to"
+			   " whoever reaches it"},
 };
 /* clang-format on */
 
@@ -193,6 +199,10 @@ const char *config_key_expected(const struct config_key *key, char text[CONFIG_K
 	case KEY_TYPE_CPUS:
 		form = "CPU numbers and ranges";
 		break;
+	case KEY_TYPE_URLS:
+		form = "http://ADDRESS:PORT with a literal IPv4 address of this host, or 0.0.0.0 "
+		       "for all of them";
+		break;
 	}
 	assert(form != NULL);
 	snprintf(text, CONFIG_KEY_TEXT_SIZE, "%s, such as %s", form, key->example);
@@ -230,6 +240,8 @@ const char *config_key_type_text(const struct config_key *key)
 		return "MAC address";
 	case KEY_TYPE_CPUS:
 		return "CPU list";
+	case KEY_TYPE_URLS:
+		return "URL list";
 	}
 	assert(false);
 	return NULL;

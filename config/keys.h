@@ -36,6 +36,7 @@ enum config_key_index {
 	KEY_MEMORY,
 	KEY_FAULT_INJECTION,
 	KEY_LOG_LEVEL,
+	KEY_LISTEN_METRICS_URLS,
 	KEY_COUNT,
 };
 
@@ -54,6 +55,7 @@ enum config_key_type {
 	KEY_TYPE_SOCKET, /* char[]: an absolute path, or '@' and a name */
 	KEY_TYPE_MAC,
 	KEY_TYPE_CPUS,
+	KEY_TYPE_URLS, /* struct config_url[] */
 };
 
 enum { KEY_CHOICES_MAX = 4 };

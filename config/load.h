@@ -46,6 +46,9 @@ bool config_members_check(struct config_loading *l);
 /* Sorts by id; sets self and cluster_id. */
 void config_members_finish(struct config_loading *l);
 
+/* "http://127.0.0.1:2381,http://..." */
+void config_urls_set(struct config_loading *l, const char *text, uint32_t line);
+
 void config_validate(struct config_loading *l);
 
 #endif

@@ -120,7 +120,8 @@ static int set(struct config_loading *l, const struct config_key *key, const cha
 		l->config->mac_set = rc == 0;
 		return rc;
 	case KEY_TYPE_MEMBERS:
-		break; /* config_members_set */
+	case KEY_TYPE_URLS:
+		break; /* config_members_set, config_urls_set */
 	}
 	assert(false);
 	return -EINVAL;
@@ -149,6 +150,10 @@ void config_set(struct config_loading *l, enum config_key_index index, const cha
 
 	if (index == KEY_INITIAL_CLUSTER) {
 		config_members_set(l, text, line);
+		return;
+	}
+	if (index == KEY_LISTEN_METRICS_URLS) {
+		config_urls_set(l, text, line);
 		return;
 	}
 	rc = set(l, key, text);

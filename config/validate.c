@@ -234,6 +234,23 @@ static void check_memory(struct config_loading *l)
 	}
 }
 
+/* What DPDK answers for the kernel does not have: nothing could be listened on there. */
+static void check_urls(struct config_loading *l)
+{
+	const struct config *c = l->config;
+	char text[CONFIG_VALUE_TEXT_SIZE];
+
+	if (l->bad[KEY_LISTEN_METRICS_URLS] || l->bad[KEY_NETWORK_ADDRESS])
+		return;
+	for (uint32_t i = 0; i < c->metrics_url_count; i++) {
+		if (c->metrics_url[i].address == c->address)
+			config_error(l, line_of(l, KEY_LISTEN_METRICS_URLS), "listen-metrics-urls",
+				     "%s is network.address, which the kernel does not have: "
+				     "another address of this host, such as 127.0.0.1",
+				     config_value_address_text(c->address, text));
+	}
+}
+
 static void derive(struct config_loading *l)
 {
 	struct config *c = l->config;
@@ -263,5 +280,6 @@ void config_validate(struct config_loading *l)
 	check_subnet(l);
 	check_link(l);
 	check_memory(l);
+	check_urls(l);
 	derive(l);
 }

@@ -100,7 +100,8 @@ int config_value_count(const char *text, uint64_t *out)
 	return 0;
 }
 
-static int take_address(const char **text, uint32_t *out)
+/* Four numbers, whatever they may stand for. */
+static int take_dotted(const char **text, uint32_t *out)
 {
 	uint32_t address = 0;
 
@@ -116,6 +117,16 @@ static int take_address(const char **text, uint32_t *out)
 			return -EINVAL;
 		address = address << 8 | (uint32_t)byte;
 	}
+	*out = address;
+	return 0;
+}
+
+static int take_address(const char **text, uint32_t *out)
+{
+	uint32_t address = 0;
+
+	if (take_dotted(text, &address) != 0)
+		return -EINVAL;
 	if (address >> 24 == 0 || address >> 24 == 127 || address >> 24 >= 224)
 		return -EINVAL;
 	*out = address;
@@ -165,6 +176,31 @@ int config_value_endpoint(const char *text, uint16_t port_default, uint32_t *out
 		if (take_bounded(&text, UINT16_MAX, &port) != 0 || port == 0)
 			return -EINVAL;
 	}
+	if (*text != '\0')
+		return -EINVAL;
+	*out_address = address;
+	*out_port = (uint16_t)port;
+	return 0;
+}
+
+int config_value_url(const char *text, uint32_t *out_address, uint16_t *out_port)
+{
+	static const char scheme[] = "http://";
+	uint32_t address = 0;
+	uint64_t port = 0;
+
+	if (strncmp(text, scheme, sizeof(scheme) - 1) != 0)
+		return -EINVAL;
+	text += sizeof(scheme) - 1;
+	if (take_dotted(&text, &address) != 0)
+		return -EINVAL;
+	if ((address >> 24 == 0 && address != 0) || address >> 24 >= 224)
+		return -EINVAL;
+	if (*text++ != ':' || take_bounded(&text, UINT16_MAX, &port) != 0 || port == 0)
+		return -EINVAL;
+	/* A path says the same on each of them: none is needed. */
+	if (*text == '/')
+		text++;
 	if (*text != '\0')
 		return -EINVAL;
 	*out_address = address;

@@ -34,6 +34,9 @@ int config_value_prefix(const char *text, uint32_t *out_address, uint8_t *out_pr
 int config_value_endpoint(const char *text, uint16_t port_default, uint32_t *out_address,
 			  uint16_t *out_port);
 
+/* "http://127.0.0.1:2381": what the kernel can listen on, 0.0.0.0 for all of it, and a port. */
+int config_value_url(const char *text, uint32_t *out_address, uint16_t *out_port);
+
 /* "02:00:c6:12:00:01": a unicast address, not all zeros. */
 int config_value_mac(const char *text, uint8_t out[6]);
 

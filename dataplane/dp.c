@@ -280,6 +280,8 @@ static bool frame_receive(struct dp *dp, uint8_t port, struct link_frame *frame,
 		break;
 	case NET_UDP:
 		if (udp_receive(dp, port, &packet, out)) {
+			if (out->from_peer)
+				dp->peers.peer[out->peer].state.rx_bytes += frame->size;
 			dp->held[dp->held_count++] = (struct dp_held){*frame, port};
 			return true;
 		}
@@ -353,6 +355,11 @@ void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out)
 	assert(peer < dp->peers.count);
 	*out = dp->peers.peer[peer].state;
 	out->resolved = dp->peers.peer[peer].next_hop && dp->peers.peer[peer].next_hop->resolved;
+}
+
+uint32_t dp_get_port_count(const struct dp *dp)
+{
+	return dp->port_count;
 }
 
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,

@@ -160,6 +160,7 @@ struct dp_peer_state {
 	bool refuses_us;     /* it addresses another directory than ours */
 	bool other_identity; /* it shows another directory than the member table names */
 	uint64_t rx_packets, tx_packets;
+	uint64_t rx_bytes, tx_bytes; /* of whole frames */
 };
 
 struct dp_counters {
@@ -169,6 +170,7 @@ struct dp_counters {
 
 const struct dp_counters *dp_get_counters(const struct dp *dp);
 void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out);
+uint32_t dp_get_port_count(const struct dp *dp);
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name);
 

@@ -158,6 +158,7 @@ void dp_end(struct dp *dp, uint8_t type, size_t size)
 	if (o->peer != NULL) {
 		dp->counters.tx_peer++;
 		o->peer->state.tx_packets++;
+		o->peer->state.tx_bytes += o->frame.size;
 	} else {
 		dp->counters.tx_client++;
 	}

@@ -39,6 +39,7 @@ struct link_counters {
 	uint64_t rx_errors;
 	uint64_t tx_dropped;   /* the device's queue was full, or the link was down */
 	uint64_t link_changes; /* up or down */
+	uint64_t buffers_free; /* in the port's pool, now */
 };
 
 struct link;

@@ -196,6 +196,7 @@ static void port_counters(struct link *link, struct link_counters *out)
 	struct rte_eth_stats stats;
 
 	*out = l->counters;
+	out->buffers_free = rte_mempool_avail_count(l->pool);
 	if (rte_eth_stats_get(l->port, &stats) != 0)
 		return;
 	out->rx_missed += stats.imissed;

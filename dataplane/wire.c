@@ -445,6 +445,8 @@ size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out)
 	bytes_put64(out + 8, settings->election_us_min);
 	bytes_put64(out + 16, settings->election_us_max);
 	out[24] = settings->durability;
+	bytes_put64(out + 32, settings->question);
+	bytes_put64(out + 40, settings->answer);
 	return WIRE_SETTINGS_SIZE;
 }
 
@@ -457,6 +459,8 @@ int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t 
 		.election_us_min = bytes_get64(data + 8),
 		.election_us_max = bytes_get64(data + 16),
 		.durability = data[24],
+		.question = bytes_get64(data + 32),
+		.answer = bytes_get64(data + 40),
 	};
 	return 0;
 }

@@ -38,7 +38,8 @@
  *	FORMATION     say 1, existing 1, count 1, zero 5, digest 8, origin 8, cluster id 8,
  *	              receiver's identity 8 (0: any), then members: place 8, identity 8. Before the
  *	              cluster is formed; known by its address, whatever its envelope's ids are
- *	SETTINGS      heartbeat_us 8, election_us_min 8, election_us_max 8, durability 1, zero 7:
+ *	SETTINGS      heartbeat_us 8, election_us_min 8, election_us_max 8, durability 1, zero 7,
+ *	              question 8, answer 8:
  *	              told now and then, so that members that differ are warned of
  *
  * Bodies of client packets:
@@ -96,7 +97,7 @@ enum {
 	WIRE_PART_HEADER_SIZE = 40,
 	WIRE_PART_REPLY_SIZE = 32,
 	WIRE_HELLO_SIZE = 64,
-	WIRE_SETTINGS_SIZE = 32,
+	WIRE_SETTINGS_SIZE = 48,
 	WIRE_FORMATION_SIZE_MAX = 40 + 16 * RAFT_MEMBERS_MAX,
 	WIRE_PART_SIZE = PARTS_PART_SIZE,
 	WIRE_IP_UDP_SIZE = 28,
@@ -279,6 +280,8 @@ struct wire_settings {
 	uint64_t heartbeat_us;
 	uint64_t election_us_min, election_us_max;
 	uint8_t durability; /* opaque here: enum wal_durability */
+	/* The sender's clock, to be sent back at once as the answer: its round trip. 0: none. */
+	uint64_t question, answer;
 };
 
 size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out);

@@ -50,6 +50,7 @@ struct kv {
 	bool stepping;        /* a delete over many keys is under way ... */
 	uint64_t deleted;     /* ... and these are gone so far */
 	uint64_t hash_before; /* the entry at applied_index */
+	struct sm_counters counters;
 	uint8_t answer[KV_ANSWER_HEADER_SIZE];
 };
 
@@ -88,6 +89,7 @@ static void put_apply(struct kv *kv, const struct kv_request *request)
 	kv_store_begin(&kv->store);
 	kv_store_put(&kv->store, request->key, request->value, 0);
 	kv_store_end(&kv->store);
+	kv->counters.puts++;
 }
 
 /* True: the whole range is gone. False: call again with the same request. */
@@ -99,6 +101,7 @@ static bool delete_step(struct kv *kv, const struct kv_request *request)
 	if (!kv->stepping) {
 		kv_store_begin(&kv->store);
 		kv->deleted = 0;
+		kv->counters.deletes++;
 	}
 	kv->deleted += kv_store_delete(&kv->store, &range, STEP_KEYS_MAX, STEP_SIZE_MAX, &done);
 	kv->stepping = !done;
@@ -213,6 +216,7 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 		*rest = NULL;
 	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE)
 		return -EINVAL;
+	kv->counters.ranges++;
 	ret = kv_range_query(&kv->store, &request, out, out_size_max, rest ? &pin : NULL);
 	if (rest)
 		*rest = (struct sm_cursor *)pin;
@@ -276,6 +280,19 @@ static uint64_t kv_size(struct sm *sm)
 	return kv_of(sm)->store.size;
 }
 
+static uint64_t kv_keys(struct sm *sm)
+{
+	static const uint8_t zero;
+	const struct kv_store_range all = {.first = {&zero, 0}, .end = {&zero, 1}};
+
+	return kv_store_count(&kv_of(sm)->store, &all);
+}
+
+static const struct sm_counters *kv_counters(struct sm *sm)
+{
+	return &kv_of(sm)->counters;
+}
+
 static void kv_destroy(struct sm *sm)
 {
 	struct kv *kv = kv_of(sm);
@@ -303,6 +320,8 @@ static const struct sm_ops kv_ops = {
 	.hash = kv_hash,
 	.revision = kv_revision,
 	.size = kv_size,
+	.keys = kv_keys,
+	.counters = kv_counters,
 	.destroy = kv_destroy,
 };
 

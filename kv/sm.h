@@ -30,6 +30,11 @@ struct sm_result {
 	uint32_t size;
 };
 
+struct sm_counters {
+	uint64_t puts, deletes; /* applied: at the start all that the log brings back, too */
+	uint64_t ranges;        /* answered, whole or the first piece */
+};
+
 struct sm;
 struct sm_cursor;
 struct sm_snapshot;
@@ -93,6 +98,12 @@ struct sm_ops {
 
 	/* The bytes that count against the quota. */
 	uint64_t (*size)(struct sm *sm);
+
+	/* How many keys there are. */
+	uint64_t (*keys)(struct sm *sm);
+
+	/* What this member has done since its start: no part of the state. Valid as long as sm. */
+	const struct sm_counters *(*counters)(struct sm *sm);
 
 	void (*destroy)(struct sm *sm);
 };

@@ -10,6 +10,7 @@
 #include "doors/peer.h"
 #include "doors/udp.h"
 #include "doors/unix.h"
+#include "metrics/exchange.h"
 #include "node/journal.h"
 #include "node/node.h"
 #include "serve/serve.h"
@@ -19,7 +20,13 @@ enum {
 	 * Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
 	 */
 	NODE_APPLY_QUEUE_MAX = RAFT_READY_APPLY_MAX,
+	/* etcd's buckets, from 100 us to 3.28 s, and five finer ones below: ours are there. */
+	NODE_ROUND_TRIP_NS_MIN = 3125,
+	NODE_ROUND_TRIP_BUCKETS = 21,
 };
+
+/* Every member hears from every other so often, followers from each other too. */
+#define SETTINGS_EVERY_NS 1000000000ull
 
 struct node_applying {
 	struct raft_entry entry;
@@ -29,7 +36,15 @@ struct node_applying {
 struct node_counters {
 	uint64_t malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
-	uint64_t elections_won;
+	uint64_t elections_started, elections_won, leader_changes;
+};
+
+/* A linearizable read under way for a health check (metrics.c). */
+struct node_probe {
+	uint32_t ticket; /* 0: none is under way */
+	uint64_t context;
+	raft_index index; /* 0: not confirmed yet */
+	uint64_t resend_ns, wait_ns;
 };
 
 /* Serve's view of this node, and the doors. */
@@ -81,6 +96,8 @@ struct node {
 		settings; /* ours, and as each peer last told: heartbeat_us 0: not yet */
 	struct wire_settings peer_settings[DP_PEERS_MAX];
 	uint64_t next_settings_ns;
+	uint64_t asked_ns[DP_PEERS_MAX]; /* when its round trip was last asked for; 0: measured */
+	struct histogram round_trip[DP_PEERS_MAX];
 
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
@@ -95,6 +112,11 @@ struct node {
 	bool seen_other[DP_PEERS_MAX];
 
 	struct node_counters counters;
+	uint64_t quota_bytes;
+	struct metrics *metrics;           /* the status request's */
+	struct metrics_exchange *exchange; /* NULL: nobody asks for metrics */
+	struct node_probe probe;
+	uint64_t probe_id; /* of its read contexts */
 	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];
 };
 
@@ -132,6 +154,11 @@ void serving_welcome(struct node *n);
 void settings_drive(struct node *n);
 void settings_receive(struct node *n, uint32_t peer, const struct wire_settings *settings);
 bool settings_differ(const struct node *n, uint32_t peer);
+
+/* metrics.c: the node's numbers, from every room. */
+void node_metrics_collect(const struct node *n, struct metrics *m);
+void node_metrics_drive(struct node *n);
+void node_metrics_confirmed(struct node *n, const struct raft_read *read);
 
 /* control.c: fault rules over the admin socket. */
 enum serve_status control_faults(struct node *n, const uint8_t *text, uint32_t size);

@@ -6,6 +6,7 @@
 #include "dataplane/eal.h"
 #include "doors/calls.h"
 #include "kv/kv.h"
+#include "metrics/http.h"
 #include "node/idle.h"
 #include "node/journal.h"
 #include "node/node.h"
@@ -36,6 +37,8 @@ struct quoind {
 	struct fault_rules faults;
 	struct node_options options;
 	struct calls *calls;
+	struct metrics_exchange *exchange;
+	struct metrics_http *http;
 	struct node *node;
 };
 
@@ -240,6 +243,7 @@ static void set_options(struct quoind *q)
 	o->election_us_min = c->election_us_min;
 	o->election_us_max = c->election_us_max;
 	o->link_name = config_link_name(c->link);
+	o->quota_bytes = c->quota_bytes;
 	o->fault_injection = c->fault_injection;
 	o->faults = c->fault_injection ? &q->faults : NULL;
 	o->journal = &q->journal;
@@ -303,7 +307,36 @@ static int start_node(struct quoind *q)
 		fprintf(stderr, "quoind: %s\n", text);
 	else
 		error = node_serve_calls(q->node, q->calls);
+	if (!error && q->exchange)
+		node_serve_metrics(q->node, q->exchange);
 	return error;
+}
+
+/* Before anything that takes long: whoever probes sees a process that starts, not a dead one. */
+static int start_metrics(struct quoind *q)
+{
+	const struct config *c = &q->config;
+	struct metrics_http_listener at[CONFIG_URLS_MAX];
+	static struct metrics first;
+	char text[METRICS_HTTP_ERROR_MAX];
+	int err;
+
+	if (c->metrics_url_count == 0)
+		return 0;
+	snprintf(first.name, sizeof(first.name), "%s", c->name);
+	snprintf(first.version, sizeof(first.version), "%s", QUOIN_VERSION);
+	snprintf(first.waiting, sizeof(first.waiting), "the node starts and reads its log");
+	first.taken_ns = clock_now();
+	err = metrics_exchange_create(&q->exchange, &first);
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < c->metrics_url_count; i++)
+		at[i] = (struct metrics_http_listener){c->metrics_url[i].address,
+						       c->metrics_url[i].port};
+	err = metrics_http_start(&q->http, q->exchange, at, c->metrics_url_count, text);
+	if (err)
+		fprintf(stderr, "quoind: listen-metrics-urls: %s\n", text);
+	return err;
 }
 
 static int start(struct quoind *q)
@@ -317,7 +350,9 @@ static int start(struct quoind *q)
 	q->options.wal.identity_seed = seed[1];
 	q->faults.random = seed[0] | 1;
 	set_options(q);
-	error = start_eal(&q->config);
+	error = start_metrics(q);
+	if (!error)
+		error = start_eal(&q->config);
 	if (!error)
 		error = add_links(q);
 	if (!error)
@@ -331,6 +366,10 @@ static void finish(struct quoind *q)
 		node_destroy(q->node);
 	if (q->calls)
 		calls_destroy(q->calls);
+	if (q->http)
+		metrics_http_stop(q->http);
+	if (q->exchange)
+		metrics_exchange_destroy(q->exchange);
 	eal_stop();
 }
 

@@ -13,7 +13,13 @@
 static int allocate(struct node *n)
 {
 	n->applying = calloc(NODE_APPLY_QUEUE_MAX, sizeof(*n->applying));
-	return n->applying ? 0 : -ENOMEM;
+	n->metrics = calloc(1, sizeof(*n->metrics));
+	if (!n->applying || !n->metrics)
+		return -ENOMEM;
+	for (int i = 0; i < DP_PEERS_MAX; i++)
+		histogram_create(&n->round_trip[i], NODE_ROUND_TRIP_NS_MIN,
+				 NODE_ROUND_TRIP_BUCKETS);
+	return 0;
 }
 
 int node_create(struct node **out, const struct node_options *o, char error[NODE_ERROR_MAX])
@@ -28,6 +34,7 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		snprintf(n->link_name, sizeof(n->link_name), "%s", o->link_name);
 		n->now_ns = n->started_ns = o->now_ns;
 		n->durability = o->wal.durability;
+		n->quota_bytes = o->quota_bytes;
 		n->settings = (struct wire_settings){
 			.heartbeat_us = o->heartbeat_us,
 			.election_us_min = o->election_us_min,
@@ -57,6 +64,8 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 
 void node_destroy(struct node *n)
 {
+	if (n->exchange)
+		metrics_exchange_detach(n->exchange);
 	serving_stop(n);
 	if (n->dp)
 		dp_destroy(n->dp);
@@ -67,6 +76,7 @@ void node_destroy(struct node *n)
 	if (n->sm)
 		n->sm->ops->destroy(n->sm);
 	free(n->applying);
+	free(n->metrics);
 	free(n);
 }
 
@@ -100,6 +110,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		settings_drive(n);
 		node_notes(n);
 	}
+	node_metrics_drive(n);
 	serve_expire(n->serve);
 	serving_welcome(n);
 	dp_flush(n->dp);

@@ -16,6 +16,7 @@
 struct node;
 struct calls;
 struct journal;
+struct metrics_exchange;
 
 struct node_options {
 	const char *name;
@@ -31,6 +32,7 @@ struct node_options {
 	uint64_t election_us_min;
 	uint64_t election_us_max;
 	const char *link_name; /* for status */
+	uint64_t quota_bytes;  /* for status: of the state machine */
 	bool fault_injection;
 	struct fault_rules *faults; /* NULL: none can be set */
 
@@ -75,6 +77,9 @@ const char *node_member_name(const struct node *n, raft_id id);
  */
 int node_serve_calls(struct node *n, struct calls *calls);
 
+/* From now on what it is asked for is answered; it is the caller's and outlives the node. */
+void node_serve_metrics(struct node *n, struct metrics_exchange *exchange);
+
 /* Stop: refuses new requests. True once nothing is pending that a moment could finish. */
 void node_stop(struct node *n);
 bool node_stopping(const struct node *n);
@@ -84,6 +89,7 @@ bool node_stopped(const struct node *n);
 void node_raft_status(const struct node *n, struct raft_status *out);
 enum formation_state node_get_formation(const struct node *n);
 int node_formation_reset(struct node *n);
+enum { NODE_FORMATION_TEXT_MAX = 2048 };
 /* Lines that begin with "error": whom it waits for, and what to do. Empty once it is formed. */
 size_t node_formation_text(const struct node *n, char *out, size_t size_max);
 uint64_t node_cluster_id(const struct node *n); /* 0 before the cluster is formed */

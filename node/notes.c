@@ -27,6 +27,17 @@ static void log_refusals(struct node *n)
 	}
 }
 
+static void count_changes(struct node *n, raft_id leader, raft_term term, enum raft_role role)
+{
+	/* A term in which this member is no follower is an election in which it stood. */
+	if (role != RAFT_FOLLOWER && term != n->seen_term)
+		n->counters.elections_started++;
+	if (role == RAFT_LEADER && n->seen_role != RAFT_LEADER)
+		n->counters.elections_won++;
+	if (leader && leader != n->seen_leader)
+		n->counters.leader_changes++;
+}
+
 static void log_changes(struct node *n)
 {
 	raft_id leader = raft_leader(n->raft);
@@ -35,6 +46,7 @@ static void log_changes(struct node *n)
 
 	if (leader == n->seen_leader && term == n->seen_term && role == n->seen_role)
 		return;
+	count_changes(n, leader, term, role);
 	if (role == RAFT_CANDIDATE && (term != n->seen_term || role != n->seen_role))
 		journal_write(n->journal, JOURNAL_INFO, "election_started", "term=%" PRIu64, term);
 	if (leader != n->seen_leader && leader)

@@ -208,8 +208,10 @@ static bool ready_once(struct node *n)
 	raft_applied(n->raft, n->applied);
 	for (uint32_t i = 0; i < refused_count; i++)
 		raft_fetched(n->raft, refused[i], NULL, 0);
-	for (uint32_t i = 0; i < ready.read_count; i++)
+	for (uint32_t i = 0; i < ready.read_count; i++) {
 		serve_confirmed(n->serve, reads[i].context, reads[i].index);
+		node_metrics_confirmed(n, &reads[i]);
+	}
 	n->active = true;
 	return true;
 }

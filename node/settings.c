@@ -1,14 +1,24 @@
 /*
  * Members tell each other the settings that a cluster should share. One that differs is warned
  * of: a cluster is as durable as its weakest majority, and a short election timeout among long
- * ones disturbs everybody.
+ * ones disturbs everybody. The same packets measure the round trip to each peer.
  */
 #include "node/internal.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define SETTINGS_EVERY_NS 1000000000ull
+static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint64_t answer)
+{
+	struct wire_settings settings = n->settings;
+	uint32_t size_max;
+	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
+
+	settings.question = question;
+	settings.answer = answer;
+	if (body)
+		dp_end(n->dp, WIRE_SETTINGS, wire_settings_encode(&settings, body));
+}
 
 void settings_drive(struct node *n)
 {
@@ -16,12 +26,23 @@ void settings_drive(struct node *n)
 		return;
 	n->next_settings_ns = n->now_ns + SETTINGS_EVERY_NS;
 	for (uint32_t i = 0; i < n->peer_count; i++) {
-		uint32_t size_max;
-		uint8_t *body = dp_begin_peer(n->dp, i, &size_max);
-
-		if (body)
-			dp_end(n->dp, WIRE_SETTINGS, wire_settings_encode(&n->settings, body));
+		n->asked_ns[i] = n->now_ns;
+		settings_send(n, i, n->asked_ns[i], 0);
 	}
+}
+
+/*
+ * A question is answered at once, so that what is measured is the way and the two loops. An answer
+ * counts once, and only the one to the newest question: frames are duplicated, and come late.
+ */
+static void round_trip(struct node *n, uint32_t peer, const struct wire_settings *settings)
+{
+	if (settings->question)
+		settings_send(n, peer, 0, settings->question);
+	if (!settings->answer || settings->answer != n->asked_ns[peer])
+		return;
+	histogram_observe(&n->round_trip[peer], n->now_ns - n->asked_ns[peer]);
+	n->asked_ns[peer] = 0;
 }
 
 bool settings_differ(const struct node *n, uint32_t peer)
@@ -42,6 +63,7 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 		n->counters.malformed++;
 		return;
 	}
+	round_trip(n, peer, settings);
 	n->peer_settings[peer] = *settings;
 	if (settings_differ(n, peer) && !differed)
 		journal_write(n->journal, JOURNAL_WARN, "settings_differ",

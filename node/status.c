@@ -1,143 +1,80 @@
 /*
- * A node's own account of itself: "key value" lines. Readers ignore keys that they do not know.
+ * A node's own account of itself: the table's lines (metrics/table.h), and below them what is
+ * wrong, in sentences that begin with "error" or "warning".
  */
 #include "node/internal.h"
 
-#include <arpa/inet.h>
+#include "metrics/text.h"
+
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-struct text {
-	char *at;
-	size_t size, size_max;
-};
-
-__attribute__((format(printf, 2, 3))) static void line(struct text *t, const char *format, ...)
+static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 {
-	va_list args;
-	int written;
+	struct dp_peer_state state;
 
-	va_start(args, format);
-	written = vsnprintf(t->at + t->size, t->size_max - t->size, format, args);
-	va_end(args);
-	/* A line that does not fit whole is left out: half a value would be a wrong one. */
-	if (written > 0 && (size_t)written < t->size_max - t->size)
-		t->size += (size_t)written;
-}
-
-static const char *role_name(enum raft_role role)
-{
-	switch (role) {
-	case RAFT_FOLLOWER:
-		return "follower";
-	case RAFT_CANDIDATE:
-		return "candidate";
-	case RAFT_LEADER:
-		return "leader";
-	}
-	return "?";
-}
-
-static void status_peers(struct node *n, struct text *t, const struct raft_status *raft)
-{
-	for (uint32_t i = 0; i < n->peer_count; i++) {
-		struct dp_peer_state state;
-		struct in_addr in = {.s_addr = htonl(n->peer[i].address)};
-		raft_index match = 0;
-
-		dp_get_peer(n->dp, i, &state);
-		for (uint32_t j = 0; j < raft->progress_count; j++) {
-			if (raft->progress[j].id == n->peer[i].member_id)
-				match = raft->progress[j].match;
-		}
-		line(t,
-		     "peer %s id=%016" PRIx64 " address=%s heard_ms=%" PRId64 " match=%" PRIu64
-		     "\n",
-		     n->peer_name[i], n->peer[i].member_id, inet_ntoa(in),
-		     state.heard_ns ? (int64_t)((n->now_ns - state.heard_ns) / 1000000) : -1,
-		     match);
-		if (settings_differ(n, i))
-			line(t,
-			     "warning member %s differs: durability %s, heartbeat %" PRIu64
-			     " us, election timeout %" PRIu64 " to %" PRIu64 " us\n",
-			     n->peer_name[i],
-			     wal_durability_name(
-				     (enum wal_durability)n->peer_settings[i].durability),
-			     n->peer_settings[i].heartbeat_us, n->peer_settings[i].election_us_min,
-			     n->peer_settings[i].election_us_max);
-		if (state.refuses_us)
-			line(t, "error member %s takes this member for another directory\n",
+	dp_get_peer(n->dp, i, &state);
+	if (settings_differ(n, i))
+		metrics_line(
+			t,
+			"warning member %s differs: durability %s, heartbeat %" PRIu64
+			" us, election timeout %" PRIu64 " to %" PRIu64 " us\n",
+			n->peer_name[i],
+			wal_durability_name((enum wal_durability)n->peer_settings[i].durability),
+			n->peer_settings[i].heartbeat_us, n->peer_settings[i].election_us_min,
+			n->peer_settings[i].election_us_max);
+	if (state.refuses_us)
+		metrics_line(t, "error member %s takes this member for another directory\n",
 			     n->peer_name[i]);
-		if (state.other_identity)
-			line(t,
+	if (state.other_identity)
+		metrics_line(t,
 			     "error member %s has a new data directory and is refused: its votes "
 			     "and "
 			     "acknowledgements do not count\n",
 			     n->peer_name[i]);
-	}
 }
 
-static void status_counters(struct node *n, struct text *t)
+/* A leader that is cut off leads on in its own eyes, and nothing that it is given commits. */
+static void majority_fault(struct node *n, struct metrics_text *t)
 {
-	const struct dp_counters *c = dp_get_counters(n->dp);
-	const struct serve_counters *serve = serve_get_counters(n->serve);
-	struct wal_stats wal;
+	uint32_t members = n->peer_count + 1, heard = 1;
 
-	wal_get_stats(n->wal, &wal);
-	line(t, "wal_writes %" PRIu64 "\nwal_bytes %" PRIu64 "\nwal_entries %" PRIu64 "\n",
-	     wal.writes, wal.bytes, wal.entries);
-	line(t, "requests_open %u\nrequests_refused %" PRIu64 "\n", serve_open_count(n->serve),
-	     serve->refused);
-	line(t, "commands %" PRIu64 "\nqueries %" PRIu64 "\nforwarded %" PRIu64 "\n",
-	     serve->commands, serve->queries, serve->forwarded);
-	line(t,
-	     "rx_peer %" PRIu64 "\nrx_client %" PRIu64 "\ntx_peer %" PRIu64 "\ntx_client %" PRIu64
-	     "\n",
-	     c->rx_peer, c->rx_client, c->tx_peer, c->tx_client);
-	for (uint32_t i = 0; i < DP_DROP_COUNT; i++) {
-		if (c->drop[i])
-			line(t, "drop_%s %" PRIu64 "\n", dp_drop_name((enum dp_drop)i), c->drop[i]);
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		struct dp_peer_state state;
+
+		dp_get_peer(n->dp, i, &state);
+		heard += state.heard_ns &&
+			 n->now_ns - state.heard_ns < n->settings.election_us_max * 1000;
 	}
-	if (n->faults)
-		line(t, "fault_rules %u\nfault_dropped %" PRIu64 "\n", n->faults->count,
-		     n->faults->dropped_rx + n->faults->dropped_tx);
+	if (heard <= members / 2)
+		metrics_line(t,
+			     "error this leader hears no majority: %u of %u members within an "
+			     "election timeout, itself counted\n",
+			     heard, members);
 }
 
 size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
-	struct text t = {.at = out, .size_max = size_max};
+	struct metrics_text t = {.at = out, .size_max = size_max};
+	struct metrics *m = n->metrics;
 	struct raft_status raft;
-	char waiting[2048];
+	char waiting[NODE_FORMATION_TEXT_MAX];
 
 	node_raft_status(n, &raft);
-	line(&t, "name %s\ncluster_id %016" PRIx64 "\nmember_id %016" PRIx64 "\nversion %s\n",
-	     n->name, n->cluster_id, n->id, QUOIN_VERSION);
-	line(&t, "formation %s\n", node_formation_state(n));
-	line(&t, "identity %016" PRIx64 "\nincarnation %" PRIu64 "\n", n->recovered.identity,
-	     WAL_START_COUNT(n->recovered.start));
-	line(&t, "role %s\nleader %016" PRIx64 "\nraft_term %" PRIu64 "\n", role_name(raft.role),
-	     raft.leader, raft.term);
-	line(&t,
-	     "raft_index %" PRIu64 "\nraft_applied_index %" PRIu64 "\ncommit_index %" PRIu64
-	     "\ndurable_index %" PRIu64 "\n",
-	     raft.last, n->applied, raft.commit, raft.durable);
-	line(&t, "revision %" PRIu64 "\ndb_size %" PRIu64 "\n", n->sm->ops->revision(n->sm),
-	     n->sm->ops->size(n->sm));
-	line(&t, "durability %s\nlink %s\nauth off\n", wal_durability_name(n->durability),
-	     n->link_name);
-	line(&t, "uptime_ms %" PRIu64 "\nhash %016" PRIx64 "\n",
-	     (n->now_ns - n->started_ns) / 1000000, node_hash(n));
+	node_metrics_collect(n, m);
+	snprintf(m->hash, sizeof(m->hash), "%016" PRIx64, node_hash(n));
+	t.size = metrics_status_text(m, out, size_max);
 	if (!raft.leader)
-		line(&t, "error etcdserver: no leader\n");
+		metrics_line(&t, "error etcdserver: no leader\n");
+	if (raft.role == RAFT_LEADER)
+		majority_fault(n, &t);
 	if (raft.lost)
-		line(&t,
-		     "error this member lost writes that it had acknowledged: it gives no vote, "
-		     "and its acknowledgements do not count, until it is caught up\n");
+		metrics_line(&t, "error this member lost writes that it had acknowledged: it gives "
+				 "no vote, and its acknowledgements do not count, until it is "
+				 "caught up\n");
 	node_formation_text(n, waiting, sizeof(waiting));
-	line(&t, "%s", waiting);
-	status_peers(n, &t, &raft);
-	status_counters(n, &t);
+	metrics_line(&t, "%s", waiting);
+	for (uint32_t i = 0; i < n->peer_count; i++)
+		peer_faults(n, &t, i);
 	return t.size;
 }

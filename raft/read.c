@@ -73,8 +73,9 @@ int raft_read_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 
 int raft_read_reply_recv(struct raft *r, const struct raft_message *m)
 {
+	/* V11: an honest answer that comes when this server follows somebody else, or nobody. */
 	if (r->role != RAFT_FOLLOWER || r->leader != m->from)
-		return -EINVAL;
+		return -ESTALE;
 	if (raft_lost_read_reply(r, m))
 		return 0;
 	if (!wait_full(r)) /* else it is lost, as on the network, and is asked again */

@@ -14,6 +14,11 @@ static enum serve_status timeout_status(const struct serve *s, const struct requ
 	return untouched && !leader.id ? SERVE_NO_LEADER : SERVE_TIMEOUT;
 }
 
+static bool is_command(enum request_state state)
+{
+	return state == REQUEST_PROPOSING || state == REQUEST_PROPOSED;
+}
+
 static void expire_list(struct serve *s, enum request_state state)
 {
 	bool stop = s->stopping && s->now_ns >= s->stop_ns + SERVE_STOP_NS;
@@ -28,6 +33,8 @@ static void expire_list(struct serve *s, enum request_state state)
 			continue;
 		}
 		s->counters.timeouts++;
+		s->counters.commands_failed += is_command(state);
+		s->counters.reads_failed += !is_command(state);
 		stream_end(s, q);
 		serve_refuse(s, q, stop ? SERVE_STOPPING : timeout_status(s, q));
 	}

@@ -32,6 +32,7 @@ int requests_create(struct requests *r)
 		return -ENOMEM;
 	for (int i = 0; i < REQUESTS_MAX; i++)
 		TAILQ_INSERT_TAIL(&r->list[REQUEST_FREE], &r->slot[i], list);
+	r->in_state[REQUEST_FREE] = REQUESTS_MAX;
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
 		r->buffer[i].bytes = map(PARTS_MESSAGE_SIZE_MAX);
 		if (!r->buffer[i].bytes) {
@@ -60,6 +61,8 @@ void request_move(struct requests *r, struct request *q, enum request_state stat
 {
 	r->open += is_open(state);
 	r->open -= is_open(q->state);
+	r->in_state[state]++;
+	r->in_state[q->state]--;
 	TAILQ_REMOVE(&r->list[q->state], q, list);
 	q->state = state;
 	TAILQ_INSERT_TAIL(&r->list[state], q, list);

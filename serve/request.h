@@ -104,7 +104,8 @@ struct requests {
 	struct request_list list[REQUEST_STATE_COUNT];
 	struct request_bucket by_id[REQUEST_BUCKETS];
 	struct request_bucket by_session[REQUEST_BUCKETS];
-	uint32_t open; /* neither FREE nor ANSWERED */
+	uint32_t in_state[REQUEST_STATE_COUNT]; /* the lists' lengths */
+	uint32_t open;                          /* neither FREE nor ANSWERED */
 	struct request_buffer buffer[REQUEST_BUFFERS_MAX];
 };
 

@@ -99,8 +99,6 @@ struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint
 
 void serve_begin(struct serve *s, struct request *q, enum request_kind kind)
 {
-	char text[4096];
-
 	assert(q->state == REQUEST_RECEIVING);
 	q->kind = kind;
 	switch (kind) {
@@ -117,8 +115,9 @@ void serve_begin(struct serve *s, struct request *q, enum request_kind kind)
 			query_answer(s, q);
 		return;
 	case REQUEST_STATUS:
-		serve_answer(s, q, SERVE_OK, (uint8_t *)text,
-			     (uint32_t)s->host->ops->status(s->host, text, sizeof(text)));
+		serve_answer(s, q, SERVE_OK, s->scratch,
+			     (uint32_t)s->host->ops->status(s->host, (char *)s->scratch,
+							    PARTS_MESSAGE_SIZE_MAX));
 		return;
 	case REQUEST_FAULTS:
 		if (q->door->trusted)
@@ -193,6 +192,11 @@ bool serve_active(const struct serve *s)
 uint32_t serve_open_count(const struct serve *s)
 {
 	return s->requests.open;
+}
+
+uint32_t serve_pending_count(const struct serve *s)
+{
+	return s->requests.in_state[REQUEST_PROPOSING] + s->requests.in_state[REQUEST_PROPOSED];
 }
 
 const struct serve_counters *serve_get_counters(const struct serve *s)

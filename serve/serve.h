@@ -31,7 +31,8 @@ struct serve_counters {
 	uint64_t refused;   /* at the door: no place, or no buffer */
 	uint64_t malformed; /* commands that the state machine cannot read */
 	uint64_t timeouts;
-	uint64_t streams; /* answers of more than one piece */
+	uint64_t commands_failed, reads_failed; /* of these */
+	uint64_t streams;                       /* answers of more than one piece */
 	uint64_t pushes;
 	uint64_t streams_cut; /* their revision could be kept no longer */
 };
@@ -65,6 +66,8 @@ bool serve_active(const struct serve *s);
 uint64_t serve_deadline(const struct serve *s);
 /* Requests that wait for their last word. */
 uint32_t serve_open_count(const struct serve *s);
+/* Commands among them that are not known to be committed. */
+uint32_t serve_pending_count(const struct serve *s);
 const struct serve_counters *serve_get_counters(const struct serve *s);
 
 #endif

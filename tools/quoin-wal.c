@@ -319,9 +319,9 @@ static int run(const struct arguments *a)
 		text_end(&text_state);
 	else if (err == 0)
 		printf("%s: good: last index %" PRIu64 " term %" PRIu64 ", %" PRIu64
-		       " writes, %" PRIu64 " entries, %s\n",
+		       " writes, %" PRIu64 " entries, marked up to write %" PRIu64 ", %s\n",
 		       a->directory, result.last_index, result.last_term, result.writes,
-		       result.entries, wal_durability_name(result.durability));
+		       result.entries, result.mark_number, wal_durability_name(result.durability));
 	if (fflush(stdout) != 0) {
 		(void)fprintf(stderr, "quoin-wal: standard output: %s\n", strerror(errno));
 		return EXIT_UNREADABLE;

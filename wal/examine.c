@@ -172,6 +172,9 @@ static int mark_check(struct recovery *r)
 	wal_end_mark(&r->end, w->block, size, w->unit, &w->id);
 	if (r->end.mark.number > r->number_known)
 		r->number_known = r->end.mark.number;
+	/* The numbers of lost writes are given again: which ones were synced is not known. */
+	if (r->end.mark.lost)
+		r->number_known = 0;
 	return 0;
 }
 

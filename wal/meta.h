@@ -71,6 +71,8 @@ enum { META_BODY = 24 };
 /* The head of a block, and the CRC over all of it, which comes last. */
 void wal_meta_head_encode(uint8_t *out, const char magic[9], const struct log_id *id);
 void wal_meta_crc_put(uint8_t *out, size_t size);
+/* 0, and whose it is; -EBADMSG, -EPROTO. */
+int wal_meta_head_decode(struct log_id *out, const uint8_t *in, size_t size, const char magic[9]);
 /* 0; -EBADMSG, -EPROTO; -EXDEV: sound, but of another identity. */
 int wal_meta_head_check(const uint8_t *in, size_t size, const char magic[9],
 			const struct log_id *id);

@@ -189,6 +189,7 @@ struct wal {
 	uint32_t ring_count; /* pending: in flight, waiting, forming */
 	bool in_flight;      /* ring_first is */
 	uint32_t in_flight_size;
+	uint64_t in_flight_ns; /* since when */
 
 	struct log_base base;
 	struct segment *segments; /* ascending, without gaps, from base.segment on */

@@ -189,6 +189,7 @@ int wal_write_start(struct wal *w)
 		return log_fail(w, err, segment->end, "submit");
 	w->number++;
 	w->in_flight = true;
+	w->in_flight_ns = w->now_ns;
 	w->in_flight_size = header.size;
 	return 0;
 }
@@ -203,6 +204,7 @@ int wal_write_done(struct wal *w, int result)
 		return log_fail(w, result, segment->end, "write");
 	segment->end += w->in_flight_size;
 	w->stats.writes++;
+	histogram_observe(&w->stats.write_time, w->now_ns - w->in_flight_ns);
 	w->stats.bytes += w->in_flight_size;
 	w->ring_first = (w->ring_first + 1) % w->limits.buffers;
 	w->ring_count--;

@@ -5,11 +5,13 @@
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,6 +71,31 @@ static void bad_configurations(void **state)
 	assert_int_not_equal(out.status, 0);
 	assert_non_null(strstr(out.text, "--config"));
 	/* A refused configuration has touched nothing. */
+	assert_int_not_equal(access("/var/tmp/quoin-nowhere", F_OK), 0);
+}
+
+/* It says which, before it has touched anything. */
+static void a_metrics_port_in_use(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char line[128], says[128];
+	static struct run out;
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	snprintf(says, sizeof(says),
+		 "quoind: listen-metrics-urls: http://127.0.0.1:%u: Address already in use\n",
+		 ntohs(address.sin_port));
+	snprintf(line, sizeof(line), "name: n1\nlisten-metrics-urls: http://127.0.0.1:%u",
+		 ntohs(address.sin_port));
+	try_config(&out, "name: n1", line);
+	close(fd);
+	if (out.status != EXIT_START || strcmp(out.text, says) != 0)
+		fail_msg("exit %d: %s", out.status, out.text);
 	assert_int_not_equal(access("/var/tmp/quoin-nowhere", F_OK), 0);
 }
 
@@ -195,9 +222,8 @@ static void idle_nodes_sleep(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bad_configurations),
-		cmocka_unit_test(sigterm_ends_cleanly),
-		cmocka_unit_test(sigint_ends_cleanly),
+		cmocka_unit_test(bad_configurations),   cmocka_unit_test(a_metrics_port_in_use),
+		cmocka_unit_test(sigterm_ends_cleanly), cmocka_unit_test(sigint_ends_cleanly),
 		cmocka_unit_test(idle_nodes_sleep),
 	};
 

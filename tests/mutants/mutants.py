@@ -18,8 +18,8 @@ import time
 
 from table import MUTANTS
 
-ROOMS = ["base", "raft", "wal", "dataplane", "kv", "config", "serve", "doors", "node", "tools"]
-ROOMS += ["tests", "docs"]
+ROOMS = ["base", "raft", "wal", "dataplane", "kv", "config", "metrics", "serve", "doors", "node"]
+ROOMS += ["tools", "tests", "docs"]
 
 
 def run(command, **options):

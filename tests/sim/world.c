@@ -413,7 +413,7 @@ static uint32_t members_left(const struct sim_world *w)
 /* Whoever is of no cluster says why, in its status. */
 static void check_told(struct sim_world *w)
 {
-	char text[2048];
+	char text[NODE_FORMATION_TEXT_MAX];
 
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		if (node_get_formation(w->node[i].node) != FORMATION_FORMED &&

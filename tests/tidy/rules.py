@@ -7,12 +7,13 @@ import source
 
 # Who may include whom. Of another room only its public headers; a room itself may use all of its.
 PUBLIC = {
-    "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "parts.h"},
+    "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "parts.h", "histogram.h"},
     "raft": {"raft.h", "types.h", "members.h", "formation.h"},
     "wal": {"wal.h", "disk.h", "inspect.h"},
     "dataplane": {"dp.h", "eal.h", "link.h", "fault.h", "wire.h", "client.h", "stream.h"},
     "kv": {"sm.h", "kv.h", "command.h"},
     "config": {"config.h"},
+    "metrics": {"metrics.h", "table.h", "text.h", "exchange.h", "http.h"},
     "serve": {"door.h", "forward.h", "port.h", "request.h", "serve.h", "status.h"},
     "doors": {"calls.h", "peer.h", "udp.h", "unix.h", "welcome.h"},
     "node": {"node.h", "idle.h", "journal.h"},
@@ -34,6 +35,7 @@ MAY_INCLUDE = {
     "dataplane": NO_CLOCK | RAFT_TYPES,
     "kv": NO_CLOCK,
     "config": NO_CLOCK,
+    "metrics": BASE,
     "serve": NO_CLOCK | RAFT_TYPES | {"kv/sm.h"},
     "doors": NO_CLOCK | SERVE_SEAM | DATAPLANE,
     "node": EVERY_ROOM,
@@ -45,6 +47,7 @@ BEHIND_SEAM = (
     (re.compile(r"rte_\w+\.h"), re.compile(r"dataplane/(eal\.c|link_\w+\.[ch])")),
     (re.compile(r"liburing\.h"), re.compile(r"wal/disk_uring\.c")),
     (re.compile(r"yaml\.h"), re.compile(r"config/\w+\.[ch]")),
+    (re.compile(r"microhttpd\.h"), re.compile(r"metrics/http\.c")),
     (re.compile(r"sodium\.h"), re.compile(r"(doors/udp|tools/quoinctl/text)\.c")),
 )
 

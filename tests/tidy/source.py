@@ -4,7 +4,8 @@ import pathlib
 import re
 
 ROOMS = (
-    "base", "raft", "wal", "dataplane", "kv", "config", "serve", "doors", "node", "tools", "tests",
+    "base", "raft", "wal", "dataplane", "kv", "config", "metrics", "serve", "doors", "node", "tools",
+    "tests",
 )
 
 TOKEN = re.compile(

@@ -35,14 +35,7 @@ static const struct field {
 	TEXT("link", link),
 };
 
-/* A line without its end: what stands before the first blank, and what after it. */
-struct line {
-	const char *key, *value;
-	size_t key_size, value_size;
-};
-
-/* Moves *at behind the next line that has a blank. False: there is none. */
-static bool line_next(const char **at, const char *end, struct line *out)
+bool status_line_next(const char **at, const char *end, struct status_line *out)
 {
 	while (*at < end) {
 		const char *line = *at;
@@ -55,24 +48,24 @@ static bool line_next(const char **at, const char *end, struct line *out)
 		blank = memchr(line, ' ', (size_t)(stop - line));
 		if (!blank)
 			continue;
-		*out = (struct line){line, blank + 1, (size_t)(blank - line),
-				     (size_t)(stop - blank - 1)};
+		*out = (struct status_line){line, blank + 1, (size_t)(blank - line),
+					    (size_t)(stop - blank - 1)};
 		return true;
 	}
 	return false;
 }
 
-static bool line_is(const struct line *line, const char *key)
+bool status_line_is(const struct status_line *line, const char *key)
 {
 	return strlen(key) == line->key_size && memcmp(line->key, key, line->key_size) == 0;
 }
 
-static void copy_value(const struct line *line, char *out, size_t size_max)
+static void copy_value(const struct status_line *line, char *out, size_t size_max)
 {
 	snprintf(out, size_max, "%.*s", (int)line->value_size, line->value);
 }
 
-static void take(struct status *s, const struct field *f, const struct line *line)
+static void take(struct status *s, const struct field *f, const struct status_line *line)
 {
 	char *member = (char *)s + f->offset, number[24];
 
@@ -87,27 +80,30 @@ static void take(struct status *s, const struct field *f, const struct line *lin
 void status_parse(struct status *out, const char *text, size_t size)
 {
 	const char *end = text + size;
-	struct line line;
+	struct status_line line;
 
 	memset(out, 0, sizeof(*out));
-	while (line_next(&text, end, &line)) {
+	while (status_line_next(&text, end, &line)) {
 		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-			if (line_is(&line, fields[i].key))
+			if (status_line_is(&line, fields[i].key))
 				take(out, &fields[i], &line);
 		}
-		if (line_is(&line, "error") && out->error_count < STATUS_ERRORS_MAX)
+		if (status_line_is(&line, "error") && out->error_count < STATUS_ERRORS_MAX)
 			copy_value(&line, out->error[out->error_count++], sizeof(out->error[0]));
+		if (status_line_is(&line, "warning") && out->warning_count < STATUS_ERRORS_MAX)
+			copy_value(&line, out->warning[out->warning_count++],
+				   sizeof(out->warning[0]));
 	}
 }
 
 const char *status_value(const char *text, size_t size, const char *key, char *out, size_t size_max)
 {
 	const char *end = text + size;
-	struct line line;
+	struct status_line line;
 
 	out[0] = '\0';
-	while (line_next(&text, end, &line)) {
-		if (line_is(&line, key)) {
+	while (status_line_next(&text, end, &line)) {
+		if (status_line_is(&line, key)) {
 			copy_value(&line, out, size_max);
 			break;
 		}
@@ -115,15 +111,26 @@ const char *status_value(const char *text, size_t size, const char *key, char *o
 	return out;
 }
 
-int status_ask(struct endpoint *e, uint64_t timeout_ns, struct status *out)
+int status_ask_text(struct endpoint *e, uint64_t timeout_ns, struct status *out, const char **text,
+		    size_t *size)
 {
 	struct endpoint_answer answer;
 	int err = endpoint_call(e, WIRE_STATUS, NULL, 0, timeout_ns, &answer);
 
 	if (err || answer.status != WIRE_OK)
 		return err ? err : (int)answer.status;
-	status_parse(out, (const char *)answer.data, answer.size);
+	*text = (const char *)answer.data;
+	*size = answer.size;
+	status_parse(out, *text, *size);
 	return 0;
+}
+
+int status_ask(struct endpoint *e, uint64_t timeout_ns, struct status *out)
+{
+	const char *text;
+	size_t size;
+
+	return status_ask_text(e, timeout_ns, out, &text, &size);
 }
 
 int status_ask_once(const struct address *to, uint64_t timeout_ns, struct status *out)

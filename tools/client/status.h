@@ -7,6 +7,7 @@
 
 #include "tools/client/endpoint.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { STATUS_ERRORS_MAX = 8 };
@@ -18,9 +19,19 @@ struct status {
 	uint64_t term, index, applied, commit;
 	uint64_t revision, db_size;
 	char name[64], role[16], version[32], durability[16], link[32];
-	uint32_t error_count;
-	char error[STATUS_ERRORS_MAX][160];
+	uint32_t error_count, warning_count;
+	char error[STATUS_ERRORS_MAX][160], warning[STATUS_ERRORS_MAX][160];
 };
+
+/* A line without its end: what stands before the first blank, and what after it. */
+struct status_line {
+	const char *key, *value;
+	size_t key_size, value_size;
+};
+
+/* Moves *at behind the next line that has a blank. False: there is none before `end`. */
+bool status_line_next(const char **at, const char *end, struct status_line *out);
+bool status_line_is(const struct status_line *line, const char *key);
 
 /* Text of `size` bytes, ended by none. */
 void status_parse(struct status *out, const char *text, size_t size);
@@ -37,6 +48,9 @@ const char *status_value(const char *text, size_t size, const char *key, char *o
  * one for this question.
  */
 int status_ask(struct endpoint *e, uint64_t timeout_ns, struct status *out);
+/* As the first; and the text itself, valid until the next call of that endpoint. */
+int status_ask_text(struct endpoint *e, uint64_t timeout_ns, struct status *out, const char **text,
+		    size_t *size);
 int status_ask_once(const struct address *to, uint64_t timeout_ns, struct status *out);
 
 #endif

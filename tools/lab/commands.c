@@ -38,10 +38,10 @@ static void member_name(const struct lab *lab, const struct lab_report *reports,
 
 static void status_table(const struct lab *lab, const struct lab_report *reports)
 {
-	char endpoint[LAB_PATH_MAX], leader[24], pid[16];
+	char endpoint[LAB_PATH_MAX], metrics[LAB_PATH_MAX], leader[24], pid[16];
 
-	printf("%-4s %-7s %-8s %-9s %5s %-16s %8s %8s  %s\n", "NODE", "PID", "STATE", "ROLE",
-	       "TERM", "LEADER", "INDEX", "APPLIED", "ENDPOINT");
+	printf("%-4s %-7s %-8s %-9s %5s %-16s %8s %8s  %-21s  %s\n", "NODE", "PID", "STATE", "ROLE",
+	       "TERM", "LEADER", "INDEX", "APPLIED", "METRICS", "ENDPOINT");
 	for (uint32_t i = 0; i < lab->node_count; i++) {
 		const struct lab_report *r = &reports[i];
 		const struct status *s = &r->status;
@@ -49,10 +49,11 @@ static void status_table(const struct lab *lab, const struct lab_report *reports
 
 		snprintf(pid, sizeof(pid), "%d", lab->node[i].pid);
 		member_name(lab, reports, s->leader, leader);
-		printf("n%-3u %-7s %-8s %-9s %5ju %-16s %8ju %8ju  %s\n", i + 1,
+		printf("n%-3u %-7s %-8s %-9s %5ju %-16s %8ju %8ju  %-21s  %s\n", i + 1,
 		       state == PROCESS_GONE ? "-" : pid, process_state_name(state),
 		       r->answered ? s->role : "-", (uintmax_t)s->term, leader, (uintmax_t)s->index,
-		       (uintmax_t)s->applied, lab_node_endpoint(lab, i, endpoint));
+		       (uintmax_t)s->applied, lab_node_metrics(i, metrics),
+		       lab_node_endpoint(lab, i, endpoint));
 		if (*lab_report_error(r) && state == PROCESS_RUNS)
 			printf("     %s\n", lab_report_error(r));
 	}

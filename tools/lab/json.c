@@ -34,15 +34,16 @@ bool lab_link_parse(const char *name, enum config_link *out)
 static json_t *node_json(const struct lab *lab, uint32_t i)
 {
 	char config[LAB_PATH_MAX], data[LAB_PATH_MAX], log[LAB_PATH_MAX], socket[LAB_PATH_MAX];
-	char endpoint[LAB_PATH_MAX], name[8], address[24];
+	char endpoint[LAB_PATH_MAX], metrics[LAB_PATH_MAX], name[8], address[24];
 
 	snprintf(name, sizeof(name), "n%u", i + 1);
 	snprintf(address, sizeof(address), LAB_NET "%u", i + 1);
 	return json_pack(
-		"{s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s}", "name", name, "address", address, "pid",
-		(json_int_t)lab->node[i].pid, "start_time", (json_int_t)lab->node[i].start_time,
-		"endpoint", lab_node_endpoint(lab, i, endpoint), "admin_socket",
-		lab_node_path(lab, i, "/admin.sock", socket), "config",
+		"{s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s}", "name", name, "address", address,
+		"pid", (json_int_t)lab->node[i].pid, "start_time",
+		(json_int_t)lab->node[i].start_time, "endpoint",
+		lab_node_endpoint(lab, i, endpoint), "metrics", lab_node_metrics(i, metrics),
+		"admin_socket", lab_node_path(lab, i, "/admin.sock", socket), "config",
 		lab_node_path(lab, i, ".yaml", config), "data_dir", lab_node_path(lab, i, "", data),
 		"log", lab_node_path(lab, i, ".log", log));
 }

@@ -65,8 +65,11 @@ int lab_process_stat(pid_t pid, uint64_t *start_time, char *state)
 	return lab_process_stat_parse(text, start_time, state) ? 0 : -ESRCH;
 }
 
-/* A pidfd of the node's process, or -1 if that is gone; what letter /proc says. */
-static int open_node(const struct lab *lab, uint32_t node, char *state)
+/*
+ * A pidfd of the node's process, or -1 if that is gone; what letter /proc says. A zombie's other
+ * threads may still be at their end, with the sockets and files of the process open.
+ */
+static int open_remains(const struct lab *lab, uint32_t node, char *state)
 {
 	const struct lab_node *n = &lab->node[node];
 	uint64_t start_time = 0;
@@ -80,10 +83,21 @@ static int open_node(const struct lab *lab, uint32_t node, char *state)
 	if (fd < 0)
 		return -1;
 	/* The pidfd came first: if the start time is right, it is of the process meant. */
-	if (lab_process_stat(n->pid, &start_time, state) != 0 || start_time != n->start_time ||
-	    *state == 'Z' || *state == 'X') {
+	if (lab_process_stat(n->pid, &start_time, state) != 0 || start_time != n->start_time) {
 		close(fd);
 		return -1;
+	}
+	return fd;
+}
+
+/* The same, of one that lives. */
+static int open_node(const struct lab *lab, uint32_t node, char *state)
+{
+	int fd = open_remains(lab, node, state);
+
+	if (fd >= 0 && (*state == 'Z' || *state == 'X')) {
+		close(fd);
+		fd = -1;
 	}
 	return fd;
 }
@@ -114,7 +128,8 @@ int lab_process_signal(const struct lab *lab, uint32_t node, int signal)
 int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 {
 	char state = 0;
-	struct pollfd p = {.fd = open_node(lab, node, &state), .events = POLLIN};
+	/* Readable once the last thread is gone. */
+	struct pollfd p = {.fd = open_remains(lab, node, &state), .events = POLLIN};
 	int rc;
 
 	if (p.fd < 0)

@@ -31,6 +31,8 @@ static void write_settings(const struct lab *lab, const char *section, FILE *out
 
 static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 {
+	char url[LAB_PATH_MAX];
+
 	fprintf(out, "# Written by quoin-lab.\nname: n%u\ndata-dir: %s/n%u\n", node + 1, lab->dir,
 		node + 1);
 	fprintf(out, "initial-cluster:\n");
@@ -38,6 +40,7 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 		fprintf(out, "  n%u: " LAB_NET "%u\n", i, i);
 	fprintf(out, "initial-cluster-token: %s\nfault-injection: true\nhuge-pages: auto\n",
 		lab->netns);
+	fprintf(out, "listen-metrics-urls: %s\n", lab_node_metrics(node, url));
 	write_settings(lab, "", out);
 	fprintf(out, "network:\n  link: %s\n  address: " LAB_NET "%u/24\n",
 		config_link_name(lab->link), node + 1);

@@ -15,6 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* etcd's customary port for them. */
+enum { METRICS_PORT_FIRST = 2381 };
+
 static const char *path_of(const struct lab *lab, const char *file, char out[LAB_PATH_MAX])
 {
 	snprintf(out, LAB_PATH_MAX, "%s/%s", lab->dir, file);
@@ -34,6 +37,12 @@ const char *lab_node_endpoint(const struct lab *lab, uint32_t node, char out[LAB
 		snprintf(out, LAB_PATH_MAX, "unix:%s/n%u/admin.sock", lab->dir, node + 1);
 	else
 		snprintf(out, LAB_PATH_MAX, LAB_NET "%u:2379", node + 1);
+	return out;
+}
+
+const char *lab_node_metrics(uint32_t node, char out[LAB_PATH_MAX])
+{
+	snprintf(out, LAB_PATH_MAX, "http://127.0.0.1:%u", METRICS_PORT_FIRST + node);
 	return out;
 }
 

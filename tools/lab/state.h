@@ -13,6 +13,12 @@ const char *lab_node_path(const struct lab *lab, uint32_t node, const char *suff
 /* Where clients reach it: "unix:DIR/n1/admin.sock" or "198.18.0.1:2379". */
 const char *lab_node_endpoint(const struct lab *lab, uint32_t node, char out[LAB_PATH_MAX]);
 
+/*
+ * Where its metrics are, inside the namespace: on the kernel's loopback, for the node's own address
+ * is DPDK's.
+ */
+const char *lab_node_metrics(uint32_t node, char out[LAB_PATH_MAX]);
+
 /* Sets dir (absolute; NULL: the default) and what follows from it. 0 or an exit status. */
 int lab_state_name(struct lab *lab, const char *dir);
 

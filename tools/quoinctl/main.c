@@ -32,7 +32,7 @@ enum {
 struct command {
 	const char *name; /* one word, or two */
 	unsigned int flags;
-	bool table;                                /* has a table form */
+	bool endpoints; /* asks each of them: has a form as table and as fields */
 	int (*run)(const struct options *options); /* an exit status */
 };
 
@@ -52,7 +52,7 @@ static const struct argp_option argp_options[] = {
 	 "HOST:PORT (UDP, a literal IPv4 address) or unix:PATH (a node's admin socket), comma "
 	 "separated; default $QUOIN_ENDPOINTS, else 127.0.0.1:2379",
 	 0},
-	{"write-out", 'w', "FORMAT", 0, "simple, table or json; default simple", 0},
+	{"write-out", 'w', "FORMAT", 0, "simple, table, json or fields; default simple", 0},
 	{"command-timeout", KEY_TIMEOUT, "TIME", 0,
 	 "how long a command may take, like 5s or 500ms; default 5s", 0},
 	{NULL, 0, NULL, 0, "Options of get and del:", 1},
@@ -111,8 +111,10 @@ static void parse_format(struct options *o, const char *text, struct argp_state 
 		o->format = FORMAT_TABLE;
 	else if (strcmp(text, "json") == 0)
 		o->format = FORMAT_JSON;
+	else if (strcmp(text, "fields") == 0)
+		o->format = FORMAT_FIELDS;
 	else
-		argp_error(state, "--write-out=%s: it is simple, table or json", text);
+		argp_error(state, "--write-out=%s: it is simple, table, json or fields", text);
 }
 
 static void parse_limit(struct options *o, const char *text, struct argp_state *state)
@@ -205,8 +207,10 @@ static int check_flags(const struct parsed *p, const struct command *command)
 			return complain(EXIT_MISUSED, "unknown flag: --%s (%s does not take it)",
 					o->name, command->name);
 	}
-	if (p->options.format == FORMAT_TABLE && !command->table)
+	if (p->options.format == FORMAT_TABLE && !command->endpoints)
 		return complain(EXIT_MISUSED, "table is not supported as output format");
+	if (p->options.format == FORMAT_FIELDS && !command->endpoints)
+		return complain(EXIT_MISUSED, "fields is not supported as output format");
 	return 0;
 }
 

@@ -23,7 +23,7 @@ enum {
 	ERROR_SIZE = 512,
 };
 
-enum format { FORMAT_SIMPLE, FORMAT_TABLE, FORMAT_JSON };
+enum format { FORMAT_SIMPLE, FORMAT_TABLE, FORMAT_JSON, FORMAT_FIELDS };
 
 struct options {
 	enum format format;

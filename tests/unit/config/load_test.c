@@ -39,6 +39,10 @@ struct bad_case {
 	"up to 63 letters, digits, '.', '_' or '-', beginning with one of the first two, such as " \
 	"n1"
 
+#define URL_RULE                                                                               \
+	"http://ADDRESS:PORT with a literal IPv4 address of this host, or 0.0.0.0 for all of " \
+	"them, such as http://127.0.0.1:2381"
+
 /* clang-format off */
 static const struct bad_case bad_cases[] = {
 	/* required */
@@ -126,6 +130,17 @@ static const struct bad_case bad_cases[] = {
 	{0, "memory: 16MiB", "F:7: memory: 16MiB is too little for 4096 frames of 3 ports: at least 43MiB\n"},
 	{2, "data-dir: " D20 D20 D20 D20 "/123456789012", "F:2: data-dir: is too long for a socket in it (108 bytes of 107): a shorter one, or an admin-socket elsewhere\n"},
 	{0, "admin-socket: " D20 D20 D20 D20 D20 "/12", "F:7: admin-socket: has 108 bytes: at most 107\n"},
+	{0, "listen-metrics-urls: 127.0.0.1:2381", "F:7: listen-metrics-urls: 127.0.0.1:2381 is wrong: " URL_RULE "\n"},
+	{0, "listen-metrics-urls: http://127.0.0.1", "F:7: listen-metrics-urls: http://127.0.0.1 is wrong: " URL_RULE "\n"},
+	{0, "listen-metrics-urls: http://localhost:2381", "F:7: listen-metrics-urls: http://localhost:2381 is wrong: " URL_RULE "\n"},
+	{0, "listen-metrics-urls: http://127.0.0.1:0", "F:7: listen-metrics-urls: http://127.0.0.1:0 is wrong: " URL_RULE "\n"},
+	{0, "listen-metrics-urls: http://127.0.0.1:2381/metrics", "F:7: listen-metrics-urls: http://127.0.0.1:2381/metrics is wrong: " URL_RULE "\n"},
+	{0, "listen-metrics-urls: https://127.0.0.1:2381", "F:7: listen-metrics-urls: https://127.0.0.1:2381: there is no TLS here: http://127.0.0.1:2381\n"},
+	{0, "listen-metrics-urls: http://127.0.0.1:2381,", "F:7: listen-metrics-urls: (empty) is wrong: " URL_RULE "\n"},
+	{0, "listen-metrics-urls: http://127.0.0.1:2381,http://0.0.0.0:2381", "F:7: listen-metrics-urls: http://0.0.0.0:2381 is given twice: each port of an address once\n"},
+	{0, "listen-metrics-urls: http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3,http://127.0.0.1:4,http://127.0.0.1:5", "F:7: listen-metrics-urls: http://127.0.0.1:5 is one too many: at most 4\n"},
+	{0, "listen-metrics-urls: http://198.18.0.1:2381", "F:7: listen-metrics-urls: 198.18.0.1 is network.address, which the kernel does not have: another address of this host, such as 127.0.0.1\n"},
+	{0, "listen-metrics-urls: [http://127.0.0.1:1]", "F:7: listen-metrics-urls: is no single value: http://127.0.0.1:2381, for example\n"},
 	/* each mistake is told, in one go */
 	{WHOLE, "name: n 1\nheartbeat-interval: 5\nwal: {segment-size: 1}\nidel: spin\nnetwork: {link: fast, address: x}\n",
 		"F:1: name: n 1 is wrong: " NAME_RULE "\n"
@@ -225,6 +240,26 @@ static void every_default_is_filled_in(void **state)
 	assert_int_equal(c.memory_mib, 64);
 	assert_false(c.fault_injection);
 	assert_int_equal(c.log_level, CONFIG_LOG_INFO);
+	assert_int_equal(c.metrics_url_count, 0);
+}
+
+static void metrics_are_listened_for_on_several_ports(void **state)
+{
+	char text[16384];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+	struct config c;
+
+	(void)state;
+	load_good(&c, 0, "listen-metrics-urls: http://127.0.0.1:2381, http://0.0.0.0:9/");
+	assert_int_equal(c.metrics_url_count, 2);
+	assert_int_equal(c.metrics_url[0].address, 0x7f000001);
+	assert_int_equal(c.metrics_url[0].port, 2381);
+	assert_int_equal(c.metrics_url[1].address, 0);
+	assert_int_equal(c.metrics_url[1].port, 9);
+	config_explain(&c, out);
+	fclose(out);
+	assert_non_null(strstr(text, "listen-metrics-urls    "
+				     "http://127.0.0.1:2381,http://0.0.0.0:9 line 7"));
 }
 
 static void members_come_in_the_order_of_their_ids(void **state)
@@ -372,6 +407,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_has_its_line),
 		cmocka_unit_test(every_default_is_filled_in),
+		cmocka_unit_test(metrics_are_listened_for_on_several_ports),
 		cmocka_unit_test(members_come_in_the_order_of_their_ids),
 		cmocka_unit_test(the_profile_sets_timers_that_are_not_given),
 		cmocka_unit_test(only_one_cpu_of_several_is_spun_on),

@@ -203,7 +203,7 @@ static size_t good_body(int i, uint8_t *type, uint8_t *body)
 {
 	const struct wire_hello hello = {1, 2, 3, 4, 5};
 	const struct wire_part_reply reply = {1, 2, 3, WIRE_BUSY, 1000};
-	const struct wire_settings settings = {20000, 150000, 300000, 1};
+	const struct wire_settings settings = {20000, 150000, 300000, 1, 6, 7};
 	struct formation_message formation = {.say = FORMATION_SAY_REFUSE,
 					      .identity = 1,
 					      .to = 2,

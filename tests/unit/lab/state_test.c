@@ -5,6 +5,8 @@
 #include "tools/lab/process.h"
 #include "tools/lab/state.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -50,6 +52,7 @@ static void lab_json_comes_back_as_it_was(void **state)
 	assert_memory_equal(&lab, &back, sizeof(lab));
 	assert_non_null(strstr(text, "\"endpoint\": \"198.18.0.1:2379\""));
 	assert_non_null(strstr(text, "\"admin_socket\": \"/d/n3/admin.sock\""));
+	assert_non_null(strstr(text, "\"metrics\": \"http://127.0.0.1:2383\""));
 	free(text);
 }
 
@@ -169,6 +172,52 @@ static void a_leader_needs_a_majority_in_its_term(void **state)
 	assert_int_equal(lab_report_leader(r, 3), -1);
 }
 
+/* Lives until the pipe's other end is closed. */
+static void *stay(void *argument)
+{
+	char byte;
+
+	while (read(*(int *)argument, &byte, 1) > 0)
+		;
+	return NULL;
+}
+
+/*
+ * The main thread of a process is a zombie while its others still end: what they hold is held, and
+ * a successor would find it taken.
+ */
+static void a_process_is_gone_with_its_last_thread(void **state)
+{
+	struct lab lab = {.node_count = 1};
+	int pipes[2];
+	char letter = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		pthread_t thread;
+
+		close(pipes[1]);
+		if (pthread_create(&thread, NULL, stay, &pipes[0]))
+			_exit(1);
+		pthread_exit(NULL);
+	}
+	close(pipes[0]);
+	lab_boot_id(lab.boot_id);
+	lab.node[0].pid = pid;
+	do
+		assert_int_equal(lab_process_stat(pid, &lab.node[0].start_time, &letter), 0);
+	while (letter != 'Z');
+	assert_int_equal(lab_process_state(&lab, 0), PROCESS_GONE);
+	assert_int_equal(lab_process_wait(&lab, 0, 10), -ETIMEDOUT);
+	close(pipes[1]);
+	assert_int_equal(lab_process_wait(&lab, 0, 10000), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +226,7 @@ int main(void)
 		cmocka_unit_test(names_follow_from_the_directory),
 		cmocka_unit_test(a_process_name_does_not_deceive),
 		cmocka_unit_test(a_recycled_pid_is_never_signalled),
+		cmocka_unit_test(a_process_is_gone_with_its_last_thread),
 		cmocka_unit_test(a_leader_needs_a_majority_in_its_term),
 	};
 

@@ -194,7 +194,7 @@ static void R42_a_follower_asks_and_gets_its_own_context_back(void **state)
 	struct raft_message reply = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 3, 1);
 	reply.read_reply.context = 0xfeedface12345678;
 	reply.read_reply.index = 1;
-	assert_int_equal(hand_recv(&h, &reply), -EINVAL); /* not the leader */
+	assert_int_equal(hand_recv(&h, &reply), -ESTALE); /* V11: honest, of a leader that was */
 	assert_int_equal(h.read_count, 0);
 	reply = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 1);
 	reply.read_reply.context = 0xfeedface12345678;

@@ -328,7 +328,7 @@ static void an_unhealthy_endpoint(void **state)
 
 static void endpoint_status(void **state)
 {
-	char list[256], expected[2048];
+	char list[256], expected[4096];
 	unsigned long long index, revision;
 
 	(void)state;
@@ -341,8 +341,7 @@ static void endpoint_status(void **state)
 	snprintf(expected, sizeof(expected),
 		 "%s, 1, 9.8.7, 20 kB, true, false, 7, %llu, %llu, , durable, memif\n"
 		 "%s, 2, 9.8.7, 20 kB, false, false, 7, %llu, %llu, etcdserver: no \"leader\"; "
-		 "other, "
-		 "durable, memif\n",
+		 "other; warning: member n3 differs, durable, memif\n",
 		 node[0].udp, index, index, node[1].udp, index, index);
 	expect("endpoint status", 0, expected, "");
 	snprintf(
@@ -351,10 +350,57 @@ static void endpoint_status(void **state)
 		"\"revision\":%llu,\"raft_term\":7},\"version\":\"9.8.7\",\"dbSize\":20480,"
 		"\"leader\":1,\"raftIndex\":%llu,\"raftTerm\":7,\"raftAppliedIndex\":%llu,"
 		"\"dbSizeInUse\":20480,\"isLeader\":false,\"durability\":\"durable\","
-		"\"link\":\"memif\",\"errors\":[\"etcdserver: no \\\"leader\\\"\",\"other\"]}}]\n",
-		node[1].udp, revision, index, index);
+		"\"link\":\"memif\",\"errors\":[\"etcdserver: no \\\"leader\\\"\",\"other\"],"
+		"\"warnings\":[\"member n3 differs\"],\"quoin\":{\"name\":\"n2\","
+		"\"cluster_id\":\"0000000000001111\",\"member_id\":\"0000000000000002\","
+		"\"version\":\"9.8.7\",\"role\":\"leader\",\"leader\":\"0000000000000001\","
+		"\"raft_term\":7,\"raft_index\":%llu,\"raft_applied_index\":%llu,"
+		"\"revision\":%llu,\"db_size\":20480,\"durability\":\"durable\","
+		"\"link\":\"memif\",\"auth\":\"off\",\"future\":\"thing\","
+		"\"commit_index\":41,\"wal_fsync\":{\"count\":2,\"sum_us\":180,\"p50_us\":125,"
+		"\"p99_us\":null},\"drops\":{\"runt\":3,\"vlan\":0},"
+		"\"peers\":[{\"name\":\"n1\",\"id\":\"0000000000000001\","
+		"\"address\":\"198.18.0.1\",\"heard_ms\":null,\"match\":9},"
+		"{\"name\":\"n3\",\"id\":\"0000000000000003\",\"address\":\"198.18.0.3\","
+		"\"heard_ms\":4,\"match\":8}],"
+		"\"ports\":[{\"name\":\"memif0\",\"up\":1,\"rx_frames\":9}]}}}]\n",
+		node[1].udp, revision, index, index, index, index, revision);
 	set_endpoints(node[1].udp);
 	expect("endpoint status -w json", 0, expected, "");
+}
+
+/* etcdctl's fields first, in its order, and then all that the node told. */
+static void endpoint_status_as_fields(void **state)
+{
+	char expected[1024];
+
+	(void)state;
+	pthread_mutex_lock(&store.lock);
+	snprintf(expected, sizeof(expected),
+		 "\"ClusterID\" : 4369\n\"MemberID\" : 2\n\"Revision\" : %llu\n\"RaftTerm\" : 7\n"
+		 "\"Version\" : \"9.8.7\"\n\"DBSize\" : 20480\n\"Leader\" : 1\n"
+		 "\"IsLearner\" : false\n\"RaftIndex\" : %llu\n\"RaftTerm\" : 7\n"
+		 "\"RaftAppliedIndex\" : %llu\n\"Errors\" : [etcdserver: no \"leader\" other]\n"
+		 "\"Endpoint\" : \"%s\"\n\"name\" : \"n2\"\n",
+		 (unsigned long long)store.sm->ops->revision(store.sm),
+		 (unsigned long long)store.index, (unsigned long long)store.index, node[1].udp);
+	pthread_mutex_unlock(&store.lock);
+	set_endpoints(node[1].udp);
+	run("endpoint status -w fields");
+	assert_int_equal(status, 0);
+	assert_memory_equal(output, expected, strlen(expected));
+	assert_non_null(strstr(output, "\"auth\" : \"off\"\n\"future\" : \"thing\"\n"
+				       "\"commit_index\" : 41\n\"drop_runt\" : 3\n"
+				       "\"drop_vlan\" : 0\n\"wal_fsync_count\" : 2\n"));
+	assert_non_null(strstr(output, "\"wal_fsync_p99_us\" : null\n"
+				       "\"peer_n1_id\" : \"0000000000000001\"\n"));
+	assert_non_null(strstr(output, "\"port_memif0_rx_frames\" : 9\n"
+				       "\"warning\" : \"member n3 differs\"\n\n"));
+	run("endpoint health -w fields");
+	assert_int_equal(status, 0);
+	snprintf(expected, sizeof(expected),
+		 "\"Endpoint\" : \"%s\"\n\"Health\" : true\n\"Took\" : ", node[1].udp);
+	assert_memory_equal(output, expected, strlen(expected));
 }
 
 static void tables_are_etcdctls(void **state)
@@ -374,6 +420,7 @@ static void tables_are_etcdctls(void **state)
 		strstr(output, " |  1 |   9.8.7 |   20 kB |      true |      false |         7 |"));
 	assert_non_null(strstr(output, " |        |    durable | memif |\n+"));
 	expect("get x -w table", 2, "", "Error: table is not supported as output format\n");
+	expect("get x -w fields", 2, "", "Error: fields is not supported as output format\n");
 }
 
 static void the_next_endpoint_is_asked(void **state)
@@ -447,7 +494,7 @@ static void wrong_usage(void **state)
 		{"put a b --prefix", "unknown flag: --prefix"},
 		{"del a --limit 1", "unknown flag: --limit"},
 		{"get a --limit x", "it is a number of keys"},
-		{"get a -w xml", "it is simple, table or json"},
+		{"get a -w xml", "it is simple, table, json or fields"},
 		{"get a --command-timeout 5", "it is a time"},
 		{"get a --command-timeout 0s", "it is a time"},
 		{"get a --command-timeout -1s", "it is a time"},
@@ -490,6 +537,7 @@ int main(int argc, char **argv)
 		TEST(health),
 		TEST(an_unhealthy_endpoint),
 		TEST(endpoint_status),
+		TEST(endpoint_status_as_fields),
 		TEST(tables_are_etcdctls),
 		TEST(the_next_endpoint_is_asked),
 		TEST(a_command_whose_answer_is_lost_is_applied_once),

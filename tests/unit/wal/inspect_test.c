@@ -316,6 +316,7 @@ static void the_program(void **state)
 	begin(&f);
 	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, "good: last index 180 term 2"));
+	assert_non_null(strstr(out, "marked up to write"));
 	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, "durability durable unit 4096"));
 	assert_non_null(strstr(out, "entry 180 term 2 command whole"));

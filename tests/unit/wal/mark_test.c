@@ -275,6 +275,46 @@ static void W24_a_killed_process_of_written_is_synced_on(void **state)
 }
 
 /*
+ * The number of a lost write that was marked is given again, to one that is only in the cache: a
+ * mark must not take it for the one that was synced.
+ */
+static void W24_a_number_that_is_given_again_is_synced_again(void **state)
+{
+	static const uint8_t zeros[FORMAT_UNIT_MIN];
+	struct test_place place;
+	struct test_log t;
+
+	(void)state;
+	test_log_init(&t);
+	t.options.durability = WAL_WRITTEN;
+	assert_int_equal(test_log_open(&t), 0);
+	for (int i = 0; i < 10; i++)
+		write_one(&t);
+	wal_witness_changed(t.wal);
+	test_mark(t.wal, 1000 * MS, NULL, 0);
+	assert_int_equal(t.wal->marker.durable.number, 10);
+	test_log_close(&t);
+	for (uint32_t n = 9; n >= 5; n--) {
+		assert_true(test_log_write(&t, n, &place));
+		fake_put(t.disk, place.file, place.offset, zeros, sizeof(zeros));
+	}
+	test_log_lost(&t, "the log ends with write 5");
+	write_one(&t);
+	write_one(&t);
+	test_log_close(&t); /* as if killed */
+	test_log_lost(&t, "the log ends with write 7");
+	wal_whole(t.wal);
+	test_mark(t.wal, 1000 * MS, NULL, 0);
+	test_log_close(&t);
+	fake_power_cut(t.disk, FAKE_NONE);
+	assert_int_equal(test_log_open(&t), 0);
+	if (t.found.lost)
+		fail_msg("%s", t.found.lost_why);
+	assert_int_equal(t.wal->number, 7);
+	test_log_free(&t);
+}
+
+/*
  * The mark that a killed process had under way may be seen and be in a cache only, when the next
  * one is written over the one before it: then a power cut could take both.
  */
@@ -372,6 +412,7 @@ int main(void)
 		cmocka_unit_test(a_mark_that_hangs_holds_up_no_write),
 		cmocka_unit_test(W24_a_mark_of_written_is_of_what_was_synced),
 		cmocka_unit_test(W24_a_killed_process_of_written_is_synced_on),
+		cmocka_unit_test(W24_a_number_that_is_given_again_is_synced_again),
 		cmocka_unit_test(W24_a_mark_that_was_seen_stays),
 		cmocka_unit_test(W9_a_failed_mark_is_final),
 		cmocka_unit_test(volatile_marks_nothing),

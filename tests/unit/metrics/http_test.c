@@ -1,0 +1,277 @@
+/*
+ * HTTP over a real socket of this host: what is served, to whom, and who is not held up by whom.
+ */
+#include "metrics/http.h"
+
+#include "tests/unit/test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { PAGE_SIZE = 256 * 1024 };
+
+struct server {
+	struct metrics_exchange *exchange;
+	struct metrics_http *http;
+	struct metrics_http_listener at;
+	pthread_t loop;
+	_Atomic bool stop, stuck, stands;
+};
+
+/* A loop with a leader, until it is told to stand still. */
+static void *loop_main(void *argument)
+{
+	struct server *s = argument;
+
+	for (uint64_t now = METRICS_PUBLISH_NS; !atomic_load(&s->stop); now += METRICS_PUBLISH_NS) {
+		uint32_t ticket = metrics_exchange_ticket(s->exchange);
+
+		sched_yield();
+		if (atomic_load(&s->stuck)) {
+			atomic_store(&s->stands, true);
+			continue;
+		}
+		if (ticket)
+			metrics_exchange_confirmed(s->exchange, ticket);
+		if (metrics_exchange_wanted(s->exchange, now)) {
+			struct metrics *m = metrics_exchange_begin(s->exchange);
+
+			*m = (struct metrics){.has_leader = 1, .commit = 4711};
+			metrics_exchange_publish(s->exchange, now);
+		}
+	}
+	return NULL;
+}
+
+static int bound_socket(uint16_t *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+static void start(struct server *s, bool with_loop)
+{
+	static struct metrics first;
+	char error[METRICS_HTTP_ERROR_MAX];
+	int err = -EADDRINUSE;
+
+	memset(s, 0, sizeof(*s));
+	snprintf(first.waiting, sizeof(first.waiting), "the log is read");
+	assert_int_equal(metrics_exchange_create(&s->exchange, &first), 0);
+	s->at.address = INADDR_LOOPBACK;
+	/* A port that was free a moment ago may be taken since. */
+	for (int i = 0; i < 20 && err == -EADDRINUSE; i++) {
+		close(bound_socket(&s->at.port));
+		err = metrics_http_start(&s->http, s->exchange, &s->at, 1, error);
+	}
+	assert_int_equal(err, 0);
+	if (!with_loop)
+		return;
+	metrics_exchange_attach(s->exchange);
+	assert_int_equal(pthread_create(&s->loop, NULL, loop_main, s), 0);
+}
+
+static void stop(struct server *s, bool with_loop)
+{
+	atomic_store(&s->stop, true);
+	if (with_loop)
+		pthread_join(s->loop, NULL);
+	metrics_exchange_detach(s->exchange);
+	metrics_http_stop(s->http);
+	metrics_exchange_destroy(s->exchange);
+}
+
+static int connected(const struct server *s)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(s->at.port),
+				      .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct timeval patience = {.tv_sec = 30};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* The status of the answer; its headers and body in `page`. */
+static int ask(const struct server *s, const char *method, const char *path, char page[PAGE_SIZE])
+{
+	char request[256];
+	int fd = connected(s), status = 0;
+	size_t size = 0;
+	ssize_t got;
+
+	snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		 method, path);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	while ((got = recv(fd, page + size, PAGE_SIZE - 1 - size, 0)) > 0)
+		size += (size_t)got;
+	page[size] = '\0';
+	close(fd);
+	if (sscanf(page, "HTTP/1.1 %d", &status) != 1)
+		fail_msg("%s %s: %s", method, path, page);
+	return status;
+}
+
+static char page[PAGE_SIZE];
+
+static void require(const struct server *s, const char *method, const char *path, int status,
+		    const char *says)
+{
+	int got = ask(s, method, path, page);
+
+	if (got != status || !strstr(page, says))
+		fail_msg("%s %s: %d, without \"%s\": %s", method, path, got, says, page);
+}
+
+static void each_path(void **state)
+{
+	struct server s;
+
+	(void)state;
+	start(&s, true);
+	require(&s, "GET", "/metrics", 200, "\netcd_server_proposals_committed_total 4711\n");
+	assert_non_null(strstr(page, "\nprocess_open_fds "));
+	assert_non_null(strstr(page, "text/plain; version=0.0.4"));
+	require(&s, "HEAD", "/metrics", 200, "Content-Length");
+	assert_null(strstr(page, "etcd_server"));
+	require(&s, "GET", "/health", 200, "\r\n\r\n{\"health\":\"true\",\"reason\":\"\"}");
+	require(&s, "GET", "/livez", 200, "\r\n\r\nok\n");
+	require(&s, "GET", "/livez?verbose", 200, "\r\n\r\n[+]serializable_read ok\nok\n");
+	require(&s, "GET", "/readyz?verbose&exclude=serializable_read", 200,
+		"\r\n\r\n[+]linearizable_read ok\nok\n");
+	require(&s, "GET", "/", 404, "/metrics, /health");
+	require(&s, "POST", "/metrics", 405, "Allow: GET, HEAD");
+	require(&s, "GET", "/metrics", 200, "\netcd_server_health_success 4\n");
+	stop(&s, true);
+}
+
+static void before_the_loop(void **state)
+{
+	struct server s;
+
+	(void)state;
+	start(&s, false);
+	require(&s, "GET", "/livez", 200, "ok\n");
+	require(&s, "GET", "/health", 503, "\"reason\":\"the log is read\"");
+	require(&s, "GET", "/readyz", 503, "[-]linearizable_read failed: the log is read\n");
+	require(&s, "GET", "/metrics", 200, "\netcd_server_has_leader 0\n");
+	stop(&s, false);
+}
+
+static void a_loop_that_stands_still(void **state)
+{
+	struct server s;
+
+	(void)state;
+	start(&s, true);
+	require(&s, "GET", "/health", 200, "true");
+	atomic_store(&s.stuck, true);
+	while (!atomic_load(&s.stands))
+		sched_yield();
+	require(&s, "GET", "/livez", 503, "etcdserver: request timed out");
+	require(&s, "GET", "/metrics", 200, "\netcd_server_proposals_committed_total 4711\n");
+	stop(&s, true);
+}
+
+/* Silent, half a request, and one that does not read: others are served while they hold on. */
+static void slow_clients_are_slow_for_themselves(void **state)
+{
+	static const char half[] = "GET /metrics HTTP/1.1\r\nHo";
+	int fd[METRICS_HTTP_CONNECTIONS_MAX - 2];
+	struct server s;
+
+	(void)state;
+	start(&s, true);
+	for (size_t i = 0; i < sizeof(fd) / sizeof(fd[0]); i++) {
+		fd[i] = connected(&s);
+		if (i % 2)
+			send(fd[i], half, sizeof(half) - 1, MSG_NOSIGNAL);
+	}
+	require(&s, "GET", "/health", 200, "true");
+	require(&s, "GET", "/metrics", 200, "\netcd_server_proposals_committed_total 4711\n");
+	for (size_t i = 0; i < sizeof(fd) / sizeof(fd[0]); i++)
+		close(fd[i]);
+	stop(&s, true);
+}
+
+/* Headers beyond the bound end the connection; a body is not read. */
+static void large_requests_are_refused(void **state)
+{
+	static const char body[] =
+		"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n0123456789";
+	struct server s;
+	char answer[4096];
+	int fd;
+	ssize_t got;
+
+	(void)state;
+	start(&s, true);
+	fd = connected(&s);
+	memset(page, 'a', sizeof(page));
+	send(fd, "GET /", 5, MSG_NOSIGNAL);
+	send(fd, page, sizeof(page), MSG_NOSIGNAL);
+	got = recv(fd, answer, sizeof(answer) - 1, 0);
+	answer[got > 0 ? got : 0] = '\0';
+	assert_true(got <= 0 || strstr(answer, " 414 ") || strstr(answer, " 431 "));
+	close(fd);
+	fd = connected(&s);
+	send(fd, body, sizeof(body) - 1, MSG_NOSIGNAL);
+	got = recv(fd, answer, sizeof(answer), 0);
+	assert_true(got <= 0);
+	close(fd);
+	require(&s, "GET", "/livez", 200, "ok\n");
+	stop(&s, true);
+}
+
+static void a_port_in_use_is_named(void **state)
+{
+	struct metrics_http_listener at = {.address = INADDR_LOOPBACK};
+	char error[METRICS_HTTP_ERROR_MAX], expected[METRICS_HTTP_ERROR_MAX];
+	struct metrics_exchange *exchange;
+	static struct metrics first;
+	struct metrics_http *http;
+	int fd = bound_socket(&at.port);
+
+	(void)state;
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(metrics_exchange_create(&exchange, &first), 0);
+	assert_int_equal(metrics_http_start(&http, exchange, &at, 1, error), -EADDRINUSE);
+	snprintf(expected, sizeof(expected), "http://127.0.0.1:%u: Address already in use",
+		 at.port);
+	assert_string_equal(error, expected);
+	metrics_exchange_destroy(exchange);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_path),
+		cmocka_unit_test(before_the_loop),
+		cmocka_unit_test(a_loop_that_stands_still),
+		cmocka_unit_test(slow_clients_are_slow_for_themselves),
+		cmocka_unit_test(large_requests_are_refused),
+		cmocka_unit_test(a_port_in_use_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,132 @@
+/*
+ * The names in a log's directory: which are the log's, and which are left alone.
+ */
+#include "wal/meta.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char segment_prefix[] = "segment-";
+
+void wal_meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence)
+{
+	(void)snprintf(name, DISK_NAME_MAX, "%s%016" PRIx64, segment_prefix, sequence);
+}
+
+void wal_meta_temporary_name(char out[DISK_NAME_MAX], const char *name)
+{
+	(void)snprintf(out, DISK_NAME_MAX, "%.48s%s", name, META_TEMPORARY);
+}
+
+static bool segment_parse(const char *name, uint64_t *sequence)
+{
+	char canonical[DISK_NAME_MAX];
+
+	*sequence = strtoull(name + strlen(segment_prefix), NULL, 16);
+	wal_meta_segment_name(canonical, *sequence);
+	return *sequence > 0 && strcmp(name, canonical) == 0;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x;
+	uint64_t y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return (x > y) - (x < y);
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+	size_t size = strlen(name);
+	size_t tail = strlen(suffix);
+
+	return size > tail && strcmp(name + size - tail, suffix) == 0;
+}
+
+/* Only what the log itself makes under a temporary name: other files are not ours to remove. */
+static bool is_temporary(const char *name)
+{
+	return strcmp(name, META_IDENTITY META_TEMPORARY) == 0 ||
+	       strcmp(name, META_VOTE META_TEMPORARY) == 0 ||
+	       strcmp(name, META_CLUSTER META_TEMPORARY) == 0 ||
+	       strcmp(name, META_MARK META_TEMPORARY) == 0 ||
+	       strcmp(name, META_BASE META_TEMPORARY) == 0 ||
+	       (strncmp(name, segment_prefix, strlen(segment_prefix)) == 0 &&
+		has_suffix(name, META_TEMPORARY));
+}
+
+static int names_add(struct meta_names *out, const char *name)
+{
+	if (strcmp(name, META_IDENTITY) == 0) {
+		out->identity = true;
+	} else if (strcmp(name, META_VOTE) == 0) {
+		out->vote = true;
+	} else if (strcmp(name, META_CLUSTER) == 0) {
+		out->cluster = true;
+	} else if (strcmp(name, META_MARK) == 0) {
+		out->mark = true;
+	} else if (strcmp(name, META_BASE) == 0) {
+		out->base = true;
+	} else if (is_temporary(name)) {
+		void *grown = realloc(out->temporary,
+				      (out->temporary_count + 1) * sizeof(*out->temporary));
+
+		if (!grown)
+			return -ENOMEM;
+		out->temporary = grown;
+		(void)snprintf(out->temporary[out->temporary_count++], DISK_NAME_MAX, "%s", name);
+	} else if (strncmp(name, segment_prefix, strlen(segment_prefix)) == 0) {
+		uint64_t *grown =
+			realloc(out->segments, (out->segment_count + 1) * sizeof(*out->segments));
+
+		if (!grown)
+			return -ENOMEM;
+		out->segments = grown;
+		if (!segment_parse(name, &out->segments[out->segment_count++]))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX])
+{
+	char name[DISK_NAME_MAX];
+	int err;
+
+	*out = (struct meta_names){0};
+	for (uint32_t i = 0;; i++) {
+		err = d->ops->list(d, i, name);
+		if (err == -ENOENT)
+			break;
+		if (err == 0)
+			err = names_add(out, name);
+		if (err != 0) {
+			(void)snprintf(bad, DISK_NAME_MAX, "%s", name);
+			return err;
+		}
+	}
+	if (out->segment_count > 0)
+		qsort(out->segments, out->segment_count, sizeof(*out->segments), compare_u64);
+	return 0;
+}
+
+void wal_meta_names_from(struct meta_names *names, uint64_t segment)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < names->segment_count; i++)
+		if (names->segments[i] >= segment)
+			names->segments[kept++] = names->segments[i];
+	names->segment_count = kept;
+}
+
+void wal_meta_names_free(struct meta_names *names)
+{
+	free(names->segments);
+	free(names->temporary);
+}
