@@ -19,6 +19,8 @@ enum {
 #define SERVE_RESEND_NS_MIN 2000000ull
 #define SERVE_RESEND_NS_MAX 200000000ull
 #define SERVE_EXPIRY_SCAN_NS 2000000ull
+/* A reader that has taken nothing for so long gives way to another if there is no room for both. */
+#define SERVE_STREAM_PATIENCE_NS 1000000000ull
 /* What is open when the node is stopped gets this long to finish. */
 #define SERVE_STOP_NS 500000000ull
 
@@ -77,6 +79,8 @@ void query_answer(struct serve *s, struct request *q);
 /* stream.c: the rest of answers that are larger than one piece. */
 void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, uint32_t size);
 void stream_drive(struct serve *s);
+/* There are as many cursors as there may be: the reader that was silent for longest gives way. */
+void stream_give_way(struct serve *s);
 /* The cursor is not needed any more. */
 void stream_end(struct serve *s, struct request *q);
 

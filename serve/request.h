@@ -79,6 +79,7 @@ struct request {
 	raft_index read_index;
 	struct sm_cursor *rest; /* STREAMING: of the answer */
 	bool pulled;            /* STREAMING: the door has room for the next piece */
+	uint64_t pushed_ns;     /* STREAMING: when the newest piece left */
 
 	uint8_t *answer; /* as serve_keep left it */
 	uint32_t answer_size;

@@ -21,6 +21,7 @@ static void push(struct serve *s, struct request *q, uint32_t size)
 	s->counters.pushes++;
 	s->active = true;
 	q->pulled = false;
+	q->pushed_ns = s->now_ns;
 	if (q->door->ops->push(q->door, q, s->scratch, size))
 		return;
 	stream_end(s, q);
@@ -35,6 +36,13 @@ void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, ui
 	push(s, q, size);
 }
 
+static void cut(struct serve *s, struct request *q)
+{
+	s->counters.streams_cut++;
+	stream_end(s, q);
+	serve_refuse(s, q, SERVE_COMPACTED);
+}
+
 static void step(struct serve *s, struct request *q)
 {
 	bool more;
@@ -44,9 +52,7 @@ static void step(struct serve *s, struct request *q)
 	s->active = true;
 	if (size < 0) {
 		assert(size == -ESTALE);
-		s->counters.streams_cut++;
-		stream_end(s, q);
-		serve_refuse(s, q, SERVE_COMPACTED);
+		cut(s, q);
 	} else if (!more) {
 		stream_end(s, q);
 		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);
@@ -70,6 +76,23 @@ void stream_drive(struct serve *s)
 		/* To the end of the line: the others have their turns. */
 		request_move(&s->requests, q, REQUEST_STREAMING);
 		step(s, q);
+		return;
+	}
+}
+
+/*
+ * Over UDP nothing tells of a client that has gone: its answer would keep a cursor for as long as
+ * it had said that it would wait. The list is in the order of the newest pieces.
+ */
+void stream_give_way(struct serve *s)
+{
+	struct request *q;
+
+	TAILQ_FOREACH(q, &s->requests.list[REQUEST_STREAMING], list)
+	{
+		if (q->pulled || s->now_ns < q->pushed_ns + SERVE_STREAM_PATIENCE_NS)
+			continue;
+		cut(s, q);
 		return;
 	}
 }

@@ -145,6 +145,38 @@ static void a_reader_who_stands_still_ends_with_its_time(void **state)
 	assert_int_equal(h.cursor[0].closed, 1);
 }
 
+static void who_was_silent_for_longest_gives_way_to_another(void **state)
+{
+	struct request *q;
+
+	(void)state;
+	stream(1, 9);
+	stream(2, 9);
+	q = stream(3, 9);
+	hand_turn(&h, SERVE_STREAM_PATIENCE_NS / 2);
+	/* There is no room for a fourth, and nobody was silent for long. */
+	h.query_result = -EBUSY;
+	stream(4, 9);
+	assert_int_equal(hand_heard(&h, 4)->status, SERVE_BUSY);
+	/* The first two still are; the third goes on. */
+	serve_pulled(h.serve, q);
+	hand_turn(&h, 0);
+	hand_turn(&h, SERVE_STREAM_PATIENCE_NS / 2);
+	hand_heard(&h, 5);
+	stream(5, 9);
+	hand_heard(&h, 7);
+	assert_int_equal(h.word[5].id, 1);
+	assert_int_equal(h.word[5].status, SERVE_COMPACTED);
+	assert_int_equal(h.word[6].id, 5);
+	assert_int_equal(h.word[6].status, SERVE_BUSY);
+	stream(6, 9);
+	hand_heard(&h, 9);
+	assert_int_equal(h.word[7].id, 2);
+	stream(7, 9);
+	hand_heard(&h, 10); /* nobody else */
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 2);
+}
+
 static void a_door_that_takes_no_piece_ends_it(void **state)
 {
 	(void)state;
@@ -186,6 +218,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_revision_that_is_gone_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reader_who_stands_still_ends_with_its_time, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(who_was_silent_for_longest_gives_way_to_another,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_door_that_takes_no_piece_ends_it, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_client_that_left_ends_it, setup, teardown),
