@@ -482,6 +482,83 @@ static void V15_a_witness_proves_that_the_directory_was_rolled_back(void **state
 	test_log_free(&t);
 }
 
+/* --- crashes ----------------------------------------------------------------------------- */
+
+struct lost_trial {
+	const struct test_log *log;
+	bool must; /* it is not whole yet */
+	uint32_t crashes;
+	uint32_t whole;
+};
+
+static void lost_crash_here(void *arg, struct fake_disk *disk)
+{
+	struct lost_trial *trial = arg;
+
+	for (int style = 0; style < 2 * FAKE_STYLES; style++) {
+		struct test_log t = *trial->log;
+
+		t.disk = fake_clone(disk, (uint64_t)style + trial->crashes);
+		t.wal = NULL;
+		if (style < FAKE_STYLES)
+			fake_power_cut(t.disk, (enum fake_style)style);
+		else
+			fake_kill(t.disk, (enum fake_style)(style - FAKE_STYLES));
+		if (test_log_open(&t) != 0)
+			fail_msg("crash %u, style %d: %s", trial->crashes, style, t.error);
+		if (trial->must && !t.found.lost)
+			fail_msg("crash %u, style %d: the loss is forgotten (write %lu)",
+				 trial->crashes, style, t.wal->number);
+		trial->whole += !t.found.lost;
+		test_log_free(&t);
+	}
+	trial->crashes++;
+}
+
+/* From the first opening on, over every write up to past what was marked, and through wal_whole. */
+static void W17_W24_a_crash_at_each_step_of_a_lost_log(void **state)
+{
+	(void)state;
+	for (int what = 0; what < 3; what++) {
+		struct test_log t;
+		struct lost_trial trial = {.log = &t, .must = true};
+		uint64_t marked;
+
+		(void)filled(&t);
+		if (what == 0)
+			zero(&t, WRITES - 2);
+		else if (what == 1)
+			fake_remove(t.disk, "mark");
+		else
+			for (uint64_t s = 1;; s++) {
+				char name[DISK_NAME_MAX];
+
+				segment_name(name, s);
+				if (!fake_exists(t.disk, name))
+					break;
+				fake_remove(t.disk, name);
+			}
+		fake_set_hook(t.disk, lost_crash_here, &trial);
+		test_log_lost(&t, "");
+		marked = t.wal->marker.durable.number;
+		for (int i = 0; t.wal->number <= marked && i < 2 * WRITES; i++)
+			assert_int_equal(
+				test_persist(t.wal, test_append(t.wal, t.wal->last_index + 1,
+								t.wal->last_index + 1, 2)),
+				0);
+		assert_true(t.wal->number > marked);
+		assert_int_equal(trial.whole, 0);
+		trial.must = false;
+		wal_whole(t.wal);
+		test_mark(t.wal, 9000ul * MS, NULL, 0);
+		lost_crash_here(&trial, t.disk);
+		assert_true(trial.whole >= 2 * FAKE_STYLES);
+		fake_set_hook(t.disk, NULL, NULL);
+		print_message("%u places\n", trial.crashes);
+		test_log_free(&t);
+	}
+}
+
 static void W24_a_reset_does_not_hide_a_loss(void **state)
 {
 	struct test_log t;
@@ -516,6 +593,7 @@ int main(void)
 		cmocka_unit_test(W24_the_sign_of_loss_survives_either_slot),
 		cmocka_unit_test(W24_a_vote_that_was_marked_is_missed),
 		cmocka_unit_test(V15_a_witness_proves_that_the_directory_was_rolled_back),
+		cmocka_unit_test(W17_W24_a_crash_at_each_step_of_a_lost_log),
 		cmocka_unit_test(W24_a_reset_does_not_hide_a_loss),
 	};
 
