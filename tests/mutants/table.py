@@ -163,7 +163,7 @@ MUTANTS = [
      "wal/recover.c",
      "m->durable.lost = true;",
      "m->durable.lost = false;",
-     ["unit-wal-lost"]),
+     ["unit-wal-lost", "unit-wal-sign"]),
     ("apply-twice", "R48: a retry after an unknown result applies once",
      "kv/kv.c",
      "switch (kv_session_judge(kv->sessions, request, &known)) {",
