@@ -23,12 +23,19 @@ static struct sim_world w;
 static struct metrics m;
 static char text[METRICS_TEXT_SIZE_MAX];
 
-/* Returns the leader; the other two follow. */
+static bool begun(void)
+{
+	int32_t leader = sim_leader(&w);
+
+	return leader >= 0 && sim_all_formed(&w) && raft_commit(w.node[leader].node->raft) > 0;
+}
+
+/* Returns the leader, which has committed its first entry; the other two follow. */
 static uint32_t world_begin(void)
 {
 	sim_world_create(&w, 11, 3, 1);
 	w.resting = true;
-	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+	while (!begun())
 		sim_world_run(&w, MS);
 	return (uint32_t)sim_leader(&w);
 }
