@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/mix.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -15,22 +16,24 @@ uint32_t formation_record_encode(const struct formation *f, uint8_t out[FORMATIO
 {
 	const struct formation_table *t = &f->table;
 	bool refused = f->next == FORMATION_REFUSED;
+	uint32_t count = t->count;
 
+	assert(count <= FORMATION_PLACES_MAX);
 	memset(out, 0, FORMATION_RECORD_SIZE_MAX);
 	out[0] = VERSION;
 	out[1] = (uint8_t)f->next;
-	out[2] = (uint8_t)t->count;
+	out[2] = (uint8_t)count;
 	bytes_put64(out + 8, t->digest);
 	bytes_put64(out + 16, t->origin);
 	bytes_put64(out + 24, f->cluster_id);
 	bytes_put64(out + 32, refused ? t->member[f->refused_by].place : 0);
-	for (uint32_t i = 0; i < t->count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		uint8_t *at = out + HEADER_SIZE + (size_t)MEMBER_SIZE * i;
 
 		bytes_put64(at, t->member[i].place);
 		bytes_put64(at + 8, refused ? 0 : t->member[i].identity);
 	}
-	return HEADER_SIZE + MEMBER_SIZE * t->count;
+	return HEADER_SIZE + MEMBER_SIZE * count;
 }
 
 static bool members_decode(struct formation_table *t, const uint8_t *data, bool refused)

@@ -24,7 +24,7 @@ int command_formation_reset(const struct options *options)
 			"holds; or this is not its unix: endpoint",
 			endpoint_text(e));
 	if (!err)
-		err = answer.status;
+		err = (int)answer.status;
 	if (err)
 		return complain(EXIT_FAILED, "%s: %s", endpoint_text(e), endpoint_error_text(err));
 	printf("%s: its directory is fresh\n", endpoint_text(e));
