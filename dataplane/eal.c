@@ -13,6 +13,7 @@
  *				 page sizes that are not there, which is not worth a line
  */
 #include "dataplane/eal.h"
+#include "dataplane/link_control.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -202,10 +203,14 @@ int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
 	return 0;
 }
 
+/*
+ * The lock is kept: no driver's callback runs from here on. rte_eal_cleanup is not called, because
+ * EAL cannot end its interrupt thread, and unmaps the memory that this thread uses whenever a peer
+ * of a memif port connects at that moment (F2). Its ports closed, EAL holds nothing that the end of
+ * the process does not give back: its huge pages have no files.
+ */
 void eal_stop(void)
 {
-	if (!started)
-		return;
-	(void)rte_eal_cleanup();
-	started = false;
+	if (started)
+		link_control_enter();
 }
