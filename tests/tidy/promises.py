@@ -12,7 +12,7 @@ SECTION = re.compile(r"^## What it promises\n(.*?)(?=^## |\Z)", re.MULTILINE | r
 ITEM = re.compile(r"^- (.*?)(?=^- |^\n|\Z)", re.MULTILINE | re.DOTALL)
 HELD = re.compile(r"Held by\s(.*)", re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
-FUNCTION = re.compile(r"^static void (\w+)\(void \*\*", re.MULTILINE)
+FUNCTION = re.compile(r"^static void (\w+)\(void(?: \*\*\w+)?\)", re.MULTILINE)
 
 
 def tests(root):
