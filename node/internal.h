@@ -120,6 +120,9 @@ struct node {
 	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];
 };
 
+/* known.c: the index in n->peer of a member, or -1. */
+int node_peer_find(const struct node *n, raft_id id);
+
 /* formation.c: before there is a cluster. */
 int node_formation_create(struct node *n);
 void node_formation_receive(struct node *n, const struct dp_datagram *datagram);
@@ -128,6 +131,8 @@ const char *node_formation_state(const struct node *n);
 
 /* open.c: the rooms of a node, opened in order. */
 int node_open(struct node *n);
+
+/* core.c: the consensus core, once there is a cluster. */
 void node_raft_prepare(struct node *n);
 int node_raft_start(struct node *n);
 
@@ -137,8 +142,6 @@ void node_notes(struct node *n);
 /* network.c: frames in, raft's messages out. */
 void node_receive(struct node *n);
 void node_send(struct node *n, const struct raft_message *message);
-/* The index in n->peer of a member, or -1. */
-int node_peer_find(const struct node *n, raft_id id);
 
 /* ready.c: raft's hand-outs to the log, the network, the state machine. */
 void node_persisted(struct node *n);

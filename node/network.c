@@ -5,15 +5,6 @@
 
 #include <errno.h>
 
-int node_peer_find(const struct node *n, raft_id id)
-{
-	for (uint32_t i = 0; i < n->peer_count; i++) {
-		if (n->peer[i].member_id == id)
-			return (int)i;
-	}
-	return -1;
-}
-
 static void count_raft_error(struct node *n, int error)
 {
 	switch (error) {

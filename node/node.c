@@ -80,15 +80,6 @@ void node_destroy(struct node *n)
 	free(n);
 }
 
-const char *node_member_name(const struct node *n, raft_id id)
-{
-	int peer = node_peer_find(n, id);
-
-	if (id == n->id)
-		return n->name;
-	return peer < 0 ? "none" : n->peer_name[peer];
-}
-
 int node_poll(struct node *n, uint64_t now_ns)
 {
 	assert(now_ns >= n->now_ns);
@@ -166,26 +157,4 @@ bool node_stopping(const struct node *n)
 bool node_stopped(const struct node *n)
 {
 	return n->stopping && serve_stopped(n->serve);
-}
-
-void node_raft_status(const struct node *n, struct raft_status *out)
-{
-	memset(out, 0, sizeof(*out));
-	if (n->raft)
-		raft_get_status(n->raft, out);
-}
-
-uint64_t node_cluster_id(const struct node *n)
-{
-	return n->cluster_id;
-}
-
-enum formation_state node_get_formation(const struct node *n)
-{
-	return n->formation.state;
-}
-
-uint64_t node_hash(const struct node *n)
-{
-	return n->sm->ops->hash(n->sm);
 }

@@ -145,43 +145,11 @@ bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_
 	return request_set_answer(&s->requests, q, data, size);
 }
 
-void serve_answer(struct serve *s, struct request *q, enum serve_status status, const uint8_t *data,
-		  uint32_t size)
-{
-	s->counters.answers++;
-	s->active = true;
-	q->status = status;
-	if (!q->door->ops->answer(q->door, q, status, data, size)) {
-		request_close(&s->requests, q);
-		return;
-	}
-	request_move(&s->requests, q, REQUEST_ANSWERED);
-	q->deadline_ns = s->now_ns + REQUEST_KEEP_NS;
-}
-
-void serve_refuse(struct serve *s, struct request *q, enum serve_status status)
-{
-	serve_answer(s, q, status, NULL, 0);
-}
-
 void serve_cancel(struct serve *s, struct request *q)
 {
 	stream_end(s, q);
 	q->door->ops->gone(q->door, q);
 	request_close(&s->requests, q);
-}
-
-void serve_resend_reset(const struct serve *s, struct request *q)
-{
-	q->resend_ns = s->now_ns;
-	q->resend_wait_ns = SERVE_RESEND_NS_MIN;
-}
-
-void serve_resend_later(const struct serve *s, struct request *q)
-{
-	q->resend_ns = s->now_ns + q->resend_wait_ns;
-	if (q->resend_wait_ns < SERVE_RESEND_NS_MAX)
-		q->resend_wait_ns *= 2;
 }
 
 bool serve_active(const struct serve *s)

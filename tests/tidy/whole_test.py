@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import changes
+import circles
 import citations
 import median
 import paths
@@ -36,6 +37,25 @@ class Tree(unittest.TestCase):
 
     def good(self, rule, files, **options):
         self.assertEqual(self.complaints(rule, files, **options), [])
+
+
+class Circles(Tree):
+    A = "int a_go(int x)\n{\n\treturn b_go(x);\n}\n"
+    B = "int b_go(int x)\n{\n\treturn x;\n}\n"
+    BACK = "int b_go(int x)\n{\n\treturn x ? a_go(x - 1) : 0;\n}\n"
+
+    def test_circles(self):
+        self.good(circles, {"kv/a.c": self.A, "kv/b.c": self.B}, larger={})
+        self.bad(circles, {"kv/a.c": self.A, "kv/b.c": self.BACK}, "kv/b.c", larger={})
+        self.good(circles, {"kv/a.c": self.A, "kv/b.c": self.BACK}, larger={"kv": 2})
+        self.bad(circles, {"kv/a.c": self.A, "kv/b.c": self.B}, "say so", larger={"kv": 2})
+
+    def test_no_calls(self):
+        comment = self.B.replace("return x", "return x /* a_go(x) */")
+        self.good(circles, {"kv/a.c": self.A, "kv/b.c": comment}, larger={})
+        own = self.BACK + self.A.replace("int a_go", "static int a_go")
+        self.good(circles, {"kv/b.c": own, "kv/c.c": self.B.replace("b_go", "c_go")}, larger={})
+        self.good(circles, {"kv/a.c": self.A, "raft/b.c": self.BACK}, larger={})
 
 
 class Citations(Tree):

@@ -1,0 +1,97 @@
+/*
+ * The consensus core of a node: made once there is a cluster, from what the log holds.
+ */
+#include "node/internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void restore_log(struct node *n, raft_index last)
+{
+	raft_index next = last > RAFT_WINDOW ? last - RAFT_WINDOW + 1 : 1;
+
+	if (next < n->recovered.first_index)
+		next = n->recovered.first_index;
+
+	while (next <= last && !n->failed) {
+		const struct raft_entry *entries;
+		int count = wal_read_now(n->wal, 0, next, WAL_READ_ENTRIES_MAX, &entries);
+
+		if (count <= 0) {
+			n->failed = count ? count : -EBADMSG;
+			snprintf(n->error, sizeof(n->error),
+				 "the log could not be read back at index %" PRIu64 ": %s", next,
+				 wal_error(n->wal));
+			return;
+		}
+		for (int i = 0; i < count; i++)
+			raft_restore(n->raft, &entries[i]);
+		next += (raft_index)count;
+	}
+}
+
+/* The member table of an entry of the log. 0 or -errno. */
+static int read_members(struct node *n, raft_index index, struct raft_members *out)
+{
+	const struct raft_entry *entry;
+	int count = wal_read_now(n->wal, 0, index, 1, &entry);
+
+	if (count < 1)
+		return count < 0 ? count : -EBADMSG;
+	if (entry->index != index || entry->type != RAFT_ENTRY_MEMBERS)
+		return -EBADMSG;
+	return raft_members_decode(out, entry->data, entry->size);
+}
+
+int node_raft_start(struct node *n)
+{
+	struct raft_options *raft = &n->raft_options;
+	int err = 0;
+
+	raft->id = n->id;
+	raft->start = wal_start(n->wal);
+	formation_members(&n->formation, &raft->members);
+	raft->members_before = raft->members;
+	raft->now_us = n->now_ns / 1000;
+	if (raft->members_index)
+		err = read_members(n, raft->members_index, &raft->members);
+	if (!err && raft->members_before_index)
+		err = read_members(n, raft->members_before_index, &raft->members_before);
+	if (err) {
+		snprintf(n->error, sizeof(n->error),
+			 "the member table in the log is unreadable: %s", strerror(-err));
+		return err;
+	}
+	err = raft_create(&n->raft, raft);
+	if (err) {
+		snprintf(n->error, sizeof(n->error), "the consensus core refuses its options: %s",
+			 strerror(-err));
+		return err;
+	}
+	restore_log(n, n->recovered.last_index);
+	return n->failed;
+}
+
+/* What the core will need; who the members are is known when they have agreed on it. */
+void node_raft_prepare(struct node *n)
+{
+	const struct node_options *o = &n->options;
+
+	n->raft_options = (struct raft_options){
+		.identity = n->recovered.identity,
+		.members_index = n->recovered.members_index,
+		.members_before_index = n->recovered.members_before_index,
+		.hard_state = n->recovered.hard_state,
+		.last_index = n->recovered.last_index,
+		.lost = n->recovered.lost,
+		.witness_count = n->recovered.witness_count,
+		.seed = o->seed,
+		.election_timeout_us_min = (uint32_t)o->election_us_min,
+		.election_timeout_us_max = (uint32_t)o->election_us_max,
+		.heartbeat_us = (uint32_t)o->heartbeat_us,
+		.append_size_max = wire_append_size_max(o->dp.link[0]->mtu),
+	};
+	memcpy(n->raft_options.witness, n->recovered.witness, sizeof(n->raft_options.witness));
+}
