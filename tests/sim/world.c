@@ -41,7 +41,7 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 {
 	struct sim_node *n = &w->node[i];
 	struct kv_options kv = {.quota = 64u << 20};
-	char name[8], peer_name[SIM_NODES_MAX][8];
+	char name[16], peer_name[SIM_NODES_MAX][16];
 	int err;
 	struct node_options o = {
 		.name = name,
