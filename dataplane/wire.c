@@ -22,7 +22,7 @@ enum {
 	READ_SIZE = 16,
 	READ_REPLY_SIZE = 24,
 	START_SIZE = 8,
-	START_REPLY_SIZE = 40,
+	START_REPLY_SIZE = 48,
 
 	/* The largest MTU that a port is given: jumbo frames. */
 	MTU_MAX = 9216,
@@ -83,7 +83,8 @@ enum wire_verdict wire_envelope_decode(struct wire_envelope *out, const uint8_t 
 		return WIRE_VERDICT_TYPE;
 	if (bytes_get16(data + 8) != size - WIRE_ENVELOPE_SIZE)
 		return WIRE_VERDICT_SIZE;
-	if (data[7] != 0 || !bytes_zero(data + 10, 6) || !bytes_zero(data + 56, 32))
+	if (data[7] != 0 || !bytes_zero(data + 10, 6) || !bytes_zero(data + 56, 32) ||
+	    raft_start_count(bytes_get64(data + 40)) > RAFT_START_COUNT_MAX)
 		return WIRE_VERDICT_RESERVED;
 	*out = (struct wire_envelope){
 		.type = data[6],
@@ -209,6 +210,7 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 		bytes_put64(out + 16, message->start_reply.known.start);
 		bytes_put64(out + 24, message->start_reply.known.term);
 		bytes_put64(out + 32, message->start_reply.known.index);
+		bytes_put64(out + 40, message->start_reply.known.entry_term);
 		break;
 	}
 	return body->size_min;
@@ -329,6 +331,7 @@ int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_EN
 		out->start_reply.known.start = bytes_get64(data + 16);
 		out->start_reply.known.term = bytes_get64(data + 24);
 		out->start_reply.known.index = bytes_get64(data + 32);
+		out->start_reply.known.entry_term = bytes_get64(data + 40);
 		return 0;
 	}
 	return -EINVAL;

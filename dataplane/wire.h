@@ -34,7 +34,8 @@
  *	PROPOSE       a part (below): a follower forwards a command to the leader
  *	PROPOSE_REPLY a part reply
  *	START         term 8: what do you know of me from before the start that sends this?
- *	START_REPLY   term 8, asked 8, newest start known 8, acknowledged term 8 and index 8
+ *	START_REPLY   term 8, asked 8, newest start known 8, acknowledged term 8, index 8 and term
+ *	              of the entry there 8
  *	FORMATION     say 1, existing 1, count 1, zero 5, digest 8, origin 8, cluster id 8,
  *	              receiver's identity 8 (0: any), then members: place 8, identity 8. Before the
  *	              cluster is formed; known by its address, whatever its envelope's ids are

@@ -170,22 +170,24 @@ static struct raft_message *reply_new(struct raft *r, const struct raft_peer *p)
 	return raft_message_new(r, p, RAFT_MESSAGE_APPEND_REPLY);
 }
 
-/* The furthest position that this start acknowledged: what a witness may know of it (start.c). */
-static void acknowledged_note(struct raft *r, raft_index match)
+/* What this leader, as a witness, may know of this start (start.c). */
+static void acknowledged_note(const struct raft *r, struct raft_peer *p, raft_index match)
 {
-	if (r->hard.term > r->acknowledged_term) {
-		r->acknowledged_term = r->hard.term;
-		r->acknowledged_index = 0;
+	if (r->hard.term > p->acknowledged[0].term) {
+		memmove(&p->acknowledged[1], &p->acknowledged[0],
+			sizeof(p->acknowledged) - sizeof(p->acknowledged[0]));
+		p->acknowledged[0].term = r->hard.term;
+		p->acknowledged[0].index = 0;
 	}
-	if (match > r->acknowledged_index)
-		r->acknowledged_index = match;
+	if (match > p->acknowledged[0].index)
+		p->acknowledged[0].index = match;
 }
 
 /* Makes the answers that may leave now; the term is durable (the caller checked). */
 void raft_owed_send(struct raft *r)
 {
 	struct raft_owed *o = &r->owed;
-	const struct raft_peer *p = raft_peer_find(r, r->leader);
+	struct raft_peer *p = raft_peer_find(r, r->leader);
 	raft_index match = o->proved < r->durable ? o->proved : r->durable;
 
 	if (r->role != RAFT_FOLLOWER || !p)
@@ -196,7 +198,7 @@ void raft_owed_send(struct raft *r)
 		m->append_reply.match = match;
 		m->append_reply.prev_index = o->accept_prev;
 		m->append_reply.read_seq = o->read_seq;
-		acknowledged_note(r, match);
+		acknowledged_note(r, p, match);
 		o->match_sent = match;
 		o->read_echoed = o->read_seq;
 		if (match >= o->accept_needs)

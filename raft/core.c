@@ -292,7 +292,7 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 	assert(r->restored);
 	bool of_start = m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY;
 	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term > TERM_MAX ||
-	    (m->term == 0 && !of_start))
+	    (m->term == 0 && !of_start) || raft_start_count(m->start) > RAFT_START_COUNT_MAX)
 		return -EINVAL;
 	struct raft_peer *p = raft_peer_find(r, m->from);
 	if (!p)

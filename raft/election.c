@@ -25,10 +25,8 @@ bool raft_may_campaign(const struct raft *r)
 
 void raft_campaign(struct raft *r)
 {
-	raft_term floor = r->lost.vote_floor;
-
 	assert(r->role != RAFT_LEADER);
-	raft_follower_become(r, (r->hard.term > floor ? r->hard.term : floor) + 1, 0);
+	raft_follower_become(r, r->hard.term + 1, 0);
 	r->role = RAFT_CANDIDATE;
 	r->hard.vote = r->id;
 	r->lost.voted_term = r->hard.term;
@@ -70,7 +68,8 @@ static bool log_up_to_date(const struct raft *r, const struct raft_vote *v)
 
 int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
-	if (!may_vote(r) || m->term <= r->lost.vote_floor)
+	/* A vote in a term that was told may have been given and forgotten; one that is held, stands. */
+	if (!may_vote(r) || (m->term <= r->lost.told_term && r->hard.vote != m->from))
 		return 0;
 	/* R23: a candidate and a leader have voted for themselves: hard.vote is never 0 there. */
 	if (r->hard.vote == 0 && log_up_to_date(r, &m->vote)) {

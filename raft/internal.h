@@ -59,6 +59,12 @@ enum {
 	RAFT_PLACES_MAX = RAFT_MEMBERS_MAX,
 	RAFT_SLOT_APPLY = 0,
 	RAFT_SLOTS_MAX = RAFT_READY_FETCH_MAX,
+
+	/*
+	 * An answer to a start is of the last second: a member that led more terms than this since
+	 * makes one that lost nothing look as if it had, and catch up.
+	 */
+	RAFT_ACKNOWLEDGED_TERMS = 4,
 };
 
 struct raft_inflight {
@@ -81,6 +87,11 @@ struct raft_peer {
 	raft_start start_asked; /* by its newest question */
 	bool start_answered;    /* it told what it knows of this start of ours */
 	bool start_owed;        /* the question is due to it */
+	/* What this start acknowledged to it, in the newest terms that it led; the last comes first. */
+	struct {
+		raft_term term;
+		raft_index index;
+	} acknowledged[RAFT_ACKNOWLEDGED_TERMS];
 
 	/* What is owed to it; answers are made when they leave, with the term of that moment. */
 	bool vote_request_owed;
@@ -148,11 +159,14 @@ struct raft_lost {
 	raft_start known;     /* ... from a witness that knows this start */
 	bool ended;           /* to be handed out: it is whole again */
 	raft_term voted_term; /* the newest in which it voted since it was started */
-	raft_term told_term;  /* the newest that a witness was in when it answered */
-	raft_term vote_floor; /* whole again: it may have forgotten votes in terms up to this one */
+	/*
+	 * The newest that a witness was in when it answered: a vote there may be forgotten, and is
+	 * not given again. Never above ours.
+	 */
+	raft_term told_term;
 
 	/* Its question for a read index. */
-	uint64_t asked; /* how often */
+	uint64_t asked; /* how many, each in a term and under a start of its own */
 	uint64_t context;
 	raft_term asked_term;
 	raft_index target; /* the answer; 0: none yet */
@@ -259,8 +273,6 @@ struct raft {
 	uint64_t start_ask_us;
 	raft_term start_term; /* as recovered */
 	raft_index start_last;
-	raft_term acknowledged_term; /* the furthest position that this start acknowledged */
-	raft_index acknowledged_index;
 	uint64_t witness_generation; /* counts what changed in any peer's witness */
 	struct raft_lost lost;
 

@@ -42,10 +42,12 @@ void raft_lost_tick(struct raft *r)
 	if (!leader_serves(r) || (l->target != 0 && l->asked_term == r->hard.term))
 		return;
 	/*
-	 * Its callers' contexts are theirs to choose; that one is the same is as likely as any
-	 * guess.
+	 * One question for a term, however often it is sent: the answer may take longer than the next
+	 * time that it is due. Its callers' contexts are theirs to choose; that one is the same is as
+	 * likely as any guess.
 	 */
-	l->context = mix(r->start ^ ++l->asked);
+	if (l->context == 0 || l->asked_term != r->hard.term)
+		l->context = mix(r->start ^ ++l->asked);
 	l->asked_term = r->hard.term;
 	l->target = 0;
 	l->ask_owed = true;
@@ -80,7 +82,6 @@ void raft_lost_end_try(struct raft *r)
 		return;
 	*l = (struct raft_lost){.voted_term = l->voted_term,
 				.told_term = l->told_term,
-				.vote_floor = l->told_term,
 				.asked = l->asked,
 				.ended = true};
 	/* From here on what it holds is what a witness may know. */

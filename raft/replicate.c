@@ -254,6 +254,7 @@ static void lost_note(struct raft *r, struct raft_peer *p, const struct raft_app
 		raft_peer_reset(p, reply->match + 1, r->heartbeat_us, r->now_us);
 	p->lost = reply->lost;
 	if (!p->lost) {
+		raft_witness_note(r, p);
 		raft_commit_advance(r);
 		raft_reads_confirm(r);
 	}

@@ -20,7 +20,7 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 	m->start = r->start;
 	m->term = r->hard.term;
 	if (type == RAFT_MESSAGE_APPEND_REPLY)
-		m->append_reply.lost = r->lost.is;
+		m->append_reply.lost = r->lost.is || !r->start_confirmed;
 	return m;
 }
 

@@ -2,7 +2,8 @@
  * Starts, and their witnesses (D9c). A directory that was rolled back to an older copy of itself
  * does not know what it has promised since; the others do. So each start is asked for: "this is my
  * start; what do you know of me from before?", and until enough have answered, a member gives no
- * vote. What it acknowledges meanwhile is true by itself, and counts.
+ * vote and what it acknowledges steers the leader and counts for nothing: an acknowledgement also
+ * says that nothing was promised in a later term, and that it cannot know yet.
  *
  * A witness remembers the newest start that it saw and the furthest position that was acknowledged
  * to it; both are in its own marks, so they survive its restart. It answers whoever asks. A member
@@ -16,6 +17,9 @@
 
 /* Who did not answer is asked again: it may have been down, and know more than the others. */
 static const uint64_t ASK_AGAIN_US = 1000000;
+
+/* More starts since a copy was taken than any directory has: whoever says so is out of order. */
+enum { STARTS_FORGOTTEN_MAX = 1 << 16 };
 
 static void ask_all(struct raft *r)
 {
@@ -113,7 +117,20 @@ void raft_witness_note(struct raft *r, struct raft_peer *p)
 	p->witness.id = p->id;
 	p->witness.term = r->hard.term;
 	p->witness.index = p->match;
+	p->witness.entry_term =
+		raft_window_has(&r->window, p->match) ? raft_window_term(&r->window, p->match) : 0;
 	r->witness_generation++;
+}
+
+/* What its earlier start acknowledged, it may have lost: it counts when this one says it again. */
+static void restarted_reset(const struct raft *r, struct raft_peer *p)
+{
+	uint64_t regressions = p->regressions;
+
+	if (r->role != RAFT_LEADER || p->match == 0)
+		return;
+	raft_peer_reset(p, p->match, r->heartbeat_us, r->now_us);
+	p->regressions = regressions;
 }
 
 /* Every message shows its sender's start. False: this is not the newest one, nor will it be. */
@@ -123,6 +140,7 @@ bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start)
 		p->witness.id = p->id;
 		p->witness.start = start;
 		r->witness_generation++;
+		restarted_reset(r, p);
 	}
 	return start == p->witness.start;
 }
@@ -152,15 +170,34 @@ uint64_t raft_witnesses_generation(const struct raft *r)
 
 /* --- the one that was started ------------------------------------------------------------ */
 
+/*
+ * True: another entry is where it acknowledged one, from before that: a copy in which the leader of
+ * the same term had not overwritten it yet. One of a later term has rightly taken its place.
+ */
+static bool entry_replaced(const struct raft *r, const struct raft_witness *known)
+{
+	raft_term here;
+
+	if (known->entry_term == 0 || !raft_window_has(&r->window, known->index))
+		return false;
+	here = raft_window_term(&r->window, known->index);
+	return here != known->entry_term && here <= known->term;
+}
+
 /* True: it acknowledged what it did not hold when it was started, and has not taken in since. */
-static bool position_lost(const struct raft *r, const struct raft_witness *known)
+static bool position_lost(const struct raft *r, const struct raft_peer *p,
+			  const struct raft_witness *known)
 {
 	const struct raft_witness here = {.term = r->start_term, .index = r->start_last};
-	const struct raft_witness since = {.term = r->acknowledged_term,
-					   .index = r->acknowledged_index};
 
-	return position_above(known->term, known->index, &here) &&
-	       position_above(known->term, known->index, &since);
+	/* A later term's acknowledgement says nothing of what was held in this one. */
+	for (uint32_t i = 0; i < RAFT_ACKNOWLEDGED_TERMS; i++) {
+		if (known->term == p->acknowledged[i].term &&
+		    known->index <= p->acknowledged[i].index)
+			return false;
+	}
+	return position_above(known->term, known->index, &here) ||
+	       (known->term == here.term && entry_replaced(r, known));
 }
 
 int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
@@ -169,11 +206,16 @@ int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft
 
 	if (reply->asked != r->start)
 		return -ESTALE;
+	if (raft_start_count(reply->known.start) >
+	    raft_start_count(r->start) + STARTS_FORGOTTEN_MAX)
+		return -EINVAL;
 	p->start_answered = true;
 	if (m->term > r->lost.told_term)
 		r->lost.told_term = m->term;
+	if (m->term > r->hard.term)
+		raft_follower_become(r, m->term, 0);
 	/* It noted this start, unless it knows one that cannot be older. */
-	if (reply->known.start != r->start || (!r->lost.is && position_lost(r, &reply->known)))
+	if (reply->known.start != r->start || (!r->lost.is && position_lost(r, p, &reply->known)))
 		raft_lost_begin(r, reply->known.start);
 	confirm_try(r);
 	return 0;

@@ -29,6 +29,9 @@ typedef uint64_t raft_identity;
  */
 typedef uint64_t raft_start;
 
+/* No directory was opened so often: what says more is out of order, and is refused. */
+#define RAFT_START_COUNT_MAX (UINT32_MAX / 2)
+
 static inline uint32_t raft_start_count(raft_start start)
 {
 	return (uint32_t)(start >> 32);
@@ -152,6 +155,7 @@ struct raft_witness {
 	raft_start start; /* 0: none seen */
 	raft_term term;   /* in which it acknowledged `index` to this member; 0: never */
 	raft_index index;
+	raft_term entry_term; /* of the entry there; 0: not known, it was committed long before */
 };
 
 struct raft_start_reply {

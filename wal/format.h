@@ -68,6 +68,7 @@
  *	    80    8 its newest start
  *	    88    8 term in which it acknowledged a position to this member
  *	    96    8 that position
+ *	   104    8 term of the entry there; 0: not known
  *
  * A segment: a header of `unit` bytes, then writes, then zeros up to its size.
  *

@@ -14,7 +14,7 @@ enum {
 	LOST = META_BODY + 40,
 	WITNESS_COUNT = META_BODY + 44,
 	WITNESSES = META_BODY + 48,
-	WITNESS_SIZE = 32,
+	WITNESS_SIZE = 40,
 };
 
 static_assert(WITNESSES + RAFT_MEMBERS_MAX * WITNESS_SIZE <= FORMAT_UNIT_MIN,
@@ -40,6 +40,7 @@ void wal_mark_encode(uint8_t *out, uint32_t unit, const struct log_id *id, const
 		bytes_put64(at + 8, w->start);
 		bytes_put64(at + 16, w->term);
 		bytes_put64(at + 24, w->index);
+		bytes_put64(at + 32, w->entry_term);
 	}
 	wal_meta_crc_put(out, unit);
 }
@@ -64,7 +65,8 @@ static int slot_decode(struct mark *out, const uint8_t *in, uint32_t unit, uint3
 		const uint8_t *at = in + WITNESSES + (size_t)i * WITNESS_SIZE;
 
 		out->witness[i] = (struct raft_witness){bytes_get64(at), bytes_get64(at + 8),
-							bytes_get64(at + 16), bytes_get64(at + 24)};
+							bytes_get64(at + 16), bytes_get64(at + 24),
+							bytes_get64(at + 32)};
 	}
 	return 0;
 }

@@ -221,7 +221,7 @@ int wal_lost(struct wal *w, uint64_t start_known)
 	uint64_t newest;
 	int err;
 
-	if (WAL_START_COUNT(start_known) >= UINT32_MAX)
+	if (raft_start_count(start_known) > RAFT_START_COUNT_MAX)
 		return -ERANGE;
 	wal_settle(w);
 	if (w->failed != 0)

@@ -456,7 +456,7 @@ static void node_command(const char *word, struct cluster_node *n, const char *r
 	} else if (strcmp(word, "lose") == 0) {
 		cluster_lose(&cluster, n, strtoull(rest, NULL, 10));
 	} else if (strcmp(word, "copy") == 0) {
-		cluster_copy(n);
+		cluster_copy(&cluster, n);
 	} else if (strcmp(word, "roll-back") == 0) {
 		cluster_roll_back(&cluster, n);
 	} else {

@@ -70,7 +70,7 @@ static const struct raft_message messages[] = {
 	{.type = RAFT_MESSAGE_START_REPLY,
 	 .term = 9,
 	 .start_reply = {.asked = 1ull << 33,
-			 .known = {.start = 5ull << 32, .term = 3, .index = 4}}},
+			 .known = {.start = 5ull << 32, .term = 3, .index = 4, .entry_term = 2}}},
 	{.type = RAFT_MESSAGE_APPEND_REPLY, .term = 9, .append_reply = {.lost = true, .match = 5}},
 };
 
@@ -130,6 +130,7 @@ static void assert_message_equal(const struct raft_message *a, const struct raft
 		assert_int_equal(a->start_reply.known.start, b->start_reply.known.start);
 		assert_int_equal(a->start_reply.known.term, b->start_reply.known.term);
 		assert_int_equal(a->start_reply.known.index, b->start_reply.known.index);
+		assert_int_equal(a->start_reply.known.entry_term, b->start_reply.known.entry_term);
 		break;
 	}
 }

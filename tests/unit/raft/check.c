@@ -259,9 +259,14 @@ void check_state(struct cluster *c, struct cluster_node *n)
 	if (r->role == RAFT_LEADER) {
 		for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
 			const struct raft_peer *p = &r->place[i];
-			check(c, p->match >= n->match_seen[i] || p->lost || p->regressions > 0,
+			bool restarted = p->witness.start != n->start_seen[i];
+
+			check(c,
+			      p->match >= n->match_seen[i] || p->lost || p->regressions > 0 ||
+				      restarted,
 			      "RC8: a match went back");
 			n->match_seen[i] = p->match;
+			n->start_seen[i] = p->witness.start;
 		}
 	}
 	if (c->steps % 64 == 0)

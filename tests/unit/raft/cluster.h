@@ -88,8 +88,13 @@ struct cluster_node {
 	struct {
 		struct raft_hard_state hard;
 		struct stored_log log;
-		uint32_t starts; /* 0: there is no copy */
-	} copy;                  /* of its directory, as it was once */
+		bool lost;
+		struct raft_witness witness[RAFT_MEMBERS_MAX];
+		uint32_t witness_count;
+		uint32_t starts;  /* 0: there is no copy */
+		uint64_t crashes; /* of the cluster, when it was taken */
+	} copy;                   /* of its directory, as it was once */
+	uint64_t asked_us;        /* it was rolled back within a start, and asked then; 0: not */
 	uint64_t persisted;
 
 	struct {
@@ -103,6 +108,7 @@ struct cluster_node {
 	raft_term term_seen;
 	enum raft_role role_seen;
 	raft_index match_seen[RAFT_PLACES_MAX];
+	raft_start start_seen[RAFT_PLACES_MAX]; /* ... and of which start of it */
 	struct cluster_read read[CLUSTER_READS_MAX];
 	uint64_t reads_confirmed;
 	uint64_t reads_refused;
@@ -190,7 +196,7 @@ void cluster_wipe(struct cluster *c, struct cluster_node *n);
 /* Down; its disk loses all entries above `keep`, and its mark tells so (D9c). */
 void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep);
 /* A copy of its directory; later, down, the copy is put in its place. Nothing in it tells so. */
-void cluster_copy(struct cluster_node *n);
+void cluster_copy(struct cluster *c, struct cluster_node *n);
 void cluster_roll_back(struct cluster *c, struct cluster_node *n);
 uint32_t cluster_persists_pending(const struct cluster_node *n);
 /* Lets the oldest write in flight finish now, held or not. */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 void cluster_wipe(struct cluster *c, struct cluster_node *n)
 {
@@ -37,10 +38,14 @@ void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep)
 	c->losses++;
 }
 
-void cluster_copy(struct cluster_node *n)
+void cluster_copy(struct cluster *c, struct cluster_node *n)
 {
 	n->copy.hard = n->disk_hard;
+	n->copy.lost = n->lost;
 	n->copy.starts = n->starts;
+	n->copy.crashes = c->crashes;
+	memcpy(n->copy.witness, n->witness, sizeof(n->witness));
+	n->copy.witness_count = n->witness_count;
 	log_copy(&n->copy.log, &n->disk);
 }
 
@@ -53,7 +58,9 @@ void cluster_roll_back(struct cluster *c, struct cluster_node *n)
 	log_copy(&n->disk, &n->copy.log);
 	n->disk_hard = n->copy.hard;
 	n->starts = n->copy.starts;
-	n->lost = false; /* nothing in it says so */
+	memcpy(n->witness, n->copy.witness, sizeof(n->witness));
+	n->witness_count = n->copy.witness_count;
+	n->lost = n->copy.lost;
 	n->in_doubt = true;
 	c->roll_backs++;
 }

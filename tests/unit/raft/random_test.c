@@ -22,6 +22,7 @@ enum {
 
 static const char *program;
 static uint64_t steps_wanted = STEPS_DEFAULT;
+static uint64_t within_start, within_start_lost; /* roll-backs within a start, and of those lost */
 
 static void replay_print(struct cluster *c)
 {
@@ -142,6 +143,78 @@ static bool witnessed(const struct cluster *c, const struct cluster_node *n)
 	return true;
 }
 
+/* All that are asked what they know of a start answer it, before time makes a majority enough. */
+static bool calm(const struct cluster *c, const struct cluster_node *except)
+{
+	if (c->options.loss_permille > 0)
+		return false;
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		const struct cluster_node *k = &c->node[i];
+
+		for (uint32_t j = 0; j < c->options.nodes; j++) {
+			if (c->cut[i][j])
+				return false;
+		}
+		if (k != except && (!k->core || k->in_doubt))
+			return false;
+	}
+	return true;
+}
+
+/* What a leader's own disk was counted for, nobody was told. */
+static bool has_led(const struct cluster *c, const struct cluster_node *n)
+{
+	for (raft_term term = n->copy.hard.term; term <= n->term_seen; term++) {
+		if (c->leader_of[term] == n->id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A copy of this very start: no count shows it, only what the others saw it acknowledge, and the
+ * terms that they are in. None of them was started since, so none has forgotten.
+ */
+static void roll_back_within_a_start(struct cluster *c, struct cluster_node *n)
+{
+	if (cluster_random(c, 2) == 0) {
+		cluster_copy(c, n);
+		return;
+	}
+	if (!n->core || n->copy.starts != n->starts || n->copy.crashes != c->crashes ||
+	    has_led(c, n) || !calm(c, n) || !may_lose(c, n))
+		return;
+	cluster_crash(c, n, (uint32_t)cluster_random(c, cluster_persists_pending(n) + 1));
+	cluster_roll_back(c, n);
+	cluster_start(c, n);
+	n->asked_us = c->now_us;
+}
+
+/* No further fault until it was answered. */
+static bool a_start_is_asked_for(const struct cluster *c)
+{
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		if (c->node[i].asked_us)
+			return true;
+	}
+	return false;
+}
+
+/* What was not found to be lost by now was not: the copy held all that it had promised. */
+static void answered_look(struct cluster *c)
+{
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		struct cluster_node *n = &c->node[i];
+
+		if (!n->asked_us || c->now_us < n->asked_us + c->options.election_us_min)
+			continue;
+		n->asked_us = 0;
+		n->in_doubt = n->core->lost.is;
+		within_start++;
+		within_start_lost += n->in_doubt;
+	}
+}
+
 /* A directory is lost, the end of a log, or all since a copy was taken (R7, W24, V15). */
 static void lose(struct cluster *c)
 {
@@ -149,7 +222,7 @@ static void lose(struct cluster *c)
 	uint64_t kind = cluster_random(c, 8);
 
 	if (kind == 0) {
-		cluster_copy(n);
+		cluster_copy(c, n);
 		return;
 	}
 	if (!may_lose(c, n) || (kind < 4 && (n->copy.starts == 0 || !witnessed(c, n))) ||
@@ -233,10 +306,16 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
 	while (c->steps < steps_wanted) {
 		cluster_run(c, c->now_us + cluster_random(c, 4000));
 		client(c);
-		if (cluster_random(c, 40) == 0)
-			fault(c);
-		if (cluster_random(c, 200) == 0)
-			lose(c);
+		answered_look(c);
+		if (!a_start_is_asked_for(c)) {
+			if (cluster_random(c, 40) == 0)
+				fault(c);
+			if (cluster_random(c, 200) == 0)
+				lose(c);
+			if (cluster_random(c, 20) == 0)
+				roll_back_within_a_start(
+					c, &c->node[cluster_random(c, c->options.nodes)]);
+		}
 		c->steps++;
 	}
 	heal(c);
@@ -299,9 +378,10 @@ int main(int argc, char **argv)
 	printf("%" PRIu64 " seeds, %" PRIu64 " steps (at least %" PRIu64 "), %" PRIu64
 	       " elections, %" PRIu64 " commits, %" PRIu64 " fetches, %" PRIu64 " reads, %" PRIu64
 	       " crashes, %" PRIu64 " wipes, %" PRIu64 " lost ends, %" PRIu64
-	       " roll-backs, found out %" PRIu64 " times, %" PRIu64 " ms\n",
+	       " roll-backs (%" PRIu64 " within a start), found out %" PRIu64 " times (%" PRIu64
+	       "), %" PRIu64 " ms\n",
 	       s - first, t.steps, (seed ? 1 : SEEDS_MIN) * steps_wanted, t.elections, t.commits,
-	       t.fetches, t.reads, t.crashes, t.wipes, t.losses, t.roll_backs, t.found_out,
-	       now_ms() - start);
+	       t.fetches, t.reads, t.crashes, t.wipes, t.losses, t.roll_backs, within_start,
+	       t.found_out, within_start_lost, now_ms() - start);
 	return 0;
 }

@@ -324,13 +324,16 @@ static void V15_votes_that_may_be_forgotten_are_not_given_again(void **state)
 	struct raft_message m = answer(&h, 3, hand_start(1, 9), 0, 0);
 	m.term = 7;
 	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(raft_get_term(h.r), 7);
 	raft_restarted(h.r, hand_start(1, 10));
-	assert_int_equal(hand_append(&h, 2, 2, 1, 1, "2", 2), 0);
+	/* A leader of before does not make it whole. */
+	assert_int_equal(hand_append(&h, 2, 2, 1, 1, "2", 2), -ESTALE);
+	assert_int_equal(hand_append(&h, 2, 7, 1, 1, "7", 2), 0);
 	hand_persist(&h);
 	hand_tick(&h, HAND_HEARTBEAT_US);
 	const struct raft_message *read = hand_sent(&h, RAFT_MESSAGE_READ, 2);
 	assert_non_null(read);
-	m = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 2);
+	m = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 7);
 	m.read_reply.context = read->read.context;
 	m.read_reply.index = 2;
 	assert_int_equal(hand_recv(&h, &m), 0);
@@ -388,15 +391,193 @@ static void W24_what_it_acknowledged_before_is_void(void **state)
 		.lost = true, .match = 1, .match_term = 1, .prev_index = 4};
 	assert_int_equal(hand_recv(&h, &m), 0);
 	assert_int_equal(hand_peer(&h, 2)->match, 0);
-	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.prev_index, 1);
 	assert_int_equal(hand_ack(&h, 3, 4), 0);
 	assert_int_equal(h.r->commit, 0); /* with 2's it would be three of five */
+	hand_fini(&h);
+}
+
+/* The newest entry here is of term 1; what the witness saw there was of term 2. */
+static void V15_an_entry_that_was_overwritten_and_is_back_is_a_loss(void **state)
+{
+	const raft_term there[] = {2, 1, 0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+		struct hand h;
+
+		hand_init(&h, (struct hand_options){
+				      .nodes = 3, .terms = "1111", .term = 2, .unconfirmed = true});
+		struct raft_message m = answer(&h, 2, h.r->start, 2, 4);
+		m.start_reply.known.entry_term = there[i];
+		assert_int_equal(hand_recv(&h, &m), 0);
+		assert_int_equal(h.lost, there[i] == 2);
+		hand_fini(&h);
+	}
+}
+
+/* A leader of a later term has put another one there since: that is no loss. */
+static void an_entry_of_a_later_term_is_not_taken_for_an_old_one(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){
+			      .nodes = 3, .terms = "112", .term = 2, .unconfirmed = true});
+	assert_int_equal(hand_append(&h, 3, 3, 2, 1, "3", 0), 0);
+	hand_persist(&h);
+	struct raft_message m = answer(&h, 2, h.r->start, 2, 3);
+	m.start_reply.known.entry_term = 2;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 0);
+	hand_fini(&h);
+}
+
+/* To have acknowledged 1 in term 3 does not mean to hold what was acknowledged in term 2. */
+static void V15_a_later_acknowledgement_hides_no_loss(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 5, .terms = "1", .term = 1, .unconfirmed = true});
+	assert_int_equal(hand_append(&h, 3, 3, 1, 1, "", 0), 0);
+	hand_persist(&h);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 3)->append_reply.match, 1);
+	struct raft_message m = answer(&h, 2, h.r->start, 2, 9);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 1);
+	hand_fini(&h);
+}
+
+/* An acknowledgement says that nothing was promised in a later term: that is not known yet. */
+static void V15_nothing_counts_before_the_others_have_told(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	assert_int_equal(hand_append(&h, 2, 1, 1, 1, "1", 0), 0);
+	hand_persist(&h);
+	assert_true(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.lost);
+	assert_int_equal(answer_well(&h, 2), 0);
+	assert_int_equal(answer_well(&h, 3), 0);
+	assert_int_equal(hand_append(&h, 2, 1, 2, 1, "1", 0), 0);
+	hand_persist(&h);
+	assert_false(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.lost);
+	hand_fini(&h);
+}
+
+/* Told of a term, it is in it, and gives no vote there: it may have, and forgotten. */
+static void V15_a_term_that_is_told_is_taken_and_not_voted_in(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	struct raft_message m = answer(&h, 2, h.r->start, 0, 0);
+	m.term = 7;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(answer_well(&h, 3), 0);
+	assert_int_equal(raft_get_term(h.r), 7);
+	assert_int_equal(hand_append(&h, 3, 6, 1, 1, "6", 0), -ESTALE);
+	assert_int_equal(vote_ask(&h, 3, 7), 0);
+	assert_false(voted(&h, 3));
+	assert_int_equal(vote_ask(&h, 3, 8), 0);
+	assert_true(voted(&h, 3));
+	hand_fini(&h);
+}
+
+/* One that its disk still holds is given again, as often as it is asked for. */
+static void a_vote_that_is_held_is_given_again(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	assert_int_equal(vote_ask(&h, 2, 2), 0);
+	assert_true(voted(&h, 2));
+	h.r->place[1].start_answered = false;
+	struct raft_message m = answer(&h, 3, h.r->start, 0, 0);
+	m.term = 2;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	hand_forget(&h);
+	assert_int_equal(vote_ask(&h, 2, 2), 0);
+	assert_true(voted(&h, 2));
+	hand_fini(&h);
+}
+
+/* Its new start shows in any frame; what the former one acknowledged may be gone. */
+static void W24_what_an_earlier_start_acknowledged_does_not_count(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 5, .terms = "111", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 4), 0);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 2, 0);
+	m.start = hand_start(2, 2);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_peer(&h, 2)->match, 0);
+	assert_int_equal(hand_ack(&h, 3, 4), 0);
+	assert_int_equal(h.r->commit, 0);
+	hand_fini(&h);
+}
+
+/* The answer may take longer than the next time that the question is due. */
+static void W24_a_late_answer_is_an_answer(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .lost = true});
+	assert_int_equal(hand_append(&h, 2, 2, 1, 1, "2", 1), 0);
+	hand_persist(&h);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	const struct raft_message *read = hand_sent(&h, RAFT_MESSAGE_READ, 2);
+	assert_non_null(read);
+	struct raft_message reply = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 2);
+	reply.read_reply.context = read->read.context;
+	reply.read_reply.index = 1;
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_int_equal(hand_recv(&h, &reply), 0);
+	assert_int_equal(h.whole, 1);
+	hand_fini(&h);
+}
+
+/* Starts that no member can have had: kept by nobody, believed by nobody. */
+static void V15_a_start_that_cannot_be_is_refused(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 2, 0);
+	m.start = UINT64_MAX;
+	assert_int_equal(hand_recv(&h, &m), -EINVAL);
+	assert_int_not_equal(hand_peer(&h, 2)->witness.start, UINT64_MAX);
+	m = answer(&h, 2, hand_start(1, 0x7fffffff), 0, 0);
+	assert_int_equal(hand_recv(&h, &m), -EINVAL);
+	assert_int_equal(h.lost, 0);
 	hand_fini(&h);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V15_an_entry_that_was_overwritten_and_is_back_is_a_loss),
+		cmocka_unit_test(an_entry_of_a_later_term_is_not_taken_for_an_old_one),
+		cmocka_unit_test(V15_a_later_acknowledgement_hides_no_loss),
+		cmocka_unit_test(V15_nothing_counts_before_the_others_have_told),
+		cmocka_unit_test(V15_a_term_that_is_told_is_taken_and_not_voted_in),
+		cmocka_unit_test(a_vote_that_is_held_is_given_again),
+		cmocka_unit_test(W24_what_an_earlier_start_acknowledged_does_not_count),
+		cmocka_unit_test(W24_a_late_answer_is_an_answer),
+		cmocka_unit_test(V15_a_start_that_cannot_be_is_refused),
 		cmocka_unit_test(V15_no_vote_before_all_have_told_what_they_know),
 		cmocka_unit_test(V15_a_majority_is_enough_after_a_while),
 		cmocka_unit_test(a_member_alone_asks_nobody),

@@ -119,7 +119,8 @@ static void mark_more(struct world *w, struct wal *wal)
 
 	w->now_ns += crash_roll(w, 60 * 1000 * 1000);
 	for (uint32_t i = 0; i < count; i++)
-		witness[i] = (struct raft_witness){i + 1, crash_roll(w, UINT64_MAX), 1, w->now_ns};
+		witness[i] =
+			(struct raft_witness){i + 1, crash_roll(w, UINT64_MAX), 1, w->now_ns, 1};
 	if (crash_roll(w, 16) == 0)
 		wal_witness_changed(wal);
 	if (wal_mark_due(wal, w->now_ns))

@@ -28,7 +28,7 @@ static void begin(struct fixture *f)
 	struct wal_recovered found;
 	char error[WAL_ERROR_MAX];
 	const struct raft_hard_state hard_state = {2, 0x22};
-	const struct raft_witness witness = {0x33, 4ul << 32 | 5, 2, 170};
+	const struct raft_witness witness = {0x33, 4ul << 32 | 5, 2, 170, 2};
 	const uint8_t record[24] = {1};
 	uint64_t seq;
 	struct wal *w;

@@ -24,7 +24,8 @@ static struct mark mark_of(uint64_t generation)
 			    .witness_count = (uint32_t)generation % (RAFT_MEMBERS_MAX + 1)};
 
 	for (uint32_t i = 0; i < mark.witness_count; i++)
-		mark.witness[i] = (struct raft_witness){i + 1, generation * i, i + 3, i * 1000};
+		mark.witness[i] =
+			(struct raft_witness){i + 1, generation * i, i + 3, i * 1000, i + 2};
 	return mark;
 }
 
@@ -141,7 +142,8 @@ static void a_mark_is_due_100_ms_after_the_last(void **state)
 
 static void the_witnesses_are_marked(void **state)
 {
-	struct raft_witness witness[2] = {{7, 1ul << 32 | 9, 4, 100}, {8, 2ul << 32 | 1, 4, 90}};
+	struct raft_witness witness[2] = {{7, 1ul << 32 | 9, 4, 100, 3},
+					  {8, 2ul << 32 | 1, 4, 90, 4}};
 	struct test_log t;
 
 	(void)state;
@@ -321,7 +323,7 @@ static void W24_a_number_that_is_given_again_is_synced_again(void **state)
 static void W24_a_mark_that_was_seen_stays(void **state)
 {
 	/* So many that a slot takes two sectors, and can be torn. */
-	struct raft_witness witness[RAFT_MEMBERS_MAX] = {{1, 2, 3, 4}};
+	struct raft_witness witness[RAFT_MEMBERS_MAX] = {{1, 2, 3, 4, 3}};
 	struct test_log t;
 	uint64_t seq;
 
