@@ -337,7 +337,7 @@ int kv_create(struct sm **out, const struct kv_options *options)
 	struct kv *kv = calloc(1, sizeof(*kv));
 	int ret;
 
-	if (kv == NULL)
+	if (!kv)
 		return -ENOMEM;
 	kv->sm.ops = &kv_ops;
 	kv->quota = options->quota;
@@ -349,7 +349,7 @@ int kv_create(struct sm **out, const struct kv_options *options)
 	if (ret < 0)
 		goto err_pins;
 	kv->sessions = kv_session_table_create();
-	if (kv->sessions == NULL) {
+	if (!kv->sessions) {
 		ret = -ENOMEM;
 		goto err_chain;
 	}

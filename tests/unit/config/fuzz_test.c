@@ -58,7 +58,7 @@ static void N15_bytes_from_anywhere(void **state)
 	uint64_t rounds = 0, start = clock_now();
 
 	(void)state;
-	random_state = seed != NULL ? strtoull(seed, NULL, 0) : start | 1;
+	random_state = seed ? strtoull(seed, NULL, 0) : start | 1;
 	print_message("SEED=%llu\n", (unsigned long long)random_state);
 	do {
 		struct config_errors errors;
