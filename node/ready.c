@@ -17,10 +17,10 @@ enum {
 };
 
 /* D8: the log's last word is the node's. */
-static void fail(struct node *n, int error)
+static void fail(struct node *n, int err)
 {
-	n->failed = error;
-	snprintf(n->error, sizeof(n->error), "the log failed: %s; %s", strerror(-error),
+	n->failed = err;
+	snprintf(n->error, sizeof(n->error), "the log failed: %s; %s", strerror(-err),
 		 wal_error(n->wal));
 }
 
@@ -28,10 +28,10 @@ void node_persisted(struct node *n)
 {
 	struct wal_read_result read;
 	uint64_t seq;
-	int error = wal_poll(n->wal, n->now_ns, &seq);
+	int err = wal_poll(n->wal, n->now_ns, &seq);
 
-	if (error) {
-		fail(n, error);
+	if (err) {
+		fail(n, err);
 		return;
 	}
 	n->persisted = seq;
@@ -125,13 +125,13 @@ static void fetch(struct node *n, const struct raft_ready *ready,
 	*refused_count = 0;
 	for (uint32_t i = 0; i < ready->fetch_count; i++) {
 		const struct raft_fetch *f = &ready->fetches[i];
-		int error = wal_read(n->wal, f->slot, f->first, f->count);
+		int err = wal_read(n->wal, f->slot, f->first, f->count);
 
-		if (error)
+		if (err)
 			refused[(*refused_count)++] = f->slot;
 		/* What was never handed to the disk comes later; all else is the disk's fault. */
-		if (error && error != -ENOENT && error != -EAGAIN)
-			fail(n, error);
+		if (err && err != -ENOENT && err != -EAGAIN)
+			fail(n, err);
 	}
 }
 
@@ -184,17 +184,17 @@ static bool ready_once(struct node *n)
 	struct raft_ready ready;
 	uint32_t refused[RAFT_READY_FETCH_MAX], refused_count;
 	struct raft_read reads[RAFT_READY_READS_MAX];
-	int error;
+	int err;
 
 	/* A full log is back-pressure: nothing is handed out until the disk has made room. */
 	if (wal_room(n->wal) < PERSIST_ROOM || !raft_ready(n->raft, &ready))
 		return false;
 	if (ready.persist_seq) {
-		error = wal_append(n->wal, ready.persist_seq, ready.hard_state, ready.entries,
-				   ready.entry_count);
-		assert(error != -ENOBUFS);
-		if (error)
-			fail(n, error);
+		err = wal_append(n->wal, ready.persist_seq, ready.hard_state, ready.entries,
+				 ready.entry_count);
+		assert(err != -ENOBUFS);
+		if (err)
+			fail(n, err);
 	}
 	for (uint32_t i = 0; i < ready.message_count && !n->failed; i++)
 		node_send(n, &ready.messages[i]);

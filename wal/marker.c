@@ -172,7 +172,7 @@ int wal_mark_step(struct wal *w)
 	return step_start(w);
 }
 
-int wal_mark_done(struct wal *w, int result)
+int wal_mark_done(struct wal *w, int err)
 {
 	struct marker *m = &w->marker;
 
@@ -182,11 +182,11 @@ int wal_mark_done(struct wal *w, int result)
 		assert(w->segments[m->sync_at].readers > 0);
 		w->segments[m->sync_at].readers--;
 		m->sync_at++;
-		return result == 0 ? 0 : mark_fail(w, result, "sync of a segment before");
+		return err == 0 ? 0 : mark_fail(w, err, "sync of a segment before");
 	}
 	m->step = MARK_IDLE;
-	if (result != 0)
-		return mark_fail(w, result, "write");
+	if (err != 0)
+		return mark_fail(w, err, "write");
 	m->durable = m->writing;
 	w->stats.marks++;
 	return 0;

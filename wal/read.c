@@ -160,7 +160,7 @@ static int buffer_open(struct wal *w, struct read *r)
 	return 0;
 }
 
-void wal_read_done(struct wal *w, uint32_t slot, int result)
+void wal_read_done(struct wal *w, uint32_t slot, int err)
 {
 	struct read *r = &w->reads[slot];
 	struct segment *segment = &w->segments[r->segment - w->base.segment];
@@ -169,8 +169,8 @@ void wal_read_done(struct wal *w, uint32_t slot, int result)
 	assert(r->state == READ_IN_FLIGHT);
 	assert(segment->readers > 0);
 	segment->readers--;
-	if (result != 0) {
-		(void)read_fail(w, r, 0, result, "failed");
+	if (err != 0) {
+		(void)read_fail(w, r, 0, err, "failed");
 		return;
 	}
 	damage = buffer_open(w, r);

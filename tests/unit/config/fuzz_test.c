@@ -65,9 +65,9 @@ static void N15_bytes_from_anywhere(void **state)
 		struct config config;
 		char text[600];
 		size_t size = make_input(text, sizeof(text));
-		int rc = files_load(&config, text, size, &errors);
+		int err = files_load(&config, text, size, &errors);
 
-		assert_int_equal(rc, errors.count == 0 ? 0 : -EINVAL);
+		assert_int_equal(err, errors.count == 0 ? 0 : -EINVAL);
 		for (uint32_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++) {
 			assert_null(strchr(errors.text[i], '\n'));
 			assert_memory_equal(errors.text[i], "F:", 2);

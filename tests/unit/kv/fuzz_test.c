@@ -102,12 +102,12 @@ static void fuzz_query(struct rig *rig, const uint8_t *data, uint32_t size)
 	uint32_t at = 0;
 
 	assert_non_null(out);
-	int ret = rig->sm->ops->query(rig->sm, data, size, out, room, NULL);
-	if (ret >= 0) {
-		assert_int_equal(kv_answer_decode(&answer, out, (size_t)ret), 0);
+	int written = rig->sm->ops->query(rig->sm, data, size, out, room, NULL);
+	if (written >= 0) {
+		assert_int_equal(kv_answer_decode(&answer, out, (size_t)written), 0);
 		while (kv_item_next(&answer, &at, &item))
 			;
-		uint32_t answer_size = (uint32_t)ret;
+		uint32_t answer_size = (uint32_t)written;
 		uint8_t *bad = malloc(DATA_SIZE_MAX);
 		assert_non_null(bad);
 		memset(bad, 0, DATA_SIZE_MAX);

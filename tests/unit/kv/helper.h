@@ -82,20 +82,20 @@ static inline int feed_entry(struct rig *rig, const void *data, uint32_t size, b
 	struct sm_entry entry = {
 		.index = ++rig->index, .data = data, .size = size, .first = first, .last = last};
 	struct sm_result result;
-	int ret;
+	int done;
 
 	rig->steps = 0;
 	do {
-		ret = rig->sm->ops->apply(rig->sm, &entry, &result);
+		done = rig->sm->ops->apply(rig->sm, &entry, &result);
 		rig->steps++;
-	} while (ret == -EAGAIN);
-	if (ret == 1) {
+	} while (done == -EAGAIN);
+	if (done == 1) {
 		rig->session = result.session;
 		rig->result_sequence = result.sequence;
 		assert_int_equal(kv_answer_decode(answer, result.data, result.size), 0);
 		assert_int_equal(answer->item_count, 0);
 	}
-	return ret;
+	return done;
 }
 
 /* A command's bytes as one entry or as a chain; it must complete with the last one. */
@@ -107,9 +107,9 @@ static inline struct kv_answer feed_bytes(struct rig *rig, const uint8_t *data, 
 	do {
 		size_t part = size - at < PART_SIZE ? size - at : PART_SIZE;
 		bool last = at + part == size;
-		int ret = feed_entry(rig, data + at, (uint32_t)part, at == 0, last, &answer);
+		int done = feed_entry(rig, data + at, (uint32_t)part, at == 0, last, &answer);
 
-		assert_int_equal(ret, last ? 1 : 0);
+		assert_int_equal(done, last ? 1 : 0);
 		at += part;
 	} while (at < size);
 	return answer;
@@ -164,11 +164,12 @@ static inline struct kv_answer query(struct rig *rig, const struct kv_request *r
 	size_t size;
 	uint8_t *data = encoded(request, &size);
 	struct kv_answer answer;
-	int ret = rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, out_size_max, NULL);
+	int written =
+		rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, out_size_max, NULL);
 
 	free(data);
-	assert_in_range(ret, KV_ANSWER_HEADER_SIZE, out_size_max);
-	assert_int_equal(kv_answer_decode(&answer, rig->out, (size_t)ret), 0);
+	assert_in_range(written, KV_ANSWER_HEADER_SIZE, out_size_max);
+	assert_int_equal(kv_answer_decode(&answer, rig->out, (size_t)written), 0);
 	return answer;
 }
 

@@ -425,7 +425,7 @@ static void delete_in_steps(struct rig *rig, uint64_t session, struct kv_bytes e
 	uint32_t calls = 0;
 	char key[32];
 	size_t size;
-	int ret;
+	int done;
 
 	for (uint32_t i = 0; i < 1000; i++) {
 		snprintf(key, sizeof(key), "k%06u", i);
@@ -447,16 +447,16 @@ static void delete_in_steps(struct rig *rig, uint64_t session, struct kv_bytes e
 		assert_non_null(moved);
 		memcpy(moved, data + before, entry.size);
 		entry.data = moved;
-		ret = rig->sm->ops->apply(rig->sm, &entry, &result);
+		done = rig->sm->ops->apply(rig->sm, &entry, &result);
 		free(moved);
 		kv_verify(rig->sm);
 		calls++;
-		if (ret != -EAGAIN)
+		if (done != -EAGAIN)
 			break;
 		assert_true(rig->sm->ops->hash(rig->sm) == hash);
 		assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
 	}
-	assert_int_equal(ret, 1);
+	assert_int_equal(done, 1);
 	assert_int_equal(calls, 4);
 	assert_true(rig->sm->ops->hash(rig->sm) != hash);
 	assert_int_equal(kv_answer_decode(&answer, result.data, result.size), 0);

@@ -121,7 +121,7 @@ struct cluster;
 /* For the trace driver; each may be NULL. */
 struct cluster_observer {
 	void (*sent)(struct cluster *c, const struct raft_message *m);
-	void (*received)(struct cluster *c, const struct raft_message *m, int rc);
+	void (*received)(struct cluster *c, const struct raft_message *m, int err);
 	void (*persisting)(struct cluster *c, struct cluster_node *n,
 			   const struct raft_ready *ready);
 	void (*persisted)(struct cluster *c, struct cluster_node *n);

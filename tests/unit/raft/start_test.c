@@ -27,9 +27,9 @@ static int vote_ask(struct hand *h, raft_id from, raft_term term)
 
 	m.vote.last_index = 9;
 	m.vote.last_term = term - 1;
-	int rc = hand_recv(h, &m);
+	int err = hand_recv(h, &m);
 	hand_persist(h);
-	return rc;
+	return err;
 }
 
 static bool voted(const struct hand *h, raft_id to)

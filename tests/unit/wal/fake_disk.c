@@ -340,16 +340,16 @@ void fake_set_hook(struct fake_disk *f, void (*hook)(void *arg, struct fake_disk
 	f->hook_arg = arg;
 }
 
-void fake_fail(struct fake_disk *f, uint64_t after, int error)
+void fake_fail(struct fake_disk *f, uint64_t after, int err)
 {
 	f->fail_at = f->operations + after + 1;
-	f->fail_error = error;
+	f->fail_error = err;
 }
 
-void fake_fail_reads(struct fake_disk *f, uint64_t after, int error)
+void fake_fail_reads(struct fake_disk *f, uint64_t after, int err)
 {
 	f->fail_read_at = f->reads + after + 1;
-	f->fail_read_error = error;
+	f->fail_read_error = err;
 }
 
 uint64_t fake_operations(const struct fake_disk *f)

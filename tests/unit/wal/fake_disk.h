@@ -60,8 +60,8 @@ void fake_set_hook(struct fake_disk *f, void (*hook)(void *arg, struct fake_disk
  * The operation after `after` more ones fails: a write or sync by its completion, a name by its
  * return. Whatever is retried afterwards would work: the log must not retry.
  */
-void fake_fail(struct fake_disk *f, uint64_t after, int error);
-void fake_fail_reads(struct fake_disk *f, uint64_t after, int error);
+void fake_fail(struct fake_disk *f, uint64_t after, int err);
+void fake_fail_reads(struct fake_disk *f, uint64_t after, int err);
 uint64_t fake_operations(const struct fake_disk *f); /* so far: what fake_fail counts */
 
 /*
