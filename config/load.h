@@ -1,5 +1,5 @@
 /*
- * What the files of this folder share while one configuration is loaded. The order of work, in
+ * Shared by the files of this folder while one configuration is loaded. The order of work, in
  * load.c: the file's text becomes keys and values (parse.c), each value a field (set.c, members.c),
  * absent keys their defaults, then the relations are checked and the rest is derived (validate.c).
  * Each step goes on after an error, so that one run reports all of them.

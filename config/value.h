@@ -50,7 +50,7 @@ bool config_value_is_name(const char *text, size_t size_max);
 /* "0000:01:00.0". */
 bool config_value_is_pci(const char *text);
 
-/* What a kernel interface may be called: 1..15 bytes without '/', ':' or blanks. */
+/* A name that a kernel interface may have: 1..15 bytes without '/', ':' or blanks. */
 bool config_value_is_interface(const char *text);
 
 /* The shortest exact way to write it: "20ms", "64MiB". Returns `text`. */

@@ -1,5 +1,5 @@
 /*
- * What arrives at a client: whose it is, what it says, what it says about loss.
+ * A client's input: whose a packet is, what it says, what it says about loss.
  */
 #include "dataplane/client_internal.h"
 

@@ -1,4 +1,4 @@
-/* What arrives: frames become datagrams that passed every check, or are counted by cause. */
+/* The way in: frames become datagrams that passed every check, or are counted by cause. */
 #include "dataplane/dp_internal.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-/* What leaves: packets to peers and clients, questions for MAC addresses, the ports' queues. */
+/* The way out: packets to peers and clients, questions for MAC addresses, the ports' queues. */
 #include "dataplane/dp_internal.h"
 
 #include <assert.h>

@@ -46,7 +46,7 @@ enum net_kind {
 	NET_UDP,  /* for one of our ports */
 };
 
-/* What the parser knows of us. */
+/* This node, as far as the parser has to know it. */
 struct net_self {
 	struct link_mac mac;
 	uint16_t mtu;

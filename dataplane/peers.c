@@ -1,4 +1,4 @@
-/* What the dataplane believes of a packet on the peer port: see peers.h. */
+/* The checks of a packet on the peer port: see peers.h. */
 #include "dataplane/peers.h"
 
 #include <stddef.h>

@@ -19,7 +19,7 @@ static void words(struct metrics_text *t, const struct metrics *m)
 	}
 }
 
-/* What is not known now is -1. */
+/* A value that is not known now is -1. */
 static void value(struct metrics_text *t, const char *key, const char *separator, uint64_t v)
 {
 	if (v == METRICS_UNKNOWN)

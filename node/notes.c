@@ -1,5 +1,5 @@
 /*
- * What changed since the last turn, for the log.
+ * Changes since the last turn, for the log.
  */
 #include "node/internal.h"
 

@@ -1,5 +1,5 @@
 /*
- * What raft hands out, and what comes of it: the log, the network, the state machine, reads.
+ * Raft's hand-outs on their way: to the log, the network, the state machine, the reads.
  */
 #include "node/internal.h"
 
@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	/* What one ready may bring to the log: its entries, each with the log's own overhead. */
+	/* The most that one ready appends: its entries, each with the log's own overhead. */
 	PERSIST_ROOM = RAFT_READY_ENTRIES_MAX * (RAFT_ENTRY_DATA_MAX + 64),
 	READY_ROUNDS_MAX = 8, /* readys in one turn */
 	APPLY_STEPS_MAX = 64, /* bounded steps of one resumable command in one turn */
@@ -105,7 +105,7 @@ static void apply(struct node *n, const struct raft_entry *entries, uint32_t cou
 }
 
 /*
- * What an earlier turn left: raft hands nothing more out to apply before it is told that this is
+ * The rest of an earlier turn: raft hands nothing more out to apply before it is told that this is
  * done.
  */
 static void apply_rest(struct node *n)
@@ -129,7 +129,7 @@ static void fetch(struct node *n, const struct raft_ready *ready,
 
 		if (err)
 			refused[(*refused_count)++] = f->slot;
-		/* What was never handed to the disk comes later; all else is the disk's fault. */
+		/* Entries never handed to the disk come later; all else is the disk's fault. */
 		if (err && err != -ENOENT && err != -EAGAIN)
 			fail(n, err);
 	}
@@ -226,7 +226,7 @@ void node_ready(struct node *n)
 	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
 		;
 	mark(n);
-	/* What this turn appended goes to the disk in this turn. */
+	/* Entries appended in this turn go to the disk in this turn. */
 	if (n->failed || wal_poll(n->wal, n->now_ns, &seq) != 0)
 		return;
 	if (seq > n->persisted)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a message may claim: far more than elections can count to, and there is always a next. */
+/* The highest a message may claim: elections cannot count so far, and there is always a next. */
 static const raft_term TERM_MAX = UINT64_MAX / 4;
 
 static bool options_valid(const struct raft_options *o)
@@ -101,7 +101,7 @@ void raft_destroy(struct raft *r)
 	free(r);
 }
 
-/* What is restored is durable; the commit index follows from the bounds in raft/window.h. */
+/* Restored entries are durable; the commit index follows from the bounds in raft/window.h. */
 void raft_restore(struct raft *r, const struct raft_entry *entry)
 {
 	raft_index bound = 0;
@@ -303,7 +303,7 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 	if (err)
 		return err;
 	bool newest = raft_start_note(r, p, m->start);
-	/* What is known of starts belongs to no term. */
+	/* Knowledge of starts belongs to no term. */
 	if (m->type == RAFT_MESSAGE_START)
 		return raft_start_recv(p, m);
 	if (!newest)

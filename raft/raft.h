@@ -57,7 +57,7 @@ struct raft_options {
 	struct raft_hard_state hard_state; /* as recovered */
 	raft_index last_index; /* of the recovered log; its entries follow by raft_restore */
 	bool lost;             /* it ends before what this member had acknowledged (D9c) */
-	/* What it knows of the others, as it was last marked; of those without one: nothing. */
+	/* Its knowledge of the others, as last marked; of those without one: nothing. */
 	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
 	uint64_t seed;
@@ -182,7 +182,7 @@ struct raft_ready {
 void raft_restarted(struct raft *r, raft_start start);
 
 /*
- * What this member knows of the others, to be made durable now and then: at most RAFT_MEMBERS_MAX.
+ * This member's knowledge of the others, to be made durable now and then: RAFT_MEMBERS_MAX at most.
  * The generation changes when it does.
  */
 uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBERS_MAX]);
@@ -192,7 +192,7 @@ uint64_t raft_witnesses_generation(const struct raft *r);
 bool raft_ready(struct raft *r, struct raft_ready *out);
 void raft_advance(struct raft *r);
 
-/* What a peer is known to hold, for status and metrics; on the leader only. */
+/* A peer's log as far as it is known, for status and metrics; on the leader only. */
 struct raft_progress {
 	raft_id id;
 	raft_index match;

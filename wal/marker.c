@@ -86,7 +86,7 @@ void wal_whole(struct wal *w)
 	w->marker.whole = !w->memory;
 }
 
-/* What can be said now. */
+/* The mark that can be made now. */
 static struct mark mark_make(const struct wal *w)
 {
 	const struct marker *m = &w->marker;

@@ -24,7 +24,7 @@
 #include "wal/record.h"
 #include "wal/wal.h"
 
-/* What production fixes and tests make small. */
+/* Sizes that production fixes and tests make small. */
 struct wal_limits {
 	uint32_t write_size_max; /* bytes of the largest write */
 	uint32_t buffers;        /* in the ring */

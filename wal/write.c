@@ -111,7 +111,7 @@ int wal_append(struct wal *w, uint64_t seq, const struct raft_hard_state *hard_s
 	w->seq = seq;
 	if (hard_state && !w->memory) {
 		assert(hard_state->term >= w->vote.durable.hard_state.term);
-		/* What waits is replaced, but it waits since the older token. */
+		/* The vote that waits is replaced, but it waits since the older token. */
 		if (!w->vote.changed)
 			w->vote.next_seq = seq;
 		w->vote.changed = true;

@@ -33,7 +33,7 @@ static void refuses(struct cluster *c, uint32_t node)
 	}
 }
 
-/* What it may not read either: it cannot know what the others have acknowledged since. */
+/* It may not read either: it cannot know what the others have acknowledged since. */
 static void reads_nothing(struct cluster *c, uint32_t node)
 {
 	uint64_t value, version;

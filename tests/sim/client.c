@@ -228,7 +228,7 @@ uint64_t sim_client_deadline(const struct sim_world *w, const struct sim_client 
 
 	if (client_get_state(c->client) != CLIENT_WAITING)
 		return w->resting ? UINT64_MAX : c->rest_until_ns;
-	/* What could not be sent, to a host that is down, is tried again in a while. */
+	/* A packet that could not be sent, to a host that is down, is tried again in a while. */
 	deadline = client_deadline(c->client);
 	return deadline > w->now_ns ? deadline : w->now_ns + SIM_CLIENT_RETRY_NS;
 }

@@ -129,7 +129,7 @@ void sim_node_crash(struct sim_world *w, uint32_t i)
 	n->disk = after;
 	memset(n->disk_due_ns, 0, sizeof(n->disk_due_ns));
 	n->node = NULL;
-	/* What was in RAM is gone: the next start is a new directory. */
+	/* A log in RAM is gone: the next start is a new directory. */
 	if (w->durability == WAL_VOLATILE)
 		n->life++;
 }
@@ -280,7 +280,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* What is in flight takes a random time. Returns when the next operation completes. */
+/* An operation in flight takes a random time. Returns when the next one completes. */
 static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 {
 	uint64_t next = UINT64_MAX;

@@ -390,7 +390,7 @@ static void settle(uint64_t deliveries)
 		;
 }
 
-/* What it remembers is no news. */
+/* State that it remembers is not news. */
 static void start(struct cluster_node *n)
 {
 	view[n->id - 1] = (struct view){

@@ -1,5 +1,5 @@
 /*
- * What a node says of itself: the lines of "key value" that WIRE_STATUS answers. Keys that a reader
+ * A node's status: the lines of "key value" that WIRE_STATUS answers. Keys that a reader
  * does not know are passed over, so that nodes and tools of neighbouring releases get on.
  */
 #ifndef TOOLS_CLIENT_STATUS_H

@@ -42,7 +42,7 @@ int lab_space_enter(const char *netns, bool with_sysfs)
 
 	if (err || !with_sysfs)
 		return err;
-	/* What sysfs shows of interfaces is fixed when it is mounted; the mount is ours alone. */
+	/* The interfaces that sysfs shows are fixed when it is mounted; the mount is ours alone. */
 	if (unshare(CLONE_NEWNS) != 0 || mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) != 0 ||
 	    mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
 		err = -errno;

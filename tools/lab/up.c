@@ -49,7 +49,7 @@ static int take_arguments(struct lab *lab, const struct lab_arguments *a)
 	return err ? err : take_settings(lab, a);
 }
 
-/* What is written to the disk, before anything is made beside it. */
+/* Writes the lab's files, before anything is made beside them. */
 static int prepare(struct lab *lab)
 {
 	int err = 0;

@@ -255,7 +255,7 @@ int main(int argc, char **argv)
 		status = command->run(&p.options);
 	for (uint32_t i = 0; i < p.options.endpoint_count; i++)
 		endpoint_close(p.options.endpoint[i]);
-	/* What was to be shown and could not be is no success. */
+	/* Output that could not be shown is not a success. */
 	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_ANSWERED)
 		status = complain(EXIT_FAILED, "standard output: %s", strerror(errno));
 	return status;

@@ -1,5 +1,5 @@
 /*
- * What is handed to users must be true: each sample loads, samples of one cluster agree with each
+ * Texts for users must be true: each sample loads, samples of one cluster agree with each
  * other, and quoin.yaml(5) holds the key table word for word. With --print-man the list of keys is
  * printed, for pasting into that page.
  */

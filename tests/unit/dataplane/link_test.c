@@ -245,7 +245,7 @@ static void N18_packet_sees_its_interface_go_down_and_up(void **state)
 	kill_hard(&echo);
 }
 
-/* What the kernel's own stack is given of an interface's frames. */
+/* A socket that sees the frames of an interface which the kernel's own stack is given. */
 static int kernel_tap(const char *interface)
 {
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETHERTYPE_TEST));

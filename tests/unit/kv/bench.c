@@ -1,5 +1,5 @@
 /*
- * What the state machine costs by itself: puts applied per second and the time of a range. It
+ * The state machine's cost by itself: puts applied per second and the time of a range. It
  * prints and asserts nothing: run by `meson test --benchmark kv`, and by hand when it is changed.
  */
 #include "base/clock.h"

@@ -1,5 +1,5 @@
 /*
- * What the state machine's tests share: requests built and fed as log entries, answers taken apart,
+ * Shared by the state machine's tests: requests built and fed as log entries, answers taken apart,
  * and a seeded generator.
  */
 #ifndef TESTS_UNIT_KV_HELPER_H

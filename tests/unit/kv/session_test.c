@@ -176,7 +176,7 @@ static void one_shot_flood_leaves_long_lived_sessions(void **state)
 	assert_int_equal(attempt(rig, 7, 0, 1, 0).status, KV_OK);
 }
 
-/* What was forgotten decides later verdicts, so members that differ in it have diverged. */
+/* A forgotten session decides later verdicts, so members that differ in it have diverged. */
 static void hash_covers_what_was_forgotten(void **state)
 {
 	struct kv_session_table *tables[2];

@@ -1,5 +1,5 @@
 /*
- * What the lab needs of a node and no more, so that the lab is tested without one: reads its
+ * The least of a node that the lab needs, so that the lab is tested without one: reads its
  * configuration, answers WELCOME and status at the admin socket, notes the faults it is told. The
  * first member leads. FAKE_END=NAME makes that node end at once.
  */

@@ -18,7 +18,7 @@ enum {
 	OVERTIME_MAX = 60, /* seconds */
 };
 
-/* What was asked of the log, in order, and how much of it the log acknowledged. */
+/* All that was asked of the log, in order, and how much of it the log acknowledged. */
 struct model {
 	struct {
 		raft_index index;

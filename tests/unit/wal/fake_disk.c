@@ -167,7 +167,7 @@ static void write_land(struct fake_disk *f, struct transfer *t)
 	struct inode *node = &f->inodes[t->inode];
 	bool safe = t->durable && !f->lies.ack_early;
 
-	/* What a lie put off lands with the next write. */
+	/* Sectors that a lie put off land with the next write. */
 	if (t->durable && f->lies.ack_early)
 		fake_inode_sync(node);
 	assert(memcmp(t->copy, t->data, t->size) == 0);
