@@ -30,7 +30,7 @@ void config_error(struct config_loading *l, uint32_t line, const char *key, cons
 enum { CONFIG_SHOWN_SIZE = 72 };
 const char *config_shown(const char *value, char text[CONFIG_SHOWN_SIZE]);
 
-/* False if the text is no mapping at all, and was said to be none: no more is to be found in it. */
+/* False if the text is not a mapping, which was said: nothing more is to be found in it. */
 bool config_parse(struct config_loading *l, const char *text, size_t size);
 
 /* Reads `text` into the key's field; says what is wrong if it cannot. */

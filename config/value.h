@@ -2,7 +2,7 @@
  * One value of the configuration, from text to number: pure, no messages, no state. Whoever reads a
  * value from a file, a command line or a test gets the same answer here.
  *
- * Each function returns 0, or -errno and leaves *out alone: -EINVAL for text that is no such value,
+ * Each function returns 0, or -errno and leaves *out alone: -EINVAL for text that is not one,
  * -ENOMSG for a number without its unit, -ERANGE for one that does not fit.
  */
 #ifndef CONFIG_VALUE_H

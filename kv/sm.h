@@ -84,7 +84,7 @@ struct sm_ops {
 
 	/*
 	 * The leader's verdict on a command that check found good, before it proposes it: 0, or
-	 * -ENOSPC, from the applied state as it is there. It is no part of apply: a member that
+	 * -ENOSPC, from the applied state as it is there. It is not part of apply: a member that
 	 * replays the log with another quota must come to the same state. What is already in the
 	 * log may go past the quota by as much as the log's window holds.
 	 */

@@ -95,7 +95,7 @@ uint64_t raft_deadline(const struct raft *r);
 
 /*
  * A message arrives, decoded and unverified. Entries are copied. 0, or why it was dropped:
- * -EINVAL (malformed, or it breaks a rule of the protocol), -ENOENT (the sender is no member),
+ * -EINVAL (malformed, or it breaks a rule of the protocol), -ENOENT (the sender is not a member),
  * -EKEYREJECTED (the sender's directory is not the one that the table names), -ESTALE (an older
  * term or start, or an answer that comes too late).
  */

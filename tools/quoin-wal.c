@@ -50,7 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		else if (state->arg_num == 0 && strcmp(arg, "verify") == 0)
 			a->command = COMMAND_VERIFY;
 		else if (state->arg_num == 0)
-			argp_error(state, "'%s' is no command: use dump or verify", arg);
+			argp_error(state, "'%s' is not a command: use dump or verify", arg);
 		else if (state->arg_num == 1)
 			a->directory = arg;
 		else

@@ -461,7 +461,7 @@ static void form(struct sim_world *w)
 	if (!stuck || !wiped(w))
 		sim_fail(w, 0, "SM8: nobody was wiped, and no cluster is formed", 0, 0);
 	if (!formed_within(w, 5000000000ull))
-		sim_fail(w, 0, "SM8: a reset of those that were stuck is no way out", 0, 0);
+		sim_fail(w, 0, "SM8: a reset of those that were stuck is not a way out", 0, 0);
 }
 
 /* Too few are left of the cluster: nothing goes on, and nothing is answered wrongly meanwhile. */

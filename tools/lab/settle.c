@@ -184,6 +184,6 @@ int lab_node_find(const struct lab *lab, const char *text)
 	if (digit[0] >= '1' && digit[0] <= '9' && digit[1] == '\0' &&
 	    (uint32_t)(digit[0] - '0') <= lab->node_count)
 		return digit[0] - '1';
-	lab_fail("%s is no node of this lab: 1 to %u, or leader", text, lab->node_count);
+	lab_fail("%s is not a node of this lab: 1 to %u, or leader", text, lab->node_count);
 	return -1;
 }

@@ -183,7 +183,7 @@ int lab_state_create(struct lab *lab)
 		return lab_fail("%s: %s", lab->dir, strerror(errno));
 	/* /var/tmp is everybody's: what stands there may be a trap. */
 	if (lstat(lab->dir, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
-		return lab_fail("%s is no directory of this user: another --dir", lab->dir);
+		return lab_fail("%s is not a directory of this user: another --dir", lab->dir);
 	if (access(path_of(lab, "lab.json", path), F_OK) == 0)
 		return lab_fail("%s has a lab already: quoin-lab status, or quoin-lab down",
 				lab->dir);
@@ -250,8 +250,8 @@ int lab_state_load(struct lab *lab)
 	fclose(in);
 	text[size] = '\0';
 	if (!lab_state_parse(lab, text))
-		return lab_fail("%s is no lab.json of this version: quoin-lab down --dir %s", path,
-				lab->dir);
+		return lab_fail("%s is not a lab.json of this version: quoin-lab down --dir %s",
+				path, lab->dir);
 	return 0;
 }
 

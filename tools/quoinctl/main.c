@@ -68,7 +68,8 @@ static const struct argp_option argp_options[] = {
 };
 
 static const char argp_text[] =
-	"Asks a quoin cluster. What begins with a dash and is no option goes after \"--\".\n"
+	"Asks a quoin cluster. A word that begins with a dash and is not an option\n"
+	"goes after \"--\".\n"
 	"\v"
 	"Commands:\n"
 	"  put KEY [VALUE]        sets KEY; without VALUE, to what standard input holds\n"

@@ -229,7 +229,7 @@ static void chain_cut_by_a_leader_change_is_discarded(void **state)
 	for (uint32_t kept = 1; kept < cut.count; kept++) {
 		uint64_t revision = rig->sm->ops->revision(rig->sm);
 
-		/* The new leader's no-op cuts the chain, and a tail that follows is no command. */
+		/* The new leader's no-op cuts the chain, and a tail after it is not a command. */
 		for (uint32_t i = 0; i < kept; i++)
 			assert_int_equal(feed_part(rig, &cut, i, &answer), 0);
 		assert_int_equal(feed_entry(rig, NULL, 0, true, true, &answer), 0);

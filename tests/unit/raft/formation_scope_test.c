@@ -317,7 +317,7 @@ static void check_goes_on(const struct state *before)
 	calm(&s);
 	if (count_in(&s, FORMATION_FORMED) != scope->places &&
 	    !(count_in(&s, FORMATION_FORMED) > 0 && s.formed_count > 1))
-		fail(&s, "a reset of all that were stuck is no way out");
+		fail(&s, "a reset of all that were stuck is not a way out");
 }
 
 /* --- the search -------------------------------------------------------------------------- */
