@@ -94,9 +94,6 @@ uint32_t net_echo_answer(uint8_t *data, const struct net_packet *request,
 
 bool net_mac_equal(const struct link_mac *a, const struct link_mac *b);
 
-/* The internet checksum (RFC 1071) of size bytes, as it is stored; sum: a pseudo header's, or 0. */
-uint16_t net_checksum(const uint8_t *data, size_t size, uint64_t sum);
-
 extern const struct link_mac net_mac_broadcast;
 
 #endif

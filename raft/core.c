@@ -386,8 +386,3 @@ raft_index raft_commit(const struct raft *r)
 {
 	return r->commit;
 }
-
-uint64_t raft_members_generation(const struct raft *r)
-{
-	return r->members_generation;
-}

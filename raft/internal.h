@@ -247,7 +247,6 @@ struct raft {
 
 	struct raft_members members;
 	raft_index members_index;
-	uint64_t members_generation;
 	struct raft_members members_before;
 	raft_index members_before_index;
 	struct raft_peer place[RAFT_PLACES_MAX];

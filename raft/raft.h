@@ -235,7 +235,5 @@ enum raft_role raft_get_role(const struct raft *r);
 raft_term raft_get_term(const struct raft *r);
 raft_index raft_commit(const struct raft *r);
 raft_index raft_last(const struct raft *r);
-/* Changes whenever the member table in force does, a truncation included. */
-uint64_t raft_members_generation(const struct raft *r);
 
 #endif

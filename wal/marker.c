@@ -195,7 +195,7 @@ int wal_mark_done(struct wal *w, int err)
 /* --- synchronous, while nothing is in flight --------------------------------------------- */
 
 /* One mark says it in each slot, so that a slot that decays does not take the sign away. */
-int wal_mark_lost(struct wal *w)
+static int lost_write(struct wal *w)
 {
 	struct marker *m = &w->marker;
 
@@ -235,7 +235,7 @@ int wal_lost(struct wal *w, uint64_t start_known)
 	/* A mark that was being prepared would still say that all is well. */
 	w->marker.step = MARK_IDLE;
 	w->marker.whole = false;
-	err = wal_mark_lost(w);
+	err = lost_write(w);
 	if (err != 0)
 		return err;
 	v->writing = v->durable;

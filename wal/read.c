@@ -85,7 +85,7 @@ static int read_fail(struct wal *w, struct read *r, uint32_t at, int err, const 
 	return err;
 }
 
-int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
+static int start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 {
 	struct read *r = &w->reads[slot];
 	const struct index_point *point;
@@ -192,7 +192,7 @@ int wal_read(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	assert(slot < WAL_READS_MAX);
 	if (w->failed != 0)
 		return w->failed;
-	return wal_read_start(w, slot, first, count);
+	return start(w, slot, first, count);
 }
 
 bool wal_read_poll(struct wal *w, struct wal_read_result *out)

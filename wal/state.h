@@ -232,14 +232,12 @@ int wal_vote_done(struct wal *w, int err);
 uint64_t wal_write_seq_durable(const struct wal *w);
 
 /* read.c */
-int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count);
 void wal_read_done(struct wal *w, uint32_t slot, int err);
 
 /* marker.c */
 enum { MARK_INTERVAL_NS = 100 * 1000 * 1000 };
 int wal_mark_step(struct wal *w);
 int wal_mark_done(struct wal *w, int err);
-int wal_mark_lost(struct wal *w);
 
 /* recover.c: fills w and out from the directory. */
 int wal_recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out);

@@ -13,7 +13,6 @@ enum {
 	VOTES_MAX = 512,
 	TOKENS_MAX = 1024,
 	DEPTH_MAX = 2,
-	FAKE_DROP = 512,   /* bytes put at once */
 	STATES_MIN = 1000, /* fewer prove little: a slow machine goes on past its budget */
 	OVERTIME_MAX = 60, /* seconds */
 };
