@@ -3,6 +3,7 @@
  * one with a few bytes changed; nothing may crash, and an error is never lost.
  */
 #include "base/clock.h"
+#include "base/mix.h"
 #include "config/config.h"
 
 #include "tests/unit/config/files.h"
@@ -19,10 +20,7 @@ static uint64_t random_state;
 
 static uint64_t random_next(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
+	return mix_next(&random_state);
 }
 
 static const char good[] =

@@ -42,7 +42,7 @@ static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
 	};
 
 	for (size_t i = 0; i < sizeof(noise); i++)
-		noise[i] = (uint8_t)(random_next(&seed) >> 61);
+		noise[i] = (uint8_t)(mix_next(&seed) >> 61);
 	if (request.operation != KV_PUT && random_below(&seed, 2) == 0)
 		request.range_end = blob(noise + 1000, random_size());
 	if (request.operation == KV_PUT)
@@ -58,7 +58,7 @@ static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
 static void damage(uint8_t *data, uint32_t *size)
 {
 	for (uint32_t n = random_below(&seed, 4); n > 0 && *size > 0; n--)
-		data[random_below(&seed, *size)] = (uint8_t)random_next(&seed);
+		data[random_below(&seed, *size)] = (uint8_t)mix_next(&seed);
 	if (random_below(&seed, 8) == 0)
 		*size = random_below(&seed, *size + 1);
 	if (random_below(&seed, 8) == 0 && *size + 8 < DATA_SIZE_MAX)

@@ -1,6 +1,6 @@
 /*
  * Shared by the state machine's tests: requests built and fed as log entries, answers taken apart,
- * and a seeded generator.
+ * and numbers of a seed.
  */
 #ifndef TESTS_UNIT_KV_HELPER_H
 #define TESTS_UNIT_KV_HELPER_H
@@ -16,6 +16,7 @@
 
 #include <cmocka.h> /* needs what is above it */
 
+#include "base/mix.h"
 #include "kv/command.h"
 #include "kv/kv.h"
 #include "kv/verify.h"
@@ -34,18 +35,9 @@ static inline struct kv_bytes blob(const void *data, size_t size)
 	return (struct kv_bytes){.data = data, .size = (uint32_t)size};
 }
 
-/* xorshift64*: the whole run follows from the seed. */
-static inline uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1d;
-}
-
 static inline uint32_t random_below(uint64_t *state, uint32_t bound)
 {
-	return (uint32_t)((random_next(state) >> 33) % bound);
+	return (uint32_t)((mix_next(state) >> 33) % bound);
 }
 
 /* A state machine and the log that it is fed. */

@@ -170,7 +170,7 @@ static void largest_value_travels_as_a_chain(void **state)
 
 	assert_non_null(bytes);
 	for (size_t i = 0; i < KV_VALUE_SIZE_MAX; i++)
-		bytes[i] = (uint8_t)random_next(&seed);
+		bytes[i] = (uint8_t)mix_next(&seed);
 	struct kv_bytes key = blob(bytes, key_size);
 	struct kv_bytes value = blob(bytes + key_size, value_size);
 	struct kv_answer answer = put(rig, key, value);
