@@ -113,8 +113,8 @@ struct config_errors {
 int config_load(struct config *out, const char *file, struct config_errors *errors);
 
 /*
- * What --check prints: each setting in force, where it came from (file line or default), what it
- * means.
+ * The text of --check: each setting in force, where it came from (file line or default), its
+ * meaning.
  */
 void config_explain(const struct config *c, FILE *out);
 

@@ -1,6 +1,6 @@
 /*
- * What --check prints: each setting in force, where it came from, what it means; then what follows
- * from them.
+ * The text of --check: each setting in force, where it came from, its meaning; then the figures
+ * that follow from them.
  */
 #include "config/config.h"
 #include "config/keys.h"

@@ -77,7 +77,7 @@ struct config_key {
 
 extern const struct config_key config_keys[KEY_COUNT];
 
-/* What a value of this key looks like: "durable, written or volatile". */
+/* The form of this key's values: "durable, written or volatile". */
 enum { CONFIG_KEY_TEXT_SIZE = 160 };
 const char *config_key_expected(const struct config_key *key, char text[CONFIG_KEY_TEXT_SIZE]);
 

@@ -1,5 +1,5 @@
 /*
- * What the files of this folder share while one configuration is loaded. The order of work, in
+ * Shared by the files of this folder while one configuration is loaded. The order of work, in
  * load.c: the file's text becomes keys and values (parse.c), each value a field (set.c, members.c),
  * absent keys their defaults, then the relations are checked and the rest is derived (validate.c).
  * Each step goes on after an error, so that one run reports all of them.
@@ -30,7 +30,7 @@ void config_error(struct config_loading *l, uint32_t line, const char *key, cons
 enum { CONFIG_SHOWN_SIZE = 72 };
 const char *config_shown(const char *value, char text[CONFIG_SHOWN_SIZE]);
 
-/* False if the text is no mapping at all, and was said to be none: no more is to be found in it. */
+/* False if the text is not a mapping, which was said: nothing more is to be found in it. */
 bool config_parse(struct config_loading *l, const char *text, size_t size);
 
 /* Reads `text` into the key's field; says what is wrong if it cannot. */

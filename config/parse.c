@@ -26,7 +26,7 @@ static uint32_t node_line(const yaml_node_t *node)
 	return (uint32_t)node->start_mark.line + 1;
 }
 
-/* NULL for what is no scalar, or holds a NUL, which would hide what follows it. */
+/* NULL for a node that is not a scalar, or holds a NUL, which would hide what follows it. */
 static const char *scalar_text(const yaml_node_t *node)
 {
 	const char *text;

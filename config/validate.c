@@ -234,7 +234,7 @@ static void check_memory(struct config_loading *l)
 	}
 }
 
-/* What DPDK answers for the kernel does not have: nothing could be listened on there. */
+/* The kernel does not have an address that DPDK answers for: nothing could listen on it. */
 static void check_urls(struct config_loading *l)
 {
 	const struct config *c = l->config;

@@ -2,7 +2,7 @@
  * One value of the configuration, from text to number: pure, no messages, no state. Whoever reads a
  * value from a file, a command line or a test gets the same answer here.
  *
- * Each function returns 0, or -errno and leaves *out alone: -EINVAL for text that is no such value,
+ * Each function returns 0, or -errno and leaves *out alone: -EINVAL for text that is not one,
  * -ENOMSG for a number without its unit, -ERANGE for one that does not fit.
  */
 #ifndef CONFIG_VALUE_H
@@ -50,7 +50,7 @@ bool config_value_is_name(const char *text, size_t size_max);
 /* "0000:01:00.0". */
 bool config_value_is_pci(const char *text);
 
-/* What a kernel interface may be called: 1..15 bytes without '/', ':' or blanks. */
+/* A name that a kernel interface may have: 1..15 bytes without '/', ':' or blanks. */
 bool config_value_is_interface(const char *text);
 
 /* The shortest exact way to write it: "20ms", "64MiB". Returns `text`. */

@@ -115,7 +115,7 @@ static void timer_fired(struct client *c)
 		client_lost(c, c->sent);
 		break;
 	case CLIENT_PULL:
-		/* What was handed out is of this answer: it goes on, or not at all. */
+		/* Pieces of this answer were handed out: it goes on, or not at all. */
 		if (c->tries > PULL_TRIES_MAX && c->piece == 0)
 			client_begin_request(c);
 		else

@@ -1,5 +1,5 @@
 /*
- * What arrives at a client: whose it is, what it says, what it says about loss.
+ * A client's input: whose a packet is, what it says, what it says about loss.
  */
 #include "dataplane/client_internal.h"
 
@@ -41,7 +41,7 @@ static void pause_for(struct client *c, uint64_t now_ns, uint64_t wait_ns, enum 
 	c->timer_ns = now_ns + wait;
 }
 
-/* How a status ends or delays the request; true: it is no refusal of that kind. */
+/* How a status ends or delays the request; true: it is not such a refusal. */
 static bool refused(struct client *c, uint64_t now_ns, uint8_t status, uint64_t retry_after_us)
 {
 	switch ((enum wire_status)status) {

@@ -1,5 +1,5 @@
 /*
- * What a client sends: the next missing thing first, then more within the window.
+ * A client's output: the next missing thing first, then more within the window.
  */
 #include "dataplane/client_internal.h"
 

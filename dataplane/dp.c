@@ -1,4 +1,4 @@
-/* What arrives: frames become datagrams that passed every check, or are counted by cause. */
+/* The way in: frames become datagrams that passed every check, or are counted by cause. */
 #include "dataplane/dp_internal.h"
 
 #include <assert.h>
@@ -40,7 +40,7 @@ static int options_check(const struct dp_options *o)
 	    (o->udp_client != 0 && o->udp_client == o->udp_peer))
 		return -EINVAL;
 	for (uint32_t i = 0; i < o->link_count; i++)
-		if (o->link[i] == NULL || o->link[i]->mtu < 576)
+		if (!o->link[i] || o->link[i]->mtu < 576)
 			return -EINVAL;
 	return 0;
 }
@@ -84,7 +84,7 @@ int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 		return err;
 	struct arp_entry *hop =
 		arp_entry_get(&dp->arp, options->port, dp_next_hop(o, options->address));
-	if (hop == NULL)
+	if (!hop)
 		return -ENOSPC;
 	if (options->identity != p->options.identity || options->address != p->options.address)
 		p->state = (struct dp_peer_state){.rx_packets = p->state.rx_packets,
@@ -117,7 +117,7 @@ int dp_create(struct dp **out, const struct dp_options *options)
 	if (err != 0)
 		return err;
 	struct dp *dp = calloc(1, sizeof(*dp));
-	if (dp == NULL)
+	if (!dp)
 		return -ENOMEM;
 	dp->options = *options;
 	dp->arp.random = options->seed | 1;
@@ -137,7 +137,7 @@ int dp_create(struct dp **out, const struct dp_options *options)
 
 void dp_destroy(struct dp *dp)
 {
-	if (dp == NULL)
+	if (!dp)
 		return;
 	if (dp->open.active)
 		dp_end(dp, 0, 0);
@@ -250,7 +250,7 @@ static bool udp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 		return true;
 	}
 	struct peer *p = peers_check(&dp->peers, &out->envelope, packet, port, dp->now_ns, &why);
-	if (p == NULL) {
+	if (!p) {
 		dp_drop_count(dp, why);
 		return false;
 	}

@@ -1,6 +1,6 @@
 /*
- * What the dataplane's two directions share: dp.c (creation, what arrives) and dp_send.c (what
- * leaves).
+ * Shared by the dataplane's two directions: dp.c (creation and the way in) and dp_send.c (the way
+ * out).
  *
  *	1. A frame is in one place: the link, the list of held frames, a port's queue, or the open
  *	   packet. Each leaves by one tx or free.

@@ -1,4 +1,4 @@
-/* What leaves: packets to peers and clients, questions for MAC addresses, the ports' queues. */
+/* The way out: packets to peers and clients, questions for MAC addresses, the ports' queues. */
 #include "dataplane/dp_internal.h"
 
 #include <assert.h>
@@ -99,7 +99,7 @@ uint8_t *dp_begin_peer(struct dp *dp, uint32_t peer, uint32_t *size_max)
 		return NULL;
 	}
 	uint8_t *body = packet_open(dp, p->options.port, size_max);
-	if (body == NULL)
+	if (!body)
 		return NULL;
 	dp->open.peer = p;
 	dp->open.destination_identity = p->options.identity;
@@ -121,7 +121,7 @@ uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *s
 		return NULL;
 	}
 	uint8_t *body = packet_open(dp, to->port, size_max);
-	if (body == NULL)
+	if (!body)
 		return NULL;
 	dp->open.peer = NULL;
 	dp->open.destination_identity = 0;
@@ -155,7 +155,7 @@ void dp_end(struct dp *dp, uint8_t type, size_t size)
 	};
 	wire_envelope_encode(&envelope, o->frame.data + ENVELOPE_OFFSET);
 	o->frame.size = net_udp_write(o->frame.data, &o->udp, (uint32_t)size + WIRE_ENVELOPE_SIZE);
-	if (o->peer != NULL) {
+	if (o->peer) {
 		dp->counters.tx_peer++;
 		o->peer->state.tx_packets++;
 		o->peer->state.tx_bytes += o->frame.size;
@@ -174,7 +174,7 @@ bool dp_resolve(struct dp *dp, uint8_t port, uint32_t address, uint16_t udp_port
 	if (hop == 0)
 		return false;
 	struct arp_entry *e = arp_entry_get(&dp->arp, port, hop);
-	if (e == NULL)
+	if (!e)
 		return false;
 	dp->now_ns = now_ns;
 	bool known = arp_want(e);

@@ -1,7 +1,7 @@
 /*
  * DPDK's EAL: one start per process, from a handful of settings.
  *
- * What it is told and why:
+ * Its arguments, and why each is given:
  *	--no-pci or -a ADDRESS   only the devices that the configuration names are probed
  *	--lcores 0@(LIST)        EAL pins its main thread to one CPU; this lets it float over LIST
  *	--no-huge --no-shconf    plain memory; --in-memory cannot be combined with --no-huge

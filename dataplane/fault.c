@@ -157,7 +157,7 @@ static const struct link_ops fault_ops = {
 int fault_link_create(struct link **out, struct link *inner, struct fault_rules *rules)
 {
 	struct fault_link *f = calloc(1, sizeof(*f));
-	if (f == NULL)
+	if (!f)
 		return -ENOMEM;
 	f->link = *inner; /* its name, address and MTU */
 	f->link.ops = &fault_ops;

@@ -1,5 +1,5 @@
 /*
- * What the files of a DPDK port share: link_dpdk.c (any port), link_memif.c (its connection),
+ * Shared by the files of a DPDK port: link_dpdk.c (any port), link_memif.c (its connection),
  * link_kernel.c (the kernel's view of an interface).
  */
 #ifndef DATAPLANE_LINK_DPDK_H
@@ -31,7 +31,7 @@ struct link_memif {
 	uint64_t backoff_ns;
 };
 
-/* What the two ends of a net_ring share: frames of one end's pool are in the other end's hands. */
+/* Shared by the two ends of a net_ring: frames of one end's pool are in the other end's hands. */
 struct link_wire {
 	uint32_t ends;
 	struct rte_ring *ring[2];
@@ -69,7 +69,7 @@ void link_memif_poll(struct link_dpdk *l, uint64_t now_ns);
 
 /* link_xdp.c: before the device is opened. */
 int link_xdp_prepare(const struct link_options *options, char error[EAL_ERROR_MAX]);
-/* What libbpf and libxdp warned of last. */
+/* The last warning of libbpf and libxdp. */
 const char *link_xdp_last_words(void);
 
 /* link_kernel.c */

@@ -1,5 +1,5 @@
 /*
- * What the xdp link needs beside its port. The PMD has libxdp put a program on the interface that
+ * The xdp link's needs beside its port. The PMD has libxdp put a program on the interface that
  * hands each frame to our socket. libxdp and libbpf come with the PMD, as plugins: they are spoken
  * to only if they are there.
  */

@@ -36,7 +36,8 @@ static uint64_t sum_add(uint64_t sum, uint64_t word)
 	return sum + (sum < word); /* end-around carry */
 }
 
-uint16_t net_checksum(const uint8_t *data, size_t size, uint64_t sum)
+/* The internet checksum (RFC 1071) of size bytes, as it is stored; sum: a pseudo header's, or 0. */
+static uint16_t checksum(const uint8_t *data, size_t size, uint64_t sum)
 {
 	uint64_t word;
 	for (; size >= sizeof(word); data += sizeof(word), size -= sizeof(word)) {
@@ -98,7 +99,7 @@ static enum dp_drop parse_icmp(struct net_packet *out, const uint8_t *icmp, uint
 	if (size < NET_ICMP_SIZE || icmp[0] != ICMP_ECHO || icmp[1] != 0)
 		return DP_DROP_ICMP;
 	/* No device vouches for it: what they check is UDP and TCP. */
-	if (net_checksum(icmp, size, 0) != 0)
+	if (checksum(icmp, size, 0) != 0)
 		return DP_DROP_ICMP;
 	out->kind = NET_ECHO;
 	return DP_DROP_COUNT;
@@ -118,7 +119,7 @@ static enum dp_drop parse_udp(struct net_packet *out, const struct net_self *sel
 	/* Zero says that there is none; a flipped bit of a put must not go into the log (N5). */
 	if (bytes_get16_be(udp + 6) == 0 ||
 	    (!checksum_good &&
-	     net_checksum(udp, size, pseudo_sum(ip, PROTOCOL_UDP, (uint16_t)size)) != 0))
+	     checksum(udp, size, pseudo_sum(ip, PROTOCOL_UDP, (uint16_t)size)) != 0))
 		return DP_DROP_UDP_CHECKSUM;
 	out->source_port = bytes_get16_be(udp);
 	out->payload = udp + NET_UDP_SIZE;
@@ -144,7 +145,7 @@ static enum dp_drop parse_ipv4(struct net_packet *out, const struct net_self *se
 	out->ip_size = bytes_get16_be(ip + 2);
 	if (out->ip_size < NET_IPV4_SIZE || out->ip_size > size)
 		return DP_DROP_IP_HEADER;
-	if (!checksum_good && net_checksum(ip, NET_IPV4_SIZE, 0) != 0)
+	if (!checksum_good && checksum(ip, NET_IPV4_SIZE, 0) != 0)
 		return DP_DROP_IP_CHECKSUM;
 	if ((bytes_get16_be(ip + 6) & IP_FRAGMENT_MASK) != 0)
 		return DP_DROP_IP_FRAGMENT;
@@ -235,13 +236,13 @@ uint32_t net_udp_write(uint8_t *data, const struct net_udp *udp, uint32_t payloa
 	bytes_put16_be(ip + 10, 0);
 	bytes_put32_be(ip + 12, udp->source);
 	bytes_put32_be(ip + 16, udp->destination);
-	checksum_put(ip + 10, net_checksum(ip, NET_IPV4_SIZE, 0));
+	checksum_put(ip + 10, checksum(ip, NET_IPV4_SIZE, 0));
 
 	bytes_put16_be(header, udp->source_port);
 	bytes_put16_be(header + 2, udp->destination_port);
 	bytes_put16_be(header + 4, size);
 	bytes_put16_be(header + 6, 0);
-	uint16_t sum = net_checksum(header, size, pseudo_sum(ip, PROTOCOL_UDP, size));
+	uint16_t sum = checksum(header, size, pseudo_sum(ip, PROTOCOL_UDP, size));
 	checksum_put(header + 6, sum != 0 ? sum : 0xffff); /* zero would mean "none" */
 	return pad(data, NET_HEADERS_SIZE + payload_size);
 }
@@ -277,10 +278,10 @@ uint32_t net_echo_answer(uint8_t *data, const struct net_packet *request,
 	bytes_put32_be(ip + 12, self->address);
 	bytes_put32_be(ip + 16, request->source);
 	bytes_put16_be(ip + 10, 0);
-	checksum_put(ip + 10, net_checksum(ip, NET_IPV4_SIZE, 0));
+	checksum_put(ip + 10, checksum(ip, NET_IPV4_SIZE, 0));
 	icmp[0] = ICMP_ECHO_REPLY;
 	bytes_put16_be(icmp + 2, 0);
-	checksum_put(icmp + 2, net_checksum(icmp, request->ip_size - NET_IPV4_SIZE, 0));
+	checksum_put(icmp + 2, checksum(icmp, request->ip_size - NET_IPV4_SIZE, 0));
 	uint32_t size = NET_ETHERNET_SIZE + request->ip_size;
 	return size; /* as large as the question, without its padding */
 }

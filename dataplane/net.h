@@ -46,7 +46,7 @@ enum net_kind {
 	NET_UDP,  /* for one of our ports */
 };
 
-/* What the parser knows of us. */
+/* This node, as far as the parser has to know it. */
 struct net_self {
 	struct link_mac mac;
 	uint16_t mtu;
@@ -93,9 +93,6 @@ uint32_t net_echo_answer(uint8_t *data, const struct net_packet *request,
 			 const struct net_self *self);
 
 bool net_mac_equal(const struct link_mac *a, const struct link_mac *b);
-
-/* The internet checksum (RFC 1071) of size bytes, as it is stored; sum: a pseudo header's, or 0. */
-uint16_t net_checksum(const uint8_t *data, size_t size, uint64_t sum);
 
 extern const struct link_mac net_mac_broadcast;
 

@@ -1,4 +1,4 @@
-/* What the dataplane believes of a packet on the peer port: see peers.h. */
+/* The checks of a packet on the peer port: see peers.h. */
 #include "dataplane/peers.h"
 
 #include <stddef.h>
@@ -36,7 +36,7 @@ static bool start_accepted(const struct peer *p, const struct wire_envelope *e)
 static void heard(struct peer *p, const struct net_packet *packet, uint64_t now_ns)
 {
 	p->state.heard_ns = now_ns;
-	if (p->next_hop != NULL)
+	if (p->next_hop)
 		arp_heard(p->next_hop, &packet->source_mac, now_ns);
 }
 
@@ -48,7 +48,7 @@ static struct peer *formation_check(struct peers *peers, const struct wire_envel
 	struct peer *p = find_by_address(peers, packet, port);
 
 	*why = DP_DROP_PEER_ADDRESS;
-	if (p == NULL)
+	if (!p)
 		return NULL;
 	*why = DP_DROP_IDENTITY;
 	if (envelope->source_identity == 0)
@@ -70,7 +70,7 @@ struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelo
 		return formation_check(peers, envelope, packet, port, now_ns, why);
 	p = find(peers, envelope->source_id);
 	*why = DP_DROP_UNKNOWN_PEER;
-	if (p == NULL)
+	if (!p)
 		return NULL;
 	*why = DP_DROP_PEER_ADDRESS;
 	if (!from_there(p, packet, port))

@@ -139,7 +139,7 @@ enum wire_type {
 	WIRE_PULL = 37,
 };
 
-/* What a client asks for. */
+/* The kinds of a client's request. */
 enum wire_request {
 	WIRE_COMMAND = 1, /* a state machine command: through the log */
 	WIRE_QUERY = 2,   /* a state machine query: linearizable */

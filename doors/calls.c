@@ -101,7 +101,7 @@ static void *thread_main(void *argument)
 				connection_ready(s, event[i].data.ptr);
 		}
 	}
-	/* What the loop said last, and this thread did not hear before it was told to end. */
+	/* The loop's last answers, which this thread did not hear before it was told to end. */
 	take_answers(s);
 	return NULL;
 }

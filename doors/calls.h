@@ -58,7 +58,7 @@ void calls_destroy(struct calls *c);
 struct call *calls_take(struct calls *c);
 void calls_give(struct calls *c, struct call *call);
 
-/* What is said to who connects from now on. */
+/* Said to whoever connects from now on. */
 void calls_set_welcome(struct calls *c, const struct door_welcome *welcome);
 
 #endif

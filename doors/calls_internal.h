@@ -1,5 +1,5 @@
 /*
- * What the two halves of the local socket's thread share: a connection, and all of them.
+ * Shared by the two halves of the local socket's thread: a connection, and all of them.
  *
  *	READING -> CALLING -> WRITING -> READING ...
  *	              ^          |

@@ -31,7 +31,7 @@ struct udp_door {
 	struct udp_door_counters counters;
 };
 
-/* What door_state is here. */
+/* The door_state of this door's requests. */
 struct udp_request {
 	struct dp_address from;
 	uint64_t cookie;
@@ -241,7 +241,7 @@ static void receive_pull(struct udp_door *d, const struct dp_address *from,
 	uint32_t count;
 
 	if (!q || !u->pieces || (part->answer_id && part->answer_id != u->answer_id)) {
-		/* What it read so far can be continued by nobody. */
+		/* Nobody can continue the answer that it has begun to read. */
 		if (part->piece)
 			send_reply(d, from, part->cookie, part->request_id, 0, WIRE_TIMEOUT);
 		return;

@@ -19,7 +19,7 @@ struct unix_door {
 	struct serve *serve;
 };
 
-/* What door_state is here. */
+/* The door_state of this door's requests. */
 struct unix_request {
 	struct call *call;
 	bool away; /* a piece is on its way */

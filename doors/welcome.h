@@ -1,6 +1,6 @@
 /*
- * What a door tells a client that has just come: whom it talks to, and the base of a session that
- * begins now. It may change while the node runs.
+ * The words of a door for a client that has just come: whom it talks to, and the base of a session
+ * that begins now. It may change while the node runs.
  */
 #ifndef DOORS_WELCOME_H
 #define DOORS_WELCOME_H

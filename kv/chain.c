@@ -11,7 +11,7 @@
 int kv_chain_init(struct kv_chain *chain)
 {
 	*chain = (struct kv_chain){.buffer = malloc(KV_CHAIN_SIZE_MAX)};
-	return chain->buffer == NULL ? -ENOMEM : 0;
+	return chain->buffer ? 0 : -ENOMEM;
 }
 
 void kv_chain_destroy(struct kv_chain *chain)

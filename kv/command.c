@@ -77,7 +77,7 @@ void kv_request_encode(const struct kv_request *request, uint8_t *out)
 	assert(at == out + kv_request_size(request));
 }
 
-/* What each operation may carry; anything else set is a request from a later version or noise. */
+/* The fields that an operation may carry; any other that is set is a later version's, or noise. */
 static bool fields_fit_operation(const struct kv_request *request)
 {
 	switch (request->operation) {

@@ -3,7 +3,7 @@
  *
  * Records (a key's revision, a session) are digested one by one and the digests are added up modulo
  * 2^64, so that the sum is kept as records come and go and reading it costs nothing, however large
- * the store is. It finds replicas that disagree; it is no defence against somebody who forges.
+ * the store is. It finds replicas that disagree; it is not a defence against somebody who forges.
  */
 #ifndef KV_HASH_H
 #define KV_HASH_H

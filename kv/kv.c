@@ -63,10 +63,10 @@ static struct kv *kv_of(struct sm *sm)
 /* Fit to be proposed: a write, and one that a retry can be told from. */
 static int command_decode(struct kv_request *out, const uint8_t *data, size_t size)
 {
-	int ret = kv_request_decode(out, data, size);
+	int err = kv_request_decode(out, data, size);
 
-	if (ret < 0)
-		return ret;
+	if (err)
+		return err;
 	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0)
 		return -EINVAL;
 	return 0;
@@ -172,7 +172,7 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	struct kv_request request;
 	struct kv_bytes command;
 	bool too_long = false;
-	int ret = 0;
+	int err = 0;
 
 	if (kv->stepping) {
 		assert(entry->index == kv->applied_index);
@@ -189,11 +189,11 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	if (too_long || command_decode(&request, command.data, command.size) < 0)
 		answer_set(kv, KV_MALFORMED, 0);
 	else if (kv->stepping)
-		ret = command_apply(kv, &request);
+		err = command_apply(kv, &request);
 	else
-		ret = command_judge(kv, &request);
-	if (ret < 0)
-		return ret;
+		err = command_judge(kv, &request);
+	if (err)
+		return err;
 
 	assert(!kv->stepping);
 	*result = (struct sm_result){.data = kv->answer, .size = sizeof(kv->answer)};
@@ -207,7 +207,7 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 	struct kv *kv = kv_of(sm);
 	struct kv_request request;
 	struct kv_pin *pin = NULL;
-	int ret;
+	int written;
 
 	assert(!kv->stepping); /* KV3 */
 	assert(out_size_max >= KV_ANSWER_HEADER_SIZE);
@@ -217,10 +217,10 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE)
 		return -EINVAL;
 	kv->counters.ranges++;
-	ret = kv_range_query(&kv->store, &request, out, out_size_max, rest ? &pin : NULL);
+	written = kv_range_query(&kv->store, &request, out, out_size_max, rest ? &pin : NULL);
 	if (rest)
 		*rest = (struct sm_cursor *)pin;
-	return ret;
+	return written;
 }
 
 static int kv_cursor_read(struct sm *sm, struct sm_cursor *cursor, uint8_t *out,
@@ -258,9 +258,9 @@ static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
 	const struct kv *kv = kv_of(sm);
 	const struct kv_session *known;
 	struct kv_request request;
-	int ret = command_decode(&request, command, size);
+	int err = command_decode(&request, command, size);
 
-	assert(ret == 0);
+	assert(err == 0);
 	if (request.operation != KV_PUT ||
 	    kv_session_judge(kv->sessions, &request, &known) != KV_SESSION_NEW)
 		return 0;
@@ -335,22 +335,22 @@ static uint64_t pinned_size_max(const struct kv_options *options)
 int kv_create(struct sm **out, const struct kv_options *options)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
-	int ret;
+	int err;
 
-	if (kv == NULL)
+	if (!kv)
 		return -ENOMEM;
 	kv->sm.ops = &kv_ops;
 	kv->quota = options->quota;
 	kv_store_init(&kv->store, &kv->pins);
-	ret = kv_pins_init(&kv->pins, pinned_size_max(options));
-	if (ret < 0)
+	err = kv_pins_init(&kv->pins, pinned_size_max(options));
+	if (err)
 		goto err_kv;
-	ret = kv_chain_init(&kv->chain);
-	if (ret < 0)
+	err = kv_chain_init(&kv->chain);
+	if (err)
 		goto err_pins;
 	kv->sessions = kv_session_table_create();
-	if (kv->sessions == NULL) {
-		ret = -ENOMEM;
+	if (!kv->sessions) {
+		err = -ENOMEM;
 		goto err_chain;
 	}
 	*out = &kv->sm;
@@ -362,7 +362,7 @@ err_pins:
 	kv_pins_destroy(&kv->pins);
 err_kv:
 	free(kv);
-	return ret;
+	return err;
 }
 
 void kv_verify(struct sm *sm)

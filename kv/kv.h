@@ -17,7 +17,7 @@ enum {
 	 */
 	KV_SESSIONS_MAX = 4096,
 
-	/* What a key costs against the quota beyond its key and value bytes. */
+	/* A key's cost against the quota beyond its key and value bytes. */
 	KV_KEY_OVERHEAD = 128,
 
 /*

@@ -32,7 +32,7 @@ struct kv_session_table *kv_session_table_create(void)
 {
 	struct kv_session_table *table = calloc(1, sizeof(*table));
 
-	if (table == NULL)
+	if (!table)
 		return NULL;
 	for (size_t i = 0; i < KV_SESSION_BUCKETS; i++)
 		LIST_INIT(&table->buckets[i]);
@@ -68,7 +68,7 @@ enum kv_session_verdict kv_session_judge(const struct kv_session_table *table,
 	assert(request->session != 0);
 	assert(request->sequence != 0);
 	*known = NULL;
-	if (session == NULL) {
+	if (!session) {
 		return request->session_base < table->classes[class_number].evicted_index
 			       ? KV_SESSION_UNKNOWN
 			       : KV_SESSION_NEW;
@@ -92,7 +92,7 @@ static struct kv_session *session_take(struct kv_session_table *table,
 
 	struct kv_session *oldest = TAILQ_FIRST(&class->order);
 
-	assert(oldest != NULL);
+	assert(oldest);
 	assert(oldest->last_index > class->evicted_index);
 	class->evicted_index = oldest->last_index;
 	table->digest -= oldest->digest;
@@ -109,7 +109,7 @@ void kv_session_remember(struct kv_session_table *table, const struct kv_request
 	struct kv_session *session = session_find(table, request->session);
 
 	assert(answer_size <= KV_SESSION_ANSWER_SIZE_MAX);
-	if (session == NULL) {
+	if (!session) {
 		session = session_take(table, class);
 		session->id = request->session;
 		session->class_number = (uint8_t)class_number;
@@ -122,7 +122,7 @@ void kv_session_remember(struct kv_session_table *table, const struct kv_request
 	}
 
 	const struct kv_session *newest = TAILQ_LAST(&class->order, kv_session_order);
-	assert(newest == NULL || newest->last_index < index);
+	assert(!newest || newest->last_index < index);
 	session->sequence = request->sequence;
 	session->last_index = index;
 	session->answer_size = (uint8_t)answer_size;

@@ -81,7 +81,7 @@ enum kv_session_verdict {
 struct kv_session_table *kv_session_table_create(void);
 void kv_session_table_destroy(struct kv_session_table *table);
 
-/* What to do with a command; for a duplicate *known is its session. Changes nothing. */
+/* The verdict on a command; for a duplicate *known is its session. Changes nothing. */
 enum kv_session_verdict kv_session_judge(const struct kv_session_table *table,
 					 const struct kv_request *request,
 					 const struct kv_session **known);

@@ -84,7 +84,7 @@ struct sm_ops {
 
 	/*
 	 * The leader's verdict on a command that check found good, before it proposes it: 0, or
-	 * -ENOSPC, from the applied state as it is there. It is no part of apply: a member that
+	 * -ENOSPC, from the applied state as it is there. It is not part of apply: a member that
 	 * replays the log with another quota must come to the same state. What is already in the
 	 * log may go past the quota by as much as the log's window holds.
 	 */
@@ -102,7 +102,7 @@ struct sm_ops {
 	/* How many keys there are. */
 	uint64_t (*keys)(struct sm *sm);
 
-	/* What this member has done since its start: no part of the state. Valid as long as sm. */
+	/* This member's work since its start: not a part of the state. Valid as long as sm. */
 	const struct sm_counters *(*counters)(struct sm *sm);
 
 	void (*destroy)(struct sm *sm);
@@ -136,8 +136,8 @@ struct sm_later_ops {
 	int (*restore)(struct sm *sm, const uint8_t *data, uint32_t size, bool last);
 
 	/*
-	 * What happened in a range of keys after the revision *from, in order, at most out_size_max
-	 * bytes of it: how many, with *from moved past them; 0: nothing yet. -ESTALE: it is older
+	 * The events in a range of keys after the revision *from, in order, at most out_size_max
+	 * bytes of them: how many, with *from moved past them; 0: nothing yet. -ESTALE: it is older
 	 * than what is kept. A watcher is a position, and nothing is kept for it.
 	 */
 	int (*events)(struct sm *sm, const uint8_t *filter, uint32_t filter_size, uint64_t *from,

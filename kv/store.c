@@ -15,7 +15,7 @@ static void key_count_update(struct kv_key *key);
 
 static uint32_t subtree_count(const struct kv_key *key)
 {
-	return key == NULL ? 0 : key->subtree_count;
+	return key ? key->subtree_count : 0;
 }
 
 static void key_count_update(struct kv_key *key)
@@ -49,7 +49,7 @@ RB_GENERATE_INTERNAL(kv_tree, kv_key, node, key_compare, static __attribute__((u
  */
 static void counts_update(struct kv_key *key)
 {
-	for (; key != NULL; key = RB_PARENT(key, node))
+	for (; key; key = RB_PARENT(key, node))
 		key_count_update(key);
 }
 
@@ -57,7 +57,7 @@ static void tree_insert(struct kv_store *store, struct kv_key *key)
 {
 	key->subtree_count = 1;
 	const struct kv_key *same = RB_INSERT(kv_tree, &store->keys, key);
-	assert(same == NULL);
+	assert(!same);
 	counts_update(key);
 }
 
@@ -66,7 +66,7 @@ static void tree_remove(struct kv_store *store, struct kv_key *key)
 	/* Where a key leaves its place: its own, or that of the successor which takes its place. */
 	struct kv_key *above = RB_PARENT(key, node);
 
-	if (RB_LEFT(key, node) != NULL && RB_RIGHT(key, node) != NULL) {
+	if (RB_LEFT(key, node) && RB_RIGHT(key, node)) {
 		struct kv_key *successor = RB_NEXT(kv_tree, &store->keys, key);
 
 		above = RB_PARENT(successor, node);
@@ -85,7 +85,7 @@ static struct kv_key *lower_bound(const struct kv_store *store, struct kv_bytes 
 	struct kv_key *found = NULL;
 	uint64_t before = 0;
 
-	while (key != NULL) {
+	while (key) {
 		if (kv_bytes_compare(key->bytes, key->size, bytes.data, bytes.size) >= 0) {
 			found = key;
 			key = RB_LEFT(key, node);
@@ -94,7 +94,7 @@ static struct kv_key *lower_bound(const struct kv_store *store, struct kv_bytes 
 			key = RB_RIGHT(key, node);
 		}
 	}
-	if (rank != NULL)
+	if (rank)
 		*rank = before;
 	return found;
 }
@@ -103,7 +103,7 @@ static struct kv_key *key_find(const struct kv_store *store, struct kv_bytes byt
 {
 	struct kv_key *key = lower_bound(store, bytes, NULL);
 
-	if (key == NULL || kv_bytes_compare(key->bytes, key->size, bytes.data, bytes.size) != 0)
+	if (!key || kv_bytes_compare(key->bytes, key->size, bytes.data, bytes.size) != 0)
 		return NULL;
 	return key;
 }
@@ -127,7 +127,7 @@ static struct kv_key *range_first(const struct kv_store *store, const struct kv_
 {
 	struct kv_key *key = lower_bound(store, range->first, NULL);
 
-	return key != NULL && range_holds(range, key) ? key : NULL;
+	return key && range_holds(range, key) ? key : NULL;
 }
 
 void kv_store_init(struct kv_store *store, struct kv_pins *pins)
@@ -147,20 +147,20 @@ void kv_store_destroy(struct kv_store *store)
 {
 	struct kv_key *key = RB_ROOT(&store->keys);
 
-	while (key != NULL) {
+	while (key) {
 		struct kv_key *parent = RB_PARENT(key, node);
 
-		if (RB_LEFT(key, node) != NULL) {
+		if (RB_LEFT(key, node)) {
 			key = RB_LEFT(key, node);
 			continue;
 		}
-		if (RB_RIGHT(key, node) != NULL) {
+		if (RB_RIGHT(key, node)) {
 			key = RB_RIGHT(key, node);
 			continue;
 		}
-		if (parent != NULL && RB_LEFT(parent, node) == key)
+		if (parent && RB_LEFT(parent, node) == key)
 			RB_LEFT(parent, node) = NULL;
-		else if (parent != NULL)
+		else if (parent)
 			RB_RIGHT(parent, node) = NULL;
 		key_destroy(key);
 		key = parent;
@@ -204,7 +204,7 @@ uint64_t kv_store_size_after(const struct kv_store *store, struct kv_bytes key,
 	const struct kv_key *old = key_find(store, key);
 	uint64_t without = store->size;
 
-	if (old != NULL)
+	if (old)
 		without -= key_charge(old->size, old->newest->value_size);
 	return without + key_charge(key.size, value.size);
 }
@@ -235,7 +235,7 @@ static struct kv_key *key_create(struct kv_bytes bytes)
 {
 	struct kv_key *key = malloc(sizeof(*key) + bytes.size);
 
-	assert(key != NULL); /* see Memory in kv/store.h */
+	assert(key); /* see Memory in kv/store.h */
 	memset(key, 0, sizeof(*key));
 	key->size = bytes.size;
 	memcpy(key->bytes, bytes.data, bytes.size);
@@ -246,7 +246,7 @@ static struct kv_version *version_create(struct kv_bytes value)
 {
 	struct kv_version *version = malloc(sizeof(*version) + value.size);
 
-	assert(version != NULL); /* see Memory in kv/store.h */
+	assert(version); /* see Memory in kv/store.h */
 	memset(version, 0, sizeof(*version));
 	version->value_size = value.size;
 	if (value.size > 0)
@@ -266,7 +266,7 @@ void kv_store_put(struct kv_store *store, struct kv_bytes key_bytes, struct kv_b
 	version->mod_main = revision.main;
 	version->mod_sub = revision.sub;
 	version->lease = lease;
-	if (key == NULL) {
+	if (!key) {
 		key = key_create(key_bytes);
 		tree_insert(store, key);
 		version->create_revision = revision.main;
@@ -291,7 +291,7 @@ uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *ra
 	uint64_t size = 0;
 	uint32_t count = 0;
 
-	while (key != NULL && count < count_max && size < size_max) {
+	while (key && count < count_max && size < size_max) {
 		struct kv_key *next = RB_NEXT(kv_tree, &store->keys, key);
 		uint64_t charge = key_charge(key->size, key->newest->value_size);
 
@@ -303,9 +303,9 @@ uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *ra
 		key_destroy(key);
 		size += charge;
 		count++;
-		key = next != NULL && range_holds(range, next) ? next : NULL;
+		key = next && range_holds(range, next) ? next : NULL;
 	}
-	*done = key == NULL;
+	*done = !key;
 	return count;
 }
 
@@ -320,17 +320,17 @@ const struct kv_key *kv_store_next(const struct kv_store_range *range, const str
 {
 	const struct kv_key *next = RB_RIGHT(key, node);
 
-	if (next != NULL) {
-		while (RB_LEFT(next, node) != NULL)
+	if (next) {
+		while (RB_LEFT(next, node))
 			next = RB_LEFT(next, node);
 	} else {
 		next = RB_PARENT(key, node);
-		while (next != NULL && key == RB_RIGHT(next, node)) {
+		while (next && key == RB_RIGHT(next, node)) {
 			key = next;
 			next = RB_PARENT(next, node);
 		}
 	}
-	return next != NULL && range_holds(range, next) ? next : NULL;
+	return next && range_holds(range, next) ? next : NULL;
 }
 
 uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_range *range)
@@ -339,7 +339,7 @@ uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_rang
 	uint64_t end = subtree_count(RB_ROOT(&store->keys));
 
 	if (range->end.size == 0)
-		return key_find(store, range->first) != NULL ? 1 : 0;
+		return key_find(store, range->first) ? 1 : 0;
 	lower_bound(store, range->first, &first);
 	if (!range_is_open(range))
 		lower_bound(store, range->end, &end);
@@ -364,12 +364,12 @@ void kv_store_verify(const struct kv_store *store)
 	uint64_t digest = 0;
 	uint32_t count = 0;
 
-	for (const struct kv_key *key = kv_store_first(store, &all); key != NULL;
+	for (const struct kv_key *key = kv_store_first(store, &all); key;
 	     key = kv_store_next(&all, key)) {
 		const struct kv_version *version = key->newest;
 
 		assert(key->size > 0);
-		assert(before == NULL || key_compare(before, key) < 0); /* KS1 */
+		assert(!before || key_compare(before, key) < 0); /* KS1 */
 		assert(key->subtree_count == 1 + subtree_count(RB_LEFT(key, node)) +
 						     subtree_count(RB_RIGHT(key, node))); /* KS2 */
 		assert(version->create_revision >= 2); /* KS3, and 1 is the empty store */

@@ -89,7 +89,7 @@ void kv_store_destroy(struct kv_store *store);
 void kv_store_begin(struct kv_store *store);
 void kv_store_end(struct kv_store *store);
 
-/* What the size would be after a put. */
+/* The size that a put would lead to. */
 uint64_t kv_store_size_after(const struct kv_store *store, struct kv_bytes key,
 			     struct kv_bytes value);
 

@@ -19,7 +19,7 @@
 
 enum { METRICS_HEALTH_SIZE_MAX = 1024 };
 
-/* What a path and its query ask for. */
+/* A path and its query, understood. */
 struct metrics_health_question {
 	bool json; /* /health */
 	bool serializable, linearizable;

@@ -64,7 +64,7 @@ static enum MHD_Result serve_metrics(struct metrics_http *h, struct MHD_Connecti
 		free(text);
 		return reply_text(c, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
 	}
-	/* What a loop that stands still told last is worth having: its age is in the text. */
+	/* The last numbers of a loop that stands still are worth having: their age is told. */
 	(void)metrics_exchange_read(h->exchange, METRICS_HTTP_ANSWER_NS, m);
 	metrics_process_read(&process);
 	process.snapshot_age_ns = clock_now() - m->taken_ns;

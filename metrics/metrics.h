@@ -86,8 +86,9 @@ struct metrics_rows {
 extern const struct metrics_rows metrics_words, metrics_values, metrics_histograms,
 	metrics_peer_values, metrics_peer_histograms, metrics_port_values, metrics_process_values;
 
-/* The value of a row in the struct that its table is about. */
+/* The value of a row, or its histogram, in the struct that its table is about. */
 uint64_t metrics_value(const void *of, const struct metrics_row *row);
+const struct histogram *metrics_histogram(const void *of, const struct metrics_row *row);
 
 /* "key value" lines: what a status request answers. Returns the size. */
 size_t metrics_status_text(const struct metrics *m, char *out, size_t size_max);

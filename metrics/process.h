@@ -1,5 +1,5 @@
 /*
- * What the kernel says of this process. Read where it is asked for: system calls, off the loop.
+ * The kernel's figures of this process. Read where they are asked for: system calls, off the loop.
  */
 #ifndef METRICS_PROCESS_H
 #define METRICS_PROCESS_H

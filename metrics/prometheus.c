@@ -123,11 +123,6 @@ static void histogram(struct metrics_text *t, const struct metrics_row *row, con
 	metrics_line(t, "%s_count%s%s%s %" PRIu64 "\n", row->name, open, labels, close, below);
 }
 
-static const struct histogram *histogram_of(const void *of, const struct metrics_row *row)
-{
-	return (const struct histogram *)(const void *)((const uint8_t *)of + row->offset);
-}
-
 static const char *peer_labels(const struct metrics *m, const struct metrics_row *row,
 			       const struct metrics_peer *p, char out[LABELS_SIZE])
 {
@@ -157,7 +152,7 @@ static void peers(struct metrics_text *t, const struct metrics *m)
 		head(t, row, "histogram");
 		for (uint32_t p = 0; p < m->peer_count; p++)
 			histogram(t, row, peer_labels(m, row, &m->peer[p], labels),
-				  histogram_of(&m->peer[p], row));
+				  metrics_histogram(&m->peer[p], row));
 	}
 }
 
@@ -205,7 +200,7 @@ size_t metrics_prometheus_text(const struct metrics *m, const struct metrics_pro
 	for (size_t i = 0; i < metrics_histograms.count; i++) {
 		head(&t, &metrics_histograms.row[i], "histogram");
 		histogram(&t, &metrics_histograms.row[i], "",
-			  histogram_of(m, &metrics_histograms.row[i]));
+			  metrics_histogram(m, &metrics_histograms.row[i]));
 	}
 	drops(&t, m);
 	peers(&t, m);

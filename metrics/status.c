@@ -19,7 +19,7 @@ static void words(struct metrics_text *t, const struct metrics *m)
 	}
 }
 
-/* What is not known now is -1. */
+/* A value that is not known now is -1. */
 static void value(struct metrics_text *t, const char *key, const char *separator, uint64_t v)
 {
 	if (v == METRICS_UNKNOWN)
@@ -49,11 +49,6 @@ static void pairs(struct metrics_text *t, const struct metrics_rows *rows, const
 	}
 }
 
-static const struct histogram *histogram_of(const void *of, const struct metrics_row *row)
-{
-	return (const struct histogram *)(const void *)((const uint8_t *)of + row->offset);
-}
-
 /* In microseconds; not known beyond the last bucket, and before the first observation. */
 static uint64_t quantile_us(const struct histogram *h, uint32_t thousandths)
 {
@@ -66,7 +61,7 @@ static void histograms(struct metrics_text *t, const struct metrics *m)
 {
 	for (size_t i = 0; i < metrics_histograms.count; i++) {
 		const struct metrics_row *row = &metrics_histograms.row[i];
-		const struct histogram *h = histogram_of(m, row);
+		const struct histogram *h = metrics_histogram(m, row);
 
 		metrics_line(t, "%s count=%" PRIu64 " sum_us=%" PRIu64, row->key,
 			     histogram_observed(h), h->sum_ns / 1000);
@@ -85,7 +80,7 @@ static void peers(struct metrics_text *t, const struct metrics *m)
 		pairs(t, &metrics_peer_values, p);
 		for (size_t j = 0; j < metrics_peer_histograms.count; j++) {
 			const struct metrics_row *row = &metrics_peer_histograms.row[j];
-			const struct histogram *h = histogram_of(p, row);
+			const struct histogram *h = metrics_histogram(p, row);
 
 			metrics_line(t, " %s_count=%" PRIu64 " %s", row->key, histogram_observed(h),
 				     row->key);

@@ -39,3 +39,8 @@ uint64_t metrics_value(const void *of, const struct metrics_row *row)
 	memcpy(&value, (const uint8_t *)of + row->offset, sizeof(value));
 	return value;
 }
+
+const struct histogram *metrics_histogram(const void *of, const struct metrics_row *row)
+{
+	return (const struct histogram *)(const void *)((const uint8_t *)of + row->offset);
+}

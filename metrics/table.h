@@ -124,7 +124,7 @@
 	X(link_changes, COUNTER, 1, "link_changes", "quoin_port_link_changes_total", "port", "Times that the link went up or down.") \
 	X(buffers_free, GAUGE, 1, "buffers_free", "quoin_port_free_buffers", "port", "Buffers free in the port's pool.")
 
-/* What the process and its HTTP thread know by themselves: in the Prometheus text alone. */
+/* Known to the process and its HTTP thread by themselves: in the Prometheus text alone. */
 #define METRICS_PROCESS_VALUES(X) \
 	X(health_success, UNTYPED, 1, NULL, "etcd_server_health_success", NULL, "Health checks that succeeded.") \
 	X(health_failures, UNTYPED, 1, NULL, "etcd_server_health_failures", NULL, "Health checks that failed.") \

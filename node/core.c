@@ -74,7 +74,7 @@ int node_raft_start(struct node *n)
 	return n->failed;
 }
 
-/* What the core will need; who the members are is known when they have agreed on it. */
+/* The core's options; who the members are is known when they have agreed on it. */
 void node_raft_prepare(struct node *n)
 {
 	const struct node_options *o = &n->options;

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a waiting member says in its log, if nothing changes. */
+/* How often a waiting member says so in its log, if nothing changes. */
 static const uint64_t SAY_NS = 10 * CLOCK_S;
 static const uint64_t SAY_NS_MIN = 1 * CLOCK_S;
 

@@ -1,5 +1,5 @@
 /*
- * What the loop does between turns that had nothing to do (D11).
+ * The loop between turns that had nothing to do (D11).
  *
  *	spin   nothing: a core of its own
  *	yield  gives the core to whoever wants it

@@ -104,7 +104,7 @@ struct node {
 	uint32_t applying_count, applying_next;
 	struct node_applying *applying; /* NODE_APPLY_QUEUE_MAX */
 
-	/* What was last logged. */
+	/* As last logged. */
 	raft_id seen_leader;
 	raft_term seen_term;
 	enum raft_role seen_role;
@@ -150,7 +150,7 @@ void node_ready(struct node *n);
 /* serving.c: requests and their doors. */
 int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_KEY_SIZE]);
 void serving_stop(struct node *n);
-/* What clients that come are told. */
+/* The welcome of clients that come from now on. */
 void serving_welcome(struct node *n);
 
 /* settings.c: what members should have in common. */

@@ -30,7 +30,7 @@ struct arguments {
 	bool check;
 };
 
-/* What lives as long as the process; torn down in reverse. */
+/* All that lives as long as the process; torn down in reverse. */
 struct quoind {
 	struct config config;
 	struct journal journal;

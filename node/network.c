@@ -5,9 +5,9 @@
 
 #include <errno.h>
 
-static void count_raft_error(struct node *n, int error)
+static void count_raft_error(struct node *n, int err)
 {
-	switch (error) {
+	switch (err) {
 	case 0:
 		break;
 	case -ESTALE:

@@ -25,10 +25,10 @@ static int allocate(struct node *n)
 int node_create(struct node **out, const struct node_options *o, char error[NODE_ERROR_MAX])
 {
 	struct node *n = calloc(1, sizeof(*n));
-	int result = n ? allocate(n) : -ENOMEM;
+	int err = n ? allocate(n) : -ENOMEM;
 
 	snprintf(error, NODE_ERROR_MAX, "out of memory");
-	if (!result) {
+	if (!err) {
 		n->options = *o;
 		snprintf(n->name, sizeof(n->name), "%s", o->name);
 		snprintf(n->link_name, sizeof(n->link_name), "%s", o->link_name);
@@ -45,11 +45,11 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		n->faults = o->faults;
 		n->fault_injection = o->fault_injection;
 		n->sm = o->sm;
-		result = node_open(n);
-		if (result)
+		err = node_open(n);
+		if (err)
 			memcpy(error, n->error, NODE_ERROR_MAX);
 	}
-	if (!result) {
+	if (!err) {
 		*out = n;
 		return 0;
 	}
@@ -59,7 +59,7 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 	}
 	if (n)
 		node_destroy(n);
-	return result;
+	return err;
 }
 
 void node_destroy(struct node *n)

@@ -1,5 +1,5 @@
 /*
- * What changed since the last turn, for the log.
+ * Changes since the last turn, for the log.
  */
 #include "node/internal.h"
 
@@ -29,7 +29,7 @@ static void log_refusals(struct node *n)
 
 static void count_changes(struct node *n, raft_id leader, raft_term term, enum raft_role role)
 {
-	/* A term in which this member is no follower is an election in which it stood. */
+	/* A term in which this member is not a follower is an election in which it stood. */
 	if (role != RAFT_FOLLOWER && term != n->seen_term)
 		n->counters.elections_started++;
 	if (role == RAFT_LEADER && n->seen_role != RAFT_LEADER)

@@ -1,5 +1,5 @@
 /*
- * What raft hands out, and what comes of it: the log, the network, the state machine, reads.
+ * Raft's hand-outs on their way: to the log, the network, the state machine, the reads.
  */
 #include "node/internal.h"
 
@@ -10,17 +10,17 @@
 #include <string.h>
 
 enum {
-	/* What one ready may bring to the log: its entries, each with the log's own overhead. */
+	/* The most that one ready appends: its entries, each with the log's own overhead. */
 	PERSIST_ROOM = RAFT_READY_ENTRIES_MAX * (RAFT_ENTRY_DATA_MAX + 64),
 	READY_ROUNDS_MAX = 8, /* readys in one turn */
 	APPLY_STEPS_MAX = 64, /* bounded steps of one resumable command in one turn */
 };
 
 /* D8: the log's last word is the node's. */
-static void fail(struct node *n, int error)
+static void fail(struct node *n, int err)
 {
-	n->failed = error;
-	snprintf(n->error, sizeof(n->error), "the log failed: %s; %s", strerror(-error),
+	n->failed = err;
+	snprintf(n->error, sizeof(n->error), "the log failed: %s; %s", strerror(-err),
 		 wal_error(n->wal));
 }
 
@@ -28,10 +28,10 @@ void node_persisted(struct node *n)
 {
 	struct wal_read_result read;
 	uint64_t seq;
-	int error = wal_poll(n->wal, n->now_ns, &seq);
+	int err = wal_poll(n->wal, n->now_ns, &seq);
 
-	if (error) {
-		fail(n, error);
+	if (err) {
+		fail(n, err);
 		return;
 	}
 	n->persisted = seq;
@@ -105,7 +105,7 @@ static void apply(struct node *n, const struct raft_entry *entries, uint32_t cou
 }
 
 /*
- * What an earlier turn left: raft hands nothing more out to apply before it is told that this is
+ * The rest of an earlier turn: raft hands nothing more out to apply before it is told that this is
  * done.
  */
 static void apply_rest(struct node *n)
@@ -125,13 +125,13 @@ static void fetch(struct node *n, const struct raft_ready *ready,
 	*refused_count = 0;
 	for (uint32_t i = 0; i < ready->fetch_count; i++) {
 		const struct raft_fetch *f = &ready->fetches[i];
-		int error = wal_read(n->wal, f->slot, f->first, f->count);
+		int err = wal_read(n->wal, f->slot, f->first, f->count);
 
-		if (error)
+		if (err)
 			refused[(*refused_count)++] = f->slot;
-		/* What was never handed to the disk comes later; all else is the disk's fault. */
-		if (error && error != -ENOENT && error != -EAGAIN)
-			fail(n, error);
+		/* Entries never handed to the disk come later; all else is the disk's fault. */
+		if (err && err != -ENOENT && err != -EAGAIN)
+			fail(n, err);
 	}
 }
 
@@ -184,17 +184,17 @@ static bool ready_once(struct node *n)
 	struct raft_ready ready;
 	uint32_t refused[RAFT_READY_FETCH_MAX], refused_count;
 	struct raft_read reads[RAFT_READY_READS_MAX];
-	int error;
+	int err;
 
 	/* A full log is back-pressure: nothing is handed out until the disk has made room. */
 	if (wal_room(n->wal) < PERSIST_ROOM || !raft_ready(n->raft, &ready))
 		return false;
 	if (ready.persist_seq) {
-		error = wal_append(n->wal, ready.persist_seq, ready.hard_state, ready.entries,
-				   ready.entry_count);
-		assert(error != -ENOBUFS);
-		if (error)
-			fail(n, error);
+		err = wal_append(n->wal, ready.persist_seq, ready.hard_state, ready.entries,
+				 ready.entry_count);
+		assert(err != -ENOBUFS);
+		if (err)
+			fail(n, err);
 	}
 	for (uint32_t i = 0; i < ready.message_count && !n->failed; i++)
 		node_send(n, &ready.messages[i]);
@@ -226,7 +226,7 @@ void node_ready(struct node *n)
 	for (int round = 0; round < READY_ROUNDS_MAX && ready_once(n); round++)
 		;
 	mark(n);
-	/* What this turn appended goes to the disk in this turn. */
+	/* Entries appended in this turn go to the disk in this turn. */
 	if (n->failed || wal_poll(n->wal, n->now_ns, &seq) != 0)
 		return;
 	if (seq > n->persisted)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a message may claim: far more than elections can count to, and there is always a next. */
+/* The highest a message may claim: elections cannot count so far, and there is always a next. */
 static const raft_term TERM_MAX = UINT64_MAX / 4;
 
 static bool options_valid(const struct raft_options *o)
@@ -56,12 +56,12 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	struct raft *r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	int rc = raft_window_init(&r->window);
-	if (!rc)
-		rc = slots_init(r);
-	if (rc) {
+	int err = raft_window_init(&r->window);
+	if (!err)
+		err = slots_init(r);
+	if (err) {
 		raft_destroy(r);
-		return rc;
+		return err;
 	}
 	r->id = o->id;
 	r->identity = o->identity;
@@ -101,7 +101,7 @@ void raft_destroy(struct raft *r)
 	free(r);
 }
 
-/* What is restored is durable; the commit index follows from the bounds in raft/window.h. */
+/* Restored entries are durable; the commit index follows from the bounds in raft/window.h. */
 void raft_restore(struct raft *r, const struct raft_entry *entry)
 {
 	raft_index bound = 0;
@@ -299,19 +299,19 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 		return -ENOENT;
 	if (m->identity != p->identity)
 		return -EKEYREJECTED; /* before terms: another directory must not disturb anybody */
-	int rc = message_validate(m);
-	if (rc)
-		return rc;
+	int err = message_validate(m);
+	if (err)
+		return err;
 	bool newest = raft_start_note(r, p, m->start);
-	/* What is known of starts belongs to no term. */
+	/* Knowledge of starts belongs to no term. */
 	if (m->type == RAFT_MESSAGE_START)
 		return raft_start_recv(p, m);
 	if (!newest)
 		return -ESTALE; /* from before a restart, or of a directory rolled back */
 	if (m->type == RAFT_MESSAGE_START_REPLY) {
-		rc = raft_start_reply_recv(r, p, m);
+		err = raft_start_reply_recv(r, p, m);
 		raft_check_invariants(r);
-		return rc;
+		return err;
 	}
 	if (m->term < r->hard.term) {
 		/* Paper 5.1: rejected, and told the term, so that it stops. */
@@ -323,10 +323,10 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 	}
 	if (m->term > r->hard.term)
 		raft_follower_become(r, m->term, 0);
-	rc = message_dispatch(r, p, m);
+	err = message_dispatch(r, p, m);
 	raft_lost_end_try(r);
 	raft_check_invariants(r);
-	return rc;
+	return err;
 }
 
 void raft_get_status(const struct raft *r, struct raft_status *out)
@@ -385,9 +385,4 @@ raft_index raft_last(const struct raft *r)
 raft_index raft_commit(const struct raft *r)
 {
 	return r->commit;
-}
-
-uint64_t raft_members_generation(const struct raft *r)
-{
-	return r->members_generation;
 }

@@ -1,7 +1,7 @@
 /*
  * Entries below the window, read back through the log: one slot for each peer, one for apply.
  *
- * What is below the window is committed, so an answer is true whenever it comes, also in a later
+ * All below the window is committed, so an answer is true whenever it comes, also in a later
  * term; it is dropped only if nobody waits for it any more.
  */
 #include "raft/internal.h"

@@ -166,7 +166,7 @@ static void refuse_heard(struct formation *f, uint32_t place, const struct forma
 }
 
 /*
- * What a formed member owes to one that is not: it must learn that it belongs, or that it does not.
+ * A formed member's answer to one that is not: it must learn that it belongs, or that it does not.
  */
 static enum formation_say answer_of(const struct formation *f, uint32_t place,
 				    const struct formation_message *m)

@@ -91,7 +91,7 @@ struct formation_options {
 	uint64_t now_us;
 };
 
-/* What another place was last heard to say. */
+/* Another place, as it was last heard. */
 struct formation_peer {
 	bool heard;
 	bool existing;

@@ -4,7 +4,7 @@
  *
  *	offset size field
  *	     0    1 version (1)
- *	     1    1 state (enum formation_state; never FRESH: that is no record)
+ *	     1    1 state (enum formation_state; never FRESH: that is not a record)
  *	     2    1 count of members
  *	     3    5 zero
  *	     8    8 digest of the token and the member list

@@ -38,7 +38,7 @@
 #include <stddef.h>
 
 enum {
-	/* What one peer may have unacknowledged: a burst the receiver's rx ring (1024) can hold. */
+	/* Unacknowledged by one peer at most: a burst the receiver's rx ring (1024) can hold. */
 	RAFT_INFLIGHT_MESSAGES_MAX = 256,
 	RAFT_INFLIGHT_BYTES_MAX = 512 * 1024,
 
@@ -81,7 +81,7 @@ struct raft_peer {
 	bool voter;
 	raft_identity identity; /* as the table in force says */
 
-	/* What this member, as a witness, knows of it (start.c). */
+	/* This member's knowledge of it, as a witness (start.c). */
 	struct raft_witness witness;
 	bool start_reply_owed;
 	raft_start start_asked; /* by its newest question */
@@ -93,7 +93,7 @@ struct raft_peer {
 		raft_index index;
 	} acknowledged[RAFT_ACKNOWLEDGED_TERMS];
 
-	/* What is owed to it; answers are made when they leave, with the term of that moment. */
+	/* Owed to it; answers are made when they leave, with the term of that moment. */
 	bool vote_request_owed;
 	bool vote_reply_owed;
 	bool stale_reply_owed; /* it leads an older term: tell it so */
@@ -135,7 +135,7 @@ struct raft_peer {
 	uint64_t regressions;
 };
 
-/* What a follower owes to the leader of its term. */
+/* A follower's debts to the leader of its term. */
 struct raft_owed {
 	raft_index proved; /* the log matches the leader's up to here */
 	raft_index match_sent;
@@ -261,13 +261,12 @@ struct raft {
 
 	struct raft_members members;
 	raft_index members_index;
-	uint64_t members_generation;
 	struct raft_members members_before;
 	raft_index members_before_index;
 	struct raft_peer place[RAFT_PLACES_MAX];
 	uint32_t send_turn; /* place that sends first in the next ready */
 
-	/* What this start knows of its past (start.c, lost.c). */
+	/* This start's knowledge of its past (start.c, lost.c). */
 	bool start_confirmed;
 	uint64_t start_began_us;
 	uint64_t start_ask_us;

@@ -24,8 +24,8 @@ void raft_log_append(struct raft *r, const struct raft_entry *entry)
 }
 
 /*
- * What is overwritten loses its tokens with its slots, and the durable index falls back: the disk
- * holds other entries there until the new ones are persisted (R5).
+ * Overwritten entries lose their tokens with their slots, and the durable index falls back: the
+ * disk holds other entries there until the new ones are persisted (R5).
  */
 void raft_log_truncate(struct raft *r, raft_index from)
 {

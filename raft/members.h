@@ -43,7 +43,7 @@ enum { RAFT_MEMBERS_SIZE_MAX = 8 + 48 * RAFT_MEMBERS_MAX };
 
 static_assert(RAFT_MEMBERS_SIZE_MAX <= (int)RAFT_ENTRY_DATA_MAX, "a member table is one entry");
 
-/* NULL if id is no member. */
+/* NULL if id is not a member. */
 const struct raft_member *raft_members_find(const struct raft_members *members, raft_id id);
 
 /* Returns the bytes written, at most RAFT_MEMBERS_SIZE_MAX. */

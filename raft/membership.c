@@ -74,7 +74,6 @@ void raft_members_adopt(struct raft *r, const struct raft_members *members, raft
 	r->members_before_index = r->members_index;
 	r->members = *members;
 	r->members_index = index;
-	r->members_generation++;
 	raft_places_sync(r);
 }
 
@@ -85,7 +84,6 @@ void raft_members_rollback(struct raft *r, raft_index from)
 	assert(r->members_before_index < from);
 	r->members = r->members_before;
 	r->members_index = r->members_before_index;
-	r->members_generation++;
 	raft_places_sync(r);
 }
 

@@ -57,7 +57,7 @@ struct raft_options {
 	struct raft_hard_state hard_state; /* as recovered */
 	raft_index last_index; /* of the recovered log; its entries follow by raft_restore */
 	bool lost;             /* it ends before what this member had acknowledged (D9c) */
-	/* What it knows of the others, as it was last marked; of those without one: nothing. */
+	/* Its knowledge of the others, as last marked; of those without one: nothing. */
 	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
 	uint64_t seed;
@@ -95,7 +95,7 @@ uint64_t raft_deadline(const struct raft *r);
 
 /*
  * A message arrives, decoded and unverified. Entries are copied. 0, or why it was dropped:
- * -EINVAL (malformed, or it breaks a rule of the protocol), -ENOENT (the sender is no member),
+ * -EINVAL (malformed, or it breaks a rule of the protocol), -ENOENT (the sender is not a member),
  * -EKEYREJECTED (the sender's directory is not the one that the table names), -ESTALE (an older
  * term or start, or an answer that comes too late).
  */
@@ -182,7 +182,7 @@ struct raft_ready {
 void raft_restarted(struct raft *r, raft_start start);
 
 /*
- * What this member knows of the others, to be made durable now and then: at most RAFT_MEMBERS_MAX.
+ * This member's knowledge of the others, to be made durable now and then: RAFT_MEMBERS_MAX at most.
  * The generation changes when it does.
  */
 uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBERS_MAX]);
@@ -192,7 +192,7 @@ uint64_t raft_witnesses_generation(const struct raft *r);
 bool raft_ready(struct raft *r, struct raft_ready *out);
 void raft_advance(struct raft *r);
 
-/* What a peer is known to hold, for status and metrics; on the leader only. */
+/* A peer's log as far as it is known, for status and metrics; on the leader only. */
 struct raft_progress {
 	raft_id id;
 	raft_index match;
@@ -235,7 +235,5 @@ enum raft_role raft_get_role(const struct raft *r);
 raft_term raft_get_term(const struct raft *r);
 raft_index raft_commit(const struct raft *r);
 raft_index raft_last(const struct raft *r);
-/* Changes whenever the member table in force does, a truncation included. */
-uint64_t raft_members_generation(const struct raft *r);
 
 #endif

@@ -63,7 +63,7 @@ static void messages_out(struct raft *r)
 }
 
 /*
- * What is committed is on a majority of disks, so it may be applied before this disk has it: the
+ * A committed entry is on a majority of disks, so it may be applied before this disk has it: the
  * applied state is in memory, and a restart begins it again from what the log then holds. The next
  * batch comes when this one is applied: the state machine sets the pace.
  */

@@ -1,15 +1,15 @@
 /*
  * The leader: progress of every peer, commit, retransmission.
  *
- * What a peer acknowledged only grows (R13) and next stays above it (R14), whatever is duplicated,
- * delayed or reordered. The one exception is a peer that came back with less than it acknowledged
- * (R6, R8: its directory was not durable). A refusal of match itself looks like that, and so does a
- * stale duplicate of a refusal from before; to tell them apart, the leader draws a fresh read token
- * (`suspect_seq`) and probes with it: a refusal of match that echoes the fresh token was made after
- * we had the acknowledgement, so the entries are gone. Replication then starts again from match 0,
- * acknowledgements older than the token (`floor_seq`) count no more, and status reports a
- * regression. Lowering a match can only delay commits, never undo one: commit never goes back
- * (R11).
+ * The index that a peer acknowledged only grows (R13) and next stays above it (R14), whatever is
+ * duplicated, delayed or reordered. The one exception is a peer that came back with less than it
+ * acknowledged (R6, R8: its directory was not durable). A refusal of match itself looks like that,
+ * and so does a stale duplicate of a refusal from before; to tell them apart, the leader draws a
+ * fresh read token (`suspect_seq`) and probes with it: a refusal of match that echoes the fresh
+ * token was made after we had the acknowledgement, so the entries are gone. Replication then starts
+ * again from match 0, acknowledgements older than the token (`floor_seq`) count no more, and status
+ * reports a regression. Lowering a match can only delay commits, never undo one: commit never goes
+ * back (R11).
  */
 #include "raft/internal.h"
 
@@ -118,7 +118,7 @@ void raft_term_start(struct raft *r)
 }
 
 /*
- * What each voter holds durably, highest first, this server's own disk among them (R4). Sorts by
+ * The durable index of each voter, highest first, this server's own disk among them (R4). Sorts by
  * insertion: there are at most 7. Returns their number.
  */
 static uint32_t matches_sort(const struct raft *r, raft_index value[RAFT_VOTERS_MAX])

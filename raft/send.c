@@ -1,6 +1,6 @@
 /*
- * What a leader says, to whom, and how much of it: appends from the window, from fetched entries,
- * or empty ones.
+ * A leader's messages, to whom, and how many: appends from the window, from fetched entries, or
+ * empty ones.
  */
 #include "raft/internal.h"
 

@@ -48,7 +48,7 @@ enum {
 	 */
 	RAFT_ENTRY_DATA_MAX = 1200,
 
-	/* What an entry costs in a frame beyond its data (dataplane/wire.h). */
+	/* An entry's cost in a frame beyond its data (dataplane/wire.h). */
 	RAFT_ENTRY_OVERHEAD = 16,
 
 	/* A client's command: etcd's limit, 1.5 MiB, and room for the command's own header. */
@@ -88,7 +88,7 @@ struct raft_entry {
 	uint8_t flags; /* enum raft_entry_flag; both set on NOOP and MEMBERS */
 };
 
-/* What must be durable before an answer leaves (paper, figure 2). vote 0: none in this term. */
+/* Durable before an answer leaves (paper, figure 2). vote 0: none in this term. */
 struct raft_hard_state {
 	raft_term term;
 	raft_id vote;
@@ -149,7 +149,7 @@ struct raft_read_reply {
 	raft_index index; /* 0: refused, ask again */
 };
 
-/* What one member knows of another: its newest start, and the furthest position it acknowledged. */
+/* One member's view of another: its newest start, and the furthest position it acknowledged. */
 struct raft_witness {
 	raft_id id;
 	raft_start start; /* 0: none seen */

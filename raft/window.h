@@ -1,7 +1,7 @@
 /*
  * The entry window: the tail of the log in memory, a ring of slots that own their entries' bytes.
  *
- * What is below the window is committed and durable, and is read back through fetches. Invariants:
+ * All below the window is committed and durable, and is read back through fetches. Invariants:
  *
  *	LW1  The window holds every index in [first, last]; it is empty only while the log is.
  *	LW2  first <= max(commit, 1): the newest committed entry stays, so its term is always known

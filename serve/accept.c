@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* What door_state is to these requests. */
+/* The door_state of these requests. */
 struct gathered {
 	raft_id from;
 };

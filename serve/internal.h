@@ -21,7 +21,7 @@ enum {
 #define SERVE_EXPIRY_SCAN_NS 2000000ull
 /* A reader that has taken nothing for so long gives way to another if there is no room for both. */
 #define SERVE_STREAM_PATIENCE_NS 1000000000ull
-/* What is open when the node is stopped gets this long to finish. */
+/* Requests that are open when the node is stopped get this long to finish. */
 #define SERVE_STOP_NS 500000000ull
 
 struct serve {

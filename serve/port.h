@@ -1,6 +1,6 @@
 /*
- * What requests need of consensus, in three calls, and of the node that they reach, in three. The
- * node implements them over the core; tests play them by hand.
+ * The needs of requests: three calls to consensus, and three to the node that they reach. The node
+ * implements them over the core; tests play them by hand.
  */
 #ifndef SERVE_PORT_H
 #define SERVE_PORT_H

@@ -1,5 +1,5 @@
 /*
- * What a request is given and what it ends by.
+ * How a request begins, and by what it ends.
  */
 #include "serve/internal.h"
 

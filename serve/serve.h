@@ -46,7 +46,7 @@ void serve_destroy(struct serve *s);
 void serve_turn(struct serve *s, uint64_t now_ns);
 /* Whatever can be proposed, forwarded, asked or pushed now. */
 void serve_drive(struct serve *s);
-/* What ran out of time. */
+/* Ends the requests that ran out of time. */
 void serve_expire(struct serve *s);
 
 /* The state machine has applied up to here; `half`: and a part of the next command. */

@@ -50,14 +50,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		else if (state->arg_num == 0 && strcmp(arg, "verify") == 0)
 			a->command = COMMAND_VERIFY;
 		else if (state->arg_num == 0)
-			argp_error(state, "'%s' is no command: use dump or verify", arg);
+			argp_error(state, "'%s' is not a command: use dump or verify", arg);
 		else if (state->arg_num == 1)
 			a->directory = arg;
 		else
 			argp_error(state, "one directory at a time: '%s' is too many", arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (a->directory == NULL)
+		if (!a->directory)
 			argp_error(state, "%s",
 				   a->command == COMMAND_NONE
 					   ? "a command is missing: dump or verify"
@@ -170,9 +170,9 @@ struct json_state {
 
 static void json_out(json_t *value, bool strip)
 {
-	char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+	char *text = value ? json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
 
-	if (text == NULL) {
+	if (!text) {
 		(void)fprintf(stderr, "quoin-wal: no memory\n");
 		exit(EXIT_UNREADABLE);
 	}

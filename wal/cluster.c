@@ -9,8 +9,9 @@
 
 static_assert(META_BODY + 8 + WAL_RECORD_SIZE_MAX <= FORMAT_UNIT_MIN, "a record fits in a unit");
 
-void wal_cluster_encode(uint8_t *out, uint32_t unit, const struct log_id *id, const uint8_t *data,
-			uint32_t size)
+/* Encodes unit bytes. */
+static void encode(uint8_t *out, uint32_t unit, const struct log_id *id, const uint8_t *data,
+		   uint32_t size)
 {
 	memset(out, 0, unit);
 	wal_meta_head_encode(out, "QUOINCLU", id);
@@ -98,7 +99,7 @@ int wal_record_write(struct wal *w, const uint8_t *data, uint32_t size)
 	wal_settle(w);
 	if (w->failed != 0)
 		return w->failed;
-	wal_cluster_encode(w->block, w->unit, &w->id, data, size);
+	encode(w->block, w->unit, &w->id, data, size);
 	err = wal_file_make(w, META_CLUSTER, w->block, w->unit);
 	return err == 0 ? 0 : wal_fail(w, err, META_CLUSTER, 0, "write");
 }

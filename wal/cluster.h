@@ -9,9 +9,6 @@
 
 struct recovery;
 
-/* Encodes unit bytes. */
-void wal_cluster_encode(uint8_t *out, uint32_t unit, const struct log_id *id, const uint8_t *data,
-			uint32_t size);
 /* 0, -EBADMSG, -EPROTO (another version), -EXDEV (another log's). `data` points into `in`. */
 int wal_cluster_decode(const uint8_t **data, uint32_t *size, const uint8_t *in, uint32_t unit,
 		       const struct log_id *id);

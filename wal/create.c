@@ -149,7 +149,7 @@ static int files_make(struct recovery *r)
 			err = wal_prepare_now(w);
 		if (err != 0)
 			return err;
-		/* What follows opens it by its name, as at any other start. */
+		/* The next step opens it by its name, as at any other start. */
 		w->disk->ops->close(w->disk, w->segments[0].file);
 		w->segment_count = 0;
 		err = wal_mark_make(w, &mark);

@@ -3,7 +3,7 @@
  * tests sits below the code that runs in production.
  *
  * Reads and writes of file contents are asynchronous: submitted with a tag, completed through poll.
- * What changes names (create, rename, remove, directory sync) is synchronous and happens at open,
+ * A change of names (create, rename, remove, directory sync) is synchronous and happens at open,
  * and when a segment is prepared. A file is known by a small number that open and create hand out.
  *
  * Ownership: a buffer handed to write or read belongs to the disk until its tag comes back. Offsets

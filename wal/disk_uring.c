@@ -34,7 +34,7 @@ enum { UNIT_MIN = 4096, UNIT_MAX = 65536, LOCK_WAIT_MS = 30 * 1000 };
 
 enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
 
-/* What is in flight, or waits in `again` to be handed to the kernel once more. */
+/* An operation in flight, or one that waits in `again` to be handed to the kernel once more. */
 struct op {
 	bool used;
 	bool again;

@@ -18,7 +18,7 @@ struct wal_end {
 	uint64_t vote_generation; /* of the vote file */
 };
 
-/* What the bytes of the mark's file say: size bytes in `in`. */
+/* Reads the bytes of the mark's file: size bytes in `in`. */
 void wal_end_mark(struct wal_end *end, const uint8_t *in, uint64_t size, uint32_t unit,
 		  const struct log_id *id);
 

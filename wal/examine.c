@@ -1,6 +1,6 @@
 /*
- * What a directory says: its small files and its log, read and judged. Nothing is changed here, so
- * whatever is refused is left as it was.
+ * A directory's small files and its log, read and judged. Nothing is changed here, so whatever is
+ * refused is left as it was.
  */
 #include "wal/cluster.h"
 #include "wal/file.h"

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * What is left to do with a directory that is damaged. A wiped member is refused by its cluster,
- * and members cannot be replaced yet, so no other advice leads anywhere.
+ * The advice for a directory that is damaged. A wiped member is refused by its cluster, and members
+ * cannot be replaced yet, so no other advice leads anywhere.
  */
 #define WAL_ADVICE                                                                         \
 	"restore the directory from a copy made while this node was down; a member whose " \

@@ -86,7 +86,7 @@ void wal_whole(struct wal *w)
 	w->marker.whole = !w->memory;
 }
 
-/* What can be said now. */
+/* The mark that can be made now. */
 static struct mark mark_make(const struct wal *w)
 {
 	const struct marker *m = &w->marker;
@@ -172,7 +172,7 @@ int wal_mark_step(struct wal *w)
 	return step_start(w);
 }
 
-int wal_mark_done(struct wal *w, int result)
+int wal_mark_done(struct wal *w, int err)
 {
 	struct marker *m = &w->marker;
 
@@ -182,11 +182,11 @@ int wal_mark_done(struct wal *w, int result)
 		assert(w->segments[m->sync_at].readers > 0);
 		w->segments[m->sync_at].readers--;
 		m->sync_at++;
-		return result == 0 ? 0 : mark_fail(w, result, "sync of a segment before");
+		return err == 0 ? 0 : mark_fail(w, err, "sync of a segment before");
 	}
 	m->step = MARK_IDLE;
-	if (result != 0)
-		return mark_fail(w, result, "write");
+	if (err != 0)
+		return mark_fail(w, err, "write");
 	m->durable = m->writing;
 	w->stats.marks++;
 	return 0;
@@ -195,7 +195,7 @@ int wal_mark_done(struct wal *w, int result)
 /* --- synchronous, while nothing is in flight --------------------------------------------- */
 
 /* One mark says it in each slot, so that a slot that decays does not take the sign away. */
-int wal_mark_lost(struct wal *w)
+static int lost_write(struct wal *w)
 {
 	struct marker *m = &w->marker;
 
@@ -235,7 +235,7 @@ int wal_lost(struct wal *w, uint64_t start_known)
 	/* A mark that was being prepared would still say that all is well. */
 	w->marker.step = MARK_IDLE;
 	w->marker.whole = false;
-	err = wal_mark_lost(w);
+	err = lost_write(w);
 	if (err != 0)
 		return err;
 	v->writing = v->durable;

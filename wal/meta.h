@@ -59,7 +59,7 @@ struct meta_names {
  * case.
  */
 int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX]);
-/* Segments below the base are no part of the log. */
+/* Segments below the base are not part of the log. */
 void wal_meta_names_from(struct meta_names *names, uint64_t segment);
 void wal_meta_names_free(struct meta_names *names);
 void wal_meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);

@@ -85,7 +85,7 @@ static int read_fail(struct wal *w, struct read *r, uint32_t at, int err, const 
 	return err;
 }
 
-int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
+static int start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 {
 	struct read *r = &w->reads[slot];
 	const struct index_point *point;
@@ -160,7 +160,7 @@ static int buffer_open(struct wal *w, struct read *r)
 	return 0;
 }
 
-void wal_read_done(struct wal *w, uint32_t slot, int result)
+void wal_read_done(struct wal *w, uint32_t slot, int err)
 {
 	struct read *r = &w->reads[slot];
 	struct segment *segment = &w->segments[r->segment - w->base.segment];
@@ -169,8 +169,8 @@ void wal_read_done(struct wal *w, uint32_t slot, int result)
 	assert(r->state == READ_IN_FLIGHT);
 	assert(segment->readers > 0);
 	segment->readers--;
-	if (result != 0) {
-		(void)read_fail(w, r, 0, result, "failed");
+	if (err != 0) {
+		(void)read_fail(w, r, 0, err, "failed");
 		return;
 	}
 	damage = buffer_open(w, r);
@@ -192,7 +192,7 @@ int wal_read(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	assert(slot < WAL_READS_MAX);
 	if (w->failed != 0)
 		return w->failed;
-	return wal_read_start(w, slot, first, count);
+	return start(w, slot, first, count);
 }
 
 bool wal_read_poll(struct wal *w, struct wal_read_result *out)

@@ -1,10 +1,10 @@
 /*
- * What happens when a directory is opened: it is created, or read, judged and, only then, changed:
+ * The opening of a directory: it is created, or read, judged and, only then, changed:
  * a torn tail is zeroed, temporary names are removed, the start is counted.
  *
- * What was read may still be only in a cache of the disk, written by a process that was killed
- * before it could know; it is synced before it counts as durable (the segments from where the log
- * ends, the vote, the names).
+ * The bytes read may still be only in a cache of the disk, written by a process that was killed
+ * before it could know; they are synced before they count as durable (the segments from where the
+ * log ends, the vote, the names).
  */
 #include "wal/io.h"
 #include "wal/recovery.h"
@@ -50,7 +50,7 @@ static int segment_refuse(struct wal *w, int err, const struct segment *segment,
 	return wal_refuse_io(w, err, name, operation);
 }
 
-/* What a torn write left is zeroed; everything else past the end was found to be zero. */
+/* The rest of a torn write is zeroed; everything else past the end was found to be zero. */
 static int tail_cut(struct recovery *r)
 {
 	struct wal *w = r->w;
@@ -87,7 +87,7 @@ static int tail_sync(struct recovery *r)
 	return 0;
 }
 
-/* What the page cache held of a log in mode written becomes durable before the mode does. */
+/* The page cache's part of a log in mode written becomes durable before the mode does. */
 static int durability_change(struct recovery *r)
 {
 	struct wal *w = r->w;
@@ -225,7 +225,7 @@ static int open_volatile(struct recovery *r)
 {
 	struct wal *w = r->w;
 
-	/* What was acknowledged before is gone: this is another node than the one that did. */
+	/* All acknowledged before is gone: this is another node than the one that did. */
 	w->id.identity = wal_identity_draw(w->seed);
 	w->vote.durable.start = wal_start_after(w, 0);
 	r->out->created = true;

@@ -1,5 +1,5 @@
 /*
- * What opening a directory has in hand; shared by create.c and recover.c.
+ * The state of opening a directory; shared by create.c and recover.c.
  */
 #ifndef WAL_RECOVERY_H
 #define WAL_RECOVERY_H

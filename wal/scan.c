@@ -87,7 +87,7 @@ static int entries_check(struct scan *s, const struct scan_write *write)
 				      header->number);
 		count++;
 		if (entry.index < s->base.index) {
-			/* What followed it is superseded too. */
+			/* The entries that followed it are superseded too. */
 			s->last_index = s->base.index - 1;
 			s->last_term = s->base.term;
 			continue;
@@ -239,7 +239,7 @@ static int rest_judge(struct scan *s, const struct scan_segment *segment, bool m
 		return damage(s, segment, segment->end,
 			      "write %" PRIu64 " is whole, and its checksum is wrong",
 			      s->number + 1);
-	/* What the cut must zero: whole units. */
+	/* The cut zeroes whole units. */
 	*torn = (last + s->unit - 1) / s->unit * s->unit;
 	return 0;
 }

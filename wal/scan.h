@@ -51,7 +51,7 @@ struct scan {
 	char *error; /* one line, error_size bytes */
 	size_t error_size;
 
-	/* What was found. */
+	/* The results. */
 	struct scan_segment *segments;
 	size_t segment_count;
 	size_t tail;              /* the segment in which the log ends */

@@ -176,14 +176,14 @@ int wal_prepare_step(struct wal *w)
 	return 0;
 }
 
-int wal_prepare_done(struct wal *w, int result)
+int wal_prepare_done(struct wal *w, int err)
 {
 	struct prepare *p = &w->prepare;
 
 	assert(p->in_flight);
 	p->in_flight = false;
-	if (result != 0)
-		return prepare_fail(w, result, "write zeros ahead");
+	if (err != 0)
+		return prepare_fail(w, err, "write zeros ahead");
 	switch (p->state) {
 	case PREPARE_ZERO:
 		p->offset += p->size - p->offset < w->limits.zero_size ? p->size - p->offset

@@ -24,7 +24,7 @@
 #include "wal/record.h"
 #include "wal/wal.h"
 
-/* What production fixes and tests make small. */
+/* Sizes that production fixes and tests make small. */
 struct wal_limits {
 	uint32_t write_size_max; /* bytes of the largest write */
 	uint32_t buffers;        /* in the ring */
@@ -221,25 +221,23 @@ int wal_segment_file(struct wal *w, struct segment *segment); /* opens it if nee
 bool wal_segment_roll(struct wal *w);                         /* false: the next one is not ready */
 bool wal_segment_wanted(const struct wal *w);                 /* there is none to roll to */
 int wal_prepare_step(struct wal *w); /* starts the next step if none is in flight */
-int wal_prepare_done(struct wal *w, int result);
+int wal_prepare_done(struct wal *w, int err);
 int wal_prepare_now(struct wal *w); /* a whole segment, at open */
 
 /* write.c */
 int wal_write_start(struct wal *w);
-int wal_write_done(struct wal *w, int result);
+int wal_write_done(struct wal *w, int err);
 int wal_vote_start(struct wal *w);
-int wal_vote_done(struct wal *w, int result);
+int wal_vote_done(struct wal *w, int err);
 uint64_t wal_write_seq_durable(const struct wal *w);
 
 /* read.c */
-int wal_read_start(struct wal *w, uint32_t slot, raft_index first, uint32_t count);
-void wal_read_done(struct wal *w, uint32_t slot, int result);
+void wal_read_done(struct wal *w, uint32_t slot, int err);
 
 /* marker.c */
 enum { MARK_INTERVAL_NS = 100 * 1000 * 1000 };
 int wal_mark_step(struct wal *w);
-int wal_mark_done(struct wal *w, int result);
-int wal_mark_lost(struct wal *w);
+int wal_mark_done(struct wal *w, int err);
 
 /* recover.c: fills w and out from the directory. */
 int wal_recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out);

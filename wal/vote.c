@@ -51,7 +51,7 @@ static bool same_vote(const struct meta_vote *a, const struct meta_vote *b)
 	       a->log_number == b->log_number;
 }
 
-/* What one slot holds: its newest record, its oldest generation, and whether all of it agrees. */
+/* The contents of one slot: its newest record, oldest generation, and whether all of it agrees. */
 struct slot {
 	struct meta_vote newest;
 	uint64_t oldest;

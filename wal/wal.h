@@ -50,7 +50,7 @@ struct wal_options {
  */
 #define WAL_START_COUNT(start) ((start) >> 32)
 
-/* What was found. */
+/* The log as it was found. */
 struct wal_recovered {
 	bool created;           /* the directory is new */
 	raft_identity identity; /* drawn when the directory was created */
@@ -86,7 +86,7 @@ struct wal_recovered {
 	/* Where the log begins: the lowest index that it holds, and the term of the one before. */
 	raft_index first_index;
 	raft_term before_term;
-	/* What wal_record_write kept; size 0: nothing. */
+	/* The record that wal_record_write kept; size 0: none. */
 	uint32_t record_size;
 	uint8_t record[WAL_RECORD_SIZE_MAX];
 };
@@ -128,7 +128,7 @@ int wal_record_write(struct wal *w, const uint8_t *data, uint32_t size);
  */
 bool wal_mark_due(const struct wal *w, uint64_t now_ns);
 void wal_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count);
-/* What the caller knows of the peers is no longer what it last handed in. */
+/* The caller's knowledge of the peers is no longer what it last handed in. */
 void wal_witness_changed(struct wal *w);
 /*
  * When the next mark falls due, so that an idle loop wakes for it. UINT64_MAX: nothing is waiting.

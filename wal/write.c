@@ -111,7 +111,7 @@ int wal_append(struct wal *w, uint64_t seq, const struct raft_hard_state *hard_s
 	w->seq = seq;
 	if (hard_state && !w->memory) {
 		assert(hard_state->term >= w->vote.durable.hard_state.term);
-		/* What waits is replaced, but it waits since the older token. */
+		/* The vote that waits is replaced, but it waits since the older token. */
 		if (!w->vote.changed)
 			w->vote.next_seq = seq;
 		w->vote.changed = true;
@@ -194,14 +194,14 @@ int wal_write_start(struct wal *w)
 	return 0;
 }
 
-int wal_write_done(struct wal *w, int result)
+int wal_write_done(struct wal *w, int err)
 {
 	struct segment *segment = &w->segments[w->tail];
 
 	assert(w->in_flight);
 	w->in_flight = false;
-	if (result != 0)
-		return log_fail(w, result, segment->end, "write");
+	if (err != 0)
+		return log_fail(w, err, segment->end, "write");
 	segment->end += w->in_flight_size;
 	w->stats.writes++;
 	histogram_observe(&w->stats.write_time, w->now_ns - w->in_flight_ns);
@@ -236,14 +236,14 @@ int wal_vote_start(struct wal *w)
 	return 0;
 }
 
-int wal_vote_done(struct wal *w, int result)
+int wal_vote_done(struct wal *w, int err)
 {
 	struct vote *v = &w->vote;
 
 	assert(v->in_flight);
 	v->in_flight = false;
-	if (result != 0)
-		return wal_fail(w, result, META_VOTE,
+	if (err != 0)
+		return wal_fail(w, err, META_VOTE,
 				wal_meta_vote_offset(v->writing.generation, w->unit), "write");
 	v->durable = v->writing;
 	return 0;

@@ -70,7 +70,7 @@ static void run_words(struct run *out, const char *name, char *words)
 	char *word;
 	pid_t pid;
 
-	while ((word = strsep(&words, " ")) != NULL && count <= WORDS_MAX) {
+	while ((word = strsep(&words, " ")) && count <= WORDS_MAX) {
 		if (*word)
 			argv[count++] = word;
 	}

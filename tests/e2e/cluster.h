@@ -16,7 +16,7 @@
 enum {
 	CLUSTER_NODES_MAX = 7,
 	CLUSTER_TEXT_MAX = 16384,
-	/* What is waited for is there in a fraction of it, on any machine; then the test fails. */
+	/* A wait ends in a fraction of it, on any machine; if not, the test fails. */
 	CLUSTER_WAIT_MS = 30000,
 };
 
@@ -27,7 +27,7 @@ struct cluster {
 	char netns[64];
 };
 
-/* What a node says of itself. */
+/* A node's word on itself. */
 struct node_status {
 	bool answered;
 	char role[16];

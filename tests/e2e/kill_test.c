@@ -30,15 +30,14 @@ static uint64_t answered_ms(struct cluster *c, uint32_t killed, uint64_t begin)
 
 	for (uint32_t node = 1; node <= c->nodes; node++) {
 		struct one o;
-		int error = -1;
+		int err = -1;
 
 		if (node == killed)
 			continue;
 		one_open(&o, cluster_admin(c, node, text));
-		while ((error = one_put(&o, "health", node, 100)) != 0)
+		while ((err = one_put(&o, "health", node, 100)) != 0)
 			require(c, clock_ms() < begin + CLUSTER_WAIT_MS,
-				"n%u does not answer after n%u was killed: %d", node, killed,
-				error);
+				"n%u does not answer after n%u was killed: %d", node, killed, err);
 		one_close(&o);
 	}
 	return clock_ms() - begin;

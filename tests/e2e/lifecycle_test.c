@@ -21,7 +21,7 @@ static void all_healthy(struct cluster *c)
 	uint32_t healthy = 0;
 
 	run(&out, "quoin-lab", "--dir %s exec -- %s endpoint health", c->dir, program("quoinctl"));
-	for (const char *at = out.text; (at = strstr(at, " is healthy: ")) != NULL; at++)
+	for (const char *at = out.text; (at = strstr(at, " is healthy: ")); at++)
 		healthy++;
 	require(c, out.status == 0, "quoinctl endpoint health: exit %d\n%s", out.status, out.text);
 	require(c, healthy == c->nodes, "%u of %u healthy\n%s", healthy, c->nodes, out.text);

@@ -60,14 +60,14 @@ static int one_call(struct one *o, enum wire_request kind, const struct kv_reque
 {
 	uint8_t data[REQUEST_SIZE];
 	struct endpoint_answer out;
-	int error;
+	int err;
 
 	assert_true(kv_request_size(request) <= sizeof(data));
 	kv_request_encode(request, data);
-	error = endpoint_call(o->endpoint, kind, data, (uint32_t)kv_request_size(request),
-			      timeout_ms * 1000000ull, &out);
-	if (error)
-		return error;
+	err = endpoint_call(o->endpoint, kind, data, (uint32_t)kv_request_size(request),
+			    timeout_ms * 1000000ull, &out);
+	if (err)
+		return err;
 	if (out.status != WIRE_OK)
 		return (int)out.status;
 	return kv_answer_decode(answer, out.data, out.size);
@@ -86,38 +86,38 @@ static int put_again(struct one *o, const char *key, uint64_t value, uint32_t ti
 	};
 	struct kv_answer answer;
 	char text[24];
-	int error;
+	int err;
 
 	snprintf(text, sizeof(text), "%" PRIu64, value);
 	request.value = bytes(text);
-	error = one_call(o, WIRE_COMMAND, &request, &answer, timeout_ms);
-	if (!error)
+	err = one_call(o, WIRE_COMMAND, &request, &answer, timeout_ms);
+	if (!err)
 		*status = answer.status;
-	return error;
+	return err;
 }
 
 static int one_begin(struct one *o)
 {
 	struct wire_hello hello;
-	int error = endpoint_welcome(o->endpoint, WELCOME_MS * 1000000ull, &hello);
+	int err = endpoint_welcome(o->endpoint, WELCOME_MS * 1000000ull, &hello);
 
-	if (!error)
+	if (!err)
 		o->base = hello.applied_index;
-	return error;
+	return err;
 }
 
 int one_put(struct one *o, const char *key, uint64_t value, uint32_t timeout_ms)
 {
 	enum kv_status status = KV_OK;
-	int error = o->sequence == 0 ? one_begin(o) : 0;
+	int err = o->sequence == 0 ? one_begin(o) : 0;
 
-	if (error)
-		return error;
+	if (err)
+		return err;
 	o->sequence++;
-	error = put_again(o, key, value, timeout_ms, &status);
-	if (!error)
+	err = put_again(o, key, value, timeout_ms, &status);
+	if (!err)
 		assert_int_equal(status, KV_OK);
-	return error;
+	return err;
 }
 
 int one_get(struct one *o, const char *key, uint64_t *value, uint64_t *version, uint32_t timeout_ms)
@@ -127,12 +127,12 @@ int one_get(struct one *o, const char *key, uint64_t *value, uint64_t *version, 
 	struct kv_item item;
 	uint32_t at = 0;
 	char text[24];
-	int error = one_call(o, WIRE_QUERY, &request, &answer, timeout_ms);
+	int err = one_call(o, WIRE_QUERY, &request, &answer, timeout_ms);
 
 	*value = 0;
 	*version = 0;
-	if (error || !kv_item_next(&answer, &at, &item))
-		return error;
+	if (err || !kv_item_next(&answer, &at, &item))
+		return err;
 	snprintf(text, sizeof(text), "%.*s", (int)item.value.size, (const char *)item.value.data);
 	*value = strtoull(text, NULL, 10);
 	*version = item.version;
@@ -219,10 +219,10 @@ static bool read_key(struct load *l, struct one *o, uint32_t node, uint32_t numb
 	struct load_writer *w = &l->writer[number];
 	uint64_t before = atomic_load(&w->acknowledged), value, version;
 	char key[KEY_SIZE];
-	int error = one_get(o, writer_key(number, key), &value, &version, timeout_ms);
+	int err = one_get(o, writer_key(number, key), &value, &version, timeout_ms);
 	uint64_t asked = atomic_load(&w->asked);
 
-	if (error)
+	if (err)
 		return false;
 	if (value < before)
 		wrong(l, "EL1: n%u: %s is %" PRIu64 ", acknowledged before: %" PRIu64, node, key,

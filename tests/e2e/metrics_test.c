@@ -69,7 +69,7 @@ static uint32_t wait_page(struct cluster *c, uint32_t node, const char *path, in
 	return w.tries - 1;
 }
 
-/* What one node says when all is well. Returns whether it leads. */
+/* One node's pages when all is well. Returns whether it leads. */
 static bool healthy(struct cluster *c, uint32_t node)
 {
 	require_page(c, node, "/health", 200, "{\"health\":\"true\",\"reason\":\"\"}");

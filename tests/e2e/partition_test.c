@@ -21,19 +21,19 @@ static void refuses(struct cluster *c, uint32_t node)
 
 	for (uint32_t i = 0; i < REFUSED_PUTS; i++) {
 		uint64_t begin = clock_ms();
-		int error;
+		int err;
 
 		one_open(&o, cluster_admin(c, node, text));
-		error = one_put(&o, "minority", i + 1, REFUSED_MS);
+		err = one_put(&o, "minority", i + 1, REFUSED_MS);
 		one_close(&o);
-		require(c, error != 0, "n%u acknowledged a write without a majority", node);
+		require(c, err != 0, "n%u acknowledged a write without a majority", node);
 		/* An answer in time, not silence. */
 		require(c, clock_ms() - begin < REFUSED_MS + 1000,
 			"n%u took %" PRIu64 " ms to refuse", node, clock_ms() - begin);
 	}
 }
 
-/* What it may not read either: it cannot know what the others have acknowledged since. */
+/* It may not read either: it cannot know what the others have acknowledged since. */
 static void reads_nothing(struct cluster *c, uint32_t node)
 {
 	uint64_t value, version;
@@ -54,11 +54,11 @@ static void accepts(struct cluster *c, uint32_t node)
 	one_open(&o, cluster_admin(c, node, text));
 	for (uint32_t i = 0; i < PUTS; i++) {
 		uint64_t begin = clock_ms();
-		int error;
+		int err;
 
-		while ((error = one_put(&o, "majority", i + 1, 500)) != 0)
+		while ((err = one_put(&o, "majority", i + 1, 500)) != 0)
 			require(c, clock_ms() < begin + CLUSTER_WAIT_MS,
-				"n%u does not acknowledge: %d", node, error);
+				"n%u does not acknowledge: %d", node, err);
 	}
 	one_close(&o);
 }

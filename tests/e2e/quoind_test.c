@@ -177,7 +177,7 @@ static uint64_t ticks(struct cluster *c, uint32_t node)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", cluster_pid(c, node));
 	file = fopen(path, "re");
-	require(c, file != NULL, "n%u is gone", node);
+	require(c, file, "n%u is gone", node);
 	assert_non_null(fgets(text, sizeof(text), file));
 	fclose(file);
 	at = strrchr(text, ')');

@@ -77,7 +77,7 @@ static bool anybody_leads(struct cluster *c, uint32_t down, uint32_t believes)
 	for (uint32_t node = 1; node <= c->nodes; node++) {
 		static struct node_status status;
 		struct one o;
-		int error;
+		int err;
 
 		if (node == down)
 			continue;
@@ -85,9 +85,9 @@ static bool anybody_leads(struct cluster *c, uint32_t down, uint32_t believes)
 		    strcmp(status.role, "leader") == 0)
 			return true;
 		one_open(&o, cluster_admin(c, node, text));
-		error = one_put(&o, "nobody", 1, 50);
+		err = one_put(&o, "nobody", 1, 50);
 		one_close(&o);
-		if (!error)
+		if (!err)
 			return true;
 	}
 	return false;
@@ -106,12 +106,12 @@ static void expect_acknowledged(struct cluster *c, const struct load *load, uint
 		uint64_t value, version, acknowledged = load->writer[i].acknowledged;
 		char text[128], key[32];
 		struct one o;
-		int error;
+		int err;
 
 		one_open(&o, cluster_admin(c, node, text));
 		snprintf(key, sizeof(key), "writer/%u", i);
-		error = one_get(&o, key, &value, &version, CLUSTER_WAIT_MS);
-		require(c, error == 0, "n%u does not answer: %d", node, error);
+		err = one_get(&o, key, &value, &version, CLUSTER_WAIT_MS);
+		require(c, err == 0, "n%u does not answer: %d", node, err);
 		require(c, value >= acknowledged && value == version,
 			"n%u: %s is %" PRIu64 ", %" PRIu64 " times, acknowledged %" PRIu64, node,
 			key, value, version, acknowledged);

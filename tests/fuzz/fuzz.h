@@ -1,5 +1,5 @@
 /*
- * What a fuzz target is, and a main for it where there is no libFuzzer: a seeded loop of mutations
+ * A fuzz target, and a main for it where there is no libFuzzer: a seeded loop of mutations
  * that can be replayed.
  *
  *	TARGET [--seconds N] [--seed N] [--runs N] [FILE...]

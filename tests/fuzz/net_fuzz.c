@@ -42,7 +42,7 @@ static void require(bool truth)
 static void begin(struct target *t)
 {
 	static struct fake_net *net;
-	if (net == NULL)
+	if (!net)
 		net = fake_net_create(NULL);
 	*t = (struct target){.net = net, .now = 1000000000};
 	t->link = fake_net_link(net, &our_mac, LINK_MTU_DEFAULT);
@@ -120,7 +120,7 @@ static void frame_send(struct target *t, uint8_t flags, struct frame *f)
 	if (flags & FLAG_SEND) {
 		uint32_t size_max;
 		uint8_t *body = dp_begin_peer(t->dp, 0, &size_max);
-		if (body != NULL) {
+		if (body) {
 			memset(body, 0, size_max);
 			dp_end(t->dp, WIRE_APPEND, flags & FLAG_TIME ? size_max : 0);
 		}

@@ -38,14 +38,14 @@ void sim_client_create(struct sim_world *w, uint32_t i)
 		.udp_client = (uint16_t)(40000 + i),
 		.seed = sim_random_next(&w->random),
 	};
-	int error = dp_create(&c->dp, &options);
+	int err = dp_create(&c->dp, &options);
 
-	assert(error == 0);
+	assert(err == 0);
 	c->id = i;
 	c->session = sim_random_next(&w->random) | 1;
 	c->target = i % w->node_count;
-	error = client_create(&c->client, sim_random_next(&w->random));
-	assert(error == 0);
+	err = client_create(&c->client, sim_random_next(&w->random));
+	assert(err == 0);
 	client_hello(c->client, w->now_ns, 1000000000);
 }
 
@@ -58,13 +58,13 @@ void sim_client_destroy(struct sim_client *c)
 /* Another server: what it knew of the last one's cookie is of no use there. */
 static void change_target(struct sim_world *w, struct sim_client *c)
 {
-	int error;
+	int err;
 
 	c->sent = false;
 	c->target = (uint32_t)sim_random_below(&w->random, w->node_count);
 	client_destroy(c->client);
-	error = client_create(&c->client, sim_random_next(&w->random));
-	assert(error == 0);
+	err = client_create(&c->client, sim_random_next(&w->random));
+	assert(err == 0);
 	client_hello(c->client, w->now_ns, 1000000000);
 }
 
@@ -147,9 +147,9 @@ static void finish(struct sim_world *w, struct sim_client *c)
 	struct kv_answer answer;
 	uint32_t size;
 	const uint8_t *data = client_answer(c->client, &size);
-	int error = kv_answer_decode(&answer, data, size);
+	int err = kv_answer_decode(&answer, data, size);
 
-	assert(error == 0);
+	assert(err == 0);
 	if (answer.status != KV_OK)
 		fail(w, c, kv_status_text(answer.status), answer.status, KV_OK);
 	if (c->putting) {
@@ -228,7 +228,7 @@ uint64_t sim_client_deadline(const struct sim_world *w, const struct sim_client 
 
 	if (client_get_state(c->client) != CLIENT_WAITING)
 		return w->resting ? UINT64_MAX : c->rest_until_ns;
-	/* What could not be sent, to a host that is down, is tried again in a while. */
+	/* A packet that could not be sent, to a host that is down, is tried again in a while. */
 	deadline = client_deadline(c->client);
 	return deadline > w->now_ns ? deadline : w->now_ns + SIM_CLIENT_RETRY_NS;
 }

@@ -42,11 +42,11 @@ static uint32_t put_encode(uint8_t **out, uint64_t session, char fill)
 static void client_ask(uint32_t target, enum wire_request kind, const uint8_t *data, uint32_t size)
 {
 	struct sim_client *c = &w.client[0];
-	int error;
+	int err;
 
 	client_destroy(c->client);
-	error = client_create(&c->client, 1 + w.now_ns);
-	assert(error == 0);
+	err = client_create(&c->client, 1 + w.now_ns);
+	assert(err == 0);
 	c->target = target;
 	client_request(c->client, kind, data, size, w.now_ns, 3000 * MS);
 }

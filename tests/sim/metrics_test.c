@@ -60,7 +60,7 @@ static void require_filled(const void *of, const struct metrics_rows *rows)
 	}
 }
 
-/* What is in the table is collected: nothing is left of what the memory held before. */
+/* Every row of the table is collected: nothing is left of what the memory held before. */
 static void each_row_is_filled_in(void **state)
 {
 	struct node *n = begin();

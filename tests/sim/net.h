@@ -34,7 +34,7 @@ void sim_net_doze(struct sim_net *net, uint32_t port, bool dozes);
 void sim_net_set_faults(struct sim_net *net, const struct sim_net_faults *faults);
 void sim_net_cut(struct sim_net *net, uint32_t from, uint32_t to, bool cut);
 void sim_net_heal(struct sim_net *net);
-/* What waits for a host that crashed is gone. */
+/* Drops all that waits for a host that crashed. */
 void sim_net_drop_port(struct sim_net *net, uint32_t port);
 
 uint64_t sim_net_delivered(const struct sim_net *net);

@@ -93,7 +93,7 @@ static void calm(struct sim_world *w)
 	sim_net_set_faults(w->net, &none);
 }
 
-/* What waits to join would wait for ever, if nobody is left to let it in. */
+/* A member that waits to join would wait for ever, if nobody is left to let it in. */
 static void restart_existing(struct sim_world *w)
 {
 	for (uint32_t i = 0; i < w->node_count; i++) {

@@ -66,7 +66,7 @@ static void write_begin(void)
 		       (uint32_t)kv_request_size(&request), w.now_ns, 400 * MS);
 }
 
-/* What is not answered is sent again, elsewhere, as itself. */
+/* A write that is not answered is sent again, elsewhere, as itself. */
 static void writer_go_on(void)
 {
 	struct sim_client *c = &w.client[0];

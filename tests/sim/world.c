@@ -129,7 +129,7 @@ void sim_node_crash(struct sim_world *w, uint32_t i)
 	n->disk = after;
 	memset(n->disk_due_ns, 0, sizeof(n->disk_due_ns));
 	n->node = NULL;
-	/* What was in RAM is gone: the next start is a new directory. */
+	/* A log in RAM is gone: the next start is a new directory. */
 	if (w->durability == WAL_VOLATILE)
 		n->life++;
 }
@@ -280,7 +280,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* What is in flight takes a random time. Returns when the next operation completes. */
+/* An operation in flight takes a random time. Returns when the next one completes. */
 static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 {
 	uint64_t next = UINT64_MAX;
@@ -461,7 +461,7 @@ static void form(struct sim_world *w)
 	if (!stuck || !wiped(w))
 		sim_fail(w, 0, "SM8: nobody was wiped, and no cluster is formed", 0, 0);
 	if (!formed_within(w, 5000000000ull))
-		sim_fail(w, 0, "SM8: a reset of those that were stuck is no way out", 0, 0);
+		sim_fail(w, 0, "SM8: a reset of those that were stuck is not a way out", 0, 0);
 }
 
 /* Too few are left of the cluster: nothing goes on, and nothing is answered wrongly meanwhile. */

@@ -2,7 +2,7 @@
  * A simulated world: real nodes (raft, wal, dataplane, kv, the node's loop) and real clients over a
  * fake network and fake disks, in one thread, in virtual time. One seed gives one run, exactly.
  *
- * What is checked, always:
+ * Checked, always:
  *	SM1. One term has at most one leader.
  *	SM2. Members that have applied the same index have the same state (hash).
  *	SM3. A put that was answered is never lost: a later read gives it or a newer one.

@@ -48,9 +48,9 @@ static struct cluster cluster;
 static struct view view[CLUSTER_NODES_MAX];
 static FILE *out;
 
-static const char *error_name(int rc)
+static const char *error_name(int err)
 {
-	switch (rc) {
+	switch (err) {
 	case -EINVAL:
 		return "it breaks a rule";
 	case -ENOENT:
@@ -155,14 +155,14 @@ static void on_sent(struct cluster *c, const struct raft_message *m)
 	fprintf(out, "\n");
 }
 
-static void on_received(struct cluster *c, const struct raft_message *m, int rc)
+static void on_received(struct cluster *c, const struct raft_message *m, int err)
 {
 	(void)c;
-	if (rc == 0 || of_start(m))
+	if (err == 0 || of_start(m))
 		return;
 	fprintf(out, "n%" PRIu64 " drops: ", m->to);
 	message_print(m);
-	fprintf(out, ": %s\n", error_name(rc));
+	fprintf(out, ": %s\n", error_name(err));
 }
 
 static void on_persisting(struct cluster *c, struct cluster_node *n, const struct raft_ready *ready)
@@ -376,9 +376,9 @@ static void propose(struct cluster_node *n, const char *text)
 		memset(data, 'c', size);
 		text = data;
 	}
-	int rc = cluster_propose(&cluster, n, text, size);
-	if (rc)
-		fprintf(out, "n%" PRIu64 " refuses the command: %s\n", n->id, error_name(rc));
+	int err = cluster_propose(&cluster, n, text, size);
+	if (err)
+		fprintf(out, "n%" PRIu64 " refuses the command: %s\n", n->id, error_name(err));
 }
 
 /* Messages and disks; a held disk may leave messages waiting for ever, which is quiet, too. */
@@ -390,7 +390,7 @@ static void settle(uint64_t deliveries)
 		;
 }
 
-/* What it remembers is no news. */
+/* State that it remembers is not news. */
 static void start(struct cluster_node *n)
 {
 	view[n->id - 1] = (struct view){
@@ -439,9 +439,9 @@ static void node_command(const char *word, struct cluster_node *n, const char *r
 	} else if (strcmp(word, "propose") == 0) {
 		propose(n, rest);
 	} else if (strcmp(word, "read") == 0) {
-		int rc = cluster_read(&cluster, n);
-		if (rc)
-			fprintf(out, "n%" PRIu64 " refuses the read: %s\n", n->id, error_name(rc));
+		int err = cluster_read(&cluster, n);
+		if (err)
+			fprintf(out, "n%" PRIu64 " refuses the read: %s\n", n->id, error_name(err));
 	} else if (strcmp(word, "hold") == 0) {
 		n->disk_held = true;
 	} else if (strcmp(word, "release") == 0) {
@@ -562,15 +562,15 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	char *text = trace_make(argv[argc - 2], &size);
-	int rc = 0;
+	int err = 0;
 	if (rewrite) {
 		FILE *f = fopen(argv[3], "w");
-		rc = f && fwrite(text, 1, size, f) == size ? 0 : 2;
+		err = f && fwrite(text, 1, size, f) == size ? 0 : 2;
 		if (f && fclose(f))
-			rc = 2;
+			err = 2;
 	} else {
-		rc = compare(argv[2], text, size);
+		err = compare(argv[2], text, size);
 	}
 	free(text);
-	return rc;
+	return err;
 }

@@ -27,7 +27,7 @@ static bool set_admin(struct cluster_node *n, const char *path)
 	return address_parse(&n->admin, text, error) == 0;
 }
 
-/* What lab.json does not say of a node, its configuration does. False: a field is missing. */
+/* Fields that lab.json lacks are in the node's configuration. False: a field is missing. */
 static bool node_from_json(struct cluster *c, struct cluster_node *n, const json_t *o)
 {
 	const char *file = json_string_value(json_object_get(o, "config"));

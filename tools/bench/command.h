@@ -19,7 +19,7 @@ enum {
 	EXIT_STOPPED = 5, /* by SIGINT or SIGTERM */
 };
 
-/* What more than one of them takes. */
+/* Options that more than one of them takes. */
 struct common {
 	const char *directory; /* --dir; NULL: not given */
 	const char *json;      /* --json; NULL: not given */

@@ -116,7 +116,7 @@ static bool in_memory(const char *directory)
 static int open_file(const char *directory, char error[FLOOR_ERROR_MAX])
 {
 	char path[512];
-	int fd, flags, err;
+	int fd, err;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/quoin-floor-XXXXXX", directory) >=
 	    sizeof(path)) {
@@ -125,11 +125,11 @@ static int open_file(const char *directory, char error[FLOOR_ERROR_MAX])
 	}
 	fd = mkostemp(path, O_DIRECT | O_DSYNC | O_CLOEXEC);
 	if (fd < 0) {
-		flags = errno;
-		snprintf(error, FLOOR_ERROR_MAX, "%s: %s%s", directory, strerror(flags),
-			 flags == EINVAL ? " (the file system has no O_DIRECT: use another --dir)"
-					 : "");
-		return -flags;
+		err = -errno;
+		snprintf(error, FLOOR_ERROR_MAX, "%s: %s%s", directory, strerror(-err),
+			 err == -EINVAL ? " (the file system has no O_DIRECT: use another --dir)"
+					: "");
+		return err;
 	}
 	unlink(path);
 	err = fill(fd);

@@ -1,5 +1,5 @@
 /*
- * What a reader needs to know about the host to judge a figure.
+ * The host, as far as a reader must know it to judge a figure.
  */
 #ifndef TOOLS_BENCH_HOST_H
 #define TOOLS_BENCH_HOST_H
@@ -15,7 +15,7 @@ struct host {
 	char device[128];
 };
 
-/* What cannot be found out is "?". */
+/* A field that cannot be found out is "?". */
 void host_describe(struct host *out, const char *directory);
 
 #endif

@@ -17,7 +17,7 @@ void stop_on_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	/* A reader that went away ("| head") is no reason to leave a directory behind. */
+	/* A reader that went away ("| head") is not a reason to leave a directory behind. */
 	sigaction(SIGPIPE, &action, NULL);
 }
 

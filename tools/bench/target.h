@@ -1,5 +1,5 @@
 /*
- * What a commit benchmark speaks to, opened from its options: the nodes of a lab, a list of
+ * The target of a commit benchmark, opened from its options: the nodes of a lab, a list of
  * endpoints, or nodes in this process; and the client path that leads there.
  */
 #ifndef TOOLS_BENCH_TARGET_H

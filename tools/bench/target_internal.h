@@ -1,5 +1,5 @@
 /*
- * What the two kinds of target share: a cluster of processes, and one in this process.
+ * Shared by the two kinds of target: a cluster of processes, and one in this process.
  */
 #ifndef TOOLS_BENCH_TARGET_INTERNAL_H
 #define TOOLS_BENCH_TARGET_INTERNAL_H

@@ -31,7 +31,7 @@ static int begin(struct datagram *d, const struct address *to)
 }
 
 /*
- * What an error of the socket says: nothing (0), or that nobody is there. A node that has answered
+ * The meaning of an error of the socket: none (0), or nobody is there. A node that has answered
  * before may be restarting: then the deadline decides.
  */
 static int socket_error(const struct datagram *d)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Never 0: that is no session. */
+/* Never 0: that is not a session. */
 static inline uint64_t draw(void)
 {
 	uint64_t number;

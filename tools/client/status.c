@@ -55,7 +55,7 @@ bool status_line_next(const char **at, const char *end, struct status_line *out)
 	return false;
 }
 
-bool status_line_is(const struct status_line *line, const char *key)
+static bool line_is(const struct status_line *line, const char *key)
 {
 	return strlen(key) == line->key_size && memcmp(line->key, key, line->key_size) == 0;
 }
@@ -85,12 +85,12 @@ void status_parse(struct status *out, const char *text, size_t size)
 	memset(out, 0, sizeof(*out));
 	while (status_line_next(&text, end, &line)) {
 		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-			if (status_line_is(&line, fields[i].key))
+			if (line_is(&line, fields[i].key))
 				take(out, &fields[i], &line);
 		}
-		if (status_line_is(&line, "error") && out->error_count < STATUS_ERRORS_MAX)
+		if (line_is(&line, "error") && out->error_count < STATUS_ERRORS_MAX)
 			copy_value(&line, out->error[out->error_count++], sizeof(out->error[0]));
-		if (status_line_is(&line, "warning") && out->warning_count < STATUS_ERRORS_MAX)
+		if (line_is(&line, "warning") && out->warning_count < STATUS_ERRORS_MAX)
 			copy_value(&line, out->warning[out->warning_count++],
 				   sizeof(out->warning[0]));
 	}
@@ -103,7 +103,7 @@ const char *status_value(const char *text, size_t size, const char *key, char *o
 
 	out[0] = '\0';
 	while (status_line_next(&text, end, &line)) {
-		if (status_line_is(&line, key)) {
+		if (line_is(&line, key)) {
 			copy_value(&line, out, size_max);
 			break;
 		}

@@ -1,5 +1,5 @@
 /*
- * What a node says of itself: the lines of "key value" that WIRE_STATUS answers. Keys that a reader
+ * A node's status: the lines of "key value" that WIRE_STATUS answers. Keys that a reader
  * does not know are passed over, so that nodes and tools of neighbouring releases get on.
  */
 #ifndef TOOLS_CLIENT_STATUS_H
@@ -31,7 +31,6 @@ struct status_line {
 
 /* Moves *at behind the next line that has a blank. False: there is none before `end`. */
 bool status_line_next(const char **at, const char *end, struct status_line *out);
-bool status_line_is(const struct status_line *line, const char *key);
 
 /* Text of `size` bytes, ended by none. */
 void status_parse(struct status *out, const char *text, size_t size);

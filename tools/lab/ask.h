@@ -1,5 +1,5 @@
 /*
- * What a node of the lab says of itself, asked over its admin socket.
+ * The status of a node of the lab, asked over its admin socket.
  */
 #ifndef TOOLS_LAB_ASK_H
 #define TOOLS_LAB_ASK_H

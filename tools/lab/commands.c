@@ -100,18 +100,18 @@ int lab_status(const struct lab_arguments *a)
 {
 	struct lab_report reports[LAB_NODES_MAX];
 	struct lab lab;
-	int rc = lab_state_open(&lab, a->dir, false), leader;
+	int err = lab_state_open(&lab, a->dir, false), leader;
 
-	if (rc != 0)
-		return rc;
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < lab.node_count; i++)
 		lab_report_get(&lab, i, STATUS_MS, &reports[i]);
 	leader = lab_report_leader(reports, lab.node_count);
 	if (a->json)
-		rc = status_json(&lab, reports, leader);
+		err = status_json(&lab, reports, leader);
 	else
 		status_table(&lab, reports);
-	return rc != 0 || leader >= 0 ? rc : LAB_EXIT_FAILED;
+	return err || leader >= 0 ? err : LAB_EXIT_FAILED;
 }
 
 /* Opens the lab for change and finds the node that the command names. Its index, or -1. */
@@ -132,25 +132,25 @@ static int open_node(struct lab *lab, const struct lab_arguments *a)
 static int signal_node(const struct lab_arguments *a, int signal, bool ends)
 {
 	struct lab lab;
-	int node = open_node(&lab, a), rc;
+	int node = open_node(&lab, a), err;
 
 	if (node < 0)
 		return LAB_EXIT_FAILED;
-	rc = lab_process_signal(&lab, (uint32_t)node, signal);
-	if (rc == -ESRCH)
-		rc = lab_fail("n%d does not run", node + 1);
-	else if (rc != 0)
-		rc = lab_fail("n%d: %s", node + 1, strerror(-rc));
+	err = lab_process_signal(&lab, (uint32_t)node, signal);
+	if (err == -ESRCH)
+		err = lab_fail("n%d does not run", node + 1);
+	else if (err)
+		err = lab_fail("n%d: %s", node + 1, strerror(-err));
 	else if (ends && lab_process_wait(&lab, (uint32_t)node, STOP_MS) != 0)
-		rc = lab_fail("n%d got SIG%s and still runs after %d s", node + 1,
-			      sigabbrev_np(signal), STOP_MS / 1000);
+		err = lab_fail("n%d got SIG%s and still runs after %d s", node + 1,
+			       sigabbrev_np(signal), STOP_MS / 1000);
 	/* Rules set while it was paused did not reach it. */
-	if (rc == 0 && signal == SIGCONT)
-		rc = lab_node_partition(&lab, (uint32_t)node);
-	if (rc == 0)
+	if (!err && signal == SIGCONT)
+		err = lab_node_partition(&lab, (uint32_t)node);
+	if (!err)
 		printf("n%d\n", node + 1);
 	lab_state_close(&lab);
-	return rc;
+	return err;
 }
 
 int lab_kill(const struct lab_arguments *a)
@@ -184,32 +184,32 @@ static int stop_node(const struct lab *lab, uint32_t node)
 int lab_restart(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int found = open_node(&lab, a), rc;
+	int found = open_node(&lab, a), err;
 	uint32_t node = (uint32_t)found;
 
 	if (found < 0)
 		return LAB_EXIT_FAILED;
-	rc = stop_node(&lab, node);
+	err = stop_node(&lab, node);
 	/* After a reboot the lab's other nodes are gone and its namespace too. */
-	if (rc == 0 && !lab_space_exists(&lab))
-		rc = lab_fail("namespace %s is gone, this host was restarted: quoin-lab down",
-			      lab.netns);
-	if (rc == 0)
-		rc = lab_process_start(&lab, node);
-	if (rc == 0)
-		rc = lab_node_wait(&lab, node, a->timeout_s * 1000);
-	if (rc == 0 && lab.partition_count > 0)
-		rc = lab_node_partition(&lab, node);
-	if (rc == 0)
+	if (!err && !lab_space_exists(&lab))
+		err = lab_fail("namespace %s is gone, this host was restarted: quoin-lab down",
+			       lab.netns);
+	if (!err)
+		err = lab_process_start(&lab, node);
+	if (!err)
+		err = lab_node_wait(&lab, node, a->timeout_s * 1000);
+	if (!err && lab.partition_count > 0)
+		err = lab_node_partition(&lab, node);
+	if (!err)
 		printf("n%u\n", node + 1);
 	lab_state_close(&lab);
-	return rc;
+	return err;
 }
 
 /* Those that cannot be told now are told when they are restarted or resumed. */
 static int apply_partition(const struct lab *lab)
 {
-	int rc = lab_state_save(lab);
+	int err = lab_state_save(lab);
 
 	for (uint32_t i = 0; i < lab->node_count; i++) {
 		enum process_state state = lab_process_state(lab, i);
@@ -218,9 +218,9 @@ static int apply_partition(const struct lab *lab)
 			fprintf(stderr, "quoin-lab: n%u is %s: it is told when it is back\n", i + 1,
 				process_state_name(state));
 		else if (lab_node_partition(lab, i) != 0)
-			rc = LAB_EXIT_FAILED;
+			err = LAB_EXIT_FAILED;
 	}
-	return rc;
+	return err;
 }
 
 static int take_partitions(struct lab *lab, const struct lab_arguments *a)
@@ -244,26 +244,26 @@ static int take_partitions(struct lab *lab, const struct lab_arguments *a)
 int lab_partition(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int rc = lab_state_open(&lab, a->dir, true);
+	int err = lab_state_open(&lab, a->dir, true);
 
-	if (rc == 0)
-		rc = take_partitions(&lab, a);
-	if (rc == 0)
-		rc = apply_partition(&lab);
+	if (!err)
+		err = take_partitions(&lab, a);
+	if (!err)
+		err = apply_partition(&lab);
 	lab_state_close(&lab);
-	return rc;
+	return err;
 }
 
 int lab_heal(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int rc = lab_state_open(&lab, a->dir, true);
+	int err = lab_state_open(&lab, a->dir, true);
 
 	lab.partition_count = 0;
-	if (rc == 0)
-		rc = apply_partition(&lab);
+	if (!err)
+		err = apply_partition(&lab);
 	lab_state_close(&lab);
-	return rc;
+	return err;
 }
 
 /* QUOIN_ENDPOINTS, and the programs beside this one on PATH, of an installation or of a build. */
@@ -298,30 +298,30 @@ static int set_environment(const struct lab *lab)
 int lab_exec(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int rc = lab_state_open(&lab, a->dir, false);
+	int err = lab_state_open(&lab, a->dir, false);
 
-	if (rc != 0)
-		return rc;
-	rc = netns_enter(lab.netns);
-	if (rc != 0)
-		return lab_fail("namespace %s: %s", lab.netns, strerror(-rc));
-	rc = set_environment(&lab);
-	if (rc != 0)
-		return rc;
+	if (err)
+		return err;
+	err = netns_enter(lab.netns);
+	if (err)
+		return lab_fail("namespace %s: %s", lab.netns, strerror(-err));
+	err = set_environment(&lab);
+	if (err)
+		return err;
 	execvp(a->rest[0], a->rest);
-	rc = errno;
-	lab_fail("%s: %s", a->rest[0], strerror(rc));
-	return rc == ENOENT ? 127 : 126;
+	err = -errno;
+	lab_fail("%s: %s", a->rest[0], strerror(-err));
+	return err == -ENOENT ? 127 : 126;
 }
 
 int lab_logs(const struct lab_arguments *a)
 {
 	char path[LAB_PATH_MAX];
 	struct lab lab;
-	int rc = lab_state_open(&lab, a->dir, false), node;
+	int err = lab_state_open(&lab, a->dir, false), node;
 
-	if (rc != 0)
-		return rc;
+	if (err)
+		return err;
 	node = lab_node_find(&lab, a->rest[0]);
 	if (node < 0)
 		return LAB_EXIT_FAILED;

@@ -41,7 +41,7 @@ enum {
 #define LAB_NET "198.18.0."
 #define LAB_CLIENT_HOST 254 /* the kernel's end, for clients of packet and xdp */
 
-/* What `up` hands on to every node's configuration as it was typed: quoind checks it. */
+/* Settings that `up` hands on to every node's configuration as typed: quoind checks them. */
 enum lab_setting {
 	LAB_DURABILITY,
 	LAB_IDLE,
@@ -78,7 +78,7 @@ struct lab {
 	int lock; /* descriptor; -1: not held */
 };
 
-/* What the command line said. */
+/* The command line, parsed. */
 struct lab_arguments {
 	const char *dir;
 	const char *quoind;

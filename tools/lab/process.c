@@ -116,13 +116,13 @@ enum process_state lab_process_state(const struct lab *lab, uint32_t node)
 int lab_process_signal(const struct lab *lab, uint32_t node, int signal)
 {
 	char state = 0;
-	int fd = open_node(lab, node, &state), rc;
+	int fd = open_node(lab, node, &state), err;
 
 	if (fd < 0)
 		return -ESRCH;
-	rc = pidfd_send_signal(fd, signal, NULL, 0) != 0 ? -errno : 0;
+	err = pidfd_send_signal(fd, signal, NULL, 0) != 0 ? -errno : 0;
 	close(fd);
-	return rc;
+	return err;
 }
 
 int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
@@ -130,13 +130,13 @@ int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 	char state = 0;
 	/* Readable once the last thread is gone. */
 	struct pollfd p = {.fd = open_remains(lab, node, &state), .events = POLLIN};
-	int rc;
+	int ready;
 
 	if (p.fd < 0)
 		return 0;
-	rc = poll(&p, 1, (int)timeout_ms);
+	ready = poll(&p, 1, (int)timeout_ms);
 	close(p.fd);
-	return rc > 0 ? 0 : -ETIMEDOUT;
+	return ready > 0 ? 0 : -ETIMEDOUT;
 }
 
 /*
@@ -160,7 +160,7 @@ static bool fanout_taken(const struct lab *lab, uint32_t node)
 	return false;
 }
 
-/* In the child: never returns. `report` is closed by exec, or gets errno. */
+/* In the child: never returns. `report` is closed by exec, or gets -errno. */
 __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_t node, int report)
 {
 	char config[LAB_PATH_MAX], log_path[LAB_PATH_MAX];
@@ -168,23 +168,23 @@ __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_
 	int null = open("/dev/null", O_RDONLY);
 	int log = open(lab_node_path(lab, node, ".log", log_path), O_WRONLY | O_CREAT | O_APPEND,
 		       0644);
-	int error;
+	int err;
 
 	lab_node_path(lab, node, ".yaml", config);
 	argv[0] = strdup(lab->quoind);
 	argv[1] = strdup("--config");
 	argv[2] = config;
-	error = setsid() < 0 ? errno : -lab_space_enter(lab->netns, lab->link == CONFIG_LINK_XDP);
-	if (error == 0 && (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
-			   dup2(log, 2) < 0 || chdir(lab->dir) != 0 || !argv[0] || !argv[1]))
-		error = errno;
-	if (error == 0 && lab->link == CONFIG_LINK_PACKET && fanout_taken(lab, node))
-		error = EAGAIN;
-	if (error == 0) {
+	err = setsid() < 0 ? -errno : lab_space_enter(lab->netns, lab->link == CONFIG_LINK_XDP);
+	if (!err && (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
+		     dup2(log, 2) < 0 || chdir(lab->dir) != 0 || !argv[0] || !argv[1]))
+		err = -errno;
+	if (!err && lab->link == CONFIG_LINK_PACKET && fanout_taken(lab, node))
+		err = -EAGAIN;
+	if (!err) {
 		execv(lab->quoind, argv);
-		error = errno;
+		err = -errno;
 	}
-	if (write(report, &error, sizeof(error)) < 0)
+	if (write(report, &err, sizeof(err)) < 0)
 		_exit(126);
 	_exit(127);
 }
@@ -199,13 +199,13 @@ static int write_pid(const struct lab *lab, uint32_t node)
 	return 0;
 }
 
-/* *pid, or *error: what the child could not do. */
-static int spawn(const struct lab *lab, uint32_t node, pid_t *pid, int *error)
+/* *pid, or *child_err: why the child could not become the node. */
+static int spawn(const struct lab *lab, uint32_t node, pid_t *pid, int *child_err)
 {
 	int pipes[2];
 	ssize_t size;
 
-	*error = 0;
+	*child_err = 0;
 	if (pipe2(pipes, O_CLOEXEC) != 0)
 		return lab_fail("pipe: %s", strerror(errno));
 	*pid = fork();
@@ -216,7 +216,7 @@ static int spawn(const struct lab *lab, uint32_t node, pid_t *pid, int *error)
 		close(pipes[0]);
 		return lab_fail("fork: %s", strerror(errno));
 	}
-	size = read(pipes[0], error, sizeof(*error));
+	size = read(pipes[0], child_err, sizeof(*child_err));
 	close(pipes[0]);
 	if (size > 0)
 		waitpid(*pid, NULL, 0);
@@ -226,27 +226,27 @@ static int spawn(const struct lab *lab, uint32_t node, pid_t *pid, int *error)
 int lab_process_start(struct lab *lab, uint32_t node)
 {
 	struct lab_node *n = &lab->node[node];
-	int error, rc;
+	int err, child_err;
 	char state = 0;
 	pid_t pid = -1;
 
 	/* Each other node's group is one pid that will not do. */
 	for (uint32_t i = 0; i <= LAB_NODES_MAX; i++) {
-		rc = spawn(lab, node, &pid, &error);
-		if (rc != 0)
-			return rc;
-		if (error != EAGAIN)
+		err = spawn(lab, node, &pid, &child_err);
+		if (err)
+			return err;
+		if (child_err != -EAGAIN)
 			break;
 	}
-	if (error != 0)
+	if (child_err)
 		return lab_fail("n%u: %s in namespace %s: %s", node + 1, lab->quoind, lab->netns,
-				strerror(error));
+				strerror(-child_err));
 	/* A child that nobody has waited for keeps its pid, and its start time with it. */
 	n->pid = pid;
 	if (lab_process_stat(pid, &n->start_time, &state) != 0)
 		return lab_fail("n%u: /proc/%d/stat: %s", node + 1, pid, strerror(errno));
-	error = write_pid(lab, node);
-	return error != 0 ? error : lab_state_save(lab);
+	err = write_pid(lab, node);
+	return err ? err : lab_state_save(lab);
 }
 
 const char *lab_process_end(const struct lab *lab, uint32_t node, char out[64])

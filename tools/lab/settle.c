@@ -149,17 +149,17 @@ int lab_node_partition(const struct lab *lab, uint32_t node)
 {
 	struct partition partition = {0};
 	char rules[PARTITION_RULES_SIZE], error[PARTITION_ERROR_SIZE];
-	int rc;
+	int err;
 
 	for (uint32_t i = 0; i < lab->partition_count; i++) {
 		if (partition_parse(&partition, lab->partition[i], lab->node_count, error) != 0)
 			return lab_fail("%s", error);
 	}
 	partition_rules(&partition, node, lab->node_count, rules);
-	rc = lab_tell(lab, node, WIRE_FAULT, rules, FAULT_MS);
-	if (rc == 0)
+	err = lab_tell(lab, node, WIRE_FAULT, rules, FAULT_MS);
+	if (!err)
 		return 0;
-	return lab_fail("n%u does not take the faults: %s", node + 1, endpoint_error_text(rc));
+	return lab_fail("n%u does not take the faults: %s", node + 1, endpoint_error_text(err));
 }
 
 static int find_leader(const struct lab *lab)
@@ -184,6 +184,6 @@ int lab_node_find(const struct lab *lab, const char *text)
 	if (digit[0] >= '1' && digit[0] <= '9' && digit[1] == '\0' &&
 	    (uint32_t)(digit[0] - '0') <= lab->node_count)
 		return digit[0] - '1';
-	lab_fail("%s is no node of this lab: 1 to %u, or leader", text, lab->node_count);
+	lab_fail("%s is not a node of this lab: 1 to %u, or leader", text, lab->node_count);
 	return -1;
 }

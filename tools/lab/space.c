@@ -38,15 +38,15 @@ bool lab_space_exists(const struct lab *lab)
 
 int lab_space_enter(const char *netns, bool with_sysfs)
 {
-	int rc = netns_enter(netns);
+	int err = netns_enter(netns);
 
-	if (rc != 0 || !with_sysfs)
-		return rc;
-	/* What sysfs shows of interfaces is fixed when it is mounted; the mount is ours alone. */
+	if (err || !with_sysfs)
+		return err;
+	/* The interfaces that sysfs shows are fixed when it is mounted; the mount is ours alone. */
 	if (unshare(CLONE_NEWNS) != 0 || mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) != 0 ||
 	    mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
-		rc = -errno;
-	return rc;
+		err = -errno;
+	return err;
 }
 
 /* One `ip` command, its words separated by blanks in the format. */
@@ -56,17 +56,17 @@ __attribute__((format(printf, 2, 3))) static int ip(const struct lab *lab, const
 	const char *argv[WORDS_MAX] = {"ip"};
 	size_t count = 1;
 	va_list args;
-	int rc;
+	int err;
 
 	va_start(args, format);
 	vsnprintf(words, sizeof(words), format, args);
 	va_end(args);
 	while ((word = strsep(&rest, " ")) && count < WORDS_MAX - 1)
 		argv[count++] = word;
-	rc = lab_process_run(argv, said);
-	if (rc == 0)
+	err = lab_process_run(argv, said);
+	if (!err)
 		return 0;
-	if (rc == -ENOENT)
+	if (err == -ENOENT)
 		return lab_fail("`ip` is not there: install iproute2");
 	va_start(args, format);
 	vsnprintf(words, sizeof(words), format, args);
@@ -78,20 +78,20 @@ __attribute__((format(printf, 2, 3))) static int ip(const struct lab *lab, const
 /* Runs `f` inside; this process is outside again afterwards. */
 static int inside(const struct lab *lab, int (*f)(const struct lab *lab))
 {
-	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), rc;
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), err;
 
 	if (own < 0)
 		return lab_fail("/proc/self/ns/net: %s", strerror(errno));
-	rc = netns_enter(lab->netns);
-	if (rc != 0) {
+	err = netns_enter(lab->netns);
+	if (err) {
 		close(own);
-		return lab_fail("namespace %s: %s", lab->netns, strerror(-rc));
+		return lab_fail("namespace %s: %s", lab->netns, strerror(-err));
 	}
-	rc = f(lab);
+	err = f(lab);
 	if (setns(own, CLONE_NEWNET) != 0)
-		rc = lab_fail("back from namespace %s: %s", lab->netns, strerror(errno));
+		err = lab_fail("back from namespace %s: %s", lab->netns, strerror(errno));
 	close(own);
-	return rc;
+	return err;
 }
 
 /* No router solicitations, no duplicate address detection: the kernel sends nothing by itself. */
@@ -106,12 +106,12 @@ static int quiet(const struct lab *lab)
 		if (fd < 0 && errno == ENOENT) /* a kernel without IPv6 */
 			continue;
 		if (fd < 0 || write(fd, "1", 1) != 1) {
-			int rc = lab_fail("namespace %s: %s: %s", lab->netns, files[i],
-					  strerror(errno));
+			int err = lab_fail("namespace %s: %s: %s", lab->netns, files[i],
+					   strerror(errno));
 
 			if (fd >= 0)
 				close(fd);
-			return rc;
+			return err;
 		}
 		close(fd);
 	}
@@ -133,78 +133,78 @@ static int checksums_off(int fd, const char *interface)
 static int all_checksums_off(const struct lab *lab)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int rc = fd < 0 ? lab_fail("socket: %s", strerror(errno)) : checksums_off(fd, "br0");
+	int err = fd < 0 ? lab_fail("socket: %s", strerror(errno)) : checksums_off(fd, "br0");
 	char name[IFNAMSIZ];
 
-	for (uint32_t i = 1; rc == 0 && i <= lab->node_count; i++) {
+	for (uint32_t i = 1; !err && i <= lab->node_count; i++) {
 		snprintf(name, sizeof(name), "n%u", i);
-		rc = checksums_off(fd, name);
+		err = checksums_off(fd, name);
 		snprintf(name, sizeof(name), "p%u", i);
-		if (rc == 0)
-			rc = checksums_off(fd, name);
+		if (!err)
+			err = checksums_off(fd, name);
 	}
 	if (fd >= 0)
 		close(fd);
-	return rc;
+	return err;
 }
 
 /* nK has the MAC that quoind would draw from its address. */
 static int add_veth(const struct lab *lab, uint32_t k)
 {
 	const char *ns = lab->netns;
-	int rc = ip(lab, "-n %s link add n%u address 02:00:c6:12:00:%02x type veth peer name p%u",
-		    ns, k, k, k);
+	int err = ip(lab, "-n %s link add n%u address 02:00:c6:12:00:%02x type veth peer name p%u",
+		     ns, k, k, k);
 
-	if (rc == 0)
-		rc = ip(lab, "-n %s link set n%u arp off", ns, k);
-	if (rc == 0)
-		rc = ip(lab, "-n %s link set p%u master br0", ns, k);
-	if (rc == 0)
-		rc = ip(lab, "-n %s link set p%u up", ns, k);
-	if (rc == 0)
-		rc = ip(lab, "-n %s link set n%u up", ns, k);
-	return rc;
+	if (!err)
+		err = ip(lab, "-n %s link set n%u arp off", ns, k);
+	if (!err)
+		err = ip(lab, "-n %s link set p%u master br0", ns, k);
+	if (!err)
+		err = ip(lab, "-n %s link set p%u up", ns, k);
+	if (!err)
+		err = ip(lab, "-n %s link set n%u up", ns, k);
+	return err;
 }
 
 /* br0 has a MAC of its own, else it would take that of a port, and change it. */
 static int add_bridge(const struct lab *lab)
 {
 	const char *ns = lab->netns;
-	int rc = ip(lab,
-		    "-n %s link add br0 address 02:00:c6:12:00:fe type bridge stp_state 0 "
-		    "forward_delay 0 mcast_snooping 0",
-		    ns);
+	int err = ip(lab,
+		     "-n %s link add br0 address 02:00:c6:12:00:fe type bridge stp_state 0 "
+		     "forward_delay 0 mcast_snooping 0",
+		     ns);
 
-	if (rc == 0)
-		rc = ip(lab, "-n %s address add " LAB_NET "%d/24 dev br0", ns, LAB_CLIENT_HOST);
-	if (rc == 0)
-		rc = ip(lab, "-n %s link set br0 up", ns);
-	return rc;
+	if (!err)
+		err = ip(lab, "-n %s address add " LAB_NET "%d/24 dev br0", ns, LAB_CLIENT_HOST);
+	if (!err)
+		err = ip(lab, "-n %s link set br0 up", ns);
+	return err;
 }
 
 int lab_space_create(const struct lab *lab)
 {
-	int rc = ip(lab, "netns add %s", lab->netns);
+	int err = ip(lab, "netns add %s", lab->netns);
 
-	if (rc == 0)
-		rc = inside(lab, quiet);
-	if (rc == 0)
-		rc = ip(lab, "-n %s link set lo up", lab->netns);
-	if (rc != 0 || lab->link == CONFIG_LINK_MEMIF)
-		return rc;
-	rc = add_bridge(lab);
-	for (uint32_t k = 1; rc == 0 && k <= lab->node_count; k++)
-		rc = add_veth(lab, k);
-	return rc != 0 ? rc : inside(lab, all_checksums_off);
+	if (!err)
+		err = inside(lab, quiet);
+	if (!err)
+		err = ip(lab, "-n %s link set lo up", lab->netns);
+	if (err || lab->link == CONFIG_LINK_MEMIF)
+		return err;
+	err = add_bridge(lab);
+	for (uint32_t k = 1; !err && k <= lab->node_count; k++)
+		err = add_veth(lab, k);
+	return err ? err : inside(lab, all_checksums_off);
 }
 
 /* The devices go with the namespace, and that with its last process. */
 int lab_space_destroy(const struct lab *lab)
 {
-	int rc = lab_process_kill_inside(lab->netns);
+	int err = lab_process_kill_inside(lab->netns);
 
-	if (rc != 0)
-		return lab_fail("processes in namespace %s: %s", lab->netns, strerror(-rc));
+	if (err)
+		return lab_fail("processes in namespace %s: %s", lab->netns, strerror(-err));
 	if (!lab_space_exists(lab))
 		return 0;
 	return ip(lab, "netns del %s", lab->netns);

@@ -100,14 +100,14 @@ static int absolute(const char *dir, char out[LAB_PATH_MAX])
 int lab_state_name(struct lab *lab, const char *dir)
 {
 	char path[LAB_PATH_MAX];
-	int rc;
+	int err;
 
 	*lab = (struct lab){.lock = -1};
 	if (!dir)
 		dir = LAB_DIR_DEFAULT;
-	rc = absolute(dir, path);
-	if (rc != 0)
-		return lab_fail("--dir %s: %s", dir, strerror(-rc));
+	err = absolute(dir, path);
+	if (err)
+		return lab_fail("--dir %s: %s", dir, strerror(-err));
 	if (strlen(path) > LAB_DIR_MAX)
 		return lab_fail("--dir %s has %zu bytes: at most %d, for sockets are made in it",
 				path, strlen(path), (int)LAB_DIR_MAX);
@@ -126,13 +126,13 @@ int lab_state_lock(struct lab *lab)
 	if (fd < 0)
 		return lab_fail("%s: %s", path, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		int error = errno;
+		int err = -errno;
 
 		close(fd);
-		if (error == EWOULDBLOCK)
+		if (err == -EWOULDBLOCK)
 			return lab_fail("%s: another quoin-lab is at work on it; wait for it",
 					lab->dir);
-		return lab_fail("%s: %s", path, strerror(error));
+		return lab_fail("%s: %s", path, strerror(-err));
 	}
 	if (fstat(fd, &held) != 0 || stat(path, &there) != 0 || held.st_ino != there.st_ino) {
 		close(fd);
@@ -177,38 +177,38 @@ int lab_state_create(struct lab *lab)
 {
 	char path[LAB_PATH_MAX];
 	struct stat st;
-	int rc;
+	int err;
 
 	if (mkdir(lab->dir, 0755) != 0 && errno != EEXIST)
 		return lab_fail("%s: %s", lab->dir, strerror(errno));
 	/* /var/tmp is everybody's: what stands there may be a trap. */
 	if (lstat(lab->dir, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
-		return lab_fail("%s is no directory of this user: another --dir", lab->dir);
+		return lab_fail("%s is not a directory of this user: another --dir", lab->dir);
 	if (access(path_of(lab, "lab.json", path), F_OK) == 0)
 		return lab_fail("%s has a lab already: quoin-lab status, or quoin-lab down",
 				lab->dir);
 	if (!lab_state_is_ours(lab, true))
 		return lab_fail("%s is not empty: another --dir, for `down` will remove it",
 				lab->dir);
-	rc = lab_state_lock(lab);
-	if (rc == 0)
+	err = lab_state_lock(lab);
+	if (!err)
 		lab_boot_id(lab->boot_id);
-	return rc;
+	return err;
 }
 
 int lab_state_open(struct lab *lab, const char *dir, bool lock)
 {
 	char path[LAB_PATH_MAX];
-	int rc = lab_state_name(lab, dir);
+	int err = lab_state_name(lab, dir);
 
-	if (rc != 0)
-		return rc;
+	if (err)
+		return err;
 	if (access(path_of(lab, "lab.json", path), R_OK) != 0)
 		return lab_fail("%s: no lab here (%s): quoin-lab up --dir %s", lab->dir,
 				strerror(errno), lab->dir);
 	if (lock)
-		rc = lab_state_lock(lab);
-	return rc != 0 ? rc : lab_state_load(lab);
+		err = lab_state_lock(lab);
+	return err ? err : lab_state_load(lab);
 }
 
 void lab_state_close(struct lab *lab)
@@ -250,8 +250,8 @@ int lab_state_load(struct lab *lab)
 	fclose(in);
 	text[size] = '\0';
 	if (!lab_state_parse(lab, text))
-		return lab_fail("%s is no lab.json of this version: quoin-lab down --dir %s", path,
-				lab->dir);
+		return lab_fail("%s is not a lab.json of this version: quoin-lab down --dir %s",
+				path, lab->dir);
 	return 0;
 }
 

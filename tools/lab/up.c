@@ -41,34 +41,34 @@ static int take_settings(struct lab *lab, const struct lab_arguments *a)
 
 static int take_arguments(struct lab *lab, const struct lab_arguments *a)
 {
-	int rc = find_quoind(lab, a->quoind);
+	int err = find_quoind(lab, a->quoind);
 
 	lab->node_count = a->nodes;
-	if (rc == 0 && !lab_link_parse(a->link, &lab->link))
-		rc = lab_fail("--link %s: memif, packet or xdp", a->link);
-	return rc != 0 ? rc : take_settings(lab, a);
+	if (!err && !lab_link_parse(a->link, &lab->link))
+		err = lab_fail("--link %s: memif, packet or xdp", a->link);
+	return err ? err : take_settings(lab, a);
 }
 
-/* What is written to the disk, before anything is made beside it. */
+/* Writes the lab's files, before anything is made beside them. */
 static int prepare(struct lab *lab)
 {
-	int rc = 0;
+	int err = 0;
 
 	if (lab_space_exists(lab))
 		return lab_fail("namespace %s is left over from a crash: quoin-lab down --dir %s",
 				lab->netns, lab->dir);
-	for (uint32_t i = 0; rc == 0 && i < lab->node_count; i++)
-		rc = lab_node_configure(lab, i);
-	return rc != 0 ? rc : lab_state_save(lab);
+	for (uint32_t i = 0; !err && i < lab->node_count; i++)
+		err = lab_node_configure(lab, i);
+	return err ? err : lab_state_save(lab);
 }
 
 static int start_nodes(struct lab *lab)
 {
-	int rc = 0;
+	int err = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < lab->node_count; i++)
-		rc = lab_process_start(lab, i);
-	return rc;
+	for (uint32_t i = 0; !err && i < lab->node_count; i++)
+		err = lab_process_start(lab, i);
+	return err;
 }
 
 /* Nothing ran yet, so nothing is worth looking at: takes back what there is. */
@@ -81,9 +81,9 @@ static void undo(struct lab *lab)
 static int lead(struct lab *lab, uint32_t timeout_s)
 {
 	uint64_t begin = lab_clock_ms();
-	int rc = start_nodes(lab), leader;
+	int err = start_nodes(lab), leader;
 
-	if (rc == 0) {
+	if (!err) {
 		leader = lab_leader_wait(lab, timeout_s * 1000);
 		if (leader >= 0) {
 			printf("n%d leads %u nodes on %s, %ju ms after their start. Lab: %s\n",
@@ -91,39 +91,39 @@ static int lead(struct lab *lab, uint32_t timeout_s)
 			       (uintmax_t)(lab_clock_ms() - begin), lab->dir);
 			return 0;
 		}
-		rc = LAB_EXIT_FAILED;
+		err = LAB_EXIT_FAILED;
 	}
 	lab_fail("the lab stays as it is: quoin-lab status, logs N, down (--dir %s)", lab->dir);
-	return rc;
+	return err;
 }
 
 int lab_up(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int rc = lab_state_name(&lab, a->dir);
+	int err = lab_state_name(&lab, a->dir);
 
-	if (rc == 0 && geteuid() != 0)
-		rc = lab_fail("needs root: it makes a network namespace and devices in it");
-	if (rc == 0)
-		rc = take_arguments(&lab, a);
-	if (rc == 0)
-		rc = lab_state_create(&lab);
-	if (rc != 0) {
+	if (!err && geteuid() != 0)
+		err = lab_fail("needs root: it makes a network namespace and devices in it");
+	if (!err)
+		err = take_arguments(&lab, a);
+	if (!err)
+		err = lab_state_create(&lab);
+	if (err) {
 		lab_state_close(&lab);
-		return rc;
+		return err;
 	}
-	rc = prepare(&lab);
-	if (rc != 0) {
+	err = prepare(&lab);
+	if (err) {
 		lab_state_remove(&lab);
 	} else {
-		rc = lab_space_create(&lab);
-		if (rc != 0)
+		err = lab_space_create(&lab);
+		if (err)
 			undo(&lab);
 		else
-			rc = lead(&lab, a->timeout_s);
+			err = lead(&lab, a->timeout_s);
 	}
 	lab_state_close(&lab);
-	return rc;
+	return err;
 }
 
 /* Each by its pid and start time; what else is inside the namespace follows with that. */
@@ -143,24 +143,24 @@ static int take_down(struct lab *lab)
 {
 	struct lab known = *lab;
 	char path[LAB_PATH_MAX];
-	int rc = 0;
+	int err = 0;
 
 	snprintf(path, sizeof(path), "%s/lab.json", lab->dir);
 	/* Without a readable lab.json the namespace still says which processes are the lab's. */
 	if (access(path, F_OK) == 0 && lab_state_load(&known) == 0)
-		rc = kill_nodes(&known);
-	if (rc == 0)
-		rc = lab_space_destroy(lab);
-	return rc != 0 ? rc : lab_state_remove(lab);
+		err = kill_nodes(&known);
+	if (!err)
+		err = lab_space_destroy(lab);
+	return err ? err : lab_state_remove(lab);
 }
 
 int lab_down(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int rc = lab_state_name(&lab, a->dir);
+	int err = lab_state_name(&lab, a->dir);
 
-	if (rc != 0)
-		return rc;
+	if (err)
+		return err;
 	if (!lab_state_is_ours(&lab, false)) {
 		if (access(lab.dir, F_OK) == 0)
 			return lab_fail("%s holds no lab: it is left alone", lab.dir);
@@ -170,9 +170,9 @@ int lab_down(const struct lab_arguments *a)
 		}
 		return lab_space_destroy(&lab);
 	}
-	rc = lab_state_lock(&lab);
-	if (rc == 0)
-		rc = take_down(&lab);
+	err = lab_state_lock(&lab);
+	if (!err)
+		err = take_down(&lab);
 	lab_state_close(&lab);
-	return rc;
+	return err;
 }

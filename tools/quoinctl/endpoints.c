@@ -21,16 +21,16 @@ static void probe_health(struct probe *p)
 	struct endpoint_answer answer;
 	struct kv_answer kv;
 	uint64_t begin = clock_now();
-	int result;
+	int err;
 
 	kv_request_encode(&request, bytes);
-	result = endpoint_call(p->endpoint, WIRE_QUERY, bytes, sizeof(bytes),
-			       p->options->timeout_ns, &answer);
+	err = endpoint_call(p->endpoint, WIRE_QUERY, bytes, sizeof(bytes), p->options->timeout_ns,
+			    &answer);
 	p->took_ns = clock_now() - begin;
-	if (!result)
-		result = (int)answer.status;
-	if (result)
-		snprintf(p->error, sizeof(p->error), "%s", endpoint_error_text(result));
+	if (!err)
+		err = (int)answer.status;
+	if (err)
+		snprintf(p->error, sizeof(p->error), "%s", endpoint_error_text(err));
 	else if (kv_answer_decode(&kv, answer.data, answer.size))
 		snprintf(p->error, sizeof(p->error), "an answer that cannot be read");
 	else if (kv.status != KV_OK)

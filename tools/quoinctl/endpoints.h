@@ -1,5 +1,5 @@
 /*
- * What the two endpoint commands share.
+ * Shared by the two endpoint commands.
  */
 #ifndef TOOLS_QUOINCTL_ENDPOINTS_H
 #define TOOLS_QUOINCTL_ENDPOINTS_H

@@ -13,7 +13,7 @@ static struct kv_bytes bytes_of(const char *text)
 	return (struct kv_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
 }
 
-/* What etcd refuses as too large, refused before it is sent. */
+/* A request that etcd refuses as too large is refused before it is sent. */
 static bool fits(const struct kv_request *r)
 {
 	return r->key.size <= KV_KEY_SIZE_MAX && r->range_end.size <= KV_KEY_SIZE_MAX &&

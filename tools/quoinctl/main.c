@@ -68,7 +68,8 @@ static const struct argp_option argp_options[] = {
 };
 
 static const char argp_text[] =
-	"Asks a quoin cluster. What begins with a dash and is no option goes after \"--\".\n"
+	"Asks a quoin cluster. A word that begins with a dash and is not an option\n"
+	"goes after \"--\".\n"
 	"\v"
 	"Commands:\n"
 	"  put KEY [VALUE]        sets KEY; without VALUE, to what standard input holds\n"
@@ -255,7 +256,7 @@ int main(int argc, char **argv)
 		status = command->run(&p.options);
 	for (uint32_t i = 0; i < p.options.endpoint_count; i++)
 		endpoint_close(p.options.endpoint[i]);
-	/* What was to be shown and could not be is no success. */
+	/* Output that could not be shown is not a success. */
 	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_ANSWERED)
 		status = complain(EXIT_FAILED, "standard output: %s", strerror(errno));
 	return status;

@@ -45,22 +45,21 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 	uint64_t left = a->deadline_ns > now ? a->deadline_ns - now : 1;
 	uint32_t others = a->options->endpoint_count - i;
 	struct endpoint_answer answer;
-	int result;
+	int err;
 
 	if (a->options->endpoint_count == 1)
 		welcome_ns = left;
-	result = endpoint_welcome(e, left < welcome_ns ? left : welcome_ns, &out->node);
-	if (!result)
-		result = encode_once(a, &out->node);
-	if (!result) {
+	err = endpoint_welcome(e, left < welcome_ns ? left : welcome_ns, &out->node);
+	if (!err)
+		err = encode_once(a, &out->node);
+	if (!err) {
 		now = clock_now();
 		left = a->deadline_ns > now ? a->deadline_ns - now : 1;
 		/* Those after it get their share. */
-		result = endpoint_call(e, a->kind, a->bytes, a->size, left / others, &answer);
+		err = endpoint_call(e, a->kind, a->bytes, a->size, left / others, &answer);
 	}
-	if (result) {
-		snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
-			 endpoint_error_text(result));
+	if (err) {
+		snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e), endpoint_error_text(err));
 		return false;
 	}
 	if (answer.status != WIRE_OK) {

@@ -178,7 +178,7 @@ static void status_fields(const struct probe *probes, uint32_t count)
 int command_status(const struct options *options)
 {
 	struct probe *probes = probe_all(options, probe_status);
-	int result = EXIT_ANSWERED;
+	int status = EXIT_ANSWERED;
 
 	if (!probes)
 		return complain(EXIT_FAILED, "out of memory");
@@ -187,7 +187,7 @@ int command_status(const struct options *options)
 			continue;
 		fprintf(stderr, "Failed to get the status of endpoint %s (%s)\n",
 			endpoint_text(probes[i].endpoint), probes[i].error);
-		result = EXIT_FAILED;
+		status = EXIT_FAILED;
 	}
 	switch (options->format) {
 	case FORMAT_SIMPLE:
@@ -204,5 +204,5 @@ int command_status(const struct options *options)
 		break;
 	}
 	free(probes);
-	return result;
+	return status;
 }

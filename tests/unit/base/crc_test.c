@@ -31,7 +31,7 @@ static void pieces_give_what_the_whole_gives(void **state)
 				 0xe3069283);
 }
 
-/* What stands in the hole does not count; whatever stands beside it does. */
+/* The bytes in the hole do not count; those beside it do. */
 static void a_hole_counts_as_zero(void **state)
 {
 	uint8_t data[20], zeroed[20];

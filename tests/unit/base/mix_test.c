@@ -30,7 +30,7 @@ static void the_published_numbers(void **state)
 }
 
 /*
- * What is stored in logs and drawn by seed rests on it: a generator's n-th number is mix() of where
+ * Numbers stored in logs and drawn by seed rest on it: a generator's n-th number is mix() of where
  * it then stands.
  */
 static void a_generator_is_mix_of_its_steps(void **state)

@@ -60,8 +60,9 @@ static void *produce(void *argument)
 }
 
 /*
- * What was written to an item before it was put is there when it is taken: under ThreadSanitizer
- * this shows a barrier that is missing, elsewhere an item that is lost or comes twice.
+ * All that was written to an item before it was put is there when it is taken: under
+ * ThreadSanitizer this shows a barrier that is missing, elsewhere an item that is lost or comes
+ * twice.
  */
 static void between_two_threads(void **state)
 {

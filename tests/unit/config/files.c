@@ -15,7 +15,7 @@ static char *directory;
 void files_enter(void)
 {
 	directory = mkdtemp(in_memory);
-	if (directory == NULL)
+	if (!directory)
 		directory = mkdtemp(on_disk);
 	assert_non_null(directory);
 	assert_int_equal(chdir(directory), 0);

@@ -3,6 +3,7 @@
  * one with a few bytes changed; nothing may crash, and an error is never lost.
  */
 #include "base/clock.h"
+#include "base/mix.h"
 #include "config/config.h"
 
 #include "tests/unit/config/files.h"
@@ -19,10 +20,7 @@ static uint64_t random_state;
 
 static uint64_t random_next(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
+	return mix_next(&random_state);
 }
 
 static const char good[] =
@@ -58,16 +56,16 @@ static void N15_bytes_from_anywhere(void **state)
 	uint64_t rounds = 0, start = clock_now();
 
 	(void)state;
-	random_state = seed != NULL ? strtoull(seed, NULL, 0) : start | 1;
+	random_state = seed ? strtoull(seed, NULL, 0) : start | 1;
 	print_message("SEED=%llu\n", (unsigned long long)random_state);
 	do {
 		struct config_errors errors;
 		struct config config;
 		char text[600];
 		size_t size = make_input(text, sizeof(text));
-		int rc = files_load(&config, text, size, &errors);
+		int err = files_load(&config, text, size, &errors);
 
-		assert_int_equal(rc, errors.count == 0 ? 0 : -EINVAL);
+		assert_int_equal(err, errors.count == 0 ? 0 : -EINVAL);
 		for (uint32_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++) {
 			assert_null(strchr(errors.text[i], '\n'));
 			assert_memory_equal(errors.text[i], "F:", 2);

@@ -1,5 +1,5 @@
 /*
- * What is handed to users must be true: each sample loads, samples of one cluster agree with each
+ * Texts for users must be true: each sample loads, samples of one cluster agree with each
  * other, and quoin.yaml(5) holds the key table word for word. With --print-man the list of keys is
  * printed, for pasting into that page.
  */
@@ -79,7 +79,7 @@ static char *read_all(const char *path)
 	char *text = calloc(1, 64 * 1024);
 
 	assert_non_null(text);
-	if (in == NULL)
+	if (!in)
 		fail_msg("%s is not there", path);
 	assert_true(fread(text, 1, 64 * 1024 - 1, in) > 0);
 	fclose(in);
@@ -97,7 +97,7 @@ static void the_man_page_holds_the_key_table(void **state)
 	page = read_all(path);
 	config_keys_man(out);
 	fclose(out);
-	if (strstr(page, table) == NULL)
+	if (!strstr(page, table))
 		fail_msg("%s: its list of keys is not that of config/keys.c: put the output of "
 			 "this test with --print-man there",
 			 path);

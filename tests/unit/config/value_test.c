@@ -12,7 +12,7 @@
 
 struct number_case {
 	const char *text;
-	int rc;
+	int result;
 	uint64_t value;
 };
 
@@ -22,9 +22,9 @@ static void check_numbers(const struct number_case *cases, size_t count,
 	for (size_t i = 0; i < count; i++) {
 		uint64_t value = 77;
 
-		if (parse(cases[i].text, &value) != cases[i].rc)
-			fail_msg("'%s': not %d", cases[i].text, cases[i].rc);
-		assert_int_equal(value, cases[i].rc == 0 ? cases[i].value : 77);
+		if (parse(cases[i].text, &value) != cases[i].result)
+			fail_msg("'%s': not %d", cases[i].text, cases[i].result);
+		assert_int_equal(value, cases[i].result == 0 ? cases[i].value : 77);
 	}
 }
 

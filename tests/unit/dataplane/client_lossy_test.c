@@ -544,7 +544,7 @@ static void run_seed(uint64_t seed)
 
 		run_request(kind, some_size(), between(1, 2000) * MS);
 		check_outcome(kind);
-		/* What is still in flight or at work belongs to a request that is over. */
+		/* Packets still in flight or at work belong to a request that is over. */
 		w.flight_count = 0;
 		for (int j = 0; j < SLOTS; j++)
 			w.slot[j].state = SLOT_FREE;

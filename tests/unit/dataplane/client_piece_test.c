@@ -45,7 +45,7 @@ static void an_answer_comes_piece_by_piece(void **state)
 	expect(0);
 	assert_int_equal(client_deadline(client), UINT64_MAX);
 	next_piece(1);
-	/* What is of another piece, or another answer, is not joined. */
+	/* Parts of another piece, or of another answer, are not joined. */
 	piece(0, true, WIRE_OK, WIRE_PART_SIZE + 1, 0);
 	piece(2, true, WIRE_OK, 5, 0);
 	struct wire_part other = answer_part(WIRE_OK, 5, 0);

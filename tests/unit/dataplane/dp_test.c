@@ -122,7 +122,7 @@ static void N10_a_packet_of_an_older_start_is_refused(void **state)
 	refused(w, &p, DP_DROP_START);
 }
 
-/* What the member's own marks knew of it when it was started. */
+/* Known from the member's own marks when it was started. */
 static void N10_a_start_that_was_known_before_counts(void **state)
 {
 	struct world *w = *state;

@@ -163,7 +163,7 @@ bool world_send_peer(struct world *w, uint32_t peer)
 {
 	uint32_t size_max;
 	uint8_t *body = dp_begin_peer(w->dp, peer, &size_max);
-	if (body == NULL)
+	if (!body)
 		return false;
 	memset(body, 0xab, 16);
 	dp_end(w->dp, WIRE_READ, 16);

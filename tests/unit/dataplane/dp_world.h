@@ -49,7 +49,7 @@ bool world_take(struct world *w, struct frame *out);
 uint32_t world_take_all(struct world *w);
 uint64_t world_drops(const struct world *w, enum dp_drop cause);
 
-/* What a peer's packet says: change a field and send it. */
+/* A peer's packet: change a field and send it. */
 struct peer_packet {
 	struct frame_udp udp;
 	struct wire_envelope envelope;

@@ -54,7 +54,7 @@ static struct fake_link *fake_of(struct link *link)
 static struct fake_frame *frame_new(struct fake_net *net)
 {
 	struct fake_frame *f = net->unused;
-	assert(f != NULL); /* a test that needs more says so in FAKE_FRAMES_MAX */
+	assert(f); /* a test that needs more says so in FAKE_FRAMES_MAX */
 	net->unused = f->next;
 	f->next = NULL;
 	return f;
@@ -84,7 +84,7 @@ static uint16_t fake_rx(struct link *link, uint64_t now_ns, struct link_frame *f
 
 	assert(max <= LINK_BURST_MAX);
 	l->net->now_ns = now_ns;
-	while (count < max && l->queue != NULL && l->queue->due_ns <= now_ns) {
+	while (count < max && l->queue && l->queue->due_ns <= now_ns) {
 		struct fake_frame *f = l->queue;
 		l->queue = f->next;
 		l->net->under_way--;
@@ -109,7 +109,7 @@ static bool fake_alloc(struct link *link, struct link_frame *frame)
 static void fake_free(struct link *link, struct link_frame *frame)
 {
 	struct fake_link *l = fake_of(link);
-	assert(frame->handle != NULL); /* freed twice */
+	assert(frame->handle); /* freed twice */
 	assert(l->net->taken > 0);
 	l->net->taken--;
 	frame_end(l->net, frame->handle);
@@ -126,7 +126,7 @@ static void enqueue(struct fake_link *l, const struct link_frame *frame)
 	memcpy(f->data, frame->data, frame->size);
 	f->due_ns = net->now_ns + net->options.delay_ns_min + draw(net) % range;
 	struct fake_frame **at = &l->queue;
-	while (*at != NULL && (*at)->due_ns <= f->due_ns)
+	while (*at && (*at)->due_ns <= f->due_ns)
 		at = &(*at)->next;
 	f->next = *at;
 	*at = f;
@@ -139,7 +139,7 @@ static void deliver(struct fake_link *from, const struct link_frame *frame)
 
 	for (uint32_t i = 0; i < net->link_count; i++) {
 		struct fake_link *to = net->link[i];
-		if (to == NULL || to == from || !to->up || chance(net, net->options.loss_ppm))
+		if (!to || to == from || !to->up || chance(net, net->options.loss_ppm))
 			continue;
 		enqueue(to, frame);
 		if (chance(net, net->options.duplicate_ppm))
@@ -179,7 +179,7 @@ static void fake_destroy(struct link *link)
 {
 	struct fake_link *l = fake_of(link);
 
-	while (l->queue != NULL) {
+	while (l->queue) {
 		struct fake_frame *f = l->queue;
 		l->queue = f->next;
 		l->net->under_way--;
@@ -204,8 +204,8 @@ static const struct link_ops fake_ops = {
 struct fake_net *fake_net_create(const struct fake_net_options *options)
 {
 	struct fake_net *net = calloc(1, sizeof(*net));
-	assert(net != NULL);
-	if (options != NULL)
+	assert(net);
+	if (options)
 		net->options = *options;
 	net->random = net->options.seed;
 	for (uint32_t i = 0; i < FAKE_FRAMES_MAX; i++) {
@@ -218,16 +218,16 @@ struct fake_net *fake_net_create(const struct fake_net_options *options)
 void fake_net_destroy(struct fake_net *net)
 {
 	for (uint32_t i = 0; i < net->link_count; i++)
-		assert(net->link[i] == NULL);
+		assert(!net->link[i]);
 	free(net);
 }
 
 struct link *fake_net_link(struct fake_net *net, const struct link_mac *mac, uint16_t mtu)
 {
 	struct fake_link *l = calloc(1, sizeof(*l));
-	assert(l != NULL);
+	assert(l);
 	uint32_t at = 0;
-	while (at < net->link_count && net->link[at] != NULL)
+	while (at < net->link_count && net->link[at])
 		at++;
 	assert(at < FAKE_LINKS_MAX);
 	l->link.ops = &fake_ops;

@@ -38,9 +38,9 @@ static unsigned long rss_kib(void)
 	char line[256];
 	unsigned long kib = 0;
 	FILE *f = fopen("/proc/self/status", "r");
-	if (f == NULL)
+	if (!f)
 		return 0;
-	while (fgets(line, sizeof(line), f) != NULL)
+	while (fgets(line, sizeof(line), f))
 		if (sscanf(line, "VmRSS: %lu", &kib) == 1)
 			break;
 	fclose(f);
@@ -122,7 +122,7 @@ static bool ping_wait(struct link *l, struct link *other, uint32_t number, uint6
 {
 	while (clock_now() - sent_ns < LOST_NS) {
 		struct link_frame frame[LINK_BURST_MAX];
-		if (other != NULL)
+		if (other)
 			echo(other);
 		uint16_t n = poll_ours(l, frame);
 		bool found = false;
@@ -171,7 +171,7 @@ static void ping(struct link *l, struct link *other, uint32_t count)
 	uint32_t number = 0;
 	uint32_t baseline = pool_count(l);
 
-	if (took == NULL)
+	if (!took)
 		exit(1);
 	for (uint32_t done = 0; done < count;) {
 		uint64_t start = clock_now();
@@ -260,7 +260,7 @@ int peer_main(int argc, char **argv)
 		}
 	}
 	a->ops->destroy(a);
-	if (b != NULL)
+	if (b)
 		b->ops->destroy(b);
 	eal_stop();
 	return 0;

@@ -26,7 +26,7 @@ struct peer {
 	int out; /* its standard output */
 };
 
-/* What ping prints in its last line, parsed. */
+/* The last line of ping, parsed. */
 struct peer_result {
 	unsigned long count, p50_ns, p99_ns, rss_kib, leaked, changes;
 };

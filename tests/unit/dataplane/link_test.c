@@ -213,7 +213,7 @@ static int ip(const char *const *words)
 {
 	const char *argv[16] = {"ip"};
 	int status = -1;
-	for (size_t i = 0; words[i] != NULL && i + 2 < sizeof(argv) / sizeof(argv[0]); i++)
+	for (size_t i = 0; words[i] && i + 2 < sizeof(argv) / sizeof(argv[0]); i++)
 		argv[i + 1] = words[i];
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -245,7 +245,7 @@ static void N18_packet_sees_its_interface_go_down_and_up(void **state)
 	kill_hard(&echo);
 }
 
-/* What the kernel's own stack is given of an interface's frames. */
+/* A socket that sees the frames of an interface which the kernel's own stack is given. */
 static int kernel_tap(const char *interface)
 {
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETHERTYPE_TEST));
@@ -293,9 +293,9 @@ static unsigned long huge_pages_free(void)
 	char line[256];
 	unsigned long count = 0;
 	FILE *f = fopen("/proc/meminfo", "r");
-	if (f == NULL)
+	if (!f)
 		return 0;
-	while (fgets(line, sizeof(line), f) != NULL)
+	while (fgets(line, sizeof(line), f))
 		if (sscanf(line, "HugePages_Free: %lu", &count) == 1)
 			break;
 	fclose(f);

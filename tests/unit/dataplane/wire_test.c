@@ -367,7 +367,7 @@ static const struct spoiled spoiled[] = {
 	{APPEND_5, 48 + 15, 1},               /* zero */
 	{APPEND_5, 48 + 16 + 9, 0xff},        /* larger than an entry may be */
 	{PART + 0, 0, 1},                     /* PROPOSE with a cookie */
-	{PART + 0, 24, WIRE_QUERY},           /* PROPOSE of what is no command */
+	{PART + 0, 24, WIRE_QUERY},           /* PROPOSE of what is not a command */
 	{PART + 0, 32, 1},                    /* PROPOSE with a timeout */
 	{PART + 1, 17, 4},                    /* a total of less than this part */
 	{PART + 1, 19, 1},                    /* a total beyond all bounds */

@@ -202,7 +202,7 @@ static void an_end_in_the_middle_says_so(void **state)
 	run(&s, 0);
 	assert_true(s.answer.more);
 	teardown(NULL);
-	/* What was on its way may still come, and nothing after it. */
+	/* The piece that was on its way may still come, and nothing after it. */
 	do
 		stream_next(&s);
 	while (stream_move(&s) == 0 && s.answer.more);

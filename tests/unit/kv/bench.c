@@ -1,5 +1,5 @@
 /*
- * What the state machine costs by itself: puts applied per second and the time of a range. It
+ * The state machine's cost by itself: puts applied per second and the time of a range. It
  * prints and asserts nothing: run by `meson test --benchmark kv`, and by hand when it is changed.
  */
 #include "base/clock.h"
@@ -97,17 +97,17 @@ int main(void)
 	size_t size;
 	uint8_t *data = encoded(&all, &size);
 	double total = 0, longest = 0;
-	int ret;
+	int done;
 
 	entry.data = data;
 	entry.size = (uint32_t)size;
 	do {
 		from = now_s();
-		ret = rig.sm->ops->apply(rig.sm, &entry, &result);
+		done = rig.sm->ops->apply(rig.sm, &entry, &result);
 		double took = now_s() - from;
 		total += took;
 		longest = took > longest ? took : longest;
-	} while (ret == -EAGAIN);
+	} while (done == -EAGAIN);
 	printf("%-28s %15.2f s in all, longest step %8.2f us\n", "delete of all", total,
 	       longest * 1e6);
 	free(data);

@@ -10,9 +10,9 @@ static int request_decode_exact(const uint8_t *data, size_t size, struct kv_requ
 
 	assert_non_null(exact);
 	memcpy(exact, data, size);
-	int ret = kv_request_decode(out, exact, size);
+	int err = kv_request_decode(out, exact, size);
 	free(exact);
-	return ret;
+	return err;
 }
 
 static int answer_decode_exact(const uint8_t *data, size_t size)
@@ -22,9 +22,9 @@ static int answer_decode_exact(const uint8_t *data, size_t size)
 
 	assert_non_null(exact);
 	memcpy(exact, data, size);
-	int ret = kv_answer_decode(&answer, exact, size);
+	int err = kv_answer_decode(&answer, exact, size);
 	free(exact);
-	return ret;
+	return err;
 }
 
 /* The layout of kv/command.h, byte by byte: it is in logs and on wires and must not drift. */

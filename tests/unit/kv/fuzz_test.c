@@ -42,7 +42,7 @@ static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
 	};
 
 	for (size_t i = 0; i < sizeof(noise); i++)
-		noise[i] = (uint8_t)(random_next(&seed) >> 61);
+		noise[i] = (uint8_t)(mix_next(&seed) >> 61);
 	if (request.operation != KV_PUT && random_below(&seed, 2) == 0)
 		request.range_end = blob(noise + 1000, random_size());
 	if (request.operation == KV_PUT)
@@ -58,7 +58,7 @@ static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
 static void damage(uint8_t *data, uint32_t *size)
 {
 	for (uint32_t n = random_below(&seed, 4); n > 0 && *size > 0; n--)
-		data[random_below(&seed, *size)] = (uint8_t)random_next(&seed);
+		data[random_below(&seed, *size)] = (uint8_t)mix_next(&seed);
 	if (random_below(&seed, 8) == 0)
 		*size = random_below(&seed, *size + 1);
 	if (random_below(&seed, 8) == 0 && *size + 8 < DATA_SIZE_MAX)
@@ -102,12 +102,12 @@ static void fuzz_query(struct rig *rig, const uint8_t *data, uint32_t size)
 	uint32_t at = 0;
 
 	assert_non_null(out);
-	int ret = rig->sm->ops->query(rig->sm, data, size, out, room, NULL);
-	if (ret >= 0) {
-		assert_int_equal(kv_answer_decode(&answer, out, (size_t)ret), 0);
+	int written = rig->sm->ops->query(rig->sm, data, size, out, room, NULL);
+	if (written >= 0) {
+		assert_int_equal(kv_answer_decode(&answer, out, (size_t)written), 0);
 		while (kv_item_next(&answer, &at, &item))
 			;
-		uint32_t answer_size = (uint32_t)ret;
+		uint32_t answer_size = (uint32_t)written;
 		uint8_t *bad = malloc(DATA_SIZE_MAX);
 		assert_non_null(bad);
 		memset(bad, 0, DATA_SIZE_MAX);

@@ -1,6 +1,6 @@
 /*
- * What the state machine's tests share: requests built and fed as log entries, answers taken apart,
- * and a seeded generator.
+ * Shared by the state machine's tests: requests built and fed as log entries, answers taken apart,
+ * and numbers of a seed.
  */
 #ifndef TESTS_UNIT_KV_HELPER_H
 #define TESTS_UNIT_KV_HELPER_H
@@ -16,6 +16,7 @@
 
 #include <cmocka.h> /* needs what is above it */
 
+#include "base/mix.h"
 #include "kv/command.h"
 #include "kv/kv.h"
 #include "kv/verify.h"
@@ -34,18 +35,9 @@ static inline struct kv_bytes blob(const void *data, size_t size)
 	return (struct kv_bytes){.data = data, .size = (uint32_t)size};
 }
 
-/* xorshift64*: the whole run follows from the seed. */
-static inline uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1d;
-}
-
 static inline uint32_t random_below(uint64_t *state, uint32_t bound)
 {
-	return (uint32_t)((random_next(state) >> 33) % bound);
+	return (uint32_t)((mix_next(state) >> 33) % bound);
 }
 
 /* A state machine and the log that it is fed. */
@@ -82,20 +74,20 @@ static inline int feed_entry(struct rig *rig, const void *data, uint32_t size, b
 	struct sm_entry entry = {
 		.index = ++rig->index, .data = data, .size = size, .first = first, .last = last};
 	struct sm_result result;
-	int ret;
+	int done;
 
 	rig->steps = 0;
 	do {
-		ret = rig->sm->ops->apply(rig->sm, &entry, &result);
+		done = rig->sm->ops->apply(rig->sm, &entry, &result);
 		rig->steps++;
-	} while (ret == -EAGAIN);
-	if (ret == 1) {
+	} while (done == -EAGAIN);
+	if (done == 1) {
 		rig->session = result.session;
 		rig->result_sequence = result.sequence;
 		assert_int_equal(kv_answer_decode(answer, result.data, result.size), 0);
 		assert_int_equal(answer->item_count, 0);
 	}
-	return ret;
+	return done;
 }
 
 /* A command's bytes as one entry or as a chain; it must complete with the last one. */
@@ -107,9 +99,9 @@ static inline struct kv_answer feed_bytes(struct rig *rig, const uint8_t *data, 
 	do {
 		size_t part = size - at < PART_SIZE ? size - at : PART_SIZE;
 		bool last = at + part == size;
-		int ret = feed_entry(rig, data + at, (uint32_t)part, at == 0, last, &answer);
+		int done = feed_entry(rig, data + at, (uint32_t)part, at == 0, last, &answer);
 
-		assert_int_equal(ret, last ? 1 : 0);
+		assert_int_equal(done, last ? 1 : 0);
 		at += part;
 	} while (at < size);
 	return answer;
@@ -164,11 +156,12 @@ static inline struct kv_answer query(struct rig *rig, const struct kv_request *r
 	size_t size;
 	uint8_t *data = encoded(request, &size);
 	struct kv_answer answer;
-	int ret = rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, out_size_max, NULL);
+	int written =
+		rig->sm->ops->query(rig->sm, data, (uint32_t)size, rig->out, out_size_max, NULL);
 
 	free(data);
-	assert_in_range(ret, KV_ANSWER_HEADER_SIZE, out_size_max);
-	assert_int_equal(kv_answer_decode(&answer, rig->out, (size_t)ret), 0);
+	assert_in_range(written, KV_ANSWER_HEADER_SIZE, out_size_max);
+	assert_int_equal(kv_answer_decode(&answer, rig->out, (size_t)written), 0);
 	return answer;
 }
 

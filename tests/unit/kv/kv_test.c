@@ -170,7 +170,7 @@ static void largest_value_travels_as_a_chain(void **state)
 
 	assert_non_null(bytes);
 	for (size_t i = 0; i < KV_VALUE_SIZE_MAX; i++)
-		bytes[i] = (uint8_t)random_next(&seed);
+		bytes[i] = (uint8_t)mix_next(&seed);
 	struct kv_bytes key = blob(bytes, key_size);
 	struct kv_bytes value = blob(bytes + key_size, value_size);
 	struct kv_answer answer = put(rig, key, value);
@@ -229,7 +229,7 @@ static void chain_cut_by_a_leader_change_is_discarded(void **state)
 	for (uint32_t kept = 1; kept < cut.count; kept++) {
 		uint64_t revision = rig->sm->ops->revision(rig->sm);
 
-		/* The new leader's no-op cuts the chain, and a tail that follows is no command. */
+		/* The new leader's no-op cuts the chain, and a tail after it is not a command. */
 		for (uint32_t i = 0; i < kept; i++)
 			assert_int_equal(feed_part(rig, &cut, i, &answer), 0);
 		assert_int_equal(feed_entry(rig, NULL, 0, true, true, &answer), 0);
@@ -425,7 +425,7 @@ static void delete_in_steps(struct rig *rig, uint64_t session, struct kv_bytes e
 	uint32_t calls = 0;
 	char key[32];
 	size_t size;
-	int ret;
+	int done;
 
 	for (uint32_t i = 0; i < 1000; i++) {
 		snprintf(key, sizeof(key), "k%06u", i);
@@ -447,16 +447,16 @@ static void delete_in_steps(struct rig *rig, uint64_t session, struct kv_bytes e
 		assert_non_null(moved);
 		memcpy(moved, data + before, entry.size);
 		entry.data = moved;
-		ret = rig->sm->ops->apply(rig->sm, &entry, &result);
+		done = rig->sm->ops->apply(rig->sm, &entry, &result);
 		free(moved);
 		kv_verify(rig->sm);
 		calls++;
-		if (ret != -EAGAIN)
+		if (done != -EAGAIN)
 			break;
 		assert_true(rig->sm->ops->hash(rig->sm) == hash);
 		assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
 	}
-	assert_int_equal(ret, 1);
+	assert_int_equal(done, 1);
 	assert_int_equal(calls, 4);
 	assert_true(rig->sm->ops->hash(rig->sm) != hash);
 	assert_int_equal(kv_answer_decode(&answer, result.data, result.size), 0);

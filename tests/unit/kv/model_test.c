@@ -172,7 +172,7 @@ static void random_write(struct rig rigs[2])
 	bool full = model.count == MODEL_KEYS_MAX;
 
 	if (!full && random_below(&seed, 4) > 0) {
-		uint8_t byte = (uint8_t)random_next(&seed);
+		uint8_t byte = (uint8_t)mix_next(&seed);
 		bool large = random_below(&seed, 20) == 0;
 		uint32_t size = random_below(&seed, large ? VALUE_SIZE_MAX : 100);
 

@@ -45,7 +45,7 @@ static void put_random(struct rig *rigs, uint32_t count, uint32_t n)
 	uint32_t size = random_below(&seed, VALUE_MAX);
 
 	for (uint32_t i = 0; i < size; i++)
-		value[i] = (uint8_t)random_next(&seed);
+		value[i] = (uint8_t)mix_next(&seed);
 	for (uint32_t i = 0; i < count; i++)
 		put(&rigs[i], key_name(key, n), blob(value, size));
 }

@@ -149,7 +149,7 @@ static void the_least_recently_applied_is_forgotten(void **state)
 	struct rig *rig = *state;
 
 	flood(rig, 1000, 0);
-	/* Used again: 1000 is now the newest; a duplicate of 1001 is no use. */
+	/* Used again: 1000 is now the newest; a duplicate of 1001 is not a use. */
 	assert_int_equal(attempt(rig, 1000, 0, 2, 0).status, KV_OK);
 	assert_int_equal(attempt(rig, 1001, 0, 1, 0).status, KV_OK);
 	assert_int_equal(attempt(rig, 5000000, rig->index, 1, 0).status, KV_OK);
@@ -176,7 +176,7 @@ static void one_shot_flood_leaves_long_lived_sessions(void **state)
 	assert_int_equal(attempt(rig, 7, 0, 1, 0).status, KV_OK);
 }
 
-/* What was forgotten decides later verdicts, so members that differ in it have diverged. */
+/* A forgotten session decides later verdicts, so members that differ in it have diverged. */
 static void hash_covers_what_was_forgotten(void **state)
 {
 	struct kv_session_table *tables[2];

@@ -1,5 +1,5 @@
 /*
- * What the lab needs of a node and no more, so that the lab is tested without one: reads its
+ * The least of a node that the lab needs, so that the lab is tested without one: reads its
  * configuration, answers WELCOME and status at the admin socket, notes the faults it is told. The
  * first member leads. FAKE_END=NAME makes that node end at once.
  */
@@ -37,7 +37,7 @@ static void note_faults(const struct config *c, const char *text, size_t size)
 
 	snprintf(path, sizeof(path), "%s/faults", c->data_dir);
 	out = fopen(path, "we");
-	if (out == NULL || fwrite(text, 1, size, out) != size || fclose(out) != 0)
+	if (!out || fwrite(text, 1, size, out) != size || fclose(out) != 0)
 		exit(1);
 }
 
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 
 	if (argc != 3 || config_load(&c, argv[2], &errors) != 0)
 		return 3;
-	if (end != NULL && strcmp(end, c.name) == 0) {
+	if (end && strcmp(end, c.name) == 0) {
 		fprintf(stderr, "the last word of %s\n", c.name);
 		return 4;
 	}

@@ -66,7 +66,7 @@ static int up(const char *more)
 
 static void assert_said(const char *text)
 {
-	if (strstr(said, text) == NULL)
+	if (!strstr(said, text))
 		fail_msg("'%s' is not in: %s", text, said);
 }
 

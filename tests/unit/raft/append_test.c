@@ -91,7 +91,7 @@ static void malformed_and_lying_appends_are_dropped(void **state)
 			fail_msg("accepted: %s", row[i].why);
 		log_is(&h, "1111");
 	}
-	/* What this leader was told to match it cannot take back in the same term. */
+	/* A match that this leader was told it cannot take back in the same term. */
 	assert_int_equal(hand_append(&h, 2, 8, 3, 1, "2", 0), -EINVAL);
 	/* Nor is there a second leader. */
 	assert_int_equal(hand_append(&h, 3, 8, 4, 1, "8", 0), -EINVAL);

@@ -253,7 +253,7 @@ void check_state(struct cluster *c, struct cluster_node *n)
 		leader_seen(c, n);
 	n->role_seen = r->role;
 	n->term_seen = r->hard.term;
-	/* What is not handed out yet is not committed by anybody, or will be looked at then. */
+	/* An entry that is not handed out yet is committed by nobody, or will be looked at then. */
 	if (r->commit <= n->memory.last)
 		commit_seen(c, n);
 	if (r->role == RAFT_LEADER) {

@@ -144,10 +144,10 @@ static void mail_deliver(struct cluster *c, struct cluster_mail **at)
 		free(mail);
 		return;
 	}
-	int rc = raft_recv(to->core, m);
+	int err = raft_recv(to->core, m);
 	c->delivered++;
 	if (c->observer && c->observer->received)
-		c->observer->received(c, m, rc);
+		c->observer->received(c, m, err);
 	free(mail);
 	raft_tick(to->core, c->now_us);
 	cluster_drain(c, to);
@@ -394,8 +394,8 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 	memcpy(o.witness, n->witness, sizeof(o.witness));
 	assert(!n->core);
 	assert(!n->wiped); /* its new directory is of no cluster (raft/formation.h) */
-	int rc = raft_create(&n->core, &o);
-	check(c, rc == 0, "raft_create refuses");
+	int err = raft_create(&n->core, &o);
+	check(c, err == 0, "raft_create refuses");
 	raft_index first =
 		n->disk.last > RAFT_WINDOW_SLOTS ? n->disk.last - RAFT_WINDOW_SLOTS + 1 : 1;
 	for (raft_index i = first; i <= n->disk.last; i++) {
@@ -481,13 +481,13 @@ int cluster_propose(struct cluster *c, struct cluster_node *n, const void *data,
 {
 	raft_index index;
 	raft_term term;
-	int rc = raft_propose(n->core, data, size, &index, &term);
+	int err = raft_propose(n->core, data, size, &index, &term);
 
-	if (rc == 0)
+	if (err == 0)
 		c->proposals++;
 	raft_tick(n->core, c->now_us);
 	cluster_drain(c, n);
-	return rc;
+	return err;
 }
 
 int cluster_read(struct cluster *c, struct cluster_node *n)
@@ -496,12 +496,12 @@ int cluster_read(struct cluster *c, struct cluster_node *n)
 	struct cluster_read *read = &n->read[context % CLUSTER_READS_MAX];
 
 	*read = (struct cluster_read){.open = true, .context = context, .floor = c->canon.last};
-	int rc = raft_read_index(n->core, context);
-	if (rc)
+	int err = raft_read_index(n->core, context);
+	if (err)
 		read->open = false;
 	raft_tick(n->core, c->now_us);
 	cluster_drain(c, n);
-	return rc;
+	return err;
 }
 
 /* ---- time ---- */

@@ -3,7 +3,7 @@
  * are simulated here, and the checkers run at every step. Used by the randomised test, by unit
  * tests that need a whole cluster, and by the trace driver.
  *
- * What is checked, always:
+ * Checked, always:
  *
  *	RC1  Election safety: a term has at most one leader.
  *	RC2  Log matching: an (index, term) has one content and one predecessor term, everywhere.
@@ -127,7 +127,7 @@ struct cluster;
 /* For the trace driver; each may be NULL. */
 struct cluster_observer {
 	void (*sent)(struct cluster *c, const struct raft_message *m);
-	void (*received)(struct cluster *c, const struct raft_message *m, int rc);
+	void (*received)(struct cluster *c, const struct raft_message *m, int err);
 	void (*persisting)(struct cluster *c, struct cluster_node *n,
 			   const struct raft_ready *ready);
 	void (*persisted)(struct cluster *c, struct cluster_node *n);
@@ -162,7 +162,7 @@ struct cluster {
 	bool cut[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX]; /* [from][to] */
 	struct cluster_mail *mail;                      /* by at_us, then order */
 
-	/* What the checkers remember. */
+	/* The checkers' memory. */
 	raft_id *leader_of; /* by term */
 	raft_term leader_of_room;
 	struct stored_log canon; /* committed, by anybody, ever */
@@ -187,7 +187,7 @@ bool cluster_step(struct cluster *c, uint64_t until_us);
 void cluster_run(struct cluster *c, uint64_t until_us);
 
 void cluster_start(struct cluster *c, struct cluster_node *n);
-/* What members ask and tell of each other's starts arrives, before all else. */
+/* Questions and answers about each other's starts arrive, before all else. */
 void cluster_starts_settle(struct cluster *c);
 /* `keep` of the writes in flight reach the disk before the crash. */
 void cluster_crash(struct cluster *c, struct cluster_node *n, uint32_t keep);

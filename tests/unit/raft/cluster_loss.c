@@ -1,5 +1,5 @@
 /*
- * What a member of a simulated cluster can lose (cluster.h): its directory, the end of its log, all
+ * The losses of a member of a simulated cluster (cluster.h): its directory, the end of its log, all
  * since a copy was taken.
  */
 #include "tests/unit/raft/cluster.h"

@@ -88,7 +88,7 @@ static void R22_votes_of_an_older_term_do_not_count(void **state)
 	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 2, 1);
 	m.vote_reply.granted = true;
 	assert_int_equal(hand_recv(&h, &m), 0);
-	assert_int_equal(hand_recv(&h, &m), 0); /* a duplicate is no second voter */
+	assert_int_equal(hand_recv(&h, &m), 0); /* a duplicate is not a second voter */
 	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
 	hand_campaign(&h);
 	hand_persist(&h);

@@ -164,7 +164,7 @@ static void send(struct state *s, uint32_t from, uint32_t to, const struct forma
 	s->sent[k / 64] |= 1ull << k % 64;
 }
 
-/* What no longer matters in this state is forgotten: states that differ in it alone are one. */
+/* Forgets all that no longer matters in this state: states that differ in it alone are one. */
 static void forget(struct formation *f)
 {
 	for (uint32_t k = 0; k < scope->places; k++) {
@@ -291,7 +291,7 @@ static void check_goes_on(const struct state *before)
 
 	goes_on++;
 	looking_ahead = true;
-	/* What is configured as `existing` is so by somebody who can change it. */
+	/* A member is configured as `existing` by somebody who can change it. */
 	for (uint32_t i = 0; i < scope->places; i++)
 		if (s.place[i].existing && count_in(&s, FORMATION_FORMED) == 0)
 			restart(&s, i, false);
@@ -317,7 +317,7 @@ static void check_goes_on(const struct state *before)
 	calm(&s);
 	if (count_in(&s, FORMATION_FORMED) != scope->places &&
 	    !(count_in(&s, FORMATION_FORMED) > 0 && s.formed_count > 1))
-		fail(&s, "a reset of all that were stuck is no way out");
+		fail(&s, "a reset of all that were stuck is not a way out");
 }
 
 /* --- the search -------------------------------------------------------------------------- */

@@ -319,7 +319,7 @@ static void nothing_is_said_before_it_is_durable(void **state)
 	assert_int_equal(message.say, FORMATION_SAY_ACCEPTED);
 }
 
-/* What was heard long ago may be gone: a table with it could never be complete. */
+/* A place that was heard long ago may be gone: a table with it could never be complete. */
 static void what_was_heard_long_ago_is_in_no_table(void **state)
 {
 	(void)state;

@@ -144,10 +144,10 @@ struct raft_message hand_message(const struct hand *h, enum raft_message_type ty
 
 int hand_recv(struct hand *h, const struct raft_message *m)
 {
-	int rc = raft_recv(h->r, m);
+	int err = raft_recv(h->r, m);
 
 	hand_take(h);
-	return rc;
+	return err;
 }
 
 void hand_campaign(struct hand *h)
@@ -225,10 +225,10 @@ int hand_propose(struct hand *h)
 {
 	raft_index index;
 	raft_term term;
-	int rc = raft_propose(h->r, (const uint8_t *)"z", 1, &index, &term);
+	int err = raft_propose(h->r, (const uint8_t *)"z", 1, &index, &term);
 
 	hand_take(h);
-	return rc;
+	return err;
 }
 
 const struct raft_message *hand_sent(const struct hand *h, enum raft_message_type type, raft_id to)

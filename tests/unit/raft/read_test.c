@@ -25,10 +25,10 @@ static void lead(struct hand *h, uint32_t nodes)
 
 static int read_ask(struct hand *h, uint64_t context)
 {
-	int rc = raft_read_index(h->r, context);
+	int err = raft_read_index(h->r, context);
 
 	hand_take(h);
-	return rc;
+	return err;
 }
 
 static void R40_no_read_before_the_first_commit_of_the_term(void **state)

@@ -27,9 +27,9 @@ static int vote_ask(struct hand *h, raft_id from, raft_term term)
 
 	m.vote.last_index = 9;
 	m.vote.last_term = term - 1;
-	int rc = hand_recv(h, &m);
+	int err = hand_recv(h, &m);
 	hand_persist(h);
-	return rc;
+	return err;
 }
 
 static bool voted(const struct hand *h, raft_id to)
@@ -158,7 +158,7 @@ static void an_answer_to_another_start_says_nothing(void **state)
 	hand_fini(&h);
 }
 
-/* What it acknowledged since it was started it holds: that a witness knows of it proves nothing. */
+/* It holds all that it acknowledged since its start: that a witness knows of it proves nothing. */
 static void what_this_start_acknowledged_is_not_taken_for_lost(void **state)
 {
 	struct hand h;
@@ -374,7 +374,7 @@ static void W24_a_leader_does_not_count_it(void **state)
 	hand_fini(&h);
 }
 
-/* What it acknowledged before it lost it is void, and it is sent again. */
+/* An acknowledgement from before the loss is void, and its entries are sent again. */
 static void W24_what_it_acknowledged_before_is_void(void **state)
 {
 	struct hand h;

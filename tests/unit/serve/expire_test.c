@@ -55,7 +55,7 @@ static void a_deadline_says_what_is_known(void **state)
 	hand_query(&h, 5, 1);
 	expect_end(SERVE_TIMEOUT);
 	assert_int_equal(serve_get_counters(h.serve)->timeouts, 5);
-	/* What comes of it afterwards finds nobody. */
+	/* Its outcome, when it comes, finds nobody. */
 	hand_apply(&h, 7, 1);
 	hand_heard(&h, 5);
 }

@@ -80,7 +80,7 @@ static void a_large_one_keeps_a_window_in_flight(void **state)
 		assert_int_equal(h.part[i].part.number, i);
 		assert_int_equal(h.part[i].part.size, i + 1 < LARGE_PARTS ? PARTS_PART_SIZE : 1);
 	}
-	/* What is old says nothing; what is impossible neither. */
+	/* An old answer says nothing; an impossible one neither. */
 	reply(SERVE_OK, 19);
 	reply(SERVE_OK, LARGE_PARTS + 1);
 	assert_int_equal(q->parts_acked, 20);

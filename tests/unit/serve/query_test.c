@@ -81,7 +81,7 @@ static void a_question_is_asked_again(void **state)
 	assert_int_equal(h.reads, 2);
 	hand_turn(&h, 1);
 	assert_int_equal(h.reads, 3);
-	/* What is said of the old question now is not heard. */
+	/* An answer to the old question is not heard now. */
 	serve_confirmed(h.serve, first, 1);
 	serve_progress(h.serve, 1, false);
 	hand_turn(&h, 0);

@@ -45,11 +45,11 @@ static void addresses_are_literal_or_paths(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		char error[ADDRESS_ERROR_MAX] = "";
 		struct address a;
-		int result = address_parse(&a, table[i].text, error);
+		int err = address_parse(&a, table[i].text, error);
 
-		if (result != table[i].result)
-			fail_msg("\"%s\": %d, not %d", table[i].text, result, table[i].result);
-		if (result) {
+		if (err != table[i].result)
+			fail_msg("\"%s\": %d, not %d", table[i].text, err, table[i].result);
+		if (err) {
 			assert_non_null(strstr(error, table[i].text));
 			assert_non_null(strstr(error, "HOST:PORT"));
 			continue;
@@ -70,12 +70,12 @@ static void a_path_too_long_is_refused(void **state)
 
 	(void)state;
 	for (size_t size = 1; size < sizeof(text) - 6; size++) {
-		int result;
+		int err;
 
 		memset(text + 5, 'a', size);
-		result = address_parse(&a, text, error);
-		if (result != (size <= 107 ? 0 : -EINVAL))
-			fail_msg("a path of %zu bytes: %d", size, result);
+		err = address_parse(&a, text, error);
+		if (err != (size <= 107 ? 0 : -EINVAL))
+			fail_msg("a path of %zu bytes: %d", size, err);
 	}
 }
 

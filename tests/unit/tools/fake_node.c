@@ -35,9 +35,9 @@ struct fake_slot {
 void fake_store_create(struct fake_store *s)
 {
 	const struct kv_options options = {.quota = 64u << 20};
-	int result = kv_create(&s->sm, &options);
+	int err = kv_create(&s->sm, &options);
 
-	assert(result == 0);
+	assert(err == 0);
 	pthread_mutex_init(&s->lock, NULL);
 	s->index = 0;
 	s->commands = 0;
@@ -54,7 +54,7 @@ static uint32_t store_apply(struct fake_store *s, const uint8_t *command, uint32
 			    uint8_t *out)
 {
 	struct sm_result answer;
-	int result = 0;
+	int done = 0;
 
 	s->commands++;
 	for (uint32_t at = 0; at < size; at += RAFT_ENTRY_DATA_MAX) {
@@ -68,10 +68,10 @@ static uint32_t store_apply(struct fake_store *s, const uint8_t *command, uint32
 		};
 
 		do
-			result = s->sm->ops->apply(s->sm, &entry, &answer);
-		while (result == -EAGAIN);
+			done = s->sm->ops->apply(s->sm, &entry, &answer);
+		while (done == -EAGAIN);
 	}
-	assert(result == 1);
+	assert(done == 1);
 	memcpy(out, answer.data, answer.size);
 	return answer.size;
 }
@@ -132,7 +132,7 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 	struct fake_store *s = n->store;
 	enum wire_status status = WIRE_OK;
 	uint64_t session, sequence;
-	int result;
+	int written;
 
 	*size = 0;
 	*rest = NULL;
@@ -147,12 +147,12 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 			*size = store_apply(s, request, request_size, out);
 		break;
 	case WIRE_QUERY:
-		result = s->sm->ops->query(s->sm, request, request_size, out, WIRE_MESSAGE_SIZE_MAX,
-					   rest);
-		if (result < 0)
+		written = s->sm->ops->query(s->sm, request, request_size, out,
+					    WIRE_MESSAGE_SIZE_MAX, rest);
+		if (written < 0)
 			status = WIRE_INVALID;
 		else
-			*size = (uint32_t)result;
+			*size = (uint32_t)written;
 		break;
 	case WIRE_STATUS:
 		*size = status_text(n, out);
@@ -369,7 +369,7 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(address);
 	char error[CALLS_ERROR_MAX];
-	int result;
+	int err;
 
 	memset(n, 0, sizeof(*n));
 	n->store = store;
@@ -380,21 +380,21 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 	assert(n->slots);
 	n->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	assert(n->fd >= 0);
-	result = bind(n->fd, (struct sockaddr *)&address, sizeof(address));
-	assert(result == 0);
-	result = getsockname(n->fd, (struct sockaddr *)&address, &size);
-	assert(result == 0);
+	err = bind(n->fd, (struct sockaddr *)&address, sizeof(address));
+	assert(err == 0);
+	err = getsockname(n->fd, (struct sockaddr *)&address, &size);
+	assert(err == 0);
 	snprintf(n->udp, sizeof(n->udp), "127.0.0.1:%u", ntohs(address.sin_port));
 	snprintf(n->directory, sizeof(n->directory), "/tmp/fake_node.XXXXXX");
 	if (!mkdtemp(n->directory))
 		abort();
 	snprintf(n->path, sizeof(n->path), "%s/admin.sock", n->directory);
 	snprintf(n->local, sizeof(n->local), "unix:%s", n->path);
-	result = calls_create(&n->calls, n->path, &(struct door_welcome){FAKE_CLUSTER_ID, id, 0},
-			      error);
-	assert(result == 0);
-	result = pthread_create(&n->thread, NULL, node_main, n);
-	assert(result == 0);
+	err = calls_create(&n->calls, n->path, &(struct door_welcome){FAKE_CLUSTER_ID, id, 0},
+			   error);
+	assert(err == 0);
+	err = pthread_create(&n->thread, NULL, node_main, n);
+	assert(err == 0);
 }
 
 void fake_node_stop(struct fake_node *n)

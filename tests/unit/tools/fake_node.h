@@ -21,7 +21,7 @@ struct fake_store {
 	uint64_t commands; /* that came, duplicates too */
 };
 
-/* What goes wrong, changed by a test while the node runs. */
+/* Faults, changed by a test while the node runs. */
 struct fake_faults {
 	_Atomic int busy;         /* so many requests are refused as busy */
 	_Atomic int no_leader;    /* so many find no leader */

@@ -1,5 +1,5 @@
 /*
- * What tools do to their host: other programs, and directories.
+ * The tools' dealings with their host: other programs, and directories.
  */
 #include "tools/shared/beside.h"
 #include "tools/shared/child.h"

@@ -81,7 +81,7 @@ static void what_is_missing_is_empty(void **state)
 		parse(&s, text, size);
 }
 
-/* What a field cannot hold is cut; more errors than there is room for are left out. */
+/* A word too long for its field is cut; more errors than there is room for are left out. */
 static void a_node_cannot_say_too_much(void **state)
 {
 	char lines[4096] = "role ";

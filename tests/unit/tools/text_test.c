@@ -100,7 +100,7 @@ static void sizes_are_written_as_etcdctl_does(void **state)
 	}
 }
 
-/* What json_bytes says on standard output. */
+/* The output of json_bytes. */
 static void capture_bytes(const uint8_t *data, size_t size, char *out, size_t size_max)
 {
 	FILE *file = tmpfile();

@@ -13,12 +13,11 @@ enum {
 	VOTES_MAX = 512,
 	TOKENS_MAX = 1024,
 	DEPTH_MAX = 2,
-	FAKE_DROP = 512,   /* bytes put at once */
 	STATES_MIN = 1000, /* fewer prove little: a slow machine goes on past its budget */
 	OVERTIME_MAX = 60, /* seconds */
 };
 
-/* What was asked of the log, in order, and how much of it the log acknowledged. */
+/* All that was asked of the log, in order, and how much of it the log acknowledged. */
 struct model {
 	struct {
 		raft_index index;

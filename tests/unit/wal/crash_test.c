@@ -196,7 +196,7 @@ static void recover_and_check(struct world *w)
 	    (found.identity != m->identity || found.created || found.start <= m->start))
 		wrong = "identity or start went back";
 	if (!wrong) {
-		/* What was found must stay found: from here on it is as good as acknowledged. */
+		/* Entries found must stay found: they are as good as acknowledged now. */
 		raft_term term = term_max(m) + 1;
 
 		m->event_count = m->events_acked = events;

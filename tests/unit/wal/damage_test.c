@@ -1,5 +1,5 @@
 /*
- * What is not a crash: decay, misdirected and lost writes, missing and foreign files. All of it is
+ * Damage other than a crash's: decay, misdirected and lost writes, missing and foreign files. It is
  * refused with the place named, and nothing on disk is changed; what cannot be told from a torn
  * write is written down here as what it is.
  */
@@ -118,7 +118,7 @@ static void W4_a_flip_in_the_last_write_does_not_look_torn(void **state)
 
 /* --- torn and lost ----------------------------------------------------------------------- */
 
-/* What the mask of sectors leaves of the last write is cut, and the log goes on. */
+/* The sectors that the mask leaves of the last write are cut, and the log goes on. */
 static void torn_is_cut(const struct test_log *whole, const struct test_place *last, uint64_t mask)
 {
 	struct test_log t = *whole;
@@ -133,7 +133,7 @@ static void torn_is_cut(const struct test_log *whole, const struct test_place *l
 	assert_int_equal(t.found.last_index, kept);
 	assert_int_equal(t.found.torn_bytes > 0, mask != 0);
 	assert_true(t.found.torn_bytes <= last->size);
-	/* What is cut can be told: how much, and where (V16). */
+	/* The cut can be told: how much, and where (V16). */
 	if (mask != 0) {
 		struct wal_stats stats;
 		char name[DISK_NAME_MAX];

@@ -1,5 +1,5 @@
 /*
- * What is on the fake disk: contents in shared blocks, sectors that are not safe yet, names.
+ * The contents of the fake disk, in shared blocks; sectors that are not safe yet; names.
  */
 #include "tests/unit/wal/fake_state.h"
 

@@ -1,5 +1,5 @@
 /*
- * What the log does not see: clones, crashes, and hands on the media.
+ * The side that the log does not see: clones, crashes, and hands on the media.
  */
 #include "tests/unit/wal/fake_state.h"
 

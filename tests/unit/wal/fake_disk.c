@@ -167,7 +167,7 @@ static void write_land(struct fake_disk *f, struct transfer *t)
 	struct inode *node = &f->inodes[t->inode];
 	bool safe = t->durable && !f->lies.ack_early;
 
-	/* What a lie put off lands with the next write. */
+	/* Sectors that a lie put off land with the next write. */
 	if (t->durable && f->lies.ack_early)
 		fake_inode_sync(node);
 	assert(memcmp(t->copy, t->data, t->size) == 0);
@@ -340,16 +340,16 @@ void fake_set_hook(struct fake_disk *f, void (*hook)(void *arg, struct fake_disk
 	f->hook_arg = arg;
 }
 
-void fake_fail(struct fake_disk *f, uint64_t after, int error)
+void fake_fail(struct fake_disk *f, uint64_t after, int err)
 {
 	f->fail_at = f->operations + after + 1;
-	f->fail_error = error;
+	f->fail_error = err;
 }
 
-void fake_fail_reads(struct fake_disk *f, uint64_t after, int error)
+void fake_fail_reads(struct fake_disk *f, uint64_t after, int err)
 {
 	f->fail_read_at = f->reads + after + 1;
-	f->fail_read_error = error;
+	f->fail_read_error = err;
 }
 
 uint64_t fake_operations(const struct fake_disk *f)

@@ -2,7 +2,7 @@
  * A disk that can lose power. It sits below wal/disk.h, so the code that runs on it is the log's
  * own.
  *
- * What it promises is what a real one does, and no more:
+ * It promises as much as a real one, and no more:
  *  - a completed write to a file opened DISK_DURABLE, and whatever a completed sync covers, is on
  *    the media; sectors of 512 bytes are written whole or not at all;
  *  - of everything else, in flight or only in the cache, any subset of sectors may be on the media
@@ -60,8 +60,8 @@ void fake_set_hook(struct fake_disk *f, void (*hook)(void *arg, struct fake_disk
  * The operation after `after` more ones fails: a write or sync by its completion, a name by its
  * return. Whatever is retried afterwards would work: the log must not retry.
  */
-void fake_fail(struct fake_disk *f, uint64_t after, int error);
-void fake_fail_reads(struct fake_disk *f, uint64_t after, int error);
+void fake_fail(struct fake_disk *f, uint64_t after, int err);
+void fake_fail_reads(struct fake_disk *f, uint64_t after, int err);
 uint64_t fake_operations(const struct fake_disk *f); /* so far: what fake_fail counts */
 
 /*
@@ -72,7 +72,7 @@ void fake_hold(struct fake_disk *f, bool hold);
 bool fake_release(struct fake_disk *f, uint64_t tag);
 bool fake_has(const struct fake_disk *f, uint64_t tag); /* is it in flight? */
 
-/* What is on the media, directly. Files are named; contents are changed in place. */
+/* The media, directly. Files are named; contents are changed in place. */
 bool fake_exists(const struct fake_disk *f, const char *name);
 uint64_t fake_size(const struct fake_disk *f, const char *name);
 void fake_get(const struct fake_disk *f, const char *name, uint64_t offset, void *data,

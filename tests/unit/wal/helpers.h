@@ -1,5 +1,5 @@
 /*
- * What the tests of the log share: entries whose content follows from their index and term, a log
+ * Shared by the tests of the log: entries whose content follows from their index and term, a log
  * driven until a token is durable, and directories that are gone after the test.
  */
 #ifndef TESTS_UNIT_WAL_HELPERS_H

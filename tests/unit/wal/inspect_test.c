@@ -370,7 +370,7 @@ static void its_exit_statuses(void **state)
 	assert_non_null(strstr(out, "there is no log here"));
 	test_directory_remove(empty);
 
-	/* A torn tail is no damage, and stays as it is; unless it had been marked. */
+	/* A torn tail is not damage, and stays as it is; unless it had been marked. */
 	begin_unmarked(&f);
 	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);
 	put(&f, "segment-0000000000000001", r.end_offset - 512, zeros, 512);

@@ -37,7 +37,7 @@ static void V14_every_segment_removed(void **state)
 	lost_until_whole(&t, "no segment");
 }
 
-/* What it held since the mark is not known: it may have been rolled into. */
+/* Its contents since the mark are not known: it may have been rolled into. */
 static void W20_the_prepared_segment_alone_removed(void **state)
 {
 	char name[DISK_NAME_MAX];

@@ -1,5 +1,5 @@
 /*
- * What marks cost: one writer of the log, one write of 256 bytes after the other, with marks as a
+ * The cost of marks: one writer of the log, one write of 256 bytes after the other, with marks as a
  * node makes them and without, in turn, on the disk that the build lies on. The figures of
  * docs/wal-format.md are from here.
  *

@@ -247,7 +247,7 @@ static void W24_a_mark_of_written_is_of_what_was_synced(void **state)
 	test_log_free(&t);
 }
 
-/* What a killed process had written and not synced is marked only once it is. */
+/* A write that a killed process had not synced is marked only once it is synced. */
 static void W24_a_killed_process_of_written_is_synced_on(void **state)
 {
 	struct test_log t;

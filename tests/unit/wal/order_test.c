@@ -1,6 +1,6 @@
 /*
- * What is acknowledged when: completions in any order, slow ones, group commit, the end of a
- * segment; and what can be read meanwhile.
+ * The order of acknowledgements: completions in any order, slow ones, group commit, the end of a
+ * segment; and reading meanwhile.
  */
 #include "tests/unit/wal/helpers.h"
 
@@ -94,7 +94,7 @@ static void W12_only_the_contiguous_prefix_is_acknowledged(void **state)
 	test_log_free(&t);
 }
 
-/* What arrives while a write is in flight is one write, however much of it. */
+/* Entries that arrive while a write is in flight are one write, however many they are. */
 static void group_commit(void **state)
 {
 	struct wal_stats stats;
@@ -139,7 +139,7 @@ static void W14_a_disk_that_hangs(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(polled(&t), 0);
 	assert_true(wal_busy(t.wal));
-	/* What the room promised was there: the ring of four holds nearly that. */
+	/* The promised room was there: the ring of four holds nearly that. */
 	assert_true(last > 60);
 	fake_hold(t.disk, false);
 	assert_int_equal(test_persist(t.wal, seq), 0);
@@ -260,7 +260,7 @@ static void what_is_not_on_disk_cannot_be_read(void **state)
 	assert_int_equal(wal_read_now(t.wal, 0, 1, 9, &entries), 2);
 	fake_hold(t.disk, true);
 	append(&t, 2, NULL, 2, 2);
-	/* What is about to be superseded is no longer there, and what is below it is. */
+	/* An entry about to be superseded is no longer there, and those below it are. */
 	assert_int_equal(wal_read(t.wal, 1, 2, 1), -ENOENT);
 	fake_hold(t.disk, false);
 	assert_int_equal(wal_read_now(t.wal, 1, 1, 9, &entries), 1);
@@ -384,7 +384,7 @@ static void many_reads_at_once(void **state)
 }
 
 /*
- * What a killed process had in flight may be seen by the next one, and still be in a cache only.
+ * A killed process's write in flight may be seen by the next one, and still be in a cache only.
  * Once it was seen it must not go away again: the next start syncs what it trusts.
  */
 static void W24_what_a_killed_process_left_behind_stays(void **state)

@@ -159,7 +159,7 @@ static void sizes(void **state)
 	assert_int_equal(wal_record_entry_size(RAFT_ENTRY_DATA_MAX), 1224);
 }
 
-/* What has a good checksum and is nonsense all the same stops the walk, in bounds. */
+/* Nonsense with a good checksum stops the walk, in bounds. */
 static void entries_that_make_no_sense(void **state)
 {
 	uint8_t stream[FORMAT_WRITE_HEADER + 32];

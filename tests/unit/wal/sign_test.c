@@ -194,7 +194,7 @@ static void V15_a_witness_proves_that_the_directory_was_rolled_back(void **state
 	start = t.found.start ^ 1;
 	assert_int_equal(wal_lost(t.wal, start), 0);
 	assert_true(wal_start(t.wal) > start);
-	/* What no start can be is not believed. */
+	/* A number that no start can have is not believed. */
 	assert_int_equal(wal_lost(t.wal, UINT64_MAX), -ERANGE);
 	wal_whole(t.wal);
 	test_mark(t.wal, 3000ul * MS, NULL, 0);

@@ -230,7 +230,7 @@ static void every_open_file_is_locked(void **state)
 	end(&s);
 }
 
-/* What the log makes durable by fsync, seen on its way to the kernel. */
+/* The files that the log makes durable by fsync, seen on their way to the kernel. */
 static ino_t synced[8];
 static uint32_t synced_count;
 
