@@ -151,6 +151,7 @@ static void append_reply_encode(const struct raft_message *message, uint8_t *out
 	bytes_put64(out + 32, reply->read_seq);
 	out[40] = reply->accepted;
 	out[41] = reply->lost;
+	out[42] = reply->unconfirmed;
 }
 
 struct raft_body {
@@ -279,11 +280,12 @@ static int append_decode(struct raft_message *out, struct raft_entry *entries, c
 
 static int append_reply_decode(struct raft_message *out, const uint8_t *data)
 {
-	if (data[40] > 1 || data[41] > 1 || !bytes_zero(data + 42, 6))
+	if (data[40] > 1 || data[41] > 1 || data[42] > 1 || !bytes_zero(data + 43, 5))
 		return -EINVAL;
 	out->append_reply = (struct raft_append_reply){
 		.accepted = data[40],
 		.lost = data[41],
+		.unconfirmed = data[42],
 		.match = bytes_get64(data + 8),
 		.match_term = bytes_get64(data + 16),
 		.prev_index = bytes_get64(data + 24),

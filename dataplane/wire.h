@@ -28,7 +28,7 @@
  *	APPEND        term 8, prev_index 8, prev_term 8, commit 8, read_seq 8, entry_count 2,
  *	              zero 6, then entries: term 8, size 2, type 1, flags 1, zero 4, data
  *	APPEND_REPLY  term 8, match 8, match_term 8, prev_index 8, read_seq 8, accepted 1, lost 1,
- *	              zero 6
+ *	              unconfirmed 1, zero 5
  *	READ          term 8, context 8
  *	READ_REPLY    term 8, context 8, index 8
  *	PROPOSE       a part (below): a follower forwards a command to the leader

@@ -68,7 +68,7 @@ static bool log_up_to_date(const struct raft *r, const struct raft_vote *v)
 
 int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
-	/* A vote in a term that was told may have been given and forgotten; one that is held, stands. */
+	/* In a term that was told a vote may be forgotten; one that is held is given again. */
 	if (!may_vote(r) || (m->term <= r->lost.told_term && r->hard.vote != m->from))
 		return 0;
 	/* R23: a candidate and a leader have voted for themselves: hard.vote is never 0 there. */

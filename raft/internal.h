@@ -87,7 +87,7 @@ struct raft_peer {
 	raft_start start_asked; /* by its newest question */
 	bool start_answered;    /* it told what it knows of this start of ours */
 	bool start_owed;        /* the question is due to it */
-	/* What this start acknowledged to it, in the newest terms that it led; the last comes first. */
+	/* Acknowledged to it by this start, in the newest terms that it led, the last first. */
 	struct {
 		raft_term term;
 		raft_index index;
@@ -97,7 +97,9 @@ struct raft_peer {
 	bool vote_request_owed;
 	bool vote_reply_owed;
 	bool stale_reply_owed; /* it leads an older term: tell it so */
-	bool lost;             /* it said so in its newest answer: it counts nowhere (D9c) */
+	/* In its newest answer; if either, it counts nowhere (D9c). */
+	bool lost;
+	bool unconfirmed;
 
 	bool vote_answered; /* in this candidacy */
 	bool vote_granted;
@@ -272,6 +274,7 @@ struct raft {
 	uint64_t start_ask_us;
 	raft_term start_term; /* as recovered */
 	raft_index start_last;
+	bool start_settled;          /* it was lost, and is whole again */
 	uint64_t witness_generation; /* counts what changed in any peer's witness */
 	struct raft_lost lost;
 
@@ -319,6 +322,7 @@ int raft_start_recv(struct raft_peer *p, const struct raft_message *m);
 int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 void raft_start_send(struct raft *r);
 void raft_witness_note(struct raft *r, struct raft_peer *p);
+void raft_witness_void(struct raft *r, struct raft_peer *p);
 
 /* lost.c */
 void raft_lost_begin(struct raft *r, raft_start known);

@@ -42,9 +42,8 @@ void raft_lost_tick(struct raft *r)
 	if (!leader_serves(r) || (l->target != 0 && l->asked_term == r->hard.term))
 		return;
 	/*
-	 * One question for a term, however often it is sent: the answer may take longer than the next
-	 * time that it is due. Its callers' contexts are theirs to choose; that one is the same is as
-	 * likely as any guess.
+	 * One question for a term, however often it is sent: the answer may take longer than that.
+	 * Its callers' contexts are theirs to choose; that one is the same is as likely as a guess.
 	 */
 	if (l->context == 0 || l->asked_term != r->hard.term)
 		l->context = mix(r->start ^ ++l->asked);
@@ -84,9 +83,7 @@ void raft_lost_end_try(struct raft *r)
 				.told_term = l->told_term,
 				.asked = l->asked,
 				.ended = true};
-	/* From here on what it holds is what a witness may know. */
-	r->start_term = r->hard.term;
-	r->start_last = r->durable;
+	r->start_settled = true;
 }
 
 void raft_lost_out(struct raft *r, struct raft_ready *out)

@@ -23,7 +23,7 @@ struct raft_peer *raft_peer_find(struct raft *r, raft_id id)
 /* True if what it acknowledges counts: a voter that holds what it acknowledged before (D9c). */
 bool raft_peer_counts(const struct raft_peer *p)
 {
-	return p->id != 0 && p->voter && !p->lost;
+	return p->id != 0 && p->voter && !p->lost && !p->unconfirmed;
 }
 
 bool raft_is_voter(const struct raft *r)

@@ -58,6 +58,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->floor_seq = 0;
 	p->regressions = 0;
 	p->lost = false;
+	p->unconfirmed = false;
 }
 
 /* Sends again from `next`, one message until it is answered. */
@@ -247,17 +248,20 @@ static void refused(struct raft *r, struct raft_peer *p, const struct raft_appen
  */
 static void lost_note(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
 {
-	if (p->lost == reply->lost)
-		return;
+	bool counted = raft_peer_counts(p);
+
 	/* It begins again where it says that the logs may agree. */
-	if (reply->lost && p->match > 0)
+	if (reply->lost && !p->lost && p->match > 0)
 		raft_peer_reset(p, reply->match + 1, r->heartbeat_us, r->now_us);
+	if (p->lost && !reply->lost)
+		raft_witness_void(r, p);
 	p->lost = reply->lost;
-	if (!p->lost) {
-		raft_witness_note(r, p);
-		raft_commit_advance(r);
-		raft_reads_confirm(r);
-	}
+	p->unconfirmed = reply->unconfirmed;
+	if (counted || !raft_peer_counts(p))
+		return;
+	raft_witness_note(r, p);
+	raft_commit_advance(r);
+	raft_reads_confirm(r);
 }
 
 int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)

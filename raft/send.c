@@ -19,8 +19,10 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 	m->identity = r->identity;
 	m->start = r->start;
 	m->term = r->hard.term;
-	if (type == RAFT_MESSAGE_APPEND_REPLY)
-		m->append_reply.lost = r->lost.is || !r->start_confirmed;
+	if (type == RAFT_MESSAGE_APPEND_REPLY) {
+		m->append_reply.lost = r->lost.is;
+		m->append_reply.unconfirmed = !r->start_confirmed;
+	}
 	return m;
 }
 

@@ -109,17 +109,29 @@ static bool position_above(raft_term term, raft_index index, const struct raft_w
 	return term > w->term || (term == w->term && index > w->index);
 }
 
-/* It acknowledged match to this leader. */
-void raft_witness_note(struct raft *r, struct raft_peer *p)
+static void witness_set(struct raft *r, struct raft_peer *p)
 {
-	if (p->lost || !position_above(r->hard.term, p->match, &p->witness))
-		return;
 	p->witness.id = p->id;
 	p->witness.term = r->hard.term;
 	p->witness.index = p->match;
 	p->witness.entry_term =
 		raft_window_has(&r->window, p->match) ? raft_window_term(&r->window, p->match) : 0;
 	r->witness_generation++;
+}
+
+/* It acknowledged match to this leader. */
+void raft_witness_note(struct raft *r, struct raft_peer *p)
+{
+	if (p->lost || p->unconfirmed || !position_above(r->hard.term, p->match, &p->witness))
+		return;
+	witness_set(r, p);
+}
+
+/* Whole again, it holds what counts: what it acknowledged beyond that to this leader is void. */
+void raft_witness_void(struct raft *r, struct raft_peer *p)
+{
+	if (p->witness.term == r->hard.term)
+		witness_set(r, p);
 }
 
 /* What its earlier start acknowledged, it may have lost: it counts when this one says it again. */
@@ -190,6 +202,9 @@ static bool position_lost(const struct raft *r, const struct raft_peer *p,
 {
 	const struct raft_witness here = {.term = r->start_term, .index = r->start_last};
 
+	/* Whole again, it holds all that counted. */
+	if (r->start_settled)
+		return false;
 	/* A later term's acknowledgement says nothing of what was held in this one. */
 	for (uint32_t i = 0; i < RAFT_ACKNOWLEDGED_TERMS; i++) {
 		if (known->term == p->acknowledged[i].term &&

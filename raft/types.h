@@ -129,6 +129,7 @@ struct raft_append_reply {
 	 * The follower lost what it had acknowledged (D9c): this steers what is sent, and no more.
 	 */
 	bool lost;
+	bool unconfirmed; /* the others have not told yet what they know of this start */
 	/*
 	 * Accepted: the log is known to match the leader's, durably, up to here. Refused: the
 	 * follower's hint, the highest index at which the logs may still agree.

@@ -93,7 +93,7 @@ static void append_reply_print(const struct raft_append_reply *a)
 			a->match, a->match_term);
 	if (a->read_seq > 0)
 		fprintf(out, ", read token %" PRIu64, a->read_seq);
-	if (a->lost)
+	if (a->lost || a->unconfirmed)
 		fprintf(out, ", does not count");
 }
 

@@ -63,7 +63,9 @@ static const struct raft_message messages[] = {
 	{.type = RAFT_MESSAGE_APPEND_REPLY,
 	 .term = 9,
 	 .append_reply = {true, .match = 1, .match_term = 2, .prev_index = 3, .read_seq = 4}},
-	{.type = RAFT_MESSAGE_APPEND_REPLY, .term = 9, .append_reply = {false, false, 5, 6, 7, 8}},
+	{.type = RAFT_MESSAGE_APPEND_REPLY,
+	 .term = 9,
+	 .append_reply = {false, false, false, 5, 6, 7, 8}},
 	{.type = RAFT_MESSAGE_READ, .term = 9, .read = {1234567890123456789}},
 	{.type = RAFT_MESSAGE_READ_REPLY, .term = 9, .read_reply = {98765, 43210}},
 	{.type = RAFT_MESSAGE_START},
@@ -72,6 +74,9 @@ static const struct raft_message messages[] = {
 	 .start_reply = {.asked = 1ull << 33,
 			 .known = {.start = 5ull << 32, .term = 3, .index = 4, .entry_term = 2}}},
 	{.type = RAFT_MESSAGE_APPEND_REPLY, .term = 9, .append_reply = {.lost = true, .match = 5}},
+	{.type = RAFT_MESSAGE_APPEND_REPLY,
+	 .term = 9,
+	 .append_reply = {.unconfirmed = true, .match = 5}},
 };
 
 enum { MESSAGE_COUNT = sizeof(messages) / sizeof(messages[0]) };
@@ -111,6 +116,7 @@ static void assert_message_equal(const struct raft_message *a, const struct raft
 	case RAFT_MESSAGE_APPEND_REPLY:
 		assert_int_equal(a->append_reply.accepted, b->append_reply.accepted);
 		assert_int_equal(a->append_reply.lost, b->append_reply.lost);
+		assert_int_equal(a->append_reply.unconfirmed, b->append_reply.unconfirmed);
 		assert_int_equal(a->append_reply.match, b->append_reply.match);
 		assert_int_equal(a->append_reply.match_term, b->append_reply.match_term);
 		assert_int_equal(a->append_reply.prev_index, b->append_reply.prev_index);

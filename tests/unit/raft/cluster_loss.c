@@ -8,17 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cluster_wipe(struct cluster *c, struct cluster_node *n)
-{
-	assert(!n->core);
-	free(n->ghost.entry);
-	n->ghost = n->disk;
-	n->disk = (struct stored_log){0};
-	n->disk_hard = (struct raft_hard_state){0};
-	n->wiped = true;
-	c->wipes++;
-}
-
 static void log_copy(struct stored_log *to, const struct stored_log *from)
 {
 	to->last = 0;
@@ -26,12 +15,33 @@ static void log_copy(struct stored_log *to, const struct stored_log *from)
 		stored_log_set(to, i, from->entry[i]);
 }
 
+/* What was on the disk, above all that was there in its place before. */
+static void ghost_note(struct cluster_node *n)
+{
+	const raft_index last = n->ghost.last;
+
+	n->ghost.last = 0;
+	for (raft_index i = 1; i <= n->disk.last; i++)
+		stored_log_set(&n->ghost, i, n->disk.entry[i]);
+	if (n->ghost.last < last)
+		n->ghost.last = last; /* the room is there, and so are its entries */
+}
+
+void cluster_wipe(struct cluster *c, struct cluster_node *n)
+{
+	assert(!n->core);
+	ghost_note(n);
+	n->disk.last = 0;
+	n->disk_hard = (struct raft_hard_state){0};
+	n->wiped = true;
+	c->wipes++;
+}
+
 void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep)
 {
 	assert(!n->core);
 	assert(keep < n->disk.last);
-	if (n->ghost.last < n->disk.last)
-		log_copy(&n->ghost, &n->disk);
+	ghost_note(n);
 	n->disk.last = keep;
 	n->lost = true;
 	n->in_doubt = true;
@@ -53,8 +63,7 @@ void cluster_roll_back(struct cluster *c, struct cluster_node *n)
 {
 	assert(!n->core);
 	assert(n->copy.starts > 0);
-	if (n->ghost.last < n->disk.last)
-		log_copy(&n->ghost, &n->disk);
+	ghost_note(n);
 	log_copy(&n->disk, &n->copy.log);
 	n->disk_hard = n->copy.hard;
 	n->starts = n->copy.starts;

@@ -250,6 +250,24 @@ static void client(struct cluster *c)
 		cluster_read(c, n);
 }
 
+static bool all_count(const struct cluster *c)
+{
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		if (c->node[i].wiped || c->node[i].core->lost.is)
+			return false;
+	}
+	return true;
+}
+
+/* One that was found out after it had voted for the leader waits for the next one (lost.c). */
+static bool caught_up(const struct cluster *c, const struct cluster_node *n)
+{
+	if (n->wiped)
+		return true;
+	return n->applied == c->canon.last &&
+	       (!n->in_doubt || (n->core->lost.is && n->core->hard.vote == n->core->leader));
+}
+
 /* No more faults: within a few elections the cluster must be whole again. */
 static void heal(struct cluster *c)
 {
@@ -268,12 +286,11 @@ static void heal(struct cluster *c)
 	uint64_t end = c->now_us + 20 * 1000 * 1000;
 	while (c->now_us < end) {
 		cluster_run(c, c->now_us + 100 * 1000);
+		answered_look(c);
 		struct cluster_node *leader = cluster_leader(c);
 		bool whole = leader && c->canon.last == leader->core->window.last;
 		for (uint32_t i = 0; i < c->options.nodes; i++)
-			whole = whole &&
-				(c->node[i].wiped ||
-				 (c->node[i].applied == c->canon.last && !c->node[i].in_doubt));
+			whole = whole && caught_up(c, &c->node[i]);
 		if (whole && c->reads > reads)
 			return;
 		if (whole)
@@ -281,9 +298,10 @@ static void heal(struct cluster *c)
 	}
 	/*
 	 * The window of these tests is so small that elections alone can fill it; the way out needs
-	 * all voters (replicate.c), and one of them is gone for ever.
+	 * all voters (replicate.c), and one of them is gone for ever, or lost: it waits for a
+	 * commit.
 	 */
-	if (c->wipes > 0 && cluster_leader(c) && cluster_leader(c)->core->term_start == 0)
+	if (cluster_leader(c) && cluster_leader(c)->core->term_start == 0 && !all_count(c))
 		return;
 	check(c, false, "liveness: the cluster does not recover when the faults end");
 }

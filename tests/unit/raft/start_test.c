@@ -459,12 +459,12 @@ static void V15_nothing_counts_before_the_others_have_told(void **state)
 		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
 	assert_int_equal(hand_append(&h, 2, 1, 1, 1, "1", 0), 0);
 	hand_persist(&h);
-	assert_true(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.lost);
+	assert_true(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.unconfirmed);
 	assert_int_equal(answer_well(&h, 2), 0);
 	assert_int_equal(answer_well(&h, 3), 0);
 	assert_int_equal(hand_append(&h, 2, 1, 2, 1, "1", 0), 0);
 	hand_persist(&h);
-	assert_false(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.lost);
+	assert_false(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.unconfirmed);
 	hand_fini(&h);
 }
 
