@@ -153,6 +153,11 @@ bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start)
 		p->witness.start = start;
 		r->witness_generation++;
 		restarted_reset(r, p);
+	} else if (raft_start_count(start) == raft_start_count(p->witness.start) &&
+		   start != p->witness.start) {
+		/* No history has both: none that goes on from here is believed to be the newest. */
+		p->witness.start = (raft_start)(raft_start_count(start) + 1) << 32;
+		r->witness_generation++;
 	}
 	return start == p->witness.start;
 }

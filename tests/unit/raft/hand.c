@@ -253,3 +253,39 @@ struct raft_peer *hand_peer(struct hand *h, raft_id id)
 {
 	return raft_peer_find(h->r, id);
 }
+
+struct raft_message hand_told(const struct hand *h, raft_id from, raft_start known, raft_term term,
+			      raft_index index)
+{
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_START_REPLY, from, 0);
+
+	m.start_reply.asked = h->r->start;
+	m.start_reply.known =
+		(struct raft_witness){.id = 1, .start = known, .term = term, .index = index};
+	return m;
+}
+
+int hand_told_well(struct hand *h, raft_id from)
+{
+	struct raft_message m = hand_told(h, from, h->r->start, 0, 0);
+
+	return hand_recv(h, &m);
+}
+
+int hand_vote_ask(struct hand *h, raft_id from, raft_term term)
+{
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_VOTE, from, term);
+
+	m.vote.last_index = 9;
+	m.vote.last_term = term - 1;
+	int err = hand_recv(h, &m);
+	hand_persist(h);
+	return err;
+}
+
+bool hand_voted(const struct hand *h, raft_id to)
+{
+	const struct raft_message *m = hand_sent(h, RAFT_MESSAGE_VOTE_REPLY, to);
+
+	return m && m->vote_reply.granted;
+}

@@ -81,4 +81,15 @@ const struct raft_message *hand_sent(const struct hand *h, enum raft_message_typ
 uint32_t hand_sent_count(const struct hand *h, enum raft_message_type type, raft_id to);
 struct raft_peer *hand_peer(struct hand *h, raft_id id);
 
+/*
+ * What `from` answers to this member's start: the start that it knows, and what that acknowledged.
+ */
+struct raft_message hand_told(const struct hand *h, raft_id from, raft_start known, raft_term term,
+			      raft_index index);
+/* It knows this start, and no position. */
+int hand_told_well(struct hand *h, raft_id from);
+
+int hand_vote_ask(struct hand *h, raft_id from, raft_term term);
+bool hand_voted(const struct hand *h, raft_id to);
+
 #endif
