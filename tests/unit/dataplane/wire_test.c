@@ -340,7 +340,7 @@ struct spoiled {
 	uint8_t value;
 };
 
-enum { APPEND_5 = 5, PART = MESSAGE_COUNT };
+enum { APPEND_5 = 5, PART = MESSAGE_COUNT, NO_TYPE = RAFT_ENTRY_TYPE_END };
 
 static const struct spoiled spoiled[] = {
 	/* Entries start at 48: a no-op of 16 bytes, a command of 17, ... */
@@ -359,7 +359,7 @@ static const struct spoiled spoiled[] = {
 	{APPEND_5, 16, 4},                    /* prev_term above the entry's */
 	{APPEND_5, 48 + 8, 1},                /* a no-op with data */
 	{APPEND_5, 48 + 10, 0},               /* type */
-	{APPEND_5, 48 + 10, 4},               /* type */
+	{APPEND_5, 48 + 10, NO_TYPE},         /* type */
 	{APPEND_5, 48 + 11, RAFT_ENTRY_LAST}, /* half a no-op */
 	{APPEND_5, 48 + 11, BOTH | 4},        /* an unknown flag */
 	{APPEND_5, 48 + 12, 1},               /* zero */
