@@ -10,7 +10,6 @@ FILES_MAX = 6
 
 # Rows that are still longer, and how long they may be until the rooms they need are there.
 LONGER = {
-    "a new link": 15,
     "a new admin command": 8,
 }
 

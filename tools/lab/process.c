@@ -174,11 +174,11 @@ __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_
 	argv[0] = strdup(lab->quoind);
 	argv[1] = strdup("--config");
 	argv[2] = config;
-	error = setsid() < 0 ? errno : -lab_space_enter(lab->netns, lab->link == CONFIG_LINK_XDP);
+	error = setsid() < 0 ? errno : -lab_space_enter(lab->netns, lab->link == LINK_XDP);
 	if (error == 0 && (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
 			   dup2(log, 2) < 0 || chdir(lab->dir) != 0 || !argv[0] || !argv[1]))
 		error = errno;
-	if (error == 0 && lab->link == CONFIG_LINK_PACKET && fanout_taken(lab, node))
+	if (error == 0 && lab->link == LINK_PACKET && fanout_taken(lab, node))
 		error = EAGAIN;
 	if (error == 0) {
 		execv(lab->quoind, argv);

@@ -190,7 +190,7 @@ int lab_space_create(const struct lab *lab)
 		rc = inside(lab, quiet);
 	if (rc == 0)
 		rc = ip(lab, "-n %s link set lo up", lab->netns);
-	if (rc != 0 || lab->link == CONFIG_LINK_MEMIF)
+	if (rc != 0 || link_facts(lab->link)->device != LINK_DEVICE_INTERFACE)
 		return rc;
 	rc = add_bridge(lab);
 	for (uint32_t k = 1; rc == 0 && k <= lab->node_count; k++)
