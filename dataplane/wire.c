@@ -388,7 +388,7 @@ int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, s
 		return -EINVAL;
 	if (data_size != (pull ? 0 : parts_size(out->total_size, out->part)))
 		return -EINVAL;
-	if (out->kind < WIRE_COMMAND || out->kind > WIRE_REQUEST_LAST ||
+	if (out->kind < WIRE_COMMAND || out->kind >= WIRE_REQUEST_END ||
 	    out->status >= WIRE_STATUS_COUNT || !part_fields_valid(out, type))
 		return -EINVAL;
 	return 0;

@@ -375,7 +375,7 @@ static const struct spoiled spoiled[] = {
 	{PART + 1, 20, 4},                    /* beyond the last part */
 	{PART + 1, 22, 1},                    /* wanted */
 	{PART + 1, 24, 0},                    /* kind */
-	{PART + 1, 24, 7},                    /* kind */
+	{PART + 1, 24, WIRE_REQUEST_END},     /* kind */
 	{PART + 1, 25, 1},                    /* status */
 	{PART + 1, 26, 1},                    /* nothing follows a REQUEST */
 	{PART + 1, 27, 1},                    /* zero */
