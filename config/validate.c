@@ -112,9 +112,9 @@ static void check_storage(struct config_loading *l)
 	bool own = given(l, KEY_ADMIN_SOCKET);
 
 	if (!l->bad[KEY_WAL_SEGMENT_SIZE] && c->segment_bytes % (1 << 20) != 0)
-		config_error(l, line_of(l, KEY_WAL_SEGMENT_SIZE), "wal.segment-size",
-			     "%s is no multiple of 1MiB: 64MiB, for example",
-			     config_value_size_text(c->segment_bytes, size));
+		config_error_steps(l, line_of(l, KEY_WAL_SEGMENT_SIZE),
+				   &config_keys[KEY_WAL_SEGMENT_SIZE],
+				   config_value_size_text(c->segment_bytes, size));
 	if (l->bad[KEY_ADMIN_SOCKET] || (!own && l->bad[KEY_DATA_DIR]))
 		return;
 	if (!own) {
