@@ -7,6 +7,8 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "dataplane/kind.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,13 +26,6 @@ enum {
 	CONFIG_KEYS_MAX = 32,
 };
 
-enum config_link {
-	CONFIG_LINK_RING,
-	CONFIG_LINK_MEMIF,
-	CONFIG_LINK_PACKET,
-	CONFIG_LINK_XDP,
-	CONFIG_LINK_PCI
-};
 enum config_durability { CONFIG_DURABLE, CONFIG_WRITTEN, CONFIG_VOLATILE };
 enum config_idle { CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD, CONFIG_IDLE_SLEEP };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
@@ -73,13 +68,12 @@ struct config {
 	enum config_durability durability; /* wal.durability: durable | written | volatile */
 	uint64_t segment_bytes;            /* wal.segment-size: 64MiB */
 
-	enum config_link
-		link; /* network.link: memif | packet | xdp | pci (ring is for one process) */
+	enum link_kind link; /* network.link: what dataplane/kind.h lists, but ring */
 	/* network.address: 198.18.0.1/24; must be this member's in initial-cluster */
 	uint32_t address;
 	uint8_t prefix;
 	uint32_t gateway;                /* network.gateway: none */
-	char interface[CONFIG_NAME_MAX]; /* network.interface: packet, xdp */
+	char interface[CONFIG_NAME_MAX]; /* network.interface, of links that take one */
 	char pci[CONFIG_NAME_MAX];       /* network.pci: 0000:01:00.0 */
 	/* network.memif-socket: prefix, '@' for abstract: "@quoin" */
 	char memif_socket[CONFIG_NAME_MAX];
@@ -121,7 +115,6 @@ void config_explain(const struct config *c, FILE *out);
 /* A member's peer address in one number, by which members are known until they have ids. */
 uint64_t config_member_place(const struct config_member *member);
 
-const char *config_link_name(enum config_link link);
 const char *config_durability_name(enum config_durability durability);
 const char *config_idle_name(enum config_idle idle);
 

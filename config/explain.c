@@ -121,7 +121,8 @@ static void value_text(const struct config *c, const struct config_key *key, cha
 /* A key that the link does not use is not in force. */
 static bool in_force(const struct config *c, size_t index)
 {
-	return index != KEY_NETWORK_MEMIF_SOCKET || c->link == CONFIG_LINK_MEMIF;
+	return index != KEY_NETWORK_MEMIF_SOCKET ||
+	       link_facts(c->link)->device == LINK_DEVICE_SOCKET;
 }
 
 void config_explain(const struct config *c, FILE *out)
@@ -152,24 +153,6 @@ void config_explain(const struct config *c, FILE *out)
 	fprintf(out, "an election begins     after a silence of %s to %s\n",
 		config_value_duration_text(c->election_us_min, text),
 		config_value_duration_text(c->election_us_max, max));
-}
-
-const char *config_link_name(enum config_link link)
-{
-	switch (link) {
-	case CONFIG_LINK_RING:
-		return "ring";
-	case CONFIG_LINK_MEMIF:
-		return "memif";
-	case CONFIG_LINK_PACKET:
-		return "packet";
-	case CONFIG_LINK_XDP:
-		return "xdp";
-	case CONFIG_LINK_PCI:
-		return "pci";
-	}
-	assert(false);
-	return NULL;
 }
 
 const char *config_durability_name(enum config_durability durability)

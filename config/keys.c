@@ -17,6 +17,11 @@ static_assert((int)KEY_COUNT <= (int)CONFIG_KEYS_MAX, "config.line[] has a place
 	.offset = offsetof(struct config, member), .size = sizeof(((struct config *)0)->member)
 /* clang-format on */
 
+/* The table of links, as choices and in words. */
+#define LINK_CHOICE(KIND, name, device, huge, what) #name,
+#define LINK_MEANING(KIND, name, device, huge, what) "; " #name ": " what
+static_assert(LINK_KIND_COUNT - 1 <= KEY_CHOICES_MAX, "each link is a choice");
+
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -66,9 +71,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "the size of one file of the log, a multiple of 1MiB"},
 	[KEY_NETWORK_LINK] = {"network.link", KEY_TYPE_CHOICE, FIELD(link),
 		.default_text = "required", .example = "packet",
-		.choices = {"memif", "packet", "xdp", "pci"}, .choice_first = CONFIG_LINK_MEMIF,
-		.meaning = "how frames travel: shared memory between processes of one host, a kernel"
-			   " interface by AF_PACKET or by AF_XDP, or a NIC that DPDK drives itself"},
+		.choices = {LINK_KINDS(LINK_CHOICE)}, .choice_first = LINK_RING + 1,
+		.meaning = "how frames travel" LINK_KINDS(LINK_MEANING)},
 	[KEY_NETWORK_ADDRESS] = {"network.address", KEY_TYPE_PREFIX, FIELD(address),
 		.default_text = "required", .example = "198.18.0.1/24",
 		.meaning = "this node's IPv4 address, the one initial-cluster gives it, and its subnet"},
@@ -76,10 +80,10 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.default_text = "none", .example = "198.18.0.254",
 		.meaning = "the router to peers and clients outside the subnet; itself inside it"},
 	[KEY_NETWORK_INTERFACE] = {"network.interface", KEY_TYPE_INTERFACE, FIELD(interface),
-		.default_text = "required by packet and xdp", .example = "veth0",
+		.default_text = "required by links that take one", .example = "veth0",
 		.meaning = "the kernel interface; give it no address, quoind answers for it"},
 	[KEY_NETWORK_PCI] = {"network.pci", KEY_TYPE_PCI, FIELD(pci),
-		.default_text = "required by pci", .example = "0000:01:00.0",
+		.default_text = "required by links that take one", .example = "0000:01:00.0",
 		.meaning = "the NIC, by its PCI address; no other device is touched"},
 	[KEY_NETWORK_MEMIF_SOCKET] = {"network.memif-socket", KEY_TYPE_SOCKET, FIELD(memif_socket),
 		.def = "@quoin", .example = "@quoin",

@@ -58,7 +58,7 @@ enum config_key_type {
 	KEY_TYPE_URLS, /* struct config_url[] */
 };
 
-enum { KEY_CHOICES_MAX = 4 };
+enum { KEY_CHOICES_MAX = 8 };
 
 struct config_key {
 	const char *name;

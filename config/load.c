@@ -1,48 +1,12 @@
 /*
- * config_load: the order in which a configuration comes to be, and the wording of its errors.
+ * config_load: the order in which a configuration comes to be.
  */
 #include "config/load.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-void config_error(struct config_loading *l, uint32_t line, const char *key, const char *format, ...)
-{
-	struct config_errors *errors = l->errors;
-	char *text;
-	size_t used;
-	va_list args;
-
-	if (errors->count++ >= CONFIG_ERRORS_MAX)
-		return;
-	text = errors->text[errors->count - 1];
-	if (line == 0)
-		snprintf(text, CONFIG_ERROR_SIZE, "%s: ", l->file);
-	else
-		snprintf(text, CONFIG_ERROR_SIZE, "%s:%u: %s: ", l->file, line, key);
-	used = strlen(text);
-	va_start(args, format);
-	vsnprintf(text + used, CONFIG_ERROR_SIZE - used, format, args);
-	va_end(args);
-	for (; *text != '\0'; text++) {
-		if (iscntrl((unsigned char)*text))
-			*text = '?';
-	}
-}
-
-const char *config_shown(const char *value, char text[CONFIG_SHOWN_SIZE])
-{
-	if (*value == '\0')
-		snprintf(text, CONFIG_SHOWN_SIZE, "(empty)");
-	else
-		snprintf(text, CONFIG_SHOWN_SIZE, "%.64s%s", value,
-			 strlen(value) > 64 ? "..." : "");
-	return text;
-}
 
 /* One byte more than the largest file is asked for: to know that a file is larger. */
 static int read_file(const char *file, char *text, size_t *size)
@@ -117,7 +81,7 @@ int config_load(struct config *out, const char *file, struct config_errors *erro
 		return -ENOMEM;
 	rc = strlen(file) < sizeof(out->file) ? read_file(file, text, &size) : -ENAMETOOLONG;
 	if (rc != 0) {
-		config_error(&l, 0, NULL, "cannot be read: %s", strerror(-rc));
+		config_error_unreadable(&l, rc);
 	} else {
 		snprintf(out->file, sizeof(out->file), "%s", file);
 		rc = load_text(&l, text, size);

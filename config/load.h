@@ -7,6 +7,7 @@
 #ifndef CONFIG_LOAD_H
 #define CONFIG_LOAD_H
 
+#include "config/errors.h"
 #include "config/keys.h"
 
 enum { CONFIG_FILE_SIZE_MAX = 64 * 1024 };
@@ -18,17 +19,6 @@ struct config_loading {
 	bool bad[KEY_COUNT];                      /* given but wrong, or required and missing */
 	uint32_t member_line[CONFIG_MEMBERS_MAX]; /* beside config->member, until that is sorted */
 };
-
-/*
- * One error: "FILE:LINE: KEY: " and the rest; line 0: "FILE: " and the rest. Control characters
- * become '?'.
- */
-void config_error(struct config_loading *l, uint32_t line, const char *key, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-/* A value as errors show it: at most 64 bytes of it, "(empty)" if there is nothing. */
-enum { CONFIG_SHOWN_SIZE = 72 };
-const char *config_shown(const char *value, char text[CONFIG_SHOWN_SIZE]);
 
 /* False if the text is not a mapping, which was said: nothing more is to be found in it. */
 bool config_parse(struct config_loading *l, const char *text, size_t size);

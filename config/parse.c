@@ -6,6 +6,7 @@
 #include "config/load.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -141,7 +142,7 @@ static void known_key(struct parsing *p, enum config_key_index index, const yaml
 	const char *text = scalar_text(node);
 
 	if (*seen != 0) {
-		config_error(l, line, name, "is given twice: line %u has it too", *seen);
+		config_error_again(l, line, name, *seen);
 		return;
 	}
 	*seen = line;
@@ -181,8 +182,7 @@ static void open_section(struct parsing *p, int index, uint32_t line, const yaml
 	const char *name = sections[index];
 
 	if (p->section_line[index] != 0)
-		config_error(p->l, line, name, "is given twice: line %u has it too",
-			     p->section_line[index]);
+		config_error_again(p->l, line, name, p->section_line[index]);
 	else if (node->type == YAML_MAPPING_NODE)
 		mapping(p, name, node);
 	else
@@ -258,7 +258,7 @@ bool config_parse(struct config_loading *l, const char *text, size_t size)
 	bool readable = false;
 
 	if (yaml_parser_initialize(&parser) == 0) {
-		config_error(l, 0, NULL, "cannot be read: %s", "out of memory");
+		config_error_unreadable(l, -ENOMEM);
 		return false;
 	}
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);

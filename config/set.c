@@ -167,8 +167,7 @@ void config_set(struct config_loading *l, enum config_key_index index, const cha
 	else if (rc == -ERANGE)
 		config_error(l, line, key->name, "%s is out of range: %s", shown, expected);
 	else if (rc == -EDOM)
-		config_error(l, line, key->name, "%s is no multiple of 1MiB: %s, for example",
-			     shown, key->example);
+		config_error_steps(l, line, key, text);
 	else
-		config_error(l, line, key->name, "%s is wrong: %s", shown, expected);
+		config_error_wrong(l, line, key, text);
 }

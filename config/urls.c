@@ -11,7 +11,7 @@
 static void bad(struct config_loading *l, uint32_t line, const char *url)
 {
 	const struct config_key *key = &config_keys[KEY_LISTEN_METRICS_URLS];
-	char expected[CONFIG_KEY_TEXT_SIZE], shown[CONFIG_SHOWN_SIZE];
+	char shown[CONFIG_SHOWN_SIZE];
 
 	l->bad[KEY_LISTEN_METRICS_URLS] = true;
 	config_shown(url, shown);
@@ -19,8 +19,7 @@ static void bad(struct config_loading *l, uint32_t line, const char *url)
 		config_error(l, line, key->name, "%s: there is no TLS here: http://%s", shown,
 			     shown + 8);
 	else
-		config_error(l, line, key->name, "%s is wrong: %s", shown,
-			     config_key_expected(key, expected));
+		config_error_wrong(l, line, key, url);
 }
 
 static void add(struct config_loading *l, const char *text, uint32_t line)

@@ -112,9 +112,9 @@ static void check_storage(struct config_loading *l)
 	bool own = given(l, KEY_ADMIN_SOCKET);
 
 	if (!l->bad[KEY_WAL_SEGMENT_SIZE] && c->segment_bytes % (1 << 20) != 0)
-		config_error(l, line_of(l, KEY_WAL_SEGMENT_SIZE), "wal.segment-size",
-			     "%s is no multiple of 1MiB: 64MiB, for example",
-			     config_value_size_text(c->segment_bytes, size));
+		config_error_steps(l, line_of(l, KEY_WAL_SEGMENT_SIZE),
+				   &config_keys[KEY_WAL_SEGMENT_SIZE],
+				   config_value_size_text(c->segment_bytes, size));
 	if (l->bad[KEY_ADMIN_SOCKET] || (!own && l->bad[KEY_DATA_DIR]))
 		return;
 	if (!own) {
@@ -174,39 +174,52 @@ static void check_subnet(struct config_loading *l)
 	}
 }
 
-/* A key that only some links have: required there, out of place elsewhere. */
-static void check_device(struct config_loading *l, enum config_key_index index, bool used,
-			 bool required, const char *links)
+/* "packet or xdp": the links of one kind of device. */
+static const char *links_text(enum link_device device, char *text, size_t size)
+{
+	text[0] = '\0';
+	for (int kind = LINK_RING + 1; kind < LINK_KIND_COUNT; kind++) {
+		size_t used = strlen(text);
+
+		if (link_facts((enum link_kind)kind)->device == device)
+			snprintf(text + used, size - used, "%s%s", used > 0 ? " or " : "",
+				 link_kind_name((enum link_kind)kind));
+	}
+	return text;
+}
+
+/* A key that only some links have: out of place elsewhere, required there without a default. */
+static void check_device(struct config_loading *l, enum config_key_index index,
+			 enum link_device device)
 {
 	const struct config_key *key = &config_keys[index];
-	const char *link = config_link_name(l->config->link);
+	const struct link_facts *link = link_facts(l->config->link);
+	char links[CONFIG_KEY_TEXT_SIZE];
 
 	if (l->bad[index])
 		return;
-	if (given(l, index) && !used)
+	if (given(l, index) && link->device != device)
 		config_error(l, line_of(l, index), key->name,
-			     "has no meaning with link: %s: leave it out, or link: %s", link,
-			     links);
-	else if (!given(l, index) && required)
+			     "has no meaning with link: %s: leave it out, or link: %s", link->name,
+			     links_text(device, links, sizeof(links)));
+	else if (!given(l, index) && link->device == device && key->def == NULL)
 		config_error(l, line_of(l, KEY_NETWORK_LINK), key->name,
-			     "is missing, and link: %s needs it: %s: %s, for example", link,
+			     "is missing, and link: %s needs it: %s: %s, for example", link->name,
 			     strchr(key->name, '.') + 1, key->example);
 }
 
 static void check_link(struct config_loading *l)
 {
-	enum config_link link = l->config->link;
-	bool kernel = link == CONFIG_LINK_PACKET || link == CONFIG_LINK_XDP;
-
 	if (l->bad[KEY_NETWORK_LINK])
 		return;
-	check_device(l, KEY_NETWORK_INTERFACE, kernel, kernel, "packet or xdp");
-	check_device(l, KEY_NETWORK_PCI, link == CONFIG_LINK_PCI, link == CONFIG_LINK_PCI, "pci");
-	check_device(l, KEY_NETWORK_MEMIF_SOCKET, link == CONFIG_LINK_MEMIF, false, "memif");
-	if ((link == CONFIG_LINK_XDP || link == CONFIG_LINK_PCI) && !l->bad[KEY_HUGE_PAGES] &&
+	check_device(l, KEY_NETWORK_INTERFACE, LINK_DEVICE_INTERFACE);
+	check_device(l, KEY_NETWORK_PCI, LINK_DEVICE_NIC);
+	check_device(l, KEY_NETWORK_MEMIF_SOCKET, LINK_DEVICE_SOCKET);
+	if (link_facts(l->config->link)->huge_pages && !l->bad[KEY_HUGE_PAGES] &&
 	    l->config->huge_pages == CONFIG_HUGE_OFF)
 		config_error(l, line_of(l, KEY_HUGE_PAGES), "huge-pages",
-			     "off does not go with link: %s: auto or on", config_link_name(link));
+			     "off does not go with link: %s: auto or on",
+			     link_kind_name(l->config->link));
 }
 
 static void check_memory(struct config_loading *l)
@@ -217,8 +230,8 @@ static void check_memory(struct config_loading *l)
 	if (l->bad[KEY_MEMORY] || l->bad[KEY_NETWORK_FRAMES] || l->bad[KEY_NETWORK_MTU] ||
 	    l->bad[KEY_NETWORK_LINK] || l->bad[KEY_INITIAL_CLUSTER])
 		return;
-	/* memif: a port for each peer and one for clients. */
-	ports = c->link == CONFIG_LINK_MEMIF ? c->member_count : 1;
+	/* A socket joins two: a port for each peer, and one for clients. */
+	ports = link_facts(c->link)->device == LINK_DEVICE_SOCKET ? c->member_count : 1;
 	frame = (c->mtu > FRAME_STANDARD_MTU_MAX ? FRAME_JUMBO : FRAME_STANDARD) + FRAME_OVERHEAD;
 	need_mib = MEMORY_BASE_MIB + (ports * c->pool_frames * frame + (1 << 20) - 1) / (1 << 20);
 	if (!given(l, KEY_MEMORY)) {

@@ -43,23 +43,6 @@ struct arguments {
 static struct arguments arguments;
 static bool started;
 
-const char *link_kind_name(enum link_kind kind)
-{
-	switch (kind) {
-	case LINK_RING:
-		return "ring";
-	case LINK_MEMIF:
-		return "memif";
-	case LINK_PACKET:
-		return "packet";
-	case LINK_XDP:
-		return "xdp";
-	case LINK_PCI:
-		return "pci";
-	}
-	return "unknown";
-}
-
 __attribute__((format(printf, 2, 3))) static void add(struct arguments *a, const char *format, ...)
 {
 	assert(a->count < ARGUMENTS_MAX);

@@ -4,17 +4,8 @@
 #ifndef DATAPLANE_EAL_H
 #define DATAPLANE_EAL_H
 
+#include "dataplane/kind.h"
 #include "dataplane/link.h"
-
-enum link_kind {
-	LINK_RING,   /* net_ring: inside one process */
-	LINK_MEMIF,  /* net_memif: shared memory between two processes */
-	LINK_PACKET, /* net_af_packet: a kernel interface */
-	LINK_XDP,    /* net_af_xdp: a kernel interface */
-	LINK_PCI,    /* a NIC's own poll-mode driver */
-};
-
-const char *link_kind_name(enum link_kind kind);
 
 enum { EAL_ERROR_MAX = 512 };
 

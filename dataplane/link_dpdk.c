@@ -5,8 +5,8 @@
  *	2. What the device gives that is not one non-empty segment is counted and freed here (N3).
  *	3. What the device refuses to send is counted and freed here: tx takes all.
  *
- * This file takes what every kind of port has in common; what is particular to memif's connection
- * and to kernel interfaces is in link_memif.c and link_kernel.c.
+ * This file takes what every kind of port has in common; what is particular to one is its
+ * link_driver, in link_NAME.c.
  */
 #include "dataplane/link_dpdk.h"
 #include "dataplane/link_control.h"
@@ -20,18 +20,15 @@
 
 #include <rte_bus_vdev.h>
 #include <rte_errno.h>
-#include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-enum {
-	DESCRIPTORS = 1024,  /* of each queue; the device may round it */
-	RING_FRAMES = 1024,  /* of a net_ring, each way */
-	PACKET_FRAMES = 512, /* slots of an af_packet ring, each way */
-	XDP_FRAMES =
-		2 * 2048, /* of the pool are always in the kernel's hands: fill and completion */
-	STATE_NS = 20 * 1000 * 1000, /* a port's link state is read so often */
-};
+enum { STATE_NS = 20 * 1000 * 1000 /* a port's link state is read so often */ };
+
+#define DRIVER(KIND, name, device, huge, what) [LINK_##KIND] = &link_##name##_driver,
+static const struct link_driver *const drivers[LINK_KIND_COUNT] = {[LINK_RING] = &link_ring_driver,
+								   LINK_KINDS(DRIVER)};
+#undef DRIVER
 
 uint32_t link_slot_size(uint16_t mtu)
 {
@@ -53,29 +50,38 @@ static struct link_dpdk *port_of(struct link *link)
 	return (struct link_dpdk *)(void *)link;
 }
 
+void link_dpdk_poll(struct link_dpdk *l, uint64_t now_ns)
+{
+	struct rte_eth_link state;
+	bool up;
+
+	if (now_ns < l->state_ns)
+		return;
+	if (l->socket >= 0)
+		up = link_kernel_running(l->socket, l->interface);
+	else
+		up = rte_eth_link_get_nowait(l->port, &state) == 0 &&
+		     state.link_status == RTE_ETH_LINK_UP;
+	link_dpdk_up_set(l, up);
+	l->state_ns = now_ns + STATE_NS;
+}
+
 /* Housekeeping, then one burst. */
 static uint16_t burst_rx(struct link_dpdk *l, uint64_t now_ns, struct rte_mbuf **burst,
 			 uint16_t max)
 {
-	if (l->kind == LINK_MEMIF) {
+	const struct link_driver *driver = l->driver;
+
+	if (driver->controlled) {
 		if (!link_control_try())
 			return 0;
-		link_memif_poll(l, now_ns);
+		driver->poll(l, now_ns);
 		uint16_t n = l->up ? rte_eth_rx_burst(l->port, 0, burst, max) : 0;
 		link_control_leave();
 		return n;
 	}
-	if (now_ns >= l->state_ns && l->kind != LINK_RING) {
-		struct rte_eth_link state;
-		bool up;
-		if (l->socket >= 0)
-			up = link_kernel_running(l->socket, l->interface);
-		else
-			up = rte_eth_link_get_nowait(l->port, &state) == 0 &&
-			     state.link_status == RTE_ETH_LINK_UP;
-		link_dpdk_up_set(l, up);
-		l->state_ns = now_ns + STATE_NS;
-	}
+	if (driver->poll != NULL)
+		driver->poll(l, now_ns);
 	return rte_eth_rx_burst(l->port, 0, burst, max);
 }
 
@@ -83,7 +89,7 @@ static uint16_t burst_tx(struct link_dpdk *l, struct rte_mbuf **burst, uint16_t 
 {
 	if (!l->up)
 		return 0;
-	if (l->kind != LINK_MEMIF)
+	if (!l->driver->controlled)
 		return rte_eth_tx_burst(l->port, 0, burst, count);
 	if (!link_control_try())
 		return 0;
@@ -205,22 +211,10 @@ static void port_counters(struct link *link, struct link_counters *out)
 	out->tx_dropped += stats.oerrors;
 }
 
-/* The last end takes down the wire: frames in it may be of either pool. */
-static void wire_leave(struct link_wire *wire)
+void link_dpdk_free(struct link_dpdk *l)
 {
-	void *m;
-
-	assert(wire->ends > 0);
-	if (--wire->ends > 0)
-		return;
-	for (int i = 0; i < 2; i++) {
-		while (rte_ring_dequeue(wire->ring[i], &m) == 0)
-			rte_pktmbuf_free(m);
-		rte_ring_free(wire->ring[i]);
-	}
-	rte_mempool_free(wire->pool[0]);
-	rte_mempool_free(wire->pool[1]);
-	free(wire);
+	rte_mempool_free(l->pool);
+	free(l);
 }
 
 static void port_destroy(struct link *link)
@@ -232,15 +226,12 @@ static void port_destroy(struct link *link)
 	(void)rte_eth_dev_close(l->port);
 	if (l->device[0] != 0)
 		(void)rte_vdev_uninit(l->device);
-	link_control_forget(&l->memif.channel);
+	if (l->driver->close != NULL)
+		l->driver->close(l);
 	link_control_leave();
 	if (l->socket >= 0)
 		close(l->socket);
-	if (l->wire != NULL)
-		wire_leave(l->wire);
-	else
-		rte_mempool_free(l->pool);
-	free(l);
+	link_dpdk_free(l);
 }
 
 static const struct link_ops port_ops = {
@@ -253,51 +244,16 @@ static const struct link_ops port_ops = {
 	.destroy = port_destroy,
 };
 
-/* The device's own words for the options. 0 or -EINVAL. */
-static int device_arguments(char *out, const struct link_options *options,
-			    char error[EAL_ERROR_MAX])
-{
-	size_t size = LINK_DEVICE_ARGUMENTS_MAX;
-	uint32_t slot = link_slot_size(options->mtu);
-	int n = -1;
-
-	switch (options->kind) {
-	case LINK_MEMIF:
-		return link_memif_arguments(out, size, options, error);
-	case LINK_PACKET:
-		/* A block holds whole frames and is whole pages. */
-		n = snprintf(out, size,
-			     "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
-			     options->interface, slot, slot < 4096 ? 4096 : slot, PACKET_FRAMES);
-		break;
-	case LINK_XDP:
-		n = snprintf(out, size,
-			     "iface=%s,start_queue=0,queue_count=1,force_copy=1,busy_budget=0",
-			     options->interface);
-		break;
-	case LINK_RING:
-	case LINK_PCI:
-		break;
-	}
-	return n > 0 && (size_t)n < size ? 0 : -EINVAL;
-}
-
 static int pool_create(struct link_dpdk *l, const struct link_options *options,
 		       char error[EAL_ERROR_MAX])
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
-	uint32_t frames = options->pool_frames;
-	if (l->kind == LINK_XDP)
-		frames += XDP_FRAMES;
-	else if (l->kind == LINK_PCI)
-		frames += 2 * DESCRIPTORS; /* what the device holds */
+	uint32_t frames = options->pool_frames + l->driver->held_frames;
+
 	snprintf(name, sizeof(name), "p_%s", options->name);
-	/*
-	 * A ring's frames may be freed by the other end's thread; all others by the one that polls.
-	 */
 	l->pool = rte_pktmbuf_pool_create_by_ops(
 		name, frames, 0, 0, (uint16_t)(link_slot_size(options->mtu) + RTE_PKTMBUF_HEADROOM),
-		SOCKET_ID_ANY, l->kind == LINK_RING ? "ring_mp_mc" : "ring_sp_sc");
+		SOCKET_ID_ANY, l->driver->two_threads ? "ring_mp_mc" : "ring_sp_sc");
 	if (l->pool != NULL)
 		return 0;
 	int err = rte_errno > 0 ? rte_errno : ENOMEM;
@@ -306,53 +262,52 @@ static int pool_create(struct link_dpdk *l, const struct link_options *options,
 	return -err;
 }
 
-/* Finds (pci) or plugs in (the virtual ones) the device. */
-static int port_open(struct link_dpdk *l, const struct link_options *options,
+static const char *last_words(const struct link_dpdk *l)
+{
+	return l->driver->last_words != NULL ? l->driver->last_words() : "";
+}
+
+/* Plugs in a virtual device. */
+static int port_plug(struct link_dpdk *l, const struct link_options *options,
 		     char error[EAL_ERROR_MAX])
 {
-	static const char *const driver[] = {
-		[LINK_MEMIF] = "net_memif",
-		[LINK_PACKET] = "net_af_packet",
-		[LINK_XDP] = "net_af_xdp",
-	};
 	char arguments[LINK_DEVICE_ARGUMENTS_MAX];
 
-	if (options->kind == LINK_PCI) {
-		if (options->interface != NULL &&
-		    rte_eth_dev_get_port_by_name(options->interface, &l->port) == 0)
-			return 0;
-		snprintf(error, EAL_ERROR_MAX,
-			 "device %s: not found by DPDK; is it bound to vfio-pci?",
-			 options->interface != NULL ? options->interface : "(none)");
-		return -ENODEV;
-	}
-	int err = device_arguments(arguments, options, error);
+	int err = l->driver->arguments(arguments, sizeof(arguments), options, error);
 	if (err != 0)
 		return err;
-	snprintf(l->device, sizeof(l->device), "%s_%s", driver[options->kind], options->name);
+	snprintf(l->device, sizeof(l->device), "%s_%s", l->driver->device, options->name);
 	err = rte_vdev_init(l->device, arguments);
 	if (err == 0)
 		err = rte_eth_dev_get_port_by_name(l->device, &l->port);
 	if (err != 0)
 		snprintf(error, EAL_ERROR_MAX, "%s link %s (%s): %s %s",
 			 link_kind_name(options->kind), options->name, arguments, strerror(-err),
-			 link_xdp_last_words());
+			 last_words(l));
 	return err;
+}
+
+static int port_open(struct link_dpdk *l, const struct link_options *options,
+		     char error[EAL_ERROR_MAX])
+{
+	if (l->driver->open != NULL)
+		return l->driver->open(l, options, error);
+	return port_plug(l, options, error);
 }
 
 static int port_setup(struct link_dpdk *l, const struct link_options *options)
 {
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
-	uint16_t rx_descriptors = DESCRIPTORS;
-	uint16_t tx_descriptors = DESCRIPTORS;
+	uint16_t rx_descriptors = LINK_DESCRIPTORS;
+	uint16_t tx_descriptors = LINK_DESCRIPTORS;
 	unsigned int socket = (unsigned int)SOCKET_ID_ANY;
 
 	int err = rte_eth_dev_info_get(l->port, &info);
 	if (err != 0)
 		return err;
 	/* Only a NIC is told its MTU and asked for checksums: the virtual ones have their own. */
-	if (l->kind == LINK_PCI) {
+	if (l->driver->nic) {
 		conf.rxmode.mtu = options->mtu;
 		conf.rxmode.offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM |
 							       RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
@@ -374,7 +329,7 @@ static int mac_set(struct link_dpdk *l, const struct link_options *options)
 
 	if (memcmp(&options->mac, &none, sizeof(none)) != 0) {
 		l->link.mac = options->mac;
-		if (l->kind != LINK_PCI)
+		if (!l->driver->nic)
 			return 0;
 		memcpy(address.addr_bytes, options->mac.byte, sizeof(address.addr_bytes));
 		return rte_eth_dev_default_mac_addr_set(l->port, &address);
@@ -384,14 +339,14 @@ static int mac_set(struct link_dpdk *l, const struct link_options *options)
 	return err;
 }
 
-static int port_start(struct link_dpdk *l, const struct link_options *options,
-		      char error[EAL_ERROR_MAX])
+int link_dpdk_start(struct link_dpdk *l, const struct link_options *options,
+		    char error[EAL_ERROR_MAX])
 {
 	int err = port_setup(l, options);
 	if (err == 0)
 		err = mac_set(l, options);
-	if (err == 0 && l->kind == LINK_MEMIF)
-		err = link_memif_start(l, options);
+	if (err == 0 && l->driver->start != NULL)
+		err = l->driver->start(l, options);
 	else if (err == 0) {
 		err = rte_eth_dev_start(l->port);
 		l->up = err == 0;
@@ -399,7 +354,7 @@ static int port_start(struct link_dpdk *l, const struct link_options *options,
 	if (err != 0)
 		snprintf(error, EAL_ERROR_MAX, "%s link %s does not start: %s %s",
 			 link_kind_name(options->kind), options->name, strerror(-err),
-			 link_xdp_last_words());
+			 last_words(l));
 	return err;
 }
 
@@ -417,145 +372,72 @@ static int options_check(const struct link_options *options, char error[EAL_ERRO
 	return 0;
 }
 
-static struct link_dpdk *link_new(const struct link_options *options)
+int link_dpdk_new(struct link_dpdk **out, const struct link_options *options,
+		  char error[EAL_ERROR_MAX])
 {
-	struct link_dpdk *l = calloc(1, sizeof(*l));
-	if (l == NULL)
-		return NULL;
+	struct link_dpdk *l;
+	int err = options_check(options, error);
+
+	if (err != 0)
+		return err;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL) {
+		snprintf(error, EAL_ERROR_MAX, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
 	l->link.ops = &port_ops;
 	l->link.mtu = options->mtu;
 	l->link.mac = options->mac;
 	snprintf(l->link.name, sizeof(l->link.name), "%s", options->name);
-	l->kind = options->kind;
+	l->driver = drivers[options->kind];
 	l->socket = -1;
-	return l;
+	err = pool_create(l, options, error);
+	if (err != 0)
+		free(l);
+	else
+		*out = l;
+	return err;
 }
 
 int link_dpdk_create(struct link **out, const struct link_options *options,
 		     char error[EAL_ERROR_MAX])
 {
 	struct link_options o = *options;
-	int err = options_check(options, error);
+	bool interface = link_facts(o.kind)->device == LINK_DEVICE_INTERFACE;
+	const struct link_driver *driver = drivers[o.kind];
+	struct link_dpdk *l;
+	int err = options_check(&o, error);
+
 	if (err != 0)
 		return err;
 	if (o.kind == LINK_RING)
 		return -EINVAL; /* a ring has two ends: link_ring_pair */
-	if (o.kind == LINK_PACKET || o.kind == LINK_XDP) {
-		/* The kernel delivers what is sent to the interface's own address, and no other. */
+	/* The kernel delivers what is sent to the interface's own address, and no other. */
+	if (interface)
 		err = link_kernel_check(&o, &o.mac, error);
-		if (err == 0 && o.kind == LINK_XDP)
-			err = link_xdp_prepare(&o, error);
-		if (err != 0)
-			return err;
-	}
-	struct link_dpdk *l = link_new(&o);
-	if (l == NULL) {
-		snprintf(error, EAL_ERROR_MAX, "%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	err = pool_create(l, &o, error);
+	if (err == 0 && driver->prepare != NULL)
+		err = driver->prepare(&o, error);
+	if (err == 0)
+		err = link_dpdk_new(&l, &o, error);
 	if (err != 0)
-		goto err_link;
+		return err;
 	link_control_enter();
 	err = port_open(l, &o, error);
 	link_control_leave();
-	if (err != 0)
-		goto err_pool;
-	if (o.kind == LINK_PACKET || o.kind == LINK_XDP) {
+	if (err != 0) {
+		link_dpdk_free(l);
+		return err;
+	}
+	if (interface) {
 		snprintf(l->interface, sizeof(l->interface), "%s", o.interface);
 		l->socket = link_kernel_open();
 	}
 	link_control_enter();
-	err = port_start(l, &o, error);
+	err = link_dpdk_start(l, &o, error);
 	link_control_leave();
 	if (err != 0)
-		goto err_port;
-	*out = &l->link;
-	return 0;
-
-err_port:
-	port_destroy(&l->link);
-	return err;
-err_pool:
-	rte_mempool_free(l->pool);
-err_link:
-	free(l);
-	return err;
-}
-
-/* One end: frames arrive in the wire's ring `end` and leave through the other. */
-static int ring_end(struct link **out, const struct link_options *options, struct link_wire *wire,
-		    uint32_t end, char error[EAL_ERROR_MAX])
-{
-	struct link_options o = *options;
-
-	o.kind = LINK_RING;
-	int err = options_check(&o, error);
-	if (err != 0)
-		return err;
-	struct link_dpdk *l = link_new(&o);
-	if (l == NULL)
-		return -ENOMEM;
-	err = pool_create(l, &o, error);
-	if (err != 0)
-		goto err_link;
-	int port = rte_eth_from_rings(o.name, &wire->ring[end], 1, &wire->ring[1 - end], 1, 0);
-	if (port < 0) {
-		err = rte_errno > 0 ? -rte_errno : -EIO;
-		snprintf(error, EAL_ERROR_MAX, "ring link %s: %s", o.name, strerror(-err));
-		goto err_pool;
-	}
-	l->port = (uint16_t)port;
-	snprintf(l->device, sizeof(l->device), "net_ring_%s", o.name);
-	err = port_start(l, &o, error);
-	if (err != 0) {
-		port_destroy(&l->link); /* not yet at the wire: frees its own pool */
-		return err;
-	}
-	l->wire = wire;
-	wire->pool[end] = l->pool;
-	wire->ends++;
-	*out = &l->link;
-	return 0;
-
-err_pool:
-	rte_mempool_free(l->pool);
-err_link:
-	free(l);
-	return err;
-}
-
-int link_ring_pair(struct link **a, struct link **b, const struct link_options *a_options,
-		   const struct link_options *b_options, char error[EAL_ERROR_MAX])
-{
-	char name[RTE_RING_NAMESIZE];
-	unsigned int flags = RING_F_SP_ENQ | RING_F_SC_DEQ;
-	struct link_wire *wire = calloc(1, sizeof(*wire));
-	int err = -ENOMEM;
-
-	if (wire == NULL)
-		return -ENOMEM;
-	snprintf(name, sizeof(name), "r_%s", a_options->name);
-	wire->ring[0] = rte_ring_create(name, RING_FRAMES, SOCKET_ID_ANY, flags);
-	snprintf(name, sizeof(name), "r_%s", b_options->name);
-	wire->ring[1] = rte_ring_create(name, RING_FRAMES, SOCKET_ID_ANY, flags);
-	if (wire->ring[0] == NULL || wire->ring[1] == NULL) {
-		snprintf(error, EAL_ERROR_MAX, "ring link %s: %s", a_options->name,
-			 rte_strerror(rte_errno));
-		goto err_wire;
-	}
-	err = ring_end(a, a_options, wire, 0, error);
-	if (err != 0)
-		goto err_wire;
-	err = ring_end(b, b_options, wire, 1, error);
-	if (err == 0)
-		return 0;
-	(*a)->ops->destroy(*a); /* the only end there: takes the wire with it */
-	return err;
-
-err_wire:
-	rte_ring_free(wire->ring[0]);
-	rte_ring_free(wire->ring[1]);
-	free(wire);
+		port_destroy(&l->link);
+	else
+		*out = &l->link;
 	return err;
 }

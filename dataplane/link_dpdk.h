@@ -1,16 +1,13 @@
 /*
- * Shared by the files of a DPDK port: link_dpdk.c (any port), link_memif.c (its connection),
- * link_kernel.c (the kernel's view of an interface).
+ * What the files of a DPDK port share: link_dpdk.c (any port), link_NAME.c (what is particular to
+ * one kind), link_kernel.c (the kernel's view of an interface).
  */
 #ifndef DATAPLANE_LINK_DPDK_H
 #define DATAPLANE_LINK_DPDK_H
 
 #include "dataplane/eal.h"
 
-#include <stdatomic.h>
-
 struct rte_mempool;
-struct rte_ring;
 
 enum {
 	LINK_DEVICE_ARGUMENTS_MAX = 384,
@@ -19,36 +16,55 @@ enum {
 	 */
 	LINK_SLOT_STANDARD = 2048,
 	LINK_SLOT_JUMBO = 16384,
+	LINK_DESCRIPTORS = 1024, /* of each queue; the device may round it */
 };
 
-/* memif: the state of its connection. */
-struct link_memif {
-	bool server;
-	bool started;        /* rte_eth_dev_start succeeded, and no stop since */
-	atomic_bool channel; /* client: its control channel exists */
-	uint64_t events;     /* link_control_events when the link's state was read */
-	uint64_t retry_ns;   /* client: when to connect again; 0: not yet set */
-	uint64_t backoff_ns;
+struct link_dpdk;
+
+/* One kind of port: link_NAME.c has one under the name link_NAME_driver. */
+struct link_driver {
+	const char *device;   /* DPDK's driver, of which a device is plugged in; NULL: see open */
+	uint32_t held_frames; /* of the pool, always in the device's or the kernel's hands */
+	bool nic;             /* is told its MTU and address, and asked for checksums */
+	bool controlled;  /* has a control thread: bursts and poll under link_control.h's lock */
+	bool two_threads; /* a frame may be freed by another thread than the one that polls */
+
+	/* Each may be NULL, but that a driver with a device has arguments. */
+
+	/* Before anything is made. */
+	int (*prepare)(const struct link_options *options, char error[EAL_ERROR_MAX]);
+	/* The device's own words for the options. */
+	int (*arguments)(char *out, size_t out_size, const struct link_options *options,
+			 char error[EAL_ERROR_MAX]);
+	/* Sets l->port, if there is no device to plug in. */
+	int (*open)(struct link_dpdk *l, const struct link_options *options,
+		    char error[EAL_ERROR_MAX]);
+	/* Instead of rte_eth_dev_start; if it fails, close follows. */
+	int (*start)(struct link_dpdk *l, const struct link_options *options);
+	/* Before each burst that is received: the link's state, and what keeps it up. */
+	void (*poll)(struct link_dpdk *l, uint64_t now_ns);
+	/* When the device is gone, with link_control.h's lock held: what start made. */
+	void (*close)(struct link_dpdk *l);
+	/* What its libraries warned of last, for an error. */
+	const char *(*last_words)(void);
 };
 
-/* Shared by the two ends of a net_ring: frames of one end's pool are in the other end's hands. */
-struct link_wire {
-	uint32_t ends;
-	struct rte_ring *ring[2];
-	struct rte_mempool *pool[2];
-};
+extern const struct link_driver link_ring_driver;
+#define LINK_DRIVER_DECLARE(KIND, name, device, huge, what) \
+	extern const struct link_driver link_##name##_driver;
+LINK_KINDS(LINK_DRIVER_DECLARE)
+#undef LINK_DRIVER_DECLARE
 
 struct link_dpdk {
 	struct link link; /* first: a link is cast to its port */
-	enum link_kind kind;
+	const struct link_driver *driver;
 	uint16_t port;
 	bool up;
 	struct rte_mempool *pool;
 	uint64_t state_ns; /* when the link's state is read again */
-	int socket;        /* packet: asks the kernel for the interface's state; or -1 */
+	int socket;        /* interface: asks the kernel for the interface's state; or -1 */
 	char interface[32];
-	struct link_memif memif;
-	struct link_wire *wire; /* ring: else NULL */
+	void *own; /* the driver's, from its start to its close */
 	struct link_counters counters;
 	char device[32]; /* the name of a device that was plugged in for it; "": none */
 };
@@ -59,18 +75,15 @@ uint32_t link_slot_size(uint16_t mtu);
 /* Sets link state; counts changes. */
 void link_dpdk_up_set(struct link_dpdk *l, bool up);
 
-/* link_memif.c */
-int link_memif_arguments(char *out, size_t out_size, const struct link_options *options,
-			 char error[EAL_ERROR_MAX]);
-/* These two with link_control.h's lock held. */
-int link_memif_start(struct link_dpdk *l, const struct link_options *options);
-/* Follows the link's state, reconnects. */
-void link_memif_poll(struct link_dpdk *l, uint64_t now_ns);
+/* A port's poll, if its state is to be read now and then: from the kernel, or from its driver. */
+void link_dpdk_poll(struct link_dpdk *l, uint64_t now_ns);
 
-/* link_xdp.c: before the device is opened. */
-int link_xdp_prepare(const struct link_options *options, char error[EAL_ERROR_MAX]);
-/* The last warning of libbpf and libxdp. */
-const char *link_xdp_last_words(void);
+/* For who makes a port of his own: with a pool and without a device; gone again; and started. */
+int link_dpdk_new(struct link_dpdk **out, const struct link_options *options,
+		  char error[EAL_ERROR_MAX]);
+void link_dpdk_free(struct link_dpdk *l);
+int link_dpdk_start(struct link_dpdk *l, const struct link_options *options,
+		    char error[EAL_ERROR_MAX]);
 
 /* link_kernel.c */
 int link_kernel_check(const struct link_options *options, struct link_mac *mac,

@@ -9,7 +9,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_ethdev.h>
@@ -21,8 +23,18 @@ enum {
 	BACKOFF_MAX_NS = 500 * 1000 * 1000,
 };
 
-int link_memif_arguments(char *out, size_t out_size, const struct link_options *options,
-			 char error[EAL_ERROR_MAX])
+/* The state of a connection. */
+struct memif {
+	bool server;
+	bool started;        /* rte_eth_dev_start succeeded, and no stop since */
+	atomic_bool channel; /* client: its control channel exists */
+	uint64_t events;     /* link_control_events when the link's state was read */
+	uint64_t retry_ns;   /* client: when to connect again; 0: not yet set */
+	uint64_t backoff_ns;
+};
+
+static int arguments(char *out, size_t out_size, const struct link_options *options,
+		     char error[EAL_ERROR_MAX])
 {
 	const char *path = options->socket;
 	if (path == NULL || path[0] == 0 || strlen(path) > 100 || strpbrk(path, ", ") != NULL) {
@@ -42,34 +54,40 @@ int link_memif_arguments(char *out, size_t out_size, const struct link_options *
 }
 
 /* Connects (client) or listens (server). */
-static int start(struct link_dpdk *l)
+static int connect_or_listen(struct link_dpdk *l)
 {
-	link_control_watch(&l->memif.channel);
+	struct memif *m = l->own;
+
+	link_control_watch(&m->channel);
 	int err = rte_eth_dev_start(l->port);
-	l->memif.started = err == 0;
+	m->started = err == 0;
 	return err;
 }
 
-int link_memif_start(struct link_dpdk *l, const struct link_options *options)
+static int start(struct link_dpdk *l, const struct link_options *options)
 {
 	/* It writes to its control socket without MSG_NOSIGNAL: a dead peer would kill us. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
-	l->memif.server = options->server;
-	l->memif.backoff_ns = BACKOFF_MIN_NS;
+	struct memif *m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		return -ENOMEM;
+	l->own = m;
+	m->server = options->server;
+	m->backoff_ns = BACKOFF_MIN_NS;
 	l->up = false;
-	int err = start(l);
+	int err = connect_or_listen(l);
 	/* A client without a server is not an error. */
 	if (err != 0 && options->server)
 		return err;
-	if (l->memif.started)
+	if (m->started)
 		assert(link_control_registrations() > 0);
 	return 0;
 }
 
 static void reconnect(struct link_dpdk *l, uint64_t now_ns)
 {
-	struct link_memif *m = &l->memif;
+	struct memif *m = l->own;
 
 	/* The server has us in its queue; if it is paused, giving up would not make it faster. */
 	if (atomic_load(&m->channel))
@@ -86,28 +104,50 @@ static void reconnect(struct link_dpdk *l, uint64_t now_ns)
 	m->retry_ns = 0;
 	if (m->started && rte_eth_dev_stop(l->port) != 0)
 		return;
-	(void)start(l); /* refused: the next turn sets the next time */
+	(void)connect_or_listen(l); /* refused: the next turn sets the next time */
 }
 
 static void state_read(struct link_dpdk *l)
 {
+	struct memif *m = l->own;
 	struct rte_eth_link state;
-	bool up = l->memif.started && rte_eth_link_get_nowait(l->port, &state) == 0 &&
+	bool up = m->started && rte_eth_link_get_nowait(l->port, &state) == 0 &&
 		  state.link_status == RTE_ETH_LINK_UP;
 	if (up) {
-		l->memif.backoff_ns = BACKOFF_MIN_NS;
-		l->memif.retry_ns = 0;
+		m->backoff_ns = BACKOFF_MIN_NS;
+		m->retry_ns = 0;
 	}
 	link_dpdk_up_set(l, up);
 }
 
-void link_memif_poll(struct link_dpdk *l, uint64_t now_ns)
+static void poll(struct link_dpdk *l, uint64_t now_ns)
 {
+	struct memif *m = l->own;
 	uint64_t events = link_control_events();
-	if (events != l->memif.events) {
-		l->memif.events = events;
+	if (events != m->events) {
+		m->events = events;
 		state_read(l);
 	}
-	if (!l->up && !l->memif.server)
+	if (!l->up && !m->server)
 		reconnect(l, now_ns);
 }
+
+static void close_connection(struct link_dpdk *l)
+{
+	struct memif *m = l->own;
+
+	if (m == NULL)
+		return;
+	link_control_forget(&m->channel);
+	free(m);
+	l->own = NULL;
+}
+
+const struct link_driver link_memif_driver = {
+	.device = "net_memif",
+	.controlled = true,
+	.arguments = arguments,
+	.start = start,
+	.poll = poll,
+	.close = close_connection,
+};

@@ -15,6 +15,8 @@
 
 #include <rte_eal.h>
 
+enum { HELD_FRAMES = 2 * 2048 /* of the kernel's fill and completion queues */ };
+
 typedef int print_function(int level, const char *format, va_list arguments);
 
 /*
@@ -47,7 +49,7 @@ static void listen_to(const char *library, const char *name)
 	dlclose(handle);
 }
 
-int link_xdp_prepare(const struct link_options *options, char error[EAL_ERROR_MAX])
+static int prepare(const struct link_options *options, char error[EAL_ERROR_MAX])
 {
 	struct rlimit limit;
 
@@ -72,7 +74,27 @@ int link_xdp_prepare(const struct link_options *options, char error[EAL_ERROR_MA
 	return 0;
 }
 
-const char *link_xdp_last_words(void)
+static const char *last_words_of(void)
 {
 	return last_words;
 }
+
+static int arguments(char *out, size_t out_size, const struct link_options *options,
+		     char error[EAL_ERROR_MAX])
+{
+	int n = snprintf(out, out_size,
+			 "iface=%s,start_queue=0,queue_count=1,force_copy=1,busy_budget=0",
+			 options->interface);
+
+	(void)error;
+	return n > 0 && (size_t)n < out_size ? 0 : -EINVAL;
+}
+
+const struct link_driver link_xdp_driver = {
+	.device = "net_af_xdp",
+	.held_frames = HELD_FRAMES,
+	.prepare = prepare,
+	.arguments = arguments,
+	.poll = link_dpdk_poll,
+	.last_words = last_words_of,
+};

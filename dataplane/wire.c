@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/parts.h"
-#include "raft/members.h"
+#include "raft/entry.h"
 
 #include <errno.h>
 
@@ -220,8 +220,6 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 /* One entry from `size` bytes; 0: malformed. Returns the bytes that it took. */
 static size_t entry_decode(struct raft_entry *out, const uint8_t *data, size_t size)
 {
-	const uint8_t both = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST;
-
 	if (size < WIRE_ENTRY_HEADER_SIZE)
 		return 0;
 	out->term = bytes_get64(data);
@@ -229,24 +227,10 @@ static size_t entry_decode(struct raft_entry *out, const uint8_t *data, size_t s
 	out->type = data[10];
 	out->flags = data[11];
 	out->data = data + WIRE_ENTRY_HEADER_SIZE;
-	if (out->size > RAFT_ENTRY_DATA_MAX || out->size > size - WIRE_ENTRY_HEADER_SIZE)
+	if (out->size > size - WIRE_ENTRY_HEADER_SIZE)
 		return 0;
-	if (out->term == 0 || (out->flags & ~both) || !bytes_zero(data + 12, 4))
+	if (out->term == 0 || !raft_entry_form_valid(out) || !bytes_zero(data + 12, 4))
 		return 0;
-	switch (out->type) {
-	case RAFT_ENTRY_COMMAND:
-		break;
-	case RAFT_ENTRY_NOOP:
-		if (out->size != 0 || out->flags != both)
-			return 0;
-		break;
-	case RAFT_ENTRY_MEMBERS:
-		if (out->size > RAFT_MEMBERS_SIZE_MAX || out->flags != both)
-			return 0;
-		break;
-	default:
-		return 0;
-	}
 	return (size_t)WIRE_ENTRY_HEADER_SIZE + out->size;
 }
 
@@ -409,7 +393,7 @@ int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, s
 		return -EINVAL;
 	if (data_size != (pull ? 0 : parts_size(out->total_size, out->part)))
 		return -EINVAL;
-	if (out->kind < WIRE_COMMAND || out->kind > WIRE_REQUEST_LAST ||
+	if (out->kind < WIRE_COMMAND || out->kind >= WIRE_REQUEST_END ||
 	    out->status >= WIRE_STATUS_COUNT || !part_fields_valid(out, type))
 		return -EINVAL;
 	return 0;

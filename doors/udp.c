@@ -184,7 +184,7 @@ static void begin(struct udp_door *d, struct request *q, uint8_t kind)
 	enum request_kind serve_kind;
 	bool known = words_serve_kind(kind, &serve_kind);
 
-	assert(known); /* the decoder lets no other pass */
+	assert(known); /* receive_request lets no other pass */
 	serve_begin(d->serve, q, serve_kind);
 }
 
@@ -212,8 +212,15 @@ static void receive_first(struct udp_door *d, const struct dp_address *from,
 static void receive_request(struct udp_door *d, const struct dp_address *from,
 			    const struct wire_part *part)
 {
-	struct request *q = find(d, from, part->request_id);
+	enum request_kind kind;
+	struct request *q;
 
+	/* For the local socket alone; looked at in each part, for the last one decides. */
+	if (!words_serve_kind(part->kind, &kind)) {
+		send_reply(d, from, part->cookie, part->request_id, 0, WIRE_REFUSED);
+		return;
+	}
+	q = find(d, from, part->request_id);
 	if (!q) {
 		receive_first(d, from, part);
 		return;

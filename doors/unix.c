@@ -17,6 +17,8 @@ struct unix_door {
 	struct door door; /* first: a door is cast to its unix_door */
 	struct calls *calls;
 	struct serve *serve;
+	unix_admin *admin; /* NULL: nobody is asked */
+	void *admin_arg;
 };
 
 /* The door_state of this door's requests. */
@@ -92,7 +94,9 @@ static void begin(struct unix_door *d, struct call *call)
 
 	call->owner = NULL;
 	if (!words_serve_kind(call->kind, &kind)) {
-		give(&d->door, call, SERVE_INVALID, false, NULL, 0);
+		if (!d->admin || !d->admin(d->admin_arg, call, &why))
+			why = SERVE_INVALID;
+		give(&d->door, call, why, false, NULL, 0);
 		return;
 	}
 	q = serve_open(d->serve, &d->door, call->id, 0, call->timeout_us, &why);
@@ -148,6 +152,12 @@ int unix_door_create(struct unix_door **out, struct calls *calls, struct serve *
 	d->serve = serve;
 	*out = d;
 	return 0;
+}
+
+void unix_door_set_admin(struct unix_door *d, unix_admin *admin, void *arg)
+{
+	d->admin = admin;
+	d->admin_arg = arg;
 }
 
 void unix_door_destroy(struct unix_door *d)

@@ -13,13 +13,12 @@ static const enum wire_status statuses[SERVE_STATUS_COUNT] = {
 	[SERVE_COMPACTED] = WIRE_COMPACTED,
 };
 
+/* Those that are no request are the admin socket's alone: see doors/unix.h. */
 static const enum wire_request kinds[REQUEST_KIND_COUNT] = {
 	[REQUEST_COMMAND] = WIRE_COMMAND,
 	[REQUEST_QUERY] = WIRE_QUERY,
 	[REQUEST_QUERY_LOCAL] = WIRE_QUERY_LOCAL,
 	[REQUEST_STATUS] = WIRE_STATUS,
-	[REQUEST_FAULTS] = WIRE_FAULT,
-	[REQUEST_RESET] = WIRE_RESET,
 };
 
 enum wire_status words_wire_status(enum serve_status status)
@@ -48,7 +47,7 @@ enum wire_request words_wire_kind(enum request_kind kind)
 bool words_serve_kind(uint8_t wire, enum request_kind *out)
 {
 	for (int i = 0; i < REQUEST_KIND_COUNT; i++) {
-		if (kinds[i] == (enum wire_request)wire) {
+		if (kinds[i] && kinds[i] == (enum wire_request)wire) {
 			*out = (enum request_kind)i;
 			return true;
 		}

@@ -163,7 +163,10 @@ void node_metrics_collect(const struct node *n, struct metrics *m);
 void node_metrics_drive(struct node *n);
 void node_metrics_confirmed(struct node *n, const struct raft_read *read);
 
-/* control.c: fault rules over the admin socket. */
-enum serve_status control_faults(struct node *n, const uint8_t *text, uint32_t size);
+/* admin.c: what the admin socket asks beside requests (unix_admin). */
+bool node_admin(void *node, const struct call *call, enum serve_status *status);
+
+/* faults.c: fault rules over the admin socket. */
+enum serve_status faults_set(struct node *n, const uint8_t *text, uint32_t size);
 
 #endif

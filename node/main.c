@@ -3,13 +3,13 @@
  */
 #include "base/clock.h"
 #include "config/config.h"
-#include "dataplane/eal.h"
 #include "doors/calls.h"
 #include "kv/kv.h"
 #include "metrics/http.h"
 #include "node/idle.h"
 #include "node/journal.h"
 #include "node/node.h"
+#include "node/ports.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -95,117 +95,6 @@ static int load(struct config *config, const char *file)
 	return error;
 }
 
-static enum link_kind link_kind_of(enum config_link link)
-{
-	switch (link) {
-	case CONFIG_LINK_RING:
-		return LINK_RING;
-	case CONFIG_LINK_MEMIF:
-		return LINK_MEMIF;
-	case CONFIG_LINK_PACKET:
-		return LINK_PACKET;
-	case CONFIG_LINK_XDP:
-		return LINK_XDP;
-	case CONFIG_LINK_PCI:
-		return LINK_PCI;
-	}
-	return LINK_MEMIF;
-}
-
-/* A locally administered address that follows from the IP address: the same after a restart. */
-static struct link_mac mac_of(const struct config *c, uint8_t port)
-{
-	struct link_mac mac = {.byte = {0x02, port}};
-
-	if (c->mac_set) {
-		memcpy(mac.byte, c->mac, sizeof(mac.byte));
-		return mac;
-	}
-	for (int i = 0; i < 4; i++)
-		mac.byte[2 + i] = (uint8_t)(c->address >> (24 - 8 * i));
-	return mac;
-}
-
-static int add_link(struct quoind *q, struct link_options *link)
-{
-	struct dp_options *dp = &q->options.dp;
-	char text[EAL_ERROR_MAX];
-	struct link *inner, *outer;
-	int error = link_dpdk_create(&inner, link, text);
-
-	if (error) {
-		fprintf(stderr, "quoind: %s\n", text);
-		return error;
-	}
-	outer = inner;
-	if (q->config.fault_injection && fault_link_create(&outer, inner, &q->faults)) {
-		inner->ops->destroy(inner);
-		return -ENOMEM;
-	}
-	dp->link[dp->link_count++] = outer;
-	return 0;
-}
-
-/* memif: one port for each peer, and one where clients come in. The lower address listens. */
-static int add_memif_links(struct quoind *q)
-{
-	const struct config *c = &q->config;
-	uint32_t port = 0;
-
-	for (uint32_t i = 0; i <= c->member_count; i++) {
-		bool clients = i == c->member_count;
-		uint32_t peer = clients ? 0 : c->member[i].address;
-		char name[24], socket[128];
-		struct link_options link = {
-			.kind = LINK_MEMIF,
-			.name = name,
-			.mac = mac_of(c, (uint8_t)port),
-			.mtu = c->mtu,
-			.pool_frames = c->pool_frames,
-			.socket = socket,
-			.server = clients || c->address < peer,
-			.queue_count = 1,
-		};
-		int error;
-
-		if (i == c->self)
-			continue;
-		snprintf(name, sizeof(name), "memif%u", port);
-		if (clients)
-			snprintf(socket, sizeof(socket), "%s-%08x-clients", c->memif_socket,
-				 c->address);
-		else
-			snprintf(socket, sizeof(socket), "%s-%08x-%08x", c->memif_socket,
-				 link.server ? c->address : peer, link.server ? peer : c->address);
-		error = add_link(q, &link);
-		if (error)
-			return error;
-		if (clients)
-			q->options.dp.client_port = (uint8_t)port;
-		port++;
-	}
-	return 0;
-}
-
-static int add_links(struct quoind *q)
-{
-	const struct config *c = &q->config;
-	struct link_options link = {
-		.kind = link_kind_of(c->link),
-		.name = "port0",
-		.mtu = c->mtu,
-		.pool_frames = c->pool_frames,
-		.interface = c->link == CONFIG_LINK_PCI ? c->pci : c->interface,
-		.queue_count = 1,
-	};
-
-	if (c->link == CONFIG_LINK_MEMIF)
-		return add_memif_links(q);
-	if (c->mac_set)
-		link.mac = mac_of(c, 0);
-	return add_link(q, &link);
-}
-
 static void set_members(struct quoind *q)
 {
 	const struct config *c = &q->config;
@@ -222,7 +111,7 @@ static void set_members(struct quoind *q)
 		o->dp.peer[o->dp.peer_count++] = (struct dp_peer){
 			.address = c->member[i].address,
 			.udp_port = c->member[i].port,
-			.port = c->link == CONFIG_LINK_MEMIF ? port++ : 0,
+			.port = ports_for_each_peer(c) ? port++ : 0,
 		};
 	}
 }
@@ -242,7 +131,7 @@ static void set_options(struct quoind *q)
 	o->heartbeat_us = c->heartbeat_us;
 	o->election_us_min = c->election_us_min;
 	o->election_us_max = c->election_us_max;
-	o->link_name = config_link_name(c->link);
+	o->link_name = link_kind_name(c->link);
 	o->quota_bytes = c->quota_bytes;
 	o->fault_injection = c->fault_injection;
 	o->faults = c->fault_injection ? &q->faults : NULL;
@@ -257,31 +146,6 @@ static void set_options(struct quoind *q)
 	o->dp.udp_client = c->port_client;
 	o->dp.udp_peer = c->member[c->self].port;
 	set_members(q);
-}
-
-static int start_eal(const struct config *c)
-{
-	char prefix[64], text[EAL_ERROR_MAX];
-	bool may_do_without = c->link != CONFIG_LINK_PCI && c->link != CONFIG_LINK_XDP;
-	struct eal_options eal = {
-		.file_prefix = prefix,
-		.lcores = c->cpus[0] ? c->cpus : NULL,
-		.memory_mib = c->memory_mib,
-		.huge_pages = c->huge_pages != CONFIG_HUGE_OFF,
-		.pci_count = c->link == CONFIG_LINK_PCI,
-		.pci = {c->pci},
-	};
-	int error;
-
-	/* The same at every start: EAL keeps a directory in /run for each name, for ever. */
-	snprintf(prefix, sizeof(prefix), "quoin-%012" PRIx64,
-		 config_member_place(&c->member[c->self]));
-	if (c->huge_pages == CONFIG_HUGE_AUTO && may_do_without)
-		eal.huge_pages = eal_huge_pages_free(c->memory_mib);
-	error = eal_start(&eal, text);
-	if (error)
-		fprintf(stderr, "quoind: %s\n", text);
-	return error;
 }
 
 static int start_node(struct quoind *q)
@@ -352,9 +216,9 @@ static int start(struct quoind *q)
 	set_options(q);
 	error = start_metrics(q);
 	if (!error)
-		error = start_eal(&q->config);
+		error = ports_start(&q->config);
 	if (!error)
-		error = add_links(q);
+		error = ports_create(&q->options.dp, &q->config, q->options.faults);
 	if (!error)
 		error = start_node(q);
 	return error;
@@ -370,7 +234,7 @@ static void finish(struct quoind *q)
 		metrics_http_stop(q->http);
 	if (q->exchange)
 		metrics_exchange_destroy(q->exchange);
-	eal_stop();
+	ports_stop();
 }
 
 /* 0 after a stop by signal; -errno if the node had to end. */
@@ -420,7 +284,7 @@ int main(int argc, char **argv)
 	}
 	journal_write(&q.journal, JOURNAL_INFO, "started",
 		      "version=%s link=%s durability=%s idle=%s auth=off config=%s", QUOIN_VERSION,
-		      config_link_name(q.config.link), config_durability_name(q.config.durability),
+		      link_kind_name(q.config.link), config_durability_name(q.config.durability),
 		      config_idle_name(q.config.idle), q.config.file);
 	error = run(&q);
 	if (error)

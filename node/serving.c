@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 static struct node *node_of_port(struct serve_port *port)
@@ -60,30 +59,12 @@ static size_t host_status(struct serve_host *host, char *out, size_t size_max)
 	return node_status_text(node_of_host(host), out, size_max);
 }
 
-static enum serve_status host_faults(struct serve_host *host, const uint8_t *text, uint32_t size)
-{
-	return control_faults(node_of_host(host), text, size);
-}
-
-static enum serve_status host_reset(struct serve_host *host)
-{
-	struct node *n = node_of_host(host);
-	int err = node_formation_reset(n);
-
-	if (!err)
-		journal_write(n->journal, JOURNAL_WARN, "formation_reset",
-			      "identity=%016" PRIx64 " why=\"asked for: the directory is fresh\"",
-			      n->recovered.identity);
-	/* Else the log has failed, and the node ends with its last word. */
-	return err ? SERVE_REFUSED : SERVE_OK;
-}
-
 int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_KEY_SIZE])
 {
 	static const struct serve_port_ops port_ops = {
 		.propose = port_propose, .read = port_read, .leader = port_leader};
-	static const struct serve_host_ops host_ops = {
-		.status = host_status, .faults = host_faults, .reset = host_reset};
+	/* The rest is admin.c's: no door of ours asks serve for it. */
+	static const struct serve_host_ops host_ops = {.status = host_status};
 	struct node_serving *s = &n->serving;
 	struct serve_options options = {
 		.sm = n->sm,
@@ -132,7 +113,12 @@ void serving_welcome(struct node *n)
 
 int node_serve_calls(struct node *n, struct calls *calls)
 {
+	int err;
+
 	assert(!n->serving.calls);
 	n->serving.calls = calls;
-	return unix_door_create(&n->serving.unix_door, calls, n->serve);
+	err = unix_door_create(&n->serving.unix_door, calls, n->serve);
+	if (!err)
+		unix_door_set_admin(n->serving.unix_door, node_admin, n);
+	return err;
 }

@@ -4,42 +4,13 @@
  * Entries at or below the commit index are never touched. An entry below the window is committed,
  * hence equal in every leader's log: it matches without its term being looked at.
  */
+#include "raft/entry.h"
 #include "raft/internal.h"
 
 #include <string.h>
 
 /* Bounds every index so that no sum of ours can wrap. */
 static const raft_index INDEX_MAX = UINT64_MAX / 4;
-
-/* The format has room for a joint change; what this release cannot act on it refuses. */
-static bool joint(const struct raft_members *members)
-{
-	for (uint32_t i = 0; i < members->count; i++) {
-		if (members->member[i].voter_before)
-			return true;
-	}
-	return false;
-}
-
-static bool entry_valid(const struct raft_entry *e)
-{
-	const uint8_t whole = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST;
-	struct raft_members members;
-
-	if (e->size > RAFT_ENTRY_DATA_MAX || (e->size > 0 && !e->data))
-		return false;
-	switch (e->type) {
-	case RAFT_ENTRY_COMMAND:
-		return e->size > 0 && (e->flags & ~whole) == 0;
-	case RAFT_ENTRY_NOOP:
-		return e->size == 0 && e->flags == whole;
-	case RAFT_ENTRY_MEMBERS:
-		return e->flags == whole && raft_members_decode(&members, e->data, e->size) == 0 &&
-		       !joint(&members);
-	default:
-		return false;
-	}
-}
 
 int raft_append_validate(const struct raft_message *m)
 {
@@ -53,7 +24,7 @@ int raft_append_validate(const struct raft_message *m)
 	for (uint32_t i = 0; i < a->entry_count; i++) {
 		const struct raft_entry *e = &a->entries[i];
 		if (e->index != a->prev_index + 1 + i || e->term < term || e->term == 0 ||
-		    e->term > m->term || !entry_valid(e))
+		    e->term > m->term || !raft_entry_valid(e))
 			return -EINVAL;
 		term = e->term;
 	}

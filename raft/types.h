@@ -71,6 +71,7 @@ enum raft_entry_type {
 	RAFT_ENTRY_COMMAND = 1, /* opaque bytes for the state machine */
 	RAFT_ENTRY_NOOP = 2,    /* first of a term (thesis 6.4): no data */
 	RAFT_ENTRY_MEMBERS = 3, /* the member table (raft/members.h) */
+	RAFT_ENTRY_TYPE_END,    /* raft/entry.c has what is known of each */
 };
 
 /* A command larger than one entry is a contiguous chain; a small one is FIRST | LAST. */

@@ -1,6 +1,7 @@
 /*
  * quoin-wal: looks at a log's directory without starting a node. It changes nothing.
  */
+#include "raft/entry.h"
 #include "raft/members.h"
 #include "wal/inspect.h"
 
@@ -70,20 +71,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const char *type_name(uint8_t type)
-{
-	switch (type) {
-	case RAFT_ENTRY_COMMAND:
-		return "command";
-	case RAFT_ENTRY_NOOP:
-		return "noop";
-	case RAFT_ENTRY_MEMBERS:
-		return "members";
-	default:
-		return "unknown";
-	}
-}
-
 /* --- as text ----------------------------------------------------------------------------- */
 
 struct text_state {
@@ -146,7 +133,7 @@ static void text_entry(void *arg, const struct raft_entry *entry)
 
 	(void)arg;
 	printf("    entry %" PRIu64 " term %" PRIu64 " %s %s size %u\n", entry->index, entry->term,
-	       type_name(entry->type), flags[entry->flags & 3], entry->size);
+	       raft_entry_type_name(entry->type), flags[entry->flags & 3], entry->size);
 }
 
 static void text_end(struct text_state *s)
@@ -213,8 +200,8 @@ static void json_entry(void *arg, const struct raft_entry *entry)
 
 	printf(s->entries ? ",\n " : "\n ");
 	json_out(json_pack("{sI sI ss sb sb si}", "index", (json_int_t)entry->index, "term",
-			   (json_int_t)entry->term, "type", type_name(entry->type), "first",
-			   (entry->flags & RAFT_ENTRY_FIRST) != 0, "last",
+			   (json_int_t)entry->term, "type", raft_entry_type_name(entry->type),
+			   "first", (entry->flags & RAFT_ENTRY_FIRST) != 0, "last",
 			   (entry->flags & RAFT_ENTRY_LAST) != 0, "size", (int)entry->size),
 		 false);
 	s->entries = true;

@@ -178,18 +178,14 @@ class Changes(Tree):
         return ", ".join(f"`raft/{name}.c`" for name in "abcdefgh"[:count])
 
     def test_good(self):
-        self.good(changes, self.table(self.files(6)), longer={})
-        self.good(changes, self.table(self.files(7)), longer={"a new thing": 7})
+        self.good(changes, self.table(self.files(6)))
 
     def test_bad(self):
-        self.bad(changes, self.table(self.files(7)), "at most 6", longer={})
-        self.bad(changes, self.table(self.files(8)), "at most 7", longer={"a new thing": 7})
-        self.bad(changes, self.table(self.files(6)), "say so", longer={"a new thing": 7})
-        self.bad(changes, self.table("none"), "touches 0 files", longer={})
-        self.bad(changes, self.table("`raft/gone.c`"), "raft/gone.c is not there", longer={})
-        self.bad(changes, self.table(self.files(1), rows=9), "9 changes of 10", longer={})
-        self.bad(changes, self.table(self.files(1)), "no row", longer={"a new other": 7})
-        self.bad(changes, {"CONTRIBUTING.md": "# Working\n"}, "no section", longer={})
+        self.bad(changes, self.table(self.files(7)), "at most 6")
+        self.bad(changes, self.table("none"), "touches 0 files")
+        self.bad(changes, self.table("`raft/gone.c`"), "raft/gone.c is not there")
+        self.bad(changes, self.table(self.files(1), rows=9), "9 changes of 10")
+        self.bad(changes, {"CONTRIBUTING.md": "# Working\n"}, "no section")
 
 
 class Median(Tree):

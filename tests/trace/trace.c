@@ -25,6 +25,7 @@
  *	copy nI | roll-back nI  nI's directory is copied | down, the copy takes its place
  *	status                  what each one thinks
  */
+#include "raft/entry.h"
 #include "tests/unit/raft/check.h"
 
 #include <ctype.h>
@@ -76,9 +77,8 @@ static void entries_print(const struct raft_append *a)
 	}
 	for (uint32_t i = 0; i < a->entry_count; i++) {
 		const struct raft_entry *e = &a->entries[i];
-		static const char *const name[] = {"?", "command", "no-op", "members"};
 		fprintf(out, "%s%" PRIu64 "/%" PRIu64 " %s", i ? ", " : "entries ", e->index,
-			e->term, e->type <= RAFT_ENTRY_MEMBERS ? name[e->type] : "?");
+			e->term, raft_entry_type_name(e->type));
 	}
 }
 
@@ -213,13 +213,13 @@ static void on_applying(struct cluster *c, struct cluster_node *n, const struct 
 
 	(void)c;
 	fprintf(out, "n%" PRIu64 " applies %" PRIu64 ": ", n->id, e->index);
-	if (e->type == RAFT_ENTRY_NOOP)
-		fprintf(out, "no-op");
+	if (e->type == RAFT_ENTRY_COMMAND)
+		text_print(e);
 	else if (e->type == RAFT_ENTRY_MEMBERS &&
 		 raft_members_decode(&members, e->data, e->size) == 0)
 		members_print(&members);
 	else
-		text_print(e);
+		fprintf(out, "%s", raft_entry_type_name(e->type));
 	if (e->type == RAFT_ENTRY_COMMAND && e->flags != (RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST))
 		fprintf(out, "%s",
 			e->flags & RAFT_ENTRY_FIRST  ? " (a chain begins)"

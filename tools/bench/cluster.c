@@ -46,7 +46,7 @@ static bool node_from_json(struct cluster *c, struct cluster_node *n, const json
 	if (address_parse(&n->client, text, error))
 		return false;
 	/* The node's own scheme: its prefix, its address in hex. */
-	if (config.link == CONFIG_LINK_MEMIF)
+	if (config.link == LINK_MEMIF)
 		snprintf(n->memif, sizeof(n->memif), "%s-%08x-clients", config.memif_socket,
 			 config.address);
 	c->prefix = config.prefix;

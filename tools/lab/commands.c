@@ -57,7 +57,7 @@ static void status_table(const struct lab *lab, const struct lab_report *reports
 		if (*lab_report_error(r) && state == PROCESS_RUNS)
 			printf("     %s\n", lab_report_error(r));
 	}
-	printf("link %s, namespace %s, %s\n", config_link_name(lab->link), lab->netns, lab->dir);
+	printf("link %s, namespace %s, %s\n", link_kind_name(lab->link), lab->netns, lab->dir);
 	for (uint32_t i = 0; i < lab->partition_count; i++)
 		printf("partition %s\n", lab->partition[i]);
 }

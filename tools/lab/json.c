@@ -17,18 +17,37 @@ const struct lab_setting_name lab_setting_names[LAB_SETTINGS] = {
 	[LAB_SEGMENT_SIZE] = {"segment_size", "wal", "segment-size"},
 };
 
-bool lab_link_parse(const char *name, enum config_link *out)
+/* A NIC a lab cannot make; both ends of a ring would be one process. */
+static bool can_make(enum link_kind kind)
 {
-	static const enum config_link links[] = {CONFIG_LINK_MEMIF, CONFIG_LINK_PACKET,
-						 CONFIG_LINK_XDP};
+	enum link_device device = link_facts(kind)->device;
 
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		if (strcmp(name, config_link_name(links[i])) == 0) {
-			*out = links[i];
+	return device == LINK_DEVICE_SOCKET || device == LINK_DEVICE_INTERFACE;
+}
+
+bool lab_link_parse(const char *name, enum link_kind *out)
+{
+	for (int kind = 0; kind < LINK_KIND_COUNT; kind++) {
+		if (can_make((enum link_kind)kind) &&
+		    strcmp(name, link_kind_name((enum link_kind)kind)) == 0) {
+			*out = (enum link_kind)kind;
 			return true;
 		}
 	}
 	return false;
+}
+
+const char *lab_links_text(char out[LAB_LINKS_SIZE])
+{
+	out[0] = '\0';
+	for (int kind = 0; kind < LINK_KIND_COUNT; kind++) {
+		size_t used = strlen(out);
+
+		if (can_make((enum link_kind)kind))
+			snprintf(out + used, LAB_LINKS_SIZE - used, "%s%s", used > 0 ? " or " : "",
+				 link_kind_name((enum link_kind)kind));
+	}
+	return out;
 }
 
 static json_t *node_json(const struct lab *lab, uint32_t i)
@@ -58,7 +77,7 @@ char *lab_state_text(const struct lab *lab)
 	for (uint32_t i = 0; i < lab->partition_count; i++)
 		json_array_append_new(partition, json_string(lab->partition[i]));
 	root = json_pack("{s:i,s:s,s:s,s:s,s:s}", "version", STATE_VERSION, "namespace", lab->netns,
-			 "boot_id", lab->boot_id, "link", config_link_name(lab->link), "quoind",
+			 "boot_id", lab->boot_id, "link", link_kind_name(lab->link), "quoind",
 			 lab->quoind);
 	for (int i = 0; i < LAB_SETTINGS; i++)
 		json_object_set_new(root, lab_setting_names[i].name, json_string(lab->setting[i]));

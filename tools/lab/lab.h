@@ -68,7 +68,7 @@ struct lab {
 	char netns[32];
 	char boot_id[40];
 	char quoind[LAB_PATH_MAX];
-	enum config_link link;
+	enum link_kind link;
 	/* Empty: quoind's own default. */
 	char setting[LAB_SETTINGS][LAB_SETTING_SIZE];
 	uint32_t node_count;

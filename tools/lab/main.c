@@ -34,7 +34,7 @@ enum option_key {
 static const struct argp_option dir_only[] = {DIR_OPTION, {0}};
 static const struct argp_option up_options[] = {
 	{"nodes", OPTION_NODES, "N", 0, "How many, 1 to 7 (3)", 0},
-	{"link", OPTION_LINK, "LINK", 0, "memif, packet or xdp (memif)", 0},
+	{"link", OPTION_LINK, "LINK", 0, "network.link, of a socket or a kernel interface (memif)", 0},
 	{"durability", OPTION_SETTING + LAB_DURABILITY, "MODE", 0, "durable, written or volatile (durable)", 0},
 	{"idle", OPTION_SETTING + LAB_IDLE, "POLICY", 0, "spin, yield or sleep (sleep)", 0},
 	{"heartbeat", OPTION_SETTING + LAB_HEARTBEAT, "TIME", 0, "heartbeat-interval (20ms)", 0},

@@ -174,11 +174,11 @@ __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_
 	argv[0] = strdup(lab->quoind);
 	argv[1] = strdup("--config");
 	argv[2] = config;
-	err = setsid() < 0 ? -errno : lab_space_enter(lab->netns, lab->link == CONFIG_LINK_XDP);
+	err = setsid() < 0 ? -errno : lab_space_enter(lab->netns, lab->link == LINK_XDP);
 	if (!err && (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
 		     dup2(log, 2) < 0 || chdir(lab->dir) != 0 || !argv[0] || !argv[1]))
 		err = -errno;
-	if (!err && lab->link == CONFIG_LINK_PACKET && fanout_taken(lab, node))
+	if (!err && lab->link == LINK_PACKET && fanout_taken(lab, node))
 		err = -EAGAIN;
 	if (!err) {
 		execv(lab->quoind, argv);

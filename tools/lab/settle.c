@@ -43,8 +43,8 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 	fprintf(out, "listen-metrics-urls: %s\n", lab_node_metrics(node, url));
 	write_settings(lab, "", out);
 	fprintf(out, "network:\n  link: %s\n  address: " LAB_NET "%u/24\n",
-		config_link_name(lab->link), node + 1);
-	if (lab->link != CONFIG_LINK_MEMIF)
+		link_kind_name(lab->link), node + 1);
+	if (link_facts(lab->link)->device == LINK_DEVICE_INTERFACE)
 		fprintf(out, "  interface: n%u\n", node + 1);
 	fprintf(out, "wal:\n");
 	write_settings(lab, "wal", out);

@@ -190,7 +190,7 @@ int lab_space_create(const struct lab *lab)
 		err = inside(lab, quiet);
 	if (!err)
 		err = ip(lab, "-n %s link set lo up", lab->netns);
-	if (err || lab->link == CONFIG_LINK_MEMIF)
+	if (err || link_facts(lab->link)->device != LINK_DEVICE_INTERFACE)
 		return err;
 	err = add_bridge(lab);
 	for (uint32_t k = 1; !err && k <= lab->node_count; k++)

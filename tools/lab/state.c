@@ -33,7 +33,7 @@ const char *lab_node_path(const struct lab *lab, uint32_t node, const char *suff
 
 const char *lab_node_endpoint(const struct lab *lab, uint32_t node, char out[LAB_PATH_MAX])
 {
-	if (lab->link == CONFIG_LINK_MEMIF)
+	if (link_facts(lab->link)->device == LINK_DEVICE_SOCKET)
 		snprintf(out, LAB_PATH_MAX, "unix:%s/n%u/admin.sock", lab->dir, node + 1);
 	else
 		snprintf(out, LAB_PATH_MAX, LAB_NET "%u:2379", node + 1);

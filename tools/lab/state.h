@@ -44,8 +44,10 @@ int lab_state_remove(struct lab *lab);
 /* This boot's id, for process start times mean nothing beyond it. */
 void lab_boot_id(char out[40]);
 
-/* memif, packet, xdp; false: it is none of them. */
-bool lab_link_parse(const char *name, enum config_link *out);
+/* False: it is none that a lab can make. Those are, as text: "memif or packet or xdp". */
+bool lab_link_parse(const char *name, enum link_kind *out);
+enum { LAB_LINKS_SIZE = 128 };
+const char *lab_links_text(char out[LAB_LINKS_SIZE]);
 
 /* To and from lab.json's text; false if it is not one. */
 char *lab_state_text(const struct lab *lab); /* freed by the caller; NULL: out of memory */

@@ -42,10 +42,11 @@ static int take_settings(struct lab *lab, const struct lab_arguments *a)
 static int take_arguments(struct lab *lab, const struct lab_arguments *a)
 {
 	int err = find_quoind(lab, a->quoind);
+	char links[LAB_LINKS_SIZE];
 
 	lab->node_count = a->nodes;
 	if (!err && !lab_link_parse(a->link, &lab->link))
-		err = lab_fail("--link %s: memif, packet or xdp", a->link);
+		err = lab_fail("--link %s: %s", a->link, lab_links_text(links));
 	return err ? err : take_settings(lab, a);
 }
 
@@ -87,7 +88,7 @@ static int lead(struct lab *lab, uint32_t timeout_s)
 		leader = lab_leader_wait(lab, timeout_s * 1000);
 		if (leader >= 0) {
 			printf("n%d leads %u nodes on %s, %ju ms after their start. Lab: %s\n",
-			       leader + 1, lab->node_count, config_link_name(lab->link),
+			       leader + 1, lab->node_count, link_kind_name(lab->link),
 			       (uintmax_t)(lab_clock_ms() - begin), lab->dir);
 			return 0;
 		}

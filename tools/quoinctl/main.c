@@ -34,15 +34,18 @@ struct command {
 	unsigned int flags;
 	bool endpoints; /* asks each of them: has a form as table and as fields */
 	int (*run)(const struct options *options); /* an exit status */
+	struct admin admin;                        /* instead of run */
 };
 
 static const struct command commands[] = {
-	{"put", 0, false, command_put},
-	{"get", BITS_GET, false, command_get},
-	{"del", BITS_RANGE, false, command_delete},
-	{"endpoint health", 0, true, command_health},
-	{"endpoint status", 0, true, command_status},
-	{"formation reset", 0, false, command_formation_reset},
+	{.name = "put", .run = command_put},
+	{.name = "get", .flags = BITS_GET, .run = command_get},
+	{.name = "del", .flags = BITS_RANGE, .run = command_delete},
+	{.name = "endpoint health", .endpoints = true, .run = command_health},
+	{.name = "endpoint status", .endpoints = true, .run = command_status},
+	{.name = "formation reset",
+	 .admin = {WIRE_RESET, "its directory is fresh",
+		   "it has a term or an entry, so others may rest on what it holds"}},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -253,7 +256,8 @@ int main(int argc, char **argv)
 	if (!status)
 		status = open_endpoints(&p.options, p.endpoints);
 	if (!status)
-		status = command->run(&p.options);
+		status = command->run ? command->run(&p.options)
+				      : command_admin(&p.options, command->name, &command->admin);
 	for (uint32_t i = 0; i < p.options.endpoint_count; i++)
 		endpoint_close(p.options.endpoint[i]);
 	/* Output that could not be shown is not a success. */

@@ -44,7 +44,15 @@ int command_get(const struct options *options);
 int command_delete(const struct options *options);
 int command_health(const struct options *options);
 int command_status(const struct options *options);
-int command_formation_reset(const struct options *options);
+
+/* admin.c: a command that a member does at once, and answers by a status. */
+struct admin {
+	enum wire_request kind;
+	const char *done;    /* what is so now */
+	const char *refused; /* why a member may refuse */
+};
+
+int command_admin(const struct options *options, const char *name, const struct admin *admin);
 
 /* "Error: ..." on stderr. Returns `status`, for the caller to return. */
 __attribute__((format(printf, 2, 3))) int complain(int status, const char *format, ...);

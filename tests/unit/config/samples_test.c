@@ -47,7 +47,7 @@ static void three_on_virtual_devices(void **state)
 
 	(void)state;
 	check_cluster("virtual-n", member);
-	assert_int_equal(member[0].link, CONFIG_LINK_MEMIF);
+	assert_int_equal(member[0].link, LINK_MEMIF);
 	assert_int_equal(member[0].idle, CONFIG_IDLE_SLEEP);
 	assert_string_not_equal(member[0].data_dir, member[1].data_dir);
 }
@@ -58,7 +58,7 @@ static void three_servers(void **state)
 
 	(void)state;
 	check_cluster("server-", member);
-	assert_int_equal(member[0].link, CONFIG_LINK_PCI);
+	assert_int_equal(member[0].link, LINK_PCI);
 	assert_int_equal(member[0].heartbeat_us, 200);
 	assert_int_equal(member[0].election_us_max, 4000);
 }
@@ -70,7 +70,7 @@ static void one_alone(void **state)
 	(void)state;
 	load(&c, "single");
 	assert_int_equal(c.member_count, 1);
-	assert_int_equal(c.link, CONFIG_LINK_PACKET);
+	assert_int_equal(c.link, LINK_PACKET);
 }
 
 static char *read_all(const char *path)

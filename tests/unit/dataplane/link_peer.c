@@ -192,7 +192,7 @@ static void ping(struct link *l, struct link *other, uint32_t count)
 static enum link_kind kind_parse(const char *name)
 {
 	enum link_kind kind = LINK_RING;
-	while (kind < LINK_PCI && strcmp(link_kind_name(kind), name) != 0)
+	while (kind < LINK_KIND_COUNT - 1 && strcmp(link_kind_name(kind), name) != 0)
 		kind++;
 	return kind;
 }

@@ -347,7 +347,7 @@ struct spoiled {
 	uint8_t value;
 };
 
-enum { APPEND_5 = 5, PART = MESSAGE_COUNT };
+enum { APPEND_5 = 5, PART = MESSAGE_COUNT, NO_TYPE = RAFT_ENTRY_TYPE_END };
 
 static const struct spoiled spoiled[] = {
 	/* Entries start at 48: a no-op of 16 bytes, a command of 17, ... */
@@ -366,7 +366,7 @@ static const struct spoiled spoiled[] = {
 	{APPEND_5, 16, 4},                    /* prev_term above the entry's */
 	{APPEND_5, 48 + 8, 1},                /* a no-op with data */
 	{APPEND_5, 48 + 10, 0},               /* type */
-	{APPEND_5, 48 + 10, 4},               /* type */
+	{APPEND_5, 48 + 10, NO_TYPE},         /* type */
 	{APPEND_5, 48 + 11, RAFT_ENTRY_LAST}, /* half a no-op */
 	{APPEND_5, 48 + 11, BOTH | 4},        /* an unknown flag */
 	{APPEND_5, 48 + 12, 1},               /* zero */
@@ -382,7 +382,7 @@ static const struct spoiled spoiled[] = {
 	{PART + 1, 20, 4},                    /* beyond the last part */
 	{PART + 1, 22, 1},                    /* wanted */
 	{PART + 1, 24, 0},                    /* kind */
-	{PART + 1, 24, 7},                    /* kind */
+	{PART + 1, 24, WIRE_REQUEST_END},     /* kind */
 	{PART + 1, 25, 1},                    /* status */
 	{PART + 1, 26, 1},                    /* nothing follows a REQUEST */
 	{PART + 1, 27, 1},                    /* zero */

@@ -226,6 +226,23 @@ static void a_cookie_that_is_refused_ends_the_answer(void **state)
 	udp_door_destroy(other);
 }
 
+/* Small, and so large that it comes in parts: nothing of it is kept. */
+static void what_is_the_local_sockets_alone_is_refused(void **state)
+{
+	static const uint8_t data[5 * 1200];
+	static const enum wire_request kinds[] = {WIRE_FAULT, WIRE_RESET};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		client_request(client, kinds[i / 2], data, i % 2 ? sizeof(data) : 1, rig.now_ns, S);
+		assert_int_equal(run(0), CLIENT_DONE);
+		assert_int_equal(client_status(client), WIRE_REFUSED);
+		assert_int_equal(serve_open_count(rig.serve), 0);
+	}
+	ask(60 * S);
+	assert_int_equal(run(0), CLIENT_PIECE);
+}
+
 static void a_budget_that_is_spent_ends_the_answer(void **state)
 {
 	(void)state;
@@ -260,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(fifty_megabytes_of_one_revision, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_the_local_sockets_alone_is_refused, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(who_stops_for_too_long_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cookie_that_is_refused_ends_the_answer, setup,
 						teardown),

@@ -98,6 +98,40 @@ static void take(const struct stream *s)
 	got_size += s->answer.size;
 }
 
+static bool admin(void *arg, const struct call *call, enum serve_status *status)
+{
+	assert_ptr_equal(arg, &rig);
+	if (call->kind != WIRE_RESET)
+		return false;
+	*status = call->size == 2 && memcmp(call->data, "no", 2) == 0 ? SERVE_REFUSED : SERVE_OK;
+	return true;
+}
+
+static uint16_t admin_says(enum wire_request kind, const char *text)
+{
+	struct stream s;
+	uint16_t code;
+
+	dial(&s);
+	stream_request(&s, kind, (const uint8_t *)text, (uint32_t)strlen(text), 0);
+	run(&s, 0);
+	assert_int_equal(s.answer.size, 0);
+	code = s.answer.code;
+	stream_destroy(&s);
+	return code;
+}
+
+static void what_is_no_request_is_the_nodes(void **state)
+{
+	(void)state;
+	assert_int_equal(admin_says(WIRE_RESET, ""), WIRE_INVALID);
+	unix_door_set_admin(door, admin, &rig);
+	assert_int_equal(admin_says(WIRE_RESET, ""), WIRE_OK);
+	assert_int_equal(admin_says(WIRE_RESET, "no"), WIRE_REFUSED);
+	assert_int_equal(admin_says(WIRE_FAULT, ""), WIRE_INVALID);
+	assert_int_equal(admin_says(WIRE_REQUEST_END, ""), WIRE_INVALID);
+}
+
 static void ask_status(void)
 {
 	struct stream other;
@@ -226,6 +260,7 @@ static void what_is_no_kind_is_invalid(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_is_no_request_is_the_nodes, setup, teardown),
 		cmocka_unit_test_setup_teardown(fifty_megabytes_of_one_revision, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_goes_in_the_middle_is_let_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_stops_for_too_long_is_told, setup, teardown),

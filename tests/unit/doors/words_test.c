@@ -40,28 +40,32 @@ static void every_status_of_the_wire_is_understood(void **state)
 	assert_false(words_serve_status(255, &serve));
 }
 
-static void every_kind_has_its_number(void **state)
+static void every_request_has_its_number(void **state)
 {
 	static const struct {
 		enum request_kind serve;
 		enum wire_request wire;
 	} rows[] = {
-		{REQUEST_COMMAND, WIRE_COMMAND},         {REQUEST_QUERY, WIRE_QUERY},
-		{REQUEST_STATUS, WIRE_STATUS},           {REQUEST_FAULTS, WIRE_FAULT},
-		{REQUEST_QUERY_LOCAL, WIRE_QUERY_LOCAL}, {REQUEST_RESET, WIRE_RESET},
+		{REQUEST_COMMAND, WIRE_COMMAND},
+		{REQUEST_QUERY, WIRE_QUERY},
+		{REQUEST_STATUS, WIRE_STATUS},
+		{REQUEST_QUERY_LOCAL, WIRE_QUERY_LOCAL},
 	};
 	enum request_kind back;
 
 	(void)state;
-	static_assert(sizeof(rows) / sizeof(rows[0]) == REQUEST_KIND_COUNT, "a row for each");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(words_wire_kind(rows[i].serve), rows[i].wire);
 		assert_true(words_serve_kind((uint8_t)rows[i].wire, &back));
 		assert_int_equal(back, rows[i].serve);
 	}
-	for (int i = 0; i < 256; i++)
-		assert_int_equal(words_serve_kind((uint8_t)i, &back),
-				 i >= WIRE_COMMAND && i <= WIRE_REQUEST_LAST);
+	for (int i = 0; i < 256; i++) {
+		bool request = false;
+
+		for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
+			request = request || i == (int)rows[k].wire;
+		assert_int_equal(words_serve_kind((uint8_t)i, &back), request);
+	}
 }
 
 int main(void)
@@ -69,7 +73,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_status_has_its_word),
 		cmocka_unit_test(every_status_of_the_wire_is_understood),
-		cmocka_unit_test(every_kind_has_its_number),
+		cmocka_unit_test(every_request_has_its_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static void lab_json_comes_back_as_it_was(void **state)
 		.netns = "quoin-0",
 		.boot_id = "boot",
 		.quoind = "/bin/quoind",
-		.link = CONFIG_LINK_XDP,
+		.link = LINK_XDP,
 		.setting = {[LAB_DURABILITY] = "written", [LAB_HEARTBEAT] = "1ms"},
 		.node_count = 3,
 		.node = {{101, 7}, {0, 0}, {4194304, UINT64_C(1) << 60}},
@@ -59,8 +59,7 @@ static void lab_json_comes_back_as_it_was(void **state)
 /* A wrong pid would be signalled: nothing that is not clearly ours is taken. */
 static void a_damaged_lab_json_is_refused(void **state)
 {
-	struct lab lab = {
-		.dir = "/d", .node_count = 1, .node = {{101, 7}}, .link = CONFIG_LINK_MEMIF};
+	struct lab lab = {.dir = "/d", .node_count = 1, .node = {{101, 7}}, .link = LINK_MEMIF};
 	char *text = lab_state_text(&lab), *pid = strstr(text, "101");
 	struct lab back;
 

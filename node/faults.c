@@ -8,17 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CONTROL_TEXT_MAX = 4096, CONTROL_PPM_ALL = 1000000 };
+enum { FAULTS_TEXT_MAX = 4096, FAULTS_PPM_ALL = 1000000 };
 
 /* False: the line is malformed. */
 static bool rule_parse(struct fault_rule *rule, const char *line)
 {
 	char direction[5], address[16], extra;
-	unsigned int ppm = CONTROL_PPM_ALL;
+	unsigned int ppm = FAULTS_PPM_ALL;
 	struct in_addr in;
 	int fields = sscanf(line, "drop %4s %15s %u %c", direction, address, &ppm, &extra);
 
-	if (fields < 2 || fields > 3 || ppm > CONTROL_PPM_ALL ||
+	if (fields < 2 || fields > 3 || ppm > FAULTS_PPM_ALL ||
 	    inet_pton(AF_INET, address, &in) != 1)
 		return false;
 	memset(rule, 0, sizeof(*rule));
@@ -29,10 +29,10 @@ static bool rule_parse(struct fault_rule *rule, const char *line)
 	return rule->drop_tx || rule->drop_rx;
 }
 
-enum serve_status control_faults(struct node *n, const uint8_t *text, uint32_t size)
+enum serve_status faults_set(struct node *n, const uint8_t *text, uint32_t size)
 {
 	struct fault_rule rule[FAULT_RULES_MAX];
-	char copy[CONTROL_TEXT_MAX];
+	char copy[FAULTS_TEXT_MAX];
 	uint32_t count = 0;
 	char *line, *rest;
 

@@ -1,0 +1,61 @@
+/*
+ * The kinds of ports: the one table. The configuration takes its choices and checks from it, the
+ * node and the lab what a kind needs, link_dpdk.c the drivers: a row here names the driver of
+ * dataplane/link_NAME.c.
+ *
+ * Plain facts, without DPDK: the one header of this room that config/ may include.
+ */
+#ifndef DATAPLANE_KIND_H
+#define DATAPLANE_KIND_H
+
+#include <assert.h>
+#include <stdbool.h>
+
+/* What a port is the end of, and so which key of the configuration tells it. */
+enum link_device {
+	LINK_DEVICE_NONE,      /* both ends are in one process */
+	LINK_DEVICE_SOCKET,    /* joins two processes: a port for each peer, one for clients */
+	LINK_DEVICE_INTERFACE, /* the kernel's */
+	LINK_DEVICE_NIC,       /* by its PCI address; probed when DPDK starts */
+};
+
+/* X(KIND, name, device, true if only huge pages will do, what it is). */
+/* clang-format off */
+#define LINK_KINDS(X) \
+	X(MEMIF, memif, SOCKET, false, "shared memory between processes of one host") \
+	X(PACKET, packet, INTERFACE, false, "a kernel interface by AF_PACKET") \
+	X(XDP, xdp, INTERFACE, true, "a kernel interface by AF_XDP") \
+	X(PCI, pci, NIC, true, "a NIC that DPDK drives itself")
+/* clang-format on */
+
+#define LINK_KIND_ENUM(KIND, name, device, huge, what) LINK_##KIND,
+enum link_kind {
+	LINK_RING, /* inside one process: made in pairs, and no choice of the configuration's */
+	LINK_KINDS(LINK_KIND_ENUM) LINK_KIND_COUNT,
+};
+#undef LINK_KIND_ENUM
+
+struct link_facts {
+	const char *name;
+	enum link_device device;
+	bool huge_pages; /* without them it cannot be */
+};
+
+static inline const struct link_facts *link_facts(enum link_kind kind)
+{
+#define LINK_KIND_FACTS(KIND, name, device, huge, what) \
+	[LINK_##KIND] = {#name, LINK_DEVICE_##device, huge},
+	static const struct link_facts facts[LINK_KIND_COUNT] = {
+		[LINK_RING] = {"ring", LINK_DEVICE_NONE, false}, LINK_KINDS(LINK_KIND_FACTS)};
+#undef LINK_KIND_FACTS
+
+	assert(kind < LINK_KIND_COUNT);
+	return &facts[kind];
+}
+
+static inline const char *link_kind_name(enum link_kind kind)
+{
+	return link_facts(kind)->name;
+}
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * The pci link: a NIC's own poll-mode driver. EAL probed it at its start (eal_options.pci).
+ */
+#include "dataplane/link_dpdk.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <rte_ethdev.h>
+
+static int find(struct link_dpdk *l, const struct link_options *options, char error[EAL_ERROR_MAX])
+{
+	if (options->interface != NULL &&
+	    rte_eth_dev_get_port_by_name(options->interface, &l->port) == 0)
+		return 0;
+	snprintf(error, EAL_ERROR_MAX, "device %s: not found by DPDK; is it bound to vfio-pci?",
+		 options->interface != NULL ? options->interface : "(none)");
+	return -ENODEV;
+}
+
+const struct link_driver link_pci_driver = {
+	.held_frames = 2 * LINK_DESCRIPTORS,
+	.nic = true,
+	.open = find,
+	.poll = link_dpdk_poll,
+};

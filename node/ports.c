@@ -1,0 +1,134 @@
+#include "node/ports.h"
+
+#include "dataplane/eal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+bool ports_for_each_peer(const struct config *c)
+{
+	return link_facts(c->link)->device == LINK_DEVICE_SOCKET;
+}
+
+/* A locally administered address that follows from the IP address: the same after a restart. */
+static struct link_mac mac_of(const struct config *c, uint8_t port)
+{
+	struct link_mac mac = {.byte = {0x02, port}};
+
+	if (c->mac_set) {
+		memcpy(mac.byte, c->mac, sizeof(mac.byte));
+		return mac;
+	}
+	for (int i = 0; i < 4; i++)
+		mac.byte[2 + i] = (uint8_t)(c->address >> (24 - 8 * i));
+	return mac;
+}
+
+static int add(struct dp_options *dp, const struct link_options *link, struct fault_rules *faults)
+{
+	char text[EAL_ERROR_MAX];
+	struct link *inner, *outer;
+	int error = link_dpdk_create(&inner, link, text);
+
+	if (error) {
+		fprintf(stderr, "quoind: %s\n", text);
+		return error;
+	}
+	outer = inner;
+	if (faults && fault_link_create(&outer, inner, faults)) {
+		inner->ops->destroy(inner);
+		return -ENOMEM;
+	}
+	dp->link[dp->link_count++] = outer;
+	return 0;
+}
+
+/* What a port is, but for its name and where it is. */
+static struct link_options options_of(const struct config *c)
+{
+	return (struct link_options){
+		.kind = c->link,
+		.mtu = c->mtu,
+		.pool_frames = c->pool_frames,
+		.queue_count = 1,
+	};
+}
+
+/* Of the two ends of a socket the one with the lower address listens; for clients this node. */
+static int add_for_each(struct dp_options *dp, const struct config *c, struct fault_rules *faults)
+{
+	uint32_t port = 0;
+
+	for (uint32_t i = 0; i <= c->member_count; i++) {
+		bool clients = i == c->member_count;
+		uint32_t peer = clients ? 0 : c->member[i].address;
+		struct link_options link = options_of(c);
+		char name[24], socket[128];
+		int error;
+
+		if (i == c->self)
+			continue;
+		link.name = name;
+		link.mac = mac_of(c, (uint8_t)port);
+		link.socket = socket;
+		link.server = clients || c->address < peer;
+		snprintf(name, sizeof(name), "%s%u", link_kind_name(c->link), port);
+		if (clients)
+			snprintf(socket, sizeof(socket), "%s-%08x-clients", c->memif_socket,
+				 c->address);
+		else
+			snprintf(socket, sizeof(socket), "%s-%08x-%08x", c->memif_socket,
+				 link.server ? c->address : peer, link.server ? peer : c->address);
+		error = add(dp, &link, faults);
+		if (error)
+			return error;
+		if (clients)
+			dp->client_port = (uint8_t)port;
+		port++;
+	}
+	return 0;
+}
+
+int ports_create(struct dp_options *dp, const struct config *c, struct fault_rules *faults)
+{
+	struct link_options link = options_of(c);
+
+	if (ports_for_each_peer(c))
+		return add_for_each(dp, c, faults);
+	link.name = "port0";
+	link.interface = link_facts(c->link)->device == LINK_DEVICE_NIC ? c->pci : c->interface;
+	if (c->mac_set)
+		link.mac = mac_of(c, 0);
+	return add(dp, &link, faults);
+}
+
+int ports_start(const struct config *c)
+{
+	char prefix[64], text[EAL_ERROR_MAX];
+	struct eal_options eal = {
+		.file_prefix = prefix,
+		.lcores = c->cpus[0] ? c->cpus : NULL,
+		.memory_mib = c->memory_mib,
+		.huge_pages = c->huge_pages != CONFIG_HUGE_OFF,
+		.pci_count = link_facts(c->link)->device == LINK_DEVICE_NIC,
+		.pci = {c->pci},
+	};
+	int error;
+
+	/* The same at every start: EAL keeps a directory in /run for each name, for ever. */
+	snprintf(prefix, sizeof(prefix), "quoin-%012" PRIx64,
+		 config_member_place(&c->member[c->self]));
+	if (c->huge_pages == CONFIG_HUGE_AUTO && !link_facts(c->link)->huge_pages)
+		eal.huge_pages = eal_huge_pages_free(c->memory_mib);
+	error = eal_start(&eal, text);
+	if (error)
+		fprintf(stderr, "quoind: %s\n", text);
+	return error;
+}
+
+void ports_stop(void)
+{
+	eal_stop();
+}

@@ -1,0 +1,21 @@
+/*
+ * A node's ports, as its configuration wants them: one, or one for each peer and one for clients.
+ */
+#ifndef NODE_PORTS_H
+#define NODE_PORTS_H
+
+#include "config/config.h"
+#include "dataplane/dp.h"
+#include "dataplane/fault.h"
+
+/* Each peer has a port of its own: in the order of the members, without this one. */
+bool ports_for_each_peer(const struct config *c);
+
+/* DPDK: once per process. 0 or -errno, with a line on stderr; so below. */
+int ports_start(const struct config *c);
+void ports_stop(void);
+
+/* Opens them, behind the fault rules if there are any, and hands them to the dataplane. */
+int ports_create(struct dp_options *dp, const struct config *c, struct fault_rules *faults);
+
+#endif
