@@ -15,12 +15,14 @@ enum {
 	SOCKET_PATH_MAX = 107,       /* sun_path holds 108 with its NUL */
 	/*
 	 * A frame buffer is of one of two sizes (dataplane/link_dpdk.h), and has 128 bytes of
-	 * DPDK's own head, 64 of its place in the pool and as many lost to alignment.
+	 * DPDK's own head, 64 of its place in the pool and as many lost to alignment. In ordinary
+	 * memory a small one takes a page, since it is put across none.
 	 */
 	FRAME_STANDARD = 2048,
 	FRAME_STANDARD_MTU_MAX = FRAME_STANDARD - 128 - 14,
 	FRAME_JUMBO = 16384,
 	FRAME_OVERHEAD = 256,
+	FRAME_PAGE = 4096,
 	MEMORY_BASE_MIB = 16, /* what EAL and a driver take before the first frame */
 	MEMORY_DEFAULT_MIB = 64,
 	MEMORY_STEP_MIB = 16,
@@ -233,6 +235,8 @@ static void check_memory(struct config_loading *l)
 	/* A socket joins two: a port for each peer, and one for clients. */
 	ports = link_facts(c->link)->device == LINK_DEVICE_SOCKET ? c->member_count : 1;
 	frame = (c->mtu > FRAME_STANDARD_MTU_MAX ? FRAME_JUMBO : FRAME_STANDARD) + FRAME_OVERHEAD;
+	if (c->huge_pages != CONFIG_HUGE_ON && frame < FRAME_PAGE)
+		frame = FRAME_PAGE;
 	need_mib = MEMORY_BASE_MIB + (ports * c->pool_frames * frame + (1 << 20) - 1) / (1 << 20);
 	if (!given(l, KEY_MEMORY)) {
 		uint64_t steps = (need_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;

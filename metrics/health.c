@@ -17,11 +17,13 @@ bool metrics_health_parse(const char *path, bool (*excluded)(void *context, cons
 
 	*out = (struct metrics_health_question){0};
 	if (strcmp(path, "/health") == 0) {
-		*out = (struct metrics_health_question){true, true, true, false};
+		*out = (struct metrics_health_question){
+			.json = true, .serializable = true, .linearizable = true};
 		return true;
 	}
 	if (!ready && strncmp(path, "/livez", 6) != 0)
 		return false;
+	out->alive_is_enough = !ready;
 	check = path + (ready ? 7 : 6);
 	if (check[0] == '\0') {
 		out->serializable = !excluded(context, "serializable_read");
@@ -37,11 +39,9 @@ bool metrics_health_parse(const char *path, bool (*excluded)(void *context, cons
 static const char *serializable_fault(const struct metrics_health_question *question,
 				      const struct metrics_health_answer *answer)
 {
-	bool alive_is_enough = !question->linearizable && !question->json;
-
 	if (answer->read_err == -ETIMEDOUT)
 		return timed_out;
-	if (!alive_is_enough && answer->metrics->waiting[0])
+	if (!question->alive_is_enough && answer->metrics->waiting[0])
 		return answer->metrics->waiting;
 	return NULL;
 }

@@ -24,6 +24,7 @@ struct metrics_health_question {
 	bool json; /* /health */
 	bool serializable, linearizable;
 	bool verbose;
+	bool alive_is_enough; /* /livez: one that waits, or starts, is alive */
 };
 
 /* False: no path of health. `excluded` says whether the query leaves a check out. */

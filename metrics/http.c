@@ -37,6 +37,8 @@ static enum MHD_Result reply(struct MHD_Connection *c, unsigned int status, char
 				mode == MHD_RESPMEM_MUST_FREE
 					? "text/plain; version=0.0.4; charset=utf-8"
 					: "text/plain; charset=utf-8");
+	/* Who asks now and then must not keep a place meanwhile. */
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	result = MHD_queue_response(c, status, response);

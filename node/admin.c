@@ -3,6 +3,7 @@
  */
 #include "node/internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 static enum serve_status reset(struct node *n, const struct call *call)
@@ -14,8 +15,12 @@ static enum serve_status reset(struct node *n, const struct call *call)
 		journal_write(n->journal, JOURNAL_WARN, "formation_reset",
 			      "identity=%016" PRIx64 " why=\"asked for: the directory is fresh\"",
 			      n->recovered.identity);
-	/* Else the log has failed, and the node ends with its last word. */
-	return err ? SERVE_REFUSED : SERVE_OK;
+	if (err && err != -EBUSY)
+		journal_write(n->journal, JOURNAL_ERROR, "formation_reset_failed", "why=\"%s\"",
+			      n->failed ? n->error : wal_error(n->wal));
+	if (!err)
+		return SERVE_OK;
+	return err == -EBUSY ? SERVE_REFUSED : SERVE_STOPPING;
 }
 
 static enum serve_status faults(struct node *n, const struct call *call)

@@ -272,6 +272,7 @@ struct raft {
 	bool start_confirmed;
 	uint64_t start_began_us;
 	uint64_t start_ask_us;
+	uint64_t start_ask_all_us;
 	raft_term start_term; /* as recovered */
 	raft_index start_last;
 	bool start_settled;          /* it was lost, and is whole again */

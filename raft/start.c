@@ -18,15 +18,27 @@
 /* Who did not answer is asked again: it may have been down, and know more than the others. */
 static const uint64_t ASK_AGAIN_US = 1000000;
 
+/* And all are: a start may be superseded, by a copy of the directory that ran elsewhere. */
+static const uint64_t ASK_ALL_US = 10000000;
+
 /* More starts since a copy was taken than any directory has: whoever says so is out of order. */
 enum { STARTS_FORGOTTEN_MAX = 1 << 16 };
 
-static void ask_all(struct raft *r)
+static bool all_answered(const struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		if (r->place[i].id != 0 && !r->place[i].start_answered)
+			return false;
+	}
+	return true;
+}
+
+static void ask(struct raft *r, bool all)
 {
 	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
 		struct raft_peer *p = &r->place[i];
 
-		p->start_owed = p->id != 0 && !p->start_answered;
+		p->start_owed = p->id != 0 && (all || !p->start_answered);
 	}
 	r->start_ask_us = r->now_us + (r->start_confirmed ? ASK_AGAIN_US : r->heartbeat_us);
 }
@@ -60,7 +72,8 @@ void raft_start_init(struct raft *r, const struct raft_options *o)
 		if (p)
 			p->witness = o->witness[i];
 	}
-	ask_all(r);
+	r->start_ask_all_us = r->now_us + ASK_ALL_US;
+	ask(r, true);
 	confirm_try(r);
 }
 
@@ -72,30 +85,28 @@ void raft_restarted(struct raft *r, raft_start start)
 	r->start = start;
 	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++)
 		r->place[i].start_answered = false;
-	ask_all(r);
+	ask(r, true);
 	raft_check_invariants(r);
-}
-
-static bool all_answered(const struct raft *r)
-{
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
-		if (r->place[i].id != 0 && !r->place[i].start_answered)
-			return false;
-	}
-	return true;
 }
 
 void raft_start_tick(struct raft *r)
 {
 	confirm_try(r);
-	if (!all_answered(r) && r->now_us >= r->start_ask_us)
-		ask_all(r);
+	if (r->now_us >= r->start_ask_all_us) {
+		ask(r, true);
+		r->start_ask_all_us = r->now_us + ASK_ALL_US;
+	} else if (!all_answered(r) && r->now_us >= r->start_ask_us) {
+		ask(r, false);
+	}
 	raft_lost_tick(r);
 }
 
 uint64_t raft_start_deadline(const struct raft *r)
 {
-	uint64_t deadline = all_answered(r) ? UINT64_MAX : r->start_ask_us;
+	uint64_t deadline = r->start_ask_all_us;
+
+	if (!all_answered(r) && r->start_ask_us < deadline)
+		deadline = r->start_ask_us;
 
 	if (r->lost.is && r->lost.ask_us < deadline)
 		deadline = r->lost.ask_us;
@@ -249,7 +260,7 @@ void raft_start_send(struct raft *r)
 
 		if (p->id == 0)
 			continue;
-		if (p->start_owed && !p->start_answered)
+		if (p->start_owed)
 			raft_message_new(r, p, RAFT_MESSAGE_START);
 		if (p->start_reply_owed) {
 			struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_START_REPLY);

@@ -128,7 +128,7 @@ static const struct bad_case bad_cases[] = {
 	{5, "  link: packet\n  interface: v0\n  memif-socket: \"@x\"", "F:7: network.memif-socket: has no meaning with link: packet: leave it out, or link: <links>\n"},
 	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\nhuge-pages: off\nnetwork: {link: xdp, interface: v0, address: 198.18.0.1/24}",
 		"F:4: huge-pages: off does not go with link: xdp: auto or on\n"},
-	{0, "memory: 16MiB", "F:7: memory: 16MiB is too little for 4096 frames of 3 ports: at least 43MiB\n"},
+	{0, "memory: 16MiB", "F:7: memory: 16MiB is too little for 4096 frames of 3 ports: at least 64MiB\n"},
 	{2, "data-dir: " D20 D20 D20 D20 "/123456789012", "F:2: data-dir: is too long for a socket in it (108 bytes of 107): a shorter one, or an admin-socket elsewhere\n"},
 	{0, "admin-socket: " D20 D20 D20 D20 D20 "/12", "F:7: admin-socket: has 108 bytes: at most 107\n"},
 	{0, "listen-metrics-urls: 127.0.0.1:2381", "F:7: listen-metrics-urls: 127.0.0.1:2381 is wrong: " URL_RULE "\n"},
@@ -335,6 +335,8 @@ static void memory_grows_with_the_frames(void **state)
 
 	(void)state;
 	load_good(&c, 0, "  frames: 16384");
+	assert_int_equal(c.memory_mib, 208); /* 16 + 3 * 16384 * 4096 / 2^20, a page each */
+	load_good(&c, 0, "  frames: 16384\nhuge-pages: on");
 	assert_int_equal(c.memory_mib, 128); /* 16 + 3 * 16384 * 2304 / 2^20 = 124, in 16s */
 	load_good(&c, 0, "  mtu: 9000");
 	assert_int_equal(c.memory_mib, 224); /* 16 + 3 * 4096 * 16640 / 2^20 = 211 */

@@ -354,10 +354,28 @@ static void V15_a_start_that_cannot_be_is_refused(void **state)
 	hand_fini(&h);
 }
 
+/* A copy of the directory ran elsewhere: those who know of it are asked, and tell. */
+static void V15_a_start_that_was_superseded_is_told(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_forget(&h);
+	hand_tick(&h, 10000000);
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_START, 2));
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_START, 3));
+	struct raft_message m = hand_told(&h, 2, hand_start(1, 9), 0, 0);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 1);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
+		cmocka_unit_test(V15_a_start_that_was_superseded_is_told),
 		cmocka_unit_test(V15_an_entry_that_was_overwritten_and_is_back_is_a_loss),
 		cmocka_unit_test(an_entry_of_a_later_term_is_not_taken_for_an_old_one),
 		cmocka_unit_test(V15_a_later_acknowledgement_hides_no_loss),
