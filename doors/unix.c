@@ -147,7 +147,7 @@ int unix_door_create(struct unix_door **out, struct calls *calls, struct serve *
 
 	if (!d)
 		return -ENOMEM;
-	d->door = (struct door){.ops = &ops, .trusted = true};
+	d->door = (struct door){.ops = &ops};
 	d->calls = calls;
 	d->serve = serve;
 	*out = d;

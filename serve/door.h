@@ -32,8 +32,6 @@ enum request_kind {
 	REQUEST_QUERY,       /* linearizable */
 	REQUEST_QUERY_LOCAL, /* from this member's applied state: etcd's "serializable" */
 	REQUEST_STATUS,      /* the node's own account of itself */
-	REQUEST_FAULTS,      /* fault rules: by a trusted door of a node that allows it */
-	REQUEST_RESET,       /* makes a directory that is of no cluster fresh: by a trusted door */
 	REQUEST_KIND_COUNT,
 };
 
@@ -54,7 +52,6 @@ struct door_ops {
 
 struct door {
 	const struct door_ops *ops;
-	bool trusted; /* who comes by it may set faults */
 };
 
 /*

@@ -42,12 +42,6 @@ struct serve_host;
 struct serve_host_ops {
 	/* The node's account of itself, in at most size_max bytes. */
 	size_t (*status)(struct serve_host *host, char *out, size_t size_max);
-
-	/* Fault rules, as text. */
-	enum serve_status (*faults)(struct serve_host *host, const uint8_t *text, uint32_t size);
-
-	/* Forgets a formation. SERVE_REFUSED: others may rest on what this member holds. */
-	enum serve_status (*reset)(struct serve_host *host);
 };
 
 struct serve_host {

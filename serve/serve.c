@@ -119,15 +119,6 @@ void serve_begin(struct serve *s, struct request *q, enum request_kind kind)
 			     (uint32_t)s->host->ops->status(s->host, (char *)s->scratch,
 							    PARTS_MESSAGE_SIZE_MAX));
 		return;
-	case REQUEST_FAULTS:
-		if (q->door->trusted)
-			serve_refuse(s, q, s->host->ops->faults(s->host, q->data, q->size));
-		else
-			serve_refuse(s, q, SERVE_REFUSED);
-		return;
-	case REQUEST_RESET:
-		serve_refuse(s, q, q->door->trusted ? s->host->ops->reset(s->host) : SERVE_REFUSED);
-		return;
 	case REQUEST_KIND_COUNT:
 		break;
 	}

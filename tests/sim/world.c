@@ -2,6 +2,7 @@
 
 #include "kv/command.h"
 #include "kv/kv.h"
+#include "node/internal.h"
 #include "tests/sim/client.h"
 
 #include <assert.h>
@@ -157,7 +158,10 @@ bool sim_node_reset(struct sim_world *w, uint32_t i)
 
 bool sim_node_belongs(const struct sim_world *w, uint32_t i)
 {
-	return w->cluster_id != 0 && w->node[i].life == w->cluster_life[i];
+	const struct sim_node *n = &w->node[i];
+
+	return w->cluster_id != 0 && n->life == w->cluster_life[i] &&
+	       (!n->node || n->node->recovered.identity == w->cluster_identity[i]);
 }
 
 bool sim_all_formed(const struct sim_world *w)
@@ -227,8 +231,10 @@ static void check_cluster(struct sim_world *w, uint32_t i)
 	}
 	w->cluster_id = cluster_id;
 	w->clusters++;
-	for (uint32_t j = 0; j < w->node_count; j++)
+	for (uint32_t j = 0; j < w->node_count; j++) {
 		w->cluster_life[j] = w->node[j].life;
+		w->cluster_identity[j] = w->node[i].node->formation.table.member[j].identity;
+	}
 	if (w->clusters == 1)
 		return;
 	w->forgotten++;

@@ -69,8 +69,9 @@ struct sim_world {
 	uint64_t cluster_id; /* of the newest cluster; 0: none was formed yet */
 	uint64_t clusters, resets;
 	uint64_t forgotten; /* clusters that are gone: what still comes has other keys */
-	uint32_t cluster_life[SIM_NODES_MAX];   /* the directories that it was formed of */
-	uint32_t leader_of_term[SIM_TERMS_MAX]; /* node + 1 */
+	uint32_t cluster_life[SIM_NODES_MAX];     /* the directories that it was formed of, ... */
+	uint64_t cluster_identity[SIM_NODES_MAX]; /* ... unless one was wiped just before */
+	uint32_t leader_of_term[SIM_TERMS_MAX];   /* node + 1 */
 	uint64_t read_floor
 		[SIM_CLIENTS_MAX]; /* of a key: the newest value that any finished read gave */
 	uint64_t steps;

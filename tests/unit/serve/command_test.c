@@ -126,29 +126,13 @@ static void no_space_waits_for_a_copy_in_the_log(void **state)
 	assert_int_equal(h.proposals, 0);
 }
 
-static void status_and_faults_are_the_nodes(void **state)
+static void status_is_the_nodes(void **state)
 {
-	static const struct {
-		bool trusted;
-		enum serve_status faults, want;
-	} rows[] = {
-		{true, SERVE_OK, SERVE_OK},
-		{true, SERVE_INVALID, SERVE_INVALID},
-		{false, SERVE_OK, SERVE_REFUSED},
-	};
 	enum serve_status why;
 
 	(void)state;
 	serve_begin(h.serve, serve_open(h.serve, &h.door, 1, 0, 0, &why), REQUEST_STATUS);
 	assert_memory_equal(hand_heard(&h, 1)->data, "name hand\n", 10);
-	for (uint32_t i = 0; i < 3; i++) {
-		h.door.trusted = rows[i].trusted;
-		h.faults_result = rows[i].faults;
-		serve_begin(h.serve, serve_open(h.serve, &h.door, 1, 0, 0, &why), REQUEST_FAULTS);
-		assert_int_equal(hand_heard(&h, 2 + 2 * i)->status, rows[i].want);
-		serve_begin(h.serve, serve_open(h.serve, &h.door, 1, 0, 0, &why), REQUEST_RESET);
-		assert_int_equal(hand_heard(&h, 3 + 2 * i)->status, rows[i].want);
-	}
 }
 
 int main(void)
@@ -166,7 +150,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(no_space_waits_for_a_copy_in_the_log, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(status_and_faults_are_the_nodes, setup, teardown),
+		cmocka_unit_test_setup_teardown(status_is_the_nodes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

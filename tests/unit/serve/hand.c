@@ -58,18 +58,6 @@ static size_t status(struct serve_host *host, char *out, size_t size_max)
 	return (size_t)snprintf(out, size_max, "name hand\n");
 }
 
-static enum serve_status faults(struct serve_host *host, const uint8_t *text, uint32_t size)
-{
-	(void)text;
-	(void)size;
-	return OF(host, host)->faults_result;
-}
-
-static enum serve_status reset(struct serve_host *host)
-{
-	return OF(host, host)->faults_result;
-}
-
 static int check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
 		 uint64_t *sequence)
 {
@@ -178,7 +166,7 @@ void hand_open(struct hand *h)
 {
 	static const struct serve_port_ops port_ops = {propose, read_index, leader};
 	static const struct serve_peers_ops peers_ops = {send_part, send_reply};
-	static const struct serve_host_ops host_ops = {status, faults, reset};
+	static const struct serve_host_ops host_ops = {status};
 	static const struct door_ops door_ops = {door_answer, door_push, door_gone};
 	static const struct sm_ops sm_ops = {
 		.query = query,

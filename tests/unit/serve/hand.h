@@ -49,7 +49,6 @@ struct hand {
 
 	/* The node. */
 	struct serve_host host;
-	enum serve_status faults_result;
 
 	/* The state machine. */
 	struct sm sm;
