@@ -93,7 +93,7 @@ MUTANTS = [
      "raft/election.c",
      "if (!may_vote(r) || (m->term <= r->lost.told_term && r->hard.vote != m->from))",
      "if (!may_vote(r))",
-     ["unit-raft-lost", "unit-raft-random"]),
+     ["unit-raft-start", "unit-raft-random"]),
     ("told-term-not-taken", "V15: a term that is told is taken",
      "raft/start.c",
      "if (m->term > r->hard.term)\n\t\traft_follower_become(r, m->term, 0);",
