@@ -72,6 +72,21 @@ static bool kernel_has(int family, const char *name)
 	return true;
 }
 
+/* Of 2 MiB: a link that needs them takes no other memory. 64 MiB are a node's. */
+static bool host_has_huge_pages(uint32_t nodes)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	uint32_t pages = 0;
+
+	if (file && fscanf(file, "%u", &pages) != 1)
+		pages = 0;
+	if (file)
+		fclose(file);
+	if (pages < 32 * nodes)
+		printf("SKIP: %u huge pages are free; xdp needs %u\n", pages, 32 * nodes);
+	return pages >= 32 * nodes;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -83,7 +98,8 @@ int main(int argc, char **argv)
 		return 2;
 	link_name = argv[1];
 	node_count = (uint32_t)strtoul(argv[2], NULL, 10);
-	if (strcmp(link_name, "xdp") == 0 && !kernel_has(AF_XDP, "AF_XDP"))
+	if (strcmp(link_name, "xdp") == 0 &&
+	    (!kernel_has(AF_XDP, "AF_XDP") || !host_has_huge_pages(node_count)))
 		return 77;
 	if (strcmp(link_name, "packet") == 0 && !kernel_has(AF_PACKET, "AF_PACKET"))
 		return 77;
