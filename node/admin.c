@@ -17,7 +17,7 @@ static enum serve_status reset(struct node *n, const struct call *call)
 			      n->recovered.identity);
 	if (err && err != -EBUSY)
 		journal_write(n->journal, JOURNAL_ERROR, "formation_reset_failed", "why=\"%s\"",
-			      n->failed ? n->error : wal_error(n->wal));
+			      n->error);
 	if (!err)
 		return SERVE_OK;
 	return err == -EBUSY ? SERVE_REFUSED : SERVE_STOPPING;

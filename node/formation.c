@@ -252,6 +252,10 @@ int node_formation_reset(struct node *n)
 	if (status.term > 0 || status.last > 0)
 		return -EBUSY;
 	err = wal_record_write(n->wal, NULL, 0);
+	if (err && err != -EBUSY) {
+		n->failed = err;
+		snprintf(n->error, sizeof(n->error), "%s", wal_error(n->wal));
+	}
 	if (err)
 		return err;
 	wal_close(n->wal);

@@ -144,6 +144,9 @@ static struct raft_message *reply_new(struct raft *r, const struct raft_peer *p)
 /* What this leader, as a witness, may know of this start (start.c). */
 static void acknowledged_note(const struct raft *r, struct raft_peer *p, raft_index match)
 {
+	/* Of nothing there is nothing to know, and a place of the few would be taken. */
+	if (match == 0)
+		return;
 	if (r->hard.term > p->acknowledged[0].term) {
 		memmove(&p->acknowledged[1], &p->acknowledged[0],
 			sizeof(p->acknowledged) - sizeof(p->acknowledged[0]));

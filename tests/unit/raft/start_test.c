@@ -371,11 +371,31 @@ static void V15_a_start_that_was_superseded_is_told(void **state)
 	hand_fini(&h);
 }
 
+/* Leaders that got nothing acknowledged take no place of one that did. */
+static void terms_without_progress_hide_no_acknowledgement(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .unconfirmed = true});
+	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "1", 0), 0);
+	hand_persist(&h);
+	for (raft_term term = 2; term < 9; term++) {
+		assert_int_equal(hand_append(&h, 2, term, 0, 0, "", 0), 0);
+		hand_persist(&h);
+	}
+	struct raft_message m = hand_told(&h, 2, h.r->start, 1, 1);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 0);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
 		cmocka_unit_test(V15_a_start_that_was_superseded_is_told),
+		cmocka_unit_test(terms_without_progress_hide_no_acknowledgement),
 		cmocka_unit_test(V15_an_entry_that_was_overwritten_and_is_back_is_a_loss),
 		cmocka_unit_test(an_entry_of_a_later_term_is_not_taken_for_an_old_one),
 		cmocka_unit_test(V15_a_later_acknowledgement_hides_no_loss),
