@@ -164,12 +164,12 @@ void raft_follower_become(struct raft *r, raft_term term, raft_id leader)
 		r->hard.vote = 0;
 		r->hard_changed = true;
 		memset(&r->owed, 0, sizeof(r->owed));
-		for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		for (uint32_t i = 0; i < r->place_count; i++) {
 			r->place[i].vote_reply_owed = false;
 			r->place[i].stale_reply_owed = false;
 		}
 	}
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++)
+	for (uint32_t i = 0; i < r->place_count; i++)
 		r->place[i].vote_request_owed = false;
 	if (r->role == RAFT_LEADER) {
 		raft_reads_drop(r);
@@ -185,7 +185,7 @@ static void candidate_tick(struct raft *r)
 	if (r->now_us < r->vote_resend_us)
 		return;
 	/* Frames are lost; a voter's answer is the same however often it is asked. */
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		struct raft_peer *p = &r->place[i];
 		p->vote_request_owed = p->id != 0 && p->voter && !p->vote_answered;
 	}
@@ -346,7 +346,7 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->members_index = r->members_index;
 	out->lost = r->lost.is;
 	out->start_confirmed = r->start_confirmed;
-	for (uint32_t i = 0; r->role == RAFT_LEADER && i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->place_count; i++) {
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0)
 			continue;

@@ -30,7 +30,7 @@ void raft_campaign(struct raft *r)
 	r->role = RAFT_CANDIDATE;
 	r->hard.vote = r->id;
 	r->lost.voted_term = r->hard.term;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		struct raft_peer *p = &r->place[i];
 		p->vote_answered = false; /* R22: the set of voters belongs to the term */
 		p->vote_granted = false;
@@ -48,7 +48,7 @@ void raft_vote_count(struct raft *r)
 	if (r->role != RAFT_CANDIDATE || !raft_hard_durable(r))
 		return;
 	votes += raft_is_voter(r);
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		const struct raft_peer *p = &r->place[i];
 		votes += p->id != 0 && p->voter && p->vote_granted;
 	}

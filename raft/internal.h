@@ -266,7 +266,8 @@ struct raft {
 	struct raft_members members_before;
 	raft_index members_before_index;
 	struct raft_peer place[RAFT_PLACES_MAX];
-	uint32_t send_turn; /* place that sends first in the next ready */
+	uint32_t place_count; /* those from here on are free */
+	uint32_t send_turn;   /* place that sends first in the next ready */
 
 	/* This start's knowledge of its past (start.c, lost.c). */
 	bool start_confirmed;

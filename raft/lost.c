@@ -20,7 +20,7 @@ void raft_lost_begin(struct raft *r, raft_start known)
 	r->lost.ask_us = r->now_us;
 	if (r->role != RAFT_FOLLOWER)
 		raft_follower_become(r, r->hard.term, 0);
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++)
+	for (uint32_t i = 0; i < r->place_count; i++)
 		r->place[i].vote_reply_owed = false;
 }
 
@@ -54,9 +54,12 @@ void raft_lost_tick(struct raft *r)
 
 void raft_lost_send(struct raft *r)
 {
-	const struct raft_peer *p = raft_peer_find(r, r->leader);
+	const struct raft_peer *p;
 
-	if (r->lost.ask_owed && p)
+	if (!r->lost.ask_owed)
+		return;
+	p = raft_peer_find(r, r->leader);
+	if (p)
 		raft_message_new(r, p, RAFT_MESSAGE_READ)->read.context = r->lost.context;
 	r->lost.ask_owed = false;
 }

@@ -13,7 +13,7 @@
 
 struct raft_peer *raft_peer_find(struct raft *r, raft_id id)
 {
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		if (id != 0 && r->place[i].id == id)
 			return &r->place[i];
 	}
@@ -45,16 +45,17 @@ uint32_t raft_quorum(const struct raft *r)
 /* A place keeps its number, and so its fetch slot, for as long as its member is in the table. */
 void raft_places_sync(struct raft *r)
 {
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		if (r->place[i].id != 0 && !raft_members_find(&r->members, r->place[i].id))
 			memset(&r->place[i], 0, sizeof(r->place[i]));
 	}
+	r->place_count = RAFT_PLACES_MAX;
 	for (uint32_t i = 0; i < r->members.count; i++) {
 		const struct raft_member *m = &r->members.member[i];
 		struct raft_peer *p = raft_peer_find(r, m->id);
 		if (m->id == r->id)
 			continue;
-		for (uint32_t k = 0; !p && k < RAFT_PLACES_MAX; k++) {
+		for (uint32_t k = 0; !p && k < r->place_count; k++) {
 			if (r->place[k].id == 0)
 				p = &r->place[k];
 		}
@@ -66,6 +67,8 @@ void raft_places_sync(struct raft *r)
 		p->voter = m->voter;
 		p->identity = m->identity;
 	}
+	while (r->place_count > 0 && r->place[r->place_count - 1].id == 0)
+		r->place_count--;
 }
 
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index)

@@ -91,12 +91,12 @@ static uint64_t seq_confirmed(const struct raft *r)
 
 	if (raft_quorum(r) == 1 && raft_is_voter(r))
 		return r->reads.seq;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		uint64_t seq = r->place[i].read_echo;
 		uint32_t reached = raft_is_voter(r);
 		if (!raft_peer_counts(&r->place[i]))
 			continue;
-		for (uint32_t k = 0; k < RAFT_PLACES_MAX; k++)
+		for (uint32_t k = 0; k < r->place_count; k++)
 			reached += raft_peer_counts(&r->place[k]) && r->place[k].read_echo >= seq;
 		if (reached >= raft_quorum(r) && seq > confirmed)
 			confirmed = seq;

@@ -38,7 +38,7 @@ static void messages_out(struct raft *r)
 	raft_start_send(r);
 	if (!raft_hard_durable(r))
 		return;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		struct raft_peer *p = &r->place[i];
 		if (p->id == 0)
 			continue;

@@ -84,7 +84,7 @@ void raft_leader_become(struct raft *r)
 	r->term_start = 0;
 	r->reads.seq = 0;
 	r->reads.announce = false;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		struct raft_peer *p = &r->place[i];
 		p->vote_request_owed = false;
 		if (p->id == 0)
@@ -128,7 +128,7 @@ static uint32_t matches_sort(const struct raft *r, raft_index value[RAFT_VOTERS_
 
 	if (raft_is_voter(r))
 		value[count++] = r->durable;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0 || !p->voter)
 			continue;
@@ -347,7 +347,7 @@ static void peer_tick(struct raft *r, struct raft_peer *p)
 
 void raft_leader_tick(struct raft *r)
 {
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		if (r->place[i].id != 0)
 			peer_tick(r, &r->place[i]);
 	}
@@ -357,7 +357,7 @@ uint64_t raft_leader_deadline(const struct raft *r)
 {
 	uint64_t deadline = UINT64_MAX;
 
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0)
 			continue;

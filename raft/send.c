@@ -211,16 +211,17 @@ void raft_send_appends(struct raft *r)
 
 	if (r->role != RAFT_LEADER)
 		return;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		peers += r->place[i].id != 0;
 		if (r->reads.announce && r->place[i].id != 0)
 			r->place[i].empty_owed = true;
 	}
 	r->reads.announce = false;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
-		struct raft_peer *p = &r->place[(r->send_turn + i) % RAFT_PLACES_MAX];
+	for (uint32_t i = 0; i < r->place_count; i++) {
+		struct raft_peer *p = &r->place[(r->send_turn + i) % r->place_count];
 		if (p->id != 0)
 			peer_send(r, p, RAFT_READY_APPENDS_MAX / peers);
 	}
-	r->send_turn = (r->send_turn + 1) % RAFT_PLACES_MAX;
+	if (++r->send_turn >= r->place_count)
+		r->send_turn = 0;
 }

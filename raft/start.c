@@ -26,7 +26,7 @@ enum { STARTS_FORGOTTEN_MAX = 1 << 16 };
 
 static bool all_answered(const struct raft *r)
 {
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		if (r->place[i].id != 0 && !r->place[i].start_answered)
 			return false;
 	}
@@ -35,7 +35,7 @@ static bool all_answered(const struct raft *r)
 
 static void ask(struct raft *r, bool all)
 {
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		struct raft_peer *p = &r->place[i];
 
 		p->start_owed = p->id != 0 && (all || !p->start_answered);
@@ -49,7 +49,7 @@ static void confirm_try(struct raft *r)
 
 	if (r->start_confirmed)
 		return;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		const struct raft_peer *p = &r->place[i];
 
 		voters += p->id != 0 && p->voter;
@@ -83,7 +83,7 @@ void raft_restarted(struct raft *r, raft_start start)
 	assert(r->lost.is);
 	assert(raft_start_count(start) > raft_start_count(r->start));
 	r->start = start;
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++)
+	for (uint32_t i = 0; i < r->place_count; i++)
 		r->place[i].start_answered = false;
 	ask(r, true);
 	raft_check_invariants(r);
@@ -133,7 +133,8 @@ static void witness_set(struct raft *r, struct raft_peer *p)
 /* It acknowledged match to this leader. */
 void raft_witness_note(struct raft *r, struct raft_peer *p)
 {
-	if (p->lost || p->unconfirmed || !position_above(r->hard.term, p->match, &p->witness))
+	if (p->lost || p->unconfirmed || p->match == 0 ||
+	    !position_above(r->hard.term, p->match, &p->witness))
 		return;
 	witness_set(r, p);
 }
@@ -184,7 +185,7 @@ uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBE
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		if (r->place[i].id != 0 && r->place[i].witness.id != 0)
 			out[count++] = r->place[i].witness;
 	}
@@ -218,8 +219,8 @@ static bool position_lost(const struct raft *r, const struct raft_peer *p,
 {
 	const struct raft_witness here = {.term = r->start_term, .index = r->start_last};
 
-	/* Whole again, it holds all that counted. */
-	if (r->start_settled)
+	/* Whole again, it holds all that counted; and of nothing, nothing is lost. */
+	if (r->start_settled || known->index == 0)
 		return false;
 	/* A later term's acknowledgement says nothing of what was held in this one. */
 	for (uint32_t i = 0; i < RAFT_ACKNOWLEDGED_TERMS; i++) {
@@ -255,7 +256,7 @@ int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft
 /* Neither speaks for a term, so neither waits for one to be durable. */
 void raft_start_send(struct raft *r)
 {
-	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+	for (uint32_t i = 0; i < r->place_count; i++) {
 		struct raft_peer *p = &r->place[i];
 
 		if (p->id == 0)

@@ -390,12 +390,43 @@ static void terms_without_progress_hide_no_acknowledgement(void **state)
 	hand_fini(&h);
 }
 
+/* One that holds nothing of it yet is heard by a new leader: what it acknowledged before stands. */
+static void nothing_acknowledged_is_not_a_position(void **state)
+{
+	struct hand h;
+	struct raft_peer *p;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_elect(&h);
+	p = hand_peer(&h, 2);
+	p->witness.term = 1;
+	p->witness.index = 1;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 2);
+		m.append_reply.accepted = true;
+		m.append_reply.unconfirmed = i == 0;
+		assert_int_equal(hand_recv(&h, &m), 0);
+	}
+	assert_int_equal(p->witness.term, 1);
+	assert_int_equal(p->witness.index, 1);
+	hand_fini(&h);
+
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	struct raft_message m = hand_told(&h, 2, h.r->start, 2, 0);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 0);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
 		cmocka_unit_test(V15_a_start_that_was_superseded_is_told),
 		cmocka_unit_test(terms_without_progress_hide_no_acknowledgement),
+		cmocka_unit_test(nothing_acknowledged_is_not_a_position),
 		cmocka_unit_test(V15_an_entry_that_was_overwritten_and_is_back_is_a_loss),
 		cmocka_unit_test(an_entry_of_a_later_term_is_not_taken_for_an_old_one),
 		cmocka_unit_test(V15_a_later_acknowledgement_hides_no_loss),
