@@ -24,16 +24,6 @@ static void key_count_update(struct kv_key *key)
 		1 + subtree_count(RB_LEFT(key, node)) + subtree_count(RB_RIGHT(key, node));
 }
 
-int kv_bytes_compare(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b_size)
-{
-	uint32_t common = a_size < b_size ? a_size : b_size;
-	int order = common == 0 ? 0 : memcmp(a, b, common);
-
-	if (order != 0)
-		return order;
-	return (a_size > b_size) - (a_size < b_size);
-}
-
 static int key_compare(const struct kv_key *a, const struct kv_key *b)
 {
 	return kv_bytes_compare(a->bytes, a->size, b->bytes, b->size);
@@ -101,10 +91,15 @@ static struct kv_key *lower_bound(const struct kv_store *store, struct kv_bytes 
 
 static struct kv_key *key_find(const struct kv_store *store, struct kv_bytes bytes)
 {
-	struct kv_key *key = lower_bound(store, bytes, NULL);
+	struct kv_key *key = RB_ROOT(&store->keys);
 
-	if (!key || kv_bytes_compare(key->bytes, key->size, bytes.data, bytes.size) != 0)
-		return NULL;
+	while (key) {
+		int order = kv_bytes_compare(bytes.data, bytes.size, key->bytes, key->size);
+
+		if (order == 0)
+			break;
+		key = order < 0 ? RB_LEFT(key, node) : RB_RIGHT(key, node);
+	}
 	return key;
 }
 

@@ -29,6 +29,7 @@
 
 #include <assert.h>
 #include <bsd/sys/tree.h>
+#include <string.h>
 
 #include "kv/command.h"
 #include "kv/kv.h"
@@ -81,7 +82,16 @@ struct kv_store_range {
 };
 
 /* Byte order, the shorter one first. */
-int kv_bytes_compare(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b_size);
+static inline int kv_bytes_compare(const uint8_t *a, uint32_t a_size, const uint8_t *b,
+				   uint32_t b_size)
+{
+	uint32_t common = a_size < b_size ? a_size : b_size;
+	int order = common == 0 ? 0 : memcmp(a, b, common);
+
+	if (order != 0)
+		return order;
+	return (a_size > b_size) - (a_size < b_size);
+}
 
 void kv_store_init(struct kv_store *store, struct kv_pins *pins);
 void kv_store_destroy(struct kv_store *store);
