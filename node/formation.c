@@ -283,6 +283,8 @@ static const char *wait_text(enum formation_wait wait)
 		return "";
 	case FORMATION_WAIT_SILENT:
 		return "does not answer";
+	case FORMATION_WAIT_COPY:
+		return "answers from a copy of the data directory of";
 	case FORMATION_WAIT_DIGEST:
 		return "has another initial-cluster or initial-cluster-token";
 	case FORMATION_WAIT_ORIGIN:

@@ -88,8 +88,28 @@ static void table_make(const struct formation *f, struct formation_table *out)
 		out->member[i].identity = i == f->self ? f->identity : f->peer[i].identity;
 }
 
+/* Whose directory answers there too, if it is one of two: nobody can tell them apart. */
+static bool copied(const struct formation *f, uint32_t place, uint32_t *from)
+{
+	const struct formation_peer *p = &f->peer[place];
+
+	for (*from = 0; *from < f->table.count; (*from)++) {
+		const struct formation_peer *other = &f->peer[*from];
+
+		if (*from == f->self
+			    ? p->identity == f->identity
+			    : *from != place && lately(f, other) && p->identity == other->identity)
+			return true;
+	}
+	return false;
+}
+
 static bool joins(const struct formation *f, const struct formation_peer *p, uint64_t cluster_id)
 {
+	uint32_t from;
+
+	if (copied(f, (uint32_t)(p - f->peer), &from))
+		return false;
 	if (!lately(f, p) || p->existing || p->digest != f->table.digest ||
 	    p->origin != f->table.origin)
 		return false;
@@ -207,7 +227,7 @@ static void note(struct formation *f, struct formation_peer *p, const struct for
 int formation_recv(struct formation *f, uint32_t place, const struct formation_message *m)
 {
 	assert(place < f->table.count);
-	if (place == f->self || m->identity == 0 || m->identity == f->identity)
+	if (place == f->self || m->identity == 0)
 		return -EINVAL;
 	struct formation_peer *p = &f->peer[place];
 	if (m->say == FORMATION_SAY_REFUSE && m->to != f->identity)
@@ -328,6 +348,9 @@ enum formation_wait formation_waits(const struct formation *f, uint32_t place, u
 		return FORMATION_WAIT_NOT;
 	if (!lately(f, p))
 		return FORMATION_WAIT_SILENT;
+	if (copied(f, place, about))
+		return FORMATION_WAIT_COPY;
+	*about = place;
 	if (p->digest != f->table.digest)
 		return FORMATION_WAIT_DIGEST;
 	if ((p->say == FORMATION_SAY_REFUSE || p->say == FORMATION_SAY_FORMED) &&

@@ -149,6 +149,7 @@ raft_id formation_member_id(const struct formation *f, uint32_t place);
 enum formation_wait {
 	FORMATION_WAIT_NOT,      /* it does not */
 	FORMATION_WAIT_SILENT,   /* not heard, or not for a while */
+	FORMATION_WAIT_COPY,     /* it answers from a copy of the directory of `about` */
 	FORMATION_WAIT_DIGEST,   /* another token or member list */
 	FORMATION_WAIT_ORIGIN,   /* restored from another snapshot */
 	FORMATION_WAIT_CLUSTER,  /* it is of a cluster that exists, and this directory is not */

@@ -421,10 +421,35 @@ static void malformed_messages_change_nothing(void **state)
 	message.table.count = PLACES;
 	message.identity = 0;
 	assert_int_equal(formation_recv(&m[0].f, 1, &message), -EINVAL);
-	message.identity = m[0].f.identity; /* ours, from elsewhere */
-	assert_int_equal(formation_recv(&m[0].f, 1, &message), -EINVAL);
 	assert_int_equal(formation_recv(&m[0].f, 0, &message), -EINVAL);
 	assert_memory_equal(&before, &m[0].f, sizeof(before));
+}
+
+/* One fresh directory, copied to other members: no cluster is made of it, and it is named. */
+static void a_copied_directory_is_named_and_makes_no_cluster(void **state)
+{
+	uint32_t about;
+
+	(void)state;
+	begin();
+	wipe(1, m[0].f.identity);
+	for (uint32_t round = 0; round < 3; round++)
+		all_talk();
+	for (uint32_t i = 0; i < PLACES; i++)
+		assert_int_equal(m[i].f.state, FORMATION_FRESH);
+	assert_int_equal(formation_waits(&m[0].f, 1, &about), FORMATION_WAIT_COPY);
+	assert_int_equal(about, 0);
+	assert_int_equal(formation_waits(&m[1].f, 0, &about), FORMATION_WAIT_COPY);
+	assert_int_equal(about, 1);
+	assert_int_equal(formation_waits(&m[2].f, 0, &about), FORMATION_WAIT_COPY);
+	assert_int_equal(about, 1);
+	assert_int_equal(wait_of(0, 2), FORMATION_WAIT_NOT);
+
+	wipe(1, 0xb1);
+	for (uint32_t round = 0; round < 3; round++)
+		all_talk();
+	for (uint32_t i = 0; i < PLACES; i++)
+		assert_int_equal(m[i].f.state, FORMATION_FORMED);
 }
 
 int main(void)
@@ -437,6 +462,7 @@ int main(void)
 		cmocka_unit_test(one_that_agreed_learns_that_the_cluster_is_formed),
 		cmocka_unit_test(V2_a_wipe_within_formation_is_named_and_reset),
 		cmocka_unit_test(what_differs_is_named),
+		cmocka_unit_test(a_copied_directory_is_named_and_makes_no_cluster),
 		cmocka_unit_test(one_that_waits_to_join_is_told_and_not_refused_for_good),
 		cmocka_unit_test(nothing_is_said_before_it_is_durable),
 		cmocka_unit_test(what_was_heard_long_ago_is_in_no_table),
