@@ -142,38 +142,55 @@ static bool in_subnet(const struct config *c, uint32_t address)
 	return (address & mask) == (c->address & mask);
 }
 
+/* Neither the subnet itself nor its broadcast address; a /31 has neither. */
+static bool is_host(const struct config *c, uint32_t address)
+{
+	uint32_t host_mask = UINT32_MAX >> c->prefix;
+
+	return c->prefix >= 31 ||
+	       ((address & host_mask) != 0 && (address & host_mask) != host_mask);
+}
+
+static void check_place(struct config_loading *l, const struct config_member *m)
+{
+	const struct config *c = l->config;
+	char text[CONFIG_VALUE_TEXT_SIZE], ours[CONFIG_VALUE_TEXT_SIZE];
+	uint32_t line = line_of(l, KEY_INITIAL_CLUSTER);
+
+	config_value_address_text(m->address, text);
+	config_value_address_text(c->address, ours);
+	if (!in_subnet(c, m->address) && c->gateway == 0)
+		config_error(l, line, "initial-cluster",
+			     "%s=%s is outside of %s/%u: a network.gateway to it, or another "
+			     "prefix length",
+			     m->name, text, ours, c->prefix);
+	else if (in_subnet(c, m->address) && !is_host(c, m->address))
+		config_error(l, line, "initial-cluster",
+			     "%s=%s is not a host's address in %s/%u: one between the first and "
+			     "the last of that subnet",
+			     m->name, text, ours, c->prefix);
+}
+
 static void check_subnet(struct config_loading *l)
 {
 	const struct config *c = l->config;
 	char text[CONFIG_VALUE_TEXT_SIZE], ours[CONFIG_VALUE_TEXT_SIZE];
-	uint32_t host_mask;
 
 	if (l->bad[KEY_NETWORK_ADDRESS] || l->bad[KEY_NETWORK_GATEWAY])
 		return;
 	config_value_address_text(c->address, ours);
 	if (c->gateway != 0) {
-		host_mask = UINT32_MAX >> c->prefix;
 		config_value_address_text(c->gateway, text);
 		if (!in_subnet(c, c->gateway) || c->gateway == c->address ||
-		    (c->prefix < 31 &&
-		     ((c->gateway & host_mask) == 0 || (c->gateway & host_mask) == host_mask)))
+		    !is_host(c, c->gateway))
 			config_error(l, line_of(l, KEY_NETWORK_GATEWAY), "network.gateway",
 				     "%s is no other host of %s/%u: one inside that subnet", text,
 				     ours, c->prefix);
-		return;
 	}
 	if (l->bad[KEY_INITIAL_CLUSTER])
 		return;
-	for (uint32_t i = 0; i < c->member_count; i++) {
-		if (in_subnet(c, c->member[i].address))
-			continue;
-		config_error(l, line_of(l, KEY_INITIAL_CLUSTER), "initial-cluster",
-			     "%s=%s is outside of %s/%u: a network.gateway to it, or another "
-			     "prefix length",
-			     c->member[i].name,
-			     config_value_address_text(c->member[i].address, text), ours,
-			     c->prefix);
-	}
+	for (uint32_t i = 0; i < c->member_count; i++)
+		check_place(l, &c->member[i]);
 }
 
 /* "packet or xdp": the links of one kind of device. */

@@ -112,6 +112,8 @@ static const struct bad_case bad_cases[] = {
 	{1, "name: n9", "F:1: name: n9 is not in initial-cluster: one of n1, n2, n3\n"},
 	{6, "  address: 198.18.0.2/24", "F:6: network.address: 198.18.0.2 is not what initial-cluster gives n1: 198.18.0.1/24\n"},
 	{3, "initial-cluster: n1=198.18.0.1,n2=198.18.1.2", "F:3: initial-cluster: n2=198.18.1.2 is outside of 198.18.0.1/24: a network.gateway to it, or another prefix length\n"},
+	{3, "initial-cluster: n1=198.18.0.1,n2=198.18.0.255", "F:3: initial-cluster: n2=198.18.0.255 is not a host's address in 198.18.0.1/24: one between the first and the last of that subnet\n"},
+	{3, "initial-cluster: n1=198.18.0.1,n2=198.18.0.0", "F:3: initial-cluster: n2=198.18.0.0 is not a host's address in 198.18.0.1/24: one between the first and the last of that subnet\n"},
 	/* relations */
 	{0, "election-timeout: 99ms", "F:7: election-timeout: 99ms is too short for heartbeat-interval 20ms: at least 100ms\n"},
 	{0, "heartbeat-interval: 31ms", "F:7: heartbeat-interval: 31ms is too long for the default election-timeout 150ms: set that to at least 155ms\n"},
