@@ -37,6 +37,16 @@ uint64_t wal_end_segment(const struct wal_end *end, const struct scan *s)
 	return end->mark.segment > segment ? end->mark.segment : segment;
 }
 
+/*
+ * Each start is marked before the vote file counts it. With a slot that is damaged, this is the
+ * older mark, which may be of an earlier start.
+ */
+static bool mark_older(const struct wal_end *end)
+{
+	return end->slots_damaged == 0 &&
+	       WAL_START_COUNT(end->mark.start) < WAL_START_COUNT(end->vote_start);
+}
+
 bool wal_end_lost(const struct wal_end *end, const struct scan *s, bool live, char *why,
 		  size_t size)
 {
@@ -68,6 +78,13 @@ bool wal_end_lost(const struct wal_end *end, const struct scan *s, bool live, ch
 			       META_MARK ": acknowledged writes were found to be gone at an "
 					 "earlier start, and were not brought back since: the "
 					 "log ends with write %" PRIu64 " (%s)",
+			       s->number, place);
+	else if (!live && mark_older(end))
+		(void)snprintf(why, size,
+			       META_MARK ": of start %" PRIu64 ", and there were %" PRIu64
+					 ": it is older than vote, and so may the log be, "
+					 "which ends with write %" PRIu64 " (%s)",
+			       WAL_START_COUNT(end->mark.start), WAL_START_COUNT(end->vote_start),
 			       s->number, place);
 	else
 		return false;

@@ -16,6 +16,7 @@ struct wal_end {
 	uint32_t slots_damaged;
 	uint64_t vote_number;     /* the newest write that the vote file knows to be durable */
 	uint64_t vote_generation; /* of the vote file */
+	uint64_t vote_start;      /* likewise */
 };
 
 /* Reads the bytes of the mark's file: size bytes in `in`. */

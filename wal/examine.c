@@ -156,6 +156,7 @@ static int mark_check(struct recovery *r)
 
 	r->end.vote_number = r->vote.log_number;
 	r->end.vote_generation = r->vote.generation;
+	r->end.vote_start = r->vote.start;
 	r->number_known = r->vote.log_number;
 	(void)snprintf(r->end.mark_why, sizeof(r->end.mark_why), "missing beside a log");
 	if (!r->names.mark)

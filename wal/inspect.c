@@ -124,6 +124,7 @@ static int mark_read(struct inspection *x)
 	uint64_t size = 2 * (uint64_t)out->unit;
 
 	end->vote_number = x->vote.log_number;
+	end->vote_start = x->vote.start;
 	end->vote_generation = x->vote.generation;
 	(void)snprintf(end->mark_why, sizeof(end->mark_why), "missing beside a log");
 	for (int look = 0; x->names.mark && end->mark_why[0] != '\0' && look < LOOKS; look++) {

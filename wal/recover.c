@@ -116,13 +116,14 @@ static int mark_open(struct recovery *r)
 	int err = 0;
 
 	m->durable = r->end.mark;
+	m->durable.start = r->start = wal_start_after(w, r->vote.start);
+	m->durable.generation++;
 	memcpy(m->witness, m->durable.witness, sizeof(m->witness));
 	m->witness_count = m->durable.witness_count;
 	if (r->out->lost && (!m->durable.lost || r->end.mark_why[0] != '\0')) {
 		m->durable.number = wal_end_number(&r->end, &r->scan);
 		m->durable.segment = wal_end_segment(&r->end, &r->scan);
 		m->durable.lost = true;
-		m->durable.generation++;
 		err = wal_mark_make(w, &m->durable);
 		if (err != 0)
 			return err;
@@ -134,7 +135,12 @@ static int mark_open(struct recovery *r)
 	 * The newest slot may be in a cache only, and the next mark is written over the other one.
 	 */
 	err = wal_io_sync(w->disk, m->file);
-	return err == 0 ? 0 : wal_refuse_io(w, err, META_MARK, "sync");
+	if (err != 0)
+		return wal_refuse_io(w, err, META_MARK, "sync");
+	wal_mark_encode(w->block, w->unit, &w->id, &m->durable);
+	err = wal_io_write(w->disk, m->file, wal_mark_offset(m->durable.generation, w->unit),
+			   w->block, w->unit);
+	return err == 0 ? 0 : wal_refuse_io(w, err, META_MARK, "write");
 }
 
 /* Every segment is gone, and that is told: the log begins again. */
@@ -154,7 +160,7 @@ static int start_count(struct recovery *r)
 	if (r->scan.last_term > v->durable.hard_state.term)
 		v->durable.hard_state = (struct raft_hard_state){.term = r->scan.last_term};
 	v->durable.generation++;
-	v->durable.start = wal_start_after(w, v->durable.start);
+	v->durable.start = r->start;
 	w->number_durable = w->durability == WAL_DURABLE || r->number_known > w->number
 				    ? w->number
 				    : r->number_known;

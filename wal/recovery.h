@@ -16,6 +16,7 @@ struct recovery {
 	struct meta_identity identity;
 	struct meta_vote vote;
 	struct wal_end end;
+	uint64_t start;        /* this one, which is marked and then counted */
 	uint64_t number_known; /* the newest write that is known to be durable */
 	uint64_t unsynced;     /* the segment of the first write past it; 0: there is none */
 	struct scan scan;

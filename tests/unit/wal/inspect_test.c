@@ -81,7 +81,8 @@ static void unmark(const struct fixture *f, uint8_t mark[2 * 4096])
 
 	assert_int_equal(wal_inspect(f->path, NULL, NULL, &r, error), 0);
 	for (uint64_t g = 8; g < 10; g++) {
-		struct mark m = {.generation = g, .number = r.writes - 1, .segment = 1};
+		const struct mark m = {
+			.generation = g, .number = r.writes - 1, .segment = 1, .start = r.start};
 
 		wal_mark_encode(mark + wal_mark_offset(g, 4096), 4096, &(struct log_id){r.identity},
 				&m);

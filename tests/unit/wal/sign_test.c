@@ -43,6 +43,7 @@ static void W24_a_mark_with_one_bad_slot_is_a_lower_bound(void **state)
 				assert_int_equal(test_persist(copy.wal,
 							      test_append(copy.wal, next, next, 1)),
 						 0);
+				wal_witness_changed(copy.wal);
 				test_mark(copy.wal, i * 1000 * MS, NULL, 0);
 			}
 			test_log_close(&copy);
@@ -127,6 +128,29 @@ static void W24_a_vote_that_was_marked_is_missed(void **state)
 	fake_copy(t.disk, "kept", "vote");
 	test_log_refused(&t, -EBADMSG, "vote: its newest record is of generation");
 	test_log_free(&t);
+}
+
+/* All but the vote file is as it was at an earlier start: each agrees with the other. */
+static void V15_the_log_and_the_mark_rolled_back_together(void **state)
+{
+	struct fake_disk *before;
+	struct test_log t;
+	uint8_t vote[2 * FORMAT_UNIT_MIN];
+
+	(void)state;
+	(void)lost_fill(&t);
+	before = fake_clone(t.disk, 1);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, t.wal->last_index + 1,
+							 t.wal->last_index + 9, 1)),
+			 0);
+	test_mark(t.wal, 1000 * MS, NULL, 0);
+	test_log_close(&t);
+	fake_get(t.disk, "vote", 0, vote, sizeof(vote));
+	fake_destroy(t.disk);
+	t.disk = before;
+	fake_put(t.disk, "vote", 0, vote, sizeof(vote));
+	lost_until_whole(&t, "mark: of start 2");
 }
 
 /* --- a witness --------------------------------------------------------------------------- */
@@ -304,6 +328,7 @@ int main(void)
 		cmocka_unit_test(W6_the_mark_of_another_directory_is_none),
 		cmocka_unit_test(W24_the_sign_of_loss_survives_either_slot),
 		cmocka_unit_test(W24_a_vote_that_was_marked_is_missed),
+		cmocka_unit_test(V15_the_log_and_the_mark_rolled_back_together),
 		cmocka_unit_test(V15_a_witness_proves_that_the_directory_was_rolled_back),
 		cmocka_unit_test(W17_W24_a_crash_at_each_step_of_a_lost_log),
 		cmocka_unit_test(W24_a_reset_does_not_hide_a_loss),
