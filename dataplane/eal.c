@@ -17,11 +17,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -31,6 +34,8 @@
 enum {
 	ARGUMENTS_MAX = 24,
 	ARGUMENT_SIZE = 256,
+	PAGES_LOCK_TRIES = 500,
+	PAGES_LOCK_SLEEP_US = 10000,
 };
 
 /* The argument vector that EAL gets; it keeps pointers into it, so it lives as long as EAL. */
@@ -111,7 +116,7 @@ static int check(const struct eal_options *options, char error[EAL_ERROR_MAX])
 	return 0;
 }
 
-static void arguments_build(struct arguments *a, const struct eal_options *options)
+static void arguments_build(struct arguments *a, const struct eal_options *options, bool huge)
 {
 	char cpus[ARGUMENT_SIZE / 2];
 
@@ -126,7 +131,7 @@ static void arguments_build(struct arguments *a, const struct eal_options *optio
 	}
 	add(a, "-m");
 	add(a, "%u", options->memory_mib);
-	if (options->huge_pages)
+	if (huge)
 		add(a, "--in-memory");
 	else {
 		add(a, "--no-huge");
@@ -145,45 +150,67 @@ static void arguments_build(struct arguments *a, const struct eal_options *optio
 	}
 }
 
-bool eal_huge_pages_free(uint32_t mib)
+/* Of 2 MiB each, as the host's own file says. */
+static bool pages_free(int file, uint32_t mib)
 {
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	unsigned int pages = 0;
+	char text[24] = "";
 
-	if (!file)
-		return false;
-	if (fscanf(file, "%u", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages >= (mib + 1) / 2;
+	return pread(file, text, sizeof(text) - 1, 0) > 0 &&
+	       strtoul(text, NULL, 10) >= (mib + 1) / 2;
+}
+
+/*
+ * Several nodes of a host must not all count the same free pages: until EAL has taken its own, the
+ * others wait. One that is stopped in between holds nobody up for longer than this.
+ */
+static int pages_lock(void)
+{
+	int file = open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
+			O_RDONLY | O_CLOEXEC);
+
+	for (int i = 0; file >= 0 && i < PAGES_LOCK_TRIES && flock(file, LOCK_EX | LOCK_NB) != 0;
+	     i++)
+		usleep(PAGES_LOCK_SLEEP_US);
+	return file;
+}
+
+static int start(const struct eal_options *options, bool huge, char error[EAL_ERROR_MAX])
+{
+	int err;
+
+	arguments_build(&arguments, options, huge);
+	if (rte_eal_init(arguments.count, arguments.vector) >= 0) {
+		started = true;
+		return 0;
+	}
+	err = rte_errno > 0 ? rte_errno : EIO;
+	snprintf(error, EAL_ERROR_MAX,
+		 "DPDK's EAL did not start (%s): %u MiB of %s were asked for%s", strerror(err),
+		 options->memory_mib, huge ? "huge pages" : "memory",
+		 huge ? "; grep HugePages_Free /proc/meminfo, or set huge-pages: off" : "");
+	return -err;
 }
 
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
 {
 	int err = check(options, error);
+	int pages;
+
 	if (err != 0)
 		return err;
-	arguments_build(&arguments, options);
-
 	/* Otherwise EAL opens syslog as well. */
 	err = rte_openlog_stream(stderr);
 	if (err != 0) {
 		snprintf(error, EAL_ERROR_MAX, "the dataplane's log: %s", strerror(-err));
 		return err;
 	}
-	if (rte_eal_init(arguments.count, arguments.vector) < 0) {
-		err = rte_errno > 0 ? rte_errno : EIO;
-		snprintf(error, EAL_ERROR_MAX,
-			 "DPDK's EAL did not start (%s): %u MiB of %s were asked for%s",
-			 strerror(err), options->memory_mib,
-			 options->huge_pages ? "huge pages" : "memory",
-			 options->huge_pages ? "; grep HugePages_Free /proc/meminfo, or set "
-					       "huge-pages: off"
-					     : "");
-		return -err;
-	}
-	started = true;
-	return 0;
+	if (options->memory != EAL_MEMORY_HUGE_IF_FREE)
+		return start(options, options->memory == EAL_MEMORY_HUGE, error);
+	pages = pages_lock();
+	err = start(options, pages >= 0 && pages_free(pages, options->memory_mib), error);
+	if (pages >= 0)
+		close(pages);
+	return err;
 }
 
 /*

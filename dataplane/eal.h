@@ -9,18 +9,21 @@
 
 enum { EAL_ERROR_MAX = 512 };
 
+enum eal_memory {
+	EAL_MEMORY_ORDINARY, /* ring, memif and packet only */
+	EAL_MEMORY_HUGE_IF_FREE,
+	EAL_MEMORY_HUGE,
+};
+
 struct eal_options {
 	const char *file_prefix; /* one per process on a host */
 	/* a CPU list for the polling thread, such as "2" or "0-1"; NULL: all online */
 	const char *lcores;
-	uint32_t memory_mib; /* of huge pages, or of plain memory without them */
-	bool huge_pages;     /* false: --no-huge (ring, memif, af_packet only) */
-	uint32_t pci_count;  /* devices to probe, and no others */
+	uint32_t memory_mib;
+	enum eal_memory memory;
+	uint32_t pci_count; /* devices to probe, and no others */
 	const char *pci[4];
 };
-
-/* True if the host has that much memory in free 2 MiB pages. */
-bool eal_huge_pages_free(uint32_t mib);
 
 /* Once per process. 0 or -errno with one line in error. */
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX]);

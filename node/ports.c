@@ -104,6 +104,15 @@ int ports_create(struct dp_options *dp, const struct config *c, struct fault_rul
 	return add(dp, &link, faults);
 }
 
+static enum eal_memory memory_of(const struct config *c)
+{
+	if (c->huge_pages == CONFIG_HUGE_OFF)
+		return EAL_MEMORY_ORDINARY;
+	return c->huge_pages == CONFIG_HUGE_ON || link_facts(c->link)->huge_pages
+		       ? EAL_MEMORY_HUGE
+		       : EAL_MEMORY_HUGE_IF_FREE;
+}
+
 int ports_start(const struct config *c)
 {
 	char prefix[64], text[EAL_ERROR_MAX];
@@ -111,7 +120,7 @@ int ports_start(const struct config *c)
 		.file_prefix = prefix,
 		.lcores = c->cpus[0] ? c->cpus : NULL,
 		.memory_mib = c->memory_mib,
-		.huge_pages = c->huge_pages != CONFIG_HUGE_OFF,
+		.memory = memory_of(c),
 		.pci_count = link_facts(c->link)->device == LINK_DEVICE_NIC,
 		.pci = {c->pci},
 	};
@@ -120,8 +129,6 @@ int ports_start(const struct config *c)
 	/* The same at every start: EAL keeps a directory in /run for each name, for ever. */
 	snprintf(prefix, sizeof(prefix), "quoin-%012" PRIx64,
 		 config_member_place(&c->member[c->self]));
-	if (c->huge_pages == CONFIG_HUGE_AUTO && !link_facts(c->link)->huge_pages)
-		eal.huge_pages = eal_huge_pages_free(c->memory_mib);
 	error = eal_start(&eal, text);
 	if (error)
 		fprintf(stderr, "quoind: %s\n", text);

@@ -15,7 +15,7 @@ int target_start_eal(struct target *t, uint32_t memory_mib, char error[TARGET_ER
 	struct eal_options eal = {
 		.file_prefix = prefix,
 		.memory_mib = memory_mib,
-		.huge_pages = eal_huge_pages_free(memory_mib),
+		.memory = EAL_MEMORY_HUGE_IF_FREE,
 	};
 	int err;
 

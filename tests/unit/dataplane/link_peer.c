@@ -231,7 +231,7 @@ int peer_main(int argc, char **argv)
 		.file_prefix = p.prefix,
 		.lcores = p.cpus,
 		.memory_mib = 64,
-		.huge_pages = strcmp(p.huge, "huge") == 0,
+		.memory = strcmp(p.huge, "huge") == 0 ? EAL_MEMORY_HUGE : EAL_MEMORY_ORDINARY,
 	};
 	struct link *a = NULL;
 	struct link *b = NULL;
