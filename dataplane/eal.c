@@ -26,6 +26,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -170,7 +171,7 @@ static int pages_lock(void)
 
 	for (int i = 0; file >= 0 && i < PAGES_LOCK_TRIES && flock(file, LOCK_EX | LOCK_NB) != 0;
 	     i++)
-		usleep(PAGES_LOCK_SLEEP_US);
+		rte_delay_us_sleep(PAGES_LOCK_SLEEP_US);
 	return file;
 }
 

@@ -146,6 +146,7 @@ void node_send(struct node *n, const struct raft_message *message);
 /* ready.c: raft's hand-outs to the log, the network, the state machine. */
 void node_persisted(struct node *n);
 void node_ready(struct node *n);
+void node_mark_last(struct node *n); /* at a stop */
 
 /* serving.c: requests and their doors. */
 int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_KEY_SIZE]);

@@ -249,10 +249,12 @@ static int run(struct quoind *q)
 	int error = 0;
 
 	idle_create(&idle, policy[q->config.idle]);
-	while (!error && !node_stopped(q->node)) {
+	while (!node_stopped(q->node)) {
 		uint64_t now = clock_now();
 
 		error = node_poll(q->node, now);
+		if (error)
+			break;
 		if (stop_signal && !node_stopping(q->node))
 			node_stop(q->node);
 		idle_wait(&idle, node_busy(q->node), now, node_deadline(q->node));

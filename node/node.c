@@ -69,6 +69,9 @@ void node_destroy(struct node *n)
 	serving_stop(n);
 	if (n->dp)
 		dp_destroy(n->dp);
+	/* What is known of the others goes with a planned restart, too. */
+	if (n->raft && !n->failed && node_stopped(n))
+		node_mark_last(n);
 	if (n->raft)
 		raft_destroy(n->raft);
 	if (n->wal)

@@ -178,6 +178,15 @@ static void mark(struct node *n)
 		wal_mark(n->wal, n->now_ns, witness, raft_witnesses(n->raft, witness));
 }
 
+void node_mark_last(struct node *n)
+{
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
+
+	if (raft_witnesses_generation(n->raft) != n->witnesses_seen)
+		wal_witness_changed(n->wal);
+	wal_mark_last(n->wal, witness, raft_witnesses(n->raft, witness));
+}
+
 /* One hand-out. False: there was none. */
 static bool ready_once(struct node *n)
 {

@@ -112,6 +112,8 @@ int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_mess
 	if (r->role == RAFT_LEADER || (r->leader != 0 && r->leader != p->id))
 		return -EINVAL; /* a second leader in one term */
 	raft_follower_become(r, m->term, p->id);
+	/* It may have elected it, and have been rolled back since: no other one of this term. */
+	raft_vote_spend(r, p->id);
 	raft_election_restart(r);
 	if (a->read_seq > r->owed.read_seq)
 		r->owed.read_seq = a->read_seq;

@@ -59,6 +59,9 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	int err = raft_window_init(&r->window);
 	if (!err)
 		err = slots_init(r);
+	r->start_terms = calloc(RAFT_WINDOW_SLOTS, sizeof(*r->start_terms));
+	if (!r->start_terms)
+		err = -ENOMEM;
 	if (err) {
 		raft_destroy(r);
 		return err;
@@ -98,6 +101,7 @@ void raft_destroy(struct raft *r)
 	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++)
 		free(r->slot[i].data);
 	raft_window_fini(&r->window);
+	free(r->start_terms);
 	free(r);
 }
 
@@ -118,6 +122,7 @@ void raft_restore(struct raft *r, const struct raft_entry *entry)
 	if (bound > r->commit)
 		r->commit = bound;
 	raft_window_append(&r->window, entry);
+	raft_start_restored(r, entry);
 	r->handed = entry->index;
 	r->durable = entry->index;
 	r->restored = entry->index == r->restore_last;

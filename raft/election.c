@@ -40,6 +40,14 @@ void raft_campaign(struct raft *r)
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
 }
 
+void raft_vote_spend(struct raft *r, raft_id id)
+{
+	if (r->hard.vote != 0 || r->hard.term == 0)
+		return;
+	r->hard.vote = id;
+	r->hard_changed = true;
+}
+
 /* Counts again after a grant, and when the candidate's own vote has become durable. */
 void raft_vote_count(struct raft *r)
 {
@@ -68,8 +76,7 @@ static bool log_up_to_date(const struct raft *r, const struct raft_vote *v)
 
 int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
-	/* In a term that was told a vote may be forgotten; one that is held is given again. */
-	if (!may_vote(r) || (m->term <= r->lost.told_term && r->hard.vote != m->from))
+	if (!may_vote(r))
 		return 0;
 	/* R23: a candidate and a leader have voted for themselves: hard.vote is never 0 there. */
 	if (r->hard.vote == 0 && log_up_to_date(r, &m->vote)) {

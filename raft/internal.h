@@ -161,11 +161,6 @@ struct raft_lost {
 	raft_start known;     /* ... from a witness that knows this start */
 	bool ended;           /* to be handed out: it is whole again */
 	raft_term voted_term; /* the newest in which it voted since it was started */
-	/*
-	 * The newest that a witness was in when it answered: a vote there may be forgotten, and is
-	 * not given again. Never above ours.
-	 */
-	raft_term told_term;
 
 	/* Its question for a read index. */
 	uint64_t asked; /* how many, each in a term and under a start of its own */
@@ -274,8 +269,11 @@ struct raft {
 	uint64_t start_began_us;
 	uint64_t start_ask_us;
 	uint64_t start_ask_all_us;
-	raft_term start_term; /* as recovered */
+	raft_term start_term; /* as recovered; so are the next four, of the log */
+	raft_index start_first;
 	raft_index start_last;
+	raft_term start_last_term;
+	raft_term *start_terms;      /* by slot of the window */
 	bool start_settled;          /* it was lost, and is whole again */
 	uint64_t witness_generation; /* counts what changed in any peer's witness */
 	struct raft_lost lost;
@@ -317,6 +315,7 @@ uint32_t raft_quorum(const struct raft *r);
 
 /* start.c */
 void raft_start_init(struct raft *r, const struct raft_options *o);
+void raft_start_restored(struct raft *r, const struct raft_entry *entry);
 bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start);
 void raft_start_tick(struct raft *r);
 uint64_t raft_start_deadline(const struct raft *r);
@@ -338,6 +337,8 @@ void raft_lost_out(struct raft *r, struct raft_ready *out);
 bool raft_may_campaign(const struct raft *r);
 void raft_campaign(struct raft *r);
 void raft_vote_count(struct raft *r);
+/* In this term it votes for nobody but `id`; its own, without a candidacy: for nobody. */
+void raft_vote_spend(struct raft *r, raft_id id);
 int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 int raft_vote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 

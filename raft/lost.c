@@ -82,10 +82,7 @@ void raft_lost_end_try(struct raft *r)
 	if (!l->is || l->target == 0 || l->asked_term != r->hard.term || !leader_serves(r) ||
 	    r->commit < l->target || r->durable < l->target)
 		return;
-	*l = (struct raft_lost){.voted_term = l->voted_term,
-				.told_term = l->told_term,
-				.asked = l->asked,
-				.ended = true};
+	*l = (struct raft_lost){.voted_term = l->voted_term, .asked = l->asked, .ended = true};
 	r->start_settled = true;
 }
 

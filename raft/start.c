@@ -8,7 +8,7 @@
  * A witness remembers the newest start that it saw and the furthest position that was acknowledged
  * to it; both are in its own marks, so they survive its restart. It answers whoever asks. A member
  * is found out if a witness knows a start that is not older than this one and not this one, or a
- * position in a term that this member does not know of, or further in the term that it was in.
+ * position that the log, as it was recovered, should hold and does not.
  *
  * Enough is every voter, or, if some are silent, a majority and the time in which a silent one
  * would have shown itself.
@@ -64,6 +64,7 @@ void raft_start_init(struct raft *r, const struct raft_options *o)
 {
 	r->start_began_us = r->now_us;
 	r->start_term = o->hard_state.term;
+	r->start_first = r->window.first;
 	r->start_last = o->last_index;
 	r->lost.is = o->lost;
 	for (uint32_t i = 0; i < o->witness_count; i++) {
@@ -75,6 +76,12 @@ void raft_start_init(struct raft *r, const struct raft_options *o)
 	r->start_ask_all_us = r->now_us + ASK_ALL_US;
 	ask(r, true);
 	confirm_try(r);
+}
+
+void raft_start_restored(struct raft *r, const struct raft_entry *entry)
+{
+	r->start_terms[raft_window_slot(entry->index)] = entry->term;
+	r->start_last_term = entry->term;
 }
 
 void raft_restarted(struct raft *r, raft_start start)
@@ -130,11 +137,21 @@ static void witness_set(struct raft *r, struct raft_peer *p)
 	r->witness_generation++;
 }
 
+/* It acknowledged more before, and this leader holds that: it may have lost it. */
+static bool goes_back(const struct raft *r, const struct raft_peer *p)
+{
+	const struct raft_witness *w = &p->witness;
+
+	return p->match < w->index && w->index <= r->window.last &&
+	       (w->index < r->window.first ||
+		raft_window_term(&r->window, w->index) == w->entry_term);
+}
+
 /* It acknowledged match to this leader. */
 void raft_witness_note(struct raft *r, struct raft_peer *p)
 {
 	if (p->lost || p->unconfirmed || p->match == 0 ||
-	    !position_above(r->hard.term, p->match, &p->witness))
+	    !position_above(r->hard.term, p->match, &p->witness) || goes_back(r, p))
 		return;
 	witness_set(r, p);
 }
@@ -151,6 +168,8 @@ static void restarted_reset(const struct raft *r, struct raft_peer *p)
 {
 	uint64_t regressions = p->regressions;
 
+	p->lost = false;
+	p->unconfirmed = false;
 	if (r->role != RAFT_LEADER || p->match == 0)
 		return;
 	raft_peer_reset(p, p->match, r->heartbeat_us, r->now_us);
@@ -200,25 +219,14 @@ uint64_t raft_witnesses_generation(const struct raft *r)
 /* --- the one that was started ------------------------------------------------------------ */
 
 /*
- * True: another entry is where it acknowledged one, from before that: a copy in which the leader of
- * the same term had not overwritten it yet. One of a later term has rightly taken its place.
+ * True: it acknowledged what it did not hold when it was started, and has not taken in since. What
+ * it held is judged by the log as it was recovered: a term is adopted as soon as it is heard of, so
+ * the one on the disk may be of after a roll-back. An entry that was acknowledged is taken away by
+ * leaders of later terms only, which leave entries of theirs.
  */
-static bool entry_replaced(const struct raft *r, const struct raft_witness *known)
-{
-	raft_term here;
-
-	if (known->entry_term == 0 || !raft_window_has(&r->window, known->index))
-		return false;
-	here = raft_window_term(&r->window, known->index);
-	return here != known->entry_term && here <= known->term;
-}
-
-/* True: it acknowledged what it did not hold when it was started, and has not taken in since. */
 static bool position_lost(const struct raft *r, const struct raft_peer *p,
 			  const struct raft_witness *known)
 {
-	const struct raft_witness here = {.term = r->start_term, .index = r->start_last};
-
 	/* Whole again, it holds all that counted; and of nothing, nothing is lost. */
 	if (r->start_settled || known->index == 0)
 		return false;
@@ -228,8 +236,14 @@ static bool position_lost(const struct raft *r, const struct raft_peer *p,
 		    known->index <= p->acknowledged[i].index)
 			return false;
 	}
-	return position_above(known->term, known->index, &here) ||
-	       (known->term == here.term && entry_replaced(r, known));
+	if (known->term > r->start_term)
+		return true;
+	if (known->term < r->start_last_term)
+		return false;
+	if (known->index > r->start_last)
+		return true;
+	return known->entry_term != 0 && known->index >= r->start_first &&
+	       r->start_terms[raft_window_slot(known->index)] != known->entry_term;
 }
 
 int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
@@ -241,11 +255,14 @@ int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft
 	if (raft_start_count(reply->known.start) >
 	    raft_start_count(r->start) + STARTS_FORGOTTEN_MAX)
 		return -EINVAL;
-	p->start_answered = true;
-	if (m->term > r->lost.told_term)
-		r->lost.told_term = m->term;
+	/* It may have voted in the term that it is told of, and have forgotten it. */
+	bool told = m->term > r->hard.term || (m->term == r->hard.term && !p->start_answered);
+
 	if (m->term > r->hard.term)
 		raft_follower_become(r, m->term, 0);
+	if (told)
+		raft_vote_spend(r, r->id);
+	p->start_answered = true;
 	/* It noted this start, unless it knows one that cannot be older. */
 	if (reply->known.start != r->start || (!r->lost.is && position_lost(r, p, &reply->known)))
 		raft_lost_begin(r, reply->known.start);

@@ -215,6 +215,31 @@ static int lost_write(struct wal *w)
 	return 0;
 }
 
+void wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t count)
+{
+	struct marker *m = &w->marker;
+	struct mark mark;
+	int err;
+
+	if (w->memory)
+		return;
+	wal_settle(w);
+	if (w->failed != 0 || (!m->whole && !m->witness_changed && !unmarked(w)))
+		return;
+	if (count > 0)
+		memcpy(m->witness, witness, count * sizeof(*witness));
+	m->witness_count = count;
+	mark = mark_make(w);
+	wal_mark_encode(m->block, w->unit, &w->id, &mark);
+	err = wal_io_write(w->disk, m->file, wal_mark_offset(mark.generation, w->unit), m->block,
+			   w->unit);
+	if (err != 0)
+		(void)mark_fail(w, err, "write");
+	m->durable = mark;
+	m->step = MARK_IDLE;
+	m->whole = m->asked = m->witness_changed = false;
+}
+
 int wal_lost(struct wal *w, uint64_t start_known)
 {
 	struct vote *v = &w->vote;

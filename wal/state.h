@@ -4,8 +4,9 @@
  * Entries take this way: wal_append packs them into the last of a ring of buffers (the one that is
  * forming); wal_poll, when no write is in flight, seals the oldest buffer and writes it; when that
  * completes, its tokens are durable and the buffer is free. The term and vote go the same way
- * beside it, through one record of their own. A token is durable when nothing that came with it or
- * before it is pending on either way.
+ * beside it, through one record of their own, and before the entries that came with them or later:
+ * what a leader overwrites is not overwritten on the disk before its term is there. A token is
+ * durable when nothing that came with it or before it is pending on either way.
  *
  * Invariants:
  *  1. At most one write of the log, one of the vote file, one step of preparing a segment and one
@@ -73,7 +74,7 @@ struct buffer {
 	uint32_t count;
 	raft_index first;
 	raft_index lowest; /* the lowest index in it */
-	uint64_t seq_first;
+	uint64_t seq_first, seq_last;
 };
 
 struct segment {

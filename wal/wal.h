@@ -131,6 +131,11 @@ void wal_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness
 /* The caller's knowledge of the peers is no longer what it last handed in. */
 void wal_witness_changed(struct wal *w);
 /*
+ * At a stop, before wal_close: a mark of all that is known, if none says it. Synchronous; nothing
+ * is appended after it. A failure is the log's end, as any other.
+ */
+void wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t count);
+/*
  * When the next mark falls due, so that an idle loop wakes for it. UINT64_MAX: nothing is waiting.
  */
 uint64_t wal_deadline(const struct wal *w);

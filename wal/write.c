@@ -48,6 +48,7 @@ static void put(struct wal *w, uint64_t seq, const struct raft_entry *entry)
 		b->lowest = entry->index;
 	wal_record_put(b->data, &b->used, entry);
 	b->count++;
+	b->seq_last = seq;
 }
 
 size_t wal_room(const struct wal *w)
@@ -149,6 +150,15 @@ static int log_fail(struct wal *w, int err, uint64_t offset, const char *operati
 	return wal_fail(w, err, name, offset, operation);
 }
 
+/* True: a term that came with these entries, or before them, is not durable yet. */
+static bool waits_for_vote(const struct wal *w, const struct buffer *b)
+{
+	const struct vote *v = &w->vote;
+
+	return (v->in_flight && v->writing_seq <= b->seq_last) ||
+	       (v->changed && v->next_seq <= b->seq_last);
+}
+
 int wal_write_start(struct wal *w)
 {
 	struct buffer *b = &w->ring[w->ring_first];
@@ -157,7 +167,7 @@ int wal_write_start(struct wal *w)
 	struct log_place place;
 	int err;
 
-	if (w->in_flight || w->ring_count == 0)
+	if (w->in_flight || w->ring_count == 0 || waits_for_vote(w, b))
 		return 0;
 	assert(b->count > 0);
 	header = (struct record_header){

@@ -217,6 +217,7 @@ static void F1_formation_reset(void **state)
 	static struct run out;
 	static struct node_status status;
 	char text[128], before[24], after[24];
+	FILE *file;
 
 	(void)state;
 	cluster_up(&c, 3, "memif", "");
@@ -235,6 +236,15 @@ static void F1_formation_reset(void **state)
 	require(&c, cluster_status(&c, WIPED, &status), "n3 does not answer");
 	node_value(&status, "identity", after, sizeof(after));
 	require(&c, strcmp(before, after) != 0, "its identity is still %s", after);
+	/* One whose directory cannot be opened again ends, and says why. */
+	snprintf(text, sizeof(text), "%s/n%u/segment-x", c.dir, WIPED);
+	file = fopen(text, "we");
+	require(&c, file, "%s", text);
+	fclose(file);
+	run(&out, "quoinctl", "--endpoints %s formation reset", cluster_admin(&c, WIPED, text));
+	expect(&c, WIPED, log_says, " failed error=");
+	require(&c, cluster_log_has(&c, WIPED, "segment-x: not a name that the log gives"),
+		"it does not say why");
 	cluster_down(&c);
 }
 

@@ -263,8 +263,10 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 		role_changed(n, was, r);
 	if (r->hard.vote != 0 && r->hard.vote != n->id &&
 	    (r->hard.vote != was->vote || r->hard.term != was->term))
-		fprintf(out, "n%" PRIu64 " grants its vote to n%" PRIu64 " in term %" PRIu64 "\n",
-			n->id, r->hard.vote, r->hard.term);
+		fprintf(out, "n%" PRIu64 " %s n%" PRIu64 " in term %" PRIu64 "\n", n->id,
+			r->hard.vote == r->leader ? "has no vote but for its leader"
+						  : "grants its vote to",
+			r->hard.vote, r->hard.term);
 	if (r->leader != was->leader && r->leader != 0 && r->leader != n->id)
 		fprintf(out, "n%" PRIu64 " follows n%" PRIu64 "\n", n->id, r->leader);
 	if (r->lost.is != was->lost)

@@ -147,7 +147,7 @@ static void R2_an_answer_waits_for_the_disk(void **state)
 	struct hand h;
 
 	(void)state;
-	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .vote = 2});
 	assert_int_equal(hand_append(&h, 2, 1, 1, 1, "11", 0), 0);
 	assert_int_equal(h.sent_count, 1);
 	assert_int_equal(reply(&h, 2)->match, 1); /* that much is proved, and was durable before */
@@ -168,7 +168,7 @@ static void R2_a_heartbeat_is_answered_with_what_is_durable(void **state)
 	struct hand h;
 
 	(void)state;
-	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .vote = 2});
 	assert_int_equal(hand_append(&h, 2, 1, 1, 1, "11", 0), 0);
 	hand_forget(&h);
 	assert_int_equal(hand_append(&h, 2, 1, 3, 1, "", 0), 0);

@@ -91,7 +91,7 @@ static void mail_insert(struct cluster *c, struct cluster_mail *mail)
 	*at = mail;
 }
 
-static void mail_post(struct cluster *c, const struct raft_message *m)
+static void mail_post(struct cluster *c, const struct raft_message *m, uint64_t late_us)
 {
 	uint32_t count = m->type == RAFT_MESSAGE_APPEND ? m->append.entry_count : 0;
 	size_t bytes = 0;
@@ -111,7 +111,8 @@ static void mail_post(struct cluster *c, const struct raft_message *m)
 		mail->entry[i].data = data;
 		data += mail->entry[i].size;
 	}
-	mail->at_us = c->now_us + between(c, c->options.delay_us_min, c->options.delay_us_max);
+	mail->at_us =
+		c->now_us + late_us + between(c, c->options.delay_us_min, c->options.delay_us_max);
 	mail->order = c->mail_order++;
 	mail_insert(c, mail);
 }
@@ -126,9 +127,11 @@ static void message_send(struct cluster *c, const struct raft_message *m)
 		c->dropped++;
 		return;
 	}
-	mail_post(c, m);
+	mail_post(c, m, 0);
 	if (cluster_random(c, 1000) < c->options.duplicate_permille)
-		mail_post(c, m);
+		mail_post(c, m, 0);
+	if (cluster_random(c, 1000) < c->options.late_permille)
+		mail_post(c, m, cluster_random(c, CLUSTER_LATE_US));
 }
 
 static void mail_deliver(struct cluster *c, struct cluster_mail **at)
@@ -320,6 +323,7 @@ static void lost_handle(struct cluster *c, struct cluster_node *n, const struct 
 		n->lost = n->in_doubt = false;
 	if (!ready->lost)
 		return;
+	check(c, n->ever_lost, "RC10: one that lost nothing is told that it did");
 	n->lost = true;
 	c->found_out++;
 	raft_restarted(n->core, start_draw(c, n, (known > n->starts ? known : n->starts) + 1));
@@ -425,6 +429,12 @@ void cluster_crash(struct cluster *c, struct cluster_node *n, uint32_t kept)
 {
 	for (; n->pending && kept > 0; kept--)
 		persist_apply(n);
+	/* A term is written beside the entries before it, and before those that came with it. */
+	uint64_t ahead = cluster_random(c, cluster_persists_pending(n) + 1);
+	for (const struct persist *op = n->pending; ahead > 0; op = op->next, ahead--) {
+		if (op->hard_set)
+			n->disk_hard = op->hard;
+	}
 	while (n->pending) {
 		struct persist *op = n->pending;
 		n->pending = op->next;

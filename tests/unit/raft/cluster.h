@@ -17,6 +17,7 @@
  *	    a peer that lost what it acknowledged.
  *	RC9  A member that lost what it acknowledged gives no vote, asks for none, and says so in
  *	    each acknowledgement (D9c).
+ *	RC10 One whose disk kept all that it confirmed is never told that it lost something.
  *
  * Failed checks print what and where, then end the process through cluster->failed.
  */
@@ -31,6 +32,7 @@ enum {
 	CLUSTER_NODES_MAX = 7,
 
 	CLUSTER_READS_MAX = 256,
+	CLUSTER_LATE_US = 3000000,
 };
 
 struct stored {
@@ -75,6 +77,7 @@ struct cluster_node {
 	bool wiped;        /* it lost its directory: it stays down */
 	bool lost;         /* its disk says that it lost what it acknowledged */
 	bool in_doubt;     /* it is, or will be found to be */
+	bool ever_lost;    /* it lost something, or was rolled back, once */
 	uint32_t starts;   /* as its disk counts them */
 	raft_start start;  /* the newest */
 	struct raft_witness witness[RAFT_MEMBERS_MAX]; /* as its disk has them */
@@ -141,6 +144,7 @@ struct cluster_options {
 	uint64_t seed;
 	uint32_t loss_permille;
 	uint32_t duplicate_permille;
+	uint32_t late_permille;              /* arrive a second time, up to CLUSTER_LATE_US later */
 	uint64_t delay_us_min, delay_us_max; /* of a message */
 	uint64_t disk_us_min, disk_us_max;   /* of a write */
 	uint32_t fetch_fail_permille;

@@ -38,6 +38,7 @@ static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
 		.seed = seed,
 		.loss_permille = (uint32_t[]){0, 10, 50, 200}[x & 3],
 		.duplicate_permille = (uint32_t[]){0, 20, 200, 20}[x >> 2 & 3],
+		.late_permille = (uint32_t[]){0, 30, 0, 5}[x >> 11 & 3],
 		.delay_us_min = 20,
 		.delay_us_max = (uint64_t[]){30, 200, 5000, 40000}[x >> 4 & 3],
 		.disk_us_min = 50,
@@ -260,6 +261,15 @@ static uint32_t counting(const struct cluster *c)
 	return count;
 }
 
+static bool in_doubt(const struct cluster *c)
+{
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		if (c->node[i].wiped || c->node[i].in_doubt)
+			return true;
+	}
+	return false;
+}
+
 /*
  * One that was found out after it had voted for the leader waits for the next one (lost.c). One
  * that was started again and again before anybody heard it is above the count that is known.
@@ -310,9 +320,10 @@ static void heal(struct cluster *c)
 		return;
 	/*
 	 * Whole again, and ended before its leader heard it: at its next start what it acknowledged
-	 * before the loss is still known. With a wiped one beside it there may be no majority.
+	 * before the loss is still known. With one beside it that is wiped, or has lost something
+	 * since, there may be no majority.
 	 */
-	if (c->wipes > 0 && counting(c) <= c->options.nodes / 2)
+	if (in_doubt(c) && counting(c) <= c->options.nodes / 2)
 		return;
 	check(c, false, "liveness: the cluster does not recover when the faults end");
 }

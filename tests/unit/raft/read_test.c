@@ -185,7 +185,7 @@ static void R42_a_follower_asks_and_gets_its_own_context_back(void **state)
 	struct hand h;
 
 	(void)state;
-	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1, .vote = 2});
 	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "1", 1), 0);
 	assert_int_equal(read_ask(&h, 0xfeedface12345678), 0);
 	const struct raft_message *m = hand_sent(&h, RAFT_MESSAGE_READ, 2);
@@ -255,7 +255,7 @@ static void a_read_does_not_wait_for_the_followers_disk(void **state)
 	struct hand h;
 
 	(void)state;
-	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .vote = 2});
 	assert_int_equal(hand_append(&h, 2, 1, 1, 1, "", 0), 0);
 	hand_forget(&h);
 	m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 1);

@@ -102,7 +102,7 @@ static void R20_after_a_restart_what_is_below_the_window_is_committed(void **sta
 	struct hand h;
 
 	(void)state;
-	hand_init(&h, (struct hand_options){.nodes = 3, .term = 3, .long_log = 200});
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 3, .vote = 2, .long_log = 200});
 	assert_int_equal(h.r->window.first, 200 - RAFT_WINDOW_SLOTS + 1);
 	/* The last entry is a command, and commands keep out of the reserve. */
 	assert_int_equal(h.r->commit, 200 - RAFT_WINDOW_COMMANDS);

@@ -170,6 +170,28 @@ static void the_witnesses_are_marked(void **state)
 	test_log_free(&t);
 }
 
+/* A planned restart forgets nothing of the last 100 ms. */
+static void W24_the_last_mark_is_of_the_stop(void **state)
+{
+	struct raft_witness witness[1] = {{7, 1ul << 32 | 9, 4, 100, 3}};
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	write_one(&t);
+	test_mark(t.wal, 1000 * MS, NULL, 0);
+	write_one(&t);
+	wal_witness_changed(t.wal);
+	wal_mark_last(t.wal, witness, 1);
+	test_log_close(&t);
+	fake_power_cut(t.disk, FAKE_NONE);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(t.found.witness_count, 1);
+	assert_memory_equal(t.found.witness, witness, sizeof(witness));
+	assert_int_equal(t.wal->marker.durable.number, t.wal->number);
+	test_log_free(&t);
+}
+
 /* --- beside the log ---------------------------------------------------------------------- */
 
 static void a_mark_that_hangs_holds_up_no_write(void **state)
@@ -411,6 +433,7 @@ int main(void)
 		cmocka_unit_test(W22_a_torn_mark_falls_back),
 		cmocka_unit_test(a_mark_is_due_100_ms_after_the_last),
 		cmocka_unit_test(the_witnesses_are_marked),
+		cmocka_unit_test(W24_the_last_mark_is_of_the_stop),
 		cmocka_unit_test(a_mark_that_hangs_holds_up_no_write),
 		cmocka_unit_test(W24_a_mark_of_written_is_of_what_was_synced),
 		cmocka_unit_test(W24_a_killed_process_of_written_is_synced_on),

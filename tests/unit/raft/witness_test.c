@@ -1,0 +1,171 @@
+/*
+ * The witness's side of starts: what it keeps of another member, and what it tells (raft/start.c,
+ * D9c).
+ */
+#include "tests/unit/raft/hand.h"
+
+#include <errno.h>
+
+static void a_witness_tells_the_newest_start_and_the_furthest_position(void **state)
+{
+	struct hand h;
+	const struct raft_message *told;
+	struct raft_witness w[RAFT_MEMBERS_MAX];
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 2), 0);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 2, 0);
+	m.start = hand_start(2, 5);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	told = hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2);
+	assert_non_null(told);
+	assert_int_equal(told->start_reply.asked, hand_start(2, 5));
+	assert_int_equal(told->start_reply.known.start, hand_start(2, 5));
+	assert_int_equal(told->start_reply.known.term, 2);
+	assert_int_equal(told->start_reply.known.index, 2);
+	/* An older one: answered, with what is known. */
+	m.start = hand_start(2, 4);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	told = hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2);
+	assert_int_equal(told->start_reply.asked, m.start);
+	assert_int_equal(told->start_reply.known.start, hand_start(2, 5));
+	assert_int_equal(raft_witnesses(h.r, w), 1);
+	assert_int_equal(w[0].id, 2);
+	assert_int_equal(w[0].start, hand_start(2, 5));
+	assert_int_equal(w[0].index, 2);
+	hand_fini(&h);
+}
+
+/*
+ * The same count drawn anew is a directory that was rolled back, or is there twice: it is told so
+ * at its next start too, which would otherwise be the newest, if it ends before it hears it.
+ */
+static void V15_two_starts_of_one_count_are_never_the_newest(void **state)
+{
+	struct hand h;
+	const raft_start starts[] = {hand_start(2, 5), hand_start(2, 5) + 1, hand_start(2, 6)};
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	for (size_t i = 0; i < 3; i++) {
+		struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 2, 0);
+		const struct raft_message *told;
+
+		m.start = starts[i];
+		assert_int_equal(hand_recv(&h, &m), 0);
+		told = hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2);
+		assert_int_equal(told->start_reply.known.start == m.start, i == 0);
+		assert_true(raft_start_count(told->start_reply.known.start) >=
+			    raft_start_count(m.start));
+	}
+	hand_fini(&h);
+}
+
+/* One that holds nothing of it yet is heard by a new leader: what it acknowledged before stands. */
+static void nothing_acknowledged_is_not_a_position(void **state)
+{
+	struct hand h;
+	struct raft_peer *p;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_elect(&h);
+	p = hand_peer(&h, 2);
+	p->witness.term = 1;
+	p->witness.index = 1;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 2);
+		m.append_reply.accepted = true;
+		m.append_reply.unconfirmed = i == 0;
+		assert_int_equal(hand_recv(&h, &m), 0);
+	}
+	assert_int_equal(p->witness.term, 1);
+	assert_int_equal(p->witness.index, 1);
+	hand_fini(&h);
+}
+
+/* An earlier start of it was lost; a copy from before that, started as often, tells nothing. */
+static void V15_a_loss_ends_with_the_start_that_said_so(void **state)
+{
+	const struct raft_message *told;
+	struct raft_message m;
+	struct raft_peer *p;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 2), 0);
+	p = hand_peer(&h, 2);
+	assert_int_equal(p->witness.index, 2);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 2);
+	m.start = hand_start(2, 2);
+	m.append_reply = (struct raft_append_reply){.lost = true, .prev_index = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_true(p->lost);
+	assert_int_equal(p->match, 0);
+	m.start = hand_start(2, 3);
+	m.append_reply = (struct raft_append_reply){.unconfirmed = true, .prev_index = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_false(p->lost);
+	m = hand_message(&h, RAFT_MESSAGE_START, 2, 2);
+	m.start = hand_start(2, 3);
+	hand_forget(&h);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	told = hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2);
+	assert_non_null(told);
+	assert_int_equal(told->start_reply.known.index, 2);
+	hand_fini(&h);
+}
+
+/* It acknowledges less than before, of what this leader still holds: the first is not forgotten. */
+static void V15_a_lower_position_of_a_later_term_hides_no_higher_one(void **state)
+{
+	struct raft_message m;
+	struct raft_peer *p;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_elect(&h);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(hand_propose(&h), 0);
+	hand_persist(&h);
+	assert_int_equal(hand_ack(&h, 2, 10), 0);
+	assert_int_equal(raft_commit(h.r), 10);
+	p = hand_peer(&h, 2);
+	assert_int_equal(p->witness.index, 10);
+	/* Member 2 is rolled back, and confirmed by 3 alone; this one leads again. */
+	assert_int_equal(hand_append(&h, 3, 3, 1, 1, "", 0), 0);
+	hand_persist(&h);
+	hand_elect(&h);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, raft_get_term(h.r));
+	m.start = hand_start(2, 2);
+	m.append_reply = (struct raft_append_reply){.prev_index = 10, .match = 1, .match_term = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	m.append_reply = (struct raft_append_reply){.accepted = true, .prev_index = 1, .match = 3};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(p->match, 3);
+	assert_int_equal(p->witness.term, 2);
+	assert_int_equal(p->witness.index, 10);
+	/* It holds that, and one more. */
+	m.append_reply.match = 11;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(p->witness.term, raft_get_term(h.r));
+	assert_int_equal(p->witness.index, 11);
+	hand_fini(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_witness_tells_the_newest_start_and_the_furthest_position),
+		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
+		cmocka_unit_test(nothing_acknowledged_is_not_a_position),
+		cmocka_unit_test(V15_a_loss_ends_with_the_start_that_said_so),
+		cmocka_unit_test(V15_a_lower_position_of_a_later_term_hides_no_higher_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
