@@ -20,7 +20,15 @@ struct piece {
 	struct kv_kept *kept;
 };
 
-/* False: it does not fit. An item that is larger than a piece should be is a piece of its own. */
+/* An item that is larger than a piece should be is a piece of its own. */
+static uint32_t room(const struct piece *p)
+{
+	if (p->used == 0)
+		return p->item_size_max;
+	return p->used < p->size_max ? p->size_max - p->used : 0;
+}
+
+/* False: it does not fit. */
 static bool put_item(struct piece *p, struct kv_bytes key, const struct kv_version *version)
 {
 	const struct kv_item item = {
@@ -33,7 +41,7 @@ static bool put_item(struct piece *p, struct kv_bytes key, const struct kv_versi
 	};
 	size_t size = kv_item_size(&item);
 
-	if (size > (p->used == 0 ? p->item_size_max : p->size_max - p->used))
+	if (size > room(p))
 		return false;
 	kv_item_encode(&item, p->out + p->used);
 	p->used += (uint32_t)size;
