@@ -159,6 +159,7 @@ struct dp_peer_state {
 	uint64_t heard_ns;   /* 0: never */
 	bool refuses_us;     /* it addresses another directory than ours */
 	bool other_identity; /* it shows another directory than the member table names */
+	bool old_start;      /* it shows a start that is not the newest, nor can follow it */
 	uint64_t rx_packets, tx_packets;
 	uint64_t rx_bytes, tx_bytes; /* of whole frames */
 };

@@ -27,10 +27,15 @@ static struct peer *find_by_address(struct peers *peers, const struct net_packet
 }
 
 /* Invariant 2. */
-static bool start_accepted(const struct peer *p, const struct wire_envelope *e)
+static bool start_accepted(struct peer *p, const struct wire_envelope *e)
 {
-	return e->source_start == p->state.start || e->type == WIRE_START ||
-	       raft_start_count(e->source_start) > raft_start_count(p->state.start);
+	struct dp_peer_state *s = &p->state;
+
+	if (raft_start_count(e->source_start) > raft_start_count(s->start) &&
+	    raft_start_plausible(s->start, e->source_start))
+		s->start = e->source_start;
+	s->old_start = e->source_start != s->start;
+	return !s->old_start || e->type == WIRE_START;
 }
 
 static void heard(struct peer *p, const struct net_packet *packet, uint64_t now_ns)
@@ -82,8 +87,6 @@ struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelo
 	*why = DP_DROP_START;
 	if (!start_accepted(p, envelope))
 		return NULL;
-	if (raft_start_count(envelope->source_start) > raft_start_count(p->state.start))
-		p->state.start = envelope->source_start;
 	heard(p, packet, now_ns);
 	if (envelope->destination_identity != 0) {
 		p->state.refuses_us = envelope->destination_identity != peers->identity;

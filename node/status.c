@@ -26,6 +26,12 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 	if (state.refuses_us)
 		metrics_line(t, "error member %s takes this member for another directory\n",
 			     n->peer_name[i]);
+	if (state.old_start)
+		metrics_line(t,
+			     "error member %s shows a start that is not its newest one, and is not "
+			     "heard: its directory was copied or rolled back, and it has not been "
+			     "told yet\n",
+			     n->peer_name[i]);
 	if (state.other_identity)
 		metrics_line(t,
 			     "error member %s has a new data directory and is refused: its votes "

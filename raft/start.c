@@ -21,9 +21,6 @@ static const uint64_t ASK_AGAIN_US = 1000000;
 /* And all are: a start may be superseded, by a copy of the directory that ran elsewhere. */
 static const uint64_t ASK_ALL_US = 10000000;
 
-/* More starts since a copy was taken than any directory has: whoever says so is out of order. */
-enum { STARTS_FORGOTTEN_MAX = 1 << 16 };
-
 static bool all_answered(const struct raft *r)
 {
 	for (uint32_t i = 0; i < r->place_count; i++) {
@@ -179,6 +176,8 @@ static void restarted_reset(const struct raft *r, struct raft_peer *p)
 /* Every message shows its sender's start. False: this is not the newest one, nor will it be. */
 bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start)
 {
+	if (!raft_start_plausible(p->witness.start, start))
+		return false;
 	if (raft_start_count(start) > raft_start_count(p->witness.start)) {
 		p->witness.id = p->id;
 		p->witness.start = start;
@@ -252,8 +251,7 @@ int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft
 
 	if (reply->asked != r->start)
 		return -ESTALE;
-	if (raft_start_count(reply->known.start) >
-	    raft_start_count(r->start) + STARTS_FORGOTTEN_MAX)
+	if (!raft_start_plausible(r->start, reply->known.start))
 		return -EINVAL;
 	/* It may have voted in the term that it is told of, and have forgotten it. */
 	bool told = m->term > r->hard.term || (m->term == r->hard.term && !p->start_answered);

@@ -37,6 +37,15 @@ static inline uint32_t raft_start_count(raft_start start)
 	return (uint32_t)(start >> 32);
 }
 
+/* More starts than these, since a member was last heard, none has made. */
+#define RAFT_STARTS_UNHEARD_MAX (1u << 20)
+
+/* False: no start that follows the one that is known (0: none is). It is believed by nobody. */
+static inline bool raft_start_plausible(raft_start known, raft_start start)
+{
+	return raft_start_count(start) <= raft_start_count(known) + RAFT_STARTS_UNHEARD_MAX;
+}
+
 enum {
 	RAFT_VOTERS_MAX = 7,
 	RAFT_MEMBERS_MAX = 16,

@@ -104,6 +104,7 @@ static void N10_a_packet_of_an_older_start_is_refused(void **state)
 {
 	struct world *w = *state;
 	struct peer_packet p = world_peer_packet();
+	struct dp_peer_state s;
 	assert_int_equal(world_offer(w, &p), 1);
 	p.envelope.source_start = world_start(6);
 	refused(w, &p, DP_DROP_START);
@@ -120,6 +121,17 @@ static void N10_a_packet_of_an_older_start_is_refused(void **state)
 	p.envelope.type = WIRE_READ;
 	p.envelope.body_size = 16;
 	refused(w, &p, DP_DROP_START);
+	dp_get_peer(w->dp, 0, &s);
+	assert_true(s.old_start);
+	p.envelope.source_start = world_start(8);
+	assert_int_equal(world_offer(w, &p), 1);
+	dp_get_peer(w->dp, 0, &s);
+	assert_false(s.old_start);
+	/* Nobody starts so often unheard: one bad frame must not shut out all that are good. */
+	p.envelope.source_start = world_start(9 + RAFT_STARTS_UNHEARD_MAX);
+	refused(w, &p, DP_DROP_START);
+	p.envelope.source_start = world_start(8);
+	assert_int_equal(world_offer(w, &p), 1);
 }
 
 /* Known from the member's own marks when it was started. */

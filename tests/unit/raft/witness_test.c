@@ -158,12 +158,33 @@ static void V15_a_lower_position_of_a_later_term_hides_no_higher_one(void **stat
 	hand_fini(&h);
 }
 
+/* Nobody starts so often unheard: one bad frame must not shut a member out for ever. */
+static void V15_a_start_far_above_the_known_one_is_not_believed(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+	raft_start known;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	known = hand_peer(&h, 2)->witness.start;
+	m = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 1);
+	m.start = hand_start(2, raft_start_count(known) + RAFT_STARTS_UNHEARD_MAX + 1);
+	assert_int_equal(hand_recv(&h, &m), -ESTALE);
+	assert_true(hand_peer(&h, 2)->witness.start == known);
+	m.start = hand_start(2, raft_start_count(known) + RAFT_STARTS_UNHEARD_MAX);
+	(void)hand_recv(&h, &m);
+	assert_true(hand_peer(&h, 2)->witness.start == m.start);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_witness_tells_the_newest_start_and_the_furthest_position),
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
 		cmocka_unit_test(nothing_acknowledged_is_not_a_position),
+		cmocka_unit_test(V15_a_start_far_above_the_known_one_is_not_believed),
 		cmocka_unit_test(V15_a_loss_ends_with_the_start_that_said_so),
 		cmocka_unit_test(V15_a_lower_position_of_a_later_term_hides_no_higher_one),
 	};
