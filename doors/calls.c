@@ -1,5 +1,5 @@
 /*
- * The local socket: who connects, what is ready, and the rings to the loop and back.
+ * The local socket: what is ready, and the rings to the loop and back.
  */
 #include "doors/calls_internal.h"
 
@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 static_assert(CALLS_MAX <= (int)RING_SIZE, "a ring holds every call there is");
@@ -39,21 +40,6 @@ void calls_set_welcome(struct calls *s, const struct door_welcome *welcome)
 	atomic_store_explicit(&s->cluster_id, welcome->cluster_id, memory_order_relaxed);
 	atomic_store_explicit(&s->member_id, welcome->member_id, memory_order_relaxed);
 	atomic_store_explicit(&s->base, welcome->base, memory_order_release);
-}
-
-static void accept_one(struct calls *s)
-{
-	int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	for (int i = 0; i < CALLS_MAX; i++) {
-		if (s->connection[i].state == CONNECTION_FREE) {
-			connection_open(s, &s->connection[i], fd);
-			return;
-		}
-	}
-	close(fd);
 }
 
 static void take_answers(struct calls *s)
@@ -96,68 +82,31 @@ static void *thread_main(void *argument)
 			if (event[i].data.ptr == &s->wake)
 				take_answers(s);
 			else if (event[i].data.ptr == &s->listener)
-				accept_one(s);
+				listen_accept(s);
+			else if (event[i].data.ptr == &s->tick)
+				listen_tick(s);
 			else
 				connection_ready(s, event[i].data.ptr);
 		}
+		listen_again(s);
 	}
 	/* The loop's last answers, which this thread did not hear before it was told to end. */
 	take_answers(s);
 	return NULL;
 }
 
-/* True if somebody answers there. */
-static bool socket_alive(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive =
-		fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return alive;
-}
-
-static int start_listening(struct calls *s, char error[CALLS_ERROR_MAX])
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
-	mode_t mask;
-	int err;
-
-	memcpy(address.sun_path, s->path, sizeof(s->path));
-	if (lstat(s->path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode) || socket_alive(&address)) {
-			snprintf(error, CALLS_ERROR_MAX,
-				 "%s: in use by another process, or not a socket: set admin-socket "
-				 "to another path",
-				 s->path);
-			return -EADDRINUSE;
-		}
-		unlink(s->path);
-	}
-	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mask = umask(0117);
-	err = s->listener < 0 ||
-			      bind(s->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-			      listen(s->listener, CALLS_MAX) < 0
-		      ? -errno
-		      : 0;
-	umask(mask);
-	if (err)
-		snprintf(error, CALLS_ERROR_MAX, "%s: %s: cannot listen there", s->path,
-			 strerror(-err));
-	return err;
-}
-
 static int start_thread(struct calls *s)
 {
 	struct epoll_event wake = {.events = EPOLLIN, .data.ptr = &s->wake};
 	struct epoll_event listener = {.events = EPOLLIN, .data.ptr = &s->listener};
+	struct epoll_event tick = {.events = EPOLLIN, .data.ptr = &s->tick};
 
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->epoll < 0 || s->wake < 0 || epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->wake, &wake) ||
+	s->tick = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->epoll < 0 || s->wake < 0 || s->tick < 0 ||
+	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->wake, &wake) ||
+	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->tick, &tick) ||
 	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &listener))
 		return -errno;
 	return -pthread_create(&s->thread, NULL, thread_main, s);
@@ -177,6 +126,8 @@ static void release(struct calls *s)
 		close(s->epoll);
 	if (s->wake >= 0)
 		close(s->wake);
+	if (s->tick >= 0)
+		close(s->tick);
 	if (s->memory)
 		munmap(s->memory, 2ull * CALLS_MAX * WIRE_MESSAGE_SIZE_MAX);
 	free(s);
@@ -192,7 +143,7 @@ int calls_create(struct calls **out, const char *path, const struct door_welcome
 	if (!s)
 		return -ENOMEM;
 	memset(s, 0, sizeof(*s));
-	s->listener = s->epoll = s->wake = -1;
+	s->listener = s->epoll = s->wake = s->tick = -1;
 	calls_set_welcome(s, welcome);
 	assert(strlen(path) < sizeof(s->path));
 	memcpy(s->path, path, strlen(path));
@@ -207,7 +158,7 @@ int calls_create(struct calls **out, const char *path, const struct door_welcome
 		s->connection[i].call.data = s->memory + 2 * i * WIRE_MESSAGE_SIZE_MAX;
 		s->connection[i].call.answer = s->memory + (2 * i + 1) * WIRE_MESSAGE_SIZE_MAX;
 	}
-	err = start_listening(s, error);
+	err = listen_create(s, error);
 	if (err)
 		goto err_release;
 	err = start_thread(s);

@@ -30,6 +30,7 @@ struct connection {
 	enum connection_state state;
 	int fd;
 	bool closing; /* the client went away while CALLING */
+	bool silent;  /* it has asked for nothing since the last tick */
 	uint8_t header[STREAM_HEADER_SIZE];
 	uint32_t moved; /* bytes of header and then data that were read or written */
 };
@@ -38,15 +39,25 @@ struct calls {
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	_Atomic uint64_t cluster_id, member_id, base; /* of the welcome */
 	_Atomic bool stopping;
-	int listener, epoll, wake;
+	int listener, epoll, wake, tick;
+	bool freed;   /* a place, since the listener was looked at */
+	bool waiting; /* somebody, for a place: the listener is not looked at, the tick runs */
 	pthread_t thread;
 	struct ring to_node, from_node;
 	struct connection connection[CALLS_MAX];
 	uint8_t *memory; /* of all calls' data and answers */
 };
 
+/* listen.c: but for listen_create, on the thread. 0 or -errno with one line in error. */
+int listen_create(struct calls *s, char error[CALLS_ERROR_MAX]);
+void listen_accept(struct calls *s);
+void listen_again(struct calls *s); /* if a place was freed */
+void listen_tick(struct calls *s);
+
 /* connection.c: all of it on the thread. */
 void connection_open(struct calls *s, struct connection *c, int fd);
+/* Of one that is not CALLING. */
+void connection_close(struct calls *s, struct connection *c);
 void connection_read(struct calls *s, struct connection *c);
 void connection_write(struct calls *s, struct connection *c);
 /* The client hung up while the call is the loop's. */

@@ -22,12 +22,13 @@ static void call(struct calls *s, struct connection *c, enum call_event event)
 	bool put;
 
 	c->state = CONNECTION_CALLING;
+	c->silent = false;
 	c->call.event = event;
 	put = ring_put(&s->to_node, &c->call);
 	assert(put);
 }
 
-static void connection_close(struct calls *s, struct connection *c)
+void connection_close(struct calls *s, struct connection *c)
 {
 	assert(c->state != CONNECTION_CALLING);
 	if (c->state == CONNECTION_WRITING && c->call.more) {
@@ -38,6 +39,7 @@ static void connection_close(struct calls *s, struct connection *c)
 	}
 	close(c->fd);
 	c->state = CONNECTION_FREE;
+	s->freed = true;
 }
 
 void connection_hung_up(struct calls *s, struct connection *c)
@@ -60,6 +62,7 @@ void connection_open(struct calls *s, struct connection *c, int fd)
 	c->state = CONNECTION_READING;
 	c->fd = fd;
 	c->closing = false;
+	c->silent = false;
 	c->moved = 0;
 	c->call.more = false;
 	watch(s, c, EPOLLIN, EPOLL_CTL_ADD);

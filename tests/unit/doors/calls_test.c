@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { DEADLINE_MS = 20000 };
@@ -191,6 +193,106 @@ static void malformed_headers_close_the_connection(void **state)
 	assert_null(calls_take(rig->calls));
 }
 
+/* Who asks for nothing gives way to who waits; before that, the newcomer waits and is not reset. */
+static void the_silent_give_way(void **state)
+{
+	struct rig *rig = *state;
+	struct wire_hello hello;
+	uint8_t bytes[STREAM_HEADER_SIZE], byte;
+	int silent[CALLS_MAX], waiting, closed = 0;
+
+	header(bytes, 0, WIRE_STATUS, 1);
+	for (int i = 0; i < CALLS_MAX; i++) {
+		silent[i] = dial(rig);
+		read_welcome(silent[i], &hello);
+	}
+	/* One has sent a part, one waits for its answer. */
+	assert_int_equal(write(silent[0], bytes, 3), 3);
+	assert_int_equal(write(silent[1], bytes, sizeof(bytes)), sizeof(bytes));
+	struct call *call = take(rig->calls);
+	waiting = dial(rig);
+	read_welcome(waiting, &hello);
+	assert_int_equal(write(waiting, bytes, sizeof(bytes)), sizeof(bytes));
+	for (int i = 0; i < CALLS_MAX; i++) {
+		struct pollfd p = {.fd = silent[i], .events = POLLIN};
+
+		if (i != 1 && poll(&p, 1, 0) == 1 && read(silent[i], &byte, 1) == 0)
+			closed++;
+	}
+	assert_int_equal(closed, CALLS_MAX - 1);
+	struct call *other = take(rig->calls);
+	call->answer_size = 0;
+	calls_give(rig->calls, call);
+	other->answer_size = 0;
+	calls_give(rig->calls, other);
+	read_all(silent[1], bytes, sizeof(bytes));
+	read_all(waiting, bytes, sizeof(bytes));
+	for (int i = 0; i < CALLS_MAX; i++)
+		close(silent[i]);
+	close(waiting);
+}
+
+/* More at once than there are places: all are served, none is reset. */
+static void a_crowd_is_served_in_turn(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t bytes[STREAM_HEADER_SIZE];
+	struct wire_hello hello;
+	int fd[2 * CALLS_MAX];
+
+	header(bytes, 0, WIRE_STATUS, 1);
+	for (int i = 0; i < 2 * CALLS_MAX; i++) {
+		fd[i] = dial(rig);
+		assert_int_equal(write(fd[i], bytes, sizeof(bytes)), sizeof(bytes));
+	}
+	for (int half = 0; half < 2; half++) {
+		for (int i = 0; i < CALLS_MAX; i++) {
+			struct call *call = take(rig->calls);
+
+			call->answer_size = 0;
+			calls_give(rig->calls, call);
+		}
+		for (int i = 0; i < CALLS_MAX; i++) {
+			read_welcome(fd[half * CALLS_MAX + i], &hello);
+			read_all(fd[half * CALLS_MAX + i], bytes, sizeof(bytes));
+			close(fd[half * CALLS_MAX + i]);
+		}
+	}
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Out of descriptors the thread waits, and does not ask the kernel again and again. */
+static void out_of_descriptors_it_waits(void **state)
+{
+	struct rig *rig = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct rlimit limit, none;
+	struct wire_hello hello;
+	uint64_t before;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", rig->path);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	before = cpu_ns();
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	poll(NULL, 0, 500);
+	/* A thread that spins takes most of it. */
+	assert_true(cpu_ns() - before < 250000000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	read_welcome(fd, &hello);
+	close(fd);
+}
+
 static void a_live_socket_is_not_taken_over_and_a_stale_one_is(void **state)
 {
 	struct rig *rig = *state;
@@ -215,6 +317,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_call_goes_to_the_loop_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_client_that_left_costs_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_silent_give_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_crowd_is_served_in_turn, setup, teardown),
+		cmocka_unit_test_setup_teardown(out_of_descriptors_it_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(malformed_headers_close_the_connection, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_live_socket_is_not_taken_over_and_a_stale_one_is,
