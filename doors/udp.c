@@ -121,8 +121,10 @@ static void send_answer_part(struct udp_door *d, struct request *q, uint32_t i)
 	uint32_t size_max;
 	uint8_t *body = dp_begin_client(d->dp, &u->from, &size_max);
 
-	if (body)
-		dp_end(d->dp, WIRE_ANSWER, wire_part_encode(&part, body));
+	if (!body)
+		return;
+	dp_end(d->dp, WIRE_ANSWER, wire_part_encode(&part, body));
+	serve_given(d->serve, q, i + 1 == parts_count(q->answer_size));
 }
 
 /* Into the outbox, and its first part to the client unasked. */
@@ -136,6 +138,7 @@ static bool put_piece(struct udp_door *d, struct request *q, const uint8_t *data
 	 * retry is a new query, or a command that the state machine remembers.
 	 */
 	if (!serve_keep(d->serve, q, data, size)) {
+		d->counters.refused_buffer++;
 		send_reply(d, &u->from, u->cookie, q->id, 0, WIRE_BUSY);
 		return false;
 	}

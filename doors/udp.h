@@ -23,6 +23,7 @@ struct udp_door_options {
 struct udp_door_counters {
 	uint64_t malformed;
 	uint64_t refused_cookie;
+	uint64_t refused_buffer; /* answers for which none was free */
 };
 
 /* 0 or -ENOMEM. Both serve and dp outlive it, but for serve's last act (serve_destroy). */

@@ -119,6 +119,7 @@ static void collect_requests(const struct node *n, struct metrics *m)
 	m->pushes = s->pushes;
 	m->streams_cut = s->streams_cut;
 	m->refused_cookie = udp->refused_cookie;
+	m->refused_buffer = udp->refused_buffer;
 	m->udp_malformed = udp->malformed;
 	m->forward_malformed = n->serving.peers.malformed;
 	m->malformed = n->counters.malformed;

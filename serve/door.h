@@ -72,6 +72,11 @@ bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_
 
 /* The last piece was taken: the next may come. */
 void serve_pulled(struct serve *s, struct request *q);
+/*
+ * Some of an answer that serve_keep keeps was sent; `whole`: its last part. One that was given
+ * whole, or is not asked for any more, gives its buffer up to another.
+ */
+void serve_given(struct serve *s, struct request *q, bool whole);
 
 /* The client is gone, and wants no word. */
 void serve_cancel(struct serve *s, struct request *q);

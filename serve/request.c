@@ -107,7 +107,8 @@ static bool buffer_take(struct requests *r, struct request *q)
 	/* The oldest answer that is only kept for retransmission gives its buffer up. */
 	TAILQ_FOREACH(answered, &r->list[REQUEST_ANSWERED], list)
 	{
-		if (answered->buffer) {
+		if (answered->buffer &&
+		    (answered->given || r->now_ns - answered->asked_ns > REQUEST_STALE_NS)) {
 			request_close(r, answered);
 			return buffer_take(r, q);
 		}
@@ -186,5 +187,7 @@ bool request_set_answer(struct requests *r, struct request *q, const uint8_t *an
 	if (size)
 		memcpy(q->answer, answer, size);
 	q->answer_size = size;
+	q->asked_ns = r->now_ns;
+	q->given = false;
 	return true;
 }

@@ -31,6 +31,8 @@ enum {
 };
 
 #define REQUEST_KEEP_NS 2000000000ull
+/* A large answer that was not given whole is not asked for any more: several silences. */
+#define REQUEST_STALE_NS 200000000ull
 #define REQUEST_TIMEOUT_NS_MAX 60000000000ull
 #define REQUEST_TIMEOUT_NS_DEFAULT 5000000000ull
 
@@ -83,6 +85,8 @@ struct request {
 
 	uint8_t *answer; /* as serve_keep left it */
 	uint32_t answer_size;
+	uint64_t asked_ns; /* when its door was last asked for some of it */
+	bool given;        /* ... all of it was, once at least */
 
 	/* The door's own, opaque here; cleared too. */
 	_Alignas(8) uint8_t door_state[REQUEST_DOOR_SIZE];
@@ -101,6 +105,7 @@ struct request_buffer {
 };
 
 struct requests {
+	uint64_t now_ns;      /* of this turn */
 	struct request *slot; /* REQUESTS_MAX */
 	struct request_list list[REQUEST_STATE_COUNT];
 	struct request_bucket by_id[REQUEST_BUCKETS];

@@ -53,6 +53,7 @@ void serve_turn(struct serve *s, uint64_t now_ns)
 {
 	assert(now_ns >= s->now_ns);
 	s->now_ns = now_ns;
+	s->requests.now_ns = now_ns;
 	s->active = false;
 }
 
@@ -134,6 +135,12 @@ struct request *serve_find(struct serve *s, const struct door *door, uint64_t id
 bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_t size)
 {
 	return request_set_answer(&s->requests, q, data, size);
+}
+
+void serve_given(struct serve *s, struct request *q, bool whole)
+{
+	q->asked_ns = s->now_ns;
+	q->given = q->given || whole;
 }
 
 void serve_cancel(struct serve *s, struct request *q)

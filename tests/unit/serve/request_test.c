@@ -88,9 +88,19 @@ static void buffers_are_bounded_and_come_back(void **state)
 	}
 	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1));
 	assert_int_equal(r->open, REQUEST_BUFFERS_MAX);
-	/* One that only waits for retransmission gives its buffer to a new one. */
+	/* One that is being given is no buffer for a new one; one that was given is. */
+	assert_true(request_set_answer(r, q[3], q[3]->data, PARTS_MESSAGE_SIZE_MAX));
 	request_move(r, q[3], REQUEST_ANSWERED);
+	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1));
+	q[3]->given = true;
 	assert_non_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1));
+	/* So is one that nobody has asked for in a while. */
+	assert_true(request_set_answer(r, q[2], q[2]->data, PARTS_MESSAGE_SIZE_MAX));
+	request_move(r, q[2], REQUEST_ANSWERED);
+	r->now_ns += REQUEST_STALE_NS;
+	assert_null(request_open(r, &door, 98, REQUEST_SMALL_SIZE + 1));
+	r->now_ns++;
+	assert_non_null(request_open(r, &door, 98, REQUEST_SMALL_SIZE + 1));
 	request_close(r, q[4]);
 	assert_non_null(request_open(r, &door, 100, REQUEST_SMALL_SIZE + 1));
 	for (int i = 5; i < REQUEST_BUFFERS_MAX; i++)
