@@ -143,6 +143,13 @@ static void close_connection(struct link_dpdk *l)
 	l->own = NULL;
 }
 
+/* Whatever is wrong with its socket, the driver says EPERM. */
+static const char *last_words(void)
+{
+	return "(is its socket another process's, or in a directory that is not there? Set another "
+	       "network.memif-socket)";
+}
+
 const struct link_driver link_memif_driver = {
 	.device = "net_memif",
 	.controlled = true,
@@ -150,4 +157,5 @@ const struct link_driver link_memif_driver = {
 	.start = start,
 	.poll = poll,
 	.close = close_connection,
+	.last_words = last_words,
 };

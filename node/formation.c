@@ -319,14 +319,16 @@ static size_t refused_text(const struct node *n, char *out, size_t size_max)
 {
 	const struct formation *f = &n->formation;
 
-	return (size_t)snprintf(out, size_max,
-				"error this data directory is new, and cluster %016" PRIx64
-				" goes on without it (member %s): it neither votes nor "
-				"acknowledges; restore the old "
-				"directory; a member whose directory is lost cannot come back "
-				"before members can be "
-				"replaced\n",
-				f->cluster_id, name_of(n, f->refused_by));
+	return (size_t)snprintf(
+		out, size_max,
+		"error %s, and cluster %016" PRIx64 " (member %s) was not formed with it: it "
+		"neither votes nor acknowledges; %sa member whose directory is lost cannot come "
+		"back before members can be replaced\n",
+		n->options.wal.durability == WAL_VOLATILE
+			? "this member kept nothing of its former start (wal.durability: volatile)"
+			: "this data directory is new",
+		f->cluster_id, name_of(n, f->refused_by),
+		n->options.wal.durability == WAL_VOLATILE ? "" : "restore the old directory; ");
 }
 
 static size_t alone_text(const struct node *n, char *out, size_t size_max)

@@ -40,23 +40,58 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			     n->peer_name[i]);
 }
 
-/* A leader that is cut off leads on in its own eyes, and nothing that it is given commits. */
-static void majority_fault(struct node *n, struct metrics_text *t)
+static bool is_lost(const struct raft_status *raft, raft_id id)
 {
-	uint32_t members = n->peer_count + 1, heard = 1;
+	for (uint32_t i = 0; i < raft->progress_count; i++) {
+		if (raft->progress[i].id == id)
+			return raft->progress[i].lost;
+	}
+	return false;
+}
+
+/* A leader that is cut off leads on in its own eyes, and nothing that it is given commits. */
+static void majority_fault(struct node *n, const struct raft_status *raft, struct metrics_text *t)
+{
+	uint32_t members = n->peer_count + 1, heard = 1, lost = 0;
 
 	for (uint32_t i = 0; i < n->peer_count; i++) {
 		struct dp_peer_state state;
 
 		dp_get_peer(n->dp, i, &state);
-		heard += state.heard_ns &&
-			 n->now_ns - state.heard_ns < n->settings.election_us_max * 1000;
+		if (!state.heard_ns ||
+		    n->now_ns - state.heard_ns >= n->settings.election_us_max * 1000)
+			continue;
+		heard++;
+		lost += is_lost(raft, n->peer[i].member_id);
 	}
 	if (heard <= members / 2)
 		metrics_line(t,
 			     "error this leader hears no majority: %u of %u members within an "
 			     "election timeout, itself counted\n",
 			     heard, members);
+	else if (heard - lost <= members / 2)
+		metrics_line(t,
+			     "error nothing commits: %u of %u members are heard, %u of them lost "
+			     "writes and do not count until the others have caught them up\n",
+			     heard, members, lost);
+}
+
+/* Those whose directories are new will never count again. */
+static void refused_fault(struct node *n, struct metrics_text *t)
+{
+	uint32_t members = n->peer_count + 1, refused = 0;
+
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		struct dp_peer_state state;
+
+		dp_get_peer(n->dp, i, &state);
+		refused += state.other_identity;
+	}
+	if (members - refused <= members / 2)
+		metrics_line(t,
+			     "error this cluster has lost its majority: %u of %u members have new "
+			     "data directories: restore the old ones, or begin a new cluster\n",
+			     refused, members);
 }
 
 size_t node_status_text(struct node *n, char *out, size_t size_max)
@@ -73,7 +108,8 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	if (!raft.leader)
 		metrics_line(&t, "error etcdserver: no leader\n");
 	if (raft.role == RAFT_LEADER)
-		majority_fault(n, &t);
+		majority_fault(n, &raft, &t);
+	refused_fault(n, &t);
 	if (raft.lost)
 		metrics_line(&t, "error this member lost writes that it had acknowledged: it gives "
 				 "no vote, and its acknowledgements do not count, until it is "

@@ -185,9 +185,10 @@ static void F1_two_wiped_members_form_no_second_cluster(const char *durability)
 	require(&c, cluster_status(&c, 1, &status), "n1 does not answer");
 	snprintf(before, sizeof(before), "%s", status.hash);
 	wipe_and_restart(&c, 3);
-	expect(&c, 3, status_says, "error this data directory is new, and cluster ");
+	expect(&c, 3, status_says, " was not formed with it");
 	wipe_and_restart(&c, 2);
-	expect(&c, 2, status_says, "error this data directory is new, and cluster ");
+	expect(&c, 2, status_says, " was not formed with it");
+	expect(&c, 1, status_says, "error this cluster has lost its majority: 2 of 3 members");
 	expect_standstill(&c, 0, 1, "wiped nodes make a majority");
 	/* The two hear each other alone, as when the third was cut off. */
 	cluster_lab(&c, "partition 1|2,3");

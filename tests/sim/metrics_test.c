@@ -270,6 +270,29 @@ static void F21_a_leader_without_a_majority_says_so(void **state)
 	sim_world_destroy(&w);
 }
 
+/* F21: one that is heard, and lost what it had acknowledged, is no majority either. */
+static void F21_a_leader_whose_majority_lost_writes_says_so(void **state)
+{
+	uint32_t leader = world_begin(), lost = (leader + 1) % 3;
+
+	(void)state;
+	w.losses = true;
+	sim_node_crash(&w, (leader + 2) % 3);
+	sim_node_crash(&w, lost);
+	fake_remove(w.node[lost].disk, "mark");
+	sim_node_start(&w, lost);
+	sim_world_run(&w, 1000 * MS);
+	node_status_text(w.node[leader].node, text, sizeof(text));
+	if (!strstr(text,
+		    "\nerror nothing commits: 2 of 3 members are heard, 1 of them lost writes"))
+		fail_msg("not a word of it: %s", text);
+	sim_node_start(&w, (leader + 2) % 3);
+	sim_world_run(&w, 3000 * MS);
+	node_status_text(w.node[leader].node, text, sizeof(text));
+	assert_null(strstr(text, "nothing commits"));
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +302,7 @@ int main(void)
 		cmocka_unit_test(round_trips_are_measured),
 		cmocka_unit_test(a_confirmation_needs_a_majority),
 		cmocka_unit_test(F21_a_leader_without_a_majority_says_so),
+		cmocka_unit_test(F21_a_leader_whose_majority_lost_writes_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
