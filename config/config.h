@@ -2,7 +2,7 @@
  * The configuration file: YAML, etcd's words where they exist, validated as a whole.
  *
  * Every value has its default filled in by config_load; nothing downstream decides a default.
- * docs/deploy.md lists the keys.
+ * config/keys.c lists the keys, and so does quoin.yaml(5).
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H

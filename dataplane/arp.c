@@ -1,5 +1,7 @@
 /* Next hops' MAC addresses: see arp.h. */
 #include "dataplane/arp.h"
+
+#include "base/mix.h"
 #include "dataplane/net.h"
 
 #include <string.h>
@@ -41,15 +43,10 @@ uint64_t arp_due(const struct arp_entry *e)
 	return next > e->ask_ns ? next : e->ask_ns;
 }
 
-/* xorshift64: spreads the questions of nodes that started together. */
+/* Spreads the questions of nodes that started together. */
 static uint64_t jitter(struct arp *arp, uint64_t limit)
 {
-	uint64_t x = arp->random;
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	arp->random = x;
-	return x % limit;
+	return mix_next(&arp->random) % limit;
 }
 
 bool arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns)

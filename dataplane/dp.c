@@ -88,7 +88,9 @@ int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 		return -ENOSPC;
 	if (options->identity != p->options.identity || options->address != p->options.address)
 		p->state = (struct dp_peer_state){.rx_packets = p->state.rx_packets,
-						  .tx_packets = p->state.tx_packets};
+						  .tx_packets = p->state.tx_packets,
+						  .rx_bytes = p->state.rx_bytes,
+						  .tx_bytes = p->state.tx_bytes};
 	if (raft_start_count(options->start) > raft_start_count(p->state.start))
 		p->state.start = options->start;
 	p->options = *options;
@@ -120,7 +122,7 @@ int dp_create(struct dp **out, const struct dp_options *options)
 	if (!dp)
 		return -ENOMEM;
 	dp->options = *options;
-	dp->arp.random = options->seed | 1;
+	dp->arp.random = options->seed;
 	dp->arp_bucket.tokens = ARP_BURST;
 	dp->echo_bucket.tokens = ECHO_BURST;
 	ports_init(dp);

@@ -40,7 +40,6 @@ struct link_options {
 	const char
 		*socket; /* memif: abstract if it starts with '@' (scoped by network namespace) */
 	bool server;     /* memif: this end listens */
-	uint16_t queue_count; /* 1 */
 };
 
 /*

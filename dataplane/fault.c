@@ -6,6 +6,7 @@
 #include "dataplane/fault.h"
 
 #include "base/bytes.h"
+#include "base/mix.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -50,15 +51,10 @@ static bool remote_address(const struct link_frame *frame, bool rx, uint32_t *ou
 	return true;
 }
 
-/* xorshift64*, below a million. */
+/* Below a million. */
 static uint32_t draw(struct fault_rules *rules)
 {
-	uint64_t x = rules->random != 0 ? rules->random : 1;
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	rules->random = x;
-	return (uint32_t)((x * 2685821657736338717u >> 32) % 1000000);
+	return (uint32_t)(mix_next(&rules->random) % 1000000);
 }
 
 static bool is_lost(struct fault_rules *rules, const struct link_frame *frame, bool rx)

@@ -362,7 +362,7 @@ static int options_check(const struct link_options *options, char error[EAL_ERRO
 {
 	if (options->name == NULL || options->name[0] == 0 || strlen(options->name) > 24 ||
 	    strpbrk(options->name, ",/ ") != NULL || options->mtu < 576 || options->mtu > 9216 ||
-	    options->pool_frames < 2 * LINK_BURST_MAX || options->queue_count > 1) {
+	    options->pool_frames < 2 * LINK_BURST_MAX) {
 		snprintf(
 			error, EAL_ERROR_MAX,
 			"link %s: expected a short name, an MTU of 576 to 9216, at least %d frames",

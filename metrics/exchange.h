@@ -8,7 +8,7 @@
  * them: each side takes it by exchanging its own for it. So the loop never waits, and no copy is
  * torn.
  *
- *	MX1. Nothing is collected that nobody asked for: without a request a turn pays one load.
+ *	MX1. Nothing is collected that nobody asked for: without a request a turn pays a few loads.
  *	MX2. Nothing is collected more often than every METRICS_PUBLISH_NS, whoever asks.
  *	MX3. A reader waits at most as long as it says, and not at all before there is a loop; then
  *	    it gets the last snapshot there was.

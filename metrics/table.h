@@ -78,7 +78,7 @@
 	X(serve_malformed, COUNTER, 1, "malformed_commands", "quoin_requests_refused_total", "cause=\"malformed_command\"", "") \
 	X(streams, COUNTER, 1, "streams", "quoin_answers_streamed_total", NULL, "Answers of more than one piece.") \
 	X(pushes, COUNTER, 1, "pushes", "quoin_answer_pieces_total", NULL, "Pieces of them.") \
-	X(streams_cut, COUNTER, 1, "streams_cut", "quoin_answers_cut_total", NULL, "Answers that ended early, for their revision could be kept no longer.") \
+	X(streams_cut, COUNTER, 1, "streams_cut", "quoin_answers_cut_total", NULL, "Answers that ended early: their revision could be kept no longer, or their reader was silent and others waited.") \
 	X(malformed, COUNTER, 1, "malformed", "quoin_peer_malformed_messages_total", "kind=\"message\"", "Packets of members whose body could not be read, by kind.") \
 	X(forward_malformed, COUNTER, 1, "malformed_forwards", "quoin_peer_malformed_messages_total", "kind=\"forward\"", "") \
 	X(rx_peer, COUNTER, 1, "rx_peer", "quoin_network_received_packets_total", "from=\"peers\"", "Packets that passed every check, by their sender.") \

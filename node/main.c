@@ -192,8 +192,10 @@ static int start_metrics(struct quoind *q)
 	snprintf(first.waiting, sizeof(first.waiting), "the node starts and reads its log");
 	first.taken_ns = clock_now();
 	err = metrics_exchange_create(&q->exchange, &first);
-	if (err)
+	if (err) {
+		fprintf(stderr, "quoind: no memory for metrics\n");
 		return err;
+	}
 	for (uint32_t i = 0; i < c->metrics_url_count; i++)
 		at[i] = (struct metrics_http_listener){c->metrics_url[i].address,
 						       c->metrics_url[i].port};
@@ -208,11 +210,13 @@ static int start(struct quoind *q)
 	uint64_t seed[2];
 	int error;
 
-	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
+		fprintf(stderr, "quoind: the kernel gives no random numbers\n");
 		return -EIO;
+	}
 	q->options.seed = seed[0];
 	q->options.wal.identity_seed = seed[1];
-	q->faults.random = seed[0] | 1;
+	q->faults.random = seed[0];
 	set_options(q);
 	error = start_metrics(q);
 	if (!error)

@@ -68,7 +68,7 @@ static void collect_raft(const struct node *n, const struct raft_status *raft, s
 	m->term = raft->term;
 	m->last = raft->last;
 	m->durable = raft->durable;
-	m->incarnation = WAL_START_COUNT(n->recovered.start);
+	m->incarnation = raft_start_count(n->recovered.start);
 	m->elections_started = c->elections_started;
 	m->elections_won = c->elections_won;
 	m->raft_malformed = c->raft_malformed;
@@ -262,7 +262,8 @@ static void probe_drive(struct node *n, struct node_probe *p)
 	if (p->index || p->resend_ns > n->now_ns)
 		return;
 	/* Apart from those of serve, which count up from the same start. */
-	context = (WAL_START_COUNT(n->recovered.start) << 40 | UINT64_C(1) << 39) + ++n->probe_id;
+	context = ((uint64_t)raft_start_count(n->recovered.start) << 40 | UINT64_C(1) << 39) +
+		  ++n->probe_id;
 	if (n->raft && raft_read_index(n->raft, context) == 0)
 		p->context = context;
 	p->resend_ns = n->now_ns + p->wait_ns;

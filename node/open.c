@@ -11,11 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Distinct for each purpose, from the one seed: the same seed gives the same run. */
+static uint64_t seed_for(uint64_t seed, uint64_t purpose)
+{
+	return mix(seed ^ mix(purpose));
+}
+
 static int start_dataplane(struct node *n, const struct node_options *o)
 {
 	struct dp_options dp = o->dp;
 	int err;
 
+	dp.seed = seed_for(o->seed, 2);
 	dp.self = (struct dp_self){.identity = n->recovered.identity, .start = wal_start(n->wal)};
 	n->peer_count = dp.peer_count;
 	memcpy(n->peer, dp.peer, sizeof(n->peer));
@@ -28,12 +35,6 @@ static int start_dataplane(struct node *n, const struct node_options *o)
 	return err;
 }
 
-/* Distinct for each purpose, from the one seed: the same seed gives the same run. */
-static uint64_t seed_for(uint64_t seed, uint64_t purpose)
-{
-	return mix(seed ^ mix(purpose));
-}
-
 static int start_serving(struct node *n, const struct node_options *o)
 {
 	uint8_t key[UDP_DOOR_KEY_SIZE];
@@ -44,7 +45,7 @@ static int start_serving(struct node *n, const struct node_options *o)
 
 		memcpy(key + i, &r, 8);
 	}
-	/* Above all ids of earlier starts: a start makes fewer than 2^40. */
+	/* Above those of earlier starts, of which each makes fewer than 2^39 (and metrics.c). */
 	err = serving_start(n, (uint64_t)raft_start_count(n->recovered.start) << 40, key);
 	if (err)
 		snprintf(n->error, sizeof(n->error), "requests cannot be taken: %s",

@@ -38,6 +38,7 @@ static int add(struct dp_options *dp, const struct link_options *link, struct fa
 	}
 	outer = inner;
 	if (faults && fault_link_create(&outer, inner, faults)) {
+		fprintf(stderr, "quoind: no memory for the ports\n");
 		inner->ops->destroy(inner);
 		return -ENOMEM;
 	}
@@ -52,7 +53,6 @@ static struct link_options options_of(const struct config *c)
 		.kind = c->link,
 		.mtu = c->mtu,
 		.pool_frames = c->pool_frames,
-		.queue_count = 1,
 	};
 }
 

@@ -73,10 +73,7 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->election_us_max = o->election_timeout_us_max;
 	r->heartbeat_us = o->heartbeat_us;
 	r->append_size_max = o->append_size_max;
-	/* xorshift needs a state other than 0. */
-	r->random = o->seed ^ MIX_STEP;
-	if (r->random == 0)
-		r->random = 1;
+	r->random = o->seed;
 	r->now_us = o->now_us;
 	r->hard = o->hard_state;
 	r->restore_last = o->last_index;
@@ -130,15 +127,6 @@ void raft_restore(struct raft *r, const struct raft_entry *entry)
 		raft_check_invariants(r);
 }
 
-/* xorshift64 (Marsaglia, "Xorshift RNGs", 2003). */
-static uint64_t random_next(struct raft *r)
-{
-	r->random ^= r->random << 13;
-	r->random ^= r->random >> 7;
-	r->random ^= r->random << 17;
-	return r->random;
-}
-
 /*
  * Events between two ticks carry no time of their own. A node that was descheduled reads its mail
  * first, so the new span must count from the tick after the event, not from the one before it.
@@ -147,7 +135,7 @@ void raft_election_restart(struct raft *r)
 {
 	uint64_t width = (uint64_t)r->election_us_max - r->election_us_min + 1;
 
-	r->election_span_us = r->election_us_min + random_next(r) % width;
+	r->election_span_us = r->election_us_min + mix_next(&r->random) % width;
 	r->election_deadline_us = r->now_us + r->election_span_us;
 	r->election_restarted = true;
 }

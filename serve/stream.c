@@ -36,11 +36,11 @@ void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, ui
 	push(s, q, size);
 }
 
-static void cut(struct serve *s, struct request *q)
+static void cut(struct serve *s, struct request *q, enum serve_status status)
 {
 	s->counters.streams_cut++;
 	stream_end(s, q);
-	serve_refuse(s, q, SERVE_COMPACTED);
+	serve_refuse(s, q, status);
 }
 
 static void step(struct serve *s, struct request *q)
@@ -52,7 +52,7 @@ static void step(struct serve *s, struct request *q)
 	s->active = true;
 	if (size < 0) {
 		assert(size == -ESTALE);
-		cut(s, q);
+		cut(s, q, SERVE_COMPACTED);
 	} else if (!more) {
 		stream_end(s, q);
 		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);
@@ -92,7 +92,7 @@ void stream_give_way(struct serve *s)
 	{
 		if (q->pulled || s->now_ns < q->pushed_ns + SERVE_STREAM_PATIENCE_NS)
 			continue;
-		cut(s, q);
+		cut(s, q, SERVE_TIMEOUT);
 		return;
 	}
 }

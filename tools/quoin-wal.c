@@ -91,9 +91,9 @@ static void text_head(struct text_state *s)
 		printf("a volatile log keeps nothing on disk\n");
 		return;
 	}
-	printf("vote: term %" PRIu64 " vote %016" PRIx64 " start %" PRIu64 ".%08" PRIx32
+	printf("vote: term %" PRIu64 " vote %016" PRIx64 " start %" PRIu32 ".%08" PRIx32
 	       " generation %" PRIu64 "%s\n",
-	       r->hard_state.term, r->hard_state.vote, WAL_START_COUNT(r->start),
+	       r->hard_state.term, r->hard_state.vote, raft_start_count(r->start),
 	       (uint32_t)r->start, r->vote_generation,
 	       r->vote_torn ? " (the other slot is torn)" : "");
 	printf("mark: write %" PRIu64 " segment %" PRIu64 " generation %" PRIu64 "%s%s\n",
@@ -102,9 +102,9 @@ static void text_head(struct text_state *s)
 	       : r->mark_damaged > 0 ? " (the other slot is torn or damaged)"
 				     : "");
 	for (uint32_t i = 0; i < r->witness_count; i++)
-		printf("witness: member %016" PRIx64 " start %" PRIu64 ".%08" PRIx32
+		printf("witness: member %016" PRIx64 " start %" PRIu32 ".%08" PRIx32
 		       " acknowledged %" PRIu64 " in term %" PRIu64 "\n",
-		       r->witness[i].id, WAL_START_COUNT(r->witness[i].start),
+		       r->witness[i].id, raft_start_count(r->witness[i].start),
 		       (uint32_t)r->witness[i].start, r->witness[i].index, r->witness[i].term);
 	printf("cluster: %" PRIu32 " bytes\n", r->record_size);
 	printf("base: segment %" PRIu64 " index %" PRIu64 " after term %" PRIu64

@@ -49,7 +49,7 @@ raft_identity wal_identity_draw(uint64_t seed)
 
 uint64_t wal_start_after(const struct wal *w, uint64_t before)
 {
-	uint64_t count = WAL_START_COUNT(before) + 1;
+	uint64_t count = (uint64_t)raft_start_count(before) + 1;
 	uint32_t nonce = (uint32_t)mix(mix(w->seed ^ w->id.identity) ^ count);
 
 	assert(count <= UINT32_MAX);

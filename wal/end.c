@@ -44,7 +44,7 @@ uint64_t wal_end_segment(const struct wal_end *end, const struct scan *s)
 static bool mark_older(const struct wal_end *end)
 {
 	return end->slots_damaged == 0 &&
-	       WAL_START_COUNT(end->mark.start) < WAL_START_COUNT(end->vote_start);
+	       raft_start_count(end->mark.start) < raft_start_count(end->vote_start);
 }
 
 bool wal_end_lost(const struct wal_end *end, const struct scan *s, bool live, char *why,
@@ -81,10 +81,10 @@ bool wal_end_lost(const struct wal_end *end, const struct scan *s, bool live, ch
 			       s->number, place);
 	else if (!live && mark_older(end))
 		(void)snprintf(why, size,
-			       META_MARK ": of start %" PRIu64 ", and there were %" PRIu64
+			       META_MARK ": of start %" PRIu32 ", and there were %" PRIu32
 					 ": it is older than vote, and so may the log be, "
 					 "which ends with write %" PRIu64 " (%s)",
-			       WAL_START_COUNT(end->mark.start), WAL_START_COUNT(end->vote_start),
+			       raft_start_count(end->mark.start), raft_start_count(end->vote_start),
 			       s->number, place);
 	else
 		return false;

@@ -44,12 +44,6 @@ struct wal_options {
 	bool create;            /* make the directory if it is not there or empty; else -ENOENT */
 };
 
-/*
- * A start of a directory is named by how many there were, and by a nonce (never 0): an old copy of
- * the directory counts up to the same number, but does not draw the same nonce.
- */
-#define WAL_START_COUNT(start) ((start) >> 32)
-
 /* The log as it was found. */
 struct wal_recovered {
 	bool created;           /* the directory is new */

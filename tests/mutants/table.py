@@ -201,7 +201,7 @@ MUTANTS = [
      ["unit-wal-lost", "unit-wal-crash"]),
     ("mark-of-an-earlier-start", "V15: the log and the mark rolled back together are told by the vote",
      "wal/end.c",
-     "WAL_START_COUNT(end->mark.start) < WAL_START_COUNT(end->vote_start)",
+     "raft_start_count(end->mark.start) < raft_start_count(end->vote_start)",
      "false",
      ["unit-wal-sign"]),
     ("cut-before-its-term", "W12: a cut is not durable before its term",

@@ -51,7 +51,6 @@ static int wire(struct link **a, struct link **b, uint32_t from, uint32_t to,
 			.mac = {{2, (uint8_t)other, 198, 18, 0, (uint8_t)(self + 1)}},
 			.mtu = LINK_MTU_DEFAULT,
 			.pool_frames = LINK_FRAMES,
-			.queue_count = 1,
 		};
 	}
 	return link_ring_pair(a, b, &options[0], &options[1], error);

@@ -67,7 +67,6 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 			.mtu = LINK_MTU_DEFAULT,
 			.pool_frames = CLIENT_FRAMES,
 			.socket = n->memif,
-			.queue_count = 1,
 		};
 
 		snprintf(name, sizeof(name), "bench%u", i);

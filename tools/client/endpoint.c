@@ -123,6 +123,7 @@ static int stream_exchange(struct endpoint *e, enum wire_request kind, const uin
 
 	if (err)
 		return err;
+	e->joined_size = 0;
 	/* Its own verdict should be here before we give up. */
 	stream_request(&e->stream, kind, request, size, left_us - left_us / 16 + 1);
 	err = stream_wait(&e->stream, deadline_ns);

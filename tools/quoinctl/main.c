@@ -81,7 +81,7 @@ static const char argp_text[] =
 	"  del KEY [RANGE_END]    removes KEY or the range; prints how many there were\n"
 	"  endpoint health        whether each endpoint can commit\n"
 	"  endpoint status        what each endpoint says of itself\n"
-	"  formation reset        makes the directory of a member that is of no cluster fresh;\n"
+	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"
 	"Exit status: 0 done, 1 failed or result unknown, 2 wrong usage.";

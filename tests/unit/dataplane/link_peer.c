@@ -209,7 +209,6 @@ static void open_links(struct link **a, struct link **b, const struct peer_optio
 		.interface = p->where,
 		.socket = p->where,
 		.server = strcmp(p->server, "server") == 0,
-		.queue_count = 1,
 	};
 	struct link_options other = o;
 	other.name = "b";

@@ -3,8 +3,6 @@
 
 #include "tests/unit/test.h"
 
-#include <string.h>
-
 /* The wire's own: serve has no cookies. */
 static bool only_the_wires(int status)
 {
@@ -18,12 +16,10 @@ static void every_status_has_its_word(void **state)
 		enum serve_status serve = (enum serve_status)i, back;
 		enum wire_status wire = words_wire_status(serve);
 
-		/* A row that was left out would be OK, whose text is empty. */
-		if (strcmp(wire_status_text(wire), serve_status_text(serve)) != 0)
-			fail_msg("\"%s\" is said as \"%s\"", serve_status_text(serve),
-				 wire_status_text(wire));
+		/* A row that was left out would be said as OK. */
 		if (!words_serve_status((uint8_t)wire, &back) || back != serve)
-			fail_msg("\"%s\" does not come back", serve_status_text(serve));
+			fail_msg("status %d is said as \"%s\", and does not come back", i,
+				 wire_status_text(wire));
 	}
 }
 

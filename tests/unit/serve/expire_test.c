@@ -158,15 +158,6 @@ static void the_end_takes_every_request_from_its_door(void **state)
 	setup(state);
 }
 
-static void the_words_are_etcds(void **state)
-{
-	(void)state;
-	assert_string_equal(serve_status_text(SERVE_OK), "");
-	assert_string_equal(serve_status_text(SERVE_NO_LEADER), "etcdserver: no leader");
-	for (int i = SERVE_OK + 1; i < SERVE_STATUS_COUNT; i++)
-		assert_memory_equal(serve_status_text((enum serve_status)i), "etcdserver: ", 12);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,7 +172,6 @@ int main(void)
 			a_stop_refuses_what_is_new_and_gives_the_rest_a_moment, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_takes_every_request_from_its_door, setup,
 						teardown),
-		cmocka_unit_test(the_words_are_etcds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

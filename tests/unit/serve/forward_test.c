@@ -141,7 +141,7 @@ static void a_refusal_is_final_or_asked_again(void **state)
 		hand_turn(&h, 0);
 		reply(rows[i].said, 0);
 		if (h.words != words + rows[i].final)
-			fail_msg("%s: %u words", serve_status_text(rows[i].said), h.words - words);
+			fail_msg("status %d: %u words", rows[i].said, h.words - words);
 		if (rows[i].final)
 			assert_int_equal(h.word[words].status, rows[i].said);
 		hand_apply(&h, 5 + i, 1);

@@ -166,7 +166,7 @@ static void who_was_silent_for_longest_gives_way_to_another(void **state)
 	stream(5, 9);
 	hand_heard(&h, 7);
 	assert_int_equal(h.word[5].id, 1);
-	assert_int_equal(h.word[5].status, SERVE_COMPACTED);
+	assert_int_equal(h.word[5].status, SERVE_TIMEOUT);
 	assert_int_equal(h.word[6].id, 5);
 	assert_int_equal(h.word[6].status, SERVE_BUSY);
 	stream(6, 9);

@@ -107,7 +107,7 @@ static void a_reset_equals_a_wipe(void **state)
 	opened(&t);
 	assert_true(t.found.created);
 	assert_true(t.found.identity != identity);
-	assert_int_equal(WAL_START_COUNT(t.found.start), 1);
+	assert_int_equal(raft_start_count(t.found.start), 1);
 	assert_int_equal(t.found.record_size, 0);
 	assert_false(fake_exists(t.disk, "cluster"));
 	assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 20, 1)), 0);

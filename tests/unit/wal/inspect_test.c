@@ -151,7 +151,7 @@ static void a_good_log(void **state)
 	assert_int_equal(r.durability, WAL_DURABLE);
 	assert_int_equal(r.hard_state.term, 2);
 	assert_int_equal(r.hard_state.vote, 0x22);
-	assert_int_equal(WAL_START_COUNT(r.start), 1);
+	assert_int_equal(raft_start_count(r.start), 1);
 	assert_false(r.live);
 	assert_false(r.vote_torn);
 	assert_int_equal(r.last_index, 180);
@@ -198,7 +198,7 @@ static void a_log_in_use(void **state)
 			fail_msg("%s", error);
 		assert_true(r.live);
 		assert_true(r.last_index >= 180);
-		assert_int_equal(WAL_START_COUNT(r.start), 2);
+		assert_int_equal(raft_start_count(r.start), 2);
 	}
 	assert_int_equal(test_persist(w, w->seq), 0);
 	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);

@@ -122,7 +122,7 @@ static void V15_the_start_counts_and_draws_a_nonce(void **state)
 	test_log_init(&t);
 	for (uint64_t i = 1; i < 10; i++) {
 		assert_int_equal(test_log_open(&t), 0);
-		assert_int_equal(WAL_START_COUNT(t.found.start), i);
+		assert_int_equal(raft_start_count(t.found.start), i);
 		assert_int_not_equal((uint32_t)t.found.start, 0);
 		assert_int_not_equal((uint32_t)t.found.start, (uint32_t)before);
 		assert_true(wal_start(t.wal) == t.found.start);
@@ -168,7 +168,7 @@ static void V15_a_copy_that_is_opened_later_starts_otherwise(void **state)
 	assert_int_equal(test_log_open(&t), 0);
 	assert_int_equal(test_log_open(&copy), 0);
 	assert_true(t.found.identity == copy.found.identity);
-	assert_int_equal(WAL_START_COUNT(t.found.start), WAL_START_COUNT(copy.found.start));
+	assert_int_equal(raft_start_count(t.found.start), raft_start_count(copy.found.start));
 	assert_true(t.found.start != copy.found.start);
 	test_log_free(&copy);
 	test_log_free(&t);

@@ -34,7 +34,7 @@ static void round_trip(enum wal_durability durability)
 	if (wal_open(&w, &options, &found, error) != 0)
 		fail_msg("%s", error);
 	assert_true(found.created);
-	assert_int_equal(WAL_START_COUNT(found.start), 1);
+	assert_int_equal(raft_start_count(found.start), 1);
 	assert_int_equal(found.last_index, 0);
 	identity = found.identity;
 	assert_int_not_equal(identity, 0);
@@ -55,7 +55,7 @@ static void round_trip(enum wal_durability durability)
 		fail_msg("%s", error);
 	assert_false(found.created);
 	assert_int_equal(found.identity, identity);
-	assert_int_equal(WAL_START_COUNT(found.start), 2);
+	assert_int_equal(raft_start_count(found.start), 2);
 	assert_int_equal(found.last_index, 8600);
 	assert_int_equal(found.last_term, 4);
 	assert_int_equal(found.hard_state.term, 4);

@@ -178,7 +178,7 @@ static void crash_here(void *arg, struct fake_disk *disk)
 			fail_msg("style %d: %s", style, t.error);
 		assert_true(t.found.start > trial->before);
 		/* A start that is newer than the witness's may not come without the sign. */
-		if (WAL_START_COUNT(t.found.start) > WAL_START_COUNT(trial->known))
+		if (raft_start_count(t.found.start) > raft_start_count(trial->known))
 			assert_true(t.found.lost);
 		trial->lost += t.found.lost;
 		test_log_free(&t);
@@ -196,7 +196,7 @@ static void V15_a_witness_proves_that_the_directory_was_rolled_back(void **state
 	(void)lost_fill(&t);
 	assert_int_equal(test_log_open(&t), 0);
 	trial.before = t.found.start;
-	trial.known = (WAL_START_COUNT(t.found.start) + 7) << 32 | 12345;
+	trial.known = ((uint64_t)raft_start_count(t.found.start) + 7) << 32 | 12345;
 	/* With a write, a mark and a vote under way. */
 	(void)test_append(t.wal, t.wal->last_index + 1, t.wal->last_index + 1, 2);
 	if (wal_mark_due(t.wal, 2000ul * MS))
@@ -207,7 +207,7 @@ static void V15_a_witness_proves_that_the_directory_was_rolled_back(void **state
 	assert_true(trial.crashes >= 3);
 	assert_true(trial.lost > 0);
 	start = wal_start(t.wal);
-	assert_true(WAL_START_COUNT(start) > WAL_START_COUNT(trial.known));
+	assert_true(raft_start_count(start) > raft_start_count(trial.known));
 	assert_int_not_equal((uint32_t)start, 0);
 	assert_int_equal(test_persist(t.wal, t.wal->seq), 0);
 	test_log_close(&t);
