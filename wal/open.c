@@ -114,7 +114,9 @@ static int disk_make(struct wal *w, const struct wal_options *options)
 		return 0;
 	}
 	if (err == -ENOENT)
-		hint = ": there is no such directory, and it was not to be created";
+		hint = options->create
+			       ? ": the directory that it should be made in is not there"
+			       : ": there is no such directory, and it was not to be created";
 	else if (err == -ENOMEM)
 		hint = ": the limit of locked memory is too low for the log's buffers: raise it to "
 		       "16 MiB (ulimit -l, or LimitMEMLOCK= in the unit)";

@@ -80,6 +80,11 @@ static int measure(struct commit *c)
 		fprintf(stderr, "quoin-bench: stopped by a signal\n");
 		return EXIT_STOPPED;
 	}
+	if (err == -ECONNREFUSED) {
+		fprintf(stderr, "quoin-bench: the node does not greet a client (%s)\n",
+			load_get_counters(c->load)->last);
+		return EXIT_CLUSTER;
+	}
 	if (err) {
 		fprintf(stderr, "quoin-bench: nothing was answered in %u s (%s)\n",
 			(unsigned int)(2 * LOAD_TIMEOUT_NS / CLOCK_S),

@@ -214,7 +214,10 @@ static int greet(struct load *l, uint32_t i, uint64_t *took_ns)
 	}
 	*took_ns = clock_now() - begun;
 	l->path->ops->answer(l->path, i, &answer);
-	return answer.status == WIRE_OK ? 0 : -ETIMEDOUT;
+	if (answer.status == WIRE_OK)
+		return 0;
+	snprintf(l->counters.last, sizeof(l->counters.last), "%s", wire_status_text(answer.status));
+	return -ECONNREFUSED;
 }
 
 int load_open(struct load *l)

@@ -111,7 +111,7 @@ int lab_state_name(struct lab *lab, const char *dir)
 	if (strlen(path) > LAB_DIR_MAX)
 		return lab_fail("--dir %s has %zu bytes: at most %d, for sockets are made in it",
 				path, strlen(path), (int)LAB_DIR_MAX);
-	snprintf(lab->dir, sizeof(lab->dir), "%s", path);
+	memcpy(lab->dir, path, strlen(path) + 1);
 	snprintf(lab->netns, sizeof(lab->netns), "quoin-%08x", hash(lab->dir));
 	return 0;
 }
