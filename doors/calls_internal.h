@@ -30,7 +30,7 @@ struct connection {
 	enum connection_state state;
 	int fd;
 	bool closing; /* the client went away while CALLING */
-	bool silent;  /* it has asked for nothing since the last tick */
+	bool silent;  /* it has asked for nothing and taken nothing since the last tick */
 	uint8_t header[STREAM_HEADER_SIZE];
 	uint32_t moved; /* bytes of header and then data that were read or written */
 };

@@ -149,6 +149,7 @@ void connection_write(struct calls *s, struct connection *c)
 			return;
 		}
 		c->moved += (uint32_t)n;
+		c->silent = false;
 	}
 	if (c->call.more) {
 		watch(s, c, 0, EPOLL_CTL_MOD);
@@ -156,6 +157,7 @@ void connection_write(struct calls *s, struct connection *c)
 		return;
 	}
 	c->state = CONNECTION_READING;
+	c->silent = false;
 	c->moved = 0;
 	watch(s, c, EPOLLIN, EPOLL_CTL_MOD);
 }

@@ -1,7 +1,7 @@
 /*
  * Who may connect to the local socket. There are CALLS_MAX places: beyond them, or out of
  * descriptors, clients wait in the socket's backlog and cost nothing. While some do, a client that
- * asks for nothing from one tick to the next gives its place up.
+ * asks for nothing, or takes nothing of its answer, from one tick to the next gives its place up.
  */
 #include "doors/calls_internal.h"
 
@@ -110,7 +110,10 @@ void listen_tick(struct calls *s)
 	for (int i = 0; i < CALLS_MAX; i++) {
 		struct connection *c = &s->connection[i];
 
+		/* What it may have sent meanwhile is its word. */
 		if (c->state == CONNECTION_READING && c->silent)
+			connection_read(s, c);
+		if ((c->state == CONNECTION_READING || c->state == CONNECTION_WRITING) && c->silent)
 			connection_close(s, c);
 		else
 			c->silent = true;

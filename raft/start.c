@@ -144,10 +144,19 @@ static bool goes_back(const struct raft *r, const struct raft_peer *p)
 		raft_window_term(&r->window, w->index) == w->entry_term);
 }
 
+/*
+ * No commit rests on that yet: entries of older terms, before the first of this one (paper 5.4.2).
+ * A leader that does not hold them may take them away, by one of a term before this.
+ */
+static bool counts_for_nothing(const struct raft *r, const struct raft_peer *p)
+{
+	return p->match > r->commit && (r->term_start == 0 || p->match < r->term_start);
+}
+
 /* It acknowledged match to this leader. */
 void raft_witness_note(struct raft *r, struct raft_peer *p)
 {
-	if (p->lost || p->unconfirmed || p->match == 0 ||
+	if (p->lost || p->unconfirmed || p->match == 0 || counts_for_nothing(r, p) ||
 	    !position_above(r->hard.term, p->match, &p->witness) || goes_back(r, p))
 		return;
 	witness_set(r, p);
@@ -160,17 +169,21 @@ void raft_witness_void(struct raft *r, struct raft_peer *p)
 		witness_set(r, p);
 }
 
-/* What its earlier start acknowledged, it may have lost: it counts when this one says it again. */
+/*
+ * What its earlier start acknowledged or echoed, it may have lost: it counts when this one says it
+ * again, and says that it counts.
+ */
 static void restarted_reset(const struct raft *r, struct raft_peer *p)
 {
 	uint64_t regressions = p->regressions;
 
+	if (r->role == RAFT_LEADER && p->match > 0) {
+		raft_peer_reset(p, p->match, r->heartbeat_us, r->now_us);
+		p->regressions = regressions;
+	}
 	p->lost = false;
-	p->unconfirmed = false;
-	if (r->role != RAFT_LEADER || p->match == 0)
-		return;
-	raft_peer_reset(p, p->match, r->heartbeat_us, r->now_us);
-	p->regressions = regressions;
+	p->unconfirmed = true;
+	p->read_echo = 0;
 }
 
 /* Every message shows its sender's start. False: this is not the newest one, nor will it be. */
@@ -251,7 +264,9 @@ int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft
 
 	if (reply->asked != r->start)
 		return -ESTALE;
-	if (!raft_start_plausible(r->start, reply->known.start))
+	/* Or one that does not believe this start. */
+	if (!raft_start_plausible(r->start, reply->known.start) ||
+	    raft_start_count(reply->known.start) < raft_start_count(r->start))
 		return -EINVAL;
 	/* It may have voted in the term that it is told of, and have forgotten it. */
 	bool told = m->term > r->hard.term || (m->term == r->hard.term && !p->start_answered);

@@ -215,6 +215,26 @@ static int lost_write(struct wal *w)
 	return 0;
 }
 
+/* What the page cache has, as MARK_SYNC brings it to stable storage. 0 or -errno. */
+static int written_sync(struct wal *w)
+{
+	struct marker *m = &w->marker;
+	int err = 0;
+
+	if (w->durability != WAL_WRITTEN || number_completed(w) == w->number_durable)
+		return 0;
+	for (size_t i = m->synced; err == 0 && i <= w->tail; i++) {
+		err = wal_segment_file(w, &w->segments[i]);
+		if (err == 0)
+			err = wal_io_sync(w->disk, w->segments[i].file);
+	}
+	if (err != 0)
+		return mark_fail(w, err, "sync of a segment before");
+	m->synced = w->tail;
+	w->number_durable = number_completed(w);
+	return 0;
+}
+
 void wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t count)
 {
 	struct marker *m = &w->marker;
@@ -224,7 +244,8 @@ void wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t c
 	if (w->memory)
 		return;
 	wal_settle(w);
-	if (w->failed != 0 || (!m->whole && !m->witness_changed && !unmarked(w)))
+	if (w->failed != 0 || (!m->whole && !m->witness_changed && !unmarked(w)) ||
+	    written_sync(w) != 0)
 		return;
 	if (count > 0)
 		memcpy(m->witness, witness, count * sizeof(*witness));

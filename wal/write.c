@@ -155,8 +155,9 @@ static bool waits_for_vote(const struct wal *w, const struct buffer *b)
 {
 	const struct vote *v = &w->vote;
 
-	return (v->in_flight && v->writing_seq <= b->seq_last) ||
-	       (v->changed && v->next_seq <= b->seq_last);
+	/* The next one is written when this one is. */
+	assert(!v->changed || v->in_flight);
+	return v->in_flight && v->writing_seq <= b->seq_last;
 }
 
 int wal_write_start(struct wal *w)

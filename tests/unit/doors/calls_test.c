@@ -232,6 +232,31 @@ static void the_silent_give_way(void **state)
 	close(waiting);
 }
 
+/* So does who does not take the answer that it asked for. */
+static void who_takes_nothing_gives_way(void **state)
+{
+	struct rig *rig = *state;
+	struct wire_hello hello;
+	uint8_t bytes[STREAM_HEADER_SIZE];
+	int fd[CALLS_MAX + 1];
+
+	header(bytes, 0, WIRE_STATUS, 1);
+	for (int i = 0; i < CALLS_MAX; i++) {
+		struct call *call;
+
+		fd[i] = dial(rig);
+		read_welcome(fd[i], &hello);
+		assert_int_equal(write(fd[i], bytes, sizeof(bytes)), sizeof(bytes));
+		call = take(rig->calls);
+		call->answer_size = WIRE_MESSAGE_SIZE_MAX;
+		calls_give(rig->calls, call);
+	}
+	fd[CALLS_MAX] = dial(rig);
+	read_welcome(fd[CALLS_MAX], &hello);
+	for (int i = 0; i <= CALLS_MAX; i++)
+		close(fd[i]);
+}
+
 /* More at once than there are places: all are served, none is reset. */
 static void a_crowd_is_served_in_turn(void **state)
 {
@@ -318,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_call_goes_to_the_loop_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_client_that_left_costs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_silent_give_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_takes_nothing_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_crowd_is_served_in_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(out_of_descriptors_it_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(malformed_headers_close_the_connection, setup,

@@ -249,6 +249,20 @@ static void client(struct cluster *c)
 		propose(c, leader);
 	if (n->core && cluster_random(c, 2) == 0)
 		cluster_read(c, n);
+	/* Each that takes itself for the leader is asked: one that is cut off has no others. */
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		if (c->node[i].core && raft_get_role(c->node[i].core) == RAFT_LEADER)
+			cluster_read(c, &c->node[i]);
+	}
+}
+
+/* Ends, and is started again at once: its last words and its next start arrive together. */
+static void again(struct cluster *c, struct cluster_node *n)
+{
+	if (!n->core || n->wiped)
+		return;
+	cluster_crash(c, n, (uint32_t)cluster_random(c, cluster_persists_pending(n) + 1));
+	cluster_start(c, n);
 }
 
 /* Those whose acknowledgements count. */
@@ -350,8 +364,10 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
 		if (!a_start_is_asked_for(c)) {
 			if (cluster_random(c, 40) == 0)
 				fault(c);
-			if (cluster_random(c, 200) == 0)
+			if (cluster_random(c, 100) == 0)
 				lose(c);
+			if (cluster_random(c, 150) == 0)
+				again(c, &c->node[cluster_random(c, c->options.nodes)]);
 			if (cluster_random(c, 20) == 0)
 				roll_back_within_a_start(
 					c, &c->node[cluster_random(c, c->options.nodes)]);

@@ -347,6 +347,60 @@ static void a_position_of_nothing_is_not_lost(void **state)
 	hand_fini(&h);
 }
 
+/* One that does not believe this start knows an older one: that proves nothing. */
+static void V15_a_witness_that_knows_an_older_start_proves_nothing(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	m = hand_told(&h, 2, h.r->start - (1ul << 32), 0, 0);
+	assert_int_equal(hand_recv(&h, &m), -EINVAL);
+	assert_int_equal(h.lost, 0);
+	assert_false(hand_peer(&h, 2)->start_answered);
+	hand_fini(&h);
+}
+
+/* Asked again and again, a member that follows nobody keeps its vote for who asks for it. */
+static void a_term_that_is_told_again_spends_no_vote(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	hand_init(&h,
+		  (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .unconfirmed = true});
+	assert_int_equal(hand_told_well(&h, 2), 0);
+	assert_int_equal(hand_told_well(&h, 3), 0);
+	m = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 2);
+	(void)hand_recv(&h, &m);
+	assert_int_equal(raft_get_term(h.r), 2);
+	m = hand_told(&h, 2, h.r->start, 0, 0);
+	m.term = 2;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_vote_ask(&h, 3, 2), 0);
+	assert_true(hand_voted(&h, 3));
+	hand_fini(&h);
+}
+
+/* Below the window nothing is known of an entry's term; it is committed. */
+static void a_position_below_the_window_is_held(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){
+			      .nodes = 3, .term = 1, .long_log = 200, .unconfirmed = true});
+	m = hand_told(&h, 2, h.r->start, 1, 50);
+	m.start_reply.known.entry_term = 7;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.lost, 0);
+	hand_fini(&h);
+}
+
 /* The vote in a term that was told is spent on the disk: the next start may be told less. */
 static void V15_a_vote_that_may_be_forgotten_is_spent_over_restarts(void **state)
 {
@@ -476,6 +530,9 @@ int main(void)
 		cmocka_unit_test(V15_a_start_that_was_superseded_is_told),
 		cmocka_unit_test(terms_without_progress_hide_no_acknowledgement),
 		cmocka_unit_test(a_position_of_nothing_is_not_lost),
+		cmocka_unit_test(V15_a_witness_that_knows_an_older_start_proves_nothing),
+		cmocka_unit_test(a_term_that_is_told_again_spends_no_vote),
+		cmocka_unit_test(a_position_below_the_window_is_held),
 		cmocka_unit_test(V15_a_vote_that_may_be_forgotten_is_spent_over_restarts),
 		cmocka_unit_test(V15_who_follows_a_leader_votes_for_no_other),
 		cmocka_unit_test(V15_a_term_that_was_heard_of_hides_no_loss),

@@ -178,6 +178,103 @@ static void V15_a_start_far_above_the_known_one_is_not_believed(void **state)
 	hand_fini(&h);
 }
 
+/* What an unconfirmed or lost start echoed does not count because another start is seen. */
+static void V15_an_echo_of_a_start_that_did_not_count_never_does(void **state)
+{
+	struct raft_message m;
+	struct raft_peer *p;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 3, 3), 0);
+	assert_int_equal(raft_commit(h.r), 3);
+	p = hand_peer(&h, 2);
+	assert_int_equal(p->match, 0);
+	assert_int_equal(raft_read_index(h.r, 77), 0);
+	hand_take(&h);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 2);
+	m.start = hand_start(2, 2);
+	m.append_reply = (struct raft_append_reply){.unconfirmed = true,
+						    .prev_index = 2,
+						    .match = 1,
+						    .match_term = 1,
+						    .read_seq = h.r->reads.seq};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(p->read_echo, h.r->reads.seq);
+	assert_int_equal(h.read_count, 0);
+	/* It is found to be lost, and shows its next start: only a question. */
+	m = hand_message(&h, RAFT_MESSAGE_START, 2, 2);
+	m.start = hand_start(2, 3);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_true(p->unconfirmed);
+	/* A later read, or any answer, makes the leader count. */
+	assert_int_equal(raft_read_index(h.r, 78), 0);
+	hand_take(&h);
+	assert_int_equal(h.read_count, 0);
+	hand_fini(&h);
+}
+
+/* Entries of older terms that are not committed: a later leader may rightly take them away. */
+static void a_position_that_counts_for_nothing_is_not_kept(void **state)
+{
+	struct raft_peer *p;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1122", .term = 2});
+	hand_elect(&h);
+	assert_int_equal(h.r->term_start, 5);
+	p = hand_peer(&h, 2);
+	assert_int_equal(hand_ack(&h, 2, 4), 0);
+	assert_int_equal(p->match, 4);
+	assert_int_equal(p->witness.index, 0);
+	assert_int_equal(hand_ack(&h, 2, 5), 0);
+	assert_int_equal(p->witness.index, 5);
+	hand_fini(&h);
+}
+
+/* What it acknowledged before is nothing that this leader holds: then the new position is kept. */
+static void a_position_that_was_overwritten_is_replaced(void **state)
+{
+	struct raft_peer *p;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111", .term = 2});
+	hand_elect(&h);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(hand_propose(&h), 0);
+	hand_persist(&h);
+	p = hand_peer(&h, 2);
+	p->witness = (struct raft_witness){
+		.id = 2, .start = p->witness.start, .term = 2, .index = 9, .entry_term = 2};
+	assert_int_equal(hand_ack(&h, 2, 6), 0);
+	assert_int_equal(p->witness.term, 3);
+	assert_int_equal(p->witness.index, 6);
+	hand_fini(&h);
+}
+
+/* Below the window all is committed, and this leader holds it. */
+static void a_position_below_the_window_is_not_replaced_by_a_lower_one(void **state)
+{
+	struct raft_peer *p;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1, .long_log = 200});
+	hand_elect(&h);
+	p = hand_peer(&h, 2);
+	p->witness = (struct raft_witness){
+		.id = 2, .start = p->witness.start, .term = 1, .index = 100, .entry_term = 1};
+	assert_true(h.r->window.first > 100);
+	assert_int_equal(hand_ack(&h, 2, 50), 0);
+	assert_int_equal(p->match, 50);
+	assert_int_equal(p->witness.index, 100);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +282,10 @@ int main(void)
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
 		cmocka_unit_test(nothing_acknowledged_is_not_a_position),
 		cmocka_unit_test(V15_a_start_far_above_the_known_one_is_not_believed),
+		cmocka_unit_test(V15_an_echo_of_a_start_that_did_not_count_never_does),
+		cmocka_unit_test(a_position_that_counts_for_nothing_is_not_kept),
+		cmocka_unit_test(a_position_that_was_overwritten_is_replaced),
+		cmocka_unit_test(a_position_below_the_window_is_not_replaced_by_a_lower_one),
 		cmocka_unit_test(V15_a_loss_ends_with_the_start_that_said_so),
 		cmocka_unit_test(V15_a_lower_position_of_a_later_term_hides_no_higher_one),
 	};

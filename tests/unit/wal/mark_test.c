@@ -192,6 +192,57 @@ static void W24_the_last_mark_is_of_the_stop(void **state)
 	test_log_free(&t);
 }
 
+/* In written, what it says is synced first: the sign of loss may go with it. */
+static void W24_the_last_mark_of_written_is_of_what_was_synced(void **state)
+{
+	struct test_log t;
+	raft_index next;
+
+	(void)state;
+	test_log_init(&t);
+	t.options.durability = WAL_WRITTEN;
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 10, 1)), 0);
+	test_mark(t.wal, 1000 * MS, NULL, 0);
+	assert_int_equal(wal_lost(t.wal, wal_start(t.wal)), 0);
+	next = t.wal->last_index + 1;
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, next, next + 9, 2)), 0);
+	wal_whole(t.wal);
+	wal_mark_last(t.wal, NULL, 0);
+	test_log_close(&t);
+	fake_power_cut(t.disk, FAKE_NONE);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_false(t.found.lost);
+	assert_int_equal(t.found.last_index, next + 9);
+	test_log_free(&t);
+}
+
+/* Either is enough: something became durable, or the witnesses changed. */
+static void W24_the_last_mark_is_made_for_either(void **state)
+{
+	struct raft_witness witness[1] = {{7, 1ul << 32 | 9, 4, 100, 3}};
+	struct test_log t;
+	uint64_t generation;
+
+	(void)state;
+	for (int changed = 0; changed < 2; changed++) {
+		opened(&t);
+		write_one(&t);
+		wal_witness_changed(t.wal);
+		test_mark(t.wal, 1000 * MS, NULL, 0);
+		generation = t.wal->marker.durable.generation;
+		wal_mark_last(t.wal, NULL, 0);
+		assert_int_equal(t.wal->marker.durable.generation, generation);
+		if (changed)
+			wal_witness_changed(t.wal);
+		else
+			write_one(&t);
+		wal_mark_last(t.wal, witness, 1);
+		assert_int_equal(t.wal->marker.durable.generation, generation + 1);
+		test_log_free(&t);
+	}
+}
+
 /* --- beside the log ---------------------------------------------------------------------- */
 
 static void a_mark_that_hangs_holds_up_no_write(void **state)
@@ -434,6 +485,8 @@ int main(void)
 		cmocka_unit_test(a_mark_is_due_100_ms_after_the_last),
 		cmocka_unit_test(the_witnesses_are_marked),
 		cmocka_unit_test(W24_the_last_mark_is_of_the_stop),
+		cmocka_unit_test(W24_the_last_mark_of_written_is_of_what_was_synced),
+		cmocka_unit_test(W24_the_last_mark_is_made_for_either),
 		cmocka_unit_test(a_mark_that_hangs_holds_up_no_write),
 		cmocka_unit_test(W24_a_mark_of_written_is_of_what_was_synced),
 		cmocka_unit_test(W24_a_killed_process_of_written_is_synced_on),

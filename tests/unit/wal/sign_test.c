@@ -153,6 +153,23 @@ static void V15_the_log_and_the_mark_rolled_back_together(void **state)
 	lost_until_whole(&t, "mark: of start 2");
 }
 
+/* The other slot may be of an earlier start: with one that decays, that is no roll-back. */
+static void V15_an_earlier_start_in_the_other_slot_is_no_loss(void **state)
+{
+	struct test_log t;
+	uint64_t newest;
+
+	(void)state;
+	(void)lost_fill(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	newest = t.wal->marker.durable.generation;
+	test_log_close(&t);
+	fake_flip(t.disk, "mark", newest % 2 * FORMAT_UNIT_MIN + 50, 1);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_false(t.found.lost);
+	test_log_free(&t);
+}
+
 /* --- a witness --------------------------------------------------------------------------- */
 
 struct trial {
@@ -329,6 +346,7 @@ int main(void)
 		cmocka_unit_test(W24_the_sign_of_loss_survives_either_slot),
 		cmocka_unit_test(W24_a_vote_that_was_marked_is_missed),
 		cmocka_unit_test(V15_the_log_and_the_mark_rolled_back_together),
+		cmocka_unit_test(V15_an_earlier_start_in_the_other_slot_is_no_loss),
 		cmocka_unit_test(V15_a_witness_proves_that_the_directory_was_rolled_back),
 		cmocka_unit_test(W17_W24_a_crash_at_each_step_of_a_lost_log),
 		cmocka_unit_test(W24_a_reset_does_not_hide_a_loss),
