@@ -116,6 +116,7 @@ void connection_read(struct calls *s, struct connection *c)
 			return;
 		}
 		c->moved += (uint32_t)n;
+		c->silent = false;
 		if (in_header && c->moved == STREAM_HEADER_SIZE && !header_decode(c)) {
 			connection_close(s, c);
 			return;

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_START = 4, EXIT_DISK = 5 };
@@ -241,6 +242,17 @@ static void finish(struct quoind *q)
 	ports_stop();
 }
 
+/* As many as it may have: segments, clients and devices share them. */
+static void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 /* 0 after a stop by signal; -errno if the node had to end. */
 static int run(struct quoind *q)
 {
@@ -282,6 +294,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	q.journal = (struct journal){q.config.name, (enum journal_level)q.config.log_level};
+	/* A file that may not grow is an error of the disk, with words. */
+	signal(SIGXFSZ, SIG_IGN);
+	descriptors_raise();
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	if (start(&q)) {

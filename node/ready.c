@@ -19,9 +19,11 @@ enum {
 /* D8: the log's last word is the node's. */
 static void fail(struct node *n, int err)
 {
+	const char *why = wal_error(n->wal);
+
 	n->failed = err;
 	snprintf(n->error, sizeof(n->error), "the log failed: %s; %s", strerror(-err),
-		 wal_error(n->wal));
+		 *why ? why : "it could not be read");
 }
 
 void node_persisted(struct node *n)

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <sched.h>
@@ -93,6 +94,19 @@ static void run_words(struct run *out, const char *name, char *words)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	out->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	free(argv[0]);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
+void directory_remove(const char *path)
+{
+	assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 void run(struct run *out, const char *name, const char *format, ...)

@@ -58,6 +58,9 @@ const char *program(const char *name);
 void run(struct run *out, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* With all that is in it. */
+void directory_remove(const char *path);
+
 /*
  * Says what went wrong, shows the cluster and ends the program. Tests state what they rely on by
  * require(cluster, truth, "what was seen instead", ...).

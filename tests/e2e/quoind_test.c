@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -97,6 +98,27 @@ static void a_metrics_port_in_use(void **state)
 	if (out.status != EXIT_START || strcmp(out.text, says) != 0)
 		fail_msg("exit %d: %s", out.status, out.text);
 	assert_int_not_equal(access("/var/tmp/quoin-nowhere", F_OK), 0);
+}
+
+/* A limit on the size of files: an error with its reason, and no death without a word. */
+static void a_file_that_may_not_grow_is_told(void **state)
+{
+	char dir[] = "/tmp/quoin-fsize-XXXXXX", line[64];
+	struct rlimit limit, small;
+	static struct run out;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 1 << 20;
+	snprintf(line, sizeof(line), "data-dir: %s\nhuge-pages: off", dir);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	try_config(&out, "data-dir: /var/tmp/quoin-nowhere", line);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	if (out.status != EXIT_START || !strstr(out.text, "File too large"))
+		fail_msg("exit %d: %s", out.status, out.text);
+	directory_remove(dir);
 }
 
 static bool is_answering(void *context)
@@ -222,8 +244,11 @@ static void idle_nodes_sleep(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bad_configurations),   cmocka_unit_test(a_metrics_port_in_use),
-		cmocka_unit_test(sigterm_ends_cleanly), cmocka_unit_test(sigint_ends_cleanly),
+		cmocka_unit_test(bad_configurations),
+		cmocka_unit_test(a_metrics_port_in_use),
+		cmocka_unit_test(a_file_that_may_not_grow_is_told),
+		cmocka_unit_test(sigterm_ends_cleanly),
+		cmocka_unit_test(sigint_ends_cleanly),
 		cmocka_unit_test(idle_nodes_sleep),
 	};
 

@@ -6,7 +6,6 @@
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,20 +20,12 @@ enum {
 	WATCH_MS = 3000,
 };
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-	(void)st;
-	(void)kind;
-	(void)where;
-	return remove(path);
-}
-
 static void wipe(struct cluster *c, uint32_t node)
 {
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/n%u", c->dir, node);
-	assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	directory_remove(path);
 }
 
 struct words {
