@@ -9,7 +9,7 @@
  *	SM4. A read gives nothing that was overwritten before it began, and nothing from the future.
  *	SM5. A put is applied once, however often it was sent: the key's version counts the puts.
  *	SM6. A cluster is formed while nobody is left of the one before, from its table alone; with
- *	     fewer than a majority of its members nothing is acknowledged.
+ *	     fewer than a majority of its members nothing is committed.
  *	SM7. A disk that keeps what it confirmed is never taken for one that lost it.
  *	SM8. Connected members that were never wiped go on; who does not says why, and a reset is
  *	     the way out where somebody was wiped while the cluster was being formed.
