@@ -188,7 +188,7 @@ static void *stay(void *argument)
 static void a_process_is_gone_with_its_last_thread(void **state)
 {
 	struct lab lab = {.node_count = 1};
-	int pipes[2];
+	static int pipes[2]; /* read by a thread that outlives the one that made it */
 	char letter = 0;
 	pid_t pid;
 
