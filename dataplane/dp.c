@@ -337,6 +337,8 @@ uint64_t dp_deadline(const struct dp *dp)
 		up[i] = link->ops->up(link);
 		if (!up[i] && dp->now_ns + DOWN_NS < next)
 			next = dp->now_ns + DOWN_NS;
+		if (link->ops->deadline && link->ops->deadline(link) < next)
+			next = link->ops->deadline(link);
 	}
 	/* A question for a link that is down stays due, and nobody can ask it. */
 	for (uint32_t i = 0; i < dp->arp.count; i++) {

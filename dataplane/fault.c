@@ -1,7 +1,7 @@
 /*
- * The fault shim: a link that wraps a link and loses what its rules name. It reads the addresses of
- * IPv4 and ARP frames itself, as it stands below everything that checks them; what it cannot read
- * passes.
+ * The fault shim: a link that wraps a link and does to frames what its rules say. It reads the
+ * addresses of IPv4 and ARP frames itself, as it stands below everything that checks them; what it
+ * cannot read passes.
  */
 #include "dataplane/fault.h"
 
@@ -21,10 +21,30 @@ enum {
 	ARP_TARGET_OFFSET = 14 + 24,
 };
 
+/* A frame that waits. */
+struct held {
+	uint64_t due_ns;
+	struct link_frame frame;
+};
+
+struct line {
+	uint32_t count;
+	struct held held[FAULT_HELD_MAX];
+};
+
 struct fault_link {
 	struct link link; /* first: a link is cast to its shim */
 	struct link *inner;
 	struct fault_rules *rules;
+	uint64_t now_ns; /* of the last rx */
+	struct line rx, tx;
+};
+
+/* What the rules have for one frame. */
+struct fate {
+	bool dropped, delayed, reordered;
+	uint32_t copies; /* beside it */
+	uint64_t wait_ns;
 };
 
 static struct fault_link *shim_of(struct link *link)
@@ -57,37 +77,155 @@ static uint32_t draw(struct fault_rules *rules)
 	return (uint32_t)(mix_next(&rules->random) % 1000000);
 }
 
-static bool is_lost(struct fault_rules *rules, const struct link_frame *frame, bool rx)
+static void apply(struct fault_rules *rules, const struct fault_rule *r,
+		  const struct link_frame *frame, struct fate *fate)
 {
+	if (r->ppm != 0 && r->ppm < 1000000 && draw(rules) >= r->ppm)
+		return;
+	switch (r->kind) {
+	case FAULT_DROP:
+		fate->dropped = true;
+		break;
+	case FAULT_DUPLICATE:
+		fate->copies++;
+		break;
+	case FAULT_DELAY:
+		fate->delayed = true;
+		fate->wait_ns += (uint64_t)r->delay_us * 1000;
+		if (r->jitter_us > 0)
+			fate->wait_ns +=
+				mix_next(&rules->random) % ((uint64_t)r->jitter_us * 1000 + 1);
+		break;
+	case FAULT_REORDER:
+		fate->reordered = true;
+		fate->wait_ns += FAULT_REORDER_NS;
+		break;
+	case FAULT_MTU:
+		fate->dropped |= frame->size > (uint64_t)r->mtu + LINK_FRAME_SIZE_MIN;
+		break;
+	}
+}
+
+/* A frame that is dropped is nothing else beside. */
+static struct fate judge(struct fault_rules *rules, const struct link_frame *frame, bool rx)
+{
+	struct fate fate = {0};
 	uint32_t address;
 
 	if (rules->count == 0 || !remote_address(frame, rx, &address))
-		return false;
+		return fate;
 	assert(rules->count <= FAULT_RULES_MAX);
-	for (uint32_t i = 0; i < rules->count; i++) {
+	for (uint32_t i = 0; i < rules->count && !fate.dropped; i++) {
 		const struct fault_rule *r = &rules->rule[i];
-		if (r->address != address || !(rx ? r->drop_rx : r->drop_tx))
-			continue;
-		if (r->loss_ppm == 0 || r->loss_ppm >= 1000000 || draw(rules) < r->loss_ppm)
-			return true;
+
+		if (r->address == address && (rx ? r->rx : r->tx))
+			apply(rules, r, frame, &fate);
 	}
-	return false;
+	if (fate.dropped && rx)
+		rules->counters.dropped_rx++;
+	else if (fate.dropped)
+		rules->counters.dropped_tx++;
+	rules->counters.delayed += !fate.dropped && fate.delayed;
+	rules->counters.reordered += !fate.dropped && fate.reordered;
+	return fate;
+}
+
+/* Invariant 1: takes the frame. */
+static void hold(struct fault_link *f, struct line *line, const struct link_frame *frame,
+		 uint64_t wait_ns)
+{
+	struct link_frame lost = *frame;
+
+	if (line->count < FAULT_HELD_MAX) {
+		line->held[line->count++] = (struct held){f->now_ns + wait_ns, *frame};
+		return;
+	}
+	f->rules->counters.no_place++;
+	f->inner->ops->free(f->inner, &lost);
+}
+
+static void copy(struct fault_link *f, struct line *line, const struct link_frame *frame,
+		 uint64_t wait_ns)
+{
+	struct link_frame other;
+
+	if (!f->inner->ops->alloc(f->inner, &other)) {
+		f->rules->counters.no_place++;
+		return;
+	}
+	assert(other.size_max >= frame->size);
+	memcpy(other.data, frame->data, frame->size);
+	other.size = frame->size;
+	other.checksum_good = frame->checksum_good;
+	f->rules->counters.duplicated++;
+	hold(f, line, &other, wait_ns);
+}
+
+/* The frame goes its way: true: on, at once. Else it is held or freed. */
+static bool passes(struct fault_link *f, struct line *line, struct link_frame *frame, bool rx)
+{
+	struct fate fate = judge(f->rules, frame, rx);
+
+	if (fate.dropped) {
+		f->inner->ops->free(f->inner, frame);
+		return false;
+	}
+	/* The copies come behind it: invariant 2. */
+	if (fate.wait_ns > 0)
+		hold(f, line, frame, fate.wait_ns);
+	for (uint32_t i = 0; i < fate.copies; i++)
+		copy(f, line, frame, fate.wait_ns);
+	return fate.wait_ns == 0;
+}
+
+/* Takes out those whose time has come, the earliest first; max at most. */
+static uint16_t release(struct fault_link *f, struct line *line, struct link_frame *out,
+			uint16_t max)
+{
+	uint16_t n = 0;
+
+	while (n < max) {
+		uint32_t first = line->count;
+
+		for (uint32_t i = 0; i < line->count; i++)
+			if (line->held[i].due_ns <= f->now_ns &&
+			    (first == line->count ||
+			     line->held[i].due_ns < line->held[first].due_ns))
+				first = i;
+		if (first == line->count)
+			break;
+		out[n++] = line->held[first].frame;
+		line->count--;
+		memmove(&line->held[first], &line->held[first + 1],
+			(line->count - first) * sizeof(line->held[0]));
+	}
+	return n;
+}
+
+static void send_due(struct fault_link *f)
+{
+	struct link_frame out[LINK_BURST_MAX];
+	uint16_t n;
+
+	while ((n = release(f, &f->tx, out, LINK_BURST_MAX)) > 0)
+		f->inner->ops->tx(f->inner, out, n);
 }
 
 static uint16_t fault_rx(struct link *link, uint64_t now_ns, struct link_frame *frames,
 			 uint16_t max)
 {
 	struct fault_link *f = shim_of(link);
-	uint16_t n = f->inner->ops->rx(f->inner, now_ns, frames, max);
-	uint16_t kept = 0;
+	uint16_t kept, n;
 
-	for (uint16_t i = 0; i < n; i++) {
-		if (!is_lost(f->rules, &frames[i], true)) {
-			frames[kept++] = frames[i];
-			continue;
-		}
-		f->rules->dropped_rx++;
-		f->inner->ops->free(f->inner, &frames[i]);
+	f->now_ns = now_ns;
+	send_due(f);
+	kept = release(f, &f->rx, frames, max);
+	n = f->inner->ops->rx(f->inner, now_ns, frames + kept, (uint16_t)(max - kept));
+	for (uint16_t i = kept, end = (uint16_t)(kept + n); i < end; i++) {
+		struct link_frame frame = frames[i];
+
+		if (passes(f, &f->rx, &frame, true))
+			frames[kept++] = frame;
 	}
 	return kept;
 }
@@ -104,15 +242,38 @@ static void fault_tx(struct link *link, struct link_frame *frames, uint16_t coun
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
-		if (!is_lost(f->rules, &frames[i], false)) {
-			frames[kept++] = frames[i];
-			continue;
-		}
-		f->rules->dropped_tx++;
-		f->inner->ops->free(f->inner, &frames[i]);
+		struct link_frame frame = frames[i];
+
+		if (passes(f, &f->tx, &frame, false))
+			frames[kept++] = frame;
 	}
 	if (kept > 0)
 		f->inner->ops->tx(f->inner, frames, kept);
+	send_due(f);
+}
+
+static uint64_t line_deadline(const struct line *line)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (uint32_t i = 0; i < line->count; i++)
+		if (line->held[i].due_ns < next)
+			next = line->held[i].due_ns;
+	return next;
+}
+
+static uint64_t fault_deadline(struct link *link)
+{
+	struct fault_link *f = shim_of(link);
+	uint64_t rx = line_deadline(&f->rx), tx = line_deadline(&f->tx);
+
+	return rx < tx ? rx : tx;
+}
+
+static void line_free(struct fault_link *f, struct line *line)
+{
+	while (line->count > 0)
+		f->inner->ops->free(f->inner, &line->held[--line->count].frame);
 }
 
 static void fault_free(struct link *link, struct link_frame *frame)
@@ -136,6 +297,9 @@ static void fault_counters(struct link *link, struct link_counters *out)
 static void fault_destroy(struct link *link)
 {
 	struct fault_link *f = shim_of(link);
+
+	line_free(f, &f->rx);
+	line_free(f, &f->tx);
 	f->inner->ops->destroy(f->inner);
 	free(f);
 }
@@ -146,6 +310,7 @@ static const struct link_ops fault_ops = {
 	.tx = fault_tx,
 	.free = fault_free,
 	.up = fault_up,
+	.deadline = fault_deadline,
 	.counters = fault_counters,
 	.destroy = fault_destroy,
 };

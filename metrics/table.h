@@ -91,6 +91,10 @@
 	X(fault_rules, GAUGE, 1, "fault_rules", "quoin_fault_rules", NULL, "Fault rules in force: a test's.") \
 	X(fault_rx, COUNTER, 1, "fault_dropped_rx", "quoin_fault_dropped_frames_total", "direction=\"rx\"", "Frames that a fault rule dropped.") \
 	X(fault_tx, COUNTER, 1, "fault_dropped_tx", "quoin_fault_dropped_frames_total", "direction=\"tx\"", "") \
+	X(fault_no_place, COUNTER, 1, "fault_no_place", "quoin_fault_dropped_frames_total", "direction=\"held\"", "") \
+	X(fault_duplicated, COUNTER, 1, "fault_duplicated", "quoin_fault_changed_frames_total", "how=\"duplicated\"", "Frames to which a fault rule did something else.") \
+	X(fault_delayed, COUNTER, 1, "fault_delayed", "quoin_fault_changed_frames_total", "how=\"delayed\"", "") \
+	X(fault_reordered, COUNTER, 1, "fault_reordered", "quoin_fault_changed_frames_total", "how=\"reordered\"", "") \
 	X(uptime_ms, GAUGE, 1000, "uptime_ms", "quoin_uptime_seconds", NULL, "Since the loop began.")
 
 /* Once for each other member: key=value in the line "peer NAME", a label with the member's id. */

@@ -1,6 +1,11 @@
 /*
- * Fault rules, set over the admin socket: lines of "drop tx|rx|both ADDRESS [PPM]". They replace
- * those in force as a whole; an empty text heals.
+ * Fault rules, set over the admin socket, one a line; DIR is tx, rx or both:
+ *
+ *	drop DIR ADDRESS [PPM]             duplicate DIR ADDRESS [PPM]
+ *	delay DIR ADDRESS US [JITTER_US]   reorder DIR ADDRESS [PPM]
+ *	mtu DIR ADDRESS BYTES
+ *
+ * They replace those in force as a whole; an empty text heals.
  */
 #include "node/internal.h"
 
@@ -8,25 +13,62 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FAULTS_TEXT_MAX = 4096, FAULTS_PPM_ALL = 1000000 };
+enum {
+	FAULTS_TEXT_MAX = 4096,
+	FAULTS_PPM_ALL = 1000000,
+	FAULTS_DELAY_US_MAX = 10 * 1000 * 1000,
+	FAULTS_MTU_MAX = 65535,
+};
+
+static const struct fault_word {
+	const char *word;
+	enum fault_kind kind;
+	int numbers_min, numbers_max;
+	uint32_t limit; /* of each number */
+} words[] = {
+	{"drop", FAULT_DROP, 0, 1, FAULTS_PPM_ALL},
+	{"duplicate", FAULT_DUPLICATE, 0, 1, FAULTS_PPM_ALL},
+	{"delay", FAULT_DELAY, 1, 2, FAULTS_DELAY_US_MAX},
+	{"reorder", FAULT_REORDER, 0, 1, FAULTS_PPM_ALL},
+	{"mtu", FAULT_MTU, 1, 1, FAULTS_MTU_MAX},
+};
+
+static const struct fault_word *word_find(const char *word)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(words[i].word, word))
+			return &words[i];
+	return NULL;
+}
 
 /* False: the line is malformed. */
 static bool rule_parse(struct fault_rule *rule, const char *line)
 {
-	char direction[5], address[16], extra;
-	unsigned int ppm = FAULTS_PPM_ALL;
+	char word[10], direction[5], address[16], extra;
+	unsigned int number[2] = {0};
 	struct in_addr in;
-	int fields = sscanf(line, "drop %4s %15s %u %c", direction, address, &ppm, &extra);
+	int fields = sscanf(line, "%9s %4s %15s %u %u %c", word, direction, address, &number[0],
+			    &number[1], &extra);
+	const struct fault_word *w = fields >= 3 ? word_find(word) : NULL;
 
-	if (fields < 2 || fields > 3 || ppm > FAULTS_PPM_ALL ||
-	    inet_pton(AF_INET, address, &in) != 1)
+	if (!w || fields - 3 < w->numbers_min || fields - 3 > w->numbers_max ||
+	    number[0] > w->limit || number[1] > w->limit || inet_pton(AF_INET, address, &in) != 1)
 		return false;
-	memset(rule, 0, sizeof(*rule));
-	rule->address = ntohl(in.s_addr);
-	rule->drop_tx = !strcmp(direction, "tx") || !strcmp(direction, "both");
-	rule->drop_rx = !strcmp(direction, "rx") || !strcmp(direction, "both");
-	rule->loss_ppm = ppm;
-	return rule->drop_tx || rule->drop_rx;
+	*rule = (struct fault_rule){.kind = w->kind, .address = ntohl(in.s_addr)};
+	rule->tx = !strcmp(direction, "tx") || !strcmp(direction, "both");
+	rule->rx = !strcmp(direction, "rx") || !strcmp(direction, "both");
+	if (w->kind == FAULT_DELAY) {
+		rule->delay_us = number[0];
+		rule->jitter_us = number[1];
+	} else if (w->kind == FAULT_MTU) {
+		rule->mtu = number[0];
+	} else {
+		rule->ppm = fields > 3 ? number[0] : FAULTS_PPM_ALL;
+		/* One of no frames is no rule: 0 stands for all of them. */
+		if (rule->ppm == 0)
+			return false;
+	}
+	return rule->tx || rule->rx;
 }
 
 enum serve_status faults_set(struct node *n, const uint8_t *text, uint32_t size)

@@ -148,6 +148,20 @@ static void collect_port(const struct node *n, uint32_t i, struct metrics_port *
 	p->buffers_free = c.buffers_free;
 }
 
+static void collect_faults(const struct fault_rules *faults, struct metrics *m)
+{
+	static const struct fault_counters none;
+	const struct fault_counters *c = faults ? &faults->counters : &none;
+
+	m->fault_rules = faults ? faults->count : 0;
+	m->fault_rx = c->dropped_rx;
+	m->fault_tx = c->dropped_tx;
+	m->fault_duplicated = c->duplicated;
+	m->fault_delayed = c->delayed;
+	m->fault_reordered = c->reordered;
+	m->fault_no_place = c->no_place;
+}
+
 static void collect_network(const struct node *n, struct metrics *m)
 {
 	const struct dp_counters *c = dp_get_counters(n->dp);
@@ -165,9 +179,7 @@ static void collect_network(const struct node *n, struct metrics *m)
 	m->port_count = dp_get_port_count(n->dp);
 	for (uint32_t i = 0; i < m->port_count; i++)
 		collect_port(n, i, &m->port[i]);
-	m->fault_rules = n->faults ? n->faults->count : 0;
-	m->fault_rx = n->faults ? n->faults->dropped_rx : 0;
-	m->fault_tx = n->faults ? n->faults->dropped_tx : 0;
+	collect_faults(n->faults, m);
 }
 
 /* Only a leader knows what its peers hold. */

@@ -128,7 +128,7 @@ static void require_shown(const char *name, size_t size, uint32_t of)
 static void V32_each_counter_of_a_room_is_shown(void **state)
 {
 	struct node *n = begin();
-	struct fault_rules faults = {.dropped_rx = number_at(6, 0), .dropped_tx = number_at(6, 1)};
+	struct fault_rules faults = {0};
 	struct link_ops ops = *n->dp->port[0].link->ops;
 	const struct link_ops *before = n->dp->port[0].link->ops;
 	struct metrics_process process = {0};
@@ -143,6 +143,7 @@ static void V32_each_counter_of_a_room_is_shown(void **state)
 	fill((void *)(uintptr_t)serve_get_counters(n->serve), sizeof(struct serve_counters), 5);
 	fill((void *)(uintptr_t)udp_door_get_counters(n->serving.udp),
 	     sizeof(struct udp_door_counters), 8);
+	fill(&faults.counters, sizeof(faults.counters), 6);
 	n->serving.peers.malformed = number_at(9, 0);
 	n->faults = &faults;
 	ops.counters = link_counters;
@@ -160,7 +161,7 @@ static void V32_each_counter_of_a_room_is_shown(void **state)
 	require_shown("serve_counters", sizeof(struct serve_counters), 5);
 	require_shown("udp_door_counters", sizeof(struct udp_door_counters), 8);
 	require_shown("peer_door", sizeof(uint64_t), 9);
-	require_shown("fault_rules", 2 * sizeof(uint64_t), 6);
+	require_shown("fault_counters", sizeof(faults.counters), 6);
 	sim_world_destroy(&w);
 }
 

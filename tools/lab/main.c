@@ -78,9 +78,10 @@ static const struct command commands[] = {
 	{"pause", "N|leader", "Stop a node's process in its tracks (SIGSTOP).",
 		dir_only, 1, 1, lab_pause},
 	{"resume", "N", "Let a paused node go on.", dir_only, 1, 1, lab_resume},
-	{"partition", "GROUPS...", "Drop frames between groups of nodes, '1|2,3', or one way, '1>2,3'."
-		" Replaces what was dropped before.", dir_only, 1, LAB_PARTITIONS_MAX, lab_partition},
-	{"heal", "", "Drop no more frames.", dir_only, 0, 0, lab_heal},
+	{"partition", "RULE...", "Drop frames between groups of nodes, '1|2,3', or one way, '1>2,3'; or"
+		" hurt them: 'loss 10 1|2', 'duplicate 5 1|2', 'reorder 5 1|2' (percent), 'delay 20 1>2'"
+		" (ms), 'mtu 1280 1>2' (bytes). Replaces the rules before.", dir_only, 1, LAB_PARTITIONS_MAX, lab_partition},
+	{"heal", "", "Drop and hurt no more frames.", dir_only, 0, 0, lab_heal},
 	{"exec", "-- COMMAND...", "Run a command inside, with QUOIN_ENDPOINTS set."
 		" Exit status: the command's.", dir_only, 1, 1 << 20, lab_exec},
 	{"logs", "N|leader", "What a node wrote.", logs_options, 1, 1, lab_logs},

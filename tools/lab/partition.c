@@ -4,6 +4,7 @@
 #include "tools/lab/partition.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct reading {
@@ -16,7 +17,8 @@ struct reading {
 static int refuse(const struct reading *r, const char *why)
 {
 	snprintf(r->error, PARTITION_ERROR_SIZE,
-		 "partition %.48s: %s: groups of nodes 1 to %u, such as 1|2,3 or, one way, 1>2,3",
+		 "partition %.48s: %s: groups of nodes 1 to %u, such as 1|2,3 or, one way, 1>2,3; "
+		 "before them, if they are not to be cut off, a word such as in 'loss 10 1|2'",
 		 r->text, why, r->node_count);
 	return -EINVAL;
 }
@@ -43,13 +45,100 @@ static int take_group(struct reading *r, uint32_t *group)
 	}
 }
 
-static void drop(struct partition *p, uint32_t from, uint32_t to)
+static void set(bool on[LAB_NODES_MAX][LAB_NODES_MAX], uint32_t from, uint32_t to)
 {
 	for (uint32_t i = 0; i < LAB_NODES_MAX; i++) {
 		for (uint32_t j = 0; j < LAB_NODES_MAX; j++) {
 			if ((from >> i & 1) != 0 && (to >> j & 1) != 0)
-				p->drop[i][j] = true;
+				on[i][j] = true;
 		}
+	}
+}
+
+/* The words, and what a number of theirs is to the node: percent are millionths, ms are us. */
+static const struct {
+	const char *word, *rule;
+	uint32_t numbers_max, factor, limit;
+} words[] = {
+	{"loss", "drop", 1, 10000, 100},       {"duplicate", "duplicate", 1, 10000, 100},
+	{"reorder", "reorder", 1, 10000, 100}, {"delay", "delay", 2, 1000, 10000},
+	{"mtu", "mtu", 1, 1, 65535},
+};
+
+static bool take_number(struct reading *r, uint32_t limit, uint32_t *out)
+{
+	char *end;
+	unsigned long number;
+
+	if (*r->at < '0' || *r->at > '9')
+		return false;
+	number = strtoul(r->at, &end, 10);
+	if (*end != ' ' || number == 0 || number > limit)
+		return false;
+	*out = (uint32_t)number;
+	r->at = end + 1;
+	return true;
+}
+
+/* "delay 20 10 ": what happens to frames between the groups that follow. */
+static int take_word(struct reading *r, struct partition *out, struct partition_fault **fault)
+{
+	size_t length = strcspn(r->at, " ");
+
+	*fault = NULL;
+	if (*r->at < 'a' || *r->at > 'z' || r->at[length] == '\0')
+		return 0;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct partition_fault *f = &out->fault[out->fault_count];
+
+		if (strlen(words[i].word) != length || strncmp(words[i].word, r->at, length) != 0)
+			continue;
+		if (out->fault_count == LAB_PARTITIONS_MAX)
+			return refuse(r, "too many");
+		r->at += length + 1;
+		*f = (struct partition_fault){.what = words[i].rule};
+		while (f->number_count < words[i].numbers_max &&
+		       take_number(r, words[i].limit, &f->number[f->number_count]))
+			f->number[f->number_count++] *= words[i].factor;
+		if (f->number_count == 0)
+			return refuse(r, "no number, or one out of range");
+		out->fault_count++;
+		*fault = f;
+		return 0;
+	}
+	return refuse(r, "no such word");
+}
+
+static void add(struct partition *p, struct partition_fault *fault, uint32_t from, uint32_t to)
+{
+	set(fault ? fault->on : p->drop, from, to);
+}
+
+static int take_groups(struct reading *r, struct partition *out, struct partition_fault *fault)
+{
+	uint32_t seen = 0, group = 0;
+	char between = '\0';
+
+	for (uint32_t groups = 0;; groups++) {
+		uint32_t earlier = group;
+
+		if (take_group(r, &group) != 0)
+			return -EINVAL;
+		if ((seen & group) != 0)
+			return refuse(r, "a node in two groups");
+		if (between == '|') {
+			add(out, fault, seen, group);
+			add(out, fault, group, seen);
+		} else if (between == '>') {
+			add(out, fault, earlier, group);
+		}
+		seen |= group;
+		if (*r->at == '\0' && groups > 0)
+			return 0;
+		if ((*r->at != '|' && *r->at != '>') || (between != '\0' && *r->at != between) ||
+		    (between == '>' && groups > 0))
+			return refuse(r, groups == 0 ? "one group alone" : "no list of groups");
+		between = *r->at++;
 	}
 }
 
@@ -57,30 +146,33 @@ int partition_parse(struct partition *out, const char *text, uint32_t node_count
 		    char error[PARTITION_ERROR_SIZE])
 {
 	struct reading r = {text, text, node_count, error};
-	uint32_t seen = 0, group = 0;
-	char between = '\0';
+	struct partition_fault *fault;
+	int err = take_word(&r, out, &fault);
 
-	for (uint32_t groups = 0;; groups++) {
-		uint32_t earlier = group;
+	return err != 0 ? err : take_groups(&r, out, fault);
+}
 
-		if (take_group(&r, &group) != 0)
-			return -EINVAL;
-		if ((seen & group) != 0)
-			return refuse(&r, "a node in two groups");
-		if (between == '|') {
-			drop(out, seen, group);
-			drop(out, group, seen);
-		} else if (between == '>') {
-			drop(out, earlier, group);
-		}
-		seen |= group;
-		if (*r.at == '\0' && groups > 0)
-			return 0;
-		if ((*r.at != '|' && *r.at != '>') || (between != '\0' && *r.at != between) ||
-		    (between == '>' && groups > 0))
-			return refuse(&r, groups == 0 ? "one group alone" : "no list of groups");
-		between = *r.at++;
+/* Of one node towards another. */
+static size_t fault_rules(const struct partition *p, uint32_t node, uint32_t other, char *out,
+			  size_t size)
+{
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < p->fault_count; i++) {
+		const struct partition_fault *f = &p->fault[i];
+
+		if (!f->on[node][other])
+			continue;
+		snprintf(out + used, size - used, "%s tx " LAB_NET "%u %u", f->what, other + 1,
+			 f->number[0]);
+		used += strlen(out + used);
+		if (f->number_count > 1)
+			snprintf(out + used, size - used, " %u", f->number[1]);
+		used += strlen(out + used);
+		snprintf(out + used, size - used, "\n");
+		used += strlen(out + used);
 	}
+	return used;
 }
 
 void partition_rules(const struct partition *p, uint32_t node, uint32_t node_count,
@@ -92,6 +184,7 @@ void partition_rules(const struct partition *p, uint32_t node, uint32_t node_cou
 	for (uint32_t other = 0; other < node_count; other++) {
 		bool tx = p->drop[node][other], rx = p->drop[other][node];
 
+		used += fault_rules(p, node, other, out + used, PARTITION_RULES_SIZE - used);
 		if (!tx && !rx)
 			continue;
 		snprintf(out + used, PARTITION_RULES_SIZE - used, "drop %s " LAB_NET "%u\n",

@@ -15,7 +15,7 @@ int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms);
 /* Waits until one node answers at its admin socket. 0 or an exit status, said why. */
 int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms);
 
-/* Has a running node drop frames as lab->partition says. 0 or an exit status, said why. */
+/* Has a running node drop and hurt frames as lab->partition says. 0 or an exit status, said why. */
 int lab_node_partition(const struct lab *lab, uint32_t node);
 
 /* "2", "n2", or "leader": the node's index, or -1, said why. */

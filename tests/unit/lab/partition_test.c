@@ -107,6 +107,45 @@ static void seven_nodes_fit(void **state)
 	}
 }
 
+static void frames_are_hurt_where_they_are_sent(void **state)
+{
+	static const char *const texts[] = {"loss 10 1|2",  "delay 20 1>2",  "delay 20 10 1>3",
+					    "mtu 1280 1>2", "reorder 5 2>1", "duplicate 100 1>3"};
+	struct partition p = {0};
+	char error[PARTITION_ERROR_SIZE], rules[PARTITION_RULES_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(partition_parse(&p, texts[i], 3, error), 0);
+	partition_rules(&p, 0, 3, rules);
+	assert_string_equal(rules, "drop tx 198.18.0.2 100000\n"
+				   "delay tx 198.18.0.2 20000\n"
+				   "mtu tx 198.18.0.2 1280\n"
+				   "delay tx 198.18.0.3 20000 10000\n"
+				   "duplicate tx 198.18.0.3 1000000\n");
+	partition_rules(&p, 1, 3, rules);
+	assert_string_equal(rules, "drop tx 198.18.0.1 100000\nreorder tx 198.18.0.1 50000\n");
+	partition_rules(&p, 2, 3, rules);
+	assert_string_equal(rules, "");
+}
+
+static void what_is_no_fault_is_refused(void **state)
+{
+	static const char *const bad[] = {"loss 1|2",      "loss 0 1|2",  "loss 101 1|2",
+					  "delay -1 1|2",  "delay x 1|2", "loss 5 5 1|2",
+					  "mtu 70000 1|2", "eat 5 1|2",   "loss 5 1|9",
+					  "loss  5 1|2",   "loss",        "delay 1 2 3 1|2"};
+	char error[PARTITION_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct partition p = {0};
+
+		if (partition_parse(&p, bad[i], 3, error) != -EINVAL)
+			fail_msg("'%s' was taken", bad[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +154,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_partition_is_refused),
 		cmocka_unit_test(both_ends_are_told),
 		cmocka_unit_test(seven_nodes_fit),
+		cmocka_unit_test(frames_are_hurt_where_they_are_sent),
+		cmocka_unit_test(what_is_no_fault_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
