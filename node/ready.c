@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-	/* The most that one ready appends: its entries, each with the log's own overhead. */
-	PERSIST_ROOM = RAFT_READY_ENTRIES_MAX * (RAFT_ENTRY_DATA_MAX + 64),
+	/* What one entry takes at most of the room that wal_room tells. */
+	ENTRY_ROOM = RAFT_ENTRY_DATA_MAX + 64,
 	READY_ROUNDS_MAX = 8, /* readys in one turn */
 	APPLY_STEPS_MAX = 64, /* bounded steps of one resumable command in one turn */
 };
@@ -197,8 +197,7 @@ static bool ready_once(struct node *n)
 	struct raft_read reads[RAFT_READY_READS_MAX];
 	int err;
 
-	/* A full log is back-pressure: nothing is handed out until the disk has made room. */
-	if (wal_room(n->wal) < PERSIST_ROOM || !raft_ready(n->raft, &ready))
+	if (!raft_ready(n->raft, (uint32_t)(wal_room(n->wal) / ENTRY_ROOM), &ready))
 		return false;
 	if (ready.persist_seq) {
 		err = wal_append(n->wal, ready.persist_seq, ready.hard_state, ready.entries,

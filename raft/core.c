@@ -339,6 +339,7 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->members_index = r->members_index;
 	out->lost = r->lost.is;
 	out->start_confirmed = r->start_confirmed;
+	out->disk_stalled = r->disk_stalled;
 	for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->place_count; i++) {
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0)

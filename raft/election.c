@@ -20,7 +20,21 @@ static bool may_vote(const struct raft *r)
 
 bool raft_may_campaign(const struct raft *r)
 {
-	return raft_is_voter(r) && may_vote(r);
+	return raft_is_voter(r) && may_vote(r) && !r->disk_stalled;
+}
+
+void raft_disk_stalled(struct raft *r, bool stalled)
+{
+	assert(!r->in_ready);
+	if (stalled == r->disk_stalled)
+		return;
+	r->disk_stalled = stalled;
+	/* Elected, it would lead with a disk that keeps nothing. */
+	if (stalled && r->role == RAFT_CANDIDATE)
+		raft_follower_become(r, r->hard.term, 0);
+	if (!stalled && r->role == RAFT_FOLLOWER)
+		raft_election_restart(r);
+	raft_check_invariants(r);
 }
 
 void raft_campaign(struct raft *r)
@@ -80,6 +94,8 @@ int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 		return 0;
 	/* R23: a candidate and a leader have voted for themselves: hard.vote is never 0 there. */
 	if (r->hard.vote == 0 && log_up_to_date(r, &m->vote)) {
+		if (r->disk_stalled)
+			return 0; /* not refused either: it asks again, and the disk may go on */
 		assert(r->role == RAFT_FOLLOWER);
 		r->hard.vote = m->from;
 		r->lost.voted_term = r->hard.term;

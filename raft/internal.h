@@ -244,6 +244,8 @@ struct raft {
 	bool hard_changed;           /* not yet handed out */
 	uint64_t hard_seq;           /* token under which the newest was handed out */
 
+	bool disk_stalled; /* nothing that must be durable is begun */
+
 	uint64_t seq;       /* newest token handed out */
 	uint64_t persisted; /* newest token that is durable */
 

@@ -12,7 +12,7 @@
  *	raft_recv(r, &message);
  *	raft_tick(r, now_us);
  *	raft_persisted(r, seq);
- *	raft_ready(r, &ready);
+ *	raft_ready(r, log_room, &ready);
  *	    ... ready.entries and ready.hard_state to the log, ready.messages to the network ...
  *	raft_advance(r);
  *
@@ -90,6 +90,7 @@ void raft_tick(struct raft *r, uint64_t now_us);
 /*
  * The earliest time at which raft_tick or raft_ready has anything to do if nothing happens before;
  * never in the past of the last tick. Asked after raft_ready was called until it returned false.
+ * Entries that wait for room in the log have no time: they leave when the disk has made some.
  */
 uint64_t raft_deadline(const struct raft *r);
 
@@ -119,6 +120,13 @@ int raft_read_index(struct raft *r, uint64_t context);
 
 /* All that was handed out to persist with tokens <= seq is durable. Tokens, never log indexes. */
 void raft_persisted(struct raft *r, uint64_t seq);
+
+/*
+ * The disk holds a write that is older than it may become (D8), or does no longer. Meanwhile this
+ * member neither campaigns nor gives a new vote: it could not keep it. Said again, it changes
+ * nothing; when the disk goes on, the election timer starts anew. A leader leads on.
+ */
+void raft_disk_stalled(struct raft *r, bool stalled);
 
 /* The state machine has applied everything up to index. */
 void raft_applied(struct raft *r, raft_index index);
@@ -188,8 +196,12 @@ void raft_restarted(struct raft *r, raft_start start);
 uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBERS_MAX]);
 uint64_t raft_witnesses_generation(const struct raft *r);
 
-/* Fills *out. True if there is anything in it. */
-bool raft_ready(struct raft *r, struct raft_ready *out);
+/*
+ * Fills *out. True if there is anything in it. `log_room`: how many entries, of any size, the log
+ * takes now. The others wait in the window; nothing else does (V9): terms and votes, messages,
+ * reads, what is to be applied or fetched need no room in the log.
+ */
+bool raft_ready(struct raft *r, uint32_t log_room, struct raft_ready *out);
 void raft_advance(struct raft *r);
 
 /* A peer's log as far as it is known, for status and metrics; on the leader only. */
@@ -223,6 +235,7 @@ struct raft_status {
 	raft_index members_index;
 	bool lost;            /* it lost what it had acknowledged: no vote, no acknowledgement */
 	bool start_confirmed; /* the others were asked what they know of it: it may vote */
+	bool disk_stalled;    /* as raft_disk_stalled said last */
 	uint32_t progress_count;
 	struct raft_progress progress[RAFT_MEMBERS_MAX];
 };

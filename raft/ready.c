@@ -9,11 +9,12 @@
 #include <string.h>
 
 /* R5: a token covers exactly what is handed out under it. */
-static void persist_out(struct raft *r, struct raft_ready *out)
+static void persist_out(struct raft *r, uint32_t log_room, struct raft_ready *out)
 {
-	uint32_t count = RAFT_READY_ENTRIES_MAX;
+	uint32_t count = log_room < RAFT_READY_ENTRIES_MAX ? log_room : RAFT_READY_ENTRIES_MAX;
+	bool entries = count > 0 && r->handed < r->window.last;
 
-	if (!r->hard_changed && r->handed == r->window.last)
+	if (!r->hard_changed && !entries)
 		return;
 	out->persist_seq = ++r->seq;
 	if (r->hard_changed) {
@@ -22,13 +23,14 @@ static void persist_out(struct raft *r, struct raft_ready *out)
 		r->hard_changed = false;
 		r->hard_seq = r->seq;
 	}
-	if (r->handed == r->window.last)
+	if (!entries)
 		return;
 	out->entries = raft_window_run(&r->window, r->handed + 1, &count);
 	out->entry_count = count;
 	for (uint32_t i = 0; i < count; i++)
 		r->window.seq[raft_window_slot(++r->handed)] = r->seq;
-	if (r->handed < r->window.last)
+	/* What finds no room asks for no other ready: it leaves when a write has ended. */
+	if (r->handed < r->window.last && count < log_room)
 		r->ready_more = true;
 }
 
@@ -114,13 +116,13 @@ static void fetches_out(struct raft *r, struct raft_ready *out)
 	out->fetches = r->ready_fetch;
 }
 
-bool raft_ready(struct raft *r, struct raft_ready *out)
+bool raft_ready(struct raft *r, uint32_t log_room, struct raft_ready *out)
 {
 	assert(!r->in_ready);
 	memset(out, 0, sizeof(*out));
 	r->message_count = 0;
 	r->ready_more = false;
-	persist_out(r, out);
+	persist_out(r, log_room, out);
 	messages_out(r);
 	out->messages = r->message;
 	out->message_count = r->message_count;

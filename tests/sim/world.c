@@ -286,10 +286,21 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* An operation in flight takes a random time. Returns when the next one completes. */
+static uint64_t disk_time(struct sim_world *w, const struct sim_node *n)
+{
+	if (n->disk_ns)
+		return n->disk_ns;
+	return (n->slow_until_ns > w->now_ns ? 100 : 1) *
+	       (SIM_DISK_NS_MIN + sim_random_below(&w->random, SIM_DISK_NS_MAX - SIM_DISK_NS_MIN));
+}
+
+/* An operation in flight takes its time. Returns when the next one completes. */
 static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 {
 	uint64_t next = UINT64_MAX;
+
+	if (n->disk_hangs)
+		return next;
 
 	for (uint64_t tag = 0; tag < SIM_TAGS; tag++) {
 		uint64_t *due = &n->disk_due_ns[tag];
@@ -298,11 +309,7 @@ static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 			*due = 0;
 			fake_release(n->disk, tag);
 		} else if (!*due && fake_has(n->disk, tag)) {
-			*due = w->now_ns +
-			       (n->slow_until_ns > w->now_ns ? 100 : 1) *
-				       (SIM_DISK_NS_MIN +
-					sim_random_below(&w->random,
-							 SIM_DISK_NS_MAX - SIM_DISK_NS_MIN));
+			*due = w->now_ns + disk_time(w, n);
 		}
 		if (*due)
 			next = earlier(next, *due);

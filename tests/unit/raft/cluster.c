@@ -334,7 +334,7 @@ void cluster_drain(struct cluster *c, struct cluster_node *n)
 	struct raft_ready ready;
 	uint32_t rounds = 0;
 
-	while (raft_ready(n->core, &ready)) {
+	while (raft_ready(n->core, UINT32_MAX, &ready)) {
 		ready_handle(c, n, &ready);
 		raft_advance(n->core);
 		lost_handle(c, n, &ready);

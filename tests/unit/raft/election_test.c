@@ -269,6 +269,74 @@ static void a_term_that_leaves_no_next_one_is_refused(void **state)
 	hand_fini(&h);
 }
 
+/* D8: a member whose disk keeps nothing asks for no votes, in no term, however long that takes. */
+static void V20_a_stalled_disk_does_not_campaign(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+	raft_disk_stalled(h.r, true);
+	for (int i = 0; i < 100; i++)
+		hand_tick(&h, HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_int_equal(raft_get_term(h.r), 1);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_VOTE, 2));
+	struct raft_status status;
+	raft_get_status(h.r, &status);
+	assert_true(status.disk_stalled);
+
+	/* The disk goes on: the timer begins anew, and the leader may be heard before it ends. */
+	hand_tick(&h, HAND_ELECTION_US - 1);
+	raft_disk_stalled(h.r, false);
+	hand_tick(&h, 0);
+	assert_true(raft_deadline(h.r) >= h.now_us + HAND_ELECTION_US);
+	hand_campaign(&h);
+	assert_int_equal(raft_get_term(h.r), 2);
+	raft_get_status(h.r, &status);
+	assert_false(status.disk_stalled);
+	hand_fini(&h);
+}
+
+/* A candidate that were elected now would lead with a disk that keeps nothing. */
+static void V20_a_candidate_whose_disk_stalls_steps_back(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_campaign(&h);
+	hand_persist(&h);
+	raft_disk_stalled(h.r, true);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 2, 1);
+	m.vote_reply.granted = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	hand_fini(&h);
+}
+
+/* Neither given nor refused: the candidate asks again, and the disk may go on meanwhile. */
+static void V20_a_stalled_disk_gives_no_new_vote(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	raft_disk_stalled(h.r, true);
+	assert_int_equal(hand_vote_ask(&h, 2, 2), 0);
+	assert_null(hand_sent(&h, RAFT_MESSAGE_VOTE_REPLY, 2));
+	assert_int_equal(h.r->hard.vote, 0);
+	raft_disk_stalled(h.r, false);
+	assert_int_equal(hand_vote_ask(&h, 2, 2), 0);
+	assert_true(hand_voted(&h, 2));
+	/* Given before, it is told again: that needs no disk. */
+	raft_disk_stalled(h.r, true);
+	hand_forget(&h);
+	assert_int_equal(hand_vote_ask(&h, 2, 2), 0);
+	assert_true(hand_voted(&h, 2));
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +354,9 @@ int main(void)
 		cmocka_unit_test(an_old_candidate_and_an_old_leader_are_told_the_term),
 		cmocka_unit_test(lost_requests_are_sent_again),
 		cmocka_unit_test(a_term_that_leaves_no_next_one_is_refused),
+		cmocka_unit_test(V20_a_stalled_disk_does_not_campaign),
+		cmocka_unit_test(V20_a_candidate_whose_disk_stalls_steps_back),
+		cmocka_unit_test(V20_a_stalled_disk_gives_no_new_vote),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ struct hand {
 	struct raft_fetch fetch[64];
 	uint32_t fetch_count;
 	raft_index applied;
+	bool log_full;        /* it takes no entries */
 	uint32_t lost, whole; /* how often a ready said so */
 	raft_start lost_known;
 };

@@ -1,0 +1,93 @@
+/*
+ * Disks that are slow, or hang, under whole nodes: who leads, and what goes on.
+ */
+#include "tests/sim/world.h"
+
+#include "kv/command.h"
+#include "node/internal.h"
+#include "raft/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS 1000000ull
+
+static struct sim_world w;
+
+/* Returns the leader; all three are of the cluster. */
+static uint32_t world_begin(void)
+{
+	sim_world_create(&w, 7, 3, 0);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, MS);
+	sim_world_run(&w, 100 * MS);
+	return (uint32_t)sim_leader(&w);
+}
+
+static raft_term term_of(uint32_t i)
+{
+	return raft_get_term(w.node[i].node->raft);
+}
+
+/* Proposes puts of a full entry each, until the leader takes no more. Returns how many. */
+static uint32_t fill(uint32_t leader)
+{
+	uint8_t value[1000] = {1}, bytes[1200];
+	struct kv_request request = {.operation = KV_PUT,
+				     .session = 9,
+				     .key = {.data = (const uint8_t *)"k", .size = 1},
+				     .value = {.data = value, .size = sizeof(value)}};
+	raft_index index;
+	raft_term term;
+	uint32_t count = 0;
+
+	for (;; count++) {
+		request.sequence = count + 1;
+		kv_request_encode(&request, bytes);
+		if (raft_propose(w.node[leader].node->raft, bytes, kv_request_size(&request),
+				 &index, &term))
+			return count;
+	}
+}
+
+/* Since a follower last heard its leader. */
+static uint64_t silence_us(uint32_t i)
+{
+	const struct raft *r = w.node[i].node->raft;
+
+	return r->now_us - (r->election_deadline_us - r->election_span_us);
+}
+
+/*
+ * More waits for the disk than its buffers take: heartbeats leave all the same, so nobody else
+ * stands for election, and whoever else asks for something gets it.
+ */
+static void V9_a_leader_with_a_full_log_is_heard(void)
+{
+	uint32_t leader = world_begin();
+	raft_term term = term_of(leader);
+	uint64_t waited = 0, silence = 0;
+
+	w.node[leader].disk_ns = 140 * MS;
+	for (int i = 0; i < 1500; i++) {
+		fill(leader);
+		waited += wal_room(w.node[leader].node->wal) < 400000;
+		sim_world_run(&w, MS);
+		assert(sim_leader(&w) == (int)leader);
+		for (uint32_t k = 0; k < 3; k++) {
+			assert(term_of(k) == term);
+			if (k != leader && silence_us(k) > silence)
+				silence = silence_us(k);
+		}
+	}
+	assert(waited > 500);    /* else the log was never full, and nothing was tried */
+	assert(silence < 40000); /* two heartbeats */
+	sim_world_destroy(&w);
+}
+
+int main(void)
+{
+	V9_a_leader_with_a_full_log_is_heard();
+	return 0;
+}
