@@ -1,0 +1,233 @@
+#include "tests/soak/faults.h"
+
+#include "base/clock.h"
+#include "tests/soak/flood.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One that is under way. */
+struct fault {
+	uint32_t node;        /* whom it hurts; 0: all, or it has no one node */
+	uint32_t duration_ms; /* drawn */
+	char words[FAULTS_WORDS_MAX];
+	struct flood *flood;
+};
+
+struct kind {
+	const char *name;
+	const char *links; /* of which it is; NULL: all */
+	uint32_t weight;
+	void (*begin)(struct faults *f, struct fault *fault);
+	void (*end)(struct faults *f, struct fault *fault);
+};
+
+static uint32_t below(struct faults *f, uint32_t bound)
+{
+	return (uint32_t)sim_random_below(&f->random, bound);
+}
+
+/* Half of the time the leader: it is the one whose loss is interesting. */
+static uint32_t pick(struct faults *f)
+{
+	uint32_t leader = below(f, 2) ? cluster_leader(f->cluster) : 0;
+
+	return leader ? leader : 1 + below(f, f->cluster->nodes);
+}
+
+static void say(const struct faults *f, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void say(const struct faults *f, const char *format, ...)
+{
+	va_list args;
+
+	printf("%8.3f ", (double)(clock_now() - f->begun_ns) / 1e9);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+}
+
+/* --- processes --------------------------------------------------------------------------- */
+
+static void kill_begin(struct faults *f, struct fault *fault)
+{
+	cluster_lab(f->cluster, "kill %" PRIu32, fault->node);
+}
+
+static void term_begin(struct faults *f, struct fault *fault)
+{
+	cluster_lab(f->cluster, "kill %" PRIu32 " --signal TERM", fault->node);
+}
+
+static void restart_end(struct faults *f, struct fault *fault)
+{
+	cluster_lab(f->cluster, "restart %" PRIu32, fault->node);
+}
+
+static void kill_all_begin(struct faults *f, struct fault *fault)
+{
+	(void)fault;
+	for (uint32_t node = 1; node <= f->cluster->nodes; node++)
+		cluster_lab(f->cluster, "kill %" PRIu32, node);
+}
+
+static void restart_all_end(struct faults *f, struct fault *fault)
+{
+	(void)fault;
+	for (uint32_t node = 1; node <= f->cluster->nodes; node++)
+		cluster_lab(f->cluster, "restart %" PRIu32, node);
+}
+
+static void pause_begin(struct faults *f, struct fault *fault)
+{
+	cluster_lab(f->cluster, "pause %" PRIu32, fault->node);
+}
+
+static void pause_end(struct faults *f, struct fault *fault)
+{
+	cluster_lab(f->cluster, "resume %" PRIu32, fault->node);
+}
+
+/* --- the network ------------------------------------------------------------------------- */
+
+/* Two groups, drawn; or one way from one node to the others. */
+static void cut_words(struct faults *f, struct fault *fault)
+{
+	uint32_t nodes = f->cluster->nodes, chosen = 1 + below(f, (1u << nodes) - 2);
+	char left[32] = "", right[32] = "";
+
+	for (uint32_t node = 1; node <= nodes; node++) {
+		char *side = chosen >> (node - 1) & 1 ? left : right;
+		size_t used = strlen(side);
+
+		snprintf(side + used, sizeof(left) - used, used ? ",%" PRIu32 : "%" PRIu32, node);
+	}
+	snprintf(fault->words, sizeof(fault->words), "%s%c%s", left, below(f, 3) ? '|' : '>',
+		 right);
+}
+
+static void cut_begin(struct faults *f, struct fault *fault)
+{
+	cut_words(f, fault);
+	cluster_lab(f->cluster, "partition %s", fault->words);
+}
+
+static void network_end(struct faults *f, struct fault *fault)
+{
+	(void)fault;
+	cluster_lab(f->cluster, "heal");
+}
+
+static void link_set(struct faults *f, uint32_t node, const char *state)
+{
+	static struct run out;
+
+	run(&out, "ip", "-n %s link set p%" PRIu32 " %s", f->cluster->netns, node, state);
+	require(f->cluster, out.status == 0, "ip link: %s", out.text);
+}
+
+static void link_begin(struct faults *f, struct fault *fault)
+{
+	link_set(f, fault->node, "down");
+}
+
+static void link_end(struct faults *f, struct fault *fault)
+{
+	link_set(f, fault->node, "up");
+}
+
+static void flood_begin(struct faults *f, struct fault *fault)
+{
+	fault->flood = flood_start(f->cluster, fault->node, f->random.state);
+}
+
+static void flood_end(struct faults *f, struct fault *fault)
+{
+	(void)f;
+	snprintf(fault->words, sizeof(fault->words), "%" PRIu64 " datagrams",
+		 flood_stop(fault->flood));
+}
+
+/* --- rounds ------------------------------------------------------------------------------ */
+
+enum { DURATION_MS_MIN = 100, DURATION_MS_MAX = 2500, CALM_MS_MAX = 700 };
+
+static const struct kind kinds[] = {
+	{"kill", NULL, 6, kill_begin, restart_end},
+	{"stop", NULL, 3, term_begin, restart_end},
+	{"kill all", NULL, 1, kill_all_begin, restart_all_end},
+	{"pause", NULL, 4, pause_begin, pause_end},
+	{"link down", "packet xdp", 4, link_begin, link_end},
+	{"cut", NULL, 5, cut_begin, network_end},
+	{"flood", "packet xdp", 2, flood_begin, flood_end},
+};
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+static_assert((int)KINDS <= (int)(sizeof(((struct faults *)0)->counts) / sizeof(uint32_t)),
+	      "a count for each");
+
+static bool has(const struct faults *f, const struct kind *k)
+{
+	return !k->links || strstr(k->links, f->cluster->link);
+}
+
+static const struct kind *draw_kind(struct faults *f)
+{
+	uint32_t sum = 0, at;
+
+	for (size_t i = 0; i < KINDS; i++)
+		sum += has(f, &kinds[i]) ? kinds[i].weight : 0;
+	at = below(f, sum);
+	for (size_t i = 0;; i++) {
+		uint32_t weight = has(f, &kinds[i]) ? kinds[i].weight : 0;
+
+		if (at < weight)
+			return &kinds[i];
+		at -= weight;
+	}
+}
+
+void faults_create(struct faults *f, struct cluster *c, uint64_t seed)
+{
+	*f = (struct faults){.cluster = c, .random = {seed}, .begun_ns = clock_now()};
+}
+
+void faults_round(struct faults *f)
+{
+	const struct kind *k = draw_kind(f);
+	struct fault fault = {.node = pick(f)};
+
+	fault.duration_ms = DURATION_MS_MIN + below(f, DURATION_MS_MAX - DURATION_MS_MIN);
+	k->begin(f, &fault);
+	say(f, "%s n%" PRIu32 " %s for %" PRIu32 " ms", k->name, fault.node, fault.words,
+	    fault.duration_ms);
+	clock_sleep(fault.duration_ms * CLOCK_MS);
+	k->end(f, &fault);
+	f->counts[k - kinds]++;
+	clock_sleep(below(f, CALM_MS_MAX) * CLOCK_MS);
+}
+
+void faults_print(const struct faults *f)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		if (has(f, &kinds[i]))
+			printf("%s%s %" PRIu32, i ? ", " : "", kinds[i].name, f->counts[i]);
+	}
+	printf("\n");
+}
+
+bool faults_all(const struct faults *f)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		if (has(f, &kinds[i]) && f->counts[i] == 0)
+			return false;
+	}
+	return true;
+}
