@@ -13,7 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_GOOD = 0, EXIT_DAMAGE = 1, EXIT_USAGE = 2, EXIT_UNREADABLE = 3 };
+enum {
+	EXIT_GOOD = 0,
+	EXIT_DAMAGE = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNREADABLE = 3,
+	EXIT_LOST = 4,
+	EXIT_NONE = 5,
+};
 
 const char *argp_program_version = "quoin-wal " QUOIN_VERSION;
 
@@ -22,12 +29,15 @@ static const char doc[] =
 	"dump prints the log: identity, term and vote, the mark of its end, each write, each "
 	"entry.\n"
 	"verify checks every block and prints one line.\n\n"
-	"A tail that a crash tore is not damage: the next start of the node cuts it, and says how "
-	"much. A log that ends before its mark is: acknowledged writes are gone. While a node has "
-	"the directory open, what follows the last valid write is not "
-	"judged: it may be a write on its way.\n\n"
-	"Exit status: 0 good, 1 damaged, or it ends before its mark (the place is named), 2 usage, "
-	"3 cannot be read.";
+	"The verdict is what the next start of the node makes of the directory, by the same rules: "
+	"good; torn: a write that was not acknowledged is cut from its end; lost: acknowledged "
+	"writes are gone from its end, so it opens and does not vote until a leader has brought it "
+	"up again; damaged: it is refused; new: there is no log yet. While a node has the "
+	"directory "
+	"open, what follows the last valid write is not judged: it may be a write on its way.\n\n"
+	"Exit status: 0 good or torn, 1 damaged (the place is named), 2 usage, 3 it cannot be "
+	"read, "
+	"or is of another version, 4 lost, 5 there is no log.";
 
 enum command { COMMAND_NONE, COMMAND_DUMP, COMMAND_VERIFY };
 
@@ -145,6 +155,7 @@ static void text_end(struct text_state *s)
 		printf("log: last index %" PRIu64 " term %" PRIu64 ", %" PRIu64
 		       " segments, %" PRIu64 " writes, %" PRIu64 " entries, %" PRIu64 " bytes\n",
 		       r->last_index, r->last_term, r->segments, r->writes, r->entries, r->bytes);
+	printf("verdict: %s\n", wal_verdict_name(r->verdict));
 }
 
 /* --- as JSON: one document, written piece by piece, for a log may be larger than memory --- */
@@ -157,7 +168,8 @@ struct json_state {
 
 static void json_out(json_t *value, bool strip)
 {
-	char *text = value ? json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+	char *text = value ? json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY)
+			   : NULL;
 
 	if (!text) {
 		(void)fprintf(stderr, "quoin-wal: no memory\n");
@@ -213,8 +225,7 @@ static json_t *hexadecimal(uint64_t value)
 	return json_sprintf("%016" PRIx64, value);
 }
 
-static void json_end(struct json_state *s, const struct wal_inspect_result *r, int err,
-		     const char *error)
+static void json_end(struct json_state *s, const struct wal_inspect_result *r, const char *error)
 {
 	json_write_end(s);
 	printf("],\n\"identity\":");
@@ -256,31 +267,57 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, i
 			   (json_int_t)r->end_offset, "torn_bytes", (json_int_t)r->torn_bytes,
 			   "live", r->live),
 		 false);
-	printf(",\n\"error\":");
-	if (err != 0)
-		json_out(json_pack("{ss ss}", "kind", err == -EBADMSG ? "damage" : "unreadable",
-				   "line", error),
-			 false);
-	else
-		printf("null");
+	printf(",\n\"verdict\":\"%s\",\n\"error\":", wal_verdict_name(r->verdict));
+	json_out(*error ? json_string(error) : json_null(), false);
 	printf("}\n");
 }
 
 /* --- */
 
-static void notes(const struct wal_inspect_result *r, bool good)
+/* What is not in the one line of the verdict. */
+static void notes(const struct wal_inspect_result *r)
 {
 	if (r->live)
 		(void)fprintf(stderr,
 			      "quoin-wal: a node has this directory open: what follows the last "
 			      "valid write was not judged\n");
-	/* A log that ends before its mark may have torn what was acknowledged (F25). */
-	if (r->torn_bytes > 0 && good)
+	if (r->torn_bytes > 0)
 		(void)fprintf(stderr,
-			      "quoin-wal: torn tail: %" PRIu32 " bytes at offset %" PRIu32
-			      " of segment %" PRIu64 ", never acknowledged: the next start of the "
-			      "node cuts them\n",
-			      r->torn_bytes, r->end_offset, r->end_segment);
+			      "quoin-wal: %" PRIu32 " bytes at offset %" PRIu32
+			      " of segment %" PRIu64
+			      " are part of a write%s: the next start of the node cuts them\n",
+			      r->torn_bytes, r->end_offset, r->end_segment,
+			      r->verdict == WAL_TORN ? " that was never acknowledged" : "");
+}
+
+static void verify_print(const char *directory, const struct wal_inspect_result *r)
+{
+	if (r->durability == WAL_VOLATILE)
+		printf("%s: %s: a volatile log keeps nothing on disk\n", directory,
+		       wal_verdict_name(r->verdict));
+	else
+		printf("%s: %s: last index %" PRIu64 " term %" PRIu64 ", %" PRIu64
+		       " writes, %" PRIu64 " entries, marked up to write %" PRIu64 ", %s\n",
+		       directory, wal_verdict_name(r->verdict), r->last_index, r->last_term,
+		       r->writes, r->entries, r->mark_number, wal_durability_name(r->durability));
+}
+
+static int exit_status(enum wal_verdict verdict)
+{
+	switch (verdict) {
+	case WAL_GOOD:
+	case WAL_TORN:
+		return EXIT_GOOD;
+	case WAL_DAMAGED:
+		return EXIT_DAMAGE;
+	case WAL_LOST:
+		return EXIT_LOST;
+	case WAL_NEW:
+		return EXIT_NONE;
+	case WAL_UNREADABLE:
+		break;
+	}
+	return EXIT_UNREADABLE;
 }
 
 static int run(const struct arguments *a)
@@ -301,24 +338,20 @@ static int run(const struct arguments *a)
 	err = wal_inspect(a->directory, ops, a->json ? (void *)&state : &text_state, &result,
 			  error);
 	if (a->json)
-		json_end(&state, &result, err, error);
+		json_end(&state, &result, error);
 	else if (a->command == COMMAND_DUMP)
 		text_end(&text_state);
 	else if (err == 0)
-		printf("%s: good: last index %" PRIu64 " term %" PRIu64 ", %" PRIu64
-		       " writes, %" PRIu64 " entries, marked up to write %" PRIu64 ", %s\n",
-		       a->directory, result.last_index, result.last_term, result.writes,
-		       result.entries, result.mark_number, wal_durability_name(result.durability));
+		verify_print(a->directory, &result);
 	if (fflush(stdout) != 0) {
 		(void)fprintf(stderr, "quoin-wal: standard output: %s\n", strerror(errno));
 		return EXIT_UNREADABLE;
 	}
-	notes(&result, err == 0);
-	if (err == 0)
-		return EXIT_GOOD;
-	(void)fprintf(stderr, "quoin-wal: %s: %s\n", err == -EBADMSG ? "damage" : "cannot be read",
-		      error);
-	return err == -EBADMSG ? EXIT_DAMAGE : EXIT_UNREADABLE;
+	notes(&result);
+	if (err != 0)
+		(void)fprintf(stderr, "quoin-wal: %s: %s\n", wal_verdict_name(result.verdict),
+			      error);
+	return exit_status(result.verdict);
 }
 
 int main(int argc, char **argv)

@@ -117,8 +117,7 @@ static int leftovers_remove(struct recovery *r)
 		if (err != 0)
 			return err;
 	}
-	if (names->segment_count > 1 || names->cluster ||
-	    (!names->vote && (names->segment_count > 0 || names->mark || names->base)) ||
+	if (!wal_meta_names_unused(names) ||
 	    (names->vote && !wal_meta_vote_initial(w->block, w->unit)))
 		return wal_refuse(w, -EBADMSG,
 				  META_IDENTITY

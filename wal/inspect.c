@@ -26,6 +26,7 @@ struct inspection {
 	struct disk *disk;
 	struct meta_names names;
 	uint8_t *block; /* FORMAT_IDENTITY_SIZE; two slots of the largest unit */
+	uint64_t found; /* the size of the file that was read last */
 	struct log_id id;
 	struct meta_vote vote;
 	struct wal_end end;
@@ -47,15 +48,14 @@ static __attribute__((format(printf, 3, 4))) int say(struct inspection *x, int e
 
 static int file_read(struct inspection *x, const char *name, uint64_t size)
 {
-	uint64_t found = 0;
 	int file;
 	int err = x->disk->ops->open(x->disk, name, false, DISK_DURABLE, &file);
 
 	if (err != 0)
 		return say(x, err, "%s: %s", name, strerror(-err));
-	err = x->disk->ops->size(x->disk, file, &found);
-	if (err == 0 && found != size)
-		err = say(x, -EBADMSG, "%s: %" PRIu64 " bytes instead of %" PRIu64, name, found,
+	err = x->disk->ops->size(x->disk, file, &x->found);
+	if (err == 0 && x->found != size)
+		err = say(x, -EBADMSG, "%s: %" PRIu64 " bytes instead of %" PRIu64, name, x->found,
 			  size);
 	else if (err == 0)
 		err = wal_io_read(x->disk, file, 0, x->block, size);
@@ -65,6 +65,32 @@ static int file_read(struct inspection *x, const char *name, uint64_t size)
 	return err;
 }
 
+static int no_log(struct inspection *x, const char *why)
+{
+	x->out->verdict = WAL_NEW;
+	return say(x, -ENOENT, META_IDENTITY ": %s", why);
+}
+
+/* As creation left it that was cut short, or a log whose identity is gone. */
+static int identity_missing(struct inspection *x)
+{
+	uint32_t unit = FORMAT_UNIT_MIN;
+	int err = -EBADMSG;
+
+	if (!x->names.vote && wal_meta_names_unused(&x->names))
+		return no_log(x, "there is no log here");
+	/* In which unit it was begun the identity would have told. */
+	for (; x->names.vote && err == -EBADMSG && unit <= FORMAT_UNIT_MAX; unit *= 2)
+		err = file_read(x, META_VOTE, 2 * (uint64_t)unit);
+	if (x->names.vote && err != 0)
+		return err;
+	unit /= 2;
+	if (wal_meta_names_unused(&x->names) && wal_meta_vote_initial(x->block, unit))
+		return no_log(x, "there is no log here yet: its making was cut short, and the next "
+				 "start begins it again");
+	return say(x, -EBADMSG, META_IDENTITY ": missing beside a log that was in use");
+}
+
 static int identity_read(struct inspection *x)
 {
 	struct wal_inspect_result *out = x->out;
@@ -72,9 +98,7 @@ static int identity_read(struct inspection *x)
 	int err;
 
 	if (!x->names.identity)
-		return x->names.vote || x->names.segment_count > 0
-			       ? say(x, -EBADMSG, META_IDENTITY ": missing beside a log")
-			       : say(x, -ENOENT, META_IDENTITY ": there is no log here");
+		return identity_missing(x);
 	err = file_read(x, META_IDENTITY, FORMAT_IDENTITY_SIZE);
 	if (err != 0)
 		return err;
@@ -87,6 +111,9 @@ static int identity_read(struct inspection *x)
 	out->identity = identity.id.identity;
 	out->durability = (enum wal_durability)(identity.durability - 1);
 	out->unit = identity.unit;
+	if (identity.formerly != 0)
+		return no_log(x, "this directory was made a new one, and the next start begins its "
+				 "log");
 	return 0;
 }
 
@@ -132,7 +159,7 @@ static int mark_read(struct inspection *x)
 
 		if (err != 0 && err != -EBADMSG)
 			return err;
-		wal_end_mark(end, x->block, err == 0 ? size : 0, out->unit, &x->id);
+		wal_end_mark(end, x->block, x->found, out->unit, &x->id);
 	}
 	out->mark_damaged = end->slots_damaged;
 	out->mark_generation = end->mark.generation;
@@ -240,16 +267,21 @@ static int log_read(struct inspection *x)
 	out->bytes = s.bytes;
 	out->last_index = s.last_index;
 	out->last_term = s.last_term;
-	out->torn_bytes = s.torn_bytes;
 	if (s.segment_count > 0) {
 		out->end_segment = s.segments[s.tail].sequence;
 		out->end_offset = s.segments[s.tail].end;
 	}
+	if (err == 0 && !out->live)
+		err = wal_end_vote(&x->end, &s, x->line, sizeof(x->line));
+	if (err == 0 && wal_end_lost(&x->end, &s, out->live, x->line, sizeof(x->line))) {
+		out->verdict = WAL_LOST;
+		err = -ESTALE;
+	}
+	/* Nothing is cut from a log that is refused. */
+	if (err == 0 || out->verdict == WAL_LOST)
+		out->torn_bytes = s.torn_bytes;
 	if (err != 0)
 		err = say(x, err, "%s", x->line);
-	else if (wal_end_lost(&x->end, &s, out->live, x->line, sizeof(x->line)) ||
-		 (!out->live && wal_end_vote(&x->end, &s, x->line, sizeof(x->line)) != 0))
-		err = say(x, -EBADMSG, "%s", x->line);
 	wal_scan_free(&s);
 	return err;
 }
@@ -259,7 +291,6 @@ static int inspect(struct inspection *x)
 	char bad[DISK_NAME_MAX];
 	int err;
 
-	x->out->live = disk_reader_locked(x->disk);
 	err = wal_meta_names_list(&x->names, x->disk, bad);
 	if (err == -EBADMSG)
 		return say(x, err, "%s: not a name that the log gives", bad);
@@ -278,29 +309,62 @@ static int inspect(struct inspection *x)
 	return err != 0 ? err : log_read(x);
 }
 
-int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *arg,
-		struct wal_inspect_result *out, char error[WAL_ERROR_MAX])
+const char *wal_verdict_name(enum wal_verdict verdict)
 {
-	struct inspection x = {
-		.directory = directory, .ops = ops, .arg = arg, .out = out, .error = error};
+	static const char *const names[] = {
+		[WAL_UNREADABLE] = "unreadable",
+		[WAL_GOOD] = "good",
+		[WAL_TORN] = "torn",
+		[WAL_LOST] = "lost",
+		[WAL_DAMAGED] = "damaged",
+		[WAL_NEW] = "new",
+	};
+
+	return names[verdict];
+}
+
+int wal_inspect_disk(struct disk *disk, bool live, const char *directory,
+		     const struct wal_inspect_ops *ops, void *arg, struct wal_inspect_result *out,
+		     char error[WAL_ERROR_MAX])
+{
+	struct inspection x = {.directory = directory,
+			       .ops = ops,
+			       .arg = arg,
+			       .out = out,
+			       .error = error,
+			       .disk = disk};
 	int err;
 
-	*out = (struct wal_inspect_result){0};
+	*out = (struct wal_inspect_result){.live = live};
 	error[0] = '\0';
 	x.block = aligned_alloc(FORMAT_UNIT_MAX, 2 * (size_t)FORMAT_UNIT_MAX);
 	if (!x.block) {
 		(void)snprintf(error, WAL_ERROR_MAX, "%s: no memory", directory);
 		return -ENOMEM;
 	}
-	err = disk_reader_create(&x.disk, directory);
+	err = inspect(&x);
+	if (err == 0)
+		out->verdict = out->torn_bytes > 0 ? WAL_TORN : WAL_GOOD;
+	else if (err == -EBADMSG)
+		out->verdict = WAL_DAMAGED;
+	wal_meta_names_free(&x.names);
+	free(x.block);
+	return err;
+}
+
+int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *arg,
+		struct wal_inspect_result *out, char error[WAL_ERROR_MAX])
+{
+	struct disk *disk;
+	int err = disk_reader_create(&disk, directory);
+
+	*out = (struct wal_inspect_result){0};
+	error[0] = '\0';
 	if (err != 0) {
 		(void)snprintf(error, WAL_ERROR_MAX, "%s: %s", directory, strerror(-err));
-		free(x.block);
 		return err;
 	}
-	err = inspect(&x);
-	wal_meta_names_free(&x.names);
-	x.disk->ops->destroy(x.disk);
-	free(x.block);
+	err = wal_inspect_disk(disk, disk_reader_locked(disk), directory, ops, arg, out, error);
+	disk->ops->destroy(disk);
 	return err;
 }

@@ -7,6 +7,20 @@
 #include "raft/types.h"
 #include "wal/wal.h"
 
+/*
+ * What the next start of the node would make of the directory, decided by the same code (F25).
+ * While a node has it open, what follows the last valid write is not judged.
+ */
+enum wal_verdict {
+	WAL_UNREADABLE, /* nothing can be said: of another version, or the disk failed */
+	WAL_GOOD,       /* it opens */
+	WAL_TORN,       /* it opens; a write at its end that was not acknowledged is cut */
+	WAL_LOST,       /* it opens as a log that lost acknowledged writes, or cannot tell */
+	WAL_DAMAGED,    /* it is refused */
+	WAL_NEW,        /* there is no log, or the making of one was cut short: one is made */
+};
+const char *wal_verdict_name(enum wal_verdict verdict);
+
 /* A segment as its header says. */
 struct wal_inspect_segment {
 	uint64_t sequence;
@@ -36,6 +50,7 @@ struct wal_inspect_result {
 	enum wal_durability durability;
 	uint32_t unit;
 	bool live; /* a node has it open: what follows the last valid write was not judged */
+	enum wal_verdict verdict;
 
 	struct raft_hard_state hard_state;
 	uint64_t start;
@@ -66,16 +81,24 @@ struct wal_inspect_result {
 	/* Where the log ends. */
 	uint64_t end_segment;
 	uint32_t end_offset;
-	uint32_t torn_bytes; /* there: a write that was not acknowledged; the next start cuts it */
+	/*
+	 * There, and cut by the next start: of a write that was not acknowledged (WAL_TORN), or of
+	 * one that was, or may have been (WAL_LOST).
+	 */
+	uint32_t torn_bytes;
 };
 
 /*
  * Reads the whole directory. identity, vote, mark and record in *out are filled before the first
- * call, the rest at the end. 0; -EBADMSG: damage, or the log ends before its mark, and the line in
- * error names the place; -EPROTO: of another
- * version; another -errno: it cannot be read.
+ * call, the rest at the end. 0: WAL_GOOD or WAL_TORN; else -errno and one line in error, which
+ * names the place; -EPROTO: of another version.
  */
 int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *arg,
 		struct wal_inspect_result *out, char error[WAL_ERROR_MAX]);
+
+/* The same on a disk that stays the caller's. */
+int wal_inspect_disk(struct disk *disk, bool live, const char *directory,
+		     const struct wal_inspect_ops *ops, void *arg, struct wal_inspect_result *out,
+		     char error[WAL_ERROR_MAX]);
 
 #endif

@@ -59,6 +59,8 @@ struct meta_names {
  * case.
  */
 int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX]);
+/* Without an identity: true if creation may have left them, false if the log was in use. */
+bool wal_meta_names_unused(const struct meta_names *names);
 /* Segments below the base are not part of the log. */
 void wal_meta_names_from(struct meta_names *names, uint64_t segment);
 void wal_meta_names_free(struct meta_names *names);

@@ -115,6 +115,14 @@ int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NA
 	return 0;
 }
 
+/* The vote is made first, and one segment; what is kept of a cluster, by a node that runs. */
+bool wal_meta_names_unused(const struct meta_names *names)
+{
+	if (names->segment_count > 1 || names->cluster)
+		return false;
+	return names->vote || (names->segment_count == 0 && !names->mark && !names->base);
+}
+
 void wal_meta_names_from(struct meta_names *names, uint64_t segment)
 {
 	size_t kept = 0;

@@ -330,4 +330,9 @@ MUTANTS = [
      "if (!raft_ready(n->raft, (uint32_t)(wal_room(n->wal) / ENTRY_ROOM), &ready))",
      "if (wal_room(n->wal) < 256 * ENTRY_ROOM || !raft_ready(n->raft, 256, &ready))",
      ["sim-disk"]),
+    ("verify-of-a-torn-vote", "F25: quoin-wal says of a directory what a start makes of it",
+     "wal/inspect.c",
+     "if (err == 0 && !out->live)\n\t\terr = wal_end_vote(",
+     "if (err == 0 && out->live)\n\t\terr = wal_end_vote(",
+     ["unit-wal-verdict"]),
 ]
