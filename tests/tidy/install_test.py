@@ -59,6 +59,15 @@ class Install(unittest.TestCase):
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn("no-such-option", done.stderr)
 
+    def test_F27_usage_errors_exit_with_one_code(self):
+        for name in PROGRAMS:
+            for words in (["--no-such-option"], ["no-such-word"], []):
+                with self.subTest(program=name, words=words):
+                    done = run(str(self.prefix / "bin" / name), *words)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""))
+                    self.assertIn(name, done.stderr)
+                    self.assertRegex(self.manual(name), r"\b2[:\n] ?[Ww]rong usage")
+
     def test_nothing_else(self):
         expected = {f"bin/{name}" for name in PROGRAMS}
         expected |= {f"share/doc/quoin/samples/{name}.yaml" for name in SAMPLES}

@@ -56,8 +56,9 @@ static int parse(struct address *out, const char *text, size_t size, char error[
 	if (err)
 		snprintf(error, ADDRESS_ERROR_MAX,
 			 "endpoint \"%.*s\" is neither HOST:PORT with a literal IPv4 address, "
-			 "like 10.0.0.1:2379, nor unix:PATH of at most 107 bytes",
-			 size < 100 ? (int)size : 100, text);
+			 "like 10.0.0.1:2379%s, nor unix:PATH of at most 107 bytes",
+			 size < 100 ? (int)size : 100, text,
+			 strstr(text, "://") ? " (it is UDP: no http://)" : "");
 	return err;
 }
 
@@ -69,22 +70,29 @@ int address_parse(struct address *out, const char *text, char error[ADDRESS_ERRO
 int address_list_parse(struct address *out, uint32_t max, const char *list,
 		       char error[ADDRESS_ERROR_MAX])
 {
+	static const char blanks[] = " \t\n\r";
 	uint32_t count = 0;
 
-	for (const char *at = list;; at++) {
-		size_t size = strcspn(at, ",");
+	for (const char *at = list; *at; at += strspn(at, ",")) {
+		size_t size = strcspn(at, ","), item;
 
-		if (count == max) {
+		item = strspn(at, blanks);
+		item = item < size ? item : size;
+		at += item;
+		size -= item;
+		for (item = size; item && strchr(blanks, at[item - 1]); item--)
+			;
+		if (item && count == max) {
 			snprintf(error, ADDRESS_ERROR_MAX, "more than %u endpoints", max);
 			return -EINVAL;
 		}
-		if (parse(&out[count], at, size, error))
+		if (item && parse(&out[count++], at, item, error))
 			return -EINVAL;
-		count++;
 		at += size;
-		if (!*at)
-			return (int)count;
 	}
+	if (count == 0)
+		snprintf(error, ADDRESS_ERROR_MAX, "no endpoint is named in \"%.100s\"", list);
+	return count ? (int)count : -EINVAL;
 }
 
 int address_connect(const struct address *to)

@@ -27,7 +27,10 @@ struct address {
 /* 0, or -EINVAL with one line in error. */
 int address_parse(struct address *out, const char *text, char error[ADDRESS_ERROR_MAX]);
 
-/* Addresses with commas between them: how many, at most max; or -EINVAL with one line in error. */
+/*
+ * Addresses with commas between them, blanks around them, and commas too many: how many, from one
+ * to max; or -EINVAL with one line in error.
+ */
 int address_list_parse(struct address *out, uint32_t max, const char *list,
 		       char error[ADDRESS_ERROR_MAX]);
 

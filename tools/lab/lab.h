@@ -35,6 +35,7 @@ enum {
 	LAB_PARTITION_SIZE = 64,
 	LAB_SETTING_SIZE = 32,
 	LAB_EXIT_FAILED = 1,
+	LAB_EXIT_USAGE = 2,
 };
 
 #define LAB_DIR_DEFAULT "/var/tmp/quoin-lab"

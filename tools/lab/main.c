@@ -266,7 +266,7 @@ static char *top_help(int key, const char *text, void *input)
 			fprintf(out, "        %-20s %s\n", option, o->doc);
 		}
 	}
-	fprintf(out, "\nExit status: 0 done; 1 it failed, and said why; 64 wrong usage.");
+	fprintf(out, "\nExit status: 0 done; 1 it failed, and said why; 2 wrong usage.");
 	fclose(out);
 	return help;
 }
@@ -283,11 +283,12 @@ int main(int argc, char **argv)
 	};
 	struct top top = {0};
 
+	argp_err_exit_status = LAB_EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &top);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, argv[top.at]) == 0)
 			return run_command(&commands[i], top.dir, argc - top.at, argv + top.at);
 	}
 	lab_fail("%s: no such command: quoin-lab --help lists them", argv[top.at]);
-	return 64;
+	return LAB_EXIT_USAGE;
 }

@@ -27,7 +27,9 @@ static bool fits(const struct kv_request *r)
 static int ask_kv(const struct options *options, struct kv_request *request, struct reply *reply,
 		  struct kv_answer *answer, uint8_t **copy)
 {
-	enum wire_request kind = request->operation == KV_RANGE ? WIRE_QUERY : WIRE_COMMAND;
+	enum wire_request kind = request->operation != KV_RANGE ? WIRE_COMMAND
+				 : options->serializable        ? WIRE_QUERY_LOCAL
+								: WIRE_QUERY;
 	char error[ERROR_SIZE];
 
 	*copy = NULL;
@@ -181,6 +183,16 @@ int command_delete(const struct options *options)
 	return status;
 }
 
+/* Of a key or a value, on a line of its own. */
+static void print_bytes(const struct options *options, struct kv_bytes bytes)
+{
+	for (uint32_t i = 0; options->hex && i < bytes.size; i++)
+		printf("\\x%02x", bytes.data[i]);
+	if (!options->hex)
+		fwrite(bytes.data, 1, bytes.size, stdout);
+	putchar('\n');
+}
+
 static void print_simple(const struct options *options, const struct kv_answer *answer)
 {
 	struct kv_item item;
@@ -189,13 +201,10 @@ static void print_simple(const struct options *options, const struct kv_answer *
 	if (options->count_only)
 		printf("%" PRIu64 "\n", answer->count);
 	while (kv_item_next(answer, &at, &item)) {
-		if (!options->print_value_only) {
-			fwrite(item.key.data, 1, item.key.size, stdout);
-			putchar('\n');
-		}
+		if (!options->print_value_only)
+			print_bytes(options, item.key);
 		/* An empty line after each key of --keys-only: so does etcdctl. */
-		fwrite(item.value.data, 1, item.value.size, stdout);
-		putchar('\n');
+		print_bytes(options, item.value);
 	}
 }
 
@@ -251,6 +260,8 @@ int command_get(const struct options *options)
 				"same time, choose one");
 	if (options->print_value_only && options->format != FORMAT_SIMPLE)
 		return complain(EXIT_MISUSED, "print-value-only is only for `--write-out=simple`");
+	if (options->hex && options->format != FORMAT_SIMPLE)
+		return complain(EXIT_MISUSED, "--hex is only for `--write-out=simple`");
 	status = parse_range(options, "get", &request, end);
 	if (status)
 		return status;

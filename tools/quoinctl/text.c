@@ -40,11 +40,17 @@ bool duration_parse(const char *text, uint64_t *out_ns)
 {
 	double ns = 0;
 
+	if (*text == '+')
+		text++;
 	do {
 		char *end;
 		double number, unit;
 
-		if (*text < '0' || *text > '9')
+		/* No sign, no "inf", no hexadecimal: as Go has it, ".5s" and "1.5s" but not "." */
+		if ((*text < '0' || *text > '9') &&
+		    (*text != '.' || text[1] < '0' || text[1] > '9'))
+			return false;
+		if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
 			return false;
 		number = strtod(text, &end);
 		text = end;

@@ -136,7 +136,7 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 
 	*size = 0;
 	*rest = NULL;
-	if (kind != WIRE_STATUS && strikes(&n->faults.no_leader))
+	if (kind != WIRE_STATUS && kind != WIRE_QUERY_LOCAL && strikes(&n->faults.no_leader))
 		return WIRE_NO_LEADER;
 	pthread_mutex_lock(&s->lock);
 	switch (kind) {
@@ -147,6 +147,7 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 			*size = store_apply(s, request, request_size, out);
 		break;
 	case WIRE_QUERY:
+	case WIRE_QUERY_LOCAL:
 		written = s->sm->ops->query(s->sm, request, request_size, out,
 					    WIRE_MESSAGE_SIZE_MAX, rest);
 		if (written < 0)

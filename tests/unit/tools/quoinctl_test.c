@@ -1,135 +1,11 @@
 /*
- * quoinctl itself, run as a user runs it, against fake nodes: its words, its shapes, its exit
- * statuses. The first argument is the program.
+ * quoinctl's words, its shapes, its exit statuses. The first argument is the program.
  */
 #include "tests/unit/test.h"
-#include "tests/unit/tools/fake_node.h"
+#include "tests/unit/tools/ctl.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { WORDS_MAX = 16, OUTPUT_MAX = 8 << 20, NODES = 3 };
-
-static const char *program;
-static struct fake_store store;
-static struct fake_node node[NODES];
-
-/* Of the last run. */
-static int status;
-static char output[OUTPUT_MAX], errors[65536];
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_store_create(&store);
-	for (uint64_t i = 0; i < NODES; i++)
-		fake_node_start(&node[i], &store, i + 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	for (int i = 0; i < NODES; i++)
-		fake_node_stop(&node[i]);
-	fake_store_destroy(&store);
-	return 0;
-}
-
-/* In the child: never returns. */
-static void child(char **words, int in, int out, int err)
-{
-	dup2(in, 0);
-	dup2(out, 1);
-	dup2(err, 2);
-	execv(program, words);
-	_exit(127);
-}
-
-static void collect(int fd, char *to, size_t size_max)
-{
-	FILE *file = fdopen(fd, "r");
-	size_t size;
-
-	assert_non_null(file);
-	rewind(file);
-	size = fread(to, 1, size_max - 1, file);
-	to[size] = '\0';
-	fclose(file);
-}
-
-static int scratch(void)
-{
-	FILE *file = tmpfile();
-	int fd;
-
-	assert_non_null(file);
-	fd = dup(fileno(file));
-	fclose(file);
-	assert_true(fd >= 0);
-	return fd;
-}
-
-/* Runs quoinctl with `input` on its standard input and words separated by single spaces. */
-static void run_with(const char *input, size_t input_size, const char *line)
-{
-	char *copy = strdup(line), *words[WORDS_MAX + 2] = {strdup(program)};
-	int in = scratch(), out = scratch(), err = scratch(), count = 1, waited;
-	pid_t pid;
-
-	assert_non_null(copy);
-	for (char *at = copy; at; count++) {
-		assert_true(count <= WORDS_MAX);
-		words[count] = strsep(&at, " ");
-	}
-	assert_int_equal(write(in, input, input_size), input_size);
-	lseek(in, 0, SEEK_SET);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		child(words, in, out, err);
-	assert_int_equal(waitpid(pid, &waited, 0), pid);
-	assert_true(WIFEXITED(waited));
-	status = WEXITSTATUS(waited);
-	close(in);
-	collect(out, output, sizeof(output));
-	collect(err, errors, sizeof(errors));
-	free(words[0]);
-	free(copy);
-}
-
-static void run(const char *line)
-{
-	run_with("", 0, line);
-}
-
-static void expect(const char *line, int code, const char *out, const char *err)
-{
-	run(line);
-	if (status != code || strcmp(output, out) != 0 || strcmp(errors, err) != 0)
-		fail_msg(
-			"quoinctl %s: status %d\n--- output\n%s--- errors\n%s--- expected %d\n%s%s",
-			line, status, output, errors, code, out, err);
-}
-
-static void set_endpoints(const char *list)
-{
-	assert_int_equal(setenv("QUOIN_ENDPOINTS", list, 1), 0);
-}
-
-/* An empty store for each test. */
-static int each_setup(void **state)
-{
-	(void)state;
-	set_endpoints(node[0].udp);
-	run("del --prefix -- ");
-	return status;
-}
 
 static void put_get_del(void **state)
 {
@@ -499,7 +375,7 @@ static void wrong_usage(void **state)
 		{"get a --command-timeout 0s", "it is a time"},
 		{"get a --command-timeout -1s", "it is a time"},
 		{"get a --endpoints=localhost:1", "neither HOST:PORT"},
-		{"get a --endpoints=1.2.3.4:5,", "neither HOST:PORT"},
+		{"get a --endpoints=1.2.3.4:5,x", "neither HOST:PORT"},
 		{"get a --whatever", "unrecognized option"},
 		{"put k", "put command needs 1 argument"}, /* nothing on standard input */
 	};
@@ -524,32 +400,27 @@ static void help_and_version(void **state)
 	assert_memory_equal(output, "quoinctl ", 9);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, each_setup)
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(put_get_del),
-		TEST(ranges),
-		TEST(values_from_standard_input_and_after_two_dashes),
-		TEST(json_is_etcdctls),
-		TEST(a_listing_larger_than_an_answer),
-		TEST(health),
-		TEST(an_unhealthy_endpoint),
-		TEST(endpoint_status),
-		TEST(endpoint_status_as_fields),
-		TEST(tables_are_etcdctls),
-		TEST(the_next_endpoint_is_asked),
-		TEST(a_command_whose_answer_is_lost_is_applied_once),
-		TEST(errors_of_the_cluster),
-		TEST(wrong_usage),
-		TEST(help_and_version),
+		CTL_TEST(put_get_del),
+		CTL_TEST(ranges),
+		CTL_TEST(values_from_standard_input_and_after_two_dashes),
+		CTL_TEST(json_is_etcdctls),
+		CTL_TEST(a_listing_larger_than_an_answer),
+		CTL_TEST(health),
+		CTL_TEST(an_unhealthy_endpoint),
+		CTL_TEST(endpoint_status),
+		CTL_TEST(endpoint_status_as_fields),
+		CTL_TEST(tables_are_etcdctls),
+		CTL_TEST(the_next_endpoint_is_asked),
+		CTL_TEST(a_command_whose_answer_is_lost_is_applied_once),
+		CTL_TEST(errors_of_the_cluster),
+		CTL_TEST(wrong_usage),
+		CTL_TEST(help_and_version),
 	};
 
-	if (argc != 2) {
-		fprintf(stderr, "Usage: quoinctl_test QUOINCTL\n");
+	if (!ctl_program(argc, argv))
 		return 2;
-	}
-	program = argv[1];
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, ctl_setup, ctl_teardown);
 }
