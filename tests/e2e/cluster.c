@@ -62,27 +62,22 @@ const char *program(const char *name)
 	return name;
 }
 
-static void run_words(struct run *out, const char *name, char *words)
+static void run_argv(struct run *out, char **argv)
 {
-	char *argv[WORDS_MAX + 2] = {strdup(name)};
-	size_t used = 0, count = 1;
+	const char *path = program(argv[0]);
 	int pipes[2], status;
+	size_t used = 0;
 	ssize_t size;
-	char *word;
 	pid_t pid;
 
-	while ((word = strsep(&words, " ")) && count <= WORDS_MAX) {
-		if (*word)
-			argv[count++] = word;
-	}
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		dup2(pipes[1], 1);
 		dup2(pipes[1], 2);
-		execvp(program(name), argv);
-		dprintf(2, "%s: %s\n", program(name), strerror(errno));
+		execvp(path, argv);
+		dprintf(2, "%s: %s\n", path, strerror(errno));
 		_exit(127);
 	}
 	close(pipes[1]);
@@ -93,6 +88,19 @@ static void run_words(struct run *out, const char *name, char *words)
 	close(pipes[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	out->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void run_words(struct run *out, const char *name, char *words)
+{
+	char *argv[WORDS_MAX + 2] = {strdup(name)};
+	size_t count = 1;
+	char *word;
+
+	while ((word = strsep(&words, " ")) && count <= WORDS_MAX) {
+		if (*word)
+			argv[count++] = word;
+	}
+	run_argv(out, argv);
 	free(argv[0]);
 }
 
@@ -164,6 +172,20 @@ void cluster_lab(struct cluster *c, const char *format, ...)
 	assert_true(vsnprintf(words, sizeof(words), format, args) < (int)sizeof(words));
 	va_end(args);
 	require(c, cluster_lab_try(c, &out, "%s", words) == 0, "quoin-lab %s: %s", words, out.text);
+}
+
+void cluster_partition(struct cluster *c, const char *rule)
+{
+	char *argv[] = {"quoin-lab",
+			"--dir",
+			(char *)(uintptr_t)c->dir,
+			"partition",
+			(char *)(uintptr_t)rule,
+			NULL};
+	static struct run out;
+
+	run_argv(&out, argv);
+	require(c, out.status == 0, "quoin-lab partition %s: %s", rule, out.text);
 }
 
 static json_t *lab_json(const struct cluster *c)

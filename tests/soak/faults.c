@@ -20,6 +20,7 @@ struct fault {
 struct kind {
 	const char *name;
 	const char *links; /* of which it is; NULL: all */
+	bool network;      /* it may come beside one that is not */
 	uint32_t weight;
 	void (*begin)(struct faults *f, struct fault *fault);
 	void (*end)(struct faults *f, struct fault *fault);
@@ -115,7 +116,37 @@ static void cut_words(struct faults *f, struct fault *fault)
 static void cut_begin(struct faults *f, struct fault *fault)
 {
 	cut_words(f, fault);
-	cluster_lab(f->cluster, "partition %s", fault->words);
+	cluster_partition(f->cluster, fault->words);
+}
+
+/* Between two groups, both ways or one: frames that are lost, come twice, late or too large. */
+static void bad_begin(struct faults *f, struct fault *fault)
+{
+	char groups[FAULTS_WORDS_MAX];
+
+	cut_words(f, fault);
+	snprintf(groups, sizeof(groups), "%s", fault->words);
+	switch (below(f, 5)) {
+	case 0:
+		snprintf(fault->words, sizeof(fault->words), "loss %" PRIu32, 1 + below(f, 50));
+		break;
+	case 1:
+		snprintf(fault->words, sizeof(fault->words), "duplicate %" PRIu32,
+			 1 + below(f, 100));
+		break;
+	case 2:
+		snprintf(fault->words, sizeof(fault->words), "reorder %" PRIu32, 1 + below(f, 50));
+		break;
+	case 3:
+		snprintf(fault->words, sizeof(fault->words), "delay %" PRIu32 " %" PRIu32,
+			 1 + below(f, 40), 1 + below(f, 40));
+		break;
+	default:
+		snprintf(fault->words, sizeof(fault->words), "mtu %" PRIu32, 400 + below(f, 1000));
+	}
+	snprintf(fault->words + strlen(fault->words), sizeof(groups) - strlen(fault->words), " %s",
+		 groups);
+	cluster_partition(f->cluster, fault->words);
 }
 
 static void network_end(struct faults *f, struct fault *fault)
@@ -149,9 +180,7 @@ static void flood_begin(struct faults *f, struct fault *fault)
 
 static void flood_end(struct faults *f, struct fault *fault)
 {
-	(void)f;
-	snprintf(fault->words, sizeof(fault->words), "%" PRIu64 " datagrams",
-		 flood_stop(fault->flood));
+	say(f, "%" PRIu64 " datagrams sent", flood_stop(fault->flood));
 }
 
 /* --- rounds ------------------------------------------------------------------------------ */
@@ -159,13 +188,14 @@ static void flood_end(struct faults *f, struct fault *fault)
 enum { DURATION_MS_MIN = 100, DURATION_MS_MAX = 2500, CALM_MS_MAX = 700 };
 
 static const struct kind kinds[] = {
-	{"kill", NULL, 6, kill_begin, restart_end},
-	{"stop", NULL, 3, term_begin, restart_end},
-	{"kill all", NULL, 1, kill_all_begin, restart_all_end},
-	{"pause", NULL, 4, pause_begin, pause_end},
-	{"link down", "packet xdp", 4, link_begin, link_end},
-	{"cut", NULL, 5, cut_begin, network_end},
-	{"flood", "packet xdp", 2, flood_begin, flood_end},
+	{"kill", NULL, false, 6, kill_begin, restart_end},
+	{"stop", NULL, false, 3, term_begin, restart_end},
+	{"kill all", NULL, false, 1, kill_all_begin, restart_all_end},
+	{"pause", NULL, false, 4, pause_begin, pause_end},
+	{"link down", "packet xdp", false, 4, link_begin, link_end},
+	{"cut", NULL, true, 5, cut_begin, network_end},
+	{"bad link", NULL, true, 6, bad_begin, network_end},
+	{"flood", "packet xdp", false, 2, flood_begin, flood_end},
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -178,19 +208,22 @@ static bool has(const struct faults *f, const struct kind *k)
 	return !k->links || strstr(k->links, f->cluster->link);
 }
 
-static const struct kind *draw_kind(struct faults *f)
+static uint32_t weight(const struct faults *f, const struct kind *k, bool network)
+{
+	return has(f, k) && (k->network || !network) ? k->weight : 0;
+}
+
+static const struct kind *draw_kind(struct faults *f, bool network)
 {
 	uint32_t sum = 0, at;
 
 	for (size_t i = 0; i < KINDS; i++)
-		sum += has(f, &kinds[i]) ? kinds[i].weight : 0;
+		sum += weight(f, &kinds[i], network);
 	at = below(f, sum);
 	for (size_t i = 0;; i++) {
-		uint32_t weight = has(f, &kinds[i]) ? kinds[i].weight : 0;
-
-		if (at < weight)
+		if (at < weight(f, &kinds[i], network))
 			return &kinds[i];
-		at -= weight;
+		at -= weight(f, &kinds[i], network);
 	}
 }
 
@@ -199,18 +232,29 @@ void faults_create(struct faults *f, struct cluster *c, uint64_t seed)
 	*f = (struct faults){.cluster = c, .random = {seed}, .begun_ns = clock_now()};
 }
 
+static void begin(struct faults *f, const struct kind *k, struct fault *fault)
+{
+	*fault = (struct fault){.node = pick(f)};
+	fault->duration_ms = DURATION_MS_MIN + below(f, DURATION_MS_MAX - DURATION_MS_MIN);
+	k->begin(f, fault);
+	say(f, "%s: n%" PRIu32 " for %" PRIu32 " ms%s%s", k->name, fault->node, fault->duration_ms,
+	    *fault->words ? ": " : "", fault->words);
+	f->counts[k - kinds]++;
+}
+
 void faults_round(struct faults *f)
 {
-	const struct kind *k = draw_kind(f);
-	struct fault fault = {.node = pick(f)};
+	const struct kind *k = draw_kind(f, false);
+	const struct kind *beside = k->network || below(f, 3) ? NULL : draw_kind(f, true);
+	struct fault fault, other;
 
-	fault.duration_ms = DURATION_MS_MIN + below(f, DURATION_MS_MAX - DURATION_MS_MIN);
-	k->begin(f, &fault);
-	say(f, "%s n%" PRIu32 " %s for %" PRIu32 " ms", k->name, fault.node, fault.words,
-	    fault.duration_ms);
+	if (beside)
+		begin(f, beside, &other);
+	begin(f, k, &fault);
 	clock_sleep(fault.duration_ms * CLOCK_MS);
 	k->end(f, &fault);
-	f->counts[k - kinds]++;
+	if (beside)
+		beside->end(f, &other);
 	clock_sleep(below(f, CALM_MS_MAX) * CLOCK_MS);
 }
 
