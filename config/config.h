@@ -63,7 +63,8 @@ struct config {
 	uint64_t heartbeat_us; /* heartbeat-interval: 20ms; bare-metal 200us */
 	uint64_t election_us_min; /* election-timeout: 150ms, 2ms; drawn from [it, twice it] */
 	uint64_t election_us_max;
-	uint64_t quota_bytes; /* quota-backend-bytes: 2GiB */
+	uint64_t disk_stall_us; /* disk-stall-timeout: election_us_max, at least 50ms */
+	uint64_t quota_bytes;   /* quota-backend-bytes: 2GiB */
 
 	enum config_durability durability; /* wal.durability: durable | written | volatile */
 	uint64_t segment_bytes;            /* wal.segment-size: 64MiB */

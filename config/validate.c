@@ -91,6 +91,11 @@ static void check_timers(struct config_loading *l)
 	if (l->bad[KEY_HEARTBEAT_INTERVAL] || l->bad[KEY_ELECTION_TIMEOUT])
 		return;
 	c->election_us_max = 2 * c->election_us_min;
+	if (!given(l, KEY_DISK_STALL_TIMEOUT)) {
+		c->disk_stall_us = config_keys[KEY_DISK_STALL_TIMEOUT].min;
+		if (c->disk_stall_us < c->election_us_max)
+			c->disk_stall_us = c->election_us_max;
+	}
 	if (c->election_us_min >= ELECTION_HEARTBEATS_MIN * c->heartbeat_us)
 		return;
 	config_value_duration_text(c->heartbeat_us, heartbeat);

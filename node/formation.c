@@ -258,7 +258,8 @@ int node_formation_reset(struct node *n)
 	}
 	if (err)
 		return err;
-	wal_close(n->wal);
+	err = wal_close(n->wal);
+	assert(!err); /* wal_record_write waited for all of it */
 	raft_destroy(n->raft);
 	n->raft = NULL;
 	n->wal = NULL;

@@ -36,6 +36,7 @@ struct node_applying {
 struct node_counters {
 	uint64_t malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
+	uint64_t disk_stalls;
 	uint64_t elections_started, elections_won, leader_changes;
 };
 
@@ -99,6 +100,11 @@ struct node {
 	uint64_t asked_ns[DP_PEERS_MAX]; /* when its round trip was last asked for; 0: measured */
 	struct histogram round_trip[DP_PEERS_MAX];
 
+	/* The disk and how long it lets wait (stall.c). */
+	uint64_t disk_stall_ns; /* from then on it counts as stalled */
+	bool disk_stalled;
+	struct wal_waiting waiting; /* operation NULL: for nothing */
+
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
 	uint32_t applying_count, applying_next;
@@ -153,6 +159,11 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 void serving_stop(struct node *n);
 /* The welcome of clients that come from now on. */
 void serving_welcome(struct node *n);
+
+/* stall.c: a disk that does not answer (D8). */
+void node_stall_options(struct node *n);
+void node_stall_drive(struct node *n);
+uint64_t node_waiting_ns(const struct node *n); /* the age of what is waited for; 0: nothing */
 
 /* settings.c: what members should have in common. */
 void settings_drive(struct node *n);

@@ -132,6 +132,7 @@ static void set_options(struct quoind *q)
 	o->heartbeat_us = c->heartbeat_us;
 	o->election_us_min = c->election_us_min;
 	o->election_us_max = c->election_us_max;
+	o->disk_stall_us = c->disk_stall_us;
 	o->link_name = link_kind_name(c->link);
 	o->quota_bytes = c->quota_bytes;
 	o->fault_injection = c->fault_injection;
@@ -275,7 +276,7 @@ static int run(struct quoind *q)
 			node_stop(q->node);
 		idle_wait(&idle, node_busy(q->node), now, node_deadline(q->node));
 	}
-	return error;
+	return error ? error : node_end(q->node);
 }
 
 int main(int argc, char **argv)

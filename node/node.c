@@ -34,6 +34,7 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		snprintf(n->link_name, sizeof(n->link_name), "%s", o->link_name);
 		n->now_ns = n->started_ns = o->now_ns;
 		n->durability = o->wal.durability;
+		node_stall_options(n);
 		n->quota_bytes = o->quota_bytes;
 		n->settings = (struct wire_settings){
 			.heartbeat_us = o->heartbeat_us,
@@ -69,13 +70,10 @@ void node_destroy(struct node *n)
 	serving_stop(n);
 	if (n->dp)
 		dp_destroy(n->dp);
-	/* What is known of the others goes with a planned restart, too. */
-	if (n->raft && !n->failed && node_stopped(n))
-		node_mark_last(n);
 	if (n->raft)
 		raft_destroy(n->raft);
 	if (n->wal)
-		wal_close(n->wal);
+		(void)wal_close(n->wal); /* node_end, or the failure, had the last word */
 	if (n->sm)
 		n->sm->ops->destroy(n->sm);
 	free(n->applying);
@@ -101,6 +99,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 	if (n->raft && !n->failed) {
 		raft_tick(n->raft, now_ns / 1000);
 		node_persisted(n);
+		node_stall_drive(n);
 		serve_drive(n->serve);
 		node_ready(n);
 		settings_drive(n);
@@ -162,4 +161,15 @@ bool node_stopping(const struct node *n)
 bool node_stopped(const struct node *n)
 {
 	return n->stopping && serve_stopped(n->serve);
+}
+
+int node_end(struct node *n)
+{
+	assert(node_stopped(n));
+	if (n->failed)
+		return n->failed;
+	/* What is known of the others goes with a planned restart, too. */
+	if (n->raft)
+		node_mark_last(n);
+	return n->failed;
 }

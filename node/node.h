@@ -31,8 +31,9 @@ struct node_options {
 	uint64_t heartbeat_us;
 	uint64_t election_us_min;
 	uint64_t election_us_max;
-	const char *link_name; /* for status */
-	uint64_t quota_bytes;  /* for status: of the state machine */
+	uint64_t disk_stall_us; /* 0: the same as election_us_max, but 50 ms at least */
+	const char *link_name;  /* for status */
+	uint64_t quota_bytes;   /* for status: of the state machine */
 	bool fault_injection;
 	struct fault_rules *faults; /* NULL: none can be set */
 
@@ -84,6 +85,12 @@ void node_serve_metrics(struct node *n, struct metrics_exchange *exchange);
 void node_stop(struct node *n);
 bool node_stopping(const struct node *n);
 bool node_stopped(const struct node *n);
+/*
+ * The last thing before node_destroy, if it stopped: what is known goes to the disk, and what is in
+ * flight ends. 0, or -errno: it did not (node_error), and what the disk still has is not given
+ * back.
+ */
+int node_end(struct node *n);
 
 /* All zero before the cluster is formed. */
 void node_raft_status(const struct node *n, struct raft_status *out);

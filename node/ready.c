@@ -183,10 +183,13 @@ static void mark(struct node *n)
 void node_mark_last(struct node *n)
 {
 	struct raft_witness witness[RAFT_MEMBERS_MAX];
+	int err;
 
 	if (raft_witnesses_generation(n->raft) != n->witnesses_seen)
 		wal_witness_changed(n->wal);
-	wal_mark_last(n->wal, witness, raft_witnesses(n->raft, witness));
+	err = wal_mark_last(n->wal, witness, raft_witnesses(n->raft, witness));
+	if (err)
+		fail(n, err);
 }
 
 /* One hand-out. False: there was none. */

@@ -94,6 +94,19 @@ static void refused_fault(struct node *n, struct metrics_text *t)
 			     refused, members);
 }
 
+static void disk_fault(struct node *n, struct metrics_text *t)
+{
+	const struct wal_waiting *w = &n->waiting;
+
+	if (n->disk_stalled)
+		metrics_line(t,
+			     "error the disk does not answer: a %s of %s/%s at offset %" PRIu64
+			     " has been in flight for %" PRIu64
+			     " ms: this member neither votes nor campaigns until it ends\n",
+			     w->operation, n->options.wal.directory, w->file, w->offset,
+			     node_waiting_ns(n) / 1000000);
+}
+
 size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
 	struct metrics_text t = {.at = out, .size_max = size_max};
@@ -114,6 +127,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 		metrics_line(&t, "error this member lost writes that it had acknowledged: it gives "
 				 "no vote, and its acknowledgements do not count, until it is "
 				 "caught up\n");
+	disk_fault(n, &t);
 	node_formation_text(n, waiting, sizeof(waiting));
 	metrics_line(&t, "%s", waiting);
 	for (uint32_t i = 0; i < n->peer_count; i++)

@@ -54,7 +54,7 @@ struct disk_ops {
 	int (*submit)(struct disk *d);
 	/*
 	 * Completed operations, in any order; returns how many (<= max). `wait`: blocks until there
-	 * is one.
+	 * is one, or for wait_ns.
 	 */
 	uint32_t (*poll)(struct disk *d, struct disk_completion *out, uint32_t max, bool wait);
 
@@ -74,6 +74,11 @@ struct disk_ops {
 struct disk {
 	const struct disk_ops *ops;
 	uint32_t unit; /* bytes: max(logical block, physical block, 4096) */
+
+	/* Set by its user. */
+	uint64_t wait_ns; /* a poll that waits returns after so long with nothing; 0: it does not */
+	uint32_t waits_max; /* so many such waits in a row and no more (io.h); 0: for ever */
+	bool hung;          /* one was given up after them, and is in flight still */
 };
 
 /*

@@ -13,6 +13,7 @@
  * and driven by another, and a completion must be seen without a system call.
  */
 #include "raft/types.h"
+#include "wal/device.h"
 #include "wal/disk.h"
 
 #include <dirent.h>
@@ -25,12 +26,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { UNIT_MIN = 4096, UNIT_MAX = 65536, LOCK_WAIT_MS = 30 * 1000 };
+enum { LOCK_WAIT_MS = 30 * 1000 };
 
 enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
 
@@ -256,6 +256,9 @@ static int uring_sync(struct disk *d, int file, uint64_t tag)
 /* `wait`: for one completion. What the kernel does not take now stays queued (W13). */
 static int enter(struct uring_disk *u, bool wait)
 {
+	struct __kernel_timespec patience = {.tv_sec = (long long)(u->disk.wait_ns / 1000000000),
+					     .tv_nsec = (long long)(u->disk.wait_ns % 1000000000)};
+	struct io_uring_cqe *cqe;
 	int done;
 
 	for (uint32_t i = 0; u->again_count > 0 && i < DISK_IN_FLIGHT_MAX; i++)
@@ -264,9 +267,14 @@ static int enter(struct uring_disk *u, bool wait)
 	if (!wait && io_uring_sq_ready(&u->ring) == 0)
 		return 0;
 	do {
-		done = wait ? io_uring_submit_and_wait(&u->ring, 1) : io_uring_submit(&u->ring);
+		if (wait && u->disk.wait_ns > 0)
+			done = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &patience, NULL);
+		else if (wait)
+			done = io_uring_submit_and_wait(&u->ring, 1);
+		else
+			done = io_uring_submit(&u->ring);
 	} while (done == -EINTR);
-	if (done == -EAGAIN || done == -EBUSY)
+	if (done == -EAGAIN || done == -EBUSY || done == -ETIME)
 		return 0;
 	return done < 0 ? done : 0;
 }
@@ -329,6 +337,8 @@ static uint32_t uring_poll(struct disk *d, struct disk_completion *out, uint32_t
 		assert(err == 0);
 		if (!wait || count > 0)
 			return count;
+		if (u->disk.wait_ns > 0 && io_uring_cq_ready(&u->ring) == 0)
+			return 0;
 	}
 }
 
@@ -461,71 +471,6 @@ static const struct disk_ops uring_ops = {
 	.destroy = uring_destroy,
 };
 
-/* A number out of /sys/dev/block/MAJOR:MINOR/WHERE; 0 if there is none. */
-static uint32_t block_size(dev_t device, const char *where)
-{
-	char path[128];
-	unsigned int value = 0;
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(device), minor(device),
-		       where);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%u", &value) != 1)
-		value = 0;
-	(void)fclose(file);
-	return value;
-}
-
-/* A partition's queue is its disk's. */
-static uint32_t unit_of(int directory)
-{
-	static const char *const where[] = {"queue/logical_block_size", "queue/physical_block_size",
-					    "../queue/logical_block_size",
-					    "../queue/physical_block_size"};
-	uint32_t unit = UNIT_MIN;
-	struct stat st;
-
-	if (fstat(directory, &st) != 0)
-		return unit;
-	for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
-		uint32_t size = block_size(st.st_dev, where[i]);
-
-		if (size > unit && size <= UNIT_MAX && (size & (size - 1)) == 0)
-			unit = size;
-	}
-	return unit;
-}
-
-/* The directory's own name must be durable too. */
-static int parent_sync(const char *path)
-{
-	char *copy = strdup(path);
-	size_t size;
-	char *slash;
-	int fd;
-	int err;
-
-	if (!copy)
-		return -ENOMEM;
-	for (size = strlen(copy); size > 1 && copy[size - 1] == '/'; size--)
-		copy[size - 1] = '\0';
-	slash = strrchr(copy, '/');
-	if (slash == copy)
-		slash++;
-	if (slash)
-		*slash = '\0';
-	fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
-	if (fd < 0)
-		return -errno;
-	err = fsync(fd) == 0 ? 0 : -errno;
-	(void)close(fd);
-	return err;
-}
-
 static int directory_open(struct uring_disk *u, const char *path, bool create)
 {
 	struct statfs fs;
@@ -540,7 +485,7 @@ static int directory_open(struct uring_disk *u, const char *path, bool create)
 		 * Also if it is there: whoever made it may have been killed before this. If it lies
 		 * where we may not read or nothing is ever synced, its maker answers for its name.
 		 */
-		err = parent_sync(path);
+		err = wal_device_parent_sync(path);
 		if (err != 0 && !(there && (err == -EACCES || err == -EINVAL || err == -EROFS)))
 			return err;
 	}
@@ -570,7 +515,7 @@ int disk_uring_create(struct disk **out, const char *path, bool create, void *bu
 	err = directory_open(u, path, create);
 	if (err != 0)
 		goto err_free;
-	u->disk.unit = unit_of(u->directory);
+	u->disk.unit = wal_device_unit(u->directory);
 	err = io_uring_queue_init(DISK_IN_FLIGHT_MAX, &u->ring, 0);
 	if (err != 0)
 		goto err_directory;

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* True of the kernel: the file's lock is held by what is in flight (disk_uring.c). */
+#define HUNG_ADVICE "look at the disk; a restart waits until that write has ended"
+
 int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const char *operation)
 {
 	const char *advice = "restart it once the disk is repaired";
@@ -21,12 +24,27 @@ int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const ch
 		advice = "restart it once the file system is writable";
 	else if (err == -ENOMEM)
 		advice = "restart it with more memory";
+	else if (err == -ETIMEDOUT)
+		advice = HUNG_ADVICE;
 	w->failed = err;
 	(void)snprintf(w->error, sizeof(w->error),
 		       "%s/%s at offset %" PRIu64 ": %s failed: %s; nothing more is "
 		       "acknowledged and the process must end: %s",
-		       w->directory, file, offset, operation, strerror(-err), advice);
+		       w->directory, file, offset, operation,
+		       err == -ETIMEDOUT ? "the disk does not answer" : strerror(-err), advice);
 	return err;
+}
+
+void wal_fail_hung(struct wal *w, const struct wal_waiting *waiting, uint64_t ns)
+{
+	if (w->failed != 0)
+		return;
+	w->failed = -ETIMEDOUT;
+	(void)snprintf(w->error, sizeof(w->error),
+		       "%s/%s at offset %" PRIu64 ": %s has not come back for %" PRIu64
+		       " ms; nothing more is acknowledged and the process must end: " HUNG_ADVICE,
+		       w->directory, waiting->file, waiting->offset, waiting->operation,
+		       ns / 1000000);
 }
 
 int wal_refuse(struct wal *w, int err, const char *format, ...)

@@ -23,6 +23,10 @@ struct wal;
 /* Ends the log's life: the first reason stays. Returns err. */
 int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const char *operation);
 
+/* The same, for an operation that has not ended, and keeps its buffers. */
+struct wal_waiting;
+void wal_fail_hung(struct wal *w, const struct wal_waiting *waiting, uint64_t ns);
+
 /* Opening is refused: one line in w->error, after the directory's name. Returns err. */
 __attribute__((format(printf, 3, 4))) int wal_refuse(struct wal *w, int err, const char *format,
 						     ...);

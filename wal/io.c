@@ -2,6 +2,8 @@
 
 #include "raft/types.h"
 
+#include <errno.h>
+
 static int wait_one(struct disk *d)
 {
 	struct disk_completion done;
@@ -9,8 +11,12 @@ static int wait_one(struct disk *d)
 
 	if (err != 0)
 		return err;
-	while (d->ops->poll(d, &done, 1, true) == 0)
-		;
+	for (uint32_t waits = 1; d->ops->poll(d, &done, 1, true) == 0; waits++) {
+		if (d->waits_max == 0 || waits < d->waits_max)
+			continue;
+		d->hung = true;
+		return -ETIMEDOUT;
+	}
 	assert(done.tag == 0);
 	return done.result;
 }

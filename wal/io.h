@@ -1,5 +1,8 @@
 /*
  * Synchronous use of the disk, for open and recovery, while nothing else is in flight.
+ *
+ * -ETIMEDOUT: it did not end in the time that disk->waits_max gives, and is in flight still; then
+ * the log is at its end, and what it gave the disk stays the disk's.
  */
 #ifndef WAL_IO_H
 #define WAL_IO_H

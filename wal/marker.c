@@ -130,6 +130,7 @@ static int step_start(struct wal *w)
 			return mark_fail(w, err, "sync of a segment before");
 		segment->readers++; /* stays open */
 		m->in_flight = true;
+		m->since_ns = w->now_ns;
 		return 0;
 	}
 	if (m->step == MARK_SYNC) {
@@ -145,6 +146,7 @@ static int step_start(struct wal *w)
 	if (err != 0)
 		return mark_fail(w, err, "submit");
 	m->in_flight = true;
+	m->since_ns = w->now_ns;
 	return 0;
 }
 
@@ -235,18 +237,18 @@ static int written_sync(struct wal *w)
 	return 0;
 }
 
-void wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t count)
+int wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t count)
 {
 	struct marker *m = &w->marker;
 	struct mark mark;
 	int err;
 
 	if (w->memory)
-		return;
+		return 0;
 	wal_settle(w);
 	if (w->failed != 0 || (!m->whole && !m->witness_changed && !unmarked(w)) ||
 	    written_sync(w) != 0)
-		return;
+		return w->failed;
 	if (count > 0)
 		memcpy(m->witness, witness, count * sizeof(*witness));
 	m->witness_count = count;
@@ -255,10 +257,11 @@ void wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t c
 	err = wal_io_write(w->disk, m->file, wal_mark_offset(mark.generation, w->unit), m->block,
 			   w->unit);
 	if (err != 0)
-		(void)mark_fail(w, err, "write");
+		return mark_fail(w, err, "write");
 	m->durable = mark;
 	m->step = MARK_IDLE;
 	m->whole = m->asked = m->witness_changed = false;
+	return 0;
 }
 
 int wal_lost(struct wal *w, uint64_t start_known)

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One look at the disk by whoever must stand still for it. */
+enum { WAIT_NS = 100 * 1000 * 1000 };
+
 const char *wal_durability_name(enum wal_durability durability)
 {
 	switch (durability) {
@@ -90,12 +93,16 @@ static void release(struct wal *w)
 	free(w);
 }
 
-void wal_close(struct wal *w)
+int wal_close(struct wal *w)
 {
 	if (!w)
-		return;
-	wal_settle(w);
+		return 0;
+	if (w->disk)
+		wal_settle(w);
+	if (wal_in_flight(w))
+		return -ETIMEDOUT;
 	release(w);
+	return 0;
 }
 
 static int disk_make(struct wal *w, const struct wal_options *options)
@@ -105,12 +112,15 @@ static int disk_make(struct wal *w, const struct wal_options *options)
 
 	if (options->disk) {
 		w->disk = options->disk;
+		w->disk->wait_ns = WAIT_NS;
+		w->disk->waits_max = 0;
 		return 0;
 	}
 	err = disk_uring_create(&w->disk, options->directory, options->create, w->region,
 				w->region_size);
 	if (err == 0) {
 		w->disk_owned = true;
+		w->disk->wait_ns = WAIT_NS;
 		return 0;
 	}
 	if (err == -ENOENT)
@@ -184,9 +194,11 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 		err = disk_make(w, options);
 	if (err == 0)
 		err = wal_recover(w, options, recovered);
+	if (err == 0) /* the loop's waits; until now there was none */
+		w->disk->waits_max = (uint32_t)((options->wait_ns + WAIT_NS - 1) / WAIT_NS);
 	if (err != 0) {
 		(void)snprintf(error, WAL_ERROR_MAX, "%s", w->error);
-		wal_close(w);
+		(void)wal_close(w);
 		return err;
 	}
 	*out = w;

@@ -133,6 +133,7 @@ static int start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	}
 	segment->readers++;
 	r->state = READ_IN_FLIGHT;
+	r->since_ns = w->now_ns;
 	return 0;
 }
 

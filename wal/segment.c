@@ -173,17 +173,33 @@ int wal_prepare_step(struct wal *w)
 	if (err != 0)
 		return prepare_fail(w, err, "submit");
 	p->in_flight = true;
+	p->since_ns = w->now_ns;
 	return 0;
+}
+
+const char *wal_prepare_operation(const struct wal *w)
+{
+	static const char *const operation[] = {
+		[PREPARE_IDLE] = "preparation",
+		[PREPARE_ZERO] = "write of zeros",
+		[PREPARE_ZERO_SYNC] = "sync of the zeros",
+		[PREPARE_HEADER] = "write of the header",
+		[PREPARE_HEADER_SYNC] = "sync of the header",
+	};
+
+	return operation[w->prepare.state];
 }
 
 int wal_prepare_done(struct wal *w, int err)
 {
 	struct prepare *p = &w->prepare;
 
+	const char *operation = wal_prepare_operation(w);
+
 	assert(p->in_flight);
 	p->in_flight = false;
 	if (err != 0)
-		return prepare_fail(w, err, "write zeros ahead");
+		return prepare_fail(w, err, operation);
 	switch (p->state) {
 	case PREPARE_ZERO:
 		p->offset += p->size - p->offset < w->limits.zero_size ? p->size - p->offset

@@ -57,8 +57,15 @@ int wal_identity_make(struct wal *w, uint64_t formerly);
 /* The start that follows `before`: one more, and a nonce of its own. */
 uint64_t wal_start_after(const struct wal *w, uint64_t before);
 
-/* wal.c: waits until nothing is in flight. */
+/*
+ * wait.c: waits until nothing is in flight, or so long that it is the log's end: then something is,
+ * and its buffers are the disk's still.
+ */
 void wal_settle(struct wal *w);
+bool wal_in_flight(const struct wal *w);
+
+/* wal.c: a completion to whom it belongs. 0 or -errno for ever. */
+int wal_complete(struct wal *w, const struct disk_completion *done);
 
 /* As wal_open, with limits. */
 int wal_open_limited(struct wal **out, const struct wal_options *options,
@@ -97,6 +104,7 @@ enum prepare_state {
 struct prepare {
 	enum prepare_state state;
 	bool in_flight;
+	uint64_t since_ns; /* in flight */
 	uint64_t sequence;
 	uint32_t size;
 	uint32_t offset; /* of the next zeros */
@@ -107,6 +115,7 @@ struct vote {
 	struct meta_vote durable; /* the newest that is known to be on stable storage */
 	struct meta_vote writing;
 	bool in_flight;
+	uint64_t since_ns; /* in flight */
 	uint64_t writing_seq;
 	bool changed; /* `next` waits to be written */
 	struct raft_hard_state next;
@@ -125,6 +134,7 @@ struct marker {
 	struct mark writing;
 	enum mark_step step;
 	bool in_flight;
+	uint64_t since_ns;    /* in flight */
 	bool asked;           /* by wal_mark; begins with the next wal_poll */
 	bool whole;           /* the next one takes the sign of loss away */
 	bool witness_changed; /* since the last one */
@@ -145,6 +155,7 @@ enum read_state { READ_IDLE, READ_IN_FLIGHT, READ_READY };
 /* One of the readers: the file's bytes from `offset` on, valid writes as streams up to `end`. */
 struct read {
 	enum read_state state;
+	uint64_t since_ns; /* in flight */
 	int error;
 	raft_index first;
 	uint32_t want;
@@ -223,7 +234,8 @@ bool wal_segment_roll(struct wal *w);                         /* false: the next
 bool wal_segment_wanted(const struct wal *w);                 /* there is none to roll to */
 int wal_prepare_step(struct wal *w); /* starts the next step if none is in flight */
 int wal_prepare_done(struct wal *w, int err);
-int wal_prepare_now(struct wal *w); /* a whole segment, at open */
+int wal_prepare_now(struct wal *w);                     /* a whole segment, at open */
+const char *wal_prepare_operation(const struct wal *w); /* what is in flight */
 
 /* write.c */
 int wal_write_start(struct wal *w);

@@ -8,29 +8,12 @@ const char *wal_error(const struct wal *w)
 	return w->error;
 }
 
-static bool in_flight(const struct wal *w)
-{
-	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight || w->marker.in_flight)
-		return true;
-	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
-		if (w->reads[i].state == READ_IN_FLIGHT)
-			return true;
-	return false;
-}
-
-bool wal_busy(const struct wal *w)
-{
-	if (w->ring_count > 0 || w->vote.in_flight || w->vote.changed)
-		return true;
-	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
-		if (w->reads[i].state == READ_IN_FLIGHT)
-			return true;
-	return false;
-}
-
-static int complete(struct wal *w, const struct disk_completion *done)
+int wal_complete(struct wal *w, const struct disk_completion *done)
 {
 	switch (done->tag) {
+	case 0: /* of a synchronous one that was given up (io.h) */
+		w->disk->hung = false;
+		return 0;
 	case TAG_LOG:
 		return wal_write_done(w, done->result);
 	case TAG_VOTE:
@@ -70,7 +53,7 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 	count = w->disk->ops->poll(w->disk, done, DISK_IN_FLIGHT_MAX, false);
 	/* Every completion is taken, also after one that failed: the flags must stay true. */
 	for (uint32_t i = 0; i < count; i++)
-		(void)complete(w, &done[i]);
+		(void)wal_complete(w, &done[i]);
 	if (w->failed == 0)
 		err = wal_vote_start(w);
 	if (w->failed == 0 && err == 0)
@@ -101,7 +84,7 @@ int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
 		struct disk_completion done;
 
 		if (w->disk->ops->poll(w->disk, &done, 1, true) == 1)
-			(void)complete(w, &done);
+			(void)wal_complete(w, &done);
 	}
 	r->state = READ_IDLE;
 	if (r->error != 0)
@@ -113,16 +96,6 @@ int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
 void wal_get_stats(const struct wal *w, struct wal_stats *out)
 {
 	*out = w->stats;
-}
-
-void wal_settle(struct wal *w)
-{
-	while (in_flight(w)) {
-		struct disk_completion done;
-
-		if (w->disk->ops->poll(w->disk, &done, 1, true) == 1)
-			(void)complete(w, &done);
-	}
 }
 
 uint64_t wal_start(const struct wal *w)

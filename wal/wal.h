@@ -42,6 +42,11 @@ struct wal_options {
 	uint32_t segment_size;  /* a multiple of 1 MiB, at least WAL_SEGMENT_SIZE_MIN */
 	uint64_t identity_seed; /* fresh randomness: of a new directory's identity, of each start */
 	bool create;            /* make the directory if it is not there or empty; else -ENOENT */
+	/*
+	 * How long whoever must stand still for the disk does so, once the log is open: then it
+	 * is the log's end (V18). 0: for ever.
+	 */
+	uint64_t wait_ns;
 };
 
 /* The log as it was found. */
@@ -125,10 +130,11 @@ void wal_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness
 /* The caller's knowledge of the peers is no longer what it last handed in. */
 void wal_witness_changed(struct wal *w);
 /*
- * At a stop, before wal_close: a mark of all that is known, if none says it. Synchronous; nothing
- * is appended after it. A failure is the log's end, as any other.
+ * At a stop, before wal_close: waits for what is in flight, and makes a mark of all that is known,
+ * if none says it. Synchronous; nothing is appended after it. A failure is the log's end, as any
+ * other: 0, or -errno for ever, as wal_poll says it.
  */
-void wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t count);
+int wal_mark_last(struct wal *w, const struct raft_witness *witness, uint32_t count);
 /*
  * When the next mark falls due, so that an idle loop wakes for it. UINT64_MAX: nothing is waiting.
  */
@@ -152,8 +158,12 @@ void wal_whole(struct wal *w);
 /* This start: as recovered, or as wal_lost drew it since. */
 uint64_t wal_start(const struct wal *w);
 
-/* Waits for what is in flight; does not flush what was never submitted. */
-void wal_close(struct wal *w);
+/*
+ * Waits for what is in flight; does not flush what was never submitted. 0; -ETIMEDOUT: not all of
+ * it ended within wait_ns, and nothing was given back, for its buffers are the disk's. wal_error
+ * says what hangs; the process ends, or this is called again.
+ */
+int wal_close(struct wal *w);
 
 /* How many entry bytes (data + 64 each) can be appended now. */
 size_t wal_room(const struct wal *w);
@@ -174,7 +184,24 @@ int wal_append(struct wal *w, uint64_t seq, const struct raft_hard_state *hard_s
 int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq);
 const char *wal_error(const struct wal *w);
 
-/* True while a write is in flight or forming: the loop must not sleep long. */
+/*
+ * What everybody waits for: the oldest of the writes of the log and of the vote that are in flight,
+ * since no acknowledgement and no vote leaves before them; and, while entries find no segment to
+ * be written to, of what prepares and names one. Marks and segments made ahead hold up nobody.
+ * False: there is none.
+ */
+struct wal_waiting {
+	uint64_t since_ns; /* when it was handed to the disk, by wal_poll's clock */
+	const char *operation;
+	char file[DISK_NAME_MAX];
+	uint64_t offset;
+};
+bool wal_get_waiting(const struct wal *w, struct wal_waiting *out);
+
+/*
+ * True while a write is forming, or has been in flight for as long as writes usually take: the loop
+ * must not sleep long. A disk that hangs burns no core.
+ */
 bool wal_busy(const struct wal *w);
 
 /*

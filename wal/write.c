@@ -244,6 +244,7 @@ int wal_vote_start(struct wal *w)
 	if (err != 0)
 		return wal_fail(w, err, META_VOTE, 0, "submit");
 	v->in_flight = true;
+	v->since_ns = w->now_ns;
 	return 0;
 }
 

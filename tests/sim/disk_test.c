@@ -86,8 +86,53 @@ static void V9_a_leader_with_a_full_log_is_heard(void)
 	sim_world_destroy(&w);
 }
 
+static bool says(uint32_t i, const char *words)
+{
+	static char text[65536];
+
+	text[node_status_text(w.node[i].node, text, sizeof(text) - 1)] = '\0';
+	return strstr(text, words);
+}
+
+/*
+ * A follower whose disk hangs says so, with the file and the time, and stands for no election when
+ * the leader is gone; once its disk answers it says nothing more, and may be elected.
+ */
+static void V20_a_member_whose_disk_hangs_says_so_and_does_not_stand(void)
+{
+	uint32_t leader = world_begin(), hung = (leader + 1) % 3;
+	uint64_t stall_ns = w.node[hung].node->disk_stall_ns;
+	uint64_t stood;
+
+	assert(stall_ns >= 50 * MS);
+	w.node[hung].disk_hangs = true;
+	fill(leader);
+	sim_world_run(&w, stall_ns / 2);
+	assert(!says(hung, "error the disk does not answer"));
+	sim_world_run(&w, stall_ns);
+	assert(says(hung, "error the disk does not answer: a write of "));
+	assert(says(hung, "segment-0000000000000001 at offset "));
+	assert(says(hung, "disk_stalled 1"));
+	assert(!node_busy(w.node[hung].node));
+	assert(w.node[hung].node->counters.disk_stalls == 1);
+	stood = w.node[hung].node->counters.elections_started;
+	sim_node_crash(&w, leader);
+	sim_world_run(&w, 3000 * MS);
+	/* The other one asks, and gets no vote. */
+	assert(sim_leader(&w) < 0 || sim_leader(&w) == (int)leader);
+	assert(w.node[hung].node->counters.elections_started == stood);
+	w.node[hung].disk_hangs = false;
+	while (sim_leader(&w) < 0 || sim_leader(&w) == (int)leader)
+		sim_world_run(&w, MS);
+	sim_world_run(&w, 1000 * MS);
+	assert(!says(hung, "the disk does not answer"));
+	assert(says(hung, "disk_stalled 0"));
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
+	V20_a_member_whose_disk_hangs_says_so_and_does_not_stand();
 	V9_a_leader_with_a_full_log_is_heard();
 	return 0;
 }

@@ -42,7 +42,7 @@ void crash_written(struct world *w, struct fake_disk *disk, enum fake_style styl
 		(void)snprintf(w->failure, sizeof(w->failure), "written: %.900s", error);
 	if (err == 0 && found.lost)
 		(void)snprintf(w->failure, sizeof(w->failure), "written: %s", found.lost_why);
-	wal_close(wal);
+	assert_int_equal(wal_close(wal), 0);
 	fake_destroy(after);
 }
 
@@ -99,7 +99,7 @@ void crash_loss(struct world *w, struct fake_disk *disk)
 		else /* Its number is given again, and still it is said. */
 			(void)test_persist(t.wal, test_append(t.wal, t.found.last_index + 1,
 							      t.found.last_index + 5, 1000));
-		wal_close(t.wal);
+		assert_int_equal(wal_close(t.wal), 0);
 		t.wal = NULL;
 		fake_power_cut(t.disk, (enum fake_style)crash_roll(w, FAKE_STYLES));
 	}

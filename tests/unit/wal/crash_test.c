@@ -213,7 +213,7 @@ static void recover_and_check(struct world *w)
 			       wrong, found.last_index, found.last_term, found.torn_bytes, events,
 			       m->event_count, m->events_acked);
 	fake_set_hook(w->disk, NULL, NULL);
-	wal_close(wal);
+	assert_int_equal(wal_close(wal), 0);
 }
 
 static void try_crash(struct world *w, struct fake_disk *disk, bool kill, enum fake_style style)
@@ -351,7 +351,7 @@ static void base_make(struct world *w)
 
 	if (wal_open_limited(&wal, &options, &test_limits, &found, error) != 0)
 		fail_msg("%s", error);
-	wal_close(wal);
+	assert_int_equal(wal_close(wal), 0);
 	fake_kill(w->disk, FAKE_ALL);
 	w->model->base = (struct log_base){
 		.segment = 1, .index = 2 + crash_roll(w, 1000), .term = 1, .number = 50};
@@ -389,7 +389,7 @@ static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t roun
 	model.start = found.start;
 	work(&w, wal, rounds, deadline);
 	fake_set_hook(w.disk, NULL, NULL);
-	wal_close(wal);
+	assert_int_equal(wal_close(wal), 0);
 	fake_destroy(w.disk);
 	return w.failure[0] != '\0' ? w.failure : NULL;
 }

@@ -36,6 +36,7 @@ struct fake_disk *fake_clone(const struct fake_disk *f, uint64_t seed)
 	copy->random = seed;
 	copy->hook = NULL;
 	copy->hold = false;
+	copy->hang = false;
 	for (int i = 0; i < f->inode_count; i++) {
 		struct inode *node = &copy->inodes[i];
 

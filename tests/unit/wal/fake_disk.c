@@ -205,7 +205,7 @@ static uint32_t fake_poll(struct disk *d, struct disk_completion *out, uint32_t 
 	uint32_t count = 0;
 	uint32_t start = (uint32_t)fake_roll(f, DISK_IN_FLIGHT_MAX);
 
-	for (uint32_t i = 0; i < DISK_IN_FLIGHT_MAX && count < max; i++) {
+	for (uint32_t i = 0; i < DISK_IN_FLIGHT_MAX && count < max && !f->hang; i++) {
 		struct transfer *t = &f->transfers[(start + i) % DISK_IN_FLIGHT_MAX];
 
 		/* Whoever waits does so for as long as it takes: nothing is held back from it. */
@@ -218,7 +218,7 @@ static uint32_t fake_poll(struct disk *d, struct disk_completion *out, uint32_t 
 		if (wait)
 			break;
 	}
-	assert(!wait || count > 0);
+	assert(!wait || count > 0 || f->hang);
 	return count;
 }
 
@@ -319,7 +319,7 @@ struct fake_disk *fake_create(uint32_t unit, uint64_t seed)
 {
 	struct fake_disk *f = fake_must(calloc(1, sizeof(*f)));
 
-	f->disk = (struct disk){&fake_ops, unit};
+	f->disk = (struct disk){.ops = &fake_ops, .unit = unit};
 	f->random = seed;
 	return f;
 }
@@ -360,6 +360,11 @@ uint64_t fake_operations(const struct fake_disk *f)
 void fake_hold(struct fake_disk *f, bool hold)
 {
 	f->hold = hold;
+}
+
+void fake_hang(struct fake_disk *f, bool hang)
+{
+	f->hang = hang;
 }
 
 bool fake_release(struct fake_disk *f, uint64_t tag)

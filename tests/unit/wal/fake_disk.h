@@ -69,6 +69,8 @@ uint64_t fake_operations(const struct fake_disk *f); /* so far: what fake_fail c
  * poll that waits needs.
  */
 void fake_hold(struct fake_disk *f, bool hold);
+/* The disk does not answer: nothing completes, and who waits does so in vain. */
+void fake_hang(struct fake_disk *f, bool hang);
 bool fake_release(struct fake_disk *f, uint64_t tag);
 bool fake_has(const struct fake_disk *f, uint64_t tag); /* is it in flight? */
 

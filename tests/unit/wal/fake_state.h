@@ -107,6 +107,7 @@ struct fake_disk {
 	uint64_t fail_read_at;
 	int fail_read_error;
 	bool hold;
+	bool hang;
 };
 
 /* fake_content.c */

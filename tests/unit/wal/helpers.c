@@ -124,7 +124,7 @@ int test_log_open(struct test_log *t)
 
 void test_log_close(struct test_log *t)
 {
-	wal_close(t->wal);
+	assert_int_equal(wal_close(t->wal), 0);
 	t->wal = NULL;
 	fake_kill(t->disk, FAKE_ALL);
 }

@@ -48,7 +48,7 @@ static void begin(struct fixture *f)
 		assert_int_equal(wal_poll(w, 0, &seq), 0);
 	wal_witness_changed(w);
 	test_mark(w, 1000ul * 1000 * 1000, &witness, 1);
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 }
 
 static void put(const struct fixture *f, const char *name, off_t offset, const char *bytes,
@@ -203,7 +203,7 @@ static void a_log_in_use(void **state)
 	assert_int_equal(test_persist(w, w->seq), 0);
 	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);
 	assert_int_equal(r.last_index, 399);
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 	end(&f);
 }
 

@@ -114,7 +114,7 @@ static void run(enum wal_durability durability, struct kind kinds[2], int number
 		k->p50_us[number] = (double)k->samples[k->count / 2] / 1000;
 		k->p99_us[number] = (double)k->samples[k->count - k->count / 100 - 1] / 1000;
 	}
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 	test_directory_remove(path);
 }
 

@@ -413,7 +413,7 @@ static void W24_a_mark_that_was_seen_stays(void **state)
 	fake_hold(t.disk, false);
 	t.wal->marker.file = t.wal->vote.file = -1;
 	t.wal->segment_count = 0;
-	wal_close(t.wal);
+	assert_int_equal(wal_close(t.wal), 0);
 	assert_int_equal(test_log_open(&t), 0);
 	assert_int_equal(t.wal->marker.durable.number, 1);
 	fake_hold(t.disk, true);

@@ -409,7 +409,7 @@ static void W24_what_a_killed_process_left_behind_stays(void **state)
 		t.wal->vote.file = -1;
 		t.wal->marker.in_flight = false;
 		t.wal->marker.file = -1;
-		wal_close(t.wal);
+		assert_int_equal(wal_close(t.wal), 0);
 		assert_int_equal(test_log_open(&t), 0);
 		assert_int_equal(t.found.last_index, 1);
 		assert_int_equal(t.found.hard_state.vote, 7);

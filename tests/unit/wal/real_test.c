@@ -48,7 +48,7 @@ static void round_trip(enum wal_durability durability)
 	test_expect(w, 1, 8499, 3);
 	test_expect(w, 8500, 8600, 4);
 	assert_false(wal_busy(w));
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 
 	options.create = false;
 	if (wal_open(&w, &options, &found, error) != 0)
@@ -65,7 +65,7 @@ static void round_trip(enum wal_durability durability)
 	assert_int_equal(found.members_before_index, 8440);
 	test_expect(w, 1, 8499, 3);
 	test_expect(w, 8500, 8600, 4);
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 	test_directory_remove(path);
 }
 
@@ -151,7 +151,7 @@ static void killed_processes_lose_nothing(void **state)
 			fail_msg("round %u: %s", round, error);
 		assert_true(found.last_index >= acked);
 		test_expect(w, 1, found.last_index, 1);
-		wal_close(w);
+		assert_int_equal(wal_close(w), 0);
 	}
 	test_directory_remove(path);
 }
@@ -198,12 +198,12 @@ static void lost_until_whole(const struct wal_options *options, const char *file
 			wal_whole(w);
 			test_mark(w, 0, NULL, 0);
 		}
-		wal_close(w);
+		assert_int_equal(wal_close(w), 0);
 	}
 	assert_int_equal(wal_open(&w, options, &found, error), 0);
 	assert_false(found.lost);
 	test_expect(w, 1, found.last_index, 3);
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 }
 
 /* On a disk, in both modes: the end is zeroed, segments are gone, the mark is. */
@@ -239,7 +239,7 @@ static void V14_what_a_real_disk_lost_is_told(void **state)
 			assert_int_equal(wal_poll(w, 0, &seq), 0);
 		wal_witness_changed(w);
 		test_mark(w, 1000ul * 1000 * 1000, NULL, 0);
-		wal_close(w);
+		assert_int_equal(wal_close(w), 0);
 		lose(path, cases[i / 2].name, cases[i / 2].offset, cases[i / 2].size);
 		lost_until_whole(&options, cases[i / 2].told);
 		test_directory_remove(path);
@@ -261,19 +261,19 @@ static void a_real_directory_is_reset(void **state)
 	assert_int_equal(wal_open(&w, &options, &found, error), 0);
 	identity = found.identity;
 	assert_int_equal(wal_record_write(w, record, sizeof(record)), 0);
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 	assert_int_equal(wal_open(&w, &options, &found, error), 0);
 	assert_int_equal(found.record_size, sizeof(record));
 	assert_memory_equal(found.record, record, sizeof(record));
 	assert_int_equal(wal_record_write(w, NULL, 0), 0);
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 	options.create = false;
 	if (wal_open(&w, &options, &found, error) != 0)
 		fail_msg("%s", error);
 	assert_true(found.created);
 	assert_true(found.identity != identity);
 	assert_int_equal(found.record_size, 0);
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 	test_directory_remove(path);
 }
 
@@ -290,7 +290,7 @@ static void W26_a_directory_in_use(void **state)
 	assert_int_equal(wal_open(&w, &options, &found, error), 0);
 	assert_int_equal(wal_open(&second, &options, &found, error), -EWOULDBLOCK);
 	assert_non_null(strstr(error, path));
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 	test_directory_remove(path);
 }
 

@@ -308,7 +308,7 @@ static void durable_is_refused_in_memory(void **state)
 	assert_non_null(strstr(error, "volatile"));
 	options.durability = WAL_VOLATILE;
 	assert_int_equal(wal_open(&w, &options, &found, error), 0);
-	wal_close(w);
+	assert_int_equal(wal_close(w), 0);
 	test_directory_remove(strdup(path));
 }
 

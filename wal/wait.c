@@ -1,0 +1,145 @@
+/*
+ * How long the log has waited for its disk, and how long it does so at most where it must stand
+ * still for it.
+ */
+#include "wal/state.h"
+
+#include <errno.h>
+
+/*
+ * Younger than this a write is looked for without a pause: it is some times what one takes, and a
+ * disk that hangs costs no core for longer.
+ */
+#define BUSY_NS UINT64_C(2000000)
+
+static bool entries_wait(const struct wal *w)
+{
+	return w->ring_count > 0 && !w->in_flight && !w->vote.in_flight;
+}
+
+/* The name is what the operation was asked of. */
+static void prepare_name(const struct wal *w, struct wal_waiting *out)
+{
+	char name[DISK_NAME_MAX];
+
+	wal_meta_segment_name(name, w->prepare.sequence);
+	wal_meta_temporary_name(out->file, name);
+}
+
+static void older(struct wal_waiting *oldest, const struct wal_waiting *other)
+{
+	if (oldest->operation == NULL || other->since_ns < oldest->since_ns)
+		*oldest = *other;
+}
+
+bool wal_get_waiting(const struct wal *w, struct wal_waiting *out)
+{
+	const struct vote *v = &w->vote;
+	const struct marker *m = &w->marker;
+	struct wal_waiting at;
+
+	*out = (struct wal_waiting){0};
+	if (w->in_flight) {
+		const struct segment *tail = &w->segments[w->tail];
+
+		at = (struct wal_waiting){w->in_flight_ns, "write", {0}, tail->end};
+		wal_meta_segment_name(at.file, tail->sequence);
+		older(out, &at);
+	}
+	if (v->in_flight) {
+		at = (struct wal_waiting){v->since_ns, "write", META_VOTE,
+					  wal_meta_vote_offset(v->writing.generation, w->unit)};
+		older(out, &at);
+	}
+	if (entries_wait(w) && w->prepare.in_flight) {
+		at = (struct wal_waiting){
+			w->prepare.since_ns, wal_prepare_operation(w), {0}, w->prepare.offset};
+		prepare_name(w, &at);
+		older(out, &at);
+	}
+	if (entries_wait(w) && m->in_flight) {
+		at = (struct wal_waiting){m->since_ns, m->step == MARK_SYNC ? "sync" : "write",
+					  META_MARK,
+					  wal_mark_offset(m->writing.generation, w->unit)};
+		older(out, &at);
+	}
+	return out->operation != NULL;
+}
+
+static bool reads_busy(const struct wal *w)
+{
+	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
+		if (w->reads[i].state == READ_IN_FLIGHT &&
+		    w->now_ns - w->reads[i].since_ns < BUSY_NS)
+			return true;
+	return false;
+}
+
+bool wal_busy(const struct wal *w)
+{
+	struct wal_waiting waiting;
+
+	if (w->failed != 0)
+		return false;
+	if (wal_get_waiting(w, &waiting))
+		return w->now_ns - waiting.since_ns < BUSY_NS || reads_busy(w);
+	/* What is not in flight is so after the next wal_poll. */
+	return w->ring_count > 0 || w->vote.changed || reads_busy(w);
+}
+
+/* --- standing still ---------------------------------------------------------------------- */
+
+bool wal_in_flight(const struct wal *w)
+{
+	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight || w->marker.in_flight)
+		return true;
+	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
+		if (w->reads[i].state == READ_IN_FLIGHT)
+			return true;
+	return w->disk && w->disk->hung;
+}
+
+/* Anything that is in flight, for the last word. */
+static void waiting_any(const struct wal *w, struct wal_waiting *out)
+{
+	if (wal_get_waiting(w, out))
+		return;
+	*out = (struct wal_waiting){w->now_ns, "read", "", 0};
+	if (w->prepare.in_flight) {
+		*out = (struct wal_waiting){
+			w->prepare.since_ns, wal_prepare_operation(w), {0}, w->prepare.offset};
+		prepare_name(w, out);
+	} else if (w->marker.in_flight) {
+		*out = (struct wal_waiting){w->marker.since_ns, "write", META_MARK, 0};
+	}
+	for (uint32_t i = 0; i < WAL_READS_MAX && out->file[0] == '\0'; i++) {
+		const struct read *r = &w->reads[i];
+
+		if (r->state != READ_IN_FLIGHT)
+			continue;
+		*out = (struct wal_waiting){r->since_ns, "read", {0}, r->offset};
+		wal_meta_segment_name(out->file, r->segment);
+	}
+}
+
+void wal_settle(struct wal *w)
+{
+	/* Whoever waited in vain before only looks. */
+	uint32_t waits_max = w->failed == -ETIMEDOUT ? 1 : w->disk->waits_max;
+	uint32_t waits = 0;
+
+	while (wal_in_flight(w)) {
+		struct disk_completion done;
+		struct wal_waiting waiting;
+
+		if (w->disk->ops->poll(w->disk, &done, 1, true) == 1) {
+			(void)wal_complete(w, &done);
+			continue;
+		}
+		if (waits_max == 0 || ++waits < waits_max)
+			continue;
+		waiting_any(w, &waiting);
+		wal_fail_hung(w, &waiting, w->now_ns - waiting.since_ns + waits * w->disk->wait_ns);
+		return;
+	}
+}
