@@ -118,7 +118,9 @@ struct raft_peer {
 	uint32_t inflight_count;
 	uint32_t inflight_size;
 
-	uint64_t sent_us;  /* last append of any kind */
+	uint32_t append_size_max; /* on the way to it; 0: what all others may have */
+
+	uint64_t empty_us; /* last empty append */
 	uint64_t await_us; /* since when the oldest unanswered append waits */
 	uint64_t heard_us;
 	bool heard; /* since the last tick: time enters only there */

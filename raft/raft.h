@@ -128,6 +128,13 @@ void raft_persisted(struct raft *r, uint64_t seq);
  */
 void raft_disk_stalled(struct raft *r, bool stalled);
 
+/*
+ * Messages to this member carry at most so many bytes of entries from now on (append_size_max of
+ * the options counts them, and bounds it), but for an entry that is larger by itself: the way to it
+ * loses larger frames. Of somebody who is no member: nothing. Outside a ready.
+ */
+void raft_append_size_set(struct raft *r, raft_id id, uint32_t size_max);
+
 /* The state machine has applied everything up to index. */
 void raft_applied(struct raft *r, raft_index index);
 

@@ -47,7 +47,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->hello_owed = false;
 	inflight_clear(p);
 	p->sent_high = 0;
-	p->sent_us = now_us;
+	p->empty_us = now_us;
 	p->await_us = now_us;
 	p->heard_us = 0;
 	p->heard = false;
@@ -338,10 +338,13 @@ static void peer_tick(struct raft *r, struct raft_peer *p)
 		else
 			p->retransmit_us = r->heartbeat_us;
 	}
-	/* R19: whatever this peer's log is busy with, and whatever the others are. */
-	if (r->now_us - p->sent_us >= r->heartbeat_us)
+	/*
+	 * R19: whatever this peer's log is busy with, and whatever the others are. An append with
+	 * entries is no heartbeat: where large frames vanish, small ones may pass (N17).
+	 */
+	if (r->now_us - p->empty_us >= r->heartbeat_us)
 		p->empty_owed = true;
-	if (read_unanswered(r, p) && r->now_us - p->sent_us >= retransmit_us_base(r, p))
+	if (read_unanswered(r, p) && r->now_us - p->empty_us >= retransmit_us_base(r, p))
 		p->empty_owed = true;
 }
 
@@ -361,11 +364,11 @@ uint64_t raft_leader_deadline(const struct raft *r)
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0)
 			continue;
-		uint64_t due = p->sent_us + r->heartbeat_us;
+		uint64_t due = p->empty_us + r->heartbeat_us;
 		if (p->inflight_count > 0 && p->await_us + p->retransmit_us < due)
 			due = p->await_us + p->retransmit_us;
-		if (read_unanswered(r, p) && p->sent_us + retransmit_us_base(r, p) < due)
-			due = p->sent_us + retransmit_us_base(r, p);
+		if (read_unanswered(r, p) && p->empty_us + retransmit_us_base(r, p) < due)
+			due = p->empty_us + retransmit_us_base(r, p);
 		if (due < deadline)
 			deadline = due;
 	}

@@ -40,8 +40,6 @@ static struct raft_message *append_new(struct raft *r, struct raft_peer *p, raft
 	m->append.prev_term = prev_term;
 	m->append.commit = r->commit;
 	m->append.read_seq = r->reads.seq;
-	p->sent_us = r->now_us;
-	p->empty_owed = false;
 	return m;
 }
 
@@ -69,6 +67,8 @@ static void empty_send(struct raft *r, struct raft_peer *p)
 		p->probe_prev = prev;
 	}
 	append_new(r, p, prev, raft_window_term(&r->window, prev));
+	p->empty_us = r->now_us;
+	p->empty_owed = false;
 	commit_tell(r, p, p->match);
 }
 
@@ -117,21 +117,35 @@ static const struct raft_entry *entries_find(struct raft *r, struct raft_peer *p
 	return NULL;
 }
 
-/* How many of them one message may carry. */
-static uint32_t entries_cut(const struct raft *r, const struct raft_entry *entries, uint32_t count,
-			    uint32_t *size)
+/*
+ * How many of them one message may carry: one at least, though it be larger than what passes on the
+ * way to this peer. Nothing is won by holding it back, and the hole may close.
+ */
+static uint32_t entries_cut(const struct raft *r, const struct raft_peer *p,
+			    const struct raft_entry *entries, uint32_t count, uint32_t *size)
 {
+	uint32_t size_max = p->append_size_max ? p->append_size_max : r->append_size_max;
 	uint32_t i = 0;
 
 	*size = 0;
 	for (; i < count; i++) {
 		uint32_t cost = entries[i].size + (uint32_t)RAFT_ENTRY_OVERHEAD;
-		if (*size + cost > r->append_size_max)
+		if (i > 0 && *size + cost > size_max)
 			break;
 		*size += cost;
 	}
-	assert(i > 0); /* raft_create refuses an append_size_max below one entry */
+	assert(i > 0);
+	assert(*size <= r->append_size_max); /* raft_create refuses one below an entry */
 	return i;
+}
+
+void raft_append_size_set(struct raft *r, raft_id id, uint32_t size_max)
+{
+	struct raft_peer *p = raft_peer_find(r, id);
+
+	assert(!r->in_ready);
+	if (p)
+		p->append_size_max = size_max < r->append_size_max ? size_max : 0;
 }
 
 static void inflight_push(struct raft *r, struct raft_peer *p, raft_index last, uint32_t size)
@@ -173,7 +187,7 @@ static bool entries_send(struct raft *r, struct raft_peer *p)
 	const struct raft_entry *entries = entries_find(r, p, &prev_term, &count);
 	if (!entries)
 		return false;
-	count = entries_cut(r, entries, count, &size);
+	count = entries_cut(r, p, entries, count, &size);
 	struct raft_message *m = append_new(r, p, p->next - 1, prev_term);
 	m->append.entries = entries;
 	m->append.entry_count = count;
@@ -181,6 +195,9 @@ static bool entries_send(struct raft *r, struct raft_peer *p)
 		p->probe_prev = p->next - 1;
 	raft_index last = p->next + count - 1;
 	inflight_push(r, p, last, size);
+	/* It carries a read token as well, but it is no heartbeat. */
+	if (r->now_us - p->empty_us < r->heartbeat_us)
+		p->empty_owed = false;
 	commit_tell(r, p, last);
 	p->next = last + 1;
 	return true;

@@ -345,4 +345,9 @@ MUTANTS = [
      "if (wal_in_flight(w))\n\t\treturn -ETIMEDOUT;",
      "if (wal_in_flight(w))\n\t\treturn 0;",
      ["unit-wal-stall"]),
+    ("full-counts-as-heartbeat", "V27: a heartbeat is small, always",
+     "raft/send.c",
+     "\tif (r->now_us - p->empty_us < r->heartbeat_us)\n\t\tp->empty_owed = false;",
+     "\tp->empty_owed = false;",
+     ["unit-raft-replicate"]),
 ]

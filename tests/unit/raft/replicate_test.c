@@ -8,6 +8,19 @@ static const struct raft_message *append_to(const struct hand *h, raft_id to)
 	return hand_sent(h, RAFT_MESSAGE_APPEND, to);
 }
 
+/* The newest that is not a heartbeat. */
+static const struct raft_message *entries_to(const struct hand *h, raft_id to)
+{
+	for (uint32_t i = h->sent_count; i-- > 0;) {
+		const struct raft_message *m = &h->sent[i];
+
+		if (m->to == to && m->type == RAFT_MESSAGE_APPEND && m->append.entry_count > 0)
+			return m;
+	}
+	fail_msg("no entries were sent");
+	return &h->sent[0];
+}
+
 /*
  * Five members. The log before the election, what the peers acknowledge (absolute), and what is
  * then committed. The term after the election is 5; its no-op is last + 1.
@@ -229,6 +242,99 @@ static void R19_R21_one_silent_peer_holds_nobody_up(void **state)
 	hand_fini(&h);
 }
 
+/*
+ * Where large frames vanish and small ones pass, a full append that is sent every few milliseconds
+ * must not be what keeps a follower quiet.
+ */
+static void V27_a_heartbeat_is_small_always(void **state)
+{
+	struct hand h;
+	uint32_t empty = 0;
+	raft_index index;
+	raft_term term;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	assert_int_equal(hand_ack(&h, 3, 1), 0);
+	for (uint64_t us = 0; us < 20 * HAND_HEARTBEAT_US; us += 10000) {
+		hand_forget(&h);
+		/* Entries and what is due leave in one ready. */
+		assert_int_equal(raft_propose(h.r, (const uint8_t *)"z", 1, &index, &term), 0);
+		hand_tick(&h, 10000);
+		hand_persist(&h);
+		assert_int_equal(hand_ack(&h, 3, h.persist_last), 0);
+		for (uint32_t i = 0; i < h.sent_count; i++)
+			empty += h.sent[i].to == 2 && h.sent[i].type == RAFT_MESSAGE_APPEND &&
+				 h.sent[i].append.entry_count == 0;
+	}
+	assert_in_range(empty, 18, 24);
+	/* What is repeated is due at the same moment as the heartbeat. */
+	for (uint32_t i = 0; i < 10; i++) {
+		hand_forget(&h);
+		hand_tick(&h, HAND_HEARTBEAT_US);
+		assert_int_equal(append_to(&h, 2)->append.entry_count, 0);
+		assert_true(entries_to(&h, 2)->append.entry_count > 0);
+	}
+	hand_fini(&h);
+}
+
+/* The way to one peer carries less than the ways to others. */
+static void V27_messages_to_a_peer_are_as_large_as_pass(void **state)
+{
+	const struct raft_message *m;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .append_size_max = 1400});
+	hand_elect(&h);
+	raft_append_size_set(h.r, 2, 40);
+	raft_append_size_set(h.r, 9, 40); /* nobody */
+	hand_take(&h);
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	assert_int_equal(hand_ack(&h, 3, 1), 0);
+	/* All at once: 17 bytes each. */
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(raft_propose(h.r, (const uint8_t *)"x", 1, &(raft_index){0},
+					      &(raft_term){0}),
+				 0);
+	hand_forget(&h);
+	hand_take(&h);
+	hand_persist(&h);
+	uint32_t to_2 = 0, to_3 = 0;
+	for (uint32_t i = 0; i < h.sent_count; i++) {
+		m = &h.sent[i];
+		if (m->type != RAFT_MESSAGE_APPEND || m->append.entry_count == 0)
+			continue;
+		if (m->to == 2) {
+			assert_int_equal(m->append.entry_count, 2);
+			to_2++;
+		} else {
+			assert_int_equal(m->append.entry_count, 8);
+			to_3++;
+		}
+	}
+	assert_int_equal(to_2, 4);
+	assert_int_equal(to_3, 1);
+	/* One that is larger by itself goes alone; and with the way whole again all go together. */
+	raft_append_size_set(h.r, 2, 10);
+	hand_forget(&h);
+	assert_int_equal(hand_propose(&h), 0);
+	hand_persist(&h);
+	assert_int_equal(entries_to(&h, 2)->append.entry_count, 1);
+	raft_append_size_set(h.r, 2, 5000);
+	assert_int_equal(hand_ack(&h, 2, h.persist_last), 0);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(raft_propose(h.r, (const uint8_t *)"x", 1, &(raft_index){0},
+					      &(raft_term){0}),
+				 0);
+	hand_forget(&h);
+	hand_take(&h);
+	assert_int_equal(entries_to(&h, 2)->append.entry_count, 8);
+	hand_fini(&h);
+}
+
 /* R6, R8: see replicate.c. */
 static void R6_R8_a_follower_that_lost_what_it_acknowledged(void **state)
 {
@@ -339,8 +445,8 @@ static void a_lost_probe_is_repeated_as_it_was(void **state)
 	for (int i = 0; i < 3; i++) {
 		hand_forget(&h);
 		hand_tick(&h, HAND_HEARTBEAT_US);
-		assert_int_equal(append_to(&h, 3)->append.prev_index, 4);
-		assert_int_equal(append_to(&h, 3)->append.entry_count, 1);
+		assert_int_equal(entries_to(&h, 3)->append.prev_index, 4);
+		assert_int_equal(entries_to(&h, 3)->append.entry_count, 1);
 	}
 	/* It accepts, with a disk that lags: streaming goes on from there, and resumes there. */
 	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 3, 2);
@@ -350,7 +456,7 @@ static void a_lost_probe_is_repeated_as_it_was(void **state)
 	assert_int_equal(append_to(&h, 3)->append.prev_index, 5);
 	hand_forget(&h);
 	hand_tick(&h, HAND_HEARTBEAT_US);
-	assert_int_equal(append_to(&h, 3)->append.prev_index, 4);
+	assert_int_equal(entries_to(&h, 3)->append.prev_index, 4);
 	/* It crashed before its disk had them: the refusal is believed, down to match. */
 	assert_int_equal(hand_refuse(&h, 3, 4, 3, 1), 0);
 	assert_int_equal(append_to(&h, 3)->append.prev_index, 3);
@@ -444,6 +550,8 @@ int main(void)
 		cmocka_unit_test(R14_refusals_never_move_next_below_match),
 		cmocka_unit_test(back_off_takes_rounds_per_term),
 		cmocka_unit_test(R19_R21_one_silent_peer_holds_nobody_up),
+		cmocka_unit_test(V27_a_heartbeat_is_small_always),
+		cmocka_unit_test(V27_messages_to_a_peer_are_as_large_as_pass),
 		cmocka_unit_test(R6_R8_a_follower_that_lost_what_it_acknowledged),
 		cmocka_unit_test(R6_a_stale_duplicate_is_no_loss),
 		cmocka_unit_test(what_is_lost_is_sent_again),
