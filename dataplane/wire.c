@@ -50,7 +50,7 @@ const char *wire_status_text(enum wire_status status)
 
 static bool type_known(uint8_t type)
 {
-	return (type >= WIRE_VOTE && type <= WIRE_FORMATION) ||
+	return (type >= WIRE_VOTE && type <= WIRE_PATH_REPLY) ||
 	       (type >= WIRE_HELLO && type <= WIRE_PULL);
 }
 

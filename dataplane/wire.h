@@ -39,6 +39,8 @@
  *	FORMATION     say 1, existing 1, count 1, zero 5, digest 8, origin 8, cluster id 8,
  *	              receiver's identity 8 (0: any), then members: place 8, identity 8. Before the
  *	              cluster is formed; known by its address, whatever its envelope's ids are
+ *	PATH          round 8, bytes of this IP packet 4, zero to its end: does it arrive?
+ *	PATH_REPLY    round 8, bytes of the IP packet that arrived 4, zero 4
  *	SETTINGS      heartbeat_us 8, election_us_min 8, election_us_max 8, durability 1, zero 7,
  *	              question 8, answer 8:
  *	              told now and then, so that members that differ are warned of
@@ -99,6 +101,7 @@ enum {
 	WIRE_PART_REPLY_SIZE = 32,
 	WIRE_HELLO_SIZE = 64,
 	WIRE_SETTINGS_SIZE = 48,
+	WIRE_PATH_REPLY_SIZE = 16,
 	WIRE_FORMATION_SIZE_MAX = 40 + 16 * RAFT_MEMBERS_MAX,
 	WIRE_PART_SIZE = PARTS_PART_SIZE,
 	WIRE_IP_UDP_SIZE = 28,
@@ -130,6 +133,8 @@ enum wire_type {
 	WIRE_START = 10,
 	WIRE_START_REPLY = 11,
 	WIRE_FORMATION = 12,
+	WIRE_PATH = 13,
+	WIRE_PATH_REPLY = 14,
 
 	WIRE_HELLO = 32,
 	WIRE_WELCOME = 33,
@@ -287,6 +292,17 @@ struct wire_settings {
 
 size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out);
 int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t size);
+
+/* Both ways; size: of the IP packet that is tried, or that arrived. */
+struct wire_path {
+	uint64_t round; /* never 0 */
+	uint32_t size;
+};
+
+/* PATH: path->size is that of a packet with a body of WIRE_PATH_REPLY_SIZE at least. */
+size_t wire_path_encode(const struct wire_path *path, uint8_t type, uint8_t *out);
+/* 0 or -EINVAL. */
+int wire_path_decode(struct wire_path *out, uint8_t type, const uint8_t *data, size_t size);
 
 struct wire_hello {
 	uint64_t nonce;

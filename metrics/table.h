@@ -113,6 +113,7 @@
 	X(append_us, GAUGE, 1000000, "append_us", "quoin_raft_peer_append_seconds", "To", "On the leader: the smoothed time from an append to its durable acknowledgement.") \
 	X(regressions, GAUGE, 1, "regressions", "quoin_raft_peer_regressions", "To", "On the leader: how often in this term the peer came back with less than it had acknowledged.") \
 	X(resolved, GAUGE, 1, "resolved", "quoin_peer_resolved", "To", "Whether the MAC address on the way to the peer is known.") \
+	X(path_mtu, GAUGE, 1, "path_mtu", "quoin_peer_path_mtu_bytes", "To", "The largest IP packet that is known to arrive at the peer, or the port's MTU.") \
 	X(settings_differ, GAUGE, 1, "settings_differ", "quoin_peer_settings_differ", "From", "Whether the peer's timers or durability differ from ours.") \
 	X(refuses_us, GAUGE, 1, "refuses_us", "quoin_peer_refuses_this_member", "From", "Whether the peer knows this member by another identity.") \
 	X(other_identity, GAUGE, 1, "other_identity", "quoin_peer_other_identity", "From", "Whether the peer shows an identity that is not the one the member table names.")

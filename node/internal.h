@@ -7,6 +7,7 @@
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
 
+#include "dataplane/path.h"
 #include "doors/peer.h"
 #include "doors/udp.h"
 #include "doors/unix.h"
@@ -97,7 +98,9 @@ struct node {
 		settings; /* ours, and as each peer last told: heartbeat_us 0: not yet */
 	struct wire_settings peer_settings[DP_PEERS_MAX];
 	uint64_t next_settings_ns;
-	uint64_t asked_ns[DP_PEERS_MAX]; /* when its round trip was last asked for; 0: measured */
+	struct path path[DP_PEERS_MAX];   /* what passes to each peer */
+	uint32_t path_told[DP_PEERS_MAX]; /* ... as last logged */
+	uint64_t asked_ns[DP_PEERS_MAX];  /* when its round trip was last asked for; 0: measured */
 	struct histogram round_trip[DP_PEERS_MAX];
 
 	/* The disk and how long it lets wait (stall.c). */
@@ -169,6 +172,10 @@ uint64_t node_waiting_ns(const struct node *n); /* the age of what is waited for
 void settings_drive(struct node *n);
 void settings_receive(struct node *n, uint32_t peer, const struct wire_settings *settings);
 bool settings_differ(const struct node *n, uint32_t peer);
+
+/* path.c: how large a packet passes to each peer. */
+void node_path_drive(struct node *n);
+void node_path_receive(struct node *n, const struct dp_datagram *datagram);
 
 /* metrics.c: the node's numbers, from every room. */
 void node_metrics_collect(const struct node *n, struct metrics *m);

@@ -221,6 +221,7 @@ static void collect_peer(const struct node *n, uint32_t i, const struct raft_sta
 	p->rx_packets = state.rx_packets;
 	collect_progress(raft, n->peer[i].member_id, p);
 	p->resolved = state.resolved;
+	p->path_mtu = n->path[i].size_max ? n->path[i].size : METRICS_UNKNOWN;
 	p->settings_differ = settings_differ(n, i);
 	p->refuses_us = state.refuses_us;
 	p->other_identity = state.other_identity;

@@ -34,6 +34,10 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 		node_formation_receive(n, d);
 		return;
 	}
+	if (d->envelope.type == WIRE_PATH || d->envelope.type == WIRE_PATH_REPLY) {
+		node_path_receive(n, d);
+		return;
+	}
 	if (d->envelope.type == WIRE_SETTINGS) {
 		if (wire_settings_decode(&settings, d->body, d->envelope.body_size))
 			n->counters.malformed++;

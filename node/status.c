@@ -9,6 +9,24 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
+{
+	const struct path *p = &n->path[i];
+
+	if (!path_narrow(p))
+		return;
+	metrics_line(
+		t,
+		"warning packets above %u bytes do not arrive at member %s (the MTU here is %u): "
+		"a switch or an interface on the way has a smaller one\n",
+		p->size, n->peer_name[i], p->size_max);
+	if (p->size < PATH_SIZE_ENTRY)
+		metrics_line(t,
+			     "error log entries above %u bytes cannot reach member %s: no packet "
+			     "that holds one passes\n",
+			     p->size - PATH_SIZE_MIN - WIRE_ENTRY_HEADER_SIZE, n->peer_name[i]);
+}
+
 static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 {
 	struct dp_peer_state state;
@@ -23,6 +41,7 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			wal_durability_name((enum wal_durability)n->peer_settings[i].durability),
 			n->peer_settings[i].heartbeat_us, n->peer_settings[i].election_us_min,
 			n->peer_settings[i].election_us_max);
+	path_fault(n, t, i);
 	if (state.refuses_us)
 		metrics_line(t, "error member %s takes this member for another directory\n",
 			     n->peer_name[i]);

@@ -145,7 +145,8 @@ void raft_append_size_set(struct raft *r, raft_id id, uint32_t size_max)
 
 	assert(!r->in_ready);
 	if (p)
-		p->append_size_max = size_max < r->append_size_max ? size_max : 0;
+		p->append_size_max =
+			size_max >= r->append_size_max ? 0 : size_max + (size_max == 0);
 }
 
 static void inflight_push(struct raft *r, struct raft_peer *p, raft_index last, uint32_t size)

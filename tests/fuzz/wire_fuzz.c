@@ -30,6 +30,7 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 	struct raft_message message;
 	struct wire_part_reply reply;
 	struct wire_settings settings;
+	struct wire_path path;
 	struct wire_hello hello;
 	struct wire_part part;
 	struct formation_message formation;
@@ -48,6 +49,9 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 		back = wire_part_reply_encode(&reply, out);
 	} else if (type == WIRE_FORMATION && wire_formation_decode(&formation, data, size) == 0) {
 		back = wire_formation_encode(&formation, out);
+	} else if ((type == WIRE_PATH || type == WIRE_PATH_REPLY) &&
+		   wire_path_decode(&path, type, data, size) == 0) {
+		back = wire_path_encode(&path, type, out);
 	} else if (type == WIRE_SETTINGS && wire_settings_decode(&settings, data, size) == 0) {
 		back = wire_settings_encode(&settings, out);
 	} else {

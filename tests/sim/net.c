@@ -32,7 +32,8 @@ struct sim_net {
 	bool plugged[SIM_PORTS_MAX];
 	bool dozes[SIM_PORTS_MAX];
 	bool cut[SIM_PORTS_MAX][SIM_PORTS_MAX];
-	struct sim_frames queue[SIM_PORTS_MAX]; /* by due_ns */
+	uint32_t hole[SIM_PORTS_MAX][SIM_PORTS_MAX]; /* 0: none */
+	struct sim_frames queue[SIM_PORTS_MAX];      /* by due_ns */
 	struct sim_frames unused;
 };
 
@@ -120,7 +121,8 @@ static void deliver(struct sim_net *net, uint32_t from, uint32_t to, const struc
 	const struct sim_net_faults *faults = &net->faults;
 	int copies = 1 + sim_random_ppm(&net->random, faults->duplicate_ppm);
 
-	if (net->cut[from][to] || !net->plugged[to])
+	if (net->cut[from][to] || !net->plugged[to] ||
+	    (net->hole[from][to] > 0 && frame->size > net->hole[from][to] + LINK_FRAME_SIZE_MIN))
 		return;
 	while (copies-- > 0) {
 		struct sim_frame *f;
@@ -274,9 +276,15 @@ void sim_net_cut(struct sim_net *net, uint32_t from, uint32_t to, bool cut)
 	net->cut[from][to] = cut;
 }
 
+void sim_net_hole(struct sim_net *net, uint32_t from, uint32_t to, uint32_t size)
+{
+	net->hole[from][to] = size;
+}
+
 void sim_net_heal(struct sim_net *net)
 {
 	memset(net->cut, 0, sizeof(net->cut));
+	memset(net->hole, 0, sizeof(net->hole));
 }
 
 uint64_t sim_net_delivered(const struct sim_net *net)

@@ -1,0 +1,78 @@
+/*
+ * What passes on the way to each peer (dataplane/path.h): asked for, answered, told to the core,
+ * and told to people.
+ */
+#include "node/internal.h"
+
+static void probe_send(struct node *n, uint32_t peer, uint32_t size)
+{
+	const struct wire_path probe = {n->path[peer].round, size};
+	uint32_t size_max;
+	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
+
+	if (body)
+		dp_end(n->dp, WIRE_PATH, wire_path_encode(&probe, WIRE_PATH, body));
+}
+
+/* For a message that carries entries in IP packets of this size. */
+static uint32_t append_size(uint32_t size)
+{
+	return size - PATH_SIZE_MIN;
+}
+
+static void tell(struct node *n, uint32_t peer, bool was_narrow)
+{
+	const struct path *p = &n->path[peer];
+
+	if (path_narrow(p) && (!was_narrow || p->size != n->path_told[peer]))
+		journal_write(n->journal, JOURNAL_WARN, "path_narrow",
+			      "peer=%s passes=%u mtu=%u why=\"larger packets do not arrive\"",
+			      n->peer_name[peer], p->size, p->size_max);
+	else if (n->path_told[peer] < p->size_max && p->size == p->size_max)
+		journal_write(n->journal, JOURNAL_INFO, "path_whole", "peer=%s mtu=%u",
+			      n->peer_name[peer], p->size_max);
+	if (!p->searching)
+		n->path_told[peer] = p->size;
+}
+
+static void peer_drive(struct node *n, uint32_t peer)
+{
+	struct path *p = &n->path[peer];
+	bool was_narrow = path_narrow(p);
+
+	if (p->size_max == 0) {
+		path_init(p, n->options.dp.link[n->peer[peer].port]->mtu);
+		n->path_told[peer] = p->size;
+	}
+	if (!path_turn(p, n->now_ns))
+		return;
+	raft_append_size_set(n->raft, n->peer[peer].member_id, append_size(p->size));
+	tell(n, peer, was_narrow);
+	for (uint32_t i = 0; i < p->probe_count; i++)
+		probe_send(n, peer, p->probe[i]);
+}
+
+void node_path_drive(struct node *n)
+{
+	for (uint32_t i = 0; i < n->peer_count; i++)
+		peer_drive(n, i);
+}
+
+void node_path_receive(struct node *n, const struct dp_datagram *d)
+{
+	struct wire_path path;
+	uint32_t size_max;
+	uint8_t *body;
+
+	if (wire_path_decode(&path, d->envelope.type, d->body, d->envelope.body_size)) {
+		n->counters.malformed++;
+		return;
+	}
+	if (d->envelope.type == WIRE_PATH_REPLY) {
+		path_answer(&n->path[d->peer], path.round, path.size);
+		return;
+	}
+	body = dp_begin_peer(n->dp, d->peer, &size_max);
+	if (body)
+		dp_end(n->dp, WIRE_PATH_REPLY, wire_path_encode(&path, WIRE_PATH_REPLY, body));
+}
