@@ -7,7 +7,47 @@
  */
 #include "raft/internal.h"
 
-#include <string.h>
+#include "base/mix.h"
+
+/*
+ * A vote takes as long as the disk does, and the votes that a candidate asks for take as long as
+ * the voters' disks do. So the timer of one that voted begins anew when its vote is durable, nobody
+ * stands again before that, and a candidate waits so much longer as its own vote took, for the
+ * others have such disks too (V5). The random part grows with it: with slow disks more than one
+ * stands before any of them is heard. So a term costs one write, and a cluster whose writes take
+ * longer than its timeouts elects a leader all the same; but a candidate waits no longer than this.
+ */
+static const uint32_t PATIENCE_TIMEOUTS_MAX = 8;
+
+static void patience_add(struct raft *r)
+{
+	uint64_t write_us = r->now_us - r->vote_us;
+	uint64_t us = write_us + mix_next(&r->random) % (2 * write_us + 1);
+	uint64_t us_max = PATIENCE_TIMEOUTS_MAX * (uint64_t)r->election_us_max;
+
+	r->election_span_us += us < us_max ? us : us_max;
+	r->election_deadline_us = r->now_us + r->election_span_us;
+}
+
+static void vote_began(struct raft *r)
+{
+	r->vote_new = true;
+	r->vote_us = r->now_us;
+	raft_election_restart(r);
+}
+
+/* Something has become durable. */
+void raft_vote_durable(struct raft *r)
+{
+	if (!r->vote_new || !raft_hard_durable(r))
+		return;
+	r->vote_new = false;
+	if (r->role == RAFT_LEADER)
+		return;
+	raft_election_restart(r);
+	if (r->role == RAFT_CANDIDATE)
+		patience_add(r);
+}
 
 /*
  * Who may take part in an election: not one that lost what it acknowledged, nor one that cannot
@@ -20,7 +60,7 @@ static bool may_vote(const struct raft *r)
 
 bool raft_may_campaign(const struct raft *r)
 {
-	return raft_is_voter(r) && may_vote(r) && !r->disk_stalled;
+	return raft_is_voter(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 
 void raft_disk_stalled(struct raft *r, bool stalled)
@@ -29,11 +69,11 @@ void raft_disk_stalled(struct raft *r, bool stalled)
 	if (stalled == r->disk_stalled)
 		return;
 	r->disk_stalled = stalled;
-	/* Elected, it would lead with a disk that keeps nothing. */
-	if (stalled && r->role == RAFT_CANDIDATE)
-		raft_follower_become(r, r->hard.term, 0);
 	if (!stalled && r->role == RAFT_FOLLOWER)
 		raft_election_restart(r);
+	if (!stalled && r->role == RAFT_CANDIDATE)
+		r->election_restarted = true; /* with its patience */
+	raft_vote_count(r);                   /* a candidate that was elected meanwhile */
 	raft_check_invariants(r);
 }
 
@@ -50,7 +90,7 @@ void raft_campaign(struct raft *r)
 		p->vote_granted = false;
 		p->vote_request_owed = p->id != 0 && p->voter;
 	}
-	raft_election_restart(r);
+	vote_began(r);
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
 }
 
@@ -67,7 +107,8 @@ void raft_vote_count(struct raft *r)
 {
 	uint32_t votes = 0;
 
-	if (r->role != RAFT_CANDIDATE || !raft_hard_durable(r))
+	/* With a disk that keeps nothing it would lead, and commit nothing (D8). */
+	if (r->role != RAFT_CANDIDATE || !raft_hard_durable(r) || r->disk_stalled)
 		return;
 	votes += raft_is_voter(r);
 	for (uint32_t i = 0; i < r->place_count; i++) {
@@ -100,7 +141,7 @@ int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 		r->hard.vote = m->from;
 		r->lost.voted_term = r->hard.term;
 		r->hard_changed = true;
-		raft_election_restart(r); /* only a vote that is granted does this */
+		vote_began(r); /* only a vote that is granted restarts the timer */
 	}
 	p->vote_reply_owed = true;
 	return 0;

@@ -245,6 +245,8 @@ struct raft {
 	struct raft_hard_state hard; /* term and vote */
 	bool hard_changed;           /* not yet handed out */
 	uint64_t hard_seq;           /* token under which the newest was handed out */
+	bool vote_new;               /* it gave its vote, and the timer waits for the disk (V5) */
+	uint64_t vote_us;            /* when it gave it */
 
 	bool disk_stalled; /* nothing that must be durable is begun */
 
@@ -341,6 +343,7 @@ void raft_lost_out(struct raft *r, struct raft_ready *out);
 bool raft_may_campaign(const struct raft *r);
 void raft_campaign(struct raft *r);
 void raft_vote_count(struct raft *r);
+void raft_vote_durable(struct raft *r);
 /* In this term it votes for nobody but `id`; its own, without a candidacy: for nobody. */
 void raft_vote_spend(struct raft *r, raft_id id);
 int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);

@@ -123,8 +123,9 @@ void raft_persisted(struct raft *r, uint64_t seq);
 
 /*
  * The disk holds a write that is older than it may become (D8), or does no longer. Meanwhile this
- * member neither campaigns nor gives a new vote: it could not keep it. Said again, it changes
- * nothing; when the disk goes on, the election timer starts anew. A leader leads on.
+ * member neither campaigns nor gives a new vote, for it could not keep it, and a candidate is not
+ * elected. Said again, it changes nothing; when the disk goes on, the election timer starts anew.
+ * A leader leads on.
  */
 void raft_disk_stalled(struct raft *r, bool stalled);
 

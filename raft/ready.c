@@ -154,6 +154,7 @@ void raft_persisted(struct raft *r, uint64_t seq)
 			break;
 		r->durable++;
 	}
+	raft_vote_durable(r);
 	raft_vote_count(r);
 	raft_term_start(r);
 	raft_commit_advance(r);

@@ -298,8 +298,8 @@ static void V20_a_stalled_disk_does_not_campaign(void **state)
 	hand_fini(&h);
 }
 
-/* A candidate that were elected now would lead with a disk that keeps nothing. */
-static void V20_a_candidate_whose_disk_stalls_steps_back(void **state)
+/* Elected now, it would lead with a disk that keeps nothing; its term is not given up for that. */
+static void V20_a_candidate_whose_disk_stalls_is_not_elected(void **state)
 {
 	struct hand h;
 
@@ -311,8 +311,73 @@ static void V20_a_candidate_whose_disk_stalls_steps_back(void **state)
 	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 2, 1);
 	m.vote_reply.granted = true;
 	assert_int_equal(hand_recv(&h, &m), 0);
-	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	for (int i = 0; i < 10; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	assert_int_equal(raft_get_term(h.r), 1);
+	raft_disk_stalled(h.r, false);
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
 	hand_fini(&h);
+}
+
+/* A write that does not end: terms stand still, however long nobody is heard. */
+static void V5_no_second_candidacy_before_the_first_is_durable(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_campaign(&h);
+	for (int i = 0; i < 1000; i++)
+		hand_tick(&h, HAND_ELECTION_US);
+	assert_int_equal(raft_get_term(h.r), 1);
+	assert_int_equal(h.hard.term, 1);
+	hand_persist(&h);
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_VOTE, 2));
+	hand_fini(&h);
+}
+
+/* The same for one that voted for somebody else, or only heard of a term. */
+static void V5_no_candidacy_before_a_vote_for_another_is_durable(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	for (int shorter = 0; shorter < 2; shorter++) {
+		hand_init(&h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+		assert_int_equal(vote_ask(&h, 2, 2, shorter ? 1 : 2, 1), 0);
+		for (int i = 0; i < 1000; i++)
+			hand_tick(&h, HAND_ELECTION_US);
+		assert_int_equal(raft_get_term(h.r), 2);
+		assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+		hand_persist(&h);
+		hand_campaign(&h);
+		assert_int_equal(raft_get_term(h.r), 3);
+		hand_fini(&h);
+	}
+}
+
+/* Its voters' disks take as long as its own did: it waits for them, within a bound. */
+static void V5_a_candidate_waits_for_the_voters_disks(void **state)
+{
+	static const uint64_t write_us[] = {149000, 320000, 100000000};
+	struct hand h;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(write_us) / sizeof(write_us[0]); i++) {
+		hand_init(&h, (struct hand_options){.nodes = 3});
+		hand_campaign(&h);
+		hand_tick(&h, write_us[i]);
+		hand_persist(&h);
+		hand_tick(&h, 0);
+		uint64_t waits = h.r->election_deadline_us - h.now_us;
+		uint64_t most = 2 * HAND_ELECTION_US * 8;
+		uint64_t least = HAND_ELECTION_US + (write_us[i] < most ? write_us[i] : most);
+		assert_true(waits >= least);
+		assert_true(waits <= 2 * HAND_ELECTION_US + 3 * write_us[i]);
+		assert_true(waits <= 2 * HAND_ELECTION_US + most);
+		hand_fini(&h);
+	}
 }
 
 /* Neither given nor refused: the candidate asks again, and the disk may go on meanwhile. */
@@ -355,8 +420,11 @@ int main(void)
 		cmocka_unit_test(lost_requests_are_sent_again),
 		cmocka_unit_test(a_term_that_leaves_no_next_one_is_refused),
 		cmocka_unit_test(V20_a_stalled_disk_does_not_campaign),
-		cmocka_unit_test(V20_a_candidate_whose_disk_stalls_steps_back),
+		cmocka_unit_test(V20_a_candidate_whose_disk_stalls_is_not_elected),
 		cmocka_unit_test(V20_a_stalled_disk_gives_no_new_vote),
+		cmocka_unit_test(V5_no_second_candidacy_before_the_first_is_durable),
+		cmocka_unit_test(V5_no_candidacy_before_a_vote_for_another_is_durable),
+		cmocka_unit_test(V5_a_candidate_waits_for_the_voters_disks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,90 @@
+/*
+ * Elections of whole nodes whose disks are slow, or hang (V5).
+ */
+#include "tests/sim/world.h"
+
+#include "node/internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define MS UINT64_C(1000000)
+
+static struct sim_world w;
+
+static raft_term term_of(uint32_t i)
+{
+	return raft_get_term(w.node[i].node->raft);
+}
+
+/* Returns the leader; all are of the cluster. */
+static uint32_t world_begin(uint64_t seed, uint32_t nodes)
+{
+	sim_world_create(&w, seed, nodes, 0);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, MS);
+	sim_world_run(&w, 100 * MS);
+	return (uint32_t)sim_leader(&w);
+}
+
+/*
+ * All disks take so long for every write; timeouts are 150 to 300 ms. The leader is gone: another
+ * one is elected, and stays.
+ */
+static void V5_slow_disks_elect_a_leader(uint64_t write_ms, uint32_t nodes)
+{
+	uint32_t old = world_begin(write_ms, nodes);
+	raft_term before = term_of(old);
+	uint64_t began_ns = w.now_ns;
+
+	for (uint32_t i = 0; i < nodes; i++)
+		w.node[i].disk_ns = write_ms * MS;
+	sim_node_crash(&w, old);
+	while (sim_leader(&w) < 0) {
+		assert(w.now_ns - began_ns < 60000 * MS);
+		sim_world_run(&w, MS);
+	}
+	int leader = sim_leader(&w);
+	raft_term term = term_of((uint32_t)leader);
+	printf("writes of %" PRIu64 " ms, %u nodes: a leader after %" PRIu64 " ms, %" PRIu64
+	       " terms\n",
+	       write_ms, nodes, (w.now_ns - began_ns) / MS, term - before);
+	sim_world_run(&w, 20000 * MS);
+	assert(sim_leader(&w) == leader);
+	assert(term_of((uint32_t)leader) == term);
+	sim_world_destroy(&w);
+}
+
+/* Cut off, with a disk that hangs: it comes back one term ahead at most. */
+static void V5_a_hanging_disk_climbs_no_terms(void)
+{
+	uint32_t leader = world_begin(7, 3), other = (leader + 1) % 3;
+	raft_term term = term_of(leader);
+
+	w.node[other].disk_hangs = true;
+	for (uint32_t i = 0; i < 3; i++) {
+		sim_net_cut(w.net, other, i, true);
+		sim_net_cut(w.net, i, other, true);
+	}
+	sim_world_run(&w, 20000 * MS);
+	assert(term_of(other) <= term + 1);
+	sim_net_heal(w.net);
+	sim_world_run(&w, 5000 * MS);
+	assert(sim_leader(&w) ==
+	       (int)leader); /* nothing that it says is durable, so it is silent */
+	assert(term_of(leader) == term);
+	sim_world_destroy(&w);
+}
+
+int main(void)
+{
+	static const uint32_t nodes[] = {3, 5};
+
+	for (size_t i = 0; i < 2; i++) {
+		V5_slow_disks_elect_a_leader(149, nodes[i]);
+		V5_slow_disks_elect_a_leader(320, nodes[i]);
+	}
+	V5_a_hanging_disk_climbs_no_terms();
+	return 0;
+}
