@@ -149,8 +149,8 @@ static void receive_reply(struct client *c, uint64_t now_ns, const uint8_t *body
 	struct wire_part_reply reply;
 
 	if (c->phase == CLIENT_HELLO || c->phase == CLIENT_PAUSE ||
-	    wire_part_reply_decode(&reply, body, size) || reply.request_id != c->request_id ||
-	    reply.cookie != c->welcome.cookie)
+	    wire_part_reply_decode(&reply, WIRE_REQUEST_REPLY, body, size) ||
+	    reply.request_id != c->request_id || reply.cookie != c->welcome.cookie)
 		return;
 	if (c->piece > 0)
 		cut_off(c, reply.status);

@@ -68,7 +68,8 @@ static size_t send_request(struct client *c, uint64_t now_ns, uint8_t *payload)
 		.request_id = c->request_id,
 		.total_size = c->size,
 		.kind = (uint8_t)c->kind,
-		.timeout_us = left_us - left_us / 16 + 1,
+		.timeout_us =
+			left_us < WIRE_WAIT_US_MAX ? left_us - left_us / 16 + 1 : WIRE_WAIT_US_MAX,
 	};
 	uint32_t i;
 
@@ -86,7 +87,7 @@ static size_t send_request(struct client *c, uint64_t now_ns, uint8_t *payload)
 	part.size = parts_size(c->size, i);
 	part.data = c->request + (size_t)i * WIRE_PART_SIZE;
 	return seal(c, payload, WIRE_REQUEST,
-		    wire_part_encode(&part, payload + WIRE_ENVELOPE_SIZE));
+		    wire_part_encode(&part, WIRE_REQUEST, payload + WIRE_ENVELOPE_SIZE));
 }
 
 static size_t send_pull(struct client *c, uint64_t now_ns, uint8_t *payload)
@@ -118,7 +119,8 @@ static size_t send_pull(struct client *c, uint64_t now_ns, uint8_t *payload)
 	}
 	part.part = (uint16_t)first;
 	part.wanted = (uint16_t)wanted;
-	return seal(c, payload, WIRE_PULL, wire_part_encode(&part, payload + WIRE_ENVELOPE_SIZE));
+	return seal(c, payload, WIRE_PULL,
+		    wire_part_encode(&part, WIRE_PULL, payload + WIRE_ENVELOPE_SIZE));
 }
 
 size_t client_send(struct client *c, uint64_t now_ns, uint8_t *payload)

@@ -5,36 +5,36 @@
  *	1. A length is compared with the bytes that are there before anything behind it is read.
  *	2. What it accepts, the encoder can have written: re-encoding gives the same bytes. So a
  *	   field that must be zero is zero, and no value has two forms.
- *	3. Bad bytes are -EINVAL, never an assertion; what we encode ourselves is asserted.
+ *	3. Bad bytes are -EINVAL, never an assertion; what we encode ourselves is asserted against
+ *	   the same table.
  */
 #include "dataplane/wire.h"
 
 #include "base/bytes.h"
 #include "base/parts.h"
+#include "dataplane/wire_fields.h"
 #include "raft/entry.h"
 
 #include <errno.h>
 
 enum {
-	VOTE_SIZE = 24,
-	VOTE_REPLY_SIZE = 16,
-	APPEND_REPLY_SIZE = 48,
-	READ_SIZE = 16,
-	READ_REPLY_SIZE = 24,
-	START_SIZE = 8,
-	START_REPLY_SIZE = 48,
-
 	/* The largest MTU that a port is given: jumbo frames. */
 	MTU_MAX = 9216,
 };
 
+static_assert((int)WIRE_FORM_SIZE_ENVELOPE == (int)WIRE_ENVELOPE_SIZE, "layout");
+static_assert((int)WIRE_FORM_SIZE_APPEND == (int)WIRE_APPEND_SIZE, "layout");
+static_assert((int)WIRE_FORM_SIZE_ENTRY == (int)WIRE_ENTRY_HEADER_SIZE, "layout");
+static_assert((int)WIRE_FORM_SIZE_SETTINGS == (int)WIRE_SETTINGS_SIZE, "layout");
+static_assert((int)WIRE_FORM_SIZE_HELLO == (int)WIRE_HELLO_SIZE, "layout");
+static_assert((int)WIRE_FORM_SIZE_WELCOME == (int)WIRE_HELLO_SIZE, "layout");
+static_assert((int)WIRE_FORM_SIZE_REQUEST == (int)WIRE_PART_HEADER_SIZE, "layout");
+static_assert((int)WIRE_FORM_SIZE_REQUEST_REPLY == (int)WIRE_PART_REPLY_SIZE, "layout");
 static_assert((MTU_MAX - WIRE_IP_UDP_SIZE - WIRE_ENVELOPE_SIZE - WIRE_APPEND_SIZE) /
 			      WIRE_ENTRY_HEADER_SIZE <=
 		      WIRE_ENTRIES_MAX,
 	      "as many empty entries as a frame can carry can be decoded");
 static_assert(WIRE_MESSAGE_SIZE_MAX <= UINT32_MAX, "sizes of messages are 32 bits");
-
-static const uint8_t magic[4] = {'Q', 'U', 'O', 'N'};
 
 const char *wire_status_text(enum wire_status status)
 {
@@ -58,42 +58,46 @@ void wire_envelope_encode(const struct wire_envelope *envelope, uint8_t *out)
 {
 	assert(type_known(envelope->type));
 	memset(out, 0, WIRE_ENVELOPE_SIZE);
-	memcpy(out, magic, sizeof(magic));
-	out[4] = WIRE_VERSION;
-	out[5] = WIRE_VERSION;
-	out[6] = envelope->type;
-	bytes_put16(out + 8, envelope->body_size);
-	bytes_put64(out + 16, envelope->cluster_id);
-	bytes_put64(out + 24, envelope->source_id);
-	bytes_put64(out + 32, envelope->source_identity);
-	bytes_put64(out + 40, envelope->source_start);
-	bytes_put64(out + 48, envelope->destination_identity);
+	WIRE_PUT(out, ENVELOPE_MAGIC, WIRE_MAGIC);
+	WIRE_PUT(out, ENVELOPE_VERSION, WIRE_VERSION);
+	WIRE_PUT(out, ENVELOPE_READABLE, WIRE_VERSION);
+	WIRE_PUT(out, ENVELOPE_TYPE, envelope->type);
+	WIRE_PUT(out, ENVELOPE_BODY_SIZE, envelope->body_size);
+	WIRE_PUT(out, ENVELOPE_CLUSTER_ID, envelope->cluster_id);
+	WIRE_PUT(out, ENVELOPE_SOURCE_ID, envelope->source_id);
+	WIRE_PUT(out, ENVELOPE_SOURCE_IDENTITY, envelope->source_identity);
+	WIRE_PUT(out, ENVELOPE_SOURCE_START, envelope->source_start);
+	WIRE_PUT(out, ENVELOPE_DESTINATION_IDENTITY, envelope->destination_identity);
+	assert(wire_form_valid(WIRE_FORM_ENVELOPE, out));
 }
 
 enum wire_verdict wire_envelope_decode(struct wire_envelope *out, const uint8_t *data, size_t size)
 {
+	uint64_t version, readable;
+
 	if (size < WIRE_ENVELOPE_SIZE)
 		return WIRE_VERDICT_SHORT;
-	if (memcmp(data, magic, sizeof(magic)) != 0)
+	if (WIRE_GET(data, ENVELOPE_MAGIC) != WIRE_MAGIC)
 		return WIRE_VERDICT_MAGIC;
+	version = WIRE_GET(data, ENVELOPE_VERSION);
+	readable = WIRE_GET(data, ENVELOPE_READABLE);
 	/* A newer release says by its second byte that we can read it: its bytes are then ours. */
-	if (data[5] < 1 || data[5] > WIRE_VERSION || data[4] < data[5])
+	if (readable < 1 || readable > WIRE_VERSION || version < readable)
 		return WIRE_VERDICT_VERSION;
-	if (!type_known(data[6]))
+	if (!type_known(data[WIRE_AT_ENVELOPE_TYPE]))
 		return WIRE_VERDICT_TYPE;
-	if (bytes_get16(data + 8) != size - WIRE_ENVELOPE_SIZE)
+	if (WIRE_GET(data, ENVELOPE_BODY_SIZE) != size - WIRE_ENVELOPE_SIZE)
 		return WIRE_VERDICT_SIZE;
-	if (data[7] != 0 || !bytes_zero(data + 10, 6) || !bytes_zero(data + 56, 32) ||
-	    raft_start_count(bytes_get64(data + 40)) > RAFT_START_COUNT_MAX)
-		return WIRE_VERDICT_RESERVED;
+	if (!wire_form_valid(WIRE_FORM_ENVELOPE, data))
+		return WIRE_VERDICT_RANGE;
 	*out = (struct wire_envelope){
-		.type = data[6],
-		.body_size = bytes_get16(data + 8),
-		.cluster_id = bytes_get64(data + 16),
-		.source_id = bytes_get64(data + 24),
-		.source_identity = bytes_get64(data + 32),
-		.source_start = bytes_get64(data + 40),
-		.destination_identity = bytes_get64(data + 48),
+		.type = (uint8_t)WIRE_GET(data, ENVELOPE_TYPE),
+		.body_size = (uint16_t)WIRE_GET(data, ENVELOPE_BODY_SIZE),
+		.cluster_id = WIRE_GET(data, ENVELOPE_CLUSTER_ID),
+		.source_id = WIRE_GET(data, ENVELOPE_SOURCE_ID),
+		.source_identity = WIRE_GET(data, ENVELOPE_SOURCE_IDENTITY),
+		.source_start = WIRE_GET(data, ENVELOPE_SOURCE_START),
+		.destination_identity = WIRE_GET(data, ENVELOPE_DESTINATION_IDENTITY),
 	};
 	return WIRE_VERDICT_GOOD;
 }
@@ -106,20 +110,27 @@ uint32_t wire_append_size_max(uint16_t mtu)
 	return usable > headers ? usable - headers : 0;
 }
 
-static size_t append_encode(const struct raft_message *message, uint8_t *out, size_t size_max)
+/* --- raft's messages --------------------------------------------------------------------- */
+
+static size_t entry_encode(const struct raft_entry *entry, uint8_t *out)
+{
+	memset(out, 0, WIRE_ENTRY_HEADER_SIZE);
+	WIRE_PUT(out, ENTRY_TERM, entry->term);
+	WIRE_PUT(out, ENTRY_SIZE, entry->size);
+	WIRE_PUT(out, ENTRY_TYPE, entry->type);
+	WIRE_PUT(out, ENTRY_FLAGS, entry->flags);
+	assert(wire_form_valid(WIRE_FORM_ENTRY, out));
+	if (entry->size)
+		memcpy(out + WIRE_ENTRY_HEADER_SIZE, entry->data, entry->size);
+	return (size_t)WIRE_ENTRY_HEADER_SIZE + entry->size;
+}
+
+/* The entries behind the body; 0: they do not fit. */
+static size_t entries_encode(const struct raft_message *message, uint8_t *out, size_t size_max)
 {
 	const struct raft_append *append = &message->append;
 	size_t size = WIRE_APPEND_SIZE;
 
-	if (append->entry_count > WIRE_ENTRIES_MAX || size_max < size)
-		return 0;
-	memset(out, 0, WIRE_APPEND_SIZE);
-	bytes_put64(out, message->term);
-	bytes_put64(out + 8, append->prev_index);
-	bytes_put64(out + 16, append->prev_term);
-	bytes_put64(out + 24, append->commit);
-	bytes_put64(out + 32, append->read_seq);
-	bytes_put16(out + 40, (uint16_t)append->entry_count);
 	for (uint32_t i = 0; i < append->entry_count; i++) {
 		const struct raft_entry *entry = &append->entries[i];
 
@@ -127,49 +138,58 @@ static size_t append_encode(const struct raft_message *message, uint8_t *out, si
 		assert(entry->size <= RAFT_ENTRY_DATA_MAX);
 		if (size_max - size < (size_t)WIRE_ENTRY_HEADER_SIZE + entry->size)
 			return 0;
-		memset(out + size, 0, WIRE_ENTRY_HEADER_SIZE);
-		bytes_put64(out + size, entry->term);
-		bytes_put16(out + size + 8, entry->size);
-		out[size + 10] = entry->type;
-		out[size + 11] = entry->flags;
-		size += WIRE_ENTRY_HEADER_SIZE;
-		if (entry->size)
-			memcpy(out + size, entry->data, entry->size);
-		size += entry->size;
+		size += entry_encode(entry, out + size);
 	}
 	return size;
 }
 
-static void append_reply_encode(const struct raft_message *message, uint8_t *out)
+static void append_encode(const struct raft_append *append, uint8_t *out)
 {
-	const struct raft_append_reply *reply = &message->append_reply;
+	WIRE_PUT(out, APPEND_PREV_INDEX, append->prev_index);
+	WIRE_PUT(out, APPEND_PREV_TERM, append->prev_term);
+	WIRE_PUT(out, APPEND_COMMIT, append->commit);
+	WIRE_PUT(out, APPEND_READ_SEQ, append->read_seq);
+	WIRE_PUT(out, APPEND_ENTRY_COUNT, append->entry_count);
+}
 
-	bytes_put64(out, message->term);
-	bytes_put64(out + 8, reply->match);
-	bytes_put64(out + 16, reply->match_term);
-	bytes_put64(out + 24, reply->prev_index);
-	bytes_put64(out + 32, reply->read_seq);
-	out[40] = reply->accepted;
-	out[41] = reply->lost;
-	out[42] = reply->unconfirmed;
+static void append_reply_encode(const struct raft_append_reply *reply, uint8_t *out)
+{
+	WIRE_PUT(out, APPEND_REPLY_MATCH, reply->match);
+	WIRE_PUT(out, APPEND_REPLY_MATCH_TERM, reply->match_term);
+	WIRE_PUT(out, APPEND_REPLY_PREV_INDEX, reply->prev_index);
+	WIRE_PUT(out, APPEND_REPLY_READ_SEQ, reply->read_seq);
+	WIRE_PUT(out, APPEND_REPLY_ACCEPTED, reply->accepted);
+	WIRE_PUT(out, APPEND_REPLY_LOST, reply->lost);
+	WIRE_PUT(out, APPEND_REPLY_UNCONFIRMED, reply->unconfirmed);
+}
+
+static void start_reply_encode(const struct raft_start_reply *reply, uint8_t *out)
+{
+	WIRE_PUT(out, START_REPLY_ASKED, reply->asked);
+	WIRE_PUT(out, START_REPLY_KNOWN_START, reply->known.start);
+	WIRE_PUT(out, START_REPLY_KNOWN_TERM, reply->known.term);
+	WIRE_PUT(out, START_REPLY_KNOWN_INDEX, reply->known.index);
+	WIRE_PUT(out, START_REPLY_ENTRY_TERM, reply->known.entry_term);
 }
 
 struct raft_body {
 	uint8_t wire;     /* enum wire_type */
+	uint8_t form;     /* enum wire_form */
 	uint8_t size_min; /* without entries */
 };
 
 /* By enum raft_message_type. */
+#define RAFT_BODY(type) \
+	[RAFT_MESSAGE_##type] = {WIRE_##type, WIRE_FORM_##type, WIRE_FORM_SIZE_##type}
 static const struct raft_body raft_bodies[] = {
-	[RAFT_MESSAGE_VOTE] = {WIRE_VOTE, VOTE_SIZE},
-	[RAFT_MESSAGE_VOTE_REPLY] = {WIRE_VOTE_REPLY, VOTE_REPLY_SIZE},
-	[RAFT_MESSAGE_APPEND] = {WIRE_APPEND, WIRE_APPEND_SIZE},
-	[RAFT_MESSAGE_APPEND_REPLY] = {WIRE_APPEND_REPLY, APPEND_REPLY_SIZE},
-	[RAFT_MESSAGE_READ] = {WIRE_READ, READ_SIZE},
-	[RAFT_MESSAGE_READ_REPLY] = {WIRE_READ_REPLY, READ_REPLY_SIZE},
-	[RAFT_MESSAGE_START] = {WIRE_START, START_SIZE},
-	[RAFT_MESSAGE_START_REPLY] = {WIRE_START_REPLY, START_REPLY_SIZE},
+	RAFT_BODY(VOTE), RAFT_BODY(VOTE_REPLY), RAFT_BODY(APPEND), RAFT_BODY(APPEND_REPLY),
+	RAFT_BODY(READ), RAFT_BODY(READ_REPLY), RAFT_BODY(START),  RAFT_BODY(START_REPLY),
 };
+
+/* Every one begins with its term. */
+static_assert((int)WIRE_AT_VOTE_TERM == 0 && (int)WIRE_AT_APPEND_TERM == 0 &&
+		      (int)WIRE_AT_READ_TERM == 0 && (int)WIRE_AT_START_TERM == 0,
+	      "layout");
 
 size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t out_size_max,
 			uint8_t *type)
@@ -183,53 +203,52 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 		return 0;
 	*type = body->wire;
 	memset(out, 0, body->size_min);
-	bytes_put64(out, message->term);
+	WIRE_PUT(out, VOTE_TERM, message->term);
 	switch (message->type) {
 	case RAFT_MESSAGE_VOTE:
-		bytes_put64(out + 8, message->vote.last_index);
-		bytes_put64(out + 16, message->vote.last_term);
+		WIRE_PUT(out, VOTE_LAST_INDEX, message->vote.last_index);
+		WIRE_PUT(out, VOTE_LAST_TERM, message->vote.last_term);
 		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
-		out[8] = message->vote_reply.granted;
+		WIRE_PUT(out, VOTE_REPLY_GRANTED, message->vote_reply.granted);
 		break;
 	case RAFT_MESSAGE_APPEND:
-		return append_encode(message, out, out_size_max);
+		if (message->append.entry_count > WIRE_ENTRIES_MAX)
+			return 0;
+		append_encode(&message->append, out);
+		break;
 	case RAFT_MESSAGE_APPEND_REPLY:
-		append_reply_encode(message, out);
+		append_reply_encode(&message->append_reply, out);
 		break;
 	case RAFT_MESSAGE_READ:
-		bytes_put64(out + 8, message->read.context);
+		WIRE_PUT(out, READ_CONTEXT, message->read.context);
 		break;
 	case RAFT_MESSAGE_READ_REPLY:
-		bytes_put64(out + 8, message->read_reply.context);
-		bytes_put64(out + 16, message->read_reply.index);
+		WIRE_PUT(out, READ_REPLY_CONTEXT, message->read_reply.context);
+		WIRE_PUT(out, READ_REPLY_INDEX, message->read_reply.index);
 		break;
 	case RAFT_MESSAGE_START:
 		break;
 	case RAFT_MESSAGE_START_REPLY:
-		bytes_put64(out + 8, message->start_reply.asked);
-		bytes_put64(out + 16, message->start_reply.known.start);
-		bytes_put64(out + 24, message->start_reply.known.term);
-		bytes_put64(out + 32, message->start_reply.known.index);
-		bytes_put64(out + 40, message->start_reply.known.entry_term);
+		start_reply_encode(&message->start_reply, out);
 		break;
 	}
-	return body->size_min;
+	assert(wire_form_valid(body->form, out));
+	return message->type == RAFT_MESSAGE_APPEND ? entries_encode(message, out, out_size_max)
+						    : body->size_min;
 }
 
 /* One entry from `size` bytes; 0: malformed. Returns the bytes that it took. */
 static size_t entry_decode(struct raft_entry *out, const uint8_t *data, size_t size)
 {
-	if (size < WIRE_ENTRY_HEADER_SIZE)
+	if (size < WIRE_ENTRY_HEADER_SIZE || !wire_form_valid(WIRE_FORM_ENTRY, data))
 		return 0;
-	out->term = bytes_get64(data);
-	out->size = bytes_get16(data + 8);
-	out->type = data[10];
-	out->flags = data[11];
+	out->term = WIRE_GET(data, ENTRY_TERM);
+	out->size = (uint16_t)WIRE_GET(data, ENTRY_SIZE);
+	out->type = (uint8_t)WIRE_GET(data, ENTRY_TYPE);
+	out->flags = (uint8_t)WIRE_GET(data, ENTRY_FLAGS);
 	out->data = data + WIRE_ENTRY_HEADER_SIZE;
-	if (out->size > size - WIRE_ENTRY_HEADER_SIZE)
-		return 0;
-	if (out->term == 0 || !raft_entry_form_valid(out) || !bytes_zero(data + 12, 4))
+	if (out->size > size - WIRE_ENTRY_HEADER_SIZE || !raft_entry_form_valid(out))
 		return 0;
 	return (size_t)WIRE_ENTRY_HEADER_SIZE + out->size;
 }
@@ -240,14 +259,13 @@ static int append_decode(struct raft_message *out, struct raft_entry *entries, c
 	struct raft_append *append = &out->append;
 	size_t at = WIRE_APPEND_SIZE;
 
-	append->prev_index = bytes_get64(data + 8);
-	append->prev_term = bytes_get64(data + 16);
-	append->commit = bytes_get64(data + 24);
-	append->read_seq = bytes_get64(data + 32);
+	append->prev_index = WIRE_GET(data, APPEND_PREV_INDEX);
+	append->prev_term = WIRE_GET(data, APPEND_PREV_TERM);
+	append->commit = WIRE_GET(data, APPEND_COMMIT);
+	append->read_seq = WIRE_GET(data, APPEND_READ_SEQ);
 	append->entries = entries;
-	append->entry_count = bytes_get16(data + 40);
-	if (!bytes_zero(data + 42, 6) || append->entry_count > WIRE_ENTRIES_MAX ||
-	    append->prev_index > UINT64_MAX - append->entry_count)
+	append->entry_count = (uint32_t)WIRE_GET(data, APPEND_ENTRY_COUNT);
+	if (append->prev_index > RAFT_INDEX_MAX - append->entry_count)
 		return -EINVAL;
 	for (uint32_t i = 0; i < append->entry_count; i++) {
 		raft_term before = i ? entries[i - 1].term : append->prev_term;
@@ -262,20 +280,26 @@ static int append_decode(struct raft_message *out, struct raft_entry *entries, c
 	return at == size ? 0 : -EINVAL;
 }
 
-static int append_reply_decode(struct raft_message *out, const uint8_t *data)
+static void append_reply_decode(struct raft_append_reply *out, const uint8_t *data)
 {
-	if (data[40] > 1 || data[41] > 1 || data[42] > 1 || !bytes_zero(data + 43, 5))
-		return -EINVAL;
-	out->append_reply = (struct raft_append_reply){
-		.accepted = data[40],
-		.lost = data[41],
-		.unconfirmed = data[42],
-		.match = bytes_get64(data + 8),
-		.match_term = bytes_get64(data + 16),
-		.prev_index = bytes_get64(data + 24),
-		.read_seq = bytes_get64(data + 32),
+	*out = (struct raft_append_reply){
+		.accepted = WIRE_GET(data, APPEND_REPLY_ACCEPTED) == 1,
+		.lost = WIRE_GET(data, APPEND_REPLY_LOST) == 1,
+		.unconfirmed = WIRE_GET(data, APPEND_REPLY_UNCONFIRMED) == 1,
+		.match = WIRE_GET(data, APPEND_REPLY_MATCH),
+		.match_term = WIRE_GET(data, APPEND_REPLY_MATCH_TERM),
+		.prev_index = WIRE_GET(data, APPEND_REPLY_PREV_INDEX),
+		.read_seq = WIRE_GET(data, APPEND_REPLY_READ_SEQ),
 	};
-	return 0;
+}
+
+static void start_reply_decode(struct raft_start_reply *out, const uint8_t *data)
+{
+	out->asked = WIRE_GET(data, START_REPLY_ASKED);
+	out->known.start = WIRE_GET(data, START_REPLY_KNOWN_START);
+	out->known.term = WIRE_GET(data, START_REPLY_KNOWN_TERM);
+	out->known.index = WIRE_GET(data, START_REPLY_KNOWN_INDEX);
+	out->known.entry_term = WIRE_GET(data, START_REPLY_ENTRY_TERM);
 }
 
 int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_ENTRIES_MAX],
@@ -286,201 +310,37 @@ int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_EN
 	while (kind <= RAFT_MESSAGE_START_REPLY && raft_bodies[kind].wire != type)
 		kind++;
 	if (kind > RAFT_MESSAGE_START_REPLY || size < raft_bodies[kind].size_min ||
-	    (type != WIRE_APPEND && size != raft_bodies[kind].size_min))
+	    (type != WIRE_APPEND && size != raft_bodies[kind].size_min) ||
+	    !wire_form_valid(raft_bodies[kind].form, data))
 		return -EINVAL;
 	memset(out, 0, sizeof(*out));
 	out->type = (enum raft_message_type)kind;
-	out->term = bytes_get64(data);
+	out->term = WIRE_GET(data, VOTE_TERM);
 	switch (out->type) {
 	case RAFT_MESSAGE_VOTE:
-		out->vote.last_index = bytes_get64(data + 8);
-		out->vote.last_term = bytes_get64(data + 16);
-		return 0;
+		out->vote.last_index = WIRE_GET(data, VOTE_LAST_INDEX);
+		out->vote.last_term = WIRE_GET(data, VOTE_LAST_TERM);
+		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
-		out->vote_reply.granted = data[8] == 1;
-		return data[8] <= 1 && bytes_zero(data + 9, 7) ? 0 : -EINVAL;
+		out->vote_reply.granted = WIRE_GET(data, VOTE_REPLY_GRANTED) == 1;
+		break;
 	case RAFT_MESSAGE_APPEND:
 		return append_decode(out, entries, data, size);
 	case RAFT_MESSAGE_APPEND_REPLY:
-		return append_reply_decode(out, data);
+		append_reply_decode(&out->append_reply, data);
+		break;
 	case RAFT_MESSAGE_READ:
-		out->read.context = bytes_get64(data + 8);
-		return 0;
+		out->read.context = WIRE_GET(data, READ_CONTEXT);
+		break;
 	case RAFT_MESSAGE_READ_REPLY:
-		out->read_reply.context = bytes_get64(data + 8);
-		out->read_reply.index = bytes_get64(data + 16);
-		return 0;
+		out->read_reply.context = WIRE_GET(data, READ_REPLY_CONTEXT);
+		out->read_reply.index = WIRE_GET(data, READ_REPLY_INDEX);
+		break;
 	case RAFT_MESSAGE_START:
-		return 0;
+		break;
 	case RAFT_MESSAGE_START_REPLY:
-		out->start_reply.asked = bytes_get64(data + 8);
-		out->start_reply.known.start = bytes_get64(data + 16);
-		out->start_reply.known.term = bytes_get64(data + 24);
-		out->start_reply.known.index = bytes_get64(data + 32);
-		out->start_reply.known.entry_term = bytes_get64(data + 40);
-		return 0;
-	}
-	return -EINVAL;
-}
-
-size_t wire_part_encode(const struct wire_part *part, uint8_t *out)
-{
-	assert(part->size <= WIRE_PART_SIZE);
-	memset(out, 0, WIRE_PART_HEADER_SIZE);
-	bytes_put64(out, part->cookie);
-	bytes_put64(out + 8, part->request_id);
-	bytes_put32(out + 16, part->total_size);
-	bytes_put16(out + 20, part->part);
-	bytes_put16(out + 22, part->wanted);
-	out[24] = part->kind;
-	out[25] = part->status;
-	out[26] = part->more;
-	bytes_put32(out + 28, part->piece);
-	/* A type has one of the two: the other is 0. */
-	assert(part->timeout_us == 0 || part->answer_id == 0);
-	bytes_put64(out + 32, part->timeout_us | part->answer_id);
-	if (part->size)
-		memcpy(out + WIRE_PART_HEADER_SIZE, part->data, part->size);
-	return (size_t)WIRE_PART_HEADER_SIZE + part->size;
-}
-
-static bool part_fields_valid(const struct wire_part *p, uint8_t type)
-{
-	uint32_t count = parts_count(p->total_size);
-
-	switch (type) {
-	case WIRE_PROPOSE:
-		return p->cookie == 0 && p->kind == WIRE_COMMAND && p->timeout_us == 0 &&
-		       p->status == 0 && p->wanted == 0 && !p->more && p->piece == 0;
-	case WIRE_REQUEST:
-		return p->status == 0 && p->wanted == 0 && !p->more && p->piece == 0;
-	case WIRE_ANSWER:
-		/* Nothing follows a refusal. */
-		return p->wanted == 0 && (!p->more || p->status == WIRE_OK);
-	case WIRE_PULL:
-		return p->status == 0 && p->wanted >= 1 && p->wanted <= count - p->part && !p->more;
-	default:
-		return false;
-	}
-}
-
-int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, size_t size)
-{
-	bool answers = type == WIRE_ANSWER || type == WIRE_PULL;
-	bool pull = type == WIRE_PULL;
-	uint32_t data_size;
-
-	if (size < WIRE_PART_HEADER_SIZE || size > WIRE_PART_HEADER_SIZE + WIRE_PART_SIZE)
-		return -EINVAL;
-	data_size = (uint32_t)size - WIRE_PART_HEADER_SIZE;
-	*out = (struct wire_part){
-		.cookie = bytes_get64(data),
-		.request_id = bytes_get64(data + 8),
-		.total_size = bytes_get32(data + 16),
-		.part = bytes_get16(data + 20),
-		.wanted = bytes_get16(data + 22),
-		.kind = data[24],
-		.status = data[25],
-		.more = data[26] == 1,
-		.piece = bytes_get32(data + 28),
-		.timeout_us = answers ? 0 : bytes_get64(data + 32),
-		.answer_id = answers ? bytes_get64(data + 32) : 0,
-		.data = pull ? NULL : data + WIRE_PART_HEADER_SIZE,
-		.size = data_size,
-	};
-	if (data[26] > 1 || data[27] != 0 || out->total_size > WIRE_MESSAGE_SIZE_MAX ||
-	    out->part >= parts_count(out->total_size))
-		return -EINVAL;
-	if (data_size != (pull ? 0 : parts_size(out->total_size, out->part)))
-		return -EINVAL;
-	if (out->kind < WIRE_COMMAND || out->kind >= WIRE_REQUEST_END ||
-	    out->status >= WIRE_STATUS_COUNT || !part_fields_valid(out, type))
-		return -EINVAL;
-	return 0;
-}
-
-size_t wire_part_reply_encode(const struct wire_part_reply *reply, uint8_t *out)
-{
-	memset(out, 0, WIRE_PART_REPLY_SIZE);
-	bytes_put64(out, reply->cookie);
-	bytes_put64(out + 8, reply->request_id);
-	bytes_put16(out + 16, reply->next_part);
-	out[18] = reply->status;
-	bytes_put64(out + 24, reply->retry_after_us);
-	return WIRE_PART_REPLY_SIZE;
-}
-
-int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, size_t size)
-{
-	if (size != WIRE_PART_REPLY_SIZE)
-		return -EINVAL;
-	*out = (struct wire_part_reply){
-		.cookie = bytes_get64(data),
-		.request_id = bytes_get64(data + 8),
-		.next_part = bytes_get16(data + 16),
-		.status = data[18],
-		.retry_after_us = bytes_get64(data + 24),
-	};
-	if (out->next_part > WIRE_PARTS_MAX || out->status >= WIRE_STATUS_COUNT ||
-	    !bytes_zero(data + 19, 5))
-		return -EINVAL;
-	return 0;
-}
-
-size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out)
-{
-	memset(out, 0, WIRE_SETTINGS_SIZE);
-	bytes_put64(out, settings->heartbeat_us);
-	bytes_put64(out + 8, settings->election_us_min);
-	bytes_put64(out + 16, settings->election_us_max);
-	out[24] = settings->durability;
-	bytes_put64(out + 32, settings->question);
-	bytes_put64(out + 40, settings->answer);
-	return WIRE_SETTINGS_SIZE;
-}
-
-int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t size)
-{
-	if (size != WIRE_SETTINGS_SIZE || !bytes_zero(data + 25, 7))
-		return -EINVAL;
-	*out = (struct wire_settings){
-		.heartbeat_us = bytes_get64(data),
-		.election_us_min = bytes_get64(data + 8),
-		.election_us_max = bytes_get64(data + 16),
-		.durability = data[24],
-		.question = bytes_get64(data + 32),
-		.answer = bytes_get64(data + 40),
-	};
-	return 0;
-}
-
-size_t wire_hello_encode(const struct wire_hello *hello, uint8_t type, uint8_t *out)
-{
-	assert(type == WIRE_HELLO || type == WIRE_WELCOME);
-	memset(out, 0, WIRE_HELLO_SIZE);
-	bytes_put64(out, hello->nonce);
-	if (type == WIRE_WELCOME) {
-		bytes_put64(out + 8, hello->cookie);
-		bytes_put64(out + 16, hello->cluster_id);
-		bytes_put64(out + 24, hello->member_id);
-		bytes_put64(out + 32, hello->applied_index);
-	}
-	return WIRE_HELLO_SIZE;
-}
-
-int wire_hello_decode(struct wire_hello *out, uint8_t type, const uint8_t *data, size_t size)
-{
-	size_t used = type == WIRE_WELCOME ? 40 : 8;
-
-	if (size != WIRE_HELLO_SIZE || (type != WIRE_HELLO && type != WIRE_WELCOME) ||
-	    !bytes_zero(data + used, WIRE_HELLO_SIZE - used))
-		return -EINVAL;
-	*out = (struct wire_hello){.nonce = bytes_get64(data)};
-	if (type == WIRE_WELCOME) {
-		out->cookie = bytes_get64(data + 8);
-		out->cluster_id = bytes_get64(data + 16);
-		out->member_id = bytes_get64(data + 24);
-		out->applied_index = bytes_get64(data + 32);
+		start_reply_decode(&out->start_reply, data);
+		break;
 	}
 	return 0;
 }

@@ -1,86 +1,10 @@
 /*
- * The wire format above UDP, version 1. docs/wire.md tells the same with the reasons. All integers
- * are little-endian. Pure: no I/O, no allocation; used by nodes and clients alike.
+ * The wire format above UDP, version 1. Every field of every message, with its range, is in
+ * dataplane/wire_fields.h; docs/wire.md tells the same with the reasons and the sequences. All
+ * integers are little-endian. Pure: no I/O, no allocation; used by nodes and clients alike.
  *
- * The envelope, 88 bytes, is on every packet:
- *
- *	offset size field
- *	     0    4 magic "QUON"
- *	     4    1 version (1)
- *	     5    1 the lowest version that this can be read as (1)
- *	     6    1 type (enum wire_type)
- *	     7    1 flags: zero until authentication uses them
- *	     8    2 body size: bytes after the envelope, exactly
- *	    10    6 zero
- *	    16    8 cluster id           (0 from a client that does not know it yet)
- *	    24    8 source member id     (0 from a client)
- *	    32    8 source identity      (0 from a client)
- *	    40    8 source start         (0 from a client): count << 32 | nonce
- *	    48    8 destination identity (0: not known to the sender)
- *	    56    8 session id           (0 until authentication uses it)
- *	    64    8 counter              (0 until authentication uses it)
- *	    72   16 authentication tag   (0: auth off)
- *
- * Bodies of peer packets:
- *
- *	VOTE          term 8, last_index 8, last_term 8
- *	VOTE_REPLY    term 8, granted 1, zero 7
- *	APPEND        term 8, prev_index 8, prev_term 8, commit 8, read_seq 8, entry_count 2,
- *	              zero 6, then entries: term 8, size 2, type 1, flags 1, zero 4, data
- *	APPEND_REPLY  term 8, match 8, match_term 8, prev_index 8, read_seq 8, accepted 1, lost 1,
- *	              unconfirmed 1, zero 5
- *	READ          term 8, context 8
- *	READ_REPLY    term 8, context 8, index 8
- *	PROPOSE       a part (below): a follower forwards a command to the leader
- *	PROPOSE_REPLY a part reply
- *	START         term 8: what do you know of me from before the start that sends this?
- *	START_REPLY   term 8, asked 8, newest start known 8, acknowledged term 8, index 8 and term
- *	              of the entry there 8
- *	FORMATION     say 1, existing 1, count 1, zero 5, digest 8, origin 8, cluster id 8,
- *	              receiver's identity 8 (0: any), then members: place 8, identity 8. Before the
- *	              cluster is formed; known by its address, whatever its envelope's ids are
- *	PATH          round 8, bytes of this IP packet 4, zero to its end: does it arrive?
- *	PATH_REPLY    round 8, bytes of the IP packet that arrived 4, zero 4
- *	SETTINGS      heartbeat_us 8, election_us_min 8, election_us_max 8, durability 1, zero 7,
- *	              question 8, answer 8:
- *	              told now and then, so that members that differ are warned of
- *
- * Bodies of client packets:
- *
- *	HELLO         nonce 8, zero to 64: not smaller than its answer, so nothing is amplified
- *	WELCOME       nonce 8, cookie 8, cluster id 8, member id 8, applied index 8, zero to 64
- *	REQUEST       a part: kind is enum wire_request
- *	REQUEST_REPLY a part reply: which parts the node still wants, or a refusal
- *	ANSWER        a part of a piece of the answer (mostly the only one); cookie echoed
- *	PULL          a part header without data: `part` is the first wanted, `wanted` how many
- *
- * A part, 40 bytes and then data:
- *
- *	     0    8 cookie       proves the client's address; PROPOSE: zero
- *	     8    8 request id   chosen by the sender, unique while its cookie (incarnation) lives
- *	    16    4 total size   of the whole message, at most WIRE_MESSAGE_SIZE_MAX
- *	    20    2 part         from 0
- *	    22    2 wanted       PULL: parts wanted; else 0
- *	    24    1 kind         enum wire_request
- *	    25    1 status       ANSWER: enum wire_status; else 0
- *	    26    1 flags        ANSWER: 1: more pieces follow this one; else 0
- *	    27    1 zero
- *	    28    4 piece        ANSWER: its number, from 0; PULL: of which one; else 0
- *	    32    8 timeout_us   REQUEST: how long the client waits for it, 0: the node's default;
- *	            answer_id    ANSWER: differs each time an answer is made for one request
- *	                         id, so that parts of two are never joined; PULL: its
- *	                         echo, 0: any; PROPOSE: 0
- *
- * Every part but the last holds WIRE_PART_SIZE bytes.
- *
- * A part reply, 32 bytes:
- *
- *	     0    8 cookie
- *	     8    8 request id
- *	    16    2 next part wanted: all below it have arrived
- *	    18    1 status (enum wire_status; OK while parts are missing)
- *	    19    5 zero
- *	    24    8 retry after, microseconds (a hint with BUSY)
+ * A packet is the envelope and a body. A request or an answer is a message of up to
+ * WIRE_MESSAGE_SIZE_MAX bytes in numbered parts: every one but the last holds WIRE_PART_SIZE bytes.
  */
 #ifndef DATAPLANE_WIRE_H
 #define DATAPLANE_WIRE_H
@@ -89,6 +13,9 @@
 #include "raft/types.h"
 
 #include <stddef.h>
+
+/* "QUON" */
+#define WIRE_MAGIC UINT32_C(0x4e4f5551)
 
 enum {
 	WIRE_VERSION = 1,
@@ -110,7 +37,14 @@ enum {
 	WIRE_PARTS_MAX = PARTS_COUNT_MAX,
 	/* The largest UDP payload that fits an MTU of 1500. */
 	WIRE_PAYLOAD_1500 = 1500 - WIRE_IP_UDP_SIZE,
+	/* The greatest of enum wal_durability, which is opaque here. */
+	WIRE_DURABILITY_MAX = 2,
 };
+
+/* An hour: 36 times the longest election timeout that can be configured. */
+#define WIRE_TIMER_US_MAX UINT64_C(3600000000)
+/* A day: longer than anybody waits for an answer, or is told to. */
+#define WIRE_WAIT_US_MAX UINT64_C(86400000000)
 
 static_assert(WIRE_ENVELOPE_SIZE + WIRE_APPEND_SIZE + WIRE_ENTRY_HEADER_SIZE +
 			      RAFT_ENTRY_DATA_MAX <=
@@ -207,7 +141,7 @@ enum wire_verdict {
 	WIRE_VERDICT_VERSION, /* cannot be read as any version that we know */
 	WIRE_VERDICT_SIZE,    /* body size does not match the bytes that are there */
 	WIRE_VERDICT_TYPE,
-	WIRE_VERDICT_RESERVED, /* authentication fields set while auth is off */
+	WIRE_VERDICT_RANGE, /* a field is out of its range: what is reserved is 0 */
 };
 
 /* Writes WIRE_ENVELOPE_SIZE bytes. */
@@ -267,7 +201,8 @@ static inline bool wire_part_add(struct parts *message, const struct wire_part *
 			 &(struct part){part->total_size, part->part, part->data, part->size});
 }
 
-size_t wire_part_encode(const struct wire_part *part, uint8_t *out); /* header and data */
+/* Header and data of a part that `type` carries. */
+size_t wire_part_encode(const struct wire_part *part, uint8_t type, uint8_t *out);
 /* Checks that part, total and size agree. 0 or -EINVAL. */
 int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, size_t size);
 
@@ -279,8 +214,10 @@ struct wire_part_reply {
 	uint64_t retry_after_us;
 };
 
-size_t wire_part_reply_encode(const struct wire_part_reply *reply, uint8_t *out);
-int wire_part_reply_decode(struct wire_part_reply *out, const uint8_t *data, size_t size);
+/* type: PROPOSE_REPLY or REQUEST_REPLY. */
+size_t wire_part_reply_encode(const struct wire_part_reply *reply, uint8_t type, uint8_t *out);
+int wire_part_reply_decode(struct wire_part_reply *out, uint8_t type, const uint8_t *data,
+			   size_t size);
 
 struct wire_settings {
 	uint64_t heartbeat_us;

@@ -77,7 +77,7 @@ static bool header_decode(struct connection *c)
 {
 	struct stream_header header;
 
-	if (stream_header_decode(&header, c->header) || header.more)
+	if (stream_header_decode(&header, STREAM_CLIENT, c->header))
 		return false;
 	c->call.kind = header.code;
 	c->call.id = header.id;
@@ -96,7 +96,7 @@ static void header_encode(struct connection *c)
 		.time_us = c->call.retry_after_us,
 	};
 
-	stream_header_encode(&header, c->header);
+	stream_header_encode(&header, STREAM_NODE, c->header);
 }
 
 void connection_read(struct calls *s, struct connection *c)

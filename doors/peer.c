@@ -36,7 +36,7 @@ static void send_part(struct serve_peers *peers, raft_id to, const struct forwar
 	uint8_t *body = begin(d, to);
 
 	if (body)
-		dp_end(d->dp, WIRE_PROPOSE, wire_part_encode(&part, body));
+		dp_end(d->dp, WIRE_PROPOSE, wire_part_encode(&part, WIRE_PROPOSE, body));
 }
 
 static void send_reply(struct serve_peers *peers, raft_id to, const struct forward_reply *r)
@@ -51,7 +51,8 @@ static void send_reply(struct serve_peers *peers, raft_id to, const struct forwa
 	uint8_t *body = begin(d, to);
 
 	if (body)
-		dp_end(d->dp, WIRE_PROPOSE_REPLY, wire_part_reply_encode(&reply, body));
+		dp_end(d->dp, WIRE_PROPOSE_REPLY,
+		       wire_part_reply_encode(&reply, WIRE_PROPOSE_REPLY, body));
 }
 
 static void receive_part(struct peer_door *d, raft_id from, const struct dp_datagram *datagram)
@@ -75,7 +76,8 @@ static void receive_reply(struct peer_door *d, raft_id from, const struct dp_dat
 	struct forward_reply reply;
 	struct wire_part_reply wire;
 
-	if (wire_part_reply_decode(&wire, datagram->body, datagram->envelope.body_size) ||
+	if (wire_part_reply_decode(&wire, WIRE_PROPOSE_REPLY, datagram->body,
+				   datagram->envelope.body_size) ||
 	    !words_serve_status(wire.status, &reply.status)) {
 		d->malformed++;
 		return;

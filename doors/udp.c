@@ -99,7 +99,8 @@ static void send_reply(struct udp_door *d, const struct dp_address *to, uint64_t
 	uint8_t *body = dp_begin_client(d->dp, to, &size_max);
 
 	if (body)
-		dp_end(d->dp, WIRE_REQUEST_REPLY, wire_part_reply_encode(&reply, body));
+		dp_end(d->dp, WIRE_REQUEST_REPLY,
+		       wire_part_reply_encode(&reply, WIRE_REQUEST_REPLY, body));
 }
 
 static void send_answer_part(struct udp_door *d, struct request *q, uint32_t i)
@@ -123,7 +124,7 @@ static void send_answer_part(struct udp_door *d, struct request *q, uint32_t i)
 
 	if (!body)
 		return;
-	dp_end(d->dp, WIRE_ANSWER, wire_part_encode(&part, body));
+	dp_end(d->dp, WIRE_ANSWER, wire_part_encode(&part, WIRE_ANSWER, body));
 	serve_given(d->serve, q, i + 1 == parts_count(q->answer_size));
 }
 

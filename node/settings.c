@@ -45,6 +45,9 @@ static void round_trip(struct node *n, uint32_t peer, const struct wire_settings
 	n->asked_ns[peer] = 0;
 }
 
+static_assert((int)WIRE_DURABILITY_MAX == (int)WAL_VOLATILE, "each of them can be told");
+
+/* A heartbeat of zero marks a peer that has not told: none that is decoded has it. */
 bool settings_differ(const struct node *n, uint32_t peer)
 {
 	const struct wire_settings *a = &n->settings, *b = &n->peer_settings[peer];
@@ -58,11 +61,6 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 {
 	bool differed = settings_differ(n, peer);
 
-	/* Zero marks a peer that has not told: nobody has such a heartbeat. */
-	if (!settings->heartbeat_us || settings->durability > WAL_VOLATILE) {
-		n->counters.malformed++;
-		return;
-	}
 	round_trip(n, peer, settings);
 	n->peer_settings[peer] = *settings;
 	if (settings_differ(n, peer) && !differed)

@@ -9,15 +9,12 @@
 
 #include <string.h>
 
-/* Bounds every index so that no sum of ours can wrap. */
-static const raft_index INDEX_MAX = UINT64_MAX / 4;
-
 int raft_append_validate(const struct raft_message *m)
 {
 	const struct raft_append *a = &m->append;
 	raft_term term = a->prev_term;
 
-	if (a->prev_index > INDEX_MAX || a->prev_term > m->term ||
+	if (a->prev_index > RAFT_INDEX_MAX || a->prev_term > m->term ||
 	    (a->prev_index == 0) != (a->prev_term == 0) || a->entry_count > RAFT_WINDOW ||
 	    (a->entry_count > 0 && !a->entries))
 		return -EINVAL;

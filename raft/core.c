@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The highest a message may claim: elections cannot count so far, and there is always a next. */
-static const raft_term TERM_MAX = UINT64_MAX / 4;
-
 static bool options_valid(const struct raft_options *o)
 {
 	uint32_t voters = 0;
@@ -31,7 +28,8 @@ static bool options_valid(const struct raft_options *o)
 	    (o->members_index > 0 && o->members_before_index >= o->members_index) ||
 	    (o->members_index > 0 && o->members_before.count == 0))
 		return false;
-	if (o->last_index > 0 && o->hard_state.term == 0)
+	if ((o->last_index > 0 && o->hard_state.term == 0) || o->last_index > RAFT_INDEX_MAX ||
+	    o->hard_state.term > RAFT_TERM_MAX)
 		return false;
 	return o->election_timeout_us_min > 0 &&
 	       o->election_timeout_us_min <= o->election_timeout_us_max && o->heartbeat_us > 0 &&
@@ -284,7 +282,7 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 	assert(!r->in_ready);
 	assert(r->restored);
 	bool of_start = m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY;
-	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term > TERM_MAX ||
+	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term > RAFT_TERM_MAX ||
 	    (m->term == 0 && !of_start) || raft_start_count(m->start) > RAFT_START_COUNT_MAX)
 		return -EINVAL;
 	struct raft_peer *p = raft_peer_find(r, m->from);

@@ -60,6 +60,8 @@ static bool may_vote(const struct raft *r)
 
 bool raft_may_campaign(const struct raft *r)
 {
+	if (r->hard.term >= RAFT_TERM_MAX)
+		return false; /* there is no next one */
 	return raft_is_voter(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 

@@ -17,6 +17,14 @@
 typedef uint64_t raft_index;
 typedef uint64_t raft_term;
 
+/*
+ * No count comes near these: a term, an index, a read token of a term. What says more is refused
+ * wherever it comes in, a disk's word included, and there is room above for any sum of two.
+ */
+#define RAFT_TERM_MAX (UINT64_MAX / 4)
+#define RAFT_INDEX_MAX (UINT64_MAX / 4)
+#define RAFT_READ_SEQ_MAX (UINT64_MAX / 4)
+
 /* A member's id: it follows from the table with which its cluster was formed. 0: nobody. */
 typedef uint64_t raft_id;
 

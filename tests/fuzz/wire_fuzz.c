@@ -41,12 +41,11 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 		back = wire_raft_encode(&message, out, sizeof(out), &type_back);
 		require(type_back == type);
 	} else if (wire_part_decode(&part, type, data, size) == 0) {
-		back = wire_part_encode(&part, out);
+		back = wire_part_encode(&part, type, out);
 	} else if (wire_hello_decode(&hello, type, data, size) == 0) {
 		back = wire_hello_encode(&hello, type, out);
-	} else if ((type == WIRE_REQUEST_REPLY || type == WIRE_PROPOSE_REPLY) &&
-		   wire_part_reply_decode(&reply, data, size) == 0) {
-		back = wire_part_reply_encode(&reply, out);
+	} else if (wire_part_reply_decode(&reply, type, data, size) == 0) {
+		back = wire_part_reply_encode(&reply, type, out);
 	} else if (type == WIRE_FORMATION && wire_formation_decode(&formation, data, size) == 0) {
 		back = wire_formation_encode(&formation, out);
 	} else if ((type == WIRE_PATH || type == WIRE_PATH_REPLY) &&
@@ -91,7 +90,7 @@ static size_t crafted(uint8_t type, const uint8_t *sent, const uint8_t *data, si
 	memcpy(&reply.cookie, sent, 8);
 	memcpy(&reply.request_id, sent + 8, 8);
 	if (type == WIRE_REQUEST_REPLY)
-		return wire_part_reply_encode(&reply, to);
+		return wire_part_reply_encode(&reply, WIRE_REQUEST_REPLY, to);
 	part.cookie = reply.cookie;
 	part.request_id = reply.request_id;
 	part.answer_id = data[2] / 200;
@@ -100,7 +99,7 @@ static size_t crafted(uint8_t type, const uint8_t *sent, const uint8_t *data, si
 		part.part = 0;
 	part.data = data;
 	part.size = parts_size(part.total_size, part.part);
-	return part.size <= size ? wire_part_encode(&part, to) : 0;
+	return part.size <= size ? wire_part_encode(&part, WIRE_ANSWER, to) : 0;
 }
 
 static size_t answer(uint8_t *to, const uint8_t *sent, const uint8_t *data, size_t size)
@@ -180,7 +179,8 @@ size_t fuzz_seed_input(uint64_t n, uint8_t *input)
 	const struct wire_hello hello = {1, 2, 3, 4, 5};
 	const struct formation_message formation = {
 		.say = FORMATION_SAY_ACCEPTED,
-		.table = {.count = 2, .member = {{.place = 1, .identity = 1}, {2, 2}}},
+		.table = {.count = 2,
+			  .member = {{.place = 1 << 16 | 1, .identity = 1}, {2 << 16 | 1, 2}}},
 	};
 	uint8_t *to = input + 2;
 
@@ -198,10 +198,10 @@ size_t fuzz_seed_input(uint64_t n, uint8_t *input)
 	case 9:
 		input[1] = (const uint8_t[]){WIRE_PROPOSE, WIRE_REQUEST, WIRE_ANSWER,
 					     WIRE_PULL}[n % 16 - 6];
-		return 2 + wire_part_encode(&part, to);
+		return 2 + wire_part_encode(&part, input[1], to);
 	case 10:
 		input[1] = WIRE_REQUEST_REPLY;
-		return 2 + wire_part_reply_encode(&reply, to);
+		return 2 + wire_part_reply_encode(&reply, input[1], to);
 	case 11:
 	case 12:
 		input[1] = n % 16 == 11 ? WIRE_HELLO : WIRE_WELCOME;

@@ -57,7 +57,7 @@ static size_t first_part(struct sim_random *r, uint8_t *out)
 		.data = data,
 		.size = sizeof(data),
 	};
-	size_t size = wire_part_encode(&part, out + WIRE_ENVELOPE_SIZE);
+	size_t size = wire_part_encode(&part, WIRE_REQUEST, out + WIRE_ENVELOPE_SIZE);
 
 	wire_envelope_encode(
 		&(struct wire_envelope){.type = WIRE_REQUEST, .body_size = (uint16_t)size}, out);

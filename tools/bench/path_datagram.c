@@ -75,7 +75,7 @@ static uint64_t id_of(uint8_t type, const uint8_t *body, size_t size)
 	case WIRE_PULL:
 		return wire_part_decode(&part, type, body, size) ? 0 : part.request_id;
 	case WIRE_REQUEST_REPLY:
-		return wire_part_reply_decode(&reply, body, size) ? 0 : reply.request_id;
+		return wire_part_reply_decode(&reply, type, body, size) ? 0 : reply.request_id;
 	default:
 		return 0;
 	}

@@ -92,11 +92,11 @@ void stream_request(struct stream *s, enum wire_request kind, const uint8_t *dat
 		.size = size,
 		.code = (uint8_t)kind,
 		.id = ++s->id,
-		.time_us = timeout_us,
+		.time_us = timeout_us < WIRE_WAIT_US_MAX ? timeout_us : WIRE_WAIT_US_MAX,
 	};
 
 	assert(size <= WIRE_MESSAGE_SIZE_MAX);
-	stream_header_encode(&header, s->header);
+	stream_header_encode(&header, STREAM_CLIENT, s->header);
 	s->data = data;
 	s->size = STREAM_HEADER_SIZE + size;
 	s->sent = 0;
@@ -143,7 +143,7 @@ static int take_whole(struct stream *s, bool *whole)
 	*whole = false;
 	if (s->received < STREAM_HEADER_SIZE)
 		return 0;
-	if (stream_header_decode(&answer, s->in) || answer.id != s->id)
+	if (stream_header_decode(&answer, STREAM_NODE, s->in) || answer.id != s->id)
 		return -EPROTO;
 	size = STREAM_HEADER_SIZE + answer.size;
 	if (size > s->in_max || (s->received > size && !answer.more))

@@ -93,7 +93,7 @@ static inline void reply(uint64_t id, uint32_t next, enum wire_status status, ui
 	uint8_t packet[WIRE_PAYLOAD_1500];
 
 	receive(WIRE_REQUEST_REPLY, CLUSTER, packet,
-		wire_part_reply_encode(&r, packet + WIRE_ENVELOPE_SIZE));
+		wire_part_reply_encode(&r, WIRE_REQUEST_REPLY, packet + WIRE_ENVELOPE_SIZE));
 }
 
 static inline struct wire_part answer_part(enum wire_status status, uint32_t total, uint32_t part)
@@ -113,7 +113,8 @@ static inline void answer_with(const struct wire_part *part)
 {
 	uint8_t packet[WIRE_PAYLOAD_1500];
 
-	receive(WIRE_ANSWER, CLUSTER, packet, wire_part_encode(part, packet + WIRE_ENVELOPE_SIZE));
+	receive(WIRE_ANSWER, CLUSTER, packet,
+		wire_part_encode(part, WIRE_ANSWER, packet + WIRE_ENVELOPE_SIZE));
 }
 
 static inline void answer(enum wire_status status, uint32_t total, uint32_t part)

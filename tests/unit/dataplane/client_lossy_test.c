@@ -164,7 +164,7 @@ static void node_reply(const struct wire_part *part, uint32_t next, enum wire_st
 	uint8_t packet[WIRE_PAYLOAD_1500];
 
 	node_send(WIRE_REQUEST_REPLY, packet,
-		  wire_part_reply_encode(&reply, packet + WIRE_ENVELOPE_SIZE));
+		  wire_part_reply_encode(&reply, WIRE_REQUEST_REPLY, packet + WIRE_ENVELOPE_SIZE));
 }
 
 static void node_answer(const struct slot *s, uint32_t i)
@@ -182,7 +182,8 @@ static void node_answer(const struct slot *s, uint32_t i)
 	};
 	uint8_t packet[WIRE_PAYLOAD_1500];
 
-	node_send(WIRE_ANSWER, packet, wire_part_encode(&part, packet + WIRE_ENVELOPE_SIZE));
+	node_send(WIRE_ANSWER, packet,
+		  wire_part_encode(&part, WIRE_ANSWER, packet + WIRE_ENVELOPE_SIZE));
 }
 
 /* The work of one slot is done. */

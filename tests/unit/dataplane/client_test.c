@@ -133,7 +133,7 @@ static void N10_an_address_is_not_followed_into_another_cluster(void **state)
 	begin(WIRE_QUERY, 56, 1000 * MS);
 	p = answer_part(WIRE_OK, 10, 0);
 	receive(WIRE_ANSWER, CLUSTER + 1, packet,
-		wire_part_encode(&p, packet + WIRE_ENVELOPE_SIZE));
+		wire_part_encode(&p, WIRE_ANSWER, packet + WIRE_ENVELOPE_SIZE));
 	assert_int_equal(client_get_state(client), CLIENT_WAITING);
 }
 

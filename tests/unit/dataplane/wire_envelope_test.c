@@ -56,21 +56,21 @@ static void verdicts(void **state)
 		uint8_t value;
 		enum wire_verdict verdict;
 	} table[] = {
-		{0, 'q', WIRE_VERDICT_MAGIC},   {3, 'M', WIRE_VERDICT_MAGIC},
+		{0, 'q', WIRE_VERDICT_MAGIC}, {3, 'M', WIRE_VERDICT_MAGIC},
 		{4, 0, WIRE_VERDICT_VERSION}, /* older than the lowest that it can be read as */
 		{4, 2, WIRE_VERDICT_GOOD},    /* newer, and readable */
 		{4, 255, WIRE_VERDICT_GOOD},  /* much newer, and readable */
 		{5, 0, WIRE_VERDICT_VERSION}, /* there is no version 0 */
 		{5, 2, WIRE_VERDICT_VERSION}, /* not readable by us */
-		{6, 0, WIRE_VERDICT_TYPE},      {6, 15, WIRE_VERDICT_TYPE},
-		{6, 31, WIRE_VERDICT_TYPE},     {6, 38, WIRE_VERDICT_TYPE},
-		{7, 1, WIRE_VERDICT_RESERVED}, /* flags */
-		{8, 2, WIRE_VERDICT_SIZE},      {8, 4, WIRE_VERDICT_SIZE},
-		{9, 1, WIRE_VERDICT_SIZE},      {10, 1, WIRE_VERDICT_RESERVED},
-		{15, 1, WIRE_VERDICT_RESERVED}, {56, 1, WIRE_VERDICT_RESERVED}, /* session */
-		{71, 1, WIRE_VERDICT_RESERVED},                                 /* counter */
-		{72, 1, WIRE_VERDICT_RESERVED},                                 /* tag */
-		{87, 1, WIRE_VERDICT_RESERVED},
+		{6, 0, WIRE_VERDICT_TYPE},    {6, 15, WIRE_VERDICT_TYPE},
+		{6, 31, WIRE_VERDICT_TYPE},   {6, 38, WIRE_VERDICT_TYPE},
+		{7, 1, WIRE_VERDICT_RANGE}, /* flags */
+		{8, 2, WIRE_VERDICT_SIZE},    {8, 4, WIRE_VERDICT_SIZE},
+		{9, 1, WIRE_VERDICT_SIZE},    {10, 1, WIRE_VERDICT_RANGE},
+		{15, 1, WIRE_VERDICT_RANGE},  {56, 1, WIRE_VERDICT_RANGE}, /* session */
+		{71, 1, WIRE_VERDICT_RANGE},                               /* counter */
+		{72, 1, WIRE_VERDICT_RANGE},                               /* tag */
+		{87, 1, WIRE_VERDICT_RANGE},
 	};
 	struct wire_envelope out;
 

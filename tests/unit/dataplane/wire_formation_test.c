@@ -12,13 +12,12 @@ static void formation_bodies_round_trip(void **state)
 {
 	struct formation_message m = {
 		.say = FORMATION_SAY_ACCEPTED,
-		.existing = true,
-		.to = 0x1111222233334444,
 		.cluster_id = 5,
 		.table = {.digest = 6,
 			  .origin = 7,
 			  .count = 2,
-			  .member = {{.place = 8, .identity = 9}, {.place = 10, .identity = 11}}},
+			  .member = {{.place = 8 << 16 | 1, .identity = 9},
+				     {.place = 10 << 16 | 1, .identity = 11}}},
 	};
 	struct formation_message back;
 	uint8_t body[WIRE_FORMATION_SIZE_MAX];
@@ -38,11 +37,15 @@ static void formation_bodies_round_trip(void **state)
 		{1, 2, "neither yes nor no"},
 		{2, 3, "more members than bytes"},
 		{2, 17, "more members than there can be"},
+		{1, 1, "one that accepted, and waits to join"},
+		{32, 1, "meant for somebody, and no refusal"},
 		{3, 1, "reserved bytes"},
-		{40, 0, "no place"},
+		{42, 0, "no address"},
+		{40, 0, "no port"},
+		{46, 1, "more than an address and a port"},
 		{48, 0, "no identity"},
-		{40, 12, "places out of order"},
-		{56, 8, "one place twice"},
+		{42, 12, "places out of order"},
+		{58, 8, "one place twice"},
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		(void)wire_formation_encode(&m, body);

@@ -49,7 +49,8 @@ static void serve(const struct config *c, int fd)
 
 	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) < 0 ||
 	    recv(fd, bytes, sizeof(bytes), MSG_WAITALL) != (ssize_t)sizeof(bytes) ||
-	    stream_header_decode(&header, bytes) != 0 || header.size > sizeof(text) ||
+	    stream_header_decode(&header, STREAM_CLIENT, bytes) != 0 ||
+	    header.size > sizeof(text) ||
 	    (header.size > 0 && recv(fd, text, header.size, MSG_WAITALL) != (ssize_t)header.size))
 		return;
 	if (header.code == WIRE_FAULT) {
@@ -59,7 +60,7 @@ static void serve(const struct config *c, int fd)
 		header.size = (uint32_t)status_text(c, text, sizeof(text));
 	}
 	header.code = WIRE_OK;
-	stream_header_encode(&header, bytes);
+	stream_header_encode(&header, STREAM_NODE, bytes);
 	if (send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0)
 		send(fd, text, header.size, MSG_NOSIGNAL);
 }

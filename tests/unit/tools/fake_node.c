@@ -200,8 +200,9 @@ static void send_reply(struct fake_node *n, const struct sockaddr_in *to,
 	};
 	uint8_t packet[WIRE_PAYLOAD_1500];
 
-	send_packet(n, to, WIRE_REQUEST_REPLY, packet,
-		    wire_part_reply_encode(&reply, packet + WIRE_ENVELOPE_SIZE));
+	send_packet(
+		n, to, WIRE_REQUEST_REPLY, packet,
+		wire_part_reply_encode(&reply, WIRE_REQUEST_REPLY, packet + WIRE_ENVELOPE_SIZE));
 }
 
 static void send_answer(struct fake_node *n, const struct sockaddr_in *to, struct fake_slot *s,
@@ -223,7 +224,7 @@ static void send_answer(struct fake_node *n, const struct sockaddr_in *to, struc
 	uint8_t packet[WIRE_PAYLOAD_1500];
 
 	send_packet(n, to, WIRE_ANSWER, packet,
-		    wire_part_encode(&part, packet + WIRE_ENVELOPE_SIZE));
+		    wire_part_encode(&part, WIRE_ANSWER, packet + WIRE_ENVELOPE_SIZE));
 }
 
 static void receive_request(struct fake_node *n, const struct sockaddr_in *from,

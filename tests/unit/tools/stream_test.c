@@ -1,6 +1,7 @@
 /*
  * The admin socket's stream, byte by byte: this test is the node on the other end.
  */
+#include "base/bytes.h"
 #include "tools/client/stream.h"
 
 #include "tests/unit/test.h"
@@ -39,25 +40,26 @@ static int teardown(void **state)
 
 static void headers_have_their_bytes(void **state)
 {
-	static const uint8_t bytes[STREAM_HEADER_SIZE] = {
-		0x04, 0x03, 0x02, 0x00, 5,    0,    0,    0,    8,    7,    6,    5,
-		4,    3,    2,    1,    0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11};
+	static const uint8_t bytes[STREAM_HEADER_SIZE] = {0x04, 0x03, 0x02, 0x00, 5,    0, 0, 0,
+							  8,    7,    6,    5,    4,    3, 2, 1,
+							  0x18, 0x17, 0x16, 0x15, 0x14, 0, 0, 0};
 	const struct stream_header header = {
 		.size = 0x020304,
 		.code = 5,
 		.id = 0x0102030405060708,
-		.time_us = 0x1112131415161718,
+		.time_us = 0x1415161718,
 	};
 	uint8_t out[STREAM_HEADER_SIZE];
 	struct stream_header back;
 
 	(void)state;
 	memset(out, 0xff, sizeof(out));
-	stream_header_encode(&header, out);
+	stream_header_encode(&header, STREAM_CLIENT, out);
 	/* In this order, whatever the machine's own is. */
 	assert_memory_equal(out, bytes, sizeof(out));
-	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX, 1, true, 2, 3}, out);
-	assert_int_equal(stream_header_decode(&back, out), 0);
+	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX, 1, true, 2, 3},
+			     STREAM_NODE, out);
+	assert_int_equal(stream_header_decode(&back, STREAM_NODE, out), 0);
 	assert_int_equal(back.size, WIRE_MESSAGE_SIZE_MAX);
 	assert_int_equal(back.code, 1);
 	assert_int_equal(back.id, 2);
@@ -65,13 +67,12 @@ static void headers_have_their_bytes(void **state)
 	assert_true(back.more);
 	for (int i = 5; i < 8; i++) {
 		out[i] = 2;
-		if (stream_header_decode(&back, out) != -EPROTO)
+		if (stream_header_decode(&back, STREAM_NODE, out) != -EPROTO)
 			fail_msg("byte %d is 2, and taken", i);
 		out[i] = 0;
 	}
-	stream_header_encode(&(struct stream_header){WIRE_MESSAGE_SIZE_MAX + 1, 1, false, 2, 3},
-			     out);
-	assert_int_equal(stream_header_decode(&back, out), -EPROTO);
+	bytes_put32(out, WIRE_MESSAGE_SIZE_MAX + 1);
+	assert_int_equal(stream_header_decode(&back, STREAM_NODE, out), -EPROTO);
 }
 
 static void a_request_leaves_as_the_socket_takes_it(void **state)
@@ -97,7 +98,7 @@ static void a_request_leaves_as_the_socket_takes_it(void **state)
 	}
 	assert_true(waits > 0);
 	assert_int_equal(stream_events(&stream), POLLIN);
-	assert_int_equal(stream_header_decode(&header, got), 0);
+	assert_int_equal(stream_header_decode(&header, STREAM_CLIENT, got), 0);
 	assert_int_equal(header.size, REQUEST_SIZE);
 	assert_int_equal(header.code, WIRE_COMMAND);
 	assert_int_equal(header.id, 42);
@@ -122,7 +123,7 @@ static size_t answer(uint8_t *out, enum wire_status status, uint32_t size, uint6
 	const struct stream_header header = {
 		.size = size, .code = (uint8_t)status, .id = id, .time_us = 77};
 
-	stream_header_encode(&header, out);
+	stream_header_encode(&header, STREAM_NODE, out);
 	memset(out + STREAM_HEADER_SIZE, 'x', size);
 	return STREAM_HEADER_SIZE + size;
 }
