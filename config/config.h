@@ -29,6 +29,7 @@ enum {
 enum config_durability { CONFIG_DURABLE, CONFIG_WRITTEN, CONFIG_VOLATILE };
 enum config_idle { CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD, CONFIG_IDLE_SLEEP };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 enum config_profile { CONFIG_PROFILE_SHARED, CONFIG_PROFILE_BARE_METAL };
 enum config_huge_pages { CONFIG_HUGE_AUTO, CONFIG_HUGE_ON, CONFIG_HUGE_OFF };
 
@@ -91,6 +92,7 @@ struct config {
 	uint32_t memory_mib;  /* memory: of the dataplane; 64MiB, or what the frames need */
 	bool fault_injection; /* fault-injection: false; the lab sets it */
 	enum config_log_level log_level;                /* log-level: info */
+	enum config_log_format log_format;              /* log-format: text | json */
 	struct config_url metrics_url[CONFIG_URLS_MAX]; /* listen-metrics-urls: none */
 	uint32_t metrics_url_count;
 

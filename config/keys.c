@@ -127,7 +127,12 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "whether the admin socket may make the node drop frames; for tests"},
 	[KEY_LOG_LEVEL] = {"log-level", KEY_TYPE_CHOICE, FIELD(log_level),
 		.def = "info", .example = "info", .choices = {"error", "warn", "info", "debug"},
-		.meaning = "how much is logged"},
+		.meaning = "how much is logged: each level holds those before it; debug adds what DPDK says"
+			   " of its devices"},
+	[KEY_LOG_FORMAT] = {"log-format", KEY_TYPE_CHOICE, FIELD(log_format),
+		.def = "text", .example = "json", .choices = {"text", "json"},
+		.meaning = "how a line of the log reads: words, or an object of JSON; quoind --log-format"
+			   " says otherwise"},
 	[KEY_LISTEN_METRICS_URLS] = {"listen-metrics-urls", KEY_TYPE_URLS, FIELD(metrics_url),
 		.default_text = "none", .example = "http://127.0.0.1:2381",
 		.meaning = "where /metrics, /health, /livez and /readyz are served, at most 4, separated"

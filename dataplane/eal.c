@@ -9,8 +9,9 @@
  *	--iova-mode=va           without a PCI device nobody needs physical addresses, and reading
  *				 them needs privileges
  *	--no-telemetry           no socket beside ours
- *	--log-level=...          DPDK's chatter stays out of the node's log; EAL itself warns of
- *				 page sizes that are not there, which is not worth a line
+ *	--log-level=...          DPDK's chatter stays out of the node's log, unless it is asked for;
+ *				 EAL itself warns of page sizes that are not there, which is not
+ *				 worth a line
  */
 #include "dataplane/eal.h"
 #include "dataplane/link_control.h"
@@ -37,6 +38,7 @@ enum {
 	ARGUMENT_SIZE = 256,
 	PAGES_LOCK_TRIES = 500,
 	PAGES_LOCK_SLEEP_US = 10000,
+	LOG_LINE_SIZE = 512,
 };
 
 /* The argument vector that EAL gets; it keeps pointers into it, so it lives as long as EAL. */
@@ -139,8 +141,8 @@ static void arguments_build(struct arguments *a, const struct eal_options *optio
 		add(a, "--no-shconf");
 	}
 	add(a, "--no-telemetry");
-	add(a, "--log-level=*:warning");
-	add(a, "--log-level=lib.eal:error");
+	add(a, "--log-level=*:%s", options->log.verbose ? "info" : "warning");
+	add(a, "--log-level=lib.eal:%s", options->log.verbose ? "info" : "error");
 	if (options->pci_count == 0) {
 		add(a, "--no-pci");
 		add(a, "--iova-mode=va");
@@ -175,12 +177,68 @@ static int pages_lock(void)
 	return file;
 }
 
+/* Each line of what one call of rte_log said. */
+static ssize_t log_write(void *cookie, const char *text, size_t size)
+{
+	const struct eal_log *log = cookie;
+	int level = rte_log_cur_msg_loglevel();
+	enum eal_severity severity = level > 0 && level <= (int)RTE_LOG_ERR ? EAL_SAYS_ERROR
+				     : level == (int)RTE_LOG_WARNING        ? EAL_SAYS_WARNING
+									    : EAL_SAYS_INFO;
+	char line[LOG_LINE_SIZE];
+
+	for (size_t at = 0, length; at < size; at += length + 1) {
+		const char *end = memchr(text + at, '\n', size - at);
+
+		length = end ? (size_t)(end - text) - at : size - at;
+		snprintf(line, sizeof(line), "%.*s", (int)length, text + at);
+		if (length > 0)
+			log->line(log->context, severity, line);
+	}
+	return (ssize_t)size;
+}
+
+static int log_open(const struct eal_options *options)
+{
+	static const cookie_io_functions_t functions = {.write = log_write};
+	static struct eal_log log; /* of the stream, which is never closed */
+	FILE *stream = stderr;
+
+	log = options->log;
+	if (log.line)
+		stream = fopencookie(&log, "w", functions);
+	if (!stream)
+		return -ENOMEM;
+	return rte_openlog_stream(stream);
+}
+
+/* It answers an argument that it does not like with a hundred lines of usage on standard output. */
+static int init_quietly(void)
+{
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	int done;
+
+	fflush(stdout);
+	if (nowhere >= 0 && out >= 0)
+		dup2(nowhere, STDOUT_FILENO);
+	done = rte_eal_init(arguments.count, arguments.vector);
+	fflush(stdout);
+	if (nowhere >= 0 && out >= 0)
+		dup2(out, STDOUT_FILENO);
+	if (nowhere >= 0)
+		close(nowhere);
+	if (out >= 0)
+		close(out);
+	return done;
+}
+
 static int start(const struct eal_options *options, bool huge, char error[EAL_ERROR_MAX])
 {
 	int err;
 
 	arguments_build(&arguments, options, huge);
-	if (rte_eal_init(arguments.count, arguments.vector) >= 0) {
+	if (init_quietly() >= 0) {
 		started = true;
 		return 0;
 	}
@@ -200,7 +258,7 @@ int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
 	if (err != 0)
 		return err;
 	/* Otherwise EAL opens syslog as well. */
-	err = rte_openlog_stream(stderr);
+	err = log_open(options);
 	if (err != 0) {
 		snprintf(error, EAL_ERROR_MAX, "the dataplane's log: %s", strerror(-err));
 		return err;

@@ -9,10 +9,19 @@
 
 enum { EAL_ERROR_MAX = 512 };
 
+enum eal_severity { EAL_SAYS_ERROR, EAL_SAYS_WARNING, EAL_SAYS_INFO };
+
 enum eal_memory {
 	EAL_MEMORY_ORDINARY, /* ring, memif and packet only */
 	EAL_MEMORY_HUGE_IF_FREE,
 	EAL_MEMORY_HUGE,
+};
+
+/* Where lines of DPDK and its drivers go, from any of its threads; none may wait in it. */
+struct eal_log {
+	void (*line)(void *context, enum eal_severity severity, const char *text);
+	void *context;
+	bool verbose; /* what is merely informative, too */
 };
 
 struct eal_options {
@@ -23,6 +32,7 @@ struct eal_options {
 	enum eal_memory memory;
 	uint32_t pci_count; /* devices to probe, and no others */
 	const char *pci[4];
+	struct eal_log log; /* line NULL: standard error */
 };
 
 /* Once per process. 0 or -errno with one line in error. */

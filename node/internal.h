@@ -78,7 +78,7 @@ struct node {
 	enum wal_durability durability;
 	char link_name[32];
 	struct wal_recovered recovered;
-	const struct journal *journal;
+	struct journal *journal;
 
 	struct raft_options raft_options; /* for when the cluster is formed */
 	struct raft *raft;                /* NULL before it is: nothing votes that is not of one */

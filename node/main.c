@@ -29,12 +29,13 @@ const char *argp_program_version = "quoind " QUOIN_VERSION;
 struct arguments {
 	const char *config;
 	bool check;
+	int format; /* enum journal_format; -1: as the configuration says */
 };
 
 /* All that lives as long as the process; torn down in reverse. */
 struct quoind {
 	struct config config;
-	struct journal journal;
+	struct journal *journal;
 	struct fault_rules faults;
 	struct node_options options;
 	struct calls *calls;
@@ -61,6 +62,11 @@ static int parse_option(int key, char *value, struct argp_state *state)
 	case 'k':
 		arguments->check = true;
 		return 0;
+	case 'l':
+		arguments->format = strcmp(value, "json") == 0 ? JOURNAL_JSON : JOURNAL_TEXT;
+		if (arguments->format == JOURNAL_TEXT && strcmp(value, "text") != 0)
+			argp_error(state, "--log-format=%s: should be text or json", value);
+		return 0;
 	case ARGP_KEY_END:
 		if (!arguments->config)
 			argp_error(state, "--config FILE is required");
@@ -73,6 +79,8 @@ static int parse_option(int key, char *value, struct argp_state *state)
 static const struct argp_option option_table[] = {
 	{"config", 'c', "FILE", 0, "The configuration file (quoin.yaml(5))", 0},
 	{"check", 'k', NULL, 0, "Validate and explain the configuration, start nothing", 0},
+	{"log-format", 'l', "FORMAT", 0,
+	 "How lines of the log read: text or json; over log-format of the configuration", 0},
 	{0},
 };
 
@@ -84,15 +92,15 @@ static const struct argp argp = {
 	       "4 it could not start; 5 the disk failed.",
 };
 
-static int load(struct config *config, const char *file)
+static int load(struct quoind *q, const char *file)
 {
 	struct config_errors errors;
-	int error = config_load(config, file, &errors);
+	int error = config_load(&q->config, file, &errors);
 
 	for (uint32_t i = 0; error && i < errors.count && i < CONFIG_ERRORS_MAX; i++)
-		fprintf(stderr, "quoind: %s\n", errors.text[i]);
+		journal_fail(q->journal, "%s", errors.text[i]);
 	if (error && errors.count > CONFIG_ERRORS_MAX)
-		fprintf(stderr, "quoind: and %u more\n", errors.count - CONFIG_ERRORS_MAX);
+		journal_fail(q->journal, "and %u more", errors.count - CONFIG_ERRORS_MAX);
 	return error;
 }
 
@@ -137,7 +145,7 @@ static void set_options(struct quoind *q)
 	o->quota_bytes = c->quota_bytes;
 	o->fault_injection = c->fault_injection;
 	o->faults = c->fault_injection ? &q->faults : NULL;
-	o->journal = &q->journal;
+	o->journal = q->journal;
 	o->wal.directory = c->data_dir;
 	o->wal.durability = durability[c->durability];
 	o->wal.segment_size = (uint32_t)c->segment_bytes;
@@ -159,18 +167,18 @@ static int start_node(struct quoind *q)
 	int error = kv_create(&q->options.sm, &kv);
 
 	if (error) {
-		fprintf(stderr, "quoind: the store: %s\n", strerror(-error));
+		journal_fail(q->journal, "the store: %s", strerror(-error));
 		return error;
 	}
 	q->options.now_ns = clock_now();
 	error = node_create(&q->node, &q->options, text);
 	if (error) {
-		fprintf(stderr, "quoind: %s\n", text);
+		journal_fail(q->journal, "%s", text);
 		return error;
 	}
 	error = calls_create(&q->calls, c->admin_socket, &welcome, text);
 	if (error)
-		fprintf(stderr, "quoind: %s\n", text);
+		journal_fail(q->journal, "%s", text);
 	else
 		error = node_serve_calls(q->node, q->calls);
 	if (!error && q->exchange)
@@ -195,7 +203,7 @@ static int start_metrics(struct quoind *q)
 	first.taken_ns = clock_now();
 	err = metrics_exchange_create(&q->exchange, &first);
 	if (err) {
-		fprintf(stderr, "quoind: no memory for metrics\n");
+		journal_fail(q->journal, "no memory for metrics");
 		return err;
 	}
 	for (uint32_t i = 0; i < c->metrics_url_count; i++)
@@ -203,7 +211,7 @@ static int start_metrics(struct quoind *q)
 						       c->metrics_url[i].port};
 	err = metrics_http_start(&q->http, q->exchange, at, c->metrics_url_count, text);
 	if (err)
-		fprintf(stderr, "quoind: listen-metrics-urls: %s\n", text);
+		journal_fail(q->journal, "listen-metrics-urls: %s", text);
 	return err;
 }
 
@@ -213,7 +221,7 @@ static int start(struct quoind *q)
 	int error;
 
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
-		fprintf(stderr, "quoind: the kernel gives no random numbers\n");
+		journal_fail(q->journal, "the kernel gives no random numbers");
 		return -EIO;
 	}
 	q->options.seed = seed[0];
@@ -222,9 +230,9 @@ static int start(struct quoind *q)
 	set_options(q);
 	error = start_metrics(q);
 	if (!error)
-		error = ports_start(&q->config);
+		error = ports_start(&q->config, q->journal);
 	if (!error)
-		error = ports_create(&q->options.dp, &q->config, q->options.faults);
+		error = ports_create(&q->options.dp, &q->config, q->options.faults, q->journal);
 	if (!error)
 		error = start_node(q);
 	return error;
@@ -279,41 +287,80 @@ static int run(struct quoind *q)
 	return error ? error : node_end(q->node);
 }
 
+/* Settings of the log that the configuration makes; what the command line says goes before. */
+static void set_journal(struct quoind *q, const struct arguments *arguments)
+{
+	static const enum journal_level level[] = {
+		[CONFIG_LOG_ERROR] = JOURNAL_ERROR,
+		[CONFIG_LOG_WARN] = JOURNAL_WARN,
+		[CONFIG_LOG_INFO] = JOURNAL_INFO,
+		[CONFIG_LOG_DEBUG] = JOURNAL_DEBUG,
+	};
+	int format = q->config.log_format == CONFIG_LOG_JSON ? JOURNAL_JSON : JOURNAL_TEXT;
+
+	journal_set(q->journal, q->config.name, level[q->config.log_level],
+		    (enum journal_format)(arguments->format >= 0 ? arguments->format : format));
+}
+
+/* A node from its start to its end: an exit status. */
+static int live(struct quoind *q)
+{
+	int error;
+
+	descriptors_raise();
+	if (start(q)) {
+		finish(q);
+		return EXIT_START;
+	}
+	journal_write(q->journal, JOURNAL_INFO, "started",
+		      "version=%s link=%s durability=%s idle=%s auth=off config=\"%s\"",
+		      QUOIN_VERSION, link_kind_name(q->config.link),
+		      config_durability_name(q->config.durability),
+		      config_idle_name(q->config.idle), q->config.file);
+	error = run(q);
+	if (error)
+		journal_write(q->journal, JOURNAL_ERROR, "failed", "error=\"%s\" why=\"%s\"",
+			      strerror(-error), node_error(q->node));
+	else
+		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", (int)stop_signal);
+	finish(q);
+	return error ? EXIT_DISK : 0;
+}
+
+static int check(const struct quoind *q)
+{
+	config_explain(&q->config, stdout);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	journal_fail(q->journal, "standard output: %s", strerror(errno));
+	return EXIT_START;
+}
+
 int main(int argc, char **argv)
 {
 	static struct quoind q;
-	struct arguments arguments = {0};
+	struct arguments arguments = {.format = -1};
+	struct journal_options log = {.name = "quoind", .level = JOURNAL_INFO};
 	struct sigaction action = {.sa_handler = on_signal};
-	int error;
+	int status;
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-	if (load(&q.config, arguments.config))
-		return EXIT_CONFIG;
-	if (arguments.check) {
-		config_explain(&q.config, stdout);
-		return 0;
-	}
-	q.journal = (struct journal){q.config.name, (enum journal_level)q.config.log_level};
-	/* A file that may not grow is an error of the disk, with words. */
+	/* A file that may not grow, and a reader of the log that is gone, are errors with words. */
 	signal(SIGXFSZ, SIG_IGN);
-	descriptors_raise();
+	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	if (start(&q)) {
-		finish(&q);
+	log.format = arguments.format == JOURNAL_JSON ? JOURNAL_JSON : JOURNAL_TEXT;
+	log.fd = journal_take_stderr();
+	if (log.fd < 0 || journal_create(&q.journal, &log))
 		return EXIT_START;
+	if (load(&q, arguments.config)) {
+		status = EXIT_CONFIG;
+	} else {
+		set_journal(&q, &arguments);
+		status = arguments.check ? check(&q) : live(&q);
 	}
-	journal_write(&q.journal, JOURNAL_INFO, "started",
-		      "version=%s link=%s durability=%s idle=%s auth=off config=%s", QUOIN_VERSION,
-		      link_kind_name(q.config.link), config_durability_name(q.config.durability),
-		      config_idle_name(q.config.idle), q.config.file);
-	error = run(&q);
-	if (error)
-		journal_write(&q.journal, JOURNAL_ERROR, "failed", "error=%s why=\"%s\"",
-			      strerror(-error), node_error(q.node));
-	else
-		journal_write(&q.journal, JOURNAL_INFO, "stopped", "signal=%d", (int)stop_signal);
-	finish(&q);
-	return error ? EXIT_DISK : 0;
+	journal_destroy(q.journal);
+	return status;
 }

@@ -228,6 +228,16 @@ static void collect_peer(const struct node *n, uint32_t i, const struct raft_sta
 	p->round_trip = n->round_trip[i];
 }
 
+static void collect_log(const struct node *n, struct metrics *m)
+{
+	struct journal_counters log;
+
+	journal_get_counters(n->journal, &log);
+	m->log_lines = log.lines;
+	m->log_left_out = log.left_out;
+	m->log_lost = log.lost;
+}
+
 static_assert((int)METRICS_PEERS_MAX >= (int)DP_PEERS_MAX, "each peer has a place");
 static_assert((int)METRICS_PORTS_MAX >= (int)DP_PORTS_MAX, "each port has one");
 static_assert((int)METRICS_DROPS_MAX >= (int)DP_DROP_COUNT, "and each cause of a drop");
@@ -244,6 +254,7 @@ void node_metrics_collect(const struct node *n, struct metrics *m)
 	collect_storage(n, m);
 	collect_requests(n, m);
 	collect_network(n, m);
+	collect_log(n, m);
 	m->peer_count = n->peer_count;
 	for (uint32_t i = 0; i < n->peer_count; i++)
 		collect_peer(n, i, &raft, &m->peer[i]);

@@ -38,9 +38,9 @@ struct node_options {
 	struct fault_rules *faults; /* NULL: none can be set */
 
 	struct wal_options wal;
-	struct dp_options dp;          /* `self`, and the peers' ids, are filled in by the node */
-	struct sm *sm;                 /* owned by the node from here on */
-	const struct journal *journal; /* NULL: no log lines */
+	struct dp_options dp;    /* `self`, and the peers' ids, are filled in by the node */
+	struct sm *sm;           /* owned by the node from here on */
+	struct journal *journal; /* NULL: no log lines */
 	const char *peer_name[DP_PEERS_MAX]; /* as dp.peer, for log and status; NULL: the id */
 	uint64_t now_ns;
 };

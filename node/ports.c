@@ -1,6 +1,7 @@
 #include "node/ports.h"
 
 #include "dataplane/eal.h"
+#include "node/journal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,19 +27,20 @@ static struct link_mac mac_of(const struct config *c, uint8_t port)
 	return mac;
 }
 
-static int add(struct dp_options *dp, const struct link_options *link, struct fault_rules *faults)
+static int add(struct dp_options *dp, const struct link_options *link, struct fault_rules *faults,
+	       struct journal *journal)
 {
 	char text[EAL_ERROR_MAX];
 	struct link *inner, *outer;
 	int error = link_dpdk_create(&inner, link, text);
 
 	if (error) {
-		fprintf(stderr, "quoind: %s\n", text);
+		journal_fail(journal, "%s", text);
 		return error;
 	}
 	outer = inner;
 	if (faults && fault_link_create(&outer, inner, faults)) {
-		fprintf(stderr, "quoind: no memory for the ports\n");
+		journal_fail(journal, "no memory for the ports");
 		inner->ops->destroy(inner);
 		return -ENOMEM;
 	}
@@ -57,7 +59,8 @@ static struct link_options options_of(const struct config *c)
 }
 
 /* Of the two ends of a socket the one with the lower address listens; for clients this node. */
-static int add_for_each(struct dp_options *dp, const struct config *c, struct fault_rules *faults)
+static int add_for_each(struct dp_options *dp, const struct config *c, struct fault_rules *faults,
+			struct journal *journal)
 {
 	uint32_t port = 0;
 
@@ -81,7 +84,7 @@ static int add_for_each(struct dp_options *dp, const struct config *c, struct fa
 		else
 			snprintf(socket, sizeof(socket), "%s-%08x-%08x", c->memif_socket,
 				 link.server ? c->address : peer, link.server ? peer : c->address);
-		error = add(dp, &link, faults);
+		error = add(dp, &link, faults, journal);
 		if (error)
 			return error;
 		if (clients)
@@ -91,17 +94,18 @@ static int add_for_each(struct dp_options *dp, const struct config *c, struct fa
 	return 0;
 }
 
-int ports_create(struct dp_options *dp, const struct config *c, struct fault_rules *faults)
+int ports_create(struct dp_options *dp, const struct config *c, struct fault_rules *faults,
+		 struct journal *journal)
 {
 	struct link_options link = options_of(c);
 
 	if (ports_for_each_peer(c))
-		return add_for_each(dp, c, faults);
+		return add_for_each(dp, c, faults, journal);
 	link.name = "port0";
 	link.interface = link_facts(c->link)->device == LINK_DEVICE_NIC ? c->pci : c->interface;
 	if (c->mac_set)
 		link.mac = mac_of(c, 0);
-	return add(dp, &link, faults);
+	return add(dp, &link, faults, journal);
 }
 
 static enum eal_memory memory_of(const struct config *c)
@@ -113,7 +117,18 @@ static enum eal_memory memory_of(const struct config *c)
 		       : EAL_MEMORY_HUGE_IF_FREE;
 }
 
-int ports_start(const struct config *c)
+static void say(void *journal, enum eal_severity severity, const char *text)
+{
+	static const enum journal_level level[] = {
+		[EAL_SAYS_ERROR] = JOURNAL_ERROR,
+		[EAL_SAYS_WARNING] = JOURNAL_WARN,
+		[EAL_SAYS_INFO] = JOURNAL_DEBUG,
+	};
+
+	journal_write(journal, level[severity], "dpdk", "says=\"%s\"", text);
+}
+
+int ports_start(const struct config *c, struct journal *journal)
 {
 	char prefix[64], text[EAL_ERROR_MAX];
 	struct eal_options eal = {
@@ -123,6 +138,7 @@ int ports_start(const struct config *c)
 		.memory = memory_of(c),
 		.pci_count = link_facts(c->link)->device == LINK_DEVICE_NIC,
 		.pci = {c->pci},
+		.log = {say, journal, c->log_level == CONFIG_LOG_DEBUG},
 	};
 	int error;
 
@@ -131,7 +147,7 @@ int ports_start(const struct config *c)
 		 config_member_place(&c->member[c->self]));
 	error = eal_start(&eal, text);
 	if (error)
-		fprintf(stderr, "quoind: %s\n", text);
+		journal_fail(journal, "%s", text);
 	return error;
 }
 

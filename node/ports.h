@@ -8,14 +8,20 @@
 #include "dataplane/dp.h"
 #include "dataplane/fault.h"
 
+struct journal;
+
 /* Each peer has a port of its own: in the order of the members, without this one. */
 bool ports_for_each_peer(const struct config *c);
 
-/* DPDK: once per process. 0 or -errno, with a line on stderr; so below. */
-int ports_start(const struct config *c);
+/*
+ * DPDK: once per process; what it says goes to the journal. 0 or -errno, with a line there; so
+ * below.
+ */
+int ports_start(const struct config *c, struct journal *journal);
 void ports_stop(void);
 
 /* Opens them, behind the fault rules if there are any, and hands them to the dataplane. */
-int ports_create(struct dp_options *dp, const struct config *c, struct fault_rules *faults);
+int ports_create(struct dp_options *dp, const struct config *c, struct fault_rules *faults,
+		 struct journal *journal);
 
 #endif

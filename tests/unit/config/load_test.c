@@ -257,6 +257,7 @@ static void every_default_is_filled_in(void **state)
 	assert_int_equal(c.memory_mib, 64);
 	assert_false(c.fault_injection);
 	assert_int_equal(c.log_level, CONFIG_LOG_INFO);
+	assert_int_equal(c.log_format, CONFIG_LOG_TEXT);
 	assert_int_equal(c.metrics_url_count, 0);
 }
 

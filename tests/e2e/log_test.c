@@ -1,0 +1,223 @@
+/*
+ * The log of a running node: nobody who reads it, or does not, holds the node up.
+ */
+#include "tests/e2e/process.h"
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char text[1 << 20];
+
+struct ends {
+	int reader, writer;
+};
+
+/* In the child: the pipe as standard error, full to its last byte. */
+static void full_pipe(void *context)
+{
+	struct ends *ends = context;
+
+	dup2(ends->writer, STDERR_FILENO);
+	fcntl(ends->writer, F_SETFL, O_NONBLOCK);
+	while (write(ends->writer, "#", 1) == 1)
+		continue;
+	fcntl(ends->writer, F_SETFL, 0);
+}
+
+static void pipe_open(void *context)
+{
+	dup2(((struct ends *)context)->writer, STDERR_FILENO);
+}
+
+static struct ends ends_make(void)
+{
+	int fd[2];
+
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	return (struct ends){fd[0], fd[1]};
+}
+
+static const char *take(int fd)
+{
+	size_t used = 0;
+	ssize_t size;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while ((size = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)size;
+	text[used] = '\0';
+	return text;
+}
+
+/* It starts, leads, answers and ends, and nobody takes a byte of its log. */
+static void F8_nobody_reads(void **state)
+{
+	struct ends ends = ends_make();
+	struct process p;
+	uint64_t begun;
+
+	(void)state;
+	process_prepare(&p, "");
+	process_start(&p, NULL, full_pipe, &ends);
+	process_wait_leading(&p);
+	begun = clock_ms();
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	assert_true(clock_ms() - begun < 10000);
+	process_remove(&p);
+	close(ends.reader);
+	close(ends.writer);
+}
+
+/* So does one that is told a wrong configuration. */
+static void F8_nobody_reads_why_it_does_not_start(void **state)
+{
+	struct ends ends = ends_make();
+	struct process p;
+
+	(void)state;
+	process_prepare(&p, "nonsense: 1\n");
+	process_start(&p, NULL, full_pipe, &ends);
+	process_must_exit(&p, 3);
+	process_remove(&p);
+	close(ends.reader);
+	close(ends.writer);
+}
+
+static void F8_the_reader_goes_away(void **state)
+{
+	struct ends ends = ends_make();
+	static struct node_status status;
+	char lost[32];
+	struct process p;
+
+	(void)state;
+	process_prepare(&p, "");
+	process_start(&p, NULL, pipe_open, &ends);
+	close(ends.writer);
+	close(ends.reader);
+	process_wait_leading(&p);
+	/* And it says so. */
+	assert_true(cluster_status(&p.c, 1, &status));
+	assert_true(strtoull(node_value(&status, "log_lost", lost, sizeof(lost)), NULL, 10) > 0);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	process_remove(&p);
+}
+
+struct taking {
+	int fd;
+	const char *words;
+	size_t used;
+};
+
+static bool is_there(void *context)
+{
+	struct taking *t = context;
+	ssize_t size = read(t->fd, text + t->used, sizeof(text) - 1 - t->used);
+
+	if (size > 0)
+		t->used += (size_t)size;
+	text[t->used] = '\0';
+	return strstr(text, t->words) != NULL;
+}
+
+static void F8_the_reader_goes_on(void **state)
+{
+	struct ends ends = ends_make();
+	struct taking t = {.fd = ends.reader, .words = " info n1 started "};
+	struct process p;
+
+	(void)state;
+	process_prepare(&p, "");
+	process_start(&p, NULL, full_pipe, &ends);
+	close(ends.writer);
+	process_wait_leading(&p);
+	fcntl(ends.reader, F_SETFL, O_NONBLOCK);
+	/* None was lost: they waited, and the node did not. */
+	assert_true(wait_until(is_there, &t, CLUSTER_WAIT_MS));
+	assert_null(strstr(text, "log_lost"));
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	assert_non_null(strstr(take(ends.reader), " info n1 stopped signal=15\n"));
+	process_remove(&p);
+	close(ends.reader);
+}
+
+/* Every line of a life, and of a start that fails, is an object with etcd's words. */
+static uint32_t all_json(char *lines)
+{
+	uint32_t count = 0;
+
+	for (char *save = NULL, *line = strtok_r(lines, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		json_error_t error;
+		json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+
+		if (!json || !json_string_value(json_object_get(json, "level")) ||
+		    !json_string_value(json_object_get(json, "ts")) ||
+		    !json_string_value(json_object_get(json, "msg")))
+			fail_msg("%s: %s", json ? "" : error.text, line);
+		json_decref(json);
+		count++;
+	}
+	return count;
+}
+
+static void lines_are_json(void **state)
+{
+	static const char *const asked[] = {"--log-format", "json", NULL};
+	static const char *const words[] = {"--log-format=text", NULL};
+	struct ends ends = ends_make();
+	struct process p;
+
+	(void)state;
+	process_prepare(&p, "log-format: json\nlog-level: debug\n");
+	process_start(&p, NULL, pipe_open, &ends);
+	process_wait_leading(&p);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	take(ends.reader);
+	/* log-level: debug says more: DPDK's words. */
+	assert_non_null(strstr(text, "\"level\":\"debug\""));
+	assert_non_null(strstr(text, "\"msg\":\"started\",\"version\":"));
+	assert_true(all_json(text) > 4);
+	/* The command line goes before the configuration. */
+	process_start(&p, words, pipe_open, &ends);
+	process_wait_leading(&p);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	assert_non_null(strstr(take(ends.reader), " info n1 started version="));
+	process_remove(&p);
+	/* And counts from the first line on. */
+	process_prepare(&p, "odd\x01: \"x\"\n");
+	process_start(&p, asked, pipe_open, &ends);
+	process_must_exit(&p, 3);
+	take(ends.reader);
+	assert_non_null(strstr(text, "{\"level\":\"error\""));
+	assert_true(all_json(text) > 0);
+	process_remove(&p);
+	close(ends.reader);
+	close(ends.writer);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(F8_nobody_reads),
+		cmocka_unit_test(F8_nobody_reads_why_it_does_not_start),
+		cmocka_unit_test(F8_the_reader_goes_away),
+		cmocka_unit_test(F8_the_reader_goes_on),
+		cmocka_unit_test(lines_are_json),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,103 @@
+#include "tests/e2e/process.h"
+
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void process_prepare(struct process *p, const char *more)
+{
+	FILE *file;
+
+	*p = (struct process){.c = {.link = "memif", .nodes = 1}};
+	snprintf(p->dir, sizeof(p->dir), "/var/tmp/quoin-process-XXXXXX");
+	assert_non_null(mkdtemp(p->dir));
+	p->c.dir = p->dir;
+	snprintf(p->config, sizeof(p->config), "%s/n1.yaml", p->dir);
+	file = fopen(p->config, "we");
+	assert_non_null(file);
+	fprintf(file,
+		"%sname: n1\ndata-dir: %s/n1\ninitial-cluster: n1=198.18.0.1\n"
+		"wal:\n  segment-size: 4MiB\n"
+		"network:\n  link: memif\n  address: 198.18.0.1/24\n  frames: 512\n",
+		more, p->dir);
+	assert_int_equal(fclose(file), 0);
+}
+
+void process_start(struct process *p, const char *const *arguments, void (*before)(void *context),
+		   void *context)
+{
+	const char *argv[PROCESS_ARGUMENTS_MAX + 4] = {"quoind", "--config", p->config};
+
+	for (int i = 0; arguments && arguments[i]; i++) {
+		assert_true(i < PROCESS_ARGUMENTS_MAX);
+		argv[3 + i] = arguments[i];
+	}
+	p->pid = fork();
+	assert_true(p->pid >= 0);
+	if (p->pid)
+		return;
+	if (unshare(CLONE_NEWNET))
+		_exit(126);
+	if (before)
+		before(context);
+	execv(program("quoind"), (char *const *)(uintptr_t)argv);
+	_exit(127);
+}
+
+static bool is_leading(void *context)
+{
+	struct process *p = context;
+	static struct node_status status;
+
+	return process_wait(p, 0) ||
+	       (cluster_status(&p->c, 1, &status) && strcmp(status.role, "leader") == 0);
+}
+
+void process_wait_leading(struct process *p)
+{
+	bool leading = wait_until(is_leading, p, CLUSTER_WAIT_MS);
+
+	if (p->pid == 0)
+		fail_msg("it ended with %x", (unsigned)p->status);
+	assert_true(leading);
+}
+
+static bool has_ended(void *context)
+{
+	struct process *p = context;
+
+	if (p->pid && waitpid(p->pid, &p->status, WNOHANG) == p->pid)
+		p->pid = 0;
+	return p->pid == 0;
+}
+
+bool process_wait(struct process *p, uint32_t timeout_ms)
+{
+	return wait_until(has_ended, p, timeout_ms);
+}
+
+void process_must_exit(struct process *p, int status)
+{
+	if (!process_wait(p, CLUSTER_WAIT_MS))
+		fail_msg("it does not end");
+	if (!WIFEXITED(p->status) || WEXITSTATUS(p->status) != status)
+		fail_msg("it ended with %x, not with %d", (unsigned)p->status, status);
+}
+
+void process_remove(struct process *p)
+{
+	if (p->pid) {
+		kill(p->pid, SIGKILL);
+		waitpid(p->pid, &p->status, 0);
+	}
+	directory_remove(p->dir);
+}

@@ -1,0 +1,41 @@
+/*
+ * One node as a child of the test: its environment, its limits and its exit status are the test's.
+ * It is alone in its cluster and in a network namespace of its own.
+ */
+#ifndef TESTS_E2E_PROCESS_H
+#define TESTS_E2E_PROCESS_H
+
+#include "tests/e2e/cluster.h"
+
+enum { PROCESS_ARGUMENTS_MAX = 8 };
+
+struct process {
+	struct cluster c; /* of this node alone, for cluster_status: no lab */
+	char dir[64];     /* with n1, the data directory, and n1.yaml */
+	char config[96];
+	pid_t pid;
+	int status; /* as waitpid says it, once it ended */
+};
+
+/* The directory and the configuration; `more` goes at its beginning. */
+void process_prepare(struct process *p, const char *more);
+
+/*
+ * Starts quoind --config FILE and the arguments, a NULL behind them (NULL: none). `before` is
+ * called in the child, before it becomes quoind; it sees to its descriptors and limits.
+ */
+void process_start(struct process *p, const char *const *arguments, void (*before)(void *context),
+		   void *context);
+
+/* Its socket answers and it leads. */
+void process_wait_leading(struct process *p);
+
+/* True once it ended; false if it has not within the time. */
+bool process_wait(struct process *p, uint32_t timeout_ms);
+/* It must end with this exit status. */
+void process_must_exit(struct process *p, int status);
+
+/* Its directory, and itself if it is still there. */
+void process_remove(struct process *p);
+
+#endif
