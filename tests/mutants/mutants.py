@@ -38,14 +38,21 @@ def copy_tree(source, work):
 
 
 def test_programs(build):
-    """How each test is called."""
+    """How each test is called, and what must be built for it."""
     tests = json.loads(run(["meson", "introspect", "--tests", build]).stdout)
-    return {test["name"]: test["cmd"] for test in tests}
+    made = json.loads(run(["meson", "introspect", "--targets", build]).stdout)
+    files = {os.path.relpath(file, build) for target in made for file in target["filename"]}
+    programs = {test["name"]: test["cmd"] for test in tests}
+    # A program that a test starts is an argument of it.
+    targets = {name: {os.path.relpath(os.path.join(build, word), build) for word in command} & files
+               for name, command in programs.items()}
+    return programs, targets
 
 
 def passes(build, programs, name, env):
-    command = programs[name]
-    made = run(["ninja", "-C", build, os.path.relpath(command[0], build)])
+    commands, targets = programs
+    command = commands[name]
+    made = run(["ninja", "-C", build] + sorted(targets[name]))
     if made.returncode:
         return None, made.stdout[-2000:]
     try:
