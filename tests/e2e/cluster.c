@@ -48,7 +48,8 @@ const char *program(const char *name)
 		{"quoind", "node/quoind"},
 		{"quoin-lab", "tools/lab/quoin-lab"},
 		{"quoinctl", "tools/quoinctl"},
-		{"quoin-wal", "tools/wal/quoin-wal"},
+		{"quoin-wal", "tools/quoin-wal"},
+		{"quoin-bench", "tools/bench/quoin-bench"},
 	};
 	static char path[sizeof(places) / sizeof(places[0])][512];
 

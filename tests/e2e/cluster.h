@@ -51,7 +51,7 @@ uint64_t clock_ms(void);
 /* Polls until the condition holds: false if it never did. */
 bool wait_until(bool (*condition)(void *context), void *context, uint32_t timeout_ms);
 
-/* A program of the build: "quoin-lab", "quoind", "quoinctl", "quoin-wal". */
+/* A program of the build: "quoin-lab", "quoind", "quoinctl", "quoin-bench". */
 const char *program(const char *name);
 
 /* Runs a program to its end. Its words are separated by single blanks in the format. */

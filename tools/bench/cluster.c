@@ -49,6 +49,8 @@ static bool node_from_json(struct cluster *c, struct cluster_node *n, const json
 	if (config.link == LINK_MEMIF)
 		snprintf(n->memif, sizeof(n->memif), "%s-%08x-clients", config.memif_socket,
 			 config.address);
+	n->pid = (int)json_integer_value(json_object_get(o, "pid"));
+	copy_text(c->idle, sizeof(c->idle), config_idle_name(config.idle));
 	c->prefix = config.prefix;
 	c->heartbeat_us = config.heartbeat_us;
 	c->election_us_min = config.election_us_min;

@@ -19,6 +19,7 @@ struct cluster_node {
 	struct address admin;  /* "": not known */
 	struct address client; /* UDP; "": not known */
 	char memif[128];       /* the socket of its client port; "": none */
+	int pid;               /* of its process; 0: not known */
 	int error;             /* of the last refresh: as of status_ask */
 	struct status status;
 };
@@ -27,6 +28,7 @@ struct cluster {
 	uint32_t count;
 	struct cluster_node node[CLUSTER_NODES_MAX];
 	char namespace[64]; /* network namespace of the lab, "": none */
+	char idle[8];       /* "": not known */
 	char link[32];      /* memif, packet, xdp; "": not known before a refresh */
 	uint8_t prefix;
 	uint64_t heartbeat_us, election_us_min, election_us_max; /* lab only */

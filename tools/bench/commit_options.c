@@ -1,11 +1,27 @@
 #include "tools/bench/commit_options.h"
 
 #include "base/clock.h"
-#include "tools/bench/load.h"
+#include "tools/client/draw.h"
 
 #include <string.h>
 
-enum { KEY_IN_PROCESS = 256, KEY_NODES, KEY_PERCENTILES, KEY_WARMUP, KEY_NODE };
+enum {
+	KEY_IN_PROCESS = 256,
+	KEY_NODES,
+	KEY_PERCENTILES,
+	KEY_WARMUP,
+	KEY_NODE,
+	KEY_OP,
+	KEY_GETS,
+	KEY_SERIALIZABLE,
+	KEY_RATE,
+	KEY_RUNS,
+	KEY_KEYS,
+	KEY_KEEP,
+};
+
+/* Most of what a store is asked is reads. */
+enum { GETS_PERCENT_DEFAULT = 90, KEYS_DEFAULT = 1000, OPEN_CLIENTS_DEFAULT = 64 };
 
 static const struct argp_option option_table[] = {
 	{"dir", 'd', "DIR", 0,
@@ -20,10 +36,20 @@ static const struct argp_option option_table[] = {
 	 "memif, else udp",
 	 0},
 	{"target", KEY_NODE, "WHO", 0, "leader (default), follower or any", 0},
-	{"clients", 'c', "N", 0, "Clients, each with one put outstanding (1)", 0},
+	{"op", KEY_OP, "WHAT", 0, "put (default), get or mixed", 0},
+	{"gets", KEY_GETS, "PERCENT", 0, "Of mixed: so many are gets (90)", 0},
+	{"serializable", KEY_SERIALIZABLE, NULL, 0,
+	 "Gets ask the node's own state; default: they are linearizable", 0},
+	{"rate", KEY_RATE, "N", 0,
+	 "An open loop: N requests per second are due, whatever the answers do", 0},
+	{"clients", 'c', "N", 0, "Clients, each with one request outstanding (1; with --rate 64)",
+	 0},
+	{"keys", KEY_KEYS, "N", 0, "How many different keys (1000)", 0},
+	{"keep-keys", KEY_KEEP, NULL, 0, "Do not delete them afterwards", 0},
 	{"value-size", 'v', "BYTES", 0, "Of each value (256)", 0},
 	{"duration", 't', "S", 0, "Seconds of load, in five slices (10)", 0},
-	{"warmup", KEY_WARMUP, "S", 0, "Seconds of load before it (1)", 0},
+	{"warmup", KEY_WARMUP, "S", 0, "Seconds of load before it, not counted (1)", 0},
+	{"runs", KEY_RUNS, "N", 0, "So many times; medians and spread are shown at the end (1)", 0},
 	{"durability", 'D', "MODE", 0,
 	 "durable, written or volatile: what the nodes must run; with --in-process it sets it", 0},
 	JSON_OPTION,
@@ -98,42 +124,93 @@ static void check_target(struct commit_options *o, struct argp_state *state)
 		t->directory = t->in_process || t->endpoints ? "/var/tmp" : LAB_DIR_DEFAULT;
 }
 
-static int parse_option(int key, char *value, struct argp_state *state)
+static void check_load(struct commit_options *o, struct argp_state *state)
 {
+	bool mixed = !strcmp(o->op, "mixed"), get = !strcmp(o->op, "get");
+
+	if (o->load.gets_percent && !mixed)
+		argp_error(state, "--gets goes with --op mixed");
+	if (o->load.serializable && !mixed && !get)
+		argp_error(state, "--serializable goes with --op get or mixed");
+	if (!o->load.gets_percent)
+		o->load.gets_percent = get ? 100 : mixed ? GETS_PERCENT_DEFAULT : 0;
+	if (!o->target.clients)
+		o->target.clients = o->load.rate > 0 ? OPEN_CLIENTS_DEFAULT : 1;
+	o->target.value_size = o->load.value_size;
+}
+
+static int parse_load(int key, char *value, struct argp_state *state)
+{
+	static const char *const ops[] = {"put", "get", "mixed", NULL};
 	struct commit_options *o = state->input;
 
 	switch (key) {
+	case KEY_OP:
+		o->op = ops[parse_word(state, "--op", value, ops)];
+		return 0;
+	case KEY_GETS:
+		o->load.gets_percent = option_number(state, "--gets", value, 1, 99);
+		return 0;
+	case KEY_SERIALIZABLE:
+		o->load.serializable = true;
+		return 0;
+	case KEY_RATE:
+		o->load.rate = option_number(state, "--rate", value, 1, 100 * 1000 * 1000);
+		return 0;
+	case KEY_KEYS:
+		o->load.keys = option_number(state, "--keys", value, 1, LOAD_KEYS_MAX);
+		return 0;
+	case KEY_KEEP:
+		o->keep_keys = true;
+		return 0;
 	case 'v':
-		o->value_size = option_number(state, "--value-size", value, 0, LOAD_VALUE_SIZE_MAX);
-		return 0;
-	case 't':
-		o->duration_ns = parse_seconds(state, "--duration", value, 0.1, 3600);
-		return 0;
-	case KEY_WARMUP:
-		o->warmup_ns = parse_seconds(state, "--warmup", value, 0, 600);
-		return 0;
-	case KEY_PERCENTILES:
-		o->percentiles = value;
-		return 0;
-	case ARGP_KEY_END:
-		check_target(o, state);
+		o->load.value_size =
+			option_number(state, "--value-size", value, 0, LOAD_VALUE_SIZE_MAX);
 		return 0;
 	default:
 		return parse_target(key, value, state, &o->target, &o->common);
 	}
 }
 
+static int parse_option(int key, char *value, struct argp_state *state)
+{
+	struct commit_options *o = state->input;
+
+	switch (key) {
+	case 't':
+		o->duration_ns = parse_seconds(state, "--duration", value, 0.1, 3600);
+		return 0;
+	case KEY_WARMUP:
+		o->warmup_ns = parse_seconds(state, "--warmup", value, 0, 600);
+		return 0;
+	case KEY_RUNS:
+		o->runs = option_number(state, "--runs", value, 1, COMMIT_RUNS_MAX);
+		return 0;
+	case KEY_PERCENTILES:
+		o->percentiles = value;
+		return 0;
+	case ARGP_KEY_END:
+		check_target(o, state);
+		check_load(o, state);
+		return 0;
+	default:
+		return parse_load(key, value, state);
+	}
+}
+
 static const struct argp argp = {
 	.options = option_table,
 	.parser = parse_option,
-	.doc = "Measure puts: latency from the client's send to the answer that says committed.",
+	.doc = "Measure puts and gets: latency from when one was due to be sent, or in a closed "
+	       "loop was sent, to its answer; of a put that says committed.",
 };
 
 void commit_options_parse(struct commit_options *out, int argc, char **argv)
 {
 	*out = (struct commit_options){
-		.target.clients = 1,
-		.value_size = 256,
+		.op = "put",
+		.load = {.value_size = 256, .keys = KEYS_DEFAULT, .seed = draw()},
+		.runs = 1,
 		.duration_ns = 10 * CLOCK_S,
 		.warmup_ns = CLOCK_S,
 	};

@@ -5,13 +5,19 @@
 #define TOOLS_BENCH_COMMIT_OPTIONS_H
 
 #include "tools/bench/command.h"
+#include "tools/bench/load.h"
 #include "tools/bench/target.h"
+
+enum { COMMIT_RUNS_MAX = 100 };
 
 struct commit_options {
 	struct common common;
 	struct target_options target;
-	uint32_t value_size;
+	struct load_options load;
+	const char *op; /* put, get or mixed */
+	uint32_t runs;
 	uint64_t duration_ns, warmup_ns;
+	bool keep_keys;
 	const char *percentiles; /* NULL: none */
 };
 

@@ -6,6 +6,7 @@
 #include "tools/bench/command.h"
 #include "tools/bench/floor.h"
 #include "tools/bench/plot.h"
+#include "tools/bench/put.h"
 #include "tools/bench/result.h"
 #include "tools/bench/round.h"
 #include "tools/bench/stop.h"
@@ -36,16 +37,19 @@ struct election {
 	struct cluster cluster;
 	struct round_options round;
 	char durability[16], link[32];
-	struct histogram *floor;
+	struct histogram *quorum, *single;
 	uint64_t errors;
 
+	uint32_t done; /* rounds */
 	double round_us[PHASES][ROUNDS_MAX];
 };
 
-static const char *const phase_names[PHASES] = {
-	[PHASE_DETECTION] = "detection",
-	[PHASE_ELECTION] = "election",
-	[PHASE_COMMIT] = "first commit",
+static const struct {
+	const char *key, *name;
+} phases[PHASES] = {
+	[PHASE_DETECTION] = {"detection", "detection"},
+	[PHASE_ELECTION] = {"election", "election"},
+	[PHASE_COMMIT] = {"first_commit", "first commit"},
 };
 
 enum { KEY_HOW = 256 };
@@ -144,6 +148,7 @@ static int run_round(struct election *e, uint32_t number)
 		return err;
 	for (int i = 0; i < PHASES; i++)
 		e->round_us[i][number] = us[i];
+	e->done++;
 	printf("round %2u  %s of %-4s %-8s %-6s  detection %8.1f ms  election %8.1f ms  "
 	       "first commit %8.1f ms\n",
 	       number + 1, e->round.manner->name, e->cluster.node[leader].name, e->durability,
@@ -159,58 +164,70 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void summarize(struct election *e, int phase, struct result *r)
+static void add_phase(struct election *e, int phase, struct result *r)
 {
+	struct result_row *row = &r->row[r->row_count++];
 	double sorted[ROUNDS_MAX];
-	uint32_t n = e->rounds;
+	uint32_t n = e->done;
 
-	memset(r, 0, sizeof(*r));
 	memcpy(sorted, e->round_us[phase], n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), by_value);
-	snprintf(r->name, sizeof(r->name), "%s: %s", e->round.manner->name, phase_names[phase]);
+	*row = (struct result_row){
+		.key = phases[phase].key,
+		.count = n,
+		.min_us = sorted[0],
+		.p50_us = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2,
+		.max_us = sorted[n - 1],
+		.round_us = e->round_us[phase],
+		.round_count = n,
+	};
+	snprintf(row->name, sizeof(row->name), "%s", phases[phase].name);
+}
+
+/* An election waits for a timer, not for the disk: the floor stands there without a ratio. */
+static void fill_result(struct election *e, struct result *r)
+{
+	memset(r, 0, sizeof(*r));
+	snprintf(r->name, sizeof(r->name), "election by %s", e->round.manner->name);
 	snprintf(r->durability, sizeof(r->durability), "%s", e->durability);
 	snprintf(r->client_path, sizeof(r->client_path), "unix");
 	snprintf(r->link, sizeof(r->link), "%s", e->link);
+	snprintf(r->idle, sizeof(r->idle), "%s", e->cluster.idle);
 	r->nodes = e->cluster.count;
 	r->clients = e->cluster.count - 1;
-	r->count = n;
-	r->min_us = sorted[0];
-	r->p50_us = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-	r->max_us = sorted[n - 1];
-	result_set_floor(r, e->floor, e->cluster.count);
-	/* An election waits for a timer, not for the disk: their ratio says nothing. */
-	r->ratio = 0;
+	r->partial = e->done < e->rounds;
+	for (int i = 0; i < PHASES; i++)
+		add_phase(e, i, r);
+	result_add(r, "floor", e->quorum, "floor: %u of %u durable writes",
+		   e->cluster.count / 2 + 1, e->cluster.count);
+	result_add(r, "floor_one_writer", e->single, "floor: one durable write");
 	r->errors = e->errors;
-	r->round_us = e->round_us[phase];
-	r->round_count = n;
 	r->timeout_min_us = (double)e->cluster.election_us_min;
 	r->timeout_max_us = (double)e->cluster.election_us_max;
 }
 
 static int report(struct election *e)
 {
-	struct result results[PHASES];
+	struct result r;
 	int err = 0;
 
-	printf("%-24s %10s %10s %10s   (%s, link %s, %u nodes, %u rounds)\n", "milliseconds",
-	       "median", "min", "max", e->durability, e->link, e->cluster.count, e->rounds);
-	for (int i = 0; i < PHASES; i++) {
-		summarize(e, i, &results[i]);
-		printf("%-24s %10.1f %10.1f %10.1f\n", results[i].name, results[i].p50_us / 1000,
-		       results[i].min_us / 1000, results[i].max_us / 1000);
-	}
-	printf("floor (%s): election timeout %.1f to %.1f ms, heartbeat %.1f ms; one durable 4 KiB "
-	       "write, %u writers at once, p50 %.1f us\n",
-	       e->durability, (double)e->cluster.election_us_min / 1000,
-	       (double)e->cluster.election_us_max / 1000, (double)e->cluster.heartbeat_us / 1000,
-	       e->cluster.count, results[0].floor_p50_us);
+	fill_result(e, &r);
+	printf("%-24s %10s %10s %10s   (%s, link %s, %u nodes, %u%s%u rounds)\n", "milliseconds",
+	       "median", "min", "max", e->durability, e->link, e->cluster.count, e->done,
+	       r.partial ? ", PARTIAL, of " : " of ", e->rounds);
+	for (uint32_t i = 0; i < r.row_count; i++)
+		printf("%-34s %10.3f %10.3f %10.3f\n", r.row[i].name, r.row[i].p50_us / 1000,
+		       r.row[i].min_us / 1000, r.row[i].max_us / 1000);
+	printf("election timeout %.1f to %.1f ms, heartbeat %.1f ms\n",
+	       (double)e->cluster.election_us_min / 1000, (double)e->cluster.election_us_max / 1000,
+	       (double)e->cluster.heartbeat_us / 1000);
 	if (e->errors)
 		printf("%" PRIu64 " questions or puts failed on the way\n", e->errors);
+	printf("one key stays: quoinctl del " PUT_KEY "\n");
 	if (e->common.json)
-		err |= result_write_json(e->common.json, results, PHASES, e->common.line,
-					 e->round.directory);
+		err |= result_write_json(e->common.json, &r, 1, e->common.line, e->round.directory);
 	if (e->common.plot)
-		err |= plot_rounds(e->common.plot, results, PHASES);
+		err |= plot_rounds(e->common.plot, &r);
 	return err ? EXIT_HOST : e->errors ? EXIT_FAILED_REQUESTS : EXIT_GOOD;
 }
 
@@ -219,11 +236,10 @@ static int floor_slice(struct election *e)
 {
 	char error[FLOOR_ERROR_MAX];
 	struct floor *floor;
-	int err = floor_create(&floor, e->round.directory, e->cluster.count, error);
+	int err = floor_create(&floor, e->round.directory, NULL, e->cluster.count, error);
 
 	if (!err) {
-		floor_begin(floor, FLOOR_NS);
-		err = floor_finish(floor, e->floor);
+		err = floor_run(floor, FLOOR_NS, e->quorum, e->single, NULL, NULL);
 		if (err)
 			snprintf(error, sizeof(error), "the floor's writes: %s", strerror(-err));
 		floor_destroy(floor);
@@ -233,12 +249,22 @@ static int floor_slice(struct election *e)
 	return err ? EXIT_HOST : 0;
 }
 
+static int try_files(const struct election *e)
+{
+	int err = e->common.json ? result_try_file(e->common.json) : 0;
+
+	if (!err && e->common.plot)
+		err = result_try_file(e->common.plot) || plot_try();
+	return err ? EXIT_HOST : 0;
+}
+
 static int prepare(struct election *e)
 {
 	char error[CLUSTER_ERROR_MAX];
 
-	e->floor = histogram_create();
-	if (!e->floor)
+	e->quorum = histogram_create();
+	e->single = histogram_create();
+	if (!e->quorum || !e->single || try_files(e))
 		return EXIT_HOST;
 	if (cluster_from_lab(&e->cluster, e->round.directory, error)) {
 		fprintf(stderr, "quoin-bench: %s\n", error);
@@ -290,9 +316,16 @@ int command_election(int argc, char **argv, const char *line)
 		code = EXIT_CLUSTER;
 	if (!code)
 		code = floor_slice(e);
-	if (!code)
-		code = report(e);
-	free(e->floor);
+	/* What was measured is shown, however it ended. */
+	if (e->done) {
+		int reported = report(e);
+
+		code = code ? code : reported;
+	}
+	if (stop_requested())
+		fprintf(stderr, "quoin-bench: stopped by a signal\n");
+	free(e->quorum);
+	free(e->single);
 	free(e);
 	return code;
 }

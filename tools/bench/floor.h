@@ -1,20 +1,20 @@
 /*
- * The host's floor: how long one durable 4 KiB write takes when as many writers as the cluster has
- * nodes write at once, each to a file of its own that was filled with zeros beforehand, through
- * O_DIRECT and O_DSYNC. No commit that waits for a majority of disks on this host can be quicker
- * for long.
+ * The host's floor: what the disk alone takes. In turns, one durable write at a time, and as many
+ * as the cluster has nodes, begun at the same moment, each to a file of its own that was filled
+ * with zeros beforehand; of those counts the time until a majority is done, for that is what a
+ * commit waits for (F26). The writes go to the disk as a node's do, through the log's own disk, all
+ * from this thread: a round has no threads to wake.
  *
- * The writers are threads that sleep between slices, so that a measurement can take turns with the
- * load it is compared to.
+ * A commit waits for as many writes, of which all but the leader's begin later.
  */
 #ifndef TOOLS_BENCH_FLOOR_H
 #define TOOLS_BENCH_FLOOR_H
 
 #include "tools/bench/histogram.h"
+#include "wal/disk.h"
 
 enum {
 	FLOOR_WRITERS_MAX = 64,
-	FLOOR_WRITE_SIZE = 4096,
 	FLOOR_ERROR_MAX = 512,
 };
 
@@ -22,19 +22,25 @@ struct floor;
 
 /*
  * Files are made in `directory`, which must exist, and removed at once: only the open descriptors
- * keep them, so nothing is left behind however the process ends. 0 or -errno with one line in
- * error.
+ * keep them, so nothing is left behind however the process ends. `disk`: NULL, or one that stays
+ * the caller's. 0 or -errno with one line in error.
  */
-int floor_create(struct floor **out, const char *directory, uint32_t writers,
+int floor_create(struct floor **out, const char *directory, struct disk *disk, uint32_t writers,
 		 char error[FLOOR_ERROR_MAX]);
 void floor_destroy(struct floor *f);
 
-/* One slice: begins at once and ends by itself. floor_finish waits, adds to `out`: 0 or -errno. */
-void floor_begin(struct floor *f, uint64_t duration_ns);
-int floor_running(struct floor *f);
-int floor_finish(struct floor *f, struct histogram *out);
+/* What takes its turn between two rounds, if it is not NULL: nodes of this process. */
+typedef void floor_between(void *context);
 
-/* Writes per second over all slices and writers. */
-double floor_rate(const struct floor *f);
+/*
+ * Rounds for that long, at least one, or until a signal asks to stop; their times are added. 0 or
+ * -errno of a write.
+ */
+int floor_run(struct floor *f, uint64_t duration_ns, struct histogram *quorum,
+	      struct histogram *single, floor_between *between, void *context);
+
+uint32_t floor_write_size(const struct floor *f);
+/* How many of the writers are a majority. */
+uint32_t floor_quorum(const struct floor *f);
 
 #endif

@@ -6,8 +6,10 @@
 #include "tools/bench/floor.h"
 #include "tools/bench/load.h"
 #include "tools/bench/result.h"
+#include "tools/bench/stop.h"
 #include "tools/bench/target.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,85 +64,80 @@ static bool is_lab(const char *directory)
 	return access(file, R_OK) == 0;
 }
 
-/* The disk's line. 0 or an exit code. */
+/* 0 or an exit code. */
 static int measure_disk(const struct floor_arguments *a, struct result *r)
 {
-	struct histogram *h = histogram_create();
+	struct histogram *quorum = histogram_create(), *single = histogram_create();
 	char error[FLOOR_ERROR_MAX] = "out of memory";
-	struct floor *floor;
-	int err;
+	struct floor *floor = NULL;
+	int err = -ENOMEM;
 
-	if (!h || floor_create(&floor, a->directory, a->writers, error)) {
-		fprintf(stderr, "quoin-bench: %s\n", error);
-		free(h);
-		return EXIT_HOST;
+	if (quorum && single)
+		err = floor_create(&floor, a->directory, NULL, a->writers, error);
+	if (!err) {
+		err = floor_run(floor, a->duration_ns, quorum, single, NULL, NULL);
+		snprintf(error, sizeof(error), "%s: a write failed: %s", a->directory,
+			 strerror(-err));
+		r->value_size = floor_write_size(floor);
+		result_add(r, "floor", quorum, "%u of %u durable writes", floor_quorum(floor),
+			   a->writers);
+		result_add(r, "floor_one_writer", single, "one durable write, %u bytes",
+			   r->value_size);
+		floor_destroy(floor);
 	}
-	floor_begin(floor, a->duration_ns);
-	err = floor_finish(floor, h);
 	if (err)
-		fprintf(stderr, "quoin-bench: %s: a write failed: %s\n", a->directory,
-			strerror(-err));
-	snprintf(r->name, sizeof(r->name), "floor write w%u", a->writers);
-	snprintf(r->durability, sizeof(r->durability), "durable");
-	snprintf(r->client_path, sizeof(r->client_path), "-");
-	snprintf(r->link, sizeof(r->link), "-");
-	r->value_size = FLOOR_WRITE_SIZE;
-	r->duration_s = (double)a->duration_ns / 1e9;
-	r->rate_per_s = floor_rate(floor);
-	result_set_latency(r, h);
-	result_set_floor(r, h, a->writers);
-	floor_destroy(floor);
-	free(h);
+		fprintf(stderr, "quoin-bench: %s\n", error);
+	free(quorum);
+	free(single);
 	return err ? EXIT_HOST : 0;
 }
 
 /* The path's line: HELLO to WELCOME, one at a time. */
 static int measure_path(struct target *t, struct result *r)
 {
+	const struct load_options options = {.keys = 1, .seed = clock_now()};
 	struct histogram *h = histogram_create();
 	struct load *load = NULL;
-	int err = EXIT_HOST;
+	int err = h ? load_create(&load, t->path, &options) : -ENOMEM;
 
-	if (h && !load_create(&load, t->path, 0, clock_now()))
-		err = load_greet(load, GREETINGS, h) ? EXIT_CLUSTER : 0;
-	if (err)
+	if (!err)
+		err = load_greet(load, GREETINGS, h);
+	if (err && err != -EINTR)
 		fprintf(stderr, "quoin-bench: HELLO over %s was not answered\n", t->client_path);
-	snprintf(r->name, sizeof(r->name), "floor HELLO");
-	snprintf(r->durability, sizeof(r->durability), "%s", t->durability);
 	snprintf(r->client_path, sizeof(r->client_path), "%s", t->client_path);
 	snprintf(r->link, sizeof(r->link), "%s", t->link);
+	snprintf(r->idle, sizeof(r->idle), "%s", t->idle);
 	r->nodes = t->nodes;
 	r->clients = 1;
 	if (h)
-		result_set_latency(r, h);
+		result_add(r, "path", h, "round trip of %s (HELLO)", t->client_path);
 	if (load)
 		load_destroy(load);
 	free(h);
-	return err;
+	return err && err != -EINTR ? EXIT_CLUSTER : 0;
 }
 
 static int run(struct floor_arguments *a, struct target *t, bool lab)
 {
-	struct result results[2];
-	uint32_t count = 1;
-	int code;
+	struct result r = {.name = "floor",
+			   .durability = "durable",
+			   .duration_s = (double)a->duration_ns / 1e9};
+	int code = measure_disk(a, &r);
 
-	memset(results, 0, sizeof(results));
-	code = measure_disk(a, &results[0]);
-	if (!code && lab) {
-		code = measure_path(t, &results[1]);
-		count = 2;
-	}
-	if (code)
-		return code;
+	if (!code && lab)
+		code = measure_path(t, &r);
+	r.partial = stop_requested();
 	result_print_host(a->directory, stdout);
 	result_print_header(stdout);
-	for (uint32_t i = 0; i < count; i++)
-		result_print(&results[i], stdout);
+	result_print(&r, stdout);
 	if (a->common.json &&
-	    result_write_json(a->common.json, results, count, a->common.line, a->directory))
+	    result_write_json(a->common.json, &r, 1, a->common.line, a->directory))
 		return EXIT_HOST;
-	return EXIT_GOOD;
+	if (!code && r.partial) {
+		fprintf(stderr, "quoin-bench: stopped by a signal\n");
+		return EXIT_STOPPED;
+	}
+	return code;
 }
 
 int command_floor(int argc, char **argv, const char *line)
@@ -158,6 +155,8 @@ int command_floor(int argc, char **argv, const char *line)
 	if (!lab && !a.common.directory)
 		a.directory = "/var/tmp";
 	options.directory = a.directory;
+	if (a.common.json && result_try_file(a.common.json))
+		return EXIT_HOST;
 	if (lab && target_open(&target, &options, error)) {
 		fprintf(stderr, "quoin-bench: %s\n", error);
 		target_close(&target);

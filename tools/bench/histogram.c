@@ -43,25 +43,45 @@ static uint64_t bucket_end(uint32_t bucket)
 	return ((sub + 1) << exponent) - 1;
 }
 
-void histogram_record(struct histogram *h, uint64_t value_ns)
+static void record(struct histogram *h, uint64_t value_ns, uint64_t times)
 {
-	h->bucket[bucket_of(value_ns)]++;
-	h->count++;
+	if (h->count == 0 || value_ns < h->min)
+		h->min = value_ns;
 	if (value_ns > h->max)
 		h->max = value_ns;
-	h->sum += (double)value_ns;
-	h->sum_squares += (double)value_ns * (double)value_ns;
+	h->bucket[bucket_of(value_ns)] += times;
+	h->count += times;
+	h->sum += (double)value_ns * (double)times;
+	h->sum_squares += (double)value_ns * (double)value_ns * (double)times;
+}
+
+void histogram_record(struct histogram *h, uint64_t value_ns)
+{
+	record(h, value_ns, 1);
 }
 
 void histogram_add(struct histogram *to, const struct histogram *from)
 {
 	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
 		to->bucket[i] += from->bucket[i];
+	if (from->count > 0 && (to->count == 0 || from->min < to->min))
+		to->min = from->min;
 	to->count += from->count;
 	if (from->max > to->max)
 		to->max = from->max;
 	to->sum += from->sum;
 	to->sum_squares += from->sum_squares;
+}
+
+void histogram_correct(struct histogram *to, const struct histogram *from, uint64_t interval_ns)
+{
+	histogram_add(to, from);
+	for (uint32_t i = 0; interval_ns > 0 && i < HISTOGRAM_BUCKETS; i++) {
+		uint64_t value = bucket_end(i) < from->max ? bucket_end(i) : from->max;
+
+		for (; from->bucket[i] && value >= 2 * interval_ns; value -= interval_ns)
+			record(to, value - interval_ns, from->bucket[i]);
+	}
 }
 
 /* The value at or below which `rank` values lie, and how many really do. */

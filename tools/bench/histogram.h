@@ -20,7 +20,7 @@ enum {
 struct histogram {
 	uint64_t bucket[HISTOGRAM_BUCKETS];
 	uint64_t count;
-	uint64_t max; /* exact */
+	uint64_t min, max; /* exact; 0 if nothing was recorded */
 	double sum, sum_squares;
 };
 
@@ -30,6 +30,12 @@ void histogram_reset(struct histogram *h);
 /* A value beyond the last bucket is counted in it; max stays exact. */
 void histogram_record(struct histogram *h, uint64_t value_ns);
 void histogram_add(struct histogram *to, const struct histogram *from);
+/*
+ * Adds what a closed loop left out, HdrHistogram's way: whoever is to ask every interval_ns and
+ * waits for longer would have asked again meanwhile, and waited an interval less each time. To each
+ * value of `from` come those that are smaller by one interval, two, ..., down to one interval.
+ */
+void histogram_correct(struct histogram *to, const struct histogram *from, uint64_t interval_ns);
 
 /*
  * The smallest recorded value (to a bucket's width, never above the true maximum) that at least

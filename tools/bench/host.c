@@ -7,6 +7,7 @@
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 static void find_cpu(struct host *h)
@@ -55,11 +56,16 @@ void host_describe(struct host *out, const char *directory)
 	struct host h = {.kernel = "?", .cpu = "?", .filesystem = "?", .device = "?"};
 	struct utsname name;
 	struct sysinfo info;
+	time_t now = time(NULL);
+	struct tm utc;
 
 	if (uname(&name) == 0)
 		snprintf(h.kernel, sizeof(h.kernel), "%s %.60s", name.sysname, name.release);
 	if (sysinfo(&info) == 0)
 		h.memory_mib = (uint32_t)(info.totalram * info.mem_unit >> 20);
+	if (getloadavg(&h.load, 1) != 1)
+		h.load = 0;
+	strftime(h.date, sizeof(h.date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
 	h.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	find_cpu(&h);
 	find_filesystem(&h, directory);

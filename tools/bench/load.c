@@ -11,29 +11,42 @@
 #include <string.h>
 
 enum {
-	KEY_SIZE_MAX = 48,
-	KEYS_PER_CLIENT = 16,
+	KEY_SIZE_MAX = LOAD_PREFIX_MAX + 16,
 	DONE_MAX = 256,
 	PAUSE_US_MIN = 1000, /* after a failure: a refused client does not come back at once */
 };
 
+/* What is still behind when an open loop ends is begun for this long, and given up then. */
+#define BEHIND_NS CLOCK_S
+
 struct load_client {
 	uint64_t session, base, sequence;
 	uint8_t *request;
-	bool waiting;
-	uint64_t begun_ns;
+	enum load_kind kind;
+	uint64_t begun_ns; /* or due */
 	uint64_t pause_ns; /* not before */
+};
+
+/* What is to be begun in a run. */
+struct pace {
+	uint64_t begun_ns;
+	double interval_ns; /* 0: whenever a client is free */
+	uint64_t total, begun;
+	bool fills; /* puts of each key, one after the other */
 };
 
 struct load {
 	struct path *path;
-	uint32_t value_size;
+	struct load_options options;
+	char prefix[LOAD_PREFIX_MAX];
 	uint8_t *value;
 	struct load_client *client;
-	uint32_t waiting;
+	uint32_t *idle; /* a ring of those without a request, path->client_count */
+	uint32_t idle_first, idle_count;
+	struct pace pace;
 	uint64_t random;
 	uint64_t busy_ns;
-	uint64_t ok_ns; /* when a put was last answered OK */
+	uint64_t ok_ns; /* when a request was last answered OK, or none was outstanding */
 	struct load_counters counters;
 };
 
@@ -44,23 +57,40 @@ static void new_session(struct load *l, uint32_t i)
 	l->client[i].base = l->path->ops->base(l->path, i);
 }
 
-int load_create(struct load **out, struct path *path, uint32_t value_size, uint64_t seed)
+static void push_idle(struct load *l, uint32_t client)
 {
-	size_t request_size = KV_REQUEST_HEADER_SIZE + KEY_SIZE_MAX + value_size;
+	l->idle[(l->idle_first + l->idle_count++) % l->path->client_count] = client;
+}
+
+static uint32_t pop_idle(struct load *l)
+{
+	uint32_t client = l->idle[l->idle_first];
+
+	l->idle_first = (l->idle_first + 1) % l->path->client_count;
+	l->idle_count--;
+	return client;
+}
+
+int load_create(struct load **out, struct path *path, const struct load_options *options)
+{
+	size_t request_size = KV_REQUEST_HEADER_SIZE + 2 * KEY_SIZE_MAX + options->value_size;
 	struct load *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
 	l->path = path;
-	l->value_size = value_size;
-	l->random = seed;
-	l->value = malloc(value_size + 1);
+	l->options = *options;
+	l->random = options->seed;
+	snprintf(l->prefix, sizeof(l->prefix), "quoin-bench/%016" PRIx64 "/", mix_next(&l->random));
+	l->value = malloc(options->value_size + 1);
 	l->client = calloc(path->client_count, sizeof(*l->client));
-	if (!l->value || !l->client)
+	l->idle = calloc(path->client_count, sizeof(*l->idle));
+	if (!l->value || !l->client || !l->idle)
 		goto err_destroy;
-	for (uint32_t i = 0; i < value_size; i++)
+	for (uint32_t i = 0; i < options->value_size; i++)
 		l->value[i] = (uint8_t)('a' + i % 26);
 	for (uint32_t i = 0; i < path->client_count; i++) {
+		push_idle(l, i);
 		l->client[i].request = malloc(request_size);
 		if (!l->client[i].request)
 			goto err_destroy;
@@ -78,31 +108,48 @@ void load_destroy(struct load *l)
 	for (uint32_t i = 0; l->client && i < l->path->client_count; i++)
 		free(l->client[i].request);
 	free(l->client);
+	free(l->idle);
 	free(l->value);
 	free(l);
 }
 
-static void put(struct load *l, uint32_t i, uint64_t now)
+static void issue(struct load *l, uint32_t i, struct kv_request *request, uint64_t now)
 {
 	struct load_client *c = &l->client[i];
-	char key[KEY_SIZE_MAX];
-	struct kv_request request = {
-		.operation = KV_PUT,
-		.session = c->session,
-		.session_base = c->base,
-		.sequence = ++c->sequence,
-		.key.data = (uint8_t *)key,
-		.value = {l->value, l->value_size},
-	};
+	enum wire_request kind = WIRE_COMMAND;
 
-	request.key.size = (uint32_t)snprintf(key, sizeof(key), "quoin-bench/%04u/%02u", i,
-					      (unsigned int)(c->sequence % KEYS_PER_CLIENT));
-	kv_request_encode(&request, c->request);
-	c->waiting = true;
-	l->waiting++;
-	c->begun_ns = now;
-	l->path->ops->request(l->path, i, WIRE_COMMAND, c->request,
-			      (uint32_t)kv_request_size(&request), now, LOAD_TIMEOUT_NS);
+	if (request->operation == KV_RANGE) {
+		kind = l->options.serializable ? WIRE_QUERY_LOCAL : WIRE_QUERY;
+	} else {
+		request->session = c->session;
+		request->session_base = c->base;
+		request->sequence = ++c->sequence;
+	}
+	kv_request_encode(request, c->request);
+	l->path->ops->request(l->path, i, kind, c->request, (uint32_t)kv_request_size(request), now,
+			      LOAD_TIMEOUT_NS);
+}
+
+/* The next request that is due, by a client that is free. */
+static void begin(struct load *l, uint32_t i, uint64_t due, uint64_t now)
+{
+	struct load_client *c = &l->client[i];
+	struct pace *p = &l->pace;
+	uint64_t number = p->fills ? p->begun : mix_next(&l->random) % l->options.keys;
+	struct kv_request request = {.operation = KV_PUT,
+				     .value = {l->value, l->options.value_size}};
+	char key[KEY_SIZE_MAX];
+
+	c->kind = LOAD_PUT;
+	if (!p->fills && mix_next(&l->random) % 100 < l->options.gets_percent) {
+		c->kind = LOAD_GET;
+		request = (struct kv_request){.operation = KV_RANGE};
+	}
+	request.key.data = (uint8_t *)key;
+	request.key.size = (uint32_t)snprintf(key, sizeof(key), "%s%08" PRIu64, l->prefix, number);
+	c->begun_ns = due;
+	p->begun++;
+	issue(l, i, &request, now);
 }
 
 static void failed(struct load *l, struct load_client *c, const struct path_answer *answer,
@@ -118,86 +165,209 @@ static void failed(struct load *l, struct load_client *c, const struct path_answ
 	c->pause_ns = now + pause * CLOCK_US;
 }
 
-/* The end of a put: its latency, or why there is none. */
-static void take(struct load *l, uint32_t i, uint64_t now, struct histogram *latency)
+/* NULL, or why the answer is not what was asked for. */
+static const char *judge(struct load *l, uint32_t i, const struct path_answer *answer)
+{
+	struct kv_answer kv;
+
+	if (answer->status != WIRE_OK)
+		return wire_status_text(answer->status);
+	if (kv_answer_decode(&kv, answer->data, answer->size))
+		return "the answer is malformed";
+	if (kv.status == KV_SESSION_EXPIRED)
+		new_session(l, i);
+	if (kv.status != KV_OK)
+		return kv_status_text(kv.status);
+	if (l->client[i].kind == LOAD_GET && kv.item_count != 1)
+		return "a key that was put is not there";
+	return NULL;
+}
+
+/* The end of a request: its latency, or why there is none. */
+static void take(struct load *l, uint32_t i, uint64_t now, struct histogram *const latency[])
 {
 	struct load_client *c = &l->client[i];
 	struct path_answer answer;
-	struct kv_answer kv;
+	const char *why;
 
-	c->waiting = false;
-	l->waiting--;
+	push_idle(l, i);
 	l->path->ops->answer(l->path, i, &answer);
 	l->counters.refused += answer.retry_after_us != 0 || answer.status == WIRE_BUSY;
-	if (answer.status != WIRE_OK) {
-		failed(l, c, &answer, wire_status_text(answer.status), now);
+	why = judge(l, i, &answer);
+	if (why) {
+		failed(l, c, &answer, why, now);
 		return;
 	}
-	if (kv_answer_decode(&kv, answer.data, answer.size)) {
-		failed(l, c, &answer, "the answer is malformed", now);
-		return;
-	}
-	if (kv.status != KV_OK) {
-		failed(l, c, &answer, kv_status_text(kv.status), now);
-		if (kv.status == KV_SESSION_EXPIRED)
-			new_session(l, i);
-		return;
-	}
-	l->counters.ok++;
+	l->counters.ok[c->kind]++;
 	l->ok_ns = now;
-	histogram_record(latency, now - c->begun_ns);
+	if (latency)
+		histogram_record(latency[c->kind], now - c->begun_ns);
 }
 
-/* One turn; new puts only while `open`. */
-static void turn(struct load *l, bool open, uint64_t wait_ns, struct histogram *latency)
+static uint32_t outstanding(const struct load *l)
 {
-	uint32_t done[DONE_MAX];
-	uint32_t count = l->path->ops->poll(l->path, wait_ns, done, DONE_MAX);
-	uint64_t now = clock_now();
+	return l->path->client_count - l->idle_count;
+}
 
-	for (uint32_t i = 0; i < count; i++) {
-		take(l, done[i], now, latency);
-		if (open && l->client[done[i]].pause_ns <= now)
-			put(l, done[i], now);
+/* When request `number` is due. */
+static uint64_t due_ns(const struct pace *p, uint64_t number)
+{
+	return p->begun_ns + (uint64_t)(p->interval_ns * (double)number);
+}
+
+/* How many are due by now. */
+static uint64_t due_count(const struct pace *p, uint64_t now)
+{
+	uint64_t due;
+
+	if (p->interval_ns == 0)
+		return p->total;
+	due = (uint64_t)((double)(now - p->begun_ns) / p->interval_ns) + 1;
+	return due < p->total ? due : p->total;
+}
+
+static void begin_due(struct load *l, uint64_t now)
+{
+	struct pace *p = &l->pace;
+	uint64_t due = due_count(p, now);
+
+	for (uint32_t tries = l->idle_count; tries > 0 && p->begun < due; tries--) {
+		uint32_t i = pop_idle(l);
+
+		if (l->client[i].pause_ns > now)
+			push_idle(l, i);
+		else
+			begin(l, i, p->interval_ns > 0 ? due_ns(p, p->begun) : now, now);
+	}
+	if (p->interval_ns > 0 && due - p->begun > l->counters.behind_max)
+		l->counters.behind_max = due - p->begun;
+}
+
+/* How long there is nothing to begin. */
+static uint64_t time_until_due(const struct load *l, uint64_t now)
+{
+	const struct pace *p = &l->pace;
+	uint64_t next;
+
+	if (p->interval_ns == 0 || p->begun == p->total || l->idle_count == 0)
+		return CLOCK_MS;
+	next = due_ns(p, p->begun);
+	if (next <= now)
+		return 0;
+	return next - now < CLOCK_MS ? next - now : CLOCK_MS;
+}
+
+/* What is due and will not be begun: it waited for so long at the least. */
+static void give_up(struct load *l, uint64_t now, struct histogram *const latency[])
+{
+	struct pace *p = &l->pace;
+	enum load_kind kind = l->options.gets_percent < 50 ? LOAD_PUT : LOAD_GET;
+
+	for (; p->begun < p->total; p->begun++) {
+		l->counters.unsent++;
+		histogram_record(latency[kind], now - due_ns(p, p->begun));
 	}
 }
 
-/* Clients that pause, and at the start all of them. */
-static void start_idle_clients(struct load *l, uint64_t now)
+/* Turns until all of the pace is begun and answered, or `end_ns` and all that was begun. */
+static int run(struct load *l, uint64_t end_ns, struct histogram *const latency[])
 {
-	if (l->waiting == l->path->client_count)
-		return;
-	for (uint32_t i = 0; i < l->path->client_count; i++) {
-		if (!l->client[i].waiting && l->client[i].pause_ns <= now)
-			put(l, i, now);
-	}
-}
+	uint32_t done[DONE_MAX], count;
+	struct pace *p = &l->pace;
+	uint64_t now = p->begun_ns;
+	int err = 0;
 
-int load_run(struct load *l, uint64_t duration_ns, struct histogram *latency)
-{
-	uint64_t begun = clock_now(), now = begun;
-
-	l->ok_ns = begun;
-	while (now - begun < duration_ns) {
-		start_idle_clients(l, now);
-		turn(l, true, CLOCK_MS, latency);
+	l->ok_ns = now;
+	for (;;) {
+		if (stop_requested() && p->begun < p->total)
+			err = -EINTR;
+		if (err || (now >= end_ns && p->interval_ns == 0))
+			p->total = p->begun;
+		else if (p->interval_ns > 0 && now >= end_ns + BEHIND_NS)
+			give_up(l, now, latency);
+		begin_due(l, now);
+		if (outstanding(l) == 0) {
+			l->ok_ns = now;
+			if (p->begun == p->total)
+				return err;
+		}
+		count = l->path->ops->poll(l->path, time_until_due(l, now), done, DONE_MAX);
 		now = clock_now();
-		if (stop_requested())
-			return -EINTR;
+		for (uint32_t i = 0; i < count; i++)
+			take(l, done[i], now, latency);
 		if (now - l->ok_ns > 2 * LOAD_TIMEOUT_NS)
-			return -ETIMEDOUT;
+			return err ? err : -ETIMEDOUT;
 	}
-	while (l->waiting) {
-		turn(l, false, CLOCK_MS, latency);
-		now = clock_now();
-		if (now - begun > duration_ns + 2 * LOAD_TIMEOUT_NS)
-			return -ETIMEDOUT;
-	}
-	l->busy_ns += now - begun;
-	return 0;
 }
 
-/* One greeting. 0 or -ETIMEDOUT. */
+int load_run(struct load *l, uint64_t duration_ns, struct histogram *const latency[LOAD_KINDS])
+{
+	uint64_t now = clock_now();
+	int err;
+
+	l->pace = (struct pace){.begun_ns = now, .total = UINT64_MAX};
+	if (l->options.rate > 0) {
+		l->pace.interval_ns = 1e9 / l->options.rate;
+		l->pace.total = (uint64_t)((double)duration_ns / l->pace.interval_ns);
+		l->pace.total += l->pace.total == 0;
+	}
+	err = run(l, now + duration_ns, latency);
+	l->busy_ns += clock_now() - now;
+	return err;
+}
+
+int load_fill(struct load *l)
+{
+	uint64_t before = l->counters.failed;
+	int err;
+
+	l->pace = (struct pace){.begun_ns = clock_now(), .total = l->options.keys, .fills = true};
+	err = run(l, UINT64_MAX, NULL);
+	return err || l->counters.failed == before ? err : -EIO;
+}
+
+/* One command by a client that has nothing outstanding, if there is one. */
+int load_clean(struct load *l)
+{
+	uint8_t end[LOAD_PREFIX_MAX];
+	struct kv_request request = {
+		.operation = KV_DELETE,
+		.key = {(const uint8_t *)l->prefix, (uint32_t)strlen(l->prefix)},
+		.range_end = {end, (uint32_t)kv_prefix_end((const uint8_t *)l->prefix,
+							   strlen(l->prefix), end)},
+	};
+	uint64_t before = l->counters.failed, begun = clock_now();
+	uint32_t done[DONE_MAX], client;
+
+	snprintf(l->counters.last, sizeof(l->counters.last), "no client is free");
+	if (l->idle_count == 0)
+		return -EIO;
+	client = pop_idle(l);
+	l->client[client].kind = LOAD_PUT;
+	snprintf(l->counters.last, sizeof(l->counters.last), "no answer");
+	issue(l, client, &request, begun);
+	for (;;) {
+		uint32_t count = l->path->ops->poll(l->path, CLOCK_MS, done, DONE_MAX);
+		uint64_t now = clock_now();
+		bool mine = false;
+
+		for (uint32_t i = 0; i < count; i++) {
+			take(l, done[i], now, NULL);
+			mine |= done[i] == client;
+		}
+		if (mine)
+			return l->counters.failed == before ? 0 : -EIO;
+		if (now - begun > 2 * LOAD_TIMEOUT_NS)
+			return -EIO;
+	}
+}
+
+const char *load_prefix(const struct load *l)
+{
+	return l->prefix;
+}
+
+/* One greeting, which is waited for to its end, so that the client is free again. */
 static int greet(struct load *l, uint32_t i, uint64_t *took_ns)
 {
 	uint64_t begun = clock_now(), now = begun;
@@ -209,8 +379,6 @@ static int greet(struct load *l, uint32_t i, uint64_t *took_ns)
 		now = clock_now();
 		if (now - begun > 2 * LOAD_TIMEOUT_NS)
 			return -ETIMEDOUT;
-		if (stop_requested())
-			return -EINTR;
 	}
 	*took_ns = clock_now() - begun;
 	l->path->ops->answer(l->path, i, &answer);
@@ -226,7 +394,7 @@ int load_open(struct load *l)
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < l->path->client_count; i++) {
-		err = greet(l, i, &took);
+		err = stop_requested() ? -EINTR : greet(l, i, &took);
 		if (!err)
 			new_session(l, i);
 	}
@@ -239,7 +407,7 @@ int load_greet(struct load *l, uint32_t count, struct histogram *latency)
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < count; i++) {
-		err = greet(l, 0, &took);
+		err = stop_requested() ? -EINTR : greet(l, 0, &took);
 		if (!err)
 			histogram_record(latency, took);
 	}
@@ -251,8 +419,10 @@ void load_idle(struct load *l, uint64_t duration_ns)
 	uint64_t end = clock_now() + duration_ns;
 	uint32_t done[DONE_MAX];
 
-	while (clock_now() < end) {
+	for (;;) {
 		l->path->ops->poll(l->path, 0, done, DONE_MAX);
+		if (clock_now() >= end)
+			return;
 		clock_sleep(500 * CLOCK_US);
 	}
 }

@@ -5,6 +5,7 @@
 #include "kv/kv.h"
 #include "node/node.h"
 #include "tools/client/draw.h"
+#include "tools/client/status.h"
 #include "tools/shared/tree.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINK_FRAMES = 1024 };
+enum { LINK_FRAMES = 1024, STATUS_TEXT_MAX = 16 * 1024 };
 
 #define NETWORK 0xc6120000u /* 198.18.0.0/24 */
 
@@ -222,6 +223,19 @@ int local_leader(const struct local *l, uint64_t *term)
 			index = (int)i;
 	}
 	return index;
+}
+
+uint64_t local_log_bytes(struct local *l)
+{
+	char text[STATUS_TEXT_MAX];
+	struct status status;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < l->count; i++) {
+		status_parse(&status, text, node_status_text(l->node[i], text, sizeof(text)));
+		sum += status.wal_bytes;
+	}
+	return sum;
 }
 
 const char *local_failed(const struct local *l)

@@ -38,6 +38,9 @@ uint32_t local_address(uint32_t node);
 /* The node that leads, known to all as such, or -1. *term: its term. */
 int local_leader(const struct local *l, uint64_t *term);
 
+/* Bytes that all of them wrote to their logs. */
+uint64_t local_log_bytes(struct local *l);
+
 /* Why a node ended, or NULL. */
 const char *local_failed(const struct local *l);
 

@@ -25,18 +25,19 @@ enum { COMMANDS = sizeof(commands) / sizeof(commands[0]), LINE_MAX_SIZE = 1024 }
 static const struct argp argp = {
 	.args_doc = "COMMAND [OPTION...]",
 	.doc = "Measure a quoin cluster on this host.\n\n"
-	       "  commit     latency and rate of puts\n"
+	       "  commit     latency and rate of puts and gets\n"
 	       "             --dir --endpoints --in-process --nodes --client-path --target\n"
-	       "             --clients --value-size --duration --warmup --durability\n"
+	       "             --op --gets --serializable --rate --clients --keys --keep-keys\n"
+	       "             --value-size --duration --warmup --runs --durability\n"
 	       "             --json --percentiles --plot\n"
 	       "  election   from the loss of the leader to the first commit after it\n"
 	       "             --dir --rounds --how --json --plot\n"
-	       "  floor      this host's durable 4 KiB write, and the clients' round trip\n"
+	       "  floor      this host's durable write, and the clients' round trip\n"
 	       "             --dir --writers --duration --json\n"
 	       "\nquoin-bench COMMAND --help tells what they mean.\v"
 	       "Exit codes: 0 done; 1 done, but requests failed; 2 usage; 3 the cluster is not "
 	       "there or not as asked for; 4 files, memory or devices of this host; 5 "
-	       "stopped by a signal.",
+	       "stopped by a signal; what was measured until then is shown.",
 };
 
 error_t common_option(int key, char *value, struct argp_state *state, struct common *c)

@@ -53,12 +53,12 @@ struct path {
 };
 
 /*
- * clients[i] speaks to endpoints[i % count], each a node's admin socket. 0, or -errno and one line
- * in error.
+ * clients[i] speaks to endpoints[i % count], each a node's admin socket. Answers hold values of
+ * value_size bytes. 0, or -errno and one line in error.
  */
 struct address;
 int path_unix_create(struct path **out, const struct address *endpoints, uint32_t count,
-		     uint32_t clients, char error[PATH_ERROR_MAX]);
+		     uint32_t clients, uint32_t value_size, char error[PATH_ERROR_MAX]);
 
 /* A carrier of datagrams under clients of dataplane/client.h: owned, also if it fails. */
 struct carrier;

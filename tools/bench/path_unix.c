@@ -17,7 +17,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 64, ANSWER_MAX = 4096 /* a put's has 40 bytes */ };
+enum { EVENTS_MAX = 64, ANSWER_MAX = 4096 /* and a value: a put's has 40 bytes */ };
 
 #define CONNECT_NS (200 * CLOCK_MS)
 #define SCAN_NS CLOCK_MS
@@ -201,7 +201,7 @@ static const struct path_ops ops = {
 };
 
 int path_unix_create(struct path **out, const struct address *endpoints, uint32_t count,
-		     uint32_t clients, char error[PATH_ERROR_MAX])
+		     uint32_t clients, uint32_t value_size, char error[PATH_ERROR_MAX])
 {
 	struct path_unix *p = calloc(1, sizeof(*p) + count * sizeof(*p->address));
 	int err;
@@ -218,7 +218,7 @@ int path_unix_create(struct path **out, const struct address *endpoints, uint32_
 		struct unix_client *c = &p->client[i];
 
 		c->address = &p->address[i % count];
-		err = stream_create(&c->stream, ANSWER_MAX, 0);
+		err = stream_create(&c->stream, ANSWER_MAX + value_size, 0);
 		if (err)
 			break;
 		p->path.client_count++;

@@ -67,70 +67,127 @@ static int run(const char *file, void (*script)(FILE *out, const void *context),
 	return err;
 }
 
+int plot_try(void)
+{
+	static const char *const argv[] = {"gnuplot", "--version", NULL};
+	int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	pid_t pid = nothing < 0 ? -errno : child_start(argv, -1, nothing, nothing);
+	int err = pid < 0 ? pid : child_wait(pid) ? -EIO : 0;
+
+	if (nothing >= 0)
+		close(nothing);
+	if (err)
+		fprintf(stderr, "quoin-bench: --plot: gnuplot does not run: %s%s\n", strerror(-err),
+			err == -ENOENT ? " (package gnuplot-nox)" : "");
+	return err;
+}
+
 struct latency {
 	const struct result *result;
-	const struct histogram *histogram;
+	struct histogram *const *series;
 };
+
+/* Steps of 1, 2 and 5 over all that is shown, written out: no powers of ten. */
+static void y_tics(FILE *out, double low, double high)
+{
+	static const double steps[] = {1, 2, 5};
+	double decade = 1;
+
+	while (decade > low)
+		decade /= 10;
+	while (decade * 10 <= low)
+		decade *= 10;
+	fprintf(out, "set ytics (");
+	for (int i = 0; i < 64; i++) {
+		double tic = decade * steps[i % 3];
+
+		fprintf(out, "%s'%.15g' %.15g", i > 0 ? ", " : "", tic, tic);
+		if (tic >= high) {
+			high = tic;
+			break;
+		}
+		if (i % 3 == 2)
+			decade *= 10;
+	}
+	fprintf(out, ")\nset yrange [*:%.15g]\n", high);
+}
+
+/* One curve's points; the end of the axis that it needs. */
+static double write_points(FILE *out, const char *name, const struct histogram *h)
+{
+	struct histogram_step step = {.fraction = -1};
+	double end = 10;
+
+	fprintf(out, "$%s << END\n", name);
+	while (histogram_step_next(h, &step) && step.fraction < 1) {
+		end = 1 / (1 - step.fraction) > end ? 1 / (1 - step.fraction) : end;
+		fprintf(out, "%.3f %.3f\n", 1 / (1 - step.fraction), (double)step.value_ns / 1000);
+	}
+	fprintf(out, "END\n");
+	return end;
+}
 
 static void latency_script(FILE *out, const void *context)
 {
 	const struct latency *l = context;
 	const struct result *r = l->result;
-	struct histogram_step step = {.fraction = -1};
-	double end = 100;
+	double end = 10, low = 1e12, high = 0;
+	const char *separator = "";
 
-	fprintf(out, "$latency << END\n");
-	while (histogram_step_next(l->histogram, &step) && step.fraction < 1) {
-		end = 1 / (1 - step.fraction);
-		fprintf(out, "%.3f %.3f\n", end, (double)step.value_ns / 1000);
+	for (uint32_t i = 0; i < r->row_count; i++) {
+		const struct histogram *h = l->series[measure_series_of(r->row[i].key)];
+		double here = write_points(out, r->row[i].key, h);
+
+		end = here > end ? here : end;
+		low = (double)h->min / 1000 < low ? (double)h->min / 1000 : low;
+		high = (double)h->max / 1000 > high ? (double)h->max / 1000 : high;
 	}
 	fprintf(out,
-		"END\n"
 		"set title \"quoin %s: %s, client path %s, link %s, %u nodes, %u clients, "
-		"%u bytes, closed loop\" noenhanced\n"
-		"set logscale xy\nset grid\nset key left top\n"
-		"set xlabel 'percentile'\nset ylabel 'latency, microseconds'\n"
+		"%u bytes, %s loop\" noenhanced\n"
+		"set logscale xy\nset grid\nset key below noenhanced\n"
+		"set xlabel 'percentile'\nset ylabel 'microseconds'\n"
 		"set xtics ('0' 1, '50' 2, '90' 10, '99' 100, '99.9' 1000, '99.99' 10000, "
-		"'99.999' 100000)\nset xrange [1:%.3f]\n",
+		"'99.999' 100000, '99.9999' 1000000)\nset xrange [1:%.3f]\n",
 		r->name, r->durability, r->client_path, r->link, r->nodes, r->clients,
-		r->value_size, end > 10 ? end : 10);
-	fprintf(out, "plot $latency using 1:2 with lines linewidth 2 title '%s'", r->durability);
-	if (r->floor_p50_us > 0)
-		fprintf(out,
-			", %.3f with lines dashtype 2 linewidth 2 title 'floor p50: one durable 4 "
-			"KiB write, %u writers'",
-			r->floor_p50_us, r->floor_writers);
+		r->value_size, r->rate_asked_per_s > 0 ? "open" : "closed", end);
+	y_tics(out, low > 0.1 ? low : 0.1, high);
+	fprintf(out, "plot ");
+	for (uint32_t i = 0; i < r->row_count; i++) {
+		const struct histogram *h = l->series[measure_series_of(r->row[i].key)];
+
+		fprintf(out, "%s$%s using 1:2 with lines linewidth 2 title '%s: %.1f to %.1f'",
+			separator, r->row[i].key, r->row[i].name, (double)h->min / 1000,
+			(double)h->max / 1000);
+		separator = ", ";
+	}
 	fprintf(out, "\n");
 }
 
-int plot_latency(const char *file, const struct result *r, const struct histogram *latency)
+int plot_latency(const char *file, const struct result *r,
+		 struct histogram *const series[MEASURE_SERIES])
 {
-	struct latency l = {r, latency};
+	struct latency l = {r, series};
 
 	return run(file, latency_script, &l);
 }
 
-struct rounds {
-	const struct result *results;
-	uint32_t count;
-};
-
 /* Each figure counts from the same moment: a bar shows what it adds to the one before. */
 static void rounds_script(FILE *out, const void *context)
 {
-	const struct rounds *p = context;
-	const struct result *r = p->results;
+	const struct result *r = context;
+	uint32_t phases = 0;
 
 	fprintf(out, "$rounds << END\nround");
-	for (uint32_t i = 0; i < p->count; i++)
-		fprintf(out, " \"%s\"", r[i].name);
+	while (phases < r->row_count && r->row[phases].round_count)
+		fprintf(out, " \"%s\"", r->row[phases++].name);
 	fprintf(out, "\n");
-	for (uint32_t round = 0; round < r->round_count; round++) {
+	for (uint32_t round = 0; round < r->row[0].round_count; round++) {
 		double before = 0;
 
 		fprintf(out, "%u", round + 1);
-		for (uint32_t i = 0; i < p->count; i++) {
-			double value = r[i].round_us[round];
+		for (uint32_t i = 0; i < phases; i++) {
+			double value = r->row[i].round_us[round];
 
 			fprintf(out, " %.3f", value > before ? (value - before) / 1000 : 0);
 			before = value > before ? value : before;
@@ -144,12 +201,10 @@ static void rounds_script(FILE *out, const void *context)
 		"right noenhanced\nset xlabel 'round'\nset ylabel 'milliseconds'\nset yrange "
 		"[0:*]\n"
 		"plot for [i=2:%u] $rounds using i:xtic(1) title columnheader(i)\n",
-		r->durability, r->link, r->nodes, p->count + 1);
+		r->durability, r->link, r->nodes, phases + 1);
 }
 
-int plot_rounds(const char *file, const struct result *results, uint32_t count)
+int plot_rounds(const char *file, const struct result *result)
 {
-	struct rounds p = {results, count};
-
-	return run(file, rounds_script, &p);
+	return run(file, rounds_script, result);
 }

@@ -5,18 +5,22 @@
 #ifndef TOOLS_BENCH_PLOT_H
 #define TOOLS_BENCH_PLOT_H
 
-#include "tools/bench/result.h"
+#include "tools/bench/measure.h"
 
 /* 0, or -EINVAL for another suffix: to be asked before anything is measured. */
 int plot_check(const char *file);
 
-/* Latency by percentile, with the floor as a line. 0 or -errno with a line on stderr. */
-int plot_latency(const char *file, const struct result *r, const struct histogram *latency);
+/* Whether gnuplot is there. 0 or -errno with a line on stderr. */
+int plot_try(void);
+
+/* Latency by percentile, of the load and of its floors. 0 or -errno with a line on stderr. */
+int plot_latency(const char *file, const struct result *r,
+		 struct histogram *const series[MEASURE_SERIES]);
 
 /*
  * Bars for each round: the given results (detection, election, first commit), stacked as they
  * follow each other.
  */
-int plot_rounds(const char *file, const struct result *results, uint32_t count);
+int plot_rounds(const char *file, const struct result *result);
 
 #endif

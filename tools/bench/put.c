@@ -33,7 +33,7 @@ int put_create(struct put **out, const struct address *endpoints, uint32_t count
 {
 	char error[PATH_ERROR_MAX];
 	struct put *p = calloc(1, sizeof(*p));
-	int err = p ? path_unix_create(&p->path, endpoints, count, count, error) : -ENOMEM;
+	int err = p ? path_unix_create(&p->path, endpoints, count, count, 0, error) : -ENOMEM;
 
 	if (err) {
 		fprintf(stderr, "quoin-bench: %s\n", p ? error : "out of memory");
@@ -60,7 +60,7 @@ static void attempt(struct put *p, uint32_t i, uint64_t now)
 		.session = draw(),
 		.session_base = p->path->ops->base(p->path, i),
 		.sequence = 1,
-		.key = {(const uint8_t *)"quoin-bench/election", 20},
+		.key = {(const uint8_t *)PUT_KEY, sizeof(PUT_KEY) - 1},
 		.value = {(const uint8_t *)"first commit", 12},
 	};
 

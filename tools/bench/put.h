@@ -7,6 +7,8 @@
 
 #include "tools/bench/cluster.h"
 
+#define PUT_KEY "quoin-bench/election"
+
 struct put;
 
 /* Connects to admin sockets. 0 or -errno with a line on stderr. */

@@ -1,35 +1,64 @@
 #include "tools/bench/result.h"
 
-#include "tools/bench/host.h"
-
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-void result_set_latency(struct result *r, const struct histogram *latency)
+struct result_row *result_add(struct result *r, const char *key, const struct histogram *h,
+			      const char *name, ...)
 {
-	r->count = latency->count;
-	r->min_us = (double)histogram_at(latency, 0) / 1000;
-	r->p50_us = (double)histogram_at(latency, 50) / 1000;
-	r->p90_us = (double)histogram_at(latency, 90) / 1000;
-	r->p99_us = (double)histogram_at(latency, 99) / 1000;
-	r->p999_us = (double)histogram_at(latency, 99.9) / 1000;
-	r->max_us = (double)latency->max / 1000;
+	struct result_row *row = &r->row[r->row_count];
+	va_list args;
+
+	if (h->count == 0)
+		return NULL;
+	assert(r->row_count < RESULT_ROWS_MAX);
+	r->row_count++;
+	*row = (struct result_row){
+		.key = key,
+		.count = h->count,
+		.min_us = (double)h->min / 1000,
+		.p50_us = (double)histogram_at(h, 50) / 1000,
+		.p90_us = (double)histogram_at(h, 90) / 1000,
+		.p99_us = (double)histogram_at(h, 99) / 1000,
+		.p999_us = (double)histogram_at(h, 99.9) / 1000,
+		.max_us = (double)h->max / 1000,
+	};
+	va_start(args, name);
+	vsnprintf(row->name, sizeof(row->name), name, args);
+	va_end(args);
+	return row;
 }
 
-void result_set_floor(struct result *r, const struct histogram *floor, uint32_t writers)
+const struct result_row *result_find(const struct result *r, const char *key)
 {
-	r->floor_p50_us = (double)histogram_at(floor, 50) / 1000;
-	r->floor_p99_us = (double)histogram_at(floor, 99) / 1000;
-	r->floor_writers = writers;
-	r->ratio = r->floor_p50_us > 0 ? r->p50_us / r->floor_p50_us : 0;
+	for (uint32_t i = 0; i < r->row_count; i++) {
+		if (!strcmp(r->row[i].key, key))
+			return &r->row[i];
+	}
+	return NULL;
+}
+
+void result_set_ratio(struct result *r, const char *key, const char *floor)
+{
+	const struct result_row *below = result_find(r, floor);
+
+	for (uint32_t i = 0; below && i < r->row_count; i++) {
+		if (!strcmp(r->row[i].key, key))
+			r->row[i].ratio = r->row[i].p50_us / below->p50_us;
+	}
 }
 
 void result_print_header(FILE *out)
 {
-	fprintf(out, "%-22s %-10s %-7s %-7s %2s %4s %6s %9s %9s %9s %9s %9s %9s %9s %6s %7s\n",
-		"name", "durability", "path", "link", "n", "cl", "bytes", "rate/s", "p50 us",
-		"p90 us", "p99 us", "p99.9 us", "max us", "floor p50", "ratio", "errors");
+	fprintf(out, "%-40s %9s %9s %9s %9s %9s %9s %9s %7s\n", "microseconds", "rate/s", "min",
+		"p50", "p90", "p99", "p99.9", "max", "/floor");
 }
 
 /* A figure that was not measured is a dash, never a zero. */
@@ -41,103 +70,112 @@ static void print_figure(double value, int width, int digits, FILE *out)
 		fprintf(out, " %*s", width, "-");
 }
 
+static void print_row(const struct result_row *row, FILE *out)
+{
+	const double figures[] = {row->min_us, row->p50_us,  row->p90_us,
+				  row->p99_us, row->p999_us, row->max_us};
+
+	fprintf(out, "%-40s", row->name);
+	print_figure(row->rate_per_s, 9, 0, out);
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		print_figure(figures[i], 9, 1, out);
+	print_figure(row->ratio, 7, 2, out);
+	fprintf(out, "\n");
+}
+
+static void print_cost(const struct result *r, FILE *out)
+{
+	if (r->node_cpu_us > 0 && r->client_cpu_us > 0)
+		fprintf(out, "CPU per request: nodes together %.1f us (idle %s), client %.1f us\n",
+			r->node_cpu_us, r->idle[0] ? r->idle : "not known", r->client_cpu_us);
+	else if (r->node_cpu_us > 0)
+		fprintf(out,
+			"CPU per request: nodes and client together %.1f us (one core, which "
+			"polls)\n",
+			r->node_cpu_us);
+	else if (r->client_cpu_us > 0)
+		fprintf(out, "CPU per request: client %.1f us\n", r->client_cpu_us);
+	if (r->log_bytes > 0)
+		fprintf(out, "bytes per put: logs of all nodes %.0f", r->log_bytes);
+	if (r->log_bytes > 0 && r->device_bytes > 0)
+		fprintf(out, ", written to the device (by whomever) %.0f", r->device_bytes);
+	if (r->log_bytes > 0)
+		fprintf(out, "\n");
+}
+
 void result_print(const struct result *r, FILE *out)
 {
-	fprintf(out, "%-22s %-10s %-7s %-7s %2u %4u %6u", r->name, r->durability, r->client_path,
-		r->link, r->nodes, r->clients, r->value_size);
-	print_figure(r->rate_per_s, 9, 0, out);
-	print_figure(r->p50_us, 9, 1, out);
-	print_figure(r->p90_us, 9, 1, out);
-	print_figure(r->p99_us, 9, 1, out);
-	print_figure(r->p999_us, 9, 1, out);
-	print_figure(r->max_us, 9, 1, out);
-	print_figure(r->floor_p50_us, 9, 1, out);
-	print_figure(r->ratio, 6, 2, out);
-	fprintf(out, " %7" PRIu64 "\n", r->errors);
+	if (r->partial)
+		fprintf(out, "PARTIAL: %s, after %.1f s of load\n", r->name, r->duration_s);
+	for (uint32_t i = 0; i < r->row_count; i++)
+		print_row(&r->row[i], out);
+	print_cost(r, out);
 }
 
-static json_t *figure(double value)
+static int by_value(const void *a, const void *b)
 {
-	return value > 0 ? json_real(value) : json_null();
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
 }
 
-static json_t *rounds_of(const struct result *r)
+static void print_spread(double *values, uint32_t count, const char *row, const char *figure,
+			 int digits, FILE *out)
 {
-	json_t *rounds = json_array();
-
-	for (uint32_t i = 0; i < r->round_count; i++)
-		json_array_append_new(rounds, figure(r->round_us[i]));
-	return rounds;
+	qsort(values, count, sizeof(*values), by_value);
+	fprintf(out, "%-40s %-8s %9.*f (%.*f .. %.*f)\n", row, figure, digits,
+		count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2,
+		digits, values[0], digits, values[count - 1]);
 }
 
-static json_t *json_of(const struct result *r)
+void result_print_summary(const struct result *results, uint32_t count, FILE *out)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f}", "name", r->name,
-			      "durability", r->durability, "client_path", r->client_path, "link",
-			      r->link, "nodes", (int)r->nodes, "clients", (int)r->clients,
-			      "value_size", (int)r->value_size, "duration_s", r->duration_s);
+	static const struct {
+		const char *name;
+		size_t offset;
+		int digits;
+	} figures[] = {
+		{"rate/s", offsetof(struct result_row, rate_per_s), 0},
+		{"p50 us", offsetof(struct result_row, p50_us), 1},
+		{"p99 us", offsetof(struct result_row, p99_us), 1},
+		{"/floor", offsetof(struct result_row, ratio), 2},
+	};
+	double *values = calloc(count, sizeof(*values));
 
-	json_object_set_new(o, "rate_per_s", figure(r->rate_per_s));
-	json_object_set_new(o, "count", json_integer((json_int_t)r->count));
-	json_object_set_new(o, "min_us", figure(r->min_us));
-	json_object_set_new(o, "p50_us", figure(r->p50_us));
-	json_object_set_new(o, "p90_us", figure(r->p90_us));
-	json_object_set_new(o, "p99_us", figure(r->p99_us));
-	json_object_set_new(o, "p999_us", figure(r->p999_us));
-	json_object_set_new(o, "max_us", figure(r->max_us));
-	json_object_set_new(o, "floor_p50_us", figure(r->floor_p50_us));
-	json_object_set_new(o, "floor_p99_us", figure(r->floor_p99_us));
-	json_object_set_new(o, "floor_writers", json_integer(r->floor_writers));
-	json_object_set_new(o, "ratio", figure(r->ratio));
-	json_object_set_new(o, "path_p50_us", figure(r->path_p50_us));
-	json_object_set_new(o, "errors", json_integer((json_int_t)r->errors));
-	json_object_set_new(o, "errors_unknown", json_integer((json_int_t)r->unknown));
-	json_object_set_new(o, "refused", json_integer((json_int_t)r->refused));
-	json_object_set_new(o, "elections", json_integer((json_int_t)r->terms));
-	if (r->round_count) {
-		json_object_set_new(o, "rounds_us", rounds_of(r));
-		json_object_set_new(o, "election_timeout_min_us", figure(r->timeout_min_us));
-		json_object_set_new(o, "election_timeout_max_us", figure(r->timeout_max_us));
+	fprintf(out, "median (lowest .. highest) of %u runs:\n", count);
+	for (uint32_t i = 0; values && i < results->row_count; i++) {
+		for (size_t k = 0; k < sizeof(figures) / sizeof(figures[0]); k++) {
+			uint32_t found = 0;
+
+			for (uint32_t j = 0; j < count; j++) {
+				const struct result_row *row =
+					result_find(&results[j], results->row[i].key);
+
+				if (row)
+					memcpy(&values[found++],
+					       (const char *)row + figures[k].offset,
+					       sizeof(*values));
+			}
+			if (found && values[0] > 0)
+				print_spread(values, found, results->row[i].name, figures[k].name,
+					     figures[k].digits, out);
+		}
 	}
-	return o;
+	free(values);
 }
 
-int result_write_json(const char *file, const struct result *results, uint32_t count,
-		      const char *command, const char *directory)
+int result_try_file(const char *file)
 {
-	json_t *root = json_object(), *list = json_array();
-	struct host host;
-	FILE *out = fopen(file, "we");
-	int failed = !out;
+	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
-	host_describe(&host, directory);
-	for (uint32_t i = 0; i < count; i++)
-		json_array_append_new(list, json_of(&results[i]));
-	json_object_set_new(root, "command", json_string(command));
-	json_object_set_new(root, "version", json_string(QUOIN_VERSION));
-	json_object_set_new(root, "loop", json_string("closed"));
-	json_object_set_new(root, "results", list);
-	json_object_set_new(root, "host",
-			    json_pack("{s:s, s:s, s:i, s:i, s:s, s:s}", "kernel", host.kernel,
-				      "cpu", host.cpu, "cpus", (int)host.cpus, "memory_mib",
-				      (int)host.memory_mib, "filesystem", host.filesystem, "device",
-				      host.device));
-	if (out) {
-		failed = json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(7)) ||
-			 fputc('\n', out) == EOF;
-		failed |= fclose(out) != 0;
-	}
-	json_decref(root);
-	if (failed)
+	if (fd >= 0)
+		unlink(file);
+	else if (errno == EEXIST)
+		fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0) {
 		fprintf(stderr, "quoin-bench: %s: cannot be written: %s\n", file, strerror(errno));
-	return failed ? -EIO : 0;
-}
-
-void result_print_host(const char *directory, FILE *out)
-{
-	struct host host;
-
-	host_describe(&host, directory);
-	fprintf(out, "host: %s, %u CPUs, %u MiB, %s; logs on %s (%s)\n", host.cpu, host.cpus,
-		host.memory_mib, host.kernel, host.filesystem, host.device);
+		return -EIO;
+	}
+	close(fd);
+	return 0;
 }

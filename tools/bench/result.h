@@ -11,43 +11,66 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-struct result {
-	char name[64];
-	char durability[16];
-	char client_path[16];
-	char link[32];
-	uint32_t nodes, clients, value_size;
-	double duration_s;
-	double rate_per_s;
-	double min_us, p50_us, p90_us, p99_us, p999_us, max_us;
+enum { RESULT_ROWS_MAX = 8 };
+
+/* A line of the table, and an object of the JSON. */
+struct result_row {
+	const char *key; /* in the JSON: "put" */
+	char name[48];   /* in the table */
 	uint64_t count;
-	double floor_p50_us, floor_p99_us; /* 0: not measured */
-	uint32_t floor_writers;
-	double ratio;       /* p50_us / floor_p50_us, 0 if either is missing */
-	double path_p50_us; /* HELLO to WELCOME on the same path, 0: not measured */
-	uint64_t errors;    /* requests not answered OK */
-	uint64_t unknown;   /* of those, without any answer */
-	uint64_t refused;   /* refused with a hint, then taken */
-	uint64_t terms;     /* elections during the run */
-	/* Election: each round's figure, owned by whoever set it, and the configured timeout. */
+	double min_us, p50_us, p90_us, p99_us, p999_us, max_us;
+	double rate_per_s; /* 0: not a rate */
+	double ratio;      /* p50_us / that of the quorum floor; 0: none */
+	/* Election: each round's figure, owned by whoever set it. */
 	const double *round_us;
 	uint32_t round_count;
-	double timeout_min_us, timeout_max_us;
 };
 
-/* Fills the latency fields from a histogram, and the ratio from the floor's. */
-void result_set_latency(struct result *r, const struct histogram *latency);
-void result_set_floor(struct result *r, const struct histogram *floor, uint32_t writers);
+/* A figure that was not measured is 0, and shown as none. */
+struct result {
+	char name[64];
+	char durability[16], client_path[16], link[32], idle[8];
+	uint32_t nodes, clients, value_size, keys;
+	double duration_s;
+	bool partial; /* interrupted, or the cluster stopped answering */
+	struct result_row row[RESULT_ROWS_MAX];
+	uint32_t row_count;
+	/* The loop. */
+	double rate_asked_per_s; /* 0: a closed loop */
+	double corrected_for_us; /* the interval between a client's requests that was expected */
+	uint64_t behind_max, unsent;
+	/* What it cost. */
+	double node_cpu_us, client_cpu_us;     /* per request; in process both are in the first */
+	double log_bytes, device_bytes;        /* per put: of all nodes' logs, and of the device */
+	uint64_t errors;                       /* requests not answered OK */
+	uint64_t unknown;                      /* of those, without any answer */
+	uint64_t refused;                      /* refused with a hint, then taken */
+	uint64_t terms;                        /* elections during the run */
+	double timeout_min_us, timeout_max_us; /* election */
+};
+
+/* Adds a row of this distribution, unless it is empty. */
+struct result_row *result_add(struct result *r, const char *key, const struct histogram *h,
+			      const char *name, ...) __attribute__((format(printf, 4, 5)));
+/* NULL: it has none of that key. */
+const struct result_row *result_find(const struct result *r, const char *key);
+/* The ratio of one row's median to another's. */
+void result_set_ratio(struct result *r, const char *key, const char *floor);
 
 void result_print_header(FILE *out);
 void result_print(const struct result *r, FILE *out);
+/* Over several runs: the median of each figure, and its lowest and highest. */
+void result_print_summary(const struct result *results, uint32_t count, FILE *out);
 
 /*
- * {"results": [...], "host": {...}}; an existing file is replaced. `directory`: where the logs are.
- * 0 or -errno with a line on stderr.
+ * {"results": [...], "host": {...}, ...}; an existing file is replaced. `directory`: where the logs
+ * are. 0 or -errno with a line on stderr.
  */
 int result_write_json(const char *file, const struct result *results, uint32_t count,
 		      const char *command, const char *directory);
+
+/* Before anything is measured: whether a file can be made there. 0, or said on stderr. */
+int result_try_file(const char *file);
 
 /* One line about the host, as in the JSON. */
 void result_print_host(const char *directory, FILE *out);

@@ -86,6 +86,23 @@ uint64_t target_term(struct target *t)
 	return leader < 0 ? 0 : t->cluster.node[leader].status.term;
 }
 
+bool target_log_bytes(struct target *t, uint64_t *out)
+{
+	bool all = true;
+
+	*out = 0;
+	if (t->local) {
+		*out = local_log_bytes(t->local);
+		return true;
+	}
+	cluster_refresh(&t->cluster);
+	for (uint32_t i = 0; i < t->cluster.count; i++) {
+		*out += t->cluster.node[i].status.wal_bytes;
+		all &= !t->cluster.node[i].error;
+	}
+	return all;
+}
+
 const char *target_failed(const struct target *t)
 {
 	return t->local ? local_failed(t->local) : NULL;

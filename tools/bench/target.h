@@ -24,6 +24,7 @@ struct target_options {
 	enum target_path path;
 	enum target_node node;
 	uint32_t clients;
+	uint32_t value_size; /* of the largest answer */
 };
 
 struct target {
@@ -33,6 +34,7 @@ struct target {
 	struct path *path;
 	char durability[16];
 	char link[32];
+	char idle[8];         /* "": not known */
 	char client_path[16]; /* udp, memif, unix, ring */
 	char spoken_to[96];   /* names of the nodes */
 	uint32_t nodes;
@@ -45,6 +47,8 @@ void target_close(struct target *t);
 
 /* The term now; 0: no leader answers. */
 uint64_t target_term(struct target *t);
+/* Bytes that all nodes wrote to their logs since they were started. False: one does not say. */
+bool target_log_bytes(struct target *t, uint64_t *out);
 /* Why a node in this process ended, or NULL. */
 const char *target_failed(const struct target *t);
 

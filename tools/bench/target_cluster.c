@@ -88,9 +88,10 @@ static int open_memif(struct target *t, const uint32_t *chosen, uint32_t count, 
 	return target_open_datagrams(t, &dp, servers, count, clients, error);
 }
 
-static int open_kernel(struct target *t, const uint32_t *chosen, uint32_t count, uint32_t clients,
-		       bool udp, char error[TARGET_ERROR_MAX])
+static int open_kernel(struct target *t, const struct target_options *o, const uint32_t *chosen,
+		       uint32_t count, bool udp, char error[TARGET_ERROR_MAX])
 {
+	uint32_t clients = o->clients;
 	struct address endpoints[CLUSTER_NODES_MAX];
 	struct carrier *carrier;
 	int err;
@@ -106,7 +107,7 @@ static int open_kernel(struct target *t, const uint32_t *chosen, uint32_t count,
 		}
 	}
 	if (!udp)
-		return path_unix_create(&t->path, endpoints, count, clients, error);
+		return path_unix_create(&t->path, endpoints, count, clients, o->value_size, error);
 	err = carrier_udp_create(&carrier, endpoints, count, clients, error);
 	if (err)
 		return err;
@@ -139,7 +140,7 @@ static int open_cluster_path(struct target *t, const struct target_options *o,
 		return -EINVAL;
 	}
 	if (path != TARGET_PATH_MEMIF)
-		return open_kernel(t, chosen, count, o->clients, path == TARGET_PATH_UDP, error);
+		return open_kernel(t, o, chosen, count, path == TARGET_PATH_UDP, error);
 	if (!t->cluster.node[chosen[0]].memif[0]) {
 		snprintf(error, TARGET_ERROR_MAX,
 			 "--client-path memif: needs a lab whose link is memif (--dir)");
@@ -163,6 +164,7 @@ int target_open_cluster(struct target *t, const struct target_options *o,
 	if (err)
 		return err;
 	t->nodes = t->cluster.count;
+	snprintf(t->idle, sizeof(t->idle), "%s", t->cluster.idle);
 	if (o->durability && strcmp(o->durability, t->durability) != 0) {
 		snprintf(error, TARGET_ERROR_MAX,
 			 "--durability %s: the nodes run %s (it is set in their configuration)",

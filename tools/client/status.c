@@ -28,6 +28,7 @@ static const struct field {
 	NUMBER("commit_index", commit, 10),
 	NUMBER("revision", revision, 10),
 	NUMBER("db_size", db_size, 10),
+	NUMBER("wal_bytes", wal_bytes, 10),
 	TEXT("name", name),
 	TEXT("role", role),
 	TEXT("version", version),

@@ -102,11 +102,43 @@ static void adding_is_recording_both(void **state)
 	histogram_add(a, b);
 	assert_int_equal(a->count, 3);
 	assert_int_equal(a->max, 9000);
+	assert_int_equal(a->min, 1000);
 	assert_true(histogram_at(a, 50) >= 3000);
 	assert_true(histogram_at(a, 50) < 3010);
 	assert_true(fabs(histogram_mean(a) - 13000.0 / 3) < 1e-6);
 	free(a);
 	free(b);
+}
+
+/* One stall of a second among ten thousand answers of 100 us: 1 % of the time, one value. */
+static void F26_what_a_closed_loop_left_out_is_added(void **state)
+{
+	struct histogram *h = histogram_create(), *corrected = histogram_create();
+
+	(void)state;
+	assert_non_null(h);
+	assert_non_null(corrected);
+	for (int i = 0; i < 10000; i++)
+		histogram_record(h, 100000);
+	histogram_record(h, 1000000000);
+	assert_true(histogram_at(h, 99) < 101000);
+	histogram_correct(corrected, h, 100000);
+	/* 10,000 more: an interval less each time, down to one interval. */
+	assert_int_equal(corrected->count, 20000);
+	assert_int_equal(corrected->max, 1000000000);
+	assert_int_equal(corrected->min, 100000);
+	assert_true(histogram_at(corrected, 75) > 490000000);
+	assert_true(histogram_at(corrected, 75) < 510000000);
+	assert_true(histogram_at(corrected, 99) > 970000000);
+	/* Nothing is added to what is no longer than two intervals, and by no interval. */
+	histogram_reset(corrected);
+	histogram_correct(corrected, h, 600000000);
+	assert_int_equal(corrected->count, 10001);
+	histogram_reset(corrected);
+	histogram_correct(corrected, h, 0);
+	assert_int_equal(corrected->count, 10001);
+	free(h);
+	free(corrected);
 }
 
 static void an_empty_one_has_no_steps(void **state)
@@ -163,6 +195,7 @@ int main(void)
 		cmocka_unit_test(every_edge_is_in_its_own_bucket),
 		cmocka_unit_test(a_value_beyond_the_last_bucket_is_counted),
 		cmocka_unit_test(adding_is_recording_both),
+		cmocka_unit_test(F26_what_a_closed_loop_left_out_is_added),
 		cmocka_unit_test(an_empty_one_has_no_steps),
 		cmocka_unit_test(the_file_is_in_the_known_format),
 	};

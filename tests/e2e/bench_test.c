@@ -1,0 +1,211 @@
+/*
+ * quoin-bench on a cluster of processes: what it says while something goes wrong, and what it
+ * leaves behind.
+ */
+#include "base/clock.h"
+#include "tests/e2e/cluster.h"
+#include "tests/unit/test.h"
+#include "tools/shared/child.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STALL_MS = 1270, RUNS_MS = 60 * 1000 };
+
+static struct cluster c;
+static char json_path[256];
+
+/* quoin-bench commit with more words, which goes on while the test does something else. */
+static pid_t bench_start(const char *const *more)
+{
+	const char *argv[24] = {program("quoin-bench"),
+				"commit",
+				"--dir",
+				c.dir,
+				"--warmup",
+				"0",
+				"--json",
+				json_path};
+	size_t count = 8;
+	int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	pid_t pid;
+
+	while (*more && count < 23)
+		argv[count++] = *more++;
+	pid = child_start(argv, -1, nothing, -1);
+	close(nothing);
+	require(&c, pid > 0, "%d", pid);
+	return pid;
+}
+
+/* The first result of what it wrote. */
+static json_t *result(json_t **root)
+{
+	json_error_t error;
+
+	*root = json_load_file(json_path, 0, &error);
+	require(&c, *root, "%s: %s", json_path, error.text);
+	return json_array_get(json_object_get(*root, "results"), 0);
+}
+
+static double number(const json_t *result, const char *row, const char *figure)
+{
+	const json_t *o = row ? json_object_get(result, row) : result;
+
+	return json_number_value(json_object_get(o, figure));
+}
+
+struct growth {
+	uint32_t node;
+	uint64_t from;
+};
+
+/* More entries than an election makes: the load goes on. */
+static bool grows(void *context)
+{
+	const struct growth *g = context;
+	struct node_status status;
+
+	return cluster_status(&c, g->node, &status) && status.applied > g->from + 50;
+}
+
+static void wait_for_load(uint32_t node)
+{
+	struct growth g = {.node = node};
+	struct node_status status;
+
+	require(&c, cluster_status(&c, node, &status), "n%u does not answer", node);
+	g.from = status.applied;
+	require(&c, wait_until(grows, &g, RUNS_MS), "n%u: no load", node);
+}
+
+static uint64_t keys_left(void)
+{
+	static struct run out;
+
+	run(&out, "quoin-lab", "--dir %s exec -- %s get --prefix quoin-bench --count-only", c.dir,
+	    program("quoinctl"));
+	require(&c, out.status == 0, "%s", out.text);
+	return strtoull(out.text, NULL, 10);
+}
+
+static void F26_a_stalled_leader_shows_in_p99(void **state)
+{
+	static const char *const words[] = {"--rate", "500", "--duration", "3", NULL};
+	uint32_t leader;
+	json_t *root, *r;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	cluster_up(&c, 3, "memif", "--idle yield");
+	leader = cluster_wait_leader(&c, 0);
+	pid = bench_start(words);
+	wait_for_load(leader);
+	cluster_lab(&c, "pause %u", leader);
+	clock_sleep(STALL_MS * CLOCK_MS);
+	cluster_lab(&c, "resume %u", leader);
+	/* 1: what was asked of a leader that is none any more may have failed. */
+	status = child_wait(pid);
+	require(&c, status == 0 || status == 1, "exit %d", status);
+	r = result(&root);
+	printf("p50 %.0f us, p99 %.0f us\n", number(r, "put", "p50_us"),
+	       number(r, "put", "p99_us"));
+	require(&c, number(r, "put", "p99_us") > 1e6, "%f", number(r, "put", "p99_us"));
+	require(&c, number(json_object_get(r, "loop"), NULL, "behind_max") > 0, "not behind");
+	json_decref(root);
+	require(&c, keys_left() == 0, "keys are left");
+}
+
+static void F26_an_interrupt_shows_what_was_measured(void **state)
+{
+	static const char *const words[] = {"--duration", "600", "--clients", "4", NULL};
+	uint32_t leader = cluster_wait_leader(&c, 0);
+	pid_t pid = bench_start(words);
+	json_t *root, *r;
+	int status;
+
+	(void)state;
+	wait_for_load(leader);
+	kill(pid, SIGINT);
+	status = child_wait(pid);
+	require(&c, status == 5, "exit %d", status);
+	r = result(&root);
+	require(&c, json_is_true(json_object_get(r, "partial")), "not partial");
+	require(&c, number(r, "put", "count") > 0, "nothing");
+	json_decref(root);
+	require(&c, keys_left() == 0, "keys are left");
+}
+
+static void F26_reads_floors_and_costs_are_there(void **state)
+{
+	static struct run out;
+	json_t *root, *r;
+
+	(void)state;
+	run(&out, "quoin-bench",
+	    "commit --dir %s --op mixed --gets 50 --duration 1 --runs 2 --warmup 0.1 --keep-keys "
+	    "--json %s",
+	    c.dir, json_path);
+	require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
+	require(&c, strstr(out.text, "the keys stay: quoinctl del --prefix quoin-bench/"), "%s",
+		out.text);
+	require(&c, strstr(out.text, "median (lowest .. highest) of 2 runs"), "%s", out.text);
+	require(&c, keys_left() == 1000, "%" PRIu64 " keys are left", keys_left());
+	r = result(&root);
+	/* A put waits for the disk, and cannot be faster than it is. */
+	require(&c, number(r, "put", "min_us") >= number(r, "floor", "min_us"), "%f, floor %f",
+		number(r, "put", "min_us"), number(r, "floor", "min_us"));
+	require(&c, number(r, "put", "ratio_to_floor") > 0, "no ratio");
+	require(&c, number(r, "get", "count") > 0, "no gets");
+	require(&c, number(r, "floor", "max_us") >= number(r, "floor", "p99_us"), "no tail");
+	require(&c, number(r, "floor_one_writer", "p50_us") > 0, "no floor of one writer");
+	require(&c, number(r, "corrected", "count") >= number(r, "all", "count"), "not corrected");
+	require(&c, number(r, NULL, "node_cpu_us_per_request") > 0, "no CPU");
+	/* A unit of 4,096 bytes on each of three nodes, unless a write held several. */
+	require(&c, number(r, NULL, "log_bytes_per_put") > 256 * 3, "%f",
+		number(r, NULL, "log_bytes_per_put"));
+	json_decref(root);
+}
+
+static void F26_a_path_is_tried_before_the_run(void **state)
+{
+	static const char *const options[] = {"--json", "--percentiles", "--plot"};
+	static struct run out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		uint64_t begun = clock_ms();
+
+		run(&out, "quoin-bench", "commit --dir %s --duration 600 %s %s/no/such/file.svg",
+		    c.dir, options[i], c.dir);
+		require(&c, out.status == 4, "%s: exit %d", options[i], out.status);
+		require(&c, strstr(out.text, "/no/such/file.svg: cannot be written"), "%s",
+			out.text);
+		require(&c, clock_ms() - begun < RUNS_MS, "%s: after the run", options[i]);
+	}
+	cluster_down(&c);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(F26_a_stalled_leader_shows_in_p99),
+		cmocka_unit_test(F26_an_interrupt_shows_what_was_measured),
+		cmocka_unit_test(F26_reads_floors_and_costs_are_there),
+		cmocka_unit_test(F26_a_path_is_tried_before_the_run),
+	};
+
+	snprintf(json_path, sizeof(json_path), "%s.json", getenv("E2E_DIR"));
+	unlink(json_path);
+	if (cmocka_run_group_tests(tests, NULL, NULL) != 0)
+		return 1;
+	unlink(json_path);
+	return 0;
+}
