@@ -8,12 +8,18 @@
 
 struct arp_entry *arp_entry_get(struct arp *arp, uint8_t port, uint32_t address)
 {
-	for (uint32_t i = 0; i < arp->count; i++)
+	struct arp_entry *e = NULL;
+
+	for (uint32_t i = 0; i < arp->count; i++) {
 		if (arp->entry[i].address == address && arp->entry[i].port == port)
 			return &arp->entry[i];
-	if (arp->count == ARP_ENTRIES_MAX)
+		if (arp->entry[i].address == 0)
+			e = &arp->entry[i];
+	}
+	if (!e && arp->count == ARP_ENTRIES_MAX)
 		return NULL;
-	struct arp_entry *e = &arp->entry[arp->count++];
+	if (!e)
+		e = &arp->entry[arp->count++];
 	memset(e, 0, sizeof(*e));
 	e->address = address;
 	e->port = port;
@@ -21,10 +27,21 @@ struct arp_entry *arp_entry_get(struct arp *arp, uint8_t port, uint32_t address)
 	return e;
 }
 
+void arp_entry_put(struct arp_entry *e)
+{
+	memset(e, 0, sizeof(*e));
+}
+
 bool arp_want(struct arp_entry *e)
 {
 	e->wanted = true;
 	return e->resolved;
+}
+
+/* Frames come from elsewhere: it has moved, or someone pretends. */
+static bool in_doubt(const struct arp_entry *e)
+{
+	return e->other_ns > e->heard_ns && e->other_ns > e->answered_ns;
 }
 
 uint64_t arp_due(const struct arp_entry *e)
@@ -37,8 +54,7 @@ uint64_t arp_due(const struct arp_entry *e)
 	uint64_t silent = alive_ns + ARP_SILENT_NS;
 	uint64_t refresh = e->answered_ns + ARP_REFRESH_NS;
 	uint64_t next = silent < refresh ? silent : refresh;
-	/* Frames come from elsewhere: it has moved, or someone pretends. Ask. */
-	if (e->other_ns > e->heard_ns && e->other_ns > e->answered_ns)
+	if (in_doubt(e))
 		next = e->other_ns;
 	return next > e->ask_ns ? next : e->ask_ns;
 }
@@ -49,37 +65,45 @@ static uint64_t jitter(struct arp *arp, uint64_t limit)
 	return mix_next(&arp->random) % limit;
 }
 
-bool arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns)
+enum arp_question arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns)
 {
 	if (now_ns < arp_due(e))
-		return false;
+		return ARP_ASK_NOBODY;
 	e->asked = true;
 	if (e->resolved) {
-		e->ask_ns = now_ns + ARP_SILENT_NS;
-		return true;
+		e->ask_ns = now_ns + (uint64_t)(in_doubt(e) ? ARP_DOUBT_NS : ARP_SILENT_NS);
+		e->asked_all = e->alone == ARP_ALONE_MAX;
+		if (e->asked_all)
+			return ARP_ASK_ALL;
+		e->alone++;
+		return ARP_ASK_IT;
 	}
 	e->ask_ns = now_ns + e->wait_ns + jitter(arp, e->wait_ns / 8);
 	e->wait_ns *= 2;
 	if (e->wait_ns > ARP_WAIT_MAX_NS)
 		e->wait_ns = ARP_WAIT_MAX_NS;
-	return true;
+	return ARP_ASK_ALL;
 }
 
 void arp_heard(struct arp_entry *e, const struct link_mac *mac, uint64_t now_ns)
 {
 	if (net_mac_equal(mac, &e->mac)) {
 		e->heard_ns = now_ns;
+		e->alone = 0;
+		e->asked_all = false;
 		return;
 	}
 	e->other = *mac;
 	e->other_ns = now_ns;
 }
 
-/* Invariant 2. */
+/* Invariants 2 and 3. */
 static bool may_move(const struct arp_entry *e, const struct link_mac *mac, uint64_t now_ns)
 {
 	if (!e->resolved || net_mac_equal(mac, &e->mac))
 		return true;
+	if (!e->asked_all)
+		return false;
 	if (e->heard_ns == 0 || now_ns - e->heard_ns >= ARP_LIVE_NS)
 		return true;
 	return e->other_ns > e->heard_ns && net_mac_equal(mac, &e->other);
@@ -102,6 +126,8 @@ enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 		e->mac = *mac;
 		e->resolved = true;
 		e->asked = false;
+		e->asked_all = false;
+		e->alone = 0;
 		e->wanted = false;
 		e->answered_ns = now_ns;
 		e->wait_ns = ARP_WAIT_MIN_NS;

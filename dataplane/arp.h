@@ -3,10 +3,12 @@
  * table; pure but for the time it is given: it says when to ask, the dataplane asks.
  *
  *	1. Only an answer that was asked for is learned.
- *	2. The address of a live neighbour (frames that passed every check came from it in the
- *	   last seconds) is not moved by an answer (N6), unless such frames now come from the new
- *	   one as well.
- *	3. An address that is known stays in use while it is asked for again.
+ *	2. Who is known is asked alone, at the address that is known, before everybody is. While it
+ *	   answers or is heard no answer moves it (N6): whoever forges a frame from elsewhere gains
+ *	   a question to the one whom he would like to be.
+ *	3. Everybody's answer moves a neighbour only if it was silent for seconds, or if it is silent
+ *	   and frames that passed every check came from the new address.
+ *	4. An address that is known stays in use while it is asked for again.
  */
 #ifndef DATAPLANE_ARP_H
 #define DATAPLANE_ARP_H
@@ -19,14 +21,16 @@ enum {
 	ARP_WAIT_MIN_NS = 1000 * 1000,
 	ARP_WAIT_MAX_NS = 1000 * 1000 * 1000,
 	ARP_SILENT_NS = 1000 * 1000 * 1000, /* used and not heard for so long: ask again */
+	ARP_DOUBT_NS = 100 * 1000 * 1000,   /* its frames come from elsewhere: ask so often */
+	ARP_ALONE_MAX = 3,                  /* questions to it alone (Linux: ucast_solicit) */
 };
 
 static const uint64_t ARP_REFRESH_NS =
 	30ull * 1000 * 1000 * 1000;                             /* used and heard: ask so often */
-static const uint64_t ARP_LIVE_NS = 10ull * 1000 * 1000 * 1000; /* invariant 2 */
+static const uint64_t ARP_LIVE_NS = 10ull * 1000 * 1000 * 1000; /* invariant 3 */
 
 struct arp_entry {
-	uint32_t address;
+	uint32_t address; /* 0: the place is free */
 	uint8_t port;
 	bool resolved;
 	bool wanted; /* someone had something to send since it was last answered */
@@ -38,6 +42,8 @@ struct arp_entry {
 	uint64_t answered_ns;  /* the last answer */
 	uint64_t ask_ns;       /* not asked before this time */
 	uint64_t wait_ns;      /* the back-off while unresolved */
+	uint32_t alone;        /* questions to it alone that it has not answered */
+	bool asked_all;        /* everybody was asked since */
 };
 
 struct arp {
@@ -52,8 +58,12 @@ struct arp_entry *arp_entry_get(struct arp *arp, uint8_t port, uint32_t address)
 /* Something is to be sent to it. True: and its MAC address is known. */
 bool arp_want(struct arp_entry *e);
 
-/* True: ask now. It counts as asked. */
-bool arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns);
+/* Nobody needs it any more. */
+void arp_entry_put(struct arp_entry *e);
+
+/* Whether to ask now, and whom. It counts as asked. */
+enum arp_question { ARP_ASK_NOBODY, ARP_ASK_IT, ARP_ASK_ALL };
+enum arp_question arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns);
 
 /* A frame that passed every check came from it. */
 void arp_heard(struct arp_entry *e, const struct link_mac *mac, uint64_t now_ns);

@@ -73,6 +73,16 @@ static int peer_check(const struct dp_options *o, const struct dp_peer *p)
 		       : 0;
 }
 
+/* Of a peer that is gone: what is learned of strangers is bounded, and nobody asks for them. */
+static void hop_put(struct dp *dp, struct arp_entry *hop)
+{
+	for (uint32_t i = 0; i < dp->peers.count; i++)
+		if (dp->peers.peer[i].next_hop == hop)
+			return;
+	if (hop)
+		arp_entry_put(hop);
+}
+
 int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 {
 	const struct dp_options *o = &dp->options;
@@ -93,8 +103,11 @@ int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 						  .tx_bytes = p->state.tx_bytes};
 	if (raft_start_count(options->start) > raft_start_count(p->state.start))
 		p->state.start = options->start;
+	struct arp_entry *before = p->next_hop;
 	p->options = *options;
 	p->next_hop = hop;
+	if (before != hop)
+		hop_put(dp, before);
 	if (dp->peers.count <= peer)
 		dp->peers.count = peer + 1;
 	return 0;
@@ -104,7 +117,9 @@ void dp_peer_unset(struct dp *dp, uint32_t peer)
 {
 	assert(peer < DP_PEERS_MAX);
 	assert(!dp->open.active);
+	struct arp_entry *hop = dp->peers.peer[peer].next_hop;
 	dp->peers.peer[peer] = (struct peer){0};
+	hop_put(dp, hop);
 }
 
 void dp_self_set(struct dp *dp, const struct dp_self *self)

@@ -40,17 +40,20 @@ uint32_t dp_next_hop(const struct dp_options *options, uint32_t address)
 void dp_arp_ask(struct dp *dp, struct arp_entry *e)
 {
 	struct dp_port *p = &dp->port[e->port];
+	enum arp_question whom = ARP_ASK_NOBODY;
 	struct link_frame frame;
 
-	if (!p->link->ops->up(p->link) || !arp_ask(&dp->arp, e, dp->now_ns))
+	if (p->link->ops->up(p->link))
+		whom = arp_ask(&dp->arp, e, dp->now_ns);
+	if (whom == ARP_ASK_NOBODY)
 		return;
 	if (!p->link->ops->alloc(p->link, &frame)) {
 		dp_drop_count(dp, DP_DROP_TX_POOL);
 		return;
 	}
 	assert(frame.size_max >= NET_FRAME_SIZE_MIN);
-	frame.size = net_arp_write(frame.data, NET_ARP_REQUEST, &p->self, &net_mac_broadcast,
-				   e->address);
+	frame.size = net_arp_write(frame.data, NET_ARP_REQUEST, &p->self,
+				   whom == ARP_ASK_IT ? &e->mac : &net_mac_broadcast, e->address);
 	dp->counters.arp_requests++;
 	dp_queue(dp, e->port, &frame);
 }

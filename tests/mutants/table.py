@@ -405,4 +405,9 @@ MUTANTS = [
      "lost += atomic_exchange(&j->full, 0);",
      "lost += atomic_exchange(&j->full, 0) / 2;",
      ["unit-node-journal"]),
+    ("forged-frame-moves", "V33: who is known is asked alone before everybody is",
+     "dataplane/arp.c",
+     "\tif (!e->asked_all)\n\t\treturn false;\n",
+     "",
+     ["unit-dataplane-arp"]),
 ]

@@ -134,8 +134,129 @@ static void N6_a_peer_that_speaks_from_a_new_address_is_asked_and_moved(void **s
 	goes_to(w, 0, &peer_mac); /* nobody has said so yet */
 	world_turn(w, 1000);
 	assert_int_equal(dp_get_counters(w->dp)->arp_requests, before + 1);
+	/* The one that was known is asked first, alone, and does not answer. */
+	for (int i = 1; i < 3; i++) {
+		world_turn(w, 100 * MS);
+		assert_int_equal(dp_get_counters(w->dp)->arp_requests, before + 1 + (uint64_t)i);
+	}
+	goes_to(w, 0, &peer_mac);
+	world_turn(w, 100 * MS);
 	world_answer(w, PEER, &other_mac);
 	goes_to(w, 0, &other_mac);
+}
+
+/* Whom a question goes to; a frame of 0 bytes: there was none. */
+static struct frame question(struct world *w)
+{
+	struct frame f;
+
+	while (world_take(w, &f))
+		if (is_request_for(&f, PEER))
+			return f;
+	return (struct frame){.size = 0};
+}
+
+/*
+ * A forged packet of a live peer opens no window: the answer of whoever forged it comes at once, and
+ * again and again.
+ */
+static void V33_a_forged_packet_does_not_move_a_live_peer(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+
+	world_resolve(w);
+	for (int i = 0; i < 500; i++) {
+		if (i % 10 == 0)
+			hear(w, &peer_mac); /* it lives: each 100 ms */
+		hear(w, &other_mac);
+		assert_true(world_send_peer(w, 0));
+		world_turn(w, 5 * MS);
+		f = question(w);
+		if (f.size > 0) /* to it alone */
+			assert_memory_equal(f.data, peer_mac.byte, 6);
+		world_answer(w, PEER, &other_mac);
+		goes_to(w, 0, &peer_mac);
+		world_turn(w, 5 * MS);
+	}
+	assert_true(world_drops(w, DP_DROP_ARP_CONFLICT) > 100);
+	/* And one that answers is not moved though nothing else is heard of it. */
+	for (int i = 0; i < 500; i++) {
+		hear(w, &other_mac);
+		world_turn(w, 5 * MS);
+		f = question(w);
+		if (f.size > 0) {
+			assert_memory_equal(f.data, peer_mac.byte, 6);
+			world_answer(w, PEER, &other_mac);
+			world_answer(w, PEER, &peer_mac);
+		}
+		goes_to(w, 0, &peer_mac);
+		world_turn(w, 5 * MS);
+	}
+}
+
+/* The gateway says nothing of itself but answers: nobody else does for it while it does. */
+static void V33_nobody_answers_for_a_gateway_that_does(void **state)
+{
+	struct world *w = *state;
+
+	assert_false(world_send_peer(w, 2));
+	world_turn(w, 0);
+	world_answer(w, GATEWAY, &gateway_mac);
+	for (int i = 0; i < 100; i++) {
+		assert_true(world_send_peer(w, 2));
+		world_turn(w, SECOND);
+		world_answer(w, GATEWAY, &other_mac);
+		world_answer(w, GATEWAY, &gateway_mac);
+		goes_to(w, 2, &gateway_mac);
+	}
+	/* It is replaced: silent for four questions. */
+	for (int i = 0; i < 5; i++) {
+		assert_true(world_send_peer(w, 2));
+		world_turn(w, SECOND);
+		(void)world_take_all(w);
+	}
+	world_answer(w, GATEWAY, &other_mac);
+	goes_to(w, 2, &other_mac);
+}
+
+/* What others announce is theirs to say and ours to ask for. */
+static void N6_what_others_announce_is_not_learned(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+
+	world_resolve(w);
+	for (uint16_t operation = 1; operation <= 2; operation++) {
+		frame_arp(&f, other_mac.byte, (const uint8_t *)"\xff\xff\xff\xff\xff\xff",
+			  operation, PEER, PEER);
+		world_send(w, &f);
+		world_turn(w, MS);
+		goes_to(w, 0, &peer_mac);
+	}
+}
+
+/* Who is no peer any more is asked for no more, and leaves its place to the next. */
+static void N6_a_peer_that_is_let_go_leaves_nothing(void **state)
+{
+	struct world *w = *state;
+
+	world_resolve(w);
+	for (uint32_t i = 0; i < 500; i++) {
+		struct dp_peer p = {.member_id = 99,
+				    .identity = 1,
+				    .address = 0xc6120010 + i % 200,
+				    .udp_port = 2380};
+
+		assert_int_equal(dp_peer_set(w->dp, 5, &p), 0);
+		assert_false(world_send_peer(w, 5));
+		dp_peer_unset(w->dp, 5);
+		(void)world_take_all(w);
+	}
+	uint64_t before = dp_get_counters(w->dp)->arp_requests;
+	world_turn(w, 10 * SECOND);
+	assert_in_range(dp_get_counters(w->dp)->arp_requests, before, before + 1); /* peer 0 */
+	goes_to(w, 0, &peer_mac);
 }
 
 static void N6_a_peer_that_was_silent_for_long_may_have_moved(void **state)
@@ -143,8 +264,8 @@ static void N6_a_peer_that_was_silent_for_long_may_have_moved(void **state)
 	struct world *w = *state;
 	world_resolve(w);
 	hear(w, &peer_mac);
-	be_silent(w);
-	world_turn(w, 11 * SECOND);
+	for (int i = 0; i < 6; i++)
+		be_silent(w);
 	goes_to(w, 0, &peer_mac); /* still in use while it is asked for */
 	world_answer(w, PEER, &other_mac);
 	goes_to(w, 0, &other_mac);
@@ -286,6 +407,10 @@ int main(void)
 		TEST(N6_an_answer_does_not_move_a_live_peer),
 		TEST(N6_a_peer_that_speaks_from_a_new_address_is_asked_and_moved),
 		TEST(N6_a_peer_that_was_silent_for_long_may_have_moved),
+		TEST(V33_a_forged_packet_does_not_move_a_live_peer),
+		TEST(V33_nobody_answers_for_a_gateway_that_does),
+		TEST(N6_what_others_announce_is_not_learned),
+		TEST(N6_a_peer_that_is_let_go_leaves_nothing),
 		TEST(a_peer_that_is_heard_is_left_alone),
 		TEST(a_peer_beyond_the_subnet_is_reached_by_the_gateway),
 		TEST(questions_for_us_are_answered_and_others_not),
