@@ -3,11 +3,11 @@
  * table; pure but for the time it is given: it says when to ask, the dataplane asks.
  *
  *	1. Only an answer that was asked for is learned.
- *	2. Who is known is asked alone, at the address that is known, before everybody is. While it
- *	   answers or is heard no answer moves it (N6): whoever forges a frame from elsewhere gains
- *	   a question to the one whom he would like to be.
- *	3. Everybody's answer moves a neighbour only if it was silent for seconds, or if it is silent
- *	   and frames that passed every check came from the new address.
+ *	2. Who is known is asked alone, at the address that is known, before everybody is. While
+ *	   it answers or is heard no answer moves it (N6): whoever forges a frame from elsewhere
+ *	   gains a question to the one whom he would like to be.
+ *	3. Everybody's answer moves a neighbour only if it was silent for seconds, or if it is
+ *	   silent and frames that passed every check came from the new address.
  *	4. An address that is known stays in use while it is asked for again.
  */
 #ifndef DATAPLANE_ARP_H

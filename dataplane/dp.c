@@ -182,6 +182,8 @@ static bool arp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 
 	if (packet->source == p->self.address) {
 		dp_drop_count(dp, DP_DROP_ARP_CONFLICT); /* someone else has our address */
+		dp->conflict = (struct dp_conflict){port, packet->source_mac, dp->now_ns};
+		own_conflict(&p->own, dp->now_ns);
 		return false;
 	}
 	if (packet->destination != p->self.address) {
@@ -313,6 +315,13 @@ static void housekeep(struct dp *dp)
 {
 	for (uint32_t i = 0; i < dp->arp.count; i++)
 		dp_arp_ask(dp, &dp->arp.entry[i]);
+	for (uint32_t i = 0; i < dp->port_count; i++) {
+		struct link *link = dp->port[i].link;
+		enum own_frame due = own_turn(&dp->port[i].own, link->ops->up(link), dp->now_ns);
+
+		if (due != OWN_NOTHING)
+			dp_own_send(dp, (uint8_t)i, due == OWN_PROBE);
+	}
 }
 
 uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RECEIVE_MAX])
@@ -352,6 +361,8 @@ uint64_t dp_deadline(const struct dp *dp)
 		up[i] = link->ops->up(link);
 		if (!up[i] && dp->now_ns + DOWN_NS < next)
 			next = dp->now_ns + DOWN_NS;
+		if (own_deadline(&dp->port[i].own) < next)
+			next = own_deadline(&dp->port[i].own);
 		if (link->ops->deadline && link->ops->deadline(link) < next)
 			next = link->ops->deadline(link);
 	}
@@ -374,6 +385,19 @@ void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out)
 	assert(peer < dp->peers.count);
 	*out = dp->peers.peer[peer].state;
 	out->resolved = dp->peers.peer[peer].next_hop && dp->peers.peer[peer].next_hop->resolved;
+}
+
+bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out)
+{
+	*out = dp->conflict;
+	return dp->conflict.seen_ns != 0;
+}
+
+const char *dp_get_port_gone(const struct dp *dp, uint32_t port)
+{
+	assert(port < dp->port_count);
+	struct link *link = dp->port[port].link;
+	return link->ops->gone ? link->ops->gone(link) : NULL;
 }
 
 uint32_t dp_get_port_count(const struct dp *dp)

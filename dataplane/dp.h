@@ -167,10 +167,23 @@ struct dp_peer_state {
 struct dp_counters {
 	uint64_t drop[DP_DROP_COUNT];
 	uint64_t rx_peer, rx_client, tx_peer, tx_client, arp_requests, arp_replies, icmp_echo;
+	uint64_t arp_own; /* announcements of our address, and probes for it */
 };
 
 const struct dp_counters *dp_get_counters(const struct dp *dp);
 void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out);
+/* Who was last seen to use our address as well. */
+struct dp_conflict {
+	uint8_t port;
+	struct link_mac mac;
+	uint64_t seen_ns;
+};
+
+/* False: nobody ever was. */
+bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out);
+
+/* An interface that was removed: its port does not come back. NULL: it is there. */
+const char *dp_get_port_gone(const struct dp *dp, uint32_t port);
 uint32_t dp_get_port_count(const struct dp *dp);
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name);

@@ -11,6 +11,7 @@
 
 #include "dataplane/arp.h"
 #include "dataplane/net.h"
+#include "dataplane/own.h"
 #include "dataplane/peers.h"
 
 /* A token bucket: `size` answers at once, one more each interval. */
@@ -22,6 +23,7 @@ struct dp_bucket {
 struct dp_port {
 	struct link *link;
 	struct net_self self;
+	struct own own;
 	uint16_t queued;
 	struct link_frame queue[LINK_BURST_MAX];
 };
@@ -54,6 +56,7 @@ struct dp {
 	uint32_t held_count;
 	struct dp_held held[DP_RECEIVE_MAX];
 	struct dp_open open;
+	struct dp_conflict conflict; /* seen_ns 0: none */
 	struct dp_counters counters;
 };
 
@@ -67,6 +70,9 @@ void dp_queue(struct dp *dp, uint8_t port, const struct link_frame *frame);
 
 /* Asks for a next hop's MAC address, if it is due. */
 void dp_arp_ask(struct dp *dp, struct arp_entry *e);
+
+/* Announces our address, or asks who else has it. */
+void dp_own_send(struct dp *dp, uint8_t port, bool probe);
 
 /* The next hop for an address: itself, or the gateway. 0: there is none. */
 uint32_t dp_next_hop(const struct dp_options *options, uint32_t address);

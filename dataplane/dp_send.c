@@ -58,6 +58,25 @@ void dp_arp_ask(struct dp *dp, struct arp_entry *e)
 	dp_queue(dp, e->port, &frame);
 }
 
+void dp_own_send(struct dp *dp, uint8_t port, bool probe)
+{
+	struct dp_port *p = &dp->port[port];
+	struct net_self self = p->self;
+	struct link_frame frame;
+
+	if (!p->link->ops->alloc(p->link, &frame)) {
+		dp_drop_count(dp, DP_DROP_TX_POOL);
+		return;
+	}
+	if (probe)
+		self.address = 0;
+	assert(frame.size_max >= NET_FRAME_SIZE_MIN);
+	frame.size = net_arp_write(frame.data, NET_ARP_REQUEST, &self, &net_mac_broadcast,
+				   p->self.address);
+	dp->counters.arp_own++;
+	dp_queue(dp, port, &frame);
+}
+
 /* Opens a packet on a port: the caller fills in where it goes. */
 static uint8_t *packet_open(struct dp *dp, uint8_t port, uint32_t *size_max)
 {

@@ -262,6 +262,13 @@ static uint64_t line_deadline(const struct line *line)
 	return next;
 }
 
+static const char *fault_gone(struct link *link)
+{
+	struct fault_link *f = shim_of(link);
+
+	return f->inner->ops->gone ? f->inner->ops->gone(f->inner) : NULL;
+}
+
 static uint64_t fault_deadline(struct link *link)
 {
 	struct fault_link *f = shim_of(link);
@@ -310,6 +317,7 @@ static const struct link_ops fault_ops = {
 	.tx = fault_tx,
 	.free = fault_free,
 	.up = fault_up,
+	.gone = fault_gone,
 	.deadline = fault_deadline,
 	.counters = fault_counters,
 	.destroy = fault_destroy,

@@ -56,6 +56,11 @@ struct link_ops {
 	void (*tx)(struct link *link, struct link_frame *frames, uint16_t count);
 	void (*free)(struct link *link, struct link_frame *frame);
 	bool (*up)(struct link *link);
+	/*
+	 * Which interface was removed, and the port with it, for good. NULL: none. May itself be
+	 * NULL.
+	 */
+	const char *(*gone)(struct link *link);
 	/* When rx has something to do though nothing came; UINT64_MAX: never. NULL: the same. */
 	uint64_t (*deadline)(struct link *link);
 	void (*counters)(struct link *link, struct link_counters *out);

@@ -50,6 +50,18 @@ static struct link_dpdk *port_of(struct link *link)
 	return (struct link_dpdk *)(void *)link;
 }
 
+/* Once gone it stays gone, whoever has its number next. */
+static bool interface_up(struct link_dpdk *l)
+{
+	enum link_kernel_state state;
+
+	if (l->gone)
+		return false;
+	state = link_kernel_state(l->socket, l->interface_index);
+	l->gone = state == LINK_KERNEL_GONE;
+	return state == LINK_KERNEL_RUNNING;
+}
+
 void link_dpdk_poll(struct link_dpdk *l, uint64_t now_ns)
 {
 	struct rte_eth_link state;
@@ -58,7 +70,7 @@ void link_dpdk_poll(struct link_dpdk *l, uint64_t now_ns)
 	if (now_ns < l->state_ns)
 		return;
 	if (l->socket >= 0)
-		up = link_kernel_running(l->socket, l->interface);
+		up = interface_up(l);
 	else
 		up = rte_eth_link_get_nowait(l->port, &state) == 0 &&
 		     state.link_status == RTE_ETH_LINK_UP;
@@ -196,6 +208,11 @@ static bool port_up(struct link *link)
 	return port_of(link)->up;
 }
 
+static const char *port_gone(struct link *link)
+{
+	return port_of(link)->gone ? port_of(link)->interface : NULL;
+}
+
 static void port_counters(struct link *link, struct link_counters *out)
 {
 	struct link_dpdk *l = port_of(link);
@@ -240,6 +257,7 @@ static const struct link_ops port_ops = {
 	.tx = port_tx,
 	.free = port_free,
 	.up = port_up,
+	.gone = port_gone,
 	.counters = port_counters,
 	.destroy = port_destroy,
 };
@@ -431,6 +449,7 @@ int link_dpdk_create(struct link **out, const struct link_options *options,
 	if (interface) {
 		snprintf(l->interface, sizeof(l->interface), "%s", o.interface);
 		l->socket = link_kernel_open();
+		l->interface_index = link_kernel_index(l->socket, l->interface);
 	}
 	link_control_enter();
 	err = link_dpdk_start(l, &o, error);

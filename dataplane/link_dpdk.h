@@ -64,6 +64,8 @@ struct link_dpdk {
 	uint64_t state_ns; /* when the link's state is read again */
 	int socket;        /* interface: asks the kernel for the interface's state; or -1 */
 	char interface[32];
+	int interface_index; /* the name may be another's by now */
+	bool gone;
 	void *own; /* the driver's, from its start to its close */
 	struct link_counters counters;
 	char device[32]; /* the name of a device that was plugged in for it; "": none */
@@ -90,6 +92,10 @@ int link_kernel_check(const struct link_options *options, struct link_mac *mac,
 		      char error[EAL_ERROR_MAX]);
 /* A socket for link_kernel_running, or -errno. */
 int link_kernel_open(void);
-bool link_kernel_running(int fd, const char *interface);
+/* Of the interface that had this name and number, whatever it is called now. */
+enum link_kernel_state { LINK_KERNEL_GONE, LINK_KERNEL_DOWN, LINK_KERNEL_RUNNING };
+enum link_kernel_state link_kernel_state(int fd, int index);
+/* Its number, or -errno. */
+int link_kernel_index(int fd, const char *interface);
 
 #endif

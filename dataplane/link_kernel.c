@@ -29,12 +29,29 @@ static int ask(int fd, unsigned long what, const char *interface, struct ifreq *
 	return ioctl(fd, what, out) == 0 ? 0 : -errno;
 }
 
-bool link_kernel_running(int fd, const char *interface)
+int link_kernel_index(int fd, const char *interface)
 {
 	struct ifreq request;
-	if (ask(fd, SIOCGIFFLAGS, interface, &request) != 0)
-		return false;
-	return (request.ifr_flags & IFF_UP) != 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+	int err = ask(fd, SIOCGIFINDEX, interface, &request);
+
+	return err != 0 ? err : request.ifr_ifindex;
+}
+
+/*
+ * By its number: one that was removed and made again under the same name is another interface, and
+ * frames of a socket or a queue that was bound to the first go nowhere (F6).
+ */
+enum link_kernel_state link_kernel_state(int fd, int index)
+{
+	struct ifreq request = {.ifr_ifindex = index};
+
+	if (ioctl(fd, SIOCGIFNAME, &request) != 0)
+		return errno == ENODEV || errno == ENXIO ? LINK_KERNEL_GONE : LINK_KERNEL_DOWN;
+	if (ioctl(fd, SIOCGIFFLAGS, &request) != 0)
+		return LINK_KERNEL_DOWN;
+	return (request.ifr_flags & IFF_UP) != 0 && (request.ifr_flags & IFF_RUNNING) != 0
+		       ? LINK_KERNEL_RUNNING
+		       : LINK_KERNEL_DOWN;
 }
 
 static int check(int fd, const struct link_options *options, struct link_mac *mac,

@@ -90,6 +90,7 @@
 	X(tx_client, COUNTER, 1, "tx_client", "quoin_network_sent_packets_total", "to=\"clients\"", "") \
 	X(arp_requests, COUNTER, 1, "arp_requests", "quoin_network_arp_requests_total", NULL, "Questions sent for a MAC address.") \
 	X(arp_replies, COUNTER, 1, "arp_replies", "quoin_network_arp_replies_total", NULL, "Answers sent to questions for ours.") \
+	X(arp_own, COUNTER, 1, "arp_own", "quoin_network_arp_own_total", NULL, "Announcements of our address, and probes for who else has it.") \
 	X(icmp_echo, COUNTER, 1, "icmp_echo", "quoin_network_echo_replies_total", NULL, "Answers sent to ICMP echo requests.") \
 	X(fault_rules, GAUGE, 1, "fault_rules", "quoin_fault_rules", NULL, "Fault rules in force: a test's.") \
 	X(fault_rx, COUNTER, 1, "fault_dropped_rx", "quoin_fault_dropped_frames_total", "direction=\"rx\"", "Frames that a fault rule dropped.") \

@@ -16,6 +16,9 @@
 #include "node/node.h"
 #include "serve/serve.h"
 
+/* Whoever used our address was seen so long ago, through three probes: no more. */
+#define NODE_CONFLICT_NS (35ull * 1000 * 1000 * 1000)
+
 enum {
 	/*
 	 * Entries handed out for apply that a resumable command keeps waiting: one ready's worth.
@@ -113,6 +116,15 @@ struct node {
 	uint32_t applying_count, applying_next;
 	struct node_applying *applying; /* NODE_APPLY_QUEUE_MAX */
 
+	/* As last logged: ports, and who else has our address ("": nobody). */
+	struct node_port_note {
+		bool told, up;
+		uint64_t told_ns;
+	} port_note[DP_PORTS_MAX];
+	char address_taken[32]; /* an interface of this host */
+	char conflict[64];
+	uint64_t conflict_told_ns;
+
 	/* As last logged. */
 	raft_id seen_leader;
 	raft_term seen_term;
@@ -172,6 +184,9 @@ uint64_t node_waiting_ns(const struct node *n); /* the age of what is waited for
 void settings_drive(struct node *n);
 void settings_receive(struct node *n, uint32_t peer, const struct wire_settings *settings);
 bool settings_differ(const struct node *n, uint32_t peer);
+
+/* wires.c: ports that go up and down, and who else has our address. */
+void node_wires_drive(struct node *n);
 
 /* path.c: how large a packet passes to each peer. */
 void node_path_drive(struct node *n);

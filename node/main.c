@@ -6,6 +6,7 @@
 #include "doors/calls.h"
 #include "kv/kv.h"
 #include "metrics/http.h"
+#include "node/claim.h"
 #include "node/idle.h"
 #include "node/journal.h"
 #include "node/node.h"
@@ -22,7 +23,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_START = 4, EXIT_DISK = 5 };
+/* An interface's address is looked at so often: the kernel's answer takes some microseconds. */
+#define ADDRESS_NS (10 * CLOCK_S)
+
+enum { EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_START = 4, EXIT_DISK = 5, EXIT_PORT = 6 };
 
 const char *argp_program_version = "quoind " QUOIN_VERSION;
 
@@ -37,6 +41,7 @@ struct quoind {
 	struct config config;
 	struct journal *journal;
 	struct fault_rules faults;
+	uint64_t address_ns; /* when it is looked at next */
 	struct node_options options;
 	struct calls *calls;
 	struct metrics_exchange *exchange;
@@ -89,7 +94,7 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.doc = "Run a node of a quoin cluster.\v"
 	       "Exit codes: 0 stopped by SIGTERM or SIGINT; 2 usage; 3 the configuration is wrong; "
-	       "4 it could not start; 5 the disk failed.",
+	       "4 it could not start; 5 the disk failed; 6 its network interface is gone.",
 };
 
 static int load(struct quoind *q, const char *file)
@@ -234,6 +239,8 @@ static int start(struct quoind *q)
 	if (!error)
 		error = ports_create(&q->options.dp, &q->config, q->options.faults, q->journal);
 	if (!error)
+		error = claim_address(&q->options.dp, !ports_for_each_peer(&q->config), q->journal);
+	if (!error)
 		error = start_node(q);
 	return error;
 }
@@ -262,6 +269,18 @@ static void descriptors_raise(void)
 	}
 }
 
+/* The kernel's end of the node's own interface is not on the wire: only this host sees it. */
+static void address_watch(struct quoind *q, uint64_t now_ns)
+{
+	char interface[CLAIM_TEXT_MAX] = "";
+
+	if (now_ns < q->address_ns || ports_for_each_peer(&q->config))
+		return;
+	q->address_ns = now_ns + ADDRESS_NS;
+	(void)claim_kernel_has(q->config.address, interface);
+	node_address_taken(q->node, interface);
+}
+
 /* 0 after a stop by signal; -errno if the node had to end. */
 static int run(struct quoind *q)
 {
@@ -280,6 +299,7 @@ static int run(struct quoind *q)
 		error = node_poll(q->node, now);
 		if (error)
 			break;
+		address_watch(q, now);
 		if (stop_signal && !node_stopping(q->node))
 			node_stop(q->node);
 		idle_wait(&idle, node_busy(q->node), now, node_deadline(q->node));
@@ -324,6 +344,8 @@ static int live(struct quoind *q)
 	else
 		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", (int)stop_signal);
 	finish(q);
+	if (error == NODE_PORT_GONE)
+		return EXIT_PORT;
 	return error ? EXIT_DISK : 0;
 }
 

@@ -175,6 +175,7 @@ static void collect_network(const struct node *n, struct metrics *m)
 	m->tx_client = c->tx_client;
 	m->arp_requests = c->arp_requests;
 	m->arp_replies = c->arp_replies;
+	m->arp_own = c->arp_own;
 	m->icmp_echo = c->icmp_echo;
 	m->drop_count = DP_DROP_COUNT;
 	for (uint32_t i = 0; i < DP_DROP_COUNT; i++)

@@ -95,6 +95,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		unix_door_poll(n->serving.unix_door);
 	if (n->failed) /* a reset that could not open the directory again */
 		return n->failed;
+	node_wires_drive(n);
 	node_formation_drive(n);
 	if (n->raft && !n->failed) {
 		raft_tick(n->raft, now_ns / 1000);

@@ -13,7 +13,12 @@
 #include "raft/raft.h"
 #include "wal/wal.h"
 
+#include <errno.h>
+
 struct node;
+
+/* What node_poll says when a port is gone: no disk says so. */
+#define NODE_PORT_GONE (-ENETDOWN)
 struct calls;
 struct journal;
 struct metrics_exchange;
@@ -59,6 +64,9 @@ void node_destroy(struct node *n);
  * (node_error).
  */
 int node_poll(struct node *n, uint64_t now_ns);
+/* An interface of this host has the node's address: the kernel answers for it. "": none has. */
+void node_address_taken(struct node *n, const char *interface);
+
 const char *node_error(const struct node *n);
 
 /* The earliest time at which anything is due if nothing arrives. */

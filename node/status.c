@@ -147,6 +147,12 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 				 "no vote, and its acknowledgements do not count, until it is "
 				 "caught up\n");
 	disk_fault(n, &t);
+	if (n->conflict[0])
+		metrics_line(
+			&t,
+			"error this member's address is used by %s as well: what is sent to one "
+			"of them may reach the other\n",
+			n->conflict);
 	node_formation_text(n, waiting, sizeof(waiting));
 	metrics_line(&t, "%s", waiting);
 	for (uint32_t i = 0; i < n->peer_count; i++)

@@ -1,0 +1,91 @@
+/*
+ * Ports and the address on them, as they change: told to the log at once, and again only when
+ * something has changed, at most once a second each.
+ */
+#include "node/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { AGAIN_NS = 1000 * 1000 * 1000 };
+
+static void port_note(struct node *n, uint32_t i)
+{
+	struct node_port_note *note = &n->port_note[i];
+	struct link_counters c;
+	const char *name;
+	bool up;
+
+	dp_get_link(n->dp, i, &up, &c, &name);
+	if (note->told && (up == note->up || n->now_ns - note->told_ns < AGAIN_NS))
+		return;
+	/* Ports of a socket are down until their peers are there: nobody wants to read that. */
+	if (note->told || up)
+		journal_write(n->journal, up ? JOURNAL_INFO : JOURNAL_WARN,
+			      up ? "link_up" : "link_down", "port=%s changes=%" PRIu64, name,
+			      c.link_changes);
+	note->told = true;
+	note->told_ns = n->now_ns;
+	note->up = up;
+}
+
+/* F6: a node that is deaf must not say that it leads. */
+static void port_gone(struct node *n, uint32_t i)
+{
+	const char *interface = dp_get_port_gone(n->dp, i);
+
+	if (!interface || n->failed)
+		return;
+	n->failed = NODE_PORT_GONE;
+	snprintf(n->error, sizeof(n->error),
+		 "the interface %s was removed, and its port does not come back, not even with one "
+		 "of the same name: start again when the interface is there",
+		 interface);
+}
+
+/* Who else uses the address: "" nobody. */
+static void conflict_text(struct node *n, char *out, size_t size)
+{
+	struct dp_conflict c;
+
+	out[0] = 0;
+	if (n->address_taken[0])
+		snprintf(out, size, "%s of this host", n->address_taken);
+	else if (dp_get_conflict(n->dp, &c) && n->now_ns - c.seen_ns < NODE_CONFLICT_NS)
+		snprintf(out, size, "%02x:%02x:%02x:%02x:%02x:%02x", c.mac.byte[0], c.mac.byte[1],
+			 c.mac.byte[2], c.mac.byte[3], c.mac.byte[4], c.mac.byte[5]);
+}
+
+static void address_note(struct node *n)
+{
+	char now[sizeof(n->conflict)];
+
+	conflict_text(n, now, sizeof(now));
+	if (!strcmp(now, n->conflict) || n->now_ns - n->conflict_told_ns < AGAIN_NS)
+		return;
+	if (now[0])
+		journal_write(n->journal, JOURNAL_ERROR, "address_conflict",
+			      "by=\"%s\" why=\"it uses this member's address too: what is sent to "
+			      "one of them may reach the other\"",
+			      now);
+	else
+		journal_write(n->journal, JOURNAL_INFO, "address_conflict_over", "was=\"%s\"",
+			      n->conflict);
+	snprintf(n->conflict, sizeof(n->conflict), "%s", now);
+	n->conflict_told_ns = n->now_ns;
+}
+
+void node_address_taken(struct node *n, const char *interface)
+{
+	snprintf(n->address_taken, sizeof(n->address_taken), "%s", interface);
+}
+
+void node_wires_drive(struct node *n)
+{
+	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {
+		port_note(n, i);
+		port_gone(n, i);
+	}
+	address_note(n);
+}

@@ -1,0 +1,139 @@
+/* Our address: announced (F12), probed for (F7), watched over and defended (RFC 5227). */
+#include "dataplane/claim.h"
+#include "tests/unit/dataplane/dp_world.h"
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+/* Of the frames that were sent, how many announce our address and how many probe for it. */
+static void seen(struct world *w, uint32_t *announced, uint32_t *probed)
+{
+	struct frame f;
+
+	while (world_take(w, &f)) {
+		if (frame_get16(f.data + AT_TYPE) != 0x0806 ||
+		    frame_get32(f.data + AT_ARP_TARGET) != OURS)
+			continue;
+		assert_memory_equal(f.data, everybody, 6);
+		assert_memory_equal(f.data + AT_ARP_SENDER_MAC, our_mac.byte, 6);
+		assert_int_equal(frame_get16(f.data + AT_ARP_OPERATION), 1);
+		*announced += frame_get32(f.data + AT_ARP_SENDER) == OURS;
+		*probed += frame_get32(f.data + AT_ARP_SENDER) == 0;
+	}
+}
+
+static void F12_the_address_is_announced_when_the_link_comes_up(void **state)
+{
+	struct world *w = *state;
+	uint32_t announced = 0, probed = 0;
+
+	for (int i = 0; i < 50; i++) {
+		world_turn(w, 100 * MS);
+		seen(w, &announced, &probed);
+	}
+	assert_int_equal(announced, 0); /* since its start, which the fixture has seen */
+	fake_link_up_set(w->link, false);
+	world_turn(w, SECOND);
+	seen(w, &announced, &probed);
+	assert_int_equal(announced, 0);
+	fake_link_up_set(w->link, true);
+	world_turn(w, MS);
+	seen(w, &announced, &probed);
+	assert_int_equal(announced, 1);
+	for (int i = 0; i < 50; i++) {
+		world_turn(w, 100 * MS);
+		seen(w, &announced, &probed);
+	}
+	assert_int_equal(announced, 2);
+	assert_int_equal(probed, 0);
+}
+
+static void F12_and_when_it_starts(void **state)
+{
+	struct world *w = *state;
+
+	/* The fixture waited for both. */
+	assert_int_equal(dp_get_counters(w->dp)->arp_own, 2);
+}
+
+static void F7_who_else_has_it_is_noticed_told_and_answered(void **state)
+{
+	struct world *w = *state;
+	uint32_t announced = 0, probed = 0;
+	struct dp_conflict c;
+	struct frame f;
+
+	assert_false(dp_get_conflict(w->dp, &c));
+	for (int i = 0; i < 300; i++) { /* half a minute */
+		world_turn(w, 100 * MS);
+		seen(w, &announced, &probed);
+	}
+	assert_int_equal(announced, 0);
+	assert_int_equal(probed, 3);
+	/* A kernel that has it answers a probe. */
+	frame_arp(&f, other_mac.byte, our_mac.byte, 2, OURS, 0);
+	for (int i = 0; i < 200; i++) { /* it does not stop: no war */
+		world_send(w, &f);
+		world_turn(w, 100 * MS);
+		seen(w, &announced, &probed);
+	}
+	assert_true(dp_get_conflict(w->dp, &c));
+	assert_memory_equal(c.mac.byte, other_mac.byte, 6);
+	assert_int_equal(c.seen_ns, w->now);
+	assert_int_equal(announced, 2);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 200);
+	/* Its questions for others show it too. */
+	world_turn(w, 60 * SECOND);
+	frame_arp(&f, other_mac.byte, everybody, 1, OURS, PEER);
+	world_send(w, &f);
+	world_turn(w, MS);
+	assert_true(dp_get_conflict(w->dp, &c));
+	assert_int_equal(c.seen_ns, w->now);
+}
+
+/* Asked before the first packet: an answer, a use, another's probe; and nothing of anybody else. */
+static void F7_a_claim_is_refused_by_whoever_has_it(void **state)
+{
+	static const struct {
+		uint16_t operation;
+		uint32_t sender, target;
+		bool claimed;
+	} cases[] = {
+		{2, OURS, 0, true},     {1, OURS, PEER, true},  {1, OURS, OURS, true},
+		{1, 0, OURS, true},     {1, PEER, OURS, false}, {2, PEER, OURS, false},
+		{1, PEER, PEER, false}, {1, 0, PEER, false},
+	};
+	struct world *w = *state;
+	struct link_mac who = {0};
+	struct frame f;
+
+	claim_ask(w->link, OURS);
+	assert_true(world_take(w, &f));
+	assert_int_equal(frame_get32(f.data + AT_ARP_SENDER), 0);
+	assert_int_equal(frame_get32(f.data + AT_ARP_TARGET), OURS);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_false(claim_heard(w->link, OURS, w->now, &who));
+		frame_arp(&f, other_mac.byte, everybody, cases[i].operation, cases[i].sender,
+			  cases[i].target);
+		world_send(w, &f);
+		assert_int_equal(claim_heard(w->link, OURS, w->now, &who), cases[i].claimed);
+		if (cases[i].claimed)
+			assert_memory_equal(who.byte, other_mac.byte, 6);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(F12_the_address_is_announced_when_the_link_comes_up),
+		TEST(F12_and_when_it_starts),
+		TEST(F7_who_else_has_it_is_noticed_told_and_answered),
+		TEST(F7_a_claim_is_refused_by_whoever_has_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
