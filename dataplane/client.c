@@ -154,6 +154,7 @@ static void open_request(struct client *c, uint64_t now_ns, uint64_t timeout_ns)
 	c->rehellos = 0;
 	c->retry_after_us = 0;
 	c->taken = false;
+	c->other_version = 0;
 }
 
 uint64_t client_deadline(const struct client *c)
@@ -247,6 +248,11 @@ void client_next(struct client *c)
 	/* How large it is, its first part says. */
 	parts_begin(&c->parts, c->buffer, 0);
 	client_enter(c, CLIENT_PULL);
+}
+
+uint8_t client_other_version(const struct client *c)
+{
+	return c->other_version;
 }
 
 bool client_welcomed(const struct client *c)

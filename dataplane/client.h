@@ -51,6 +51,12 @@ const uint8_t *client_answer(const struct client *c, uint32_t *size);
  */
 void client_next(struct client *c);
 
+/*
+ * The version that the node speaks, if it said so in a packet that this client cannot read; else 0.
+ * Anybody can say so: it explains a request that nobody answered, and ends none.
+ */
+uint8_t client_other_version(const struct client *c);
+
 /* Known once welcomed (client_welcomed): the cluster, the member, its applied index then. */
 bool client_welcomed(const struct client *c);
 const struct wire_hello *client_welcome(const struct client *c);

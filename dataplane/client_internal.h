@@ -40,6 +40,7 @@ struct client {
 	uint64_t random;
 
 	bool hello_only;
+	uint8_t other_version; /* as a packet said that cannot be read */
 	bool welcomed;
 	uint64_t nonce;
 	struct wire_hello welcome;

@@ -234,9 +234,14 @@ void client_receive(struct client *c, uint64_t now_ns, const uint8_t *payload, s
 {
 	const uint8_t *body = payload + WIRE_ENVELOPE_SIZE;
 	struct wire_envelope envelope;
+	enum wire_verdict verdict;
 
-	if (c->state != CLIENT_WAITING || now_ns >= c->deadline_ns ||
-	    wire_envelope_decode(&envelope, payload, size) != WIRE_VERDICT_GOOD)
+	if (c->state != CLIENT_WAITING || now_ns >= c->deadline_ns)
+		return;
+	verdict = wire_envelope_decode(&envelope, payload, size);
+	if (verdict == WIRE_VERDICT_VERSION)
+		c->other_version = payload[WIRE_AT_VERSION];
+	if (verdict != WIRE_VERDICT_GOOD)
 		return;
 	/* An address that now belongs to another cluster is not followed there. */
 	if (c->welcome.cluster_id && envelope.cluster_id != c->welcome.cluster_id)

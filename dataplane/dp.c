@@ -1,6 +1,8 @@
 /* The way in: frames become datagrams that passed every check, or are counted by cause. */
 #include "dataplane/dp_internal.h"
 
+#include "dataplane/foreign.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -247,13 +249,71 @@ static enum dp_drop envelope_check(const struct dp *dp, const struct net_packet 
 	return DP_DROP_COUNT;
 }
 
+/*
+ * A client that speaks a version which we cannot read is told ours, by an envelope and zeros: what
+ * every version reads of it are its first six bytes. Only a HELLO is answered so, and with less
+ * than came, so that nobody answers an answer, and nothing is amplified.
+ */
+static void version_tell(struct dp *dp, uint8_t port, const struct net_packet *packet)
+{
+	const struct dp_address to = {
+		.address = packet->source,
+		.udp_port = packet->source_port,
+		.port = port,
+		.mac = packet->source_mac,
+	};
+	uint32_t size_max;
+	uint8_t *body;
+
+	if (packet->to_peer_port || packet->payload[WIRE_AT_TYPE] != WIRE_HELLO ||
+	    packet->payload_size < WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE)
+		return;
+	if (!bucket_take(&dp->echo_bucket, ECHO_BURST, ECHO_INTERVAL_NS, dp->now_ns)) {
+		dp_drop_count(dp, DP_DROP_RATE_LIMIT);
+		return;
+	}
+	body = dp_begin_client(dp, &to, &size_max);
+	if (!body)
+		return;
+	memset(body, 0, WIRE_HELLO_SIZE);
+	dp_end(dp, WIRE_WELCOME, WIRE_HELLO_SIZE);
+}
+
+static void refused(struct dp *dp, uint8_t port, const struct net_packet *packet,
+		    const struct wire_envelope *envelope, enum dp_drop why)
+{
+	enum dp_foreign_kind kind = foreign_kind(why);
+	uint64_t id = 0;
+
+	dp_drop_count(dp, why);
+	switch (kind) {
+	case DP_FOREIGN_CLUSTER:
+		id = envelope->cluster_id;
+		break;
+	case DP_FOREIGN_VERSION:
+		id = (uint64_t)packet->payload[WIRE_AT_READABLE] << 8 |
+		     packet->payload[WIRE_AT_VERSION];
+		version_tell(dp, port, packet);
+		break;
+	case DP_FOREIGN_MEMBER:
+		/* Who is of no cluster yet knows no member. */
+		if (dp->options.self.cluster_id == 0)
+			return;
+		id = envelope->source_id;
+		break;
+	case DP_FOREIGN_COUNT:
+		return;
+	}
+	foreign_note(&dp->foreign[kind], packet, id, dp->now_ns);
+}
+
 /* True: a datagram for the node. Else it was counted. */
 static bool udp_receive(struct dp *dp, uint8_t port, const struct net_packet *packet,
 			struct dp_datagram *out)
 {
 	enum dp_drop why = envelope_check(dp, packet, &out->envelope);
 	if (why != DP_DROP_COUNT) {
-		dp_drop_count(dp, why);
+		refused(dp, port, packet, &out->envelope, why);
 		return false;
 	}
 	out->from_peer = packet->to_peer_port;
@@ -270,7 +330,7 @@ static bool udp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 	}
 	struct peer *p = peers_check(&dp->peers, &out->envelope, packet, port, dp->now_ns, &why);
 	if (!p) {
-		dp_drop_count(dp, why);
+		refused(dp, port, packet, &out->envelope, why);
 		return false;
 	}
 	out->peer = (uint32_t)(p - dp->peers.peer);
@@ -398,6 +458,12 @@ const char *dp_get_port_gone(const struct dp *dp, uint32_t port)
 	assert(port < dp->port_count);
 	struct link *link = dp->port[port].link;
 	return link->ops->gone ? link->ops->gone(link) : NULL;
+}
+
+const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kind kind)
+{
+	assert(kind < DP_FOREIGN_COUNT);
+	return &dp->foreign[kind];
 }
 
 uint32_t dp_get_port_count(const struct dp *dp)

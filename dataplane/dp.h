@@ -170,6 +170,24 @@ struct dp_counters {
 	uint64_t arp_own; /* announcements of our address, and probes for it */
 };
 
+/* Strangers, by what makes them so: their packets are counted among the drops. */
+enum dp_foreign_kind {
+	DP_FOREIGN_CLUSTER, /* id: their cluster's */
+	DP_FOREIGN_VERSION, /* id: the lowest that theirs can be read as << 8 | theirs */
+	DP_FOREIGN_MEMBER,  /* id: the member's that they say they are: not one of ours there */
+	DP_FOREIGN_COUNT
+};
+
+/* The last of a kind. */
+struct dp_foreign {
+	uint64_t count;
+	uint64_t seen_ns; /* 0: never */
+	uint64_t id;
+	uint32_t address;
+	uint16_t udp_port;
+	bool to_peer_port;
+};
+
 const struct dp_counters *dp_get_counters(const struct dp *dp);
 void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out);
 /* Who was last seen to use our address as well. */
@@ -184,6 +202,7 @@ bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out);
 
 /* An interface that was removed: its port does not come back. NULL: it is there. */
 const char *dp_get_port_gone(const struct dp *dp, uint32_t port);
+const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kind kind);
 uint32_t dp_get_port_count(const struct dp *dp);
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name);

@@ -58,6 +58,7 @@ struct dp {
 	struct dp_open open;
 	struct dp_conflict conflict; /* seen_ns 0: none */
 	struct dp_counters counters;
+	struct dp_foreign foreign[DP_FOREIGN_COUNT];
 };
 
 static inline void dp_drop_count(struct dp *dp, enum dp_drop drop)

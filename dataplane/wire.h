@@ -14,6 +14,9 @@
 
 #include <stddef.h>
 
+/* In every version's envelope: its own, the lowest that it can be read as, the type. */
+enum { WIRE_AT_VERSION = 4, WIRE_AT_READABLE = 5, WIRE_AT_TYPE = 6 };
+
 /* "QUON" */
 #define WIRE_MAGIC UINT32_C(0x4e4f5551)
 

@@ -282,6 +282,11 @@
 #define WIRE_FORM_FIELDS(form) WIRE_FIELDS_##form(WIRE_FIELD_ENUM)
 enum { WIRE_FORMS(WIRE_FORM_FIELDS) };
 
+static_assert((int)WIRE_AT_ENVELOPE_VERSION == (int)WIRE_AT_VERSION &&
+		      (int)WIRE_AT_ENVELOPE_READABLE == (int)WIRE_AT_READABLE &&
+		      (int)WIRE_AT_ENVELOPE_TYPE == (int)WIRE_AT_TYPE,
+	      "layout");
+
 /* A form's bytes: WIRE_FORM_SIZE_VOTE. */
 #define WIRE_FIELD_SIZE(form, field, offset, size, ...) +(size)
 #define WIRE_FORM_SIZE(form) WIRE_FORM_SIZE_##form = 0 WIRE_FIELDS_##form(WIRE_FIELD_SIZE),

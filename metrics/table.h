@@ -51,7 +51,7 @@
 	X(raft_malformed, COUNTER, 1, "raft_malformed", "quoin_raft_refused_messages_total", "cause=\"malformed\"", "Messages of members that the core refused, by cause.") \
 	X(raft_unknown, COUNTER, 1, "raft_unknown", "quoin_raft_refused_messages_total", "cause=\"unknown_member\"", "") \
 	X(raft_identity, COUNTER, 1, "raft_identity", "quoin_raft_refused_messages_total", "cause=\"other_identity\"", "") \
-	X(raft_stale, COUNTER, 1, "raft_stale", "quoin_raft_refused_messages_total", "cause=\"older_term\"", "") \
+	X(raft_stale, COUNTER, 1, "raft_stale", "quoin_raft_refused_messages_total", "cause=\"stale\"", "") \
 	X(wal_bytes, COUNTER, 1, "wal_bytes", "etcd_disk_wal_write_bytes_total", NULL, "Bytes written to the log.") \
 	X(wal_writes, COUNTER, 1, "wal_writes", "quoin_wal_writes_total", NULL, "Writes of the log that completed.") \
 	X(wal_entries, COUNTER, 1, "wal_entries", "quoin_wal_entries_total", NULL, "Entries appended to the log.") \

@@ -63,6 +63,11 @@ struct node_serving {
 	struct calls *calls;
 };
 
+/* Strangers, as last told of in the log (foreign.c). */
+struct node_foreign {
+	uint64_t count, ns;
+};
+
 struct node {
 	struct node_options options; /* strings and links are whoever's they were */
 	char name[64];
@@ -132,6 +137,8 @@ struct node {
 	bool seen_refused;
 	bool seen_other[DP_PEERS_MAX];
 
+	struct node_foreign foreign[DP_FOREIGN_COUNT];
+
 	struct node_counters counters;
 	uint64_t quota_bytes;
 	struct metrics *metrics;           /* the status request's */
@@ -191,6 +198,12 @@ void node_wires_drive(struct node *n);
 /* path.c: how large a packet passes to each peer. */
 void node_path_drive(struct node *n);
 void node_path_receive(struct node *n, const struct dp_datagram *datagram);
+
+struct metrics_text;
+
+/* foreign.c: who sends what is not meant for this member. */
+void foreign_drive(struct node *n);
+void foreign_text(const struct node *n, struct metrics_text *t);
 
 /* metrics.c: the node's numbers, from every room. */
 void node_metrics_collect(const struct node *n, struct metrics *m);

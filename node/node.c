@@ -107,6 +107,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		node_path_drive(n);
 		node_notes(n);
 	}
+	foreign_drive(n);
 	node_metrics_drive(n);
 	serve_expire(n->serve);
 	serving_welcome(n);

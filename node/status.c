@@ -155,6 +155,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 			n->conflict);
 	node_formation_text(n, waiting, sizeof(waiting));
 	metrics_line(&t, "%s", waiting);
+	foreign_text(n, &t);
 	for (uint32_t i = 0; i < n->peer_count; i++)
 		peer_faults(n, &t, i);
 	return t.size;

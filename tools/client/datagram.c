@@ -79,7 +79,9 @@ static int run(struct datagram *d)
 			err = send_all(d);
 	}
 	if (!err)
-		return client_get_state(d->client) == CLIENT_FAILED ? -ETIMEDOUT : 0;
+		return client_get_state(d->client) != CLIENT_FAILED ? 0
+		       : client_other_version(d->client)            ? -EPROTONOSUPPORT
+								    : -ETIMEDOUT;
 	/* The request is still open in the client: another one goes on. */
 	client_destroy(d->client);
 	d->client = NULL;

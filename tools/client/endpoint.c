@@ -229,6 +229,9 @@ const char *endpoint_error_text(int err)
 	switch (err) {
 	case -ETIMEDOUT:
 		return "context deadline exceeded";
+	case -EPROTONOSUPPORT:
+		return "the node speaks a version of the protocol that this program cannot read: "
+		       "use the one of its release";
 	case -ECONNREFUSED:
 		return "connection refused";
 	default:

@@ -137,6 +137,28 @@ static void N10_an_address_is_not_followed_into_another_cluster(void **state)
 	assert_int_equal(client_get_state(client), CLIENT_WAITING);
 }
 
+static void F10_a_node_of_another_version_is_named_at_the_deadline(void **state)
+{
+	uint8_t packet[WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE] = {0};
+	const struct wire_envelope e = {.type = WIRE_WELCOME, .body_size = WIRE_HELLO_SIZE};
+
+	(void)state;
+	client_hello(client, now, 1000 * MS);
+	expect(WIRE_HELLO);
+	wire_envelope_encode(&e, packet);
+	packet[WIRE_AT_VERSION] = packet[WIRE_AT_READABLE] = 7;
+	client_receive(client, now, packet, sizeof(packet));
+	/* Anybody may have said it: it ends nothing. */
+	assert_int_equal(client_get_state(client), CLIENT_WAITING);
+	assert_int_equal(client_other_version(client), 7);
+	now += 1000 * MS;
+	assert_int_equal(client_send(client, now, packet), 0);
+	assert_int_equal(client_get_state(client), CLIENT_FAILED);
+	assert_int_equal(client_other_version(client), 7);
+	client_hello(client, now, 1000 * MS);
+	assert_int_equal(client_other_version(client), 0);
+}
+
 static void N16_busy_comes_back_after_the_hint_with_the_same_id(void **state)
 {
 	uint64_t id, last = now, wait = 0;
@@ -441,6 +463,7 @@ int main(void)
 		TEST(a_lost_hello_is_sent_again_and_again_more_slowly),
 		TEST(a_silent_node_is_given_up_at_the_deadline),
 		TEST(what_is_not_ours_changes_nothing),
+		TEST(F10_a_node_of_another_version_is_named_at_the_deadline),
 		TEST(N10_an_address_is_not_followed_into_another_cluster),
 		TEST(N16_busy_comes_back_after_the_hint_with_the_same_id),
 		TEST(no_leader_is_retried_under_a_new_id_and_reported_in_the_end),

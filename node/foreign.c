@@ -1,0 +1,95 @@
+/*
+ * Strangers (F10): who sends what is not meant for this member, told in the log and, while it goes
+ * on, in the status. They are told of as what was seen, and no advice rests on it: until packets
+ * are authenticated anybody may have sent it.
+ */
+#include "node/internal.h"
+
+#include "base/clock.h"
+#include "metrics/text.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Of each kind one line in the log in this time; and so long it "goes on" after the last. */
+static const uint64_t SAY_NS = 10 * CLOCK_S;
+
+enum { SENTENCE_MAX = 256 };
+
+static const char *const events[DP_FOREIGN_COUNT] = {
+	[DP_FOREIGN_CLUSTER] = "other_cluster",
+	[DP_FOREIGN_VERSION] = "other_version",
+	[DP_FOREIGN_MEMBER] = "unknown_member",
+};
+
+/* Theirs and ours. */
+static void sentence(const struct node *n, enum dp_foreign_kind kind, const struct dp_foreign *f,
+		     char out[SENTENCE_MAX])
+{
+	switch (kind) {
+	case DP_FOREIGN_CLUSTER:
+		snprintf(out, SENTENCE_MAX,
+			 "packets of cluster %016" PRIx64
+			 " arrive, and this member is of %016" PRIx64,
+			 f->id, n->cluster_id);
+		break;
+	case DP_FOREIGN_VERSION:
+		snprintf(out, SENTENCE_MAX,
+			 "packets of protocol version %u arrive, readable from %u on, and this "
+			 "member "
+			 "reads %u",
+			 (unsigned int)(f->id & 0xff), (unsigned int)(f->id >> 8), WIRE_VERSION);
+		break;
+	case DP_FOREIGN_MEMBER:
+		snprintf(out, SENTENCE_MAX,
+			 "packets of member %016" PRIx64 " of this cluster (%016" PRIx64
+			 ") arrive, and initial-cluster does not have it at that address",
+			 f->id, n->cluster_id);
+		break;
+	case DP_FOREIGN_COUNT:
+		break;
+	}
+}
+
+static const char *from_text(const struct dp_foreign *f, char out[32])
+{
+	struct in_addr in = {.s_addr = htonl(f->address)};
+	char address[INET_ADDRSTRLEN];
+
+	snprintf(out, 32, "%s:%u", inet_ntop(AF_INET, &in, address, sizeof(address)), f->udp_port);
+	return out;
+}
+
+void foreign_drive(struct node *n)
+{
+	char text[SENTENCE_MAX], from[32];
+
+	for (int kind = 0; kind < DP_FOREIGN_COUNT; kind++) {
+		const struct dp_foreign *f = dp_get_foreign(n->dp, (enum dp_foreign_kind)kind);
+		struct node_foreign *said = &n->foreign[kind];
+
+		if (f->count == said->count || (said->count && n->now_ns - said->ns < SAY_NS))
+			continue;
+		sentence(n, (enum dp_foreign_kind)kind, f, text);
+		journal_write(n->journal, JOURNAL_WARN, events[kind],
+			      "from=%s port=%s packets=%" PRIu64 " why=\"%s\"", from_text(f, from),
+			      f->to_peer_port ? "peer" : "client", f->count - said->count, text);
+		*said = (struct node_foreign){.count = f->count, .ns = n->now_ns};
+	}
+}
+
+void foreign_text(const struct node *n, struct metrics_text *t)
+{
+	char text[SENTENCE_MAX], from[32];
+
+	for (int kind = 0; kind < DP_FOREIGN_COUNT; kind++) {
+		const struct dp_foreign *f = dp_get_foreign(n->dp, (enum dp_foreign_kind)kind);
+
+		if (!f->seen_ns || n->now_ns - f->seen_ns >= SAY_NS)
+			continue;
+		sentence(n, (enum dp_foreign_kind)kind, f, text);
+		metrics_line(t, "warning %s (the last from %s, %" PRIu64 " in all)\n", text,
+			     from_text(f, from), f->count);
+	}
+}

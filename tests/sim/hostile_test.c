@@ -1,0 +1,386 @@
+/*
+ * A member that is wrong (N9, V28): its address, its directory and the form of its frames are
+ * right, and what they say is not. Frames in the name of one member reach the others beside its
+ * honest ones, under load: what is out of range is counted and changes nothing, and of the rest
+ * nothing costs more than that member's own vote. Then strangers (F10).
+ *
+ * Left out are lies that a member may tell: who says that it leads a newer term is believed.
+ */
+#include "tests/sim/world.h"
+
+#include "base/bytes.h"
+#include "dataplane/wire_fields.h"
+#include "node/internal.h"
+#include "tests/unit/dataplane/frames.h"
+#include "tests/unit/dataplane/wire_bodies.h"
+
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS 1000000ull
+#define SECOND (1000 * MS)
+#define ADDRESS 0xc6120001u /* of the first node */
+
+enum { HANDS_PORT = 15, TERMS = 500, FRAMES_PER_MS = 3 };
+
+static struct sim_world w;
+static struct link *hands;
+static uint32_t hostile, victim;
+
+static struct node *node_of(uint32_t i)
+{
+	return w.node[i].node;
+}
+
+static bool begun(void)
+{
+	int32_t leader = sim_leader(&w);
+
+	return leader >= 0 && sim_all_formed(&w) &&
+	       raft_commit(node_of((uint32_t)leader)->raft) > 0;
+}
+
+/* `clients` at work; the hostile one is a follower, and the leader is the victim. */
+static void world_begin(uint64_t seed, uint32_t clients)
+{
+	sim_world_create(&w, seed, 3, clients);
+	w.resting = clients == 0;
+	while (!begun())
+		sim_world_run(&w, MS);
+	sim_world_run(&w, SECOND);
+	victim = (uint32_t)sim_leader(&w);
+	hostile = (victim + 1) % 3;
+	hands = sim_net_link(w.net, HANDS_PORT);
+}
+
+static void world_end(void)
+{
+	hands->ops->destroy(hands);
+	sim_world_destroy(&w);
+}
+
+/* --- frames in its name ------------------------------------------------------------------ */
+
+static struct wire_envelope envelope_of(uint32_t from, uint32_t to, uint8_t type, size_t size)
+{
+	const struct node *n = node_of(from);
+
+	return (struct wire_envelope){
+		.type = type,
+		.body_size = (uint16_t)size,
+		.cluster_id = n->cluster_id,
+		.source_id = n->id,
+		.source_identity = n->recovered.identity,
+		.source_start = wal_start(n->wal),
+		.destination_identity =
+			type == WIRE_FORMATION ? 0 : node_of(to)->recovered.identity,
+	};
+}
+
+static void frame_offer(uint32_t from, uint32_t to, uint16_t port, const uint8_t *payload,
+			size_t size)
+{
+	struct frame_udp udp = {.source = ADDRESS + from,
+				.destination = ADDRESS + to,
+				.source_port = port,
+				.destination_port = port};
+	struct link_frame frame;
+	struct frame f;
+
+	memcpy(udp.source_mac, (uint8_t[6]){2, 0, 0, 0, 0, (uint8_t)from}, 6);
+	memcpy(udp.destination_mac, (uint8_t[6]){2, 0, 0, 0, 0, (uint8_t)to}, 6);
+	frame_udp(&f, &udp, payload, size);
+	assert_true(hands->ops->alloc(hands, &frame));
+	assert_true(f.size <= frame.size_max);
+	memcpy(frame.data, f.data, f.size);
+	frame.size = (uint32_t)f.size;
+	hands->ops->tx(hands, &frame, 1);
+}
+
+static void offer(uint32_t to, uint8_t type, const uint8_t *body, size_t size)
+{
+	uint8_t payload[FRAME_MAX];
+	const struct wire_envelope e = envelope_of(hostile, to, type, size);
+
+	if (WIRE_ENVELOPE_SIZE + size > 1472)
+		return;
+	wire_envelope_encode(&e, payload);
+	memcpy(payload + WIRE_ENVELOPE_SIZE, body, size);
+	frame_offer(hostile, to, WIRE_PORT_PEER, payload, WIRE_ENVELOPE_SIZE + size);
+}
+
+static bool of_peer(uint8_t type)
+{
+	return type >= WIRE_VOTE && type <= WIRE_PATH_REPLY;
+}
+
+static void put(uint8_t *at, uint32_t size, uint64_t value)
+{
+	for (uint32_t i = 0; i < size; i++)
+		at[i] = i < 8 ? (uint8_t)(value >> (8 * i)) : 1;
+}
+
+/* --- out of range ------------------------------------------------------------------------ */
+
+static uint64_t refusals(const struct node *n)
+{
+	return n->counters.malformed + n->serving.peers.malformed;
+}
+
+struct seen {
+	struct raft_status raft;
+	uint64_t hash, refused;
+};
+
+static struct seen look(uint32_t i)
+{
+	struct seen s;
+
+	memset(&s, 0, sizeof(s));
+	raft_get_status(node_of(i)->raft, &s.raft);
+	s.hash = node_hash(node_of(i));
+	s.refused = refusals(node_of(i));
+	return s;
+}
+
+static void refused_without_a_trace(const struct wire_field *f, uint8_t type, uint8_t *body,
+				    size_t size, size_t at, uint64_t value)
+{
+	struct seen before = look(victim), after;
+	uint8_t saved[64];
+
+	memcpy(saved, body + at, f->size);
+	put(body + at, f->size, value);
+	offer(victim, type, body, size);
+	sim_world_run(&w, MS);
+	memcpy(body + at, saved, f->size);
+	after = look(victim);
+	if (after.refused != before.refused + 1)
+		fail_msg("%s %s of %llx: refused %llu times", wire_form_name(f->form), f->name,
+			 (unsigned long long)value,
+			 (unsigned long long)(after.refused - before.refused));
+	assert_int_equal(after.raft.role, RAFT_LEADER);
+	assert_int_equal(after.raft.term, before.raft.term);
+	assert_int_equal(after.raft.last, before.raft.last);
+	assert_int_equal(after.raft.commit, before.raft.commit);
+	assert_true(after.hash == before.hash);
+}
+
+static void V28_a_field_out_of_range_is_counted_and_changes_nothing(void **state)
+{
+	uint32_t tried = 0;
+	uint8_t type;
+	size_t size, at;
+
+	(void)state;
+	world_begin(31, 0);
+	for (int i = 0; (size = bodies_good(i, &type, bodies_buffer)) > 0; i++) {
+		for (size_t k = 0; k < wire_field_count; k++) {
+			const struct wire_field *f = &wire_fields[k];
+			uint64_t ones =
+				f->size >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * f->size) - 1;
+
+			if (!of_peer(type) || size > 1384 ||
+			    !bodies_form_at((enum wire_form)f->form, type, size, &at))
+				continue;
+			at += f->offset;
+			if (f->min > 0)
+				refused_without_a_trace(f, type, bodies_buffer, size, at,
+							f->min - 1);
+			if (f->max < ones)
+				refused_without_a_trace(f, type, bodies_buffer, size, at,
+							f->max + 1);
+			if (f->max < ones)
+				refused_without_a_trace(f, type, bodies_buffer, size, at, ones);
+			tried++;
+		}
+	}
+	assert_true(tried > 60);
+	sim_world_run(&w, 3 * SECOND);
+	assert_true(begun());
+	world_end();
+}
+
+/* --- in range, and wrong ----------------------------------------------------------------- */
+
+static uint64_t draw(const struct wire_field *f)
+{
+	uint64_t small = sim_random_below(&w.random, 64);
+
+	switch (sim_random_below(&w.random, 6)) {
+	case 0:
+		return f->min;
+	case 1:
+		return f->max;
+	case 2:
+		return f->max - f->min > small ? f->min + small : f->max;
+	case 3:
+		return f->max - f->min > small ? f->max - small : f->min;
+	default:
+		return f->min + sim_random_next(&w.random) %
+					(f->max - f->min + 1 ? f->max - f->min + 1 : UINT64_MAX);
+	}
+}
+
+/* Each field as it may be, by itself; terms up to `term_max`. */
+static void lie(uint32_t to, raft_term term_max, bool leads)
+{
+	static uint8_t body[BODIES_SIZE_MAX];
+	uint8_t type;
+	size_t size, at;
+
+	do {
+		size = bodies_good((int)sim_random_below(&w.random, 40), &type, body);
+	} while (size == 0 || size > 1384 || !of_peer(type) ||
+		 (!leads && (type == WIRE_APPEND || type == WIRE_VOTE)));
+	if (type == WIRE_APPEND) {
+		memset(body + WIRE_FORM_SIZE_APPEND, 0, size - WIRE_FORM_SIZE_APPEND);
+		size = WIRE_FORM_SIZE_APPEND;
+	}
+	for (size_t k = 0; k < wire_field_count; k++) {
+		const struct wire_field *f = &wire_fields[k];
+
+		if (f->max == 0 || !bodies_form_at((enum wire_form)f->form, type, size, &at) ||
+		    sim_random_below(&w.random, 3) == 0)
+			continue;
+		put(body + at + f->offset, f->size, draw(f));
+	}
+	if (type == WIRE_APPEND) {
+		bytes_put64(body + WIRE_AT_APPEND_COMMIT, 0);
+		bytes_put16(body + WIRE_AT_APPEND_ENTRY_COUNT, 0);
+	}
+	/* Its word as a witness of how its receiver began is left out: it is believed (D9c). */
+	if (type == WIRE_START_REPLY)
+		bytes_put64(body + WIRE_AT_START_REPLY_ASKED, 1);
+	if (type <= WIRE_READ_REPLY || type == WIRE_START || type == WIRE_START_REPLY)
+		bytes_put64(body, 1 + sim_random_next(&w.random) % term_max);
+	offer(to, type, body, size);
+}
+
+static uint64_t puts_acked(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < w.client_count; i++)
+		sum += w.client[i].puts;
+	return sum;
+}
+
+static raft_term term_now(void)
+{
+	return raft_get_term(node_of((uint32_t)sim_leader(&w))->raft);
+}
+
+static void N9_a_member_that_lies_costs_its_own_vote_and_nothing_else(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 41; seed < 43; seed++) {
+		raft_term term;
+
+		world_begin(seed, 3);
+		term = term_now();
+		for (uint32_t second = 0; second < 2; second++) {
+			uint64_t before = puts_acked();
+
+			for (uint32_t ms = 0; ms < 1000; ms++) {
+				for (uint32_t i = 0; i < FRAMES_PER_MS; i++)
+					lie(i % 2 ? victim : 3 - victim - hostile, term, false);
+				sim_world_run(&w, MS);
+			}
+			if (puts_acked() < before + 20)
+				fail_msg("seed %llu, second %u: %llu puts",
+					 (unsigned long long)seed, second,
+					 (unsigned long long)(puts_acked() - before));
+		}
+		assert_int_equal(sim_leader(&w), victim);
+		assert_int_equal(term_now(), term);
+		assert_true(sim_world_verify(&w));
+		world_end();
+	}
+}
+
+static void N9_after_lies_about_terms_the_cluster_goes_on(void **state)
+{
+	(void)state;
+	world_begin(51, 3);
+	for (uint32_t i = 0; i < 2000; i++) {
+		lie(i % 2 ? victim : 3 - victim - hostile, TERMS, true);
+		if (i % FRAMES_PER_MS == 0)
+			sim_world_run(&w, MS);
+	}
+	assert_true(sim_world_settle(&w, 20 * SECOND));
+	assert_true(sim_world_verify(&w));
+	world_end();
+}
+
+/* --- strangers --------------------------------------------------------------------------- */
+
+static bool status_has(uint32_t i, const char *words)
+{
+	static char text[METRICS_STATUS_SIZE_MAX];
+	size_t size = node_status_text(node_of(i), text, sizeof(text) - 1);
+
+	text[size] = '\0';
+	return strstr(text, words) != NULL;
+}
+
+static void stranger(uint32_t from, const struct wire_envelope *e, uint8_t version)
+{
+	uint8_t payload[WIRE_ENVELOPE_SIZE + 16] = {0};
+
+	wire_envelope_encode(e, payload);
+	payload[WIRE_AT_VERSION] = version;
+	payload[WIRE_AT_READABLE] = version;
+	frame_offer(from, victim, WIRE_PORT_PEER, payload, sizeof(payload));
+	sim_world_run(&w, MS);
+}
+
+static void F10_strangers_are_in_the_status_while_they_come(void **state)
+{
+	struct wire_envelope e;
+	char words[256];
+
+	(void)state;
+	world_begin(61, 0);
+	assert_false(status_has(victim, "warning packets"));
+	e = envelope_of(hostile, victim, WIRE_READ, 16);
+	e.cluster_id = 0xabcdef;
+	stranger(hostile, &e, 1);
+	snprintf(
+		words, sizeof(words),
+		"warning packets of cluster 0000000000abcdef arrive, and this member is of %016llx "
+		"(the last from 198.18.0.%u:2380, 1 in all)",
+		(unsigned long long)node_of(victim)->cluster_id, hostile + 1);
+	assert_true(status_has(victim, words));
+	e = envelope_of(hostile, victim, WIRE_READ, 16);
+	stranger(hostile, &e, 9);
+	assert_true(status_has(victim,
+			       "warning packets of protocol version 9 arrive, readable from "
+			       "9 on, and this member reads 1"));
+	/* The same cluster with another member list: an address that ours has not. */
+	stranger(9, &e, 1);
+	snprintf(words, sizeof(words), "warning packets of member %016llx of this cluster",
+		 (unsigned long long)e.source_id);
+	assert_true(status_has(victim, words));
+	assert_true(status_has(victim, "initial-cluster does not have it at that address (the last "
+				       "from 198.18.0.10:2380"));
+	sim_world_run(&w, 11 * SECOND);
+	assert_false(status_has(victim, "warning packets"));
+	assert_true(status_has(victim, "drop_other_cluster 1\n"));
+	world_end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V28_a_field_out_of_range_is_counted_and_changes_nothing),
+		cmocka_unit_test(N9_a_member_that_lies_costs_its_own_vote_and_nothing_else),
+		cmocka_unit_test(N9_after_lies_about_terms_the_cluster_goes_on),
+		cmocka_unit_test(F10_strangers_are_in_the_status_while_they_come),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

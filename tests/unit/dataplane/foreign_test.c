@@ -1,0 +1,130 @@
+/*
+ * Strangers: packets of another version, cluster or member list are counted, and the last of each
+ * kind is kept; a client that cannot be read is told our version.
+ */
+#include "tests/unit/dataplane/dp_world.h"
+
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+static void refused(struct world *w, const struct peer_packet *p, enum dp_drop cause)
+{
+	uint64_t before = world_drops(w, cause);
+
+	assert_int_equal(world_offer(w, p), 0);
+	assert_int_equal(world_drops(w, cause), before + 1);
+}
+
+/* A neighbouring release: it is read if it says that it can be. */
+static void N10_a_newer_version_is_read_if_it_can_be(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet p = world_peer_packet();
+	uint8_t payload[WIRE_ENVELOPE_SIZE + 16] = {0};
+	struct frame f;
+
+	p.envelope.body_size = 16;
+	wire_envelope_encode(&p.envelope, payload);
+	payload[WIRE_AT_VERSION] = WIRE_VERSION + 1;
+	frame_udp(&f, &p.udp, payload, sizeof(payload));
+	world_send(w, &f);
+	world_turn(w, 0);
+	assert_int_equal(w->count, 1);
+	assert_int_equal(world_drops(w, DP_DROP_VERSION), 0);
+	payload[WIRE_AT_READABLE] = WIRE_VERSION + 1;
+	frame_udp(&f, &p.udp, payload, sizeof(payload));
+	world_send(w, &f);
+	world_turn(w, 0);
+	assert_int_equal(w->count, 0);
+	assert_int_equal(world_drops(w, DP_DROP_VERSION), 1);
+}
+
+static void F10_strangers_are_kept_with_where_they_came_from(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet p = world_peer_packet();
+	const struct dp_foreign *f = dp_get_foreign(w->dp, DP_FOREIGN_CLUSTER);
+
+	assert_int_equal(f->seen_ns, 0);
+	p.envelope.cluster_id = 77;
+	refused(w, &p, DP_DROP_CLUSTER);
+	refused(w, &p, DP_DROP_CLUSTER);
+	assert_int_equal(f->count, 2);
+	assert_int_equal(f->id, 77);
+	assert_int_equal(f->address, PEER);
+	assert_int_equal(f->udp_port, WIRE_PORT_PEER);
+	assert_true(f->to_peer_port && f->seen_ns == w->now);
+	p = world_client_packet();
+	p.envelope.cluster_id = 78;
+	refused(w, &p, DP_DROP_CLUSTER);
+	assert_int_equal(f->id, 78);
+	assert_false(f->to_peer_port);
+	p = world_peer_packet();
+	p.envelope.source_id = 99;
+	refused(w, &p, DP_DROP_UNKNOWN_PEER);
+	f = dp_get_foreign(w->dp, DP_FOREIGN_MEMBER);
+	assert_int_equal(f->count, 1);
+	assert_int_equal(f->id, 99);
+	p = world_peer_packet();
+	p.udp.source_port++;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	assert_int_equal(f->count, 2);
+	assert_int_equal(f->udp_port, WIRE_PORT_PEER + 1);
+}
+
+/* A HELLO of `size` bytes after its envelope, of a version that nobody here reads. */
+static void newer_hello(struct world *w, uint8_t type, size_t size)
+{
+	struct peer_packet p = world_client_packet();
+	uint8_t payload[WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE] = {0};
+	struct frame f;
+
+	wire_envelope_encode(&p.envelope, payload);
+	payload[WIRE_AT_VERSION] = payload[WIRE_AT_READABLE] = 9;
+	payload[WIRE_AT_TYPE] = type;
+	frame_udp(&f, &p.udp, payload, WIRE_ENVELOPE_SIZE + size);
+	world_send(w, &f);
+	world_turn(w, 0);
+	assert_int_equal(w->count, 0);
+}
+
+static void F10_a_client_of_another_version_is_told_ours(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+	uint32_t answers = 0;
+
+	world_take_all(w);
+	newer_hello(w, WIRE_HELLO, WIRE_HELLO_SIZE);
+	assert_true(world_take(w, &f));
+	assert_memory_equal(f.data + AT_PAYLOAD, "QUON\x01\x01", 6);
+	assert_int_equal(f.data[AT_PAYLOAD + WIRE_AT_TYPE], WIRE_WELCOME);
+	assert_int_equal(f.size, AT_PAYLOAD + WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE);
+	/* Not an answer, lest two nodes answer each other; nor with more than came (N12). */
+	newer_hello(w, WIRE_WELCOME, WIRE_HELLO_SIZE);
+	newer_hello(w, WIRE_REQUEST, WIRE_HELLO_SIZE);
+	newer_hello(w, WIRE_HELLO, WIRE_HELLO_SIZE - 1);
+	assert_false(world_take(w, &f));
+	/* A flood is answered for a while. */
+	for (int i = 0; i < 200; i++) {
+		newer_hello(w, WIRE_HELLO, WIRE_HELLO_SIZE);
+		answers += world_take_all(w);
+	}
+	assert_true(answers > 0 && answers < 64);
+	assert_int_equal(world_drops(w, DP_DROP_VERSION), 204);
+	assert_int_equal(world_drops(w, DP_DROP_RATE_LIMIT), 200 - answers);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(N10_a_newer_version_is_read_if_it_can_be),
+		TEST(F10_strangers_are_kept_with_where_they_came_from),
+		TEST(F10_a_client_of_another_version_is_told_ours),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
