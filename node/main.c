@@ -2,6 +2,7 @@
  * quoind: one node, from its configuration file.
  */
 #include "base/clock.h"
+#include "base/exits.h"
 #include "config/config.h"
 #include "doors/calls.h"
 #include "kv/kv.h"
@@ -10,12 +11,13 @@
 #include "node/idle.h"
 #include "node/journal.h"
 #include "node/node.h"
+#include "node/notify.h"
 #include "node/ports.h"
+#include "node/signals.h"
 
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +27,6 @@
 
 /* An interface's address is looked at so often: the kernel's answer takes some microseconds. */
 #define ADDRESS_NS (10 * CLOCK_S)
-
-enum { EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_START = 4, EXIT_DISK = 5, EXIT_PORT = 6 };
 
 const char *argp_program_version = "quoind " QUOIN_VERSION;
 
@@ -40,6 +40,7 @@ struct arguments {
 struct quoind {
 	struct config config;
 	struct journal *journal;
+	struct notify notify;
 	struct fault_rules faults;
 	uint64_t address_ns; /* when it is looked at next */
 	struct node_options options;
@@ -48,13 +49,6 @@ struct quoind {
 	struct metrics_http *http;
 	struct node *node;
 };
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int signal)
-{
-	stop_signal = signal;
-}
 
 static int parse_option(int key, char *value, struct argp_state *state)
 {
@@ -234,8 +228,11 @@ static int start(struct quoind *q)
 	q->faults.random = seed[0];
 	set_options(q);
 	error = start_metrics(q);
-	if (!error)
+	if (!error && !signals_stops())
 		error = ports_start(&q->config, q->journal);
+	/* It ends as it would a moment later: there is nothing yet that is under way. */
+	if (!error && signals_stops())
+		error = -EINTR;
 	if (!error)
 		error = ports_create(&q->options.dp, &q->config, q->options.faults, q->journal);
 	if (!error)
@@ -281,7 +278,18 @@ static void address_watch(struct quoind *q, uint64_t now_ns)
 	node_address_taken(q->node, interface);
 }
 
-/* 0 after a stop by signal; -errno if the node had to end. */
+/* To the service manager, from the loop: if that stands still, nothing is told. */
+static void tell(struct quoind *q, uint64_t now)
+{
+	char text[NOTIFY_STATUS_SIZE];
+	bool status = notify_wants_status(&q->notify, now);
+
+	if (status)
+		node_summary(q->node, text, sizeof(text));
+	notify_turn(&q->notify, now, status ? text : NULL);
+}
+
+/* 0 after a stop by signal, of which the second one waits for no request; else -errno. */
 static int run(struct quoind *q)
 {
 	static const enum idle_policy policy[] = {
@@ -293,18 +301,23 @@ static int run(struct quoind *q)
 	int error = 0;
 
 	idle_create(&idle, policy[q->config.idle]);
-	while (!node_stopped(q->node)) {
+	while (!node_stopped(q->node) && signals_stops() < 2) {
 		uint64_t now = clock_now();
 
 		error = node_poll(q->node, now);
 		if (error)
 			break;
 		address_watch(q, now);
-		if (stop_signal && !node_stopping(q->node))
+		tell(q, now);
+		if (signals_stops() && !node_stopping(q->node)) {
+			notify_stopping(&q->notify);
 			node_stop(q->node);
+		}
 		idle_wait(&idle, node_busy(q->node), now, node_deadline(q->node));
 	}
-	return error ? error : node_end(q->node);
+	if (error || !node_stopped(q->node))
+		return error;
+	return node_end(q->node);
 }
 
 /* Settings of the log that the configuration makes; what the command line says goes before. */
@@ -328,9 +341,13 @@ static int live(struct quoind *q)
 	int error;
 
 	descriptors_raise();
+	notify_open(&q->notify);
 	if (start(q)) {
 		finish(q);
-		return EXIT_START;
+		if (!signals_stops())
+			return QUOIND_START;
+		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", signals_last());
+		return EXITS_DONE;
 	}
 	journal_write(q->journal, JOURNAL_INFO, "started",
 		      "version=%s link=%s durability=%s idle=%s auth=off config=\"%s\"",
@@ -342,20 +359,21 @@ static int live(struct quoind *q)
 		journal_write(q->journal, JOURNAL_ERROR, "failed", "error=\"%s\" why=\"%s\"",
 			      strerror(-error), node_error(q->node));
 	else
-		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", (int)stop_signal);
+		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", signals_last());
 	finish(q);
+	notify_close(&q->notify);
 	if (error == NODE_PORT_GONE)
-		return EXIT_PORT;
-	return error ? EXIT_DISK : 0;
+		return QUOIND_PORT;
+	return error ? QUOIND_DISK : EXITS_DONE;
 }
 
 static int check(const struct quoind *q)
 {
 	config_explain(&q->config, stdout);
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
+		return EXITS_DONE;
 	journal_fail(q->journal, "standard output: %s", strerror(errno));
-	return EXIT_START;
+	return QUOIND_START;
 }
 
 int main(int argc, char **argv)
@@ -363,22 +381,17 @@ int main(int argc, char **argv)
 	static struct quoind q;
 	struct arguments arguments = {.format = -1};
 	struct journal_options log = {.name = "quoind", .level = JOURNAL_INFO};
-	struct sigaction action = {.sa_handler = on_signal};
 	int status;
 
-	argp_err_exit_status = EXIT_USAGE;
+	signals_begin();
+	argp_err_exit_status = EXITS_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-	/* A file that may not grow, and a reader of the log that is gone, are errors with words. */
-	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
 	log.format = arguments.format == JOURNAL_JSON ? JOURNAL_JSON : JOURNAL_TEXT;
 	log.fd = journal_take_stderr();
 	if (log.fd < 0 || journal_create(&q.journal, &log))
-		return EXIT_START;
+		return QUOIND_START;
 	if (load(&q, arguments.config)) {
-		status = EXIT_CONFIG;
+		status = QUOIND_CONFIG;
 	} else {
 		set_journal(&q, &arguments);
 		status = arguments.check ? check(&q) : live(&q);

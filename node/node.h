@@ -110,6 +110,9 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max);
 uint64_t node_cluster_id(const struct node *n); /* 0 before the cluster is formed */
 uint64_t node_hash(const struct node *n);
 
+/* One line on what it does, for a service manager. */
+void node_summary(const struct node *n, char *out, size_t size);
+
 /* "key value\n" lines: what WIRE_STATUS answers. Returns the size. */
 size_t node_status_text(struct node *n, char *out, size_t size_max);
 

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
 {
@@ -159,4 +160,27 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	for (uint32_t i = 0; i < n->peer_count; i++)
 		peer_faults(n, &t, i);
 	return t.size;
+}
+
+void node_summary(const struct node *n, char *out, size_t size)
+{
+	static const char mark[] = "error ";
+	char waiting[NODE_FORMATION_TEXT_MAX];
+	const char *line = waiting;
+	struct raft_status raft;
+
+	node_raft_status(n, &raft);
+	if (node_formation_text(n, waiting, sizeof(waiting)) > 0) {
+		if (strncmp(line, mark, sizeof(mark) - 1) == 0)
+			line += sizeof(mark) - 1;
+		snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
+	} else if (raft.role == RAFT_LEADER) {
+		snprintf(out, size, "leads %u members in term %" PRIu64, n->peer_count + 1,
+			 raft.term);
+	} else if (raft.leader) {
+		snprintf(out, size, "follows %s in term %" PRIu64, node_member_name(n, raft.leader),
+			 raft.term);
+	} else {
+		snprintf(out, size, "knows no leader; term %" PRIu64, raft.term);
+	}
 }

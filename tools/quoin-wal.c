@@ -1,6 +1,7 @@
 /*
  * quoin-wal: looks at a log's directory without starting a node. It changes nothing.
  */
+#include "base/exits.h"
 #include "raft/entry.h"
 #include "raft/members.h"
 #include "wal/inspect.h"
@@ -14,9 +15,9 @@
 #include <string.h>
 
 enum {
-	EXIT_GOOD = 0,
-	EXIT_DAMAGE = 1,
-	EXIT_USAGE = 2,
+	EXIT_GOOD = EXITS_DONE,
+	EXIT_DAMAGE = EXITS_FAILED,
+	EXIT_USAGE = EXITS_USAGE,
 	EXIT_UNREADABLE = 3,
 	EXIT_LOST = 4,
 	EXIT_NONE = 5,

@@ -13,23 +13,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static void configure(const struct process *p, const char *more, const char *member)
+{
+	FILE *file = fopen(p->config, "we");
+
+	assert_non_null(file);
+	fprintf(file,
+		"%sname: n1\ndata-dir: %s/n1\ninitial-cluster: n1=198.18.0.1%s%s\n"
+		"wal:\n  segment-size: 4MiB\n"
+		"network:\n  link: memif\n  address: 198.18.0.1/24\n  frames: 512\n",
+		more, p->dir, member[0] ? "," : "", member);
+	assert_int_equal(fclose(file), 0);
+}
+
 void process_prepare(struct process *p, const char *more)
 {
-	FILE *file;
-
-	*p = (struct process){.c = {.link = "memif", .nodes = 1}};
+	*p = (struct process){.c = {.link = "memif", .nodes = 1}, .own_namespace = true};
 	snprintf(p->dir, sizeof(p->dir), "/var/tmp/quoin-process-XXXXXX");
 	assert_non_null(mkdtemp(p->dir));
 	p->c.dir = p->dir;
 	snprintf(p->config, sizeof(p->config), "%s/n1.yaml", p->dir);
-	file = fopen(p->config, "we");
-	assert_non_null(file);
-	fprintf(file,
-		"%sname: n1\ndata-dir: %s/n1\ninitial-cluster: n1=198.18.0.1\n"
-		"wal:\n  segment-size: 4MiB\n"
-		"network:\n  link: memif\n  address: 198.18.0.1/24\n  frames: 512\n",
-		more, p->dir);
-	assert_int_equal(fclose(file), 0);
+	configure(p, more, "");
+}
+
+void process_member_add(struct process *p, const char *member)
+{
+	configure(p, "", member);
 }
 
 void process_start(struct process *p, const char *const *arguments, void (*before)(void *context),
@@ -45,7 +54,7 @@ void process_start(struct process *p, const char *const *arguments, void (*befor
 	assert_true(p->pid >= 0);
 	if (p->pid)
 		return;
-	if (unshare(CLONE_NEWNET))
+	if (p->own_namespace && unshare(CLONE_NEWNET))
 		_exit(126);
 	if (before)
 		before(context);

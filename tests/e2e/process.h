@@ -13,12 +13,15 @@ struct process {
 	struct cluster c; /* of this node alone, for cluster_status: no lab */
 	char dir[64];     /* with n1, the data directory, and n1.yaml */
 	char config[96];
+	bool own_namespace; /* of the network */
 	pid_t pid;
 	int status; /* as waitpid says it, once it ended */
 };
 
 /* The directory and the configuration; `more` goes at its beginning. */
 void process_prepare(struct process *p, const char *more);
+/* "NAME=ADDRESS", one that is not there. */
+void process_member_add(struct process *p, const char *member);
 
 /*
  * Starts quoind --config FILE and the arguments, a NULL behind them (NULL: none). `before` is

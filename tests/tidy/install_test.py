@@ -111,6 +111,28 @@ class Install(unittest.TestCase):
         self.assertTrue((pathlib.Path(self.top.name) / started.lstrip("/")).is_file(), started)
         self.assertIn("User=", unit)
 
+    def test_F28_unit_is_what_systemd_takes(self):
+        """Every line of it is known to systemd, and the statuses that it names exist."""
+        unit = (self.prefix / "lib/systemd/system/quoind.service").read_text(encoding="utf-8")
+        named = re.search(r"^RestartPreventExitStatus=(.*)", unit, re.MULTILINE).group(1).split()
+        section = re.search(r"\.SH EXIT STATUS\n(.*?)\n\.SH", self.manual("quoind"),
+                            re.DOTALL).group(1)
+        self.assertLessEqual(set(named), set(re.findall(r"^\.B (\d+)$", section, re.MULTILINE)))
+        config = re.search(r"^ExecStart=.* --config (\S+)", unit, re.MULTILINE).group(1)
+        # Below the prefix, as quoind(8) says; or /etc if that is what was configured.
+        self.assertRegex(config, rf"^(/{PREFIX})?/etc/quoin/quoin.yaml$")
+        if not shutil.which("systemd-analyze"):
+            print("SKIP: systemd-analyze is not installed")
+            self.skipTest("systemd-analyze is not installed")
+        # It looks for the program, which is below DESTDIR here.
+        copy = pathlib.Path(self.top.name) / "quoind.service"
+        copy.write_text(unit.replace("ExecStart=/", f"ExecStart={self.top.name}/", 1),
+                        encoding="utf-8")
+        done = run("systemd-analyze", "verify", "--man=no", str(copy))
+        complaints = [line for line in (done.stdout + done.stderr).splitlines()
+                      if "quoind" in line]
+        self.assertEqual((done.returncode, complaints), (0, []))
+
     def test_samples_are_good(self):
         quoind = str(self.prefix / "bin/quoind")
         for name in SAMPLES:

@@ -4,6 +4,7 @@
 #ifndef TOOLS_BENCH_COMMAND_H
 #define TOOLS_BENCH_COMMAND_H
 
+#include "base/exits.h"
 #include "tools/lab/lab.h"
 #include "tools/shared/option.h"
 
@@ -11,9 +12,9 @@
 #include <stdint.h>
 
 enum {
-	EXIT_GOOD = 0,
-	EXIT_FAILED_REQUESTS = 1, /* measured, but some requests failed */
-	EXIT_USAGE = 2,
+	EXIT_GOOD = EXITS_DONE,
+	EXIT_FAILED_REQUESTS = EXITS_FAILED, /* measured, but some requests failed */
+	EXIT_USAGE = EXITS_USAGE,
 	EXIT_CLUSTER = 3, /* the cluster is not there, or not as asked for */
 	EXIT_HOST = 4,    /* files, memory, devices of this host */
 	EXIT_STOPPED = 5, /* by SIGINT or SIGTERM */

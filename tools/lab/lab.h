@@ -19,6 +19,7 @@
 #ifndef TOOLS_LAB_LAB_H
 #define TOOLS_LAB_LAB_H
 
+#include "base/exits.h"
 #include "config/config.h"
 
 #include <stdbool.h>
@@ -34,8 +35,11 @@ enum {
 	LAB_PARTITIONS_MAX = 16,
 	LAB_PARTITION_SIZE = 64,
 	LAB_SETTING_SIZE = 32,
-	LAB_EXIT_FAILED = 1,
-	LAB_EXIT_USAGE = 2,
+};
+
+enum lab_exits {
+	LAB_EXIT_FAILED = EXITS_FAILED,
+	LAB_EXIT_USAGE = EXITS_USAGE,
 };
 
 #define LAB_DIR_DEFAULT "/var/tmp/quoin-lab"

@@ -6,17 +6,20 @@
 #ifndef TOOLS_QUOINCTL_QUOINCTL_H
 #define TOOLS_QUOINCTL_QUOINCTL_H
 
+#include "base/exits.h"
 #include "dataplane/wire.h"
 #include "kv/command.h"
 #include "tools/client/status.h"
 
 #include <stdio.h>
 
-enum {
-	EXIT_ANSWERED = 0,
-	EXIT_FAILED = 1,
-	EXIT_MISUSED = 2,
+enum quoinctl_exits {
+	EXIT_ANSWERED = EXITS_DONE,
+	EXIT_FAILED = EXITS_FAILED,
+	EXIT_MISUSED = EXITS_USAGE,
+};
 
+enum {
 	ENDPOINTS_MAX = 64,
 	WORDS_MAX = 8,
 	DURATION_SIZE = 32,
