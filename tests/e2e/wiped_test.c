@@ -114,7 +114,7 @@ static void wipe_and_restart(struct cluster *c, uint32_t node)
 {
 	cluster_lab(c, "kill %u", node);
 	wipe(c, node);
-	cluster_lab(c, "restart %u", node);
+	cluster_lab(c, "restart %u --until answers", node);
 }
 
 static void V1_a_wiped_member_does_not_count(void **state)

@@ -68,7 +68,7 @@ static void term_begin(struct faults *f, struct fault *fault)
 
 static void restart_end(struct faults *f, struct fault *fault)
 {
-	cluster_lab(f->cluster, "restart %" PRIu32, fault->node);
+	cluster_lab(f->cluster, "restart %" PRIu32 " --until answers", fault->node);
 }
 
 static void kill_all_begin(struct faults *f, struct fault *fault)
@@ -82,7 +82,7 @@ static void restart_all_end(struct faults *f, struct fault *fault)
 {
 	(void)fault;
 	for (uint32_t node = 1; node <= f->cluster->nodes; node++)
-		cluster_lab(f->cluster, "restart %" PRIu32, node);
+		cluster_lab(f->cluster, "restart %" PRIu32 " --until answers", node);
 }
 
 static void pause_begin(struct faults *f, struct fault *fault)

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,7 +61,7 @@ static bool node_from_json(struct cluster *c, struct cluster_node *n, const json
 
 int cluster_from_lab(struct cluster *out, const char *directory, char error[CLUSTER_ERROR_MAX])
 {
-	char file[512];
+	char file[PATH_MAX];
 	json_error_t json_error;
 	json_t *root, *nodes, *node;
 	size_t i;

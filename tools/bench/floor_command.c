@@ -10,6 +10,7 @@
 #include "tools/bench/target.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static const struct argp argp = {
 
 static bool is_lab(const char *directory)
 {
-	char file[512];
+	char file[PATH_MAX];
 
 	snprintf(file, sizeof(file), "%s/lab.json", directory);
 	return access(file, R_OK) == 0;

@@ -16,7 +16,7 @@ static void socket_of(const struct lab *lab, uint32_t node, struct address *out)
 	lab_node_path(lab, node, "/admin.sock", path);
 	snprintf(text, sizeof(text), "unix:%s", path);
 	err = address_parse(out, text, error);
-	/* LAB_DIR_MAX leaves room for it. */
+	/* LAB_BASE_MAX leaves room for it. */
 	assert(!err);
 }
 

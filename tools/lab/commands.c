@@ -72,7 +72,9 @@ static int status_json(const struct lab *lab, const struct lab_report *reports, 
 	free(text);
 	if (!root)
 		return lab_fail("out of memory");
-	json_object_set_new(root, "dir", json_string(lab->dir));
+	/* JSON has no other bytes than UTF-8. */
+	if (json_object_set_new(root, "dir", json_string(lab->dir)) != 0)
+		json_object_set_new(root, "dir", json_string(lab->base));
 	json_object_set_new(root, "leader",
 			    leader >= 0 ? json_sprintf("n%d", leader + 1) : json_null());
 	for (uint32_t i = 0; i < lab->node_count; i++) {
@@ -186,10 +188,12 @@ int lab_restart(const struct lab_arguments *a)
 	struct lab lab;
 	int found = open_node(&lab, a), err;
 	uint32_t node = (uint32_t)found;
+	uint64_t begun;
 
 	if (found < 0)
 		return LAB_EXIT_FAILED;
 	err = stop_node(&lab, node);
+	begun = lab_clock_ms();
 	/* After a reboot the lab's other nodes are gone and its namespace too. */
 	if (!err && !lab_space_exists(&lab))
 		err = lab_fail("namespace %s is gone, this host was restarted: quoin-lab down",
@@ -200,7 +204,9 @@ int lab_restart(const struct lab_arguments *a)
 		err = lab_node_wait(&lab, node, a->timeout_s * 1000);
 	if (!err && lab.partition_count > 0)
 		err = lab_node_partition(&lab, node);
-	if (!err)
+	if (!err && !a->answers)
+		err = lab_current_wait(&lab, node, begun, begun + a->timeout_s * 1000ull);
+	else if (!err)
 		printf("n%u\n", node + 1);
 	lab_state_close(&lab);
 	return err;
@@ -227,16 +233,23 @@ static int take_partitions(struct lab *lab, const struct lab_arguments *a)
 {
 	struct partition partition = {0};
 	char error[PARTITION_ERROR_SIZE];
+	int leader = -1;
 
+	for (int i = 0; i < a->rest_count && leader < 0; i++) {
+		if (!strstr(a->rest[i], "leader"))
+			continue;
+		leader = lab_node_find(lab, "leader");
+		if (leader < 0)
+			return LAB_EXIT_FAILED;
+	}
 	if (a->rest_count > LAB_PARTITIONS_MAX)
 		return lab_fail("at most %d partitions", (int)LAB_PARTITIONS_MAX);
 	lab->partition_count = (uint32_t)a->rest_count;
 	for (int i = 0; i < a->rest_count; i++) {
-		if (partition_parse(&partition, a->rest[i], lab->node_count, error) != 0)
+		if (partition_expand(lab->partition[i], LAB_PARTITION_SIZE, a->rest[i], leader,
+				     lab->node_count, error) != 0 ||
+		    partition_parse(&partition, lab->partition[i], lab->node_count, error) != 0)
 			return lab_fail("%s", error);
-		if (snprintf(lab->partition[i], LAB_PARTITION_SIZE, "%s", a->rest[i]) >=
-		    LAB_PARTITION_SIZE)
-			return lab_fail("partition %s: too long", a->rest[i]);
 	}
 	return 0;
 }
@@ -269,7 +282,7 @@ int lab_heal(const struct lab_arguments *a)
 /* QUOIN_ENDPOINTS, and the programs beside this one on PATH, of an installation or of a build. */
 static int set_environment(const struct lab *lab)
 {
-	static const char *const beside[] = {"", "/..", "/../bench", "/../../node", "/../../wal"};
+	static const char *const beside[] = {"", "/..", "/../bench", "/../../node"};
 	char endpoints[LAB_NODES_MAX * LAB_PATH_MAX] = "", endpoint[LAB_PATH_MAX];
 	char folder[PATH_MAX], path[8 * PATH_MAX] = "";
 	const char *old = getenv("PATH");

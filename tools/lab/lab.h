@@ -15,6 +15,9 @@
  *	   everything also after a crash at any point. The namespace's name follows from DIR, and
  *	   every process inside the namespace is the lab's.
  *	3. Only a directory that quoin-lab made, or found empty, is removed.
+ *	4. DIR may have any name. A socket's address, a list of endpoints and a node's configuration
+ *	   may not, so if DIR is long or has other than letters, digits and ./_+-, everything in it
+ *	   goes by another name: a link to it, /run/quoin-lab/NAMESPACE.
  */
 #ifndef TOOLS_LAB_LAB_H
 #define TOOLS_LAB_LAB_H
@@ -22,6 +25,7 @@
 #include "base/exits.h"
 #include "config/config.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,8 +34,9 @@
 enum {
 	LAB_NODES_MAX = CONFIG_VOTERS_MAX,
 	LAB_PATH_MAX = CONFIG_PATH_MAX,
-	/* DIR and "/n7/admin.sock" fit in a socket's address, 107 bytes. */
-	LAB_DIR_MAX = 107 - 14,
+	LAB_DIR_MAX = PATH_MAX - 64, /* with the name of any file in it */
+	/* It and "/n7/admin.sock" fit in a socket's address, 107 bytes. */
+	LAB_BASE_MAX = 107 - 14,
 	LAB_PARTITIONS_MAX = 16,
 	LAB_PARTITION_SIZE = 64,
 	LAB_SETTING_SIZE = 32,
@@ -43,6 +48,7 @@ enum lab_exits {
 };
 
 #define LAB_DIR_DEFAULT "/var/tmp/quoin-lab"
+#define LAB_LINKS "/run/quoin-lab"
 #define LAB_NET "198.18.0."
 #define LAB_CLIENT_HOST 254 /* the kernel's end, for clients of packet and xdp */
 
@@ -70,6 +76,7 @@ struct lab_node {
 
 struct lab {
 	char dir[LAB_DIR_MAX + 1];
+	char base[LAB_BASE_MAX + 1]; /* DIR, or the link to it: how its files are named */
 	char netns[32];
 	char boot_id[40];
 	char quoind[LAB_PATH_MAX];
@@ -94,7 +101,8 @@ struct lab_arguments {
 	uint32_t lines;
 	int signal;
 	bool json;
-	char **rest; /* positional arguments */
+	bool answers; /* restart: wait for an answer only */
+	char **rest;  /* positional arguments */
 	int rest_count;
 };
 

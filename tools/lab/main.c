@@ -25,6 +25,7 @@ enum option_key {
 	OPTION_QUOIND = OPTION_SETTING + LAB_SETTINGS,
 	OPTION_TIMEOUT,
 	OPTION_LINES,
+	OPTION_UNTIL,
 };
 
 /* clang-format off */
@@ -52,7 +53,10 @@ static const struct argp_option kill_options[] = {
 	{"signal", OPTION_SIGNAL, "NAME", 0, "KILL, TERM, ... or a number (KILL)", 0},
 	DIR_OPTION, {0},
 };
-static const struct argp_option restart_options[] = {TIMEOUT_OPTION, DIR_OPTION, {0}};
+static const struct argp_option restart_options[] = {
+	{"until", OPTION_UNTIL, "WHAT", 0, "It answers, or is current: up to date (current)", 0},
+	TIMEOUT_OPTION, DIR_OPTION, {0},
+};
 static const struct argp_option logs_options[] = {
 	{"lines", OPTION_LINES, "N", 0, "The last N only", 0}, DIR_OPTION, {0},
 };
@@ -73,12 +77,12 @@ static const struct command commands[] = {
 		status_options, 0, 0, lab_status},
 	{"kill", "N|leader", "End a node at once, and wait until it is gone.",
 		kill_options, 1, 1, lab_kill},
-	{"restart", "N|leader", "Start a node again, after ending it if it runs; returns when it answers.",
+	{"restart", "N|leader", "Start a node again, after ending it if it runs; returns when it is up to date.",
 		restart_options, 1, 1, lab_restart},
 	{"pause", "N|leader", "Stop a node's process in its tracks (SIGSTOP).",
 		dir_only, 1, 1, lab_pause},
 	{"resume", "N", "Let a paused node go on.", dir_only, 1, 1, lab_resume},
-	{"partition", "RULE...", "Drop frames between groups of nodes, '1|2,3', or one way, '1>2,3'; or"
+	{"partition", "RULE...", "Drop frames between groups of nodes, '1|2,3' or 'leader|rest', or one way, '1>2,3'; or"
 		" hurt them: 'loss 10 1|2', 'duplicate 5 1|2', 'reorder 5 1|2' (percent), 'delay 20 1>2'"
 		" (ms), 'mtu 1280 1>2' (bytes). Replaces the rules before.", dir_only, 1, LAB_PARTITIONS_MAX, lab_partition},
 	{"heal", "", "Drop and hurt no more frames.", dir_only, 0, 0, lab_heal},
@@ -172,6 +176,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case OPTION_TIMEOUT:
 		a->timeout_s = option_number(state, "--timeout", value, 1, 3600);
+		return 0;
+	case OPTION_UNTIL:
+		a->answers = strcmp(value, "answers") == 0;
+		if (!a->answers && strcmp(value, "current") != 0)
+			argp_error(state, "--until %s: should be answers or current", value);
 		return 0;
 	case OPTION_LINES:
 		a->lines = option_number(state, "--lines", value, 1, UINT32_MAX);

@@ -142,6 +142,70 @@ static int take_groups(struct reading *r, struct partition *out, struct partitio
 	}
 }
 
+/* "1", "n1" or "leader" at *at, which it moves behind: the node's index, or -1. */
+static int named(const char **at, int leader)
+{
+	static const char word[] = "leader";
+	const char *digit = *at + (**at == 'n');
+
+	if (strncmp(*at, word, sizeof(word) - 1) == 0) {
+		*at += sizeof(word) - 1;
+		return leader;
+	}
+	if (*digit < '1' || *digit > '9')
+		return -1;
+	*at = digit + 1;
+	return *digit - '1';
+}
+
+/* The groups begin behind the last blank. */
+static const char *groups_of(const char *text)
+{
+	const char *blank = strrchr(text, ' ');
+
+	return blank ? blank + 1 : text;
+}
+
+int partition_expand(char *out, size_t size, const char *text, int leader, uint32_t node_count,
+		     char error[PARTITION_ERROR_SIZE])
+{
+	static const char rest[] = "rest";
+	const char *groups = groups_of(text), *at = groups;
+	size_t used = (size_t)snprintf(out, size, "%.*s", (int)(groups - text), text);
+	uint32_t seen = 0;
+
+	while (*at != '\0') {
+		int node = named(&at, leader);
+
+		if (node >= 0)
+			seen |= 1u << node;
+		else
+			at++;
+	}
+	for (at = groups; *at != '\0' && used < size;) {
+		const char *before = at;
+		int node = named(&at, leader);
+
+		if (node >= 0) {
+			used += (size_t)snprintf(out + used, size - used, "%d", node + 1);
+		} else if (strncmp(at, rest, sizeof(rest) - 1) == 0) {
+			at += sizeof(rest) - 1;
+			for (uint32_t i = 0, count = 0; i < node_count && used < size; i++) {
+				if ((seen >> i & 1) == 0)
+					used += (size_t)snprintf(out + used, size - used, "%s%u",
+								 count++ > 0 ? "," : "", i + 1);
+			}
+		} else {
+			used += (size_t)snprintf(out + used, size - used, "%c", *before);
+			at = before + 1;
+		}
+	}
+	if (used < size)
+		return 0;
+	snprintf(error, PARTITION_ERROR_SIZE, "partition %.48s: too long", text);
+	return -EINVAL;
+}
+
 int partition_parse(struct partition *out, const char *text, uint32_t node_count,
 		    char error[PARTITION_ERROR_SIZE])
 {

@@ -26,8 +26,16 @@ struct partition {
 	struct partition_fault fault[LAB_PARTITIONS_MAX];
 };
 
-/* Adds to *out. 0, or -EINVAL with one line in error. */
 enum { PARTITION_ERROR_SIZE = 256 };
+
+/*
+ * Writes the numbers for the words "leader" (an index, -1: it is in no text) and "rest": all that
+ * are not named otherwise. 0, or -EINVAL with one line in error.
+ */
+int partition_expand(char *out, size_t size, const char *text, int leader, uint32_t node_count,
+		     char error[PARTITION_ERROR_SIZE]);
+
+/* Adds to *out. 0, or -EINVAL with one line in error. */
 int partition_parse(struct partition *out, const char *text, uint32_t node_count,
 		    char error[PARTITION_ERROR_SIZE]);
 

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ASK_MS = 500, FAULT_MS = 5000, POLL_MS = 5, LOG_LINES = 5 };
+enum { ASK_MS = 500, FAULT_MS = 5000, POLL_MS = 5, LOG_LINES = 5, PROGRESS_MS = 2000 };
 
 static void nap(void)
 {
@@ -33,7 +33,7 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 {
 	char url[LAB_PATH_MAX];
 
-	fprintf(out, "# Written by quoin-lab.\nname: n%u\ndata-dir: %s/n%u\n", node + 1, lab->dir,
+	fprintf(out, "# Written by quoin-lab.\nname: n%u\ndata-dir: %s/n%u\n", node + 1, lab->base,
 		node + 1);
 	fprintf(out, "initial-cluster:\n");
 	for (uint32_t i = 1; i <= lab->node_count; i++)
@@ -129,10 +129,22 @@ int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms)
 	return -1;
 }
 
+/* True every PROGRESS_MS: who waits for long is told how far it is. */
+static bool is_time(uint64_t *next_ms)
+{
+	uint64_t now = lab_clock_ms();
+
+	if (now < *next_ms)
+		return false;
+	*next_ms = now + PROGRESS_MS;
+	return true;
+}
+
 int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 {
-	uint64_t deadline = lab_clock_ms() + timeout_ms;
+	uint64_t begun = lab_clock_ms(), next = begun + PROGRESS_MS;
 	struct lab_report report;
+	char log[LAB_PATH_MAX];
 
 	do {
 		if (has_ended(lab, node))
@@ -141,8 +153,80 @@ int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 		if (report.answered)
 			return 0;
 		nap();
-	} while (lab_clock_ms() < deadline);
+		if (!is_time(&next))
+			continue;
+		fprintf(stderr, "quoin-lab: n%u: %s; its last word:\n", node + 1, report.why);
+		lab_process_tail(lab_node_path(lab, node, ".log", log), 1, "    ", stderr);
+	} while (lab_clock_ms() < begun + timeout_ms);
 	return lab_fail("n%u: %s, after %u s", node + 1, report.why, timeout_ms / 1000);
+}
+
+/* What stands against ever knowing that a node is up to date, or NULL. */
+static const char *unknowable(const struct lab *lab)
+{
+	uint32_t running = 0;
+
+	for (uint32_t i = 0; i < lab->node_count; i++)
+		running += lab_process_state(lab, i) == PROCESS_RUNS;
+	if (running <= lab->node_count / 2)
+		return "no majority of the nodes runs";
+	return lab->partition_count > 0 ? "frames are dropped or hurt (quoin-lab heal)" : NULL;
+}
+
+struct target {
+	uint64_t term, index; /* of a leader, and the last that it had */
+};
+
+/* All nodes are asked; false: the node has not applied all that a leader had. */
+static bool is_current(const struct lab *lab, uint32_t node, struct target *target,
+		       struct lab_report *own)
+{
+	struct lab_report reports[LAB_NODES_MAX];
+	int leader;
+
+	for (uint32_t i = 0; i < lab->node_count; i++)
+		lab_report_get(lab, i, ASK_MS, &reports[i]);
+	*own = reports[node];
+	leader = lab_report_leader(reports, lab->node_count);
+	/* A leader of another term need not have what the last one had. */
+	if (leader >= 0 && reports[leader].status.term != target->term)
+		*target =
+			(struct target){reports[leader].status.term, reports[leader].status.index};
+	return leader >= 0 && own->answered && own->status.applied >= target->index;
+}
+
+int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, uint64_t deadline_ms)
+{
+	uint64_t next = lab_clock_ms() + PROGRESS_MS;
+	const char *why = unknowable(lab);
+	struct target target = {0};
+	struct lab_report own;
+	char far[64];
+
+	if (why) {
+		printf("n%u answers; whether it is up to date cannot be known: %s\n", node + 1,
+		       why);
+		return 0;
+	}
+	while (!is_current(lab, node, &target, &own)) {
+		if (has_ended(lab, node))
+			return LAB_EXIT_FAILED;
+		snprintf(far, sizeof(far), "it has applied %ju of %ju",
+			 (uintmax_t)own.status.applied, (uintmax_t)target.index);
+		if (lab_clock_ms() >= deadline_ms)
+			return lab_fail("n%u answers and is not up to date after %ju s: %s%s%s",
+					node + 1, (uintmax_t)(deadline_ms - begun_ms) / 1000,
+					target.term ? far : "no leader",
+					*lab_report_error(&own) ? "; " : "",
+					lab_report_error(&own));
+		if (is_time(&next))
+			fprintf(stderr, "quoin-lab: n%u: %s\n", node + 1,
+				target.term ? far : "no leader that a majority agrees on yet");
+		nap();
+	}
+	printf("n%u is up to date: it has applied %ju, %ju ms after its start\n", node + 1,
+	       (uintmax_t)own.status.applied, (uintmax_t)(lab_clock_ms() - begun_ms));
+	return 0;
 }
 
 int lab_node_partition(const struct lab *lab, uint32_t node)

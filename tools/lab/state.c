@@ -18,23 +18,24 @@
 /* etcd's customary port for them. */
 enum { METRICS_PORT_FIRST = 2381 };
 
-static const char *path_of(const struct lab *lab, const char *file, char out[LAB_PATH_MAX])
+/* By DIR's own name: before the link to it is there, and after. */
+static const char *path_of(const struct lab *lab, const char *file, char out[PATH_MAX])
 {
-	snprintf(out, LAB_PATH_MAX, "%s/%s", lab->dir, file);
+	snprintf(out, PATH_MAX, "%s/%s", lab->dir, file);
 	return out;
 }
 
 const char *lab_node_path(const struct lab *lab, uint32_t node, const char *suffix,
 			  char out[LAB_PATH_MAX])
 {
-	snprintf(out, LAB_PATH_MAX, "%s/n%u%s", lab->dir, node + 1, suffix);
+	snprintf(out, LAB_PATH_MAX, "%s/n%u%s", lab->base, node + 1, suffix);
 	return out;
 }
 
 const char *lab_node_endpoint(const struct lab *lab, uint32_t node, char out[LAB_PATH_MAX])
 {
 	if (link_facts(lab->link)->device == LINK_DEVICE_SOCKET)
-		snprintf(out, LAB_PATH_MAX, "unix:%s/n%u/admin.sock", lab->dir, node + 1);
+		snprintf(out, LAB_PATH_MAX, "unix:%s/n%u/admin.sock", lab->base, node + 1);
 	else
 		snprintf(out, LAB_PATH_MAX, LAB_NET "%u:2379", node + 1);
 	return out;
@@ -70,15 +71,16 @@ static uint32_t hash(const char *text)
 }
 
 /* The directory may not be there yet, its parent must. */
-static int absolute(const char *dir, char out[LAB_PATH_MAX])
+static int absolute(const char *dir, char out[LAB_DIR_MAX + 1])
 {
 	char copy[PATH_MAX], resolved[PATH_MAX];
 	char *slash;
 	int written;
 
 	if (realpath(dir, resolved))
-		return snprintf(out, LAB_PATH_MAX, "%s", resolved) < LAB_PATH_MAX ? 0
-										  : -ENAMETOOLONG;
+		return snprintf(out, LAB_DIR_MAX + 1, "%s", resolved) <= LAB_DIR_MAX
+			       ? 0
+			       : -ENAMETOOLONG;
 	if (errno != ENOENT)
 		return -errno;
 	written = snprintf(copy, sizeof(copy), "%s%s", strchr(dir, '/') ? "" : "./", dir);
@@ -92,34 +94,57 @@ static int absolute(const char *dir, char out[LAB_PATH_MAX])
 	*slash = '\0';
 	if (!realpath(copy[0] == '\0' ? "/" : copy, resolved))
 		return -errno;
-	written = snprintf(out, LAB_PATH_MAX, "%s/%s", strcmp(resolved, "/") ? resolved : "",
+	written = snprintf(out, LAB_DIR_MAX + 1, "%s/%s", strcmp(resolved, "/") ? resolved : "",
 			   slash + 1);
-	return written < LAB_PATH_MAX ? 0 : -ENAMETOOLONG;
+	return written <= LAB_DIR_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* What a socket's address, a list of endpoints and YAML take as it stands. */
+static bool is_plain(const char *dir)
+{
+	static const char good[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./_+-";
+
+	return strlen(dir) <= LAB_BASE_MAX && dir[strspn(dir, good)] == '\0';
+}
+
+/* The link, also after a restart of the host, which empties /run. */
+static int link_make(const struct lab *lab)
+{
+	char there[PATH_MAX];
+	ssize_t size = readlink(lab->base, there, sizeof(there));
+
+	if (strcmp(lab->base, lab->dir) == 0 ||
+	    (size == (ssize_t)strlen(lab->dir) && memcmp(there, lab->dir, (size_t)size) == 0))
+		return 0;
+	if ((mkdir(LAB_LINKS, 0755) != 0 && errno != EEXIST) ||
+	    (unlink(lab->base) != 0 && errno != ENOENT) || symlink(lab->dir, lab->base) != 0)
+		return lab_fail("%s, a link to %s: %s", lab->base, lab->dir, strerror(errno));
+	return 0;
 }
 
 int lab_state_name(struct lab *lab, const char *dir)
 {
-	char path[LAB_PATH_MAX];
 	int err;
 
 	*lab = (struct lab){.lock = -1};
 	if (!dir)
 		dir = LAB_DIR_DEFAULT;
-	err = absolute(dir, path);
+	err = absolute(dir, lab->dir);
 	if (err)
 		return lab_fail("--dir %s: %s", dir, strerror(-err));
-	if (strlen(path) > LAB_DIR_MAX)
-		return lab_fail("--dir %s has %zu bytes: at most %d, for sockets are made in it",
-				path, strlen(path), (int)LAB_DIR_MAX);
-	memcpy(lab->dir, path, strlen(path) + 1);
 	snprintf(lab->netns, sizeof(lab->netns), "quoin-%08x", hash(lab->dir));
+	if (is_plain(lab->dir))
+		memcpy(lab->base, lab->dir, strlen(lab->dir) + 1);
+	else
+		snprintf(lab->base, sizeof(lab->base), LAB_LINKS "/%s", lab->netns);
 	return 0;
 }
 
 /* After the lock is held the file must still be there: `down` removes it while holding it. */
 int lab_state_lock(struct lab *lab)
 {
-	char path[LAB_PATH_MAX];
+	char path[PATH_MAX];
 	struct stat held, there;
 	int fd = open(path_of(lab, "lock", path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -175,7 +200,7 @@ bool lab_state_is_ours(const struct lab *lab, bool or_empty)
 
 int lab_state_create(struct lab *lab)
 {
-	char path[LAB_PATH_MAX];
+	char path[PATH_MAX];
 	struct stat st;
 	int err;
 
@@ -192,13 +217,15 @@ int lab_state_create(struct lab *lab)
 				lab->dir);
 	err = lab_state_lock(lab);
 	if (!err)
+		err = link_make(lab);
+	if (!err)
 		lab_boot_id(lab->boot_id);
 	return err;
 }
 
 int lab_state_open(struct lab *lab, const char *dir, bool lock)
 {
-	char path[LAB_PATH_MAX];
+	char path[PATH_MAX];
 	int err = lab_state_name(lab, dir);
 
 	if (err)
@@ -208,6 +235,8 @@ int lab_state_open(struct lab *lab, const char *dir, bool lock)
 				strerror(errno), lab->dir);
 	if (lock)
 		err = lab_state_lock(lab);
+	if (!err)
+		err = link_make(lab);
 	return err ? err : lab_state_load(lab);
 }
 
@@ -220,7 +249,7 @@ void lab_state_close(struct lab *lab)
 
 int lab_state_save(const struct lab *lab)
 {
-	char path[LAB_PATH_MAX], new_path[LAB_PATH_MAX];
+	char path[PATH_MAX], new_path[PATH_MAX];
 	char *text = lab_state_text(lab);
 	FILE *out;
 	bool good;
@@ -240,7 +269,7 @@ int lab_state_save(const struct lab *lab)
 
 int lab_state_load(struct lab *lab)
 {
-	char path[LAB_PATH_MAX], text[16 * 1024];
+	char path[PATH_MAX], text[16 * 1024];
 	FILE *in = fopen(path_of(lab, "lab.json", path), "re");
 	size_t size;
 
@@ -255,9 +284,19 @@ int lab_state_load(struct lab *lab)
 	return 0;
 }
 
+void lab_state_unlink(const struct lab *lab)
+{
+	if (strcmp(lab->base, lab->dir) == 0)
+		return;
+	/* The place goes with the last of them. */
+	if (unlink(lab->base) == 0)
+		rmdir(LAB_LINKS);
+}
+
 int lab_state_remove(struct lab *lab)
 {
 	int err = tree_remove(lab->dir);
 
+	lab_state_unlink(lab);
 	return err ? lab_fail("%s cannot be removed: %s", lab->dir, strerror(-err)) : 0;
 }

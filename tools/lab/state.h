@@ -38,8 +38,9 @@ void lab_state_close(struct lab *lab);
 /* DIR holds a lab, or what remains of the making of one; or nothing at all, if that will do. */
 bool lab_state_is_ours(const struct lab *lab, bool or_empty);
 
-/* Removes DIR and all that is in it. */
+/* Removes DIR and all that is in it, and the link to it; or only that. */
 int lab_state_remove(struct lab *lab);
+void lab_state_unlink(const struct lab *lab);
 
 /* This boot's id, for process start times mean nothing beyond it. */
 void lab_boot_id(char out[40]);

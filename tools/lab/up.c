@@ -143,7 +143,7 @@ static int kill_nodes(const struct lab *lab)
 static int take_down(struct lab *lab)
 {
 	struct lab known = *lab;
-	char path[LAB_PATH_MAX];
+	char path[PATH_MAX];
 	int err = 0;
 
 	snprintf(path, sizeof(path), "%s/lab.json", lab->dir);
@@ -166,9 +166,11 @@ int lab_down(const struct lab_arguments *a)
 		if (access(lab.dir, F_OK) == 0)
 			return lab_fail("%s holds no lab: it is left alone", lab.dir);
 		if (!lab_space_exists(&lab)) {
+			lab_state_unlink(&lab);
 			printf("no lab at %s\n", lab.dir);
 			return 0;
 		}
+		lab_state_unlink(&lab);
 		return lab_space_destroy(&lab);
 	}
 	err = lab_state_lock(&lab);

@@ -16,18 +16,20 @@
 
 static size_t status_text(const struct config *c, char *out, size_t size)
 {
+	const char *behind = getenv("FAKE_BEHIND");
 	uint64_t leader = 0;
 
 	for (uint32_t i = 0; i < c->member_count; i++) {
 		if (strcmp(c->member[i].name, "n1") == 0)
 			leader = config_member_place(&c->member[i]);
 	}
-	return (size_t)snprintf(
-		out, size,
-		"member_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
-		"\nraft_term 2\nraft_index 5\nraft_applied_index 5\n",
-		config_member_place(&c->member[c->self]),
-		config_member_place(&c->member[c->self]) == leader ? "leader" : "follower", leader);
+	return (size_t)snprintf(out, size,
+				"member_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
+				"\nraft_term 2\nraft_index 5\nraft_applied_index %d\n",
+				config_member_place(&c->member[c->self]),
+				config_member_place(&c->member[c->self]) == leader ? "leader"
+										   : "follower",
+				leader, behind && strcmp(behind, c->name) == 0 ? 4 : 5);
 }
 
 static void note_faults(const struct config *c, const char *text, size_t size)

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-static char dir[64];
+static char dir[PATH_MAX];
 static char netns[64]; /* its file */
 
 /* Runs a shell's command; its output is in `said`. The exit status. */
@@ -55,7 +55,10 @@ __attribute__((format(printf, 1, 2))) static int lab(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(arguments, sizeof(arguments), format, args);
 	va_end(args);
-	snprintf(command, sizeof(command), "%s --dir %s %s", getenv("QUOIN_LAB"), dir, arguments);
+	/* In the environment no name has a meaning to the shell. */
+	setenv("LAB_DIR", dir, 1);
+	snprintf(command, sizeof(command), "%s --dir \"$LAB_DIR\" %s", getenv("QUOIN_LAB"),
+		 arguments);
 	return shell(command);
 }
 
@@ -77,8 +80,10 @@ static void assert_nothing_left(void)
 
 	assert_int_not_equal(access(dir, F_OK), 0);
 	assert_int_not_equal(access(netns, F_OK), 0);
-	snprintf(command, sizeof(command), "grep -lz '%s/[n]' /proc/[0-9]*/cmdline",
-		 dir); /* not itself */
+	/* By either name of the directory; not itself. */
+	snprintf(command, sizeof(command),
+		 "grep -lzE '(lab-test-%d.*|%s)/[n][1-9].yaml' /proc/[0-9]*/cmdline", getpid(),
+		 strrchr(netns, '/') + 1);
 	assert_int_not_equal(shell(command), 0);
 }
 
@@ -156,7 +161,7 @@ static void nodes_die_pause_and_return(void **state)
 
 static void partitions_are_told_now_or_later(void **state)
 {
-	char command[256];
+	char command[3 * PATH_MAX];
 
 	(void)state;
 	assert_int_equal(up(""), 0);
@@ -208,7 +213,7 @@ static void a_bad_setting_leaves_nothing(void **state)
 /* lab.json lost: the namespace names the processes. */
 static void down_after_crashes(void **state)
 {
-	char command[256];
+	char command[3 * PATH_MAX];
 
 	(void)state;
 	assert_int_equal(up(""), 0);
@@ -235,7 +240,7 @@ static void down_after_crashes(void **state)
 
 static void a_foreign_directory_is_left_alone(void **state)
 {
-	char command[256];
+	char command[3 * PATH_MAX];
 
 	(void)state;
 	assert_int_equal(mkdir(dir, 0755), 0);
@@ -251,7 +256,7 @@ static void a_foreign_directory_is_left_alone(void **state)
 
 static void one_command_at_a_time(void **state)
 {
-	char command[256];
+	char command[3 * PATH_MAX];
 
 	(void)state;
 	assert_int_equal(up("--nodes 1"), 0);
@@ -263,16 +268,125 @@ static void one_command_at_a_time(void **state)
 	assert_nothing_left();
 }
 
-static int enter(void **state)
+static void set_dir(const char *name)
 {
 	uint32_t h = 2166136261u;
 
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/quoin-lab-test-%d", getpid());
+	snprintf(dir, sizeof(dir), "/tmp/quoin-lab-test-%d%s", getpid(), name);
 	for (const char *c = dir; *c != '\0'; c++)
 		h = (h ^ (uint8_t)*c) * 16777619u;
 	snprintf(netns, sizeof(netns), "/run/netns/quoin-%08x", h);
+}
+
+static int enter(void **state)
+{
+	(void)state;
+	set_dir("");
 	return 0;
+}
+
+/* Every command that names a thing in the directory, and what others find in lab.json. */
+static void try_the_directory(void)
+{
+	char command[512];
+
+	assert_int_equal(up(""), 0);
+	assert_said("n1 leads 3 nodes on memif");
+	assert_int_equal(lab("exec -- sh -c 'echo $QUOIN_ENDPOINTS | tr , \"\\n\" | "
+			     "grep -c ^unix:/.*/admin.sock$'"),
+			 0);
+	assert_string_equal(said, "3\n");
+	/* Each is a socket that is there. */
+	assert_int_equal(lab("exec -- sh -c 'for s in $(echo $QUOIN_ENDPOINTS | tr , \" \"); do "
+			     "test -S ${s#unix:} || exit 1; done'"),
+			 0);
+	assert_int_equal(lab("status"), 0);
+	assert_int_equal(lab("partition 'leader|rest'"), 0);
+	assert_int_equal(lab("status --json"), 0);
+	assert_said("\"1|2,3\"");
+	assert_int_equal(lab("heal"), 0);
+	assert_int_equal(lab("pause 2"), 0);
+	assert_int_equal(lab("resume 2"), 0);
+	assert_int_equal(lab("kill 2"), 0);
+	assert_int_equal(lab("restart 2"), 0);
+	assert_said("n2 is up to date");
+	assert_int_equal(lab("logs 2"), 0);
+	assert_runs("test -d \"$LAB_DIR/n2\" && test -f \"$LAB_DIR/n2.yaml\"");
+	/* As after a restart of the host, which empties /run. */
+	snprintf(command, sizeof(command), "rm -f /run/quoin-lab/%s", strrchr(netns, '/') + 1);
+	assert_runs(command);
+	assert_int_equal(lab("status"), 0);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+	snprintf(command, sizeof(command), "test ! -L /run/quoin-lab/%s", strrchr(netns, '/') + 1);
+	assert_runs(command);
+}
+
+static void F18_any_directory_name_will_do(void **state)
+{
+	static const char *const names[] = {
+		" a,b #c 'd' \"e\" ",
+		"{[&*!|>%@`$x;(\\n\nline: b=c? \xc3\xbc",
+		"not \xff utf-8",
+	};
+	char name[PATH_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		set_dir(names[i]);
+		try_the_directory();
+	}
+	/* Longer than a socket's address, and than a node's configuration takes a path for. */
+	memset(name, 'x', 200);
+	name[200] = '\0';
+	set_dir(name);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	memset(name + 201, 'y', 200);
+	name[200] = '/';
+	name[401] = '\0';
+	set_dir(name);
+	try_the_directory();
+	*strrchr(dir, '/') = '\0';
+	assert_int_equal(rmdir(dir), 0);
+	set_dir("");
+}
+
+/* One of three, then the second: with the first there is no majority to be behind. */
+static void F24_restart_says_whether_a_node_is_up_to_date(void **state)
+{
+	(void)state;
+	assert_int_equal(up(""), 0);
+	assert_int_equal(lab("kill 1"), 0);
+	assert_int_equal(lab("kill 2"), 0);
+	assert_int_equal(lab("kill 3"), 0);
+	assert_int_equal(lab("restart 1"), 0);
+	assert_said("n1 answers; whether it is up to date cannot be known: no majority");
+	/* It has applied less than the leader had. */
+	setenv("FAKE_BEHIND", "n2", 1);
+	assert_int_equal(lab("restart 2 --timeout 3"), LAB_EXIT_FAILED);
+	assert_said("quoin-lab: n2: it has applied 4 of 5");
+	assert_said("n2 answers and is not up to date after 3 s: it has applied 4 of 5");
+	assert_int_equal(lab("restart 2 --until answers"), 0);
+	assert_string_equal(said, "n2\n");
+	unsetenv("FAKE_BEHIND");
+	assert_int_equal(lab("restart 2"), 0);
+	assert_said("n2 is up to date: it has applied 5");
+	assert_int_equal(lab("partition '1|2'"), 0);
+	assert_int_equal(lab("restart 2"), 0);
+	assert_said("cannot be known: frames are dropped");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+static void F27_wrong_usage_is_2(void **state)
+{
+	static const char *const wrong[] = {
+		"",     "upp",          "up --no-such-option",  "up one",
+		"kill", "up --nodes 8", "restart 1 --until now"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(lab("%s", wrong[i]), LAB_EXIT_USAGE);
 }
 
 /* Also after a failure, so that the next test finds nothing. */
@@ -296,6 +410,9 @@ int main(void)
 		cmocka_unit_test_teardown(down_after_crashes, leave),
 		cmocka_unit_test_teardown(a_foreign_directory_is_left_alone, leave),
 		cmocka_unit_test_teardown(one_command_at_a_time, leave),
+		cmocka_unit_test_teardown(F24_restart_says_whether_a_node_is_up_to_date, leave),
+		cmocka_unit_test(F27_wrong_usage_is_2),
+		cmocka_unit_test_teardown(F18_any_directory_name_will_do, leave),
 	};
 
 	if (geteuid() != 0 || shell("ip netns list") != 0)

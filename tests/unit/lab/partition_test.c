@@ -56,6 +56,34 @@ static void several_texts_add_up(void **state)
 	assert_false(p.drop[0][2]);
 }
 
+static void the_leader_and_the_rest_become_numbers(void **state)
+{
+	static const struct {
+		const char *text, *expanded;
+	} cases[] = {
+		{"leader|rest", "2|1,3"},
+		{"leader>rest", "2>1,3"},
+		{"n1,leader|rest", "1,2|3"},
+		{"rest|3", "1,2|3"},
+		{"1|2,3", "1|2,3"},
+		{"loss 10 leader|rest", "loss 10 2|1,3"},
+		{"delay 20 10 rest>leader", "delay 20 10 1,3>2"},
+	};
+	char error[PARTITION_ERROR_SIZE], out[LAB_PARTITION_SIZE];
+	struct partition p = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(partition_expand(out, sizeof(out), cases[i].text, 1, 3, error), 0);
+		assert_string_equal(out, cases[i].expanded);
+		assert_int_equal(partition_parse(&p, out, 3, error), 0);
+	}
+	assert_int_equal(partition_expand(out, 8, "1,2,3,4|5,6", 1, 7, error), -EINVAL);
+	/* Nobody is left. */
+	assert_int_equal(partition_expand(out, sizeof(out), "1,2,3|rest", -1, 3, error), 0);
+	assert_int_equal(partition_parse(&p, out, 3, error), -EINVAL);
+}
+
 static void what_is_no_partition_is_refused(void **state)
 {
 	static const char *const bad[] = {"",     "1",    "1|",   "|1",    "1|1",   "1,2|2", "1|4",
@@ -151,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_text_becomes_who_hears_whom),
 		cmocka_unit_test(several_texts_add_up),
+		cmocka_unit_test(the_leader_and_the_rest_become_numbers),
 		cmocka_unit_test(what_is_no_partition_is_refused),
 		cmocka_unit_test(both_ends_are_told),
 		cmocka_unit_test(seven_nodes_fit),

@@ -33,6 +33,7 @@ static void lab_json_comes_back_as_it_was(void **state)
 {
 	struct lab lab = {
 		.dir = "/d",
+		.base = "/d",
 		.netns = "quoin-0",
 		.boot_id = "boot",
 		.quoind = "/bin/quoind",
@@ -43,7 +44,7 @@ static void lab_json_comes_back_as_it_was(void **state)
 		.partition_count = 2,
 		.partition = {"1|2,3", "2>3"},
 	};
-	struct lab back = {.dir = "/d", .netns = "quoin-0"};
+	struct lab back = {.dir = "/d", .base = "/d", .netns = "quoin-0"};
 	char *text = lab_state_text(&lab);
 
 	(void)state;
@@ -59,7 +60,8 @@ static void lab_json_comes_back_as_it_was(void **state)
 /* A wrong pid would be signalled: nothing that is not clearly ours is taken. */
 static void a_damaged_lab_json_is_refused(void **state)
 {
-	struct lab lab = {.dir = "/d", .node_count = 1, .node = {{101, 7}}, .link = LINK_MEMIF};
+	struct lab lab = {
+		.dir = "/d", .base = "/d", .node_count = 1, .node = {{101, 7}}, .link = LINK_MEMIF};
 	char *text = lab_state_text(&lab), *pid = strstr(text, "101");
 	struct lab back;
 
@@ -81,7 +83,7 @@ static void a_damaged_lab_json_is_refused(void **state)
 static void names_follow_from_the_directory(void **state)
 {
 	struct lab a, b, again;
-	char long_dir[128] = "/tmp/";
+	char name[LAB_BASE_MAX + 2] = "/tmp/";
 
 	(void)state;
 	assert_int_equal(lab_state_name(&a, "/tmp/quoin-lab-a"), 0);
@@ -90,10 +92,17 @@ static void names_follow_from_the_directory(void **state)
 	assert_string_equal(a.dir, "/tmp/quoin-lab-a");
 	assert_string_equal(again.netns, a.netns);
 	assert_string_not_equal(a.netns, b.netns);
-	memset(long_dir + 5, 'x', LAB_DIR_MAX - 5);
-	assert_int_equal(lab_state_name(&a, long_dir), 0);
-	long_dir[LAB_DIR_MAX] = 'x';
-	assert_int_not_equal(lab_state_name(&a, long_dir), 0);
+	assert_string_equal(a.base, a.dir);
+	/* What is long, or odd, goes by a link's name. */
+	memset(name + 5, 'x', LAB_BASE_MAX - 5);
+	assert_int_equal(lab_state_name(&a, name), 0);
+	assert_string_equal(a.base, name);
+	name[LAB_BASE_MAX] = 'x';
+	assert_int_equal(lab_state_name(&a, name), 0);
+	assert_string_equal(a.dir, name);
+	assert_memory_equal(a.base, LAB_LINKS "/quoin-", sizeof(LAB_LINKS "/quoin-") - 1);
+	assert_int_equal(lab_state_name(&b, "/tmp/a,b"), 0);
+	assert_string_equal(strrchr(b.base, '/') + 1, b.netns);
 	assert_int_not_equal(lab_state_name(&a, "/nowhere/at/all"), 0);
 	assert_int_not_equal(lab_state_name(&a, ""), 0);
 }
