@@ -227,6 +227,8 @@ static void end(struct test_disk *d)
 	d->pid = 0;
 	/* It unmounts itself, unless it was killed. */
 	(void)umount2(d->mount, MNT_DETACH);
+	if (d->logical > 0)
+		assert_int_equal(umount2("/sys/dev/block", MNT_DETACH), 0);
 	(void)unlink(d->socket);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		fail_msg("the disk's program ended with %x", (unsigned int)status);
@@ -240,30 +242,42 @@ void disk_unmount(struct test_disk *d)
 	end(d);
 }
 
+/* The mount has no device in /sys. In this namespace it gets one. */
+static void blocks_show(const struct test_disk *d)
+{
+	char queue[128], path[256];
+	struct stat st;
+
+	assert_int_equal(stat(d->mount, &st), 0);
+	assert_int_equal(mount("none", "/sys/dev/block", "tmpfs", 0, NULL), 0);
+	(void)snprintf(queue, sizeof(queue), "/sys/dev/block/%u:%u", major(st.st_dev),
+		       minor(st.st_dev));
+	directory_make(queue);
+	if (d->partition)
+		(void)snprintf(queue, sizeof(queue), "/sys/dev/block");
+	(void)strncat(queue, "/queue", sizeof(queue) - strlen(queue) - 1);
+	directory_make(queue);
+	(void)snprintf(path, sizeof(path), "%s/logical_block_size", queue);
+	assert_true(put(path, "", d->logical, "\n"));
+	(void)snprintf(path, sizeof(path), "%s/physical_block_size", queue);
+	assert_true(put(path, "", d->physical, "\n"));
+}
+
+void disk_blocks(struct test_disk *d, uint32_t logical, uint32_t physical, bool partition)
+{
+	d->logical = logical;
+	d->physical = physical;
+	d->partition = partition;
+	blocks_show(d);
+	disk_tell(d, "unit %u", logical > physical ? logical : physical);
+}
+
 void disk_cut(struct test_disk *d, const char *how, uint64_t seed)
 {
 	disk_tell(d, "seed %lu", (unsigned long)seed);
 	disk_tell(d, "cut %s", how);
 	end(d);
 	start(d);
-}
-
-void disk_blocks(struct test_disk *d, uint32_t logical, uint32_t physical)
-{
-	char path[256];
-	struct stat st;
-
-	assert_int_equal(stat(d->mount, &st), 0);
-	/* The mount has no device in /sys. In this namespace it gets one. */
-	assert_int_equal(mount("none", "/sys/dev/block", "tmpfs", 0, NULL), 0);
-	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(st.st_dev),
-		       minor(st.st_dev));
-	directory_make(path);
-	(void)strncat(path, "/queue", sizeof(path) - strlen(path) - 1);
-	directory_make(path);
-	(void)strncat(path, "/logical_block_size", sizeof(path) - strlen(path) - 1);
-	assert_true(put(path, "", logical, "\n"));
-	*strrchr(path, '/') = '\0';
-	(void)strncat(path, "/physical_block_size", sizeof(path) - strlen(path) - 1);
-	assert_true(put(path, "", physical, "\n"));
+	if (d->logical > 0)
+		disk_blocks(d, d->logical, d->physical, d->partition);
 }

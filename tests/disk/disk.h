@@ -72,6 +72,8 @@ struct test_disk {
 	char socket[256];
 	pid_t pid; /* 0: not mounted */
 	int control;
+	uint32_t logical, physical; /* 0: what the kernel says */
+	bool partition;
 };
 
 /*
@@ -102,7 +104,10 @@ void disk_wait_hits(struct test_disk *d, uint32_t rule, uint64_t count);
 /* The power is cut, and comes back: the file system is another one, without rules. */
 void disk_cut(struct test_disk *d, const char *how, uint64_t seed);
 
-/* For tests of the unit: what /sys says of the disk's blocks, in this mount namespace. */
-void disk_blocks(struct test_disk *d, uint32_t logical, uint32_t physical);
+/*
+ * From now on it is a device with blocks of these sizes, or a partition of one: /sys says so in
+ * this mount namespace, until it is unmounted, and transfers must be multiples of the larger one.
+ */
+void disk_blocks(struct test_disk *d, uint32_t logical, uint32_t physical, bool partition);
 
 #endif
