@@ -22,6 +22,7 @@ struct kind {
 	const char *links; /* of which it is; NULL: all */
 	bool network;      /* it may come beside one that is not */
 	uint32_t weight;
+	uint32_t seconds_max; /* how long it may last */
 	void (*begin)(struct faults *f, struct fault *fault);
 	void (*end)(struct faults *f, struct fault *fault);
 };
@@ -93,6 +94,74 @@ static void pause_begin(struct faults *f, struct fault *fault)
 static void pause_end(struct faults *f, struct fault *fault)
 {
 	cluster_lab(f->cluster, "resume %" PRIu32, fault->node);
+}
+
+/* --- disks ------------------------------------------------------------------------------- */
+
+static struct test_disk *disk_of(struct faults *f, const struct fault *fault)
+{
+	return &f->disks->disk[fault->node - 1];
+}
+
+static void disk_end(struct faults *f, struct fault *fault)
+{
+	disk_tell(disk_of(f, fault), "drop all");
+	disk_tell(disk_of(f, fault), "space unlimited");
+}
+
+static void hang_begin(struct faults *f, struct fault *fault)
+{
+	static const char *const what[] = {"write", "fsync", "write,fsync", "meta"};
+
+	snprintf(fault->words, sizeof(fault->words), "%s", what[below(f, 4)]);
+	disk_rule(disk_of(f, fault), "on %s * stall forever", fault->words);
+}
+
+static void slow_begin(struct faults *f, struct fault *fault)
+{
+	snprintf(fault->words, sizeof(fault->words), "%" PRIu32 "ms", 1 + below(f, 200));
+	disk_rule(disk_of(f, fault), "on write,fsync * stall %s", fault->words);
+}
+
+static void full_begin(struct faults *f, struct fault *fault)
+{
+	disk_tell(disk_of(f, fault), "space %" PRIu32, below(f, 2) * below(f, 6000000));
+}
+
+/* One write fails, and the node must end; or it has ended before its restart ends it. */
+static void error_begin(struct faults *f, struct fault *fault)
+{
+	static const char *const what[] = {"segment-* times 1 fail EIO",
+					   "segment-* times 1 tear EIO", "vote times 1 fail EIO",
+					   "segment-* times 1 fail EROFS"};
+
+	snprintf(fault->words, sizeof(fault->words), "%s", what[below(f, 4)]);
+	disk_rule(disk_of(f, fault), "on write %s", fault->words);
+}
+
+static void error_end(struct faults *f, struct fault *fault)
+{
+	disk_tell(disk_of(f, fault), "drop all");
+	restart_end(f, fault);
+}
+
+static void power_cut(struct faults *f, uint32_t node)
+{
+	cluster_lab(f->cluster, "kill %" PRIu32, node);
+	disk_cut(&f->disks->disk[node - 1], below(f, 4) ? "tear" : "lose",
+		 sim_random_next(&f->random));
+}
+
+static void power_begin(struct faults *f, struct fault *fault)
+{
+	power_cut(f, fault->node);
+}
+
+static void power_all_begin(struct faults *f, struct fault *fault)
+{
+	(void)fault;
+	for (uint32_t node = 1; node <= f->cluster->nodes; node++)
+		power_cut(f, node);
 }
 
 /* --- the network ------------------------------------------------------------------------- */
@@ -185,17 +254,23 @@ static void flood_end(struct faults *f, struct fault *fault)
 
 /* --- rounds ------------------------------------------------------------------------------ */
 
-enum { DURATION_MS_MIN = 100, DURATION_MS_MAX = 2500, CALM_MS_MAX = 700 };
+enum { DURATION_MS_MIN = 100, CALM_MS_MAX = 700 };
 
 static const struct kind kinds[] = {
-	{"kill", NULL, false, 6, kill_begin, restart_end},
-	{"stop", NULL, false, 3, term_begin, restart_end},
-	{"kill all", NULL, false, 1, kill_all_begin, restart_all_end},
-	{"pause", NULL, false, 4, pause_begin, pause_end},
-	{"link down", "packet xdp", false, 4, link_begin, link_end},
-	{"cut", NULL, true, 5, cut_begin, network_end},
-	{"bad link", NULL, true, 6, bad_begin, network_end},
-	{"flood", "packet xdp", false, 2, flood_begin, flood_end},
+	{"kill", NULL, false, 6, 2, kill_begin, restart_end},
+	{"stop", NULL, false, 3, 2, term_begin, restart_end},
+	{"kill all", NULL, false, 1, 2, kill_all_begin, restart_all_end},
+	{"power cut", NULL, false, 4, 2, power_begin, restart_end},
+	{"power cut of all", NULL, false, 1, 2, power_all_begin, restart_all_end},
+	{"disk hangs", NULL, false, 4, 4, hang_begin, disk_end},
+	{"disk is slow", NULL, false, 3, 2, slow_begin, disk_end},
+	{"disk is full", NULL, false, 3, 8, full_begin, disk_end},
+	{"disk fails", NULL, false, 3, 2, error_begin, error_end},
+	{"pause", NULL, false, 4, 2, pause_begin, pause_end},
+	{"link down", "packet xdp", false, 4, 2, link_begin, link_end},
+	{"cut", NULL, true, 5, 2, cut_begin, network_end},
+	{"bad link", NULL, true, 6, 2, bad_begin, network_end},
+	{"flood", "packet xdp", false, 2, 2, flood_begin, flood_end},
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -227,15 +302,16 @@ static const struct kind *draw_kind(struct faults *f, bool network)
 	}
 }
 
-void faults_create(struct faults *f, struct cluster *c, uint64_t seed)
+void faults_create(struct faults *f, struct cluster *c, struct disks *disks, uint64_t seed)
 {
-	*f = (struct faults){.cluster = c, .random = {seed}, .begun_ns = clock_now()};
+	*f = (struct faults){
+		.cluster = c, .disks = disks, .random = {seed}, .begun_ns = clock_now()};
 }
 
 static void begin(struct faults *f, const struct kind *k, struct fault *fault)
 {
 	*fault = (struct fault){.node = pick(f)};
-	fault->duration_ms = DURATION_MS_MIN + below(f, DURATION_MS_MAX - DURATION_MS_MIN);
+	fault->duration_ms = DURATION_MS_MIN + below(f, 1000 * k->seconds_max);
 	k->begin(f, fault);
 	say(f, "%s: n%" PRIu32 " for %" PRIu32 " ms%s%s", k->name, fault->node, fault->duration_ms,
 	    *fault->words ? ": " : "", fault->words);

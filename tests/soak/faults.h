@@ -7,6 +7,7 @@
 
 #include "tests/e2e/cluster.h"
 #include "tests/sim/random.h"
+#include "tests/soak/disks.h"
 
 #include <stddef.h>
 
@@ -14,13 +15,14 @@ enum { FAULTS_WORDS_MAX = 128 };
 
 struct faults {
 	struct cluster *cluster;
+	struct disks *disks;
 	struct sim_random random;
 	uint64_t begun_ns; /* of the run, for the lines that tell it */
 	uint32_t counts[32];
 	size_t kinds; /* that this link has */
 };
 
-void faults_create(struct faults *f, struct cluster *c, uint64_t seed);
+void faults_create(struct faults *f, struct cluster *c, struct disks *disks, uint64_t seed);
 /* Begins one or two, waits for as long as they last, and ends them. */
 void faults_round(struct faults *f);
 /* "kill 12, pause 9, ..." */

@@ -2,14 +2,15 @@
  * A cluster of real processes under load, hurt at random for as long as it is given, and a verdict
  * on all that its clients were told.
  *
- *	soak LINK NODES [--seed N] [--seconds N]
+ *	soak LINK NODES [--seed N] [--seconds N] DISK
  *	soak --judge FILE
  *
- * It runs until the seconds (or QUOIN_LOOP_SECONDS) are used, and at least ROUNDS_MIN faults. After
- * every fault the clients must get on within a time; at the end all is mended, every key is read
- * from every node, the nodes must hold the same, and the history must have an order (history.h). A
- * history that has none is kept in a file, and --judge judges it again. The seed decides what is
- * drawn; when it meets what, the machine decides.
+ * DISK is the program that the nodes' disks are (tests/disk). It runs until the seconds (or
+ * QUOIN_LOOP_SECONDS) are used, and at least ROUNDS_MIN faults. After every fault the clients must
+ * get on within a time; at the end all is mended, every key is read from every node, the nodes must
+ * hold the same, and the history must have an order (history.h). A history that has none is kept in
+ * a file, and --judge judges it again. The seed decides what is drawn; when it meets what, the
+ * machine decides.
  */
 #include "tests/soak/clients.h"
 #include "tests/soak/faults.h"
@@ -59,7 +60,7 @@ static struct arguments parse(int argc, char **argv)
 		a.nodes = (uint32_t)number(argv[2]);
 		at = 3;
 	}
-	for (; a.link && at < argc; at += 2) {
+	for (; a.link && at + 1 < argc; at += 2) {
 		if (strcmp(argv[at], "--seed") == 0)
 			a.seed = number(argv[at + 1]);
 		else if (strcmp(argv[at], "--seconds") == 0)
@@ -67,8 +68,9 @@ static struct arguments parse(int argc, char **argv)
 		else
 			a.link = NULL;
 	}
-	if (!a.link || a.nodes < 1 || a.nodes > CLUSTER_NODES_MAX) {
-		fprintf(stderr, "soak LINK NODES [--seed N] [--seconds N] | soak --judge FILE\n");
+	if (!a.link || at != argc - 1 || a.nodes < 1 || a.nodes > CLUSTER_NODES_MAX) {
+		fprintf(stderr,
+			"soak LINK NODES [--seed N] [--seconds N] DISK | soak --judge FILE\n");
 		exit(2);
 	}
 	return a;
@@ -144,17 +146,20 @@ static int soak(const struct arguments *a)
 	static struct cluster cluster;
 	static struct clients clients;
 	static struct faults faults;
+	static struct disks disks;
 	struct history h = {0};
 	char words[HISTORY_WORDS_MAX];
 	uint64_t end, rounds = 0;
 	int err;
 
 	printf("SEED=%" PRIu64 "\nagain: tests/e2e/run soak build/tests/soak/soak %s %" PRIu32
-	       " --seed %" PRIu64 " --seconds %" PRIu64 "\n",
+	       " --seed %" PRIu64 " --seconds %" PRIu64 " build/tests/disk/quoin-test-disk\n",
 	       a->seed, a->link, a->nodes, a->seed, a->seconds);
-	cluster_up(&cluster, a->nodes, a->link, "");
+	/* Small segments: the log rolls every few seconds. */
+	cluster_up(&cluster, a->nodes, a->link, "--segment-size 4MiB");
+	disks_mount(&disks, &cluster);
 	clients_start(&clients, &cluster, CLIENTS, a->seed);
-	faults_create(&faults, &cluster, a->seed);
+	faults_create(&faults, &cluster, &disks, a->seed);
 	end = clock_now() + a->seconds * 1000 * CLOCK_MS;
 	for (; rounds < ROUNDS_MIN || clock_now() < end; rounds++) {
 		wait_progress(&cluster, &clients);
@@ -175,6 +180,9 @@ static int soak(const struct arguments *a)
 		printf("%s\n", words);
 		history_keep(&h);
 	} else {
+		for (uint32_t node = 1; node <= a->nodes; node++)
+			cluster_lab(&cluster, "kill %" PRIu32 " --signal TERM", node);
+		disks_unmount(&disks);
 		cluster_down(&cluster);
 	}
 	history_destroy(&h);
@@ -185,5 +193,7 @@ int main(int argc, char **argv)
 {
 	struct arguments a = parse(argc, argv);
 
-	return a.judge ? judge_file(a.judge) : soak(&a);
+	if (a.judge)
+		return judge_file(a.judge);
+	return disk_begin(argc, argv) ? soak(&a) : 77;
 }
