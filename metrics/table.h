@@ -52,6 +52,9 @@
 	X(raft_unknown, COUNTER, 1, "raft_unknown", "quoin_raft_refused_messages_total", "cause=\"unknown_member\"", "") \
 	X(raft_identity, COUNTER, 1, "raft_identity", "quoin_raft_refused_messages_total", "cause=\"other_identity\"", "") \
 	X(raft_stale, COUNTER, 1, "raft_stale", "quoin_raft_refused_messages_total", "cause=\"stale\"", "") \
+	X(raft_far, COUNTER, 1, "raft_far", "quoin_raft_refused_messages_total", "cause=\"too_far_ahead\"", "") \
+	X(raft_unasked, COUNTER, 1, "raft_unasked", "quoin_raft_refused_messages_total", "cause=\"never_asked\"", "") \
+	X(raft_contradicts, COUNTER, 1, "raft_contradicts", "quoin_raft_refused_messages_total", "cause=\"contradicts\"", "") \
 	X(wal_bytes, COUNTER, 1, "wal_bytes", "etcd_disk_wal_write_bytes_total", NULL, "Bytes written to the log.") \
 	X(wal_writes, COUNTER, 1, "wal_writes", "quoin_wal_writes_total", NULL, "Writes of the log that completed.") \
 	X(wal_entries, COUNTER, 1, "wal_entries", "quoin_wal_entries_total", NULL, "Entries appended to the log.") \
@@ -115,7 +118,6 @@
 	X(match, GAUGE, 1, "match", "quoin_raft_peer_match_index", "To", "On the leader: the index up to which the peer is known to be durable.") \
 	X(next, GAUGE, 1, "next", "quoin_raft_peer_next_index", "To", "On the leader: the index that is sent to the peer next.") \
 	X(append_us, GAUGE, 1000000, "append_us", "quoin_raft_peer_append_seconds", "To", "On the leader: the smoothed time from an append to its durable acknowledgement.") \
-	X(regressions, GAUGE, 1, "regressions", "quoin_raft_peer_regressions", "To", "On the leader: how often in this term the peer came back with less than it had acknowledged.") \
 	X(resolved, GAUGE, 1, "resolved", "quoin_peer_resolved", "To", "Whether the MAC address on the way to the peer is known.") \
 	X(path_mtu, GAUGE, 1, "path_mtu", "quoin_peer_path_mtu_bytes", "To", "The largest IP packet that is known to arrive at the peer, or the port's MTU.") \
 	X(settings_differ, GAUGE, 1, "settings_differ", "quoin_peer_settings_differ", "From", "Whether the peer's timers or durability differ from ours.") \

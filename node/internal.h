@@ -40,6 +40,7 @@ struct node_applying {
 struct node_counters {
 	uint64_t malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
+	uint64_t raft_far, raft_unasked, raft_contradicts;
 	uint64_t disk_stalls;
 	uint64_t elections_started, elections_won, leader_changes;
 };
@@ -135,6 +136,7 @@ struct node {
 	raft_term seen_term;
 	enum raft_role seen_role;
 	bool seen_refused;
+	bool seen_contradiction;
 	bool seen_other[DP_PEERS_MAX];
 
 	struct node_foreign foreign[DP_FOREIGN_COUNT];

@@ -75,6 +75,9 @@ static void collect_raft(const struct node *n, const struct raft_status *raft, s
 	m->raft_unknown = c->raft_unknown;
 	m->raft_identity = c->raft_identity;
 	m->raft_stale = c->raft_stale;
+	m->raft_far = c->raft_far;
+	m->raft_unasked = c->raft_unasked;
+	m->raft_contradicts = c->raft_contradicts;
 }
 
 static void collect_storage(const struct node *n, struct metrics *m)
@@ -189,7 +192,7 @@ static void collect_network(const struct node *n, struct metrics *m)
 /* Only a leader knows what its peers hold. */
 static void collect_progress(const struct raft_status *raft, raft_id id, struct metrics_peer *p)
 {
-	p->match = p->next = p->append_us = p->regressions = METRICS_UNKNOWN;
+	p->match = p->next = p->append_us = METRICS_UNKNOWN;
 	for (uint32_t i = 0; i < raft->progress_count; i++) {
 		const struct raft_progress *progress = &raft->progress[i];
 
@@ -198,7 +201,6 @@ static void collect_progress(const struct raft_status *raft, raft_id id, struct 
 		p->match = progress->match;
 		p->next = progress->next;
 		p->append_us = progress->rtt_us ? progress->rtt_us : METRICS_UNKNOWN;
-		p->regressions = progress->regressions;
 	}
 }
 

@@ -19,6 +19,15 @@ static void count_raft_error(struct node *n, int err)
 	case -EKEYREJECTED:
 		n->counters.raft_identity++;
 		break;
+	case -EDOM:
+		n->counters.raft_far++;
+		break;
+	case -ERANGE:
+		n->counters.raft_unasked++;
+		break;
+	case -EPROTO:
+		n->counters.raft_contradicts++;
+		break;
 	default:
 		n->counters.raft_malformed++;
 		break;

@@ -127,6 +127,21 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 			     node_waiting_ns(n) / 1000000);
 }
 
+/* V36: two members hold different committed entries; which is wrong cannot be told here. */
+static void contradiction_fault(struct node *n, const struct raft_status *raft,
+				struct metrics_text *t)
+{
+	const struct raft_contradiction *c = &raft->contradiction;
+
+	if (c->count)
+		metrics_line(t,
+			     "error the logs differ: at index %" PRIu64 " this member holds a "
+			     "committed entry of term %" PRIu64 ", and member %s as leader sent "
+			     "another one, of term %" PRIu64 ": refused (%" PRIu64 " such "
+			     "messages since the start); one of the two is wrong\n",
+			     c->index, c->ours, node_member_name(n, c->from), c->theirs, c->count);
+}
+
 size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
 	struct metrics_text t = {.at = out, .size_max = size_max};
@@ -143,6 +158,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	if (raft.role == RAFT_LEADER)
 		majority_fault(n, &raft, &t);
 	refused_fault(n, &t);
+	contradiction_fault(n, &raft, &t);
 	if (raft.lost)
 		metrics_line(&t, "error this member lost writes that it had acknowledged: it gives "
 				 "no vote, and its acknowledgements do not count, until it is "

@@ -4,42 +4,55 @@
  * Entries at or below the commit index are never touched. An entry below the window is committed,
  * hence equal in every leader's log: it matches without its term being looked at.
  */
-#include "raft/entry.h"
 #include "raft/internal.h"
 
 #include <string.h>
 
-int raft_append_validate(const struct raft_message *m)
+/* One (index, term) has one content: the log's own bytes, or somebody lies (RX8). */
+static bool same(const struct raft *r, const struct raft_entry *e)
 {
-	const struct raft_append *a = &m->append;
-	raft_term term = a->prev_term;
+	const struct raft_entry *own = &r->window.entry[raft_window_slot(e->index)];
 
-	if (a->prev_index > RAFT_INDEX_MAX || a->prev_term > m->term ||
-	    (a->prev_index == 0) != (a->prev_term == 0) || a->entry_count > RAFT_WINDOW ||
-	    (a->entry_count > 0 && !a->entries))
-		return -EINVAL;
-	for (uint32_t i = 0; i < a->entry_count; i++) {
-		const struct raft_entry *e = &a->entries[i];
-		if (e->index != a->prev_index + 1 + i || e->term < term || e->term == 0 ||
-		    e->term > m->term || !raft_entry_valid(e))
-			return -EINVAL;
-		term = e->term;
-	}
-	return 0;
+	return own->term == e->term && own->type == e->type && own->flags == e->flags &&
+	       own->size == e->size && (e->size == 0 || memcmp(own->data, e->data, e->size) == 0);
 }
 
-/* Index of the first entry that contradicts the log, 0 if none does. */
-static raft_index conflict_find(const struct raft *r, const struct raft_append *a)
+/* The first entry that contradicts the log, NULL if none does. */
+static const struct raft_entry *conflict_find(const struct raft *r, const struct raft_append *a)
 {
 	for (uint32_t i = 0; i < a->entry_count; i++) {
 		const struct raft_entry *e = &a->entries[i];
 		if (e->index > r->window.last)
-			return 0;
-		if (e->index >= r->window.first &&
-		    raft_window_term(&r->window, e->index) != e->term)
-			return e->index;
+			return NULL;
+		if (e->index >= r->window.first && !same(r, e))
+			return e;
 	}
-	return 0;
+	return NULL;
+}
+
+/*
+ * V36: what is committed here is never overwritten, whoever says so. One of the two logs is wrong,
+ * and which one cannot be told from here: the first difference is named until a restart.
+ */
+static int contradicts(struct raft *r, const struct raft_peer *p, raft_index index, raft_term term)
+{
+	struct raft_contradiction *c = &r->contradiction;
+
+	if (index <= r->commit && c->count++ == 0) {
+		c->index = index;
+		c->ours = raft_window_term(&r->window, index);
+		c->theirs = term;
+		c->from = p->id;
+	}
+	return -EPROTO;
+}
+
+/* Of what is in force, one change at most is taken back (thesis 4.1). */
+static bool erasable(const struct raft *r, const struct raft_entry *e)
+{
+	return e->index > r->commit && e->index > r->owed.proved &&
+	       e->term != raft_window_term(&r->window, e->index) &&
+	       (r->members_index < e->index || r->members_before_index < e->index);
 }
 
 /* Appends what is not there yet, as far as it fits. Returns the last index that now matches. */
@@ -106,31 +119,27 @@ int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_mess
 {
 	const struct raft_append *a = &m->append;
 
-	if (r->role == RAFT_LEADER || (r->leader != 0 && r->leader != p->id))
-		return -EINVAL; /* a second leader in one term */
 	raft_follower_become(r, m->term, p->id);
 	/* It may have elected it, and have been rolled back since: no other one of this term. */
 	raft_vote_spend(r, p->id);
 	raft_election_restart(r);
-	if (a->read_seq > r->owed.read_seq)
+	if (a->read_seq > r->owed.read_seq || r->owed.answered)
 		r->owed.read_seq = a->read_seq;
+	r->owed.answered = false;
 
 	bool known = raft_window_has(&r->window, a->prev_index);
 	bool differs = known && raft_window_term(&r->window, a->prev_index) != a->prev_term;
 	if (differs && a->prev_index <= r->commit)
-		return -EINVAL; /* it contradicts what is committed */
+		return contradicts(r, p, a->prev_index, a->prev_term);
 	if (differs || a->prev_index > r->window.last) {
 		refuse(r, a);
 		return 0;
 	}
-	raft_index conflict = conflict_find(r, a);
-	if (conflict > 0) {
-		if (conflict <= r->commit || conflict <= r->owed.proved ||
-		    (r->members_index >= conflict && r->members_before_index >= conflict))
-			return -EINVAL; /* the same, or a leader that contradicts itself */
-		/* R15: only what conflicts is erased, and what follows it. */
-		raft_log_truncate(r, conflict);
-	}
+	const struct raft_entry *conflict = conflict_find(r, a);
+	if (conflict && !erasable(r, conflict))
+		return contradicts(r, p, conflict->index, conflict->term);
+	if (conflict) /* R15: only what conflicts is erased, and what follows it */
+		raft_log_truncate(r, conflict->index);
 	accept(r, a, entries_take(r, a));
 	return 0;
 }
@@ -174,6 +183,7 @@ void raft_owed_send(struct raft *r)
 		acknowledged_note(r, p, match);
 		o->match_sent = match;
 		o->read_echoed = o->read_seq;
+		o->answered = true;
 		if (match >= o->accept_needs)
 			o->accept_owed = false;
 	}

@@ -1,6 +1,7 @@
 /*
  * The core's life: creation and restore, time, the door for messages, changes of term, status.
  */
+#include "raft/check.h"
 #include "raft/internal.h"
 
 #include "base/mix.h"
@@ -74,6 +75,8 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->random = o->seed;
 	r->now_us = o->now_us;
 	r->hard = o->hard_state;
+	r->terms.base = r->hard.term;
+	r->terms.base_us = r->now_us;
 	r->restore_last = o->last_index;
 	r->restored = o->last_index == 0;
 	if (o->last_index > RAFT_WINDOW_SLOTS)
@@ -193,6 +196,7 @@ void raft_tick(struct raft *r, uint64_t now_us)
 		r->election_deadline_us = now_us + r->election_span_us;
 		r->election_restarted = false;
 	}
+	raft_terms_tick(r);
 	raft_start_tick(r);
 	if (r->role == RAFT_LEADER) {
 		raft_leader_tick(r);
@@ -234,27 +238,6 @@ uint64_t raft_deadline(const struct raft *r)
 	return deadline > r->now_us ? deadline : r->now_us;
 }
 
-static int message_validate(const struct raft_message *m)
-{
-	switch (m->type) {
-	case RAFT_MESSAGE_VOTE:
-		if (m->vote.last_term >= m->term ||
-		    (m->vote.last_index == 0) != (m->vote.last_term == 0))
-			return -EINVAL;
-		return 0;
-	case RAFT_MESSAGE_APPEND:
-		return raft_append_validate(m);
-	case RAFT_MESSAGE_VOTE_REPLY:
-	case RAFT_MESSAGE_APPEND_REPLY:
-	case RAFT_MESSAGE_READ:
-	case RAFT_MESSAGE_READ_REPLY:
-	case RAFT_MESSAGE_START:
-	case RAFT_MESSAGE_START_REPLY:
-		return 0;
-	}
-	return -EINVAL;
-}
-
 static int message_dispatch(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
 	switch (m->type) {
@@ -277,33 +260,26 @@ static int message_dispatch(struct raft *r, struct raft_peer *p, const struct ra
 	return -EINVAL;
 }
 
-int raft_recv(struct raft *r, const struct raft_message *m)
+/* RX3: a term that is too far ahead changes nothing, for now. */
+static bool term_believed(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
-	assert(!r->in_ready);
-	assert(r->restored);
-	bool of_start = m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY;
-	if (m->to != r->id || m->from == r->id || m->identity == 0 || m->term > RAFT_TERM_MAX ||
-	    (m->term == 0 && !of_start) || raft_start_count(m->start) > RAFT_START_COUNT_MAX)
-		return -EINVAL;
-	struct raft_peer *p = raft_peer_find(r, m->from);
-	if (!p)
-		return -ENOENT;
-	if (m->identity != p->identity)
-		return -EKEYREJECTED; /* before terms: another directory must not disturb anybody */
-	int err = message_validate(m);
-	if (err)
-		return err;
-	bool newest = raft_start_note(r, p, m->start);
-	/* Knowledge of starts belongs to no term. */
-	if (m->type == RAFT_MESSAGE_START)
-		return raft_start_recv(p, m);
-	if (!newest)
-		return -ESTALE; /* from before a restart, or of a directory rolled back */
-	if (m->type == RAFT_MESSAGE_START_REPLY) {
-		err = raft_start_reply_recv(r, p, m);
-		raft_check_invariants(r);
-		return err;
+	bool reply = m->type == RAFT_MESSAGE_START_REPLY;
+
+	if (raft_terms_believed(r, m->term) &&
+	    (!reply || raft_terms_believed(r, m->start_reply.known.term))) {
+		p->far = false;
+		return true;
 	}
+	raft_term meet = raft_terms_far(r, p);
+	if (meet > r->hard.term) {
+		raft_follower_become(r, meet, 0);
+		raft_vote_spend(r, r->id);
+	}
+	return false;
+}
+
+static int message_take(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
 	if (m->term < r->hard.term) {
 		/* Paper 5.1: rejected, and told the term, so that it stops. */
 		if (m->type == RAFT_MESSAGE_VOTE)
@@ -312,10 +288,44 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 			p->stale_reply_owed = true;
 		return -ESTALE;
 	}
-	if (m->term > r->hard.term)
+	bool newer = m->term > r->hard.term;
+	if (newer)
 		raft_follower_become(r, m->term, 0);
-	err = message_dispatch(r, p, m);
+	int err = raft_check_state(r, p, m);
+	if (!err)
+		err = message_dispatch(r, p, m);
+	else if (err == -ESTALE && newer)
+		err = 0; /* it told the term */
 	raft_lost_end_try(r);
+	return err;
+}
+
+int raft_recv(struct raft *r, const struct raft_message *m)
+{
+	assert(!r->in_ready);
+	assert(r->restored);
+	int err = raft_check_format(r, m);
+	if (err)
+		return err;
+	struct raft_peer *p = raft_peer_find(r, m->from);
+	if (!p)
+		return -ENOENT;
+	if (m->identity != p->identity)
+		return -EKEYREJECTED; /* before terms: another directory must not disturb anybody */
+	if (!raft_start_plausible(p->witness.start, m->start))
+		return -EDOM;
+	bool newest = raft_start_note(r, p, m->start);
+	/* Knowledge of starts belongs to no term. */
+	if (m->type == RAFT_MESSAGE_START)
+		return raft_start_recv(p, m);
+	if (!newest)
+		return -ESTALE; /* from before a restart, or of a directory rolled back */
+	if (!term_believed(r, p, m))
+		err = -EDOM;
+	else if (m->type == RAFT_MESSAGE_START_REPLY)
+		err = raft_start_reply_recv(r, p, m);
+	else
+		err = message_take(r, p, m);
 	raft_check_invariants(r);
 	return err;
 }
@@ -338,6 +348,7 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->lost = r->lost.is;
 	out->start_confirmed = r->start_confirmed;
 	out->disk_stalled = r->disk_stalled;
+	out->contradiction = r->contradiction;
 	for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->place_count; i++) {
 		const struct raft_peer *p = &r->place[i];
 		if (p->id == 0)
@@ -349,7 +360,6 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 			.heard_us = p->heard_us,
 			.rtt_us = p->srtt_us,
 			.lost = p->lost,
-			.regressions = p->regressions,
 		};
 	}
 }

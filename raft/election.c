@@ -88,6 +88,7 @@ void raft_campaign(struct raft *r)
 	r->lost.voted_term = r->hard.term;
 	for (uint32_t i = 0; i < r->place_count; i++) {
 		struct raft_peer *p = &r->place[i];
+		p->vote_requested = false;
 		p->vote_answered = false; /* R22: the set of voters belongs to the term */
 		p->vote_granted = false;
 		p->vote_request_owed = p->id != 0 && p->voter;
@@ -152,7 +153,7 @@ int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 int raft_vote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
 	if (r->role != RAFT_CANDIDATE)
-		return 0; /* late: decided already */
+		return 0; /* decided already */
 	p->vote_answered = true;
 	if (m->vote_reply.granted)
 		p->vote_granted = true;

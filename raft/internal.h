@@ -3,8 +3,9 @@
  *
  * One file per event: core.c (life, terms, time), election.c, append.c (follower), replicate.c
  * (leader), send.c (what a leader says to whom), read.c, propose.c, membership.c, fetch.c, start.c
- * and lost.c (what a member knows of its past), ready.c (hand-out and persistence); log.c and
- * window.c hold the entries. Every public event function ends in raft_check_invariants.
+ * and lost.c (what a member knows of its past), check.c and terms.c (what it believes of others),
+ * ready.c (hand-out and persistence); log.c and window.c hold the entries. Every public event
+ * function ends in raft_check_invariants.
  *
  * Invariants, cited by number in invariants.c:
  *
@@ -65,6 +66,12 @@ enum {
 	 * makes one that lost nothing look as if it had, and catch up.
 	 */
 	RAFT_ACKNOWLEDGED_TERMS = 4,
+
+	/* 2^32 doubled so often is half of the range of terms (terms.c). */
+	RAFT_TERMS_DOUBLINGS_MAX = 29,
+
+	/* Reads of one other member that wait at the leader: no member takes all places (RX14). */
+	RAFT_READS_PEER_MAX = RAFT_READY_READS_MAX / 2,
 };
 
 struct raft_inflight {
@@ -101,7 +108,8 @@ struct raft_peer {
 	bool lost;
 	bool unconfirmed;
 
-	bool vote_answered; /* in this candidacy */
+	bool vote_requested; /* in this candidacy: the request has left */
+	bool vote_answered;
 	bool vote_granted;
 
 	/* The leader's view of its log. */
@@ -126,17 +134,18 @@ struct raft_peer {
 	bool heard; /* since the last tick: time enters only there */
 	uint32_t retransmit_us;
 	uint32_t srtt_us;
-	raft_index sent_high;    /* the highest index ever sent in this term */
+	raft_index sent_high;    /* the highest index sent in this term, since it was reset */
+	raft_index named;        /* ... ever, as the one before the entries too (RX11) */
 	raft_index sample_index; /* 0: no sample runs */
 	uint64_t sample_us;
 	bool sample_acked;
 
 	uint64_t read_echo; /* newest read token that it answered in this term */
+	uint32_t reads;     /* of it that wait */
 
-	/* R6, R8: evidence that it lost what it acknowledged (replicate.c). */
-	uint64_t suspect_seq;
-	uint64_t floor_seq;
-	uint64_t regressions;
+	/* It says a term that is too far ahead to be believed, since then (terms.c). */
+	bool far;
+	uint64_t far_us;
 };
 
 /* A follower's debts to the leader of its term. */
@@ -146,8 +155,9 @@ struct raft_owed {
 	bool accept_owed;
 	raft_index accept_needs; /* ... as soon as this is durable */
 	raft_index accept_prev;
-	uint64_t read_seq; /* the newest token seen in this term */
+	uint64_t read_seq; /* the newest token of the messages that are to be answered (RX10) */
 	uint64_t read_echoed;
+	bool answered; /* the next token begins anew */
 
 	bool refuse_owed;
 	raft_index refuse_prev;
@@ -284,6 +294,15 @@ struct raft {
 	uint64_t witness_generation; /* counts what changed in any peer's witness */
 	struct raft_lost lost;
 
+	struct {
+		raft_term base; /* as of base_us: how far ahead a term may be counts from it */
+		uint64_t base_us;
+		bool far_heard; /* since then */
+		uint32_t doublings;
+	} terms;
+
+	struct raft_contradiction contradiction; /* the first one */
+
 	raft_index term_start; /* leader: index of the first entry of its term; 0: still owed */
 
 	struct raft_owed owed;
@@ -319,6 +338,12 @@ bool raft_peer_counts(const struct raft_peer *p);
 bool raft_is_voter(const struct raft *r);
 uint32_t raft_quorum(const struct raft *r);
 
+/* terms.c */
+void raft_terms_tick(struct raft *r);
+bool raft_terms_believed(const struct raft *r, raft_term term);
+/* It said one that is not. Returns the term in which to meet it, 0 if not yet. */
+raft_term raft_terms_far(struct raft *r, struct raft_peer *p);
+
 /* start.c */
 void raft_start_init(struct raft *r, const struct raft_options *o);
 void raft_start_restored(struct raft *r, const struct raft_entry *entry);
@@ -350,7 +375,6 @@ int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 int raft_vote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 
 /* append.c */
-int raft_append_validate(const struct raft_message *m);
 int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 void raft_owed_send(struct raft *r);
 

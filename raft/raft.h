@@ -95,10 +95,12 @@ void raft_tick(struct raft *r, uint64_t now_us);
 uint64_t raft_deadline(const struct raft *r);
 
 /*
- * A message arrives, decoded and unverified. Entries are copied. 0, or why it was dropped:
- * -EINVAL (malformed, or it breaks a rule of the protocol), -ENOENT (the sender is not a member),
+ * A message arrives, decoded and unverified. Entries are copied. 0, or why it was dropped
+ * (raft/check.h has the table): -EINVAL (malformed), -ENOENT (the sender is not a member),
  * -EKEYREJECTED (the sender's directory is not the one that the table names), -ESTALE (an older
- * term or start, or an answer that comes too late).
+ * term or start, or an answer that comes too late), -EDOM (a term or start further ahead than is
+ * believed), -ERANGE (it answers what this member never said), -EPROTO (a second leader of a term,
+ * or other entries than are committed here).
  */
 int raft_recv(struct raft *r, const struct raft_message *message);
 
@@ -221,11 +223,17 @@ struct raft_progress {
 	/* Smoothed, from an append to its acknowledgement; 0: not measured. */
 	uint32_t rtt_us;
 	bool lost; /* it says that it lost what it had acknowledged */
-	/*
-	 * How often, in this term, it came back with less than it had acknowledged: its directory
-	 * is not as durable as it says (or was restored from a copy). Above 0 is worth a warning.
-	 */
-	uint64_t regressions;
+};
+
+/*
+ * A leader's entry that is not the one that is committed here at its index: refused, each time. One
+ * of the two logs is wrong; this is the first such entry since this member was started.
+ */
+struct raft_contradiction {
+	uint64_t count; /* 0: there was none */
+	raft_index index;
+	raft_term ours, theirs; /* may be the same, with other bytes */
+	raft_id from;
 };
 
 struct raft_status {
@@ -244,6 +252,7 @@ struct raft_status {
 	bool lost;            /* it lost what it had acknowledged: no vote, no acknowledgement */
 	bool start_confirmed; /* the others were asked what they know of it: it may vote */
 	bool disk_stalled;    /* as raft_disk_stalled said last */
+	struct raft_contradiction contradiction;
 	uint32_t progress_count;
 	struct raft_progress progress[RAFT_MEMBERS_MAX];
 };

@@ -60,9 +60,8 @@ int raft_read_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 {
 	struct raft_reads *reads = &r->reads;
 
-	if (r->role != RAFT_LEADER)
-		return 0; /* it will ask again, and somebody else */
-	if (leader_knows_commit(r) && !wait_full(r)) {
+	if (leader_knows_commit(r) && !wait_full(r) && p->reads < RAFT_READS_PEER_MAX) {
+		p->reads++;
 		wait_push(r, p->id, m->read.context);
 	} else if (reads->refused_count < RAFT_READ_REFUSALS_MAX) {
 		reads->refused[reads->refused_count].to = p->id;
@@ -73,9 +72,6 @@ int raft_read_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 
 int raft_read_reply_recv(struct raft *r, const struct raft_message *m)
 {
-	/* V11: an honest answer that comes when this server follows somebody else, or nobody. */
-	if (r->role != RAFT_FOLLOWER || r->leader != m->from)
-		return -ESTALE;
 	if (raft_lost_read_reply(r, m))
 		return 0;
 	if (!wait_full(r)) /* else it is lost, as on the network, and is asked again */
@@ -160,6 +156,15 @@ static void reply_send(struct raft *r, raft_id to, uint64_t context, raft_index 
 	m->read_reply.index = index;
 }
 
+static void answer_send(struct raft *r, const struct raft_read_wait *w)
+{
+	struct raft_peer *p = raft_peer_find(r, w->from);
+
+	if (p)
+		p->reads--;
+	reply_send(r, w->from, w->context, w->index);
+}
+
 static void confirmed_send(struct raft *r)
 {
 	struct raft_reads *reads = &r->reads;
@@ -174,7 +179,7 @@ static void confirmed_send(struct raft *r)
 			reads->done[reads->done_count++] =
 				(struct raft_read){.context = w->context, .index = w->index};
 		else
-			reply_send(r, w->from, w->context, w->index);
+			answer_send(r, w);
 		reads->wait_head = (reads->wait_head + 1) % RAFT_READY_READS_MAX;
 		reads->wait_count--;
 		reads->confirmed--;

@@ -46,6 +46,7 @@ static void messages_out(struct raft *r)
 			continue;
 		if (p->vote_request_owed && r->role == RAFT_CANDIDATE) {
 			struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_VOTE);
+			p->vote_requested = true;
 			m->vote.last_index = r->window.last;
 			m->vote.last_term = raft_window_term(&r->window, r->window.last);
 		}

@@ -2,14 +2,10 @@
  * The leader: progress of every peer, commit, retransmission.
  *
  * The index that a peer acknowledged only grows (R13) and next stays above it (R14), whatever is
- * duplicated, delayed or reordered. The one exception is a peer that came back with less than it
- * acknowledged (R6, R8: its directory was not durable). A refusal of match itself looks like that,
- * and so does a stale duplicate of a refusal from before; to tell them apart, the leader draws a
- * fresh read token (`suspect_seq`) and probes with it: a refusal of match that echoes the fresh
- * token was made after we had the acknowledgement, so the entries are gone. Replication then starts
- * again from match 0, acknowledgements older than the token (`floor_seq`) count no more, and status
- * reports a regression. Lowering a match can only delay commits, never undo one: commit never goes
- * back (R11).
+ * duplicated, delayed or reordered. A refusal of what it acknowledged was made before that, and
+ * says nothing (V3). A peer that came back with less is another start of it, or says that it lost
+ * something (D9c): then its progress begins anew. That can only delay commits, never undo one:
+ * commit never goes back (R11).
  */
 #include "raft/internal.h"
 
@@ -54,9 +50,6 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->retransmit_us = retransmit_us;
 	p->srtt_us = 0;
 	p->read_echo = 0;
-	p->suspect_seq = 0;
-	p->floor_seq = 0;
-	p->regressions = 0;
 	p->lost = false;
 	p->unconfirmed = false;
 }
@@ -90,6 +83,8 @@ void raft_leader_become(struct raft *r)
 		if (p->id == 0)
 			continue;
 		raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
+		p->named = 0;
+		p->reads = 0;
 		p->hello_owed = true;
 	}
 	raft_term_start(r);
@@ -179,8 +174,6 @@ static void inflight_free(struct raft_peer *p)
 
 static void accepted(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
 {
-	if (reply->match >= p->match && reply->read_seq >= p->suspect_seq)
-		p->suspect_seq = 0;
 	if (reply->prev_index > p->agreed && reply->prev_index <= r->window.last)
 		p->agreed = reply->prev_index;
 	/* The log agrees up to the probe, durable or not: stream from here. */
@@ -208,38 +201,18 @@ static raft_index back_off(const struct raft *r, const struct raft_append_reply 
 	return raft_window_floor(&r->window, reply->match, reply->match_term);
 }
 
-static void regressed(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
-{
-	p->regressions++;
-	p->floor_seq = p->suspect_seq;
-	p->suspect_seq = 0;
-	p->match = 0;
-	p->agreed = 0;
-	p->commit_told = 0;
-	probe_from(p, back_off(r, reply) + 1);
-}
-
 static void refused(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
 {
-	if (reply->prev_index > p->match) {
-		if (reply->prev_index >= p->next && !p->probing)
-			return; /* not sent since the last back-off */
-		if (p->probing && reply->prev_index != p->probe_prev)
-			return;
-		raft_index agree = back_off(r, reply);
-		p->agreed = 0;
-		probe_from(p, (agree > p->match ? agree : p->match) + 1);
-		p->retransmit_us = retransmit_us_base(r, p);
+	if (reply->prev_index <= p->match)
+		return; /* made before it acknowledged that */
+	if (reply->prev_index >= p->next && !p->probing)
+		return; /* not sent since the last back-off */
+	if (p->probing && reply->prev_index != p->probe_prev)
 		return;
-	}
-	if (reply->match >= p->match)
-		return;
-	if (p->suspect_seq == 0) {
-		p->suspect_seq = ++r->reads.seq;
-		p->empty_owed = true;
-	} else if (reply->read_seq >= p->suspect_seq) {
-		regressed(r, p, reply);
-	}
+	raft_index agree = back_off(r, reply);
+	p->agreed = 0;
+	probe_from(p, (agree > p->match ? agree : p->match) + 1);
+	p->retransmit_us = retransmit_us_base(r, p);
 }
 
 /*
@@ -268,15 +241,8 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 {
 	const struct raft_append_reply *reply = &m->append_reply;
 
-	if (r->role != RAFT_LEADER)
-		return 0; /* late */
-	if (reply->read_seq > r->reads.seq || reply->match > r->window.last ||
-	    (!reply->accepted && reply->prev_index > 0 && reply->match >= reply->prev_index))
-		return -EINVAL;
 	p->heard = true;
 	lost_note(r, p, reply);
-	if (reply->read_seq < p->floor_seq)
-		return 0;
 	if (reply->read_seq > p->read_echo) {
 		p->read_echo = reply->read_seq;
 		raft_reads_confirm(r);
@@ -308,7 +274,7 @@ static void sample_take(const struct raft *r, struct raft_peer *p, uint64_t now_
 
 static bool read_unanswered(const struct raft *r, const struct raft_peer *p)
 {
-	return p->read_echo < raft_reads_awaited(r) || p->suspect_seq != 0;
+	return p->read_echo < raft_reads_awaited(r);
 }
 
 /*

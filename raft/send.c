@@ -40,6 +40,8 @@ static struct raft_message *append_new(struct raft *r, struct raft_peer *p, raft
 	m->append.prev_term = prev_term;
 	m->append.commit = r->commit;
 	m->append.read_seq = r->reads.seq;
+	if (prev_index > p->named)
+		p->named = prev_index;
 	return m;
 }
 
@@ -200,6 +202,8 @@ static bool entries_send(struct raft *r, struct raft_peer *p)
 	if (r->now_us - p->empty_us < r->heartbeat_us)
 		p->empty_owed = false;
 	commit_tell(r, p, last);
+	if (last > p->named)
+		p->named = last;
 	p->next = last + 1;
 	return true;
 }

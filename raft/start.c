@@ -175,12 +175,8 @@ void raft_witness_void(struct raft *r, struct raft_peer *p)
  */
 static void restarted_reset(const struct raft *r, struct raft_peer *p)
 {
-	uint64_t regressions = p->regressions;
-
-	if (r->role == RAFT_LEADER && p->match > 0) {
+	if (r->role == RAFT_LEADER && p->match > 0)
 		raft_peer_reset(p, p->match, r->heartbeat_us, r->now_us);
-		p->regressions = regressions;
-	}
 	p->lost = false;
 	p->unconfirmed = true;
 	p->read_echo = 0;
@@ -189,8 +185,6 @@ static void restarted_reset(const struct raft *r, struct raft_peer *p)
 /* Every message shows its sender's start. False: this is not the newest one, nor will it be. */
 bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start)
 {
-	if (!raft_start_plausible(p->witness.start, start))
-		return false;
 	if (raft_start_count(start) > raft_start_count(p->witness.start)) {
 		p->witness.id = p->id;
 		p->witness.start = start;

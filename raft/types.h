@@ -25,6 +25,11 @@ typedef uint64_t raft_term;
 #define RAFT_INDEX_MAX (UINT64_MAX / 4)
 #define RAFT_READ_SEQ_MAX (UINT64_MAX / 4)
 
+/* More elections than these, since a member was last heard, it has not stood in (raft/terms.c). */
+#define RAFT_TERMS_UNHEARD_MAX (UINT64_C(1) << 32)
+/* The same where no election can have led. */
+#define RAFT_TERMS_NEAR_MAX (UINT64_C(1) << 20)
+
 /* A member's id: it follows from the table with which its cluster was formed. 0: nobody. */
 typedef uint64_t raft_id;
 

@@ -60,6 +60,12 @@ static const char *error_name(int err)
 		return "the table names another directory";
 	case -ESTALE:
 		return "its term is over, or its start";
+	case -EDOM:
+		return "a term or start that is too far ahead";
+	case -ERANGE:
+		return "it answers what was never said";
+	case -EPROTO:
+		return "it contradicts what is committed, or the leader of its term";
 	case -EREMOTE:
 		return "not the leader";
 	case -EAGAIN:

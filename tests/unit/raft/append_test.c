@@ -69,15 +69,16 @@ static void malformed_and_lying_appends_are_dropped(void **state)
 		raft_index prev;
 		raft_term prev_term;
 		const char *terms;
+		int err;
 	} row[] = {
-		{"prev_index without a term", 3, 0, ""},
-		{"a term without prev_index", 0, 3, ""},
-		{"terms that go back", 2, 1, "21"},
-		{"terms below prev_term", 2, 2, "1"},
-		{"a term above the leader's", 2, 1, "9"},
-		{"term 0", 2, 1, "0"},
-		{"contradicts what is committed", 1, 1, "2"},
-		{"contradicts what is committed, at prev", 2, 2, ""},
+		{"prev_index without a term", 3, 0, "", -EINVAL},
+		{"a term without prev_index", 0, 3, "", -EINVAL},
+		{"terms that go back", 2, 1, "21", -EINVAL},
+		{"terms below prev_term", 2, 2, "1", -EINVAL},
+		{"a term above the leader's", 2, 1, "9", -EINVAL},
+		{"term 0", 2, 1, "0", -EINVAL},
+		{"contradicts what is committed", 1, 1, "2", -EPROTO},
+		{"contradicts what is committed, at prev", 2, 2, "", -EPROTO},
 	};
 	struct hand h;
 
@@ -87,14 +88,14 @@ static void malformed_and_lying_appends_are_dropped(void **state)
 	assert_int_equal(h.r->commit, 3);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		if (hand_append(&h, 2, 8, row[i].prev, row[i].prev_term, row[i].terms, 0) !=
-		    -EINVAL)
+		    row[i].err)
 			fail_msg("accepted: %s", row[i].why);
 		log_is(&h, "1111");
 	}
 	/* A match that this leader was told it cannot take back in the same term. */
-	assert_int_equal(hand_append(&h, 2, 8, 3, 1, "2", 0), -EINVAL);
+	assert_int_equal(hand_append(&h, 2, 8, 3, 1, "2", 0), -EPROTO);
 	/* Nor is there a second leader. */
-	assert_int_equal(hand_append(&h, 3, 8, 4, 1, "8", 0), -EINVAL);
+	assert_int_equal(hand_append(&h, 3, 8, 4, 1, "8", 0), -EPROTO);
 	hand_fini(&h);
 }
 

@@ -184,6 +184,17 @@ int hand_ack(struct hand *h, raft_id from, raft_index match)
 	return hand_recv(h, &m);
 }
 
+void hand_stream(struct hand *h, raft_id from)
+{
+	struct raft_message m =
+		hand_message(h, RAFT_MESSAGE_APPEND_REPLY, from, raft_get_term(h->r));
+
+	m.append_reply.accepted = true;
+	m.append_reply.prev_index = hand_peer(h, from)->probe_prev;
+	assert_int_equal(hand_recv(h, &m), 0);
+	assert_false(hand_peer(h, from)->probing);
+}
+
 int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint, raft_term hint_term)
 {
 	struct raft_message m =
@@ -198,7 +209,7 @@ int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint, 
 int hand_append(struct hand *h, raft_id from, raft_term term, raft_index prev, raft_term prev_term,
 		const char *terms, raft_index commit)
 {
-	static const uint8_t byte = 'y';
+	static const uint8_t byte = 'x';
 	struct raft_entry entry[64];
 	struct raft_message m = hand_message(h, RAFT_MESSAGE_APPEND, from, term);
 	uint32_t count = (uint32_t)strlen(terms);

@@ -69,6 +69,8 @@ int hand_recv(struct hand *h, const struct raft_message *m);
 /* Makes it the leader of the next term, with its first entry durable here and nowhere else. */
 void hand_elect(struct hand *h);
 void hand_campaign(struct hand *h);
+/* It answers the probe, and has made nothing durable: entries stream to it from now on. */
+void hand_stream(struct hand *h, raft_id from);
 int hand_ack(struct hand *h, raft_id from, raft_index match);
 int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint,
 		raft_term hint_term);

@@ -1,0 +1,391 @@
+/*
+ * What a message of another member may say (raft/check.h): row by row, what is out of range is
+ * refused by its cause, and changes nothing.
+ */
+#include "tests/unit/raft/hand.h"
+
+#include "raft/check.h"
+
+/* Everything that a refused message could have touched. */
+struct picture {
+	struct raft_hard_state hard;
+	enum raft_role role;
+	raft_id leader;
+	raft_index last, commit, durable;
+	raft_index match[RAFT_PLACES_MAX], next[RAFT_PLACES_MAX];
+	uint64_t echo[RAFT_PLACES_MAX];
+	uint32_t votes, waiting;
+	bool lost;
+};
+
+static struct picture picture(const struct hand *h)
+{
+	const struct raft *r = h->r;
+	struct picture p;
+
+	memset(&p, 0, sizeof(p));
+	p.hard = r->hard;
+	p.role = r->role;
+	p.leader = r->leader;
+	p.last = r->window.last;
+	p.commit = r->commit;
+	p.durable = r->durable;
+	p.waiting = r->reads.wait_count;
+	p.lost = r->lost.is;
+	for (uint32_t i = 0; i < r->place_count; i++) {
+		p.match[i] = r->place[i].match;
+		p.next[i] = r->place[i].next;
+		p.echo[i] = r->place[i].read_echo;
+		p.votes += r->place[i].vote_granted;
+	}
+	return p;
+}
+
+static void refused(struct hand *h, const struct raft_message *m, int err)
+{
+	struct picture before = picture(h), after;
+
+	hand_forget(h);
+	assert_int_equal(hand_recv(h, m), err);
+	after = picture(h);
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_int_equal(h->sent_count, 0);
+}
+
+/* A leader of term 2 whose log is 1 1 2, all of it acknowledged by member 2. */
+static void lead(struct hand *h)
+{
+	hand_init(h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+	hand_elect(h);
+	assert_int_equal(hand_ack(h, 2, 3), 0);
+	assert_int_equal(h->r->commit, 3);
+}
+
+static void V28_an_acknowledgement_names_only_what_was_sent(void **state)
+{
+	static const struct {
+		struct raft_append_reply reply;
+		int err;
+	} row[] = {
+		{{.accepted = true, .match = 4, .prev_index = 3}, -ERANGE},
+		{{.accepted = true, .match = 3, .prev_index = 4}, -ERANGE},
+		{{.match = 1, .match_term = 1, .prev_index = 4}, -ERANGE},
+		{{.accepted = true, .match = 3, .prev_index = 3, .read_seq = 1}, -ERANGE},
+		{{.accepted = true, .match = 3, .read_seq = UINT64_C(1) << 60}, -ERANGE},
+		{{.accepted = true, .match = 3, .read_seq = RAFT_READ_SEQ_MAX + 1}, -EINVAL},
+		{{.accepted = true, .match = RAFT_INDEX_MAX + 1}, -EINVAL},
+		{{.match = 3, .match_term = 2, .prev_index = 3}, -EINVAL},
+		{{.match = 1, .match_term = 3, .prev_index = 3}, -EINVAL},
+		{{.match = 1, .prev_index = 0}, -EINVAL},
+	};
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 3, 2);
+		m.append_reply = row[i].reply;
+		refused(&h, &m, row[i].err);
+	}
+	/* In the log is not enough: the entry has not been sent to this one. */
+	raft_index index;
+	raft_term term;
+	assert_int_equal(raft_propose(h.r, (const uint8_t *)"z", 1, &index, &term), 0);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 3, 2);
+	m.append_reply = (struct raft_append_reply){.accepted = true, .match = 4, .prev_index = 3};
+	assert_int_equal(raft_recv(h.r, &m), -ERANGE);
+	hand_take(&h);
+	hand_fini(&h);
+}
+
+/* The follower's half: a token of a forged heartbeat is echoed once, and not for ever. */
+static void V28_a_forged_read_token_is_not_remembered(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+	m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 1);
+	m.append.read_seq = 5;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	hand_persist(&h);
+	m.append.read_seq = UINT64_C(1) << 60;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	m.append.read_seq = 6;
+	hand_forget(&h);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.read_seq, 6);
+	/* The newest of those that are answered together. */
+	assert_int_equal(raft_recv(h.r, &m), 0);
+	m.append.read_seq = 8;
+	assert_int_equal(raft_recv(h.r, &m), 0);
+	m.append.read_seq = 7;
+	assert_int_equal(raft_recv(h.r, &m), 0);
+	hand_forget(&h);
+	hand_take(&h);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.read_seq, 8);
+	hand_fini(&h);
+}
+
+static void V28_a_vote_counts_only_if_it_was_asked_for(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 5});
+	hand_campaign(&h);
+	m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 2, 1);
+	m.vote_reply.granted = true;
+	refused(&h, &m, -ERANGE); /* the request waits for the disk */
+	hand_persist(&h);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(picture(&h).votes, 1);
+	m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 3, 1);
+	m.vote_reply.granted = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 4, 1);
+	refused(&h, &m, 0); /* honest: it was elected meanwhile */
+	hand_fini(&h);
+}
+
+static void V28_a_term_has_one_leader(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 2);
+	refused(&h, &m, -EPROTO);
+	hand_fini(&h);
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "", 0), 0);
+	hand_persist(&h);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND, 3, 1);
+	refused(&h, &m, -EPROTO);
+	hand_fini(&h);
+}
+
+/* One member's questions leave room for the others'. */
+static void V28_one_member_does_not_take_all_reads(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	lead(&h);
+	m = hand_message(&h, RAFT_MESSAGE_READ, 2, 2);
+	for (uint32_t i = 0; i < 2 * RAFT_READY_READS_MAX; i++) {
+		m.read.context = i + 1;
+		assert_int_equal(raft_recv(h.r, &m), 0);
+	}
+	assert_int_equal(h.r->reads.wait_count, RAFT_READS_PEER_MAX);
+	assert_int_equal(raft_read_index(h.r, 7), 0);
+	m.from = 3;
+	m.identity++;
+	m.start = hand_start(3, 1);
+	assert_int_equal(raft_recv(h.r, &m), 0);
+	assert_int_equal(h.r->reads.wait_count, RAFT_READS_PEER_MAX + 2);
+	/* Answered, they make room for its next ones. */
+	hand_take(&h);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 2);
+	m.append_reply = (struct raft_append_reply){
+		.accepted = true, .match = 3, .prev_index = 3, .read_seq = h.r->reads.seq};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.r->reads.wait_count, 0);
+	m = hand_message(&h, RAFT_MESSAGE_READ, 2, 2);
+	assert_int_equal(raft_recv(h.r, &m), 0);
+	assert_int_equal(h.r->reads.wait_count, 1);
+	hand_take(&h);
+	hand_fini(&h);
+}
+
+static void V11_late_answers_are_late_and_not_malformed(void **state)
+{
+	static const enum raft_message_type type[] = {RAFT_MESSAGE_READ, RAFT_MESSAGE_APPEND_REPLY,
+						      RAFT_MESSAGE_READ_REPLY};
+	struct hand h;
+
+	(void)state;
+	/* This member follows nobody in the term of the answer, or member 2, or stands itself. */
+	for (int role = 0; role < 3; role++) {
+		hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+		if (role == 1)
+			assert_int_equal(hand_append(&h, 2, 1, 0, 0, "", 0), 0);
+		if (role == 2)
+			hand_campaign(&h);
+		hand_persist(&h);
+		for (size_t i = 0; i < sizeof(type) / sizeof(type[0]); i++) {
+			struct raft_message m = hand_message(&h, type[i], 3, raft_get_term(h.r));
+			refused(&h, &m, -ESTALE);
+		}
+		hand_fini(&h);
+	}
+}
+
+/* V30: a count of starts near the end of its range shuts nobody out. */
+static void V30_a_start_that_none_can_have_made_is_not_believed(void **state)
+{
+	static const struct {
+		uint32_t count;
+		int err;
+	} row[] = {{UINT32_MAX, -EINVAL},
+		   {RAFT_START_COUNT_MAX + 1, -EINVAL},
+		   {RAFT_START_COUNT_MAX, -EDOM},
+		   {RAFT_STARTS_UNHEARD_MAX + 2, -EDOM}};
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		for (int type = RAFT_MESSAGE_VOTE; type <= RAFT_MESSAGE_START_REPLY; type++) {
+			struct raft_message m =
+				hand_message(&h, (enum raft_message_type)type, 2, 2);
+			m.start = hand_start(2, row[i].count);
+			if (type == RAFT_MESSAGE_START_REPLY)
+				m.start_reply.asked = h.r->start;
+			refused(&h, &m, row[i].err);
+		}
+	}
+	assert_int_equal(hand_ack(&h, 2, 3), 0);
+	hand_fini(&h);
+}
+
+/*
+ * V36: other entries where this member's are committed: by term, and in the same term by content.
+ * The first is named, with who sent it.
+ */
+static void V36_what_is_committed_is_never_overwritten(void **state)
+{
+	static const struct {
+		raft_index prev;
+		raft_term prev_term;
+		const char *terms;
+		raft_index index;
+		raft_term theirs;
+	} row[] = {
+		{2, 1, "3", 3, 3},  /* an entry of another term */
+		{1, 1, "12", 3, 2}, /* an older one */
+		{3, 2, "3", 3, 2},  /* the one before the entries */
+		{3, 2, "", 3, 2},
+	};
+	struct hand h;
+	struct raft_status status;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		hand_init(&h, (struct hand_options){.nodes = 3, .terms = "111", .term = 1});
+		struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 1);
+		m.append.prev_index = 3;
+		m.append.prev_term = 1;
+		m.append.commit = 3;
+		assert_int_equal(hand_recv(&h, &m), 0);
+		assert_int_equal(h.r->commit, 3);
+		raft_get_status(h.r, &status);
+		assert_int_equal(status.contradiction.count, 0);
+		for (int twice = 0; twice < 2; twice++)
+			assert_int_equal(hand_append(&h, 3, 3, row[i].prev, row[i].prev_term,
+						     row[i].terms, 9),
+					 -EPROTO);
+		hand_persist(&h);
+		assert_int_equal(h.r->window.last, 3);
+		assert_int_equal(raft_window_term(&h.r->window, 3), 1);
+		assert_int_equal(h.r->commit, 3);
+		assert_null(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 3));
+		raft_get_status(h.r, &status);
+		assert_int_equal(status.contradiction.count, 2);
+		assert_int_equal(status.contradiction.index, row[i].index);
+		assert_int_equal(status.contradiction.ours, 1);
+		assert_int_equal(status.contradiction.theirs, row[i].theirs);
+		assert_int_equal(status.contradiction.from, 3);
+		hand_fini(&h);
+	}
+}
+
+/* One term, one index, two contents: a forger who knows the term. */
+static void V36_the_same_term_with_other_bytes_is_seen(void **state)
+{
+	static const uint8_t forged = 'f';
+	struct hand h;
+	struct raft_status status;
+	struct raft_entry e = {.index = 3,
+			       .term = 1,
+			       .data = &forged,
+			       .size = 1,
+			       .type = RAFT_ENTRY_COMMAND,
+			       .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
+
+	(void)state;
+	for (int committed = 0; committed < 2; committed++) {
+		hand_init(&h, (struct hand_options){.nodes = 3, .terms = "111", .term = 1});
+		struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 1);
+		m.append = (struct raft_append){.prev_index = 2,
+						.prev_term = 1,
+						.entries = &e,
+						.entry_count = 1,
+						.commit = 3};
+		if (committed)
+			assert_int_equal(hand_append(&h, 2, 1, 3, 1, "", 3), 0);
+		assert_int_equal(hand_recv(&h, &m), -EPROTO);
+		assert_int_equal(h.r->window.data[3][0], 'x');
+		assert_int_equal(h.r->commit, committed ? 3 : 0);
+		raft_get_status(h.r, &status);
+		assert_int_equal(status.contradiction.count, committed);
+		if (committed)
+			assert_int_equal(status.contradiction.ours, status.contradiction.theirs);
+		hand_fini(&h);
+	}
+}
+
+/* An entry that is only appended gives way to the leader's, as ever; it is no contradiction. */
+static void V36_what_is_not_committed_gives_way(void **state)
+{
+	struct hand h;
+	struct raft_status status;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "111", .term = 1});
+	assert_int_equal(hand_append(&h, 3, 3, 2, 1, "3", 2), 0);
+	assert_int_equal(raft_window_term(&h.r->window, 3), 3);
+	raft_get_status(h.r, &status);
+	assert_int_equal(status.contradiction.count, 0);
+	hand_fini(&h);
+}
+
+/* What a witness says of a position is whole, or nothing. */
+static void V28_a_witness_names_a_whole_position(void **state)
+{
+	struct hand h;
+	struct raft_message m;
+
+	(void)state;
+	lead(&h);
+	m = hand_told(&h, 2, h.r->start, 0, 1);
+	refused(&h, &m, -EINVAL);
+	m = hand_told(&h, 2, h.r->start, UINT64_C(1) << 60, 1);
+	refused(&h, &m, -EDOM);
+	m = hand_told(&h, 2, h.r->start, 1, RAFT_INDEX_MAX + 1);
+	refused(&h, &m, -EINVAL);
+	m = hand_told(&h, 2, hand_start(1, RAFT_STARTS_UNHEARD_MAX + 2), 0, 0);
+	refused(&h, &m, -EINVAL);
+	hand_fini(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V28_an_acknowledgement_names_only_what_was_sent),
+		cmocka_unit_test(V28_a_forged_read_token_is_not_remembered),
+		cmocka_unit_test(V28_a_vote_counts_only_if_it_was_asked_for),
+		cmocka_unit_test(V28_a_term_has_one_leader),
+		cmocka_unit_test(V28_one_member_does_not_take_all_reads),
+		cmocka_unit_test(V28_a_witness_names_a_whole_position),
+		cmocka_unit_test(V11_late_answers_are_late_and_not_malformed),
+		cmocka_unit_test(V30_a_start_that_none_can_have_made_is_not_believed),
+		cmocka_unit_test(V36_what_is_committed_is_never_overwritten),
+		cmocka_unit_test(V36_the_same_term_with_other_bytes_is_seen),
+		cmocka_unit_test(V36_what_is_not_committed_gives_way),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
