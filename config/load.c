@@ -72,7 +72,7 @@ int config_load(struct config *out, const char *file, struct config_errors *erro
 {
 	struct config_loading l = {.config = out, .errors = errors, .file = file};
 	char *text = malloc(CONFIG_FILE_SIZE_MAX + 1);
-	size_t size = 0;
+	size_t size = 0, mark;
 	int rc;
 
 	*out = (struct config){0};
@@ -80,11 +80,13 @@ int config_load(struct config *out, const char *file, struct config_errors *erro
 	if (text == NULL)
 		return -ENOMEM;
 	rc = strlen(file) < sizeof(out->file) ? read_file(file, text, &size) : -ENAMETOOLONG;
+	/* Some editors begin a file with a byte-order mark, which is not of its text. */
+	mark = rc == 0 && size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	if (rc != 0) {
 		config_error_unreadable(&l, rc);
 	} else {
 		snprintf(out->file, sizeof(out->file), "%s", file);
-		rc = load_text(&l, text, size);
+		rc = load_text(&l, text + mark, size - mark);
 	}
 	free(text);
 	assert((rc == 0) == (errors->count == 0));

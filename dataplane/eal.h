@@ -59,6 +59,9 @@ struct link_options {
 int link_dpdk_create(struct link **out, const struct link_options *options,
 		     char error[EAL_ERROR_MAX]);
 
+/* Whether a kernel interface is one that packet and xdp can take. 0 or -errno, with a line. */
+int link_interface_check(const struct link_options *options, char error[EAL_ERROR_MAX]);
+
 /* Two ends of a wire inside this process (net_ring). */
 int link_ring_pair(struct link **a, struct link **b, const struct link_options *a_options,
 		   const struct link_options *b_options, char error[EAL_ERROR_MAX]);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -60,9 +61,16 @@ static int check(int fd, const struct link_options *options, struct link_mac *ma
 	struct ifreq request;
 	int err = ask(fd, SIOCGIFHWADDR, options->interface, &request);
 	if (err != 0) {
-		snprintf(error, EAL_ERROR_MAX, "interface %s: %s", options->interface,
-			 strerror(-err));
+		snprintf(error, EAL_ERROR_MAX, "interface %s: %s: ip link lists those there are",
+			 options->interface, strerror(-err));
 		return err;
+	}
+	if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
+		snprintf(error, EAL_ERROR_MAX,
+			 "interface %s is not an Ethernet interface: one that carries Ethernet "
+			 "frames, such as eth1 or a veth",
+			 options->interface);
+		return -EINVAL;
 	}
 	memcpy(mac->byte, request.ifr_hwaddr.sa_data, sizeof(mac->byte));
 	err = ask(fd, SIOCGIFMTU, options->interface, &request);
@@ -100,4 +108,11 @@ int link_kernel_check(const struct link_options *options, struct link_mac *mac,
 	int err = check(fd, options, mac, error);
 	close(fd);
 	return err;
+}
+
+int link_interface_check(const struct link_options *options, char error[EAL_ERROR_MAX])
+{
+	struct link_mac mac;
+
+	return link_kernel_check(options, &mac, error);
 }

@@ -8,6 +8,7 @@
 #include "kv/kv.h"
 #include "metrics/http.h"
 #include "node/claim.h"
+#include "node/host.h"
 #include "node/idle.h"
 #include "node/journal.h"
 #include "node/node.h"
@@ -77,7 +78,8 @@ static int parse_option(int key, char *value, struct argp_state *state)
 
 static const struct argp_option option_table[] = {
 	{"config", 'c', "FILE", 0, "The configuration file (quoin.yaml(5))", 0},
-	{"check", 'k', NULL, 0, "Validate and explain the configuration, start nothing", 0},
+	{"check", 'k', NULL, 0,
+	 "Look at the configuration and at this host, explain both, start nothing", 0},
 	{"log-format", 'l', "FORMAT", 0,
 	 "How lines of the log read: text or json; over log-format of the configuration", 0},
 	{0},
@@ -335,6 +337,13 @@ static void set_journal(struct quoind *q, const struct arguments *arguments)
 		    (enum journal_format)(arguments->format >= 0 ? arguments->format : format));
 }
 
+/* Before anything is touched: what would be in the way of a start. */
+static void say_wrong(void *journal, const struct host_finding *finding)
+{
+	if (finding->wrong)
+		journal_fail(journal, "%s", finding->text);
+}
+
 /* A node from its start to its end: an exit status. */
 static int live(struct quoind *q)
 {
@@ -342,6 +351,8 @@ static int live(struct quoind *q)
 
 	descriptors_raise();
 	notify_open(&q->notify);
+	if (host_check(&q->config, say_wrong, q->journal))
+		return QUOIND_START;
 	if (start(q)) {
 		finish(q);
 		if (!signals_stops())
@@ -367,11 +378,25 @@ static int live(struct quoind *q)
 	return error ? QUOIND_DISK : EXITS_DONE;
 }
 
+static void explain(void *nothing, const struct host_finding *finding)
+{
+	(void)nothing;
+	printf("%-22s %-5s  %s\n", finding->what, finding->wrong ? "WRONG" : "good", finding->text);
+}
+
 static int check(const struct quoind *q)
 {
+	uint32_t wrong;
+
 	config_explain(&q->config, stdout);
+	printf("\nWhat this host, and this user on it, give:\n\n");
+	descriptors_raise();
+	wrong = host_check(&q->config, explain, NULL);
+	printf("\nNot looked at:\n\n%s", host_unseen());
+	if (wrong)
+		printf("\nA start would fail for what is WRONG.\n");
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return EXITS_DONE;
+		return host_check(&q->config, say_wrong, q->journal) ? QUOIND_START : EXITS_DONE;
 	journal_fail(q->journal, "standard output: %s", strerror(errno));
 	return QUOIND_START;
 }

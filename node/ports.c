@@ -59,16 +59,39 @@ static struct link_options options_of(const struct config *c)
 }
 
 /* Of the two ends of a socket the one with the lower address listens; for clients this node. */
+static bool listens(const struct config *c, uint32_t member)
+{
+	return member >= c->member_count || c->address < c->member[member].address;
+}
+
+static void socket_name(const struct config *c, uint32_t member, char out[PORTS_SOCKET_SIZE])
+{
+	uint32_t peer = member < c->member_count ? c->member[member].address : 0;
+	bool server = listens(c, member);
+
+	if (member >= c->member_count)
+		snprintf(out, PORTS_SOCKET_SIZE, "%s-%08x-clients", c->memif_socket, c->address);
+	else
+		snprintf(out, PORTS_SOCKET_SIZE, "%s-%08x-%08x", c->memif_socket,
+			 server ? c->address : peer, server ? peer : c->address);
+}
+
+bool ports_socket(const struct config *c, uint32_t member, char out[PORTS_SOCKET_SIZE])
+{
+	if (!ports_for_each_peer(c) || member == c->self || !listens(c, member))
+		return false;
+	socket_name(c, member, out);
+	return true;
+}
+
 static int add_for_each(struct dp_options *dp, const struct config *c, struct fault_rules *faults,
 			struct journal *journal)
 {
 	uint32_t port = 0;
 
 	for (uint32_t i = 0; i <= c->member_count; i++) {
-		bool clients = i == c->member_count;
-		uint32_t peer = clients ? 0 : c->member[i].address;
 		struct link_options link = options_of(c);
-		char name[24], socket[128];
+		char name[24], socket[PORTS_SOCKET_SIZE];
 		int error;
 
 		if (i == c->self)
@@ -76,18 +99,13 @@ static int add_for_each(struct dp_options *dp, const struct config *c, struct fa
 		link.name = name;
 		link.mac = mac_of(c, (uint8_t)port);
 		link.socket = socket;
-		link.server = clients || c->address < peer;
+		link.server = listens(c, i);
 		snprintf(name, sizeof(name), "%s%u", link_kind_name(c->link), port);
-		if (clients)
-			snprintf(socket, sizeof(socket), "%s-%08x-clients", c->memif_socket,
-				 c->address);
-		else
-			snprintf(socket, sizeof(socket), "%s-%08x-%08x", c->memif_socket,
-				 link.server ? c->address : peer, link.server ? peer : c->address);
+		socket_name(c, i, socket);
 		error = add(dp, &link, faults, journal);
 		if (error)
 			return error;
-		if (clients)
+		if (i == c->member_count)
 			dp->client_port = (uint8_t)port;
 		port++;
 	}

@@ -14,6 +14,13 @@ struct journal;
 bool ports_for_each_peer(const struct config *c);
 
 /*
+ * Where the port to a member listens; the index above all members' is clients'. False: it does not
+ * listen, or there is none.
+ */
+enum { PORTS_SOCKET_SIZE = 128 };
+bool ports_socket(const struct config *c, uint32_t member, char out[PORTS_SOCKET_SIZE]);
+
+/*
  * DPDK: once per process; what it says goes to the journal. 0 or -errno, with a line there; so
  * below.
  */

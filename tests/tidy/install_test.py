@@ -139,7 +139,11 @@ class Install(unittest.TestCase):
             with self.subTest(sample=name):
                 sample = str(self.prefix / f"share/doc/quoin/samples/{name}.yaml")
                 done = run(quoind, "--config", sample, "--check")
-                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                # What a host must have before, the samples say: each line names its key.
+                wrong = [line for line in done.stderr.splitlines() if not re.match(
+                    r"quoind: (network\.(pci|interface)|memory|cpus|admin-socket|data-dir): ", line)]
+                self.assertEqual((done.returncode in (0, 4), wrong), (True, []))
+                self.assertEqual(done.returncode == 0, done.stderr == "")
                 self.assertIn("initial-cluster", done.stdout)
 
 

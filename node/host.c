@@ -1,0 +1,44 @@
+/*
+ * All the looks at a host, one after the other.
+ */
+#include "node/host_internal.h"
+
+static const struct {
+	const char *what;
+	void (*look)(const struct config *c, struct host_finding *f);
+} looks[] = {
+	{"cpus", host_cpus},
+	{"memory", host_memory},
+	{"io_uring", host_io_uring},
+	{"descriptors", host_descriptors},
+	{"data-dir", host_directory},
+	{"space", host_space},
+	{"admin-socket", host_admin_socket},
+	{"link", host_link},
+	{"rights", host_link_rights},
+	{"address", host_address},
+	{"metrics", host_metrics},
+};
+
+uint32_t host_check(const struct config *c, host_tell *tell, void *context)
+{
+	uint32_t wrong = 0;
+
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		struct host_finding f = {.what = looks[i].what};
+
+		looks[i].look(c, &f);
+		wrong += f.wrong;
+		if (f.text[0])
+			tell(context, &f);
+	}
+	return wrong;
+}
+
+const char *host_unseen(void)
+{
+	return "whether a driver takes the device and its queues, which a start alone can tell\n"
+	       "whether another host has this address, and whether the other members are reached\n"
+	       "whether the log that is in data-dir is whole: quoin-wal verify DIR\n"
+	       "limits that a service manager, a container or a cgroup sets for another process\n";
+}

@@ -1,0 +1,26 @@
+/*
+ * What a node needs of its host, looked at before it starts, and by quoind --check: nothing is
+ * changed, and whatever stands in the way of a start is said in the words of the configuration.
+ */
+#ifndef NODE_HOST_H
+#define NODE_HOST_H
+
+#include "config/config.h"
+
+enum { HOST_TEXT_MAX = 512 };
+
+struct host_finding {
+	const char *what; /* a word or two */
+	bool wrong;       /* a start would fail */
+	char text[HOST_TEXT_MAX];
+};
+
+typedef void host_tell(void *context, const struct host_finding *finding);
+
+/* Tells each finding; returns how many are wrong. */
+uint32_t host_check(const struct config *c, host_tell *tell, void *context);
+
+/* What no look at a host can tell, a line each. */
+const char *host_unseen(void);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * The data directory, its file system, sockets and descriptors.
+ */
+#include "node/host_internal.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+enum {
+	MIB = 1 << 20,
+	/*
+	 * A node of two ports has 24 open when it has started (measured), each port more has 4, and
+	 * clients of the admin socket need some: 24 + 5 * 4 and 20 of them.
+	 */
+	DESCRIPTORS_MIN = 64,
+	/* What is made beside segments: vote, mark, base, identity; and a segment ahead. */
+	SMALL_BYTES = MIB,
+	SEGMENTS_AT_START = 2,
+};
+
+static void parent_of(const char *path, char out[CONFIG_PATH_MAX])
+{
+	char *slash;
+
+	snprintf(out, CONFIG_PATH_MAX, "%s", path);
+	for (size_t size = strlen(out); size > 1 && out[size - 1] == '/'; size--)
+		out[size - 1] = '\0';
+	slash = strrchr(out, '/');
+	if (slash)
+		slash[slash == out] = '\0';
+}
+
+/* Files may be made in it. */
+static bool writable(const char *key, const char *directory, struct host_finding *f)
+{
+	struct stat st;
+
+	if (stat(directory, &st) != 0)
+		host_wrong(f, "%s: %s: %s%s", key, directory, strerror(errno),
+			   errno == ENOENT ? ": make it first (mkdir -p), for only the last "
+					     "directory of a path is made"
+					   : "");
+	else if (!S_ISDIR(st.st_mode))
+		host_wrong(f, "%s: %s is not a directory", key, directory);
+	else if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0)
+		host_wrong(f, "%s: %s: files cannot be made in it: %s", key, directory,
+			   strerror(errno));
+	else
+		return true;
+	return false;
+}
+
+/* Another process has the log open. */
+static bool locked(const char *directory)
+{
+	char path[CONFIG_PATH_MAX + 8];
+	bool taken;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/lock", directory);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	taken = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	close(fd);
+	return taken;
+}
+
+/* By a file without a name, which is gone when it is closed. */
+static bool has_direct_io(const char *directory)
+{
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_DIRECT | O_DSYNC | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno != EINVAL; /* else it has no such files, and a start will tell */
+	close(fd);
+	return true;
+}
+
+static void file_system(const struct config *c, const char *directory, struct host_finding *f)
+{
+	struct statfs fs;
+	bool memory;
+
+	if (statfs(directory, &fs) != 0) {
+		host_wrong(f, "data-dir: %s: %s", directory, strerror(errno));
+		return;
+	}
+	memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+	if (c->durability != CONFIG_VOLATILE && memory)
+		host_wrong(f,
+			   "data-dir: %s is a file system in memory, on which nothing is durable: "
+			   "use one on a disk (ext4, xfs), or wal.durability: volatile",
+			   directory);
+	else if (c->durability != CONFIG_VOLATILE && !has_direct_io(directory))
+		host_wrong(f,
+			   "data-dir: %s: this file system has no direct I/O to stable storage "
+			   ": use another one (ext4, xfs), or wal.durability: volatile",
+			   directory);
+	else
+		host_good(f, "%s%s", directory, memory ? ", in memory" : "");
+}
+
+void host_directory(const struct config *c, struct host_finding *f)
+{
+	char parent[CONFIG_PATH_MAX];
+	struct stat st;
+	bool there = stat(c->data_dir, &st) == 0 || errno != ENOENT;
+
+	parent_of(c->data_dir, parent);
+	if (!writable("data-dir", there ? c->data_dir : parent, f))
+		return;
+	if (locked(c->data_dir)) {
+		host_wrong(f,
+			   "data-dir: %s: another process has it open: a node of this directory "
+			   "runs already",
+			   c->data_dir);
+		return;
+	}
+	file_system(c, there ? c->data_dir : parent, f);
+}
+
+/* Entries of the directory: 0 if it is not there. */
+static uint64_t entries(const char *path)
+{
+	DIR *directory = opendir(path);
+	uint64_t count = 0;
+
+	while (directory && readdir(directory))
+		count++;
+	if (directory)
+		closedir(directory);
+	return count;
+}
+
+void host_space(const struct config *c, struct host_finding *f)
+{
+	bool there = entries(c->data_dir) > 2; /* but . and .. */
+	uint64_t need =
+		SMALL_BYTES +
+		(c->durability == CONFIG_VOLATILE ? 0 : SEGMENTS_AT_START * c->segment_bytes);
+	char parent[CONFIG_PATH_MAX];
+	struct statvfs fs;
+	uint64_t free_bytes;
+
+	parent_of(c->data_dir, parent);
+	if (statvfs(c->data_dir, &fs) != 0 && statvfs(parent, &fs) != 0)
+		return;
+	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (!there && free_bytes < need)
+		host_wrong(f,
+			   "data-dir: %s: %" PRIu64 " MiB are free on its file system, and a new "
+			   "log needs %" PRIu64
+			   ", two segments: make room, or a smaller wal.segment-size",
+			   c->data_dir, free_bytes / MIB, need / MIB);
+	else if (free_bytes < need)
+		host_good(f, "%" PRIu64 " MiB are free: less than two segments of the log",
+			  free_bytes / MIB);
+	else
+		host_good(f, "%" PRIu64 " MiB are free", free_bytes / MIB);
+}
+
+void host_descriptors(const struct config *c, struct host_finding *f)
+{
+	/* Every segment of a log is opened. */
+	uint64_t need = DESCRIPTORS_MIN + 4 * c->member_count + entries(c->data_dir);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	/* quoind raises its own limit as far as it may. */
+	if (limit.rlim_max < need)
+		host_wrong(f,
+			   "this process may have %" PRIu64 " open files, and needs %" PRIu64
+			   " to start: raise the hard limit (ulimit -Hn, or LimitNOFILE= in the "
+			   "unit)",
+			   (uint64_t)limit.rlim_max, need);
+	else
+		host_good(f, "%" PRIu64 ", of which a start needs %" PRIu64,
+			  (uint64_t)limit.rlim_max, need);
+}
+
+static bool answers(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool answered;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.107s", path);
+	answered = fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+			       errno == EAGAIN);
+	if (fd >= 0)
+		close(fd);
+	return answered;
+}
+
+void host_admin_socket(const struct config *c, struct host_finding *f)
+{
+	char parent[CONFIG_PATH_MAX];
+	size_t size = strlen(c->data_dir);
+	struct stat st;
+
+	parent_of(c->admin_socket, parent);
+	while (size > 1 && c->data_dir[size - 1] == '/')
+		size--;
+	/* In the data directory, which is looked at by itself, and may have to be made. */
+	if ((strlen(parent) != size || strncmp(parent, c->data_dir, size) != 0) &&
+	    !writable("admin-socket", parent, f))
+		return;
+	if (lstat(c->admin_socket, &st) == 0 && (!S_ISSOCK(st.st_mode) || answers(c->admin_socket)))
+		host_wrong(f,
+			   "admin-socket: %s: in use by another process, or not a socket: set it "
+			   "to another path",
+			   c->admin_socket);
+	else
+		host_good(f, "%s", c->admin_socket);
+}
+
+void host_metrics(const struct config *c, struct host_finding *f)
+{
+	for (uint32_t i = 0; i < c->metrics_url_count; i++) {
+		const struct config_url *url = &c->metrics_url[i];
+		struct sockaddr_in at = {.sin_family = AF_INET,
+					 .sin_port = htons(url->port),
+					 .sin_addr = {htonl(url->address)}};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+		char text[INET_ADDRSTRLEN];
+		bool bound;
+
+		if (fd < 0)
+			return;
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+		bound = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 1) == 0;
+		if (!bound)
+			host_wrong(f, "listen-metrics-urls: http://%s:%u: %s",
+				   inet_ntop(AF_INET, &at.sin_addr, text, sizeof(text)), url->port,
+				   strerror(errno));
+		close(fd);
+		if (!bound)
+			return;
+		host_good(f, "%u ports are free", c->metrics_url_count);
+	}
+}

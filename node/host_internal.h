@@ -1,0 +1,32 @@
+/*
+ * One look at a time: shared by the files of host.h.
+ */
+#ifndef NODE_HOST_INTERNAL_H
+#define NODE_HOST_INTERNAL_H
+
+#include "node/host.h"
+
+/* The finding is good, or wrong, in these words. */
+__attribute__((format(printf, 2, 3))) void host_good(struct host_finding *f, const char *format,
+						     ...);
+__attribute__((format(printf, 2, 3))) void host_wrong(struct host_finding *f, const char *format,
+						      ...);
+
+/* An empty text means that there was nothing to look at. host_machine.c: */
+void host_cpus(const struct config *c, struct host_finding *f);
+void host_memory(const struct config *c, struct host_finding *f);
+void host_io_uring(const struct config *c, struct host_finding *f);
+
+/* host_files.c */
+void host_directory(const struct config *c, struct host_finding *f);
+void host_space(const struct config *c, struct host_finding *f);
+void host_descriptors(const struct config *c, struct host_finding *f);
+void host_admin_socket(const struct config *c, struct host_finding *f);
+void host_metrics(const struct config *c, struct host_finding *f);
+
+/* host_network.c */
+void host_link(const struct config *c, struct host_finding *f);
+void host_link_rights(const struct config *c, struct host_finding *f);
+void host_address(const struct config *c, struct host_finding *f);
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * CPUs, memory and the kernel's io_uring.
+ */
+#include "node/host_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/io_uring.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define LOCKED_ADVICE ": raise the limit to 16 MiB (ulimit -l, or LimitMEMLOCK= in the unit)"
+
+enum {
+	MIB = 1 << 20,
+	/* The log's buffers, locked for io_uring: 16 of 320 KiB, and some; measured: 5.9 MiB. */
+	LOCKED_BYTES = 8 * MIB,
+	/* A node's address space beside the dataplane's memory; measured: 111 MiB, and threads. */
+	ADDRESS_MIB = 256,
+	HUGE_PAGE_MIB = 2,
+};
+
+/* Whether the loop could run there: asked of the kernel by trying, and taken back. */
+static bool cpu_takes_us(unsigned long cpu, const cpu_set_t *before)
+{
+	cpu_set_t one;
+	bool taken;
+
+	if (cpu >= CPU_SETSIZE)
+		return false;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	taken = sched_setaffinity(0, sizeof(one), &one) == 0;
+	(void)sched_setaffinity(0, sizeof(*before), before);
+	return taken;
+}
+
+void host_cpus(const struct config *c, struct host_finding *f)
+{
+	cpu_set_t before;
+	char *at = (char *)(uintptr_t)c->cpus;
+
+	if (sched_getaffinity(0, sizeof(before), &before) != 0)
+		return;
+	host_good(f, "%s of %ld", c->cpus[0] ? c->cpus : "any", sysconf(_SC_NPROCESSORS_ONLN));
+	/* The form was checked: numbers, and ranges of them, between commas. */
+	while (*at) {
+		unsigned long first = strtoul(at, &at, 10), last = first;
+
+		if (*at == '-')
+			last = strtoul(at + 1, &at, 10);
+		for (unsigned long cpu = first; cpu <= last; cpu++) {
+			if (cpu_takes_us(cpu, &before))
+				continue;
+			host_wrong(f,
+				   "cpus: %lu: this host has no such CPU, or it is offline, or not "
+				   "for this process: CPUs count from 0, and %ld are online",
+				   cpu, sysconf(_SC_NPROCESSORS_ONLN));
+			return;
+		}
+		at += *at == ',';
+	}
+}
+
+static uint64_t huge_pages_free_mib(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	uint64_t pages = 0;
+
+	if (file && fscanf(file, "%" SCNu64, &pages) != 1)
+		pages = 0;
+	if (file)
+		fclose(file);
+	return pages * HUGE_PAGE_MIB;
+}
+
+void host_memory(const struct config *c, struct host_finding *f)
+{
+	bool must = c->huge_pages == CONFIG_HUGE_ON || link_facts(c->link)->huge_pages;
+	uint64_t free_mib = huge_pages_free_mib();
+	uint64_t space_mib = c->memory_mib + ADDRESS_MIB;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur / MIB < space_mib) {
+		host_wrong(f,
+			   "the limit of this process's address space is %" PRIu64
+			   " MiB, and memory: %uMiB needs %" PRIu64 ": raise it (ulimit -v, or "
+			   "LimitAS= in the unit)",
+			   (uint64_t)limit.rlim_cur / MIB, c->memory_mib, space_mib);
+		return;
+	}
+	if (!must) {
+		host_good(f, "%u MiB, in %s", c->memory_mib,
+			  c->huge_pages == CONFIG_HUGE_AUTO && free_mib >= c->memory_mib
+				  ? "huge pages"
+				  : "ordinary pages");
+		return;
+	}
+	if (free_mib < c->memory_mib)
+		host_wrong(f,
+			   "memory: %uMiB in huge pages, and %" PRIu64
+			   " MiB of 2 MiB pages are free: sysctl vm.nr_hugepages=%u (or more, if "
+			   "others use them)%s",
+			   c->memory_mib, free_mib,
+			   (c->memory_mib + HUGE_PAGE_MIB - 1) / HUGE_PAGE_MIB,
+			   link_facts(c->link)->huge_pages ? "" : ", or huge-pages: auto");
+	else
+		host_good(f, "%u MiB, of %" PRIu64 " MiB in free huge pages", c->memory_mib,
+			  free_mib);
+}
+
+/* The log's way to the disk, and the memory that it locks for that. */
+void host_io_uring(const struct config *c, struct host_finding *f)
+{
+	struct io_uring_params params = {0};
+	struct iovec region = {.iov_len = LOCKED_BYTES};
+	int ring = (int)syscall(__NR_io_uring_setup, 4, &params);
+	long locked;
+
+	(void)c;
+	if (ring < 0 && errno == ENOMEM) {
+		host_wrong(f, "no memory can be locked for io_uring" LOCKED_ADVICE);
+		return;
+	}
+	if (ring < 0) {
+		host_wrong(f,
+			   "the kernel refuses io_uring (%s): see sysctl "
+			   "kernel.io_uring_disabled, and the container's seccomp profile",
+			   strerror(errno));
+		return;
+	}
+	region.iov_base = mmap(NULL, LOCKED_BYTES, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	locked = region.iov_base == MAP_FAILED ? -1
+					       : syscall(__NR_io_uring_register, ring,
+							 IORING_REGISTER_BUFFERS, &region, 1);
+	if (locked < 0)
+		host_wrong(f,
+			   "%d MiB cannot be locked in memory for the log's buffers "
+			   "(%s)" LOCKED_ADVICE,
+			   LOCKED_BYTES / MIB, strerror(errno));
+	else
+		host_good(f, "allowed, with memory locked");
+	close(ring);
+	if (region.iov_base != MAP_FAILED)
+		munmap(region.iov_base, LOCKED_BYTES);
+}

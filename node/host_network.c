@@ -1,0 +1,150 @@
+/*
+ * The network port: whether it is there, and whether this process may have it.
+ */
+#include "node/host_internal.h"
+
+#include "dataplane/eal.h"
+#include "node/claim.h"
+#include "node/ports.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static void look_nic(const struct config *c, struct host_finding *f)
+{
+	char path[128], driver[256];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", c->pci);
+	if (access(path, F_OK) != 0) {
+		host_wrong(f, "network.pci: there is no device %s: lspci -D lists them", c->pci);
+		return;
+	}
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", c->pci);
+	size = readlink(path, driver, sizeof(driver) - 1);
+	driver[size > 0 ? size : 0] = '\0';
+	host_good(f, "%s, with the kernel's driver %s", c->pci,
+		  size > 0 ? strrchr(driver, '/') + 1 : "(none)");
+}
+
+static bool abstract_taken(const char *name)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	size_t size = strlen(name);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	bool taken;
+
+	memcpy(at.sun_path + 1, name + 1, size - 1);
+	taken = fd >= 0 &&
+		bind(fd, (struct sockaddr *)&at,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) != 0 &&
+		errno == EADDRINUSE;
+	if (fd >= 0)
+		close(fd);
+	return taken;
+}
+
+static void look_sockets(const struct config *c, struct host_finding *f)
+{
+	char path[PORTS_SOCKET_SIZE];
+
+	for (uint32_t i = 0; i <= c->member_count; i++) {
+		if (!ports_socket(c, i, path) || path[0] != '@' || !abstract_taken(path))
+			continue;
+		host_wrong(f,
+			   "network.memif-socket: %s is in use: a node with this address runs in "
+			   "this network namespace already",
+			   path);
+		return;
+	}
+	host_good(f, "shared memory");
+}
+
+void host_link(const struct config *c, struct host_finding *f)
+{
+	const struct link_options link = {
+		.kind = c->link, .mtu = c->mtu, .interface = c->interface};
+	char error[EAL_ERROR_MAX];
+
+	switch (link_facts(c->link)->device) {
+	case LINK_DEVICE_INTERFACE:
+		if (link_interface_check(&link, error))
+			host_wrong(f, "network.interface: %s", error);
+		else
+			host_good(f, "%s", c->interface);
+		return;
+	case LINK_DEVICE_NIC:
+		look_nic(c, f);
+		return;
+	case LINK_DEVICE_SOCKET:
+		look_sockets(c, f);
+		return;
+	case LINK_DEVICE_NONE:
+		return;
+	}
+}
+
+static bool may(int capability)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	if (syscall(__NR_capget, &header, data) != 0)
+		return true; /* not to be told: the start will */
+	return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+}
+
+void host_link_rights(const struct config *c, struct host_finding *f)
+{
+	static const struct {
+		enum link_kind kind;
+		int capability;
+		const char *name;
+	} needs[] = {
+		{LINK_PACKET, CAP_NET_RAW, "CAP_NET_RAW"},
+		{LINK_PACKET, CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+		{LINK_XDP, CAP_NET_RAW, "CAP_NET_RAW"},
+		{LINK_XDP, CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+		{LINK_XDP, CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+	};
+	char missing[128] = "";
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		size_t used = strlen(missing);
+
+		if (needs[i].kind == c->link && !may(needs[i].capability))
+			snprintf(missing + used, sizeof(missing) - used, "%s%s", used ? ", " : "",
+				 needs[i].name);
+	}
+	if (missing[0])
+		host_wrong(f,
+			   "network.link: %s needs %s, which this process does not have: run it "
+			   "by the unit, which grants them (quoind.service), or as root",
+			   link_kind_name(c->link), missing);
+}
+
+void host_address(const struct config *c, struct host_finding *f)
+{
+	struct in_addr in = {.s_addr = htonl(c->address)};
+	char text[INET_ADDRSTRLEN], interface[CLAIM_TEXT_MAX];
+
+	if (ports_for_each_peer(c))
+		return;
+	inet_ntop(AF_INET, &in, text, sizeof(text));
+	if (claim_kernel_has(c->address, interface))
+		host_wrong(f,
+			   "network.address: %s: interface %s of this host has it, and the kernel "
+			   "would answer for it: ip address del %s/%u dev %s, or set another",
+			   text, interface, text, c->prefix, interface);
+	else
+		host_good(f, "%s, on no interface of the kernel's", text);
+}
