@@ -26,7 +26,7 @@ struct link_wire {
 /* The last end takes down the wire: frames in it may be of either pool. */
 static void wire_leave(struct link_wire *wire)
 {
-	void *m;
+	void *m = NULL;
 
 	assert(wire->ends > 0);
 	if (--wire->ends > 0)

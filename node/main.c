@@ -408,13 +408,17 @@ int main(int argc, char **argv)
 	struct journal_options log = {.name = "quoind", .level = JOURNAL_INFO};
 	int status;
 
-	signals_begin();
 	argp_err_exit_status = EXITS_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	/* A look ends by a signal as any program does that only prints. */
+	if (!arguments.check)
+		signals_begin();
 	log.format = arguments.format == JOURNAL_JSON ? JOURNAL_JSON : JOURNAL_TEXT;
 	log.fd = journal_take_stderr();
-	if (log.fd < 0 || journal_create(&q.journal, &log))
+	if (log.fd < 0 || journal_create(&q.journal, &log)) {
+		fprintf(stderr, "quoind: no memory, thread or descriptor for the log\n");
 		return QUOIND_START;
+	}
 	if (load(&q, arguments.config)) {
 		status = QUOIND_CONFIG;
 	} else {

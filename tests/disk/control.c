@@ -221,7 +221,7 @@ static bool do_drop(struct words *w)
 
 static bool do_hits(struct words *w)
 {
-	uint64_t rule, count;
+	uint64_t rule = 0, count;
 	bool known;
 
 	if (!number(w, &rule))
@@ -274,7 +274,7 @@ bool control_do(char *command, char answer[TEXT_MAX])
 {
 	struct words w = {command, answer};
 	char *word = next(&w);
-	uint64_t value;
+	uint64_t value = 0;
 
 	(void)snprintf(answer, TEXT_MAX, "ok");
 	if (!word) {

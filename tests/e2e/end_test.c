@@ -19,6 +19,7 @@
 
 enum {
 	TIMES = 60,
+	LIVES = 8, /* on each link */
 	START_US_MAX =
 		700000, /* a start takes 150 to 400 ms on a host that has little else to do */
 };
@@ -176,10 +177,87 @@ static void F9_stopped_and_let_go_on(void **state)
 	process_remove(&p);
 }
 
+/* A node of a lab, in its namespace, as our own child: its exit status is ours to see. */
+static void child_of_lab(struct process *p, const struct cluster *c, uint32_t node)
+{
+	char config[256], log[256];
+
+	*p = (struct process){.c = *c};
+	snprintf(p->dir, sizeof(p->dir), "%s", c->dir);
+	p->pid = fork();
+	assert_true(p->pid >= 0);
+	if (p->pid)
+		return;
+	snprintf(config, sizeof(config), "%s/n%u.yaml", c->dir, node);
+	snprintf(log, sizeof(log), "%s/n%u.log", c->dir, node);
+	cluster_enter(c);
+	dup2(open(log, O_WRONLY | O_APPEND | O_CLOEXEC), STDERR_FILENO);
+	execl(program("quoind"), "quoind", "--config", config, (char *)NULL);
+	_exit(127);
+}
+
+struct follows {
+	struct process *p;
+	uint32_t node;
+};
+
+static bool has_joined(void *context)
+{
+	struct follows *f = context;
+	static struct node_status status;
+
+	return process_wait(f->p, 0) || (cluster_status(&f->p->c, f->node, &status) &&
+					 strtoull(status.leader, NULL, 16) != 0);
+}
+
+/* F2: with live peers that connect and send, at moments about the one at which it joins them. */
+static void ends_among_live_peers(const char *link)
+{
+	static struct cluster c;
+	char text[128];
+	struct one o;
+
+	cluster_up(&c, 3, link, "");
+	cluster_lab(&c, "kill 3");
+	one_open(&o, cluster_admin(&c, 1, text));
+	for (uint32_t i = 0; i < LIVES; i++) {
+		struct process p;
+		struct follows f = {&p, 3};
+		uint64_t until;
+
+		child_of_lab(&p, &c, 3);
+		require(&c, wait_until(has_joined, &f, CLUSTER_WAIT_MS), "it does not join");
+		until = clock_ms() + below(200);
+		do
+			assert_int_equal(one_put(&o, "k", i, 20000), 0);
+		while (clock_ms() < until);
+		require(&c, p.pid != 0, "it ended by itself: %x", (unsigned)p.status);
+		assert_int_equal(kill(p.pid, SIGTERM), 0);
+		require(&c, process_wait(&p, CLUSTER_WAIT_MS) && p.status == 0,
+			"SEED=%s: life %u ended with %x", getenv("SEED"), i, (unsigned)p.status);
+	}
+	one_close(&o);
+	cluster_down(&c);
+}
+
+static void F2_among_live_peers_memif(void **state)
+{
+	(void)state;
+	ends_among_live_peers("memif");
+}
+
+static void F2_among_live_peers_packet(void **state)
+{
+	(void)state;
+	ends_among_live_peers("packet");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F2_sigterm_at_any_moment),
+		cmocka_unit_test(F2_among_live_peers_memif),
+		cmocka_unit_test(F2_among_live_peers_packet),
 		cmocka_unit_test(F9_signals_that_do_nothing),
 		cmocka_unit_test(F9_signals_that_end_it),
 		cmocka_unit_test(F9_stopped_and_let_go_on),

@@ -4,6 +4,8 @@
 #include "tests/e2e/process.h"
 #include "tests/unit/test.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -13,6 +15,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum {
+	MEASURE_S = 3,
+	LINES_MAX = 6, /* a second: an event has one, and elections have three events */
+};
 
 static char text[1 << 20];
 
@@ -72,6 +79,33 @@ static void F8_nobody_reads(void **state)
 	assert_int_equal(kill(p.pid, SIGTERM), 0);
 	process_must_exit(&p, 0);
 	assert_true(clock_ms() - begun < 10000);
+	process_remove(&p);
+	close(ends.reader);
+	close(ends.writer);
+}
+
+static void full_output(void *context)
+{
+	struct ends *ends = context;
+
+	full_pipe(ends);
+	dup2(ends->writer, STDOUT_FILENO);
+}
+
+/* A look, whose reader does not read, ends by a signal as any program does. */
+static void F9_a_look_can_be_ended(void **state)
+{
+	static const char *const check[] = {"--check", NULL};
+	struct ends ends = ends_make();
+	struct process p;
+
+	(void)state;
+	process_prepare(&p, "");
+	process_start(&p, check, full_output, &ends);
+	clock_sleep(300 * CLOCK_MS); /* by then it writes, and waits; the end is the same before */
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	assert_true(process_wait(&p, CLUSTER_WAIT_MS));
+	assert_true(WIFSIGNALED(p.status));
 	process_remove(&p);
 	close(ends.reader);
 	close(ends.writer);
@@ -209,14 +243,56 @@ static void lines_are_json(void **state)
 	close(ends.writer);
 }
 
+static uint32_t lines_of(const struct cluster *c, uint32_t node)
+{
+	char path[256], *line = NULL;
+	uint32_t count = 0;
+	size_t size = 0;
+	FILE *log;
+
+	snprintf(path, sizeof(path), "%s/n%u.log", c->dir, node);
+	log = fopen(path, "re");
+	assert_non_null(log);
+	while (getline(&line, &size, log) > 0)
+		count++;
+	free(line);
+	fclose(log);
+	return count;
+}
+
+static bool has_left_out(void *context)
+{
+	return cluster_log_has(context, 3, " left_out=");
+}
+
+/* F13: a hundred elections a second, as fast members hold them whose peers are away. */
+static void F13_peers_that_are_away(void **state)
+{
+	static struct cluster c;
+	uint32_t before;
+
+	(void)state;
+	cluster_up(&c, 3, "memif", "--heartbeat 200us --election 2ms");
+	cluster_lab(&c, "kill 1");
+	cluster_lab(&c, "kill 2");
+	require(&c, wait_until(has_left_out, &c, CLUSTER_WAIT_MS), "nothing is left out");
+	before = lines_of(&c, 3);
+	clock_sleep(MEASURE_S * CLOCK_S); /* the measurement itself */
+	require(&c, lines_of(&c, 3) - before <= LINES_MAX * MEASURE_S, "%u lines in %u s",
+		lines_of(&c, 3) - before, MEASURE_S);
+	cluster_down(&c);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F8_nobody_reads),
 		cmocka_unit_test(F8_nobody_reads_why_it_does_not_start),
+		cmocka_unit_test(F9_a_look_can_be_ended),
 		cmocka_unit_test(F8_the_reader_goes_away),
 		cmocka_unit_test(F8_the_reader_goes_on),
 		cmocka_unit_test(lines_are_json),
+		cmocka_unit_test(F13_peers_that_are_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

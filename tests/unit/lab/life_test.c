@@ -272,7 +272,7 @@ static void set_dir(const char *name)
 {
 	uint32_t h = 2166136261u;
 
-	snprintf(dir, sizeof(dir), "/tmp/quoin-lab-test-%d%s", getpid(), name);
+	snprintf(dir, sizeof(dir), "/tmp/quoin-lab-test-%d%.255s", getpid(), name);
 	for (const char *c = dir; *c != '\0'; c++)
 		h = (h ^ (uint8_t)*c) * 16777619u;
 	snprintf(netns, sizeof(netns), "/run/netns/quoin-%08x", h);
