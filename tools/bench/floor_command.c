@@ -128,6 +128,8 @@ static int run(struct floor_arguments *a, struct target *t, bool lab)
 	if (!code && lab)
 		code = measure_path(t, &r);
 	r.partial = stop_requested();
+	if (r.row_count == 0)
+		return code;
 	result_print_host(a->directory, stdout);
 	result_print_header(stdout);
 	result_print(&r, stdout);

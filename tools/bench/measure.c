@@ -157,8 +157,9 @@ static void add_loops(struct measure *m, struct result *r)
 	}
 	if (r->rate_asked_per_s > 0 || all->count == 0)
 		return;
-	r->corrected_for_us = (double)histogram_at(all, 50) / 1000;
-	histogram_correct(m->series[MEASURE_CORRECTED], all, histogram_at(all, 50));
+	/* At the rate that was reached, who asked evenly would have asked so often. */
+	r->corrected_for_us = histogram_mean(all) / 1000;
+	histogram_correct(m->series[MEASURE_CORRECTED], all, (uint64_t)histogram_mean(all));
 	result_add(r, keys[MEASURE_CORRECTED], m->series[MEASURE_CORRECTED],
 		   "corrected, one each %.0f us", r->corrected_for_us);
 }

@@ -12,21 +12,32 @@ int plot_check(const char *file)
 {
 	const char *suffix = strrchr(file, '.');
 
-	if (suffix && (!strcmp(suffix, ".svg") || !strcmp(suffix, ".png")) && !strchr(file, '\''))
+	if (suffix && (!strcmp(suffix, ".svg") || !strcmp(suffix, ".png")))
 		return 0;
 	return -EINVAL;
 }
 
-/* gnuplot, reading from *script. Its process id or -errno. */
-static pid_t start(FILE **script)
+/*
+ * gnuplot, reading from *script and drawing to its standard output, so that any name of a file will
+ * do. Its process id or -errno.
+ */
+static pid_t start(const char *file, FILE **script)
 {
 	static const char *const argv[] = {"gnuplot", "-", NULL};
+	int out = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	int pipe_fd[2];
 	pid_t pid;
 
-	if (pipe2(pipe_fd, O_CLOEXEC))
+	if (out < 0)
 		return -errno;
-	pid = child_start(argv, pipe_fd[0], -1, -1);
+	if (pipe2(pipe_fd, O_CLOEXEC)) {
+		int err = -errno;
+
+		close(out);
+		return err;
+	}
+	pid = child_start(argv, pipe_fd[0], out, -1);
+	close(out);
 	close(pipe_fd[0]);
 	*script = pid > 0 ? fdopen(pipe_fd[1], "w") : NULL;
 	if (*script)
@@ -47,13 +58,13 @@ static int run(const char *file, void (*script)(FILE *out, const void *context),
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
 	FILE *out = NULL;
 	int err = 0;
-	pid_t pid = start(&out);
+	pid_t pid = start(file, &out);
 
 	if (pid < 0) {
 		err = pid;
 	} else {
-		fprintf(out, "set terminal %s size 960,600 font 'sans,11'\nset output '%s'\n",
-			svg ? "svg dynamic background 'white'" : "pngcairo", file);
+		fprintf(out, "set terminal %s size 960,600 font 'sans,11'\n",
+			svg ? "svg dynamic background 'white'" : "pngcairo");
 		script(out, context);
 		if (fclose(out))
 			err = -EIO;

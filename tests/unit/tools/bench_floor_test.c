@@ -109,7 +109,7 @@ static int run(struct slow_disk *s, uint32_t late_from, int error, struct figure
 	struct floor *floor;
 	int err;
 
-	*s = (struct slow_disk){.disk = {&slow_ops, 4096}};
+	*s = (struct slow_disk){.disk = {.ops = &slow_ops, .unit = 4096}};
 	out->quorum = histogram_create();
 	out->single = histogram_create();
 	assert_non_null(out->quorum);
