@@ -83,7 +83,7 @@ void dp_release(struct dp *dp);
  * Queue one packet: the envelope is written here, `body` points at where the body goes. dp_begin_*
  * returns NULL (counted) when the pool is empty, the peer's MAC is not yet known (an ARP request
  * goes out) or the link is down; else up to DP_BODY_SIZE_MAX or MTU bytes may be written, and
- * dp_end sends `size` of them (size 0: drop it).
+ * dp_end sends `size` of them (size 0: it did not fit, and is dropped).
  */
 uint8_t *dp_begin_peer(struct dp *dp, uint32_t peer, uint32_t *size_max);
 uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *size_max);
@@ -144,7 +144,8 @@ void dp_peer_unset(struct dp *dp, uint32_t peer);
 	X(START, "old_start") \
 	X(CLASS, "wrong_class") \
 	X(TX_POOL, "tx_pool") \
-	X(TX_UNRESOLVED, "tx_unresolved")
+	X(TX_UNRESOLVED, "tx_unresolved") \
+	X(TX_SIZE, "tx_size")
 /* clang-format on */
 
 #define DP_DROP_ENUM(name, text) DP_DROP_##name,

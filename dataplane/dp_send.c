@@ -162,7 +162,9 @@ void dp_end(struct dp *dp, uint8_t type, size_t size)
 	assert(o->active);
 	assert(size <= o->size_max);
 	o->active = false;
+	/* What was to be said does not fit in what the link takes. */
 	if (size == 0) {
+		dp_drop_count(dp, DP_DROP_TX_SIZE);
 		p->link->ops->free(p->link, &o->frame);
 		return;
 	}

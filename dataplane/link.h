@@ -36,6 +36,7 @@ struct link_counters {
 	uint64_t rx_missed;    /* the device had no room (imissed) */
 	uint64_t rx_no_buffer; /* the pool was empty (rx_nombuf) */
 	uint64_t rx_segmented; /* a multi-segment or empty buffer: dropped */
+	uint64_t rx_tagged;    /* a VLAN tag was taken out of it on the way: dropped (N2) */
 	uint64_t rx_errors;
 	uint64_t tx_dropped;   /* the device's queue was full, or the link was down */
 	uint64_t link_changes; /* up or down */

@@ -139,7 +139,7 @@ static uint16_t port_rx(struct link *link, uint64_t now_ns, struct link_frame *f
 		}
 		/* The kernel has taken a VLAN tag out of it: not a frame for us (N2). */
 		if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
-			l->counters.rx_errors++;
+			l->counters.rx_tagged++;
 			rte_pktmbuf_free(m);
 			continue;
 		}
@@ -220,6 +220,8 @@ static void port_counters(struct link *link, struct link_counters *out)
 
 	*out = l->counters;
 	out->buffers_free = rte_mempool_avail_count(l->pool);
+	if (l->driver->missed != NULL)
+		out->rx_missed += l->driver->missed(l);
 	if (rte_eth_stats_get(l->port, &stats) != 0)
 		return;
 	out->rx_missed += stats.imissed;

@@ -45,6 +45,8 @@ struct link_driver {
 	void (*poll)(struct link_dpdk *l, uint64_t now_ns);
 	/* When the device is gone, with link_control.h's lock held: what start made. */
 	void (*close)(struct link_dpdk *l);
+	/* Frames that the device had no room for, if DPDK's driver does not tell of them. */
+	uint64_t (*missed)(struct link_dpdk *l);
 	/* What its libraries warned of last, for an error. */
 	const char *(*last_words)(void);
 };

@@ -1,10 +1,20 @@
 /*
  * The packet link: net_af_packet on a kernel interface.
+ *
+ * DPDK's driver does not tell of the frames for which the kernel found no room in its ring: the
+ * kernel counts them for the driver's socket, which is looked for among this process's own (V32).
  */
 #include "dataplane/link_dpdk.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <rte_ethdev.h>
 
 enum { FRAMES = 512 /* slots of its ring, each way */, PAGE = 4096 };
 
@@ -21,8 +31,78 @@ static int arguments(char *out, size_t out_size, const struct link_options *opti
 	return n > 0 && (size_t)n < out_size ? 0 : -EINVAL;
 }
 
+struct packet {
+	int socket; /* the driver's; -1: not found */
+	uint64_t missed;
+};
+
+static bool is_of(int fd, unsigned int interface)
+{
+	struct sockaddr_ll address;
+	socklen_t size = sizeof(address);
+
+	return getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+	       address.sll_family == AF_PACKET && (unsigned int)address.sll_ifindex == interface;
+}
+
+static int socket_find(const char *interface)
+{
+	unsigned int index = if_nametoindex(interface);
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int found = -1;
+
+	while (dir && index && found < 0 && (entry = readdir(dir))) {
+		char *end;
+		long fd = strtol(entry->d_name, &end, 10);
+
+		if (end != entry->d_name && *end == '\0' && is_of((int)fd, index))
+			found = (int)fd;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static int start(struct link_dpdk *l, const struct link_options *options)
+{
+	struct packet *p = calloc(1, sizeof(*p));
+	int err = p ? rte_eth_dev_start(l->port) : -ENOMEM;
+
+	if (err != 0) {
+		free(p);
+		return err;
+	}
+	p->socket = socket_find(options->interface);
+	l->own = p;
+	l->up = true;
+	return 0;
+}
+
+static void end(struct link_dpdk *l)
+{
+	free(l->own);
+	l->own = NULL;
+}
+
+/* The kernel begins at 0 again when it was asked. */
+static uint64_t missed(struct link_dpdk *l)
+{
+	struct packet *p = l->own;
+	struct tpacket_stats stats;
+	socklen_t size = sizeof(stats);
+
+	if (p->socket >= 0 &&
+	    getsockopt(p->socket, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
+		p->missed += stats.tp_drops;
+	return p->missed;
+}
+
 const struct link_driver link_packet_driver = {
 	.device = "net_af_packet",
 	.arguments = arguments,
+	.start = start,
+	.close = end,
+	.missed = missed,
 	.poll = link_dpdk_poll,
 };

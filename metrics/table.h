@@ -134,6 +134,7 @@
 	X(rx_missed, COUNTER, 1, "rx_missed", "quoin_port_rx_missed_total", "port", "Frames for which the device had no room.") \
 	X(rx_no_buffer, COUNTER, 1, "rx_no_buffer", "quoin_port_rx_no_buffer_total", "port", "Frames for which the pool had no buffer.") \
 	X(rx_segmented, COUNTER, 1, "rx_segmented", "quoin_port_rx_segmented_total", "port", "Frames dropped for having several segments, or none.") \
+	X(rx_tagged, COUNTER, 1, "rx_tagged", "quoin_port_rx_tagged_total", "port", "Frames dropped for a VLAN tag that the kernel or the device had taken out of them.") \
 	X(rx_errors, COUNTER, 1, "rx_errors", "quoin_port_rx_errors_total", "port", "Frames that arrived damaged.") \
 	X(tx_dropped, COUNTER, 1, "tx_dropped", "quoin_port_tx_dropped_total", "port", "Frames that the device refused, or that its link was down for.") \
 	X(link_changes, COUNTER, 1, "link_changes", "quoin_port_link_changes_total", "port", "Times that the link went up or down.") \

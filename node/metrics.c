@@ -147,8 +147,8 @@ static void collect_port(const struct node *n, uint32_t i, struct metrics_port *
 	p->rx_missed = c.rx_missed;
 	p->rx_no_buffer = c.rx_no_buffer;
 	p->rx_segmented = c.rx_segmented;
+	p->rx_tagged = c.rx_tagged;
 	p->rx_errors = c.rx_errors;
-
 	p->tx_dropped = c.tx_dropped;
 	p->link_changes = c.link_changes;
 	p->buffers_free = c.buffers_free;

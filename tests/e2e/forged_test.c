@@ -1,0 +1,344 @@
+/*
+ * Frames that somebody made up, on a real link under a running cluster: forged_test LINK (one that
+ * the kernel's ends of a veth lead to).
+ *
+ * The envelope is a real one of a member, taken from the wire; what follows is out of range in one
+ * field at a time (V28, N9). Then a flood of what is not for us (V32): what the sender sent is what
+ * the node has seen, and what each counter of a drop names.
+ */
+#include "dataplane/wire_fields.h"
+#include "tests/e2e/load.h"
+#include "tests/unit/dataplane/frames.h"
+#include "tests/unit/dataplane/wire_bodies.h"
+#include "tests/unit/test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <inttypes.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NET_ADDRESS 0xc6120000u /* 198.18.0.0 */
+
+enum { FLOOD = 200000, AHEAD = 200, WRITERS = 2, BODY_MAX = 1300 };
+
+static const char *link_name;
+static struct cluster c;
+static uint32_t victim, hostile;
+
+static int raw_socket(const char *interface)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+
+	to.sll_ifindex = (int)if_nametoindex(interface);
+	require(&c, fd >= 0 && to.sll_ifindex > 0, "%s: %s", interface, strerror(errno));
+	require(&c, bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0, "%s", strerror(errno));
+	return fd;
+}
+
+/* A packet from one member to another, as it passes the kernel's end of the sender's link. */
+static void take_one(struct frame *f)
+{
+	char interface[16];
+	uint64_t end = clock_ms() + CLUSTER_WAIT_MS;
+	ssize_t size;
+	int fd;
+
+	snprintf(interface, sizeof(interface), "p%u", hostile);
+	fd = raw_socket(interface);
+	do {
+		require(&c, clock_ms() < end, "n%u says nothing to n%u", hostile, victim);
+		size = recv(fd, f->data, sizeof(f->data), 0);
+	} while (size < AT_PAYLOAD + WIRE_ENVELOPE_SIZE ||
+		 frame_get16(f->data + AT_TYPE) != 0x0800 ||
+		 frame_get32(f->data + AT_IP_SOURCE) != NET_ADDRESS + hostile ||
+		 frame_get32(f->data + AT_IP_DESTINATION) != NET_ADDRESS + victim ||
+		 memcmp(f->data + AT_PAYLOAD, "QUON", 4) != 0);
+	f->size = (size_t)size;
+	close(fd);
+}
+
+static void send_frame(int fd, const struct frame *f)
+{
+	while (send(fd, f->data, f->size, 0) < 0)
+		require(&c, errno == ENOBUFS || errno == EAGAIN || errno == EINTR, "%s",
+			strerror(errno));
+}
+
+/* The real one's head, and this body. */
+static void forge(struct frame *out, const struct frame *real, uint8_t type, const uint8_t *body,
+		  size_t size)
+{
+	uint8_t payload[FRAME_MAX];
+	struct frame_udp udp = {
+		.source = frame_get32(real->data + AT_IP_SOURCE),
+		.destination = frame_get32(real->data + AT_IP_DESTINATION),
+		.source_port = (uint16_t)frame_get16(real->data + AT_UDP),
+		.destination_port = (uint16_t)frame_get16(real->data + AT_UDP_DESTINATION),
+	};
+
+	memcpy(udp.destination_mac, real->data, 6);
+	memcpy(udp.source_mac, real->data + 6, 6);
+	memcpy(payload, real->data + AT_PAYLOAD, WIRE_ENVELOPE_SIZE);
+	payload[WIRE_AT_TYPE] = type;
+	WIRE_PUT(payload, ENVELOPE_BODY_SIZE, size);
+	memcpy(payload + WIRE_ENVELOPE_SIZE, body, size);
+	frame_udp(out, &udp, payload, WIRE_ENVELOPE_SIZE + size);
+}
+
+static uint64_t value_of(const struct node_status *s, const char *key)
+{
+	char text[32];
+
+	return strtoull(node_value(s, key, text, sizeof(text)), NULL, 10);
+}
+
+static void look(struct node_status *s)
+{
+	require(&c, cluster_status(&c, victim, s), "n%u does not answer", victim);
+}
+
+static uint64_t refused(void)
+{
+	static struct node_status s;
+
+	look(&s);
+	return value_of(&s, "malformed") + value_of(&s, "malformed_forwards");
+}
+
+static void refused_wait(uint64_t count)
+{
+	uint64_t end = clock_ms() + CLUSTER_WAIT_MS, now;
+
+	while ((now = refused()) != count)
+		require(&c, clock_ms() < end, "%" PRIu64 " refused instead of %" PRIu64, now,
+			count);
+}
+
+static void put(uint8_t *at, uint32_t size, uint64_t value)
+{
+	for (uint32_t i = 0; i < size; i++)
+		at[i] = i < 8 ? (uint8_t)(value >> (8 * i)) : 1;
+}
+
+struct sender {
+	int fd;
+	struct frame real;
+	uint64_t before, sent;
+};
+
+static void send_field(struct sender *s, const struct wire_field *f, uint8_t type, size_t size,
+		       size_t at, uint64_t value)
+{
+	uint8_t body[BODY_MAX];
+	struct frame frame;
+
+	memcpy(body, bodies_buffer, size);
+	put(body + at + f->offset, f->size, value);
+	forge(&frame, &s->real, type, body, size);
+	send_frame(s->fd, &frame);
+	s->sent++;
+	/* Within what the device holds, so that each is seen. */
+	if (s->sent % AHEAD == 0)
+		refused_wait(s->before + s->sent);
+}
+
+static void send_all_out_of_range(struct sender *s)
+{
+	uint8_t type;
+	size_t size, at;
+
+	for (int i = 0; (size = bodies_good(i, &type, bodies_buffer)) > 0; i++) {
+		for (size_t k = 0; k < wire_field_count; k++) {
+			const struct wire_field *f = &wire_fields[k];
+			uint64_t ones =
+				f->size >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * f->size) - 1;
+
+			if (type < WIRE_VOTE || type > WIRE_PATH_REPLY || size > BODY_MAX ||
+			    !bodies_form_at((enum wire_form)f->form, type, size, &at))
+				continue;
+			if (f->min > 0)
+				send_field(s, f, type, size, at, f->min - 1);
+			if (f->max < ones) {
+				send_field(s, f, type, size, at, f->max + 1);
+				send_field(s, f, type, size, at, ones);
+			}
+		}
+	}
+}
+
+static void V28_forged_packets_of_a_member_change_nothing(void **state)
+{
+	static struct load l;
+	static struct node_status before, after;
+	struct sender s = {0};
+	uint64_t end;
+
+	(void)state;
+	cluster_up(&c, 3, link_name, "");
+	cluster_enter(&c);
+	victim = cluster_wait_leader(&c, 0);
+	hostile = victim % 3 + 1;
+	take_one(&s.real);
+	s.fd = raw_socket("br0");
+	load_start(&l, &c, WRITERS, 1);
+	load_wait_progress(&l, 5);
+	look(&before);
+	s.before = refused();
+	end = clock_ms() + 3000;
+	while (clock_ms() < end)
+		send_all_out_of_range(&s);
+	refused_wait(s.before + s.sent);
+	load_wait_progress(&l, 20);
+	look(&after);
+	require(&c, s.sent > 1000, "%" PRIu64 " forged packets", s.sent);
+	require(&c, after.term == before.term && strcmp(after.role, "leader") == 0,
+		"term %" PRIu64 " and %s, after term %" PRIu64, after.term, after.role,
+		before.term);
+	load_stop(&l);
+	load_verify(&l);
+	cluster_wait_equal(&c);
+	close(s.fd);
+	printf("# %" PRIu64 " forged packets, each counted\n", s.sent);
+}
+
+/* --- the flood --------------------------------------------------------------------------- */
+
+/* Of the victim's link, as the kernel counts them. */
+struct kernel {
+	uint64_t received, dropped;
+};
+
+static void kernel_look(struct kernel *k)
+{
+	struct ifaddrs *all, *a;
+	char outer[16], inner[16];
+
+	snprintf(outer, sizeof(outer), "p%u", victim);
+	snprintf(inner, sizeof(inner), "n%u", victim);
+	*k = (struct kernel){0};
+	require(&c, getifaddrs(&all) == 0, "%s", strerror(errno));
+	for (a = all; a; a = a->ifa_next) {
+		const struct rtnl_link_stats *s = a->ifa_data;
+
+		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_PACKET || !s)
+			continue;
+		if (strcmp(a->ifa_name, inner) == 0) {
+			k->received = s->rx_packets;
+			k->dropped += s->rx_dropped;
+		} else if (strcmp(a->ifa_name, outer) == 0 || strcmp(a->ifa_name, "br0") == 0) {
+			k->dropped += s->tx_dropped;
+		}
+	}
+	freeifaddrs(all);
+}
+
+/* A number of the node's port. */
+static uint64_t port_value(const struct node_status *s, const char *key)
+{
+	const char *port = strstr(s->text, "\nport "), *at;
+	char words[32];
+
+	snprintf(words, sizeof(words), " %s=", key);
+	at = port ? strstr(port, words) : NULL;
+	require(&c, at != NULL, "no %s in the status", key);
+	return strtoull(at + strlen(words), NULL, 10);
+}
+
+static uint64_t port_dropped(const struct node_status *s)
+{
+	return port_value(s, "rx_missed") + port_value(s, "rx_no_buffer") +
+	       port_value(s, "rx_segmented") + port_value(s, "rx_tagged") +
+	       port_value(s, "rx_errors");
+}
+
+/* The kernel's number and the node's at one moment: nothing came in between. */
+static void both_look(struct node_status *s, struct kernel *k)
+{
+	uint64_t end = clock_ms() + CLUSTER_WAIT_MS;
+	struct kernel again;
+
+	do {
+		require(&c, clock_ms() < end, "n%u is never at rest", victim);
+		kernel_look(k);
+		look(s);
+		kernel_look(&again);
+	} while (again.received != k->received);
+}
+
+static uint64_t seen_by_node(const struct node_status *s)
+{
+	return port_value(s, "rx_frames") + port_dropped(s);
+}
+
+static void V32_what_was_sent_is_what_was_seen_and_what_was_dropped(void **state)
+{
+	static struct node_status before, after;
+	struct kernel k_before, k_after;
+	struct frame_udp udp = {.source = NET_ADDRESS + 254,
+				.destination = NET_ADDRESS + victim,
+				.source_port = 40000,
+				.destination_port = WIRE_PORT_CLIENT};
+	uint8_t payload[WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE] = {0};
+	int fd = raw_socket("br0");
+	uint64_t unseen, end;
+	char words[64], admin[128];
+	static struct run out;
+	struct frame f;
+
+	(void)state;
+	memcpy(udp.source_mac, (uint8_t[6]){2, 0, 0xc6, 0x12, 0, 0xfe}, 6);
+	memcpy(udp.destination_mac, (uint8_t[6]){2, 0, 0xc6, 0x12, 0, (uint8_t)victim}, 6);
+	frame_udp(&f, &udp, payload, sizeof(payload)); /* no magic */
+	both_look(&before, &k_before);
+	for (uint32_t i = 0; i < FLOOD; i++)
+		send_frame(fd, &f);
+	close(fd);
+	/* What lies in the device's ring is read, sooner or later. */
+	end = clock_ms() + CLUSTER_WAIT_MS;
+	do {
+		require(&c, clock_ms() < end,
+			"the kernel gave n%u %" PRIu64 " frames, and it knows of %" PRIu64, victim,
+			k_after.received - k_before.received,
+			seen_by_node(&after) - seen_by_node(&before));
+		both_look(&after, &k_after);
+	} while (k_after.received - k_before.received !=
+		 seen_by_node(&after) - seen_by_node(&before));
+	unseen = FLOOD - (value_of(&after, "drop_envelope") - value_of(&before, "drop_envelope"));
+	require(&c,
+		unseen <= port_dropped(&after) - port_dropped(&before) + k_after.dropped -
+				  k_before.dropped,
+		"of %u frames %" PRIu64 " are in no counter", FLOOD, unseen);
+	/* And the tool shows it. */
+	run(&out, "quoinctl", "--endpoints %s endpoint status -w json",
+	    cluster_admin(&c, victim, admin));
+	snprintf(words, sizeof(words), "\"envelope\":%" PRIu64, value_of(&after, "drop_envelope"));
+	require(&c, out.status == 0 && strstr(out.text, words), "%s is not in %s", words, out.text);
+	require(&c, strstr(out.text, "\"rx_missed\":") && strstr(out.text, "\"buffers_free\":"),
+		"%s", out.text);
+	printf("# of %u frames %" PRIu64 " were dropped below the node, each counted\n", FLOOD,
+	       unseen);
+	cluster_down(&c);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V28_forged_packets_of_a_member_change_nothing),
+		cmocka_unit_test(V32_what_was_sent_is_what_was_seen_and_what_was_dropped),
+	};
+
+	if (argc != 2)
+		return 2;
+	link_name = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

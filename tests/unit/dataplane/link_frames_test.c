@@ -1,0 +1,252 @@
+/*
+ * What a device may give, made by hand: buffers of several segments, of none, with lengths that
+ * contradict each other, and what it says of checksums. The port and the wire are real (net_ring),
+ * so is the pool that counts what comes back. And which devices there are at all.
+ */
+#include "dataplane/dp.h"
+#include "dataplane/eal.h"
+
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+enum { FRAMES = 512, FRAME_SIZE = 64 };
+
+static struct link *ours, *theirs;
+static struct rte_mempool *pool;
+static struct rte_ring *wire; /* what is put in here arrives at ours */
+static unsigned int pool_free;
+
+static int start(void **state)
+{
+	const struct link_options a = {.name = "ours", .mtu = 1500, .pool_frames = FRAMES};
+	const struct link_options b = {.name = "theirs", .mtu = 1500, .pool_frames = FRAMES};
+	char error[EAL_ERROR_MAX] = "", prefix[32];
+	struct eal_options o = {.file_prefix = prefix, .memory_mib = 64};
+
+	(void)state;
+	snprintf(prefix, sizeof(prefix), "frames%d", (int)getpid());
+	if (eal_start(&o, error) != 0) {
+		fprintf(stderr, "%s\n", error);
+		return -1;
+	}
+	/* N8: nobody has been asked for yet. */
+	if (rte_eth_dev_count_avail() != 0)
+		return -1;
+	if (link_ring_pair(&ours, &theirs, &a, &b, error) != 0) {
+		fprintf(stderr, "%s\n", error);
+		return -1;
+	}
+	wire = rte_ring_lookup("r_ours");
+	pool = rte_pktmbuf_pool_create("hand", FRAMES, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+				       SOCKET_ID_ANY);
+	if (!wire || !pool)
+		return -1;
+	pool_free = rte_mempool_avail_count(pool);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	theirs->ops->destroy(theirs);
+	rte_mempool_free(pool);
+	eal_stop();
+	return 0;
+}
+
+static struct rte_mbuf *segment(uint16_t size)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	if (!m)
+		abort(); /* the pool has room for all of a test */
+	memset(rte_pktmbuf_mtod(m, void *), 0x5a, size);
+	m->data_len = size;
+	m->pkt_len = size;
+	return m;
+}
+
+/* first and rest as one packet */
+static struct rte_mbuf *chain(uint16_t first, uint16_t rest)
+{
+	struct rte_mbuf *m = segment(first), *tail = segment(rest);
+
+	assert_int_equal(rte_pktmbuf_chain(m, tail), 0);
+	return m;
+}
+
+/* What arrives of it: a frame, whose size is returned, or 0. */
+static uint32_t arrives(struct rte_mbuf *m, bool *checksum_good)
+{
+	struct link_frame frame;
+	uint32_t size;
+
+	assert_int_equal(rte_ring_enqueue(wire, m), 0);
+	if (ours->ops->rx(ours, 1, &frame, 1) == 0) {
+		assert_int_equal(rte_ring_count(wire), 0);
+		return 0;
+	}
+	size = frame.size;
+	if (checksum_good)
+		*checksum_good = frame.checksum_good;
+	ours->ops->free(ours, &frame);
+	return size;
+}
+
+static uint64_t segmented(void)
+{
+	struct link_counters c;
+
+	ours->ops->counters(ours, &c);
+	return c.rx_segmented;
+}
+
+static void N3_what_is_not_one_whole_segment_is_counted_and_given_back(void **state)
+{
+	uint64_t before = segmented(), frames;
+	struct link_counters c;
+	struct rte_mbuf *m;
+
+	(void)state;
+	assert_int_equal(arrives(segment(FRAME_SIZE), NULL), FRAME_SIZE);
+	ours->ops->counters(ours, &c);
+	frames = c.rx_frames;
+	/* Headers in the first and the rest behind, headers cut in two, one byte, none at all. */
+	assert_int_equal(arrives(chain(42, 22), NULL), 0);
+	assert_int_equal(arrives(chain(10, 54), NULL), 0);
+	assert_int_equal(arrives(chain(1, 1500), NULL), 0);
+	assert_int_equal(arrives(chain(0, FRAME_SIZE), NULL), 0);
+	assert_int_equal(arrives(chain(FRAME_SIZE, 0), NULL), 0);
+	assert_int_equal(arrives(segment(0), NULL), 0);
+	/* It says that there is more than the segment has, and less. */
+	m = segment(FRAME_SIZE);
+	m->pkt_len = FRAME_SIZE + 1;
+	assert_int_equal(arrives(m, NULL), 0);
+	m = segment(FRAME_SIZE);
+	m->pkt_len = FRAME_SIZE - 1;
+	assert_int_equal(arrives(m, NULL), 0);
+	assert_int_equal(segmented(), before + 8);
+	ours->ops->counters(ours, &c);
+	assert_int_equal(c.rx_frames, frames);
+	/* N7: all of every chain. */
+	assert_int_equal(rte_mempool_avail_count(pool), pool_free);
+}
+
+static void N2_a_tag_that_was_taken_out_is_counted_as_one(void **state)
+{
+	struct link_counters before, after;
+	struct rte_mbuf *m = segment(FRAME_SIZE);
+
+	(void)state;
+	ours->ops->counters(ours, &before);
+	m->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+	m->vlan_tci = 7;
+	assert_int_equal(arrives(m, NULL), 0);
+	ours->ops->counters(ours, &after);
+	assert_int_equal(after.rx_tagged, before.rx_tagged + 1);
+	assert_int_equal(after.rx_errors, before.rx_errors);
+	assert_int_equal(rte_mempool_avail_count(pool), pool_free);
+}
+
+static void N5_a_device_vouches_for_both_checksums_or_for_none(void **state)
+{
+	static const struct {
+		uint64_t flags;
+		bool good;
+	} row[] = {
+		{RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD, true},
+		{0, false}, /* unknown: it did not look */
+		{RTE_MBUF_F_RX_IP_CKSUM_GOOD, false},
+		{RTE_MBUF_F_RX_L4_CKSUM_GOOD, false},
+		{RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_BAD, false},
+		{RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_GOOD, false},
+		/* "None": not there, or not complete, as the kernel has it on a veth. */
+		{RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_NONE, false},
+		{RTE_MBUF_F_RX_IP_CKSUM_NONE | RTE_MBUF_F_RX_L4_CKSUM_GOOD, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct rte_mbuf *m = segment(FRAME_SIZE);
+		bool good = !row[i].good;
+
+		m->ol_flags |= row[i].flags;
+		assert_int_equal(arrives(m, &good), FRAME_SIZE);
+		if (good != row[i].good)
+			fail_msg("row %zu", i);
+	}
+}
+
+static void N3_the_dataplane_never_sees_them(void **state)
+{
+	struct dp_options o = {.link = {ours},
+			       .link_count = 1,
+			       .address = 0xc6120001u,
+			       .prefix = 24,
+			       .udp_client = WIRE_PORT_CLIENT,
+			       .udp_peer = WIRE_PORT_PEER,
+			       .self = {.identity = 1, .start = 1}};
+	static struct dp_datagram out[DP_RECEIVE_MAX];
+	uint64_t before = segmented(), drops = 0;
+	struct dp *dp;
+
+	(void)state;
+	assert_int_equal(dp_create(&dp, &o), 0);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(rte_ring_enqueue(wire, chain((uint16_t)(i * 9), 60)), 0);
+	assert_int_equal(rte_ring_enqueue(wire, segment(13)), 0);
+	assert_int_equal(dp_receive(dp, 1, out), 0);
+	assert_int_equal(segmented(), before + 8);
+	for (int i = 0; i < DP_DROP_COUNT; i++)
+		drops += dp_get_counters(dp)->drop[i];
+	assert_int_equal(drops, 1);
+	assert_int_equal(dp_get_counters(dp)->drop[DP_DROP_RUNT], 1);
+	assert_int_equal(rte_mempool_avail_count(pool), pool_free);
+	dp_destroy(dp);
+}
+
+/* --- devices ----------------------------------------------------------------------------- */
+
+static uint32_t devices(const char *bus)
+{
+	struct rte_dev_iterator it;
+	struct rte_device *device;
+	uint32_t count = 0;
+
+	RTE_DEV_FOREACH(device, bus, &it)
+	{
+		count++;
+	}
+	return count;
+}
+
+static void N8_no_device_is_probed_that_was_not_named(void **state)
+{
+	(void)state;
+	/* This host has PCI devices of its own; the wire's two ends are all that there is. */
+	assert_int_equal(devices("bus=pci"), 0);
+	assert_int_equal(rte_eth_dev_count_total(), 2);
+}
+
+int main(void)
+{
+	/* The last one takes the link with it. */
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(N8_no_device_is_probed_that_was_not_named),
+		cmocka_unit_test(N3_what_is_not_one_whole_segment_is_counted_and_given_back),
+		cmocka_unit_test(N2_a_tag_that_was_taken_out_is_counted_as_one),
+		cmocka_unit_test(N5_a_device_vouches_for_both_checksums_or_for_none),
+		cmocka_unit_test(N3_the_dataplane_never_sees_them),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
