@@ -182,6 +182,23 @@ static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
 	}
 }
 
+static void F10_a_node_of_another_version_is_told_of(void **state)
+{
+	struct endpoint *e = open_or_fail(node.udp);
+	struct wire_hello hello;
+	int err;
+
+	(void)state;
+	node.faults.version = 9;
+	err = endpoint_welcome(e, S / 5, &hello);
+	node.faults.version = 0;
+	assert_int_equal(err, -EPROTONOSUPPORT);
+	assert_non_null(strstr(endpoint_error_text(err), "a version of the protocol"));
+	/* Upgraded meanwhile. */
+	assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
+	endpoint_close(e);
+}
+
 static void nobody_there(void **state)
 {
 	struct endpoint *e;
@@ -212,6 +229,7 @@ int main(void)
 		cmocka_unit_test(refusals_for_now_are_waited_out),
 		cmocka_unit_test(no_leader_for_good_is_the_verdict),
 		cmocka_unit_test(silence_ends_at_the_deadline_and_the_endpoint_lives_on),
+		cmocka_unit_test(F10_a_node_of_another_version_is_told_of),
 		cmocka_unit_test(nobody_there),
 	};
 

@@ -285,6 +285,17 @@ static void receive_pull(struct fake_node *n, const struct sockaddr_in *from,
 	}
 }
 
+/* As a node does whose version is another. */
+static void tell_version(struct fake_node *n, const struct sockaddr_in *to)
+{
+	uint8_t out[WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE] = {0};
+	const struct wire_envelope e = {.type = WIRE_WELCOME, .body_size = WIRE_HELLO_SIZE};
+
+	wire_envelope_encode(&e, out);
+	out[WIRE_AT_VERSION] = out[WIRE_AT_READABLE] = (uint8_t)n->faults.version;
+	(void)sendto(n->fd, out, sizeof(out), 0, (const struct sockaddr *)to, sizeof(*to));
+}
+
 static void receive(struct fake_node *n, const struct sockaddr_in *from, const uint8_t *packet,
 		    size_t size)
 {
@@ -294,6 +305,10 @@ static void receive(struct fake_node *n, const struct sockaddr_in *from, const u
 	struct wire_hello hello;
 	struct wire_part part;
 
+	if (n->faults.version) {
+		tell_version(n, from);
+		return;
+	}
 	if (lost(n) || wire_envelope_decode(&envelope, packet, size) != WIRE_VERDICT_GOOD)
 		return;
 	if (envelope.type == WIRE_HELLO &&
