@@ -142,16 +142,17 @@ static void V28_the_document_has_the_tables_of_the_decoder(void **state)
 		char heading[80];
 		char *section, *end, *at;
 
-		snprintf(heading, sizeof(heading), "\n#### %s\n", wire_form_name(form));
+		snprintf(heading, sizeof(heading), "\n#### %s\n",
+			 wire_form_name((enum wire_form)form));
 		section = strstr(document, heading);
 		if (!section)
-			fail_msg("no heading \"#### %s\"", wire_form_name(form));
+			fail_msg("no heading \"#### %s\"", wire_form_name((enum wire_form)form));
 		table(&t, (enum wire_form)form);
 		end = strstr(section + 1, "\n#");
 		at = strstr(section, made);
 		if (!at || (end && at > end))
 			fail_msg("its table is not under \"#### %s\"; this one should be:\n%s",
-				 wire_form_name(form), made);
+				 wire_form_name((enum wire_form)form), made);
 	}
 	for (char *at = document; (at = strstr(at, head)); at++)
 		tables++;
@@ -166,7 +167,7 @@ static int print(void)
 		struct text t = {.at = made};
 
 		table(&t, (enum wire_form)form);
-		printf("#### %s\n\n%s\n", wire_form_name(form), made);
+		printf("#### %s\n\n%s\n", wire_form_name((enum wire_form)form), made);
 	}
 	return 0;
 }
