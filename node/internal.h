@@ -41,7 +41,7 @@ struct node_counters {
 	uint64_t malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
 	uint64_t raft_far, raft_unasked, raft_contradicts;
-	uint64_t disk_stalls;
+	uint64_t disk_stalls, disk_fulls;
 	uint64_t elections_started, elections_won, leader_changes;
 };
 
@@ -112,10 +112,11 @@ struct node {
 	uint64_t asked_ns[DP_PEERS_MAX];  /* when its round trip was last asked for; 0: measured */
 	struct histogram round_trip[DP_PEERS_MAX];
 
-	/* The disk and how long it lets wait (stall.c). */
+	/* The disk and how long it lets wait (disk.c). */
 	uint64_t disk_stall_ns; /* from then on it counts as stalled */
 	bool disk_stalled;
 	struct wal_waiting waiting; /* operation NULL: for nothing */
+	struct wal_space space;
 
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
@@ -184,9 +185,11 @@ void serving_stop(struct node *n);
 /* The welcome of clients that come from now on. */
 void serving_welcome(struct node *n);
 
-/* stall.c: a disk that does not answer (D8). */
-void node_stall_options(struct node *n);
-void node_stall_drive(struct node *n);
+/* disk.c: a disk that does not answer, or has no space (D8). */
+void node_disk_options(struct node *n);
+void node_disk_drive(struct node *n);
+enum { NODE_SPACE_TEXT_MAX = 512 };
+void node_space_text(const struct node *n, char *out, size_t size); /* while it is full */
 uint64_t node_waiting_ns(const struct node *n); /* the age of what is waited for; 0: nothing */
 
 /* settings.c: what members should have in common. */

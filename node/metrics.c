@@ -95,6 +95,9 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->wal_torn_bytes = wal.torn_bytes;
 	m->disk_waiting_ms = node_waiting_ns(n) / 1000000;
 	m->disk_stalled = n->disk_stalled;
+	m->disk_full = n->space.full;
+	m->disk_fulls = n->counters.disk_fulls;
+	m->disk_free_bytes = n->space.known ? n->space.there : METRICS_UNKNOWN;
 	m->disk_stalls = n->counters.disk_stalls;
 	m->revision = n->sm->ops->revision(n->sm);
 	m->db_size = m->db_size_in_use = n->sm->ops->size(n->sm);

@@ -34,7 +34,7 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		snprintf(n->link_name, sizeof(n->link_name), "%s", o->link_name);
 		n->now_ns = n->started_ns = o->now_ns;
 		n->durability = o->wal.durability;
-		node_stall_options(n);
+		node_disk_options(n);
 		n->quota_bytes = o->quota_bytes;
 		n->settings = (struct wire_settings){
 			.heartbeat_us = o->heartbeat_us,
@@ -100,7 +100,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 	if (n->raft && !n->failed) {
 		raft_tick(n->raft, now_ns / 1000);
 		node_persisted(n);
-		node_stall_drive(n);
+		node_disk_drive(n);
 		serve_drive(n->serve);
 		node_ready(n);
 		settings_drive(n);

@@ -125,6 +125,15 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 			     " ms: this member neither votes nor campaigns until it ends\n",
 			     w->operation, n->options.wal.directory, w->file, w->offset,
 			     node_waiting_ns(n) / 1000000);
+	if (n->space.full) {
+		char text[NODE_SPACE_TEXT_MAX];
+
+		node_space_text(n, text, sizeof(text));
+		metrics_line(t,
+			     "error %s: no more writes are taken until there is, and nothing needs "
+			     "a restart\n",
+			     text);
+	}
 }
 
 /* V36: two members hold different committed entries; which is wrong cannot be told here. */

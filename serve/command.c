@@ -28,7 +28,7 @@ void command_begin(struct serve *s, struct request *q)
 int command_admit(struct serve *s, const struct serve_leader *leader, const uint8_t *data,
 		  uint32_t size)
 {
-	int err = s->sm->ops->admit(s->sm, data, size);
+	int err = leader->full ? -ENOSPC : s->sm->ops->admit(s->sm, data, size);
 
 	if (!err)
 		return 0;

@@ -15,6 +15,7 @@ struct serve_leader {
 	bool self;
 	raft_term term;
 	raft_index last; /* the last index of this member's log */
+	bool full;       /* the log has no space for another command */
 };
 
 struct serve_port;

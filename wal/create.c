@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/mix.h"
 #include "wal/file.h"
+#include "wal/io.h"
 #include "wal/recovery.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ int wal_identity_make(struct wal *w, uint64_t formerly)
 int wal_recovery_temporaries_remove(struct recovery *r)
 {
 	for (size_t i = 0; i < r->names.temporary_count; i++) {
-		int err = r->w->disk->ops->remove(r->w->disk, r->names.temporary[i]);
+		int err = wal_io_remove(r->w->disk, r->names.temporary[i]);
 
 		if (err != 0)
 			return wal_refuse_io(r->w, err, r->names.temporary[i], "remove");
@@ -69,7 +70,7 @@ int wal_mark_make(struct wal *w, struct mark *mark)
 
 static int name_remove(struct wal *w, bool there, const char *name)
 {
-	int err = there ? w->disk->ops->remove(w->disk, name) : 0;
+	int err = there ? wal_io_remove(w->disk, name) : 0;
 
 	return err == 0 ? 0 : wal_refuse_io(w, err, name, "remove");
 }
@@ -95,13 +96,13 @@ static int files_remove(struct recovery *r)
 	}
 	if (err != 0)
 		return err;
-	err = w->disk->ops->sync_names(w->disk);
+	err = wal_io_sync_names(w->disk);
 	if (err != 0)
 		return wal_refuse_io(w, err, "", "sync of the directory");
 	err = name_remove(w, names->vote, META_VOTE);
 	if (err != 0)
 		return err;
-	err = w->disk->ops->sync_names(w->disk);
+	err = wal_io_sync_names(w->disk);
 	return err == 0 ? 0 : wal_refuse_io(w, err, "", "sync of the directory");
 }
 
@@ -149,7 +150,7 @@ static int files_make(struct recovery *r)
 		if (err != 0)
 			return err;
 		/* The next step opens it by its name, as at any other start. */
-		w->disk->ops->close(w->disk, w->segments[0].file);
+		wal_io_close(w->disk, w->segments[0].file);
 		w->segment_count = 0;
 		err = wal_mark_make(w, &mark);
 		if (err != 0)

@@ -2,9 +2,9 @@
  * The disk seam: everything the log does to storage goes through here, so the fake disk of the
  * tests sits below the code that runs in production.
  *
- * Reads and writes of file contents are asynchronous: submitted with a tag, completed through poll.
- * A change of names (create, rename, remove, directory sync) is synchronous and happens at open,
- * and when a segment is prepared. A file is known by a small number that open and create hand out.
+ * Everything that may take long is asynchronous: submitted with a tag, completed through poll.
+ * Reads, writes and syncs of file contents have calls of their own; what concerns names and space
+ * is a struct disk_call. A file is known by a small number that an open gives.
  *
  * Ownership: a buffer handed to write or read belongs to the disk until its tag comes back. Offsets
  * and sizes are multiples of the unit, and buffers come from disk->buffers (registered with the
@@ -29,16 +29,37 @@ struct disk_completion {
 	uint64_t tag;
 	/* 0: all of it was done; -errno otherwise. Short transfers are never seen here */
 	int32_t result;
+	uint64_t value; /* of DISK_OPEN and DISK_CREATE: the file; of DISK_SPACE: bytes */
+};
+
+enum disk_call_kind {
+	DISK_OPEN,       /* of an existing file of this name */
+	DISK_CREATE,     /* exclusively */
+	DISK_CLOSE,      /* of a file; its number is free at once */
+	DISK_RENAME,     /* from name to the other */
+	DISK_REMOVE,     /* of a name */
+	DISK_SYNC_NAMES, /* fsync of the directory */
+	/* Room for `size` bytes in a file, from its beginning on. -EOPNOTSUPP: it cannot be had. */
+	DISK_ALLOCATE,
+	DISK_SPACE, /* how much the file system has left for us; -EOPNOTSUPP: it does not say */
+};
+
+struct disk_call {
+	enum disk_call_kind kind;
+	enum disk_mode mode;
+	int file;
+	uint64_t size;
+	char name[DISK_NAME_MAX];
+	char to[DISK_NAME_MAX];
 };
 
 struct disk;
 
 struct disk_ops {
 	/*
-	 * Opens an existing file, or creates it exclusively, in the directory; *file is its number.
+	 * Done in the order in which they were asked. -EAGAIN: DISK_IN_FLIGHT_MAX are in flight.
 	 */
-	int (*open)(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file);
-	void (*close)(struct disk *d, int file);
+	int (*call)(struct disk *d, const struct disk_call *call, uint64_t tag);
 	int (*size)(struct disk *d, int file, uint64_t *size);
 
 	/*
@@ -58,16 +79,12 @@ struct disk_ops {
 	 */
 	uint32_t (*poll)(struct disk *d, struct disk_completion *out, uint32_t max, bool wait);
 
-	/*
-	 * Names: synchronous. `list` calls the names out one by one: 0, or -ENOENT past the last.
-	 */
+	/* At open and at the end. `list` calls the names out: 0, or -ENOENT past the last. */
 	int (*list)(struct disk *d, uint32_t i, char name[DISK_NAME_MAX]);
-	int (*rename)(struct disk *d, const char *from, const char *to);
-	int (*remove)(struct disk *d, const char *name);
-	int (*sync_names)(struct disk *d); /* fsync of the directory */
-	int (*lock)(struct disk *d);       /* -EWOULDBLOCK: another process has it */
+	int (*lock)(struct disk *d); /* -EWOULDBLOCK: another process has it */
 	void (*unlock)(struct disk *d);
 
+	/* Whatever is open is closed; nothing is in flight. */
 	void (*destroy)(struct disk *d);
 };
 

@@ -29,24 +29,29 @@ static struct reader *self(struct disk *d)
 	return (struct reader *)d;
 }
 
-static int reader_open(struct disk *d, const char *name, bool create, enum disk_mode mode,
-		       int *file)
+static int32_t file_open(struct reader *r, const struct disk_call *call, uint64_t *file)
 {
 	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(r->directory, call->name, flags | O_DIRECT);
 
-	(void)mode;
-	if (create)
-		return -EROFS;
-	*file = openat(self(d)->directory, name, flags | O_DIRECT);
-	if (*file < 0 && errno == EINVAL)
-		*file = openat(self(d)->directory, name, flags);
-	return *file < 0 ? -errno : 0;
+	if (fd < 0 && errno == EINVAL)
+		fd = openat(r->directory, call->name, flags);
+	*file = (uint64_t)fd;
+	return fd < 0 ? -errno : 0;
 }
 
-static void reader_close(struct disk *d, int file)
+static int reader_call(struct disk *d, const struct disk_call *call, uint64_t tag)
 {
-	(void)d;
-	(void)close(file);
+	struct reader *r = self(d);
+
+	assert(!r->pending);
+	r->pending = true;
+	r->done = (struct disk_completion){.tag = tag, .result = -EROFS};
+	if (call->kind == DISK_OPEN)
+		r->done.result = file_open(r, call, &r->done.value);
+	else if (call->kind == DISK_CLOSE)
+		r->done.result = close(call->file) == 0 ? 0 : -errno;
+	return 0;
 }
 
 static int reader_size(struct disk *d, int file, uint64_t *size)
@@ -68,7 +73,7 @@ static int reader_read(struct disk *d, int file, uint64_t offset, void *data, si
 
 	assert(!r->pending);
 	r->pending = true;
-	r->done = (struct disk_completion){tag, 0};
+	r->done = (struct disk_completion){.tag = tag};
 	while (size > 0) {
 		ssize_t got = pread(file, out, size, (off_t)offset);
 
@@ -149,22 +154,7 @@ static int reader_list(struct disk *d, uint32_t i, char name[DISK_NAME_MAX])
 	return entry ? 0 : -ENOENT;
 }
 
-static int reader_rename(struct disk *d, const char *from, const char *to)
-{
-	(void)d;
-	(void)from;
-	(void)to;
-	return -EROFS;
-}
-
-static int reader_remove(struct disk *d, const char *name)
-{
-	(void)d;
-	(void)name;
-	return -EROFS;
-}
-
-static int reader_names(struct disk *d)
+static int reader_lock(struct disk *d)
 {
 	(void)d;
 	return -EROFS;
@@ -177,8 +167,7 @@ static void reader_destroy(struct disk *d)
 }
 
 static const struct disk_ops reader_ops = {
-	.open = reader_open,
-	.close = reader_close,
+	.call = reader_call,
 	.size = reader_size,
 	.write = reader_write,
 	.read = reader_read,
@@ -186,10 +175,7 @@ static const struct disk_ops reader_ops = {
 	.submit = reader_submit,
 	.poll = reader_poll,
 	.list = reader_list,
-	.rename = reader_rename,
-	.remove = reader_remove,
-	.sync_names = reader_names,
-	.lock = reader_names,
+	.lock = reader_lock,
 	.destroy = reader_destroy,
 };
 

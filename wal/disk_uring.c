@@ -5,9 +5,9 @@
  * Invariants:
  *  1. An operation that is queued completes exactly once, whole or with an error: what the kernel
  *     transferred short, or put off (EINTR, EAGAIN), is handed to it again from here (W11, W13).
- *  2. Every file carries an flock. A killed process's last write holds its file open until it
- *     reaches the disk, and so the lock: who opens the file next waits for it, and cannot be
- *     overwritten by it later.
+ *  2. Every file carries an flock (disk_thread.c). A killed process's last write holds its file
+ *     open until it reaches the disk, and so the lock: who opens the file next waits for it, and
+ *     cannot be overwritten by it later.
  *
  * The ring is set up without SINGLE_ISSUER and DEFER_TASKRUN: the log may be opened by one thread
  * and driven by another, and a completion must be seen without a system call.
@@ -15,22 +15,21 @@
 #include "raft/types.h"
 #include "wal/device.h"
 #include "wal/disk.h"
+#include "wal/disk_thread.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { LOCK_WAIT_MS = 30 * 1000 };
 
 enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
 
@@ -49,6 +48,7 @@ struct op {
 struct uring_disk {
 	struct disk disk;
 	struct io_uring ring;
+	struct disk_thread *thread; /* for names and space */
 	int directory;
 	int lock;
 	bool volatile_fs; /* a file system in RAM: nothing on it is durable */
@@ -89,62 +89,48 @@ static int file_number(struct uring_disk *u, int fd, int *file)
 	return 0;
 }
 
-/* Waits for a dead process's last write; a living one's lock does not go away. */
-static int file_lock(int fd)
+static int file_of(const struct uring_disk *u, int file)
 {
-	const struct timespec pause = {.tv_nsec = 1000 * 1000};
-
-	for (int i = 0; i < LOCK_WAIT_MS; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		(void)nanosleep(&pause, NULL);
-	}
-	return -EWOULDBLOCK;
-}
-
-static int uring_open(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file)
-{
-	struct uring_disk *u = self(d);
-	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-	int fd;
-	int err;
-
-	if (mode == DISK_DURABLE && u->volatile_fs)
-		return -EOPNOTSUPP;
-	if (mode == DISK_DURABLE)
-		flags |= O_DIRECT | O_DSYNC;
-	if (create)
-		flags |= O_CREAT | O_EXCL;
-	fd = openat(u->directory, name, flags, 0600);
-	if (fd < 0)
-		return -errno;
-	err = file_lock(fd);
-	if (err == 0)
-		err = file_number(u, fd, file);
-	if (err != 0)
-		(void)close(fd);
-	return err;
-}
-
-static void uring_close(struct disk *d, int file)
-{
-	struct uring_disk *u = self(d);
-
 	assert(file >= 0);
 	assert(file < u->file_count);
 	assert(u->files[file] >= 0);
-	/* Nothing is lost if it fails: what had to be durable was synced. */
-	(void)close(u->files[file]);
-	u->files[file] = -1;
+	return u->files[file];
+}
+
+static int uring_call(struct disk *d, const struct disk_call *call, uint64_t tag)
+{
+	struct uring_disk *u = self(d);
+	bool of_file = call->kind == DISK_CLOSE || call->kind == DISK_ALLOCATE;
+	int err = disk_thread_call(u->thread, call, of_file ? file_of(u, call->file) : -1, tag);
+
+	if (err == 0 && call->kind == DISK_CLOSE)
+		u->files[call->file] = -1;
+	return err;
+}
+
+/* What the thread has done; a descriptor becomes a file. */
+static bool call_done(struct uring_disk *u, struct disk_completion *out)
+{
+	struct disk_call call;
+	int file;
+
+	if (!disk_thread_poll(u->thread, &call, out))
+		return false;
+	if (out->result != 0 || (call.kind != DISK_OPEN && call.kind != DISK_CREATE))
+		return true;
+	out->result = file_number(u, (int)out->value, &file);
+	if (out->result == 0)
+		out->value = (uint64_t)file;
+	else
+		(void)close((int)out->value);
+	return true;
 }
 
 static int uring_size(struct disk *d, int file, uint64_t *size)
 {
 	struct stat st;
 
-	if (fstat(self(d)->files[file], &st) != 0)
+	if (fstat(file_of(self(d), file), &st) != 0)
 		return -errno;
 	*size = (uint64_t)st.st_size;
 	return 0;
@@ -253,35 +239,43 @@ static int uring_sync(struct disk *d, int file, uint64_t tag)
 	return start(u, &op);
 }
 
-/* `wait`: for one completion. What the kernel does not take now stays queued (W13). */
-static int enter(struct uring_disk *u, bool wait)
+static void again_queue(struct uring_disk *u)
 {
-	struct __kernel_timespec patience = {.tv_sec = (long long)(u->disk.wait_ns / 1000000000),
-					     .tv_nsec = (long long)(u->disk.wait_ns % 1000000000)};
-	struct io_uring_cqe *cqe;
-	int done;
-
 	for (uint32_t i = 0; u->again_count > 0 && i < DISK_IN_FLIGHT_MAX; i++)
 		if (u->ops[i].used && u->ops[i].again)
 			queue(u, &u->ops[i]);
-	if (!wait && io_uring_sq_ready(&u->ring) == 0)
+}
+
+/* What the kernel does not take now stays queued (W13). */
+static int submit(struct uring_disk *u)
+{
+	int done;
+
+	again_queue(u);
+	if (io_uring_sq_ready(&u->ring) == 0)
 		return 0;
 	do {
-		if (wait && u->disk.wait_ns > 0)
-			done = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &patience, NULL);
-		else if (wait)
-			done = io_uring_submit_and_wait(&u->ring, 1);
-		else
-			done = io_uring_submit(&u->ring);
+		done = io_uring_submit(&u->ring);
 	} while (done == -EINTR);
-	if (done == -EAGAIN || done == -EBUSY || done == -ETIME)
+	if (done == -EAGAIN || done == -EBUSY)
 		return 0;
 	return done < 0 ? done : 0;
 }
 
+/* Until the kernel or the thread has something, or for wait_ns. */
+static void wait_any(struct uring_disk *u)
+{
+	struct pollfd fds[] = {{.fd = u->ring.ring_fd, .events = POLLIN},
+			       {.fd = disk_thread_event(u->thread), .events = POLLIN}};
+	const struct timespec patience = {.tv_sec = (time_t)(u->disk.wait_ns / 1000000000),
+					  .tv_nsec = (long)(u->disk.wait_ns % 1000000000)};
+
+	(void)ppoll(fds, 2, u->disk.wait_ns > 0 ? &patience : NULL, NULL);
+}
+
 static int uring_submit(struct disk *d)
 {
-	return enter(self(d), false);
+	return submit(self(d));
 }
 
 /* Takes what the kernel says of an operation. True: it is over, and *result says how. */
@@ -309,36 +303,46 @@ static bool advance(struct uring_disk *u, struct op *op, int32_t res, int32_t *r
 	return false;
 }
 
+static uint32_t take(struct uring_disk *u, struct disk_completion *out, uint32_t max)
+{
+	struct io_uring_cqe *cqes[DISK_IN_FLIGHT_MAX];
+	uint32_t n = io_uring_peek_batch_cqe(&u->ring, cqes, max);
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct op *op = io_uring_cqe_get_data(cqes[i]);
+
+		assert(op->used);
+		if (!advance(u, op, cqes[i]->res, &out[count].result))
+			continue;
+		out[count++].tag = op->tag;
+		op->used = false;
+	}
+	io_uring_cq_advance(&u->ring, n);
+	while (count < max && call_done(u, &out[count]))
+		count++;
+	return count;
+}
+
 static uint32_t uring_poll(struct disk *d, struct disk_completion *out, uint32_t max, bool wait)
 {
 	struct uring_disk *u = self(d);
-	struct io_uring_cqe *cqes[DISK_IN_FLIGHT_MAX];
-	uint32_t count = 0;
+	bool waited = false;
+	uint32_t count;
 	int err;
 
 	if (max > DISK_IN_FLIGHT_MAX)
 		max = DISK_IN_FLIGHT_MAX;
 	for (;;) {
-		uint32_t n = io_uring_peek_batch_cqe(&u->ring, cqes, max - count);
-
-		for (uint32_t i = 0; i < n; i++) {
-			struct op *op = io_uring_cqe_get_data(cqes[i]);
-
-			assert(op->used);
-			if (!advance(u, op, cqes[i]->res, &out[count].result))
-				continue;
-			out[count++].tag = op->tag;
-			op->used = false;
-		}
-		io_uring_cq_advance(&u->ring, n);
+		count = take(u, out, max);
 		/* Remainders, and what the kernel did not take before. */
-		err = enter(u, wait && count == 0);
+		err = submit(u);
 		/* The ring itself refused: nothing that we did right gets there. */
 		assert(err == 0);
-		if (!wait || count > 0)
+		if (!wait || count > 0 || (waited && u->disk.wait_ns > 0))
 			return count;
-		if (u->disk.wait_ns > 0 && io_uring_cq_ready(&u->ring) == 0)
-			return 0;
+		wait_any(u);
+		waited = true;
 	}
 }
 
@@ -397,23 +401,6 @@ static int uring_list(struct disk *d, uint32_t i, char name[DISK_NAME_MAX])
 	return 0;
 }
 
-static int uring_rename(struct disk *d, const char *from, const char *to)
-{
-	struct uring_disk *u = self(d);
-
-	return renameat(u->directory, from, u->directory, to) == 0 ? 0 : -errno;
-}
-
-static int uring_remove(struct disk *d, const char *name)
-{
-	return unlinkat(self(d)->directory, name, 0) == 0 ? 0 : -errno;
-}
-
-static int uring_sync_names(struct disk *d)
-{
-	return fsync(self(d)->directory) == 0 ? 0 : -errno;
-}
-
 static int uring_lock(struct disk *d)
 {
 	struct uring_disk *u = self(d);
@@ -441,6 +428,7 @@ static void uring_destroy(struct disk *d)
 {
 	struct uring_disk *u = self(d);
 
+	disk_thread_destroy(u->thread);
 	io_uring_queue_exit(&u->ring);
 	for (int i = 0; i < u->file_count; i++)
 		if (u->files[i] >= 0)
@@ -454,8 +442,7 @@ static void uring_destroy(struct disk *d)
 }
 
 static const struct disk_ops uring_ops = {
-	.open = uring_open,
-	.close = uring_close,
+	.call = uring_call,
 	.size = uring_size,
 	.write = uring_write,
 	.read = uring_read,
@@ -463,9 +450,6 @@ static const struct disk_ops uring_ops = {
 	.submit = uring_submit,
 	.poll = uring_poll,
 	.list = uring_list,
-	.rename = uring_rename,
-	.remove = uring_remove,
-	.sync_names = uring_sync_names,
 	.lock = uring_lock,
 	.unlock = uring_unlock,
 	.destroy = uring_destroy,
@@ -516,9 +500,12 @@ int disk_uring_create(struct disk **out, const char *path, bool create, void *bu
 	if (err != 0)
 		goto err_free;
 	u->disk.unit = wal_device_unit(u->directory);
-	err = io_uring_queue_init(DISK_IN_FLIGHT_MAX, &u->ring, 0);
+	err = disk_thread_create(&u->thread, u->directory, u->volatile_fs ? -EOPNOTSUPP : 0);
 	if (err != 0)
 		goto err_directory;
+	err = io_uring_queue_init(DISK_IN_FLIGHT_MAX, &u->ring, 0);
+	if (err != 0)
+		goto err_thread;
 	if (buffers) {
 		err = io_uring_register_buffers(&u->ring, &region, 1);
 		if (err != 0)
@@ -531,6 +518,8 @@ int disk_uring_create(struct disk **out, const char *path, bool create, void *bu
 
 err_ring:
 	io_uring_queue_exit(&u->ring);
+err_thread:
+	disk_thread_destroy(u->thread);
 err_directory:
 	(void)close(u->directory);
 err_free:

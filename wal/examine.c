@@ -161,13 +161,13 @@ static int mark_check(struct recovery *r)
 	(void)snprintf(r->end.mark_why, sizeof(r->end.mark_why), "missing beside a log");
 	if (!r->names.mark)
 		return 0;
-	err = w->disk->ops->open(w->disk, META_MARK, false, DISK_DURABLE, &file);
+	err = wal_io_open(w->disk, META_MARK, false, DISK_DURABLE, &file);
 	if (err != 0)
 		return wal_refuse_io(w, err, META_MARK, "open");
 	err = w->disk->ops->size(w->disk, file, &size);
 	if (err == 0 && size == 2 * (uint64_t)w->unit)
 		err = wal_io_read(w->disk, file, 0, w->block, size);
-	w->disk->ops->close(w->disk, file);
+	wal_io_close(w->disk, file);
 	if (err != 0)
 		return wal_refuse_io(w, err, META_MARK, "read");
 	wal_end_mark(&r->end, w->block, size, w->unit, &w->id);

@@ -20,6 +20,8 @@ int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const ch
 		return w->failed;
 	if (err == -ENOSPC || err == -EDQUOT)
 		advice = "restart it once there is space on the file system";
+	else if (err == -EFBIG)
+		advice = "restart it with a limit for files (ulimit -f) that a segment fits in";
 	else if (err == -EROFS)
 		advice = "restart it once the file system is writable";
 	else if (err == -ENOMEM)

@@ -14,17 +14,17 @@ int wal_file_make(struct wal *w, const char *name, const uint8_t *data, size_t s
 	int err;
 
 	wal_meta_temporary_name(temporary, name);
-	err = w->disk->ops->open(w->disk, temporary, true, mode, &file);
+	err = wal_io_open(w->disk, temporary, true, mode, &file);
 	if (err != 0)
 		return wal_refuse_io(w, err, temporary, "create");
 	err = wal_io_write(w->disk, file, 0, data, size);
 	if (err == 0)
 		err = wal_io_sync(w->disk, file);
-	w->disk->ops->close(w->disk, file);
+	wal_io_close(w->disk, file);
 	if (err == 0)
-		err = w->disk->ops->rename(w->disk, temporary, name);
+		err = wal_io_rename(w->disk, temporary, name);
 	if (err == 0)
-		err = w->disk->ops->sync_names(w->disk);
+		err = wal_io_sync_names(w->disk);
 	return err == 0 ? 0 : wal_refuse_io(w, err, temporary, "write");
 }
 
@@ -33,7 +33,7 @@ int wal_file_read(struct wal *w, const char *name, uint8_t *data, uint64_t size)
 	enum disk_mode mode = w->durability == WAL_VOLATILE ? DISK_CACHED : DISK_DURABLE;
 	uint64_t found;
 	int file;
-	int err = w->disk->ops->open(w->disk, name, false, mode, &file);
+	int err = wal_io_open(w->disk, name, false, mode, &file);
 
 	if (err != 0)
 		return wal_refuse_io(w, err, name, "open");
@@ -49,6 +49,6 @@ int wal_file_read(struct wal *w, const char *name, uint8_t *data, uint64_t size)
 		if (err != 0)
 			err = wal_refuse_io(w, err, name, "read");
 	}
-	w->disk->ops->close(w->disk, file);
+	wal_io_close(w->disk, file);
 	return err;
 }

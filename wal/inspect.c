@@ -49,7 +49,7 @@ static __attribute__((format(printf, 3, 4))) int say(struct inspection *x, int e
 static int file_read(struct inspection *x, const char *name, uint64_t size)
 {
 	int file;
-	int err = x->disk->ops->open(x->disk, name, false, DISK_DURABLE, &file);
+	int err = wal_io_open(x->disk, name, false, DISK_DURABLE, &file);
 
 	if (err != 0)
 		return say(x, err, "%s: %s", name, strerror(-err));
@@ -61,7 +61,7 @@ static int file_read(struct inspection *x, const char *name, uint64_t size)
 		err = wal_io_read(x->disk, file, 0, x->block, size);
 	if (err != 0 && err != -EBADMSG)
 		(void)say(x, err, "%s: %s", name, strerror(-err));
-	x->disk->ops->close(x->disk, file);
+	wal_io_close(x->disk, file);
 	return err;
 }
 

@@ -3,8 +3,9 @@
 #include "raft/types.h"
 
 #include <errno.h>
+#include <string.h>
 
-static int wait_one(struct disk *d)
+static int wait_one(struct disk *d, uint64_t *value)
 {
 	struct disk_completion done;
 	int err = d->ops->submit(d);
@@ -18,26 +19,95 @@ static int wait_one(struct disk *d)
 		return -ETIMEDOUT;
 	}
 	assert(done.tag == 0);
+	*value = done.value;
 	return done.result;
 }
 
 int wal_io_read(struct disk *d, int file, uint64_t offset, void *data, size_t size)
 {
 	int err = d->ops->read(d, file, offset, data, size, 0);
+	uint64_t value;
 
-	return err != 0 ? err : wait_one(d);
+	return err != 0 ? err : wait_one(d, &value);
 }
 
 int wal_io_write(struct disk *d, int file, uint64_t offset, const void *data, size_t size)
 {
 	int err = d->ops->write(d, file, offset, data, size, 0);
+	uint64_t value;
 
-	return err != 0 ? err : wait_one(d);
+	return err != 0 ? err : wait_one(d, &value);
 }
 
 int wal_io_sync(struct disk *d, int file)
 {
 	int err = d->ops->sync(d, file, 0);
+	uint64_t value;
 
-	return err != 0 ? err : wait_one(d);
+	return err != 0 ? err : wait_one(d, &value);
+}
+
+static int call_now(struct disk *d, const struct disk_call *call, uint64_t *value)
+{
+	int err = d->ops->call(d, call, 0);
+
+	return err != 0 ? err : wait_one(d, value);
+}
+
+static void name_copy(char out[DISK_NAME_MAX], const char *name)
+{
+	size_t size = strlen(name) + 1;
+
+	assert(size <= DISK_NAME_MAX);
+	memcpy(out, name, size);
+}
+
+int wal_io_open(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file)
+{
+	struct disk_call call = {.kind = create ? DISK_CREATE : DISK_OPEN, .mode = mode};
+	uint64_t value = 0;
+	int err;
+
+	name_copy(call.name, name);
+	err = call_now(d, &call, &value);
+	if (err == 0)
+		*file = (int)value;
+	return err;
+}
+
+void wal_io_close(struct disk *d, int file)
+{
+	const struct disk_call call = {.kind = DISK_CLOSE, .file = file};
+	uint64_t value;
+
+	/* Behind one that hangs it would wait in vain: the end of the process closes it. */
+	if (!d->hung)
+		(void)call_now(d, &call, &value);
+}
+
+int wal_io_rename(struct disk *d, const char *from, const char *to)
+{
+	struct disk_call call = {.kind = DISK_RENAME};
+	uint64_t value;
+
+	name_copy(call.name, from);
+	name_copy(call.to, to);
+	return call_now(d, &call, &value);
+}
+
+int wal_io_remove(struct disk *d, const char *name)
+{
+	struct disk_call call = {.kind = DISK_REMOVE};
+	uint64_t value;
+
+	name_copy(call.name, name);
+	return call_now(d, &call, &value);
+}
+
+int wal_io_sync_names(struct disk *d)
+{
+	const struct disk_call call = {.kind = DISK_SYNC_NAMES};
+	uint64_t value;
+
+	return call_now(d, &call, &value);
 }

@@ -13,4 +13,10 @@ int wal_io_read(struct disk *d, int file, uint64_t offset, void *data, size_t si
 int wal_io_write(struct disk *d, int file, uint64_t offset, const void *data, size_t size);
 int wal_io_sync(struct disk *d, int file);
 
+int wal_io_open(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file);
+void wal_io_close(struct disk *d, int file);
+int wal_io_rename(struct disk *d, const char *from, const char *to);
+int wal_io_remove(struct disk *d, const char *name);
+int wal_io_sync_names(struct disk *d);
+
 #endif

@@ -45,18 +45,27 @@ bool wal_mark_due(const struct wal *w, uint64_t now_ns)
 	return m->whole || (now_ns >= m->next_ns && (m->witness_changed || unmarked(w)));
 }
 
-uint64_t wal_deadline(const struct wal *w)
+static uint64_t mark_deadline(const struct wal *w)
 {
 	const struct marker *m = &w->marker;
 
-	if (w->memory || w->failed != 0)
-		return UINT64_MAX;
 	/* A disk that hangs must not keep the loop awake. */
 	if (m->step != MARK_IDLE || m->asked)
 		return m->next_ns > w->now_ns ? m->next_ns : w->now_ns + MARK_INTERVAL_NS / 10;
 	if (m->whole)
 		return w->now_ns;
 	return m->witness_changed || unmarked(w) ? m->next_ns : UINT64_MAX;
+}
+
+uint64_t wal_deadline(const struct wal *w)
+{
+	uint64_t prepare, mark;
+
+	if (w->memory || w->failed != 0)
+		return UINT64_MAX;
+	prepare = wal_prepare_deadline(w);
+	mark = mark_deadline(w);
+	return prepare < mark ? prepare : mark;
 }
 
 void wal_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count)
@@ -123,9 +132,8 @@ static int step_start(struct wal *w)
 	if (m->step == MARK_SYNC && m->sync_at <= m->sync_last) {
 		struct segment *segment = &w->segments[m->sync_at];
 
-		err = wal_segment_file(w, segment);
-		if (err == 0)
-			err = w->disk->ops->sync(w->disk, segment->file, TAG_MARK);
+		assert(segment->file >= 0);
+		err = w->disk->ops->sync(w->disk, segment->file, TAG_MARK);
 		if (err != 0)
 			return mark_fail(w, err, "sync of a segment before");
 		segment->readers++; /* stays open */
@@ -226,9 +234,7 @@ static int written_sync(struct wal *w)
 	if (w->durability != WAL_WRITTEN || number_completed(w) == w->number_durable)
 		return 0;
 	for (size_t i = m->synced; err == 0 && i <= w->tail; i++) {
-		err = wal_segment_file(w, &w->segments[i]);
-		if (err == 0)
-			err = wal_io_sync(w->disk, w->segments[i].file);
+		err = wal_io_sync(w->disk, w->segments[i].file);
 	}
 	if (err != 0)
 		return mark_fail(w, err, "sync of a segment before");

@@ -1,6 +1,7 @@
 /*
  * The life of an open log: its options, its buffers, its disk, and their end.
  */
+#include "wal/io.h"
 #include "wal/state.h"
 
 #include <errno.h>
@@ -73,13 +74,13 @@ static void release(struct wal *w)
 {
 	for (size_t i = 0; i < w->segment_count; i++)
 		if (w->segments[i].file >= 0)
-			w->disk->ops->close(w->disk, w->segments[i].file);
+			wal_io_close(w->disk, w->segments[i].file);
 	if (w->prepare.state != PREPARE_IDLE && w->prepare.file >= 0)
-		w->disk->ops->close(w->disk, w->prepare.file);
+		wal_io_close(w->disk, w->prepare.file);
 	if (w->vote.file >= 0)
-		w->disk->ops->close(w->disk, w->vote.file);
+		wal_io_close(w->disk, w->vote.file);
 	if (w->marker.file >= 0)
-		w->disk->ops->close(w->disk, w->marker.file);
+		wal_io_close(w->disk, w->marker.file);
 	if (w->locked)
 		w->disk->ops->unlock(w->disk);
 	if (w->disk_owned && w->disk)

@@ -85,6 +85,32 @@ static int read_fail(struct wal *w, struct read *r, uint32_t at, int err, const 
 	return err;
 }
 
+static int submit(struct wal *w, struct segment *segment, uint32_t slot)
+{
+	struct read *r = &w->reads[slot];
+	int err = w->disk->ops->read(w->disk, segment->file, r->offset, r->buffer, r->end,
+				     TAG_READ + slot);
+
+	if (err != 0)
+		return err;
+	segment->used = ++w->used_clock;
+	segment->readers++;
+	r->state = READ_IN_FLIGHT;
+	return 0;
+}
+
+/* The file is opened once for all who wait for it. */
+static int file_want(struct wal *w, struct segment *segment, uint32_t slot)
+{
+	int err = segment->opening ? 0 : wal_segment_open(w, segment, TAG_READ + slot);
+
+	if (err != 0)
+		return err;
+	segment->opening = true;
+	w->reads[slot].state = READ_OPENING;
+	return 0;
+}
+
 static int start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 {
 	struct read *r = &w->reads[slot];
@@ -93,7 +119,7 @@ static int start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	uint32_t size;
 	int err;
 
-	if (r->state == READ_IN_FLIGHT)
+	if (r->state == READ_OPENING || r->state == READ_IN_FLIGHT)
 		return -EBUSY;
 	r->state = READ_IDLE;
 	r->error = 0;
@@ -114,9 +140,6 @@ static int start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 
 	point = wal_index_find(&w->index, first);
 	segment = &w->segments[point->segment - w->base.segment];
-	err = wal_segment_file(w, segment);
-	if (err != 0)
-		return err;
 	size = segment->end - point->offset;
 	if (size > w->limits.point_spacing + w->limits.write_size_max)
 		size = w->limits.point_spacing + w->limits.write_size_max;
@@ -124,17 +147,13 @@ static int start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	r->offset = point->offset;
 	r->number = point->number;
 	r->end = size;
-	err = w->disk->ops->read(w->disk, segment->file, point->offset, r->buffer, size,
-				 TAG_READ + slot);
+	r->since_ns = w->now_ns;
+	err = segment->file < 0 ? file_want(w, segment, slot) : submit(w, segment, slot);
 	if (err != 0) {
 		r->segment = 0; /* the buffer does not hold what these fields say */
 		r->end = 0;
-		return err;
 	}
-	segment->readers++;
-	r->state = READ_IN_FLIGHT;
-	r->since_ns = w->now_ns;
-	return 0;
+	return err;
 }
 
 /* Checks the writes in the buffer and turns them into streams; r->end: where the whole ones end. */
@@ -161,17 +180,40 @@ static int buffer_open(struct wal *w, struct read *r)
 	return 0;
 }
 
-void wal_read_done(struct wal *w, uint32_t slot, int err)
+static void file_opened(struct wal *w, struct segment *segment, const struct disk_completion *done)
+{
+	segment->opening = false;
+	if (done->result == 0)
+		segment->file = (int)done->value;
+	for (uint32_t slot = 0; slot < WAL_READS_MAX; slot++) {
+		struct read *r = &w->reads[slot];
+		int err = done->result;
+
+		if (r->state != READ_OPENING || r->segment != segment->sequence)
+			continue;
+		if (err == 0)
+			err = submit(w, segment, slot);
+		if (err != 0)
+			(void)read_fail(w, r, 0, err,
+					done->result != 0 ? "opening failed" : "submit failed");
+	}
+}
+
+void wal_read_done(struct wal *w, uint32_t slot, const struct disk_completion *done)
 {
 	struct read *r = &w->reads[slot];
 	struct segment *segment = &w->segments[r->segment - w->base.segment];
 	int damage;
 
+	if (r->state == READ_OPENING) {
+		file_opened(w, segment, done);
+		return;
+	}
 	assert(r->state == READ_IN_FLIGHT);
 	assert(segment->readers > 0);
 	segment->readers--;
-	if (err != 0) {
-		(void)read_fail(w, r, 0, err, "failed");
+	if (done->result != 0) {
+		(void)read_fail(w, r, 0, done->result, "failed");
 		return;
 	}
 	damage = buffer_open(w, r);

@@ -57,7 +57,7 @@ static int tail_cut(struct recovery *r)
 	struct segment *tail = &w->segments[w->tail];
 	uint32_t at = tail->end;
 	uint32_t end = tail->end + r->scan.torn_bytes;
-	int err = wal_segment_file(w, tail);
+	int err = 0;
 
 	while (err == 0 && at < end) {
 		uint32_t size = end - at < w->limits.zero_size ? end - at : w->limits.zero_size;
@@ -66,6 +66,21 @@ static int tail_cut(struct recovery *r)
 		at += size;
 	}
 	return err == 0 ? 0 : segment_refuse(w, err, tail, "zeroing the torn tail");
+}
+
+/* What is written and what is to be synced is open from here on: neither waits for a name. */
+static int segments_open(struct recovery *r)
+{
+	struct wal *w = r->w;
+	size_t first = w->marker.synced < w->tail ? w->marker.synced : w->tail;
+
+	for (size_t i = first; i < w->segment_count; i++) {
+		int err = wal_segment_file(w, &w->segments[i]);
+
+		if (err != 0)
+			return segment_refuse(w, err, &w->segments[i], "open");
+	}
+	return 0;
 }
 
 /*
@@ -77,10 +92,8 @@ static int tail_sync(struct recovery *r)
 	struct wal *w = r->w;
 
 	for (size_t i = w->tail; w->durability == WAL_DURABLE && i < w->segment_count; i++) {
-		int err = wal_segment_file(w, &w->segments[i]);
+		int err = wal_io_sync(w->disk, w->segments[i].file);
 
-		if (err == 0)
-			err = wal_io_sync(w->disk, w->segments[i].file);
 		if (err != 0)
 			return segment_refuse(w, err, &w->segments[i], "sync");
 	}
@@ -128,7 +141,7 @@ static int mark_open(struct recovery *r)
 		if (err != 0)
 			return err;
 	}
-	err = w->disk->ops->open(w->disk, META_MARK, false, DISK_DURABLE, &m->file);
+	err = wal_io_open(w->disk, META_MARK, false, DISK_DURABLE, &m->file);
 	if (err != 0)
 		return wal_refuse_io(w, err, META_MARK, "open");
 	/*
@@ -165,7 +178,7 @@ static int start_count(struct recovery *r)
 				    ? w->number
 				    : r->number_known;
 	v->durable.log_number = w->number_durable;
-	err = w->disk->ops->open(w->disk, META_VOTE, false, DISK_DURABLE, &v->file);
+	err = wal_io_open(w->disk, META_VOTE, false, DISK_DURABLE, &v->file);
 	if (err != 0)
 		return wal_refuse_io(w, err, META_VOTE, "open");
 	err = wal_io_sync(w->disk, v->file);
@@ -215,6 +228,8 @@ static int open_on_disk(struct recovery *r)
 	if (err == 0)
 		err = first_segment_make(r);
 	if (err == 0)
+		err = segments_open(r);
+	if (err == 0)
 		err = tail_cut(r);
 	if (err == 0)
 		err = tail_sync(r);
@@ -252,7 +267,7 @@ static int open_directory(struct recovery *r)
 	if (err != 0)
 		return wal_refuse_io(w, err, META_LOCK, "lock");
 	/* A name that is seen may not be durable yet: what is built on it must not outlive it. */
-	err = w->disk->ops->sync_names(w->disk);
+	err = wal_io_sync_names(w->disk);
 	if (err != 0)
 		return wal_refuse_io(w, err, "", "sync of the directory");
 	err = wal_meta_names_list(&r->names, w->disk, r->scan_error);

@@ -253,7 +253,7 @@ static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *
 
 	*out = (struct scan_segment){.sequence = sequence, .end = s->unit};
 	wal_meta_segment_name(name, sequence);
-	err = s->disk->ops->open(s->disk, name, false, s->mode, &s->file);
+	err = wal_io_open(s->disk, name, false, s->mode, &s->file);
 	if (err != 0)
 		return failed(s, sequence, 0, "cannot be opened", err);
 	s->window_end = 0;
@@ -356,7 +356,7 @@ int wal_scan_run(struct scan *s, const uint64_t *sequences, size_t count)
 			err = segment_scan(s, i);
 		}
 		if (s->file >= 0)
-			s->disk->ops->close(s->disk, s->file);
+			wal_io_close(s->disk, s->file);
 		if (err != 0)
 			return err;
 	}

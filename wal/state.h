@@ -62,6 +62,7 @@ uint64_t wal_start_after(const struct wal *w, uint64_t before);
  * and its buffers are the disk's still.
  */
 void wal_settle(struct wal *w);
+int wal_wait(struct wal *w); /* for one completion, and takes it: 0 or -ETIMEDOUT */
 bool wal_in_flight(const struct wal *w);
 
 /* wal.c: a completion to whom it belongs. 0 or -errno for ever. */
@@ -73,7 +74,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 		     char error[WAL_ERROR_MAX]);
 
 /* Tags say whose completion it is; a read's is TAG_READ + slot. */
-enum { TAG_LOG = 1, TAG_VOTE = 2, TAG_PREPARE = 3, TAG_MARK = 4, TAG_READ = 16 };
+enum { TAG_LOG = 1, TAG_VOTE = 2, TAG_PREPARE = 3, TAG_MARK = 4, TAG_CLOSE = 5, TAG_READ = 16 };
 
 struct buffer {
 	uint8_t *data;
@@ -89,16 +90,27 @@ struct segment {
 	uint32_t size;
 	uint32_t end; /* where its completed writes end */
 	int file;     /* -1: closed */
+	bool opening; /* asked for by a read */
 	uint32_t readers;
 	uint64_t used; /* for closing the one that was not used for longest */
 };
 
 enum prepare_state {
 	PREPARE_IDLE,
+	PREPARE_LOOK, /* is there space for the one after the one that is ready? */
+	PREPARE_SPACE,
+	PREPARE_CREATE,
+	PREPARE_ALLOCATE,
 	PREPARE_ZERO,
 	PREPARE_ZERO_SYNC,
 	PREPARE_HEADER,
 	PREPARE_HEADER_SYNC,
+	PREPARE_RENAME,
+	PREPARE_NAMES_SYNC,
+	/* There was no space: what was made of it goes, and it is tried again later. */
+	PREPARE_CLOSE,
+	PREPARE_REMOVE,
+	PREPARE_STATES,
 };
 
 struct prepare {
@@ -109,6 +121,8 @@ struct prepare {
 	uint32_t size;
 	uint32_t offset; /* of the next zeros */
 	int file;
+	uint64_t next_ns; /* not before this is space looked for */
+	struct wal_space space;
 };
 
 struct vote {
@@ -150,7 +164,7 @@ struct marker {
 	int file;
 };
 
-enum read_state { READ_IDLE, READ_IN_FLIGHT, READ_READY };
+enum read_state { READ_IDLE, READ_OPENING, READ_IN_FLIGHT, READ_READY };
 
 /* One of the readers: the file's bytes from `offset` on, valid writes as streams up to `end`. */
 struct read {
@@ -210,6 +224,7 @@ struct wal {
 	size_t tail; /* the one that is written */
 	uint64_t used_clock;
 	struct prepare prepare;
+	uint32_t closing; /* files on their way to being closed */
 
 	struct vote vote;
 	struct marker marker;
@@ -229,11 +244,13 @@ struct wal {
 
 /* segment.c */
 int wal_segment_append(struct wal *w, const struct segment *segment);
-int wal_segment_file(struct wal *w, struct segment *segment); /* opens it if need be */
-bool wal_segment_roll(struct wal *w);                         /* false: the next one is not ready */
-bool wal_segment_wanted(const struct wal *w);                 /* there is none to roll to */
-int wal_prepare_step(struct wal *w); /* starts the next step if none is in flight */
-int wal_prepare_done(struct wal *w, int err);
+int wal_segment_file(struct wal *w, struct segment *segment); /* opens it if need be, at once */
+int wal_segment_open(struct wal *w, struct segment *segment, uint64_t tag); /* asynchronously */
+bool wal_segment_roll(struct wal *w);         /* false: the next one is not ready */
+bool wal_segment_wanted(const struct wal *w); /* there is none to roll to */
+int wal_prepare_step(struct wal *w);          /* starts the next step if none is in flight */
+int wal_prepare_done(struct wal *w, const struct disk_completion *done);
+uint64_t wal_prepare_deadline(const struct wal *w);
 int wal_prepare_now(struct wal *w);                     /* a whole segment, at open */
 const char *wal_prepare_operation(const struct wal *w); /* what is in flight */
 
@@ -245,7 +262,7 @@ int wal_vote_done(struct wal *w, int err);
 uint64_t wal_write_seq_durable(const struct wal *w);
 
 /* read.c */
-void wal_read_done(struct wal *w, uint32_t slot, int err);
+void wal_read_done(struct wal *w, uint32_t slot, const struct disk_completion *done);
 
 /* marker.c */
 enum { MARK_INTERVAL_NS = 100 * 1000 * 1000 };

@@ -66,11 +66,15 @@ bool wal_get_waiting(const struct wal *w, struct wal_waiting *out)
 	return out->operation != NULL;
 }
 
+static bool reading(const struct read *r)
+{
+	return r->state == READ_OPENING || r->state == READ_IN_FLIGHT;
+}
+
 static bool reads_busy(const struct wal *w)
 {
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
-		if (w->reads[i].state == READ_IN_FLIGHT &&
-		    w->now_ns - w->reads[i].since_ns < BUSY_NS)
+		if (reading(&w->reads[i]) && w->now_ns - w->reads[i].since_ns < BUSY_NS)
 			return true;
 	return false;
 }
@@ -91,10 +95,11 @@ bool wal_busy(const struct wal *w)
 
 bool wal_in_flight(const struct wal *w)
 {
-	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight || w->marker.in_flight)
+	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight || w->marker.in_flight ||
+	    w->closing > 0)
 		return true;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
-		if (w->reads[i].state == READ_IN_FLIGHT)
+		if (reading(&w->reads[i]))
 			return true;
 	return w->disk && w->disk->hung;
 }
@@ -115,31 +120,41 @@ static void waiting_any(const struct wal *w, struct wal_waiting *out)
 	for (uint32_t i = 0; i < WAL_READS_MAX && out->file[0] == '\0'; i++) {
 		const struct read *r = &w->reads[i];
 
-		if (r->state != READ_IN_FLIGHT)
+		if (!reading(r))
 			continue;
-		*out = (struct wal_waiting){r->since_ns, "read", {0}, r->offset};
+		*out = (struct wal_waiting){
+			r->since_ns, r->state == READ_OPENING ? "opening" : "read", {0}, r->offset};
 		wal_meta_segment_name(out->file, r->segment);
 	}
+}
+
+/* One completion is taken, if one comes in the time there is. */
+static int wait_bounded(struct wal *w, uint32_t waits_max)
+{
+	struct disk_completion done;
+	struct wal_waiting waiting;
+
+	for (uint32_t waits = 1; w->disk->ops->poll(w->disk, &done, 1, true) == 0; waits++) {
+		if (waits_max == 0 || waits < waits_max)
+			continue;
+		waiting_any(w, &waiting);
+		wal_fail_hung(w, &waiting, w->now_ns - waiting.since_ns + waits * w->disk->wait_ns);
+		return -ETIMEDOUT;
+	}
+	(void)wal_complete(w, &done);
+	return 0;
+}
+
+int wal_wait(struct wal *w)
+{
+	return wait_bounded(w, w->disk->waits_max);
 }
 
 void wal_settle(struct wal *w)
 {
 	/* Whoever waited in vain before only looks. */
 	uint32_t waits_max = w->failed == -ETIMEDOUT ? 1 : w->disk->waits_max;
-	uint32_t waits = 0;
 
-	while (wal_in_flight(w)) {
-		struct disk_completion done;
-		struct wal_waiting waiting;
-
-		if (w->disk->ops->poll(w->disk, &done, 1, true) == 1) {
-			(void)wal_complete(w, &done);
-			continue;
-		}
-		if (waits_max == 0 || ++waits < waits_max)
-			continue;
-		waiting_any(w, &waiting);
-		wal_fail_hung(w, &waiting, w->now_ns - waiting.since_ns + waits * w->disk->wait_ns);
-		return;
-	}
+	while (wal_in_flight(w) && wait_bounded(w, waits_max) == 0)
+		;
 }

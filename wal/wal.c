@@ -19,13 +19,17 @@ int wal_complete(struct wal *w, const struct disk_completion *done)
 	case TAG_VOTE:
 		return wal_vote_done(w, done->result);
 	case TAG_PREPARE:
-		return wal_prepare_done(w, done->result);
+		return wal_prepare_done(w, done);
 	case TAG_MARK:
 		return wal_mark_done(w, done->result);
+	case TAG_CLOSE:
+		assert(w->closing > 0);
+		w->closing--;
+		return 0;
 	default:
 		assert(done->tag >= TAG_READ);
 		assert(done->tag < TAG_READ + WAL_READS_MAX);
-		wal_read_done(w, (uint32_t)(done->tag - TAG_READ), done->result);
+		wal_read_done(w, (uint32_t)(done->tag - TAG_READ), done);
 		return 0;
 	}
 }
@@ -80,11 +84,10 @@ int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
 		err = submit(w);
 	if (err != 0)
 		return err;
-	while (r->state == READ_IN_FLIGHT) {
-		struct disk_completion done;
-
-		if (w->disk->ops->poll(w->disk, &done, 1, true) == 1)
-			(void)wal_complete(w, &done);
+	while (r->state == READ_OPENING || r->state == READ_IN_FLIGHT) {
+		err = wal_wait(w);
+		if (err != 0)
+			return err;
 	}
 	r->state = READ_IDLE;
 	if (r->error != 0)

@@ -199,6 +199,20 @@ struct wal_waiting {
 bool wal_get_waiting(const struct wal *w, struct wal_waiting *out);
 
 /*
+ * Whether there is space for the log to go on (D8, V17). While it is full nothing new should be
+ * appended but what must be: elections and what is under way go on in the segment that is ready. It
+ * goes by itself, within a second of there being space.
+ */
+struct wal_space {
+	bool full;
+	int error;       /* what it is full by: -ENOSPC, -EDQUOT, -EFBIG */
+	uint64_t wanted; /* bytes, of the next segment and what stands beside it */
+	bool known;      /* what there is of them when last seen */
+	uint64_t there;
+};
+void wal_get_space(const struct wal *w, struct wal_space *out);
+
+/*
  * True while a write is forming, or has been in flight for as long as writes usually take: the loop
  * must not sleep long. A disk that hangs burns no core.
  */

@@ -186,9 +186,7 @@ int wal_write_start(struct wal *w)
 			return 0;
 		segment = &w->segments[w->tail];
 	}
-	err = wal_segment_file(w, segment);
-	if (err != 0)
-		return log_fail(w, err, segment->end, "open");
+	assert(segment->file >= 0);
 	err = index_buffer(w, b, segment);
 	if (err != 0)
 		return log_fail(w, err, segment->end, "index");

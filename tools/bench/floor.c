@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "tools/bench/stop.h"
+#include "wal/io.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -87,7 +88,7 @@ static int add_writer(struct floor *f, const char *directory, char error[FLOOR_E
 	int file, err;
 
 	snprintf(name, sizeof(name), "quoin-floor-%d-%u", getpid(), f->writers);
-	err = f->disk->ops->open(f->disk, name, true, DISK_DURABLE, &file);
+	err = wal_io_open(f->disk, name, true, DISK_DURABLE, &file);
 	if (err) {
 		snprintf(error, FLOOR_ERROR_MAX, "%.200s: %s: %s%s", directory, name,
 			 strerror(-err),
@@ -96,7 +97,7 @@ static int add_writer(struct floor *f, const char *directory, char error[FLOOR_E
 		return err;
 	}
 	f->file[f->writers++] = file;
-	err = f->disk->ops->remove(f->disk, name);
+	err = wal_io_remove(f->disk, name);
 	if (!err)
 		err = fill(f, file);
 	if (err)
@@ -156,7 +157,7 @@ int floor_create(struct floor **out, const char *directory, struct disk *disk, u
 void floor_destroy(struct floor *f)
 {
 	for (uint32_t i = 0; i < f->writers; i++)
-		f->disk->ops->close(f->disk, f->file[i]);
+		wal_io_close(f->disk, f->file[i]);
 	if (f->disk_owned)
 		f->disk->ops->destroy(f->disk);
 	free(f->buffer);

@@ -106,6 +106,22 @@ static void a_new_term_puts_back_what_the_old_one_had(void **state)
 	assert_int_equal(hand_heard(&h, 1)->status, SERVE_OK);
 }
 
+/* The disk's word is the same as the quota's: at once, and until there is space. */
+static void V17_without_space_for_the_log_no_command_is_taken(void **state)
+{
+	(void)state;
+	h.leader.id = SELF;
+	h.leader.full = true;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_NO_SPACE);
+	assert_int_equal(h.proposals, 0);
+	h.leader.full = false;
+	hand_command(&h, 2, 6, 1, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 1);
+}
+
 static void no_space_waits_for_a_copy_in_the_log(void **state)
 {
 	(void)state;
@@ -148,6 +164,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_new_term_puts_back_what_the_old_one_had, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(V17_without_space_for_the_log_no_command_is_taken,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(no_space_waits_for_a_copy_in_the_log, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(status_is_the_nodes, setup, teardown),

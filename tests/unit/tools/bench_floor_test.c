@@ -13,6 +13,8 @@ enum { WRITERS = 3, DELAY_MS = 100, LATE_NONE = 64 };
 
 struct slow_disk {
 	struct disk disk;
+	bool call_pending;
+	struct disk_completion call_done;
 	bool rounds;        /* the files are filled: what is written now are rounds */
 	uint32_t late_from; /* of a round of WRITERS: the writes from this one on take DELAY_MS */
 	int error;
@@ -26,25 +28,21 @@ static struct slow_disk *self(struct disk *d)
 	return (struct slow_disk *)d;
 }
 
-static int slow_open(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file)
+static int slow_call(struct disk *d, const struct disk_call *call, uint64_t tag)
 {
-	assert_non_null(name);
-	assert_true(create);
-	assert_int_equal(mode, DISK_DURABLE);
-	*file = (int)self(d)->files++;
-	return 0;
-}
+	struct slow_disk *s = self(d);
 
-static void slow_close(struct disk *d, int file)
-{
-	(void)file;
-	self(d)->files--;
-}
-
-static int slow_remove(struct disk *d, const char *name)
-{
-	(void)name;
-	self(d)->removed++;
+	s->call_done = (struct disk_completion){.tag = tag};
+	s->call_pending = true;
+	if (call->kind == DISK_CREATE) {
+		assert_int_equal(call->mode, DISK_DURABLE);
+		s->call_done.value = s->files++;
+	} else if (call->kind == DISK_CLOSE) {
+		s->files--;
+	} else {
+		assert_int_equal(call->kind, DISK_REMOVE);
+		s->removed++;
+	}
 	return 0;
 }
 
@@ -66,6 +64,8 @@ static int slow_submit(struct disk *d)
 {
 	struct slow_disk *s = self(d);
 
+	if (s->call_pending)
+		return 0;
 	/* The round before is over: no write of it is left. */
 	assert_int_equal(s->in_flight, 0);
 	s->in_flight = s->queued;
@@ -82,18 +82,21 @@ static uint32_t slow_poll(struct disk *d, struct disk_completion *out, uint32_t 
 
 	assert_true(wait);
 	assert_true(max > 0);
+	if (s->call_pending) {
+		*out = s->call_done;
+		s->call_pending = false;
+		return 1;
+	}
 	assert_true(s->in_flight > 0);
 	if (s->rounds && s->answered == s->late_from)
 		clock_sleep(DELAY_MS * CLOCK_MS);
-	*out = (struct disk_completion){s->answered++, s->rounds ? s->error : 0};
+	*out = (struct disk_completion){.tag = s->answered++, .result = s->rounds ? s->error : 0};
 	s->in_flight--;
 	return 1;
 }
 
 static const struct disk_ops slow_ops = {
-	.open = slow_open,
-	.close = slow_close,
-	.remove = slow_remove,
+	.call = slow_call,
 	.write = slow_write,
 	.submit = slow_submit,
 	.poll = slow_poll,

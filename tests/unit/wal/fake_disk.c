@@ -34,24 +34,18 @@ static int fail_now(struct fake_disk *f)
 	return f->operations == f->fail_at ? f->fail_error : 0;
 }
 
-static int fake_open(struct disk *d, const char *name, bool create, enum disk_mode mode, int *file)
+static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t *file)
 {
-	struct fake_disk *f = self(d);
-	int at = fake_name_find(&f->seen, name);
+	int at = fake_name_find(&f->seen, call->name);
 	int inode;
-	int err;
 
-	if (create) {
-		step(f);
-		err = fail_now(f);
-		if (err != 0)
-			return err;
+	if (call->kind == DISK_CREATE) {
 		if (at >= 0)
 			return -EEXIST;
 		assert(f->inode_count < INODES_MAX);
 		inode = f->inode_count++;
 		f->inodes[inode] = (struct inode){0};
-		fake_change_name(f, name, "", inode);
+		fake_change_name(f, call->name, "", inode);
 	} else if (at < 0) {
 		return -ENOENT;
 	} else {
@@ -60,21 +54,88 @@ static int fake_open(struct disk *d, const char *name, bool create, enum disk_mo
 	for (int i = 0; i < FILES_MAX; i++) {
 		if (f->files[i].used)
 			continue;
-		f->files[i] = (struct open_file){true, inode,
-						 mode == DISK_DURABLE && !f->lies.ignore_durable};
-		*file = i;
+		f->files[i] = (struct open_file){
+			true, inode, call->mode == DISK_DURABLE && !f->lies.ignore_durable};
+		*file = (uint64_t)i;
 		return 0;
 	}
 	assert(false);
 	return -EMFILE;
 }
 
-static void fake_close(struct disk *d, int file)
+static uint64_t taken(const struct inode *node)
 {
-	struct fake_disk *f = self(d);
+	return node->allocated > node->seen.size ? node->allocated : node->seen.size;
+}
 
-	assert(f->files[file].used);
-	f->files[file].used = false;
+/* A file takes space up to `size`. */
+static int space_take(struct fake_disk *f, struct inode *node, uint64_t size)
+{
+	uint64_t more = size > taken(node) ? size - taken(node) : 0;
+
+	if (!f->space_counts)
+		return 0;
+	if (more > f->space)
+		return -ENOSPC;
+	f->space -= more;
+	if (size > node->allocated)
+		node->allocated = size;
+	return 0;
+}
+
+static int name_remove(struct fake_disk *f, const char *name)
+{
+	int at = fake_name_find(&f->seen, name);
+
+	if (at < 0)
+		return -ENOENT;
+	if (f->space_counts)
+		f->space += taken(&f->inodes[f->seen.names[at].inode]);
+	fake_change_name(f, "", name, -1);
+	return 0;
+}
+
+/* Whatever changes what is on the disk is a step that a crash may come before, and may fail. */
+static int call_do(struct fake_disk *f, const struct disk_call *call, uint64_t *value)
+{
+	bool changes = call->kind == DISK_CREATE || call->kind == DISK_RENAME ||
+		       call->kind == DISK_REMOVE || call->kind == DISK_SYNC_NAMES ||
+		       call->kind == DISK_ALLOCATE;
+	int at;
+	int err;
+
+	if (changes) {
+		step(f);
+		err = fail_now(f);
+		if (err != 0)
+			return err;
+	}
+	switch (call->kind) {
+	case DISK_OPEN:
+	case DISK_CREATE:
+		return file_open(f, call, value);
+	case DISK_CLOSE:
+		return 0;
+	case DISK_RENAME:
+		at = fake_name_find(&f->seen, call->name);
+		if (at < 0)
+			return -ENOENT;
+		fake_change_name(f, call->to, call->name, f->seen.names[at].inode);
+		return 0;
+	case DISK_REMOVE:
+		return name_remove(f, call->name);
+	case DISK_SYNC_NAMES:
+		if (!f->lies.ignore_names)
+			fake_names_sync(f);
+		return 0;
+	case DISK_ALLOCATE:
+		return space_take(f, &f->inodes[f->files[call->file].inode], call->size);
+	case DISK_SPACE:
+		*value = f->space;
+		return f->space_counts ? 0 : -EOPNOTSUPP;
+	}
+	assert(false);
+	return -EINVAL;
 }
 
 static int fake_file_size(struct disk *d, int file, uint64_t *size)
@@ -94,13 +155,29 @@ static int submit(struct fake_disk *f, const struct transfer *what)
 			continue;
 		*t = *what;
 		t->used = true;
-		if (t->kind == KIND_READ)
+		if (t->kind == KIND_CALL)
+			t->result = 0; /* as it is done */
+		else if (t->kind == KIND_READ)
 			t->result = ++f->reads == f->fail_read_at ? f->fail_read_error : 0;
 		else
 			t->result = fail_now(f);
+		if (t->no_space)
+			t->result = -ENOSPC;
 		return 0;
 	}
 	return -EAGAIN;
+}
+
+static int fake_call(struct disk *d, const struct disk_call *call, uint64_t tag)
+{
+	struct fake_disk *f = self(d);
+	struct transfer t = {.kind = KIND_CALL, .call = *call, .tag = tag};
+
+	if (call->kind == DISK_CLOSE || call->kind == DISK_ALLOCATE)
+		assert(f->files[call->file].used);
+	if (call->kind == DISK_CLOSE)
+		f->files[call->file].used = false;
+	return submit(f, &t);
 }
 
 static void rules_check(struct fake_disk *f, uint64_t offset, const void *data, size_t size)
@@ -125,6 +202,8 @@ static int fake_write(struct disk *d, int file, uint64_t offset, const void *dat
 
 	assert(f->files[file].used);
 	rules_check(f, offset, data, size);
+	if (space_take(f, &f->inodes[t.inode], offset + size) != 0)
+		t.no_space = true;
 	t.copy = fake_must(malloc(size));
 	memcpy(t.copy, data, size);
 	return submit(f, &t);
@@ -178,8 +257,13 @@ static void write_land(struct fake_disk *f, struct transfer *t)
 static struct disk_completion finish(struct fake_disk *f, struct transfer *t)
 {
 	struct inode *node = &f->inodes[t->inode];
-	struct disk_completion done = {t->tag, t->result};
+	struct disk_completion done = {.tag = t->tag, .result = t->result};
 
+	if (t->kind == KIND_CALL) {
+		t->used = false;
+		done.result = call_do(f, &t->call, &done.value);
+		return done;
+	}
 	if (t->kind != KIND_READ)
 		step(f);
 	if (t->result != 0) {
@@ -232,49 +316,6 @@ static int fake_list(struct disk *d, uint32_t i, char name[DISK_NAME_MAX])
 	return 0;
 }
 
-static int fake_rename(struct disk *d, const char *from, const char *to)
-{
-	struct fake_disk *f = self(d);
-	int at = fake_name_find(&f->seen, from);
-	int err;
-
-	step(f);
-	err = fail_now(f);
-	if (err != 0)
-		return err;
-	if (at < 0)
-		return -ENOENT;
-	fake_change_name(f, to, from, f->seen.names[at].inode);
-	return 0;
-}
-
-static int fake_remove_name(struct disk *d, const char *name)
-{
-	struct fake_disk *f = self(d);
-	int err;
-
-	step(f);
-	err = fail_now(f);
-	if (err != 0)
-		return err;
-	if (fake_name_find(&f->seen, name) < 0)
-		return -ENOENT;
-	fake_change_name(f, "", name, -1);
-	return 0;
-}
-
-static int fake_sync_names(struct disk *d)
-{
-	struct fake_disk *f = self(d);
-	int err;
-
-	step(f);
-	err = fail_now(f);
-	if (err == 0 && !f->lies.ignore_names)
-		fake_names_sync(f);
-	return err;
-}
-
 static int fake_lock(struct disk *d)
 {
 	struct fake_disk *f = self(d);
@@ -298,8 +339,7 @@ static void fake_disk_destroy(struct disk *d)
 /* --- the test's side --------------------------------------------------------------------- */
 
 static const struct disk_ops fake_ops = {
-	.open = fake_open,
-	.close = fake_close,
+	.call = fake_call,
 	.size = fake_file_size,
 	.write = fake_write,
 	.read = fake_read,
@@ -307,9 +347,6 @@ static const struct disk_ops fake_ops = {
 	.submit = fake_submit,
 	.poll = fake_poll,
 	.list = fake_list,
-	.rename = fake_rename,
-	.remove = fake_remove_name,
-	.sync_names = fake_sync_names,
 	.lock = fake_lock,
 	.unlock = fake_unlock,
 	.destroy = fake_disk_destroy,
@@ -360,6 +397,12 @@ uint64_t fake_operations(const struct fake_disk *f)
 void fake_hold(struct fake_disk *f, bool hold)
 {
 	f->hold = hold;
+}
+
+void fake_space(struct fake_disk *f, bool counts, uint64_t space)
+{
+	f->space_counts = counts;
+	f->space = space;
 }
 
 void fake_hang(struct fake_disk *f, bool hang)

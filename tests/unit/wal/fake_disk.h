@@ -69,6 +69,9 @@ uint64_t fake_operations(const struct fake_disk *f); /* so far: what fake_fail c
  * poll that waits needs.
  */
 void fake_hold(struct fake_disk *f, bool hold);
+/* From now on its space is counted: so many bytes are left, and nothing takes more. */
+void fake_space(struct fake_disk *f, bool counts, uint64_t space);
+
 /* The disk does not answer: nothing completes, and who waits does so in vain. */
 void fake_hang(struct fake_disk *f, bool hang);
 bool fake_release(struct fake_disk *f, uint64_t tag);

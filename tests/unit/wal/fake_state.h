@@ -41,6 +41,7 @@ struct pending {
 struct inode {
 	struct content seen;
 	struct content media;
+	uint64_t allocated;
 	struct pending *pending;
 	size_t pending_count;
 	size_t pending_capacity;
@@ -63,12 +64,14 @@ struct name_change {
 	int inode;
 };
 
-enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
+enum kind { KIND_READ, KIND_WRITE, KIND_SYNC, KIND_CALL };
 
 struct transfer {
 	bool used;
 	bool released;
 	enum kind kind;
+	struct disk_call call;
+	bool no_space;
 	int inode;
 	bool durable;
 	uint64_t offset;
@@ -108,6 +111,8 @@ struct fake_disk {
 	int fail_read_error;
 	bool hold;
 	bool hang;
+	bool space_counts;
+	uint64_t space;
 };
 
 /* fake_content.c */

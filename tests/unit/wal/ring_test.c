@@ -5,6 +5,8 @@
 #include "tests/unit/wal/fake_ring.h"
 #include "tests/unit/wal/helpers.h"
 
+#include "wal/io.h"
+
 #include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,7 @@ static int begin_with(uint32_t entries)
 	assert_non_null(buffers);
 	memset(buffers, 7, SIZE);
 	assert_int_equal(disk_uring_create(&d, directory, false, buffers, SIZE), 0);
-	assert_int_equal(d->ops->open(d, "a", true, DISK_DURABLE, &file), 0);
+	assert_int_equal(wal_io_open(d, "a", true, DISK_DURABLE, &file), 0);
 	return 0;
 }
 
@@ -42,7 +44,6 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	d->ops->close(d, file);
 	d->ops->destroy(d);
 	free(buffers);
 	test_directory_remove(directory);

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/wal/helpers.h"
 
+#include "wal/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -64,8 +66,8 @@ static void transfers(enum disk_mode mode)
 	begin(&s);
 	ops = s.disk->ops;
 	assert_true(s.disk->unit >= 4096);
-	assert_int_equal(ops->open(s.disk, "a", false, mode, &file), -ENOENT);
-	assert_int_equal(ops->open(s.disk, "a", true, mode, &file), 0);
+	assert_int_equal(wal_io_open(s.disk, "a", false, mode, &file), -ENOENT);
+	assert_int_equal(wal_io_open(s.disk, "a", true, mode, &file), 0);
 	/* From a registered buffer, and from another. */
 	assert_int_equal(ops->write(s.disk, file, 0, s.buffers, SIZE, 5), 0);
 	assert_int_equal(one(s.disk, 5), 0);
@@ -87,8 +89,8 @@ static void transfers(enum disk_mode mode)
 	/* Past the end there is nothing: an error, not a short read. */
 	assert_int_equal(ops->read(s.disk, file, 2 * SIZE - 4096, plain, 8192, 10), 0);
 	assert_int_equal(one(s.disk, 10), -ENODATA);
-	ops->close(s.disk, file);
-	assert_int_equal(ops->open(s.disk, "a", true, mode, &file), -EEXIST);
+	wal_io_close(s.disk, file);
+	assert_int_equal(wal_io_open(s.disk, "a", true, mode, &file), -EEXIST);
 	end(&s);
 	free(plain);
 }
@@ -115,7 +117,7 @@ static void W13_more_than_fits(void **state)
 
 	(void)state;
 	begin(&s);
-	assert_int_equal(s.disk->ops->open(s.disk, "a", true, DISK_DURABLE, &file), 0);
+	assert_int_equal(wal_io_open(s.disk, "a", true, DISK_DURABLE, &file), 0);
 	for (int round = 0; round < 3; round++) {
 		uint32_t count = 0;
 
@@ -159,7 +161,7 @@ static void W11_a_short_write_is_continued(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	limit = before;
 	limit.rlim_cur = SIZE / 2;
-	assert_int_equal(s.disk->ops->open(s.disk, "a", true, DISK_CACHED, &file), 0);
+	assert_int_equal(wal_io_open(s.disk, "a", true, DISK_CACHED, &file), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(s.disk->ops->write(s.disk, file, 0, s.buffers, SIZE, 1), 0);
 	assert_int_equal(one(s.disk, 1), -EFBIG);
@@ -179,19 +181,19 @@ static void names(void **state)
 	(void)state;
 	begin(&s);
 	assert_int_equal(s.disk->ops->list(s.disk, 0, name), -ENOENT);
-	assert_int_equal(s.disk->ops->open(s.disk, "b.tmp", true, DISK_CACHED, &file), 0);
-	s.disk->ops->close(s.disk, file);
-	assert_int_equal(s.disk->ops->rename(s.disk, "b.tmp", "b"), 0);
-	assert_int_equal(s.disk->ops->rename(s.disk, "b.tmp", "b"), -ENOENT);
-	assert_int_equal(s.disk->ops->open(s.disk, "c", true, DISK_CACHED, &file), 0);
-	assert_int_equal(s.disk->ops->sync_names(s.disk), 0);
+	assert_int_equal(wal_io_open(s.disk, "b.tmp", true, DISK_CACHED, &file), 0);
+	wal_io_close(s.disk, file);
+	assert_int_equal(wal_io_rename(s.disk, "b.tmp", "b"), 0);
+	assert_int_equal(wal_io_rename(s.disk, "b.tmp", "b"), -ENOENT);
+	assert_int_equal(wal_io_open(s.disk, "c", true, DISK_CACHED, &file), 0);
+	assert_int_equal(wal_io_sync_names(s.disk), 0);
 	while (s.disk->ops->list(s.disk, count, name) == 0) {
 		assert_true(strcmp(name, "b") == 0 || strcmp(name, "c") == 0);
 		count++;
 	}
 	assert_int_equal(count, 2);
-	assert_int_equal(s.disk->ops->remove(s.disk, "b"), 0);
-	assert_int_equal(s.disk->ops->remove(s.disk, "b"), -ENOENT);
+	assert_int_equal(wal_io_remove(s.disk, "b"), 0);
+	assert_int_equal(wal_io_remove(s.disk, "b"), -ENOENT);
 	end(&s);
 }
 
@@ -219,12 +221,12 @@ static void every_open_file_is_locked(void **state)
 
 	(void)state;
 	begin(&s);
-	assert_int_equal(s.disk->ops->open(s.disk, "a", true, DISK_DURABLE, &file), 0);
+	assert_int_equal(wal_io_open(s.disk, "a", true, DISK_DURABLE, &file), 0);
 	(void)snprintf(path, sizeof(path), "%s/a", s.path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
-	s.disk->ops->close(s.disk, file);
+	wal_io_close(s.disk, file);
 	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
 	(void)close(fd);
 	end(&s);

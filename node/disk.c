@@ -1,11 +1,18 @@
 /*
- * A disk that does not answer (D8): how long the oldest write has been in flight decides whether
+ * A disk that has no space, or that does not answer (D8).
+ *
+ * Without space for the log to go on, no new command is taken; elections, reads and what is under
+ * way go on in the segment that is ready.
+ *
+ * If it does not answer, how long the oldest write has been in flight decides whether
  * this member votes and campaigns. A vote that is not durable cannot leave, and a leader whose log
  * stands still would lead nobody anywhere.
  */
 #include "node/internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 enum {
 	DISK_STALL_US_MIN = 50000, /* shared disks pause for as long without anything being wrong */
@@ -16,7 +23,7 @@ enum {
 	WAIT_MS_MIN = 5000,
 };
 
-void node_stall_options(struct node *n)
+void node_disk_options(struct node *n)
 {
 	uint64_t us = n->options.disk_stall_us;
 	uint64_t wait_ns;
@@ -49,13 +56,55 @@ static void begins(struct node *n)
 		      node_waiting_ns(n) / 1000000);
 }
 
-void node_stall_drive(struct node *n)
+/* What is missing, and of what. */
+void node_space_text(const struct node *n, char *out, size_t size)
+{
+	const struct wal_space *s = &n->space;
+	const char *directory = n->options.wal.directory;
+
+	if (s->error == -EFBIG)
+		snprintf(out, size,
+			 "files in %s may not grow to the %" PRIu64
+			 " bytes of a segment (ulimit -f)",
+			 directory, (uint64_t)n->options.wal.segment_size);
+	else if (s->error == -EDQUOT || !s->known || s->there >= s->wanted)
+		snprintf(out, size,
+			 "the %s of %s has no room for the %" PRIu64 " bytes that the log wants",
+			 s->error == -EDQUOT ? "quota" : "file system", directory, s->wanted);
+	else
+		snprintf(out, size,
+			 "the file system of %s has %" PRIu64
+			 " bytes left, and the log wants %" PRIu64,
+			 directory, s->there, s->wanted);
+}
+
+static void space_drive(struct node *n)
+{
+	char text[NODE_SPACE_TEXT_MAX];
+	bool full = n->space.full;
+
+	wal_get_space(n->wal, &n->space);
+	if (n->space.full == full)
+		return;
+	if (!n->space.full) {
+		journal_write(n->journal, JOURNAL_INFO, "disk_has_space",
+			      "directory=%s why=\"writes are taken again\"",
+			      n->options.wal.directory);
+		return;
+	}
+	n->counters.disk_fulls++;
+	node_space_text(n, text, sizeof(text));
+	journal_write(n->journal, JOURNAL_ERROR, "disk_full",
+		      "directory=%s wanted=%" PRIu64 " there=%" PRIu64
+		      " why=\"%s: no more writes are taken\"",
+		      n->options.wal.directory, n->space.wanted, n->space.there, text);
+}
+
+static void stall_drive(struct node *n)
 {
 	struct wal_waiting before = n->waiting;
 	bool stalled;
 
-	if (n->failed)
-		return;
 	(void)wal_get_waiting(n->wal, &n->waiting);
 	stalled = node_waiting_ns(n) >= n->disk_stall_ns;
 	if (stalled == n->disk_stalled)
@@ -70,4 +119,12 @@ void node_stall_drive(struct node *n)
 			      " why=\"what was in flight has ended\"",
 			      n->options.wal.directory, before.file, before.operation,
 			      (n->now_ns - before.since_ns) / 1000000);
+}
+
+void node_disk_drive(struct node *n)
+{
+	if (n->failed)
+		return;
+	space_drive(n);
+	stall_drive(n);
 }

@@ -1,0 +1,212 @@
+/*
+ * Space for the log: it is looked for before it is needed, that there is none ends nothing, and all
+ * goes on by itself when there is some again.
+ */
+#include "tests/unit/wal/helpers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SECOND UINT64_C(1000000000)
+enum { SPARE = 1024 * 1024 };
+
+static void polls(struct test_log *t, uint64_t now_ns)
+{
+	uint64_t seq;
+
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(wal_poll(t->wal, now_ns, &seq), 0);
+}
+
+static void opened(struct test_log *t)
+{
+	test_log_init(t);
+	assert_int_equal(test_log_open(t), 0);
+}
+
+/* Entries until the log has to wait for a segment. Returns the last one that is durable. */
+static raft_index fill(struct test_log *t, raft_index next, uint64_t now_ns)
+{
+	uint64_t seq = 0;
+
+	for (;; next++) {
+		uint64_t asked = test_append(t->wal, next, next, 1);
+
+		for (int i = 0; i < 300 && seq < asked; i++)
+			assert_int_equal(wal_poll(t->wal, now_ns, &seq), 0);
+		if (seq < asked)
+			return next - 1;
+	}
+}
+
+static void V17_space_is_looked_for_before_it_is_needed(void **state)
+{
+	struct wal_space space;
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	fake_space(t.disk, true, 2 * TEST_SEGMENT_SIZE + SPARE - 1);
+	/* The second segment is made; for the third there is one byte less than it wants. */
+	polls(&t, 0);
+	polls(&t, SECOND);
+	assert_int_equal(t.wal->segment_count, 2);
+	wal_get_space(t.wal, &space);
+	assert_true(space.full);
+	assert_int_equal(space.error, -ENOSPC);
+	assert_int_equal(space.wanted, TEST_SEGMENT_SIZE + SPARE);
+	assert_true(space.known);
+	assert_int_equal(space.there, TEST_SEGMENT_SIZE + SPARE - 1);
+	/* Within a second of there being space. */
+	fake_space(t.disk, true, TEST_SEGMENT_SIZE + SPARE);
+	polls(&t, 2 * SECOND - 1);
+	wal_get_space(t.wal, &space);
+	assert_true(space.full);
+	assert_true(wal_deadline(t.wal) <= 2 * SECOND);
+	polls(&t, 2 * SECOND);
+	wal_get_space(t.wal, &space);
+	assert_false(space.full);
+	test_log_free(&t);
+}
+
+/* The segment that is ready is the reserve: the log goes on in it, waits, and goes on again. */
+static void V17_a_full_log_waits_and_goes_on_by_itself(void **state)
+{
+	struct wal_space space;
+	struct wal_waiting waiting;
+	struct test_log t;
+	raft_index last, more;
+
+	(void)state;
+	opened(&t);
+	fake_space(t.disk, true, 2 * TEST_SEGMENT_SIZE + SPARE - 1);
+	polls(&t, 0);
+	polls(&t, SECOND);
+	wal_get_space(t.wal, &space);
+	assert_true(space.full);
+	assert_int_equal(t.wal->tail, 0);
+	last = fill(&t, 1, SECOND);
+	assert_int_equal(t.wal->tail, 1);
+	assert_true(last > 2 * (TEST_SEGMENT_SIZE / 4096 - 2));
+	/* It is no stall, and burns no core. */
+	assert_false(wal_get_waiting(t.wal, &waiting));
+	for (uint64_t i = 2; i < 20; i++)
+		polls(&t, i * SECOND);
+	assert_int_equal(t.wal->segment_count, 2);
+	/* A vote needs no space. */
+	const struct raft_hard_state hard_state = {2, 7};
+	assert_int_equal(wal_append(t.wal, t.wal->seq, &hard_state, NULL, 0), 0);
+	polls(&t, 20 * SECOND);
+	assert_int_equal(t.wal->vote.durable.hard_state.term, 2);
+	fake_space(t.disk, true, 10 * TEST_SEGMENT_SIZE + SPARE);
+	polls(&t, 21 * SECOND);
+	assert_true(t.wal->segment_count >= 3);
+	wal_get_space(t.wal, &space);
+	assert_false(space.full);
+	more = t.wal->last_index;
+	assert_true(more > last);
+	test_expect(t.wal, 1, more, 1);
+	test_log_close(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(t.found.last_index, more);
+	test_log_free(&t);
+}
+
+/* Whatever step it is that says so, and whichever limit: what was made goes, and is made anew. */
+static void V17_no_space_at_any_step_of_a_segment(void **state)
+{
+	static const int errors[] = {-ENOSPC, -EDQUOT, -EFBIG};
+	uint32_t seen = 0;
+
+	(void)state;
+	for (uint64_t n = 0; n < 10; n++) {
+		struct wal_space space;
+		struct test_log t;
+		int err = errors[n % 3];
+		uint64_t seq = 0;
+
+		opened(&t);
+		fake_fail(t.disk, n, err);
+		for (int i = 0; i < 300 && wal_poll(t.wal, 0, &seq) == 0; i++)
+			;
+		wal_get_space(t.wal, &space);
+		if (space.full) {
+			seen++;
+			assert_int_equal(space.error, err);
+			assert_int_equal(t.wal->segment_count, 1);
+			assert_false(fake_exists(t.disk, "segment-0000000000000002.tmp"));
+			assert_false(fake_exists(t.disk, "segment-0000000000000002"));
+			polls(&t, SECOND);
+			wal_get_space(t.wal, &space);
+			assert_false(space.full);
+			assert_int_equal(t.wal->segment_count, 2);
+		}
+		test_log_free(&t);
+	}
+	/* Create, room, twice zeros, sync, header, sync, rename; the directory's sync is final. */
+	assert_int_equal(seen, 8);
+}
+
+/* Each says what it was. */
+static void V23_a_failed_step_is_told_in_its_own_words(void **state)
+{
+	static const struct {
+		uint64_t step;
+		const char *said;
+	} steps[] = {
+		{0, "segment-0000000000000002.tmp at offset 0: create failed"},
+		{1, "segment-0000000000000002.tmp at offset 0: allocation failed"},
+		{2, "segment-0000000000000002.tmp at offset 0: write of zeros ahead failed"},
+		{3, "segment-0000000000000002.tmp at offset 32768: write of zeros ahead failed"},
+		{4, "sync of zeros ahead failed"},
+		{5, "segment-0000000000000002.tmp at offset 0: write of a segment's header failed"},
+		{6, "sync of a segment's header failed"},
+		{7, "segment-0000000000000002.tmp at offset 0: rename failed"},
+		{8, "segment-0000000000000002 at offset 0: sync of the directory after a rename "
+		    "failed"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct test_log t;
+		uint64_t seq;
+		int err = 0;
+
+		opened(&t);
+		fake_fail(t.disk, steps[i].step, -EIO);
+		for (int p = 0; p < 300 && err == 0; p++)
+			err = wal_poll(t.wal, 0, &seq);
+		assert_int_equal(err, -EIO);
+		if (!strstr(wal_error(t.wal), steps[i].said))
+			fail_msg("step %lu: %s", steps[i].step, wal_error(t.wal));
+		test_log_free(&t);
+	}
+}
+
+static void V17_a_directory_is_not_made_without_space(void **state)
+{
+	struct test_log t;
+
+	(void)state;
+	test_log_init(&t);
+	fake_space(t.disk, true, TEST_SEGMENT_SIZE);
+	assert_int_equal(test_log_open(&t), -ENOSPC);
+	assert_non_null(strstr(t.error, "fake/segment-0000000000000001.tmp"));
+	assert_non_null(strstr(t.error, "once there is space"));
+	fake_space(t.disk, true, 100 * TEST_SEGMENT_SIZE);
+	assert_int_equal(test_log_open(&t), 0);
+	test_log_free(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V17_space_is_looked_for_before_it_is_needed),
+		cmocka_unit_test(V17_a_full_log_waits_and_goes_on_by_itself),
+		cmocka_unit_test(V17_no_space_at_any_step_of_a_segment),
+		cmocka_unit_test(V23_a_failed_step_is_told_in_its_own_words),
+		cmocka_unit_test(V17_a_directory_is_not_made_without_space),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,241 @@
+#include "wal/disk_thread.h"
+
+#include "raft/types.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOCK_WAIT_MS = 30 * 1000 };
+
+struct work {
+	struct disk_call call;
+	int fd;
+	uint64_t tag;
+	int32_t result;
+	uint64_t value;
+};
+
+struct disk_thread {
+	int directory;
+	int durable_refused;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of `asked` and `stop`, for the thread's sleep */
+	pthread_cond_t wake;
+	bool stop;
+	struct work ring[DISK_IN_FLIGHT_MAX];
+	uint32_t asked; /* counts; the owner's, read by the thread under the lock */
+	_Atomic uint32_t done;
+	uint32_t taken; /* the owner's */
+	int event;
+};
+
+/* --- on the thread ----------------------------------------------------------------------- */
+
+/* Waits for a dead process's last write; a living one's lock does not go away. */
+static int file_lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+	for (int i = 0; i < LOCK_WAIT_MS; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		(void)nanosleep(&pause, NULL);
+	}
+	return -EWOULDBLOCK;
+}
+
+static int file_open(struct disk_thread *t, struct work *w)
+{
+	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	int fd;
+	int err;
+
+	if (w->call.mode == DISK_DURABLE && t->durable_refused != 0)
+		return t->durable_refused;
+	if (w->call.mode == DISK_DURABLE)
+		flags |= O_DIRECT | O_DSYNC;
+	if (w->call.kind == DISK_CREATE)
+		flags |= O_CREAT | O_EXCL;
+	fd = openat(t->directory, w->call.name, flags, 0600);
+	if (fd < 0)
+		return -errno;
+	err = file_lock(fd);
+	if (err != 0)
+		(void)close(fd);
+	w->value = (uint64_t)fd;
+	return err;
+}
+
+static int space(struct disk_thread *t, struct work *w)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(t->directory, &fs) != 0)
+		return -errno;
+	/* A file system that has no blocks does not count them. */
+	if (fs.f_blocks == 0)
+		return -EOPNOTSUPP;
+	w->value = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return 0;
+}
+
+static int32_t work_do(struct disk_thread *t, struct work *w)
+{
+	switch (w->call.kind) {
+	case DISK_OPEN:
+	case DISK_CREATE:
+		return file_open(t, w);
+	case DISK_CLOSE:
+		/* Nothing is lost if it fails: what had to be durable was synced. */
+		(void)close(w->fd);
+		return 0;
+	case DISK_RENAME:
+		return renameat(t->directory, w->call.name, t->directory, w->call.to) == 0 ? 0
+											   : -errno;
+	case DISK_REMOVE:
+		return unlinkat(t->directory, w->call.name, 0) == 0 ? 0 : -errno;
+	case DISK_SYNC_NAMES:
+		return fsync(t->directory) == 0 ? 0 : -errno;
+	case DISK_ALLOCATE:
+		if (fallocate(w->fd, 0, 0, (off_t)w->call.size) == 0)
+			return 0;
+		/* FUSE without it says the second. */
+		return errno == ENOSYS ? -EOPNOTSUPP : -errno;
+	case DISK_SPACE:
+		return space(t, w);
+	}
+	assert(false);
+	return -EINVAL;
+}
+
+/*
+ * The loop may have a core to itself, and its threads begin where it runs: this one runs wherever
+ * the host lets it. If it may not, it shares.
+ */
+static void leave_core(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	(void)sched_setaffinity(0, sizeof(all), &all);
+}
+
+static void *thread_main(void *argument)
+{
+	struct disk_thread *t = argument;
+	const uint64_t one = 1;
+
+	leave_core();
+	for (;;) {
+		uint32_t at = atomic_load_explicit(&t->done, memory_order_relaxed);
+		struct work *w = &t->ring[at % DISK_IN_FLIGHT_MAX];
+		bool stop;
+
+		(void)pthread_mutex_lock(&t->lock);
+		while (t->asked == at && !t->stop)
+			(void)pthread_cond_wait(&t->wake, &t->lock);
+		stop = t->asked == at;
+		(void)pthread_mutex_unlock(&t->lock);
+		if (stop)
+			return NULL;
+		w->result = work_do(t, w);
+		atomic_store_explicit(&t->done, at + 1, memory_order_release);
+		/* It can only fail if nobody has looked for 2^64 times. */
+		if (write(t->event, &one, sizeof(one)) < 0)
+			continue;
+	}
+}
+
+/* --- the owner's side -------------------------------------------------------------------- */
+
+int disk_thread_create(struct disk_thread **out, int directory, int durable_refused)
+{
+	struct disk_thread *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	t->directory = directory;
+	t->durable_refused = durable_refused;
+	t->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (t->event < 0) {
+		err = -errno;
+		free(t);
+		return err;
+	}
+	(void)pthread_mutex_init(&t->lock, NULL);
+	(void)pthread_cond_init(&t->wake, NULL);
+	err = -pthread_create(&t->thread, NULL, thread_main, t);
+	if (err != 0) {
+		(void)close(t->event);
+		free(t);
+		return err;
+	}
+	*out = t;
+	return 0;
+}
+
+void disk_thread_destroy(struct disk_thread *t)
+{
+	(void)pthread_mutex_lock(&t->lock);
+	t->stop = true;
+	(void)pthread_cond_signal(&t->wake);
+	(void)pthread_mutex_unlock(&t->lock);
+	(void)pthread_join(t->thread, NULL);
+	(void)pthread_mutex_destroy(&t->lock);
+	(void)pthread_cond_destroy(&t->wake);
+	(void)close(t->event);
+	free(t);
+}
+
+int disk_thread_call(struct disk_thread *t, const struct disk_call *call, int fd, uint64_t tag)
+{
+	if (t->asked - t->taken == DISK_IN_FLIGHT_MAX)
+		return -EAGAIN;
+	t->ring[t->asked % DISK_IN_FLIGHT_MAX] = (struct work){.call = *call, .fd = fd, .tag = tag};
+	(void)pthread_mutex_lock(&t->lock);
+	t->asked++;
+	(void)pthread_cond_signal(&t->wake);
+	(void)pthread_mutex_unlock(&t->lock);
+	return 0;
+}
+
+bool disk_thread_poll(struct disk_thread *t, struct disk_call *call, struct disk_completion *out)
+{
+	const struct work *w = &t->ring[t->taken % DISK_IN_FLIGHT_MAX];
+	uint64_t events;
+
+	if (t->taken == atomic_load_explicit(&t->done, memory_order_acquire))
+		return false;
+	/* Read off before the next look, so that none is missed; there may be none to read. */
+	if (read(t->event, &events, sizeof(events)) < 0)
+		assert(errno == EAGAIN || errno == EINTR);
+	*call = w->call;
+	*out = (struct disk_completion){w->tag, w->result, w->value};
+	t->taken++;
+	return true;
+}
+
+bool disk_thread_busy(const struct disk_thread *t)
+{
+	return t->asked != t->taken;
+}
+
+int disk_thread_event(const struct disk_thread *t)
+{
+	return t->event;
+}

@@ -1,0 +1,310 @@
+/*
+ * Preparing the next segment, in the background.
+ *
+ * It is made under a temporary name: room for its whole length, zeros over it, synced, then its
+ * header, synced, then its name, and the directory synced. So whatever carries a segment's name has
+ * a valid header and was durably zero (W16-W18). It starts as soon as there is none to roll to; one
+ * step is in flight at a time, so that the log's own writes wait for little.
+ *
+ * That there is no space for it is no failure (D8): nothing of it was acknowledged. What was made
+ * goes, wal_get_space says so, and it is tried again every SPACE_INTERVAL_NS. Space is looked for
+ * before it is needed: while one segment is ready, the one after it must fit, so that the one that
+ * is ready is the reserve in which elections and what is under way go on.
+ */
+#include "wal/state.h"
+
+#include <errno.h>
+
+#define SPACE_INTERVAL_NS UINT64_C(1000000000)
+
+enum {
+	/*
+	 * Beside segments: identity, cluster, mark and base are replaced under temporary names, of
+	 * at most two units of 64 KiB each, and the directory grows by a block.
+	 */
+	SPACE_SPARE = 1024 * 1024,
+};
+
+static void names(const struct wal *w, char name[DISK_NAME_MAX], char temporary[DISK_NAME_MAX])
+{
+	wal_meta_segment_name(name, w->prepare.sequence);
+	wal_meta_temporary_name(temporary, name);
+}
+
+const char *wal_prepare_operation(const struct wal *w)
+{
+	static const char *const operation[PREPARE_STATES] = {
+		[PREPARE_IDLE] = "preparation",
+		[PREPARE_LOOK] = "look at the space that is left",
+		[PREPARE_SPACE] = "look at the space that is left",
+		[PREPARE_CREATE] = "create",
+		[PREPARE_ALLOCATE] = "allocation",
+		[PREPARE_ZERO] = "write of zeros ahead",
+		[PREPARE_ZERO_SYNC] = "sync of zeros ahead",
+		[PREPARE_HEADER] = "write of a segment's header",
+		[PREPARE_HEADER_SYNC] = "sync of a segment's header",
+		[PREPARE_RENAME] = "rename",
+		[PREPARE_NAMES_SYNC] = "sync of the directory after a rename",
+		[PREPARE_CLOSE] = "close",
+		[PREPARE_REMOVE] = "removal",
+	};
+
+	return operation[w->prepare.state];
+}
+
+static int prepare_fail(struct wal *w, int err)
+{
+	char name[DISK_NAME_MAX];
+	char temporary[DISK_NAME_MAX];
+
+	names(w, name, temporary);
+	return wal_fail(w, err, w->prepare.state > PREPARE_RENAME ? name : temporary,
+			w->prepare.offset, wal_prepare_operation(w));
+}
+
+static int call(struct wal *w, enum disk_call_kind kind)
+{
+	struct prepare *p = &w->prepare;
+	struct disk_call call = {
+		.kind = kind, .mode = w->mode, .file = p->file, .size = w->segment_size};
+
+	names(w, call.to, call.name);
+	return w->disk->ops->call(w->disk, &call, TAG_PREPARE);
+}
+
+static uint32_t zeros_next(const struct wal *w)
+{
+	uint32_t left = w->prepare.size - w->prepare.offset;
+
+	return left < w->limits.zero_size ? left : w->limits.zero_size;
+}
+
+static int header_write(struct wal *w)
+{
+	struct prepare *p = &w->prepare;
+	struct meta_segment header = {.sequence = p->sequence,
+				      .size = p->size,
+				      .unit = w->unit,
+				      .write_size_max = w->limits.write_size_max};
+
+	wal_meta_segment_encode(w->header, &w->id, &header);
+	return w->disk->ops->write(w->disk, p->file, 0, w->header, w->unit, TAG_PREPARE);
+}
+
+static int submit(struct wal *w)
+{
+	struct prepare *p = &w->prepare;
+	struct disk *d = w->disk;
+
+	switch (p->state) {
+	case PREPARE_LOOK:
+	case PREPARE_SPACE:
+		return call(w, DISK_SPACE);
+	case PREPARE_CREATE:
+		return call(w, DISK_CREATE);
+	case PREPARE_ALLOCATE:
+		return call(w, DISK_ALLOCATE);
+	case PREPARE_ZERO:
+		return d->ops->write(d, p->file, p->offset, w->zeros, zeros_next(w), TAG_PREPARE);
+	case PREPARE_ZERO_SYNC:
+	case PREPARE_HEADER_SYNC:
+		return d->ops->sync(d, p->file, TAG_PREPARE);
+	case PREPARE_HEADER:
+		return header_write(w);
+	case PREPARE_RENAME:
+		return call(w, DISK_RENAME);
+	case PREPARE_NAMES_SYNC:
+		return call(w, DISK_SYNC_NAMES);
+	case PREPARE_CLOSE:
+		return call(w, DISK_CLOSE);
+	case PREPARE_REMOVE:
+		return call(w, DISK_REMOVE);
+	case PREPARE_IDLE:
+	case PREPARE_STATES:
+		break;
+	}
+	assert(false);
+	return -EINVAL;
+}
+
+int wal_prepare_step(struct wal *w)
+{
+	struct prepare *p = &w->prepare;
+	int err;
+
+	if (p->in_flight)
+		return 0;
+	if (p->state == PREPARE_IDLE) {
+		bool wanted = wal_segment_wanted(w) && !p->space.full;
+
+		if (!wanted && w->now_ns < p->next_ns)
+			return 0;
+		p->sequence = w->base.segment + w->segment_count;
+		p->size = w->segment_size;
+		p->offset = 0;
+		p->state = wal_segment_wanted(w) ? PREPARE_SPACE : PREPARE_LOOK;
+		p->next_ns = w->now_ns + SPACE_INTERVAL_NS;
+	}
+	err = submit(w);
+	if (err != 0)
+		return prepare_fail(w, err);
+	p->in_flight = true;
+	p->since_ns = w->now_ns;
+	return 0;
+}
+
+static void segment_add(struct wal *w)
+{
+	struct prepare *p = &w->prepare;
+	struct segment segment = {
+		.sequence = p->sequence, .size = p->size, .end = w->unit, .file = p->file};
+	int err = wal_segment_append(w, &segment);
+
+	p->file = -1;
+	if (err != 0)
+		(void)prepare_fail(w, err);
+	/* The next look is at the space for the one after it. */
+	p->next_ns = 0;
+}
+
+/* The file system, its quota or the process's limit has no room for it. */
+static bool no_space(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG;
+}
+
+static void space_short(struct wal *w, int err)
+{
+	struct wal_space *space = &w->prepare.space;
+
+	space->full = true;
+	space->error = err;
+	space->wanted = (uint64_t)w->segment_size + SPACE_SPARE;
+}
+
+/*
+ * True: there is enough, or nobody can say. A limit that is not the file system's shows only when a
+ * segment is made.
+ */
+static bool space_judge(struct wal *w, const struct disk_completion *done)
+{
+	struct wal_space *space = &w->prepare.space;
+
+	space->known = done->result == 0;
+	space->there = space->known ? done->value : 0;
+	if (space->known && space->there < (uint64_t)w->segment_size + SPACE_SPARE) {
+		space_short(w, -ENOSPC);
+		return false;
+	}
+	return true;
+}
+
+/* A step failed. It is the log's end, or there was no space: then what there is of it goes. */
+static int step_failed(struct wal *w, int err)
+{
+	struct prepare *p = &w->prepare;
+
+	if (!no_space(err) || p->state == PREPARE_NAMES_SYNC || p->state >= PREPARE_CLOSE)
+		return prepare_fail(w, err);
+	space_short(w, err);
+	p->state = p->state == PREPARE_CREATE ? PREPARE_IDLE : PREPARE_CLOSE;
+	return 0;
+}
+
+/* The step that follows one that was done. */
+static enum prepare_state step_next(struct wal *w, const struct disk_completion *done)
+{
+	struct prepare *p = &w->prepare;
+
+	switch (p->state) {
+	case PREPARE_LOOK:
+		if (space_judge(w, done))
+			p->space.full = false;
+		return PREPARE_IDLE;
+	case PREPARE_SPACE:
+		return space_judge(w, done) ? PREPARE_CREATE : PREPARE_IDLE;
+	case PREPARE_CREATE:
+		p->file = (int)done->value;
+		return PREPARE_ALLOCATE;
+	case PREPARE_ALLOCATE:
+		return PREPARE_ZERO;
+	case PREPARE_ZERO:
+		p->offset += zeros_next(w);
+		return p->offset == p->size ? PREPARE_ZERO_SYNC : PREPARE_ZERO;
+	case PREPARE_ZERO_SYNC:
+		p->offset = 0;
+		return PREPARE_HEADER;
+	case PREPARE_NAMES_SYNC:
+		p->space.full = false;
+		segment_add(w);
+		return PREPARE_IDLE;
+	case PREPARE_CLOSE:
+		p->file = -1;
+		return PREPARE_REMOVE;
+	case PREPARE_REMOVE:
+		return PREPARE_IDLE;
+	case PREPARE_HEADER:
+	case PREPARE_HEADER_SYNC:
+	case PREPARE_RENAME:
+		return p->state + 1;
+	case PREPARE_IDLE:
+	case PREPARE_STATES:
+		break;
+	}
+	assert(false);
+	return PREPARE_IDLE;
+}
+
+int wal_prepare_done(struct wal *w, const struct disk_completion *done)
+{
+	struct prepare *p = &w->prepare;
+	bool optional = p->state == PREPARE_LOOK || p->state == PREPARE_SPACE ||
+			(p->state == PREPARE_ALLOCATE && done->result == -EOPNOTSUPP);
+
+	assert(p->in_flight);
+	p->in_flight = false;
+	if (done->result != 0 && !optional)
+		return step_failed(w, done->result);
+	p->state = step_next(w, done);
+	return w->failed;
+}
+
+uint64_t wal_prepare_deadline(const struct wal *w)
+{
+	const struct prepare *p = &w->prepare;
+
+	/* Of a step in flight nobody knows when it ends. */
+	return p->in_flight ? UINT64_MAX : p->next_ns;
+}
+
+void wal_get_space(const struct wal *w, struct wal_space *out)
+{
+	*out = w->prepare.space;
+}
+
+int wal_prepare_now(struct wal *w)
+{
+	size_t before = w->segment_count;
+
+	while (w->segment_count == before) {
+		struct disk_completion done;
+		int err = wal_prepare_step(w);
+
+		if (err == 0) {
+			err = w->disk->ops->submit(w->disk);
+			if (err != 0)
+				err = prepare_fail(w, err);
+		}
+		while (err == 0 && w->disk->ops->poll(w->disk, &done, 1, true) == 0)
+			;
+		if (err == 0) {
+			assert(done.tag == TAG_PREPARE);
+			err = wal_prepare_done(w, &done);
+		}
+		if (err == 0 && w->prepare.space.full && w->prepare.state == PREPARE_IDLE)
+			err = prepare_fail(w, w->prepare.space.error);
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
