@@ -13,6 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <rte_ethdev.h>
 #include <rte_log.h>
@@ -51,6 +55,43 @@ static int arguments(char *out, size_t out_size, const struct link_options *opti
 			 options->server ? "server" : "client", abstract ? path + 1 : path,
 			 abstract ? "yes" : "no", link_slot_size(options->mtu), RING_LOG2);
 	return n > 0 && (size_t)n < out_size ? 0 : -EINVAL;
+}
+
+/*
+ * A socket file outlives a server that was killed, and the PMD would not start for it (F4). One
+ * that answers is a server's that lives.
+ */
+static int stale_remove(const struct link_options *options, char error[EAL_ERROR_MAX])
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	const char *path = options->socket;
+	struct stat st;
+	int fd, err;
+
+	if (!options->server || path == NULL || path[0] == '@' || lstat(path, &st) != 0)
+		return 0;
+	/* The kernel refuses a connection to any other file, too. */
+	if (!S_ISSOCK(st.st_mode)) {
+		snprintf(error, EAL_ERROR_MAX,
+			 "memif socket %s is not a socket: another "
+			 "network.memif-socket, or remove what is there",
+			 path);
+		return -EEXIST;
+	}
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return 0;
+	snprintf(at.sun_path, sizeof(at.sun_path), "%.107s", path);
+	err = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 ? EADDRINUSE : errno;
+	close(fd);
+	if (err == ECONNREFUSED && unlink(path) == 0)
+		return 0;
+	if (err == ENOENT)
+		return 0;
+	snprintf(error, EAL_ERROR_MAX,
+		 "memif socket %s: %s: another network.memif-socket, or remove what is there", path,
+		 strerror(err));
+	return -err;
 }
 
 /* Connects (client) or listens (server). */
@@ -153,6 +194,7 @@ static const char *last_words(void)
 const struct link_driver link_memif_driver = {
 	.device = "net_memif",
 	.controlled = true,
+	.prepare = stale_remove,
 	.arguments = arguments,
 	.start = start,
 	.poll = poll,

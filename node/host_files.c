@@ -32,7 +32,7 @@ enum {
 	SEGMENTS_AT_START = 2,
 };
 
-static void parent_of(const char *path, char out[CONFIG_PATH_MAX])
+void host_parent(const char *path, char out[CONFIG_PATH_MAX])
 {
 	char *slash;
 
@@ -44,8 +44,7 @@ static void parent_of(const char *path, char out[CONFIG_PATH_MAX])
 		slash[slash == out] = '\0';
 }
 
-/* Files may be made in it. */
-static bool writable(const char *key, const char *directory, struct host_finding *f)
+bool host_writable(const char *key, const char *directory, struct host_finding *f)
 {
 	struct stat st;
 
@@ -121,8 +120,8 @@ void host_directory(const struct config *c, struct host_finding *f)
 	struct stat st;
 	bool there = stat(c->data_dir, &st) == 0 || errno != ENOENT;
 
-	parent_of(c->data_dir, parent);
-	if (!writable("data-dir", there ? c->data_dir : parent, f))
+	host_parent(c->data_dir, parent);
+	if (!host_writable("data-dir", there ? c->data_dir : parent, f))
 		return;
 	if (locked(c->data_dir)) {
 		host_wrong(f,
@@ -157,7 +156,7 @@ void host_space(const struct config *c, struct host_finding *f)
 	struct statvfs fs;
 	uint64_t free_bytes;
 
-	parent_of(c->data_dir, parent);
+	host_parent(c->data_dir, parent);
 	if (statvfs(c->data_dir, &fs) != 0 && statvfs(parent, &fs) != 0)
 		return;
 	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
@@ -214,12 +213,12 @@ void host_admin_socket(const struct config *c, struct host_finding *f)
 	size_t size = strlen(c->data_dir);
 	struct stat st;
 
-	parent_of(c->admin_socket, parent);
+	host_parent(c->admin_socket, parent);
 	while (size > 1 && c->data_dir[size - 1] == '/')
 		size--;
 	/* In the data directory, which is looked at by itself, and may have to be made. */
 	if ((strlen(parent) != size || strncmp(parent, c->data_dir, size) != 0) &&
-	    !writable("admin-socket", parent, f))
+	    !host_writable("admin-socket", parent, f))
 		return;
 	if (lstat(c->admin_socket, &st) == 0 && (!S_ISSOCK(st.st_mode) || answers(c->admin_socket)))
 		host_wrong(f,

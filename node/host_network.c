@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -53,16 +54,41 @@ static bool abstract_taken(const char *name)
 	return taken;
 }
 
+/* One that was left by a node that was killed answers nobody, and is removed at a start. */
+static bool path_taken(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct stat st;
+	bool answers;
+	int fd;
+
+	if (lstat(path, &st) != 0)
+		return false;
+	if (!S_ISSOCK(st.st_mode))
+		return true;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%.107s", path);
+	answers = fd >= 0 &&
+		  (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 || errno == EAGAIN);
+	if (fd >= 0)
+		close(fd);
+	return answers;
+}
+
 static void look_sockets(const struct config *c, struct host_finding *f)
 {
-	char path[PORTS_SOCKET_SIZE];
+	char path[PORTS_SOCKET_SIZE], parent[CONFIG_PATH_MAX];
 
+	host_parent(c->memif_socket, parent);
+	if (c->memif_socket[0] != '@' && !host_writable("network.memif-socket", parent, f))
+		return;
 	for (uint32_t i = 0; i <= c->member_count; i++) {
-		if (!ports_socket(c, i, path) || path[0] != '@' || !abstract_taken(path))
+		if (!ports_socket(c, i, path) ||
+		    !(path[0] == '@' ? abstract_taken(path) : path_taken(path)))
 			continue;
 		host_wrong(f,
-			   "network.memif-socket: %s is in use: a node with this address runs in "
-			   "this network namespace already",
+			   "network.memif-socket: %s is in use: a node with this address runs on "
+			   "this host already, or it is no socket",
 			   path);
 		return;
 	}

@@ -207,6 +207,8 @@ static const struct {
 	{"", NULL, "packet, interface: v0", veth_without_admin, "packet needs CAP_NET_ADMIN"},
 	{"", NULL, "packet, interface: v0", veth_without_raw, "packet needs CAP_NET_RAW"},
 	{"", NULL, "packet, interface: v0", veth_up, NULL},
+	{"", NULL, "memif, memif-socket: /nonexistent/memif", nothing,
+	 "network.memif-socket: /nonexistent: "},
 	{"", NULL, "pci, pci: 0000:ff:1f.7", nothing, "there is no device 0000:ff:1f.7"},
 	{"\xef\xbb\xbf", NULL, NULL, nothing, NULL},
 };
@@ -314,6 +316,39 @@ static void F23_check_and_start_say_the_same(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* F4: what a killed node leaves is not in the way of its next start; what is another's is. */
+static void F4_what_a_killed_node_left(void **state)
+{
+	struct process p;
+	FILE *file;
+
+	(void)state;
+	process_prepare(&p, "");
+	file = fopen(p.config, "we");
+	assert_non_null(file);
+	fprintf(file,
+		"name: n1\ndata-dir: %s/n1\ninitial-cluster: n1=198.18.0.1\n"
+		"network: {link: memif, address: 198.18.0.1/24, memif-socket: %s/memif}\n",
+		p.dir, p.dir);
+	assert_int_equal(fclose(file), 0);
+	for (int life = 0; life < 3; life++) {
+		process_start(&p, NULL, NULL, NULL);
+		process_wait_leading(&p);
+		assert_int_equal(kill(p.pid, SIGKILL), 0);
+		assert_true(process_wait(&p, CLUSTER_WAIT_MS));
+	}
+	/* A file that is no socket is somebody's: it is left where it is. */
+	snprintf(text, sizeof(text), "%s/memif-c6120001-clients", p.dir);
+	assert_int_equal(unlink(text), 0);
+	file = fopen(text, "we");
+	assert_non_null(file);
+	fclose(file);
+	process_start(&p, NULL, NULL, NULL);
+	process_must_exit(&p, EXIT_START);
+	assert_int_equal(access(text, F_OK), 0);
+	process_remove(&p);
+}
+
 static void pass_out(void *context)
 {
 	dup2(*(int *)context, STDOUT_FILENO);
@@ -344,6 +379,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F23_check_and_start_say_the_same),
 		cmocka_unit_test(F17_a_node_that_runs_already),
+		cmocka_unit_test(F4_what_a_killed_node_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
