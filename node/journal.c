@@ -133,8 +133,10 @@ static struct journal_slot *slot_take(struct journal *j, uint64_t *tail)
 }
 
 /* False: there was no room. */
-static bool write_body(struct journal *j, enum journal_level level, const char *event,
-		       uint64_t left_out, const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static bool write_body(struct journal *j,
+							     enum journal_level level,
+							     const char *event, uint64_t left_out,
+							     const char *format, va_list args)
 {
 	uint64_t tail;
 	struct journal_slot *slot = slot_take(j, &tail);
