@@ -22,9 +22,9 @@
  * before: their requests fail from then on. Unmounting works also while requests wait for ever.
  *
  * disk_begin is called before there are threads. It moves the program, and what it starts from then
- * on, into a mount namespace of its own: a test that dies leaves no mount. An end-to-end test is
- * moved there by tests/e2e/run, so that its lab is taken down from inside as well, and calls
- * disk_begin too: one namespace in the other does no harm.
+ * on, into a mount namespace of its own: a test that dies leaves no mount. A lab that is begun
+ * afterwards lives there too (its network namespace has its name there alone); tests/e2e/run takes
+ * it down from outside, by its processes. Disks are unmounted before a lab is taken down.
  *
  * The language, also for a shell: quoin-test-disk --tell HERE.control WORDS...
  *

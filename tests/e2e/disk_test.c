@@ -1,0 +1,246 @@
+/*
+ * Real nodes on a disk that fails and loses power: an error of the disk ends the process with a
+ * word that names it, what a client was told is there afterwards, and no power cut takes it.
+ */
+#include "base/exits.h"
+#include "tests/disk/disk.h"
+#include "tests/e2e/load.h"
+#include "tests/e2e/process.h"
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROUNDS = 4, WRITERS = 4, READERS = 1, PUTS = 100, PUT_MS = 2000 };
+
+/* The data directory of a node, whether it is there or not, goes below a disk. */
+static void put_on_disk(struct test_disk *disk, const char *dir, uint32_t node)
+{
+	char data[200], beneath[220];
+
+	snprintf(data, sizeof(data), "%s/n%u", dir, node);
+	snprintf(beneath, sizeof(beneath), "%s.beneath", data);
+	if (access(data, F_OK) == 0)
+		assert_int_equal(rename(data, beneath), 0);
+	disk_mount(disk, data, beneath);
+}
+
+/* --- errors -------------------------------------------------------------------------------- */
+
+/* In the child: what it says goes to a file. */
+static void says_to_file(void *context)
+{
+	const struct process *node = context;
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/n1.log", node->dir);
+	dup2(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
+}
+
+static void start(struct process *node)
+{
+	process_start(node, NULL, says_to_file, node);
+	process_wait_leading(node);
+}
+
+static int put(struct process *node, uint64_t value)
+{
+	char text[128];
+	struct one o;
+	int err;
+
+	one_open(&o, cluster_admin(&node->c, 1, text));
+	err = one_put(&o, "key", value, PUT_MS);
+	one_close(&o);
+	return err;
+}
+
+static uint64_t get(struct process *node)
+{
+	uint64_t value, version;
+	char text[128];
+	struct one o;
+
+	one_open(&o, cluster_admin(&node->c, 1, text));
+	assert_int_equal(one_get(&o, "key", &value, &version, CLUSTER_WAIT_MS), 0);
+	one_close(&o);
+	return value;
+}
+
+/* The configuration with one line more in its part on the log. */
+static void set_written(const struct process *node)
+{
+	char text[2048], *at;
+	FILE *file = fopen(node->config, "r+e");
+	size_t size;
+
+	assert_non_null(file);
+	size = fread(text, 1, sizeof(text) - 1, file);
+	text[size] = '\0';
+	at = strstr(text, "wal:\n");
+	assert_non_null(at);
+	at += strlen("wal:\n");
+	rewind(file);
+	fprintf(file, "%.*s  durability: written\n%s", (int)(at - text), text, at);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* Its last line, which is the last word on why it ended. */
+static void last_word(const struct process *node, char *out, size_t size)
+{
+	char path[96], line[1024];
+	FILE *log;
+
+	snprintf(path, sizeof(path), "%s/n1.log", node->dir);
+	log = fopen(path, "re");
+	assert_non_null(log);
+	out[0] = '\0';
+	while (fgets(line, sizeof(line), log))
+		snprintf(out, size, "%s", line);
+	fclose(log);
+}
+
+struct fault {
+	const char *rule, *file, *says;
+	bool written;
+};
+
+static struct process p;
+static struct test_disk d;
+
+static void ends_with_5(const struct fault *f)
+{
+	char word[1024], dir[96];
+	uint64_t value;
+	int err;
+
+	process_prepare(&p, "");
+	if (f->written)
+		set_written(&p);
+	snprintf(dir, sizeof(dir), "%s", p.dir);
+	put_on_disk(&d, dir, 1);
+	start(&p);
+	assert_int_equal(put(&p, 7), 0);
+	disk_tell(&d, "on %s", f->rule);
+	/* In `written` it is the next mark that meets it: the put may be told as done before. */
+	err = put(&p, 8);
+	if (err == 0 && !f->written)
+		fail_msg("%s: it acknowledged a write that failed", f->rule);
+	process_must_exit(&p, QUOIND_DISK);
+	last_word(&p, word, sizeof(word));
+	if (!strstr(word, f->file) || !strstr(word, f->says))
+		fail_msg("%s: its last word does not name %s and \"%s\": %s", f->rule, f->file,
+			 f->says, word);
+	disk_tell(&d, "drop all");
+	start(&p);
+	value = get(&p);
+	/* In `written` it was in the page cache, and the pages are gone. */
+	if (value != 7 && value != 8 && (!f->written || value != 0))
+		fail_msg("%s: it holds %lu", f->rule, (unsigned long)value);
+	assert_int_equal(put(&p, 9), 0);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	disk_unmount(&d);
+	process_remove(&p);
+	p.dir[0] = '\0';
+}
+
+/* After one that failed in the middle. */
+static int nothing_left(void **state)
+{
+	(void)state;
+	if (p.dir[0] == '\0')
+		return 0;
+	disk_unmount(&d);
+	process_remove(&p);
+	return 0;
+}
+
+static void W9_W10_a_disk_error_ends_the_node(void **state)
+{
+	static const struct fault faults[] = {
+		{"write segment-*[0-9a-f] times 1 fail EIO", "/segment-0", "Input/output error",
+		 false},
+		{"write segment-*[0-9a-f] times 1 tear EIO", "/segment-0", "Input/output error",
+		 false},
+		{"write segment-*[0-9a-f] fail ENOSPC", "/segment-0", "No space left on device",
+		 false},
+		{"write segment-*[0-9a-f] fail EROFS", "/segment-0", "Read-only file system",
+		 false},
+		{"write mark times 1 fail EIO", "/mark", "Input/output error", true},
+		{"fsync segment-* times 1 gone EIO", "segment", "Input/output error", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		ends_with_5(&faults[i]);
+}
+
+/* --- power --------------------------------------------------------------------------------- */
+
+/* All three lose power, in the midst of writing: before they are killed, or just after. */
+static void cut_all(struct cluster *c, struct test_disk disks[3], uint32_t round)
+{
+	pid_t pid[3];
+
+	for (uint32_t i = 0; i < 3; i++)
+		pid[i] = cluster_pid(c, i + 1);
+	if (round % 2)
+		for (uint32_t i = 0; i < 3; i++)
+			assert_int_equal(kill(pid[i], SIGKILL), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		disk_cut(&disks[i], round % 4 < 2 ? "tear" : "lose", 3 * round + i);
+	for (uint32_t i = 0; i < 3; i++) {
+		/* A write that waits: the next cut finds some under way. */
+		(void)disk_rule(&disks[i], "on write * stall 1ms");
+		cluster_lab(c, "restart %u", i + 1);
+	}
+}
+
+static void V24_acknowledged_puts_survive_power_cuts(void **state)
+{
+	struct test_disk disks[3];
+	static struct cluster c;
+	static struct load load;
+
+	(void)state;
+	cluster_up(&c, 3, "memif", "--segment-size 4MiB");
+	for (uint32_t i = 0; i < 3; i++) {
+		cluster_lab(&c, "kill %u", i + 1);
+		put_on_disk(&disks[i], c.dir, i + 1);
+		(void)disk_rule(&disks[i], "on write * stall 1ms");
+		cluster_lab(&c, "restart %u", i + 1);
+	}
+	load_start(&load, &c, WRITERS, READERS);
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		load_wait_progress(&load, PUTS);
+		cut_all(&c, disks, round);
+	}
+	load_wait_progress(&load, PUTS);
+	load_stop(&load);
+	load_verify(&load);
+	cluster_wait_equal(&c);
+	printf("%lu puts acknowledged, %d power cuts of all three\n",
+	       (unsigned long)load_acknowledged(&load), (int)ROUNDS);
+	for (uint32_t i = 0; i < 3; i++) {
+		cluster_lab(&c, "kill %u", i + 1);
+		disk_unmount(&disks[i]);
+	}
+	cluster_down(&c);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(W9_W10_a_disk_error_ends_the_node, nothing_left),
+		cmocka_unit_test(V24_acknowledged_puts_survive_power_cuts),
+	};
+
+	if (!disk_begin(argc, argv))
+		return 77;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
