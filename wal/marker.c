@@ -182,6 +182,15 @@ int wal_mark_step(struct wal *w)
 	return step_start(w);
 }
 
+/* Of a segment, before a mark may say that it is on stable storage: the mark has no part in it. */
+static int sync_fail(struct wal *w, int err, const struct segment *segment)
+{
+	char name[DISK_NAME_MAX];
+
+	wal_meta_segment_name(name, segment->sequence);
+	return wal_fail(w, err, name, 0, "sync");
+}
+
 int wal_mark_done(struct wal *w, int err)
 {
 	struct marker *m = &w->marker;
@@ -191,8 +200,10 @@ int wal_mark_done(struct wal *w, int err)
 	if (m->step == MARK_SYNC) {
 		assert(w->segments[m->sync_at].readers > 0);
 		w->segments[m->sync_at].readers--;
+		if (err != 0)
+			return sync_fail(w, err, &w->segments[m->sync_at]);
 		m->sync_at++;
-		return err == 0 ? 0 : mark_fail(w, err, "sync of a segment before");
+		return 0;
 	}
 	m->step = MARK_IDLE;
 	if (err != 0)

@@ -172,7 +172,7 @@ static void W9_W10_a_disk_error_ends_the_node(void **state)
 		{"write segment-*[0-9a-f] fail EROFS", "/segment-0", "Read-only file system",
 		 false},
 		{"write mark times 1 fail EIO", "/mark", "Input/output error", true},
-		{"fsync segment-* times 1 gone EIO", "segment", "Input/output error", true},
+		{"fsync segment-* times 1 gone EIO", "/segment-0", "Input/output error", true},
 	};
 
 	(void)state;
