@@ -4,6 +4,7 @@
  */
 #include "node/internal.h"
 
+#include "base/clock.h"
 #include "base/mix.h"
 
 #include <errno.h>
@@ -53,10 +54,15 @@ static int start_serving(struct node *n, const struct node_options *o)
 	return err;
 }
 
-static void say_recovered(struct node *n)
+static void say_recovered(struct node *n, uint64_t ns)
 {
 	const struct wal_recovered *r = &n->recovered;
 
+	if (r->last_index)
+		journal_write(n->journal, JOURNAL_INFO, "recovered",
+			      "last_index=%" PRIu64 " entries=%" PRIu64 " bytes=%" PRIu64
+			      " segments=%" PRIu64 " ms=%" PRIu64,
+			      r->last_index, r->entries, r->bytes, r->segments, ns / CLOCK_MS);
 	if (r->torn_bytes)
 		journal_write(
 			n->journal, JOURNAL_WARN, "torn_tail",
@@ -71,13 +77,14 @@ int node_open(struct node *n)
 {
 	const struct node_options *o = &n->options;
 	char wal_text[WAL_ERROR_MAX];
+	uint64_t began_ns = clock_now();
 	int err = wal_open(&n->wal, &o->wal, &n->recovered, wal_text);
 
 	if (err) {
 		snprintf(n->error, sizeof(n->error), "%s", wal_text);
 		return err;
 	}
-	say_recovered(n);
+	say_recovered(n, clock_now() - began_ns);
 	node_raft_prepare(n);
 	err = node_formation_create(n);
 	if (!err)

@@ -96,6 +96,8 @@ struct disk {
 	uint64_t wait_ns; /* a poll that waits returns after so long with nothing; 0: it does not */
 	uint32_t waits_max; /* so many such waits in a row and no more (io.h); 0: for ever */
 	bool hung;          /* one was given up after them, and is in flight still */
+
+	uint64_t put_off; /* operations that the kernel did not do and was asked for again */
 };
 
 /*

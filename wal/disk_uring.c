@@ -5,6 +5,7 @@
  * Invariants:
  *  1. An operation that is queued completes exactly once, whole or with an error: what the kernel
  *     transferred short, or put off (EINTR, EAGAIN), is handed to it again from here (W11, W13).
+ *     What it put off goes to a worker of its own, which can wait, and so often and no more (V21).
  *  2. Every file carries an flock (disk_thread.c). A killed process's last write holds its file
  *     open until it reaches the disk, and so the lock: who opens the file next waits for it, and
  *     cannot be overwritten by it later.
@@ -42,11 +43,19 @@ struct op {
 	uint64_t tag;
 	uint64_t offset;
 	uint8_t *data;
-	size_t size; /* left to do */
+	size_t size;      /* left to do */
+	uint32_t put_off; /* how often in a row the kernel did */
 };
+
+/*
+ * A worker of the kernel waits where a submission may not, so one more try should do. Each takes
+ * some ten microseconds at least.
+ */
+enum { PUT_OFF_MAX = 100 };
 
 struct uring_disk {
 	struct disk disk;
+	int broken; /* the ring refused for good: -errno */
 	struct io_uring ring;
 	struct disk_thread *thread; /* for names and space */
 	int directory;
@@ -165,6 +174,8 @@ static void prepare(struct uring_disk *u, struct op *op, struct io_uring_sqe *sq
 		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
 		break;
 	}
+	if (op->put_off > 0)
+		io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
 	io_uring_sqe_set_data(sqe, op);
 }
 
@@ -251,6 +262,8 @@ static int submit(struct uring_disk *u)
 {
 	int done;
 
+	if (u->broken != 0)
+		return u->broken;
 	again_queue(u);
 	if (io_uring_sq_ready(&u->ring) == 0)
 		return 0;
@@ -259,7 +272,9 @@ static int submit(struct uring_disk *u)
 	} while (done == -EINTR);
 	if (done == -EAGAIN || done == -EBUSY)
 		return 0;
-	return done < 0 ? done : 0;
+	if (done < 0)
+		u->broken = done;
+	return u->broken;
 }
 
 /* Until the kernel or the thread has something, or for wait_ns. */
@@ -275,16 +290,20 @@ static void wait_any(struct uring_disk *u)
 
 static int uring_submit(struct disk *d)
 {
-	return submit(self(d));
+	(void)submit(self(d)); /* each operation is told by poll */
+	return 0;
 }
 
 /* Takes what the kernel says of an operation. True: it is over, and *result says how. */
 static bool advance(struct uring_disk *u, struct op *op, int32_t res, int32_t *result)
 {
-	if (res == -EINTR || res == -EAGAIN) {
+	if ((res == -EINTR || res == -EAGAIN) && op->put_off < PUT_OFF_MAX) {
+		op->put_off++;
+		u->disk.put_off++;
 		queue(u, op);
 		return false;
 	}
+	op->put_off = 0;
 	*result = res < 0 ? res : 0;
 	if (res < 0 || op->kind == KIND_SYNC)
 		return true;
@@ -324,21 +343,43 @@ static uint32_t take(struct uring_disk *u, struct disk_completion *out, uint32_t
 	return count;
 }
 
+static void refuse(struct uring_disk *u, struct op *op, struct disk_completion *out)
+{
+	*out = (struct disk_completion){.tag = op->tag, .result = u->broken};
+	u->again_count -= op->again;
+	op->used = op->again = false;
+}
+
+/* The ring takes nothing more: what waits for it ends so. What the kernel has ends as it says. */
+static uint32_t refuse_queued(struct uring_disk *u, struct disk_completion *out, uint32_t max)
+{
+	struct io_uring_sq *sq = &u->ring.sq;
+	uint32_t count = 0;
+
+	while (count < max && sq->sqe_tail != io_uring_smp_load_acquire(sq->khead)) {
+		const struct io_uring_sqe *sqe = &sq->sqes[--sq->sqe_tail & sq->ring_mask];
+
+		refuse(u, (struct op *)(uintptr_t)sqe->user_data, &out[count++]);
+	}
+	for (uint32_t i = 0; i < DISK_IN_FLIGHT_MAX && count < max; i++)
+		if (u->ops[i].used && u->ops[i].again)
+			refuse(u, &u->ops[i], &out[count++]);
+	return count;
+}
+
 static uint32_t uring_poll(struct disk *d, struct disk_completion *out, uint32_t max, bool wait)
 {
 	struct uring_disk *u = self(d);
 	bool waited = false;
 	uint32_t count;
-	int err;
 
 	if (max > DISK_IN_FLIGHT_MAX)
 		max = DISK_IN_FLIGHT_MAX;
 	for (;;) {
 		count = take(u, out, max);
 		/* Remainders, and what the kernel did not take before. */
-		err = submit(u);
-		/* The ring itself refused: nothing that we did right gets there. */
-		assert(err == 0);
+		if (submit(u) != 0)
+			count += refuse_queued(u, out + count, max - count);
 		if (!wait || count > 0 || (waited && u->disk.wait_ns > 0))
 			return count;
 		wait_any(u);

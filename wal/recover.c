@@ -204,6 +204,9 @@ static void found_fill(struct recovery *r)
 		out->members_index = r->members[r->members_count - 1];
 	if (r->members_count > 1)
 		out->members_before_index = r->members[r->members_count - 2];
+	out->entries = r->scan.entries;
+	out->bytes = r->scan.bytes;
+	out->segments = r->scan.segment_count;
 	out->torn_bytes = r->scan.torn_bytes;
 	out->torn_segment = r->scan.torn ? r->scan.segments[r->scan.tail].sequence : 0;
 	out->torn_offset = r->scan.torn ? r->scan.segments[r->scan.tail].end : 0;

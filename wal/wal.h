@@ -70,6 +70,10 @@ struct wal_recovered {
 	 */
 	uint64_t torn_bytes;
 	uint64_t torn_segment; /* its sequence; 0: nothing was torn */
+	/* What was read: entries, superseded ones too, in so many bytes of so many segments. */
+	uint64_t entries;
+	uint64_t bytes;
+	uint64_t segments;
 	uint64_t torn_offset;
 	/*
 	 * Acknowledged writes are gone (W24): the log ends before its mark, or nobody can tell, or
@@ -250,6 +254,7 @@ struct wal_stats {
 	uint64_t segments; /* in the directory */
 	uint64_t marks;
 	uint64_t torn_bytes; /* cut when it was opened */
+	uint64_t put_off;    /* operations that the kernel did not do and was asked for again */
 	/* Of a write, from its submission to the wal_poll that found it done. */
 	struct histogram write_time;
 };

@@ -555,4 +555,9 @@ MUTANTS = [
      "int err = leader->full ? -ENOSPC : s->sm->ops->admit(s->sm, data, size);",
      "int err = s->sm->ops->admit(s->sm, data, size);",
      ["unit-serve-command"]),
+    ("put-off-for-ever", "V21: what the kernel always puts off is an error in the end",
+     "wal/disk_uring.c",
+     "op->put_off < PUT_OFF_MAX",
+     "op->put_off < UINT32_MAX",
+     ["unit-wal-ring"]),
 ]

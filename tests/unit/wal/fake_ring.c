@@ -153,6 +153,7 @@ static void take(const struct io_uring_sqe *sqe)
 						   .address = sqe->addr,
 						   .size = sqe->len,
 						   .user_data = sqe->user_data,
+						   .async = sqe->flags & IOSQE_ASYNC,
 						   .there = true};
 }
 

@@ -22,6 +22,7 @@ struct fake_request {
 	uint64_t address;
 	uint32_t size;
 	uint64_t user_data;
+	bool async; /* for a worker of the kernel */
 	bool there;
 };
 

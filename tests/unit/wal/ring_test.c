@@ -289,6 +289,50 @@ static void W13_the_kernel_takes_what_it_likes(void **state)
 	}
 }
 
+/* It is not asked for ever, and a worker of the kernel does what a submission may not. */
+static void V21_what_is_always_put_off_is_an_error(void **state)
+{
+	uint32_t asked = 1;
+
+	(void)state;
+	queue_write(0);
+	assert_int_equal(d->ops->submit(d), 0);
+	assert_false(fake_ring_at(0)->async);
+	fake_ring_complete(0, -EAGAIN);
+	while (poll_all() == 0) {
+		assert_int_equal(fake_ring_count(), 1);
+		assert_true(fake_ring_at(0)->async);
+		fake_ring_complete(0, asked % 2 == 0 ? -EAGAIN : -EINTR);
+		asked++;
+		assert_true(asked < 1000);
+	}
+	expect(0, asked % 2 == 0 ? -EINTR : -EAGAIN);
+	assert_true(asked > 10);
+	assert_int_equal(d->put_off, asked - 1);
+	assert_int_equal(fake_ring_count(), 0);
+}
+
+/* A ring that takes nothing any more: each operation ends once, and the kernel's own as it says. */
+static void V21_a_ring_that_refuses_for_good_is_an_error(void **state)
+{
+	(void)state;
+	queue_write(0);
+	assert_int_equal(d->ops->submit(d), 0);
+	for (uint64_t tag = 1; tag < 6; tag++)
+		queue_write(tag);
+	fake_ring_refuse(-EBADF, UINT32_MAX);
+	assert_int_equal(d->ops->submit(d), 0);
+	assert_int_equal(poll_all(), 5);
+	for (uint64_t tag = 1; tag < 6; tag++)
+		expect(tag, -EBADF);
+	fake_ring_complete(0, SIZE);
+	assert_int_equal(poll_all(), 1);
+	expect(0, 0);
+	queue_write(7);
+	assert_int_equal(poll_all(), 1);
+	expect(7, -EBADF);
+}
+
 /* A queue of fewer entries than operations: those that do not fit go in when there is room. */
 static void W13_the_submission_queue_is_full(void **state)
 {
@@ -353,6 +397,8 @@ int main(void)
 		TEST(W12_completions_out_of_order),
 		TEST(W13_a_lost_completion_holds_up_no_other),
 		TEST(W13_the_kernel_takes_what_it_likes),
+		TEST(V21_what_is_always_put_off_is_an_error),
+		TEST(V21_a_ring_that_refuses_for_good_is_an_error),
 		cmocka_unit_test(W13_the_submission_queue_is_full),
 		TEST(buffers_that_are_not_registered),
 	};
