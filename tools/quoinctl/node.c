@@ -64,8 +64,12 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 	}
 	if (answer.status != WIRE_OK) {
 		snprintf(error, ERROR_SIZE, "%s", endpoint_error_text((int)answer.status));
-		/* These two say of the request itself what any node would say. */
-		return answer.status == WIRE_INVALID || answer.status == WIRE_REFUSED;
+		/*
+		 * The first two say of the request itself what any node would say; the last is the
+		 * leader's word, whoever passes it on.
+		 */
+		return answer.status == WIRE_INVALID || answer.status == WIRE_REFUSED ||
+		       answer.status == WIRE_NO_SPACE;
 	}
 	error[0] = '\0';
 	out->data = answer.data;

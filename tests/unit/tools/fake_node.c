@@ -138,6 +138,8 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 	*rest = NULL;
 	if (kind != WIRE_STATUS && kind != WIRE_QUERY_LOCAL && strikes(&n->faults.no_leader))
 		return WIRE_NO_LEADER;
+	if (kind == WIRE_COMMAND && strikes(&n->faults.no_space))
+		return WIRE_NO_SPACE;
 	pthread_mutex_lock(&s->lock);
 	switch (kind) {
 	case WIRE_COMMAND:

@@ -389,6 +389,16 @@ static void wrong_usage(void **state)
 	}
 }
 
+/* It is the leader's verdict, whoever passes it on: told at once, and asked for once. */
+static void V17_no_space_is_told_at_once(void **state)
+{
+	(void)state;
+	set_endpoints(node[2].udp);
+	atomic_store(&node[2].faults.no_space, 1);
+	expect("put foo bar", 1, "", "Error: etcdserver: mvcc: database space exceeded\n");
+	expect("put foo bar", 0, "OK\n", "");
+}
+
 static void help_and_version(void **state)
 {
 	(void)state;
@@ -417,6 +427,7 @@ int main(int argc, char **argv)
 		CTL_TEST(a_command_whose_answer_is_lost_is_applied_once),
 		CTL_TEST(errors_of_the_cluster),
 		CTL_TEST(wrong_usage),
+		CTL_TEST(V17_no_space_is_told_at_once),
 		CTL_TEST(help_and_version),
 	};
 
