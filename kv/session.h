@@ -16,6 +16,12 @@
  *	a command applied: applying it now is the first time. One with base < evicted_index may
  *	have had: it is refused (KV_SESSION_EXPIRED), as the only answer that is never wrong.
  *
+ * A client may show a newer index with each new command, such as the one in the answer to the last:
+ * for a command that was not sent before, an index that was applied when it was made is below its
+ * own as well, and the rest follows. So one that was idle for long asks for an index first (HELLO),
+ * and is not told "expired" because others filled the table meanwhile (V37). A retry carries what
+ * was sent.
+ *
  * The class is part of a session's name: a retry carries the same bytes, so the same class.
  *
  * Invariants:

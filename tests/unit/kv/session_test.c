@@ -144,6 +144,39 @@ static void R48_a_forgotten_session_is_refused_not_applied_again(void **state)
 	assert_int_equal(attempt(rig, 8, rig->index, 1, 0).status, KV_OK);
 }
 
+/*
+ * Whoever was silent while others filled the table takes a base that was shown to him now, for the
+ * command that he now begins: nothing of it can have been applied before. What he sent earlier
+ * stays refused, and its retries and those of the new one are applied once.
+ */
+static void V37_an_idle_session_goes_on_with_a_new_base(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
+
+	for (int round = 0; round < 3; round++) {
+		uint64_t sequence = 1 + (uint64_t)round * 2, before = rig->index;
+
+		assert_int_equal(attempt(rig, 5, before, sequence, 0).status, KV_OK);
+		flood(rig, 1000000 + (uint64_t)round * 100000, 0);
+		/* With the base of its last command it may have been applied, for all we know. */
+		assert_int_equal(attempt(rig, 5, before, sequence + 1, 0).status,
+				 KV_SESSION_EXPIRED);
+		uint64_t now = rig->index;
+		struct kv_answer first = attempt(rig, 5, now, sequence + 1, 0);
+
+		assert_int_equal(first.status, KV_OK);
+		/* Late copies: of the new one, which is known; of the old ones, which are not. */
+		assert_int_equal(attempt(rig, 5, now, sequence + 1, 0).revision, first.revision);
+		assert_true(attempt(rig, 5, before, sequence, 0).status != KV_OK);
+		flood(rig, 5000000 + (uint64_t)round * 100000, 0);
+		assert_int_equal(attempt(rig, 5, now, sequence + 1, 0).status, KV_SESSION_EXPIRED);
+		assert_int_equal(attempt(rig, 5, before, sequence, 0).status, KV_SESSION_EXPIRED);
+	}
+	assert_int_equal(rig->sm->ops->revision(rig->sm) - revision,
+			 3 * (2 + 2 * (uint64_t)KV_SESSIONS_MAX));
+}
+
 static void the_least_recently_applied_is_forgotten(void **state)
 {
 	struct rig *rig = *state;
@@ -248,6 +281,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_session_keeps_its_class, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			R48_a_forgotten_session_is_refused_not_applied_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(V37_an_idle_session_goes_on_with_a_new_base, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(the_least_recently_applied_is_forgotten, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(one_shot_flood_leaves_long_lived_sessions, setup,
