@@ -192,12 +192,18 @@ static void begin(struct udp_door *d, struct request *q, uint8_t kind)
 	serve_begin(d->serve, q, serve_kind);
 }
 
+/* A host, whatever ports it uses: never 0, and no member's id but by chance. */
+static uint64_t source_of(const struct dp_address *from)
+{
+	return UINT64_C(1) << 32 | from->address;
+}
+
 static void receive_first(struct udp_door *d, const struct dp_address *from,
 			  const struct wire_part *part)
 {
 	enum serve_status why;
 	struct request *q = serve_open(d->serve, &d->door, part->request_id, part->total_size,
-				       part->timeout_us, &why);
+				       source_of(from), part->timeout_us, &why);
 
 	if (!q) {
 		send_reply(d, from, part->cookie, part->request_id, 0, words_wire_status(why));
@@ -237,7 +243,8 @@ static void receive_request(struct udp_door *d, const struct dp_address *from,
 		send_reply(d, from, part->cookie, q->id, parts_count(q->size), WIRE_OK);
 		return;
 	}
-	wire_part_add(q->parts, part);
+	if (wire_part_add(q->parts, part))
+		serve_gathered(d->serve, q);
 	send_reply(d, from, part->cookie, q->id, q->parts->next, WIRE_OK);
 	if (parts_complete(q->parts))
 		begin(d, q, part->kind);

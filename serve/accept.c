@@ -81,7 +81,7 @@ static struct request *gather(struct serve *s, raft_id from, const struct forwar
 		if (*sender_of(q) == from)
 			return q;
 	}
-	q = request_open(&s->requests, &s->gathering, p->id, p->part.total_size);
+	q = request_open(&s->requests, &s->gathering, p->id, p->part.total_size, from);
 	if (!q) {
 		s->counters.refused++;
 		return NULL;
@@ -97,7 +97,8 @@ static void add(struct serve *s, struct request *q, const struct serve_leader *l
 	enum serve_status status = SERVE_OK;
 
 	q->deadline_ns = s->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
-	parts_add(q->parts, part);
+	if (parts_add(q->parts, part))
+		q->asked_ns = s->now_ns;
 	if (parts_complete(q->parts)) {
 		status = propose(s, leader, q->data, q->size);
 		if (status == SERVE_OK) {

@@ -19,6 +19,13 @@ static bool is_command(enum request_state state)
 	return state == REQUEST_PROPOSING || state == REQUEST_PROPOSED;
 }
 
+/* The time is ours: what a client says of its own patience holds no buffer. */
+static bool is_silent(const struct serve *s, const struct request *q)
+{
+	return q->state == REQUEST_RECEIVING && q->buffer &&
+	       s->now_ns - q->asked_ns >= REQUEST_SILENT_NS;
+}
+
 static void expire_list(struct serve *s, enum request_state state)
 {
 	bool stop = s->stopping && s->now_ns >= s->stop_ns + SERVE_STOP_NS;
@@ -26,7 +33,7 @@ static void expire_list(struct serve *s, enum request_state state)
 
 	for (q = TAILQ_FIRST(&s->requests.list[state]); q; q = next) {
 		next = TAILQ_NEXT(q, list);
-		if (!stop && q->deadline_ns > s->now_ns)
+		if (!stop && q->deadline_ns > s->now_ns && !is_silent(s, q))
 			continue;
 		if (state == REQUEST_RECEIVING) {
 			serve_cancel(s, q);

@@ -52,6 +52,11 @@ void requests_destroy(struct requests *r)
 	free(r->slot);
 }
 
+static uint32_t source_of(uint64_t source)
+{
+	return (uint32_t)mix(source) & (REQUEST_SOURCES - 1);
+}
+
 static bool is_open(enum request_state state)
 {
 	return state != REQUEST_FREE && state != REQUEST_ANSWERED;
@@ -59,8 +64,11 @@ static bool is_open(enum request_state state)
 
 void request_move(struct requests *r, struct request *q, enum request_state state)
 {
+	uint16_t *of_source = &r->open_of[source_of(q->source)];
+
 	r->open += is_open(state);
 	r->open -= is_open(q->state);
+	*of_source = (uint16_t)(*of_source + is_open(state) - is_open(q->state));
 	r->in_state[state]++;
 	r->in_state[q->state]--;
 	TAILQ_REMOVE(&r->list[q->state], q, list);
@@ -92,34 +100,103 @@ void request_close(struct requests *r, struct request *q)
 	request_move(r, q, REQUEST_FREE);
 }
 
+/* One that is whole in nobody's hands: it is being gathered, or only kept. */
+static bool may_give_up(const struct request *q)
+{
+	return q->buffer && (q->state == REQUEST_RECEIVING || q->state == REQUEST_ANSWERED);
+}
+
+static bool is_idle(const struct requests *r, const struct request *q)
+{
+	return may_give_up(q) && ((q->state == REQUEST_ANSWERED && q->given) ||
+				  r->now_ns - q->asked_ns > REQUEST_STALE_NS);
+}
+
+/* The one that was used longest ago, and of one source if it is to be; answers come first. */
+static struct request *oldest(struct requests *r, bool idle, const uint64_t *source)
+{
+	static const enum request_state states[] = {REQUEST_ANSWERED, REQUEST_RECEIVING};
+	struct request *best = NULL, *q;
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]) && !best; i++) {
+		TAILQ_FOREACH(q, &r->list[states[i]], list)
+		{
+			if (!(idle ? is_idle(r, q) : may_give_up(q)) ||
+			    (source && q->source != *source))
+				continue;
+			if (!best || q->asked_ns < best->asked_ns)
+				best = q;
+		}
+	}
+	return best;
+}
+
+static uint32_t buffers_of(const struct requests *r, uint64_t source)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+		n += r->buffer[i].taken && r->buffer[i].owner->source == source;
+	return n;
+}
+
+/* Of the source that has most, if that is more than this one's share would be. */
+static struct request *of_the_greediest(struct requests *r, uint64_t source)
+{
+	uint32_t most = buffers_of(r, source) + 1;
+	struct request *victim = NULL;
+
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
+		const struct request *owner = r->buffer[i].owner;
+		uint32_t n = buffers_of(r, owner->source);
+
+		if (owner->source == source || n <= most)
+			continue;
+		struct request *q = oldest(r, false, &owner->source);
+		if (q) {
+			victim = q;
+			most = n;
+		}
+	}
+	return victim;
+}
+
 static bool buffer_take(struct requests *r, struct request *q)
 {
-	struct request *answered;
+	struct request *victim;
 
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
 		if (!r->buffer[i].taken) {
 			r->buffer[i].taken = true;
+			r->buffer[i].owner = q;
 			q->buffer = r->buffer[i].bytes;
 			q->parts = &r->buffer[i].parts;
 			return true;
 		}
 	}
-	/* The oldest answer that is only kept for retransmission gives its buffer up. */
-	TAILQ_FOREACH(answered, &r->list[REQUEST_ANSWERED], list)
-	{
-		if (answered->buffer &&
-		    (answered->given || r->now_ns - answered->asked_ns > REQUEST_STALE_NS)) {
-			request_close(r, answered);
-			return buffer_take(r, q);
-		}
-	}
-	return false;
+	victim = oldest(r, true, NULL);
+	if (!victim)
+		victim = of_the_greediest(r, q->source);
+	if (!victim)
+		return false;
+	request_close(r, victim);
+	return buffer_take(r, q);
 }
 
-struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size)
+static uint32_t share_of(const struct requests *r, uint64_t source)
+{
+	bool alone = r->open == r->open_of[source_of(source)];
+
+	return alone ? REQUEST_SOURCE_MAX : REQUEST_SOURCE_SHARED_MAX;
+}
+
+struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size,
+			     uint64_t source)
 {
 	struct request *q = TAILQ_FIRST(&r->list[REQUEST_FREE]);
 
+	if (source && r->open_of[source_of(source)] >= share_of(r, source))
+		return NULL;
 	if (!q) {
 		q = TAILQ_FIRST(&r->list[REQUEST_ANSWERED]);
 		if (!q)
@@ -131,6 +208,8 @@ struct request *request_open(struct requests *r, struct door *door, uint64_t id,
 	q->door = door;
 	q->id = id;
 	q->size = size;
+	q->source = source;
+	q->asked_ns = r->now_ns;
 	q->data = q->small;
 	if (size > REQUEST_SMALL_SIZE) {
 		if (!buffer_take(r, q))

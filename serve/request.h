@@ -28,11 +28,24 @@ enum {
 	REQUEST_SMALL_SIZE = PARTS_PART_SIZE,
 	REQUEST_BUFFERS_MAX = 16, /* large messages at a time: 16 x 1.63 MiB = 26 MiB */
 	REQUEST_DOOR_SIZE = 48,
+	/*
+	 * Of the open ones those of one source: half of the table, so that whoever fills his half
+	 * refuses himself. Sources are told apart by a hash of ten bits.
+	 */
+	REQUEST_SOURCE_MAX = REQUESTS_MAX / 2,
+	/*
+	 * And while others have some open: what they wait behind is one batch of the log, and this
+	 * many commands of 100 bytes are 26 KiB of it.
+	 */
+	REQUEST_SOURCE_SHARED_MAX = REQUESTS_MAX / 8,
+	REQUEST_SOURCES = 1024,
 };
 
 #define REQUEST_KEEP_NS 2000000000ull
 /* A large answer that was not given whole is not asked for any more: several silences. */
 #define REQUEST_STALE_NS 200000000ull
+/* Nothing new came of a request that is gathered: it is given up, whatever its client said. */
+#define REQUEST_SILENT_NS 2000000000ull
 #define REQUEST_TIMEOUT_NS_MAX 60000000000ull
 #define REQUEST_TIMEOUT_NS_DEFAULT 5000000000ull
 
@@ -60,6 +73,7 @@ struct request {
 	enum request_kind kind;
 	enum serve_status status; /* ANSWERED */
 	uint64_t deadline_ns;
+	uint64_t source; /* who sent it, as far as shares go; 0: who has no share */
 
 	uint8_t *data; /* small, a buffer of the pool, or its door's */
 	uint32_t size;
@@ -85,8 +99,9 @@ struct request {
 
 	uint8_t *answer; /* as serve_keep left it */
 	uint32_t answer_size;
-	uint64_t asked_ns; /* when its door was last asked for some of it */
-	bool given;        /* ... all of it was, once at least */
+	/* When its door was last asked for some of it; RECEIVING: was last given something new. */
+	uint64_t asked_ns;
+	bool given; /* ... all of it was, once at least */
 
 	/* The door's own, opaque here; cleared too. */
 	_Alignas(8) uint8_t door_state[REQUEST_DOOR_SIZE];
@@ -102,6 +117,7 @@ struct request_buffer {
 	uint8_t *bytes; /* PARTS_MESSAGE_SIZE_MAX */
 	struct parts parts;
 	bool taken;
+	struct request *owner; /* while it is taken */
 };
 
 struct requests {
@@ -112,6 +128,7 @@ struct requests {
 	struct request_bucket by_session[REQUEST_BUCKETS];
 	uint32_t in_state[REQUEST_STATE_COUNT]; /* the lists' lengths */
 	uint32_t open;                          /* neither FREE nor ANSWERED */
+	uint16_t open_of[REQUEST_SOURCES];      /* of these, by a hash of their source */
 	struct request_buffer buffer[REQUEST_BUFFERS_MAX];
 };
 
@@ -120,10 +137,16 @@ int requests_create(struct requests *r);
 void requests_destroy(struct requests *r);
 
 /*
- * A new request in RECEIVING, or NULL: the table is full of open ones. With `size` over
- * REQUEST_SMALL_SIZE it gets a buffer of the pool, or NULL too.
+ * A new request in RECEIVING, or NULL: the table is full of open ones, or its source has its share.
+ * With `size` over REQUEST_SMALL_SIZE it gets a buffer of the pool, or NULL too.
+ *
+ * The pool is shared out (N13): where none is free, first an answer that was given or is not asked
+ * for any more gives its buffer up, then a request of which nothing new has come for
+ * REQUEST_STALE_NS, and then the source that has at least two more than the one that asks: its
+ * least recently used. So whoever takes all of them keeps them until another wants some.
  */
-struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size);
+struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size,
+			     uint64_t source);
 void request_move(struct requests *r, struct request *q, enum request_state state);
 void request_close(struct requests *r, struct request *q);
 

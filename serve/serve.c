@@ -81,13 +81,13 @@ static uint64_t deadline_of(const struct serve *s, uint64_t timeout_us)
 }
 
 struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint32_t size,
-			   uint64_t timeout_us, enum serve_status *why)
+			   uint64_t source, uint64_t timeout_us, enum serve_status *why)
 {
 	struct request *q;
 
 	s->active = true;
 	*why = s->stopping ? SERVE_STOPPING : SERVE_BUSY;
-	q = s->stopping ? NULL : request_open(&s->requests, door, id, size);
+	q = s->stopping ? NULL : request_open(&s->requests, door, id, size, source);
 	if (!q) {
 		s->counters.refused++;
 		return NULL;
@@ -130,6 +130,11 @@ struct request *serve_find(struct serve *s, const struct door *door, uint64_t id
 			   struct request *after)
 {
 	return request_find(&s->requests, door, id, after);
+}
+
+void serve_gathered(struct serve *s, struct request *q)
+{
+	q->asked_ns = s->now_ns;
 }
 
 bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_t size)

@@ -218,7 +218,7 @@ struct request *hand_command(struct hand *h, uint64_t id, uint64_t session, uint
 			     uint32_t size)
 {
 	enum serve_status why;
-	struct request *q = serve_open(h->serve, &h->door, id, size, 0, &why);
+	struct request *q = serve_open(h->serve, &h->door, id, size, 0, 0, &why);
 
 	assert_non_null(q);
 	memset(q->data, 0, size);
@@ -233,7 +233,7 @@ struct request *hand_command(struct hand *h, uint64_t id, uint64_t session, uint
 struct request *hand_query(struct hand *h, uint64_t id, uint32_t pieces)
 {
 	enum serve_status why;
-	struct request *q = serve_open(h->serve, &h->door, id, 1, 0, &why);
+	struct request *q = serve_open(h->serve, &h->door, id, 1, 0, 0, &why);
 
 	assert_non_null(q);
 	q->data[0] = (uint8_t)pieces;

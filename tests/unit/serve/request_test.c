@@ -24,9 +24,9 @@ static struct door door, other;
 static void finds_by_door_and_id(void **state)
 {
 	struct requests *r = *state;
-	struct request *q = request_open(r, &door, 7, 100);
-	struct request *p = request_open(r, &door, 7, 100);
-	struct request *o = request_open(r, &other, 7, 100);
+	struct request *q = request_open(r, &door, 7, 100, 0);
+	struct request *p = request_open(r, &door, 7, 100, 0);
+	struct request *o = request_open(r, &other, 7, 100, 0);
 	struct request *found = request_find(r, &door, 7, NULL);
 
 	/* Both of this door, whichever comes first, and not the other one's. */
@@ -44,7 +44,7 @@ static void finds_by_door_and_id(void **state)
 static void session_is_found_only_while_a_command_is_open(void **state)
 {
 	struct requests *r = *state;
-	struct request *q = request_open(r, &door, 1, 10);
+	struct request *q = request_open(r, &door, 1, 10, 0);
 
 	q->session = 5;
 	q->sequence = 3;
@@ -64,15 +64,15 @@ static void a_full_table_refuses_and_answered_ones_make_room(void **state)
 	struct request *first = NULL;
 
 	for (int i = 0; i < REQUESTS_MAX; i++) {
-		struct request *q = request_open(r, &door, (uint64_t)i, 10);
+		struct request *q = request_open(r, &door, (uint64_t)i, 10, 0);
 
 		assert_non_null(q);
 		if (i == 0)
 			first = q;
 	}
-	assert_null(request_open(r, &door, 1u << 20, 10));
+	assert_null(request_open(r, &door, 1u << 20, 10, 0));
 	request_move(r, first, REQUEST_ANSWERED);
-	assert_ptr_equal(request_open(r, &door, 1u << 20, 10), first);
+	assert_ptr_equal(request_open(r, &door, 1u << 20, 10, 0), first);
 	assert_int_equal(r->open, REQUESTS_MAX);
 }
 
@@ -82,27 +82,27 @@ static void buffers_are_bounded_and_come_back(void **state)
 	struct request *q[REQUEST_BUFFERS_MAX];
 
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		q[i] = request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX);
+		q[i] = request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 0);
 		assert_non_null(q[i]);
 		memset(q[i]->data, i, PARTS_MESSAGE_SIZE_MAX);
 	}
-	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1));
+	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1, 0));
 	assert_int_equal(r->open, REQUEST_BUFFERS_MAX);
 	/* One that is being given is no buffer for a new one; one that was given is. */
 	assert_true(request_set_answer(r, q[3], q[3]->data, PARTS_MESSAGE_SIZE_MAX));
 	request_move(r, q[3], REQUEST_ANSWERED);
-	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1));
+	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1, 0));
 	q[3]->given = true;
-	assert_non_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1));
+	assert_non_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1, 0));
 	/* So is one that nobody has asked for in a while. */
 	assert_true(request_set_answer(r, q[2], q[2]->data, PARTS_MESSAGE_SIZE_MAX));
 	request_move(r, q[2], REQUEST_ANSWERED);
 	r->now_ns += REQUEST_STALE_NS;
-	assert_null(request_open(r, &door, 98, REQUEST_SMALL_SIZE + 1));
+	assert_null(request_open(r, &door, 98, REQUEST_SMALL_SIZE + 1, 0));
 	r->now_ns++;
-	assert_non_null(request_open(r, &door, 98, REQUEST_SMALL_SIZE + 1));
+	assert_non_null(request_open(r, &door, 98, REQUEST_SMALL_SIZE + 1, 0));
 	request_close(r, q[4]);
-	assert_non_null(request_open(r, &door, 100, REQUEST_SMALL_SIZE + 1));
+	assert_non_null(request_open(r, &door, 100, REQUEST_SMALL_SIZE + 1, 0));
 	for (int i = 5; i < REQUEST_BUFFERS_MAX; i++)
 		assert_int_equal(q[i]->data[PARTS_MESSAGE_SIZE_MAX - 1], i);
 }
@@ -111,22 +111,112 @@ static void a_large_answer_needs_a_buffer(void **state)
 {
 	struct requests *r = *state;
 	static uint8_t answer[PARTS_MESSAGE_SIZE_MAX];
-	struct request *q = request_open(r, &door, 1, 10);
+	struct request *q = request_open(r, &door, 1, 10, 0);
 
 	memset(answer, 0x5a, sizeof(answer));
 	assert_true(request_set_answer(r, q, answer, REQUEST_SMALL_SIZE));
 	assert_null(q->buffer);
 	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
-		request_open(r, &door, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX);
+		request_open(r, &door, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 0);
 	assert_false(request_set_answer(r, q, answer, sizeof(answer)));
 	request_close(r, request_find(r, &door, 100, NULL));
 	assert_true(request_set_answer(r, q, answer, sizeof(answer)));
 	assert_memory_equal(q->answer, answer, sizeof(answer));
 }
 
+/*
+ * Whoever takes all buffers keeps them until another wants some: then the least recently used go,
+ * down to equal shares, and no further.
+ */
+static void V31_N13_one_source_does_not_keep_all_buffers(void **state)
+{
+	enum { HALF = REQUEST_BUFFERS_MAX / 2 };
+	struct requests *r = *state;
+	struct request *greedy[REQUEST_BUFFERS_MAX], *honest[HALF];
+
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
+		r->now_ns++;
+		greedy[i] = request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 66);
+		assert_non_null(greedy[i]);
+	}
+	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 66)); /* its own affair */
+	/* It keeps all of them busy but one, whichever. */
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+		greedy[i]->asked_ns = r->now_ns - (i == 5);
+	for (int i = 0; i < HALF; i++) {
+		honest[i] = request_open(r, &door, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 7);
+		assert_non_null(honest[i]);
+		if (i == 0)
+			assert_null(request_find(r, &door, 5, NULL));
+	}
+	assert_null(request_open(r, &door, 200, PARTS_MESSAGE_SIZE_MAX, 7));
+	assert_null(request_open(r, &door, 200, PARTS_MESSAGE_SIZE_MAX, 66));
+	for (int i = 0; i < HALF; i++)
+		assert_ptr_equal(request_find(r, &door, 100u + (uint64_t)i, NULL), honest[i]);
+	/* A third takes of both, and a large answer is as good a reason. */
+	struct request *small = request_open(r, &door, 300, 10, 8);
+	assert_true(request_set_answer(r, small, greedy[6]->data, PARTS_MESSAGE_SIZE_MAX));
+	assert_non_null(request_open(r, &door, 301, PARTS_MESSAGE_SIZE_MAX, 8));
+	/* One that is at work is nobody's to take. */
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+		if (r->buffer[i].owner->state == REQUEST_RECEIVING)
+			request_move(r, r->buffer[i].owner, REQUEST_PROPOSED);
+	request_move(r, small, REQUEST_STREAMING);
+	assert_null(request_open(r, &door, 400, PARTS_MESSAGE_SIZE_MAX, 9));
+}
+
+/* Of one that is silent another may have the buffer, whoever it is. */
+static void V31_a_silent_one_gives_its_buffer_up(void **state)
+{
+	struct requests *r = *state;
+
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+		request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, (uint64_t)i + 1);
+	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 99));
+	r->now_ns += REQUEST_STALE_NS + 1;
+	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+		if (i != 3)
+			request_find(r, &door, (uint64_t)i, NULL)->asked_ns = r->now_ns;
+	assert_non_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 99));
+	assert_null(request_find(r, &door, 3, NULL));
+	assert_null(request_open(r, &door, 100, PARTS_MESSAGE_SIZE_MAX, 100));
+}
+
+static void V37_N13_one_source_does_not_fill_the_table(void **state)
+{
+	struct requests *r = *state;
+	uint64_t id = 0;
+
+	while (request_open(r, &door, id, 10, 66))
+		id++;
+	assert_int_equal(id, REQUEST_SOURCE_MAX);
+	struct request *other_one = request_open(r, &door, id, 10, 7);
+	assert_non_null(other_one);
+	request_move(r, request_find(r, &door, 0, NULL), REQUEST_ANSWERED);
+	/* With others about it has an eighth. */
+	assert_null(request_open(r, &door, ++id, 10, 66));
+	for (uint64_t i = 1; i + REQUEST_SOURCE_SHARED_MAX <= REQUEST_SOURCE_MAX; i++) {
+		assert_null(request_open(r, &door, ++id, 10, 66));
+		request_close(r, request_find(r, &door, i, NULL));
+	}
+	assert_non_null(request_open(r, &door, ++id, 10, 66));
+	assert_null(request_open(r, &door, ++id, 10, 66));
+	request_close(r, other_one); /* alone again */
+	assert_non_null(request_open(r, &door, ++id, 10, 66));
+	while (request_open(r, &door, ++id, 10, 0)) /* the local socket has no share */
+		;
+	assert_int_equal(r->open, REQUESTS_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(V31_N13_one_source_does_not_keep_all_buffers, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(V31_a_silent_one_gives_its_buffer_up, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(V37_N13_one_source_does_not_fill_the_table, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(finds_by_door_and_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(session_is_found_only_while_a_command_is_open,
 						setup, teardown),
