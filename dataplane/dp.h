@@ -17,6 +17,17 @@ enum {
 	DP_PEERS_MAX = RAFT_MEMBERS_MAX,
 	DP_RECEIVE_MAX = 64,
 	DP_BODY_SIZE_MAX = 9216,
+	/*
+	 * Buffers of a port that answers to clients leave to members (N14): a burst that is being
+	 * read, and what each of fifteen peers is owed in one turn, twice.
+	 */
+	DP_RESERVED = DP_RECEIVE_MAX + 2 * 7 * (DP_PEERS_MAX - 1),
+	/*
+	 * While a queue that has grown long is drained, clients may have so many datagrams, and
+	 * each source its part of them: the rest is dropped, so that members are heard.
+	 */
+	DP_CLIENTS_MAX = DP_RECEIVE_MAX,
+	DP_SOURCES = 256, /* told apart, by a hash */
 };
 
 struct dp_peer {
@@ -75,6 +86,14 @@ struct dp_datagram {
 int dp_create(struct dp **out, const struct dp_options *options);
 void dp_destroy(struct dp *dp);
 
+/*
+ * From here on clients have DP_CLIENTS_MAX datagrams, or as many as come. Of a source that sends
+ * more than its share of them the rest is dropped and counted.
+ */
+void dp_drain(struct dp *dp, bool draining);
+/* The last burst of a port was as large as bursts get: more may wait. */
+bool dp_more(const struct dp *dp);
+
 /* One burst of every port. Returns how many datagrams (<= DP_RECEIVE_MAX) are in out. */
 uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RECEIVE_MAX]);
 void dp_release(struct dp *dp);
@@ -120,6 +139,7 @@ void dp_peer_unset(struct dp *dp, uint32_t peer);
 	X(OTHER_MAC, "other_mac") \
 	X(OWN_SOURCE, "own_source") \
 	X(VLAN, "vlan") \
+	X(IPV6, "ipv6") \
 	X(ETHERTYPE, "ethertype") \
 	X(ARP, "arp_malformed") \
 	X(ARP_CONFLICT, "arp_conflict") \
@@ -143,7 +163,9 @@ void dp_peer_unset(struct dp *dp, uint32_t peer);
 	X(MISADDRESSED, "misaddressed") \
 	X(START, "old_start") \
 	X(CLASS, "wrong_class") \
+	X(CLIENT_SHARE, "client_share") \
 	X(TX_POOL, "tx_pool") \
+	X(TX_RESERVED, "tx_reserved") \
 	X(TX_UNRESOLVED, "tx_unresolved") \
 	X(TX_SIZE, "tx_size")
 /* clang-format on */

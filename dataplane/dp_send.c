@@ -142,6 +142,10 @@ uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *s
 		dp_drop_count(dp, DP_DROP_TX_UNRESOLVED);
 		return NULL;
 	}
+	if (link->ops->spare && link->ops->spare(link) < DP_RESERVED) {
+		dp_drop_count(dp, DP_DROP_TX_RESERVED);
+		return NULL;
+	}
 	uint8_t *body = packet_open(dp, to->port, size_max);
 	if (!body)
 		return NULL;

@@ -289,6 +289,13 @@ static void fault_free(struct link *link, struct link_frame *frame)
 	f->inner->ops->free(f->inner, frame);
 }
 
+static uint32_t fault_spare(struct link *link)
+{
+	struct fault_link *f = shim_of(link);
+
+	return f->inner->ops->spare ? f->inner->ops->spare(f->inner) : UINT32_MAX;
+}
+
 static bool fault_up(struct link *link)
 {
 	struct fault_link *f = shim_of(link);
@@ -316,6 +323,7 @@ static const struct link_ops fault_ops = {
 	.alloc = fault_alloc,
 	.tx = fault_tx,
 	.free = fault_free,
+	.spare = fault_spare,
 	.up = fault_up,
 	.gone = fault_gone,
 	.deadline = fault_deadline,

@@ -56,6 +56,8 @@ struct link_ops {
 	/* Sends; takes ownership of all of them: what the device refuses is counted and freed. */
 	void (*tx)(struct link *link, struct link_frame *frames, uint16_t count);
 	void (*free)(struct link *link, struct link_frame *frame);
+	/* How many more alloc would give. NULL: enough. */
+	uint32_t (*spare)(struct link *link);
 	bool (*up)(struct link *link);
 	/*
 	 * Which interface was removed, and the port with it, for good. NULL: none. May itself be

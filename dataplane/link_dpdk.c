@@ -164,6 +164,11 @@ static bool port_alloc(struct link *link, struct link_frame *frame)
 	return true;
 }
 
+static uint32_t port_spare(struct link *link)
+{
+	return rte_mempool_avail_count(port_of(link)->pool);
+}
+
 static void port_free(struct link *link, struct link_frame *frame)
 {
 	(void)link;
@@ -219,6 +224,8 @@ static void port_counters(struct link *link, struct link_counters *out)
 	struct rte_eth_stats stats;
 
 	*out = l->counters;
+	if (l->driver->refused != NULL)
+		out->tx_dropped += l->driver->refused();
 	out->buffers_free = rte_mempool_avail_count(l->pool);
 	if (l->driver->missed != NULL)
 		out->rx_missed += l->driver->missed(l);
@@ -258,6 +265,7 @@ static const struct link_ops port_ops = {
 	.alloc = port_alloc,
 	.tx = port_tx,
 	.free = port_free,
+	.spare = port_spare,
 	.up = port_up,
 	.gone = port_gone,
 	.counters = port_counters,

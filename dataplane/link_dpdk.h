@@ -16,7 +16,8 @@ enum {
 	 */
 	LINK_SLOT_STANDARD = 2048,
 	LINK_SLOT_JUMBO = 16384,
-	LINK_DESCRIPTORS = 1024, /* of each queue; the device may round it */
+	LINK_PACKET_FRAMES = 512, /* slots of a packet socket's ring, each way */
+	LINK_DESCRIPTORS = 1024,  /* of each queue; the device may round it */
 };
 
 struct link_dpdk;
@@ -47,9 +48,14 @@ struct link_driver {
 	void (*close)(struct link_dpdk *l);
 	/* Frames that the device had no room for, if DPDK's driver does not tell of them. */
 	uint64_t (*missed)(struct link_dpdk *l);
+	/* Frames that were counted as sent and were not. */
+	uint64_t (*refused)(void);
 	/* What its libraries warned of last, for an error. */
 	const char *(*last_words)(void);
 };
+
+/* link_packet_socket.c: frames that the interface refused and that were taken out of the ring. */
+extern uint64_t link_packet_refused;
 
 extern const struct link_driver link_ring_driver;
 #define LINK_DRIVER_DECLARE(KIND, name, device, huge, what) \

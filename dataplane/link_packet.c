@@ -1,5 +1,6 @@
 /*
- * The packet link: net_af_packet on a kernel interface.
+ * The packet link: net_af_packet on a kernel interface. link_packet_socket.c has what its driver
+ * should do otherwise.
  *
  * DPDK's driver does not tell of the frames for which the kernel found no room in its ring: the
  * kernel counts them for the driver's socket, which is looked for among this process's own (V32).
@@ -16,7 +17,7 @@
 
 #include <rte_ethdev.h>
 
-enum { FRAMES = 512 /* slots of its ring, each way */, PAGE = 4096 };
+enum { PAGE = 4096 };
 
 static int arguments(char *out, size_t out_size, const struct link_options *options,
 		     char error[EAL_ERROR_MAX])
@@ -25,7 +26,7 @@ static int arguments(char *out, size_t out_size, const struct link_options *opti
 	/* A block holds whole frames and is whole pages. */
 	int n = snprintf(out, out_size,
 			 "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
-			 options->interface, slot, slot < PAGE ? PAGE : slot, FRAMES);
+			 options->interface, slot, slot < PAGE ? PAGE : slot, LINK_PACKET_FRAMES);
 
 	(void)error;
 	return n > 0 && (size_t)n < out_size ? 0 : -EINVAL;
@@ -98,11 +99,17 @@ static uint64_t missed(struct link_dpdk *l)
 	return p->missed;
 }
 
+static uint64_t refused(void)
+{
+	return link_packet_refused;
+}
+
 const struct link_driver link_packet_driver = {
 	.device = "net_af_packet",
 	.arguments = arguments,
 	.start = start,
 	.close = end,
+	.refused = refused,
 	.missed = missed,
 	.poll = link_dpdk_poll,
 };

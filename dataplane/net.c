@@ -13,6 +13,7 @@ enum {
 	TYPE_ARP = 0x0806,
 	TYPE_VLAN = 0x8100,
 	TYPE_QINQ = 0x88a8,
+	TYPE_IPV6 = 0x86dd,
 	PROTOCOL_ICMP = 1,
 	PROTOCOL_UDP = 17,
 	IP_DONT_FRAGMENT = 0x4000,
@@ -191,6 +192,8 @@ static enum dp_drop parse_ethernet(struct net_packet *out, const struct net_self
 		return parse_ipv4(out, self, rest, size, frame->checksum_good);
 	if (type == TYPE_ARP)
 		return parse_arp(out, rest, size);
+	if (type == TYPE_IPV6)
+		return DP_DROP_IPV6;
 	return type == TYPE_VLAN || type == TYPE_QINQ ? DP_DROP_VLAN : DP_DROP_ETHERTYPE;
 }
 

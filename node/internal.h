@@ -74,7 +74,8 @@ struct node {
 	char name[64];
 	uint64_t now_ns;
 	uint64_t started_ns;
-	bool active; /* this turn did something */
+	bool active;      /* this turn did something */
+	uint32_t backlog; /* turns in a row that left frames in a queue, perhaps */
 	bool stopping;
 	int failed; /* -errno: the node must end */
 	char error[NODE_ERROR_MAX];

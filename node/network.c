@@ -70,6 +70,15 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	count_raft_error(n, raft_recv(n->raft, &message));
 }
 
+enum {
+	/*
+	 * Turns in a row whose burst was full before the queue is drained: 512 frames wait then,
+	 * half of what a device's queue holds.
+	 */
+	BACKLOG_TURNS = 8,
+	BURSTS_MAX = 128,
+};
+
 static uint32_t receive_burst(struct node *n)
 {
 	struct dp_datagram datagram[DP_RECEIVE_MAX];
@@ -94,10 +103,16 @@ static uint32_t receive_burst(struct node *n)
  */
 void node_receive(struct node *n)
 {
-	int bursts = n->raft && raft_deadline(n->raft) <= n->now_ns / 1000 ? 128 : 1;
+	bool due = n->raft && raft_deadline(n->raft) <= n->now_ns / 1000;
+	bool drain = n->backlog >= BACKLOG_TURNS;
+	int bursts = due || drain ? BURSTS_MAX : 1;
 
-	while (bursts-- > 0 && receive_burst(n) > 0)
-		;
+	dp_drain(n->dp, drain);
+	do {
+		(void)receive_burst(n);
+	} while (--bursts > 0 && dp_more(n->dp));
+	/* Clients alone fill it: what they can send is bounded by nothing, so that is. */
+	n->backlog = dp_more(n->dp) ? n->backlog + 1 : 0;
 }
 
 void node_send(struct node *n, const struct raft_message *message)

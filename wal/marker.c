@@ -123,15 +123,6 @@ static int mark_fail(struct wal *w, int err, const char *operation)
 			wal_mark_offset(w->marker.durable.generation + 1, w->unit), operation);
 }
 
-/* Of a segment, before a mark may say that it is on stable storage: the mark has no part in it. */
-static int sync_fail(struct wal *w, int err, const struct segment *segment)
-{
-	char name[DISK_NAME_MAX];
-
-	wal_meta_segment_name(name, segment->sequence);
-	return wal_fail(w, err, name, 0, "sync");
-}
-
 /* Submits the next sync, or, when all are done, the mark. */
 static int step_start(struct wal *w)
 {
@@ -144,7 +135,7 @@ static int step_start(struct wal *w)
 		assert(segment->file >= 0);
 		err = w->disk->ops->sync(w->disk, segment->file, TAG_MARK);
 		if (err != 0)
-			return sync_fail(w, err, segment);
+			return mark_fail(w, err, "sync of a segment before");
 		segment->readers++; /* stays open */
 		m->in_flight = true;
 		m->since_ns = w->now_ns;
@@ -189,6 +180,15 @@ int wal_mark_step(struct wal *w)
 		m->asked = false;
 	}
 	return step_start(w);
+}
+
+/* Of a segment, before a mark may say that it is on stable storage: the mark has no part in it. */
+static int sync_fail(struct wal *w, int err, const struct segment *segment)
+{
+	char name[DISK_NAME_MAX];
+
+	wal_meta_segment_name(name, segment->sequence);
+	return wal_fail(w, err, name, 0, "sync");
 }
 
 int wal_mark_done(struct wal *w, int err)
@@ -240,15 +240,15 @@ static int lost_write(struct wal *w)
 static int written_sync(struct wal *w)
 {
 	struct marker *m = &w->marker;
+	int err = 0;
 
 	if (w->durability != WAL_WRITTEN || number_completed(w) == w->number_durable)
 		return 0;
-	for (size_t i = m->synced; i <= w->tail; i++) {
-		int err = wal_io_sync(w->disk, w->segments[i].file);
-
-		if (err != 0)
-			return sync_fail(w, err, &w->segments[i]);
+	for (size_t i = m->synced; err == 0 && i <= w->tail; i++) {
+		err = wal_io_sync(w->disk, w->segments[i].file);
 	}
+	if (err != 0)
+		return mark_fail(w, err, "sync of a segment before");
 	m->synced = w->tail;
 	w->number_durable = number_completed(w);
 	return 0;

@@ -191,11 +191,17 @@ static void fake_destroy(struct link *link)
 	free(l);
 }
 
+static uint32_t fake_spare(struct link *link)
+{
+	return fake_of(link)->budget;
+}
+
 static const struct link_ops fake_ops = {
 	.rx = fake_rx,
 	.alloc = fake_alloc,
 	.tx = fake_tx,
 	.free = fake_free,
+	.spare = fake_spare,
 	.up = fake_up,
 	.counters = fake_counters,
 	.destroy = fake_destroy,

@@ -105,7 +105,7 @@ static const struct spoiled table[] = {
 	{"ARP from our MAC", ARP, 11, 1, {1}, DP_DROP_OWN_SOURCE, false},
 	{"VLAN", UDP, AT_TYPE, 2, {0x81, 0x00}, DP_DROP_VLAN, false},
 	{"QinQ", UDP, AT_TYPE, 2, {0x88, 0xa8}, DP_DROP_VLAN, false},
-	{"IPv6", UDP, AT_TYPE, 2, {0x86, 0xdd}, DP_DROP_ETHERTYPE, false},
+	{"IPv6", UDP, AT_TYPE, 2, {0x86, 0xdd}, DP_DROP_IPV6, false},
 	{"802.3 length", UDP, AT_TYPE, 2, {0x00, 0x80}, DP_DROP_ETHERTYPE, false},
 
 	{"ARP on other hardware", ARP, AT_ARP, 2, {0, 6}, DP_DROP_ARP, false},

@@ -1,0 +1,222 @@
+/*
+ * What the network does to a cluster, on a running one: wires_test LINK. On memif by the lab's
+ * rules; on packet by the kernel itself: a smaller MTU on the way, an interface that is removed, an
+ * address that somebody else has, frames that are not for us.
+ */
+#include "dataplane/net.h"
+#include "tests/e2e/load.h"
+#include "tests/unit/test.h"
+
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Below what eight writers' entries fill together. */
+enum { HOLE = 600, WRITERS = 8, READERS = 2, PUTS = 20, FRAGMENTS = 20 };
+
+static const char *link_name;
+
+struct words {
+	const struct cluster *c;
+	uint32_t node;
+	const char *in_status, *in_log;
+};
+
+static bool there(void *context)
+{
+	static struct node_status s;
+	const struct words *w = context;
+
+	if (w->in_log)
+		return cluster_log_has(w->c, w->node, w->in_log);
+	return cluster_status(w->c, w->node, &s) && strstr(s.text, w->in_status);
+}
+
+static bool not_there(void *context)
+{
+	return !there(context);
+}
+
+static void says(struct cluster *c, uint32_t node, const char *in_status, const char *in_log)
+{
+	struct words w = {c, node, in_status, in_log};
+
+	require(c, wait_until(there, &w, CLUSTER_WAIT_MS), "n%u does not say '%s'", node,
+		in_status ? in_status : in_log);
+}
+
+static void says_no_more(struct cluster *c, uint32_t node, const char *in_status)
+{
+	struct words w = {c, node, in_status, NULL};
+
+	require(c, wait_until(not_there, &w, CLUSTER_WAIT_MS), "n%u still says '%s'", node,
+		in_status);
+}
+
+static uint64_t term_of(struct cluster *c, uint32_t node)
+{
+	static struct node_status s;
+
+	require(c, cluster_status(c, node, &s), "n%u does not answer", node);
+	return s.term;
+}
+
+/* A hole on the way to one follower and on the leader's way to all: nobody is elected for it. */
+static void V27_N17_a_hole_causes_no_election(void **state)
+{
+	static struct cluster c;
+	static struct load load;
+	uint32_t leader, follower;
+	uint64_t term;
+	char rule[64];
+
+	(void)state;
+	cluster_up(&c, 3, link_name, "");
+	leader = cluster_wait_leader(&c, 0);
+	follower = leader % 3 + 1;
+	term = term_of(&c, leader);
+	load_start(&load, &c, WRITERS, READERS);
+	load_wait_progress(&load, PUTS);
+	snprintf(rule, sizeof(rule), "mtu %d %u>%u,%u", HOLE, leader, follower, follower % 3 + 1);
+	if (!strcmp(link_name, "packet"))
+		cluster_lab(&c, "exec -- ip link set p%u mtu %d", follower, HOLE);
+	else
+		cluster_partition(&c, rule);
+	says(&c, leader, "packets above", NULL);
+	says(&c, leader, "log entries above", NULL);
+	says(&c, leader, NULL, "path_narrow");
+	load_wait_progress(&load, PUTS);
+	if (!strcmp(link_name, "packet"))
+		cluster_lab(&c, "exec -- ip link set p%u mtu 1500", follower);
+	else
+		cluster_lab(&c, "heal");
+	says_no_more(&c, leader, "packets above");
+	load_wait_progress(&load, PUTS);
+	load_stop(&load);
+	load_verify(&load);
+	require(&c, term_of(&c, leader) == term, "an election for a hole: term %u",
+		(unsigned)term_of(&c, leader));
+	cluster_wait_equal(&c);
+	cluster_down(&c);
+}
+
+/* Halves of a packet from the kernel's end of the bridge. */
+static void fragments_send(uint32_t node)
+{
+	uint8_t frame[128] = {0x02, 0x00, 0xc6, 0x12, 0x00, (uint8_t)node,
+			      0x02, 0x00, 0xc6, 0x12, 0x00, 0xfe};
+	struct sockaddr_ll to = {.sll_family = AF_PACKET,
+				 .sll_ifindex = (int)if_nametoindex("br0")};
+	struct net_udp udp = {.source = 0xc61200fe,
+			      .destination = 0xc6120000 + node,
+			      .source_port = 5555,
+			      .destination_port = 2379};
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	assert_true(fd >= 0);
+	memcpy(udp.destination_mac.byte, frame, 6);
+	memcpy(udp.source_mac.byte, frame + 6, 6);
+	for (uint32_t i = 0; i < FRAGMENTS; i++) {
+		uint32_t size = net_udp_write(frame, &udp, 32);
+		uint8_t *ip = frame + NET_ETHERNET_SIZE;
+		uint32_t sum = 0;
+
+		/* The first 40 bytes of the datagram, or the rest; a number for each pair. */
+		ip[5] = (uint8_t)(i / 2);
+		ip[6] = i % 2 ? 0 : 0x20;
+		ip[7] = i % 2 ? 5 : 0;
+		ip[10] = ip[11] = 0;
+		for (int k = 0; k < NET_IPV4_SIZE; k += 2)
+			sum += (uint32_t)(ip[k] << 8 | ip[k + 1]);
+		sum = (sum & 0xffff) + (sum >> 16);
+		sum = ~(sum + (sum >> 16)) & 0xffff;
+		ip[10] = (uint8_t)(sum >> 8);
+		ip[11] = (uint8_t)sum;
+		assert_int_equal(sendto(fd, frame, size, 0, (struct sockaddr *)&to, sizeof(to)),
+				 size);
+	}
+	close(fd);
+}
+
+static void V34_N2_fragments_are_counted_and_not_put_together(struct cluster *c, uint32_t node)
+{
+	char expected[48];
+
+	fragments_send(node);
+	snprintf(expected, sizeof(expected), "ip_fragment %d\n", FRAGMENTS);
+	says(c, node, expected, NULL);
+}
+
+static bool is_gone(void *context)
+{
+	return kill(*(pid_t *)context, 0) != 0;
+}
+
+/* What an operator does to a host that runs: each is told, and nobody is left deaf. */
+static void F6_F7_F12_an_interface_and_an_address(void **state)
+{
+	static struct cluster c;
+	static struct run out;
+	uint32_t leader;
+	pid_t pid;
+
+	(void)state;
+	if (strcmp(link_name, "packet") != 0)
+		skip();
+	cluster_up(&c, 3, link_name, "");
+	cluster_enter(&c);
+	leader = cluster_wait_leader(&c, 0);
+	says(&c, leader, NULL, "link_up port=port0");
+	V34_N2_fragments_are_counted_and_not_put_together(&c, leader);
+	/* Down and up again: it comes back. */
+	cluster_lab(&c, "exec -- ip link set n%u down", leader);
+	says(&c, leader, NULL, "link_down port=port0");
+	cluster_lab(&c, "exec -- ip link set n%u up", leader);
+	says(&c, leader, NULL, "changes=2");
+	cluster_wait_equal(&c);
+	/* Somebody else has its address: told, and gone. */
+	cluster_lab(&c, "exec -- ip address add 198.18.0.%u/32 dev br0", leader);
+	says(&c, leader, NULL, "address_conflict by=");
+	says(&c, leader, "address is used by", NULL);
+	/* A start is refused while it is so. */
+	require(&c, cluster_lab_try(&c, &out, "restart %u --timeout 5", leader) != 0,
+		"n%u started with an address that br0 has", leader);
+	says(&c, leader, NULL, "interface br0 of this host has it");
+	cluster_lab(&c, "exec -- ip address del 198.18.0.%u/32 dev br0", leader);
+	cluster_lab(&c, "restart %u", leader);
+	/* Removed and made again under the same name. */
+	leader = cluster_wait_leader(&c, 0);
+	pid = cluster_pid(&c, leader);
+	cluster_lab(&c, "exec -- ip link del n%u", leader);
+	cluster_lab(&c,
+		    "exec -- ip link add n%u address 02:00:c6:12:00:%02x type veth peer name p%u",
+		    leader, leader, leader);
+	require(&c, wait_until(is_gone, &pid, CLUSTER_WAIT_MS), "n%u lives on, deaf", leader);
+	says(&c, leader, NULL, "was removed, and its port does not come back");
+	cluster_wait_leader(&c, leader);
+	cluster_lab(&c, "exec -- ip link set p%u master br0", leader);
+	cluster_lab(&c, "exec -- ip link set p%u up", leader);
+	cluster_lab(&c, "exec -- ip link set n%u arp off up", leader);
+	cluster_lab(&c, "restart %u", leader);
+	cluster_wait_equal(&c);
+	cluster_down(&c);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V27_N17_a_hole_causes_no_election),
+		cmocka_unit_test(F6_F7_F12_an_interface_and_an_address),
+	};
+
+	if (argc != 2)
+		return 2;
+	link_name = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
