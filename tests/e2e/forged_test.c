@@ -3,8 +3,9 @@
  * the kernel's ends of a veth lead to).
  *
  * The envelope is a real one of a member, taken from the wire; what follows is out of range in one
- * field at a time (V28, N9). Then a flood of what is not for us (V32): what the sender sent is what
- * the node has seen, and what each counter of a drop names.
+ * field at a time (V28, N9), or it is of another cluster or version (F10). Then a flood of what is
+ * not for us (V32): what the sender sent is what the node has seen, and what each counter of a drop
+ * names.
  */
 #include "dataplane/wire_fields.h"
 #include "tests/e2e/load.h"
@@ -211,6 +212,81 @@ static void V28_forged_packets_of_a_member_change_nothing(void **state)
 	printf("# %" PRIu64 " forged packets, each counted\n", s.sent);
 }
 
+/* --- strangers --------------------------------------------------------------------------- */
+
+/* The member's own packet, but for these bytes of its envelope. */
+static void send_strange(int fd, const struct frame *real, size_t at, uint8_t first, uint8_t second)
+{
+	struct frame f = *real;
+
+	f.data[AT_PAYLOAD + at] = first;
+	f.data[AT_PAYLOAD + at + 1] = second;
+	frame_udp_checksum(&f);
+	for (int i = 0; i < 50; i++)
+		send_frame(fd, &f);
+}
+
+static bool warned(void *words)
+{
+	static struct run out;
+	char admin[128];
+
+	run(&out, "quoinctl", "--endpoints %s endpoint status -w json",
+	    cluster_admin(&c, victim, admin));
+	return out.status == 0 && strstr(out.text, words);
+}
+
+/* As a client's of another release over the kernel's UDP: the first six bytes that come back. */
+static void hello_of_version(uint8_t version, uint8_t answer[6])
+{
+	const struct wire_envelope e = {.type = WIRE_HELLO, .body_size = WIRE_HELLO_SIZE};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(WIRE_PORT_CLIENT),
+				 .sin_addr.s_addr = htonl(NET_ADDRESS + victim)};
+	struct timeval wait = {.tv_sec = 1};
+	uint8_t packet[WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE] = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t end = clock_ms() + CLUSTER_WAIT_MS;
+	ssize_t size;
+
+	require(&c, fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0,
+		"%s", strerror(errno));
+	wire_envelope_encode(&e, packet);
+	packet[WIRE_AT_VERSION] = packet[WIRE_AT_READABLE] = version;
+	do {
+		require(&c, clock_ms() < end, "a client of version %u is told nothing", version);
+		(void)sendto(fd, packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to));
+		size = recv(fd, answer, 6, MSG_TRUNC);
+	} while (size < 6);
+	require(&c, (size_t)size <= sizeof(packet), "%zd bytes for %zu", size, sizeof(packet));
+	close(fd);
+}
+
+static void F10_strangers_are_told_of(void **state)
+{
+	char words[64];
+	struct frame real;
+	uint8_t answer[6];
+	int fd = raw_socket("br0");
+
+	(void)state;
+	take_one(&real);
+	/* Its cluster id begins otherwise; then its version is one that nobody reads yet. */
+	send_strange(fd, &real, WIRE_AT_ENVELOPE_CLUSTER_ID, 0xee, 0xff);
+	send_strange(fd, &real, WIRE_AT_VERSION, 9, 9);
+	close(fd);
+	snprintf(words, sizeof(words), "(the last from 198.18.0.%u:2380", hostile);
+	require(&c, wait_until(warned, words, CLUSTER_WAIT_MS), "%s is in no status", words);
+	require(&c, warned("packets of protocol version 9 arrive"), "not named");
+	require(&c, warned("ffee arrive, and this member is of"), "not named");
+	snprintf(words, sizeof(words), "other_cluster from=198.18.0.%u:2380 port=peer", hostile);
+	require(&c, cluster_log_has(&c, victim, words), "%s is not in the log", words);
+	snprintf(words, sizeof(words), "other_version from=198.18.0.%u:2380 port=peer", hostile);
+	require(&c, cluster_log_has(&c, victim, words), "%s is not in the log", words);
+	hello_of_version(9, answer);
+	assert_memory_equal(answer, "QUON\x01\x01", 6);
+}
+
 /* --- the flood --------------------------------------------------------------------------- */
 
 /* Of the victim's link, as the kernel counts them. */
@@ -334,6 +410,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V28_forged_packets_of_a_member_change_nothing),
+		cmocka_unit_test(F10_strangers_are_told_of),
 		cmocka_unit_test(V32_what_was_sent_is_what_was_seen_and_what_was_dropped),
 	};
 
