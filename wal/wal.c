@@ -99,7 +99,7 @@ int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
 void wal_get_stats(const struct wal *w, struct wal_stats *out)
 {
 	*out = w->stats;
-	out->put_off = w->disk->put_off;
+	out->put_off += w->disk->put_off;
 }
 
 uint64_t wal_start(const struct wal *w)
