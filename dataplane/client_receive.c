@@ -12,8 +12,6 @@ enum {
 
 #define PAUSE_NS_MIN (1 * CLIENT_MS)
 #define PAUSE_NS_MAX (1000 * CLIENT_MS)
-/* Doubled each time: elections take tenths of a second. */
-#define PAUSE_NO_LEADER_NS (10 * CLIENT_MS)
 
 /*
  * A refusal for now. One that cannot be followed by a retry with time for an answer is reported
@@ -41,33 +39,27 @@ static void pause_for(struct client *c, uint64_t now_ns, uint64_t wait_ns, enum 
 	c->timer_ns = now_ns + wait;
 }
 
-/* How a status ends or delays the request; true: it is not such a refusal. */
+/* A refusal for now: the request is asked again later. False: it is none. */
 static bool refused(struct client *c, uint64_t now_ns, uint8_t status, uint64_t retry_after_us)
 {
-	switch ((enum wire_status)status) {
-	case WIRE_BUSY:
+	const struct status_row *row = status_row(status);
+
+	/* A cookie is asked for at once: receive_bad_cookie. */
+	if (!row->again || status == WIRE_BAD_COOKIE)
+		return false;
+	if (status == WIRE_BUSY) {
 		c->retry_after_us = retry_after_us;
 		c->probing = true;
-		/* Bounded before it is multiplied. */
-		if (retry_after_us > PAUSE_NS_MAX / CLIENT_US)
-			retry_after_us = PAUSE_NS_MAX / CLIENT_US;
-		pause_for(c, now_ns, retry_after_us * CLIENT_US, WIRE_BUSY);
-		return true;
-	case WIRE_NO_LEADER:
-	case WIRE_NOT_LEADER:
-		pause_for(c, now_ns, PAUSE_NO_LEADER_NS, WIRE_NO_LEADER);
-		return true;
-	case WIRE_OK:
-	case WIRE_TIMEOUT:
-	case WIRE_BAD_COOKIE:
-	case WIRE_INVALID:
-	case WIRE_REFUSED:
-	case WIRE_STOPPING:
-	case WIRE_NO_SPACE:
-	case WIRE_COMPACTED:
-		break;
+	} else {
+		/* Of all members alike: whatever this one says. */
+		status = WIRE_NO_LEADER;
+		retry_after_us = row->hint_us;
 	}
-	return false;
+	/* Bounded before it is multiplied. */
+	if (retry_after_us > PAUSE_NS_MAX / CLIENT_US)
+		retry_after_us = PAUSE_NS_MAX / CLIENT_US;
+	pause_for(c, now_ns, retry_after_us * CLIENT_US, (enum wire_status)status);
+	return true;
 }
 
 /* Progress up to `next`: the next hole among those once in flight is lost too (RFC 6582). */
@@ -202,6 +194,9 @@ static void receive_answer(struct client *c, uint64_t now_ns, const uint8_t *bod
 	if (c->phase == CLIENT_REQUEST && c->turn_ns &&
 	    (c->tries == 0 || c->acked == c->part_count))
 		client_measure(&c->turn, now_ns - c->turn_ns);
+	/* The node's last word: it knew if there had been another attempt. */
+	if (status_row(part.status)->again)
+		c->taken = false;
 	if (refused(c, now_ns, part.status, 0)) {
 		c->request_id++;
 		return;

@@ -36,18 +36,6 @@ static_assert((MTU_MAX - WIRE_IP_UDP_SIZE - WIRE_ENVELOPE_SIZE - WIRE_APPEND_SIZ
 	      "as many empty entries as a frame can carry can be decoded");
 static_assert(WIRE_MESSAGE_SIZE_MAX <= UINT32_MAX, "sizes of messages are 32 bits");
 
-const char *wire_status_text(enum wire_status status)
-{
-#define WIRE_STATUS_TEXT(name, number, text) [number] = text,
-	static const char *const words[] = {WIRE_STATUSES(WIRE_STATUS_TEXT)};
-#undef WIRE_STATUS_TEXT
-
-	static_assert(sizeof(words) / sizeof(words[0]) == WIRE_STATUS_COUNT,
-		      "no number is left out");
-	return (unsigned int)status < WIRE_STATUS_COUNT ? words[status]
-							: "etcdserver: unknown status";
-}
-
 static bool type_known(uint8_t type)
 {
 	return (type >= WIRE_VOTE && type <= WIRE_PATH_REPLY) ||

@@ -10,6 +10,7 @@
 #define DATAPLANE_WIRE_H
 
 #include "base/parts.h"
+#include "base/status.h"
 #include "raft/types.h"
 
 #include <stddef.h>
@@ -92,40 +93,12 @@ enum wire_request {
 	WIRE_REQUEST_END,
 };
 
-/* X(name, number, etcd's words). */
+/* The catalogue's rows (base/status.h), by the wire's name. */
 /* clang-format off */
-#define WIRE_STATUSES(X) \
-	X(OK, 0, "") \
-	/* Refused at the door: nothing was done; retry after the hint. */ \
-	X(BUSY, 1, "etcdserver: too many requests") \
-	/* Nothing was done. */ \
-	X(NO_LEADER, 2, "etcdserver: no leader") \
-	/* The result is unknown. */ \
-	X(TIMEOUT, 3, "etcdserver: request timed out") \
-	/* Say HELLO again. */ \
-	X(BAD_COOKIE, 4, "etcdserver: the client's address is not proven") \
-	X(INVALID, 5, "etcdserver: malformed request") \
-	/* Not allowed here. */ \
-	X(REFUSED, 6, "etcdserver: permission denied") \
-	/* PROPOSE_REPLY: ask whoever leads now; nothing was done. */ \
-	X(NOT_LEADER, 7, "etcdserver: not leader") \
-	X(STOPPING, 8, "etcdserver: server stopped") \
-	/* The store is full: nothing was done. */ \
-	X(NO_SPACE, 9, "etcdserver: mvcc: database space exceeded") \
-	/* The rest of an answer was kept no longer: what came is not all. */ \
-	X(COMPACTED, 10, "etcdserver: mvcc: required revision has been compacted")
-/* clang-format on */
-
-#define WIRE_STATUS_ENUM(name, number, text) WIRE_##name = (number),
-enum wire_status { WIRE_STATUSES(WIRE_STATUS_ENUM) };
+#define WIRE_STATUS_ENUM(name, number, ...) WIRE_##name = (number),
+enum wire_status { STATUSES(WIRE_STATUS_ENUM) };
 #undef WIRE_STATUS_ENUM
-
-#define WIRE_STATUS_ONE(name, number, text) +1
-enum { WIRE_STATUS_COUNT = 0 WIRE_STATUSES(WIRE_STATUS_ONE) };
-#undef WIRE_STATUS_ONE
-
-/* etcd's words: "etcdserver: no leader" and so on. */
-const char *wire_status_text(enum wire_status status);
+/* clang-format on */
 
 struct wire_envelope {
 	uint8_t type;
@@ -190,6 +163,7 @@ struct wire_part {
 	uint8_t kind;
 	uint8_t status;
 	bool more;           /* ANSWER: pieces follow this one */
+	bool repeated;       /* REQUEST: it was sent before, and what became of that is unknown */
 	uint32_t piece;      /* ANSWER and PULL: its number */
 	uint64_t timeout_us; /* REQUEST */
 	uint64_t answer_id;  /* ANSWER and PULL */

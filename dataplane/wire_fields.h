@@ -172,7 +172,7 @@
 	X(REQUEST, WANTED, 22, 2, 0, 0, "") \
 	X(REQUEST, KIND, 24, 1, WIRE_COMMAND, WIRE_REQUEST_END - 1, "of those below") \
 	X(REQUEST, STATUS, 25, 1, 0, 0, "") \
-	X(REQUEST, FLAGS, 26, 1, 0, 0, "") \
+	X(REQUEST, FLAGS, 26, 1, 0, 1, "1: it was sent before, and its end is not known") \
 	X(REQUEST, ZERO, 27, 1, 0, 0, "") \
 	X(REQUEST, PIECE, 28, 4, 0, 0, "") \
 	X(REQUEST, TIME, 32, 8, 0, WIRE_WAIT_US_MAX, "timeout in microseconds: how long the node may take; 0: its default")
@@ -184,7 +184,7 @@
 	X(ANSWER, PART, 20, 2, 0, WIRE_PARTS_MAX - 1, "from 0") \
 	X(ANSWER, WANTED, 22, 2, 0, 0, "") \
 	X(ANSWER, KIND, 24, 1, WIRE_COMMAND, WIRE_REQUEST_END - 1, "echoed") \
-	X(ANSWER, STATUS, 25, 1, 0, WIRE_STATUS_COUNT - 1, "below") \
+	X(ANSWER, STATUS, 25, 1, 0, STATUS_COUNT - 1, "below") \
 	X(ANSWER, FLAGS, 26, 1, 0, 1, "1: pieces follow this one") \
 	X(ANSWER, ZERO, 27, 1, 0, 0, "") \
 	X(ANSWER, PIECE, 28, 4, 0, UINT32_MAX, "its number, from 0") \
@@ -207,17 +207,17 @@
 	X(PROPOSE_REPLY, COOKIE, 0, 8, 0, 0, "") \
 	X(PROPOSE_REPLY, REQUEST_ID, 8, 8, 0, WIRE_ANY64, "echoed") \
 	X(PROPOSE_REPLY, NEXT_PART, 16, 2, 0, WIRE_PARTS_MAX, "all parts below it have arrived") \
-	X(PROPOSE_REPLY, STATUS, 18, 1, 0, WIRE_STATUS_COUNT - 1, "OK while parts are missing, or a refusal") \
+	X(PROPOSE_REPLY, STATUS, 18, 1, 0, STATUS_COUNT - 1, "OK while parts are missing, or a refusal") \
 	X(PROPOSE_REPLY, ZERO, 19, 5, 0, 0, "") \
-	X(PROPOSE_REPLY, RETRY_AFTER_US, 24, 8, 0, WIRE_WAIT_US_MAX, "with BUSY: a hint")
+	X(PROPOSE_REPLY, RETRY_AFTER_US, 24, 8, 0, WIRE_WAIT_US_MAX, "a hint; 0: none")
 
 #define WIRE_FIELDS_REQUEST_REPLY(X) \
 	X(REQUEST_REPLY, COOKIE, 0, 8, 0, WIRE_ANY64, "echoed") \
 	X(REQUEST_REPLY, REQUEST_ID, 8, 8, 0, WIRE_ANY64, "echoed") \
 	X(REQUEST_REPLY, NEXT_PART, 16, 2, 0, WIRE_PARTS_MAX, "all parts below it have arrived") \
-	X(REQUEST_REPLY, STATUS, 18, 1, 0, WIRE_STATUS_COUNT - 1, "OK while parts are missing, or a refusal") \
+	X(REQUEST_REPLY, STATUS, 18, 1, 0, STATUS_COUNT - 1, "OK while parts are missing, or a refusal") \
 	X(REQUEST_REPLY, ZERO, 19, 5, 0, 0, "") \
-	X(REQUEST_REPLY, RETRY_AFTER_US, 24, 8, 0, WIRE_WAIT_US_MAX, "with BUSY: a hint")
+	X(REQUEST_REPLY, RETRY_AFTER_US, 24, 8, 0, WIRE_WAIT_US_MAX, "a hint; 0: none")
 
 #define WIRE_FIELDS_STREAM_REQUEST(X) \
 	X(STREAM_REQUEST, SIZE, 0, 4, 0, WIRE_MESSAGE_SIZE_MAX, "of the data that follows") \

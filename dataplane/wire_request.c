@@ -55,7 +55,7 @@ size_t wire_part_encode(const struct wire_part *part, uint8_t type, uint8_t *out
 	WIRE_PUT(out, REQUEST_WANTED, part->wanted);
 	WIRE_PUT(out, REQUEST_KIND, part->kind);
 	WIRE_PUT(out, REQUEST_STATUS, part->status);
-	WIRE_PUT(out, REQUEST_FLAGS, part->more);
+	WIRE_PUT(out, REQUEST_FLAGS, part->more || part->repeated);
 	WIRE_PUT(out, REQUEST_PIECE, part->piece);
 	WIRE_PUT(out, REQUEST_TIME, type == WIRE_REQUEST ? part->timeout_us : part->answer_id);
 	assert(part_valid(form, out));
@@ -82,7 +82,8 @@ int wire_part_decode(struct wire_part *out, uint8_t type, const uint8_t *data, s
 		.wanted = (uint16_t)WIRE_GET(data, REQUEST_WANTED),
 		.kind = (uint8_t)WIRE_GET(data, REQUEST_KIND),
 		.status = (uint8_t)WIRE_GET(data, REQUEST_STATUS),
-		.more = WIRE_GET(data, REQUEST_FLAGS) == 1,
+		.more = type == WIRE_ANSWER && WIRE_GET(data, REQUEST_FLAGS) == 1,
+		.repeated = type == WIRE_REQUEST && WIRE_GET(data, REQUEST_FLAGS) == 1,
 		.piece = (uint32_t)WIRE_GET(data, REQUEST_PIECE),
 		.timeout_us = type == WIRE_REQUEST ? time : 0,
 		.answer_id = type == WIRE_REQUEST ? 0 : time,

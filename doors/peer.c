@@ -1,7 +1,5 @@
 #include "doors/peer.h"
 
-#include "doors/words.h"
-
 #include <assert.h>
 #include <string.h>
 
@@ -45,7 +43,7 @@ static void send_reply(struct serve_peers *peers, raft_id to, const struct forwa
 	const struct wire_part_reply reply = {
 		.request_id = r->id,
 		.next_part = (uint16_t)r->next_part,
-		.status = (uint8_t)words_wire_status(r->status),
+		.status = (uint8_t)r->status,
 		.retry_after_us = r->retry_after_us,
 	};
 	uint8_t *body = begin(d, to);
@@ -78,10 +76,11 @@ static void receive_reply(struct peer_door *d, raft_id from, const struct dp_dat
 
 	if (wire_part_reply_decode(&wire, WIRE_PROPOSE_REPLY, datagram->body,
 				   datagram->envelope.body_size) ||
-	    !words_serve_status(wire.status, &reply.status)) {
+	    wire.status == WIRE_BAD_COOKIE) { /* members have none */
 		d->malformed++;
 		return;
 	}
+	reply.status = (enum serve_status)wire.status;
 	reply.id = wire.request_id;
 	reply.next_part = wire.next_part;
 	reply.retry_after_us = wire.retry_after_us;

@@ -93,7 +93,7 @@ static void send_reply(struct udp_door *d, const struct dp_address *to, uint64_t
 		.request_id = id,
 		.next_part = (uint16_t)next_part,
 		.status = (uint8_t)status,
-		.retry_after_us = status == WIRE_BUSY ? SERVE_RETRY_AFTER_US : 0,
+		.retry_after_us = status_row(status)->hint_us,
 	};
 	uint32_t size_max;
 	uint8_t *body = dp_begin_client(d->dp, to, &size_max);
@@ -112,7 +112,7 @@ static void send_answer_part(struct udp_door *d, struct request *q, uint32_t i)
 		.total_size = q->answer_size,
 		.part = (uint16_t)i,
 		.kind = (uint8_t)words_wire_kind(q->kind),
-		.status = (uint8_t)words_wire_status(q->status),
+		.status = (uint8_t)q->status,
 		.more = u->more,
 		.piece = u->pieces - 1,
 		.answer_id = u->answer_id,
@@ -206,10 +206,11 @@ static void receive_first(struct udp_door *d, const struct dp_address *from,
 				       source_of(from), part->timeout_us, &why);
 
 	if (!q) {
-		send_reply(d, from, part->cookie, part->request_id, 0, words_wire_status(why));
+		send_reply(d, from, part->cookie, part->request_id, 0, (enum wire_status)why);
 		return;
 	}
 	*udp_request_of(q) = (struct udp_request){.from = *from, .cookie = part->cookie};
+	q->strayed = part->repeated;
 	if (!q->buffer) {
 		memcpy(q->small, part->data, part->size);
 		begin(d, q, part->kind);

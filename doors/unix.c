@@ -40,8 +40,8 @@ static void give(struct door *door, struct call *call, enum serve_status status,
 	struct unix_door *d = (struct unix_door *)door;
 
 	assert(size <= WIRE_MESSAGE_SIZE_MAX);
-	call->status = (uint8_t)words_wire_status(status);
-	call->retry_after_us = status == SERVE_BUSY ? SERVE_RETRY_AFTER_US : 0;
+	call->status = (uint8_t)status;
+	call->retry_after_us = status_row(status)->hint_us;
 	call->more = more;
 	call->answer_size = size;
 	if (size)

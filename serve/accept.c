@@ -1,7 +1,8 @@
 /*
- * The leader's end of forwarding. A command of one part keeps nothing here: one that arrives twice
- * is proposed twice, and applied once. A larger one is gathered in a request of its own, which
- * stays for a while to answer late duplicates.
+ * The leader's end of forwarding. A command of one part that finds room keeps nothing here: one
+ * that arrives twice is proposed twice, and applied once. A larger one is gathered in a request of
+ * its own, and one that finds no room waits in one until its refusal is certain. It stays for a
+ * while to answer late duplicates, so that none of them is proposed after its refusal.
  */
 #include "serve/internal.h"
 
@@ -42,26 +43,16 @@ static void reply(struct serve *s, raft_id to, uint64_t id, uint32_t next_part,
 		.id = id,
 		.next_part = next_part,
 		.status = status,
-		.retry_after_us = status == SERVE_BUSY ? SERVE_RETRY_AFTER_US : 0,
+		.retry_after_us = status_row(status)->hint_us,
 	};
 
 	s->peers->ops->send_reply(s->peers, to, &r);
 }
 
-static enum serve_status propose(struct serve *s, const struct serve_leader *leader,
-				 const uint8_t *data, uint32_t size)
+static enum serve_status propose(struct serve *s, const uint8_t *data, uint32_t size)
 {
-	uint64_t session, sequence;
 	raft_term term;
-	int err;
 
-	if (s->sm->ops->check(s->sm, data, size, &session, &sequence)) {
-		s->counters.malformed++;
-		return SERVE_INVALID;
-	}
-	err = command_admit(s, leader, data, size);
-	if (err)
-		return err == -EAGAIN ? SERVE_BUSY : SERVE_NO_SPACE;
 	switch (s->port->ops->propose(s->port, data, size, &term)) {
 	case 0:
 		return SERVE_OK;
@@ -72,42 +63,102 @@ static enum serve_status propose(struct serve *s, const struct serve_leader *lea
 	}
 }
 
-/* Where the parts of one forwarded command come together; NULL: there is no room. */
-static struct request *gather(struct serve *s, raft_id from, const struct forward_part *p)
+/* Where a forwarded command is kept, or NULL. */
+static struct request *kept(struct serve *s, raft_id from, uint64_t id)
 {
 	struct request *q = NULL;
 
-	while ((q = request_find(&s->requests, &s->gathering, p->id, q))) {
+	while ((q = request_find(&s->requests, &s->gathering, id, q))) {
 		if (*sender_of(q) == from)
-			return q;
+			break;
 	}
-	q = request_open(&s->requests, &s->gathering, p->id, p->part.total_size, from);
+	return q;
+}
+
+/* A place to keep one; NULL: there is no room. */
+static struct request *keep(struct serve *s, raft_id from, const struct forward_part *p)
+{
+	struct request *q =
+		request_open(&s->requests, &s->gathering, p->id, p->part.total_size, from);
+
 	if (!q) {
 		s->counters.refused++;
 		return NULL;
 	}
 	*sender_of(q) = from;
-	parts_begin(q->parts, q->buffer, p->part.total_size);
+	if (q->buffer)
+		parts_begin(q->parts, q->buffer, p->part.total_size);
 	return q;
+}
+
+/* What becomes of a command that is here whole. Its end is kept for late duplicates. */
+static enum serve_status judge(struct serve *s, struct request *q,
+			       const struct serve_leader *leader)
+{
+	enum serve_status status = SERVE_INVALID;
+	int err;
+
+	if (s->sm->ops->check(s->sm, q->data, q->size, &q->session, &q->sequence)) {
+		s->counters.malformed++;
+		return SERVE_INVALID;
+	}
+	err = command_admit(s, q, leader);
+	if (!err)
+		status = propose(s, q->data, q->size);
+	else
+		status = err == -EAGAIN ? SERVE_BUSY : SERVE_NO_SPACE;
+	if (status == SERVE_OK || status == SERVE_NO_SPACE) {
+		q->status = status;
+		request_move(&s->requests, q, REQUEST_ANSWERED);
+		q->deadline_ns = s->now_ns + SERVE_RESEND_NS_MAX;
+	}
+	return status;
+}
+
+static void say(struct serve *s, struct request *q, enum serve_status status)
+{
+	uint32_t next = q->buffer ? q->parts->next : 1;
+
+	/* A refusal leaves the last part wanted: its resend tries again. */
+	reply(s, *sender_of(q), q->id, next - (status != SERVE_OK), status);
 }
 
 static void add(struct serve *s, struct request *q, const struct serve_leader *leader,
 		const struct part *part)
 {
 	enum serve_status status = SERVE_OK;
+	bool whole = true;
 
 	q->deadline_ns = s->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
-	if (parts_add(q->parts, part))
-		q->asked_ns = s->now_ns;
-	if (parts_complete(q->parts)) {
-		status = propose(s, leader, q->data, q->size);
-		if (status == SERVE_OK) {
-			request_move(&s->requests, q, REQUEST_ANSWERED);
-			q->deadline_ns = s->now_ns + SERVE_RESEND_NS_MAX;
-		}
+	if (q->buffer) {
+		if (parts_add(q->parts, part))
+			q->asked_ns = s->now_ns;
+		whole = parts_complete(q->parts);
+	} else {
+		memcpy(q->small, part->data, part->size);
 	}
-	/* A refusal leaves the last part wanted: its resend tries again. */
-	reply(s, *sender_of(q), q->id, q->parts->next - (status != SERVE_OK), status);
+	if (whole)
+		status = judge(s, q, leader);
+	say(s, q, status);
+}
+
+/* A command of one part that finds room is proposed without a place here. True: it was. */
+static bool at_once(struct serve *s, const struct serve_leader *leader, raft_id from,
+		    const struct forward_part *p)
+{
+	uint64_t session, sequence;
+	enum serve_status status = SERVE_INVALID;
+
+	if (parts_count(p->part.total_size) != 1)
+		return false;
+	if (s->sm->ops->check(s->sm, p->part.data, p->part.size, &session, &sequence))
+		s->counters.malformed++;
+	else if (leader->full || s->sm->ops->admit(s->sm, p->part.data, p->part.size))
+		return false;
+	else
+		status = propose(s, p->part.data, p->part.size);
+	reply(s, from, p->id, status == SERVE_OK, status);
+	return true;
 }
 
 void serve_forward_part(struct serve *s, raft_id from, const struct forward_part *p)
@@ -120,17 +171,39 @@ void serve_forward_part(struct serve *s, raft_id from, const struct forward_part
 		reply(s, from, p->id, 0, SERVE_NOT_LEADER);
 		return;
 	}
-	if (parts_count(p->part.total_size) == 1) {
-		enum serve_status status = propose(s, &leader, p->part.data, p->part.size);
-
-		reply(s, from, p->id, status == SERVE_OK, status);
+	q = kept(s, from, p->id);
+	if (q && q->state == REQUEST_ANSWERED) {
+		say(s, q, q->status);
 		return;
 	}
-	q = gather(s, from, p);
+	if (!q && at_once(s, &leader, from, p))
+		return;
 	if (!q)
-		reply(s, from, p->id, 0, SERVE_BUSY);
-	else if (q->state == REQUEST_ANSWERED)
-		reply(s, from, p->id, q->parts->part_count, SERVE_OK);
-	else
+		q = keep(s, from, p);
+	if (q)
 		add(s, q, &leader, &p->part);
+	else
+		reply(s, from, p->id, 0, SERVE_BUSY);
+}
+
+/* The follower is told at once: its client waits. */
+void accept_confirmed(struct serve *s, uint64_t context, raft_index index)
+{
+	struct serve_leader leader;
+	struct request *q, *next;
+	enum serve_status status;
+
+	s->port->ops->leader(s->port, &leader);
+	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_RECEIVING]); q; q = next) {
+		next = TAILQ_NEXT(q, list);
+		if (q->door != &s->gathering || q->read_context != context)
+			continue;
+		q->read_context = index ? context : 0;
+		q->read_index = index;
+		if (!index || !leader.self)
+			continue;
+		status = judge(s, q, &leader);
+		if (status != SERVE_BUSY)
+			say(s, q, status);
+	}
 }

@@ -22,25 +22,53 @@ void command_begin(struct serve *s, struct request *q)
 }
 
 /*
- * "No space" says that nothing was done, so it waits until what this leader's log holds is applied:
- * an earlier copy of the command may be in it.
+ * "No space" says that nothing was done. An earlier copy of the command may be in this leader's
+ * log: so all of that is applied first. It may be in the log of another who leads meanwhile: so a
+ * majority confirms that this one does, to a question that is younger than the command. And a copy
+ * may be on its way to a member that was forwarded to before: then it is never said.
  */
-int command_admit(struct serve *s, const struct serve_leader *leader, const uint8_t *data,
-		  uint32_t size)
+int command_admit(struct serve *s, struct request *q, const struct serve_leader *leader)
 {
-	int err = leader->full ? -ENOSPC : s->sm->ops->admit(s->sm, data, size);
+	int err = leader->full ? -ENOSPC : s->sm->ops->admit(s->sm, q->data, q->size);
 
 	if (!err)
 		return 0;
 	assert(err == -ENOSPC);
-	return s->applied == leader->last ? err : -EAGAIN;
+	if (q->asked_term != leader->term) {
+		q->asked_term = leader->term;
+		q->read_context = 0;
+		q->read_index = 0;
+	}
+	if (s->applied != leader->last || q->strayed)
+		return -EAGAIN;
+	if (q->read_index)
+		return err;
+	if (!q->read_context)
+		q->read_context = query_ask(s);
+	return -EAGAIN;
+}
+
+void command_confirmed(struct serve *s, uint64_t context, raft_index index)
+{
+	struct request *q;
+
+	TAILQ_FOREACH(q, &s->requests.list[REQUEST_PROPOSING], list)
+	{
+		if (q->read_context != context)
+			continue;
+		q->read_context = index ? context : 0;
+		q->read_index = index;
+		s->active = true;
+	}
 }
 
 /* False: the log has no room now, for this one or any after it. */
 static bool propose(struct serve *s, struct request *q, const struct serve_leader *leader)
 {
-	int err = command_admit(s, leader, q->data, q->size);
+	int err;
 
+	q->strayed |= q->forward_id != 0;
+	err = command_admit(s, q, leader);
 	if (err == -EAGAIN)
 		return true;
 	if (err == -ENOSPC) {

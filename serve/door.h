@@ -84,7 +84,4 @@ void serve_given(struct serve *s, struct request *q, bool whole);
 /* The client is gone, and wants no word. */
 void serve_cancel(struct serve *s, struct request *q);
 
-/* When a client that was told BUSY should come again. */
-#define SERVE_RETRY_AFTER_US 1000u
-
 #endif

@@ -6,8 +6,9 @@
 /* Why a command or query that ran out of time did so. */
 static enum serve_status timeout_status(const struct serve *s, const struct request *q)
 {
-	bool untouched = q->state == REQUEST_READING || q->state == REQUEST_READABLE ||
-			 (q->state == REQUEST_PROPOSING && !q->forward_id && !q->term);
+	bool untouched =
+		q->state == REQUEST_READING || q->state == REQUEST_READABLE ||
+		(q->state == REQUEST_PROPOSING && !q->forward_id && !q->term && !q->strayed);
 	struct serve_leader leader;
 
 	s->port->ops->leader(s->port, &leader);

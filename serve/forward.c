@@ -27,6 +27,8 @@ static void send_window(struct serve *s, struct request *q, raft_id leader)
 void forward_send(struct serve *s, struct request *q, const struct serve_leader *leader)
 {
 	if (!q->forward_id || q->term != leader->term) {
+		q->strayed |= q->forward_id && q->forwarded_to != leader->id;
+		q->forwarded_to = leader->id;
 		/* Never that of an earlier life: the leader may still hold parts under it (R42). */
 		q->forward_id = ++s->next_id * REQUESTS_MAX + (uint64_t)(q - s->requests.slot);
 		q->parts_acked = 0;
@@ -74,6 +76,9 @@ void serve_forward_reply(struct serve *s, raft_id from, const struct forward_rep
 						    : SERVE_RESEND_NS_MAX);
 		break;
 	case SERVE_NO_SPACE:
+		if (!q->strayed)
+			serve_refuse(s, q, SERVE_NO_SPACE);
+		break;
 	case SERVE_INVALID:
 		serve_refuse(s, q, reply->status);
 		break;
@@ -83,7 +88,7 @@ void serve_forward_reply(struct serve *s, raft_id from, const struct forward_rep
 	case SERVE_REFUSED:
 	case SERVE_STOPPING:
 	case SERVE_COMPACTED:
-	case SERVE_STATUS_COUNT:
+	case SERVE_BAD_COOKIE:
 		break;
 	}
 }

@@ -36,6 +36,8 @@ struct serve {
 	uint64_t stop_ns;
 	uint64_t next_expiry_ns;
 	uint64_t next_id; /* of forwards and read contexts */
+	uint64_t asked;   /* by query_ask, in the turn of asked_ns */
+	uint64_t asked_ns;
 
 	struct requests requests;
 	struct door gathering;   /* of the commands that peers forward here */
@@ -60,19 +62,23 @@ void serve_resend_later(const struct serve *s, struct request *q);
 void command_begin(struct serve *s, struct request *q);
 void command_drive(struct serve *s);
 /*
- * The state machine's verdict on a command, made final. 0, -ENOSPC, or -EAGAIN: it cannot be said
- * yet.
+ * The state machine's verdict on a whole command, made final. 0, -ENOSPC, or -EAGAIN: it cannot be
+ * said yet. command_confirmed: the answer to what was asked for it.
  */
-int command_admit(struct serve *s, const struct serve_leader *leader, const uint8_t *data,
-		  uint32_t size);
+int command_admit(struct serve *s, struct request *q, const struct serve_leader *leader);
+void command_confirmed(struct serve *s, uint64_t context, raft_index index);
 
 /* forward.c: a follower's end; accept.c: the leader's. */
 void forward_send(struct serve *s, struct request *q, const struct serve_leader *leader);
 void accept_init(struct serve *s);
+void accept_confirmed(struct serve *s, uint64_t context, raft_index index);
 
 /* query.c: linearizable queries. */
 void query_begin(struct serve *s, struct request *q);
 void query_drive(struct serve *s);
+/* Asks whether this leader leads, once for all in a turn: the context, or 0: not now. */
+uint64_t query_ask(struct serve *s);
+void query_confirmed(struct serve *s, uint64_t context, raft_index index);
 /* From the state as it is. */
 void query_answer(struct serve *s, struct request *q);
 

@@ -45,6 +45,19 @@ static void drive_readable(struct serve *s)
 	}
 }
 
+uint64_t query_ask(struct serve *s)
+{
+	if (s->asked_ns != s->now_ns)
+		s->asked = 0;
+	if (!s->asked) {
+		s->asked = ++s->next_id;
+		s->asked_ns = s->now_ns;
+		if (s->port->ops->read(s->port, s->asked))
+			s->asked = 0;
+	}
+	return s->asked;
+}
+
 void query_drive(struct serve *s)
 {
 	struct serve_leader leader;
@@ -75,7 +88,7 @@ void query_drive(struct serve *s)
  * A later question's answer also serves those that were asked again since: their newest context is
  * the one that counts, and an older answer to them is ignored, which is always safe.
  */
-void serve_confirmed(struct serve *s, uint64_t context, raft_index index)
+void query_confirmed(struct serve *s, uint64_t context, raft_index index)
 {
 	struct request *q, *next;
 

@@ -85,14 +85,18 @@ struct request {
 
 	/* Forwarding to the leader, on a follower. */
 	uint64_t forward_id;
+	raft_id forwarded_to; /* the last one */
 	raft_term term;       /* in which it was proposed or forwarded */
 	uint32_t parts_acked; /* the leader has all below */
 	uint32_t parts_sent;
 	uint64_t resend_ns; /* when to forward, propose or ask for a read again */
 	uint64_t resend_wait_ns;
 
-	uint64_t read_context;
+	bool strayed; /* a copy may be elsewhere: that nothing was done is never said */
+
+	uint64_t read_context; /* of a command: asked before it is refused for want of space */
 	raft_index read_index;
+	raft_term asked_term;
 	struct sm_cursor *rest; /* STREAMING: of the answer */
 	bool pulled;            /* STREAMING: the door has room for the next piece */
 	uint64_t pushed_ns;     /* STREAMING: when the newest piece left */

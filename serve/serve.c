@@ -71,6 +71,16 @@ void serve_progress(struct serve *s, raft_index applied, bool half)
 	s->half = half;
 }
 
+void serve_confirmed(struct serve *s, uint64_t context, raft_index index)
+{
+	/* Rare: the store is full, or was a moment ago. */
+	if (s->asked_ns && s->now_ns - s->asked_ns <= REQUEST_TIMEOUT_NS_MAX) {
+		command_confirmed(s, context, index);
+		accept_confirmed(s, context, index);
+	}
+	query_confirmed(s, context, index);
+}
+
 static uint64_t deadline_of(const struct serve *s, uint64_t timeout_us)
 {
 	if (timeout_us == 0)

@@ -1,23 +1,16 @@
 /*
- * How a request ends, in serve's own words. Each door says it in its own: a table there maps every
- * row, and a test holds that none is left out.
+ * How a request ends: the catalogue's rows (base/status.h), by serve's name. BAD_COOKIE is a door's
+ * alone.
  */
 #ifndef SERVE_STATUS_H
 #define SERVE_STATUS_H
 
-enum serve_status {
-	SERVE_OK,
-	SERVE_BUSY,      /* refused at the door: nothing was done; worth a retry after a moment */
-	SERVE_NO_LEADER, /* nothing was done */
-	SERVE_TIMEOUT,   /* the result is unknown; of a stream: its reader was silent too long */
-	SERVE_INVALID,
-	SERVE_REFUSED,    /* not allowed by this door, or on this node */
-	SERVE_NOT_LEADER, /* between members: ask whoever leads now; nothing was done */
-	SERVE_STOPPING,
-	SERVE_NO_SPACE, /* nothing was done */
-	/* A stream's revision could be kept no longer: what it said so far is true and not all. */
-	SERVE_COMPACTED,
-	SERVE_STATUS_COUNT
-};
+#include "base/status.h"
+
+/* clang-format off */
+#define SERVE_STATUS_ENUM(name, number, ...) SERVE_##name = (number),
+enum serve_status { STATUSES(SERVE_STATUS_ENUM) };
+#undef SERVE_STATUS_ENUM
+/* clang-format on */
 
 #endif

@@ -171,7 +171,7 @@ static const char *judge(struct load *l, uint32_t i, const struct path_answer *a
 	struct kv_answer kv;
 
 	if (answer->status != WIRE_OK)
-		return wire_status_text(answer->status);
+		return status_row(answer->status)->words;
 	if (kv_answer_decode(&kv, answer->data, answer->size))
 		return "the answer is malformed";
 	if (kv.status == KV_SESSION_EXPIRED)
@@ -384,7 +384,8 @@ static int greet(struct load *l, uint32_t i, uint64_t *took_ns)
 	l->path->ops->answer(l->path, i, &answer);
 	if (answer.status == WIRE_OK)
 		return 0;
-	snprintf(l->counters.last, sizeof(l->counters.last), "%s", wire_status_text(answer.status));
+	snprintf(l->counters.last, sizeof(l->counters.last), "%s",
+		 status_row(answer.status)->words);
 	return -ECONNREFUSED;
 }
 

@@ -18,7 +18,6 @@
 
 #define PAUSE_NS_MIN CLOCK_MS
 #define PAUSE_NS_MAX (100 * CLOCK_MS)
-#define PAUSE_NO_LEADER_NS (10 * CLOCK_MS)
 
 struct endpoint {
 	struct address address;
@@ -142,14 +141,10 @@ static int stream_exchange(struct endpoint *e, enum wire_request kind, const uin
 /* How long to wait before the next try; 0: the verdict stands. */
 static uint64_t retry_pause(const struct stream_header *answer, unsigned int tries)
 {
-	uint64_t pause;
+	uint64_t hint_us = answer->time_us ? answer->time_us : status_row(answer->code)->hint_us;
+	uint64_t pause = hint_us < PAUSE_NS_MAX / CLOCK_US ? hint_us * CLOCK_US : PAUSE_NS_MAX;
 
-	if (answer->code == WIRE_BUSY)
-		pause = answer->time_us < PAUSE_NS_MAX / CLOCK_US ? answer->time_us * CLOCK_US
-								  : PAUSE_NS_MAX;
-	else if (answer->code == WIRE_NO_LEADER || answer->code == WIRE_NOT_LEADER)
-		pause = PAUSE_NO_LEADER_NS;
-	else
+	if (!status_row(answer->code)->again)
 		return 0;
 	if (pause < PAUSE_NS_MIN)
 		pause = PAUSE_NS_MIN;
@@ -235,6 +230,6 @@ const char *endpoint_error_text(int err)
 	case -ECONNREFUSED:
 		return "connection refused";
 	default:
-		return err > 0 ? wire_status_text((enum wire_status)err) : strerror(-err);
+		return err > 0 ? status_row((unsigned int)err)->words : strerror(-err);
 	}
 }

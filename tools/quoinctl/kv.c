@@ -31,12 +31,15 @@ static int ask_kv(const struct options *options, struct kv_request *request, str
 				 : options->serializable        ? WIRE_QUERY_LOCAL
 								: WIRE_QUERY;
 	char error[ERROR_SIZE];
+	bool uncertain;
+	int status;
 
 	*copy = NULL;
 	if (!fits(request))
 		return complain(EXIT_FAILED, "etcdserver: request is too large");
-	if (ask(options, kind, request, reply, error))
-		return complain(EXIT_FAILED, "%s", error);
+	status = ask(options, kind, request, reply, error);
+	if (status)
+		return complain(status, "%s", error);
 	*copy = malloc(reply->size ? reply->size : 1);
 	if (!*copy)
 		return complain(EXIT_FAILED, "out of memory");
@@ -45,8 +48,11 @@ static int ask_kv(const struct options *options, struct kv_request *request, str
 		return complain(EXIT_FAILED,
 				"%s: an answer that cannot be read: is it another release?",
 				endpoint_text(reply->endpoint));
+	uncertain = answer->status == KV_SESSION_EXPIRED || answer->status == KV_STALE_SEQUENCE;
 	if (answer->status != KV_OK)
-		return complain(EXIT_FAILED, "%s", kv_status_text(answer->status));
+		return complain(uncertain ? EXIT_UNCERTAIN : EXIT_FAILED, "%s%s",
+				kv_status_text(answer->status),
+				uncertain ? " (it may have been done)" : "");
 	return 0;
 }
 

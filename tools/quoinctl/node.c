@@ -19,6 +19,8 @@ struct asking {
 	uint64_t deadline_ns;
 	uint8_t *bytes; /* the request's, once a session_base is known */
 	uint32_t size;
+	bool maybe;   /* a command that somebody may have taken, or may take yet */
+	bool verdict; /* somebody has said why not: silence after it says less */
 };
 
 /* The base of a session is what its first node showed: it stays, whoever is asked later. */
@@ -57,19 +59,22 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		left = a->deadline_ns > now ? a->deadline_ns - now : 1;
 		/* Those after it get their share. */
 		err = endpoint_call(e, a->kind, a->bytes, a->size, left / others, &answer);
+		a->maybe |= err && err != -ECONNREFUSED;
 	}
 	if (err) {
-		snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e), endpoint_error_text(err));
+		if (err != -ETIMEDOUT || !a->verdict)
+			snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
+				 endpoint_error_text(err));
 		return false;
 	}
 	if (answer.status != WIRE_OK) {
-		snprintf(error, ERROR_SIZE, "%s", endpoint_error_text((int)answer.status));
-		/*
-		 * The first two say of the request itself what any node would say; the last is the
-		 * leader's word, whoever passes it on.
-		 */
-		return answer.status == WIRE_INVALID || answer.status == WIRE_REFUSED ||
-		       answer.status == WIRE_NO_SPACE;
+		const struct status_row *row = status_row(answer.status);
+
+		snprintf(error, ERROR_SIZE, "%s", row->words);
+		a->verdict = true;
+		a->maybe |= row->done == STATUS_UNKNOWN;
+		/* What any node would say. */
+		return row->done == STATUS_NOTHING && !row->again;
 	}
 	error[0] = '\0';
 	out->data = answer.data;
@@ -100,7 +105,13 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 		/* All refused at once: a node that starts needs a moment. */
 		if (!done && clock_now() - round_ns < 10 * CLOCK_MS)
 			clock_sleep(50 * CLOCK_MS);
-	} while (!done && clock_now() < a.deadline_ns);
+		/* A verdict says more than a question that has no time for its answer. */
+	} while (!done && clock_now() + options->timeout_ns / 4 < a.deadline_ns);
 	free(a.bytes);
-	return done && error[0] == '\0' ? 0 : -1;
+	if (done && error[0] == '\0')
+		return 0;
+	if (kind == WIRE_COMMAND)
+		snprintf(error + strlen(error), ERROR_SIZE - strlen(error), " (%s)",
+			 a.maybe ? "it may have been done" : "nothing was done");
+	return kind == WIRE_COMMAND && a.maybe ? EXIT_UNCERTAIN : EXIT_FAILED;
 }

@@ -121,7 +121,8 @@ static const char argp_text[] =
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"
-	"Exit status: 0 done, 1 failed or result unknown, 2 wrong usage.";
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 a put or del that may have\n"
+	"been done.";
 
 static void parse_format(struct options *o, const char *text, struct argp_state *state)
 {

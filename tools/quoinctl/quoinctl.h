@@ -17,6 +17,7 @@ enum quoinctl_exits {
 	EXIT_ANSWERED = EXITS_DONE,
 	EXIT_FAILED = EXITS_FAILED,
 	EXIT_MISUSED = EXITS_USAGE,
+	EXIT_UNCERTAIN = 3, /* a command that may have been done */
 };
 
 enum {
@@ -70,7 +71,8 @@ struct reply {
 
 /*
  * Asks the endpoints in order until one answers, all within the timeout. A command may be asked of
- * several: it carries one session and one sequence, and is applied once. 0, or -1 with error.
+ * several: it carries one session and one sequence, and is applied once. 0, or an exit status with
+ * error, which says of a command whether it may have been done.
  */
 int ask(const struct options *options, enum wire_request kind, struct kv_request *request,
 	struct reply *out, char error[ERROR_SIZE]);

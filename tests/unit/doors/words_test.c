@@ -1,40 +1,7 @@
-/* Serve's words and the wire's: every row of both tables, each way. */
+/* Serve's kinds of requests and the wire's: every row, each way. */
 #include "doors/words.h"
 
 #include "tests/unit/test.h"
-
-/* The wire's own: serve has no cookies. */
-static bool only_the_wires(int status)
-{
-	return status == WIRE_BAD_COOKIE;
-}
-
-static void every_status_has_its_word(void **state)
-{
-	(void)state;
-	for (int i = 0; i < SERVE_STATUS_COUNT; i++) {
-		enum serve_status serve = (enum serve_status)i, back;
-		enum wire_status wire = words_wire_status(serve);
-
-		/* A row that was left out would be said as OK. */
-		if (!words_serve_status((uint8_t)wire, &back) || back != serve)
-			fail_msg("status %d is said as \"%s\", and does not come back", i,
-				 wire_status_text(wire));
-	}
-}
-
-static void every_status_of_the_wire_is_understood(void **state)
-{
-	enum serve_status serve;
-
-	(void)state;
-	for (int i = 0; i < WIRE_STATUS_COUNT; i++) {
-		if (words_serve_status((uint8_t)i, &serve) == only_the_wires(i))
-			fail_msg("\"%s\"", wire_status_text((enum wire_status)i));
-	}
-	assert_false(words_serve_status(WIRE_STATUS_COUNT, &serve));
-	assert_false(words_serve_status(255, &serve));
-}
 
 static void every_request_has_its_number(void **state)
 {
@@ -67,8 +34,6 @@ static void every_request_has_its_number(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_status_has_its_word),
-		cmocka_unit_test(every_status_of_the_wire_is_understood),
 		cmocka_unit_test(every_request_has_its_number),
 	};
 

@@ -57,26 +57,68 @@ static void one_part_is_proposed_as_it_comes(void **state)
 		{0, 0, SERVE_OK},
 		{-EAGAIN, 0, SERVE_BUSY},
 		{-EREMOTE, 0, SERVE_NOT_LEADER},
-		{0, -ENOSPC, SERVE_NO_SPACE},
 	};
 
 	(void)state;
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < 3; i++) {
 		h.propose_result = rows[i].proposed;
 		h.admit_result = rows[i].admitted;
 		part_from(PEER, 77, 100, 0);
 		replied(i + 1, rows[i].want, rows[i].want == SERVE_OK);
 		assert_int_equal(h.reply_to, PEER);
-		assert_true(!h.reply[i].retry_after_us == (rows[i].want != SERVE_BUSY));
+		assert_true(!h.reply[i].retry_after_us == (rows[i].want == SERVE_OK));
 	}
 	assert_int_equal(h.proposals, 3);
-	/* A full store is not said while a copy may be in the log. */
-	h.leader.last = 9;
-	part_from(PEER, 77, 100, 0);
-	replied(5, SERVE_BUSY, 0);
 	part_from(PEER, 78, 8, 0);
-	replied(6, SERVE_INVALID, 0);
+	replied(4, SERVE_INVALID, 0);
 	/* Nothing is kept of any. */
+	assert_int_equal(serve_open_count(h.serve), 0);
+}
+
+/* The disk's space, not the store's. */
+static void V17_a_forwarded_command_finds_no_space_for_the_log(void **state)
+{
+	(void)state;
+	h.leader.full = true;
+	part_from(PEER, 77, 100, 0);
+	replied(1, SERVE_BUSY, 0);
+	serve_confirmed(h.serve, h.context, 3);
+	replied(2, SERVE_NO_SPACE, 0);
+	assert_int_equal(h.proposals, 0);
+}
+
+/* One part or three: the refusal is kept, so that no late duplicate is proposed after it. */
+static void V10_no_space_is_said_once_it_is_certain(void **state)
+{
+	static const uint32_t sizes[] = {100, sizeof(command)};
+
+	(void)state;
+	h.admit_result = -ENOSPC;
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t count = parts_count(sizes[i]), replies = h.replies, reads = h.reads;
+
+		h.leader.last = 9; /* not applied yet: a copy may be in the log */
+		for (uint32_t part = 0; part < count; part++)
+			part_from(PEER, 77 + i, sizes[i], part);
+		replied(replies + count, SERVE_BUSY, count - 1);
+		assert_int_equal(h.reads, reads);
+		h.leader.last = 0;
+		hand_turn(&h, 1 * MS);
+		part_from(PEER, 77 + i, sizes[i], count - 1);
+		replied(replies + count + 1, SERVE_BUSY, count - 1);
+		assert_int_equal(h.reads, reads + 1);
+		serve_confirmed(h.serve, h.context, 0); /* lost: asked again */
+		hand_turn(&h, 1 * MS);
+		part_from(PEER, 77 + i, sizes[i], count - 1);
+		assert_int_equal(h.reads, reads + 2);
+		serve_confirmed(h.serve, h.context, 3);
+		replied(replies + count + 3, SERVE_NO_SPACE, count - 1);
+		h.admit_result = 0;
+		part_from(PEER, 77 + i, sizes[i], count - 1);
+		replied(replies + count + 4, SERVE_NO_SPACE, count - 1);
+		h.admit_result = -ENOSPC;
+	}
+	assert_int_equal(h.proposals, 0);
 	assert_int_equal(serve_open_count(h.serve), 0);
 }
 
@@ -157,6 +199,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_part_is_proposed_as_it_comes, setup, teardown),
+		cmocka_unit_test_setup_teardown(V17_a_forwarded_command_finds_no_space_for_the_log,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V10_no_space_is_said_once_it_is_certain, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(who_does_not_lead_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(parts_come_together_in_any_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_id_of_two_peers_is_two_commands, setup,

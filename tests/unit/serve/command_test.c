@@ -114,6 +114,9 @@ static void V17_without_space_for_the_log_no_command_is_taken(void **state)
 	h.leader.full = true;
 	hand_command(&h, 1, 5, 1, 100);
 	hand_turn(&h, 0);
+	hand_heard(&h, 0);
+	serve_confirmed(h.serve, h.context, 3); /* V10: it does lead */
+	hand_turn(&h, 0);
 	assert_int_equal(hand_heard(&h, 1)->status, SERVE_NO_SPACE);
 	assert_int_equal(h.proposals, 0);
 	h.leader.full = false;
@@ -135,11 +138,80 @@ static void no_space_waits_for_a_copy_in_the_log(void **state)
 	/* Its own copy, of an earlier term. */
 	hand_apply(&h, 5, 1);
 	assert_int_equal(hand_heard(&h, 1)->status, SERVE_OK);
-	/* Nothing more is in the log: the verdict comes at once. */
+	assert_int_equal(h.reads, 0);
+}
+
+/* Nothing is in the log, but another may lead by now, and hold a copy. */
+static void V10_no_space_is_said_by_who_has_just_proved_to_lead(void **state)
+{
+	uint64_t context;
+
+	(void)state;
+	h.admit_result = -ENOSPC;
+	hand_command(&h, 1, 5, 1, 100);
 	hand_command(&h, 2, 6, 1, 100);
 	hand_turn(&h, 0);
+	hand_turn(&h, 1 * MS);
+	hand_heard(&h, 0);
+	assert_int_equal(h.reads, 1); /* one question for all that came before it */
+	context = h.context;
+	/* Younger than the question: it has one of its own. */
+	hand_command(&h, 3, 7, 1, 100);
+	hand_turn(&h, 1 * MS);
+	assert_int_equal(h.reads, 2);
+	serve_confirmed(h.serve, context, 3);
+	hand_turn(&h, 0);
 	assert_int_equal(hand_heard(&h, 2)->status, SERVE_NO_SPACE);
+	/* Not answered: asked again. */
+	serve_confirmed(h.serve, h.context, 0);
+	hand_turn(&h, 1 * MS);
+	assert_int_equal(h.reads, 3);
+	/* What an earlier term confirmed counts for nothing in the next. */
+	context = h.context;
+	h.leader.term++;
+	hand_turn(&h, 1 * MS);
+	serve_confirmed(h.serve, context, 3);
+	hand_turn(&h, 0);
+	hand_heard(&h, 2);
+	serve_confirmed(h.serve, h.context, 3);
+	hand_turn(&h, 0);
+	assert_int_equal(hand_heard(&h, 3)->status, SERVE_NO_SPACE);
 	assert_int_equal(h.proposals, 0);
+}
+
+/* It was confirmed, and room came: it is proposed after all. */
+static void V10_room_that_comes_in_time_is_used(void **state)
+{
+	(void)state;
+	h.admit_result = -ENOSPC;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	h.admit_result = 0;
+	serve_confirmed(h.serve, h.context, 3);
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 1);
+	hand_heard(&h, 0);
+}
+
+/* It was sent to another, who may propose it yet: its end is unknown. */
+static void V10_what_was_forwarded_before_is_not_refused(void **state)
+{
+	(void)state;
+	h.leader.id = PEER;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(h.parts, 1);
+	h.admit_result = -ENOSPC;
+	h.leader.id = SELF;
+	h.leader.term++;
+	hand_turn(&h, 1 * MS);
+	if (h.reads)
+		serve_confirmed(h.serve, h.context, 3);
+	hand_turn(&h, 1 * MS);
+	hand_heard(&h, 0);
+	hand_turn(&h, REQUEST_TIMEOUT_NS_DEFAULT);
+	serve_expire(h.serve);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_TIMEOUT);
 }
 
 static void status_is_the_nodes(void **state)
@@ -167,6 +239,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(V17_without_space_for_the_log_no_command_is_taken,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(no_space_waits_for_a_copy_in_the_log, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(V10_no_space_is_said_by_who_has_just_proved_to_lead,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V10_room_that_comes_in_time_is_used, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(V10_what_was_forwarded_before_is_not_refused, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(status_is_the_nodes, setup, teardown),
 	};

@@ -148,6 +148,27 @@ static void a_refusal_is_final_or_asked_again(void **state)
 	}
 }
 
+/* The first leader may propose the copy that it was sent. */
+static void V10_a_refusal_of_the_second_leader_is_not_final(void **state)
+{
+	(void)state;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	h.leader.id = OTHER;
+	h.leader.term++;
+	hand_turn(&h, SERVE_RESEND_NS_MIN);
+	assert_int_equal(h.parts, 2);
+	reply_from(OTHER, SERVE_NO_SPACE, 0);
+	hand_heard(&h, 0);
+	/* The same one in another term never had more than one log. */
+	hand_command(&h, 2, 6, 1, 100);
+	hand_turn(&h, 0);
+	h.leader.term++;
+	hand_turn(&h, SERVE_RESEND_NS_MIN);
+	reply_from(OTHER, SERVE_NO_SPACE, 0);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_NO_SPACE);
+}
+
 static void a_peers_hint_puts_nothing_off_for_good(void **state)
 {
 	struct request *q = hand_command(&h, 1, 5, 1, 100);
@@ -187,6 +208,8 @@ int main(void)
 			R54_a_late_acceptance_of_an_older_term_does_not_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_the_leaders_word_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusal_is_final_or_asked_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(V10_a_refusal_of_the_second_leader_is_not_final,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_peers_hint_puts_nothing_off_for_good, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(R42_ids_are_above_those_of_an_earlier_life, setup,

@@ -392,7 +392,7 @@ static void keys_are_put_before_they_are_got_and_deleted_at_the_end(void **state
 	f.fail_each = 1;
 	f.fail_status = WIRE_NO_LEADER;
 	assert_int_equal(load_clean(load), -EIO);
-	assert_string_equal(load_get_counters(load)->last, wire_status_text(WIRE_NO_LEADER));
+	assert_string_equal(load_get_counters(load)->last, status_row(WIRE_NO_LEADER)->words);
 	load_destroy(load);
 }
 

@@ -140,6 +140,8 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 		return WIRE_NO_LEADER;
 	if (kind == WIRE_COMMAND && strikes(&n->faults.no_space))
 		return WIRE_NO_SPACE;
+	if (strikes(&n->faults.refusing))
+		return (enum wire_status)atomic_load(&n->faults.refusal);
 	pthread_mutex_lock(&s->lock);
 	switch (kind) {
 	case WIRE_COMMAND:

@@ -23,9 +23,11 @@ struct fake_store {
 
 /* Faults, changed by a test while the node runs. */
 struct fake_faults {
-	_Atomic int busy;         /* so many requests are refused as busy */
-	_Atomic int no_leader;    /* so many find no leader */
-	_Atomic int no_space;     /* commands: its log has no space */
+	_Atomic int busy;      /* so many requests are refused as busy */
+	_Atomic int no_leader; /* so many find no leader */
+	_Atomic int no_space;  /* commands: its log has no space */
+	_Atomic int refusing;  /* so many requests are answered by this status */
+	_Atomic int refusal;
 	_Atomic int swallow;      /* so many are done, and their answers never leave */
 	_Atomic int lose_in_1000; /* UDP packets, each way */
 	_Atomic int version;      /* 0: ours; else it reads and speaks this one */

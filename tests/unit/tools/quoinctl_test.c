@@ -345,7 +345,8 @@ static void errors_of_the_cluster(void **state)
 {
 	(void)state;
 	atomic_store(&node[0].faults.no_leader, 1000000);
-	expect("put a b --command-timeout=1s", 1, "", "Error: etcdserver: no leader\n");
+	expect("put a b --command-timeout=1s", 1, "",
+	       "Error: etcdserver: no leader (nothing was done)\n");
 	expect("get a --command-timeout=1s", 1, "", "Error: etcdserver: no leader\n");
 	atomic_store(&node[0].faults.no_leader, 0);
 	expect("put -- ", 2, "",
@@ -395,7 +396,8 @@ static void V17_no_space_is_told_at_once(void **state)
 	(void)state;
 	set_endpoints(node[2].udp);
 	atomic_store(&node[2].faults.no_space, 1);
-	expect("put foo bar", 1, "", "Error: etcdserver: mvcc: database space exceeded\n");
+	expect("put foo bar", 1, "",
+	       "Error: etcdserver: mvcc: database space exceeded (nothing was done)\n");
 	expect("put foo bar", 0, "OK\n", "");
 }
 

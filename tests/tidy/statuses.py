@@ -1,0 +1,42 @@
+"""The catalogue of statuses (base/status.h) is what docs/wire.md and quoinctl(1) show, row by row."""
+
+import pathlib
+import re
+
+ROW = re.compile(r'\bX\((\w+), (\d+), "([^"]*)", (\w+), (\w+), (\d+)\)')
+WIRE = re.compile(r"^\| (\d+) \| (\w+) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|", re.MULTILINE)
+SAID = re.compile(r'^\.TP\n\.B "(etcdserver: [^"]*)"\n(Nothing was done|It may have been done)\b',
+                  re.MULTILINE)
+DONE = {"NOTHING": "nothing", "UNKNOWN": "perhaps", "DONE": "yes"}
+# Said between a client and a node, or between nodes; a user of quoinctl never sees them.
+INSIDE = ("OK", "BAD_COOKIE", "NOT_LEADER")
+ROWS_MIN = 11
+
+
+def again(text, hint):
+    if text != "true":
+        return "no"
+    return f"after {int(hint) / 1000:g} ms" if int(hint) else "at once"
+
+
+def check(root):
+    root = pathlib.Path(root)
+    rows = ROW.findall((root / "base/status.h").read_text(encoding="utf-8"))
+    if len(rows) < ROWS_MIN:
+        return [f"base/status.h:1: {len(rows)} statuses can be read, of {ROWS_MIN}"]
+    complaints = []
+    want = [(number, name, words, DONE[done], again(back, hint))
+            for name, number, words, done, back, hint in rows]
+    page = (root / "docs/wire.md").read_text(encoding="utf-8")
+    found = [tuple(cell.strip(" `") for cell in row) for row in WIRE.findall(page)
+             if row[1] == "OK" or row[2].startswith("`etcdserver")]
+    complaints += [f"docs/wire.md:1: no row | {' | '.join(row)} |" for row in want
+                   if row not in found]
+    complaints += [f"docs/wire.md:1: the row | {' | '.join(row)} | is in no catalogue"
+                   for row in found if row not in want]
+    manual = (root / "docs/man/quoinctl.1").read_text(encoding="utf-8")
+    said = {words: sentence.startswith("It") for words, sentence in SAID.findall(manual)}
+    shown = {row[2]: row[3] == "UNKNOWN" for row in rows if row[0] not in INSIDE}
+    if said != shown:
+        complaints.append(f"docs/man/quoinctl.1:1: {sorted(said.items() ^ shown.items())}")
+    return complaints
