@@ -37,7 +37,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "the directory of the log and its snapshots; made if it is not there"},
 	[KEY_ADMIN_SOCKET] = {"admin-socket", KEY_TYPE_PATH, FIELD(admin_socket),
 		.default_text = "admin.sock in data-dir", .example = "/run/quoin/admin.sock",
-		.meaning = "the local socket that unix:PATH endpoints name, at most 107 bytes long"},
+		.meaning = "the local socket that unix:PATH endpoints name, at most 107 bytes long; "
+			    "for quoind's user and group, if its directory lets them through"},
 	[KEY_INITIAL_CLUSTER] = {"initial-cluster", KEY_TYPE_MEMBERS, FIELD(member),
 		.default_text = "required", .example = "n1=198.18.0.1:2380,n2=198.18.0.2:2380",
 		.meaning = "every voting member and its peer address, this one included, at most 7;"

@@ -197,6 +197,8 @@ int wire_part_reply_decode(struct wire_part_reply *out, uint8_t type, const uint
 			   size_t size);
 
 struct wire_settings {
+	uint16_t client_port; /* the sender's; 0: not told */
+	uint32_t heard_ms;    /* how long ago it heard the receiver; UINT32_MAX: not yet */
 	uint64_t heartbeat_us;
 	uint64_t election_us_min, election_us_max;
 	uint8_t durability; /* opaque here: enum wal_durability */

@@ -59,6 +59,8 @@
 	X(wal_writes, COUNTER, 1, "wal_writes", "quoin_wal_writes_total", NULL, "Writes of the log that completed.") \
 	X(wal_entries, COUNTER, 1, "wal_entries", "quoin_wal_entries_total", NULL, "Entries appended to the log.") \
 	X(wal_segments, GAUGE, 1, "wal_segments", "quoin_wal_segments", NULL, "Segments in the data directory.") \
+	X(log_bytes, GAUGE, 1, "log_bytes", "quoin_wal_size_bytes", NULL, "Bytes that the log takes on the disk.") \
+	X(recovered_index, GAUGE, 1, "recovered_index", "quoin_wal_recovered_index", NULL, "The last index of the log as this start found it: all up to it was read back.") \
 	X(wal_marks, COUNTER, 1, "wal_marks", "quoin_wal_marks_total", NULL, "Marks of the log's end that were written.") \
 	X(wal_torn_bytes, GAUGE, 1, "wal_torn_bytes", "quoin_wal_recovery_torn_bytes", NULL, "Bytes of an unacknowledged write that recovery cut from the log's end.") \
 	X(wal_put_off, COUNTER, 1, "wal_put_off", "quoin_wal_put_off_total", NULL, "Operations of the log that the kernel put off, and was asked for again.") \
@@ -119,6 +121,8 @@
 	X(tx_packets, COUNTER, 1, "tx_packets", "quoin_network_peer_sent_packets_total", "To", "Packets sent to the peer.") \
 	X(rx_packets, COUNTER, 1, "rx_packets", "quoin_network_peer_received_packets_total", "From", "Packets received from the peer.") \
 	X(heard_ms, GAUGE, 1000, "heard_ms", "quoin_peer_heard_seconds", "From", "How long ago the peer was last heard.") \
+	X(heard_by_ms, GAUGE, 1000, "heard_by_ms", "quoin_peer_heard_by_seconds", "To", "How long ago the peer had last heard this member when it last said so.") \
+	X(client_port, GAUGE, 1, "client_port", "quoin_peer_client_port", "To", "Where the peer hears clients, as it said.") \
 	X(match, GAUGE, 1, "match", "quoin_raft_peer_match_index", "To", "On the leader: the index up to which the peer is known to be durable.") \
 	X(next, GAUGE, 1, "next", "quoin_raft_peer_next_index", "To", "On the leader: the index that is sent to the peer next.") \
 	X(append_us, GAUGE, 1000000, "append_us", "quoin_raft_peer_append_seconds", "To", "On the leader: the smoothed time from an append to its durable acknowledgement.") \

@@ -31,6 +31,8 @@ enum {
 
 /* Every member hears from every other so often, followers from each other too. */
 #define SETTINGS_EVERY_NS 1000000000ull
+/* Three of them in a row are no chance loss. */
+#define PEER_SILENT_NS (3 * SETTINGS_EVERY_NS)
 
 struct node_applying {
 	struct raft_entry entry;
@@ -197,6 +199,10 @@ uint64_t node_waiting_ns(const struct node *n); /* the age of what is waited for
 void settings_drive(struct node *n);
 void settings_receive(struct node *n, uint32_t peer, const struct wire_settings *settings);
 bool settings_differ(const struct node *n, uint32_t peer);
+/* Since the peer was heard; UINT64_MAX: it never was. */
+uint64_t settings_silent_ns(const struct node *n, uint32_t peer);
+/* It is heard, and says that it does not hear us. */
+bool settings_unheard(const struct node *n, uint32_t peer);
 
 /* wires.c: ports that go up and down, and who else has our address. */
 void node_wires_drive(struct node *n);

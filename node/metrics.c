@@ -90,6 +90,8 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->wal_writes = wal.writes;
 	m->wal_entries = wal.entries;
 	m->wal_segments = wal.segments;
+	m->log_bytes = wal.segments * n->options.wal.segment_size;
+	m->recovered_index = n->recovered.last_index;
 	m->wal_write = wal.write_time;
 	m->wal_marks = wal.marks;
 	m->wal_torn_bytes = wal.torn_bytes;
@@ -220,8 +222,14 @@ static void collect_peer(const struct node *n, uint32_t i, const struct raft_sta
 	snprintf(p->name, sizeof(p->name), "%s", n->peer_name[i]);
 	snprintf(p->id, sizeof(p->id), "%016" PRIx64, n->peer[i].member_id);
 	inet_ntop(AF_INET, &in, p->address, sizeof(p->address));
-	p->active = state.heard_ns && silent_ns < 3 * SETTINGS_EVERY_NS;
+	p->active = state.heard_ns && silent_ns < PEER_SILENT_NS;
 	p->heard_ms = state.heard_ns ? silent_ns / 1000000 : METRICS_UNKNOWN;
+	p->client_port = METRICS_UNKNOWN;
+	p->heard_by_ms = METRICS_UNKNOWN;
+	if (n->peer_settings[i].heartbeat_us && n->peer_settings[i].client_port)
+		p->client_port = n->peer_settings[i].client_port;
+	if (n->peer_settings[i].heartbeat_us && n->peer_settings[i].heard_ms != UINT32_MAX)
+		p->heard_by_ms = n->peer_settings[i].heard_ms;
 	p->sent_bytes = state.tx_bytes;
 	p->received_bytes = state.rx_bytes;
 	p->tx_packets = state.tx_packets;

@@ -41,6 +41,7 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 			.election_us_min = o->election_us_min,
 			.election_us_max = o->election_us_max,
 			.durability = (uint8_t)o->wal.durability,
+			.client_port = o->dp.udp_client,
 		};
 		n->journal = o->journal;
 		n->faults = o->faults;

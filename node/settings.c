@@ -1,19 +1,37 @@
 /*
  * Members tell each other the settings that a cluster should share. One that differs is warned
  * of: a cluster is as durable as its weakest majority, and a short election timeout among long
- * ones disturbs everybody. The same packets measure the round trip to each peer.
+ * ones disturbs everybody. The same packets measure the round trip to each peer, and tell it when
+ * it was last heard: so a way that is cut in one direction shows at both its ends.
  */
 #include "node/internal.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+uint64_t settings_silent_ns(const struct node *n, uint32_t peer)
+{
+	struct dp_peer_state state;
+
+	dp_get_peer(n->dp, peer, &state);
+	return state.heard_ns ? n->now_ns - state.heard_ns : UINT64_MAX;
+}
+
+bool settings_unheard(const struct node *n, uint32_t peer)
+{
+	return n->peer_settings[peer].heartbeat_us &&
+	       settings_silent_ns(n, peer) < PEER_SILENT_NS &&
+	       n->peer_settings[peer].heard_ms >= PEER_SILENT_NS / 1000000;
+}
+
 static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint64_t answer)
 {
 	struct wire_settings settings = n->settings;
 	uint32_t size_max;
 	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
+	uint64_t silent_ms = settings_silent_ns(n, peer) / 1000000;
 
+	settings.heard_ms = silent_ms < UINT32_MAX ? (uint32_t)silent_ms : UINT32_MAX;
 	settings.question = question;
 	settings.answer = answer;
 	if (body)

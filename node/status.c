@@ -28,6 +28,27 @@ static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
 			     p->size - PATH_SIZE_MIN - WIRE_ENTRY_HEADER_SIZE, n->peer_name[i]);
 }
 
+/* A way between two members, in each direction: both ends of one that is cut say so. */
+static void way_faults(struct node *n, struct metrics_text *t, uint32_t i)
+{
+	uint64_t silent_ns = settings_silent_ns(n, i);
+
+	/* Before there is a cluster, what is waited for is said for each member. */
+	if (!n->raft || n->now_ns - n->started_ns < PEER_SILENT_NS)
+		return;
+	if (silent_ns == UINT64_MAX)
+		metrics_line(t, "warning member %s has not been heard since this start\n",
+			     n->peer_name[i]);
+	else if (silent_ns >= PEER_SILENT_NS)
+		metrics_line(t, "warning member %s has not been heard for %" PRIu64 " s\n",
+			     n->peer_name[i], silent_ns / 1000000000);
+	else if (settings_unheard(n, i))
+		metrics_line(t,
+			     "warning member %s does not hear this member, which hears it: the way "
+			     "to it is cut\n",
+			     n->peer_name[i]);
+}
+
 static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 {
 	struct dp_peer_state state;
@@ -42,6 +63,7 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			wal_durability_name((enum wal_durability)n->peer_settings[i].durability),
 			n->peer_settings[i].heartbeat_us, n->peer_settings[i].election_us_min,
 			n->peer_settings[i].election_us_max);
+	way_faults(n, t, i);
 	path_fault(n, t, i);
 	if (state.refuses_us)
 		metrics_line(t, "error member %s takes this member for another directory\n",

@@ -229,6 +229,10 @@ const char *endpoint_error_text(int err)
 		       "use the one of its release";
 	case -ECONNREFUSED:
 		return "connection refused";
+	case -EACCES:
+		return "permission denied: it is for root, and for the node's user and group";
+	case -ENOENT:
+		return "no such socket: no node runs there";
 	default:
 		return err > 0 ? status_row((unsigned int)err)->words : strerror(-err);
 	}

@@ -22,4 +22,7 @@ typedef void probe_function(struct probe *p);
 /* One result for each endpoint, in their order; the caller frees them. NULL: out of memory. */
 struct probe *probe_all(const struct options *options, probe_function *function);
 
+/* A probe_function: the node's own account of itself. */
+void probe_status(struct probe *p);
+
 #endif

@@ -1,6 +1,7 @@
 /*
  * quoinctl: commands, and what becomes of them.
  */
+#include "tools/client/local.h"
 #include "tools/quoinctl/options.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ static const struct command commands[] = {
 	{.name = "del", .options = OPTIONS_RANGE, .run = command_delete},
 	{.name = "endpoint health", .endpoints = true, .run = command_health},
 	{.name = "endpoint status", .endpoints = true, .run = command_status},
+	{.name = "status", .endpoints = true, .run = command_overview},
 	{.name = "formation reset",
 	 .admin = {WIRE_RESET, "its directory is fresh",
 		   "it has a term or an entry, so others may rest on what it holds"}},
@@ -99,16 +101,38 @@ static int open_list(struct options *o, const char *list)
 	return 0;
 }
 
+/* Nobody said where: the node that runs on this host, if it is one. */
+static int open_local(struct options *o)
+{
+	static struct local_node node[LOCAL_NODES_MAX];
+	uint32_t count = local_find(node, LOCAL_NODES_MAX);
+	char names[4096] = "";
+
+	for (uint32_t i = 0; i < count; i++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s%s%s%s",
+			 i ? ", " : "", node[i].address.text, node[i].name[0] ? " (" : "",
+			 node[i].name[0] ? node[i].name : "a configuration that cannot be read",
+			 node[i].name[0] ? ")" : "");
+	if (count == 1 && node[0].address.text[0])
+		return open_list(o, node[0].address.text);
+	if (count == 0)
+		return complain(EXIT_MISUSED,
+				"no node is seen to run on this host: say where one is, by "
+				"--endpoints=HOST:2379, --endpoints=unix:PATH or QUOIN_ENDPOINTS");
+	return complain(
+		EXIT_MISUSED,
+		"%u nodes run on this host: say which by --endpoints or QUOIN_ENDPOINTS: %s", count,
+		names);
+}
+
 /* Each --endpoints adds to those before it; without any the environment's word counts. */
 static int open_endpoints(struct parsed *p)
 {
+	const char *list = getenv("QUOIN_ENDPOINTS");
 	int status = 0;
 
-	if (!p->list_count) {
-		const char *list = getenv("QUOIN_ENDPOINTS");
-
-		return open_list(&p->options, list && *list ? list : "127.0.0.1:2379");
-	}
+	if (!p->list_count)
+		return list && *list ? open_list(&p->options, list) : open_local(&p->options);
 	for (uint32_t i = 0; !status && i < p->list_count; i++)
 		status = open_list(&p->options, p->list[i]);
 	return status;

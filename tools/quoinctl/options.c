@@ -83,7 +83,7 @@ static const struct {
 static const struct argp_option argp_options[] = {
 	{"endpoints", KEY_ENDPOINTS, "LIST", 0,
 	 "HOST:PORT (UDP, a literal IPv4 address) or unix:PATH (a node's admin socket), comma "
-	 "separated; default $QUOIN_ENDPOINTS, else 127.0.0.1:2379",
+	 "separated; default $QUOIN_ENDPOINTS, else the node that runs on this host",
 	 0},
 	{"write-out", 'w', "FORMAT", 0, "simple, table, json or fields; default simple", 0},
 	{"command-timeout", KEY_TIMEOUT, "TIME", 0,
@@ -118,6 +118,7 @@ static const char argp_text[] =
 	"  del KEY [RANGE_END]    removes KEY or the range; prints how many there were\n"
 	"  endpoint health        whether each endpoint can commit\n"
 	"  endpoint status        what each endpoint says of itself\n"
+	"  status                 all members of the cluster in one table, and what is wrong\n"
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"

@@ -48,6 +48,7 @@ int command_get(const struct options *options);
 int command_delete(const struct options *options);
 int command_health(const struct options *options);
 int command_status(const struct options *options);
+int command_overview(const struct options *options);
 
 /* admin.c: a command that a member does at once, and answers by a status. */
 struct admin {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void probe_status(struct probe *p)
+void probe_status(struct probe *p)
 {
 	int err = status_ask_text(p->endpoint, p->options->timeout_ns, &p->status, &p->text,
 				  &p->text_size);

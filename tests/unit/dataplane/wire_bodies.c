@@ -234,7 +234,14 @@ size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 					BODIES_STREAM_ANSWER};
 	const struct wire_hello hello = {1, 2, 3, 4, 5};
 	const struct wire_path path = {8, 1200};
-	const struct wire_settings settings = {20000, 150000, 300000, 1, 6, 7};
+	const struct wire_settings settings = {.heartbeat_us = 20000,
+					       .election_us_min = 150000,
+					       .election_us_max = 300000,
+					       .durability = 1,
+					       .client_port = 2379,
+					       .heard_ms = 5,
+					       .question = 6,
+					       .answer = 7};
 
 	for (size_t k = 0; k < sizeof(pattern); k++)
 		pattern[k] = (uint8_t)(k * 7 + 1);

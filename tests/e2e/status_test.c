@@ -1,0 +1,314 @@
+/*
+ * What an operator is told, by the shipped tools: all members from one endpoint, what is wrong with
+ * them, which nodes a host runs, and who may ask.
+ */
+#include "base/clock.h"
+#include "tests/e2e/cluster.h"
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <jansson.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { NODES = 3, GROUP = 54321, STRANGER = 54322, NOBODY = 65534 };
+
+static struct cluster c;
+static struct run out;
+
+/* quoinctl status by the socket of one node: how it ended. */
+static int status_of(uint32_t node, const char *options)
+{
+	char text[128];
+
+	run(&out, "quoinctl", "--endpoints %s status %s", cluster_admin(&c, node, text), options);
+	return out.status;
+}
+
+static bool all_is_well(void *context)
+{
+	return status_of(*(uint32_t *)context, "") == 0;
+}
+
+/* A sentence of one member, whichever was asked. */
+struct wanted {
+	uint32_t ask;
+	char text[160];
+};
+
+static bool is_said(void *context)
+{
+	const struct wanted *w = context;
+
+	return status_of(w->ask, "") == 1 && strstr(out.text, w->text);
+}
+
+static void expect_said(uint32_t ask, const char *format, uint32_t who, uint32_t whom)
+{
+	struct wanted w = {.ask = ask};
+	size_t used = 0;
+	const char *at;
+
+	/* "%" stands for the two nodes, in their order. */
+	for (at = format; *at; at++) {
+		if (*at == '%')
+			used += (size_t)snprintf(w.text + used, sizeof(w.text) - used, "n%u", who);
+		else
+			w.text[used++] = *at;
+		if (*at == '%')
+			who = whom;
+	}
+	require(&c, wait_until(is_said, &w, CLUSTER_WAIT_MS), "no \"%s\" in:\n%s", w.text,
+		out.text);
+}
+
+static void F21_all_members_from_one_endpoint(void **state)
+{
+	uint32_t first = 1;
+	json_t *json, *members;
+
+	(void)state;
+	cluster_up(&c, NODES, "memif", "");
+	cluster_wait_leader(&c, 0);
+	require(&c, wait_until(all_is_well, &first, CLUSTER_WAIT_MS), "exit %d:\n%s", out.status,
+		out.text);
+	for (uint32_t node = 1; node <= NODES; node++) {
+		char text[128];
+
+		require(&c, strstr(out.text, cluster_admin(&c, node, text)), "no %s in:\n%s", text,
+			out.text);
+	}
+	for (uint32_t node = 1; node <= NODES; node++) {
+		require(&c, status_of(node, "-w json") == 0, "exit %d: %s", out.status, out.text);
+		json = json_loads(out.text, 0, NULL);
+		require(&c, json, "no JSON: %s", out.text);
+		assert_true(json_is_true(json_object_get(json, "healthy")));
+		members = json_object_get(json, "members");
+		assert_int_equal(json_array_size(members), NODES);
+		for (size_t i = 0; i < NODES; i++) {
+			json_t *one = json_object_get(json_array_get(members, i), "status");
+
+			/* F11: what status is said to show. */
+			assert_string_equal(json_string_value(json_object_get(one, "auth")), "off");
+			assert_true(json_integer_value(json_object_get(one, "quota")) > 0);
+			assert_true(json_integer_value(json_object_get(one, "log_bytes")) > 0);
+			assert_true(json_is_integer(json_object_get(one, "uptime_ms")));
+			assert_true(json_is_integer(json_object_get(one, "wal_torn_bytes")));
+			assert_true(json_is_integer(json_object_get(one, "recovered_index")));
+			assert_true(json_is_object(json_object_get(one, "drops")));
+			assert_int_equal(json_array_size(json_object_get(one, "peers")), NODES - 1);
+		}
+		json_decref(json);
+	}
+}
+
+static void F21_a_one_way_cut_shows_at_both_ends(void **state)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0), a = leader % NODES + 1, b = a % NODES + 1;
+
+	(void)state;
+	cluster_lab(&c, "partition %u>%u", a, b);
+	expect_said(leader, "%: warning: member % does not hear this member", a, b);
+	expect_said(leader, "%: warning: member % has not been heard for", b, a);
+	cluster_lab(&c, "heal");
+	require(&c, wait_until(all_is_well, &a, CLUSTER_WAIT_MS), "exit %d:\n%s", out.status,
+		out.text);
+}
+
+static void F21_a_member_that_is_silent_has_a_line(void **state)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0), gone = leader % NODES + 1;
+
+	(void)state;
+	cluster_lab(&c, "kill %u", gone);
+	expect_said(leader, "%: error: no answer", gone, gone);
+	require(&c, strstr(out.text, "silent"), "%s", out.text);
+	expect_said(gone % NODES + 1, "%: error: no answer", gone, gone);
+	cluster_lab(&c, "restart %u", gone);
+	require(&c, wait_until(all_is_well, &gone, CLUSTER_WAIT_MS), "exit %d:\n%s", out.status,
+		out.text);
+}
+
+static bool has_no_majority(void *context)
+{
+	char text[128];
+
+	run(&out, "quoinctl", "--endpoints %s endpoint status",
+	    cluster_admin(&c, *(uint32_t *)context, text));
+	return strstr(out.text, "hears no majority") || strstr(out.text, "etcdserver: no leader");
+}
+
+static void F21_a_leader_that_is_cut_off_says_so(void **state)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0), a = leader % NODES + 1;
+
+	(void)state;
+	cluster_lab(&c, "partition %u|%u,%u", leader, a, a % NODES + 1);
+	require(&c, wait_until(has_no_majority, &leader, CLUSTER_WAIT_MS), "%s", out.text);
+	cluster_lab(&c, "heal");
+	cluster_down(&c);
+}
+
+/* In a process namespace of its own, where nobody else's nodes are seen. */
+static void alone(void)
+{
+	uint32_t first = 1;
+	char text[128];
+
+	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("proc", "/proc", "proc", 0, NULL), 0);
+	unsetenv("QUOIN_ENDPOINTS");
+	run(&out, "quoinctl", "get a");
+	require(&c, out.status == 2 && strstr(out.text, "no node is seen to run on this host"),
+		"exit %d: %s", out.status, out.text);
+	cluster_up(&c, 1, "memif", "");
+	require(&c, wait_until(all_is_well, &first, CLUSTER_WAIT_MS), "%s", out.text);
+	run(&out, "quoinctl", "put a b");
+	require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
+	run(&out, "quoinctl", "status");
+	require(&c, out.status == 0 && strstr(out.text, cluster_admin(&c, 1, text)), "exit %d: %s",
+		out.status, out.text);
+	cluster_down(&c);
+	cluster_up(&c, 2, "memif", "");
+	run(&out, "quoinctl", "get a");
+	require(&c, out.status == 2, "exit %d: %s", out.status, out.text);
+	for (uint32_t node = 1; node <= 2; node++)
+		require(&c, strstr(out.text, cluster_admin(&c, node, text)), "no %s in: %s", text,
+			out.text);
+	cluster_down(&c);
+	exit(0);
+}
+
+static void F16_the_node_of_this_host_is_found(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		pid_t init;
+
+		assert_int_equal(unshare(CLONE_NEWPID | CLONE_NEWNS), 0);
+		init = fork();
+		if (init == 0)
+			alone();
+		assert_int_equal(waitpid(init, &status, 0), init);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* quoinctl as another user, with or without the group. */
+static int ask_as(const char *endpoint, gid_t group)
+{
+	int status, pipes[2];
+	size_t used = 0;
+	ssize_t size;
+	pid_t pid;
+
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(pipes[1], 1);
+		dup2(pipes[1], 2);
+		if (setgroups(1, &group) || setresgid(NOBODY, NOBODY, NOBODY) ||
+		    setresuid(STRANGER, STRANGER, STRANGER))
+			_exit(126);
+		execl(program("quoinctl"), "quoinctl", "--endpoints", endpoint, "put", "a", "b",
+		      (char *)NULL);
+		_exit(127);
+	}
+	close(pipes[1]);
+	while (used < sizeof(out.text) - 1 &&
+	       (size = read(pipes[0], out.text + used, sizeof(out.text) - 1 - used)) > 0)
+		used += (size_t)size;
+	out.text[used] = '\0';
+	close(pipes[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static bool socket_is_there(void *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* As the unit has it: the node's group, a directory that lets it through. */
+static void F19_the_group_reaches_the_socket_and_nobody_else(void **state)
+{
+	static const struct {
+		const char *place;
+		bool reached;
+	} rows[] = {{"run/admin.sock", true}, {"data/admin.sock", false}};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char dir[] = "/var/tmp/quoin-group-XXXXXX", path[128], place[128], endpoint[140];
+		int status;
+		FILE *file;
+		pid_t pid;
+
+		assert_non_null(mkdtemp(dir));
+		assert_int_equal(chmod(dir, 0755), 0);
+		snprintf(path, sizeof(path), "%s/run", dir);
+		assert_int_equal(mkdir(path, 0750), 0);
+		assert_int_equal(chown(path, 0, GROUP), 0);
+		snprintf(path, sizeof(path), "%s/quoin.yaml", dir);
+		snprintf(place, sizeof(place), "%s/%s", dir, rows[i].place);
+		snprintf(endpoint, sizeof(endpoint), "unix:%s", place);
+		file = fopen(path, "we");
+		assert_non_null(file);
+		fprintf(file,
+			"name: n1\ndata-dir: %s/data\ninitial-cluster: n1=198.18.0.1\n"
+			"huge-pages: off\nnetwork:\n  link: memif\n  address: 198.18.0.1/24\n",
+			dir);
+		if (rows[i].reached) /* the other is the default */
+			fprintf(file, "admin-socket: %s\n", place);
+		fclose(file);
+		pid = fork();
+		if (pid == 0) {
+			const char *quoind = program("quoind");
+
+			if (unshare(CLONE_NEWNET) || setgroups(0, NULL) ||
+			    setresgid(GROUP, GROUP, GROUP) || !freopen("/dev/null", "w", stderr))
+				_exit(126);
+			execl(quoind, "quoind", "--config", path, (char *)NULL);
+			_exit(127);
+		}
+		require(&c, wait_until(socket_is_there, place, CLUSTER_WAIT_MS), "no %s", place);
+		status = ask_as(endpoint, GROUP);
+		require(&c, rows[i].reached ? status == 0 : status == 1, "%s: exit %d: %s", place,
+			status, out.text);
+		status = ask_as(endpoint, STRANGER);
+		require(&c, status == 1 && strstr(out.text, "permission denied: it is for root"),
+			"%s: exit %d: %s", place, status, out.text);
+		assert_int_equal(kill(pid, SIGTERM), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		directory_remove(dir);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(F21_all_members_from_one_endpoint),
+		cmocka_unit_test(F21_a_one_way_cut_shows_at_both_ends),
+		cmocka_unit_test(F21_a_member_that_is_silent_has_a_line),
+		cmocka_unit_test(F21_a_leader_that_is_cut_off_says_so),
+		cmocka_unit_test(F16_the_node_of_this_host_is_found),
+		cmocka_unit_test(F19_the_group_reaches_the_socket_and_nobody_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/*
+ * A member that no endpoint of the command line reaches is asked by its socket if it runs on this
+ * host, else where its peers know it to be, at the client port that it told them.
+ */
+#include "tools/quoinctl/members.h"
+
+#include "tools/client/local.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Nobody waits longer for one that may be gone. */
+#define MEMBER_NS_MAX 2000000000u
+#define WELCOME_NS_MAX 500000000u
+
+/* " key=" in a line of pairs: its value, or "". */
+static const char *pair(const char *line, const char *key, char *out, size_t size)
+{
+	size_t length = strlen(key);
+
+	out[0] = '\0';
+	for (const char *at = strchr(line, ' '); at; at = strchr(at + 1, ' ')) {
+		if (strncmp(at + 1, key, length) != 0 || at[1 + length] != '=')
+			continue;
+		at += length + 2;
+		snprintf(out, size, "%.*s", (int)strcspn(at, " "), at);
+		break;
+	}
+	return out;
+}
+
+static struct member *find(struct members *all, const char *id, const char *name)
+{
+	struct member *m;
+
+	for (uint32_t i = 0; i < all->count; i++) {
+		if (strcmp(all->member[i].id, id) == 0 && strcmp(all->member[i].name, name) == 0)
+			return &all->member[i];
+	}
+	if (all->count == MEMBERS_MAX)
+		return NULL;
+	m = &all->member[all->count++];
+	snprintf(m->id, sizeof(m->id), "%s", id);
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	return m;
+}
+
+static void take_peer(struct members *all, const struct status *teller, const char *line)
+{
+	char id[24], name[64], heard[32];
+	struct member *m;
+	size_t used;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(line, " "), line);
+	m = find(all, pair(line, "id", id, sizeof(id)), name);
+	if (!m)
+		return;
+	pair(line, "address", m->address, sizeof(m->address));
+	if (m->port[0] == '\0' || m->port[0] == '-' || m->port[0] == '0')
+		pair(line, "client_port", m->port, sizeof(m->port));
+	pair(line, "heard_ms", heard, sizeof(heard));
+	used = strlen(m->heard);
+	if (heard[0] == '-')
+		snprintf(m->heard + used, sizeof(m->heard) - used, "%s%s has not heard it",
+			 used ? ", " : "", teller->name);
+	else
+		snprintf(m->heard + used, sizeof(m->heard) - used, "%s%s heard it %.1f s ago",
+			 used ? ", " : "", teller->name, strtod(heard, NULL) / 1000);
+	if (strcmp(teller->role, "leader") == 0)
+		pair(line, "match", m->match, sizeof(m->match));
+}
+
+/* Whoever answered, and whom it names. */
+static void take_answer(struct members *all, struct probe *p)
+{
+	const char *at = p->text, *end = p->text + p->text_size;
+	struct status_line line;
+	char text[MEMBER_LINE];
+	struct member *m;
+
+	snprintf(text, sizeof(text), "%016" PRIx64, p->status.member_id);
+	m = find(all, text, p->status.name);
+	if (m && !m->probe) {
+		m->probe = p;
+		snprintf(m->endpoint, sizeof(m->endpoint), "%s", endpoint_text(p->endpoint));
+	}
+	while (status_line_next(&at, end, &line)) {
+		if (line.key_size != 4 || memcmp(line.key, "peer", 4) != 0)
+			continue;
+		snprintf(text, sizeof(text), "%.*s", (int)line.value_size, line.value);
+		take_peer(all, &p->status, text);
+	}
+}
+
+/* An endpoint that was named and is silent is a member's if that has its address. */
+static void take_silence(struct members *all, struct probe *p)
+{
+	const char *text = endpoint_text(p->endpoint);
+	struct member *m = NULL;
+
+	for (uint32_t i = 0; i < all->count && !m; i++) {
+		size_t size = strlen(all->member[i].address);
+
+		if (!all->member[i].probe && size &&
+		    strncmp(text, all->member[i].address, size) == 0 && text[size] == ':')
+			m = &all->member[i];
+	}
+	if (!m && all->count < MEMBERS_MAX)
+		m = &all->member[all->count++];
+	if (!m)
+		return;
+	m->probe = p;
+	snprintf(m->endpoint, sizeof(m->endpoint), "%s", text);
+}
+
+static void own(struct member *m, const struct options *options, const struct address *to)
+{
+	if (endpoint_create(&m->owned, to))
+		return;
+	m->own = (struct probe){.options = options, .endpoint = m->owned};
+	m->probe = &m->own;
+	snprintf(m->endpoint, sizeof(m->endpoint), "%s", to->text);
+}
+
+/* Many nodes of a host may have one name: its socket says at once whose it is. */
+static bool is_of(const struct member *m, const struct local_node *node)
+{
+	struct wire_hello hello;
+	struct endpoint *e;
+	char id[24] = "";
+
+	if (strcmp(node->name, m->name) != 0 || !node->address.text[0] ||
+	    endpoint_create(&e, &node->address))
+		return false;
+	if (endpoint_welcome(e, WELCOME_NS_MAX, &hello) == 0)
+		snprintf(id, sizeof(id), "%016" PRIx64, hello.member_id);
+	endpoint_close(e);
+	return strcmp(id, m->id) == 0;
+}
+
+/* How a member that was not named is reached. */
+static void choose(struct member *m, const struct options *options, const struct local_node *here,
+		   uint32_t count)
+{
+	char text[64], error[ADDRESS_ERROR_MAX];
+	struct address to;
+	bool told = m->port[0] > '0' && m->port[0] <= '9';
+
+	for (uint32_t i = 0; i < count && !m->probe; i++) {
+		if (is_of(m, &here[i]))
+			own(m, options, &here[i].address);
+	}
+	if (m->probe)
+		return;
+	snprintf(text, sizeof(text), "%.23s:%.15s", m->address, told ? m->port : "2379");
+	if (address_parse(&to, text, error) == 0)
+		own(m, options, &to);
+}
+
+/* All of them at the same time. */
+static void ask_others(struct members *all, const struct options *options)
+{
+	static struct local_node here[LOCAL_NODES_MAX];
+	static struct options others;
+	uint32_t count = local_find(here, LOCAL_NODES_MAX);
+	struct member *asked[MEMBERS_MAX];
+	struct probe *probes;
+
+	others = *options;
+	others.endpoint_count = 0;
+	if (others.timeout_ns > MEMBER_NS_MAX)
+		others.timeout_ns = MEMBER_NS_MAX;
+	for (uint32_t i = 0; i < all->count; i++) {
+		struct member *m = &all->member[i];
+
+		if (m->probe || others.endpoint_count == ENDPOINTS_MAX)
+			continue;
+		choose(m, options, here, count);
+		if (!m->probe)
+			continue;
+		asked[others.endpoint_count] = m;
+		others.endpoint[others.endpoint_count++] = m->owned;
+	}
+	probes = others.endpoint_count ? probe_all(&others, probe_status) : NULL;
+	for (uint32_t i = 0; probes && i < others.endpoint_count; i++) {
+		char id[24];
+
+		asked[i]->own = probes[i];
+		snprintf(id, sizeof(id), "%016" PRIx64, probes[i].status.member_id);
+		if (!probes[i].error[0] && strcmp(id, asked[i]->id) != 0)
+			snprintf(asked[i]->own.error, ERROR_SIZE,
+				 "another member answers there: %s", probes[i].status.name);
+		else if (!probes[i].error[0])
+			take_answer(all, &asked[i]->own);
+	}
+	free(probes);
+}
+
+int members_ask(struct members *out, const struct options *options)
+{
+	*out = (struct members){0};
+	out->typed = probe_all(options, probe_status);
+	if (!out->typed)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < options->endpoint_count; i++) {
+		if (!out->typed[i].error[0])
+			take_answer(out, &out->typed[i]);
+	}
+	for (uint32_t i = 0; i < options->endpoint_count; i++) {
+		if (out->typed[i].error[0])
+			take_silence(out, &out->typed[i]);
+	}
+	ask_others(out, options);
+	return 0;
+}
+
+void members_free(struct members *m)
+{
+	for (uint32_t i = 0; i < m->count; i++)
+		endpoint_close(m->member[i].owned);
+	free(m->typed);
+}
