@@ -116,6 +116,7 @@ struct raft_peer {
 	raft_index match;
 	raft_index next;
 	bool probing; /* one message at a time, until one is accepted */
+	bool slowed;  /* ... and until it has made more durable (V4) */
 	raft_index probe_prev;
 	raft_index agreed; /* its log was seen to match up to here, durable or not; a hint */
 	raft_index commit_told;

@@ -36,6 +36,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->match = 0;
 	p->next = next;
 	p->probing = true;
+	p->slowed = false;
 	p->probe_prev = next - 1;
 	p->agreed = 0;
 	p->commit_told = 0;
@@ -54,10 +55,15 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->unconfirmed = false;
 }
 
-/* Sends again from `next`, one message until it is answered. */
+/*
+ * Sends again from `next`, one message until it is answered. One whose disk hangs answers as well,
+ * each time that it is asked, with nothing more made durable: what it was sent waits there in
+ * memory, or did not fit. So after a step back entries stream again when its disk has moved (V4).
+ */
 static void probe_from(struct raft_peer *p, raft_index next)
 {
 	assert(next > p->match); /* R14 */
+	p->slowed = true;
 	p->next = next;
 	p->probing = true;
 	p->probe_prev = next - 1;
@@ -176,8 +182,11 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 {
 	if (reply->prev_index > p->agreed && reply->prev_index <= r->window.last)
 		p->agreed = reply->prev_index;
+	if (reply->match > p->match)
+		p->slowed = false;
 	/* The log agrees up to the probe, durable or not: stream from here. */
-	if (p->probing && (reply->prev_index == p->probe_prev || reply->match + 1 >= p->next))
+	if (p->probing &&
+	    ((reply->prev_index == p->probe_prev && !p->slowed) || reply->match + 1 >= p->next))
 		p->probing = false;
 	if (reply->match <= p->match)
 		return;
