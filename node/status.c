@@ -189,6 +189,11 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	if (raft.role == RAFT_LEADER)
 		majority_fault(n, &raft, &t);
 	refused_fault(n, &t);
+	if (raft.role == RAFT_LEADER && raft.applied < raft.replay_last)
+		metrics_line(&t,
+			     "warning this leader was just started and applies its log, %" PRIu64
+			     " of %" PRIu64 " entries so far: requests wait for that\n",
+			     raft.applied, raft.replay_last);
 	contradiction_fault(n, &raft, &t);
 	if (raft.lost)
 		metrics_line(&t, "error this member lost writes that it had acknowledged: it gives "

@@ -201,7 +201,7 @@ void raft_tick(struct raft *r, uint64_t now_us)
 	if (r->role == RAFT_LEADER) {
 		raft_leader_tick(r);
 	} else if (now_us >= r->election_deadline_us) {
-		if (raft_may_campaign(r)) {
+		if (raft_may_campaign(r) && !raft_defers(r)) {
 			raft_campaign(r);
 		} else {
 			r->leader = 0; /* silent for too long, whoever may stand for election */
@@ -348,6 +348,7 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->lost = r->lost.is;
 	out->start_confirmed = r->start_confirmed;
 	out->disk_stalled = r->disk_stalled;
+	out->replay_last = r->start_last;
 	out->contradiction = r->contradiction;
 	for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->place_count; i++) {
 		const struct raft_peer *p = &r->place[i];

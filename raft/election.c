@@ -65,6 +65,20 @@ bool raft_may_campaign(const struct raft *r)
 	return raft_is_voter(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 
+/*
+ * What its log held when it was started is not applied yet: as a leader it would serve nothing
+ * before that. An entry that it appended since does not count, so no failover waits for this.
+ */
+static bool replays(const struct raft *r)
+{
+	return r->start_last > r->applied + RAFT_REPLAY_MIN;
+}
+
+bool raft_defers(struct raft *r)
+{
+	return replays(r) && raft_quorum(r) > 1 && r->deferrals++ < RAFT_DEFERRALS_MAX;
+}
+
 void raft_disk_stalled(struct raft *r, bool stalled)
 {
 	assert(!r->in_ready);

@@ -70,6 +70,13 @@ enum {
 	/* 2^32 doubled so often is half of the range of terms (terms.c). */
 	RAFT_TERMS_DOUBLINGS_MAX = 29,
 
+	/*
+	 * A member that was just started and has this much of its log to apply gives others the
+	 * first word, so many election timeouts long and no longer (V6).
+	 */
+	RAFT_REPLAY_MIN = 1024,
+	RAFT_DEFERRALS_MAX = 2,
+
 	/* Reads of one other member that wait at the leader: no member takes all places (RX14). */
 	RAFT_READS_PEER_MAX = RAFT_READY_READS_MAX / 2,
 };
@@ -250,6 +257,7 @@ struct raft {
 	uint64_t election_deadline_us;
 	bool election_restarted; /* since the last tick: the span counts from the next one */
 	uint64_t vote_resend_us;
+	uint32_t deferrals; /* timeouts that it let pass since it heard a leader */
 
 	enum raft_role role;
 	raft_id leader;
@@ -367,6 +375,8 @@ void raft_lost_out(struct raft *r, struct raft_ready *out);
 
 /* election.c */
 bool raft_may_campaign(const struct raft *r);
+/* It leaves this timeout to others. */
+bool raft_defers(struct raft *r);
 void raft_campaign(struct raft *r);
 void raft_vote_count(struct raft *r);
 void raft_vote_durable(struct raft *r);

@@ -253,6 +253,7 @@ struct raft_status {
 	bool start_confirmed; /* the others were asked what they know of it: it may vote */
 	bool disk_stalled;    /* as raft_disk_stalled said last */
 	struct raft_contradiction contradiction;
+	raft_index replay_last; /* of the log as recovered: until it is applied, it replays */
 	uint32_t progress_count;
 	struct raft_progress progress[RAFT_MEMBERS_MAX];
 };

@@ -3,6 +3,7 @@
  */
 #include "tests/sim/world.h"
 
+#include "kv/command.h"
 #include "node/internal.h"
 
 #include <assert.h>
@@ -77,6 +78,66 @@ static void V5_a_hanging_disk_climbs_no_terms(void)
 	sim_world_destroy(&w);
 }
 
+/* Proposes puts of a full entry each. */
+static void fill(uint32_t leader, uint32_t count)
+{
+	uint8_t value[1000] = {1}, bytes[1200];
+	struct kv_request request = {.operation = KV_PUT,
+				     .session = 9,
+				     .key = {.data = (const uint8_t *)"k", .size = 1},
+				     .value = {.data = value, .size = sizeof(value)}};
+	raft_index index;
+	raft_term term;
+
+	for (uint32_t i = 0; i < count; i++) {
+		request.sequence = i + 1;
+		kv_request_encode(&request, bytes);
+		while (raft_propose(w.node[leader].node->raft, bytes, kv_request_size(&request),
+				    &index, &term))
+			sim_world_run(&w, MS);
+	}
+}
+
+/* One follower was just started and has its log to replay, the other has applied all. */
+static void V6_who_has_applied_leads(uint64_t seed)
+{
+	uint32_t leader = world_begin(seed, 3), started = (leader + 1) % 3;
+	uint32_t other = (leader + 2) % 3;
+
+	fill(leader, 3000);
+	while (w.node[other].node->applied < 3000)
+		sim_world_run(&w, MS);
+	sim_world_run(&w, 100 * MS);
+	sim_node_crash(&w, started);
+	sim_node_crash(&w, leader);
+	sim_node_start(&w, started);
+	while (sim_leader(&w) < 0)
+		sim_world_run(&w, MS);
+	assert(sim_leader(&w) == (int)other);
+	sim_world_destroy(&w);
+}
+
+/* Everybody has its log to replay: each leaves the first word to the others, and not for long. */
+static void V6_somebody_leads_all_the_same(void)
+{
+	uint32_t leader = world_begin(1, 3);
+	uint64_t began_ns;
+
+	fill(leader, 3000);
+	sim_world_run(&w, 1000 * MS);
+	for (uint32_t i = 0; i < 3; i++)
+		sim_node_crash(&w, i);
+	for (uint32_t i = 0; i < 3; i++)
+		sim_node_start(&w, i);
+	began_ns = w.now_ns;
+	while (sim_leader(&w) < 0) {
+		assert(w.now_ns - began_ns < 2000 * MS);
+		sim_world_run(&w, MS);
+	}
+	printf("all started again: a leader after %" PRIu64 " ms\n", (w.now_ns - began_ns) / MS);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	static const uint32_t nodes[] = {3, 5};
@@ -85,6 +146,9 @@ int main(void)
 		V5_slow_disks_elect_a_leader(149, nodes[i]);
 		V5_slow_disks_elect_a_leader(320, nodes[i]);
 	}
+	for (uint64_t seed = 1; seed <= 6; seed++)
+		V6_who_has_applied_leads(seed);
+	V6_somebody_leads_all_the_same();
 	V5_a_hanging_disk_climbs_no_terms();
 	return 0;
 }

@@ -381,6 +381,41 @@ static void V5_a_candidate_waits_for_the_voters_disks(void **state)
 	}
 }
 
+/* One that was just started, with much to apply, leaves two timeouts to others; no more. */
+static void V6_who_has_much_to_replay_stands_last(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .long_log = 5000, .term = 1});
+	for (uint64_t us = 0; raft_get_role(h.r) == RAFT_FOLLOWER; us += 1000) {
+		assert_true(us <= 6 * HAND_ELECTION_US + 3000);
+		hand_tick(&h, 1000);
+	}
+	assert_true(h.now_us >= 3 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_term(h.r), 2); /* it costs no terms */
+	hand_fini(&h);
+	/* A leader that is heard begins the count anew. */
+	hand_init(&h, (struct hand_options){.nodes = 3, .long_log = 5000, .term = 1});
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(hand_append(&h, 2, 1, 5000, 1, "", 0), 0);
+	hand_persist(&h);
+	hand_tick(&h, 0);
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_fini(&h);
+	/* With little to apply, or alone, it stands at once. */
+	hand_init(&h, (struct hand_options){.nodes = 3, .long_log = 1000, .term = 1});
+	hand_campaign(&h);
+	hand_fini(&h);
+	hand_init(&h, (struct hand_options){.nodes = 1, .long_log = 5000, .term = 1});
+	hand_campaign(&h);
+	hand_fini(&h);
+}
+
 /* Neither given nor refused: the candidate asks again, and the disk may go on meanwhile. */
 static void V20_a_stalled_disk_gives_no_new_vote(void **state)
 {
@@ -423,6 +458,7 @@ int main(void)
 		cmocka_unit_test(V20_a_stalled_disk_does_not_campaign),
 		cmocka_unit_test(V20_a_candidate_whose_disk_stalls_is_not_elected),
 		cmocka_unit_test(V20_a_stalled_disk_gives_no_new_vote),
+		cmocka_unit_test(V6_who_has_much_to_replay_stands_last),
 		cmocka_unit_test(V5_no_second_candidacy_before_the_first_is_durable),
 		cmocka_unit_test(V5_no_candidacy_before_a_vote_for_another_is_durable),
 		cmocka_unit_test(V5_a_candidate_waits_for_the_voters_disks),
