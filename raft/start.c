@@ -277,6 +277,15 @@ int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft
 	return 0;
 }
 
+/*
+ * A term in which this member stands and of which nobody has heard yet: nobody can have promised
+ * anything in it. Told of it, a leader would step down for one whose disk hangs (V5).
+ */
+static raft_term term_told(const struct raft *r)
+{
+	return r->role == RAFT_CANDIDATE && !raft_hard_durable(r) ? r->hard.term - 1 : r->hard.term;
+}
+
 /* Neither speaks for a term, so neither waits for one to be durable. */
 void raft_start_send(struct raft *r)
 {
@@ -290,6 +299,7 @@ void raft_start_send(struct raft *r)
 		if (p->start_reply_owed) {
 			struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_START_REPLY);
 
+			m->term = term_told(r);
 			m->start_reply.asked = p->start_asked;
 			m->start_reply.known = p->witness;
 		}
