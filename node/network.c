@@ -97,13 +97,14 @@ static uint32_t receive_burst(struct node *n)
 }
 
 /*
- * One burst a turn, except when a timer of raft is due: then the mail is read to its end first,
- * because a node that was descheduled finds its leader's heartbeats there. The bound is more than a
- * device's queue holds.
+ * One burst a turn, except when this node is about to end a silence: then the mail is read to its
+ * end first, because a node that was descheduled finds its leader's heartbeats there, behind
+ * whatever else waits (V8). A leader, and whoever else has something due, sends first. The bound is
+ * more than a device's queue holds.
  */
 void node_receive(struct node *n)
 {
-	bool due = n->raft && raft_deadline(n->raft) <= n->now_ns / 1000;
+	bool due = n->raft && raft_election_due(n->raft, n->now_ns / 1000);
 	bool drain = n->backlog >= BACKLOG_TURNS;
 	int bursts = due || drain ? BURSTS_MAX : 1;
 

@@ -65,6 +65,12 @@ bool raft_may_campaign(const struct raft *r)
 	return raft_is_voter(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 
+bool raft_election_due(const struct raft *r, uint64_t now_us)
+{
+	return r->role != RAFT_LEADER && !r->election_restarted &&
+	       now_us >= r->election_deadline_us;
+}
+
 /*
  * What its log held when it was started is not applied yet: as a leader it would serve nothing
  * before that. An entry that it appended since does not count, so no failover waits for this.

@@ -95,6 +95,12 @@ void raft_tick(struct raft *r, uint64_t now_us);
 uint64_t raft_deadline(const struct raft *r);
 
 /*
+ * True if the next raft_tick, at now_us, would end a silence: whoever was descheduled reads the
+ * mail that waits for it first, for the leader's heartbeats are there.
+ */
+bool raft_election_due(const struct raft *r, uint64_t now_us);
+
+/*
  * A message arrives, decoded and unverified. Entries are copied. 0, or why it was dropped
  * (raft/check.h has the table): -EINVAL (malformed), -ENOENT (the sender is not a member),
  * -EKEYREJECTED (the sender's directory is not the one that the table names), -ESTALE (an older

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MS UINT64_C(1000000)
 
@@ -51,7 +52,7 @@ static void V5_slow_disks_elect_a_leader(uint64_t write_ms, uint32_t nodes)
 	printf("writes of %" PRIu64 " ms, %u nodes: a leader after %" PRIu64 " ms, %" PRIu64
 	       " terms\n",
 	       write_ms, nodes, (w.now_ns - began_ns) / MS, term - before);
-	sim_world_run(&w, 20000 * MS);
+	sim_world_run(&w, 5000 * MS);
 	assert(sim_leader(&w) == leader);
 	assert(term_of((uint32_t)leader) == term);
 	sim_world_destroy(&w);
@@ -68,13 +69,39 @@ static void V5_a_hanging_disk_climbs_no_terms(void)
 		sim_net_cut(w.net, other, i, true);
 		sim_net_cut(w.net, i, other, true);
 	}
-	sim_world_run(&w, 20000 * MS);
+	sim_world_run(&w, 5000 * MS);
 	assert(term_of(other) <= term + 1);
 	sim_net_heal(w.net);
-	sim_world_run(&w, 5000 * MS);
-	assert(sim_leader(&w) ==
-	       (int)leader); /* nothing that it says is durable, so it is silent */
+	sim_world_run(&w, 12000 * MS);
+	/* Nothing that it says of terms is durable: it is silent, also when it is asked (10 s). */
+	assert(sim_leader(&w) == (int)leader);
 	assert(term_of(leader) == term);
+	sim_world_destroy(&w);
+}
+
+/* A follower was descheduled: its leader's heartbeats wait behind a queue of strangers' frames. */
+static void V8_who_slept_reads_its_mail_first(void)
+{
+	uint32_t leader = world_begin(3, 3), slept = (leader + 1) % 3;
+	raft_term term = term_of(leader);
+	struct link *stranger = sim_net_link(w.net, SIM_PORTS_MAX - 1);
+	struct link_frame frame;
+
+	for (int i = 0; i < 960; i++) {
+		bool ok = stranger->ops->alloc(stranger, &frame);
+
+		assert(ok);
+		frame.size = 60;
+		memset(frame.data, 0xee, 60);
+		memset(frame.data, 0, 6);
+		frame.data[5] = (uint8_t)slept;
+		stranger->ops->tx(stranger, &frame, 1);
+	}
+	w.node[slept].paused_until_ns = w.now_ns + 400 * MS;
+	sim_world_run(&w, 1000 * MS);
+	assert(term_of(slept) == term);
+	assert(sim_leader(&w) == (int)leader);
+	stranger->ops->destroy(stranger);
 	sim_world_destroy(&w);
 }
 
@@ -104,8 +131,8 @@ static void V6_who_has_applied_leads(uint64_t seed)
 	uint32_t leader = world_begin(seed, 3), started = (leader + 1) % 3;
 	uint32_t other = (leader + 2) % 3;
 
-	fill(leader, 3000);
-	while (w.node[other].node->applied < 3000)
+	fill(leader, 1500);
+	while (w.node[other].node->applied < 1500)
 		sim_world_run(&w, MS);
 	sim_world_run(&w, 100 * MS);
 	sim_node_crash(&w, started);
@@ -123,7 +150,7 @@ static void V6_somebody_leads_all_the_same(void)
 	uint32_t leader = world_begin(1, 3);
 	uint64_t began_ns;
 
-	fill(leader, 3000);
+	fill(leader, 1500);
 	sim_world_run(&w, 1000 * MS);
 	for (uint32_t i = 0; i < 3; i++)
 		sim_node_crash(&w, i);
@@ -146,8 +173,9 @@ int main(void)
 		V5_slow_disks_elect_a_leader(149, nodes[i]);
 		V5_slow_disks_elect_a_leader(320, nodes[i]);
 	}
-	for (uint64_t seed = 1; seed <= 6; seed++)
+	for (uint64_t seed = 1; seed <= 3; seed++)
 		V6_who_has_applied_leads(seed);
+	V8_who_slept_reads_its_mail_first();
 	V6_somebody_leads_all_the_same();
 	V5_a_hanging_disk_climbs_no_terms();
 	return 0;

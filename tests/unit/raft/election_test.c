@@ -381,6 +381,23 @@ static void V5_a_candidate_waits_for_the_voters_disks(void **state)
 	}
 }
 
+/* Only who would stand reads all its mail first; a leader's heartbeats are not kept waiting. */
+static void V8_an_election_is_due_for_who_does_not_lead(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	assert_false(raft_election_due(h.r, h.now_us + 10 * HAND_ELECTION_US)); /* no tick yet */
+	hand_tick(&h, 1);
+	assert_false(raft_election_due(h.r, h.now_us + HAND_ELECTION_US - 1));
+	assert_true(raft_election_due(h.r, h.now_us + 2 * HAND_ELECTION_US));
+	hand_elect(&h);
+	assert_true(raft_deadline(h.r) <= h.now_us + HAND_HEARTBEAT_US);
+	assert_false(raft_election_due(h.r, h.now_us + 10 * HAND_ELECTION_US));
+	hand_fini(&h);
+}
+
 /* One that was just started, with much to apply, leaves two timeouts to others; no more. */
 static void V6_who_has_much_to_replay_stands_last(void **state)
 {
@@ -458,6 +475,7 @@ int main(void)
 		cmocka_unit_test(V20_a_stalled_disk_does_not_campaign),
 		cmocka_unit_test(V20_a_candidate_whose_disk_stalls_is_not_elected),
 		cmocka_unit_test(V20_a_stalled_disk_gives_no_new_vote),
+		cmocka_unit_test(V8_an_election_is_due_for_who_does_not_lead),
 		cmocka_unit_test(V6_who_has_much_to_replay_stands_last),
 		cmocka_unit_test(V5_no_second_candidacy_before_the_first_is_durable),
 		cmocka_unit_test(V5_no_candidacy_before_a_vote_for_another_is_durable),
