@@ -51,7 +51,7 @@
  *	RX20 position		an index has a term		-EINVAL
  *
  * Not held, for it cannot be (no Byzantine fault tolerance; docs/adr/0005-marks-and-witnesses.md
- * and docs/wire.md say what follows): that the leader of a term is one, that a follower's disk has
+ * says what follows): that the leader of a term is one, that a follower's disk has
  * what it acknowledges, and that a witness tells the truth.
  */
 #ifndef RAFT_CHECK_H
