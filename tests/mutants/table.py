@@ -133,7 +133,7 @@ MUTANTS = [
      "raft/replicate.c",
      "((reply->prev_index == p->probe_prev && !p->slowed) ||",
      "(reply->prev_index == p->probe_prev ||",
-     ["unit-raft-replicate"]),
+     ["unit-raft-flood"]),
     ("replayer-leads", "V6: who has much to replay leaves the first word to others",
      "raft/election.c",
      "return replays(r) && raft_quorum(r) > 1 && r->deferrals++ < RAFT_DEFERRALS_MAX;",
