@@ -393,6 +393,7 @@ static void V8_an_election_is_due_for_who_does_not_lead(void **state)
 	assert_false(raft_election_due(h.r, h.now_us + HAND_ELECTION_US - 1));
 	assert_true(raft_election_due(h.r, h.now_us + 2 * HAND_ELECTION_US));
 	hand_elect(&h);
+	hand_tick(&h, 1);
 	assert_true(raft_deadline(h.r) <= h.now_us + HAND_HEARTBEAT_US);
 	assert_false(raft_election_due(h.r, h.now_us + 10 * HAND_ELECTION_US));
 	hand_fini(&h);
