@@ -163,6 +163,12 @@ static void lie(struct cluster *c, struct liar *l)
 	struct raft *r = n->core;
 	struct raft_message m;
 
+	/*
+	 * Before there is a term, all that it says is too far ahead: said for long enough, that is
+	 * believed (raft/terms.c), and leads to terms that these checkers have no memory for.
+	 */
+	if (r->hard.term == 0)
+		return;
 	memset(&m, 0, sizeof(m));
 	m.type = (enum raft_message_type)(1 + cluster_random(c, 8));
 	m.from = l->id;
