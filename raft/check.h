@@ -46,7 +46,9 @@
  *	START_REPLY
  *	RX17 asked		this start			-ESTALE
  *	RX18 start that it	not older than this one, and	-EINVAL
- *	     knows		plausible after it
+ *	     knows		plausible after the first one
+ *				of this process; one new start
+ *				of it in a second
  *	RX19 term that it knows	as RX3				-EDOM
  *	RX20 position		an index has a term		-EINVAL
  *

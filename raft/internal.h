@@ -179,6 +179,8 @@ struct raft_lost {
 	bool is;
 	bool told;            /* to be handed out: it was found out just now */
 	raft_start known;     /* ... from a witness that knows this start */
+	uint32_t times;       /* how often, since it was started */
+	uint64_t told_us;     /* not before this is it handed out again, or over */
 	bool ended;           /* to be handed out: it is whole again */
 	raft_term voted_term; /* the newest in which it voted since it was started */
 
@@ -290,6 +292,7 @@ struct raft {
 	uint32_t send_turn;   /* place that sends first in the next ready */
 
 	/* This start's knowledge of its past (start.c, lost.c). */
+	raft_start start_own; /* as it was created: others may know no newer one */
 	bool start_confirmed;
 	uint64_t start_began_us;
 	uint64_t start_ask_us;

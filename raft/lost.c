@@ -9,10 +9,20 @@
 
 #include "base/mix.h"
 
+/*
+ * A new start is a write that the node stands still for, and the others forget what the former one
+ * acknowledged. Whoever is told of a loss again and again takes one in this time (V28).
+ */
+static const uint64_t AGAIN_US = 1000000;
+
 void raft_lost_begin(struct raft *r, raft_start known)
 {
+	if (!r->lost.is)
+		r->lost.told_us = 0; /* the sign is durable before anything goes on */
+	if (!r->lost.told || known > r->lost.known)
+		r->lost.known = known;
 	r->lost.told = true;
-	r->lost.known = known;
+	r->lost.times++;
 	r->lost.is = true;
 	r->lost.ended = false;
 	r->lost.context = 0;
@@ -79,18 +89,30 @@ void raft_lost_end_try(struct raft *r)
 {
 	struct raft_lost *l = &r->lost;
 
+	/* The sign is durable, and its newest start is known, before it goes away. */
+	if (l->told || (l->times > 1 && r->now_us < l->told_us))
+		return;
 	if (!l->is || l->target == 0 || l->asked_term != r->hard.term || !leader_serves(r) ||
 	    r->commit < l->target || r->durable < l->target)
 		return;
-	*l = (struct raft_lost){.voted_term = l->voted_term, .asked = l->asked, .ended = true};
+	*l = (struct raft_lost){.voted_term = l->voted_term,
+				.asked = l->asked,
+				.times = l->times,
+				.told_us = l->told_us,
+				.ended = true};
 	r->start_settled = true;
 }
 
 void raft_lost_out(struct raft *r, struct raft_ready *out)
 {
-	out->lost = r->lost.told;
-	out->lost_known = r->lost.known;
-	out->whole = r->lost.ended;
-	r->lost.told = false;
-	r->lost.ended = false;
+	struct raft_lost *l = &r->lost;
+
+	out->whole = l->ended;
+	l->ended = false;
+	out->lost = l->told && r->now_us >= l->told_us;
+	if (!out->lost)
+		return;
+	out->lost_known = l->known;
+	l->told = false;
+	l->told_us = r->now_us + AGAIN_US;
 }

@@ -59,6 +59,7 @@ static void confirm_try(struct raft *r)
 
 void raft_start_init(struct raft *r, const struct raft_options *o)
 {
+	r->start_own = r->start;
 	r->start_began_us = r->now_us;
 	r->start_term = o->hard_state.term;
 	r->start_first = r->window.first;
@@ -252,6 +253,19 @@ static bool position_lost(const struct raft *r, const struct raft_peer *p,
 	       r->start_terms[raft_window_slot(known->index)] != known->entry_term;
 }
 
+/*
+ * RX18. How far it goes counts from the start that this process began with, however often it is
+ * told: what comes of it has to be believed by those who know that one.
+ */
+static bool told_plausible(const struct raft *r, raft_start known)
+{
+	uint32_t count = raft_start_count(known);
+
+	return known == r->start ||
+	       (count >= raft_start_count(r->start) && count < RAFT_START_COUNT_MAX &&
+		count <= raft_start_count(r->start_own) + RAFT_STARTS_TOLD_MAX);
+}
+
 int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
 	const struct raft_start_reply *reply = &m->start_reply;
@@ -259,8 +273,7 @@ int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft
 	if (reply->asked != r->start)
 		return -ESTALE;
 	/* Or one that does not believe this start. */
-	if (!raft_start_plausible(r->start, reply->known.start) ||
-	    raft_start_count(reply->known.start) < raft_start_count(r->start))
+	if (!told_plausible(r, reply->known.start))
 		return -EINVAL;
 	/* It may have voted in the term that it is told of, and have forgotten it. */
 	bool told = m->term > r->hard.term || (m->term == r->hard.term && !p->start_answered);

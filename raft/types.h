@@ -53,6 +53,12 @@ static inline uint32_t raft_start_count(raft_start start)
 /* More starts than these, since a member was last heard, none has made. */
 #define RAFT_STARTS_UNHEARD_MAX (1u << 20)
 
+/*
+ * Nor was a directory rolled back by more than these. Whoever is told so takes a start above that
+ * one, and who knows only its former one must believe it (V28).
+ */
+#define RAFT_STARTS_TOLD_MAX (RAFT_STARTS_UNHEARD_MAX / 2)
+
 /* False: no start that follows the one that is known (0: none is). It is believed by nobody. */
 static inline bool raft_start_plausible(raft_start known, raft_start start)
 {

@@ -372,9 +372,68 @@ static void V28_a_witness_names_a_whole_position(void **state)
 	hand_fini(&h);
 }
 
+/*
+ * What it is told of its own start, by one alone, never takes it where the others do not believe it
+ * any more: the start that it then takes is plausible to who knows the first one, and the next too.
+ */
+static void V28_a_start_that_it_is_told_of_shuts_it_out_nowhere(void **state)
+{
+	const uint32_t counts[] = {RAFT_START_COUNT_MAX, RAFT_STARTS_UNHEARD_MAX + 2,
+				   RAFT_STARTS_UNHEARD_MAX + 1, RAFT_STARTS_UNHEARD_MAX,
+				   RAFT_STARTS_TOLD_MAX + 1};
+	raft_start first;
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	first = h.r->start;
+	for (int again = 0; again < 4; again++) {
+		for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+			struct raft_message m =
+				hand_told(&h, 2, hand_start(1, counts[i] + (uint32_t)again), 0, 0);
+			uint32_t lost = h.lost;
+
+			(void)hand_recv(&h, &m);
+			hand_tick(&h, 2000000);
+			if (h.lost == lost)
+				continue;
+			/* As wal_lost takes it: one more, and a nonce. */
+			raft_restarted(h.r,
+				       (raft_start)(raft_start_count(h.lost_known) + 1) << 32 | 9);
+			assert_true(raft_start_plausible(first, h.r->start));
+		}
+	}
+	assert_int_equal(h.lost, 1); /* and rolled back it may have been */
+	assert_int_equal(hand_told_well(&h, 3), 0);
+	hand_fini(&h);
+}
+
+/* Each new start is a write that the node stands still for. */
+static void V28_it_takes_one_new_start_in_a_second_however_often_it_is_told(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	for (uint32_t i = 0; i < 300; i++) {
+		struct raft_message m =
+			hand_told(&h, 2, hand_start(1, raft_start_count(h.r->start) + 1), 0, 0);
+		uint32_t lost = h.lost;
+
+		assert_int_equal(hand_recv(&h, &m), 0);
+		hand_tick(&h, 10000);
+		if (h.lost > lost)
+			raft_restarted(h.r, hand_start(1, raft_start_count(h.lost_known) + 1));
+	}
+	assert_in_range(h.lost, 2, 4);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V28_a_start_that_it_is_told_of_shuts_it_out_nowhere),
+		cmocka_unit_test(V28_it_takes_one_new_start_in_a_second_however_often_it_is_told),
 		cmocka_unit_test(V28_an_acknowledgement_names_only_what_was_sent),
 		cmocka_unit_test(V28_a_forged_read_token_is_not_remembered),
 		cmocka_unit_test(V28_a_vote_counts_only_if_it_was_asked_for),
