@@ -132,30 +132,30 @@ static int command_apply(struct kv *kv, const struct kv_request *request)
 	return 0;
 }
 
-/* Decides by the session what a command is worth. 0 with the answer set, or -EAGAIN. */
-static int command_judge(struct kv *kv, const struct kv_request *request)
+/* What a command is worth, by its session. True: it is not applied, and the answer is set. */
+static bool command_settled(struct kv *kv, const struct kv_request *request)
 {
 	const struct kv_session *known;
 
 	switch (kv_session_judge(kv->sessions, request, &known)) {
 	case KV_SESSION_NEW:
-		return command_apply(kv, request);
+		return false;
 	case KV_SESSION_DUPLICATE:
 		assert(known->answer_size == sizeof(kv->answer));
 		memcpy(kv->answer, known->answer, sizeof(kv->answer));
-		return 0;
+		return true;
 	case KV_SESSION_STALE:
 		answer_set(kv, KV_STALE_SEQUENCE, 0);
-		return 0;
+		return true;
 	case KV_SESSION_UNKNOWN:
 		answer_set(kv, KV_SESSION_EXPIRED, 0);
-		return 0;
+		return true;
 	case KV_SESSION_MISNAMED:
 		answer_set(kv, KV_MALFORMED, 0);
-		return 0;
+		return true;
 	}
 	assert(false);
-	return 0;
+	return false;
 }
 
 static uint64_t state_hash(const struct kv *kv)
@@ -190,8 +190,8 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 		answer_set(kv, KV_MALFORMED, 0);
 	else if (kv->stepping)
 		err = command_apply(kv, &request);
-	else
-		err = command_judge(kv, &request);
+	else if (!command_settled(kv, &request))
+		err = command_apply(kv, &request);
 	if (err)
 		return err;
 
@@ -268,6 +268,26 @@ static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
 											: -ENOSPC;
 }
 
+/* Between two steps of a delete, too: its session is not remembered before the last of them. */
+static bool kv_settled(struct sm *sm, const uint8_t *command, uint32_t size,
+		       struct sm_result *result)
+{
+	struct kv *kv = kv_of(sm);
+	struct kv_request request;
+	int err = command_decode(&request, command, size);
+
+	assert(err == 0);
+	if (!command_settled(kv, &request))
+		return false;
+	*result = (struct sm_result){
+		.session = request.session,
+		.sequence = request.sequence,
+		.data = kv->answer,
+		.size = sizeof(kv->answer),
+	};
+	return true;
+}
+
 static uint64_t kv_hash(struct sm *sm)
 {
 	const struct kv *kv = kv_of(sm);
@@ -317,6 +337,7 @@ static const struct sm_ops kv_ops = {
 	.sweep = kv_sweep,
 	.check = kv_check,
 	.admit = kv_admit,
+	.settled = kv_settled,
 	.hash = kv_hash,
 	.revision = kv_revision,
 	.size = kv_size,

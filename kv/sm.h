@@ -90,6 +90,14 @@ struct sm_ops {
 	 */
 	int (*admit)(struct sm *sm, const uint8_t *command, uint32_t size);
 
+	/*
+	 * What apply would say of a command that check found good, if nothing would change: it was
+	 * applied, or its session refuses it. Then *result is set, and the log need not hold it
+	 * again. False: only apply can tell. From the applied state, so it is true on each member.
+	 */
+	bool (*settled)(struct sm *sm, const uint8_t *command, uint32_t size,
+			struct sm_result *result);
+
 	/* Over the whole state: equal on members that have applied the same index. */
 	uint64_t (*hash)(struct sm *sm);
 

@@ -8,6 +8,17 @@
 #include <assert.h>
 #include <errno.h>
 
+/* The store knows its end. True: it was answered. */
+static bool settled(struct serve *s, struct request *q)
+{
+	struct sm_result result;
+
+	if (!s->sm->ops->settled(s->sm, q->data, q->size, &result))
+		return false;
+	serve_answer(s, q, SERVE_OK, result.data, result.size);
+	return true;
+}
+
 void command_begin(struct serve *s, struct request *q)
 {
 	if (s->sm->ops->check(s->sm, q->data, q->size, &q->session, &q->sequence)) {
@@ -16,6 +27,9 @@ void command_begin(struct serve *s, struct request *q)
 		return;
 	}
 	s->counters.commands++;
+	/* A retry. Whatever there is no room or no leader for, its end is known, and told. */
+	if (settled(s, q))
+		return;
 	request_move(&s->requests, q, REQUEST_PROPOSING);
 	request_list_session(&s->requests, q);
 	serve_resend_reset(s, q);
@@ -23,16 +37,21 @@ void command_begin(struct serve *s, struct request *q)
 
 /*
  * "No space" says that nothing was done. An earlier copy of the command may be in this leader's
- * log: so all of that is applied first. It may be in the log of another who leads meanwhile: so a
- * majority confirms that this one does, to a question that is younger than the command. And a copy
- * may be on its way to a member that was forwarded to before: then it is never said.
+ * log: so all of that is applied first, and the store is asked. It may be in the log of another who
+ * leads meanwhile: so a majority confirms that this one does, to a question that is younger than
+ * the command. And a copy may be on its way to a member that was forwarded to before: then it is
+ * never said.
  */
 int command_admit(struct serve *s, struct request *q, const struct serve_leader *leader)
 {
 	int err = leader->full ? -ENOSPC : s->sm->ops->admit(s->sm, q->data, q->size);
+	struct sm_result result;
 
 	if (!err)
 		return 0;
+	/* Its own door tells the end, when its store has come as far as ours. */
+	if (s->sm->ops->settled(s->sm, q->data, q->size, &result))
+		return -EAGAIN;
 	assert(err == -ENOSPC);
 	if (q->asked_term != leader->term) {
 		q->asked_term = leader->term;
@@ -114,10 +133,15 @@ void command_drive(struct serve *s)
 		return;
 	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_PROPOSING]); q; q = next) {
 		next = TAILQ_NEXT(q, list);
+		if (!leader.self && q->resend_ns > s->now_ns)
+			continue;
+		/* What was new when it came may be known by now. */
+		if ((!leader.self || leader.full) && settled(s, q))
+			continue;
 		if (leader.self) {
 			if (!propose(s, q, &leader))
 				return;
-		} else if (q->resend_ns <= s->now_ns) {
+		} else {
 			forward_send(s, q, &leader);
 		}
 	}

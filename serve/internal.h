@@ -2,7 +2,8 @@
  * Serve's inside: what the files of serve/ share.
  *
  * Invariants:
- *	SV1. An answer that says OK to a command leaves only from the apply of that command.
+ *	SV1. An answer that says OK to a command leaves only from its apply, or is what the
+ *	     state machine remembers of that.
  *	SV2. A query is answered from a state that has applied at least its confirmed read index.
  *	SV3. Every piece of one answer is of one revision.
  */

@@ -492,15 +492,28 @@ static int admit_put(struct rig *rig, struct kv_bytes key, struct kv_bytes value
 	return admit(rig, &request);
 }
 
+/* The status of the answer that apply would give, or -1: it would do something. */
+static int settled(struct rig *rig, const struct kv_request *request)
+{
+	struct kv_answer answer = {0};
+	struct sm_result result;
+	uint8_t bytes[256];
+
+	kv_request_encode(request, bytes);
+	if (!rig->sm->ops->settled(rig->sm, bytes, (uint32_t)kv_request_size(request), &result))
+		return -1;
+	return kv_answer_decode(&answer, result.data, result.size) ? -2 : (int)answer.status;
+}
+
 static void quota_is_judged_at_the_door_and_never_in_apply(void **state)
 {
 	struct rig rig;
 	const uint64_t key = KV_KEY_OVERHEAD + 1 + 10;
-	const struct kv_request last = {.operation = KV_PUT,
-					.session = 9,
-					.sequence = 1,
-					.key = text("b"),
-					.value = text("0123456789")};
+	struct kv_request last = {.operation = KV_PUT,
+				  .session = 9,
+				  .sequence = 2,
+				  .key = text("b"),
+				  .value = text("0123456789")};
 	const struct kv_request remove = {
 		.operation = KV_DELETE, .session = 78, .sequence = 1, .key = text("b")};
 
@@ -518,6 +531,10 @@ static void quota_is_judged_at_the_door_and_never_in_apply(void **state)
 	assert_int_equal(admit(&rig, &remove), 0);
 	/* A retry of what was applied is not refused: its answer says that it was done. */
 	assert_int_equal(admit(&rig, &last), 0);
+	assert_int_equal(settled(&rig, &last), KV_OK);
+	assert_int_equal(settled(&rig, &remove), -1);
+	last.sequence--;
+	assert_int_equal(settled(&rig, &last), KV_STALE_SEQUENCE);
 
 	/* R52: what is in the log is applied by every member, whatever its own quota. */
 	assert_int_equal(put(&rig, text("c"), text("0123456789")).status, KV_OK);

@@ -87,6 +87,34 @@ static void V17_a_forwarded_command_finds_no_space_for_the_log(void **state)
 	assert_int_equal(h.proposals, 0);
 }
 
+/* It was applied here. Who forwarded it is told to wait: its own store has the answer soon. */
+static void V17_a_forwarded_retry_of_what_was_applied_is_not_refused(void **state)
+{
+	static const uint32_t sizes[] = {100, sizeof(command)};
+
+	(void)state;
+	h.leader.full = true;
+	h.settled_session = 5;
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t count = parts_count(sizes[i]), replies = h.replies;
+
+		for (uint32_t part = 0; part < count; part++)
+			part_from(PEER, 77 + i, sizes[i], part);
+		replied(replies + count, SERVE_BUSY, count - 1);
+		if (h.reads)
+			serve_confirmed(h.serve, h.context, 3);
+		replied(replies + count, SERVE_BUSY, count - 1);
+	}
+	/* It became known while it waited for the answer of a majority. */
+	h.settled_session = 0;
+	part_from(PEER, 80, 100, 0);
+	assert_int_equal(h.reads, 1);
+	h.settled_session = 5;
+	serve_confirmed(h.serve, h.context, 3);
+	assert_int_equal(h.reply[h.replies - 1].status, SERVE_BUSY);
+	assert_int_equal(h.proposals, 0);
+}
+
 /* One part or three: the refusal is kept, so that no late duplicate is proposed after it. */
 static void V10_no_space_is_said_once_it_is_certain(void **state)
 {
@@ -201,6 +229,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_part_is_proposed_as_it_comes, setup, teardown),
 		cmocka_unit_test_setup_teardown(V17_a_forwarded_command_finds_no_space_for_the_log,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			V17_a_forwarded_retry_of_what_was_applied_is_not_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(V10_no_space_is_said_once_it_is_certain, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(who_does_not_lead_says_so, setup, teardown),

@@ -125,6 +125,70 @@ static void V17_without_space_for_the_log_no_command_is_taken(void **state)
 	assert_int_equal(h.proposals, 1);
 }
 
+/* V10 holds for the disk as for the quota: first all that is in the log, then the store's word. */
+static void V17_a_retry_of_what_was_applied_is_answered_without_space(void **state)
+{
+	static const raft_id leads[] = {SELF, PEER, 0};
+
+	(void)state;
+	h.leader.full = true;
+	h.settled_session = 5;
+	for (uint32_t i = 0; i < 3; i++) {
+		h.leader.id = leads[i];
+		hand_command(&h, 1, 5, 1, 100);
+		hand_turn(&h, 1 * MS);
+		assert_int_equal(hand_heard(&h, i + 1)->status, SERVE_OK);
+		assert_memory_equal(h.word[i].data, "then", 4);
+	}
+	assert_int_equal(h.reads, 0);
+	assert_int_equal(h.parts, 0);
+	/* One that the store knows only when the log's end is applied. */
+	h.leader.id = SELF;
+	h.leader.last = 3;
+	hand_command(&h, 2, 6, 1, 100);
+	hand_turn(&h, 1 * MS);
+	hand_heard(&h, 3);
+	assert_int_equal(h.reads, 0);
+	serve_progress(h.serve, 3, false);
+	hand_turn(&h, 1 * MS);
+	assert_int_equal(h.reads, 1);
+	h.settled_session = 6;
+	serve_confirmed(h.serve, h.context, 3);
+	hand_turn(&h, 1 * MS);
+	assert_int_equal(hand_heard(&h, 4)->status, SERVE_OK);
+	assert_int_equal(h.proposals, 0);
+}
+
+static void V17_what_was_forwarded_before_is_not_refused_by_the_disk(void **state)
+{
+	(void)state;
+	h.leader.id = PEER;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	h.leader = (struct serve_leader){.id = SELF, .term = 8, .full = true};
+	hand_turn(&h, 1 * MS);
+	if (h.reads)
+		serve_confirmed(h.serve, h.context, 3);
+	hand_turn(&h, 1 * MS);
+	hand_heard(&h, 0);
+	hand_apply(&h, 5, 1);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_OK);
+}
+
+/* A follower that was behind when it came: what its own store says later goes before a resend. */
+static void V17_who_forwards_asks_its_own_store_each_time(void **state)
+{
+	(void)state;
+	h.leader.id = PEER;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(h.parts, 1);
+	h.settled_session = 5;
+	hand_turn(&h, SERVE_RESEND_NS_MAX);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_OK);
+	assert_int_equal(h.parts, 1);
+}
+
 static void no_space_waits_for_a_copy_in_the_log(void **state)
 {
 	(void)state;
@@ -237,6 +301,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_new_term_puts_back_what_the_old_one_had, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(V17_without_space_for_the_log_no_command_is_taken,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			V17_a_retry_of_what_was_applied_is_answered_without_space, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			V17_what_was_forwarded_before_is_not_refused_by_the_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(V17_who_forwards_asks_its_own_store_each_time,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(no_space_waits_for_a_copy_in_the_log, setup,
 						teardown),

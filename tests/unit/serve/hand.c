@@ -76,6 +76,17 @@ static int admit(struct sm *sm, const uint8_t *command, uint32_t size)
 	return OF(sm, sm)->admit_result;
 }
 
+static bool settled(struct sm *sm, const uint8_t *command, uint32_t size, struct sm_result *result)
+{
+	uint64_t session = 0, sequence = 0;
+
+	assert_int_equal(check(sm, command, size, &session, &sequence), 0);
+	if (!session || session != OF(sm, sm)->settled_session)
+		return false;
+	*result = (struct sm_result){session, sequence, (const uint8_t *)"then", 4};
+	return true;
+}
+
 static int piece(uint8_t *out, uint32_t number)
 {
 	return snprintf((char *)out, 8, "p%u", number);
@@ -175,6 +186,7 @@ void hand_open(struct hand *h)
 		.sweep = sweep,
 		.check = check,
 		.admit = admit,
+		.settled = settled,
 	};
 	const struct serve_options options = {
 		.sm = &h->sm,
