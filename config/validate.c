@@ -15,15 +15,18 @@ enum {
 	SOCKET_PATH_MAX = 107,       /* sun_path holds 108 with its NUL */
 	/*
 	 * A frame buffer is of one of two sizes (dataplane/link_dpdk.h), and has 128 bytes of
-	 * DPDK's own head, 64 of its place in the pool and as many lost to alignment. In ordinary
-	 * memory a small one takes a page, since it is put across none.
+	 * DPDK's own head, 128 of room before the data, 64 of its place in the pool and as many
+	 * lost to alignment. In ordinary memory it takes whole pages. The ring of the free ones
+	 * has a pointer for each, and up to twice as many places.
 	 */
 	FRAME_STANDARD = 2048,
 	FRAME_STANDARD_MTU_MAX = FRAME_STANDARD - 128 - 14,
 	FRAME_JUMBO = 16384,
-	FRAME_OVERHEAD = 256,
+	FRAME_OVERHEAD = 128 + 128 + 64 + 64,
 	FRAME_PAGE = 4096,
-	MEMORY_BASE_MIB = 16, /* what EAL and a driver take before the first frame */
+	FRAME_PLACE = 2 * 8,
+	/* EAL's own, measured: fewer than 2; and 4,096 frames that the kernel holds for xdp. */
+	MEMORY_BASE_MIB = 15,
 	MEMORY_DEFAULT_MIB = 64,
 	MEMORY_STEP_MIB = 16,
 };
@@ -257,8 +260,9 @@ static void check_memory(struct config_loading *l)
 	/* A socket joins two: a port for each peer, and one for clients. */
 	ports = link_facts(c->link)->device == LINK_DEVICE_SOCKET ? c->member_count : 1;
 	frame = (c->mtu > FRAME_STANDARD_MTU_MAX ? FRAME_JUMBO : FRAME_STANDARD) + FRAME_OVERHEAD;
-	if (c->huge_pages != CONFIG_HUGE_ON && frame < FRAME_PAGE)
-		frame = FRAME_PAGE;
+	if (c->huge_pages != CONFIG_HUGE_ON && !link_facts(c->link)->huge_pages)
+		frame = (frame + FRAME_PAGE - 1) / FRAME_PAGE * FRAME_PAGE;
+	frame += FRAME_PLACE;
 	need_mib = MEMORY_BASE_MIB + (ports * c->pool_frames * frame + (1 << 20) - 1) / (1 << 20);
 	if (!given(l, KEY_MEMORY)) {
 		uint64_t steps = (need_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;
