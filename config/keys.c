@@ -18,8 +18,8 @@ static_assert((int)KEY_COUNT <= (int)CONFIG_KEYS_MAX, "config.line[] has a place
 /* clang-format on */
 
 /* The table of links, as choices and in words. */
-#define LINK_CHOICE(KIND, name, device, huge, what) #name,
-#define LINK_MEANING(KIND, name, device, huge, what) "; " #name ": " what
+#define LINK_CHOICE(KIND, name, device, huge, mtu, what) #name,
+#define LINK_MEANING(KIND, name, device, huge, mtu, what) "; " #name ": " what
 static_assert(LINK_KIND_COUNT - 1 <= KEY_CHOICES_MAX, "each link is a choice");
 
 #define KIB (UINT64_C(1) << 10)

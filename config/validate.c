@@ -247,6 +247,10 @@ static void check_link(struct config_loading *l)
 		config_error(l, line_of(l, KEY_HUGE_PAGES), "huge-pages",
 			     "off does not go with link: %s: auto or on",
 			     link_kind_name(l->config->link));
+	if (!l->bad[KEY_NETWORK_MTU] && l->config->mtu > link_facts(l->config->link)->mtu_max)
+		config_error(l, line_of(l, KEY_NETWORK_MTU), "network.mtu",
+			     "%u is more than link: %s takes: at most %u", l->config->mtu,
+			     link_kind_name(l->config->link), link_facts(l->config->link)->mtu_max);
 }
 
 static void check_memory(struct config_loading *l)

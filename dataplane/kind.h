@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What a port is the end of, and so which key of the configuration tells it. */
 enum link_device {
@@ -19,16 +20,22 @@ enum link_device {
 	LINK_DEVICE_NIC,       /* by its PCI address; probed when DPDK starts */
 };
 
-/* X(KIND, name, device, true if only huge pages will do, what it is). */
+/*
+ * X(KIND, name, device, true if only huge pages will do, the largest MTU, what it is).
+ *
+ * xdp: a frame of the kernel's is a buffer of ours whole, 2,368 bytes, less 320 before its data,
+ * 256 of the kernel's own and 14 of the Ethernet header; it has none of more than a page. What is
+ * larger would vanish there.
+ */
 /* clang-format off */
 #define LINK_KINDS(X) \
-	X(MEMIF, memif, SOCKET, false, "shared memory between processes of one host") \
-	X(PACKET, packet, INTERFACE, false, "a kernel interface by AF_PACKET") \
-	X(XDP, xdp, INTERFACE, true, "a kernel interface by AF_XDP") \
-	X(PCI, pci, NIC, true, "a NIC that DPDK drives itself")
+	X(MEMIF, memif, SOCKET, false, 9000, "shared memory between processes of one host") \
+	X(PACKET, packet, INTERFACE, false, 9000, "a kernel interface by AF_PACKET") \
+	X(XDP, xdp, INTERFACE, true, 1778, "a kernel interface by AF_XDP") \
+	X(PCI, pci, NIC, true, 9000, "a NIC that DPDK drives itself")
 /* clang-format on */
 
-#define LINK_KIND_ENUM(KIND, name, device, huge, what) LINK_##KIND,
+#define LINK_KIND_ENUM(KIND, name, device, huge, mtu, what) LINK_##KIND,
 enum link_kind {
 	LINK_RING, /* inside one process: made in pairs, and no choice of the configuration's */
 	LINK_KINDS(LINK_KIND_ENUM) LINK_KIND_COUNT,
@@ -39,14 +46,15 @@ struct link_facts {
 	const char *name;
 	enum link_device device;
 	bool huge_pages; /* without them it cannot be */
+	uint32_t mtu_max;
 };
 
 static inline const struct link_facts *link_facts(enum link_kind kind)
 {
-#define LINK_KIND_FACTS(KIND, name, device, huge, what) \
-	[LINK_##KIND] = {#name, LINK_DEVICE_##device, huge},
+#define LINK_KIND_FACTS(KIND, name, device, huge, mtu, what) \
+	[LINK_##KIND] = {#name, LINK_DEVICE_##device, huge, mtu},
 	static const struct link_facts facts[LINK_KIND_COUNT] = {
-		[LINK_RING] = {"ring", LINK_DEVICE_NONE, false}, LINK_KINDS(LINK_KIND_FACTS)};
+		[LINK_RING] = {"ring", LINK_DEVICE_NONE, false, 9000}, LINK_KINDS(LINK_KIND_FACTS)};
 #undef LINK_KIND_FACTS
 
 	assert(kind < LINK_KIND_COUNT);

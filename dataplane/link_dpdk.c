@@ -25,7 +25,7 @@
 
 enum { STATE_NS = 20 * 1000 * 1000 /* a port's link state is read so often */ };
 
-#define DRIVER(KIND, name, device, huge, what) [LINK_##KIND] = &link_##name##_driver,
+#define DRIVER(KIND, name, device, huge, mtu, what) [LINK_##KIND] = &link_##name##_driver,
 static const struct link_driver *const drivers[LINK_KIND_COUNT] = {[LINK_RING] = &link_ring_driver,
 								   LINK_KINDS(DRIVER)};
 #undef DRIVER

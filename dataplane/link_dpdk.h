@@ -58,7 +58,7 @@ struct link_driver {
 extern uint64_t link_packet_refused;
 
 extern const struct link_driver link_ring_driver;
-#define LINK_DRIVER_DECLARE(KIND, name, device, huge, what) \
+#define LINK_DRIVER_DECLARE(KIND, name, device, huge, mtu, what) \
 	extern const struct link_driver link_##name##_driver;
 LINK_KINDS(LINK_DRIVER_DECLARE)
 #undef LINK_DRIVER_DECLARE
