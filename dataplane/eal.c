@@ -15,6 +15,7 @@
  */
 #include "dataplane/eal.h"
 #include "dataplane/link_control.h"
+#include "dataplane/pages.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,10 +25,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -36,8 +35,6 @@
 enum {
 	ARGUMENTS_MAX = 24,
 	ARGUMENT_SIZE = 256,
-	PAGES_LOCK_TRIES = 500,
-	PAGES_LOCK_SLEEP_US = 10000,
 	LOG_LINE_SIZE = 512,
 };
 
@@ -153,30 +150,6 @@ static void arguments_build(struct arguments *a, const struct eal_options *optio
 	}
 }
 
-/* Of 2 MiB each, as the host's own file says. */
-static bool pages_free(int file, uint32_t mib)
-{
-	char text[24] = "";
-
-	return pread(file, text, sizeof(text) - 1, 0) > 0 &&
-	       strtoul(text, NULL, 10) >= (mib + 1) / 2;
-}
-
-/*
- * Several nodes of a host must not all count the same free pages: until EAL has taken its own, the
- * others wait. One that is stopped in between holds nobody up for longer than this.
- */
-static int pages_lock(void)
-{
-	int file = open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
-			O_RDONLY | O_CLOEXEC);
-
-	for (int i = 0; file >= 0 && i < PAGES_LOCK_TRIES && flock(file, LOCK_EX | LOCK_NB) != 0;
-	     i++)
-		rte_delay_us_sleep(PAGES_LOCK_SLEEP_US);
-	return file;
-}
-
 /* Each line of what one call of rte_log said. */
 static ssize_t log_write(void *cookie, const char *text, size_t size)
 {
@@ -233,21 +206,41 @@ static int init_quietly(void)
 	return done;
 }
 
+/*
+ * EAL makes a directory for each prefix, and leaves it. There is nothing in it, as we start it: so
+ * it goes, and what an earlier start left that was killed in between with it (F4).
+ */
+static void directory_remove(void)
+{
+	(void)rmdir(rte_eal_get_runtime_dir());
+}
+
 static int start(const struct eal_options *options, bool huge, char error[EAL_ERROR_MAX])
 {
 	int err;
 
 	arguments_build(&arguments, options, huge);
-	if (init_quietly() >= 0) {
-		started = true;
-		return 0;
-	}
+	started = init_quietly() >= 0;
 	err = rte_errno > 0 ? rte_errno : EIO;
-	snprintf(error, EAL_ERROR_MAX,
-		 "DPDK's EAL did not start (%s): %u MiB of %s were asked for%s", strerror(err),
-		 options->memory_mib, huge ? "huge pages" : "memory",
-		 huge ? "; grep HugePages_Free /proc/meminfo, or set huge-pages: off" : "");
+	directory_remove();
+	if (started)
+		return 0;
+	snprintf(error, EAL_ERROR_MAX, "DPDK's EAL did not start (%s): %u MiB of %s were asked for",
+		 strerror(err), options->memory_mib, huge ? "huge pages" : "memory");
 	return -err;
+}
+
+/* Where huge pages are wanted, and with the lock that pages_lock gave. */
+static int start_counted(const struct eal_options *options, char error[EAL_ERROR_MAX])
+{
+	char text[PAGES_TEXT_MAX];
+	bool huge = pages_suffice(1, options->memory_mib, text);
+
+	if (!huge && options->memory == EAL_MEMORY_HUGE) {
+		snprintf(error, EAL_ERROR_MAX, "memory: %uMiB %s", options->memory_mib, text);
+		return -ENOMEM;
+	}
+	return start(options, huge, error);
 }
 
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
@@ -263,10 +256,10 @@ int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
 		snprintf(error, EAL_ERROR_MAX, "the dataplane's log: %s", strerror(-err));
 		return err;
 	}
-	if (options->memory != EAL_MEMORY_HUGE_IF_FREE)
-		return start(options, options->memory == EAL_MEMORY_HUGE, error);
+	if (options->memory == EAL_MEMORY_ORDINARY)
+		return start(options, false, error);
 	pages = pages_lock();
-	err = start(options, pages >= 0 && pages_free(pages, options->memory_mib), error);
+	err = start_counted(options, error);
 	if (pages >= 0)
 		close(pages);
 	return err;

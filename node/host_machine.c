@@ -3,6 +3,8 @@
  */
 #include "node/host_internal.h"
 
+#include "dataplane/pages.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/io_uring.h>
@@ -24,7 +26,6 @@ enum {
 	LOCKED_BYTES = 8 * MIB,
 	/* A node's address space beside the dataplane's memory; measured: 111 MiB, and threads. */
 	ADDRESS_MIB = 256,
-	HUGE_PAGE_MIB = 2,
 };
 
 /* Whether the loop could run there: asked of the kernel by trying, and taken back. */
@@ -69,23 +70,12 @@ void host_cpus(const struct config *c, struct host_finding *f)
 	}
 }
 
-static uint64_t huge_pages_free_mib(void)
-{
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	uint64_t pages = 0;
-
-	if (file && fscanf(file, "%" SCNu64, &pages) != 1)
-		pages = 0;
-	if (file)
-		fclose(file);
-	return pages * HUGE_PAGE_MIB;
-}
-
 void host_memory(const struct config *c, struct host_finding *f)
 {
 	bool must = c->huge_pages == CONFIG_HUGE_ON || link_facts(c->link)->huge_pages;
-	uint64_t free_mib = huge_pages_free_mib();
 	uint64_t space_mib = c->memory_mib + ADDRESS_MIB;
+	char text[PAGES_TEXT_MAX];
+	bool suffice = pages_suffice(1, c->memory_mib, text);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur / MIB < space_mib) {
@@ -98,22 +88,16 @@ void host_memory(const struct config *c, struct host_finding *f)
 	}
 	if (!must) {
 		host_good(f, "%u MiB, in %s", c->memory_mib,
-			  c->huge_pages == CONFIG_HUGE_AUTO && free_mib >= c->memory_mib
-				  ? "huge pages"
-				  : "ordinary pages");
+			  c->huge_pages == CONFIG_HUGE_AUTO && suffice ? "huge pages"
+								       : "ordinary pages");
 		return;
 	}
-	if (free_mib < c->memory_mib)
-		host_wrong(f,
-			   "memory: %uMiB in huge pages, and %" PRIu64
-			   " MiB of 2 MiB pages are free: sysctl vm.nr_hugepages=%u (or more, if "
-			   "others use them)%s",
-			   c->memory_mib, free_mib,
-			   (c->memory_mib + HUGE_PAGE_MIB - 1) / HUGE_PAGE_MIB,
-			   link_facts(c->link)->huge_pages ? "" : ", or huge-pages: auto");
-	else
+	if (suffice)
 		host_good(f, "%u MiB, of %" PRIu64 " MiB in free huge pages", c->memory_mib,
-			  free_mib);
+			  pages_read().free * PAGES_MIB);
+	else
+		host_wrong(f, "memory: %uMiB %s%s", c->memory_mib, text,
+			   link_facts(c->link)->huge_pages ? "" : ", or huge-pages: auto");
 }
 
 /* The log's way to the disk, and the memory that it locks for that. */

@@ -160,7 +160,7 @@ int ports_start(const struct config *c, struct journal *journal)
 	};
 	int error;
 
-	/* The same at every start: EAL keeps a directory in /run for each name, for ever. */
+	/* The same at every start: what one leaves that is killed goes with the next. */
 	snprintf(prefix, sizeof(prefix), "quoin-%012" PRIx64,
 		 config_member_place(&c->member[c->self]));
 	error = eal_start(&eal, text);

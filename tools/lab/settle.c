@@ -4,6 +4,7 @@
 #include "tools/lab/settle.h"
 
 #include "base/clock.h"
+#include "dataplane/pages.h"
 #include "tools/lab/ask.h"
 #include "tools/lab/partition.h"
 #include "tools/lab/process.h"
@@ -50,6 +51,18 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 	write_settings(lab, "wal", out);
 }
 
+/* All or none: a lab of which some nodes start is no lab. */
+static int memory_suffices(const struct lab *lab, const struct config *c)
+{
+	char text[PAGES_TEXT_MAX];
+
+	if (!link_facts(lab->link)->huge_pages ||
+	    pages_suffice(lab->node_count, c->memory_mib, text))
+		return 0;
+	return lab_fail("memory: %uMiB for each of %u nodes %s", c->memory_mib, lab->node_count,
+			text);
+}
+
 int lab_node_configure(const struct lab *lab, uint32_t node)
 {
 	struct config_errors errors;
@@ -63,7 +76,7 @@ int lab_node_configure(const struct lab *lab, uint32_t node)
 	if (fclose(out) != 0)
 		return lab_fail("%s: %s", path, strerror(errno));
 	if (config_load(&config, path, &errors) == 0)
-		return 0;
+		return memory_suffices(lab, &config);
 	for (uint32_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++)
 		lab_fail("%s", errors.text[i]);
 	return LAB_EXIT_FAILED;

@@ -1,0 +1,282 @@
+/*
+ * F4, F3: starts that are killed at any moment, and starts that are all at once, on each link:
+ * start_test LINK.
+ */
+#include "tests/e2e/process.h"
+#include "tests/unit/test.h"
+
+#include "base/mix.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	KILLS = 20,
+	TIME_MS = 8000, /* and no more kills after it */
+	AT_ONCE = 4,
+	/* Of `frames: 512`, in huge pages. */
+	MEMORY_MIB = 32,
+	PAGES = MEMORY_MIB / 2,
+};
+
+static const char *link_name;
+static char text[1 << 14];
+
+struct start {
+	struct process p;
+	int out;
+};
+
+/* What a node says, and a /run and a /sys of its own: sysfs shows the interfaces of its mount. */
+static void enter(void *context)
+{
+	const struct start *s = context;
+	char run[96];
+
+	snprintf(run, sizeof(run), "%s/run", s->p.dir);
+	dup2(s->out, STDOUT_FILENO);
+	dup2(s->out, STDERR_FILENO);
+	if (unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount(run, "/run", NULL, MS_BIND, NULL) || mount("sysfs", "/sys", "sysfs", 0, NULL))
+		_exit(125);
+}
+
+static const char *written(const struct start *s)
+{
+	ssize_t size = pread(s->out, text, sizeof(text) - 1, 0);
+
+	text[size > 0 ? size : 0] = '\0';
+	return text;
+}
+
+static bool has_started(void *context)
+{
+	struct start *s = context;
+
+	return strstr(written(s), " info n1 started ") || process_wait(&s->p, 0);
+}
+
+static void prepare(struct start *s, const char *huge_pages)
+{
+	bool interface = strcmp(link_name, "memif") != 0;
+	char run[96];
+	FILE *file;
+
+	process_prepare(&s->p, "");
+	s->p.own_namespace = false; /* it is the test's, which outlives each start */
+	s->out = memfd_create("out", MFD_CLOEXEC);
+	assert_true(s->out >= 0);
+	snprintf(run, sizeof(run), "%s/run", s->p.dir);
+	assert_int_equal(mkdir(run, 0755), 0);
+	file = fopen(s->p.config, "we");
+	assert_non_null(file);
+	fprintf(file,
+		"name: n1\ndata-dir: %s/n1\ninitial-cluster: n1=198.18.0.1\nwal: {segment-size: "
+		"4MiB}\nhuge-pages: %s\nmemory: %uMiB\n"
+		"network: {link: %s, address: 198.18.0.1/24, frames: 512%s}\n",
+		s->p.dir, huge_pages, MEMORY_MIB, link_name, interface ? ", interface: v0" : "");
+	assert_int_equal(fclose(file), 0);
+}
+
+static void begin(struct start *s)
+{
+	assert_int_equal(ftruncate(s->out, 0), 0);
+	assert_int_equal(lseek(s->out, 0, SEEK_SET), 0);
+	process_start(&s->p, NULL, enter, s);
+}
+
+static void end(struct start *s)
+{
+	if (s->p.pid)
+		assert_int_equal(kill(s->p.pid, SIGKILL), 0);
+	assert_true(process_wait(&s->p, CLUSTER_WAIT_MS));
+}
+
+/* Until it leads; how long that took. */
+static uint64_t start_whole(struct start *s)
+{
+	uint64_t began = clock_ms();
+
+	begin(s);
+	if (!wait_until(has_started, s, CLUSTER_WAIT_MS) || s->p.pid == 0)
+		fail_msg("it does not start after a kill: %s", written(s));
+	process_wait_leading(&s->p);
+	return clock_ms() - began;
+}
+
+/* How many names DPDK has left. */
+static uint32_t left_behind(const struct start *s)
+{
+	char path[96];
+	uint32_t names = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/run/dpdk", s->p.dir);
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	for (const struct dirent *e; (e = readdir(dir));)
+		names += e->d_name[0] != '.';
+	closedir(dir);
+	return names;
+}
+
+static void F4_a_start_that_is_killed_at_any_moment(void **state)
+{
+	uint64_t seed = clock_ms(), began = clock_ms(), whole;
+	uint32_t kills = 0;
+	struct start s;
+
+	(void)state;
+	if (getenv("SEED"))
+		seed = strtoull(getenv("SEED"), NULL, 0);
+	printf("SEED=%llu\n", (unsigned long long)seed);
+	prepare(&s, "auto");
+	whole = start_whole(&s);
+	assert_int_equal(left_behind(&s), 0);
+	end(&s);
+	for (; kills < KILLS && clock_ms() - began < TIME_MS; kills++) {
+		seed = mix(seed + 1);
+		begin(&s);
+		(void)poll(NULL, 0, (int)(seed % (whole + 1)));
+		end(&s);
+		(void)start_whole(&s);
+		assert_int_equal(left_behind(&s), 0);
+		end(&s);
+	}
+	printf("%u starts were killed within %llu ms\n", kills, (unsigned long long)whole);
+	assert_true(kills > 0);
+	close(s.out);
+	process_remove(&s.p);
+}
+
+/* F3: those that the last pages do not suffice for say so, and with numbers. */
+static void F3_all_at_once_and_too_few_pages(void **state)
+{
+	struct start s[AT_ONCE];
+	uint32_t started = 0;
+
+	(void)state;
+	for (int i = 0; i < AT_ONCE; i++) {
+		prepare(&s[i], "on");
+		s[i].p.own_namespace = true;
+		begin(&s[i]);
+	}
+	for (int i = 0; i < AT_ONCE; i++) {
+		if (!wait_until(has_started, &s[i], CLUSTER_WAIT_MS))
+			fail_msg("neither started nor refused: %s", written(&s[i]));
+		started += s[i].p.pid != 0;
+		if (s[i].p.pid == 0 &&
+		    !strstr(written(&s[i]), "memory: 32MiB takes 16 huge pages of 2 MiB, and of "))
+			fail_msg("%s", text);
+	}
+	printf("%u of %u started\n", started, AT_ONCE);
+	for (int i = 0; i < AT_ONCE; i++) {
+		end(&s[i]);
+		close(s[i].out);
+		process_remove(&s[i].p);
+	}
+}
+
+/* Pages that are left to the nodes: enough for one and a half. NULL: there are not as many. */
+static void *hold_pages(size_t *size)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	uint32_t pages = 0;
+	void *taken;
+
+	if (file && fscanf(file, "%u", &pages) != 1)
+		pages = 0;
+	if (file)
+		fclose(file);
+	if (pages <= PAGES * 3 / 2)
+		return NULL;
+	*size = (size_t)(pages - PAGES * 3 / 2) << 21;
+	taken = mmap(NULL, *size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+	return taken == MAP_FAILED ? NULL : taken;
+}
+
+static void F3_the_last_pages_are_counted_once(void **state)
+{
+	size_t size = 0;
+	void *taken = hold_pages(&size);
+
+	F3_all_at_once_and_too_few_pages(state);
+	if (taken)
+		assert_int_equal(munmap(taken, size), 0);
+}
+
+static void command(const char *const *argv)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void interfaces_make(void)
+{
+	command((const char *const[]){"ip", "link", "add", "v0", "type", "veth", "peer", "name",
+				      "v1", NULL});
+	command((const char *const[]){"ip", "link", "set", "v0", "up", NULL});
+	command((const char *const[]){"ip", "link", "set", "v1", "up", NULL});
+}
+
+/* Whether a node could start at all: what it needs is another test's matter. */
+static bool can_start(void)
+{
+	static const char *const check[] = {"--check", NULL};
+	struct start s;
+	bool can;
+
+	prepare(&s, "auto");
+	process_start(&s.p, check, enter, &s);
+	assert_true(process_wait(&s.p, CLUSTER_WAIT_MS));
+	can = WIFEXITED(s.p.status) && WEXITSTATUS(s.p.status) == 0;
+	if (!can)
+		printf("SKIP: %s", written(&s));
+	close(s.out);
+	process_remove(&s.p);
+	return can;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(F4_a_start_that_is_killed_at_any_moment),
+	};
+	static const struct CMUnitTest memif_tests[] = {
+		cmocka_unit_test(F4_a_start_that_is_killed_at_any_moment),
+		cmocka_unit_test(F3_the_last_pages_are_counted_once),
+	};
+
+	if (argc != 2)
+		return 2;
+	link_name = argv[1];
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	interfaces_make();
+	if (!can_start())
+		return 77;
+	return strcmp(link_name, "memif") == 0 ? cmocka_run_group_tests(memif_tests, NULL, NULL)
+					       : cmocka_run_group_tests(tests, NULL, NULL);
+}
