@@ -11,6 +11,7 @@ import changes
 import circles
 import citations
 import median
+import mistakes
 import paths
 import promises
 
@@ -196,6 +197,26 @@ class Median(Tree):
     def test_median(self):
         self.good(median, self.tree(10, 149, 590))
         self.bad(median, self.tree(10, 150, 590), "the median is 150")
+
+
+class Mistakes(Tree):
+    def tree(self, *rows):
+        return {"raft/a.c": "int one;\nint two;\nint two;\n",
+                "tests/mutants/table.py": f"MUTANTS = {list(rows)}\n"}
+
+    def row(self, old, name="one", new="none", tests=("unit-raft-a",)):
+        return name, "it is one", "raft/a.c", old, new, list(tests)
+
+    def test_good(self):
+        self.good(mistakes, self.tree(self.row("int one;")))
+
+    def test_bad(self):
+        self.bad(mistakes, self.tree(self.row("int three;")), "is there 0 times")
+        self.bad(mistakes, self.tree(self.row("int two;")), "is there 2 times")
+        self.bad(mistakes, self.tree(self.row("int one;", new="int one;")), "holds nothing")
+        self.bad(mistakes, self.tree(self.row("int one;", tests=())), "holds nothing")
+        self.bad(mistakes, self.tree(self.row("int one;"), self.row("int one")), "are two called")
+        self.bad(mistakes, self.tree(), "no mistake is made")
 
 
 if __name__ == "__main__":
