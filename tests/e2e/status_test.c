@@ -71,7 +71,7 @@ static void expect_said(uint32_t ask, const char *format, uint32_t who, uint32_t
 		out.text);
 }
 
-static void F21_all_members_from_one_endpoint(void **state)
+static void F11_F21_all_members_from_one_endpoint(void **state)
 {
 	uint32_t first = 1;
 	json_t *json, *members;
@@ -302,7 +302,7 @@ static void F19_the_group_reaches_the_socket_and_nobody_else(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(F21_all_members_from_one_endpoint),
+		cmocka_unit_test(F11_F21_all_members_from_one_endpoint),
 		cmocka_unit_test(F21_a_one_way_cut_shows_at_both_ends),
 		cmocka_unit_test(F21_a_member_that_is_silent_has_a_line),
 		cmocka_unit_test(F21_a_leader_that_is_cut_off_says_so),

@@ -203,7 +203,7 @@ static void F1_two_restarts_in_volatile(void **state)
 }
 
 /* A member that is of no cluster is made fresh on request; one that others rest on is not (F22). */
-static void F1_formation_reset(void **state)
+static void F1_F22_formation_reset(void **state)
 {
 	static struct cluster c;
 	static struct run out;
@@ -246,7 +246,7 @@ int main(void)
 		cmocka_unit_test(V1_a_wiped_member_does_not_count),
 		cmocka_unit_test(F1_two_wiped_members),
 		cmocka_unit_test(F1_two_restarts_in_volatile),
-		cmocka_unit_test(F1_formation_reset),
+		cmocka_unit_test(F1_F22_formation_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

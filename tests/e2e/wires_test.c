@@ -159,7 +159,7 @@ static bool is_gone(void *context)
 }
 
 /* What an operator does to a host that runs: each is told, and nobody is left deaf. */
-static void F6_F7_F12_an_interface_and_an_address(void **state)
+static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 {
 	static struct cluster c;
 	static struct run out;
@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V27_N17_a_hole_causes_no_election),
-		cmocka_unit_test(F6_F7_F12_an_interface_and_an_address),
+		cmocka_unit_test(F6_F7_F12_V34_an_interface_and_an_address),
 	};
 
 	if (argc != 2)

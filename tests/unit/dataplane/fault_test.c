@@ -169,7 +169,7 @@ static void letter(struct frame *f, uint32_t from, uint32_t to, char what)
 	frame_udp(f, &ends, (const uint8_t *)&what, 1);
 }
 
-static void a_copy_follows_its_frame(void **state)
+static void V39_a_copy_follows_its_frame(void **state)
 {
 	struct shim *s = *state;
 	char seen[LINK_BURST_MAX + 1];
@@ -201,7 +201,7 @@ static void a_copy_follows_its_frame(void **state)
 	assert_in_range(s->rules.counters.duplicated, 890, 1110); /* four standard deviations */
 }
 
-static void a_delay_is_as_asked_for_and_keeps_the_order(void **state)
+static void V39_a_delay_is_as_asked_for_and_keeps_the_order(void **state)
 {
 	struct shim *s = *state;
 	char seen[LINK_BURST_MAX + 1];
@@ -262,7 +262,7 @@ static void a_delay_that_varies_stays_in_its_range(void **state)
 	assert_in_range(late, 400, 600);
 }
 
-static void a_frame_is_overtaken(void **state)
+static void V39_a_frame_is_overtaken(void **state)
 {
 	struct shim *s = *state;
 	char seen[LINK_BURST_MAX + 1];
@@ -358,10 +358,10 @@ int main(void)
 		TEST(a_rule_cuts_one_way),
 		TEST(what_cannot_be_read_passes),
 		TEST(loss_is_as_asked_for),
-		TEST(a_copy_follows_its_frame),
-		TEST(a_delay_is_as_asked_for_and_keeps_the_order),
+		TEST(V39_a_copy_follows_its_frame),
+		TEST(V39_a_delay_is_as_asked_for_and_keeps_the_order),
 		TEST(a_delay_that_varies_stays_in_its_range),
-		TEST(a_frame_is_overtaken),
+		TEST(V39_a_frame_is_overtaken),
 		TEST(V27_a_hole_lets_small_frames_pass),
 		TEST(as_many_wait_as_may),
 		TEST(the_same_seed_does_the_same),

@@ -194,7 +194,7 @@ static void malformed_headers_close_the_connection(void **state)
 }
 
 /* Who asks for nothing gives way to who waits; before that, the newcomer waits and is not reset. */
-static void the_silent_give_way(void **state)
+static void F14_the_silent_give_way(void **state)
 {
 	struct rig *rig = *state;
 	struct wire_hello hello;
@@ -233,7 +233,7 @@ static void the_silent_give_way(void **state)
 }
 
 /* So does who does not take the answer that it asked for. */
-static void who_takes_nothing_gives_way(void **state)
+static void F14_who_takes_nothing_gives_way(void **state)
 {
 	struct rig *rig = *state;
 	struct wire_hello hello;
@@ -258,7 +258,7 @@ static void who_takes_nothing_gives_way(void **state)
 }
 
 /* More at once than there are places: all are served, none is reset. */
-static void a_crowd_is_served_in_turn(void **state)
+static void F14_a_crowd_is_served_in_turn(void **state)
 {
 	struct rig *rig = *state;
 	uint8_t bytes[STREAM_HEADER_SIZE];
@@ -342,9 +342,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_call_goes_to_the_loop_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_client_that_left_costs_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_silent_give_way, setup, teardown),
-		cmocka_unit_test_setup_teardown(who_takes_nothing_gives_way, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_crowd_is_served_in_turn, setup, teardown),
+		cmocka_unit_test_setup_teardown(F14_the_silent_give_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(F14_who_takes_nothing_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(F14_a_crowd_is_served_in_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(out_of_descriptors_it_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(malformed_headers_close_the_connection, setup,
 						teardown),

@@ -157,7 +157,7 @@ static void torn_is_cut(const struct test_log *whole, const struct test_place *l
 	test_log_free(&t);
 }
 
-static void W1_W2_a_torn_last_write_is_cut(void **state)
+static void V16_W1_W2_a_torn_last_write_is_cut(void **state)
 {
 	struct test_log t;
 	struct test_place last;
@@ -528,7 +528,7 @@ int main(void)
 		cmocka_unit_test(W3_every_flipped_bit_is_found),
 		cmocka_unit_test(W3_every_byte_of_a_small_write),
 		cmocka_unit_test(W4_a_flip_in_the_last_write_does_not_look_torn),
-		cmocka_unit_test(W1_W2_a_torn_last_write_is_cut),
+		cmocka_unit_test(V16_W1_W2_a_torn_last_write_is_cut),
 		cmocka_unit_test(W2_a_torn_write_larger_than_itself),
 		cmocka_unit_test(W18_torn_in_two_segments),
 		cmocka_unit_test(W5_W24_a_lost_last_write_is_found_once_it_was_known),

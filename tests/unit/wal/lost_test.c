@@ -165,7 +165,7 @@ static void V14_the_whole_log_zeroed(void **state)
 }
 
 /* One sync of the directory that a disk ignored takes whole segments away (V25). */
-static void W20_a_sync_of_names_that_was_ignored_is_told(void **state)
+static void V25_W20_a_sync_of_names_that_was_ignored_is_told(void **state)
 {
 	struct test_log t;
 	raft_index acked;
@@ -199,7 +199,7 @@ int main(void)
 		cmocka_unit_test(V14_one_acknowledged_write_zeroed),
 		cmocka_unit_test(V14_a_sector_of_the_last_write_zeroed),
 		cmocka_unit_test(V14_the_whole_log_zeroed),
-		cmocka_unit_test(W20_a_sync_of_names_that_was_ignored_is_told),
+		cmocka_unit_test(V25_W20_a_sync_of_names_that_was_ignored_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
