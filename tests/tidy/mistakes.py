@@ -1,5 +1,5 @@
-"""Each mistake of tests/mutants can still be made: its text stands in its file, and once. Trying them
-all takes minutes and is left to tools/check; a row that has gone stale is seen here, at once."""
+"""Each mistake of tests/mutants can still be made: its text stands in its file, and once. Trying
+them all takes minutes and is left to tools/check; a row that has gone stale is seen at once."""
 
 import pathlib
 import runpy
