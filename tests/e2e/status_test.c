@@ -155,6 +155,28 @@ static void F21_a_leader_that_is_cut_off_says_so(void **state)
 	cluster_lab(&c, "partition %u|%u,%u", leader, a, a % NODES + 1);
 	require(&c, wait_until(has_no_majority, &leader, CLUSTER_WAIT_MS), "%s", out.text);
 	cluster_lab(&c, "heal");
+}
+
+/* One that was wiped knows no ids, and is known to the others by one. */
+static void F21_a_wiped_member_has_one_line(void **state)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0), wiped = leader % NODES + 1;
+	char each[NODES][128], path[512];
+	json_t *json;
+
+	(void)state;
+	cluster_lab(&c, "kill %u", wiped);
+	snprintf(path, sizeof(path), "%s/n%u", c.dir, wiped);
+	directory_remove(path);
+	cluster_lab(&c, "restart %u --until answers", wiped);
+	expect_said(leader, "%: error: member % has a new data directory", leader, wiped);
+	run(&out, "quoinctl", "--endpoints %s,%s,%s status -w json", cluster_admin(&c, 1, each[0]),
+	    cluster_admin(&c, 2, each[1]), cluster_admin(&c, 3, each[2]));
+	json = json_loads(out.text, 0, NULL);
+	require(&c, json, "no JSON: %s", out.text);
+	require(&c, json_array_size(json_object_get(json, "members")) == NODES, "%s", out.text);
+	require(&c, !strstr(out.text, "no answer"), "%s", out.text);
+	json_decref(json);
 	cluster_down(&c);
 }
 
@@ -306,6 +328,7 @@ int main(void)
 		cmocka_unit_test(F21_a_one_way_cut_shows_at_both_ends),
 		cmocka_unit_test(F21_a_member_that_is_silent_has_a_line),
 		cmocka_unit_test(F21_a_leader_that_is_cut_off_says_so),
+		cmocka_unit_test(F21_a_wiped_member_has_one_line),
 		cmocka_unit_test(F16_the_node_of_this_host_is_found),
 		cmocka_unit_test(F19_the_group_reaches_the_socket_and_nobody_else),
 	};

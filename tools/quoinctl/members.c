@@ -31,13 +31,32 @@ static const char *pair(const char *line, const char *key, char *out, size_t siz
 	return out;
 }
 
+static bool known(const char *id)
+{
+	return strspn(id, "0-") != strlen(id);
+}
+
+/*
+ * Whoever is of no cluster, as one that was wiped, knows no ids, its own neither: names are unique
+ * within a cluster, so such a one is told by it. Two ids are two members, of two clusters.
+ */
+static bool is_one(const struct member *m, const char *id, const char *name)
+{
+	return strcmp(m->name, name) == 0 &&
+	       (strcmp(m->id, id) == 0 || !known(m->id) || !known(id));
+}
+
 static struct member *find(struct members *all, const char *id, const char *name)
 {
 	struct member *m;
 
 	for (uint32_t i = 0; i < all->count; i++) {
-		if (strcmp(all->member[i].id, id) == 0 && strcmp(all->member[i].name, name) == 0)
-			return &all->member[i];
+		m = &all->member[i];
+		if (!is_one(m, id, name))
+			continue;
+		if (!known(m->id))
+			snprintf(m->id, sizeof(m->id), "%s", id);
+		return m;
 	}
 	if (all->count == MEMBERS_MAX)
 		return NULL;
@@ -189,7 +208,7 @@ static void ask_others(struct members *all, const struct options *options)
 
 		asked[i]->own = probes[i];
 		snprintf(id, sizeof(id), "%016" PRIx64, probes[i].status.member_id);
-		if (!probes[i].error[0] && strcmp(id, asked[i]->id) != 0)
+		if (!probes[i].error[0] && !is_one(asked[i], id, probes[i].status.name))
 			snprintf(asked[i]->own.error, ERROR_SIZE,
 				 "another member answers there: %s", probes[i].status.name);
 		else if (!probes[i].error[0])
