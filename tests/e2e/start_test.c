@@ -26,7 +26,7 @@
 enum {
 	KILLS = 20,
 	TIME_MS = 8000, /* and no more kills after it */
-	AT_ONCE = 4,
+	AT_ONCE = 8,
 	/* Of `frames: 512`, in huge pages. */
 	MEMORY_MIB = 32,
 	PAGES = MEMORY_MIB / 2,

@@ -8,12 +8,14 @@
 
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -61,6 +63,14 @@ static int stop(void **state)
 	rte_mempool_free(pool);
 	eal_stop();
 	return 0;
+}
+
+/* By name it is still known; of each process that ran there would be one. */
+static void F4_no_directory_of_eal_is_left(void **state)
+{
+	(void)state;
+	assert_int_equal(access(rte_eal_get_runtime_dir(), F_OK), -1);
+	assert_int_equal(errno, ENOENT);
 }
 
 static struct rte_mbuf *segment(uint16_t size)
@@ -241,6 +251,7 @@ int main(void)
 {
 	/* The last one takes the link with it. */
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(F4_no_directory_of_eal_is_left),
 		cmocka_unit_test(N8_no_device_is_probed_that_was_not_named),
 		cmocka_unit_test(N3_what_is_not_one_whole_segment_is_counted_and_given_back),
 		cmocka_unit_test(N2_a_tag_that_was_taken_out_is_counted_as_one),
