@@ -79,6 +79,15 @@ static bool reads_busy(const struct wal *w)
 	return false;
 }
 
+/* The next write fits in no segment, and none is on its way: it waits for space, for long. */
+static bool no_segment(const struct wal *w)
+{
+	const struct segment *tail = &w->segments[w->tail];
+
+	return !w->in_flight && wal_segment_wanted(w) &&
+	       tail->size - tail->end < wal_record_disk_size(w->ring[w->ring_first].used, w->unit);
+}
+
 bool wal_busy(const struct wal *w)
 {
 	struct wal_waiting waiting;
@@ -88,7 +97,7 @@ bool wal_busy(const struct wal *w)
 	if (wal_get_waiting(w, &waiting))
 		return w->now_ns - waiting.since_ns < BUSY_NS || reads_busy(w);
 	/* What is not in flight is so after the next wal_poll. */
-	return w->ring_count > 0 || w->vote.changed || reads_busy(w);
+	return (w->ring_count > 0 && !no_segment(w)) || w->vote.changed || reads_busy(w);
 }
 
 /* --- standing still ---------------------------------------------------------------------- */

@@ -90,6 +90,7 @@ static void V17_a_full_log_waits_and_goes_on_by_itself(void **state)
 	assert_true(last > 2 * (TEST_SEGMENT_SIZE / 4096 - 2));
 	/* It is no stall, and burns no core. */
 	assert_false(wal_get_waiting(t.wal, &waiting));
+	assert_false(wal_busy(t.wal));
 	for (uint64_t i = 2; i < 20; i++)
 		polls(&t, i * SECOND);
 	assert_int_equal(t.wal->segment_count, 2);
