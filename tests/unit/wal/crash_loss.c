@@ -36,6 +36,7 @@ void crash_written(struct world *w, struct fake_disk *disk, enum fake_style styl
 	int err;
 
 	++*w->states;
+	fake_space(after, false, 0);
 	fake_power_cut(after, style);
 	err = wal_open_limited(&wal, &options, &test_limits, &found, error);
 	if (err != 0 && err != -EBADMSG)
@@ -80,6 +81,7 @@ void crash_loss(struct world *w, struct fake_disk *disk)
 	bool segments = crash_roll(w, 3) == 0;
 	int err;
 
+	fake_space(t.disk, false, 0);
 	++*w->losses;
 	t.options = crash_options(w, t.disk);
 	fake_power_cut(t.disk, FAKE_NONE);

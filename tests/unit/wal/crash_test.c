@@ -183,12 +183,15 @@ static void recover_and_check(struct world *w)
 	struct wal *wal;
 
 	++*w->states;
+	/* A full disk is no reason not to start where there is a log already. */
+	fake_space(w->disk, m->identity != 0 && crash_roll(w, 2) == 0, 0);
 	if (w->depth < DEPTH_MAX && w->sparseness > 0)
 		fake_set_hook(w->disk, crash_hook, w);
 	if (wal_open_limited(&wal, &options, &test_limits, &found, error) != 0) {
 		(void)snprintf(w->failure, sizeof(w->failure), "it does not open: %.900s", error);
 		return;
 	}
+	fake_space(w->disk, false, 0);
 	wrong = found.lost ? found.lost_why : log_check(m, wal, &found, &events);
 	if (!wrong)
 		wrong = vote_check(m, &found, &votes);
@@ -316,6 +319,17 @@ static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *t
 	m->tokens[m->seq].votes = m->vote_count;
 }
 
+/* Space comes and goes, also between two steps of a segment's preparation (V17). */
+static void space_more(struct world *w)
+{
+	const uint64_t enough = 1024 * 1024 + 2 * TEST_SEGMENT_SIZE;
+
+	if (w->lying || crash_roll(w, 4) != 0)
+		return;
+	w->now_ns += crash_roll(w, 2) * 1000 * 1000 * 1000;
+	fake_space(w->disk, true, crash_roll(w, 2) == 0 ? 100 * enough : crash_roll(w, enough));
+}
+
 static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadline)
 {
 	struct model *m = w->model;
@@ -329,6 +343,7 @@ static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadl
 			ask(w, wal, &last, &term);
 		for (uint64_t polls = crash_roll(w, 4); polls > 0; polls--) {
 			mark_more(w, wal);
+			space_more(w);
 			if (wal_poll(wal, w->now_ns, &seq) != 0) {
 				(void)snprintf(w->failure, sizeof(w->failure), "%s",
 					       wal_error(wal));
