@@ -15,6 +15,21 @@
  */
 static const uint64_t AGAIN_US = 1000000;
 
+/*
+ * It gave its vote in this term, and did not know what it had promised: whoever leads the term may
+ * lack what is committed, and this member's next start would not know that any more. So it leaves
+ * the term, durably, and with it goes that leader; the next one is elected without it.
+ */
+static void voted_leave(struct raft *r)
+{
+	bool other = r->leader != 0 && r->leader != r->hard.vote;
+
+	if (other || r->lost.voted_term != r->hard.term || r->hard.term >= RAFT_TERM_MAX)
+		return;
+	raft_follower_become(r, r->hard.term + 1, 0);
+	raft_vote_spend(r, r->id);
+}
+
 void raft_lost_begin(struct raft *r, raft_start known)
 {
 	if (!r->lost.is)
@@ -30,15 +45,9 @@ void raft_lost_begin(struct raft *r, raft_start known)
 	r->lost.ask_us = r->now_us;
 	if (r->role != RAFT_FOLLOWER)
 		raft_follower_become(r, r->hard.term, 0);
+	voted_leave(r);
 	for (uint32_t i = 0; i < r->place_count; i++)
 		r->place[i].vote_reply_owed = false;
-}
-
-/* A leader that this start may have elected proves nothing: it waits for another one. */
-static bool leader_serves(const struct raft *r)
-{
-	return r->leader != 0 && r->leader != r->id &&
-	       !(r->lost.voted_term == r->hard.term && r->hard.vote == r->leader);
 }
 
 /* Asks the leader for a read index, as a client's read does; the question may be lost. */
@@ -49,7 +58,7 @@ void raft_lost_tick(struct raft *r)
 	if (!l->is || r->now_us < l->ask_us)
 		return;
 	l->ask_us = r->now_us + r->heartbeat_us;
-	if (!leader_serves(r) || (l->target != 0 && l->asked_term == r->hard.term))
+	if (r->leader == 0 || (l->target != 0 && l->asked_term == r->hard.term))
 		return;
 	/*
 	 * One question for a term, however often it is sent: the answer may take longer than that.
@@ -92,7 +101,7 @@ void raft_lost_end_try(struct raft *r)
 	/* The sign is durable, and its newest start is known, before it goes away. */
 	if (l->told || (l->times > 1 && r->now_us < l->told_us))
 		return;
-	if (!l->is || l->target == 0 || l->asked_term != r->hard.term || !leader_serves(r) ||
+	if (!l->is || l->target == 0 || l->asked_term != r->hard.term || r->leader == 0 ||
 	    r->commit < l->target || r->durable < l->target)
 		return;
 	*l = (struct raft_lost){.voted_term = l->voted_term,

@@ -285,15 +285,14 @@ static bool in_doubt(const struct cluster *c)
 }
 
 /*
- * One that was found out after it had voted for the leader waits for the next one (lost.c). One
- * that was started again and again before anybody heard it is above the count that is known.
+ * Whole, and as far as all. One that was started again and again before anybody heard it is above
+ * the count that is known, and is never found out.
  */
 static bool caught_up(const struct cluster *c, const struct cluster_node *n)
 {
 	if (n->wiped)
 		return true;
-	return n->applied == c->canon.last &&
-	       (!n->in_doubt || !n->core->lost.is || n->core->hard.vote == n->core->leader);
+	return n->applied == c->canon.last && (!n->in_doubt || !n->core->lost.is);
 }
 
 /* No more faults: within a few elections the cluster must be whole again. */
