@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "metrics/health.h"
+#include "metrics/places.h"
 #include "metrics/process.h"
 
 #include <arpa/inet.h>
@@ -22,7 +23,19 @@ struct metrics_http {
 	_Atomic uint64_t health_success, health_failures;
 	uint32_t count;
 	struct MHD_Daemon *daemon[METRICS_HTTP_LISTENERS_MAX];
+	struct places places[METRICS_HTTP_LISTENERS_MAX];
 };
+
+static void notify(void *context, struct MHD_Connection *c, void **place,
+		   enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		*place = places_take(
+			context,
+			MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+	else
+		places_give(*place);
+}
 
 /* The text is taken over, or copied if it is not from malloc. */
 static enum MHD_Result reply(struct MHD_Connection *c, unsigned int status, char *text, size_t size,
@@ -139,20 +152,16 @@ static enum MHD_Result serve_health(struct metrics_http *h, struct MHD_Connectio
 	return reply_text(c, well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, page);
 }
 
-static enum MHD_Result serve(void *context, struct MHD_Connection *c, const char *path,
-			     const char *method, const char *version, const char *data,
-			     size_t *data_size, void **state)
+static enum MHD_Result serve(struct metrics_http *h, struct MHD_Connection *c, const char *path,
+			     const char *method, bool body, void **state)
 {
 	static int begun;
-	struct metrics_http *h = context;
 	struct metrics_health_question question;
 
-	(void)version;
-	(void)data;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return reply_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "Method Not Allowed\n");
 	/* Called first with the headers alone, then for each piece of a body: none is wanted. */
-	if (*data_size)
+	if (body)
 		return MHD_NO;
 	if (!*state) {
 		*state = &begun;
@@ -164,6 +173,23 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *c, const char
 		return serve_health(h, c, &question);
 	return reply_text(c, MHD_HTTP_NOT_FOUND,
 			  "404: there are /metrics, /health, /livez and /readyz\n");
+}
+
+static enum MHD_Result serve_in_place(void *context, struct MHD_Connection *c, const char *path,
+				      const char *method, const char *version, const char *data,
+				      size_t *data_size, void **state)
+{
+	struct place *place =
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	enum MHD_Result result;
+
+	(void)version;
+	(void)data;
+	if (!places_busy(place))
+		return reply_text(c, MHD_HTTP_SERVICE_UNAVAILABLE, "too many connections\n");
+	result = serve(context, c, path, method, *data_size > 0, state);
+	places_idle(place);
+	return result;
 }
 
 /* Our own socket, so that an error is the one that bind gave. */
@@ -194,11 +220,14 @@ static int start_one(struct metrics_http *h, const struct metrics_http_listener 
 
 	if (fd < 0)
 		return fd;
+	places_init(&h->places[h->count], share);
 	h->daemon[h->count] = MHD_start_daemon(
 		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
 			MHD_USE_ITC,
-		0, NULL, NULL, serve, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-		share, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)METRICS_HTTP_SILENCE_S,
+		0, NULL, NULL, serve_in_place, h, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_NOTIFY_CONNECTION, notify, &h->places[h->count],
+		MHD_OPTION_CONNECTION_LIMIT, share + METRICS_HTTP_LEAVING_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)METRICS_HTTP_SILENCE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)METRICS_HTTP_REQUEST_SIZE_MAX,
 		MHD_OPTION_THREAD_STACK_SIZE, (size_t)256 * 1024, MHD_OPTION_END);
 	if (!h->daemon[h->count]) {

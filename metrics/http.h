@@ -3,7 +3,7 @@
  * ask the loop through an exchange and hold nothing of it.
  *
  * Connections are bounded, in number, in silence and in the bytes of a request; each has a thread
- * for as long as it lasts, so a slow one is slow for itself alone.
+ * for as long as it lasts, so a slow one is slow for itself alone, and gives way to new ones.
  */
 #ifndef METRICS_HTTP_H
 #define METRICS_HTTP_H
@@ -13,6 +13,11 @@
 enum {
 	METRICS_HTTP_LISTENERS_MAX = 4,
 	METRICS_HTTP_CONNECTIONS_MAX = 64, /* of all listeners */
+	/*
+	 * Of each listener, beside those: the library drops who comes when there are so many. They
+	 * are gone when their threads have run, and the backlog holds no more who come meanwhile.
+	 */
+	METRICS_HTTP_LEAVING_MAX = METRICS_HTTP_CONNECTIONS_MAX,
 	METRICS_HTTP_SILENCE_S = 10,
 	METRICS_HTTP_REQUEST_SIZE_MAX = 16 * 1024,
 	METRICS_HTTP_ERROR_MAX = 160,

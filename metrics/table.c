@@ -10,14 +10,18 @@
 	{.offset = offsetof(struct of, field_), .key = key_, .name = name_, .label = label_, \
 	 .help = help_, .kind = METRICS_##kind_, .scale = scale_},
 #define ROW_NODE(...) ROW(metrics, __VA_ARGS__)
-#define ROW_PEER(...) ROW(metrics_peer, __VA_ARGS__)
-#define ROW_PORT(...) ROW(metrics_port, __VA_ARGS__)
-#define ROW_PROCESS(...) ROW(metrics_process, __VA_ARGS__)
+/* Where a row is left out of neither text, a NULL in it does not compile: it is no literal. */
+#define ROW_EACH(of, field, kind, scale, key, name, label, help) \
+	ROW(of, field, kind, scale, "" key, "" name, "" label, help)
+#define ROW_PEER(...) ROW_EACH(metrics_peer, __VA_ARGS__)
+#define ROW_PORT(...) ROW_EACH(metrics_port, __VA_ARGS__)
+#define ROW_PROCESS(field, kind, scale, key, name, label, help) \
+	ROW(metrics_process, field, kind, scale, key, "" name, label, help)
 #define ROW_WORD(field, size, key, name, label, help) ROW(metrics, field, GAUGE, 1, key, name, label, help)
 #define ROW_HISTOGRAM(field, key, name, label, help) \
-	ROW(metrics, field, UNTYPED, 1000000000, key, name, label, help)
+	ROW(metrics, field, UNTYPED, 1000000000, key, "" name, label, help)
 #define ROW_PEER_HISTOGRAM(field, key, name, label, help) \
-	ROW(metrics_peer, field, UNTYPED, 1000000000, key, name, label, help)
+	ROW_EACH(metrics_peer, field, UNTYPED, 1000000000, key, name, label, help)
 
 #define TABLE(table, LIST, MAKE) \
 	static const struct metrics_row table##_row[] = {LIST(MAKE)}; \

@@ -4,7 +4,8 @@
  *
  *	X(field, kind, scale, key, name, label, help)
  *
- * key is the word in the status text, name and label what Prometheus calls it; NULL leaves it out.
+ * key is the word in the status text, name and label what Prometheus calls it; NULL leaves it out,
+ * in the tables of the node alone: a row for each peer or port has all three.
  * scale is how many of the field's units make one of the name's: fields are whole numbers, names
  * have seconds and bytes. Rows of one name stand together. Where etcd has the notion, the name and
  * the meaning are etcd's; what is quoin's own begins with quoin_.

@@ -3,6 +3,8 @@
  */
 #include "metrics/http.h"
 
+#include "base/clock.h"
+#include "metrics/places.h"
 #include "tests/unit/test.h"
 
 #include <arpa/inet.h>
@@ -213,6 +215,113 @@ static void slow_clients_are_slow_for_themselves(void **state)
 	stop(&s, true);
 }
 
+/* All places are taken by who asks nothing, or takes nothing, and more of them come. */
+static void F14_who_does_nothing_gives_way(void **state)
+{
+	enum { MANY = 3 * METRICS_HTTP_CONNECTIONS_MAX };
+	static const char half[] = "GET /metrics HTTP/1.1\r\nHo";
+	static const char whole[] = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct server s;
+	char answer[256];
+	int fd[MANY];
+	ssize_t got;
+
+	(void)state;
+	start(&s, true);
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = connected(&s);
+		if (i % 3 == 1)
+			send(fd[i], half, sizeof(half) - 1, MSG_NOSIGNAL);
+		if (i % 3 == 2)
+			send(fd[i], whole, sizeof(whole) - 1, MSG_NOSIGNAL);
+		if (i % METRICS_HTTP_CONNECTIONS_MAX == METRICS_HTTP_CONNECTIONS_MAX - 1) {
+			uint64_t begin_ns = clock_now();
+
+			require(&s, "GET", "/health", 200, "true");
+			assert_true(clock_now() - begin_ns <
+				    METRICS_HTTP_SILENCE_S * 1000000000ull / 4);
+		}
+	}
+	/* The first of them had asked nothing, and is told why it ends. */
+	got = recv(fd[0], answer, sizeof(answer) - 1, 0);
+	assert_true(got > 0);
+	answer[got] = '\0';
+	assert_non_null(strstr(answer, " 503 "));
+	assert_non_null(strstr(answer, "others want this connection"));
+	assert_int_equal(recv(fd[0], answer, sizeof(answer), 0), 0);
+	for (int i = 0; i < MANY; i++)
+		close(fd[i]);
+	stop(&s, true);
+}
+
+/* Each place is taken by one whose answer is being made: who comes is told so. */
+static void F14_a_full_door_says_so(void **state)
+{
+	static const char livez[] = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+	enum { MANY = 2 * METRICS_HTTP_CONNECTIONS_MAX };
+	struct server s;
+	uint32_t refused = 0;
+	int fd[MANY];
+
+	(void)state;
+	start(&s, true);
+	atomic_store(&s.stuck, true);
+	while (!atomic_load(&s.stands))
+		sched_yield();
+	/* Until their requests are seen some are idle, and give way instead. */
+	for (int round = 0; round < 20 && !refused; round++) {
+		for (int i = 0; i < MANY; i++) {
+			fd[i] = connected(&s);
+			send(fd[i], livez, sizeof(livez) - 1, MSG_NOSIGNAL);
+		}
+		for (int i = 0; i < MANY; i++) {
+			ssize_t got = recv(fd[i], page, sizeof(page) - 1, MSG_WAITALL);
+
+			page[got > 0 ? got : 0] = '\0';
+			refused += strstr(page, "503") && strstr(page, "too many connections");
+			close(fd[i]);
+		}
+	}
+	assert_true(refused > 0);
+	stop(&s, true);
+}
+
+static void F14_the_place_idle_for_longest_is_given_away(void **state)
+{
+	enum { ROOM = 3 };
+	struct places places;
+	struct place *at[ROOM], *more;
+	int pair[ROOM + 3][2];
+	char byte;
+
+	(void)state;
+	for (int i = 0; i < ROOM + 3; i++)
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair[i]), 0);
+	places_init(&places, ROOM);
+	for (int i = 0; i < ROOM; i++)
+		at[i] = places_take(&places, pair[i][0]);
+	assert_true(places_busy(at[0]));
+	/* The first is being answered: it is the second's turn. */
+	more = places_take(&places, pair[ROOM][0]);
+	assert_true(recv(pair[1][1], &byte, 1, MSG_DONTWAIT) == 1);
+	assert_int_equal(recv(pair[0][1], &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(recv(pair[2][1], &byte, 1, MSG_DONTWAIT), -1);
+	places_give(at[1]);
+	assert_true(places_busy(at[2]));
+	assert_true(places_busy(more));
+	/* All are: it is refused. But who was refused and does not go gives way first. */
+	at[1] = places_take(&places, pair[ROOM + 1][0]);
+	assert_false(places_busy(at[1]));
+	places_idle(at[0]);
+	(void)places_take(&places, pair[ROOM + 2][0]);
+	assert_int_equal(recv(pair[ROOM + 1][1], &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(recv(pair[0][1], &byte, 1, MSG_DONTWAIT), -1);
+	for (int i = 0; i < ROOM + 3; i++) {
+		close(pair[i][0]);
+		close(pair[i][1]);
+	}
+}
+
 /* Headers beyond the bound end the connection; a body is not read. */
 static void large_requests_are_refused(void **state)
 {
@@ -269,6 +378,9 @@ int main(void)
 		cmocka_unit_test(before_the_loop),
 		cmocka_unit_test(a_loop_that_stands_still),
 		cmocka_unit_test(slow_clients_are_slow_for_themselves),
+		cmocka_unit_test(F14_who_does_nothing_gives_way),
+		cmocka_unit_test(F14_a_full_door_says_so),
+		cmocka_unit_test(F14_the_place_idle_for_longest_is_given_away),
 		cmocka_unit_test(large_requests_are_refused),
 		cmocka_unit_test(a_port_in_use_is_named),
 	};
