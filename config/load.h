@@ -27,6 +27,8 @@ bool config_parse(struct config_loading *l, const char *text, size_t size);
 void config_set(struct config_loading *l, enum config_key_index index, const char *text,
 		uint32_t line);
 
+enum { PEER_PORT_DEFAULT = 2380 };
+
 /* "n1=198.18.0.1:2380,n2=..." or one pair of the mapping. */
 void config_members_set(struct config_loading *l, const char *text, uint32_t line);
 void config_member_add(struct config_loading *l, const char *name, const char *endpoint,

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEER_PORT_DEFAULT = 2380 };
-
 static const char key[] = "initial-cluster";
 
 static void bad(struct config_loading *l)

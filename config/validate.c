@@ -7,6 +7,7 @@
 #include "config/value.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,6 +51,25 @@ static const struct config_member *find_self(const struct config *c)
 	return NULL;
 }
 
+/* Clients and peers have a port each. Said of the key that is there to be changed. */
+static void check_ports(struct config_loading *l, const struct config_member *self)
+{
+	bool clients = given(l, KEY_NETWORK_CLIENT_PORT);
+	uint32_t port = l->config->port_client;
+	uint32_t usual = (uint32_t)strtoul(config_keys[KEY_NETWORK_CLIENT_PORT].def, NULL, 10);
+
+	if (l->bad[KEY_NETWORK_CLIENT_PORT] || port != self->port)
+		return;
+	if (clients)
+		config_error(l, line_of(l, KEY_NETWORK_CLIENT_PORT), "network.client-port",
+			     "%u is this member's port for peers: another one, such as %u", port,
+			     port == usual ? PEER_PORT_DEFAULT : usual);
+	else
+		config_error(l, line_of(l, KEY_INITIAL_CLUSTER), "initial-cluster",
+			     "%u of %s is the port for clients: %u, or another network.client-port",
+			     port, self->name, PEER_PORT_DEFAULT);
+}
+
 static void check_self(struct config_loading *l)
 {
 	const struct config *c = l->config;
@@ -78,10 +98,7 @@ static void check_self(struct config_loading *l)
 			     config_value_address_text(c->address, text), c->name,
 			     config_value_address_text(self->address, theirs), c->prefix);
 	}
-	if (!l->bad[KEY_NETWORK_CLIENT_PORT] && c->port_client == self->port)
-		config_error(l, line_of(l, KEY_NETWORK_CLIENT_PORT), "network.client-port",
-			     "%u is this member's port for peers: another one, such as 2379",
-			     c->port_client);
+	check_ports(l, self);
 	config_members_finish(l);
 }
 

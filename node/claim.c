@@ -21,7 +21,17 @@ enum {
 	PROBE_NS = 60 * 1000 * 1000,
 };
 
-bool claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX])
+static uint32_t prefix_length(const struct sockaddr *mask)
+{
+	struct sockaddr_in in = {0};
+
+	if (mask)
+		memcpy(&in, mask, sizeof(in));
+	return (uint32_t)__builtin_popcount(in.sin_addr.s_addr);
+}
+
+/* A label, such as eth0:1, names an address of eth0. */
+bool claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX], uint32_t *prefix)
 {
 	struct ifaddrs *all;
 	bool found = false;
@@ -34,9 +44,12 @@ bool claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX])
 		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET)
 			continue;
 		memcpy(&in, i->ifa_addr, sizeof(in));
-		found = ntohl(in.sin_addr.s_addr) == address;
-		if (found)
-			snprintf(interface, CLAIM_TEXT_MAX, "%s", i->ifa_name);
+		if (ntohl(in.sin_addr.s_addr) != address)
+			continue;
+		snprintf(interface, CLAIM_TEXT_MAX, "%.*s", (int)strcspn(i->ifa_name, ":"),
+			 i->ifa_name);
+		*prefix = prefix_length(i->ifa_netmask);
+		found = true;
 	}
 	freeifaddrs(all);
 	return found;
@@ -63,15 +76,16 @@ int claim_address(const struct dp_options *dp, bool wire, struct journal *journa
 	struct in_addr in = {.s_addr = htonl(dp->address)};
 	char text[INET_ADDRSTRLEN], interface[CLAIM_TEXT_MAX];
 	struct link_mac m;
+	uint32_t prefix;
 
 	inet_ntop(AF_INET, &in, text, sizeof(text));
 	if (!wire)
 		return 0;
-	if (claim_kernel_has(dp->address, interface)) {
+	if (claim_kernel_has(dp->address, interface, &prefix)) {
 		journal_fail(journal,
 			     "network.address %s: interface %s of this host has it, and the kernel "
 			     "would answer for it: ip address del %s/%u dev %s, or set another",
-			     text, interface, text, dp->prefix, interface);
+			     text, interface, text, prefix, interface);
 		return -EADDRINUSE;
 	}
 	for (uint32_t i = 0; i < dp->link_count; i++) {

@@ -15,7 +15,7 @@ enum { CLAIM_TEXT_MAX = 32 };
  */
 int claim_address(const struct dp_options *dp, bool wire, struct journal *journal);
 
-/* True: an interface of this host has the address. */
-bool claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX]);
+/* True: an interface of this host has the address, with this prefix length. */
+bool claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX], uint32_t *prefix);
 
 #endif

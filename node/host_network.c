@@ -162,15 +162,16 @@ void host_address(const struct config *c, struct host_finding *f)
 {
 	struct in_addr in = {.s_addr = htonl(c->address)};
 	char text[INET_ADDRSTRLEN], interface[CLAIM_TEXT_MAX];
+	uint32_t prefix;
 
 	if (ports_for_each_peer(c))
 		return;
 	inet_ntop(AF_INET, &in, text, sizeof(text));
-	if (claim_kernel_has(c->address, interface))
+	if (claim_kernel_has(c->address, interface, &prefix))
 		host_wrong(f,
 			   "network.address: %s: interface %s of this host has it, and the kernel "
 			   "would answer for it: ip address del %s/%u dev %s, or set another",
-			   text, interface, text, c->prefix, interface);
+			   text, interface, text, prefix, interface);
 	else
 		host_good(f, "%s, on no interface of the kernel's", text);
 }

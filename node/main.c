@@ -272,11 +272,12 @@ static void descriptors_raise(void)
 static void address_watch(struct quoind *q, uint64_t now_ns)
 {
 	char interface[CLAIM_TEXT_MAX] = "";
+	uint32_t prefix;
 
 	if (now_ns < q->address_ns || ports_for_each_peer(&q->config))
 		return;
 	q->address_ns = now_ns + ADDRESS_NS;
-	(void)claim_kernel_has(q->config.address, interface);
+	(void)claim_kernel_has(q->config.address, interface, &prefix);
 	node_address_taken(q->node, interface);
 }
 

@@ -132,6 +132,14 @@ static void veth_has_address(void)
 	command((const char *const[]){"ip", "address", "add", "198.18.0.1/24", "dev", "v0", NULL});
 }
 
+/* Under a label of its own, and with another prefix than the configuration's. */
+static void veth_has_it_alone(void)
+{
+	veth_up();
+	command((const char *const[]){"ip", "address", "add", "198.18.0.1/32", "dev", "v0", "label",
+				      "v0:1", NULL});
+}
+
 static void veth_without_admin(void)
 {
 	veth_up();
@@ -204,7 +212,11 @@ static const struct {
 	{"", NULL, "packet, interface: lo", loopback_up, "is not an Ethernet interface"},
 	{"", NULL, "packet, interface: v0", veth, "interface v0 is down: ip link set v0 up"},
 	{"", NULL, "packet, interface: v0", veth_small, "its MTU is 1400"},
-	{"", NULL, "packet, interface: v0", veth_has_address, "interface v0 of this host has it"},
+	{"", NULL, "packet, interface: v0", veth_has_address,
+	 "ip address del 198.18.0.1/24 dev v0, or"},
+	{"", NULL, "packet, interface: v0", veth_has_it_alone,
+	 "interface v0 of this host has it, and the kernel would answer for it: "
+	 "ip address del 198.18.0.1/32 dev v0, or"},
 	{"", NULL, "packet, interface: v0", veth_without_admin, "packet needs CAP_NET_ADMIN"},
 	{"", NULL, "packet, interface: v0", veth_without_raw, "packet needs CAP_NET_RAW"},
 	{"", NULL, "packet, interface: v0", veth_up, NULL},
