@@ -34,7 +34,7 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "this member's name; it stands in initial-cluster"},
 	[KEY_DATA_DIR] = {"data-dir", KEY_TYPE_PATH, FIELD(data_dir),
 		.default_text = "required", .example = "/var/lib/quoin",
-		.meaning = "the directory of the log and its snapshots; made if it is not there"},
+		.meaning = "the directory of the log; made if it is not there"},
 	[KEY_ADMIN_SOCKET] = {"admin-socket", KEY_TYPE_PATH, FIELD(admin_socket),
 		.default_text = "admin.sock in data-dir", .example = "/run/quoin/admin.sock",
 		.meaning = "the local socket that unix:PATH endpoints name, at most 107 bytes long; "
@@ -48,7 +48,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "makes the ids of this cluster differ from those of any other"},
 	[KEY_INITIAL_CLUSTER_STATE] = {"initial-cluster-state", KEY_TYPE_CHOICE, FIELD(existing),
 		.def = "new", .example = "new", .choices = {"new", "existing"},
-		.meaning = "new forms a cluster with all other members at the first start; existing waits to join one that runs"},
+		.meaning = "new forms a cluster with all other members at the first start;"
+			   " existing forms none, and waits for one that knows this member"},
 	[KEY_PROFILE] = {"profile", KEY_TYPE_CHOICE, FIELD(profile),
 		.def = "shared", .example = "bare-metal", .choices = {"shared", "bare-metal"},
 		.meaning = "which defaults the timers have: for a host whose disk and CPUs are shared,"
