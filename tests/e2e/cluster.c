@@ -305,6 +305,45 @@ bool cluster_status(const struct cluster *c, uint32_t node, struct node_status *
 	return out->answered;
 }
 
+uint64_t cluster_number(struct cluster *c, uint32_t node, const char *key)
+{
+	static struct node_status status;
+
+	require(c, cluster_status(c, node, &status), "n%u does not answer", node);
+	return status_number(&status, key);
+}
+
+bool cluster_says(const struct cluster *c, uint32_t node, const char *words)
+{
+	static struct node_status status;
+
+	return cluster_status(c, node, &status) && strstr(status.text, words);
+}
+
+struct words_wait {
+	const struct cluster *cluster;
+	uint32_t node;
+	const char *key, *value;
+};
+
+static bool has_value(void *context)
+{
+	const struct words_wait *w = context;
+	static struct node_status status;
+	char text[64];
+
+	return cluster_status(w->cluster, w->node, &status) &&
+	       strcmp(node_value(&status, w->key, text, sizeof(text)), w->value) == 0;
+}
+
+void cluster_wait_value(struct cluster *c, uint32_t node, const char *key, const char *value)
+{
+	struct words_wait w = {c, node, key, value};
+
+	require(c, wait_until(has_value, &w, CLUSTER_WAIT_MS), "n%u: %s is not %s", node, key,
+		value);
+}
+
 uint32_t cluster_leader(const struct cluster *c)
 {
 	struct node_status status;
@@ -395,4 +434,19 @@ bool cluster_log_has(const struct cluster *c, uint32_t node, const char *words)
 	free(line);
 	fclose(log);
 	return found;
+}
+
+static bool has_logged(void *context)
+{
+	const struct words_wait *w = context;
+
+	return cluster_log_has(w->cluster, w->node, w->value);
+}
+
+void cluster_wait_log(struct cluster *c, uint32_t node, const char *words)
+{
+	struct words_wait w = {c, node, "", words};
+
+	require(c, wait_until(has_logged, &w, CLUSTER_WAIT_MS), "n%u did not log \"%s\"", node,
+		words);
 }

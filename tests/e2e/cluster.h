@@ -97,6 +97,12 @@ bool cluster_status(const struct cluster *c, uint32_t node, struct node_status *
 /* The value of a "key value" line of a status, "" if it has none. */
 const char *node_value(const struct node_status *s, const char *key, char *out, size_t size);
 
+/* Of a node that must answer: the number of such a line; whether these words are in it. */
+uint64_t cluster_number(struct cluster *c, uint32_t node, const char *key);
+bool cluster_says(const struct cluster *c, uint32_t node, const char *words);
+/* Waits until such a line has this value. */
+void cluster_wait_value(struct cluster *c, uint32_t node, const char *key, const char *value);
+
 /* The node that calls itself leader in the highest term, 0: none does. */
 uint32_t cluster_leader(const struct cluster *c);
 /* Waits for one, other than `not` (0: any). */
@@ -110,5 +116,6 @@ pid_t cluster_pid(struct cluster *c, uint32_t node);
 
 /* Whether a node's log has these words. */
 bool cluster_log_has(const struct cluster *c, uint32_t node, const char *words);
+void cluster_wait_log(struct cluster *c, uint32_t node, const char *words);
 
 #endif

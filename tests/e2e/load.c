@@ -9,6 +9,7 @@
 #include "tests/unit/test.h"
 #include "tools/client/draw.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,6 @@ enum {
 	/* Then another node is asked: less than a failover, more than a stall of the disk. */
 	CALL_MS = 400,
 	KEY_SIZE = 32,
-	REQUEST_SIZE = 256,
 	WELCOME_MS = 1000,
 	PAUSE_MS = 2,
 };
@@ -58,14 +58,15 @@ void one_close(struct one *o)
 static int one_call(struct one *o, enum wire_request kind, const struct kv_request *request,
 		    struct kv_answer *answer, uint32_t timeout_ms)
 {
-	uint8_t data[REQUEST_SIZE];
+	uint32_t size = (uint32_t)kv_request_size(request);
 	struct endpoint_answer out;
+	uint8_t *data = malloc(size);
 	int err;
 
-	assert_true(kv_request_size(request) <= sizeof(data));
+	assert(data);
 	kv_request_encode(request, data);
-	err = endpoint_call(o->endpoint, kind, data, (uint32_t)kv_request_size(request),
-			    timeout_ms * 1000000ull, &out);
+	err = endpoint_call(o->endpoint, kind, data, size, timeout_ms * 1000000ull, &out);
+	free(data);
 	if (err)
 		return err;
 	if (out.status != WIRE_OK)
@@ -74,7 +75,7 @@ static int one_call(struct one *o, enum wire_request kind, const struct kv_reque
 }
 
 /* A command again, byte for byte: the session makes it one command. */
-static int put_again(struct one *o, const char *key, uint64_t value, uint32_t timeout_ms,
+static int put_bytes(struct one *o, const char *key, struct kv_bytes value, uint32_t timeout_ms,
 		     enum kv_status *status)
 {
 	struct kv_request request = {
@@ -83,17 +84,23 @@ static int put_again(struct one *o, const char *key, uint64_t value, uint32_t ti
 		.session_base = o->base,
 		.sequence = o->sequence,
 		.key = bytes(key),
+		.value = value,
 	};
 	struct kv_answer answer;
-	char text[24];
-	int err;
+	int err = one_call(o, WIRE_COMMAND, &request, &answer, timeout_ms);
 
-	snprintf(text, sizeof(text), "%" PRIu64, value);
-	request.value = bytes(text);
-	err = one_call(o, WIRE_COMMAND, &request, &answer, timeout_ms);
 	if (!err)
 		*status = answer.status;
 	return err;
+}
+
+static int put_again(struct one *o, const char *key, uint64_t value, uint32_t timeout_ms,
+		     enum kv_status *status)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	return put_bytes(o, key, bytes(text), timeout_ms, status);
 }
 
 static int one_begin(struct one *o)
@@ -115,6 +122,24 @@ int one_put(struct one *o, const char *key, uint64_t value, uint32_t timeout_ms)
 		return err;
 	o->sequence++;
 	err = put_again(o, key, value, timeout_ms, &status);
+	if (!err)
+		assert_int_equal(status, KV_OK);
+	return err;
+}
+
+int one_put_large(struct one *o, const char *key, uint32_t size, uint32_t timeout_ms)
+{
+	int err = o->sequence == 0 ? one_begin(o) : 0;
+	enum kv_status status = KV_OK;
+	uint8_t *value;
+
+	if (err)
+		return err;
+	o->sequence++;
+	value = calloc(1, size);
+	assert_non_null(value);
+	err = put_bytes(o, key, (struct kv_bytes){value, size}, timeout_ms, &status);
+	free(value);
 	if (!err)
 		assert_int_equal(status, KV_OK);
 	return err;

@@ -1,0 +1,232 @@
+/*
+ * Real nodes whose disk, quota or limit has no space left (D8): an alarm and no end. New commands
+ * are refused at once, reads and elections go on, and all the rest does when there is space again.
+ */
+#include "tests/e2e/load.h"
+#include "tests/e2e/process.h"
+#include "tests/soak/disks.h"
+#include "tests/unit/test.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum {
+	PUT_MS = 5000,
+	AT_ONCE_MS = 1000,
+	PUT_SIZE = 1000000,
+	PUTS = 10, /* more than is left in two segments of 4 MiB */
+	SEGMENT = 4 * 1024 * 1024,
+};
+
+static const char *const NO_SPACE = "etcdserver: mvcc: database space exceeded";
+
+static struct cluster c;
+static struct disks disks;
+
+static void refused(struct cluster *cluster, const char *endpoint)
+{
+	uint64_t at = clock_ms();
+	static struct run out;
+
+	run(&out, "quoinctl", "--endpoints=%s put key value", endpoint);
+	require(cluster, out.status == 1 && strstr(out.text, NO_SPACE), "put at %s: %d, %s",
+		endpoint, out.status, out.text);
+	require(cluster, clock_ms() - at < AT_ONCE_MS, "put at %s was refused after %" PRIu64 " ms",
+		endpoint, clock_ms() - at);
+}
+
+static void goes_on(struct cluster *cluster, const char *endpoint)
+{
+	static struct run out;
+
+	run(&out, "quoinctl", "--endpoints=%s put key value", endpoint);
+	require(cluster, out.status == 0, "put at %s: %d, %s", endpoint, out.status, out.text);
+}
+
+static void reads(struct cluster *cluster, const char *endpoint)
+{
+	static struct run out;
+
+	run(&out, "quoinctl", "--endpoints=%s get key", endpoint);
+	require(cluster, out.status == 0 && strstr(out.text, "value"), "get at %s: %d, %s",
+		endpoint, out.status, out.text);
+}
+
+static void each_path(void (*call)(struct cluster *cluster, const char *endpoint))
+{
+	char text[128];
+
+	for (uint32_t node = 1; node <= c.nodes; node++) {
+		call(&c, cluster_admin(&c, node, text));
+		call(&c, cluster_endpoint(&c, node, text));
+	}
+}
+
+/* Each node's disk has so much more; full: says it. */
+static void space(uint32_t node, const char *bytes, bool full)
+{
+	disk_tell(&disks.disk[node - 1], "space %s", bytes);
+	cluster_wait_value(&c, node, "disk_full", full ? "1" : "0");
+	require(&c, cluster_says(&c, node, "no more writes are taken until there is") == full,
+		"n%u: its status does not fit", node);
+	if (full)
+		cluster_wait_log(&c, node, "disk_full");
+}
+
+static void one_is_full(uint32_t leader)
+{
+	uint32_t full = leader % 3 + 1;
+	char text[128];
+	struct one o;
+
+	space(full, "0", true);
+	one_open(&o, cluster_admin(&c, leader, text));
+	for (uint32_t i = 0; i < PUTS; i++)
+		require(&c, one_put_large(&o, "large", PUT_SIZE, PUT_MS) == 0,
+			"the others do not go on without n%u", full);
+	one_close(&o);
+	space(full, "unlimited", false);
+	cluster_wait_equal(&c);
+}
+
+static void V17_full_disks_end_nobody(void **state)
+{
+	uint32_t leader;
+	uint64_t term;
+	pid_t pid[3];
+
+	(void)state;
+	cluster_up(&c, 3, "packet", "--segment-size 4MiB");
+	disks_mount(&disks, &c);
+	leader = cluster_wait_leader(&c, 0);
+	cluster_wait_equal(&c);
+	cluster_enter(&c);
+	each_path(goes_on);
+	term = cluster_number(&c, leader, "raft_term");
+	for (uint32_t node = 1; node <= 3; node++)
+		pid[node - 1] = cluster_pid(&c, node);
+	one_is_full(leader);
+	for (uint32_t node = 1; node <= 3; node++)
+		space(node, "0", true);
+	for (int i = 0; i < 2; i++) {
+		each_path(refused);
+		each_path(reads);
+	}
+	for (uint32_t node = 1; node <= 3; node++)
+		space(node, "unlimited", false);
+	each_path(goes_on);
+	cluster_wait_equal(&c);
+	require(&c, cluster_number(&c, leader, "raft_term") == term, "terms climbed");
+	for (uint32_t node = 1; node <= 3; node++)
+		require(&c,
+			kill(pid[node - 1], 0) == 0 && cluster_number(&c, node, "disk_fulls") > 0,
+			"n%u is another process", node);
+	for (uint32_t node = 1; node <= 3; node++)
+		cluster_lab(&c, "kill %u", node);
+	disks_unmount(&disks);
+	cluster_down(&c);
+}
+
+/* --- limits other than the file system's --------------------------------------------------- */
+
+static struct process p;
+static struct test_disk d;
+
+static void limit_files(const char *nothing)
+{
+	const struct rlimit limit = {SEGMENT - 1, RLIM_INFINITY};
+
+	(void)nothing;
+	assert_int_equal(prlimit(p.pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+static void unlimit_files(void)
+{
+	const struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+	assert_int_equal(prlimit(p.pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+static void limit_quota(const char *rule)
+{
+	disk_tell(&d, "on %s", rule);
+}
+
+static void unlimit_quota(void)
+{
+	disk_tell(&d, "drop all");
+}
+
+struct limit {
+	const char *rule, *says;
+	void (*begin)(const char *rule);
+	void (*end)(void);
+};
+
+static const struct limit limits[] = {
+	{"", "may not grow to the 4194304 bytes of a segment (ulimit -f)", limit_files,
+	 unlimit_files},
+	{"resize segment-* fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
+	{"write segment-*.tmp fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
+	{"create segment-* fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
+};
+
+static void meets(const struct limit *limit)
+{
+	char admin[128];
+	struct one o;
+	int err = 0;
+
+	cluster_admin(&p.c, 1, admin);
+	one_open(&o, admin);
+	limit->begin(limit->rule);
+	/* It shows when the next segment is made: the one that is ready is in use then. */
+	for (uint32_t i = 0; i < PUTS && err == 0; i++)
+		err = one_put_large(&o, "large", PUT_SIZE, PUT_MS);
+	if (err != WIRE_NO_SPACE)
+		fail_msg("%s%s: a put is answered by %d", limit->rule, limit->says, err);
+	if (!cluster_says(&p.c, 1, limit->says))
+		fail_msg("%s: its status does not say \"%s\"", limit->rule, limit->says);
+	refused(&p.c, admin);
+	reads(&p.c, admin);
+	limit->end();
+	cluster_wait_value(&p.c, 1, "disk_full", "0");
+	goes_on(&p.c, admin);
+	one_close(&o);
+}
+
+static void V17_a_quota_and_a_limit_on_files_are_no_end(void **state)
+{
+	char place[128], beneath[128], admin[128];
+
+	(void)state;
+	process_prepare(&p, "");
+	snprintf(place, sizeof(place), "%s/n1", p.dir);
+	snprintf(beneath, sizeof(beneath), "%s/n1.beneath", p.dir);
+	disk_mount(&d, place, beneath);
+	process_start(&p, NULL, NULL, NULL);
+	process_wait_leading(&p);
+	goes_on(&p.c, cluster_admin(&p.c, 1, admin));
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		meets(&limits[i]);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	disk_unmount(&d);
+	process_remove(&p);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V17_a_quota_and_a_limit_on_files_are_no_end),
+		cmocka_unit_test(V17_full_disks_end_nobody),
+	};
+
+	if (!disk_begin(argc, argv))
+		return 77;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+/*
+ * Real nodes on a disk that does not answer, or late: what the one that stands still says, does and
+ * costs, that the others go on without it, and that it ends when it is told to.
+ */
+#include "base/exits.h"
+#include "tests/e2e/load.h"
+#include "tests/e2e/process.h"
+#include "tests/soak/disks.h"
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	PUT_MS = 2000,
+	CPU_MS = 1500,     /* over which the use of a core is compared */
+	CPU_SPARE_MS = 60, /* a clock tick is 10 */
+	END_MS = 5000,     /* how long a stop waits for a disk that hangs: node/disk.c */
+	PUT_SIZE = 1000000,
+	SEGMENTS = 3, /* of 4 MiB, that are filled */
+};
+
+static struct cluster c;
+static struct disks disks;
+
+static void begin(void)
+{
+	cluster_up(&c, 3, "memif", "--segment-size 4MiB --idle sleep");
+	disks_mount(&disks, &c);
+	(void)cluster_wait_leader(&c, 0);
+}
+
+static void end(void)
+{
+	for (uint32_t node = 1; node <= c.nodes; node++) {
+		disk_tell(&disks.disk[node - 1], "drop all");
+		cluster_lab(&c, "kill %u", node);
+	}
+	disks_unmount(&disks);
+	cluster_down(&c);
+}
+
+static int put(uint32_t node, uint64_t value)
+{
+	char text[128];
+	struct one o;
+	int err;
+
+	one_open(&o, cluster_admin(&c, node, text));
+	err = one_put(&o, "key", value, PUT_MS);
+	one_close(&o);
+	return err;
+}
+
+/* Of the process's time on a core, in ms. */
+static uint64_t core_ms(uint32_t node)
+{
+	uint64_t user, system;
+	char path[64], text[1024];
+	size_t size;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)cluster_pid(&c, node));
+	file = fopen(path, "re");
+	assert_non_null(file);
+	size = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[size] = '\0';
+	assert_non_null(strrchr(text, ')'));
+	assert_int_equal(sscanf(strrchr(text, ')') + 1,
+				" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
+				&user, &system),
+			 2);
+	return (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+static bool later(void *context)
+{
+	return clock_ms() >= *(const uint64_t *)context;
+}
+
+/* It stands still and does nothing: so it costs what one does that has nothing to do. */
+static void expect_cheap(uint32_t stalled, uint32_t idle)
+{
+	uint64_t at = clock_ms() + CPU_MS, a = core_ms(stalled), b = core_ms(idle);
+
+	assert_true(wait_until(later, &at, CLUSTER_WAIT_MS));
+	a = core_ms(stalled) - a;
+	b = core_ms(idle) - b;
+	printf("on a core in %d ms: stalled %" PRIu64 " ms, idle %" PRIu64 " ms\n", CPU_MS, a, b);
+	require(&c, a <= 2 * b + CPU_SPARE_MS,
+		"n%u, stalled, took %" PRIu64 " ms of core time in %d, n%u %" PRIu64, stalled, a,
+		CPU_MS, idle, b);
+}
+
+static void V20_a_hung_disk_is_told_and_others_go_on(void **state)
+{
+	uint32_t leader, stalled, other;
+	uint64_t stood;
+
+	(void)state;
+	begin();
+	leader = cluster_wait_leader(&c, 0);
+	stalled = leader % 3 + 1;
+	other = stalled % 3 + 1;
+	stood = cluster_number(&c, stalled, "elections_started");
+	disk_tell(&disks.disk[stalled - 1], "on write segment-* stall forever");
+	require(&c, put(leader, 1) == 0, "the others do not go on without n%u", stalled);
+	disk_wait_waiting(&disks.disk[stalled - 1], 1);
+	cluster_wait_value(&c, stalled, "disk_stalled", "1");
+	require(&c, cluster_says(&c, stalled, "error the disk does not answer: a write of "),
+		"the status of n%u does not tell of its disk", stalled);
+	cluster_wait_log(&c, stalled, "disk_stalled");
+	expect_cheap(stalled, other);
+	require(&c, put(leader, 2) == 0, "the others do not go on without n%u", stalled);
+
+	/* Two are left, and one of them may not vote: nobody is elected, and it does not stand. */
+	cluster_lab(&c, "kill %u", leader);
+	cluster_wait_value(&c, stalled, "leader", "0000000000000000");
+	expect_cheap(stalled, other);
+	require(&c, cluster_number(&c, stalled, "elections_started") == stood,
+		"n%u stood for election", stalled);
+	require(&c, cluster_leader(&c) == 0, "there is a leader");
+	disk_tell(&disks.disk[stalled - 1], "drop all");
+	cluster_wait_value(&c, stalled, "disk_stalled", "0");
+	cluster_wait_log(&c, stalled, "disk_answers");
+	(void)cluster_wait_leader(&c, leader);
+	cluster_lab(&c, "restart %u", leader);
+	require(&c, put(stalled, 3) == 0, "no put through n%u", stalled);
+	cluster_wait_equal(&c);
+	end();
+}
+
+/* --- slow names ---------------------------------------------------------------------------- */
+
+static bool have_rolled(void *context)
+{
+	(void)context;
+	for (uint32_t node = 1; node <= c.nodes; node++)
+		if (cluster_number(&c, node, "wal_segments") <= SEGMENTS)
+			return false;
+	return true;
+}
+
+static void V19_slow_names_at_a_roll_move_no_leader(void **state)
+{
+	char text[128];
+	uint32_t leader;
+	uint64_t term;
+	struct one o;
+
+	(void)state;
+	begin();
+	leader = cluster_wait_leader(&c, 0);
+	term = cluster_number(&c, leader, "raft_term");
+	for (uint32_t i = 0; i < 3; i++)
+		disk_tell(&disks.disk[i], "on meta * stall 500ms");
+	one_open(&o, cluster_admin(&c, leader, text));
+	for (uint32_t i = 0; i <= 4 * SEGMENTS; i++)
+		require(&c, one_put_large(&o, "large", PUT_SIZE, CLUSTER_WAIT_MS) == 0,
+			"put %u through n%u", i, leader);
+	one_close(&o);
+	cluster_wait_equal(&c);
+	require(&c, wait_until(have_rolled, NULL, CLUSTER_WAIT_MS), "not all of them rolled");
+	require(&c, cluster_number(&c, leader, "raft_term") == term, "there was an election");
+	end();
+}
+
+/* --- a stop -------------------------------------------------------------------------------- */
+
+static struct process p;
+static struct test_disk d;
+
+static void says_to_file(void *context)
+{
+	const struct process *node = context;
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/n1.log", node->dir);
+	dup2(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
+}
+
+static void V18_a_stop_waits_for_a_hung_disk_not_for_ever(void **state)
+{
+	char text[128], beneath[128];
+	struct one o;
+	uint64_t at;
+
+	(void)state;
+	process_prepare(&p, "");
+	snprintf(text, sizeof(text), "%s/n1", p.dir);
+	snprintf(beneath, sizeof(beneath), "%s/n1.beneath", p.dir);
+	disk_mount(&d, text, beneath);
+	process_start(&p, NULL, says_to_file, &p);
+	process_wait_leading(&p);
+	disk_tell(&d, "on write segment-* stall forever");
+	one_open(&o, cluster_admin(&p.c, 1, text));
+	assert_int_not_equal(one_put(&o, "key", 1, 200), 0);
+	one_close(&o);
+	at = clock_ms();
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, QUOIND_DISK);
+	printf("it ended after %" PRIu64 " ms\n", clock_ms() - at);
+	assert_true(clock_ms() - at < 3 * END_MS);
+	assert_true(cluster_log_has(&p.c, 1, "n1/segment-0000000000000001 at offset"));
+	assert_true(cluster_log_has(&p.c, 1, "ms"));
+	disk_tell(&d, "drop all");
+	disk_unmount(&d);
+	process_remove(&p);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V18_a_stop_waits_for_a_hung_disk_not_for_ever),
+		cmocka_unit_test(V19_slow_names_at_a_roll_move_no_leader),
+		cmocka_unit_test(V20_a_hung_disk_is_told_and_others_go_on),
+	};
+
+	if (!disk_begin(argc, argv))
+		return 77;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
