@@ -140,6 +140,7 @@ struct node {
 	raft_term seen_term;
 	enum raft_role seen_role;
 	bool seen_refused;
+	uint64_t replay_ns; /* how far the replay is is told then; UINT64_MAX: no more */
 	bool seen_contradiction;
 	bool seen_other[DP_PEERS_MAX];
 

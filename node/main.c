@@ -159,6 +159,11 @@ static void set_options(struct quoind *q)
 	set_members(q);
 }
 
+static bool goes_on(void)
+{
+	return signals_stops() == 0;
+}
+
 static int start_node(struct quoind *q)
 {
 	const struct config *c = &q->config;
@@ -172,7 +177,10 @@ static int start_node(struct quoind *q)
 		return error;
 	}
 	q->options.now_ns = clock_now();
+	q->options.goes_on = goes_on;
 	error = node_create(&q->node, &q->options, text);
+	if (error == -EINTR && signals_stops())
+		return error;
 	if (error) {
 		journal_fail(q->journal, "%s", text);
 		return error;

@@ -48,6 +48,8 @@ struct node_options {
 	struct journal *journal; /* NULL: no log lines */
 	const char *peer_name[DP_PEERS_MAX]; /* as dp.peer, for log and status; NULL: the id */
 	uint64_t now_ns;
+	/* Asked all the while node_create stands still for the log. False: -EINTR. May be NULL. */
+	bool (*goes_on)(void);
 };
 
 enum { NODE_ERROR_MAX = 512 };

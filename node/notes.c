@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+#define REPLAY_TOLD_NS UINT64_C(1000000000)
+
 static void log_refusals(struct node *n)
 {
 	struct dp_peer_state state;
@@ -79,8 +81,27 @@ static void log_contradiction(struct node *n)
 		      node_member_name(n, s.contradiction.from));
 }
 
+/* The store is made anew of the log: a long one takes its time, and says so once a second. */
+static void log_replay(struct node *n)
+{
+	struct raft_status s;
+
+	if (n->now_ns < n->replay_ns)
+		return;
+	node_raft_status(n, &s);
+	if (s.applied >= s.replay_last) {
+		n->replay_ns = UINT64_MAX;
+		return;
+	}
+	if (n->replay_ns)
+		journal_write(n->journal, JOURNAL_INFO, "replaying",
+			      "applied=%" PRIu64 " of=%" PRIu64, s.applied, s.replay_last);
+	n->replay_ns = n->now_ns + REPLAY_TOLD_NS;
+}
+
 void node_notes(struct node *n)
 {
+	log_replay(n);
 	log_contradiction(n);
 	log_changes(n);
 	log_refusals(n);

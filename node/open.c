@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A start that takes longer says so often where it is. */
+#define OPENING_TOLD_NS CLOCK_S
+
 /* Distinct for each purpose, from the one seed: the same seed gives the same run. */
 static uint64_t seed_for(uint64_t seed, uint64_t purpose)
 {
@@ -73,12 +76,72 @@ static void say_recovered(struct node *n, uint64_t ns)
 		journal_write(n->journal, JOURNAL_ERROR, "lost", "why=\"%s\"", r->lost_why);
 }
 
+/* What a start that takes long is at. */
+struct opening {
+	struct node *node;
+	uint64_t began_ns;
+	uint64_t steps, step_ns; /* so many are done, since then */
+	uint64_t told_ns;
+};
+
+static void say_opening(struct opening *o, const struct wal_opening *at, uint64_t now_ns)
+{
+	struct journal *j = o->node->journal;
+	const char *directory = o->node->options.wal.directory;
+
+	if (now_ns - o->step_ns >= OPENING_TOLD_NS)
+		journal_write(j, JOURNAL_WARN, "start_waits",
+			      "directory=%s file=%s operation=\"%s\" ms=%" PRIu64
+			      " why=\"the disk does not answer, or a process that has ended still "
+			      "has a write of this file under way\"",
+			      directory, at->name[0] ? at->name : "-", at->operation,
+			      (now_ns - o->step_ns) / CLOCK_MS);
+	else if (at->segments_all)
+		journal_write(j, JOURNAL_INFO, "recovering",
+			      "segment=%" PRIu64 " of=%" PRIu64 " bytes=%" PRIu64 " ms=%" PRIu64,
+			      at->segments, at->segments_all, at->bytes,
+			      (now_ns - o->began_ns) / CLOCK_MS);
+	else
+		journal_write(j, JOURNAL_INFO, "preparing",
+			      "directory=%s operation=\"%s\" ms=%" PRIu64, directory, at->operation,
+			      (now_ns - o->began_ns) / CLOCK_MS);
+}
+
+static bool opening_goes_on(void *context, const struct wal_opening *at)
+{
+	struct opening *o = context;
+	bool (*goes_on)(void) = o->node->options.goes_on;
+	uint64_t now_ns = clock_now();
+
+	if (at->steps != o->steps) {
+		o->steps = at->steps;
+		o->step_ns = now_ns;
+	}
+	if (now_ns - o->told_ns >= OPENING_TOLD_NS) {
+		o->told_ns = now_ns;
+		say_opening(o, at, now_ns);
+	}
+	return !goes_on || goes_on();
+}
+
+static int log_open(struct node *n, char text[WAL_ERROR_MAX])
+{
+	struct wal_options wal = n->options.wal;
+	uint64_t now_ns = clock_now();
+	struct opening opening = {
+		.node = n, .began_ns = now_ns, .step_ns = now_ns, .told_ns = now_ns};
+
+	wal.goes_on = opening_goes_on;
+	wal.context = &opening;
+	return wal_open(&n->wal, &wal, &n->recovered, text);
+}
+
 int node_open(struct node *n)
 {
 	const struct node_options *o = &n->options;
 	char wal_text[WAL_ERROR_MAX];
 	uint64_t began_ns = clock_now();
-	int err = wal_open(&n->wal, &o->wal, &n->recovered, wal_text);
+	int err = log_open(n, wal_text);
 
 	if (err) {
 		snprintf(n->error, sizeof(n->error), "%s", wal_text);

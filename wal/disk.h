@@ -88,6 +88,13 @@ struct disk_ops {
 	void (*destroy)(struct disk *d);
 };
 
+/* What is stood still for. */
+struct disk_step {
+	const char *operation;
+	const char *name; /* of the file; "": not one alone is meant, or it was opened before */
+	bool done;
+};
+
 struct disk {
 	const struct disk_ops *ops;
 	uint32_t unit; /* bytes: max(logical block, physical block, 4096) */
@@ -96,6 +103,12 @@ struct disk {
 	uint64_t wait_ns; /* a poll that waits returns after so long with nothing; 0: it does not */
 	uint32_t waits_max; /* so many such waits in a row and no more (io.h); 0: for ever */
 	bool hung;          /* one was given up after them, and is in flight still */
+	/*
+	 * Asked by whoever stands still (io.h), after each step and each wait for one. False: it is
+	 * given up. NULL: nobody asks.
+	 */
+	bool (*goes_on)(void *context, const struct disk_step *step);
+	void *context;
 
 	uint64_t put_off; /* operations that the kernel did not do and was asked for again */
 };

@@ -11,6 +11,7 @@
  * before it is needed: while one segment is ready, the one after it must fit, so that the one that
  * is ready is the reserve in which elections and what is under way go on.
  */
+#include "wal/io.h"
 #include "wal/state.h"
 
 #include <errno.h>
@@ -282,12 +283,30 @@ void wal_get_space(const struct wal *w, struct wal_space *out)
 	*out = w->prepare.space;
 }
 
+/* -EINTR: it was given up, and is in flight or was done. */
+static int wait_now(struct wal *w)
+{
+	struct disk_step step = {.operation = wal_prepare_operation(w), .name = ""};
+	struct disk_completion done;
+	int err;
+
+	while (w->disk->ops->poll(w->disk, &done, 1, true) == 0) {
+		if (wal_io_goes_on(w->disk, &step))
+			continue;
+		w->disk->hung = true;
+		return -EINTR;
+	}
+	assert(done.tag == TAG_PREPARE);
+	err = wal_prepare_done(w, &done);
+	step.done = true;
+	return err != 0 || wal_io_goes_on(w->disk, &step) ? err : -EINTR;
+}
+
 int wal_prepare_now(struct wal *w)
 {
 	size_t before = w->segment_count;
 
 	while (w->segment_count == before) {
-		struct disk_completion done;
 		int err = wal_prepare_step(w);
 
 		if (err == 0) {
@@ -295,12 +314,8 @@ int wal_prepare_now(struct wal *w)
 			if (err != 0)
 				err = prepare_fail(w, err);
 		}
-		while (err == 0 && w->disk->ops->poll(w->disk, &done, 1, true) == 0)
-			;
-		if (err == 0) {
-			assert(done.tag == TAG_PREPARE);
-			err = wal_prepare_done(w, &done);
-		}
+		if (err == 0)
+			err = wait_now(w);
 		if (err == 0 && w->prepare.space.full && w->prepare.state == PREPARE_IDLE)
 			err = prepare_fail(w, w->prepare.space.error);
 		if (err != 0)

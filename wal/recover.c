@@ -294,6 +294,23 @@ static int open_directory(struct recovery *r)
 	return w->durability == WAL_VOLATILE ? open_volatile(r) : open_on_disk(r);
 }
 
+/* As the disk asks it; the disk is the log's alone until this has ended. */
+static bool goes_on(void *context, const struct disk_step *step)
+{
+	struct recovery *r = context;
+	struct wal_opening at = {
+		.operation = step->operation,
+		.name = step->name,
+		.segments = r->scan.segment_count,
+		.segments_all = r->names.segment_count,
+		.bytes = r->scan.bytes,
+	};
+
+	r->steps += step->done;
+	at.steps = r->steps;
+	return r->options->goes_on(r->options->context, &at);
+}
+
 int wal_recover(struct wal *w, const struct wal_options *options, struct wal_recovered *out)
 {
 	struct recovery r = {.w = w, .options = options, .out = out};
@@ -304,7 +321,10 @@ int wal_recover(struct wal *w, const struct wal_options *options, struct wal_rec
 	    (w->unit & (w->unit - 1)) != 0)
 		return wal_refuse(w, -EINVAL,
 				  ": a block size of %" PRIu32 " bytes is not supported", w->unit);
+	w->disk->goes_on = options->goes_on ? goes_on : NULL;
+	w->disk->context = &r;
 	err = open_directory(&r);
+	w->disk->goes_on = NULL;
 	out->identity = w->id.identity;
 	wal_meta_names_free(&r.names);
 	wal_scan_free(&r.scan);

@@ -20,6 +20,7 @@ struct recovery {
 	uint64_t number_known; /* the newest write that is known to be durable */
 	uint64_t unsynced;     /* the segment of the first write past it; 0: there is none */
 	struct scan scan;
+	uint64_t steps;
 	char scan_error[WAL_ERROR_MAX - 128];
 	/* Live MEMBERS entries, ascending. */
 	raft_index *members;

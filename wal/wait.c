@@ -161,8 +161,8 @@ int wal_wait(struct wal *w)
 
 void wal_settle(struct wal *w)
 {
-	/* Whoever waited in vain before only looks. */
-	uint32_t waits_max = w->failed == -ETIMEDOUT ? 1 : w->disk->waits_max;
+	/* Whoever waited in vain before, or was told to end, only looks. */
+	uint32_t waits_max = w->failed == -ETIMEDOUT || w->disk->hung ? 1 : w->disk->waits_max;
 
 	while (wal_in_flight(w) && wait_bounded(w, waits_max) == 0)
 		;

@@ -35,6 +35,16 @@ enum {
 	WAL_RECORD_SIZE_MAX = 1024,
 };
 
+/* How far a wal_open is. */
+struct wal_opening {
+	uint64_t steps;        /* that are done: while this stands still, the disk does */
+	const char *operation; /* what it waits for, or did last */
+	const char *name;      /* and in which file, if it is one alone; or "" */
+	uint64_t segments;     /* that are read, of so many; 0 of 0: they are not known yet */
+	uint64_t segments_all;
+	uint64_t bytes; /* of the log, that were found good so far */
+};
+
 struct wal_options {
 	const char *directory; /* for messages, and for the real disk if `disk` is NULL */
 	struct disk *disk;     /* NULL: io_uring on `directory`; else owned by the caller */
@@ -47,6 +57,12 @@ struct wal_options {
 	 * is the log's end (V18). 0: for ever.
 	 */
 	uint64_t wait_ns;
+	/*
+	 * Called while wal_open stands still: after each step, and each 100 ms that one takes.
+	 * False: it is given up (-EINTR), as if the process had been killed then. May be NULL.
+	 */
+	bool (*goes_on)(void *context, const struct wal_opening *at);
+	void *context;
 };
 
 /* The log as it was found. */
@@ -101,8 +117,8 @@ struct wal;
  * writes opens, and recovered->lost says so. `error` receives one line that
  * names the file and offset at fault and what to do. 0, or -EWOULDBLOCK (another process has it),
  * -ENOENT (not there, and not `create`), -EXDEV (volatile beside durable or written), -EBADMSG
- * (damage: refused, nothing was changed), -EPROTO (a format of another version), -errno of the
- * disk.
+ * (damage: refused, nothing was changed), -EPROTO (a format of another version), -EINTR
+ * (options->goes_on), -errno of the disk.
  */
 int wal_open(struct wal **out, const struct wal_options *options, struct wal_recovered *recovered,
 	     char error[WAL_ERROR_MAX]);

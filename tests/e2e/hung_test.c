@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum {
@@ -22,7 +23,9 @@ enum {
 	CPU_SPARE_MS = 60, /* a clock tick is 10 */
 	END_MS = 5000,     /* how long a stop waits for a disk that hangs: node/disk.c */
 	PUT_SIZE = 1000000,
-	SEGMENTS = 3, /* of 4 MiB, that are filled */
+	SLOW_MS = 3000,
+	START_PUTS = 6, /* two segments are read then, by 1 MiB */
+	SEGMENTS = 3,   /* of 4 MiB, that are filled */
 };
 
 static struct cluster c;
@@ -185,38 +188,107 @@ static void says_to_file(void *context)
 	dup2(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
 }
 
-static void V18_a_stop_waits_for_a_hung_disk_not_for_ever(void **state)
+static void prepare(void)
 {
-	char text[128], beneath[128];
-	struct one o;
-	uint64_t at;
+	char place[128], beneath[128];
 
-	(void)state;
 	process_prepare(&p, "");
-	snprintf(text, sizeof(text), "%s/n1", p.dir);
+	snprintf(place, sizeof(place), "%s/n1", p.dir);
 	snprintf(beneath, sizeof(beneath), "%s/n1.beneath", p.dir);
-	disk_mount(&d, text, beneath);
+	disk_mount(&d, place, beneath);
 	process_start(&p, NULL, says_to_file, &p);
 	process_wait_leading(&p);
-	disk_tell(&d, "on write segment-* stall forever");
-	one_open(&o, cluster_admin(&p.c, 1, text));
-	assert_int_not_equal(one_put(&o, "key", 1, 200), 0);
-	one_close(&o);
-	at = clock_ms();
-	assert_int_equal(kill(p.pid, SIGTERM), 0);
-	process_must_exit(&p, QUOIND_DISK);
-	printf("it ended after %" PRIu64 " ms\n", clock_ms() - at);
-	assert_true(clock_ms() - at < 3 * END_MS);
-	assert_true(cluster_log_has(&p.c, 1, "n1/segment-0000000000000001 at offset"));
-	assert_true(cluster_log_has(&p.c, 1, "ms"));
+}
+
+static void remove_all(void)
+{
 	disk_tell(&d, "drop all");
 	disk_unmount(&d);
 	process_remove(&p);
 }
 
+static void stop(int status)
+{
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, status);
+}
+
+static void V18_a_stop_waits_for_a_hung_disk_not_for_ever(void **state)
+{
+	char text[128];
+	struct one o;
+	uint64_t at;
+
+	(void)state;
+	prepare();
+	disk_tell(&d, "on write segment-* stall forever");
+	one_open(&o, cluster_admin(&p.c, 1, text));
+	assert_int_not_equal(one_put(&o, "key", 1, 200), 0);
+	one_close(&o);
+	at = clock_ms();
+	stop(QUOIND_DISK);
+	printf("it ended after %" PRIu64 " ms\n", clock_ms() - at);
+	assert_true(clock_ms() - at < 3 * END_MS);
+	assert_true(cluster_log_has(&p.c, 1, "n1/segment-0000000000000001 at offset"));
+	assert_true(cluster_log_has(&p.c, 1, "ms"));
+	remove_all();
+}
+
+/* It is at the start, says where, and ends at once when it is told to: nothing was under way. */
+static void told_and_ended(const char *words)
+{
+	uint64_t at;
+
+	process_start(&p, NULL, says_to_file, &p);
+	cluster_wait_log(&p.c, 1, words);
+	at = clock_ms();
+	stop(0);
+	assert_true(clock_ms() - at < SLOW_MS);
+}
+
+/* As the last write of a process that was killed holds it. */
+static int lock_file(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/n1/%s", p.dir, name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	return fd;
+}
+
+static void F21_V25_a_start_on_a_slow_disk_speaks_and_ends_when_told(void **state)
+{
+	char text[128];
+	struct one o;
+	int lock;
+
+	(void)state;
+	prepare();
+	one_open(&o, cluster_admin(&p.c, 1, text));
+	for (uint32_t i = 0; i < START_PUTS; i++)
+		assert_int_equal(one_put_large(&o, "large", PUT_SIZE, CLUSTER_WAIT_MS), 0);
+	one_close(&o);
+	stop(0);
+	disk_tell(&d, "on read segment-* stall 400ms");
+	told_and_ended(" recovering segment=");
+	disk_tell(&d, "drop all");
+	lock = lock_file("segment-0000000000000002");
+	told_and_ended("file=segment-0000000000000002 operation=\"opening\"");
+	close(lock);
+	process_start(&p, NULL, says_to_file, &p);
+	process_wait_leading(&p);
+	assert_true(cluster_log_has(&p.c, 1, " recovered last_index="));
+	stop(0);
+	remove_all();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(F21_V25_a_start_on_a_slow_disk_speaks_and_ends_when_told),
 		cmocka_unit_test(V18_a_stop_waits_for_a_hung_disk_not_for_ever),
 		cmocka_unit_test(V19_slow_names_at_a_roll_move_no_leader),
 		cmocka_unit_test(V20_a_hung_disk_is_told_and_others_go_on),
