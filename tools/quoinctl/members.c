@@ -96,11 +96,11 @@ static void take_answer(struct members *all, struct probe *p)
 {
 	const char *at = p->text, *end = p->text + p->text_size;
 	struct status_line line;
-	char text[MEMBER_LINE];
 	struct member *m;
+	char text[MEMBER_LINE], id[sizeof(m->id)];
 
-	snprintf(text, sizeof(text), "%016" PRIx64, p->status.member_id);
-	m = find(all, text, p->status.name);
+	snprintf(id, sizeof(id), "%016" PRIx64, p->status.member_id);
+	m = find(all, id, p->status.name);
 	if (m && !m->probe) {
 		m->probe = p;
 		snprintf(m->endpoint, sizeof(m->endpoint), "%s", endpoint_text(p->endpoint));

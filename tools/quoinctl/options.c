@@ -17,39 +17,38 @@
 #define WHY_ORDER "keys come in ascending order"
 #define WHY_PREVIOUS "the previous value is not told yet"
 
-/* X(id, name, argument, why): etcdctl's for the commands that are here. NULL: a switch. */
+/* X(id, name, argument, flags, why): etcdctl's for the commands that are here. */
 #define OPTIONS_ABSENT(X) \
-	X(CACERT, "cacert", "FILE", WHY_TLS) \
-	X(CERT, "cert", "FILE", WHY_TLS) \
-	X(KEY, "key", "FILE", WHY_TLS) \
-	X(INSECURE_TRANSPORT, "insecure-transport", NULL, WHY_TLS) \
-	X(INSECURE_SKIP, "insecure-skip-tls-verify", NULL, WHY_TLS) \
-	X(USER, "user", "NAME", WHY_AUTH) \
-	X(PASSWORD, "password", "TEXT", WHY_AUTH) \
-	X(DISCOVERY, "discovery-srv", "NAME", WHY_LITERAL) \
-	X(DISCOVERY_NAME, "discovery-srv-name", "NAME", WHY_LITERAL) \
-	X(INSECURE_DISCOVERY, "insecure-discovery", NULL, WHY_LITERAL) \
-	X(DIAL_TIMEOUT, "dial-timeout", "TIME", WHY_TIME) \
-	X(KEEPALIVE_TIME, "keepalive-time", "TIME", WHY_TIME) \
-	X(KEEPALIVE_TIMEOUT, "keepalive-timeout", "TIME", WHY_TIME) \
-	X(DEBUG, "debug", NULL, "all that there is to say is said") \
-	X(LEASE, "lease", "ID", WHY_LEASE) \
-	X(IGNORE_LEASE, "ignore-lease", NULL, WHY_LEASE) \
-	X(IGNORE_VALUE, "ignore-value", NULL, "a put sets the value") \
-	X(PREV_KV, "prev-kv", NULL, WHY_PREVIOUS) \
-	X(REV, "rev", "N", WHY_HISTORY) \
-	X(MIN_MOD, "min-mod-revision", "N", WHY_HISTORY) \
-	X(MAX_MOD, "max-mod-revision", "N", WHY_HISTORY) \
-	X(MIN_CREATE, "min-create-revision", "N", WHY_HISTORY) \
-	X(MAX_CREATE, "max-create-revision", "N", WHY_HISTORY) \
-	X(SORT_BY, "sort-by", "FIELD", WHY_ORDER) \
-	X(ORDER, "order", "ORDER", WHY_ORDER)
+	X(CACERT, "cacert", "FILE", 0, WHY_TLS) \
+	X(CERT, "cert", "FILE", 0, WHY_TLS) \
+	X(KEY, "key", "FILE", 0, WHY_TLS) \
+	X(INSECURE_TRANSPORT, "insecure-transport", "BOOL", OPTION_ARG_OPTIONAL, WHY_TLS) \
+	X(INSECURE_SKIP, "insecure-skip-tls-verify", "BOOL", OPTION_ARG_OPTIONAL, WHY_TLS) \
+	X(USER, "user", "NAME", 0, WHY_AUTH) \
+	X(PASSWORD, "password", "TEXT", 0, WHY_AUTH) \
+	X(DISCOVERY, "discovery-srv", "NAME", 0, WHY_LITERAL) \
+	X(DISCOVERY_NAME, "discovery-srv-name", "NAME", 0, WHY_LITERAL) \
+	X(INSECURE_DISCOVERY, "insecure-discovery", "BOOL", OPTION_ARG_OPTIONAL, WHY_LITERAL) \
+	X(DIAL_TIMEOUT, "dial-timeout", "TIME", 0, WHY_TIME) \
+	X(KEEPALIVE_TIME, "keepalive-time", "TIME", 0, WHY_TIME) \
+	X(KEEPALIVE_TIMEOUT, "keepalive-timeout", "TIME", 0, WHY_TIME) \
+	X(DEBUG, "debug", "BOOL", OPTION_ARG_OPTIONAL, "all that there is to say is said") \
+	X(LEASE, "lease", "ID", 0, WHY_LEASE) \
+	X(IGNORE_LEASE, "ignore-lease", "BOOL", OPTION_ARG_OPTIONAL, WHY_LEASE) \
+	X(IGNORE_VALUE, "ignore-value", "BOOL", OPTION_ARG_OPTIONAL, "a put sets the value") \
+	X(PREV_KV, "prev-kv", "BOOL", OPTION_ARG_OPTIONAL, WHY_PREVIOUS) \
+	X(REV, "rev", "N", 0, WHY_HISTORY) \
+	X(MIN_MOD, "min-mod-revision", "N", 0, WHY_HISTORY) \
+	X(MAX_MOD, "max-mod-revision", "N", 0, WHY_HISTORY) \
+	X(MIN_CREATE, "min-create-revision", "N", 0, WHY_HISTORY) \
+	X(MAX_CREATE, "max-create-revision", "N", 0, WHY_HISTORY) \
+	X(SORT_BY, "sort-by", "FIELD", 0, WHY_ORDER) \
+	X(ORDER, "order", "ORDER", 0, WHY_ORDER)
 
-#define ABSENT_KEY(id, name, argument, why) KEY_ABSENT_##id,
-#define ABSENT_WHY(id, name, argument, why) {name, why},
-#define ABSENT_OPTION(id, name, argument, why) \
-	{name, KEY_ABSENT_##id, (argument) ? (argument) : "BOOL", \
-	 OPTION_HIDDEN | ((argument) ? 0 : OPTION_ARG_OPTIONAL), NULL, 3},
+#define ABSENT_KEY(id, name, argument, flags, why) KEY_ABSENT_##id,
+#define ABSENT_WHY(id, name, argument, flags, why) {name, why},
+#define ABSENT_OPTION(id, name, argument, flags, why) \
+	{name, KEY_ABSENT_##id, argument, OPTION_HIDDEN | (flags), NULL, 3},
 
 enum {
 	KEY_PREFIX = 0x100,
