@@ -217,6 +217,7 @@ static void directory_remove(void)
 
 static int start(const struct eal_options *options, bool huge, char error[EAL_ERROR_MAX])
 {
+	char text[PAGES_TEXT_MAX];
 	int err;
 
 	arguments_build(&arguments, options, huge);
@@ -225,6 +226,11 @@ static int start(const struct eal_options *options, bool huge, char error[EAL_ER
 	directory_remove();
 	if (started)
 		return 0;
+	/* Who holds no lock of ours may have been faster. */
+	if (huge && !pages_suffice(1, options->memory_mib, text)) {
+		snprintf(error, EAL_ERROR_MAX, "memory: %uMiB %s", options->memory_mib, text);
+		return -ENOMEM;
+	}
 	snprintf(error, EAL_ERROR_MAX, "DPDK's EAL did not start (%s): %u MiB of %s were asked for",
 		 strerror(err), options->memory_mib, huge ? "huge pages" : "memory");
 	return -err;
