@@ -105,5 +105,7 @@ enum link_kernel_state { LINK_KERNEL_GONE, LINK_KERNEL_DOWN, LINK_KERNEL_RUNNING
 enum link_kernel_state link_kernel_state(int fd, int index);
 /* Its number, or -errno. */
 int link_kernel_index(int fd, const char *interface);
+/* The first of this process's sockets that `is` says yes to, a driver's that hides it; or -1. */
+int link_kernel_socket(bool (*is)(int fd, int interface), int interface);
 
 #endif

@@ -5,10 +5,12 @@
  */
 #include "dataplane/link_dpdk.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -108,6 +110,24 @@ int link_kernel_check(const struct link_options *options, struct link_mac *mac,
 	int err = check(fd, options, mac, error);
 	close(fd);
 	return err;
+}
+
+int link_kernel_socket(bool (*is)(int fd, int interface), int interface)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int found = -1;
+
+	while (dir && found < 0 && (entry = readdir(dir))) {
+		char *end;
+		long fd = strtol(entry->d_name, &end, 10);
+
+		if (end != entry->d_name && *end == '\0' && is((int)fd, interface))
+			found = (int)fd;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
 }
 
 int link_interface_check(const struct link_options *options, char error[EAL_ERROR_MAX])

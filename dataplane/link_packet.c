@@ -7,7 +7,6 @@
  */
 #include "dataplane/link_dpdk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -37,32 +36,13 @@ struct packet {
 	uint64_t missed;
 };
 
-static bool is_of(int fd, unsigned int interface)
+static bool is_of(int fd, int interface)
 {
 	struct sockaddr_ll address;
 	socklen_t size = sizeof(address);
 
 	return getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
-	       address.sll_family == AF_PACKET && (unsigned int)address.sll_ifindex == interface;
-}
-
-static int socket_find(const char *interface)
-{
-	unsigned int index = if_nametoindex(interface);
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-	int found = -1;
-
-	while (dir && index && found < 0 && (entry = readdir(dir))) {
-		char *end;
-		long fd = strtol(entry->d_name, &end, 10);
-
-		if (end != entry->d_name && *end == '\0' && is_of((int)fd, index))
-			found = (int)fd;
-	}
-	if (dir)
-		closedir(dir);
-	return found;
+	       address.sll_family == AF_PACKET && address.sll_ifindex == interface;
 }
 
 static int start(struct link_dpdk *l, const struct link_options *options)
@@ -74,7 +54,7 @@ static int start(struct link_dpdk *l, const struct link_options *options)
 		free(p);
 		return err;
 	}
-	p->socket = socket_find(options->interface);
+	p->socket = link_kernel_socket(is_of, (int)if_nametoindex(options->interface));
 	l->own = p;
 	l->up = true;
 	return 0;

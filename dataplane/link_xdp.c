@@ -2,18 +2,24 @@
  * The xdp link's needs beside its port. The PMD has libxdp put a program on the interface that
  * hands each frame to our socket. libxdp and libbpf come with the PMD, as plugins: they are spoken
  * to only if they are there.
+ *
+ * DPDK's driver does not tell of the frames for which the ring to us was full: the kernel counts
+ * them for the driver's socket, which is looked for among this process's own (V32).
  */
 #include "dataplane/link_dpdk.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/if_xdp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <rte_eal.h>
+#include <rte_ethdev.h>
 
 enum { HELD_FRAMES = 2 * 2048 /* of the kernel's fill and completion queues */ };
 
@@ -90,11 +96,64 @@ static int arguments(char *out, size_t out_size, const struct link_options *opti
 	return n > 0 && (size_t)n < out_size ? 0 : -EINVAL;
 }
 
+struct xdp {
+	int socket; /* the driver's; -1: not found */
+};
+
+/* It has no name to ask for. A process has one such port. */
+static bool is_ours(int fd, int interface)
+{
+	socklen_t size = sizeof(int);
+	int domain;
+
+	(void)interface;
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_XDP;
+}
+
+static int start(struct link_dpdk *l, const struct link_options *options)
+{
+	struct xdp *x = calloc(1, sizeof(*x));
+	int err = x ? rte_eth_dev_start(l->port) : -ENOMEM;
+
+	(void)options;
+	if (err != 0) {
+		free(x);
+		return err;
+	}
+	x->socket = link_kernel_socket(is_ours, l->interface_index);
+	l->own = x;
+	l->up = true;
+	return 0;
+}
+
+static void end(struct link_dpdk *l)
+{
+	free(l->own);
+	l->own = NULL;
+}
+
+/* Those for which there was no buffer, or that were too large for it, the driver tells of. */
+static uint64_t missed(struct link_dpdk *l)
+{
+	const struct xdp *x = l->own;
+	struct xdp_statistics stats;
+	socklen_t size = sizeof(stats);
+
+	/* An older kernel tells of less. */
+	if (x->socket < 0 || getsockopt(x->socket, SOL_XDP, XDP_STATISTICS, &stats, &size) != 0 ||
+	    size < sizeof(stats))
+		return 0;
+	return stats.rx_ring_full;
+}
+
 const struct link_driver link_xdp_driver = {
 	.device = "net_af_xdp",
 	.held_frames = HELD_FRAMES,
 	.prepare = prepare,
 	.arguments = arguments,
+	.start = start,
+	.close = end,
+	.missed = missed,
 	.poll = link_dpdk_poll,
 	.last_words = last_words_of,
 };
