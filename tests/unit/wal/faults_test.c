@@ -224,6 +224,28 @@ static void W14_a_disk_that_hangs(void **state)
 	on_disk_end(&s);
 }
 
+/* Names that hang hold up neither the log's loop nor a write: the next segment is made beside it. */
+static void V19_names_that_hang_hold_up_no_write(void **state)
+{
+	static struct on_disk s;
+	uint32_t rule;
+
+	(void)state;
+	on_disk_begin(&s, WAL_DURABLE);
+	on_disk_open(&s);
+	on_disk_settle(&s);
+	rule = disk_rule(&s.disk, "on meta * stall forever");
+	assert_int_equal(test_persist(s.wal, test_append(s.wal, 1, ENTRIES_ROLL, 1)), 0);
+	assert_true(s.wal->tail > 0);
+	disk_wait_waiting(&s.disk, 1);
+	assert_int_equal(
+		test_persist(s.wal, test_append(s.wal, ENTRIES_ROLL + 1, ENTRIES_ROLL + 1, 1)), 0);
+	disk_tell(&s.disk, "drop %u", rule);
+	on_disk_settle(&s);
+	test_expect(s.wal, 1, ENTRIES_ROLL + 1, 1);
+	on_disk_end(&s);
+}
+
 /* A device whose blocks are larger refuses transfers of 4096; so the log's unit is its. */
 static void V24_the_unit_is_the_devices(void **state)
 {
@@ -263,6 +285,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(W10_an_error_of_a_torn_write_ends_it),
 		cmocka_unit_test(W9_a_failed_sync_is_not_tried_again),
 		cmocka_unit_test(W14_a_disk_that_hangs),
+		cmocka_unit_test(V19_names_that_hang_hold_up_no_write),
 		cmocka_unit_test(V24_the_unit_is_the_devices),
 	};
 
