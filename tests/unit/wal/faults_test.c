@@ -224,7 +224,7 @@ static void W14_a_disk_that_hangs(void **state)
 	on_disk_end(&s);
 }
 
-/* Names that hang hold up neither the log's loop nor a write: the next segment is made beside it. */
+/* Names that hang hold up neither the loop nor a write: the next segment is made beside it. */
 static void V19_names_that_hang_hold_up_no_write(void **state)
 {
 	static struct on_disk s;
