@@ -20,7 +20,7 @@ enum {
 #define BEHIND_NS CLOCK_S
 
 struct load_client {
-	uint64_t session, base, sequence;
+	uint64_t session, sequence;
 	uint8_t *request;
 	enum load_kind kind;
 	uint64_t begun_ns; /* or due */
@@ -45,6 +45,8 @@ struct load {
 	uint32_t idle_first, idle_count;
 	struct pace pace;
 	uint64_t random;
+	/* The newest index that any client was shown: a base for the next command of each (V37). */
+	uint64_t base;
 	uint64_t busy_ns;
 	uint64_t ok_ns; /* when a request was last answered OK, or none was outstanding */
 	struct load_counters counters;
@@ -54,7 +56,12 @@ static void new_session(struct load *l, uint32_t i)
 {
 	l->client[i].session = mix_next(&l->random) | 1;
 	l->client[i].sequence = 0;
-	l->client[i].base = l->path->ops->base(l->path, i);
+}
+
+static void shown(struct load *l, uint64_t index)
+{
+	if (l->base < index)
+		l->base = index;
 }
 
 static void push_idle(struct load *l, uint32_t client)
@@ -122,7 +129,7 @@ static void issue(struct load *l, uint32_t i, struct kv_request *request, uint64
 		kind = l->options.serializable ? WIRE_QUERY_LOCAL : WIRE_QUERY;
 	} else {
 		request->session = c->session;
-		request->session_base = c->base;
+		request->session_base = l->base;
 		request->sequence = ++c->sequence;
 	}
 	kv_request_encode(request, c->request);
@@ -174,6 +181,7 @@ static const char *judge(struct load *l, uint32_t i, const struct path_answer *a
 		return status_row(answer->status)->words;
 	if (kv_answer_decode(&kv, answer->data, answer->size))
 		return "the answer is malformed";
+	shown(l, kv.applied_index);
 	if (kv.status == KV_SESSION_EXPIRED)
 		new_session(l, i);
 	if (kv.status != KV_OK)
@@ -396,8 +404,10 @@ int load_open(struct load *l)
 
 	for (uint32_t i = 0; !err && i < l->path->client_count; i++) {
 		err = stop_requested() ? -EINTR : greet(l, i, &took);
-		if (!err)
-			new_session(l, i);
+		if (err)
+			break;
+		shown(l, l->path->ops->base(l->path, i));
+		new_session(l, i);
 	}
 	return err;
 }

@@ -15,7 +15,7 @@
 enum { CLIENTS = 3, BASE = 17 };
 
 struct client {
-	bool open;
+	bool open, greeted;
 	uint64_t session, sequence;
 	uint64_t requests;
 	bool get;
@@ -26,6 +26,8 @@ struct fake {
 	struct path path;
 	struct client client[CLIENTS];
 	uint64_t requests;
+	uint64_t
+		index; /* where the last answer was applied: above what was shown when it greeted */
 	uint64_t fail_each;
 	enum wire_status fail_status;
 	enum kv_status kv_status;
@@ -57,6 +59,7 @@ static void fake_request(struct path *path, uint32_t client, enum wire_request k
 	assert_true(timeout_ns > 0);
 	assert_int_equal(kv_request_decode(&request, data, size), 0);
 	c->open = true;
+	c->greeted = false;
 	c->requests++;
 	f->requests++;
 	f->first_ns = f->first_ns ? f->first_ns : clock_now();
@@ -70,7 +73,8 @@ static void fake_request(struct path *path, uint32_t client, enum wire_request k
 	}
 	f->deletes += request.operation == KV_DELETE;
 	assert_int_equal(kind, WIRE_COMMAND);
-	assert_int_equal(request.session_base, BASE);
+	/* V37: the newest that any client was shown, so that none of them is idle for too long. */
+	assert_int_equal(request.session_base, f->index);
 	assert_int_equal(request.flags, 0);
 	if (request.session != c->session) {
 		f->sessions++;
@@ -86,6 +90,7 @@ static void fake_hello(struct path *path, uint32_t client, uint64_t now_ns, uint
 	(void)now_ns;
 	(void)timeout_ns;
 	fake_of(path)->client[client].open = true;
+	fake_of(path)->client[client].greeted = true;
 }
 
 static uint32_t fake_poll(struct path *path, uint64_t wait_ns, uint32_t *done, uint32_t max)
@@ -117,6 +122,8 @@ static void fake_answer(struct path *path, uint32_t client, struct path_answer *
 	/* One item: an empty one with a key of one byte. */
 	if (f->client[client].get)
 		kv.item_count = 1;
+	else if (!fail && !f->client[client].greeted)
+		kv.applied_index = ++f->index;
 	memset(f->answer, 0, sizeof(f->answer));
 	kv_answer_encode_header(&kv, f->answer);
 	f->answer[KV_ANSWER_HEADER_SIZE + 32] = 1;
@@ -151,6 +158,7 @@ static void fake_create(struct fake *f)
 
 	memset(f, 0, sizeof(*f));
 	f->path = (struct path){&ops, CLIENTS};
+	f->index = BASE;
 }
 
 static const struct load_options put_only = {.keys = 16, .value_size = 100, .seed = 1};
@@ -187,7 +195,7 @@ static void run(struct fake *f, struct load **load, struct series *series)
 	run_with(f, &put_only, 20 * CLOCK_MS, load, series);
 }
 
-static void each_put_has_the_next_sequence_of_its_session(void **state)
+static void V37_each_put_has_the_next_sequence_of_its_session_and_the_newest_base(void **state)
 {
 	struct series latency;
 	struct load *load;
@@ -423,7 +431,8 @@ static void F26_an_interrupt_keeps_what_was_measured(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_put_has_the_next_sequence_of_its_session),
+		cmocka_unit_test(
+			V37_each_put_has_the_next_sequence_of_its_session_and_the_newest_base),
 		cmocka_unit_test(a_failed_put_is_counted_and_never_tried_again),
 		cmocka_unit_test(an_expired_session_is_replaced),
 		cmocka_unit_test(warming_up_leaves_no_trace),
