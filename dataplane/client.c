@@ -12,6 +12,9 @@
 /* Unanswered PULLs after which the node may have let the answer go. */
 enum { PULL_TRIES_MAX = 6 };
 
+/* Requests sent again without a word from the node that greeted us: chance loses no so many. */
+enum { UNHEARD_TRIES = 3 };
+
 #define RESEND_NS_INITIAL (20 * CLIENT_MS) /* until a round trip has been measured */
 #define RESEND_NS_MIN (1 * CLIENT_MS) /* below it, a node that yields its core would be nagged */
 #define RESEND_NS_MAX (500 * CLIENT_MS)
@@ -153,6 +156,7 @@ static void open_request(struct client *c, uint64_t now_ns, uint64_t timeout_ns)
 	c->refusals = 0;
 	c->rehellos = 0;
 	c->retry_after_us = 0;
+	c->heard = false;
 	c->taken = false;
 	c->other_version = 0;
 }
@@ -253,6 +257,12 @@ void client_next(struct client *c)
 uint8_t client_other_version(const struct client *c)
 {
 	return c->other_version;
+}
+
+bool client_unheard(const struct client *c)
+{
+	return c->state == CLIENT_FAILED && c->phase == CLIENT_REQUEST && !c->heard &&
+	       c->tries >= UNHEARD_TRIES;
 }
 
 bool client_welcomed(const struct client *c)

@@ -57,6 +57,12 @@ void client_next(struct client *c);
  */
 uint8_t client_other_version(const struct client *c);
 
+/*
+ * It failed, and this is why: the node greeted, and then said nothing to a request that was sent
+ * again and again. It went down or hangs; or what is larger than a greeting does not pass (N17).
+ */
+bool client_unheard(const struct client *c);
+
 /* Known once welcomed (client_welcomed): the cluster, the member, its applied index then. */
 bool client_welcomed(const struct client *c);
 const struct wire_hello *client_welcome(const struct client *c);

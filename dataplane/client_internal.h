@@ -62,6 +62,7 @@ struct client {
 	enum wire_status status;
 	uint64_t retry_after_us;
 	uint32_t refusals;
+	bool heard; /* the node said something of this request, whatever it was */
 	bool taken; /* perhaps: silence followed the whole of it, or the node said so */
 	uint8_t *buffer;
 	struct parts parts;

@@ -144,6 +144,7 @@ static void receive_reply(struct client *c, uint64_t now_ns, const uint8_t *body
 	    wire_part_reply_decode(&reply, WIRE_REQUEST_REPLY, body, size) ||
 	    reply.request_id != c->request_id || reply.cookie != c->welcome.cookie)
 		return;
+	c->heard = true;
 	if (c->piece > 0)
 		cut_off(c, reply.status);
 	else if (reply.status == WIRE_BAD_COOKIE)
@@ -186,6 +187,7 @@ static void receive_answer(struct client *c, uint64_t now_ns, const uint8_t *bod
 	    part.request_id != c->request_id || part.cookie != c->welcome.cookie ||
 	    part.kind != c->kind || part.status == WIRE_BAD_COOKIE || !expected(c, &part))
 		return;
+	c->heard = true;
 	if (c->piece > 0 && part.status != WIRE_OK) {
 		cut_off(c, part.status);
 		return;

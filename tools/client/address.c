@@ -101,11 +101,15 @@ int address_connect(const struct address *to)
 		to->local ? (const struct sockaddr *)&to->path : (const struct sockaddr *)&to->udp;
 	socklen_t size = to->local ? sizeof(to->path) : sizeof(to->udp);
 	int type = to->local ? SOCK_STREAM : SOCK_DGRAM;
+	int whole = IP_PMTUDISC_DO;
 	int fd = socket(address->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, address, size) < 0) {
+	/* Nodes take no fragments: what is too large for the way is told, where it is known. */
+	if ((!to->local &&
+	     setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &whole, sizeof(whole)) < 0) ||
+	    connect(fd, address, size) < 0) {
 		int err = -errno;
 
 		close(fd);

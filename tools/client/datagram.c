@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { RECEIVE_MAX = 64 };
+
 void datagram_create(struct datagram *out)
 {
 	*out = (struct datagram){.fd = -1};
@@ -62,9 +64,21 @@ static int receive_all(struct datagram *d)
 	uint8_t packet[2048];
 	ssize_t size;
 
-	while ((size = recv(d->fd, packet, sizeof(packet), 0)) >= 0)
+	/* Whoever sends without an end is not read without one: what is due leaves in between. */
+	for (int i = 0; i < RECEIVE_MAX; i++) {
+		size = recv(d->fd, packet, sizeof(packet), 0);
+		if (size < 0)
+			return socket_error(d);
 		client_receive(d->client, clock_now(), packet, (size_t)size);
-	return socket_error(d);
+	}
+	return 0;
+}
+
+static int why_failed(const struct client *c)
+{
+	if (client_other_version(c))
+		return -EPROTONOSUPPORT;
+	return client_unheard(c) ? -ETIME : -ETIMEDOUT;
 }
 
 /* Moves datagrams until the client is done. */
@@ -79,9 +93,7 @@ static int run(struct datagram *d)
 			err = send_all(d);
 	}
 	if (!err)
-		return client_get_state(d->client) != CLIENT_FAILED ? 0
-		       : client_other_version(d->client)            ? -EPROTONOSUPPORT
-								    : -ETIMEDOUT;
+		return client_get_state(d->client) != CLIENT_FAILED ? 0 : why_failed(d->client);
 	/* The request is still open in the client: another one goes on. */
 	client_destroy(d->client);
 	d->client = NULL;

@@ -219,11 +219,21 @@ int endpoint_call(struct endpoint *e, enum wire_request kind, const uint8_t *req
 	return datagram_ask(e, kind, request, size, timeout_ns, out);
 }
 
+static_assert(WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_PART_HEADER_SIZE + WIRE_PART_SIZE ==
+		      1356,
+	      "what endpoint_error_text says");
+
 const char *endpoint_error_text(int err)
 {
 	switch (err) {
 	case -ETIMEDOUT:
 		return "context deadline exceeded";
+	case -ETIME:
+		return "context deadline exceeded: the node greeted, and then nothing came back: "
+		       "it went down or hangs, or packets of up to 1,356 bytes do not pass on the "
+		       "way (its MTU)";
+	case -EMSGSIZE:
+		return "packets of up to 1,356 bytes do not pass on the way to it (its MTU)";
 	case -EPROTONOSUPPORT:
 		return "the node speaks a version of the protocol that this program cannot read: "
 		       "use the one of its release";

@@ -32,7 +32,8 @@ const char *endpoint_text(const struct endpoint *e);
 int endpoint_welcome(struct endpoint *e, uint64_t timeout_ns, struct wire_hello *out);
 
 /*
- * One request. 0: the node's verdict is in *out. -ETIMEDOUT, -ECONNRESET, ...: there was none, and
+ * One request. 0: the node's verdict is in *out. -ETIMEDOUT, -ETIME (the node greeted, and then not
+ * a word came), -ECONNRESET, ...: there was none, and
  * the result of a command is unknown: it may be asked again under the same session and sequence.
  */
 int endpoint_call(struct endpoint *e, enum wire_request kind, const uint8_t *request, uint32_t size,

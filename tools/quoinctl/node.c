@@ -62,7 +62,7 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		a->maybe |= err && err != -ECONNREFUSED;
 	}
 	if (err) {
-		if (err != -ETIMEDOUT || !a->verdict)
+		if ((err != -ETIMEDOUT && err != -ETIME) || !a->verdict)
 			snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
 				 endpoint_error_text(err));
 		return false;

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static void addresses_are_literal_or_paths(void **state)
 {
@@ -106,12 +107,30 @@ static void lists_have_commas(void **state)
 	assert_int_equal(address_list_parse(a, 3, "", error), -EINVAL);
 }
 
+/* N17: nodes take no fragments; the kernel makes none of ours, and says so where it would have. */
+static void N17_datagrams_leave_whole(void **state)
+{
+	char error[ADDRESS_ERROR_MAX];
+	struct address a;
+	int found = -1, fd;
+	socklen_t size = sizeof(found);
+
+	(void)state;
+	assert_int_equal(address_parse(&a, "127.0.0.1:9", error), 0);
+	fd = address_connect(&a);
+	assert_true(fd >= 0);
+	assert_int_equal(getsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &found, &size), 0);
+	assert_int_equal(found, IP_PMTUDISC_DO);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_literal_or_paths),
 		cmocka_unit_test(a_path_too_long_is_refused),
 		cmocka_unit_test(lists_have_commas),
+		cmocka_unit_test(N17_datagrams_leave_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

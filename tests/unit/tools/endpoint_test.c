@@ -162,6 +162,7 @@ static void no_leader_for_good_is_the_verdict(void **state)
 static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
 {
 	const char *texts[] = {node.udp, node.local};
+	const int ends[] = {-ETIME, -ETIMEDOUT};
 	struct endpoint_answer answer;
 
 	(void)state;
@@ -174,12 +175,51 @@ static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
 		atomic_store(&node.faults.silent, true);
 		begin = clock_now();
 		assert_int_equal(endpoint_call(e, WIRE_STATUS, NULL, 0, 200 * MS, &answer),
-				 -ETIMEDOUT);
+				 ends[i]);
 		assert_true(clock_now() - begin >= 200 * MS);
 		atomic_store(&node.faults.silent, false);
 		put_and_get(e, 5000 + i, 100);
 		endpoint_close(e);
 	}
+}
+
+/* N17: small packets pass, so the node greets; large ones vanish, whichever way they go. */
+static void N17_a_hole_on_the_way_is_told_of(void **state)
+{
+	static uint8_t bytes[KV_REQUEST_HEADER_SIZE + 1 + 1000];
+	struct kv_request put = {.operation = KV_PUT,
+				 .flags = KV_ONE_SHOT,
+				 .session = 7001,
+				 .sequence = 1,
+				 .key = {(const uint8_t *)"k", 1},
+				 .value = {value, 1000}};
+	struct kv_request get = {.operation = KV_RANGE, .key = {(const uint8_t *)"k", 1}};
+	struct endpoint *e = open_or_fail(node.udp);
+	struct endpoint_answer answer;
+	struct wire_hello hello;
+
+	(void)state;
+	put_and_get(e, 7000, 1000);
+	atomic_store(&node.faults.hole, 1000);
+	assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
+	put.session_base = hello.applied_index;
+	kv_request_encode(&put, bytes);
+	assert_int_equal(
+		endpoint_call(e, WIRE_COMMAND, bytes, (uint32_t)kv_request_size(&put), S, &answer),
+		-ETIME);
+	kv_request_encode(&get, bytes);
+	assert_int_equal(
+		endpoint_call(e, WIRE_QUERY, bytes, (uint32_t)kv_request_size(&get), S, &answer),
+		-ETIME);
+	assert_non_null(strstr(endpoint_error_text(-ETIME), "MTU"));
+	put_and_get(e, 7002, 100);
+	atomic_store(&node.faults.hole, 0);
+	/* Who does not even greet is no hole. */
+	assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
+	atomic_store(&node.faults.silent, true);
+	assert_int_equal(endpoint_welcome(e, S / 5, &hello), -ETIMEDOUT);
+	atomic_store(&node.faults.silent, false);
+	endpoint_close(e);
 }
 
 static void F10_a_node_of_another_version_is_told_of(void **state)
@@ -229,6 +269,7 @@ int main(void)
 		cmocka_unit_test(refusals_for_now_are_waited_out),
 		cmocka_unit_test(no_leader_for_good_is_the_verdict),
 		cmocka_unit_test(silence_ends_at_the_deadline_and_the_endpoint_lives_on),
+		cmocka_unit_test(N17_a_hole_on_the_way_is_told_of),
 		cmocka_unit_test(F10_a_node_of_another_version_is_told_of),
 		cmocka_unit_test(nobody_there),
 	};

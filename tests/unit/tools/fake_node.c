@@ -176,6 +176,13 @@ static bool lost(struct fake_node *n)
 	return (int)((n->random >> 33) % 1000) < atomic_load(&n->faults.lose_in_1000);
 }
 
+static bool too_large(struct fake_node *n, size_t size)
+{
+	size_t hole = (size_t)atomic_load(&n->faults.hole);
+
+	return hole && size > hole;
+}
+
 static void send_packet(struct fake_node *n, const struct sockaddr_in *to, uint8_t type,
 			uint8_t *packet, size_t body_size)
 {
@@ -187,7 +194,8 @@ static void send_packet(struct fake_node *n, const struct sockaddr_in *to, uint8
 	};
 
 	wire_envelope_encode(&envelope, packet);
-	if (!lost(n) && !atomic_load(&n->faults.silent))
+	if (!lost(n) && !too_large(n, WIRE_ENVELOPE_SIZE + body_size) &&
+	    !atomic_load(&n->faults.silent))
 		sendto(n->fd, packet, WIRE_ENVELOPE_SIZE + body_size, 0,
 		       (const struct sockaddr *)to, sizeof(*to));
 }
@@ -313,7 +321,8 @@ static void receive(struct fake_node *n, const struct sockaddr_in *from, const u
 		tell_version(n, from);
 		return;
 	}
-	if (lost(n) || wire_envelope_decode(&envelope, packet, size) != WIRE_VERDICT_GOOD)
+	if (lost(n) || too_large(n, (size_t)size) ||
+	    wire_envelope_decode(&envelope, packet, size) != WIRE_VERDICT_GOOD)
 		return;
 	if (envelope.type == WIRE_HELLO &&
 	    wire_hello_decode(&hello, WIRE_HELLO, body, envelope.body_size) == 0) {

@@ -30,6 +30,7 @@ struct fake_faults {
 	_Atomic int refusal;
 	_Atomic int swallow;      /* so many are done, and their answers never leave */
 	_Atomic int lose_in_1000; /* UDP packets, each way */
+	_Atomic int hole;         /* 0: none; else larger UDP payloads vanish, each way */
 	_Atomic int version;      /* 0: ours; else it reads and speaks this one */
 	_Atomic bool silent;      /* nothing is answered at all */
 };
