@@ -119,6 +119,8 @@ enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 		if (!e->asked)
 			return !e->resolved || net_mac_equal(mac, &e->mac) ? ARP_UNASKED
 									   : ARP_CONFLICT;
+		/* The next doubt may come with the next frame. */
+		uint64_t again_ns = in_doubt(e) ? now_ns + ARP_DOUBT_NS : 0;
 		if (!may_move(e, mac, now_ns))
 			return ARP_CONFLICT;
 		if (!e->resolved || !net_mac_equal(mac, &e->mac))
@@ -131,7 +133,7 @@ enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 		e->wanted = false;
 		e->answered_ns = now_ns;
 		e->wait_ns = ARP_WAIT_MIN_NS;
-		e->ask_ns = 0;
+		e->ask_ns = again_ns;
 		return ARP_LEARNED;
 	}
 	return ARP_UNASKED;

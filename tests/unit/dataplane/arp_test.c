@@ -195,6 +195,32 @@ static void V33_a_forged_packet_does_not_move_a_live_peer(void **state)
 	}
 }
 
+/*
+ * A router that forwards from another MAC address than it answers with (a pair with a virtual one),
+ * or whoever forges frames: each answer ends a doubt and the next frame begins one. That is no
+ * reason to ask as fast as it answers.
+ */
+static void V33_a_doubt_that_does_not_end_is_asked_about_ten_times_a_second(void **state)
+{
+	struct world *w = *state;
+	uint32_t asked = 0;
+	struct frame f;
+
+	world_resolve(w);
+	for (int i = 0; i < 1000; i++) {
+		hear(w, &other_mac);
+		assert_true(world_send_peer(w, 0));
+		world_turn(w, MS);
+		f = question(w);
+		if (f.size > 0) {
+			world_answer(w, PEER, &peer_mac);
+			asked++;
+		}
+	}
+	assert_in_range(asked, 8, 11);
+	goes_to(w, 0, &peer_mac);
+}
+
 /* The gateway says nothing of itself but answers: nobody else does for it while it does. */
 static void V33_nobody_answers_for_a_gateway_that_does(void **state)
 {
@@ -408,6 +434,7 @@ int main(void)
 		TEST(N6_a_peer_that_speaks_from_a_new_address_is_asked_and_moved),
 		TEST(N6_a_peer_that_was_silent_for_long_may_have_moved),
 		TEST(V33_a_forged_packet_does_not_move_a_live_peer),
+		TEST(V33_a_doubt_that_does_not_end_is_asked_about_ten_times_a_second),
 		TEST(V33_nobody_answers_for_a_gateway_that_does),
 		TEST(N6_what_others_announce_is_not_learned),
 		TEST(N6_a_peer_that_is_let_go_leaves_nothing),
