@@ -133,15 +133,16 @@ static void V29_above_half_of_the_range_steps_are_small(void **state)
 static void V7_a_log_of_an_impossible_term_is_refused(void **state)
 {
 	struct raft *r;
-	struct raft_options o = {.id = 1,
-				 .identity = 1,
-				 .start = 1,
-				 .members = {.count = 1, .member = {{1, 1, true}}},
-				 .hard_state = {.term = RAFT_TERM_MAX + 1},
-				 .election_timeout_us_min = HAND_ELECTION_US,
-				 .election_timeout_us_max = HAND_ELECTION_US,
-				 .heartbeat_us = HAND_HEARTBEAT_US,
-				 .append_size_max = 1400};
+	struct raft_options o = {
+		.id = 1,
+		.identity = 1,
+		.start = 1,
+		.members = {.count = 1, .member = {{.id = 1, .identity = 1, .voter = true}}},
+		.hard_state = {.term = RAFT_TERM_MAX + 1},
+		.election_timeout_us_min = HAND_ELECTION_US,
+		.election_timeout_us_max = HAND_ELECTION_US,
+		.heartbeat_us = HAND_HEARTBEAT_US,
+		.append_size_max = 1400};
 
 	(void)state;
 	assert_int_equal(raft_create(&r, &o), -EINVAL);
