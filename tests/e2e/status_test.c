@@ -111,6 +111,32 @@ static void F11_F21_all_members_from_one_endpoint(void **state)
 	}
 }
 
+/* etcdctl's --cluster: the two questions to an endpoint, of each member. */
+static void F21_endpoint_commands_reach_all_members(void **state)
+{
+	static const char *const words[] = {"health", "status"};
+	char endpoint[128], text[128];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		run(&out, "quoinctl", "--endpoints %s endpoint %s --cluster -w table",
+		    cluster_admin(&c, 2, endpoint), words[i]);
+		require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
+		for (uint32_t node = 1; node <= NODES; node++)
+			require(&c, strstr(out.text, cluster_admin(&c, node, text)),
+				"no %s in:\n%s", text, out.text);
+		run(&out, "quoinctl", "--endpoints %s endpoint %s --cluster=false -w table",
+		    endpoint, words[i]);
+		require(&c,
+			out.status == 0 && strstr(out.text, endpoint) &&
+				!strstr(out.text, cluster_admin(&c, 1, text)),
+			"exit %d: %s", out.status, out.text);
+	}
+	run(&out, "quoinctl", "--endpoints %s get a --cluster", endpoint);
+	require(&c, out.status == 2 && strstr(out.text, "get does not take it"), "exit %d: %s",
+		out.status, out.text);
+}
+
 static void F21_a_one_way_cut_shows_at_both_ends(void **state)
 {
 	uint32_t leader = cluster_wait_leader(&c, 0), a = leader % NODES + 1, b = a % NODES + 1;
@@ -325,6 +351,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F11_F21_all_members_from_one_endpoint),
+		cmocka_unit_test(F21_endpoint_commands_reach_all_members),
 		cmocka_unit_test(F21_a_one_way_cut_shows_at_both_ends),
 		cmocka_unit_test(F21_a_member_that_is_silent_has_a_line),
 		cmocka_unit_test(F21_a_leader_that_is_cut_off_says_so),

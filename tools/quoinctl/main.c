@@ -2,6 +2,7 @@
  * quoinctl: commands, and what becomes of them.
  */
 #include "tools/client/local.h"
+#include "tools/quoinctl/members.h"
 #include "tools/quoinctl/options.h"
 
 #include <errno.h>
@@ -23,8 +24,14 @@ static const struct command commands[] = {
 	{.name = "put", .run = command_put},
 	{.name = "get", .options = OPTIONS_GET, .run = command_get},
 	{.name = "del", .options = OPTIONS_RANGE, .run = command_delete},
-	{.name = "endpoint health", .endpoints = true, .run = command_health},
-	{.name = "endpoint status", .endpoints = true, .run = command_status},
+	{.name = "endpoint health",
+	 .options = OPTION_CLUSTER,
+	 .endpoints = true,
+	 .run = command_health},
+	{.name = "endpoint status",
+	 .options = OPTION_CLUSTER,
+	 .endpoints = true,
+	 .run = command_status},
 	{.name = "status", .endpoints = true, .run = command_overview},
 	{.name = "formation reset",
 	 .admin = {WIRE_RESET, "its directory is fresh",
@@ -138,6 +145,28 @@ static int open_endpoints(struct parsed *p)
 	return status;
 }
 
+static int run(const struct command *command, const struct options *options)
+{
+	static struct members members;
+	static struct options all;
+	int status;
+
+	if (!options->cluster)
+		return command->run ? command->run(options)
+				    : command_admin(options, command->name, &command->admin);
+	if (members_ask(&members, options))
+		return complain(EXIT_FAILED, "out of memory");
+	all = *options;
+	all.endpoint_count = 0;
+	for (uint32_t i = 0; i < members.count; i++) {
+		if (members.member[i].probe)
+			all.endpoint[all.endpoint_count++] = members.member[i].probe->endpoint;
+	}
+	status = command->run(&all);
+	members_free(&members);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	static struct parsed p = {.options.timeout_ns = 5000000000u};
@@ -153,8 +182,7 @@ int main(int argc, char **argv)
 	if (!status)
 		status = open_endpoints(&p);
 	if (!status)
-		status = command->run ? command->run(&p.options)
-				      : command_admin(&p.options, command->name, &command->admin);
+		status = run(command, &p.options);
 	for (uint32_t i = 0; i < p.options.endpoint_count; i++)
 		endpoint_close(p.options.endpoint[i]);
 	/* Output that could not be shown is not a success. */

@@ -58,6 +58,7 @@ enum {
 	KEY_COUNT_ONLY,
 	KEY_PRINT_VALUE_ONLY,
 	KEY_HEX,
+	KEY_CLUSTER,
 	KEY_CONSISTENCY,
 	KEY_ENDPOINTS,
 	KEY_TIMEOUT,
@@ -98,6 +99,8 @@ static const struct argp_option argp_options[] = {
 	SWITCH("hex", KEY_HEX, "each byte as \\x and two digits", 2),
 	{"consistency", KEY_CONSISTENCY, "l|s", 0,
 	 "l: linearizable, the default; s: what the member that is asked has applied", 2},
+	{NULL, 0, NULL, 0, "Options of endpoint health and endpoint status:", 4},
+	SWITCH("cluster", KEY_CLUSTER, "of all members, found from the endpoints", 4),
 	OPTIONS_ABSENT(ABSENT_OPTION)
 	{NULL, 'd', "NAME", OPTION_HIDDEN, NULL, 3},
 	{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 3},
@@ -189,6 +192,7 @@ static const struct option_switch {
 	{KEY_PRINT_VALUE_ONLY, OPTION_PRINT_VALUE_ONLY, "print-value-only",
 	 offsetof(struct options, print_value_only)},
 	{KEY_HEX, OPTION_HEX, "hex", offsetof(struct options, hex)},
+	{KEY_CLUSTER, OPTION_CLUSTER, "cluster", offsetof(struct options, cluster)},
 };
 
 enum { SWITCH_COUNT = sizeof(switches) / sizeof(switches[0]) };

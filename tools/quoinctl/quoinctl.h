@@ -36,7 +36,7 @@ struct options {
 	struct endpoint *endpoint[ENDPOINTS_MAX];
 
 	/* Of single commands. */
-	bool prefix, from_key, keys_only, count_only, print_value_only, hex, serializable;
+	bool prefix, from_key, keys_only, count_only, print_value_only, hex, serializable, cluster;
 	uint64_t limit;
 
 	uint32_t word_count; /* of the command, after its name */
