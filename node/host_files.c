@@ -229,6 +229,20 @@ void host_admin_socket(const struct config *c, struct host_finding *f)
 		host_good(f, "%s", c->admin_socket);
 }
 
+static const char *listen_advice(int err)
+{
+	switch (err) {
+	case EADDRINUSE:
+		return ": another port, or end who listens there (ss -ltnp)";
+	case EADDRNOTAVAIL:
+		return ": an address of this host (ip address), or 0.0.0.0 for all of them";
+	case EACCES:
+		return ": a port of 1024 or above, for those below are root's";
+	default:
+		return "";
+	}
+}
+
 void host_metrics(const struct config *c, struct host_finding *f)
 {
 	for (uint32_t i = 0; i < c->metrics_url_count; i++) {
@@ -245,12 +259,13 @@ void host_metrics(const struct config *c, struct host_finding *f)
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 		bound = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 1) == 0;
 		if (!bound)
-			host_wrong(f, "listen-metrics-urls: http://%s:%u: %s",
+			host_wrong(f, "listen-metrics-urls: http://%s:%u: %s%s",
 				   inet_ntop(AF_INET, &at.sin_addr, text, sizeof(text)), url->port,
-				   strerror(errno));
+				   strerror(errno), listen_advice(errno));
 		close(fd);
 		if (!bound)
 			return;
-		host_good(f, "%u ports are free", c->metrics_url_count);
+		host_good(f, "%u port%s free", c->metrics_url_count,
+			  c->metrics_url_count == 1 ? "" : "s");
 	}
 }

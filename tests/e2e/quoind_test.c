@@ -89,7 +89,8 @@ static void a_metrics_port_in_use(void **state)
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
 	snprintf(says, sizeof(says),
-		 "quoind: listen-metrics-urls: http://127.0.0.1:%u: Address already in use\n",
+		 "quoind: listen-metrics-urls: http://127.0.0.1:%u: Address already in use: "
+		 "another port, or end who listens there (ss -ltnp)\n",
 		 ntohs(address.sin_port));
 	snprintf(line, sizeof(line), "name: n1\nlisten-metrics-urls: http://127.0.0.1:%u",
 		 ntohs(address.sin_port));
