@@ -121,6 +121,9 @@ class Install(unittest.TestCase):
         config = re.search(r"^ExecStart=.* --config (\S+)", unit, re.MULTILINE).group(1)
         # Below the prefix, as quoind(8) says; or /etc if that is what was configured.
         self.assertRegex(config, rf"^(/{PREFIX})?/etc/quoin/quoin.yaml$")
+        # deploy.md: five starts in ten minutes, also if each of them reads a large log first.
+        for line in ("StartLimitIntervalSec=10min", "StartLimitBurst=5"):
+            self.assertIn(f"\n{line}\n", unit.split("[Service]")[0])
         if not shutil.which("systemd-analyze"):
             print("SKIP: systemd-analyze is not installed")
             self.skipTest("systemd-analyze is not installed")
