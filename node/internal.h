@@ -125,6 +125,7 @@ struct node {
 	raft_index applied;
 	uint32_t applying_count, applying_next;
 	struct node_applying *applying; /* NODE_APPLY_QUEUE_MAX */
+	int apply_left;                 /* in this turn (ready.c) */
 
 	/* As last logged: ports, and who else has our address ("": nobody). */
 	struct node_port_note {

@@ -13,7 +13,13 @@ enum {
 	/* What one entry takes at most of the room that wal_room tells. */
 	ENTRY_ROOM = RAFT_ENTRY_DATA_MAX + 64,
 	READY_ROUNDS_MAX = 8, /* readys in one turn */
-	APPLY_STEPS_MAX = 64, /* bounded steps of one resumable command in one turn */
+	/*
+	 * F24: what is applied in one turn, so that heartbeats leave in between, however much there
+	 * is to replay: entries, of which a bounded step of a resumable command, up to 256 keys,
+	 * counts for so many.
+	 */
+	APPLY_TURN_MAX = RAFT_READY_APPLY_MAX,
+	APPLY_STEP_COST = 32,
 };
 
 /* D8: the log's last word is the node's. */
@@ -55,7 +61,7 @@ void node_persisted(struct node *n)
 	}
 }
 
-/* True if the entry was taken whole; false: go on in the next turn. */
+/* True if the entry was taken whole; false: go on in the next turn, this one did its share. */
 static bool apply_one(struct node *n, const struct raft_entry *entry)
 {
 	struct sm_entry e = {
@@ -68,9 +74,10 @@ static bool apply_one(struct node *n, const struct raft_entry *entry)
 	struct sm_result result;
 
 	assert(entry->index == n->applied + 1);
-	for (int step = 0; step < APPLY_STEPS_MAX; step++) {
+	while (n->apply_left > 0) {
 		int done = n->sm->ops->apply(n->sm, &e, &result);
 
+		n->apply_left -= done == -EAGAIN ? APPLY_STEP_COST : 1;
 		if (done == -EAGAIN)
 			continue;
 		n->applied = entry->index;
@@ -233,6 +240,7 @@ void node_ready(struct node *n)
 {
 	uint64_t seq;
 
+	n->apply_left = APPLY_TURN_MAX;
 	apply_rest(n);
 	serve_progress(n->serve, n->applied, n->applying_count > 0);
 	raft_applied(n->raft, n->applied);
