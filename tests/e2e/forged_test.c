@@ -128,7 +128,7 @@ static void refused_wait(uint64_t count)
 static void put(uint8_t *at, uint32_t size, uint64_t value)
 {
 	for (uint32_t i = 0; i < size; i++)
-		at[i] = i < 8 ? (uint8_t)(value >> (8 * i)) : 1;
+		at[i] = (uint8_t)(i < 8 ? value >> (8 * i) : 1);
 }
 
 struct sender {

@@ -28,10 +28,8 @@ static int parse_udp(struct address *out, const char *text)
 	return inet_pton(AF_INET, host, &out->udp.sin_addr) == 1 ? 0 : -EINVAL;
 }
 
-static int parse_path(struct address *out, const char *path)
+static int parse_path(struct address *out, const char *path, size_t size)
 {
-	size_t size = strlen(path);
-
 	if (size == 0 || size >= sizeof(out->path.sun_path))
 		return -EINVAL;
 	out->local = true;
@@ -49,7 +47,7 @@ static int parse(struct address *out, const char *text, size_t size, char error[
 	if (size < sizeof(out->text)) {
 		memcpy(out->text, text, size);
 		if (strncmp(out->text, "unix:", 5) == 0)
-			err = parse_path(out, out->text + 5);
+			err = parse_path(out, text + 5, size - 5);
 		else
 			err = parse_udp(out, out->text);
 	}

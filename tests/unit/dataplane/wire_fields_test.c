@@ -107,7 +107,7 @@ static bool steers(const struct wire_field *f)
 static void put(uint8_t *at, uint32_t size, uint64_t value)
 {
 	for (uint32_t i = 0; i < size; i++)
-		at[i] = i < 8 ? (uint8_t)(value >> (8 * i)) : 0xff * (value == UINT64_MAX);
+		at[i] = (uint8_t)(i < 8 ? value >> (8 * i) : (value == UINT64_MAX ? 0xff : 0));
 }
 
 struct walk {
