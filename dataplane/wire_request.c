@@ -161,6 +161,7 @@ size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out)
 	WIRE_PUT(out, SETTINGS_ELECTION_US_MIN, settings->election_us_min);
 	WIRE_PUT(out, SETTINGS_ELECTION_US_MAX, settings->election_us_max);
 	WIRE_PUT(out, SETTINGS_DURABILITY, settings->durability);
+	WIRE_PUT(out, SETTINGS_FULL, settings->full);
 	WIRE_PUT(out, SETTINGS_CLIENT_PORT, settings->client_port);
 	WIRE_PUT(out, SETTINGS_HEARD_MS, settings->heard_ms);
 	WIRE_PUT(out, SETTINGS_QUESTION, settings->question);
@@ -176,6 +177,7 @@ int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t 
 	*out = (struct wire_settings){
 		.client_port = (uint16_t)WIRE_GET(data, SETTINGS_CLIENT_PORT),
 		.heard_ms = (uint32_t)WIRE_GET(data, SETTINGS_HEARD_MS),
+		.full = WIRE_GET(data, SETTINGS_FULL) != 0,
 		.heartbeat_us = WIRE_GET(data, SETTINGS_HEARTBEAT_US),
 		.election_us_min = WIRE_GET(data, SETTINGS_ELECTION_US_MIN),
 		.election_us_max = WIRE_GET(data, SETTINGS_ELECTION_US_MAX),

@@ -130,6 +130,7 @@
 	X(resolved, GAUGE, 1, "resolved", "quoin_peer_resolved", "To", "Whether the MAC address on the way to the peer is known.") \
 	X(path_mtu, GAUGE, 1, "path_mtu", "quoin_peer_path_mtu_bytes", "To", "The largest IP packet that is known to arrive at the peer, or the port's MTU.") \
 	X(settings_differ, GAUGE, 1, "settings_differ", "quoin_peer_settings_differ", "From", "Whether the peer's timers or durability differ from ours.") \
+	X(peer_full, GAUGE, 1, "disk_full", "quoin_peer_disk_full", "From", "Whether the peer said that its log has no space to go on: 1 or 0.") \
 	X(refuses_us, GAUGE, 1, "refuses_us", "quoin_peer_refuses_this_member", "From", "Whether the peer knows this member by another identity.") \
 	X(other_identity, GAUGE, 1, "other_identity", "quoin_peer_other_identity", "From", "Whether the peer shows an identity that is not the one the member table names.")
 

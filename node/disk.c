@@ -56,6 +56,24 @@ static void begins(struct node *n)
 		      node_waiting_ns(n) / 1000000);
 }
 
+/*
+ * Members whose logs can go on, by what they said last: what fewer than a majority can keep would
+ * never commit. So it is refused while that is known to be so, and nothing of it was done.
+ */
+uint32_t node_space_members(const struct node *n)
+{
+	uint32_t count = !n->space.full;
+
+	for (uint32_t i = 0; i < n->peer_count; i++)
+		count += !n->peer_settings[i].full;
+	return count;
+}
+
+bool node_space_refuses(const struct node *n)
+{
+	return n->space.full || node_space_members(n) <= (n->peer_count + 1) / 2;
+}
+
 /* What is missing, and of what. */
 void node_space_text(const struct node *n, char *out, size_t size)
 {
@@ -86,6 +104,7 @@ static void space_drive(struct node *n)
 	wal_get_space(n->wal, &n->space);
 	if (n->space.full == full)
 		return;
+	n->next_settings_ns = 0; /* the peers are told now */
 	if (!n->space.full) {
 		journal_write(n->journal, JOURNAL_INFO, "disk_has_space",
 			      "directory=%s why=\"writes are taken again\"",

@@ -194,6 +194,8 @@ void serving_welcome(struct node *n);
 void node_disk_options(struct node *n);
 void node_disk_drive(struct node *n);
 enum { NODE_SPACE_TEXT_MAX = 512 };
+uint32_t node_space_members(const struct node *n); /* that said that they have some */
+bool node_space_refuses(const struct node *n);
 void node_space_text(const struct node *n, char *out, size_t size); /* while it is full */
 uint64_t node_waiting_ns(const struct node *n); /* the age of what is waited for; 0: nothing */
 

@@ -50,7 +50,7 @@ static void port_leader(struct serve_port *port, struct serve_leader *out)
 		.id = raft_leader(n->raft),
 		.term = raft_get_term(n->raft),
 		.last = raft_last(n->raft),
-		.full = n->space.full,
+		.full = node_space_refuses(n),
 	};
 	out->self = out->id == n->id;
 }

@@ -1,8 +1,9 @@
 /*
  * Members tell each other the settings that a cluster should share. One that differs is warned
  * of: a cluster is as durable as its weakest majority, and a short election timeout among long
- * ones disturbs everybody. The same packets measure the round trip to each peer, and tell it when
- * it was last heard: so a way that is cut in one direction shows at both its ends.
+ * ones disturbs everybody. They also say whether their logs have space: what a majority cannot take
+ * is not taken by the leader. The same packets measure the round trip to each peer, and tell it
+ * when it was last heard: so a way that is cut in one direction shows at both its ends.
  */
 #include "node/internal.h"
 
@@ -31,6 +32,7 @@ static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint
 	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
 	uint64_t silent_ms = settings_silent_ns(n, peer) / 1000000;
 
+	settings.full = n->space.full;
 	settings.heard_ms = silent_ms < UINT32_MAX ? (uint32_t)silent_ms : UINT32_MAX;
 	settings.question = question;
 	settings.answer = answer;

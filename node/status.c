@@ -63,6 +63,8 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			wal_durability_name((enum wal_durability)n->peer_settings[i].durability),
 			n->peer_settings[i].heartbeat_us, n->peer_settings[i].election_us_min,
 			n->peer_settings[i].election_us_max);
+	if (n->peer_settings[i].full)
+		metrics_line(t, "warning member %s has no space for its log\n", n->peer_name[i]);
 	way_faults(n, t, i);
 	path_fault(n, t, i);
 	if (state.refuses_us)
@@ -147,6 +149,11 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 			     " ms: this member neither votes nor campaigns until it ends\n",
 			     w->operation, n->options.wal.directory, w->file, w->offset,
 			     node_waiting_ns(n) / 1000000);
+	if (!n->space.full && node_space_refuses(n))
+		metrics_line(t,
+			     "error only %" PRIu32 " of %" PRIu32 " members have space for their "
+			     "logs: no more writes are taken until a majority has\n",
+			     node_space_members(n), n->peer_count + 1);
 	if (n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];
 

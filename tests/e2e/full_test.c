@@ -77,6 +77,27 @@ static void space(uint32_t node, const char *bytes, bool full)
 		cluster_wait_log(&c, node, "disk_full");
 }
 
+struct known {
+	uint32_t by, node;
+	bool full;
+};
+
+static bool is_known(void *context)
+{
+	const struct known *k = context;
+	char text[128];
+
+	snprintf(text, sizeof(text), "warning member n%u has no space for its log", k->node);
+	return cluster_says(&c, k->by, text) == k->full;
+}
+
+static void wait_known(uint32_t by, uint32_t node, bool full)
+{
+	struct known k = {by, node, full};
+
+	require(&c, wait_until(is_known, &k, CLUSTER_WAIT_MS), "n%u: wrong of n%u", by, node);
+}
+
 static void one_is_full(uint32_t leader)
 {
 	uint32_t full = leader % 3 + 1;
@@ -84,6 +105,7 @@ static void one_is_full(uint32_t leader)
 	struct one o;
 
 	space(full, "0", true);
+	wait_known(leader, full, true);
 	one_open(&o, cluster_admin(&c, leader, text));
 	for (uint32_t i = 0; i < PUTS; i++)
 		require(&c, one_put_large(&o, "large", PUT_SIZE, PUT_MS) == 0,
@@ -91,6 +113,25 @@ static void one_is_full(uint32_t leader)
 	one_close(&o);
 	space(full, "unlimited", false);
 	cluster_wait_equal(&c);
+}
+
+/* The leader has space and its followers have none: nothing would commit. */
+static void followers_are_full(uint32_t leader)
+{
+	uint32_t first = leader % 3 + 1, second = first % 3 + 1;
+
+	space(first, "0", true);
+	space(second, "0", true);
+	wait_known(leader, first, true);
+	wait_known(leader, second, true);
+	require(&c, cluster_says(&c, leader, "error only 1 of 3 members have space"),
+		"n%u does not say why it refuses", leader);
+	each_path(refused);
+	each_path(reads);
+	space(first, "unlimited", false);
+	wait_known(leader, first, false);
+	each_path(goes_on);
+	space(second, "unlimited", false);
 }
 
 static void V17_full_disks_end_nobody(void **state)
@@ -110,6 +151,7 @@ static void V17_full_disks_end_nobody(void **state)
 	for (uint32_t node = 1; node <= 3; node++)
 		pid[node - 1] = cluster_pid(&c, node);
 	one_is_full(leader);
+	followers_are_full(leader);
 	for (uint32_t node = 1; node <= 3; node++)
 		space(node, "0", true);
 	for (int i = 0; i < 2; i++) {

@@ -238,6 +238,7 @@ size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 					       .election_us_min = 150000,
 					       .election_us_max = 300000,
 					       .durability = 1,
+					       .full = true,
 					       .client_port = 2379,
 					       .heard_ms = 5,
 					       .question = 6,
