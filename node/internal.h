@@ -135,6 +135,7 @@ struct node {
 	char address_taken[32]; /* an interface of this host */
 	char conflict[64];
 	uint64_t conflict_told_ns;
+	uint64_t next_wires_ns; /* when ports and the address are looked at next */
 
 	/* As last logged. */
 	raft_id seen_leader;

@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { AGAIN_NS = 1000 * 1000 * 1000 };
+enum {
+	AGAIN_NS = 1000 * 1000 * 1000,
+	/* A device's counters are registers behind PCIe: not to be read in each turn. */
+	LOOK_NS = 10 * 1000 * 1000,
+};
 
 static void port_note(struct node *n, uint32_t i)
 {
@@ -83,6 +87,9 @@ void node_address_taken(struct node *n, const char *interface)
 
 void node_wires_drive(struct node *n)
 {
+	if (n->now_ns < n->next_wires_ns)
+		return;
+	n->next_wires_ns = n->now_ns + LOOK_NS;
 	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {
 		port_note(n, i);
 		port_gone(n, i);
