@@ -247,9 +247,10 @@ static void F5_without_a_majority_it_is_said_what_is_known(void **state)
 	assert_int_equal(kill(cluster_pid(&c, leader), SIGTERM), 0);
 	put_ends(pid[1], file[1], 3, "(it may have been done)");
 	put_ends(pid[0], file[0], 3, "(it may have been done)");
-	/* One alone of three knows no leader, and has done nothing. */
+	/* One alone of three, unless it led before, knows no leader, and has done nothing. */
+	other = cluster_wait_leader(&c, leader);
 	cluster_lab(&c, "kill %u", other);
-	leader = other % 3 + 1;
+	leader = 6 - leader - other;
 	require(&c, wait_until(knows_no_leader, &leader, CLUSTER_WAIT_MS), "it knows a leader");
 	for (int i = 0; i < 2; i++) {
 		expect_on(i ? &local : &udp, leader, 1, "etcdserver: no leader (nothing was done)",
