@@ -9,6 +9,8 @@ import re
 import sys
 
 SUMMARY = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) \s*\] (\d+) test\(s\)", re.MULTILINE)
+ERROR = re.compile(r"^\[(?:  ERROR |   LINE )  \] .*(?:\n(?!\[).*)*", re.MULTILINE)
+LAST_LINES = 20
 CASE = re.compile(r"^\[  (FAILED|SKIPPED) \s*\] (?!\d+ test\(s\))(\S+)", re.MULTILINE)
 
 
@@ -22,6 +24,8 @@ def count(test):
     lines = sorted(f"{word.lower()}: {test['name']} {case}" for word, case in cases)
     # Why: the line that a test prints before it skips.
     lines += sorted({f"  {line}" for line in re.findall(r"^SKIP: .*", output, re.MULTILINE)})
+    # What cmocka said of it; of what died, the end of all that it said.
+    lines += [f"  {line}" for line in ERROR.findall(output)]
     if test["result"] == "OK":
         if not any(counts.values()):
             counts["PASSED"] = 1
@@ -32,6 +36,7 @@ def count(test):
         # It died, or ran out of time: that is a failure of its own.
         counts["FAILED"] = 1
         lines.insert(0, f"failed: {test['name']} ({test['result'].lower()})")
+        lines += [f"  {line}" for line in output.strip().splitlines()[-LAST_LINES:]]
     return counts, lines
 
 
