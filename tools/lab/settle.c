@@ -186,8 +186,10 @@ static const char *unknowable(const struct lab *lab)
 	return lab->partition_count > 0 ? "frames are dropped or hurt (quoin-lab heal)" : NULL;
 }
 
+/* A leader of one term, and the last that it had: what the node has to have applied. */
 struct target {
-	uint64_t term, index; /* of a leader, and the last that it had */
+	uint64_t term, index;
+	bool leads; /* it still does */
 };
 
 /* All nodes are asked; false: the node has not applied all that a leader had. */
@@ -201,40 +203,63 @@ static bool is_current(const struct lab *lab, uint32_t node, struct target *targ
 		lab_report_get(lab, i, ASK_MS, &reports[i]);
 	*own = reports[node];
 	leader = lab_report_leader(reports, lab->node_count);
+	target->leads = leader >= 0;
 	/* A leader of another term need not have what the last one had. */
-	if (leader >= 0 && reports[leader].status.term != target->term)
-		*target =
-			(struct target){reports[leader].status.term, reports[leader].status.index};
+	if (leader >= 0 && reports[leader].status.term != target->term) {
+		target->term = reports[leader].status.term;
+		target->index = reports[leader].status.index;
+	}
 	return leader >= 0 && own->answered && own->status.applied >= target->index;
 }
 
+enum { LACK_SIZE = 256 };
+
+/* What it lacks to be up to date. */
+static const char *lack_text(const struct target *target, const struct lab_report *own,
+			     char out[LACK_SIZE])
+{
+	const char *error = lab_report_error(own);
+
+	if (!own->answered)
+		snprintf(out, LACK_SIZE, "%s", error);
+	else if (!target->leads)
+		snprintf(out, LACK_SIZE, "no leader that a majority agrees on%s%s",
+			 *error ? "; it says: " : "", error);
+	else
+		snprintf(out, LACK_SIZE, "it has applied %ju of %ju%s%s",
+			 (uintmax_t)own->status.applied, (uintmax_t)target->index,
+			 *error ? "; it says: " : "", error);
+	return out;
+}
+
+/* Others may end, or be paused, while it is waited for: each round looks at all of them. */
 int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, uint64_t deadline_ms)
 {
 	uint64_t next = lab_clock_ms() + PROGRESS_MS;
-	const char *why = unknowable(lab);
 	struct target target = {0};
 	struct lab_report own;
-	char far[64];
+	char lack[LACK_SIZE];
 
-	if (why) {
-		printf("n%u answers; whether it is up to date cannot be known: %s\n", node + 1,
-		       why);
-		return 0;
-	}
-	while (!is_current(lab, node, &target, &own)) {
+	for (;;) {
+		const char *why = unknowable(lab);
+
+		/* After the others, so that its own end is not taken for one of theirs. */
 		if (has_ended(lab, node))
 			return LAB_EXIT_FAILED;
-		snprintf(far, sizeof(far), "it has applied %ju of %ju",
-			 (uintmax_t)own.status.applied, (uintmax_t)target.index);
+		if (why) {
+			printf("n%u has answered; whether it is up to date cannot be known: %s\n",
+			       node + 1, why);
+			return 0;
+		}
+		if (is_current(lab, node, &target, &own))
+			break;
 		if (lab_clock_ms() >= deadline_ms)
-			return lab_fail("n%u answers and is not up to date after %ju s: %s%s%s",
-					node + 1, (uintmax_t)(deadline_ms - begun_ms) / 1000,
-					target.term ? far : "no leader",
-					*lab_report_error(&own) ? "; " : "",
-					lab_report_error(&own));
+			return lab_fail("n%u is not up to date after %ju s: %s", node + 1,
+					(uintmax_t)(deadline_ms - begun_ms) / 1000,
+					lack_text(&target, &own, lack));
 		if (is_time(&next))
 			fprintf(stderr, "quoin-lab: n%u: %s\n", node + 1,
-				target.term ? far : "no leader that a majority agrees on yet");
+				lack_text(&target, &own, lack));
 		nap();
 	}
 	printf("n%u is up to date: it has applied %ju, %ju ms after its start\n", node + 1,

@@ -360,12 +360,12 @@ static void F24_restart_says_whether_a_node_is_up_to_date(void **state)
 	assert_int_equal(lab("kill 2"), 0);
 	assert_int_equal(lab("kill 3"), 0);
 	assert_int_equal(lab("restart 1"), 0);
-	assert_said("n1 answers; whether it is up to date cannot be known: no majority");
+	assert_said("n1 has answered; whether it is up to date cannot be known: no majority");
 	/* It has applied less than the leader had. */
 	setenv("FAKE_BEHIND", "n2", 1);
 	assert_int_equal(lab("restart 2 --timeout 3"), LAB_EXIT_FAILED);
 	assert_said("quoin-lab: n2: it has applied 4 of 5");
-	assert_said("n2 answers and is not up to date after 3 s: it has applied 4 of 5");
+	assert_said("n2 is not up to date after 3 s: it has applied 4 of 5");
 	assert_int_equal(lab("restart 2 --until answers"), 0);
 	assert_string_equal(said, "n2\n");
 	unsetenv("FAKE_BEHIND");
@@ -374,6 +374,42 @@ static void F24_restart_says_whether_a_node_is_up_to_date(void **state)
 	assert_int_equal(lab("partition '1|2'"), 0);
 	assert_int_equal(lab("restart 2"), 0);
 	assert_said("cannot be known: frames are dropped");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+/* A restart that is watched: when it has said so, a shell's command is run. How it ended. */
+static int restart_and(const char *arguments, const char *when, const char *then)
+{
+	char command[2048];
+
+	setenv("LAB_DIR", dir, 1);
+	snprintf(command, sizeof(command),
+		 "cd \"$LAB_DIR\"; $QUOIN_LAB --dir . restart %s >said 2>&1 & "
+		 "until grep -q '%s' said || ! kill -0 $!; do sleep 0.02; done; %s; wait $!; "
+		 "status=$?; cat said; exit $status",
+		 arguments, when, then);
+	return shell(command);
+}
+
+/* Dead from the start, or while it waits: the same word, and no failure of the restart. */
+static void V24_restart_does_not_wait_for_a_majority_that_died(void **state)
+{
+	(void)state;
+	assert_int_equal(up(""), 0);
+	assert_int_equal(lab("kill 3"), 0);
+	setenv("FAKE_BEHIND", "n2", 1);
+	assert_int_equal(restart_and("2 --timeout 10", "n2: it has applied 4 of 5",
+				     "kill -KILL $(cat n1.pid)"),
+			 0);
+	assert_said("n2 has answered; whether it is up to date cannot be known: no majority");
+	/* Its own end is a failure, whoever else is dead. */
+	assert_int_equal(lab("restart 1"), 0);
+	assert_int_equal(restart_and("2 --timeout 10", "n2: it has applied 4 of 5",
+				     "kill -KILL $(cat n2.pid)"),
+			 LAB_EXIT_FAILED);
+	assert_said("n2 was ended by SIGKILL");
+	unsetenv("FAKE_BEHIND");
 	assert_int_equal(lab("down"), 0);
 	assert_nothing_left();
 }
@@ -394,6 +430,7 @@ static int leave(void **state)
 {
 	(void)state;
 	unsetenv("FAKE_END");
+	unsetenv("FAKE_BEHIND");
 	lab("down");
 	return 0;
 }
@@ -411,6 +448,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_foreign_directory_is_left_alone, leave),
 		cmocka_unit_test_teardown(one_command_at_a_time, leave),
 		cmocka_unit_test_teardown(F24_restart_says_whether_a_node_is_up_to_date, leave),
+		cmocka_unit_test_teardown(V24_restart_does_not_wait_for_a_majority_that_died,
+					  leave),
 		cmocka_unit_test(F27_wrong_usage_is_2),
 		cmocka_unit_test_teardown(F18_any_directory_name_will_do, leave),
 	};
