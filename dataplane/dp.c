@@ -100,11 +100,13 @@ int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 		arp_entry_get(&dp->arp, options->port, dp_next_hop(o, options->address));
 	if (!hop)
 		return -ENOSPC;
-	if (options->identity != p->options.identity || options->address != p->options.address)
+	if (options->identity != p->options.identity || options->address != p->options.address) {
+		memset(p->said, 0, sizeof(p->said));
 		p->state = (struct dp_peer_state){.rx_packets = p->state.rx_packets,
 						  .tx_packets = p->state.tx_packets,
 						  .rx_bytes = p->state.rx_bytes,
 						  .tx_bytes = p->state.tx_bytes};
+	}
 	if (raft_start_count(options->start) > raft_start_count(p->state.start))
 		p->state.start = options->start;
 	struct arp_entry *before = p->next_hop;
@@ -486,6 +488,8 @@ void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out)
 	assert(peer < dp->peers.count);
 	*out = dp->peers.peer[peer].state;
 	out->resolved = dp->peers.peer[peer].next_hop && dp->peers.peer[peer].next_hop->resolved;
+	for (uint32_t i = 0; i < DP_SAID_COUNT; i++)
+		out->said[i] = hearsay_verdict(&dp->peers.peer[peer].said[i], dp->now_ns);
 }
 
 bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out)

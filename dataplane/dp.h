@@ -9,6 +9,7 @@
 #ifndef DATAPLANE_DP_H
 #define DATAPLANE_DP_H
 
+#include "dataplane/hearsay.h"
 #include "dataplane/link.h"
 #include "dataplane/wire.h"
 
@@ -176,13 +177,19 @@ enum dp_drop { DP_DROPS(DP_DROP_ENUM) DP_DROP_COUNT };
 
 const char *dp_drop_name(enum dp_drop drop);
 
+/* What packets that bear a peer's address say of it, and are refused for. */
+enum dp_said {
+	DP_SAID_IDENTITY, /* it shows another directory than the member table names */
+	DP_SAID_START,    /* it shows a start that is not the newest, nor can follow it */
+	DP_SAID_RECEIVER, /* it addresses another directory than ours */
+	DP_SAID_COUNT
+};
+
 struct dp_peer_state {
-	bool resolved;       /* its MAC address is known */
-	raft_start start;    /* the newest seen */
-	uint64_t heard_ns;   /* 0: never */
-	bool refuses_us;     /* it addresses another directory than ours */
-	bool other_identity; /* it shows another directory than the member table names */
-	bool old_start;      /* it shows a start that is not the newest, nor can follow it */
+	bool resolved;     /* its MAC address is known */
+	raft_start start;  /* the newest seen */
+	uint64_t heard_ns; /* in its own directory and newest start; 0: never */
+	enum hearsay_verdict said[DP_SAID_COUNT];
 	uint64_t rx_packets, tx_packets;
 	uint64_t rx_bytes, tx_bytes; /* of whole frames */
 };

@@ -26,21 +26,19 @@ static struct peer *find_by_address(struct peers *peers, const struct net_packet
 	return NULL;
 }
 
-/* Invariant 2. */
-static bool start_accepted(struct peer *p, const struct wire_envelope *e)
+static bool newest_start(struct peer *p, const struct wire_envelope *e)
 {
 	struct dp_peer_state *s = &p->state;
 
 	if (raft_start_count(e->source_start) > raft_start_count(s->start) &&
 	    raft_start_plausible(s->start, e->source_start))
 		s->start = e->source_start;
-	s->old_start = e->source_start != s->start;
-	return !s->old_start || e->type == WIRE_START;
+	return e->source_start == s->start;
 }
 
-static void heard(struct peer *p, const struct net_packet *packet, uint64_t now_ns)
+/* Its frames come from there: whoever it is, what is answered has to find its way. */
+static void came_from(struct peer *p, const struct net_packet *packet, uint64_t now_ns)
 {
-	p->state.heard_ns = now_ns;
 	if (p->next_hop)
 		arp_heard(p->next_hop, &packet->source_mac, now_ns);
 }
@@ -58,11 +56,27 @@ static struct peer *formation_check(struct peers *peers, const struct wire_envel
 	*why = DP_DROP_IDENTITY;
 	if (envelope->source_identity == 0)
 		return NULL;
-	heard(p, packet, now_ns);
-	p->state.other_identity =
-		p->options.identity != 0 && envelope->source_identity != p->options.identity;
+	came_from(p, packet, now_ns);
+	if (p->options.identity == 0)
+		p->state.heard_ns = now_ns;
+	else if (envelope->source_identity != p->options.identity)
+		hearsay_note(&p->said[DP_SAID_IDENTITY], now_ns);
 	p->state.rx_packets++;
 	return p;
+}
+
+/* Invariants 3 and 5. False: it is meant for somebody else. */
+static bool for_us(const struct peers *peers, struct peer *p, const struct wire_envelope *envelope,
+		   uint64_t now_ns)
+{
+	if (envelope->destination_identity == 0)
+		return true;
+	if (envelope->destination_identity == peers->identity) {
+		hearsay_deny(&p->said[DP_SAID_RECEIVER]);
+		return true;
+	}
+	hearsay_note(&p->said[DP_SAID_RECEIVER], now_ns);
+	return false;
 }
 
 struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelope,
@@ -80,20 +94,26 @@ struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelo
 	*why = DP_DROP_PEER_ADDRESS;
 	if (!from_there(p, packet, port))
 		return NULL;
-	p->state.other_identity = envelope->source_identity != p->options.identity;
 	*why = DP_DROP_IDENTITY;
-	if (p->state.other_identity)
+	if (envelope->source_identity != p->options.identity) {
+		hearsay_note(&p->said[DP_SAID_IDENTITY], now_ns);
 		return NULL;
-	*why = DP_DROP_START;
-	if (!start_accepted(p, envelope))
-		return NULL;
-	heard(p, packet, now_ns);
-	if (envelope->destination_identity != 0) {
-		p->state.refuses_us = envelope->destination_identity != peers->identity;
-		*why = DP_DROP_MISADDRESSED;
-		if (p->state.refuses_us)
-			return NULL;
 	}
+	/* Invariant 2. */
+	*why = DP_DROP_START;
+	if (!newest_start(p, envelope)) {
+		hearsay_note(&p->said[DP_SAID_START], now_ns);
+		if (envelope->type != WIRE_START)
+			return NULL;
+	} else {
+		p->state.heard_ns = now_ns;
+		hearsay_deny(&p->said[DP_SAID_IDENTITY]);
+		hearsay_deny(&p->said[DP_SAID_START]);
+	}
+	came_from(p, packet, now_ns);
+	*why = DP_DROP_MISADDRESSED;
+	if (!for_us(peers, p, envelope, now_ns))
+		return NULL;
 	p->state.rx_packets++;
 	return p;
 }

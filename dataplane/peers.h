@@ -8,7 +8,10 @@
  *	3. A packet that names another receiver than us is refused, and remembered: we are not who
  *	   it takes us for.
  *	4. Before a cluster is formed its members have no ids: FORMATION is a peer's by its address
- *	   alone, whatever cluster and directory it is from.
+ *	   alone, whatever cluster and directory it is from. Of a member of ours it is no sign of
+ *	   life.
+ *	5. What a packet is refused for is hearsay about the peer (V35); a packet that passes every
+ *	   check contradicts it.
  */
 #ifndef DATAPLANE_PEERS_H
 #define DATAPLANE_PEERS_H
@@ -17,8 +20,9 @@
 #include "dataplane/net.h"
 
 struct peer {
-	struct dp_peer options; /* address 0: nobody is in this place */
-	struct dp_peer_state state;
+	struct dp_peer options;     /* address 0: nobody is in this place */
+	struct dp_peer_state state; /* but for what is made of `said` */
+	struct hearsay said[DP_SAID_COUNT];
 	struct arp_entry *next_hop; /* itself, or the gateway */
 };
 

@@ -141,10 +141,9 @@ struct node {
 	raft_id seen_leader;
 	raft_term seen_term;
 	enum raft_role seen_role;
-	bool seen_refused;
 	uint64_t replay_ns; /* how far the replay is is told then; UINT64_MAX: no more */
 	bool seen_contradiction;
-	bool seen_other[DP_PEERS_MAX];
+	enum hearsay_verdict seen_said[DP_PEERS_MAX][DP_SAID_COUNT];
 
 	struct node_foreign foreign[DP_FOREIGN_COUNT];
 
@@ -217,6 +216,11 @@ void node_path_drive(struct node *n);
 void node_path_receive(struct node *n, const struct dp_datagram *datagram);
 
 struct metrics_text;
+
+/* said.c: what packets say of a peer, and are refused for. */
+void said_drive(struct node *n);
+void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *state,
+	       struct metrics_text *t);
 
 /* foreign.c: who sends what is not meant for this member. */
 void foreign_drive(struct node *n);

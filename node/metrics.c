@@ -239,8 +239,8 @@ static void collect_peer(const struct node *n, uint32_t i, const struct raft_sta
 	p->path_mtu = n->path[i].size_max ? n->path[i].size : METRICS_UNKNOWN;
 	p->settings_differ = settings_differ(n, i);
 	p->peer_full = n->peer_settings[i].full;
-	p->refuses_us = state.refuses_us;
-	p->other_identity = state.other_identity;
+	p->refuses_us = state.said[DP_SAID_RECEIVER] == HEARSAY_ALONE;
+	p->other_identity = state.said[DP_SAID_IDENTITY] == HEARSAY_ALONE;
 	p->round_trip = n->round_trip[i];
 }
 

@@ -7,28 +7,6 @@
 
 #define REPLAY_TOLD_NS UINT64_C(1000000000)
 
-static void log_refusals(struct node *n)
-{
-	struct dp_peer_state state;
-
-	for (uint32_t i = 0; i < n->peer_count; i++) {
-		dp_get_peer(n->dp, i, &state);
-		if (state.other_identity && !n->seen_other[i])
-			journal_write(
-				n->journal, JOURNAL_WARN, "peer_refused",
-				"peer=%s why=\"its data directory is not the one that the cluster "
-				"knows\"",
-				n->peer_name[i]);
-		n->seen_other[i] = state.other_identity;
-		if (!state.refuses_us || n->seen_refused)
-			continue;
-		n->seen_refused = true;
-		journal_write(n->journal, JOURNAL_ERROR, "refused",
-			      "by=%s why=\"it takes this member for another directory\"",
-			      n->peer_name[i]);
-	}
-}
-
 static void count_changes(struct node *n, raft_id leader, raft_term term, enum raft_role role)
 {
 	/* A term in which this member is not a follower is an election in which it stood. */
@@ -104,5 +82,5 @@ void node_notes(struct node *n)
 	log_replay(n);
 	log_contradiction(n);
 	log_changes(n);
-	log_refusals(n);
+	said_drive(n);
 }

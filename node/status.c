@@ -65,23 +65,12 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			n->peer_settings[i].election_us_max);
 	if (n->peer_settings[i].full)
 		metrics_line(t, "warning member %s has no space for its log\n", n->peer_name[i]);
-	way_faults(n, t, i);
+	/* That its own directory is silent is said by those. */
+	if (state.said[DP_SAID_IDENTITY] != HEARSAY_ALONE &&
+	    state.said[DP_SAID_START] != HEARSAY_ALONE)
+		way_faults(n, t, i);
 	path_fault(n, t, i);
-	if (state.refuses_us)
-		metrics_line(t, "error member %s takes this member for another directory\n",
-			     n->peer_name[i]);
-	if (state.old_start)
-		metrics_line(t,
-			     "error member %s shows a start that is not its newest one, and is not "
-			     "heard: its directory was copied or rolled back, and it has not been "
-			     "told yet\n",
-			     n->peer_name[i]);
-	if (state.other_identity)
-		metrics_line(t,
-			     "error member %s has a new data directory and is refused: its votes "
-			     "and "
-			     "acknowledgements do not count\n",
-			     n->peer_name[i]);
+	said_text(n, i, &state, t);
 }
 
 static bool is_lost(const struct raft_status *raft, raft_id id)
@@ -129,12 +118,14 @@ static void refused_fault(struct node *n, struct metrics_text *t)
 		struct dp_peer_state state;
 
 		dp_get_peer(n->dp, i, &state);
-		refused += state.other_identity;
+		refused += state.said[DP_SAID_IDENTITY] == HEARSAY_ALONE;
 	}
 	if (members - refused <= members / 2)
 		metrics_line(t,
 			     "error this cluster has lost its majority: %u of %u members have new "
-			     "data directories: restore the old ones, or begin a new cluster\n",
+			     "data directories, or somebody forges their packets: look at those "
+			     "directories, and if they are new, restore the old ones or begin a "
+			     "new cluster\n",
 			     refused, members);
 }
 

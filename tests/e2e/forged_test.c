@@ -3,9 +3,9 @@
  * the kernel's ends of a veth lead to).
  *
  * The envelope is a real one of a member, taken from the wire; what follows is out of range in one
- * field at a time (V28, N9), or it is of another cluster or version (F10). Then a flood of what is
- * not for us (V32): what the sender sent is what the node has seen, and what each counter of a drop
- * names.
+ * field at a time (V28, N9), or it is of another cluster or version (F10), or all of it was
+ * recorded before (V35). Then a flood of what is not for us (V32): what the sender sent is what the
+ * node has seen, and what each counter of a drop names.
  */
 #include "dataplane/wire_fields.h"
 #include "tests/e2e/load.h"
@@ -29,7 +29,7 @@
 
 #define NET_ADDRESS 0xc6120000u /* 198.18.0.0 */
 
-enum { FLOOD = 200000, AHEAD = 200, WRITERS = 2, BODY_MAX = 1300 };
+enum { FLOOD = 200000, AHEAD = 200, WRITERS = 2, BODY_MAX = 1300, RECORDED = 64 };
 
 static const char *link_name;
 static struct cluster c;
@@ -46,16 +46,12 @@ static int raw_socket(const char *interface)
 	return fd;
 }
 
-/* A packet from one member to another, as it passes the kernel's end of the sender's link. */
-static void take_one(struct frame *f)
+/* The next packet from one member to another that passes the kernel's end of the sender's link. */
+static void take(int fd, struct frame *f)
 {
-	char interface[16];
 	uint64_t end = clock_ms() + CLUSTER_WAIT_MS;
 	ssize_t size;
-	int fd;
 
-	snprintf(interface, sizeof(interface), "p%u", hostile);
-	fd = raw_socket(interface);
 	do {
 		require(&c, clock_ms() < end, "n%u says nothing to n%u", hostile, victim);
 		size = recv(fd, f->data, sizeof(f->data), 0);
@@ -65,6 +61,21 @@ static void take_one(struct frame *f)
 		 frame_get32(f->data + AT_IP_DESTINATION) != NET_ADDRESS + victim ||
 		 memcmp(f->data + AT_PAYLOAD, "QUON", 4) != 0);
 	f->size = (size_t)size;
+}
+
+static int listen_to_hostile(void)
+{
+	char interface[16];
+
+	snprintf(interface, sizeof(interface), "p%u", hostile);
+	return raw_socket(interface);
+}
+
+static void take_one(struct frame *f)
+{
+	int fd = listen_to_hostile();
+
+	take(fd, f);
 	close(fd);
 }
 
@@ -287,6 +298,78 @@ static void F10_strangers_are_told_of(void **state)
 	assert_memory_equal(answer, "QUON\x01\x01", 6);
 }
 
+/* --- what was recorded, sent again ------------------------------------------------------- */
+
+static bool not_warned(void *words)
+{
+	return !warned(words);
+}
+
+static void replay(int fd, const struct frame *recorded)
+{
+	for (int i = 0; i < RECORDED; i++)
+		send_frame(fd, &recorded[i]);
+}
+
+/* A wiped member's word in the name of each other one: HELLO, from another directory. */
+static void forge_wiped(int fd, const struct frame *real)
+{
+	struct frame f = *real;
+
+	f.data[AT_PAYLOAD + WIRE_AT_TYPE] = WIRE_FORMATION;
+	f.data[AT_PAYLOAD + WIRE_AT_ENVELOPE_SOURCE_IDENTITY] ^= 1;
+	frame_udp_checksum(&f);
+	send_frame(fd, &f);
+	frame_put32(f.data + AT_IP_SOURCE, NET_ADDRESS + 6 - victim - hostile);
+	frame_ip_checksum(&f);
+	frame_udp_checksum(&f);
+	send_frame(fd, &f);
+}
+
+/*
+ * Somebody records what a member says and sends it again for ever after the member was started
+ * again, and he plays wiped members: what is said is that, and nobody is told to restore anything.
+ */
+static void V35_what_is_sent_again_gives_no_advice(void **state)
+{
+	static char beside[] = "packets of another start of it than the newest come as well";
+	static char two_directories[] = "its address and another data directory come as well";
+	static struct frame recorded[RECORDED];
+	static struct node_status before, after;
+	uint64_t end = 0;
+	int fd;
+
+	(void)state;
+	look(&before);
+	fd = listen_to_hostile();
+	for (int i = 0; i < RECORDED; i++)
+		take(fd, &recorded[i]);
+	close(fd);
+	fd = raw_socket("br0");
+	forge_wiped(fd, &recorded[0]); /* one */
+	cluster_lab(&c, "kill %u", hostile);
+	cluster_lab(&c, "restart %u", hostile);
+	cluster_wait_equal(&c);
+	while (!warned(beside) || !warned(two_directories)) {
+		if (end == 0)
+			end = clock_ms() + CLUSTER_WAIT_MS;
+		require(&c, clock_ms() < end, "what comes beside the real ones is not told of");
+		replay(fd, recorded);
+		forge_wiped(fd, &recorded[0]);
+		look(&after);
+		require(&c,
+			!strstr(after.text, "error member ") && !strstr(after.text, "restore") &&
+				!strstr(after.text, "has lost its majority"),
+			"%s", after.text);
+	}
+	require(&c, after.term == before.term && strcmp(after.role, "leader") == 0,
+		"term %" PRIu64 " and %s, after term %" PRIu64, after.term, after.role,
+		before.term);
+	close(fd);
+	require(&c, wait_until(not_warned, beside, CLUSTER_WAIT_MS), "it does not end");
+	require(&c, wait_until(not_warned, two_directories, CLUSTER_WAIT_MS), "it does not end");
+}
+
 /* --- the flood --------------------------------------------------------------------------- */
 
 /* Of the victim's link, as the kernel counts them. */
@@ -411,6 +494,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V28_forged_packets_of_a_member_change_nothing),
 		cmocka_unit_test(F10_strangers_are_told_of),
+		cmocka_unit_test(V35_what_is_sent_again_gives_no_advice),
 		cmocka_unit_test(V32_what_was_sent_is_what_was_seen_and_what_was_dropped),
 	};
 

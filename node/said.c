@@ -1,0 +1,70 @@
+/*
+ * What packets that bear a peer's address say of it and are refused for (dataplane/hearsay.h), for
+ * the status and, when it begins, for the log. Nobody vouches for a packet, so each sentence is
+ * true as well of packets that are forged or sent again (V35).
+ */
+#include "node/internal.h"
+
+#include "metrics/text.h"
+
+static const struct {
+	const char *event; /* of the log */
+	const char *alone, *beside;
+} said[DP_SAID_COUNT] = {
+	[DP_SAID_IDENTITY] =
+		{"peer_refused",
+		 "has a new data directory and is refused, or somebody forges its packets: none "
+		 "comes from the directory that the cluster knows; votes and acknowledgements from "
+		 "another one do not count",
+		 "is heard, and packets that bear its address and another data directory come as "
+		 "well, and are refused: they are forged, or two processes use the address"},
+	[DP_SAID_START] =
+		{"peer_old_start",
+		 "shows a start that is not its newest one, and is not heard: its directory was "
+		 "copied or rolled back and it has not been told yet, or its packets are forged or "
+		 "sent again",
+		 "is heard, and packets of another start of it than the newest come as well, and "
+		 "are refused: they are forged or sent again, or two copies of its directory run"},
+	[DP_SAID_RECEIVER] =
+		{"refused",
+		 "takes this member for another directory, or somebody forges its packets: they "
+		 "are refused",
+		 "is heard, and packets of it to another directory than this member's come as "
+		 "well, and are refused: they are forged or sent again"},
+};
+
+static const char *words(enum dp_said about, enum hearsay_verdict verdict)
+{
+	return verdict == HEARSAY_ALONE ? said[about].alone : said[about].beside;
+}
+
+void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *state,
+	       struct metrics_text *t)
+{
+	for (int i = 0; i < DP_SAID_COUNT; i++) {
+		if (state->said[i] != HEARSAY_NOTHING)
+			metrics_line(t, "%s member %s %s\n",
+				     state->said[i] == HEARSAY_ALONE ? "error" : "warning",
+				     n->peer_name[peer], words((enum dp_said)i, state->said[i]));
+	}
+}
+
+/* One line for each verdict: it takes HEARSAY_NS to come about, so there are few. */
+void said_drive(struct node *n)
+{
+	struct dp_peer_state state;
+
+	for (uint32_t peer = 0; peer < n->peer_count; peer++) {
+		dp_get_peer(n->dp, peer, &state);
+		for (int i = 0; i < DP_SAID_COUNT; i++) {
+			enum hearsay_verdict before = n->seen_said[peer][i], now = state.said[i];
+
+			n->seen_said[peer][i] = now;
+			if (now != before && now != HEARSAY_NOTHING)
+				journal_write(n->journal,
+					      now == HEARSAY_ALONE ? JOURNAL_ERROR : JOURNAL_WARN,
+					      said[i].event, "peer=%s why=\"%s\"",
+					      n->peer_name[peer], words((enum dp_said)i, now));
+		}
+	}
+}
