@@ -492,6 +492,12 @@ void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out)
 		out->said[i] = hearsay_verdict(&dp->peers.peer[peer].said[i], dp->now_ns);
 }
 
+uint64_t dp_get_peer_large(const struct dp *dp, uint32_t peer)
+{
+	assert(peer < dp->peers.count);
+	return dp->peers.peer[peer].large;
+}
+
 bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out)
 {
 	*out = dp->conflict;

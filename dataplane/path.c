@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+static const uint64_t PATH_REST_NS = (uint64_t)PATH_ROUNDS_REST * PATH_ROUND_NS;
+
 void path_init(struct path *p, uint32_t size_max)
 {
 	assert(size_max > PATH_SIZE_MIN);
@@ -72,16 +74,17 @@ static void add(struct path *p, uint32_t size)
 	p->probe[p->probe_count++] = size;
 }
 
-bool path_turn(struct path *p, uint64_t now_ns)
+/* Invariant 4. */
+static bool at_rest(const struct path *p, uint64_t large)
 {
-	if (now_ns < p->next_ns)
-		return false;
-	if (p->round > 0)
-		judge(p);
-	p->next_ns = now_ns + PATH_ROUND_NS;
+	return !p->searching && p->size == p->size_max && p->lost == 0 && large == p->large;
+}
+
+static void begin(struct path *p, uint64_t now_ns, uint64_t large)
+{
+	p->begun_ns = now_ns;
+	p->large = large;
 	p->round++;
-	p->answered = 0;
-	p->probe_count = 0;
 	add(p, PATH_SIZE_MIN);
 	for (uint32_t i = 1; p->searching && i < PATH_PROBES_MAX - 1; i++)
 		add(p, p->low + (p->high - p->low) * i / (PATH_PROBES_MAX - 1));
@@ -91,6 +94,22 @@ bool path_turn(struct path *p, uint64_t now_ns)
 	/* When it is in doubt one lost frame is not to decide. */
 	if (p->lost > 0)
 		add(p, p->size);
+}
+
+bool path_turn(struct path *p, uint64_t now_ns, uint64_t large)
+{
+	uint64_t passed_ns = now_ns - p->begun_ns;
+	bool ends = p->probe_count > 0;
+
+	if (p->round > 0 && passed_ns < PATH_ROUND_NS)
+		return false;
+	if (ends)
+		judge(p);
+	p->probe_count = 0;
+	p->answered = 0;
+	if (p->round > 0 && at_rest(p, large) && passed_ns < PATH_REST_NS)
+		return ends;
+	begin(p, now_ns, large);
 	return true;
 }
 

@@ -13,6 +13,9 @@
  *	   and the one that failed.
  *	3. An answer to the largest size ends all that at once; and now and then what lies between
  *	   is searched again.
+ *	4. Rounds follow each other quickly while there is a doubt or a hole, and while large
+ *	   packets leave, which would be the first to be lost; the first of those begins a round at
+ *	   once. A way that is whole and carries nothing large is asked seldom.
  */
 #ifndef DATAPLANE_PATH_H
 #define DATAPLANE_PATH_H
@@ -26,6 +29,8 @@ enum {
 	PATH_SIZE_ENTRY = PATH_SIZE_MIN + WIRE_ENTRY_HEADER_SIZE + RAFT_ENTRY_DATA_MAX,
 	/* Above the round trip within a data center by far. */
 	PATH_ROUND_NS = 100 * 1000 * 1000,
+	/* From round to round at rest: beside a heartbeat each 20 ms it is nothing. */
+	PATH_ROUNDS_REST = 50,
 	PATH_LOST_ROUNDS = 5,
 	PATH_EXACT = 8,          /* bytes: a search ends */
 	PATH_AGAIN_ROUNDS = 100, /* ten seconds: then what lies above is searched */
@@ -40,8 +45,9 @@ struct path {
 	uint32_t low, high;   /* of the search: passes, does not */
 	uint32_t lost, again; /* rounds */
 
-	uint64_t round; /* the one under way; 0: none yet */
-	uint64_t next_ns;
+	uint64_t round;    /* the newest; 0: none yet */
+	uint64_t begun_ns; /* when it began */
+	uint64_t large;    /* as path_turn was told then */
 	uint32_t probe_count;
 	uint32_t probe[PATH_PROBES_MAX]; /* sizes; the first is the small one */
 	uint32_t answered;               /* a bit each */
@@ -49,8 +55,11 @@ struct path {
 
 void path_init(struct path *p, uint32_t size_max);
 
-/* True: a round begins, and its probes are to be sent. */
-bool path_turn(struct path *p, uint64_t now_ns);
+/*
+ * `large`: a count of the large packets that have left on this way, probes left out. True: a round
+ * has ended, and the next one's probes, if it begins now, are to be sent.
+ */
+bool path_turn(struct path *p, uint64_t now_ns, uint64_t large);
 
 void path_answer(struct path *p, uint64_t round, uint32_t size);
 

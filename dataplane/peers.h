@@ -24,6 +24,7 @@ struct peer {
 	struct dp_peer_state state; /* but for what is made of `said` */
 	struct hearsay said[DP_SAID_COUNT];
 	struct arp_entry *next_hop; /* itself, or the gateway */
+	uint64_t large;             /* dp_get_peer_large */
 };
 
 struct peers {

@@ -44,7 +44,7 @@ static void peer_drive(struct node *n, uint32_t peer)
 		path_init(p, n->options.dp.link[n->peer[peer].port]->mtu);
 		n->path_told[peer] = p->size;
 	}
-	if (!path_turn(p, n->now_ns))
+	if (!path_turn(p, n->now_ns, dp_get_peer_large(n->dp, peer)))
 		return;
 	raft_append_size_set(n->raft, n->peer[peer].member_id, append_size(p->size));
 	tell(n, peer, was_narrow);

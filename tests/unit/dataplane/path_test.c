@@ -10,6 +10,7 @@
 struct way {
 	struct path p;
 	uint64_t now, random;
+	uint64_t large; /* what left on it, beside probes */
 	uint32_t hole, loss_ppm;
 	uint32_t probes;
 };
@@ -19,18 +20,34 @@ static bool lost(struct way *w)
 	return mix_next(&w->random) % 1000000 < w->loss_ppm;
 }
 
+static void probes_leave(struct way *w)
+{
+	for (uint32_t i = 0; i < w->p.probe_count; i++) {
+		assert_in_range(w->p.probe[i], PATH_SIZE_MIN, w->p.size_max);
+		w->probes++;
+		if (w->p.probe[i] <= w->hole && !lost(w) && !lost(w))
+			path_answer(&w->p, w->p.round, w->p.probe[i]);
+	}
+}
+
+/* Of a way that carries large packets. */
 static void rounds(struct way *w, uint32_t count)
 {
 	while (count-- > 0) {
-		assert_true(path_turn(&w->p, w->now));
-		assert_false(path_turn(&w->p, w->now + ROUND - 1));
-		for (uint32_t i = 0; i < w->p.probe_count; i++) {
-			assert_in_range(w->p.probe[i], PATH_SIZE_MIN, w->p.size_max);
-			w->probes++;
-			if (w->p.probe[i] <= w->hole && !lost(w) && !lost(w))
-				path_answer(&w->p, w->p.round, w->p.probe[i]);
-		}
+		assert_true(path_turn(&w->p, w->now, ++w->large));
+		assert_false(path_turn(&w->p, w->now + ROUND - 1, w->large));
+		probes_leave(w);
 		w->now += ROUND;
+	}
+}
+
+/* As the loop does it: in steps of a millisecond, each with a large packet or none of them. */
+static void runs(struct way *w, uint32_t ms, bool large)
+{
+	for (uint32_t i = 0; i < ms; i++, w->now += ROUND / 100) {
+		w->large += large;
+		if (path_turn(&w->p, w->now, w->large))
+			probes_leave(w);
 	}
 }
 
@@ -130,7 +147,7 @@ static void an_answer_of_another_round_says_nothing(void **state)
 	(void)state;
 	w.hole = 1000;
 	for (uint32_t i = 0; i < 20; i++) {
-		assert_true(path_turn(&w.p, w.now));
+		assert_true(path_turn(&w.p, w.now, ++w.large));
 		path_answer(&w.p, w.p.round, PATH_SIZE_MIN);
 		path_answer(&w.p, w.p.round - 1, 1500);
 		path_answer(&w.p, w.p.round + 1, 1500);
@@ -140,19 +157,54 @@ static void an_answer_of_another_round_says_nothing(void **state)
 	assert_true(path_narrow(&w.p) || w.p.searching);
 }
 
-/* A cluster at rest does not talk itself full. */
-static void it_costs_little(void **state)
+/* Each probe and each answer wakes a node that sleeps: a cluster at rest is left alone. */
+static void a_way_at_rest_is_asked_seldom(void **state)
 {
 	struct way w = begin(1500);
 
 	(void)state;
 	rounds(&w, 100);
 	assert_int_equal(w.probes, 200);
+	w.probes = 0;
+	runs(&w, 60000, false);
+	assert_in_range(w.probes, 20, 26);
+	w.hole = 0; /* nor is one whose peer is away */
+	w.probes = 0;
+	runs(&w, 60000, false);
+	assert_in_range(w.probes, 20, 26);
+	/* A narrow one is: what waits for it to be whole again should not wait. */
 	w.hole = 1300;
 	rounds(&w, 20);
 	w.probes = 0;
-	rounds(&w, 50);
-	assert_int_equal(w.probes, 150);
+	runs(&w, 5000, false);
+	assert_in_range(w.probes, 147, 153);
+	w.hole = 1500;
+	runs(&w, 200, false);
+	assert_false(path_narrow(&w.p));
+}
+
+/* The first large packet ends the rest, and so does the first round that says that it is lost. */
+static void V27_a_doubt_ends_the_rest_at_once(void **state)
+{
+	struct way w = begin(9000);
+
+	(void)state;
+	for (uint32_t ms = 0; ms < 6000; ms += 730) {
+		w.hole = 9000;
+		runs(&w, 20000 + ms, false);
+		assert_false(path_narrow(&w.p));
+		w.hole = 1500;
+		runs(&w, 1200, true);
+		assert_true(path_narrow(&w.p));
+		assert_in_range(w.p.size, 1500 - PATH_EXACT, 1500);
+		w.hole = 9000;
+		runs(&w, 20000 + ms, false);
+		assert_false(path_narrow(&w.p));
+		w.hole = 1500;
+		runs(&w, PATH_ROUNDS_REST * 100 + 1200, false);
+		assert_true(path_narrow(&w.p));
+		assert_in_range(w.p.size, 1500 - PATH_EXACT, 1500);
+	}
 }
 
 int main(void)
@@ -163,7 +215,8 @@ int main(void)
 		cmocka_unit_test(a_peer_that_is_away_is_no_hole),
 		cmocka_unit_test(a_lossy_way_is_no_hole),
 		cmocka_unit_test(an_answer_of_another_round_says_nothing),
-		cmocka_unit_test(it_costs_little),
+		cmocka_unit_test(a_way_at_rest_is_asked_seldom),
+		cmocka_unit_test(V27_a_doubt_ends_the_rest_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
