@@ -4,16 +4,20 @@
  * tests/unit/tools/quoinctl_statuses_test.c.
  */
 #include "base/status.h"
+#include "dataplane/wire.h"
 #include "kv/command.h"
 #include "tests/e2e/cluster.h"
 #include "tests/unit/test.h"
 #include "tools/client/endpoint.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,8 +25,12 @@ enum {
 	VALUE_SIZE = 1 << 20,
 	QUOTA_MIB = 16, /* the least that there may be */
 	AT_ONCE_MS = 2000,
+	CROWD = 1024, /* REQUEST_SOURCE_MAX: so many one source may have open while it is alone */
+	CROWD_MAX = 2 * CROWD,
+	CROWD_WAIT_MS = 20,
 };
 
+#define CROWD_SESSION (UINT64_C(1) << 40) /* none that a test here has */
 #define CALL_NS 5000000000u
 
 static struct cluster c;
@@ -179,6 +187,124 @@ static void F5_what_is_wrong_with_a_request_is_told_on_each_path(void **state)
 	}
 }
 
+/* A client who does not wait for his answers. */
+struct crowd {
+	int fd;
+	uint64_t cookie;
+};
+
+static void crowd_send(const struct crowd *w, enum wire_type type, size_t size, uint8_t *datagram)
+{
+	const struct wire_envelope envelope = {.type = type, .body_size = (uint16_t)size};
+
+	wire_envelope_encode(&envelope, datagram);
+	assert_true(send(w->fd, datagram, WIRE_ENVELOPE_SIZE + size, 0) > 0);
+}
+
+/* The body of the next datagram; NULL: none came. */
+static const uint8_t *crowd_hear(const struct crowd *w, int timeout_ms,
+				 struct wire_envelope *envelope)
+{
+	static uint8_t datagram[2048];
+	struct pollfd fd = {w->fd, POLLIN, 0};
+	ssize_t size;
+
+	if (poll(&fd, 1, timeout_ms) == 0)
+		return NULL;
+	size = recv(w->fd, datagram, sizeof(datagram), 0);
+	require(&c, size > WIRE_ENVELOPE_SIZE, "%zd bytes", size);
+	assert_int_equal(wire_envelope_decode(envelope, datagram, (uint32_t)size), 0);
+	return datagram + WIRE_ENVELOPE_SIZE;
+}
+
+static void crowd_greet(struct crowd *w, uint32_t node)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(WIRE_PORT_CLIENT),
+				 .sin_addr = {htonl(0xc6120000 | node)}};
+	uint8_t datagram[WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE];
+	struct wire_hello hello = {.nonce = 1};
+	struct wire_envelope envelope;
+	const uint8_t *body;
+
+	w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(w->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	crowd_send(w, WIRE_HELLO,
+		   wire_hello_encode(&hello, WIRE_HELLO, datagram + WIRE_ENVELOPE_SIZE), datagram);
+	body = crowd_hear(w, CLUSTER_WAIT_MS, &envelope);
+	assert_non_null(body);
+	assert_int_equal(wire_hello_decode(&hello, WIRE_WELCOME, body, envelope.body_size), 0);
+	w->cookie = hello.cookie;
+}
+
+/* One more put until one is refused: who fills his half of the table refuses himself. */
+static void crowd_fill(struct crowd *w)
+{
+	for (uint64_t i = 1;; i++) {
+		const struct kv_request request = {.operation = KV_PUT,
+						   .flags = KV_ONE_SHOT,
+						   .session = CROWD_SESSION + i,
+						   .sequence = 1,
+						   .key = {(const uint8_t *)"crowd", 5}};
+		uint8_t command[128], datagram[2048];
+		struct wire_part part = {.cookie = w->cookie,
+					 .request_id = i,
+					 .kind = WIRE_COMMAND,
+					 .timeout_us = 60000000,
+					 .data = command};
+		struct wire_envelope envelope;
+		struct wire_part_reply reply;
+		const uint8_t *body;
+
+		kv_request_encode(&request, command);
+		part.size = part.total_size = (uint32_t)kv_request_size(&request);
+		crowd_send(w, WIRE_REQUEST,
+			   wire_part_encode(&part, WIRE_REQUEST, datagram + WIRE_ENVELOPE_SIZE),
+			   datagram);
+		require(&c, i <= CROWD_MAX, "nobody is refused");
+		/* No other can come, without a majority; none: some were lost on the way. */
+		body = i < CROWD ? NULL : crowd_hear(w, CROWD_WAIT_MS, &envelope);
+		if (!body)
+			continue;
+		assert_int_equal(wire_part_reply_decode(&reply, WIRE_REQUEST_REPLY, body,
+							envelope.body_size),
+				 0);
+		assert_int_equal(reply.status, WIRE_BUSY);
+		return;
+	}
+}
+
+static void F5_too_many_requests_are_refused_for_now(void **state)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0);
+	struct crowd crowd;
+	char text[128];
+
+	(void)state;
+	cluster_lab(&c, "partition leader|rest");
+	crowd_greet(&crowd, leader);
+	crowd_fill(&crowd);
+	for (int i = 0; i < 3; i++) {
+		static const char *const rows[][2] = {
+			{"put a b", "Error: etcdserver: too many requests (nothing was done)\n"},
+			{"del a", "Error: etcdserver: too many requests (nothing was done)\n"},
+			{"get a", "Error: etcdserver: too many requests\n"},
+		};
+		char line[64];
+
+		snprintf(line, sizeof(line), "--command-timeout=500ms %s", rows[i][0]);
+		expect_on(&paths[0], leader, 1, rows[i][1], line);
+	}
+	/* The node's own socket is not for the crowd. */
+	expect_on(&paths[2], leader, 0, "", "get --consistency=s a");
+	/* And asked again, as it may be, when the crowd has what it wanted. */
+	cluster_lab(&c, "heal");
+	run(&out, "quoinctl", "--endpoints %s --command-timeout=20s put a b",
+	    cluster_endpoint(&c, leader, text));
+	require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
+	close(crowd.fd);
+}
+
 /* A put at each way to a node, running. */
 static pid_t put_begins(const char *endpoint, const char *file)
 {
@@ -189,7 +315,7 @@ static pid_t put_begins(const char *endpoint, const char *file)
 		return pid;
 	if (!freopen(file, "w", stderr))
 		_exit(126);
-	execl(program("quoinctl"), "quoinctl", "--command-timeout=8s", "--endpoints", endpoint,
+	execl(program("quoinctl"), "quoinctl", "--command-timeout=5s", "--endpoints", endpoint,
 	      "put", "pending", "x", (char *)NULL);
 	_exit(127);
 }
@@ -243,10 +369,13 @@ static void F5_without_a_majority_it_is_said_what_is_known(void **state)
 		pid[i] = put_begins(text[i], file[i]);
 	}
 	require(&c, wait_until(two_are_pending, &leader, CLUSTER_WAIT_MS), "nothing is pending");
-	/* In the log of one who ends: it may come to be, or not. */
+	/* In the log of one who ends: it may come to be, or not. And one that comes too late. */
 	assert_int_equal(kill(cluster_pid(&c, leader), SIGTERM), 0);
-	put_ends(pid[1], file[1], 3, "(it may have been done)");
-	put_ends(pid[0], file[0], 3, "(it may have been done)");
+	require(&c, put(text[1], "late", (const uint8_t *)"x", 1, 1000) == WIRE_STOPPING,
+		"a node that ends takes another put");
+	for (int i = 0; i < 2; i++)
+		put_ends(pid[i], file[i], 3,
+			 "Error: etcdserver: server stopped (it may have been done)\n");
 	/* One alone of three, unless it led before, knows no leader, and has done nothing. */
 	other = cluster_wait_leader(&c, leader);
 	cluster_lab(&c, "kill %u", other);
@@ -266,6 +395,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F5_a_full_store_is_told_at_once_on_each_path),
 		cmocka_unit_test(F5_what_is_wrong_with_a_request_is_told_on_each_path),
+		cmocka_unit_test(F5_too_many_requests_are_refused_for_now),
 		cmocka_unit_test(F5_without_a_majority_it_is_said_what_is_known),
 	};
 

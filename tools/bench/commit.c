@@ -54,7 +54,7 @@ static void print_notes(const struct commit *c, const struct result *r)
 		       r->rate_asked_per_s, r->behind_max);
 	if (r->refused || r->errors)
 		printf("%" PRIu64 " requests failed (%" PRIu64
-		       " without any answer; last: %s), %" PRIu64
+		       " of them puts that may have been done; last: %s), %" PRIu64
 		       " were refused with a hint to come again\n",
 		       r->errors, r->unknown, r->errors ? last : "none", r->refused);
 	if (r->terms)

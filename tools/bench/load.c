@@ -159,6 +159,13 @@ static void begin(struct load *l, uint32_t i, uint64_t due, uint64_t now)
 	issue(l, i, &request, now);
 }
 
+/* Of a put that failed. To the wire OK, and to the store not: it has forgotten the session. */
+static bool is_unknown(const struct path_answer *answer)
+{
+	return answer->status == WIRE_OK ||
+	       (!answer->unasked && status_row(answer->status)->done == STATUS_UNKNOWN);
+}
+
 static void failed(struct load *l, struct load_client *c, const struct path_answer *answer,
 		   const char *why, uint64_t now)
 {
@@ -167,9 +174,14 @@ static void failed(struct load *l, struct load_client *c, const struct path_answ
 	if (pause < PAUSE_US_MIN)
 		pause = PAUSE_US_MIN;
 	l->counters.failed++;
-	l->counters.unknown += answer->status == WIRE_TIMEOUT;
+	l->counters.unknown += c->kind == LOAD_PUT && is_unknown(answer);
 	snprintf(l->counters.last, sizeof(l->counters.last), "%s", why);
 	c->pause_ns = now + pause * CLOCK_US;
+}
+
+static const char *refusal(const struct path_answer *answer)
+{
+	return answer->why ? answer->why : status_row(answer->status)->words;
 }
 
 /* NULL, or why the answer is not what was asked for. */
@@ -178,7 +190,7 @@ static const char *judge(struct load *l, uint32_t i, const struct path_answer *a
 	struct kv_answer kv;
 
 	if (answer->status != WIRE_OK)
-		return status_row(answer->status)->words;
+		return refusal(answer);
 	if (kv_answer_decode(&kv, answer->data, answer->size))
 		return "the answer is malformed";
 	shown(l, kv.applied_index);
@@ -392,8 +404,7 @@ static int greet(struct load *l, uint32_t i, uint64_t *took_ns)
 	l->path->ops->answer(l->path, i, &answer);
 	if (answer.status == WIRE_OK)
 		return 0;
-	snprintf(l->counters.last, sizeof(l->counters.last), "%s",
-		 status_row(answer.status)->words);
+	snprintf(l->counters.last, sizeof(l->counters.last), "%s", refusal(&answer));
 	return -ECONNREFUSED;
 }
 

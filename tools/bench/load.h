@@ -37,7 +37,7 @@ struct load_options {
 struct load_counters {
 	uint64_t ok[LOAD_KINDS];
 	uint64_t failed;  /* all that were not answered OK */
-	uint64_t unknown; /* of those: timed out, or the connection broke */
+	uint64_t unknown; /* of those: puts that may have been done */
 	uint64_t refused; /* refused with a hint to come again, inside or at the end of a request */
 	uint64_t unsent;  /* of an open loop: due, and not begun long after the end */
 	uint64_t behind_max;       /* of an open loop: so many were due at once and not begun */

@@ -29,6 +29,8 @@ struct unix_client {
 	bool open;
 	uint64_t deadline_ns;
 	enum wire_status status;
+	int err; /* why there is no answer */
+	bool unasked;
 	bool finished; /* to be told by poll */
 };
 
@@ -79,9 +81,10 @@ static int connect_client(struct path_unix *p, struct unix_client *c)
 	return err;
 }
 
-static void broken(struct path_unix *p, struct unix_client *c)
+static void broken(struct path_unix *p, struct unix_client *c, int err)
 {
 	stream_close(&c->stream);
+	c->err = err;
 	if (c->open)
 		finish(p, c, WIRE_TIMEOUT);
 }
@@ -93,9 +96,11 @@ static void move(struct path_unix *p, struct unix_client *c)
 
 	if (!err)
 		finish(p, c, (enum wire_status)c->stream.answer.code);
-	else if (err != -EAGAIN || (stream_events(&c->stream) != c->events &&
-				    watch(p, c, EPOLL_CTL_MOD, stream_events(&c->stream))))
-		broken(p, c);
+	else if (err != -EAGAIN)
+		broken(p, c, err);
+	else if (stream_events(&c->stream) != c->events &&
+		 watch(p, c, EPOLL_CTL_MOD, stream_events(&c->stream)))
+		broken(p, c, -ENOMEM);
 }
 
 static void unix_request(struct path *path, uint32_t client, enum wire_request kind,
@@ -107,7 +112,9 @@ static void unix_request(struct path *path, uint32_t client, enum wire_request k
 	assert(!c->open);
 	c->open = true;
 	c->deadline_ns = now_ns + timeout_ns;
-	if (c->stream.fd < 0 && connect_client(p, c)) {
+	c->err = c->stream.fd < 0 ? connect_client(p, c) : 0;
+	c->unasked = c->err != 0;
+	if (c->err) {
 		finish(p, c, WIRE_TIMEOUT);
 		return;
 	}
@@ -125,7 +132,8 @@ static void unix_hello(struct path *path, uint32_t client, uint64_t now_ns, uint
 	(void)timeout_ns;
 	assert(!c->open);
 	stream_close(&c->stream);
-	finish(p, c, connect_client(p, c) ? WIRE_TIMEOUT : WIRE_OK);
+	c->err = connect_client(p, c);
+	finish(p, c, c->err ? WIRE_TIMEOUT : WIRE_OK);
 }
 
 /* A node answers in time by itself; one that does not is given the same time once more. */
@@ -136,7 +144,7 @@ static void scan_deadlines(struct path_unix *p, uint64_t now)
 	p->scanned_ns = now;
 	for (uint32_t i = 0; i < p->path.client_count; i++) {
 		if (p->client[i].open && p->client[i].deadline_ns + CONNECT_NS <= now)
-			broken(p, &p->client[i]);
+			broken(p, &p->client[i], -ETIMEDOUT);
 	}
 }
 
@@ -168,6 +176,8 @@ static void unix_answer(struct path *path, uint32_t client, struct path_answer *
 
 	*out = (struct path_answer){
 		.status = c->status,
+		.why = c->err ? endpoint_error_text(c->err) : NULL,
+		.unasked = c->unasked,
 		.retry_after_us = c->stream.answer.time_us,
 		.data = stream_data(&c->stream),
 		.size = c->stream.answer.size,

@@ -20,7 +20,7 @@ struct asking {
 	uint8_t *bytes; /* the request's, once a session_base is known */
 	uint32_t size;
 	bool maybe;   /* a command that somebody may have taken, or may take yet */
-	bool verdict; /* somebody has said why not: silence after it says less */
+	bool verdict; /* somebody has said why not: that nobody answers later says less */
 };
 
 /* The base of a session is what its first node showed: it stays, whoever is asked later. */
@@ -62,7 +62,7 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		a->maybe |= err && err != -ECONNREFUSED;
 	}
 	if (err) {
-		if ((err != -ETIMEDOUT && err != -ETIME) || !a->verdict)
+		if (!a->verdict)
 			snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
 				 endpoint_error_text(err));
 		return false;
