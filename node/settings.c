@@ -86,7 +86,7 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 	if (settings_differ(n, peer) && !differed)
 		journal_write(n->journal, JOURNAL_WARN, "settings_differ",
 			      "peer=%s durability=%s heartbeat_us=%" PRIu64 " election_us=%" PRIu64
-			      "-%" PRIu64,
+			      "-%" PRIu64 " why=\"this member has others: make them the same\"",
 			      n->peer_name[peer],
 			      wal_durability_name((enum wal_durability)settings->durability),
 			      settings->heartbeat_us, settings->election_us_min,

@@ -49,20 +49,28 @@ static void way_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			     n->peer_name[i]);
 }
 
+/* What it runs with, and what this member does: one of the two is to be changed. */
+static void settings_fault(const struct node *n, struct metrics_text *t, uint32_t i)
+{
+	const struct wire_settings *theirs = &n->peer_settings[i], *ours = &n->settings;
+
+	metrics_line(t,
+		     "warning member %s differs: durability %s, heartbeat %" PRIu64
+		     " us, election timeout %" PRIu64 " to %" PRIu64 " us; here %s, %" PRIu64
+		     ", %" PRIu64 " to %" PRIu64 ": make them the same, one member at a time\n",
+		     n->peer_name[i], wal_durability_name((enum wal_durability)theirs->durability),
+		     theirs->heartbeat_us, theirs->election_us_min, theirs->election_us_max,
+		     wal_durability_name((enum wal_durability)ours->durability), ours->heartbeat_us,
+		     ours->election_us_min, ours->election_us_max);
+}
+
 static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 {
 	struct dp_peer_state state;
 
 	dp_get_peer(n->dp, i, &state);
 	if (settings_differ(n, i))
-		metrics_line(
-			t,
-			"warning member %s differs: durability %s, heartbeat %" PRIu64
-			" us, election timeout %" PRIu64 " to %" PRIu64 " us\n",
-			n->peer_name[i],
-			wal_durability_name((enum wal_durability)n->peer_settings[i].durability),
-			n->peer_settings[i].heartbeat_us, n->peer_settings[i].election_us_min,
-			n->peer_settings[i].election_us_max);
+		settings_fault(n, t, i);
 	if (n->peer_settings[i].full)
 		metrics_line(t, "warning member %s has no space for its log\n", n->peer_name[i]);
 	/* That its own directory is silent is said by those. */

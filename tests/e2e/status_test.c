@@ -42,7 +42,7 @@ static bool all_is_well(void *context)
 /* A sentence of one member, whichever was asked. */
 struct wanted {
 	uint32_t ask;
-	char text[160];
+	char text[256];
 };
 
 static bool is_said(void *context)
@@ -147,6 +147,73 @@ static void F21_a_one_way_cut_shows_at_both_ends(void **state)
 	expect_said(leader, "%: warning: member % has not been heard for", b, a);
 	cluster_lab(&c, "heal");
 	require(&c, wait_until(all_is_well, &a, CLUSTER_WAIT_MS), "exit %d:\n%s", out.status,
+		out.text);
+}
+
+/* A member's configuration as the lab wrote it, and more behind it. */
+static void configure(uint32_t node, const char *more)
+{
+	static char written[4096];
+	char path[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
+	if (!written[0]) {
+		file = fopen(path, "re");
+		assert_non_null(file);
+		written[fread(written, 1, sizeof(written) - 1, file)] = '\0';
+		fclose(file);
+	}
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "%s%s", written, more);
+	fclose(file);
+	cluster_lab(&c, "restart %u --until answers", node);
+}
+
+/* Found at both ends by each way to ask, with what to change; and gone when that is done (F22). */
+static void F11_F22_a_member_with_other_settings(void **state)
+{
+	static const struct {
+		const char *key, *said;
+	} rows[] = {
+		/* The last section of the file is `wal`. */
+		{"heartbeat-interval: 25ms\n",
+		 "durability durable, heartbeat 25000 us, election timeout 150000 to 300000 us"},
+		{"election-timeout: 200ms\n",
+		 "durability durable, heartbeat 20000 us, election timeout 200000 to 400000 us"},
+		{"  durability: written\n",
+		 "durability written, heartbeat 20000 us, election timeout 150000 to 300000 us"},
+	};
+	uint32_t odd = cluster_wait_leader(&c, 0) % NODES + 1, even = odd % NODES + 1;
+	char text[128], line[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		configure(odd, rows[i].key);
+		/* Whoever is asked; the two that are alike say nothing of each other. */
+		snprintf(line, sizeof(line), "%%: warning: member %% differs: %s", rows[i].said);
+		expect_said(odd, line, even, odd);
+		expect_said(even,
+			    "%: warning: member % differs: durability durable, heartbeat 20000 us",
+			    odd, even);
+		snprintf(line, sizeof(line), "n%u: warning: member n%u differs", even,
+			 6 - odd - even);
+		require(&c, !strstr(out.text, line), "%s", out.text);
+		for (const char *const *f = (const char *const[]){"table", "fields", "json", NULL};
+		     *f; f++) {
+			run(&out, "quoinctl", "--endpoints %s endpoint status -w %s",
+			    cluster_admin(&c, even, text), *f);
+			snprintf(line, sizeof(line), "member n%u differs: %s", odd, rows[i].said);
+			require(&c, strstr(out.text, line), "-w %s: %s", *f, out.text);
+		}
+		snprintf(line, sizeof(line), " settings_differ peer=n%u", odd);
+		cluster_wait_log(&c, even, line);
+		snprintf(line, sizeof(line), " settings_differ peer=n%u", even);
+		cluster_wait_log(&c, odd, line);
+	}
+	configure(odd, "");
+	require(&c, wait_until(all_is_well, &even, CLUSTER_WAIT_MS), "exit %d:\n%s", out.status,
 		out.text);
 }
 
@@ -353,6 +420,7 @@ int main(void)
 		cmocka_unit_test(F11_F21_all_members_from_one_endpoint),
 		cmocka_unit_test(F21_endpoint_commands_reach_all_members),
 		cmocka_unit_test(F21_a_one_way_cut_shows_at_both_ends),
+		cmocka_unit_test(F11_F22_a_member_with_other_settings),
 		cmocka_unit_test(F21_a_member_that_is_silent_has_a_line),
 		cmocka_unit_test(F21_a_leader_that_is_cut_off_says_so),
 		cmocka_unit_test(F21_a_wiped_member_has_one_line),
