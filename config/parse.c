@@ -38,6 +38,20 @@ static const char *scalar_text(const yaml_node_t *node)
 	return strlen(text) == node->data.scalar.length ? text : NULL;
 }
 
+/* A value's text: none is what YAML takes for nothing, and not a name of four letters. */
+static const char *value_text(const yaml_node_t *node)
+{
+	static const char *const nothing[] = {"~", "null", "Null", "NULL"};
+	const char *text = scalar_text(node);
+
+	for (size_t i = 0; text && i < sizeof(nothing) / sizeof(nothing[0]); i++) {
+		if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+		    strcmp(text, nothing[i]) == 0)
+			return "";
+	}
+	return text;
+}
+
 static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
 {
 	uint32_t least = a < b ? a : b;
@@ -119,7 +133,7 @@ static void initial_cluster(struct parsing *p, const yaml_node_t *node)
 		yaml_node_t *name_node = yaml_document_get_node(p->document, pair->key);
 		yaml_node_t *value_node = yaml_document_get_node(p->document, pair->value);
 		const char *name = scalar_text(name_node);
-		const char *value = scalar_text(value_node);
+		const char *value = value_text(value_node);
 
 		if (name != NULL && value != NULL) {
 			config_member_add(p->l, name, value, node_line(name_node));
@@ -139,7 +153,7 @@ static void known_key(struct parsing *p, enum config_key_index index, const yaml
 	struct config_loading *l = p->l;
 	const char *name = config_keys[index].name;
 	uint32_t line = node_line(key_node), *seen = &l->config->line[index];
-	const char *text = scalar_text(node);
+	const char *text = value_text(node);
 
 	if (*seen != 0) {
 		config_error_again(l, line, name, *seen);

@@ -57,6 +57,8 @@ static int parse_option(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case 'c':
+		if (!*value)
+			argp_error(state, "--config: there is no file's name behind it");
 		arguments->config = value;
 		return 0;
 	case 'k':

@@ -80,7 +80,7 @@ static int parse_target(int key, char *value, struct argp_state *state, struct t
 
 	switch (key) {
 	case 'e':
-		o->endpoints = value;
+		o->endpoints = option_text(state, "--endpoints", value);
 		return 0;
 	case KEY_IN_PROCESS:
 		o->in_process = true;
@@ -187,7 +187,7 @@ static int parse_option(int key, char *value, struct argp_state *state)
 		o->runs = option_number(state, "--runs", value, 1, COMMIT_RUNS_MAX);
 		return 0;
 	case KEY_PERCENTILES:
-		o->percentiles = value;
+		o->percentiles = option_text(state, "--percentiles", value);
 		return 0;
 	case ARGP_KEY_END:
 		check_target(o, state);

@@ -4,6 +4,7 @@
 #include "tools/bench/command.h"
 #include "tools/bench/plot.h"
 #include "tools/bench/stop.h"
+#include "tools/shared/option.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,10 +45,10 @@ error_t common_option(int key, char *value, struct argp_state *state, struct com
 {
 	switch (key) {
 	case 'd':
-		c->directory = value;
+		c->directory = option_text(state, "--dir", value);
 		return 0;
 	case KEY_JSON:
-		c->json = value;
+		c->json = option_text(state, "--json", value);
 		return 0;
 	case KEY_PLOT:
 		c->plot = value;
@@ -70,7 +71,7 @@ uint64_t parse_seconds(struct argp_state *state, const char *option, const char 
 
 	if (strcmp(end, "s") == 0)
 		end++;
-	if (!*text || *end || !(value >= min && value <= max))
+	if (text[0] < '0' || text[0] > '9' || *end || !(value >= min && value <= max))
 		argp_error(state, "%s %s: should be seconds, from %g to %g", option, text, min,
 			   max);
 	return (uint64_t)(value * 1e9);

@@ -94,7 +94,7 @@ struct lab {
 struct lab_arguments {
 	const char *dir;
 	const char *quoind;
-	const char *link;
+	enum link_kind link;
 	const char *setting[LAB_SETTINGS]; /* NULL: none */
 	uint32_t nodes;
 	uint32_t timeout_s;

@@ -3,6 +3,7 @@
  * of all commands; each command's table says which of them it has.
  */
 #include "tools/lab/lab.h"
+#include "tools/lab/state.h"
 #include "tools/shared/option.h"
 
 #include "base/clock.h"
@@ -12,6 +13,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of all values that a lab's options for the configuration can have. */
+#define SETTING_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 const char *argp_program_version = "quoin-lab " QUOIN_VERSION;
 
@@ -131,6 +135,19 @@ static int take_signal(struct argp_state *state, const char *text)
 	return 0;
 }
 
+/* A value for each node's configuration, where quoind judges it: one word, and not more lines. */
+static const char *take_setting(struct argp_state *state, int key, const char *text)
+{
+	const struct argp_option *o = up_options;
+
+	while (o->key != key)
+		o++;
+	if (!*text || text[strspn(text, SETTING_CHARACTERS)])
+		argp_error(state, "--%s %s: should be as quoin.yaml(5) has it: %s", o->name, text,
+			   o->doc);
+	return text;
+}
+
 static error_t take_argument(struct parse *p, char *argument, struct argp_state *state)
 {
 	(void)argument;
@@ -150,20 +167,22 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct parse *p = state->input;
 	struct lab_arguments *a = &p->a;
+	char links[LAB_LINKS_SIZE];
 
 	if (key >= OPTION_SETTING && key < OPTION_SETTING + LAB_SETTINGS) {
-		a->setting[key - OPTION_SETTING] = value;
+		a->setting[key - OPTION_SETTING] = take_setting(state, key, value);
 		return 0;
 	}
 	switch (key) {
 	case OPTION_DIR:
-		a->dir = value;
+		a->dir = option_text(state, "--dir", value);
 		return 0;
 	case OPTION_NODES:
 		a->nodes = option_number(state, "--nodes", value, 1, LAB_NODES_MAX);
 		return 0;
 	case OPTION_LINK:
-		a->link = value;
+		if (!lab_link_parse(value, &a->link))
+			argp_error(state, "--link %s: should be %s", value, lab_links_text(links));
 		return 0;
 	case OPTION_SIGNAL:
 		a->signal = take_signal(state, value);
@@ -172,7 +191,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->json = true;
 		return 0;
 	case OPTION_QUOIND:
-		a->quoind = value;
+		a->quoind = option_text(state, "--quoind", value);
 		return 0;
 	case OPTION_TIMEOUT:
 		a->timeout_s = option_number(state, "--timeout", value, 1, 3600);
@@ -208,7 +227,7 @@ static int run_command(const struct command *command, const char *dir, int argc,
 	};
 	struct parse p = {
 		.a = {.dir = dir,
-		      .link = "memif",
+		      .link = LINK_MEMIF,
 		      .setting[LAB_SEGMENT_SIZE] = "16MiB",
 		      .nodes = 3,
 		      .timeout_s = 30,
@@ -234,7 +253,7 @@ static error_t parse_top(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case OPTION_DIR:
-		top->dir = value;
+		top->dir = option_text(state, "--dir", value);
 		return 0;
 	case ARGP_KEY_ARG:
 		top->at = state->next - 1;

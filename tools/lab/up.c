@@ -42,11 +42,9 @@ static int take_settings(struct lab *lab, const struct lab_arguments *a)
 static int take_arguments(struct lab *lab, const struct lab_arguments *a)
 {
 	int err = find_quoind(lab, a->quoind);
-	char links[LAB_LINKS_SIZE];
 
 	lab->node_count = a->nodes;
-	if (!err && !lab_link_parse(a->link, &lab->link))
-		err = lab_fail("--link %s: %s", a->link, lab_links_text(links));
+	lab->link = a->link;
 	return err ? err : take_settings(lab, a);
 }
 

@@ -16,3 +16,10 @@ uint32_t option_number(struct argp_state *state, const char *option, const char 
 			   max);
 	return (uint32_t)number;
 }
+
+const char *option_text(struct argp_state *state, const char *option, const char *text)
+{
+	if (!*text)
+		argp_error(state, "%s: there is nothing behind it", option);
+	return text;
+}

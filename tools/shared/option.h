@@ -11,4 +11,7 @@
 uint32_t option_number(struct argp_state *state, const char *option, const char *text, uint32_t min,
 		       uint32_t max);
 
+/* A file, a directory or a list: nothing is none of them. */
+const char *option_text(struct argp_state *state, const char *option, const char *text);
+
 #endif
