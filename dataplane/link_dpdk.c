@@ -101,12 +101,13 @@ static uint16_t burst_tx(struct link_dpdk *l, struct rte_mbuf **burst, uint16_t 
 {
 	if (!l->up)
 		return 0;
-	if (!l->driver->controlled)
-		return rte_eth_tx_burst(l->port, 0, burst, count);
-	if (!link_control_try())
+	if (l->driver->controlled && !link_control_try())
 		return 0;
 	uint16_t n = rte_eth_tx_burst(l->port, 0, burst, count);
-	link_control_leave();
+	if (l->driver->controlled)
+		link_control_leave();
+	else if (l->driver->sent != NULL)
+		l->driver->sent(l, n);
 	return n;
 }
 
@@ -225,7 +226,7 @@ static void port_counters(struct link *link, struct link_counters *out)
 
 	*out = l->counters;
 	if (l->driver->refused != NULL)
-		out->tx_dropped += l->driver->refused();
+		out->tx_dropped += l->driver->refused(l);
 	out->buffers_free = rte_mempool_avail_count(l->pool);
 	if (l->driver->missed != NULL)
 		out->rx_missed += l->driver->missed(l);

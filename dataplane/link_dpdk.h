@@ -48,14 +48,13 @@ struct link_driver {
 	void (*close)(struct link_dpdk *l);
 	/* Frames that the device had no room for, if DPDK's driver does not tell of them. */
 	uint64_t (*missed)(struct link_dpdk *l);
+	/* After each burst that was sent; not of one that is controlled. */
+	void (*sent)(struct link_dpdk *l, uint16_t count);
 	/* Frames that were counted as sent and were not. */
-	uint64_t (*refused)(void);
+	uint64_t (*refused)(struct link_dpdk *l);
 	/* What its libraries warned of last, for an error. */
 	const char *(*last_words)(void);
 };
-
-/* link_packet_socket.c: frames that the interface refused and that were taken out of the ring. */
-extern uint64_t link_packet_refused;
 
 extern const struct link_driver link_ring_driver;
 #define LINK_DRIVER_DECLARE(KIND, name, device, huge, mtu, what) \

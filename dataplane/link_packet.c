@@ -1,11 +1,11 @@
 /*
  * The packet link: net_af_packet on a kernel interface. link_packet_socket.c has what its driver
- * should do otherwise.
+ * should have done otherwise.
  *
  * DPDK's driver does not tell of the frames for which the kernel found no room in its ring: the
  * kernel counts them for the driver's socket, which is looked for among this process's own (V32).
  */
-#include "dataplane/link_dpdk.h"
+#include "dataplane/link_packet.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -18,21 +18,33 @@
 
 enum { PAGE = 4096 };
 
+/* A block holds whole frames and is whole pages. */
+static struct tpacket_req ring_of(uint16_t mtu)
+{
+	uint32_t slot = link_slot_size(mtu), block = slot < PAGE ? PAGE : slot;
+
+	return (struct tpacket_req){
+		.tp_frame_size = slot,
+		.tp_frame_nr = LINK_PACKET_FRAMES,
+		.tp_block_size = block,
+		.tp_block_nr = LINK_PACKET_FRAMES / (block / slot),
+	};
+}
+
 static int arguments(char *out, size_t out_size, const struct link_options *options,
 		     char error[EAL_ERROR_MAX])
 {
-	uint32_t slot = link_slot_size(options->mtu);
-	/* A block holds whole frames and is whole pages. */
-	int n = snprintf(out, out_size,
-			 "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
-			 options->interface, slot, slot < PAGE ? PAGE : slot, LINK_PACKET_FRAMES);
+	const struct tpacket_req ring = ring_of(options->mtu);
+	int n = snprintf(
+		out, out_size, "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
+		options->interface, ring.tp_frame_size, ring.tp_block_size, ring.tp_frame_nr);
 
 	(void)error;
 	return n > 0 && (size_t)n < out_size ? 0 : -EINVAL;
 }
 
 struct packet {
-	int socket; /* the driver's; -1: not found */
+	struct link_packet_socket socket;
 	uint64_t missed;
 };
 
@@ -48,13 +60,19 @@ static bool is_of(int fd, int interface)
 static int start(struct link_dpdk *l, const struct link_options *options)
 {
 	struct packet *p = calloc(1, sizeof(*p));
-	int err = p ? rte_eth_dev_start(l->port) : -ENOMEM;
+	const struct tpacket_req ring = ring_of(options->mtu);
+	int interface = (int)if_nametoindex(options->interface);
+	int fd = link_kernel_socket(is_of, interface);
+	int err = p ? 0 : -ENOMEM;
 
+	if (err == 0)
+		err = fd >= 0 ? link_packet_socket_make(&p->socket, fd, interface, &ring) : -ENODEV;
+	if (err == 0)
+		err = rte_eth_dev_start(l->port);
 	if (err != 0) {
 		free(p);
 		return err;
 	}
-	p->socket = link_kernel_socket(is_of, (int)if_nametoindex(options->interface));
 	l->own = p;
 	l->up = true;
 	return 0;
@@ -73,15 +91,23 @@ static uint64_t missed(struct link_dpdk *l)
 	struct tpacket_stats stats;
 	socklen_t size = sizeof(stats);
 
-	if (p->socket >= 0 &&
-	    getsockopt(p->socket, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
+	if (getsockopt(p->socket.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
 		p->missed += stats.tp_drops;
 	return p->missed;
 }
 
-static uint64_t refused(void)
+static void sent(struct link_dpdk *l, uint16_t count)
 {
-	return link_packet_refused;
+	struct packet *p = l->own;
+
+	link_packet_socket_sent(&p->socket, count);
+}
+
+static uint64_t refused(struct link_dpdk *l)
+{
+	const struct packet *p = l->own;
+
+	return p->socket.refused;
 }
 
 const struct link_driver link_packet_driver = {
@@ -89,6 +115,7 @@ const struct link_driver link_packet_driver = {
 	.arguments = arguments,
 	.start = start,
 	.close = end,
+	.sent = sent,
 	.refused = refused,
 	.missed = missed,
 	.poll = link_dpdk_poll,

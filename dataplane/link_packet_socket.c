@@ -1,114 +1,168 @@
 /*
- * The system calls of the packet link's driver, put right on their way: the driver is a plugin, and
- * finds these before the C library's.
+ * The packet driver's socket, as the driver should have made it (ADR 12):
  *
- *	setsockopt  It makes each socket a fanout group, also of one, with
- *		    PACKET_FANOUT_FLAG_DEFRAG: the kernel then puts fragments together before we
- *		    see them, and nobody counts or refuses them (N2, V34). One queue needs no group.
- *	sendto	    What the interface refuses (a veth whose other end has a smaller MTU) the kernel
- *		    leaves at the head of the ring, and tries it again for ever: one large frame
- *		    and the port sends nothing more (V27). It is taken out here: lost, as on a wire.
+ *	- The driver makes it a fanout group, also of one, with PACKET_FANOUT_FLAG_DEFRAG: the
+ *	  kernel then puts fragments together before we see them, and nobody counts or refuses them
+ *	  (N2, V34). No socket leaves its group while it lives, so another one takes its place,
+ *	  under the same number and with its rings at the same addresses: all that the driver knows.
+ *	- What the interface refuses (a veth whose other end has a smaller MTU) the kernel leaves at
+ *	  the head of the ring, and tries it again for ever: one large frame and the port sends
+ *	  nothing more (V27). It is taken out here: lost, as on a wire.
  */
+#include "dataplane/link_packet.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "dataplane/link_dpdk.h"
+#include <arpa/inet.h>
 
-enum { TRIES_MAX = 2 * LINK_PACKET_FRAMES };
-
-uint64_t link_packet_refused;
-
-/* The transmit half of a socket's mapping. */
-struct ring {
-	ino_t inode;
-	uint8_t *first;
-	size_t frame_size;
+struct mapping {
+	void *at;
+	size_t size;
 };
 
-int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+/* Where the driver has mapped the socket: both rings as one. */
+static int mapping_find(struct mapping *out, int fd)
 {
-	if (level == SOL_PACKET && name == PACKET_FANOUT)
-		return 0;
-	return (int)syscall(SYS_setsockopt, fd, level, name, value, size);
+	unsigned long begin, end;
+	char line[256], name[32];
+	struct stat file;
+	int err = -ENOENT;
+	FILE *maps;
+
+	if (fstat(fd, &file) != 0)
+		return -errno;
+	snprintf(name, sizeof(name), "socket:[%ju]\n", (uintmax_t)file.st_ino);
+	maps = fopen("/proc/self/maps", "re");
+	if (!maps)
+		return -errno;
+	while (err && fgets(line, sizeof(line), maps)) {
+		if (!strstr(line, name) || sscanf(line, "%lx-%lx", &begin, &end) != 2)
+			continue;
+		*out = (struct mapping){(void *)begin, end - begin};
+		err = 0;
+	}
+	fclose(maps);
+	return err;
 }
 
-/* The driver maps both rings as one, the one that receives first. */
-static bool ring_find(struct ring *out, ino_t inode)
+static int option_set(int fd, int name, const void *value, socklen_t size)
 {
-	unsigned long begin, end, found;
-	char line[256];
-	bool there = false;
-	FILE *maps = fopen("/proc/self/maps", "re");
-
-	while (maps && !there && fgets(line, sizeof(line), maps))
-		there = sscanf(line, "%lx-%lx %*s %*s %*s %lu", &begin, &end, &found) == 3 &&
-			found == inode;
-	if (maps)
-		fclose(maps);
-	if (!there)
-		return false;
-	out->inode = inode;
-	out->first = (uint8_t *)(uintptr_t)(begin + (end - begin) / 2);
-	out->frame_size = (end - begin) / 2 / LINK_PACKET_FRAMES;
-	return true;
+	return setsockopt(fd, SOL_PACKET, name, value, size) == 0 ? 0 : -errno;
 }
 
-static volatile struct tpacket2_hdr *frame_of(const struct ring *r, uint32_t i)
+/* What the driver asks for, but for the group. */
+static int socket_prepare(int fd, const struct tpacket_req *ring)
 {
-	return (struct tpacket2_hdr *)(void *)(r->first + i % LINK_PACKET_FRAMES * r->frame_size);
+	const int version = TPACKET_V2, yes = 1;
+	int err = option_set(fd, PACKET_VERSION, &version, sizeof(version));
+
+	if (!err)
+		err = option_set(fd, PACKET_LOSS, &yes, sizeof(yes));
+	if (!err)
+		err = option_set(fd, PACKET_QDISC_BYPASS, &yes, sizeof(yes));
+	if (!err)
+		err = option_set(fd, PACKET_RX_RING, ring, sizeof(*ring));
+	if (!err)
+		err = option_set(fd, PACKET_TX_RING, ring, sizeof(*ring));
+	return err;
+}
+
+/* In the place of what is there; what was locked is not counted twice. */
+static int map_over(const struct mapping *m, int fd)
+{
+	const int kept = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+	if (mmap(m->at, m->size, PROT_NONE, kept, -1, 0) == MAP_FAILED ||
+	    mmap(m->at, m->size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED | MAP_LOCKED, fd,
+		 0) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+static int replace(int fd, int made, int interface, const struct tpacket_req *ring,
+		   const struct mapping *m)
+{
+	const struct sockaddr_ll to = {.sll_family = AF_PACKET,
+				       .sll_protocol = htons(ETH_P_ALL),
+				       .sll_ifindex = interface};
+	int err = socket_prepare(made, ring);
+
+	if (!err)
+		err = map_over(m, made);
+	if (!err && bind(made, (const struct sockaddr *)&to, sizeof(to)) != 0)
+		err = -errno;
+	if (!err && dup3(made, fd, O_CLOEXEC) < 0)
+		err = -errno;
+	return err;
+}
+
+int link_packet_socket_make(struct link_packet_socket *s, int fd, int interface,
+			    const struct tpacket_req *ring)
+{
+	size_t size = (size_t)ring->tp_block_size * ring->tp_block_nr;
+	struct mapping m;
+	int made, err = mapping_find(&m, fd);
+
+	if (err)
+		return err;
+	if (m.size != 2 * size)
+		return -EPROTO; /* another driver than the one that is known here */
+	made = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (made < 0)
+		return -errno;
+	err = replace(fd, made, interface, ring, &m);
+	close(made);
+	if (err)
+		return err;
+	*s = (struct link_packet_socket){.fd = fd,
+					 .first = (uint8_t *)m.at + size,
+					 .frame_size = ring->tp_frame_size,
+					 .frames = ring->tp_frame_nr};
+	return 0;
+}
+
+static volatile struct tpacket2_hdr *frame_before(const struct link_packet_socket *s, uint32_t back)
+{
+	uint32_t i = (s->next + s->frames - back) % s->frames;
+
+	return (struct tpacket2_hdr *)(void *)(s->first + (size_t)i * s->frame_size);
 }
 
 /*
  * The kernel goes on at the first of those that wait. One without a byte is no Ethernet frame: it
- * is passed over, because the driver asked for PACKET_LOSS.
+ * is passed over, because of PACKET_LOSS.
  */
-static bool head_drop(const struct ring *r)
+static void head_drop(struct link_packet_socket *s)
 {
-	for (uint32_t i = 0; i < LINK_PACKET_FRAMES; i++) {
-		if (frame_of(r, i + LINK_PACKET_FRAMES - 1)->tp_status == TP_STATUS_SEND_REQUEST ||
-		    frame_of(r, i)->tp_status != TP_STATUS_SEND_REQUEST)
-			continue;
-		frame_of(r, i)->tp_len = 0;
-		frame_of(r, i)->tp_snaplen = 0;
-		return true;
-	}
-	return false;
+	uint32_t back = 1;
+
+	while (back < s->frames && frame_before(s, back + 1)->tp_status == TP_STATUS_SEND_REQUEST)
+		back++;
+	frame_before(s, back)->tp_len = 0;
+	frame_before(s, back)->tp_snaplen = 0;
+	s->refused++;
 }
 
-/* By one thread: each port has one that polls, and a process has one of them. */
-static ssize_t ring_send(int fd, int flags)
+void link_packet_socket_sent(struct link_packet_socket *s, uint16_t count)
 {
-	static struct ring ring;
-	struct stat file;
-	ssize_t n = -1;
-
-	for (uint32_t i = 0; i < TRIES_MAX; i++) {
-		n = syscall(SYS_sendto, fd, NULL, (size_t)0, flags, NULL, 0);
-		if (n >= 0 || errno != ENOBUFS)
-			return n;
-		if (fstat(fd, &file) != 0 ||
-		    (file.st_ino != ring.inode && !ring_find(&ring, file.st_ino)) ||
-		    !head_drop(&ring))
-			break;
-		link_packet_refused++;
+	s->next = (s->next + count) % s->frames;
+	for (uint32_t i = 0; i < s->frames; i++) {
+		if (frame_before(s, 1)->tp_status != TP_STATUS_SEND_REQUEST)
+			return;
+		if (sendto(s->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0) {
+			if (errno != ENOBUFS)
+				return;
+			head_drop(s);
+		}
 	}
-	errno = ENOBUFS;
-	return n;
-}
-
-ssize_t sendto(int fd, const void *data, size_t size, int flags, __CONST_SOCKADDR_ARG to,
-	       socklen_t to_size)
-{
-	const void *address = to.__sockaddr__;
-
-	if (data == NULL && size == 0 && address == NULL)
-		return ring_send(fd, flags);
-	return syscall(SYS_sendto, fd, data, size, flags, address, to_size);
 }
