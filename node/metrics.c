@@ -95,6 +95,7 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->wal_write = wal.write_time;
 	m->wal_marks = wal.marks;
 	m->wal_torn_bytes = wal.torn_bytes;
+	m->wal_decayed = wal.decayed;
 	m->wal_put_off = wal.put_off;
 	m->disk_waiting_ms = node_waiting_ns(n) / 1000000;
 	m->disk_stalled = n->disk_stalled;

@@ -72,6 +72,14 @@ static void say_recovered(struct node *n, uint64_t ns)
 			"segment=%016" PRIx64 " offset=%" PRIu64 " bytes=%" PRIu64
 			" why=\"a write that was not acknowledged was cut short, and is gone\"",
 			r->torn_segment, r->torn_offset, r->torn_bytes);
+	if (r->decayed)
+		journal_write(
+			n->journal, JOURNAL_WARN, "decayed_zeros",
+			"segment=%016" PRIx64 " offset=%" PRIu64 " places=%" PRIu64
+			" why=\"nothing was ever written there, and a bit was not zero or the disk "
+			"could not read it: zeroed again, nothing is lost; look after the disk and "
+			"the memory\"",
+			r->decayed_segment, r->decayed_offset, r->decayed);
 	if (r->lost)
 		journal_write(n->journal, JOURNAL_ERROR, "lost", "why=\"%s\"", r->lost_why);
 }

@@ -260,13 +260,13 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, c
 			   "before_write", (json_int_t)r->before_number),
 		 false);
 	printf(",\n\"log\":");
-	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sb}", "last_index",
+	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sI sb}", "last_index",
 			   (json_int_t)r->last_index, "last_term", (json_int_t)r->last_term,
 			   "segments", (json_int_t)r->segments, "writes", (json_int_t)r->writes,
 			   "entries", (json_int_t)r->entries, "bytes", (json_int_t)r->bytes,
 			   "end_segment", (json_int_t)r->end_segment, "end_offset",
 			   (json_int_t)r->end_offset, "torn_bytes", (json_int_t)r->torn_bytes,
-			   "live", r->live),
+			   "decayed", (json_int_t)r->decayed, "live", r->live),
 		 false);
 	printf(",\n\"verdict\":\"%s\",\n\"error\":", wal_verdict_name(r->verdict));
 	json_out(*error ? json_string(error) : json_null(), false);
@@ -289,6 +289,15 @@ static void notes(const struct wal_inspect_result *r)
 			      " are part of a write%s: the next start of the node cuts them\n",
 			      r->torn_bytes, r->end_offset, r->end_segment,
 			      r->verdict == WAL_TORN ? " that was never acknowledged" : "");
+	if (r->decayed > 0)
+		(void)fprintf(
+			stderr,
+			"quoin-wal: %" PRIu32
+			" places past the log's end, the first at offset %" PRIu32
+			" of segment %" PRIu64
+			", were never written, and are not zero or cannot be read: nothing is "
+			"lost, and the next start of the node zeroes them\n",
+			r->decayed, r->decayed_offset, r->decayed_segment);
 }
 
 static void verify_print(const char *directory, const struct wal_inspect_result *r)

@@ -278,8 +278,12 @@ static int log_read(struct inspection *x)
 		err = -ESTALE;
 	}
 	/* Nothing is cut from a log that is refused. */
-	if (err == 0 || out->verdict == WAL_LOST)
+	if (err == 0 || out->verdict == WAL_LOST) {
 		out->torn_bytes = s.torn_bytes;
+		out->decayed = s.decayed_count;
+		out->decayed_segment = s.decayed[0].sequence;
+		out->decayed_offset = s.decayed[0].offset;
+	}
 	if (err != 0)
 		err = say(x, err, "%s", x->line);
 	wal_scan_free(&s);

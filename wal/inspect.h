@@ -86,6 +86,10 @@ struct wal_inspect_result {
 	 * one that was, or may have been (WAL_LOST).
 	 */
 	uint32_t torn_bytes;
+	/* Units past it that were never written and are not zero, or not readable: zeroed then. */
+	uint32_t decayed;
+	uint64_t decayed_segment; /* the first one's */
+	uint32_t decayed_offset;
 };
 
 /*

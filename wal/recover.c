@@ -68,6 +68,26 @@ static int tail_cut(struct recovery *r)
 	return err == 0 ? 0 : segment_refuse(w, err, tail, "zeroing the torn tail");
 }
 
+/* Where nothing was ever written, and something is read, or nothing can be. */
+static int decayed_zero(struct recovery *r)
+{
+	struct wal *w = r->w;
+
+	for (uint32_t i = 0; i < r->scan.decayed_count; i++) {
+		const struct scan_decayed *d = &r->scan.decayed[i];
+		struct segment *segment = &w->segments[d->sequence - w->base.segment];
+		int err = wal_segment_file(w, segment);
+
+		assert(d->offset >= segment->end);
+		if (err == 0)
+			err = wal_io_write(w->disk, segment->file, d->offset, w->zeros, w->unit);
+		if (err != 0)
+			return segment_refuse(w, err, segment,
+					      "zeroing what was never written, and is not zero");
+	}
+	return 0;
+}
+
 /* What is written and what is to be synced is open from here on: neither waits for a name. */
 static int segments_open(struct recovery *r)
 {
@@ -215,6 +235,9 @@ static void found_fill(struct recovery *r)
 	out->witness_count = r->w->marker.witness_count;
 	memcpy(out->witness, r->w->marker.witness, sizeof(out->witness));
 	r->w->stats.torn_bytes = out->torn_bytes;
+	out->decayed = r->w->stats.decayed = r->scan.decayed_count;
+	out->decayed_segment = r->scan.decayed[0].sequence;
+	out->decayed_offset = r->scan.decayed[0].offset;
 }
 
 static int open_on_disk(struct recovery *r)
@@ -234,6 +257,8 @@ static int open_on_disk(struct recovery *r)
 		err = segments_open(r);
 	if (err == 0)
 		err = tail_cut(r);
+	if (err == 0)
+		err = decayed_zero(r);
 	if (err == 0)
 		err = tail_sync(r);
 	if (err == 0)

@@ -3,7 +3,7 @@
  *  1. Nothing is written.
  *  2. A place is judged only by what is there and by what was valid before it, never by what would
  *     be convenient: where both readings are possible and one loses acknowledged data, it is
- * damage.
+ *     damage.
  */
 #include "wal/scan.h"
 
@@ -44,17 +44,37 @@ static int failed(struct scan *s, uint64_t sequence, uint64_t offset, const char
 	return err;
 }
 
-/* The bytes [offset, offset + size) of the segment, or as many as it has. */
+/* The device has the place, and cannot give back what it holds. */
+static bool unreadable(int err)
+{
+	/* ENODATA is the kernel's word for a bad medium, EILSEQ for a checksum of the device. */
+	return err == -EIO || err == -ENODATA || err == -EILSEQ;
+}
+
+/*
+ * The bytes [offset, offset + size) of the segment, or as many as it has. One unit that cannot be
+ * read must not hide its neighbours: behind a read that failed the window is as small as can be.
+ */
 static int window_get(struct scan *s, const struct scan_segment *segment, uint32_t offset,
 		      uint32_t size, uint8_t **out)
 {
 	if (offset < s->window_valid || offset + size > s->window_end) {
 		uint32_t left = segment->size - offset;
 		uint32_t want = left < s->window_size ? left : s->window_size;
-		int err = wal_io_read(s->disk, s->file, offset, s->window, want);
+		int err = -EIO;
 
 		assert(size <= want);
 		s->window_end = 0;
+		if (offset < s->window_bad)
+			want = size;
+		else
+			err = wal_io_read(s->disk, s->file, offset, s->window, want);
+		if (unreadable(err)) {
+			if (want > size)
+				s->window_bad = offset + want;
+			want = size;
+			err = wal_io_read(s->disk, s->file, offset, s->window, want);
+		}
 		if (err != 0)
 			return failed(s, segment->sequence, offset, "cannot be read", err);
 		s->window_start = offset;
@@ -63,6 +83,15 @@ static int window_get(struct scan *s, const struct scan_segment *segment, uint32
 	}
 	*out = s->window + (offset - s->window_start);
 	return 0;
+}
+
+/* What it may have held is judged by what is around it; of an open log that is not judged. */
+static bool passed_over(struct scan *s, int err)
+{
+	if (!unreadable(err) || s->live)
+		return false;
+	s->error[0] = '\0';
+	return true;
 }
 
 static struct log_place place(const struct scan *s, const struct scan_segment *segment,
@@ -135,6 +164,8 @@ static int writes_read(struct scan *s, struct scan_segment *segment)
 		uint8_t *data;
 		int err = window_get(s, segment, offset, s->unit, &data);
 
+		if (passed_over(s, err))
+			return 0;
 		if (err != 0)
 			return err;
 		if (wal_record_header_decode(&header, data, &here) != 0 ||
@@ -142,6 +173,8 @@ static int writes_read(struct scan *s, struct scan_segment *segment)
 		    header.size > left || header.size > segment->write_size_max)
 			return 0;
 		err = window_get(s, segment, offset, header.size, &data);
+		if (passed_over(s, err))
+			return 0;
 		if (err != 0)
 			return err;
 		if (wal_record_open(data, &header, &here) != 0)
@@ -155,93 +188,180 @@ static int writes_read(struct scan *s, struct scan_segment *segment)
 	return 0;
 }
 
-/* How large the torn write at segment->end can be, judged by its first sector. */
-static int torn_extent(struct scan *s, const struct scan_segment *segment, uint32_t *extent)
+/* What stands past the last valid write of a segment, where write N was due. */
+struct rest {
+	const struct scan_segment *segment;
+	struct log_place here;
+	bool may_tear;   /* N may lie here */
+	uint32_t extent; /* N ends there at the latest; 0: nothing of it was seen */
+	uint32_t sure;   /* and nowhere else, as its header says; 0: that is not known */
+	uint32_t last;   /* where the last sector of N that was seen ends */
+	uint32_t zero;   /* the first sector that is zero; UINT32_MAX: none is */
+	int err;         /* of the first unit that could not be read, there */
+	uint32_t err_at;
+};
+
+/* A sector in which one bit is set, as one that was zero and decayed. */
+static bool one_bit(const uint8_t *sector)
 {
+	uint32_t bits = 0;
+
+	for (uint32_t at = 0; at < FORMAT_SECTOR; at += 8)
+		bits += (uint32_t)__builtin_popcountll(bytes_get64(sector + at));
+	return bits == 1;
+}
+
+static bool blank(const uint8_t *sector)
+{
+	return bytes_zero(sector, FORMAT_SECTOR) || one_bit(sector);
+}
+
+/* Nothing that was acknowledged can have been here (rest_end); it is to be zeroed again. */
+static int decayed_note(struct scan *s, const struct rest *r, uint32_t at)
+{
+	uint32_t unit = at / s->unit * s->unit;
+	struct scan_decayed *last = &s->decayed[s->decayed_count - (s->decayed_count > 0)];
+
+	if (s->decayed_count > 0 && last->sequence == r->segment->sequence && last->offset == unit)
+		return 0;
+	if (s->decayed_count == SCAN_DECAYED_MAX)
+		return damage(s, r->segment, at,
+			      "more than %d places past the end of the log were never written and "
+			      "are not zero: the disk or the memory is failing",
+			      (int)SCAN_DECAYED_MAX);
+	s->decayed[s->decayed_count++] = (struct scan_decayed){r->segment->sequence, unit};
+	return 0;
+}
+
+/* How large the torn write at segment->end can be, judged by its first sector. */
+static int torn_extent(struct scan *s, struct rest *r)
+{
+	const struct scan_segment *segment = r->segment;
 	uint32_t left = segment->size - segment->end;
-	struct log_place here = place(s, segment, segment->end);
 	struct record_header header;
 	uint8_t *data;
 	int err = window_get(s, segment, segment->end, s->unit, &data);
 
+	r->extent = left < segment->write_size_max ? left : segment->write_size_max;
+	if (passed_over(s, err))
+		return 0;
 	if (err != 0)
 		return err;
-	*extent = left < segment->write_size_max ? left : segment->write_size_max;
-	if (bytes_zero(data, FORMAT_SECTOR))
+	if (blank(data))
 		return 0;
-	if (wal_record_stamp_get(data) != wal_record_stamp(&here, s->number + 1, 0))
+	if (wal_record_stamp_get(data) != wal_record_stamp(&r->here, s->number + 1, 0))
 		return damage(s, segment, segment->end,
 			      "write %" PRIu64 " is due here, and this is neither it nor zero",
 			      s->number + 1);
-	if (wal_record_header_decode(&header, data, &here) != 0 || header.number != s->number + 1 ||
-	    header.size % s->unit != 0 || header.size > *extent)
+	if (wal_record_header_decode(&header, data, &r->here) != 0 ||
+	    header.number != s->number + 1 || header.size % s->unit != 0 || header.size > r->extent)
 		return damage(s, segment, segment->end,
 			      "the header of write %" PRIu64 " is damaged", s->number + 1);
-	*extent = header.size;
+	r->extent = r->sure = header.size;
 	return 0;
 }
 
-/* Past segment->end: all zero (torn = 0), or a torn write (its bytes), or damage. */
+/* A sector that is not blank: of write N, or damage. */
+static int rest_sector(struct scan *s, struct rest *r, const uint8_t *sector, uint32_t at)
+{
+	uint32_t in_write = at - r->segment->end;
+
+	if (in_write >= r->extent)
+		return damage(s, r->segment, r->segment->end,
+			      "write %" PRIu64 " is damaged: more follows it, at offset %" PRIu32,
+			      s->number + 1, at);
+	if (wal_record_stamp_get(sector) != wal_record_stamp(&r->here, s->number + 1, in_write))
+		return damage(s, r->segment, at,
+			      "after write %" PRIu64 ", a sector that is neither zero nor of "
+			      "write %" PRIu64,
+			      s->number, s->number + 1);
+	r->last = in_write + FORMAT_SECTOR;
+	return 0;
+}
+
+static int rest_unit(struct scan *s, struct rest *r, uint32_t at)
+{
+	uint8_t *data;
+	int err = window_get(s, r->segment, at, s->unit, &data);
+
+	if (passed_over(s, err)) {
+		if (r->err == 0)
+			r->err_at = at;
+		if (r->err == 0)
+			r->err = err;
+		return decayed_note(s, r, at);
+	}
+	for (uint32_t sector = at; err == 0 && sector < at + s->unit; sector += FORMAT_SECTOR) {
+		const uint8_t *in = data + (sector - at);
+
+		if (bytes_zero(in, FORMAT_SECTOR)) {
+			if (sector - r->segment->end < r->zero)
+				r->zero = sector - r->segment->end;
+			continue;
+		}
+		if (one_bit(in)) {
+			err = decayed_note(s, r, sector);
+			continue;
+		}
+		if (!r->may_tear)
+			return damage(s, r->segment, sector, "not zero, past the end of the log");
+		if (r->extent == 0) {
+			err = torn_extent(s, r);
+			if (err == 0)
+				err = window_get(s, r->segment, at, s->unit, &data);
+		}
+		if (err == 0)
+			err = rest_sector(s, r, data + (sector - at), sector);
+	}
+	return err;
+}
+
+/* N, if it was ever written, has at least so much. */
+static uint32_t rest_sure(const struct scan *s, const struct rest *r)
+{
+	uint32_t seen = (r->last + s->unit - 1) / s->unit * s->unit;
+
+	return r->sure > 0 ? r->sure : seen > 0 ? seen : s->unit;
+}
+
+/*
+ * Write N was never whole if one sector that it must have had is zero: exactly zero, for what
+ * decayed shows nothing. Then N was not acknowledged, and nothing was ever written behind it.
+ */
+static int rest_end(struct scan *s, const struct rest *r, uint32_t *torn)
+{
+	uint32_t sure = rest_sure(s, r);
+
+	if (r->may_tear && r->zero >= sure)
+		return damage(s, r->segment, r->segment->end,
+			      r->last < sure
+				      ? "write %" PRIu64 " may have been whole, and is damaged"
+				      : "write %" PRIu64 " is whole, and its checksum is wrong",
+			      s->number + 1);
+	/* The cut zeroes whole units. */
+	*torn = (r->last + s->unit - 1) / s->unit * s->unit;
+	return 0;
+}
+
+/* Past segment->end: nothing was written (torn = 0), or a torn write (its bytes), or damage. */
 static int rest_judge(struct scan *s, const struct scan_segment *segment, bool may_tear,
 		      uint32_t *torn)
 {
-	struct log_place here = place(s, segment, segment->end);
-	uint32_t extent = 0;
-	uint32_t zeros = 0;
-	uint32_t last = 0;
-	int err;
+	struct rest r = {.segment = segment,
+			 .here = place(s, segment, segment->end),
+			 .may_tear = may_tear,
+			 .zero = UINT32_MAX};
+	int err = 0;
 
 	*torn = 0;
-	for (uint32_t at = segment->end; at < segment->size; at += s->unit) {
-		uint8_t *data;
-
-		err = window_get(s, segment, at, s->unit, &data);
-		if (err != 0)
-			return err;
-		if (bytes_zero(data, s->unit)) {
-			zeros += at - segment->end < extent || extent == 0;
-			continue;
-		}
-		if (!may_tear)
-			return damage(s, segment, at, "not zero, past the end of the log");
-		if (extent == 0) {
-			err = torn_extent(s, segment, &extent);
-			if (err != 0)
-				return err;
-			err = window_get(s, segment, at, s->unit, &data);
-			if (err != 0)
-				return err;
-		}
-		for (uint32_t sector = 0; sector < s->unit; sector += FORMAT_SECTOR) {
-			uint32_t in_write = at + sector - segment->end;
-
-			if (bytes_zero(data + sector, FORMAT_SECTOR)) {
-				zeros += in_write < extent;
-				continue;
-			}
-			if (in_write >= extent)
-				return damage(s, segment, segment->end,
-					      "write %" PRIu64
-					      " is damaged: more follows it, at offset %" PRIu32,
-					      s->number + 1, at + sector);
-			if (wal_record_stamp_get(data + sector) !=
-			    wal_record_stamp(&here, s->number + 1, in_write))
-				return damage(s, segment, at + sector,
-					      "after write %" PRIu64 ", a sector that is neither "
-					      "zero nor of write %" PRIu64,
-					      s->number, s->number + 1);
-			last = in_write + FORMAT_SECTOR;
-		}
-	}
-	if (last == 0)
-		return 0;
-	if (zeros == 0)
-		return damage(s, segment, segment->end,
-			      "write %" PRIu64 " is whole, and its checksum is wrong",
-			      s->number + 1);
-	/* The cut zeroes whole units. */
-	*torn = (last + s->unit - 1) / s->unit * s->unit;
-	return 0;
+	for (uint32_t at = segment->end; err == 0 && at < segment->size; at += s->unit)
+		err = rest_unit(s, &r, at);
+	if (err == 0 && segment->end < segment->size)
+		err = rest_end(s, &r, torn);
+	/* Whether N is whole is not known, for part of it could not be read. */
+	if (err == -EBADMSG && r.err != 0 && r.err_at - segment->end < rest_sure(s, &r))
+		return failed(s, segment->sequence, r.err_at, "cannot be read", r.err);
+	return err;
 }
 
 static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *out)
@@ -257,6 +377,7 @@ static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *
 	if (err != 0)
 		return failed(s, sequence, 0, "cannot be opened", err);
 	s->window_end = 0;
+	s->window_bad = 0;
 	err = s->disk->ops->size(s->disk, s->file, &size);
 	if (err != 0)
 		return failed(s, sequence, 0, "has no size", err);

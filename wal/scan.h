@@ -9,6 +9,11 @@
  *	  within one write, at least one of them zero      torn: N was never acknowledged
  *	anything else                                     damage
  *
+ * Where N was never acknowledged nothing was ever written behind it, so there and in N itself a
+ * sector of zeros in which one bit was flipped (V22), and a unit that cannot be read (V25), hold
+ * nothing: they are told, and zeroed again. They are no zeros either: that N was not acknowledged
+ * must show without them. docs/wal-format.md has the proof.
+ *
  * One write is in flight at a time, and it begins where the last one ended, or, when a segment had
  * no room for it, at the start of the next one; so "to the end of the log" means through every
  * later segment too.
@@ -34,6 +39,15 @@ struct scan_write {
 	const struct record_header *header;
 	const uint8_t *stream;
 };
+
+/* A unit in which nothing was ever written, and which is not zero. */
+struct scan_decayed {
+	uint64_t sequence;
+	uint32_t offset;
+};
+
+/* With more the disk is failing, and each that cannot be read takes it seconds. */
+enum { SCAN_DECAYED_MAX = 64 };
 
 struct scan {
 	/* The caller's. */
@@ -64,6 +78,8 @@ struct scan {
 	uint64_t bytes;   /* in all valid writes */
 	bool torn;        /* at the end of the tail, within torn_bytes of it */
 	uint32_t torn_bytes;
+	struct scan_decayed decayed[SCAN_DECAYED_MAX];
+	uint32_t decayed_count;
 	/* Where the damage is, if it is -EBADMSG. */
 	uint64_t bad_segment;
 	uint64_t bad_offset;
@@ -74,6 +90,7 @@ struct scan {
 	uint32_t window_start; /* in the segment's file */
 	uint32_t window_valid; /* from here on it holds what the file does */
 	uint32_t window_end;
+	uint32_t window_bad; /* up to here it is read by the smallest piece: a larger one failed */
 	int file;
 };
 

@@ -92,6 +92,13 @@ struct wal_recovered {
 	uint64_t segments;
 	uint64_t torn_offset;
 	/*
+	 * So many units in which nothing was ever written were not zero, or could not be read (V22,
+	 * V25); they were zeroed again. Where the first one is; 0: there was none.
+	 */
+	uint64_t decayed;
+	uint64_t decayed_segment;
+	uint64_t decayed_offset;
+	/*
 	 * Acknowledged writes are gone (W24): the log ends before its mark, or nobody can tell, or
 	 * it was so at an earlier start and wal_whole was not called since. Whoever opened it
 	 * neither votes nor campaigns nor acknowledges before it is caught up. One line says what
@@ -270,6 +277,7 @@ struct wal_stats {
 	uint64_t segments; /* in the directory */
 	uint64_t marks;
 	uint64_t torn_bytes; /* cut when it was opened */
+	uint64_t decayed;    /* units zeroed again when it was opened */
 	uint64_t put_off;    /* operations that the kernel did not do and was asked for again */
 	/* Of a write, from its submission to the wal_poll that found it done. */
 	struct histogram write_time;

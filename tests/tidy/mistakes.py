@@ -15,7 +15,8 @@ def check(root):
         rows = runpy.run_path(str(pathlib.Path(root) / TABLE))["MUTANTS"]
     finally:
         sys.path.remove(str(folder))
-        sys.modules.pop("core", None)
+        for name in ("core", "log"):
+            sys.modules.pop(name, None)
     complaints = [] if rows else [f"{TABLE}:1: no mistake is made"]
     names = set()
     for name, rule, path, old, new, tests in rows:

@@ -66,4 +66,7 @@ void crash_written(struct world *w, struct fake_disk *disk, enum fake_style styl
  */
 void crash_loss(struct world *w, struct fake_disk *disk);
 
+/* A crash of this moment, and decay where nothing was written. Fills w->failure. */
+void crash_decay(struct world *w, struct fake_disk *disk, enum fake_style style);
+
 #endif

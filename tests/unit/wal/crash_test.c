@@ -275,6 +275,8 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 		crash_written(w, disk, (enum fake_style)crash_roll(w, FAKE_STYLES));
 	if (w->failure[0] == '\0' && w->wal->marker.durable.number > w->model->base.number)
 		crash_loss(w, disk);
+	if (w->failure[0] == '\0')
+		crash_decay(w, disk, (enum fake_style)crash_roll(w, FAKE_STYLES));
 }
 
 /* --- the workload ------------------------------------------------------------------------ */

@@ -202,6 +202,16 @@ void fake_flip(struct fake_disk *f, const char *name, uint64_t offset, uint32_t 
 	fake_put(f, name, offset, &byte, 1);
 }
 
+void fake_bad(struct fake_disk *f, const char *name, uint64_t offset, size_t size, int err)
+{
+	struct inode *node = named(f, name);
+
+	assert(node->bad_count < BAD_MAX);
+	node->bad[node->bad_count].from = offset;
+	node->bad[node->bad_count].to = offset + size;
+	node->bad[node->bad_count++].err = err;
+}
+
 void fake_remove(struct fake_disk *f, const char *name)
 {
 	fake_name_unlink(&f->seen, name);

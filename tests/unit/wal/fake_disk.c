@@ -241,6 +241,22 @@ static int fake_submit(struct disk *d)
 	return 0;
 }
 
+static int bad_read(const struct inode *node, uint64_t offset, size_t size)
+{
+	for (uint32_t i = 0; i < node->bad_count; i++)
+		if (node->bad[i].from < node->bad[i].to && offset < node->bad[i].to &&
+		    node->bad[i].from < offset + size)
+			return node->bad[i].err;
+	return 0;
+}
+
+static void bad_written(struct inode *node, uint64_t offset, size_t size)
+{
+	for (uint32_t i = 0; i < node->bad_count; i++)
+		if (offset <= node->bad[i].from && node->bad[i].to <= offset + size)
+			node->bad[i].to = node->bad[i].from;
+}
+
 static void write_land(struct fake_disk *f, struct transfer *t)
 {
 	struct inode *node = &f->inodes[t->inode];
@@ -250,6 +266,7 @@ static void write_land(struct fake_disk *f, struct transfer *t)
 	if (t->durable && f->lies.ack_early)
 		fake_inode_sync(node);
 	assert(memcmp(t->copy, t->data, t->size) == 0);
+	bad_written(node, t->offset, t->size);
 	for (size_t at = 0; at < t->size; at += FAKE_SECTOR)
 		fake_sector_write(node, t->offset + at, t->copy + at, safe);
 }
@@ -274,6 +291,8 @@ static struct disk_completion finish(struct fake_disk *f, struct transfer *t)
 		fake_inode_sync(node);
 	} else if (t->offset + t->size > node->seen.size) {
 		done.result = -ENODATA;
+	} else if (bad_read(node, t->offset, t->size) != 0) {
+		done.result = bad_read(node, t->offset, t->size);
 	} else {
 		fake_content_get(&node->seen, t->offset, t->data, t->size);
 	}

@@ -85,6 +85,8 @@ void fake_get(const struct fake_disk *f, const char *name, uint64_t offset, void
 void fake_put(struct fake_disk *f, const char *name, uint64_t offset, const void *data,
 	      size_t size);
 void fake_flip(struct fake_disk *f, const char *name, uint64_t offset, uint32_t bit);
+/* Reads that touch this part of it fail, until all of it was written at once. */
+void fake_bad(struct fake_disk *f, const char *name, uint64_t offset, size_t size, int err);
 void fake_remove(struct fake_disk *f, const char *name);
 void fake_copy(struct fake_disk *f, const char *from, const char *to);
 void fake_truncate(struct fake_disk *f, const char *name, uint64_t size);

@@ -19,6 +19,7 @@ enum {
 	NAMES_MAX = 96,
 	NAME_CHANGES_MAX = 64,
 	FILES_MAX = 128,
+	BAD_MAX = 80,
 };
 
 struct block {
@@ -45,6 +46,11 @@ struct inode {
 	struct pending *pending;
 	size_t pending_count;
 	size_t pending_capacity;
+	struct {
+		uint64_t from, to; /* equal: none, or it was written again */
+		int err;
+	} bad[BAD_MAX];
+	uint32_t bad_count;
 };
 
 struct name {

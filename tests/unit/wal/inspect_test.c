@@ -255,6 +255,38 @@ static int run_on(const struct fixture *f, const char *command, char *out, size_
 	return run(arguments, out, size);
 }
 
+/* Good, and told, with the numbers of the start that puts it in order; then nothing is left. */
+static void V22_a_flipped_bit_past_the_end_is_told(void **state)
+{
+	static char out[4096];
+	struct wal_inspect_result r;
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	char says[128];
+	struct fixture f;
+	struct wal *w;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(wal_inspect(f.path, NULL, NULL, &r, error), 0);
+	assert_int_equal(r.decayed, 0);
+	put(&f, "segment-0000000000000001", r.end_offset + 5000, "\x10", 1);
+	put(&f, "segment-0000000000000002", 9000, "\x01", 1);
+	(void)snprintf(says, sizeof(says),
+		       "2 places past the log's end, the first at offset %u of segment 1",
+		       (r.end_offset + 5000) / 4096 * 4096);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
+	if (!strstr(out, says) || !strstr(out, ": good: "))
+		fail_msg("not \"%s\": %s", says, out);
+	assert_int_equal(wal_open(&w, &f.options, &found, error), 0);
+	assert_int_equal(found.decayed, 2);
+	assert_int_equal(found.last_index, 180);
+	assert_int_equal(wal_close(w), 0);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
+	assert_null(strstr(out, "places"));
+	end(&f);
+}
+
 static void V14_a_log_that_ends_before_its_mark(void **state)
 {
 	static char out[256 * 1024];
@@ -411,6 +443,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_good_log),
 		cmocka_unit_test(a_log_in_use),
 		cmocka_unit_test(V14_a_log_that_ends_before_its_mark),
+		cmocka_unit_test(V22_a_flipped_bit_past_the_end_is_told),
 		cmocka_unit_test(the_program),
 		cmocka_unit_test(its_exit_statuses),
 	};
