@@ -413,6 +413,7 @@ void raft_reads_confirm(struct raft *r);
 void raft_reads_drop(struct raft *r);
 void raft_reads_send(struct raft *r);
 uint64_t raft_reads_awaited(const struct raft *r);
+uint32_t raft_reads_of(const struct raft *r, raft_id id);
 
 /* log.c */
 bool raft_log_room(const struct raft *r, uint64_t count);

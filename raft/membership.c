@@ -62,6 +62,7 @@ void raft_places_sync(struct raft *r)
 		assert(p);
 		if (p->id == 0) {
 			p->id = m->id;
+			p->reads = raft_reads_of(r, m->id); /* it may have been a member before */
 			raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
 		}
 		p->voter = m->voter;

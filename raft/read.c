@@ -140,6 +140,17 @@ void raft_reads_drop(struct raft *r)
 	reads->announce = false;
 }
 
+/* How many of its reads wait. */
+uint32_t raft_reads_of(const struct raft *r, raft_id id)
+{
+	const struct raft_reads *reads = &r->reads;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < reads->wait_count; i++)
+		count += reads->wait[(reads->wait_head + i) % RAFT_READY_READS_MAX].from == id;
+	return count;
+}
+
 static bool messages_full(const struct raft *r)
 {
 	return r->message_count == RAFT_READY_MESSAGES_MAX;

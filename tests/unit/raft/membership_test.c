@@ -86,6 +86,36 @@ static void a_joint_table_is_refused_until_it_can_be_acted_on(void **state)
 	hand_fini(&h);
 }
 
+/* A place is of a member; the reads that it asked for before it left are still answered. */
+static void V28_a_member_that_returns_owes_the_reads_that_it_asked_for(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_READ, 3, 1);
+	for (m.read.context = 1; m.read.context <= 2; m.read.context++)
+		assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_peer(&h, 3)->reads, 2);
+	const struct raft_members with = h.r->members;
+	struct raft_members without = with;
+	without.count = 2;
+	raft_members_adopt(h.r, &without, 1);
+	assert_null(hand_peer(&h, 3));
+	raft_members_adopt(h.r, &with, 1);
+	assert_int_equal(hand_peer(&h, 3)->reads, 2);
+	/* Both are confirmed: none is open, and there is room for all again. */
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 1);
+	m.append_reply = (struct raft_append_reply){
+		.accepted = true, .match = 1, .prev_index = 1, .read_seq = h.r->reads.seq};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.r->reads.wait_count, 0);
+	assert_int_equal(hand_peer(&h, 3)->reads, 0);
+	hand_fini(&h);
+}
+
 static void R7_another_identity_is_refused_before_its_term_is_looked_at(void **state)
 {
 	static const enum raft_message_type type[] = {
@@ -182,6 +212,7 @@ int main(void)
 		cmocka_unit_test(an_inherited_table_is_not_written_again),
 		cmocka_unit_test(a_truncation_falls_back_to_the_table_before),
 		cmocka_unit_test(a_joint_table_is_refused_until_it_can_be_acted_on),
+		cmocka_unit_test(V28_a_member_that_returns_owes_the_reads_that_it_asked_for),
 		cmocka_unit_test(R7_another_identity_is_refused_before_its_term_is_looked_at),
 		cmocka_unit_test(R7_a_vote_of_a_wiped_member_does_not_count),
 		cmocka_unit_test(R7_one_that_the_table_does_not_name_does_not_campaign),
