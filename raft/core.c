@@ -158,13 +158,13 @@ void raft_follower_become(struct raft *r, raft_term term, raft_id leader)
 		r->hard.vote = 0;
 		r->hard_changed = true;
 		memset(&r->owed, 0, sizeof(r->owed));
-		for (uint32_t i = 0; i < r->place_count; i++) {
-			r->place[i].vote_reply_owed = false;
-			r->place[i].stale_reply_owed = false;
+		for (uint32_t i = 0; i < r->peer_count; i++) {
+			r->peer[i]->vote_reply_owed = false;
+			r->peer[i]->stale_reply_owed = false;
 		}
 	}
-	for (uint32_t i = 0; i < r->place_count; i++)
-		r->place[i].vote_request_owed = false;
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		r->peer[i]->vote_request_owed = false;
 	if (r->role == RAFT_LEADER) {
 		raft_reads_drop(r);
 		raft_election_restart(r);
@@ -179,9 +179,9 @@ static void candidate_tick(struct raft *r)
 	if (r->now_us < r->vote_resend_us)
 		return;
 	/* Frames are lost; a voter's answer is the same however often it is asked. */
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		struct raft_peer *p = &r->place[i];
-		p->vote_request_owed = p->id != 0 && p->voter && !p->vote_answered;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
+		p->vote_request_owed = p->voter && !p->vote_answered;
 	}
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
 }
@@ -350,10 +350,8 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->disk_stalled = r->disk_stalled;
 	out->replay_last = r->start_last;
 	out->contradiction = r->contradiction;
-	for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->place_count; i++) {
-		const struct raft_peer *p = &r->place[i];
-		if (p->id == 0)
-			continue;
+	for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->peer_count; i++) {
+		const struct raft_peer *p = r->peer[i];
 		out->progress[out->progress_count++] = (struct raft_progress){
 			.id = p->id,
 			.match = p->match,

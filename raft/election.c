@@ -62,7 +62,7 @@ bool raft_may_campaign(const struct raft *r)
 {
 	if (r->hard.term >= RAFT_TERM_MAX)
 		return false; /* there is no next one */
-	return raft_is_voter(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
+	return r->voter && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 
 bool raft_election_due(const struct raft *r, uint64_t now_us)
@@ -82,7 +82,7 @@ static bool replays(const struct raft *r)
 
 bool raft_defers(struct raft *r)
 {
-	return replays(r) && raft_quorum(r) > 1 && r->deferrals++ < RAFT_DEFERRALS_MAX;
+	return replays(r) && r->quorum > 1 && r->deferrals++ < RAFT_DEFERRALS_MAX;
 }
 
 void raft_disk_stalled(struct raft *r, bool stalled)
@@ -106,12 +106,12 @@ void raft_campaign(struct raft *r)
 	r->role = RAFT_CANDIDATE;
 	r->hard.vote = r->id;
 	r->lost.voted_term = r->hard.term;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		struct raft_peer *p = &r->place[i];
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
 		p->vote_requested = false;
 		p->vote_answered = false; /* R22: the set of voters belongs to the term */
 		p->vote_granted = false;
-		p->vote_request_owed = p->id != 0 && p->voter;
+		p->vote_request_owed = p->voter;
 	}
 	vote_began(r);
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
@@ -133,12 +133,12 @@ void raft_vote_count(struct raft *r)
 	/* With a disk that keeps nothing it would lead, and commit nothing (D8). */
 	if (r->role != RAFT_CANDIDATE || !raft_hard_durable(r) || r->disk_stalled)
 		return;
-	votes += raft_is_voter(r);
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		const struct raft_peer *p = &r->place[i];
-		votes += p->id != 0 && p->voter && p->vote_granted;
+	votes += r->voter;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = r->peer[i];
+		votes += p->voter && p->vote_granted;
 	}
-	if (votes >= raft_quorum(r))
+	if (votes >= r->quorum)
 		raft_leader_become(r);
 }
 

@@ -127,10 +127,9 @@ struct raft_peer {
 	raft_index probe_prev;
 	raft_index agreed; /* its log was seen to match up to here, durable or not; a hint */
 	raft_index commit_told;
-	bool empty_owed; /* an empty append: heartbeat, read token, commit index */
-	bool hello_owed; /* the empty append of a leader that was just elected */
-	struct raft_inflight inflight[RAFT_INFLIGHT_MESSAGES_MAX];
-	uint32_t inflight_head;
+	bool empty_owed;        /* an empty append: heartbeat, read token, commit index */
+	bool hello_owed;        /* the empty append of a leader that was just elected */
+	uint32_t inflight_head; /* of its ring: raft_inflight */
 	uint32_t inflight_count;
 	uint32_t inflight_size;
 
@@ -154,6 +153,12 @@ struct raft_peer {
 	/* It says a term that is too far ahead to be believed, since then (terms.c). */
 	bool far;
 	uint64_t far_us;
+};
+
+/* What each voter has reached, the highest first: a majority has reached value[quorum - 1]. */
+struct raft_rank {
+	uint64_t value[RAFT_VOTERS_MAX];
+	uint32_t count;
 };
 
 /* A follower's debts to the leader of its term. */
@@ -287,9 +292,12 @@ struct raft {
 	raft_index members_index;
 	struct raft_members members_before;
 	raft_index members_before_index;
+	bool voter;      /* this member, by the table in force; so is the next one */
+	uint32_t quorum; /* a majority of its voters */
 	struct raft_peer place[RAFT_PLACES_MAX];
-	uint32_t place_count; /* those from here on are free */
-	uint32_t send_turn;   /* place that sends first in the next ready */
+	struct raft_peer *peer[RAFT_PLACES_MAX]; /* the places in use, in order: for each loop */
+	uint32_t peer_count;
+	uint32_t send_turn; /* of them, who sends first in the next ready */
 
 	/* This start's knowledge of its past (start.c, lost.c). */
 	raft_start start_own; /* as it was created: others may know no newer one */
@@ -327,6 +335,8 @@ struct raft {
 	struct raft_hard_state ready_hard;
 	struct raft_message message[RAFT_READY_MESSAGES_MAX];
 	uint32_t message_count;
+	/* By place. Apart from the peers, which every event walks over. */
+	struct raft_inflight inflight[RAFT_PLACES_MAX][RAFT_INFLIGHT_MESSAGES_MAX];
 	struct raft_read ready_read[RAFT_READY_READS_MAX];
 	struct raft_fetch ready_fetch[RAFT_READY_FETCH_MAX];
 	uint8_t members_data[RAFT_MEMBERS_SIZE_MAX];
@@ -347,8 +357,6 @@ void raft_members_append(struct raft *r);
 void raft_places_sync(struct raft *r);
 struct raft_peer *raft_peer_find(struct raft *r, raft_id id);
 bool raft_peer_counts(const struct raft_peer *p);
-bool raft_is_voter(const struct raft *r);
-uint32_t raft_quorum(const struct raft *r);
 
 /* terms.c */
 void raft_terms_tick(struct raft *r);
@@ -397,6 +405,7 @@ void raft_leader_become(struct raft *r);
 void raft_term_start(struct raft *r);
 int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 void raft_commit_advance(struct raft *r);
+void raft_rank_add(struct raft_rank *rank, uint64_t value);
 void raft_leader_tick(struct raft *r);
 uint64_t raft_leader_deadline(const struct raft *r);
 void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_us, uint64_t now_us);

@@ -8,10 +8,8 @@ static void leader_check(const struct raft *r)
 	assert(r->hard.vote == r->id); /* RI5 */
 	assert(r->leader == r->id);
 	assert(raft_hard_durable(r));
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		const struct raft_peer *p = &r->place[i];
-		if (p->id == 0)
-			continue;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = r->peer[i];
 		assert(p->match <= r->window.last); /* RI6 */
 		assert(p->match < p->next);
 		assert(p->next <= r->window.last + 1);

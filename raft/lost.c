@@ -46,8 +46,8 @@ void raft_lost_begin(struct raft *r, raft_start known)
 	if (r->role != RAFT_FOLLOWER)
 		raft_follower_become(r, r->hard.term, 0);
 	voted_leave(r);
-	for (uint32_t i = 0; i < r->place_count; i++)
-		r->place[i].vote_reply_owed = false;
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		r->peer[i]->vote_reply_owed = false;
 }
 
 /* Asks the leader for a read index, as a client's read does; the question may be lost. */

@@ -13,9 +13,9 @@
 
 struct raft_peer *raft_peer_find(struct raft *r, raft_id id)
 {
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		if (id != 0 && r->place[i].id == id)
-			return &r->place[i];
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		if (r->peer[i]->id == id)
+			return r->peer[i];
 	}
 	return NULL;
 }
@@ -23,53 +23,64 @@ struct raft_peer *raft_peer_find(struct raft *r, raft_id id)
 /* True if what it acknowledges counts: a voter that holds what it acknowledged before (D9c). */
 bool raft_peer_counts(const struct raft_peer *p)
 {
-	return p->id != 0 && p->voter && !p->lost && !p->unconfirmed;
+	return p->voter && !p->lost && !p->unconfirmed;
 }
 
-bool raft_is_voter(const struct raft *r)
+static void places_free(struct raft *r)
 {
-	const struct raft_member *self = raft_members_find(&r->members, r->id);
-
-	return self && self->voter && self->identity == r->identity;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
+		if (!raft_members_find(&r->members, p->id))
+			memset(p, 0, sizeof(*p));
+	}
 }
 
-uint32_t raft_quorum(const struct raft *r)
+static struct raft_peer *place_take(struct raft *r, raft_id id)
 {
-	uint32_t voters = 0;
+	struct raft_peer *p = NULL;
 
-	for (uint32_t i = 0; i < r->members.count; i++)
-		voters += r->members.member[i].voter;
-	return voters / 2 + 1;
+	for (uint32_t i = 0; !p && i < RAFT_PLACES_MAX; i++) {
+		if (r->place[i].id == 0)
+			p = &r->place[i];
+	}
+	assert(p);
+	p->id = id;
+	p->reads = raft_reads_of(r, id); /* it may have been a member before */
+	raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
+	return p;
+}
+
+static void peers_list(struct raft *r)
+{
+	r->peer_count = 0;
+	for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
+		if (r->place[i].id != 0)
+			r->peer[r->peer_count++] = &r->place[i];
+	}
 }
 
 /* A place keeps its number, and so its fetch slot, for as long as its member is in the table. */
 void raft_places_sync(struct raft *r)
 {
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		if (r->place[i].id != 0 && !raft_members_find(&r->members, r->place[i].id))
-			memset(&r->place[i], 0, sizeof(r->place[i]));
-	}
-	r->place_count = RAFT_PLACES_MAX;
+	uint32_t voters = 0;
+
+	places_free(r);
+	r->voter = false;
 	for (uint32_t i = 0; i < r->members.count; i++) {
 		const struct raft_member *m = &r->members.member[i];
-		struct raft_peer *p = raft_peer_find(r, m->id);
-		if (m->id == r->id)
+		voters += m->voter;
+		if (m->id == r->id) {
+			r->voter = m->voter && m->identity == r->identity;
 			continue;
-		for (uint32_t k = 0; !p && k < r->place_count; k++) {
-			if (r->place[k].id == 0)
-				p = &r->place[k];
 		}
-		assert(p);
-		if (p->id == 0) {
-			p->id = m->id;
-			p->reads = raft_reads_of(r, m->id); /* it may have been a member before */
-			raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
-		}
+		struct raft_peer *p = raft_peer_find(r, m->id);
+		if (!p)
+			p = place_take(r, m->id);
 		p->voter = m->voter;
 		p->identity = m->identity;
 	}
-	while (r->place_count > 0 && r->place[r->place_count - 1].id == 0)
-		r->place_count--;
+	r->quorum = voters / 2 + 1;
+	peers_list(r);
 }
 
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index)

@@ -83,28 +83,24 @@ int raft_read_reply_recv(struct raft *r, const struct raft_message *m)
 /* The newest token that a majority has echoed, this leader counted. */
 static uint64_t seq_confirmed(const struct raft *r)
 {
-	uint64_t confirmed = 0;
+	struct raft_rank rank = {.count = 0};
 
-	if (raft_quorum(r) == 1 && raft_is_voter(r))
-		return r->reads.seq;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		uint64_t seq = r->place[i].read_echo;
-		uint32_t reached = raft_is_voter(r);
-		if (!raft_peer_counts(&r->place[i]))
-			continue;
-		for (uint32_t k = 0; k < r->place_count; k++)
-			reached += raft_peer_counts(&r->place[k]) && r->place[k].read_echo >= seq;
-		if (reached >= raft_quorum(r) && seq > confirmed)
-			confirmed = seq;
+	if (r->voter)
+		raft_rank_add(&rank, r->reads.seq);
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		if (raft_peer_counts(r->peer[i]))
+			raft_rank_add(&rank, r->peer[i]->read_echo);
 	}
-	return confirmed;
+	return rank.count < r->quorum ? 0 : rank.value[r->quorum - 1];
 }
 
 void raft_reads_confirm(struct raft *r)
 {
 	struct raft_reads *reads = &r->reads;
-	uint64_t seq = seq_confirmed(r);
 
+	if (reads->confirmed == reads->wait_count)
+		return; /* nobody waits */
+	uint64_t seq = seq_confirmed(r);
 	while (reads->confirmed < reads->wait_count) {
 		uint32_t k = (reads->wait_head + reads->confirmed) % RAFT_READY_READS_MAX;
 		if (reads->wait[k].seq > seq)

@@ -40,10 +40,8 @@ static void messages_out(struct raft *r)
 	raft_start_send(r);
 	if (!raft_hard_durable(r))
 		return;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		struct raft_peer *p = &r->place[i];
-		if (p->id == 0)
-			continue;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
 		if (p->vote_request_owed && r->role == RAFT_CANDIDATE) {
 			struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_VOTE);
 			p->vote_requested = true;

@@ -83,11 +83,9 @@ void raft_leader_become(struct raft *r)
 	r->term_start = 0;
 	r->reads.seq = 0;
 	r->reads.announce = false;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		struct raft_peer *p = &r->place[i];
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
 		p->vote_request_owed = false;
-		if (p->id == 0)
-			continue;
 		raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
 		p->named = 0;
 		p->reads = 0;
@@ -119,28 +117,27 @@ void raft_term_start(struct raft *r)
 	r->term_start = r->window.last;
 }
 
-/*
- * The durable index of each voter, highest first, this server's own disk among them (R4). Sorts by
- * insertion: there are at most 7. Returns their number.
- */
-static uint32_t matches_sort(const struct raft *r, raft_index value[RAFT_VOTERS_MAX])
+/* By insertion, the highest first: there are at most 7. */
+void raft_rank_add(struct raft_rank *rank, uint64_t value)
 {
-	uint32_t count = 0;
+	uint32_t k = rank->count++;
 
-	if (raft_is_voter(r))
-		value[count++] = r->durable;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		const struct raft_peer *p = &r->place[i];
-		if (p->id == 0 || !p->voter)
-			continue;
-		raft_index match = raft_peer_counts(p) ? p->match : 0;
-		uint32_t k = count++;
-		for (; k > 0 && value[k - 1] < match; k--)
-			value[k] = value[k - 1];
-		value[k] = match;
+	for (; k > 0 && rank->value[k - 1] < value; k--)
+		rank->value[k] = rank->value[k - 1];
+	rank->value[k] = value;
+}
+
+/* The durable index of each voter, this server's own disk among them (R4). */
+static void matches_rank(const struct raft *r, struct raft_rank *rank)
+{
+	if (r->voter)
+		raft_rank_add(rank, r->durable);
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = r->peer[i];
+		if (p->voter)
+			raft_rank_add(rank, raft_peer_counts(p) ? p->match : 0);
 	}
-	assert(count >= raft_quorum(r));
-	return count;
+	assert(rank->count >= r->quorum);
 }
 
 /*
@@ -155,12 +152,12 @@ static uint32_t matches_sort(const struct raft *r, raft_index value[RAFT_VOTERS_
  */
 void raft_commit_advance(struct raft *r)
 {
-	raft_index value[RAFT_VOTERS_MAX];
+	struct raft_rank rank = {.count = 0};
 
 	if (r->role != RAFT_LEADER)
 		return;
-	uint32_t count = matches_sort(r, value);
-	raft_index reached = value[r->term_start == 0 ? count - 1 : raft_quorum(r) - 1];
+	matches_rank(r, &rank);
+	raft_index reached = rank.value[(r->term_start == 0 ? rank.count : r->quorum) - 1];
 	if (reached <= r->commit)
 		return;
 	if (r->term_start != 0 && raft_window_term(&r->window, reached) != r->hard.term)
@@ -169,10 +166,12 @@ void raft_commit_advance(struct raft *r)
 	raft_term_start(r);
 }
 
-static void inflight_free(struct raft_peer *p)
+static void inflight_free(const struct raft *r, struct raft_peer *p)
 {
-	while (p->inflight_count > 0 && p->inflight[p->inflight_head].last_index <= p->match) {
-		p->inflight_size -= p->inflight[p->inflight_head].size;
+	const struct raft_inflight *ring = r->inflight[p - r->place];
+
+	while (p->inflight_count > 0 && ring[p->inflight_head].last_index <= p->match) {
+		p->inflight_size -= ring[p->inflight_head].size;
 		p->inflight_head = (p->inflight_head + 1) % RAFT_INFLIGHT_MESSAGES_MAX;
 		p->inflight_count--;
 	}
@@ -194,7 +193,7 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 	raft_witness_note(r, p);
 	if (p->next <= p->match)
 		p->next = p->match + 1;
-	inflight_free(p);
+	inflight_free(r, p);
 	p->await_us = r->now_us;
 	p->retransmit_us = retransmit_us_base(r, p);
 	if (p->sample_index != 0 && p->match >= p->sample_index)
@@ -325,20 +324,16 @@ static void peer_tick(struct raft *r, struct raft_peer *p)
 
 void raft_leader_tick(struct raft *r)
 {
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		if (r->place[i].id != 0)
-			peer_tick(r, &r->place[i]);
-	}
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		peer_tick(r, r->peer[i]);
 }
 
 uint64_t raft_leader_deadline(const struct raft *r)
 {
 	uint64_t deadline = UINT64_MAX;
 
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		const struct raft_peer *p = &r->place[i];
-		if (p->id == 0)
-			continue;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = r->peer[i];
 		uint64_t due = p->empty_us + r->heartbeat_us;
 		if (p->inflight_count > 0 && p->await_us + p->retransmit_us < due)
 			due = p->await_us + p->retransmit_us;

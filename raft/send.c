@@ -157,7 +157,7 @@ static void inflight_push(struct raft *r, struct raft_peer *p, raft_index last, 
 
 	if (p->inflight_count == 0)
 		p->await_us = r->now_us;
-	p->inflight[tail] = (struct raft_inflight){.last_index = last, .size = size};
+	r->inflight[p - r->place][tail] = (struct raft_inflight){.last_index = last, .size = size};
 	p->inflight_count++;
 	p->inflight_size += size;
 	/* Only what was never sent before can be timed (Karn). */
@@ -229,21 +229,14 @@ static void peer_send(struct raft *r, struct raft_peer *p, uint32_t limit)
 /* Peers take turns at being first, and none takes more than its share of a ready. */
 void raft_send_appends(struct raft *r)
 {
-	uint32_t peers = 0;
-
 	if (r->role != RAFT_LEADER)
 		return;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		peers += r->place[i].id != 0;
-		if (r->reads.announce && r->place[i].id != 0)
-			r->place[i].empty_owed = true;
-	}
+	for (uint32_t i = 0; r->reads.announce && i < r->peer_count; i++)
+		r->peer[i]->empty_owed = true;
 	r->reads.announce = false;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		struct raft_peer *p = &r->place[(r->send_turn + i) % r->place_count];
-		if (p->id != 0)
-			peer_send(r, p, RAFT_READY_APPENDS_MAX / peers);
-	}
-	if (++r->send_turn >= r->place_count)
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		peer_send(r, r->peer[(r->send_turn + i) % r->peer_count],
+			  RAFT_READY_APPENDS_MAX / r->peer_count);
+	if (++r->send_turn >= r->peer_count)
 		r->send_turn = 0;
 }

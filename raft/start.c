@@ -23,8 +23,8 @@ static const uint64_t ASK_ALL_US = 10000000;
 
 static bool all_answered(const struct raft *r)
 {
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		if (r->place[i].id != 0 && !r->place[i].start_answered)
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		if (!r->peer[i]->start_answered)
 			return false;
 	}
 	return true;
@@ -32,29 +32,29 @@ static bool all_answered(const struct raft *r)
 
 static void ask(struct raft *r, bool all)
 {
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		struct raft_peer *p = &r->place[i];
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
 
-		p->start_owed = p->id != 0 && (all || !p->start_answered);
+		p->start_owed = all || !p->start_answered;
 	}
 	r->start_ask_us = r->now_us + (r->start_confirmed ? ASK_AGAIN_US : r->heartbeat_us);
 }
 
 static void confirm_try(struct raft *r)
 {
-	uint32_t answered = raft_is_voter(r), voters = answered;
+	uint32_t answered = r->voter, voters = answered;
 
 	if (r->start_confirmed)
 		return;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		const struct raft_peer *p = &r->place[i];
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = r->peer[i];
 
-		voters += p->id != 0 && p->voter;
-		answered += p->id != 0 && p->voter && p->start_answered;
+		voters += p->voter;
+		answered += p->voter && p->start_answered;
 	}
 	r->start_confirmed =
 		answered == voters ||
-		(answered >= raft_quorum(r) && r->now_us - r->start_began_us >= r->election_us_min);
+		(answered >= r->quorum && r->now_us - r->start_began_us >= r->election_us_min);
 }
 
 void raft_start_init(struct raft *r, const struct raft_options *o)
@@ -88,8 +88,8 @@ void raft_restarted(struct raft *r, raft_start start)
 	assert(r->lost.is);
 	assert(raft_start_count(start) > raft_start_count(r->start));
 	r->start = start;
-	for (uint32_t i = 0; i < r->place_count; i++)
-		r->place[i].start_answered = false;
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		r->peer[i]->start_answered = false;
 	ask(r, true);
 	raft_check_invariants(r);
 }
@@ -211,9 +211,9 @@ uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBE
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		if (r->place[i].id != 0 && r->place[i].witness.id != 0)
-			out[count++] = r->place[i].witness;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		if (r->peer[i]->witness.id != 0)
+			out[count++] = r->peer[i]->witness;
 	}
 	return count;
 }
@@ -302,11 +302,9 @@ static raft_term term_told(const struct raft *r)
 /* Neither speaks for a term, so neither waits for one to be durable. */
 void raft_start_send(struct raft *r)
 {
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		struct raft_peer *p = &r->place[i];
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
 
-		if (p->id == 0)
-			continue;
 		if (p->start_owed)
 			raft_message_new(r, p, RAFT_MESSAGE_START);
 		if (p->start_reply_owed) {

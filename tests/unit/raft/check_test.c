@@ -32,11 +32,11 @@ static struct picture picture(const struct hand *h)
 	p.durable = r->durable;
 	p.waiting = r->reads.wait_count;
 	p.lost = r->lost.is;
-	for (uint32_t i = 0; i < r->place_count; i++) {
-		p.match[i] = r->place[i].match;
-		p.next[i] = r->place[i].next;
-		p.echo[i] = r->place[i].read_echo;
-		p.votes += r->place[i].vote_granted;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		p.match[i] = r->peer[i]->match;
+		p.next[i] = r->peer[i]->next;
+		p.echo[i] = r->peer[i]->read_echo;
+		p.votes += r->peer[i]->vote_granted;
 	}
 	return p;
 }
