@@ -170,12 +170,15 @@ static void acknowledged_note(const struct raft *r, struct raft_peer *p, raft_in
 void raft_owed_send(struct raft *r)
 {
 	struct raft_owed *o = &r->owed;
-	struct raft_peer *p = raft_peer_find(r, r->leader);
 	raft_index match = o->proved < r->durable ? o->proved : r->durable;
+	bool accepts = match > o->match_sent || (o->accept_owed && match >= o->accept_needs);
 
-	if (r->role != RAFT_FOLLOWER || !p)
+	if (r->role != RAFT_FOLLOWER || !(accepts || o->refuse_owed))
 		return;
-	if (match > o->match_sent || (o->accept_owed && match >= o->accept_needs)) {
+	struct raft_peer *p = raft_peer_find(r, r->leader);
+	if (!p)
+		return;
+	if (accepts) {
 		struct raft_message *m = reply_new(r, p);
 		m->append_reply.accepted = true;
 		m->append_reply.match = match;

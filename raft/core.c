@@ -85,7 +85,10 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->members_index = o->members_index;
 	r->members_before = o->members_index > 0 ? o->members_before : o->members;
 	r->members_before_index = o->members_index > 0 ? o->members_before_index : 0;
+	r->tick_due = true;
+	r->ready_due = true;
 	raft_places_sync(r);
+	r->send_turn = r->peer_count; /* the next one is the first */
 	raft_start_init(r, o);
 	raft_election_restart(r);
 	*out = r;
@@ -125,7 +128,7 @@ void raft_restore(struct raft *r, const struct raft_entry *entry)
 	r->durable = entry->index;
 	r->restored = entry->index == r->restore_last;
 	if (r->restored)
-		raft_check_invariants(r);
+		raft_changed(r);
 }
 
 /*
@@ -174,6 +177,15 @@ void raft_follower_become(struct raft *r, raft_term term, raft_id leader)
 	r->term_start = 0;
 }
 
+/* Of all that a tick and a ready look at: they do not look before (quiet, nothing_due). */
+void raft_changed(struct raft *r)
+{
+	r->tick_due = true;
+	r->ready_due = true;
+	if (RAFT_CHECKS_EVENTS)
+		raft_check_invariants(r);
+}
+
 static void candidate_tick(struct raft *r)
 {
 	if (r->now_us < r->vote_resend_us)
@@ -186,17 +198,31 @@ static void candidate_tick(struct raft *r)
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
 }
 
+/* Nothing happened since the last tick, and by then nothing is due. */
+static bool quiet(struct raft *r, uint64_t now_us)
+{
+	if (r->tick_due)
+		return false;
+	if (r->due_us == 0)
+		r->due_us = raft_deadline(r);
+	return now_us < r->due_us;
+}
+
 void raft_tick(struct raft *r, uint64_t now_us)
 {
 	assert(!r->in_ready);
 	assert(now_us >= r->now_us);
 	assert(r->restored);
+	bool nothing = quiet(r, now_us);
+
 	r->now_us = now_us;
+	raft_terms_tick(r);
+	if (nothing && !RAFT_CHECKS_EVENTS)
+		return;
 	if (r->election_restarted) {
 		r->election_deadline_us = now_us + r->election_span_us;
 		r->election_restarted = false;
 	}
-	raft_terms_tick(r);
 	raft_start_tick(r);
 	if (r->role == RAFT_LEADER) {
 		raft_leader_tick(r);
@@ -211,7 +237,12 @@ void raft_tick(struct raft *r, uint64_t now_us)
 	} else if (r->role == RAFT_CANDIDATE) {
 		candidate_tick(r);
 	}
-	raft_check_invariants(r);
+	assert(!nothing || raft_deadline(r) == r->due_us);
+	if (nothing)
+		return;
+	raft_changed(r);
+	r->tick_due = false;
+	r->due_us = 0;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -230,7 +261,7 @@ uint64_t raft_deadline(const struct raft *r)
 	else if (r->role == RAFT_CANDIDATE)
 		deadline = earlier(deadline, r->vote_resend_us);
 	deadline = earlier(deadline, raft_start_deadline(r));
-	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++) {
+	for (uint32_t i = 0; r->retry_us > r->now_us && i < RAFT_SLOTS_MAX; i++) {
 		const struct raft_slot *s = &r->slot[i];
 		if (s->state == RAFT_SLOT_IDLE && s->retry_us > r->now_us)
 			deadline = earlier(deadline, s->retry_us);
@@ -300,6 +331,23 @@ static int message_take(struct raft *r, struct raft_peer *p, const struct raft_m
 	return err;
 }
 
+/* Of a member, in good form. */
+static int member_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	bool newest = raft_start_note(r, p, m->start);
+
+	/* Knowledge of starts belongs to no term. */
+	if (m->type == RAFT_MESSAGE_START)
+		return raft_start_recv(p, m);
+	if (!newest)
+		return -ESTALE; /* from before a restart, or of a directory rolled back */
+	if (!term_believed(r, p, m))
+		return -EDOM;
+	if (m->type == RAFT_MESSAGE_START_REPLY)
+		return raft_start_reply_recv(r, p, m);
+	return message_take(r, p, m);
+}
+
 int raft_recv(struct raft *r, const struct raft_message *m)
 {
 	assert(!r->in_ready);
@@ -314,19 +362,8 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 		return -EKEYREJECTED; /* before terms: another directory must not disturb anybody */
 	if (!raft_start_plausible(p->witness.start, m->start))
 		return -EDOM;
-	bool newest = raft_start_note(r, p, m->start);
-	/* Knowledge of starts belongs to no term. */
-	if (m->type == RAFT_MESSAGE_START)
-		return raft_start_recv(p, m);
-	if (!newest)
-		return -ESTALE; /* from before a restart, or of a directory rolled back */
-	if (!term_believed(r, p, m))
-		err = -EDOM;
-	else if (m->type == RAFT_MESSAGE_START_REPLY)
-		err = raft_start_reply_recv(r, p, m);
-	else
-		err = message_take(r, p, m);
-	raft_check_invariants(r);
+	err = member_recv(r, p, m);
+	raft_changed(r);
 	return err;
 }
 

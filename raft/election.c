@@ -96,7 +96,7 @@ void raft_disk_stalled(struct raft *r, bool stalled)
 	if (!stalled && r->role == RAFT_CANDIDATE)
 		r->election_restarted = true; /* with its patience */
 	raft_vote_count(r);                   /* a candidate that was elected meanwhile */
-	raft_check_invariants(r);
+	raft_changed(r);
 }
 
 void raft_campaign(struct raft *r)

@@ -19,6 +19,7 @@ void raft_fetch_ask(struct raft *r, uint32_t slot, raft_index first, raft_index 
 	if (s->state == RAFT_SLOT_ASKED || s->state == RAFT_SLOT_OPEN || r->now_us < s->retry_us)
 		return;
 	s->state = RAFT_SLOT_ASKED;
+	r->fetches_asked++;
 	s->first = first;
 	s->asked = count < RAFT_FETCH_ENTRIES_MAX ? (uint32_t)count : RAFT_FETCH_ENTRIES_MAX;
 	s->count = 0;
@@ -46,7 +47,8 @@ void raft_fetched(struct raft *r, uint32_t slot, const struct raft_entry *entrie
 	s->state = RAFT_SLOT_IDLE;
 	if (count == 0) {
 		/* Not to be had now: ask again in a while rather than in every ready. */
-		s->retry_us = r->now_us + r->heartbeat_us;
+		s->retry_us = r->retry_us = r->now_us + r->heartbeat_us;
+		raft_changed(r);
 		return;
 	}
 	if (count > s->asked)
@@ -61,5 +63,5 @@ void raft_fetched(struct raft *r, uint32_t slot, const struct raft_entry *entrie
 	}
 	s->count = count;
 	s->state = RAFT_SLOT_FILLED;
-	raft_check_invariants(r);
+	raft_changed(r);
 }

@@ -4,10 +4,14 @@
  * One file per event: core.c (life, terms, time), election.c, append.c (follower), replicate.c
  * (leader), send.c (what a leader says to whom), read.c, propose.c, membership.c, fetch.c, start.c
  * and lost.c (what a member knows of its past), check.c and terms.c (what it believes of others),
- * ready.c (hand-out and persistence); log.c and window.c hold the entries. Every public event
- * function ends in raft_check_invariants.
+ * ready.c (hand-out and persistence); log.c and window.c hold the entries. Every event that changes
+ * something ends in raft_changed: without it no tick and no ready looks.
  *
- * Invariants, cited by number in invariants.c:
+ * Invariants, cited by number in invariants.c. Every build checks all of them in each ready that
+ * hands out anything: no message, write, apply or read leaves a core whose state is wrong. The
+ * tests' build (RAFT_CHECKS_EVENTS) checks them after every event as well, where what broke one is
+ * near; and it goes through each tick and ready that had nothing to do, and asserts that they do
+ * nothing. All other assertions of this folder are in every build where they stand.
  *
  *	RI1  durable <= handed <= last; what is durable was handed out, in order.
  *	RI2  commit <= last, applied <= apply_handed <= commit, and none of them goes back.
@@ -55,6 +59,9 @@ enum {
 	RAFT_READ_REFUSALS_MAX = 64,
 
 	RAFT_RETRANSMIT_US_MIN = 500,
+
+	/* The tests' build: that with a small window. */
+	RAFT_CHECKS_EVENTS = RAFT_WINDOW_SLOTS < (int)RAFT_WINDOW,
 
 	/* One place per member; a place's number is its fetch slot - 1. */
 	RAFT_PLACES_MAX = RAFT_MEMBERS_MAX,
@@ -260,6 +267,15 @@ struct raft {
 	uint64_t random;
 
 	uint64_t now_us; /* of the last tick */
+
+	/*
+	 * What has nothing to do costs next to nothing: a loop asks far more often than anything
+	 * happens. raft_changed sets the first two.
+	 */
+	bool tick_due;   /* something happened since a tick looked */
+	bool ready_due;  /* ... or since a ready did, or it did not fit into that */
+	uint64_t due_us; /* if nothing happens; 0: to be found out */
+
 	uint64_t election_span_us;
 	uint64_t election_deadline_us;
 	bool election_restarted; /* since the last tick: the span counts from the next one */
@@ -297,7 +313,7 @@ struct raft {
 	struct raft_peer place[RAFT_PLACES_MAX];
 	struct raft_peer *peer[RAFT_PLACES_MAX]; /* the places in use, in order: for each loop */
 	uint32_t peer_count;
-	uint32_t send_turn; /* of them, who sends first in the next ready */
+	uint32_t send_turn; /* of them, who is sent to first */
 
 	/* This start's knowledge of its past (start.c, lost.c). */
 	raft_start start_own; /* as it was created: others may know no newer one */
@@ -339,6 +355,8 @@ struct raft {
 	struct raft_inflight inflight[RAFT_PLACES_MAX][RAFT_INFLIGHT_MESSAGES_MAX];
 	struct raft_read ready_read[RAFT_READY_READS_MAX];
 	struct raft_fetch ready_fetch[RAFT_READY_FETCH_MAX];
+	uint32_t fetches_asked; /* slots in that state */
+	uint64_t retry_us;      /* the newest of all slots */
 	uint8_t members_data[RAFT_MEMBERS_SIZE_MAX];
 };
 
@@ -346,6 +364,8 @@ struct raft {
 void raft_follower_become(struct raft *r, raft_term term, raft_id leader);
 void raft_election_restart(struct raft *r);
 bool raft_hard_durable(const struct raft *r);
+/* The end of every event that changed anything. */
+void raft_changed(struct raft *r);
 
 /* invariants.c */
 void raft_check_invariants(const struct raft *r);
@@ -411,6 +431,7 @@ uint64_t raft_leader_deadline(const struct raft *r);
 void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_us, uint64_t now_us);
 
 /* send.c */
+void raft_send_turn(struct raft *r);
 void raft_send_appends(struct raft *r);
 struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 				      enum raft_message_type type);

@@ -1,5 +1,5 @@
 /*
- * The checker of the invariants that raft/internal.h numbers: it runs after every event, always.
+ * The checker of the invariants that raft/internal.h numbers; it says there when it runs.
  */
 #include "raft/internal.h"
 

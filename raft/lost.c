@@ -55,6 +55,7 @@ void raft_lost_tick(struct raft *r)
 {
 	struct raft_lost *l = &r->lost;
 
+	raft_lost_end_try(r); /* one that was told again and again waits for time alone */
 	if (!l->is || r->now_us < l->ask_us)
 		return;
 	l->ask_us = r->now_us + r->heartbeat_us;

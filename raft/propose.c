@@ -42,6 +42,6 @@ int raft_propose(struct raft *r, const uint8_t *data, size_t size, raft_index *i
 	}
 	*index = r->window.last;
 	*term = r->hard.term;
-	raft_check_invariants(r);
+	raft_changed(r);
 	return 0;
 }

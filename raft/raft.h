@@ -213,7 +213,7 @@ uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBE
 uint64_t raft_witnesses_generation(const struct raft *r);
 
 /*
- * Fills *out. True if there is anything in it. `log_room`: how many entries, of any size, the log
+ * True: *out says what there is. `log_room`: how many entries, of any size, the log
  * takes now. The others wait in the window; nothing else does (V9): terms and votes, messages,
  * reads, what is to be applied or fetched need no room in the log.
  */

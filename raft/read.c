@@ -45,7 +45,7 @@ int raft_read_index(struct raft *r, uint64_t context)
 		if (!leader_knows_commit(r) || wait_full(r))
 			return -EAGAIN;
 		wait_push(r, r->id, context);
-		raft_check_invariants(r);
+		raft_changed(r);
 		return 0;
 	}
 	if (r->leader == 0)
@@ -53,6 +53,7 @@ int raft_read_index(struct raft *r, uint64_t context)
 	if (reads->ask_count == RAFT_READY_READS_MAX)
 		return -EAGAIN;
 	reads->ask[(reads->ask_head + reads->ask_count++) % RAFT_READY_READS_MAX] = context;
+	raft_changed(r);
 	return 0;
 }
 
@@ -196,8 +197,10 @@ static void confirmed_send(struct raft *r)
 static void questions_send(struct raft *r)
 {
 	struct raft_reads *reads = &r->reads;
-	const struct raft_peer *p = raft_peer_find(r, r->leader);
 
+	if (reads->ask_count == 0)
+		return;
+	const struct raft_peer *p = raft_peer_find(r, r->leader);
 	for (; reads->ask_count > 0; reads->ask_count--) {
 		if (messages_full(r)) {
 			r->ready_more = true;

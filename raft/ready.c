@@ -104,20 +104,32 @@ static void reads_out(struct raft *r, struct raft_ready *out)
 
 static void fetches_out(struct raft *r, struct raft_ready *out)
 {
-	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++) {
+	for (uint32_t i = 0; r->fetches_asked > 0 && i < RAFT_SLOTS_MAX; i++) {
 		struct raft_slot *s = &r->slot[i];
 		if (s->state != RAFT_SLOT_ASKED)
 			continue;
 		s->state = RAFT_SLOT_OPEN;
+		r->fetches_asked--;
 		r->ready_fetch[out->fetch_count++] =
 			(struct raft_fetch){.slot = i, .first = s->first, .count = s->asked};
 	}
 	out->fetches = r->ready_fetch;
 }
 
+/* What waits for room in the log waits for no event. */
+static bool nothing_due(const struct raft *r, uint32_t log_room)
+{
+	return !r->ready_due && (log_room == 0 || r->handed == r->window.last);
+}
+
 bool raft_ready(struct raft *r, uint32_t log_room, struct raft_ready *out)
 {
 	assert(!r->in_ready);
+	bool nothing = nothing_due(r, log_room);
+
+	raft_send_turn(r);
+	if (nothing && !RAFT_CHECKS_EVENTS)
+		return false;
 	memset(out, 0, sizeof(*out));
 	r->message_count = 0;
 	r->ready_more = false;
@@ -129,9 +141,13 @@ bool raft_ready(struct raft *r, uint32_t log_room, struct raft_ready *out)
 	reads_out(r, out);
 	fetches_out(r, out);
 	raft_lost_out(r, out);
-	raft_check_invariants(r);
+	r->ready_due = r->ready_more;
+	r->due_us = 0;
 	r->in_ready = out->lost || out->whole || out->persist_seq > 0 || out->message_count > 0 ||
 		      out->apply_count > 0 || out->read_count > 0 || out->fetch_count > 0;
+	if (r->in_ready)
+		raft_check_invariants(r);
+	assert(!nothing || !r->in_ready);
 	return r->in_ready;
 }
 
@@ -144,8 +160,9 @@ void raft_persisted(struct raft *r, uint64_t seq)
 {
 	assert(!r->in_ready);
 	assert(seq <= r->seq);
-	if (seq > r->persisted)
-		r->persisted = seq;
+	if (seq <= r->persisted)
+		return; /* as in most turns */
+	r->persisted = seq;
 	while (r->durable < r->handed) {
 		uint64_t token = r->window.seq[raft_window_slot(r->durable + 1)];
 		assert(token != 0);
@@ -158,7 +175,7 @@ void raft_persisted(struct raft *r, uint64_t seq)
 	raft_term_start(r);
 	raft_commit_advance(r);
 	raft_lost_end_try(r);
-	raft_check_invariants(r);
+	raft_changed(r);
 }
 
 void raft_applied(struct raft *r, raft_index index)
@@ -169,5 +186,6 @@ void raft_applied(struct raft *r, raft_index index)
 	if (index == r->applied)
 		return; /* as in most turns */
 	r->applied = index;
-	raft_check_invariants(r);
+	if (r->apply_handed < r->commit)
+		raft_changed(r); /* the next batch is due */
 }

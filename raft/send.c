@@ -146,9 +146,10 @@ void raft_append_size_set(struct raft *r, raft_id id, uint32_t size_max)
 	struct raft_peer *p = raft_peer_find(r, id);
 
 	assert(!r->in_ready);
-	if (p)
-		p->append_size_max =
-			size_max >= r->append_size_max ? 0 : size_max + (size_max == 0);
+	if (!p)
+		return;
+	p->append_size_max = size_max >= r->append_size_max ? 0 : size_max + (size_max == 0);
+	raft_changed(r);
 }
 
 static void inflight_push(struct raft *r, struct raft_peer *p, raft_index last, uint32_t size)
@@ -226,7 +227,14 @@ static void peer_send(struct raft *r, struct raft_peer *p, uint32_t limit)
 		empty_send(r, p);
 }
 
-/* Peers take turns at being first, and none takes more than its share of a ready. */
+/* Peers take turns at being first: with each ready, and most of them are empty. */
+void raft_send_turn(struct raft *r)
+{
+	if (r->role == RAFT_LEADER && ++r->send_turn >= r->peer_count)
+		r->send_turn = 0;
+}
+
+/* None takes more than its share of a ready. */
 void raft_send_appends(struct raft *r)
 {
 	if (r->role != RAFT_LEADER)
@@ -237,6 +245,4 @@ void raft_send_appends(struct raft *r)
 	for (uint32_t i = 0; i < r->peer_count; i++)
 		peer_send(r, r->peer[(r->send_turn + i) % r->peer_count],
 			  RAFT_READY_APPENDS_MAX / r->peer_count);
-	if (++r->send_turn >= r->peer_count)
-		r->send_turn = 0;
 }

@@ -42,10 +42,9 @@ static void ask(struct raft *r, bool all)
 
 static void confirm_try(struct raft *r)
 {
-	uint32_t answered = r->voter, voters = answered;
-
 	if (r->start_confirmed)
 		return;
+	uint32_t answered = r->voter, voters = answered;
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct raft_peer *p = r->peer[i];
 
@@ -91,7 +90,7 @@ void raft_restarted(struct raft *r, raft_start start)
 	for (uint32_t i = 0; i < r->peer_count; i++)
 		r->peer[i]->start_answered = false;
 	ask(r, true);
-	raft_check_invariants(r);
+	raft_changed(r);
 }
 
 void raft_start_tick(struct raft *r)
@@ -100,7 +99,7 @@ void raft_start_tick(struct raft *r)
 	if (r->now_us >= r->start_ask_all_us) {
 		ask(r, true);
 		r->start_ask_all_us = r->now_us + ASK_ALL_US;
-	} else if (!all_answered(r) && r->now_us >= r->start_ask_us) {
+	} else if (r->now_us >= r->start_ask_us) {
 		ask(r, false);
 	}
 	raft_lost_tick(r);
@@ -110,11 +109,13 @@ uint64_t raft_start_deadline(const struct raft *r)
 {
 	uint64_t deadline = r->start_ask_all_us;
 
-	if (!all_answered(r) && r->start_ask_us < deadline)
+	if (r->start_ask_us < deadline && !all_answered(r))
 		deadline = r->start_ask_us;
 
 	if (r->lost.is && r->lost.ask_us < deadline)
 		deadline = r->lost.ask_us;
+	if (r->lost.is && r->lost.told_us > r->now_us && r->lost.told_us < deadline)
+		deadline = r->lost.told_us; /* told again, or over */
 	return deadline;
 }
 

@@ -179,14 +179,13 @@ static void commit(struct bench *b, struct member *leader)
 static volatile uint8_t kept; /* so that what was copied counts as read */
 
 /* Every message made and read, every entry copied into the window of who gets it. */
-static uint64_t floor_ns(const struct bench *b, uint64_t messages, uint64_t entries)
+static uint64_t floor_ns(uint64_t messages, uint64_t entries)
 {
 	static struct raft_message m[256], to[256];
 	static struct raft_entry entry[256], entry_to[256];
 	static uint8_t data[256][COMMAND_SIZE], data_to[256][COMMAND_SIZE];
 	uint64_t begin = clock_now();
 
-	(void)b;
 	for (uint64_t i = 0; i < 2 * messages; i++) {
 		memcpy(&to[i % 256], &m[(i * 7) % 256], sizeof(m[0]));
 		kept = (uint8_t)to[i % 256].term;
@@ -220,7 +219,7 @@ static void measure(uint32_t members, uint32_t batch, uint64_t rounds)
 	uint64_t commands = rounds * batch;
 	messages = b->messages - messages;
 	entries = b->entries - entries + commands;
-	uint64_t floor = floor_ns(b, messages, entries);
+	uint64_t floor = floor_ns(messages, entries);
 	printf("%7" PRIu32 " %5" PRIu32 " %10.0f %10.0f %7.1f %9.2f %6.2f\n", members, batch,
 	       (double)took / (double)commands, (double)floor / (double)commands,
 	       (double)took / (double)(floor ? floor : 1), (double)messages / (double)commands,
