@@ -3,8 +3,6 @@
 
 #include "dataplane/foreign.h"
 
-#include "base/mix.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -311,37 +309,9 @@ static void refused(struct dp *dp, uint8_t port, const struct net_packet *packet
 	foreign_note(&dp->foreign[kind], packet, id, dp->now_ns);
 }
 
-void dp_drain(struct dp *dp, bool draining)
-{
-	dp->draining = draining;
-	dp->clients = dp->clients_sources = 0;
-	memset(dp->clients_of, 0, sizeof(dp->clients_of));
-}
-
 bool dp_more(const struct dp *dp)
 {
 	return dp->more;
-}
-
-/*
- * The one that comes first may have all of them but a quarter, which others find free; with others
- * it has its part of the whole.
- */
-static bool client_share(struct dp *dp, uint32_t source)
-{
-	if (!dp->draining)
-		return true;
-
-	uint8_t *of = &dp->clients_of[mix(source ^ dp->arp.random) % DP_SOURCES];
-	uint32_t sources = dp->clients_sources + (*of == 0);
-	uint32_t share = sources == 1 ? DP_CLIENTS_MAX * 3 / 4 : DP_CLIENTS_MAX / sources;
-
-	if (dp->clients >= DP_CLIENTS_MAX || *of >= (share > 0 ? share : 1))
-		return false;
-	dp->clients++;
-	dp->clients_sources = sources;
-	(*of)++;
-	return true;
 }
 
 /* True: a datagram for the node. Else it was counted. */
@@ -362,10 +332,6 @@ static bool udp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 			.port = port,
 			.mac = packet->source_mac,
 		};
-		if (!client_share(dp, packet->source)) {
-			dp_drop_count(dp, DP_DROP_CLIENT_SHARE);
-			return false;
-		}
 		dp->counters.rx_client++;
 		return true;
 	}

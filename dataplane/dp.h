@@ -23,12 +23,6 @@ enum {
 	 * read, and what each of fifteen peers is owed in one turn, twice.
 	 */
 	DP_RESERVED = DP_RECEIVE_MAX + 2 * 7 * (DP_PEERS_MAX - 1),
-	/*
-	 * While a queue that has grown long is drained, clients may have so many datagrams, and
-	 * each source its part of them: the rest is dropped, so that members are heard.
-	 */
-	DP_CLIENTS_MAX = DP_RECEIVE_MAX,
-	DP_SOURCES = 256, /* told apart, by a hash */
 };
 
 struct dp_peer {
@@ -87,11 +81,6 @@ struct dp_datagram {
 int dp_create(struct dp **out, const struct dp_options *options);
 void dp_destroy(struct dp *dp);
 
-/*
- * From here on clients have DP_CLIENTS_MAX datagrams, or as many as come. Of a source that sends
- * more than its share of them the rest is dropped and counted.
- */
-void dp_drain(struct dp *dp, bool draining);
 /* The last burst of a port was as large as bursts get: more may wait. */
 bool dp_more(const struct dp *dp);
 
@@ -164,7 +153,6 @@ void dp_peer_unset(struct dp *dp, uint32_t peer);
 	X(MISADDRESSED, "misaddressed") \
 	X(START, "old_start") \
 	X(CLASS, "wrong_class") \
-	X(CLIENT_SHARE, "client_share") \
 	X(TX_POOL, "tx_pool") \
 	X(TX_RESERVED, "tx_reserved") \
 	X(TX_UNRESOLVED, "tx_unresolved") \

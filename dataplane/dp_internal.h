@@ -56,11 +56,7 @@ struct dp {
 	uint32_t held_count;
 	struct dp_held held[DP_RECEIVE_MAX];
 	struct dp_open open;
-	bool more; /* in a device's queue, perhaps */
-	bool draining;
-	uint32_t clients;         /* datagrams of theirs since */
-	uint32_t clients_sources; /* and of how many */
-	uint8_t clients_of[DP_SOURCES];
+	bool more;                   /* in a device's queue, perhaps */
 	struct dp_conflict conflict; /* seen_ns 0: none */
 	struct dp_counters counters;
 	struct dp_foreign foreign[DP_FOREIGN_COUNT];

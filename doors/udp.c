@@ -19,7 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PULL_PARTS_MAX = 32 }; /* for one PULL, as many as a burst takes */
+enum {
+	PULL_PARTS_MAX = 32, /* for one PULL, as many as a burst takes */
+	STATUS_UNITS = 16,   /* of a share: what it takes to write one, 50 us */
+};
 
 struct udp_door {
 	struct door door; /* first: a door is cast to its udp_door */
@@ -125,6 +128,7 @@ static void send_answer_part(struct udp_door *d, struct request *q, uint32_t i)
 	if (!body)
 		return;
 	dp_end(d->dp, WIRE_ANSWER, wire_part_encode(&part, WIRE_ANSWER, body));
+	serve_charge(d->serve, q, 1);
 	serve_given(d->serve, q, i + 1 == parts_count(q->answer_size));
 }
 
@@ -189,6 +193,8 @@ static void begin(struct udp_door *d, struct request *q, uint8_t kind)
 	bool known = words_serve_kind(kind, &serve_kind);
 
 	assert(known); /* receive_request lets no other pass */
+	if (serve_kind == REQUEST_STATUS)
+		serve_charge(d->serve, q, STATUS_UNITS);
 	serve_begin(d->serve, q, serve_kind);
 }
 
@@ -284,11 +290,14 @@ static void receive_pull(struct udp_door *d, const struct dp_address *from,
 
 void udp_door_receive(struct udp_door *d, const struct dp_datagram *datagram)
 {
+	uint64_t source = source_of(&datagram->from);
 	uint8_t type = datagram->envelope.type;
 	struct wire_part part;
+	bool tell;
 
 	if (type == WIRE_HELLO) {
-		send_welcome(d, datagram);
+		if (serve_hear(d->serve, source, false, &tell))
+			send_welcome(d, datagram);
 		return;
 	}
 	if ((type != WIRE_REQUEST && type != WIRE_PULL) ||
@@ -298,7 +307,14 @@ void udp_door_receive(struct udp_door *d, const struct dp_datagram *datagram)
 	}
 	if (part.cookie != cookie_of(d, &datagram->from)) {
 		d->counters.refused_cookie++;
-		send_reply(d, &datagram->from, part.cookie, part.request_id, 0, WIRE_BAD_COOKIE);
+		if (serve_hear(d->serve, source, false, &tell))
+			send_reply(d, &datagram->from, part.cookie, part.request_id, 0,
+				   WIRE_BAD_COOKIE);
+		return;
+	}
+	if (!serve_hear(d->serve, source, true, &tell)) {
+		if (tell && type == WIRE_REQUEST)
+			send_reply(d, &datagram->from, part.cookie, part.request_id, 0, WIRE_BUSY);
 		return;
 	}
 	if (type == WIRE_REQUEST)

@@ -86,6 +86,7 @@
 	X(forwarded, COUNTER, 1, "forwarded", "quoin_requests_forwarded_total", NULL, "Commands sent on to the leader.") \
 	X(timeouts, COUNTER, 1, "timeouts", "quoin_requests_timed_out_total", NULL, "Requests that ran out of time.") \
 	X(refused_busy, COUNTER, 1, "requests_refused", "quoin_requests_refused_total", "cause=\"busy\"", "Requests refused at the door, by cause.") \
+	X(refused_share, COUNTER, 1, "refused_share", "quoin_requests_refused_total", "cause=\"share\"", "") \
 	X(refused_cookie, COUNTER, 1, "refused_cookie", "quoin_requests_refused_total", "cause=\"cookie\"", "") \
 	X(refused_buffer, COUNTER, 1, "refused_buffer", "quoin_requests_refused_total", "cause=\"buffer\"", "") \
 	X(udp_malformed, COUNTER, 1, "malformed_packets", "quoin_requests_refused_total", "cause=\"malformed_packet\"", "") \

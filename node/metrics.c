@@ -127,6 +127,7 @@ static void collect_requests(const struct node *n, struct metrics *m)
 	m->forwarded = s->forwarded;
 	m->timeouts = s->timeouts;
 	m->refused_busy = s->refused;
+	m->refused_share = s->over;
 	m->serve_malformed = s->malformed;
 	m->streams = s->streams;
 	m->pushes = s->pushes;

@@ -108,11 +108,13 @@ void node_receive(struct node *n)
 	bool drain = n->backlog >= BACKLOG_TURNS;
 	int bursts = due || drain ? BURSTS_MAX : 1;
 
-	dp_drain(n->dp, drain);
 	do {
 		(void)receive_burst(n);
 	} while (--bursts > 0 && dp_more(n->dp));
-	/* Clients alone fill it: what they can send is bounded by nothing, so that is. */
+	/*
+	 * Clients alone fill it: what they can send is bounded by nothing, so what is done for one
+	 * of them is (serve/share.h).
+	 */
 	n->backlog = dp_more(n->dp) ? n->backlog + 1 : 0;
 }
 

@@ -77,6 +77,7 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 	struct udp_door_options udp = {.dp = n->dp};
 	int err;
 
+	memcpy(&options.salt, key, sizeof(options.salt));
 	s->node = n;
 	s->port.ops = &port_ops;
 	s->host.ops = &host_ops;

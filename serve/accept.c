@@ -165,10 +165,19 @@ void serve_forward_part(struct serve *s, raft_id from, const struct forward_part
 {
 	struct serve_leader leader;
 	struct request *q;
+	enum share_verdict verdict;
 
 	s->port->ops->leader(s->port, &leader);
 	if (!leader.self) {
 		reply(s, from, p->id, 0, SERVE_NOT_LEADER);
+		return;
+	}
+	/* What comes by way of one member has its share too: it knows its own clients alone. */
+	verdict = shares_hear(&s->requests.shares, from, true);
+	if (verdict != SHARE_OK) {
+		s->counters.over++;
+		if (verdict == SHARE_TELL)
+			reply(s, from, p->id, 0, SERVE_BUSY);
 		return;
 	}
 	q = kept(s, from, p->id);

@@ -55,6 +55,14 @@ struct door {
 };
 
 /*
+ * A packet of this source is here; `proven`: nobody else can have sent it. False: it is more than
+ * the share of one (serve/share.h), and is dropped; *tell: with a word to its sender.
+ */
+bool serve_hear(struct serve *s, uint64_t source, bool proven, bool *tell);
+/* What this one asked for takes so many units of it more. */
+void serve_charge(struct serve *s, const struct request *q, uint32_t units);
+
+/*
  * A place for a request of `size` bytes: with `size` over REQUEST_SMALL_SIZE a buffer too. NULL:
  * refused, *why says how. A door whose bytes are its own asks for 0 and sets q->data and q->size.
  * `source` is who shares what there is with the others; 0: it has no share of its own.

@@ -52,11 +52,6 @@ void requests_destroy(struct requests *r)
 	free(r->slot);
 }
 
-static uint32_t source_of(uint64_t source)
-{
-	return (uint32_t)mix(source) & (REQUEST_SOURCES - 1);
-}
-
 static bool is_open(enum request_state state)
 {
 	return state != REQUEST_FREE && state != REQUEST_ANSWERED;
@@ -64,11 +59,13 @@ static bool is_open(enum request_state state)
 
 void request_move(struct requests *r, struct request *q, enum request_state state)
 {
-	uint16_t *of_source = &r->open_of[source_of(q->source)];
-
-	r->open += is_open(state);
-	r->open -= is_open(q->state);
-	*of_source = (uint16_t)(*of_source + is_open(state) - is_open(q->state));
+	if (is_open(state) && !is_open(q->state)) {
+		r->open++;
+		shares_open(&r->shares, q->source);
+	} else if (!is_open(state) && is_open(q->state)) {
+		r->open--;
+		shares_close(&r->shares, q->source);
+	}
 	r->in_state[state]++;
 	r->in_state[q->state]--;
 	TAILQ_REMOVE(&r->list[q->state], q, list);
@@ -183,19 +180,13 @@ static bool buffer_take(struct requests *r, struct request *q)
 	return buffer_take(r, q);
 }
 
-static uint32_t share_of(const struct requests *r, uint64_t source)
-{
-	bool alone = r->open == r->open_of[source_of(source)];
-
-	return alone ? REQUEST_SOURCE_MAX : REQUEST_SOURCE_SHARED_MAX;
-}
-
 struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size,
 			     uint64_t source)
 {
 	struct request *q = TAILQ_FIRST(&r->list[REQUEST_FREE]);
 
-	if (source && r->open_of[source_of(source)] >= share_of(r, source))
+	shares_note(&r->shares, source);
+	if (source && !shares_may_open(&r->shares, source))
 		return NULL;
 	if (!q) {
 		q = TAILQ_FIRST(&r->list[REQUEST_ANSWERED]);

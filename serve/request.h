@@ -16,7 +16,9 @@
 #include "base/parts.h"
 #include "raft/types.h"
 #include "serve/door.h"
+#include "serve/share.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <sys/queue.h>
 
@@ -28,18 +30,9 @@ enum {
 	REQUEST_SMALL_SIZE = PARTS_PART_SIZE,
 	REQUEST_BUFFERS_MAX = 16, /* large messages at a time: 16 x 1.63 MiB = 26 MiB */
 	REQUEST_DOOR_SIZE = 48,
-	/*
-	 * Of the open ones those of one source: half of the table, so that whoever fills his half
-	 * refuses himself. Sources are told apart by a hash of ten bits.
-	 */
-	REQUEST_SOURCE_MAX = REQUESTS_MAX / 2,
-	/*
-	 * And while others have some open: what they wait behind is one batch of the log, and this
-	 * many commands of 100 bytes are 26 KiB of it.
-	 */
-	REQUEST_SOURCE_SHARED_MAX = REQUESTS_MAX / 8,
-	REQUEST_SOURCES = 1024,
 };
+
+static_assert(SHARE_OPEN_ALONE <= REQUESTS_MAX / 2, "whoever fills his half refuses himself");
 
 #define REQUEST_KEEP_NS 2000000000ull
 /* A large answer that was not given whole is not asked for any more: several silences. */
@@ -132,7 +125,7 @@ struct requests {
 	struct request_bucket by_session[REQUEST_BUCKETS];
 	uint32_t in_state[REQUEST_STATE_COUNT]; /* the lists' lengths */
 	uint32_t open;                          /* neither FREE nor ANSWERED */
-	uint16_t open_of[REQUEST_SOURCES];      /* of these, by a hash of their source */
+	struct shares shares;                   /* of these, and of the loop's time */
 	struct request_buffer buffer[REQUEST_BUFFERS_MAX];
 };
 

@@ -25,6 +25,7 @@ int serve_create(struct serve **out, const struct serve_options *o)
 	err = requests_create(&s->requests);
 	if (err)
 		goto err_scratch;
+	s->requests.shares.salt = o->salt;
 	accept_init(s);
 	*out = s;
 	return 0;
@@ -54,6 +55,7 @@ void serve_turn(struct serve *s, uint64_t now_ns)
 	assert(now_ns >= s->now_ns);
 	s->now_ns = now_ns;
 	s->requests.now_ns = now_ns;
+	shares_turn(&s->requests.shares, now_ns);
 	s->active = false;
 }
 
@@ -88,6 +90,20 @@ static uint64_t deadline_of(const struct serve *s, uint64_t timeout_us)
 	if (timeout_us > REQUEST_TIMEOUT_NS_MAX / 1000)
 		return s->now_ns + REQUEST_TIMEOUT_NS_MAX;
 	return s->now_ns + timeout_us * 1000;
+}
+
+bool serve_hear(struct serve *s, uint64_t source, bool proven, bool *tell)
+{
+	enum share_verdict verdict = shares_hear(&s->requests.shares, source, proven);
+
+	*tell = verdict == SHARE_TELL;
+	s->counters.over += verdict != SHARE_OK;
+	return verdict == SHARE_OK;
+}
+
+void serve_charge(struct serve *s, const struct request *q, uint32_t units)
+{
+	shares_charge(&s->requests.shares, q->source, units);
 }
 
 struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint32_t size,

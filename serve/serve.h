@@ -21,6 +21,7 @@ struct serve_options {
 	struct serve_host *host;
 	/* Above every id that an earlier life of this member gave to a forward or a read. */
 	uint64_t first_id;
+	uint64_t salt; /* of what is kept by a hash of a source: nobody can guess it */
 };
 
 struct serve_counters {
@@ -29,6 +30,7 @@ struct serve_counters {
 	uint64_t answers;   /* last words, refusals too */
 	uint64_t forwarded; /* commands sent to a leader, once for each leader */
 	uint64_t refused;   /* at the door: no place, or no buffer */
+	uint64_t over;      /* packets: more than the share of their source */
 	uint64_t malformed; /* commands that the state machine cannot read */
 	uint64_t timeouts;
 	uint64_t commands_failed, reads_failed; /* of these */

@@ -6,6 +6,7 @@
 
 #include "dataplane/client.h"
 #include "doors/udp.h"
+#include "serve/share.h"
 #include "tests/sim/net.h"
 
 #include <errno.h>
@@ -273,6 +274,120 @@ static void a_budget_that_is_spent_ends_the_answer(void **state)
 	rig_check_clean(&rig);
 }
 
+/* --- a flood ----------------------------------------------------------------------------- */
+
+enum {
+	FLOOD = 24,     /* in each turn */
+	UNIT_NS = 4000, /* as serve/share.h has it: what an answer of one part takes */
+	STATUS_NS = 50000,
+	QUESTIONS = 50,
+	QUERY_TURNS = 12, /* there, confirmed, and back */
+};
+
+struct flood {
+	struct dp *dp;
+	uint64_t cookie, id, answers;
+};
+
+static void flood_send(struct flood *f, uint8_t type, uint8_t kind)
+{
+	const struct wire_hello hello = {.nonce = 1};
+	const struct wire_part part = {.cookie = f->cookie,
+				       .request_id = ++f->id,
+				       .kind = kind,
+				       .data = (const uint8_t *)""};
+	struct dp_address to;
+	uint32_t size_max;
+	uint8_t *body;
+
+	if (!dp_resolve(f->dp, 0, SERVER, WIRE_PORT_CLIENT, rig.now_ns, &to))
+		return;
+	body = dp_begin_client(f->dp, &to, &size_max);
+	assert_non_null(body);
+	dp_end(f->dp, type,
+	       type == WIRE_HELLO ? wire_hello_encode(&hello, type, body)
+				  : wire_part_encode(&part, type, body));
+}
+
+static void flood_receive(struct flood *f)
+{
+	struct dp_datagram datagram[DP_RECEIVE_MAX];
+	uint32_t count = dp_receive(f->dp, rig.now_ns, datagram);
+	struct wire_hello hello;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct dp_datagram *d = &datagram[i];
+
+		f->answers += d->envelope.type == WIRE_ANSWER;
+		if (d->envelope.type == WIRE_WELCOME) {
+			assert_int_equal(wire_hello_decode(&hello, WIRE_WELCOME, d->body,
+							   d->envelope.body_size),
+					 0);
+			f->cookie = hello.cookie;
+		}
+	}
+	dp_release(f->dp);
+	dp_flush(f->dp);
+}
+
+/* One turn of the flood, whose work takes the node its time. */
+static void flood_turn(struct flood *f, uint32_t count)
+{
+	uint64_t before = serve_get_counters(rig.serve)->answers;
+
+	for (uint32_t i = 0; i < count; i++)
+		flood_send(f, WIRE_REQUEST, WIRE_STATUS);
+	dp_flush(f->dp);
+	turn(TURN_NS);
+	flood_receive(f);
+	rig.now_ns += (serve_get_counters(rig.serve)->answers - before) * STATUS_NS;
+}
+
+static uint64_t question(struct flood *f, uint32_t count)
+{
+	static uint8_t query[RIG_QUERY_MAX];
+	struct kv_request r = {.operation = KV_RANGE, .key = {(const uint8_t *)"none", 4}};
+	uint64_t begun_ns = rig.now_ns;
+
+	kv_request_encode(&r, query);
+	client_request(client, WIRE_QUERY, query, (uint32_t)kv_request_size(&r), rig.now_ns, S);
+	while (client_get_state(client) == CLIENT_WAITING)
+		flood_turn(f, count);
+	assert_int_equal(client_status(client), WIRE_OK);
+	return rig.now_ns - begun_ns;
+}
+
+/*
+ * Well-formed, from a proven address, and each of them costs a thousand times what it takes to send
+ * it: others wait for a share of it in each turn, and for no more.
+ */
+static void V37_N13_a_flood_at_the_door_leaves_others_their_turns(void **state)
+{
+	struct flood f = {.dp = dp_on(2, CLIENT + 1, 40001, 0)};
+	uint64_t ns = 0;
+
+	(void)state;
+	while (!f.cookie) {
+		flood_send(&f, WIRE_HELLO, 0);
+		dp_flush(f.dp);
+		turn(TURN_NS);
+		flood_receive(&f);
+	}
+	ns = question(&f, 0);
+	assert_in_range(ns, TURN_NS, QUERY_TURNS * TURN_NS + STATUS_NS);
+	for (int i = 0; i < 8; i++)
+		(void)question(&f, FLOOD); /* it is ahead at first */
+	ns = 0;
+	f.answers = 0;
+	for (int i = 0; i < QUESTIONS; i++)
+		ns += question(&f, FLOOD);
+	assert_in_range(ns / QUESTIONS, TURN_NS,
+			QUERY_TURNS * (TURN_NS + 2 * SHARE_TURN * UNIT_NS) + STATUS_NS);
+	assert_true(f.answers > 0);
+	assert_true(serve_get_counters(rig.serve)->over > 0);
+	dp_destroy(f.dp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +399,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_budget_that_is_spent_ends_the_answer, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			V37_N13_a_flood_at_the_door_leaves_others_their_turns, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

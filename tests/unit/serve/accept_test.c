@@ -223,6 +223,34 @@ static void what_is_never_whole_goes(void **state)
 	replied(REQUEST_BUFFERS_MAX + 2, SERVE_OK, 1);
 }
 
+/*
+ * A member has its share of the leader's turns as each client has: it knows its own clients alone,
+ * and one of those floods it.
+ */
+static void V37_N13_what_one_member_forwards_leaves_others_their_turns(void **state)
+{
+	const uint32_t flood = 1000;
+
+	(void)state;
+	part_from(OTHER, 1, 100, 0);
+	assert_int_equal(h.proposals, 1);
+	for (uint32_t i = 0; i < flood; i++)
+		part_from(PEER, i, 100, 0);
+	assert_in_range(h.proposals, 2, 1 + SHARE_BURST);
+	for (int i = 0; i < 20; i++) {
+		uint32_t before = h.proposals;
+
+		h.replies = 0;
+		hand_turn(&h, 10);
+		for (uint32_t k = 0; k < flood; k++)
+			part_from(PEER, k, 100, 0);
+		part_from(OTHER, 2, 100, 0);
+		assert_in_range(h.proposals - before, 1, SHARE_TURN + 1);
+		/* One more is told to come again. */
+		assert_int_equal(h.replies, h.proposals - before + 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +268,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_refusal_leaves_the_last_part_wanted, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(what_is_never_whole_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			V37_N13_what_one_member_forwards_leaves_others_their_turns, setup,
+			teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

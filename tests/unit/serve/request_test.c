@@ -187,21 +187,23 @@ static void V37_N13_one_source_does_not_fill_the_table(void **state)
 	struct requests *r = *state;
 	uint64_t id = 0;
 
+	shares_turn(&r->shares, r->now_ns + 1);
 	while (request_open(r, &door, id, 10, 66))
 		id++;
-	assert_int_equal(id, REQUEST_SOURCE_MAX);
-	struct request *other_one = request_open(r, &door, id, 10, 7);
-	assert_non_null(other_one);
-	request_move(r, request_find(r, &door, 0, NULL), REQUEST_ANSWERED);
-	/* With others about it has an eighth. */
-	assert_null(request_open(r, &door, ++id, 10, 66));
-	for (uint64_t i = 1; i + REQUEST_SOURCE_SHARED_MAX <= REQUEST_SOURCE_MAX; i++) {
+	assert_int_equal(id, SHARE_OPEN_ALONE);
+	/* With others about it has less. */
+	assert_non_null(request_open(r, &door, id, 10, 7));
+	for (uint64_t i = 0; i + SHARE_OPEN <= SHARE_OPEN_ALONE; i++) {
 		assert_null(request_open(r, &door, ++id, 10, 66));
-		request_close(r, request_find(r, &door, i, NULL));
+		struct request *q = request_find(r, &door, i, NULL);
+		request_move(r, q, REQUEST_ANSWERED);
+		if (i % 2)
+			request_close(r, q);
 	}
 	assert_non_null(request_open(r, &door, ++id, 10, 66));
 	assert_null(request_open(r, &door, ++id, 10, 66));
-	request_close(r, other_one); /* alone again */
+	/* Alone again. */
+	shares_turn(&r->shares, r->now_ns + 1 + SHARE_ABOUT_NS);
 	assert_non_null(request_open(r, &door, ++id, 10, 66));
 	while (request_open(r, &door, ++id, 10, 0)) /* the local socket has no share */
 		;
