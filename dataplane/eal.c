@@ -33,6 +33,8 @@
 #include <rte_log.h>
 
 enum {
+	/* Seven nodes that start at once, and on a busy machine one takes two seconds with it. */
+	PAGES_WAIT_MS = 15 * 1000,
 	ARGUMENTS_MAX = 24,
 	ARGUMENT_SIZE = 256,
 	LOG_LINE_SIZE = 512,
@@ -264,8 +266,12 @@ int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
 	}
 	if (options->memory == EAL_MEMORY_ORDINARY)
 		return start(options, false, error);
-	pages = pages_lock();
-	err = start_counted(options, error);
+	pages = pages_lock(PAGES_WAIT_MS);
+	/* What another takes meanwhile may be the pages that would be counted here. */
+	if (pages < 0 && options->memory == EAL_MEMORY_HUGE_IF_FREE)
+		err = start(options, false, error);
+	else
+		err = start_counted(options, error);
 	if (pages >= 0)
 		close(pages);
 	return err;

@@ -5,10 +5,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #define PAGES_DIRECTORY "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 
-enum { LOCK_TRIES = 500, LOCK_NAP_MS = 10 };
+enum { LOCK_NAP_MS = 10 };
 
 static uint64_t number(const char *path)
 {
@@ -47,12 +48,22 @@ bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX])
 	return false;
 }
 
-/* Not in /sys: each network namespace may have one of its own. */
-int pages_lock(void)
+/*
+ * Of the files that are there at each start this one is the same for all: /sys is another for each
+ * network namespace, /proc for each namespace of processes, and with systemd's ProtectProc= for
+ * each service.
+ */
+int pages_lock(uint32_t wait_ms)
 {
-	int file = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	int file = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 
-	for (int i = 0; file >= 0 && i < LOCK_TRIES && flock(file, LOCK_EX | LOCK_NB) != 0; i++)
+	for (uint32_t waited = 0; file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0;
+	     waited += LOCK_NAP_MS) {
+		if (waited >= wait_ms) {
+			close(file);
+			return -1;
+		}
 		(void)poll(NULL, 0, LOCK_NAP_MS);
+	}
 	return file;
 }

@@ -27,8 +27,8 @@ bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX]);
 /*
  * Several nodes of a host must not all count the same free pages: until the one that holds this
  * has taken its own, the others wait, but not for ever for one that is stopped in between. The
- * descriptor's close ends it; -1 if it cannot be had.
+ * descriptor's close ends it; -1: not to be had within the time.
  */
-int pages_lock(void);
+int pages_lock(uint32_t wait_ms);
 
 #endif
