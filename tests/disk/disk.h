@@ -23,8 +23,8 @@
  *
  * disk_begin is called before there are threads. It moves the program, and what it starts from then
  * on, into a mount namespace of its own: a test that dies leaves no mount. A lab that is begun
- * afterwards lives there too (its network namespace has its name there alone); tests/e2e/run takes
- * it down from outside, by its processes. Disks are unmounted before a lab is taken down.
+ * afterwards lives there too: its network namespace has its name there alone. Disks are unmounted
+ * before a lab is taken down.
  *
  * The language, also for a shell: quoin-test-disk --tell HERE.control WORDS...
  *

@@ -113,6 +113,12 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
 	return remove(path);
 }
 
+void directory_make(char *out, size_t size)
+{
+	assert_true(snprintf(out, size, "%s.own.XXXXXX", getenv("E2E_DIR")) < (int)size);
+	assert_non_null(mkdtemp(out));
+}
+
 void directory_remove(const char *path)
 {
 	assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);

@@ -3,7 +3,7 @@
  * asked through the nodes' admin sockets, which no fault rule reaches.
  *
  * The programs and the lab's directory come from the environment that tests/e2e/run sets, and that
- * takes the lab down, also after a test that died. Nodes count from 1, as in the lab.
+ * ends and removes all of it, also after a test that died. Nodes count from 1, as in the lab.
  */
 #ifndef TESTS_E2E_CLUSTER_H
 #define TESTS_E2E_CLUSTER_H
@@ -58,6 +58,8 @@ const char *program(const char *name);
 void run(struct run *out, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* A new one, empty, on the disk that labs are on. tests/e2e/run keeps it after a failure. */
+void directory_make(char *out, size_t size);
 /* With all that is in it. */
 void directory_remove(const char *path);
 

@@ -89,21 +89,6 @@ static void set_written(const struct process *node)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* Its last line, which is the last word on why it ended. */
-static void last_word(const struct process *node, char *out, size_t size)
-{
-	char path[96], line[1024];
-	FILE *log;
-
-	snprintf(path, sizeof(path), "%s/n1.log", node->dir);
-	log = fopen(path, "re");
-	assert_non_null(log);
-	out[0] = '\0';
-	while (fgets(line, sizeof(line), log))
-		snprintf(out, size, "%s", line);
-	fclose(log);
-}
-
 struct fault {
 	const char *rule, *file, *says;
 	bool written;
@@ -131,7 +116,7 @@ static void ends_with_5(const struct fault *f)
 	if (err == 0 && !f->written)
 		fail_msg("%s: it acknowledged a write that failed", f->rule);
 	process_must_exit(&p, QUOIND_DISK);
-	last_word(&p, word, sizeof(word));
+	process_last_word(&p, word, sizeof(word));
 	if (!strstr(word, f->file) || !strstr(word, f->says))
 		fail_msg("%s: its last word does not name %s and \"%s\": %s", f->rule, f->file,
 			 f->says, word);

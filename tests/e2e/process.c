@@ -29,8 +29,7 @@ static void configure(const struct process *p, const char *more, const char *mem
 void process_prepare(struct process *p, const char *more)
 {
 	*p = (struct process){.c = {.link = "memif", .nodes = 1}, .own_namespace = true};
-	snprintf(p->dir, sizeof(p->dir), "/var/tmp/quoin-process-XXXXXX");
-	assert_non_null(mkdtemp(p->dir));
+	directory_make(p->dir, sizeof(p->dir));
 	p->c.dir = p->dir;
 	snprintf(p->config, sizeof(p->config), "%s/n1.yaml", p->dir);
 	configure(p, more, "");
@@ -71,12 +70,28 @@ static bool is_leading(void *context)
 	       (cluster_status(&p->c, 1, &status) && strcmp(status.role, "leader") == 0);
 }
 
+void process_last_word(const struct process *p, char *out, size_t size)
+{
+	char path[96], line[1024];
+	FILE *log;
+
+	out[0] = '\0';
+	snprintf(path, sizeof(path), "%s/n1.log", p->dir);
+	log = fopen(path, "re");
+	while (log && fgets(line, sizeof(line), log))
+		snprintf(out, size, "%s", line);
+	if (log)
+		fclose(log);
+}
+
 void process_wait_leading(struct process *p)
 {
 	bool leading = wait_until(is_leading, p, CLUSTER_WAIT_MS);
+	char word[1024];
 
+	process_last_word(p, word, sizeof(word));
 	if (p->pid == 0)
-		fail_msg("it ended with %x", (unsigned)p->status);
+		fail_msg("it ended with %x: %s", (unsigned)p->status, word);
 	assert_true(leading);
 }
 
@@ -96,10 +111,14 @@ bool process_wait(struct process *p, uint32_t timeout_ms)
 
 void process_must_exit(struct process *p, int status)
 {
+	char word[1024];
+
 	if (!process_wait(p, CLUSTER_WAIT_MS))
 		fail_msg("it does not end");
-	if (!WIFEXITED(p->status) || WEXITSTATUS(p->status) != status)
-		fail_msg("it ended with %x, not with %d", (unsigned)p->status, status);
+	if (!WIFEXITED(p->status) || WEXITSTATUS(p->status) != status) {
+		process_last_word(p, word, sizeof(word));
+		fail_msg("it ended with %x, not with %d: %s", (unsigned)p->status, status, word);
+	}
 }
 
 void process_remove(struct process *p)

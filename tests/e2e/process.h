@@ -11,8 +11,8 @@ enum { PROCESS_ARGUMENTS_MAX = 8 };
 
 struct process {
 	struct cluster c; /* of this node alone, for cluster_status: no lab */
-	char dir[64];     /* with n1, the data directory, and n1.yaml */
-	char config[96];
+	char dir[80];     /* with n1, the data directory, and n1.yaml */
+	char config[112];
 	bool own_namespace; /* of the network */
 	pid_t pid;
 	int status; /* as waitpid says it, once it ended */
@@ -37,6 +37,9 @@ void process_wait_leading(struct process *p);
 bool process_wait(struct process *p, uint32_t timeout_ms);
 /* It must end with this exit status. */
 void process_must_exit(struct process *p, int status);
+
+/* The last line of its n1.log, if `before` made it one; else "". */
+void process_last_word(const struct process *p, char *out, size_t size);
 
 /* Its directory, and itself if it is still there. */
 void process_remove(struct process *p);
