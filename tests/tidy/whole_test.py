@@ -14,6 +14,7 @@ import median
 import mistakes
 import paths
 import promises
+import signals
 
 # In pieces, since this file is read by the rules too.
 R = "R"
@@ -217,6 +218,28 @@ class Mistakes(Tree):
         self.bad(mistakes, self.tree(self.row("int one;", tests=())), "holds nothing")
         self.bad(mistakes, self.tree(self.row("int one;"), self.row("int one")), "are two called")
         self.bad(mistakes, self.tree(), "no mistake is made")
+
+
+class Signals(Tree):
+    PAGE = (".SH SIGNALS\n.TP\n.BR SIGTERM\nEnd cleanly, at once.\n"
+            ".TP\n.BR SIGHUP \", \" SIGCHLD\n.TQ\n.BR SIGPIPE\nNothing.\n"
+            ".TP\n.BR SIGSTOP\nStand still until\n.BR SIGCONT .\n.SH NEXT\n")
+    CODE = ("static const int ends[] = {SIGTERM};\n"
+            "static const int ignored[] = {SIGHUP, SIGPIPE};\n"
+            "static const int defaults[] = {SIGCONT, SIGCHLD};\n")
+
+    def tree(self, page=PAGE, code=CODE):
+        return {signals.PAGE: page, signals.CODE: code}
+
+    def test_good(self):
+        self.good(signals, self.tree())
+
+    def test_F9_bad(self):
+        for old, new in (("SIGHUP, ", ""), ("{SIGTERM}", "{SIGTERM, SIGINT}"), (", SIGCHLD", "")):
+            self.bad(signals, self.tree(code=self.CODE.replace(old, new)), "alone")
+        for old in ("SIGPIPE", "SIGTERM", "SIGCONT"):
+            self.bad(signals, self.tree(page=self.PAGE.replace(old, "")), "alone")
+        self.bad(signals, self.tree(page=""), "no section SIGNALS")
 
 
 if __name__ == "__main__":
