@@ -6,6 +6,7 @@
 #include "wal/file.h"
 #include "wal/io.h"
 #include "wal/recovery.h"
+#include "wal/temporary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -179,6 +180,18 @@ static int mark_check(struct recovery *r)
 	return 0;
 }
 
+/* They are removed afterwards. */
+static int temporaries_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	int err = wal_temporary_judge(w->disk, &r->names, &w->id, w->unit, w->mode, r->scan_error,
+				      sizeof(r->scan_error));
+
+	if (err != 0)
+		return wal_refuse(w, err, "%s; nothing was changed", r->scan_error);
+	return 0;
+}
+
 /* A log that ends too early opens, and says so; whoever opened it must not vote. */
 static void end_judge(struct recovery *r)
 {
@@ -231,6 +244,8 @@ int wal_examine(struct recovery *r)
 		err = mark_check(r);
 	if (err == 0)
 		err = wal_cluster_find(r);
+	if (err == 0)
+		err = temporaries_check(r);
 	if (err == 0)
 		err = log_check(r);
 	return err;

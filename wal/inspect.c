@@ -5,6 +5,7 @@
 #include "wal/end.h"
 #include "wal/io.h"
 #include "wal/scan.h"
+#include "wal/temporary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -290,6 +291,17 @@ static int log_read(struct inspection *x)
 	return err;
 }
 
+/* What a start would remove. A node that runs may have one in the making. */
+static int temporaries_read(struct inspection *x)
+{
+	int err = 0;
+
+	if (!x->out->live)
+		err = wal_temporary_judge(x->disk, &x->names, &x->id, x->out->unit, DISK_DURABLE,
+					  x->line, sizeof(x->line));
+	return err == 0 ? 0 : say(x, err, "%s", x->line);
+}
+
 static int inspect(struct inspection *x)
 {
 	char bad[DISK_NAME_MAX];
@@ -310,6 +322,8 @@ static int inspect(struct inspection *x)
 		err = base_read(x);
 	if (err == 0)
 		err = record_read(x);
+	if (err == 0)
+		err = temporaries_read(x);
 	return err != 0 ? err : log_read(x);
 }
 

@@ -66,6 +66,8 @@ void wal_meta_names_from(struct meta_names *names, uint64_t segment);
 void wal_meta_names_free(struct meta_names *names);
 void wal_meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);
 void wal_meta_temporary_name(char out[DISK_NAME_MAX], const char *name);
+/* False: it is not the temporary name of a segment. */
+bool wal_meta_temporary_segment(const char *name, uint64_t *sequence);
 
 /* Where the fields of a block's own begin, behind its magic, version, CRC and identity. */
 enum { META_BODY = 24 };

@@ -60,6 +60,20 @@ static bool is_temporary(const char *name)
 		has_suffix(name, META_TEMPORARY));
 }
 
+bool wal_meta_temporary_segment(const char *name, uint64_t *sequence)
+{
+	char segment[DISK_NAME_MAX];
+	size_t size = strlen(name);
+
+	if (!has_suffix(name, META_TEMPORARY) ||
+	    strncmp(name, segment_prefix, strlen(segment_prefix)) != 0)
+		return false;
+	size -= strlen(META_TEMPORARY);
+	memcpy(segment, name, size);
+	segment[size] = '\0';
+	return segment_parse(segment, sequence);
+}
+
 static int names_add(struct meta_names *out, const char *name)
 {
 	if (strcmp(name, META_IDENTITY) == 0) {

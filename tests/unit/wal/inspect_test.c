@@ -287,6 +287,27 @@ static void V22_a_flipped_bit_past_the_end_is_told(void **state)
 	end(&f);
 }
 
+/* The line says what to do, and that is right. */
+static void V25_a_segment_whose_new_name_was_lost(void **state)
+{
+	static char out[4096];
+	char from[600], to[700];
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	(void)snprintf(from, sizeof(from), "%s/segment-0000000000000001", f.path);
+	(void)snprintf(to, sizeof(to), "%s.tmp", from);
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(
+		strstr(out, "segment-0000000000000001.tmp at offset 4096: it holds writes"));
+	assert_non_null(strstr(out, "rename it to segment-0000000000000001\n"));
+	assert_int_equal(rename(to, from), 0);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
+	end(&f);
+}
+
 static void V14_a_log_that_ends_before_its_mark(void **state)
 {
 	static char out[256 * 1024];
@@ -444,6 +465,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_log_in_use),
 		cmocka_unit_test(V14_a_log_that_ends_before_its_mark),
 		cmocka_unit_test(V22_a_flipped_bit_past_the_end_is_told),
+		cmocka_unit_test(V25_a_segment_whose_new_name_was_lost),
 		cmocka_unit_test(the_program),
 		cmocka_unit_test(its_exit_statuses),
 	};

@@ -5,6 +5,7 @@
 #include "tests/unit/wal/lost.h"
 
 #include <errno.h>
+#include <string.h>
 
 static void V14_the_last_segment_and_the_prepared_one_removed(void **state)
 {
@@ -187,6 +188,85 @@ static void V25_W20_a_sync_of_names_that_was_ignored_is_told(void **state)
 	test_log_free(&t);
 }
 
+static void rename_segment(struct test_log *t, uint64_t sequence, bool temporary)
+{
+	char name[DISK_NAME_MAX], other[DISK_NAME_MAX];
+
+	wal_meta_segment_name(name, sequence);
+	wal_meta_temporary_name(other, name);
+	fake_copy(t->disk, temporary ? name : other, temporary ? other : name);
+	fake_remove(t->disk, temporary ? name : other);
+}
+
+/* All it held is there under its old name: kept, told, and whole once that is mended (V25). */
+static void V25_a_segment_whose_new_name_was_lost_is_kept(void **state)
+{
+	char name[DISK_NAME_MAX];
+	struct test_log t;
+	raft_index last;
+	uint64_t newest;
+
+	(void)state;
+	newest = lost_fill(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	last = t.found.last_index;
+	test_log_close(&t);
+	for (uint64_t first = 1; first < newest; first++) {
+		struct test_log copy = t;
+
+		copy.disk = fake_clone(t.disk, first);
+		for (uint64_t i = first; i < newest; i++)
+			rename_segment(&copy, i, true);
+		for (uint64_t i = first; i < newest; i++) {
+			test_log_refused(&copy, -EBADMSG, "holds writes of this log");
+			/* As the line says, whichever it names. */
+			for (uint64_t k = first;; k++) {
+				wal_meta_segment_name(name, k);
+				assert_true(k < newest);
+				if (!strstr(copy.error, name) || fake_exists(copy.disk, name))
+					continue;
+				rename_segment(&copy, k, false);
+				break;
+			}
+		}
+		assert_int_equal(test_log_open(&copy), 0);
+		assert_false(copy.found.lost);
+		assert_int_equal(copy.found.last_index, last);
+		test_log_free(&copy);
+	}
+	/* Under both names, as a crash may leave it: the temporary one goes. */
+	wal_meta_segment_name(name, 2);
+	fake_copy(t.disk, name, "segment-0000000000000002.tmp");
+	assert_int_equal(test_log_open(&t), 0);
+	assert_false(fake_exists(t.disk, "segment-0000000000000002.tmp"));
+	assert_int_equal(t.found.last_index, last);
+	test_log_free(&t);
+}
+
+/* One that was being made is thrown away, however far it had come. */
+static void V25_a_segment_in_the_making_is_no_segment(void **state)
+{
+	char name[DISK_NAME_MAX], temporary[DISK_NAME_MAX];
+	struct test_log t;
+	uint64_t newest;
+
+	(void)state;
+	newest = lost_fill(&t);
+	wal_meta_segment_name(name, newest);
+	fake_copy(t.disk, name, "kept");
+	wal_meta_segment_name(name, newest + 1);
+	wal_meta_temporary_name(temporary, name);
+	for (uint64_t size = 0; size <= TEST_SEGMENT_SIZE; size += 1000) {
+		fake_copy(t.disk, "kept", temporary);
+		fake_truncate(t.disk, temporary, size);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_false(t.found.lost);
+		assert_false(fake_exists(t.disk, temporary));
+		test_log_close(&t);
+	}
+	test_log_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +280,8 @@ int main(void)
 		cmocka_unit_test(V14_a_sector_of_the_last_write_zeroed),
 		cmocka_unit_test(V14_the_whole_log_zeroed),
 		cmocka_unit_test(V25_W20_a_sync_of_names_that_was_ignored_is_told),
+		cmocka_unit_test(V25_a_segment_whose_new_name_was_lost_is_kept),
+		cmocka_unit_test(V25_a_segment_in_the_making_is_no_segment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

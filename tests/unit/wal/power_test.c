@@ -223,6 +223,40 @@ static void W24_a_disk_that_lies_is_found_out(void **state)
 	on_disk_end(&s);
 }
 
+/* Names told as durable that were not: whole segments are gone, and that is told (V25). */
+static void V25_W24_names_that_a_disk_lied_about_are_found_out(void **state)
+{
+	static struct on_disk s;
+	int told = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 2; seed++) {
+		int err;
+
+		on_disk_begin(&s, WAL_DURABLE);
+		on_disk_open(&s);
+		write_some(&s, 1, ENTRIES, 1);
+		on_disk_settle(&s);
+		(void)disk_rule(&s.disk, "on fsyncdir * lie");
+		write_some(&s, ENTRIES + 1, 3 * ENTRIES_ROLL, 1);
+		assert_true(s.wal->tail >= 2);
+		on_disk_cut(&s, seed == 1 ? "lose" : "tear", seed);
+		err = wal_open(&s.wal, &s.options, &s.found, s.error);
+		/* By chance all names are there. */
+		if (err == 0 && !s.found.lost && s.found.last_index == 3 * ENTRIES_ROLL) {
+			on_disk_end(&s);
+			continue;
+		}
+		told++;
+		if (err == 0)
+			assert_true(s.found.lost);
+		else
+			assert_non_null(strstr(s.error, "segment-"));
+		on_disk_end(&s);
+	}
+	assert_true(told > 0);
+}
+
 /* A write that never reached the disk: at the end the mark shows it, in the middle later writes. */
 static void W5_a_lost_write_is_found_out(void **state)
 {
@@ -262,6 +296,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(W17_a_power_cut_at_each_step_of_creation),
 		cmocka_unit_test(V24_what_a_mark_covers_survives_a_power_cut_in_written),
 		cmocka_unit_test(W24_a_disk_that_lies_is_found_out),
+		cmocka_unit_test(V25_W24_names_that_a_disk_lied_about_are_found_out),
 		cmocka_unit_test(W5_a_lost_write_is_found_out),
 	};
 

@@ -1,0 +1,83 @@
+#include "wal/temporary.h"
+
+#include "wal/io.h"
+#include "wal/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = 1024 * 1024 };
+
+static_assert(PIECE % FORMAT_UNIT_MAX == 0, "a piece is whole units, whatever they are");
+
+/* The place of the first write in it, or 0: there is none. */
+static int write_find(struct disk *d, int file, struct log_place *place, uint32_t unit,
+		      uint8_t *piece)
+{
+	struct record_header header;
+	uint64_t size;
+	int err = d->ops->size(d, file, &size);
+
+	for (uint64_t from = 0; err == 0 && from + unit <= size; from += PIECE) {
+		uint64_t left = (size - from) / unit * unit;
+		size_t want = left < PIECE ? (size_t)left : PIECE;
+
+		err = wal_io_read(d, file, from, piece, want);
+		for (size_t at = 0; err == 0 && at < want; at += unit) {
+			place->offset = from + at;
+			if (place->offset > 0 &&
+			    wal_record_header_decode(&header, piece + at, place) == 0)
+				return 0;
+		}
+	}
+	place->offset = 0;
+	return err;
+}
+
+static bool listed(const struct meta_names *names, uint64_t sequence)
+{
+	for (size_t i = 0; i < names->segment_count; i++)
+		if (names->segments[i] == sequence)
+			return true;
+	return false;
+}
+
+int wal_temporary_judge(struct disk *d, const struct meta_names *names, const struct log_id *id,
+			uint32_t unit, enum disk_mode mode, char *why, size_t size)
+{
+	uint8_t *piece = NULL;
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < names->temporary_count; i++) {
+		const char *name = names->temporary[i];
+		struct log_place place = {.id = *id};
+		int file;
+
+		/* Under both names it is one file. */
+		if (!wal_meta_temporary_segment(name, &place.segment) ||
+		    listed(names, place.segment))
+			continue;
+		piece = piece ? piece : aligned_alloc(FORMAT_UNIT_MAX, PIECE);
+		err = piece ? wal_io_open(d, name, false, mode, &file) : -ENOMEM;
+		if (err == 0) {
+			err = write_find(d, file, &place, unit, piece);
+			wal_io_close(d, file);
+		}
+		if (err != 0)
+			(void)snprintf(why, size, "%s: cannot be read: %s", name, strerror(-err));
+		if (err != 0 || place.offset == 0)
+			continue;
+		err = -EBADMSG;
+		(void)snprintf(
+			why, size,
+			"%s at offset %" PRIu64
+			": it holds writes of this log, so it was a segment already, and the "
+			"disk lost its new name: rename it to segment-%016" PRIx64,
+			name, place.offset, place.segment);
+	}
+	free(piece);
+	return err;
+}
