@@ -38,6 +38,7 @@ struct disk_thread {
 	uint32_t asked; /* counts; the owner's, read by the thread under the lock */
 	_Atomic uint32_t done;
 	uint32_t taken; /* the owner's */
+	uint32_t heard; /* likewise: how many of the calls' events were read off */
 	int event;
 };
 
@@ -214,16 +215,27 @@ int disk_thread_call(struct disk_thread *t, const struct disk_call *call, int fd
 	return 0;
 }
 
+/* The one that is taken next. */
+static bool is_done(const struct disk_thread *t)
+{
+	return t->taken != atomic_load_explicit(&t->done, memory_order_acquire);
+}
+
 bool disk_thread_poll(struct disk_thread *t, struct disk_call *call, struct disk_completion *out)
 {
 	const struct work *w = &t->ring[t->taken % DISK_IN_FLIGHT_MAX];
 	uint64_t events;
 
-	if (t->taken == atomic_load_explicit(&t->done, memory_order_acquire))
+	/* The event of a call may come after that was taken: then this is what there is to read. */
+	if (!is_done(t) && t->heard == t->taken)
 		return false;
 	/* Read off before the next look, so that none is missed; there may be none to read. */
-	if (read(t->event, &events, sizeof(events)) < 0)
+	if (read(t->event, &events, sizeof(events)) == (ssize_t)sizeof(events))
+		t->heard += (uint32_t)events;
+	else
 		assert(errno == EAGAIN || errno == EINTR);
+	if (!is_done(t))
+		return false;
 	*call = w->call;
 	*out = (struct disk_completion){w->tag, w->result, w->value};
 	t->taken++;
