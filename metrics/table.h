@@ -114,6 +114,7 @@
 	X(log_lines, COUNTER, 1, "log_lines", "quoin_log_lines_total", NULL, "Lines written to the log.") \
 	X(log_left_out, COUNTER, 1, "log_left_out", "quoin_log_left_out_total", NULL, "Lines left out of the log because their event was too frequent.") \
 	X(log_lost, COUNTER, 1, "log_lost", "quoin_log_lost_total", NULL, "Lines of the log that could not be written: its reader too slow or away, its disk full.") \
+	X(turns, COUNTER, 1, "turns", "quoin_loop_turns_total", NULL, "Turns of the loop: a node that may sleep takes few while it is idle.") \
 	X(uptime_ms, GAUGE, 1000, "uptime_ms", "quoin_uptime_seconds", NULL, "Since the loop began.")
 
 /* Once for each other member: key=value in the line "peer NAME", a label with the member's id. */

@@ -186,7 +186,7 @@ static void join(struct node *n)
 		n->failed = err;
 		return;
 	}
-	n->active = true;
+	n->work = true;
 	journal_write(n->journal, JOURNAL_INFO, "cluster",
 		      "cluster_id=%016" PRIx64 " member_id=%016" PRIx64 " members=%u",
 		      n->cluster_id, n->id, n->formation.table.count);
@@ -229,7 +229,7 @@ void node_formation_drive(struct node *n)
 			return;
 		}
 		formation_recorded(&n->formation);
-		n->active = true;
+		n->work = true;
 	}
 	if (!n->raft && n->formation.state == FORMATION_FORMED)
 		join(n);

@@ -28,7 +28,7 @@ static void sleep_until(struct idle *idle, uint64_t now_ns, uint64_t deadline_ns
 		idle->sleep_ns += idle->sleep_ns / 4;
 }
 
-void idle_wait(struct idle *idle, bool busy, uint64_t now_ns, uint64_t deadline_ns)
+void idle_wait(struct idle *idle, bool active, bool busy, uint64_t now_ns, uint64_t deadline_ns)
 {
 	if (idle->policy == IDLE_SPIN)
 		return;
@@ -36,7 +36,7 @@ void idle_wait(struct idle *idle, bool busy, uint64_t now_ns, uint64_t deadline_
 		idle->busy_ns = now_ns;
 		idle->sleep_ns = IDLE_SLEEP_NS_MIN;
 	}
-	if (idle->policy == IDLE_YIELD || now_ns - idle->busy_ns < IDLE_AWAKE_NS)
+	if (idle->policy == IDLE_YIELD || active || now_ns - idle->busy_ns < IDLE_AWAKE_NS)
 		sched_yield();
 	else
 		sleep_until(idle, now_ns, deadline_ns);

@@ -39,7 +39,16 @@ struct node_applying {
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
 };
 
+/* What a heartbeat says, or its answer. */
+struct node_beat {
+	enum raft_message_type type;
+	raft_term term;
+	raft_index prev_index, index; /* the commit index; what matches */
+	uint64_t read_seq;
+};
+
 struct node_counters {
+	uint64_t turns;
 	uint64_t malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
 	uint64_t raft_far, raft_unasked, raft_contradicts;
@@ -77,6 +86,7 @@ struct node {
 	uint64_t now_ns;
 	uint64_t started_ns;
 	bool active;      /* this turn did something */
+	bool work;        /* ... of which more will follow, as heartbeats alone do not */
 	uint32_t backlog; /* turns in a row that left frames in a queue, perhaps */
 	bool stopping;
 	int failed; /* -errno: the node must end */
@@ -110,9 +120,10 @@ struct node {
 		settings; /* ours, and as each peer last told: heartbeat_us 0: not yet */
 	struct wire_settings peer_settings[DP_PEERS_MAX];
 	uint64_t next_settings_ns;
-	struct path path[DP_PEERS_MAX];   /* what passes to each peer */
-	uint32_t path_told[DP_PEERS_MAX]; /* ... as last logged */
-	uint64_t asked_ns[DP_PEERS_MAX];  /* when its round trip was last asked for; 0: measured */
+	struct path path[DP_PEERS_MAX];      /* what passes to each peer */
+	uint32_t path_told[DP_PEERS_MAX];    /* ... as last logged */
+	struct node_beat beat[DP_PEERS_MAX]; /* as each peer last said it */
+	uint64_t asked_ns[DP_PEERS_MAX]; /* when its round trip was last asked for; 0: measured */
 	struct histogram round_trip[DP_PEERS_MAX];
 
 	/* The disk and how long it lets wait (disk.c). */

@@ -326,7 +326,8 @@ static int run(struct quoind *q)
 			notify_stopping(&q->notify);
 			node_stop(q->node);
 		}
-		idle_wait(&idle, node_busy(q->node), now, node_deadline(q->node));
+		idle_wait(&idle, node_active(q->node), node_busy(q->node), now,
+			  node_deadline(q->node));
 	}
 	if (error || !node_stopped(q->node))
 		return error;

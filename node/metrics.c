@@ -266,6 +266,7 @@ void node_metrics_collect(const struct node *n, struct metrics *m)
 
 	node_raft_status(n, &raft);
 	m->taken_ns = n->now_ns;
+	m->turns = n->counters.turns;
 	m->uptime_ms = (n->now_ns - n->started_ns) / 1000000;
 	collect_words(n, &raft, m);
 	collect_raft(n, &raft, m);

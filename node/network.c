@@ -34,12 +34,40 @@ static void count_raft_error(struct node *n, int err)
 	}
 }
 
+/*
+ * D11: an idle cluster's heartbeats say what the ones before them said. Whatever is new keeps the
+ * loop awake for a while, because more will follow: entries, a commit index, a read to confirm.
+ */
+static bool says_new(struct node *n, uint32_t peer, const struct raft_message *m)
+{
+	struct node_beat *last = &n->beat[peer], now = {.type = m->type, .term = m->term};
+
+	if (m->type == RAFT_MESSAGE_APPEND && m->append.entry_count == 0) {
+		now.prev_index = m->append.prev_index;
+		now.index = m->append.commit;
+		now.read_seq = m->append.read_seq;
+	} else if (m->type == RAFT_MESSAGE_APPEND_REPLY && m->append_reply.accepted) {
+		now.prev_index = m->append_reply.prev_index;
+		now.index = m->append_reply.match;
+		now.read_seq = m->append_reply.read_seq;
+	} else {
+		return true;
+	}
+	if (now.type == last->type && now.term == last->term &&
+	    now.prev_index == last->prev_index && now.index == last->index &&
+	    now.read_seq == last->read_seq)
+		return false;
+	*last = now;
+	return true;
+}
+
 static void receive_peer(struct node *n, const struct dp_datagram *d)
 {
 	struct raft_message message;
 	struct wire_settings settings;
 
 	if (d->envelope.type == WIRE_FORMATION) {
+		n->work = true;
 		node_formation_receive(n, d);
 		return;
 	}
@@ -55,6 +83,7 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 		return;
 	}
 	if (d->envelope.type == WIRE_PROPOSE || d->envelope.type == WIRE_PROPOSE_REPLY) {
+		n->work = true;
 		peer_door_receive(&n->serving.peers, d);
 		return;
 	}
@@ -67,6 +96,7 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	message.to = n->id;
 	message.identity = d->envelope.source_identity;
 	message.start = d->envelope.source_start;
+	n->work |= says_new(n, d->peer, &message);
 	count_raft_error(n, raft_recv(n->raft, &message));
 }
 
@@ -85,6 +115,7 @@ static uint32_t receive_burst(struct node *n)
 	uint32_t count = dp_receive(n->dp, n->now_ns, datagram);
 
 	for (uint32_t i = 0; i < count; i++) {
+		n->work |= !datagram[i].from_peer;
 		if (datagram[i].from_peer)
 			receive_peer(n, &datagram[i]);
 		else

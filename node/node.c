@@ -86,7 +86,8 @@ int node_poll(struct node *n, uint64_t now_ns)
 {
 	assert(now_ns >= n->now_ns);
 	n->now_ns = now_ns;
-	n->active = false;
+	n->active = n->work = false;
+	n->counters.turns++;
 	if (n->failed)
 		return n->failed;
 
@@ -113,7 +114,8 @@ int node_poll(struct node *n, uint64_t now_ns)
 	serve_expire(n->serve);
 	serving_welcome(n);
 	dp_flush(n->dp);
-	n->active |= serve_active(n->serve);
+	n->work |= serve_active(n->serve);
+	n->active |= n->work;
 	return n->failed;
 }
 
@@ -148,7 +150,7 @@ bool node_active(const struct node *n)
 
 bool node_busy(const struct node *n)
 {
-	return n->active || wal_busy(n->wal);
+	return n->work || wal_busy(n->wal);
 }
 
 void node_stop(struct node *n)

@@ -76,7 +76,10 @@ uint64_t node_deadline(const struct node *n);
 
 /* True if the last turn did anything: the next one may at once have more to do. */
 bool node_active(const struct node *n);
-/* ... or a disk write is in flight, whose end nothing announces: do not sleep long now. */
+/*
+ * It did more than an idle cluster does all the time, so more will follow soon; or a disk write is
+ * in flight, whose end nothing announces: do not sleep long now.
+ */
 bool node_busy(const struct node *n);
 
 /* The name of a member, or its id in hex. Valid until the next call. */

@@ -45,7 +45,7 @@ void node_persisted(struct node *n)
 	n->persisted = seq;
 	raft_persisted(n->raft, seq);
 	while (wal_read_poll(n->wal, &read)) {
-		n->active = true;
+		n->work = true;
 		/*
 		 * An entry that this node has and cannot read is lost data here: the node ends
 		 * (D8).
@@ -120,7 +120,7 @@ static void apply(struct node *n, const struct raft_entry *entries, uint32_t cou
 static void apply_rest(struct node *n)
 {
 	while (n->applying_next < n->applying_count) {
-		n->active = true;
+		n->work = true;
 		if (!apply_one(n, &n->applying[n->applying_next].entry))
 			return;
 		n->applying_next++;
@@ -199,6 +199,19 @@ void node_mark_last(struct node *n)
 		fail(n, err);
 }
 
+/* Not heartbeats and their answers alone. */
+static bool ready_is_work(const struct raft_ready *ready)
+{
+	for (uint32_t i = 0; i < ready->message_count; i++) {
+		const struct raft_message *m = &ready->messages[i];
+
+		if (m->type != RAFT_MESSAGE_APPEND_REPLY &&
+		    (m->type != RAFT_MESSAGE_APPEND || m->append.entry_count > 0))
+			return true;
+	}
+	return ready->persist_seq || ready->apply_count || ready->fetch_count || ready->read_count;
+}
+
 /* One hand-out. False: there was none. */
 static bool ready_once(struct node *n)
 {
@@ -233,6 +246,7 @@ static bool ready_once(struct node *n)
 		node_metrics_confirmed(n, &reads[i]);
 	}
 	n->active = true;
+	n->work |= ready_is_work(&ready);
 	return true;
 }
 
@@ -251,7 +265,7 @@ void node_ready(struct node *n)
 	if (n->failed || wal_poll(n->wal, n->now_ns, &seq) != 0)
 		return;
 	if (seq > n->persisted)
-		n->active = true; /* what waited for it leaves in the next turn */
+		n->work = true; /* what waited for it leaves in the next turn */
 	n->persisted = seq;
 	raft_persisted(n->raft, seq);
 }

@@ -340,6 +340,8 @@ static uint64_t step(struct sim_world *w)
 		}
 		check_node(w, i);
 		next = earlier(next, node_deadline(n->node));
+		n->active_turns += node_active(n->node);
+		n->busy_turns += node_busy(n->node);
 		if (node_active(n->node))
 			next = earlier(next, w->now_ns + SIM_STEP_BUSY_NS);
 	}

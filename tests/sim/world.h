@@ -32,9 +32,10 @@ struct sim_node {
 	uint64_t disk_due_ns
 		[SIM_TAGS]; /* when the operation with this tag completes; 0: none is in flight */
 	uint64_t paused_until_ns;
-	uint64_t slow_until_ns; /* its disk takes a hundred times as long */
-	uint64_t disk_ns;       /* of each operation of its disk; 0: a time is drawn */
-	bool disk_hangs;        /* what is in flight, and what comes, does not end */
+	uint64_t slow_until_ns;            /* its disk takes a hundred times as long */
+	uint64_t disk_ns;                  /* of each operation of its disk; 0: a time is drawn */
+	bool disk_hangs;                   /* what is in flight, and what comes, does not end */
+	uint64_t active_turns, busy_turns; /* node_active, node_busy */
 	uint64_t up_at_ns;
 	bool existing; /* started as `initial-cluster-state: existing` */
 	uint32_t life; /* counts its directories: a wipe, a reset, a volatile start makes one */
