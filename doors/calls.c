@@ -42,6 +42,12 @@ void calls_set_welcome(struct calls *s, const struct door_welcome *welcome)
 	atomic_store_explicit(&s->base, welcome->base, memory_order_release);
 }
 
+void calls_trouble_get(const struct calls *s, struct calls_trouble *out)
+{
+	out->told = atomic_load_explicit(&s->told, memory_order_relaxed);
+	out->starved = atomic_load_explicit(&s->starved, memory_order_relaxed);
+}
+
 static void take_answers(struct calls *s)
 {
 	struct connection *c;
@@ -114,7 +120,7 @@ static int start_thread(struct calls *s)
 
 static void release(struct calls *s)
 {
-	for (int i = 0; i < CALLS_MAX; i++) {
+	for (int i = 0; i < CALLS_PLACES; i++) {
 		if (s->connection[i].state != CONNECTION_FREE)
 			close(s->connection[i].fd);
 	}
@@ -129,7 +135,7 @@ static void release(struct calls *s)
 	if (s->tick >= 0)
 		close(s->tick);
 	if (s->memory)
-		munmap(s->memory, 2ull * CALLS_MAX * WIRE_MESSAGE_SIZE_MAX);
+		munmap(s->memory, 2ull * CALLS_PLACES * WIRE_MESSAGE_SIZE_MAX);
 	free(s);
 }
 
@@ -148,13 +154,13 @@ int calls_create(struct calls **out, const char *path, const struct door_welcome
 	assert(strlen(path) < sizeof(s->path));
 	memcpy(s->path, path, strlen(path));
 	/* Pages that no call touches cost nothing. */
-	s->memory = mmap(NULL, 2ull * CALLS_MAX * WIRE_MESSAGE_SIZE_MAX, PROT_READ | PROT_WRITE,
+	s->memory = mmap(NULL, 2ull * CALLS_PLACES * WIRE_MESSAGE_SIZE_MAX, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (s->memory == MAP_FAILED) {
 		free(s);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < CALLS_MAX; i++) {
+	for (size_t i = 0; i < CALLS_PLACES; i++) {
 		s->connection[i].call.data = s->memory + 2 * i * WIRE_MESSAGE_SIZE_MAX;
 		s->connection[i].call.answer = s->memory + (2 * i + 1) * WIRE_MESSAGE_SIZE_MAX;
 	}

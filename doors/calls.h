@@ -58,6 +58,13 @@ void calls_destroy(struct calls *c);
 struct call *calls_take(struct calls *c);
 void calls_give(struct calls *c, struct call *call);
 
+/* What keeps clients out. */
+struct calls_trouble {
+	uint64_t told; /* that all places are taken by calls at work */
+	bool starved;  /* there is no descriptor for one that waits */
+};
+void calls_trouble_get(const struct calls *c, struct calls_trouble *out);
+
 /* Said to whoever connects from now on. */
 void calls_set_welcome(struct calls *c, const struct door_welcome *welcome);
 

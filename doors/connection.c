@@ -22,7 +22,6 @@ static void call(struct calls *s, struct connection *c, enum call_event event)
 	bool put;
 
 	c->state = CONNECTION_CALLING;
-	c->silent = false;
 	c->call.event = event;
 	put = ring_put(&s->to_node, &c->call);
 	assert(put);
@@ -62,7 +61,7 @@ void connection_open(struct calls *s, struct connection *c, int fd)
 	c->state = CONNECTION_READING;
 	c->fd = fd;
 	c->closing = false;
-	c->silent = false;
+	connection_step(c);
 	c->moved = 0;
 	c->call.more = false;
 	watch(s, c, EPOLLIN, EPOLL_CTL_ADD);
@@ -70,6 +69,31 @@ void connection_open(struct calls *s, struct connection *c, int fd)
 	/* There is room for 64 bytes in a fresh socket; one that is gone shows at the read. */
 	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) != (ssize_t)sizeof(welcome))
 		connection_close(s, c);
+}
+
+static void move(struct connection *c, uint32_t size)
+{
+	c->moved += size;
+	c->lately += size;
+	if (c->lately >= CALLS_STEP)
+		connection_step(c);
+}
+
+/* It has a place only to be told that there is none. */
+static bool is_told(const struct calls *s, const struct connection *c)
+{
+	return c - s->connection >= CALLS_MAX;
+}
+
+static void tell(struct calls *s, struct connection *c)
+{
+	c->call.status = WIRE_BUSY;
+	c->call.retry_after_us = CALLS_RETRY_US;
+	c->call.more = false;
+	c->call.answer_size = 0;
+	atomic_fetch_add_explicit(&s->told, 1, memory_order_relaxed);
+	c->state = CONNECTION_CALLING;
+	connection_resume(s, c);
 }
 
 /* False: the header is malformed. */
@@ -115,14 +139,17 @@ void connection_read(struct calls *s, struct connection *c)
 			connection_close(s, c);
 			return;
 		}
-		c->moved += (uint32_t)n;
-		c->silent = false;
+		move(c, (uint32_t)n);
 		if (in_header && c->moved == STREAM_HEADER_SIZE && !header_decode(c)) {
 			connection_close(s, c);
 			return;
 		}
 		if (c->moved >= STREAM_HEADER_SIZE &&
 		    c->moved == STREAM_HEADER_SIZE + c->call.size) {
+			if (is_told(s, c)) {
+				tell(s, c);
+				return;
+			}
 			watch(s, c, 0, EPOLL_CTL_MOD); /* EPOLLHUP still comes */
 			call(s, c, CALL_REQUEST);
 			return;
@@ -149,16 +176,19 @@ void connection_write(struct calls *s, struct connection *c)
 			connection_close(s, c);
 			return;
 		}
-		c->moved += (uint32_t)n;
-		c->silent = false;
+		move(c, (uint32_t)n);
 	}
 	if (c->call.more) {
 		watch(s, c, 0, EPOLL_CTL_MOD);
 		call(s, c, CALL_WRITTEN);
 		return;
 	}
+	if (is_told(s, c)) {
+		connection_close(s, c);
+		return;
+	}
 	c->state = CONNECTION_READING;
-	c->silent = false;
+	connection_step(c);
 	c->moved = 0;
 	watch(s, c, EPOLLIN, EPOLL_CTL_MOD);
 }
@@ -167,6 +197,7 @@ void connection_resume(struct calls *s, struct connection *c)
 {
 	assert(c->state == CONNECTION_CALLING);
 	c->state = CONNECTION_WRITING;
+	connection_step(c);
 	c->moved = 0;
 	if (c->closing) {
 		connection_close(s, c);

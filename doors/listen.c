@@ -1,12 +1,14 @@
 /*
  * Who may connect to the local socket. There are CALLS_MAX places: beyond them, or out of
  * descriptors, clients wait in the socket's backlog and cost nothing. While some do, a client that
- * asks for nothing, or takes nothing of its answer, from one tick to the next gives its place up.
+ * asks for nothing, or that sends or takes next to nothing, gives its place up. If nobody does, who
+ * comes is told that the socket is full, as an answer to its request.
  */
 #include "doors/calls_internal.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#define TICK_NS 100000000
 
 /* True if somebody answers there. */
 static bool socket_alive(const struct sockaddr_un *address)
@@ -59,24 +63,39 @@ int listen_create(struct calls *s, char error[CALLS_ERROR_MAX])
 	return err;
 }
 
+static void tick_run(struct calls *s, bool run)
+{
+	const struct itimerspec tick = {.it_interval.tv_nsec = run ? TICK_NS : 0,
+					.it_value.tv_nsec = run ? TICK_NS : 0};
+	int err;
+
+	if (s->ticking == run)
+		return;
+	s->ticking = run;
+	s->full_ticks = 0;
+	for (int i = 0; i < CALLS_MAX; i++)
+		connection_step(&s->connection[i]);
+	err = timerfd_settime(s->tick, 0, &tick, NULL);
+	assert(err == 0);
+}
+
 static void let_wait(struct calls *s, bool wait)
 {
-	const struct itimerspec tick = {.it_interval.tv_sec = wait, .it_value.tv_sec = wait};
 	struct epoll_event event = {.events = wait ? 0 : EPOLLIN, .data.ptr = &s->listener};
 	int err;
 
+	if (wait)
+		tick_run(s, true);
 	if (s->waiting == wait)
 		return;
 	s->waiting = wait;
 	err = epoll_ctl(s->epoll, EPOLL_CTL_MOD, s->listener, &event);
-	if (!err)
-		err = timerfd_settime(s->tick, 0, &tick, NULL);
 	assert(err == 0);
 }
 
-static struct connection *place_free(struct calls *s)
+static struct connection *place_free(struct calls *s, int first, int end)
 {
-	for (int i = 0; i < CALLS_MAX; i++) {
+	for (int i = first; i < end; i++) {
 		if (s->connection[i].state == CONNECTION_FREE)
 			return &s->connection[i];
 	}
@@ -85,13 +104,22 @@ static struct connection *place_free(struct calls *s)
 
 void listen_accept(struct calls *s)
 {
-	struct connection *c = place_free(s);
-	int fd = c ? accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
+	struct connection *c = place_free(s, 0, CALLS_MAX);
+	int fd;
 
-	if (fd >= 0)
+	/* All have been at work for a while, and may be for long: it is told so, and not left. */
+	if (!c && s->full_ticks >= CALLS_FULL_TICKS)
+		c = place_free(s, CALLS_MAX, CALLS_PLACES);
+	fd = c ? accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
+	if (fd >= 0) {
+		atomic_store_explicit(&s->starved, false, memory_order_relaxed);
 		connection_open(s, c, fd);
-	else if (!c || (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR))
+	} else if (!c) {
 		let_wait(s, true);
+	} else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+		atomic_store_explicit(&s->starved, true, memory_order_relaxed);
+		let_wait(s, true);
+	}
 }
 
 void listen_again(struct calls *s)
@@ -101,22 +129,46 @@ void listen_again(struct calls *s)
 	s->freed = false;
 }
 
+static bool gives_way(const struct connection *c)
+{
+	bool idle = c->state == CONNECTION_READING && c->moved == 0;
+
+	return (c->state == CONNECTION_READING || c->state == CONNECTION_WRITING) &&
+	       c->ticks >= (idle ? CALLS_IDLE_TICKS : CALLS_SLOW_TICKS);
+}
+
+/* For a place, or to be told that there is none. */
+static bool somebody_waits(const struct calls *s)
+{
+	struct pollfd p = {.fd = s->listener, .events = POLLIN};
+
+	for (int i = CALLS_MAX; i < CALLS_PLACES; i++) {
+		if (s->connection[i].state != CONNECTION_FREE)
+			return true;
+	}
+	return poll(&p, 1, 0) == 1;
+}
+
 void listen_tick(struct calls *s)
 {
 	uint64_t count;
 
 	if (read(s->tick, &count, sizeof(count)) < 0)
 		assert(errno == EAGAIN);
-	for (int i = 0; i < CALLS_MAX; i++) {
+	for (int i = 0; i < CALLS_PLACES; i++) {
 		struct connection *c = &s->connection[i];
 
+		c->ticks++;
 		/* What it may have sent meanwhile is its word. */
-		if (c->state == CONNECTION_READING && c->silent)
+		if (gives_way(c) && c->state == CONNECTION_READING)
 			connection_read(s, c);
-		if ((c->state == CONNECTION_READING || c->state == CONNECTION_WRITING) && c->silent)
+		if (gives_way(c))
 			connection_close(s, c);
-		else
-			c->silent = true;
 	}
+	s->full_ticks++;
+	if (place_free(s, 0, CALLS_MAX))
+		s->full_ticks = 0;
+	if (!somebody_waits(s))
+		tick_run(s, false);
 	let_wait(s, false); /* there may be descriptors by now */
 }

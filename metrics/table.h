@@ -87,10 +87,12 @@
 	X(timeouts, COUNTER, 1, "timeouts", "quoin_requests_timed_out_total", NULL, "Requests that ran out of time.") \
 	X(refused_busy, COUNTER, 1, "requests_refused", "quoin_requests_refused_total", "cause=\"busy\"", "Requests refused at the door, by cause.") \
 	X(refused_share, COUNTER, 1, "refused_share", "quoin_requests_refused_total", "cause=\"share\"", "") \
+	X(refused_socket, COUNTER, 1, "refused_socket", "quoin_requests_refused_total", "cause=\"admin_socket_full\"", "") \
 	X(refused_cookie, COUNTER, 1, "refused_cookie", "quoin_requests_refused_total", "cause=\"cookie\"", "") \
 	X(refused_buffer, COUNTER, 1, "refused_buffer", "quoin_requests_refused_total", "cause=\"buffer\"", "") \
 	X(udp_malformed, COUNTER, 1, "malformed_packets", "quoin_requests_refused_total", "cause=\"malformed_packet\"", "") \
 	X(serve_malformed, COUNTER, 1, "malformed_commands", "quoin_requests_refused_total", "cause=\"malformed_command\"", "") \
+	X(socket_starved, GAUGE, 1, "socket_starved", "quoin_admin_socket_starved", NULL, "Whether there is no file descriptor for who connects to the admin socket: 1 or 0.") \
 	X(streams, COUNTER, 1, "streams", "quoin_answers_streamed_total", NULL, "Answers of more than one piece.") \
 	X(pushes, COUNTER, 1, "pushes", "quoin_answer_pieces_total", NULL, "Pieces of them.") \
 	X(streams_cut, COUNTER, 1, "streams_cut", "quoin_answers_cut_total", NULL, "Answers that ended early: their revision could be kept no longer, or their reader was silent and others waited.") \

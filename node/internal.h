@@ -154,6 +154,8 @@ struct node {
 	enum raft_role seen_role;
 	uint64_t replay_ns; /* how far the replay is is told then; UINT64_MAX: no more */
 	bool seen_contradiction;
+	struct calls_trouble seen_calls; /* of the local socket, as it was last told */
+	uint64_t seen_calls_ns;          /* when it last changed; 0: never */
 	enum hearsay_verdict seen_said[DP_PEERS_MAX][DP_SAID_COUNT];
 
 	struct node_foreign foreign[DP_FOREIGN_COUNT];

@@ -112,6 +112,16 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->ranges = kv->ranges;
 }
 
+static void collect_calls(const struct node *n, struct metrics *m)
+{
+	struct calls_trouble trouble = {0};
+
+	if (n->serving.calls)
+		calls_trouble_get(n->serving.calls, &trouble);
+	m->refused_socket = trouble.told;
+	m->socket_starved = trouble.starved;
+}
+
 static void collect_requests(const struct node *n, struct metrics *m)
 {
 	const struct serve_counters *s = serve_get_counters(n->serve);
@@ -272,6 +282,7 @@ void node_metrics_collect(const struct node *n, struct metrics *m)
 	collect_raft(n, &raft, m);
 	collect_storage(n, m);
 	collect_requests(n, m);
+	collect_calls(n, m);
 	collect_network(n, m);
 	collect_log(n, m);
 	m->peer_count = n->peer_count;

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 
 #define REPLAY_TOLD_NS UINT64_C(1000000000)
+/* F14: each call that is turned away is counted, and told so often. */
+#define CALLS_TOLD_NS UINT64_C(10000000000)
 
 static void count_changes(struct node *n, raft_id leader, raft_term term, enum raft_role role)
 {
@@ -77,8 +79,37 @@ static void log_replay(struct node *n)
 	n->replay_ns = n->now_ns + REPLAY_TOLD_NS;
 }
 
+static void log_calls(struct node *n)
+{
+	struct calls_trouble now, *seen = &n->seen_calls;
+
+	if (!n->serving.calls || (n->seen_calls_ns && n->now_ns - n->seen_calls_ns < CALLS_TOLD_NS))
+		return;
+	calls_trouble_get(n->serving.calls, &now);
+	if (now.told == seen->told && now.starved == seen->starved)
+		return;
+	if (now.told != seen->told)
+		journal_write(n->journal, JOURNAL_WARN, "socket_full",
+			      "refused=%" PRIu64
+			      " why=\"all %d connections of the admin socket wait for answers: who "
+			      "came was told BUSY\"",
+			      now.told - seen->told, CALLS_MAX);
+	if (now.starved && !seen->starved)
+		journal_write(
+			n->journal, JOURNAL_ERROR, "socket_starved",
+			"why=\"there is no file descriptor for who connects to the admin "
+			"socket: it waits until there is one; the limit is LimitNOFILE of the "
+			"unit, or ulimit -n\"");
+	if (!now.starved && seen->starved)
+		journal_write(n->journal, JOURNAL_INFO, "socket_fed",
+			      "why=\"the admin socket has file descriptors again\"");
+	*seen = now;
+	n->seen_calls_ns = n->now_ns;
+}
+
 void node_notes(struct node *n)
 {
+	log_calls(n);
 	log_replay(n);
 	log_contradiction(n);
 	log_changes(n);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CALLS_FAULT_NS UINT64_C(60000000000)
+
 static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
 {
 	const struct path *p = &n->path[i];
@@ -179,6 +181,19 @@ static void contradiction_fault(struct node *n, const struct raft_status *raft,
 			     c->index, c->ours, node_member_name(n, c->from), c->theirs, c->count);
 }
 
+/* F14: for as long as it may be asked why. */
+static void calls_fault(const struct node *n, struct metrics_text *t)
+{
+	if (n->seen_calls.starved)
+		metrics_line(t, "error there is no file descriptor for who connects to the admin "
+				"socket: raise the limit (LimitNOFILE of the unit, ulimit -n)\n");
+	if (n->seen_calls.told && n->now_ns - n->seen_calls_ns < CALLS_FAULT_NS)
+		metrics_line(t,
+			     "warning all %d connections of the admin socket were waiting for "
+			     "answers: %" PRIu64 " requests were told BUSY since the start\n",
+			     CALLS_MAX, n->seen_calls.told);
+}
+
 size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
 	struct metrics_text t = {.at = out, .size_max = size_max};
@@ -206,6 +221,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 				 "no vote, and its acknowledgements do not count, until it is "
 				 "caught up\n");
 	disk_fault(n, &t);
+	calls_fault(n, &t);
 	if (n->conflict[0])
 		metrics_line(
 			&t,

@@ -163,6 +163,9 @@ static int stream_call(struct endpoint *e, enum wire_request kind, const uint8_t
 
 		if (err)
 			return err;
+		/* Its socket is full, perhaps: then the node is done with this connection. */
+		if (answer->code == WIRE_BUSY)
+			stream_close(&e->stream);
 		pause = retry_pause(answer, tries);
 		/* As the UDP client has it: a retry needs time for its answer. */
 		if (pause == 0 || clock_now() + pause + timeout_ns / 8 > deadline_ns)

@@ -2,7 +2,7 @@
  * The admin socket over real unix sockets: this test is the loop on one side and the client on
  * the other.
  */
-#include "doors/calls.h"
+#include "doors/calls_internal.h"
 
 #include "dataplane/stream.h"
 #include "tests/unit/test.h"
@@ -206,7 +206,7 @@ static void F14_the_silent_give_way(void **state)
 		silent[i] = dial(rig);
 		read_welcome(silent[i], &hello);
 	}
-	/* One has sent a part, one waits for its answer. */
+	/* One has sent a part and is given more time, one waits for its answer. */
 	assert_int_equal(write(silent[0], bytes, 3), 3);
 	assert_int_equal(write(silent[1], bytes, sizeof(bytes)), sizeof(bytes));
 	struct call *call = take(rig->calls);
@@ -216,10 +216,10 @@ static void F14_the_silent_give_way(void **state)
 	for (int i = 0; i < CALLS_MAX; i++) {
 		struct pollfd p = {.fd = silent[i], .events = POLLIN};
 
-		if (i != 1 && poll(&p, 1, 0) == 1 && read(silent[i], &byte, 1) == 0)
+		if (i > 1 && poll(&p, 1, 0) == 1 && read(silent[i], &byte, 1) == 0)
 			closed++;
 	}
-	assert_int_equal(closed, CALLS_MAX - 1);
+	assert_int_equal(closed, CALLS_MAX - 2);
 	struct call *other = take(rig->calls);
 	call->answer_size = 0;
 	calls_give(rig->calls, call);
@@ -255,6 +255,118 @@ static void F14_who_takes_nothing_gives_way(void **state)
 	read_welcome(fd[CALLS_MAX], &hello);
 	for (int i = 0; i <= CALLS_MAX; i++)
 		close(fd[i]);
+}
+
+/* A byte now and then is no more than silence, whether it is sent or taken. */
+static void F14_who_is_slow_gives_way(void **state)
+{
+	struct rig *rig = *state;
+	struct wire_hello hello;
+	uint8_t bytes[STREAM_HEADER_SIZE], byte;
+	int fd[CALLS_MAX], waiting, rounds = 0;
+	struct pollfd p;
+
+	for (int i = 0; i < CALLS_MAX; i++) {
+		fd[i] = dial(rig);
+		read_welcome(fd[i], &hello);
+		header(bytes, i % 2 ? 0 : WIRE_MESSAGE_SIZE_MAX, WIRE_COMMAND, 1);
+		assert_int_equal(write(fd[i], bytes, sizeof(bytes)), sizeof(bytes));
+	}
+	for (int i = 0; i < CALLS_MAX / 2; i++) {
+		struct call *call = take(rig->calls);
+
+		call->answer_size = WIRE_MESSAGE_SIZE_MAX;
+		calls_give(rig->calls, call);
+	}
+	waiting = dial(rig);
+	p = (struct pollfd){.fd = waiting, .events = POLLIN};
+	while (poll(&p, 1, 20) == 0) {
+		assert_true(++rounds < DEADLINE_MS / 20);
+		for (int i = 0; i < CALLS_MAX; i++) {
+			if (i % 2)
+				(void)recv(fd[i], &byte, 1, MSG_DONTWAIT);
+			else
+				(void)send(fd[i], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		}
+	}
+	read_welcome(waiting, &hello);
+	for (int i = 0; i < CALLS_MAX; i++)
+		close(fd[i]);
+	close(waiting);
+}
+
+/* Hundreds that ask for nothing delay who comes behind them, and do not lock it out. */
+static void F14_a_crowd_of_silent_ones_gives_way(void **state)
+{
+	enum { CROWD = 5 * CALLS_MAX / 2 };
+	struct rig *rig = *state;
+	struct wire_hello hello;
+	uint8_t bytes[STREAM_HEADER_SIZE];
+	int fd[CROWD];
+	struct call *call;
+
+	/* As many as there are places and as the socket lets wait; the rest asks again. */
+	for (int i = 0; i < CROWD; i++)
+		fd[i] = dial(rig);
+	header(bytes, 0, WIRE_STATUS, 1);
+	assert_int_equal(write(fd[CROWD - 1], bytes, sizeof(bytes)), sizeof(bytes));
+	call = take(rig->calls);
+	call->answer_size = 0;
+	calls_give(rig->calls, call);
+	read_welcome(fd[CROWD - 1], &hello);
+	read_all(fd[CROWD - 1], bytes, sizeof(bytes));
+	for (int i = 0; i < CROWD; i++)
+		close(fd[i]);
+}
+
+/* All places are at work: who comes is told so, by an answer to its request. */
+static void F14_a_full_house_says_so(void **state)
+{
+	struct rig *rig = *state;
+	struct calls_trouble trouble;
+	struct stream_header answer;
+	struct wire_hello hello;
+	uint8_t bytes[STREAM_HEADER_SIZE], data[1000] = {0};
+	struct call *call[CALLS_MAX];
+	int fd[CALLS_MAX], late;
+
+	header(bytes, 0, WIRE_QUERY, 1);
+	for (int i = 0; i < CALLS_MAX; i++) {
+		fd[i] = dial(rig);
+		assert_int_equal(write(fd[i], bytes, sizeof(bytes)), sizeof(bytes));
+		call[i] = take(rig->calls);
+	}
+	/* More than there are places for telling it: one after the other. */
+	for (uint8_t k = 1; k <= CALLS_TOLD_MAX + 2; k++) {
+		late = dial(rig);
+		header(bytes, sizeof(data), WIRE_COMMAND, k);
+		assert_int_equal(write(late, bytes, sizeof(bytes)), sizeof(bytes));
+		assert_int_equal(write(late, data, sizeof(data)), sizeof(data));
+		read_welcome(late, &hello);
+		read_all(late, bytes, sizeof(bytes));
+		assert_int_equal(stream_header_decode(&answer, STREAM_NODE, bytes), 0);
+		assert_int_equal(answer.code, WIRE_BUSY);
+		assert_int_equal(answer.id, k);
+		assert_true(answer.time_us > 0 && answer.size == 0);
+		close(late);
+		calls_trouble_get(rig->calls, &trouble);
+		assert_int_equal(trouble.told, k);
+	}
+	assert_null(calls_take(rig->calls));
+	/* One comes free, and the next is served. */
+	call[0]->answer_size = 0;
+	calls_give(rig->calls, call[0]);
+	close(fd[0]);
+	late = dial(rig);
+	header(bytes, 0, WIRE_STATUS, 1);
+	assert_int_equal(write(late, bytes, sizeof(bytes)), sizeof(bytes));
+	call[0] = take(rig->calls);
+	calls_give(rig->calls, call[0]);
+	for (int i = 1; i < CALLS_MAX; i++) {
+		calls_give(rig->calls, call[i]);
+		close(fd[i]);
+	}
+	close(late);
 }
 
 /* More at once than there are places: all are served, none is reset. */
@@ -344,6 +456,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_client_that_left_costs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(F14_the_silent_give_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(F14_who_takes_nothing_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(F14_who_is_slow_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(F14_a_crowd_of_silent_ones_gives_way, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(F14_a_full_house_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(F14_a_crowd_is_served_in_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(out_of_descriptors_it_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(malformed_headers_close_the_connection, setup,
