@@ -12,6 +12,7 @@ enum { HOST_TEXT_MAX = 512 };
 struct host_finding {
 	const char *what; /* a word or two */
 	bool wrong;       /* a start would fail */
+	bool doubtful;    /* nobody can tell from here; a start warns */
 	char text[HOST_TEXT_MAX];
 };
 

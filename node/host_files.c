@@ -3,12 +3,13 @@
  */
 #include "node/host_internal.h"
 
+#include "wal/store.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,7 +18,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 enum {
@@ -92,26 +92,32 @@ static bool has_direct_io(const char *directory)
 
 static void file_system(const struct config *c, const char *directory, struct host_finding *f)
 {
-	struct statfs fs;
-	bool memory;
+	enum wal_store store = wal_store(directory);
 
-	if (statfs(directory, &fs) != 0) {
-		host_wrong(f, "data-dir: %s: %s", directory, strerror(errno));
-		return;
-	}
-	memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
-	if (c->durability != CONFIG_VOLATILE && memory)
+	if (c->durability != CONFIG_VOLATILE && store == WAL_STORE_MEMORY)
 		host_wrong(f,
 			   "data-dir: %s is a file system in memory, on which nothing is durable: "
 			   "use one on a disk (ext4, xfs), or wal.durability: volatile",
+			   directory);
+	else if (c->durability != CONFIG_VOLATILE && store == WAL_STORE_UNSYNCED)
+		host_wrong(f,
+			   "data-dir: %s is on an overlay that was mounted with volatile, which "
+			   "syncs nothing: use a file system on a disk (ext4, xfs; of a container: "
+			   "a volume), or wal.durability: volatile",
 			   directory);
 	else if (c->durability != CONFIG_VOLATILE && !has_direct_io(directory))
 		host_wrong(f,
 			   "data-dir: %s: this file system has no direct I/O to stable storage "
 			   ": use another one (ext4, xfs), or wal.durability: volatile",
 			   directory);
+	else if (c->durability != CONFIG_VOLATILE && store == WAL_STORE_UNKNOWN)
+		host_doubtful(f,
+			      "data-dir: %s is on an overlay, whose upper layer is not seen from "
+			      "here: whether that is on a disk, and outlives the power, is not "
+			      "known; a volume (ext4, xfs) is the better place",
+			      directory);
 	else
-		host_good(f, "%s%s", directory, memory ? ", in memory" : "");
+		host_good(f, "%s%s", directory, store == WAL_STORE_MEMORY ? ", in memory" : "");
 }
 
 void host_directory(const struct config *c, struct host_finding *f)

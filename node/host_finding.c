@@ -23,6 +23,16 @@ void host_good(struct host_finding *f, const char *format, ...)
 	va_end(args);
 }
 
+void host_doubtful(struct host_finding *f, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put(f, false, format, args);
+	va_end(args);
+	f->doubtful = true;
+}
+
 void host_wrong(struct host_finding *f, const char *format, ...)
 {
 	va_list args;

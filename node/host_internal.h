@@ -6,9 +6,11 @@
 
 #include "node/host.h"
 
-/* The finding is good, or wrong, in these words. */
+/* The finding is good, doubtful, or wrong, in these words. */
 __attribute__((format(printf, 2, 3))) void host_good(struct host_finding *f, const char *format,
 						     ...);
+__attribute__((format(printf, 2, 3))) void host_doubtful(struct host_finding *f, const char *format,
+							 ...);
 __attribute__((format(printf, 2, 3))) void host_wrong(struct host_finding *f, const char *format,
 						      ...);
 

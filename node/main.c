@@ -354,6 +354,8 @@ static void say_wrong(void *journal, const struct host_finding *finding)
 {
 	if (finding->wrong)
 		journal_fail(journal, "%s", finding->text);
+	else if (finding->doubtful)
+		journal_write(journal, JOURNAL_WARN, "host_doubtful", "why=\"%s\"", finding->text);
 }
 
 /* A node from its start to its end: an exit status. */
@@ -393,7 +395,11 @@ static int live(struct quoind *q)
 static void explain(void *nothing, const struct host_finding *finding)
 {
 	(void)nothing;
-	printf("%-22s %-5s  %s\n", finding->what, finding->wrong ? "WRONG" : "good", finding->text);
+	printf("%-22s %-5s  %s\n", finding->what,
+	       finding->wrong      ? "WRONG"
+	       : finding->doubtful ? "doubt"
+				   : "good",
+	       finding->text);
 }
 
 static int check(const struct quoind *q)

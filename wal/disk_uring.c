@@ -17,19 +17,18 @@
 #include "wal/device.h"
 #include "wal/disk.h"
 #include "wal/disk_thread.h"
+#include "wal/store.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 enum kind { KIND_READ, KIND_WRITE, KIND_SYNC };
@@ -60,7 +59,7 @@ struct uring_disk {
 	struct disk_thread *thread; /* for names and space */
 	int directory;
 	int lock;
-	bool volatile_fs; /* a file system in RAM: nothing on it is durable */
+	bool volatile_fs; /* nothing on it is durable */
 	int *files;       /* descriptors by number; -1: free */
 	int file_count;
 	uint8_t *buffers; /* registered */
@@ -498,7 +497,7 @@ static const struct disk_ops uring_ops = {
 
 static int directory_open(struct uring_disk *u, const char *path, bool create)
 {
-	struct statfs fs;
+	enum wal_store store;
 	int err;
 
 	if (create) {
@@ -517,12 +516,8 @@ static int directory_open(struct uring_disk *u, const char *path, bool create)
 	u->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (u->directory < 0)
 		return -errno;
-	if (fstatfs(u->directory, &fs) != 0) {
-		err = -errno;
-		(void)close(u->directory);
-		return err;
-	}
-	u->volatile_fs = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+	store = wal_store_of(u->directory);
+	u->volatile_fs = store == WAL_STORE_MEMORY || store == WAL_STORE_UNSYNCED;
 	return 0;
 }
 

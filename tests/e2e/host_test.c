@@ -165,6 +165,29 @@ static void memory_disk(void)
 	mount_over("/mnt", "size=64m", 0);
 }
 
+/* What is written to it goes to a file system in memory. */
+static void overlay(const char *options)
+{
+	static const char *const made[] = {"/mnt/l", "/mnt/u", "/mnt/w", "/mnt/m"};
+
+	memory_disk();
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+		if (mkdir(made[i], 0700))
+			_exit(125);
+	if (mount("overlay", "/mnt/m", "overlay", 0, options))
+		_exit(125);
+}
+
+static void overlay_memory(void)
+{
+	overlay("lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w");
+}
+
+static void overlay_volatile(void)
+{
+	overlay("lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w,volatile");
+}
+
 static void full_disk(void)
 {
 	mount_over("/mnt", "size=2m", 0);
@@ -202,6 +225,8 @@ static const struct {
 	{"", "/mnt/n1", NULL, read_only_disk,
 	 "data-dir: /mnt: files cannot be made in it: Read-only"},
 	{"", "/mnt/n1", NULL, memory_disk, "data-dir: /mnt is a file system in memory"},
+	{"", "/mnt/m/n1", NULL, overlay_memory, "data-dir: /mnt/m is a file system in memory"},
+	{"", "/mnt/m/n1", NULL, overlay_volatile, "data-dir: /mnt/m is on an overlay that was"},
 	{"", "/mnt/n1", NULL, full_disk, "two segments: make room"},
 	{"wal.durability: volatile\n", "/mnt/n1", NULL, memory_disk, NULL},
 	{"admin-socket: /nonexistent/admin.sock\n", NULL, NULL, nothing,
