@@ -206,7 +206,7 @@ static void a_bad_setting_leaves_nothing(void **state)
 	assert_int_equal(up("--heartbeat 5"), LAB_EXIT_FAILED);
 	assert_said("heartbeat-interval: 5 has no unit: 5us, 5ms or 5s");
 	assert_nothing_left();
-	assert_int_equal(up("--link pci"), LAB_EXIT_FAILED);
+	assert_int_equal(up("--link pci"), LAB_EXIT_USAGE);
 	assert_nothing_left();
 }
 
