@@ -32,17 +32,25 @@ static uint32_t below(uint32_t limit)
 	return (uint32_t)(((uint64_t)(seed >> 8) * limit) >> 24);
 }
 
-/* In the child: until quoind lets it in itself, the signal waits. Its log goes to a file. */
-static void signals_wait(void *context)
+/* In the child: its log goes to a file. */
+static void says_to_file(void *context)
 {
 	const struct process *p = context;
 	char path[96];
-	sigset_t all;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
 	snprintf(path, sizeof(path), "%s/n1.log", p->dir);
 	dup2(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
+}
+
+/* From its first moment, before it is quoind, a signal waits until quoind lets it in itself. */
+static void start_deaf(struct process *p)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	process_start(p, NULL, says_to_file, p);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* Of a node that has just ended, with all that it said. */
@@ -76,7 +84,7 @@ static void F2_sigterm_at_any_moment(void **state)
 		char when[64];
 
 		snprintf(when, sizeof(when), "SIG%s after %u us", i % 8 ? "TERM" : "INT", us);
-		process_start(&p, NULL, signals_wait, &p);
+		start_deaf(&p);
 		clock_sleep(us * CLOCK_US); /* the moment: any is right */
 		begun = clock_ms();
 		assert_int_equal(kill(p.pid, i % 8 ? SIGTERM : SIGINT), 0);
@@ -89,7 +97,7 @@ static void F2_sigterm_at_any_moment(void **state)
 	/* Orderly, and soon: a start that goes on to its end takes no seconds. */
 	assert_true(slow < TIMES / 4);
 	/* Nothing of it is in the way of the next start. */
-	process_start(&p, NULL, signals_wait, &p);
+	start_deaf(&p);
 	process_wait_leading(&p);
 	assert_int_equal(kill(p.pid, SIGTERM), 0);
 	require_end(&p, "the last one");
@@ -116,7 +124,7 @@ static void F9_signals_that_do_nothing(void **state)
 
 	(void)state;
 	process_prepare(&p, "");
-	process_start(&p, NULL, signals_wait, &p);
+	start_deaf(&p);
 	process_wait_leading(&p);
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
 		for (int round = 0; round < 20; round++)
@@ -137,11 +145,11 @@ static void F9_signals_that_end_it(void **state)
 
 	(void)state;
 	process_prepare(&p, "");
-	process_start(&p, NULL, signals_wait, &p);
+	start_deaf(&p);
 	process_wait_leading(&p);
 	assert_int_equal(kill(p.pid, SIGXCPU), 0);
 	require_end(&p, "XCPU");
-	process_start(&p, NULL, signals_wait, &p);
+	start_deaf(&p);
 	process_wait_leading(&p);
 	assert_int_equal(kill(p.pid, SIGQUIT), 0);
 	assert_true(process_wait(&p, CLUSTER_WAIT_MS));
@@ -165,7 +173,7 @@ static void F9_stopped_and_let_go_on(void **state)
 
 	(void)state;
 	process_prepare(&p, "");
-	process_start(&p, NULL, signals_wait, &p);
+	start_deaf(&p);
 	process_wait_leading(&p);
 	assert_int_equal(kill(p.pid, SIGSTOP), 0);
 	assert_true(wait_until(is_stopped, &p, CLUSTER_WAIT_MS));
