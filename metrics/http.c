@@ -11,6 +11,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 struct metrics_http {
 	struct metrics_exchange *exchange;
 	_Atomic uint64_t health_success, health_failures;
+	_Atomic uint64_t starved;
 	uint32_t count;
 	struct MHD_Daemon *daemon[METRICS_HTTP_LISTENERS_MAX];
 	struct places places[METRICS_HTTP_LISTENERS_MAX];
@@ -192,6 +194,32 @@ static enum MHD_Result serve_in_place(void *context, struct MHD_Connection *c, c
 	return result;
 }
 
+/*
+ * What the library has to say is of interest while there is no file descriptor: its thread, which
+ * would ask for one again and again, gets a pause.
+ */
+static void complaint(void *context, const char *format, va_list args)
+{
+	struct metrics_http *h = context;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)format;
+	(void)args;
+	if (fd >= 0) {
+		close(fd);
+		return;
+	}
+	if (errno != EMFILE && errno != ENFILE)
+		return;
+	atomic_fetch_add(&h->starved, 1);
+	clock_sleep(METRICS_HTTP_STARVED_NS);
+}
+
+uint64_t metrics_http_starved(const struct metrics_http *h)
+{
+	return atomic_load(&h->starved);
+}
+
 /* Our own socket, so that an error is the one that bind gave. */
 static int listen_at(const struct metrics_http_listener *l)
 {
@@ -223,10 +251,10 @@ static int start_one(struct metrics_http *h, const struct metrics_http_listener 
 	places_init(&h->places[h->count], share);
 	h->daemon[h->count] = MHD_start_daemon(
 		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-			MHD_USE_ITC,
-		0, NULL, NULL, serve_in_place, h, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_NOTIFY_CONNECTION, notify, &h->places[h->count],
-		MHD_OPTION_CONNECTION_LIMIT, share + METRICS_HTTP_LEAVING_MAX,
+			MHD_USE_ITC | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, serve_in_place, h, MHD_OPTION_EXTERNAL_LOGGER, complaint, h,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, notify,
+		&h->places[h->count], MHD_OPTION_CONNECTION_LIMIT, share + METRICS_HTTP_LEAVING_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)METRICS_HTTP_SILENCE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)METRICS_HTTP_REQUEST_SIZE_MAX,
 		MHD_OPTION_THREAD_STACK_SIZE, (size_t)256 * 1024, MHD_OPTION_END);

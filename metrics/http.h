@@ -26,6 +26,9 @@ enum {
 /* How long the loop gets to answer. Orchestrators wait a second for a probe by default. */
 #define METRICS_HTTP_ANSWER_NS 900000000ull
 
+/* Without a file descriptor for who connects, it is looked for one so often. */
+#define METRICS_HTTP_STARVED_NS 100000000ull
+
 struct metrics_http_listener {
 	uint32_t address; /* IPv4, host byte order; 0: every one of this host */
 	uint16_t port;
@@ -40,5 +43,8 @@ int metrics_http_start(struct metrics_http **out, struct metrics_exchange *excha
 		       const struct metrics_http_listener *listeners, uint32_t count,
 		       char error[METRICS_HTTP_ERROR_MAX]);
 void metrics_http_stop(struct metrics_http *h);
+
+/* How often there was none. */
+uint64_t metrics_http_starved(const struct metrics_http *h);
 
 #endif

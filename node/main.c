@@ -28,6 +28,7 @@
 
 /* An interface's address is looked at so often: the kernel's answer takes some microseconds. */
 #define ADDRESS_NS (10 * CLOCK_S)
+#define HTTP_NS (10 * CLOCK_S)
 
 const char *argp_program_version = "quoind " QUOIN_VERSION;
 
@@ -48,6 +49,7 @@ struct quoind {
 	struct calls *calls;
 	struct metrics_exchange *exchange;
 	struct metrics_http *http;
+	uint64_t http_starved, http_ns; /* as it was last told, and when it is told again */
 	struct node *node;
 };
 
@@ -291,6 +293,21 @@ static void address_watch(struct quoind *q, uint64_t now_ns)
 	node_address_taken(q->node, interface);
 }
 
+/* F14: it waits for one, and somebody should know. */
+static void http_watch(struct quoind *q, uint64_t now_ns)
+{
+	uint64_t starved = q->http ? metrics_http_starved(q->http) : 0;
+
+	if (starved == q->http_starved || now_ns < q->http_ns)
+		return;
+	q->http_starved = starved;
+	q->http_ns = now_ns + HTTP_NS;
+	journal_write(q->journal, JOURNAL_ERROR, "http_starved",
+		      "why=\"there is no file descriptor for who connects to listen-metrics-urls: "
+		      "it waits until there is one; the limit is LimitNOFILE of the unit, or "
+		      "ulimit -n\"");
+}
+
 /* To the service manager, from the loop: if that stands still, nothing is told. */
 static void tell(struct quoind *q, uint64_t now)
 {
@@ -321,6 +338,7 @@ static int run(struct quoind *q)
 		if (error)
 			break;
 		address_watch(q, now);
+		http_watch(q, now);
 		tell(q, now);
 		if (signals_stops() && !node_stopping(q->node)) {
 			notify_stopping(&q->notify);

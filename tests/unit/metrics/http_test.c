@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -99,25 +100,31 @@ static void stop(struct server *s, bool with_loop)
 	metrics_exchange_destroy(s->exchange);
 }
 
-static int connected(const struct server *s)
+static void connect_to(const struct server *s, int fd)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_port = htons(s->at.port),
 				      .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	struct timeval patience = {.tv_sec = 30};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	assert_true(fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+static int connected(const struct server *s)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	connect_to(s, fd);
 	return fd;
 }
 
 /* The status of the answer; its headers and body in `page`. */
-static int ask(const struct server *s, const char *method, const char *path, char page[PAGE_SIZE])
+static int ask_on(int fd, const char *method, const char *path, char page[PAGE_SIZE])
 {
 	char request[256];
-	int fd = connected(s), status = 0;
+	int status = 0;
 	size_t size = 0;
 	ssize_t got;
 
@@ -131,6 +138,11 @@ static int ask(const struct server *s, const char *method, const char *path, cha
 	if (sscanf(page, "HTTP/1.1 %d", &status) != 1)
 		fail_msg("%s %s: %s", method, path, page);
 	return status;
+}
+
+static int ask(const struct server *s, const char *method, const char *path, char page[PAGE_SIZE])
+{
+	return ask_on(connected(s), method, path, page);
 }
 
 static char page[PAGE_SIZE];
@@ -323,6 +335,34 @@ static void F14_the_place_idle_for_longest_is_given_away(void **state)
 }
 
 /* Headers beyond the bound end the connection; a body is not read. */
+/* Out of descriptors it waits for one, and does not ask the kernel again and again. */
+static void F14_out_of_descriptors_it_waits(void **state)
+{
+	const uint64_t deadline_ns = clock_now() + 30000000000ull;
+	struct rlimit limit, none;
+	struct server s;
+	uint64_t begun_ns, tries;
+	int fd;
+
+	(void)state;
+	start(&s, true);
+	require(&s, "GET", "/health", 200, "true");
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	begun_ns = clock_now();
+	connect_to(&s, fd);
+	while ((tries = metrics_http_starved(s.http)) < 3)
+		assert_true(clock_now() < deadline_ns);
+	/* Each try is followed by a pause. */
+	assert_true(clock_now() - begun_ns >= (tries - 1) * METRICS_HTTP_STARVED_NS);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(ask_on(fd, "GET", "/health", page), 200);
+	stop(&s, true);
+}
+
 static void large_requests_are_refused(void **state)
 {
 	static const char body[] =
@@ -380,6 +420,7 @@ int main(void)
 		cmocka_unit_test(slow_clients_are_slow_for_themselves),
 		cmocka_unit_test(F14_who_does_nothing_gives_way),
 		cmocka_unit_test(F14_a_full_door_says_so),
+		cmocka_unit_test(F14_out_of_descriptors_it_waits),
 		cmocka_unit_test(F14_the_place_idle_for_longest_is_given_away),
 		cmocka_unit_test(large_requests_are_refused),
 		cmocka_unit_test(a_port_in_use_is_named),
