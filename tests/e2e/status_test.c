@@ -216,12 +216,59 @@ static void F11_F22_a_member_with_other_settings(void **state)
 		out.text);
 }
 
+/* Of the table, with these words. */
+static uint32_t rows_with(const char *words)
+{
+	uint32_t count = 0;
+
+	for (const char *at = strstr(out.text, "\n|"), *next; at; at = next) {
+		const char *found = strstr(at, words);
+
+		next = strstr(at + 1, "\n|");
+		count += found && (!next || found < next);
+	}
+	return count;
+}
+
+/* Named by endpoints of which a silent one tells nobody whose it is. */
+static void status_of_all_endpoints(const char *options)
+{
+	char each[NODES][128];
+
+	run(&out, "quoinctl", "--endpoints %s,%s,%s status %s", cluster_admin(&c, 1, each[0]),
+	    cluster_admin(&c, 2, each[1]), cluster_admin(&c, 3, each[2]), options);
+}
+
+static void has_one_line_whose_endpoint_is_silent(uint32_t gone)
+{
+	char text[192], endpoint[128];
+	json_t *json;
+
+	cluster_admin(&c, gone, endpoint);
+	status_of_all_endpoints("");
+	require(&c, rows_with(" silent ") == 1 && rows_with(" 0.1.0 ") == NODES - 1, "%s",
+		out.text);
+	snprintf(text, sizeof(text), "\n%s: error: no answer: ", endpoint);
+	require(&c, strstr(out.text, text), "no \"%s\" in:\n%s", text + 1, out.text);
+	status_of_all_endpoints("-w json");
+	json = json_loads(out.text, 0, NULL);
+	require(&c, json, "no JSON: %s", out.text);
+	require(&c, json_array_size(json_object_get(json, "members")) == NODES, "%s", out.text);
+	require(&c,
+		strcmp(json_string_value(json_object_get(
+			       json_array_get(json_object_get(json, "unanswered"), 0), "endpoint")),
+		       endpoint) == 0,
+		"%s", out.text);
+	json_decref(json);
+}
+
 static void F21_a_member_that_is_silent_has_a_line(void **state)
 {
 	uint32_t leader = cluster_wait_leader(&c, 0), gone = leader % NODES + 1;
 
 	(void)state;
 	cluster_lab(&c, "kill %u", gone);
+	has_one_line_whose_endpoint_is_silent(gone);
 	expect_said(leader, "%: error: no answer", gone, gone);
 	require(&c, strstr(out.text, "silent"), "%s", out.text);
 	expect_said(gone % NODES + 1, "%: error: no answer", gone, gone);
@@ -253,7 +300,7 @@ static void F21_a_leader_that_is_cut_off_says_so(void **state)
 static void F21_a_wiped_member_has_one_line(void **state)
 {
 	uint32_t leader = cluster_wait_leader(&c, 0), wiped = leader % NODES + 1;
-	char each[NODES][128], path[512];
+	char path[512];
 	json_t *json;
 
 	(void)state;
@@ -262,8 +309,7 @@ static void F21_a_wiped_member_has_one_line(void **state)
 	directory_remove(path);
 	cluster_lab(&c, "restart %u --until answers", wiped);
 	expect_said(leader, "%: error: member % has a new data directory", leader, wiped);
-	run(&out, "quoinctl", "--endpoints %s,%s,%s status -w json", cluster_admin(&c, 1, each[0]),
-	    cluster_admin(&c, 2, each[1]), cluster_admin(&c, 3, each[2]));
+	status_of_all_endpoints("-w json");
 	json = json_loads(out.text, 0, NULL);
 	require(&c, json, "no JSON: %s", out.text);
 	require(&c, json_array_size(json_object_get(json, "members")) == NODES, "%s", out.text);

@@ -1,6 +1,7 @@
 /*
  * quoinctl status: each member of the cluster on a line, and below what is wrong, in sentences. Who
- * does not answer has a line all the same, with why, and what the others know of it.
+ * does not answer has a line all the same, with why, and what the others know of it. An endpoint
+ * that does not answer and that nobody knows is no member: it may be one that has its line.
  */
 #include "tools/quoinctl/lines.h"
 #include "tools/quoinctl/members.h"
@@ -18,6 +19,7 @@ struct overview {
 	char leader[64]; /* "": nobody who answered leads */
 	bool wrong;
 	const struct member *sorted[MEMBERS_MAX]; /* by name */
+	uint32_t unanswered;                      /* so many of them come first, and have none */
 };
 
 static uint64_t number(const struct member *m, const char *key)
@@ -63,6 +65,7 @@ static void look(struct overview *o, const struct members *all)
 	for (uint32_t i = 0; i < all->count; i++) {
 		const struct member *m = o->sorted[i];
 
+		o->unanswered += !m->name[0];
 		if (!member_answered(m)) {
 			o->wrong = true;
 			continue;
@@ -154,8 +157,7 @@ static void cells_of(const struct overview *o, const struct member *m,
 
 	for (int c = 0; c < COLUMNS; c++)
 		snprintf(cell[c], CELL_SIZE, "-");
-	if (m->name[0])
-		snprintf(cell[0], CELL_SIZE, "%s", m->name);
+	snprintf(cell[0], CELL_SIZE, "%s", m->name);
 	if (m->endpoint[0])
 		snprintf(cell[1], CELL_SIZE, "%s", m->endpoint);
 	if (lag_of(o, m, &lag))
@@ -181,8 +183,12 @@ static void say(const struct member *m)
 	const char *at, *end;
 	struct status_line line;
 
+	if (!m->name[0]) {
+		printf("%s: error: no answer: %s\n", m->endpoint, m->probe->error);
+		return;
+	}
 	if (!member_answered(m)) {
-		printf("%s: error: no answer from %s: %s%s%s\n", m->name[0] ? m->name : "?",
+		printf("%s: error: no answer from %s: %s%s%s\n", m->name,
 		       m->endpoint[0] ? m->endpoint : "it, for it has no address that can be asked",
 		       m->probe ? m->probe->error : "not asked", m->heard[0] ? "; " : "", m->heard);
 		return;
@@ -202,13 +208,15 @@ static void print_table(const struct overview *o)
 		{"MEMBER", "ENDPOINT", "ROLE", "TERM", "INDEX", "LAG", "LOG", "DISK AGE", "DROPS",
 		 "WARNINGS", "VERSION", "UPTIME"}};
 	static char cell[MEMBERS_MAX][COLUMNS][CELL_SIZE];
+	uint32_t rows = 1;
 
-	for (uint32_t i = 0; i < o->all->count; i++) {
+	for (uint32_t i = o->unanswered; i < o->all->count; i++, rows++) {
 		cells_of(o, o->sorted[i], cell[i]);
 		for (int c = 0; c < COLUMNS; c++)
-			cells[i + 1][c] = cell[i][c];
+			cells[rows][c] = cell[i][c];
 	}
-	table_print(&cells[0][0], o->all->count + 1, COLUMNS);
+	if (rows > 1)
+		table_print(&cells[0][0], rows, COLUMNS);
 	for (uint32_t i = 0; i < o->all->count; i++)
 		say(o->sorted[i]);
 	if (!o->leader[0])
@@ -268,10 +276,18 @@ static void print_json(const struct overview *o)
 	printf("{\"healthy\":%s,\"leader\":", o->wrong ? "false" : "true");
 	json_text(o->leader);
 	printf(",\"commit\":%" PRIu64 ",\"members\":[", o->commit);
-	for (uint32_t i = 0; i < o->all->count; i++) {
-		if (i)
+	for (uint32_t i = o->unanswered; i < o->all->count; i++) {
+		if (i > o->unanswered)
 			putchar(',');
 		json_member(o, o->sorted[i]);
+	}
+	printf("],\"unanswered\":[");
+	for (uint32_t i = 0; i < o->unanswered; i++) {
+		printf("%s{\"endpoint\":", i ? "," : "");
+		json_text(o->sorted[i]->endpoint);
+		printf(",\"error\":");
+		json_text(o->sorted[i]->probe->error);
+		putchar('}');
 	}
 	puts("]}");
 }
