@@ -1,0 +1,309 @@
+/*
+ * What is done to a child to break its host, and the two tables.
+ */
+#include "tests/e2e/hosts.h"
+
+#include <linux/capability.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* As the message has it. */
+#define LOCKED (16u << 20)
+
+void hosts_limit(int resource, uint64_t to)
+{
+	const struct rlimit l = {to, to};
+
+	if (setrlimit((__rlimit_resource_t)resource, &l))
+		_exit(125);
+}
+
+static void few_files(void)
+{
+	hosts_limit(RLIMIT_NOFILE, 40);
+}
+
+static void very_few_files(void)
+{
+	hosts_limit(RLIMIT_NOFILE, 12);
+}
+
+static void no_capability(int which)
+{
+	if (prctl(PR_CAPBSET_DROP, which, 0, 0, 0))
+		_exit(125);
+}
+
+static void no_locked_memory(void)
+{
+	no_capability(CAP_IPC_LOCK);
+	hosts_limit(RLIMIT_MEMLOCK, 0);
+}
+
+static void no_net_raw(void)
+{
+	no_capability(CAP_NET_RAW);
+}
+
+static void no_net_admin(void)
+{
+	no_capability(CAP_NET_ADMIN);
+}
+
+static void little_address_space(void)
+{
+	hosts_limit(RLIMIT_AS, 200u << 20);
+}
+
+static void flags_set(const char *interface, short flags)
+{
+	struct ifreq request = {.ifr_flags = flags};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request))
+		_exit(125);
+	close(fd);
+}
+
+void hosts_command(const char *const *argv)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		_exit(125);
+}
+
+static void loopback_up(void)
+{
+	flags_set("lo", IFF_UP);
+}
+
+static void veth(void)
+{
+	hosts_command((const char *const[]){"ip", "link", "add", "v0", "type", "veth", "peer",
+					    "name", "v1", NULL});
+	flags_set("v1", IFF_UP);
+}
+
+static void veth_up(void)
+{
+	veth();
+	flags_set("v0", IFF_UP);
+}
+
+static void veth_small(void)
+{
+	veth_up();
+	hosts_command((const char *const[]){"ip", "link", "set", "v0", "mtu", "1400", NULL});
+}
+
+static void veth_has_address(void)
+{
+	veth_up();
+	hosts_command(
+		(const char *const[]){"ip", "address", "add", "198.18.0.1/24", "dev", "v0", NULL});
+}
+
+/* Under a label of its own, and with another prefix than the configuration's. */
+static void veth_has_it_alone(void)
+{
+	veth_up();
+	hosts_command((const char *const[]){"ip", "address", "add", "198.18.0.1/32", "dev", "v0",
+					    "label", "v0:1", NULL});
+}
+
+static void veth_without_admin(void)
+{
+	veth_up();
+	no_net_admin();
+}
+
+static void veth_without_raw(void)
+{
+	veth_up();
+	no_net_raw();
+}
+
+/* In a mount namespace of the child's. */
+static void mount_over(const char *where, const char *options, unsigned long flags)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("tmpfs", where, "tmpfs", flags, options))
+		_exit(125);
+}
+
+static void memory_disk(void)
+{
+	mount_over("/mnt", "size=64m", 0);
+}
+
+/* What is written to it goes to a file system in memory. */
+static void overlay(const char *options)
+{
+	static const char *const made[] = {"/mnt/l", "/mnt/u", "/mnt/w", "/mnt/m"};
+
+	memory_disk();
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+		if (mkdir(made[i], 0700))
+			_exit(125);
+	if (mount("overlay", "/mnt/m", "overlay", 0, options))
+		_exit(125);
+}
+
+static void overlay_memory(void)
+{
+	overlay("lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w");
+}
+
+static void overlay_volatile(void)
+{
+	overlay("lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w,volatile");
+}
+
+static void full_disk(void)
+{
+	mount_over("/mnt", "size=2m", 0);
+}
+
+static void read_only_disk(void)
+{
+	mount_over("/mnt", "size=64m", MS_RDONLY);
+}
+
+static void no_huge_pages(void)
+{
+	mount_over("/sys/kernel/mm/hugepages", "size=1m", 0);
+}
+
+/* The descriptor stays open, in the node itself: it listens there as another would. */
+static void somebody_listens(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(2381)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0); /* NOLINT: it is inherited */
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 1))
+		_exit(125);
+}
+
+static void no_low_ports(void)
+{
+	no_capability(CAP_NET_BIND_SERVICE);
+}
+
+static void nothing(void)
+{
+}
+
+const struct host hosts[] = {
+	{"", NULL, NULL, nothing, NULL},
+	{"cpus: \"0\"\n", NULL, NULL, nothing, NULL},
+	{"cpus: \"0,999\"\n", NULL, NULL, nothing, "cpus: 999: this host has no such CPU"},
+	{"cpus: \"1000\"\n", NULL, NULL, nothing, "cpus: 1000: this host has no such CPU"},
+	{"memory: 60GiB\nhuge-pages: on\n", NULL, NULL, nothing,
+	 "takes 30720 huge pages of 2 MiB, and of "},
+	{"", NULL, NULL, few_files, "this process may have 40 open files, and needs "},
+	{"", NULL, NULL, very_few_files, "this process may have 12 open files, and needs "},
+	{"", NULL, NULL, no_locked_memory, "ulimit -l, or LimitMEMLOCK="},
+	{"", NULL, NULL, no_net_raw, NULL},
+	{"", NULL, NULL, little_address_space, "the limit of this process's address space"},
+	{"", "/nonexistent/quoin/n1", NULL, nothing, "data-dir: /nonexistent/quoin: "},
+	{"", "/dev/null", NULL, nothing, "data-dir: /dev/null is not a directory"},
+	{"", "/proc/n1", NULL, nothing, "data-dir: /proc"},
+	{"", "/mnt/n1", NULL, read_only_disk,
+	 "data-dir: /mnt: files cannot be made in it: Read-only"},
+	{"", "/mnt/n1", NULL, memory_disk, "data-dir: /mnt is a file system in memory"},
+	{"", "/mnt/m/n1", NULL, overlay_memory, "data-dir: /mnt/m is a file system in memory"},
+	{"", "/mnt/m/n1", NULL, overlay_volatile, "data-dir: /mnt/m is on an overlay that was"},
+	{"", "/mnt/n1", NULL, full_disk, "two segments: make room"},
+	{"wal.durability: volatile\n", "/mnt/n1", NULL, memory_disk, NULL},
+	{"admin-socket: /nonexistent/admin.sock\n", NULL, NULL, nothing,
+	 "admin-socket: /nonexistent: "},
+	{"admin-socket: /dev/null\n", NULL, NULL, nothing, "not a socket"},
+	{"", NULL, "packet, interface: v9", nothing,
+	 "network.interface: interface v9: No such device"},
+	{"", NULL, "packet, interface: lo", loopback_up, "is not an Ethernet interface"},
+	{"", NULL, "packet, interface: v0", veth, "interface v0 is down: ip link set v0 up"},
+	{"", NULL, "packet, interface: v0", veth_small, "its MTU is 1400"},
+	{"", NULL, "packet, interface: v0", veth_has_address,
+	 "ip address del 198.18.0.1/24 dev v0, or"},
+	{"", NULL, "packet, interface: v0", veth_has_it_alone,
+	 "interface v0 of this host has it, and the kernel would answer for it: "
+	 "ip address del 198.18.0.1/32 dev v0, or"},
+	{"", NULL, "packet, interface: v0", veth_without_admin, "packet needs CAP_NET_ADMIN"},
+	{"", NULL, "packet, interface: v0", veth_without_raw, "packet needs CAP_NET_RAW"},
+	{"", NULL, "packet, interface: v0", veth_up, NULL},
+	{"", NULL, "memif, memif-socket: /nonexistent/memif", nothing,
+	 "network.memif-socket: /nonexistent: "},
+	{"", NULL, "pci, pci: 0000:ff:1f.7", nothing, "there is no device 0000:ff:1f.7"},
+	{"\xef\xbb\xbf", NULL, NULL, nothing, NULL},
+	{"", "@/a/b/n1", NULL, nothing, ": make it first (mkdir -p)"},
+	{"huge-pages: on\n", NULL, NULL, no_huge_pages,
+	 "of 0 that there are 0 are free: sysctl vm.nr"},
+	{"listen-metrics-urls: http://127.0.0.1:2381\n", NULL, NULL, somebody_listens,
+	 "in use: another port, or end who listens there (ss -ltnp)"},
+	{"listen-metrics-urls: http://10.9.9.9:2381\n", NULL, NULL, loopback_up,
+	 "an address of this host (ip address), or 0.0.0.0 for all of them"},
+	{"listen-metrics-urls: http://0.0.0.0:80\n", NULL, NULL, no_low_ports,
+	 "a port of 1024 or above, for those below are root's"},
+};
+
+const size_t hosts_count = sizeof(hosts) / sizeof(hosts[0]);
+
+static void some_locked_memory(void)
+{
+	no_capability(CAP_IPC_LOCK);
+	hosts_limit(RLIMIT_MEMLOCK, LOCKED);
+}
+
+const struct remedy remedies[] = {
+	{.says = "cpus: 999: this host has no such CPU", .keys = "cpus: \"0\"\n"},
+	{.says = "this process may have 40 open files, and needs ",
+	 .needs = "files, and needs ",
+	 .resource = RLIMIT_NOFILE,
+	 .unit = 1},
+	{.says = "ulimit -l, or LimitMEMLOCK=", .instead = some_locked_memory, .locked = LOCKED},
+	{.says = "the limit of this process's address space",
+	 .needs = "MiB needs ",
+	 .resource = RLIMIT_AS,
+	 .unit = 1 << 20},
+	{.says = "data-dir: /mnt is a file system in memory", .keys = "wal.durability: volatile\n"},
+	{.says = "not a socket", .keys = ""},
+	{.says = "network.interface: interface v9: No such device",
+	 .link = "packet, interface: v0",
+	 .host = veth_up},
+	{.says = "interface v0 is down: ip link set v0 up", .typed = true},
+	{.says = "its MTU is 1400", .typed = true},
+	{.says = "ip address del 198.18.0.1/24 dev v0, or", .typed = true},
+	{.says = "packet needs CAP_NET_ADMIN", .instead = veth_up},
+	{.says = "packet needs CAP_NET_RAW", .instead = veth_up},
+	{.says = "network.memif-socket: /nonexistent: ", .link = "memif, memif-socket: \"@quoin\""},
+	{.says = ": make it first (mkdir -p)", .typed = true},
+	{.says = "of 0 that there are 0 are free: sysctl vm.nr", .keys = "huge-pages: auto\n"},
+	{.says = "in use: another port, or end who listens there (ss -ltnp)",
+	 .keys = "listen-metrics-urls: http://127.0.0.1:2382\n"},
+	{.says = "in use: another port, or end who listens there (ss -ltnp)", .instead = nothing},
+	{.says = "an address of this host (ip address), or 0.0.0.0 for all of them",
+	 .keys = "listen-metrics-urls: http://0.0.0.0:2381\n"},
+	{.says = "a port of 1024 or above, for those below are root's",
+	 .keys = "listen-metrics-urls: http://0.0.0.0:1024\n"},
+};
+
+const size_t remedies_count = sizeof(remedies) / sizeof(remedies[0]);
