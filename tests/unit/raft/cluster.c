@@ -325,6 +325,7 @@ static void lost_handle(struct cluster *c, struct cluster_node *n, const struct 
 		return;
 	check(c, n->ever_lost, "RC10: one that lost nothing is told that it did");
 	n->lost = true;
+	n->untold = false;
 	c->found_out++;
 	raft_restarted(n->core, start_draw(c, n, (known > n->starts ? known : n->starts) + 1));
 }

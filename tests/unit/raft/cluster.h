@@ -78,6 +78,7 @@ struct cluster_node {
 	bool lost;         /* its disk says that it lost what it acknowledged */
 	bool in_doubt;     /* it is, or will be found to be */
 	bool ever_lost;    /* it lost something, or was rolled back, once */
+	bool untold;       /* it was rolled back, and nobody has told it yet */
 	uint32_t starts;   /* as its disk counts them */
 	raft_start start;  /* the newest */
 	struct raft_witness witness[RAFT_MEMBERS_MAX]; /* as its disk has them */

@@ -44,6 +44,7 @@ void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep)
 	ghost_note(n);
 	n->disk.last = keep;
 	n->lost = true;
+	n->untold = false;
 	n->in_doubt = n->ever_lost = true;
 	c->losses++;
 }
@@ -70,6 +71,7 @@ void cluster_roll_back(struct cluster *c, struct cluster_node *n)
 	memcpy(n->witness, n->copy.witness, sizeof(n->witness));
 	n->witness_count = n->copy.witness_count;
 	n->lost = n->copy.lost;
+	n->untold = !n->lost;
 	n->in_doubt = n->ever_lost = true;
 	c->roll_backs++;
 }
