@@ -69,6 +69,8 @@
 	X(disk_waiting_ms, GAUGE, 1000, "disk_waiting_ms", "quoin_disk_waiting_seconds", NULL, "The age of the oldest write in flight that acknowledgements or votes wait for.") \
 	X(disk_stalled, GAUGE, 1, "disk_stalled", "quoin_disk_stalled", NULL, "Whether it is older than disk-stall-timeout: 1 or 0. Such a member neither votes nor campaigns.") \
 	X(disk_stalls, COUNTER, 1, "disk_stalls", "quoin_disk_stalls_total", NULL, "How often the disk was stalled.") \
+	X(disk_slow, GAUGE, 1, "disk_slow", "quoin_disk_slow", NULL, "Whether too many of the last writes took longer than half of election-timeout: 1 or 0.") \
+	X(disk_slow_writes, COUNTER, 1, "disk_slow_writes", "quoin_disk_slow_writes_total", NULL, "Writes that took longer than that.") \
 	X(disk_full, GAUGE, 1, "disk_full", "quoin_disk_full", NULL, "Whether the log has no space to go on, so that writes are refused: 1 or 0.") \
 	X(disk_fulls, COUNTER, 1, "disk_fulls", "quoin_disk_fulls_total", NULL, "How often that began.") \
 	X(disk_free_bytes, GAUGE, 1, "disk_free_bytes", "quoin_disk_free_bytes", NULL, "What the log's file system had left for it when that was last looked at.") \

@@ -1,5 +1,5 @@
 /*
- * A disk that has no space, or that does not answer (D8).
+ * A disk that has no space, or that does not answer, or late (D8).
  *
  * Without space for the log to go on, no new command is taken; elections, reads and what is under
  * way go on in the segment that is ready.
@@ -140,10 +140,80 @@ static void stall_drive(struct node *n)
 			      (n->now_ns - before.since_ns) / 1000000);
 }
 
+/*
+ * V5: an election takes two durable writes, one after the other, so what takes longer than half of
+ * the shortest timeout makes elections of more than one round the rule. A disk is judged by its
+ * last writes and not by time: one that is seldom written to is judged as well, and a pause under
+ * load, in which there is one write, is no reason.
+ */
+static void recent_add(struct node *n, uint64_t us)
+{
+	struct node_recent *recent = &n->recent;
+	bool slow = 2 * us > n->settings.election_us_min;
+
+	recent->us[recent->count++ % NODE_DISK_RECENT_MAX] = !slow             ? 0
+							     : us > UINT32_MAX ? UINT32_MAX
+									       : (uint32_t)us;
+	n->counters.disk_slow_writes += slow;
+}
+
+static void recent_sum(const struct node *n, struct node_slow *out)
+{
+	uint32_t count = n->recent.count;
+
+	*out = (struct node_slow){.of = count < NODE_DISK_RECENT_MAX ? count
+								     : NODE_DISK_RECENT_MAX};
+	for (uint32_t i = 0; i < out->of; i++) {
+		out->slow += n->recent.us[i] > 0;
+		if (n->recent.us[i] > out->slowest_us)
+			out->slowest_us = n->recent.us[i];
+	}
+	out->wanted_us = 2 * out->slowest_us;
+}
+
+bool node_disk_slow(const struct node *n, struct node_slow *out)
+{
+	recent_sum(n, out);
+	return n->recent.told;
+}
+
+/* What was waited for in the last turn has ended in this one: a slow write is in many turns. */
+static void slow_drive(struct node *n, const struct wal_waiting *before)
+{
+	struct node_slow s;
+	uint64_t us = 0;
+
+	if (n->persisted == n->recent.persisted)
+		return;
+	n->recent.persisted = n->persisted;
+	if (before->operation && n->waiting.since_ns != before->since_ns)
+		us = (n->now_ns - before->since_ns) / 1000;
+	recent_add(n, us);
+	recent_sum(n, &s);
+	if (n->recent.told == (s.slow >= (n->recent.told ? 1 : NODE_DISK_SLOW_MIN)))
+		return;
+	n->recent.told = !n->recent.told;
+	if (n->recent.told)
+		journal_write(n->journal, JOURNAL_WARN, "disk_slow",
+			      "slow=%" PRIu32 " of=%" PRIu32 " slowest_us=%" PRIu64
+			      " election_timeout_us=%" PRIu64 " wanted_us=%" PRIu64
+			      " why=\"writes take longer than half of election-timeout: elections "
+			      "may take several rounds\"",
+			      s.slow, s.of, s.slowest_us, n->settings.election_us_min, s.wanted_us);
+	else
+		journal_write(n->journal, JOURNAL_INFO, "disk_keeps_up",
+			      "of=%" PRIu32 " election_timeout_us=%" PRIu64
+			      " why=\"none of the last writes took half of election-timeout\"",
+			      s.of, n->settings.election_us_min);
+}
+
 void node_disk_drive(struct node *n)
 {
+	struct wal_waiting before = n->waiting;
+
 	if (n->failed)
 		return;
 	space_drive(n);
 	stall_drive(n);
+	slow_drive(n, &before);
 }

@@ -52,7 +52,7 @@ struct node_counters {
 	uint64_t malformed;
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
 	uint64_t raft_far, raft_unasked, raft_contradicts;
-	uint64_t disk_stalls, disk_fulls;
+	uint64_t disk_stalls, disk_fulls, disk_slow_writes;
 	uint64_t elections_started, elections_won, leader_changes;
 };
 
@@ -78,6 +78,12 @@ struct node_serving {
 /* Strangers, as last told of in the log (foreign.c). */
 struct node_foreign {
 	uint64_t count, ns;
+};
+
+enum {
+	/* A disk is judged by so many of its last writes, and by the number of slow ones. */
+	NODE_DISK_RECENT_MAX = 64,
+	NODE_DISK_SLOW_MIN = 4,
 };
 
 struct node {
@@ -131,6 +137,12 @@ struct node {
 	bool disk_stalled;
 	struct wal_waiting waiting; /* operation NULL: for nothing */
 	struct wal_space space;
+	struct node_recent {
+		bool told;                         /* that many of them were slow */
+		uint64_t persisted;                /* by the newest of them */
+		uint32_t us[NODE_DISK_RECENT_MAX]; /* of each of the last writes; 0: it was quick */
+		uint32_t count; /* that there were: the next one is at count % MAX */
+	} recent;
 
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
@@ -206,6 +218,13 @@ void serving_welcome(struct node *n);
 /* disk.c: a disk that does not answer, or has no space (D8). */
 void node_disk_options(struct node *n);
 void node_disk_drive(struct node *n);
+struct node_slow {
+	uint32_t slow, of; /* of the last writes */
+	uint64_t slowest_us;
+	uint64_t wanted_us; /* an election timeout for a disk like this */
+};
+/* False: it is quick enough for the timers. */
+bool node_disk_slow(const struct node *n, struct node_slow *out);
 enum { NODE_SPACE_TEXT_MAX = 512 };
 uint32_t node_space_members(const struct node *n); /* that said that they have some */
 bool node_space_refuses(const struct node *n);

@@ -103,6 +103,8 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->disk_fulls = n->counters.disk_fulls;
 	m->disk_free_bytes = n->space.known ? n->space.there : METRICS_UNKNOWN;
 	m->disk_stalls = n->counters.disk_stalls;
+	m->disk_slow = n->recent.told;
+	m->disk_slow_writes = n->counters.disk_slow_writes;
 	m->revision = n->sm->ops->revision(n->sm);
 	m->db_size = m->db_size_in_use = n->sm->ops->size(n->sm);
 	m->quota = n->quota_bytes;

@@ -139,9 +139,38 @@ static void refused_fault(struct node *n, struct metrics_text *t)
 			     refused, members);
 }
 
+/* As a configuration has it: 150 ms; below 10 ms in us. */
+static const char *duration_text(uint64_t us, char out[32])
+{
+	if (us < 10000)
+		snprintf(out, 32, "%" PRIu64 " us", us);
+	else
+		snprintf(out, 32, "%" PRIu64 " ms", (us + 999) / 1000);
+	return out;
+}
+
+static void slow_fault(const struct node *n, struct metrics_text *t)
+{
+	char timeout[32], slowest[32], wanted[32];
+	struct node_slow s;
+
+	if (!node_disk_slow(n, &s))
+		return;
+	metrics_line(t,
+		     "warning the disk is too slow for election-timeout, which is %s: %" PRIu32
+		     " of its last %" PRIu32
+		     " writes took longer than half of that, the slowest %s: an election may take "
+		     "several rounds; set election-timeout to %s or more on all members, or use a "
+		     "quicker disk\n",
+		     duration_text(n->settings.election_us_min, timeout), s.slow, s.of,
+		     duration_text(s.slowest_us, slowest), duration_text(s.wanted_us, wanted));
+}
+
 static void disk_fault(struct node *n, struct metrics_text *t)
 {
 	const struct wal_waiting *w = &n->waiting;
+
+	slow_fault(n, t);
 
 	if (n->disk_stalled)
 		metrics_line(t,

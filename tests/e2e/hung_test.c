@@ -31,11 +31,16 @@ enum {
 static struct cluster c;
 static struct disks disks;
 
-static void begin(void)
+static void begin_with(const char *options)
 {
-	cluster_up(&c, 3, "memif", "--segment-size 4MiB --idle sleep");
+	cluster_up(&c, 3, "memif", options);
 	disks_mount(&disks, &c);
 	(void)cluster_wait_leader(&c, 0);
+}
+
+static void begin(void)
+{
+	begin_with("--segment-size 4MiB --idle sleep");
 }
 
 static void end(void)
@@ -136,6 +141,52 @@ static void V20_a_hung_disk_is_told_and_others_go_on(void **state)
 	cluster_lab(&c, "restart %u", leader);
 	require(&c, put(stalled, 3) == 0, "no put through n%u", stalled);
 	cluster_wait_equal(&c);
+	end();
+}
+
+/* --- late writes --------------------------------------------------------------------------- */
+
+struct told {
+	uint32_t leader, node;
+	const char *slow; /* "1" or "0" */
+	uint64_t value;
+};
+
+static bool is_told(void *context)
+{
+	struct told *t = context;
+	struct node_status s;
+	char value[8];
+
+	require(&c, put(t->leader, ++t->value) == 0, "no put through n%u", t->leader);
+	return cluster_status(&c, t->node, &s) &&
+	       strcmp(node_value(&s, "disk_slow", value, sizeof(value)), t->slow) == 0;
+}
+
+static void V5_a_disk_too_slow_for_the_timers_is_told(void **state)
+{
+	struct told t;
+
+	(void)state;
+	begin_with("--heartbeat 40ms --election 400ms --idle sleep");
+	t = (struct told){.leader = cluster_wait_leader(&c, 0), .slow = "1"};
+	t.node = t.leader % 3 + 1;
+	disk_tell(&disks.disk[t.node - 1], "on write segment-* stall 250ms");
+	require(&c, wait_until(is_told, &t, CLUSTER_WAIT_MS), "n%u does not tell", t.node);
+	require(&c,
+		cluster_says(
+			&c, t.node,
+			"warning the disk is too slow for election-timeout, which is 400 ms: "),
+		"the status of n%u does not tell", t.node);
+	require(&c, cluster_says(&c, t.node, " ms or more on all members, or use a quicker disk"),
+		"the status of n%u does not tell what to set", t.node);
+	cluster_wait_log(&c, t.node, " disk_slow slow=4 of=");
+	require(&c, !cluster_says(&c, t.leader, "too slow for election-timeout"),
+		"n%u, whose disk is quick, says so too", t.leader);
+	disk_tell(&disks.disk[t.node - 1], "drop all");
+	t.slow = "0";
+	require(&c, wait_until(is_told, &t, CLUSTER_WAIT_MS), "n%u goes on telling", t.node);
+	cluster_wait_log(&c, t.node, " disk_keeps_up ");
 	end();
 }
 
@@ -289,6 +340,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F21_V25_a_start_on_a_slow_disk_speaks_and_ends_when_told),
+		cmocka_unit_test(V5_a_disk_too_slow_for_the_timers_is_told),
 		cmocka_unit_test(V18_a_stop_waits_for_a_hung_disk_not_for_ever),
 		cmocka_unit_test(V19_slow_names_at_a_roll_move_no_leader),
 		cmocka_unit_test(V20_a_hung_disk_is_told_and_others_go_on),

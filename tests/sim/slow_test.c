@@ -125,6 +125,61 @@ static void fill(uint32_t leader, uint32_t count)
 	}
 }
 
+static bool says(uint32_t i, const char *words)
+{
+	static char text[65536];
+
+	text[node_status_text(w.node[i].node, text, sizeof(text) - 1)] = '\0';
+	return strstr(text, words);
+}
+
+/* One write of each disk after another, as long as that takes. */
+static void write_each(uint32_t leader, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		raft_index last = raft_last(w.node[leader].node->raft) + 1;
+
+		fill(leader, 1);
+		for (uint32_t k = 0; k < 3; k++) {
+			while (w.node[k].node->applied < last || wal_busy(w.node[k].node->wal))
+				sim_world_run(&w, MS);
+		}
+	}
+}
+
+/*
+ * Timeouts are 150 to 300 ms: a member whose writes take 100 ms says so, with both numbers and what
+ * to set; one stall or a few are nothing, and when its disk is quick again it says nothing more.
+ */
+static void V5_a_disk_too_slow_for_the_timeouts_is_told(void)
+{
+	uint32_t leader = world_begin(5, 3), slow = (leader + 1) % 3;
+
+	for (uint32_t i = 0; i < 3; i++)
+		w.node[i].disk_ns = MS;
+	write_each(leader, 70);
+	w.node[slow].disk_ns = 70 * MS;
+	write_each(leader, 10);
+	assert(!says(slow, "too slow"));
+	w.node[slow].disk_ns = 100 * MS;
+	write_each(leader, 2);
+	assert(!says(slow, "too slow"));
+	write_each(leader, 6);
+	assert(says(slow, "warning the disk is too slow for election-timeout, which is 150 ms: "));
+	assert(says(slow, " of its last 64 writes took longer than half of that, the slowest 10"));
+	assert(says(slow, "set election-timeout to 20"));
+	assert(says(slow, "disk_slow 1"));
+	assert(!says(leader, "too slow"));
+	assert(says(leader, "disk_slow 0"));
+	w.node[slow].disk_ns = MS;
+	write_each(leader, 80);
+	assert(!says(slow, "too slow"));
+	assert(says(slow, "disk_slow 0"));
+	assert(w.node[slow].node->counters.disk_slow_writes >= 6);
+	assert(w.node[leader].node->counters.disk_slow_writes == 0);
+	sim_world_destroy(&w);
+}
+
 /* One follower was just started and has its log to replay, the other has applied all. */
 static void V6_who_has_applied_leads(uint64_t seed)
 {
@@ -175,6 +230,7 @@ int main(void)
 	}
 	for (uint64_t seed = 1; seed <= 3; seed++)
 		V6_who_has_applied_leads(seed);
+	V5_a_disk_too_slow_for_the_timeouts_is_told();
 	V8_who_slept_reads_its_mail_first();
 	V6_somebody_leads_all_the_same();
 	V5_a_hanging_disk_climbs_no_terms();
