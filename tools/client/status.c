@@ -1,5 +1,6 @@
 #include "tools/client/status.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,9 +79,33 @@ static void take(struct status *s, const struct field *f, const struct status_li
 	*(uint64_t *)(void *)member = strtoull(number, NULL, f->base);
 }
 
+/* "peer NAME id=ID ...": the name of the leader, if that is it. */
+static void take_peer(struct status *s, const struct status_line *line)
+{
+	char head[128], name[sizeof(s->leader_name)];
+	uint64_t id;
+
+	copy_value(line, head, sizeof(head));
+	if (sscanf(head, "%63s id=%" SCNx64, name, &id) == 2 && id == s->leader)
+		snprintf(s->leader_name, sizeof(s->leader_name), "%s", name);
+}
+
+/* Its lines may stand before or behind the others. */
+static void find_leader_name(struct status *s, const char *text, const char *end)
+{
+	struct status_line line;
+
+	if (s->leader != 0 && s->leader == s->member_id)
+		snprintf(s->leader_name, sizeof(s->leader_name), "%s", s->name);
+	while (s->leader != 0 && status_line_next(&text, end, &line)) {
+		if (line_is(&line, "peer"))
+			take_peer(s, &line);
+	}
+}
+
 void status_parse(struct status *out, const char *text, size_t size)
 {
-	const char *end = text + size;
+	const char *begin = text, *end = text + size;
 	struct status_line line;
 
 	memset(out, 0, sizeof(*out));
@@ -95,6 +120,7 @@ void status_parse(struct status *out, const char *text, size_t size)
 			copy_value(&line, out->warning[out->warning_count++],
 				   sizeof(out->warning[0]));
 	}
+	find_leader_name(out, begin, end);
 }
 
 const char *status_value(const char *text, size_t size, const char *key, char *out, size_t size_max)

@@ -18,6 +18,7 @@ struct status {
 	uint64_t leader; /* 0: it knows none */
 	uint64_t term, index, applied, commit;
 	uint64_t revision, db_size, wal_bytes;
+	char leader_name[64]; /* "": there is none, or its name is not known */
 	char name[64], role[16], version[32], durability[16], link[32];
 	uint32_t error_count, warning_count;
 	char error[STATUS_ERRORS_MAX][160], warning[STATUS_ERRORS_MAX][160];

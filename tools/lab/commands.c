@@ -21,19 +21,13 @@
 
 enum { STATUS_MS = 1000, STOP_MS = 10 * 1000 };
 
-static void member_name(const struct lab *lab, const struct lab_report *reports, uint64_t id,
-			char out[24])
+/* As the node knows it; a leader of which it knows no name has its id. */
+static void leader_name(const struct status *s, char out[24])
 {
-	snprintf(out, 24, "%s", "-");
-	for (uint32_t i = 0; id != 0 && i < lab->node_count; i++) {
-		if (reports[i].answered && reports[i].status.member_id == id) {
-			snprintf(out, 24, "n%u", i + 1);
-			return;
-		}
-	}
-	/* One that is dead or paused has not told its id. */
-	if (id != 0)
-		snprintf(out, 24, "%016" PRIx64, id);
+	if (s->leader_name[0] || s->leader == 0)
+		snprintf(out, 24, "%.23s", s->leader_name[0] ? s->leader_name : "-");
+	else
+		snprintf(out, 24, "%016" PRIx64, s->leader);
 }
 
 static void status_table(const struct lab *lab, const struct lab_report *reports)
@@ -48,7 +42,7 @@ static void status_table(const struct lab *lab, const struct lab_report *reports
 		enum process_state state = lab_process_state(lab, i);
 
 		snprintf(pid, sizeof(pid), "%d", lab->node[i].pid);
-		member_name(lab, reports, s->leader, leader);
+		leader_name(s, leader);
 		printf("n%-3u %-7s %-8s %-9s %5ju %-16s %8ju %8ju  %-21s  %s\n", i + 1,
 		       state == PROCESS_GONE ? "-" : pid, process_state_name(state),
 		       r->answered ? s->role : "-", (uintmax_t)s->term, leader, (uintmax_t)s->index,
@@ -341,6 +335,6 @@ int lab_logs(const struct lab_arguments *a)
 	lab_node_path(&lab, (uint32_t)node, ".log", path);
 	if (access(path, R_OK) != 0)
 		return lab_fail("%s: %s", path, strerror(errno));
-	lab_process_tail(path, a->lines, "", stdout);
+	lab_process_tail(path, 0, a->lines, "", stdout);
 	return 0;
 }

@@ -122,7 +122,7 @@ static bool parse_lists(struct lab *lab, const json_t *root)
 
 		if (pid < 0 || pid == 1 || pid > INT_MAX || start < 0)
 			return false;
-		lab->node[i] = (struct lab_node){(pid_t)pid, (uint64_t)start};
+		lab->node[i] = (struct lab_node){(pid_t)pid, (uint64_t)start, 0};
 	}
 	lab->partition_count = (uint32_t)json_array_size(partition);
 	for (uint32_t i = 0; i < lab->partition_count; i++) {

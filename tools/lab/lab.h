@@ -72,6 +72,7 @@ extern const struct lab_setting_name lab_setting_names[LAB_SETTINGS];
 struct lab_node {
 	pid_t pid;           /* 0: not started yet */
 	uint64_t start_time; /* of the process, in ticks since boot: /proc/PID/stat */
+	uint64_t log_start;  /* bytes of its log that were there before; not in lab.json */
 };
 
 struct lab {

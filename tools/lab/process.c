@@ -227,9 +227,12 @@ int lab_process_start(struct lab *lab, uint32_t node)
 {
 	struct lab_node *n = &lab->node[node];
 	int err, child_err;
-	char state = 0;
+	char state = 0, log[LAB_PATH_MAX];
+	struct stat st;
 	pid_t pid = -1;
 
+	n->log_start =
+		stat(lab_node_path(lab, node, ".log", log), &st) == 0 ? (uint64_t)st.st_size : 0;
 	/* Each other node's group is one pid that will not do. */
 	for (uint32_t i = 0; i <= LAB_NODES_MAX; i++) {
 		err = spawn(lab, node, &pid, &child_err);
@@ -346,23 +349,29 @@ int lab_process_run(const char *const argv[], char said[PROCESS_SAID_SIZE])
 	return pid > 0 ? child_wait(pid) : pid;
 }
 
-void lab_process_tail(const char *path, uint32_t lines, const char *indent, FILE *out)
+uint32_t lab_process_tail(const char *path, uint64_t from, uint32_t lines, const char *indent,
+			  FILE *out)
 {
 	FILE *in = fopen(path, "re");
 	char *line = NULL;
 	size_t size = 0;
-	uint32_t count = 0, number = 0;
+	uint32_t count = 0, number = 0, copied = 0;
 
 	if (!in)
-		return;
-	while (getline(&line, &size, in) > 0)
-		count++;
-	rewind(in);
-	while (getline(&line, &size, in) > 0) {
-		if (lines == 0 || number + lines >= count)
+		return 0;
+	/* It may go on meanwhile: the second time no more lines are read than the first. */
+	if (fseeko(in, (off_t)from, SEEK_SET) == 0)
+		while (getline(&line, &size, in) > 0)
+			count++;
+	if (fseeko(in, (off_t)from, SEEK_SET) == 0) {
+		for (; number < count && getline(&line, &size, in) > 0; number++) {
+			if (lines != 0 && number + lines < count)
+				continue;
 			fprintf(out, "%s%s", indent, line);
-		number++;
+			copied++;
+		}
 	}
 	free(line);
 	fclose(in);
+	return copied;
 }

@@ -38,8 +38,12 @@ int lab_process_run(const char *const argv[], char said[PROCESS_SAID_SIZE]);
 /* How a child of this process ended, if it has: "exited with status 4". Else NULL. */
 const char *lab_process_end(const struct lab *lab, uint32_t node, char out[64]);
 
-/* Copies the last `lines` lines of a file, each indented; 0: all of it. */
-void lab_process_tail(const char *path, uint32_t lines, const char *indent, FILE *out);
+/*
+ * Copies the last `lines` lines of a file that stand behind its first `from` bytes, each indented;
+ * 0: all of them. Returns how many they were.
+ */
+uint32_t lab_process_tail(const char *path, uint64_t from, uint32_t lines, const char *indent,
+			  FILE *out);
 
 /* A process's start time, in ticks since boot, and its state's letter. 0 or -errno. */
 int lab_process_stat(pid_t pid, uint64_t *start_time, char *state);

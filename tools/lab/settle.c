@@ -82,6 +82,17 @@ int lab_node_configure(const struct lab *lab, uint32_t node)
 	return LAB_EXIT_FAILED;
 }
 
+/* The end of what it wrote since its start; `none` is said if that is nothing. */
+static void say_last_words(const struct lab *lab, uint32_t node, uint32_t lines, const char *none)
+{
+	uint64_t from = lab->node[node].log_start;
+	char log[LAB_PATH_MAX];
+
+	lab_node_path(lab, node, ".log", log);
+	if (lab_process_tail(log, from, lines, "    ", stderr) == 0)
+		fprintf(stderr, "    %s\n", none);
+}
+
 /* True, and said with its last words, if the node's process has ended. */
 static bool has_ended(const struct lab *lab, uint32_t node)
 {
@@ -91,9 +102,9 @@ static bool has_ended(const struct lab *lab, uint32_t node)
 	if (lab_process_state(lab, node) != PROCESS_GONE)
 		return false;
 	how = lab_process_end(lab, node, end);
-	lab_node_path(lab, node, ".log", log);
-	lab_fail("n%u %s; the end of %s:", node + 1, how ? how : "is gone", log);
-	lab_process_tail(log, LOG_LINES, "    ", stderr);
+	lab_fail("n%u %s; its last words in %s:", node + 1, how ? how : "is gone",
+		 lab_node_path(lab, node, ".log", log));
+	say_last_words(lab, node, LOG_LINES, "it had written nothing");
 	return true;
 }
 
@@ -157,7 +168,6 @@ int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 {
 	uint64_t begun = lab_clock_ms(), next = begun + PROGRESS_MS;
 	struct lab_report report;
-	char log[LAB_PATH_MAX];
 
 	do {
 		if (has_ended(lab, node))
@@ -169,7 +179,7 @@ int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 		if (!is_time(&next))
 			continue;
 		fprintf(stderr, "quoin-lab: n%u: %s; its last word:\n", node + 1, report.why);
-		lab_process_tail(lab_node_path(lab, node, ".log", log), 1, "    ", stderr);
+		say_last_words(lab, node, 1, "it has written nothing yet");
 	} while (lab_clock_ms() < begun + timeout_ms);
 	return lab_fail("n%u: %s, after %u s", node + 1, report.why, timeout_ms / 1000);
 }

@@ -1,7 +1,8 @@
 /*
  * The least of a node that the lab needs, so that the lab is tested without one: reads its
  * configuration, answers WELCOME and status at the admin socket, notes the faults it is told. The
- * first member leads. FAKE_END=NAME makes that node end at once.
+ * first member leads. FAKE_END=NAME makes that node end at once, FAKE_MUTE=NAME never come so far
+ * that it answers or writes.
  */
 #include "config/config.h"
 #include "dataplane/stream.h"
@@ -18,18 +19,26 @@ static size_t status_text(const struct config *c, char *out, size_t size)
 {
 	const char *behind = getenv("FAKE_BEHIND");
 	uint64_t leader = 0;
+	size_t used;
 
 	for (uint32_t i = 0; i < c->member_count; i++) {
 		if (strcmp(c->member[i].name, "n1") == 0)
 			leader = config_member_place(&c->member[i]);
 	}
-	return (size_t)snprintf(out, size,
-				"member_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
+	used = (size_t)snprintf(out, size,
+				"name %s\nmember_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
 				"\nraft_term 2\nraft_index 5\nraft_applied_index %d\n",
-				config_member_place(&c->member[c->self]),
+				c->name, config_member_place(&c->member[c->self]),
 				config_member_place(&c->member[c->self]) == leader ? "leader"
 										   : "follower",
 				leader, behind && strcmp(behind, c->name) == 0 ? 4 : 5);
+	for (uint32_t i = 0; i < c->member_count; i++) {
+		if (i != c->self)
+			used += (size_t)snprintf(
+				out + used, size - used, "peer %s id=%016" PRIx64 " address=-\n",
+				c->member[i].name, config_member_place(&c->member[i]));
+	}
+	return used;
 }
 
 static void note_faults(const struct config *c, const char *text, size_t size)
@@ -72,7 +81,7 @@ int main(int argc, char **argv)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	static struct config c;
 	static struct config_errors errors;
-	const char *end = getenv("FAKE_END");
+	const char *end = getenv("FAKE_END"), *mute = getenv("FAKE_MUTE");
 	int listener;
 
 	if (argc != 3 || config_load(&c, argv[2], &errors) != 0)
@@ -81,6 +90,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "the last word of %s\n", c.name);
 		return 4;
 	}
+	if (mute && strcmp(mute, c.name) == 0)
+		for (;;)
+			pause();
 	mkdir(c.data_dir, 0700);
 	/* config_load has seen to its length. */
 	memcpy(address.sun_path, c.admin_socket, strlen(c.admin_socket) + 1);

@@ -152,6 +152,11 @@ static void nodes_die_pause_and_return(void **state)
 	assert_int_equal(lab("status"), 0);
 	assert_said("paused");
 	assert_int_equal(lab("resume 2"), 0);
+	/* Whom they follow has a name, also while it does not answer. */
+	assert_int_equal(lab("pause leader"), 0);
+	assert_int_equal(lab("status"), LAB_EXIT_FAILED);
+	assert_said("follower      2 n1 ");
+	assert_int_equal(lab("resume 1"), 0);
 	assert_int_equal(lab("pause 3"), 0);
 	assert_int_equal(lab("restart 3"), 0); /* also one that is paused */
 	assert_int_equal(lab("kill --signal TERM 3"), 0);
@@ -196,6 +201,49 @@ static void a_node_that_ends_is_named_with_its_last_words(void **state)
 	assert_said("n2 exited with status 4");
 	assert_said("the last word of n2");
 	assert_said("the lab stays as it is");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+/* A restart that is watched: when it has said so, a shell's command is run. How it ended. */
+static int restart_and(const char *arguments, const char *when, const char *then)
+{
+	char command[2048];
+
+	setenv("LAB_DIR", dir, 1);
+	snprintf(command, sizeof(command),
+		 "cd \"$LAB_DIR\"; $QUOIN_LAB --dir . restart %s >said 2>&1 & "
+		 "until grep -q '%s' said || ! kill -0 $!; do sleep 0.02; done; %s; wait $!; "
+		 "status=$?; cat said; exit $status",
+		 arguments, when, then);
+	return shell(command);
+}
+
+/* What it wrote in a former life is not its last word. */
+static void F24_a_last_word_is_of_this_life(void **state)
+{
+	char command[3 * PATH_MAX];
+
+	(void)state;
+	assert_int_equal(up("--nodes 2"), 0);
+	snprintf(command, sizeof(command), "echo a former life >>%s/n2.log", dir);
+	assert_runs(command);
+	setenv("FAKE_MUTE", "n2", 1);
+	assert_int_equal(
+		restart_and("2 --timeout 10", "still starting", "kill -KILL $(cat n2.pid)"),
+		LAB_EXIT_FAILED);
+	unsetenv("FAKE_MUTE");
+	assert_said("n2: still starting; its last word:\n    it has written nothing yet\n");
+	assert_said("n2 was ended by SIGKILL; its last words in ");
+	assert_said("/n2.log:\n    it had written nothing\n");
+	assert_null(strstr(said, "a former life"));
+	setenv("FAKE_END", "n2", 1);
+	assert_int_equal(lab("restart 2"), LAB_EXIT_FAILED);
+	unsetenv("FAKE_END");
+	assert_said("the last word of n2");
+	assert_null(strstr(said, "a former life"));
+	assert_int_equal(lab("logs 2"), 0);
+	assert_said("a former life");
 	assert_int_equal(lab("down"), 0);
 	assert_nothing_left();
 }
@@ -378,20 +426,6 @@ static void F24_restart_says_whether_a_node_is_up_to_date(void **state)
 	assert_nothing_left();
 }
 
-/* A restart that is watched: when it has said so, a shell's command is run. How it ended. */
-static int restart_and(const char *arguments, const char *when, const char *then)
-{
-	char command[2048];
-
-	setenv("LAB_DIR", dir, 1);
-	snprintf(command, sizeof(command),
-		 "cd \"$LAB_DIR\"; $QUOIN_LAB --dir . restart %s >said 2>&1 & "
-		 "until grep -q '%s' said || ! kill -0 $!; do sleep 0.02; done; %s; wait $!; "
-		 "status=$?; cat said; exit $status",
-		 arguments, when, then);
-	return shell(command);
-}
-
 /* Dead from the start, or while it waits: the same word, and no failure of the restart. */
 static void V24_restart_does_not_wait_for_a_majority_that_died(void **state)
 {
@@ -431,6 +465,7 @@ static int leave(void **state)
 	(void)state;
 	unsetenv("FAKE_END");
 	unsetenv("FAKE_BEHIND");
+	unsetenv("FAKE_MUTE");
 	lab("down");
 	return 0;
 }
@@ -443,6 +478,7 @@ int main(void)
 		cmocka_unit_test_teardown(nodes_die_pause_and_return, leave),
 		cmocka_unit_test_teardown(partitions_are_told_now_or_later, leave),
 		cmocka_unit_test_teardown(a_node_that_ends_is_named_with_its_last_words, leave),
+		cmocka_unit_test_teardown(F24_a_last_word_is_of_this_life, leave),
 		cmocka_unit_test_teardown(a_bad_setting_leaves_nothing, leave),
 		cmocka_unit_test_teardown(down_after_crashes, leave),
 		cmocka_unit_test_teardown(a_foreign_directory_is_left_alone, leave),

@@ -38,6 +38,29 @@ static void parse(struct status *out, const char *lines, size_t size)
 	free(copy);
 }
 
+/* Whoever leads has a name, wherever its line stands. */
+static void the_leader_has_its_name(void **state)
+{
+	static const struct {
+		const char *text, *name;
+	} rows[] = {
+		{"name n2\nmember_id ff\nleader ff\n", "n2"},
+		{"leader 0a\npeer n1 id=0000000000000a00 x=1\npeer n3 id=000000000000000a x=1\n",
+		 "n3"},
+		{"peer n3 id=000000000000000a\nleader 0a", "n3"},
+		{"leader 0b\npeer n3 id=000000000000000a\n", ""},
+		{"leader 0\npeer n3 id=0000000000000000\n", ""},
+		{"leader 0a\npeer n3\npeer\npeer  id=0a\n", ""},
+	};
+	struct status s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		parse(&s, rows[i].text, strlen(rows[i].text));
+		assert_string_equal(s.leader_name, rows[i].name);
+	}
+}
+
 static void a_status_is_parsed_whole(void **state)
 {
 	struct status s;
@@ -125,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_status_is_parsed_whole),
+		cmocka_unit_test(the_leader_has_its_name),
 		cmocka_unit_test(what_is_missing_is_empty),
 		cmocka_unit_test(a_node_cannot_say_too_much),
 		cmocka_unit_test(lines_are_found_by_their_whole_key),
