@@ -117,6 +117,12 @@ int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 	return 0;
 }
 
+void dp_peer_start_set(struct dp *dp, uint32_t peer, raft_start start)
+{
+	assert(peer < dp->peers.count);
+	dp->peers.peer[peer].state.start = start;
+}
+
 void dp_peer_unset(struct dp *dp, uint32_t peer)
 {
 	assert(peer < DP_PEERS_MAX);
@@ -341,6 +347,7 @@ static bool udp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 		return false;
 	}
 	out->peer = (uint32_t)(p - dp->peers.peer);
+	out->other_start = out->envelope.source_start != p->state.start;
 	dp->counters.rx_peer++;
 	return true;
 }

@@ -72,6 +72,7 @@ struct dp_address {
 struct dp_datagram {
 	bool from_peer;
 	uint32_t peer;          /* from_peer: index in dp_options.peer */
+	bool other_start;       /* from_peer: of another start than the newest known */
 	struct dp_address from; /* else */
 	struct wire_envelope envelope;
 	const uint8_t *body; /* envelope.body_size bytes, valid until dp_release */
@@ -118,6 +119,8 @@ void dp_self_set(struct dp *dp, const struct dp_self *self);
  * 0, -EINVAL (no way there), -ENOSPC (no room for its MAC address).
  */
 int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options);
+/* The newest start that is known of it: a later one, or one that nobody has. */
+void dp_peer_start_set(struct dp *dp, uint32_t peer, raft_start start);
 /* Lets it go: nothing comes from it, nothing goes to it. */
 void dp_peer_unset(struct dp *dp, uint32_t peer);
 
@@ -174,9 +177,11 @@ enum dp_said {
 };
 
 struct dp_peer_state {
-	bool resolved;     /* its MAC address is known */
-	raft_start start;  /* the newest seen */
-	uint64_t heard_ns; /* in its own directory and newest start; 0: never */
+	bool resolved;           /* its MAC address is known */
+	raft_start start;        /* the newest known */
+	raft_start other_start;  /* the last that is not, and came */
+	uint64_t other_start_ns; /* when; 0: never */
+	uint64_t heard_ns;       /* in its own directory and newest start; 0: never */
 	enum hearsay_verdict said[DP_SAID_COUNT];
 	uint64_t rx_packets, tx_packets;
 	uint64_t rx_bytes, tx_bytes; /* of whole frames */

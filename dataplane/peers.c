@@ -26,14 +26,14 @@ static struct peer *find_by_address(struct peers *peers, const struct net_packet
 	return NULL;
 }
 
-static bool newest_start(struct peer *p, const struct wire_envelope *e)
+/* Or one that may be it, as who keeps the newest will say. */
+static bool newest_start(const struct peer *p, const struct wire_envelope *e)
 {
-	struct dp_peer_state *s = &p->state;
+	raft_start known = p->state.start;
 
-	if (raft_start_count(e->source_start) > raft_start_count(s->start) &&
-	    raft_start_plausible(s->start, e->source_start))
-		s->start = e->source_start;
-	return e->source_start == s->start;
+	return e->source_start == known ||
+	       (raft_start_count(e->source_start) > raft_start_count(known) &&
+		raft_start_plausible(known, e->source_start));
 }
 
 /* Its frames come from there: whoever it is, what is answered has to find its way. */
@@ -103,6 +103,8 @@ struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelo
 	*why = DP_DROP_START;
 	if (!newest_start(p, envelope)) {
 		hearsay_note(&p->said[DP_SAID_START], now_ns);
+		p->state.other_start = envelope->source_start;
+		p->state.other_start_ns = now_ns;
 		if (envelope->type != WIRE_START)
 			return NULL;
 	} else {

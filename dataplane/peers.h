@@ -3,8 +3,10 @@
  *
  *	1. A packet is a peer's if its member id, its address and the port it came by are as they
  *	   were set, and its directory is the one that the member table names.
- *	2. No packet is of a start before the newest one that was seen (N10), but for the question
- *	   what we know of that start: whoever was rolled back must learn it.
+ *	2. No packet is of a start before the newest one that is known (N10), but for the question
+ *	   what we know of that start: whoever was rolled back must learn it. Which one is the
+ *	   newest is for whoever keeps it to say (dp_peer_start_set): a packet of another kind than
+ *	   that one reads would shut its sender out, and nobody would tell it (V35).
  *	3. A packet that names another receiver than us is refused, and remembered: we are not who
  *	   it takes us for.
  *	4. Before a cluster is formed its members have no ids: FORMATION is a peer's by its address

@@ -169,6 +169,7 @@ struct node {
 	struct calls_trouble seen_calls; /* of the local socket, as it was last told */
 	uint64_t seen_calls_ns;          /* when it last changed; 0: never */
 	enum hearsay_verdict seen_said[DP_PEERS_MAX][DP_SAID_COUNT];
+	uint64_t start_told_ns[DP_PEERS_MAX]; /* of what a start was last told */
 
 	struct node_foreign foreign[DP_FOREIGN_COUNT];
 

@@ -61,6 +61,18 @@ static bool says_new(struct node *n, uint32_t peer, const struct raft_message *m
 	return true;
 }
 
+/* The core keeps each member's newest start; the dataplane refuses what is of an older one. */
+static void start_known(struct node *n, uint32_t peer)
+{
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
+	uint32_t count = raft_witnesses(n->raft, witness);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (witness[i].id == n->peer[peer].member_id)
+			dp_peer_start_set(n->dp, peer, witness[i].start);
+	}
+}
+
 static void receive_peer(struct node *n, const struct dp_datagram *d)
 {
 	struct raft_message message;
@@ -98,6 +110,8 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	message.start = d->envelope.source_start;
 	n->work |= says_new(n, d->peer, &message);
 	count_raft_error(n, raft_recv(n->raft, &message));
+	if (d->other_start)
+		start_known(n, d->peer);
 }
 
 enum {

@@ -7,6 +7,8 @@
 
 #include "metrics/text.h"
 
+enum { TELL_NS = 100 * 1000 * 1000 };
+
 static const struct {
 	const char *event; /* of the log */
 	const char *alone, *beside;
@@ -49,6 +51,19 @@ void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *
 	}
 }
 
+/*
+ * Whoever speaks from a start that is not his newest is told so at once, without having asked: it
+ * may be the member itself, and somebody forged a later one. The live one of two ignores it.
+ */
+static void start_tell(struct node *n, uint32_t peer, const struct dp_peer_state *state)
+{
+	if (!state->other_start_ns || state->other_start_ns == n->start_told_ns[peer] ||
+	    n->now_ns - n->start_told_ns[peer] < TELL_NS)
+		return;
+	n->start_told_ns[peer] = state->other_start_ns;
+	raft_start_tell(n->raft, n->peer[peer].member_id, state->other_start);
+}
+
 /* One line for each verdict: it takes HEARSAY_NS to come about, so there are few. */
 void said_drive(struct node *n)
 {
@@ -56,6 +71,7 @@ void said_drive(struct node *n)
 
 	for (uint32_t peer = 0; peer < n->peer_count; peer++) {
 		dp_get_peer(n->dp, peer, &state);
+		start_tell(n, peer, &state);
 		for (int i = 0; i < DP_SAID_COUNT; i++) {
 			enum hearsay_verdict before = n->seen_said[peer][i], now = state.said[i];
 

@@ -9,7 +9,8 @@
  *	RX1  to, from, identity	this member; another one, as	-EINVAL, -ENOENT,
  *				the table in force names it	-EKEYREJECTED
  *	RX2  start		the newest seen, or a later	-ESTALE; -EDOM
- *				one that is plausible
+ *				one, no further ahead than
+ *				raft/starts.c allows
  *	RX3  term		1 to RAFT_TERM_MAX; no further	-EINVAL; -EDOM
  *				ahead than raft/terms.c allows
  *	VOTE
@@ -45,10 +46,10 @@
  *				an unknown one is of nobody
  *	START_REPLY
  *	RX17 asked		this start			-ESTALE
- *	RX18 start that it	not older than this one, and	-EINVAL
- *	     knows		plausible after the first one
- *				of this process; one new start
- *				of it in a second
+ *	RX18 start that it	not older than this one, no	-EINVAL, -EDOM
+ *	     knows		further ahead than
+ *				raft/starts.c allows; one new
+ *				start of it in a second
  *	RX19 term that it knows	as RX3				-EDOM
  *	RX20 position		an index has a term		-EINVAL
  *

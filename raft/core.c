@@ -360,9 +360,13 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 		return -ENOENT;
 	if (m->identity != p->identity)
 		return -EKEYREJECTED; /* before terms: another directory must not disturb anybody */
-	if (!raft_start_plausible(p->witness.start, m->start))
-		return -EDOM;
-	err = member_recv(r, p, m);
+	raft_start meet;
+	if (raft_starts_believed(r, p, m->start, &meet))
+		err = member_recv(r, p, m);
+	else
+		err = -EDOM;
+	if (meet)
+		raft_start_raise(r, p, meet);
 	raft_changed(r);
 	return err;
 }

@@ -97,6 +97,13 @@ static_assert(RAFT_READY_APPENDS_MAX + 7 * (RAFT_MEMBERS_MAX - 1) + 3 < RAFT_REA
 	      "a ready holds what every peer is owed");
 
 /* Another member, as seen from here. The leader's view is reset when it is elected. */
+/* What is too far ahead to be believed, and how it is met (starts.c). */
+struct raft_far {
+	bool heard; /* since then, and nothing that is believed */
+	uint64_t us;
+	uint32_t doublings;
+};
+
 struct raft_peer {
 	raft_id id; /* 0: the place is free */
 	bool voter;
@@ -108,6 +115,11 @@ struct raft_peer {
 	raft_start start_asked; /* by its newest question */
 	bool start_answered;    /* it told what it knows of this start of ours */
 	bool start_owed;        /* the question is due to it */
+	/* Its starts, and ours that it knows, further ahead than is believed (starts.c). */
+	struct raft_far start_far, told_far;
+	bool start_base_set;
+	uint32_t start_base; /* the count known as of base_us */
+	uint64_t start_base_us;
 	/* Acknowledged to it by this start, in the newest terms that it led, the last first. */
 	struct {
 		raft_term term;
@@ -316,7 +328,7 @@ struct raft {
 	uint32_t send_turn; /* of them, who is sent to first */
 
 	/* This start's knowledge of its past (start.c, lost.c). */
-	raft_start start_own; /* as it was created: others may know no newer one */
+	raft_start start_own; /* as it was created, or met: others may know no newer one */
 	bool start_confirmed;
 	uint64_t start_began_us;
 	uint64_t start_ask_us;
@@ -384,7 +396,17 @@ bool raft_terms_believed(const struct raft *r, raft_term term);
 /* It said one that is not. Returns the term in which to meet it, 0 if not yet. */
 raft_term raft_terms_far(struct raft *r, struct raft_peer *p);
 
+/* starts.c */
+/* *meet: 0, or a start that nobody has, to be taken for its newest as it is not believed. */
+bool raft_starts_believed(const struct raft *r, struct raft_peer *p, raft_start start,
+			  raft_start *meet);
+/*
+ * 0: a start of ours that it knows is believed, or as far as *known then says; -EINVAL, -EDOM.
+ */
+int raft_starts_told(struct raft *r, struct raft_peer *p, raft_start *known);
+
 /* start.c */
+void raft_start_raise(struct raft *r, struct raft_peer *p, raft_start start);
 void raft_start_init(struct raft *r, const struct raft_options *o);
 void raft_start_restored(struct raft *r, const struct raft_entry *entry);
 bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start);

@@ -206,6 +206,12 @@ struct raft_ready {
 void raft_restarted(struct raft *r, raft_start start);
 
 /*
+ * Something came of a start of that member which is not its newest one: it is told what is known of
+ * it, as if it had asked. Outside a ready.
+ */
+void raft_start_tell(struct raft *r, raft_id id, raft_start start);
+
+/*
  * This member's knowledge of the others, to be made durable now and then: RAFT_MEMBERS_MAX at most.
  * The generation changes when it does.
  */

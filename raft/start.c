@@ -184,14 +184,19 @@ static void restarted_reset(const struct raft *r, struct raft_peer *p)
 	p->read_echo = 0;
 }
 
+void raft_start_raise(struct raft *r, struct raft_peer *p, raft_start start)
+{
+	p->witness.id = p->id;
+	p->witness.start = start;
+	r->witness_generation++;
+	restarted_reset(r, p);
+}
+
 /* Every message shows its sender's start. False: this is not the newest one, nor will it be. */
 bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start)
 {
 	if (raft_start_count(start) > raft_start_count(p->witness.start)) {
-		p->witness.id = p->id;
-		p->witness.start = start;
-		r->witness_generation++;
-		restarted_reset(r, p);
+		raft_start_raise(r, p, start);
 	} else if (raft_start_count(start) == raft_start_count(p->witness.start) &&
 		   start != p->witness.start) {
 		/* No history has both: none that goes on from here is believed to be the newest. */
@@ -199,6 +204,18 @@ bool raft_start_note(struct raft *r, struct raft_peer *p, raft_start start)
 		r->witness_generation++;
 	}
 	return start == p->witness.start;
+}
+
+void raft_start_tell(struct raft *r, raft_id id, raft_start start)
+{
+	struct raft_peer *p = raft_peer_find(r, id);
+
+	assert(!r->in_ready);
+	if (!p)
+		return;
+	p->start_asked = start;
+	p->start_reply_owed = true;
+	raft_changed(r);
 }
 
 int raft_start_recv(struct raft_peer *p, const struct raft_message *m)
@@ -254,28 +271,17 @@ static bool position_lost(const struct raft *r, const struct raft_peer *p,
 	       r->start_terms[raft_window_slot(known->index)] != known->entry_term;
 }
 
-/*
- * RX18. How far it goes counts from the start that this process began with, however often it is
- * told: what comes of it has to be believed by those who know that one.
- */
-static bool told_plausible(const struct raft *r, raft_start known)
-{
-	uint32_t count = raft_start_count(known);
-
-	return known == r->start ||
-	       (count >= raft_start_count(r->start) && count < RAFT_START_COUNT_MAX &&
-		count <= raft_start_count(r->start_own) + RAFT_STARTS_TOLD_MAX);
-}
-
 int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
 	const struct raft_start_reply *reply = &m->start_reply;
+	raft_start known = reply->known.start;
 
 	if (reply->asked != r->start)
 		return -ESTALE;
 	/* Or one that does not believe this start. */
-	if (!told_plausible(r, reply->known.start))
-		return -EINVAL;
+	int err = raft_starts_told(r, p, &known);
+	if (err)
+		return err;
 	/* It may have voted in the term that it is told of, and have forgotten it. */
 	bool told = m->term > r->hard.term || (m->term == r->hard.term && !p->start_answered);
 
@@ -285,8 +291,8 @@ int raft_start_reply_recv(struct raft *r, struct raft_peer *p, const struct raft
 		raft_vote_spend(r, r->id);
 	p->start_answered = true;
 	/* It noted this start, unless it knows one that cannot be older. */
-	if (reply->known.start != r->start || (!r->lost.is && position_lost(r, p, &reply->known)))
-		raft_lost_begin(r, reply->known.start);
+	if (known != r->start || (!r->lost.is && position_lost(r, p, &reply->known)))
+		raft_lost_begin(r, known);
 	confirm_try(r);
 	return 0;
 }

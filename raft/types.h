@@ -59,7 +59,7 @@ static inline uint32_t raft_start_count(raft_start start)
  */
 #define RAFT_STARTS_TOLD_MAX (RAFT_STARTS_UNHEARD_MAX / 2)
 
-/* False: no start that follows the one that is known (0: none is). It is believed by nobody. */
+/* False: it does not follow the one that is known (0: none is), or not at once (raft/starts.c). */
 static inline bool raft_start_plausible(raft_start known, raft_start start)
 {
 	return raft_start_count(start) <= raft_start_count(known) + RAFT_STARTS_UNHEARD_MAX;

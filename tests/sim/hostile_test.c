@@ -318,6 +318,87 @@ static void N9_after_lies_about_terms_the_cluster_goes_on(void **state)
 	world_end();
 }
 
+/* --- starts ------------------------------------------------------------------------------ */
+
+/* One frame in its name, as if it had been started so often since. */
+static void offer_started(uint8_t type, const uint8_t *body, size_t size, uint32_t more)
+{
+	struct wire_envelope e = envelope_of(hostile, victim, type, size);
+	uint8_t payload[FRAME_MAX];
+
+	e.source_start += ((raft_start)more << 32) + 1;
+	wire_envelope_encode(&e, payload);
+	memcpy(payload + WIRE_ENVELOPE_SIZE, body, size);
+	frame_offer(hostile, victim, WIRE_PORT_PEER, payload, WIRE_ENVELOPE_SIZE + size);
+}
+
+/* Whoever leads hears it, or it does. */
+static bool heard_lately(void)
+{
+	int32_t leader = sim_leader(&w);
+	struct dp_peer_state s;
+	struct raft_status status;
+
+	raft_get_status(node_of(hostile)->raft, &status);
+	if (leader < 0 || status.lost || (uint32_t)leader == hostile)
+		return (uint32_t)leader == hostile;
+	dp_get_peer(node_of((uint32_t)leader)->dp,
+		    (uint32_t)node_peer_find(node_of((uint32_t)leader), node_of(hostile)->id), &s);
+	return w.now_ns - s.heard_ns < 50 * MS;
+}
+
+/* How long the member is not heard, or counts for nothing. */
+static uint64_t silence_after(uint8_t type, const uint8_t *body, size_t size, uint32_t more)
+{
+	uint64_t began, well = 0;
+
+	while (!begun() || !heard_lately())
+		sim_world_run(&w, MS);
+	victim = (uint32_t)sim_leader(&w);
+	hostile = (victim + 1) % 3;
+	w.losses = 1; /* as far as the world is told (SM7) */
+	began = w.now_ns;
+	offer_started(type, body, size, more);
+	while (well < 100 && w.now_ns - began < 60 * SECOND) {
+		sim_world_run(&w, MS);
+		well = heard_lately() ? well + 1 : 0;
+	}
+	return w.now_ns - began - well * MS;
+}
+
+/*
+ * A frame of a later start, which nobody vouches for: of every kind that members send, and one that
+ * cannot be read. The member itself is told at once, takes a start above that, and goes on.
+ */
+static void V35_one_frame_of_a_later_start_shuts_nobody_out(void **state)
+{
+	static const uint32_t more[] = {1, RAFT_STARTS_UNHEARD_MAX};
+	uint64_t worst = 0;
+	uint8_t type;
+	size_t size;
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(more) / sizeof(more[0]); k++) {
+		world_begin(71 + k, 0);
+		for (int i = 0; (size = bodies_good(i, &type, bodies_buffer)) > 0; i++) {
+			uint64_t ns;
+
+			/* Those speak of terms, and are believed (V29). */
+			if (!of_peer(type) || size > 1384 || type <= WIRE_READ_REPLY)
+				continue;
+			ns = silence_after(type, bodies_buffer, size, more[k]);
+			if (ns > worst)
+				worst = ns;
+		}
+		memset(bodies_buffer, 0, 16);
+		silence_after(WIRE_READ, bodies_buffer, 16, more[k]); /* malformed: no term */
+		assert_true(heard_lately());
+		world_end();
+	}
+	printf("# not heard for %llu ms at most\n", (unsigned long long)(worst / MS));
+	assert_true(worst <= 5 * SECOND);
+}
+
 /* --- strangers --------------------------------------------------------------------------- */
 
 static bool status_has(uint32_t i, const char *words)
@@ -381,6 +462,7 @@ int main(void)
 		cmocka_unit_test(V28_a_field_out_of_range_is_counted_and_changes_nothing),
 		cmocka_unit_test(N9_a_member_that_lies_costs_its_own_vote_and_nothing_else),
 		cmocka_unit_test(N9_after_lies_about_terms_the_cluster_goes_on),
+		cmocka_unit_test(V35_one_frame_of_a_later_start_shuts_nobody_out),
 		cmocka_unit_test(F10_strangers_are_in_the_status_while_they_come),
 	};
 

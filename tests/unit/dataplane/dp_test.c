@@ -20,7 +20,8 @@ static void a_good_packet_of_a_peer_is_handed_up(void **state)
 	assert_int_equal(w->datagram[0].envelope.type, WIRE_READ);
 	assert_int_equal(w->datagram[0].envelope.body_size, 16);
 	dp_get_peer(w->dp, 0, &s);
-	assert_int_equal(s.start, world_start(7));
+	assert_int_equal(s.start, 0); /* that is for others to say */
+	assert_true(w->datagram[0].other_start);
 	assert_int_equal(s.heard_ns, w->now);
 	assert_int_equal(s.rx_packets, 1);
 	for (int i = 0; i < DP_SAID_COUNT; i++)
@@ -105,13 +106,20 @@ static void N10_a_packet_of_an_older_start_is_refused(void **state)
 {
 	struct world *w = *state;
 	struct peer_packet p = world_peer_packet();
+	dp_peer_start_set(w->dp, 0, world_start(7));
 	assert_int_equal(world_offer(w, &p), 1);
+	assert_false(w->datagram[0].other_start);
 	p.envelope.source_start = world_start(6);
 	refused(w, &p, DP_DROP_START);
 	p.envelope.source_start = world_start(7) + 1; /* V15: another one of the same count */
 	refused(w, &p, DP_DROP_START);
+	/* A later one shuts nobody out before who knows says that it is one (V35). */
 	p.envelope.source_start = world_start(8);
 	assert_int_equal(world_offer(w, &p), 1);
+	assert_true(w->datagram[0].other_start);
+	p.envelope.source_start = world_start(7);
+	assert_int_equal(world_offer(w, &p), 1);
+	dp_peer_start_set(w->dp, 0, world_start(8));
 	p.envelope.source_start = world_start(7);
 	refused(w, &p, DP_DROP_START);
 	/* But whoever was rolled back must learn it. */
@@ -155,6 +163,7 @@ static void D9b_a_member_speaks_from_its_own_directory(void **state)
 	p.envelope.source_identity = 0x4444;
 	assert_int_equal(world_offer(w, &p), 1);
 	/* Set again as it is: its starts go on. */
+	dp_peer_start_set(w->dp, 0, world_start(7));
 	assert_int_equal(dp_peer_set(w->dp, 0, &peer), 0);
 	p.envelope.source_start = world_start(6);
 	refused(w, &p, DP_DROP_START);

@@ -27,6 +27,7 @@ static void offer_real(struct world *w)
 
 	p.envelope.destination_identity = OUR_IDENTITY;
 	assert_int_equal(world_offer(w, &p), 1);
+	dp_peer_start_set(w->dp, 0, p.envelope.source_start);
 }
 
 static enum hearsay_verdict verdict(const struct world *w, enum dp_said about)

@@ -159,6 +159,52 @@ static void V15_a_lower_position_of_a_later_term_hides_no_higher_one(void **stat
 	hand_fini(&h);
 }
 
+/* It says so for an election timeout and nothing else: within 12 steps it is the newest. */
+static void RX2_a_member_that_is_further_ahead_is_met(void **state)
+{
+	static const uint32_t ahead[] = {RAFT_STARTS_UNHEARD_MAX + 10, 1u << 24,
+					 RAFT_START_COUNT_MAX / 2};
+	struct hand h;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+		uint32_t steps = 0;
+		struct raft_message m;
+
+		hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+		m = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 1);
+		m.start = hand_start(2, ahead[i]);
+		while (hand_peer(&h, 2)->witness.start != m.start) {
+			for (int k = 0; k < 100; k++) /* in a burst it is no insistence */
+				(void)hand_recv(&h, &m);
+			assert_true(++steps < 4 * 13);
+			hand_tick(&h, HAND_ELECTION_US / 2);
+		}
+		assert_true(steps >= 2);
+		hand_fini(&h);
+	}
+}
+
+/* Beside the member itself nobody insists, however long. */
+static void RX2_what_is_said_beside_the_live_one_is_not_met(void **state)
+{
+	struct hand h;
+	struct raft_message far, live;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	live = far = hand_message(&h, RAFT_MESSAGE_READ_REPLY, 2, 1);
+	live.start = hand_peer(&h, 2)->witness.start;
+	far.start = hand_start(2, RAFT_STARTS_UNHEARD_MAX + 10);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(hand_recv(&h, &far), -EDOM);
+		(void)hand_recv(&h, &live);
+		hand_tick(&h, HAND_ELECTION_US / 3);
+	}
+	assert_true(hand_peer(&h, 2)->witness.start == live.start);
+	hand_fini(&h);
+}
+
 /* Nobody starts so often unheard: one bad frame must not shut a member out for ever. */
 static void V15_a_start_far_above_the_known_one_is_not_believed(void **state)
 {
@@ -283,6 +329,8 @@ int main(void)
 		cmocka_unit_test(a_witness_tells_the_newest_start_and_the_furthest_position),
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
 		cmocka_unit_test(nothing_acknowledged_is_not_a_position),
+		cmocka_unit_test(RX2_a_member_that_is_further_ahead_is_met),
+		cmocka_unit_test(RX2_what_is_said_beside_the_live_one_is_not_met),
 		cmocka_unit_test(V15_a_start_far_above_the_known_one_is_not_believed),
 		cmocka_unit_test(V15_an_echo_of_a_start_that_did_not_count_never_does),
 		cmocka_unit_test(a_position_that_counts_for_nothing_is_not_kept),
