@@ -21,16 +21,12 @@ enum { FIELD_COUNT = sizeof(wire_fields) / sizeof(wire_fields[0]) };
 
 const size_t wire_field_count = FIELD_COUNT;
 
-#define RELATION_ROW(form_, field_, kind_, other_, value_) \
-	{.form = WIRE_FORM_##form_,                        \
-	 .kind = WIRE_RELATION_##kind_,                    \
-	 .field_offset = WIRE_AT_##form_##_##field_,       \
-	 .field_size = WIRE_BYTES_##form_##_##field_,      \
-	 .other_offset = WIRE_AT_##form_##_##other_,       \
-	 .other_size = WIRE_BYTES_##form_##_##other_,      \
-	 .field = #field_,                                 \
-	 .other = #other_,                                 \
-	 .value = (value_)},
+#define RELATION(form_, field_, kind_, other_, value_)                                           \
+	.form = WIRE_FORM_##form_, .kind = WIRE_RELATION_##kind_,                                \
+	.field_offset = WIRE_AT_##form_##_##field_, .field_size = WIRE_BYTES_##form_##_##field_, \
+	.other_offset = WIRE_AT_##form_##_##other_, .other_size = WIRE_BYTES_##form_##_##other_, \
+	.field = #field_, .other = #other_, .value = (value_)
+#define RELATION_ROW(...) {RELATION(__VA_ARGS__)},
 
 const struct wire_relation wire_relations[] = {WIRE_RELATIONS(RELATION_ROW)};
 
@@ -38,28 +34,13 @@ enum { RELATION_COUNT = sizeof(wire_relations) / sizeof(wire_relations[0]) };
 
 const size_t wire_relation_count = RELATION_COUNT;
 
-/* Where each form's rows begin: they stand in the order of the forms. */
-#define ROW_ONE(...) +1
-#define FORM_ROW_COUNT(form) FORM_ROWS_##form = 0 WIRE_FIELDS_##form(ROW_ONE),
-enum { WIRE_FORMS(FORM_ROW_COUNT) };
-
 struct form {
 	const char *name;
 	uint16_t size;
-	uint8_t rows;
 };
 
-#define FORM(form) {#form, WIRE_FORM_SIZE_##form, FORM_ROWS_##form},
+#define FORM(form) {#form, WIRE_FORM_SIZE_##form},
 static const struct form forms[WIRE_FORM_COUNT] = {WIRE_FORMS(FORM)};
-
-#define FORM_RANGE(form) FIRST_##form, LAST_##form = FIRST_##form + FORM_ROWS_##form - 1,
-enum { WIRE_FORMS(FORM_RANGE) FIRST_END };
-static_assert((int)FIRST_END == (int)FIELD_COUNT,
-	      "each form's rows follow those of the one before");
-
-#define FORM_FIRST(form) FIRST_##form,
-static const uint8_t first[WIRE_FORM_COUNT] = {WIRE_FORMS(FORM_FIRST)};
-static_assert((int)FIRST_END <= UINT8_MAX, "rows are numbered in a byte");
 
 const char *wire_form_name(enum wire_form form)
 {
@@ -73,22 +54,28 @@ size_t wire_form_size(enum wire_form form)
 	return forms[form].size;
 }
 
-static bool field_valid(const struct wire_field *f, const uint8_t *data)
+/*
+ * The check is made of the table as code, a function for each form: what is constant in a row is so
+ * where it is compared, because every message and each of its entries passes here.
+ */
+#define ALWAYS __attribute__((always_inline)) static inline
+
+ALWAYS bool field_holds(const uint8_t *at, size_t size, uint64_t min, uint64_t max)
 {
 	uint64_t value;
 
-	if (f->max == 0)
-		return bytes_zero(data + f->offset, f->size);
-	value = wire_field_get(data + f->offset, f->size);
-	return value >= f->min && value <= f->max;
+	if (max == 0)
+		return bytes_zero(at, size);
+	value = wire_field_get(at, size);
+	return value >= min && value <= max;
 }
 
-static bool relation_holds(const struct wire_relation *r, const uint8_t *data)
+ALWAYS bool relation_holds(const uint8_t *data, struct wire_relation r)
 {
-	uint64_t field = wire_field_get(data + r->field_offset, r->field_size);
-	uint64_t other = wire_field_get(data + r->other_offset, r->other_size);
+	uint64_t field = wire_field_get(data + r.field_offset, r.field_size);
+	uint64_t other = wire_field_get(data + r.other_offset, r.other_size);
 
-	switch ((enum wire_relation_kind)r->kind) {
+	switch ((enum wire_relation_kind)r.kind) {
 	case WIRE_RELATION_BELOW:
 		return field < other;
 	case WIRE_RELATION_AT_MOST:
@@ -96,25 +83,46 @@ static bool relation_holds(const struct wire_relation *r, const uint8_t *data)
 	case WIRE_RELATION_ZERO_WITH:
 		return (field == 0) == (other == 0);
 	case WIRE_RELATION_ONLY_WITH:
-		return field == 0 || other == r->value;
+		return field == 0 || other == r.value;
 	case WIRE_RELATION_JUST_WITH:
-		return (field != 0) == (other == r->value);
+		return (field != 0) == (other == r.value);
 	case WIRE_RELATION_PART_OF:
 		return field < parts_count((uint32_t)other);
 	}
 	return false;
 }
 
+#define FIELD_HOLDS(form_, field_, offset_, size_, min_, max_, text_) \
+	&&field_holds(data + (offset_), size_, (uint64_t)(min_), (uint64_t)(max_))
+#define RELATION_HOLDS(form_, ...)      \
+	&&(form != WIRE_FORM_##form_ || \
+	   relation_holds(data, (struct wire_relation){RELATION(form_, __VA_ARGS__)}))
+
+/* `form` is a constant at each call: its own of the relations are left. */
+ALWAYS bool relations_hold(enum wire_form form, const uint8_t *data)
+{
+	return true WIRE_RELATIONS(RELATION_HOLDS);
+}
+
+#define FORM_HOLDS(form)                                       \
+	static bool form_holds_##form(const uint8_t *data)     \
+	{                                                      \
+		return true WIRE_FIELDS_##form(FIELD_HOLDS) && \
+		       relations_hold(WIRE_FORM_##form, data); \
+	}
+WIRE_FORMS(FORM_HOLDS)
+
+#define FORM_CASE(form)        \
+	case WIRE_FORM_##form: \
+		return form_holds_##form(data);
+
 bool wire_form_valid(enum wire_form form, const uint8_t *data)
 {
-	assert(form < WIRE_FORM_COUNT);
-	for (uint32_t i = 0; i < forms[form].rows; i++) {
-		if (!field_valid(&wire_fields[first[form] + i], data))
-			return false;
+	switch (form) {
+		WIRE_FORMS(FORM_CASE)
+	case WIRE_FORM_COUNT:
+		break;
 	}
-	for (size_t i = 0; i < RELATION_COUNT && wire_relations[i].form <= form; i++) {
-		if (wire_relations[i].form == form && !relation_holds(&wire_relations[i], data))
-			return false;
-	}
-	return true;
+	assert(false);
+	return false;
 }
