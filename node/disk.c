@@ -37,11 +37,12 @@ void node_disk_options(struct node *n)
 	if (wait_ns < (uint64_t)WAIT_MS_MIN * 1000000)
 		wait_ns = (uint64_t)WAIT_MS_MIN * 1000000;
 	n->options.wal.wait_ns = wait_ns;
+	n->waiting_since_ns = UINT64_MAX;
 }
 
 uint64_t node_waiting_ns(const struct node *n)
 {
-	return n->waiting.operation ? n->now_ns - n->waiting.since_ns : 0;
+	return n->waiting_since_ns < n->now_ns ? n->now_ns - n->waiting_since_ns : 0;
 }
 
 static void begins(struct node *n)
@@ -121,11 +122,13 @@ static void space_drive(struct node *n)
 
 static void stall_drive(struct node *n)
 {
-	struct wal_waiting before = n->waiting;
+	const struct wal_waiting *w = &n->waiting;
 	bool stalled;
 
-	(void)wal_get_waiting(n->wal, &n->waiting);
+	n->waiting_since_ns = wal_waiting_since(n->wal);
 	stalled = node_waiting_ns(n) >= n->disk_stall_ns;
+	if (stalled)
+		(void)wal_get_waiting(n->wal, &n->waiting);
 	if (stalled == n->disk_stalled)
 		return;
 	n->disk_stalled = stalled;
@@ -136,8 +139,8 @@ static void stall_drive(struct node *n)
 		journal_write(n->journal, JOURNAL_WARN, "disk_answers",
 			      "file=%s/%s operation=\"%s\" ms=%" PRIu64
 			      " why=\"what was in flight has ended\"",
-			      n->options.wal.directory, before.file, before.operation,
-			      (n->now_ns - before.since_ns) / 1000000);
+			      n->options.wal.directory, w->file, w->operation,
+			      (n->now_ns - w->since_ns) / 1000000);
 }
 
 /*

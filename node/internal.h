@@ -135,7 +135,8 @@ struct node {
 	/* The disk and how long it lets wait (disk.c). */
 	uint64_t disk_stall_ns; /* from then on it counts as stalled */
 	bool disk_stalled;
-	struct wal_waiting waiting; /* operation NULL: for nothing */
+	uint64_t waiting_since_ns;  /* UINT64_MAX: it is waited for nothing */
+	struct wal_waiting waiting; /* while it is stalled: for what */
 	struct wal_space space;
 	struct node_recent {
 		bool told;                         /* that many of them were slow */

@@ -5,6 +5,8 @@
 #include "wal/state.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 /*
  * Younger than this a write is looked for without a pause: it is some times what one takes, and a
@@ -17,53 +19,85 @@ static bool entries_wait(const struct wal *w)
 	return w->ring_count > 0 && !w->in_flight && !w->vote.in_flight;
 }
 
-/* The name is what the operation was asked of. */
-static void prepare_name(const struct wal *w, struct wal_waiting *out)
-{
-	char name[DISK_NAME_MAX];
+/* What is in flight: its file has a name of its own, or it is a segment's. */
+struct flight {
+	uint64_t since_ns;
+	const char *operation; /* NULL: nothing is */
+	const char *file;      /* NULL: the segment of this number */
+	uint64_t sequence;
+	bool temporary; /* by the name that it has until it is prepared */
+	uint64_t offset;
+};
 
-	wal_meta_segment_name(name, w->prepare.sequence);
-	wal_meta_temporary_name(out->file, name);
+static void older(struct flight *oldest, struct flight other)
+{
+	if (oldest->operation == NULL || other.since_ns < oldest->since_ns)
+		*oldest = other;
 }
 
-static void older(struct wal_waiting *oldest, const struct wal_waiting *other)
+static struct flight flight_of_prepare(const struct wal *w)
 {
-	if (oldest->operation == NULL || other->since_ns < oldest->since_ns)
-		*oldest = *other;
+	const struct prepare *p = &w->prepare;
+
+	return (struct flight){p->since_ns, wal_prepare_operation(w), NULL, p->sequence, true,
+			       p->offset};
+}
+
+/* The oldest of what holds up the log. */
+static struct flight flight_find(const struct wal *w)
+{
+	const struct vote *v = &w->vote;
+	const struct marker *m = &w->marker;
+	const struct segment *tail = &w->segments[w->tail];
+	struct flight oldest = {0};
+
+	if (w->in_flight)
+		older(&oldest, (struct flight){w->in_flight_ns, "write", NULL, tail->sequence,
+					       false, tail->end});
+	if (v->in_flight)
+		older(&oldest,
+		      (struct flight){v->since_ns, "write", META_VOTE, 0, false,
+				      wal_meta_vote_offset(v->writing.generation, w->unit)});
+	if (entries_wait(w) && w->prepare.in_flight)
+		older(&oldest, flight_of_prepare(w));
+	if (entries_wait(w) && m->in_flight)
+		older(&oldest, (struct flight){m->since_ns, m->step == MARK_SYNC ? "sync" : "write",
+					       META_MARK, 0, false,
+					       wal_mark_offset(m->writing.generation, w->unit)});
+	return oldest;
+}
+
+/* With the name, which takes longer than all the rest: each turn of a loop asks how long. */
+static struct wal_waiting flight_told(struct flight f)
+{
+	struct wal_waiting out = {f.since_ns, f.operation, {0}, f.offset};
+	char name[DISK_NAME_MAX];
+
+	if (f.file) {
+		snprintf(out.file, sizeof(out.file), "%s", f.file);
+	} else {
+		wal_meta_segment_name(name, f.sequence);
+		if (f.temporary)
+			wal_meta_temporary_name(out.file, name);
+		else
+			memcpy(out.file, name, sizeof(out.file));
+	}
+	return out;
+}
+
+uint64_t wal_waiting_since(const struct wal *w)
+{
+	struct flight f = flight_find(w);
+
+	return f.operation ? f.since_ns : UINT64_MAX;
 }
 
 bool wal_get_waiting(const struct wal *w, struct wal_waiting *out)
 {
-	const struct vote *v = &w->vote;
-	const struct marker *m = &w->marker;
-	struct wal_waiting at;
+	struct flight f = flight_find(w);
 
-	*out = (struct wal_waiting){0};
-	if (w->in_flight) {
-		const struct segment *tail = &w->segments[w->tail];
-
-		at = (struct wal_waiting){w->in_flight_ns, "write", {0}, tail->end};
-		wal_meta_segment_name(at.file, tail->sequence);
-		older(out, &at);
-	}
-	if (v->in_flight) {
-		at = (struct wal_waiting){v->since_ns, "write", META_VOTE,
-					  wal_meta_vote_offset(v->writing.generation, w->unit)};
-		older(out, &at);
-	}
-	if (entries_wait(w) && w->prepare.in_flight) {
-		at = (struct wal_waiting){
-			w->prepare.since_ns, wal_prepare_operation(w), {0}, w->prepare.offset};
-		prepare_name(w, &at);
-		older(out, &at);
-	}
-	if (entries_wait(w) && m->in_flight) {
-		at = (struct wal_waiting){m->since_ns, m->step == MARK_SYNC ? "sync" : "write",
-					  META_MARK,
-					  wal_mark_offset(m->writing.generation, w->unit)};
-		older(out, &at);
-	}
-	return out->operation != NULL;
+	*out = f.operation ? flight_told(f) : (struct wal_waiting){0};
+	return f.operation != NULL;
 }
 
 static bool reading(const struct read *r)
@@ -90,12 +124,13 @@ static bool no_segment(const struct wal *w)
 
 bool wal_busy(const struct wal *w)
 {
-	struct wal_waiting waiting;
+	uint64_t since_ns;
 
 	if (w->failed != 0)
 		return false;
-	if (wal_get_waiting(w, &waiting))
-		return w->now_ns - waiting.since_ns < BUSY_NS || reads_busy(w);
+	since_ns = wal_waiting_since(w);
+	if (since_ns != UINT64_MAX)
+		return w->now_ns - since_ns < BUSY_NS || reads_busy(w);
 	/* What is not in flight is so after the next wal_poll. */
 	return (w->ring_count > 0 && !no_segment(w)) || w->vote.changed || reads_busy(w);
 }
@@ -119,21 +154,17 @@ static void waiting_any(const struct wal *w, struct wal_waiting *out)
 	if (wal_get_waiting(w, out))
 		return;
 	*out = (struct wal_waiting){w->now_ns, "read", "", 0};
-	if (w->prepare.in_flight) {
-		*out = (struct wal_waiting){
-			w->prepare.since_ns, wal_prepare_operation(w), {0}, w->prepare.offset};
-		prepare_name(w, out);
-	} else if (w->marker.in_flight) {
+	if (w->prepare.in_flight)
+		*out = flight_told(flight_of_prepare(w));
+	else if (w->marker.in_flight)
 		*out = (struct wal_waiting){w->marker.since_ns, "write", META_MARK, 0};
-	}
 	for (uint32_t i = 0; i < WAL_READS_MAX && out->file[0] == '\0'; i++) {
 		const struct read *r = &w->reads[i];
 
-		if (!reading(r))
-			continue;
-		*out = (struct wal_waiting){
-			r->since_ns, r->state == READ_OPENING ? "opening" : "read", {0}, r->offset};
-		wal_meta_segment_name(out->file, r->segment);
+		if (reading(r))
+			*out = flight_told((struct flight){
+				r->since_ns, r->state == READ_OPENING ? "opening" : "read", NULL,
+				r->segment, false, r->offset});
 	}
 }
 

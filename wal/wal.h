@@ -224,6 +224,7 @@ struct wal_waiting {
 	uint64_t offset;
 };
 bool wal_get_waiting(const struct wal *w, struct wal_waiting *out);
+uint64_t wal_waiting_since(const struct wal *w); /* UINT64_MAX: for nothing */
 
 /*
  * Whether there is space for the log to go on (D8, V17). While it is full nothing new should be
