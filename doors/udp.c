@@ -313,7 +313,8 @@ void udp_door_receive(struct udp_door *d, const struct dp_datagram *datagram)
 		return;
 	}
 	if (!serve_hear(d->serve, source, true, &tell)) {
-		if (tell && type == WIRE_REQUEST)
+		/* A later part is as good as lost: what was begun goes on. */
+		if (tell && type == WIRE_REQUEST && part.part == 0)
 			send_reply(d, &datagram->from, part.cookie, part.request_id, 0, WIRE_BUSY);
 		return;
 	}
