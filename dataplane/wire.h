@@ -56,6 +56,13 @@ static_assert(WIRE_ENVELOPE_SIZE + WIRE_APPEND_SIZE + WIRE_ENTRY_HEADER_SIZE +
 	      "the largest entry fits in one frame");
 static_assert(WIRE_ENVELOPE_SIZE + WIRE_PART_HEADER_SIZE + WIRE_PART_SIZE <= WIRE_PAYLOAD_1500,
 	      "a part fits in one frame");
+static_assert(WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_PART_HEADER_SIZE + WIRE_PART_SIZE ==
+		      1356,
+	      "docs/wire.md, \"What fits in a frame\", names the least ways");
+static_assert(WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_APPEND_SIZE + WIRE_ENTRY_HEADER_SIZE +
+			      RAFT_ENTRY_DATA_MAX ==
+		      1380,
+	      "as above");
 static_assert(WIRE_PARTS_MAX < 65536, "part numbers are 16 bits");
 
 enum wire_type {
