@@ -86,6 +86,11 @@ void node_space_text(const struct node *n, char *out, size_t size)
 			 "files in %s may not grow to the %" PRIu64
 			 " bytes of a segment (ulimit -f)",
 			 directory, (uint64_t)n->options.wal.segment_size);
+	else if (s->error == -EMFILE || s->error == -ENFILE)
+		snprintf(out, size,
+			 "there is no file descriptor for the next segment in %s (LimitNOFILE of "
+			 "the unit, ulimit -n)",
+			 directory);
 	else if (s->error == -EDQUOT || !s->known || s->there >= s->wanted)
 		snprintf(out, size,
 			 "the %s of %s has no room for the %" PRIu64 " bytes that the log wants",

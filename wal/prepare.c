@@ -168,10 +168,11 @@ static void segment_add(struct wal *w)
 	p->next_ns = 0;
 }
 
-/* The file system, its quota or the process's limit has no room for it. */
+/* The file system, its quota or a limit of the process or the host has no room for it. */
 static bool no_space(int err)
 {
-	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG;
+	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG || err == -EMFILE ||
+	       err == -ENFILE;
 }
 
 static void space_short(struct wal *w, int err)

@@ -233,7 +233,7 @@ uint64_t wal_waiting_since(const struct wal *w); /* UINT64_MAX: for nothing */
  */
 struct wal_space {
 	bool full;
-	int error;       /* what it is full by: -ENOSPC, -EDQUOT, -EFBIG */
+	int error;       /* what it is full by: -ENOSPC, -EDQUOT, -EFBIG, -EMFILE, -ENFILE */
 	uint64_t wanted; /* bytes, of the next segment and what stands beside it */
 	bool known;      /* what there is of them when last seen */
 	uint64_t there;

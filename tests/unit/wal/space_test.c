@@ -116,18 +116,19 @@ static void V17_a_full_log_waits_and_goes_on_by_itself(void **state)
 /* Whatever step it is that says so, and whichever limit: what was made goes, and is made anew. */
 static void V17_no_space_at_any_step_of_a_segment(void **state)
 {
-	static const int errors[] = {-ENOSPC, -EDQUOT, -EFBIG};
+	static const int errors[] = {-ENOSPC, -EDQUOT, -EFBIG, -EMFILE, -ENFILE};
+	const uint64_t count = sizeof(errors) / sizeof(errors[0]);
 	uint32_t seen = 0;
 
 	(void)state;
-	for (uint64_t n = 0; n < 10; n++) {
+	for (uint64_t n = 0; n < 10 * count; n++) {
 		struct wal_space space;
 		struct test_log t;
-		int err = errors[n % 3];
+		int err = errors[n % count];
 		uint64_t seq = 0;
 
 		opened(&t);
-		fake_fail(t.disk, n, err);
+		fake_fail(t.disk, n / count, err);
 		for (int i = 0; i < 300 && wal_poll(t.wal, 0, &seq) == 0; i++)
 			;
 		wal_get_space(t.wal, &space);
@@ -145,7 +146,7 @@ static void V17_no_space_at_any_step_of_a_segment(void **state)
 		test_log_free(&t);
 	}
 	/* Create, room, twice zeros, sync, header, sync, rename; the directory's sync is final. */
-	assert_int_equal(seen, 8);
+	assert_int_equal(seen, 8 * count);
 }
 
 /* Each says what it was. */
