@@ -7,6 +7,7 @@ import sys
 import tempfile
 import unittest
 
+import advice
 import changes
 import circles
 import citations
@@ -240,6 +241,29 @@ class Signals(Tree):
         for old in ("SIGPIPE", "SIGTERM", "SIGCONT"):
             self.bad(signals, self.tree(page=self.PAGE.replace(old, "")), "alone")
         self.bad(signals, self.tree(page=""), "no section SIGNALS")
+
+
+class Advice(Tree):
+    GUIDE = ("## 10. When something is wrong\n\n| what you see | what it is | what to do |\n"
+             "|---|---|---|\n| `it is full` | no space | make room |\n")
+    TABLE = ("| advice | tried by |\n|---|---|\n| `: make room` | `F22_it_helps` |\n"
+             "| `it is full` | not tried: no disk |\n")
+    TEST = "static void F22_it_helps(void **state)\n{\n}\nlist F22_it_helps\n"
+
+    def tree(self, said="full: make room", table=TABLE, guide=GUIDE):
+        return {advice.GUIDE: guide, advice.TABLE: table,
+                "node/a.c": f"/* \": use it\" */\nsay(\"{said}\");\n", "tests/a_test.c": self.TEST}
+
+    def test_good(self):
+        self.good(advice, self.tree())
+
+    def test_F22_bad(self):
+        self.bad(advice, self.tree(said='full: make " PRIu64\n"room"); say("mend: use it'),
+                 "advice that is in no row")
+        self.bad(advice, self.tree(said="full"), "nobody says")
+        self.bad(advice, self.tree(table=self.TABLE.replace("it_helps", "no")), "not a test")
+        self.bad(advice, self.tree(guide=self.GUIDE.replace("is full", "hangs")), "", count=2)
+        self.bad(advice, self.tree(table=self.TABLE.replace("not tried", "tried")), "without a")
 
 
 if __name__ == "__main__":

@@ -122,8 +122,9 @@ static int wait_caught_up(struct election *e)
 		if (clock_now() >= deadline) {
 			fprintf(stderr,
 				"quoin-bench: %s: not all nodes have caught up in %u s: quoin-lab "
-				"status tells more\n",
-				e->round.directory, (unsigned int)(CAUGHT_UP_NS / CLOCK_S));
+				"status --dir %s tells more\n",
+				e->round.directory, (unsigned int)(CAUGHT_UP_NS / CLOCK_S),
+				e->round.directory);
 			return -1;
 		}
 		clock_sleep(10 * CLOCK_MS);

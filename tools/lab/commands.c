@@ -172,8 +172,9 @@ static int stop_node(const struct lab *lab, uint32_t node)
 	lab_process_signal(lab, node, SIGCONT);
 	lab_process_signal(lab, node, SIGTERM);
 	if (lab_process_wait(lab, node, STOP_MS) != 0)
-		return lab_fail("n%u got SIGTERM and still runs after %d s: quoin-lab kill %u",
-				node + 1, STOP_MS / 1000, node + 1);
+		return lab_fail("n%u got SIGTERM and still runs after %d s: quoin-lab kill %u "
+				"--dir %s",
+				node + 1, STOP_MS / 1000, node + 1, lab->dir);
 	return 0;
 }
 
@@ -190,8 +191,9 @@ int lab_restart(const struct lab_arguments *a)
 	begun = lab_clock_ms();
 	/* After a reboot the lab's other nodes are gone and its namespace too. */
 	if (!err && !lab_space_exists(&lab))
-		err = lab_fail("namespace %s is gone, this host was restarted: quoin-lab down",
-			       lab.netns);
+		err = lab_fail("namespace %s is gone, this host was restarted: quoin-lab down "
+			       "--dir %s",
+			       lab.netns, lab.dir);
 	if (!err)
 		err = lab_process_start(&lab, node);
 	if (!err)

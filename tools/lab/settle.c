@@ -303,7 +303,8 @@ static int find_leader(const struct lab *lab)
 		lab_report_get(lab, i, ASK_MS, &reports[i]);
 	leader = lab_report_leader(reports, lab->node_count);
 	if (leader < 0)
-		lab_fail("no leader that a majority agrees on: quoin-lab status");
+		lab_fail("no leader that a majority agrees on: quoin-lab status --dir %s",
+			 lab->dir);
 	return leader;
 }
 

@@ -210,8 +210,9 @@ int lab_state_create(struct lab *lab)
 	if (lstat(lab->dir, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
 		return lab_fail("%s is not a directory of this user: another --dir", lab->dir);
 	if (access(path_of(lab, "lab.json", path), F_OK) == 0)
-		return lab_fail("%s has a lab already: quoin-lab status, or quoin-lab down",
-				lab->dir);
+		return lab_fail("%s has a lab already: quoin-lab status --dir %s, or quoin-lab "
+				"down --dir %s",
+				lab->dir, lab->dir, lab->dir);
 	if (!lab_state_is_ours(lab, true))
 		return lab_fail("%s is not empty: another --dir, for `down` will remove it",
 				lab->dir);
