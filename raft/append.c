@@ -162,8 +162,9 @@ static void acknowledged_note(const struct raft *r, struct raft_peer *p, raft_in
 		p->acknowledged[0].term = r->hard.term;
 		p->acknowledged[0].index = 0;
 	}
-	if (match > p->acknowledged[0].index)
-		p->acknowledged[0].index = match;
+	/* What was proved in a term stays (RI8), and is not overwritten. */
+	assert(match >= p->acknowledged[0].index);
+	p->acknowledged[0].index = match;
 }
 
 /* Makes the answers that may leave now; the term is durable (the caller checked). */
@@ -173,7 +174,7 @@ void raft_owed_send(struct raft *r)
 	raft_index match = o->proved < r->durable ? o->proved : r->durable;
 	bool accepts = match > o->match_sent || (o->accept_owed && match >= o->accept_needs);
 
-	if (r->role != RAFT_FOLLOWER || !(accepts || o->refuse_owed))
+	if (!accepts && !o->refuse_owed)
 		return;
 	struct raft_peer *p = raft_peer_find(r, r->leader);
 	if (!p)
@@ -188,8 +189,7 @@ void raft_owed_send(struct raft *r)
 		o->match_sent = match;
 		o->read_echoed = o->read_seq;
 		o->answered = true;
-		if (match >= o->accept_needs)
-			o->accept_owed = false;
+		o->accept_owed = false; /* what becomes durable later is told for itself */
 	}
 	if (o->refuse_owed) {
 		struct raft_message *m = reply_new(r, p);

@@ -95,7 +95,7 @@ int raft_check_state(const struct raft *r, const struct raft_peer *p, const stru
 	case RAFT_MESSAGE_VOTE_REPLY:
 		return r->role != RAFT_CANDIDATE || p->vote_requested ? 0 : -ERANGE;
 	case RAFT_MESSAGE_APPEND:
-		if (r->role == RAFT_LEADER || (r->leader != 0 && r->leader != p->id))
+		if (r->leader != 0 && r->leader != p->id)
 			return -EPROTO; /* a second leader in one term */
 		return 0;
 	case RAFT_MESSAGE_APPEND_REPLY:
@@ -104,7 +104,7 @@ int raft_check_state(const struct raft *r, const struct raft_peer *p, const stru
 		return r->role == RAFT_LEADER ? 0 : -ESTALE; /* it asks again, and somebody else */
 	case RAFT_MESSAGE_READ_REPLY:
 		/* V11: an honest answer that comes when this server follows somebody else. */
-		return r->role == RAFT_FOLLOWER && r->leader == m->from ? 0 : -ESTALE;
+		return r->leader == m->from ? 0 : -ESTALE;
 	case RAFT_MESSAGE_VOTE:
 	case RAFT_MESSAGE_START:
 	case RAFT_MESSAGE_START_REPLY:

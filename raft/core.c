@@ -161,20 +161,15 @@ void raft_follower_become(struct raft *r, raft_term term, raft_id leader)
 		r->hard.vote = 0;
 		r->hard_changed = true;
 		memset(&r->owed, 0, sizeof(r->owed));
-		for (uint32_t i = 0; i < r->peer_count; i++) {
+		for (uint32_t i = 0; i < r->peer_count; i++)
 			r->peer[i]->vote_reply_owed = false;
-			r->peer[i]->stale_reply_owed = false;
-		}
 	}
-	for (uint32_t i = 0; i < r->peer_count; i++)
-		r->peer[i]->vote_request_owed = false;
 	if (r->role == RAFT_LEADER) {
 		raft_reads_drop(r);
 		raft_election_restart(r);
 	}
 	r->role = RAFT_FOLLOWER;
 	r->leader = leader;
-	r->term_start = 0;
 }
 
 /* Of all that a tick and a ready look at: they do not look before (quiet, nothing_due). */

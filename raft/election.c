@@ -172,8 +172,6 @@ int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 
 int raft_vote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
-	if (r->role != RAFT_CANDIDATE)
-		return 0; /* decided already */
 	p->vote_answered = true;
 	if (m->vote_reply.granted)
 		p->vote_granted = true;

@@ -28,7 +28,7 @@ void raft_fetch_ask(struct raft *r, uint32_t slot, raft_index first, raft_index 
 const struct raft_entry *raft_fetch_run(const struct raft_slot *s, raft_index index,
 					uint32_t *count)
 {
-	if (s->state != RAFT_SLOT_FILLED || index < s->first || index >= s->first + s->count)
+	if (index < s->first || index >= s->first + s->count)
 		return NULL;
 	uint32_t skip = (uint32_t)(index - s->first);
 	if (*count > s->count - skip)
@@ -42,7 +42,7 @@ void raft_fetched(struct raft *r, uint32_t slot, const struct raft_entry *entrie
 	assert(slot < RAFT_SLOTS_MAX);
 	struct raft_slot *s = &r->slot[slot];
 	assert(s->state == RAFT_SLOT_OPEN);
-	assert(count <= RAFT_FETCH_ENTRIES_MAX);
+	assert(count <= s->asked);
 
 	s->state = RAFT_SLOT_IDLE;
 	if (count == 0) {
@@ -51,8 +51,6 @@ void raft_fetched(struct raft *r, uint32_t slot, const struct raft_entry *entrie
 		raft_changed(r);
 		return;
 	}
-	if (count > s->asked)
-		count = s->asked;
 	for (uint32_t i = 0; i < count; i++) {
 		assert(entries[i].index == s->first + i);
 		assert(entries[i].size <= RAFT_ENTRY_DATA_MAX);

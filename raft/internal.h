@@ -19,7 +19,7 @@
  *	RI4  last_term <= term: a log holds no entry of a term that its owner has not seen.
  *	RI5  A leader's term and vote are durable, it voted for itself, it is the leader it knows.
  *	RI6  For every peer of a leader: match <= last and match < next <= last + 1.
- *	RI7  Only a leader has reads waiting for a quorum.
+ *	RI7  Only a leader has reads waiting for a quorum; those that are confirmed are of them.
  *	RI8  What was proved to match the leader of this term lies within the log.
  *	RI9  members_before_index <= members_index <= last; at most one of them is uncommitted.
  *	RI10 A member that lost what it acknowledged is a follower.
@@ -245,7 +245,7 @@ struct raft_read_wait {
 };
 
 struct raft_reads {
-	uint64_t seq;  /* newest token of this term */
+	uint64_t seq;  /* newest token; each term has tokens of its own */
 	bool announce; /* the newest token is in no message yet: later reads may share it */
 	struct raft_read_wait wait[RAFT_READY_READS_MAX];
 	uint32_t wait_head;

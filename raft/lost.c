@@ -46,8 +46,6 @@ void raft_lost_begin(struct raft *r, raft_start known)
 	if (r->role != RAFT_FOLLOWER)
 		raft_follower_become(r, r->hard.term, 0);
 	voted_leave(r);
-	for (uint32_t i = 0; i < r->peer_count; i++)
-		r->peer[i]->vote_reply_owed = false;
 }
 
 /* Asks the leader for a read index, as a client's read does; the question may be lost. */
@@ -90,8 +88,7 @@ bool raft_lost_read_reply(struct raft *r, const struct raft_message *m)
 
 	if (l->context == 0 || m->read_reply.context != l->context)
 		return false;
-	if (l->is && m->read_reply.index > 0)
-		l->target = m->read_reply.index;
+	l->target = m->read_reply.index;
 	return true;
 }
 

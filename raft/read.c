@@ -133,8 +133,6 @@ void raft_reads_drop(struct raft *r)
 		reads->wait_head = (reads->wait_head + 1) % RAFT_READY_READS_MAX;
 	}
 	reads->confirmed = 0;
-	reads->refused_count = 0;
-	reads->announce = false;
 }
 
 /* How many of its reads wait. */

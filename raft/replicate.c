@@ -81,11 +81,8 @@ void raft_leader_become(struct raft *r)
 	r->role = RAFT_LEADER;
 	r->leader = r->id;
 	r->term_start = 0;
-	r->reads.seq = 0;
-	r->reads.announce = false;
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
-		p->vote_request_owed = false;
 		raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
 		p->named = 0;
 		p->reads = 0;
@@ -179,7 +176,7 @@ static void inflight_free(const struct raft *r, struct raft_peer *p)
 
 static void accepted(struct raft *r, struct raft_peer *p, const struct raft_append_reply *reply)
 {
-	if (reply->prev_index > p->agreed && reply->prev_index <= r->window.last)
+	if (reply->prev_index > p->agreed)
 		p->agreed = reply->prev_index;
 	if (reply->match > p->match)
 		p->slowed = false;
@@ -204,7 +201,7 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 /* The other half of the hint in append.c: skip our terms above the one at the follower's hint. */
 static raft_index back_off(const struct raft *r, const struct raft_append_reply *reply)
 {
-	if (reply->match < r->window.first || reply->match_term == 0)
+	if (reply->match < r->window.first)
 		return reply->match;
 	return raft_window_floor(&r->window, reply->match, reply->match_term);
 }
@@ -218,7 +215,6 @@ static void refused(struct raft *r, struct raft_peer *p, const struct raft_appen
 	if (p->probing && reply->prev_index != p->probe_prev)
 		return;
 	raft_index agree = back_off(r, reply);
-	p->agreed = 0;
 	probe_from(p, (agree > p->match ? agree : p->match) + 1);
 	p->retransmit_us = retransmit_us_base(r, p);
 }
@@ -257,7 +253,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 	}
 	if (reply->accepted)
 		accepted(r, p, reply);
-	else if (reply->prev_index > 0) /* nothing can precede 0: that answer carries a term only */
+	else /* that of prev 0 carries a term only, and changes nothing */
 		refused(r, p, reply);
 	return 0;
 }

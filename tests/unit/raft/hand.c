@@ -98,7 +98,7 @@ void hand_take(struct hand *h)
 {
 	struct raft_ready ready;
 
-	while (raft_ready(h->r, h->log_full ? 0 : UINT32_MAX, &ready)) {
+	while (!h->quiet && raft_ready(h->r, h->log_full ? 0 : UINT32_MAX, &ready)) {
 		ready_take(h, &ready);
 		raft_advance(h->r);
 		if (ready.apply_count > 0)

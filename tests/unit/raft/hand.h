@@ -33,6 +33,7 @@ struct hand {
 	uint32_t fetch_count;
 	raft_index applied;
 	bool log_full;        /* it takes no entries */
+	bool quiet;           /* nothing that is ready is taken */
 	uint32_t lost, whole; /* how often a ready said so */
 	raft_start lost_known;
 };

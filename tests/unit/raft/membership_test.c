@@ -25,21 +25,30 @@ static void the_first_leader_writes_the_table_that_the_cluster_was_formed_with(v
 }
 
 /* As another leader would have to append it. */
-static int append_table(struct hand *h, raft_id from, raft_term term, raft_identity ours)
+static int append_table_at(struct hand *h, raft_index index, raft_id from, raft_term term,
+			   raft_identity ours)
 {
 	struct raft_members table = h->r->members;
 	uint8_t data[RAFT_MEMBERS_SIZE_MAX];
 
 	table.member[0].identity = ours;
-	struct raft_entry e = {.index = 1,
+	struct raft_entry e = {.index = index,
 			       .term = term,
 			       .data = data,
 			       .size = (uint16_t)raft_members_encode(&table, data),
 			       .type = RAFT_ENTRY_MEMBERS,
 			       .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
 	struct raft_message m = hand_message(h, RAFT_MESSAGE_APPEND, from, term);
-	m.append = (struct raft_append){.entries = &e, .entry_count = 1};
+	m.append = (struct raft_append){.prev_index = index - 1,
+					.prev_term = index > 1 ? term : 0,
+					.entries = &e,
+					.entry_count = 1};
 	return hand_recv(h, &m);
+}
+
+static int append_table(struct hand *h, raft_id from, raft_term term, raft_identity ours)
+{
+	return append_table_at(h, 1, from, term, ours);
 }
 
 static void an_inherited_table_is_not_written_again(void **state)
@@ -71,6 +80,20 @@ static void a_truncation_falls_back_to_the_table_before(void **state)
 	assert_int_equal(h.r->members_index, 0);
 	hand_persist(&h);
 	assert_non_null(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 3));
+	hand_fini(&h);
+}
+
+/* Only one change is open at a time (thesis 4.1): who takes two back is wrong, or lies. */
+static void V28_two_changes_are_not_taken_back(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	for (raft_index i = 1; i <= 2; i++)
+		assert_int_equal(append_table_at(&h, i, 2, 1, 0xa1), 0);
+	assert_int_equal(hand_append(&h, 3, 2, 0, 0, "2", 0), -EPROTO);
+	assert_int_equal(h.r->window.last, 2);
 	hand_fini(&h);
 }
 
@@ -211,6 +234,7 @@ int main(void)
 			the_first_leader_writes_the_table_that_the_cluster_was_formed_with),
 		cmocka_unit_test(an_inherited_table_is_not_written_again),
 		cmocka_unit_test(a_truncation_falls_back_to_the_table_before),
+		cmocka_unit_test(V28_two_changes_are_not_taken_back),
 		cmocka_unit_test(a_joint_table_is_refused_until_it_can_be_acted_on),
 		cmocka_unit_test(V28_a_member_that_returns_owes_the_reads_that_it_asked_for),
 		cmocka_unit_test(R7_another_identity_is_refused_before_its_term_is_looked_at),
