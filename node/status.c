@@ -213,7 +213,11 @@ static void contradiction_fault(struct node *n, const struct raft_status *raft,
 /* F14: for as long as it may be asked why. */
 static void calls_fault(const struct node *n, struct metrics_text *t)
 {
-	if (n->seen_calls.starved)
+	struct calls_trouble now = {0};
+
+	if (n->serving.calls)
+		calls_trouble_get(n->serving.calls, &now);
+	if (now.starved)
 		metrics_line(t, "error there is no file descriptor for who connects to the admin "
 				"socket: raise the limit (LimitNOFILE of the unit, ulimit -n)\n");
 	if (n->seen_calls.told && n->now_ns - n->seen_calls_ns < CALLS_FAULT_NS)
