@@ -92,10 +92,14 @@ static bool is_lost(const struct raft_status *raft, raft_id id)
 	return false;
 }
 
-/* A leader that is cut off leads on in its own eyes, and nothing that it is given commits. */
-static void majority_fault(struct node *n, const struct raft_status *raft, struct metrics_text *t)
+struct heard {
+	uint32_t members, heard, lost; /* lost: of those that are heard */
+};
+
+/* Within an election timeout; itself counted. */
+static struct heard heard_count(const struct node *n, const struct raft_status *raft)
 {
-	uint32_t members = n->peer_count + 1, heard = 1, lost = 0;
+	struct heard h = {.members = n->peer_count + 1, .heard = 1};
 
 	for (uint32_t i = 0; i < n->peer_count; i++) {
 		struct dp_peer_state state;
@@ -104,19 +108,27 @@ static void majority_fault(struct node *n, const struct raft_status *raft, struc
 		if (!state.heard_ns ||
 		    n->now_ns - state.heard_ns >= n->settings.election_us_max * 1000)
 			continue;
-		heard++;
-		lost += is_lost(raft, n->peer[i].member_id);
+		h.heard++;
+		h.lost += is_lost(raft, n->peer[i].member_id);
 	}
-	if (heard <= members / 2)
+	return h;
+}
+
+/* A leader that is cut off leads on in its own eyes, and nothing that it is given commits. */
+static void majority_fault(struct node *n, const struct raft_status *raft, struct metrics_text *t)
+{
+	struct heard h = heard_count(n, raft);
+
+	if (h.heard <= h.members / 2)
 		metrics_line(t,
 			     "error this leader hears no majority: %u of %u members within an "
 			     "election timeout, itself counted\n",
-			     heard, members);
-	else if (heard - lost <= members / 2)
+			     h.heard, h.members);
+	else if (h.heard - h.lost <= h.members / 2)
 		metrics_line(t,
 			     "error nothing commits: %u of %u members are heard, %u of them lost "
 			     "writes and do not count until the others have caught them up\n",
-			     heard, members, lost);
+			     h.heard, h.members, h.lost);
 }
 
 /* Those whose directories are new will never count again. */
@@ -269,6 +281,25 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	return t.size;
 }
 
+static void leader_summary(const struct node *n, const struct raft_status *raft, char *out,
+			   size_t size)
+{
+	struct heard h = heard_count(n, raft);
+
+	if (h.members == 1)
+		snprintf(out, size, "leads in term %" PRIu64 ": it is the only member", raft->term);
+	else if (h.heard > h.members / 2 && h.heard - h.lost <= h.members / 2)
+		snprintf(
+			out, size,
+			"leads in term %" PRIu64
+			", and nothing commits: %u of %u members are heard, %u of them lost writes",
+			raft->term, h.heard, h.members, h.lost);
+	else
+		snprintf(out, size,
+			 "leads%s in term %" PRIu64 ": %u of %u members are heard, itself counted",
+			 h.heard > h.members / 2 ? "" : " nobody", raft->term, h.heard, h.members);
+}
+
 void node_summary(const struct node *n, char *out, size_t size)
 {
 	static const char mark[] = "error ";
@@ -282,8 +313,7 @@ void node_summary(const struct node *n, char *out, size_t size)
 			line += sizeof(mark) - 1;
 		snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
 	} else if (raft.role == RAFT_LEADER) {
-		snprintf(out, size, "leads %u members in term %" PRIu64, n->peer_count + 1,
-			 raft.term);
+		leader_summary(n, &raft, out, size);
 	} else if (raft.leader) {
 		snprintf(out, size, "follows %s in term %" PRIu64, node_member_name(n, raft.leader),
 			 raft.term);
