@@ -16,6 +16,7 @@ import mistakes
 import paths
 import promises
 import signals
+import whys
 
 # In pieces, since this file is read by the rules too.
 R = "R"
@@ -264,6 +265,22 @@ class Advice(Tree):
         self.bad(advice, self.tree(table=self.TABLE.replace("it_helps", "no")), "not a test")
         self.bad(advice, self.tree(guide=self.GUIDE.replace("is full", "hangs")), "", count=2)
         self.bad(advice, self.tree(table=self.TABLE.replace("not tried", "tried")), "without a")
+
+
+class Whys(Tree):
+    LINE = 'journal_write(j, JOURNAL_WARN,\n "event", "a=%u why=\\"b\\"", 1);\n'
+
+    def tree(self, *more):
+        return {"node/a.c": self.LINE * whys.EVENTS_MIN + "".join(more)}
+
+    def test_good(self):
+        self.good(whys, self.tree('journal_write(j, JOURNAL_INFO, "event", "a=%u", 1);\n',
+                                  'journal_write(j, JOURNAL_WARN, "leader_lost", "term=1");\n'))
+
+    def test_F17_bad(self):
+        self.bad(whys, self.tree('journal_write(j, JOURNAL_ERROR, "event", "a=%u", 1);\n'),
+                 "an error or a warning without why=: event")
+        self.bad(whys, {"node/a.c": self.LINE}, "1 events can be read")
 
 
 if __name__ == "__main__":
