@@ -165,6 +165,93 @@ static void W9_W10_a_disk_error_ends_the_node(void **state)
 		ends_with_5(&faults[i]);
 }
 
+/* --- what a start finds -------------------------------------------------------------------- */
+
+/* Where the log ends, as quoin-wal has it, and how much of a torn write is there. */
+struct found {
+	unsigned int bytes, offset, segment;
+};
+
+static struct found torn_found(const struct process *node)
+{
+	struct found f = {0};
+	static struct run out;
+	const char *at;
+
+	run(&out, "quoin-wal", "verify %s/n1", node->dir);
+	at = strstr(out.text, "quoin-wal: ");
+	if (out.status != 0 || !at ||
+	    sscanf(at, "quoin-wal: %u bytes at offset %u of segment %u are", &f.bytes, &f.offset,
+		   &f.segment) != 3)
+		fail_msg("nothing is torn: %s", out.text);
+	return f;
+}
+
+/* The number of bytes behind `offset` up to the last one that is not zero. */
+static size_t written_behind(int fd, unsigned int offset)
+{
+	uint8_t block[4096];
+	size_t last = 0;
+	ssize_t size;
+
+	for (size_t at = 0; (size = pread(fd, block, sizeof(block), (off_t)(offset + at))) > 0;
+	     at += (size_t)size)
+		for (ssize_t i = 0; i < size; i++)
+			if (block[i] != 0)
+				last = at + (size_t)i + 1;
+	return last;
+}
+
+/* A write was cut short by an error, and a bit was flipped further on: the next start tells both. */
+static void V16_V22_a_torn_tail_and_a_flipped_bit_are_told(void **state)
+{
+	enum { FLIP = 512 * 1024, FLIPPED_BIT = 0x20 };
+	const uint8_t flipped = FLIPPED_BIT;
+	char line[256], path[200];
+	struct found f;
+	uint8_t byte;
+	int fd;
+
+	(void)state;
+	process_prepare(&p, "");
+	put_on_disk(&d, p.dir, 1);
+	start(&p);
+	assert_int_equal(put(&p, 7), 0);
+	assert_int_equal(cluster_number(&p.c, 1, "wal_torn_bytes"), 0);
+	disk_tell(&d, "seed 1");
+	disk_tell(&d, "on write segment-*[0-9a-f] times 1 tear EIO");
+	assert_int_not_equal(put(&p, 8), 0);
+	process_must_exit(&p, QUOIND_DISK);
+	disk_tell(&d, "drop all");
+	f = torn_found(&p);
+	assert_int_equal(f.segment, 1);
+	snprintf(path, sizeof(path), "%s/n1.beneath/segment-0000000000000001", p.dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	/* As much as there is, in whole units. */
+	assert_int_equal((written_behind(fd, f.offset) + 4095) / 4096 * 4096, f.bytes);
+	assert_int_equal(pwrite(fd, &flipped, 1, f.offset + FLIP + 77), 1);
+	start(&p);
+	snprintf(line, sizeof(line), " torn_tail segment=0000000000000001 offset=%u bytes=%u ",
+		 f.offset, f.bytes);
+	cluster_wait_log(&p.c, 1, line);
+	snprintf(line, sizeof(line), " decayed_zeros segment=0000000000000001 offset=%u places=1 ",
+		 f.offset + FLIP);
+	cluster_wait_log(&p.c, 1, line);
+	assert_int_equal(cluster_number(&p.c, 1, "wal_torn_bytes"), f.bytes);
+	assert_int_equal(cluster_number(&p.c, 1, "wal_decayed"), 1);
+	assert_int_equal(pread(fd, &byte, 1, f.offset + FLIP + 77), 1);
+	assert_int_equal(byte, 0);
+	assert_int_equal(get(&p), 7);
+	assert_int_equal(put(&p, 9), 0);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	close(fd);
+	disk_unmount(&d);
+	process_remove(&p);
+	p.dir[0] = '\0';
+}
+
 /* --- power --------------------------------------------------------------------------------- */
 
 /* All at once, each of which runs. */
@@ -242,6 +329,8 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(W9_W10_a_disk_error_ends_the_node, nothing_left),
+		cmocka_unit_test_teardown(V16_V22_a_torn_tail_and_a_flipped_bit_are_told,
+					  nothing_left),
 		cmocka_unit_test(V24_acknowledged_puts_survive_power_cuts),
 	};
 

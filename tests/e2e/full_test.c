@@ -241,29 +241,88 @@ static void meets(const struct limit *limit)
 	one_close(&o);
 }
 
-static void V17_a_quota_and_a_limit_on_files_are_no_end(void **state)
+static void one_node_begin(void)
 {
-	char place[128], beneath[128], admin[128];
+	char place[128], beneath[128];
 
-	(void)state;
 	process_prepare(&p, "");
 	snprintf(place, sizeof(place), "%s/n1", p.dir);
 	snprintf(beneath, sizeof(beneath), "%s/n1.beneath", p.dir);
 	disk_mount(&d, place, beneath);
 	process_start(&p, NULL, NULL, NULL);
 	process_wait_leading(&p);
-	goes_on(&p.c, cluster_admin(&p.c, 1, admin));
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		meets(&limits[i]);
+}
+
+static void one_node_end(void)
+{
 	assert_int_equal(kill(p.pid, SIGTERM), 0);
 	process_must_exit(&p, 0);
 	disk_unmount(&d);
 	process_remove(&p);
 }
 
+/* The same command under the same session and sequence, as a client that was refused tries it. */
+static int put_same(struct one *o, uint64_t value)
+{
+	o->sequence--;
+	return one_put(o, "key", value, PUT_MS);
+}
+
+static void V16_what_was_refused_for_space_is_accepted_once_when_there_is_room(void **state)
+{
+	uint64_t value, version;
+	char admin[128];
+	struct one o;
+
+	(void)state;
+	one_node_begin();
+	one_open(&o, cluster_admin(&p.c, 1, admin));
+	assert_int_equal(one_put(&o, "key", 1, PUT_MS), 0);
+	disk_tell(&d, "space 0");
+	cluster_wait_value(&p.c, 1, "disk_full", "1");
+	assert_int_equal(one_put(&o, "key", 2, PUT_MS), WIRE_NO_SPACE);
+	assert_int_equal(put_same(&o, 2), WIRE_NO_SPACE);
+	assert_int_equal(one_get(&o, "key", &value, &version, PUT_MS), 0);
+	assert_int_equal(value, 1);
+	disk_tell(&d, "space unlimited");
+	cluster_wait_value(&p.c, 1, "disk_full", "0");
+	for (int tries = 0; tries < 3; tries++) {
+		assert_int_equal(put_same(&o, 2), 0);
+		assert_int_equal(one_get(&o, "key", &value, &version, PUT_MS), 0);
+		assert_int_equal(value, 2);
+		assert_int_equal(version, 2); /* puts that were applied to it */
+		if (tries > 0)
+			continue;
+		assert_int_equal(kill(p.pid, SIGKILL), 0);
+		assert_true(process_wait(&p, CLUSTER_WAIT_MS));
+		process_start(&p, NULL, NULL, NULL);
+		process_wait_leading(&p);
+		/* The session is the same one's, over another connection. */
+		endpoint_close(o.endpoint);
+		assert_int_equal(endpoint_open(&o.endpoint, admin, (char[ADDRESS_ERROR_MAX]){0}),
+				 0);
+	}
+	one_close(&o);
+	one_node_end();
+}
+
+static void V17_a_quota_and_a_limit_on_files_are_no_end(void **state)
+{
+	char admin[128];
+
+	(void)state;
+	one_node_begin();
+	goes_on(&p.c, cluster_admin(&p.c, 1, admin));
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		meets(&limits[i]);
+	one_node_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			V16_what_was_refused_for_space_is_accepted_once_when_there_is_room),
 		cmocka_unit_test(V17_a_quota_and_a_limit_on_files_are_no_end),
 		cmocka_unit_test(V17_full_disks_end_nobody),
 	};

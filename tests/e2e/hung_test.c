@@ -24,8 +24,9 @@ enum {
 	END_MS = 5000,     /* how long a stop waits for a disk that hangs: node/disk.c */
 	PUT_SIZE = 1000000,
 	SLOW_MS = 3000,
-	START_PUTS = 6, /* two segments are read then, by 1 MiB */
-	SEGMENTS = 3,   /* of 4 MiB, that are filled */
+	START_PUTS = 6,   /* two segments are read then, by 1 MiB */
+	REPLAY_PUTS = 14, /* of 834 entries: 3,500 more than RAFT_WINDOW */
+	SEGMENTS = 3,     /* of 4 MiB, that are filled */
 };
 
 static struct cluster c;
@@ -336,9 +337,66 @@ static void F21_V25_a_start_on_a_slow_disk_speaks_and_ends_when_told(void **stat
 	remove_all();
 }
 
+/*
+ * Lines of a replay go forward, and name the log's end as the start had found it. True: one says
+ * that something was applied, and more is to be.
+ */
+static bool replay_told(void *nothing)
+{
+	uint64_t applied, of, before = 0, recovered = 0;
+	char path[128], line[1024];
+	const char *at;
+	FILE *log;
+
+	(void)nothing;
+	snprintf(path, sizeof(path), "%s/n1.log", p.dir);
+	log = fopen(path, "re");
+	assert_non_null(log);
+	while (fgets(line, sizeof(line), log)) {
+		at = strstr(line, " recovered last_index=");
+		if (at)
+			recovered = strtoull(strchr(at, '=') + 1, NULL, 10);
+		at = strstr(line, " replaying applied=");
+		if (!at || !strchr(line, '\n'))
+			continue;
+		assert_int_equal(
+			sscanf(at, " replaying applied=%" SCNu64 " of=%" SCNu64, &applied, &of), 2);
+		if (applied < before || applied >= of || of != recovered)
+			fail_msg("after %" PRIu64 " of %" PRIu64 ": %s", before, recovered, line);
+		before = applied;
+	}
+	fclose(log);
+	return before > 0;
+}
+
+/* More entries than are held in memory: they are read back, slowly, and the node says how far. */
+static void V16_F21_a_slow_replay_is_told(void **state)
+{
+	char text[128];
+	struct one o;
+
+	(void)state;
+	prepare();
+	one_open(&o, cluster_admin(&p.c, 1, text));
+	for (uint32_t i = 0; i < REPLAY_PUTS; i++)
+		assert_int_equal(one_put_large(&o, "large", PUT_SIZE, CLUSTER_WAIT_MS), 0);
+	assert_int_equal(one_put(&o, "key", 5, CLUSTER_WAIT_MS), 0);
+	one_close(&o);
+	stop(0);
+	/* The entries that are held in memory lie behind it. */
+	disk_tell(&d, "on read segment-0000000000000001 stall 400ms");
+	process_start(&p, NULL, says_to_file, &p);
+	require(&p.c, wait_until(replay_told, NULL, CLUSTER_WAIT_MS), "a slow replay is not told");
+	disk_tell(&d, "drop all");
+	process_wait_leading(&p);
+	stop(0);
+	remove_all();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V16_F21_a_slow_replay_is_told),
 		cmocka_unit_test(F21_V25_a_start_on_a_slow_disk_speaks_and_ends_when_told),
 		cmocka_unit_test(V5_a_disk_too_slow_for_the_timers_is_told),
 		cmocka_unit_test(V18_a_stop_waits_for_a_hung_disk_not_for_ever),
