@@ -131,6 +131,9 @@ static int disk_make(struct wal *w, const struct wal_options *options)
 	else if (err == -ENOMEM)
 		hint = ": the limit of locked memory is too low for the log's buffers: raise it to "
 		       "16 MiB (ulimit -l, or LimitMEMLOCK= in the unit)";
+	else if (err == -EIO)
+		hint = ": it could not be opened, or the directory that it is in not be synced: "
+		       "look at the disk";
 	else if (err == -EPERM || err == -ENOSYS)
 		hint = ": the kernel refuses io_uring: see sysctl kernel.io_uring_disabled, and "
 		       "the container's seccomp profile";

@@ -202,12 +202,11 @@ static int start_count(struct recovery *r)
 	if (err != 0)
 		return wal_refuse_io(w, err, META_VOTE, "open");
 	err = wal_io_sync(w->disk, v->file);
-	if (err == 0) {
-		wal_meta_vote_encode(w->block, w->unit, &w->id, &v->durable);
-		err = wal_io_write(w->disk, v->file,
-				   wal_meta_vote_offset(v->durable.generation, w->unit), w->block,
-				   w->unit);
-	}
+	if (err != 0)
+		return wal_refuse_io(w, err, META_VOTE, "sync");
+	wal_meta_vote_encode(w->block, w->unit, &w->id, &v->durable);
+	err = wal_io_write(w->disk, v->file, wal_meta_vote_offset(v->durable.generation, w->unit),
+			   w->block, w->unit);
 	return err == 0 ? 0 : wal_refuse_io(w, err, META_VOTE, "write");
 }
 

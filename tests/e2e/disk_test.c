@@ -202,7 +202,7 @@ static size_t written_behind(int fd, unsigned int offset)
 	return last;
 }
 
-/* A write was cut short by an error, and a bit was flipped further on: the next start tells both. */
+/* A write was cut short by an error, and a bit flipped further on: the next start tells both. */
 static void V16_V22_a_torn_tail_and_a_flipped_bit_are_told(void **state)
 {
 	enum { FLIP = 512 * 1024, FLIPPED_BIT = 0x20 };

@@ -48,6 +48,34 @@ static void V24_a_durable_log_passes_the_page_cache(void **state)
 	on_disk_end(&s);
 }
 
+/* A token is one write of a unit, tokens that came meanwhile share one, zeros are written once. */
+static void V26_what_is_written_for_a_put(void **state)
+{
+	static struct on_disk s;
+	uint32_t log, zeros;
+	uint64_t seq = 0;
+
+	(void)state;
+	on_disk_begin(&s, WAL_DURABLE);
+	on_disk_open(&s);
+	on_disk_settle(&s);
+	log = disk_rule(&s.disk, "on write segment-*[0-9a-f] watch");
+	zeros = disk_rule(&s.disk, "on write segment-*.tmp watch");
+	assert_int_equal(test_persist(s.wal, test_append(s.wal, 1, 1, 1)), 0);
+	assert_int_equal(disk_hits(&s.disk, log), 1);
+	for (raft_index i = 2; i <= 65; i++)
+		seq = test_append(s.wal, i, i, 1);
+	assert_int_equal(test_persist(s.wal, seq), 0);
+	assert_int_equal(disk_hits(&s.disk, log), 2);
+	assert_int_equal(disk_hits(&s.disk, zeros), 0);
+	assert_int_equal(test_persist(s.wal, test_append(s.wal, 66, ENTRIES_ROLL, 1)), 0);
+	assert_int_equal(s.wal->tail, 1);
+	on_disk_settle(&s);
+	/* One segment more, by so much at a time, and its header. */
+	assert_int_equal(disk_hits(&s.disk, zeros), WAL_SEGMENT_SIZE_MIN / STATE_ZERO_SIZE + 1);
+	on_disk_end(&s);
+}
+
 /* What the disk lost is not covered up by a cache above it, while the log is open. */
 static void V24_what_is_read_is_what_the_disk_holds(void **state)
 {
@@ -194,6 +222,46 @@ static void W9_a_failed_sync_is_not_tried_again(void **state)
 	on_disk_end(&s);
 }
 
+/*
+ * What a killed process left in a cache is synced before it counts. If that fails the start ends,
+ * however willing the disk is afterwards: the next one reads everything again, and what it finds is
+ * all that was acknowledged.
+ */
+static void V25_a_flush_that_fails_at_a_start_ends_it(void **state)
+{
+	static const struct {
+		const char *rule, *says;
+	} flushes[] = {
+		{"on fsync segment-* times 1 gone EIO", "segment-0000000000000001: sync failed"},
+		{"on fsync vote times 1 gone EIO", "vote: sync failed"},
+		{"on fsync mark times 1 gone EIO", "mark: sync failed"},
+		{"on fsyncdir * times 1 fail EIO", "the directory that it is in not be synced"},
+		{"on fsyncdir * skip 1 times 1 fail EIO", "sync of the directory failed"},
+	};
+	static struct on_disk s;
+
+	(void)state;
+	on_disk_begin(&s, WAL_DURABLE);
+	on_disk_open(&s);
+	assert_int_equal(test_persist(s.wal, test_append(s.wal, 1, ENTRIES, 1)), 0);
+	on_disk_close(&s);
+	for (size_t i = 0; i < sizeof(flushes) / sizeof(flushes[0]); i++) {
+		uint32_t rule = disk_rule(&s.disk, "%s", flushes[i].rule);
+		int err = wal_open(&s.wal, &s.options, &s.found, s.error);
+
+		if (err != -EIO || !strstr(s.error, flushes[i].says))
+			fail_msg("%s: %d, %s", flushes[i].rule, err, s.error);
+		assert_int_equal(disk_hits(&s.disk, rule), 1);
+		disk_tell(&s.disk, "drop all");
+		on_disk_open(&s);
+		assert_false(s.found.lost);
+		assert_int_equal(s.found.last_index, ENTRIES);
+		test_expect(s.wal, 1, ENTRIES, 1);
+		on_disk_close(&s);
+	}
+	on_disk_end(&s);
+}
+
 /* While it hangs the log is polled and acknowledges nothing; then it goes on as if nothing were. */
 static void W14_a_disk_that_hangs(void **state)
 {
@@ -280,10 +348,12 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V24_a_durable_log_passes_the_page_cache),
+		cmocka_unit_test(V26_what_is_written_for_a_put),
 		cmocka_unit_test(V24_what_is_read_is_what_the_disk_holds),
 		cmocka_unit_test(W10_an_error_of_a_write_ends_it),
 		cmocka_unit_test(W10_an_error_of_a_torn_write_ends_it),
 		cmocka_unit_test(W9_a_failed_sync_is_not_tried_again),
+		cmocka_unit_test(V25_a_flush_that_fails_at_a_start_ends_it),
 		cmocka_unit_test(W14_a_disk_that_hangs),
 		cmocka_unit_test(V19_names_that_hang_hold_up_no_write),
 		cmocka_unit_test(V24_the_unit_is_the_devices),
