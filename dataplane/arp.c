@@ -44,6 +44,12 @@ static bool in_doubt(const struct arp_entry *e)
 	return e->other_ns > e->heard_ns && e->other_ns > e->answered_ns;
 }
 
+/* It was heard, if it does not answer: a loop may stand still for a while. */
+static bool lives(const struct arp_entry *e, uint64_t now_ns)
+{
+	return e->heard_ns != 0 && now_ns - e->heard_ns < ARP_STILL_NS;
+}
+
 uint64_t arp_due(const struct arp_entry *e)
 {
 	if (!e->wanted)
@@ -54,8 +60,9 @@ uint64_t arp_due(const struct arp_entry *e)
 	uint64_t silent = alive_ns + ARP_SILENT_NS;
 	uint64_t refresh = e->answered_ns + ARP_REFRESH_NS;
 	uint64_t next = silent < refresh ? silent : refresh;
+	/* A doubt does not wait for what was asked because of a silence. */
 	if (in_doubt(e))
-		next = e->other_ns;
+		return e->other_ns > e->doubt_ns ? e->other_ns : e->doubt_ns;
 	return next > e->ask_ns ? next : e->ask_ns;
 }
 
@@ -71,11 +78,13 @@ enum arp_question arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns)
 		return ARP_ASK_NOBODY;
 	e->asked = true;
 	if (e->resolved) {
-		e->ask_ns = now_ns + (uint64_t)(in_doubt(e) ? ARP_DOUBT_NS : ARP_SILENT_NS);
-		e->asked_all = e->alone == ARP_ALONE_MAX;
+		e->ask_ns = now_ns + ARP_SILENT_NS;
+		e->asked_all = e->alone == ARP_ALONE_MAX && !lives(e, now_ns);
+		e->doubt_ns = now_ns + (uint64_t)(e->asked_all ? ARP_DOUBT_NS : ARP_ALONE_NS);
 		if (e->asked_all)
 			return ARP_ASK_ALL;
-		e->alone++;
+		if (e->alone < ARP_ALONE_MAX)
+			e->alone++;
 		return ARP_ASK_IT;
 	}
 	e->ask_ns = now_ns + e->wait_ns + jitter(arp, e->wait_ns / 8);
@@ -119,8 +128,6 @@ enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 		if (!e->asked)
 			return !e->resolved || net_mac_equal(mac, &e->mac) ? ARP_UNASKED
 									   : ARP_CONFLICT;
-		/* The next doubt may come with the next frame. */
-		uint64_t again_ns = in_doubt(e) ? now_ns + ARP_DOUBT_NS : 0;
 		if (!may_move(e, mac, now_ns))
 			return ARP_CONFLICT;
 		if (!e->resolved || !net_mac_equal(mac, &e->mac))
@@ -133,7 +140,8 @@ enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 		e->wanted = false;
 		e->answered_ns = now_ns;
 		e->wait_ns = ARP_WAIT_MIN_NS;
-		e->ask_ns = again_ns;
+		e->ask_ns = 0;
+		e->doubt_ns = now_ns + ARP_DOUBT_NS; /* the next may come with the next frame */
 		return ARP_LEARNED;
 	}
 	return ARP_UNASKED;

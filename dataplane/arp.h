@@ -7,7 +7,8 @@
  *	   it answers or is heard no answer moves it (N6): whoever forges a frame from elsewhere
  *	   gains a question to the one whom he would like to be.
  *	3. Everybody's answer moves a neighbour only if it was silent for seconds, or if it is
- *	   silent and frames that passed every check came from the new address.
+ *	   silent (for ARP_STILL_NS, and to three questions) and frames that passed every check
+ *	   came from the new address.
  *	4. An address that is known stays in use while it is asked for again.
  */
 #ifndef DATAPLANE_ARP_H
@@ -23,6 +24,13 @@ enum {
 	ARP_SILENT_NS = 1000 * 1000 * 1000, /* used and not heard for so long: ask again */
 	ARP_DOUBT_NS = 100 * 1000 * 1000,   /* its frames come from elsewhere: ask so often */
 	ARP_ALONE_MAX = 3,                  /* questions to it alone (Linux: ucast_solicit) */
+	/*
+	 * ... of one doubt, so far apart: three, and who comes back from elsewhere is known 30 ms
+	 * after his first frame, long before anybody with timeouts of 150 ms stands for election.
+	 * Above a round trip within a data center, and above a turn of a loop that shares its core.
+	 */
+	ARP_ALONE_NS = 10 * 1000 * 1000,
+	ARP_STILL_NS = 150 * 1000 * 1000, /* a loop that shares its core may stand still so long */
 };
 
 static const uint64_t ARP_REFRESH_NS =
@@ -41,6 +49,7 @@ struct arp_entry {
 	uint64_t heard_ns;     /* frames from mac */
 	uint64_t answered_ns;  /* the last answer */
 	uint64_t ask_ns;       /* not asked before this time */
+	uint64_t doubt_ns;     /* ... because of a doubt */
 	uint64_t wait_ns;      /* the back-off while unresolved */
 	uint32_t alone;        /* questions to it alone that it has not answered */
 	bool asked_all;        /* everybody was asked since */

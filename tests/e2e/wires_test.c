@@ -8,6 +8,7 @@
 #include "tests/unit/test.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <signal.h>
@@ -162,8 +163,9 @@ static bool is_gone(void *context)
 static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 {
 	static struct cluster c;
+	static struct node_status before, after;
 	static struct run out;
-	uint32_t leader;
+	uint32_t leader, next;
 	pid_t pid;
 
 	(void)state;
@@ -193,16 +195,22 @@ static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 	pid = cluster_pid(&c, leader);
 	cluster_lab(&c, "exec -- ip link del n%u", leader);
 	cluster_lab(&c,
-		    "exec -- ip link add n%u address 02:00:c6:12:00:%02x type veth peer name p%u",
+		    "exec -- ip link add n%u address 02:00:c6:12:01:%02x type veth peer name p%u",
 		    leader, leader, leader);
 	require(&c, wait_until(is_gone, &pid, CLUSTER_WAIT_MS), "n%u lives on, deaf", leader);
 	says(&c, leader, NULL, "was removed, and its port does not come back");
-	cluster_wait_leader(&c, leader);
+	next = cluster_wait_leader(&c, leader);
+	require(&c, cluster_status(&c, next, &before), "n%u does not answer", next);
 	cluster_lab(&c, "exec -- ip link set p%u master br0", leader);
 	cluster_lab(&c, "exec -- ip link set p%u up", leader);
 	cluster_lab(&c, "exec -- ip link set n%u arp off up", leader);
 	cluster_lab(&c, "restart %u", leader);
 	cluster_wait_equal(&c);
+	/* It is back under another MAC address, and found before it stands for election (V33). */
+	require(&c, cluster_status(&c, next, &after), "n%u does not answer", next);
+	require(&c, after.term == before.term && strcmp(after.role, "leader") == 0,
+		"n%u is %s in term %" PRIu64 ", and led in %" PRIu64, next, after.role, after.term,
+		before.term);
 	cluster_down(&c);
 }
 

@@ -3,6 +3,7 @@
  * where frames go meanwhile.
  */
 #include "dataplane/arp.h"
+#include "dataplane/net.h"
 #include "tests/unit/dataplane/dp_world.h"
 #include "tests/unit/test.h"
 
@@ -124,27 +125,6 @@ static void N6_an_answer_does_not_move_a_live_peer(void **state)
 	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
 }
 
-static void N6_a_peer_that_speaks_from_a_new_address_is_asked_and_moved(void **state)
-{
-	struct world *w = *state;
-	world_resolve(w);
-	hear(w, &peer_mac);
-	uint64_t before = dp_get_counters(w->dp)->arp_requests;
-	hear(w, &other_mac);      /* started again elsewhere */
-	goes_to(w, 0, &peer_mac); /* nobody has said so yet */
-	world_turn(w, 1000);
-	assert_int_equal(dp_get_counters(w->dp)->arp_requests, before + 1);
-	/* The one that was known is asked first, alone, and does not answer. */
-	for (int i = 1; i < 3; i++) {
-		world_turn(w, 100 * MS);
-		assert_int_equal(dp_get_counters(w->dp)->arp_requests, before + 1 + (uint64_t)i);
-	}
-	goes_to(w, 0, &peer_mac);
-	world_turn(w, 100 * MS);
-	world_answer(w, PEER, &other_mac);
-	goes_to(w, 0, &other_mac);
-}
-
 /* Whom a question goes to; a frame of 0 bytes: there was none. */
 static struct frame question(struct world *w)
 {
@@ -154,6 +134,64 @@ static struct frame question(struct world *w)
 		if (is_request_for(&f, PEER))
 			return f;
 	return (struct frame){.size = 0};
+}
+
+/* Where the next packet goes to. */
+static bool goes_elsewhere(struct world *w)
+{
+	struct frame f;
+
+	(void)world_take_all(w);
+	assert_true(world_send_peer(w, 0));
+	dp_flush(w->dp);
+	assert_true(world_take(w, &f));
+	return memcmp(f.data, other_mac.byte, 6) == 0;
+}
+
+/* It speaks from elsewhere, and whoever is there answers all the time: when that is believed. */
+static uint64_t moved_after(struct world *w)
+{
+	uint64_t began = w->now;
+
+	hear(w, &other_mac);
+	while (!goes_elsewhere(w)) {
+		assert_true(w->now - began < SECOND);
+		world_turn(w, MS);
+		world_answer(w, PEER, &other_mac);
+	}
+	return w->now - began;
+}
+
+static void N6_a_peer_that_speaks_from_a_new_address_is_asked_and_moved(void **state)
+{
+	struct world *w = *state;
+
+	world_resolve(w);
+	hear(w, &peer_mac);
+	world_turn(w, ARP_DOUBT_NS); /* it has just answered */
+	hear(w, &peer_mac);
+	assert_in_range(moved_after(w), 150 * MS, 165 * MS);
+}
+
+/* It was down, and asked for because it was silent: what waits for that is not waited for. */
+static void V33_a_peer_that_is_back_from_elsewhere_is_found_in_two_heartbeats(void **state)
+{
+	(void)state;
+	for (uint64_t down = 200 * MS; down < 5 * SECOND; down += 300 * MS) {
+		void *fresh;
+
+		assert_int_equal(world_setup(&fresh), 0);
+		struct world *w = fresh;
+
+		world_resolve(w);
+		hear(w, &peer_mac);
+		for (uint64_t at = 0; at < down; at += 10 * MS) {
+			assert_true(world_send_peer(w, 0));
+			world_turn(w, 10 * MS);
+		}
+		assert_in_range(moved_after(w), 0, 35 * MS);
+		assert_int_equal(world_teardown(&fresh), 0);
+	}
 }
 
 /*
@@ -432,6 +470,7 @@ int main(void)
 		TEST(N6_an_answer_that_was_not_asked_for_is_not_learned),
 		TEST(N6_an_answer_does_not_move_a_live_peer),
 		TEST(N6_a_peer_that_speaks_from_a_new_address_is_asked_and_moved),
+		cmocka_unit_test(V33_a_peer_that_is_back_from_elsewhere_is_found_in_two_heartbeats),
 		TEST(N6_a_peer_that_was_silent_for_long_may_have_moved),
 		TEST(V33_a_forged_packet_does_not_move_a_live_peer),
 		TEST(V33_a_doubt_that_does_not_end_is_asked_about_ten_times_a_second),
