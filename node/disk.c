@@ -186,7 +186,7 @@ bool node_disk_slow(const struct node *n, struct node_slow *out)
 }
 
 /* What was waited for in the last turn has ended in this one: a slow write is in many turns. */
-static void slow_drive(struct node *n, const struct wal_waiting *before)
+static void slow_drive(struct node *n, uint64_t before_ns)
 {
 	struct node_slow s;
 	uint64_t us = 0;
@@ -194,8 +194,8 @@ static void slow_drive(struct node *n, const struct wal_waiting *before)
 	if (n->persisted == n->recent.persisted)
 		return;
 	n->recent.persisted = n->persisted;
-	if (before->operation && n->waiting.since_ns != before->since_ns)
-		us = (n->now_ns - before->since_ns) / 1000;
+	if (before_ns < n->now_ns && n->waiting_since_ns != before_ns)
+		us = (n->now_ns - before_ns) / 1000;
 	recent_add(n, us);
 	recent_sum(n, &s);
 	if (n->recent.told == (s.slow >= (n->recent.told ? 1 : NODE_DISK_SLOW_MIN)))
@@ -217,11 +217,11 @@ static void slow_drive(struct node *n, const struct wal_waiting *before)
 
 void node_disk_drive(struct node *n)
 {
-	struct wal_waiting before = n->waiting;
+	uint64_t before_ns = n->waiting_since_ns;
 
 	if (n->failed)
 		return;
 	space_drive(n);
 	stall_drive(n);
-	slow_drive(n, &before);
+	slow_drive(n, before_ns);
 }
