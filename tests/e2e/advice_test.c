@@ -50,12 +50,35 @@ static void write_file(const char *path, const char *text)
 	fclose(file);
 }
 
+static void F22_what_the_tools_advise(void **state)
+{
+	char text[128];
+
+	(void)state;
+	cluster_up(&c, 1, "memif", "--durability volatile");
+	run(&out, "quoin-bench", "commit --dir %s --duration 0.1 --warmup 0 --keep-keys", c.dir);
+	expect(0, "the keys stay: quoinctl del --prefix quoin-bench/");
+	setenv("QUOIN_ENDPOINTS", cluster_admin(&c, 1, text), 1);
+	type("quoinctl del");
+	run(&out, "quoinctl", "get --prefix --count-only quoin-bench/ -w json");
+	require(&c, out.status == 0 && !strstr(out.text, "\"count\""), "%s", out.text);
+	unsetenv("QUOIN_ENDPOINTS");
+	run(&out, "quoinctl", "--endpoints %s,%s formation reset", text, text);
+	expect(2, "formation reset goes to one member: --endpoints=unix:PATH");
+	run(&out, "quoinctl", "--endpoints=%s formation reset", text);
+	expect(1, "it has a term or an entry");
+	run(&out, "quoin-bench", "commit --dir %s --duration 0.1 --durability durable", c.dir);
+	expect(3, "--durability durable: the nodes run volatile");
+	run(&out, "quoin-bench", "commit --dir %s/none --duration 0.1", c.dir);
+	expect(3, ": is there a lab? (quoin-lab up --dir ");
+}
+
+/* Of the lab that is up. */
 static void F22_what_the_lab_advises(void **state)
 {
 	char path[256];
 
 	(void)state;
-	cluster_up(&c, 1, "memif", "--durability volatile");
 	run(&out, "quoin-lab", "up --dir %s", c.dir);
 	expect(1, " has a lab already: ");
 	type("quoin-lab status");
@@ -88,31 +111,6 @@ static void F22_what_the_lab_advises(void **state)
 	run(&out, "quoin-lab", "down --dir %s/lab", c.dir);
 	expect(0, "");
 	directory_remove(c.dir);
-}
-
-static void F22_what_the_tools_advise(void **state)
-{
-	char text[2][128];
-
-	(void)state;
-	cluster_up(&c, 2, "memif", "--durability volatile");
-	run(&out, "quoin-bench", "commit --dir %s --duration 0.1 --warmup 0 --keep-keys", c.dir);
-	expect(0, "the keys stay: quoinctl del --prefix quoin-bench/");
-	setenv("QUOIN_ENDPOINTS", cluster_admin(&c, 1, text[0]), 1);
-	type("quoinctl del");
-	run(&out, "quoinctl", "get --prefix --count-only quoin-bench/ -w json");
-	require(&c, out.status == 0 && !strstr(out.text, "\"count\""), "%s", out.text);
-	unsetenv("QUOIN_ENDPOINTS");
-	run(&out, "quoinctl", "--endpoints %s,%s formation reset", text[0],
-	    cluster_admin(&c, 2, text[1]));
-	expect(2, "formation reset goes to one member: --endpoints=unix:PATH");
-	run(&out, "quoinctl", "--endpoints=%s formation reset", text[0]);
-	expect(1, "it has a term or an entry");
-	run(&out, "quoin-bench", "commit --dir %s --duration 0.1 --durability durable", c.dir);
-	expect(3, "--durability durable: the nodes run volatile");
-	run(&out, "quoin-bench", "commit --dir %s/none --duration 0.1", c.dir);
-	expect(3, ": is there a lab? (quoin-lab up --dir ");
-	cluster_down(&c);
 }
 
 static bool all_is_well(void *context)
@@ -159,7 +157,7 @@ static void F22_old_directories_are_restored(void **state)
 	char text[128];
 
 	(void)state;
-	cluster_up(&c, NODES, "memif", "");
+	cluster_up(&c, NODES, "memif", "--segment-size 4MiB");
 	run(&out, "quoinctl", "--endpoints %s put kept yes", cluster_admin(&c, 1, text));
 	expect(0, "OK");
 	for (uint32_t node = 2; node <= NODES; node++) {
@@ -310,8 +308,8 @@ static void F22_the_same_durability_opens_it(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(F22_what_the_lab_advises),
 		cmocka_unit_test(F22_what_the_tools_advise),
+		cmocka_unit_test(F22_what_the_lab_advises),
 		cmocka_unit_test(F22_old_directories_are_restored),
 		cmocka_unit_test(F22_a_damaged_directory_is_brought_back),
 		cmocka_unit_test(F22_the_same_durability_opens_it),

@@ -21,7 +21,7 @@
 enum {
 	NODES = 3,
 	WRITERS = 4,
-	MIB = 96,
+	MIB = 64,
 	LONG_MIB = 512, /* that takes some seconds to read */
 	VALUE_SIZE = 256 * 1024,
 	KEYS = 64, /* 16 MiB of store */
