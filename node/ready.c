@@ -165,8 +165,8 @@ static void loss(struct node *n, const struct raft_ready *ready)
 	journal_write(
 		n->journal, JOURNAL_ERROR, "lost",
 		"known_start=%016" PRIx64 " why=\"another member knows of writes that this one "
-		"acknowledged and does not hold: its directory was rolled back; it gives no vote "
-		"until it is caught up\"",
+		"acknowledged and does not hold: its directory was rolled back, or somebody forged "
+		"that; it gives no vote until it is caught up\"",
 		ready->lost_known);
 	const struct dp_self self = {n->cluster_id, n->id, n->recovered.identity,
 				     wal_start(n->wal)};

@@ -218,7 +218,8 @@ static void contradiction_fault(struct node *n, const struct raft_status *raft,
 			     "error the logs differ: at index %" PRIu64 " this member holds a "
 			     "committed entry of term %" PRIu64 ", and member %s as leader sent "
 			     "another one, of term %" PRIu64 ": refused (%" PRIu64 " such "
-			     "messages since the start); one of the two is wrong\n",
+			     "messages since the start); one of the two is wrong, or somebody "
+			     "forged what was refused\n",
 			     c->index, c->ours, node_member_name(n, c->from), c->theirs, c->count);
 }
 
