@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import advice
+import cases
 import changes
 import circles
 import citations
@@ -113,6 +114,26 @@ class Citations(Tree):
 
     def test_adr(self):
         self.bad(citations, self.with_file("docs/wire.md", "See ADR" " 2.\n"), "docs/adr/")
+
+
+class Cases(Tree):
+    PAGE = {"docs/cases/field.md": "- **F" "9** It ends.\n- **F" "8** It writes.\n",
+            "tests/meson.build": "test('a_test.c')"}
+    TEST = "static void {0}(void **state)\n{{\n}}\nrun({0});\n"
+
+    def test_each_has_a_test(self):
+        with_both = {**self.PAGE, "tests/a_test.c": self.TEST.format("F" "9_F" "8_it_ends")}
+        with_one = {**self.PAGE, "tests/a_test.c": self.TEST.format("F" "9_it_ends")}
+        self.good(cases, with_both, otherwise={})
+        self.bad(cases, with_one, "named F" "8_", otherwise={})
+        self.good(cases, with_one, otherwise={"F" "8": "read"})
+        self.bad(cases, with_both, "says otherwise", otherwise={"F" "8": "read"})
+        self.bad(cases, with_both, "there is no F" "7", otherwise={"F" "7": "read"})
+        self.bad(cases, {}, "no case is found", otherwise={})
+
+    def test_a_test_that_does_not_run_holds_nothing(self):
+        text = "static void F" "9_F" "8_it_ends(void **state)\n{\n}\n"
+        self.bad(cases, {**self.PAGE, "tests/a_test.c": text}, "no test", 2, otherwise={})
 
 
 class Paths(Tree):
