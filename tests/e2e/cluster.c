@@ -7,16 +7,21 @@
 #include "tests/unit/test.h"
 #include "tools/client/status.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -257,6 +262,17 @@ void cluster_enter(const struct cluster *c)
 	assert_true(fd >= 0);
 	assert_int_equal(setns(fd, CLONE_NEWNET), 0);
 	close(fd);
+}
+
+int raw_open(struct cluster *c, const char *interface)
+{
+	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+
+	at.sll_ifindex = (int)if_nametoindex(interface);
+	require(c, fd >= 0 && at.sll_ifindex > 0, "%s: %s", interface, strerror(errno));
+	require(c, bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0, "%s", strerror(errno));
+	return fd;
 }
 
 const char *cluster_admin(const struct cluster *c, uint32_t node, char out[128])

@@ -90,6 +90,9 @@ void cluster_partition(struct cluster *c, const char *rule);
 /* This thread, and the programs that it starts, inside the lab's namespace. */
 void cluster_enter(const struct cluster *c);
 
+/* Whole Ethernet frames of an interface of this namespace, to be heard and sent. */
+int raw_open(struct cluster *c, const char *interface);
+
 /* "unix:DIR/n1/admin.sock"; where clients reach it on this link, when inside. */
 const char *cluster_admin(const struct cluster *c, uint32_t node, char out[128]);
 const char *cluster_endpoint(const struct cluster *c, uint32_t node, char out[128]);

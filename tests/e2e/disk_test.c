@@ -50,13 +50,8 @@ static void start(struct process *node)
 static int put(struct process *node, uint64_t value)
 {
 	char text[128];
-	struct one o;
-	int err;
 
-	one_open(&o, cluster_admin(&node->c, 1, text));
-	err = one_put(&o, "key", value, PUT_MS);
-	one_close(&o);
-	return err;
+	return one_put_at(cluster_admin(&node->c, 1, text), "key", value, PUT_MS);
 }
 
 static uint64_t get(struct process *node)

@@ -107,11 +107,8 @@ static void F2_sigterm_at_any_moment(void **state)
 static void put_one(struct process *p, const char *key, uint64_t value)
 {
 	char text[128];
-	struct one o;
 
-	one_open(&o, cluster_admin(&p->c, 1, text));
-	assert_int_equal(one_put(&o, key, value, 20000), 0);
-	one_close(&o);
+	assert_int_equal(one_put_at(cluster_admin(&p->c, 1, text), key, value, 20000), 0);
 }
 
 /* F9: those that mean nothing to it do nothing. */

@@ -18,9 +18,7 @@
 #include <ifaddrs.h>
 #include <inttypes.h>
 #include <linux/if_link.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,17 +32,6 @@ enum { FLOOD = 200000, AHEAD = 200, WRITERS = 2, BODY_MAX = 1300, RECORDED = 64 
 static const char *link_name;
 static struct cluster c;
 static uint32_t victim, hostile;
-
-static int raw_socket(const char *interface)
-{
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
-
-	to.sll_ifindex = (int)if_nametoindex(interface);
-	require(&c, fd >= 0 && to.sll_ifindex > 0, "%s: %s", interface, strerror(errno));
-	require(&c, bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0, "%s", strerror(errno));
-	return fd;
-}
 
 /* The next packet from one member to another that passes the kernel's end of the sender's link. */
 static void take(int fd, struct frame *f)
@@ -68,7 +55,7 @@ static int listen_to_hostile(void)
 	char interface[16];
 
 	snprintf(interface, sizeof(interface), "p%u", hostile);
-	return raw_socket(interface);
+	return raw_open(&c, interface);
 }
 
 static void take_one(struct frame *f)
@@ -201,7 +188,7 @@ static void V28_forged_packets_of_a_member_change_nothing(void **state)
 	victim = cluster_wait_leader(&c, 0);
 	hostile = victim % 3 + 1;
 	take_one(&s.real);
-	s.fd = raw_socket("br0");
+	s.fd = raw_open(&c, "br0");
 	load_start(&l, &c, WRITERS, 1);
 	load_wait_progress(&l, 5);
 	look(&before);
@@ -278,7 +265,7 @@ static void F10_strangers_are_told_of(void **state)
 	char words[64];
 	struct frame real;
 	uint8_t answer[6];
-	int fd = raw_socket("br0");
+	int fd = raw_open(&c, "br0");
 
 	(void)state;
 	take_one(&real);
@@ -345,7 +332,7 @@ static void V35_what_is_sent_again_gives_no_advice(void **state)
 	for (int i = 0; i < RECORDED; i++)
 		take(fd, &recorded[i]);
 	close(fd);
-	fd = raw_socket("br0");
+	fd = raw_open(&c, "br0");
 	forge_wiped(fd, &recorded[0]); /* one */
 	cluster_lab(&c, "kill %u", hostile);
 	cluster_lab(&c, "restart %u", hostile);
@@ -448,7 +435,7 @@ static void V32_what_was_sent_is_what_was_seen_and_what_was_dropped(void **state
 				.source_port = 40000,
 				.destination_port = WIRE_PORT_CLIENT};
 	uint8_t payload[WIRE_ENVELOPE_SIZE + WIRE_HELLO_SIZE] = {0};
-	int fd = raw_socket("br0");
+	int fd = raw_open(&c, "br0");
 	uint64_t unseen, end;
 	char words[64], admin[128];
 	static struct run out;

@@ -57,13 +57,8 @@ static void end(void)
 static int put(uint32_t node, uint64_t value)
 {
 	char text[128];
-	struct one o;
-	int err;
 
-	one_open(&o, cluster_admin(&c, node, text));
-	err = one_put(&o, "key", value, PUT_MS);
-	one_close(&o);
-	return err;
+	return one_put_at(cluster_admin(&c, node, text), "key", value, PUT_MS);
 }
 
 /* Of the process's time on a core, in ms. */

@@ -127,6 +127,17 @@ int one_put(struct one *o, const char *key, uint64_t value, uint32_t timeout_ms)
 	return err;
 }
 
+int one_put_at(const char *endpoint, const char *key, uint64_t value, uint32_t timeout_ms)
+{
+	struct one o;
+	int err;
+
+	one_open(&o, endpoint);
+	err = one_put(&o, key, value, timeout_ms);
+	one_close(&o);
+	return err;
+}
+
 int one_put_large(struct one *o, const char *key, uint32_t size, uint32_t timeout_ms)
 {
 	int err = o->sequence == 0 ? one_begin(o) : 0;

@@ -73,7 +73,9 @@ void one_open(struct one *o, const char *endpoint);
 void one_close(struct one *o);
 /* 0: acknowledged. Else it was not: -errno, or the node's enum wire_status. */
 int one_put(struct one *o, const char *key, uint64_t value, uint32_t timeout_ms);
-/* The same, with a value of so many bytes. */
+/* The same by a client of its own. */
+int one_put_at(const char *endpoint, const char *key, uint64_t value, uint32_t timeout_ms);
+/* With a value of so many bytes. */
 int one_put_large(struct one *o, const char *key, uint32_t size, uint32_t timeout_ms);
 /* 0, and *value is 0 if there is no such key. Else as above. */
 int one_get(struct one *o, const char *key, uint64_t *value, uint64_t *version,

@@ -7,10 +7,7 @@
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,19 +105,16 @@ static void V27_N17_a_hole_causes_no_election(void **state)
 }
 
 /* Halves of a packet from the kernel's end of the bridge. */
-static void fragments_send(uint32_t node)
+static void fragments_send(struct cluster *c, uint32_t node)
 {
 	uint8_t frame[128] = {0x02, 0x00, 0xc6, 0x12, 0x00, (uint8_t)node,
 			      0x02, 0x00, 0xc6, 0x12, 0x00, 0xfe};
-	struct sockaddr_ll to = {.sll_family = AF_PACKET,
-				 .sll_ifindex = (int)if_nametoindex("br0")};
 	struct net_udp udp = {.source = 0xc61200fe,
 			      .destination = 0xc6120000 + node,
 			      .source_port = 5555,
 			      .destination_port = 2379};
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+	int fd = raw_open(c, "br0");
 
-	assert_true(fd >= 0);
 	memcpy(udp.destination_mac.byte, frame, 6);
 	memcpy(udp.source_mac.byte, frame + 6, 6);
 	for (uint32_t i = 0; i < FRAGMENTS; i++) {
@@ -139,8 +133,7 @@ static void fragments_send(uint32_t node)
 		sum = ~(sum + (sum >> 16)) & 0xffff;
 		ip[10] = (uint8_t)(sum >> 8);
 		ip[11] = (uint8_t)sum;
-		assert_int_equal(sendto(fd, frame, size, 0, (struct sockaddr *)&to, sizeof(to)),
-				 size);
+		assert_int_equal(send(fd, frame, size, 0), size);
 	}
 	close(fd);
 }
@@ -149,7 +142,7 @@ static void V34_N2_fragments_are_counted_and_not_put_together(struct cluster *c,
 {
 	char expected[48];
 
-	fragments_send(node);
+	fragments_send(c, node);
 	snprintf(expected, sizeof(expected), "ip_fragment %d\n", FRAGMENTS);
 	says(c, node, expected, NULL);
 }
