@@ -184,6 +184,17 @@ void dp_release(struct dp *dp)
 	dp->held_count = 0;
 }
 
+static void conflict_note(struct dp *dp, uint8_t port, const struct net_packet *packet)
+{
+	struct dp_conflict *c = &dp->conflict;
+	bool goes_on = c->lasts && dp->now_ns - c->seen_ns < 2 * OWN_PROBE_NS;
+
+	hearsay_note(&dp->conflict_said, dp->now_ns);
+	*c = (struct dp_conflict){port, packet->source_mac, dp->now_ns, goes_on};
+	if (hearsay_verdict(&dp->conflict_said, dp->now_ns) == HEARSAY_ALONE)
+		c->lasts = true;
+}
+
 /* True: the frame was turned into an answer and queued. */
 static bool arp_receive(struct dp *dp, uint8_t port, const struct net_packet *packet,
 			struct link_frame *frame)
@@ -192,7 +203,7 @@ static bool arp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 
 	if (packet->source == p->self.address) {
 		dp_drop_count(dp, DP_DROP_ARP_CONFLICT); /* someone else has our address */
-		dp->conflict = (struct dp_conflict){port, packet->source_mac, dp->now_ns};
+		conflict_note(dp, port, packet);
 		own_conflict(&p->own, dp->now_ns);
 		return false;
 	}

@@ -220,6 +220,7 @@ struct dp_conflict {
 	uint8_t port;
 	struct link_mac mac;
 	uint64_t seen_ns;
+	bool lasts; /* several frames over HEARSAY_NS said so: one may be forged */
 };
 
 /* False: nobody ever was. */

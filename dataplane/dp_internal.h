@@ -58,6 +58,7 @@ struct dp {
 	struct dp_open open;
 	bool more;                   /* in a device's queue, perhaps */
 	struct dp_conflict conflict; /* seen_ns 0: none */
+	struct hearsay conflict_said;
 	struct dp_counters counters;
 	struct dp_foreign foreign[DP_FOREIGN_COUNT];
 };

@@ -25,6 +25,8 @@ enum own_frame own_turn(struct own *o, bool up, uint64_t now_ns)
 
 void own_conflict(struct own *o, uint64_t now_ns)
 {
+	if (o->probe_ns > now_ns + OWN_AGAIN_NS)
+		o->probe_ns = now_ns + OWN_AGAIN_NS;
 	if (o->defended_ns != 0 && now_ns - o->defended_ns < OWN_DEFEND_NS)
 		return;
 	o->defended_ns = now_ns;

@@ -20,6 +20,7 @@ enum {
 };
 
 static const uint64_t OWN_PROBE_NS = 10ull * 1000 * 1000 * 1000;
+static const uint64_t OWN_AGAIN_NS = 1000 * 1000 * 1000; /* while somebody has it: is it so? */
 static const uint64_t OWN_DEFEND_NS = 10ull * 1000 * 1000 * 1000;
 
 struct own {

@@ -269,11 +269,10 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	disk_fault(n, &t);
 	calls_fault(n, &t);
 	if (n->conflict[0])
-		metrics_line(
-			&t,
-			"error this member's address is used by %s as well: what is sent to one "
-			"of them may reach the other\n",
-			n->conflict);
+		metrics_line(&t,
+			     "error this member's address is used by %s as well, or somebody "
+			     "pretends so: what is sent to one of them may reach the other\n",
+			     n->conflict);
 	node_formation_text(n, waiting, sizeof(waiting));
 	metrics_line(&t, "%s", waiting);
 	foreign_text(n, &t);

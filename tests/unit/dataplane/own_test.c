@@ -72,8 +72,22 @@ static void F7_who_else_has_it_is_noticed_told_and_answered(void **state)
 	}
 	assert_int_equal(announced, 0);
 	assert_int_equal(probed, 3);
-	/* A kernel that has it answers a probe. */
+	/* A kernel that has it answers a probe. Of a burst each frame may be forged (V35). */
 	frame_arp(&f, other_mac.byte, our_mac.byte, 2, OURS, 0);
+	for (int i = 0; i < 20; i++) {
+		world_send(w, &f);
+		world_turn(w, MS);
+	}
+	assert_true(dp_get_conflict(w->dp, &c) && !c.lasts);
+	probed = 0;
+	for (int i = 0; i < 15; i++) {
+		world_turn(w, 100 * MS);
+		seen(w, &announced, &probed);
+	}
+	assert_int_equal(probed, 1); /* asked soon whether it is so */
+	world_turn(w, 20 * SECOND);
+	world_take_all(w);
+	announced = 0;
 	for (int i = 0; i < 200; i++) { /* it does not stop: no war */
 		world_send(w, &f);
 		world_turn(w, 100 * MS);
@@ -82,8 +96,9 @@ static void F7_who_else_has_it_is_noticed_told_and_answered(void **state)
 	assert_true(dp_get_conflict(w->dp, &c));
 	assert_memory_equal(c.mac.byte, other_mac.byte, 6);
 	assert_int_equal(c.seen_ns, w->now);
+	assert_true(c.lasts);
 	assert_int_equal(announced, 2);
-	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 200);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 220);
 	/* Its questions for others show it too. */
 	world_turn(w, 60 * SECOND);
 	frame_arp(&f, other_mac.byte, everybody, 1, OURS, PEER);
