@@ -86,7 +86,7 @@ void node_space_text(const struct node *n, char *out, size_t size)
 			 "files in %s may not grow to the %" PRIu64
 			 " bytes of a segment (ulimit -f)",
 			 directory, (uint64_t)n->options.wal.segment_size);
-	else if (s->error == -EMFILE || s->error == -ENFILE)
+	else if (wal_no_descriptor(s->error))
 		snprintf(out, size,
 			 "there is no file descriptor for the next segment in %s (LimitNOFILE of "
 			 "the unit, ulimit -n)",

@@ -46,11 +46,18 @@ void node_persisted(struct node *n)
 	raft_persisted(n->raft, seq);
 	while (wal_read_poll(n->wal, &read)) {
 		n->work = true;
+		/* F14: the core asks again, and an older file gave way. */
+		if (wal_no_descriptor(read.error))
+			journal_write(
+				n->journal, JOURNAL_ERROR, "read_waits",
+				"directory=%s why=\"%s: there is no file descriptor for an old "
+				"segment; the limit is LimitNOFILE of the unit, ulimit -n\"",
+				n->options.wal.directory, strerror(-read.error));
 		/*
 		 * An entry that this node has and cannot read is lost data here: the node ends
 		 * (D8).
 		 */
-		if (read.error && read.error != -ENOENT) {
+		else if (read.error && read.error != -ENOENT) {
 			n->failed = read.error;
 			snprintf(n->error, sizeof(n->error),
 				 "the log could not be read back (%s): %s", strerror(-read.error),

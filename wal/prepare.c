@@ -171,8 +171,7 @@ static void segment_add(struct wal *w)
 /* The file system, its quota or a limit of the process or the host has no room for it. */
 static bool no_space(int err)
 {
-	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG || err == -EMFILE ||
-	       err == -ENFILE;
+	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG || wal_no_descriptor(err);
 }
 
 static void space_short(struct wal *w, int err)

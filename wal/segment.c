@@ -28,10 +28,10 @@ int wal_segment_append(struct wal *w, const struct segment *segment)
 }
 
 /*
- * Closes the file that was not read for longest, if too many are open. What is written or is still
- * to be synced stays open, so that neither ever waits for a name.
+ * Closes the file that was not read for longest, if more than so many are open. What is written or
+ * is still to be synced stays open, so that neither ever waits for a name.
  */
-static void files_trim(struct wal *w)
+static void files_trim(struct wal *w, uint32_t open_max)
 {
 	size_t kept = w->marker.synced < w->tail ? w->marker.synced : w->tail;
 	struct disk_call call = {.kind = DISK_CLOSE};
@@ -45,7 +45,7 @@ static void files_trim(struct wal *w)
 		if (s->file >= 0 && s->readers == 0 && (!oldest || s->used < oldest->used))
 			oldest = s;
 	}
-	if (open < SEGMENT_FILES_MAX || !oldest)
+	if (open <= open_max || !oldest)
 		return;
 	call.file = oldest->file;
 	/* Another time, if the disk has too much to do. */
@@ -53,6 +53,11 @@ static void files_trim(struct wal *w)
 		return;
 	w->closing++;
 	oldest->file = -1;
+}
+
+void wal_segment_give_way(struct wal *w)
+{
+	files_trim(w, 0);
 }
 
 int wal_segment_file(struct wal *w, struct segment *segment)
@@ -69,7 +74,7 @@ int wal_segment_open(struct wal *w, struct segment *segment, uint64_t tag)
 {
 	struct disk_call call = {.kind = DISK_OPEN, .mode = w->mode};
 
-	files_trim(w);
+	files_trim(w, SEGMENT_FILES_MAX - 1);
 	wal_meta_segment_name(call.name, segment->sequence);
 	return w->disk->ops->call(w->disk, &call, tag);
 }

@@ -18,6 +18,8 @@
 #include "raft/types.h"
 #include "wal/disk.h"
 
+#include <errno.h>
+
 enum wal_durability {
 	WAL_DURABLE, /* acknowledged means on stable storage */
 	WAL_WRITTEN, /* acknowledged means in the page cache: survives the process, not the host */
@@ -252,9 +254,16 @@ bool wal_busy(const struct wal *w);
  * next wal_read of that slot. Entries not yet handed to the disk cannot be read back (-ENOENT).
  */
 enum { WAL_READS_MAX = RAFT_MEMBERS_MAX + 1, WAL_READ_ENTRIES_MAX = 64 };
+
+/* The process, or the host, has no file descriptor left: nothing is wrong with the disk. */
+static inline bool wal_no_descriptor(int err)
+{
+	return err == -EMFILE || err == -ENFILE;
+}
+
 struct wal_read_result {
 	uint32_t slot;
-	int error; /* 0 or -errno; damage is -EBADMSG */
+	int error; /* 0 or -errno; damage is -EBADMSG; wal_no_descriptor: try again later */
 	const struct raft_entry *entries;
 	uint32_t count;
 };

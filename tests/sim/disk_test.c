@@ -8,10 +8,14 @@
 #include "raft/internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MS 1000000ull
+
+/* Of the smallest size, and a window behind them: the start does not look into the second one. */
+enum { SEGMENTS_THREE = 12000 + RAFT_WINDOW };
 
 static struct sim_world w;
 
@@ -130,8 +134,60 @@ static void V20_a_member_whose_disk_hangs_says_so_and_does_not_stand(void)
 	sim_world_destroy(&w);
 }
 
+/* A node alone, with three segments and a window behind them. */
+static raft_index long_log(void)
+{
+	struct sim_node *n = &w.node[0];
+
+	sim_world_create(&w, 7, 1, 0);
+	while (n->node->applied < SEGMENTS_THREE) {
+		sim_world_run(&w, 20 * MS);
+		if (sim_leader(&w) == 0)
+			fill(0);
+	}
+	return n->node->applied;
+}
+
+static void start_again(void)
+{
+	sim_node_crash(&w, 0);
+	sim_node_start(&w, 0);
+	while (w.node[0].node->raft == NULL)
+		sim_world_run(&w, 1);
+}
+
+/*
+ * A member reads old segments back, for itself after a start and for others, and each that it opens
+ * takes a descriptor. Without one it waits, a member like any other, until there is one; and it
+ * makes do with those that it has.
+ */
+static void F14_V17_a_segment_that_cannot_be_opened_now_is_no_end(void)
+{
+	raft_index last = long_log();
+	struct sim_node *n = &w.node[0];
+
+	start_again();
+	fake_files_max(n->disk, 1);
+	sim_world_run(&w, 1000 * MS);
+	assert(n->node->applied > 0 && n->node->applied < last);
+	assert(sim_leader(&w) == 0);
+	assert(!node_busy(n->node));
+	fake_files_max(n->disk, 0);
+	for (int i = 0; i < 5000 && n->node->applied < last; i++)
+		sim_world_run(&w, MS);
+	assert(n->node->applied >= last);
+
+	start_again();
+	fake_files_max(n->disk, fake_files(n->disk));
+	for (int i = 0; i < 5000 && n->node->applied < last; i++)
+		sim_world_run(&w, MS);
+	assert(n->node->applied >= last);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
+	F14_V17_a_segment_that_cannot_be_opened_now_is_no_end();
 	V20_a_member_whose_disk_hangs_says_so_and_does_not_stand();
 	V9_a_leader_with_a_full_log_is_heard();
 	return 0;

@@ -48,6 +48,8 @@ static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t
 		fake_change_name(f, call->name, "", inode);
 	} else if (at < 0) {
 		return -ENOENT;
+	} else if (f->files_max > 0 && fake_files(f) >= f->files_max) {
+		return -EMFILE;
 	} else {
 		inode = f->seen.names[at].inode;
 	}
@@ -400,6 +402,20 @@ void fake_fail(struct fake_disk *f, uint64_t after, int err)
 {
 	f->fail_at = f->operations + after + 1;
 	f->fail_error = err;
+}
+
+void fake_files_max(struct fake_disk *f, uint32_t max)
+{
+	f->files_max = max;
+}
+
+uint32_t fake_files(const struct fake_disk *f)
+{
+	uint32_t count = 0;
+
+	for (int i = 0; i < FILES_MAX; i++)
+		count += f->files[i].used;
+	return count;
 }
 
 void fake_fail_reads(struct fake_disk *f, uint64_t after, int err)

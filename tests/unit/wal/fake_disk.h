@@ -62,6 +62,9 @@ void fake_set_hook(struct fake_disk *f, void (*hook)(void *arg, struct fake_disk
  */
 void fake_fail(struct fake_disk *f, uint64_t after, int err);
 void fake_fail_reads(struct fake_disk *f, uint64_t after, int err);
+/* While so many files are open, no other is: -EMFILE. 0: the process has no limit. */
+void fake_files_max(struct fake_disk *f, uint32_t max);
+uint32_t fake_files(const struct fake_disk *f);      /* open now */
 uint64_t fake_operations(const struct fake_disk *f); /* so far: what fake_fail counts */
 
 /*

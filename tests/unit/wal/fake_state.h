@@ -115,6 +115,7 @@ struct fake_disk {
 	uint64_t reads;
 	uint64_t fail_read_at;
 	int fail_read_error;
+	uint32_t files_max;
 	bool hold;
 	bool hang;
 	bool space_counts;
