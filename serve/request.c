@@ -57,15 +57,27 @@ static bool is_open(enum request_state state)
 	return state != REQUEST_FREE && state != REQUEST_ANSWERED;
 }
 
+/* One more is open, or one less; who has no share takes none of another's. */
+static void opened(struct requests *r, const struct request *q)
+{
+	r->open++;
+	if (q->source)
+		shares_open(&r->shares, q->source);
+}
+
+static void closed(struct requests *r, const struct request *q)
+{
+	r->open--;
+	if (q->source)
+		shares_close(&r->shares, q->source);
+}
+
 void request_move(struct requests *r, struct request *q, enum request_state state)
 {
-	if (is_open(state) && !is_open(q->state)) {
-		r->open++;
-		shares_open(&r->shares, q->source);
-	} else if (!is_open(state) && is_open(q->state)) {
-		r->open--;
-		shares_close(&r->shares, q->source);
-	}
+	if (is_open(state) && !is_open(q->state))
+		opened(r, q);
+	else if (!is_open(state) && is_open(q->state))
+		closed(r, q);
 	r->in_state[state]++;
 	r->in_state[q->state]--;
 	TAILQ_REMOVE(&r->list[q->state], q, list);

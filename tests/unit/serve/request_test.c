@@ -1,6 +1,7 @@
 /* The request table: bounds, look-ups, buffers, what is reused first. */
 #include "serve/request.h"
 
+#include "base/mix.h"
 #include "tests/unit/test.h"
 
 #include <string.h>
@@ -210,6 +211,24 @@ static void V37_N13_one_source_does_not_fill_the_table(void **state)
 	assert_int_equal(r->open, REQUESTS_MAX);
 }
 
+/* Whose requests are not counted takes no share of the source that has the same place. */
+static void V37_the_local_socket_takes_nobodys_share(void **state)
+{
+	struct requests *r = *state;
+	uint64_t source = 1, id = 0;
+
+	/* As the table has it: 10 bits of the hash. */
+	while ((mix(source ^ r->shares.salt) ^ mix(r->shares.salt)) & (SHARE_SOURCES - 1))
+		source++;
+	shares_turn(&r->shares, r->now_ns + 1);
+	while (id < SHARE_OPEN_ALONE)
+		assert_non_null(request_open(r, &door, ++id, 10, 0));
+	assert_non_null(request_open(r, &door, ++id, 10, source));
+	/* Nor does its end give one back that was never taken. */
+	request_close(r, request_find(r, &door, 1, NULL));
+	assert_int_equal(r->open, SHARE_OPEN_ALONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +237,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(V31_a_silent_one_gives_its_buffer_up, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(V37_N13_one_source_does_not_fill_the_table, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(V37_the_local_socket_takes_nobodys_share, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(finds_by_door_and_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(session_is_found_only_while_a_command_is_open,
