@@ -27,8 +27,8 @@ static void send_window(struct serve *s, struct request *q, raft_id leader)
 void forward_send(struct serve *s, struct request *q, const struct serve_leader *leader)
 {
 	if (!q->forward_id || q->term != leader->term) {
-		q->strayed |= q->forward_id && q->forwarded_to != leader->id;
-		q->forwarded_to = leader->id;
+		/* The former copy may be on its way: a refusal of this one is none of that. */
+		q->strayed |= q->forward_id != 0;
 		/* Never that of an earlier life: the leader may still hold parts under it (R42). */
 		q->forward_id = ++s->next_id * REQUESTS_MAX + (uint64_t)(q - s->requests.slot);
 		q->parts_acked = 0;

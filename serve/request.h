@@ -78,7 +78,6 @@ struct request {
 
 	/* Forwarding to the leader, on a follower. */
 	uint64_t forward_id;
-	raft_id forwarded_to; /* the last one */
 	raft_term term;       /* in which it was proposed or forwarded */
 	uint32_t parts_acked; /* the leader has all below */
 	uint32_t parts_sent;

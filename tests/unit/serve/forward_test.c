@@ -149,7 +149,7 @@ static void a_refusal_is_final_or_asked_again(void **state)
 }
 
 /* The first leader may propose the copy that it was sent. */
-static void V10_a_refusal_of_the_second_leader_is_not_final(void **state)
+static void V10_a_refusal_of_the_second_copy_is_not_final(void **state)
 {
 	(void)state;
 	hand_command(&h, 1, 5, 1, 100);
@@ -160,10 +160,16 @@ static void V10_a_refusal_of_the_second_leader_is_not_final(void **state)
 	assert_int_equal(h.parts, 2);
 	reply_from(OTHER, SERVE_NO_SPACE, 0);
 	hand_heard(&h, 0);
-	/* The same one in another term never had more than one log. */
+	/* The same one in another term refuses what it is asked now, by its id, and no more. */
 	hand_command(&h, 2, 6, 1, 100);
 	hand_turn(&h, 0);
 	h.leader.term++;
+	hand_turn(&h, SERVE_RESEND_NS_MIN);
+	reply_from(OTHER, SERVE_NO_SPACE, 0);
+	hand_heard(&h, 0);
+	/* Asked again in one term it is one copy under one id. */
+	hand_command(&h, 3, 7, 1, 100);
+	hand_turn(&h, 0);
 	hand_turn(&h, SERVE_RESEND_NS_MIN);
 	reply_from(OTHER, SERVE_NO_SPACE, 0);
 	assert_int_equal(hand_heard(&h, 1)->status, SERVE_NO_SPACE);
@@ -208,7 +214,7 @@ int main(void)
 			R54_a_late_acceptance_of_an_older_term_does_not_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_the_leaders_word_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusal_is_final_or_asked_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(V10_a_refusal_of_the_second_leader_is_not_final,
+		cmocka_unit_test_setup_teardown(V10_a_refusal_of_the_second_copy_is_not_final,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_peers_hint_puts_nothing_off_for_good, setup,
 						teardown),
