@@ -61,7 +61,10 @@ static void log_contradiction(struct node *n)
 		      node_member_name(n, s.contradiction.from));
 }
 
-/* The store is made anew of the log: a long one takes its time, and says so once a second. */
+/*
+ * The store is made anew of the log: a long one takes its time, and says so once a second; not
+ * while it waits for a leader, who knows what is committed.
+ */
 static void log_replay(struct node *n)
 {
 	struct raft_status s;
@@ -73,7 +76,7 @@ static void log_replay(struct node *n)
 		n->replay_ns = UINT64_MAX;
 		return;
 	}
-	if (n->replay_ns)
+	if (n->replay_ns && s.applied < s.commit)
 		journal_write(n->journal, JOURNAL_INFO, "replaying",
 			      "applied=%" PRIu64 " of=%" PRIu64, s.applied, s.replay_last);
 	n->replay_ns = n->now_ns + REPLAY_TOLD_NS;
