@@ -99,6 +99,31 @@ static void R41_a_round_under_way_confirms_nothing_that_came_after_it_left(void 
 	hand_fini(&h);
 }
 
+/* D9c: with fewer than a majority that count, whoever echoes, the leader may be none any more. */
+static void R41_who_does_not_count_confirms_no_read(void **state)
+{
+	struct raft_message m;
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3);
+	assert_int_equal(read_ask(&h, 1), 0);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, raft_get_term(h.r));
+	m.append_reply = (struct raft_append_reply){
+		.accepted = true, .unconfirmed = true, .match = 1, .read_seq = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 3, raft_get_term(h.r));
+	m.append_reply = (struct raft_append_reply){.accepted = true, .lost = true, .read_seq = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.read_count, 0);
+	assert_int_equal(read_ask(&h, 2), 0);
+	assert_int_equal(h.read_count, 0);
+	assert_int_equal(echo(&h, 2, 1), 0);
+	assert_int_equal(h.read_count, 1);
+	assert_int_equal(h.read[0].context, 1);
+	hand_fini(&h);
+}
+
 static void R41_answers_of_another_term_do_not_confirm(void **state)
 {
 	struct hand h;
@@ -275,6 +300,7 @@ int main(void)
 		cmocka_unit_test(R40_no_read_before_the_first_commit_of_the_term),
 		cmocka_unit_test(R41_only_answers_to_later_appends_confirm),
 		cmocka_unit_test(R41_a_round_under_way_confirms_nothing_that_came_after_it_left),
+		cmocka_unit_test(R41_who_does_not_count_confirms_no_read),
 		cmocka_unit_test(R41_answers_of_another_term_do_not_confirm),
 		cmocka_unit_test(a_majority_of_five_is_three),
 		cmocka_unit_test(one_round_serves_all_that_wait),

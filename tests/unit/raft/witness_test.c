@@ -31,6 +31,13 @@ static void a_witness_tells_the_newest_start_and_the_furthest_position(void **st
 	told = hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2);
 	assert_int_equal(told->start_reply.asked, m.start);
 	assert_int_equal(told->start_reply.known.start, hand_start(2, 5));
+	/* One that is heard of, and did not ask, is told at once too. */
+	hand_forget(&h);
+	raft_start_tell(h.r, 2, hand_start(2, 3));
+	hand_take(&h);
+	told = hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2);
+	assert_non_null(told);
+	assert_int_equal(told->start_reply.asked, hand_start(2, 3));
 	assert_int_equal(raft_witnesses(h.r, w), 1);
 	assert_int_equal(w[0].id, 2);
 	assert_int_equal(w[0].start, hand_start(2, 5));
