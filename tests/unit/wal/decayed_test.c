@@ -3,6 +3,7 @@
  * data is zeroed again and told. What may have been acknowledged is refused, as ever.
  */
 #include "tests/unit/wal/helpers.h"
+#include "wal/inspect.h"
 
 #include "base/bytes.h"
 #include "wal/scan.h"
@@ -369,6 +370,8 @@ static void V25_what_cannot_be_read_of_a_torn_write_is_cut_with_it(void **state)
 /* Each unit of acknowledged writes; the line names it, and not what was read at once. */
 static void V25_what_cannot_be_read_of_an_acknowledged_write_is_refused(void **state)
 {
+	struct wal_inspect_result looked;
+	char error[WAL_ERROR_MAX];
 	struct test_place place;
 	char where[128];
 	struct test_log t;
@@ -385,6 +388,11 @@ static void V25_what_cannot_be_read_of_an_acknowledged_write_is_refused(void **s
 				       "%s at offset %lu: cannot be read: Input/output error",
 				       place.file, place.offset + unit);
 			test_log_refused(&copy, -EIO, where);
+			/* Nor does it look like the end of a log that a node has open. */
+			assert_int_equal(wal_inspect_disk(fake_disk_of(copy.disk), true, "fake",
+							  NULL, NULL, &looked, error),
+					 -EIO);
+			assert_non_null(strstr(error, ": cannot be read: Input/output error"));
 			test_log_free(&copy);
 		}
 	}
