@@ -207,6 +207,11 @@ static int step_failed(struct wal *w, int err)
 
 	if (!no_space(err) || p->state == PREPARE_NAMES_SYNC || p->state >= PREPARE_CLOSE)
 		return prepare_fail(w, err);
+	if (p->state == PREPARE_CREATE && wal_no_descriptor(err) && wal_segment_give_way(w)) {
+		p->state = PREPARE_IDLE;
+		p->next_ns = 0; /* at once: no write waits for files that are only read */
+		return 0;
+	}
 	space_short(w, err);
 	p->state = p->state == PREPARE_CREATE ? PREPARE_IDLE : PREPARE_CLOSE;
 	return 0;

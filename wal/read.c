@@ -186,7 +186,7 @@ static void file_opened(struct wal *w, struct segment *segment, const struct dis
 	if (done->result == 0)
 		segment->file = (int)done->value;
 	else if (wal_no_descriptor(done->result))
-		wal_segment_give_way(w); /* to the next try */
+		(void)wal_segment_give_way(w); /* to the next try */
 	for (uint32_t slot = 0; slot < WAL_READS_MAX; slot++) {
 		struct read *r = &w->reads[slot];
 		int err = done->result;

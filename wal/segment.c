@@ -29,9 +29,9 @@ int wal_segment_append(struct wal *w, const struct segment *segment)
 
 /*
  * Closes the file that was not read for longest, if more than so many are open. What is written or
- * is still to be synced stays open, so that neither ever waits for a name.
+ * is still to be synced stays open, so that neither ever waits for a name. True: one is closed.
  */
-static void files_trim(struct wal *w, uint32_t open_max)
+static bool files_trim(struct wal *w, uint32_t open_max)
 {
 	size_t kept = w->marker.synced < w->tail ? w->marker.synced : w->tail;
 	struct disk_call call = {.kind = DISK_CLOSE};
@@ -46,18 +46,19 @@ static void files_trim(struct wal *w, uint32_t open_max)
 			oldest = s;
 	}
 	if (open <= open_max || !oldest)
-		return;
+		return false;
 	call.file = oldest->file;
 	/* Another time, if the disk has too much to do. */
 	if (w->disk->ops->call(w->disk, &call, TAG_CLOSE) != 0)
-		return;
+		return false;
 	w->closing++;
 	oldest->file = -1;
+	return true;
 }
 
-void wal_segment_give_way(struct wal *w)
+bool wal_segment_give_way(struct wal *w)
 {
-	files_trim(w, 0);
+	return files_trim(w, 0);
 }
 
 int wal_segment_file(struct wal *w, struct segment *segment)
@@ -74,7 +75,7 @@ int wal_segment_open(struct wal *w, struct segment *segment, uint64_t tag)
 {
 	struct disk_call call = {.kind = DISK_OPEN, .mode = w->mode};
 
-	files_trim(w, SEGMENT_FILES_MAX - 1);
+	(void)files_trim(w, SEGMENT_FILES_MAX - 1);
 	wal_meta_segment_name(call.name, segment->sequence);
 	return w->disk->ops->call(w->disk, &call, tag);
 }
@@ -93,5 +94,9 @@ bool wal_segment_roll(struct wal *w)
 		return false;
 	w->tail++;
 	assert(w->segments[w->tail].end == w->unit);
+	/* What ended was on stable storage when it did. */
+	if (w->durability == WAL_DURABLE)
+		w->marker.synced = w->tail;
+	(void)files_trim(w, SEGMENT_FILES_MAX);
 	return true;
 }

@@ -246,8 +246,8 @@ struct wal {
 int wal_segment_append(struct wal *w, const struct segment *segment);
 int wal_segment_file(struct wal *w, struct segment *segment); /* opens it if need be, at once */
 int wal_segment_open(struct wal *w, struct segment *segment, uint64_t tag); /* asynchronously */
-/* A descriptor is wanted: one that only a later read would use goes. */
-void wal_segment_give_way(struct wal *w);
+/* A descriptor is wanted: one that only a later read would use goes, if there is one. */
+bool wal_segment_give_way(struct wal *w);
 bool wal_segment_roll(struct wal *w);         /* false: the next one is not ready */
 bool wal_segment_wanted(const struct wal *w); /* there is none to roll to */
 int wal_prepare_step(struct wal *w);          /* starts the next step if none is in flight */

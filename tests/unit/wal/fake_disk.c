@@ -39,6 +39,8 @@ static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t
 	int at = fake_name_find(&f->seen, call->name);
 	int inode;
 
+	if (f->files_max > 0 && fake_files(f) >= f->files_max)
+		return -EMFILE;
 	if (call->kind == DISK_CREATE) {
 		if (at >= 0)
 			return -EEXIST;
@@ -48,8 +50,6 @@ static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t
 		fake_change_name(f, call->name, "", inode);
 	} else if (at < 0) {
 		return -ENOENT;
-	} else if (f->files_max > 0 && fake_files(f) >= f->files_max) {
-		return -EMFILE;
 	} else {
 		inode = f->seen.names[at].inode;
 	}

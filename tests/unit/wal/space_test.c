@@ -149,6 +149,43 @@ static void V17_no_space_at_any_step_of_a_segment(void **state)
 	assert_int_equal(seen, 8 * count);
 }
 
+static void roll(struct test_log *t, size_t segments)
+{
+	uint64_t now_ns = 0;
+
+	for (raft_index next = t->wal->last_index + 1; t->wal->tail < segments; next++) {
+		uint64_t asked = test_append(t->wal, next, next, 1), seq = 0;
+
+		for (int i = 0; i < 300 && seq < asked; i++)
+			assert_int_equal(wal_poll(t->wal, now_ns += 1000, &seq), 0);
+		assert_true(seq >= asked);
+	}
+}
+
+/*
+ * However long a log is, and however much of it was written since the start, it keeps so many files
+ * open and no more; and those that are only read give way to the next segment.
+ */
+static void F14_V17_a_long_log_takes_few_descriptors(void **state)
+{
+	enum { FILES = 64 + 8 };
+	struct wal_space space;
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	roll(&t, FILES + 4);
+	assert_in_range(fake_files(t.disk), 64, FILES);
+	fake_files_max(t.disk, FILES / 2);
+	roll(&t, FILES + 8);
+	assert_in_range(fake_files(t.disk), FILES / 4, FILES / 2);
+	wal_get_space(t.wal, &space);
+	assert_false(space.full);
+	fake_files_max(t.disk, 0);
+	test_expect(t.wal, 1, t.wal->last_index, 1);
+	test_log_free(&t);
+}
+
 /* Each says what it was. */
 static void V23_a_failed_step_is_told_in_its_own_words(void **state)
 {
@@ -206,6 +243,7 @@ int main(void)
 		cmocka_unit_test(V17_space_is_looked_for_before_it_is_needed),
 		cmocka_unit_test(V17_a_full_log_waits_and_goes_on_by_itself),
 		cmocka_unit_test(V17_no_space_at_any_step_of_a_segment),
+		cmocka_unit_test(F14_V17_a_long_log_takes_few_descriptors),
 		cmocka_unit_test(V23_a_failed_step_is_told_in_its_own_words),
 		cmocka_unit_test(V17_a_directory_is_not_made_without_space),
 	};
