@@ -258,12 +258,16 @@ static void what_is_not_on_disk_cannot_be_read(void **state)
 	assert_int_equal(test_persist(t.wal, 1), 0);
 	assert_int_equal(wal_read_now(t.wal, 0, 1, 9, &entries), 2);
 	fake_hold(t.disk, true);
-	append(&t, 2, NULL, 2, 2);
-	/* An entry about to be superseded is no longer there, and those below it are. */
+	append(&t, 2, NULL, 3, 1);
+	append(&t, 3, NULL, 2, 2);
+	/*
+	 * An entry about to be superseded is no longer there, wherever in the buffer that is said,
+	 * and those below it are.
+	 */
 	assert_int_equal(wal_read(t.wal, 1, 2, 1), -ENOENT);
 	fake_hold(t.disk, false);
 	assert_int_equal(wal_read_now(t.wal, 1, 1, 9, &entries), 1);
-	assert_int_equal(test_persist(t.wal, 2), 0);
+	assert_int_equal(test_persist(t.wal, 3), 0);
 	assert_int_equal(wal_read_now(t.wal, 1, 1, 9, &entries), 2);
 	assert_int_equal(entries[1].term, 2);
 	test_log_free(&t);
