@@ -46,6 +46,27 @@ static void a_witness_tells_the_newest_start_and_the_furthest_position(void **st
 }
 
 /*
+ * V5: a term in which this member stands, and that its disk does not have yet, is told to nobody:
+ * for one whose disk hangs a leader would step down.
+ */
+static void V5_an_answer_tells_no_term_that_is_not_durable(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	hand_campaign(&h);
+	assert_int_equal(raft_get_term(h.r), 2);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 2, 0);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2)->term, 1);
+	hand_persist(&h);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_START_REPLY, 2)->term, 2);
+	hand_fini(&h);
+}
+
+/*
  * The same count drawn anew is a directory that was rolled back, or is there twice: it is told so
  * at its next start too, which would otherwise be the newest, if it ends before it hears it.
  */
@@ -334,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_witness_tells_the_newest_start_and_the_furthest_position),
+		cmocka_unit_test(V5_an_answer_tells_no_term_that_is_not_durable),
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
 		cmocka_unit_test(nothing_acknowledged_is_not_a_position),
 		cmocka_unit_test(RX2_a_member_that_is_further_ahead_is_met),
