@@ -186,6 +186,31 @@ static void F14_V17_a_long_log_takes_few_descriptors(void **state)
 	test_log_free(&t);
 }
 
+/* What no look at the file system shows keeps the alarm on from one try to the next. */
+static void V17_an_alarm_stays_while_each_try_fails(void **state)
+{
+	struct wal_space space;
+	struct test_log t;
+	uint64_t seq;
+
+	(void)state;
+	opened(&t);
+	fake_space(t.disk, true, 100 * TEST_SEGMENT_SIZE + SPARE);
+	fake_files_max(t.disk, 1);
+	polls(&t, 0);
+	for (uint64_t i = 1; i < 1000; i++) {
+		assert_int_equal(wal_poll(t.wal, i * SECOND / 100, &seq), 0);
+		wal_get_space(t.wal, &space);
+		assert_true(space.full);
+		assert_int_equal(space.error, -EMFILE);
+	}
+	fake_files_max(t.disk, 0);
+	polls(&t, 11 * SECOND);
+	wal_get_space(t.wal, &space);
+	assert_false(space.full);
+	test_log_free(&t);
+}
+
 /* Each says what it was. */
 static void V23_a_failed_step_is_told_in_its_own_words(void **state)
 {
@@ -244,6 +269,7 @@ int main(void)
 		cmocka_unit_test(V17_a_full_log_waits_and_goes_on_by_itself),
 		cmocka_unit_test(V17_no_space_at_any_step_of_a_segment),
 		cmocka_unit_test(F14_V17_a_long_log_takes_few_descriptors),
+		cmocka_unit_test(V17_an_alarm_stays_while_each_try_fails),
 		cmocka_unit_test(V23_a_failed_step_is_told_in_its_own_words),
 		cmocka_unit_test(V17_a_directory_is_not_made_without_space),
 	};
