@@ -123,8 +123,9 @@ struct node {
 	uint64_t witnesses_seen; /* their generation, as the log's marks know it */
 
 	struct wire_settings
-		settings; /* ours, and as each peer last told: heartbeat_us 0: not yet */
+		settings; /* ours, and as each peer last answered: heartbeat_us 0: not yet */
 	struct wire_settings peer_settings[DP_PEERS_MAX];
+	struct hearsay unanswered[DP_PEERS_MAX]; /* it is heard, and answers no question */
 	uint64_t next_settings_ns;
 	struct path path[DP_PEERS_MAX];      /* what passes to each peer */
 	uint32_t path_told[DP_PEERS_MAX];    /* ... as last logged */
@@ -239,7 +240,7 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 bool settings_differ(const struct node *n, uint32_t peer);
 /* Since the peer was heard; UINT64_MAX: it never was. */
 uint64_t settings_silent_ns(const struct node *n, uint32_t peer);
-/* It is heard, and says that it does not hear us. */
+/* It is heard, answers nothing, and says that it does not hear us. */
 bool settings_unheard(const struct node *n, uint32_t peer);
 
 /* wires.c: ports that go up and down, and who else has our address. */

@@ -4,6 +4,11 @@
  * ones disturbs everybody. They also say whether their logs have space: what a majority cannot take
  * is not taken by the leader. The same packets measure the round trip to each peer, and tell it
  * when it was last heard: so a way that is cut in one direction shows at both its ends.
+ *
+ * Nobody vouches for a packet (V35). So what a peer says counts only in its answer to a question of
+ * ours: who forges one does not know the question, and what was recorded answers another one. What
+ * it says unasked, and differs, is asked for at once. One thing cannot be answered: that the peer
+ * does not hear us. It is believed when its packets come and no answer does, for HEARSAY_NS.
  */
 #include "node/internal.h"
 
@@ -20,8 +25,7 @@ uint64_t settings_silent_ns(const struct node *n, uint32_t peer)
 
 bool settings_unheard(const struct node *n, uint32_t peer)
 {
-	return n->peer_settings[peer].heartbeat_us &&
-	       settings_silent_ns(n, peer) < PEER_SILENT_NS &&
+	return settings_silent_ns(n, peer) < PEER_SILENT_NS &&
 	       n->peer_settings[peer].heard_ms >= PEER_SILENT_NS / 1000000;
 }
 
@@ -40,48 +44,67 @@ static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint
 		dp_end(n->dp, WIRE_SETTINGS, wire_settings_encode(&settings, body));
 }
 
+static void ask(struct node *n, uint32_t peer)
+{
+	n->asked_ns[peer] = n->now_ns;
+	settings_send(n, peer, n->asked_ns[peer], 0);
+}
+
 void settings_drive(struct node *n)
 {
 	if (n->now_ns < n->next_settings_ns)
 		return;
 	n->next_settings_ns = n->now_ns + SETTINGS_EVERY_NS;
-	for (uint32_t i = 0; i < n->peer_count; i++) {
-		n->asked_ns[i] = n->now_ns;
-		settings_send(n, i, n->asked_ns[i], 0);
-	}
+	for (uint32_t i = 0; i < n->peer_count; i++)
+		ask(n, i);
+}
+
+static_assert((int)WIRE_DURABILITY_MAX == (int)WAL_VOLATILE, "each of them can be told");
+
+static bool same_timers(const struct wire_settings *a, const struct wire_settings *b)
+{
+	return a->heartbeat_us == b->heartbeat_us && a->election_us_min == b->election_us_min &&
+	       a->election_us_max == b->election_us_max && a->durability == b->durability;
+}
+
+/* A heartbeat of zero marks a peer that has not told: none that is decoded has it. */
+bool settings_differ(const struct node *n, uint32_t peer)
+{
+	const struct wire_settings *theirs = &n->peer_settings[peer];
+
+	return theirs->heartbeat_us && !same_timers(&n->settings, theirs);
+}
+
+/* While a question is open its answer will say: so a flood makes one question each round trip. */
+static void heard_unasked(struct node *n, uint32_t peer, const struct wire_settings *settings)
+{
+	struct wire_settings *known = &n->peer_settings[peer];
+
+	hearsay_note(&n->unanswered[peer], n->now_ns);
+	if (hearsay_verdict(&n->unanswered[peer], n->now_ns) == HEARSAY_ALONE)
+		known->heard_ms = settings->heard_ms;
+	if (!n->asked_ns[peer] && (!same_timers(settings, known) || settings->full != known->full ||
+				   settings->client_port != known->client_port))
+		ask(n, peer);
 }
 
 /*
  * A question is answered at once, so that what is measured is the way and the two loops. An answer
  * counts once, and only the one to the newest question: frames are duplicated, and come late.
  */
-static void round_trip(struct node *n, uint32_t peer, const struct wire_settings *settings)
-{
-	if (settings->question)
-		settings_send(n, peer, 0, settings->question);
-	if (!settings->answer || settings->answer != n->asked_ns[peer])
-		return;
-	histogram_observe(&n->round_trip[peer], n->now_ns - n->asked_ns[peer]);
-	n->asked_ns[peer] = 0;
-}
-
-static_assert((int)WIRE_DURABILITY_MAX == (int)WAL_VOLATILE, "each of them can be told");
-
-/* A heartbeat of zero marks a peer that has not told: none that is decoded has it. */
-bool settings_differ(const struct node *n, uint32_t peer)
-{
-	const struct wire_settings *a = &n->settings, *b = &n->peer_settings[peer];
-
-	return b->heartbeat_us &&
-	       (a->heartbeat_us != b->heartbeat_us || a->election_us_min != b->election_us_min ||
-		a->election_us_max != b->election_us_max || a->durability != b->durability);
-}
-
 void settings_receive(struct node *n, uint32_t peer, const struct wire_settings *settings)
 {
 	bool differed = settings_differ(n, peer);
 
-	round_trip(n, peer, settings);
+	if (settings->question)
+		settings_send(n, peer, 0, settings->question);
+	if (!settings->answer || settings->answer != n->asked_ns[peer]) {
+		heard_unasked(n, peer, settings);
+		return;
+	}
+	histogram_observe(&n->round_trip[peer], n->now_ns - n->asked_ns[peer]);
+	n->asked_ns[peer] = 0;
+	hearsay_deny(&n->unanswered[peer]);
 	n->peer_settings[peer] = *settings;
 	if (settings_differ(n, peer) && !differed)
 		journal_write(n->journal, JOURNAL_WARN, "settings_differ",

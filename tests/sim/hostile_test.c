@@ -399,7 +399,7 @@ static void V35_one_frame_of_a_later_start_shuts_nobody_out(void **state)
 	assert_true(worst <= 5 * SECOND);
 }
 
-/* --- strangers --------------------------------------------------------------------------- */
+/* --- settings ---------------------------------------------------------------------------- */
 
 static bool status_has(uint32_t i, const char *words)
 {
@@ -409,6 +409,75 @@ static bool status_has(uint32_t i, const char *words)
 	text[size] = '\0';
 	return strstr(text, words) != NULL;
 }
+
+/* What it would say if all that members warn of were so. */
+static void offer_settings(uint64_t answer)
+{
+	const struct wire_settings s = {.heartbeat_us = 7,
+					.election_us_min = 8,
+					.election_us_max = 9,
+					.durability = 2,
+					.full = true,
+					.heard_ms = UINT32_MAX,
+					.answer = answer};
+	uint8_t body[WIRE_FORM_SIZE_SETTINGS];
+
+	offer(victim, WIRE_SETTINGS, body, wire_settings_encode(&s, body));
+}
+
+static bool warned(void)
+{
+	return status_has(victim, " differs: ") || status_has(victim, "no space for its log") ||
+	       status_has(victim, "does not hear this member") ||
+	       node_space_members(node_of(victim)) < 3;
+}
+
+/* A packet, a burst, one in a second for ever, or one that was an answer: the member itself says. */
+static void V35_forged_settings_are_none(void **state)
+{
+	uint64_t asked;
+
+	(void)state;
+	world_begin(81, 0);
+	for (uint32_t i = 0; i < 300; i++) {
+		offer_settings(i % 2 ? i : 0);
+		if (i >= 100)
+			sim_world_run(&w, i < 200 ? MS : 50 * MS);
+		assert_false(warned());
+	}
+	do
+		sim_world_run(&w, MS / 100);
+	while ((asked = node_of(victim)->asked_ns[node_peer_find(node_of(victim),
+								 node_of(hostile)->id)]) == 0);
+	sim_world_run(&w, 100 * MS);
+	offer_settings(asked); /* recorded, and changed or not: it was answered */
+	sim_world_run(&w, 10 * MS);
+	assert_false(warned());
+	world_end();
+}
+
+/* The member's own news, on the next answer; and that it does not hear, which it cannot answer. */
+static void V35_settings_that_are_so_are_heard_of(void **state)
+{
+	uint64_t began;
+
+	(void)state;
+	world_begin(82, 0);
+	node_of(hostile)->settings.durability = 2;
+	node_of(hostile)->next_settings_ns = 0; /* as when its space ends */
+	sim_world_run(&w, 50 * MS);
+	assert_true(status_has(victim, " differs: durability volatile"));
+	sim_net_cut(w.net, victim, hostile, true);
+	for (began = w.now_ns; !status_has(victim, "does not hear this member");)
+		sim_world_run(&w, 10 * MS);
+	assert_true(w.now_ns - began >= 3 * SECOND && w.now_ns - began <= 6 * SECOND);
+	sim_net_heal(w.net);
+	sim_world_run(&w, 1100 * MS);
+	assert_false(status_has(victim, "does not hear this member"));
+	world_end();
+}
+
+/* --- strangers --------------------------------------------------------------------------- */
 
 static void stranger(uint32_t from, const struct wire_envelope *e, uint8_t version)
 {
@@ -463,6 +532,8 @@ int main(void)
 		cmocka_unit_test(N9_a_member_that_lies_costs_its_own_vote_and_nothing_else),
 		cmocka_unit_test(N9_after_lies_about_terms_the_cluster_goes_on),
 		cmocka_unit_test(V35_one_frame_of_a_later_start_shuts_nobody_out),
+		cmocka_unit_test(V35_forged_settings_are_none),
+		cmocka_unit_test(V35_settings_that_are_so_are_heard_of),
 		cmocka_unit_test(F10_strangers_are_in_the_status_while_they_come),
 	};
 
