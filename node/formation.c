@@ -80,6 +80,7 @@ int node_formation_create(struct node *n)
 	};
 	int err = formation_create(&n->formation, &f);
 
+	memset(n->word, 0, sizeof(n->word));
 	if (err == -EXDEV)
 		say_foreign(n);
 	else if (err == -EBADMSG)
@@ -105,8 +106,23 @@ int node_formation_create(struct node *n)
 
 /* --- what is heard and said -------------------------------------------------------------- */
 
+/* V35: nobody vouches for one packet of a place, so what it says is told of when it lasts. */
+static void word_note(struct node *n, uint32_t place)
+{
+	const struct formation_peer *p = &n->formation.peer[place];
+	struct node_word *w = &n->word[place];
+	struct node_word now = {.identity = p->identity, .cluster_id = p->cluster_id};
+
+	now.wait = formation_waits(&n->formation, place, &now.about);
+	if (now.wait != w->wait || now.about != w->about || now.identity != w->identity ||
+	    now.cluster_id != w->cluster_id)
+		*w = now;
+	hearsay_note(&w->lasts, n->now_ns);
+}
+
 void node_formation_receive(struct node *n, const struct dp_datagram *d)
 {
+	uint32_t place = place_of(n, d->peer);
 	struct formation_message m;
 
 	if (wire_formation_decode(&m, d->body, d->envelope.body_size)) {
@@ -114,8 +130,10 @@ void node_formation_receive(struct node *n, const struct dp_datagram *d)
 		return;
 	}
 	m.identity = d->envelope.source_identity;
-	if (formation_recv(&n->formation, place_of(n, d->peer), &m))
+	if (formation_recv(&n->formation, place, &m))
 		n->counters.malformed++;
+	else if (m.say != FORMATION_SAY_REFUSE || m.to == n->formation.identity)
+		word_note(n, place);
 }
 
 static void say(struct node *n)
@@ -297,7 +315,7 @@ static const char *wait_text(enum formation_wait wait)
 	case FORMATION_WAIT_TABLE:
 		return "has agreed to a cluster with another directory of";
 	case FORMATION_WAIT_MISSING:
-		return "answers from a new directory, and the one that was agreed on is gone";
+		return "answers from another directory than the one that was agreed on";
 	case FORMATION_WAIT_ACCEPT:
 		return "has not agreed yet";
 	case FORMATION_WAIT_REFUSED:
@@ -309,6 +327,20 @@ static const char *wait_text(enum formation_wait wait)
 static const char *name_of(const struct node *n, uint32_t place)
 {
 	return place == n->formation.self ? "this member" : n->peer_name[peer_of(n, place)];
+}
+
+/* Until what a place says lasts, what is true of it in any case. */
+static enum formation_wait wait_told(const struct node *n, uint32_t place, uint32_t *about)
+{
+	const struct node_word *w = &n->word[place];
+	enum formation_wait wait = formation_waits(&n->formation, place, about);
+
+	if (wait == FORMATION_WAIT_NOT || wait == FORMATION_WAIT_SILENT ||
+	    (wait == w->wait && *about == w->about &&
+	     hearsay_verdict(&w->lasts, n->now_ns) == HEARSAY_ALONE))
+		return wait;
+	*about = place;
+	return FORMATION_WAIT_ACCEPT;
 }
 
 static bool reset_helps(enum formation_wait wait)
@@ -355,7 +387,7 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 		size = alone_text(n, out, size_max);
 	for (uint32_t i = 0; i < f->table.count && size < size_max; i++) {
 		uint32_t about;
-		enum formation_wait wait = formation_waits(f, i, &about);
+		enum formation_wait wait = wait_told(n, i, &about);
 		bool stuck = reset_helps(wait) && f->state == FORMATION_ACCEPTED;
 
 		if (wait == FORMATION_WAIT_NOT)

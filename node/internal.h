@@ -75,6 +75,15 @@ struct node_serving {
 	struct calls *calls;
 };
 
+/* What a place said last while a cluster is formed, and since when nothing else (formation.c). */
+struct node_word {
+	struct hearsay lasts;
+	enum formation_wait wait;
+	uint32_t about;
+	raft_identity identity;
+	uint64_t cluster_id;
+};
+
 /* Strangers, as last told of in the log (foreign.c). */
 struct node_foreign {
 	uint64_t count, ns;
@@ -99,6 +108,7 @@ struct node {
 	char error[NODE_ERROR_MAX];
 
 	struct formation formation;
+	struct node_word word[FORMATION_PLACES_MAX];
 	uint64_t cluster_id; /* 0 before the cluster is formed */
 	raft_id id;          /* likewise */
 	uint64_t waiting_ns; /* what it waits for is said next at this time at the earliest */

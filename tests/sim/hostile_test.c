@@ -6,7 +6,7 @@
  *
  * Left out are lies that a member may tell: who says that it leads a newer term is believed.
  */
-#include "tests/sim/world.h"
+#include "tests/sim/hands.h"
 
 #include "base/bytes.h"
 #include "dataplane/wire_fields.h"
@@ -22,12 +22,10 @@
 
 #define MS 1000000ull
 #define SECOND (1000 * MS)
-#define ADDRESS 0xc6120001u /* of the first node */
 
-enum { HANDS_PORT = 15, TERMS = 500, FRAMES_PER_MS = 3 };
+enum { TERMS = 500, FRAMES_PER_MS = 3 };
 
 static struct sim_world w;
-static struct link *hands;
 static uint32_t hostile, victim;
 
 static struct node *node_of(uint32_t i)
@@ -53,65 +51,27 @@ static void world_begin(uint64_t seed, uint32_t clients)
 	sim_world_run(&w, SECOND);
 	victim = (uint32_t)sim_leader(&w);
 	hostile = (victim + 1) % 3;
-	hands = sim_net_link(w.net, HANDS_PORT);
-	/* It sends and never reads: a broadcast to it is no event that the world waits for. */
-	sim_net_doze(w.net, HANDS_PORT, true);
+	hands_open(&w);
 }
 
 static void world_end(void)
 {
-	hands->ops->destroy(hands);
+	hands_close();
 	sim_world_destroy(&w);
 }
 
 /* --- frames in its name ------------------------------------------------------------------ */
 
-static struct wire_envelope envelope_of(uint32_t from, uint32_t to, uint8_t type, size_t size)
-{
-	const struct node *n = node_of(from);
-
-	return (struct wire_envelope){
-		.type = type,
-		.body_size = (uint16_t)size,
-		.cluster_id = n->cluster_id,
-		.source_id = n->id,
-		.source_identity = n->recovered.identity,
-		.source_start = wal_start(n->wal),
-		.destination_identity =
-			type == WIRE_FORMATION ? 0 : node_of(to)->recovered.identity,
-	};
-}
-
-static void frame_offer(uint32_t from, uint32_t to, uint16_t port, const uint8_t *payload,
-			size_t size)
-{
-	struct frame_udp udp = {.source = ADDRESS + from,
-				.destination = ADDRESS + to,
-				.source_port = port,
-				.destination_port = port};
-	struct link_frame frame;
-	struct frame f;
-
-	memcpy(udp.source_mac, (uint8_t[6]){2, 0, 0, 0, 0, (uint8_t)from}, 6);
-	memcpy(udp.destination_mac, (uint8_t[6]){2, 0, 0, 0, 0, (uint8_t)to}, 6);
-	frame_udp(&f, &udp, payload, size);
-	assert_true(hands->ops->alloc(hands, &frame));
-	assert_true(f.size <= frame.size_max);
-	memcpy(frame.data, f.data, f.size);
-	frame.size = (uint32_t)f.size;
-	hands->ops->tx(hands, &frame, 1);
-}
-
 static void offer(uint32_t to, uint8_t type, const uint8_t *body, size_t size)
 {
 	uint8_t payload[FRAME_MAX];
-	const struct wire_envelope e = envelope_of(hostile, to, type, size);
+	const struct wire_envelope e = hands_envelope(hostile, to, type, size);
 
 	if (WIRE_ENVELOPE_SIZE + size > 1472)
 		return;
 	wire_envelope_encode(&e, payload);
 	memcpy(payload + WIRE_ENVELOPE_SIZE, body, size);
-	frame_offer(hostile, to, WIRE_PORT_PEER, payload, WIRE_ENVELOPE_SIZE + size);
+	hands_offer(hostile, to, WIRE_PORT_PEER, payload, WIRE_ENVELOPE_SIZE + size);
 }
 
 static bool of_peer(uint8_t type)
@@ -323,13 +283,13 @@ static void N9_after_lies_about_terms_the_cluster_goes_on(void **state)
 /* One frame in its name, as if it had been started so often since. */
 static void offer_started(uint8_t type, const uint8_t *body, size_t size, uint32_t more)
 {
-	struct wire_envelope e = envelope_of(hostile, victim, type, size);
+	struct wire_envelope e = hands_envelope(hostile, victim, type, size);
 	uint8_t payload[FRAME_MAX];
 
 	e.source_start += ((raft_start)more << 32) + 1;
 	wire_envelope_encode(&e, payload);
 	memcpy(payload + WIRE_ENVELOPE_SIZE, body, size);
-	frame_offer(hostile, victim, WIRE_PORT_PEER, payload, WIRE_ENVELOPE_SIZE + size);
+	hands_offer(hostile, victim, WIRE_PORT_PEER, payload, WIRE_ENVELOPE_SIZE + size);
 }
 
 /* Whoever leads hears it, or it does. */
@@ -399,84 +359,6 @@ static void V35_one_frame_of_a_later_start_shuts_nobody_out(void **state)
 	assert_true(worst <= 5 * SECOND);
 }
 
-/* --- settings ---------------------------------------------------------------------------- */
-
-static bool status_has(uint32_t i, const char *words)
-{
-	static char text[METRICS_STATUS_SIZE_MAX];
-	size_t size = node_status_text(node_of(i), text, sizeof(text) - 1);
-
-	text[size] = '\0';
-	return strstr(text, words) != NULL;
-}
-
-/* What it would say if all that members warn of were so. */
-static void offer_settings(uint64_t answer)
-{
-	const struct wire_settings s = {.heartbeat_us = 7,
-					.election_us_min = 8,
-					.election_us_max = 9,
-					.durability = 2,
-					.full = true,
-					.heard_ms = UINT32_MAX,
-					.answer = answer};
-	uint8_t body[WIRE_FORM_SIZE_SETTINGS];
-
-	offer(victim, WIRE_SETTINGS, body, wire_settings_encode(&s, body));
-}
-
-static bool warned(void)
-{
-	return status_has(victim, " differs: ") || status_has(victim, "no space for its log") ||
-	       status_has(victim, "does not hear this member") ||
-	       node_space_members(node_of(victim)) < 3;
-}
-
-/* A packet, a burst, one in a second for ever, or one that was an answer: the member itself says. */
-static void V35_forged_settings_are_none(void **state)
-{
-	uint64_t asked;
-
-	(void)state;
-	world_begin(81, 0);
-	for (uint32_t i = 0; i < 300; i++) {
-		offer_settings(i % 2 ? i : 0);
-		if (i >= 100)
-			sim_world_run(&w, i < 200 ? MS : 50 * MS);
-		assert_false(warned());
-	}
-	do
-		sim_world_run(&w, MS / 100);
-	while ((asked = node_of(victim)->asked_ns[node_peer_find(node_of(victim),
-								 node_of(hostile)->id)]) == 0);
-	sim_world_run(&w, 100 * MS);
-	offer_settings(asked); /* recorded, and changed or not: it was answered */
-	sim_world_run(&w, 10 * MS);
-	assert_false(warned());
-	world_end();
-}
-
-/* The member's own news, on the next answer; and that it does not hear, which it cannot answer. */
-static void V35_settings_that_are_so_are_heard_of(void **state)
-{
-	uint64_t began;
-
-	(void)state;
-	world_begin(82, 0);
-	node_of(hostile)->settings.durability = 2;
-	node_of(hostile)->next_settings_ns = 0; /* as when its space ends */
-	sim_world_run(&w, 50 * MS);
-	assert_true(status_has(victim, " differs: durability volatile"));
-	sim_net_cut(w.net, victim, hostile, true);
-	for (began = w.now_ns; !status_has(victim, "does not hear this member");)
-		sim_world_run(&w, 10 * MS);
-	assert_true(w.now_ns - began >= 3 * SECOND && w.now_ns - began <= 6 * SECOND);
-	sim_net_heal(w.net);
-	sim_world_run(&w, 1100 * MS);
-	assert_false(status_has(victim, "does not hear this member"));
-	world_end();
-}
-
 /* --- strangers --------------------------------------------------------------------------- */
 
 static void stranger(uint32_t from, const struct wire_envelope *e, uint8_t version)
@@ -486,7 +368,7 @@ static void stranger(uint32_t from, const struct wire_envelope *e, uint8_t versi
 	wire_envelope_encode(e, payload);
 	payload[WIRE_AT_VERSION] = version;
 	payload[WIRE_AT_READABLE] = version;
-	frame_offer(from, victim, WIRE_PORT_PEER, payload, sizeof(payload));
+	hands_offer(from, victim, WIRE_PORT_PEER, payload, sizeof(payload));
 	sim_world_run(&w, MS);
 }
 
@@ -497,8 +379,8 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 
 	(void)state;
 	world_begin(61, 0);
-	assert_false(status_has(victim, "warning packets"));
-	e = envelope_of(hostile, victim, WIRE_READ, 16);
+	assert_false(hands_status_has(victim, "warning packets"));
+	e = hands_envelope(hostile, victim, WIRE_READ, 16);
 	e.cluster_id = 0xabcdef;
 	stranger(hostile, &e, 1);
 	snprintf(
@@ -506,22 +388,23 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 		"warning packets of cluster 0000000000abcdef arrive, and this member is of %016llx "
 		"(the last from 198.18.0.%u:2380, 1 in all)",
 		(unsigned long long)node_of(victim)->cluster_id, hostile + 1);
-	assert_true(status_has(victim, words));
-	e = envelope_of(hostile, victim, WIRE_READ, 16);
+	assert_true(hands_status_has(victim, words));
+	e = hands_envelope(hostile, victim, WIRE_READ, 16);
 	stranger(hostile, &e, 9);
-	assert_true(status_has(victim,
-			       "warning packets of protocol version 9 arrive, readable from "
-			       "9 on, and this member reads 1"));
+	assert_true(hands_status_has(victim,
+				     "warning packets of protocol version 9 arrive, readable from "
+				     "9 on, and this member reads 1"));
 	/* The same cluster with another member list: an address that ours has not. */
 	stranger(9, &e, 1);
 	snprintf(words, sizeof(words), "warning packets of member %016llx of this cluster",
 		 (unsigned long long)e.source_id);
-	assert_true(status_has(victim, words));
-	assert_true(status_has(victim, "initial-cluster does not have it at that address (the last "
-				       "from 198.18.0.10:2380"));
+	assert_true(hands_status_has(victim, words));
+	assert_true(hands_status_has(victim,
+				     "initial-cluster does not have it at that address (the last "
+				     "from 198.18.0.10:2380"));
 	sim_world_run(&w, 11 * SECOND);
-	assert_false(status_has(victim, "warning packets"));
-	assert_true(status_has(victim, "drop_other_cluster 1\n"));
+	assert_false(hands_status_has(victim, "warning packets"));
+	assert_true(hands_status_has(victim, "drop_other_cluster 1\n"));
 	world_end();
 }
 
@@ -532,8 +415,6 @@ int main(void)
 		cmocka_unit_test(N9_a_member_that_lies_costs_its_own_vote_and_nothing_else),
 		cmocka_unit_test(N9_after_lies_about_terms_the_cluster_goes_on),
 		cmocka_unit_test(V35_one_frame_of_a_later_start_shuts_nobody_out),
-		cmocka_unit_test(V35_forged_settings_are_none),
-		cmocka_unit_test(V35_settings_that_are_so_are_heard_of),
 		cmocka_unit_test(F10_strangers_are_in_the_status_while_they_come),
 	};
 
