@@ -84,7 +84,7 @@ static inline void bytes_put32_be(uint8_t *out, uint32_t value)
 	memcpy(out, &value, sizeof(value));
 }
 
-__attribute__((always_inline)) static inline bool bytes_zero(const uint8_t *data, size_t size)
+static inline bool bytes_zero(const uint8_t *data, size_t size)
 {
 	/* Each byte equals the one eight before it, and the first eight are zero. */
 	if (size < 8) {

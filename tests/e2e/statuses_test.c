@@ -197,7 +197,7 @@ struct crowd {
 
 static void crowd_send(const struct crowd *w, enum wire_type type, size_t size, uint8_t *datagram)
 {
-	const struct wire_envelope envelope = {.type = type, .body_size = (uint16_t)size};
+	const struct wire_envelope envelope = {.type = (uint8_t)type, .body_size = (uint16_t)size};
 
 	wire_envelope_encode(&envelope, datagram);
 	assert_true(send(w->fd, datagram, WIRE_ENVELOPE_SIZE + size, 0) > 0);

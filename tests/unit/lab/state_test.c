@@ -40,7 +40,7 @@ static void lab_json_comes_back_as_it_was(void **state)
 		.link = LINK_XDP,
 		.setting = {[LAB_DURABILITY] = "written", [LAB_HEARTBEAT] = "1ms"},
 		.node_count = 3,
-		.node = {{101, 7}, {0, 0}, {4194304, UINT64_C(1) << 60}},
+		.node = {{101, 7, 0}, {0}, {4194304, UINT64_C(1) << 60, 0}},
 		.partition_count = 2,
 		.partition = {"1|2,3", "2>3"},
 	};
@@ -60,8 +60,11 @@ static void lab_json_comes_back_as_it_was(void **state)
 /* A wrong pid would be signalled: nothing that is not clearly ours is taken. */
 static void a_damaged_lab_json_is_refused(void **state)
 {
-	struct lab lab = {
-		.dir = "/d", .base = "/d", .node_count = 1, .node = {{101, 7}}, .link = LINK_MEMIF};
+	struct lab lab = {.dir = "/d",
+			  .base = "/d",
+			  .node_count = 1,
+			  .node = {{101, 7, 0}},
+			  .link = LINK_MEMIF};
 	char *text = lab_state_text(&lab), *pid = strstr(text, "101");
 	struct lab back;
 
