@@ -111,11 +111,11 @@
 	X(SETTINGS, FULL, 25, 1, 0, 1, "1: the sender's log has no space to go on") \
 	X(SETTINGS, CLIENT_PORT, 26, 2, 0, UINT16_MAX, "where the sender hears clients") \
 	X(SETTINGS, HEARD_MS, 28, 4, 0, UINT32_MAX, "how long ago the sender heard the receiver; 4294967295: not yet, or long ago") \
-	X(SETTINGS, QUESTION, 32, 8, 0, WIRE_ANY64, "the asker's clock, to be sent back at once; 0: none") \
+	X(SETTINGS, QUESTION, 32, 8, 0, WIRE_ANY64, "a number that only the asker knows, to be sent back at once; 0: none") \
 	X(SETTINGS, ANSWER, 40, 8, 0, WIRE_ANY64, "a question, sent back: the round trip in the metrics; 0: none")
 
 #define WIRE_FIELDS_PATH(X) \
-	X(PATH, ROUND, 0, 8, 1, WIRE_ANY64, "") \
+	X(PATH, ROUND, 0, 8, 1, WIRE_ANY64, "a number that only the asker knows") \
 	X(PATH, SIZE, 8, 4, WIRE_PATH_SIZE_MIN, UINT16_MAX, "of this IP packet; what follows is zero, to its end") \
 	X(PATH, ZERO, 12, 4, 0, 0, "")
 

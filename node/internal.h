@@ -92,6 +92,7 @@ struct node_foreign {
 enum {
 	/* A disk is judged by so many of its last writes, and by the number of slow ones. */
 	NODE_DISK_RECENT_MAX = 64,
+	NODE_QUESTION_KEY_SIZE = 16,
 	NODE_DISK_SLOW_MIN = 4,
 };
 
@@ -140,7 +141,10 @@ struct node {
 	struct path path[DP_PEERS_MAX];      /* what passes to each peer */
 	uint32_t path_told[DP_PEERS_MAX];    /* ... as last logged */
 	struct node_beat beat[DP_PEERS_MAX]; /* as each peer last said it */
-	uint64_t asked_ns[DP_PEERS_MAX]; /* when its round trip was last asked for; 0: measured */
+	uint64_t asked_ns[DP_PEERS_MAX];     /* when it was last asked for its settings */
+	uint64_t question[DP_PEERS_MAX];     /* under this number; 0: it has answered */
+	uint64_t questions;                  /* that there were */
+	uint8_t question_key[NODE_QUESTION_KEY_SIZE];
 	struct histogram round_trip[DP_PEERS_MAX];
 
 	/* The disk and how long it lets wait (disk.c). */
@@ -252,6 +256,13 @@ bool settings_differ(const struct node *n, uint32_t peer);
 uint64_t settings_silent_ns(const struct node *n, uint32_t peer);
 /* It is heard, answers nothing, and says that it does not hear us. */
 bool settings_unheard(const struct node *n, uint32_t peer);
+
+/* question.c */
+enum node_question { NODE_QUESTION_SETTINGS, NODE_QUESTION_PATH };
+
+void question_key_set(struct node *n, uint64_t seed);
+uint64_t question_number(const struct node *n, enum node_question kind, uint32_t peer,
+			 uint64_t count);
 
 /* wires.c: ports that go up and down, and who else has our address. */
 void node_wires_drive(struct node *n);

@@ -26,6 +26,7 @@ static int start_dataplane(struct node *n, const struct node_options *o)
 	struct dp_options dp = o->dp;
 	int err;
 
+	question_key_set(n, seed_for(o->seed, 3));
 	dp.seed = seed_for(o->seed, 2);
 	dp.self = (struct dp_self){.identity = n->recovered.identity, .start = wal_start(n->wal)};
 	n->peer_count = dp.peer_count;

@@ -4,9 +4,14 @@
  */
 #include "node/internal.h"
 
+static uint64_t round_number(const struct node *n, uint32_t peer)
+{
+	return question_number(n, NODE_QUESTION_PATH, peer, n->path[peer].round);
+}
+
 static void probe_send(struct node *n, uint32_t peer, uint32_t size)
 {
-	const struct wire_path probe = {n->path[peer].round, size};
+	const struct wire_path probe = {round_number(n, peer), size};
 	uint32_t size_max;
 	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
 
@@ -69,7 +74,8 @@ void node_path_receive(struct node *n, const struct dp_datagram *d)
 		return;
 	}
 	if (d->envelope.type == WIRE_PATH_REPLY) {
-		path_answer(&n->path[d->peer], path.round, path.size);
+		if (path.round == round_number(n, d->peer))
+			path_answer(&n->path[d->peer], n->path[d->peer].round, path.size);
 		return;
 	}
 	body = dp_begin_peer(n->dp, d->peer, &size_max);

@@ -6,7 +6,7 @@
  * when it was last heard: so a way that is cut in one direction shows at both its ends.
  *
  * Nobody vouches for a packet (V35). So what a peer says counts only in its answer to a question of
- * ours: who forges one does not know the question, and what was recorded answers another one. What
+ * ours: who forges one does not know its number, and what was recorded answers another one. What
  * it says unasked, and differs, is asked for at once. One thing cannot be answered: that the peer
  * does not hear us. It is believed when its packets come and no answer does, for HEARSAY_NS.
  */
@@ -47,7 +47,8 @@ static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint
 static void ask(struct node *n, uint32_t peer)
 {
 	n->asked_ns[peer] = n->now_ns;
-	settings_send(n, peer, n->asked_ns[peer], 0);
+	n->question[peer] = question_number(n, NODE_QUESTION_SETTINGS, peer, n->questions++);
+	settings_send(n, peer, n->question[peer], 0);
 }
 
 void settings_drive(struct node *n)
@@ -83,7 +84,7 @@ static void heard_unasked(struct node *n, uint32_t peer, const struct wire_setti
 	hearsay_note(&n->unanswered[peer], n->now_ns);
 	if (hearsay_verdict(&n->unanswered[peer], n->now_ns) == HEARSAY_ALONE)
 		known->heard_ms = settings->heard_ms;
-	if (!n->asked_ns[peer] && (!same_timers(settings, known) || settings->full != known->full ||
+	if (!n->question[peer] && (!same_timers(settings, known) || settings->full != known->full ||
 				   settings->client_port != known->client_port))
 		ask(n, peer);
 }
@@ -98,12 +99,12 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 
 	if (settings->question)
 		settings_send(n, peer, 0, settings->question);
-	if (!settings->answer || settings->answer != n->asked_ns[peer]) {
+	if (!settings->answer || settings->answer != n->question[peer]) {
 		heard_unasked(n, peer, settings);
 		return;
 	}
 	histogram_observe(&n->round_trip[peer], n->now_ns - n->asked_ns[peer]);
-	n->asked_ns[peer] = 0;
+	n->question[peer] = 0;
 	hearsay_deny(&n->unanswered[peer]);
 	n->peer_settings[peer] = *settings;
 	if (settings_differ(n, peer) && !differed)

@@ -70,6 +70,16 @@ static bool warned(void)
 	       node_space_members(node_of(victim)) < 3;
 }
 
+/* The next one that the victim asks. */
+static uint64_t question_to(uint32_t member)
+{
+	uint32_t peer = (uint32_t)node_peer_find(node_of(victim), node_of(member)->id);
+
+	while (!node_of(victim)->question[peer])
+		sim_world_run(&w, MS / 100);
+	return node_of(victim)->question[peer];
+}
+
 /* A burst, one for each ms, some all the time, one that was an answer: the member itself says. */
 static void V35_forged_settings_are_none(void **state)
 {
@@ -83,15 +93,55 @@ static void V35_forged_settings_are_none(void **state)
 			sim_world_run(&w, i < 200 ? MS : 50 * MS);
 		assert_false(warned());
 	}
-	do
-		sim_world_run(&w, MS / 100);
-	while ((asked = node_of(victim)
-				->asked_ns[node_peer_find(node_of(victim), node_of(other)->id)]) ==
-	       0);
+	asked = question_to(other);
 	sim_world_run(&w, 100 * MS);
 	offer_settings(asked); /* recorded, and changed or not: it was answered */
 	sim_world_run(&w, 10 * MS);
 	assert_false(warned());
+	world_end();
+}
+
+/* A member that is asked itself knows its own question, and no other's. */
+static void V35_V28_a_member_answers_for_no_other(void **state)
+{
+	uint32_t third;
+
+	(void)state;
+	settings_begin(83);
+	third = 3 - victim - other;
+	sim_net_cut(w.net, other, victim, true);
+	for (int i = 0; i < 5; i++) {
+		offer_settings(question_to(third));
+		sim_world_run(&w, SECOND);
+		assert_false(hands_status_has(victim, " differs: "));
+		assert_int_equal(node_space_members(node_of(victim)), 3);
+	}
+	world_end();
+}
+
+/* Large packets vanish, and somebody says that they arrive: in any round that he can count to. */
+static void V35_V27_a_forged_answer_hides_no_hole(void **state)
+{
+	uint32_t peer;
+
+	(void)state;
+	settings_begin(84);
+	peer = (uint32_t)node_peer_find(node_of(victim), node_of(other)->id);
+	sim_net_hole(w.net, victim, other, 1400);
+	for (uint64_t round = 1; round < 3000; round++) {
+		const struct wire_path path = {round % 100 + 1,
+					       node_of(victim)->path[peer].size_max};
+		uint8_t payload[FRAME_MAX];
+		size_t size =
+			wire_path_encode(&path, WIRE_PATH_REPLY, payload + WIRE_ENVELOPE_SIZE);
+		const struct wire_envelope e = hands_envelope(other, victim, WIRE_PATH_REPLY, size);
+
+		wire_envelope_encode(&e, payload);
+		hands_offer(other, victim, WIRE_PORT_PEER, payload, WIRE_ENVELOPE_SIZE + size);
+		if (round % 10 == 0)
+			sim_world_run(&w, 40 * MS);
+	}
+	assert_true(path_narrow(&node_of(victim)->path[peer]));
 	world_end();
 }
 
@@ -219,6 +269,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V35_forged_settings_are_none),
+		cmocka_unit_test(V35_V28_a_member_answers_for_no_other),
+		cmocka_unit_test(V35_V27_a_forged_answer_hides_no_hole),
 		cmocka_unit_test(V35_settings_that_are_so_are_heard_of),
 		cmocka_unit_test(V35_words_of_formation_are_told_when_they_last),
 	};
