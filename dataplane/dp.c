@@ -88,10 +88,10 @@ static void hop_put(struct dp *dp, struct arp_entry *hop)
 int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 {
 	const struct dp_options *o = &dp->options;
-	struct peer *p = &dp->peers.peer[peer];
 	int err = peer_check(o, options);
 
 	assert(peer < DP_PEERS_MAX);
+	struct peer *p = &dp->peers.peer[peer];
 	if (err != 0)
 		return err;
 	struct arp_entry *hop =
@@ -506,12 +506,17 @@ uint32_t dp_get_port_count(const struct dp *dp)
 	return dp->port_count;
 }
 
+bool dp_get_up(const struct dp *dp, uint32_t port)
+{
+	assert(port < dp->port_count);
+	return dp->port[port].link->ops->up(dp->port[port].link);
+}
+
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name)
 {
-	assert(port < dp->port_count);
+	*up = dp_get_up(dp, port);
 	struct link *link = dp->port[port].link;
-	*up = link->ops->up(link);
 	link->ops->counters(link, out);
 	*name = link->name;
 }

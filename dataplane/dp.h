@@ -230,6 +230,8 @@ bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out);
 const char *dp_get_port_gone(const struct dp *dp, uint32_t port);
 const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kind kind);
 uint32_t dp_get_port_count(const struct dp *dp);
+/* Whether the port has a link: asked often, where its counters are not. */
+bool dp_get_up(const struct dp *dp, uint32_t port);
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name);
 

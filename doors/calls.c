@@ -59,7 +59,7 @@ static void take_answers(struct calls *s)
 		connection_resume(s, c);
 }
 
-static void connection_ready(struct calls *s, struct connection *c)
+static void connection_ready(struct calls *s, struct connection *c, uint32_t events)
 {
 	switch (c->state) {
 	case CONNECTION_FREE:
@@ -68,7 +68,9 @@ static void connection_ready(struct calls *s, struct connection *c)
 		connection_read(s, c);
 		break;
 	case CONNECTION_CALLING:
-		connection_hung_up(s, c);
+		/* Its request may have been read since these events were taken, by a tick. */
+		if (events & (EPOLLHUP | EPOLLERR))
+			connection_hung_up(s, c);
 		break;
 	case CONNECTION_WRITING:
 		connection_write(s, c);
@@ -92,7 +94,7 @@ static void *thread_main(void *argument)
 			else if (event[i].data.ptr == &s->tick)
 				listen_tick(s);
 			else
-				connection_ready(s, event[i].data.ptr);
+				connection_ready(s, event[i].data.ptr, event[i].events);
 		}
 		listen_again(s);
 	}

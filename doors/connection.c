@@ -9,12 +9,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void watch(struct calls *s, struct connection *c, uint32_t events, int operation)
+static bool watch_begin(struct calls *s, struct connection *c)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+
+	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &event) == 0;
+}
+
+static void watch(struct calls *s, struct connection *c, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.ptr = c};
-	int err = epoll_ctl(s->epoll, operation, c->fd, &event);
+	int err = epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->fd, &event);
 
-	assert(err == 0);
+	assert(err == 0); /* it needs no memory */
 }
 
 static void call(struct calls *s, struct connection *c, enum call_event event)
@@ -64,10 +71,13 @@ void connection_open(struct calls *s, struct connection *c, int fd)
 	connection_step(c);
 	c->moved = 0;
 	c->call.more = false;
-	watch(s, c, EPOLLIN, EPOLL_CTL_ADD);
 	wire_hello_encode(&hello, WIRE_WELCOME, welcome);
-	/* There is room for 64 bytes in a fresh socket; one that is gone shows at the read. */
-	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) != (ssize_t)sizeof(welcome))
+	/*
+	 * The kernel may have no memory for one more that is watched. There is room for 64 bytes in
+	 * a fresh socket; one that is gone shows at the read.
+	 */
+	if (!watch_begin(s, c) ||
+	    send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) != (ssize_t)sizeof(welcome))
 		connection_close(s, c);
 }
 
@@ -150,7 +160,7 @@ void connection_read(struct calls *s, struct connection *c)
 				tell(s, c);
 				return;
 			}
-			watch(s, c, 0, EPOLL_CTL_MOD); /* EPOLLHUP still comes */
+			watch(s, c, 0); /* EPOLLHUP still comes */
 			call(s, c, CALL_REQUEST);
 			return;
 		}
@@ -169,7 +179,7 @@ void connection_write(struct calls *s, struct connection *c)
 		ssize_t n = send(c->fd, from, left, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN) {
-			watch(s, c, EPOLLOUT, EPOLL_CTL_MOD);
+			watch(s, c, EPOLLOUT);
 			return;
 		}
 		if (n <= 0) {
@@ -179,7 +189,7 @@ void connection_write(struct calls *s, struct connection *c)
 		move(c, (uint32_t)n);
 	}
 	if (c->call.more) {
-		watch(s, c, 0, EPOLL_CTL_MOD);
+		watch(s, c, 0);
 		call(s, c, CALL_WRITTEN);
 		return;
 	}
@@ -190,7 +200,7 @@ void connection_write(struct calls *s, struct connection *c)
 	c->state = CONNECTION_READING;
 	connection_step(c);
 	c->moved = 0;
-	watch(s, c, EPOLLIN, EPOLL_CTL_MOD);
+	watch(s, c, EPOLLIN);
 }
 
 void connection_resume(struct calls *s, struct connection *c)

@@ -46,8 +46,11 @@ static enum MHD_Result reply(struct MHD_Connection *c, unsigned int status, char
 	struct MHD_Response *response = MHD_create_response_from_buffer(size, text, mode);
 	enum MHD_Result result;
 
-	if (!response)
+	if (!response) {
+		if (mode == MHD_RESPMEM_MUST_FREE)
+			free(text);
 		return MHD_NO;
+	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 				mode == MHD_RESPMEM_MUST_FREE
 					? "text/plain; version=0.0.4; charset=utf-8"

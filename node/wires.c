@@ -10,7 +10,7 @@
 
 enum {
 	AGAIN_NS = 1000 * 1000 * 1000,
-	/* A device's counters are registers behind PCIe: not to be read in each turn. */
+	/* Of a device it may be a register behind PCIe, or a system call. */
 	LOOK_NS = 10 * 1000 * 1000,
 };
 
@@ -19,11 +19,11 @@ static void port_note(struct node *n, uint32_t i)
 	struct node_port_note *note = &n->port_note[i];
 	struct link_counters c;
 	const char *name;
-	bool up;
+	bool up = dp_get_up(n->dp, i);
 
-	dp_get_link(n->dp, i, &up, &c, &name);
 	if (note->told && (up == note->up || n->now_ns - note->told_ns < AGAIN_NS))
 		return;
+	dp_get_link(n->dp, i, &up, &c, &name);
 	/* Ports of a socket are down until their peers are there: nobody wants to read that. */
 	if (note->told || up)
 		journal_write(n->journal, up ? JOURNAL_INFO : JOURNAL_WARN,
@@ -70,8 +70,8 @@ static void address_note(struct node *n)
 		return;
 	if (now[0])
 		journal_write(n->journal, JOURNAL_ERROR, "address_conflict",
-			      "by=\"%s\" why=\"it uses this member's address too: what is sent to "
-			      "one of them may reach the other\"",
+			      "by=\"%s\" why=\"it uses this member's address too, or somebody "
+			      "pretends so: what is sent to one of them may reach the other\"",
 			      now);
 	else
 		journal_write(n->journal, JOURNAL_INFO, "address_conflict_over", "was=\"%s\"",
