@@ -9,12 +9,15 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -291,6 +294,51 @@ static void F14_who_is_slow_gives_way(void **state)
 	close(waiting);
 }
 
+static int held[2], go[2];
+
+static void hold(int signal)
+{
+	char byte = 0;
+
+	(void)signal;
+	if (write(held[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1)
+		abort();
+}
+
+/* A tick reads the request whose own event is in the same batch: that one is no hang-up. */
+static void F14_what_a_tick_has_read_is_answered(void **state)
+{
+	const struct itimerspec now = {.it_value.tv_nsec = 1};
+	const struct sigaction action = {.sa_handler = hold};
+	struct rig *rig = *state;
+	struct pollfd tick = {.fd = rig->calls->tick, .events = POLLIN};
+	uint8_t bytes[STREAM_HEADER_SIZE];
+	struct wire_hello hello;
+	struct call *call;
+	int fd = dial(rig);
+
+	read_welcome(fd, &hello);
+	assert_int_equal(pipe(held) | pipe(go) | sigaction(SIGUSR1, &action, NULL), 0);
+	/* The thread is held, and woken when both are there, the tick first. */
+	assert_int_equal(pthread_kill(rig->calls->thread, SIGUSR1), 0);
+	read_all(held[0], bytes, 1);
+	rig->calls->connection[0].ticks = CALLS_IDLE_TICKS;
+	assert_int_equal(timerfd_settime(rig->calls->tick, 0, &now, NULL), 0);
+	assert_int_equal(poll(&tick, 1, DEADLINE_MS), 1);
+	header(bytes, 0, WIRE_STATUS, 1);
+	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(write(go[1], bytes, 1), 1);
+	call = take(rig->calls);
+	call->answer_size = 0;
+	calls_give(rig->calls, call);
+	read_all(fd, bytes, sizeof(bytes));
+	close(fd);
+	for (int i = 0; i < 2; i++) {
+		close(held[i]);
+		close(go[i]);
+	}
+}
+
 /* Hundreds that ask for nothing delay who comes behind them, and do not lock it out. */
 static void F14_a_crowd_of_silent_ones_gives_way(void **state)
 {
@@ -453,6 +501,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(F14_the_silent_give_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(F14_who_takes_nothing_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(F14_who_is_slow_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(F14_what_a_tick_has_read_is_answered, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(F14_a_crowd_of_silent_ones_gives_way, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(F14_a_full_house_says_so, setup, teardown),
