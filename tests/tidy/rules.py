@@ -50,7 +50,7 @@ BEHIND_SEAM = (
     (re.compile(r"liburing\.h"), re.compile(r"wal/disk_uring\.c")),
     (re.compile(r"yaml\.h"), re.compile(r"config/\w+\.[ch]")),
     (re.compile(r"microhttpd\.h"), re.compile(r"metrics/http\.c")),
-    (re.compile(r"sodium\.h"), re.compile(r"(doors/udp|tools/quoinctl/text)\.c")),
+    (re.compile(r"sodium\.h"), re.compile(r"(doors/udp|node/question|tools/quoinctl/text)\.c")),
 )
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)

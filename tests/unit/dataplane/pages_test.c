@@ -35,7 +35,7 @@ static int try_elsewhere(void)
 		return NO_NAMESPACES;
 	pid = fork();
 	if (pid == 0) {
-		if (mount("", "/", NULL, MS_PRIVATE | MS_REC, NULL) != 0 ||
+		if (mount("", "/", "", MS_PRIVATE | MS_REC, NULL) != 0 ||
 		    mount("proc", "/proc", "proc", 0, NULL) != 0 ||
 		    mount("sysfs", "/sys", "sysfs", 0, NULL) != 0)
 			_exit(NO_NAMESPACES);
