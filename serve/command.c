@@ -37,7 +37,8 @@ void command_begin(struct serve *s, struct request *q)
 
 /*
  * "No space" says that nothing was done. An earlier copy of the command may be in this leader's
- * log: so all of that is applied first, and the store is asked. It may be in the log of another who
+ * log: so all that was in it when the command came is applied first, and the store is asked; what
+ * others add meanwhile is no copy, and keeps nobody waiting. It may be in the log of another who
  * leads meanwhile: so a majority confirms that this one does, to a question that is younger than
  * the command. And a copy may be on its way to a member that was forwarded to before: then it is
  * never said.
@@ -55,10 +56,11 @@ int command_admit(struct serve *s, struct request *q, const struct serve_leader 
 	assert(err == -ENOSPC);
 	if (q->asked_term != leader->term) {
 		q->asked_term = leader->term;
+		q->asked_last = leader->last;
 		q->read_context = 0;
 		q->read_index = 0;
 	}
-	if (s->applied != leader->last || q->strayed)
+	if (s->applied < q->asked_last || q->strayed)
 		return -EAGAIN;
 	if (q->read_index)
 		return err;

@@ -89,6 +89,7 @@ struct request {
 	uint64_t read_context; /* of a command: asked before it is refused for want of space */
 	raft_index read_index;
 	raft_term asked_term;
+	raft_index asked_last;  /* the leader's, when it first found no room in that term */
 	struct sm_cursor *rest; /* STREAMING: of the answer */
 	bool pulled;            /* STREAMING: the door has room for the next piece */
 	uint64_t pushed_ns;     /* STREAMING: when the newest piece left */

@@ -87,6 +87,24 @@ static void V17_a_forwarded_command_finds_no_space_for_the_log(void **state)
 	assert_int_equal(h.proposals, 0);
 }
 
+/* Others fill the log meanwhile: all that was in it when the command came is what counts. */
+static void V17_a_forwarded_command_is_refused_under_steady_load(void **state)
+{
+	(void)state;
+	h.admit_result = -ENOSPC;
+	h.leader.last = 9;
+	part_from(PEER, 77, 100, 0);
+	replied(1, SERVE_BUSY, 0);
+	assert_int_equal(h.reads, 0);
+	serve_progress(h.serve, 9, false);
+	h.leader.last = 12;
+	part_from(PEER, 77, 100, 0);
+	replied(2, SERVE_BUSY, 0);
+	assert_int_equal(h.reads, 1);
+	serve_confirmed(h.serve, h.context, 12);
+	replied(3, SERVE_NO_SPACE, 0);
+}
+
 /* It was applied here. Who forwarded it is told to wait: its own store has the answer soon. */
 static void V17_a_forwarded_retry_of_what_was_applied_is_not_refused(void **state)
 {
@@ -125,12 +143,12 @@ static void V10_no_space_is_said_once_it_is_certain(void **state)
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t count = parts_count(sizes[i]), replies = h.replies, reads = h.reads;
 
-		h.leader.last = 9; /* not applied yet: a copy may be in the log */
+		h.leader.last = 9 + i; /* not applied yet: a copy may be in the log */
 		for (uint32_t part = 0; part < count; part++)
 			part_from(PEER, 77 + i, sizes[i], part);
 		replied(replies + count, SERVE_BUSY, count - 1);
 		assert_int_equal(h.reads, reads);
-		h.leader.last = 0;
+		serve_progress(h.serve, 9 + i, false);
 		hand_turn(&h, 1 * MS);
 		part_from(PEER, 77 + i, sizes[i], count - 1);
 		replied(replies + count + 1, SERVE_BUSY, count - 1);
@@ -257,6 +275,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_part_is_proposed_as_it_comes, setup, teardown),
 		cmocka_unit_test_setup_teardown(V17_a_forwarded_command_finds_no_space_for_the_log,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			V17_a_forwarded_command_is_refused_under_steady_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			V17_a_forwarded_retry_of_what_was_applied_is_not_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(V10_no_space_is_said_once_it_is_certain, setup,

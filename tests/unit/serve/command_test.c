@@ -205,6 +205,37 @@ static void no_space_waits_for_a_copy_in_the_log(void **state)
 	assert_int_equal(h.reads, 0);
 }
 
+/* Others delete and overwrite all the time: the log's end is never applied, and it is told. */
+static void V17_no_space_is_told_under_steady_load(void **state)
+{
+	(void)state;
+	h.admit_result = -ENOSPC;
+	h.leader.last = 3;
+	hand_command(&h, 1, 5, 1, 100);
+	for (int i = 0; i < 3; i++) {
+		hand_turn(&h, 1 * MS);
+		assert_int_equal(h.reads, 0); /* a copy may be in what is not applied yet */
+		h.leader.last += 2;
+		hand_apply(&h, 9, 1);
+	}
+	hand_turn(&h, 1 * MS);
+	assert_int_equal(h.reads, 1);
+	hand_heard(&h, 0);
+	h.leader.last += 2;
+	serve_confirmed(h.serve, h.context, 7);
+	hand_turn(&h, 1 * MS);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_NO_SPACE);
+	/* A log of another term has another end. */
+	hand_command(&h, 2, 6, 1, 100);
+	hand_turn(&h, 1 * MS);
+	serve_progress(h.serve, h.leader.last, false);
+	h.leader.term++;
+	h.leader.last++;
+	hand_turn(&h, 1 * MS);
+	assert_int_equal(h.reads, 1);
+	assert_int_equal(h.proposals, 0);
+}
+
 /* Nothing is in the log, but another may lead by now, and hold a copy. */
 static void V10_no_space_is_said_by_who_has_just_proved_to_lead(void **state)
 {
@@ -306,6 +337,8 @@ int main(void)
 			V17_a_retry_of_what_was_applied_is_answered_without_space, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			V17_what_was_forwarded_before_is_not_refused_by_the_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(V17_no_space_is_told_under_steady_load, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(V17_who_forwards_asks_its_own_store_each_time,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(no_space_waits_for_a_copy_in_the_log, setup,
