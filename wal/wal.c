@@ -74,8 +74,7 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 	return err;
 }
 
-int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
-		 const struct raft_entry **entries)
+static int read_wait(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 {
 	struct read *r = &w->reads[slot];
 	int err = wal_read(w, slot, first, count);
@@ -90,10 +89,24 @@ int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
 			return err;
 	}
 	r->state = READ_IDLE;
-	if (r->error != 0)
-		return r->error;
-	*entries = r->entries;
-	return (int)r->count;
+	return r->error;
+}
+
+int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
+		 const struct raft_entry **entries)
+{
+	int err = read_wait(w, slot, first, count);
+
+	/* A file that is only read gave way to this one: each time there is one fewer of them. */
+	while (wal_no_descriptor(err) && w->closing > 0) {
+		while (w->closing > 0 && w->failed == 0)
+			(void)wal_wait(w);
+		err = read_wait(w, slot, first, count);
+	}
+	if (err != 0)
+		return err;
+	*entries = w->reads[slot].entries;
+	return (int)w->reads[slot].count;
 }
 
 void wal_get_stats(const struct wal *w, struct wal_stats *out)

@@ -169,6 +169,7 @@ static void roll(struct test_log *t, size_t segments)
 static void F14_V17_a_long_log_takes_few_descriptors(void **state)
 {
 	enum { FILES = 64 + 8 };
+	const struct raft_entry *entries;
 	struct wal_space space;
 	struct test_log t;
 
@@ -181,8 +182,15 @@ static void F14_V17_a_long_log_takes_few_descriptors(void **state)
 	assert_in_range(fake_files(t.disk), FILES / 4, FILES / 2);
 	wal_get_space(t.wal, &space);
 	assert_false(space.full);
-	fake_files_max(t.disk, 0);
+	/* Who reads at once waits for that too: at a start nobody asks again. */
 	test_expect(t.wal, 1, t.wal->last_index, 1);
+	/* Where none can give way, it is told. */
+	while (wal_segment_give_way(t.wal))
+		;
+	assert_int_equal(wal_wait(t.wal), 0);
+	fake_files_max(t.disk, 1);
+	assert_int_equal(wal_read_now(t.wal, 0, 1, 1, &entries), -EMFILE);
+	fake_files_max(t.disk, 0);
 	test_log_free(&t);
 }
 
