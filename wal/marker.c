@@ -298,8 +298,6 @@ int wal_lost(struct wal *w, uint64_t start_known)
 		v->durable.start = wal_start_after(w, newest);
 		return 0;
 	}
-	/* A mark that was being prepared would still say that all is well. */
-	w->marker.step = MARK_IDLE;
 	w->marker.whole = false;
 	err = lost_write(w);
 	if (err != 0)

@@ -245,6 +245,31 @@ static void V15_a_witness_proves_that_the_directory_was_rolled_back(void **state
 	test_log_free(&t);
 }
 
+/* In written: the segments are synced for a mark, and then a witness tells. */
+static void V15_a_mark_that_is_under_way_says_it_too(void **state)
+{
+	struct test_log t;
+	uint64_t generation, seq;
+
+	(void)state;
+	test_log_init(&t);
+	t.options.durability = WAL_WRITTEN;
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 10, 1)), 0);
+	wal_mark(t.wal, 1000ul * MS, NULL, 0);
+	assert_int_equal(wal_poll(t.wal, 1000ul * MS, &seq), 0);
+	assert_int_equal(t.wal->marker.step, MARK_SYNC);
+	assert_int_equal(wal_lost(t.wal, wal_start(t.wal)), 0);
+	generation = t.wal->marker.durable.generation;
+	while (t.wal->marker.step != MARK_IDLE)
+		assert_int_equal(wal_poll(t.wal, 1000ul * MS, &seq), 0);
+	assert_int_equal(t.wal->marker.durable.generation, generation + 1);
+	assert_int_equal(t.wal->marker.durable.number, t.wal->number);
+	test_log_close(&t);
+	test_log_lost(&t, "mark");
+	test_log_free(&t);
+}
+
 /* --- crashes ----------------------------------------------------------------------------- */
 
 struct lost_trial {
@@ -348,6 +373,7 @@ int main(void)
 		cmocka_unit_test(V15_the_log_and_the_mark_rolled_back_together),
 		cmocka_unit_test(V15_an_earlier_start_in_the_other_slot_is_no_loss),
 		cmocka_unit_test(V15_a_witness_proves_that_the_directory_was_rolled_back),
+		cmocka_unit_test(V15_a_mark_that_is_under_way_says_it_too),
 		cmocka_unit_test(W17_W24_a_crash_at_each_step_of_a_lost_log),
 		cmocka_unit_test(W24_a_reset_does_not_hide_a_loss),
 	};
