@@ -85,13 +85,58 @@ static int window_get(struct scan *s, const struct scan_segment *segment, uint32
 	return 0;
 }
 
-/* What it may have held is judged by what is around it; of an open log that is not judged. */
+/* What it may have held is judged by what is around it. */
 static bool passed_over(struct scan *s, int err)
 {
-	if (!unreadable(err) || s->live)
+	if (!unreadable(err))
 		return false;
 	s->error[0] = '\0';
 	return true;
+}
+
+/* Of where write N was due; both places are told, for a write may be large. */
+static int unread(struct scan *s, uint64_t sequence, uint32_t due, uint32_t at, int err)
+{
+	(void)snprintf(s->error, s->error_size,
+		       "segment-%016" PRIx64 " at offset %" PRIu32 ": cannot be read: %s (write "
+		       "%" PRIu64 " is due at offset %" PRIu32 "); nothing was changed",
+		       sequence, at, strerror(-err), s->number + 1, due);
+	return err;
+}
+
+/* The first unit of them that cannot be read. */
+static uint32_t unread_find(struct scan *s, const struct scan_segment *segment, uint32_t offset,
+			    uint32_t size)
+{
+	uint32_t at = offset;
+	uint8_t *data;
+
+	while (at < offset + size && window_get(s, segment, at, s->unit, &data) == 0)
+		at += s->unit;
+	return at < offset + size ? at : offset; /* by now it can be read */
+}
+
+/* Whether N lies there only the next segment can show (doubt_end). */
+static void doubt_begin(struct scan *s, const struct scan_segment *segment, int err, uint32_t at)
+{
+	if (s->doubt.sequence == 0)
+		s->doubt = (struct scan_doubt){segment->sequence, segment->end, at, err};
+}
+
+/* N, or a part of it, is at the start of the next segment: so nothing of it is where it may be. */
+static void doubt_end(struct scan *s)
+{
+	s->doubt.sequence = 0;
+}
+
+static int doubt_refuse(struct scan *s)
+{
+	const struct scan_segment segment = {.sequence = s->doubt.sequence};
+
+	if (s->doubt.err != 0)
+		return unread(s, s->doubt.sequence, s->doubt.due, s->doubt.at, s->doubt.err);
+	return damage(s, &segment, s->doubt.due,
+		      "write %" PRIu64 " may have been whole, and is damaged", s->number + 1);
 }
 
 static struct log_place place(const struct scan *s, const struct scan_segment *segment,
@@ -143,6 +188,7 @@ static int write_accept(struct scan *s, struct scan_segment *segment, uint32_t o
 
 	if (err != 0)
 		return err;
+	doubt_end(s);
 	s->number = header->number;
 	s->bytes += header->size;
 	if (header->durable > s->durable)
@@ -164,6 +210,9 @@ static int writes_read(struct scan *s, struct scan_segment *segment)
 		uint8_t *data;
 		int err = window_get(s, segment, offset, s->unit, &data);
 
+		/* Of an open log it is not judged by what follows. */
+		if (unreadable(err) && s->live)
+			doubt_begin(s, segment, err, offset);
 		if (passed_over(s, err))
 			return 0;
 		if (err != 0)
@@ -173,6 +222,9 @@ static int writes_read(struct scan *s, struct scan_segment *segment)
 		    header.size > left || header.size > segment->write_size_max)
 			return 0;
 		err = window_get(s, segment, offset, header.size, &data);
+		if (unreadable(err) && s->live)
+			return unread(s, segment->sequence, offset,
+				      unread_find(s, segment, offset, header.size), err);
 		if (passed_over(s, err))
 			return 0;
 		if (err != 0)
@@ -253,6 +305,7 @@ static int torn_extent(struct scan *s, struct rest *r)
 		return damage(s, segment, segment->end,
 			      "write %" PRIu64 " is due here, and this is neither it nor zero",
 			      s->number + 1);
+	doubt_end(s);
 	if (wal_record_header_decode(&header, data, &r->here) != 0 ||
 	    header.number != s->number + 1 || header.size % s->unit != 0 || header.size > r->extent)
 		return damage(s, segment, segment->end,
@@ -275,6 +328,7 @@ static int rest_sector(struct scan *s, struct rest *r, const uint8_t *sector, ui
 			      "after write %" PRIu64 ", a sector that is neither zero nor of "
 			      "write %" PRIu64,
 			      s->number, s->number + 1);
+	doubt_end(s);
 	r->last = in_write + FORMAT_SECTOR;
 	return 0;
 }
@@ -326,12 +380,18 @@ static uint32_t rest_sure(const struct scan *s, const struct rest *r)
 
 /*
  * Write N was never whole if one sector that it must have had is zero: exactly zero, for what
- * decayed shows nothing. Then N was not acknowledged, and nothing was ever written behind it.
+ * decayed shows nothing. Then N was not acknowledged, and nothing was ever written behind it. Where
+ * nothing of N is seen, and nothing shows that it is not there, it may be in the next segment.
  */
 static int rest_end(struct scan *s, const struct rest *r, uint32_t *torn)
 {
 	uint32_t sure = rest_sure(s, r);
 
+	if (r->may_tear && r->zero >= sure && r->last == 0) {
+		doubt_begin(s, r->segment, r->err_at - r->segment->end < sure ? r->err : 0,
+			    r->err_at);
+		return 0;
+	}
 	if (r->may_tear && r->zero >= sure)
 		return damage(s, r->segment, r->segment->end,
 			      r->last < sure
@@ -360,7 +420,7 @@ static int rest_judge(struct scan *s, const struct scan_segment *segment, bool m
 		err = rest_end(s, &r, torn);
 	/* Whether N is whole is not known, for part of it could not be read. */
 	if (err == -EBADMSG && r.err != 0 && r.err_at - segment->end < rest_sure(s, &r))
-		return failed(s, segment->sequence, r.err_at, "cannot be read", r.err);
+		return unread(s, segment->sequence, segment->end, r.err_at, r.err);
 	return err;
 }
 
@@ -478,10 +538,13 @@ int wal_scan_run(struct scan *s, const uint64_t *sequences, size_t count)
 		}
 		if (s->file >= 0)
 			wal_io_close(s->disk, s->file);
+		/* What a later segment holds is damage only if N is not what was in doubt. */
+		if (err == -EBADMSG && s->doubt.sequence != 0)
+			break;
 		if (err != 0)
 			return err;
 	}
-	return 0;
+	return s->doubt.sequence != 0 ? doubt_refuse(s) : 0;
 }
 
 void wal_scan_free(struct scan *s)

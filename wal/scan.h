@@ -16,7 +16,8 @@
  *
  * One write is in flight at a time, and it begins where the last one ended, or, when a segment had
  * no room for it, at the start of the next one; so "to the end of the log" means through every
- * later segment too.
+ * later segment too. And so a place that shows neither N nor zeros holds nothing if N, whole or
+ * torn, is at the start of the next segment.
  */
 #ifndef WAL_SCAN_H
 #define WAL_SCAN_H
@@ -44,6 +45,14 @@ struct scan_write {
 struct scan_decayed {
 	uint64_t sequence;
 	uint32_t offset;
+};
+
+/* Where write N was due, and cannot be told from what decayed. sequence 0: there is none such. */
+struct scan_doubt {
+	uint64_t sequence;
+	uint32_t due;
+	uint32_t at; /* what cannot be read; with err 0 all of it can */
+	int err;
 };
 
 /* With more the disk is failing, and each that cannot be read takes it seconds. */
@@ -85,6 +94,7 @@ struct scan {
 	uint64_t bad_offset;
 
 	/* Its own. */
+	struct scan_doubt doubt;
 	uint8_t *window;
 	uint32_t window_size;
 	uint32_t window_start; /* in the segment's file */

@@ -26,6 +26,14 @@ static uint64_t written_to(const struct wal *wal, size_t i)
 	return wal->segments[i].end + (i == wal->tail && wal->in_flight ? wal->in_flight_size : 0);
 }
 
+/* A unit there may be the next write: but where that was acknowledged in the next segment. */
+static uint64_t unsure_to(const struct wal *wal, size_t i)
+{
+	bool goes_on = i + 1 < wal->segment_count && wal->segments[i + 1].end > wal->unit;
+
+	return written_to(wal, i) + (goes_on ? 0 : wal->unit);
+}
+
 /* A unit of zeros, in any segment; false: none was found. */
 static bool unit_draw(struct decay *d, char name[DISK_NAME_MAX], size_t *segment, uint64_t *offset)
 {
@@ -55,8 +63,7 @@ static void decay_one(struct decay *d)
 
 	if (!unit_draw(d, name, &i, &offset))
 		return;
-	/* Where the next write is due, a unit that cannot be read may be that. */
-	if (crash_roll(d->w, 3) == 0 && offset >= written_to(wal, i) + unit)
+	if (crash_roll(d->w, 3) == 0 && offset >= unsure_to(wal, i))
 		fake_bad(d->t.disk, name, offset, FORMAT_SECTOR, -EIO);
 	else
 		fake_flip(d->t.disk, name, offset + crash_roll(d->w, unit),

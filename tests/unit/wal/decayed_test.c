@@ -367,13 +367,117 @@ static void V25_what_cannot_be_read_of_a_torn_write_is_cut_with_it(void **state)
 	test_log_free(&t);
 }
 
+/*
+ * All of the place behind the last small write: one unit, in which the next write had no room. What
+ * the log is refused with, if it may have been there.
+ */
+static int rest_spoil(struct test_log *t, uint32_t how)
+{
+	static const int errors[] = {-EIO, -ENODATA, -EILSEQ};
+	uint64_t at = TEST_SEGMENT_SIZE - UNIT;
+
+	if (how < 3)
+		fake_bad(t->disk, FIRST_SEGMENT, at + how * FORMAT_SECTOR, FORMAT_SECTOR,
+			 errors[how]);
+	for (uint32_t s = 0; how == 3 && s < UNIT / FORMAT_SECTOR; s++)
+		fake_flip(t->disk, FIRST_SEGMENT, at + (uint64_t)s * FORMAT_SECTOR + 100 + s, s);
+	return how < 3 ? errors[how] : -EBADMSG;
+}
+
+/* The next write is in the next segment, whole or torn: so it cannot have been here. */
+static void V25_what_decayed_behind_a_full_segment_is_zeroed(void **state)
+{
+	const uint64_t at = TEST_SEGMENT_SIZE - UNIT;
+	struct wal_inspect_result looked;
+	char error[WAL_ERROR_MAX];
+	struct test_place place;
+	struct test_log copy;
+	struct test_log t;
+
+	(void)state;
+	filled(&t);
+	for (uint32_t how = 0; how < 4; how++) {
+		copy = again(&t);
+		(void)rest_spoil(&copy, how);
+		for (int live = 0; live < 2; live++)
+			assert_int_equal(wal_inspect_disk(fake_disk_of(copy.disk), live, "fake",
+							  NULL, NULL, &looked, error),
+					 0);
+		told_and_zeroed(&copy, LAST, 1, FIRST_SEGMENT, at);
+	}
+	test_log_free(&t);
+	/* The first write of the second segment was the last one. */
+	test_log_init(&t);
+	test_log_fill(&t, SMALL, 1);
+	assert_int_equal(test_log_open(&t), 0);
+	write_more(&t, SMALL + ENTRIES);
+	test_log_close(&t);
+	must_place(&t, SMALL, &place);
+	assert_string_equal(place.file, SECOND_SEGMENT);
+	for (uint32_t how = 0; how < 4; how++) {
+		for (uint32_t s = 0; s < place.size; s += FORMAT_SECTOR) {
+			copy = again(&t);
+			(void)rest_spoil(&copy, how);
+			sector_put(&copy, &place, s, 0, 0);
+			told_and_zeroed(&copy, SMALL, 1, FIRST_SEGMENT, at);
+		}
+		/* It is there, and damaged: that is the place to look at. */
+		for (uint64_t byte = 10; byte < place.size; byte += 990) {
+			copy = again(&t);
+			(void)rest_spoil(&copy, how);
+			fake_flip(copy.disk, place.file, place.offset + byte, 1);
+			test_log_refused(&copy, -EBADMSG, SECOND_SEGMENT);
+			test_log_free(&copy);
+		}
+	}
+	test_log_free(&t);
+}
+
+/* Nothing of it is seen there: it may have been here, and acknowledged. */
+static void V25_what_decayed_behind_a_segment_may_be_the_last_write(void **state)
+{
+	struct wal_inspect_result looked;
+	char error[WAL_ERROR_MAX];
+	struct test_place place;
+	struct test_log copy;
+	struct test_log t;
+	int err;
+
+	(void)state;
+	filled(&t);
+	for (uint32_t how = 0; how < 4; how++) {
+		/* As after SMALL writes: the second segment is there, and nothing in it. */
+		copy = again(&t);
+		for (uint32_t n = SMALL; n < WRITES; n++) {
+			must_place(&t, n, &place);
+			for (uint32_t s = 0; s < place.size; s += FORMAT_SECTOR)
+				sector_put(&copy, &place, s, 0, 0);
+		}
+		err = rest_spoil(&copy, how);
+		test_log_refused(&copy, err, FIRST_SEGMENT);
+		if (err != -EBADMSG)
+			assert_int_equal(wal_inspect_disk(fake_disk_of(copy.disk), true, "fake",
+							  NULL, NULL, &looked, error),
+					 err);
+		test_log_free(&copy);
+		/* The write in between is gone, and what is in the next segment is later. */
+		copy = again(&t);
+		must_place(&t, SMALL - 1, &place);
+		fake_bad(copy.disk, place.file, place.offset, FORMAT_SECTOR, -EIO);
+		(void)rest_spoil(&copy, how);
+		test_log_refused(&copy, -EIO, place.file);
+		test_log_free(&copy);
+	}
+	test_log_free(&t);
+}
+
 /* Each unit of acknowledged writes; the line names it, and not what was read at once. */
 static void V25_what_cannot_be_read_of_an_acknowledged_write_is_refused(void **state)
 {
 	struct wal_inspect_result looked;
 	char error[WAL_ERROR_MAX];
 	struct test_place place;
-	char where[128];
+	char where[256];
 	struct test_log t;
 
 	(void)state;
@@ -385,14 +489,15 @@ static void V25_what_cannot_be_read_of_an_acknowledged_write_is_refused(void **s
 
 			fake_bad(copy.disk, place.file, place.offset + unit, 512, -EIO);
 			(void)snprintf(where, sizeof(where),
-				       "%s at offset %lu: cannot be read: Input/output error",
-				       place.file, place.offset + unit);
+				       "%s at offset %lu: cannot be read: Input/output error "
+				       "(write %u is due at offset %lu)",
+				       place.file, place.offset + unit, n + 1, place.offset);
 			test_log_refused(&copy, -EIO, where);
 			/* Nor does it look like the end of a log that a node has open. */
 			assert_int_equal(wal_inspect_disk(fake_disk_of(copy.disk), true, "fake",
 							  NULL, NULL, &looked, error),
 					 -EIO);
-			assert_non_null(strstr(error, ": cannot be read: Input/output error"));
+			assert_non_null(strstr(error, where));
 			test_log_free(&copy);
 		}
 	}
@@ -410,6 +515,8 @@ int main(void)
 		cmocka_unit_test(V22_more_than_one_bit_is_damage),
 		cmocka_unit_test(V25_what_cannot_be_read_where_nothing_was_written_is_zeroed),
 		cmocka_unit_test(V25_what_cannot_be_read_of_a_torn_write_is_cut_with_it),
+		cmocka_unit_test(V25_what_decayed_behind_a_full_segment_is_zeroed),
+		cmocka_unit_test(V25_what_decayed_behind_a_segment_may_be_the_last_write),
 		cmocka_unit_test(V25_what_cannot_be_read_of_an_acknowledged_write_is_refused),
 	};
 
