@@ -4,6 +4,7 @@
 #include "base/mix.h"
 #include "dataplane/net.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct arp_entry *arp_entry_get(struct arp *arp, uint8_t port, uint32_t address)
@@ -74,8 +75,7 @@ static uint64_t jitter(struct arp *arp, uint64_t limit)
 
 enum arp_question arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns)
 {
-	if (now_ns < arp_due(e))
-		return ARP_ASK_NOBODY;
+	assert(now_ns >= arp_due(e));
 	e->asked = true;
 	if (e->resolved) {
 		e->ask_ns = now_ns + ARP_SILENT_NS;
@@ -92,6 +92,14 @@ enum arp_question arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns)
 	if (e->wait_ns > ARP_WAIT_MAX_NS)
 		e->wait_ns = ARP_WAIT_MAX_NS;
 	return ARP_ASK_ALL;
+}
+
+void arp_put_off(struct arp_entry *e, uint64_t now_ns)
+{
+	uint64_t *due_ns = e->resolved && in_doubt(e) ? &e->doubt_ns : &e->ask_ns;
+
+	assert(now_ns >= arp_due(e));
+	*due_ns = now_ns + ARP_NO_BUFFER_NS;
 }
 
 void arp_heard(struct arp_entry *e, const struct link_mac *mac, uint64_t now_ns)

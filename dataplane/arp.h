@@ -30,6 +30,7 @@ enum {
 	 * Above a round trip within a data center, and above a turn of a loop that shares its core.
 	 */
 	ARP_ALONE_NS = 10 * 1000 * 1000,
+	ARP_NO_BUFFER_NS = 1000 * 1000,   /* a pool that is empty has frames again in some turns */
 	ARP_STILL_NS = 150 * 1000 * 1000, /* a loop that shares its core may stand still so long */
 };
 
@@ -70,9 +71,12 @@ bool arp_want(struct arp_entry *e);
 /* Nobody needs it any more. */
 void arp_entry_put(struct arp_entry *e);
 
-/* Whether to ask now, and whom. It counts as asked. */
-enum arp_question { ARP_ASK_NOBODY, ARP_ASK_IT, ARP_ASK_ALL };
+/* When it is due (arp_due): whom to ask. It counts as asked. */
+enum arp_question { ARP_ASK_IT, ARP_ASK_ALL };
 enum arp_question arp_ask(struct arp *arp, struct arp_entry *e, uint64_t now_ns);
+
+/* It is due, and there is no buffer to ask it with: nobody was asked. */
+void arp_put_off(struct arp_entry *e, uint64_t now_ns);
 
 /* A frame that passed every check came from it. */
 void arp_heard(struct arp_entry *e, const struct link_mac *mac, uint64_t now_ns);
@@ -81,7 +85,7 @@ enum arp_verdict { ARP_LEARNED, ARP_UNASKED, ARP_CONFLICT };
 enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 			    const struct link_mac *mac, uint64_t now_ns);
 
-/* When arp_ask may be true next for an entry. UINT64_MAX: while nothing is to be sent to it. */
+/* When an entry is to be asked for next. UINT64_MAX: while nothing is to be sent to it. */
 uint64_t arp_due(const struct arp_entry *e);
 
 #endif

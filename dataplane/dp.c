@@ -400,13 +400,8 @@ static void housekeep(struct dp *dp)
 {
 	for (uint32_t i = 0; i < dp->arp.count; i++)
 		dp_arp_ask(dp, &dp->arp.entry[i]);
-	for (uint32_t i = 0; i < dp->port_count; i++) {
-		struct link *link = dp->port[i].link;
-		enum own_frame due = own_turn(&dp->port[i].own, link->ops->up(link), dp->now_ns);
-
-		if (due != OWN_NOTHING)
-			dp_own_send(dp, (uint8_t)i, due == OWN_PROBE);
-	}
+	for (uint32_t i = 0; i < dp->port_count; i++)
+		dp_own_send(dp, (uint8_t)i);
 }
 
 uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RECEIVE_MAX])

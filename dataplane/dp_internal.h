@@ -74,8 +74,8 @@ void dp_queue(struct dp *dp, uint8_t port, const struct link_frame *frame);
 /* Asks for a next hop's MAC address, if it is due. */
 void dp_arp_ask(struct dp *dp, struct arp_entry *e);
 
-/* Announces our address, or asks who else has it. */
-void dp_own_send(struct dp *dp, uint8_t port, bool probe);
+/* Announces our address, or asks who else has it, if it is due. */
+void dp_own_send(struct dp *dp, uint8_t port);
 
 /* The next hop for an address: itself, or the gateway. 0: there is none. */
 uint32_t dp_next_hop(const struct dp_options *options, uint32_t address);

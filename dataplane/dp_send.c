@@ -40,35 +40,40 @@ uint32_t dp_next_hop(const struct dp_options *options, uint32_t address)
 void dp_arp_ask(struct dp *dp, struct arp_entry *e)
 {
 	struct dp_port *p = &dp->port[e->port];
-	enum arp_question whom = ARP_ASK_NOBODY;
+	const struct link_mac *to = &net_mac_broadcast;
 	struct link_frame frame;
 
-	if (p->link->ops->up(p->link))
-		whom = arp_ask(&dp->arp, e, dp->now_ns);
-	if (whom == ARP_ASK_NOBODY)
+	if (!p->link->ops->up(p->link) || dp->now_ns < arp_due(e))
 		return;
 	if (!p->link->ops->alloc(p->link, &frame)) {
 		dp_drop_count(dp, DP_DROP_TX_POOL);
+		arp_put_off(e, dp->now_ns);
 		return;
 	}
 	assert(frame.size_max >= NET_FRAME_SIZE_MIN);
-	frame.size = net_arp_write(frame.data, NET_ARP_REQUEST, &p->self,
-				   whom == ARP_ASK_IT ? &e->mac : &net_mac_broadcast, e->address);
+	if (arp_ask(&dp->arp, e, dp->now_ns) == ARP_ASK_IT)
+		to = &e->mac;
+	frame.size = net_arp_write(frame.data, NET_ARP_REQUEST, &p->self, to, e->address);
 	dp->counters.arp_requests++;
 	dp_queue(dp, e->port, &frame);
 }
 
-void dp_own_send(struct dp *dp, uint8_t port, bool probe)
+void dp_own_send(struct dp *dp, uint8_t port)
 {
 	struct dp_port *p = &dp->port[port];
 	struct net_self self = p->self;
+	enum own_frame due = own_due(&p->own, p->link->ops->up(p->link), dp->now_ns);
 	struct link_frame frame;
 
+	if (due == OWN_NOTHING)
+		return;
 	if (!p->link->ops->alloc(p->link, &frame)) {
 		dp_drop_count(dp, DP_DROP_TX_POOL);
+		own_put_off(&p->own, due, dp->now_ns);
 		return;
 	}
-	if (probe)
+	own_said(&p->own, due, dp->now_ns);
+	if (due == OWN_PROBE)
 		self.address = 0;
 	assert(frame.size_max >= NET_FRAME_SIZE_MIN);
 	frame.size = net_arp_write(frame.data, NET_ARP_REQUEST, &self, &net_mac_broadcast,

@@ -1,7 +1,9 @@
 /* When our address is announced, probed and defended: see own.h. */
 #include "dataplane/own.h"
 
-enum own_frame own_turn(struct own *o, bool up, uint64_t now_ns)
+#include <assert.h>
+
+enum own_frame own_due(struct own *o, bool up, uint64_t now_ns)
 {
 	if (up && !o->up) {
 		o->left = OWN_ANNOUNCEMENTS;
@@ -11,16 +13,30 @@ enum own_frame own_turn(struct own *o, bool up, uint64_t now_ns)
 	o->up = up;
 	if (!up)
 		return OWN_NOTHING;
-	if (o->left > 0 && now_ns >= o->announce_ns) {
-		o->left--;
-		o->announce_ns = now_ns + OWN_INTERVAL_NS;
+	if (o->left > 0 && now_ns >= o->announce_ns)
 		return OWN_ANNOUNCEMENT;
-	}
-	if (now_ns >= o->probe_ns) {
+	return now_ns >= o->probe_ns ? OWN_PROBE : OWN_NOTHING;
+}
+
+void own_said(struct own *o, enum own_frame what, uint64_t now_ns)
+{
+	assert(what != OWN_NOTHING);
+	if (what == OWN_PROBE) {
 		o->probe_ns = now_ns + OWN_PROBE_NS;
-		return OWN_PROBE;
+		return;
 	}
-	return OWN_NOTHING;
+	assert(o->left > 0);
+	o->left--;
+	o->announce_ns = now_ns + OWN_INTERVAL_NS;
+}
+
+void own_put_off(struct own *o, enum own_frame what, uint64_t now_ns)
+{
+	assert(what != OWN_NOTHING);
+	if (what == OWN_PROBE)
+		o->probe_ns = now_ns + OWN_NO_BUFFER_NS;
+	else
+		o->announce_ns = now_ns + OWN_NO_BUFFER_NS;
 }
 
 void own_conflict(struct own *o, uint64_t now_ns)

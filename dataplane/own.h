@@ -17,6 +17,7 @@
 enum {
 	OWN_ANNOUNCEMENTS = 2,
 	OWN_INTERVAL_NS = 2 * 1000 * 1000 * 1000,
+	OWN_NO_BUFFER_NS = 1000 * 1000, /* as ARP_NO_BUFFER_NS */
 };
 
 static const uint64_t OWN_PROBE_NS = 10ull * 1000 * 1000 * 1000;
@@ -32,7 +33,10 @@ struct own {
 enum own_frame { OWN_NOTHING, OWN_ANNOUNCEMENT, OWN_PROBE };
 
 /* What is due, now that the link is up or not. */
-enum own_frame own_turn(struct own *o, bool up, uint64_t now_ns);
+enum own_frame own_due(struct own *o, bool up, uint64_t now_ns);
+/* It was said; or there was no buffer to say it with. */
+void own_said(struct own *o, enum own_frame what, uint64_t now_ns);
+void own_put_off(struct own *o, enum own_frame what, uint64_t now_ns);
 /* Somebody else was seen to use it. */
 void own_conflict(struct own *o, uint64_t now_ns);
 uint64_t own_deadline(const struct own *o);

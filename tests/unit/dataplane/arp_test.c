@@ -416,6 +416,47 @@ static void N6_answers_are_rate_limited(void **state)
 	assert_int_equal(world_take_all(w), 1);
 }
 
+/*
+ * A question that found no buffer was not asked: it is owed, and whoever never was asked has not
+ * failed to answer, so that nobody moves him.
+ */
+static void N6_a_question_without_a_buffer_was_not_asked(void **state)
+{
+	struct world *w = *state;
+	struct frame f;
+
+	world_resolve(w);
+	world_turn(w, ARP_DOUBT_NS); /* it has just answered */
+	hear(w, &peer_mac);
+	fake_link_budget_set(w->link, 0);
+	for (int i = 0; i < 50; i++) {
+		hear(w, &other_mac); /* a doubt */
+		assert_false(world_send_peer(w, 0));
+		world_answer(w, PEER, &other_mac);
+		world_turn(w, 10 * MS);
+		assert_true(dp_deadline(w->dp) > w->now); /* nobody turns as fast as he can */
+		assert_true(i == 0 || dp_deadline(w->dp) <= w->now + MS);
+	}
+	assert_false(world_take(w, &f));
+	assert_int_equal(dp_get_counters(w->dp)->arp_requests, 1); /* the first, in its time */
+	fake_link_budget_set(w->link, UINT32_MAX);
+	goes_to(w, 0, &peer_mac);
+	world_turn(w, MS);
+	f = question(w);
+	assert_true(f.size > 0);
+	assert_memory_equal(f.data, peer_mac.byte, 6); /* it alone */
+	/* Nor does who is not known wait longer for it. */
+	fake_link_budget_set(w->link, 0);
+	assert_false(world_send_peer(w, 1));
+	for (int i = 0; i < 20; i++)
+		world_turn(w, 10 * MS);
+	fake_link_budget_set(w->link, UINT32_MAX);
+	world_turn(w, MS);
+	do
+		assert_true(world_take(w, &f));
+	while (!is_request_for(&f, PEER_2));
+}
+
 /* Nobody is woken for a question that cannot be asked: a node that sleeps would not (D11). */
 static void N18_a_question_waits_while_its_link_is_down(void **state)
 {
@@ -481,6 +522,7 @@ int main(void)
 		TEST(a_peer_beyond_the_subnet_is_reached_by_the_gateway),
 		TEST(questions_for_us_are_answered_and_others_not),
 		TEST(N6_answers_are_rate_limited),
+		TEST(N6_a_question_without_a_buffer_was_not_asked),
 		TEST(N18_a_question_waits_while_its_link_is_down),
 		TEST(a_client_resolves_a_server),
 	};

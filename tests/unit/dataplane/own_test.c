@@ -58,6 +58,31 @@ static void F12_and_when_it_starts(void **state)
 	assert_int_equal(dp_get_counters(w->dp)->arp_own, 2);
 }
 
+/* What found no buffer was not said: it is said when there is one. */
+static void F12_an_announcement_without_a_buffer_is_owed(void **state)
+{
+	struct world *w = *state;
+	uint32_t announced = 0, probed = 0;
+
+	fake_link_up_set(w->link, false);
+	world_turn(w, SECOND);
+	fake_link_up_set(w->link, true);
+	fake_link_budget_set(w->link, 0);
+	for (int i = 0; i < 50; i++) {
+		world_turn(w, 100 * MS);
+		assert_true(dp_deadline(w->dp) > w->now);
+		assert_true(dp_deadline(w->dp) <= w->now + MS);
+	}
+	seen(w, &announced, &probed);
+	assert_int_equal(announced, 0);
+	fake_link_budget_set(w->link, UINT32_MAX);
+	for (int i = 0; i < 30; i++) {
+		world_turn(w, 100 * MS);
+		seen(w, &announced, &probed);
+		assert_int_equal(announced, i < 20 ? 1 : 2);
+	}
+}
+
 static void F7_who_else_has_it_is_noticed_told_and_answered(void **state)
 {
 	struct world *w = *state;
@@ -146,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(F12_the_address_is_announced_when_the_link_comes_up),
 		TEST(F12_and_when_it_starts),
+		TEST(F12_an_announcement_without_a_buffer_is_owed),
 		TEST(F7_who_else_has_it_is_noticed_told_and_answered),
 		TEST(F7_a_claim_is_refused_by_whoever_has_it),
 	};
