@@ -135,9 +135,9 @@ enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 			continue;
 		if (!e->asked)
 			return !e->resolved || net_mac_equal(mac, &e->mac) ? ARP_UNASKED
-									   : ARP_CONFLICT;
+									   : ARP_MOVED;
 		if (!may_move(e, mac, now_ns))
-			return ARP_CONFLICT;
+			return ARP_MOVED;
 		if (!e->resolved || !net_mac_equal(mac, &e->mac))
 			e->heard_ns = 0;
 		e->mac = *mac;

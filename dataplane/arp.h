@@ -81,7 +81,8 @@ void arp_put_off(struct arp_entry *e, uint64_t now_ns);
 /* A frame that passed every check came from it. */
 void arp_heard(struct arp_entry *e, const struct link_mac *mac, uint64_t now_ns);
 
-enum arp_verdict { ARP_LEARNED, ARP_UNASKED, ARP_CONFLICT };
+/* MOVED: it would be somewhere else than it is known to be (invariants 2 and 3). */
+enum arp_verdict { ARP_LEARNED, ARP_UNASKED, ARP_MOVED };
 enum arp_verdict arp_answer(struct arp *arp, uint8_t port, uint32_t address,
 			    const struct link_mac *mac, uint64_t now_ns);
 

@@ -214,8 +214,9 @@ static bool arp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 	if (packet->arp_operation == NET_ARP_REPLY) {
 		enum arp_verdict verdict =
 			arp_answer(&dp->arp, port, packet->source, &packet->source_mac, dp->now_ns);
-		if (verdict == ARP_CONFLICT)
-			dp_drop_count(dp, DP_DROP_ARP_CONFLICT);
+		if (verdict != ARP_LEARNED)
+			dp_drop_count(dp, verdict == ARP_MOVED ? DP_DROP_ARP_MOVED
+							       : DP_DROP_ARP_UNASKED);
 		return false;
 	}
 	if (!bucket_take(&dp->arp_bucket, ARP_BURST, ARP_INTERVAL_NS, dp->now_ns)) {

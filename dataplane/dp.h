@@ -124,7 +124,10 @@ void dp_peer_start_set(struct dp *dp, uint32_t peer, raft_start start);
 /* Lets it go: nothing comes from it, nothing goes to it. */
 void dp_peer_unset(struct dp *dp, uint32_t peer);
 
-/* Drops, by cause. X(name, text). */
+/*
+ * Drops, by cause. X(name, text). Of ARP: somebody else uses our address; an answer would have
+ * moved a neighbour who lives; an answer that nobody had asked for.
+ */
 /* clang-format off */
 #define DP_DROPS(X) \
 	X(RUNT, "runt") \
@@ -136,6 +139,8 @@ void dp_peer_unset(struct dp *dp, uint32_t peer);
 	X(ETHERTYPE, "ethertype") \
 	X(ARP, "arp_malformed") \
 	X(ARP_CONFLICT, "arp_conflict") \
+	X(ARP_MOVED, "arp_moved") \
+	X(ARP_UNASKED, "arp_unasked") \
 	X(IP_HEADER, "ip_header") \
 	X(IP_CHECKSUM, "ip_checksum") \
 	X(IP_FRAGMENT, "ip_fragment") \

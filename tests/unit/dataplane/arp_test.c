@@ -96,11 +96,12 @@ static void N6_an_answer_that_was_not_asked_for_is_not_learned(void **state)
 {
 	struct world *w = *state;
 	world_answer(w, PEER, &other_mac);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_UNASKED), 1);
 	assert_false(world_send_peer(w, 0));
 	world_turn(w, 0);
 	world_resolve(w);
 	world_answer(w, PEER, &other_mac);
-	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_MOVED), 1);
 	goes_to(w, 0, &peer_mac);
 }
 
@@ -119,10 +120,10 @@ static void N6_an_answer_does_not_move_a_live_peer(void **state)
 	hear(w, &peer_mac);
 	be_silent(w);
 	world_answer(w, PEER, &other_mac);
-	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_MOVED), 1);
 	goes_to(w, 0, &peer_mac);
 	world_answer(w, PEER, &peer_mac); /* the right one still counts */
-	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_MOVED), 1);
 }
 
 /* Whom a question goes to; a frame of 0 bytes: there was none. */
@@ -217,7 +218,8 @@ static void V33_a_forged_packet_does_not_move_a_live_peer(void **state)
 		goes_to(w, 0, &peer_mac);
 		world_turn(w, 5 * MS);
 	}
-	assert_true(world_drops(w, DP_DROP_ARP_CONFLICT) > 100);
+	assert_true(world_drops(w, DP_DROP_ARP_MOVED) > 100);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 0); /* nobody has ours */
 	/* And one that answers is not moved though nothing else is heard of it. */
 	for (int i = 0; i < 500; i++) {
 		hear(w, &other_mac);
@@ -394,6 +396,7 @@ static void questions_for_us_are_answered_and_others_not(void **state)
 	world_turn(w, 0);
 	assert_false(world_take(w, &answer));
 	assert_int_equal(world_drops(w, DP_DROP_ARP_CONFLICT), 1);
+	assert_int_equal(world_drops(w, DP_DROP_ARP_MOVED), 0); /* that is a neighbour's */
 }
 
 static void N6_answers_are_rate_limited(void **state)
