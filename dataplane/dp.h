@@ -225,7 +225,8 @@ struct dp_conflict {
 	uint8_t port;
 	struct link_mac mac;
 	uint64_t seen_ns;
-	bool lasts; /* several frames over HEARSAY_NS said so: one may be forged */
+	/* Several frames over HEARSAY_NS said so, for one may be forged, and it is not over. */
+	bool lasts;
 };
 
 /* False: nobody ever was. */

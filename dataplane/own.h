@@ -24,6 +24,9 @@ static const uint64_t OWN_PROBE_NS = 10ull * 1000 * 1000 * 1000;
 static const uint64_t OWN_AGAIN_NS = 1000 * 1000 * 1000; /* while somebody has it: is it so? */
 static const uint64_t OWN_DEFEND_NS = 10ull * 1000 * 1000 * 1000;
 
+/* Nothing showed that somebody has it for so long, through three probes: over. */
+static const uint64_t OWN_OVER_NS = 35ull * 1000 * 1000 * 1000;
+
 struct own {
 	bool up;
 	uint32_t left; /* announcements */

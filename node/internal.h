@@ -16,9 +16,6 @@
 #include "node/node.h"
 #include "serve/serve.h"
 
-/* Whoever used our address was seen so long ago, through three probes: no more. */
-#define NODE_CONFLICT_NS (35ull * 1000 * 1000 * 1000)
-
 enum {
 	/*
 	 * Entries handed out for apply that a resumable command keeps waiting: one ready's worth.

@@ -56,7 +56,7 @@ static void conflict_text(struct node *n, char *out, size_t size)
 	out[0] = 0;
 	if (n->address_taken[0])
 		snprintf(out, size, "%s of this host", n->address_taken);
-	else if (dp_get_conflict(n->dp, &c) && c.lasts && n->now_ns - c.seen_ns < NODE_CONFLICT_NS)
+	else if (dp_get_conflict(n->dp, &c) && c.lasts)
 		snprintf(out, size, "%02x:%02x:%02x:%02x:%02x:%02x", c.mac.byte[0], c.mac.byte[1],
 			 c.mac.byte[2], c.mac.byte[3], c.mac.byte[4], c.mac.byte[5]);
 }

@@ -1,5 +1,6 @@
 /* Our address: announced (F12), probed for (F7), watched over and defended (RFC 5227). */
 #include "dataplane/claim.h"
+#include "dataplane/own.h"
 #include "tests/unit/dataplane/dp_world.h"
 #include "tests/unit/test.h"
 
@@ -133,6 +134,37 @@ static void F7_who_else_has_it_is_noticed_told_and_answered(void **state)
 	assert_int_equal(c.seen_ns, w->now);
 }
 
+/* So many frames that show that somebody else has our address, one in so long. */
+static bool lasts(struct world *w, int frames, uint64_t every_ns)
+{
+	struct dp_conflict c;
+	struct frame f;
+
+	frame_arp(&f, other_mac.byte, our_mac.byte, 2, OURS, 0);
+	for (int i = 0; i < frames; i++) {
+		world_turn(w, every_ns);
+		world_send(w, &f);
+		world_turn(w, 0);
+		world_take_all(w);
+	}
+	return dp_get_conflict(w->dp, &c) && c.lasts;
+}
+
+/* One limit: what is over is so by silence alone, and a frame more does not end it. */
+static void F7_V35_a_conflict_lasts_until_nothing_shows_it(void **state)
+{
+	struct world *w = *state;
+
+	assert_false(lasts(w, 3, SECOND));
+	assert_true(lasts(w, 1, SECOND));
+	assert_true(lasts(w, 10, OWN_OVER_NS - MS));
+	world_turn(w, OWN_OVER_NS - MS);
+	assert_true(lasts(w, 0, 0));
+	world_turn(w, MS);
+	assert_false(lasts(w, 0, 0));
+	assert_false(lasts(w, 1, 0)); /* one is no news again */
+}
+
 /* Asked before the first packet: an answer, a use, another's probe; and nothing of anybody else. */
 static void F7_a_claim_is_refused_by_whoever_has_it(void **state)
 {
@@ -173,6 +205,7 @@ int main(void)
 		TEST(F12_and_when_it_starts),
 		TEST(F12_an_announcement_without_a_buffer_is_owed),
 		TEST(F7_who_else_has_it_is_noticed_told_and_answered),
+		TEST(F7_V35_a_conflict_lasts_until_nothing_shows_it),
 		TEST(F7_a_claim_is_refused_by_whoever_has_it),
 	};
 
