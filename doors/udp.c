@@ -21,7 +21,6 @@
 
 enum {
 	PULL_PARTS_MAX = 32, /* for one PULL, as many as a burst takes */
-	STATUS_UNITS = 16,   /* of a share: what it takes to write one, 50 us */
 };
 
 struct udp_door {
@@ -193,8 +192,6 @@ static void begin(struct udp_door *d, struct request *q, uint8_t kind)
 	bool known = words_serve_kind(kind, &serve_kind);
 
 	assert(known); /* receive_request lets no other pass */
-	if (serve_kind == REQUEST_STATUS)
-		serve_charge(d->serve, q, STATUS_UNITS);
 	serve_begin(d->serve, q, serve_kind);
 }
 
@@ -212,7 +209,10 @@ static void receive_first(struct udp_door *d, const struct dp_address *from,
 				       source_of(from), part->timeout_us, &why);
 
 	if (!q) {
-		send_reply(d, from, part->cookie, part->request_id, 0, (enum wire_status)why);
+		/* A client that hears nothing asks again. */
+		if (serve_tell(d->serve, source_of(from)))
+			send_reply(d, from, part->cookie, part->request_id, 0,
+				   (enum wire_status)why);
 		return;
 	}
 	*udp_request_of(q) = (struct udp_request){.from = *from, .cookie = part->cookie};
@@ -229,19 +229,21 @@ static void receive_first(struct udp_door *d, const struct dp_address *from,
 static void receive_request(struct udp_door *d, const struct dp_address *from,
 			    const struct wire_part *part)
 {
+	struct request *q = find(d, from, part->request_id);
 	enum request_kind kind;
-	struct request *q;
 
 	/* For the local socket alone; looked at in each part, for the last one decides. */
 	if (!words_serve_kind(part->kind, &kind)) {
-		send_reply(d, from, part->cookie, part->request_id, 0, WIRE_REFUSED);
+		if (serve_hear(d->serve, source_of(from), true))
+			send_reply(d, from, part->cookie, part->request_id, 0, WIRE_REFUSED);
 		return;
 	}
-	q = find(d, from, part->request_id);
 	if (!q) {
 		receive_first(d, from, part);
 		return;
 	}
+	if (!serve_hear(d->serve, source_of(from), true))
+		return;
 	if (udp_request_of(q)->pieces) {
 		send_answer_part(d, q, 0);
 		return;
@@ -293,10 +295,9 @@ void udp_door_receive(struct udp_door *d, const struct dp_datagram *datagram)
 	uint64_t source = source_of(&datagram->from);
 	uint8_t type = datagram->envelope.type;
 	struct wire_part part;
-	bool tell;
 
 	if (type == WIRE_HELLO) {
-		if (serve_hear(d->serve, source, false, &tell))
+		if (serve_hear(d->serve, source, false))
 			send_welcome(d, datagram);
 		return;
 	}
@@ -307,20 +308,14 @@ void udp_door_receive(struct udp_door *d, const struct dp_datagram *datagram)
 	}
 	if (part.cookie != cookie_of(d, &datagram->from)) {
 		d->counters.refused_cookie++;
-		if (serve_hear(d->serve, source, false, &tell))
+		if (serve_hear(d->serve, source, false))
 			send_reply(d, &datagram->from, part.cookie, part.request_id, 0,
 				   WIRE_BAD_COOKIE);
 		return;
 	}
-	if (!serve_hear(d->serve, source, true, &tell)) {
-		/* A later part is as good as lost: what was begun goes on. */
-		if (tell && type == WIRE_REQUEST && part.part == 0)
-			send_reply(d, &datagram->from, part.cookie, part.request_id, 0, WIRE_BUSY);
-		return;
-	}
 	if (type == WIRE_REQUEST)
 		receive_request(d, &datagram->from, &part);
-	else
+	else if (serve_hear(d->serve, source, true))
 		receive_pull(d, &datagram->from, &part);
 }
 

@@ -98,9 +98,8 @@ struct node {
 	char name[64];
 	uint64_t now_ns;
 	uint64_t started_ns;
-	bool active;      /* this turn did something */
-	bool work;        /* ... of which more will follow, as heartbeats alone do not */
-	uint32_t backlog; /* turns in a row that left frames in a queue, perhaps */
+	bool active; /* this turn did something */
+	bool work;   /* ... of which more will follow, as heartbeats alone do not */
 	bool stopping;
 	int failed; /* -errno: the node must end */
 	char error[NODE_ERROR_MAX];

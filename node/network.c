@@ -116,11 +116,12 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 
 enum {
 	/*
-	 * Turns in a row whose burst was full before the queue is drained: 512 frames wait then,
-	 * half of what a device's queue holds.
+	 * What waits is read to its end, for whoever floods is told apart by reading alone, and
+	 * what costs more than that has its share (serve/share.h): 512 frames, half of what a
+	 * device's queue holds.
 	 */
-	BACKLOG_TURNS = 8,
-	BURSTS_MAX = 128,
+	BURSTS_TURN = 16,
+	BURSTS_DUE = 128, /* more than a device's queue holds */
 };
 
 static uint32_t receive_burst(struct node *n)
@@ -142,25 +143,18 @@ static uint32_t receive_burst(struct node *n)
 }
 
 /*
- * One burst a turn, except when this node is about to end a silence: then the mail is read to its
- * end first, because a node that was descheduled finds its leader's heartbeats there, behind
- * whatever else waits (V8). A leader, and whoever else has something due, sends first. The bound is
- * more than a device's queue holds.
+ * A node that is about to end a silence reads all of its mail first, because a node that was
+ * descheduled finds its leader's heartbeats there, behind whatever else waits (V8). A leader, and
+ * whoever else has something due, sends first.
  */
 void node_receive(struct node *n)
 {
 	bool due = n->raft && raft_election_due(n->raft, n->now_ns / 1000);
-	bool drain = n->backlog >= BACKLOG_TURNS;
-	int bursts = due || drain ? BURSTS_MAX : 1;
+	int bursts = due ? BURSTS_DUE : BURSTS_TURN;
 
 	do {
 		(void)receive_burst(n);
 	} while (--bursts > 0 && dp_more(n->dp));
-	/*
-	 * Clients alone fill it: what they can send is bounded by nothing, so what is done for one
-	 * of them is (serve/share.h).
-	 */
-	n->backlog = dp_more(n->dp) ? n->backlog + 1 : 0;
 }
 
 void node_send(struct node *n, const struct raft_message *message)

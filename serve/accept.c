@@ -83,6 +83,7 @@ static struct request *keep(struct serve *s, raft_id from, const struct forward_
 
 	if (!q) {
 		s->counters.refused++;
+		s->counters.over += !request_may_open(&s->requests, from);
 		return NULL;
 	}
 	*sender_of(q) = from;
@@ -123,10 +124,17 @@ static void say(struct serve *s, struct request *q, enum serve_status status)
 	reply(s, *sender_of(q), q->id, next - (status != SERVE_OK), status);
 }
 
-static void add(struct serve *s, struct request *q, const struct serve_leader *leader,
-		const struct part *part)
+void accept_begin(struct serve *s, struct request *q)
 {
-	enum serve_status status = SERVE_OK;
+	struct serve_leader leader;
+
+	s->port->ops->leader(s->port, &leader);
+	say(s, q, leader.self ? judge(s, q, &leader) : SERVE_NOT_LEADER);
+}
+
+/* True: it is whole. */
+static bool add(struct serve *s, struct request *q, const struct part *part)
+{
 	bool whole = true;
 
 	q->deadline_ns = s->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
@@ -137,9 +145,9 @@ static void add(struct serve *s, struct request *q, const struct serve_leader *l
 	} else {
 		memcpy(q->small, part->data, part->size);
 	}
-	if (whole)
-		status = judge(s, q, leader);
-	say(s, q, status);
+	if (!whole)
+		say(s, q, SERVE_OK);
+	return whole;
 }
 
 /* A command of one part that finds room is proposed without a place here. True: it was. */
@@ -161,38 +169,32 @@ static bool at_once(struct serve *s, const struct serve_leader *leader, raft_id 
 	return true;
 }
 
-void serve_forward_part(struct serve *s, raft_id from, const struct forward_part *p)
+struct request *accept_part(struct serve *s, raft_id from, const struct forward_part *p)
 {
 	struct serve_leader leader;
 	struct request *q;
-	enum share_verdict verdict;
 
 	s->port->ops->leader(s->port, &leader);
 	if (!leader.self) {
 		reply(s, from, p->id, 0, SERVE_NOT_LEADER);
-		return;
-	}
-	/* What comes by way of one member has its share too: it knows its own clients alone. */
-	verdict = shares_hear(&s->requests.shares, from, true);
-	if (verdict != SHARE_OK) {
-		s->counters.over++;
-		if (verdict == SHARE_TELL)
-			reply(s, from, p->id, 0, SERVE_BUSY);
-		return;
+		return NULL;
 	}
 	q = kept(s, from, p->id);
-	if (q && q->state == REQUEST_ANSWERED) {
-		say(s, q, q->status);
-		return;
+	if (q && q->state != REQUEST_RECEIVING) {
+		if (q->state == REQUEST_ANSWERED)
+			say(s, q, q->status);
+		return NULL;
 	}
-	if (!q && at_once(s, &leader, from, p))
-		return;
+	/* What comes by way of one member has its share too: it knows its own clients alone. */
+	if (!q && shares_may_begin(&s->requests.shares, from) && at_once(s, &leader, from, p)) {
+		shares_begin(&s->requests.shares, from, SHARE_REQUEST);
+		return NULL;
+	}
 	if (!q)
 		q = keep(s, from, p);
-	if (q)
-		add(s, q, &leader, &p->part);
-	else
+	if (!q && shares_tell(&s->requests.shares, from))
 		reply(s, from, p->id, 0, SERVE_BUSY);
+	return q && add(s, q, &p->part) ? q : NULL;
 }
 
 /* The follower is told at once: its client waits. */

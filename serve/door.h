@@ -55,12 +55,14 @@ struct door {
 };
 
 /*
- * A packet of this source is here; `proven`: nobody else can have sent it. False: it is more than
- * the share of one (serve/share.h), and is dropped; *tell: with a word to its sender.
+ * A packet of this source is here that has no request to wait in; `proven`: nobody else can have
+ * sent it. False: it is more than the share of one (serve/share.h), and is dropped.
  */
-bool serve_hear(struct serve *s, uint64_t source, bool proven, bool *tell);
+bool serve_hear(struct serve *s, uint64_t source, bool proven);
 /* What this one asked for takes so many units of it more. */
 void serve_charge(struct serve *s, const struct request *q, uint32_t units);
+/* Whether a source is told that it was refused: once in a turn. */
+bool serve_tell(struct serve *s, uint64_t source);
 
 /*
  * A place for a request of `size` bytes: with `size` over REQUEST_SMALL_SIZE a buffer too. NULL:

@@ -6,18 +6,13 @@
 /* Why a command or query that ran out of time did so. */
 static enum serve_status timeout_status(const struct serve *s, const struct request *q)
 {
-	bool untouched =
-		q->state == REQUEST_READING || q->state == REQUEST_READABLE ||
-		(q->state == REQUEST_PROPOSING && !q->forward_id && !q->term && !q->strayed);
+	bool untouched = q->state == REQUEST_READING || q->state == REQUEST_READABLE ||
+			 ((q->state == REQUEST_PROPOSING || q->state == REQUEST_WAITING) &&
+			  !q->forward_id && !q->term && !q->strayed);
 	struct serve_leader leader;
 
 	s->port->ops->leader(s->port, &leader);
 	return untouched && !leader.id ? SERVE_NO_LEADER : SERVE_TIMEOUT;
-}
-
-static bool is_command(enum request_state state)
-{
-	return state == REQUEST_PROPOSING || state == REQUEST_PROPOSED;
 }
 
 /* The time is ours: what a client says of its own patience holds no buffer. */
@@ -36,13 +31,13 @@ static void expire_list(struct serve *s, enum request_state state)
 		next = TAILQ_NEXT(q, list);
 		if (!stop && q->deadline_ns > s->now_ns && !is_silent(s, q))
 			continue;
-		if (state == REQUEST_RECEIVING) {
+		if (state == REQUEST_RECEIVING || q->door == &s->gathering) {
 			serve_cancel(s, q);
 			continue;
 		}
 		s->counters.timeouts++;
-		s->counters.commands_failed += is_command(state);
-		s->counters.reads_failed += !is_command(state);
+		s->counters.commands_failed += q->kind == REQUEST_COMMAND;
+		s->counters.reads_failed += q->kind != REQUEST_COMMAND;
 		stream_end(s, q);
 		serve_refuse(s, q, stop ? SERVE_STOPPING : timeout_status(s, q));
 	}

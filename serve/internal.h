@@ -72,6 +72,9 @@ void command_confirmed(struct serve *s, uint64_t context, raft_index index);
 /* forward.c: a follower's end; accept.c: the leader's. */
 void forward_send(struct serve *s, struct request *q, const struct serve_leader *leader);
 void accept_init(struct serve *s);
+/* The request that this part makes whole, or NULL; and then what becomes of it. */
+struct request *accept_part(struct serve *s, raft_id from, const struct forward_part *p);
+void accept_begin(struct serve *s, struct request *q);
 void accept_confirmed(struct serve *s, uint64_t context, raft_index index);
 
 /* query.c: linearizable queries. */

@@ -192,13 +192,17 @@ static bool buffer_take(struct requests *r, struct request *q)
 	return buffer_take(r, q);
 }
 
+bool request_may_open(const struct requests *r, uint64_t source)
+{
+	return !source || shares_may_open(&r->shares, source, REQUESTS_MAX - r->open);
+}
+
 struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size,
 			     uint64_t source)
 {
 	struct request *q = TAILQ_FIRST(&r->list[REQUEST_FREE]);
 
-	shares_note(&r->shares, source);
-	if (source && !shares_may_open(&r->shares, source))
+	if (!request_may_open(r, source))
 		return NULL;
 	if (!q) {
 		q = TAILQ_FIRST(&r->list[REQUEST_ANSWERED]);

@@ -6,6 +6,9 @@
  *	RECEIVING -> ANSWERED                                         what needs neither; a command
  *	                                                              that a peer forwarded
  *
+ * Each of them may have to wait, RECEIVING -> WAITING -> RECEIVING, for its source's next share of
+ * a turn (serve/share.h).
+ *
  * The table is bounded; a request that finds no place is refused at the door. An ANSWERED request
  * stays for its door to say the answer again, until its place is needed, and not longer than
  * REQUEST_KEEP_NS.
@@ -32,8 +35,6 @@ enum {
 	REQUEST_DOOR_SIZE = 48,
 };
 
-static_assert(SHARE_OPEN_ALONE <= REQUESTS_MAX / 2, "whoever fills his half refuses himself");
-
 #define REQUEST_KEEP_NS 2000000000ull
 /* A large answer that was not given whole is not asked for any more: several silences. */
 #define REQUEST_STALE_NS 200000000ull
@@ -45,6 +46,7 @@ static_assert(SHARE_OPEN_ALONE <= REQUESTS_MAX / 2, "whoever fills his half refu
 enum request_state {
 	REQUEST_FREE,
 	REQUEST_RECEIVING, /* its door gathers it */
+	REQUEST_WAITING,   /* it is whole, and its source has had its share of this turn */
 	REQUEST_PROPOSING, /* a command that no leader is known to have taken */
 	REQUEST_PROPOSED,  /* in a leader's log: waits for its apply */
 	REQUEST_READING,   /* waits for a read index */
@@ -144,6 +146,8 @@ void requests_destroy(struct requests *r);
  */
 struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size,
 			     uint64_t source);
+/* Whether a source has less than its share of the places (SH4). */
+bool request_may_open(const struct requests *r, uint64_t source);
 void request_move(struct requests *r, struct request *q, enum request_state state);
 void request_close(struct requests *r, struct request *q);
 

@@ -50,15 +50,6 @@ void serve_destroy(struct serve *s)
 	free(s);
 }
 
-void serve_turn(struct serve *s, uint64_t now_ns)
-{
-	assert(now_ns >= s->now_ns);
-	s->now_ns = now_ns;
-	s->requests.now_ns = now_ns;
-	shares_turn(&s->requests.shares, now_ns);
-	s->active = false;
-}
-
 void serve_drive(struct serve *s)
 {
 	command_drive(s);
@@ -92,18 +83,22 @@ static uint64_t deadline_of(const struct serve *s, uint64_t timeout_us)
 	return s->now_ns + timeout_us * 1000;
 }
 
-bool serve_hear(struct serve *s, uint64_t source, bool proven, bool *tell)
+bool serve_hear(struct serve *s, uint64_t source, bool proven)
 {
-	enum share_verdict verdict = shares_hear(&s->requests.shares, source, proven);
-
-	*tell = verdict == SHARE_TELL;
-	s->counters.over += verdict != SHARE_OK;
-	return verdict == SHARE_OK;
+	if (shares_hear(&s->requests.shares, source, proven))
+		return true;
+	s->counters.over++;
+	return false;
 }
 
 void serve_charge(struct serve *s, const struct request *q, uint32_t units)
 {
 	shares_charge(&s->requests.shares, q->source, units);
+}
+
+bool serve_tell(struct serve *s, uint64_t source)
+{
+	return shares_tell(&s->requests.shares, source);
 }
 
 struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint32_t size,
@@ -116,6 +111,7 @@ struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint
 	q = s->stopping ? NULL : request_open(&s->requests, door, id, size, source);
 	if (!q) {
 		s->counters.refused++;
+		s->counters.over += !request_may_open(&s->requests, source);
 		return NULL;
 	}
 	q->deadline_ns = deadline_of(s, timeout_us);
@@ -124,11 +120,16 @@ struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint
 	return q;
 }
 
-void serve_begin(struct serve *s, struct request *q, enum request_kind kind)
+static void begin(struct serve *s, struct request *q)
 {
-	assert(q->state == REQUEST_RECEIVING);
-	q->kind = kind;
-	switch (kind) {
+	if (q->source)
+		shares_begin(&s->requests.shares, q->source,
+			     q->kind == REQUEST_STATUS ? SHARE_STATUS : SHARE_REQUEST);
+	if (q->door == &s->gathering) {
+		accept_begin(s, q);
+		return;
+	}
+	switch (q->kind) {
 	case REQUEST_COMMAND:
 		command_begin(s, q);
 		return;
@@ -150,6 +151,51 @@ void serve_begin(struct serve *s, struct request *q, enum request_kind kind)
 		break;
 	}
 	serve_refuse(s, q, SERVE_INVALID);
+}
+
+void serve_begin(struct serve *s, struct request *q, enum request_kind kind)
+{
+	assert(q->state == REQUEST_RECEIVING);
+	q->kind = kind;
+	if (!q->source || shares_may_begin(&s->requests.shares, q->source))
+		begin(s, q);
+	else
+		request_move(&s->requests, q, REQUEST_WAITING);
+}
+
+void serve_forward_part(struct serve *s, raft_id from, const struct forward_part *p)
+{
+	struct request *q = accept_part(s, from, p);
+
+	if (q)
+		serve_begin(s, q, REQUEST_COMMAND);
+}
+
+/* Those that came first are first, but for what their sources have had. */
+static void waiting_drive(struct serve *s)
+{
+	struct request *q, *next;
+	uint32_t begun = 0;
+
+	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_WAITING]); q && begun < SHARE_TURN_ALL;
+	     q = next) {
+		next = TAILQ_NEXT(q, list);
+		if (!shares_may_begin(&s->requests.shares, q->source))
+			continue;
+		begun += SHARE_REQUEST;
+		request_move(&s->requests, q, REQUEST_RECEIVING);
+		begin(s, q);
+	}
+}
+
+void serve_turn(struct serve *s, uint64_t now_ns)
+{
+	assert(now_ns >= s->now_ns);
+	s->now_ns = now_ns;
+	s->requests.now_ns = now_ns;
+	s->active = false;
+	shares_turn(&s->requests.shares);
+	waiting_drive(s);
 }
 
 struct request *serve_find(struct serve *s, const struct door *door, uint64_t id,
@@ -183,7 +229,7 @@ void serve_cancel(struct serve *s, struct request *q)
 
 bool serve_active(const struct serve *s)
 {
-	return s->active;
+	return s->active || s->requests.in_state[REQUEST_WAITING] > 0;
 }
 
 uint32_t serve_open_count(const struct serve *s)

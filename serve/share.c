@@ -9,78 +9,76 @@ static uint32_t place_of(const struct shares *s, uint64_t source)
 	return (uint32_t)mix(source ^ s->salt) & (SHARE_SOURCES - 1);
 }
 
-void shares_turn(struct shares *s, uint64_t now_ns)
+static struct share *proven_of(struct shares *s, uint64_t source)
 {
-	s->now_ns = now_ns;
+	return &s->proven[place_of(s, source)];
+}
+
+void shares_turn(struct shares *s)
+{
 	s->turn++;
 }
 
-static void note(struct shares *s, uint32_t place)
+/* What it owes in this turn. */
+static uint32_t *debt_of(const struct shares *s, struct share_account *a)
 {
-	if (place != s->newest) {
-		s->others_ns = s->newest_ns;
-		s->newest = place;
-	}
-	s->newest_ns = s->now_ns;
+	uint64_t forgiven = (s->turn - a->turn) * SHARE_TURN;
+
+	a->turn = s->turn;
+	a->debt = forgiven < a->debt ? a->debt - (uint32_t)forgiven : 0;
+	return &a->debt;
 }
 
-void shares_note(struct shares *s, uint64_t source)
+bool shares_hear(struct shares *s, uint64_t source, bool proven)
 {
-	note(s, place_of(s, source));
-}
+	struct share *of = proven ? proven_of(s, source) : &s->claimed[place_of(s, source)];
+	uint32_t *debt = debt_of(s, &of->packets);
 
-/* Of one that is not proven all who are proven are others. */
-static bool others_about(const struct shares *s, uint32_t place, bool proven)
-{
-	uint64_t heard_ns = proven && place == s->newest ? s->others_ns : s->newest_ns;
-
-	return heard_ns && s->now_ns - heard_ns < SHARE_ABOUT_NS;
-}
-
-enum share_verdict shares_hear(struct shares *s, uint64_t source, bool proven)
-{
-	uint32_t place = place_of(s, source);
-	struct share *of = proven ? &s->proven[place] : &s->claimed[place];
-	uint64_t forgiven;
-
-	if (proven)
-		note(s, place);
-	forgiven = (s->turn - of->turn) *
-		   (others_about(s, place, proven) ? SHARE_TURN : SHARE_TURN_ALONE);
-	of->turn = s->turn;
-	of->debt = forgiven < of->debt ? of->debt - (uint32_t)forgiven : 0;
-	if (of->debt < SHARE_BURST) {
-		of->debt++;
-		return SHARE_OK;
-	}
-	if (of->told == s->turn)
-		return SHARE_DROP;
-	of->told = s->turn;
-	return SHARE_TELL;
+	if (*debt >= SHARE_AHEAD)
+		return false;
+	++*debt;
+	return true;
 }
 
 void shares_charge(struct shares *s, uint64_t source, uint32_t units)
 {
-	s->proven[place_of(s, source)].debt += units;
+	*debt_of(s, &proven_of(s, source)->packets) += units;
+}
+
+bool shares_may_begin(struct shares *s, uint64_t source)
+{
+	return *debt_of(s, &proven_of(s, source)->begun) < SHARE_TURN;
+}
+
+void shares_begin(struct shares *s, uint64_t source, uint32_t units)
+{
+	*debt_of(s, &proven_of(s, source)->begun) += units;
 }
 
 void shares_open(struct shares *s, uint64_t source)
 {
-	s->proven[place_of(s, source)].open++;
+	proven_of(s, source)->open++;
 }
 
 void shares_close(struct shares *s, uint64_t source)
 {
-	struct share *of = &s->proven[place_of(s, source)];
+	struct share *of = proven_of(s, source);
 
 	assert(of->open > 0);
 	of->open--;
 }
 
-bool shares_may_open(const struct shares *s, uint64_t source)
+bool shares_may_open(const struct shares *s, uint64_t source, uint32_t free)
 {
-	uint32_t place = place_of(s, source);
+	return s->proven[place_of(s, source)].open < free;
+}
 
-	return s->proven[place].open <
-	       (others_about(s, place, true) ? SHARE_OPEN : SHARE_OPEN_ALONE);
+bool shares_tell(struct shares *s, uint64_t source)
+{
+	struct share *of = proven_of(s, source);
+
+	if (of->told == s->turn)
+		return false;
+	of->told = s->turn;
+	return true;
 }

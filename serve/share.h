@@ -1,16 +1,19 @@
 /*
- * What one source may have of a node while others are about (N13, V37). It is asked for at the
- * door, before a place is looked for: what is over is told BUSY once in a turn, and then nothing,
- * for that is the cheapest end there is.
+ * What one source may have of a node while others are about (N13, V37): of each turn, and of the
+ * places for requests. Nobody is refused for being many: what is over waits, and a node that has
+ * time to spare takes more turns.
  *
- * Work is counted in units: a datagram that comes is one, a part of an answer another. A source may
- * be SHARE_BURST units ahead and is forgiven some in each turn. So it makes a turn longer by that
- * much and no more, however much it sends; and a node that has time to spare takes more turns.
+ * Work is counted in units of about a microsecond. What a packet asks for that has no request to
+ * wait in (a part, a pull, a greeting) passes until its source is SHARE_AHEAD units ahead; a
+ * request that is whole begins while its source has begun less than SHARE_TURN in this turn, and
+ * waits for the next one otherwise. So a source makes a turn longer by that much and no more,
+ * however much it sends.
  *
- *	SH1. Others are about if one of them was heard in the last SHARE_ABOUT_NS.
+ *	SH1. Each source is forgiven SHARE_TURN units in each turn.
  *	SH2. Who has proven its address is charged for what it sends itself, and not for what others
  *	     send in its name: what is not proven has a table of its own.
  *	SH3. Sources are told apart by a hash that nobody outside can compute.
+ *	SH4. A source has at most as many places as it leaves free.
  */
 #ifndef SERVE_SHARE_H
 #define SERVE_SHARE_H
@@ -20,59 +23,52 @@
 
 enum {
 	SHARE_SOURCES = 1024,
-	/*
-	 * A unit takes about 4 us (a put that is proposed, replicated, applied and answered): a
-	 * turn is longer by 16 us, and a put of another waits for three or four turns besides the
-	 * disks: a tenth of 0.7 ms.
-	 */
-	SHARE_TURN = 4,
-	/* As many as one burst brings: alone, one is held back only when a queue is drained. */
-	SHARE_TURN_ALONE = 64,
-	SHARE_BURST = 64, /* what 64 clients of one host begin at once, or two windows of parts */
-	/*
-	 * Requests that are open at a time. Those of one source are one batch of the log, which the
-	 * others wait behind once: 64 of them cost 256 us at the most.
-	 */
-	SHARE_OPEN = 64,
-	SHARE_OPEN_ALONE = 1024,
+	/* 16 puts: others wait three or four turns besides the disks, a third of 0.7 ms. */
+	SHARE_TURN = 64,
+	SHARE_AHEAD = 256, /* eight windows of parts */
+	/* All that begins late in one turn: a heartbeat of the shortest timers is 5 ms. */
+	SHARE_TURN_ALL = 1024,
+
+	/* A command or a query, from its beginning to its answer; the node's own account. */
+	SHARE_REQUEST = 4,
+	SHARE_STATUS = 50,
 };
 
-#define SHARE_ABOUT_NS 1000000000ull
-
-enum share_verdict {
-	SHARE_OK,
-	SHARE_TELL, /* it is too much, and the first in this turn that is */
-	SHARE_DROP, /* it is too much */
+struct share_account {
+	uint64_t turn; /* when it was last forgiven something */
+	uint32_t debt;
 };
 
 struct share {
-	uint64_t turn; /* when it was last forgiven something */
+	struct share_account begun, packets;
 	uint64_t told; /* in this turn */
-	uint32_t debt;
 	uint32_t open; /* requests */
 };
 
 struct shares {
 	uint64_t salt;
-	uint64_t now_ns, turn;
-	uint32_t newest; /* who was heard last, and when; and when anybody else was */
-	uint64_t newest_ns, others_ns;
+	uint64_t turn;
 	struct share proven[SHARE_SOURCES];
 	struct share claimed[SHARE_SOURCES];
 };
 
-void shares_turn(struct shares *s, uint64_t now_ns);
+void shares_turn(struct shares *s);
 
-/* One whose requests are not charged is about. */
-void shares_note(struct shares *s, uint64_t source);
-/* A datagram is here. */
-enum share_verdict shares_hear(struct shares *s, uint64_t source, bool proven);
-/* What a proven one asked for costs so much more. */
+/* A packet that nothing is kept for is here; false: it is too much. */
+bool shares_hear(struct shares *s, uint64_t source, bool proven);
+/* ... and what it asked for costs so much more. */
 void shares_charge(struct shares *s, uint64_t source, uint32_t units);
 
-/* A request more, or one less, is open; whether there may be one more. */
+/* Whether a request may begin in this turn; that one does. */
+bool shares_may_begin(struct shares *s, uint64_t source);
+void shares_begin(struct shares *s, uint64_t source, uint32_t units);
+
+/* A request more, or one less, is open; whether there may be one more where `free` are. */
 void shares_open(struct shares *s, uint64_t source);
 void shares_close(struct shares *s, uint64_t source);
-bool shares_may_open(const struct shares *s, uint64_t source);
+bool shares_may_open(const struct shares *s, uint64_t source, uint32_t free);
+
+/* What was too much is told once in a turn, and then nothing: that is the cheapest end there is. */
+bool shares_tell(struct shares *s, uint64_t source);
 
 #endif

@@ -278,7 +278,7 @@ static void a_budget_that_is_spent_ends_the_answer(void **state)
 
 enum {
 	FLOOD = 24,     /* in each turn */
-	UNIT_NS = 4000, /* as serve/share.h has it: what an answer of one part takes */
+	UNIT_NS = 1000, /* as serve/share.h has it */
 	STATUS_NS = 50000,
 	QUESTIONS = 50,
 	QUERY_TURNS = 12, /* there, confirmed, and back */

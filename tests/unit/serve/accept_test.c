@@ -243,30 +243,46 @@ static void what_is_never_whole_goes(void **state)
 
 /*
  * A member has its share of the leader's turns as each client has: it knows its own clients alone,
- * and one of those floods it.
+ * and one of those floods it. What is over waits, and is proposed in the order in which it came.
  */
 static void V37_N13_what_one_member_forwards_leaves_others_their_turns(void **state)
 {
-	const uint32_t flood = 1000;
+	const uint32_t share = SHARE_TURN / SHARE_REQUEST, flood = 5 * share;
 
 	(void)state;
-	part_from(OTHER, 1, 100, 0);
-	assert_int_equal(h.proposals, 1);
 	for (uint32_t i = 0; i < flood; i++)
 		part_from(PEER, i, 100, 0);
-	assert_in_range(h.proposals, 2, 1 + SHARE_BURST);
-	for (int i = 0; i < 20; i++) {
-		uint32_t before = h.proposals;
-
+	assert_int_equal(h.proposals, share);
+	part_from(OTHER, 1000, 100, 0);
+	assert_int_equal(h.proposals, share + 1);
+	assert_int_equal(h.replies, share + 1);
+	/* It asks again for what waits: that is no news. */
+	part_from(PEER, flood - 1, 100, 0);
+	assert_int_equal(h.replies, share + 1);
+	for (uint32_t i = 1; i < 5; i++) {
 		h.replies = 0;
+		assert_true(serve_active(h.serve));
 		hand_turn(&h, 10);
-		for (uint32_t k = 0; k < flood; k++)
-			part_from(PEER, k, 100, 0);
-		part_from(OTHER, 2, 100, 0);
-		assert_in_range(h.proposals - before, 1, SHARE_TURN + 1);
-		/* One more is told to come again. */
-		assert_int_equal(h.replies, h.proposals - before + 1);
+		/* What comes now is later. */
+		part_from(PEER, flood + i, 100, 0);
+		assert_int_equal(h.replies, share);
+		for (uint32_t k = 0; k < share; k++)
+			assert_int_equal(h.reply[k].id, i * share + k);
 	}
+	assert_int_equal(h.proposals, 1 + flood);
+}
+
+/* The leader falls while they wait: nothing is proposed, and the member is told. */
+static void V37_what_waits_at_a_leader_that_falls_is_told(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i <= SHARE_TURN / SHARE_REQUEST; i++)
+		part_from(PEER, i, 100, 0);
+	h.leader.id = OTHER;
+	h.replies = h.proposals = 0;
+	hand_turn(&h, 10);
+	replied(1, SERVE_NOT_LEADER, 0);
+	assert_int_equal(h.proposals, 0);
 }
 
 int main(void)
@@ -291,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			V37_N13_what_one_member_forwards_leaves_others_their_turns, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(V37_what_waits_at_a_leader_that_falls_is_told,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

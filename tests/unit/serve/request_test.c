@@ -188,23 +188,20 @@ static void V37_N13_one_source_does_not_fill_the_table(void **state)
 	struct requests *r = *state;
 	uint64_t id = 0;
 
-	shares_turn(&r->shares, r->now_ns + 1);
 	while (request_open(r, &door, id, 10, 66))
 		id++;
-	assert_int_equal(id, SHARE_OPEN_ALONE);
-	/* With others about it has less. */
-	assert_non_null(request_open(r, &door, id, 10, 7));
-	for (uint64_t i = 0; i + SHARE_OPEN <= SHARE_OPEN_ALONE; i++) {
+	assert_int_equal(id, REQUESTS_MAX / 2);
+	/* Another has as much of the rest, and the first none till as much is free as it has. */
+	while (request_open(r, &door, ++id, 10, 7))
+		;
+	assert_int_equal(r->open, REQUESTS_MAX * 3 / 4);
+	for (uint64_t i = 0; i <= REQUESTS_MAX / 8; i++) {
 		assert_null(request_open(r, &door, ++id, 10, 66));
 		struct request *q = request_find(r, &door, i, NULL);
 		request_move(r, q, REQUEST_ANSWERED);
 		if (i % 2)
 			request_close(r, q);
 	}
-	assert_non_null(request_open(r, &door, ++id, 10, 66));
-	assert_null(request_open(r, &door, ++id, 10, 66));
-	/* Alone again. */
-	shares_turn(&r->shares, r->now_ns + 1 + SHARE_ABOUT_NS);
 	assert_non_null(request_open(r, &door, ++id, 10, 66));
 	while (request_open(r, &door, ++id, 10, 0)) /* the local socket has no share */
 		;
@@ -220,13 +217,12 @@ static void V37_the_local_socket_takes_nobodys_share(void **state)
 	/* As the table has it: 10 bits of the hash. */
 	while ((mix(source ^ r->shares.salt) ^ mix(r->shares.salt)) & (SHARE_SOURCES - 1))
 		source++;
-	shares_turn(&r->shares, r->now_ns + 1);
-	while (id < SHARE_OPEN_ALONE)
+	while (id < REQUESTS_MAX / 2)
 		assert_non_null(request_open(r, &door, ++id, 10, 0));
 	assert_non_null(request_open(r, &door, ++id, 10, source));
 	/* Nor does its end give one back that was never taken. */
 	request_close(r, request_find(r, &door, 1, NULL));
-	assert_int_equal(r->open, SHARE_OPEN_ALONE);
+	assert_int_equal(r->open, REQUESTS_MAX / 2);
 }
 
 int main(void)

@@ -1,17 +1,16 @@
 /*
- * Shares of what a node can do, in turns of virtual time: one source sends a thousand in each,
- * and nobody else notices (N13, V37).
+ * Shares of what a node can do, in turns: one source sends a thousand in each, and nobody else
+ * notices (N13, V37).
  */
 #include "serve/share.h"
 #include "tests/unit/test.h"
 
 #include <string.h>
 
-#define MS 1000000ull
 #define GREEDY 0x1c6120042ull
 #define OTHER 0x1c6120043ull
 
-enum { FLOOD = 1000, TURNS = 200 };
+enum { FLOOD = 1000, TURNS = 200, PLACES = 2048 };
 
 static struct shares s;
 
@@ -20,127 +19,112 @@ static int setup(void **state)
 	(void)state;
 	memset(&s, 0, sizeof(s));
 	s.salt = 7;
-	shares_turn(&s, 1000 * MS);
+	shares_turn(&s);
 	return 0;
 }
 
-static void turn(void)
+/* How many of so many begin, each for so many units. */
+static uint32_t begin(uint64_t source, uint32_t count, uint32_t units)
 {
-	shares_turn(&s, s.now_ns + MS / 100);
+	uint32_t begun = 0;
+
+	for (uint32_t i = 0; i < count && shares_may_begin(&s, source); i++, begun++)
+		shares_begin(&s, source, units);
+	return begun;
 }
 
-/* How many of so many are taken; who is told something is so once in a turn. */
-static uint32_t send(uint64_t source, bool proven, uint32_t count)
+static uint32_t hear(uint64_t source, bool proven, uint32_t count)
 {
-	uint32_t taken = 0, told = 0;
+	uint32_t heard = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		enum share_verdict verdict = shares_hear(&s, source, proven);
-
-		taken += verdict == SHARE_OK;
-		told += verdict == SHARE_TELL;
-	}
-	assert_in_range(told, 0, taken < count);
-	return taken;
+	for (uint32_t i = 0; i < count; i++)
+		heard += shares_hear(&s, source, proven);
+	return heard;
 }
 
 static void V37_N13_a_flood_has_its_share_of_each_turn_and_others_lose_nothing(void **state)
 {
 	(void)state;
-	assert_int_equal(send(OTHER, true, 1), 1);
-	assert_in_range(send(GREEDY, true, FLOOD), 1, SHARE_BURST);
 	for (int i = 0; i < TURNS; i++) {
-		turn();
-		assert_in_range(send(GREEDY, true, FLOOD), 1, SHARE_TURN);
-		assert_int_equal(send(OTHER, true, 2), 2);
-		assert_int_equal(send(GREEDY, true, FLOOD), 0);
+		assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), SHARE_TURN / SHARE_REQUEST);
+		assert_int_equal(begin(OTHER, 2, SHARE_REQUEST), 2);
+		assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), 0);
+		shares_turn(&s);
 	}
 }
 
-/* What costs more than itself is paid for: by turns in which nothing is taken. */
+/* What costs more than a turn's share is paid for: by turns in which nothing begins. */
 static void V37_who_asks_for_much_has_less_often(void **state)
 {
-	uint32_t taken = 0;
+	uint32_t begun = 0;
 
 	(void)state;
-	send(OTHER, true, 1);
-	send(GREEDY, true, FLOOD);
 	for (int i = 0; i < TURNS; i++) {
-		turn();
-		if (send(GREEDY, true, FLOOD) > 0) {
-			shares_charge(&s, GREEDY, 10 * SHARE_TURN);
-			taken++;
-		}
+		begun += begin(GREEDY, 1, 10 * SHARE_TURN);
+		shares_turn(&s);
 	}
-	assert_in_range(taken, TURNS / 11, TURNS / 10 + 1);
+	assert_in_range(begun, TURNS / 10, TURNS / 10 + 1);
 }
 
-/* Alone a source has what one burst of the port brings, and again when the others are gone. */
-static void V37_who_is_alone_has_all(void **state)
-{
-	(void)state;
-	for (int i = 0; i < TURNS; i++) {
-		assert_int_equal(send(GREEDY, true, SHARE_TURN_ALONE), SHARE_TURN_ALONE);
-		turn();
-	}
-	send(OTHER, true, 1);
-	send(GREEDY, true, FLOOD);
-	turn();
-	assert_int_equal(send(GREEDY, true, FLOOD), SHARE_TURN);
-	shares_turn(&s, s.now_ns + SHARE_ABOUT_NS);
-	assert_in_range(send(GREEDY, true, FLOOD), SHARE_TURN + 1, SHARE_TURN_ALONE);
-}
-
-/* Clients that all begin at once, and a window of a large request, are no flood. */
+/* Windows of parts that come at once are no flood; what goes on and on is. */
 static void V37_a_burst_is_no_flood(void **state)
 {
 	(void)state;
-	send(OTHER, true, 1);
-	assert_int_equal(send(GREEDY, true, SHARE_BURST), SHARE_BURST);
-	for (uint32_t i = 0; i < SHARE_BURST / SHARE_TURN; i++)
-		turn();
-	assert_int_equal(send(GREEDY, true, SHARE_BURST), SHARE_BURST);
+	assert_int_equal(hear(GREEDY, true, SHARE_AHEAD), SHARE_AHEAD);
+	assert_int_equal(hear(GREEDY, true, FLOOD), 0);
+	assert_int_equal(hear(OTHER, true, FLOOD), SHARE_AHEAD);
+	for (int i = 0; i < TURNS; i++) {
+		shares_turn(&s);
+		assert_int_equal(hear(GREEDY, true, FLOOD), SHARE_TURN);
+	}
+	/* What one of them asks for is charged too. */
+	shares_turn(&s);
+	assert_true(shares_hear(&s, GREEDY, true));
+	shares_charge(&s, GREEDY, SHARE_TURN);
+	shares_turn(&s);
+	assert_int_equal(hear(GREEDY, true, FLOOD), SHARE_TURN - 1);
+	/* Who reads much may begin all the same. */
+	assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), SHARE_TURN / SHARE_REQUEST);
 }
 
 /* Frames that somebody made up in another's name cost him nothing of what he sends himself. */
 static void V37_SH2_what_is_not_proven_is_charged_to_nobody(void **state)
 {
 	(void)state;
-	send(GREEDY, true, 1);
 	for (int i = 0; i < TURNS; i++) {
-		turn();
-		assert_in_range(send(OTHER, false, FLOOD), 1, SHARE_BURST);
-		assert_int_equal(send(OTHER, true, SHARE_TURN), SHARE_TURN);
+		assert_in_range(hear(OTHER, false, FLOOD), SHARE_TURN, SHARE_AHEAD);
+		assert_int_equal(hear(OTHER, true, SHARE_TURN), SHARE_TURN);
+		shares_turn(&s);
 	}
-	/* And they make nobody "about". */
-	setup(NULL);
-	send(OTHER, false, FLOOD);
-	send(GREEDY, true, FLOOD);
-	turn();
-	assert_int_equal(send(GREEDY, true, FLOOD), SHARE_TURN_ALONE);
 }
 
-static uint32_t open_all(uint64_t source)
+static void V37_SH4_places_are_shared(void **state)
 {
-	uint32_t n = 0;
+	uint32_t places = PLACES;
 
-	for (; shares_may_open(&s, source); n++)
-		shares_open(&s, source);
-	return n;
+	(void)state;
+	for (; shares_may_open(&s, GREEDY, places); places--)
+		shares_open(&s, GREEDY);
+	assert_int_equal(places, PLACES / 2);
+	for (; shares_may_open(&s, OTHER, places); places--)
+		shares_open(&s, OTHER);
+	assert_int_equal(places, PLACES / 4);
+	/* Both have less while others are about, as theirs end. */
+	assert_false(shares_may_open(&s, GREEDY, places));
+	for (; !shares_may_open(&s, GREEDY, places); places++)
+		shares_close(&s, GREEDY);
+	assert_int_equal(places, PLACES * 3 / 8 + 1);
 }
 
-static void V37_N13_open_requests_are_shared(void **state)
+static void V37_it_is_told_once_in_a_turn(void **state)
 {
 	(void)state;
-	shares_note(&s, GREEDY);
-	assert_int_equal(open_all(GREEDY), SHARE_OPEN_ALONE);
-	shares_note(&s, OTHER);
-	assert_int_equal(open_all(OTHER), SHARE_OPEN);
-	for (uint32_t i = SHARE_OPEN; i <= SHARE_OPEN_ALONE; i++) {
-		assert_false(shares_may_open(&s, GREEDY));
-		shares_close(&s, GREEDY);
+	for (int i = 0; i < TURNS; i++) {
+		assert_true(shares_tell(&s, GREEDY));
+		assert_false(shares_tell(&s, GREEDY));
+		assert_true(shares_tell(&s, OTHER));
+		shares_turn(&s);
 	}
-	assert_true(shares_may_open(&s, GREEDY));
 }
 
 int main(void)
@@ -149,10 +133,10 @@ int main(void)
 		cmocka_unit_test_setup(
 			V37_N13_a_flood_has_its_share_of_each_turn_and_others_lose_nothing, setup),
 		cmocka_unit_test_setup(V37_who_asks_for_much_has_less_often, setup),
-		cmocka_unit_test_setup(V37_who_is_alone_has_all, setup),
 		cmocka_unit_test_setup(V37_a_burst_is_no_flood, setup),
 		cmocka_unit_test_setup(V37_SH2_what_is_not_proven_is_charged_to_nobody, setup),
-		cmocka_unit_test_setup(V37_N13_open_requests_are_shared, setup),
+		cmocka_unit_test_setup(V37_SH4_places_are_shared, setup),
+		cmocka_unit_test_setup(V37_it_is_told_once_in_a_turn, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
