@@ -38,7 +38,7 @@ struct link_counters {
 	uint64_t rx_segmented; /* a multi-segment or empty buffer: dropped */
 	uint64_t rx_tagged;    /* a VLAN tag was taken out of it on the way: dropped (N2) */
 	uint64_t rx_errors;
-	uint64_t tx_dropped;   /* the device's queue was full, or the link was down */
+	uint64_t tx_dropped;   /* the device refused it, or the link was down */
 	uint64_t link_changes; /* up or down */
 	uint64_t buffers_free; /* in the port's pool, now */
 };

@@ -103,6 +103,8 @@ static uint16_t burst_tx(struct link_dpdk *l, struct rte_mbuf **burst, uint16_t 
 		return 0;
 	if (l->driver->controlled && !link_control_try())
 		return 0;
+	if (l->driver->room != NULL)
+		count = l->driver->room(l, count);
 	uint16_t n = rte_eth_tx_burst(l->port, 0, burst, count);
 	if (l->driver->controlled)
 		link_control_leave();
@@ -225,9 +227,9 @@ static void port_counters(struct link *link, struct link_counters *out)
 	struct rte_eth_stats stats;
 
 	*out = l->counters;
+	out->buffers_free = rte_mempool_avail_count(l->pool);
 	if (l->driver->refused != NULL)
 		out->tx_dropped += l->driver->refused(l);
-	out->buffers_free = rte_mempool_avail_count(l->pool);
 	if (l->driver->missed != NULL)
 		out->rx_missed += l->driver->missed(l);
 	if (rte_eth_stats_get(l->port, &stats) != 0)
@@ -235,7 +237,8 @@ static void port_counters(struct link *link, struct link_counters *out)
 	out->rx_missed += stats.imissed;
 	out->rx_no_buffer += stats.rx_nombuf;
 	out->rx_errors += stats.ierrors;
-	out->tx_dropped += stats.oerrors;
+	if (l->driver->refused == NULL)
+		out->tx_dropped += stats.oerrors;
 }
 
 void link_dpdk_free(struct link_dpdk *l)

@@ -48,9 +48,11 @@ struct link_driver {
 	void (*close)(struct link_dpdk *l);
 	/* Frames that the device had no room for, if DPDK's driver does not tell of them. */
 	uint64_t (*missed)(struct link_dpdk *l);
+	/* How many of so many frames its driver takes without waiting for the device. */
+	uint16_t (*room)(struct link_dpdk *l, uint16_t count);
 	/* After each burst that was sent; not of one that is controlled. */
 	void (*sent)(struct link_dpdk *l, uint16_t count);
-	/* Frames that were counted as sent and were not. */
+	/* Frames that were counted as sent and were not: instead of what DPDK's driver says. */
 	uint64_t (*refused)(struct link_dpdk *l);
 	/* What its libraries warned of last, for an error. */
 	const char *(*last_words)(void);

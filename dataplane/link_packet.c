@@ -96,6 +96,22 @@ static uint64_t missed(struct link_dpdk *l)
 	return p->missed;
 }
 
+static void poll(struct link_dpdk *l, uint64_t now_ns)
+{
+	struct packet *p = l->own;
+
+	link_dpdk_poll(l, now_ns);
+	if (l->up)
+		link_packet_socket_drive(&p->socket, now_ns);
+}
+
+static uint16_t room(struct link_dpdk *l, uint16_t count)
+{
+	const struct packet *p = l->own;
+
+	return link_packet_socket_room(&p->socket, count);
+}
+
 static void sent(struct link_dpdk *l, uint16_t count)
 {
 	struct packet *p = l->own;
@@ -115,8 +131,9 @@ const struct link_driver link_packet_driver = {
 	.arguments = arguments,
 	.start = start,
 	.close = end,
+	.room = room,
 	.sent = sent,
 	.refused = refused,
 	.missed = missed,
-	.poll = link_dpdk_poll,
+	.poll = poll,
 };
