@@ -79,7 +79,7 @@ struct config {
 	char pci[CONFIG_NAME_MAX];       /* network.pci: 0000:01:00.0 */
 	/* network.memif-socket: prefix, '@' for abstract: "@quoin" */
 	char memif_socket[CONFIG_NAME_MAX];
-	uint8_t mac[6]; /* network.mac: drawn from the address if absent (02:00:IP) */
+	uint8_t mac[6]; /* network.mac, if mac_set: else see config_mac */
 	bool mac_set;
 	uint16_t mtu;         /* network.mtu: 1500 */
 	uint16_t port_client; /* network.client-port: 2379 */
@@ -117,6 +117,12 @@ void config_explain(const struct config *c, FILE *out);
 
 /* A member's peer address in one number, by which members are known until they have ids. */
 uint64_t config_member_place(const struct config_member *member);
+
+/*
+ * Of a port without a device that would have one: what network.mac says, or one that follows from
+ * the address and the port's number. The same after a restart.
+ */
+void config_mac(const struct config *c, uint8_t port, uint8_t out[6]);
 
 const char *config_durability_name(enum config_durability durability);
 const char *config_idle_name(enum config_idle idle);

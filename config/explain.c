@@ -64,6 +64,34 @@ static void urls_text(const struct config *c, char *text)
 	}
 }
 
+void config_mac(const struct config *c, uint8_t port, uint8_t out[6])
+{
+	/* Administered locally. */
+	const uint8_t drawn[6] = {0x02,
+				  port,
+				  (uint8_t)(c->address >> 24),
+				  (uint8_t)(c->address >> 16),
+				  (uint8_t)(c->address >> 8),
+				  (uint8_t)c->address};
+
+	memcpy(out, c->mac_set ? c->mac : drawn, sizeof(drawn));
+}
+
+static void mac_text(const struct config *c, char *text)
+{
+	uint8_t mac[6];
+
+	config_mac(c, 0, mac);
+	config_value_mac_text(mac, text);
+	if (c->mac_set)
+		return;
+	if (link_facts(c->link)->device == LINK_DEVICE_NIC)
+		snprintf(text, TEXT_SIZE, "the NIC's own");
+	else
+		snprintf(text, TEXT_SIZE, "02:PORT:%02x:%02x:%02x:%02x", mac[2], mac[3], mac[4],
+			 mac[5]);
+}
+
 static void value_text(const struct config *c, const struct config_key *key, char *text)
 {
 	uint64_t value;
@@ -76,7 +104,7 @@ static void value_text(const struct config *c, const struct config_key *key, cha
 		urls_text(c, text);
 		return;
 	case KEY_TYPE_MAC:
-		config_value_mac_text(c->mac, text);
+		mac_text(c, text);
 		return;
 	case KEY_TYPE_NAME:
 	case KEY_TYPE_PATH:
@@ -121,8 +149,11 @@ static void value_text(const struct config *c, const struct config_key *key, cha
 /* A key that the link does not use is not in force. */
 static bool in_force(const struct config *c, size_t index)
 {
-	return index != KEY_NETWORK_MEMIF_SOCKET ||
-	       link_facts(c->link)->device == LINK_DEVICE_SOCKET;
+	enum link_device device = link_facts(c->link)->device;
+
+	if (index == KEY_NETWORK_MAC)
+		return device != LINK_DEVICE_INTERFACE;
+	return index != KEY_NETWORK_MEMIF_SOCKET || device == LINK_DEVICE_SOCKET;
 }
 
 void config_explain(const struct config *c, FILE *out)

@@ -96,8 +96,10 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "how the names of the memif sockets begin; @ for abstract ones, which a"
 			   " network namespace keeps to itself"},
 	[KEY_NETWORK_MAC] = {"network.mac", KEY_TYPE_MAC, FIELD(mac),
-		.default_text = "02:00 and the four bytes of the address", .example = "02:00:c6:12:00:01",
-		.meaning = "the Ethernet address that quoind uses"},
+		.default_text = "memif: 02, the port's number and the four bytes of the address; pci: the NIC's own",
+		.example = "02:00:c6:12:00:01",
+		.meaning = "the Ethernet address of quoind's ports; links that take an interface have"
+			   " the interface's, and no such key"},
 	[KEY_NETWORK_MTU] = {"network.mtu", KEY_TYPE_COUNT, FIELD(mtu),
 		.def = "1500", .example = "9000", .min = 1500, .max = 9000,
 		.meaning = "the largest IP packet in bytes, the same on every node; a log entry must fit"

@@ -218,35 +218,48 @@ static void check_subnet(struct config_loading *l)
 		check_place(l, &c->member[i]);
 }
 
-/* "packet or xdp": the links of one kind of device. */
-static const char *links_text(enum link_device device, char *text, size_t size)
+/* Of devices: a bit for each. */
+static bool is_one_of(enum link_device device, uint32_t devices)
+{
+	return (devices & 1u << device) != 0;
+}
+
+/* "packet or xdp": the links of these devices. */
+static const char *links_text(uint32_t devices, char *text, size_t size)
 {
 	text[0] = '\0';
 	for (int kind = LINK_RING + 1; kind < LINK_KIND_COUNT; kind++) {
 		size_t used = strlen(text);
 
-		if (link_facts((enum link_kind)kind)->device == device)
+		if (is_one_of(link_facts((enum link_kind)kind)->device, devices))
 			snprintf(text + used, size - used, "%s%s", used > 0 ? " or " : "",
 				 link_kind_name((enum link_kind)kind));
 	}
 	return text;
 }
 
-/* A key that only some links have: out of place elsewhere, required there without a default. */
+/* A key that only some links have is out of place elsewhere. */
+static void check_out_of_place(struct config_loading *l, enum config_key_index index,
+			       uint32_t devices)
+{
+	const struct link_facts *link = link_facts(l->config->link);
+	char links[CONFIG_KEY_TEXT_SIZE];
+
+	if (!l->bad[index] && given(l, index) && !is_one_of(link->device, devices))
+		config_error(l, line_of(l, index), config_keys[index].name,
+			     "has no meaning with link: %s: leave it out, or link: %s", link->name,
+			     links_text(devices, links, sizeof(links)));
+}
+
+/* And one that says which device it is must be there, if it has no default. */
 static void check_device(struct config_loading *l, enum config_key_index index,
 			 enum link_device device)
 {
 	const struct config_key *key = &config_keys[index];
 	const struct link_facts *link = link_facts(l->config->link);
-	char links[CONFIG_KEY_TEXT_SIZE];
 
-	if (l->bad[index])
-		return;
-	if (given(l, index) && link->device != device)
-		config_error(l, line_of(l, index), key->name,
-			     "has no meaning with link: %s: leave it out, or link: %s", link->name,
-			     links_text(device, links, sizeof(links)));
-	else if (!given(l, index) && link->device == device && key->def == NULL)
+	check_out_of_place(l, index, 1u << device);
+	if (!l->bad[index] && !given(l, index) && link->device == device && key->def == NULL)
 		config_error(l, line_of(l, KEY_NETWORK_LINK), key->name,
 			     "is missing, and link: %s needs it: %s: %s, for example", link->name,
 			     strchr(key->name, '.') + 1, key->example);
@@ -259,6 +272,8 @@ static void check_link(struct config_loading *l)
 	check_device(l, KEY_NETWORK_INTERFACE, LINK_DEVICE_INTERFACE);
 	check_device(l, KEY_NETWORK_PCI, LINK_DEVICE_NIC);
 	check_device(l, KEY_NETWORK_MEMIF_SOCKET, LINK_DEVICE_SOCKET);
+	/* The kernel delivers what is sent to an interface's own, and no other. */
+	check_out_of_place(l, KEY_NETWORK_MAC, 1u << LINK_DEVICE_SOCKET | 1u << LINK_DEVICE_NIC);
 	if (link_facts(l->config->link)->huge_pages && !l->bad[KEY_HUGE_PAGES] &&
 	    l->config->huge_pages == CONFIG_HUGE_OFF)
 		config_error(l, line_of(l, KEY_HUGE_PAGES), "huge-pages",
@@ -320,12 +335,6 @@ static void derive(struct config_loading *l)
 	struct config *c = l->config;
 	uint32_t cpus = 0;
 
-	if (!c->mac_set) {
-		c->mac[0] = 2;
-		c->mac[1] = 0;
-		for (uint32_t i = 0; i < 4; i++)
-			c->mac[2 + i] = (uint8_t)(c->address >> (24 - 8 * i));
-	}
 	/* Only a CPU that nobody else needs may be spun on: with one CPU in all, everybody does. */
 	if (!given(l, KEY_IDLE)) {
 		bool one =

@@ -13,17 +13,11 @@ bool ports_for_each_peer(const struct config *c)
 	return link_facts(c->link)->device == LINK_DEVICE_SOCKET;
 }
 
-/* A locally administered address that follows from the IP address: the same after a restart. */
 static struct link_mac mac_of(const struct config *c, uint8_t port)
 {
-	struct link_mac mac = {.byte = {0x02, port}};
+	struct link_mac mac;
 
-	if (c->mac_set) {
-		memcpy(mac.byte, c->mac, sizeof(mac.byte));
-		return mac;
-	}
-	for (int i = 0; i < 4; i++)
-		mac.byte[2 + i] = (uint8_t)(c->address >> (24 - 8 * i));
+	config_mac(c, port, mac.byte);
 	return mac;
 }
 

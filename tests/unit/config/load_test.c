@@ -131,6 +131,8 @@ static const struct bad_case bad_cases[] = {
 	{0, "  pci: 0000:01:00.0", "F:7: network.pci: has no meaning with link: memif: leave it out, or link: <links>\n"},
 	{0, "  interface: eth0", "F:7: network.interface: has no meaning with link: memif: leave it out, or link: <links>\n"},
 	{5, "  link: packet\n  interface: v0\n  memif-socket: \"@x\"", "F:7: network.memif-socket: has no meaning with link: packet: leave it out, or link: <links>\n"},
+	{5, "  link: packet\n  interface: v0\n  mac: 02:00:00:00:00:09", "F:7: network.mac: has no meaning with link: packet: leave it out, or link: memif or pci\n"},
+	{5, "  link: xdp\n  interface: v0\n  mac: 02:00:00:00:00:09", "F:7: network.mac: has no meaning with link: xdp: leave it out, or link: memif or pci\n"},
 	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\nhuge-pages: off\nnetwork: {link: xdp, interface: v0, address: 198.18.0.1/24}",
 		"F:4: huge-pages: off does not go with link: xdp: auto or on\n"},
 	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\nnetwork: {link: xdp, interface: v0, mtu: 1779, address: 198.18.0.1/24}",
@@ -229,7 +231,6 @@ static void load_good(struct config *config, uint32_t line, const char *more)
 
 static void every_default_is_filled_in(void **state)
 {
-	static const uint8_t mac[6] = {2, 0, 198, 18, 0, 1};
 	struct config c;
 
 	(void)state;
@@ -251,7 +252,6 @@ static void every_default_is_filled_in(void **state)
 	assert_string_equal(c.interface, "");
 	assert_string_equal(c.pci, "");
 	assert_string_equal(c.memif_socket, "@quoin");
-	assert_memory_equal(c.mac, mac, 6);
 	assert_false(c.mac_set);
 	assert_int_equal(c.mtu, 1500);
 	assert_int_equal(c.port_client, 2379);
@@ -283,6 +283,48 @@ static void metrics_are_listened_for_on_several_ports(void **state)
 	fclose(out);
 	assert_non_null(strstr(text, "listen-metrics-urls    "
 				     "http://127.0.0.1:2381,http://0.0.0.0:9 line 7"));
+}
+
+/* What --check says is what the ports have. */
+static void each_port_has_the_address_that_is_told(void **state)
+{
+	static const uint8_t first[6] = {2, 0, 198, 18, 0, 1}, third[6] = {2, 2, 198, 18, 0, 1};
+	static const uint8_t given[6] = {2, 0, 0, 0, 0, 9};
+	static const struct {
+		const char *network, *says;
+	} row[] = {
+		{"link: memif", "network.mac            02:PORT:c6:12:00:01      default "},
+		{"link: memif, mac: 02:00:00:00:00:09",
+		 "network.mac            02:00:00:00:00:09        line 4 "},
+		{"link: pci, pci: 0000:01:00.0",
+		 "network.mac            the NIC's own            default "},
+		{"link: packet, interface: v0", NULL},
+	};
+	struct config c;
+	uint8_t mac[6];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char file[256], text[16384];
+		FILE *out = fmemopen(text, sizeof(text), "w");
+		const char *line;
+
+		snprintf(file, sizeof(file),
+			 "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\n"
+			 "network: {%s, address: 198.18.0.1/24}",
+			 row[i].network);
+		load_good(&c, WHOLE, file);
+		config_explain(&c, out);
+		fclose(out);
+		line = strstr(text, "network.mac");
+		if (row[i].says ? !line || strncmp(line, row[i].says, strlen(row[i].says)) != 0
+				: line != NULL)
+			fail_msg("%s: %.80s", row[i].network, line);
+		config_mac(&c, 0, mac);
+		assert_memory_equal(mac, c.mac_set ? given : first, 6);
+		config_mac(&c, 2, mac);
+		assert_memory_equal(mac, c.mac_set ? given : third, 6);
+	}
 }
 
 static void members_come_in_the_order_of_their_ids(void **state)
@@ -433,6 +475,7 @@ int main(void)
 		cmocka_unit_test(each_mistake_has_its_line),
 		cmocka_unit_test(every_default_is_filled_in),
 		cmocka_unit_test(metrics_are_listened_for_on_several_ports),
+		cmocka_unit_test(each_port_has_the_address_that_is_told),
 		cmocka_unit_test(members_come_in_the_order_of_their_ids),
 		cmocka_unit_test(the_profile_sets_timers_that_are_not_given),
 		cmocka_unit_test(only_one_cpu_of_several_is_spun_on),
