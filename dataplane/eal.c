@@ -243,12 +243,15 @@ static int start_counted(const struct eal_options *options, char error[EAL_ERROR
 {
 	char text[PAGES_TEXT_MAX];
 	bool huge = pages_suffice(1, options->memory_mib, text);
+	int err;
 
 	if (!huge && options->memory == EAL_MEMORY_HUGE) {
 		snprintf(error, EAL_ERROR_MAX, "memory: %uMiB %s", options->memory_mib, text);
 		return -ENOMEM;
 	}
-	return start(options, huge, error);
+	err = start(options, huge, error);
+	/* Another was faster, or a limit is in the way. EAL has no second start. */
+	return err && huge && options->memory == EAL_MEMORY_HUGE_IF_FREE ? -EAGAIN : err;
 }
 
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])

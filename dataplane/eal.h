@@ -35,7 +35,10 @@ struct eal_options {
 	struct eal_log log; /* line NULL: standard error */
 };
 
-/* Once per process. 0 or -errno with one line in error. */
+/*
+ * Once per process. 0 or -errno with one line in error. -EAGAIN: huge pages were free and are
+ * not to be had; another process may start in ordinary memory.
+ */
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX]);
 void eal_stop(void);
 

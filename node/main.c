@@ -7,6 +7,7 @@
 #include "doors/calls.h"
 #include "kv/kv.h"
 #include "metrics/http.h"
+#include "node/again.h"
 #include "node/claim.h"
 #include "node/host.h"
 #include "node/idle.h"
@@ -51,6 +52,7 @@ struct quoind {
 	struct metrics_http *http;
 	uint64_t http_starved, http_ns; /* as it was last told, and when it is told again */
 	struct node *node;
+	bool again; /* it is to begin once more, in ordinary pages */
 };
 
 static int parse_option(int key, char *value, struct argp_state *state)
@@ -243,7 +245,7 @@ static int start(struct quoind *q)
 	set_options(q);
 	error = start_metrics(q);
 	if (!error && !signals_stops())
-		error = ports_start(&q->config, q->journal);
+		error = ports_start(&q->config, q->journal, &q->again);
 	/* It ends as it would a moment later: there is nothing yet that is under way. */
 	if (!error && signals_stops())
 		error = -EINTR;
@@ -389,6 +391,7 @@ static int live(struct quoind *q)
 		finish(q);
 		if (!signals_stops())
 			return QUOIND_START;
+		q->again = false;
 		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", signals_last());
 		return EXITS_DONE;
 	}
@@ -437,6 +440,16 @@ static int check(const struct quoind *q)
 	return QUOIND_START;
 }
 
+/* In the place of this process, with its standard error as it was. Returns if that fails. */
+static void begin_again(char **argv, int error_fd)
+{
+	int err;
+
+	dup2(error_fd, STDERR_FILENO);
+	err = again_begin(argv);
+	fprintf(stderr, "quoind: it cannot begin again: %s\n", strerror(-err));
+}
+
 int main(int argc, char **argv)
 {
 	static struct quoind q;
@@ -444,6 +457,7 @@ int main(int argc, char **argv)
 	struct journal_options log = {.name = "quoind", .level = JOURNAL_INFO};
 	int status;
 
+	again_note();
 	argp_err_exit_status = EXITS_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	/* A look ends by a signal as any program does that only prints. */
@@ -459,8 +473,12 @@ int main(int argc, char **argv)
 		status = QUOIND_CONFIG;
 	} else {
 		set_journal(&q, &arguments);
+		if (again_is_second() && q.config.huge_pages == CONFIG_HUGE_AUTO)
+			q.config.huge_pages = CONFIG_HUGE_OFF;
 		status = arguments.check ? check(&q) : live(&q);
 	}
 	journal_destroy(q.journal);
+	if (q.again)
+		begin_again(argv, log.fd);
 	return status;
 }

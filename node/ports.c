@@ -140,7 +140,7 @@ static void say(void *journal, enum eal_severity severity, const char *text)
 	journal_write(journal, level[severity], "dpdk", "says=\"%s\"", text);
 }
 
-int ports_start(const struct config *c, struct journal *journal)
+int ports_start(const struct config *c, struct journal *journal, bool *again)
 {
 	char prefix[64], text[EAL_ERROR_MAX];
 	struct eal_options eal = {
@@ -158,7 +158,13 @@ int ports_start(const struct config *c, struct journal *journal)
 	snprintf(prefix, sizeof(prefix), "quoin-%012" PRIx64,
 		 config_member_place(&c->member[c->self]));
 	error = eal_start(&eal, text);
-	if (error)
+	*again = error == -EAGAIN && eal.memory == EAL_MEMORY_HUGE_IF_FREE;
+	if (*again)
+		journal_write(journal, JOURNAL_WARN, "huge_pages_gone",
+			      "why=\"%s; they were free a moment ago: the node begins again, in "
+			      "ordinary pages\"",
+			      text);
+	else if (error)
 		journal_fail(journal, "%s", text);
 	return error;
 }

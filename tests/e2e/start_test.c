@@ -20,8 +20,11 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define FREE_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 
 enum {
 	KILLS = 20,
@@ -38,13 +41,14 @@ static char text[1 << 14];
 struct start {
 	struct process p;
 	int out;
+	bool counts_all; /* the kernel's count of free pages says more than there are */
 };
 
 /* What a node says, and a /run and a /sys of its own: sysfs shows the interfaces of its mount. */
 static void enter(void *context)
 {
 	const struct start *s = context;
-	char run[96];
+	char run[96], file[96];
 
 	snprintf(run, sizeof(run), "%s/run", s->p.dir);
 	dup2(s->out, STDOUT_FILENO);
@@ -52,6 +56,13 @@ static void enter(void *context)
 	if (unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount(run, "/run", NULL, MS_BIND, NULL) || mount("sysfs", "/sys", "sysfs", 0, NULL))
 		_exit(125);
+	if (!s->counts_all)
+		return;
+	snprintf(file, sizeof(file), "%s/free", s->p.dir);
+	if (mount(file, FREE_PAGES, NULL, MS_BIND, NULL))
+		_exit(125);
+	snprintf(file, sizeof(file), "%s/notify", s->p.dir);
+	setenv("NOTIFY_SOCKET", file, 1);
 }
 
 static const char *written(const struct start *s)
@@ -75,6 +86,7 @@ static void prepare(struct start *s, const char *huge_pages)
 	char run[96];
 	FILE *file;
 
+	*s = (struct start){0};
 	process_prepare(&s->p, "");
 	s->p.own_namespace = false; /* it is the test's, which outlives each start */
 	s->out = memfd_create("out", MFD_CLOEXEC);
@@ -191,10 +203,10 @@ static void F3_all_at_once_and_too_few_pages(void **state)
 	}
 }
 
-/* Pages that are left to the nodes: enough for one and a half. NULL: there are not as many. */
-static void *hold_pages(size_t *size)
+/* All pages but so many. NULL: there are not as many. */
+static void *hold_pages(uint32_t left, size_t *size)
 {
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	FILE *file = fopen(FREE_PAGES, "re");
 	uint32_t pages = 0;
 	void *taken;
 
@@ -202,9 +214,9 @@ static void *hold_pages(size_t *size)
 		pages = 0;
 	if (file)
 		fclose(file);
-	if (pages <= PAGES * 3 / 2)
+	if (pages <= left)
 		return NULL;
-	*size = (size_t)(pages - PAGES * 3 / 2) << 21;
+	*size = (size_t)(pages - left) << 21;
 	taken = mmap(NULL, *size, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
 	return taken == MAP_FAILED ? NULL : taken;
@@ -213,9 +225,63 @@ static void *hold_pages(size_t *size)
 static void F3_the_last_pages_are_counted_once(void **state)
 {
 	size_t size = 0;
-	void *taken = hold_pages(&size);
+	void *taken = hold_pages(PAGES * 3 / 2, &size); /* for one and a half */
 
 	F3_all_at_once_and_too_few_pages(state);
+	if (taken)
+		assert_int_equal(munmap(taken, size), 0);
+}
+
+/* Where READY=1 is to come, and the count that is wrong as soon as it was read. */
+static int files_make(struct start *s)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char path[96];
+	FILE *file;
+
+	assert_true(fd >= 0);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/notify", s->p.dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	snprintf(path, sizeof(path), "%s/free", s->p.dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "%d\n", PAGES);
+	assert_int_equal(fclose(file), 0);
+	return fd;
+}
+
+/* Counted, and taken by another before they could be: auto says so, and does without. */
+static void F3_pages_that_are_gone_when_they_are_wanted(void **state)
+{
+	const char *word = " warn n1 huge_pages_gone ", *said;
+	char name[32] = "", path[64];
+	size_t size = 0;
+	void *taken = hold_pages(0, &size);
+	struct start s;
+	FILE *file;
+	int notify;
+
+	(void)state;
+	prepare(&s, "auto");
+	s.counts_all = true;
+	notify = files_make(&s);
+	(void)start_whole(&s);
+	said = strstr(written(&s), word);
+	if (!said || strstr(said + 1, word))
+		fail_msg("%s", text);
+	/* As it was called, by the same name, and whoever waits for it hears of it. */
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)s.p.pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(name, sizeof(name), file));
+	fclose(file);
+	assert_string_equal(name, "quoind\n");
+	assert_int_equal(recv(notify, name, sizeof(name), MSG_DONTWAIT), strlen("READY=1"));
+	end(&s);
+	close(notify);
+	close(s.out);
+	process_remove(&s.p);
 	if (taken)
 		assert_int_equal(munmap(taken, size), 0);
 }
@@ -268,6 +334,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest memif_tests[] = {
 		cmocka_unit_test(F4_a_start_that_is_killed_at_any_moment),
 		cmocka_unit_test(F3_the_last_pages_are_counted_once),
+		cmocka_unit_test(F3_pages_that_are_gone_when_they_are_wanted),
 	};
 
 	if (argc != 2)
