@@ -1,4 +1,4 @@
-/* The probe before the start: see claim.h. */
+/* The probes before the start: see claim.h. */
 #include "dataplane/claim.h"
 
 #include "dataplane/net.h"
@@ -8,37 +8,67 @@ static struct net_self self_of(const struct link *link, uint32_t address)
 	return (struct net_self){.mac = link->mac, .mtu = link->mtu, .address = address};
 }
 
-void claim_ask(struct link *link, uint32_t address)
+void claim_begin(struct claim *c, struct link *link, uint32_t address, uint64_t now_ns)
 {
-	struct net_self nobody = self_of(link, 0);
-	struct link_frame frame;
-
-	if (!link->ops->alloc(link, &frame))
-		return;
-	frame.size =
-		net_arp_write(frame.data, NET_ARP_REQUEST, &nobody, &net_mac_broadcast, address);
-	link->ops->tx(link, &frame, 1);
+	*c = (struct claim){
+		.link = link, .address = address, .begun_ns = now_ns, .next_ns = now_ns};
 }
 
-bool claim_heard(struct link *link, uint32_t address, uint64_t now_ns, struct link_mac *who)
+/* False: there is no buffer, and nobody was asked. */
+static bool ask(const struct claim *c)
 {
-	struct net_self self = self_of(link, address);
+	struct net_self nobody = self_of(c->link, 0);
+	struct link_frame frame;
+
+	if (!c->link->ops->alloc(c->link, &frame))
+		return false;
+	frame.size =
+		net_arp_write(frame.data, NET_ARP_REQUEST, &nobody, &net_mac_broadcast, c->address);
+	c->link->ops->tx(c->link, &frame, 1);
+	return true;
+}
+
+/* It uses the address; or is about to, and asks who has it. */
+static bool is_answer(const struct claim *c, const struct net_packet *packet)
+{
+	return packet->kind == NET_ARP &&
+	       (packet->source == c->address ||
+		(packet->source == 0 && packet->destination == c->address &&
+		 packet->arp_operation == NET_ARP_REQUEST));
+}
+
+static void hear(struct claim *c, uint64_t now_ns)
+{
+	struct net_self self = self_of(c->link, c->address);
 	struct link_frame frame[LINK_BURST_MAX];
 	struct net_packet packet;
-	bool claimed = false;
-	uint16_t n = link->ops->rx(link, now_ns, frame, LINK_BURST_MAX);
+	uint16_t n = c->link->ops->rx(c->link, now_ns, frame, LINK_BURST_MAX);
 
 	for (uint16_t i = 0; i < n; i++) {
 		net_parse(&packet, &self, &frame[i]);
-		/* Its own, or another's probe for the same. */
-		if (packet.kind == NET_ARP &&
-		    (packet.source == address ||
-		     (packet.source == 0 && packet.destination == address &&
-		      packet.arp_operation == NET_ARP_REQUEST))) {
-			*who = packet.source_mac;
-			claimed = true;
+		if (c->asked > 0 && is_answer(c, &packet)) {
+			c->answers += !c->answered;
+			c->answered = true;
+			c->who = packet.source_mac;
 		}
-		link->ops->free(link, &frame[i]);
+		c->link->ops->free(c->link, &frame[i]);
 	}
-	return claimed;
+}
+
+enum claim_verdict claim_turn(struct claim *c, uint64_t now_ns)
+{
+	hear(c, now_ns);
+	if (c->answers == CLAIM_ANSWERS)
+		return CLAIM_TAKEN;
+	if (now_ns < c->next_ns)
+		return CLAIM_ASKS;
+	if (c->asked == CLAIM_PROBES)
+		return CLAIM_FREE;
+	if (c->link->ops->up(c->link) && ask(c)) {
+		c->asked++;
+		c->answered = false;
+		c->next_ns = now_ns + CLAIM_PROBE_NS;
+		return CLAIM_ASKS;
+	}
+	return now_ns - c->begun_ns < CLAIM_LINK_NS ? CLAIM_WAITS : CLAIM_UNASKED;
 }

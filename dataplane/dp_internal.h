@@ -74,7 +74,7 @@ void dp_queue(struct dp *dp, uint8_t port, const struct link_frame *frame);
 /* Asks for a next hop's MAC address, if it is due. */
 void dp_arp_ask(struct dp *dp, struct arp_entry *e);
 
-/* Announces our address, or asks who else has it, if it is due. */
+/* Announces our address, asks who else has it: what is due. */
 void dp_own_send(struct dp *dp, uint8_t port);
 
 /* The next hop for an address: itself, or the gateway. 0: there is none. */

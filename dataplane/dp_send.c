@@ -58,28 +58,34 @@ void dp_arp_ask(struct dp *dp, struct arp_entry *e)
 	dp_queue(dp, e->port, &frame);
 }
 
-void dp_own_send(struct dp *dp, uint8_t port)
+static void own_say(struct dp *dp, uint8_t port, enum own_frame what)
 {
 	struct dp_port *p = &dp->port[port];
 	struct net_self self = p->self;
-	enum own_frame due = own_due(&p->own, p->link->ops->up(p->link), dp->now_ns);
 	struct link_frame frame;
 
-	if (due == OWN_NOTHING)
-		return;
 	if (!p->link->ops->alloc(p->link, &frame)) {
 		dp_drop_count(dp, DP_DROP_TX_POOL);
-		own_put_off(&p->own, due, dp->now_ns);
+		own_put_off(&p->own, what, dp->now_ns);
 		return;
 	}
-	own_said(&p->own, due, dp->now_ns);
-	if (due == OWN_PROBE)
+	own_said(&p->own, what, dp->now_ns);
+	if (what == OWN_PROBE)
 		self.address = 0;
 	assert(frame.size_max >= NET_FRAME_SIZE_MIN);
 	frame.size = net_arp_write(frame.data, NET_ARP_REQUEST, &self, &net_mac_broadcast,
 				   p->self.address);
 	dp->counters.arp_own++;
 	dp_queue(dp, port, &frame);
+}
+
+void dp_own_send(struct dp *dp, uint8_t port)
+{
+	struct dp_port *p = &dp->port[port];
+	enum own_frame due;
+
+	while ((due = own_due(&p->own, p->link->ops->up(p->link), dp->now_ns)) != OWN_NOTHING)
+		own_say(dp, port, due);
 }
 
 /* Opens a packet on a port: the caller fills in where it goes. */

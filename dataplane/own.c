@@ -7,8 +7,7 @@ enum own_frame own_due(struct own *o, bool up, uint64_t now_ns)
 {
 	if (up && !o->up) {
 		o->left = OWN_ANNOUNCEMENTS;
-		o->announce_ns = now_ns;
-		o->probe_ns = now_ns + OWN_PROBE_NS;
+		o->announce_ns = o->probe_ns = now_ns;
 	}
 	o->up = up;
 	if (!up)

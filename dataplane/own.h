@@ -5,7 +5,8 @@
  *	1. It is announced when the port's link comes up, twice, two seconds apart: whoever knew
  *	   another MAC address for it learns ours.
  *	2. Somebody else who uses it shows by his ARP frames; a kernel that says nothing of itself
- *	   answers a probe (RFC 5227, 2.1.1), which leaves now and then.
+ *	   answers a probe (RFC 5227, 2.1.1), which leaves when the link comes up, for the look
+ *	   before the start (claim.h) may have had none, and now and then.
  *	3. We go on: a member that gives its address up is a member less. It is defended by one
  *	   announcement in ten seconds at most (2.4, b), so that two of our kind start no war.
  */

@@ -15,12 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	/* A kernel on the same wire answers within a millisecond. */
-	PROBES = 3,
-	PROBE_NS = 60 * 1000 * 1000,
-};
-
 static uint32_t prefix_length(const struct sockaddr *mask)
 {
 	struct sockaddr_in in = {0};
@@ -55,28 +49,50 @@ bool claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX], uint32_t
 	return found;
 }
 
-static bool wire_has(struct link *link, uint32_t address, struct link_mac *who)
+static void say_waiting(struct journal *journal, const struct link *link, bool over)
 {
-	uint64_t begun = clock_now(), now;
-
-	for (uint64_t asked = 0; (now = clock_now()) - begun < PROBES * (uint64_t)PROBE_NS;) {
-		if (now - begun >= asked * PROBE_NS) {
-			claim_ask(link, address);
-			asked++;
-		}
-		if (claim_heard(link, address, now, who))
-			return true;
-		(void)poll(NULL, 0, 1);
-	}
-	return false;
+	journal_write(journal, over ? JOURNAL_WARN : JOURNAL_INFO,
+		      over ? "address_unasked" : "address_waits",
+		      "port=%s seconds=%u why=\"the port has no link yet, and %s\"", link->name,
+		      (unsigned int)(CLAIM_LINK_NS / CLOCK_S),
+		      over ? "the start goes on: whether another host has network.address is asked "
+			     "when it has one"
+			   : "whether another host has network.address cannot be asked: the start "
+			     "waits so long for one");
 }
 
-int claim_address(const struct dp_options *dp, bool wire, struct journal *journal)
+/* 0: nobody has it, or nobody can be asked. */
+static int wire_ask(struct link *link, uint32_t address, bool (*goes_on)(void),
+		    struct journal *journal, struct link_mac *who)
+{
+	enum claim_verdict verdict = CLAIM_ASKS;
+	bool told = false;
+	struct claim c;
+
+	claim_begin(&c, link, address, clock_now());
+	while (verdict == CLAIM_ASKS || verdict == CLAIM_WAITS) {
+		if (!goes_on())
+			return -EINTR;
+		verdict = claim_turn(&c, clock_now());
+		if (verdict == CLAIM_WAITS && !told)
+			say_waiting(journal, link, false);
+		told |= verdict == CLAIM_WAITS;
+		(void)poll(NULL, 0, 1);
+	}
+	if (verdict == CLAIM_UNASKED)
+		say_waiting(journal, link, true);
+	*who = c.who;
+	return verdict == CLAIM_TAKEN ? -EADDRINUSE : 0;
+}
+
+int claim_address(const struct dp_options *dp, bool wire, bool (*goes_on)(void),
+		  struct journal *journal)
 {
 	struct in_addr in = {.s_addr = htonl(dp->address)};
 	char text[INET_ADDRSTRLEN], interface[CLAIM_TEXT_MAX];
 	struct link_mac m;
 	uint32_t prefix;
+	int err = 0;
 
 	inet_ntop(AF_INET, &in, text, sizeof(text));
 	if (!wire)
@@ -88,16 +104,14 @@ int claim_address(const struct dp_options *dp, bool wire, struct journal *journa
 			     text, interface, text, prefix, interface);
 		return -EADDRINUSE;
 	}
-	for (uint32_t i = 0; i < dp->link_count; i++) {
-		if (!wire_has(dp->link[i], dp->address, &m))
-			continue;
+	for (uint32_t i = 0; !err && i < dp->link_count; i++)
+		err = wire_ask(dp->link[i], dp->address, goes_on, journal, &m);
+	if (err == -EADDRINUSE)
 		journal_fail(journal,
 			     "network.address %s: another host on this network has it, with the "
-			     "MAC address %02x:%02x:%02x:%02x:%02x:%02x: take it away there, or "
-			     "set another",
+			     "MAC address %02x:%02x:%02x:%02x:%02x:%02x, or somebody pretends so, "
+			     "and answers for it: take it away there, or set another",
 			     text, m.byte[0], m.byte[1], m.byte[2], m.byte[3], m.byte[4],
 			     m.byte[5]);
-		return -EADDRINUSE;
-	}
-	return 0;
+	return err;
 }

@@ -252,7 +252,8 @@ static int start(struct quoind *q)
 	if (!error)
 		error = ports_create(&q->options.dp, &q->config, q->options.faults, q->journal);
 	if (!error)
-		error = claim_address(&q->options.dp, !ports_for_each_peer(&q->config), q->journal);
+		error = claim_address(&q->options.dp, !ports_for_each_peer(&q->config), goes_on,
+				      q->journal);
 	if (!error)
 		error = start_node(q);
 	return error;

@@ -3,12 +3,16 @@
  * rules; on packet by the kernel itself: a smaller MTU on the way, an interface that is removed, an
  * address that somebody else has, frames that are not for us.
  */
+#include "base/bytes.h"
 #include "dataplane/net.h"
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"
 
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +151,70 @@ static void V34_N2_fragments_are_counted_and_not_put_together(struct cluster *c,
 	says(c, node, expected, NULL);
 }
 
+/* Another host: so many of the questions for a node's address it answers from its own. */
+struct pretender {
+	pthread_t thread;
+	int fd;
+	uint32_t address, answers;
+	atomic_bool over;
+	atomic_uint answered;
+};
+
+static void *pretend(void *context)
+{
+	struct pretender *p = context;
+	const struct net_self self = {.mac = {{0x02, 0, 0, 0, 0, 0x77}}, .address = p->address};
+	struct pollfd ready = {.fd = p->fd, .events = POLLIN};
+	struct link_mac to;
+	uint8_t frame[2048];
+
+	while (!p->over) {
+		if (poll(&ready, 1, 10) <= 0 || recv(p->fd, frame, sizeof(frame), 0) < 42 ||
+		    bytes_get16_be(frame + 12) != 0x0806 ||
+		    bytes_get16_be(frame + 20) != NET_ARP_REQUEST ||
+		    bytes_get32_be(frame + 28) != 0 || bytes_get32_be(frame + 38) != p->address ||
+		    p->answered == p->answers)
+			continue;
+		memcpy(to.byte, frame + 6, sizeof(to.byte));
+		uint32_t size = net_arp_write(frame, NET_ARP_REPLY, &self, &to, 0);
+		if (send(p->fd, frame, size, 0) == (ssize_t)size)
+			p->answered++;
+	}
+	return NULL;
+}
+
+static void pretend_begin(struct pretender *p, struct cluster *c, uint32_t node, uint32_t answers)
+{
+	*p = (struct pretender){
+		.fd = raw_open(c, "br0"), .address = 0xc6120000 + node, .answers = answers};
+	assert_int_equal(pthread_create(&p->thread, NULL, pretend, p), 0);
+}
+
+static uint32_t pretend_end(struct pretender *p)
+{
+	p->over = true;
+	assert_int_equal(pthread_join(p->thread, NULL), 0);
+	close(p->fd);
+	return p->answered;
+}
+
+/* One answer may be forged; who answers each question has it, until it is taken away there. */
+static void F7_V35_a_start_asks_who_has_the_address(struct cluster *c, uint32_t node)
+{
+	static struct run out;
+	struct pretender p;
+
+	pretend_begin(&p, c, node, 1);
+	cluster_lab(c, "restart %u", node);
+	assert_int_equal(pretend_end(&p), 1);
+	pretend_begin(&p, c, node, UINT32_MAX);
+	require(c, cluster_lab_try(c, &out, "restart %u --timeout 5", node) != 0,
+		"n%u started with an address that another host has", node);
+	says(c, node, NULL, "02:00:00:00:00:77, or somebody pretends so, and answers for it");
+	assert_true(pretend_end(&p) >= 2);
+	cluster_lab(c, "restart %u", node);
+}
+
 static bool is_gone(void *context)
 {
 	return kill(*(pid_t *)context, 0) != 0;
@@ -182,7 +250,7 @@ static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 		"n%u started with an address that br0 has", leader);
 	says(&c, leader, NULL, "interface br0 of this host has it");
 	cluster_lab(&c, "exec -- ip address del 198.18.0.%u/32 dev br0", leader);
-	cluster_lab(&c, "restart %u", leader);
+	F7_V35_a_start_asks_who_has_the_address(&c, leader);
 	/* Removed and made again under the same name. */
 	leader = cluster_wait_leader(&c, 0);
 	pid = cluster_pid(&c, leader);

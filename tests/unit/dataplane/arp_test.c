@@ -474,7 +474,7 @@ static void N18_a_question_waits_while_its_link_is_down(void **state)
 	(void)world_take_all(w);
 	fake_link_up_set(w->link, true);
 	world_turn(w, 5 * MS);
-	assert_int_equal(world_take_all(w), 3); /* and our address is announced */
+	assert_int_equal(world_take_all(w), 4); /* and our address is announced, and asked for */
 }
 
 static void a_client_resolves_a_server(void **state)
