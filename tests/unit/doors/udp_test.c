@@ -6,7 +6,7 @@
 
 #include "dataplane/client.h"
 #include "doors/udp.h"
-#include "serve/share.h"
+#include "serve/request.h"
 #include "tests/sim/net.h"
 
 #include <errno.h>
@@ -28,6 +28,15 @@ static struct dp *server_dp, *client_dp;
 static struct client *client;
 static uint8_t *got;
 static size_t got_size;
+
+static void crowd_gone(struct door *d, struct request *q)
+{
+	(void)d;
+	(void)q;
+}
+
+static const struct door_ops crowd_ops = {.gone = crowd_gone};
+static struct door crowd = {.ops = &crowd_ops};
 
 static struct dp *dp_on(uint32_t port, uint32_t address, uint16_t udp, uint64_t member)
 {
@@ -104,6 +113,30 @@ static void client_turn(void)
 	dp_flush(client_dp);
 }
 
+/*
+ * The network delivers it twice (V39), and between the two others of its host take all places that
+ * one source may have.
+ */
+static bool twice;
+
+static void hear_again(const struct dp_datagram *d)
+{
+	const uint64_t source = UINT64_C(1) << 32 | CLIENT;
+	struct request *q[REQUESTS_MAX];
+	enum serve_status why;
+	uint64_t refused;
+	uint32_t n = 0;
+
+	while ((q[n] = serve_open(rig.serve, &crowd, n, 0, source, 0, &why)))
+		n++;
+	refused = serve_get_counters(rig.serve)->refused;
+	udp_door_receive(door, d);
+	assert_int_equal(serve_get_counters(rig.serve)->refused, refused);
+	while (n-- > 0)
+		serve_cancel(rig.serve, q[n]);
+	twice = false;
+}
+
 static void turn(uint64_t ns)
 {
 	struct dp_datagram datagram[DP_RECEIVE_MAX];
@@ -112,8 +145,11 @@ static void turn(uint64_t ns)
 	rig_turn_begin(&rig, ns);
 	sim_net_time(net, rig.now_ns);
 	count = dp_receive(server_dp, rig.now_ns, datagram);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		udp_door_receive(door, &datagram[i]);
+		if (twice && datagram[i].envelope.type == WIRE_REQUEST)
+			hear_again(&datagram[i]);
+	}
 	dp_release(server_dp);
 	rig_turn_end(&rig);
 	dp_flush(server_dp);
@@ -388,9 +424,23 @@ static void V37_N13_a_flood_at_the_door_leaves_others_their_turns(void **state)
 	dp_destroy(f.dp);
 }
 
+/* "Nothing was done" would be false: the first one was taken. */
+static void V10_V39_a_copy_of_what_was_taken_is_not_refused(void **state)
+{
+	(void)state;
+	ask(5 * S);
+	twice = true;
+	while (client_get_state(client) == CLIENT_WAITING)
+		turn(TURN_NS);
+	assert_false(twice);
+	assert_int_equal(client_get_state(client), CLIENT_PIECE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(V10_V39_a_copy_of_what_was_taken_is_not_refused,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(fifty_megabytes_of_one_revision, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_the_local_sockets_alone_is_refused, setup,
 						teardown),
