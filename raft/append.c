@@ -123,7 +123,7 @@ int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_mess
 	/* It may have elected it, and have been rolled back since: no other one of this term. */
 	raft_vote_spend(r, p->id);
 	raft_election_restart(r);
-	r->deferrals = 0;
+	r->deferred = false;
 	if (a->read_seq > r->owed.read_seq || r->owed.answered)
 		r->owed.read_seq = a->read_seq;
 	r->owed.answered = false;

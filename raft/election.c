@@ -82,7 +82,10 @@ static bool replays(const struct raft *r)
 
 bool raft_defers(struct raft *r)
 {
-	return replays(r) && r->quorum > 1 && r->deferrals++ < RAFT_DEFERRALS_MAX;
+	bool defers = replays(r) && r->quorum > 1 && !r->deferred;
+
+	r->deferred |= defers;
+	return defers;
 }
 
 void raft_disk_stalled(struct raft *r, bool stalled)

@@ -78,11 +78,11 @@ enum {
 	RAFT_TERMS_DOUBLINGS_MAX = 29,
 
 	/*
-	 * A member that was just started and has this much of its log to apply gives others the
-	 * first word, so many election timeouts long and no longer (V6).
+	 * A member that was just started and has this much of its log to apply lets one election
+	 * timeout pass: with its own that is as long as that of any other can be (V6). Where all
+	 * were started at once nobody is ahead, and nobody knows: that costs one more.
 	 */
 	RAFT_REPLAY_MIN = 1024,
-	RAFT_DEFERRALS_MAX = 2,
 
 	/* Reads of one other member that wait at the leader: no member takes all places (RX14). */
 	RAFT_READS_PEER_MAX = RAFT_READY_READS_MAX / 2,
@@ -292,7 +292,7 @@ struct raft {
 	uint64_t election_deadline_us;
 	bool election_restarted; /* since the last tick: the span counts from the next one */
 	uint64_t vote_resend_us;
-	uint32_t deferrals; /* timeouts that it let pass since it heard a leader */
+	bool deferred; /* it has let a timeout pass since it heard a leader */
 
 	enum raft_role role;
 	raft_id leader;
