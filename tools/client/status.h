@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { STATUS_ERRORS_MAX = 8 };
+enum {
+	STATUS_ERRORS_MAX = 8,
+	STATUS_SENTENCE_MAX = 768, /* a node's are of 512 at most, and a few words */
+};
 
 /* A key that is missing leaves "" or 0. */
 struct status {
@@ -21,7 +24,8 @@ struct status {
 	char leader_name[64]; /* "": there is none, or its name is not known */
 	char name[64], role[16], version[32], durability[16], link[32];
 	uint32_t error_count, warning_count;
-	char error[STATUS_ERRORS_MAX][160], warning[STATUS_ERRORS_MAX][160];
+	char error[STATUS_ERRORS_MAX][STATUS_SENTENCE_MAX];
+	char warning[STATUS_ERRORS_MAX][STATUS_SENTENCE_MAX];
 };
 
 /* A line without its end: what stands before the first blank, and what after it. */

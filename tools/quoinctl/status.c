@@ -22,7 +22,8 @@ static bool is_leader(const struct status *s)
 	return s->leader && s->leader == s->member_id;
 }
 
-enum { STATUS_COLUMNS = 12, CELL_SIZE = 512 };
+/* One cell holds all that is wrong with a node: four of the longest sentences, many of others. */
+enum { STATUS_COLUMNS = 12, CELL_SIZE = 4 * STATUS_SENTENCE_MAX };
 
 static void cell_append(char cell[CELL_SIZE], const char *before, const char *text)
 {
@@ -89,7 +90,8 @@ static void status_table(const struct probe *probes, uint32_t count)
 	table_print(&cells[0][0], rows, STATUS_COLUMNS);
 }
 
-static void sentences_json(const char *name, const char (*text)[160], uint32_t count)
+static void sentences_json(const char *name, const char (*text)[STATUS_SENTENCE_MAX],
+			   uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (i)

@@ -104,6 +104,20 @@ static void what_is_missing_is_empty(void **state)
 		parse(&s, text, size);
 }
 
+/* What to do stands at the end of a sentence: it is there, of the longest that a node says. */
+static void F22_a_sentence_is_whole(void **state)
+{
+	char lines[1024] = "warning ";
+	struct status s;
+
+	(void)state;
+	memset(lines + 8, 'w', 600);
+	memcpy(lines + 608, "look at it\n", 12);
+	parse(&s, lines, strlen(lines));
+	assert_int_equal(s.warning_count, 1);
+	assert_memory_equal(s.warning[0] + 600, "look at it", 11);
+}
+
 /* A word too long for its field is cut; more errors than there is room for are left out. */
 static void a_node_cannot_say_too_much(void **state)
 {
@@ -150,6 +164,7 @@ int main(void)
 		cmocka_unit_test(a_status_is_parsed_whole),
 		cmocka_unit_test(the_leader_has_its_name),
 		cmocka_unit_test(what_is_missing_is_empty),
+		cmocka_unit_test(F22_a_sentence_is_whole),
 		cmocka_unit_test(a_node_cannot_say_too_much),
 		cmocka_unit_test(lines_are_found_by_their_whole_key),
 	};
