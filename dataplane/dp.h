@@ -209,7 +209,7 @@ enum dp_foreign_kind {
 /* The last of a kind. */
 struct dp_foreign {
 	uint64_t count;
-	uint64_t seen_ns; /* 0: never */
+	struct hearsay said; /* all of the kind: a stranger has several members, mostly */
 	uint64_t id;
 	uint32_t address;
 	uint16_t udp_port;

@@ -4,7 +4,7 @@ void foreign_note(struct dp_foreign *f, const struct net_packet *packet, uint64_
 		  uint64_t now_ns)
 {
 	f->count++;
-	f->seen_ns = now_ns;
+	hearsay_note(&f->said, now_ns);
 	f->address = packet->source;
 	f->udp_port = packet->source_port;
 	f->to_peer_port = packet->to_peer_port;

@@ -1,7 +1,7 @@
 /*
  * Strangers (F10): who sends what is not meant for this member, told in the log and, while it goes
- * on, in the status. They are told of as what was seen, and no advice rests on it: until packets
- * are authenticated anybody may have sent it.
+ * on, in the status. Until packets are authenticated anybody may have sent one: they are told of
+ * when they last (hearsay.h), as what was seen, and with where to look.
  */
 #include "node/internal.h"
 
@@ -12,10 +12,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Of each kind one line in the log in this time; and so long it "goes on" after the last. */
+/* Of each kind one line in the log in this time. */
 static const uint64_t SAY_NS = 10 * CLOCK_S;
 
-enum { SENTENCE_MAX = 256 };
+enum { SENTENCE_MAX = 384 };
 
 static const char *const events[DP_FOREIGN_COUNT] = {
 	[DP_FOREIGN_CLUSTER] = "other_cluster",
@@ -31,25 +31,33 @@ static void sentence(const struct node *n, enum dp_foreign_kind kind, const stru
 	case DP_FOREIGN_CLUSTER:
 		snprintf(out, SENTENCE_MAX,
 			 "packets of cluster %016" PRIx64
-			 " arrive, and this member is of %016" PRIx64,
+			 " arrive, and this member is of %016" PRIx64
+			 ": look at what runs there: its initial-cluster or its --endpoints name "
+			 "this member's address, or somebody forges packets",
 			 f->id, n->cluster_id);
 		break;
 	case DP_FOREIGN_VERSION:
 		snprintf(out, SENTENCE_MAX,
 			 "packets of protocol version %u arrive, readable from %u on, and this "
-			 "member "
-			 "reads %u",
+			 "member reads %u: look at which release runs there, or who forges packets",
 			 (unsigned int)(f->id & 0xff), (unsigned int)(f->id >> 8), WIRE_VERSION);
 		break;
 	case DP_FOREIGN_MEMBER:
 		snprintf(out, SENTENCE_MAX,
 			 "packets of member %016" PRIx64 " of this cluster (%016" PRIx64
-			 ") arrive, and initial-cluster does not have it at that address",
+			 ") arrive, and initial-cluster does not have it at that address: look at "
+			 "initial-cluster there and here, or somebody forges packets",
 			 f->id, n->cluster_id);
 		break;
 	case DP_FOREIGN_COUNT:
 		break;
 	}
+}
+
+/* One packet of a kind, or a burst, is no news (V35). */
+static bool lasts(const struct node *n, const struct dp_foreign *f)
+{
+	return hearsay_verdict(&f->said, n->now_ns) != HEARSAY_NOTHING;
 }
 
 static const char *from_text(const struct dp_foreign *f, char out[32])
@@ -69,7 +77,8 @@ void foreign_drive(struct node *n)
 		const struct dp_foreign *f = dp_get_foreign(n->dp, (enum dp_foreign_kind)kind);
 		struct node_foreign *said = &n->foreign[kind];
 
-		if (f->count == said->count || (said->count && n->now_ns - said->ns < SAY_NS))
+		if (!lasts(n, f) || f->count == said->count ||
+		    (said->count && n->now_ns - said->ns < SAY_NS))
 			continue;
 		sentence(n, (enum dp_foreign_kind)kind, f, text);
 		journal_write(n->journal, JOURNAL_WARN, events[kind],
@@ -86,7 +95,7 @@ void foreign_text(const struct node *n, struct metrics_text *t)
 	for (int kind = 0; kind < DP_FOREIGN_COUNT; kind++) {
 		const struct dp_foreign *f = dp_get_foreign(n->dp, (enum dp_foreign_kind)kind);
 
-		if (!f->seen_ns || n->now_ns - f->seen_ns >= SAY_NS)
+		if (!lasts(n, f))
 			continue;
 		sentence(n, (enum dp_foreign_kind)kind, f, text);
 		metrics_line(t, "warning %s (the last from %s, %" PRIu64 " in all)\n", text,

@@ -46,7 +46,7 @@ static void F10_strangers_are_kept_with_where_they_came_from(void **state)
 	struct peer_packet p = world_peer_packet();
 	const struct dp_foreign *f = dp_get_foreign(w->dp, DP_FOREIGN_CLUSTER);
 
-	assert_int_equal(f->seen_ns, 0);
+	assert_int_equal(f->count, 0);
 	p.envelope.cluster_id = 77;
 	refused(w, &p, DP_DROP_CLUSTER);
 	refused(w, &p, DP_DROP_CLUSTER);
@@ -54,7 +54,8 @@ static void F10_strangers_are_kept_with_where_they_came_from(void **state)
 	assert_int_equal(f->id, 77);
 	assert_int_equal(f->address, PEER);
 	assert_int_equal(f->udp_port, WIRE_PORT_PEER);
-	assert_true(f->to_peer_port && f->seen_ns == w->now);
+	assert_true(f->to_peer_port && f->said.last_ns == w->now);
+	assert_int_equal(hearsay_verdict(&f->said, w->now), HEARSAY_NOTHING); /* two at once */
 	p = world_client_packet();
 	p.envelope.cluster_id = 78;
 	refused(w, &p, DP_DROP_CLUSTER);
