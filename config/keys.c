@@ -102,8 +102,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " the interface's, and no such key"},
 	[KEY_NETWORK_MTU] = {"network.mtu", KEY_TYPE_COUNT, FIELD(mtu),
 		.def = "1500", .example = "9000", .min = 1500, .max = 9000,
-		.meaning = "the largest IP packet in bytes, the same on every node; a log entry must fit"
-			   " in one, which is why 1500 is the least"},
+		.meaning = "the largest IP packet in bytes, the same on every node: ports of memif do not"
+			   " come up else; a log entry must fit in one, which is why 1500 is the least"},
 	[KEY_NETWORK_CLIENT_PORT] = {"network.client-port", KEY_TYPE_COUNT, FIELD(port_client),
 		.def = "2379", .example = "2379", .min = 1, .max = UINT16_MAX,
 		.meaning = "the UDP port for clients"},

@@ -285,21 +285,32 @@ static void check_link(struct config_loading *l)
 			     link_kind_name(l->config->link), link_facts(l->config->link)->mtu_max);
 }
 
+/* Of a buffer for a frame, with all that goes with it. */
+static uint64_t buffer_bytes(const struct config *c, uint32_t frame)
+{
+	uint64_t bytes = frame + FRAME_OVERHEAD;
+
+	if (c->huge_pages != CONFIG_HUGE_ON && !link_facts(c->link)->huge_pages)
+		bytes = (bytes + FRAME_PAGE - 1) / FRAME_PAGE * FRAME_PAGE;
+	return bytes + FRAME_PLACE;
+}
+
 static void check_memory(struct config_loading *l)
 {
 	struct config *c = l->config;
-	uint64_t frame, need_mib, ports;
+	uint64_t bytes, need_mib, ports;
 
 	if (l->bad[KEY_MEMORY] || l->bad[KEY_NETWORK_FRAMES] || l->bad[KEY_NETWORK_MTU] ||
 	    l->bad[KEY_NETWORK_LINK] || l->bad[KEY_INITIAL_CLUSTER])
 		return;
-	/* A socket joins two: a port for each peer, and one for clients. */
-	ports = link_facts(c->link)->device == LINK_DEVICE_SOCKET ? c->member_count : 1;
-	frame = (c->mtu > FRAME_STANDARD_MTU_MAX ? FRAME_JUMBO : FRAME_STANDARD) + FRAME_OVERHEAD;
-	if (c->huge_pages != CONFIG_HUGE_ON && !link_facts(c->link)->huge_pages)
-		frame = (frame + FRAME_PAGE - 1) / FRAME_PAGE * FRAME_PAGE;
-	frame += FRAME_PLACE;
-	need_mib = MEMORY_BASE_MIB + (ports * c->pool_frames * frame + (1 << 20) - 1) / (1 << 20);
+	bytes = buffer_bytes(c, c->mtu > FRAME_STANDARD_MTU_MAX ? FRAME_JUMBO : FRAME_STANDARD);
+	ports = 1;
+	/* A socket joins two: a port for each peer, and one for clients, whose MTU is 1500. */
+	if (link_facts(c->link)->device == LINK_DEVICE_SOCKET) {
+		ports = c->member_count;
+		bytes = (ports - 1) * bytes + buffer_bytes(c, FRAME_STANDARD);
+	}
+	need_mib = MEMORY_BASE_MIB + (c->pool_frames * bytes + (1 << 20) - 1) / (1 << 20);
 	if (!given(l, KEY_MEMORY)) {
 		uint64_t steps = (need_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;
 

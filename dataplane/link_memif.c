@@ -50,10 +50,18 @@ static int arguments(char *out, size_t out_size, const struct link_options *opti
 	/* It reports each failed attempt as an error; the link's state says the same. */
 	(void)rte_log_set_level_pattern("pmd.net.memif", RTE_LOG_CRIT);
 	bool abstract = path[0] == '@';
-	int n = snprintf(out, out_size,
-			 "role=%s,socket=%s,socket-abstract=%s,id=0,bsize=%u,rsize=%u,zero-copy=no",
-			 options->server ? "server" : "client", abstract ? path + 1 : path,
-			 abstract ? "yes" : "no", link_slot_size(options->mtu), RING_LOG2);
+	uint32_t slot = link_slot_size(options->mtu);
+	/*
+	 * Ends of different ids refuse each other. With slots of different sizes a frame could take
+	 * several, and the driver then loses count of the free ones: the other end reads its ring
+	 * again and again (N17).
+	 */
+	uint32_t id = slot == LINK_SLOT_STANDARD ? 0 : slot;
+	int n = snprintf(
+		out, out_size,
+		"role=%s,socket=%s,socket-abstract=%s,id=%u,bsize=%u,rsize=%u,zero-copy=no",
+		options->server ? "server" : "client", abstract ? path + 1 : path,
+		abstract ? "yes" : "no", id, slot, RING_LOG2);
 	return n > 0 && (size_t)n < out_size ? 0 : -EINVAL;
 }
 

@@ -94,6 +94,9 @@ static int add_for_each(struct dp_options *dp, const struct config *c, struct fa
 		link.mac = mac_of(c, (uint8_t)port);
 		link.socket = socket;
 		link.server = listens(c, i);
+		/* What a client is told fits into one of the usual size, and so they have it. */
+		if (i == c->member_count)
+			link.mtu = LINK_MTU_DEFAULT;
 		snprintf(name, sizeof(name), "%s%u", link_kind_name(c->link), port);
 		socket_name(c, i, socket);
 		error = add(dp, &link, faults, journal);

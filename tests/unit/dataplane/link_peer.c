@@ -204,7 +204,7 @@ static void open_links(struct link **a, struct link **b, const struct peer_optio
 		.kind = kind_parse(p->kind),
 		.name = "a",
 		.mac = {{2, 0, 198, 18, 0, strcmp(p->role, "echo") == 0}},
-		.mtu = LINK_MTU_DEFAULT,
+		.mtu = (uint16_t)strtoul(p->mtu, NULL, 10),
 		.pool_frames = POOL_FRAMES,
 		.interface = p->where,
 		.socket = p->where,
@@ -222,10 +222,10 @@ static void open_links(struct link **a, struct link **b, const struct peer_optio
 
 int peer_main(int argc, char **argv)
 {
-	if (argc != 10)
+	if (argc != 11)
 		return 3;
-	struct peer_options p = {argv[2], argv[3], argv[4], argv[5],
-				 argv[6], argv[7], argv[8], argv[9]};
+	struct peer_options p = {argv[2], argv[3], argv[4], argv[5], argv[6],
+				 argv[7], argv[8], argv[9], argv[10]};
 	struct eal_options e = {
 		.file_prefix = p.prefix,
 		.lcores = p.cpus,
@@ -279,7 +279,7 @@ struct peer peer_spawn(const struct peer_options *o)
 		close(fd[0]);
 		close(fd[1]);
 		execl("/proc/self/exe", "link_test", "peer", o->role, o->kind, o->where, o->server,
-		      o->prefix, o->cpus, o->huge, o->count, (char *)NULL);
+		      o->prefix, o->cpus, o->huge, o->count, o->mtu, (char *)NULL);
 		_exit(3);
 	}
 	close(fd[1]);

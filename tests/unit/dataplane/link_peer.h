@@ -19,6 +19,7 @@ struct peer_options {
 	const char *cpus;
 	const char *huge;  /* "huge" or "plain" */
 	const char *count; /* ping: round trips, then it ends; 0: until killed */
+	const char *mtu;
 };
 
 struct peer {
