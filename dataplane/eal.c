@@ -238,7 +238,7 @@ static int start(const struct eal_options *options, bool huge, char error[EAL_ER
 	return -err;
 }
 
-/* Where huge pages are wanted, and with the lock that pages_lock gave. */
+/* Where huge pages are wanted; with the lock, if it was to be had. */
 static int start_counted(const struct eal_options *options, char error[EAL_ERROR_MAX])
 {
 	char text[PAGES_TEXT_MAX];
@@ -252,6 +252,21 @@ static int start_counted(const struct eal_options *options, char error[EAL_ERROR
 	err = start(options, huge, error);
 	/* Another was faster, or a limit is in the way. EAL has no second start. */
 	return err && huge && options->memory == EAL_MEMORY_HUGE_IF_FREE ? -EAGAIN : err;
+}
+
+static void say_unlocked(const struct eal_log *to, int err)
+{
+	char line[LOG_LINE_SIZE], held[64];
+
+	snprintf(held, sizeof(held), "another process has held it for %d s", PAGES_WAIT_MS / 1000);
+	snprintf(line, sizeof(line),
+		 PAGES_LOCK ": %s: free huge pages are counted without its lock, and another node "
+			    "that starts now may count the same ones",
+		 err == -ETIMEDOUT ? held : strerror(-err));
+	if (to->line)
+		to->line(to->context, EAL_SAYS_WARNING, line);
+	else
+		fprintf(stderr, "%s\n", line);
 }
 
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
@@ -269,12 +284,10 @@ int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
 	}
 	if (options->memory == EAL_MEMORY_ORDINARY)
 		return start(options, false, error);
-	pages = pages_lock(PAGES_WAIT_MS);
-	/* What another takes meanwhile may be the pages that would be counted here. */
-	if (pages < 0 && options->memory == EAL_MEMORY_HUGE_IF_FREE)
-		err = start(options, false, error);
-	else
-		err = start_counted(options, error);
+	pages = pages_lock(PAGES_LOCK, PAGES_WAIT_MS);
+	if (pages < 0)
+		say_unlocked(&options->log, pages);
+	err = start_counted(options, error);
 	if (pages >= 0)
 		close(pages);
 	return err;

@@ -1,10 +1,12 @@
 #include "dataplane/pages.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGES_DIRECTORY "/sys/kernel/mm/hugepages/hugepages-2048kB/"
@@ -48,22 +50,26 @@ bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX])
 	return false;
 }
 
-/*
- * Of the files that are there at each start this one is the same for all: /sys is another for each
- * network namespace, /proc for each namespace of processes, and with systemd's ProtectProc= for
- * each service.
- */
-int pages_lock(uint32_t wait_ms)
+int pages_lock(const char *directory, uint32_t wait_ms)
 {
-	int file = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = open(directory, flags);
 
-	for (uint32_t waited = 0; file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0;
-	     waited += LOCK_NAP_MS) {
-		if (waited >= wait_ms) {
-			close(file);
-			return -1;
+	/* Before the unit has made it, root does: a lab, or a node that was started by hand. */
+	if (fd < 0 && errno == ENOENT && (mkdir(directory, 0750) == 0 || errno == EEXIST))
+		fd = open(directory, flags);
+	if (fd < 0)
+		return -errno;
+	for (uint32_t waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += LOCK_NAP_MS) {
+		int err = errno != EWOULDBLOCK && errno != EINTR ? -errno : 0;
+
+		if (err == 0 && waited >= wait_ms)
+			err = -ETIMEDOUT;
+		if (err != 0) {
+			close(fd);
+			return err;
 		}
 		(void)poll(NULL, 0, LOCK_NAP_MS);
 	}
-	return file;
+	return fd;
 }

@@ -5,43 +5,58 @@
 
 #include "tests/unit/test.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Other nodes of this host hold it too, for a time. */
-enum { REFUSED_MS = 30, WAIT_MS = 30 * 1000 };
-enum { GOT_IT = 1, REFUSED = 2, NO_NAMESPACES = 3 };
+enum { REFUSED_MS = 30, WAIT_MS = 30 * 1000, NOBODY = 65534 };
+enum { GOT_IT = 1, REFUSED = 2, CANNOT = 3 };
+
+static char place[] = "/tmp/quoin-pages-XXXXXX";
+static char directory[sizeof(place) + 8];
 
 static int try(void)
 {
-	return pages_lock(REFUSED_MS) >= 0 ? GOT_IT : REFUSED;
+	int lock = pages_lock(directory, REFUSED_MS);
+
+	return lock >= 0 ? GOT_IT : lock == -ETIMEDOUT ? REFUSED : -1;
 }
 
-static int wait_for_it(void)
-{
-	return pages_lock(WAIT_MS) >= 0 ? GOT_IT : REFUSED;
-}
-
-/* As a service with ProtectProc=, or a container that has the host's devices. */
+/* As a service with PrivateDevices= and ProtectProc=. */
 static int try_elsewhere(void)
 {
 	int status;
 	pid_t pid;
 
 	if (unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET) != 0)
-		return NO_NAMESPACES;
+		return CANNOT;
 	pid = fork();
 	if (pid == 0) {
 		if (mount("", "/", "", MS_PRIVATE | MS_REC, NULL) != 0 ||
 		    mount("proc", "/proc", "proc", 0, NULL) != 0 ||
-		    mount("sysfs", "/sys", "sysfs", 0, NULL) != 0)
-			_exit(NO_NAMESPACES);
+		    mount("sysfs", "/sys", "sysfs", 0, NULL) != 0 ||
+		    mount("tmpfs", "/dev", "tmpfs", 0, NULL) != 0)
+			_exit(CANNOT);
 		_exit(try());
 	}
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Any user of the host: by the lock's own way, and by hand. */
+static int try_as_nobody(void)
+{
+	if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+		return CANNOT;
+	if (open(directory, O_RDONLY | O_CLOEXEC) >= 0)
+		return GOT_IT;
+	return pages_lock(directory, REFUSED_MS) == -EACCES ? REFUSED : -1;
 }
 
 static int in_child(int (*f)(void))
@@ -57,27 +72,63 @@ static int in_child(int (*f)(void))
 	return WEXITSTATUS(status);
 }
 
+static void is_refused(int (*f)(void))
+{
+	int how = in_child(f);
+
+	if (how == CANNOT)
+		printf("not tried: this user may not\n");
+	else
+		assert_int_equal(how, REFUSED);
+}
+
 static void F3_one_at_a_time_counts_free_pages(void **state)
 {
-	int lock = pages_lock(WAIT_MS), elsewhere;
+	int lock = pages_lock(directory, WAIT_MS);
 
 	(void)state;
 	assert_true(lock >= 0);
 	assert_int_equal(in_child(try), REFUSED);
-	elsewhere = in_child(try_elsewhere);
-	if (elsewhere == NO_NAMESPACES)
-		printf("not tried: this user may make no namespaces\n");
-	else
-		assert_int_equal(elsewhere, REFUSED);
+	is_refused(try_elsewhere);
 	assert_int_equal(close(lock), 0);
-	assert_int_equal(in_child(wait_for_it), GOT_IT);
+	assert_int_equal(in_child(try), GOT_IT);
+}
+
+static void F3_nobody_else_holds_them_up(void **state)
+{
+	int lock = pages_lock(directory, WAIT_MS);
+
+	(void)state;
+	assert_true(lock >= 0);
+	assert_int_equal(close(lock), 0);
+	is_refused(try_as_nobody);
+	assert_int_equal(in_child(try), GOT_IT);
+}
+
+static void F3_where_there_is_no_lock(void **state)
+{
+	(void)state;
+	assert_int_equal(pages_lock("/tmp/quoin-pages-not/there", WAIT_MS), -ENOENT);
+	assert_int_equal(pages_lock("/proc/self/exe", WAIT_MS), -ENOTDIR);
+}
+
+static int remove_place(void **state)
+{
+	(void)state;
+	return rmdir(directory) | rmdir(place);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F3_one_at_a_time_counts_free_pages),
+		cmocka_unit_test(F3_nobody_else_holds_them_up),
+		cmocka_unit_test(F3_where_there_is_no_lock),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	assert_non_null(mkdtemp(place));
+	/* As /run is: whoever may pass. */
+	assert_int_equal(chmod(place, 0755), 0);
+	(void)snprintf(directory, sizeof(directory), "%s/quoin", place);
+	return cmocka_run_group_tests(tests, NULL, remove_place);
 }
