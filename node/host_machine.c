@@ -4,6 +4,7 @@
 #include "node/host_internal.h"
 
 #include "dataplane/pages.h"
+#include "node/cores.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -48,18 +49,14 @@ static bool cpu_takes_us(unsigned long cpu, const cpu_set_t *before)
 
 void host_cpus(const struct config *c, struct host_finding *f)
 {
+	const char *at = c->cpus;
+	unsigned long first, last;
 	cpu_set_t before;
-	char *at = (char *)(uintptr_t)c->cpus;
 
 	if (sched_getaffinity(0, sizeof(before), &before) != 0)
 		return;
 	host_good(f, "%s of %ld", c->cpus[0] ? c->cpus : "any", sysconf(_SC_NPROCESSORS_ONLN));
-	/* The form was checked: numbers, and ranges of them, between commas. */
-	while (*at) {
-		unsigned long first = strtoul(at, &at, 10), last = first;
-
-		if (*at == '-')
-			last = strtoul(at + 1, &at, 10);
+	while (cores_next(&at, &first, &last)) {
 		for (unsigned long cpu = first; cpu <= last; cpu++) {
 			if (cpu_takes_us(cpu, &before))
 				continue;
@@ -69,7 +66,6 @@ void host_cpus(const struct config *c, struct host_finding *f)
 				   cpu, sysconf(_SC_NPROCESSORS_ONLN));
 			return;
 		}
-		at += *at == ',';
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "metrics/http.h"
 #include "node/again.h"
 #include "node/claim.h"
+#include "node/cores.h"
 #include "node/host.h"
 #include "node/idle.h"
 #include "node/journal.h"
@@ -388,6 +389,7 @@ static int live(struct quoind *q)
 	notify_open(&q->notify);
 	if (host_check(&q->config, say_wrong, q->journal))
 		return QUOIND_START;
+	cores_spare(q->config.cpus);
 	if (start(q)) {
 		finish(q);
 		if (!signals_stops())

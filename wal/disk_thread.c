@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,24 +122,11 @@ static int32_t work_do(struct disk_thread *t, struct work *w)
 	return -EINVAL;
 }
 
-/*
- * The loop may have a core to itself, and its threads begin where it runs: this one runs wherever
- * the host lets it. If it may not, it shares.
- */
-static void leave_core(void)
-{
-	cpu_set_t all;
-
-	memset(&all, 0xff, sizeof(all));
-	(void)sched_setaffinity(0, sizeof(all), &all);
-}
-
 static void *thread_main(void *argument)
 {
 	struct disk_thread *t = argument;
 	const uint64_t one = 1;
 
-	leave_core();
 	for (;;) {
 		uint32_t at = atomic_load_explicit(&t->done, memory_order_relaxed);
 		struct work *w = &t->ring[at % DISK_IN_FLIGHT_MAX];

@@ -24,6 +24,8 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -521,6 +523,25 @@ static int directory_open(struct uring_disk *u, const char *path, bool create)
 	return 0;
 }
 
+/*
+ * The kernel's workers run where new threads of this process do by default, if it says so, and not
+ * beside a loop that has its CPU to itself: else they begin where the submission came from. A
+ * kernel before 5.14 does not know this, and they share.
+ */
+static void workers_move(struct io_uring *ring)
+{
+	pthread_attr_t attributes;
+	cpu_set_t where;
+
+	if (pthread_getattr_default_np(&attributes) != 0)
+		return;
+	/* All of them: nothing was said. */
+	if (pthread_attr_getaffinity_np(&attributes, sizeof(where), &where) == 0 &&
+	    CPU_COUNT(&where) < CPU_SETSIZE)
+		(void)io_uring_register_iowq_aff(ring, sizeof(where), &where);
+	(void)pthread_attr_destroy(&attributes);
+}
+
 int disk_uring_create(struct disk **out, const char *path, bool create, void *buffers,
 		      size_t buffers_size)
 {
@@ -542,6 +563,7 @@ int disk_uring_create(struct disk **out, const char *path, bool create, void *bu
 	err = io_uring_queue_init(DISK_IN_FLIGHT_MAX, &u->ring, 0);
 	if (err != 0)
 		goto err_thread;
+	workers_move(&u->ring);
 	if (buffers) {
 		err = io_uring_register_buffers(&u->ring, &region, 1);
 		if (err != 0)

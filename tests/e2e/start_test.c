@@ -44,6 +44,7 @@ struct start {
 	struct process p;
 	bool locks; /* the host's huge pages, as others do */
 	uint32_t memory_mib;
+	const char *wal, *more; /* of the configuration */
 	int out;
 	bool counts_all; /* the kernel's count of free pages says more than there are */
 };
@@ -113,9 +114,10 @@ static void configure(const struct start *s, const char *huge_pages)
 	assert_non_null(file);
 	fprintf(file,
 		"name: n1\ndata-dir: %s/n1\ninitial-cluster: n1=198.18.0.1\nwal: {segment-size: "
-		"4MiB}\nhuge-pages: %s\nmemory: %uMiB\n"
-		"network: {link: %s, address: 198.18.0.1/24, frames: 512%s}\n",
-		s->p.dir, huge_pages, s->memory_mib, link_name, interface ? ", interface: v0" : "");
+		"4MiB%s}\nhuge-pages: %s\nmemory: %uMiB\n"
+		"network: {link: %s, address: 198.18.0.1/24, frames: 512%s}\n%s",
+		s->p.dir, s->wal, huge_pages, s->memory_mib, link_name,
+		interface ? ", interface: v0" : "", s->more);
 	assert_int_equal(fclose(file), 0);
 }
 
@@ -127,6 +129,7 @@ static void prepare(struct start *s, const char *huge_pages)
 	process_prepare(&s->p, "");
 	s->locks = true;
 	s->memory_mib = MEMORY_MIB;
+	s->wal = s->more = "";
 	s->p.own_namespace = false; /* it is the test's, which outlives each start */
 	s->out = memfd_create("out", MFD_CLOEXEC);
 	assert_true(s->out >= 0);
@@ -337,6 +340,86 @@ static void F3_pages_that_are_gone_when_they_are_wanted(void **state)
 	process_remove(&s.p);
 }
 
+struct threads {
+	pid_t pid;
+	uint32_t count, workers;
+	size_t cpu; /* that the first of them has to itself */
+	char wrong[96];
+};
+
+static void thread_look(struct threads *t, pid_t id)
+{
+	char path[64], name[32] = "";
+	cpu_set_t where;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", t->pid, id);
+	file = fopen(path, "re");
+	if (!file || !fgets(name, sizeof(name), file) ||
+	    sched_getaffinity(id, sizeof(where), &where) != 0)
+		name[0] = '\0'; /* it has ended */
+	if (file)
+		fclose(file);
+	t->count += name[0] != '\0';
+	t->workers += strncmp(name, "iou-wrk", 7) == 0;
+	if (name[0] && (CPU_ISSET(t->cpu, &where) != (id == t->pid) ||
+			(id == t->pid && CPU_COUNT(&where) != 1)))
+		snprintf(t->wrong, sizeof(t->wrong), "%d of %d: %s", id, t->pid, name);
+}
+
+/* With a worker of the kernel: one is there for some seconds after a sync of the log. */
+static bool are_seen(void *context)
+{
+	struct threads *t = context;
+	char path[64];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", t->pid);
+	tasks = opendir(path);
+	t->count = t->workers = 0;
+	for (const struct dirent *e; tasks && (e = readdir(tasks));) {
+		if (e->d_name[0] != '.')
+			thread_look(t, (pid_t)strtol(e->d_name, NULL, 10));
+	}
+	if (tasks)
+		closedir(tasks);
+	return t->workers > 0;
+}
+
+/* Log, metrics, DPDK, disk, the local socket, and the kernel's workers for the log. */
+static void the_loop_has_its_cpu_to_itself(void **state)
+{
+	struct threads t = {0};
+	char more[96];
+	struct start s;
+	cpu_set_t all;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2) {
+		printf("not tried: there is one CPU\n");
+		skip();
+	}
+	while (!CPU_ISSET(t.cpu, &all))
+		t.cpu++;
+	prepare(&s, "auto");
+	snprintf(more, sizeof(more), "cpus: \"%zu\"\nlisten-metrics-urls: http://0.0.0.0:2381\n",
+		 t.cpu);
+	s.more = more;
+	s.wal = ", durability: written";
+	configure(&s, "auto");
+	s.p.own_namespace = true;
+	(void)start_whole(&s);
+	t.pid = s.p.pid;
+	if (!wait_until(are_seen, &t, CLUSTER_WAIT_MS))
+		fail_msg("of %u threads none is a worker", t.count);
+	if (t.wrong[0] || t.count < 7)
+		fail_msg("%u threads; elsewhere than it should: %s", t.count, t.wrong);
+	end(&s);
+	close(s.out);
+	process_remove(&s.p);
+}
+
 static void command(const char *const *argv)
 {
 	pid_t pid = fork();
@@ -387,6 +470,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(F3_the_last_pages_are_counted_once),
 		cmocka_unit_test(F3_pages_that_are_gone_when_they_are_wanted),
 		cmocka_unit_test(F3_without_the_lock),
+		cmocka_unit_test(the_loop_has_its_cpu_to_itself),
 	};
 
 	if (argc != 2)

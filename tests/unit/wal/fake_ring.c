@@ -144,6 +144,14 @@ int io_uring_register_buffers(struct io_uring *ring, const struct iovec *buffers
 	return 0;
 }
 
+int io_uring_register_iowq_aff(struct io_uring *ring, size_t size, const cpu_set_t *where)
+{
+	(void)ring;
+	(void)size;
+	(void)where;
+	return 0;
+}
+
 static void take(const struct io_uring_sqe *sqe)
 {
 	assert_true(f.end < REQUESTS_MAX);
