@@ -129,6 +129,7 @@
 	X(tx_packets, COUNTER, 1, "tx_packets", "quoin_network_peer_sent_packets_total", "To", "Packets sent to the peer.") \
 	X(rx_packets, COUNTER, 1, "rx_packets", "quoin_network_peer_received_packets_total", "From", "Packets received from the peer.") \
 	X(heard_ms, GAUGE, 1000, "heard_ms", "quoin_peer_heard_seconds", "From", "How long ago the peer was last heard.") \
+	X(answered_ms, GAUGE, 1000, "answered_ms", "quoin_peer_answered_seconds", "From", "How long ago the peer last told its settings, space and client port, which are as of then.") \
 	X(heard_by_ms, GAUGE, 1000, "heard_by_ms", "quoin_peer_heard_by_seconds", "To", "How long ago the peer had last heard this member when it last said so.") \
 	X(client_port, GAUGE, 1, "client_port", "quoin_peer_client_port", "To", "Where the peer hears clients, as it said.") \
 	X(match, GAUGE, 1, "match", "quoin_raft_peer_match_index", "To", "On the leader: the index up to which the peer is known to be durable.") \

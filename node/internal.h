@@ -137,6 +137,7 @@ struct node {
 	struct path path[DP_PEERS_MAX];      /* what passes to each peer */
 	uint32_t path_told[DP_PEERS_MAX];    /* ... as last logged */
 	struct node_beat beat[DP_PEERS_MAX]; /* as each peer last said it */
+	uint64_t answered_ns[DP_PEERS_MAX];  /* as of when peer_settings are so */
 	uint64_t asked_ns[DP_PEERS_MAX];     /* when it was last asked for its settings */
 	uint64_t question[DP_PEERS_MAX];     /* under this number; 0: it has answered */
 	uint64_t questions;                  /* that there were */
@@ -247,6 +248,8 @@ uint64_t node_waiting_ns(const struct node *n); /* the age of what is waited for
 /* settings.c: what members should have in common. */
 void settings_drive(struct node *n);
 void settings_receive(struct node *n, uint32_t peer, const struct wire_settings *settings);
+/* How old the last answer is; UINT64_MAX: there is none. */
+uint64_t settings_age_ns(const struct node *n, uint32_t peer);
 bool settings_differ(const struct node *n, uint32_t peer);
 /* Since the peer was heard; UINT64_MAX: it never was. */
 uint64_t settings_silent_ns(const struct node *n, uint32_t peer);

@@ -240,10 +240,13 @@ static void collect_peer(const struct node *n, uint32_t i, const struct raft_sta
 	p->heard_ms = state.heard_ns ? silent_ns / 1000000 : METRICS_UNKNOWN;
 	p->client_port = METRICS_UNKNOWN;
 	p->heard_by_ms = METRICS_UNKNOWN;
+	p->answered_ms = METRICS_UNKNOWN;
 	if (n->peer_settings[i].heartbeat_us && n->peer_settings[i].client_port)
 		p->client_port = n->peer_settings[i].client_port;
 	if (n->peer_settings[i].heartbeat_us && n->peer_settings[i].heard_ms != UINT32_MAX)
 		p->heard_by_ms = n->peer_settings[i].heard_ms;
+	if (n->peer_settings[i].heartbeat_us)
+		p->answered_ms = settings_age_ns(n, i) / 1000000;
 	p->sent_bytes = state.tx_bytes;
 	p->received_bytes = state.rx_bytes;
 	p->tx_packets = state.tx_packets;

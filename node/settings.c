@@ -23,6 +23,11 @@ uint64_t settings_silent_ns(const struct node *n, uint32_t peer)
 	return state.heard_ns ? n->now_ns - state.heard_ns : UINT64_MAX;
 }
 
+uint64_t settings_age_ns(const struct node *n, uint32_t peer)
+{
+	return n->peer_settings[peer].heartbeat_us ? n->now_ns - n->answered_ns[peer] : UINT64_MAX;
+}
+
 bool settings_unheard(const struct node *n, uint32_t peer)
 {
 	return settings_silent_ns(n, peer) < PEER_SILENT_NS &&
@@ -107,6 +112,7 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 	n->question[peer] = 0;
 	hearsay_deny(&n->unanswered[peer]);
 	n->peer_settings[peer] = *settings;
+	n->answered_ns[peer] = n->now_ns;
 	if (settings_differ(n, peer) && !differed)
 		journal_write(n->journal, JOURNAL_WARN, "settings_differ",
 			      "peer=%s durability=%s heartbeat_us=%" PRIu64 " election_us=%" PRIu64

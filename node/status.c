@@ -12,22 +12,35 @@
 
 #define CALLS_FAULT_NS UINT64_C(60000000000)
 
+enum { AS_OF_MAX = 48 };
+
+/* Behind what is known of a member since it was heard last: how old that is, if it is no news. */
+static const char *as_of(uint64_t age_ns, char out[AS_OF_MAX])
+{
+	out[0] = '\0';
+	if (age_ns >= PEER_SILENT_NS)
+		snprintf(out, AS_OF_MAX, " (as of %" PRIu64 " s ago)", age_ns / 1000000000);
+	return out;
+}
+
 static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
 {
 	const struct path *p = &n->path[i];
+	char age[AS_OF_MAX];
 
 	if (!path_narrow(p))
 		return;
-	metrics_line(
-		t,
-		"warning packets above %u bytes do not arrive at member %s (the MTU here is %u): "
-		"a switch or an interface on the way has a smaller one\n",
-		p->size, n->peer_name[i], p->size_max);
+	as_of(settings_silent_ns(n, i), age);
+	metrics_line(t,
+		     "warning packets above %u bytes do not arrive at member %s%s: the MTU here is "
+		     "%u, and a switch or an interface on the way has a smaller one\n",
+		     p->size, n->peer_name[i], age, p->size_max);
 	if (p->size < PATH_SIZE_ENTRY)
 		metrics_line(t,
-			     "error log entries above %u bytes cannot reach member %s: no packet "
+			     "error log entries above %u bytes cannot reach member %s%s: no packet "
 			     "that holds one passes\n",
-			     p->size - PATH_SIZE_MIN - WIRE_ENTRY_HEADER_SIZE, n->peer_name[i]);
+			     p->size - PATH_SIZE_MIN - WIRE_ENTRY_HEADER_SIZE, n->peer_name[i],
+			     age);
 }
 
 /* A way between two members, in each direction: both ends of one that is cut say so. */
@@ -55,12 +68,14 @@ static void way_faults(struct node *n, struct metrics_text *t, uint32_t i)
 static void settings_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 {
 	const struct wire_settings *theirs = &n->peer_settings[i], *ours = &n->settings;
+	char age[AS_OF_MAX];
 
 	metrics_line(t,
-		     "warning member %s differs: durability %s, heartbeat %" PRIu64
+		     "warning member %s differs%s: durability %s, heartbeat %" PRIu64
 		     " us, election timeout %" PRIu64 " to %" PRIu64 " us; here %s, %" PRIu64
 		     ", %" PRIu64 " to %" PRIu64 ": make them the same, one member at a time\n",
-		     n->peer_name[i], wal_durability_name((enum wal_durability)theirs->durability),
+		     n->peer_name[i], as_of(settings_age_ns(n, i), age),
+		     wal_durability_name((enum wal_durability)theirs->durability),
 		     theirs->heartbeat_us, theirs->election_us_min, theirs->election_us_max,
 		     wal_durability_name((enum wal_durability)ours->durability), ours->heartbeat_us,
 		     ours->election_us_min, ours->election_us_max);
@@ -69,12 +84,14 @@ static void settings_fault(const struct node *n, struct metrics_text *t, uint32_
 static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 {
 	struct dp_peer_state state;
+	char age[AS_OF_MAX];
 
 	dp_get_peer(n->dp, i, &state);
 	if (settings_differ(n, i))
 		settings_fault(n, t, i);
 	if (n->peer_settings[i].full)
-		metrics_line(t, "warning member %s has no space for its log\n", n->peer_name[i]);
+		metrics_line(t, "warning member %s has no space for its log%s\n", n->peer_name[i],
+			     as_of(settings_age_ns(n, i), age));
 	/* That its own directory is silent is said by those. */
 	if (state.said[DP_SAID_IDENTITY] != HEARSAY_ALONE &&
 	    state.said[DP_SAID_START] != HEARSAY_ALONE)
@@ -194,7 +211,8 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 	if (!n->space.full && node_space_refuses(n))
 		metrics_line(t,
 			     "error only %" PRIu32 " of %" PRIu32 " members have space for their "
-			     "logs: no more writes are taken until a majority has\n",
+			     "logs, by what each said last: no more writes are taken until a "
+			     "majority has\n",
 			     node_space_members(n), n->peer_count + 1);
 	if (n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];

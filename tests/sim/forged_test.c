@@ -166,6 +166,26 @@ static void V35_settings_that_are_so_are_heard_of(void **state)
 	world_end();
 }
 
+/* What a member said that is silent since is no news: it is told with its age, until it speaks. */
+static void V17_what_the_silent_said_has_an_age(void **state)
+{
+	(void)state;
+	settings_begin(85);
+	sim_net_cut(w.net, other, victim, true);
+	offer_settings(question_to(other));
+	sim_world_run(&w, MS);
+	assert_true(hands_status_has(victim, " differs: durability volatile"));
+	assert_true(hands_status_has(victim, " has no space for its log\n"));
+	sim_world_run(&w, 100 * SECOND);
+	assert_true(hands_status_has(victim, " differs (as of 100 s ago): durability volatile"));
+	assert_true(hands_status_has(victim, " has no space for its log (as of 100 s ago)\n"));
+	assert_true(hands_status_has(victim, " answered_ms=100"));
+	sim_net_heal(w.net);
+	sim_world_run(&w, 2 * SECOND);
+	assert_false(warned());
+	world_end();
+}
+
 /* --- formation --------------------------------------------------------------------------- */
 
 /* In the name of `from`, to the first: a directory, and the cluster that it is of; 0: none. */
@@ -272,6 +292,7 @@ int main(void)
 		cmocka_unit_test(V35_V28_a_member_answers_for_no_other),
 		cmocka_unit_test(V35_V27_a_forged_answer_hides_no_hole),
 		cmocka_unit_test(V35_settings_that_are_so_are_heard_of),
+		cmocka_unit_test(V17_what_the_silent_said_has_an_age),
 		cmocka_unit_test(V35_words_of_formation_are_told_when_they_last),
 	};
 
