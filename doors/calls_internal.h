@@ -18,6 +18,7 @@
 #include "dataplane/stream.h"
 #include "doors/calls.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sys/un.h>
 
@@ -35,6 +36,13 @@ enum {
 	CALLS_FULL_TICKS = 10, /* then who comes is told that it is full */
 	CALLS_RETRY_US = 100000,
 };
+
+/*
+ * A place may be given up and taken again within one batch of events, of which one may be the
+ * former client's hang-up still. It counts for a call alone, and the next one has none yet: nothing
+ * but an event of its own reads it, for the batch's tick is its first.
+ */
+static_assert(CALLS_IDLE_TICKS > 1, "who was accepted in a batch is not read by its tick");
 
 enum connection_state {
 	CONNECTION_FREE,

@@ -305,38 +305,103 @@ static void hold(int signal)
 		abort();
 }
 
+/* The thread is held, and woken with all that is there by then, in the order in which it came. */
+static void hold_begin(const struct rig *rig)
+{
+	const struct sigaction action = {.sa_handler = hold};
+	uint8_t byte;
+
+	assert_int_equal(pipe(held) | pipe(go) | sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(pthread_kill(rig->calls->thread, SIGUSR1), 0);
+	read_all(held[0], &byte, 1);
+}
+
+static void hold_end(void)
+{
+	assert_int_equal(write(go[1], "", 1), 1);
+}
+
+static void hold_close(void)
+{
+	for (int i = 0; i < 2; i++) {
+		close(held[i]);
+		close(go[i]);
+	}
+}
+
+static void tick_now(const struct rig *rig)
+{
+	const struct itimerspec now = {.it_value.tv_nsec = 1};
+	struct pollfd tick = {.fd = rig->calls->tick, .events = POLLIN};
+
+	assert_int_equal(timerfd_settime(rig->calls->tick, 0, &now, NULL), 0);
+	assert_int_equal(poll(&tick, 1, DEADLINE_MS), 1);
+}
+
+static void ask(int fd)
+{
+	uint8_t bytes[STREAM_HEADER_SIZE];
+
+	header(bytes, 0, WIRE_STATUS, 1);
+	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+}
+
 /* A tick reads the request whose own event is in the same batch: that one is no hang-up. */
 static void F14_what_a_tick_has_read_is_answered(void **state)
 {
-	const struct itimerspec now = {.it_value.tv_nsec = 1};
-	const struct sigaction action = {.sa_handler = hold};
 	struct rig *rig = *state;
-	struct pollfd tick = {.fd = rig->calls->tick, .events = POLLIN};
 	uint8_t bytes[STREAM_HEADER_SIZE];
 	struct wire_hello hello;
 	struct call *call;
 	int fd = dial(rig);
 
 	read_welcome(fd, &hello);
-	assert_int_equal(pipe(held) | pipe(go) | sigaction(SIGUSR1, &action, NULL), 0);
-	/* The thread is held, and woken when both are there, the tick first. */
-	assert_int_equal(pthread_kill(rig->calls->thread, SIGUSR1), 0);
-	read_all(held[0], bytes, 1);
+	hold_begin(rig);
 	rig->calls->connection[0].ticks = CALLS_IDLE_TICKS;
-	assert_int_equal(timerfd_settime(rig->calls->tick, 0, &now, NULL), 0);
-	assert_int_equal(poll(&tick, 1, DEADLINE_MS), 1);
-	header(bytes, 0, WIRE_STATUS, 1);
-	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
-	assert_int_equal(write(go[1], bytes, 1), 1);
+	tick_now(rig);
+	ask(fd);
+	hold_end();
 	call = take(rig->calls);
 	call->answer_size = 0;
 	calls_give(rig->calls, call);
 	read_all(fd, bytes, sizeof(bytes));
 	close(fd);
-	for (int i = 0; i < 2; i++) {
-		close(held[i]);
-		close(go[i]);
-	}
+	hold_close();
+}
+
+/*
+ * In one batch: the answer to a client that is gone, the next client, who gets its place and has
+ * asked, a tick, and the first one's hang-up. That is not the next one's: the event makes its
+ * request be read at most.
+ */
+static void F14_who_comes_next_has_not_hung_up(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t bytes[STREAM_HEADER_SIZE];
+	struct wire_hello hello;
+	int gone = dial(rig), next;
+	struct call *call;
+
+	read_welcome(gone, &hello);
+	ask(gone);
+	call = take(rig->calls);
+	assert_ptr_equal(call, &rig->calls->connection[0].call);
+	hold_begin(rig);
+	call->answer_size = 0;
+	calls_give(rig->calls, call);
+	next = dial(rig);
+	ask(next);
+	tick_now(rig);
+	close(gone);
+	hold_end();
+	assert_ptr_equal(take(rig->calls), call);
+	assert_int_equal(call->event, CALL_REQUEST);
+	call->answer_size = 0;
+	calls_give(rig->calls, call);
+	read_welcome(next, &hello);
+	read_all(next, bytes, sizeof(bytes));
+	close(next);
+	hold_close();
 }
 
 /* Hundreds that ask for nothing delay who comes behind them, and do not lock it out. */
@@ -502,6 +567,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(F14_who_takes_nothing_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(F14_who_is_slow_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(F14_what_a_tick_has_read_is_answered, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(F14_who_comes_next_has_not_hung_up, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(F14_a_crowd_of_silent_ones_gives_way, setup,
 						teardown),
