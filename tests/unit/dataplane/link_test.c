@@ -36,10 +36,11 @@ static bool interfaces;      /* a veth pair is there: qa and qb */
 static struct peer alive[8]; /* of the test that runs: ended with it */
 static unsigned int serial;  /* each process has a file prefix of its own */
 static const char *mtu;      /* of those that start */
+static bool plain;           /* they have ordinary memory, whatever there is */
 
 static const char *huge(void)
 {
-	return huge_pages ? "huge" : "plain";
+	return huge_pages && !plain ? "huge" : "plain";
 }
 
 static struct peer start(const char *role, const char *kind, const char *where, const char *server,
@@ -83,6 +84,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	mtu = "1500";
+	plain = false;
 	for (size_t i = 0; i < sizeof(alive) / sizeof(alive[0]); i++) {
 		if (alive[i].pid != 0)
 			(void)peer_end(&alive[i], SIGKILL);
@@ -114,7 +116,8 @@ static void ended_well(struct peer *p, const char *name)
 	if (strcmp(name, "xdp") != 0)
 		assert_int_equal(r.leaked, 0);
 	printf("# %-6s 64 B round trip p50 %lu ns, p99 %lu ns, %lu trips, RSS %lu KiB, %s\n", name,
-	       r.p50_ns, r.p99_ns, r.count, r.rss_kib, huge_pages ? "huge pages" : "plain memory");
+	       r.p50_ns, r.p99_ns, r.count, r.rss_kib,
+	       strcmp(huge(), "huge") == 0 ? "huge pages" : "plain memory");
 }
 
 static void kill_hard(struct peer *p)
@@ -207,6 +210,7 @@ static void N18_memif_client_dies_while_its_server_is_stopped(void **state)
 static void N17_memif_ends_with_slots_of_different_sizes_do_not_meet(void **state)
 {
 	(void)state;
+	plain = true; /* three of them */
 	mtu = "9000";
 	struct peer server = start("echo", "memif", "@link-test", "server", "0");
 	mtu = "1500";
