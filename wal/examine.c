@@ -184,7 +184,7 @@ static int mark_check(struct recovery *r)
 static int temporaries_check(struct recovery *r)
 {
 	struct wal *w = r->w;
-	int err = wal_temporary_judge(w->disk, &r->names, &w->id, w->unit, w->mode, r->scan_error,
+	int err = wal_temporary_judge(w->disk, &r->names, &w->id, w->unit, r->scan_error,
 				      sizeof(r->scan_error));
 
 	if (err != 0)
@@ -213,7 +213,6 @@ static int log_check(struct recovery *r)
 	int err;
 
 	*s = (struct scan){.disk = w->disk,
-			   .mode = w->mode,
 			   .id = w->id,
 			   .base = w->base,
 			   .unit = w->unit,

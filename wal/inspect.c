@@ -249,7 +249,6 @@ static int log_read(struct inspection *x)
 {
 	struct wal_inspect_result *out = x->out;
 	struct scan s = {.disk = x->disk,
-			 .mode = DISK_DURABLE,
 			 .id = x->id,
 			 .base = x->base,
 			 .unit = out->unit,
@@ -297,8 +296,8 @@ static int temporaries_read(struct inspection *x)
 	int err = 0;
 
 	if (!x->out->live)
-		err = wal_temporary_judge(x->disk, &x->names, &x->id, x->out->unit, DISK_DURABLE,
-					  x->line, sizeof(x->line));
+		err = wal_temporary_judge(x->disk, &x->names, &x->id, x->out->unit, x->line,
+					  sizeof(x->line));
 	return err == 0 ? 0 : say(x, err, "%s", x->line);
 }
 

@@ -1,6 +1,7 @@
 /*
  * Invariants:
- *  1. Nothing is written.
+ *  1. Nothing is written, and what is read is what the disk holds: in every mode past the page
+ *     cache, which after a failed sync shows what no other sync will write.
  *  2. A place is judged only by what is there and by what was valid before it, never by what would
  *     be convenient: where both readings are possible and one loses acknowledged data, it is
  *     damage.
@@ -433,7 +434,7 @@ static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *
 
 	*out = (struct scan_segment){.sequence = sequence, .end = s->unit};
 	wal_meta_segment_name(name, sequence);
-	err = wal_io_open(s->disk, name, false, s->mode, &s->file);
+	err = wal_io_open(s->disk, name, false, DISK_DURABLE, &s->file);
 	if (err != 0)
 		return failed(s, sequence, 0, "cannot be opened", err);
 	s->window_end = 0;

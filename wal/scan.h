@@ -61,7 +61,6 @@ enum { SCAN_DECAYED_MAX = 64 };
 struct scan {
 	/* The caller's. */
 	struct disk *disk;
-	enum disk_mode mode;
 	struct log_id id;
 	struct log_base base;
 	uint32_t unit;

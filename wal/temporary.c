@@ -46,7 +46,7 @@ static bool listed(const struct meta_names *names, uint64_t sequence)
 }
 
 int wal_temporary_judge(struct disk *d, const struct meta_names *names, const struct log_id *id,
-			uint32_t unit, enum disk_mode mode, char *why, size_t size)
+			uint32_t unit, char *why, size_t size)
 {
 	uint8_t *piece = NULL;
 	int err = 0;
@@ -61,7 +61,7 @@ int wal_temporary_judge(struct disk *d, const struct meta_names *names, const st
 		    listed(names, place.segment))
 			continue;
 		piece = piece ? piece : aligned_alloc(FORMAT_UNIT_MAX, PIECE);
-		err = piece ? wal_io_open(d, name, false, mode, &file) : -ENOMEM;
+		err = piece ? wal_io_open(d, name, false, DISK_DURABLE, &file) : -ENOMEM;
 		if (err == 0) {
 			err = write_find(d, file, &place, unit, piece);
 			wal_io_close(d, file);

@@ -14,6 +14,6 @@
  * likewise. Nothing is changed.
  */
 int wal_temporary_judge(struct disk *d, const struct meta_names *names, const struct log_id *id,
-			uint32_t unit, enum disk_mode mode, char *why, size_t size);
+			uint32_t unit, char *why, size_t size);
 
 #endif

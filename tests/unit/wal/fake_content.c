@@ -126,6 +126,24 @@ void fake_inode_sync(struct inode *node)
 	content_grow(&node->media, node->seen.size);
 }
 
+void fake_inode_clean(struct inode *node)
+{
+	node->unclean |= node->pending_count > 0;
+	node->pending_count = 0;
+	content_grow(&node->media, node->seen.size);
+}
+
+void fake_direct_get(const struct inode *node, uint64_t offset, uint8_t *data, size_t size)
+{
+	fake_content_get(&node->media, offset, data, size);
+	for (size_t i = 0; i < node->pending_count; i++) {
+		const struct pending *p = &node->pending[i];
+
+		if (p->offset >= offset && p->offset + FAKE_SECTOR <= offset + size)
+			memcpy(data + (p->offset - offset), p->data, FAKE_SECTOR);
+	}
+}
+
 /* --- names ------------------------------------------------------------------------------- */
 
 int fake_name_find(const struct directory *d, const char *name)

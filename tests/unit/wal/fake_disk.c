@@ -217,6 +217,7 @@ static int fake_read(struct disk *d, int file, uint64_t offset, void *data, size
 	struct fake_disk *f = self(d);
 	struct transfer t = {.kind = KIND_READ,
 			     .inode = f->files[file].inode,
+			     .durable = f->files[file].durable,
 			     .offset = offset,
 			     .size = size,
 			     .tag = tag,
@@ -286,7 +287,9 @@ static struct disk_completion finish(struct fake_disk *f, struct transfer *t)
 	if (t->kind != KIND_READ)
 		step(f);
 	if (t->result != 0) {
-		/* A failed write may have landed or not; a failed sync dropped the pages. */
+		/* A failed write may have landed; after a failed sync the pages are clean. */
+		if (t->kind == KIND_SYNC)
+			fake_inode_clean(node);
 	} else if (t->kind == KIND_WRITE) {
 		write_land(f, t);
 	} else if (t->kind == KIND_SYNC) {
@@ -295,6 +298,8 @@ static struct disk_completion finish(struct fake_disk *f, struct transfer *t)
 		done.result = -ENODATA;
 	} else if (bad_read(node, t->offset, t->size) != 0) {
 		done.result = bad_read(node, t->offset, t->size);
+	} else if (t->durable && node->unclean) {
+		fake_direct_get(node, t->offset, t->data, t->size);
 	} else {
 		fake_content_get(&node->seen, t->offset, t->data, t->size);
 	}

@@ -7,6 +7,8 @@
  *    the media; sectors of 512 bytes are written whole or not at all;
  *  - of everything else, in flight or only in the cache, any subset of sectors may be on the media
  *    after a crash, in any combination;
+ *  - a sync that fails has been told once: what it was to bring to the media is still seen, and the
+ *    next sync succeeds without it; who reads past the cache sees what the media has;
  *  - a name is durable after sync_names; before it, each create, rename and remove may be there or
  *    not, and a rename may leave both names.
  *

@@ -46,6 +46,7 @@ struct inode {
 	struct pending *pending;
 	size_t pending_count;
 	size_t pending_capacity;
+	bool unclean; /* seen differs from the media in what is not pending */
 	struct {
 		uint64_t from, to; /* equal: none, or it was written again */
 		int err;
@@ -132,6 +133,10 @@ void fake_content_put(struct content *c, uint64_t offset, const uint8_t *data, s
 /* A sector reaches the process's view, and either the media or the list of the unsafe. */
 void fake_sector_write(struct inode *node, uint64_t offset, const uint8_t *data, bool safe);
 void fake_inode_sync(struct inode *node);
+/* The sync failed: what was pending stays to be seen, and no other sync takes it for written. */
+void fake_inode_clean(struct inode *node);
+/* Past the cache: the media, and what is pending, for that is written first. */
+void fake_direct_get(const struct inode *node, uint64_t offset, uint8_t *data, size_t size);
 
 int fake_name_find(const struct directory *d, const char *name);
 void fake_name_unlink(struct directory *d, const char *name);

@@ -350,6 +350,50 @@ static void W24_a_killed_process_of_written_is_synced_on(void **state)
 }
 
 /*
+ * A sync failed, and the pages stay, clean: the next sync says 0 of them. So a start takes for
+ * written what it has read from the disk, and nothing that a cache still shows (W9).
+ */
+static void W9_what_a_failed_sync_left_counts_at_no_start(void **state)
+{
+	struct test_log t;
+	raft_index synced;
+	uint64_t seq;
+	int err = 0;
+
+	(void)state;
+	test_log_init(&t);
+	t.options.durability = WAL_WRITTEN;
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 10, 1)), 0);
+	test_mark(t.wal, 1000 * MS, NULL, 0);
+	synced = t.wal->last_index;
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, synced + 1, synced + 10, 1)), 0);
+	while (wal_segment_wanted(t.wal) || t.wal->marker.step != MARK_IDLE)
+		assert_int_equal(wal_poll(t.wal, 2000 * MS, &seq), 0);
+	wal_mark(t.wal, 3000ul * MS, NULL, 0);
+	fake_fail(t.disk, 0, -EIO);
+	for (int i = 0; err == 0 && i < 100; i++)
+		err = wal_poll(t.wal, 3000ul * MS, &seq);
+	assert_int_equal(err, -EIO);
+	assert_non_null(strstr(wal_error(t.wal), "sync"));
+	test_log_close(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(t.found.last_index, synced);
+	/* It goes on in the same place, and what is marked then is there. */
+	write_one(&t);
+	test_mark(t.wal, 4000ul * MS, NULL, 0);
+	assert_int_equal(t.wal->marker.durable.number, t.wal->number);
+	test_log_close(&t);
+	fake_power_cut(t.disk, FAKE_NONE);
+	assert_int_equal(test_log_open(&t), 0);
+	if (t.found.lost)
+		fail_msg("%s", t.found.lost_why);
+	assert_int_equal(t.found.last_index, synced + 1);
+	test_expect(t.wal, 1, synced + 1, 1);
+	test_log_free(&t);
+}
+
+/*
  * The number of a lost write that was marked is given again, to one that is only in the cache: a
  * mark must not take it for the one that was synced.
  */
@@ -491,6 +535,7 @@ int main(void)
 		cmocka_unit_test(a_mark_that_hangs_holds_up_no_write),
 		cmocka_unit_test(W24_a_mark_of_written_is_of_what_was_synced),
 		cmocka_unit_test(W24_a_killed_process_of_written_is_synced_on),
+		cmocka_unit_test(W9_what_a_failed_sync_left_counts_at_no_start),
 		cmocka_unit_test(W24_a_number_that_is_given_again_is_synced_again),
 		cmocka_unit_test(W24_a_mark_that_was_seen_stays),
 		cmocka_unit_test(W9_a_failed_mark_is_final),
