@@ -1,10 +1,13 @@
 /*
  * A device's queue that has grown long: what members sent stands behind what clients did, and is
- * heard before the queue is full, for then the device drops whatever comes (N14).
+ * heard before the queue is full, for then the device drops whatever comes (N14). Whoever would
+ * stand for election reads its mail first, and that is bounded (V8).
  */
 #include "tests/sim/world.h"
 
+#include "dataplane/link.h"
 #include "node/internal.h"
+#include "raft/internal.h"
 #include "tests/unit/test.h"
 
 #include <string.h>
@@ -12,13 +15,14 @@
 #define SECOND 1000000000ull
 
 enum {
-	CLIENT_FRAMES = 4000, /* as many as a large queue holds */
+	CLIENT_FRAMES = 4000,            /* as many as a large queue holds */
+	MAIL_MAX = 128 * LINK_BURST_MAX, /* of one port, read in one turn before an election */
 	TURNS = 12,
 };
 
 static struct sim_world w;
 
-static void flood(uint32_t to)
+static void flood(uint32_t to, uint32_t frames)
 {
 	struct dp *dp = w.client[0].dp;
 	struct dp_address address;
@@ -27,7 +31,7 @@ static void flood(uint32_t to)
 	while (!dp_resolve(dp, 0, 0xc6120000u + 1 + to, WIRE_PORT_CLIENT, w.now_ns, &address))
 		sim_world_run(&w, SECOND / 1000);
 	sim_net_set_faults(w.net, &(struct sim_net_faults){0});
-	for (uint32_t i = 0; i < CLIENT_FRAMES; i++) {
+	for (uint32_t i = 0; i < frames; i++) {
 		uint8_t *body = dp_begin_client(dp, &address, &size_max);
 
 		assert_non_null(body);
@@ -35,6 +39,17 @@ static void flood(uint32_t to)
 		dp_end(dp, WIRE_HELLO, 64);
 		dp_flush(dp);
 	}
+}
+
+/* Three that are formed and lead: a follower. */
+static uint32_t begin(void)
+{
+	sim_world_create(&w, 14, 3, 1);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, SECOND / 1000);
+	sim_world_run(&w, SECOND);
+	w.resting = true;
+	return (uint32_t)(sim_leader(&w) + 1) % 3;
 }
 
 static void N14_V37_a_long_queue_is_drained_for_members(void **state)
@@ -45,13 +60,8 @@ static void N14_V37_a_long_queue_is_drained_for_members(void **state)
 	uint32_t to;
 
 	(void)state;
-	sim_world_create(&w, 14, 3, 1);
-	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
-		sim_world_run(&w, SECOND / 1000);
-	sim_world_run(&w, SECOND);
-	w.resting = true;
-	to = (uint32_t)(sim_leader(&w) + 1) % 3;
-	flood(to);
+	to = begin();
+	flood(to, CLIENT_FRAMES);
 	leader = w.node[sim_leader(&w)].node;
 	heard = dp_get_counters(w.node[to].node->dp);
 	before = heard->rx_peer;
@@ -66,10 +76,86 @@ static void N14_V37_a_long_queue_is_drained_for_members(void **state)
 	sim_world_destroy(&w);
 }
 
+static void crash_others(uint32_t but)
+{
+	sim_node_crash(&w, (but + 1) % 3);
+	sim_node_crash(&w, (but + 2) % 3);
+}
+
+/* A turn of this node, when its election is due. */
+static void turn_when_due(uint32_t i)
+{
+	struct node *n = w.node[i].node;
+
+	assert_true(n->raft->election_deadline_us * 1000 >= w.now_ns);
+	w.now_ns = n->raft->election_deadline_us * 1000;
+	sim_net_time(w.net, w.now_ns);
+	assert_int_equal(node_poll(n, w.now_ns), 0);
+}
+
+/* More waits than is read in a turn: the election begins in the turn in which it is due. */
+static void V8_a_flood_puts_an_election_off_by_so_many_frames(void **state)
+{
+	uint64_t delivered;
+	struct node *n;
+	raft_term term;
+	uint32_t to;
+
+	(void)state;
+	to = begin();
+	n = w.node[to].node;
+	flood(to, MAIL_MAX + CLIENT_FRAMES);
+	crash_others(to);
+	term = raft_get_term(n->raft);
+	delivered = sim_net_delivered(w.net);
+	turn_when_due(to);
+	assert_int_equal(sim_net_delivered(w.net) - delivered, MAIL_MAX);
+	assert_int_equal(raft_get_role(n->raft), RAFT_CANDIDATE);
+	assert_int_equal(raft_get_term(n->raft), term + 1);
+	sim_world_destroy(&w);
+}
+
+/*
+ * Who slept finds what a leader said that is gone since. It waits for that one once more, from when
+ * it woke, and no longer than any follower waits.
+ */
+static void V8_a_sleepers_old_mail_puts_an_election_off_by_one_timeout(void **state)
+{
+	uint64_t delivered;
+	struct node *n;
+	raft_term term;
+	uint32_t to;
+
+	(void)state;
+	to = begin();
+	n = w.node[to].node;
+	term = raft_get_term(n->raft);
+	flood(to, CLIENT_FRAMES);
+	w.node[to].paused_until_ns = w.now_ns + SECOND;
+	sim_world_run(&w, SECOND - 1);
+	assert_int_equal(raft_get_term(n->raft), term);
+	crash_others(to);
+	w.now_ns += SECOND;
+	sim_net_time(w.net, w.now_ns);
+	assert_true(raft_election_due(n->raft, w.now_ns / 1000));
+	delivered = sim_net_delivered(w.net);
+	assert_int_equal(node_poll(n, w.now_ns), 0);
+	assert_true(sim_net_delivered(w.net) - delivered > CLIENT_FRAMES);
+	assert_int_equal(raft_get_role(n->raft), RAFT_FOLLOWER);
+	assert_in_range(n->raft->election_deadline_us - w.now_ns / 1000, n->options.election_us_min,
+			n->options.election_us_max);
+	turn_when_due(to);
+	assert_int_equal(raft_get_role(n->raft), RAFT_CANDIDATE);
+	assert_int_equal(raft_get_term(n->raft), term + 1);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(N14_V37_a_long_queue_is_drained_for_members),
+		cmocka_unit_test(V8_a_flood_puts_an_election_off_by_so_many_frames),
+		cmocka_unit_test(V8_a_sleepers_old_mail_puts_an_election_off_by_one_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
