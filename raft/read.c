@@ -98,10 +98,8 @@ static uint64_t seq_confirmed(const struct raft *r)
 void raft_reads_confirm(struct raft *r)
 {
 	struct raft_reads *reads = &r->reads;
-
-	if (reads->confirmed == reads->wait_count)
-		return; /* nobody waits */
 	uint64_t seq = seq_confirmed(r);
+
 	while (reads->confirmed < reads->wait_count) {
 		uint32_t k = (reads->wait_head + reads->confirmed) % RAFT_READY_READS_MAX;
 		if (reads->wait[k].seq > seq)
@@ -177,7 +175,7 @@ static void confirmed_send(struct raft *r)
 
 	while (reads->confirmed > 0) {
 		const struct raft_read_wait *w = &reads->wait[reads->wait_head];
-		if (w->from != r->id && messages_full(r)) {
+		if (messages_full(r)) {
 			r->ready_more = true;
 			return;
 		}
@@ -195,10 +193,8 @@ static void confirmed_send(struct raft *r)
 static void questions_send(struct raft *r)
 {
 	struct raft_reads *reads = &r->reads;
-
-	if (reads->ask_count == 0)
-		return;
 	const struct raft_peer *p = raft_peer_find(r, r->leader);
+
 	for (; reads->ask_count > 0; reads->ask_count--) {
 		if (messages_full(r)) {
 			r->ready_more = true;

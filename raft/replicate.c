@@ -181,8 +181,7 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 	if (reply->match > p->match)
 		p->slowed = false;
 	/* The log agrees up to the probe, durable or not: stream from here. */
-	if (p->probing &&
-	    ((reply->prev_index == p->probe_prev && !p->slowed) || reply->match + 1 >= p->next))
+	if ((reply->prev_index == p->probe_prev && !p->slowed) || reply->match + 1 >= p->next)
 		p->probing = false;
 	if (reply->match <= p->match)
 		return;
@@ -210,7 +209,7 @@ static void refused(struct raft *r, struct raft_peer *p, const struct raft_appen
 {
 	if (reply->prev_index <= p->match)
 		return; /* made before it acknowledged that */
-	if (reply->prev_index >= p->next && !p->probing)
+	if (reply->prev_index >= p->next)
 		return; /* not sent since the last back-off */
 	if (p->probing && reply->prev_index != p->probe_prev)
 		return;

@@ -306,18 +306,28 @@ static void V36_what_is_committed_is_never_overwritten(void **state)
 /* One term, one index, two contents: a forger who knows the term. */
 static void V36_the_same_term_with_other_bytes_is_seen(void **state)
 {
-	static const uint8_t forged = 'f';
+	static const struct {
+		uint8_t data[2];
+		uint16_t size;
+		uint8_t flags;
+	} forged[] = {
+		{{'f', 0}, 1, RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST},
+		{{'x', 0}, 2, RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST},
+		{{'x', 0}, 1, RAFT_ENTRY_FIRST},
+	};
 	struct hand h;
 	struct raft_status status;
-	struct raft_entry e = {.index = 3,
-			       .term = 1,
-			       .data = &forged,
-			       .size = 1,
-			       .type = RAFT_ENTRY_COMMAND,
-			       .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
 
 	(void)state;
-	for (int committed = 0; committed < 2; committed++) {
+	for (int i = 0; i < 6; i++) {
+		bool committed = i % 2;
+		struct raft_entry e = {.index = 3,
+				       .term = 1,
+				       .data = forged[i / 2].data,
+				       .size = forged[i / 2].size,
+				       .type = RAFT_ENTRY_COMMAND,
+				       .flags = forged[i / 2].flags};
+
 		hand_init(&h, (struct hand_options){.nodes = 3, .terms = "111", .term = 1});
 		struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 1);
 		m.append = (struct raft_append){.prev_index = 2,

@@ -173,35 +173,45 @@ void hand_elect(struct hand *h)
 	hand_persist(h);
 }
 
-int hand_ack(struct hand *h, raft_id from, raft_index match)
+struct raft_message hand_answer(const struct hand *h, raft_id from, bool accepted, raft_index prev,
+				raft_index match)
 {
 	struct raft_message m =
 		hand_message(h, RAFT_MESSAGE_APPEND_REPLY, from, raft_get_term(h->r));
 
-	m.append_reply.accepted = true;
+	m.append_reply.accepted = accepted;
+	m.append_reply.prev_index = prev;
 	m.append_reply.match = match;
-	m.append_reply.prev_index = match;
+	return m;
+}
+
+int hand_ack(struct hand *h, raft_id from, raft_index match)
+{
+	struct raft_message m = hand_answer(h, from, true, match, match);
+
+	return hand_recv(h, &m);
+}
+
+int hand_echo(struct hand *h, raft_id from, raft_index match, uint64_t read_seq)
+{
+	struct raft_message m = hand_answer(h, from, true, match, match);
+
+	m.append_reply.read_seq = read_seq;
 	return hand_recv(h, &m);
 }
 
 void hand_stream(struct hand *h, raft_id from)
 {
-	struct raft_message m =
-		hand_message(h, RAFT_MESSAGE_APPEND_REPLY, from, raft_get_term(h->r));
+	struct raft_message m = hand_answer(h, from, true, hand_peer(h, from)->probe_prev, 0);
 
-	m.append_reply.accepted = true;
-	m.append_reply.prev_index = hand_peer(h, from)->probe_prev;
 	assert_int_equal(hand_recv(h, &m), 0);
 	assert_false(hand_peer(h, from)->probing);
 }
 
 int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint, raft_term hint_term)
 {
-	struct raft_message m =
-		hand_message(h, RAFT_MESSAGE_APPEND_REPLY, from, raft_get_term(h->r));
+	struct raft_message m = hand_answer(h, from, false, prev, hint);
 
-	m.append_reply.prev_index = prev;
-	m.append_reply.match = hint;
 	m.append_reply.match_term = hint_term;
 	return hand_recv(h, &m);
 }

@@ -72,7 +72,10 @@ void hand_elect(struct hand *h);
 void hand_campaign(struct hand *h);
 /* It answers the probe, and has made nothing durable: entries stream to it from now on. */
 void hand_stream(struct hand *h, raft_id from);
+struct raft_message hand_answer(const struct hand *h, raft_id from, bool accepted, raft_index prev,
+				raft_index match);
 int hand_ack(struct hand *h, raft_id from, raft_index match);
+int hand_echo(struct hand *h, raft_id from, raft_index match, uint64_t read_seq);
 int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint,
 		raft_term hint_term);
 /* An append from member `from` of entries with the terms given, one digit each. */

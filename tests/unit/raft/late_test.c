@@ -4,18 +4,6 @@
  */
 #include "tests/unit/raft/hand.h"
 
-static struct raft_message answer(const struct hand *h, raft_id from, bool accepted,
-				  raft_index prev, raft_index match)
-{
-	struct raft_message m =
-		hand_message(h, RAFT_MESSAGE_APPEND_REPLY, from, raft_get_term(h->r));
-
-	m.append_reply.accepted = accepted;
-	m.append_reply.prev_index = prev;
-	m.append_reply.match = match;
-	return m;
-}
-
 /* --- the leader ------------------------------------------------------------------------------ */
 
 /* Made before the follower acknowledged that; it does not stop the stream. */
@@ -72,9 +60,9 @@ static void R13_a_late_answer_takes_no_agreement_back(void **state)
 	hand_stream(&h, 2);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(hand_propose(&h), 0);
-	m = answer(&h, 2, true, 7, 1); /* its disk lags */
+	m = hand_answer(&h, 2, true, 7, 1); /* its disk lags */
 	assert_int_equal(hand_recv(&h, &m), 0);
-	m = answer(&h, 2, true, 5, 1);
+	m = hand_answer(&h, 2, true, 5, 1);
 	assert_int_equal(hand_recv(&h, &m), 0);
 	hand_tick(&h, HAND_HEARTBEAT_US);
 	assert_int_equal(hand_peer(&h, 2)->probe_prev, 7);
@@ -90,10 +78,10 @@ static void V3_an_answer_to_another_message_ends_no_probe(void **state)
 	(void)state;
 	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111", .term = 1});
 	hand_elect(&h);
-	m = answer(&h, 2, true, 0, 0);
+	m = hand_answer(&h, 2, true, 0, 0);
 	assert_int_equal(hand_recv(&h, &m), 0);
 	assert_true(hand_peer(&h, 2)->probing);
-	m = answer(&h, 2, true, 4, 0);
+	m = hand_answer(&h, 2, true, 4, 0);
 	assert_int_equal(hand_recv(&h, &m), 0);
 	assert_false(hand_peer(&h, 2)->probing);
 	hand_fini(&h);
@@ -101,7 +89,6 @@ static void V3_an_answer_to_another_message_ends_no_probe(void **state)
 
 static void R41_an_older_echo_takes_no_newer_one_back(void **state)
 {
-	struct raft_message m;
 	struct hand h;
 
 	(void)state;
@@ -113,15 +100,46 @@ static void R41_an_older_echo_takes_no_newer_one_back(void **state)
 		assert_int_equal(raft_read_index(h.r, context), 0);
 		hand_take(&h);
 	}
-	m = answer(&h, 2, true, 1, 1);
-	m.append_reply.read_seq = 2;
-	assert_int_equal(hand_recv(&h, &m), 0);
-	m.append_reply.read_seq = 1;
-	assert_int_equal(hand_recv(&h, &m), 0);
-	m = answer(&h, 3, true, 1, 1);
-	m.append_reply.read_seq = 2;
-	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_echo(&h, 2, 1, 2), 0);
+	assert_int_equal(hand_echo(&h, 2, 1, 1), 0);
+	assert_int_equal(hand_echo(&h, 3, 1, 2), 0);
 	assert_int_equal(h.read_count, 2);
+	hand_fini(&h);
+}
+
+/* Streaming, and it lost what it had not made durable: it says so, and is asked at once. */
+static void R13_a_refusal_of_what_was_streamed_is_a_step_back(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111", .term = 1});
+	hand_elect(&h);
+	hand_stream(&h, 2);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(hand_propose(&h), 0);
+	assert_int_equal(hand_peer(&h, 2)->next, 9);
+	assert_int_equal(hand_refuse(&h, 2, 6, 4, 1), 0);
+	assert_true(hand_peer(&h, 2)->probing);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.prev_index, 4);
+	hand_fini(&h);
+}
+
+/* What a peer acknowledges of an older message times no newer one. */
+static void an_older_acknowledgement_is_no_sample(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111", .term = 1});
+	hand_elect(&h);
+	hand_stream(&h, 2);
+	raft_index timed = hand_peer(&h, 2)->sample_index;
+	assert_true(timed > 3);
+	assert_int_equal(hand_ack(&h, 2, 3), 0);
+	assert_false(hand_peer(&h, 2)->sample_acked);
+	assert_int_equal(hand_ack(&h, 2, timed), 0);
+	assert_true(hand_peer(&h, 2)->sample_acked);
 	hand_fini(&h);
 }
 
@@ -167,7 +185,6 @@ static void lead_again(struct hand *h)
 /* A read of the new term waits for a majority of the new term, whatever waited in the old one. */
 static void R41_reads_of_a_former_term_confirm_none_of_this(void **state)
 {
-	struct raft_message m;
 	struct hand h;
 
 	(void)state;
@@ -176,15 +193,12 @@ static void R41_reads_of_a_former_term_confirm_none_of_this(void **state)
 		hand_elect(&h);
 		assert_int_equal(hand_ack(&h, 2, 1), 0);
 		assert_int_equal(raft_read_index(h.r, 1), 0);
-		if (confirmed) {
+		if (confirmed)
 			hand_take(&h);
-			m = answer(&h, 2, true, 1, 1);
-			m.append_reply.read_seq = 1;
-		}
 		/* Deposed before anything is handed out. */
 		h.quiet = true;
 		if (confirmed)
-			assert_int_equal(hand_recv(&h, &m), 0);
+			assert_int_equal(hand_echo(&h, 2, 1, 1), 0);
 		lead_again(&h);
 		h.read_count = 0;
 		assert_int_equal(raft_read_index(h.r, 2), 0);
@@ -193,6 +207,31 @@ static void R41_reads_of_a_former_term_confirm_none_of_this(void **state)
 		assert_true(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.read_seq > 0);
 		hand_fini(&h);
 	}
+}
+
+/*
+ * Two of five acknowledged what its own disk did not have yet. Deposed, it holds other entries in
+ * their places: what was acknowledged to it in its term commits none of them.
+ */
+static void R10_what_a_deposed_leader_was_told_commits_nothing(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 5, .terms = "1", .term = 1});
+	hand_elect(&h);
+	for (raft_id id = 2; id <= 3; id++)
+		hand_stream(&h, id);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(hand_propose(&h), 0);
+	for (raft_id id = 2; id <= 3; id++)
+		assert_int_equal(hand_ack(&h, id, 5), 0);
+	assert_int_equal(h.r->commit, 2); /* so far its own disk came */
+	assert_int_equal(hand_append(&h, 4, 3, 2, 2, "333", 2), 0);
+	hand_persist(&h);
+	assert_int_equal(h.r->durable, 5);
+	assert_int_equal(h.r->commit, 2);
+	hand_fini(&h);
 }
 
 static void V28_what_was_sent_in_a_former_term_is_acknowledged_in_none(void **state)
@@ -320,6 +359,48 @@ static void V3_a_refusal_that_was_overtaken_does_not_leave(void **state)
 		assert_true(h.sent[i].type != RAFT_MESSAGE_APPEND_REPLY ||
 			    h.sent[i].append_reply.accepted);
 	assert_non_null(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2));
+	hand_fini(&h);
+}
+
+/* The gap is behind what was accepted: the leader is to know both. */
+static void V3_a_refusal_that_was_not_overtaken_leaves(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	h.quiet = true;
+	assert_int_equal(hand_append(&h, 2, 1, 5, 1, "1", 0), 0);
+	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "11", 0), 0);
+	h.quiet = false;
+	hand_take(&h);
+	hand_persist(&h);
+	uint32_t refusals = 0;
+	for (uint32_t i = 0; i < h.sent_count; i++)
+		refusals += h.sent[i].type == RAFT_MESSAGE_APPEND_REPLY &&
+			    !h.sent[i].append_reply.accepted &&
+			    h.sent[i].append_reply.prev_index == 5;
+	assert_int_equal(refusals, 1);
+	hand_fini(&h);
+}
+
+/* What it acknowledged in a former term is kept beside all that it does in this one. */
+static void V15_a_term_takes_one_place_of_what_was_acknowledged(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "1", 0), 0);
+	hand_persist(&h);
+	assert_int_equal(hand_append(&h, 2, 2, 1, 1, "2", 0), 0);
+	hand_persist(&h);
+	assert_int_equal(hand_append(&h, 2, 2, 2, 2, "2", 0), 0);
+	hand_persist(&h);
+	assert_int_equal(hand_peer(&h, 2)->acknowledged[0].term, 2);
+	assert_int_equal(hand_peer(&h, 2)->acknowledged[0].index, 3);
+	assert_int_equal(hand_peer(&h, 2)->acknowledged[1].term, 1);
+	assert_int_equal(hand_peer(&h, 2)->acknowledged[1].index, 1);
 	hand_fini(&h);
 }
 
@@ -461,14 +542,19 @@ int main(void)
 		cmocka_unit_test(R13_a_late_answer_takes_no_agreement_back),
 		cmocka_unit_test(V3_an_answer_to_another_message_ends_no_probe),
 		cmocka_unit_test(R41_an_older_echo_takes_no_newer_one_back),
+		cmocka_unit_test(R13_a_refusal_of_what_was_streamed_is_a_step_back),
+		cmocka_unit_test(an_older_acknowledgement_is_no_sample),
 		cmocka_unit_test(what_was_sent_twice_is_not_timed),
 		cmocka_unit_test(R41_reads_of_a_former_term_confirm_none_of_this),
+		cmocka_unit_test(R10_what_a_deposed_leader_was_told_commits_nothing),
 		cmocka_unit_test(V28_what_was_sent_in_a_former_term_is_acknowledged_in_none),
 		cmocka_unit_test(R54_a_read_of_an_older_term_is_of_nobody),
 		cmocka_unit_test(R22_a_new_candidacy_knows_nothing_of_the_last_one),
 		cmocka_unit_test(R22_who_follows_asks_for_no_votes),
 		cmocka_unit_test(R2_entries_hold_no_heartbeats_answer_up),
 		cmocka_unit_test(V3_a_refusal_that_was_overtaken_does_not_leave),
+		cmocka_unit_test(V3_a_refusal_that_was_not_overtaken_leaves),
+		cmocka_unit_test(V15_a_term_takes_one_place_of_what_was_acknowledged),
 		cmocka_unit_test(V28_a_hint_is_never_below_what_is_committed),
 		cmocka_unit_test(V20_who_knows_no_leader_answers_nobody),
 		cmocka_unit_test(R42_a_read_may_have_any_context),

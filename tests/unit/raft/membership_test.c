@@ -25,8 +25,8 @@ static void the_first_leader_writes_the_table_that_the_cluster_was_formed_with(v
 }
 
 /* As another leader would have to append it. */
-static int append_table_at(struct hand *h, raft_index index, raft_id from, raft_term term,
-			   raft_identity ours)
+static int append_table_as(struct hand *h, enum raft_entry_type type, raft_index index,
+			   raft_id from, raft_term term, raft_identity ours)
 {
 	struct raft_members table = h->r->members;
 	uint8_t data[RAFT_MEMBERS_SIZE_MAX];
@@ -36,7 +36,7 @@ static int append_table_at(struct hand *h, raft_index index, raft_id from, raft_
 			       .term = term,
 			       .data = data,
 			       .size = (uint16_t)raft_members_encode(&table, data),
-			       .type = RAFT_ENTRY_MEMBERS,
+			       .type = (uint8_t)type,
 			       .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
 	struct raft_message m = hand_message(h, RAFT_MESSAGE_APPEND, from, term);
 	m.append = (struct raft_append){.prev_index = index - 1,
@@ -44,6 +44,12 @@ static int append_table_at(struct hand *h, raft_index index, raft_id from, raft_
 					.entries = &e,
 					.entry_count = 1};
 	return hand_recv(h, &m);
+}
+
+static int append_table_at(struct hand *h, raft_index index, raft_id from, raft_term term,
+			   raft_identity ours)
+{
+	return append_table_as(h, RAFT_ENTRY_MEMBERS, index, from, term, ours);
 }
 
 static int append_table(struct hand *h, raft_id from, raft_term term, raft_identity ours)
@@ -130,12 +136,77 @@ static void V28_a_member_that_returns_owes_the_reads_that_it_asked_for(void **st
 	raft_members_adopt(h.r, &with, 1);
 	assert_int_equal(hand_peer(&h, 3)->reads, 2);
 	/* Both are confirmed: none is open, and there is room for all again. */
-	m = hand_message(&h, RAFT_MESSAGE_APPEND_REPLY, 2, 1);
-	m.append_reply = (struct raft_append_reply){
-		.accepted = true, .match = 1, .prev_index = 1, .read_seq = h.r->reads.seq};
-	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_echo(&h, 2, 1, h.r->reads.seq), 0);
 	assert_int_equal(h.r->reads.wait_count, 0);
 	assert_int_equal(hand_peer(&h, 3)->reads, 0);
+	hand_fini(&h);
+}
+
+/* A client's bytes are its own, also if they read like a table; and no leader makes one of them. */
+static void a_command_that_looks_like_a_table_is_none(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	assert_int_equal(append_table_as(&h, RAFT_ENTRY_COMMAND, 1, 3, 1, 0xbb), 0);
+	assert_int_equal(h.r->window.last, 1);
+	assert_int_equal(h.r->members_index, 0);
+	assert_int_equal(h.r->members.member[0].identity, 0xa1);
+	assert_int_equal(append_table(&h, 3, 1, 0xbb), -EPROTO);
+	hand_fini(&h);
+}
+
+/* Its reads, one refused and one confirmed, are answered to nobody. */
+static void who_is_no_member_any_more_is_told_nothing(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_READ, 3, 1);
+	h.quiet = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.r->reads.refused_count, 1);
+	assert_int_equal(hand_ack(&h, 2, 1), 0);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.r->reads.wait_count, 1);
+	struct raft_members without = h.r->members;
+	without.count = 2;
+	raft_members_adopt(h.r, &without, 1);
+	assert_int_equal(hand_echo(&h, 2, h.r->window.last, h.r->reads.seq), 0);
+	h.quiet = false;
+	hand_take(&h);
+	assert_int_equal(h.r->reads.refused_count, 0);
+	assert_int_equal(h.r->reads.wait_count, 0);
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_READ_REPLY, 3), 0);
+	hand_fini(&h);
+}
+
+/* A leader that no longer votes is no part of a majority: of commits, of reads. */
+static void a_leader_that_does_not_vote_counts_for_nothing(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	for (raft_id id = 2; id <= 3; id++)
+		assert_int_equal(hand_ack(&h, id, 1), 0);
+	struct raft_members table = h.r->members;
+	table.member[0].voter = false;
+	raft_members_adopt(h.r, &table, 1);
+	assert_int_equal(hand_propose(&h), 0);
+	hand_persist(&h);
+	assert_int_equal(raft_read_index(h.r, 9), 0);
+	hand_take(&h);
+	assert_int_equal(hand_echo(&h, 2, h.r->window.last, h.r->reads.seq), 0);
+	assert_int_equal(h.r->commit, 1);
+	assert_int_equal(h.read_count, 0);
+	assert_int_equal(hand_echo(&h, 3, h.r->window.last, h.r->reads.seq), 0);
+	assert_int_equal(h.r->commit, 2);
+	assert_int_equal(h.read_count, 1);
 	hand_fini(&h);
 }
 
@@ -237,6 +308,9 @@ int main(void)
 		cmocka_unit_test(V28_two_changes_are_not_taken_back),
 		cmocka_unit_test(a_joint_table_is_refused_until_it_can_be_acted_on),
 		cmocka_unit_test(V28_a_member_that_returns_owes_the_reads_that_it_asked_for),
+		cmocka_unit_test(a_command_that_looks_like_a_table_is_none),
+		cmocka_unit_test(who_is_no_member_any_more_is_told_nothing),
+		cmocka_unit_test(a_leader_that_does_not_vote_counts_for_nothing),
 		cmocka_unit_test(R7_another_identity_is_refused_before_its_term_is_looked_at),
 		cmocka_unit_test(R7_a_vote_of_a_wiped_member_does_not_count),
 		cmocka_unit_test(R7_one_that_the_table_does_not_name_does_not_campaign),

@@ -163,6 +163,7 @@ static void R9_a_window_filled_by_elections_is_committed_once_all_voters_hold_it
 	hand_elect(&h);
 	assert_int_equal(h.r->term_start, 0);
 	assert_int_equal(hand_propose(&h), -EAGAIN);
+	assert_int_equal(raft_read_index(h.r, 1), -EAGAIN); /* R40 */
 	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.prev_index, 207);
 	assert_int_equal(hand_ack(&h, 2, 207), 0);
 	assert_int_equal(h.r->commit, 144); /* a majority is not enough for an older term */
