@@ -7,6 +7,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -57,6 +59,33 @@ enum link_kernel_state link_kernel_state(int fd, int index)
 		       : LINK_KERNEL_DOWN;
 }
 
+/*
+ * Of an xdp port's interface: the driver's socket is bound to its first queue, and what the device
+ * spreads over others goes to the kernel, unseen and uncounted. A driver that tells of no queues
+ * has one.
+ */
+static int check_queues(int fd, const char *interface, char error[EAL_ERROR_MAX])
+{
+	struct ethtool_channels c = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq request = {.ifr_data = (char *)&c};
+	uint32_t queues;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	if (ioctl(fd, SIOCETHTOOL, &request) != 0)
+		return 0;
+	queues = c.combined_count + c.rx_count;
+	if (queues <= 1)
+		return 0;
+	snprintf(error, EAL_ERROR_MAX,
+		 "interface %s: its frames come by %u queues, and link xdp hears the first alone: "
+		 "ethtool -L %s %s",
+		 interface, queues, interface,
+		 c.combined_count == 0 ? "rx 1"
+		 : c.rx_count == 0     ? "combined 1"
+				       : "combined 1 rx 0");
+	return -EINVAL;
+}
+
 static int check(int fd, const struct link_options *options, struct link_mac *mac,
 		 char error[EAL_ERROR_MAX])
 {
@@ -90,7 +119,7 @@ static int check(int fd, const struct link_options *options, struct link_mac *ma
 			 options->interface, options->interface);
 		return -ENETDOWN;
 	}
-	return 0;
+	return options->kind == LINK_XDP ? check_queues(fd, options->interface, error) : 0;
 }
 
 int link_kernel_check(const struct link_options *options, struct link_mac *mac,

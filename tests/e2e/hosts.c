@@ -142,6 +142,14 @@ static void veth_without_raw(void)
 	no_net_raw();
 }
 
+/* As a NIC is, when nothing was said. */
+static void veth_many_queues(void)
+{
+	hosts_command((const char *const[]){"ip", "link", "add", "v0", "numrxqueues", "4", "type",
+					    "veth", "peer", "name", "v1", NULL});
+	flags_set("v0", IFF_UP);
+}
+
 /* In a mount namespace of the child's. */
 static void mount_over(const char *where, const char *options, unsigned long flags)
 {
@@ -252,6 +260,9 @@ const struct host hosts[] = {
 	{"", NULL, "packet, interface: v0", veth_without_admin, "packet needs CAP_NET_ADMIN"},
 	{"", NULL, "packet, interface: v0", veth_without_raw, "packet needs CAP_NET_RAW"},
 	{"", NULL, "packet, interface: v0", veth_up, NULL},
+	{"", NULL, "xdp, interface: v0", veth_many_queues,
+	 "interface v0: its frames come by 4 queues, and link xdp hears the first alone: "
+	 "ethtool -L v0 rx 1"},
 	{"", NULL, "memif, memif-socket: /nonexistent/memif", nothing,
 	 "network.memif-socket: /nonexistent: "},
 	{"", NULL, "pci, pci: 0000:ff:1f.7", nothing, "there is no device 0000:ff:1f.7"},

@@ -3,12 +3,15 @@
  * out: ring, memif (and the death of either end), packet, xdp. Prints each link's 64-byte round
  * trip. What the kernel refuses is said and skipped.
  */
+#include "dataplane/eal.h"
 #include "tests/unit/dataplane/link_peer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -18,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -314,6 +318,47 @@ static void N18_xdp_starts_again_where_it_was_killed(void **state)
 	kill_hard(&ping);
 }
 
+/* What `ethtool -L` does, which is no package of a test's, with the words of the message. */
+static void set_queues(const char *interface, const char *words)
+{
+	struct ethtool_channels c = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq request = {.ifr_data = (char *)&c};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	assert_int_equal(ioctl(fd, SIOCETHTOOL, &request), 0);
+	assert_int_equal(sscanf(words, "rx %u", &c.rx_count), 1);
+	c.cmd = ETHTOOL_SCHANNELS;
+	assert_int_equal(ioctl(fd, SIOCETHTOOL, &request), 0);
+	close(fd);
+}
+
+/* Of several receive queues the port would hear one: told with the way out, which is one. */
+static void F23_xdp_refuses_an_interface_of_several_queues(void **state)
+{
+	struct link_options o = {.kind = LINK_XDP, .mtu = 1500, .interface = "q4"};
+	char error[EAL_ERROR_MAX] = "";
+	const char *command = "ethtool -L q4 ", *at;
+
+	(void)state;
+	need(interfaces);
+	assert_int_equal(
+		IP("link", "add", "q4", "numrxqueues", "4", "type", "veth", "peer", "name", "q5"),
+		0);
+	assert_int_equal(IP("link", "set", "q4", "up"), 0);
+	assert_int_equal(link_interface_check(&o, error), -EINVAL);
+	at = strstr(error, command);
+	if (!at || !strstr(error, "by 4 queues"))
+		fail_msg("%s", error);
+	/* All queues are one socket's. */
+	o.kind = LINK_PACKET;
+	assert_int_equal(link_interface_check(&o, error), 0);
+	o.kind = LINK_XDP;
+	set_queues("q4", at + strlen(command));
+	assert_int_equal(link_interface_check(&o, error), 0);
+	assert_int_equal(IP("link", "del", "q4"), 0);
+}
+
 static unsigned long huge_pages_free(void)
 {
 	char line[256];
@@ -364,6 +409,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(N18_packet_sees_its_interface_go_down_and_up, teardown),
 		cmocka_unit_test_teardown(xdp_round_trip_and_nothing_reaches_the_kernel, teardown),
 		cmocka_unit_test_teardown(N18_xdp_starts_again_where_it_was_killed, teardown),
+		cmocka_unit_test(F23_xdp_refuses_an_interface_of_several_queues),
 	};
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	return cmocka_run_group_tests(tests, setup, NULL);
