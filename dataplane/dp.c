@@ -509,6 +509,11 @@ bool dp_get_up(const struct dp *dp, uint32_t port)
 	return dp->port[port].link->ops->up(dp->port[port].link);
 }
 
+bool dp_get_port_dead(const struct dp *dp, uint32_t port)
+{
+	return !dp_get_up(dp, port) && !dp->port[port].link->waits;
+}
+
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name)
 {

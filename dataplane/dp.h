@@ -238,6 +238,8 @@ const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kin
 uint32_t dp_get_port_count(const struct dp *dp);
 /* Whether the port has a link: asked often, where its counters are not. */
 bool dp_get_up(const struct dp *dp, uint32_t port);
+/* Whether it is down though it waits for no other process: no cable, or nothing at its end. */
+bool dp_get_port_dead(const struct dp *dp, uint32_t port);
 void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
 		 const char **name);
 

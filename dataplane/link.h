@@ -74,6 +74,7 @@ struct link {
 	const struct link_ops *ops;
 	struct link_mac mac;
 	uint16_t mtu;  /* bytes of an IP packet */
+	bool waits;    /* it is down until another process is there: nothing is wrong with it */
 	char name[32]; /* as in logs and status */
 };
 

@@ -420,6 +420,7 @@ int link_dpdk_new(struct link_dpdk **out, const struct link_options *options,
 	l->link.ops = &port_ops;
 	l->link.mtu = options->mtu;
 	l->link.mac = options->mac;
+	l->link.waits = link_facts(options->kind)->device == LINK_DEVICE_SOCKET;
 	snprintf(l->link.name, sizeof(l->link.name), "%s", options->name);
 	l->driver = drivers[options->kind];
 	l->socket = -1;

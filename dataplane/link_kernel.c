@@ -159,6 +159,17 @@ int link_kernel_socket(bool (*is)(int fd, int interface), int interface)
 	return found;
 }
 
+bool link_interface_runs(const char *interface)
+{
+	int fd = link_kernel_open();
+	bool runs = fd >= 0 &&
+		    link_kernel_state(fd, link_kernel_index(fd, interface)) == LINK_KERNEL_RUNNING;
+
+	if (fd >= 0)
+		close(fd);
+	return runs;
+}
+
 int link_interface_check(const struct link_options *options, char error[EAL_ERROR_MAX])
 {
 	struct link_mac mac;

@@ -105,6 +105,12 @@ void host_link(const struct config *c, struct host_finding *f)
 	case LINK_DEVICE_INTERFACE:
 		if (link_interface_check(&link, error))
 			host_wrong(f, "network.interface: %s", error);
+		else if (!link_interface_runs(c->interface))
+			host_doubtful(f,
+				      "network.interface: %s has no link (no carrier): nothing is "
+				      "received or sent by it until it has; look after its cable, "
+				      "and after what is at the other end",
+				      c->interface);
 		else
 			host_good(f, "%s", c->interface);
 		return;

@@ -258,6 +258,21 @@ static void calls_fault(const struct node *n, struct metrics_text *t)
 			     CALLS_MAX, n->seen_calls.told);
 }
 
+static void port_fault(const struct node *n, struct metrics_text *t, uint32_t i)
+{
+	struct link_counters c;
+	const char *name;
+	bool up;
+
+	if (!dp_get_port_dead(n->dp, i))
+		return;
+	dp_get_link(n->dp, i, &up, &c, &name);
+	metrics_line(t,
+		     "warning port %s has no link: nothing is received or sent by it; look after "
+		     "its cable, and after what is at the other end\n",
+		     name);
+}
+
 size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
 	struct metrics_text t = {.at = out, .size_max = size_max};
@@ -286,6 +301,8 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 				 "caught up\n");
 	disk_fault(n, &t);
 	calls_fault(n, &t);
+	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++)
+		port_fault(n, &t, i);
 	if (n->conflict[0])
 		metrics_line(&t,
 			     "error this member's address is used by %s as well, or somebody "

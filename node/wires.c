@@ -24,8 +24,8 @@ static void port_note(struct node *n, uint32_t i)
 	if (note->told && (up == note->up || n->now_ns - note->told_ns < AGAIN_NS))
 		return;
 	dp_get_link(n->dp, i, &up, &c, &name);
-	/* Ports of a socket are down until their peers are there: nobody wants to read that. */
-	if (note->told || up)
+	/* Ports that wait for their peers' processes are many: nobody wants to read that. */
+	if (note->told || up || dp_get_port_dead(n->dp, i))
 		journal_write(n->journal, up ? JOURNAL_INFO : JOURNAL_WARN,
 			      up ? "link_up" : "link_down", "port=%s changes=%" PRIu64, name,
 			      c.link_changes);

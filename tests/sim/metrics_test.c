@@ -7,6 +7,7 @@
 #include "dataplane/dp_internal.h"
 #include "metrics/exchange.h"
 #include "node/internal.h"
+#include "node/journal.h"
 #include "wal/state.h"
 
 #include "tests/unit/test.h"
@@ -16,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define MS 1000000ull
 
@@ -313,6 +316,56 @@ static void F21_a_leader_whose_majority_lost_writes_says_so(void **state)
 	sim_world_destroy(&w);
 }
 
+/* All that the log says while this runs. */
+static const char *log_while_it_runs(uint32_t i, uint64_t ns)
+{
+	struct journal_options options = {.fd = memfd_create("log", MFD_CLOEXEC), .name = "n1"};
+	struct journal *j;
+	ssize_t size;
+
+	options.level = JOURNAL_INFO;
+	assert_int_equal(journal_create(&j, &options), 0);
+	w.node[i].node->journal = j;
+	sim_world_run(&w, ns);
+	w.node[i].node->journal = NULL;
+	journal_destroy(j);
+	size = pread(options.fd, text, sizeof(text) - 1, 0);
+	text[size > 0 ? size : 0] = '\0';
+	close(options.fd);
+	return text;
+}
+
+static void expect_link(uint32_t i, const char *logged, const char *not_logged, bool warned)
+{
+	log_while_it_runs(i, 2000 * MS);
+	if ((logged && !strstr(text, logged)) || strstr(text, not_logged))
+		fail_msg("not \"%s\", or \"%s\": %s", logged ? logged : "", not_logged, text);
+	node_status_text(w.node[i].node, text, sizeof(text));
+	if (warned != !!strstr(text, "\nwarning port sim0 has no link: "))
+		fail_msg("the warning: %s", text);
+}
+
+/* One that starts without is told of as one that loses it; who waits for a process is not. */
+static void F21_a_port_without_a_link_is_told(void **state)
+{
+	(void)state;
+	sim_world_prepare(&w, 12, 3);
+	sim_net_unlink(w.net, 0, true);
+	sim_world_begin(&w, 0);
+	expect_link(0, "link_down port=sim0", "link_up", true);
+	sim_net_unlink(w.net, 0, false);
+	expect_link(0, "link_up port=sim0", "link_down", false);
+	sim_net_unlink(w.net, 0, true);
+	expect_link(0, "link_down port=sim0", "link_up", true);
+	sim_node_crash(&w, 0);
+	sim_node_start(&w, 0);
+	w.node[0].node->dp->port[0].link->waits = true;
+	expect_link(0, NULL, "link_", false);
+	sim_net_unlink(w.net, 0, false);
+	expect_link(0, "link_up port=sim0", "link_down", false);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +376,7 @@ int main(void)
 		cmocka_unit_test(a_confirmation_needs_a_majority),
 		cmocka_unit_test(F21_a_leader_without_a_majority_says_so),
 		cmocka_unit_test(F21_a_leader_whose_majority_lost_writes_says_so),
+		cmocka_unit_test(F21_a_port_without_a_link_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

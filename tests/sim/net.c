@@ -31,6 +31,7 @@ struct sim_net {
 	uint64_t taken; /* buffers that somebody holds */
 	bool plugged[SIM_PORTS_MAX];
 	bool dozes[SIM_PORTS_MAX];
+	bool out[SIM_PORTS_MAX]; /* its cable */
 	bool cut[SIM_PORTS_MAX][SIM_PORTS_MAX];
 	uint32_t hole[SIM_PORTS_MAX][SIM_PORTS_MAX]; /* 0: none */
 	struct sim_frames queue[SIM_PORTS_MAX];      /* by due_ns */
@@ -121,7 +122,7 @@ static void deliver(struct sim_net *net, uint32_t from, uint32_t to, const struc
 	const struct sim_net_faults *faults = &net->faults;
 	int copies = 1 + sim_random_ppm(&net->random, faults->duplicate_ppm);
 
-	if (net->cut[from][to] || !net->plugged[to] ||
+	if (net->cut[from][to] || net->out[from] || net->out[to] || !net->plugged[to] ||
 	    (net->hole[from][to] > 0 && frame->size > net->hole[from][to] + LINK_FRAME_SIZE_MIN))
 		return;
 	while (copies-- > 0) {
@@ -159,8 +160,9 @@ static void sim_tx(struct link *link, struct link_frame *frames, uint16_t count)
 
 static bool sim_up(struct link *link)
 {
-	(void)link;
-	return true;
+	const struct sim_link *l = (const struct sim_link *)(const void *)link;
+
+	return !l->net->out[l->port];
 }
 
 static void sim_counters(struct link *link, struct link_counters *out)
@@ -177,6 +179,11 @@ void sim_net_drop_port(struct sim_net *net, uint32_t port)
 		TAILQ_REMOVE(&net->queue[port], f, list);
 		frame_give(net, f);
 	}
+}
+
+void sim_net_unlink(struct sim_net *net, uint32_t port, bool out)
+{
+	net->out[port] = out;
 }
 
 static void sim_destroy(struct link *link)

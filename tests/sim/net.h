@@ -38,6 +38,8 @@ void sim_net_hole(struct sim_net *net, uint32_t from, uint32_t to, uint32_t size
 void sim_net_heal(struct sim_net *net);
 /* Drops all that waits for a host that crashed. */
 void sim_net_drop_port(struct sim_net *net, uint32_t port);
+/* The cable of a host's port is out: it has no link, and nothing comes or goes. */
+void sim_net_unlink(struct sim_net *net, uint32_t port, bool out);
 
 uint64_t sim_net_delivered(const struct sim_net *net);
 

@@ -350,6 +350,10 @@ static void F23_xdp_refuses_an_interface_of_several_queues(void **state)
 	at = strstr(error, command);
 	if (!at || !strstr(error, "by 4 queues"))
 		fail_msg("%s", error);
+	/* Its other end is down. */
+	assert_false(link_interface_runs("q4"));
+	assert_int_equal(IP("link", "set", "q5", "up"), 0);
+	assert_true(link_interface_runs("q4"));
 	/* All queues are one socket's. */
 	o.kind = LINK_PACKET;
 	assert_int_equal(link_interface_check(&o, error), 0);
