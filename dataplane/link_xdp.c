@@ -62,7 +62,7 @@ static int prepare(const struct link_options *options, char error[EAL_ERROR_MAX]
 	if (!rte_eal_has_hugepages()) {
 		snprintf(error, EAL_ERROR_MAX,
 			 "xdp link %s: the kernel takes its buffers from huge pages only: set "
-			 "vm.nr_hugepages and huge-pages: on",
+			 "huge-pages: on",
 			 options->name);
 		return -ENOTSUP;
 	}

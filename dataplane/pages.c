@@ -35,6 +35,7 @@ struct pages pages_read(void)
 	return p;
 }
 
+/* By the file of this size: vm.nr_hugepages is that of the default one, which may be 1 GiB. */
 bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX])
 {
 	uint64_t need = nodes * pages_for(mib);
@@ -45,7 +46,8 @@ bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX])
 		return true;
 	snprintf(text, PAGES_TEXT_MAX,
 		 "takes %" PRIu64 " huge pages of %d MiB, and of %" PRIu64
-		 " that there are %" PRIu64 " are free: sysctl vm.nr_hugepages=%" PRIu64,
+		 " that there are %" PRIu64 " are free: echo %" PRIu64 " > " PAGES_DIRECTORY
+		 "nr_hugepages",
 		 need, PAGES_MIB, p.there, p.free, p.there + need - p.free);
 	return false;
 }

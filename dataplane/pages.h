@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PAGES_MIB = 2, PAGES_TEXT_MAX = 192 };
+enum { PAGES_MIB = 2, PAGES_TEXT_MAX = 256 };
 
 struct pages {
 	uint64_t there, free; /* free: and promised to nobody */

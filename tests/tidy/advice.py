@@ -26,7 +26,7 @@ ADVICE = re.compile(
     r"(?:[:;] |, or )(?:or )?"
     r"(?:use|set|make|raise|run|mend|restore|begin|wait for|ask|end|look|remove|install|say|"
     r"start again|leave it|another|a smaller|a shorter|a port|an address|see (?:sysctl|--help)|"
-    r"ip (?:link|address)|sysctl|lspci|ethtool|quoin-(?:lab|wal|bench) [a-z-]|quoinctl [a-z]|"
+    r"ip (?:link|address)|echo %|sysctl|lspci|ethtool|quoin-(?:lab|wal|bench) [a-z-]|quoinctl [a-z]|"
     r"--(?:dir|endpoints|quoind|help)\b)")
 # Longer ones are the pages of --help.
 LENGTH_MAX = 600

@@ -1,5 +1,5 @@
 /*
- * The lock under which free huge pages are counted and taken.
+ * The lock under which free huge pages are counted and taken, and what is said of too few.
  */
 #include "dataplane/pages.h"
 
@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -118,12 +120,72 @@ static int remove_place(void **state)
 	return rmdir(directory) | rmdir(place);
 }
 
+#define DIRECTORY "/sys/kernel/mm/hugepages"
+#define FILES DIRECTORY "/hugepages-2048kB"
+
+static bool files_make(uint64_t there, uint64_t free, uint64_t promised)
+{
+	const struct {
+		const char *path;
+		uint64_t n;
+	} files[] = {{FILES "/nr_hugepages", there},
+		     {FILES "/free_hugepages", free},
+		     {FILES "/resv_hugepages", promised}};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		FILE *file = fopen(files[i].path, "we");
+
+		if (!file || fprintf(file, "%" PRIu64 "\n", files[i].n) < 0 || fclose(file) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Two nodes of 5 MiB take 3 pages each; of 3 pages 2 are free, and 1 of these is promised. */
+static int ask_for_more(void)
+{
+	char said[PAGES_TEXT_MAX], *end;
+	const char *at;
+	uint64_t n;
+
+	if (unshare(CLONE_NEWNS) != 0)
+		return CANNOT;
+	if (mount("", "/", "", MS_PRIVATE | MS_REC, NULL) != 0 ||
+	    mount("tmpfs", DIRECTORY, "tmpfs", 0, NULL) != 0 || mkdir(FILES, 0755) != 0 ||
+	    !files_make(3, 2, 1))
+		return CANNOT;
+	if (pages_suffice(2, 5, said))
+		return 0;
+	at = strstr(said, "takes 6 huge pages of 2 MiB, and of 3 that there are 1 are free: echo ");
+	if (!at)
+		return 0;
+	/* As the kernel's does when this is typed; the file of another size would not matter. */
+	n = strtoull(strstr(at, "echo ") + strlen("echo "), &end, 10);
+	if (strcmp(end, " > " FILES "/nr_hugepages") != 0)
+		return 0;
+	if (!files_make(n - 1, 2 + n - 1 - 3, 1) || pages_suffice(2, 5, said))
+		return 0;
+	return files_make(n, 2 + n - 3, 1) && pages_suffice(2, 5, said) ? GOT_IT : 0;
+}
+
+static void F22_as_many_pages_as_are_named_suffice(void **state)
+{
+	int got = in_child(ask_for_more);
+
+	(void)state;
+	if (got == CANNOT)
+		printf("not tried: this user may not\n");
+	else
+		assert_int_equal(got, GOT_IT);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F3_one_at_a_time_counts_free_pages),
 		cmocka_unit_test(F3_nobody_else_holds_them_up),
 		cmocka_unit_test(F3_where_there_is_no_lock),
+		cmocka_unit_test(F22_as_many_pages_as_are_named_suffice),
 	};
 
 	assert_non_null(mkdtemp(place));
