@@ -156,7 +156,8 @@ static void copy(struct fault_link *f, struct line *line, const struct link_fram
 	assert(other.size_max >= frame->size);
 	memcpy(other.data, frame->data, frame->size);
 	other.size = frame->size;
-	other.checksum_good = frame->checksum_good;
+	other.ip_vouched = frame->ip_vouched;
+	other.l4_vouched = frame->l4_vouched;
 	f->rules->counters.duplicated++;
 	hold(f, line, &other, wait_ns);
 }

@@ -27,8 +27,9 @@ struct link_frame {
 	uint8_t *data;
 	uint32_t size;     /* bytes of the frame; alloc sets 0 and the caller writes it before tx */
 	uint32_t size_max; /* bytes that data can hold */
-	bool checksum_good; /* rx: the device vouches for the IP and L4 checksums */
-	void *handle;       /* the link's own */
+	/* rx: the device vouches for what this checksum covers, which may itself not be made */
+	bool ip_vouched, l4_vouched;
+	void *handle; /* the link's own */
 };
 
 struct link_counters {

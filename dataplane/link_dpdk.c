@@ -113,15 +113,18 @@ static uint16_t burst_tx(struct link_dpdk *l, struct rte_mbuf **burst, uint16_t 
 	return n;
 }
 
+/*
+ * "None" says that it is sound though the checksum in it is not: who sent it has left that to a
+ * device, as a kernel does between two machines of one host, and none was on the way. Of GOOD, BAD
+ * and NONE the last one has the bits of both others, and what is unknown has neither.
+ */
 static void frame_fill(struct link_frame *frame, struct rte_mbuf *m)
 {
-	uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-	uint64_t mask = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
-
 	frame->data = rte_pktmbuf_mtod(m, uint8_t *);
 	frame->size = m->data_len;
 	frame->size_max = (uint32_t)m->buf_len - m->data_off;
-	frame->checksum_good = (m->ol_flags & mask) == good;
+	frame->ip_vouched = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) != 0;
+	frame->l4_vouched = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD) != 0;
 	frame->handle = m;
 }
 
@@ -162,7 +165,7 @@ static bool port_alloc(struct link *link, struct link_frame *frame)
 	frame->data = rte_pktmbuf_mtod(m, uint8_t *);
 	frame->size = 0;
 	frame->size_max = rte_pktmbuf_tailroom(m);
-	frame->checksum_good = false;
+	frame->ip_vouched = frame->l4_vouched = false;
 	frame->handle = m;
 	return true;
 }

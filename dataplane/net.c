@@ -107,7 +107,7 @@ static enum dp_drop parse_icmp(struct net_packet *out, const uint8_t *icmp, uint
 }
 
 static enum dp_drop parse_udp(struct net_packet *out, const struct net_self *self,
-			      const uint8_t *ip, uint32_t size, bool checksum_good)
+			      const uint8_t *ip, uint32_t size, const struct link_frame *frame)
 {
 	const uint8_t *udp = ip + NET_IPV4_SIZE;
 
@@ -119,7 +119,7 @@ static enum dp_drop parse_udp(struct net_packet *out, const struct net_self *sel
 		return DP_DROP_UDP_PORT;
 	/* Zero says that there is none; a flipped bit of a put must not go into the log (N5). */
 	if (bytes_get16_be(udp + 6) == 0 ||
-	    (!checksum_good &&
+	    (!frame->l4_vouched &&
 	     checksum(udp, size, pseudo_sum(ip, PROTOCOL_UDP, (uint16_t)size)) != 0))
 		return DP_DROP_UDP_CHECKSUM;
 	out->source_port = bytes_get16_be(udp);
@@ -137,7 +137,7 @@ static bool is_host(uint32_t address)
 }
 
 static enum dp_drop parse_ipv4(struct net_packet *out, const struct net_self *self,
-			       const uint8_t *ip, uint32_t size, bool checksum_good)
+			       const uint8_t *ip, uint32_t size, const struct link_frame *frame)
 {
 	if (size < NET_IPV4_SIZE || ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
 		return DP_DROP_IP_HEADER;
@@ -146,7 +146,7 @@ static enum dp_drop parse_ipv4(struct net_packet *out, const struct net_self *se
 	out->ip_size = bytes_get16_be(ip + 2);
 	if (out->ip_size < NET_IPV4_SIZE || out->ip_size > size)
 		return DP_DROP_IP_HEADER;
-	if (!checksum_good && checksum(ip, NET_IPV4_SIZE, 0) != 0)
+	if (!frame->ip_vouched && checksum(ip, NET_IPV4_SIZE, 0) != 0)
 		return DP_DROP_IP_CHECKSUM;
 	if ((bytes_get16_be(ip + 6) & IP_FRAGMENT_MASK) != 0)
 		return DP_DROP_IP_FRAGMENT;
@@ -161,7 +161,7 @@ static enum dp_drop parse_ipv4(struct net_packet *out, const struct net_self *se
 
 	uint32_t rest = out->ip_size - NET_IPV4_SIZE;
 	if (ip[9] == PROTOCOL_UDP)
-		return parse_udp(out, self, ip, rest, checksum_good);
+		return parse_udp(out, self, ip, rest, frame);
 	if (ip[9] == PROTOCOL_ICMP)
 		return parse_icmp(out, ip + NET_IPV4_SIZE, rest);
 	return DP_DROP_IP_PROTOCOL;
@@ -189,7 +189,7 @@ static enum dp_drop parse_ethernet(struct net_packet *out, const struct net_self
 	const uint8_t *rest = data + NET_ETHERNET_SIZE;
 	uint32_t size = frame->size - NET_ETHERNET_SIZE;
 	if (type == TYPE_IPV4)
-		return parse_ipv4(out, self, rest, size, frame->checksum_good);
+		return parse_ipv4(out, self, rest, size, frame);
 	if (type == TYPE_ARP)
 		return parse_arp(out, rest, size);
 	if (type == TYPE_IPV6)

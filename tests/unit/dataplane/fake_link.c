@@ -73,7 +73,8 @@ static void hand_out(struct fake_link *l, struct fake_frame *f, struct link_fram
 	*out = (struct link_frame){.data = f->data,
 				   .size = f->size,
 				   .size_max = FAKE_FRAME_SIZE_MAX,
-				   .checksum_good = l->vouch,
+				   .ip_vouched = l->vouch,
+				   .l4_vouched = l->vouch,
 				   .handle = f};
 }
 

@@ -32,7 +32,7 @@ static const struct frame_udp ends = {
 static const uint8_t payload[100] = {1, 2, 3};
 
 /* The parser sees a copy that ends where the frame ends: what it reads beyond, ASan reports. */
-static struct net_packet parse(const struct frame *f, bool vouched)
+static struct net_packet parse_of(const struct frame *f, bool ip_vouched, bool l4_vouched)
 {
 	struct net_packet out;
 	uint8_t *copy = malloc(f->size > 0 ? f->size : 1);
@@ -42,11 +42,17 @@ static struct net_packet parse(const struct frame *f, bool vouched)
 		.data = copy,
 		.size = (uint32_t)f->size,
 		.size_max = (uint32_t)f->size,
-		.checksum_good = vouched,
+		.ip_vouched = ip_vouched,
+		.l4_vouched = l4_vouched,
 	};
 	net_parse(&out, &self, &frame);
 	free(copy);
 	return out;
+}
+
+static struct net_packet parse(const struct frame *f, bool vouched)
+{
+	return parse_of(f, vouched, vouched);
 }
 
 enum base { UDP, ECHO, ARP };
@@ -221,6 +227,11 @@ static void N5_checksums_are_trusted_only_when_vouched_for(void **state)
 	frame_put16(f.data + AT_IP_CHECKSUM, 0x1234);
 	assert_int_equal(parse(&f, true).kind, NET_UDP);
 	assert_int_equal(parse(&f, false).kind, NET_DROP);
+	/* For one of them it is no word of the other. */
+	assert_int_equal(parse_of(&f, true, false).drop, DP_DROP_UDP_CHECKSUM);
+	assert_int_equal(parse_of(&f, false, true).drop, DP_DROP_IP_CHECKSUM);
+	frame_ip_checksum(&f);
+	assert_int_equal(parse_of(&f, false, true).kind, NET_UDP);
 	/* No device looks at ICMP, and none can vouch for a sum that is not there. */
 	good(&f, ECHO);
 	frame_put16(f.data + AT_ICMP_CHECKSUM, 0x1234);
