@@ -285,6 +285,5 @@ uint32_t net_echo_answer(uint8_t *data, const struct net_packet *request,
 	icmp[0] = ICMP_ECHO_REPLY;
 	bytes_put16_be(icmp + 2, 0);
 	checksum_put(icmp + 2, checksum(icmp, request->ip_size - NET_IPV4_SIZE, 0));
-	uint32_t size = NET_ETHERNET_SIZE + request->ip_size;
-	return size; /* as large as the question, without its padding */
+	return pad(data, NET_ETHERNET_SIZE + request->ip_size);
 }

@@ -320,6 +320,29 @@ static void N12_an_echo_is_as_large_as_its_question(void **state)
 	assert_int_equal(dp_get_counters(w->dp)->icmp_echo, 1);
 }
 
+/* No Ethernet device may send less. */
+static void N12_a_small_echo_is_padded(void **state)
+{
+	static const uint8_t zeros[60];
+	struct world *w = *state;
+	struct peer_packet p = world_client_packet();
+	struct frame f, answer;
+	size_t size;
+
+	frame_echo(&f, &p.udp, 8);
+	size = f.size;
+	assert_true(size < sizeof(zeros));
+	memset(f.data + size, 0xee, sizeof(zeros) - size); /* may be somebody's secret */
+	for (f.size = size; f.size <= sizeof(zeros); f.size += sizeof(zeros) - size) {
+		world_send(w, &f);
+		world_turn(w, 0);
+		assert_true(world_take(w, &answer));
+		assert_int_equal(answer.size, sizeof(zeros));
+		assert_memory_equal(answer.data + size, zeros, sizeof(zeros) - size);
+		assert_memory_equal(answer.data + AT_ICMP + 4, f.data + AT_ICMP + 4, 4 + 8);
+	}
+}
+
 static void N6_echoes_are_rate_limited(void **state)
 {
 	struct world *w = *state;
@@ -492,6 +515,7 @@ int main(void)
 		TEST(a_client_is_answered_the_way_it_came),
 		TEST(a_packet_to_a_peer_names_both_ends),
 		TEST(N12_an_echo_is_as_large_as_its_question),
+		TEST(N12_a_small_echo_is_padded),
 		TEST(N6_echoes_are_rate_limited),
 		TEST(N14_answers_need_no_buffer),
 		TEST(an_empty_pool_is_counted),
