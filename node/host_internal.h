@@ -33,4 +33,7 @@ void host_link(const struct config *c, struct host_finding *f);
 void host_link_rights(const struct config *c, struct host_finding *f);
 void host_address(const struct config *c, struct host_finding *f);
 
+/* host_nic.c: `root` is before /sys and /dev. */
+void host_nic(const char *root, const char *pci, struct host_finding *f);
+
 #endif

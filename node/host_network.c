@@ -20,23 +20,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static void look_nic(const struct config *c, struct host_finding *f)
-{
-	char path[128], driver[256];
-	ssize_t size;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", c->pci);
-	if (access(path, F_OK) != 0) {
-		host_wrong(f, "network.pci: there is no device %s: lspci -D lists them", c->pci);
-		return;
-	}
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", c->pci);
-	size = readlink(path, driver, sizeof(driver) - 1);
-	driver[size > 0 ? size : 0] = '\0';
-	host_good(f, "%s, with the kernel's driver %s", c->pci,
-		  size > 0 ? strrchr(driver, '/') + 1 : "(none)");
-}
-
 static bool abstract_taken(const char *name)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -115,7 +98,7 @@ void host_link(const struct config *c, struct host_finding *f)
 			host_good(f, "%s", c->interface);
 		return;
 	case LINK_DEVICE_NIC:
-		look_nic(c, f);
+		host_nic("", c->pci, f);
 		return;
 	case LINK_DEVICE_SOCKET:
 		look_sockets(c, f);
