@@ -13,7 +13,9 @@ static int find(struct link_dpdk *l, const struct link_options *options, char er
 	if (options->interface != NULL &&
 	    rte_eth_dev_get_port_by_name(options->interface, &l->port) == 0)
 		return 0;
-	snprintf(error, EAL_ERROR_MAX, "device %s: not found by DPDK; is it bound to vfio-pci?",
+	snprintf(error, EAL_ERROR_MAX,
+		 "device %s: no driver of DPDK's has taken it: it takes most NICs from vfio-pci, "
+		 "and Mellanox ones beside the kernel's own driver (docs/deploy.md, 4)",
 		 options->interface != NULL ? options->interface : "(none)");
 	return -ENODEV;
 }
