@@ -94,6 +94,8 @@ static uint16_t burst_rx(struct link_dpdk *l, uint64_t now_ns, struct rte_mbuf *
 	}
 	if (driver->poll != NULL)
 		driver->poll(l, now_ns);
+	if (driver->receive != NULL)
+		return driver->receive(l, burst, max);
 	return rte_eth_rx_burst(l->port, 0, burst, max);
 }
 

@@ -7,6 +7,7 @@
 
 #include "dataplane/eal.h"
 
+struct rte_mbuf;
 struct rte_mempool;
 
 enum {
@@ -50,6 +51,8 @@ struct link_driver {
 	uint64_t (*missed)(struct link_dpdk *l);
 	/* How many of so many frames its driver takes without waiting for the device. */
 	uint16_t (*room)(struct link_dpdk *l, uint16_t count);
+	/* Instead of rte_eth_rx_burst; not of one that is controlled. */
+	uint16_t (*receive)(struct link_dpdk *l, struct rte_mbuf **burst, uint16_t max);
 	/* After each burst that was sent; not of one that is controlled. */
 	void (*sent)(struct link_dpdk *l, uint16_t count);
 	/* Frames that were counted as sent and were not: instead of what DPDK's driver says. */
