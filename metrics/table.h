@@ -100,6 +100,7 @@
 	X(streams_cut, COUNTER, 1, "streams_cut", "quoin_answers_cut_total", NULL, "Answers that ended early: their revision could be kept no longer, or their reader was silent and others waited.") \
 	X(malformed, COUNTER, 1, "malformed", "quoin_peer_malformed_messages_total", "kind=\"message\"", "Packets of members whose body could not be read, by kind.") \
 	X(forward_malformed, COUNTER, 1, "malformed_forwards", "quoin_peer_malformed_messages_total", "kind=\"forward\"", "") \
+	X(over_seldom, COUNTER, 1, "asked_too_often", "quoin_peer_questions_over_total", NULL, "Questions of members that were not heard, for they came more often than members ask.") \
 	X(rx_peer, COUNTER, 1, "rx_peer", "quoin_network_received_packets_total", "from=\"peers\"", "Packets that passed every check, by their sender.") \
 	X(rx_client, COUNTER, 1, "rx_client", "quoin_network_received_packets_total", "from=\"clients\"", "") \
 	X(tx_peer, COUNTER, 1, "tx_peer", "quoin_network_sent_packets_total", "to=\"peers\"", "Packets sent, by their receiver.") \

@@ -47,6 +47,7 @@ struct node_beat {
 struct node_counters {
 	uint64_t turns;
 	uint64_t malformed;
+	uint64_t over_seldom; /* questions of members that came too often */
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
 	uint64_t raft_far, raft_unasked, raft_contradicts;
 	uint64_t disk_stalls, disk_fulls, disk_slow_writes;
@@ -91,6 +92,16 @@ enum {
 	NODE_DISK_RECENT_MAX = 64,
 	NODE_QUESTION_KEY_SIZE = 16,
 	NODE_DISK_SLOW_MIN = 4,
+};
+
+/* What members ask each other seldom (seldom.c). */
+enum node_seldom {
+	NODE_SELDOM_FORMATION,
+	NODE_SELDOM_VOTE,
+	NODE_SELDOM_START,
+	NODE_SELDOM_SETTINGS,
+	NODE_SELDOM_PATH, /* a round */
+	NODE_SELDOM_COUNT,
 };
 
 struct node {
@@ -143,6 +154,10 @@ struct node {
 	uint64_t questions;                  /* that there were */
 	uint8_t question_key[NODE_QUESTION_KEY_SIZE];
 	struct histogram round_trip[DP_PEERS_MAX];
+	uint64_t seldom_ns[DP_PEERS_MAX][NODE_SELDOM_COUNT];
+	/* The round of a peer that was answered last, and how many probes of it. */
+	uint64_t path_round[DP_PEERS_MAX];
+	uint32_t path_answers[DP_PEERS_MAX];
 
 	/* The disk and how long it lets wait (disk.c). */
 	uint64_t disk_stall_ns; /* from then on it counts as stalled */
@@ -262,6 +277,9 @@ enum node_question { NODE_QUESTION_SETTINGS, NODE_QUESTION_PATH };
 void question_key_set(struct node *n, uint64_t seed);
 uint64_t question_number(const struct node *n, enum node_question kind, uint32_t peer,
 			 uint64_t count);
+
+/* seldom.c. False: the peer asks that too often, and is not heard. */
+bool seldom_hear(struct node *n, uint32_t peer, enum node_seldom what);
 
 /* wires.c: ports that go up and down, and who else has our address. */
 void node_wires_drive(struct node *n);

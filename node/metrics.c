@@ -149,6 +149,7 @@ static void collect_requests(const struct node *n, struct metrics *m)
 	m->udp_malformed = udp->malformed;
 	m->forward_malformed = n->serving.peers.malformed;
 	m->malformed = n->counters.malformed;
+	m->over_seldom = n->counters.over_seldom;
 }
 
 static void collect_port(const struct node *n, uint32_t i, struct metrics_port *p)

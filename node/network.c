@@ -79,6 +79,8 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	struct wire_settings settings;
 
 	if (d->envelope.type == WIRE_FORMATION) {
+		if (!seldom_hear(n, d->peer, NODE_SELDOM_FORMATION))
+			return;
 		n->work = true;
 		node_formation_receive(n, d);
 		return;
@@ -99,6 +101,9 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 		peer_door_receive(&n->serving.peers, d);
 		return;
 	}
+	if ((d->envelope.type == WIRE_VOTE && !seldom_hear(n, d->peer, NODE_SELDOM_VOTE)) ||
+	    (d->envelope.type == WIRE_START && !seldom_hear(n, d->peer, NODE_SELDOM_START)))
+		return;
 	if (wire_raft_decode(&message, n->wire_entries, d->envelope.type, d->body,
 			     d->envelope.body_size)) {
 		n->counters.malformed++;

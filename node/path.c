@@ -63,6 +63,20 @@ void node_path_drive(struct node *n)
 		peer_drive(n, i);
 }
 
+/* A round is answered whole: what is told apart are the sizes of one. */
+static bool answered(struct node *n, uint32_t peer, uint64_t round)
+{
+	if (n->path_round[peer] == round && n->path_answers[peer] < PATH_PROBES_MAX) {
+		n->path_answers[peer]++;
+		return true;
+	}
+	if (!seldom_hear(n, peer, NODE_SELDOM_PATH))
+		return false;
+	n->path_round[peer] = round;
+	n->path_answers[peer] = 1;
+	return true;
+}
+
 void node_path_receive(struct node *n, const struct dp_datagram *d)
 {
 	struct wire_path path;
@@ -78,6 +92,8 @@ void node_path_receive(struct node *n, const struct dp_datagram *d)
 			path_answer(&n->path[d->peer], n->path[d->peer].round, path.size);
 		return;
 	}
+	if (!answered(n, d->peer, path.round))
+		return;
 	body = dp_begin_peer(n->dp, d->peer, &size_max);
 	if (body)
 		dp_end(n->dp, WIRE_PATH_REPLY, wire_path_encode(&path, WIRE_PATH_REPLY, body));

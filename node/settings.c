@@ -102,7 +102,7 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 {
 	bool differed = settings_differ(n, peer);
 
-	if (settings->question)
+	if (settings->question && seldom_hear(n, peer, NODE_SELDOM_SETTINGS))
 		settings_send(n, peer, 0, settings->question);
 	if (!settings->answer || settings->answer != n->question[peer]) {
 		heard_unasked(n, peer, settings);

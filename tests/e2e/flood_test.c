@@ -1,9 +1,10 @@
 /*
- * One source floods a node with questions that are well formed, from an address that it has proven,
- * on a real link (V37, N13): flood_test LINK.
+ * One source floods a node with questions that are well formed, on a real link (V37, N13):
+ * flood_test LINK. First a client asks, from an address that it has proven, and then a member
+ * (V28).
  *
  * What its frames cost the host is no affair of the node's, so it is measured beside: the same
- * frames to a port that nobody listens on. The two take turns, and the others' puts are counted.
+ * frames to a port that nobody listens on. They take turns, and the others' puts are counted.
  */
 #include "base/clock.h"
 #include "tests/e2e/load.h"
@@ -37,16 +38,19 @@ enum {
 	NOBODYS_PORT = 2378,
 };
 
+enum what { QUIET, TO_NOBODY, OF_CLIENT, OF_MEMBER, WHATS };
+
 static const char *link_name;
 static struct cluster c;
 
 struct greedy {
 	pthread_t thread;
 	atomic_bool stop;
-	_Atomic uint16_t port; /* 0: it is quiet */
+	_Atomic enum what what;
 	_Atomic uint64_t sent;
-	uint32_t victim;
+	uint32_t victim, member; /* in whose name it asks */
 	uint64_t cookie;
+	struct frame settings; /* a member's */
 	int fd;
 };
 
@@ -100,6 +104,32 @@ static void open_and_prove(struct greedy *g)
 	g->cookie = welcome.cookie;
 }
 
+/* The settings that a member sends, with a question: the next ones that pass on its wire. */
+static void record(struct greedy *g)
+{
+	uint64_t end = clock_ms() + CLUSTER_WAIT_MS;
+	struct wire_settings settings;
+	char interface[16];
+	struct frame *f = &g->settings;
+	ssize_t size;
+	int fd;
+
+	snprintf(interface, sizeof(interface), "p%u", g->member);
+	fd = raw_open(&c, interface);
+	do {
+		require(&c, clock_ms() < end, "n%u asks n%u nothing", g->member, g->victim);
+		size = recv(fd, f->data, sizeof(f->data), 0);
+	} while (size < AT_PAYLOAD + WIRE_ENVELOPE_SIZE + WIRE_SETTINGS_SIZE ||
+		 frame_get32(f->data + AT_IP_SOURCE) != NET_ADDRESS + g->member ||
+		 frame_get32(f->data + AT_IP_DESTINATION) != NET_ADDRESS + g->victim ||
+		 f->data[AT_PAYLOAD + WIRE_AT_TYPE] != WIRE_SETTINGS ||
+		 wire_settings_decode(&settings, f->data + AT_PAYLOAD + WIRE_ENVELOPE_SIZE,
+				      WIRE_SETTINGS_SIZE) != 0 ||
+		 settings.question == 0);
+	f->size = (size_t)size;
+	close(fd);
+}
+
 static void *flood(void *argument)
 {
 	struct greedy *g = argument;
@@ -110,14 +140,17 @@ static void *flood(void *argument)
 	struct frame f;
 
 	while (!atomic_load(&g->stop)) {
-		uint16_t port = atomic_load(&g->port);
+		enum what what = atomic_load(&g->what);
 
-		for (int i = 0; port && i < BURST; i++) {
+		for (int i = 0; what != QUIET && i < BURST; i++) {
 			size_t size;
 
 			part.request_id++;
 			size = wire_part_encode(&part, WIRE_REQUEST, body);
-			make(g, port, WIRE_REQUEST, body, size, &f);
+			make(g, what == TO_NOBODY ? NOBODYS_PORT : WIRE_PORT_CLIENT, WIRE_REQUEST,
+			     body, size, &f);
+			if (what == OF_MEMBER)
+				f = g->settings;
 			g->sent += send(g->fd, f.data, f.size, MSG_DONTWAIT) > 0;
 		}
 		now_ns = clock_now();
@@ -160,12 +193,12 @@ static uint64_t puts_of(const struct other others[OTHERS])
 	return puts;
 }
 
-/* What was acknowledged while it sent to this port. */
-static uint64_t slice(struct greedy *g, const struct other others[OTHERS], uint16_t port)
+/* What was acknowledged while it sent this. */
+static uint64_t slice(struct greedy *g, const struct other others[OTHERS], enum what what)
 {
 	uint64_t before, end;
 
-	atomic_store(&g->port, port);
+	atomic_store(&g->what, what);
 	before = puts_of(others);
 	end = clock_ms() + SLICE_MS;
 	while (clock_ms() < end)
@@ -178,13 +211,15 @@ static void V37_N13_a_flood_costs_others_what_its_frames_cost(void **state)
 	static struct node_status before, after;
 	static struct other others[OTHERS];
 	static struct greedy g;
-	uint64_t flooded = 0, beside = 0;
+	uint64_t puts[WHATS] = {0};
 
 	(void)state;
 	cluster_up(&c, 3, link_name, "");
 	cluster_enter(&c);
 	g.victim = cluster_wait_leader(&c, 0);
+	g.member = g.victim % 3 + 1;
 	open_and_prove(&g);
+	record(&g);
 	for (uint32_t i = 0; i < OTHERS; i++) {
 		others[i].node = g.victim;
 		others[i].number = i;
@@ -194,8 +229,8 @@ static void V37_N13_a_flood_costs_others_what_its_frames_cost(void **state)
 	require(&c, cluster_status(&c, g.victim, &before), "n%u does not answer", g.victim);
 	require(&c, pthread_create(&g.thread, NULL, flood, &g) == 0, "no thread");
 	for (int i = 0; i < SLICES; i++) {
-		beside += slice(&g, others, NOBODYS_PORT);
-		flooded += slice(&g, others, WIRE_PORT_CLIENT);
+		for (enum what what = TO_NOBODY; what < WHATS; what++)
+			puts[what] += slice(&g, others, what);
 	}
 	atomic_store(&g.stop, true);
 	pthread_join(g.thread, NULL);
@@ -204,11 +239,14 @@ static void V37_N13_a_flood_costs_others_what_its_frames_cost(void **state)
 		pthread_join(others[i].thread, NULL);
 	require(&c, cluster_status(&c, g.victim, &after), "n%u does not answer", g.victim);
 	printf("# %" PRIu64 " frames; %" PRIu64 " puts beside them, and %" PRIu64
-	       " under the flood\n",
-	       atomic_load(&g.sent), beside, flooded);
-	require(&c, beside > 0 && flooded * WORSE_MAX >= beside,
-		"%" PRIu64 " puts under the flood, %" PRIu64 " beside as many frames", flooded,
-		beside);
+	       " under a client's, and %" PRIu64 " under a member's\n",
+	       atomic_load(&g.sent), puts[TO_NOBODY], puts[OF_CLIENT], puts[OF_MEMBER]);
+	require(&c,
+		puts[TO_NOBODY] > 0 && puts[OF_CLIENT] * WORSE_MAX >= puts[TO_NOBODY] &&
+			puts[OF_MEMBER] * WORSE_MAX >= puts[TO_NOBODY],
+		"%" PRIu64 " puts under a client's flood, %" PRIu64
+		" under a member's, and %" PRIu64 " beside as many frames",
+		puts[OF_CLIENT], puts[OF_MEMBER], puts[TO_NOBODY]);
 	require(&c, cluster_number(&c, g.victim, "refused_share") > 0, "nothing was too much");
 	require(&c, after.term == before.term && strcmp(after.role, "leader") == 0,
 		"term %" PRIu64 " and %s, after term %" PRIu64, after.term, after.role,

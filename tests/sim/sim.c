@@ -9,6 +9,8 @@
  */
 #include "tests/sim/world.h"
 
+#include "node/internal.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,6 +26,18 @@ struct totals {
 	uint64_t rounds, steps, elections, puts, gets, timeouts, crashes, cuts, pauses, slow_disks,
 		wipes, resets, clusters, stood_still, delivered;
 };
+
+/* Whatever happens to them, members never ask so often that they are not heard (N9). */
+static void check_questions(const struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		const struct node *n = w->node[i].node;
+
+		if (n && n->counters.over_seldom > 0)
+			sim_fail(w, i, "an honest member was not heard", n->counters.over_seldom,
+				 0);
+	}
+}
 
 static uint32_t up_count(const struct sim_world *w)
 {
@@ -212,6 +226,7 @@ static void round_run(uint64_t seed, uint32_t nodes, struct totals *t)
 	t->stood_still += !sim_world_verify(&w);
 	t->rounds++;
 	t->steps += w.steps;
+	check_questions(&w);
 	t->elections += w.elections;
 	t->clusters += w.clusters;
 	t->resets += w.resets;
