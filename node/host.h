@@ -21,6 +21,9 @@ typedef void host_tell(void *context, const struct host_finding *finding);
 /* Tells each finding; returns how many are wrong. */
 uint32_t host_check(const struct config *c, host_tell *tell, void *context);
 
+/* Of the files that this process may have open, so many are for what the log reads. */
+uint32_t host_log_files(const struct config *c);
+
 /* What no look at a host can tell, a line each. */
 const char *host_unseen(void);
 

@@ -4,6 +4,7 @@
 #include "node/host_internal.h"
 
 #include "wal/store.h"
+#include "wal/wal.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -24,9 +25,12 @@ enum {
 	MIB = 1 << 20,
 	/*
 	 * A node of two ports has 24 open when it has started (measured), each port more has 4, and
-	 * clients of the admin socket need some: 24 + 5 * 4 and 20 of them.
+	 * clients of the admin socket need some: 24 + 5 * 4 and 20 of them. The segments that the
+	 * log writes are among them, however long it is; for those that it reads it takes of the
+	 * rest, and one if there is none.
 	 */
 	DESCRIPTORS_MIN = 64,
+	DESCRIPTORS_MEMBER = 4,
 	/* What is made beside segments: vote, mark, base, identity; and a segment ahead. */
 	SMALL_BYTES = MIB,
 	SEGMENTS_AT_START = 2,
@@ -179,10 +183,24 @@ void host_space(const struct config *c, struct host_finding *f)
 		host_good(f, "%" PRIu64 " MiB are free", free_bytes / MIB);
 }
 
+static uint64_t descriptors_needed(const struct config *c)
+{
+	return DESCRIPTORS_MIN + DESCRIPTORS_MEMBER * (uint64_t)c->member_count;
+}
+
+uint32_t host_log_files(const struct config *c)
+{
+	uint64_t need = descriptors_needed(c);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= need + WAL_FILES_MAX)
+		return WAL_FILES_MAX;
+	return limit.rlim_max > need ? (uint32_t)(limit.rlim_max - need) : 1;
+}
+
 void host_descriptors(const struct config *c, struct host_finding *f)
 {
-	/* Every segment of a log is opened. */
-	uint64_t need = DESCRIPTORS_MIN + 4 * c->member_count + entries(c->data_dir);
+	uint64_t need = descriptors_needed(c);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -157,6 +157,7 @@ static void set_options(struct quoind *q)
 	o->wal.directory = c->data_dir;
 	o->wal.durability = durability[c->durability];
 	o->wal.segment_size = (uint32_t)c->segment_bytes;
+	o->wal.files_max = host_log_files(c);
 	o->wal.create = true;
 	o->dp.address = c->address;
 	o->dp.prefix = c->prefix;

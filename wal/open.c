@@ -175,6 +175,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	}
 	assert(limits->buffers > 1);
 	assert(limits->buffers <= STATE_BUFFERS_MAX);
+	assert(options->files_max <= WAL_FILES_MAX);
 	w->vote.file = -1;
 	w->prepare.file = -1;
 	w->marker.file = -1;
@@ -183,6 +184,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->durability = options->durability;
 	w->mode = options->durability == WAL_DURABLE ? DISK_DURABLE : DISK_CACHED;
 	w->segment_size = options->segment_size;
+	w->files_max = options->files_max ? options->files_max : WAL_FILES_MAX;
 	(void)snprintf(w->directory, sizeof(w->directory), "%s",
 		       options->directory ? options->directory : "log");
 	w->base = wal_base_initial();

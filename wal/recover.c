@@ -88,12 +88,20 @@ static int decayed_zero(struct recovery *r)
 	return 0;
 }
 
+static bool durability_changes(const struct recovery *r)
+{
+	return r->identity.durability != (uint32_t)r->w->durability + 1;
+}
+
 /* What is written and what is to be synced is open from here on: neither waits for a name. */
 static int segments_open(struct recovery *r)
 {
 	struct wal *w = r->w;
 	size_t first = w->marker.synced < w->tail ? w->marker.synced : w->tail;
 
+	/* Then all are synced, one after the other (durability_change). */
+	if (durability_changes(r) && w->durability == WAL_DURABLE)
+		first = w->marker.synced = w->tail;
 	for (size_t i = first; i < w->segment_count; i++) {
 		int err = wal_segment_file(w, &w->segments[i]);
 
@@ -125,15 +133,22 @@ static int durability_change(struct recovery *r)
 {
 	struct wal *w = r->w;
 
-	if (r->identity.durability == (uint32_t)w->durability + 1)
+	if (!durability_changes(r))
 		return 0;
 	for (size_t i = 0; w->durability == WAL_DURABLE && i < w->segment_count; i++) {
-		int err = wal_segment_file(w, &w->segments[i]);
+		struct segment *segment = &w->segments[i];
+		bool open = segment->file >= 0;
+		int err = wal_segment_file(w, segment);
 
 		if (err == 0)
-			err = wal_io_sync(w->disk, w->segments[i].file);
+			err = wal_io_sync(w->disk, segment->file);
 		if (err != 0)
-			return segment_refuse(w, err, &w->segments[i], "sync");
+			return segment_refuse(w, err, segment, "sync");
+		if (open)
+			continue;
+		/* All of a long log at once would be more than a process may have open. */
+		wal_io_close(w->disk, segment->file);
+		segment->file = -1;
 	}
 	return wal_identity_make(w, 0);
 }

@@ -7,9 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Files kept open for reading, beside the ones in use: 64 MiB each, so a read rarely opens one. */
-enum { SEGMENT_FILES_MAX = 64 };
-
 int wal_segment_append(struct wal *w, const struct segment *segment)
 {
 	if (w->segment_count == w->segment_capacity) {
@@ -75,7 +72,7 @@ int wal_segment_open(struct wal *w, struct segment *segment, uint64_t tag)
 {
 	struct disk_call call = {.kind = DISK_OPEN, .mode = w->mode};
 
-	(void)files_trim(w, SEGMENT_FILES_MAX - 1);
+	(void)files_trim(w, w->files_max - 1);
 	wal_meta_segment_name(call.name, segment->sequence);
 	return w->disk->ops->call(w->disk, &call, tag);
 }
@@ -97,6 +94,6 @@ bool wal_segment_roll(struct wal *w)
 	/* What ended was on stable storage when it did. */
 	if (w->durability == WAL_DURABLE)
 		w->marker.synced = w->tail;
-	(void)files_trim(w, SEGMENT_FILES_MAX);
+	(void)files_trim(w, w->files_max);
 	return true;
 }

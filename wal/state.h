@@ -198,6 +198,7 @@ struct wal {
 	enum disk_mode mode; /* of the segments */
 	uint32_t unit;
 	uint32_t segment_size;
+	uint32_t files_max;
 	struct wal_limits limits;
 
 	bool lost; /* acknowledged writes are gone, and nobody has brought them back yet */

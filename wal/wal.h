@@ -33,6 +33,8 @@ const char *wal_durability_name(enum wal_durability durability);
 enum {
 	WAL_SEGMENT_SIZE_MIN = 4 * 1024 * 1024, /* holds the largest command, 1.55 MiB, twice */
 	WAL_SEGMENT_SIZE_DEFAULT = 64 * 1024 * 1024,
+	/* Kept open for reading, beside those in use: 64 MiB each, so a read rarely opens one. */
+	WAL_FILES_MAX = 64,
 	WAL_ERROR_MAX = 512,
 	WAL_RECORD_SIZE_MAX = 1024,
 };
@@ -53,6 +55,7 @@ struct wal_options {
 	enum wal_durability durability;
 	uint32_t segment_size;  /* a multiple of 1 MiB, at least WAL_SEGMENT_SIZE_MIN */
 	uint64_t identity_seed; /* fresh randomness: of a new directory's identity, of each start */
+	uint32_t files_max;     /* 1 to WAL_FILES_MAX, if there are fewer; 0: as many */
 	bool create;            /* make the directory if it is not there or empty; else -ENOENT */
 	/*
 	 * How long whoever must stand still for the disk does so, once the log is open: then it

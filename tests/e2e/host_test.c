@@ -3,6 +3,7 @@
  * what is advised is the way out.
  */
 #include "tests/e2e/hosts.h"
+#include "tests/e2e/load.h"
 #include "tests/e2e/process.h"
 #include "tests/unit/test.h"
 
@@ -313,6 +314,99 @@ static void F17_a_node_that_runs_already(void **state)
 	process_remove(&p);
 }
 
+/* --- the log and the limit of open files ------------------------------------------------- */
+
+enum {
+	LONG_LOG = 48, /* segments: more than are left for them */
+	LONG_VALUE = 1 << 20,
+	LONG_PUTS = LONG_LOG * 4,
+	LIMIT_LOW = 50,
+	PUT_MS = 20000,
+};
+
+struct limited {
+	int out;
+	uint64_t files;
+};
+
+static void limit_files(void *context)
+{
+	const struct limited *l = context;
+
+	dup2(l->out, STDOUT_FILENO);
+	dup2(l->out, STDERR_FILENO);
+	hosts_limit(RLIMIT_NOFILE, l->files);
+}
+
+static void put_much(struct process *p, uint32_t puts)
+{
+	char endpoint[128];
+	struct one o;
+
+	one_open(&o, cluster_admin(&p->c, 1, endpoint));
+	for (uint32_t i = 0; i < puts; i++)
+		assert_int_equal(one_put_large(&o, "key", LONG_VALUE, PUT_MS), 0);
+	one_close(&o);
+}
+
+/* Both looks refuse it, and both name the same number. */
+static uint64_t refused_with(struct process *p, struct limited *l, uint64_t files)
+{
+	static const char *const check[] = {"--check", NULL};
+	char says[64];
+	uint64_t needs = 0;
+
+	l->files = files;
+	snprintf(says, sizeof(says), "may have %llu open files, and needs ",
+		 (unsigned long long)files);
+	for (int i = 0; i < 2; i++) {
+		const char *at;
+
+		assert_int_equal(ftruncate(l->out, 0), 0);
+		assert_int_equal(lseek(l->out, 0, SEEK_SET), 0);
+		process_start(p, i == 0 ? check : NULL, limit_files, l);
+		process_must_exit(p, EXIT_START);
+		at = strstr(written(l->out), says);
+		if (!at)
+			fail_msg("not \"%s\": %s", says, text);
+		assert_true(i == 0 || strtoull(at + strlen(says), NULL, 10) == needs);
+		needs = strtoull(at + strlen(says), NULL, 10);
+	}
+	return needs;
+}
+
+/*
+ * However long a log is, a start needs no more open files for it: it needs what it says, runs with
+ * that, and not with one less.
+ */
+static void F14_F23_a_long_log_starts_with_few_open_files(void **state)
+{
+	struct limited l = {.out = memfd_create("out", MFD_CLOEXEC)};
+	struct process p;
+	uint64_t needs;
+
+	(void)state;
+	process_prepare(&p, "");
+	needs = refused_with(&p, &l, LIMIT_LOW);
+	process_start(&p, NULL, NULL, NULL);
+	process_wait_leading(&p);
+	put_much(&p, LONG_PUTS);
+	assert_int_equal(kill(p.pid, SIGKILL), 0);
+	assert_true(process_wait(&p, CLUSTER_WAIT_MS));
+	assert_int_equal(refused_with(&p, &l, needs - 1), needs);
+	l.files = needs;
+	process_start(&p, NULL, limit_files, &l);
+	process_wait_leading(&p);
+	/* Its clients find descriptors too, and the log goes on to the next segments. */
+	put_much(&p, 16);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	if (strstr(written(l.out), "descriptor"))
+		fail_msg("%s", text);
+	close(l.out);
+	process_remove(&p);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -320,6 +414,7 @@ int main(void)
 		cmocka_unit_test(F22_what_is_advised_helps),
 		cmocka_unit_test(F17_a_node_that_runs_already),
 		cmocka_unit_test(F4_what_a_killed_node_left),
+		cmocka_unit_test(F14_F23_a_long_log_starts_with_few_open_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,6 +194,34 @@ static void F14_V17_a_long_log_takes_few_descriptors(void **state)
 	test_log_free(&t);
 }
 
+/*
+ * A start of a long log takes few as well, also one that makes of the mode written the mode durable
+ * and has to sync all of it; and what is read afterwards takes as many as it is given.
+ */
+static void F14_F23_a_long_log_is_started_with_few_descriptors(void **state)
+{
+	enum { SEGMENTS = 40, FEW = 8, READ = 2 };
+	struct test_log t;
+	raft_index last;
+
+	(void)state;
+	test_log_init(&t);
+	t.options.durability = WAL_WRITTEN;
+	assert_int_equal(test_log_open(&t), 0);
+	roll(&t, SEGMENTS);
+	last = t.wal->last_index;
+	test_log_close(&t);
+	t.options.durability = WAL_DURABLE;
+	t.options.files_max = READ;
+	fake_files_max(t.disk, FEW);
+	if (test_log_open(&t))
+		fail_msg("%s", t.error);
+	test_expect(t.wal, 1, last, 1);
+	/* The tail and the one ahead of it; vote and mark; and what is read. */
+	assert_in_range(fake_files(t.disk), 4, 4 + READ);
+	test_log_free(&t);
+}
+
 /* What no look at the file system shows keeps the alarm on from one try to the next. */
 static void V17_an_alarm_stays_while_each_try_fails(void **state)
 {
@@ -277,6 +305,7 @@ int main(void)
 		cmocka_unit_test(V17_a_full_log_waits_and_goes_on_by_itself),
 		cmocka_unit_test(V17_no_space_at_any_step_of_a_segment),
 		cmocka_unit_test(F14_V17_a_long_log_takes_few_descriptors),
+		cmocka_unit_test(F14_F23_a_long_log_is_started_with_few_descriptors),
 		cmocka_unit_test(V17_an_alarm_stays_while_each_try_fails),
 		cmocka_unit_test(V23_a_failed_step_is_told_in_its_own_words),
 		cmocka_unit_test(V17_a_directory_is_not_made_without_space),
