@@ -342,12 +342,3 @@ void faults_print(const struct faults *f)
 	}
 	printf("\n");
 }
-
-bool faults_all(const struct faults *f)
-{
-	for (size_t i = 0; i < KINDS; i++) {
-		if (has(f, &kinds[i]) && f->counts[i] == 0)
-			return false;
-	}
-	return true;
-}

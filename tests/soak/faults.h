@@ -27,7 +27,5 @@ void faults_create(struct faults *f, struct cluster *c, struct disks *disks, uin
 void faults_round(struct faults *f);
 /* "kill 12, pause 9, ..." */
 void faults_print(const struct faults *f);
-/* True if each kind that this link has was drawn. */
-bool faults_all(const struct faults *f);
 
 #endif
