@@ -122,8 +122,8 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 enum {
 	/*
 	 * What waits is read to its end, for whoever floods is told apart by reading alone, and
-	 * what costs more than that has its share (serve/share.h): 512 frames, half of what a
-	 * device's queue holds.
+	 * what costs more than that has its share (serve/share.h). The end is 512 frames, half of
+	 * what a device's queue holds, so that what is due is not late for long.
 	 */
 	BURSTS_TURN = 16,
 	BURSTS_DUE = 128, /* more than a device's queue holds */
@@ -149,8 +149,7 @@ static uint32_t receive_burst(struct node *n)
 
 /*
  * A node that is about to end a silence reads all of its mail first, because a node that was
- * descheduled finds its leader's heartbeats there, behind whatever else waits (V8). A leader, and
- * whoever else has something due, sends first.
+ * descheduled finds its leader's heartbeats there, behind whatever else waits (V8).
  */
 void node_receive(struct node *n)
 {
