@@ -205,9 +205,13 @@ static void receive_first(struct udp_door *d, const struct dp_address *from,
 			  const struct wire_part *part)
 {
 	enum serve_status why;
-	struct request *q = serve_open(d->serve, &d->door, part->request_id, part->total_size,
-				       source_of(from), part->timeout_us, &why);
+	struct request *q;
 
+	/* The rest of a large one comes later, and costs what parts cost. */
+	if (part->total_size > WIRE_PART_SIZE && !serve_hear(d->serve, source_of(from), true))
+		return;
+	q = serve_open(d->serve, &d->door, part->request_id, part->total_size, source_of(from),
+		       part->timeout_us, &why);
 	if (!q) {
 		/* A client that hears nothing asks again. */
 		if (serve_tell(d->serve, source_of(from)))
@@ -222,8 +226,8 @@ static void receive_first(struct udp_door *d, const struct dp_address *from,
 		begin(d, q, part->kind);
 		return;
 	}
-	wire_part_add(q->parts, part);
-	send_reply(d, from, part->cookie, q->id, q->parts->next, WIRE_OK);
+	wire_part_add(&q->buffer->parts, part);
+	send_reply(d, from, part->cookie, q->id, q->buffer->parts.next, WIRE_OK);
 }
 
 static void receive_request(struct udp_door *d, const struct dp_address *from,
@@ -252,10 +256,10 @@ static void receive_request(struct udp_door *d, const struct dp_address *from,
 		send_reply(d, from, part->cookie, q->id, parts_count(q->size), WIRE_OK);
 		return;
 	}
-	if (wire_part_add(q->parts, part))
+	if (wire_part_add(&q->buffer->parts, part))
 		serve_gathered(d->serve, q);
-	send_reply(d, from, part->cookie, q->id, q->parts->next, WIRE_OK);
-	if (parts_complete(q->parts))
+	send_reply(d, from, part->cookie, q->id, q->buffer->parts.next, WIRE_OK);
+	if (parts_complete(&q->buffer->parts))
 		begin(d, q, part->kind);
 }
 

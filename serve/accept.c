@@ -88,7 +88,7 @@ static struct request *keep(struct serve *s, raft_id from, const struct forward_
 	}
 	*sender_of(q) = from;
 	if (q->buffer)
-		parts_begin(q->parts, q->buffer, p->part.total_size);
+		parts_begin(&q->buffer->parts, q->buffer->bytes, p->part.total_size);
 	return q;
 }
 
@@ -112,13 +112,15 @@ static enum serve_status judge(struct serve *s, struct request *q,
 		q->status = status;
 		request_move(&s->requests, q, REQUEST_ANSWERED);
 		q->deadline_ns = s->now_ns + SERVE_RESEND_NS_MAX;
+		/* What is kept for late duplicates is the word. */
+		request_shed(&s->requests, q);
 	}
 	return status;
 }
 
 static void say(struct serve *s, struct request *q, enum serve_status status)
 {
-	uint32_t next = q->buffer ? q->parts->next : 1;
+	uint32_t next = q->buffer ? q->buffer->parts.next : parts_count(q->size);
 
 	/* A refusal leaves the last part wanted: its resend tries again. */
 	reply(s, *sender_of(q), q->id, next - (status != SERVE_OK), status);
@@ -139,9 +141,9 @@ static bool add(struct serve *s, struct request *q, const struct part *part)
 
 	q->deadline_ns = s->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
 	if (q->buffer) {
-		if (parts_add(q->parts, part))
+		if (parts_add(&q->buffer->parts, part))
 			q->asked_ns = s->now_ns;
-		whole = parts_complete(q->parts);
+		whole = parts_complete(&q->buffer->parts);
 	} else {
 		memcpy(q->small, part->data, part->size);
 	}

@@ -6,20 +6,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static uint32_t bucket_of(uint64_t a, uint64_t b)
 {
 	return (uint32_t)mix(a ^ mix(b)) & (REQUEST_BUCKETS - 1);
-}
-
-/* Untouched pages of the pool cost nothing, so a node without large requests pays for none. */
-static void *map(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
 }
 
 int requests_create(struct requests *r)
@@ -33,22 +23,12 @@ int requests_create(struct requests *r)
 	for (int i = 0; i < REQUESTS_MAX; i++)
 		TAILQ_INSERT_TAIL(&r->list[REQUEST_FREE], &r->slot[i], list);
 	r->in_state[REQUEST_FREE] = REQUESTS_MAX;
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		r->buffer[i].bytes = map(PARTS_MESSAGE_SIZE_MAX);
-		if (!r->buffer[i].bytes) {
-			requests_destroy(r);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	return buffers_create(&r->buffers);
 }
 
 void requests_destroy(struct requests *r)
 {
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		if (r->buffer[i].bytes)
-			munmap(r->buffer[i].bytes, PARTS_MESSAGE_SIZE_MAX);
-	}
+	buffers_destroy(&r->buffers);
 	free(r->slot);
 }
 
@@ -89,22 +69,19 @@ void request_move(struct requests *r, struct request *q, enum request_state stat
 	}
 }
 
-static void buffer_release(struct requests *r, struct request *q)
+void request_shed(struct requests *r, struct request *q)
 {
-	for (int i = 0; q->buffer && i < REQUEST_BUFFERS_MAX; i++) {
-		if (r->buffer[i].bytes == q->buffer) {
-			assert(r->buffer[i].taken);
-			r->buffer[i].taken = false;
-			q->buffer = NULL;
-		}
-	}
-	assert(!q->buffer);
+	if (!q->buffer)
+		return;
+	shares_give(&r->shares, q->source, q->buffer->class);
+	buffers_give(&r->buffers, q->buffer);
+	q->buffer = NULL;
 }
 
 void request_close(struct requests *r, struct request *q)
 {
 	assert(q->state != REQUEST_FREE);
-	buffer_release(r, q);
+	request_shed(r, q);
 	LIST_REMOVE(q, by_id);
 	request_move(r, q, REQUEST_FREE);
 }
@@ -112,7 +89,7 @@ void request_close(struct requests *r, struct request *q)
 /* One that is whole in nobody's hands: it is being gathered, or only kept. */
 static bool may_give_up(const struct request *q)
 {
-	return q->buffer && (q->state == REQUEST_RECEIVING || q->state == REQUEST_ANSWERED);
+	return q->state == REQUEST_RECEIVING || q->state == REQUEST_ANSWERED;
 }
 
 static bool is_idle(const struct requests *r, const struct request *q)
@@ -122,74 +99,72 @@ static bool is_idle(const struct requests *r, const struct request *q)
 }
 
 /* The one that was used longest ago, and of one source if it is to be; answers come first. */
-static struct request *oldest(struct requests *r, bool idle, const uint64_t *source)
+static struct request *oldest(struct requests *r, uint32_t class, bool idle, const uint64_t *source)
 {
-	static const enum request_state states[] = {REQUEST_ANSWERED, REQUEST_RECEIVING};
-	struct request *best = NULL, *q;
+	struct request *best = NULL;
 
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]) && !best; i++) {
-		TAILQ_FOREACH(q, &r->list[states[i]], list)
-		{
-			if (!(idle ? is_idle(r, q) : may_give_up(q)) ||
-			    (source && q->source != *source))
-				continue;
-			if (!best || q->asked_ns < best->asked_ns)
-				best = q;
-		}
+	for (uint32_t i = buffers_first(class); i < buffers_end(class); i++) {
+		struct request *q = r->buffers.buffer[i].owner;
+
+		if (!(idle ? is_idle(r, q) : may_give_up(q)) || (source && q->source != *source))
+			continue;
+		if (!best || q->state > best->state ||
+		    (q->state == best->state && q->asked_ns < best->asked_ns))
+			best = q;
 	}
 	return best;
 }
 
-static uint32_t buffers_of(const struct requests *r, uint64_t source)
-{
-	uint32_t n = 0;
-
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
-		n += r->buffer[i].taken && r->buffer[i].owner->source == source;
-	return n;
-}
-
 /* Of the source that has most, if that is more than this one's share would be. */
-static struct request *of_the_greediest(struct requests *r, uint64_t source)
+static struct request *of_the_greediest(struct requests *r, uint32_t class, uint64_t source)
 {
-	uint32_t most = buffers_of(r, source) + 1;
+	uint32_t most = shares_taken(&r->shares, source, class) + 1;
 	struct request *victim = NULL;
 
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		const struct request *owner = r->buffer[i].owner;
-		uint32_t n = buffers_of(r, owner->source);
+	for (uint32_t i = buffers_first(class); i < buffers_end(class); i++) {
+		struct request *q = r->buffers.buffer[i].owner;
+		uint32_t n = shares_taken(&r->shares, q->source, class);
 
-		if (owner->source == source || n <= most)
-			continue;
-		struct request *q = oldest(r, false, &owner->source);
-		if (q) {
+		if (q->source != source && n > most && may_give_up(q)) {
 			victim = q;
 			most = n;
 		}
 	}
+	return victim ? oldest(r, class, false, &victim->source) : NULL;
+}
+
+/* One that gives its buffer up, or NULL; in one turn nobody looks in vain twice. */
+static struct request *victim_of(struct requests *r, uint32_t class, uint64_t source)
+{
+	struct request_barren *barren = &r->barren[class];
+	uint32_t taken = shares_taken(&r->shares, source, class);
+	struct request *victim;
+
+	if (barren->ns == r->now_ns && taken >= barren->taken)
+		return NULL;
+	victim = oldest(r, class, true, NULL);
+	if (!victim)
+		victim = of_the_greediest(r, class, source);
+	if (!victim)
+		*barren = (struct request_barren){r->now_ns, taken};
 	return victim;
 }
 
-static bool buffer_take(struct requests *r, struct request *q)
+static bool buffer_take(struct requests *r, struct request *q, uint32_t size)
 {
+	uint32_t class = buffers_class(size);
 	struct request *victim;
 
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
-		if (!r->buffer[i].taken) {
-			r->buffer[i].taken = true;
-			r->buffer[i].owner = q;
-			q->buffer = r->buffer[i].bytes;
-			q->parts = &r->buffer[i].parts;
-			return true;
-		}
+	q->buffer = buffers_take(&r->buffers, class, q);
+	if (!q->buffer) {
+		victim = victim_of(r, class, q->source);
+		if (!victim)
+			return false;
+		request_close(r, victim);
+		q->buffer = buffers_take(&r->buffers, class, q);
 	}
-	victim = oldest(r, true, NULL);
-	if (!victim)
-		victim = of_the_greediest(r, q->source);
-	if (!victim)
-		return false;
-	request_close(r, victim);
-	return buffer_take(r, q);
+	shares_take(&r->shares, q->source, class);
+	return true;
 }
 
 bool request_may_open(const struct requests *r, uint64_t source)
@@ -219,9 +194,9 @@ struct request *request_open(struct requests *r, struct door *door, uint64_t id,
 	q->asked_ns = r->now_ns;
 	q->data = q->small;
 	if (size > REQUEST_SMALL_SIZE) {
-		if (!buffer_take(r, q))
+		if (!buffer_take(r, q, size))
 			return NULL;
-		q->data = q->buffer;
+		q->data = q->buffer->bytes;
 	}
 	LIST_INSERT_HEAD(&r->by_id[bucket_of(id, 0)], q, by_id);
 	request_move(r, q, REQUEST_RECEIVING);
@@ -263,12 +238,12 @@ bool request_set_answer(struct requests *r, struct request *q, const uint8_t *an
 	assert(size <= PARTS_MESSAGE_SIZE_MAX);
 	q->answer = q->small_answer;
 	if (size > REQUEST_SMALL_SIZE) {
-		/*
-		 * The request's own bytes are no longer needed: their buffer can take the answer.
-		 */
-		if (!q->buffer && !buffer_take(r, q))
+		/* The request's own bytes are no longer needed: their buffer may do. */
+		if (q->buffer && q->buffer->class != buffers_class(size))
+			request_shed(r, q);
+		if (!q->buffer && !buffer_take(r, q, size))
 			return false;
-		q->answer = q->buffer;
+		q->answer = q->buffer->bytes;
 	}
 	if (size)
 		memcpy(q->answer, answer, size);

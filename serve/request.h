@@ -18,6 +18,7 @@
 
 #include "base/parts.h"
 #include "raft/types.h"
+#include "serve/buffers.h"
 #include "serve/door.h"
 #include "serve/share.h"
 
@@ -31,7 +32,6 @@ enum {
 	REQUESTS_MAX = 2048, /* 5.6 MiB with their small messages; a closed-loop client has one */
 	REQUEST_BUCKETS = 4096,
 	REQUEST_SMALL_SIZE = PARTS_PART_SIZE,
-	REQUEST_BUFFERS_MAX = 16, /* large messages at a time: 16 x 1.63 MiB = 26 MiB */
 	REQUEST_DOOR_SIZE = 48,
 };
 
@@ -70,10 +70,9 @@ struct request {
 	uint64_t deadline_ns;
 	uint64_t source; /* who sent it, as far as shares go; 0: who has no share */
 
-	uint8_t *data; /* small, a buffer of the pool, or its door's */
+	uint8_t *data; /* small, a buffer's, or its door's */
 	uint32_t size;
-	struct parts *parts; /* of the buffer, for who gathers it */
-	uint8_t *buffer;     /* of the pool, or NULL */
+	struct buffer *buffer; /* or NULL */
 
 	uint64_t session, sequence; /* of a command */
 	bool session_listed;
@@ -112,11 +111,10 @@ struct request {
 TAILQ_HEAD(request_list, request);
 LIST_HEAD(request_bucket, request);
 
-struct request_buffer {
-	uint8_t *bytes; /* PARTS_MESSAGE_SIZE_MAX */
-	struct parts parts;
-	bool taken;
-	struct request *owner; /* while it is taken */
+/* When a buffer was looked for in vain, by one that had so many of its class. */
+struct request_barren {
+	uint64_t ns;
+	uint32_t taken;
 };
 
 struct requests {
@@ -128,7 +126,8 @@ struct requests {
 	uint32_t in_state[REQUEST_STATE_COUNT]; /* the lists' lengths */
 	uint32_t open;                          /* neither FREE nor ANSWERED */
 	struct shares shares;                   /* of these, and of the loop's time */
-	struct request_buffer buffer[REQUEST_BUFFERS_MAX];
+	struct buffers buffers;
+	struct request_barren barren[BUFFERS_CLASSES];
 };
 
 /* 0 or -ENOMEM. */
@@ -137,10 +136,10 @@ void requests_destroy(struct requests *r);
 
 /*
  * A new request in RECEIVING, or NULL: the table is full of open ones, or its source has its share.
- * With `size` over REQUEST_SMALL_SIZE it gets a buffer of the pool, or NULL too.
+ * With `size` over REQUEST_SMALL_SIZE it gets a buffer, or NULL too.
  *
- * The pool is shared out (N13): where none is free, first an answer that was given or is not asked
- * for any more gives its buffer up, then a request of which nothing new has come for
+ * Buffers of one size are shared out (N13): where none is free, first an answer that was given or
+ * is not asked for any more gives its buffer up, then a request of which nothing new has come for
  * REQUEST_STALE_NS, and then the source that has at least two more than the one that asks: its
  * least recently used. So whoever takes all of them keeps them until another wants some.
  */
@@ -150,6 +149,8 @@ struct request *request_open(struct requests *r, struct door *door, uint64_t id,
 bool request_may_open(const struct requests *r, uint64_t source);
 void request_move(struct requests *r, struct request *q, enum request_state state);
 void request_close(struct requests *r, struct request *q);
+/* Its bytes are not needed any more: nobody waits for its buffer. */
+void request_shed(struct requests *r, struct request *q);
 
 /* The next one of a door with this id after `after`; NULL: the first, and then none. */
 struct request *request_find(struct requests *r, const struct door *door, uint64_t id,

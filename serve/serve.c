@@ -116,7 +116,7 @@ struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint
 	}
 	q->deadline_ns = deadline_of(s, timeout_us);
 	if (q->buffer)
-		parts_begin(q->parts, q->buffer, size);
+		parts_begin(&q->buffer->parts, q->buffer->bytes, size);
 	return q;
 }
 

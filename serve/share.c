@@ -73,6 +73,24 @@ bool shares_may_open(const struct shares *s, uint64_t source, uint32_t free)
 	return s->proven[place_of(s, source)].open < free;
 }
 
+void shares_take(struct shares *s, uint64_t source, uint32_t class)
+{
+	proven_of(s, source)->taken[class]++;
+}
+
+void shares_give(struct shares *s, uint64_t source, uint32_t class)
+{
+	struct share *of = proven_of(s, source);
+
+	assert(of->taken[class] > 0);
+	of->taken[class]--;
+}
+
+uint32_t shares_taken(const struct shares *s, uint64_t source, uint32_t class)
+{
+	return s->proven[place_of(s, source)].taken[class];
+}
+
 bool shares_tell(struct shares *s, uint64_t source)
 {
 	struct share *of = proven_of(s, source);

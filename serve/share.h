@@ -18,6 +18,8 @@
 #ifndef SERVE_SHARE_H
 #define SERVE_SHARE_H
 
+#include "serve/buffers.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,6 +45,7 @@ struct share {
 	struct share_account begun, packets;
 	uint64_t told; /* in this turn */
 	uint32_t open; /* requests */
+	uint16_t taken[BUFFERS_CLASSES];
 };
 
 struct shares {
@@ -67,6 +70,11 @@ void shares_begin(struct shares *s, uint64_t source, uint32_t units);
 void shares_open(struct shares *s, uint64_t source);
 void shares_close(struct shares *s, uint64_t source);
 bool shares_may_open(const struct shares *s, uint64_t source, uint32_t free);
+
+/* A buffer of a class more, or one less; how many it has. */
+void shares_take(struct shares *s, uint64_t source, uint32_t class);
+void shares_give(struct shares *s, uint64_t source, uint32_t class);
+uint32_t shares_taken(const struct shares *s, uint64_t source, uint32_t class);
 
 /* What was too much is told once in a turn, and then nothing: that is the cheapest end there is. */
 bool shares_tell(struct shares *s, uint64_t source);

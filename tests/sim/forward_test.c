@@ -100,9 +100,9 @@ static void parts_of_an_earlier_life_are_not_joined(void)
 	/* The follower dies when the leader has some of the parts. */
 	size = put_encode(&first, 5, 'a');
 	client_ask(follower, WIRE_COMMAND, first, size);
-	while (!leader_receiving(leader) || leader_receiving(leader)->parts->next < 2)
+	while (!leader_receiving(leader) || leader_receiving(leader)->buffer->parts.next < 2)
 		sim_world_run(&w, 1000);
-	assert(!parts_complete(leader_receiving(leader)->parts));
+	assert(!parts_complete(&leader_receiving(leader)->buffer->parts));
 	sim_node_crash(&w, follower);
 	sim_net_drop_port(w.net, follower);
 	sim_node_start(&w, follower);

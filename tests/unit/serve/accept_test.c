@@ -227,18 +227,38 @@ static void a_refusal_leaves_the_last_part_wanted(void **state)
 	assert_int_equal(h.proposals, 2);
 }
 
+/*
+ * What was proposed keeps no buffer: many of them are on their way at once. Its word is kept, and
+ * said again.
+ */
+static void what_was_taken_gives_its_buffer_up(void **state)
+{
+	(void)state;
+	for (uint32_t id = 0; id < 3; id++) {
+		for (uint32_t i = 0; i < 3; i++)
+			part_from(PEER, id, sizeof(command), i);
+		replied(3 * id + 3, SERVE_OK, 3);
+		assert_null(
+			request_find(&h.serve->requests, &h.serve->gathering, id, NULL)->buffer);
+	}
+	assert_int_equal(h.proposals, 3);
+	part_from(PEER, 0, sizeof(command), 1);
+	replied(10, SERVE_OK, 3);
+	assert_int_equal(h.proposals, 3);
+}
+
 static void what_is_never_whole_goes(void **state)
 {
 	(void)state;
-	for (uint64_t i = 0; i < REQUEST_BUFFERS_MAX; i++)
-		part_from(PEER, i, sizeof(command), 0);
-	part_from(PEER, 99, sizeof(command), 0);
-	replied(REQUEST_BUFFERS_MAX + 1, SERVE_BUSY, 0);
+	for (uint64_t i = 0; i < BUFFERS_LARGE_COUNT; i++)
+		part_from(PEER, i, PARTS_MESSAGE_SIZE_MAX, 0);
+	part_from(PEER, 99, PARTS_MESSAGE_SIZE_MAX, 0);
+	replied(BUFFERS_LARGE_COUNT + 1, SERVE_BUSY, 0);
 	assert_int_equal(serve_get_counters(h.serve)->refused, 1);
 	hand_turn(&h, REQUEST_TIMEOUT_NS_DEFAULT);
 	assert_int_equal(serve_open_count(h.serve), 0);
-	part_from(PEER, 99, sizeof(command), 0);
-	replied(REQUEST_BUFFERS_MAX + 2, SERVE_OK, 1);
+	part_from(PEER, 99, PARTS_MESSAGE_SIZE_MAX, 0);
+	replied(BUFFERS_LARGE_COUNT + 2, SERVE_OK, 1);
 }
 
 /*
@@ -302,6 +322,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_id_of_two_peers_is_two_commands, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_refusal_leaves_the_last_part_wanted, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_was_taken_gives_its_buffer_up, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(what_is_never_whole_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -80,32 +80,59 @@ static void a_full_table_refuses_and_answered_ones_make_room(void **state)
 static void buffers_are_bounded_and_come_back(void **state)
 {
 	struct requests *r = *state;
-	struct request *q[REQUEST_BUFFERS_MAX];
+	struct request *q[BUFFERS_LARGE_COUNT];
 
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
+	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++) {
 		q[i] = request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 0);
 		assert_non_null(q[i]);
 		memset(q[i]->data, i, PARTS_MESSAGE_SIZE_MAX);
 	}
-	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1, 0));
-	assert_int_equal(r->open, REQUEST_BUFFERS_MAX);
+	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 0));
+	assert_int_equal(r->open, BUFFERS_LARGE_COUNT);
 	/* One that is being given is no buffer for a new one; one that was given is. */
 	assert_true(request_set_answer(r, q[3], q[3]->data, PARTS_MESSAGE_SIZE_MAX));
 	request_move(r, q[3], REQUEST_ANSWERED);
-	assert_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1, 0));
+	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 0));
 	q[3]->given = true;
-	assert_non_null(request_open(r, &door, 99, REQUEST_SMALL_SIZE + 1, 0));
+	r->now_ns++;
+	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
+		q[i]->asked_ns = r->now_ns;
+	assert_non_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 0));
 	/* So is one that nobody has asked for in a while. */
 	assert_true(request_set_answer(r, q[2], q[2]->data, PARTS_MESSAGE_SIZE_MAX));
 	request_move(r, q[2], REQUEST_ANSWERED);
 	r->now_ns += REQUEST_STALE_NS;
-	assert_null(request_open(r, &door, 98, REQUEST_SMALL_SIZE + 1, 0));
+	assert_null(request_open(r, &door, 98, PARTS_MESSAGE_SIZE_MAX, 0));
 	r->now_ns++;
-	assert_non_null(request_open(r, &door, 98, REQUEST_SMALL_SIZE + 1, 0));
+	assert_non_null(request_open(r, &door, 98, PARTS_MESSAGE_SIZE_MAX, 0));
 	request_close(r, q[4]);
-	assert_non_null(request_open(r, &door, 100, REQUEST_SMALL_SIZE + 1, 0));
-	for (int i = 5; i < REQUEST_BUFFERS_MAX; i++)
+	assert_non_null(request_open(r, &door, 100, PARTS_MESSAGE_SIZE_MAX, 0));
+	for (int i = 5; i < BUFFERS_LARGE_COUNT; i++)
 		assert_int_equal(q[i]->data[PARTS_MESSAGE_SIZE_MAX - 1], i);
+}
+
+/* Values of a few kilobytes do not take the places of the largest there may be, nor run out. */
+static void small_ones_have_small_buffers(void **state)
+{
+	struct requests *r = *state;
+	struct request *q;
+	uint64_t id = 0;
+
+	for (; id < BUFFERS_SMALL_COUNT; id++)
+		assert_non_null(request_open(r, &door, id, BUFFERS_SMALL_SIZE, id + 1));
+	assert_null(request_open(r, &door, id, BUFFERS_SMALL_SIZE, id + 1));
+	q = request_open(r, &door, id, BUFFERS_SMALL_SIZE + 1, 1);
+	assert_non_null(q);
+	assert_int_equal(q->buffer->class, 1);
+	memset(q->data, 1, BUFFERS_SMALL_SIZE + 1);
+	/* An answer that is larger than the request was gets a larger one. */
+	assert_true(request_set_answer(r, q, q->data, BUFFERS_MIDDLE_SIZE));
+	assert_int_equal(q->buffer->class, 1);
+	assert_true(request_set_answer(r, q, q->data, BUFFERS_MIDDLE_SIZE + 1));
+	assert_int_equal(q->buffer->class, 2);
+	for (id = 0; id < BUFFERS_SMALL_COUNT; id++)
+		request_close(r, request_find(r, &door, id, NULL));
+	assert_non_null(request_open(r, &door, id, BUFFERS_SMALL_SIZE, 1));
 }
 
 static void a_large_answer_needs_a_buffer(void **state)
@@ -117,7 +144,7 @@ static void a_large_answer_needs_a_buffer(void **state)
 	memset(answer, 0x5a, sizeof(answer));
 	assert_true(request_set_answer(r, q, answer, REQUEST_SMALL_SIZE));
 	assert_null(q->buffer);
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		request_open(r, &door, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 0);
 	assert_false(request_set_answer(r, q, answer, sizeof(answer)));
 	request_close(r, request_find(r, &door, 100, NULL));
@@ -131,18 +158,18 @@ static void a_large_answer_needs_a_buffer(void **state)
  */
 static void V31_N13_one_source_does_not_keep_all_buffers(void **state)
 {
-	enum { HALF = REQUEST_BUFFERS_MAX / 2 };
+	enum { HALF = BUFFERS_LARGE_COUNT / 2 };
 	struct requests *r = *state;
-	struct request *greedy[REQUEST_BUFFERS_MAX], *honest[HALF];
+	struct request *greedy[BUFFERS_LARGE_COUNT], *honest[HALF];
 
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++) {
+	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++) {
 		r->now_ns++;
 		greedy[i] = request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 66);
 		assert_non_null(greedy[i]);
 	}
 	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 66)); /* its own affair */
 	/* It keeps all of them busy but one, whichever. */
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		greedy[i]->asked_ns = r->now_ns - (i == 5);
 	for (int i = 0; i < HALF; i++) {
 		honest[i] = request_open(r, &door, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 7);
@@ -159,9 +186,11 @@ static void V31_N13_one_source_does_not_keep_all_buffers(void **state)
 	assert_true(request_set_answer(r, small, greedy[6]->data, PARTS_MESSAGE_SIZE_MAX));
 	assert_non_null(request_open(r, &door, 301, PARTS_MESSAGE_SIZE_MAX, 8));
 	/* One that is at work is nobody's to take. */
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
-		if (r->buffer[i].owner->state == REQUEST_RECEIVING)
-			request_move(r, r->buffer[i].owner, REQUEST_PROPOSED);
+	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
+		if (r->buffers.buffer[buffers_first(2) + (uint32_t)i].owner->state ==
+		    REQUEST_RECEIVING)
+			request_move(r, r->buffers.buffer[buffers_first(2) + (uint32_t)i].owner,
+				     REQUEST_PROPOSED);
 	request_move(r, small, REQUEST_STREAMING);
 	assert_null(request_open(r, &door, 400, PARTS_MESSAGE_SIZE_MAX, 9));
 }
@@ -171,11 +200,11 @@ static void V31_a_silent_one_gives_its_buffer_up(void **state)
 {
 	struct requests *r = *state;
 
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, (uint64_t)i + 1);
 	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 99));
 	r->now_ns += REQUEST_STALE_NS + 1;
-	for (int i = 0; i < REQUEST_BUFFERS_MAX; i++)
+	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		if (i != 3)
 			request_find(r, &door, (uint64_t)i, NULL)->asked_ns = r->now_ns;
 	assert_non_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 99));
@@ -230,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(V31_N13_one_source_does_not_keep_all_buffers, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(small_ones_have_small_buffers, setup, teardown),
 		cmocka_unit_test_setup_teardown(V31_a_silent_one_gives_its_buffer_up, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(V37_N13_one_source_does_not_fill_the_table, setup,
