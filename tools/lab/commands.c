@@ -151,9 +151,7 @@ static int signal_node(const struct lab_arguments *a, int signal, bool ends)
 
 int lab_kill(const struct lab_arguments *a)
 {
-	bool ends = a->signal == SIGKILL || a->signal == SIGTERM || a->signal == SIGINT;
-
-	return signal_node(a, a->signal, ends);
+	return signal_node(a, a->signal, lab_signal_ends(a->signal));
 }
 
 int lab_pause(const struct lab_arguments *a)

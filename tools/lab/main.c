@@ -79,7 +79,7 @@ static const struct command commands[] = {
 		up_options, 0, 0, lab_up},
 	{"status", "", "What each node is doing. Exit status 0 if a majority agrees on a leader.",
 		status_options, 0, 0, lab_status},
-	{"kill", "N|leader", "End a node at once, and wait until it is gone.",
+	{"kill", "N|leader", "End a node at once, or send it another signal; waits until it is gone if that ends a node.",
 		kill_options, 1, 1, lab_kill},
 	{"restart", "N|leader", "Start a node again, after ending it if it runs; returns when it is up to date.",
 		restart_options, 1, 1, lab_restart},

@@ -125,6 +125,21 @@ int lab_process_signal(const struct lab *lab, uint32_t node, int signal)
 	return err;
 }
 
+bool lab_signal_ends(int signal)
+{
+	/* It ignores them, or they stop it, or do nothing by default. */
+	static const int survived[] = {SIGHUP,  SIGUSR1, SIGUSR2,   SIGPIPE, SIGXFSZ,
+				       SIGALRM, SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR,
+				       SIGTTOU, SIGTTIN, SIGSTKFLT, SIGSTOP, SIGTSTP,
+				       SIGCHLD, SIGCONT, SIGWINCH,  SIGURG};
+
+	for (size_t i = 0; i < sizeof(survived) / sizeof(survived[0]); i++) {
+		if (survived[i] == signal)
+			return false;
+	}
+	return true;
+}
+
 int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 {
 	char state = 0;

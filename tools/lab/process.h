@@ -25,6 +25,9 @@ int lab_process_start(struct lab *lab, uint32_t node);
 /* 0; -ESRCH if it does not run (any more). */
 int lab_process_signal(const struct lab *lab, uint32_t node, int signal);
 
+/* Whether a node ends by it, at once or in good order: node/signals.c. */
+bool lab_signal_ends(int signal);
+
 /* Waits until it is gone. 0 or -ETIMEDOUT. */
 int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms);
 

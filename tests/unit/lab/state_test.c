@@ -1,6 +1,7 @@
 /*
  * The lab's memory, and what it reads elsewhere: lab.json, /proc/PID/stat, a node's status.
  */
+#include "node/signals.h"
 #include "tools/lab/ask.h"
 #include "tools/lab/process.h"
 #include "tools/lab/state.h"
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,6 +231,38 @@ static void a_process_is_gone_with_its_last_thread(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* What a node makes of a signal, seen: whether it ends, at once or as it was asked to. */
+static bool node_ends(int signal)
+{
+	enum { NOTHING = 42 };
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+		signals_begin();
+		raise(signal);
+		_exit(signals_stops() > 0 ? 0 : NOTHING);
+	}
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	if (WIFSTOPPED(status)) {
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		return false;
+	}
+	return !WIFEXITED(status) || WEXITSTATUS(status) != NOTHING;
+}
+
+static void kill_knows_which_signals_end_a_node(void **state)
+{
+	(void)state;
+	for (int signal = 1; signal < 32; signal++) {
+		if (lab_signal_ends(signal) != node_ends(signal))
+			fail_msg("SIG%s", sigabbrev_np(signal));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +273,7 @@ int main(void)
 		cmocka_unit_test(a_recycled_pid_is_never_signalled),
 		cmocka_unit_test(a_process_is_gone_with_its_last_thread),
 		cmocka_unit_test(a_leader_needs_a_majority_in_its_term),
+		cmocka_unit_test(kill_knows_which_signals_end_a_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
