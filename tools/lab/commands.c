@@ -110,14 +110,14 @@ int lab_status(const struct lab_arguments *a)
 	return err || leader >= 0 ? err : LAB_EXIT_FAILED;
 }
 
-/* Opens the lab for change and finds the node that the command names. Its index, or -1. */
+/* Opens the lab for change and finds the node that the command names, as lab_node_find does. */
 static int open_node(struct lab *lab, const struct lab_arguments *a)
 {
-	int node;
+	int err = lab_state_open(lab, a->dir, true), node;
 
-	if (lab_state_open(lab, a->dir, true) != 0) {
+	if (err) {
 		lab_state_close(lab);
-		return -1;
+		return -err;
 	}
 	node = lab_node_find(lab, a->rest[0]);
 	if (node < 0)
@@ -131,7 +131,7 @@ static int signal_node(const struct lab_arguments *a, int signal, bool ends)
 	int node = open_node(&lab, a), err;
 
 	if (node < 0)
-		return LAB_EXIT_FAILED;
+		return -node;
 	err = lab_process_signal(&lab, (uint32_t)node, signal);
 	if (err == -ESRCH)
 		err = lab_fail("n%d does not run", node + 1);
@@ -184,7 +184,7 @@ int lab_restart(const struct lab_arguments *a)
 	uint64_t begun;
 
 	if (found < 0)
-		return LAB_EXIT_FAILED;
+		return -found;
 	err = stop_node(&lab, node);
 	begun = lab_clock_ms();
 	/* After a reboot the lab's other nodes are gone and its namespace too. */
@@ -234,16 +234,16 @@ static int take_partitions(struct lab *lab, const struct lab_arguments *a)
 			continue;
 		leader = lab_node_find(lab, "leader");
 		if (leader < 0)
-			return LAB_EXIT_FAILED;
+			return -leader;
 	}
-	if (a->rest_count > LAB_PARTITIONS_MAX)
-		return lab_fail("at most %d partitions", (int)LAB_PARTITIONS_MAX);
 	lab->partition_count = (uint32_t)a->rest_count;
 	for (int i = 0; i < a->rest_count; i++) {
 		if (partition_expand(lab->partition[i], LAB_PARTITION_SIZE, a->rest[i], leader,
 				     lab->node_count, error) != 0 ||
-		    partition_parse(&partition, lab->partition[i], lab->node_count, error) != 0)
-			return lab_fail("%s", error);
+		    partition_parse(&partition, lab->partition[i], lab->node_count, error) != 0) {
+			lab_fail("%s", error);
+			return LAB_EXIT_USAGE;
+		}
 	}
 	return 0;
 }
@@ -331,7 +331,7 @@ int lab_logs(const struct lab_arguments *a)
 		return err;
 	node = lab_node_find(&lab, a->rest[0]);
 	if (node < 0)
-		return LAB_EXIT_FAILED;
+		return -node;
 	lab_node_path(&lab, (uint32_t)node, ".log", path);
 	if (access(path, R_OK) != 0)
 		return lab_fail("%s: %s", path, strerror(errno));

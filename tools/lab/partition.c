@@ -56,7 +56,7 @@ static void set(bool on[LAB_NODES_MAX][LAB_NODES_MAX], uint32_t from, uint32_t t
 }
 
 /* The words, and what a number of theirs is to the node: percent are millionths, ms are us. */
-static const struct {
+static const struct word {
 	const char *word, *rule;
 	uint32_t numbers_max, factor, limit;
 } words[] = {
@@ -73,11 +73,33 @@ static bool take_number(struct reading *r, uint32_t limit, uint32_t *out)
 	if (*r->at < '0' || *r->at > '9')
 		return false;
 	number = strtoul(r->at, &end, 10);
-	if (*end != ' ' || number == 0 || number > limit)
+	if ((*end != ' ' && *end != '\0') || number == 0 || number > limit)
 		return false;
 	*out = (uint32_t)number;
-	r->at = end + 1;
+	r->at = end + (*end == ' ');
 	return true;
+}
+
+/* The numbers behind a word; behind them begin the groups. */
+static int take_numbers(struct reading *r, const struct word *word, struct partition_fault *f)
+{
+	char range[64];
+	size_t digits;
+
+	while (f->number_count < word->numbers_max &&
+	       take_number(r, word->limit, &f->number[f->number_count]))
+		f->number[f->number_count++] *= word->factor;
+	digits = strspn(r->at, "0123456789");
+	if (digits > 0 && (r->at[digits] == ' ' || r->at[digits] == '\0') &&
+	    f->number_count < word->numbers_max) {
+		snprintf(range, sizeof(range), "a number is out of range, 1 to %u", word->limit);
+		return refuse(r, range);
+	}
+	if (digits > 0 && r->at[digits] == ' ')
+		return refuse(r, "a number too many");
+	if (f->number_count == 0)
+		return refuse(r, "no number");
+	return *r->at == '\0' ? refuse(r, "the groups are missing") : 0;
 }
 
 /* "delay 20 10 ": what happens to frames between the groups that follow. */
@@ -86,7 +108,7 @@ static int take_word(struct reading *r, struct partition *out, struct partition_
 	size_t length = strcspn(r->at, " ");
 
 	*fault = NULL;
-	if (*r->at < 'a' || *r->at > 'z' || r->at[length] == '\0')
+	if (*r->at < 'a' || *r->at > 'z')
 		return 0;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		struct partition_fault *f = &out->fault[out->fault_count];
@@ -95,18 +117,16 @@ static int take_word(struct reading *r, struct partition *out, struct partition_
 			continue;
 		if (out->fault_count == LAB_PARTITIONS_MAX)
 			return refuse(r, "too many");
-		r->at += length + 1;
+		r->at += length + (r->at[length] == ' ');
 		*f = (struct partition_fault){.what = words[i].rule};
-		while (f->number_count < words[i].numbers_max &&
-		       take_number(r, words[i].limit, &f->number[f->number_count]))
-			f->number[f->number_count++] *= words[i].factor;
-		if (f->number_count == 0)
-			return refuse(r, "no number, or one out of range");
+		if (take_numbers(r, &words[i], f) != 0)
+			return -EINVAL;
 		out->fault_count++;
 		*fault = f;
 		return 0;
 	}
-	return refuse(r, "no such word");
+	/* A node's name has no blank behind it. */
+	return r->at[length] == '\0' ? 0 : refuse(r, "no such word");
 }
 
 static void add(struct partition *p, struct partition_fault *fault, uint32_t from, uint32_t to)

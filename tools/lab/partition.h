@@ -26,7 +26,7 @@ struct partition {
 	struct partition_fault fault[LAB_PARTITIONS_MAX];
 };
 
-enum { PARTITION_ERROR_SIZE = 256 };
+enum { PARTITION_ERROR_SIZE = 320 };
 
 /*
  * Writes the numbers for the words "leader" (an index, -1: it is in no text) and "rest": all that

@@ -302,10 +302,10 @@ static int find_leader(const struct lab *lab)
 	for (uint32_t i = 0; i < lab->node_count; i++)
 		lab_report_get(lab, i, ASK_MS, &reports[i]);
 	leader = lab_report_leader(reports, lab->node_count);
-	if (leader < 0)
-		lab_fail("no leader that a majority agrees on: quoin-lab status --dir %s",
+	if (leader >= 0)
+		return leader;
+	return -lab_fail("no leader that a majority agrees on: quoin-lab status --dir %s",
 			 lab->dir);
-	return leader;
 }
 
 int lab_node_find(const struct lab *lab, const char *text)
@@ -318,5 +318,5 @@ int lab_node_find(const struct lab *lab, const char *text)
 	    (uint32_t)(digit[0] - '0') <= lab->node_count)
 		return digit[0] - '1';
 	lab_fail("%s is not a node of this lab: 1 to %u, or leader", text, lab->node_count);
-	return -1;
+	return -LAB_EXIT_USAGE;
 }

@@ -25,7 +25,7 @@ int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, ui
 /* Has a running node drop and hurt frames as lab->partition says. 0 or an exit status, said why. */
 int lab_node_partition(const struct lab *lab, uint32_t node);
 
-/* "2", "n2", or "leader": the node's index, or -1, said why. */
+/* "2", "n2", or "leader": the node's index; or an exit status, negated, said why. */
 int lab_node_find(const struct lab *lab, const char *text);
 
 #endif

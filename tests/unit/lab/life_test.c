@@ -453,10 +453,38 @@ static void F27_wrong_usage_is_2(void **state)
 	static const char *const wrong[] = {
 		"",     "upp",          "up --no-such-option",  "up one",
 		"kill", "up --nodes 8", "restart 1 --until now"};
+	/* Of a lab of three. */
+	static const char *const not_here[] = {
+		"kill 9",
+		"kill 4",
+		"kill x",
+		"restart 9",
+		"pause n4",
+		"resume 0",
+		"logs 4",
+		"partition x",
+		"partition '1|4'",
+		"partition 1",
+		"partition 'loss x 1|2'",
+		"partition 'loss 10'",
+		"partition '1|2' '3'",
+		"partition '1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1|2'"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(lab("%s", wrong[i]), LAB_EXIT_USAGE);
+	assert_int_equal(up(""), 0);
+	for (size_t i = 0; i < sizeof(not_here) / sizeof(not_here[0]); i++) {
+		if (lab("%s", not_here[i]) != LAB_EXIT_USAGE)
+			fail_msg("%s: %s", not_here[i], said);
+	}
+	assert_int_equal(lab("kill 1"), 0);
+	/* A node of the lab, or nobody leads: no wrong usage. */
+	assert_int_equal(lab("kill 1"), LAB_EXIT_FAILED);
+	assert_int_equal(lab("kill leader"), LAB_EXIT_FAILED);
+	assert_int_equal(lab("partition 'leader|rest'"), LAB_EXIT_FAILED);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
 }
 
 /* Also after a failure, so that the next test finds nothing. */
@@ -486,7 +514,7 @@ int main(void)
 		cmocka_unit_test_teardown(F24_restart_says_whether_a_node_is_up_to_date, leave),
 		cmocka_unit_test_teardown(V24_restart_does_not_wait_for_a_majority_that_died,
 					  leave),
-		cmocka_unit_test(F27_wrong_usage_is_2),
+		cmocka_unit_test_teardown(F27_wrong_usage_is_2, leave),
 		cmocka_unit_test_teardown(F18_any_directory_name_will_do, leave),
 	};
 

@@ -174,6 +174,43 @@ static void what_is_no_fault_is_refused(void **state)
 	}
 }
 
+/* What is missing is said, and what is wrong: not the one for the other. */
+static void F27_what_is_missing_is_said(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{"loss 10", ": the groups are missing: "},
+		{"loss 10 ", ": the groups are missing: "},
+		{"delay 20", ": the groups are missing: "},
+		{"delay 20 10", ": the groups are missing: "},
+		{"delay 20 10 ", ": the groups are missing: "},
+		{"loss 10 1", ": one group alone: "},
+		{"loss", ": no number: "},
+		{"delay ", ": no number: "},
+		{"loss 1|2", ": no number: "},
+		{"loss x 1|2", ": no number: "},
+		{"loss 0 1|2", ": a number is out of range, 1 to 100: "},
+		{"loss 101", ": a number is out of range, 1 to 100: "},
+		{"delay 20 10001 1|2", ": a number is out of range, 1 to 10000: "},
+		{"mtu 99999999999999999999 1|2", ": a number is out of range, 1 to 65535: "},
+		{"loss 5 5 1|2", ": a number too many: "},
+		{"delay 1 2 3 1|2", ": a number too many: "},
+		{"eat 5 1|2", ": no such word: "},
+		{"x", ": no node number: "},
+	};
+	char error[PARTITION_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct partition p = {0};
+
+		assert_int_equal(partition_parse(&p, rows[i].text, 3, error), -EINVAL);
+		if (!strstr(error, rows[i].why) || error[strlen(error) - 1] != '\'')
+			fail_msg("'%s': %s", rows[i].text, error);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +222,7 @@ int main(void)
 		cmocka_unit_test(seven_nodes_fit),
 		cmocka_unit_test(frames_are_hurt_where_they_are_sent),
 		cmocka_unit_test(what_is_no_fault_is_refused),
+		cmocka_unit_test(F27_what_is_missing_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
