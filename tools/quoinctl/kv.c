@@ -8,9 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOO_LARGE "etcdserver: request is too large"
+
 static struct kv_bytes bytes_of(const char *text)
 {
 	return (struct kv_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
+/* Its exit status; of a put or del it says whether it may have been done. */
+static int fail(const struct kv_request *request, bool maybe, const char *text)
+{
+	bool command = request->operation != KV_RANGE;
+
+	return complain(command && maybe ? EXIT_UNCERTAIN : EXIT_FAILED, "%s%s", text,
+			!command ? ""
+			: maybe  ? " (it may have been done)"
+				 : " (nothing was done)");
 }
 
 /* A request that etcd refuses as too large is refused before it is sent. */
@@ -31,29 +44,29 @@ static int ask_kv(const struct options *options, struct kv_request *request, str
 				 : options->serializable        ? WIRE_QUERY_LOCAL
 								: WIRE_QUERY;
 	char error[ERROR_SIZE];
-	bool uncertain;
 	int status;
 
 	*copy = NULL;
 	if (!fits(request))
-		return complain(EXIT_FAILED, "etcdserver: request is too large");
+		return fail(request, false, TOO_LARGE);
 	status = ask(options, kind, request, reply, error);
 	if (status)
 		return complain(status, "%s", error);
 	*copy = malloc(reply->size ? reply->size : 1);
 	if (!*copy)
-		return complain(EXIT_FAILED, "out of memory");
+		return fail(request, true, "out of memory");
 	memcpy(*copy, reply->data, reply->size);
-	if (kv_answer_decode(answer, *copy, reply->size))
-		return complain(EXIT_FAILED,
-				"%s: an answer that cannot be read: is it another release?",
-				endpoint_text(reply->endpoint));
-	uncertain = answer->status == KV_SESSION_EXPIRED || answer->status == KV_STALE_SEQUENCE;
-	if (answer->status != KV_OK)
-		return complain(uncertain ? EXIT_UNCERTAIN : EXIT_FAILED, "%s%s",
-				kv_status_text(answer->status),
-				uncertain ? " (it may have been done)" : "");
-	return 0;
+	if (kv_answer_decode(answer, *copy, reply->size)) {
+		snprintf(error, ERROR_SIZE,
+			 "%s: an answer that cannot be read: is it another release?",
+			 endpoint_text(reply->endpoint));
+		return fail(request, true, error);
+	}
+	if (answer->status == KV_OK)
+		return 0;
+	return fail(request,
+		    answer->status == KV_SESSION_EXPIRED || answer->status == KV_STALE_SEQUENCE,
+		    kv_status_text(answer->status));
 }
 
 /* A session of its own for each call, used once. */
@@ -149,7 +162,7 @@ static int parse_range(const struct options *options, const char *command,
 	if (options->word_count == 2)
 		request->range_end = bytes_of(options->word[1]);
 	if (!fits(request))
-		return complain(EXIT_FAILED, "etcdserver: request is too large");
+		return fail(request, false, TOO_LARGE);
 	if (options->prefix && request->key.size > 0) {
 		request->range_end.data = end;
 		request->range_end.size =

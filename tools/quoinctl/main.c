@@ -73,6 +73,30 @@ static const struct command *find_command(struct parsed *p)
 	return NULL;
 }
 
+/* No command; of one of two words the first may be right. */
+static int complain_unknown(const struct parsed *p)
+{
+	char seconds[64] = "";
+
+	for (int i = 0; i < COMMAND_COUNT; i++) {
+		const char *name = commands[i].name, *space = strchr(name, ' ');
+
+		if (space && strlen(p->word[0]) == (size_t)(space - name) &&
+		    memcmp(p->word[0], name, (size_t)(space - name)) == 0)
+			snprintf(seconds + strlen(seconds), sizeof(seconds) - strlen(seconds),
+				 "%s%s", *seconds ? " or " : "", space + 1);
+	}
+	if (!*seconds)
+		return complain(EXIT_MISUSED, "unknown command \"%s\" for \"quoinctl\"; see --help",
+				p->word[0]);
+	if (p->word_count == 1)
+		return complain(EXIT_MISUSED, "\"%s\" is followed by %s; see --help", p->word[0],
+				seconds);
+	return complain(EXIT_MISUSED,
+			"\"%s %s\" is no command: \"%s\" is followed by %s; see --help", p->word[0],
+			p->word[1], p->word[0], seconds);
+}
+
 /* A flag that the command does not know is an error, not a wish that goes unheard. */
 static int check_flags(const struct parsed *p, const struct command *command)
 {
@@ -176,8 +200,7 @@ int main(int argc, char **argv)
 	options_parse(&p, argc, argv);
 	command = find_command(&p);
 	if (!command)
-		return complain(EXIT_MISUSED, "unknown command \"%s\" for \"quoinctl\"; see --help",
-				p.word[0]);
+		return complain_unknown(&p);
 	status = check_flags(&p, command);
 	if (!status)
 		status = open_endpoints(&p);

@@ -127,12 +127,33 @@ static void V10_a_refusal_after_silence_is_no_refusal(void **state)
 	atomic_store(&node[0].faults.refusing, 0);
 }
 
+/* The node took it, whatever it says of that. */
+static void V10_an_answer_that_cannot_be_read_denies_nothing(void **state)
+{
+	char want[256];
+
+	(void)state;
+	set_endpoints(node[0].local);
+	snprintf(want, sizeof(want),
+		 "Error: %s: an answer that cannot be read: is it another release?", node[0].local);
+	refuse(WIRE_OK, MANY);
+	run("put a b");
+	assert_int_equal(status, 3);
+	assert_memory_equal(errors, want, strlen(want));
+	assert_string_equal(errors + strlen(want), " (it may have been done)\n");
+	run("get a");
+	assert_int_equal(status, 1);
+	assert_string_equal(errors + strlen(want), "\n");
+	refuse(0, 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		CTL_TEST(F5_each_status_has_its_words_on_each_path),
 		CTL_TEST(F5_the_next_endpoint_may_know_better),
 		CTL_TEST(V10_a_refusal_after_silence_is_no_refusal),
+		CTL_TEST(V10_an_answer_that_cannot_be_read_denies_nothing),
 	};
 
 	if (!ctl_program(argc, argv))

@@ -1,6 +1,7 @@
 /*
  * quoinctl's words, its shapes, its exit statuses. The first argument is the program.
  */
+#include "kv/command.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tools/ctl.h"
 
@@ -68,7 +69,17 @@ static void values_from_standard_input_and_after_two_dashes(void **state)
 	assert_memory_equal(output, large, sizeof(large));
 	run_with(output, 1536 * 1024 - 4, "put large");
 	assert_int_equal(status, 1);
-	assert_string_equal(errors, "Error: etcdserver: request is too large\n");
+	assert_string_equal(errors, "Error: etcdserver: request is too large (nothing was done)\n");
+	/* A key has a limit of its own. */
+	for (size_t i = 0; i < 2; i++) {
+		memcpy(large, i ? "get " : "del ", 4);
+		large[4 + KV_KEY_SIZE_MAX + 1] = '\0';
+		run(large);
+		assert_int_equal(status, 1);
+		assert_string_equal(
+			errors, i ? "Error: etcdserver: request is too large\n"
+				  : "Error: etcdserver: request is too large (nothing was done)\n");
+	}
 }
 
 static void json_is_etcdctls(void **state)
@@ -351,7 +362,8 @@ static void errors_of_the_cluster(void **state)
 	atomic_store(&node[0].faults.no_leader, 0);
 	expect("put -- ", 2, "",
 	       "Error: put command needs 1 argument and input from stdin or 2 arguments\n");
-	expect("put  x", 1, "", "Error: etcdserver: key is not provided\n");
+	expect("put  x", 1, "", "Error: etcdserver: key is not provided (nothing was done)\n");
+	expect("del ", 1, "", "Error: etcdserver: key is not provided (nothing was done)\n");
 	expect("get ", 1, "", "Error: etcdserver: key is not provided\n");
 }
 
@@ -359,8 +371,17 @@ static void wrong_usage(void **state)
 {
 	static const char *const lines[][2] = {
 		{"nonsense", "unknown command \"nonsense\""},
-		{"endpoint", "unknown command \"endpoint\""},
-		{"endpoint nonsense", "unknown command"},
+		/* Of those of two words the second is missing, or is named. */
+		{"endpoint", "\"endpoint\" is followed by health or status; see --help"},
+		{"endpoint nonsense", "\"endpoint nonsense\" is no command: \"endpoint\" is "
+				      "followed by health or status; "
+				      "see --help"},
+		{"endpoint hashkv --cluster", "\"endpoint hashkv\" is no command: "},
+		{"endpoint healt", "\"endpoint healt\" is no command: "},
+		{"formation", "\"formation\" is followed by reset; see --help"},
+		{"formation rest",
+		 "\"formation rest\" is no command: \"formation\" is followed by reset"},
+		{"endpoin health", "unknown command \"endpoin\" for \"quoinctl\"; see --help"},
 		{"get", "get command needs one argument as key"},
 		{"get a b c", "get command needs one argument as key"},
 		{"del", "del command needs one argument as key"},
