@@ -15,6 +15,8 @@ static const char *const sections[] = {"wal", "network"};
 enum { SECTION_COUNT = sizeof(sections) / sizeof(sections[0]) };
 /* Longer than any known key with its section; what is longer is cut, and is unknown anyway. */
 enum { PATH_MAX_SIZE = 96 };
+/* Of so many letters a part of a key's name says which is meant. */
+enum { PART_MIN = 4 };
 
 struct parsing {
 	struct config_loading *l;
@@ -82,22 +84,28 @@ static uint32_t distance(const char *a, const char *b)
 	return row[b_size];
 }
 
+static const char *last_word(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot != NULL ? dot + 1 : path;
+}
+
+/* Whichever section it is in. NULL: each is further away than half of what was typed. */
 static const char *nearest_key(const char *path)
 {
-	const char *best = NULL;
+	const char *best = NULL, *word = last_word(path);
+	size_t size = strlen(word);
 	uint32_t best_distance = UINT32_MAX;
 
 	for (size_t i = 0; i < KEY_COUNT + SECTION_COUNT; i++) {
 		const char *name = i < KEY_COUNT ? config_keys[i].name : sections[i - KEY_COUNT];
-		const char *last = strrchr(name, '.');
-		uint32_t d = distance(path, name);
+		uint32_t d = distance(path, name), d_word = distance(word, last_word(name));
 
-		/* A key at the top that belongs into a section: as near as its last word. */
-		if (last != NULL && strchr(path, '.') == NULL) {
-			uint32_t d_last = distance(path, last + 1);
-
-			d = d_last < d ? d_last : d;
-		}
+		d = d_word < d ? d_word : d;
+		/* So is a part of its name that is more than a letter or two. */
+		if (d > size / 2 && (size < PART_MIN || strstr(name, word) == NULL))
+			continue;
 		if (d < best_distance) {
 			best_distance = d;
 			best = name;
@@ -115,12 +123,17 @@ static void unknown_key(struct parsing *p, const char *section, const char *path
 		return;
 	}
 	nearest = nearest_key(path);
-	dot = strchr(nearest, '.');
-	if (dot != NULL &&
-	    (section == NULL || strncmp(section, nearest, (size_t)(dot - nearest)) != 0))
+	dot = nearest != NULL ? strchr(nearest, '.') : NULL;
+	if (nearest == NULL)
+		config_error(p->l, line, path, "is no key: quoin.yaml(5) lists them");
+	else if (dot != NULL &&
+		 (section == NULL || strncmp(section, nearest, (size_t)(dot - nearest)) != 0))
 		config_error(p->l, line, path,
 			     "is no key: the nearest is %s inside of %.*s:", dot + 1,
 			     (int)(dot - nearest), nearest);
+	else if (dot == NULL && section != NULL)
+		config_error(p->l, line, path,
+			     "is no key: the nearest is %s outside of %s:", nearest, section);
 	else
 		config_error(p->l, line, path, "is no key: the nearest is %s", nearest);
 }
