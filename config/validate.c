@@ -319,8 +319,9 @@ static void check_memory(struct config_loading *l)
 			c->memory_mib = MEMORY_DEFAULT_MIB;
 	} else if (c->memory_mib < need_mib) {
 		config_error(l, line_of(l, KEY_MEMORY), "memory",
-			     "%uMiB is too little for %u frames of %u ports: at least %uMiB",
-			     c->memory_mib, c->pool_frames, (unsigned)ports, (unsigned)need_mib);
+			     "%uMiB is too little for %u frames of %u port%s: at least %uMiB",
+			     c->memory_mib, c->pool_frames, (unsigned)ports, ports == 1 ? "" : "s",
+			     (unsigned)need_mib);
 	}
 }
 

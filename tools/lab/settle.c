@@ -59,8 +59,8 @@ static int memory_suffices(const struct lab *lab, const struct config *c)
 	if (!link_facts(lab->link)->huge_pages ||
 	    pages_suffice(lab->node_count, c->memory_mib, text))
 		return 0;
-	return lab_fail("memory: %uMiB for each of %u nodes %s", c->memory_mib, lab->node_count,
-			text);
+	return lab_fail("memory: %uMiB for each of %u node%s %s", c->memory_mib, lab->node_count,
+			lab->node_count == 1 ? "" : "s", text);
 }
 
 int lab_node_configure(const struct lab *lab, uint32_t node)

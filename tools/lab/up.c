@@ -85,9 +85,10 @@ static int lead(struct lab *lab, uint32_t timeout_s)
 	if (!err) {
 		leader = lab_leader_wait(lab, timeout_s * 1000);
 		if (leader >= 0) {
-			printf("n%d leads %u nodes on %s, %ju ms after their start. Lab: %s\n",
-			       leader + 1, lab->node_count, link_kind_name(lab->link),
-			       (uintmax_t)(lab_clock_ms() - begin), lab->dir);
+			printf("n%d leads %u node%s on %s, %ju ms after the start. Lab: %s\n",
+			       leader + 1, lab->node_count, lab->node_count == 1 ? "" : "s",
+			       link_kind_name(lab->link), (uintmax_t)(lab_clock_ms() - begin),
+			       lab->dir);
 			return 0;
 		}
 		err = LAB_EXIT_FAILED;

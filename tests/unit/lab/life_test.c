@@ -308,6 +308,7 @@ static void one_command_at_a_time(void **state)
 
 	(void)state;
 	assert_int_equal(up("--nodes 1"), 0);
+	assert_said("n1 leads 1 node on memif, ");
 	snprintf(command, sizeof(command),
 		 "flock %s/lock %s --dir %s kill 1 2>&1 | grep -q 'another quoin-lab is at work'",
 		 dir, getenv("QUOIN_LAB"), dir);
