@@ -96,8 +96,9 @@ static const struct argp argp = {
 	.options = option_table,
 	.parser = parse_option,
 	.doc = "Run a node of a quoin cluster.\v"
-	       "Exit codes: 0 stopped by SIGTERM or SIGINT; 2 usage; 3 the configuration is wrong; "
-	       "4 it could not start; 5 the disk failed; 6 its network interface is gone.",
+	       "Exit codes: 0 stopped by SIGTERM, SIGINT or SIGXCPU, or --check found nothing "
+	       "wrong; 2 usage; 3 the configuration is wrong; 4 it could not start, or --check "
+	       "says that it would not; 5 the disk failed; 6 its network interface is gone.",
 };
 
 static int load(struct quoind *q, const char *file)

@@ -33,7 +33,7 @@ static const struct argp_option option_table[] = {
 	{"nodes", KEY_NODES, "N", 0, "With --in-process: how many (3)", 0},
 	{"client-path", 'p', "PATH", 0,
 	 "udp (kernel), memif (DPDK) or unix (admin socket); default: memif if the lab's link is "
-	 "memif, else udp",
+	 "memif, unix if an admin socket alone is named, else udp",
 	 0},
 	{"target", KEY_NODE, "WHO", 0, "leader (default), follower or any", 0},
 	{"op", KEY_OP, "WHAT", 0, "put (default), get or mixed", 0},
