@@ -40,30 +40,30 @@ static const char *place_text(uint64_t place, char out[PLACE_TEXT_SIZE])
 	return out;
 }
 
-/* W25: the directory of another member, or of another configuration, is not this node's. */
-static void say_foreign(struct node *n)
+void node_foreign_text(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
+		       const char *directory, const char *name)
 {
-	const struct node_options *o = &n->options;
-	const struct formation_table *t = &n->formation.table;
+	const struct formation_table *t = &f->table;
 	char place[PLACE_TEXT_SIZE];
 	uint32_t i = 0;
 
-	while (i < t->count && t->member[i].identity != n->recovered.identity)
+	while (i < t->count && t->member[i].identity != f->identity)
 		i++;
-	if (t->digest != o->initial.digest)
-		snprintf(n->error, sizeof(n->error),
+	if (t->digest != digest)
+		snprintf(out, NODE_ERROR_MAX,
 			 "%s/cluster: this directory was used with another initial-cluster or "
 			 "initial-cluster-token (digest %016" PRIx64 ", configured %016" PRIx64
-			 "): point data-dir at this member's own directory",
-			 o->wal.directory, t->digest, o->initial.digest);
+			 "): set initial-cluster and initial-cluster-token back to what they were "
+			 "(members cannot be changed yet); or, if it is another cluster's "
+			 "directory, point data-dir at this member's own",
+			 directory, t->digest, digest);
 	else
 		snprintf(
-			n->error, sizeof(n->error),
+			out, NODE_ERROR_MAX,
 			"%s/cluster: this is the directory of member %s, not of %s: point data-dir "
 			"at this member's own directory",
-			o->wal.directory,
-			i < t->count ? place_text(t->member[i].place, place) : "another one",
-			n->name);
+			directory,
+			i < t->count ? place_text(t->member[i].place, place) : "another one", name);
 }
 
 int node_formation_create(struct node *n)
@@ -82,7 +82,8 @@ int node_formation_create(struct node *n)
 
 	memset(n->word, 0, sizeof(n->word));
 	if (err == -EXDEV)
-		say_foreign(n);
+		node_foreign_text(n->error, &n->formation, o->initial.digest, o->wal.directory,
+				  n->name);
 	else if (err == -EBADMSG)
 		snprintf(n->error, sizeof(n->error),
 			 "%s/cluster: what it says of the cluster cannot be read; nothing was "

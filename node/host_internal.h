@@ -28,6 +28,9 @@ void host_descriptors(const struct config *c, struct host_finding *f);
 void host_admin_socket(const struct config *c, struct host_finding *f);
 void host_metrics(const struct config *c, struct host_finding *f);
 
+/* host_owner.c */
+void host_owner(const struct config *c, struct host_finding *f);
+
 /* host_network.c */
 void host_link(const struct config *c, struct host_finding *f);
 void host_link_rights(const struct config *c, struct host_finding *f);

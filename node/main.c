@@ -17,6 +17,7 @@
 #include "node/notify.h"
 #include "node/ports.h"
 #include "node/signals.h"
+#include "node/wanted.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -119,10 +120,9 @@ static void set_members(struct quoind *q)
 	struct node_options *o = &q->options;
 	uint8_t port = 0;
 
-	o->initial = (struct formation_table){.digest = c->digest, .count = c->member_count};
+	o->initial = wanted_members(c);
 	o->self = c->self;
 	for (uint32_t i = 0; i < c->member_count; i++) {
-		o->initial.member[i].place = config_member_place(&c->member[i]);
 		if (i == c->self)
 			continue;
 		o->peer_name[o->dp.peer_count] = c->member[i].name;
@@ -137,11 +137,6 @@ static void set_members(struct quoind *q)
 static void set_options(struct quoind *q)
 {
 	const struct config *c = &q->config;
-	static const enum wal_durability durability[] = {
-		[CONFIG_DURABLE] = WAL_DURABLE,
-		[CONFIG_WRITTEN] = WAL_WRITTEN,
-		[CONFIG_VOLATILE] = WAL_VOLATILE,
-	};
 	struct node_options *o = &q->options;
 
 	o->name = c->name;
@@ -156,7 +151,7 @@ static void set_options(struct quoind *q)
 	o->faults = c->fault_injection ? &q->faults : NULL;
 	o->journal = q->journal;
 	o->wal.directory = c->data_dir;
-	o->wal.durability = durability[c->durability];
+	o->wal.durability = wanted_durability(c);
 	o->wal.segment_size = (uint32_t)c->segment_bytes;
 	o->wal.files_max = host_log_files(c);
 	o->wal.create = true;

@@ -29,11 +29,8 @@ int wal_identity_check(struct recovery *r)
 	if (err != 0)
 		return wal_refuse(w, err,
 				  META_IDENTITY " at offset 0: its checksum is wrong" WAL_REFUSED);
-	if ((found->durability == 1 + WAL_VOLATILE) != (w->durability == WAL_VOLATILE))
-		return wal_refuse(w, -EXDEV,
-				  META_IDENTITY
-				  ": this directory was made with durability %s, and is "
-				  "opened with %s: use an empty directory, or the same durability",
+	if (!wal_durability_fits((enum wal_durability)(found->durability - 1), w->durability))
+		return wal_refuse(w, -EXDEV, META_IDENTITY ": " WAL_DURABILITY_OTHER,
 				  wal_durability_name((enum wal_durability)(found->durability - 1)),
 				  wal_durability_name(w->durability));
 	if (w->disk->unit > found->unit)

@@ -15,6 +15,12 @@
 	"restore the directory from a copy made while this node was down; a member whose " \
 	"directory is lost cannot come back before members can be replaced"
 
+/* Both files that judge it say it so: a durability, and the one that is asked for now. */
+#define WAL_DURABILITY_OTHER                                                     \
+	"this directory was last used with durability %s, and is opened with %s" \
+	": set the same durability again, or, where there is no cluster yet, "   \
+	"use an empty directory"
+
 /* For whatever is found while nothing was changed yet. */
 #define WAL_REFUSED "; nothing was changed: " WAL_ADVICE
 

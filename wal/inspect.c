@@ -3,6 +3,7 @@
 #include "wal/cluster.h"
 #include "wal/disk_reader.h"
 #include "wal/end.h"
+#include "wal/failure.h"
 #include "wal/io.h"
 #include "wal/scan.h"
 #include "wal/temporary.h"
@@ -383,5 +384,60 @@ int wal_inspect(const char *directory, const struct wal_inspect_ops *ops, void *
 	}
 	err = wal_inspect_disk(disk, disk_reader_locked(disk), directory, ops, arg, out, error);
 	disk->ops->destroy(disk);
+	return err;
+}
+
+/* What cannot be read is told by whoever reads it all. */
+static void record_find(struct inspection *x, struct wal_inspect_owner *out)
+{
+	const uint8_t *data;
+
+	if (!x->names.cluster || file_read(x, META_CLUSTER, x->out->unit) != 0 ||
+	    wal_cluster_decode(&data, &out->record_size, x->block, x->out->unit, &x->id) != 0)
+		out->record_size = 0;
+	else
+		memcpy(out->record, data, out->record_size);
+	x->error[0] = '\0';
+}
+
+static int owner_find(struct inspection *x, enum wal_durability durability,
+		      struct wal_inspect_owner *out)
+{
+	char bad[DISK_NAME_MAX];
+	int err = wal_meta_names_list(&x->names, x->disk, bad);
+
+	if (err == 0)
+		err = x->names.identity ? identity_read(x) : -ENOENT;
+	x->error[0] = '\0';
+	/* -ENOENT: made a new one, of which nothing but its durability is kept. */
+	if (err == 0 || (err == -ENOENT && x->id.identity != 0)) {
+		if (!wal_durability_fits(x->out->durability, durability))
+			return say(x, -EXDEV, META_IDENTITY ": " WAL_DURABILITY_OTHER,
+				   wal_durability_name(x->out->durability),
+				   wal_durability_name(durability));
+	}
+	if (err != 0 || durability == WAL_VOLATILE)
+		return 0;
+	out->identity = x->id.identity;
+	record_find(x, out);
+	return 0;
+}
+
+int wal_inspect_owner(const char *directory, enum wal_durability durability,
+		      struct wal_inspect_owner *out, char error[WAL_ERROR_MAX])
+{
+	struct wal_inspect_result result = {0};
+	struct inspection x = {.directory = directory, .out = &result, .error = error};
+	int err;
+
+	*out = (struct wal_inspect_owner){0};
+	error[0] = '\0';
+	if (disk_reader_create(&x.disk, directory) != 0)
+		return 0;
+	x.block = aligned_alloc(FORMAT_UNIT_MAX, 2 * (size_t)FORMAT_UNIT_MAX);
+	err = x.block ? owner_find(&x, durability, out) : 0;
+	wal_meta_names_free(&x.names);
+	free(x.block);
+	x.disk->ops->destroy(x.disk);
 	return err;
 }

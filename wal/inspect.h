@@ -105,4 +105,21 @@ int wal_inspect_disk(struct disk *disk, bool live, const char *directory,
 		     const struct wal_inspect_ops *ops, void *arg, struct wal_inspect_result *out,
 		     char error[WAL_ERROR_MAX]);
 
+/*
+ * Whose directory it is, by its identity and the membership room's record alone. What of these two
+ * files is missing or cannot be read is not judged: a start, and the whole inspection, tell it.
+ */
+struct wal_inspect_owner {
+	raft_identity identity; /* 0: not known, or there is no log yet */
+	uint8_t record[WAL_RECORD_SIZE_MAX];
+	uint32_t record_size; /* 0: there is none */
+};
+
+/*
+ * Of a directory that is to be opened with this durability. 0; -EXDEV with a start's own words in
+ * error: it was used with another one, that excludes it.
+ */
+int wal_inspect_owner(const char *directory, enum wal_durability durability,
+		      struct wal_inspect_owner *out, char error[WAL_ERROR_MAX]);
+
 #endif

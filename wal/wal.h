@@ -30,6 +30,12 @@ enum wal_durability {
 /* "durable", "written", "volatile" */
 const char *wal_durability_name(enum wal_durability durability);
 
+/* A directory may be opened with another one than before, but not where one of them is volatile. */
+static inline bool wal_durability_fits(enum wal_durability before, enum wal_durability now)
+{
+	return (before == WAL_VOLATILE) == (now == WAL_VOLATILE);
+}
+
 enum {
 	WAL_SEGMENT_SIZE_MIN = 4 * 1024 * 1024, /* holds the largest command, 1.55 MiB, twice */
 	WAL_SEGMENT_SIZE_DEFAULT = 64 * 1024 * 1024,

@@ -276,29 +276,90 @@ static void F22_a_damaged_directory_is_brought_back(void **state)
 	process_remove(&p);
 }
 
-static void F22_the_same_durability_opens_it(void **state)
-{
-	struct process p;
-	char was[1024], *network;
-	FILE *file;
+static char was[1024];
 
-	(void)state;
-	process_prepare(&p, "");
-	process_start(&p, NULL, NULL, NULL);
-	process_wait_leading(&p);
-	stop(&p);
-	file = fopen(p.config, "re");
+/* Once in the configuration, of which `was` has the first: this instead of that. */
+static void configure(const struct process *p, const char *that, const char *this)
+{
+	const char *at = strstr(was, that);
+	FILE *file = fopen(p->config, "we");
+
+	assert_non_null(at);
+	assert_non_null(file);
+	fprintf(file, "%.*s%s%s", (int)(at - was), was, this, at + strlen(that));
+	assert_int_equal(fclose(file), 0);
+}
+
+static void check_says(struct process *p, const char *says)
+{
+	run(&out, "quoind", "--config %s --check", p->config);
+	if (out.status != 4 || !strstr(out.text, says))
+		fail_msg("--check: %d, not 4 and \"%s\": %s", out.status, says, out.text);
+}
+
+static void check_says_nothing(struct process *p)
+{
+	run(&out, "quoind", "--config %s --check", p->config);
+	if (out.status != 0)
+		fail_msg("--check: %d: %s", out.status, out.text);
+}
+
+static void remember(const struct process *p)
+{
+	FILE *file = fopen(p->config, "re");
+
 	assert_non_null(file);
 	was[fread(was, 1, sizeof(was) - 1, file)] = '\0';
 	fclose(file);
-	/* Into the section `wal`, which stands before it. */
-	network = strstr(was, "network:");
-	assert_non_null(network);
-	file = fopen(p.config, "we");
-	assert_non_null(file);
-	fprintf(file, "%.*s  durability: volatile\n%s", (int)(network - was), was, network);
-	fclose(file);
-	start_fails(&p, 4, "use an empty directory, or the same durability");
+}
+
+#define SET_BACK                                                                               \
+	": set initial-cluster and initial-cluster-token back to what they were (members "     \
+	"cannot be changed yet); or, if it is another cluster's directory, point data-dir at " \
+	"this member's own"
+#define SAME_DURABILITY                                                                     \
+	": set the same durability again, or, where there is no cluster yet, use an empty " \
+	"directory"
+
+/* Keys that never change once a directory is in use: --check, also beside a node, and a start. */
+static void F17_F22_F23_what_a_directory_was_used_with(void **state)
+{
+	static const struct {
+		const char *that, *this, *says;
+	} rows[] = {
+		{"initial-cluster:", "initial-cluster-token: other\ninitial-cluster:", SET_BACK},
+		{"=198.18.0.1\n", "=198.18.0.1,n2=198.18.0.2\n", SET_BACK},
+		{"=198.18.0.1\n", "=198.18.0.1:2390\n", SET_BACK},
+		{"wal:\n", "wal:\n  durability: volatile\n",
+		 "was last used with durability durable, and is opened with "
+		 "volatile" SAME_DURABILITY},
+	};
+	struct process p;
+
+	(void)state;
+	process_prepare(&p, "");
+	remember(&p);
+	check_says_nothing(&p);
+	process_start(&p, NULL, NULL, NULL);
+	process_wait_leading(&p);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		configure(&p, rows[i].that, rows[i].this);
+		check_says(&p, rows[i].says);
+	}
+	stop(&p);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		configure(&p, rows[i].that, rows[i].this);
+		check_says(&p, rows[i].says);
+		start_fails(&p, 4, rows[i].says);
+	}
+	/* This opens, and is what it was used with last. */
+	configure(&p, "wal:\n", "wal:\n  durability: written\n");
+	check_says_nothing(&p);
+	process_start(&p, NULL, NULL, NULL);
+	process_wait_leading(&p);
+	stop(&p);
+	configure(&p, "wal:\n", "wal:\n  durability: volatile\n");
+	start_fails(&p, 4, "was last used with durability written, and is opened with volatile");
 	write_file(p.config, was);
 	process_start(&p, NULL, NULL, NULL);
 	process_wait_leading(&p);
@@ -312,7 +373,7 @@ int main(void)
 		cmocka_unit_test(F22_what_the_lab_advises),
 		cmocka_unit_test(F22_old_directories_are_restored),
 		cmocka_unit_test(F22_a_damaged_directory_is_brought_back),
-		cmocka_unit_test(F22_the_same_durability_opens_it),
+		cmocka_unit_test(F17_F22_F23_what_a_directory_was_used_with),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,35 @@
+/*
+ * Whose directory data-dir is: the keys that say so never change once a directory was used (W25).
+ * Files are read, also beside a node that runs on them.
+ */
+#include "node/host_internal.h"
+
+#include "node/node.h"
+#include "node/wanted.h"
+#include "wal/inspect.h"
+
+#include <errno.h>
+
+void host_owner(const struct config *c, struct host_finding *f)
+{
+	struct wal_inspect_owner owner;
+	struct formation_options options = {.table = wanted_members(c), .self = c->self};
+	struct formation formation;
+	char text[NODE_ERROR_MAX], why[WAL_ERROR_MAX];
+
+	if (wal_inspect_owner(c->data_dir, wanted_durability(c), &owner, why) != 0) {
+		host_wrong(f, "data-dir: %s", why);
+		return;
+	}
+	if (owner.identity == 0 || owner.record_size == 0)
+		return;
+	options.identity = owner.identity;
+	options.record = owner.record;
+	options.record_size = owner.record_size;
+	if (formation_create(&formation, &options) == -EXDEV) {
+		node_foreign_text(text, &formation, c->digest, c->data_dir, c->name);
+		host_wrong(f, "data-dir: %s", text);
+		return;
+	}
+	host_good(f, "of this member and this initial-cluster");
+}
