@@ -69,10 +69,12 @@ static void look_sockets(const struct config *c, struct host_finding *f)
 		if (!ports_socket(c, i, path) ||
 		    !(path[0] == '@' ? abstract_taken(path) : path_taken(path)))
 			continue;
-		host_wrong(f,
-			   "network.memif-socket: %s is in use: a node with this address runs on "
-			   "this host already, or it is no socket",
-			   path);
+		host_wrong(
+			f,
+			"network.memif-socket: %s is in use: a node with this address runs on "
+			"this host already, or it is no socket: another network.memif-socket, or "
+			"remove what is there",
+			path);
 		return;
 	}
 	host_good(f, "shared memory");
