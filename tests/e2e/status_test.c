@@ -271,6 +271,7 @@ static void F21_a_member_that_is_silent_has_a_line(void **state)
 	has_one_line_whose_endpoint_is_silent(gone);
 	expect_said(leader, "%: error: no answer", gone, gone);
 	require(&c, strstr(out.text, "silent"), "%s", out.text);
+	require(&c, strstr(out.text, "no socket of it answers on this host"), "%s", out.text);
 	expect_said(gone % NODES + 1, "%: error: no answer", gone, gone);
 	cluster_lab(&c, "restart %u", gone);
 	require(&c, wait_until(all_is_well, &gone, CLUSTER_WAIT_MS), "exit %d:\n%s", out.status,

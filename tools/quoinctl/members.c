@@ -4,6 +4,7 @@
  */
 #include "tools/quoinctl/members.h"
 
+#include "dataplane/kind.h"
 #include "tools/client/local.h"
 
 #include <errno.h>
@@ -66,6 +67,18 @@ static struct member *find(struct members *all, const char *id, const char *name
 	return m;
 }
 
+/* Both ends of a link are of one kind, so who tells of a peer tells its link too. */
+static bool is_shared(const char *link)
+{
+	for (int kind = 0; kind < LINK_KIND_COUNT; kind++) {
+		const struct link_facts *facts = link_facts((enum link_kind)kind);
+
+		if (strcmp(facts->name, link) == 0)
+			return facts->device == LINK_DEVICE_SOCKET;
+	}
+	return false;
+}
+
 static void take_peer(struct members *all, const struct status *teller, const char *line)
 {
 	char id[24], name[64], heard[32];
@@ -76,6 +89,7 @@ static void take_peer(struct members *all, const struct status *teller, const ch
 	m = find(all, pair(line, "id", id, sizeof(id)), name);
 	if (!m)
 		return;
+	m->shared = is_shared(teller->link);
 	pair(line, "address", m->address, sizeof(m->address));
 	if (m->port[0] == '\0' || m->port[0] == '-' || m->port[0] == '0')
 		pair(line, "client_port", m->port, sizeof(m->port));
@@ -174,8 +188,16 @@ static void choose(struct member *m, const struct options *options, const struct
 	if (m->probe)
 		return;
 	snprintf(text, sizeof(text), "%.23s:%.15s", m->address, told ? m->port : "2379");
-	if (address_parse(&to, text, error) == 0)
-		own(m, options, &to);
+	if (address_parse(&to, text, error) != 0)
+		return;
+	own(m, options, &to);
+	if (!m->probe || !m->shared)
+		return;
+	/* An endpoint of the cluster it is all the same: for who asks each of them. */
+	m->endpoint[0] = '\0';
+	snprintf(m->own.error, ERROR_SIZE,
+		 "no socket of it answers on this host, and on link memif there is no other way to "
+		 "ask it");
 }
 
 /* All of them at the same time. */
@@ -197,7 +219,7 @@ static void ask_others(struct members *all, const struct options *options)
 		if (m->probe || others.endpoint_count == ENDPOINTS_MAX)
 			continue;
 		choose(m, options, here, count);
-		if (!m->probe)
+		if (!m->probe || m->own.error[0])
 			continue;
 		asked[others.endpoint_count] = m;
 		others.endpoint[others.endpoint_count++] = m->owned;

@@ -13,11 +13,12 @@ struct member {
 	char address[24];        /* as its peers have it */
 	char port[16];           /* of its clients, as it told them */
 	char heard[MEMBER_LINE]; /* by whom, and when */
+	bool shared;             /* its link is shared memory: no kernel's UDP reaches it */
 	char match[24];          /* what the leader knows that it holds; "" or "-1": not known */
-	char endpoint[ADDRESS_TEXT_MAX];
-	struct probe *probe;    /* NULL: it was not asked */
-	struct probe own;       /* the answer to a question of ours */
-	struct endpoint *owned; /* its endpoint, ours to close */
+	char endpoint[ADDRESS_TEXT_MAX]; /* "": there was none to ask */
+	struct probe *probe;             /* NULL: it was not asked */
+	struct probe own;                /* the answer to a question of ours */
+	struct endpoint *owned;          /* its endpoint, ours to close */
 };
 
 struct members {

@@ -178,6 +178,12 @@ static void cells_of(const struct overview *o, const struct member *m,
 	uptime_cell(number(m, "uptime_ms"), cell[11]);
 }
 
+/* Why there is no answer. */
+static const char *silence(const struct member *m)
+{
+	return m->probe ? m->probe->error : "it has no address that can be asked";
+}
+
 static void say(const struct member *m)
 {
 	const char *at, *end;
@@ -188,9 +194,9 @@ static void say(const struct member *m)
 		return;
 	}
 	if (!member_answered(m)) {
-		printf("%s: error: no answer from %s: %s%s%s\n", m->name,
-		       m->endpoint[0] ? m->endpoint : "it, for it has no address that can be asked",
-		       m->probe ? m->probe->error : "not asked", m->heard[0] ? "; " : "", m->heard);
+		printf("%s: error: no answer%s%s: %s%s%s\n", m->name,
+		       m->endpoint[0] ? " from " : "", m->endpoint, silence(m),
+		       m->heard[0] ? "; " : "", m->heard);
 		return;
 	}
 	at = m->probe->text;
@@ -265,7 +271,7 @@ static void json_member(const struct overview *o, const struct member *m)
 		lines_json(m->probe->text, m->probe->text_size);
 	} else {
 		printf(",\"errors\":[");
-		json_text(m->probe ? m->probe->error : "not asked");
+		json_text(silence(m));
 		printf("],\"warnings\":[]");
 	}
 	putchar('}');

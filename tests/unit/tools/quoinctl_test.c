@@ -290,6 +290,25 @@ static void endpoint_status_as_fields(void **state)
 	assert_memory_equal(output, expected, strlen(expected));
 }
 
+/* On shared memory a member is asked by its socket, and one that is elsewhere is not asked. */
+static void F21_no_socket_answers_and_there_is_no_other_way(void **state)
+{
+	static const char says[] =
+		"n3: error: no answer: no socket of it answers on this host, and "
+		"on link memif there is no other way to ask it; n2 heard it 0.0 s "
+		"ago\n";
+
+	(void)state;
+	set_endpoints(node[1].local);
+	run("status");
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(output, says));
+	assert_non_null(strstr(output, "n1: error: no answer: no socket of it answers"));
+	run("status -w json");
+	assert_non_null(strstr(output, "\"errors\":[\"no socket of it answers on this host, and "));
+	assert_null(strstr(output, ":2379"));
+}
+
 static void tables_are_etcdctls(void **state)
 {
 	char *at;
@@ -445,6 +464,7 @@ int main(int argc, char **argv)
 		CTL_TEST(an_unhealthy_endpoint),
 		CTL_TEST(endpoint_status),
 		CTL_TEST(endpoint_status_as_fields),
+		CTL_TEST(F21_no_socket_answers_and_there_is_no_other_way),
 		CTL_TEST(tables_are_etcdctls),
 		CTL_TEST(the_next_endpoint_is_asked),
 		CTL_TEST(a_command_whose_answer_is_lost_is_applied_once),
