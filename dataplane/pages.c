@@ -35,20 +35,41 @@ struct pages pages_read(void)
 	return p;
 }
 
+uint64_t pages_host_mib(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	uint64_t kib;
+	bool told = file && fscanf(file, "MemTotal: %" SCNu64, &kib) == 1;
+
+	if (file)
+		fclose(file);
+	return told ? kib / 1024 : UINT64_MAX;
+}
+
 /* By the file of this size: vm.nr_hugepages is that of the default one, which may be 1 GiB. */
 bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX])
 {
 	uint64_t need = nodes * pages_for(mib);
 	struct pages p = pages_read();
+	uint64_t all = p.there + need - p.free, host_mib = pages_host_mib();
+	int used;
 
 	text[0] = '\0';
 	if (p.free >= need)
 		return true;
-	snprintf(text, PAGES_TEXT_MAX,
-		 "takes %" PRIu64 " huge pages of %d MiB, and of %" PRIu64
-		 " that there are %" PRIu64 " are free: echo %" PRIu64 " > " PAGES_DIRECTORY
-		 "nr_hugepages",
-		 need, PAGES_MIB, p.there, p.free, p.there + need - p.free);
+	used = snprintf(text, PAGES_TEXT_MAX,
+			"takes %" PRIu64 " huge pages of %d MiB, and of %" PRIu64
+			" that there are %" PRIu64 " are free: ",
+			need, PAGES_MIB, p.there, p.free);
+	/* What the host does not have it cannot give. */
+	if (all * PAGES_MIB > host_mib)
+		snprintf(text + used, PAGES_TEXT_MAX - (size_t)used,
+			 "%" PRIu64 " MiB in all, and this host has %" PRIu64
+			 " MiB of memory: set a smaller memory",
+			 all * PAGES_MIB, host_mib);
+	else
+		snprintf(text + used, PAGES_TEXT_MAX - (size_t)used,
+			 "echo %" PRIu64 " > " PAGES_DIRECTORY "nr_hugepages", all);
 	return false;
 }
 

@@ -21,6 +21,9 @@ static inline uint64_t pages_for(uint32_t mib)
 	return (mib + PAGES_MIB - 1) / PAGES_MIB;
 }
 
+/* All the memory of this host; UINT64_MAX: it is not told. */
+uint64_t pages_host_mib(void);
+
 /* Whether `nodes` of them could have `mib` each now; if not, how many there should be. */
 bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX]);
 

@@ -75,6 +75,7 @@ void host_memory(const struct config *c, struct host_finding *f)
 	uint64_t space_mib = c->memory_mib + ADDRESS_MIB;
 	char text[PAGES_TEXT_MAX];
 	bool suffice = pages_suffice(1, c->memory_mib, text);
+	uint64_t host_mib = pages_host_mib();
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur / MIB < space_mib) {
@@ -83,6 +84,13 @@ void host_memory(const struct config *c, struct host_finding *f)
 			   " MiB, and memory: %uMiB needs %" PRIu64 ": raise it (ulimit -v, or "
 			   "LimitAS= in the unit)",
 			   (uint64_t)limit.rlim_cur / MIB, c->memory_mib, space_mib);
+		return;
+	}
+	if (!must && c->memory_mib > host_mib) {
+		host_wrong(f,
+			   "memory: %uMiB is more than the %" PRIu64
+			   " MiB that this host has: set a smaller memory",
+			   c->memory_mib, host_mib);
 		return;
 	}
 	if (!must) {

@@ -201,6 +201,18 @@ static void no_huge_pages(void)
 	mount_over("/sys/kernel/mm/hugepages", "size=1m", 0);
 }
 
+/* As /proc tells it: 128 MiB. */
+static void little_memory(void)
+{
+	FILE *file;
+
+	memory_disk();
+	file = fopen("/mnt/meminfo", "we");
+	if (!file || fputs("MemTotal: 131072 kB\nHugepagesize: 2048 kB\n", file) < 0 ||
+	    fclose(file) || mount("/mnt/meminfo", "/proc/meminfo", "", MS_BIND, NULL))
+		_exit(125);
+}
+
 /* The descriptor stays open, in the node itself: it listens there as another would. */
 static void somebody_listens(void)
 {
@@ -268,6 +280,8 @@ const struct host hosts[] = {
 	{"", NULL, "pci, pci: 0000:ff:1f.7", nothing, "there is no device 0000:ff:1f.7"},
 	{"\xef\xbb\xbf", NULL, NULL, nothing, NULL},
 	{"", "@/a/b/n1", NULL, nothing, ": make it first (mkdir -p)"},
+	{"huge-pages: off\nmemory: 256MiB\n", NULL, NULL, little_memory,
+	 "memory: 256MiB is more than the 128 MiB that this host has: set a smaller memory"},
 	{"huge-pages: on\n", NULL, NULL, no_huge_pages,
 	 "of 0 that there are 0 are free: echo 32 > "},
 	{"listen-metrics-urls: http://127.0.0.1:2381\n", NULL, NULL, somebody_listens,
@@ -310,6 +324,8 @@ const struct remedy remedies[] = {
 	{.says = "network.memif-socket: /nonexistent: ", .link = "memif, memif-socket: \"@quoin\""},
 	{.says = ": make it first (mkdir -p)", .typed = true},
 	{.says = "of 0 that there are 0 are free: echo 32 > ", .keys = "huge-pages: auto\n"},
+	{.says = "memory: 256MiB is more than the 128 MiB that this host has: set a smaller memory",
+	 .keys = "huge-pages: off\nmemory: 128MiB\n"},
 	{.says = "in use: another port, or end who listens there (ss -ltnp)",
 	 .keys = "listen-metrics-urls: http://127.0.0.1:2382\n"},
 	{.says = "in use: another port, or end who listens there (ss -ltnp)", .instead = nothing},

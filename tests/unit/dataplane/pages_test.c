@@ -168,6 +168,40 @@ static int ask_for_more(void)
 	return files_make(n, 2 + n - 3, 1) && pages_suffice(2, 5, said) ? GOT_IT : 0;
 }
 
+/* A page more, of a host that has 5 MiB, where two are there and taken. */
+static int ask_for_more_than_there_is(void)
+{
+	char said[PAGES_TEXT_MAX];
+	FILE *file;
+
+	if (unshare(CLONE_NEWNS) != 0 || mount("", "/", "", MS_PRIVATE | MS_REC, NULL) != 0 ||
+	    mount("tmpfs", DIRECTORY, "tmpfs", 0, NULL) != 0 || mkdir(FILES, 0755) != 0 ||
+	    !files_make(2, 0, 0))
+		return CANNOT;
+	file = fopen(DIRECTORY "/meminfo", "we");
+	if (!file || fprintf(file, "MemTotal:     5120 kB\nMemFree:  99999 kB\n") < 0 ||
+	    fclose(file) != 0)
+		return CANNOT;
+	if (mount(DIRECTORY "/meminfo", "/proc/meminfo", "", MS_BIND, NULL) != 0)
+		return CANNOT;
+	if (pages_host_mib() != 5 || pages_suffice(1, 2, said) ||
+	    !strstr(said, "there are 0 are free: 6 MiB in all, and this host has 5 MiB of memory: "
+			  "set a smaller memory"))
+		return 0;
+	return !strstr(said, "echo") ? GOT_IT : 0;
+}
+
+static void F22_no_more_pages_are_advised_than_the_host_has(void **state)
+{
+	int got = in_child(ask_for_more_than_there_is);
+
+	(void)state;
+	if (got == CANNOT)
+		printf("not tried: this user may not\n");
+	else
+		assert_int_equal(got, GOT_IT);
+}
+
 static void F22_as_many_pages_as_are_named_suffice(void **state)
 {
 	int got = in_child(ask_for_more);
@@ -186,6 +220,7 @@ int main(void)
 		cmocka_unit_test(F3_nobody_else_holds_them_up),
 		cmocka_unit_test(F3_where_there_is_no_lock),
 		cmocka_unit_test(F22_as_many_pages_as_are_named_suffice),
+		cmocka_unit_test(F22_no_more_pages_are_advised_than_the_host_has),
 	};
 
 	assert_non_null(mkdtemp(place));
