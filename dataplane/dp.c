@@ -492,6 +492,13 @@ const char *dp_get_port_gone(const struct dp *dp, uint32_t port)
 	return link->ops->gone ? link->ops->gone(link) : NULL;
 }
 
+const char *dp_get_port_narrow(const struct dp *dp, uint32_t port, uint32_t *mtu)
+{
+	assert(port < dp->port_count);
+	struct link *link = dp->port[port].link;
+	return link->ops->narrow ? link->ops->narrow(link, mtu) : NULL;
+}
+
 const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kind kind)
 {
 	assert(kind < DP_FOREIGN_COUNT);

@@ -270,6 +270,13 @@ static const char *fault_gone(struct link *link)
 	return f->inner->ops->gone ? f->inner->ops->gone(f->inner) : NULL;
 }
 
+static const char *fault_narrow(struct link *link, uint32_t *mtu)
+{
+	struct fault_link *f = shim_of(link);
+
+	return f->inner->ops->narrow ? f->inner->ops->narrow(f->inner, mtu) : NULL;
+}
+
 static uint64_t fault_deadline(struct link *link)
 {
 	struct fault_link *f = shim_of(link);
@@ -327,6 +334,7 @@ static const struct link_ops fault_ops = {
 	.spare = fault_spare,
 	.up = fault_up,
 	.gone = fault_gone,
+	.narrow = fault_narrow,
 	.deadline = fault_deadline,
 	.counters = fault_counters,
 	.destroy = fault_destroy,

@@ -65,6 +65,11 @@ struct link_ops {
 	 * NULL.
 	 */
 	const char *(*gone)(struct link *link);
+	/*
+	 * Which interface passes smaller packets by now than the port's MTU, and up to what size.
+	 * NULL: none. May itself be NULL.
+	 */
+	const char *(*narrow)(struct link *link, uint32_t *mtu);
 	/* When rx has something to do though nothing came; UINT64_MAX: never. NULL: the same. */
 	uint64_t (*deadline)(struct link *link);
 	void (*counters)(struct link *link, struct link_counters *out);

@@ -59,6 +59,7 @@ static bool interface_up(struct link_dpdk *l)
 		return false;
 	state = link_kernel_state(l->socket, l->interface_index);
 	l->gone = state == LINK_KERNEL_GONE;
+	l->interface_mtu = link_kernel_mtu(l->socket, l->interface_index);
 	return state == LINK_KERNEL_RUNNING;
 }
 
@@ -226,6 +227,14 @@ static const char *port_gone(struct link *link)
 	return port_of(link)->gone ? port_of(link)->interface : NULL;
 }
 
+static const char *port_narrow(struct link *link, uint32_t *mtu)
+{
+	struct link_dpdk *l = port_of(link);
+
+	*mtu = l->interface_mtu;
+	return *mtu != 0 && *mtu < link->mtu ? l->interface : NULL;
+}
+
 static void port_counters(struct link *link, struct link_counters *out)
 {
 	struct link_dpdk *l = port_of(link);
@@ -277,6 +286,7 @@ static const struct link_ops port_ops = {
 	.spare = port_spare,
 	.up = port_up,
 	.gone = port_gone,
+	.narrow = port_narrow,
 	.counters = port_counters,
 	.destroy = port_destroy,
 };

@@ -78,7 +78,8 @@ struct link_dpdk {
 	char interface[32];
 	int interface_index; /* the name may be another's by now */
 	bool gone;
-	void *own; /* the driver's, from its start to its close */
+	uint32_t interface_mtu; /* as it is now; 0: not known */
+	void *own;              /* the driver's, from its start to its close */
 	struct link_counters counters;
 	char device[32]; /* the name of a device that was plugged in for it; "": none */
 };
@@ -107,6 +108,8 @@ int link_kernel_open(void);
 /* Of the interface that had this name and number, whatever it is called now. */
 enum link_kernel_state { LINK_KERNEL_GONE, LINK_KERNEL_DOWN, LINK_KERNEL_RUNNING };
 enum link_kernel_state link_kernel_state(int fd, int index);
+/* Of the interface that has this number now; 0: it is not told. */
+uint32_t link_kernel_mtu(int fd, int index);
 /* Its number, or -errno. */
 int link_kernel_index(int fd, const char *interface);
 /* The first of this process's sockets that `is` says yes to, a driver's that hides it; or -1. */

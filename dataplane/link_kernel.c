@@ -59,6 +59,16 @@ enum link_kernel_state link_kernel_state(int fd, int index)
 		       : LINK_KERNEL_DOWN;
 }
 
+uint32_t link_kernel_mtu(int fd, int index)
+{
+	struct ifreq request = {.ifr_ifindex = index};
+
+	if (ioctl(fd, SIOCGIFNAME, &request) != 0 || ioctl(fd, SIOCGIFMTU, &request) != 0 ||
+	    request.ifr_mtu < 0)
+		return 0;
+	return (uint32_t)request.ifr_mtu;
+}
+
 /*
  * Of an xdp port's interface: the driver's socket is bound to its first queue, and what the device
  * spreads over others goes to the kernel, unseen and uncounted. A driver that tells of no queues

@@ -260,10 +260,17 @@ static void calls_fault(const struct node *n, struct metrics_text *t)
 
 static void port_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 {
+	uint32_t mtu, asked = n->options.dp.link[i]->mtu;
+	const char *interface = dp_get_port_narrow(n->dp, i, &mtu);
 	struct link_counters c;
 	const char *name;
 	bool up;
 
+	if (interface)
+		metrics_line(t,
+			     "warning interface %s has an MTU of %u, below the %u of network.mtu: "
+			     "larger packets are lost there: ip link set %s mtu %u\n",
+			     interface, mtu, asked, interface, asked);
 	if (!dp_get_port_dead(n->dp, i))
 		return;
 	dp_get_link(n->dp, i, &up, &c, &name);

@@ -34,6 +34,27 @@ static void port_note(struct node *n, uint32_t i)
 	note->up = up;
 }
 
+/* F6: its small packets pass, so nothing else but the larger ones' silence would tell it. */
+static void port_narrow(struct node *n, uint32_t i)
+{
+	struct node_port_note *note = &n->port_note[i];
+	uint32_t mtu, asked = n->options.dp.link[i]->mtu;
+	const char *interface = dp_get_port_narrow(n->dp, i, &mtu);
+
+	if ((interface != NULL) == note->narrow ||
+	    (note->narrow_ns && n->now_ns - note->narrow_ns < AGAIN_NS))
+		return;
+	note->narrow = interface != NULL;
+	note->narrow_ns = n->now_ns;
+	if (interface)
+		journal_write(n->journal, JOURNAL_WARN, "mtu_low",
+			      "interface=%s mtu=%u network_mtu=%u why=\"larger packets are lost "
+			      "there: ip link set %s mtu %u\"",
+			      interface, mtu, asked, interface, asked);
+	else
+		journal_write(n->journal, JOURNAL_INFO, "mtu_low_over", "network_mtu=%u", asked);
+}
+
 /* F6: a node that is deaf must not say that it leads. */
 static void port_gone(struct node *n, uint32_t i)
 {
@@ -92,6 +113,7 @@ void node_wires_drive(struct node *n)
 	n->next_wires_ns = n->now_ns + LOOK_NS;
 	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {
 		port_note(n, i);
+		port_narrow(n, i);
 		port_gone(n, i);
 	}
 	address_note(n);

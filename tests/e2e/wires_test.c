@@ -235,6 +235,13 @@ static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 	leader = cluster_wait_leader(&c, 0);
 	says(&c, leader, NULL, "link_up port=port0");
 	V34_N2_fragments_are_counted_and_not_put_together(&c, leader);
+	/* Its MTU is lowered, and what is advised puts that right. */
+	cluster_lab(&c, "exec -- ip link set n%u mtu 1400", leader);
+	says(&c, leader, "below the 1500 of network.mtu: larger packets are lost there",
+	     "mtu_low ");
+	cluster_lab(&c, "exec -- ip link set n%u mtu 1500", leader);
+	says(&c, leader, NULL, "mtu_low_over");
+	says_no_more(&c, leader, "network.mtu");
 	/* Down and up again: it comes back. */
 	cluster_lab(&c, "exec -- ip link set n%u down", leader);
 	says(&c, leader, NULL, "link_down port=port0");

@@ -366,6 +366,49 @@ static void F21_a_port_without_a_link_is_told(void **state)
 	sim_world_destroy(&w);
 }
 
+static uint32_t narrow_mtu;
+
+static const char *narrow(struct link *link, uint32_t *mtu)
+{
+	*mtu = narrow_mtu;
+	return narrow_mtu < link->mtu ? "eth7" : NULL;
+}
+
+/* While it lasts, in the log once: also where a link comes back in between. */
+static void F6_an_mtu_that_was_lowered_is_told(void **state)
+{
+	struct link_ops ops;
+	struct link *link;
+
+	(void)state;
+	sim_world_create(&w, 13, 1, 0);
+	sim_world_run(&w, 2000 * MS);
+	link = w.node[0].node->dp->port[0].link;
+	ops = *link->ops;
+	ops.narrow = narrow;
+	link->ops = &ops;
+	for (int i = 0; i < 2; i++) {
+		const char *at;
+
+		narrow_mtu = 1400;
+		log_while_it_runs(0, 2000 * MS);
+		at = strstr(text, "mtu_low interface=eth7 mtu=1400 network_mtu=1500 ");
+		assert_non_null(at);
+		assert_null(strstr(at + 1, "mtu_low"));
+		node_status_text(w.node[0].node, text, sizeof(text));
+		assert_non_null(strstr(text,
+				       "\nwarning interface eth7 has an MTU of 1400, below "
+				       "the 1500 of network.mtu: larger packets are lost there: "
+				       "ip link set eth7 mtu 1500\n"));
+		narrow_mtu = 1500;
+		log_while_it_runs(0, 2000 * MS);
+		assert_non_null(strstr(text, "mtu_low_over"));
+		node_status_text(w.node[0].node, text, sizeof(text));
+		assert_null(strstr(text, "eth7"));
+	}
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +420,7 @@ int main(void)
 		cmocka_unit_test(F21_a_leader_without_a_majority_says_so),
 		cmocka_unit_test(F21_a_leader_whose_majority_lost_writes_says_so),
 		cmocka_unit_test(F21_a_port_without_a_link_is_told),
+		cmocka_unit_test(F6_an_mtu_that_was_lowered_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
