@@ -111,7 +111,9 @@ static uint64_t refused(void)
 	static struct node_status s;
 
 	look(&s);
-	return value_of(&s, "malformed") + value_of(&s, "malformed_forwards");
+	/* Of some kinds so many at once are not even looked at. */
+	return value_of(&s, "malformed") + value_of(&s, "malformed_forwards") +
+	       value_of(&s, "asked_too_often");
 }
 
 static void refused_wait(uint64_t count)
