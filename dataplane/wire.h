@@ -209,7 +209,7 @@ struct wire_settings {
 	uint64_t heartbeat_us;
 	uint64_t election_us_min, election_us_max;
 	uint8_t durability; /* opaque here: enum wal_durability */
-	bool full;          /* the sender's log has no space to go on */
+	bool full;          /* the sender cannot make its log's next segment */
 	/* The sender's clock, to be sent back at once as the answer: its round trip. 0: none. */
 	uint64_t question, answer;
 };

@@ -108,7 +108,7 @@
 	X(SETTINGS, ELECTION_US_MIN, 8, 8, 1, WIRE_TIMER_US_MAX, "the least election timeout") \
 	X(SETTINGS, ELECTION_US_MAX, 16, 8, 1, WIRE_TIMER_US_MAX, "the greatest") \
 	X(SETTINGS, DURABILITY, 24, 1, 0, WIRE_DURABILITY_MAX, "0 durable, 1 written, 2 volatile") \
-	X(SETTINGS, FULL, 25, 1, 0, 1, "1: the sender's log has no space to go on") \
+	X(SETTINGS, FULL, 25, 1, 0, 1, "1: the sender cannot make its log's next segment") \
 	X(SETTINGS, CLIENT_PORT, 26, 2, 0, UINT16_MAX, "where the sender hears clients") \
 	X(SETTINGS, HEARD_MS, 28, 4, 0, UINT32_MAX, "how long ago the sender heard the receiver; 4294967295: not yet, or long ago") \
 	X(SETTINGS, QUESTION, 32, 8, 0, WIRE_ANY64, "a number that only the asker knows, to be sent back at once; 0: none") \

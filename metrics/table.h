@@ -71,7 +71,7 @@
 	X(disk_stalls, COUNTER, 1, "disk_stalls", "quoin_disk_stalls_total", NULL, "How often the disk was stalled.") \
 	X(disk_slow, GAUGE, 1, "disk_slow", "quoin_disk_slow", NULL, "Whether too many of the last writes took longer than half of election-timeout: 1 or 0.") \
 	X(disk_slow_writes, COUNTER, 1, "disk_slow_writes", "quoin_disk_slow_writes_total", NULL, "Writes that took longer than that.") \
-	X(disk_full, GAUGE, 1, "disk_full", "quoin_disk_full", NULL, "Whether the log has no space to go on, so that writes are refused: 1 or 0.") \
+	X(disk_full, GAUGE, 1, "disk_full", "quoin_disk_full", NULL, "Whether the next segment of the log cannot be made, for want of space or else, so that writes are refused: 1 or 0.") \
 	X(disk_fulls, COUNTER, 1, "disk_fulls", "quoin_disk_fulls_total", NULL, "How often that began.") \
 	X(disk_free_bytes, GAUGE, 1, "disk_free_bytes", "quoin_disk_free_bytes", NULL, "What the log's file system had left for it when that was last looked at.") \
 	X(revision, GAUGE, 1, "revision", "etcd_debugging_mvcc_current_revision", NULL, "The store's revision.") \
@@ -139,7 +139,7 @@
 	X(resolved, GAUGE, 1, "resolved", "quoin_peer_resolved", "To", "Whether the MAC address on the way to the peer is known.") \
 	X(path_mtu, GAUGE, 1, "path_mtu", "quoin_peer_path_mtu_bytes", "To", "The largest IP packet that is known to arrive at the peer, or the port's MTU.") \
 	X(settings_differ, GAUGE, 1, "settings_differ", "quoin_peer_settings_differ", "From", "Whether the peer's timers or durability differ from ours.") \
-	X(peer_full, GAUGE, 1, "disk_full", "quoin_peer_disk_full", "From", "Whether the peer said that its log has no space to go on: 1 or 0.") \
+	X(peer_full, GAUGE, 1, "disk_full", "quoin_peer_disk_full", "From", "Whether the peer said that it cannot make the next segment of its log: 1 or 0.") \
 	X(refuses_us, GAUGE, 1, "refuses_us", "quoin_peer_refuses_this_member", "From", "Whether the peer knows this member by another identity.") \
 	X(other_identity, GAUGE, 1, "other_identity", "quoin_peer_other_identity", "From", "Whether the peer shows an identity that is not the one the member table names.")
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
 	DISK_STALL_US_MIN = 50000, /* shared disks pause for as long without anything being wrong */
@@ -91,7 +92,19 @@ void node_space_text(const struct node *n, char *out, size_t size)
 			 "there is no file descriptor for the next segment in %s (LimitNOFILE of "
 			 "the unit, ulimit -n)",
 			 directory);
-	else if (s->error == -EDQUOT || !s->known || s->there >= s->wanted)
+	else if (wal_refused_now(s->error))
+		snprintf(out, size, "the next segment cannot be made in %s: %s%s", directory,
+			 strerror(-s->error),
+			 wal_not_allowed(s->error)
+				 ? " (look at the owner and mode of the directory)"
+				 : "");
+	else if (s->error == -ENOSPC && s->known && s->there >= s->wanted)
+		snprintf(out, size,
+			 "the file system of %s takes no more of the next segment, with %" PRIu64
+			 " bytes left: it has no inode for another file (df -i), or no room for "
+			 "what it keeps itself",
+			 directory, s->there);
+	else if (s->error == -EDQUOT || !s->known)
 		snprintf(out, size,
 			 "the %s of %s has no room for the %" PRIu64 " bytes that the log wants",
 			 s->error == -EDQUOT ? "quota" : "file system", directory, s->wanted);

@@ -32,6 +32,13 @@ static void fail(struct node *n, int err)
 		 *why ? why : "it could not be read");
 }
 
+static const char *refused_advice(int err)
+{
+	if (wal_no_descriptor(err))
+		return "; the limit is LimitNOFILE of the unit, ulimit -n";
+	return wal_not_allowed(err) ? " (its owner and mode, or its directory's)" : "";
+}
+
 void node_persisted(struct node *n)
 {
 	struct wal_read_result read;
@@ -46,13 +53,12 @@ void node_persisted(struct node *n)
 	raft_persisted(n->raft, seq);
 	while (wal_read_poll(n->wal, &read)) {
 		n->work = true;
-		/* F14: the core asks again, and an older file gave way. */
-		if (wal_no_descriptor(read.error))
-			journal_write(
-				n->journal, JOURNAL_ERROR, "read_waits",
-				"directory=%s why=\"%s: there is no file descriptor for an old "
-				"segment; the limit is LimitNOFILE of the unit, ulimit -n\"",
-				n->options.wal.directory, strerror(-read.error));
+		/* F14: the core asks again, and for a descriptor an older file gave way. */
+		if (wal_refused_now(read.error))
+			journal_write(n->journal, JOURNAL_ERROR, "read_waits",
+				      "directory=%s why=\"%s: an old segment cannot be opened%s\"",
+				      n->options.wal.directory, strerror(-read.error),
+				      refused_advice(read.error));
 		/*
 		 * An entry that this node has and cannot read is lost data here: the node ends
 		 * (D8).

@@ -90,8 +90,10 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 	if (settings_differ(n, i))
 		settings_fault(n, t, i);
 	if (n->peer_settings[i].full)
-		metrics_line(t, "warning member %s has no space for its log%s\n", n->peer_name[i],
-			     as_of(settings_age_ns(n, i), age));
+		metrics_line(t,
+			     "warning member %s cannot make the next segment of its log%s: its "
+			     "own status says why\n",
+			     n->peer_name[i], as_of(settings_age_ns(n, i), age));
 	/* That its own directory is silent is said by those. */
 	if (state.said[DP_SAID_IDENTITY] != HEARSAY_ALONE &&
 	    state.said[DP_SAID_START] != HEARSAY_ALONE)
@@ -210,17 +212,17 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 			     node_waiting_ns(n) / 1000000);
 	if (!n->space.full && node_space_refuses(n))
 		metrics_line(t,
-			     "error only %" PRIu32 " of %" PRIu32 " members have space for their "
-			     "logs, by what each said last: no more writes are taken until a "
-			     "majority has\n",
+			     "error only %" PRIu32 " of %" PRIu32 " members can make the next "
+			     "segments of their logs, by what each said last: no more writes are "
+			     "taken until a majority can\n",
 			     node_space_members(n), n->peer_count + 1);
 	if (n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];
 
 		node_space_text(n, text, sizeof(text));
 		metrics_line(t,
-			     "error %s: no more writes are taken until there is, and nothing needs "
-			     "a restart\n",
+			     "error %s: no more writes are taken while that is so, and nothing "
+			     "needs a restart\n",
 			     text);
 	}
 }

@@ -84,8 +84,9 @@ static int space(struct disk_thread *t, struct work *w)
 {
 	struct statvfs fs;
 
+	/* FUSE without it says the second. */
 	if (fstatvfs(t->directory, &fs) != 0)
-		return -errno;
+		return errno == ENOSYS ? -EOPNOTSUPP : -errno;
 	/* A file system that has no blocks does not count them. */
 	if (fs.f_blocks == 0)
 		return -EOPNOTSUPP;

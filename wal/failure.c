@@ -22,6 +22,11 @@ int wal_fail(struct wal *w, int err, const char *file, uint64_t offset, const ch
 		advice = "restart it once there is space on the file system";
 	else if (err == -EFBIG)
 		advice = "restart it with a limit for files (ulimit -f) that a segment fits in";
+	else if (wal_no_descriptor(err))
+		advice = "restart it with more file descriptors (LimitNOFILE of the unit, ulimit "
+			 "-n)";
+	else if (wal_not_allowed(err))
+		advice = "restart it once it may write there (owner and mode of the directory)";
 	else if (err == -EROFS)
 		advice = "restart it once the file system is writable";
 	else if (err == -ENOMEM)

@@ -6,8 +6,9 @@
  * a valid header and was durably zero (W16-W18). It starts as soon as there is none to roll to; one
  * step is in flight at a time, so that the log's own writes wait for little.
  *
- * That there is no space for it is no failure (D8): nothing of it was acknowledged. What was made
- * goes, wal_get_space says so, and it is tried again every SPACE_INTERVAL_NS. Space is looked for
+ * That there is no space for it, or that it may not be made now, is no failure (D8): nothing of it
+ * was acknowledged, and the log's own files are open. What was made goes, wal_get_space says so,
+ * and it is tried again every SPACE_INTERVAL_NS. Space is looked for
  * before it is needed: while one segment is ready, the one after it must fit, so that the one that
  * is ready is the reserve in which elections and what is under way go on.
  */
@@ -133,7 +134,7 @@ int wal_prepare_step(struct wal *w)
 	struct prepare *p = &w->prepare;
 	int err;
 
-	if (p->in_flight)
+	if (p->in_flight || (p->state == PREPARE_REMOVE && w->now_ns < p->next_ns))
 		return 0;
 	if (p->state == PREPARE_IDLE) {
 		bool wanted = wal_segment_wanted(w) && !p->space.full;
@@ -168,10 +169,10 @@ static void segment_add(struct wal *w)
 	p->next_ns = 0;
 }
 
-/* The file system, its quota or a limit of the process or the host has no room for it. */
+/* No room in the file system, its quota or a limit of files' sizes; or it may not be made now. */
 static bool no_space(int err)
 {
-	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG || wal_no_descriptor(err);
+	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG || wal_refused_now(err);
 }
 
 static void space_short(struct wal *w, int err)
@@ -183,14 +184,21 @@ static void space_short(struct wal *w, int err)
 	space->wanted = (uint64_t)w->segment_size + SPACE_SPARE;
 }
 
+static bool look_failed(const struct disk_completion *done)
+{
+	return done->result != 0 && done->result != -EOPNOTSUPP;
+}
+
 /*
  * True: there is enough, or nobody can say. A limit that is not the file system's shows only when a
- * segment is made.
+ * segment is made. A look that failed says nothing, and what was known before stands.
  */
 static bool space_judge(struct wal *w, const struct disk_completion *done)
 {
 	struct wal_space *space = &w->prepare.space;
 
+	if (look_failed(done))
+		return true;
 	space->known = done->result == 0;
 	space->there = space->known ? done->value : 0;
 	if (space->known && space->there < (uint64_t)w->segment_size + SPACE_SPARE) {
@@ -200,12 +208,21 @@ static bool space_judge(struct wal *w, const struct disk_completion *done)
 	return true;
 }
 
-/* A step failed. It is the log's end, or there was no space: then what there is of it goes. */
+static void remove_now(struct prepare *p, enum prepare_state first)
+{
+	p->state = first;
+	p->next_ns = 0;
+}
+
+/*
+ * A step failed. It is the log's end, or there was no space: then what there is of it goes, and if
+ * that may not be removed either, in a while. A create that failed may have left its file.
+ */
 static int step_failed(struct wal *w, int err)
 {
 	struct prepare *p = &w->prepare;
 
-	if (!no_space(err) || p->state == PREPARE_NAMES_SYNC || p->state >= PREPARE_CLOSE)
+	if (!no_space(err) || p->state == PREPARE_NAMES_SYNC || p->state == PREPARE_CLOSE)
 		return prepare_fail(w, err);
 	if (p->state == PREPARE_CREATE && wal_no_descriptor(err) && wal_segment_give_way(w)) {
 		p->state = PREPARE_IDLE;
@@ -213,7 +230,10 @@ static int step_failed(struct wal *w, int err)
 		return 0;
 	}
 	space_short(w, err);
-	p->state = p->state == PREPARE_CREATE ? PREPARE_IDLE : PREPARE_CLOSE;
+	if (p->state == PREPARE_REMOVE)
+		p->next_ns = w->now_ns + SPACE_INTERVAL_NS;
+	else
+		remove_now(p, p->state == PREPARE_CREATE ? PREPARE_REMOVE : PREPARE_CLOSE);
 	return 0;
 }
 
@@ -224,7 +244,7 @@ static enum prepare_state step_next(struct wal *w, const struct disk_completion 
 
 	switch (p->state) {
 	case PREPARE_LOOK:
-		if (space_judge(w, done))
+		if (space_judge(w, done) && !look_failed(done))
 			p->space.full = false;
 		return PREPARE_IDLE;
 	case PREPARE_SPACE:
@@ -248,6 +268,7 @@ static enum prepare_state step_next(struct wal *w, const struct disk_completion 
 		p->file = -1;
 		return PREPARE_REMOVE;
 	case PREPARE_REMOVE:
+		p->next_ns = w->now_ns + SPACE_INTERVAL_NS;
 		return PREPARE_IDLE;
 	case PREPARE_HEADER:
 	case PREPARE_HEADER_SYNC:
@@ -265,7 +286,8 @@ int wal_prepare_done(struct wal *w, const struct disk_completion *done)
 {
 	struct prepare *p = &w->prepare;
 	bool optional = p->state == PREPARE_LOOK || p->state == PREPARE_SPACE ||
-			(p->state == PREPARE_ALLOCATE && done->result == -EOPNOTSUPP);
+			(p->state == PREPARE_ALLOCATE && done->result == -EOPNOTSUPP) ||
+			(p->state == PREPARE_REMOVE && done->result == -ENOENT);
 
 	assert(p->in_flight);
 	p->in_flight = false;
@@ -319,10 +341,11 @@ int wal_prepare_now(struct wal *w)
 			if (err != 0)
 				err = prepare_fail(w, err);
 		}
+		/* It would be tried again in a while: nobody waits for that here. */
+		if (err == 0 && !w->prepare.in_flight)
+			err = prepare_fail(w, w->prepare.space.error);
 		if (err == 0)
 			err = wait_now(w);
-		if (err == 0 && w->prepare.space.full && w->prepare.state == PREPARE_IDLE)
-			err = prepare_fail(w, w->prepare.space.error);
 		if (err != 0)
 			return err;
 	}

@@ -244,7 +244,7 @@ uint64_t wal_waiting_since(const struct wal *w); /* UINT64_MAX: for nothing */
  */
 struct wal_space {
 	bool full;
-	int error;       /* what it is full by: -ENOSPC, -EDQUOT, -EFBIG, -EMFILE, -ENFILE */
+	int error;       /* by what: -ENOSPC, -EDQUOT, -EFBIG, or one of wal_refused_now */
 	uint64_t wanted; /* bytes, of the next segment and what stands beside it */
 	bool known;      /* what there is of them when last seen */
 	uint64_t there;
@@ -270,9 +270,25 @@ static inline bool wal_no_descriptor(int err)
 	return err == -EMFILE || err == -ENFILE;
 }
 
+/* Somebody took the directory away from the process: its owner, its mode, a rule of the host. */
+static inline bool wal_not_allowed(int err)
+{
+	return err == -EACCES || err == -EPERM;
+}
+
+/*
+ * A file cannot be made or opened now, and nothing is wrong with the disk. What is: -EIO and all
+ * else; -EROFS too, for that is what a file system becomes that has found itself damaged.
+ */
+static inline bool wal_refused_now(int err)
+{
+	return wal_no_descriptor(err) || wal_not_allowed(err) || err == -ENOMEM || err == -EAGAIN ||
+	       err == -EINTR;
+}
+
 struct wal_read_result {
 	uint32_t slot;
-	int error; /* 0 or -errno; damage is -EBADMSG; wal_no_descriptor: try again later */
+	int error; /* 0 or -errno; damage is -EBADMSG; wal_refused_now: try again later */
 	const struct raft_entry *entries;
 	uint32_t count;
 };

@@ -71,7 +71,7 @@ static void space(uint32_t node, const char *bytes, bool full)
 {
 	disk_tell(&disks.disk[node - 1], "space %s", bytes);
 	cluster_wait_value(&c, node, "disk_full", full ? "1" : "0");
-	require(&c, cluster_says(&c, node, "no more writes are taken until there is") == full,
+	require(&c, cluster_says(&c, node, "no more writes are taken while that is so") == full,
 		"n%u: its status does not fit", node);
 	if (full)
 		cluster_wait_log(&c, node, "disk_full");
@@ -87,7 +87,8 @@ static bool is_known(void *context)
 	const struct known *k = context;
 	char text[128];
 
-	snprintf(text, sizeof(text), "warning member n%u has no space for its log", k->node);
+	snprintf(text, sizeof(text), "warning member n%u cannot make the next segment of its log",
+		 k->node);
 	return cluster_says(&c, k->by, text) == k->full;
 }
 
@@ -124,7 +125,8 @@ static void followers_are_full(uint32_t leader)
 	space(second, "0", true);
 	wait_known(leader, first, true);
 	wait_known(leader, second, true);
-	require(&c, cluster_says(&c, leader, "error only 1 of 3 members have space"),
+	require(&c,
+		cluster_says(&c, leader, "error only 1 of 3 members can make the next segments"),
 		"n%u does not say why it refuses", leader);
 	each_path(refused);
 	each_path(reads);
@@ -215,6 +217,9 @@ static const struct limit limits[] = {
 	{"resize segment-* fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
 	{"write segment-*.tmp fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
 	{"create segment-* fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
+	{"create * fail EACCES", "Permission denied (look at the owner and mode", limit_quota,
+	 unlimit_quota},
+	{"create * fail ENOSPC", "no inode for another file (df -i)", limit_quota, unlimit_quota},
 };
 
 static void meets(const struct limit *limit)

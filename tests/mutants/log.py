@@ -148,7 +148,7 @@ LOG = [
      ["unit-wal-lost"]),
     ("no-descriptor-to-read", "F14, V17: a segment that cannot be opened now is no end",
      "node/ready.c",
-     "if (wal_no_descriptor(read.error))",
+     "if (wal_refused_now(read.error))",
      "if (read.error == 1)",
      ["sim-disk"]),
     ("files-kept-open", "F14, V17: a log keeps few files open, however much was written since the start",

@@ -177,6 +177,18 @@ static void F14_V17_a_segment_that_cannot_be_opened_now_is_no_end(void)
 		sim_world_run(&w, MS);
 	assert(n->node->applied >= last);
 
+	/* Nor if it may not be opened: somebody took the directory away, and gave it back. */
+	start_again();
+	fake_names_fail(n->disk, -EACCES);
+	sim_world_run(&w, 1000 * MS);
+	assert(n->node->applied > 0 && n->node->applied < last);
+	assert(sim_leader(&w) == 0);
+	assert(!node_busy(n->node));
+	fake_names_fail(n->disk, 0);
+	for (int i = 0; i < 5000 && n->node->applied < last; i++)
+		sim_world_run(&w, MS);
+	assert(n->node->applied >= last);
+
 	start_again();
 	fake_files_max(n->disk, fake_files(n->disk));
 	for (int i = 0; i < 5000 && n->node->applied < last; i++)

@@ -112,6 +112,9 @@ static int call_do(struct fake_disk *f, const struct disk_call *call, uint64_t *
 		if (err != 0)
 			return err;
 	}
+	if (f->names_error != 0 &&
+	    (call->kind == DISK_OPEN || (changes && call->kind != DISK_ALLOCATE)))
+		return f->names_error;
 	switch (call->kind) {
 	case DISK_OPEN:
 	case DISK_CREATE:
@@ -134,6 +137,8 @@ static int call_do(struct fake_disk *f, const struct disk_call *call, uint64_t *
 		return space_take(f, &f->inodes[f->files[call->file].inode], call->size);
 	case DISK_SPACE:
 		*value = f->space;
+		if (f->look_error != 0)
+			return f->look_error;
 		return f->space_counts ? 0 : -EOPNOTSUPP;
 	}
 	assert(false);
@@ -443,6 +448,16 @@ void fake_space(struct fake_disk *f, bool counts, uint64_t space)
 {
 	f->space_counts = counts;
 	f->space = space;
+}
+
+void fake_names_fail(struct fake_disk *f, int err)
+{
+	f->names_error = err;
+}
+
+void fake_look_fails(struct fake_disk *f, int err)
+{
+	f->look_error = err;
 }
 
 void fake_hang(struct fake_disk *f, bool hang)

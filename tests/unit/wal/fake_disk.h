@@ -77,6 +77,10 @@ void fake_hold(struct fake_disk *f, bool hold);
 /* From now on its space is counted: so many bytes are left, and nothing takes more. */
 void fake_space(struct fake_disk *f, bool counts, uint64_t space);
 
+/* While it is not 0: of each open and change of a name; of each look at the space that is left. */
+void fake_names_fail(struct fake_disk *f, int err);
+void fake_look_fails(struct fake_disk *f, int err);
+
 /* The disk does not answer: nothing completes, and who waits does so in vain. */
 void fake_hang(struct fake_disk *f, bool hang);
 bool fake_release(struct fake_disk *f, uint64_t tag);

@@ -121,6 +121,7 @@ struct fake_disk {
 	bool hang;
 	bool space_counts;
 	uint64_t space;
+	int names_error, look_error;
 };
 
 /* fake_content.c */

@@ -116,7 +116,8 @@ static void V17_a_full_log_waits_and_goes_on_by_itself(void **state)
 /* Whatever step it is that says so, and whichever limit: what was made goes, and is made anew. */
 static void V17_no_space_at_any_step_of_a_segment(void **state)
 {
-	static const int errors[] = {-ENOSPC, -EDQUOT, -EFBIG, -EMFILE, -ENFILE};
+	static const int errors[] = {-ENOSPC, -EDQUOT, -EFBIG,  -EMFILE, -ENFILE,
+				     -EACCES, -EPERM,  -ENOMEM, -EAGAIN, -EINTR};
 	const uint64_t count = sizeof(errors) / sizeof(errors[0]);
 	uint32_t seen = 0;
 
@@ -147,6 +148,119 @@ static void V17_no_space_at_any_step_of_a_segment(void **state)
 	}
 	/* Create, room, twice zeros, sync, header, sync, rename; the directory's sync is final. */
 	assert_int_equal(seen, 8 * count);
+}
+
+/*
+ * Somebody takes the directory away (chmod, chown), at whatever step, and gives it back: what was
+ * begun stays until it may be removed, nothing is removed in haste, and a segment is made anew.
+ */
+static void V17_a_directory_that_may_not_be_changed_is_no_end(void **state)
+{
+	uint32_t stayed = 0;
+
+	(void)state;
+	for (uint64_t n = 0; n < 9; n++) {
+		struct wal_space space;
+		struct test_log t;
+		uint64_t before, seq;
+
+		opened(&t);
+		/* The kernel's refusal of the step itself ends with the directory's. */
+		fake_fail(t.disk, n, -EACCES);
+		for (before = fake_operations(t.disk); fake_operations(t.disk) <= before + n;)
+			if (wal_poll(t.wal, 0, &seq) != 0)
+				break;
+		fake_names_fail(t.disk, -EACCES);
+		if (n == 8) { /* the directory's sync is final */
+			assert_int_equal(wal_poll(t.wal, 0, &seq), -EACCES);
+			assert_non_null(strstr(wal_error(t.wal), "owner and mode"));
+			test_log_free(&t);
+			continue;
+		}
+		polls(&t, 0);
+		before = fake_operations(t.disk);
+		for (uint64_t i = 1; i < 300; i++)
+			polls(&t, i * SECOND / 100);
+		/* Not more than one step in a second. */
+		assert_in_range(fake_operations(t.disk) - before, 1, 3);
+		wal_get_space(t.wal, &space);
+		assert_true(space.full);
+		assert_int_equal(space.error, -EACCES);
+		stayed += fake_exists(t.disk, "segment-0000000000000002.tmp");
+		fake_names_fail(t.disk, 0);
+		polls(&t, 4 * SECOND);
+		polls(&t, 5 * SECOND);
+		wal_get_space(t.wal, &space);
+		assert_false(space.full);
+		assert_int_equal(t.wal->segment_count, 2);
+		assert_false(fake_exists(t.disk, "segment-0000000000000002.tmp"));
+		test_log_free(&t);
+	}
+	assert_int_equal(stayed, 7); /* all but the create */
+}
+
+static void take_away(void *from, struct fake_disk *f)
+{
+	if (fake_operations(f) >= *(const uint64_t *)from)
+		fake_names_fail(f, -EACCES);
+}
+
+/* At a start nobody waits for it, and the next one goes on. */
+static void V17_a_directory_that_may_not_be_changed_ends_a_start(void **state)
+{
+	uint64_t n = 0;
+	int err;
+
+	(void)state;
+	do {
+		struct test_log t;
+
+		test_log_init(&t);
+		fake_set_hook(t.disk, take_away, &n);
+		fake_fail(t.disk, n, -EACCES);
+		err = test_log_open(&t);
+		if (err != 0) {
+			assert_int_equal(err, -EACCES);
+			assert_non_null(strstr(t.error, "fake"));
+			fake_set_hook(t.disk, NULL, NULL);
+			fake_fail(t.disk, UINT64_MAX / 2, 0);
+			fake_names_fail(t.disk, 0);
+			assert_int_equal(test_log_open(&t), 0);
+		}
+		test_log_free(&t);
+		n++;
+	} while (err != 0);
+	assert_true(n > 10);
+}
+
+/* A look that fails says nothing: a full log is no less full by it. */
+static void V17_a_look_that_fails_ends_no_alarm(void **state)
+{
+	struct wal_space space;
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	fake_space(t.disk, true, 2 * TEST_SEGMENT_SIZE + SPARE - 1);
+	polls(&t, 0);
+	polls(&t, SECOND);
+	wal_get_space(t.wal, &space);
+	assert_true(space.full);
+	fake_look_fails(t.disk, -ENOTCONN);
+	for (uint64_t i = 2; i < 5; i++) {
+		polls(&t, i * SECOND);
+		wal_get_space(t.wal, &space);
+		assert_true(space.full);
+		assert_int_equal(space.error, -ENOSPC);
+		assert_int_equal(space.there, TEST_SEGMENT_SIZE + SPARE - 1);
+	}
+	/* One that does not count what it has is none that is full. */
+	fake_look_fails(t.disk, -EOPNOTSUPP);
+	polls(&t, 5 * SECOND);
+	wal_get_space(t.wal, &space);
+	assert_false(space.full);
+	assert_false(space.known);
+	test_log_free(&t);
 }
 
 static void roll(struct test_log *t, size_t segments)
@@ -304,6 +418,9 @@ int main(void)
 		cmocka_unit_test(V17_space_is_looked_for_before_it_is_needed),
 		cmocka_unit_test(V17_a_full_log_waits_and_goes_on_by_itself),
 		cmocka_unit_test(V17_no_space_at_any_step_of_a_segment),
+		cmocka_unit_test(V17_a_directory_that_may_not_be_changed_is_no_end),
+		cmocka_unit_test(V17_a_directory_that_may_not_be_changed_ends_a_start),
+		cmocka_unit_test(V17_a_look_that_fails_ends_no_alarm),
 		cmocka_unit_test(F14_V17_a_long_log_takes_few_descriptors),
 		cmocka_unit_test(F14_F23_a_long_log_is_started_with_few_descriptors),
 		cmocka_unit_test(V17_an_alarm_stays_while_each_try_fails),
