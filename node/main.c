@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/exits.h"
+#include "base/standard.h"
 #include "config/config.h"
 #include "doors/calls.h"
 #include "kv/kv.h"
@@ -457,6 +458,7 @@ int main(int argc, char **argv)
 	struct journal_options log = {.name = "quoind", .level = JOURNAL_INFO};
 	int status;
 
+	standard_open();
 	again_note();
 	argp_err_exit_status = EXITS_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);

@@ -2,6 +2,7 @@
  * quoin-wal: looks at a log's directory without starting a node. It changes nothing.
  */
 #include "base/exits.h"
+#include "base/standard.h"
 #include "raft/entry.h"
 #include "raft/members.h"
 #include "wal/inspect.h"
@@ -372,6 +373,7 @@ int main(int argc, char **argv)
 					 NULL,    NULL};
 	struct arguments a = {0};
 
+	standard_open();
 	argp_err_exit_status = EXIT_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
 		return EXIT_USAGE;

@@ -85,6 +85,63 @@ static void F8_nobody_reads(void **state)
 	close(ends.writer);
 }
 
+static void closed(void *context)
+{
+	(void)context;
+	for (int fd = 0; fd <= 2; fd++)
+		close(fd);
+}
+
+static void is_null(pid_t pid, int fd)
+{
+	char path[64], to[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+	assert_true(readlink(path, to, sizeof(to) - 1) > 0);
+	assert_string_equal(to, "/dev/null");
+}
+
+/* A line for the shell, with quoinctl and the node's socket before it. */
+static void ctl(const struct process *p, const char *line, int status, const char *says)
+{
+	char path[128], admin[128];
+	struct run r;
+	FILE *script;
+
+	snprintf(path, sizeof(path), "%s/script", p->dir);
+	script = fopen(path, "we");
+	assert_non_null(script);
+	fprintf(script, "%s --endpoints %s %s\n", program("quoinctl"),
+		cluster_admin(&p->c, 1, admin), line);
+	assert_int_equal(fclose(script), 0);
+	run(&r, "sh", "%s", path);
+	if (r.status != status || !strstr(r.text, says))
+		fail_msg("%s: %d: %s", line, r.status, r.text);
+}
+
+/* What is opened gets none of their numbers: nothing is printed into a socket or a file. */
+static void F8_closed_descriptors_are_nobody_elses(void **state)
+{
+	struct process p;
+
+	(void)state;
+	process_prepare(&p, "");
+	process_start(&p, NULL, closed, NULL);
+	process_wait_leading(&p);
+	for (int fd = 0; fd <= 2; fd++)
+		is_null(p.pid, fd);
+	ctl(&p, "put key value", 0, "OK");
+	ctl(&p, "get key >&-", 1, "standard output: Bad file descriptor");
+	ctl(&p, "get key <&- >&- 2>&-", 1, "");
+	ctl(&p, "put key <&-", 1, "standard input: Bad file descriptor");
+	ctl(&p, "put key < /", 1, "standard input: Is a directory");
+	ctl(&p, "put key < /dev/null", 2, "put command needs 1 argument and input from stdin");
+	ctl(&p, "get key", 0, "value");
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	process_remove(&p);
+}
+
 static void full_output(void *context)
 {
 	struct ends *ends = context;
@@ -314,6 +371,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F8_nobody_reads),
+		cmocka_unit_test(F8_closed_descriptors_are_nobody_elses),
 		cmocka_unit_test(F8_nobody_reads_why_it_does_not_start),
 		cmocka_unit_test(F9_a_look_can_be_ended),
 		cmocka_unit_test(F8_the_reader_goes_away),

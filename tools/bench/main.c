@@ -6,6 +6,8 @@
 #include "tools/bench/stop.h"
 #include "tools/shared/option.h"
 
+#include "base/standard.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +93,7 @@ int main(int argc, char **argv)
 	char line[LINE_MAX_SIZE], name[64];
 	int first = 1;
 
+	standard_open();
 	argp_err_exit_status = EXIT_USAGE;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	join(line, argc, argv);

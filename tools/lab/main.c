@@ -7,6 +7,7 @@
 #include "tools/shared/option.h"
 
 #include "base/clock.h"
+#include "base/standard.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -311,6 +312,7 @@ int main(int argc, char **argv)
 	};
 	struct top top = {0};
 
+	standard_open();
 	argp_err_exit_status = LAB_EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &top);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

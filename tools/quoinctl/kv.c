@@ -4,6 +4,7 @@
 #include "tools/client/draw.h"
 #include "tools/quoinctl/quoinctl.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,9 @@ int command_put(const struct options *options)
 	} else {
 		/* One byte more than may be: then fits() sees that it is too large. */
 		value = read_all(stdin, KV_VALUE_SIZE_MAX + 1, &request.value.size);
-		if (!value || request.value.size == 0) {
+		if (!value)
+			return complain(EXIT_FAILED, "standard input: %s", strerror(errno));
+		if (request.value.size == 0) {
 			free(value);
 			return complain(EXIT_MISUSED,
 					"put command needs 1 argument and input from stdin or 2 "

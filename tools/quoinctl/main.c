@@ -5,6 +5,8 @@
 #include "tools/quoinctl/members.h"
 #include "tools/quoinctl/options.h"
 
+#include "base/standard.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -197,6 +199,7 @@ int main(int argc, char **argv)
 	const struct command *command;
 	int status;
 
+	standard_open();
 	options_parse(&p, argc, argv);
 	command = find_command(&p);
 	if (!command)
