@@ -26,9 +26,10 @@ enum {
 	CALLS_TOLD_MAX = 8,
 	CALLS_PLACES = CALLS_MAX + CALLS_TOLD_MAX,
 	/*
-	 * While somebody waits, in ticks of a tenth of a second: who has asked for nothing gives
-	 * its place up in three, so that the last of a thousand waits for five seconds. Who sends
-	 * or takes less than CALLS_STEP in ten is as good as silent.
+	 * While somebody waits, in ticks of a tenth of a second: who never asked for anything gives
+	 * its place up in three, so that the last of a thousand waits for five seconds; who is
+	 * between two requests in ten. Who sends or takes less than CALLS_STEP in ten is as good as
+	 * silent.
 	 */
 	CALLS_IDLE_TICKS = 3,
 	CALLS_SLOW_TICKS = 10,
@@ -56,6 +57,8 @@ struct connection {
 	enum connection_state state;
 	int fd;
 	bool closing;    /* the client went away while CALLING */
+	bool asked;      /* once at least */
+	uint64_t turn;   /* when it came or asked last, by its place among all who did */
 	uint32_t ticks;  /* since it last came a step further */
 	uint32_t lately; /* bytes that moved since */
 	uint8_t header[STREAM_HEADER_SIZE];
@@ -72,6 +75,7 @@ struct calls {
 	bool freed;   /* a place, since the listener was looked at */
 	bool waiting; /* somebody, for a place or a descriptor: the listener is not looked at */
 	bool ticking;
+	uint64_t turns;
 	uint32_t full_ticks; /* in which somebody waited and nobody gave way */
 	pthread_t thread;
 	struct ring to_node, from_node;

@@ -69,6 +69,8 @@ void connection_open(struct calls *s, struct connection *c, int fd)
 	c->fd = fd;
 	c->closing = false;
 	connection_step(c);
+	c->asked = false;
+	c->turn = s->turns++;
 	c->moved = 0;
 	c->call.more = false;
 	wire_hello_encode(&hello, WIRE_WELCOME, welcome);
@@ -161,6 +163,8 @@ void connection_read(struct calls *s, struct connection *c)
 				return;
 			}
 			watch(s, c, 0); /* EPOLLHUP still comes */
+			c->asked = true;
+			c->turn = s->turns++;
 			call(s, c, CALL_REQUEST);
 			return;
 		}

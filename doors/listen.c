@@ -1,8 +1,9 @@
 /*
  * Who may connect to the local socket. There are CALLS_MAX places: beyond them, or out of
- * descriptors, clients wait in the socket's backlog and cost nothing. While some do, a client that
- * asks for nothing, or that sends or takes next to nothing, gives its place up. If nobody does, who
- * comes is told that the socket is full, as an answer to its request.
+ * descriptors, clients wait in the socket's backlog and cost nothing. For each that does, a client
+ * that asks for nothing, or that sends or takes next to nothing, gives its place up: the one that
+ * asked longest ago. If nobody does, who comes is told that the socket is full, as an answer to its
+ * request.
  */
 #include "doors/calls_internal.h"
 
@@ -131,22 +132,60 @@ void listen_again(struct calls *s)
 
 static bool gives_way(const struct connection *c)
 {
-	bool idle = c->state == CONNECTION_READING && c->moved == 0;
+	bool idle = c->state == CONNECTION_READING && c->moved == 0 && !c->asked;
 
 	return (c->state == CONNECTION_READING || c->state == CONNECTION_WRITING) &&
 	       c->ticks >= (idle ? CALLS_IDLE_TICKS : CALLS_SLOW_TICKS);
 }
 
-/* For a place, or to be told that there is none. */
 static bool somebody_waits(const struct calls *s)
 {
 	struct pollfd p = {.fd = s->listener, .events = POLLIN};
 
+	return poll(&p, 1, 0) == 1;
+}
+
+static bool somebody_is_told(const struct calls *s)
+{
 	for (int i = CALLS_MAX; i < CALLS_PLACES; i++) {
 		if (s->connection[i].state != CONNECTION_FREE)
 			return true;
 	}
-	return poll(&p, 1, 0) == 1;
+	return false;
+}
+
+static struct connection *longest_silent(struct calls *s)
+{
+	struct connection *found = NULL;
+
+	for (int i = 0; i < CALLS_MAX; i++) {
+		struct connection *c = &s->connection[i];
+
+		if (gives_way(c) && (!found || c->turn < found->turn))
+			found = c;
+	}
+	return found;
+}
+
+/* No more are sent away than there are who wait, for a place or a descriptor. */
+static void make_way(struct calls *s)
+{
+	while (somebody_waits(s)) {
+		struct connection *c;
+
+		if (place_free(s, 0, CALLS_MAX)) {
+			listen_accept(s);
+			if (!atomic_load_explicit(&s->starved, memory_order_relaxed))
+				continue;
+		}
+		c = longest_silent(s);
+		if (!c)
+			return;
+		connection_close(s, c);
+		/* In the middle of an answer: it goes when the loop gives that back. */
+		if (c->state != CONNECTION_FREE)
+			return;
+	}
 }
 
 void listen_tick(struct calls *s)
@@ -162,13 +201,14 @@ void listen_tick(struct calls *s)
 		/* What it may have sent meanwhile is its word. */
 		if (gives_way(c) && c->state == CONNECTION_READING)
 			connection_read(s, c);
-		if (gives_way(c))
+		if (i >= CALLS_MAX && gives_way(c))
 			connection_close(s, c);
 	}
+	make_way(s);
 	s->full_ticks++;
 	if (place_free(s, 0, CALLS_MAX))
 		s->full_ticks = 0;
-	if (!somebody_waits(s))
+	if (!somebody_waits(s) && !somebody_is_told(s))
 		tick_run(s, false);
 	let_wait(s, false); /* there may be descriptors by now */
 }

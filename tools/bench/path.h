@@ -21,7 +21,7 @@ struct path_answer {
 	/* WIRE_TIMEOUT also if no answer came: the result of a command is unknown. */
 	enum wire_status status;
 	const char *why; /* no answer came: what the connection met; NULL: nothing is known */
-	bool unasked;    /* there was no connection: the node has heard nothing */
+	bool unasked;    /* the node has not had the whole of it, or nothing */
 	uint64_t retry_after_us; /* of a refusal on the way to this answer; 0: there was none */
 	const uint8_t *data;     /* valid until the client's next request */
 	uint32_t size;

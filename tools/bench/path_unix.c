@@ -85,6 +85,8 @@ static void broken(struct path_unix *p, struct unix_client *c, int err)
 {
 	stream_close(&c->stream);
 	c->err = err;
+	/* A node does nothing of a request that it has not whole. */
+	c->unasked = c->open && c->stream.sent < c->stream.size;
 	if (c->open)
 		finish(p, c, WIRE_TIMEOUT);
 }

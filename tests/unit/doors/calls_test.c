@@ -1,8 +1,7 @@
 /*
- * The admin socket over real unix sockets: this test is the loop on one side and the client on
- * the other.
+ * Who connects to the admin socket, and how calls pass to the loop and back.
  */
-#include "doors/calls_internal.h"
+#include "tests/unit/doors/calls_rig.h"
 
 #include "dataplane/stream.h"
 #include "tests/unit/test.h"
@@ -21,94 +20,6 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { DEADLINE_MS = 20000 };
-
-struct rig {
-	char directory[32];
-	char path[64];
-	struct calls *calls;
-};
-
-static const struct door_welcome rig_welcome = {.cluster_id = 11, .member_id = 22};
-
-static int setup(void **state)
-{
-	static struct rig rig;
-	char error[CALLS_ERROR_MAX];
-
-	snprintf(rig.directory, sizeof(rig.directory), "/tmp/calls_test.XXXXXX");
-	assert_non_null(mkdtemp(rig.directory));
-	snprintf(rig.path, sizeof(rig.path), "%s/socket", rig.directory);
-	assert_int_equal(calls_create(&rig.calls, rig.path, &rig_welcome, error), 0);
-	*state = &rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	calls_destroy(rig->calls);
-	assert_int_equal(access(rig->path, F_OK), -1);
-	return rmdir(rig->directory);
-}
-
-static int dial(const struct rig *rig)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", rig->path);
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static void read_all(int fd, uint8_t *to, size_t size)
-{
-	size_t got = 0;
-
-	while (got < size) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		ssize_t n;
-
-		assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
-		n = read(fd, to + got, size - got);
-		assert_true(n > 0);
-		got += (size_t)n;
-	}
-}
-
-static void read_welcome(int fd, struct wire_hello *hello)
-{
-	uint8_t bytes[WIRE_HELLO_SIZE];
-
-	read_all(fd, bytes, sizeof(bytes));
-	assert_int_equal(wire_hello_decode(hello, WIRE_WELCOME, bytes, sizeof(bytes)), 0);
-}
-
-static void header(uint8_t out[STREAM_HEADER_SIZE], uint32_t size, uint8_t kind, uint8_t id)
-{
-	memset(out, 0, STREAM_HEADER_SIZE);
-	memcpy(out, &size, 4);
-	out[4] = kind;
-	out[8] = id;
-}
-
-static struct call *take(struct calls *a)
-{
-	for (int i = 0; i < DEADLINE_MS; i++) {
-		struct call *call = calls_take(a);
-
-		if (call)
-			return call;
-		poll(NULL, 0, 1);
-	}
-	fail_msg("no call came to the loop");
-	/* The compiler does not know that a failed test does not go on. */
-	abort();
-}
 
 static void a_call_goes_to_the_loop_and_back(void **state)
 {
@@ -222,7 +133,8 @@ static void F14_the_silent_give_way(void **state)
 		if (i > 1 && poll(&p, 1, 0) == 1 && read(silent[i], &byte, 1) == 0)
 			closed++;
 	}
-	assert_int_equal(closed, CALLS_MAX - 2);
+	/* One waited, and one had to go. */
+	assert_int_equal(closed, 1);
 	struct call *other = take(rig->calls);
 	call->answer_size = 0;
 	calls_give(rig->calls, call);
@@ -233,6 +145,65 @@ static void F14_the_silent_give_way(void **state)
 	for (int i = 0; i < CALLS_MAX; i++)
 		close(silent[i]);
 	close(waiting);
+}
+
+static bool is_closed(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	uint8_t byte;
+
+	return poll(&p, 1, 0) == 1 && read(fd, &byte, 1) <= 0;
+}
+
+/*
+ * Who is between two requests is no silent one: who never asked goes before it, and then who asked
+ * longest ago; and not more of them than wait.
+ */
+static void F14_who_asks_now_and_then_keeps_its_place(void **state)
+{
+	enum { ASKED = CALLS_MAX - 1 };
+	struct rig *rig = *state;
+	struct wire_hello hello;
+	uint8_t bytes[STREAM_HEADER_SIZE];
+	int fd[CALLS_MAX], newcomer[2];
+
+	for (int i = 0; i < ASKED; i++) {
+		fd[i] = dial(rig);
+		read_welcome(fd[i], &hello);
+	}
+	/* The first place is not who asked first. */
+	for (int i = ASKED - 1; i >= 0; i--) {
+		struct call *call;
+
+		header(bytes, 0, WIRE_STATUS, 1);
+		assert_int_equal(write(fd[i], bytes, sizeof(bytes)), sizeof(bytes));
+		call = take(rig->calls);
+		call->answer_size = 0;
+		calls_give(rig->calls, call);
+		read_all(fd[i], bytes, sizeof(bytes));
+	}
+	fd[ASKED] = dial(rig);
+	read_welcome(fd[ASKED], &hello);
+	newcomer[0] = dial(rig);
+	read_welcome(newcomer[0], &hello);
+	assert_true(is_closed(fd[ASKED]));
+	for (int i = 0; i < ASKED; i++)
+		assert_false(is_closed(fd[i]));
+	/* It is at work, so that it is not who goes. */
+	header(bytes, 0, WIRE_STATUS, 1);
+	assert_int_equal(write(newcomer[0], bytes, sizeof(bytes)), sizeof(bytes));
+	struct call *call = take(rig->calls);
+	newcomer[1] = dial(rig);
+	read_welcome(newcomer[1], &hello);
+	assert_true(is_closed(fd[ASKED - 1]));
+	for (int i = 0; i < ASKED - 1; i++)
+		assert_false(is_closed(fd[i]));
+	call->answer_size = 0;
+	calls_give(rig->calls, call);
+	for (int i = 0; i < CALLS_MAX; i++)
+		close(fd[i]);
+	close(newcomer[0]);
+	close(newcomer[1]);
 }
 
 /* So does who does not take the answer that it asked for. */
@@ -561,24 +532,34 @@ static void a_live_socket_is_not_taken_over_and_a_stale_one_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_call_goes_to_the_loop_and_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_client_that_left_costs_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(F14_the_silent_give_way, setup, teardown),
-		cmocka_unit_test_setup_teardown(F14_who_takes_nothing_gives_way, setup, teardown),
-		cmocka_unit_test_setup_teardown(F14_who_is_slow_gives_way, setup, teardown),
-		cmocka_unit_test_setup_teardown(F14_what_a_tick_has_read_is_answered, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(F14_who_comes_next_has_not_hung_up, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(F14_a_crowd_of_silent_ones_gives_way, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(F14_a_full_house_says_so, setup, teardown),
-		cmocka_unit_test_setup_teardown(F14_a_crowd_is_served_in_turn, setup, teardown),
-		cmocka_unit_test_setup_teardown(out_of_descriptors_it_waits, setup, teardown),
-		cmocka_unit_test_setup_teardown(malformed_headers_close_the_connection, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(a_call_goes_to_the_loop_and_back, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(a_client_that_left_costs_nothing, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_the_silent_give_way, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_who_asks_now_and_then_keeps_its_place,
+						calls_setup, calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_who_takes_nothing_gives_way, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_who_is_slow_gives_way, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_what_a_tick_has_read_is_answered, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_who_comes_next_has_not_hung_up, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_a_crowd_of_silent_ones_gives_way, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_a_full_house_says_so, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(F14_a_crowd_is_served_in_turn, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(out_of_descriptors_it_waits, calls_setup,
+						calls_teardown),
+		cmocka_unit_test_setup_teardown(malformed_headers_close_the_connection, calls_setup,
+						calls_teardown),
 		cmocka_unit_test_setup_teardown(a_live_socket_is_not_taken_over_and_a_stale_one_is,
-						setup, teardown),
+						calls_setup, calls_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
