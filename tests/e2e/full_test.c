@@ -216,7 +216,6 @@ static const struct limit limits[] = {
 	 unlimit_files},
 	{"resize segment-* fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
 	{"write segment-*.tmp fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
-	{"create segment-* fail EDQUOT", "the quota of ", limit_quota, unlimit_quota},
 	{"create * fail EACCES", "Permission denied (look at the owner and mode", limit_quota,
 	 unlimit_quota},
 	{"create * fail ENOSPC", "no inode for another file (df -i)", limit_quota, unlimit_quota},
