@@ -54,12 +54,15 @@ static struct link_dpdk *port_of(struct link *link)
 static bool interface_up(struct link_dpdk *l)
 {
 	enum link_kernel_state state;
+	uint32_t mtu;
 
 	if (l->gone)
 		return false;
 	state = link_kernel_state(l->socket, l->interface_index);
 	l->gone = state == LINK_KERNEL_GONE;
-	l->interface_mtu = link_kernel_mtu(l->socket, l->interface_index);
+	mtu = link_kernel_mtu(l->socket, l->interface_index);
+	if (mtu)
+		l->interface_mtu = mtu;
 	return state == LINK_KERNEL_RUNNING;
 }
 

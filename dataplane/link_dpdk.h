@@ -78,7 +78,7 @@ struct link_dpdk {
 	char interface[32];
 	int interface_index; /* the name may be another's by now */
 	bool gone;
-	uint32_t interface_mtu; /* as it is now; 0: not known */
+	uint32_t interface_mtu; /* as it was last told; 0: not yet */
 	void *own;              /* the driver's, from its start to its close */
 	struct link_counters counters;
 	char device[32]; /* the name of a device that was plugged in for it; "": none */

@@ -6,6 +6,8 @@
 #include "dataplane/link_control.h"
 #include "dataplane/link_dpdk.h"
 
+#include "base/socket_file.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -14,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
@@ -71,35 +71,25 @@ static int arguments(char *out, size_t out_size, const struct link_options *opti
  */
 static int stale_remove(const struct link_options *options, char error[EAL_ERROR_MAX])
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	const char *path = options->socket;
-	struct stat st;
-	int fd, err;
+	int err;
 
-	if (!options->server || path == NULL || path[0] == '@' || lstat(path, &st) != 0)
+	if (!options->server || path == NULL || path[0] == '@')
 		return 0;
-	/* The kernel refuses a connection to any other file, too. */
-	if (!S_ISSOCK(st.st_mode)) {
+	err = socket_file_look(path, SOCK_SEQPACKET);
+	if (err == -EEXIST)
 		snprintf(error, EAL_ERROR_MAX,
-			 "memif socket %s is not a socket: another "
-			 "network.memif-socket, or remove what is there",
+			 "memif socket %s is not a socket: another network.memif-socket, or "
+			 "remove what is there",
 			 path);
-		return -EEXIST;
-	}
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
+	else if (err || (unlink(path) && errno != ENOENT))
+		snprintf(error, EAL_ERROR_MAX,
+			 "memif socket %s: %s: another network.memif-socket, or remove what is "
+			 "there",
+			 path, strerror(err ? -err : errno));
+	else
 		return 0;
-	snprintf(at.sun_path, sizeof(at.sun_path), "%.107s", path);
-	err = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 ? EADDRINUSE : errno;
-	close(fd);
-	if (err == ECONNREFUSED && unlink(path) == 0)
-		return 0;
-	if (err == ENOENT)
-		return 0;
-	snprintf(error, EAL_ERROR_MAX,
-		 "memif socket %s: %s: another network.memif-socket, or remove what is there", path,
-		 strerror(err));
-	return -err;
+	return err ? err : -EEXIST;
 }
 
 /* Connects (client) or listens (server). */

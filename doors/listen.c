@@ -7,6 +7,8 @@
  */
 #include "doors/calls_internal.h"
 
+#include "base/socket_file.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -20,36 +22,27 @@
 
 #define TICK_NS 100000000
 
-/* True if somebody answers there. */
-static bool socket_alive(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive =
-		fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return alive;
-}
-
 int listen_create(struct calls *s, char error[CALLS_ERROR_MAX])
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
 	mode_t mask;
-	int err;
+	int err = socket_file_look(s->path, SOCK_STREAM);
 
-	memcpy(address.sun_path, s->path, sizeof(s->path));
-	if (lstat(s->path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode) || socket_alive(&address)) {
-			snprintf(error, CALLS_ERROR_MAX,
-				 "%s: in use by another process, or not a socket: set admin-socket "
-				 "to another path",
-				 s->path);
-			return -EADDRINUSE;
-		}
-		unlink(s->path);
+	if (err == -EADDRINUSE || err == -EEXIST) {
+		snprintf(error, CALLS_ERROR_MAX,
+			 "%s: in use by another process, or not a socket: set admin-socket to "
+			 "another path",
+			 s->path);
+		return -EADDRINUSE;
 	}
+	if (err) {
+		snprintf(error, CALLS_ERROR_MAX,
+			 "%s: %s: cannot say whether another process listens there", s->path,
+			 strerror(-err));
+		return err;
+	}
+	unlink(s->path);
+	memcpy(address.sun_path, s->path, sizeof(s->path));
 	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mask = umask(0117);
 	err = s->listener < 0 ||

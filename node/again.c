@@ -1,6 +1,7 @@
 #include "node/again.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -39,6 +40,9 @@ int again_begin(char **argv)
 {
 	if (!environment)
 		return -ENOMEM;
+	/* The huge pages that EAL took before it failed are files, which it leaves open. */
+	if (close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC))
+		return -errno;
 	execve("/proc/self/exe", argv, environment);
 	return -errno;
 }

@@ -40,8 +40,8 @@ static const char *place_text(uint64_t place, char out[PLACE_TEXT_SIZE])
 	return out;
 }
 
-void node_foreign_text(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
-		       const char *directory, const char *name)
+void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
+			    const char *directory, const char *name)
 {
 	const struct formation_table *t = &f->table;
 	char place[PLACE_TEXT_SIZE];
@@ -82,8 +82,8 @@ int node_formation_create(struct node *n)
 
 	memset(n->word, 0, sizeof(n->word));
 	if (err == -EXDEV)
-		node_foreign_text(n->error, &n->formation, o->initial.digest, o->wal.directory,
-				  n->name);
+		node_formation_foreign(n->error, &n->formation, o->initial.digest, o->wal.directory,
+				       n->name);
 	else if (err == -EBADMSG)
 		snprintf(n->error, sizeof(n->error),
 			 "%s/cluster: what it says of the cluster cannot be read; nothing was "

@@ -3,6 +3,8 @@
  */
 #include "node/host_internal.h"
 
+#include "base/socket_file.h"
+#include "dataplane/pages.h"
 #include "wal/store.h"
 #include "wal/wal.h"
 
@@ -27,7 +29,7 @@ enum {
 	 * A node of two ports has 24 open when it has started (measured), each port more has 4, and
 	 * clients of the admin socket need some: 24 + 5 * 4 and 20 of them. The segments that the
 	 * log writes are among them, however long it is; for those that it reads it takes of the
-	 * rest, and one if there is none.
+	 * rest, and one if there is none. EAL has one more for each huge page.
 	 */
 	DESCRIPTORS_MIN = 64,
 	DESCRIPTORS_MEMBER = 4,
@@ -185,7 +187,9 @@ void host_space(const struct config *c, struct host_finding *f)
 
 static uint64_t descriptors_needed(const struct config *c)
 {
-	return DESCRIPTORS_MIN + DESCRIPTORS_MEMBER * (uint64_t)c->member_count;
+	uint64_t pages = c->huge_pages == CONFIG_HUGE_OFF ? 0 : pages_for(c->memory_mib);
+
+	return DESCRIPTORS_MIN + DESCRIPTORS_MEMBER * (uint64_t)c->member_count + pages;
 }
 
 uint32_t host_log_files(const struct config *c)
@@ -217,25 +221,11 @@ void host_descriptors(const struct config *c, struct host_finding *f)
 			  (uint64_t)limit.rlim_max, need);
 }
 
-static bool answers(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool answered;
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%.107s", path);
-	answered = fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
-			       errno == EAGAIN);
-	if (fd >= 0)
-		close(fd);
-	return answered;
-}
-
 void host_admin_socket(const struct config *c, struct host_finding *f)
 {
 	char parent[CONFIG_PATH_MAX];
 	size_t size = strlen(c->data_dir);
-	struct stat st;
+	int err;
 
 	host_parent(c->admin_socket, parent);
 	while (size > 1 && c->data_dir[size - 1] == '/')
@@ -244,11 +234,16 @@ void host_admin_socket(const struct config *c, struct host_finding *f)
 	if ((strlen(parent) != size || strncmp(parent, c->data_dir, size) != 0) &&
 	    !host_writable("admin-socket", parent, f))
 		return;
-	if (lstat(c->admin_socket, &st) == 0 && (!S_ISSOCK(st.st_mode) || answers(c->admin_socket)))
+	err = socket_file_look(c->admin_socket, SOCK_STREAM);
+	if (err == -EADDRINUSE || err == -EEXIST)
 		host_wrong(f,
 			   "admin-socket: %s: in use by another process, or not a socket: set it "
 			   "to another path",
 			   c->admin_socket);
+	else if (err)
+		host_wrong(f,
+			   "admin-socket: %s: %s: cannot say whether another process listens there",
+			   c->admin_socket, strerror(-err));
 	else
 		host_good(f, "%s", c->admin_socket);
 }

@@ -3,6 +3,7 @@
  */
 #include "node/host_internal.h"
 
+#include "base/socket_file.h"
 #include "dataplane/eal.h"
 #include "node/claim.h"
 #include "node/ports.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -37,27 +37,6 @@ static bool abstract_taken(const char *name)
 	return taken;
 }
 
-/* One that was left by a node that was killed answers nobody, and is removed at a start. */
-static bool path_taken(const char *path)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	struct stat st;
-	bool answers;
-	int fd;
-
-	if (lstat(path, &st) != 0)
-		return false;
-	if (!S_ISSOCK(st.st_mode))
-		return true;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	snprintf(at.sun_path, sizeof(at.sun_path), "%.107s", path);
-	answers = fd >= 0 &&
-		  (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 || errno == EAGAIN);
-	if (fd >= 0)
-		close(fd);
-	return answers;
-}
-
 static void look_sockets(const struct config *c, struct host_finding *f)
 {
 	char path[PORTS_SOCKET_SIZE], parent[CONFIG_PATH_MAX];
@@ -67,7 +46,8 @@ static void look_sockets(const struct config *c, struct host_finding *f)
 		return;
 	for (uint32_t i = 0; i <= c->member_count; i++) {
 		if (!ports_socket(c, i, path) ||
-		    !(path[0] == '@' ? abstract_taken(path) : path_taken(path)))
+		    !(path[0] == '@' ? abstract_taken(path)
+				     : socket_file_look(path, SOCK_SEQPACKET) != 0))
 			continue;
 		host_wrong(
 			f,

@@ -15,6 +15,7 @@ void host_owner(const struct config *c, struct host_finding *f)
 	struct wal_inspect_owner owner;
 	struct formation_options options = {.table = wanted_members(c), .self = c->self};
 	struct formation formation;
+	int err;
 	char text[NODE_ERROR_MAX], why[WAL_ERROR_MAX];
 
 	if (wal_inspect_owner(c->data_dir, wanted_durability(c), &owner, why) != 0) {
@@ -26,10 +27,14 @@ void host_owner(const struct config *c, struct host_finding *f)
 	options.identity = owner.identity;
 	options.record = owner.record;
 	options.record_size = owner.record_size;
-	if (formation_create(&formation, &options) == -EXDEV) {
-		node_foreign_text(text, &formation, c->digest, c->data_dir, c->name);
+	err = formation_create(&formation, &options);
+	if (err == -EXDEV) {
+		node_formation_foreign(text, &formation, c->digest, c->data_dir, c->name);
 		host_wrong(f, "data-dir: %s", text);
-		return;
+	} else if (err) {
+		host_wrong(f, "data-dir: %s/cluster: what it says of the cluster cannot be read",
+			   c->data_dir);
+	} else {
+		host_good(f, "of this member and this initial-cluster");
 	}
-	host_good(f, "of this member and this initial-cluster");
 }

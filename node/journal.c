@@ -101,9 +101,6 @@ int journal_take_stderr(void)
 	struct stat st;
 
 	if (own < 0)
-		/* Closed, as by "2>&-": something else would get its number, and our lines. */
-		own = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (own < 0)
 		return -errno;
 	if (fstat(own, &st) || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
 		return own;

@@ -480,7 +480,7 @@ int main(int argc, char **argv)
 		status = arguments.check ? check(&q) : live(&q);
 	}
 	journal_destroy(q.journal);
-	if (q.again)
+	if (q.again && !signals_stops())
 		begin_again(argv, log.fd);
 	return status;
 }

@@ -122,8 +122,8 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 enum {
 	/*
 	 * What waits is read to its end, for whoever floods is told apart by reading alone, and
-	 * what costs more than that has its share (serve/share.h). The end is 512 frames, half of
-	 * what a device's queue holds, so that what is due is not late for long.
+	 * what costs more than that has its share (serve/share.h). The end is 512 frames of each
+	 * port, a queue or half of it, so that what is due is not late for long.
 	 */
 	BURSTS_TURN = 16,
 	BURSTS_DUE = 128, /* more than a device's queue holds */

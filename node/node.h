@@ -55,16 +55,16 @@ struct node_options {
 enum { NODE_ERROR_MAX = 512 };
 
 /*
- * Opens the log, recovers, joins the dataplane. The links in options->dp belong to the node from
- * here on, also on failure. 0 or -errno with one line in error.
- */
-/*
  * W25: why the directory of another member, or of another configuration, is not this node's. Of a
  * formation that formation_create refused with -EXDEV; the digest is the configured one.
  */
-void node_foreign_text(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
-		       const char *directory, const char *name);
+void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
+			    const char *directory, const char *name);
 
+/*
+ * Opens the log, recovers, joins the dataplane. The links in options->dp belong to the node from
+ * here on, also on failure. 0 or -errno with one line in error.
+ */
 int node_create(struct node **out, const struct node_options *options, char error[NODE_ERROR_MAX]);
 void node_destroy(struct node *n);
 

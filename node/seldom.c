@@ -8,7 +8,7 @@
  */
 #include "node/internal.h"
 
-enum { SELDOM_AHEAD = 64 };
+enum { SELDOM_AHEAD = 512 }; /* what a queue holds */
 
 /* 4,000 in a second, of 5 us each, are 2 % of a core. */
 #define SELDOM_NS_MAX 250000ull

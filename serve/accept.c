@@ -199,24 +199,27 @@ struct request *accept_part(struct serve *s, raft_id from, const struct forward_
 	return q && add(s, q, &p->part) ? q : NULL;
 }
 
-/* The follower is told at once: its client waits. */
+/* The follower is told at once, for its client waits; of what waits for its turn then. */
 void accept_confirmed(struct serve *s, uint64_t context, raft_index index)
 {
+	static const enum request_state states[] = {REQUEST_RECEIVING, REQUEST_WAITING};
 	struct serve_leader leader;
 	struct request *q, *next;
 	enum serve_status status;
 
 	s->port->ops->leader(s->port, &leader);
-	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_RECEIVING]); q; q = next) {
-		next = TAILQ_NEXT(q, list);
-		if (q->door != &s->gathering || q->read_context != context)
-			continue;
-		q->read_context = index ? context : 0;
-		q->read_index = index;
-		if (!index || !leader.self)
-			continue;
-		status = judge(s, q, &leader);
-		if (status != SERVE_BUSY)
-			say(s, q, status);
+	for (uint32_t i = 0; i < 2; i++) {
+		for (q = TAILQ_FIRST(&s->requests.list[states[i]]); q; q = next) {
+			next = TAILQ_NEXT(q, list);
+			if (q->door != &s->gathering || q->read_context != context)
+				continue;
+			q->read_context = index ? context : 0;
+			q->read_index = index;
+			if (!index || !leader.self || states[i] == REQUEST_WAITING)
+				continue;
+			status = judge(s, q, &leader);
+			if (status != SERVE_BUSY)
+				say(s, q, status);
+		}
 	}
 }

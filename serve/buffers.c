@@ -32,16 +32,16 @@ int buffers_create(struct buffers *b)
 	if (at == MAP_FAILED)
 		return -ENOMEM;
 	b->memory = at;
-	for (uint32_t class = 0; class < BUFFERS_CLASSES; class ++) {
-		SLIST_INIT(&b->free[class]);
-		for (uint32_t i = 0; i < classes[class].count; i++) {
+	for (uint32_t size_class = 0; size_class < BUFFERS_CLASSES; size_class++) {
+		SLIST_INIT(&b->free[size_class]);
+		for (uint32_t i = 0; i < classes[size_class].count; i++) {
 			struct buffer *buffer = &b->buffer[next++];
 
 			buffer->bytes = at;
-			buffer->class = class;
+			buffer->size_class = size_class;
 			buffer->owner = NULL;
-			SLIST_INSERT_HEAD(&b->free[class], buffer, free);
-			at += classes[class].size;
+			SLIST_INSERT_HEAD(&b->free[size_class], buffer, free);
+			at += classes[size_class].size;
 		}
 	}
 	return 0;
@@ -55,35 +55,35 @@ void buffers_destroy(struct buffers *b)
 
 uint32_t buffers_class(uint32_t size)
 {
-	uint32_t class = 0;
+	uint32_t size_class = 0;
 
 	assert(size <= PARTS_MESSAGE_SIZE_MAX);
-	while (classes[class].size < size)
-		class ++;
-	return class;
+	while (classes[size_class].size < size)
+		size_class++;
+	return size_class;
 }
 
-uint32_t buffers_first(uint32_t class)
+uint32_t buffers_first(uint32_t size_class)
 {
 	uint32_t first = 0;
 
-	for (uint32_t i = 0; i < class; i++)
+	for (uint32_t i = 0; i < size_class; i++)
 		first += classes[i].count;
 	return first;
 }
 
-uint32_t buffers_end(uint32_t class)
+uint32_t buffers_end(uint32_t size_class)
 {
-	return buffers_first(class) + classes[class].count;
+	return buffers_first(size_class) + classes[size_class].count;
 }
 
-struct buffer *buffers_take(struct buffers *b, uint32_t class, struct request *owner)
+struct buffer *buffers_take(struct buffers *b, uint32_t size_class, struct request *owner)
 {
-	struct buffer *buffer = SLIST_FIRST(&b->free[class]);
+	struct buffer *buffer = SLIST_FIRST(&b->free[size_class]);
 
 	if (!buffer)
 		return NULL;
-	SLIST_REMOVE_HEAD(&b->free[class], free);
+	SLIST_REMOVE_HEAD(&b->free[size_class], free);
 	buffer->owner = owner;
 	return buffer;
 }
@@ -92,5 +92,5 @@ void buffers_give(struct buffers *b, struct buffer *buffer)
 {
 	assert(buffer->owner);
 	buffer->owner = NULL;
-	SLIST_INSERT_HEAD(&b->free[buffer->class], buffer, free);
+	SLIST_INSERT_HEAD(&b->free[buffer->size_class], buffer, free);
 }

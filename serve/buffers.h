@@ -26,7 +26,7 @@ enum {
 struct buffer {
 	SLIST_ENTRY(buffer) free;
 	uint8_t *bytes;
-	uint32_t class;
+	uint32_t size_class;
 	struct request *owner; /* NULL: it is free */
 	struct parts parts;    /* for who gathers a message in it */
 };
@@ -45,11 +45,11 @@ void buffers_destroy(struct buffers *b);
 
 /* The class of the smallest that holds so many bytes, and where it is in `buffer`. */
 uint32_t buffers_class(uint32_t size);
-uint32_t buffers_first(uint32_t class);
-uint32_t buffers_end(uint32_t class);
+uint32_t buffers_first(uint32_t size_class);
+uint32_t buffers_end(uint32_t size_class);
 
 /* NULL: none of this class is free. */
-struct buffer *buffers_take(struct buffers *b, uint32_t class, struct request *owner);
+struct buffer *buffers_take(struct buffers *b, uint32_t size_class, struct request *owner);
 void buffers_give(struct buffers *b, struct buffer *buffer);
 
 #endif

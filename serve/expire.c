@@ -18,7 +18,7 @@ static enum serve_status timeout_status(const struct serve *s, const struct requ
 /* The time is ours: what a client says of its own patience holds no buffer. */
 static bool is_silent(const struct serve *s, const struct request *q)
 {
-	return q->state == REQUEST_RECEIVING && q->buffer &&
+	return q->state == REQUEST_RECEIVING && q->buffer && !parts_complete(&q->buffer->parts) &&
 	       s->now_ns - q->asked_ns >= REQUEST_SILENT_NS;
 }
 

@@ -42,6 +42,11 @@ void forward_send(struct serve *s, struct request *q, const struct serve_leader 
 
 static void acknowledged(struct serve *s, struct request *q, raft_id leader, uint32_t next_part)
 {
+	/* Overtaken by a later one; but after a silence, the leader has let the parts go. */
+	if (next_part < q->parts_acked && q->resend_wait_ns > SERVE_RESEND_NS_MIN) {
+		q->parts_acked = q->parts_sent = next_part;
+		send_window(s, q, leader);
+	}
 	if (next_part <= q->parts_acked || next_part > parts_count(q->size))
 		return;
 	q->parts_acked = next_part;

@@ -69,12 +69,16 @@ void request_move(struct requests *r, struct request *q, enum request_state stat
 	}
 }
 
+static void buffer_give(struct requests *r, uint64_t source, struct buffer *buffer)
+{
+	shares_give(&r->shares, source, buffer->size_class);
+	buffers_give(&r->buffers, buffer);
+}
+
 void request_shed(struct requests *r, struct request *q)
 {
-	if (!q->buffer)
-		return;
-	shares_give(&r->shares, q->source, q->buffer->class);
-	buffers_give(&r->buffers, q->buffer);
+	if (q->buffer)
+		buffer_give(r, q->source, q->buffer);
 	q->buffer = NULL;
 }
 
@@ -99,11 +103,12 @@ static bool is_idle(const struct requests *r, const struct request *q)
 }
 
 /* The one that was used longest ago, and of one source if it is to be; answers come first. */
-static struct request *oldest(struct requests *r, uint32_t class, bool idle, const uint64_t *source)
+static struct request *oldest(struct requests *r, uint32_t size_class, bool idle,
+			      const uint64_t *source)
 {
 	struct request *best = NULL;
 
-	for (uint32_t i = buffers_first(class); i < buffers_end(class); i++) {
+	for (uint32_t i = buffers_first(size_class); i < buffers_end(size_class); i++) {
 		struct request *q = r->buffers.buffer[i].owner;
 
 		if (!(idle ? is_idle(r, q) : may_give_up(q)) || (source && q->source != *source))
@@ -116,35 +121,35 @@ static struct request *oldest(struct requests *r, uint32_t class, bool idle, con
 }
 
 /* Of the source that has most, if that is more than this one's share would be. */
-static struct request *of_the_greediest(struct requests *r, uint32_t class, uint64_t source)
+static struct request *of_the_greediest(struct requests *r, uint32_t size_class, uint64_t source)
 {
-	uint32_t most = shares_taken(&r->shares, source, class) + 1;
+	uint32_t most = shares_taken(&r->shares, source, size_class) + 1;
 	struct request *victim = NULL;
 
-	for (uint32_t i = buffers_first(class); i < buffers_end(class); i++) {
+	for (uint32_t i = buffers_first(size_class); i < buffers_end(size_class); i++) {
 		struct request *q = r->buffers.buffer[i].owner;
-		uint32_t n = shares_taken(&r->shares, q->source, class);
+		uint32_t n = shares_taken(&r->shares, q->source, size_class);
 
 		if (q->source != source && n > most && may_give_up(q)) {
 			victim = q;
 			most = n;
 		}
 	}
-	return victim ? oldest(r, class, false, &victim->source) : NULL;
+	return victim ? oldest(r, size_class, false, &victim->source) : NULL;
 }
 
 /* One that gives its buffer up, or NULL; in one turn nobody looks in vain twice. */
-static struct request *victim_of(struct requests *r, uint32_t class, uint64_t source)
+static struct request *victim_of(struct requests *r, uint32_t size_class, uint64_t source)
 {
-	struct request_barren *barren = &r->barren[class];
-	uint32_t taken = shares_taken(&r->shares, source, class);
+	struct request_barren *barren = &r->barren[size_class];
+	uint32_t taken = shares_taken(&r->shares, source, size_class);
 	struct request *victim;
 
 	if (barren->ns == r->now_ns && taken >= barren->taken)
 		return NULL;
-	victim = oldest(r, class, true, NULL);
+	victim = oldest(r, size_class, true, NULL);
 	if (!victim)
-		victim = of_the_greediest(r, class, source);
+		victim = of_the_greediest(r, size_class, source);
 	if (!victim)
 		*barren = (struct request_barren){r->now_ns, taken};
 	return victim;
@@ -152,18 +157,34 @@ static struct request *victim_of(struct requests *r, uint32_t class, uint64_t so
 
 static bool buffer_take(struct requests *r, struct request *q, uint32_t size)
 {
-	uint32_t class = buffers_class(size);
+	uint32_t size_class = buffers_class(size);
 	struct request *victim;
 
-	q->buffer = buffers_take(&r->buffers, class, q);
+	q->buffer = buffers_take(&r->buffers, size_class, q);
 	if (!q->buffer) {
-		victim = victim_of(r, class, q->source);
+		victim = victim_of(r, size_class, q->source);
 		if (!victim)
 			return false;
 		request_close(r, victim);
-		q->buffer = buffers_take(&r->buffers, class, q);
+		q->buffer = buffers_take(&r->buffers, size_class, q);
 	}
-	shares_take(&r->shares, q->source, class);
+	shares_take(&r->shares, q->source, size_class);
+	return true;
+}
+
+/* What it has stays until it has a larger one. */
+static bool buffer_grow(struct requests *r, struct request *q, uint32_t size)
+{
+	struct buffer *old = q->buffer;
+
+	if (old && old->size_class >= buffers_class(size))
+		return true;
+	if (!buffer_take(r, q, size)) {
+		q->buffer = old;
+		return false;
+	}
+	if (old)
+		buffer_give(r, q->source, old);
 	return true;
 }
 
@@ -239,9 +260,7 @@ bool request_set_answer(struct requests *r, struct request *q, const uint8_t *an
 	q->answer = q->small_answer;
 	if (size > REQUEST_SMALL_SIZE) {
 		/* The request's own bytes are no longer needed: their buffer may do. */
-		if (q->buffer && q->buffer->class != buffers_class(size))
-			request_shed(r, q);
-		if (!q->buffer && !buffer_take(r, q, size))
+		if (!buffer_grow(r, q, size))
 			return false;
 		q->answer = q->buffer->bytes;
 	}

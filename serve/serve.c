@@ -175,14 +175,11 @@ void serve_forward_part(struct serve *s, raft_id from, const struct forward_part
 static void waiting_drive(struct serve *s)
 {
 	struct request *q, *next;
-	uint32_t begun = 0;
 
-	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_WAITING]); q && begun < SHARE_TURN_ALL;
-	     q = next) {
+	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_WAITING]); q; q = next) {
 		next = TAILQ_NEXT(q, list);
 		if (!shares_may_begin(&s->requests.shares, q->source))
 			continue;
-		begun += SHARE_REQUEST;
 		request_move(&s->requests, q, REQUEST_RECEIVING);
 		begin(s, q);
 	}

@@ -5,11 +5,12 @@
  *
  * Work is counted in units of about a microsecond. What a packet asks for that has no request to
  * wait in (a part, a pull, a greeting) passes until its source is SHARE_AHEAD units ahead; a
- * request that is whole begins while its source has begun less than SHARE_TURN in this turn, and
- * waits for the next one otherwise. So a source makes a turn longer by that much and no more,
+ * request that is whole begins while its source owes less than the share of a turn, and waits for
+ * the next one otherwise. So a source makes a turn longer by that much and no more,
  * however much it sends.
  *
- *	SH1. Each source is forgiven SHARE_TURN units in each turn.
+ *	SH1. Each source is forgiven SHARE_TURN units in each turn; or SHARE_TURN_ALONE if nobody
+ *	     else has begun anything in the last SHARE_ABOUT turns.
  *	SH2. Who has proven its address is charged for what it sends itself, and not for what others
  *	     send in its name: what is not proven has a table of its own.
  *	SH3. Sources are told apart by a hash that nobody outside can compute.
@@ -27,9 +28,12 @@ enum {
 	SHARE_SOURCES = 1024,
 	/* 16 puts: others wait three or four turns besides the disks, a third of 0.7 ms. */
 	SHARE_TURN = 64,
+	/* 64 puts: what 64 clients of one host begin at once is one write of the log. */
+	SHARE_TURN_ALONE = 256,
+	SHARE_ABOUT = 64,  /* turns, of 10 to 100 us each */
 	SHARE_AHEAD = 256, /* eight windows of parts */
-	/* All that begins late in one turn: a heartbeat of the shortest timers is 5 ms. */
-	SHARE_TURN_ALL = 1024,
+	/* All sources together: a quarter of bare-metal's election timeout. */
+	SHARE_TURN_ALL = 512,
 
 	/* A command or a query, from its beginning to its answer; the node's own account. */
 	SHARE_REQUEST = 4,
@@ -51,6 +55,9 @@ struct share {
 struct shares {
 	uint64_t salt;
 	uint64_t turn;
+	uint32_t begun;                    /* in this turn, by all */
+	uint32_t newest;                   /* who began something last, ... */
+	uint64_t newest_turn, others_turn; /* ... when, and when anybody else did; 0: never */
 	struct share proven[SHARE_SOURCES];
 	struct share claimed[SHARE_SOURCES];
 };
@@ -72,9 +79,9 @@ void shares_close(struct shares *s, uint64_t source);
 bool shares_may_open(const struct shares *s, uint64_t source, uint32_t free);
 
 /* A buffer of a class more, or one less; how many it has. */
-void shares_take(struct shares *s, uint64_t source, uint32_t class);
-void shares_give(struct shares *s, uint64_t source, uint32_t class);
-uint32_t shares_taken(const struct shares *s, uint64_t source, uint32_t class);
+void shares_take(struct shares *s, uint64_t source, uint32_t size_class);
+void shares_give(struct shares *s, uint64_t source, uint32_t size_class);
+uint32_t shares_taken(const struct shares *s, uint64_t source, uint32_t size_class);
 
 /* What was too much is told once in a turn, and then nothing: that is the cheapest end there is. */
 bool shares_tell(struct shares *s, uint64_t source);

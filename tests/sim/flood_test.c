@@ -22,7 +22,7 @@ enum {
 	TURNS = 12,
 	QUESTIONS_PER_MS = 20,
 	/* In a second: 4,000, and what is heard at once; and what an idle member sends anyhow. */
-	ANSWERS_MAX = 4000 + 64 + 200,
+	ANSWERS_MAX = 4000 + 512 + 200,
 };
 
 static struct sim_world w;

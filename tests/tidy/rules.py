@@ -8,7 +8,8 @@ import source
 # Who may include whom. Of another room only its public headers; a room itself may use all of its.
 PUBLIC = {
     "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "parts.h", "histogram.h",
-             "exits.h", "standard.h", "status.h"},
+             "exits.h", "socket_file.h", "standard.h",
+             "status.h"},
     "raft": {"raft.h", "types.h", "entry.h", "members.h", "formation.h"},
     "wal": {"wal.h", "disk.h", "inspect.h", "io.h", "store.h"},
     "dataplane": {"dp.h", "eal.h", "kind.h", "link.h", "fault.h", "wire.h", "client.h", "claim.h",

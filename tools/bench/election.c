@@ -273,9 +273,8 @@ static int prepare(struct election *e)
 	}
 	if (e->cluster.count < 3) {
 		fprintf(stderr,
-			"quoin-bench: %s: of %u without the leader nothing could be elected: 3 "
-			"nodes or "
-			"more\n",
+			"quoin-bench: %s: %u nodes, and without the leader they are no majority: "
+			"it takes 3 or more\n",
 			e->round.directory, e->cluster.count);
 		return EXIT_CLUSTER;
 	}

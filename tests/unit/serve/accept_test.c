@@ -270,15 +270,16 @@ static void V37_N13_what_one_member_forwards_leaves_others_their_turns(void **st
 	const uint32_t share = SHARE_TURN / SHARE_REQUEST, flood = 5 * share;
 
 	(void)state;
+	part_from(OTHER, 1000, 100, 0);
 	for (uint32_t i = 0; i < flood; i++)
 		part_from(PEER, i, 100, 0);
-	assert_int_equal(h.proposals, share);
-	part_from(OTHER, 1000, 100, 0);
-	assert_int_equal(h.proposals, share + 1);
-	assert_int_equal(h.replies, share + 1);
+	assert_int_equal(h.proposals, 1 + share);
+	part_from(OTHER, 1001, 100, 0);
+	assert_int_equal(h.proposals, share + 2);
+	assert_int_equal(h.replies, share + 2);
 	/* It asks again for what waits: that is no news. */
 	part_from(PEER, flood - 1, 100, 0);
-	assert_int_equal(h.replies, share + 1);
+	assert_int_equal(h.replies, share + 2);
 	for (uint32_t i = 1; i < 5; i++) {
 		h.replies = 0;
 		assert_true(serve_active(h.serve));
@@ -289,14 +290,42 @@ static void V37_N13_what_one_member_forwards_leaves_others_their_turns(void **st
 		for (uint32_t k = 0; k < share; k++)
 			assert_int_equal(h.reply[k].id, i * share + k);
 	}
-	assert_int_equal(h.proposals, 1 + flood);
+	assert_int_equal(h.proposals, 2 + flood);
+}
+
+/* What a majority confirms while they wait counts for them too (V17). */
+static void V17_V37_those_that_wait_hear_of_no_space_too(void **state)
+{
+	const uint32_t count = SHARE_TURN_ALONE / SHARE_REQUEST + 1;
+	uint64_t first;
+
+	(void)state;
+	h.admit_result = -ENOSPC;
+	for (uint32_t i = 0; i < count; i++)
+		part_from(PEER, i, 100, 0);
+	first = h.context;
+	hand_turn(&h, 10);
+	assert_int_equal(h.reads, 2); /* the last of them began a turn later */
+	/* They are asked for again, and one more than a turn's share waits. */
+	hand_turn(&h, 10);
+	h.replies = 0;
+	for (uint32_t i = 0; i < count; i++)
+		part_from(PEER, i, 100, 0);
+	assert_true(serve_active(h.serve));
+	h.replies = 0;
+	serve_confirmed(h.serve, first, 3);
+	serve_confirmed(h.serve, h.context, 3);
+	hand_turn(&h, 10);
+	assert_int_equal(h.replies, count);
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(h.reply[i].status, SERVE_NO_SPACE);
 }
 
 /* The leader falls while they wait: nothing is proposed, and the member is told. */
 static void V37_what_waits_at_a_leader_that_falls_is_told(void **state)
 {
 	(void)state;
-	for (uint32_t i = 0; i <= SHARE_TURN / SHARE_REQUEST; i++)
+	for (uint32_t i = 0; i <= SHARE_TURN_ALONE / SHARE_REQUEST; i++)
 		part_from(PEER, i, 100, 0);
 	h.leader.id = OTHER;
 	h.replies = h.proposals = 0;
@@ -329,6 +358,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			V37_N13_what_one_member_forwards_leaves_others_their_turns, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(V17_V37_those_that_wait_hear_of_no_space_too, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(V37_what_waits_at_a_leader_that_falls_is_told,
 						setup, teardown),
 	};

@@ -68,6 +68,7 @@ static void a_small_one_is_one_part_until_it_is_taken(void **state)
 static void a_large_one_keeps_a_window_in_flight(void **state)
 {
 	struct request *q = hand_command(&h, 1, 5, 1, LARGE);
+	uint32_t parts;
 
 	(void)state;
 	hand_turn(&h, 0);
@@ -88,6 +89,14 @@ static void a_large_one_keeps_a_window_in_flight(void **state)
 	hand_turn(&h, SERVE_RESEND_NS_MIN);
 	assert_int_equal(h.part[LARGE_PARTS].part.number, 20);
 	assert_int_equal(h.parts, LARGE_PARTS + LARGE_PARTS - 20);
+	/* It has let the parts go: it gets all of them again. */
+	parts = h.parts;
+	reply(SERVE_OK, 0);
+	assert_int_equal(h.parts, parts + SERVE_FORWARD_PARTS);
+	assert_int_equal(h.part[parts].part.number, 0);
+	reply(SERVE_OK, 3);
+	reply(SERVE_OK, 2);
+	assert_int_equal(q->parts_acked, 3);
 	reply(SERVE_OK, LARGE_PARTS);
 	assert_int_equal(q->state, REQUEST_PROPOSED);
 }

@@ -123,13 +123,16 @@ static void small_ones_have_small_buffers(void **state)
 	assert_null(request_open(r, &door, id, BUFFERS_SMALL_SIZE, id + 1));
 	q = request_open(r, &door, id, BUFFERS_SMALL_SIZE + 1, 1);
 	assert_non_null(q);
-	assert_int_equal(q->buffer->class, 1);
+	assert_int_equal(q->buffer->size_class, 1);
 	memset(q->data, 1, BUFFERS_SMALL_SIZE + 1);
 	/* An answer that is larger than the request was gets a larger one. */
 	assert_true(request_set_answer(r, q, q->data, BUFFERS_MIDDLE_SIZE));
-	assert_int_equal(q->buffer->class, 1);
+	assert_int_equal(q->buffer->size_class, 1);
 	assert_true(request_set_answer(r, q, q->data, BUFFERS_MIDDLE_SIZE + 1));
-	assert_int_equal(q->buffer->class, 2);
+	assert_int_equal(q->buffer->size_class, 2);
+	/* One that is smaller does not: what there is may be all there is. */
+	assert_true(request_set_answer(r, q, q->data, REQUEST_SMALL_SIZE + 1));
+	assert_int_equal(q->buffer->size_class, 2);
 	for (id = 0; id < BUFFERS_SMALL_COUNT; id++)
 		request_close(r, request_find(r, &door, id, NULL));
 	assert_non_null(request_open(r, &door, id, BUFFERS_SMALL_SIZE, 1));

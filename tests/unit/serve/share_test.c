@@ -45,12 +45,31 @@ static uint32_t hear(uint64_t source, bool proven, uint32_t count)
 static void V37_N13_a_flood_has_its_share_of_each_turn_and_others_lose_nothing(void **state)
 {
 	(void)state;
+	begin(OTHER, 1, SHARE_REQUEST);
 	for (int i = 0; i < TURNS; i++) {
 		assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), SHARE_TURN / SHARE_REQUEST);
 		assert_int_equal(begin(OTHER, 2, SHARE_REQUEST), 2);
 		assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), 0);
 		shares_turn(&s);
 	}
+}
+
+/* Alone a source has more of a turn, and again when the others have been still for a while. */
+static void V37_who_is_alone_has_more(void **state)
+{
+	const uint32_t alone = SHARE_TURN_ALONE / SHARE_REQUEST;
+
+	(void)state;
+	for (int i = 0; i < TURNS; i++) {
+		assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), alone);
+		shares_turn(&s);
+	}
+	begin(OTHER, 1, SHARE_REQUEST);
+	for (int i = 0; i < SHARE_ABOUT; i++) {
+		assert_in_range(begin(GREEDY, FLOOD, SHARE_REQUEST), 0, SHARE_TURN / SHARE_REQUEST);
+		shares_turn(&s);
+	}
+	assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), alone);
 }
 
 /* What costs more than a turn's share is paid for: by turns in which nothing begins. */
@@ -60,7 +79,7 @@ static void V37_who_asks_for_much_has_less_often(void **state)
 
 	(void)state;
 	for (int i = 0; i < TURNS; i++) {
-		begun += begin(GREEDY, 1, 10 * SHARE_TURN);
+		begun += begin(GREEDY, 1, 10 * SHARE_TURN_ALONE);
 		shares_turn(&s);
 	}
 	assert_in_range(begun, TURNS / 10, TURNS / 10 + 1);
@@ -84,7 +103,7 @@ static void V37_a_burst_is_no_flood(void **state)
 	shares_turn(&s);
 	assert_int_equal(hear(GREEDY, true, FLOOD), SHARE_TURN - 1);
 	/* Who reads much may begin all the same. */
-	assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), SHARE_TURN / SHARE_REQUEST);
+	assert_int_equal(begin(GREEDY, FLOOD, SHARE_REQUEST), SHARE_TURN_ALONE / SHARE_REQUEST);
 }
 
 /* Frames that somebody made up in another's name cost him nothing of what he sends himself. */
@@ -132,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(
 			V37_N13_a_flood_has_its_share_of_each_turn_and_others_lose_nothing, setup),
+		cmocka_unit_test_setup(V37_who_is_alone_has_more, setup),
 		cmocka_unit_test_setup(V37_who_asks_for_much_has_less_often, setup),
 		cmocka_unit_test_setup(V37_a_burst_is_no_flood, setup),
 		cmocka_unit_test_setup(V37_SH2_what_is_not_proven_is_charged_to_nobody, setup),
