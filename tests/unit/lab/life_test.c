@@ -212,7 +212,7 @@ static int restart_and(const char *arguments, const char *when, const char *then
 
 	setenv("LAB_DIR", dir, 1);
 	snprintf(command, sizeof(command),
-		 "cd \"$LAB_DIR\"; $QUOIN_LAB --dir . restart %s >said 2>&1 & "
+		 "cd \"$LAB_DIR\"; : >said; $QUOIN_LAB --dir . restart %s >said 2>&1 & "
 		 "until grep -q '%s' said || ! kill -0 $!; do sleep 0.02; done; %s; wait $!; "
 		 "status=$?; cat said; exit $status",
 		 arguments, when, then);
