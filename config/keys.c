@@ -226,7 +226,7 @@ const char *config_key_expected(const struct config_key *key, char text[CONFIG_K
 	return text;
 }
 
-const char *config_key_type_text(const struct config_key *key)
+static const char *type_text(const struct config_key *key)
 {
 	switch (key->type) {
 	case KEY_TYPE_NAME:
@@ -264,7 +264,7 @@ const char *config_key_type_text(const struct config_key *key)
 	return NULL;
 }
 
-const char *config_key_default_text(const struct config_key *key, char text[CONFIG_KEY_TEXT_SIZE])
+static const char *default_text(const struct config_key *key, char text[CONFIG_KEY_TEXT_SIZE])
 {
 	if (key->def == NULL)
 		return key->default_text;
@@ -291,9 +291,9 @@ void config_keys_man(FILE *out)
 		fputs(".TP\n.B ", out);
 		man_text(out, key->name);
 		fputs("\n", out);
-		man_text(out, config_key_type_text(key));
+		man_text(out, type_text(key));
 		fputs("; default: ", out);
-		man_text(out, config_key_default_text(key, text));
+		man_text(out, default_text(key, text));
 		fputs(".\n.br\n", out);
 		fputc(toupper((unsigned char)key->meaning[0]), out);
 		man_text(out, key->meaning + 1);

@@ -83,13 +83,6 @@ extern const struct config_key config_keys[KEY_COUNT];
 enum { CONFIG_KEY_TEXT_SIZE = 160 };
 const char *config_key_expected(const struct config_key *key, char text[CONFIG_KEY_TEXT_SIZE]);
 
-/*
- * For documents: "duration", "size" ...; and the default in words, such as "20ms (bare-metal:
- * 200us)".
- */
-const char *config_key_type_text(const struct config_key *key);
-const char *config_key_default_text(const struct config_key *key, char text[CONFIG_KEY_TEXT_SIZE]);
-
 /* The list of keys in the man page's language: what quoin.yaml(5) must contain, word for word. */
 void config_keys_man(FILE *out);
 

@@ -284,8 +284,13 @@ int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX])
 	}
 	if (options->memory == EAL_MEMORY_ORDINARY)
 		return start(options, false, error);
-	pages = pages_lock(PAGES_LOCK, PAGES_WAIT_MS);
-	if (pages < 0)
+	pages = pages_lock(PAGES_LOCK, PAGES_WAIT_MS, options->goes_on);
+	if (pages == -EINTR) {
+		snprintf(error, EAL_ERROR_MAX, "the start was ended");
+		return pages;
+	}
+	/* Of none there is nothing to count. */
+	if (pages < 0 && pages_read().there > 0)
 		say_unlocked(&options->log, pages);
 	err = start_counted(options, error);
 	if (pages >= 0)

@@ -32,12 +32,13 @@ struct eal_options {
 	enum eal_memory memory;
 	uint32_t pci_count; /* devices to probe, and no others */
 	const char *pci[4];
-	struct eal_log log; /* line NULL: standard error */
+	struct eal_log log;    /* line NULL: standard error */
+	bool (*goes_on)(void); /* asked while a start waits for others; NULL: it does */
 };
 
 /*
  * Once per process. 0 or -errno with one line in error. -EAGAIN: huge pages were free and are
- * not to be had; another process may start in ordinary memory.
+ * not to be had; another process may start in ordinary memory. -EINTR: goes_on said no.
  */
 int eal_start(const struct eal_options *options, char error[EAL_ERROR_MAX]);
 void eal_stop(void);

@@ -103,7 +103,7 @@ int link_dpdk_start(struct link_dpdk *l, const struct link_options *options,
 /* link_kernel.c */
 int link_kernel_check(const struct link_options *options, struct link_mac *mac,
 		      char error[EAL_ERROR_MAX]);
-/* A socket for link_kernel_running, or -errno. */
+/* A socket to ask the kernel with, or -errno. */
 int link_kernel_open(void);
 /* Of the interface that had this name and number, whatever it is called now. */
 enum link_kernel_state { LINK_KERNEL_GONE, LINK_KERNEL_DOWN, LINK_KERNEL_RUNNING };

@@ -73,7 +73,7 @@ bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX])
 	return false;
 }
 
-int pages_lock(const char *directory, uint32_t wait_ms)
+int pages_lock(const char *directory, uint32_t wait_ms, bool (*goes_on)(void))
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	int fd = open(directory, flags);
@@ -86,6 +86,8 @@ int pages_lock(const char *directory, uint32_t wait_ms)
 	for (uint32_t waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += LOCK_NAP_MS) {
 		int err = errno != EWOULDBLOCK && errno != EINTR ? -errno : 0;
 
+		if (err == 0 && goes_on && !goes_on())
+			err = -EINTR;
 		if (err == 0 && waited >= wait_ms)
 			err = -ETIMEDOUT;
 		if (err != 0) {

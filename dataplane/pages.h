@@ -30,12 +30,12 @@ bool pages_suffice(uint32_t nodes, uint32_t mib, char text[PAGES_TEXT_MAX]);
 /*
  * Several nodes of a host must not all count the same free pages: until the one that holds this
  * has taken its own, the others wait, but not for ever for one that is stopped in between. It is
- * the lock of a directory that the unit makes, and root where it is not there: so nobody else can
- * hold it, and it is the same one in every namespace that has the host's /run. Nodes that have a
- * /run of their own share none. The descriptor's close ends it; or -errno: -ETIMEDOUT if another
- * has held it for so long.
+ * the lock of a directory that the unit makes, and root where it is not there: so nobody but the
+ * unit's group can hold it, and it is the same one in every namespace that has the host's /run.
+ * Nodes that have a /run of their own share none. The descriptor's close ends it; or -errno:
+ * -ETIMEDOUT if another has held it for so long, -EINTR if goes_on (NULL: nobody is asked) said no.
  */
 #define PAGES_LOCK "/run/quoin"
-int pages_lock(const char *directory, uint32_t wait_ms);
+int pages_lock(const char *directory, uint32_t wait_ms, bool (*goes_on)(void));
 
 #endif

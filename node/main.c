@@ -244,7 +244,7 @@ static int start(struct quoind *q)
 	set_options(q);
 	error = start_metrics(q);
 	if (!error && !signals_stops())
-		error = ports_start(&q->config, q->journal, &q->again);
+		error = ports_start(&q->config, goes_on, q->journal, &q->again);
 	/* It ends as it would a moment later: there is nothing yet that is under way. */
 	if (!error && signals_stops())
 		error = -EINTR;

@@ -143,7 +143,7 @@ static void say(void *journal, enum eal_severity severity, const char *text)
 	journal_write(journal, level[severity], "dpdk", "says=\"%s\"", text);
 }
 
-int ports_start(const struct config *c, struct journal *journal, bool *again)
+int ports_start(const struct config *c, bool (*goes_on)(void), struct journal *journal, bool *again)
 {
 	char prefix[64], text[EAL_ERROR_MAX];
 	struct eal_options eal = {
@@ -154,6 +154,7 @@ int ports_start(const struct config *c, struct journal *journal, bool *again)
 		.pci_count = link_facts(c->link)->device == LINK_DEVICE_NIC,
 		.pci = {c->pci},
 		.log = {say, journal, c->log_level == CONFIG_LOG_DEBUG},
+		.goes_on = goes_on,
 	};
 	int error;
 
@@ -167,7 +168,7 @@ int ports_start(const struct config *c, struct journal *journal, bool *again)
 			      "why=\"%s; they were free a moment ago: the node begins again, in "
 			      "ordinary pages\"",
 			      text);
-	else if (error)
+	else if (error && error != -EINTR)
 		journal_fail(journal, "%s", text);
 	return error;
 }

@@ -24,7 +24,8 @@ bool ports_socket(const struct config *c, uint32_t member, char out[PORTS_SOCKET
  * DPDK: once per process; what it says goes to the journal. 0 or -errno, with a line there; so
  * below. `again`: in another process, without huge pages, it may start.
  */
-int ports_start(const struct config *c, struct journal *journal, bool *again);
+int ports_start(const struct config *c, bool (*goes_on)(void), struct journal *journal,
+		bool *again);
 void ports_stop(void);
 
 /* Opens them, behind the fault rules if there are any, and hands them to the dataplane. */

@@ -204,18 +204,6 @@ void disk_wait_waiting(struct test_disk *d, uint64_t count)
 	}
 }
 
-void disk_wait_hits(struct test_disk *d, uint32_t rule, uint64_t count)
-{
-	uint64_t end = clock_now() + WAIT_MS * CLOCK_MS;
-
-	while (disk_hits(d, rule) < count) {
-		if (clock_now() > end)
-			fail_msg("rule %u was in force less than %lu times", rule,
-				 (unsigned long)count);
-		clock_sleep(POLL_MS * CLOCK_MS);
-	}
-}
-
 /* Its program has ended, or is ended: then nothing can wait for it any more. */
 static void end(struct test_disk *d)
 {

@@ -98,8 +98,6 @@ uint32_t disk_rule(struct test_disk *d, const char *format, ...)
 uint64_t disk_hits(struct test_disk *d, uint32_t rule);
 /* Until so many requests are held up; fails the test if they never are. */
 void disk_wait_waiting(struct test_disk *d, uint64_t count);
-/* Until the rule was in force so often. */
-void disk_wait_hits(struct test_disk *d, uint32_t rule, uint64_t count);
 
 /* The power is cut, and comes back: the file system is another one, without rules. */
 void disk_cut(struct test_disk *d, const char *how, uint64_t seed);

@@ -206,7 +206,6 @@ void run_make(struct request *r);
 void run_rename(struct request *r);
 void run_remove(struct request *r);
 void run_fsyncdir(struct request *r);
-void reply_entry(struct request *r, struct node *n, bool opened);
 /* Bytes that may be taken of `wanted`; they are taken. And back. */
 uint64_t space_take(uint64_t wanted);
 void space_give(uint64_t size);

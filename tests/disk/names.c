@@ -36,7 +36,7 @@ static struct node *child(struct node *directory, const char *name, int *err)
 	return n;
 }
 
-void reply_entry(struct request *r, struct node *n, bool opened)
+static void reply_entry(struct request *r, struct node *n, bool opened)
 {
 	struct fuse_entry_param e = {.ino = n->ino, .generation = 1};
 	int err = node_stat(n, &e.attr);

@@ -156,7 +156,8 @@ bool sim_node_reset(struct sim_world *w, uint32_t i)
 	return !err;
 }
 
-bool sim_node_belongs(const struct sim_world *w, uint32_t i)
+/* True if its directory is one of those that the newest cluster was formed of. */
+static bool node_belongs(const struct sim_world *w, uint32_t i)
 {
 	const struct sim_node *n = &w->node[i];
 
@@ -225,7 +226,7 @@ static void check_cluster(struct sim_world *w, uint32_t i)
 	if (cluster_id == w->cluster_id)
 		return;
 	for (uint32_t j = 0; j < w->node_count; j++) {
-		if (sim_node_belongs(w, j))
+		if (node_belongs(w, j))
 			sim_fail(w, i, "SM6: another cluster, and one of the first is alive",
 				 cluster_id, j);
 	}
@@ -253,7 +254,7 @@ static void check_node(struct sim_world *w, uint32_t i)
 	if (node_get_formation(w->node[i].node) != FORMATION_FORMED)
 		return;
 	check_cluster(w, i);
-	if (!sim_node_belongs(w, i))
+	if (!node_belongs(w, i))
 		sim_fail(w, i, "SM6: formed, and of no cluster's table", w->cluster_id, 0);
 	node_raft_status(w->node[i].node, &s);
 	assert(s.term < SIM_TERMS_MAX);
@@ -392,7 +393,7 @@ static bool settled(const struct sim_world *w)
 		return false;
 	node_raft_status(w->node[leader].node, &first);
 	for (uint32_t i = 0; i < w->node_count; i++) {
-		if (!w->node[i].node || !sim_node_belongs(w, i))
+		if (!w->node[i].node || !node_belongs(w, i))
 			continue;
 		node_raft_status(w->node[i].node, &s);
 		if (s.leader != first.leader || s.applied != first.last)
@@ -421,7 +422,7 @@ static uint32_t members_left(const struct sim_world *w)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < w->node_count; i++)
-		count += sim_node_belongs(w, i);
+		count += node_belongs(w, i);
 	return count;
 }
 

@@ -107,8 +107,6 @@ void sim_node_crash(struct sim_world *w, uint32_t i);
 void sim_node_wipe(struct sim_world *w, uint32_t i);
 /* `quoinctl formation reset` at it. False: refused, for it has a term or an entry. */
 bool sim_node_reset(struct sim_world *w, uint32_t i);
-/* True if its directory is one of those that the newest cluster was formed of. */
-bool sim_node_belongs(const struct sim_world *w, uint32_t i);
 bool sim_all_formed(const struct sim_world *w);
 __attribute__((noreturn)) void sim_fail(const struct sim_world *w, uint32_t i, const char *what,
 					uint64_t a, uint64_t b);

@@ -123,7 +123,7 @@ double histogram_mean(const struct histogram *h)
 	return h->count ? h->sum / (double)h->count : 0;
 }
 
-double histogram_deviation(const struct histogram *h)
+static double histogram_deviation(const struct histogram *h)
 {
 	double mean = histogram_mean(h);
 	double variance = h->count ? h->sum_squares / (double)h->count - mean * mean : 0;

@@ -43,7 +43,6 @@ void histogram_correct(struct histogram *to, const struct histogram *from, uint6
  */
 uint64_t histogram_at(const struct histogram *h, double percentile);
 double histogram_mean(const struct histogram *h);
-double histogram_deviation(const struct histogram *h);
 
 /* The text format of HdrHistogram's percentile files, in microseconds; 0 or -EIO. */
 int histogram_print(const struct histogram *h, FILE *out);

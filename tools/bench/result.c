@@ -36,7 +36,8 @@ struct result_row *result_add(struct result *r, const char *key, const struct hi
 	return row;
 }
 
-const struct result_row *result_find(const struct result *r, const char *key)
+/* NULL: it has none of that key. */
+static const struct result_row *result_find(const struct result *r, const char *key)
 {
 	for (uint32_t i = 0; i < r->row_count; i++) {
 		if (!strcmp(r->row[i].key, key))

@@ -52,8 +52,6 @@ struct result {
 /* Adds a row of this distribution, unless it is empty. */
 struct result_row *result_add(struct result *r, const char *key, const struct histogram *h,
 			      const char *name, ...) __attribute__((format(printf, 4, 5)));
-/* NULL: it has none of that key. */
-const struct result_row *result_find(const struct result *r, const char *key);
 /* The ratio of one row's median to another's. */
 void result_set_ratio(struct result *r, const char *key, const char *floor);
 

@@ -26,7 +26,7 @@ static char directory[sizeof(place) + 8];
 
 static int try(void)
 {
-	int lock = pages_lock(directory, REFUSED_MS);
+	int lock = pages_lock(directory, REFUSED_MS, NULL);
 
 	return lock >= 0 ? GOT_IT : lock == -ETIMEDOUT ? REFUSED : -1;
 }
@@ -58,7 +58,7 @@ static int try_as_nobody(void)
 		return CANNOT;
 	if (open(directory, O_RDONLY | O_CLOEXEC) >= 0)
 		return GOT_IT;
-	return pages_lock(directory, REFUSED_MS) == -EACCES ? REFUSED : -1;
+	return pages_lock(directory, REFUSED_MS, NULL) == -EACCES ? REFUSED : -1;
 }
 
 static int in_child(int (*f)(void))
@@ -86,7 +86,7 @@ static void is_refused(int (*f)(void))
 
 static void F3_one_at_a_time_counts_free_pages(void **state)
 {
-	int lock = pages_lock(directory, WAIT_MS);
+	int lock = pages_lock(directory, WAIT_MS, NULL);
 
 	(void)state;
 	assert_true(lock >= 0);
@@ -98,7 +98,7 @@ static void F3_one_at_a_time_counts_free_pages(void **state)
 
 static void F3_nobody_else_holds_them_up(void **state)
 {
-	int lock = pages_lock(directory, WAIT_MS);
+	int lock = pages_lock(directory, WAIT_MS, NULL);
 
 	(void)state;
 	assert_true(lock >= 0);
@@ -107,11 +107,35 @@ static void F3_nobody_else_holds_them_up(void **state)
 	assert_int_equal(in_child(try), GOT_IT);
 }
 
+static uint32_t asked;
+
+static bool until_asked_thrice(void)
+{
+	return ++asked < 3;
+}
+
+static int try_until_told(void)
+{
+	return pages_lock(directory, WAIT_MS, until_asked_thrice) == -EINTR && asked == 3 ? REFUSED
+											  : -1;
+}
+
+/* A start that waits for it is told to end. */
+static void F2_who_waits_for_pages_can_be_ended(void **state)
+{
+	int lock = pages_lock(directory, WAIT_MS, NULL);
+
+	(void)state;
+	assert_true(lock >= 0);
+	assert_int_equal(in_child(try_until_told), REFUSED);
+	assert_int_equal(close(lock), 0);
+}
+
 static void F3_where_there_is_no_lock(void **state)
 {
 	(void)state;
-	assert_int_equal(pages_lock("/tmp/quoin-pages-not/there", WAIT_MS), -ENOENT);
-	assert_int_equal(pages_lock("/dev/null", WAIT_MS), -ENOTDIR);
+	assert_int_equal(pages_lock("/tmp/quoin-pages-not/there", WAIT_MS, NULL), -ENOENT);
+	assert_int_equal(pages_lock("/dev/null", WAIT_MS, NULL), -ENOTDIR);
 }
 
 static int remove_place(void **state)
@@ -218,6 +242,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F3_one_at_a_time_counts_free_pages),
 		cmocka_unit_test(F3_nobody_else_holds_them_up),
+		cmocka_unit_test(F2_who_waits_for_pages_can_be_ended),
 		cmocka_unit_test(F3_where_there_is_no_lock),
 		cmocka_unit_test(F22_as_many_pages_as_are_named_suffice),
 		cmocka_unit_test(F22_no_more_pages_are_advised_than_the_host_has),

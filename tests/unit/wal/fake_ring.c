@@ -23,7 +23,6 @@ static struct {
 	uint32_t refuse_times;
 	uint32_t limit;
 	uint32_t limit_times;
-	uint32_t submissions;
 	uint32_t entries;
 } f;
 
@@ -89,11 +88,6 @@ void fake_ring_take_at_most(uint32_t entries, uint32_t times)
 {
 	f.limit = entries;
 	f.limit_times = times;
-}
-
-uint32_t fake_ring_submissions(void)
-{
-	return f.submissions;
 }
 
 void fake_ring_entries(uint32_t entries)
@@ -169,7 +163,6 @@ int io_uring_submit(struct io_uring *ring)
 {
 	uint32_t taken = 0;
 
-	f.submissions++;
 	if (f.refuse_times > 0) {
 		f.refuse_times--;
 		return f.refuse;

@@ -40,7 +40,6 @@ void fake_ring_lose(uint32_t i);
 /* The next submissions say these, or take at most so many entries (from 0 on); then all is well. */
 void fake_ring_refuse(int result, uint32_t times);
 void fake_ring_take_at_most(uint32_t entries, uint32_t times);
-uint32_t fake_ring_submissions(void);
 
 /* How many entries the queue has, from the next disk on (0: as many as were asked for). */
 void fake_ring_entries(uint32_t entries);
