@@ -18,8 +18,8 @@ static_assert((int)KEY_COUNT <= (int)CONFIG_KEYS_MAX, "config.line[] has a place
 /* clang-format on */
 
 /* The table of links, as choices and in words. */
-#define LINK_CHOICE(KIND, name, device, huge, mtu, what) #name,
-#define LINK_MEANING(KIND, name, device, huge, mtu, what) "; " #name ": " what
+#define LINK_CHOICE(KIND, name, device, huge, mtu, held, what) #name,
+#define LINK_MEANING(KIND, name, device, huge, mtu, held, what) "; " #name ": " what
 static_assert(LINK_KIND_COUNT - 1 <= KEY_CHOICES_MAX, "each link is a choice");
 
 #define KIB (UINT64_C(1) << 10)
@@ -109,7 +109,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "the UDP port for clients"},
 	[KEY_NETWORK_FRAMES] = {"network.frames", KEY_TYPE_COUNT, FIELD(pool_frames),
 		.def = "4096", .example = "4096", .min = 512, .max = 1 << 20,
-		.meaning = "frame buffers of each port"},
+		.meaning = "frame buffers of each port; a device of xdp holds 4,096 more, one of pci"
+			   " 2,048"},
 	[KEY_IDLE] = {"idle", KEY_TYPE_CHOICE, FIELD(idle),
 		.default_text = "spin if cpus names one CPU of several, else sleep", .example = "sleep",
 		.choices = {"spin", "yield", "sleep"},

@@ -20,8 +20,14 @@ enum link_device {
 	LINK_DEVICE_NIC,       /* by its PCI address; probed when DPDK starts */
 };
 
+enum {
+	LINK_HELD_XDP = 2 * 2048, /* the kernel's fill and completion queues */
+	LINK_HELD_PCI = 2 * 1024, /* LINK_DESCRIPTORS of each queue */
+};
+
 /*
- * X(KIND, name, device, true if only huge pages will do, the largest MTU, what it is).
+ * X(KIND, name, device, true if only huge pages will do, the largest MTU, how many buffers of its
+ * pool are always in the hands of its device or of the kernel, what it is).
  *
  * xdp: a frame of the kernel's is a buffer of ours whole, 2,368 bytes, less 320 before its data,
  * 256 of the kernel's own and 14 of the Ethernet header; it has none of more than a page. What is
@@ -29,13 +35,13 @@ enum link_device {
  */
 /* clang-format off */
 #define LINK_KINDS(X) \
-	X(MEMIF, memif, SOCKET, false, 9000, "shared memory between processes of one host") \
-	X(PACKET, packet, INTERFACE, false, 9000, "a kernel interface by AF_PACKET") \
-	X(XDP, xdp, INTERFACE, true, 1778, "a kernel interface by AF_XDP") \
-	X(PCI, pci, NIC, true, 9000, "a NIC that DPDK drives itself")
+	X(MEMIF, memif, SOCKET, false, 9000, 0, "shared memory between processes of one host") \
+	X(PACKET, packet, INTERFACE, false, 9000, 0, "a kernel interface by AF_PACKET") \
+	X(XDP, xdp, INTERFACE, true, 1778, LINK_HELD_XDP, "a kernel interface by AF_XDP") \
+	X(PCI, pci, NIC, true, 9000, LINK_HELD_PCI, "a NIC that DPDK drives itself")
 /* clang-format on */
 
-#define LINK_KIND_ENUM(KIND, name, device, huge, mtu, what) LINK_##KIND,
+#define LINK_KIND_ENUM(KIND, name, device, huge, mtu, held, what) LINK_##KIND,
 enum link_kind {
 	LINK_RING, /* inside one process: made in pairs, and no choice of the configuration's */
 	LINK_KINDS(LINK_KIND_ENUM) LINK_KIND_COUNT,
@@ -47,14 +53,16 @@ struct link_facts {
 	enum link_device device;
 	bool huge_pages; /* without them it cannot be */
 	uint32_t mtu_max;
+	uint32_t held_frames; /* beside network.frames, and of the same size */
 };
 
 static inline const struct link_facts *link_facts(enum link_kind kind)
 {
-#define LINK_KIND_FACTS(KIND, name, device, huge, mtu, what) \
-	[LINK_##KIND] = {#name, LINK_DEVICE_##device, huge, mtu},
+#define LINK_KIND_FACTS(KIND, name, device, huge, mtu, held, what) \
+	[LINK_##KIND] = {#name, LINK_DEVICE_##device, huge, mtu, held},
 	static const struct link_facts facts[LINK_KIND_COUNT] = {
-		[LINK_RING] = {"ring", LINK_DEVICE_NONE, false, 9000}, LINK_KINDS(LINK_KIND_FACTS)};
+		[LINK_RING] = {"ring", LINK_DEVICE_NONE, false, 9000, 0},
+		LINK_KINDS(LINK_KIND_FACTS)};
 #undef LINK_KIND_FACTS
 
 	assert(kind < LINK_KIND_COUNT);

@@ -25,7 +25,7 @@
 
 enum { STATE_NS = 20 * 1000 * 1000 /* a port's link state is read so often */ };
 
-#define DRIVER(KIND, name, device, huge, mtu, what) [LINK_##KIND] = &link_##name##_driver,
+#define DRIVER(KIND, name, device, huge, mtu, held, what) [LINK_##KIND] = &link_##name##_driver,
 static const struct link_driver *const drivers[LINK_KIND_COUNT] = {[LINK_RING] = &link_ring_driver,
 								   LINK_KINDS(DRIVER)};
 #undef DRIVER
@@ -298,7 +298,7 @@ static int pool_create(struct link_dpdk *l, const struct link_options *options,
 		       char error[EAL_ERROR_MAX])
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
-	uint32_t frames = options->pool_frames + l->driver->held_frames;
+	uint32_t frames = options->pool_frames + link_facts(options->kind)->held_frames;
 
 	snprintf(name, sizeof(name), "p_%s", options->name);
 	l->pool = rte_pktmbuf_pool_create_by_ops(

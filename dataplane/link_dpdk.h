@@ -25,11 +25,10 @@ struct link_dpdk;
 
 /* One kind of port: link_NAME.c has one under the name link_NAME_driver. */
 struct link_driver {
-	const char *device;   /* DPDK's driver, of which a device is plugged in; NULL: see open */
-	uint32_t held_frames; /* of the pool, always in the device's or the kernel's hands */
-	bool nic;             /* is told its MTU and address, and asked for checksums */
-	bool controlled;  /* has a control thread: bursts and poll under link_control.h's lock */
-	bool two_threads; /* a frame may be freed by another thread than the one that polls */
+	const char *device; /* DPDK's driver, of which a device is plugged in; NULL: see open */
+	bool nic;           /* is told its MTU and address, and asked for checksums */
+	bool controlled;    /* has a control thread: bursts and poll under link_control.h's lock */
+	bool two_threads;   /* a frame may be freed by another thread than the one that polls */
 
 	/* Each may be NULL, but that a driver with a device has arguments. */
 
@@ -62,7 +61,7 @@ struct link_driver {
 };
 
 extern const struct link_driver link_ring_driver;
-#define LINK_DRIVER_DECLARE(KIND, name, device, huge, mtu, what) \
+#define LINK_DRIVER_DECLARE(KIND, name, device, huge, mtu, held, what) \
 	extern const struct link_driver link_##name##_driver;
 LINK_KINDS(LINK_DRIVER_DECLARE)
 #undef LINK_DRIVER_DECLARE

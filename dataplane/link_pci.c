@@ -8,6 +8,8 @@
 
 #include <rte_ethdev.h>
 
+static_assert(LINK_HELD_PCI == 2 * LINK_DESCRIPTORS, "a buffer for each place in both queues");
+
 static int find(struct link_dpdk *l, const struct link_options *options, char error[EAL_ERROR_MAX])
 {
 	if (options->interface != NULL &&
@@ -21,7 +23,6 @@ static int find(struct link_dpdk *l, const struct link_options *options, char er
 }
 
 const struct link_driver link_pci_driver = {
-	.held_frames = 2 * LINK_DESCRIPTORS,
 	.nic = true,
 	.open = find,
 	.poll = link_dpdk_poll,

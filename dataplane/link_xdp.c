@@ -21,8 +21,6 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 
-enum { HELD_FRAMES = 2 * 2048 /* of the kernel's fill and completion queues */ };
-
 typedef int print_function(int level, const char *format, va_list arguments);
 
 /*
@@ -148,7 +146,6 @@ static uint64_t missed(struct link_dpdk *l)
 
 const struct link_driver link_xdp_driver = {
 	.device = "net_af_xdp",
-	.held_frames = HELD_FRAMES,
 	.prepare = prepare,
 	.arguments = arguments,
 	.start = start,

@@ -4,9 +4,10 @@
 """
 
 from core import CORE
+from host import HOST
 from log import LOG
 
-MUTANTS = CORE + LOG + [
+MUTANTS = CORE + LOG + HOST + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",

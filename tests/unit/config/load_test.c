@@ -150,6 +150,8 @@ static const struct bad_case bad_cases[] = {
 	{0, "memory: 16MiB", "F:7: memory: 16MiB is too little for 4096 frames of 3 ports: at least 64MiB\n"},
 	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\nmemory: 16MiB\nnetwork: {link: memif, frames: 16384, address: 198.18.0.1/24}",
 		"F:4: memory: 16MiB is too little for 16384 frames of 1 port: at least 80MiB\n"},
+	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\nmemory: 96MiB\nnetwork: {link: pci, pci: \"0000:01:00.0\", mtu: 9000, address: 198.18.0.1/24}",
+		"F:4: memory: 96MiB is too little for 4096 frames of 1 port, and 2048 that its device holds: at least 114MiB\n"},
 	{2, "data-dir: " D20 D20 D20 D20 "/123456789012", "F:2: data-dir: is too long for a socket in it (108 bytes of 107): a shorter one, or an admin-socket elsewhere\n"},
 	{0, "admin-socket: " D20 D20 D20 D20 D20 "/12", "F:7: admin-socket: has 108 bytes: at most 107\n"},
 	{0, "listen-metrics-urls: 127.0.0.1:2381", "F:7: listen-metrics-urls: 127.0.0.1:2381 is wrong: " URL_RULE "\n"},
