@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <rte_interrupts.h>
 
@@ -36,6 +37,7 @@ static atomic_uint_least64_t events;
 static atomic_uint_least64_t registrations;
 static atomic_bool *watched; /* by whoever holds the lock */
 static _Thread_local bool in_callback;
+static _Thread_local bool impatient; /* connects without waiting: invariant 4 */
 
 bool link_control_try(void)
 {
@@ -53,6 +55,7 @@ void link_control_enter(void)
 void link_control_leave(void)
 {
 	watched = NULL;
+	impatient = false;
 	int err = pthread_mutex_unlock(&lock);
 	assert(err == 0);
 }
@@ -76,6 +79,7 @@ static void alive_leave(void)
 void link_control_watch(atomic_bool *alive)
 {
 	watched = alive;
+	impatient = true;
 }
 
 void link_control_forget(const atomic_bool *alive)
@@ -97,7 +101,7 @@ uint64_t link_control_registrations(void)
 	return atomic_load(&registrations);
 }
 
-/* The function of this name in librte_eal, behind ours. */
+/* The function of this name in librte_eal, or in libc, behind ours. */
 static void real(const char *name, void *function, size_t size)
 {
 	void *found = dlsym(RTLD_NEXT, name);
@@ -133,6 +137,36 @@ static int real_unregister_pending(const struct rte_intr_handle *handle,
 	if (function == NULL)
 		real("rte_intr_callback_unregister_pending", &function, sizeof(function));
 	return function(handle, callback, argument, gone);
+}
+
+static int real_connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+	static int (*function)(int, __CONST_SOCKADDR_ARG, socklen_t);
+	static atomic_bool found;
+
+	if (!atomic_load(&found)) {
+		real("connect", &function, sizeof(function));
+		atomic_store(&found, true);
+	}
+	return function(fd, address, size);
+}
+
+int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+	int flags = impatient ? fcntl(fd, F_GETFL) : -1;
+	int err, why;
+
+	if (flags < 0 || (flags & O_NONBLOCK) != 0)
+		return real_connect(fd, address, size);
+	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return -1;
+	err = real_connect(fd, address, size);
+	why = errno;
+	/* What the driver does with it afterwards is as it was. */
+	if (fcntl(fd, F_SETFL, flags) != 0)
+		return -1;
+	errno = why;
+	return err;
 }
 
 static void slot_free(struct slot *s)

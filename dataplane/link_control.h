@@ -8,14 +8,20 @@
  * And when a client is gone before its greeting could be sent, net_memif closes the socket but
  * leaves it registered, upon which EAL aborts the process.
  *
+ * Its client connects with a connect() that waits: the queue of a server that is stopped has two
+ * places, and what has died keeps its own. Whoever comes third stood there for as long as the
+ * server is stopped, deaf to signals (F2, F9).
+ *
  * So this file stands between the two: it defines rte_intr_callback_register and its counterparts,
- * which the drivers, being plugins, then resolve to ours. (DPDK has no hook for it: the handles are
- * private to the driver.) A driver's callback runs under a lock, and what it registers meanwhile is
- * handed on only if its descriptor is still open afterwards.
+ * and connect, which the drivers, being plugins, then resolve to ours. (DPDK has no hook for it:
+ * the handles and the sockets are private to the driver.) A driver's callback runs under a lock,
+ * and what it registers meanwhile is handed on only if its descriptor is still open afterwards.
  *
  *	1. Bursts, starts and stops of memif ports are made with the lock held.
  *	2. The polling thread never waits for the lock to do a burst: it skips it.
  *	3. A callback whose unregistering is pending is not called any more.
+ *	4. A start between link_control_watch and link_control_leave does not wait for the other
+ *	   end: where that has no place it fails.
  */
 #ifndef DATAPLANE_LINK_CONTROL_H
 #define DATAPLANE_LINK_CONTROL_H
@@ -32,7 +38,7 @@ void link_control_leave(void);
 
 /*
  * With the lock held: a callback that is registered before link_control_leave sets *alive, which is
- * cleared when that callback is gone.
+ * cleared when that callback is gone. What this thread connects until then does not wait.
  */
 void link_control_watch(atomic_bool *alive);
 /* With the lock held: *alive is not touched any more. A callback may outlive its link. */

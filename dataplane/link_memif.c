@@ -92,7 +92,7 @@ static int stale_remove(const struct link_options *options, char error[EAL_ERROR
 	return err ? err : -EEXIST;
 }
 
-/* Connects (client) or listens (server). */
+/* Connects (client) or listens (server). A server whose queue is full is not waited for. */
 static int connect_or_listen(struct link_dpdk *l)
 {
 	struct memif *m = l->own;

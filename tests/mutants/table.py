@@ -6,8 +6,9 @@
 from core import CORE
 from host import HOST
 from log import LOG
+from wires import WIRES
 
-MUTANTS = CORE + LOG + HOST + [
+MUTANTS = CORE + LOG + HOST + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",
@@ -58,26 +59,6 @@ MUTANTS = CORE + LOG + HOST + [
      "\t\tarp_put_off(e, dp->now_ns);\n",
      "\t\t(void)arp_ask(&dp->arp, e, dp->now_ns);\n",
      ["unit-dataplane-arp"]),
-    ("segments-taken", "N3: a buffer of several segments is no frame",
-     "dataplane/link_dpdk.c",
-     "if (m->nb_segs != 1 || m->data_len == 0 || m->pkt_len != m->data_len) {",
-     "if (m->data_len == 0) {",
-     ["unit-dataplane-link_frames"]),
-    ("refused-once-is-lost", "N18: what an interface refuses for a moment waits in the ring",
-     "dataplane/link_packet_socket.c",
-     "if (s->since_ns != 0 && now_ns - s->since_ns < WAIT_NS)",
-     "if (s->since_ns != 0 && now_ns < s->since_ns)",
-     ["e2e-dataplane-link_packet"]),
-    ("ring-not-asked-again", "N18: what waits in the ring is sent without more that is sent",
-     "dataplane/link_packet.c",
-     "\tif (l->up)\n\t\tlink_packet_socket_drive(&p->socket, now_ns);\n",
-     "\t(void)p;\n",
-     ["e2e-dataplane-link_packet"]),
-    ("header-vouches-for-all", "N5: a device's word for the IP header is none for what is in it",
-     "dataplane/link_dpdk.c",
-     "frame->l4_vouched = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD) != 0;",
-     "frame->l4_vouched = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) != 0;",
-     ["unit-dataplane-link_frames"]),
     ("one-packet-is-news", "V35: what nobody vouches for is told of when it lasts",
      "dataplane/hearsay.c",
      "count >= HEARSAY_COUNT && h->last_ns - since_ns >= HEARSAY_NS",

@@ -13,6 +13,7 @@
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -207,6 +208,27 @@ static void N18_memif_client_dies_while_its_server_is_stopped(void **state)
 	kill_hard(&server);
 }
 
+/* What died waits in the queue of who is stopped, and fills it: nobody stands behind it (F2). */
+static void F2_F9_memif_starts_where_the_dead_fill_its_servers_queue(void **state)
+{
+	(void)state;
+	struct peer server = start("echo", "memif", "@link-test", "server", "0");
+	wait_for(&server, "ready");
+	assert_int_equal(kill(server.pid, SIGSTOP), 0);
+	struct peer client = start("ping", "memif", "@link-test", "client", "0");
+	for (int i = 0; i < 3; i++) {
+		wait_for(&client, "ready");
+		kill_hard(&client);
+		client = start("ping", "memif", "@link-test", "client", "0");
+	}
+	wait_for(&client, "ready");
+	assert_int_equal(kill(server.pid, SIGCONT), 0);
+	wait_for(&client, "first");
+	kill_hard(&client);
+	wait_for(&server, "down");
+	kill_hard(&server);
+}
+
 /*
  * What does not fit into a slot goes into several, and DPDK's driver then loses count of those that
  * are free: the other end read the whole ring again and again. So such ends do not meet.
@@ -353,6 +375,9 @@ static void F23_xdp_refuses_an_interface_of_several_queues(void **state)
 	/* Its other end is down. */
 	assert_false(link_interface_runs("q4"));
 	assert_int_equal(IP("link", "set", "q5", "up"), 0);
+	/* The kernel tells it a little later. */
+	for (int i = 0; i < WAIT_SECONDS * 100 && !link_interface_runs("q4"); i++)
+		(void)poll(NULL, 0, 10);
 	assert_true(link_interface_runs("q4"));
 	/* All queues are one socket's. */
 	o.kind = LINK_PACKET;
@@ -406,6 +431,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(N18_memif_goes_on_after_its_server_was_killed, teardown),
 		cmocka_unit_test_teardown(N18_memif_goes_on_after_its_client_was_killed, teardown),
 		cmocka_unit_test_teardown(N18_memif_client_dies_while_its_server_is_stopped,
+					  teardown),
+		cmocka_unit_test_teardown(F2_F9_memif_starts_where_the_dead_fill_its_servers_queue,
 					  teardown),
 		cmocka_unit_test_teardown(N17_memif_ends_with_slots_of_different_sizes_do_not_meet,
 					  teardown),
