@@ -110,7 +110,8 @@ struct disk {
 	bool (*goes_on)(void *context, const struct disk_step *step);
 	void *context;
 
-	uint64_t put_off; /* operations that the kernel did not do and was asked for again */
+	/* Operations, and submissions, that the kernel did not do and was asked for again. */
+	uint64_t put_off;
 };
 
 /*

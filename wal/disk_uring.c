@@ -54,9 +54,16 @@ struct op {
  */
 enum { PUT_OFF_MAX = 100 };
 
+/*
+ * Submissions that take nothing, for want of the kernel's memory or behind its completions: so many
+ * in a row are a tenth of a second at least, a system call each, and a minute for who sleeps.
+ */
+enum { REFUSED_MAX = 100000 };
+
 struct uring_disk {
 	struct disk disk;
-	int broken; /* the ring refused for good: -errno */
+	int broken;       /* the ring refused for good: -errno */
+	uint32_t refused; /* submissions in a row that took nothing */
 	struct io_uring ring;
 	struct disk_thread *thread; /* for names and space */
 	int directory;
@@ -258,7 +265,7 @@ static void again_queue(struct uring_disk *u)
 			queue(u, &u->ops[i]);
 }
 
-/* What the kernel does not take now stays queued (W13). */
+/* What the kernel does not take now stays queued (W13), and is counted, and has an end (V21). */
 static int submit(struct uring_disk *u)
 {
 	int done;
@@ -271,10 +278,16 @@ static int submit(struct uring_disk *u)
 	do {
 		done = io_uring_submit(&u->ring);
 	} while (done == -EINTR);
-	if (done == -EAGAIN || done == -EBUSY)
-		return 0;
-	if (done < 0)
+	if (done > 0) {
+		u->refused = 0;
+	} else if (done < 0 && done != -EAGAIN && done != -EBUSY) {
 		u->broken = done;
+	} else {
+		u->disk.put_off++;
+		/* Not -EAGAIN, which says that the next try may do (wal_refused_now). */
+		if (++u->refused == REFUSED_MAX)
+			u->broken = -EBUSY;
+	}
 	return u->broken;
 }
 

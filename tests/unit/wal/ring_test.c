@@ -312,6 +312,47 @@ static void V21_what_is_always_put_off_is_an_error(void **state)
 	assert_int_equal(fake_ring_count(), 0);
 }
 
+/* Nor are submissions that take nothing: each is counted, and a row of them has an end. */
+static void V21_a_submission_that_is_always_refused_is_an_error(void **state)
+{
+	static const int refusals[] = {-EAGAIN, -EBUSY, 0};
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		uint64_t before, asked = 0;
+
+		if (i > 0)
+			(void)begin(state);
+		/* One in between that is taken ends a row. */
+		for (uint64_t tag = 0; tag < 2; tag++) {
+			queue_write(tag);
+			fake_ring_refuse(refusals[i], 60000);
+			for (uint32_t turn = 0; turn <= 60000; turn++)
+				assert_int_equal(d->ops->submit(d), 0);
+			fake_ring_complete(0, SIZE);
+			assert_int_equal(poll_all(), 1);
+			expect(tag, 0);
+			assert_int_equal(d->put_off, (tag + 1) * 60000);
+		}
+		before = d->put_off;
+		fake_ring_refuse(refusals[i], UINT32_MAX);
+		queue_write(2);
+		for (; ended[2] == 0 && asked < 1000000; asked++)
+			(void)poll_all();
+		expect(2, -EBUSY);
+		/* Each poll of the test submits twice, and the last one finds the end. */
+		assert_true(asked > 50000);
+		assert_int_equal(d->put_off - before, 2 * (asked - 1));
+		before = d->put_off;
+		/* It is not asked any more. */
+		queue_write(3);
+		assert_int_equal(poll_all(), 1);
+		expect(3, -EBUSY);
+		assert_int_equal(d->put_off, before);
+		if (i + 1 < sizeof(refusals) / sizeof(refusals[0]))
+			(void)end(state);
+	}
+}
+
 /* A ring that takes nothing any more: each operation ends once, and the kernel's own as it says. */
 static void V21_a_ring_that_refuses_for_good_is_an_error(void **state)
 {
@@ -398,6 +439,7 @@ int main(void)
 		TEST(W13_a_lost_completion_holds_up_no_other),
 		TEST(W13_the_kernel_takes_what_it_likes),
 		TEST(V21_what_is_always_put_off_is_an_error),
+		TEST(V21_a_submission_that_is_always_refused_is_an_error),
 		TEST(V21_a_ring_that_refuses_for_good_is_an_error),
 		cmocka_unit_test(W13_the_submission_queue_is_full),
 		TEST(buffers_that_are_not_registered),
