@@ -65,9 +65,9 @@
 	X(wal_marks, COUNTER, 1, "wal_marks", "quoin_wal_marks_total", NULL, "Marks of the log's end that were written.") \
 	X(wal_torn_bytes, GAUGE, 1, "wal_torn_bytes", "quoin_wal_recovery_torn_bytes", NULL, "Bytes of an unacknowledged write that recovery cut from the log's end.") \
 	X(wal_decayed, GAUGE, 1, "wal_decayed", "quoin_wal_recovery_decayed_units", NULL, "Units past the log's end that were not zero or not readable, though never written; recovery zeroed them again.") \
-	X(wal_put_off, COUNTER, 1, "wal_put_off", "quoin_wal_put_off_total", NULL, "Operations of the log that the kernel put off, and was asked for again.") \
-	X(disk_waiting_ms, GAUGE, 1000, "disk_waiting_ms", "quoin_disk_waiting_seconds", NULL, "The age of the oldest write in flight that acknowledgements or votes wait for.") \
-	X(disk_stalled, GAUGE, 1, "disk_stalled", "quoin_disk_stalled", NULL, "Whether it is older than disk-stall-timeout: 1 or 0. Such a member neither votes nor campaigns.") \
+	X(wal_put_off, COUNTER, 1, "wal_put_off", "quoin_wal_put_off_total", NULL, "Operations of the log, and submissions of them, that the kernel put off, and was asked for again.") \
+	X(disk_waiting_ms, GAUGE, 1000, "disk_waiting_ms", "quoin_disk_waiting_seconds", NULL, "The age of the oldest write in flight that acknowledgements or votes wait for, or of the oldest read.") \
+	X(disk_stalled, GAUGE, 1, "disk_stalled", "quoin_disk_stalled", NULL, "Whether it is older than disk-stall-timeout: 1 or 0. If it is a write, such a member neither votes nor campaigns.") \
 	X(disk_stalls, COUNTER, 1, "disk_stalls", "quoin_disk_stalls_total", NULL, "How often the disk was stalled.") \
 	X(disk_slow, GAUGE, 1, "disk_slow", "quoin_disk_slow", NULL, "Whether too many of the last writes took longer than half of election-timeout: 1 or 0.") \
 	X(disk_slow_writes, COUNTER, 1, "disk_slow_writes", "quoin_disk_slow_writes_total", NULL, "Writes that took longer than that.") \

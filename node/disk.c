@@ -38,24 +38,28 @@ void node_disk_options(struct node *n)
 	if (wait_ns < (uint64_t)WAIT_MS_MIN * 1000000)
 		wait_ns = (uint64_t)WAIT_MS_MIN * 1000000;
 	n->options.wal.wait_ns = wait_ns;
-	n->waiting_since_ns = UINT64_MAX;
+	for (int i = 0; i < NODE_STALLS; i++)
+		n->stall[i].since_ns = UINT64_MAX;
 }
 
-uint64_t node_waiting_ns(const struct node *n)
+uint64_t node_stall_ns(const struct node *n, const struct node_stall *stall)
 {
-	return n->waiting_since_ns < n->now_ns ? n->now_ns - n->waiting_since_ns : 0;
+	return stall->since_ns < n->now_ns ? n->now_ns - stall->since_ns : 0;
 }
 
-static void begins(struct node *n)
+static void begins(struct node *n, const struct node_stall *s)
 {
-	const struct wal_waiting *w = &n->waiting;
+	const struct wal_waiting *w = &s->waiting;
 
 	n->counters.disk_stalls++;
 	journal_write(n->journal, JOURNAL_ERROR, "disk_stalled",
 		      "file=%s/%s offset=%" PRIu64 " operation=\"%s\" ms=%" PRIu64
-		      " why=\"the disk does not answer: no votes and no campaign until it does\"",
+		      " why=\"the disk does not answer: %s\"",
 		      n->options.wal.directory, w->file, w->offset, w->operation,
-		      node_waiting_ns(n) / 1000000);
+		      node_stall_ns(n, s) / 1000000,
+		      s == &n->stall[NODE_STALL_WRITE]
+			      ? "no votes and no campaign until it does"
+			      : "what is to be read back waits, for itself or for another member");
 }
 
 /*
@@ -138,27 +142,39 @@ static void space_drive(struct node *n)
 		      n->options.wal.directory, n->space.wanted, n->space.there, text);
 }
 
-static void stall_drive(struct node *n)
+static void stall_one(struct node *n, struct node_stall *s, uint64_t since_ns,
+		      bool (*get)(const struct wal *w, struct wal_waiting *out))
 {
-	const struct wal_waiting *w = &n->waiting;
+	const struct wal_waiting *w = &s->waiting;
 	bool stalled;
 
-	n->waiting_since_ns = wal_waiting_since(n->wal);
-	stalled = node_waiting_ns(n) >= n->disk_stall_ns;
+	s->since_ns = since_ns;
+	stalled = node_stall_ns(n, s) >= n->disk_stall_ns;
 	if (stalled)
-		(void)wal_get_waiting(n->wal, &n->waiting);
-	if (stalled == n->disk_stalled)
+		(void)get(n->wal, &s->waiting);
+	if (stalled == s->is)
 		return;
-	n->disk_stalled = stalled;
-	raft_disk_stalled(n->raft, stalled);
+	s->is = stalled;
 	if (stalled)
-		begins(n);
+		begins(n, s);
 	else
 		journal_write(n->journal, JOURNAL_WARN, "disk_answers",
 			      "file=%s/%s operation=\"%s\" ms=%" PRIu64
 			      " why=\"what was in flight has ended\"",
 			      n->options.wal.directory, w->file, w->operation,
 			      (n->now_ns - w->since_ns) / 1000000);
+}
+
+/*
+ * A read that hangs is told like a write. But a vote needs writes alone, and so does an
+ * acknowledgement: a member that can give both is not kept from it by a segment that cannot be
+ * read, for the others may need it to elect a leader.
+ */
+static void stall_drive(struct node *n)
+{
+	stall_one(n, &n->stall[NODE_STALL_WRITE], wal_waiting_since(n->wal), wal_get_waiting);
+	stall_one(n, &n->stall[NODE_STALL_READ], wal_reading_since(n->wal), wal_get_reading);
+	raft_disk_stalled(n->raft, n->stall[NODE_STALL_WRITE].is);
 }
 
 /*
@@ -207,7 +223,7 @@ static void slow_drive(struct node *n, uint64_t before_ns)
 	if (n->persisted == n->recent.persisted)
 		return;
 	n->recent.persisted = n->persisted;
-	if (before_ns < n->now_ns && n->waiting_since_ns != before_ns)
+	if (before_ns < n->now_ns && n->stall[NODE_STALL_WRITE].since_ns != before_ns)
 		us = (n->now_ns - before_ns) / 1000;
 	recent_add(n, us);
 	recent_sum(n, &s);
@@ -230,7 +246,7 @@ static void slow_drive(struct node *n, uint64_t before_ns)
 
 void node_disk_drive(struct node *n)
 {
-	uint64_t before_ns = n->waiting_since_ns;
+	uint64_t before_ns = n->stall[NODE_STALL_WRITE].since_ns;
 
 	if (n->failed)
 		return;

@@ -31,6 +31,9 @@ enum {
 /* Three of them in a row are no chance loss. */
 #define PEER_SILENT_NS (3 * SETTINGS_EVERY_NS)
 
+/* What is waited for: writes hold up acknowledgements and votes, reads what is read back alone. */
+enum { NODE_STALL_WRITE, NODE_STALL_READ, NODE_STALLS };
+
 struct node_applying {
 	struct raft_entry entry;
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
@@ -161,9 +164,11 @@ struct node {
 
 	/* The disk and how long it lets wait (disk.c). */
 	uint64_t disk_stall_ns; /* from then on it counts as stalled */
-	bool disk_stalled;
-	uint64_t waiting_since_ns;  /* UINT64_MAX: it is waited for nothing */
-	struct wal_waiting waiting; /* while it is stalled: for what */
+	struct node_stall {
+		uint64_t since_ns; /* UINT64_MAX: it is waited for nothing */
+		bool is;
+		struct wal_waiting waiting; /* while it is: for what */
+	} stall[NODE_STALLS];
 	struct wal_space space;
 	struct node_recent {
 		bool told;                         /* that many of them were slow */
@@ -258,7 +263,8 @@ enum { NODE_SPACE_TEXT_MAX = 512 };
 uint32_t node_space_members(const struct node *n); /* that said that they have some */
 bool node_space_refuses(const struct node *n);
 void node_space_text(const struct node *n, char *out, size_t size); /* while it is full */
-uint64_t node_waiting_ns(const struct node *n); /* the age of what is waited for; 0: nothing */
+/* The age of what is waited for; 0: nothing. */
+uint64_t node_stall_ns(const struct node *n, const struct node_stall *stall);
 
 /* settings.c: what members should have in common. */
 void settings_drive(struct node *n);

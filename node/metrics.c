@@ -97,8 +97,13 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->wal_torn_bytes = wal.torn_bytes;
 	m->wal_decayed = wal.decayed;
 	m->wal_put_off = wal.put_off;
-	m->disk_waiting_ms = node_waiting_ns(n) / 1000000;
-	m->disk_stalled = n->disk_stalled;
+	m->disk_waiting_ms = m->disk_stalled = 0;
+	for (int i = 0; i < NODE_STALLS; i++) {
+		uint64_t ms = node_stall_ns(n, &n->stall[i]) / 1000000;
+
+		m->disk_waiting_ms = ms > m->disk_waiting_ms ? ms : m->disk_waiting_ms;
+		m->disk_stalled |= n->stall[i].is;
+	}
 	m->disk_full = n->space.full;
 	m->disk_fulls = n->counters.disk_fulls;
 	m->disk_free_bytes = n->space.known ? n->space.there : METRICS_UNKNOWN;

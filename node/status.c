@@ -197,19 +197,27 @@ static void slow_fault(const struct node *n, struct metrics_text *t)
 		     duration_text(s.slowest_us, slowest), duration_text(s.wanted_us, wanted));
 }
 
+/* A write, a sync, a read, an opening. */
+static void stall_fault(struct node *n, const struct node_stall *s, struct metrics_text *t)
+{
+	const struct wal_waiting *w = &s->waiting;
+
+	if (s->is)
+		metrics_line(
+			t,
+			"error the disk does not answer: a%s %s of %s/%s at offset %" PRIu64
+			" has been in flight for %" PRIu64 " ms: %s until it ends\n",
+			w->operation[0] == 'o' ? "n" : "", w->operation, n->options.wal.directory,
+			w->file, w->offset, node_stall_ns(n, s) / 1000000,
+			s == &n->stall[NODE_STALL_WRITE] ? "this member neither votes nor campaigns"
+							 : "what is to be read back waits");
+}
+
 static void disk_fault(struct node *n, struct metrics_text *t)
 {
-	const struct wal_waiting *w = &n->waiting;
-
 	slow_fault(n, t);
-
-	if (n->disk_stalled)
-		metrics_line(t,
-			     "error the disk does not answer: a %s of %s/%s at offset %" PRIu64
-			     " has been in flight for %" PRIu64
-			     " ms: this member neither votes nor campaigns until it ends\n",
-			     w->operation, n->options.wal.directory, w->file, w->offset,
-			     node_waiting_ns(n) / 1000000);
+	for (int i = 0; i < NODE_STALLS; i++)
+		stall_fault(n, &n->stall[i], t);
 	if (!n->space.full && node_space_refuses(n))
 		metrics_line(t,
 			     "error only %" PRIu32 " of %" PRIu32 " members can make the next "

@@ -67,6 +67,28 @@ static struct flight flight_find(const struct wal *w)
 	return oldest;
 }
 
+static bool reading(const struct read *r)
+{
+	return r->state == READ_OPENING || r->state == READ_IN_FLIGHT;
+}
+
+/* The oldest of what is read back, for which the log itself does not wait. */
+static struct flight flight_of_reads(const struct wal *w)
+{
+	struct flight oldest = {0};
+
+	for (uint32_t i = 0; i < WAL_READS_MAX; i++) {
+		const struct read *r = &w->reads[i];
+
+		if (reading(r))
+			older(&oldest,
+			      (struct flight){r->since_ns,
+					      r->state == READ_OPENING ? "opening" : "read", NULL,
+					      r->segment, false, r->offset});
+	}
+	return oldest;
+}
+
 /* With the name, which takes longer than all the rest: each turn of a loop asks how long. */
 static struct wal_waiting flight_told(struct flight f)
 {
@@ -85,24 +107,35 @@ static struct wal_waiting flight_told(struct flight f)
 	return out;
 }
 
-uint64_t wal_waiting_since(const struct wal *w)
+static uint64_t flight_since(struct flight f)
 {
-	struct flight f = flight_find(w);
-
 	return f.operation ? f.since_ns : UINT64_MAX;
 }
 
-bool wal_get_waiting(const struct wal *w, struct wal_waiting *out)
+static bool flight_get(struct flight f, struct wal_waiting *out)
 {
-	struct flight f = flight_find(w);
-
 	*out = f.operation ? flight_told(f) : (struct wal_waiting){0};
 	return f.operation != NULL;
 }
 
-static bool reading(const struct read *r)
+uint64_t wal_waiting_since(const struct wal *w)
 {
-	return r->state == READ_OPENING || r->state == READ_IN_FLIGHT;
+	return flight_since(flight_find(w));
+}
+
+bool wal_get_waiting(const struct wal *w, struct wal_waiting *out)
+{
+	return flight_get(flight_find(w), out);
+}
+
+uint64_t wal_reading_since(const struct wal *w)
+{
+	return flight_since(flight_of_reads(w));
+}
+
+bool wal_get_reading(const struct wal *w, struct wal_waiting *out)
+{
+	return flight_get(flight_of_reads(w), out);
 }
 
 static bool reads_busy(const struct wal *w)
@@ -158,14 +191,8 @@ static void waiting_any(const struct wal *w, struct wal_waiting *out)
 		*out = flight_told(flight_of_prepare(w));
 	else if (w->marker.in_flight)
 		*out = (struct wal_waiting){w->marker.since_ns, "write", META_MARK, 0};
-	for (uint32_t i = 0; i < WAL_READS_MAX && out->file[0] == '\0'; i++) {
-		const struct read *r = &w->reads[i];
-
-		if (reading(r))
-			*out = flight_told((struct flight){
-				r->since_ns, r->state == READ_OPENING ? "opening" : "read", NULL,
-				r->segment, false, r->offset});
-	}
+	else if (wal_reading_since(w) != UINT64_MAX)
+		(void)wal_get_reading(w, out);
 }
 
 /* One completion is taken, if one comes in the time there is. */

@@ -236,6 +236,12 @@ struct wal_waiting {
 };
 bool wal_get_waiting(const struct wal *w, struct wal_waiting *out);
 uint64_t wal_waiting_since(const struct wal *w); /* UINT64_MAX: for nothing */
+/*
+ * The same of what is read back. No acknowledgement and no vote waits for it, so it is a thing of
+ * its own: it keeps back what is to be applied again, or a member that is far behind.
+ */
+bool wal_get_reading(const struct wal *w, struct wal_waiting *out);
+uint64_t wal_reading_since(const struct wal *w);
 
 /*
  * Whether there is space for the log to go on (D8, V17). While it is full nothing new should be
@@ -313,7 +319,7 @@ struct wal_stats {
 	uint64_t marks;
 	uint64_t torn_bytes; /* cut when it was opened */
 	uint64_t decayed;    /* units zeroed again when it was opened */
-	uint64_t put_off;    /* operations that the kernel did not do and was asked for again */
+	uint64_t put_off;    /* what the kernel did not do and was asked for again (disk.h) */
 	/* Of a write, from its submission to the wal_poll that found it done. */
 	struct histogram write_time;
 };

@@ -197,8 +197,45 @@ static void F14_V17_a_segment_that_cannot_be_opened_now_is_no_end(void)
 	sim_world_destroy(&w);
 }
 
+/*
+ * A member that is started again reads its log back, and the disk hangs at that. It says so, with
+ * the place; and votes, for a vote is a write, and the others may need it.
+ */
+static void V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting(void)
+{
+	struct sim_node *n = &w.node[0];
+	struct raft_status raft;
+
+	(void)long_log();
+	start_again();
+	n->reads_hang = true;
+	while (n->node->stall[NODE_STALL_READ].since_ns == UINT64_MAX)
+		sim_world_run(&w, MS);
+	sim_world_run(&w, n->node->disk_stall_ns / 2);
+	node_poll(n->node, w.now_ns); /* alone it has nothing to do */
+	assert(says(0, "disk_stalled 0"));
+	sim_world_run(&w, n->node->disk_stall_ns);
+	node_poll(n->node, w.now_ns);
+	assert(n->node->counters.disk_stalls == 1);
+	assert(says(0, "error the disk does not answer: a read of "));
+	assert(says(0, "what is to be read back waits until it ends"));
+	assert(says(0, "disk_stalled 1"));
+	assert(!says(0, "neither votes nor campaigns"));
+	assert(!node_busy(n->node));
+	node_raft_status(n->node, &raft);
+	assert(!raft.disk_stalled);
+	n->reads_hang = false;
+	for (int i = 0; i < 5000 && n->node->applied < SEGMENTS_THREE; i++)
+		sim_world_run(&w, MS);
+	assert(n->node->applied >= SEGMENTS_THREE);
+	assert(says(0, "disk_stalled 0"));
+	assert(!says(0, "the disk does not answer"));
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
+	V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting();
 	F14_V17_a_segment_that_cannot_be_opened_now_is_no_end();
 	V20_a_member_whose_disk_hangs_says_so_and_does_not_stand();
 	V9_a_leader_with_a_full_log_is_heard();

@@ -4,6 +4,7 @@
 #include "kv/kv.h"
 #include "node/internal.h"
 #include "tests/sim/client.h"
+#include "wal/state.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -306,6 +307,8 @@ static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 	for (uint64_t tag = 0; tag < SIM_TAGS; tag++) {
 		uint64_t *due = &n->disk_due_ns[tag];
 
+		if (n->reads_hang && tag >= TAG_READ)
+			continue;
 		if (*due && *due <= w->now_ns) {
 			*due = 0;
 			fake_release(n->disk, tag);

@@ -35,6 +35,7 @@ struct sim_node {
 	uint64_t slow_until_ns;            /* its disk takes a hundred times as long */
 	uint64_t disk_ns;                  /* of each operation of its disk; 0: a time is drawn */
 	bool disk_hangs;                   /* what is in flight, and what comes, does not end */
+	bool reads_hang;                   /* likewise, of what is read back alone */
 	uint64_t active_turns, busy_turns; /* node_active, node_busy */
 	uint64_t up_at_ns;
 	bool existing; /* started as `initial-cluster-state: existing` */

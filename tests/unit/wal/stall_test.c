@@ -75,6 +75,38 @@ static void V20_a_vote_in_flight_counts(void **state)
 	answers(&t);
 }
 
+/* So is the oldest read, apart from writes: a write that is quick is looked for all the same. */
+static void V20_the_oldest_read_in_flight_is_known(void **state)
+{
+	struct wal_waiting waiting;
+	struct test_log t;
+	uint64_t seq;
+
+	(void)state;
+	hung(&t, 0);
+	assert_int_equal(wal_poll(t.wal, 10 * MS, &seq), 0);
+	assert_false(wal_get_reading(t.wal, &waiting));
+	assert_int_equal(wal_reading_since(t.wal), UINT64_MAX);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(wal_poll(t.wal, (20 + i) * MS, &seq), 0);
+		assert_int_equal(wal_read(t.wal, 2 - i, 1, 1), 0);
+	}
+	assert_true(wal_get_reading(t.wal, &waiting));
+	assert_int_equal(waiting.since_ns, 20 * MS);
+	assert_string_equal(waiting.operation, "read");
+	assert_string_equal(waiting.file, "segment-0000000000000001");
+	assert_int_equal(waiting.offset, 4096);
+	assert_false(wal_get_waiting(t.wal, &waiting));
+	assert_int_equal(wal_poll(t.wal, 40 * MS, &seq), 0);
+	assert_false(wal_busy(t.wal));
+	(void)test_append(t.wal, 2, 2, 1);
+	assert_int_equal(wal_poll(t.wal, 41 * MS, &seq), 0);
+	assert_int_equal(wal_waiting_since(t.wal), 41 * MS);
+	assert_int_equal(wal_reading_since(t.wal), 20 * MS);
+	assert_true(wal_busy(t.wal));
+	answers(&t);
+}
+
 /* A segment that is made ahead, and a mark, hold up nobody; until entries wait for them. */
 static void V20_what_is_made_ahead_counts_once_entries_wait(void **state)
 {
@@ -186,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V20_the_oldest_write_in_flight_is_known),
 		cmocka_unit_test(V20_a_vote_in_flight_counts),
+		cmocka_unit_test(V20_the_oldest_read_in_flight_is_known),
 		cmocka_unit_test(V20_what_is_made_ahead_counts_once_entries_wait),
 		cmocka_unit_test(V20_a_write_that_hangs_burns_no_core),
 		cmocka_unit_test(V18_closing_ends_when_the_disk_does_not_answer),
