@@ -65,14 +65,26 @@ static void begins(struct node *n, const struct node_stall *s)
 /*
  * Members whose logs can go on, by what they said last: what fewer than a majority can keep would
  * never commit. So it is refused while that is known to be so, and nothing of it was done.
+ *
+ * Who is silent keeps nothing either, so beside one that is there and full it does not count. While
+ * none is full, that nobody is heard is no want of space, and has words of its own.
  */
 uint32_t node_space_members(const struct node *n)
 {
-	uint32_t count = !n->space.full;
+	uint32_t count = !n->space.full, silent = 0;
+	bool full = n->space.full;
 
-	for (uint32_t i = 0; i < n->peer_count; i++)
-		count += !n->peer_settings[i].full;
-	return count;
+	for (uint32_t i = 0; i < n->peer_count; i++) {
+		bool there = settings_silent_ns(n, i) < PEER_SILENT_NS;
+
+		if (n->peer_settings[i].full)
+			full |= there;
+		else if (there)
+			count++;
+		else
+			silent++;
+	}
+	return full ? count : count + silent;
 }
 
 bool node_space_refuses(const struct node *n)

@@ -260,7 +260,7 @@ struct node_slow {
 /* False: it is quick enough for the timers. */
 bool node_disk_slow(const struct node *n, struct node_slow *out);
 enum { NODE_SPACE_TEXT_MAX = 512 };
-uint32_t node_space_members(const struct node *n); /* that said that they have some */
+uint32_t node_space_members(const struct node *n); /* that have some, as far as is known */
 bool node_space_refuses(const struct node *n);
 void node_space_text(const struct node *n, char *out, size_t size); /* while it is full */
 /* The age of what is waited for; 0: nothing. */

@@ -219,11 +219,12 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 	for (int i = 0; i < NODE_STALLS; i++)
 		stall_fault(n, &n->stall[i], t);
 	if (!n->space.full && node_space_refuses(n))
-		metrics_line(t,
-			     "error only %" PRIu32 " of %" PRIu32 " members can make the next "
-			     "segments of their logs, by what each said last: no more writes are "
-			     "taken until a majority can\n",
-			     node_space_members(n), n->peer_count + 1);
+		metrics_line(
+			t,
+			"error only %" PRIu32 " of %" PRIu32 " members can make the next "
+			"segments of their logs, by what each said last, those that are silent "
+			"not counted: no more writes are taken until a majority can\n",
+			node_space_members(n), n->peer_count + 1);
 	if (n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];
 

@@ -187,6 +187,44 @@ static void V17_what_the_silent_said_has_an_age(void **state)
 	world_end();
 }
 
+/*
+ * One member is gone and another is full: the one that is left leads, and what it took would never
+ * commit. It refuses until one of them can keep it again, and not for silence alone.
+ */
+static void V17_a_silent_member_has_no_space(void **state)
+{
+	struct sim_node *full;
+	uint32_t leader;
+
+	(void)state;
+	settings_begin(86);
+	leader = victim;
+	full = &w.node[other];
+	sim_node_crash(&w, 3 - victim - other);
+	sim_world_run(&w, 4 * SECOND);
+	assert_int_equal(sim_leader(&w), leader);
+	assert_false(node_space_refuses(node_of(leader)));
+	assert_int_equal(node_space_members(node_of(leader)), 3);
+	fake_space(full->disk, true, 0);
+	sim_world_run(&w, 3 * SECOND);
+	assert_true(full->node->space.full);
+	assert_int_equal(sim_leader(&w), leader);
+	assert_true(node_space_refuses(node_of(leader)));
+	assert_true(hands_status_has(leader, "error only 1 of 3 members can make the next "));
+	assert_true(hands_status_has(leader, "those that are silent not counted"));
+	/* The silent one comes back. */
+	sim_node_start(&w, 3 - victim - other);
+	sim_world_run(&w, 3 * SECOND);
+	assert_int_equal(sim_leader(&w), leader);
+	assert_false(node_space_refuses(node_of(leader)));
+	/* The full one goes as well: that there is no majority is another thing. */
+	sim_node_crash(&w, other);
+	sim_world_run(&w, 4 * SECOND);
+	assert_false(node_space_refuses(node_of(leader)));
+	assert_int_equal(node_space_members(node_of(leader)), 2);
+	world_end();
+}
+
 /* --- formation --------------------------------------------------------------------------- */
 
 /* In the name of `from`, to the first: a directory, and the cluster that it is of; 0: none. */
@@ -294,6 +332,7 @@ int main(void)
 		cmocka_unit_test(V35_V27_a_forged_answer_hides_no_hole),
 		cmocka_unit_test(V35_settings_that_are_so_are_heard_of),
 		cmocka_unit_test(V17_what_the_silent_said_has_an_age),
+		cmocka_unit_test(V17_a_silent_member_has_no_space),
 		cmocka_unit_test(V35_words_of_formation_are_told_when_they_last),
 	};
 
