@@ -65,6 +65,8 @@
 	X(wal_marks, COUNTER, 1, "wal_marks", "quoin_wal_marks_total", NULL, "Marks of the log's end that were written.") \
 	X(wal_torn_bytes, GAUGE, 1, "wal_torn_bytes", "quoin_wal_recovery_torn_bytes", NULL, "Bytes of an unacknowledged write that recovery cut from the log's end.") \
 	X(wal_decayed, GAUGE, 1, "wal_decayed", "quoin_wal_recovery_decayed_units", NULL, "Units past the log's end that were not zero or not readable, though never written; recovery zeroed them again.") \
+	X(wal_vote_torn, GAUGE, 1, "wal_vote_torn", "quoin_wal_recovery_vote_torn", NULL, "Whether recovery found a write of term and vote that was cut short: 1 or 0.") \
+	X(wal_mark_damaged, GAUGE, 1, "wal_mark_damaged", "quoin_wal_recovery_mark_damaged_slots", NULL, "Slots of the mark of the log's end that held none when recovery read them; written again.") \
 	X(wal_put_off, COUNTER, 1, "wal_put_off", "quoin_wal_put_off_total", NULL, "Operations of the log, and submissions of them, that the kernel put off, and was asked for again.") \
 	X(disk_waiting_ms, GAUGE, 1000, "disk_waiting_ms", "quoin_disk_waiting_seconds", NULL, "The age of the oldest write in flight that acknowledgements or votes wait for, or of the oldest read.") \
 	X(disk_stalled, GAUGE, 1, "disk_stalled", "quoin_disk_stalled", NULL, "Whether it is older than disk-stall-timeout: 1 or 0. If it is a write, such a member neither votes nor campaigns.") \

@@ -96,6 +96,8 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->wal_marks = wal.marks;
 	m->wal_torn_bytes = wal.torn_bytes;
 	m->wal_decayed = wal.decayed;
+	m->wal_vote_torn = n->recovered.vote_torn;
+	m->wal_mark_damaged = n->recovered.mark_damaged;
 	m->wal_put_off = wal.put_off;
 	m->disk_waiting_ms = m->disk_stalled = 0;
 	for (int i = 0; i < NODE_STALLS; i++) {

@@ -81,6 +81,21 @@ static void say_recovered(struct node *n, uint64_t ns)
 			"could not read it: zeroed again, nothing is lost; look after the disk and "
 			"the memory\"",
 			r->decayed_segment, r->decayed_offset, r->decayed);
+	if (r->vote_torn)
+		journal_write(
+			n->journal, JOURNAL_WARN, "torn_vote",
+			"file=%s/vote why=\"a write of term and vote was cut short, and nothing "
+			"that hung on it had left: the record before it holds\"",
+			n->options.wal.directory);
+	if (r->mark_damaged)
+		journal_write(n->journal, JOURNAL_WARN, "damaged_mark",
+			      "file=%s/mark slots=%" PRIu32 " why=\"%s: written again\"",
+			      n->options.wal.directory, r->mark_damaged,
+			      r->mark_damaged == 1
+				      ? "one slot of two held no mark, and the other may be older: "
+					"writes of two marks, some 200 ms, could be lost unseen "
+					"instead of one's"
+				      : "neither slot held a mark");
 	if (r->lost)
 		journal_write(n->journal, JOURNAL_ERROR, "lost", "why=\"%s\"", r->lost_why);
 }

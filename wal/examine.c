@@ -51,7 +51,6 @@ static int vote_check(struct recovery *r)
 {
 	struct wal *w = r->w;
 	uint64_t offset = 0;
-	bool torn;
 	int err;
 
 	if (!r->names.vote)
@@ -59,7 +58,8 @@ static int vote_check(struct recovery *r)
 	err = wal_file_read(w, META_VOTE, w->block, 2 * (uint64_t)w->unit);
 	if (err != 0)
 		return err;
-	err = wal_meta_vote_decode(&r->vote, &torn, w->block, w->unit, &w->id, &offset);
+	err = wal_meta_vote_decode(&r->vote, &r->out->vote_torn, w->block, w->unit, &w->id,
+				   &offset);
 	if (err == -EPROTO)
 		return wal_refuse(w, err,
 				  META_VOTE ": written by another version of quoin: use that "
@@ -169,6 +169,7 @@ static int mark_check(struct recovery *r)
 	if (err != 0)
 		return wal_refuse_io(w, err, META_MARK, "read");
 	wal_end_mark(&r->end, w->block, size, w->unit, &w->id);
+	r->out->mark_damaged = r->end.slots_damaged;
 	if (r->end.mark.number > r->number_known)
 		r->number_known = r->end.mark.number;
 	/* The numbers of lost writes are given again: which ones were synced is not known. */

@@ -110,6 +110,13 @@ struct wal_recovered {
 	uint64_t decayed_segment;
 	uint64_t decayed_offset;
 	/*
+	 * A slot of the vote file was a write that was cut short: nothing that hung on it left. And
+	 * so many slots of the mark held none, cut short or decayed: beside one, the other is older
+	 * by one mark. Both were written again (V16).
+	 */
+	bool vote_torn;
+	uint32_t mark_damaged;
+	/*
 	 * Acknowledged writes are gone (W24): the log ends before its mark, or nobody can tell, or
 	 * it was so at an earlier start and wal_whole was not called since. Whoever opened it
 	 * neither votes nor campaigns nor acknowledges before it is caught up. One line says what

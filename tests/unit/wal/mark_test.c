@@ -91,6 +91,40 @@ static void W22_a_torn_mark_falls_back(void **state)
 		-EBADMSG);
 }
 
+/* What a start heals it tells, of the vote as of the mark, and the next one finds it whole. */
+static void V16_a_slot_that_is_healed_is_told(void **state)
+{
+	const uint8_t junk[FORMAT_SECTOR] = {1};
+	uint8_t next[FORMAT_UNIT_MIN];
+	struct meta_vote vote;
+	struct test_log t;
+
+	(void)state;
+	for (uint64_t slot = 0; slot < 2; slot++) {
+		test_log_init(&t);
+		test_log_fill(&t, 4, 4);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_false(t.found.vote_torn);
+		assert_int_equal(t.found.mark_damaged, 0);
+		vote = t.wal->vote.durable;
+		vote.generation++;
+		wal_meta_vote_encode(next, FORMAT_UNIT_MIN, &t.wal->id, &vote);
+		test_log_close(&t);
+		fake_put(t.disk, META_VOTE, wal_meta_vote_offset(vote.generation, FORMAT_UNIT_MIN),
+			 next, FORMAT_SECTOR);
+		fake_put(t.disk, META_MARK, slot * FORMAT_UNIT_MIN, junk, sizeof(junk));
+		assert_int_equal(test_log_open(&t), 0);
+		assert_true(t.found.vote_torn);
+		assert_int_equal(t.found.mark_damaged, 1);
+		assert_false(t.found.lost);
+		test_log_close(&t);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_false(t.found.vote_torn);
+		assert_int_equal(t.found.mark_damaged, 0);
+		test_log_free(&t);
+	}
+}
+
 /* --- when -------------------------------------------------------------------------------- */
 
 static void opened(struct test_log *t)
@@ -527,6 +561,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mark_is_read_back),
 		cmocka_unit_test(W22_a_torn_mark_falls_back),
+		cmocka_unit_test(V16_a_slot_that_is_healed_is_told),
 		cmocka_unit_test(a_mark_is_due_100_ms_after_the_last),
 		cmocka_unit_test(the_witnesses_are_marked),
 		cmocka_unit_test(W24_the_last_mark_is_of_the_stop),
