@@ -209,7 +209,7 @@ static void V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting(void)
 	(void)long_log();
 	start_again();
 	n->reads_hang = true;
-	while (n->node->stall[NODE_STALL_READ].since_ns == UINT64_MAX)
+	for (int i = 0; i < 5000 && n->node->stall[NODE_STALL_READ].since_ns == UINT64_MAX; i++)
 		sim_world_run(&w, MS);
 	sim_world_run(&w, n->node->disk_stall_ns / 2);
 	node_poll(n->node, w.now_ns); /* alone it has nothing to do */
