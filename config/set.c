@@ -82,9 +82,35 @@ static int set_number(struct config_loading *l, const struct config_key *key, co
 	return 0;
 }
 
-static bool is_socket(const char *text)
+/*
+ * One path, one spelling: "/srv//q/." is "/srv/q", so that two of them can be compared (F17). ".."
+ * stays, for what is above a link is for the kernel to say. What is only how names begin keeps the
+ * slash at its end.
+ */
+static int set_path(struct config_loading *l, const struct config_key *key, const char *text,
+		    bool begins)
 {
-	return text[0] == '@' ? config_value_is_name(text + 1, CONFIG_NAME_MAX) : text[0] == '/';
+	char path[CONFIG_PATH_MAX];
+	size_t used = 0, size;
+
+	if (text[0] != '/' || strlen(text) >= key->size)
+		return -EINVAL;
+	for (const char *at = text;; at += size) {
+		at += strspn(at, "/");
+		size = strcspn(at, "/");
+		if (size == 1 && at[0] == '.' && (at[1] == '/' || !begins))
+			continue;
+		if (size == 0 && (!begins || (used > 0 && at[-1] != '/')))
+			break;
+		path[used++] = '/';
+		memcpy(path + used, at, size);
+		used += size;
+		if (size == 0)
+			break;
+	}
+	assert(used <= strlen(text));
+	path[used] = '\0';
+	return set_text(l, key, path, used > 0);
 }
 
 static int set(struct config_loading *l, const struct config_key *key, const char *text)
@@ -96,13 +122,15 @@ static int set(struct config_loading *l, const struct config_key *key, const cha
 	case KEY_TYPE_NAME:
 		return set_text(l, key, text, config_value_is_name(text, CONFIG_NAME_MAX));
 	case KEY_TYPE_PATH:
-		return set_text(l, key, text, text[0] == '/' && text[1] != '\0');
+		return set_path(l, key, text, false);
 	case KEY_TYPE_INTERFACE:
 		return set_text(l, key, text, config_value_is_interface(text));
 	case KEY_TYPE_PCI:
 		return set_text(l, key, text, config_value_is_pci(text));
 	case KEY_TYPE_SOCKET:
-		return set_text(l, key, text, is_socket(text));
+		if (text[0] != '@')
+			return set_path(l, key, text, true);
+		return set_text(l, key, text, config_value_is_name(text + 1, CONFIG_NAME_MAX));
 	case KEY_TYPE_CPUS:
 		return set_text(l, key, text, config_value_cpus(text, &count) == 0);
 	case KEY_TYPE_CHOICE:

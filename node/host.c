@@ -9,6 +9,7 @@ static const struct {
 } looks[] = {
 	{"cpus", host_cpus},          {"memory", host_memory},
 	{"io_uring", host_io_uring},  {"descriptors", host_descriptors},
+	{"threads", host_threads},    {"file size", host_file_size},
 	{"data-dir", host_directory}, {"data-dir's owner", host_owner},
 	{"space", host_space},        {"admin-socket", host_admin_socket},
 	{"link", host_link},          {"rights", host_link_rights},

@@ -4,6 +4,7 @@
 #include "node/host_internal.h"
 
 #include "base/socket_file.h"
+#include "dataplane/link.h"
 #include "dataplane/pages.h"
 #include "wal/store.h"
 #include "wal/wal.h"
@@ -36,6 +37,10 @@ enum {
 	/* What is made beside segments: vote, mark, base, identity; and a segment ahead. */
 	SMALL_BYTES = MIB,
 	SEGMENTS_AT_START = 2,
+	/* A directory of ten (counted, itself among them), and two before they have their names. */
+	FILES_AT_START = 12,
+	/* What two members share on memif: two rings of 1,024 slots of 16 KiB, and the rings. */
+	SHARED_BYTES = 33 * MIB,
 };
 
 void host_parent(const char *path, char out[CONFIG_PATH_MAX])
@@ -43,8 +48,6 @@ void host_parent(const char *path, char out[CONFIG_PATH_MAX])
 	char *slash;
 
 	snprintf(out, CONFIG_PATH_MAX, "%s", path);
-	for (size_t size = strlen(out); size > 1 && out[size - 1] == '/'; size--)
-		out[size - 1] = '\0';
 	slash = strrchr(out, '/');
 	if (slash)
 		slash[slash == out] = '\0';
@@ -132,6 +135,13 @@ void host_directory(const struct config *c, struct host_finding *f)
 	struct stat st;
 	bool there = stat(c->data_dir, &st) == 0 || errno != ENOENT;
 
+	if (!there && lstat(c->data_dir, &st) == 0) {
+		host_wrong(f,
+			   "data-dir: %s is a link to something that is not there: make that first "
+			   "(mkdir -p), or remove the link",
+			   c->data_dir);
+		return;
+	}
 	host_parent(c->data_dir, parent);
 	if (!host_writable("data-dir", there ? c->data_dir : parent, f))
 		return;
@@ -172,6 +182,14 @@ void host_space(const struct config *c, struct host_finding *f)
 	if (statvfs(c->data_dir, &fs) != 0 && statvfs(parent, &fs) != 0)
 		return;
 	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	/* One that has no such number says 0 of 0. */
+	if (!there && fs.f_files > 0 && fs.f_favail < FILES_AT_START) {
+		host_wrong(f,
+			   "data-dir: %s: %" PRIu64 " files more can be made on its file system, "
+			   "and a new log needs %d (df -i): remove some, or use another one",
+			   c->data_dir, (uint64_t)fs.f_favail, FILES_AT_START);
+		return;
+	}
 	if (!there && free_bytes < need)
 		host_wrong(f,
 			   "data-dir: %s: %" PRIu64 " MiB are free on its file system, and a new "
@@ -183,6 +201,24 @@ void host_space(const struct config *c, struct host_finding *f)
 			  free_bytes / MIB);
 	else
 		host_good(f, "%" PRIu64 " MiB are free", free_bytes / MIB);
+}
+
+void host_file_size(const struct config *c, struct host_finding *f)
+{
+	bool shares = link_facts(c->link)->device == LINK_DEVICE_SOCKET && c->member_count > 1 &&
+		      c->mtu > LINK_MTU_DEFAULT;
+	uint64_t segment = c->durability == CONFIG_VOLATILE ? SMALL_BYTES : c->segment_bytes;
+	uint64_t need = shares && segment < SHARED_BYTES ? SHARED_BYTES : segment;
+	struct rlimit limit;
+
+	/* The soft one: it is not raised. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= need)
+		return;
+	host_wrong(f,
+		   "this process may make files of %" PRIu64 " MiB, and needs %" PRIu64
+		   " MiB for %s: raise the limit (ulimit -f, or LimitFSIZE= in the unit)",
+		   (uint64_t)limit.rlim_cur / MIB, need / MIB,
+		   need > segment ? "what it shares with a peer" : "a segment of the log");
 }
 
 static uint64_t descriptors_needed(const struct config *c)
@@ -224,15 +260,11 @@ void host_descriptors(const struct config *c, struct host_finding *f)
 void host_admin_socket(const struct config *c, struct host_finding *f)
 {
 	char parent[CONFIG_PATH_MAX];
-	size_t size = strlen(c->data_dir);
 	int err;
 
 	host_parent(c->admin_socket, parent);
-	while (size > 1 && c->data_dir[size - 1] == '/')
-		size--;
 	/* In the data directory, which is looked at by itself, and may have to be made. */
-	if ((strlen(parent) != size || strncmp(parent, c->data_dir, size) != 0) &&
-	    !host_writable("admin-socket", parent, f))
+	if (strcmp(parent, c->data_dir) != 0 && !host_writable("admin-socket", parent, f))
 		return;
 	err = socket_file_look(c->admin_socket, SOCK_STREAM);
 	if (err == -EADDRINUSE || err == -EEXIST)

@@ -18,12 +18,14 @@ __attribute__((format(printf, 2, 3))) void host_wrong(struct host_finding *f, co
 void host_cpus(const struct config *c, struct host_finding *f);
 void host_memory(const struct config *c, struct host_finding *f);
 void host_io_uring(const struct config *c, struct host_finding *f);
+void host_threads(const struct config *c, struct host_finding *f);
 
 /* host_files.c: files may be made in it, or the finding says why not; and where a path ends. */
 bool host_writable(const char *key, const char *directory, struct host_finding *f);
 void host_parent(const char *path, char out[CONFIG_PATH_MAX]);
 void host_directory(const struct config *c, struct host_finding *f);
 void host_space(const struct config *c, struct host_finding *f);
+void host_file_size(const struct config *c, struct host_finding *f);
 void host_descriptors(const struct config *c, struct host_finding *f);
 void host_admin_socket(const struct config *c, struct host_finding *f);
 void host_metrics(const struct config *c, struct host_finding *f);

@@ -69,23 +69,42 @@ void host_cpus(const struct config *c, struct host_finding *f)
 	}
 }
 
+static bool space_suffices(const struct config *c, struct host_finding *f)
+{
+	static const struct {
+		__rlimit_resource_t resource;
+		const char *what, *option, *key;
+	} limits[] = {
+		{RLIMIT_AS, "address space", "-v", "LimitAS="},
+		{RLIMIT_DATA, "data", "-d", "LimitDATA="},
+	};
+	uint64_t need = c->memory_mib + ADDRESS_MIB;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct rlimit limit;
+
+		if (getrlimit(limits[i].resource, &limit) != 0 || limit.rlim_cur / MIB >= need)
+			continue;
+		host_wrong(f,
+			   "the limit of this process's %s is %" PRIu64
+			   " MiB, and memory: %uMiB needs %" PRIu64 ": raise it (ulimit %s, or %s "
+			   "in the unit)",
+			   limits[i].what, (uint64_t)limit.rlim_cur / MIB, c->memory_mib, need,
+			   limits[i].option, limits[i].key);
+		return false;
+	}
+	return true;
+}
+
 void host_memory(const struct config *c, struct host_finding *f)
 {
 	bool must = c->huge_pages == CONFIG_HUGE_ON || link_facts(c->link)->huge_pages;
-	uint64_t space_mib = c->memory_mib + ADDRESS_MIB;
 	char text[PAGES_TEXT_MAX];
 	bool suffice = pages_suffice(1, c->memory_mib, text);
 	uint64_t host_mib = pages_host_mib();
-	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur / MIB < space_mib) {
-		host_wrong(f,
-			   "the limit of this process's address space is %" PRIu64
-			   " MiB, and memory: %uMiB needs %" PRIu64 ": raise it (ulimit -v, or "
-			   "LimitAS= in the unit)",
-			   (uint64_t)limit.rlim_cur / MIB, c->memory_mib, space_mib);
+	if (!space_suffices(c, f))
 		return;
-	}
 	if (!must && c->memory_mib > host_mib) {
 		host_wrong(f,
 			   "memory: %uMiB is more than the %" PRIu64

@@ -41,7 +41,8 @@ static void look_sockets(const struct config *c, struct host_finding *f)
 {
 	char path[PORTS_SOCKET_SIZE], parent[CONFIG_PATH_MAX];
 
-	host_parent(c->memif_socket, parent);
+	snprintf(path, sizeof(path), "%s-", c->memif_socket); /* as all of them begin */
+	host_parent(path, parent);
 	if (c->memif_socket[0] != '@' && !host_writable("network.memif-socket", parent, f))
 		return;
 	for (uint32_t i = 0; i <= c->member_count; i++) {

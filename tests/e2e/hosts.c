@@ -3,10 +3,14 @@
  */
 #include "tests/e2e/hosts.h"
 
+#include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +70,11 @@ static void no_net_admin(void)
 static void little_address_space(void)
 {
 	hosts_limit(RLIMIT_AS, 200u << 20);
+}
+
+static void little_data(void)
+{
+	hosts_limit(RLIMIT_DATA, 200u << 20);
 }
 
 static void flags_set(const char *interface, short flags)
@@ -196,6 +206,48 @@ static void read_only_disk(void)
 	mount_over("/mnt", "size=64m", MS_RDONLY);
 }
 
+static void link_to_nothing(void)
+{
+	memory_disk();
+	if (symlink("/mnt/nothing", "/mnt/n1"))
+		_exit(125);
+}
+
+/* One file would do, and more than that is made. */
+static void few_inodes(void)
+{
+	mount_over("/mnt", "size=64m,nr_inodes=3", 0);
+}
+
+static void small_files(void)
+{
+	hosts_limit(RLIMIT_FSIZE, 2u << 20);
+}
+
+/* Nobody can make anything where EAL has its directories, and shared memory its files. */
+static void read_only_run(void)
+{
+	mount_over("/run", "size=1m", MS_RDONLY);
+	if (mount("tmpfs", "/dev/shm", "tmpfs", MS_RDONLY, "size=1m"))
+		_exit(125);
+}
+
+/* As the seccomp profile of a container does. */
+static void no_io_uring(void)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(125);
+}
+
 static void no_huge_pages(void)
 {
 	mount_over("/sys/kernel/mm/hugepages", "size=1m", 0);
@@ -246,6 +298,7 @@ const struct host hosts[] = {
 	/* What DPDK reserves for huge pages is much more, and is not in the number. */
 	{"huge-pages: off\n", NULL, NULL, little_address_space,
 	 "the limit of this process's address space"},
+	{"", NULL, NULL, little_data, "the limit of this process's data is 200 MiB"},
 	{"", "/nonexistent/quoin/n1", NULL, nothing, "data-dir: /nonexistent/quoin: "},
 	{"", "/dev/null", NULL, nothing, "data-dir: /dev/null is not a directory"},
 	{"", "/proc/n1", NULL, nothing, "data-dir: /proc"},
@@ -280,6 +333,17 @@ const struct host hosts[] = {
 	{"", NULL, "pci, pci: 0000:ff:1f.7", nothing, "there is no device 0000:ff:1f.7"},
 	{"\xef\xbb\xbf", NULL, NULL, nothing, NULL},
 	{"", "@/a/b/n1", NULL, nothing, ": make it first (mkdir -p)"},
+	{"", "@/new/", NULL, nothing, NULL},
+	{"", "@//.//new//.", NULL, nothing, NULL},
+	{"", NULL, "memif, memif-socket: /nonexistent/", nothing,
+	 "network.memif-socket: /nonexistent: "},
+	{"wal.durability: volatile\n", "/mnt/n1", NULL, link_to_nothing,
+	 "data-dir: /mnt/n1 is a link to something that is not there: make that first"},
+	{"", NULL, NULL, small_files, "this process may make files of 2 MiB, and "},
+	{"wal.durability: volatile\n", "/mnt/n1", NULL, few_inodes,
+	 "2 files more can be made on its file system, and a new log needs "},
+	{"", NULL, NULL, read_only_run, NULL},
+	{"", NULL, NULL, no_io_uring, "the kernel refuses io_uring (Operation not permitted)"},
 	{"huge-pages: off\nmemory: 256MiB\n", NULL, NULL, little_memory,
 	 "memory: 256MiB is more than the 128 MiB that this host has: set a smaller memory"},
 	{"huge-pages: on\n", NULL, NULL, no_huge_pages,
@@ -310,6 +374,14 @@ const struct remedy remedies[] = {
 	{.says = "the limit of this process's address space",
 	 .needs = "MiB needs ",
 	 .resource = RLIMIT_AS,
+	 .unit = 1 << 20},
+	{.says = "this process may make files of 2 MiB, and ",
+	 .needs = "MiB, and needs ",
+	 .resource = RLIMIT_FSIZE,
+	 .unit = 1 << 20},
+	{.says = "the limit of this process's data is 200 MiB",
+	 .needs = "MiB needs ",
+	 .resource = RLIMIT_DATA,
 	 .unit = 1 << 20},
 	{.says = "data-dir: /mnt is a file system in memory", .keys = "wal.durability: volatile\n"},
 	{.says = "not a socket", .keys = ""},

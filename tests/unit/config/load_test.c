@@ -280,6 +280,41 @@ static void every_default_is_filled_in(void **state)
 	assert_int_equal(c.metrics_url_count, 0);
 }
 
+/* F17: two spellings of one path are one, whatever it is compared with later. */
+static void F17_a_path_has_one_spelling(void **state)
+{
+	static const struct {
+		const char *given, *kept,
+			*prefix; /* as a path, and as that which names begin with */
+	} paths[] = {
+		{"/d", "/d", "/d"},
+		{"/d/", "/d", "/d/"},
+		{"/d//", "/d", "/d/"},
+		{"//d", "/d", "/d"},
+		{"/d/.", "/d", "/d/."},
+		{"/d/./", "/d", "/d/"},
+		{"/./d//.//e/", "/d/e", "/d/e/"},
+		{"/d/../e", "/d/../e", "/d/../e"},
+		{"/d/.e/..", "/d/.e/..", "/d/.e/.."},
+	};
+	char more[128], socket[64];
+	struct config c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		snprintf(more, sizeof(more), "  memif-socket: %s\nadmin-socket: %s", paths[i].given,
+			 paths[i].given);
+		load_good(&c, 0, more);
+		assert_string_equal(c.admin_socket, paths[i].kept);
+		assert_string_equal(c.memif_socket, paths[i].prefix);
+		snprintf(more, sizeof(more), "data-dir: %s", paths[i].given);
+		load_good(&c, 2, more);
+		assert_string_equal(c.data_dir, paths[i].kept);
+		snprintf(socket, sizeof(socket), "%s/admin.sock", paths[i].kept);
+		assert_string_equal(c.admin_socket, socket);
+	}
+}
+
 static void metrics_are_listened_for_on_several_ports(void **state)
 {
 	char text[16384];
@@ -489,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_has_its_line),
 		cmocka_unit_test(every_default_is_filled_in),
+		cmocka_unit_test(F17_a_path_has_one_spelling),
 		cmocka_unit_test(metrics_are_listened_for_on_several_ports),
 		cmocka_unit_test(each_port_has_the_address_that_is_told),
 		cmocka_unit_test(members_come_in_the_order_of_their_ids),
