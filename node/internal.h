@@ -197,7 +197,8 @@ struct node {
 	raft_id seen_leader;
 	raft_term seen_term;
 	enum raft_role seen_role;
-	uint64_t replay_ns; /* how far the replay is is told then; UINT64_MAX: no more */
+	uint64_t replay_ns;        /* how far the replay is is told then; UINT64_MAX: no more */
+	uint64_t seen_contradicts; /* counted, when it was last looked for one */
 	bool seen_contradiction;
 	struct calls_trouble seen_calls; /* of the local socket, as it was last told */
 	uint64_t seen_calls_ns;          /* when it last changed; 0: never */

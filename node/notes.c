@@ -48,17 +48,19 @@ static void log_contradiction(struct node *n)
 {
 	struct raft_status s;
 
-	if (n->seen_contradiction || !n->counters.raft_contradicts)
+	if (n->seen_contradiction || n->seen_contradicts == n->counters.raft_contradicts)
 		return;
+	n->seen_contradicts = n->counters.raft_contradicts;
 	node_raft_status(n, &s);
 	if (!s.contradiction.count)
 		return; /* a second leader in a term */
 	n->seen_contradiction = true;
 	journal_write(n->journal, JOURNAL_ERROR, "logs_differ",
 		      "index=%" PRIu64 " term=%" PRIu64 " other_term=%" PRIu64 " from=%s "
-		      "why=\"a leader sent another entry than is committed here; it was refused\"",
+		      "why=\"a leader sent another entry than is %s here; it was refused\"",
 		      s.contradiction.index, s.contradiction.ours, s.contradiction.theirs,
-		      node_member_name(n, s.contradiction.from));
+		      node_member_name(n, s.contradiction.from),
+		      s.contradiction.committed ? "committed" : "held");
 }
 
 /*

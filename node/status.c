@@ -236,7 +236,7 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 	}
 }
 
-/* V36: two members hold different committed entries; which is wrong cannot be told here. */
+/* V36: two members hold different entries; which is wrong cannot be told here. */
 static void contradiction_fault(struct node *n, const struct raft_status *raft,
 				struct metrics_text *t)
 {
@@ -244,12 +244,13 @@ static void contradiction_fault(struct node *n, const struct raft_status *raft,
 
 	if (c->count)
 		metrics_line(t,
-			     "error the logs differ: at index %" PRIu64 " this member holds a "
-			     "committed entry of term %" PRIu64 ", and member %s as leader sent "
-			     "another one, of term %" PRIu64 ": refused (%" PRIu64 " such "
-			     "messages since the start); one of the two is wrong, or somebody "
-			     "forged what was refused\n",
-			     c->index, c->ours, node_member_name(n, c->from), c->theirs, c->count);
+			     "error the logs differ: at index %" PRIu64 " this member holds %s "
+			     "entry of term %" PRIu64 ", and member %s as leader sent another "
+			     "one, of term %" PRIu64 ": refused (%" PRIu64 " such messages since "
+			     "the start); one of the two is wrong, or somebody forged what was "
+			     "refused\n",
+			     c->index, c->committed ? "a committed" : "an", c->ours,
+			     node_member_name(n, c->from), c->theirs, c->count);
 }
 
 /* F14: for as long as it may be asked why. */

@@ -3,6 +3,21 @@
  *
  * Entries at or below the commit index are never touched. An entry below the window is committed,
  * hence equal in every leader's log: it matches without its term being looked at.
+ *
+ * Above it an entry gives way to the leader's if the terms differ, for that proves that ours is
+ * committed nowhere, nor is what follows it (paper 5.4.3: else the leader had it). Nothing else
+ * proves that, so whatever else differs stays, is refused, and is told (V36):
+ *
+ * - The same index and term with other bytes. One leader of that term lied, or one of the two logs
+ *   is damaged; which one, nobody can tell from here, for votes and probes compare index and term
+ *   alone. Ours may be committed: it was acknowledged to who sent it. Above all, what follows it
+ *   may be, also with the present leader, which has counted this member for it: truncated for an
+ *   entry further down, it would vote for one that lacks what it helped to commit. So a lie that
+ *   is over would cost true writes. Refused, it costs this member, which has no way back by a
+ *   command yet.
+ * - Other entries than this leader has proved to match in its term: it contradicts itself.
+ * - What would take two changes of the member table back: no honest log has two that are not
+ *   committed, and the table before them is not known here.
  */
 #include "raft/internal.h"
 
@@ -31,14 +46,15 @@ static const struct raft_entry *conflict_find(const struct raft *r, const struct
 }
 
 /*
- * V36: what is committed here is never overwritten, whoever says so. One of the two logs is wrong,
- * and which one cannot be told from here: the first difference is named until a restart.
+ * V36: one of the two logs is wrong, and which one cannot be told from here: the first difference
+ * is named until a restart.
  */
 static int contradicts(struct raft *r, const struct raft_peer *p, raft_index index, raft_term term)
 {
 	struct raft_contradiction *c = &r->contradiction;
 
-	if (index <= r->commit && c->count++ == 0) {
+	if (c->count++ == 0) {
+		c->committed = index <= r->commit;
 		c->index = index;
 		c->ours = raft_window_term(&r->window, index);
 		c->theirs = term;
@@ -47,11 +63,16 @@ static int contradicts(struct raft *r, const struct raft_peer *p, raft_index ind
 	return -EPROTO;
 }
 
+/* What this leader, or all leaders, have said is there for good. */
+static bool settled(const struct raft *r, raft_index index)
+{
+	return index <= r->commit || index <= r->owed.proved;
+}
+
 /* Of what is in force, one change at most is taken back (thesis 4.1). */
 static bool erasable(const struct raft *r, const struct raft_entry *e)
 {
-	return e->index > r->commit && e->index > r->owed.proved &&
-	       e->term != raft_window_term(&r->window, e->index) &&
+	return !settled(r, e->index) && e->term != raft_window_term(&r->window, e->index) &&
 	       (r->members_index < e->index || r->members_before_index < e->index);
 }
 
@@ -130,7 +151,7 @@ int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_mess
 
 	bool known = raft_window_has(&r->window, a->prev_index);
 	bool differs = known && raft_window_term(&r->window, a->prev_index) != a->prev_term;
-	if (differs && a->prev_index <= r->commit)
+	if (differs && settled(r, a->prev_index))
 		return contradicts(r, p, a->prev_index, a->prev_term);
 	if (differs || a->prev_index > r->window.last) {
 		refuse(r, a);

@@ -23,9 +23,12 @@
  *	RX6  entries		follow each other, terms do	-EINVAL
  *				not fall, none is above its own
  *	RX7  from		the leader of the term		-EPROTO
- *	RX8  entries		not other ones than are		-EPROTO
+ *	RX8  entries, prev	not other ones than are		-EPROTO
  *				committed here, or were proved
- *				to match in this term
+ *				to match in this term, nor the
+ *				same term with other bytes, nor
+ *				ones for which two member
+ *				tables would go (append.c)
  *	RX9  commit		any: counts as far as the
  *				message proves the logs equal
  *	RX10 read token		any: it is echoed with the

@@ -238,11 +238,13 @@ struct raft_progress {
 };
 
 /*
- * A leader's entry that is not the one that is committed here at its index: refused, each time. One
- * of the two logs is wrong; this is the first such entry since this member was started.
+ * A leader's entry that is not the one that stands here at its index, and that may not take its
+ * place (append.c): refused, each time. One of the two logs is wrong; this is the first such entry
+ * since this member was started.
  */
 struct raft_contradiction {
 	uint64_t count; /* 0: there was none */
+	bool committed; /* what stands here; else it is appended, and may be committed elsewhere */
 	raft_index index;
 	raft_term ours, theirs; /* may be the same, with other bytes */
 	raft_id from;

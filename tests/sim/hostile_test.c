@@ -359,6 +359,70 @@ static void V35_one_frame_of_a_later_start_shuts_nobody_out(void **state)
 	assert_true(worst <= 5 * SECOND);
 }
 
+/* --- logs that differ -------------------------------------------------------------------- */
+
+/* The entry after prev, of the leader's term and in its name. */
+static void offer_entry(uint32_t to, raft_index prev, raft_term prev_term, const char *data)
+{
+	struct raft_entry entry = {.index = prev + 1,
+				   .term = term_now(),
+				   .data = (const uint8_t *)data,
+				   .size = 1,
+				   .type = RAFT_ENTRY_COMMAND,
+				   .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
+	struct raft_message m = {.type = RAFT_MESSAGE_APPEND, .term = term_now()};
+	uint8_t payload[FRAME_MAX], type;
+	struct wire_envelope e;
+	size_t size;
+
+	m.append = (struct raft_append){
+		.prev_index = prev, .prev_term = prev_term, .entries = &entry, .entry_count = 1};
+	size = wire_raft_encode(&m, payload + WIRE_ENVELOPE_SIZE, 1400, &type);
+	e = hands_envelope(victim, to, type, size);
+	wire_envelope_encode(&e, payload);
+	hands_offer(victim, to, WIRE_PORT_PEER, payload, WIRE_ENVELOPE_SIZE + size);
+}
+
+static void expect_difference(uint32_t at, const char *logged, const char *status)
+{
+	static char text[8192];
+
+	sim_node_log(&w, at, MS, text, sizeof(text));
+	if (!strstr(text, logged))
+		fail_msg("not \"%s\": %s", logged, text);
+	assert_true(hands_status_has(at, status));
+}
+
+/* What is committed here, and what is not: both are told, once in the log. */
+static void V36_logs_that_differ_are_told(void **state)
+{
+	uint32_t third;
+	struct raft_status s;
+	char words[256];
+
+	(void)state;
+	world_begin(73, 0);
+	third = 3 - victim - hostile;
+	raft_get_status(node_of(third)->raft, &s);
+	assert_int_equal(s.commit, s.last);
+	sim_net_cut(w.net, victim, third, true);
+	offer_entry(third, s.last, s.last_term, "x");
+	sim_world_run(&w, MS);
+	assert_false(hands_status_has(third, "the logs differ"));
+	offer_entry(third, s.last, s.last_term, "y");
+	snprintf(words, sizeof(words),
+		 "error the logs differ: at index %llu this member holds an entry of term %llu",
+		 (unsigned long long)s.last + 1, (unsigned long long)term_now());
+	expect_difference(third, "why=\"a leader sent another entry than is held here; it was",
+			  words);
+	offer_entry(hostile, 0, 0, "x");
+	snprintf(words, sizeof(words),
+		 "error the logs differ: at index 1 this member holds a committed entry");
+	expect_difference(hostile, "why=\"a leader sent another entry than is committed here; it",
+			  words);
+	world_end();
+}
+
 /* --- strangers --------------------------------------------------------------------------- */
 
 static void stranger(uint32_t from, const struct wire_envelope *e, uint8_t version)
@@ -454,6 +518,7 @@ int main(void)
 		cmocka_unit_test(N9_a_member_that_lies_costs_its_own_vote_and_nothing_else),
 		cmocka_unit_test(N9_after_lies_about_terms_the_cluster_goes_on),
 		cmocka_unit_test(V35_one_frame_of_a_later_start_shuts_nobody_out),
+		cmocka_unit_test(V36_logs_that_differ_are_told),
 		cmocka_unit_test(F10_strangers_are_in_the_status_while_they_come),
 		cmocka_unit_test(F10_V35_one_packet_of_a_stranger_is_no_news),
 	};

@@ -316,28 +316,9 @@ static void F21_a_leader_whose_majority_lost_writes_says_so(void **state)
 	sim_world_destroy(&w);
 }
 
-/* All that the log says while this runs. */
-static const char *log_while_it_runs(uint32_t i, uint64_t ns)
-{
-	struct journal_options options = {.fd = memfd_create("log", MFD_CLOEXEC), .name = "n1"};
-	struct journal *j;
-	ssize_t size;
-
-	options.level = JOURNAL_INFO;
-	assert_int_equal(journal_create(&j, &options), 0);
-	w.node[i].node->journal = j;
-	sim_world_run(&w, ns);
-	w.node[i].node->journal = NULL;
-	journal_destroy(j);
-	size = pread(options.fd, text, sizeof(text) - 1, 0);
-	text[size > 0 ? size : 0] = '\0';
-	close(options.fd);
-	return text;
-}
-
 static void expect_link(uint32_t i, const char *logged, const char *not_logged, bool warned)
 {
-	log_while_it_runs(i, 2000 * MS);
+	sim_node_log(&w, i, 2000 * MS, text, sizeof(text));
 	if ((logged && !strstr(text, logged)) || strstr(text, not_logged))
 		fail_msg("not \"%s\", or \"%s\": %s", logged ? logged : "", not_logged, text);
 	node_status_text(w.node[i].node, text, sizeof(text));
@@ -391,7 +372,7 @@ static void F6_an_mtu_that_was_lowered_is_told(void **state)
 		const char *at;
 
 		narrow_mtu = 1400;
-		log_while_it_runs(0, 2000 * MS);
+		sim_node_log(&w, 0, 2000 * MS, text, sizeof(text));
 		at = strstr(text, "mtu_low interface=eth7 mtu=1400 network_mtu=1500 ");
 		assert_non_null(at);
 		assert_null(strstr(at + 1, "mtu_low"));
@@ -401,7 +382,7 @@ static void F6_an_mtu_that_was_lowered_is_told(void **state)
 				       "the 1500 of network.mtu: larger packets are lost there: "
 				       "ip link set eth7 mtu 1500\n"));
 		narrow_mtu = 1500;
-		log_while_it_runs(0, 2000 * MS);
+		sim_node_log(&w, 0, 2000 * MS, text, sizeof(text));
 		assert_non_null(strstr(text, "mtu_low_over"));
 		node_status_text(w.node[0].node, text, sizeof(text));
 		assert_null(strstr(text, "eth7"));

@@ -3,6 +3,7 @@
 #include "kv/command.h"
 #include "kv/kv.h"
 #include "node/internal.h"
+#include "node/journal.h"
 #include "tests/sim/client.h"
 #include "wal/state.h"
 
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum {
 	SIM_STEP_BUSY_NS = 3000, /* a turn of a busy loop */
@@ -407,6 +410,24 @@ static bool settled(const struct sim_world *w)
 			return false;
 	}
 	return true;
+}
+
+void sim_node_log(struct sim_world *w, uint32_t i, uint64_t ns, char *text, size_t size_max)
+{
+	struct journal_options options = {
+		.fd = memfd_create("log", MFD_CLOEXEC), .name = "n1", .level = JOURNAL_INFO};
+	struct journal *j;
+	ssize_t size;
+	int err = journal_create(&j, &options);
+
+	assert(!err);
+	w->node[i].node->journal = j;
+	sim_world_run(w, ns);
+	w->node[i].node->journal = NULL;
+	journal_destroy(j);
+	size = pread(options.fd, text, size_max - 1, 0);
+	text[size > 0 ? size : 0] = '\0';
+	close(options.fd);
 }
 
 bool sim_world_settle(struct sim_world *w, uint64_t ns)

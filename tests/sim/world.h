@@ -94,6 +94,8 @@ void sim_world_destroy(struct sim_world *w);
 
 /* Runs until virtual time now + ns; checks on every step. */
 void sim_world_run(struct sim_world *w, uint64_t ns);
+/* The same, and all that the log of node i says meanwhile. */
+void sim_node_log(struct sim_world *w, uint32_t i, uint64_t ns, char *text, size_t size_max);
 /*
  * Runs until `leader` leads alone in the newest term and all nodes that are up agree. False: not
  * within ns.
