@@ -84,6 +84,15 @@ enum {
 	 */
 	RAFT_REPLAY_MIN = 1024,
 
+	/*
+	 * Entries are read back for a peer where it says so. So many times at once that may be
+	 * elsewhere than where they were sent, which is more than the terms in a log that an honest
+	 * one has to step back over; and once in this time for ever, which is 16 MiB a second with
+	 * reads of 320 KiB at most (fetch.c, V28).
+	 */
+	RAFT_STRAYS_MAX = 16,
+	RAFT_STRAY_US = 20000,
+
 	/* Reads of one other member that wait at the leader: no member takes all places (RX14). */
 	RAFT_READS_PEER_MAX = RAFT_READY_READS_MAX / 2,
 };
@@ -143,6 +152,7 @@ struct raft_peer {
 	raft_index next;
 	bool probing; /* one message at a time, until one is accepted */
 	bool slowed;  /* ... and until it has made more durable (V4) */
+	bool strayed; /* next is where its word alone has led: a read there is one of few */
 	raft_index probe_prev;
 	raft_index agreed; /* its log was seen to match up to here, durable or not; a hint */
 	raft_index commit_told;
@@ -156,6 +166,7 @@ struct raft_peer {
 
 	uint64_t empty_us; /* last empty append */
 	uint64_t await_us; /* since when the oldest unanswered append waits */
+	uint64_t stray_us; /* when all such reads will have been paid for */
 	uint64_t heard_us;
 	bool heard; /* since the last tick: time enters only there */
 	uint32_t retransmit_us;
@@ -474,6 +485,8 @@ void raft_log_truncate(struct raft *r, raft_index from);
 
 /* fetch.c */
 void raft_fetch_ask(struct raft *r, uint32_t slot, raft_index first, raft_index last);
+void raft_fetch_ask_for(struct raft *r, struct raft_peer *p, raft_index first, raft_index last);
+struct raft_slot *raft_peer_slot(struct raft *r, const struct raft_peer *p);
 const struct raft_entry *raft_fetch_run(const struct raft_slot *s, raft_index index,
 					uint32_t *count);
 

@@ -37,6 +37,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->next = next;
 	p->probing = true;
 	p->slowed = false;
+	p->strayed = true;
 	p->probe_prev = next - 1;
 	p->agreed = 0;
 	p->commit_told = 0;
@@ -187,8 +188,10 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 		return;
 	p->match = reply->match;
 	raft_witness_note(r, p);
-	if (p->next <= p->match)
+	if (p->next <= p->match) {
 		p->next = p->match + 1;
+		p->strayed |= p->match > p->sent_high;
+	}
 	inflight_free(r, p);
 	p->await_us = r->now_us;
 	p->retransmit_us = retransmit_us_base(r, p);
@@ -214,6 +217,7 @@ static void refused(struct raft *r, struct raft_peer *p, const struct raft_appen
 	if (p->probing && reply->prev_index != p->probe_prev)
 		return;
 	raft_index agree = back_off(r, reply);
+	p->strayed |= p->slowed; /* once more, and it has made nothing more durable */
 	probe_from(p, (agree > p->match ? agree : p->match) + 1);
 	p->retransmit_us = retransmit_us_base(r, p);
 }
@@ -289,6 +293,7 @@ static void resume(struct raft_peer *p)
 {
 	raft_index from = p->probing ? p->probe_prev : p->agreed;
 
+	p->strayed |= from > p->sent_high;
 	probe_from(p, (from > p->match ? from : p->match) + 1);
 }
 

@@ -26,11 +26,6 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 	return m;
 }
 
-static struct raft_slot *peer_slot(struct raft *r, const struct raft_peer *p)
-{
-	return &r->slot[1 + (p - r->place)];
-}
-
 static struct raft_message *append_new(struct raft *r, struct raft_peer *p, raft_index prev_index,
 				       raft_term prev_term)
 {
@@ -77,7 +72,7 @@ static void empty_send(struct raft *r, struct raft_peer *p)
 /* True if the term of `index` is at hand. */
 static bool term_known(struct raft *r, const struct raft_peer *p, raft_index index, raft_term *term)
 {
-	const struct raft_slot *s = peer_slot(r, p);
+	const struct raft_slot *s = raft_peer_slot(r, p);
 	uint32_t one = 1;
 
 	if (index == 0 || raft_window_has(&r->window, index)) {
@@ -100,7 +95,7 @@ static bool term_known(struct raft *r, const struct raft_peer *p, raft_index ind
 static const struct raft_entry *entries_find(struct raft *r, struct raft_peer *p,
 					     raft_term *prev_term, uint32_t *count)
 {
-	struct raft_slot *s = peer_slot(r, p);
+	struct raft_slot *s = raft_peer_slot(r, p);
 	raft_index prev = p->next - 1;
 	bool known = term_known(r, p, prev, prev_term);
 	const struct raft_entry *entries = NULL;
@@ -115,7 +110,7 @@ static const struct raft_entry *entries_find(struct raft *r, struct raft_peer *p
 		s->known_index = prev;
 		s->known_term = *prev_term;
 	}
-	raft_fetch_ask(r, (uint32_t)(s - r->slot), known ? p->next : prev, r->window.first - 1);
+	raft_fetch_ask_for(r, p, known ? p->next : prev, r->window.first - 1);
 	return NULL;
 }
 
