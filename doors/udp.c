@@ -173,17 +173,15 @@ static void udp_gone(struct door *door, struct request *q)
 	(void)q;
 }
 
+/* Ids are a client's own: others have the same, and so has another one of its host. */
+static uint64_t client_of(const struct dp_address *from)
+{
+	return (uint64_t)from->address << 16 | from->udp_port;
+}
+
 static struct request *find(struct udp_door *d, const struct dp_address *from, uint64_t id)
 {
-	struct request *q = NULL;
-
-	while ((q = serve_find(d->serve, &d->door, id, q))) {
-		const struct udp_request *u = udp_request_of(q);
-
-		if (u->from.address == from->address && u->from.udp_port == from->udp_port)
-			return q;
-	}
-	return NULL;
+	return serve_find(d->serve, &d->door, client_of(from), id);
 }
 
 static void begin(struct udp_door *d, struct request *q, uint8_t kind)
@@ -207,11 +205,8 @@ static void receive_first(struct udp_door *d, const struct dp_address *from,
 	enum serve_status why;
 	struct request *q;
 
-	/* The rest of a large one comes later, and costs what parts cost. */
-	if (part->total_size > WIRE_PART_SIZE && !serve_hear(d->serve, source_of(from), true))
-		return;
-	q = serve_open(d->serve, &d->door, part->request_id, part->total_size, source_of(from),
-		       part->timeout_us, &why);
+	q = serve_open(d->serve, &d->door, client_of(from), part->request_id, part->total_size,
+		       source_of(from), part->timeout_us, &why);
 	if (!q) {
 		/* A client that hears nothing asks again. */
 		if (serve_tell(d->serve, source_of(from)))
@@ -233,20 +228,25 @@ static void receive_first(struct udp_door *d, const struct dp_address *from,
 static void receive_request(struct udp_door *d, const struct dp_address *from,
 			    const struct wire_part *part)
 {
-	struct request *q = find(d, from, part->request_id);
 	enum request_kind kind;
+	bool known = words_serve_kind(part->kind, &kind);
+	/* What is here whole with its first packet costs a place, or as a copy a packet. */
+	bool whole = known && part->total_size <= WIRE_PART_SIZE;
+	struct request *q;
 
+	if (!whole && !serve_hear(d->serve, source_of(from), true))
+		return;
 	/* For the local socket alone; looked at in each part, for the last one decides. */
-	if (!words_serve_kind(part->kind, &kind)) {
-		if (serve_hear(d->serve, source_of(from), true))
-			send_reply(d, from, part->cookie, part->request_id, 0, WIRE_REFUSED);
+	if (!known) {
+		send_reply(d, from, part->cookie, part->request_id, 0, WIRE_REFUSED);
 		return;
 	}
+	q = find(d, from, part->request_id);
 	if (!q) {
 		receive_first(d, from, part);
 		return;
 	}
-	if (!serve_hear(d->serve, source_of(from), true))
+	if (whole && !serve_hear(d->serve, source_of(from), true))
 		return;
 	if (udp_request_of(q)->pieces) {
 		send_answer_part(d, q, 0);

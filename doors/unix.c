@@ -99,7 +99,7 @@ static void begin(struct unix_door *d, struct call *call)
 		give(&d->door, call, why, false, NULL, 0);
 		return;
 	}
-	q = serve_open(d->serve, &d->door, call->id, 0, 0, call->timeout_us, &why);
+	q = serve_open(d->serve, &d->door, 0, call->id, 0, 0, call->timeout_us, &why);
 	if (!q) {
 		give(&d->door, call, why, false, NULL, 0);
 		return;

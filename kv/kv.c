@@ -369,7 +369,7 @@ int kv_create(struct sm **out, const struct kv_options *options)
 	err = kv_chain_init(&kv->chain);
 	if (err)
 		goto err_pins;
-	kv->sessions = kv_session_table_create();
+	kv->sessions = kv_session_table_create(options->salt);
 	if (!kv->sessions) {
 		err = -ENOMEM;
 		goto err_chain;

@@ -38,6 +38,11 @@ struct kv_options {
 	uint64_t quota; /* bytes: the leader admits no put past it, etcd's NOSPACE */
 	/* Bytes of older versions kept for readers; 0: as above. */
 	uint64_t pinned_size_max;
+	/*
+	 * Of what is kept by a hash of what clients choose: nobody can guess it; never 0. It is
+	 * another on each member: nothing that they agree on depends on it.
+	 */
+	uint64_t salt;
 };
 
 /* 0 or -ENOMEM. The sm is destroyed through its ops. */

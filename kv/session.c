@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mix.h"
 #include "kv/hash.h"
 
 static uint32_t class_of(const struct kv_request *request)
@@ -11,10 +12,10 @@ static uint32_t class_of(const struct kv_request *request)
 	return (request->flags & KV_ONE_SHOT) != 0 ? 1 : 0;
 }
 
-/* Ids come from clients: mixed, so that a run of ids does not fill one bucket. */
-static size_t bucket_of(uint64_t id)
+/* Ids come from clients, who do not know the salt: neither a run of ids nor chosen ones meet. */
+static size_t bucket_of(const struct kv_session_table *table, uint64_t id)
 {
-	return kv_hash_mix(0, id) & (KV_SESSION_BUCKETS - 1);
+	return mix(id ^ table->salt) & (KV_SESSION_BUCKETS - 1);
 }
 
 static uint64_t session_digest(const struct kv_session *session)
@@ -28,12 +29,14 @@ static uint64_t session_digest(const struct kv_session *session)
 	return kv_hash_mix(digest, session->last_index);
 }
 
-struct kv_session_table *kv_session_table_create(void)
+struct kv_session_table *kv_session_table_create(uint64_t salt)
 {
 	struct kv_session_table *table = calloc(1, sizeof(*table));
 
+	assert(salt);
 	if (!table)
 		return NULL;
+	table->salt = salt;
 	for (size_t i = 0; i < KV_SESSION_BUCKETS; i++)
 		LIST_INIT(&table->buckets[i]);
 	for (size_t i = 0; i < KV_SESSION_CLASSES; i++)
@@ -50,7 +53,7 @@ static struct kv_session *session_find(const struct kv_session_table *table, uin
 {
 	struct kv_session *session;
 
-	LIST_FOREACH(session, &table->buckets[bucket_of(id)], chain)
+	LIST_FOREACH(session, &table->buckets[bucket_of(table, id)], chain)
 	{
 		if (session->id == id)
 			return session;
@@ -113,7 +116,7 @@ void kv_session_remember(struct kv_session_table *table, const struct kv_request
 		session = session_take(table, class);
 		session->id = request->session;
 		session->class_number = (uint8_t)class_number;
-		LIST_INSERT_HEAD(&table->buckets[bucket_of(session->id)], session, chain);
+		LIST_INSERT_HEAD(&table->buckets[bucket_of(table, session->id)], session, chain);
 	} else {
 		assert(session->class_number == class_number);
 		assert(session->sequence < request->sequence);

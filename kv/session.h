@@ -28,6 +28,8 @@
  *  KE1. A class's list is in order of last_index, which is unique: one command per log index.
  *  KE2. No session's last_index in a class is below that class's evicted_index.
  *  KE3. `digest` is the sum of the digests of all sessions and depends on nothing else.
+ *  KE4. No verdict, digest or order depends on the salt: it says where a session is found, and
+ *       differs among members.
  */
 #ifndef KV_SESSION_H
 #define KV_SESSION_H
@@ -73,6 +75,7 @@ struct kv_session_table {
 	LIST_HEAD(, kv_session) buckets[KV_SESSION_BUCKETS];
 	struct kv_session_class classes[KV_SESSION_CLASSES];
 	uint64_t digest;
+	uint64_t salt;
 };
 
 enum kv_session_verdict {
@@ -83,8 +86,11 @@ enum kv_session_verdict {
 	KV_SESSION_MISNAMED,  /* known, but as one of the other class */
 };
 
-/* About 1.3 MiB. NULL: out of memory. */
-struct kv_session_table *kv_session_table_create(void);
+/*
+ * About 1.3 MiB. NULL: out of memory. Ids are clients' to choose; the salt, never 0, is not
+ * theirs to know, so that nobody fills one chain (V37).
+ */
+struct kv_session_table *kv_session_table_create(uint64_t salt);
 void kv_session_table_destroy(struct kv_session_table *table);
 
 /* The verdict on a command; for a duplicate *known is its session. Changes nothing. */

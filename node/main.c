@@ -50,6 +50,7 @@ struct quoind {
 	struct fault_rules faults;
 	uint64_t address_ns; /* when it is looked at next */
 	struct node_options options;
+	uint64_t salt; /* of the store */
 	struct calls *calls;
 	struct metrics_exchange *exchange;
 	struct metrics_http *http;
@@ -172,7 +173,7 @@ static bool goes_on(void)
 static int start_node(struct quoind *q)
 {
 	const struct config *c = &q->config;
-	struct kv_options kv = {.quota = c->quota_bytes};
+	struct kv_options kv = {.quota = c->quota_bytes, .salt = q->salt};
 	const struct door_welcome welcome = {0}; /* until there is a cluster */
 	char text[NODE_ERROR_MAX];
 	int error = kv_create(&q->options.sm, &kv);
@@ -231,7 +232,7 @@ static int start_metrics(struct quoind *q)
 
 static int start(struct quoind *q)
 {
-	uint64_t seed[2];
+	uint64_t seed[3];
 	int error;
 
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
@@ -240,6 +241,7 @@ static int start(struct quoind *q)
 	}
 	q->options.seed = seed[0];
 	q->options.wal.identity_seed = seed[1];
+	q->salt = seed[2] | 1;
 	q->faults.random = seed[0];
 	set_options(q);
 	error = start_metrics(q);

@@ -10,18 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* The door_state of these requests. */
-struct gathered {
-	raft_id from;
-};
-
-static_assert(sizeof(struct gathered) <= REQUEST_DOOR_SIZE, "it has room for that");
-
-static raft_id *sender_of(struct request *q)
-{
-	return &((struct gathered *)(void *)q->door_state)->from;
-}
-
 /* The follower answers its client: nothing is answered from here, nothing is missed. */
 static void gone(struct door *door, struct request *q)
 {
@@ -63,30 +51,17 @@ static enum serve_status propose(struct serve *s, const uint8_t *data, uint32_t 
 	}
 }
 
-/* Where a forwarded command is kept, or NULL. */
-static struct request *kept(struct serve *s, raft_id from, uint64_t id)
-{
-	struct request *q = NULL;
-
-	while ((q = request_find(&s->requests, &s->gathering, id, q))) {
-		if (*sender_of(q) == from)
-			break;
-	}
-	return q;
-}
-
 /* A place to keep one; NULL: there is no room. */
 static struct request *keep(struct serve *s, raft_id from, const struct forward_part *p)
 {
 	struct request *q =
-		request_open(&s->requests, &s->gathering, p->id, p->part.total_size, from);
+		request_open(&s->requests, &s->gathering, from, p->id, p->part.total_size, from);
 
 	if (!q) {
 		s->counters.refused++;
 		s->counters.over += !request_may_open(&s->requests, from);
 		return NULL;
 	}
-	*sender_of(q) = from;
 	if (q->buffer)
 		parts_begin(&q->buffer->parts, q->buffer->bytes, p->part.total_size);
 	return q;
@@ -123,7 +98,7 @@ static void say(struct serve *s, struct request *q, enum serve_status status)
 	uint32_t next = q->buffer ? q->buffer->parts.next : parts_count(q->size);
 
 	/* A refusal leaves the last part wanted: its resend tries again. */
-	reply(s, *sender_of(q), q->id, next - (status != SERVE_OK), status);
+	reply(s, q->from, q->id, next - (status != SERVE_OK), status);
 }
 
 void accept_begin(struct serve *s, struct request *q)
@@ -181,7 +156,7 @@ struct request *accept_part(struct serve *s, raft_id from, const struct forward_
 		reply(s, from, p->id, 0, SERVE_NOT_LEADER);
 		return NULL;
 	}
-	q = kept(s, from, p->id);
+	q = request_find(&s->requests, &s->gathering, from, p->id);
 	if (q && q->state != REQUEST_RECEIVING) {
 		if (q->state == REQUEST_ANSWERED)
 			say(s, q, q->status);

@@ -67,18 +67,18 @@ bool serve_tell(struct serve *s, uint64_t source);
 /*
  * A place for a request of `size` bytes: with `size` over REQUEST_SMALL_SIZE a buffer too. NULL:
  * refused, *why says how. A door whose bytes are its own asks for 0 and sets q->data and q->size.
- * `source` is who shares what there is with the others; 0: it has no share of its own.
+ * `from` and `id` are what serve_find finds it by, if the door looks for any: who sent it, and how
+ * he names it. `source` is who shares what there is with the others; 0: it has no share of its own.
  * `timeout_us` is how long the client waits; 0: the default.
  */
-struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint32_t size,
-			   uint64_t source, uint64_t timeout_us, enum serve_status *why);
+struct request *serve_open(struct serve *s, struct door *door, uint64_t from, uint64_t id,
+			   uint32_t size, uint64_t source, uint64_t timeout_us,
+			   enum serve_status *why);
 /* Something new of it came: a request of which nothing does is not waited for. */
 void serve_gathered(struct serve *s, struct request *q);
 void serve_begin(struct serve *s, struct request *q, enum request_kind kind);
 
-/* A door's requests of one id, one after the other: after NULL comes the first. */
-struct request *serve_find(struct serve *s, const struct door *door, uint64_t id,
-			   struct request *after);
+struct request *serve_find(struct serve *s, const struct door *door, uint64_t from, uint64_t id);
 
 /* Copies a piece into q, for a door that has no room of its own. False: no buffer is free. */
 bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_t size);

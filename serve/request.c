@@ -7,14 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t bucket_of(uint64_t a, uint64_t b)
+/*
+ * Both numbers are others' to choose. The salt is inside: whoever does not know it finds no two
+ * pairs that fall together.
+ */
+static uint32_t bucket_of(const struct requests *r, uint64_t a, uint64_t b)
 {
-	return (uint32_t)mix(a ^ mix(b)) & (REQUEST_BUCKETS - 1);
+	return (uint32_t)mix(a ^ mix(b ^ r->shares.salt)) & (REQUEST_BUCKETS - 1);
 }
 
-int requests_create(struct requests *r)
+int requests_create(struct requests *r, uint64_t salt)
 {
+	assert(salt);
 	memset(r, 0, sizeof(*r));
+	r->shares.salt = salt;
 	for (int i = 0; i < REQUEST_STATE_COUNT; i++)
 		TAILQ_INIT(&r->list[i]);
 	r->slot = calloc(REQUESTS_MAX, sizeof(*r->slot));
@@ -193,8 +199,8 @@ bool request_may_open(const struct requests *r, uint64_t source)
 	return !source || shares_may_open(&r->shares, source, REQUESTS_MAX - r->open);
 }
 
-struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size,
-			     uint64_t source)
+struct request *request_open(struct requests *r, struct door *door, uint64_t from, uint64_t id,
+			     uint32_t size, uint64_t source)
 {
 	struct request *q = TAILQ_FIRST(&r->list[REQUEST_FREE]);
 
@@ -209,6 +215,7 @@ struct request *request_open(struct requests *r, struct door *door, uint64_t id,
 	memset((uint8_t *)q + offsetof(struct request, door), 0,
 	       offsetof(struct request, small) - offsetof(struct request, door));
 	q->door = door;
+	q->from = from;
 	q->id = id;
 	q->size = size;
 	q->source = source;
@@ -219,26 +226,28 @@ struct request *request_open(struct requests *r, struct door *door, uint64_t id,
 			return NULL;
 		q->data = q->buffer->bytes;
 	}
-	LIST_INSERT_HEAD(&r->by_id[bucket_of(id, 0)], q, by_id);
+	LIST_INSERT_HEAD(&r->by_id[bucket_of(r, id, from)], q, by_id);
 	request_move(r, q, REQUEST_RECEIVING);
 	return q;
 }
 
-struct request *request_find(struct requests *r, const struct door *door, uint64_t id,
-			     struct request *after)
+struct request *request_find(struct requests *r, const struct door *door, uint64_t from,
+			     uint64_t id)
 {
-	struct request *q =
-		after ? LIST_NEXT(after, by_id) : LIST_FIRST(&r->by_id[bucket_of(id, 0)]);
+	struct request *q;
 
-	while (q && (q->id != id || q->door != door))
-		q = LIST_NEXT(q, by_id);
-	return q;
+	LIST_FOREACH(q, &r->by_id[bucket_of(r, id, from)], by_id)
+	{
+		if (q->id == id && q->from == from && q->door == door)
+			return q;
+	}
+	return NULL;
 }
 
 void request_list_session(struct requests *r, struct request *q)
 {
 	assert(!q->session_listed);
-	LIST_INSERT_HEAD(&r->by_session[bucket_of(q->session, q->sequence)], q, by_session);
+	LIST_INSERT_HEAD(&r->by_session[bucket_of(r, q->session, q->sequence)], q, by_session);
 	q->session_listed = true;
 }
 
@@ -246,7 +255,7 @@ struct request *request_find_session(struct requests *r, uint64_t session, uint6
 {
 	struct request *q;
 
-	LIST_FOREACH(q, &r->by_session[bucket_of(session, sequence)], by_session)
+	LIST_FOREACH(q, &r->by_session[bucket_of(r, session, sequence)], by_session)
 	{
 		if (q->session == session && q->sequence == sequence)
 			return q;

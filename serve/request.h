@@ -64,7 +64,8 @@ struct request {
 	struct door *door;
 	LIST_ENTRY(request) by_id;
 	LIST_ENTRY(request) by_session; /* PROPOSING and PROPOSED */
-	uint64_t id;                    /* as its door names it; not unique */
+	uint64_t id;                    /* as who sent it names it, ... */
+	uint64_t from;                  /* ... and who that is, as the door names him */
 	enum request_kind kind;
 	enum serve_status status; /* ANSWERED */
 	uint64_t deadline_ns;
@@ -125,13 +126,16 @@ struct requests {
 	struct request_bucket by_session[REQUEST_BUCKETS];
 	uint32_t in_state[REQUEST_STATE_COUNT]; /* the lists' lengths */
 	uint32_t open;                          /* neither FREE nor ANSWERED */
-	struct shares shares;                   /* of these, and of the loop's time */
+	struct shares shares;                   /* of these, and of the loop's time; has the salt */
 	struct buffers buffers;
 	struct request_barren barren[BUFFERS_CLASSES];
 };
 
-/* 0 or -ENOMEM. */
-int requests_create(struct requests *r);
+/*
+ * 0 or -ENOMEM. `salt`: what ids and sessions are kept by is a hash of it and them, so that nobody
+ * who chooses them, and not the salt, chooses how long a look-up takes (V37); never 0.
+ */
+int requests_create(struct requests *r, uint64_t salt);
 void requests_destroy(struct requests *r);
 
 /*
@@ -143,8 +147,8 @@ void requests_destroy(struct requests *r);
  * REQUEST_STALE_NS, and then the source that has at least two more than the one that asks: its
  * least recently used. So whoever takes all of them keeps them until another wants some.
  */
-struct request *request_open(struct requests *r, struct door *door, uint64_t id, uint32_t size,
-			     uint64_t source);
+struct request *request_open(struct requests *r, struct door *door, uint64_t from, uint64_t id,
+			     uint32_t size, uint64_t source);
 /* Whether a source has less than its share of the places (SH4). */
 bool request_may_open(const struct requests *r, uint64_t source);
 void request_move(struct requests *r, struct request *q, enum request_state state);
@@ -152,9 +156,9 @@ void request_close(struct requests *r, struct request *q);
 /* Its bytes are not needed any more: nobody waits for its buffer. */
 void request_shed(struct requests *r, struct request *q);
 
-/* The next one of a door with this id after `after`; NULL: the first, and then none. */
-struct request *request_find(struct requests *r, const struct door *door, uint64_t id,
-			     struct request *after);
+/* NULL: there is none. A door that looks for its requests has one of each name at most. */
+struct request *request_find(struct requests *r, const struct door *door, uint64_t from,
+			     uint64_t id);
 
 /* Commands are found again by (session, sequence) when they have been applied. */
 void request_list_session(struct requests *r, struct request *q);

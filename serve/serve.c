@@ -22,10 +22,9 @@ int serve_create(struct serve **out, const struct serve_options *o)
 	s->scratch = malloc(PARTS_MESSAGE_SIZE_MAX);
 	if (!s->scratch)
 		goto err_serve;
-	err = requests_create(&s->requests);
+	err = requests_create(&s->requests, o->salt);
 	if (err)
 		goto err_scratch;
-	s->requests.shares.salt = o->salt;
 	accept_init(s);
 	*out = s;
 	return 0;
@@ -101,14 +100,15 @@ bool serve_tell(struct serve *s, uint64_t source)
 	return shares_tell(&s->requests.shares, source);
 }
 
-struct request *serve_open(struct serve *s, struct door *door, uint64_t id, uint32_t size,
-			   uint64_t source, uint64_t timeout_us, enum serve_status *why)
+struct request *serve_open(struct serve *s, struct door *door, uint64_t from, uint64_t id,
+			   uint32_t size, uint64_t source, uint64_t timeout_us,
+			   enum serve_status *why)
 {
 	struct request *q;
 
 	s->active = true;
 	*why = s->stopping ? SERVE_STOPPING : SERVE_BUSY;
-	q = s->stopping ? NULL : request_open(&s->requests, door, id, size, source);
+	q = s->stopping ? NULL : request_open(&s->requests, door, from, id, size, source);
 	if (!q) {
 		s->counters.refused++;
 		s->counters.over += !request_may_open(&s->requests, source);
@@ -195,10 +195,9 @@ void serve_turn(struct serve *s, uint64_t now_ns)
 	waiting_drive(s);
 }
 
-struct request *serve_find(struct serve *s, const struct door *door, uint64_t id,
-			   struct request *after)
+struct request *serve_find(struct serve *s, const struct door *door, uint64_t from, uint64_t id)
 {
-	return request_find(&s->requests, door, id, after);
+	return request_find(&s->requests, door, from, id);
 }
 
 void serve_gathered(struct serve *s, struct request *q)

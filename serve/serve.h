@@ -21,7 +21,8 @@ struct serve_options {
 	struct serve_host *host;
 	/* Above every id that an earlier life of this member gave to a forward or a read. */
 	uint64_t first_id;
-	uint64_t salt; /* of what is kept by a hash of a source: nobody can guess it */
+	/* Of what is kept by a hash of what others choose: nobody can guess it; never 0. */
+	uint64_t salt;
 };
 
 struct serve_counters {

@@ -6,9 +6,10 @@
 from core import CORE
 from host import HOST
 from log import LOG
+from share import SHARE
 from wires import WIRES
 
-MUTANTS = CORE + LOG + HOST + WIRES + [
+MUTANTS = CORE + LOG + HOST + SHARE + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",
@@ -485,41 +486,11 @@ MUTANTS = CORE + LOG + HOST + WIRES + [
      "lost += atomic_exchange(&j->full, 0);",
      "lost += atomic_exchange(&j->full, 0) / 2;",
      ["unit-node-journal"]),
-    ("flood-has-no-share", "V37, N13: one source has its share of a turn, and no more",
-     "serve/share.c",
-     "->begun, share) < share;",
-     "->begun, share) < share * 1000u;",
-     ["unit-serve-share", "unit-serve-waiting", "unit-doors-udp"]),
-    ("one-source-has-all-places", "V37, N13: a source has at most as many places as it leaves free",
-     "serve/share.c",
-     ".open < free;",
-     ".open < free + SHARE_SOURCES;",
-     ["unit-serve-share", "unit-serve-request"]),
-    ("forged-are-charged", "V37: what is sent in another's name is not charged to him",
-     "serve/share.c",
-     "proven ? proven_of(s, source) : &s->claimed[place_of(s, source)];",
-     "proven_of(s, proven ? source : source);",
-     ["unit-serve-share"]),
     ("asks-all-the-time", "N9, V28: who asks more often than members do is not heard",
      "node/seldom.c",
      "if (*next_ns - n->now_ns >= SELDOM_AHEAD * apart) {",
      "if (*next_ns == 0) {",
      ["sim-flood"]),
-    ("members-have-no-share", "V37, N13: what comes by way of one member has its share",
-     "serve/accept.c",
-     "if (!q && shares_may_begin(&s->requests.shares, from) && at_once(",
-     "if (!q && at_once(",
-     ["unit-serve-accept"]),
-    ("greedy-keeps-all", "V31, N13: whoever takes all large buffers gives them up to others",
-     "serve/request.c",
-     "if (!victim)\n\t\tvictim = of_the_greediest(r, size_class, source);",
-     "if (!victim && r->open > REQUESTS_MAX)\n\t\tvictim = of_the_greediest(r, size_class, source);",
-     ["unit-serve-request"]),
-    ("sender-says-how-long", "V31: what is gathered and silent is not waited for",
-     "serve/expire.c",
-     "&& !is_silent(s, q))",
-     "&& (!is_silent(s, q) || q->size > 0))",
-     ["unit-serve-expire"]),
     ("clients-take-all-buffers", "N14: what members are owed finds its buffers",
      "dataplane/dp_send.c",
      "link->ops->spare(link) < DP_RESERVED)",

@@ -45,7 +45,8 @@ void sim_fail(const struct sim_world *w, uint32_t i, const char *what, uint64_t 
 int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MAX])
 {
 	struct sim_node *n = &w->node[i];
-	struct kv_options kv = {.quota = 64u << 20};
+	/* Another for each node and each start: what they agree on does not depend on it. */
+	struct kv_options kv = {.quota = 64u << 20, .salt = mix(w->now_ns ^ i) | 1};
 	char name[16], peer_name[SIM_NODES_MAX][16];
 	int err;
 	struct node_options o = {

@@ -103,7 +103,7 @@ static int start_node(struct local *l, uint32_t i, enum wal_durability durabilit
 		      char error[LOCAL_ERROR_MAX])
 {
 	char name[16], directory[300];
-	struct kv_options kv = {.quota = LOCAL_QUOTA};
+	struct kv_options kv = {.quota = LOCAL_QUOTA, .salt = draw() | 1};
 	struct node_options o = {
 		.name = name,
 		.initial = {.digest = 0xbe7c},

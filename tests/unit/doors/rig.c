@@ -115,11 +115,13 @@ void rig_open(struct rig *rig)
 {
 	static const struct serve_port_ops port_ops = {propose, read_index, leader};
 	static const struct serve_host_ops host_ops = {.status = status};
-	const struct kv_options kv = {.quota = 1u << 28, .pinned_size_max = RIG_PIN_BUDGET};
+	const struct kv_options kv = {
+		.quota = 1u << 28, .pinned_size_max = RIG_PIN_BUDGET, .salt = 3};
 	struct serve_options options = {
 		.port = &rig->port,
 		.peers = &rig->peers,
 		.host = &rig->host,
+		.salt = 5,
 	};
 
 	memset(rig, 0, sizeof(*rig));

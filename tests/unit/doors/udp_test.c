@@ -127,7 +127,7 @@ static void hear_again(const struct dp_datagram *d)
 	uint64_t refused;
 	uint32_t n = 0;
 
-	while ((q[n] = serve_open(rig.serve, &crowd, n, 0, source, 0, &why)))
+	while ((q[n] = serve_open(rig.serve, &crowd, 0, n, 0, source, 0, &why)))
 		n++;
 	refused = serve_get_counters(rig.serve)->refused;
 	udp_door_receive(door, d);

@@ -51,13 +51,18 @@ struct rig {
 	uint8_t *out; /* KV_ANSWER_SIZE_MAX bytes for queries */
 };
 
-static inline void rig_open(struct rig *rig, uint64_t quota)
+static inline void rig_open_salted(struct rig *rig, uint64_t quota, uint64_t salt)
 {
-	const struct kv_options options = {.quota = quota};
+	const struct kv_options options = {.quota = quota, .salt = salt};
 
 	*rig = (struct rig){.out = malloc(KV_ANSWER_SIZE_MAX)};
 	assert_non_null(rig->out);
 	assert_int_equal(kv_create(&rig->sm, &options), 0);
+}
+
+static inline void rig_open(struct rig *rig, uint64_t quota)
+{
+	rig_open_salted(rig, quota, 3);
 }
 
 static inline void rig_close(struct rig *rig)

@@ -26,7 +26,7 @@ static uint64_t seed;
 
 static void open_rig(struct rig *rig, uint64_t budget)
 {
-	const struct kv_options options = {.quota = 1u << 30, .pinned_size_max = budget};
+	const struct kv_options options = {.quota = 1u << 30, .pinned_size_max = budget, .salt = 3};
 
 	*rig = (struct rig){.out = malloc(KV_ANSWER_SIZE_MAX)};
 	assert_non_null(rig->out);

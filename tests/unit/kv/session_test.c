@@ -216,7 +216,7 @@ static void hash_covers_what_was_forgotten(void **state)
 
 	(void)state;
 	for (uint64_t t = 0; t < 2; t++) {
-		tables[t] = kv_session_table_create();
+		tables[t] = kv_session_table_create(t + 1);
 		assert_non_null(tables[t]);
 		for (uint64_t i = t; i <= KV_SESSIONS_MAX; i++) {
 			const struct kv_request request = {.session = i + 1, .sequence = 1};
@@ -229,6 +229,63 @@ static void hash_covers_what_was_forgotten(void **state)
 	assert_true(kv_session_table_hash(tables[0]) != kv_session_table_hash(tables[1]));
 	kv_session_table_destroy(tables[0]);
 	kv_session_table_destroy(tables[1]);
+}
+
+/* Ids that all fall together where nothing is secret: nobody's command walks them. */
+static void V37_N13_chosen_sessions_are_spread(void **state)
+{
+	struct kv_session_table *table = kv_session_table_create(3);
+	uint64_t id = 0;
+	uint32_t most = 0;
+
+	(void)state;
+	assert_non_null(table);
+	for (uint64_t i = 1; i <= KV_SESSIONS_MAX; i++) {
+		while ((mix(++id) & (KV_SESSION_BUCKETS - 1)) != 5)
+			;
+		const struct kv_request request = {.session = id, .sequence = 1};
+
+		kv_session_remember(table, &request, i, (const uint8_t *)"", 0);
+	}
+	for (size_t i = 0; i < KV_SESSION_BUCKETS; i++) {
+		const struct kv_session *session;
+		uint32_t n = 0;
+
+		LIST_FOREACH(session, &table->buckets[i], chain)
+		n++;
+		most = n > most ? n : most;
+	}
+	/* Of 4,096 in 8,192 chains six are the most in nearly all cases; twice that in none. */
+	assert_in_range(most, 1, 12);
+	kv_session_table_verify(table);
+	kv_session_table_destroy(table);
+}
+
+/* KE4: what members agree on, through sessions that are forgotten, retried and misnamed. */
+static void V37_members_agree_whatever_their_salts(void **state)
+{
+	static struct rig other;
+	struct rig *rigs[2] = {*state, &other};
+	uint64_t seed = 22;
+
+	print_message("SEED=%lu\n", seed);
+	rig_open_salted(&other, UINT64_MAX, UINT64_C(0x8badf00ddeadbeef));
+	for (uint32_t i = 0; i < 4 * KV_SESSIONS_MAX; i++) {
+		uint64_t session = 1 + random_below(&seed, 3 * KV_SESSIONS_MAX);
+		uint64_t sequence = 1 + random_below(&seed, 3);
+		uint32_t flags = random_below(&seed, 2) ? KV_ONE_SHOT : 0;
+		uint64_t base = rigs[0]->index - rigs[0]->index % 8;
+		struct kv_answer answers[2];
+
+		for (int j = 0; j < 2; j++)
+			answers[j] = attempt(rigs[j], session, base, sequence, flags);
+		assert_int_equal(answers[0].status, answers[1].status);
+		assert_int_equal(answers[0].revision, answers[1].revision);
+		assert_int_equal(answers[0].applied_index, answers[1].applied_index);
+		assert_true(rigs[0]->sm->ops->hash(rigs[0]->sm) ==
+			    rigs[1]->sm->ops->hash(rigs[1]->sm));
+	}
+	rig_close(&other);
 }
 
 /*
@@ -288,6 +345,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_shot_flood_leaves_long_lived_sessions, setup,
 						teardown),
 		cmocka_unit_test(hash_covers_what_was_forgotten),
+		cmocka_unit_test(V37_N13_chosen_sessions_are_spread),
+		cmocka_unit_test_setup_teardown(V37_members_agree_whatever_their_salts, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(R48_no_order_of_retries_applies_twice, setup,
 						teardown),
 	};

@@ -239,7 +239,7 @@ static void what_was_taken_gives_its_buffer_up(void **state)
 			part_from(PEER, id, sizeof(command), i);
 		replied(3 * id + 3, SERVE_OK, 3);
 		assert_null(
-			request_find(&h.serve->requests, &h.serve->gathering, id, NULL)->buffer);
+			request_find(&h.serve->requests, &h.serve->gathering, PEER, id)->buffer);
 	}
 	assert_int_equal(h.proposals, 3);
 	part_from(PEER, 0, sizeof(command), 1);

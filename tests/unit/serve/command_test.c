@@ -314,7 +314,7 @@ static void status_is_the_nodes(void **state)
 	enum serve_status why;
 
 	(void)state;
-	serve_begin(h.serve, serve_open(h.serve, &h.door, 1, 0, 0, 0, &why), REQUEST_STATUS);
+	serve_begin(h.serve, serve_open(h.serve, &h.door, 0, 1, 0, 0, 0, &why), REQUEST_STATUS);
 	assert_memory_equal(hand_heard(&h, 1)->data, "name hand\n", 10);
 }
 

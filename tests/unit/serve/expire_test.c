@@ -75,7 +75,7 @@ static void a_client_waits_as_long_as_it_says_and_a_minute_at_most(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct request *q =
-			serve_open(h.serve, &h.door, i, 1, 0, rows[i].timeout_us, &why);
+			serve_open(h.serve, &h.door, 0, i, 1, 0, rows[i].timeout_us, &why);
 
 		assert_int_equal(q->deadline_ns - h.now_ns, rows[i].want_ns);
 	}
@@ -86,7 +86,7 @@ static void what_is_never_whole_goes_without_a_word(void **state)
 	enum serve_status why;
 
 	(void)state;
-	serve_open(h.serve, &h.door, 9, 5000, 0, 0, &why);
+	serve_open(h.serve, &h.door, 0, 9, 5000, 0, 0, &why);
 	hand_turn(&h, REQUEST_TIMEOUT_NS_DEFAULT);
 	hand_heard(&h, 0);
 	assert_int_equal(h.gones, 1);
@@ -97,7 +97,7 @@ static void what_is_never_whole_goes_without_a_word(void **state)
 static void V31_what_is_gathered_and_silent_is_not_waited_for(void **state)
 {
 	enum serve_status why;
-	struct request *q = serve_open(h.serve, &h.door, 9, 5000, 1, 60 * 1000 * 1000, &why);
+	struct request *q = serve_open(h.serve, &h.door, 0, 9, 5000, 1, 60 * 1000 * 1000, &why);
 
 	(void)state;
 	for (int i = 0; i < 10; i++) {
@@ -119,11 +119,11 @@ static void an_answer_is_kept_for_its_door(void **state)
 	hand_command(&h, 9, 0, 0, 1);
 	hand_heard(&h, 1);
 	assert_int_equal(serve_open_count(h.serve), 0);
-	assert_non_null(serve_find(h.serve, &h.door, 9, NULL));
+	assert_non_null(serve_find(h.serve, &h.door, 0, 9));
 	hand_turn(&h, REQUEST_KEEP_NS - 1);
-	assert_non_null(serve_find(h.serve, &h.door, 9, NULL));
+	assert_non_null(serve_find(h.serve, &h.door, 0, 9));
 	hand_turn(&h, SERVE_EXPIRY_SCAN_NS);
-	assert_null(serve_find(h.serve, &h.door, 9, NULL));
+	assert_null(serve_find(h.serve, &h.door, 0, 9));
 }
 
 static void a_full_table_refuses(void **state)
@@ -132,14 +132,14 @@ static void a_full_table_refuses(void **state)
 
 	(void)state;
 	for (uint64_t i = 0; i < REQUESTS_MAX; i++)
-		assert_non_null(serve_open(h.serve, &h.door, i, 1, 0, 0, &why));
-	assert_null(serve_open(h.serve, &h.door, 1, 1, 0, 0, &why));
+		assert_non_null(serve_open(h.serve, &h.door, 0, i, 1, 0, 0, &why));
+	assert_null(serve_open(h.serve, &h.door, 0, 1, 1, 0, 0, &why));
 	assert_int_equal(why, SERVE_BUSY);
 	assert_int_equal(serve_get_counters(h.serve)->refused, 1);
 	for (uint64_t i = 0; i < REQUESTS_MAX; i++)
-		serve_cancel(h.serve, serve_find(h.serve, &h.door, i, NULL));
+		serve_cancel(h.serve, serve_find(h.serve, &h.door, 0, i));
 	assert_int_equal(h.gones, REQUESTS_MAX);
-	assert_non_null(serve_open(h.serve, &h.door, 1, 1, 0, 0, &why));
+	assert_non_null(serve_open(h.serve, &h.door, 0, 1, 1, 0, 0, &why));
 }
 
 static void a_stop_refuses_what_is_new_and_gives_the_rest_a_moment(void **state)
@@ -151,7 +151,7 @@ static void a_stop_refuses_what_is_new_and_gives_the_rest_a_moment(void **state)
 	hand_command(&h, 2, 6, 1, 100);
 	hand_turn(&h, 0);
 	serve_stop(h.serve);
-	assert_null(serve_open(h.serve, &h.door, 3, 1, 0, 0, &why));
+	assert_null(serve_open(h.serve, &h.door, 0, 3, 1, 0, 0, &why));
 	assert_int_equal(why, SERVE_STOPPING);
 	assert_false(serve_stopped(h.serve));
 	hand_apply(&h, 5, 1);
@@ -170,7 +170,7 @@ static void the_end_takes_every_request_from_its_door(void **state)
 	hand_command(&h, 1, 5, 1, 100);
 	hand_query(&h, 2, 1);
 	hand_turn(&h, 0);
-	serve_open(h.serve, &h.door, 3, 1, 0, 0, &why);
+	serve_open(h.serve, &h.door, 0, 3, 1, 0, 0, &why);
 	hand_close(&h);
 	assert_int_equal(h.gones, 3);
 	hand_heard(&h, 0);

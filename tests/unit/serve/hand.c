@@ -194,6 +194,7 @@ void hand_open(struct hand *h)
 		.peers = &h->peers,
 		.host = &h->host,
 		.first_id = FIRST_ID,
+		.salt = 7,
 	};
 
 	memset(h, 0, sizeof(*h));
@@ -230,7 +231,7 @@ struct request *hand_command(struct hand *h, uint64_t id, uint64_t session, uint
 			     uint32_t size)
 {
 	enum serve_status why;
-	struct request *q = serve_open(h->serve, &h->door, id, size, 0, 0, &why);
+	struct request *q = serve_open(h->serve, &h->door, 0, id, size, 0, 0, &why);
 
 	assert_non_null(q);
 	memset(q->data, 0, size);
@@ -245,7 +246,7 @@ struct request *hand_command(struct hand *h, uint64_t id, uint64_t session, uint
 struct request *hand_query(struct hand *h, uint64_t id, uint32_t pieces)
 {
 	enum serve_status why;
-	struct request *q = serve_open(h->serve, &h->door, id, 1, 0, 0, &why);
+	struct request *q = serve_open(h->serve, &h->door, 0, id, 1, 0, 0, &why);
 
 	assert_non_null(q);
 	q->data[0] = (uint8_t)pieces;

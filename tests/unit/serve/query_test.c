@@ -122,7 +122,7 @@ static void a_local_one_asks_nobody(void **state)
 	h.leader.id = 0;
 	for (int half = 0; half < 2; half++) {
 		serve_progress(h.serve, 1, half);
-		q = serve_open(h.serve, &h.door, 1, 1, 0, 0, &why);
+		q = serve_open(h.serve, &h.door, 0, 1, 1, 0, 0, &why);
 		q->data[0] = 1;
 		serve_begin(h.serve, q, REQUEST_QUERY_LOCAL);
 		assert_int_equal(hand_heard(&h, (uint32_t)half + 1)->status,

@@ -11,7 +11,7 @@ static int setup(void **state)
 	static struct requests r;
 
 	*state = &r;
-	return requests_create(&r);
+	return requests_create(&r, 7);
 }
 
 static int teardown(void **state)
@@ -22,30 +22,30 @@ static int teardown(void **state)
 
 static struct door door, other;
 
-static void finds_by_door_and_id(void **state)
+static void finds_by_door_sender_and_id(void **state)
 {
 	struct requests *r = *state;
-	struct request *q = request_open(r, &door, 7, 100, 0);
-	struct request *p = request_open(r, &door, 7, 100, 0);
-	struct request *o = request_open(r, &other, 7, 100, 0);
-	struct request *found = request_find(r, &door, 7, NULL);
+	struct request *q = request_open(r, &door, 5, 7, 100, 0);
+	struct request *p = request_open(r, &door, 6, 7, 100, 0);
+	struct request *o = request_open(r, &other, 5, 7, 100, 0);
 
-	/* Both of this door, whichever comes first, and not the other one's. */
-	assert_true(found == q || found == p);
-	assert_ptr_equal(request_find(r, &door, 7, found), found == q ? p : q);
-	assert_null(request_find(r, &door, 7, found == q ? p : q));
-	assert_null(request_find(r, &door, 8, NULL));
-	assert_ptr_equal(request_find(r, &other, 7, NULL), o);
+	/* Ids are the clients' own. */
+	assert_ptr_equal(request_find(r, &door, 5, 7), q);
+	assert_ptr_equal(request_find(r, &door, 6, 7), p);
+	assert_ptr_equal(request_find(r, &other, 5, 7), o);
+	assert_null(request_find(r, &door, 5, 8));
+	assert_null(request_find(r, &door, 7, 7));
+	assert_null(request_find(r, &other, 6, 7));
 	request_close(r, q);
-	assert_ptr_equal(request_find(r, &door, 7, NULL), p);
-	assert_null(request_find(r, &door, 7, p));
+	assert_null(request_find(r, &door, 5, 7));
+	assert_ptr_equal(request_find(r, &door, 6, 7), p);
 	assert_int_equal(r->open, 2);
 }
 
 static void session_is_found_only_while_a_command_is_open(void **state)
 {
 	struct requests *r = *state;
-	struct request *q = request_open(r, &door, 1, 10, 0);
+	struct request *q = request_open(r, &door, 0, 1, 10, 0);
 
 	q->session = 5;
 	q->sequence = 3;
@@ -65,15 +65,15 @@ static void a_full_table_refuses_and_answered_ones_make_room(void **state)
 	struct request *first = NULL;
 
 	for (int i = 0; i < REQUESTS_MAX; i++) {
-		struct request *q = request_open(r, &door, (uint64_t)i, 10, 0);
+		struct request *q = request_open(r, &door, 0, (uint64_t)i, 10, 0);
 
 		assert_non_null(q);
 		if (i == 0)
 			first = q;
 	}
-	assert_null(request_open(r, &door, 1u << 20, 10, 0));
+	assert_null(request_open(r, &door, 0, 1u << 20, 10, 0));
 	request_move(r, first, REQUEST_ANSWERED);
-	assert_ptr_equal(request_open(r, &door, 1u << 20, 10, 0), first);
+	assert_ptr_equal(request_open(r, &door, 0, 1u << 20, 10, 0), first);
 	assert_int_equal(r->open, REQUESTS_MAX);
 }
 
@@ -83,30 +83,30 @@ static void buffers_are_bounded_and_come_back(void **state)
 	struct request *q[BUFFERS_LARGE_COUNT];
 
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++) {
-		q[i] = request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 0);
+		q[i] = request_open(r, &door, 0, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 0);
 		assert_non_null(q[i]);
 		memset(q[i]->data, i, PARTS_MESSAGE_SIZE_MAX);
 	}
-	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 0));
+	assert_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 0));
 	assert_int_equal(r->open, BUFFERS_LARGE_COUNT);
 	/* One that is being given is no buffer for a new one; one that was given is. */
 	assert_true(request_set_answer(r, q[3], q[3]->data, PARTS_MESSAGE_SIZE_MAX));
 	request_move(r, q[3], REQUEST_ANSWERED);
-	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 0));
+	assert_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 0));
 	q[3]->given = true;
 	r->now_ns++;
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		q[i]->asked_ns = r->now_ns;
-	assert_non_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 0));
+	assert_non_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 0));
 	/* So is one that nobody has asked for in a while. */
 	assert_true(request_set_answer(r, q[2], q[2]->data, PARTS_MESSAGE_SIZE_MAX));
 	request_move(r, q[2], REQUEST_ANSWERED);
 	r->now_ns += REQUEST_STALE_NS;
-	assert_null(request_open(r, &door, 98, PARTS_MESSAGE_SIZE_MAX, 0));
+	assert_null(request_open(r, &door, 0, 98, PARTS_MESSAGE_SIZE_MAX, 0));
 	r->now_ns++;
-	assert_non_null(request_open(r, &door, 98, PARTS_MESSAGE_SIZE_MAX, 0));
+	assert_non_null(request_open(r, &door, 0, 98, PARTS_MESSAGE_SIZE_MAX, 0));
 	request_close(r, q[4]);
-	assert_non_null(request_open(r, &door, 100, PARTS_MESSAGE_SIZE_MAX, 0));
+	assert_non_null(request_open(r, &door, 0, 100, PARTS_MESSAGE_SIZE_MAX, 0));
 	for (int i = 5; i < BUFFERS_LARGE_COUNT; i++)
 		assert_int_equal(q[i]->data[PARTS_MESSAGE_SIZE_MAX - 1], i);
 }
@@ -119,9 +119,9 @@ static void small_ones_have_small_buffers(void **state)
 	uint64_t id = 0;
 
 	for (; id < BUFFERS_SMALL_COUNT; id++)
-		assert_non_null(request_open(r, &door, id, BUFFERS_SMALL_SIZE, id + 1));
-	assert_null(request_open(r, &door, id, BUFFERS_SMALL_SIZE, id + 1));
-	q = request_open(r, &door, id, BUFFERS_SMALL_SIZE + 1, 1);
+		assert_non_null(request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE, id + 1));
+	assert_null(request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE, id + 1));
+	q = request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE + 1, 1);
 	assert_non_null(q);
 	assert_int_equal(q->buffer->size_class, 1);
 	memset(q->data, 1, BUFFERS_SMALL_SIZE + 1);
@@ -134,23 +134,23 @@ static void small_ones_have_small_buffers(void **state)
 	assert_true(request_set_answer(r, q, q->data, REQUEST_SMALL_SIZE + 1));
 	assert_int_equal(q->buffer->size_class, 2);
 	for (id = 0; id < BUFFERS_SMALL_COUNT; id++)
-		request_close(r, request_find(r, &door, id, NULL));
-	assert_non_null(request_open(r, &door, id, BUFFERS_SMALL_SIZE, 1));
+		request_close(r, request_find(r, &door, 0, id));
+	assert_non_null(request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE, 1));
 }
 
 static void a_large_answer_needs_a_buffer(void **state)
 {
 	struct requests *r = *state;
 	static uint8_t answer[PARTS_MESSAGE_SIZE_MAX];
-	struct request *q = request_open(r, &door, 1, 10, 0);
+	struct request *q = request_open(r, &door, 0, 1, 10, 0);
 
 	memset(answer, 0x5a, sizeof(answer));
 	assert_true(request_set_answer(r, q, answer, REQUEST_SMALL_SIZE));
 	assert_null(q->buffer);
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
-		request_open(r, &door, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 0);
+		request_open(r, &door, 0, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 0);
 	assert_false(request_set_answer(r, q, answer, sizeof(answer)));
-	request_close(r, request_find(r, &door, 100, NULL));
+	request_close(r, request_find(r, &door, 0, 100));
 	assert_true(request_set_answer(r, q, answer, sizeof(answer)));
 	assert_memory_equal(q->answer, answer, sizeof(answer));
 }
@@ -167,27 +167,28 @@ static void V31_N13_one_source_does_not_keep_all_buffers(void **state)
 
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++) {
 		r->now_ns++;
-		greedy[i] = request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 66);
+		greedy[i] = request_open(r, &door, 0, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 66);
 		assert_non_null(greedy[i]);
 	}
-	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 66)); /* its own affair */
+	assert_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 66)); /* its own affair */
 	/* It keeps all of them busy but one, whichever. */
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		greedy[i]->asked_ns = r->now_ns - (i == 5);
 	for (int i = 0; i < HALF; i++) {
-		honest[i] = request_open(r, &door, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 7);
+		honest[i] =
+			request_open(r, &door, 0, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 7);
 		assert_non_null(honest[i]);
 		if (i == 0)
-			assert_null(request_find(r, &door, 5, NULL));
+			assert_null(request_find(r, &door, 0, 5));
 	}
-	assert_null(request_open(r, &door, 200, PARTS_MESSAGE_SIZE_MAX, 7));
-	assert_null(request_open(r, &door, 200, PARTS_MESSAGE_SIZE_MAX, 66));
+	assert_null(request_open(r, &door, 0, 200, PARTS_MESSAGE_SIZE_MAX, 7));
+	assert_null(request_open(r, &door, 0, 200, PARTS_MESSAGE_SIZE_MAX, 66));
 	for (int i = 0; i < HALF; i++)
-		assert_ptr_equal(request_find(r, &door, 100u + (uint64_t)i, NULL), honest[i]);
+		assert_ptr_equal(request_find(r, &door, 0, 100u + (uint64_t)i), honest[i]);
 	/* A third takes of both, and a large answer is as good a reason. */
-	struct request *small = request_open(r, &door, 300, 10, 8);
+	struct request *small = request_open(r, &door, 0, 300, 10, 8);
 	assert_true(request_set_answer(r, small, greedy[6]->data, PARTS_MESSAGE_SIZE_MAX));
-	assert_non_null(request_open(r, &door, 301, PARTS_MESSAGE_SIZE_MAX, 8));
+	assert_non_null(request_open(r, &door, 0, 301, PARTS_MESSAGE_SIZE_MAX, 8));
 	/* One that is at work is nobody's to take. */
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		if (r->buffers.buffer[buffers_first(2) + (uint32_t)i].owner->state ==
@@ -195,7 +196,7 @@ static void V31_N13_one_source_does_not_keep_all_buffers(void **state)
 			request_move(r, r->buffers.buffer[buffers_first(2) + (uint32_t)i].owner,
 				     REQUEST_PROPOSED);
 	request_move(r, small, REQUEST_STREAMING);
-	assert_null(request_open(r, &door, 400, PARTS_MESSAGE_SIZE_MAX, 9));
+	assert_null(request_open(r, &door, 0, 400, PARTS_MESSAGE_SIZE_MAX, 9));
 }
 
 /* Of one that is silent another may have the buffer, whoever it is. */
@@ -204,15 +205,15 @@ static void V31_a_silent_one_gives_its_buffer_up(void **state)
 	struct requests *r = *state;
 
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
-		request_open(r, &door, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, (uint64_t)i + 1);
-	assert_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 99));
+		request_open(r, &door, 0, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, (uint64_t)i + 1);
+	assert_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 99));
 	r->now_ns += REQUEST_STALE_NS + 1;
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		if (i != 3)
-			request_find(r, &door, (uint64_t)i, NULL)->asked_ns = r->now_ns;
-	assert_non_null(request_open(r, &door, 99, PARTS_MESSAGE_SIZE_MAX, 99));
-	assert_null(request_find(r, &door, 3, NULL));
-	assert_null(request_open(r, &door, 100, PARTS_MESSAGE_SIZE_MAX, 100));
+			request_find(r, &door, 0, (uint64_t)i)->asked_ns = r->now_ns;
+	assert_non_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 99));
+	assert_null(request_find(r, &door, 0, 3));
+	assert_null(request_open(r, &door, 0, 100, PARTS_MESSAGE_SIZE_MAX, 100));
 }
 
 static void V37_N13_one_source_does_not_fill_the_table(void **state)
@@ -220,24 +221,81 @@ static void V37_N13_one_source_does_not_fill_the_table(void **state)
 	struct requests *r = *state;
 	uint64_t id = 0;
 
-	while (request_open(r, &door, id, 10, 66))
+	while (request_open(r, &door, 0, id, 10, 66))
 		id++;
 	assert_int_equal(id, REQUESTS_MAX / 2);
 	/* Another has as much of the rest, and the first none till as much is free as it has. */
-	while (request_open(r, &door, ++id, 10, 7))
+	while (request_open(r, &door, 0, ++id, 10, 7))
 		;
 	assert_int_equal(r->open, REQUESTS_MAX * 3 / 4);
 	for (uint64_t i = 0; i <= REQUESTS_MAX / 8; i++) {
-		assert_null(request_open(r, &door, ++id, 10, 66));
-		struct request *q = request_find(r, &door, i, NULL);
+		assert_null(request_open(r, &door, 0, ++id, 10, 66));
+		struct request *q = request_find(r, &door, 0, i);
 		request_move(r, q, REQUEST_ANSWERED);
 		if (i % 2)
 			request_close(r, q);
 	}
-	assert_non_null(request_open(r, &door, ++id, 10, 66));
-	while (request_open(r, &door, ++id, 10, 0)) /* the local socket has no share */
+	assert_non_null(request_open(r, &door, 0, ++id, 10, 66));
+	while (request_open(r, &door, 0, ++id, 10, 0)) /* the local socket has no share */
 		;
 	assert_int_equal(r->open, REQUESTS_MAX);
+}
+
+/* The longest chain there is: what a look-up walks at most. */
+static uint32_t longest(const struct request_bucket *bucket, bool by_session)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < REQUEST_BUCKETS; i++) {
+		const struct request *q;
+		uint32_t n = 0;
+
+		for (q = LIST_FIRST(&bucket[i]); q; n++)
+			q = by_session ? LIST_NEXT(q, by_session) : LIST_NEXT(q, by_id);
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+/* Of 2,048 in 4,096 chains six are the most in nearly all cases; twice that in none. */
+enum { CHAIN_MAX = 12 };
+
+/*
+ * A sender chooses the ids, and the port. Those that fall together where nothing is secret,
+ * answered and kept, are spread here: nobody's packet walks them.
+ */
+static void V37_N13_chosen_ids_are_spread(void **state)
+{
+	struct requests *r = *state;
+	uint64_t id = 0;
+
+	for (int i = 0; i < REQUESTS_MAX; i++) {
+		while ((mix(++id ^ mix(0)) & (REQUEST_BUCKETS - 1)) != 5)
+			;
+		request_move(r, request_open(r, &door, 0, id, 10, 66), REQUEST_ANSWERED);
+	}
+	assert_in_range(longest(r->by_id, false), 1, CHAIN_MAX);
+	/* The same id by all ports of a host. */
+	for (uint64_t port = 0; port < REQUESTS_MAX; port++)
+		request_move(r, request_open(r, &door, 66u << 16 | port, 1, 10, 66),
+			     REQUEST_ANSWERED);
+	assert_in_range(longest(r->by_id, false), 1, CHAIN_MAX);
+}
+
+/* Pairs of which all 64 bits are one, were the salt beside the mixing and not within it. */
+static void V37_N13_chosen_sessions_are_spread(void **state)
+{
+	struct requests *r = *state;
+
+	for (uint64_t i = 0; i < REQUESTS_MAX; i++) {
+		struct request *q = request_open(r, &door, 0, i, 10, 0);
+
+		q->sequence = i + 1;
+		q->session = 5 ^ mix(q->sequence);
+		request_move(r, q, REQUEST_PROPOSING);
+		request_list_session(r, q);
+	}
+	assert_in_range(longest(r->by_session, true), 1, CHAIN_MAX);
 }
 
 /* Whose requests are not counted takes no share of the source that has the same place. */
@@ -250,10 +308,10 @@ static void V37_the_local_socket_takes_nobodys_share(void **state)
 	while ((mix(source ^ r->shares.salt) ^ mix(r->shares.salt)) & (SHARE_SOURCES - 1))
 		source++;
 	while (id < REQUESTS_MAX / 2)
-		assert_non_null(request_open(r, &door, ++id, 10, 0));
-	assert_non_null(request_open(r, &door, ++id, 10, source));
+		assert_non_null(request_open(r, &door, 0, ++id, 10, 0));
+	assert_non_null(request_open(r, &door, 0, ++id, 10, source));
 	/* Nor does its end give one back that was never taken. */
-	request_close(r, request_find(r, &door, 1, NULL));
+	request_close(r, request_find(r, &door, 0, 1));
 	assert_int_equal(r->open, REQUESTS_MAX / 2);
 }
 
@@ -269,7 +327,10 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(V37_the_local_socket_takes_nobodys_share, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(finds_by_door_and_id, setup, teardown),
+		cmocka_unit_test_setup_teardown(V37_N13_chosen_ids_are_spread, setup, teardown),
+		cmocka_unit_test_setup_teardown(V37_N13_chosen_sessions_are_spread, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(finds_by_door_sender_and_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(session_is_found_only_while_a_command_is_open,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_table_refuses_and_answered_ones_make_room,

@@ -27,7 +27,7 @@ static int teardown(void **state)
 static struct request *ask(uint64_t source, enum request_kind kind)
 {
 	enum serve_status why;
-	struct request *q = serve_open(h.serve, &h.door, ++next_id, 16, source, 0, &why);
+	struct request *q = serve_open(h.serve, &h.door, 0, ++next_id, 16, source, 0, &why);
 
 	assert_non_null(q);
 	memset(q->data, 0, 16);

@@ -34,7 +34,7 @@ struct fake_slot {
 
 void fake_store_create(struct fake_store *s)
 {
-	const struct kv_options options = {.quota = 64u << 20};
+	const struct kv_options options = {.quota = 64u << 20, .salt = 3};
 	int err = kv_create(&s->sm, &options);
 
 	assert(err == 0);
