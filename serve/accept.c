@@ -117,7 +117,7 @@ static bool add(struct serve *s, struct request *q, const struct part *part)
 	q->deadline_ns = s->now_ns + REQUEST_TIMEOUT_NS_DEFAULT;
 	if (q->buffer) {
 		if (parts_add(&q->buffer->parts, part))
-			q->asked_ns = s->now_ns;
+			request_touch(&s->requests, q);
 		whole = parts_complete(&q->buffer->parts);
 	} else {
 		memcpy(q->small, part->data, part->size);

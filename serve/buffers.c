@@ -33,14 +33,17 @@ int buffers_create(struct buffers *b)
 		return -ENOMEM;
 	b->memory = at;
 	for (uint32_t size_class = 0; size_class < BUFFERS_CLASSES; size_class++) {
-		SLIST_INIT(&b->free[size_class]);
+		for (uint32_t use = 0; use < BUFFER_USE_COUNT; use++)
+			TAILQ_INIT(&b->list[size_class][use]);
+		b->count[size_class][BUFFER_FREE] = classes[size_class].count;
 		for (uint32_t i = 0; i < classes[size_class].count; i++) {
 			struct buffer *buffer = &b->buffer[next++];
 
 			buffer->bytes = at;
 			buffer->size_class = size_class;
+			buffer->use = BUFFER_FREE;
 			buffer->owner = NULL;
-			SLIST_INSERT_HEAD(&b->free[size_class], buffer, free);
+			TAILQ_INSERT_HEAD(&b->list[size_class][BUFFER_FREE], buffer, list);
 			at += classes[size_class].size;
 		}
 	}
@@ -63,28 +66,30 @@ uint32_t buffers_class(uint32_t size)
 	return size_class;
 }
 
-uint32_t buffers_first(uint32_t size_class)
+void buffers_move(struct buffers *b, struct buffer *buffer, enum buffer_use use)
 {
-	uint32_t first = 0;
+	struct buffer_list *list = b->list[buffer->size_class];
+	uint32_t *count = b->count[buffer->size_class];
 
-	for (uint32_t i = 0; i < size_class; i++)
-		first += classes[i].count;
-	return first;
-}
-
-uint32_t buffers_end(uint32_t size_class)
-{
-	return buffers_first(size_class) + classes[size_class].count;
+	count[use]++;
+	count[buffer->use]--;
+	TAILQ_REMOVE(&list[buffer->use], buffer, list);
+	buffer->use = use;
+	/* The free one that was used last is taken first: its pages are warm. */
+	if (use == BUFFER_FREE)
+		TAILQ_INSERT_HEAD(&list[use], buffer, list);
+	else
+		TAILQ_INSERT_TAIL(&list[use], buffer, list);
 }
 
 struct buffer *buffers_take(struct buffers *b, uint32_t size_class, struct request *owner)
 {
-	struct buffer *buffer = SLIST_FIRST(&b->free[size_class]);
+	struct buffer *buffer = TAILQ_FIRST(&b->list[size_class][BUFFER_FREE]);
 
 	if (!buffer)
 		return NULL;
-	SLIST_REMOVE_HEAD(&b->free[size_class], free);
 	buffer->owner = owner;
+	buffers_move(b, buffer, BUFFER_BUSY);
 	return buffer;
 }
 
@@ -92,5 +97,5 @@ void buffers_give(struct buffers *b, struct buffer *buffer)
 {
 	assert(buffer->owner);
 	buffer->owner = NULL;
-	SLIST_INSERT_HEAD(&b->free[buffer->size_class], buffer, free);
+	buffers_move(b, buffer, BUFFER_FREE);
 }

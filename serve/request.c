@@ -58,6 +58,37 @@ static void closed(struct requests *r, const struct request *q)
 		shares_close(&r->shares, q->source);
 }
 
+/* How a request uses its buffer. */
+static enum buffer_use use_of(const struct request *q)
+{
+	if (q->state == REQUEST_ANSWERED)
+		return q->given ? BUFFER_GIVEN : BUFFER_HELD;
+	return q->state == REQUEST_RECEIVING ? BUFFER_HELD : BUFFER_BUSY;
+}
+
+/* One that is free, or whose answer was given, is nobody's share. */
+static bool is_taken(enum buffer_use use)
+{
+	return use != BUFFER_FREE && use != BUFFER_GIVEN;
+}
+
+static void buffer_use(struct requests *r, struct request *q, enum buffer_use use)
+{
+	bool was = is_taken(q->buffer->use), is = is_taken(use);
+
+	if (q->source && was && !is)
+		shares_give(&r->shares, q->source, q->buffer->size_class);
+	assert(was || !is);
+	buffers_move(&r->buffers, q->buffer, use);
+}
+
+void request_touch(struct requests *r, struct request *q)
+{
+	q->asked_ns = r->now_ns;
+	if (q->buffer)
+		buffer_use(r, q, use_of(q));
+}
+
 void request_move(struct requests *r, struct request *q, enum request_state state)
 {
 	if (is_open(state) && !is_open(q->state))
@@ -69,6 +100,8 @@ void request_move(struct requests *r, struct request *q, enum request_state stat
 	TAILQ_REMOVE(&r->list[q->state], q, list);
 	q->state = state;
 	TAILQ_INSERT_TAIL(&r->list[state], q, list);
+	if (q->buffer)
+		buffer_use(r, q, use_of(q));
 	if (q->session_listed && state != REQUEST_PROPOSING && state != REQUEST_PROPOSED) {
 		LIST_REMOVE(q, by_session);
 		q->session_listed = false;
@@ -77,7 +110,8 @@ void request_move(struct requests *r, struct request *q, enum request_state stat
 
 static void buffer_give(struct requests *r, uint64_t source, struct buffer *buffer)
 {
-	shares_give(&r->shares, source, buffer->size_class);
+	if (source && is_taken(buffer->use))
+		shares_give(&r->shares, source, buffer->size_class);
 	buffers_give(&r->buffers, buffer);
 }
 
@@ -96,66 +130,71 @@ void request_close(struct requests *r, struct request *q)
 	request_move(r, q, REQUEST_FREE);
 }
 
-/* One that is whole in nobody's hands: it is being gathered, or only kept. */
-static bool may_give_up(const struct request *q)
+static struct request *owner_of_first(const struct requests *r, uint32_t size_class,
+				      enum buffer_use use)
 {
-	return q->state == REQUEST_RECEIVING || q->state == REQUEST_ANSWERED;
+	const struct buffer *first = TAILQ_FIRST(&r->buffers.list[size_class][use]);
+
+	return first ? first->owner : NULL;
 }
 
-static bool is_idle(const struct requests *r, const struct request *q)
+/* The one of which nothing was heard for longest, if that is long; each is found so once. */
+static struct request *stalest(struct requests *r, uint32_t size_class)
 {
-	return may_give_up(q) && ((q->state == REQUEST_ANSWERED && q->given) ||
-				  r->now_ns - q->asked_ns > REQUEST_STALE_NS);
+	struct request *q;
+
+	while ((q = owner_of_first(r, size_class, BUFFER_HELD)) &&
+	       r->now_ns - q->asked_ns > REQUEST_STALE_NS)
+		buffer_use(r, q, BUFFER_STALE);
+	return owner_of_first(r, size_class, BUFFER_STALE);
 }
 
-/* The one that was used longest ago, and of one source if it is to be; answers come first. */
-static struct request *oldest(struct requests *r, uint32_t size_class, bool idle,
-			      const uint64_t *source)
+/*
+ * Of the source that has most, if that is more than this one's share would be: the least recently
+ * used that is in nobody's hands. Who makes us look at all of them pays for it.
+ */
+static struct request *of_the_greediest(struct requests *r, uint32_t size_class, uint64_t source,
+					uint32_t taken)
 {
-	struct request *best = NULL;
-
-	for (uint32_t i = buffers_first(size_class); i < buffers_end(size_class); i++) {
-		struct request *q = r->buffers.buffer[i].owner;
-
-		if (!(idle ? is_idle(r, q) : may_give_up(q)) || (source && q->source != *source))
-			continue;
-		if (!best || q->state > best->state ||
-		    (q->state == best->state && q->asked_ns < best->asked_ns))
-			best = q;
-	}
-	return best;
-}
-
-/* Of the source that has most, if that is more than this one's share would be. */
-static struct request *of_the_greediest(struct requests *r, uint32_t size_class, uint64_t source)
-{
-	uint32_t most = shares_taken(&r->shares, source, size_class) + 1;
+	uint32_t most = taken + 1, looks = 0;
 	struct request *victim = NULL;
 
-	for (uint32_t i = buffers_first(size_class); i < buffers_end(size_class); i++) {
-		struct request *q = r->buffers.buffer[i].owner;
-		uint32_t n = shares_taken(&r->shares, q->source, size_class);
+	for (enum buffer_use use = BUFFER_STALE; use <= BUFFER_HELD; use++) {
+		const struct buffer *b;
 
-		if (q->source != source && n > most && may_give_up(q)) {
-			victim = q;
-			most = n;
+		TAILQ_FOREACH(b, &r->buffers.list[size_class][use], list)
+		{
+			uint64_t other = b->owner->source;
+			uint32_t n = other ? shares_taken(&r->shares, other, size_class) : 0;
+
+			looks++;
+			if (other != source && n > most) {
+				victim = b->owner;
+				most = n;
+			}
 		}
 	}
-	return victim ? oldest(r, size_class, false, &victim->source) : NULL;
+	if (source)
+		shares_charge(&r->shares, source, looks / SHARE_LOOKS);
+	return victim;
 }
 
-/* One that gives its buffer up, or NULL; in one turn nobody looks in vain twice. */
-static struct request *victim_of(struct requests *r, uint32_t size_class, uint64_t source)
+/* One that gives its buffer up, or NULL; in one turn nobody looks at all of them in vain twice. */
+static struct request *victim_of(struct requests *r, uint32_t size_class, uint64_t source,
+				 uint32_t taken, uint32_t spare)
 {
 	struct request_barren *barren = &r->barren[size_class];
-	uint32_t taken = shares_taken(&r->shares, source, size_class);
-	struct request *victim;
+	struct request *victim = owner_of_first(r, size_class, BUFFER_GIVEN);
 
-	if (barren->ns == r->now_ns && taken >= barren->taken)
+	if (victim && (!source || taken < spare))
+		return victim;
+	/* One of its own for one of its own, or one more that is left to all. */
+	victim = stalest(r, size_class);
+	if (victim && (!source || victim->source == source || taken < spare + 1))
+		return victim;
+	if (spare > 0 || (barren->ns == r->now_ns && taken >= barren->taken))
 		return NULL;
-	victim = oldest(r, size_class, true, NULL);
-	if (!victim)
-		victim = of_the_greediest(r, size_class, source);
+	victim = of_the_greediest(r, size_class, source, taken);
 	if (!victim)
 		*barren = (struct request_barren){r->now_ns, taken};
 	return victim;
@@ -164,17 +203,21 @@ static struct request *victim_of(struct requests *r, uint32_t size_class, uint64
 static bool buffer_take(struct requests *r, struct request *q, uint32_t size)
 {
 	uint32_t size_class = buffers_class(size);
+	const uint32_t *count = r->buffers.count[size_class];
+	uint32_t spare = count[BUFFER_FREE] + count[BUFFER_GIVEN];
+	uint32_t taken = q->source ? shares_taken(&r->shares, q->source, size_class) : 0;
 	struct request *victim;
 
-	q->buffer = buffers_take(&r->buffers, size_class, q);
-	if (!q->buffer) {
-		victim = victim_of(r, size_class, q->source);
+	/* SH4. */
+	if (count[BUFFER_FREE] == 0 || (q->source && taken >= spare)) {
+		victim = victim_of(r, size_class, q->source, taken, spare);
 		if (!victim)
 			return false;
 		request_close(r, victim);
-		q->buffer = buffers_take(&r->buffers, size_class, q);
 	}
-	shares_take(&r->shares, q->source, size_class);
+	q->buffer = buffers_take(&r->buffers, size_class, q);
+	if (q->source)
+		shares_take(&r->shares, q->source, size_class);
 	return true;
 }
 
@@ -185,10 +228,8 @@ static bool buffer_grow(struct requests *r, struct request *q, uint32_t size)
 
 	if (old && old->size_class >= buffers_class(size))
 		return true;
-	if (!buffer_take(r, q, size)) {
-		q->buffer = old;
+	if (!buffer_take(r, q, size))
 		return false;
-	}
 	if (old)
 		buffer_give(r, q->source, old);
 	return true;
@@ -275,8 +316,11 @@ bool request_set_answer(struct requests *r, struct request *q, const uint8_t *an
 	}
 	if (size)
 		memcpy(q->answer, answer, size);
+	/* ... and held for nothing else. */
+	if (q->answer == q->small_answer)
+		request_shed(r, q);
 	q->answer_size = size;
-	q->asked_ns = r->now_ns;
 	q->given = false;
+	request_touch(r, q);
 	return true;
 }

@@ -109,6 +109,8 @@ struct request {
 	uint8_t small_answer[REQUEST_SMALL_SIZE];
 };
 
+static_assert((int)BUFFERS_SMALL_COUNT >= (int)REQUESTS_MAX, "there is one for each");
+
 TAILQ_HEAD(request_list, request);
 LIST_HEAD(request_bucket, request);
 
@@ -142,10 +144,12 @@ void requests_destroy(struct requests *r);
  * A new request in RECEIVING, or NULL: the table is full of open ones, or its source has its share.
  * With `size` over REQUEST_SMALL_SIZE it gets a buffer, or NULL too.
  *
- * Buffers of one size are shared out (N13): where none is free, first an answer that was given or
- * is not asked for any more gives its buffer up, then a request of which nothing new has come for
- * REQUEST_STALE_NS, and then the source that has at least two more than the one that asks: its
- * least recently used. So whoever takes all of them keeps them until another wants some.
+ * Buffers of one size are shared out (N13, V31): a source has at most as many as it leaves to
+ * others, free or with an answer that was given (SH4), whatever becomes of its requests and for how
+ * long. So a source that comes finds some. Where none is free, such an answer gives its buffer up;
+ * then a request or an answer of which nothing was heard for REQUEST_STALE_NS; and then the source
+ * that has at least two more than the one that asks: the least recently used that is only gathered
+ * or given. What a request at work has is nobody's to take.
  */
 struct request *request_open(struct requests *r, struct door *door, uint64_t from, uint64_t id,
 			     uint32_t size, uint64_t source);
@@ -153,6 +157,8 @@ struct request *request_open(struct requests *r, struct door *door, uint64_t fro
 bool request_may_open(const struct requests *r, uint64_t source);
 void request_move(struct requests *r, struct request *q, enum request_state state);
 void request_close(struct requests *r, struct request *q);
+/* Something new of it came, or some of its answer was asked for. */
+void request_touch(struct requests *r, struct request *q);
 /* Its bytes are not needed any more: nobody waits for its buffer. */
 void request_shed(struct requests *r, struct request *q);
 

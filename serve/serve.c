@@ -202,7 +202,7 @@ struct request *serve_find(struct serve *s, const struct door *door, uint64_t fr
 
 void serve_gathered(struct serve *s, struct request *q)
 {
-	q->asked_ns = s->now_ns;
+	request_touch(&s->requests, q);
 }
 
 bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_t size)
@@ -212,8 +212,8 @@ bool serve_keep(struct serve *s, struct request *q, const uint8_t *data, uint32_
 
 void serve_given(struct serve *s, struct request *q, bool whole)
 {
-	q->asked_ns = s->now_ns;
 	q->given = q->given || whole;
+	request_touch(&s->requests, q);
 }
 
 void serve_cancel(struct serve *s, struct request *q)

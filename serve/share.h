@@ -14,7 +14,7 @@
  *	SH2. Who has proven its address is charged for what it sends itself, and not for what others
  *	     send in its name: what is not proven has a table of its own.
  *	SH3. Sources are told apart by a hash that nobody outside can compute.
- *	SH4. A source has at most as many places as it leaves free.
+ *	SH4. A source has at most as many places as it leaves free, and as many buffers of a size.
  */
 #ifndef SERVE_SHARE_H
 #define SERVE_SHARE_H
@@ -38,6 +38,8 @@ enum {
 	/* A command or a query, from its beginning to its answer; the node's own account. */
 	SHARE_REQUEST = 4,
 	SHARE_STATUS = 50,
+	/* So many buffers are looked at in a unit: each is a miss of the cache or two. */
+	SHARE_LOOKS = 16,
 };
 
 struct share_account {

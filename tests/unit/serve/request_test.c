@@ -6,12 +6,15 @@
 
 #include <string.h>
 
+/* With this one the sources below have places of their own in the table of shares. */
+enum { SALT = 19 };
+
 static int setup(void **state)
 {
 	static struct requests r;
 
 	*state = &r;
-	return requests_create(&r, 7);
+	return requests_create(&r, SALT);
 }
 
 static int teardown(void **state)
@@ -93,10 +96,10 @@ static void buffers_are_bounded_and_come_back(void **state)
 	assert_true(request_set_answer(r, q[3], q[3]->data, PARTS_MESSAGE_SIZE_MAX));
 	request_move(r, q[3], REQUEST_ANSWERED);
 	assert_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 0));
-	q[3]->given = true;
 	r->now_ns++;
+	q[3]->given = true;
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
-		q[i]->asked_ns = r->now_ns;
+		request_touch(r, q[i]);
 	assert_non_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 0));
 	/* So is one that nobody has asked for in a while. */
 	assert_true(request_set_answer(r, q[2], q[2]->data, PARTS_MESSAGE_SIZE_MAX));
@@ -118,9 +121,9 @@ static void small_ones_have_small_buffers(void **state)
 	struct request *q;
 	uint64_t id = 0;
 
-	for (; id < BUFFERS_SMALL_COUNT; id++)
-		assert_non_null(request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE, id + 1));
-	assert_null(request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE, id + 1));
+	for (; id < REQUESTS_MAX; id++)
+		assert_non_null(request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE, 0));
+	request_close(r, request_find(r, &door, 0, 0));
 	q = request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE + 1, 1);
 	assert_non_null(q);
 	assert_int_equal(q->buffer->size_class, 1);
@@ -133,9 +136,6 @@ static void small_ones_have_small_buffers(void **state)
 	/* One that is smaller does not: what there is may be all there is. */
 	assert_true(request_set_answer(r, q, q->data, REQUEST_SMALL_SIZE + 1));
 	assert_int_equal(q->buffer->size_class, 2);
-	for (id = 0; id < BUFFERS_SMALL_COUNT; id++)
-		request_close(r, request_find(r, &door, 0, id));
-	assert_non_null(request_open(r, &door, 0, id, BUFFERS_SMALL_SIZE, 1));
 }
 
 static void a_large_answer_needs_a_buffer(void **state)
@@ -155,48 +155,127 @@ static void a_large_answer_needs_a_buffer(void **state)
 	assert_memory_equal(q->answer, answer, sizeof(answer));
 }
 
-/*
- * Whoever takes all buffers keeps them until another wants some: then the least recently used go,
- * down to equal shares, and no further.
- */
-static void V31_N13_one_source_does_not_keep_all_buffers(void **state)
+/* How many more of that size a source gets; they are at work from then on. */
+static uint32_t take(struct requests *r, uint64_t source, uint32_t size)
 {
-	enum { HALF = BUFFERS_LARGE_COUNT / 2 };
-	struct requests *r = *state;
-	struct request *greedy[BUFFERS_LARGE_COUNT], *honest[HALF];
+	static uint64_t id = 1u << 20;
+	struct request *q;
+	uint32_t n = 0;
 
-	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++) {
+	for (; (q = request_open(r, &door, 0, ++id, size, source)); n++)
+		request_move(r, q, REQUEST_PROPOSING);
+	return n;
+}
+
+/*
+ * Without a leader whole requests stay for as long as their clients say. Whoever sends them has
+ * half of the buffers; the next one half of what is left.
+ */
+static void V31_N13_whole_requests_of_one_source_do_not_keep_all_buffers(void **state)
+{
+	static const struct {
+		uint32_t size, count;
+	} rows[] = {
+		{PARTS_MESSAGE_SIZE_MAX, BUFFERS_LARGE_COUNT},
+		{BUFFERS_MIDDLE_SIZE, BUFFERS_MIDDLE_COUNT},
+		{BUFFERS_SMALL_SIZE, BUFFERS_SMALL_COUNT},
+	};
+	struct requests *r = *state;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t left = rows[i].count;
+
+		requests_destroy(r);
+		assert_int_equal(requests_create(r, SALT), 0);
+		for (uint64_t source = 66; source < 69; source++)
+			assert_int_equal(take(r, source, rows[i].size), left /= 2);
+		/* It is still the others', however long the first three keep theirs. */
+		r->now_ns += REQUEST_TIMEOUT_NS_MAX;
+		assert_int_equal(take(r, 66, rows[i].size), 0);
+		assert_int_equal(take(r, 69, rows[i].size), left / 2);
+		/* The local socket needs none, and has what places there are. */
+		assert_non_null(request_open(r, &door, 0, 1, 0, 0));
+	}
+}
+
+/* What is answered is not held: not a put's value, and an answer that was given only in name. */
+static void V31_who_is_answered_has_its_share_anew(void **state)
+{
+	static uint8_t answer[PARTS_MESSAGE_SIZE_MAX];
+	struct requests *r = *state;
+
+	for (uint64_t i = 0; i < 5u * BUFFERS_LARGE_COUNT; i++) {
+		bool put = i % 2;
+		struct request *q = request_open(r, &door, 0, i, put ? sizeof(answer) : 10, 66);
+
+		assert_non_null(q);
+		request_move(r, q, put ? REQUEST_PROPOSED : REQUEST_READABLE);
+		assert_true(request_set_answer(r, q, answer, put ? 10 : sizeof(answer)));
+		request_move(r, q, REQUEST_ANSWERED);
+		assert_true(!q->buffer == put);
+		q->given = true;
+		request_touch(r, q);
+	}
+	assert_int_equal(r->buffers.count[2][BUFFER_GIVEN], BUFFERS_LARGE_COUNT - 1);
+	assert_int_equal(shares_taken(&r->shares, 66, 2), 0);
+	/* The one that was given first gives way first, to anybody. */
+	assert_int_equal(take(r, 7, sizeof(answer)), BUFFERS_LARGE_COUNT / 2);
+	assert_null(request_find(r, &door, 0, 4u * BUFFERS_LARGE_COUNT - 2));
+	assert_non_null(request_find(r, &door, 0, 5u * BUFFERS_LARGE_COUNT - 2));
+}
+
+/* Where all are taken, by many, those that are only gathered are shared down to equal parts. */
+static void V31_N13_who_gathers_most_gives_to_who_has_less(void **state)
+{
+	struct requests *r = *state;
+	uint64_t id = 0;
+	uint32_t left = BUFFERS_LARGE_COUNT;
+
+	/* 16, 8, 4, 2, 1, 1 */
+	for (uint64_t source = 1; left > 0; source++) {
 		r->now_ns++;
-		greedy[i] = request_open(r, &door, 0, (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 66);
-		assert_non_null(greedy[i]);
+		while (left > 0 && request_open(r, &door, 0, id, PARTS_MESSAGE_SIZE_MAX, source)) {
+			id++;
+			left--;
+		}
 	}
-	assert_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 66)); /* its own affair */
-	/* It keeps all of them busy but one, whichever. */
-	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
-		greedy[i]->asked_ns = r->now_ns - (i == 5);
-	for (int i = 0; i < HALF; i++) {
-		honest[i] =
-			request_open(r, &door, 0, 100u + (uint64_t)i, PARTS_MESSAGE_SIZE_MAX, 7);
-		assert_non_null(honest[i]);
-		if (i == 0)
-			assert_null(request_find(r, &door, 0, 5));
+	/* The first keeps all of its own busy but one, whichever. */
+	r->now_ns++;
+	for (uint64_t i = 0; i < BUFFERS_LARGE_COUNT / 2; i++)
+		if (i != 5)
+			request_touch(r, request_find(r, &door, 0, i));
+	/* Each takes of who has most: two more than itself, at least. */
+	assert_non_null(request_open(r, &door, 0, 100, PARTS_MESSAGE_SIZE_MAX, 7));
+	assert_null(request_find(r, &door, 0, 5));
+	while (request_open(r, &door, 0, ++id, PARTS_MESSAGE_SIZE_MAX, 7))
+		;
+	for (uint64_t source = 1; source <= 6; source++) {
+		uint32_t n = shares_taken(&r->shares, source, 2);
+
+		assert_in_range(n, 1, shares_taken(&r->shares, 7, 2) + 1);
 	}
-	assert_null(request_open(r, &door, 0, 200, PARTS_MESSAGE_SIZE_MAX, 7));
-	assert_null(request_open(r, &door, 0, 200, PARTS_MESSAGE_SIZE_MAX, 66));
-	for (int i = 0; i < HALF; i++)
-		assert_ptr_equal(request_find(r, &door, 0, 100u + (uint64_t)i), honest[i]);
-	/* A third takes of both, and a large answer is as good a reason. */
-	struct request *small = request_open(r, &door, 0, 300, 10, 8);
-	assert_true(request_set_answer(r, small, greedy[6]->data, PARTS_MESSAGE_SIZE_MAX));
-	assert_non_null(request_open(r, &door, 0, 301, PARTS_MESSAGE_SIZE_MAX, 8));
-	/* One that is at work is nobody's to take. */
-	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
-		if (r->buffers.buffer[buffers_first(2) + (uint32_t)i].owner->state ==
-		    REQUEST_RECEIVING)
-			request_move(r, r->buffers.buffer[buffers_first(2) + (uint32_t)i].owner,
-				     REQUEST_PROPOSED);
-	request_move(r, small, REQUEST_STREAMING);
+	assert_non_null(request_find(r, &door, 0, 100));
+	/* What is at work is nobody's to take. */
+	for (struct request *q; (q = TAILQ_FIRST(&r->list[REQUEST_RECEIVING]));)
+		request_move(r, q, REQUEST_PROPOSED);
 	assert_null(request_open(r, &door, 0, 400, PARTS_MESSAGE_SIZE_MAX, 9));
+}
+
+/* Whoever makes a node look at all buffers of a size, time and again, pays for it (V37). */
+static void V37_who_has_all_buffers_looked_at_pays(void **state)
+{
+	struct requests *r = *state;
+	uint64_t id = 0;
+
+	for (uint64_t source = 1; r->buffers.count[1][BUFFER_FREE] > 0; source++)
+		while (r->buffers.count[1][BUFFER_FREE] > 0 &&
+		       request_open(r, &door, 0, ++id, BUFFERS_MIDDLE_SIZE, source))
+			;
+	r->now_ns++;
+	assert_non_null(request_open(r, &door, 0, ++id, BUFFERS_MIDDLE_SIZE, 99));
+	assert_int_equal(
+		r->shares.proven[mix(99 ^ r->shares.salt) & (SHARE_SOURCES - 1)].packets.debt,
+		BUFFERS_MIDDLE_COUNT / SHARE_LOOKS);
 }
 
 /* Of one that is silent another may have the buffer, whoever it is. */
@@ -210,10 +289,29 @@ static void V31_a_silent_one_gives_its_buffer_up(void **state)
 	r->now_ns += REQUEST_STALE_NS + 1;
 	for (int i = 0; i < BUFFERS_LARGE_COUNT; i++)
 		if (i != 3)
-			request_find(r, &door, 0, (uint64_t)i)->asked_ns = r->now_ns;
+			request_touch(r, request_find(r, &door, 0, (uint64_t)i));
 	assert_non_null(request_open(r, &door, 0, 99, PARTS_MESSAGE_SIZE_MAX, 99));
 	assert_null(request_find(r, &door, 0, 3));
 	assert_null(request_open(r, &door, 0, 100, PARTS_MESSAGE_SIZE_MAX, 100));
+}
+
+/* Silence is no way to more than a share: what was silent and goes on is counted throughout. */
+static void V31_who_was_silent_has_no_more_than_its_share(void **state)
+{
+	struct requests *r = *state;
+	uint64_t id = 0;
+
+	for (int round = 0; round < 3; round++) {
+		while (request_open(r, &door, 0, id, PARTS_MESSAGE_SIZE_MAX, 66))
+			if (++id > 3 * BUFFERS_LARGE_COUNT)
+				break; /* its own, over and over: one comes, one goes */
+		r->now_ns += REQUEST_STALE_NS + 1;
+		for (struct request *q = TAILQ_FIRST(&r->list[REQUEST_RECEIVING]); q && round;
+		     q = TAILQ_NEXT(q, list))
+			request_touch(r, q);
+		assert_int_equal(shares_taken(&r->shares, 66, 2), BUFFERS_LARGE_COUNT / 2);
+		assert_int_equal(r->buffers.count[2][BUFFER_FREE], BUFFERS_LARGE_COUNT / 2);
+	}
 }
 
 static void V37_N13_one_source_does_not_fill_the_table(void **state)
@@ -318,8 +416,17 @@ static void V37_the_local_socket_takes_nobodys_share(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(V31_N13_one_source_does_not_keep_all_buffers, setup,
+		cmocka_unit_test_setup_teardown(
+			V31_N13_whole_requests_of_one_source_do_not_keep_all_buffers, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(V31_who_is_answered_has_its_share_anew, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(V31_N13_who_gathers_most_gives_to_who_has_less,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V37_who_has_all_buffers_looked_at_pays, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(V31_who_was_silent_has_no_more_than_its_share,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(small_ones_have_small_buffers, setup, teardown),
 		cmocka_unit_test_setup_teardown(V31_a_silent_one_gives_its_buffer_up, setup,
 						teardown),
