@@ -63,8 +63,8 @@
 	X(log_bytes, GAUGE, 1, "log_bytes", "quoin_wal_size_bytes", NULL, "Bytes that the log takes on the disk.") \
 	X(recovered_index, GAUGE, 1, "recovered_index", "quoin_wal_recovered_index", NULL, "The last index of the log as this start found it: all up to it was read back.") \
 	X(wal_marks, COUNTER, 1, "wal_marks", "quoin_wal_marks_total", NULL, "Marks of the log's end that were written.") \
-	X(wal_torn_bytes, GAUGE, 1, "wal_torn_bytes", "quoin_wal_recovery_torn_bytes", NULL, "Bytes of an unacknowledged write that recovery cut from the log's end.") \
-	X(wal_decayed, GAUGE, 1, "wal_decayed", "quoin_wal_recovery_decayed_units", NULL, "Units past the log's end that were not zero or not readable, though never written; recovery zeroed them again.") \
+	X(wal_torn_bytes, GAUGE, 1, "wal_torn_bytes", "quoin_wal_recovery_torn_bytes", NULL, "Bytes of a write that was cut short, which recovery cut from the log's end.") \
+	X(wal_decayed, GAUGE, 1, "wal_decayed", "quoin_wal_recovery_decayed_units", NULL, "Units past the log's end that were not zero or not readable; recovery zeroed them again.") \
 	X(wal_vote_torn, GAUGE, 1, "wal_vote_torn", "quoin_wal_recovery_vote_torn", NULL, "Whether recovery found a write of term and vote that was cut short: 1 or 0.") \
 	X(wal_mark_damaged, GAUGE, 1, "wal_mark_damaged", "quoin_wal_recovery_mark_damaged_slots", NULL, "Slots of the mark of the log's end that held none when recovery read them; written again.") \
 	X(wal_put_off, COUNTER, 1, "wal_put_off", "quoin_wal_put_off_total", NULL, "Operations of the log, and submissions of them, that the kernel put off, and was asked for again.") \

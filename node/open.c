@@ -58,6 +58,37 @@ static int start_serving(struct node *n, const struct node_options *o)
 	return err;
 }
 
+/* What was cut or zeroed at the log's end, and what that means for what had been acknowledged. */
+static void say_tail(struct node *n)
+{
+	const struct wal_recovered *r = &n->recovered;
+	bool never = r->tail == WAL_TAIL_UNACKNOWLEDGED;
+
+	if (r->torn_bytes)
+		journal_write(n->journal, JOURNAL_WARN, "torn_tail",
+			      "segment=%016" PRIx64 " offset=%" PRIu64 " bytes=%" PRIu64
+			      " why=\"a write that %s was cut short, and is gone%s%s\"",
+			      r->torn_segment, r->torn_offset, r->torn_bytes,
+			      wal_tail_text(r->tail),
+			      r->kept[0] ? ": what was left of it is in " : "", r->kept);
+	if (r->decayed && never)
+		journal_write(
+			n->journal, JOURNAL_WARN, "decayed_zeros",
+			"segment=%016" PRIx64 " offset=%" PRIu64 " places=%" PRIu64
+			" why=\"nothing was ever written there, and a bit was not zero or the disk "
+			"could not read it: zeroed again, nothing is lost; look after the disk and "
+			"the memory\"",
+			r->decayed_segment, r->decayed_offset, r->decayed);
+	else if (r->decayed)
+		journal_write(
+			n->journal, JOURNAL_WARN, "decayed_zeros",
+			"segment=%016" PRIx64 " offset=%" PRIu64 " places=%" PRIu64
+			" why=\"a bit was not zero there or the disk could not read it: zeroed "
+			"again; "
+			"a write that %s may have been there; look after the disk and the memory\"",
+			r->decayed_segment, r->decayed_offset, r->decayed, wal_tail_text(r->tail));
+}
+
 static void say_recovered(struct node *n, uint64_t ns)
 {
 	const struct wal_recovered *r = &n->recovered;
@@ -67,20 +98,7 @@ static void say_recovered(struct node *n, uint64_t ns)
 			      "last_index=%" PRIu64 " entries=%" PRIu64 " bytes=%" PRIu64
 			      " segments=%" PRIu64 " ms=%" PRIu64,
 			      r->last_index, r->entries, r->bytes, r->segments, ns / CLOCK_MS);
-	if (r->torn_bytes)
-		journal_write(
-			n->journal, JOURNAL_WARN, "torn_tail",
-			"segment=%016" PRIx64 " offset=%" PRIu64 " bytes=%" PRIu64
-			" why=\"a write that was not acknowledged was cut short, and is gone\"",
-			r->torn_segment, r->torn_offset, r->torn_bytes);
-	if (r->decayed)
-		journal_write(
-			n->journal, JOURNAL_WARN, "decayed_zeros",
-			"segment=%016" PRIx64 " offset=%" PRIu64 " places=%" PRIu64
-			" why=\"nothing was ever written there, and a bit was not zero or the disk "
-			"could not read it: zeroed again, nothing is lost; look after the disk and "
-			"the memory\"",
-			r->decayed_segment, r->decayed_offset, r->decayed);
+	say_tail(n);
 	if (r->vote_torn)
 		journal_write(
 			n->journal, JOURNAL_WARN, "torn_vote",

@@ -32,8 +32,9 @@ static const char doc[] =
 	"entry.\n"
 	"verify checks every block and prints one line.\n\n"
 	"The verdict is what the next start of the node makes of the directory, by the same rules: "
-	"good; torn: a write that was not acknowledged is cut from its end; lost: acknowledged "
-	"writes are gone from its end, so it opens and does not vote until a leader has brought it "
+	"good; torn: a write that a crash cut short is cut from its end, and was not acknowledged, "
+	"unless durability is written and power was lost; lost: acknowledged writes are gone from "
+	"its end, so it opens and does not vote until a leader has brought it "
 	"up again; damaged: it is refused; new: there is no log yet. While a node has the "
 	"directory "
 	"open, what follows the last valid write is not judged: it may be a write on its way.\n\n"
@@ -279,6 +280,8 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, c
 /* What is not in the one line of the verdict. */
 static void notes(const struct wal_inspect_result *r)
 {
+	bool never = r->tail == WAL_TAIL_UNACKNOWLEDGED;
+
 	if (r->live)
 		(void)fprintf(stderr,
 			      "quoin-wal: a node has this directory open: what follows the last "
@@ -287,18 +290,23 @@ static void notes(const struct wal_inspect_result *r)
 		(void)fprintf(stderr,
 			      "quoin-wal: %" PRIu32 " bytes at offset %" PRIu32
 			      " of segment %" PRIu64
-			      " are part of a write%s: the next start of the node cuts them\n",
-			      r->torn_bytes, r->end_offset, r->end_segment,
-			      r->verdict == WAL_TORN ? " that was never acknowledged" : "");
+			      " are part of a write that %s: the next start of the node %s\n",
+			      r->torn_bytes, r->end_offset, r->end_segment, wal_tail_text(r->tail),
+			      r->verdict == WAL_LOST
+				      ? "puts them into a file beside the log, and cuts them"
+				      : "cuts them");
 	if (r->decayed > 0)
 		(void)fprintf(
 			stderr,
 			"quoin-wal: %" PRIu32
 			" places past the log's end, the first at offset %" PRIu32
 			" of segment %" PRIu64
-			", were never written, and are not zero or cannot be read: nothing is "
-			"lost, and the next start of the node zeroes them\n",
-			r->decayed, r->decayed_offset, r->decayed_segment);
+			", are not zero or cannot be read, and the next start of the node zeroes "
+			"them: %s%s%s\n",
+			r->decayed, r->decayed_offset, r->decayed_segment,
+			never ? "nothing was ever written there, and nothing is lost"
+			      : "a write that ",
+			never ? "" : wal_tail_text(r->tail), never ? "" : " may have been there");
 }
 
 static void verify_print(const char *directory, const struct wal_inspect_result *r)

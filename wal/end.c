@@ -91,6 +91,26 @@ bool wal_end_lost(const struct wal_end *end, const struct scan *s, bool live, ch
 	return true;
 }
 
+/* Once writes were lost their numbers are given again: then the mark speaks of those that went. */
+enum wal_tail wal_end_tail(const struct wal_end *end, const struct scan *s, bool lost,
+			   enum wal_durability durability)
+{
+	if (s->number < wal_end_number(end, s) && !end->mark.lost)
+		return WAL_TAIL_ACKNOWLEDGED;
+	return lost || durability == WAL_WRITTEN ? WAL_TAIL_UNKNOWN : WAL_TAIL_UNACKNOWLEDGED;
+}
+
+const char *wal_tail_text(enum wal_tail tail)
+{
+	static const char *const texts[] = {
+		[WAL_TAIL_UNACKNOWLEDGED] = "was not acknowledged",
+		[WAL_TAIL_UNKNOWN] = "may have been acknowledged",
+		[WAL_TAIL_ACKNOWLEDGED] = "had been acknowledged",
+	};
+
+	return texts[tail];
+}
+
 int wal_end_vote(const struct wal_end *end, const struct scan *s, char *why, size_t size)
 {
 	uint64_t known = s->vote_generation;

@@ -30,6 +30,10 @@ void wal_end_mark(struct wal_end *end, const uint8_t *in, uint64_t size, uint32_
 bool wal_end_lost(const struct wal_end *end, const struct scan *s, bool live, char *why,
 		  size_t size);
 
+/* Of what is past the end of the log that was found, and was written in this mode. */
+enum wal_tail wal_end_tail(const struct wal_end *end, const struct scan *s, bool lost,
+			   enum wal_durability durability);
+
 /* The newest write and segment that anything knows of. */
 uint64_t wal_end_number(const struct wal_end *end, const struct scan *s);
 uint64_t wal_end_segment(const struct wal_end *end, const struct scan *s);

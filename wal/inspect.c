@@ -280,6 +280,7 @@ static int log_read(struct inspection *x)
 	}
 	/* Nothing is cut from a log that is refused. */
 	if (err == 0 || out->verdict == WAL_LOST) {
+		out->tail = wal_end_tail(&x->end, &s, out->verdict == WAL_LOST, out->durability);
 		out->torn_bytes = s.torn_bytes;
 		out->decayed = s.decayed_count;
 		out->decayed_segment = s.decayed[0].sequence;

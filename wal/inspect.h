@@ -14,7 +14,7 @@
 enum wal_verdict {
 	WAL_UNREADABLE, /* nothing can be said: of another version, or the disk failed */
 	WAL_GOOD,       /* it opens */
-	WAL_TORN,       /* it opens; a write at its end that was not acknowledged is cut */
+	WAL_TORN,       /* it opens; a write at its end that was cut short is cut off */
 	WAL_LOST,       /* it opens as a log that lost acknowledged writes, or cannot tell */
 	WAL_DAMAGED,    /* it is refused */
 	WAL_NEW,        /* there is no log, or the making of one was cut short: one is made */
@@ -81,15 +81,12 @@ struct wal_inspect_result {
 	/* Where the log ends. */
 	uint64_t end_segment;
 	uint32_t end_offset;
-	/*
-	 * There, and cut by the next start: of a write that was not acknowledged (WAL_TORN), or of
-	 * one that was, or may have been (WAL_LOST).
-	 */
-	uint32_t torn_bytes;
-	/* Units past it that were never written and are not zero, or not readable: zeroed then. */
+	uint32_t torn_bytes; /* there, of a write, and cut by the next start */
+	/* Units past it that are not zero, or not readable: zeroed then. */
 	uint32_t decayed;
 	uint64_t decayed_segment; /* the first one's */
 	uint32_t decayed_offset;
+	enum wal_tail tail; /* of both */
 };
 
 /*

@@ -16,6 +16,8 @@
 #define META_MARK "mark"
 #define META_BASE "base"
 #define META_TEMPORARY ".tmp"
+/* What was left of a write that is gone (recover.c): begins so, and is never read again. */
+#define META_KEPT "lost-"
 
 struct meta_identity {
 	struct log_id id;

@@ -56,7 +56,8 @@ static bool is_temporary(const char *name)
 	       strcmp(name, META_CLUSTER META_TEMPORARY) == 0 ||
 	       strcmp(name, META_MARK META_TEMPORARY) == 0 ||
 	       strcmp(name, META_BASE META_TEMPORARY) == 0 ||
-	       (strncmp(name, segment_prefix, strlen(segment_prefix)) == 0 &&
+	       ((strncmp(name, segment_prefix, strlen(segment_prefix)) == 0 ||
+		 strncmp(name, META_KEPT, strlen(META_KEPT)) == 0) &&
 		has_suffix(name, META_TEMPORARY));
 }
 

@@ -1,11 +1,13 @@
 /*
- * The opening of a directory: it is created, or read, judged and, only then, changed:
- * a torn tail is zeroed, temporary names are removed, the start is counted.
+ * The opening of a directory: it is created, or read, judged and, only then, changed: a torn tail
+ * is zeroed (of a log that lost writes, after it was put aside), temporary names are removed, the
+ * start is counted.
  *
  * The bytes read may still be only in a cache of the disk, written by a process that was killed
  * before it could know; they are synced before they count as durable (the segments from where the
  * log ends, the vote, the names).
  */
+#include "wal/file.h"
 #include "wal/io.h"
 #include "wal/recovery.h"
 
@@ -48,6 +50,35 @@ static int segment_refuse(struct wal *w, int err, const struct segment *segment,
 
 	wal_meta_segment_name(name, segment->sequence);
 	return wal_refuse_io(w, err, name, operation);
+}
+
+/*
+ * Of a log that lost writes, the torn one may be all that anybody has of what is in it, so it is
+ * put aside before it goes. What cannot be read of it is zero there.
+ */
+static int tail_keep(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct segment *tail = &w->segments[w->tail];
+	uint32_t size = r->scan.torn_bytes;
+	uint8_t *out = r->scan.window;
+
+	if (!r->out->lost || size == 0)
+		return 0;
+	assert(size <= r->scan.window_size);
+	for (uint32_t at = 0; at < size; at += w->unit) {
+		int err = wal_io_read(w->disk, tail->file, tail->end + at, out + at, w->unit);
+
+		if (wal_scan_unreadable(err))
+			memset(out + at, 0, w->unit);
+		else if (err != 0)
+			return segment_refuse(w, err, tail, "read");
+	}
+	/* A start that is cut short is followed by one with another nonce: no name comes twice. */
+	(void)snprintf(r->out->kept, sizeof(r->out->kept),
+		       META_KEPT "%016" PRIx64 "-%016" PRIx64 "-%08" PRIx32, r->start,
+		       tail->sequence, tail->end);
+	return wal_file_make(w, r->out->kept, out, size);
 }
 
 /* The rest of a torn write is zeroed; everything else past the end was found to be zero. */
@@ -269,6 +300,8 @@ static int open_on_disk(struct recovery *r)
 		err = first_segment_make(r);
 	if (err == 0)
 		err = segments_open(r);
+	if (err == 0)
+		err = tail_keep(r);
 	if (err == 0)
 		err = tail_cut(r);
 	if (err == 0)

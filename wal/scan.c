@@ -45,8 +45,7 @@ static int failed(struct scan *s, uint64_t sequence, uint64_t offset, const char
 	return err;
 }
 
-/* The device has the place, and cannot give back what it holds. */
-static bool unreadable(int err)
+bool wal_scan_unreadable(int err)
 {
 	/* ENODATA is the kernel's word for a bad medium, EILSEQ for a checksum of the device. */
 	return err == -EIO || err == -ENODATA || err == -EILSEQ;
@@ -70,7 +69,7 @@ static int window_get(struct scan *s, const struct scan_segment *segment, uint32
 			want = size;
 		else
 			err = wal_io_read(s->disk, s->file, offset, s->window, want);
-		if (unreadable(err)) {
+		if (wal_scan_unreadable(err)) {
 			if (want > size)
 				s->window_bad = offset + want;
 			want = size;
@@ -89,7 +88,7 @@ static int window_get(struct scan *s, const struct scan_segment *segment, uint32
 /* What it may have held is judged by what is around it. */
 static bool passed_over(struct scan *s, int err)
 {
-	if (!unreadable(err))
+	if (!wal_scan_unreadable(err))
 		return false;
 	s->error[0] = '\0';
 	return true;
@@ -212,7 +211,7 @@ static int writes_read(struct scan *s, struct scan_segment *segment)
 		int err = window_get(s, segment, offset, s->unit, &data);
 
 		/* Of an open log it is not judged by what follows. */
-		if (unreadable(err) && s->live)
+		if (wal_scan_unreadable(err) && s->live)
 			doubt_begin(s, segment, err, offset);
 		if (passed_over(s, err))
 			return 0;
@@ -223,7 +222,7 @@ static int writes_read(struct scan *s, struct scan_segment *segment)
 		    header.size > left || header.size > segment->write_size_max)
 			return 0;
 		err = window_get(s, segment, offset, header.size, &data);
-		if (unreadable(err) && s->live)
+		if (wal_scan_unreadable(err) && s->live)
 			return unread(s, segment->sequence, offset,
 				      unread_find(s, segment, offset, header.size), err);
 		if (passed_over(s, err))

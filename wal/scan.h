@@ -6,7 +6,8 @@
  *
  *	all zero to the end of the log                    the log ends here
  *	every sector zero or stamped for N at this place,
- *	  within one write, at least one of them zero      torn: N was never acknowledged
+ *	  within one write, at least one of them zero      torn: N was never acknowledged, unless
+ *	                                                   a mark knows better (wal_end_tail)
  *	anything else                                     damage
  *
  * Where N was never acknowledged nothing was ever written behind it, so there and in N itself a
@@ -109,5 +110,8 @@ struct scan {
  */
 int wal_scan_run(struct scan *s, const uint64_t *sequences, size_t count);
 void wal_scan_free(struct scan *s);
+
+/* The device has the place, and cannot give back what it holds. */
+bool wal_scan_unreadable(int err);
 
 #endif

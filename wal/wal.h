@@ -76,6 +76,15 @@ struct wal_options {
 	void *context;
 };
 
+/*
+ * Of what is cut or zeroed at the log's end: whether it had been acknowledged. A mark proves that
+ * it had. In WAL_WRITTEN nothing proves that it had not: acknowledged is what the page cache has,
+ * and a power cut takes that.
+ */
+enum wal_tail { WAL_TAIL_UNACKNOWLEDGED, WAL_TAIL_UNKNOWN, WAL_TAIL_ACKNOWLEDGED };
+/* Of a write: "was not acknowledged", or what else there is. */
+const char *wal_tail_text(enum wal_tail tail);
+
 /* The log as it was found. */
 struct wal_recovered {
 	bool created;           /* the directory is new */
@@ -91,10 +100,7 @@ struct wal_recovered {
 	/* of the newest MEMBERS entry in the log, and the one before; 0: none */
 	raft_index members_index;
 	raft_index members_before_index;
-	/*
-	 * Cut from the tail, at this offset: a write that, if nothing was lost, was not
-	 * acknowledged.
-	 */
+	/* Cut from the tail, at this offset: what there was of a write (tail). */
 	uint64_t torn_bytes;
 	uint64_t torn_segment; /* its sequence; 0: nothing was torn */
 	/* What was read: entries, superseded ones too, in so many bytes of so many segments. */
@@ -103,12 +109,16 @@ struct wal_recovered {
 	uint64_t segments;
 	uint64_t torn_offset;
 	/*
-	 * So many units in which nothing was ever written were not zero, or could not be read (V22,
-	 * V25); they were zeroed again. Where the first one is; 0: there was none.
+	 * So many units past the end were not zero, or could not be read (V22, V25); they were
+	 * zeroed again. Unless `tail` says otherwise nothing was ever written there. Where the
+	 * first one is; 0: there was none.
 	 */
 	uint64_t decayed;
 	uint64_t decayed_segment;
 	uint64_t decayed_offset;
+	enum wal_tail tail; /* of both, if there are any */
+	/* Of a log that lost writes, in a file beside it: what was cut. "": there is none. */
+	char kept[DISK_NAME_MAX];
 	/*
 	 * A slot of the vote file was a write that was cut short: nothing that hung on it left. And
 	 * so many slots of the mark held none, cut short or decayed: beside one, the other is older

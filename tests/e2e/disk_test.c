@@ -281,6 +281,54 @@ static void V16_V22_a_torn_tail_and_a_flipped_bit_are_told(void **state)
 	p.dir[0] = '\0';
 }
 
+/* Where the last write of the log ends. */
+static unsigned int log_end(const struct process *node)
+{
+	unsigned int offset = 0, size = 0;
+	static struct run out;
+
+	run(&out, "quoin-wal", "dump %s/n1", node->dir);
+	assert_int_equal(out.status, 0);
+	for (const char *at = out.text; (at = strstr(at, "  write ")) != NULL; at++)
+		assert_int_equal(sscanf(at, "  write %*u at %u size %u", &offset, &size), 2);
+	assert_true(size > 0);
+	return offset + size;
+}
+
+/* A sector of a write that had been acknowledged is gone: each line says one thing about it. */
+static void F25_W24_what_had_been_acknowledged_is_told_as_such(void **state)
+{
+	static const uint8_t zeros[512];
+	char path[200];
+	unsigned int end;
+	int fd;
+
+	(void)state;
+	process_prepare(&p, "");
+	start(&p);
+	assert_int_equal(put(&p, 7), 0);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	end = log_end(&p);
+	snprintf(path, sizeof(path), "%s/n1/segment-0000000000000001", p.dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, zeros, 512, (off_t)end - 512), 512);
+	close(fd);
+	process_start(&p, NULL, says_to_file, &p);
+	cluster_wait_log(&p.c, 1, " lost why=");
+	assert_true(
+		cluster_log_has(&p.c, 1,
+				" why=\"a write that had been acknowledged was cut short, and is "
+				"gone: what was left of it is in lost-"));
+	assert_false(cluster_log_has(&p.c, 1, "was not acknowledged"));
+	assert_false(cluster_log_has(&p.c, 1, "nothing is lost"));
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	process_remove(&p);
+	p.dir[0] = '\0';
+}
+
 /* --- power --------------------------------------------------------------------------------- */
 
 /* All at once, each of which runs. */
@@ -359,6 +407,8 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(W9_W10_a_disk_error_ends_the_node, nothing_left),
 		cmocka_unit_test_teardown(V16_V22_a_torn_tail_and_a_flipped_bit_are_told,
+					  nothing_left),
+		cmocka_unit_test_teardown(F25_W24_what_had_been_acknowledged_is_told_as_such,
 					  nothing_left),
 		cmocka_unit_test(V24_acknowledged_puts_survive_power_cuts),
 	};

@@ -155,6 +155,154 @@ static void V14_a_sector_of_the_last_write_zeroed(void **state)
 	lost_until_whole(&t, place.file);
 }
 
+/* --- what is left of it ------------------------------------------------------------------ */
+
+/* In which of the places is what is left of a write. */
+struct remains {
+	struct test_log *log;
+	struct test_place place;
+	uint8_t sector[FORMAT_SECTOR]; /* one of it */
+	uint32_t steps, kept;
+};
+
+static bool kept_somewhere(struct disk *d, struct fake_disk *f, const struct remains *r)
+{
+	char name[DISK_NAME_MAX];
+	uint8_t found[FORMAT_SECTOR];
+
+	for (uint32_t i = 0; d->ops->list(d, i, name) == 0; i++) {
+		if (strncmp(name, META_KEPT, strlen(META_KEPT)) != 0 || strstr(name, ".tmp"))
+			continue;
+		assert_int_equal(fake_size(f, name), r->place.size);
+		fake_get(f, name, 0, found, sizeof(found));
+		if (memcmp(found, r->sector, sizeof(found)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The power fails at each step of an opening: in the log, or beside it. */
+static void remains_are_there(void *arg, struct fake_disk *f)
+{
+	struct remains *r = arg;
+	uint8_t found[FORMAT_SECTOR];
+
+	for (int style = 0; style < FAKE_STYLES; style++) {
+		struct test_log copy = *r->log;
+
+		copy.disk = fake_clone(f, r->steps);
+		fake_power_cut(copy.disk, (enum fake_style)style);
+		fake_get(copy.disk, r->place.file, r->place.offset, found, sizeof(found));
+		if (memcmp(found, r->sector, sizeof(found)) != 0) {
+			assert_true(kept_somewhere(fake_disk_of(copy.disk), copy.disk, r));
+			r->kept++;
+		}
+		/* And the start after it goes through. */
+		copy.wal = NULL;
+		assert_int_equal(test_log_open(&copy), 0);
+		assert_true(copy.found.lost);
+		test_log_free(&copy);
+	}
+	r->steps++;
+}
+
+/* What had been acknowledged, and is not whole, is not wiped: it may be all that there is. */
+static void F25_W24_what_is_left_of_an_acknowledged_write_is_kept(void **state)
+{
+	static const uint8_t zeros[FORMAT_SECTOR];
+	uint8_t whole[16 * FORMAT_UNIT_MIN], kept[sizeof(whole)];
+	struct test_log t;
+	struct remains r = {.log = &t};
+
+	(void)state;
+	(void)lost_fill(&t);
+	assert_true(test_log_write(&t, WRITES - 1, &r.place));
+	assert_true(r.place.size > FORMAT_UNIT_MIN && r.place.size <= sizeof(whole));
+	lost_zero(&t, WRITES); /* and the one behind it is gone */
+	fake_put(t.disk, r.place.file, r.place.offset + FORMAT_SECTOR, zeros, FORMAT_SECTOR);
+	fake_get(t.disk, r.place.file, r.place.offset, whole, r.place.size);
+	memcpy(r.sector, whole, sizeof(r.sector));
+	/* A part of it cannot be read: that is zero in what is kept. */
+	fake_bad(t.disk, r.place.file, r.place.offset + FORMAT_UNIT_MIN, FORMAT_SECTOR, -EIO);
+	memset(whole + FORMAT_UNIT_MIN, 0, FORMAT_UNIT_MIN);
+	fake_set_hook(t.disk, remains_are_there, &r);
+	test_log_lost(&t, r.place.file);
+	fake_set_hook(t.disk, NULL, NULL);
+	assert_true(r.steps > 10 && r.kept > 10);
+	assert_int_equal(t.found.tail, WAL_TAIL_ACKNOWLEDGED);
+	assert_int_equal(t.found.torn_bytes, r.place.size);
+	assert_int_equal(fake_size(t.disk, t.found.kept), r.place.size);
+	fake_get(t.disk, t.found.kept, 0, kept, r.place.size);
+	assert_memory_equal(kept, whole, r.place.size);
+	test_log_close(&t);
+	/* Once: nothing is left in the log, and what is kept stays. */
+	memcpy(kept, t.found.kept, DISK_NAME_MAX);
+	test_log_lost(&t, r.place.file);
+	assert_string_equal(t.found.kept, "");
+	assert_true(fake_exists(t.disk, (const char *)kept));
+	assert_int_equal(t.found.tail, WAL_TAIL_UNKNOWN);
+	test_log_free(&t);
+}
+
+/* Behind a write that is gone as if it had never been, others that cannot be read. */
+static void F25_W24_V25_places_of_acknowledged_writes_are_told_as_such(void **state)
+{
+	struct test_place place[3];
+	struct test_log t;
+
+	(void)state;
+	(void)lost_fill(&t);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_true(test_log_write(&t, WRITES - 2 + i, &place[i]));
+	lost_zero(&t, WRITES - 2);
+	for (uint32_t i = 1; i < 3; i++)
+		for (uint32_t at = 0; at < place[i].size; at += FORMAT_UNIT_MIN)
+			fake_bad(t.disk, place[i].file, place[i].offset + at, FORMAT_SECTOR, -EIO);
+	test_log_lost(&t, "segment-");
+	assert_true(t.found.decayed > 0);
+	assert_int_equal(t.found.tail, WAL_TAIL_ACKNOWLEDGED);
+	assert_string_equal(t.found.kept, "");
+	test_log_free(&t);
+}
+
+/* Without a loss a mode says it: in WAL_WRITTEN a power cut takes what had been acknowledged. */
+static void F25_W24_what_is_cut_is_told_by_the_mode_it_was_written_in(void **state)
+{
+	static const uint8_t zeros[FORMAT_SECTOR];
+	const enum wal_durability modes[] = {WAL_DURABLE, WAL_WRITTEN};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct test_place place, next;
+		struct test_log t;
+		uint32_t n = 0;
+
+		test_log_init(&t);
+		t.options.durability = modes[i % 2];
+		test_log_fill(&t, 3, ENTRIES);
+		/* No mark, and no vote, knows of this one. */
+		assert_int_equal(test_log_open(&t), 0);
+		assert_int_equal(test_persist(t.wal, test_append(t.wal, 3 * ENTRIES + 1,
+								 3 * ENTRIES + 1, 1)),
+				 0);
+		test_log_close(&t);
+		fake_kill(t.disk, FAKE_ALL);
+		while (test_log_write(&t, n, &next)) {
+			place = next;
+			n++;
+		}
+		fake_put(t.disk, place.file, place.offset + FORMAT_SECTOR, zeros, FORMAT_SECTOR);
+		t.options.durability = modes[i / 2];
+		assert_int_equal(test_log_open(&t), 0);
+		assert_false(t.found.lost);
+		assert_true(t.found.torn_bytes > 0);
+		assert_int_equal(t.found.tail,
+				 i % 2 == 0 ? WAL_TAIL_UNACKNOWLEDGED : WAL_TAIL_UNKNOWN);
+		assert_string_equal(t.found.kept, "");
+		test_log_free(&t);
+	}
+}
+
 static void V14_the_whole_log_zeroed(void **state)
 {
 	struct test_log t;
@@ -278,6 +426,9 @@ int main(void)
 		cmocka_unit_test(V14_the_last_ten_acknowledged_writes_zeroed),
 		cmocka_unit_test(V14_one_acknowledged_write_zeroed),
 		cmocka_unit_test(V14_a_sector_of_the_last_write_zeroed),
+		cmocka_unit_test(F25_W24_what_is_left_of_an_acknowledged_write_is_kept),
+		cmocka_unit_test(F25_W24_V25_places_of_acknowledged_writes_are_told_as_such),
+		cmocka_unit_test(F25_W24_what_is_cut_is_told_by_the_mode_it_was_written_in),
 		cmocka_unit_test(V14_the_whole_log_zeroed),
 		cmocka_unit_test(V25_W20_a_sync_of_names_that_was_ignored_is_told),
 		cmocka_unit_test(V25_a_segment_whose_new_name_was_lost_is_kept),

@@ -328,6 +328,7 @@ static enum wal_verdict compare(struct test_log *t, const char *what, uint64_t r
 			 wal_verdict_name(r.verdict), error);
 	if (verdict == WAL_GOOD || verdict == WAL_TORN || verdict == WAL_LOST) {
 		assert_int_equal(r.torn_bytes, t->found.torn_bytes);
+		assert_int_equal(r.tail, t->found.tail);
 		assert_int_equal(r.last_index, t->found.last_index);
 		assert_int_equal(r.last_term, t->found.last_term);
 		if (r.torn_bytes > 0)
