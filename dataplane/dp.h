@@ -232,7 +232,7 @@ struct dp_conflict {
 /* False: nobody ever was. */
 bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out);
 
-/* An interface that was removed: its port does not come back. NULL: it is there. */
+/* Why the port is deaf for good, such as that its interface was removed. NULL: it is not. */
 const char *dp_get_port_gone(const struct dp *dp, uint32_t port);
 /* An interface whose MTU is below the port's by now: larger packets are lost there. NULL: none. */
 const char *dp_get_port_narrow(const struct dp *dp, uint32_t port, uint32_t *mtu);

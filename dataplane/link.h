@@ -61,8 +61,8 @@ struct link_ops {
 	uint32_t (*spare)(struct link *link);
 	bool (*up)(struct link *link);
 	/*
-	 * Which interface was removed, and the port with it, for good. NULL: none. May itself be
-	 * NULL.
+	 * Why the port is deaf for good, such as that its interface was removed: a sentence. NULL:
+	 * it is not. May itself be NULL.
 	 */
 	const char *(*gone)(struct link *link);
 	/*

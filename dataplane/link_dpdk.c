@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,6 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
-
-enum { STATE_NS = 20 * 1000 * 1000 /* a port's link state is read so often */ };
 
 #define DRIVER(KIND, name, device, huge, mtu, held, what) [LINK_##KIND] = &link_##name##_driver,
 static const struct link_driver *const drivers[LINK_KIND_COUNT] = {[LINK_RING] = &link_ring_driver,
@@ -50,36 +49,23 @@ static struct link_dpdk *port_of(struct link *link)
 	return (struct link_dpdk *)(void *)link;
 }
 
-/* Once gone it stays gone, whoever has its number next. */
-static bool interface_up(struct link_dpdk *l)
-{
-	enum link_kernel_state state;
-	uint32_t mtu;
-
-	if (l->gone)
-		return false;
-	state = link_kernel_state(l->socket, l->interface_index);
-	l->gone = state == LINK_KERNEL_GONE;
-	mtu = link_kernel_mtu(l->socket, l->interface_index);
-	if (mtu)
-		l->interface_mtu = mtu;
-	return state == LINK_KERNEL_RUNNING;
-}
-
 void link_dpdk_poll(struct link_dpdk *l, uint64_t now_ns)
 {
-	struct rte_eth_link state;
-	bool up;
+	(void)now_ns;
+	link_dpdk_up_set(l, atomic_load_explicit(&l->runs, memory_order_relaxed) &&
+				    !atomic_load_explicit(&l->gone, memory_order_relaxed));
+}
 
-	if (now_ns < l->state_ns)
+void link_dpdk_gone_set(struct link_dpdk *l, const char *format, ...)
+{
+	va_list arguments;
+
+	if (atomic_load(&l->gone))
 		return;
-	if (l->socket >= 0)
-		up = interface_up(l);
-	else
-		up = rte_eth_link_get_nowait(l->port, &state) == 0 &&
-		     state.link_status == RTE_ETH_LINK_UP;
-	link_dpdk_up_set(l, up);
-	l->state_ns = now_ns + STATE_NS;
+	va_start(arguments, format);
+	(void)vsnprintf(l->gone_why, sizeof(l->gone_why), format, arguments);
+	va_end(arguments);
+	atomic_store(&l->gone, true);
 }
 
 /* Housekeeping, then one burst. */
@@ -227,15 +213,27 @@ static bool port_up(struct link *link)
 
 static const char *port_gone(struct link *link)
 {
-	return port_of(link)->gone ? port_of(link)->interface : NULL;
+	return atomic_load(&port_of(link)->gone) ? port_of(link)->gone_why : NULL;
 }
 
 static const char *port_narrow(struct link *link, uint32_t *mtu)
 {
 	struct link_dpdk *l = port_of(link);
 
-	*mtu = l->interface_mtu;
+	*mtu = atomic_load(&l->interface_mtu);
 	return *mtu != 0 && *mtu < link->mtu ? l->interface : NULL;
+}
+
+/* A NIC's as they were told last: some drivers ask the kernel for them (looks.h). */
+static bool stats_get(struct link_dpdk *l, struct rte_eth_stats *stats)
+{
+	if (!l->driver->nic)
+		return rte_eth_stats_get(l->port, stats) == 0;
+	*stats = (struct rte_eth_stats){.imissed = atomic_load(&l->told.missed),
+					.rx_nombuf = atomic_load(&l->told.no_buffer),
+					.ierrors = atomic_load(&l->told.rx_errors),
+					.oerrors = atomic_load(&l->told.tx_errors)};
+	return true;
 }
 
 static void port_counters(struct link *link, struct link_counters *out)
@@ -249,7 +247,7 @@ static void port_counters(struct link *link, struct link_counters *out)
 		out->tx_dropped += l->driver->refused(l);
 	if (l->driver->missed != NULL)
 		out->rx_missed += l->driver->missed(l);
-	if (rte_eth_stats_get(l->port, &stats) != 0)
+	if (!stats_get(l, &stats))
 		return;
 	out->rx_missed += stats.imissed;
 	out->rx_no_buffer += stats.rx_nombuf;
@@ -268,7 +266,11 @@ static void port_destroy(struct link *link)
 {
 	struct link_dpdk *l = port_of(link);
 
+	if (l->looked_at)
+		looks_end(&l->look);
 	link_control_enter();
+	if (l->driver->stop != NULL)
+		l->driver->stop(l);
 	(void)rte_eth_dev_stop(l->port);
 	(void)rte_eth_dev_close(l->port);
 	if (l->device[0] != 0)
@@ -276,8 +278,7 @@ static void port_destroy(struct link *link)
 	if (l->driver->close != NULL)
 		l->driver->close(l);
 	link_control_leave();
-	if (l->socket >= 0)
-		close(l->socket);
+	link_look_close(l);
 	link_dpdk_free(l);
 }
 
@@ -361,6 +362,7 @@ static int port_setup(struct link_dpdk *l, const struct link_options *options)
 		conf.rxmode.mtu = options->mtu;
 		conf.rxmode.offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM |
 							       RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+		conf.intr_conf.rmv = (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
 	}
 	err = rte_eth_dev_configure(l->port, 1, 1, &conf);
 	if (err == 0)
@@ -441,12 +443,35 @@ int link_dpdk_new(struct link_dpdk **out, const struct link_options *options,
 	l->link.waits = link_facts(options->kind)->device == LINK_DEVICE_SOCKET;
 	snprintf(l->link.name, sizeof(l->link.name), "%s", options->name);
 	l->driver = drivers[options->kind];
-	l->socket = -1;
+	l->at.socket = l->at.netlink = -1;
 	err = pool_create(l, options, error);
 	if (err != 0)
 		free(l);
 	else
 		*out = l;
+	return err;
+}
+
+static void look_make(void *port)
+{
+	struct link_dpdk *l = port;
+
+	l->driver->look(l);
+}
+
+/* The first one at once: how it stands is known before anybody asks. */
+static int looking_begin(struct link_dpdk *l, char error[EAL_ERROR_MAX])
+{
+	int err;
+
+	look_make(l);
+	l->look = (struct look){.make = look_make, .context = l, .every = 1};
+	err = looks_begin(&l->look);
+	if (err != 0)
+		snprintf(error, EAL_ERROR_MAX,
+			 "link %s: no thread that looks at how its port stands: %s", l->link.name,
+			 strerror(-err));
+	l->looked_at = err == 0;
 	return err;
 }
 
@@ -479,14 +504,16 @@ int link_dpdk_create(struct link **out, const struct link_options *options,
 		link_dpdk_free(l);
 		return err;
 	}
-	if (interface) {
-		snprintf(l->interface, sizeof(l->interface), "%s", o.interface);
-		l->socket = link_kernel_open();
-		l->interface_index = link_kernel_index(l->socket, l->interface);
-	}
+	if (interface)
+		err = link_look_open(l, &o);
+	if (err != 0)
+		snprintf(error, EAL_ERROR_MAX, "interface %s: %s", o.interface, strerror(-err));
 	link_control_enter();
-	err = link_dpdk_start(l, &o, error);
+	if (err == 0)
+		err = link_dpdk_start(l, &o, error);
 	link_control_leave();
+	if (err == 0 && driver->look != NULL)
+		err = looking_begin(l, error);
 	if (err != 0)
 		port_destroy(&l->link);
 	else

@@ -1,11 +1,15 @@
 /*
  * What the files of a DPDK port share: link_dpdk.c (any port), link_NAME.c (what is particular to
- * one kind), link_kernel.c (the kernel's view of an interface).
+ * one kind), link_kernel.c (what the kernel says of an interface), link_look.c (whether it still
+ * says so).
  */
 #ifndef DATAPLANE_LINK_DPDK_H
 #define DATAPLANE_LINK_DPDK_H
 
 #include "dataplane/eal.h"
+#include "dataplane/looks.h"
+
+#include <stdatomic.h>
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -42,6 +46,10 @@ struct link_driver {
 		    char error[EAL_ERROR_MAX]);
 	/* Instead of rte_eth_dev_start; if it fails, close follows. */
 	int (*start)(struct link_dpdk *l, const struct link_options *options);
+	/* How the port stands: by looks.h's thread alone, and before it begins. */
+	void (*look)(struct link_dpdk *l);
+	/* Before the device is stopped, with link_control.h's lock held. */
+	void (*stop)(struct link_dpdk *l);
 	/* Before each burst that is received: the link's state, and what keeps it up. */
 	void (*poll)(struct link_dpdk *l, uint64_t now_ns);
 	/* When the device is gone, with link_control.h's lock held: what start made. */
@@ -66,19 +74,33 @@ extern const struct link_driver link_ring_driver;
 LINK_KINDS(LINK_DRIVER_DECLARE)
 #undef LINK_DRIVER_DECLARE
 
+/* A look's own. */
+struct link_interface {
+	int socket, netlink; /* ask the kernel; -1: none */
+	int index;           /* the name may be another's by now */
+	bool xdp;
+	uint32_t program; /* of XDP, as it was at the start; 0: none was seen yet */
+	uint32_t rounds, asked;
+};
+
 struct link_dpdk {
 	struct link link; /* first: a link is cast to its port */
 	const struct link_driver *driver;
 	uint16_t port;
 	bool up;
 	struct rte_mempool *pool;
-	uint64_t state_ns; /* when the link's state is read again */
-	int socket;        /* interface: asks the kernel for the interface's state; or -1 */
-	char interface[32];
-	int interface_index; /* the name may be another's by now */
-	bool gone;
-	uint32_t interface_mtu; /* as it was last told; 0: not yet */
-	void *own;              /* the driver's, from its start to its close */
+	char interface[32];       /* the kernel's, or the device */
+	struct link_interface at; /* the kernel's */
+	struct look look;
+	bool looked_at; /* looks_begin was called */
+	/* What a look found; of the sentence the first one counts, and it is there before gone. */
+	atomic_bool runs, gone;
+	char gone_why[384];
+	atomic_uint interface_mtu; /* as it was last told; 0: not yet */
+	struct {
+		atomic_uint_least64_t missed, no_buffer, rx_errors, tx_errors;
+	} told;    /* by a NIC */
+	void *own; /* the driver's, from its start to its close */
 	struct link_counters counters;
 	char device[32]; /* the name of a device that was plugged in for it; "": none */
 };
@@ -89,7 +111,11 @@ uint32_t link_slot_size(uint16_t mtu);
 /* Sets link state; counts changes. */
 void link_dpdk_up_set(struct link_dpdk *l, bool up);
 
-/* A port's poll, if its state is to be read now and then: from the kernel, or from its driver. */
+/* It is deaf for good, and why, as a whole sentence. Of one thread alone. */
+void link_dpdk_gone_set(struct link_dpdk *l, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* A port's poll, if it is looked at. */
 void link_dpdk_poll(struct link_dpdk *l, uint64_t now_ns);
 
 /* For who makes a port of his own: with a pool and without a device; gone again; and started. */
@@ -109,9 +135,16 @@ enum link_kernel_state { LINK_KERNEL_GONE, LINK_KERNEL_DOWN, LINK_KERNEL_RUNNING
 enum link_kernel_state link_kernel_state(int fd, int index);
 /* Of the interface that has this number now; 0: it is not told. */
 uint32_t link_kernel_mtu(int fd, int index);
+/* By how many its frames come; 0: its driver does not tell. */
+uint32_t link_kernel_queues(int fd, const char *interface);
 /* Its number, or -errno. */
 int link_kernel_index(int fd, const char *interface);
 /* The first of this process's sockets that `is` says yes to, a driver's that hides it; or -1. */
 int link_kernel_socket(bool (*is)(int fd, int interface), int interface);
+
+/* link_look.c: of the port's interface */
+int link_look_open(struct link_dpdk *l, const struct link_options *options);
+void link_look(struct link_dpdk *l);
+void link_look_close(struct link_dpdk *l);
 
 #endif

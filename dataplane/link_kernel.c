@@ -69,6 +69,22 @@ uint32_t link_kernel_mtu(int fd, int index)
 	return (uint32_t)request.ifr_mtu;
 }
 
+static bool channels_ask(int fd, const char *interface, struct ethtool_channels *c)
+{
+	struct ifreq request = {.ifr_data = (char *)c};
+
+	*c = (struct ethtool_channels){.cmd = ETHTOOL_GCHANNELS};
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	return ioctl(fd, SIOCETHTOOL, &request) == 0;
+}
+
+uint32_t link_kernel_queues(int fd, const char *interface)
+{
+	struct ethtool_channels c;
+
+	return channels_ask(fd, interface, &c) ? c.combined_count + c.rx_count : 0;
+}
+
 /*
  * Of an xdp port's interface: the driver's socket is bound to its first queue, and what the device
  * spreads over others goes to the kernel, unseen and uncounted. A driver that tells of no queues
@@ -76,12 +92,10 @@ uint32_t link_kernel_mtu(int fd, int index)
  */
 static int check_queues(int fd, const char *interface, char error[EAL_ERROR_MAX])
 {
-	struct ethtool_channels c = {.cmd = ETHTOOL_GCHANNELS};
-	struct ifreq request = {.ifr_data = (char *)&c};
+	struct ethtool_channels c;
 	uint32_t queues;
 
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
-	if (ioctl(fd, SIOCETHTOOL, &request) != 0)
+	if (!channels_ask(fd, interface, &c))
 		return 0;
 	queues = c.combined_count + c.rx_count;
 	if (queues <= 1)

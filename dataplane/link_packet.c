@@ -177,5 +177,6 @@ const struct link_driver link_packet_driver = {
 	.sent = sent,
 	.refused = refused,
 	.missed = missed,
+	.look = link_look,
 	.poll = poll,
 };

@@ -118,7 +118,7 @@ static int start(struct link_dpdk *l, const struct link_options *options)
 		free(x);
 		return err;
 	}
-	x->socket = link_kernel_socket(is_ours, l->interface_index);
+	x->socket = link_kernel_socket(is_ours, l->at.index);
 	l->own = x;
 	l->up = true;
 	return 0;
@@ -151,6 +151,7 @@ const struct link_driver link_xdp_driver = {
 	.start = start,
 	.close = end,
 	.missed = missed,
+	.look = link_look,
 	.poll = link_dpdk_poll,
 	.last_words = last_words_of,
 };

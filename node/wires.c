@@ -58,15 +58,12 @@ static void port_narrow(struct node *n, uint32_t i)
 /* F6: a node that is deaf must not say that it leads. */
 static void port_gone(struct node *n, uint32_t i)
 {
-	const char *interface = dp_get_port_gone(n->dp, i);
+	const char *why = dp_get_port_gone(n->dp, i);
 
-	if (!interface || n->failed)
+	if (!why || n->failed)
 		return;
 	n->failed = NODE_PORT_GONE;
-	snprintf(n->error, sizeof(n->error),
-		 "the interface %s was removed, and its port does not come back, not even with one "
-		 "of the same name: start again when the interface is there",
-		 interface);
+	snprintf(n->error, sizeof(n->error), "%s", why);
 }
 
 /* Who else uses the address: "" nobody. */

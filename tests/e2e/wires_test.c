@@ -220,6 +220,20 @@ static bool is_gone(void *context)
 	return kill(*(pid_t *)context, 0) != 0;
 }
 
+/* The frames of an xdp port come by a program on its interface, which anybody may take away. */
+static void F6_a_program_that_is_taken_away(struct cluster *c)
+{
+	uint32_t leader = cluster_wait_leader(c, 0);
+	pid_t pid = cluster_pid(c, leader);
+
+	cluster_lab(c, "exec -- ip link set n%u xdp off", leader);
+	require(c, wait_until(is_gone, &pid, CLUSTER_WAIT_MS), "n%u lives on, deaf", leader);
+	says(c, leader, NULL, "by which this node gets its frames, was taken away");
+	(void)cluster_wait_leader(c, leader);
+	cluster_lab(c, "restart %u", leader);
+	cluster_wait_equal(c);
+}
+
 /* What an operator does to a host that runs: each is told, and nobody is left deaf. */
 static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 {
@@ -279,6 +293,8 @@ static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 	require(&c, after.term == before.term && strcmp(after.role, "leader") == 0,
 		"n%u is %s in term %" PRIu64 ", and led in %" PRIu64, next, after.role, after.term,
 		before.term);
+	if (strcmp(link_name, "xdp") == 0)
+		F6_a_program_that_is_taken_away(&c);
 	cluster_down(&c);
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_bus_vdev.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -259,6 +260,52 @@ static void N8_no_device_is_probed_that_was_not_named(void **state)
 	assert_int_equal(rte_eth_dev_count_total(), 2);
 }
 
+/* DPDK's own, which a driver calls when its device tells of such a thing. */
+struct rte_eth_dev;
+struct rte_eth_dev *rte_eth_dev_allocated(const char *name);
+int rte_eth_dev_callback_process(struct rte_eth_dev *dev, enum rte_eth_event_type event,
+				 void *result);
+
+/*
+ * A NIC that is removed, or reset by its host, tells that once (F6). Here it is DPDK's null device:
+ * all but the device itself is what link pci does.
+ */
+static void F6_a_nic_that_is_gone_is_told(void **state)
+{
+	static const struct {
+		enum rte_eth_event_type event;
+		const char *why;
+	} is[] = {
+		{RTE_ETH_EVENT_INTR_RMV, "the device net_null0 was removed: "},
+		{RTE_ETH_EVENT_INTR_RESET, "the device net_null0 was reset, "},
+	};
+	const struct link_options o = {.kind = LINK_PCI,
+				       .name = "nic",
+				       .interface = "net_null0",
+				       .mtu = 1500,
+				       .pool_frames = FRAMES};
+	char error[EAL_ERROR_MAX] = "";
+	struct link_frame frame;
+	struct link *nic;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
+		assert_int_equal(rte_vdev_init("net_null0", "no-rx=1"), 0);
+		if (link_dpdk_create(&nic, &o, error) != 0)
+			fail_msg("%s", error);
+		assert_int_equal(nic->ops->rx(nic, 1, &frame, 1), 0);
+		assert_true(nic->ops->up(nic));
+		assert_null(nic->ops->gone(nic));
+		rte_eth_dev_callback_process(rte_eth_dev_allocated("net_null0"), is[i].event, NULL);
+		assert_non_null(nic->ops->gone(nic));
+		assert_non_null(strstr(nic->ops->gone(nic), is[i].why));
+		assert_int_equal(nic->ops->rx(nic, 1, &frame, 1), 0);
+		assert_false(nic->ops->up(nic));
+		nic->ops->destroy(nic);
+		(void)rte_vdev_uninit("net_null0");
+	}
+}
+
 int main(void)
 {
 	/* The last one takes the link with it. */
@@ -268,6 +315,7 @@ int main(void)
 		cmocka_unit_test(N3_what_is_not_one_whole_segment_is_counted_and_given_back),
 		cmocka_unit_test(N2_a_tag_that_was_taken_out_is_counted_as_one),
 		cmocka_unit_test(N5_a_device_vouches_for_each_checksum),
+		cmocka_unit_test(F6_a_nic_that_is_gone_is_told),
 		cmocka_unit_test(N3_the_dataplane_never_sees_them),
 	};
 

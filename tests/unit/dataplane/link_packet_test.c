@@ -13,15 +13,20 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,6 +143,47 @@ static void send_frames(uint32_t first, uint32_t count, uint32_t size)
 	}
 }
 
+/*
+ * The kernel's lock of all networking is others' for as long as they like (V19): here it is held
+ * against whoever asks about an interface. The loop goes on, and has asked nothing.
+ */
+static atomic_bool held, waits;
+static atomic_uint asked_by_loop;
+
+static void asked(void)
+{
+	if (gettid() == getpid()) {
+		asked_by_loop++;
+		return;
+	}
+	waits = held;
+	while (held)
+		(void)poll(NULL, 0, 1);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	if (request >> 8 == SIOCGIFNAME >> 8)
+		asked();
+	return (int)syscall(SYS_ioctl, fd, request, argument);
+}
+
+ssize_t send(int fd, const void *data, size_t size, int flags)
+{
+	struct sockaddr_storage at = {0};
+	socklen_t at_size = sizeof(at);
+
+	if (getsockname(fd, (struct sockaddr *)&at, &at_size) == 0 && at.ss_family == AF_NETLINK)
+		asked();
+	return sendto(fd, data, size, flags, NULL, 0);
+}
+
 /* One turn of a loop that has nothing to send. */
 static void turn(uint64_t passed_ns)
 {
@@ -176,6 +222,7 @@ static uint64_t dropped(void)
 static int end(void **state)
 {
 	(void)state;
+	held = false;
 	if (port)
 		port->ops->destroy(port);
 	port = NULL;
@@ -390,6 +437,34 @@ static void N5_a_checksum_that_was_left_out_is_known(void **state)
 	close(raw);
 }
 
+static void V19_the_loop_asks_the_kernel_nothing(void **state)
+{
+	uint64_t until_ns = clock_now() + HANGS_SECONDS * CLOCK_S;
+
+	(void)state;
+	veth_make("la", "lb");
+	far_end = socket_on("lb");
+	port_open("la");
+	asked_by_loop = 0;
+	held = true;
+	while (!waits && clock_now() < until_ns)
+		turn(SHORT_NS);
+	assert_true(waits);
+	/* It sends, whatever became of the interface, for nobody could tell yet. */
+	send_frames(0, 1, SMALL);
+	turn(LONG_NS);
+	assert_int_equal(arrived(), 0);
+	IP("link", "set", "lb", "down");
+	assert_int_equal(dropped(), 0);
+	turn(LONG_NS);
+	assert_true(port->ops->up(port));
+	held = false;
+	while (port->ops->up(port) && clock_now() < until_ns)
+		turn(LONG_NS);
+	assert_false(port->ops->up(port));
+	assert_int_equal(asked_by_loop, 0);
+}
+
 static int stop(void **state)
 {
 	(void)state;
@@ -406,6 +481,7 @@ int main(void)
 		TEST(V27_a_frame_too_large_for_the_other_end_holds_others_up_for_a_moment),
 		TEST(N18_the_loop_does_not_wait_and_what_waits_is_sent_without_more),
 		TEST(N5_a_checksum_that_was_left_out_is_known),
+		TEST(V19_the_loop_asks_the_kernel_nothing),
 	};
 
 	if (unshare(CLONE_NEWNET) != 0) {

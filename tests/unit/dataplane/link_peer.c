@@ -1,7 +1,8 @@
 /*
  * One end of a real link as a process: see link_peer.h.
  *
- * It prints "ready" when its port is open, "up" and "down" as the link changes; a ping of a number
+ * It prints "ready" when its port is open, "up" and "down" as the link changes, "gone" and why when
+ * it is deaf for good; a ping of a number
  * of frames prints "result ..." at its end.
  */
 #include "tests/unit/dataplane/link_peer.h"
@@ -65,7 +66,12 @@ static bool is_ours(const struct link_frame *f)
 
 static void say_changes(struct link *l, bool *up)
 {
+	static bool told;
 	bool now = l->ops->up(l);
+	const char *why = l->ops->gone ? l->ops->gone(l) : NULL;
+	if (why && !told)
+		printf("gone %s\n", why);
+	told = why != NULL;
 	if (now == *up)
 		return;
 	*up = now;

@@ -334,6 +334,7 @@ static void N18_xdp_starts_again_where_it_was_killed(void **state)
 	struct peer ping = start("ping", "xdp", "qb", "client", "0");
 	for (int round = 0; round < 2; round++) {
 		struct peer echo = start("echo", "xdp", "qa", "client", "0");
+		wait_for(&echo, "ready");
 		wait_for(&ping, "first");
 		kill_hard(&echo);
 	}
@@ -386,6 +387,70 @@ static void F23_xdp_refuses_an_interface_of_several_queues(void **state)
 	set_queues("q4", at + strlen(command));
 	assert_int_equal(link_interface_check(&o, error), 0);
 	assert_int_equal(IP("link", "del", "q4"), 0);
+}
+
+/* What is taken away from a port that runs: it is deaf, and says so (F6). */
+static void F6_xdp_without_its_program_is_deaf_for_good(void **state)
+{
+	(void)state;
+	need(interfaces && huge_pages);
+	struct peer echo = start("echo", "xdp", "qa", "client", "0");
+	wait_for(&echo, "up");
+	assert_int_equal(IP("link", "set", "qa", "xdp", "off"), 0);
+	wait_for(&echo, "gone the XDP program of interface qa");
+	kill_hard(&echo);
+	echo = start("echo", "xdp", "qa", "client", "0");
+	wait_for(&echo, "up");
+	kill_hard(&echo);
+}
+
+static void F6_F23_xdp_whose_interface_gets_more_queues_is_deaf_for_good(void **state)
+{
+	(void)state;
+	need(interfaces && huge_pages);
+	assert_int_equal(
+		IP("link", "add", "q6", "numrxqueues", "4", "type", "veth", "peer", "name", "q7"),
+		0);
+	set_queues("q6", "rx 1");
+	assert_int_equal(IP("link", "set", "q6", "up"), 0);
+	assert_int_equal(IP("link", "set", "q7", "up"), 0);
+	struct peer echo = start("echo", "xdp", "q6", "client", "0");
+	wait_for(&echo, "up");
+	set_queues("q6", "rx 4");
+	wait_for(&echo, "gone the frames of interface q6 come by 4 queues");
+	kill_hard(&echo);
+	set_queues("q6", "rx 1");
+	echo = start("echo", "xdp", "q6", "client", "0");
+	wait_for(&echo, "up");
+	kill_hard(&echo);
+	assert_int_equal(IP("link", "del", "q6"), 0);
+}
+
+/* With another address of its own an interface hears the former one only if it hears all. */
+static void F6_an_interface_that_gets_another_mac_address(void **state)
+{
+	(void)state;
+	need(interfaces);
+	assert_int_equal(IP("link", "add", "q8", "address", "02:00:00:00:00:08", "type", "veth",
+			    "peer", "name", "q9"),
+			 0);
+	assert_int_equal(IP("link", "set", "q9", "up"), 0);
+	assert_int_equal(IP("link", "set", "q8", "promisc", "on", "up"), 0);
+	struct peer echo = start("echo", "packet", "q8", "client", "0");
+	wait_for(&echo, "up");
+	assert_int_equal(IP("link", "set", "q8", "address", "02:00:00:00:00:09"), 0);
+	assert_int_equal(IP("link", "set", "q8", "down"), 0);
+	wait_for(&echo, "down");
+	assert_int_equal(IP("link", "set", "q8", "up"), 0);
+	wait_for(&echo, "up");
+	assert_int_equal(IP("link", "set", "q8", "promisc", "off"), 0);
+	wait_for(&echo, "gone the MAC address of interface q8 was changed from 02:00:00:00:00:08 "
+			"to 02:00:00:00:00:09");
+	kill_hard(&echo);
+	echo = start("echo", "packet", "q8", "client", "0");
+	wait_for(&echo, "up");
+	kill_hard(&echo);
+	assert_int_equal(IP("link", "del", "q8"), 0);
 }
 
 static unsigned long huge_pages_free(void)
@@ -441,6 +506,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(xdp_round_trip_and_nothing_reaches_the_kernel, teardown),
 		cmocka_unit_test_teardown(N18_xdp_starts_again_where_it_was_killed, teardown),
 		cmocka_unit_test(F23_xdp_refuses_an_interface_of_several_queues),
+		cmocka_unit_test_teardown(F6_xdp_without_its_program_is_deaf_for_good, teardown),
+		cmocka_unit_test_teardown(
+			F6_F23_xdp_whose_interface_gets_more_queues_is_deaf_for_good, teardown),
+		cmocka_unit_test_teardown(F6_an_interface_that_gets_another_mac_address, teardown),
 	};
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	return cmocka_run_group_tests(tests, setup, NULL);
