@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { WATCH_MS = 10 * 1000 /* an interface's address is looked at so often */ };
+
 static uint32_t prefix_length(const struct sockaddr *mask)
 {
 	struct sockaddr_in in = {0};
@@ -25,13 +27,13 @@ static uint32_t prefix_length(const struct sockaddr *mask)
 }
 
 /* A label, such as eth0:1, names an address of eth0. */
-bool claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX], uint32_t *prefix)
+int claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX], uint32_t *prefix)
 {
 	struct ifaddrs *all;
 	bool found = false;
 
 	if (getifaddrs(&all) != 0)
-		return false;
+		return -errno;
 	for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
 		struct sockaddr_in in;
 
@@ -47,6 +49,48 @@ bool claim_kernel_has(uint32_t address, char interface[CLAIM_TEXT_MAX], uint32_t
 	}
 	freeifaddrs(all);
 	return found;
+}
+
+static void watch_look(void *context)
+{
+	struct claim_watch *w = context;
+	char interface[CLAIM_TEXT_MAX] = "";
+	uint32_t prefix;
+
+	if (claim_kernel_has(w->address, interface, &prefix) < 0 ||
+	    strcmp(interface, w->interface) == 0)
+		return;
+	(void)pthread_mutex_lock(&w->lock);
+	memcpy(w->interface, interface, sizeof(w->interface));
+	(void)pthread_mutex_unlock(&w->lock);
+	atomic_fetch_add(&w->changes, 1);
+}
+
+int claim_watch_begin(struct claim_watch *w, uint32_t address)
+{
+	*w = (struct claim_watch){
+		.look = {.make = watch_look, .context = w, .every = WATCH_MS / LOOKS_MS},
+		.address = address,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	return looks_begin(&w->look);
+}
+
+bool claim_watch_news(struct claim_watch *w, char interface[CLAIM_TEXT_MAX])
+{
+	uint32_t changes = atomic_load(&w->changes);
+
+	if (changes == w->seen || pthread_mutex_trylock(&w->lock) != 0)
+		return false;
+	memcpy(interface, w->interface, CLAIM_TEXT_MAX);
+	(void)pthread_mutex_unlock(&w->lock);
+	w->seen = changes;
+	return true;
+}
+
+void claim_watch_end(struct claim_watch *w)
+{
+	looks_end(&w->look);
 }
 
 static void say_waiting(struct journal *journal, const struct link *link, bool over)
@@ -92,18 +136,26 @@ int claim_address(const struct dp_options *dp, bool wire, bool (*goes_on)(void),
 	char text[INET_ADDRSTRLEN], interface[CLAIM_TEXT_MAX];
 	struct link_mac m;
 	uint32_t prefix;
-	int err = 0;
+	int err;
 
 	inet_ntop(AF_INET, &in, text, sizeof(text));
 	if (!wire)
 		return 0;
-	if (claim_kernel_has(dp->address, interface, &prefix)) {
+	err = claim_kernel_has(dp->address, interface, &prefix);
+	if (err < 0)
+		journal_write(journal, JOURNAL_WARN, "address_unknown",
+			      "error=\"%s\" why=\"whether an interface of this host has "
+			      "network.address is not to be learned now: it is looked at again "
+			      "every ten seconds\"",
+			      strerror(-err));
+	if (err > 0) {
 		journal_fail(journal,
 			     "network.address %s: interface %s of this host has it, and the kernel "
 			     "would answer for it: ip address del %s/%u dev %s, or set another",
 			     text, interface, text, prefix, interface);
 		return -EADDRINUSE;
 	}
+	err = 0;
 	for (uint32_t i = 0; !err && i < dp->link_count; i++)
 		err = wire_ask(dp->link[i], dp->address, goes_on, journal, &m);
 	if (err == -EADDRINUSE)

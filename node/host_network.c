@@ -135,11 +135,19 @@ void host_address(const struct config *c, struct host_finding *f)
 	struct in_addr in = {.s_addr = htonl(c->address)};
 	char text[INET_ADDRSTRLEN], interface[CLAIM_TEXT_MAX];
 	uint32_t prefix;
+	int has;
 
 	if (ports_for_each_peer(c))
 		return;
 	inet_ntop(AF_INET, &in, text, sizeof(text));
-	if (claim_kernel_has(c->address, interface, &prefix))
+	has = claim_kernel_has(c->address, interface, &prefix);
+	if (has < 0)
+		host_doubtful(
+			f,
+			"network.address: %s: whether an interface of this host has it is not "
+			"to be learned: %s",
+			text, strerror(-has));
+	else if (has)
 		host_wrong(f,
 			   "network.address: %s: interface %s of this host has it, and the kernel "
 			   "would answer for it: ip address del %s/%u dev %s, or set another",

@@ -30,8 +30,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* An interface's address is looked at so often: the kernel's answer takes some microseconds. */
-#define ADDRESS_NS (10 * CLOCK_S)
 #define HTTP_NS (10 * CLOCK_S)
 
 const char *argp_program_version = "quoind " QUOIN_VERSION;
@@ -48,7 +46,8 @@ struct quoind {
 	struct journal *journal;
 	struct notify notify;
 	struct fault_rules faults;
-	uint64_t address_ns; /* when it is looked at next */
+	struct claim_watch address;
+	bool address_watched;
 	struct node_options options;
 	uint64_t salt; /* of the store */
 	struct calls *calls;
@@ -230,6 +229,17 @@ static int start_metrics(struct quoind *q)
 	return err;
 }
 
+static int start_watch(struct quoind *q)
+{
+	int error = claim_watch_begin(&q->address, q->config.address);
+
+	if (error)
+		journal_fail(q->journal, "no thread that looks at network.address: %s",
+			     strerror(-error));
+	q->address_watched = !error;
+	return error;
+}
+
 static int start(struct quoind *q)
 {
 	uint64_t seed[3];
@@ -255,6 +265,8 @@ static int start(struct quoind *q)
 	if (!error)
 		error = claim_address(&q->options.dp, !ports_for_each_peer(&q->config), goes_on,
 				      q->journal);
+	if (!error && !ports_for_each_peer(&q->config))
+		error = start_watch(q);
 	if (!error)
 		error = start_node(q);
 	return error;
@@ -270,6 +282,8 @@ static void finish(struct quoind *q)
 		metrics_http_stop(q->http);
 	if (q->exchange)
 		metrics_exchange_destroy(q->exchange);
+	if (q->address_watched)
+		claim_watch_end(&q->address);
 	ports_stop();
 }
 
@@ -285,16 +299,12 @@ static void descriptors_raise(void)
 }
 
 /* The kernel's end of the node's own interface is not on the wire: only this host sees it. */
-static void address_watch(struct quoind *q, uint64_t now_ns)
+static void address_watch(struct quoind *q)
 {
-	char interface[CLAIM_TEXT_MAX] = "";
-	uint32_t prefix;
+	char interface[CLAIM_TEXT_MAX];
 
-	if (now_ns < q->address_ns || ports_for_each_peer(&q->config))
-		return;
-	q->address_ns = now_ns + ADDRESS_NS;
-	(void)claim_kernel_has(q->config.address, interface, &prefix);
-	node_address_taken(q->node, interface);
+	if (q->address_watched && claim_watch_news(&q->address, interface))
+		node_address_taken(q->node, interface);
 }
 
 /* F14: it waits for one, and somebody should know. */
@@ -341,7 +351,7 @@ static int run(struct quoind *q)
 		error = node_poll(q->node, now);
 		if (error)
 			break;
-		address_watch(q, now);
+		address_watch(q);
 		http_watch(q, now);
 		tell(q, now);
 		if (signals_stops() && !node_stopping(q->node)) {

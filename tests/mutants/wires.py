@@ -46,4 +46,9 @@ WIRES = [
      "err = rte_eth_dev_callback_register(l->port, RTE_ETH_EVENT_INTR_RESET, deaf, l);",
      "err = 0;",
      ["unit-dataplane-link_frames"]),
+    ("untold-is-no", "F7: an address that the kernel does not tell of is not one that nobody has",
+     "node/claim.c",
+     "if (claim_kernel_has(w->address, interface, &prefix) < 0 ||",
+     "if (claim_kernel_has(w->address, interface, &prefix) < -4095 ||",
+     ["unit-node-claim"]),
 ]
