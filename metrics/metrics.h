@@ -69,7 +69,7 @@ struct metrics_process {
 };
 
 /* The table as data, for those that walk it. */
-enum metrics_kind { METRICS_COUNTER, METRICS_GAUGE, METRICS_UNTYPED };
+enum metrics_kind { METRICS_COUNTER, METRICS_LOSS, METRICS_GAUGE, METRICS_UNTYPED };
 
 struct metrics_row {
 	size_t offset;

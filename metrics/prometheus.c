@@ -14,6 +14,7 @@ static const char *kind_name(enum metrics_kind kind)
 {
 	switch (kind) {
 	case METRICS_COUNTER:
+	case METRICS_LOSS:
 		return "counter";
 	case METRICS_GAUGE:
 		return "gauge";

@@ -10,6 +10,7 @@
  * have seconds and bytes. Rows of one name stand together. Where etcd has the notion, the name and
  * the meaning are etcd's; what is quoin's own begins with quoin_.
  *
+ * LOSS is a counter of frames that did not get through: quoinctl status adds them up (F11).
  * UNTYPED is for those of etcd's names that break the rules for the names of their type.
  */
 #ifndef METRICS_TABLE_H
@@ -152,12 +153,12 @@
 	X(rx_bytes, COUNTER, 1, "rx_bytes", "quoin_port_received_bytes_total", "port", "Bytes received.") \
 	X(tx_frames, COUNTER, 1, "tx_frames", "quoin_port_sent_frames_total", "port", "Frames sent.") \
 	X(tx_bytes, COUNTER, 1, "tx_bytes", "quoin_port_sent_bytes_total", "port", "Bytes sent.") \
-	X(rx_missed, COUNTER, 1, "rx_missed", "quoin_port_rx_missed_total", "port", "Frames for which the device had no room.") \
-	X(rx_no_buffer, COUNTER, 1, "rx_no_buffer", "quoin_port_rx_no_buffer_total", "port", "Frames for which the pool had no buffer.") \
-	X(rx_segmented, COUNTER, 1, "rx_segmented", "quoin_port_rx_segmented_total", "port", "Frames dropped for having several segments, or none.") \
-	X(rx_tagged, COUNTER, 1, "rx_tagged", "quoin_port_rx_tagged_total", "port", "Frames dropped for a VLAN tag that the kernel or the device had taken out of them.") \
-	X(rx_errors, COUNTER, 1, "rx_errors", "quoin_port_rx_errors_total", "port", "Frames that arrived damaged.") \
-	X(tx_dropped, COUNTER, 1, "tx_dropped", "quoin_port_tx_dropped_total", "port", "Frames that the device refused, or that its link was down for.") \
+	X(rx_missed, LOSS, 1, "rx_missed", "quoin_port_rx_missed_total", "port", "Frames for which the device had no room.") \
+	X(rx_no_buffer, LOSS, 1, "rx_no_buffer", "quoin_port_rx_no_buffer_total", "port", "Frames for which the pool had no buffer.") \
+	X(rx_segmented, LOSS, 1, "rx_segmented", "quoin_port_rx_segmented_total", "port", "Frames dropped for having several segments, or none.") \
+	X(rx_tagged, LOSS, 1, "rx_tagged", "quoin_port_rx_tagged_total", "port", "Frames dropped for a VLAN tag that the kernel or the device had taken out of them.") \
+	X(rx_errors, LOSS, 1, "rx_errors", "quoin_port_rx_errors_total", "port", "Frames that arrived damaged.") \
+	X(tx_dropped, LOSS, 1, "tx_dropped", "quoin_port_tx_dropped_total", "port", "Frames that the device refused, or that its link was down for.") \
 	X(link_changes, COUNTER, 1, "link_changes", "quoin_port_link_changes_total", "port", "Times that the link went up or down.") \
 	X(buffers_free, GAUGE, 1, "buffers_free", "quoin_port_free_buffers", "port", "Buffers free in the port's pool.")
 

@@ -3,6 +3,7 @@
  * does not answer has a line all the same, with why, and what the others know of it. An endpoint
  * that does not answer and that nobody knows is no member: it may be one that has its line.
  */
+#include "metrics/metrics.h"
 #include "tools/quoinctl/lines.h"
 #include "tools/quoinctl/members.h"
 
@@ -91,19 +92,20 @@ static bool lag_of(const struct overview *o, const struct member *m, uint64_t *o
 	return member_answered(m) || (m->match[0] >= '0' && m->match[0] <= '9');
 }
 
-/* A counter of a line of pairs. */
+/* Of a port's line of pairs. */
 static uint64_t port_losses(const char *pairs, size_t size)
 {
-	static const char *const names[] = {
-		" rx_missed=", " rx_no_buffer=", " rx_segmented=", " rx_errors=", " tx_dropped="};
-	char text[MEMBER_LINE];
+	char text[MEMBER_LINE], name[64];
 	uint64_t sum = 0;
 
 	snprintf(text, sizeof(text), "%.*s", (int)size, pairs);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *at = strstr(text, names[i]);
+	for (size_t i = 0; i < metrics_port_values.count; i++) {
+		const struct metrics_row *row = &metrics_port_values.row[i];
+		const char *at;
 
-		sum += at ? strtoull(at + strlen(names[i]), NULL, 10) : 0;
+		snprintf(name, sizeof(name), " %s=", row->key);
+		at = row->kind == METRICS_LOSS ? strstr(text, name) : NULL;
+		sum += at ? strtoull(at + strlen(name), NULL, 10) : 0;
 	}
 	return sum;
 }

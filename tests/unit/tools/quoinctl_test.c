@@ -290,6 +290,16 @@ static void endpoint_status_as_fields(void **state)
 	assert_memory_equal(output, expected, strlen(expected));
 }
 
+/* One of the first cause, ten of the second, and so on; what is no loss is not among them. */
+static void F11_each_loss_of_a_port_is_in_the_sum(void **state)
+{
+	(void)state;
+	set_endpoints(node[2].local);
+	run("status");
+	if (!strstr(output, " 111111 (port) "))
+		fail_msg("%s", output);
+}
+
 /* On shared memory a member is asked by its socket, and one that is elsewhere is not asked. */
 static void F21_no_socket_answers_and_there_is_no_other_way(void **state)
 {
@@ -464,6 +474,7 @@ int main(int argc, char **argv)
 		CTL_TEST(an_unhealthy_endpoint),
 		CTL_TEST(endpoint_status),
 		CTL_TEST(endpoint_status_as_fields),
+		CTL_TEST(F11_each_loss_of_a_port_is_in_the_sum),
 		CTL_TEST(F21_no_socket_answers_and_there_is_no_other_way),
 		CTL_TEST(tables_are_etcdctls),
 		CTL_TEST(the_next_endpoint_is_asked),
