@@ -137,6 +137,13 @@ static void F8_closed_descriptors_are_nobody_elses(void **state)
 	ctl(&p, "put key < /", 1, "standard input: Is a directory");
 	ctl(&p, "put key < /dev/null", 2, "put command needs 1 argument and input from stdin");
 	ctl(&p, "get key", 0, "value");
+	/* What was done and cannot be shown is not what was not done: 1 would have it put again. */
+	ctl(&p, "put key other > /dev/full", 3, "No space left on device: it was done, and ");
+	ctl(&p, "get key", 0, "other");
+	ctl(&p, "get key > /dev/full", 1, "standard output: No space left on device");
+	ctl(&p, "del key >&-", 3, "Bad file descriptor: it was done, and ");
+	ctl(&p, "get key -w json", 0, "\"revision\":4,\"raft_term\":1}}"); /* nothing is there */
+	ctl(&p, "put \"\" x > /dev/full", 1, "key is not provided");
 	assert_int_equal(kill(p.pid, SIGTERM), 0);
 	process_must_exit(&p, 0);
 	process_remove(&p);

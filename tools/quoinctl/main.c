@@ -17,15 +17,16 @@ const char *argp_program_version = "quoinctl " QUOIN_VERSION;
 struct command {
 	const char *name;     /* one word, or two */
 	unsigned int options; /* that it takes beside those of all */
+	bool changes;         /* something in the cluster or of a member */
 	bool endpoints;       /* asks each of them: has a form as table and as fields */
 	int (*run)(const struct options *options); /* an exit status */
 	struct admin admin;                        /* instead of run */
 };
 
 static const struct command commands[] = {
-	{.name = "put", .run = command_put},
+	{.name = "put", .changes = true, .run = command_put},
 	{.name = "get", .options = OPTIONS_GET, .run = command_get},
-	{.name = "del", .options = OPTIONS_RANGE, .run = command_delete},
+	{.name = "del", .options = OPTIONS_RANGE, .changes = true, .run = command_delete},
 	{.name = "endpoint health",
 	 .options = OPTION_CLUSTER,
 	 .endpoints = true,
@@ -36,6 +37,7 @@ static const struct command commands[] = {
 	 .run = command_status},
 	{.name = "status", .endpoints = true, .run = command_overview},
 	{.name = "formation reset",
+	 .changes = true,
 	 .admin = {WIRE_RESET, "its directory is fresh",
 		   "it has a term or an entry, so others may rest on what it holds"}},
 };
@@ -193,6 +195,20 @@ static int run(const struct command *command, const struct options *options)
 	return status;
 }
 
+/*
+ * Output that could not be shown is not a success; nor was nothing done, if there was something to
+ * do: whoever reads that would have it done again.
+ */
+static int shown(const struct command *command, int status)
+{
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || status != EXIT_ANSWERED)
+		return status;
+	if (!command->changes)
+		return complain(EXIT_FAILED, "standard output: %s", strerror(errno));
+	return complain(EXIT_UNCERTAIN, "standard output: %s: it was done, and cannot be shown",
+			strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	static struct parsed p = {.options.timeout_ns = 5000000000u};
@@ -211,8 +227,5 @@ int main(int argc, char **argv)
 		status = run(command, &p.options);
 	for (uint32_t i = 0; i < p.options.endpoint_count; i++)
 		endpoint_close(p.options.endpoint[i]);
-	/* Output that could not be shown is not a success. */
-	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_ANSWERED)
-		status = complain(EXIT_FAILED, "standard output: %s", strerror(errno));
-	return status;
+	return shown(command, status);
 }

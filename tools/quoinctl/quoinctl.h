@@ -17,7 +17,7 @@ enum quoinctl_exits {
 	EXIT_ANSWERED = EXITS_DONE,
 	EXIT_FAILED = EXITS_FAILED,
 	EXIT_MISUSED = EXITS_USAGE,
-	EXIT_UNCERTAIN = 3, /* a command that may have been done */
+	EXIT_UNCERTAIN = 3, /* a command that may have been done, or was, unseen */
 };
 
 enum {
