@@ -14,6 +14,9 @@ __attribute__((format(printf, 2, 3))) void host_doubtful(struct host_finding *f,
 __attribute__((format(printf, 2, 3))) void host_wrong(struct host_finding *f, const char *format,
 						      ...);
 
+/* host_finding.c: whether this process has a capability. */
+bool host_may(int capability);
+
 /* An empty text means that there was nothing to look at. host_machine.c: */
 void host_cpus(const struct config *c, struct host_finding *f);
 void host_memory(const struct config *c, struct host_finding *f);

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -91,16 +90,6 @@ void host_link(const struct config *c, struct host_finding *f)
 	}
 }
 
-static bool may(int capability)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-
-	if (syscall(__NR_capget, &header, data) != 0)
-		return true; /* not to be told: the start will */
-	return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
-}
-
 void host_link_rights(const struct config *c, struct host_finding *f)
 {
 	static const struct {
@@ -119,7 +108,7 @@ void host_link_rights(const struct config *c, struct host_finding *f)
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		size_t used = strlen(missing);
 
-		if (needs[i].kind == c->link && !may(needs[i].capability))
+		if (needs[i].kind == c->link && !host_may(needs[i].capability))
 			snprintf(missing + used, sizeof(missing) - used, "%s%s", used ? ", " : "",
 				 needs[i].name);
 	}

@@ -4,7 +4,9 @@
  */
 #include "node/host_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,16 +47,99 @@ static void link_of(char out[64], const char *root, const char *pci, const char 
 	snprintf(out, 64, "%.63s", last ? last + 1 : to);
 }
 
-/* By these DPDK drives a NIC beside the kernel. */
-static bool stays_with(const char *driver)
+/* By these DPDK drives a NIC beside the kernel, and a module more gives it the device for that. */
+static const struct {
+	const char *driver, *module;
+} beside[] = {{"mlx5_core", "mlx5_ib"}, {"mlx4_core", "mlx4_ib"}, {"mana", "mana_ib"}};
+
+static const char *module_beside(const char *driver)
 {
-	return !strcmp(driver, "mlx5_core") || !strcmp(driver, "mlx4_core") ||
-	       !strcmp(driver, "mana");
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
+		if (!strcmp(driver, beside[i].driver))
+			return beside[i].module;
+	return NULL;
+}
+
+/* The name of the first of what a directory of the device's has; "": there is none. */
+static void first_in(char out[64], const char *root, const char *pci, const char *name)
+{
+	char path[NIC_PATH_MAX];
+	const struct dirent *entry;
+	DIR *directory;
+
+	path_of(path, root, pci, name);
+	out[0] = '\0';
+	directory = opendir(path);
+	while (directory && !out[0] && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.')
+			snprintf(out, 64, "%.63s", entry->d_name);
+	if (directory)
+		closedir(directory);
 }
 
 static bool may_open(const char *path)
 {
 	return access(path, R_OK | W_OK) == 0;
+}
+
+static void not_usable(const char *pci, const char *path, int error, struct host_finding *f)
+{
+	host_wrong(f, "network.pci: %s: this process may not use %s: %s: chown it to quoind's user",
+		   pci, path, strerror(error));
+}
+
+/*
+ * Without an IOMMU a driver tells the NIC where memory really is, which the kernel tells nobody but
+ * who has CAP_SYS_ADMIN; and the file that stands for none takes CAP_SYS_RAWIO.
+ */
+static bool may_without_iommu(const char *pci, bool raw, struct host_finding *f)
+{
+	if (host_may(CAP_SYS_ADMIN) && (!raw || host_may(CAP_SYS_RAWIO)))
+		return true;
+	host_wrong(
+		f,
+		"network.pci: %s is used without an IOMMU, which takes CAP_SYS_ADMIN%s, and this "
+		"process does not have that: run it as root, or set intel_iommu=on on the "
+		"kernel's command line and vfio-pci as its driver_override",
+		pci, raw ? " and CAP_SYS_RAWIO" : "");
+	return false;
+}
+
+static void look_uio(const char *root, const char *pci, const char *driver, struct host_finding *f)
+{
+	char uio[64], path[NIC_PATH_MAX];
+
+	first_in(uio, root, pci, "uio");
+	snprintf(path, sizeof(path), "%s/dev/%s", root, uio[0] ? uio : "uio");
+	if (!may_open(path)) {
+		not_usable(pci, path, errno, f);
+		return;
+	}
+	path_of(path, root, pci, "config");
+	if (!may_open(path))
+		not_usable(pci, path, errno, f);
+	else if (may_without_iommu(pci, false, f))
+		host_good(f, "%s, with the kernel's driver %s, by %s", pci, driver, uio);
+}
+
+static void look_verbs(const char *root, const char *pci, const char *driver,
+		       struct host_finding *f)
+{
+	char verbs[64], path[NIC_PATH_MAX];
+
+	first_in(verbs, root, pci, "infiniband_verbs");
+	if (!verbs[0]) {
+		host_wrong(f,
+			   "network.pci: %s has no device in /dev/infiniband, by which DPDK drives "
+			   "it beside %s: modprobe %s, and ib_uverbs",
+			   pci, driver, module_beside(driver));
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/dev/infiniband/%s", root, verbs);
+	if (!may_open(path))
+		not_usable(pci, path, errno, f);
+	else
+		host_good(f, "%s, beside the kernel's driver %s, by %s", pci, driver, verbs);
 }
 
 /* The group's file; without an IOMMU, where that is allowed, it has another name. */
@@ -73,8 +158,13 @@ static void look_vfio(const char *root, const char *pci, struct host_finding *f)
 	}
 	snprintf(other, sizeof(other), "%s/dev/vfio/noiommu-%s", root, group);
 	snprintf(path, sizeof(path), "%s/dev/vfio/%s", root, group);
-	if (may_open(path) || may_open(other)) {
+	if (may_open(path)) {
 		host_good(f, "%s, with vfio-pci, group %s", pci, group);
+		return;
+	}
+	if (may_open(other)) {
+		if (may_without_iommu(pci, true, f))
+			host_good(f, "%s, with vfio-pci, group %s, without an IOMMU", pci, group);
 		return;
 	}
 	error = errno;
@@ -82,8 +172,7 @@ static void look_vfio(const char *root, const char *pci, struct host_finding *f)
 		snprintf(path, sizeof(path), "%s", other);
 	else if (access(path, F_OK) == 0 && !may_open(path))
 		error = errno;
-	host_wrong(f, "network.pci: %s: this process may not use %s: %s: chown it to quoind's user",
-		   pci, path, strerror(error));
+	not_usable(pci, path, error, f);
 }
 
 void host_nic(const char *root, const char *pci, struct host_finding *f)
@@ -106,9 +195,10 @@ void host_nic(const char *root, const char *pci, struct host_finding *f)
 	link_of(driver, root, pci, "driver");
 	if (!strcmp(driver, "vfio-pci"))
 		look_vfio(root, pci, f);
-	else if (stays_with(driver) || !strcmp(driver, "igb_uio") ||
-		 !strcmp(driver, "uio_pci_generic"))
-		host_good(f, "%s, with the kernel's driver %s", pci, driver);
+	else if (module_beside(driver))
+		look_verbs(root, pci, driver, f);
+	else if (!strcmp(driver, "igb_uio") || !strcmp(driver, "uio_pci_generic"))
+		look_uio(root, pci, driver, f);
 	else if (driver[0])
 		host_wrong(f,
 			   "network.pci: the kernel's driver %s has %s: DPDK takes it from "

@@ -8,10 +8,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PCI "0000:01:00.0"
@@ -78,10 +81,66 @@ static void has_driver(const char *name)
 	point(DEVICE "/driver", name ? to : NULL);
 }
 
+/* F23: with one capability less than this process has. */
+static bool wrong_without(int capability)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (syscall(__NR_capget, &header, data))
+			_exit(2);
+		data[CAP_TO_INDEX(capability)].effective &= ~CAP_TO_MASK(capability);
+		if (syscall(__NR_capset, &header, data))
+			_exit(2);
+		_exit(look().wrong);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_not_equal(WEXITSTATUS(status), 2);
+	return WEXITSTATUS(status) == 1;
+}
+
+static void F23_drivers_beside_and_without_an_iommu(void **state)
+{
+	static const char *const besides[] = {"mlx5_core", "mlx4_core", "mana"};
+	static const char *const uios[] = {"igb_uio", "uio_pci_generic"};
+
+	(void)state;
+	snprintf(root, sizeof(root), "/tmp/quoin-nic-XXXXXX");
+	assert_non_null(mkdtemp(root));
+	write_file(DEVICE "/class", "0x020000\n");
+	for (size_t i = 0; i < sizeof(besides) / sizeof(besides[0]); i++) {
+		has_driver(besides[i]);
+		expect(WRONG, "has no device in /dev/infiniband");
+	}
+	write_file(DEVICE "/infiniband_verbs/uverbs3/dev", "231:195\n");
+	expect(WRONG, "/dev/infiniband/uverbs3: No such file or directory: chown it");
+	write_file("dev/infiniband/uverbs3", "");
+	expect(GOOD, "beside the kernel's driver mana, by uverbs3");
+	for (size_t i = 0; i < sizeof(uios) / sizeof(uios[0]); i++) {
+		has_driver(uios[i]);
+		expect(WRONG, "may not use ");
+	}
+	write_file(DEVICE "/uio/uio4/name", "");
+	expect(WRONG, "/dev/uio4: No such file or directory: chown it");
+	write_file("dev/uio4", "");
+	expect(WRONG, DEVICE "/config: No such file or directory: chown it");
+	write_file(DEVICE "/config", "");
+	expect(host_may(CAP_SYS_ADMIN) ? GOOD : WRONG, host_may(CAP_SYS_ADMIN) ? "uio4" : "");
+	assert_true(wrong_without(CAP_SYS_ADMIN));
+	has_driver("vfio-pci");
+	point(DEVICE "/iommu_group", "../../../kernel/iommu_groups/12");
+	write_file("dev/vfio/noiommu-12", "");
+	assert_true(wrong_without(CAP_SYS_ADMIN));
+	assert_true(wrong_without(CAP_SYS_RAWIO));
+	assert_int_equal(look().wrong, !host_may(CAP_SYS_ADMIN) || !host_may(CAP_SYS_RAWIO));
+}
+
 static void F23_a_pci_device_is_good_if_DPDK_could_have_it(void **state)
 {
-	static const char *const beside[] = {"mlx5_core", "mlx4_core", "mana", "uio_pci_generic"};
-
 	(void)state;
 	snprintf(root, sizeof(root), "/tmp/quoin-nic-XXXXXX");
 	assert_non_null(mkdtemp(root));
@@ -96,10 +155,6 @@ static void F23_a_pci_device_is_good_if_DPDK_could_have_it(void **state)
 	expect(WRONG, "the kernel's driver ixgbe has " PCI);
 	has_driver(NULL);
 	expect(DOUBTFUL, PCI " has no driver");
-	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
-		has_driver(beside[i]);
-		expect(GOOD, beside[i]);
-	}
 	has_driver("vfio-pci");
 	expect(WRONG, "is in no group of an IOMMU");
 	point(DEVICE "/iommu_group", "../../../kernel/iommu_groups/12");
@@ -107,9 +162,6 @@ static void F23_a_pci_device_is_good_if_DPDK_could_have_it(void **state)
 	write_file("dev/vfio/12", "");
 	expect(GOOD, "with vfio-pci, group 12");
 	assert_int_equal(unlink(below("dev/vfio/12")), 0);
-	write_file("dev/vfio/noiommu-12", "");
-	expect(GOOD, "with vfio-pci, group 12");
-	assert_int_equal(unlink(below("dev/vfio/noiommu-12")), 0);
 	/* That of another user, if this one is not root, whom nothing is denied. */
 	write_file("dev/vfio/12", "");
 	assert_int_equal(chmod(below("dev/vfio/12"), 0), 0);
@@ -118,7 +170,7 @@ static void F23_a_pci_device_is_good_if_DPDK_could_have_it(void **state)
 	/* A VF of an InfiniBand card, which is a network controller too. */
 	write_file(DEVICE "/class", "0x020700\n");
 	has_driver("mlx5_core");
-	expect(GOOD, "mlx5_core");
+	expect(WRONG, "beside mlx5_core: modprobe mlx5_ib, and ib_uverbs");
 }
 
 static void remove_all(const char *path)
@@ -182,6 +234,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(F23_a_pci_device_is_good_if_DPDK_could_have_it, clean),
+		cmocka_unit_test_teardown(F23_drivers_beside_and_without_an_iommu, clean),
 		cmocka_unit_test(F23_devices_of_this_host),
 	};
 
