@@ -21,7 +21,7 @@
 	X(BUSY, 1, "etcdserver: too many requests", NOTHING, true, 1000) \
 	/* Elections take tenths of a second. */ \
 	X(NO_LEADER, 2, "etcdserver: no leader", NOTHING, true, 10000) \
-	/* Of a stream too: its reader was silent for too long. */ \
+	/* Of a stream too: its reader was silent for too long, or gave way. */ \
 	X(TIMEOUT, 3, "etcdserver: request timed out", UNKNOWN, false, 0) \
 	/* UDP alone: say HELLO again. */ \
 	X(BAD_COOKIE, 4, "etcdserver: the client's address is not proven", NOTHING, true, 0) \

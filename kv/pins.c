@@ -77,7 +77,7 @@ struct kv_pin *kv_pins_free(struct kv_pins *pins)
 void kv_pin_begin(struct kv_pins *pins, struct kv_pin *pin, uint64_t revision,
 		  const struct kv_store_range *range, bool keys_only, uint64_t left)
 {
-	assert(!pin->held && pin->clean);
+	assert(!pin->held && pin->clean && pin->kept == 0);
 	assert(range->end.size > 0 && range->end.size <= KV_KEY_SIZE_MAX);
 	assert(left > 0);
 	pin->held = true;
@@ -104,7 +104,8 @@ static void end(struct kv_pins *pins, struct kv_pin *pin)
 	assert(!pin->over && !pin->clean);
 	pin->over = true;
 	pins->live--;
-	pins->dirty++;
+	pin->clean = pin->kept == 0;
+	pins->dirty += !pin->clean;
 }
 
 void kv_pin_close(struct kv_pins *pins, struct kv_pin *pin)
@@ -155,6 +156,8 @@ bool kv_pins_keep(struct kv_pins *pins, const struct kv_key *key, struct kv_vers
 	assert(kept); /* see Memory in kv/store.h */
 	kept->version = version;
 	kept->pins = need;
+	for (uint32_t i = 0; i < KV_PINS_MAX; i++)
+		pins->pin[i].kept += (need & pins->pin[i].bit) != 0;
 	kept->size = key->size;
 	memcpy(kept->bytes, key->bytes, key->size);
 	same = RB_INSERT(kv_kept_tree, &pins->kept, kept);
@@ -183,8 +186,9 @@ struct kv_kept *kv_pins_next(struct kv_kept *kept)
 	return kv_kept_tree_RB_NEXT(kept);
 }
 
-void kv_pins_pass(struct kv_pins *pins, struct kv_kept *kept, const struct kv_pin *pin)
+void kv_pins_pass(struct kv_pins *pins, struct kv_kept *kept, struct kv_pin *pin)
 {
+	pin->kept -= (kept->pins & pin->bit) != 0;
 	kept->pins &= ~pin->bit;
 	if (!kept->pins)
 		drop(pins, kept);
@@ -231,6 +235,7 @@ void kv_pins_verify(struct kv_pins *pins, uint64_t store_revision)
 {
 	const struct kv_kept *before = NULL;
 	uint32_t live = 0, dirty = 0;
+	uint64_t kept_for[KV_PINS_MAX] = {0};
 	struct kv_kept *kept;
 	uint64_t size = 0;
 
@@ -244,6 +249,7 @@ void kv_pins_verify(struct kv_pins *pins, uint64_t store_revision)
 
 			if (!(kept->pins & pin->bit))
 				continue;
+			kept_for[i]++;
 			assert(!pin->clean); /* PN1 */
 			assert(pin->over || kept->version->mod_main <= pin->revision);
 			assert(pin->revision <= store_revision);
@@ -257,6 +263,7 @@ void kv_pins_verify(struct kv_pins *pins, uint64_t store_revision)
 		const struct kv_pin *pin = &pins->pin[i];
 
 		assert(!pin->clean || !pin->held || pin->over);
+		assert(pin->kept == kept_for[i]); /* PN4 */
 		live += !pin->over && !pin->clean;
 		dirty += pin->over && !pin->clean;
 	}

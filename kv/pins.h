@@ -15,14 +15,17 @@
  *	PN2. A key and a pin have at most one kept version together, and then the store's own
  *	     version of that key is newer than the pin, or there is none.
  *	PN3. `size` is what the kept versions cost, and never above the budget.
+ *	PN4. `kept` of a pin is how many versions have its bit; without any, one that is over is
+ *	     clean.
  */
 #ifndef KV_PINS_H
 #define KV_PINS_H
 
+#include "kv/sm.h"
 #include "kv/store.h"
 
 enum {
-	KV_PINS_MAX = 8, /* half of the large answers that a node can hold at a time */
+	KV_PINS_MAX = SM_CURSORS_MAX, /* a bit for each in kv_kept.pins */
 	/* One step of a walk: so many keys are looked at, and so many bytes given back. */
 	KV_PINS_STEP_MAX = 1024,
 	KV_PINS_STEP_SIZE = 1024 * 1024,
@@ -43,6 +46,7 @@ struct kv_pin {
 	bool over;  /* closed, or lost: nothing more is kept for it, what was is given back ... */
 	bool clean; /* ... and all of it was */
 	uint32_t bit;
+	uint64_t kept; /* versions, for it */
 	uint64_t revision;
 	uint8_t *next; /* the next key to look at; KV_KEY_SIZE_MAX + 1 bytes */
 	uint32_t next_size;
@@ -83,7 +87,7 @@ bool kv_pins_keep(struct kv_pins *pins, const struct kv_key *key, struct kv_vers
 struct kv_kept *kv_pins_seek(struct kv_pins *pins, struct kv_bytes from);
 struct kv_kept *kv_pins_next(struct kv_kept *kept);
 /* The pin has passed it. */
-void kv_pins_pass(struct kv_pins *pins, struct kv_kept *kept, const struct kv_pin *pin);
+void kv_pins_pass(struct kv_pins *pins, struct kv_kept *kept, struct kv_pin *pin);
 
 /* A bounded step of giving back what no pin needs any more. True: there is more. */
 bool kv_pins_sweep(struct kv_pins *pins);

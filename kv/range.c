@@ -8,7 +8,7 @@
 /* One piece while it is made. */
 struct piece {
 	struct kv_store *store;
-	const struct kv_pin *pin; /* NULL: of the newest revision */
+	struct kv_pin *pin; /* NULL: of the newest revision */
 	struct kv_store_range range;
 	bool keys_only;
 	uint64_t left; /* items that are owed, this piece's too */

@@ -35,6 +35,10 @@ struct sm_counters {
 	uint64_t ranges;        /* answered, whole or the first piece */
 };
 
+enum {
+	SM_CURSORS_MAX = 16, /* half of the large answers that a node can hold at a time */
+};
+
 struct sm;
 struct sm_cursor;
 struct sm_snapshot;
@@ -55,7 +59,7 @@ struct sm_ops {
 	 *
 	 * An answer may be larger than one step: then *rest is a cursor, the bytes are the first
 	 * piece, and the whole answer is all pieces joined, of one state, whatever is applied
-	 * meanwhile. -EBUSY: there are as many cursors as there may be. A caller without a `rest`
+	 * meanwhile. -EBUSY: there are SM_CURSORS_MAX cursors. A caller without a `rest`
 	 * (NULL) gets -EMSGSIZE for what does not fit.
 	 */
 	int (*query)(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *out,
@@ -69,7 +73,7 @@ struct sm_ops {
 	int (*cursor_read)(struct sm *sm, struct sm_cursor *cursor, uint8_t *out,
 			   uint32_t out_size_max, bool *more);
 
-	/* After the last piece too. */
+	/* After the last piece too. One that nothing was kept for leaves its place at once. */
 	void (*cursor_close)(struct sm *sm, struct sm_cursor *cursor);
 
 	/* Gives back what no cursor needs any more, a bounded step of it. True: there is more. */

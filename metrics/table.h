@@ -100,7 +100,7 @@
 	X(socket_starved, GAUGE, 1, "socket_starved", "quoin_admin_socket_starved", NULL, "Whether there is no file descriptor for who connects to the admin socket: 1 or 0.") \
 	X(streams, COUNTER, 1, "streams", "quoin_answers_streamed_total", NULL, "Answers of more than one piece.") \
 	X(pushes, COUNTER, 1, "pushes", "quoin_answer_pieces_total", NULL, "Pieces of them.") \
-	X(streams_cut, COUNTER, 1, "streams_cut", "quoin_answers_cut_total", NULL, "Answers that ended early: their revision could be kept no longer, or their reader was silent and others waited.") \
+	X(streams_cut, COUNTER, 1, "streams_cut", "quoin_answers_cut_total", NULL, "Answers that ended early: their revision could be kept no longer, or their reader was silent or had most, and others waited.") \
 	X(malformed, COUNTER, 1, "malformed", "quoin_peer_malformed_messages_total", "kind=\"message\"", "Packets of members whose body could not be read, by kind.") \
 	X(forward_malformed, COUNTER, 1, "malformed_forwards", "quoin_peer_malformed_messages_total", "kind=\"forward\"", "") \
 	X(over_seldom, COUNTER, 1, "asked_too_often", "quoin_peer_questions_over_total", NULL, "Questions of members that were not heard, for they came more often than members ask.") \

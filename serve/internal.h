@@ -89,8 +89,13 @@ void query_answer(struct serve *s, struct request *q);
 /* stream.c: the rest of answers that are larger than one piece. */
 void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, uint32_t size);
 void stream_drive(struct serve *s);
-/* There are as many cursors as there may be: the reader that was silent for longest gives way. */
-void stream_give_way(struct serve *s);
+/* Whether there is a cursor for one more answer of its source (SH4). */
+bool stream_may_begin(const struct serve *s, const struct request *q);
+/*
+ * There is none: the reader that was silent for longest gives way, if that is long; or, where all
+ * are taken, to one of a source that has none the slowest of the source that has most.
+ */
+void stream_give_way(struct serve *s, const struct request *asks);
 /* The cursor is not needed any more. */
 void stream_end(struct serve *s, struct request *q);
 

@@ -23,8 +23,12 @@ void query_answer(struct serve *s, struct request *q)
 	assert(!s->half);
 	size = s->sm->ops->query(s->sm, q->data, q->size, s->scratch, PARTS_MESSAGE_SIZE_MAX,
 				 &rest);
+	if (size >= 0 && rest && !stream_may_begin(s, q)) {
+		s->sm->ops->cursor_close(s->sm, rest);
+		size = -EBUSY;
+	}
 	if (size == -EBUSY)
-		stream_give_way(s);
+		stream_give_way(s, q);
 	if (size < 0)
 		serve_refuse(s, q, size == -EBUSY ? SERVE_BUSY : SERVE_INVALID);
 	else if (rest)

@@ -37,7 +37,7 @@ struct serve_counters {
 	uint64_t commands_failed, reads_failed; /* of these */
 	uint64_t streams;                       /* answers of more than one piece */
 	uint64_t pushes;
-	uint64_t streams_cut; /* their revision could be kept no longer */
+	uint64_t streams_cut; /* their revision could be kept no longer, or they gave way */
 };
 
 /* 0 or -ENOMEM. */

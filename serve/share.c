@@ -92,22 +92,22 @@ bool shares_may_open(const struct shares *s, uint64_t source, uint32_t free)
 	return s->proven[place_of(s, source)].open < free;
 }
 
-void shares_take(struct shares *s, uint64_t source, uint32_t size_class)
+void shares_take(struct shares *s, uint64_t source, uint32_t kind)
 {
-	proven_of(s, source)->taken[size_class]++;
+	proven_of(s, source)->taken[kind]++;
 }
 
-void shares_give(struct shares *s, uint64_t source, uint32_t size_class)
+void shares_give(struct shares *s, uint64_t source, uint32_t kind)
 {
 	struct share *of = proven_of(s, source);
 
-	assert(of->taken[size_class] > 0);
-	of->taken[size_class]--;
+	assert(of->taken[kind] > 0);
+	of->taken[kind]--;
 }
 
-uint32_t shares_taken(const struct shares *s, uint64_t source, uint32_t size_class)
+uint32_t shares_taken(const struct shares *s, uint64_t source, uint32_t kind)
 {
-	return s->proven[place_of(s, source)].taken[size_class];
+	return s->proven[place_of(s, source)].taken[kind];
 }
 
 bool shares_tell(struct shares *s, uint64_t source)

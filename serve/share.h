@@ -14,7 +14,8 @@
  *	SH2. Who has proven its address is charged for what it sends itself, and not for what others
  *	     send in its name: what is not proven has a table of its own.
  *	SH3. Sources are told apart by a hash that nobody outside can compute.
- *	SH4. A source has at most as many places as it leaves free, and as many buffers of a size.
+ *	SH4. A source has at most as many places as it leaves free, and as many buffers of a size;
+ *	     and answers of several pieces, but for one that is left to who has no share.
  */
 #ifndef SERVE_SHARE_H
 #define SERVE_SHARE_H
@@ -40,6 +41,10 @@ enum {
 	SHARE_STATUS = 50,
 	/* So many buffers are looked at in a unit: each is a miss of the cache or two. */
 	SHARE_LOOKS = 16,
+
+	/* What is taken: a buffer of a class, or the place of an answer of several pieces. */
+	SHARE_STREAM = BUFFERS_CLASSES,
+	SHARE_KINDS,
 };
 
 struct share_account {
@@ -51,7 +56,7 @@ struct share {
 	struct share_account begun, packets;
 	uint64_t told; /* in this turn */
 	uint32_t open; /* requests */
-	uint16_t taken[BUFFERS_CLASSES];
+	uint16_t taken[SHARE_KINDS];
 };
 
 struct shares {
@@ -80,10 +85,10 @@ void shares_open(struct shares *s, uint64_t source);
 void shares_close(struct shares *s, uint64_t source);
 bool shares_may_open(const struct shares *s, uint64_t source, uint32_t free);
 
-/* A buffer of a class more, or one less; how many it has. */
-void shares_take(struct shares *s, uint64_t source, uint32_t size_class);
-void shares_give(struct shares *s, uint64_t source, uint32_t size_class);
-uint32_t shares_taken(const struct shares *s, uint64_t source, uint32_t size_class);
+/* A buffer of a class or a stream more, or one less; how many it has. */
+void shares_take(struct shares *s, uint64_t source, uint32_t kind);
+void shares_give(struct shares *s, uint64_t source, uint32_t kind);
+uint32_t shares_taken(const struct shares *s, uint64_t source, uint32_t kind);
 
 /* What was too much is told once in a turn, and then nothing: that is the cheapest end there is. */
 bool shares_tell(struct shares *s, uint64_t source);

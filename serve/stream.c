@@ -8,10 +8,29 @@
 #include <assert.h>
 #include <errno.h>
 
+static uint32_t streams_of(const struct serve *s, const struct request *q)
+{
+	return q->source ? shares_taken(&s->requests.shares, q->source, SHARE_STREAM) : 0;
+}
+
+static uint32_t streams_left(const struct serve *s)
+{
+	assert(s->requests.in_state[REQUEST_STREAMING] <= SM_CURSORS_MAX);
+	return SM_CURSORS_MAX - s->requests.in_state[REQUEST_STREAMING];
+}
+
+bool stream_may_begin(const struct serve *s, const struct request *q)
+{
+	/* SH4, with the last one for the local socket. */
+	return !q->source || streams_of(s, q) + 1 < streams_left(s);
+}
+
 void stream_end(struct serve *s, struct request *q)
 {
 	if (!q->rest)
 		return;
+	if (q->source)
+		shares_give(&s->requests.shares, q->source, SHARE_STREAM);
 	s->sm->ops->cursor_close(s->sm, q->rest);
 	q->rest = NULL;
 }
@@ -32,6 +51,8 @@ void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, ui
 {
 	s->counters.streams++;
 	q->rest = rest;
+	if (q->source)
+		shares_take(&s->requests.shares, q->source, SHARE_STREAM);
 	request_move(&s->requests, q, REQUEST_STREAMING);
 	push(s, q, size);
 }
@@ -80,21 +101,39 @@ void stream_drive(struct serve *s)
 	}
 }
 
+/* If this one ends, the one that asks may begin. */
+static bool would_help(const struct serve *s, const struct request *q, const struct request *asks)
+{
+	uint32_t taken = streams_of(s, asks), left = streams_left(s);
+
+	return !asks->source || (q->source == asks->source ? taken <= left : taken < left);
+}
+
 /*
  * Over UDP nothing tells of a client that has gone: its answer would keep a cursor for as long as
- * it had said that it would wait. The list is in the order of the newest pieces.
+ * it had said that it would wait. And who goes on slowly keeps its own as long. The list is in the
+ * order of the newest pieces.
  */
-void stream_give_way(struct serve *s)
+void stream_give_way(struct serve *s, const struct request *asks)
 {
-	struct request *q;
+	uint32_t most = streams_of(s, asks) + 1;
+	struct request *q, *greedy = NULL;
 
 	TAILQ_FOREACH(q, &s->requests.list[REQUEST_STREAMING], list)
 	{
-		if (q->pulled || s->now_ns < q->pushed_ns + SERVE_STREAM_PATIENCE_NS)
-			continue;
-		cut(s, q, SERVE_TIMEOUT);
-		return;
+		bool silent = !q->pulled && s->now_ns >= q->pushed_ns + SERVE_STREAM_PATIENCE_NS;
+
+		if (silent && would_help(s, q, asks)) {
+			cut(s, q, SERVE_TIMEOUT);
+			return;
+		}
+		if (streams_of(s, q) > most) {
+			greedy = q;
+			most = streams_of(s, q);
+		}
 	}
+	if (greedy && streams_left(s) <= 1 && would_help(s, greedy, asks))
+		cut(s, greedy, SERVE_TIMEOUT);
 }
 
 void serve_pulled(struct serve *s, struct request *q)

@@ -261,6 +261,23 @@ static void readers_are_bounded_and_their_places_come_back(void **state)
 	rig_close(&rig);
 }
 
+/* Whoever may not go on with what was begun takes no place from others until there is time. */
+static void V31_a_reader_that_nothing_was_kept_for_leaves_at_once(void **state)
+{
+	static struct reader r;
+	struct rig rig;
+
+	(void)state;
+	open_rig(&rig, BUDGET);
+	fill(&rig);
+	for (uint32_t i = 0; i < 3 * KV_PINS_MAX; i++) {
+		assert_true(reader_open(&rig, &r, &everything) > 0);
+		rig.sm->ops->cursor_close(rig.sm, r.cursor);
+	}
+	assert_false(rig.sm->ops->sweep(rig.sm));
+	rig_close(&rig);
+}
+
 /* One that has passed what there is no room for goes on; the other is told, and gets no hole. */
 static void a_full_budget_cuts_who_needs_more(void **state)
 {
@@ -330,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_answer_is_of_the_revision_at_which_it_began),
 		cmocka_unit_test(what_is_kept_goes_as_the_reader_passes),
+		cmocka_unit_test(V31_a_reader_that_nothing_was_kept_for_leaves_at_once),
 		cmocka_unit_test(readers_are_bounded_and_their_places_come_back),
 		cmocka_unit_test(a_full_budget_cuts_who_needs_more),
 		cmocka_unit_test(a_closed_reader_is_given_back_in_steps),

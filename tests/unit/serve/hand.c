@@ -104,6 +104,12 @@ static int query(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *
 	if (h->query_result < 0)
 		return h->query_result;
 	if (request[0] > 1) {
+		uint32_t held = 0;
+
+		for (uint32_t i = 0; i < h->cursors; i++)
+			held += h->cursor[i].closed == 0;
+		if (held == SM_CURSORS_MAX)
+			return -EBUSY;
 		assert_true(h->cursors < HAND_MAX);
 		*rest = &h->cursor[h->cursors++];
 		**rest = (struct sm_cursor){.piece = 1, .pieces = request[0]};
@@ -245,8 +251,13 @@ struct request *hand_command(struct hand *h, uint64_t id, uint64_t session, uint
 
 struct request *hand_query(struct hand *h, uint64_t id, uint32_t pieces)
 {
+	return hand_query_of(h, 0, id, pieces);
+}
+
+struct request *hand_query_of(struct hand *h, uint64_t source, uint64_t id, uint32_t pieces)
+{
 	enum serve_status why;
-	struct request *q = serve_open(h->serve, &h->door, 0, id, 1, 0, 0, &why);
+	struct request *q = serve_open(h->serve, &h->door, 0, id, 1, source, 0, &why);
 
 	assert_non_null(q);
 	q->data[0] = (uint8_t)pieces;

@@ -80,6 +80,7 @@ struct request *hand_command(struct hand *h, uint64_t id, uint64_t session, uint
 			     uint32_t size);
 /* A query whose answer has so many pieces, "p0", "p1", ... */
 struct request *hand_query(struct hand *h, uint64_t id, uint32_t pieces);
+struct request *hand_query_of(struct hand *h, uint64_t source, uint64_t id, uint32_t pieces);
 void hand_apply(struct hand *h, uint64_t session, uint64_t sequence);
 
 /* The newest word; fails if there are not `count` of them. */

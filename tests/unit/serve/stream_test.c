@@ -177,6 +177,79 @@ static void who_was_silent_for_longest_gives_way_to_another(void **state)
 	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 2);
 }
 
+enum { GREEDY = 66, MODEST, THIRD, FOURTH, FIFTH, LOCAL = 0 };
+
+/* Begins as many as it may, each with an id of its own; how many. */
+static uint32_t streams(uint64_t source, uint32_t count, struct request *q[])
+{
+	uint32_t begun = 0;
+
+	for (; begun < count; begun++) {
+		q[begun] = hand_query_of(&h, source, source * 100 + begun, 200);
+		hand_turn(&h, 0);
+		serve_confirmed(h.serve, h.context, 1);
+		if (h.word[h.words - 1].last) {
+			assert_int_equal(h.word[h.words - 1].status, SERVE_BUSY);
+			break;
+		}
+	}
+	return begun;
+}
+
+/*
+ * One source goes on with each of its answers just before it would be called silent. It has half of
+ * what there is, as many as it leaves; and the last is the local socket's.
+ */
+static void V31_V37_a_slow_source_leaves_answers_for_others(void **state)
+{
+	struct request *greedy[SM_CURSORS_MAX], *q[SM_CURSORS_MAX];
+
+	(void)state;
+	assert_int_equal(streams(GREEDY, SM_CURSORS_MAX, greedy), SM_CURSORS_MAX / 2);
+	for (uint32_t i = 0; i < 3; i++) {
+		hand_turn(&h, SERVE_STREAM_PATIENCE_NS * 9 / 10);
+		for (uint32_t k = 0; k < SM_CURSORS_MAX / 2; k++) {
+			serve_pulled(h.serve, greedy[k]);
+			hand_turn(&h, 0);
+		}
+	}
+	h.words = 0;
+	assert_int_equal(streams(MODEST, SM_CURSORS_MAX, q), SM_CURSORS_MAX / 4);
+	assert_int_equal(streams(THIRD, SM_CURSORS_MAX, q), SM_CURSORS_MAX / 8);
+	assert_int_equal(streams(FOURTH, SM_CURSORS_MAX, q), SM_CURSORS_MAX / 16);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 0);
+	assert_int_equal(streams(LOCAL, 1, q), 1);
+	for (uint32_t i = 0; i < h.cursors; i++)
+		assert_true(h.cursor[i].closed <= 1);
+}
+
+/* All are taken, and nobody is silent: who has most gives the one that goes on slowest. */
+static void V31_V37_who_reads_most_gives_way_to_who_reads_less(void **state)
+{
+	struct request *greedy[SM_CURSORS_MAX], *q[SM_CURSORS_MAX];
+	uint32_t words;
+
+	(void)state;
+	(void)streams(GREEDY, SM_CURSORS_MAX, greedy);
+	for (uint64_t source = MODEST; source <= FOURTH; source++)
+		(void)streams(source, SM_CURSORS_MAX, q);
+	for (uint32_t k = 0; k < SM_CURSORS_MAX / 2; k++)
+		if (k != 3) {
+			serve_pulled(h.serve, greedy[k]);
+			hand_turn(&h, 1);
+		}
+	words = h.words;
+	assert_int_equal(streams(FIFTH, 1, q), 0);
+	hand_heard(&h, words + 2);
+	assert_int_equal(h.word[words].id, GREEDY * 100 + 3);
+	assert_int_equal(h.word[words].status, SERVE_TIMEOUT);
+	/* It comes again before the others, or after them: that one is not for who has more. */
+	assert_int_equal(streams(GREEDY, 1, q), 0);
+	assert_int_equal(streams(FOURTH, 1, q), 0);
+	assert_int_equal(streams(FIFTH, 1, q), 1);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 1);
+}
+
 static void a_door_that_takes_no_piece_ends_it(void **state)
 {
 	(void)state;
@@ -219,6 +292,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_reader_who_stands_still_ends_with_its_time, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(who_was_silent_for_longest_gives_way_to_another,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V31_V37_a_slow_source_leaves_answers_for_others,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V31_V37_who_reads_most_gives_way_to_who_reads_less,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_door_that_takes_no_piece_ends_it, setup,
 						teardown),
