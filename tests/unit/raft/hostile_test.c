@@ -3,11 +3,13 @@
  * message to the others, each field drawn from what is valid, at a bound, huge, stale or another's.
  * It may cost its own vote, and nothing else: all checkers of cluster.h hold at every step; the
  * honest majority commits on, while it goes on unless it raises terms (thesis 4.2.3: any member can
- * call for an election), and after it has stopped in any case.
+ * call for an election), and after it has stopped.
  *
- * What nobody can see through it does not do here (raft/check.h): lead a term that has no leader,
+ * What nobody can see through it does not do there (raft/check.h): lead a term that has no leader,
  * vote twice in a term, acknowledge or confirm what it does not hold or no longer may, and tell a
- * member as its witness that it lost something.
+ * member as its witness that it lost something. After the last of these the majority does not go
+ * on, if it was told to as many at once: neither when the liar is gone nor when they are restarted,
+ * and no command ends it yet (docs/adr/0005-marks-and-witnesses.md). The last test shows that.
  *
  *	hostile_test                    a few seeds of each kind, to a budget
  *	hostile_test --seed N           one seed, exactly
@@ -264,6 +266,61 @@ static void campaign(uint64_t seed, uint32_t nodes, bool raises, struct liar *to
 	free(c);
 }
 
+/* They acknowledged more, in the term that they have, says who is silent from then on. */
+static void told_of_losses(void)
+{
+	const struct cluster_options o = {.nodes = 3,
+					  .seed = 1,
+					  .delay_us_min = 20,
+					  .delay_us_max = 300,
+					  .disk_us_min = 50,
+					  .disk_us_max = 500,
+					  .append_size_max = 1400,
+					  .heartbeat_us = 20000,
+					  .election_us_min = 150000,
+					  .election_us_max = 300000};
+	struct cluster *c = malloc(sizeof(*c));
+
+	assert(c);
+	cluster_init(c, &o);
+	for (uint32_t i = 0; i < 2; i++)
+		cluster_start(c, &c->node[i]);
+	while (c->commits < 100) {
+		cluster_run(c, c->now_us + 1000);
+		client(c);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		struct raft *r = c->node[i].core;
+		struct raft_message m = {.type = RAFT_MESSAGE_START_REPLY,
+					 .from = 3,
+					 .to = i + 1,
+					 .identity = cluster_node(c, 3)->identity,
+					 .start = (raft_start)1 << 32 | 7};
+
+		c->node[i].ever_lost = true; /* RC10: as it believes */
+		m.term = r->hard.term;
+		m.start_reply.asked = m.start_reply.known.start = r->start;
+		m.start_reply.known.term = r->hard.term;
+		m.start_reply.known.index = r->window.last + 1;
+		check(c, raft_recv(r, &m) == 0, "V28: the lie was refused");
+		raft_tick(r, c->now_us);
+		cluster_drain(c, &c->node[i]);
+	}
+	uint64_t commits = c->commits;
+	for (uint32_t times = 0; times < 3; times++) {
+		cluster_run(c, c->now_us + QUIET_US);
+		client(c);
+		for (uint32_t i = 0; i < 2; i++) {
+			check(c, c->node[i].core->lost.is, "ADR 5: it is whole again: say so");
+			cluster_crash(c, &c->node[i], 0);
+			cluster_start(c, &c->node[i]);
+		}
+	}
+	check(c, !cluster_leader(c) && c->commits == commits, "ADR 5: it goes on: say so");
+	cluster_fini(c);
+	free(c);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed =
@@ -278,6 +335,7 @@ int main(int argc, char **argv)
 		  : seed_now - first < SEEDS_MIN || clock_now() - began_ns < BUDGET_MS * CLOCK_MS;
 	     seed_now++)
 		campaign(seed_now, seed_now % 2 ? 3 : 5, seed_now / 2 % 2, &total);
+	told_of_losses();
 	printf("%" PRIu64 " seeds, %" PRIu64 " lies; refused, by type:", seed_now - first,
 	       total.sent);
 	for (int i = 0; i < 8; i++)
