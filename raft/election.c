@@ -41,9 +41,8 @@ void raft_vote_durable(struct raft *r)
 {
 	if (!r->vote_new || !raft_hard_durable(r))
 		return;
+	assert(r->role != RAFT_LEADER); /* its vote was durable before it led */
 	r->vote_new = false;
-	if (r->role == RAFT_LEADER)
-		return;
 	raft_election_restart(r);
 	if (r->role == RAFT_CANDIDATE)
 		patience_add(r);

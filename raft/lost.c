@@ -99,9 +99,10 @@ void raft_lost_end_try(struct raft *r)
 	/* The sign is durable, and its newest start is known, before it goes away. */
 	if (l->told || (l->times > 1 && r->now_us < l->told_us))
 		return;
-	if (!l->is || l->target == 0 || l->asked_term != r->hard.term || r->leader == 0 ||
+	if (l->target == 0 || l->asked_term != r->hard.term || r->leader == 0 ||
 	    r->commit < l->target || r->durable < l->target)
 		return;
+	assert(l->is); /* nobody else asks */
 	*l = (struct raft_lost){.voted_term = l->voted_term,
 				.asked = l->asked,
 				.times = l->times,

@@ -77,6 +77,7 @@ static void malformed_and_lying_appends_are_dropped(void **state)
 		{"terms below prev_term", 2, 2, "1", -EINVAL},
 		{"a term above the leader's", 2, 1, "9", -EINVAL},
 		{"term 0", 2, 1, "0", -EINVAL},
+		{"term 0 at the start", 0, 0, "0", -EINVAL},
 		{"contradicts what is committed", 1, 1, "2", -EPROTO},
 		{"contradicts what is committed, at prev", 2, 2, "", -EPROTO},
 	};

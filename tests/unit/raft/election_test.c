@@ -268,6 +268,13 @@ static void a_term_that_leaves_no_next_one_is_refused(void **state)
 	hand_persist(&h);
 	assert_int_equal(h.hard.term, 1);
 	hand_fini(&h);
+	/* It is there all the same: nobody stands for election any more. */
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = RAFT_TERM_MAX});
+	for (int i = 0; i < 5; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_true(raft_get_term(h.r) == RAFT_TERM_MAX);
+	hand_fini(&h);
 }
 
 /* D8: a member whose disk keeps nothing asks for no votes, in no term, however long that takes. */
@@ -296,6 +303,89 @@ static void V20_a_stalled_disk_does_not_campaign(void **state)
 	assert_int_equal(raft_get_term(h.r), 2);
 	raft_get_status(h.r, &status);
 	assert_false(status.disk_stalled);
+	hand_fini(&h);
+}
+
+static void timer_near_its_end(struct hand *h)
+{
+	hand_tick(h, 0);
+	hand_tick(h, h->r->election_deadline_us - h->now_us - 1);
+}
+
+/* Whoever waited for the disk gives the others a whole timeout, a candidate that of a slow disk. */
+static void V20_a_timer_begins_anew_when_the_disk_goes_on(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	for (int candidate = 0; candidate < 2; candidate++) {
+		hand_init(&h, (struct hand_options){.nodes = 3});
+		if (candidate) {
+			hand_campaign(&h);
+			hand_tick(&h, 2 * HAND_ELECTION_US);
+			hand_persist(&h);
+		}
+		uint64_t span_us = h.r->election_span_us;
+		raft_disk_stalled(h.r, true);
+		timer_near_its_end(&h);
+		raft_disk_stalled(h.r, false);
+		hand_tick(&h, 1);
+		assert_int_equal(raft_get_role(h.r), candidate ? RAFT_CANDIDATE : RAFT_FOLLOWER);
+		assert_int_equal(raft_get_term(h.r), candidate);
+		assert_true(h.r->election_deadline_us >= h.now_us + HAND_ELECTION_US);
+		if (candidate) /* its patience with it */
+			assert_int_equal(h.r->election_deadline_us, h.now_us + span_us);
+		/* Said again, as in each turn, it is no news. */
+		timer_near_its_end(&h);
+		raft_disk_stalled(h.r, false);
+		hand_tick(&h, 1);
+		assert_int_equal(raft_get_term(h.r), candidate + 1);
+		hand_fini(&h);
+	}
+}
+
+/* A disk that goes on makes no leader of one whose own vote is not on it. */
+static void R1_a_single_voter_waits_for_its_vote(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 1});
+	hand_campaign(&h);
+	raft_disk_stalled(h.r, true);
+	raft_disk_stalled(h.r, false);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_persist(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+	hand_fini(&h);
+}
+
+/* The timer waits for the vote, and for no other write. */
+static void V5_only_the_write_of_the_vote_restarts_the_timer(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1, .vote = 2});
+	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "1", 0), 0);
+	uint64_t entries = h.seq;
+	timer_near_its_end(&h);
+	hand_persist_seq(&h, entries); /* no vote was given */
+	hand_tick(&h, 1);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_fini(&h);
+
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1, .vote = 2});
+	assert_int_equal(hand_append(&h, 2, 1, 0, 0, "1", 0), 0);
+	entries = h.seq;
+	assert_int_equal(vote_ask(&h, 3, 2, 1, 1), 0);
+	assert_true(h.seq > entries);
+	hand_persist_seq(&h, entries); /* one was given, and is not there yet */
+	timer_near_its_end(&h);
+	hand_persist(&h);
+	hand_tick(&h, 1);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_true(h.r->election_deadline_us >= h.now_us + HAND_ELECTION_US);
 	hand_fini(&h);
 }
 
@@ -474,6 +564,9 @@ int main(void)
 		cmocka_unit_test(a_term_that_leaves_no_next_one_is_refused),
 		cmocka_unit_test(V20_a_stalled_disk_does_not_campaign),
 		cmocka_unit_test(V20_a_candidate_whose_disk_stalls_is_not_elected),
+		cmocka_unit_test(V20_a_timer_begins_anew_when_the_disk_goes_on),
+		cmocka_unit_test(R1_a_single_voter_waits_for_its_vote),
+		cmocka_unit_test(V5_only_the_write_of_the_vote_restarts_the_timer),
 		cmocka_unit_test(V20_a_stalled_disk_gives_no_new_vote),
 		cmocka_unit_test(V8_an_election_is_due_for_who_does_not_lead),
 		cmocka_unit_test(V6_who_has_much_to_replay_stands_last),

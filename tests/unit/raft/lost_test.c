@@ -42,6 +42,7 @@ static void W24_it_is_whole_when_it_has_what_was_committed(void **state)
 	reply.read_reply.context = m->read.context + 1;
 	reply.read_reply.index = 1;
 	assert_int_equal(hand_recv(&h, &reply), 0); /* not its question */
+	assert_int_equal(h.r->lost.target, 0);
 	reply.read_reply.context = m->read.context;
 	reply.read_reply.index = 4;
 	assert_int_equal(hand_recv(&h, &reply), 0);
@@ -228,6 +229,88 @@ static void W24_a_late_answer_is_an_answer(void **state)
 	hand_fini(&h);
 }
 
+/* A witness finds it out whatever it is; what is to be handed out says the newest start told of. */
+static void D9c_whoever_is_told_of_a_loss_follows(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	h.quiet = true;
+	for (uint32_t i = 0; i < 3; i++)
+		raft_lost_begin(h.r, hand_start(1, i == 1 ? 9 : 5));
+	raft_changed(h.r);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_int_equal(raft_leader(h.r), 0);
+	h.quiet = false;
+	hand_take(&h);
+	assert_int_equal(h.lost, 1);
+	assert_true(h.lost_known == hand_start(1, 9));
+	hand_fini(&h);
+}
+
+/* It voted in the last term that there is: it stays, for there is none to leave it for. */
+static void the_last_term_is_not_left(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = RAFT_TERM_MAX, .vote = 2});
+	h.r->lost.voted_term = RAFT_TERM_MAX;
+	raft_lost_begin(h.r, hand_start(1, 2));
+	assert_true(raft_get_term(h.r) == RAFT_TERM_MAX);
+	hand_fini(&h);
+	/* Nor is it led by one that lost something. */
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = RAFT_TERM_MAX - 1});
+	hand_elect(&h);
+	raft_lost_begin(h.r, hand_start(1, 2));
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	hand_fini(&h);
+}
+
+/* A new loss is on the disk at once, however lately it was told of one that is over. */
+static void D9c_a_new_loss_waits_for_nothing(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	h.r->lost.told_us = h.now_us + 1000000;
+	raft_lost_begin(h.r, hand_start(1, 2));
+	raft_changed(h.r);
+	hand_take(&h);
+	assert_int_equal(h.lost, 1);
+	hand_fini(&h);
+}
+
+/* All is there again, but the sign of it not yet on the disk; or it was told of it lately. */
+static void V28_no_loss_is_over_before_its_sign_is_durable(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1, .lost = true});
+	assert_int_equal(hand_append(&h, 2, 1, 1, 1, "", 1), 0);
+	h.r->lost.asked_term = 1;
+	h.r->lost.target = 1;
+	h.r->lost.told = true;
+	raft_lost_end_try(h.r);
+	assert_true(h.r->lost.is);
+	h.r->lost.told = false;
+	h.r->lost.times = 2;
+	h.r->lost.told_us = h.now_us + 1;
+	raft_lost_end_try(h.r);
+	assert_true(h.r->lost.is);
+	hand_tick(&h, 1);
+	assert_int_equal(h.whole, 1);
+	/* What an old witness tells of from before is no loss any more. */
+	struct raft_message m = hand_told(&h, 3, h.r->start, 1, 9);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_false(h.r->lost.is);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +323,10 @@ int main(void)
 		cmocka_unit_test(W24_what_it_acknowledged_before_is_void),
 		cmocka_unit_test(W24_what_an_earlier_start_acknowledged_does_not_count),
 		cmocka_unit_test(W24_a_late_answer_is_an_answer),
+		cmocka_unit_test(D9c_whoever_is_told_of_a_loss_follows),
+		cmocka_unit_test(the_last_term_is_not_left),
+		cmocka_unit_test(D9c_a_new_loss_waits_for_nothing),
+		cmocka_unit_test(V28_no_loss_is_over_before_its_sign_is_durable),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -351,10 +351,45 @@ static void a_position_below_the_window_is_not_replaced_by_a_lower_one(void **st
 	hand_fini(&h);
 }
 
+/* It advances within a term, and no further while what it says does not count. */
+static void D9c_a_position_is_what_was_acknowledged_and_counts(void **state)
+{
+	struct raft_message m;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3});
+	hand_elect(&h);
+	const struct raft_witness *w = &hand_peer(&h, 2)->witness;
+	for (raft_index i = 1; i <= 6; i++) {
+		if (i > 1)
+			assert_int_equal(hand_propose(&h), 0);
+		m = hand_answer(&h, 2, true, i, i);
+		m.append_reply.unconfirmed = i == 3;
+		m.append_reply.lost = i == 5;
+		assert_int_equal(hand_recv(&h, &m), 0);
+		assert_int_equal(w->index, i == 3 || i == 5 ? i - 1 : i);
+	}
+	/* It lost that, and is whole with less: the rest is void. */
+	m = hand_answer(&h, 2, false, 6, 3);
+	m.append_reply.match_term = 1;
+	m.append_reply.lost = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(w->index, 6);
+	m = hand_answer(&h, 2, true, 3, 3);
+	m.append_reply.lost = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(w->index, 6);
+	assert_int_equal(hand_ack(&h, 2, 3), 0);
+	assert_int_equal(w->index, 3);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_witness_tells_the_newest_start_and_the_furthest_position),
+		cmocka_unit_test(D9c_a_position_is_what_was_acknowledged_and_counts),
 		cmocka_unit_test(V5_an_answer_tells_no_term_that_is_not_durable),
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
 		cmocka_unit_test(nothing_acknowledged_is_not_a_position),
