@@ -246,6 +246,28 @@ static void V28_a_read_that_was_put_off_comes(void **state)
 	hand_fini(&h);
 }
 
+/* A read that brings nothing is asked for again, a heartbeat later and not in each turn. */
+static void F14_what_cannot_be_read_now_is_asked_for_later(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead_long(&h);
+	struct raft_message m = hand_answer(&h, 3, false, LONG_LOG, 100);
+	m.append_reply.match_term = 1;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	for (int times = 0; times < 3; times++) {
+		assert_int_equal(h.fetch_count, 1);
+		h.fetch_count = 0;
+		raft_fetched(h.r, h.fetch[0].slot, NULL, 0);
+		hand_take(&h);
+		hand_tick(&h, HAND_HEARTBEAT_US - 1);
+		assert_int_equal(h.fetch_count, 0);
+		hand_tick(&h, 1);
+	}
+	hand_fini(&h);
+}
+
 /* A log whose last entries are of many terms that the leader has not: a step for each of them. */
 static void an_honest_follower_steps_back_without_a_pause(void **state)
 {
@@ -268,6 +290,7 @@ int main(void)
 		cmocka_unit_test(V4_a_follower_whose_disk_hangs_is_not_flooded),
 		cmocka_unit_test(V28_a_follower_that_lies_drives_no_reads_of_the_log),
 		cmocka_unit_test(V28_a_read_that_was_put_off_comes),
+		cmocka_unit_test(F14_what_cannot_be_read_now_is_asked_for_later),
 		cmocka_unit_test(an_honest_follower_steps_back_without_a_pause),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

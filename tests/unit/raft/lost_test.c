@@ -311,6 +311,32 @@ static void V28_no_loss_is_over_before_its_sign_is_durable(void **state)
 	hand_fini(&h);
 }
 
+/* What it acknowledged in a later term says nothing of what it held in an earlier one. */
+static void V15_a_later_acknowledgement_hides_no_earlier_loss(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	assert_int_equal(hand_append(&h, 2, 3, 1, 1, "3333", 0), 0);
+	hand_persist(&h);
+	struct raft_message m = hand_told(&h, 2, h.r->start, 3, 5);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_false(h.r->lost.is);
+	m = hand_told(&h, 2, h.r->start, 2, 4);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_true(h.r->lost.is);
+	hand_fini(&h);
+
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	assert_int_equal(hand_append(&h, 2, 3, 1, 1, "3333", 0), 0);
+	hand_persist(&h);
+	m = hand_told(&h, 2, h.r->start, 3, 6); /* nor less of the same one */
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_true(h.r->lost.is);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +352,7 @@ int main(void)
 		cmocka_unit_test(D9c_whoever_is_told_of_a_loss_follows),
 		cmocka_unit_test(the_last_term_is_not_left),
 		cmocka_unit_test(D9c_a_new_loss_waits_for_nothing),
+		cmocka_unit_test(V15_a_later_acknowledgement_hides_no_earlier_loss),
 		cmocka_unit_test(V28_no_loss_is_over_before_its_sign_is_durable),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

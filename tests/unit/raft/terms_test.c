@@ -51,8 +51,28 @@ static void V29_what_elections_can_have_led_to_is_taken_at_once(void **state)
 	raft_term term = raft_get_term(h.r);
 	assert_int_equal(hand_vote_ask(&h, 3, term + 2), -EDOM);
 	assert_int_equal(hand_vote_ask(&h, 3, term + 1), 0);
-	hand_tick(&h, HAND_ELECTION_US);
+	hand_tick(&h, HAND_ELECTION_US - 1); /* however often it is looked at in between */
+	assert_int_equal(hand_vote_ask(&h, 3, term + RAFT_TERMS_UNHEARD_MAX), -EDOM);
+	hand_tick(&h, 1);
 	assert_int_equal(hand_vote_ask(&h, 3, term + RAFT_TERMS_UNHEARD_MAX), 0);
+	hand_fini(&h);
+}
+
+/* Steps grow while somebody is ahead; whoever lies later begins with a small one again. */
+static void V29_steps_are_small_again_after_a_silence(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 9});
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(hand_vote_ask(&h, 2, UINT64_C(1) << 50), -EDOM);
+		hand_tick(&h, HAND_ELECTION_US);
+	}
+	assert_true(h.r->terms.doublings > 0);
+	hand_tick(&h, HAND_ELECTION_US);
+	hand_tick(&h, HAND_ELECTION_US);
+	assert_int_equal(h.r->terms.doublings, 0);
 	hand_fini(&h);
 }
 
@@ -156,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(V7_one_frame_does_not_carry_a_term_away),
 		cmocka_unit_test(V7_a_log_of_an_impossible_term_is_refused),
+		cmocka_unit_test(V29_steps_are_small_again_after_a_silence),
 		cmocka_unit_test(V29_what_elections_can_have_led_to_is_taken_at_once),
 		cmocka_unit_test(V29_who_is_further_ahead_is_met),
 		cmocka_unit_test(V29_a_term_that_is_skipped_has_no_vote),

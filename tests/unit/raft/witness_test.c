@@ -213,6 +213,34 @@ static void RX2_a_member_that_is_further_ahead_is_met(void **state)
 	}
 }
 
+/* So many starts at once, and once in an election timeout; above half of the range, few. */
+static void RX2_starts_are_believed_so_far_and_so_often(void **state)
+{
+	static const uint32_t base[] = {1, RAFT_START_COUNT_MAX / 2 + 10};
+	struct raft_message m;
+	struct hand h;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
+		uint32_t most = i ? 16 : RAFT_STARTS_UNHEARD_MAX;
+
+		hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+		hand_peer(&h, 2)->witness.start = hand_start(2, base[i]);
+		m = hand_message(&h, RAFT_MESSAGE_VOTE, 2, 1);
+		hand_tick(&h, HAND_ELECTION_US);
+		m.start = hand_start(2, base[i] + most + 1);
+		assert_int_equal(hand_recv(&h, &m), -EDOM);
+		m.start = hand_start(2, base[i] + most);
+		assert_int_equal(hand_recv(&h, &m), 0);
+		hand_tick(&h, HAND_ELECTION_US / 2);
+		m.start = hand_start(2, base[i] + 2 * most);
+		assert_int_equal(hand_recv(&h, &m), -EDOM);
+		hand_tick(&h, HAND_ELECTION_US / 2);
+		assert_int_equal(hand_recv(&h, &m), 0);
+		hand_fini(&h);
+	}
+}
+
 /* Beside the member itself nobody insists, however long. */
 static void RX2_what_is_said_beside_the_live_one_is_not_met(void **state)
 {
@@ -394,6 +422,7 @@ int main(void)
 		cmocka_unit_test(V15_two_starts_of_one_count_are_never_the_newest),
 		cmocka_unit_test(nothing_acknowledged_is_not_a_position),
 		cmocka_unit_test(RX2_a_member_that_is_further_ahead_is_met),
+		cmocka_unit_test(RX2_starts_are_believed_so_far_and_so_often),
 		cmocka_unit_test(RX2_what_is_said_beside_the_live_one_is_not_met),
 		cmocka_unit_test(V15_a_start_far_above_the_known_one_is_not_believed),
 		cmocka_unit_test(V15_an_echo_of_a_start_that_did_not_count_never_does),
