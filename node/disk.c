@@ -42,6 +42,11 @@ void node_disk_options(struct node *n)
 		n->stall[i].since_ns = UINT64_MAX;
 }
 
+uint64_t node_patience_ns(const struct node *n)
+{
+	return n->options.wal.wait_ns;
+}
+
 uint64_t node_stall_ns(const struct node *n, const struct node_stall *stall)
 {
 	return stall->since_ns < n->now_ns ? n->now_ns - stall->since_ns : 0;

@@ -413,6 +413,7 @@ static int live(struct quoind *q)
 		      QUOIN_VERSION, link_kind_name(q->config.link),
 		      config_durability_name(q->config.durability),
 		      config_idle_name(q->config.idle), q->config.file);
+	q->notify.patience_ns = node_patience_ns(q->node);
 	error = run(q);
 	if (error)
 		journal_write(q->journal, JOURNAL_ERROR, "failed", "error=\"%s\" why=\"%s\"",

@@ -103,6 +103,9 @@ void node_serve_metrics(struct node *n, struct metrics_exchange *exchange);
 
 /* Stop: refuses new requests. True once nothing is pending that a moment could finish. */
 void node_stop(struct node *n);
+
+/* The longest that a turn, or the end, may stand still for the disk: then the process ends. */
+uint64_t node_patience_ns(const struct node *n);
 bool node_stopping(const struct node *n);
 bool node_stopped(const struct node *n);
 /*

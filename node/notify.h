@@ -15,6 +15,8 @@
 #include <sys/un.h>
 
 enum { NOTIFY_STATUS_SIZE = 160 };
+/* TimeoutStopSec of the unit, less the least that a disk is waited for. */
+#define NOTIFY_STOP_NS (15 * UINT64_C(1000000000))
 
 struct notify {
 	int fd; /* -1: nobody to tell */
@@ -23,6 +25,7 @@ struct notify {
 	uint64_t watchdog_ns; /* between two signs of life; 0: none are wanted */
 	uint64_t alive_ns;    /* when the next is due */
 	uint64_t status_ns;   /* likewise */
+	uint64_t patience_ns; /* the loop may stand still for its disk for so long, and then ends */
 	bool ready;
 	char status[NOTIFY_STATUS_SIZE]; /* as it was told */
 };
@@ -37,7 +40,7 @@ bool notify_wants_status(struct notify *n, uint64_t now_ns);
 /* A turn of the loop: ready, and alive. `status` NULL: as before. */
 void notify_turn(struct notify *n, uint64_t now_ns, const char *status);
 
-/* It ends. */
+/* It ends, within the patience and NOTIFY_STOP_NS more. */
 void notify_stopping(struct notify *n);
 
 #endif

@@ -19,12 +19,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WATCHDOG_MS = 400 };
+enum {
+	WATCHDOG_MS = 400,
+	UNIT_MS = 30 * 1000, /* WatchdogSec of the unit */
+};
 
 struct manager {
 	int fd;
 	char name[96]; /* as NOTIFY_SOCKET says it */
 	char text[256];
+	uint32_t watchdog_ms; /* 0: WATCHDOG_MS */
 };
 
 /* Abstract, as systemd's is in a container, or a path. */
@@ -73,7 +77,7 @@ static void environment(void *context)
 	char us[32], pid[32];
 
 	setenv("NOTIFY_SOCKET", m->name, 1);
-	snprintf(us, sizeof(us), "%u", WATCHDOG_MS * 1000);
+	snprintf(us, sizeof(us), "%u", (m->watchdog_ms ? m->watchdog_ms : WATCHDOG_MS) * 1000);
 	setenv("WATCHDOG_USEC", us, 1);
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	setenv("WATCHDOG_PID", pid, 1);
@@ -90,7 +94,7 @@ static void a_life(bool abstract)
 	manager_open(&m, &p, abstract);
 	process_start(&p, NULL, environment, &m);
 	assert_true(hear(&m, CLUSTER_WAIT_MS));
-	assert_string_equal(m.text, "READY=1");
+	assert_string_equal(m.text, "READY=1\nWATCHDOG_USEC=5400000");
 	hear_until(&m, "STATUS=leads in term ");
 	assert_non_null(strstr(m.text, ": it is the only member"));
 	/* Signs of life come at twice the rate that is asked for, and from the loop. */
@@ -106,7 +110,7 @@ static void a_life(bool abstract)
 	assert_int_equal(kill(p.pid, SIGCONT), 0);
 	hear_until(&m, "WATCHDOG=1");
 	assert_int_equal(kill(p.pid, SIGTERM), 0);
-	hear_until(&m, "STOPPING=1");
+	hear_until(&m, "STOPPING=1\nEXTEND_TIMEOUT_USEC=20000000");
 	process_must_exit(&p, 0);
 	close(m.fd);
 	process_remove(&p);
@@ -157,13 +161,53 @@ static void a_node_that_waits_is_ready(void **state)
 	manager_open(&m, &p, false);
 	process_start(&p, NULL, environment, &m);
 	assert_true(hear(&m, CLUSTER_WAIT_MS));
-	assert_string_equal(m.text, "READY=1");
+	assert_memory_equal(m.text, "READY=1\n", strlen("READY=1\n"));
 	hear_until(&m, "STATUS=");
 	assert_non_null(strstr(m.text, "n2"));
 	assert_int_equal(kill(p.pid, SIGTERM), 0);
 	process_must_exit(&p, 0);
 	close(m.fd);
 	process_remove(&p);
+}
+
+/*
+ * V18: the manager gives a node as long as that waits for its disk, in a turn and at its end: twice
+ * disk-stall-timeout, 5 s at least. With the unit's 30 s nothing is to be said of up to 15.
+ */
+static void V18_a_patient_node_is_given_time(void **state)
+{
+	static const struct {
+		const char *key, *ready, *stopping;
+	} tries[] = {
+		{"", "READY=1", "STOPPING=1\nEXTEND_TIMEOUT_USEC=20000000"},
+		{"disk-stall-timeout: 7s\n", "READY=1", "STOPPING=1\nEXTEND_TIMEOUT_USEC=29000000"},
+		{"disk-stall-timeout: 100s\n", "READY=1\nWATCHDOG_USEC=230000000",
+		 "STOPPING=1\nEXTEND_TIMEOUT_USEC=215000000"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		struct manager m = {.watchdog_ms = UNIT_MS};
+		struct process p;
+		FILE *file;
+
+		process_prepare(&p, "");
+		p.own_namespace = false;
+		file = fopen(p.config, "ae");
+		assert_non_null(file);
+		fputs(tries[i].key, file);
+		assert_int_equal(fclose(file), 0);
+		manager_open(&m, &p, false);
+		process_start(&p, NULL, environment, &m);
+		assert_true(hear(&m, CLUSTER_WAIT_MS));
+		assert_string_equal(m.text, tries[i].ready);
+		assert_int_equal(kill(p.pid, SIGTERM), 0);
+		hear_until(&m, "STOPPING=1");
+		assert_string_equal(m.text, tries[i].stopping);
+		process_must_exit(&p, 0);
+		close(m.fd);
+		process_remove(&p);
+	}
 }
 
 int main(void)
@@ -173,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_life_is_told_in_a_container),
 		cmocka_unit_test(a_manager_that_does_not_listen),
 		cmocka_unit_test(a_node_that_waits_is_ready),
+		cmocka_unit_test(V18_a_patient_node_is_given_time),
 	};
 
 	/* Abstract names are of a network namespace: this test and its nodes share one. */
