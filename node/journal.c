@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,9 +92,13 @@ void journal_destroy(struct journal *j)
 		free_journal(j);
 }
 
+/* So long a last word waits for the reader of a socket: a moment, beside a watchdog of 30 s. */
+static const struct timeval last_words = {.tv_sec = 1};
+
 /*
  * O_NONBLOCK belongs to the open file, which others share: so it is opened once more. A socket
- * cannot be, and a file needs not: it stays as it is.
+ * cannot be, such as systemd's stream to its journal: it waits, but not for ever, and the log's
+ * writer tries again. A file needs nothing.
  */
 int journal_take_stderr(void)
 {
@@ -102,6 +107,8 @@ int journal_take_stderr(void)
 
 	if (own < 0)
 		return -errno;
+	/* It fails on what is no socket. */
+	(void)setsockopt(own, SOL_SOCKET, SO_SNDTIMEO, &last_words, sizeof(last_words));
 	if (fstat(own, &st) || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
 		return own;
 	again = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -50,7 +50,7 @@ struct journal_options {
 /*
  * The descriptor of standard error for a journal. What is left under its number is for the last
  * words of a process that dies, such as those of a failed assertion: they are lost rather than
- * waited for, where standard error is a pipe or a terminal. Or -errno.
+ * waited for, where standard error is a pipe or a terminal; in a socket, after a second. Or -errno.
  */
 int journal_take_stderr(void);
 

@@ -23,7 +23,7 @@ static bool write_whole(struct journal *j, const char *text, size_t size)
 			size -= (size_t)written;
 			j->cut = size > 0;
 		} else if (written < 0 && errno == EAGAIN) {
-			/* Whoever shares this descriptor's file has made it so. */
+			/* Whoever shares this file has made it so, or a socket's time is up. */
 			struct pollfd ready = {.fd = j->fd, .events = POLLOUT};
 
 			(void)poll(&ready, 1, -1);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -417,13 +418,11 @@ static void F8_a_descriptor_that_does_not_block_loses_nothing(void **state)
 }
 
 /* F8: what a dying process says is lost, and does not keep it from dying. */
-static void F8_last_words_are_not_waited_for(void **state)
+static void last_words(struct pipe p)
 {
-	struct pipe p = pipe_make();
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		signal(SIGALRM, SIG_DFL);
@@ -445,6 +444,22 @@ static void F8_last_words_are_not_waited_for(void **state)
 	assert_int_equal(status, 0);
 	close(p.reader);
 	close(p.writer);
+}
+
+static void F8_last_words_are_not_waited_for(void **state)
+{
+	(void)state;
+	last_words(pipe_make());
+}
+
+/* As of a service: systemd gives it a stream to its journal. */
+static void F8_last_words_into_a_socket(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	last_words((struct pipe){.reader = pair[0], .writer = pair[1]});
 }
 
 enum { THREADS = 4, EACH = 2000 };
@@ -505,6 +520,7 @@ int main(void)
 		cmocka_unit_test(F8_a_full_disk_is_told_when_there_is_room),
 		cmocka_unit_test(F8_a_descriptor_that_does_not_block_loses_nothing),
 		cmocka_unit_test(F8_last_words_are_not_waited_for),
+		cmocka_unit_test(F8_last_words_into_a_socket),
 		cmocka_unit_test(lines_of_several_threads_are_whole),
 	};
 
