@@ -7,6 +7,7 @@
  * before it could know; they are synced before they count as durable (the segments from where the
  * log ends, the vote, the names).
  */
+#include "base/crc.h"
 #include "wal/file.h"
 #include "wal/io.h"
 #include "wal/recovery.h"
@@ -74,10 +75,10 @@ static int tail_keep(struct recovery *r)
 		else if (err != 0)
 			return segment_refuse(w, err, tail, "read");
 	}
-	/* A start that is cut short is followed by one with another nonce: no name comes twice. */
+	/* By what it holds: whoever starts after one that failed here makes the same file. */
 	(void)snprintf(r->out->kept, sizeof(r->out->kept),
-		       META_KEPT "%016" PRIx64 "-%016" PRIx64 "-%08" PRIx32, r->start,
-		       tail->sequence, tail->end);
+		       META_KEPT "%016" PRIx64 "-%08" PRIx32 "-%08" PRIx32, tail->sequence,
+		       tail->end, bytes_crc(0, out, size));
 	return wal_file_make(w, r->out->kept, out, size);
 }
 

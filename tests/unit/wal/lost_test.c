@@ -244,6 +244,42 @@ static void F25_W24_what_is_left_of_an_acknowledged_write_is_kept(void **state)
 	test_log_free(&t);
 }
 
+static uint32_t kept_files(struct disk *d)
+{
+	char name[DISK_NAME_MAX];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; d->ops->list(d, i, name) == 0; i++)
+		count += strncmp(name, META_KEPT, strlen(META_KEPT)) == 0 && !strstr(name, ".tmp");
+	return count;
+}
+
+/* A start that fails behind it is followed by others: they find it kept, and fill no disk. */
+static void F25_W24_what_is_left_is_kept_once(void **state)
+{
+	static const uint8_t zeros[FORMAT_SECTOR];
+	struct test_place place;
+	uint32_t failed = 0;
+	struct test_log t;
+	int err;
+
+	(void)state;
+	(void)lost_fill(&t);
+	assert_true(test_log_write(&t, WRITES, &place));
+	fake_put(t.disk, place.file, place.offset + FORMAT_SECTOR, zeros, FORMAT_SECTOR);
+	for (uint64_t after = 0;; after++) {
+		t.options.identity_seed++;
+		fake_fail(t.disk, after, -EIO);
+		err = test_log_open(&t);
+		failed += kept_files(fake_disk_of(t.disk));
+		assert_true(kept_files(fake_disk_of(t.disk)) <= 1);
+		if (err == 0)
+			break;
+	}
+	assert_true(failed > 3);
+	test_log_free(&t);
+}
+
 /* Behind a write that is gone as if it had never been, others that cannot be read. */
 static void F25_W24_V25_places_of_acknowledged_writes_are_told_as_such(void **state)
 {
@@ -427,6 +463,7 @@ int main(void)
 		cmocka_unit_test(V14_one_acknowledged_write_zeroed),
 		cmocka_unit_test(V14_a_sector_of_the_last_write_zeroed),
 		cmocka_unit_test(F25_W24_what_is_left_of_an_acknowledged_write_is_kept),
+		cmocka_unit_test(F25_W24_what_is_left_is_kept_once),
 		cmocka_unit_test(F25_W24_V25_places_of_acknowledged_writes_are_told_as_such),
 		cmocka_unit_test(F25_W24_what_is_cut_is_told_by_the_mode_it_was_written_in),
 		cmocka_unit_test(V14_the_whole_log_zeroed),
