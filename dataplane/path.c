@@ -43,7 +43,7 @@ static void narrow(struct path *p)
 	if (p->high <= p->low)
 		p->high = p->low + 1;
 	p->size = p->low;
-	p->searching = p->high - p->low > PATH_EXACT;
+	p->searching = p->high - p->low > 1;
 }
 
 /* The round that ends. */

@@ -32,9 +32,8 @@ enum {
 	/* From round to round at rest: beside a heartbeat each 20 ms it is nothing. */
 	PATH_ROUNDS_REST = 50,
 	PATH_LOST_ROUNDS = 5,
-	PATH_EXACT = 8,          /* bytes: a search ends */
 	PATH_AGAIN_ROUNDS = 100, /* ten seconds: then what lies above is searched */
-	/* A search divides what is left by seven: from 9,000 bytes four rounds. */
+	/* A search divides what is left by seven: from 9,000 bytes five rounds. */
 	PATH_PROBES_MAX = 8,
 };
 

@@ -93,7 +93,7 @@ static void require_named(uint32_t at, uint32_t peer, uint32_t hole)
 	char expected[64];
 
 	assert_true(path_narrow(p));
-	assert_in_range(p->size, hole - PATH_EXACT, hole);
+	assert_int_equal(p->size, hole);
 	snprintf(expected, sizeof(expected), "packets above %u bytes", p->size);
 	assert_non_null(strstr(status_of(at), expected));
 	snprintf(expected, sizeof(expected), " path_mtu=%u ", p->size);

@@ -73,8 +73,8 @@ static void V27_each_hole_is_found_within_two_seconds(void **state)
 			w.hole = hole;
 			rounds(&w, 12);
 			assert_true(path_narrow(&w.p));
-			assert_in_range(w.p.size, PATH_SIZE_MIN, hole);
-			assert_true(w.p.size + PATH_EXACT >= hole);
+			/* To the byte: it is what a person is told to set (F6). */
+			assert_int_equal(w.p.size, hole);
 			w.hole = mtus[i]; /* gone */
 			rounds(&w, 2);
 			assert_false(path_narrow(&w.p));
@@ -90,13 +90,13 @@ static void V27_a_hole_that_moves_is_followed(void **state)
 	(void)state;
 	w.hole = 1200;
 	rounds(&w, 12);
-	assert_in_range(w.p.size, 1200 - PATH_EXACT, 1200);
+	assert_int_equal(w.p.size, 1200);
 	w.hole = 700; /* smaller */
 	rounds(&w, 12);
-	assert_in_range(w.p.size, 700 - PATH_EXACT, 700);
+	assert_int_equal(w.p.size, 700);
 	w.hole = 1400; /* larger, not whole: tried now and then */
 	rounds(&w, PATH_AGAIN_ROUNDS + 6);
-	assert_in_range(w.p.size, 1400 - PATH_EXACT, 1400);
+	assert_int_equal(w.p.size, 1400);
 }
 
 static void a_peer_that_is_away_is_no_hole(void **state)
@@ -113,7 +113,7 @@ static void a_peer_that_is_away_is_no_hole(void **state)
 	w.hole = 1000;
 	rounds(&w, 12);
 	uint32_t size = w.p.size;
-	assert_in_range(size, 1000 - PATH_EXACT, 1000);
+	assert_int_equal(size, 1000);
 	w.hole = 0;
 	rounds(&w, 1000);
 	assert_int_equal(w.p.size, size);
@@ -196,14 +196,14 @@ static void V27_a_doubt_ends_the_rest_at_once(void **state)
 		w.hole = 1500;
 		runs(&w, 1200, true);
 		assert_true(path_narrow(&w.p));
-		assert_in_range(w.p.size, 1500 - PATH_EXACT, 1500);
+		assert_int_equal(w.p.size, 1500);
 		w.hole = 9000;
 		runs(&w, 20000 + ms, false);
 		assert_false(path_narrow(&w.p));
 		w.hole = 1500;
 		runs(&w, PATH_ROUNDS_REST * 100 + 1200, false);
 		assert_true(path_narrow(&w.p));
-		assert_in_range(w.p.size, 1500 - PATH_EXACT, 1500);
+		assert_int_equal(w.p.size, 1500);
 	}
 }
 
