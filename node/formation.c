@@ -66,21 +66,29 @@ void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
 			i < t->count ? place_text(t->member[i].place, place) : "another one", name);
 }
 
-int node_formation_create(struct node *n)
+void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory)
+{
+	snprintf(out, NODE_ERROR_MAX,
+		 "%s/cluster: missing, or older than the log beside it; nothing was changed: "
+		 "restore the directory from a copy made while this node was down",
+		 directory);
+}
+
+int node_formation_judge(struct node *n, const struct wal_recovered *found)
 {
 	const struct node_options *o = &n->options;
 	struct formation_options f = {
-		.identity = n->recovered.identity,
+		.identity = found->identity,
 		.table = o->initial,
 		.self = o->self,
 		.existing = o->existing,
-		.record = n->recovered.record,
-		.record_size = n->recovered.record_size,
+		.record = found->record,
+		.record_size = found->record_size,
 		.now_us = n->now_ns / 1000,
 	};
+	bool used = found->hard_state.term > 0 || found->last_index > 0;
 	int err = formation_create(&n->formation, &f);
 
-	memset(n->word, 0, sizeof(n->word));
 	if (err == -EXDEV)
 		node_formation_foreign(n->error, &n->formation, o->initial.digest, o->wal.directory,
 				       n->name);
@@ -93,16 +101,17 @@ int node_formation_create(struct node *n)
 		snprintf(n->error, sizeof(n->error), "the initial cluster is refused: %s",
 			 strerror(-err));
 	/* A log without it is one whose cluster nobody knows: never "a fresh one" (R56). */
-	if (!err && n->formation.state != FORMATION_FORMED &&
-	    (n->recovered.hard_state.term > 0 || n->recovered.last_index > 0)) {
-		snprintf(n->error, sizeof(n->error),
-			 "%s/cluster: missing, or older than the log beside it; nothing was "
-			 "changed: "
-			 "restore the directory from a copy made while this node was down",
-			 o->wal.directory);
+	if (!err && formation_record_check(found->record, found->record_size, used)) {
+		node_formation_unformed(n->error, o->wal.directory);
 		err = -EBADMSG;
 	}
 	return err;
+}
+
+int node_formation_create(struct node *n)
+{
+	memset(n->word, 0, sizeof(n->word));
+	return node_formation_judge(n, &n->recovered);
 }
 
 /* --- what is heard and said -------------------------------------------------------------- */

@@ -22,7 +22,14 @@ void host_owner(const struct config *c, struct host_finding *f)
 		host_wrong(f, "data-dir: %s", why);
 		return;
 	}
-	if (owner.identity == 0 || owner.record_size == 0)
+	if (owner.identity == 0)
+		return;
+	if (formation_record_check(owner.record, owner.record_size, owner.term > 0) == -ESTALE) {
+		node_formation_unformed(text, c->data_dir);
+		host_wrong(f, "data-dir: %s", text);
+		return;
+	}
+	if (owner.record_size == 0)
 		return;
 	options.identity = owner.identity;
 	options.record = owner.record;

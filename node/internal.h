@@ -220,6 +220,8 @@ struct node {
 int node_peer_find(const struct node *n, raft_id id);
 
 /* formation.c: before there is a cluster. */
+/* What a directory says of its cluster. 0, or -errno and the line in n->error. */
+int node_formation_judge(struct node *n, const struct wal_recovered *found);
 int node_formation_create(struct node *n);
 void node_formation_receive(struct node *n, const struct dp_datagram *datagram);
 void node_formation_drive(struct node *n);

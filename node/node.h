@@ -60,6 +60,8 @@ enum { NODE_ERROR_MAX = 512 };
  */
 void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
 			    const char *directory, const char *name);
+/* Why a log with a term or an entry is refused without a formed cluster's record (R56). */
+void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory);
 
 /*
  * Opens the log, recovers, joins the dataplane. The links in options->dp belong to the node from

@@ -166,6 +166,14 @@ static bool opening_goes_on(void *context, const struct wal_opening *at)
 	return !goes_on || goes_on();
 }
 
+/* Before the log is changed: it stays as it is under another cluster, or under none (R56). */
+static int opening_judge(void *context, const struct wal_recovered *found)
+{
+	struct opening *o = context;
+
+	return node_formation_judge(o->node, found);
+}
+
 static int log_open(struct node *n, char text[WAL_ERROR_MAX])
 {
 	struct wal_options wal = n->options.wal;
@@ -174,6 +182,7 @@ static int log_open(struct node *n, char text[WAL_ERROR_MAX])
 		.node = n, .began_ns = now_ns, .step_ns = now_ns, .told_ns = now_ns};
 
 	wal.goes_on = opening_goes_on;
+	wal.judge = opening_judge;
 	wal.context = &opening;
 	return wal_open(&n->wal, &wal, &n->recovered, text);
 }
@@ -186,7 +195,8 @@ int node_open(struct node *n)
 	int err = log_open(n, wal_text);
 
 	if (err) {
-		snprintf(n->error, sizeof(n->error), "%s", wal_text);
+		if (wal_text[0]) /* else opening_judge said it */
+			snprintf(n->error, sizeof(n->error), "%s", wal_text);
 		return err;
 	}
 	say_recovered(n, clock_now() - began_ns);

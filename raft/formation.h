@@ -138,6 +138,13 @@ bool formation_record(const struct formation *f, uint8_t out[FORMATION_RECORD_SI
 		      uint32_t *size);
 void formation_recorded(struct formation *f);
 
+/*
+ * Whether a record (size 0: there is none) may lie beside a log; `used`: one that has a term or an
+ * entry, so it is a formed cluster's. 0; -EBADMSG: it cannot be read; -ESTALE: there is none, or it
+ * is older than the log.
+ */
+int formation_record_check(const uint8_t *data, uint32_t size, bool used);
+
 /* Takes the next message that is due to a place. False: there is none. */
 bool formation_message(struct formation *f, uint32_t place, struct formation_message *out);
 

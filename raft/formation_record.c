@@ -82,6 +82,16 @@ int formation_record_decode(struct formation *f, const uint8_t *data, uint32_t s
 	return 0;
 }
 
+int formation_record_check(const uint8_t *data, uint32_t size, bool used)
+{
+	struct formation f = {.state = FORMATION_FRESH};
+	int err = size > 0 ? formation_record_decode(&f, data, size) : 0;
+
+	if (err == 0 && used && f.state != FORMATION_FORMED)
+		err = -ESTALE;
+	return err;
+}
+
 uint64_t formation_cluster_id(const struct formation_table *t)
 {
 	uint64_t id = mix(t->digest ^ mix(t->origin ^ mix(t->count)));

@@ -4,6 +4,7 @@
 #include "base/exits.h"
 #include "base/standard.h"
 #include "raft/entry.h"
+#include "raft/formation.h"
 #include "raft/members.h"
 #include "wal/inspect.h"
 
@@ -31,7 +32,9 @@ static const char doc[] =
 	"dump prints the log: identity, term and vote, the mark of its end, each write, each "
 	"entry.\n"
 	"verify checks every block and prints one line.\n\n"
-	"The verdict is what the next start of the node makes of the directory, by the same rules: "
+	"The verdict is what the next start of the node makes of the directory, by the same rules "
+	"(but "
+	"for the configuration, for which there is quoind --check): "
 	"good; torn: a write that a crash cut short is cut from its end, and was not acknowledged, "
 	"unless durability is written and power was lost; lost: acknowledged writes are gone from "
 	"its end, so it opens and does not vote until a leader has brought it "
@@ -277,6 +280,26 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, c
 
 /* --- */
 
+/* The node's part of a start: whether a log may lie beside this record of its cluster (R56). */
+static int record_judge(const char *directory, struct wal_inspect_result *r,
+			char error[WAL_ERROR_MAX])
+{
+	/* A node that runs has a formed cluster's by the time it has a term. */
+	bool used = r->hard_state.term > 0 || (!r->live && r->last_index > 0);
+	int err = formation_record_check(r->record, r->record_size, used);
+
+	if (err == 0 || r->durability == WAL_VOLATILE ||
+	    (r->verdict != WAL_GOOD && r->verdict != WAL_TORN && r->verdict != WAL_LOST))
+		return 0;
+	(void)snprintf(error, WAL_ERROR_MAX, "%.200s/cluster: %s", directory,
+		       err == -ESTALE ? "missing, or older than the log beside it"
+				      : "what it says of the cluster cannot be read");
+	r->verdict = WAL_DAMAGED;
+	/* Nothing is cut from a log that is refused. */
+	r->torn_bytes = r->decayed = 0;
+	return -EBADMSG;
+}
+
 /* What is not in the one line of the verdict. */
 static void notes(const struct wal_inspect_result *r)
 {
@@ -356,6 +379,8 @@ static int run(const struct arguments *a)
 		printf("{\"writes\":[");
 	err = wal_inspect(a->directory, ops, a->json ? (void *)&state : &text_state, &result,
 			  error);
+	if (record_judge(a->directory, &result, error) != 0)
+		err = -EBADMSG;
 	if (a->json)
 		json_end(&state, &result, error);
 	else if (a->command == COMMAND_DUMP)

@@ -211,6 +211,7 @@ static int record_read(struct inspection *x)
 	if (err != 0)
 		return say(x, err == -EPROTO ? err : -EBADMSG,
 			   META_CLUSTER " at offset 0: not the record of this directory");
+	memcpy(out->record, data, out->record_size);
 	return 0;
 }
 
@@ -420,6 +421,9 @@ static int owner_find(struct inspection *x, enum wal_durability durability,
 	if (err != 0 || durability == WAL_VOLATILE)
 		return 0;
 	out->identity = x->id.identity;
+	/* Before the record: a node that runs has that by the time it has a term. */
+	if (vote_read(x) == 0)
+		out->term = x->vote.hard_state.term;
 	record_find(x, out);
 	return 0;
 }

@@ -70,7 +70,8 @@ struct wal_inspect_result {
 	raft_index first_index;
 	raft_term before_term;
 	uint64_t before_number;
-	uint32_t record_size; /* of the membership room's record; 0: none */
+	uint8_t record[WAL_RECORD_SIZE_MAX]; /* the membership room's, which is not judged here */
+	uint32_t record_size;                /* 0: none */
 
 	uint64_t segments;
 	uint64_t writes;
@@ -103,13 +104,15 @@ int wal_inspect_disk(struct disk *disk, bool live, const char *directory,
 		     char error[WAL_ERROR_MAX]);
 
 /*
- * Whose directory it is, by its identity and the membership room's record alone. What of these two
- * files is missing or cannot be read is not judged: a start, and the whole inspection, tell it.
+ * Whose directory it is, by its identity, its term and the membership room's record alone. What of
+ * these files is missing or cannot be read is not judged: a start, and the whole inspection, tell
+ * it.
  */
 struct wal_inspect_owner {
 	raft_identity identity; /* 0: not known, or there is no log yet */
 	uint8_t record[WAL_RECORD_SIZE_MAX];
 	uint32_t record_size; /* 0: there is none */
+	raft_term term;       /* 0: none, or it cannot be read */
 };
 
 /*

@@ -286,12 +286,25 @@ static void found_fill(struct recovery *r)
 	out->decayed_offset = r->scan.decayed[0].offset;
 }
 
+/* What whoever opens it makes of what was found (wal_options.judge). */
+static int found_judge(struct recovery *r)
+{
+	struct wal_recovered *out = r->out;
+
+	out->identity = r->w->id.identity;
+	out->hard_state = r->vote.hard_state;
+	out->last_index = r->scan.last_index;
+	return r->options->judge ? r->options->judge(r->options->context, out) : 0;
+}
+
 static int open_on_disk(struct recovery *r)
 {
 	int err = wal_examine(r);
 
 	if (err == 0)
 		err = segments_adopt(r);
+	if (err == 0)
+		err = found_judge(r);
 	/* From here on the directory is known to be good, and changes. */
 	if (err == 0)
 		err = wal_recovery_temporaries_remove(r);

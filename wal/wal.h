@@ -45,6 +45,8 @@ enum {
 	WAL_RECORD_SIZE_MAX = 1024,
 };
 
+struct wal_recovered;
+
 /* How far a wal_open is. */
 struct wal_opening {
 	uint64_t steps;        /* that are done: while this stands still, the disk does */
@@ -73,6 +75,12 @@ struct wal_options {
 	 * False: it is given up (-EINTR), as if the process had been killed then. May be NULL.
 	 */
 	bool (*goes_on)(void *context, const struct wal_opening *at);
+	/*
+	 * Called once all that lies in a directory was found good, and before any of it is changed:
+	 * of `found` identity, hard_state, last_index and the record are filled in. Not 0: wal_open
+	 * returns it, with an empty `error`, and nothing was changed. May be NULL.
+	 */
+	int (*judge)(void *context, const struct wal_recovered *found);
 	void *context;
 };
 

@@ -214,17 +214,21 @@ static void V15_a_directory_that_was_rolled_back(void)
 static void R56_a_log_without_its_cluster(void)
 {
 	char error[NODE_ERROR_MAX];
+	uint64_t hash;
 	int err;
 
 	begin(8);
 	run_until_puts(20);
 	sim_node_crash(&w, 0);
 	fake_remove(w.node[0].disk, "cluster");
+	hash = fake_hash(w.node[0].disk);
 	err = sim_node_try_start(&w, 0, error);
 	if (err != -EBADMSG || !strstr(error, "/cluster: missing")) {
 		fprintf(stderr, "%d: %s\n", err, error);
 		sim_fail(&w, 0, "R56: it starts without the record of its cluster", 0, 0);
 	}
+	if (hash != fake_hash(w.node[0].disk))
+		sim_fail(&w, 0, "R56: what was refused was changed", 0, 0);
 	sim_world_destroy(&w);
 }
 

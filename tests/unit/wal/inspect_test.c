@@ -4,6 +4,7 @@
  */
 #include "tests/unit/wal/helpers.h"
 
+#include "raft/formation.h"
 #include "wal/inspect.h"
 
 #include <errno.h>
@@ -22,6 +23,22 @@ struct fixture {
 	struct wal_options options;
 };
 
+/* Of a cluster of one member, formed. */
+static uint32_t record_make(uint8_t record[FORMATION_RECORD_SIZE_MAX])
+{
+	const struct formation_options options = {.identity = 7,
+						  .table = {.count = 1, .member = {{.place = 1}}}};
+	struct formation f;
+	uint32_t size = 0;
+
+	assert_int_equal(formation_create(&f, &options), 0);
+	formation_tick(&f, 1);
+	while (formation_record(&f, record, &size))
+		formation_recorded(&f);
+	assert_int_equal(f.state, FORMATION_FORMED);
+	return size;
+}
+
 /* A log of 200 entries, of which 20 were superseded. */
 static void begin(struct fixture *f)
 {
@@ -29,7 +46,7 @@ static void begin(struct fixture *f)
 	char error[WAL_ERROR_MAX];
 	const struct raft_hard_state hard_state = {2, 0x22};
 	const struct raft_witness witness = {0x33, 4ul << 32 | 5, 2, 170, 2};
-	const uint8_t record[24] = {1};
+	uint8_t record[FORMATION_RECORD_SIZE_MAX];
 	uint64_t seq;
 	struct wal *w;
 
@@ -43,7 +60,7 @@ static void begin(struct fixture *f)
 	assert_int_equal(test_persist(w, test_append(w, 1, 120, 1)), 0);
 	assert_int_equal(wal_append(w, w->seq + 1, &hard_state, NULL, 0), 0);
 	assert_int_equal(test_persist(w, test_append(w, 101, 180, 2)), 0);
-	assert_int_equal(wal_record_write(w, record, sizeof(record)), 0);
+	assert_int_equal(wal_record_write(w, record, record_make(record)), 0);
 	while (wal_segment_wanted(w))
 		assert_int_equal(wal_poll(w, 0, &seq), 0);
 	wal_witness_changed(w);
@@ -163,7 +180,7 @@ static void a_good_log(void **state)
 	assert_false(r.mark_lost);
 	assert_int_equal(r.witness_count, 1);
 	assert_int_equal(r.witness[0].index, 170);
-	assert_int_equal(r.record_size, 24);
+	assert_int_equal(r.record_size, 56);
 	assert_int_equal(r.first_segment, 1);
 	assert_int_equal(r.first_index, 1);
 	assert_int_equal(c.entries, 200);
@@ -382,7 +399,7 @@ static void the_program(void **state)
 	assert_non_null(strstr(out, "base: segment 1 index 1 after term 0 and write 0\n"));
 	assert_non_null(strstr(out, "witness: member 0000000000000033 start 4.00000005 "
 				    "acknowledged 170 in term 2\n"));
-	assert_non_null(strstr(out, "cluster: 24 bytes\n"));
+	assert_non_null(strstr(out, "cluster: 56 bytes\n"));
 	assert_int_equal(run_on(&f, "dump --json", out, sizeof(out)), 0);
 	json = json_loads(out, 0, &error);
 	assert_non_null(json);
@@ -459,6 +476,33 @@ static void its_exit_statuses(void **state)
 	end(&f);
 }
 
+/* A log that a start refuses, for what lies beside it, is not "good" (F25, R56). */
+static void F25_a_log_without_its_cluster(void **state)
+{
+	static char out[256 * 1024];
+	const uint8_t other[24] = {1};
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	struct fixture f;
+	struct wal *w;
+
+	(void)state;
+	begin(&f);
+	take_away(&f, "cluster");
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "quoin-wal: damaged: "));
+	assert_non_null(strstr(out, "/cluster: missing, or older than the log beside it\n"));
+	assert_null(strstr(out, "good"));
+	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "verdict: damaged\n"));
+	assert_int_equal(wal_open(&w, &f.options, &found, error), 0);
+	assert_int_equal(wal_record_write(w, other, sizeof(other)), 0);
+	assert_int_equal(wal_close(w), 0);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "/cluster: what it says of the cluster cannot be read\n"));
+	end(&f);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -469,6 +513,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(V25_a_segment_whose_new_name_was_lost),
 		cmocka_unit_test(the_program),
 		cmocka_unit_test(its_exit_statuses),
+		cmocka_unit_test(F25_a_log_without_its_cluster),
 	};
 
 	if (argc != 2)
