@@ -174,6 +174,30 @@ static void F26_reads_floors_and_costs_are_there(void **state)
 	json_decref(root);
 }
 
+/* Of a list the floor is that of all members, and the logs of those left out are not known. */
+static void F26_a_list_of_some_has_the_floor_of_all(void **state)
+{
+	char admin[128];
+	static struct run out;
+	json_t *root, *r;
+
+	(void)state;
+	cluster_admin(&c, cluster_wait_leader(&c, 0), admin);
+	run(&out, "quoin-bench", "commit -e %s --duration 0.1 --warmup 0 --json %s", admin,
+	    json_path);
+	require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
+	require(&c, strstr(out.text, "link memif, 3 nodes, 1 client,"), "%s", out.text);
+	require(&c, strstr(out.text, "floor: 2 of 3 durable writes"), "%s", out.text);
+	r = result(&root);
+	require(&c, number(r, NULL, "nodes") == 3, "%f nodes", number(r, NULL, "nodes"));
+	require(&c, json_is_null(json_object_get(r, "log_bytes_per_put")), "bytes of one log");
+	json_decref(root);
+	run(&out, "quoin-bench", "commit -e %s --target follower", admin);
+	require(&c, out.status == 3, "exit %d: %s", out.status, out.text);
+	require(&c, strstr(out.text, "none of the nodes that were asked, 1, is a follower"), "%s",
+		out.text);
+}
+
 static void F26_a_path_is_tried_before_the_run(void **state)
 {
 	static const char *const options[] = {"--json", "--percentiles", "--plot"};
@@ -199,6 +223,7 @@ int main(void)
 		cmocka_unit_test(F26_a_stalled_leader_shows_in_p99),
 		cmocka_unit_test(F26_an_interrupt_shows_what_was_measured),
 		cmocka_unit_test(F26_reads_floors_and_costs_are_there),
+		cmocka_unit_test(F26_a_list_of_some_has_the_floor_of_all),
 		cmocka_unit_test(F26_a_path_is_tried_before_the_run),
 	};
 

@@ -38,7 +38,8 @@ bool target_choose(struct target *t, enum target_node who, const char *name, boo
 
 int target_none_chosen(const struct target *t, enum target_node who, char error[TARGET_ERROR_MAX])
 {
-	snprintf(error, TARGET_ERROR_MAX, "none of the %u nodes %s", t->nodes,
+	snprintf(error, TARGET_ERROR_MAX, "none of the nodes that were asked, %u, %s",
+		 t->local ? t->nodes : t->cluster.count,
 		 who == TARGET_FOLLOWER ? "is a follower that answers"
 					: "says that it leads: is there a majority?");
 	return -EHOSTUNREACH;
@@ -86,6 +87,20 @@ uint64_t target_term(struct target *t)
 	return leader < 0 ? 0 : t->cluster.node[leader].status.term;
 }
 
+/* A list may leave members out, or name one twice. */
+static bool names_all(const struct target *t)
+{
+	const struct cluster_node *node = t->cluster.node;
+
+	for (uint32_t i = 0; i < t->cluster.count; i++) {
+		for (uint32_t j = 0; j < i; j++) {
+			if (node[i].status.member_id == node[j].status.member_id)
+				return false;
+		}
+	}
+	return t->cluster.count == t->nodes;
+}
+
 bool target_log_bytes(struct target *t, uint64_t *out)
 {
 	bool all = true;
@@ -96,6 +111,7 @@ bool target_log_bytes(struct target *t, uint64_t *out)
 		return true;
 	}
 	cluster_refresh(&t->cluster);
+	all = names_all(t);
 	for (uint32_t i = 0; i < t->cluster.count; i++) {
 		*out += t->cluster.node[i].status.wal_bytes;
 		all &= !t->cluster.node[i].error;

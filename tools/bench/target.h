@@ -37,7 +37,7 @@ struct target {
 	char idle[8];         /* "": not known */
 	char client_path[16]; /* udp, memif, unix, ring */
 	char spoken_to[96];   /* names of the nodes */
-	uint32_t nodes;
+	uint32_t nodes; /* members of the cluster, also those that no endpoint names */
 };
 
 /* 0 or -errno with one line in error; target_close in either case. */

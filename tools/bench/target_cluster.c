@@ -163,7 +163,8 @@ int target_open_cluster(struct target *t, const struct target_options *o,
 		err = cluster_agree(&t->cluster, t->durability, t->link, error);
 	if (err)
 		return err;
-	t->nodes = t->cluster.count;
+	/* A list need not name all of them, but a commit waits for a majority of all. */
+	t->nodes = t->cluster.node[cluster_leader(&t->cluster)].status.peers + 1;
 	snprintf(t->idle, sizeof(t->idle), "%s", t->cluster.idle);
 	if (o->durability && strcmp(o->durability, t->durability) != 0) {
 		snprintf(error, TARGET_ERROR_MAX,

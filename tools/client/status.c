@@ -114,6 +114,7 @@ void status_parse(struct status *out, const char *text, size_t size)
 			if (line_is(&line, fields[i].key))
 				take(out, &fields[i], &line);
 		}
+		out->peers += line_is(&line, "peer");
 		if (line_is(&line, "error") && out->error_count < STATUS_ERRORS_MAX)
 			copy_value(&line, out->error[out->error_count++], sizeof(out->error[0]));
 		if (line_is(&line, "warning") && out->warning_count < STATUS_ERRORS_MAX)

@@ -86,6 +86,26 @@ static void a_status_is_parsed_whole(void **state)
 	assert_string_equal(s.error[1], "second");
 }
 
+/* Each other member has a line, also one that is not understood whole. */
+static void F26_the_others_are_counted(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t peers;
+	} rows[] = {
+		{"name n1\n", 0},
+		{"name n1\npeers 3\npeer n2 id=0a\n", 1},
+		{"peer n2 id=0a\nname n1\npeer n3 new\npeer n4", 3},
+	};
+	struct status s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		parse(&s, rows[i].text, strlen(rows[i].text));
+		assert_int_equal(s.peers, rows[i].peers);
+	}
+}
+
 static void what_is_missing_is_empty(void **state)
 {
 	static const char *const texts[] = {"", "\n", "role", "role\nraft_term", "roles leader\n"};
@@ -163,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_status_is_parsed_whole),
 		cmocka_unit_test(the_leader_has_its_name),
+		cmocka_unit_test(F26_the_others_are_counted),
 		cmocka_unit_test(what_is_missing_is_empty),
 		cmocka_unit_test(F22_a_sentence_is_whole),
 		cmocka_unit_test(a_node_cannot_say_too_much),
