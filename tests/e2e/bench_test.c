@@ -198,6 +198,21 @@ static void F26_a_list_of_some_has_the_floor_of_all(void **state)
 		out.text);
 }
 
+/* The status is asked for meanwhile: that takes a place too, and no election is made up. */
+static void F26_a_full_socket_fails_no_request(void **state)
+{
+	static struct run out;
+
+	(void)state;
+	run(&out, "quoin-bench",
+	    "commit --dir %s --client-path unix --clients 63 --duration 1 --warmup 0.1", c.dir);
+	require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
+	require(&c, !strstr(out.text, "failed") && !strstr(out.text, "election"), "%s", out.text);
+	run(&out, "quoin-bench", "commit --dir %s --client-path unix --clients 64", c.dir);
+	require(&c, out.status == 3, "exit %d: %s", out.status, out.text);
+	require(&c, strstr(out.text, "--clients 64: "), "%s", out.text);
+}
+
 static void F26_a_path_is_tried_before_the_run(void **state)
 {
 	static const char *const options[] = {"--json", "--percentiles", "--plot"};
@@ -224,6 +239,7 @@ int main(void)
 		cmocka_unit_test(F26_an_interrupt_shows_what_was_measured),
 		cmocka_unit_test(F26_reads_floors_and_costs_are_there),
 		cmocka_unit_test(F26_a_list_of_some_has_the_floor_of_all),
+		cmocka_unit_test(F26_a_full_socket_fails_no_request),
 		cmocka_unit_test(F26_a_path_is_tried_before_the_run),
 	};
 

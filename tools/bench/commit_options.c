@@ -21,7 +21,11 @@ enum {
 };
 
 /* Most of what a store is asked is reads. */
-enum { GETS_PERCENT_DEFAULT = 90, KEYS_DEFAULT = 1000, OPEN_CLIENTS_DEFAULT = 64 };
+enum {
+	GETS_PERCENT_DEFAULT = 90,
+	KEYS_DEFAULT = 1000,
+	OPEN_CLIENTS_DEFAULT = PATH_UNIX_CLIENTS_MAX
+};
 
 static const struct argp_option option_table[] = {
 	{"dir", 'd', "DIR", 0,
@@ -42,7 +46,7 @@ static const struct argp_option option_table[] = {
 	 "Gets ask the node's own state; default: they are linearizable", 0},
 	{"rate", KEY_RATE, "N", 0,
 	 "An open loop: N requests per second are due, whatever the answers do", 0},
-	{"clients", 'c', "N", 0, "Clients, each with one request outstanding (1; with --rate 64)",
+	{"clients", 'c', "N", 0, "Clients, each with one request outstanding (1; with --rate 63)",
 	 0},
 	{"keys", KEY_KEYS, "N", 0, "How many different keys (1000)", 0},
 	{"keep-keys", KEY_KEEP, NULL, 0, "Do not delete them afterwards", 0},

@@ -11,11 +11,16 @@
 #define TOOLS_BENCH_PATH_H
 
 #include "dataplane/wire.h"
+#include "doors/calls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { PATH_CLIENTS_MAX = 1024, PATH_ERROR_MAX = 512 };
+enum {
+	PATH_CLIENTS_MAX = 1024,
+	PATH_UNIX_CLIENTS_MAX = CALLS_MAX - 1, /* of a node: one place is for its status */
+	PATH_ERROR_MAX = 512,
+};
 
 struct path_answer {
 	/* WIRE_TIMEOUT also if no answer came: the result of a command is unknown. */
@@ -56,7 +61,7 @@ struct path {
 
 /*
  * clients[i] speaks to endpoints[i % count], each a node's admin socket. Answers hold values of
- * value_size bytes. 0, or -errno and one line in error.
+ * value_size bytes. 0, or -errno and one line in error. -EINVAL: so many have no place.
  */
 struct address;
 int path_unix_create(struct path **out, const struct address *endpoints, uint32_t count,

@@ -3,7 +3,6 @@
  * request that was open on it, and is made anew for the next one.
  */
 #include "base/clock.h"
-#include "doors/calls.h"
 #include "tools/bench/path.h"
 #include "tools/client/endpoint.h"
 #include "tools/client/stream.h"
@@ -215,9 +214,17 @@ static const struct path_ops ops = {
 int path_unix_create(struct path **out, const struct address *endpoints, uint32_t count,
 		     uint32_t clients, uint32_t value_size, char error[PATH_ERROR_MAX])
 {
-	struct path_unix *p = calloc(1, sizeof(*p) + count * sizeof(*p->address));
+	struct path_unix *p;
 	int err;
 
+	if (clients > count * PATH_UNIX_CLIENTS_MAX) {
+		snprintf(error, PATH_ERROR_MAX,
+			 "--clients %u: an admin socket has %d places, one of which asks for the "
+			 "status: at most %u here",
+			 clients, CALLS_MAX, count * PATH_UNIX_CLIENTS_MAX);
+		return -EINVAL;
+	}
+	p = calloc(1, sizeof(*p) + count * sizeof(*p->address));
 	snprintf(error, PATH_ERROR_MAX, "out of memory");
 	if (!p)
 		return -ENOMEM;

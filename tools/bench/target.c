@@ -80,11 +80,16 @@ uint64_t target_term(struct target *t)
 	uint64_t term = 0;
 	int leader;
 
-	if (t->local)
-		return local_leader(t->local, &term) < 0 ? 0 : term;
-	cluster_refresh(&t->cluster);
-	leader = cluster_leader(&t->cluster);
-	return leader < 0 ? 0 : t->cluster.node[leader].status.term;
+	if (t->local) {
+		leader = local_leader(t->local, &term);
+	} else {
+		cluster_refresh(&t->cluster);
+		leader = cluster_leader(&t->cluster);
+		term = leader < 0 ? 0 : t->cluster.node[leader].status.term;
+	}
+	if (leader >= 0)
+		t->term = term;
+	return t->term;
 }
 
 /* A list may leave members out, or name one twice. */

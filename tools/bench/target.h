@@ -37,7 +37,8 @@ struct target {
 	char idle[8];         /* "": not known */
 	char client_path[16]; /* udp, memif, unix, ring */
 	char spoken_to[96];   /* names of the nodes */
-	uint32_t nodes; /* members of the cluster, also those that no endpoint names */
+	uint64_t term;        /* of the leader that answered last */
+	uint32_t nodes;       /* members of the cluster, also those that no endpoint names */
 };
 
 /* 0 or -errno with one line in error; target_close in either case. */
@@ -45,7 +46,7 @@ int target_open(struct target *out, const struct target_options *options,
 		char error[TARGET_ERROR_MAX]);
 void target_close(struct target *t);
 
-/* The term now; 0: no leader answers. */
+/* Of the leader; while none answers, of the one that did last: silence is no election. */
 uint64_t target_term(struct target *t);
 /* Bytes that all nodes wrote to their logs since they were started. False: one does not say. */
 bool target_log_bytes(struct target *t, uint64_t *out);

@@ -152,6 +152,7 @@ static int open_cluster_path(struct target *t, const struct target_options *o,
 int target_open_cluster(struct target *t, const struct target_options *o,
 			char error[TARGET_ERROR_MAX])
 {
+	const struct status *leader;
 	int err = o->endpoints ? cluster_from_endpoints(&t->cluster, o->endpoints, error)
 			       : cluster_from_lab(&t->cluster, o->directory, error);
 
@@ -164,7 +165,9 @@ int target_open_cluster(struct target *t, const struct target_options *o,
 	if (err)
 		return err;
 	/* A list need not name all of them, but a commit waits for a majority of all. */
-	t->nodes = t->cluster.node[cluster_leader(&t->cluster)].status.peers + 1;
+	leader = &t->cluster.node[cluster_leader(&t->cluster)].status;
+	t->nodes = leader->peers + 1;
+	t->term = leader->term;
 	snprintf(t->idle, sizeof(t->idle), "%s", t->cluster.idle);
 	if (o->durability && strcmp(o->durability, t->durability) != 0) {
 		snprintf(error, TARGET_ERROR_MAX,

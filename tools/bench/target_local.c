@@ -61,6 +61,7 @@ int target_open_local(struct target *t, const struct target_options *o,
 	leader = wait_for_leader(t->local, error);
 	if (leader < 0)
 		return leader;
+	target_term(t);
 	dp.pump_context = t->local;
 	for (uint32_t i = 0; i < o->nodes; i++) {
 		char name[16];
