@@ -297,6 +297,18 @@ static void F21_a_leader_that_is_cut_off_says_so(void **state)
 	cluster_lab(&c, "heal");
 }
 
+/* Asked of one: what it says of another, whose socket answers as of no cluster or of one. */
+static void is_not_known(uint32_t asked, uint32_t other, const char *why)
+{
+	char endpoint[128], text[256];
+
+	run(&out, "quoinctl", "--endpoints %s status", cluster_admin(&c, asked, endpoint));
+	snprintf(text, sizeof(text), "n%u: error: no answer: %s answers by its name, but %s, so ",
+		 other, cluster_admin(&c, other, endpoint), why);
+	require(&c, out.status == 1 && strstr(out.text, text), "no \"%s\" in:\n%s", text, out.text);
+	require(&c, !strstr(out.text, "no socket of it answers"), "%s", out.text);
+}
+
 /* One that was wiped knows no ids, and is known to the others by one. */
 static void F21_a_wiped_member_has_one_line(void **state)
 {
@@ -316,6 +328,8 @@ static void F21_a_wiped_member_has_one_line(void **state)
 	require(&c, json_array_size(json_object_get(json, "members")) == NODES, "%s", out.text);
 	require(&c, !strstr(out.text, "no answer"), "%s", out.text);
 	json_decref(json);
+	is_not_known(leader, wiped, "it is of no cluster");
+	is_not_known(wiped, leader, "whoever was asked is of no cluster");
 	cluster_down(&c);
 }
 

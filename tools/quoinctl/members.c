@@ -157,36 +157,54 @@ static void own(struct member *m, const struct options *options, const struct ad
 	snprintf(m->endpoint, sizeof(m->endpoint), "%s", to->text);
 }
 
-/* Many nodes of a host may have one name: its socket says at once whose it is. */
-static bool is_of(const struct member *m, const struct local_node *node)
+/* Many nodes of a host may have one name: its socket says at once whose it is. "": it is silent. */
+static void ask_id(const struct member *m, const struct local_node *node, char id[sizeof(m->id)])
 {
 	struct wire_hello hello;
 	struct endpoint *e;
-	char id[24] = "";
 
+	id[0] = '\0';
 	if (strcmp(node->name, m->name) != 0 || !node->address.text[0] ||
 	    endpoint_create(&e, &node->address))
-		return false;
+		return;
 	if (endpoint_welcome(e, WELCOME_NS_MAX, &hello) == 0)
-		snprintf(id, sizeof(id), "%016" PRIx64, hello.member_id);
+		snprintf(id, sizeof(m->id), "%016" PRIx64, hello.member_id);
 	endpoint_close(e);
-	return strcmp(id, m->id) == 0;
+}
+
+/* Its socket, if it is on this host. If only one that may be it is, that is in its error. */
+static void choose_local(struct member *m, const struct options *options,
+			 const struct local_node *here, uint32_t count)
+{
+	char id[sizeof(m->id)];
+
+	for (uint32_t i = 0; i < count && !m->probe; i++) {
+		ask_id(m, &here[i], id);
+		if (id[0] && strcmp(id, m->id) == 0)
+			own(m, options, &here[i].address);
+		else if (id[0] && !(known(id) && known(m->id)))
+			snprintf(m->own.error, ERROR_SIZE,
+				 "%s answers by its name, but %s is of no cluster, so whether it "
+				 "is this member is not known: name it in --endpoints if it is",
+				 here[i].address.text, known(id) ? "whoever was asked" : "it");
+	}
 }
 
 /* How a member that was not named is reached. */
 static void choose(struct member *m, const struct options *options, const struct local_node *here,
 		   uint32_t count)
 {
-	char text[64], error[ADDRESS_ERROR_MAX];
+	char text[64], why[ERROR_SIZE], error[ADDRESS_ERROR_MAX];
 	struct address to;
 	bool told = m->port[0] > '0' && m->port[0] <= '9';
 
-	for (uint32_t i = 0; i < count && !m->probe; i++) {
-		if (is_of(m, &here[i]))
-			own(m, options, &here[i].address);
-	}
+	choose_local(m, options, here, count);
 	if (m->probe)
 		return;
+	snprintf(why, sizeof(why), "%s",
+		 m->own.error[0] ? m->own.error
+				 : "no socket of it answers on this host, and on link memif there "
+				   "is no other way to ask it");
 	snprintf(text, sizeof(text), "%.23s:%.15s", m->address, told ? m->port : "2379");
 	if (address_parse(&to, text, error) != 0)
 		return;
@@ -195,9 +213,7 @@ static void choose(struct member *m, const struct options *options, const struct
 		return;
 	/* An endpoint of the cluster it is all the same: for who asks each of them. */
 	m->endpoint[0] = '\0';
-	snprintf(m->own.error, ERROR_SIZE,
-		 "no socket of it answers on this host, and on link memif there is no other way to "
-		 "ask it");
+	snprintf(m->own.error, ERROR_SIZE, "%s", why);
 }
 
 /* All of them at the same time. */

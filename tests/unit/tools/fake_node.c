@@ -76,6 +76,7 @@ static uint32_t store_apply(struct fake_store *s, const uint8_t *command, uint32
 	return answer.size;
 }
 
+/* Its peers have names of no lab: quoinctl looks for them among the nodes of this host. */
 static uint32_t status_text(struct fake_node *n, uint8_t *out)
 {
 	return (uint32_t)snprintf(
@@ -86,13 +87,14 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 		"durability durable\nlink memif\nauth off\nfuture thing\n%s",
 		n->id, FAKE_CLUSTER_ID, n->id, 1, n->store->index, n->store->index,
 		n->store->sm->ops->revision(n->store->sm),
-		n->id == 2   ? "commit_index 41\ndrop_runt 3\ndrop_vlan 0\n"
-			       "wal_fsync count=2 sum_us=180 p50_us=125 p99_us=-1\n"
-			       "peer n1 id=0000000000000001 address=198.18.0.1 heard_ms=-1 match=9\n"
-			       "peer n3 id=0000000000000003 address=198.18.0.3 heard_ms=4 match=8\n"
-			       "port memif0 up=1 rx_frames=9\n"
-			       "error etcdserver: no \"leader\"\nerror other\n"
-			       "warning member n3 differs\n"
+		n->id == 2
+			? "commit_index 41\ndrop_runt 3\ndrop_vlan 0\n"
+			  "wal_fsync count=2 sum_us=180 p50_us=125 p99_us=-1\n"
+			  "peer fake1 id=0000000000000001 address=198.18.0.1 heard_ms=-1 match=9\n"
+			  "peer fake3 id=0000000000000003 address=198.18.0.3 heard_ms=4 match=8\n"
+			  "port memif0 up=1 rx_frames=9\n"
+			  "error etcdserver: no \"leader\"\nerror other\n"
+			  "warning member n3 differs\n"
 		: n->id == 3 ? "port memif0 up=1 rx_frames=9 rx_missed=1 rx_no_buffer=10 "
 			       "rx_segmented=100 rx_tagged=1000 rx_errors=10000 tx_dropped=100000 "
 			       "link_changes=9 buffers_free=9\n"

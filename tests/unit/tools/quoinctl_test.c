@@ -246,9 +246,9 @@ static void endpoint_status(void **state)
 		"\"link\":\"memif\",\"auth\":\"off\",\"future\":\"thing\","
 		"\"commit_index\":41,\"wal_fsync\":{\"count\":2,\"sum_us\":180,\"p50_us\":125,"
 		"\"p99_us\":null},\"drops\":{\"runt\":3,\"vlan\":0},"
-		"\"peers\":[{\"name\":\"n1\",\"id\":\"0000000000000001\","
+		"\"peers\":[{\"name\":\"fake1\",\"id\":\"0000000000000001\","
 		"\"address\":\"198.18.0.1\",\"heard_ms\":null,\"match\":9},"
-		"{\"name\":\"n3\",\"id\":\"0000000000000003\",\"address\":\"198.18.0.3\","
+		"{\"name\":\"fake3\",\"id\":\"0000000000000003\",\"address\":\"198.18.0.3\","
 		"\"heard_ms\":4,\"match\":8}],"
 		"\"ports\":[{\"name\":\"memif0\",\"up\":1,\"rx_frames\":9}]}}}]\n",
 		node[1].udp, revision, index, index, index, index, revision);
@@ -280,7 +280,7 @@ static void endpoint_status_as_fields(void **state)
 				       "\"commit_index\" : 41\n\"drop_runt\" : 3\n"
 				       "\"drop_vlan\" : 0\n\"wal_fsync_count\" : 2\n"));
 	assert_non_null(strstr(output, "\"wal_fsync_p99_us\" : null\n"
-				       "\"peer_n1_id\" : \"0000000000000001\"\n"));
+				       "\"peer_fake1_id\" : \"0000000000000001\"\n"));
 	assert_non_null(strstr(output, "\"port_memif0_rx_frames\" : 9\n"
 				       "\"warning\" : \"member n3 differs\"\n\n"));
 	run("endpoint health -w fields");
@@ -304,7 +304,7 @@ static void F11_each_loss_of_a_port_is_in_the_sum(void **state)
 static void F21_no_socket_answers_and_there_is_no_other_way(void **state)
 {
 	static const char says[] =
-		"n3: error: no answer: no socket of it answers on this host, and "
+		"fake3: error: no answer: no socket of it answers on this host, and "
 		"on link memif there is no other way to ask it; n2 heard it 0.0 s "
 		"ago\n";
 
@@ -313,7 +313,7 @@ static void F21_no_socket_answers_and_there_is_no_other_way(void **state)
 	run("status");
 	assert_int_equal(status, 1);
 	assert_non_null(strstr(output, says));
-	assert_non_null(strstr(output, "n1: error: no answer: no socket of it answers"));
+	assert_non_null(strstr(output, "fake1: error: no answer: no socket of it answers"));
 	run("status -w json");
 	assert_non_null(strstr(output, "\"errors\":[\"no socket of it answers on this host, and "));
 	assert_null(strstr(output, ":2379"));
