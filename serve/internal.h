@@ -92,7 +92,7 @@ void stream_drive(struct serve *s);
 /* Whether there is a cursor for one more answer of its source (SH4). */
 bool stream_may_begin(const struct serve *s, const struct request *q);
 /*
- * There is none: the reader that was silent for longest gives way, if that is long; or, where all
+ * There is none: readers that are silent for long give way, its source's own first; or, where all
  * are taken, to one of a source that has none the slowest of the source that has most.
  */
 void stream_give_way(struct serve *s, const struct request *asks);

@@ -19,10 +19,20 @@ static uint32_t streams_left(const struct serve *s)
 	return SM_CURSORS_MAX - s->requests.in_state[REQUEST_STREAMING];
 }
 
+/*
+ * How many of others' must end before it may begin (SH4, with the last one for the local socket).
+ * One of its own is as good as two: it has one less, and leaves one more.
+ */
+static int wanting(const struct serve *s, const struct request *asks)
+{
+	int left = (int)streams_left(s);
+
+	return asks->source ? (int)streams_of(s, asks) + 2 - left : 1 - left;
+}
+
 bool stream_may_begin(const struct serve *s, const struct request *q)
 {
-	/* SH4, with the last one for the local socket. */
-	return !q->source || streams_of(s, q) + 1 < streams_left(s);
+	return wanting(s, q) <= 0;
 }
 
 void stream_end(struct serve *s, struct request *q)
@@ -101,39 +111,81 @@ void stream_drive(struct serve *s)
 	}
 }
 
-/* If this one ends, the one that asks may begin. */
-static bool would_help(const struct serve *s, const struct request *q, const struct request *asks)
+static bool is_silent(const struct serve *s, const struct request *q)
 {
-	uint32_t taken = streams_of(s, asks), left = streams_left(s);
-
-	return !asks->source || (q->source == asks->source ? taken <= left : taken < left);
+	return !q->pulled && s->now_ns >= q->pushed_ns + SERVE_STREAM_PATIENCE_NS;
 }
 
-/*
- * Over UDP nothing tells of a client that has gone: its answer would keep a cursor for as long as
- * it had said that it would wait. And who goes on slowly keeps its own as long. The list is in the
- * order of the newest pieces.
- */
-void stream_give_way(struct serve *s, const struct request *asks)
+static bool is_own(const struct request *q, const struct request *asks)
 {
-	uint32_t most = streams_of(s, asks) + 1;
-	struct request *q, *greedy = NULL;
+	return asks->source && q->source == asks->source;
+}
+
+static bool are_silent_enough(const struct serve *s, const struct request *asks)
+{
+	int want = wanting(s, asks);
+	const struct request *q;
 
 	TAILQ_FOREACH(q, &s->requests.list[REQUEST_STREAMING], list)
 	{
-		bool silent = !q->pulled && s->now_ns >= q->pushed_ns + SERVE_STREAM_PATIENCE_NS;
+		if (is_silent(s, q))
+			want -= is_own(q, asks) ? 2 : 1;
+	}
+	return want <= 0;
+}
 
-		if (silent && would_help(s, q, asks)) {
-			cut(s, q, SERVE_TIMEOUT);
-			return;
-		}
+/* The one that was silent for longest, of its own if there is one. */
+static struct request *silent_of(const struct serve *s, const struct request *asks)
+{
+	struct request *q, *silent = NULL;
+
+	TAILQ_FOREACH(q, &s->requests.list[REQUEST_STREAMING], list)
+	{
+		if (!is_silent(s, q))
+			continue;
+		if (is_own(q, asks))
+			return q;
+		if (!silent)
+			silent = q;
+	}
+	return silent;
+}
+
+/* For who has none, the slowest of the source that has most, if that has one more than it gives. */
+static struct request *greedy_of(const struct serve *s, const struct request *asks)
+{
+	uint32_t most = (uint32_t)wanting(s, asks);
+	struct request *q, *greedy = NULL;
+
+	if (streams_of(s, asks))
+		return NULL;
+	TAILQ_FOREACH(q, &s->requests.list[REQUEST_STREAMING], list)
+	{
 		if (streams_of(s, q) > most) {
 			greedy = q;
 			most = streams_of(s, q);
 		}
 	}
-	if (greedy && streams_left(s) <= 1 && would_help(s, greedy, asks))
-		cut(s, greedy, SERVE_TIMEOUT);
+	return greedy;
+}
+
+/*
+ * Over UDP nothing tells of a client that has gone: its answer would keep a cursor for as long as
+ * it had said that it would wait. And who goes on slowly keeps its own as long. The list is in
+ * the order of the newest pieces. As many end as it takes, and none if that is not enough. Where
+ * there is room the state machine is still giving cursors back: nobody's end is wanted.
+ */
+void stream_give_way(struct serve *s, const struct request *asks)
+{
+	bool silent = are_silent_enough(s, asks);
+	struct request *q;
+
+	while (!stream_may_begin(s, asks)) {
+		q = silent ? silent_of(s, asks) : greedy_of(s, asks);
+		if (!q)
+			return;
+		cut(s, q, SERVE_TIMEOUT);
+	}
 }
 
 void serve_pulled(struct serve *s, struct request *q)

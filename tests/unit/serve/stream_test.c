@@ -145,38 +145,6 @@ static void a_reader_who_stands_still_ends_with_its_time(void **state)
 	assert_int_equal(h.cursor[0].closed, 1);
 }
 
-static void who_was_silent_for_longest_gives_way_to_another(void **state)
-{
-	struct request *q;
-
-	(void)state;
-	stream(1, 9);
-	stream(2, 9);
-	q = stream(3, 9);
-	hand_turn(&h, SERVE_STREAM_PATIENCE_NS / 2);
-	/* There is no room for a fourth, and nobody was silent for long. */
-	h.query_result = -EBUSY;
-	stream(4, 9);
-	assert_int_equal(hand_heard(&h, 4)->status, SERVE_BUSY);
-	/* The first two still are; the third goes on. */
-	serve_pulled(h.serve, q);
-	hand_turn(&h, 0);
-	hand_turn(&h, SERVE_STREAM_PATIENCE_NS / 2);
-	hand_heard(&h, 5);
-	stream(5, 9);
-	hand_heard(&h, 7);
-	assert_int_equal(h.word[5].id, 1);
-	assert_int_equal(h.word[5].status, SERVE_TIMEOUT);
-	assert_int_equal(h.word[6].id, 5);
-	assert_int_equal(h.word[6].status, SERVE_BUSY);
-	stream(6, 9);
-	hand_heard(&h, 9);
-	assert_int_equal(h.word[7].id, 2);
-	stream(7, 9);
-	hand_heard(&h, 10); /* nobody else */
-	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 2);
-}
-
 enum { GREEDY = 66, MODEST, THIRD, FOURTH, FIFTH, LOCAL = 0 };
 
 /* Begins as many as it may, each with an id of its own; how many. */
@@ -194,6 +162,166 @@ static uint32_t streams(uint64_t source, uint32_t count, struct request *q[])
 		}
 	}
 	return begun;
+}
+
+/* It takes its piece, and the next one leaves. */
+static void go_on(struct request *q)
+{
+	serve_pulled(h.serve, q);
+	hand_turn(&h, 0);
+}
+
+static void expect_cut(uint32_t word, uint64_t id)
+{
+	assert_true(word < h.words);
+	assert_int_equal(h.word[word].id, id);
+	assert_int_equal(h.word[word].status, SERVE_TIMEOUT);
+}
+
+static void who_was_silent_for_longest_gives_way_to_another(void **state)
+{
+	struct request *q[SM_CURSORS_MAX], *none[1];
+	uint32_t words;
+
+	(void)state;
+	assert_int_equal(streams(LOCAL, SM_CURSORS_MAX, q), SM_CURSORS_MAX);
+	hand_turn(&h, SERVE_STREAM_PATIENCE_NS / 2);
+	/* There is no room for another, and nobody was silent for long. */
+	assert_int_equal(streams(LOCAL, 1, none), 0);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 0);
+	/* All but two go on, and the second still is. */
+	for (uint32_t i = 0; i < SM_CURSORS_MAX; i++)
+		if (i != 1 && i != 4)
+			go_on(q[i]);
+	hand_turn(&h, SERVE_STREAM_PATIENCE_NS / 2);
+	for (uint64_t round = 1; round <= 2; round++) {
+		words = h.words;
+		assert_int_equal(streams(LOCAL, 1, none), 0);
+		hand_heard(&h, words + 2);
+		expect_cut(words, round == 1 ? 1 : 4);
+		assert_int_equal(streams(LOCAL, 1, none), 1);
+	}
+	assert_int_equal(streams(LOCAL, 1, none), 0); /* nobody else */
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 2);
+}
+
+/* The state machine's own are given back piece by piece: nobody need end for that. */
+static void where_there_is_room_nobody_gives_way(void **state)
+{
+	struct request *q[2], *none[1];
+
+	(void)state;
+	assert_int_equal(streams(GREEDY, 2, q), 2);
+	hand_turn(&h, SERVE_STREAM_PATIENCE_NS);
+	h.query_result = -EBUSY;
+	assert_int_equal(streams(MODEST, 1, none), 0);
+	assert_int_equal(streams(LOCAL, 1, none), 0);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 0);
+}
+
+/*
+ * The clients of a host are killed, and over UDP nobody tells. Others read meanwhile, so that no
+ * single end would be enough: the host is served as soon as its own are silent, which end first.
+ */
+static void V31_V37_dead_readers_do_not_keep_their_host_out(void **state)
+{
+	static const uint32_t others[] = {0, 1, 3, SM_CURSORS_MAX / 4};
+
+	for (uint32_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct request *dead[SM_CURSORS_MAX], *live[SM_CURSORS_MAX], *q[1];
+		uint32_t words, own = SM_CURSORS_MAX / 2, cut;
+
+		teardown(state);
+		setup(state);
+		assert_int_equal(streams(MODEST, others[i], live), others[i]);
+		own = streams(GREEDY, SM_CURSORS_MAX, dead);
+		hand_turn(&h, SERVE_STREAM_PATIENCE_NS - 1);
+		assert_int_equal(streams(GREEDY, 1, q), 0);
+		assert_int_equal(serve_get_counters(h.serve)->streams_cut, 0);
+		/* The others' are silent too, and for longer; all but one. */
+		if (others[i])
+			go_on(live[0]);
+		hand_turn(&h, 1);
+		words = h.words;
+		assert_int_equal(streams(GREEDY, 1, q), 0);
+		cut = (uint32_t)serve_get_counters(h.serve)->streams_cut;
+		assert_in_range(cut, 1, 2);
+		hand_heard(&h, words + cut + 1);
+		for (uint32_t k = 0; k < cut; k++)
+			expect_cut(words + k, GREEDY * 100 + k);
+		assert_int_equal(streams(GREEDY, 1, q), 1);
+		assert_in_range(own, 6, SM_CURSORS_MAX / 2);
+		assert_int_equal(serve_get_counters(h.serve)->streams_cut, cut);
+	}
+}
+
+/* All are taken, the last one by the local socket: one end is not enough for who has none. */
+static void full(struct request *local[1])
+{
+	struct request *q[SM_CURSORS_MAX];
+
+	for (uint64_t source = GREEDY; source <= FOURTH; source++) {
+		(void)streams(source, SM_CURSORS_MAX, q);
+		hand_turn(&h, 1);
+	}
+	assert_int_equal(streams(LOCAL, 1, local), 1);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 0);
+}
+
+static void V31_V37_silent_ones_make_room_where_even_the_last_is_taken(void **state)
+{
+	struct request *local[1], *q[1];
+	uint32_t words;
+
+	(void)state;
+	full(local);
+	hand_turn(&h, SERVE_STREAM_PATIENCE_NS);
+	go_on(local[0]);
+	words = h.words;
+	assert_int_equal(streams(FIFTH, 1, q), 0);
+	hand_heard(&h, words + 3);
+	expect_cut(words, GREEDY * 100);
+	expect_cut(words + 1, GREEDY * 100 + 1);
+	assert_int_equal(streams(FIFTH, 1, q), 1);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 2);
+}
+
+static void V31_V37_the_greedy_make_room_where_even_the_last_is_taken(void **state)
+{
+	struct request *local[1], *q[1];
+
+	(void)state;
+	full(local);
+	/* Not for who has some. */
+	assert_int_equal(streams(FOURTH, 1, q), 0);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 0);
+	assert_int_equal(streams(FIFTH, 1, q), 0);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 2);
+	assert_int_equal(streams(FIFTH, 1, q), 1);
+}
+
+/* A slow reader does not end for who would be refused all the same. */
+static void V31_V37_nobody_gives_way_in_vain(void **state)
+{
+	struct request *greedy[SM_CURSORS_MAX], *slow[SM_CURSORS_MAX], *q[1];
+	uint32_t n = streams(GREEDY, SM_CURSORS_MAX, greedy);
+
+	(void)state;
+	(void)streams(MODEST, 3, slow);
+	(void)streams(THIRD, 1, slow);
+	hand_turn(&h, SERVE_STREAM_PATIENCE_NS);
+	for (uint32_t i = 0; i < n; i++)
+		go_on(greedy[i]);
+	assert_int_equal(streams(GREEDY, 1, q), 0);
+	assert_int_equal(streams(GREEDY, 1, q), 0);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 0);
+	/* With one of its own less all four are enough. */
+	serve_cancel(h.serve, greedy[0]);
+	n = h.words;
+	assert_int_equal(streams(GREEDY, 1, q), 0);
+	assert_int_equal(serve_get_counters(h.serve)->streams_cut, 4);
+	expect_cut(n, MODEST * 100);
+	assert_int_equal(streams(GREEDY, 1, q), 1);
 }
 
 /*
@@ -293,6 +421,16 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(who_was_silent_for_longest_gives_way_to_another,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(where_there_is_room_nobody_gives_way, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(V31_V37_dead_readers_do_not_keep_their_host_out,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			V31_V37_silent_ones_make_room_where_even_the_last_is_taken, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			V31_V37_the_greedy_make_room_where_even_the_last_is_taken, setup, teardown),
+		cmocka_unit_test_setup_teardown(V31_V37_nobody_gives_way_in_vain, setup, teardown),
 		cmocka_unit_test_setup_teardown(V31_V37_a_slow_source_leaves_answers_for_others,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(V31_V37_who_reads_most_gives_way_to_who_reads_less,
