@@ -149,9 +149,32 @@ static struct request *stalest(struct requests *r, uint32_t size_class)
 	return owner_of_first(r, size_class, BUFFER_STALE);
 }
 
+/* Whoever makes us look at so many buffers pays for it. */
+static void looked(struct requests *r, uint64_t source, uint32_t looks)
+{
+	if (source)
+		shares_charge(&r->shares, source, looks / SHARE_LOOKS);
+}
+
+/* The stalest of its own, behind however many of others'. */
+static struct request *own_stalest(struct requests *r, uint32_t size_class, uint64_t source)
+{
+	const struct buffer *b;
+	uint32_t looks = 0;
+
+	TAILQ_FOREACH(b, &r->buffers.list[size_class][BUFFER_STALE], list)
+	{
+		if (b->owner->source == source)
+			break;
+		looks++;
+	}
+	looked(r, source, looks);
+	return b ? b->owner : NULL;
+}
+
 /*
  * Of the source that has most, if that is more than this one's share would be: the least recently
- * used that is in nobody's hands. Who makes us look at all of them pays for it.
+ * used that is in nobody's hands.
  */
 static struct request *of_the_greediest(struct requests *r, uint32_t size_class, uint64_t source,
 					uint32_t taken)
@@ -174,8 +197,7 @@ static struct request *of_the_greediest(struct requests *r, uint32_t size_class,
 			}
 		}
 	}
-	if (source)
-		shares_charge(&r->shares, source, looks / SHARE_LOOKS);
+	looked(r, source, looks);
 	return victim;
 }
 
@@ -188,9 +210,11 @@ static struct request *victim_of(struct requests *r, uint32_t size_class, uint64
 
 	if (victim && (!source || taken < spare))
 		return victim;
-	/* One of its own for one of its own, or one more that is left to all. */
+	/* Who has some gives one of its own for another; who has none may have anybody's. */
 	victim = stalest(r, size_class);
-	if (victim && (!source || victim->source == source || taken < spare + 1))
+	if (victim && taken > 0)
+		victim = own_stalest(r, size_class, source);
+	if (victim)
 		return victim;
 	if (spare > 0 || (barren->ns == r->now_ns && taken >= barren->taken))
 		return NULL;

@@ -146,10 +146,11 @@ void requests_destroy(struct requests *r);
  *
  * Buffers of one size are shared out (N13, V31): a source has at most as many as it leaves to
  * others, free or with an answer that was given (SH4), whatever becomes of its requests and for how
- * long. So a source that comes finds some. Where none is free, such an answer gives its buffer up;
- * then a request or an answer of which nothing was heard for REQUEST_STALE_NS; and then the source
- * that has at least two more than the one that asks: the least recently used that is only gathered
- * or given. What a request at work has is nobody's to take.
+ * long. So a source that comes finds some. What was given gives its buffer up where none is free.
+ * Who has its share gets another for one of its own of which nothing was heard for
+ * REQUEST_STALE_NS; who has none, where none is left, for anybody's. And then, where none is left,
+ * the source that has at least two more than the one that asks gives the least recently used that
+ * is only gathered or given. What a request at work has is nobody's to take.
  */
 struct request *request_open(struct requests *r, struct door *door, uint64_t from, uint64_t id,
 			     uint32_t size, uint64_t source);

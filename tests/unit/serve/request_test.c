@@ -314,6 +314,78 @@ static void V31_who_was_silent_has_no_more_than_its_share(void **state)
 	}
 }
 
+/* So many requests that are gathered, named from `id` on. */
+static void gather(struct requests *r, uint64_t source, uint64_t id, uint32_t count, uint32_t size)
+{
+	for (uint32_t i = 0; i < count; i++)
+		assert_non_null(request_open(r, &door, 0, id + i, size, source));
+}
+
+/*
+ * A source has what it may have, and others are silent. Theirs are not for it: not while there are
+ * free ones, and not while there are answers that were given, which it leaves to others too.
+ */
+static void V31_SH4_at_its_cap_a_source_takes_nobodys_silent_one(void **state)
+{
+	static uint8_t answer[PARTS_MESSAGE_SIZE_MAX];
+	struct requests *r = *state;
+
+	gather(r, 7, 0, 2, sizeof(answer));
+	assert_int_equal(take(r, 66, sizeof(answer)), 15);
+	r->now_ns += REQUEST_STALE_NS + 1;
+	request_touch(r, request_find(r, &door, 0, 1));
+	for (int round = 0; round < 2; round++) {
+		assert_null(request_open(r, &door, 0, 99, sizeof(answer), 66));
+		assert_non_null(request_find(r, &door, 0, 0));
+		assert_int_equal(r->buffers.count[2][BUFFER_FREE], round ? 0 : 15);
+		for (uint64_t i = 0; i < 15 && !round; i++) {
+			struct request *q = request_open(r, &door, 0, 200 + i, 10, 0);
+
+			assert_true(request_set_answer(r, q, answer, sizeof(answer)));
+			request_move(r, q, REQUEST_ANSWERED);
+			q->given = true;
+			request_touch(r, q);
+		}
+	}
+}
+
+/* Its own silent one goes for another, however many of others' were silent before. */
+static void V31_a_sources_own_silent_one_is_found_behind_others(void **state)
+{
+	struct requests *r = *state;
+
+	gather(r, 7, 0, 1, PARTS_MESSAGE_SIZE_MAX);
+	gather(r, 66, 100, 15, PARTS_MESSAGE_SIZE_MAX);
+	r->now_ns += REQUEST_STALE_NS + 1;
+	request_touch(r, request_find(r, &door, 0, 100));
+	assert_non_null(request_open(r, &door, 0, 150, PARTS_MESSAGE_SIZE_MAX, 66));
+	assert_int_equal(shares_taken(&r->shares, 66, 2), 16);
+	gather(r, 66, 151, 14, PARTS_MESSAGE_SIZE_MAX);
+	/* The stalest, one for one, until none is silent. */
+	for (uint64_t i = 101; i < 115; i++)
+		assert_null(request_find(r, &door, 0, i));
+	assert_non_null(request_find(r, &door, 0, 0));
+	assert_non_null(request_find(r, &door, 0, 100));
+	assert_null(request_open(r, &door, 0, 199, PARTS_MESSAGE_SIZE_MAX, 66));
+	assert_int_equal(shares_taken(&r->shares, 66, 2), 16);
+}
+
+/* And who has others' looked past for that pays (V37). */
+static void V37_who_has_silent_ones_looked_past_pays(void **state)
+{
+	enum { OTHERS = 4 * SHARE_LOOKS, OWN = (BUFFERS_MIDDLE_COUNT - OTHERS) / 2 };
+	struct requests *r = *state;
+
+	gather(r, 7, 0, OTHERS, BUFFERS_MIDDLE_SIZE);
+	gather(r, 66, 1000, OWN, BUFFERS_MIDDLE_SIZE);
+	r->now_ns += REQUEST_STALE_NS + 1;
+	assert_non_null(request_open(r, &door, 0, 9999, BUFFERS_MIDDLE_SIZE, 66));
+	assert_null(request_find(r, &door, 0, 1000));
+	assert_int_equal(
+		r->shares.proven[mix(66 ^ r->shares.salt) & (SHARE_SOURCES - 1)].packets.debt,
+		OTHERS / SHARE_LOOKS);
+}
+
 static void V37_N13_one_source_does_not_fill_the_table(void **state)
 {
 	struct requests *r = *state;
@@ -427,6 +499,12 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(V31_who_was_silent_has_no_more_than_its_share,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			V31_SH4_at_its_cap_a_source_takes_nobodys_silent_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(V31_a_sources_own_silent_one_is_found_behind_others,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V37_who_has_silent_ones_looked_past_pays, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(small_ones_have_small_buffers, setup, teardown),
 		cmocka_unit_test_setup_teardown(V31_a_silent_one_gives_its_buffer_up, setup,
 						teardown),
