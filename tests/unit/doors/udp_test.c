@@ -137,6 +137,9 @@ static void hear_again(const struct dp_datagram *d)
 	twice = false;
 }
 
+/* Who sent the newest. */
+static struct dp_address newest;
+
 static void turn(uint64_t ns)
 {
 	struct dp_datagram datagram[DP_RECEIVE_MAX];
@@ -146,6 +149,7 @@ static void turn(uint64_t ns)
 	sim_net_time(net, rig.now_ns);
 	count = dp_receive(server_dp, rig.now_ns, datagram);
 	for (uint32_t i = 0; i < count; i++) {
+		newest = datagram[i].from;
 		udp_door_receive(door, &datagram[i]);
 		if (twice && datagram[i].envelope.type == WIRE_REQUEST)
 			hear_again(&datagram[i]);
@@ -379,6 +383,17 @@ static void flood_turn(struct flood *f, uint32_t count)
 	rig.now_ns += (serve_get_counters(rig.serve)->answers - before) * STATUS_NS;
 }
 
+/* Until its address is proven. */
+static void prove(struct flood *f)
+{
+	while (!f->cookie) {
+		flood_send(f, WIRE_HELLO, 0);
+		dp_flush(f->dp);
+		turn(TURN_NS);
+		flood_receive(f);
+	}
+}
+
 static uint64_t question(struct flood *f, uint32_t count)
 {
 	static uint8_t query[RIG_QUERY_MAX];
@@ -403,12 +418,7 @@ static void V37_N13_a_flood_at_the_door_leaves_others_their_turns(void **state)
 	uint64_t ns = 0;
 
 	(void)state;
-	while (!f.cookie) {
-		flood_send(&f, WIRE_HELLO, 0);
-		dp_flush(f.dp);
-		turn(TURN_NS);
-		flood_receive(&f);
-	}
+	prove(&f);
 	ns = question(&f, 0);
 	assert_in_range(ns, TURN_NS, QUERY_TURNS * TURN_NS + STATUS_NS);
 	for (int i = 0; i < 8; i++)
@@ -422,6 +432,96 @@ static void V37_N13_a_flood_at_the_door_leaves_others_their_turns(void **state)
 	assert_true(f.answers > 0);
 	assert_true(serve_get_counters(rig.serve)->over > 0);
 	dp_destroy(f.dp);
+}
+
+/* In one turn; how many of them were too much for their source. */
+static uint64_t hear(const struct flood *f, const struct wire_part *of, bool copies, uint32_t count)
+{
+	static const uint8_t data[WIRE_PART_SIZE];
+	static uint64_t id = 1u << 20;
+	uint64_t over = serve_get_counters(rig.serve)->over;
+	uint8_t body[DP_BODY_SIZE_MAX], type = of->wanted ? WIRE_PULL : WIRE_REQUEST;
+	struct wire_part part = *of;
+	struct dp_datagram d = {.from = newest, .envelope.type = type, .body = body};
+
+	part.cookie = f->cookie;
+	part.data = type == WIRE_PULL ? NULL : data;
+	part.size = type == WIRE_PULL ? 0 : parts_size(part.total_size, part.part);
+	part.request_id = ++id;
+	for (uint32_t i = 0; i < count; i++) {
+		d.envelope.body_size = (uint16_t)wire_part_encode(&part, type, body);
+		udp_door_receive(door, &d);
+		if (!copies)
+			part.request_id = ++id;
+	}
+	return serve_get_counters(rig.serve)->over - over;
+}
+
+/*
+ * Whatever has no request to wait in has its share of a turn: parts, of one request or each of
+ * another, copies of what is here, pulls, and what no door takes. What is here whole with its first
+ * packet is charged as a request, and not for the packet besides.
+ */
+static void V37_what_begins_nothing_is_charged_by_the_packet(void **state)
+{
+	enum { COUNT = 2 * SHARE_AHEAD, LARGE = 5 * WIRE_PART_SIZE, TURNS = 64 };
+	static const struct {
+		struct wire_part part;
+		bool copies, free;
+	} rows[] = {
+		{.part = {.kind = WIRE_QUERY, .total_size = LARGE}, .copies = false},
+		{.part = {.kind = WIRE_QUERY, .total_size = LARGE}, .copies = true},
+		{.part = {.kind = WIRE_QUERY, .total_size = LARGE, .part = 3}, .copies = false},
+		{.part = {.kind = WIRE_STATUS}, .copies = true},
+		{.part = {.kind = WIRE_QUERY, .total_size = 9}, .copies = true},
+		{.part = {.kind = WIRE_FAULT, .total_size = 9}, .copies = false},
+		{.part = {.kind = WIRE_FAULT, .total_size = LARGE}, .copies = false},
+		{.part = {.kind = WIRE_STATUS, .wanted = 1}, .copies = false},
+		{.part = {.kind = WIRE_STATUS}, .copies = false, .free = true},
+	};
+	struct flood f = {.dp = dp_on(2, CLIENT + 1, 40001, 0)};
+
+	(void)state;
+	prove(&f);
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t over = hear(&f, &rows[i].part, rows[i].copies, COUNT);
+
+		if (rows[i].free ? over > 0 : over < COUNT - SHARE_AHEAD - 1)
+			fail_msg("row %u: %llu of %u were over", i, (unsigned long long)over,
+				 COUNT);
+		for (int k = 0; k < TURNS; k++)
+			turn(TURN_NS); /* all is forgiven */
+	}
+	dp_destroy(f.dp);
+}
+
+/* Ids are a client's own: another one of its host, by another port, has the same. */
+static void V37_clients_of_one_host_may_choose_the_same_id(void **state)
+{
+	struct flood f[2] = {{.dp = dp_on(2, CLIENT + 1, 40001, 0)},
+			     {.dp = dp_on(3, CLIENT + 1, 40002, 0)}};
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		prove(&f[i]);
+	assert_int_not_equal(f[0].cookie, f[1].cookie);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 2; i++) {
+			f[i].id = 5;
+			f[i].answers = 0;
+			flood_send(&f[i], WIRE_REQUEST, WIRE_STATUS);
+			dp_flush(f[i].dp);
+		}
+		for (int k = 0; k < QUERY_TURNS; k++) {
+			turn(TURN_NS);
+			for (int i = 0; i < 2; i++)
+				flood_receive(&f[i]);
+		}
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(f[i].answers, 1);
+	}
+	dp_destroy(f[0].dp);
+	dp_destroy(f[1].dp);
 }
 
 /* "Nothing was done" would be false: the first one was taken. */
@@ -440,6 +540,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(V10_V39_a_copy_of_what_was_taken_is_not_refused,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V37_what_begins_nothing_is_charged_by_the_packet,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V37_clients_of_one_host_may_choose_the_same_id,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(fifty_megabytes_of_one_revision, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_the_local_sockets_alone_is_refused, setup,
