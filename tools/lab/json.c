@@ -10,11 +10,11 @@
 enum { STATE_VERSION = 1 };
 
 const struct lab_setting_name lab_setting_names[LAB_SETTINGS] = {
-	[LAB_DURABILITY] = {"durability", "wal", "durability"},
-	[LAB_IDLE] = {"idle", "", "idle"},
-	[LAB_HEARTBEAT] = {"heartbeat", "", "heartbeat-interval"},
-	[LAB_ELECTION] = {"election", "", "election-timeout"},
-	[LAB_SEGMENT_SIZE] = {"segment_size", "wal", "segment-size"},
+	[LAB_DURABILITY] = {"durability", "durability", "wal", "durability"},
+	[LAB_IDLE] = {"idle", "idle", "", "idle"},
+	[LAB_HEARTBEAT] = {"heartbeat", "heartbeat", "", "heartbeat-interval"},
+	[LAB_ELECTION] = {"election", "election", "", "election-timeout"},
+	[LAB_SEGMENT_SIZE] = {"segment-size", "segment_size", "wal", "segment-size"},
 };
 
 /* A NIC a lab cannot make; both ends of a ring would be one process. */

@@ -63,6 +63,7 @@ enum lab_setting {
 };
 
 struct lab_setting_name {
+	const char *option;  /* of `up` */
 	const char *name;    /* in lab.json */
 	const char *section; /* of quoin.yaml; "": none */
 	const char *key;     /* there */

@@ -63,8 +63,32 @@ static int memory_suffices(const struct lab *lab, const struct config *c)
 			lab->node_count == 1 ? "" : "s", text);
 }
 
+/*
+ * "FILE:LINE: KEY: what is wrong": said of the option that KEY is of, for the file is nobody's and
+ * goes again. False: it is of none.
+ */
+static bool blame_option(const char *path, const char *error)
+{
+	size_t size = strlen(path);
+	const char *at = strncmp(error, path, size) == 0 ? strstr(error + size, ": ") : NULL;
+
+	for (int i = 0; at && i < LAB_SETTINGS; i++) {
+		const struct lab_setting_name *s = &lab_setting_names[i];
+		char key[64];
+		int length = snprintf(key, sizeof(key), ": %s%s%s: ", s->section,
+				      *s->section ? "." : "", s->key);
+
+		if (strncmp(at, key, (size_t)length) != 0)
+			continue;
+		lab_fail("--%s: %s", s->option, at + 2);
+		return true;
+	}
+	return false;
+}
+
 int lab_node_configure(const struct lab *lab, uint32_t node)
 {
+	int err = LAB_EXIT_FAILED;
 	struct config_errors errors;
 	struct config config;
 	char path[LAB_PATH_MAX];
@@ -77,9 +101,13 @@ int lab_node_configure(const struct lab *lab, uint32_t node)
 		return lab_fail("%s: %s", path, strerror(errno));
 	if (config_load(&config, path, &errors) == 0)
 		return memory_suffices(lab, &config);
-	for (uint32_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++)
-		lab_fail("%s", errors.text[i]);
-	return LAB_EXIT_FAILED;
+	for (uint32_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++) {
+		if (blame_option(path, errors.text[i]))
+			err = LAB_EXIT_USAGE;
+		else
+			lab_fail("%s", errors.text[i]);
+	}
+	return err;
 }
 
 /* The end of what it wrote since its start; `none` is said if that is nothing. */

@@ -6,7 +6,10 @@
 
 #include "tools/lab/lab.h"
 
-/* Writes DIR/nK.yaml and has it validated. 0 or an exit status, said why. */
+/*
+ * Writes DIR/nK.yaml and has it validated. 0 or an exit status, said why: LAB_EXIT_USAGE for what
+ * an option gave.
+ */
 int lab_node_configure(const struct lab *lab, uint32_t node);
 
 /* Until every node answers and a majority agrees on a leader. Its index, or -1, said why. */

@@ -33,8 +33,10 @@ static int take_settings(struct lab *lab, const struct lab_arguments *a)
 {
 	for (int i = 0; i < LAB_SETTINGS; i++) {
 		if (a->setting[i] && snprintf(lab->setting[i], LAB_SETTING_SIZE, "%s",
-					      a->setting[i]) >= LAB_SETTING_SIZE)
-			return lab_fail("%s %s: too long", lab_setting_names[i].key, a->setting[i]);
+					      a->setting[i]) >= LAB_SETTING_SIZE) {
+			lab_fail("--%s %s: too long", lab_setting_names[i].option, a->setting[i]);
+			return LAB_EXIT_USAGE;
+		}
 	}
 	return 0;
 }
