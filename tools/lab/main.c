@@ -18,6 +18,9 @@
 /* Of all values that a lab's options for the configuration can have. */
 #define SETTING_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
+/* Above it are the real-time signals, of which a node knows none. */
+enum { SIGNAL_MAX = 31 };
+
 const char *argp_program_version = "quoin-lab " QUOIN_VERSION;
 
 enum option_key {
@@ -55,7 +58,7 @@ static const struct argp_option status_options[] = {
 	{"json", OPTION_JSON, NULL, 0, "As JSON", 0}, DIR_OPTION, {0},
 };
 static const struct argp_option kill_options[] = {
-	{"signal", OPTION_SIGNAL, "NAME", 0, "KILL, TERM, ... or a number (KILL)", 0},
+	{"signal", OPTION_SIGNAL, "NAME", 0, "KILL, TERM, ... or a number, 1 to 31 (KILL)", 0},
 	DIR_OPTION, {0},
 };
 static const struct argp_option restart_options[] = {
@@ -125,14 +128,16 @@ static int take_signal(struct argp_state *state, const char *text)
 {
 	const char *name = strncmp(text, "SIG", 3) == 0 ? text + 3 : text;
 
-	for (int signal = 1; signal < 32; signal++) {
+	for (int signal = 1; signal <= SIGNAL_MAX; signal++) {
 		char number[4];
 
 		snprintf(number, sizeof(number), "%d", signal);
 		if (strcmp(name, sigabbrev_np(signal)) == 0 || strcmp(name, number) == 0)
 			return signal;
 	}
-	argp_error(state, "--signal %s: no signal's name, such as KILL or TERM", text);
+	argp_error(state,
+		   "--signal %s: should be a name, such as KILL or TERM, or a number, 1 to %d",
+		   text, SIGNAL_MAX);
 	return 0;
 }
 
