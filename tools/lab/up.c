@@ -164,6 +164,11 @@ int lab_down(const struct lab_arguments *a)
 	if (err)
 		return err;
 	if (!lab_state_is_ours(&lab, false)) {
+		if (access(lab.dir, F_OK) == 0 && lab_space_exists(&lab))
+			return lab_fail("%s is left alone, for without a lab.json it may be "
+					"anybody's; the nodes in namespace %s may still run: move "
+					"%s away and call down again, which ends them",
+					lab.dir, lab.netns, lab.dir);
 		if (access(lab.dir, F_OK) == 0)
 			return lab_fail("%s holds no lab: it is left alone", lab.dir);
 		if (!lab_space_exists(&lab)) {

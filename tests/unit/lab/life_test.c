@@ -275,6 +275,19 @@ static void down_after_crashes(void **state)
 	assert_int_equal(lab("down"), 0);
 	assert_nothing_left();
 
+	/* Its nodes run, but whose the files are is not known. */
+	assert_int_equal(up(""), 0);
+	snprintf(command, sizeof(command), "rm %s/lab.json", dir);
+	assert_runs(command);
+	assert_int_equal(lab("down"), LAB_EXIT_FAILED);
+	assert_said("move ");
+	snprintf(command, sizeof(command), "mv %s %s.away", dir, dir);
+	assert_runs(command);
+	assert_int_equal(lab("down"), 0);
+	snprintf(command, sizeof(command), "rm -r %s.away", dir);
+	assert_runs(command);
+	assert_nothing_left();
+
 	/* up was killed before lab.json was there */
 	assert_int_equal(mkdir(dir, 0755), 0);
 	snprintf(command, sizeof(command), "touch %s/lock %s/lab.json.new", dir, dir);
