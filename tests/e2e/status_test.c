@@ -337,7 +337,7 @@ static void F21_a_wiped_member_has_one_line(void **state)
 static void F16_the_node_of_this_host_is_found(void **state)
 {
 	uint32_t first = 1;
-	char text[128];
+	char text[256], path[512];
 
 	(void)state;
 	unsetenv("QUOIN_ENDPOINTS");
@@ -351,6 +351,15 @@ static void F16_the_node_of_this_host_is_found(void **state)
 	run(&out, "quoinctl", "status");
 	require(&c, out.status == 0 && strstr(out.text, cluster_admin(&c, 1, text)), "exit %d: %s",
 		out.status, out.text);
+	/* One that has no address for us cannot be asked, but found. */
+	snprintf(path, sizeof(path), "%s/n1.yaml", c.dir);
+	require(&c, unlink(path) == 0, "%s", path);
+	run(&out, "quoinctl", "get a");
+	snprintf(text, sizeof(text),
+		 "1 node runs on this host: say which by --endpoints or "
+		 "QUOIN_ENDPOINTS: one whose configuration cannot be read (process %d)\n",
+		 cluster_pid(&c, 1));
+	require(&c, out.status == 2 && strstr(out.text, text), "exit %d: %s", out.status, out.text);
 	cluster_down(&c);
 	cluster_up(&c, 2, "memif", "");
 	run(&out, "quoinctl", "get a");

@@ -143,21 +143,26 @@ static int open_local(struct options *o)
 	uint32_t count = local_find(node, LOCAL_NODES_MAX);
 	char names[4096] = "";
 
-	for (uint32_t i = 0; i < count; i++)
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s%s%s%s",
-			 i ? ", " : "", node[i].address.text, node[i].name[0] ? " (" : "",
-			 node[i].name[0] ? node[i].name : "a configuration that cannot be read",
-			 node[i].name[0] ? ")" : "");
+	for (uint32_t i = 0; i < count; i++) {
+		size_t used = strlen(names);
+
+		if (node[i].name[0])
+			snprintf(names + used, sizeof(names) - used, "%s%s (%s)", i ? ", " : "",
+				 node[i].address.text, node[i].name);
+		else
+			snprintf(names + used, sizeof(names) - used,
+				 "%sone whose configuration cannot be read (process %d)",
+				 i ? ", " : "", (int)node[i].pid);
+	}
 	if (count == 1 && node[0].address.text[0])
 		return open_list(o, node[0].address.text);
 	if (count == 0)
 		return complain(EXIT_MISUSED,
 				"no node is seen to run on this host: say where one is, by "
 				"--endpoints=HOST:2379, --endpoints=unix:PATH or QUOIN_ENDPOINTS");
-	return complain(
-		EXIT_MISUSED,
-		"%u nodes run on this host: say which by --endpoints or QUOIN_ENDPOINTS: %s", count,
-		names);
+	return complain(EXIT_MISUSED,
+			"%u node%s on this host: say which by --endpoints or QUOIN_ENDPOINTS: %s",
+			count, count == 1 ? " runs" : "s run", names);
 }
 
 /* Each --endpoints adds to those before it; without any the environment's word counts. */
