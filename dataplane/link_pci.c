@@ -4,6 +4,7 @@
 #include "dataplane/link_dpdk.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 
 #include <rte_ethdev.h>
@@ -25,8 +26,9 @@ static int find(struct link_dpdk *l, const struct link_options *options, char er
 }
 
 /*
- * Both come on EAL's interrupt thread. One that was reset by its host, which a virtual function can
- * be, would have to be set up anew.
+ * Both come on EAL's interrupt thread. A removal is told by few drivers (RTE_ETH_DEV_INTR_RMV),
+ * Mellanox's and mana: of a device that is bound to vfio or uio by none. One that was reset by its
+ * host, which a virtual function can be, would have to be set up anew.
  */
 static int deaf(uint16_t port, enum rte_eth_event_type event, void *argument, void *nothing)
 {
@@ -43,10 +45,17 @@ static int deaf(uint16_t port, enum rte_eth_event_type event, void *argument, vo
 	return 0;
 }
 
+/* Also while `deaf` runs, which is short: l is freed next. */
+static void ignore(struct link_dpdk *l, enum rte_eth_event_type event)
+{
+	while (rte_eth_dev_callback_unregister(l->port, event, deaf, l) == -EAGAIN)
+		(void)sched_yield();
+}
+
 static void stop(struct link_dpdk *l)
 {
-	(void)rte_eth_dev_callback_unregister(l->port, RTE_ETH_EVENT_INTR_RMV, deaf, l);
-	(void)rte_eth_dev_callback_unregister(l->port, RTE_ETH_EVENT_INTR_RESET, deaf, l);
+	ignore(l, RTE_ETH_EVENT_INTR_RMV);
+	ignore(l, RTE_ETH_EVENT_INTR_RESET);
 }
 
 static int start(struct link_dpdk *l, const struct link_options *options)

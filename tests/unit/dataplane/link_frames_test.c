@@ -3,11 +3,13 @@
  * contradict each other, and what it says of checksums. The port and the wire are real (net_ring),
  * so is the pool that counts what comes back. And which devices there are at all.
  */
+#include "base/clock.h"
 #include "dataplane/dp.h"
 #include "dataplane/eal.h"
 
 #include "tests/unit/test.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
-enum { FRAMES = 512, FRAME_SIZE = 64 };
+enum { FRAMES = 512, FRAME_SIZE = 64, WAIT_SECONDS = 20 };
 
 static struct link *ours, *theirs;
 static struct rte_mempool *pool;
@@ -306,6 +308,113 @@ static void F6_a_nic_that_is_gone_is_told(void **state)
 	}
 }
 
+/* What a NIC's driver says of it, where DPDK's virtual ones have nothing to say. */
+static const struct rte_eth_stats said = {
+	.imissed = 1, .rx_nombuf = 20, .ierrors = 300, .oerrors = 4000};
+static uint16_t speaks = UINT16_MAX;
+static uint32_t busy, unregistered;
+
+/* The function of this name in librte_ethdev, behind ours. */
+static void real(const char *name, void *function)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	assert_non_null(found);
+	memcpy(function, &found, sizeof(found));
+}
+
+int rte_eth_stats_get(uint16_t port, struct rte_eth_stats *stats)
+{
+	int (*function)(uint16_t, struct rte_eth_stats *);
+
+	if (port == speaks) {
+		*stats = said;
+		return 0;
+	}
+	real("rte_eth_stats_get", &function);
+	return function(port, stats);
+}
+
+/* -EAGAIN: the callback runs just now. */
+int rte_eth_dev_callback_unregister(uint16_t port, enum rte_eth_event_type event,
+				    rte_eth_dev_cb_fn callback, void *argument)
+{
+	int (*function)(uint16_t, enum rte_eth_event_type, rte_eth_dev_cb_fn, void *);
+	int err;
+
+	if (busy > 0) {
+		busy--;
+		return -EAGAIN;
+	}
+	real("rte_eth_dev_callback_unregister", &function);
+	err = function(port, event, callback, argument);
+	unregistered += err == 0;
+	return err;
+}
+
+static bool waits_up(struct link *link, bool up)
+{
+	struct link_frame frame;
+
+	for (int i = 0; i < WAIT_SECONDS * 100; i++) {
+		assert_int_equal(link->ops->rx(link, 1, &frame, 1), 0);
+		if (link->ops->up(link) == up)
+			return true;
+		clock_sleep(10 * CLOCK_MS);
+	}
+	return false;
+}
+
+/*
+ * How it stands, what its driver counts, and that its removal is asked for where it is told: of
+ * DPDK's ring device, whose link is set down and up (F6).
+ */
+static void F6_a_nic_is_looked_at(void **state)
+{
+	const struct link_options o = {.kind = LINK_PCI,
+				       .name = "nic",
+				       .interface = "net_ring7",
+				       .mtu = 1500,
+				       .pool_frames = FRAMES};
+	char error[EAL_ERROR_MAX] = "";
+	struct rte_eth_dev_info info;
+	struct link_counters c;
+	struct rte_eth_conf conf;
+	struct link *nic;
+	uint32_t *flags;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(rte_vdev_init("net_ring7", ""), 0);
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_ring7", &port), 0);
+	assert_int_equal(rte_eth_dev_info_get(port, &info), 0);
+	/* As the drivers have it that tell of a removal. */
+	memcpy(&flags, &info.dev_flags, sizeof(flags));
+	*flags |= RTE_ETH_DEV_INTR_RMV;
+	speaks = port;
+	if (link_dpdk_create(&nic, &o, error) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(rte_eth_dev_conf_get(port, &conf), 0);
+	assert_int_equal(conf.intr_conf.rmv, 1);
+	nic->ops->counters(nic, &c);
+	assert_int_equal(c.rx_missed, 1);
+	assert_int_equal(c.rx_no_buffer, 20);
+	assert_int_equal(c.rx_errors, 300);
+	assert_int_equal(c.tx_dropped, 4000);
+	assert_true(waits_up(nic, true));
+	assert_int_equal(rte_eth_dev_set_link_down(port), 0);
+	assert_true(waits_up(nic, false));
+	assert_int_equal(rte_eth_dev_set_link_up(port), 0);
+	assert_true(waits_up(nic, true));
+	/* Who is told just now is waited for. */
+	busy = 5;
+	unregistered = 0;
+	nic->ops->destroy(nic);
+	assert_int_equal(unregistered, 2);
+	speaks = UINT16_MAX;
+	(void)rte_vdev_uninit("net_ring7");
+}
+
 int main(void)
 {
 	/* The last one takes the link with it. */
@@ -316,6 +425,7 @@ int main(void)
 		cmocka_unit_test(N2_a_tag_that_was_taken_out_is_counted_as_one),
 		cmocka_unit_test(N5_a_device_vouches_for_each_checksum),
 		cmocka_unit_test(F6_a_nic_that_is_gone_is_told),
+		cmocka_unit_test(F6_a_nic_is_looked_at),
 		cmocka_unit_test(N3_the_dataplane_never_sees_them),
 	};
 
