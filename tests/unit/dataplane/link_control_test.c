@@ -6,10 +6,14 @@
 #include "dataplane/eal.h"
 #include "dataplane/link_control.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +22,7 @@
 enum { WAIT_SECONDS = 20 };
 
 static atomic_uint called, gone;
+static socklen_t address_size;
 
 static void on_event(void *argument)
 {
@@ -72,6 +77,47 @@ static void the_end_of_a_callback_is_not_told_to_a_link_that_is_gone(void **stat
 	close(fd);
 }
 
+static int flags_after_connect(int flags, const struct sockaddr_un *to, int *result)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0), found;
+	atomic_bool alive = false;
+
+	assert_true(fd >= 0);
+	link_control_enter();
+	link_control_watch(&alive);
+	*result = connect(fd, (const struct sockaddr *)to, address_size) == 0 ? 0 : errno;
+	link_control_leave();
+	found = fcntl(fd, F_GETFL);
+	/* Of those that are connected the listener knows until it is closed. */
+	assert_int_equal(close(fd), 0);
+	return found & O_NONBLOCK;
+}
+
+/* Also where there is no place: what a driver reads and writes afterwards waits, or does not. */
+static void F2_a_socket_waits_as_before_when_it_was_connected(void **state)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	socklen_t size = sizeof(at.sun_family);
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), result = 0;
+	bool had_place = false;
+
+	(void)state;
+	/* Of a name that nobody has: the kernel gives one. */
+	assert_int_equal(bind(listener, (const struct sockaddr *)&at, size), 0);
+	size = sizeof(at);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	address_size = size;
+	for (int i = 0; i < 8 && result != EAGAIN; i++) {
+		assert_int_equal(flags_after_connect(0, &at, &result), 0);
+		had_place |= result == 0;
+	}
+	assert_true(had_place);
+	assert_int_equal(result, EAGAIN);
+	assert_int_equal(flags_after_connect(SOCK_NONBLOCK, &at, &result), O_NONBLOCK);
+	close(listener);
+}
+
 static int setup(void **state)
 {
 	const struct eal_options options = {.file_prefix = "link-control-test", .memory_mib = 64};
@@ -95,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_end_of_a_callback_is_not_told_to_a_link_that_is_gone),
+		cmocka_unit_test(F2_a_socket_waits_as_before_when_it_was_connected),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
