@@ -499,6 +499,13 @@ const char *dp_get_port_narrow(const struct dp *dp, uint32_t port, uint32_t *mtu
 	return link->ops->narrow ? link->ops->narrow(link, mtu) : NULL;
 }
 
+const char *dp_get_port_strange(const struct dp *dp, uint32_t port, struct link_mac *now)
+{
+	assert(port < dp->port_count);
+	struct link *link = dp->port[port].link;
+	return link->ops->strange ? link->ops->strange(link, now) : NULL;
+}
+
 const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kind kind)
 {
 	assert(kind < DP_FOREIGN_COUNT);

@@ -236,6 +236,8 @@ bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out);
 const char *dp_get_port_gone(const struct dp *dp, uint32_t port);
 /* An interface whose MTU is below the port's by now: larger packets are lost there. NULL: none. */
 const char *dp_get_port_narrow(const struct dp *dp, uint32_t port, uint32_t *mtu);
+/* One that has another MAC address by now, which is told, and is not promiscuous. NULL: none. */
+const char *dp_get_port_strange(const struct dp *dp, uint32_t port, struct link_mac *now);
 const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kind kind);
 uint32_t dp_get_port_count(const struct dp *dp);
 /* Whether the port has a link: asked often, where its counters are not. */

@@ -67,6 +67,8 @@ int link_dpdk_create(struct link **out, const struct link_options *options,
 int link_interface_check(const struct link_options *options, char error[EAL_ERROR_MAX]);
 /* Whether it has a link now: a cable, and somebody at its other end. */
 bool link_interface_runs(const char *interface);
+/* Whether the kernel tells of a port's program and address as it runs: 0, or -errno. */
+int link_interface_told(void);
 
 /* Two ends of a wire inside this process (net_ring). */
 int link_ring_pair(struct link **a, struct link **b, const struct link_options *a_options,

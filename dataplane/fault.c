@@ -277,6 +277,13 @@ static const char *fault_narrow(struct link *link, uint32_t *mtu)
 	return f->inner->ops->narrow ? f->inner->ops->narrow(f->inner, mtu) : NULL;
 }
 
+static const char *fault_strange(struct link *link, struct link_mac *now)
+{
+	struct fault_link *f = shim_of(link);
+
+	return f->inner->ops->strange ? f->inner->ops->strange(f->inner, now) : NULL;
+}
+
 static uint64_t fault_deadline(struct link *link)
 {
 	struct fault_link *f = shim_of(link);
@@ -335,6 +342,7 @@ static const struct link_ops fault_ops = {
 	.up = fault_up,
 	.gone = fault_gone,
 	.narrow = fault_narrow,
+	.strange = fault_strange,
 	.deadline = fault_deadline,
 	.counters = fault_counters,
 	.destroy = fault_destroy,

@@ -70,6 +70,11 @@ struct link_ops {
 	 * NULL: none. May itself be NULL.
 	 */
 	const char *(*narrow)(struct link *link, uint32_t *mtu);
+	/*
+	 * Which interface has another MAC address by now than the port, and which one, and does not
+	 * take all frames: its device may drop those for the port. NULL: none. May itself be NULL.
+	 */
+	const char *(*strange)(struct link *link, struct link_mac *now);
 	/* When rx has something to do though nothing came; UINT64_MAX: never. NULL: the same. */
 	uint64_t (*deadline)(struct link *link);
 	void (*counters)(struct link *link, struct link_counters *out);

@@ -224,6 +224,15 @@ static const char *port_narrow(struct link *link, uint32_t *mtu)
 	return *mtu != 0 && *mtu < link->mtu ? l->interface : NULL;
 }
 
+static const char *port_strange(struct link *link, struct link_mac *now)
+{
+	struct link_dpdk *l = port_of(link);
+	uint64_t mac = atomic_load(&l->interface_mac);
+
+	memcpy(now->byte, &mac, sizeof(now->byte));
+	return mac != 0 ? l->interface : NULL;
+}
+
 /* A NIC's as they were told last: some drivers ask the kernel for them (looks.h). */
 static bool stats_get(struct link_dpdk *l, struct rte_eth_stats *stats)
 {
@@ -291,6 +300,7 @@ static const struct link_ops port_ops = {
 	.up = port_up,
 	.gone = port_gone,
 	.narrow = port_narrow,
+	.strange = port_strange,
 	.counters = port_counters,
 	.destroy = port_destroy,
 };

@@ -9,6 +9,7 @@
 #include "dataplane/eal.h"
 #include "dataplane/looks.h"
 
+#include <net/if.h>
 #include <stdatomic.h>
 
 struct rte_mbuf;
@@ -97,6 +98,8 @@ struct link_dpdk {
 	atomic_bool runs, gone;
 	char gone_why[384];
 	atomic_uint interface_mtu; /* as it was last told; 0: not yet */
+	/* Another address than the port's, and it is not promiscuous: as a number; 0: it has not */
+	atomic_uint_least64_t interface_mac;
 	struct {
 		atomic_uint_least64_t missed, no_buffer, rx_errors, tx_errors;
 	} told;    /* by a NIC */
@@ -135,8 +138,8 @@ enum link_kernel_state { LINK_KERNEL_GONE, LINK_KERNEL_DOWN, LINK_KERNEL_RUNNING
 enum link_kernel_state link_kernel_state(int fd, int index);
 /* Of the interface that has this number now; 0: it is not told. */
 uint32_t link_kernel_mtu(int fd, int index);
-/* By how many its frames come; 0: its driver does not tell. */
-uint32_t link_kernel_queues(int fd, const char *interface);
+/* By how many its frames come, and its name by now; 0: it is not told, or not by its driver. */
+uint32_t link_kernel_queues(int fd, int index, char name[IFNAMSIZ]);
 /* Its number, or -errno. */
 int link_kernel_index(int fd, const char *interface);
 /* The first of this process's sockets that `is` says yes to, a driver's that hides it; or -1. */

@@ -78,11 +78,15 @@ static bool channels_ask(int fd, const char *interface, struct ethtool_channels 
 	return ioctl(fd, SIOCETHTOOL, &request) == 0;
 }
 
-uint32_t link_kernel_queues(int fd, const char *interface)
+uint32_t link_kernel_queues(int fd, int index, char name[IFNAMSIZ])
 {
+	struct ifreq request = {.ifr_ifindex = index};
 	struct ethtool_channels c;
 
-	return channels_ask(fd, interface, &c) ? c.combined_count + c.rx_count : 0;
+	if (ioctl(fd, SIOCGIFNAME, &request) != 0 || !channels_ask(fd, request.ifr_name, &c))
+		return 0;
+	snprintf(name, IFNAMSIZ, "%.*s", IFNAMSIZ - 1, request.ifr_name);
+	return c.combined_count + c.rx_count;
 }
 
 /*

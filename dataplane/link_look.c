@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -145,30 +144,17 @@ static bool has_program(const struct facts *f, uint32_t program)
 	return false;
 }
 
-static void mac_say(struct link_dpdk *l, const uint8_t now[6])
-{
-	const uint8_t *was = l->link.mac.byte;
-
-	link_dpdk_gone_set(l,
-			   "the MAC address of interface %s was changed from "
-			   "%02x:%02x:%02x:%02x:%02x:%02x to %02x:%02x:%02x:%02x:%02x:%02x, and it "
-			   "is not promiscuous: frames for this node need not reach it any more: "
-			   "start again, with the new one",
-			   l->interface, was[0], was[1], was[2], was[3], was[4], was[5], now[0],
-			   now[1], now[2], now[3], now[4], now[5]);
-}
-
 /*
- * Frames come by a program of ours and by one queue, to an address of ours: each of them can be
- * taken away from a port that runs (F6).
+ * A program of its own, or another address: what netlink tells. An address is no end: a veth hands
+ * on frames for any, where a NIC that is not promiscuous drops those for the former one.
  */
-static void deep_look(struct link_dpdk *l)
+static void facts_look(struct link_dpdk *l)
 {
 	struct link_interface *at = &l->at;
-	uint32_t queues = at->xdp ? link_kernel_queues(at->socket, l->interface) : 1;
+	uint64_t mac = 0;
 	struct facts f;
 
-	if (!facts_ask(at->netlink, at->index, ++at->asked, &f))
+	if (at->netlink < 0 || !facts_ask(at->netlink, at->index, ++at->asked, &f))
 		return;
 	if (at->xdp && at->program == 0 && f.programs > 0)
 		at->program = f.program[0];
@@ -179,14 +165,25 @@ static void deep_look(struct link_dpdk *l)
 			"taken away, or another one put in its place: start again, and it is put "
 			"there again",
 			l->interface);
-	else if (queues > 1)
+	if (f.mac_told && !f.promiscuous && memcmp(f.mac, l->link.mac.byte, 6) != 0)
+		memcpy(&mac, f.mac, sizeof(f.mac));
+	atomic_store(&l->interface_mac, mac);
+}
+
+/* Frames come by a program of ours and by one queue: each can be taken away (F6). */
+static void deep_look(struct link_dpdk *l)
+{
+	struct link_interface *at = &l->at;
+	char name[IFNAMSIZ] = "";
+	uint32_t queues = at->xdp ? link_kernel_queues(at->socket, at->index, name) : 1;
+
+	facts_look(l);
+	if (queues > 1)
 		link_dpdk_gone_set(
 			l,
 			"the frames of interface %s come by %u queues by now, and link xdp hears "
 			"the first alone: ethtool -L %s combined 1, or rx 1, and start again",
-			l->interface, queues, l->interface);
-	else if (f.mac_told && !f.promiscuous && memcmp(f.mac, l->link.mac.byte, 6) != 0)
-		mac_say(l, f.mac);
+			name, queues, name);
 }
 
 void link_look(struct link_dpdk *l)
@@ -215,6 +212,23 @@ void link_look(struct link_dpdk *l)
 		deep_look(l);
 }
 
+static int netlink_open(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	return fd >= 0 ? fd : -errno;
+}
+
+int link_interface_told(void)
+{
+	int fd = netlink_open();
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 int link_look_open(struct link_dpdk *l, const struct link_options *options)
 {
 	struct link_interface *at = &l->at;
@@ -222,11 +236,9 @@ int link_look_open(struct link_dpdk *l, const struct link_options *options)
 	snprintf(l->interface, sizeof(l->interface), "%s", options->interface);
 	at->xdp = options->kind == LINK_XDP;
 	at->socket = link_kernel_open();
-	at->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	at->netlink = netlink_open(); /* without it less is seen: link_interface_told */
 	if (at->socket < 0)
 		return at->socket;
-	if (at->netlink < 0)
-		return -errno;
 	at->index = link_kernel_index(at->socket, l->interface);
 	return at->index < 0 ? at->index : 0;
 }

@@ -60,24 +60,37 @@ static void look_sockets(const struct config *c, struct host_finding *f)
 	host_good(f, "shared memory");
 }
 
-void host_link(const struct config *c, struct host_finding *f)
+static void look_interface(const struct config *c, struct host_finding *f)
 {
 	const struct link_options link = {
 		.kind = c->link, .mtu = c->mtu, .interface = c->interface};
 	char error[EAL_ERROR_MAX];
+	int untold = link_interface_told();
 
+	if (link_interface_check(&link, error))
+		host_wrong(f, "network.interface: %s", error);
+	else if (!link_interface_runs(c->interface))
+		host_doubtful(f,
+			      "network.interface: %s has no link (no carrier): nothing is "
+			      "received or sent by it until it has; look after its cable, "
+			      "and after what is at the other end",
+			      c->interface);
+	else if (untold)
+		host_doubtful(f,
+			      "network.interface: %s: if its MAC address is changed while the node "
+			      "runs, or its XDP program taken away, that is not seen: no socket of "
+			      "AF_NETLINK: %s: RestrictAddressFamilies= of the unit, and the "
+			      "container's seccomp profile",
+			      c->interface, strerror(-untold));
+	else
+		host_good(f, "%s", c->interface);
+}
+
+void host_link(const struct config *c, struct host_finding *f)
+{
 	switch (link_facts(c->link)->device) {
 	case LINK_DEVICE_INTERFACE:
-		if (link_interface_check(&link, error))
-			host_wrong(f, "network.interface: %s", error);
-		else if (!link_interface_runs(c->interface))
-			host_doubtful(f,
-				      "network.interface: %s has no link (no carrier): nothing is "
-				      "received or sent by it until it has; look after its cable, "
-				      "and after what is at the other end",
-				      c->interface);
-		else
-			host_good(f, "%s", c->interface);
+		look_interface(c, f);
 		return;
 	case LINK_DEVICE_NIC:
 		host_nic("", c->pci, f);

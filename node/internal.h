@@ -185,8 +185,8 @@ struct node {
 
 	/* As last logged: ports, and who else has our address ("": nobody). */
 	struct node_port_note {
-		bool told, up, narrow;
-		uint64_t told_ns, narrow_ns;
+		bool told, up, narrow, strange;
+		uint64_t told_ns, narrow_ns, strange_ns;
 	} port_note[DP_PORTS_MAX];
 	char address_taken[32]; /* an interface of this host */
 	char conflict[64];

@@ -270,6 +270,22 @@ static void calls_fault(const struct node *n, struct metrics_text *t)
 			     CALLS_MAX, n->seen_calls.told);
 }
 
+static void mac_fault(const struct node *n, struct metrics_text *t, uint32_t i)
+{
+	struct link_mac now;
+	const uint8_t *was = n->options.dp.link[i]->mac.byte;
+	const char *interface = dp_get_port_strange(n->dp, i, &now);
+
+	if (interface)
+		metrics_line(
+			t,
+			"warning interface %s has another MAC address than its port, and is "
+			"not promiscuous: a NIC drops frames for the port's: ip link set %s "
+			"address %02x:%02x:%02x:%02x:%02x:%02x, or promisc on, or restart this "
+			"node\n",
+			interface, interface, was[0], was[1], was[2], was[3], was[4], was[5]);
+}
+
 static void port_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 {
 	uint32_t mtu, asked = n->options.dp.link[i]->mtu;
@@ -283,6 +299,7 @@ static void port_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 			     "warning interface %s has an MTU of %u, below the %u of network.mtu: "
 			     "larger packets are lost there: ip link set %s mtu %u\n",
 			     interface, mtu, asked, interface, asked);
+	mac_fault(n, t, i);
 	if (!dp_get_port_dead(n->dp, i))
 		return;
 	dp_get_link(n->dp, i, &up, &c, &name);

@@ -34,6 +34,16 @@ static void port_note(struct node *n, uint32_t i)
 	note->up = up;
 }
 
+/* Whether this is news: it is, or it is over. */
+static bool is_news(const struct node *n, bool now, bool *was, uint64_t *told_ns)
+{
+	if (now == *was || (*told_ns && n->now_ns - *told_ns < AGAIN_NS))
+		return false;
+	*was = now;
+	*told_ns = n->now_ns;
+	return true;
+}
+
 /* F6: its small packets pass, so nothing else but the larger ones' silence would tell it. */
 static void port_narrow(struct node *n, uint32_t i)
 {
@@ -41,11 +51,8 @@ static void port_narrow(struct node *n, uint32_t i)
 	uint32_t mtu, asked = n->options.dp.link[i]->mtu;
 	const char *interface = dp_get_port_narrow(n->dp, i, &mtu);
 
-	if ((interface != NULL) == note->narrow ||
-	    (note->narrow_ns && n->now_ns - note->narrow_ns < AGAIN_NS))
+	if (!is_news(n, interface != NULL, &note->narrow, &note->narrow_ns))
 		return;
-	note->narrow = interface != NULL;
-	note->narrow_ns = n->now_ns;
 	if (interface)
 		journal_write(n->journal, JOURNAL_WARN, "mtu_low",
 			      "interface=%s mtu=%u network_mtu=%u why=\"larger packets are lost "
@@ -53,6 +60,30 @@ static void port_narrow(struct node *n, uint32_t i)
 			      interface, mtu, asked, interface, asked);
 	else
 		journal_write(n->journal, JOURNAL_INFO, "mtu_low_over", "network_mtu=%u", asked);
+}
+
+#define MAC "%02x:%02x:%02x:%02x:%02x:%02x"
+#define MAC_BYTES(m) m.byte[0], m.byte[1], m.byte[2], m.byte[3], m.byte[4], m.byte[5]
+
+/* F6: on a veth nothing is amiss, on a NIC nothing may arrive any more: no end, but told. */
+static void port_strange(struct node *n, uint32_t i)
+{
+	struct node_port_note *note = &n->port_note[i];
+	struct link_mac now, ours = n->options.dp.link[i]->mac;
+	const char *interface = dp_get_port_strange(n->dp, i, &now);
+
+	if (!is_news(n, interface != NULL, &note->strange, &note->strange_ns))
+		return;
+	if (interface)
+		journal_write(n->journal, JOURNAL_WARN, "mac_changed",
+			      "interface=%s mac=" MAC " port_mac=" MAC
+			      " why=\"a NIC drops frames for the port's: ip "
+			      "link set %s address " MAC ", or promisc on, or restart this node\"",
+			      interface, MAC_BYTES(now), MAC_BYTES(ours), interface,
+			      MAC_BYTES(ours));
+	else
+		journal_write(n->journal, JOURNAL_INFO, "mac_changed_over", "port_mac=" MAC,
+			      MAC_BYTES(ours));
 }
 
 /* F6: a node that is deaf must not say that it leads. */
@@ -75,8 +106,7 @@ static void conflict_text(struct node *n, char *out, size_t size)
 	if (n->address_taken[0])
 		snprintf(out, size, "%s of this host", n->address_taken);
 	else if (dp_get_conflict(n->dp, &c) && c.lasts)
-		snprintf(out, size, "%02x:%02x:%02x:%02x:%02x:%02x", c.mac.byte[0], c.mac.byte[1],
-			 c.mac.byte[2], c.mac.byte[3], c.mac.byte[4], c.mac.byte[5]);
+		snprintf(out, size, MAC, MAC_BYTES(c.mac));
 }
 
 static void address_note(struct node *n)
@@ -111,6 +141,7 @@ void node_wires_drive(struct node *n)
 	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {
 		port_note(n, i);
 		port_narrow(n, i);
+		port_strange(n, i);
 		port_gone(n, i);
 	}
 	address_note(n);

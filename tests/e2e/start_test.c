@@ -10,17 +10,22 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -46,6 +51,7 @@ struct start {
 	uint32_t memory_mib;
 	const char *wal, *more; /* of the configuration */
 	int out;
+	bool no_netlink; /* its sockets are refused, as a container's profile does */
 	bool counts_all; /* the kernel's count of free pages says more than there are */
 };
 
@@ -69,6 +75,23 @@ static bool lock_share(const struct start *s)
 	       mount("/run/quoin", quoin, NULL, MS_BIND, NULL) == 0;
 }
 
+static void netlink_refuse(void)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_socket, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(125);
+}
+
 /* What a node says, and a /run and a /sys of its own: sysfs shows the interfaces of its mount. */
 static void enter(void *context)
 {
@@ -82,6 +105,8 @@ static void enter(void *context)
 	    (s->locks && !lock_share(s)) || mount(run, "/run", NULL, MS_BIND | MS_REC, NULL) ||
 	    mount("sysfs", "/sys", "sysfs", 0, NULL) || !devices_part(s))
 		_exit(125);
+	if (s->no_netlink)
+		netlink_refuse();
 	if (!s->counts_all)
 		return;
 	snprintf(file, sizeof(file), "%s/free", s->p.dir);
@@ -466,6 +491,32 @@ static void the_loop_has_its_cpu_to_itself(void **state)
 	process_remove(&s.p);
 }
 
+/* It sees less of what is done to its port, says so, and starts (F6). */
+static void F6_without_netlink(void **state)
+{
+	static const char *const check[] = {"--check", NULL};
+	static const char *const words =
+		"network.interface: v0: if its MAC address is changed while the node runs, or its "
+		"XDP program taken away, that is not seen: no socket of AF_NETLINK: Address family "
+		"not supported by protocol";
+	struct start s;
+
+	(void)state;
+	prepare(&s, "auto");
+	s.no_netlink = true;
+	process_start(&s.p, check, enter, &s);
+	assert_true(process_wait(&s.p, CLUSTER_WAIT_MS));
+	assert_int_equal(s.p.status, 0);
+	if (!strstr(written(&s), words))
+		fail_msg("%s", text);
+	(void)start_whole(&s);
+	if (!strstr(written(&s), words))
+		fail_msg("%s", text);
+	end(&s);
+	close(s.out);
+	process_remove(&s.p);
+}
+
 static void command(const char *const *argv)
 {
 	pid_t pid = fork();
@@ -511,6 +562,10 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F4_a_start_that_is_killed_at_any_moment),
 	};
+	static const struct CMUnitTest packet_tests[] = {
+		cmocka_unit_test(F4_a_start_that_is_killed_at_any_moment),
+		cmocka_unit_test(F6_without_netlink),
+	};
 	static const struct CMUnitTest memif_tests[] = {
 		cmocka_unit_test(F4_a_start_that_is_killed_at_any_moment),
 		cmocka_unit_test(F3_the_last_pages_are_counted_once),
@@ -527,6 +582,8 @@ int main(int argc, char **argv)
 	interfaces_make();
 	if (!can_start())
 		return 77;
+	if (strcmp(link_name, "packet") == 0)
+		return cmocka_run_group_tests(packet_tests, NULL, NULL);
 	return strcmp(link_name, "memif") == 0 ? cmocka_run_group_tests(memif_tests, NULL, NULL)
 					       : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,6 +256,14 @@ static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 	cluster_lab(&c, "exec -- ip link set n%u mtu 1500", leader);
 	says(&c, leader, NULL, "mtu_low_over");
 	says_no_more(&c, leader, "network.mtu");
+	/* On a veth another address is no harm. */
+	cluster_lab(&c, "exec -- ip link set n%u address 02:00:c6:12:02:%02x", leader, leader);
+	says(&c, leader, "has another MAC address than its port, and is not promiscuous",
+	     "mac_changed ");
+	cluster_wait_equal(&c);
+	cluster_lab(&c, "exec -- ip link set n%u promisc on", leader);
+	says(&c, leader, NULL, "mac_changed_over");
+	says_no_more(&c, leader, "another MAC address");
 	/* Down and up again: it comes back. */
 	cluster_lab(&c, "exec -- ip link set n%u down", leader);
 	says(&c, leader, NULL, "link_down port=port0");

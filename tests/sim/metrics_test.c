@@ -390,6 +390,46 @@ static void F6_an_mtu_that_was_lowered_is_told(void **state)
 	sim_world_destroy(&w);
 }
 
+static bool is_strange;
+
+static const char *strange(struct link *link, struct link_mac *now)
+{
+	(void)link;
+	*now = (struct link_mac){{2, 0, 0, 0, 0, 11}};
+	return is_strange ? "eth7" : NULL;
+}
+
+static void F6_a_mac_address_that_was_changed_is_told(void **state)
+{
+	struct link_ops ops;
+	struct link *link;
+
+	(void)state;
+	sim_world_create(&w, 13, 1, 0);
+	sim_world_run(&w, 2000 * MS);
+	link = w.node[0].node->dp->port[0].link;
+	ops = *link->ops;
+	ops.strange = strange;
+	link->ops = &ops;
+	for (int i = 0; i < 2; i++) {
+		const char *at;
+
+		is_strange = true;
+		sim_node_log(&w, 0, 2000 * MS, text, sizeof(text));
+		at = strstr(text, "mac_changed interface=eth7 mac=02:00:00:00:00:0b port_mac=");
+		assert_non_null(at);
+		assert_null(strstr(at + 1, "mac_changed"));
+		node_status_text(w.node[0].node, text, sizeof(text));
+		assert_non_null(strstr(text, "\nwarning interface eth7 has another MAC address "));
+		is_strange = false;
+		sim_node_log(&w, 0, 2000 * MS, text, sizeof(text));
+		assert_non_null(strstr(text, "mac_changed_over"));
+		node_status_text(w.node[0].node, text, sizeof(text));
+		assert_null(strstr(text, "eth7"));
+	}
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +442,7 @@ int main(void)
 		cmocka_unit_test(F21_a_leader_whose_majority_lost_writes_says_so),
 		cmocka_unit_test(F21_a_port_without_a_link_is_told),
 		cmocka_unit_test(F6_an_mtu_that_was_lowered_is_told),
+		cmocka_unit_test(F6_a_mac_address_that_was_changed_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

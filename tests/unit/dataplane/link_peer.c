@@ -2,8 +2,8 @@
  * One end of a real link as a process: see link_peer.h.
  *
  * It prints "ready" when its port is open, "up" and "down" as the link changes, "gone" and why when
- * it is deaf for good; a ping of a number
- * of frames prints "result ..." at its end.
+ * it is deaf for good, "strange" when its interface has another MAC address and is not promiscuous,
+ * and "familiar" when that is over; a ping of a number of frames prints "result ..." at its end.
  */
 #include "tests/unit/dataplane/link_peer.h"
 
@@ -64,6 +64,22 @@ static bool is_ours(const struct link_frame *f)
 	       f->data[13] == (ETHERTYPE_TEST & 0xff);
 }
 
+static void say_strange(struct link *l)
+{
+	static bool told;
+	struct link_mac mac;
+	const char *interface = l->ops->strange ? l->ops->strange(l, &mac) : NULL;
+
+	if ((interface != NULL) == told)
+		return;
+	told = interface != NULL;
+	if (told)
+		printf("strange %s %02x:%02x:%02x:%02x:%02x:%02x\n", interface, mac.byte[0],
+		       mac.byte[1], mac.byte[2], mac.byte[3], mac.byte[4], mac.byte[5]);
+	else
+		puts("familiar");
+}
+
 static void say_changes(struct link *l, bool *up)
 {
 	static bool told;
@@ -72,6 +88,7 @@ static void say_changes(struct link *l, bool *up)
 	if (why && !told)
 		printf("gone %s\n", why);
 	told = why != NULL;
+	say_strange(l);
 	if (now == *up)
 		return;
 	*up = now;

@@ -42,6 +42,7 @@ static struct peer alive[8]; /* of the test that runs: ended with it */
 static unsigned int serial;  /* each process has a file prefix of its own */
 static const char *mtu;      /* of those that start */
 static bool plain;           /* they have ordinary memory, whatever there is */
+static char last[512];       /* what one of them said */
 
 static const char *huge(void)
 {
@@ -100,10 +101,12 @@ static int teardown(void **state)
 
 static void wait_for(struct peer *p, const char *word)
 {
-	char line[512] = "";
-	int err = peer_wait_line(p, word, line, sizeof(line), WAIT_SECONDS);
+	int err;
+
+	last[0] = '\0';
+	err = peer_wait_line(p, word, last, sizeof(last), WAIT_SECONDS);
 	if (err != 0)
-		fail_msg("waiting for '%s': %s (last line: %s)", word, strerror(-err), line);
+		fail_msg("waiting for '%s': %s (last line: %s)", word, strerror(-err), last);
 }
 
 static void ended_well(struct peer *p, const char *name)
@@ -426,7 +429,41 @@ static void F6_F23_xdp_whose_interface_gets_more_queues_is_deaf_for_good(void **
 	assert_int_equal(IP("link", "del", "q6"), 0);
 }
 
-/* With another address of its own an interface hears the former one only if it hears all. */
+/* By its number: the name is another's by then, or nobody's (F6). */
+static void F6_F23_xdp_asks_for_the_queues_of_its_own_interface(void **state)
+{
+	(void)state;
+	need(interfaces && huge_pages);
+	assert_int_equal(
+		IP("link", "add", "q6", "numrxqueues", "4", "type", "veth", "peer", "name", "q7"),
+		0);
+	set_queues("q6", "rx 1");
+	assert_int_equal(IP("link", "set", "q6", "up"), 0);
+	assert_int_equal(IP("link", "set", "q7", "up"), 0);
+	struct peer echo = start("echo", "xdp", "q6", "client", "0");
+	wait_for(&echo, "up");
+	assert_int_equal(IP("link", "set", "q6", "down"), 0);
+	wait_for(&echo, "down");
+	assert_int_equal(IP("link", "set", "q6", "name", "data0"), 0);
+	assert_int_equal(IP("link", "set", "data0", "up"), 0);
+	wait_for(&echo, "up");
+	/* Of four queues. */
+	assert_int_equal(
+		IP("link", "add", "q6", "numrxqueues", "4", "type", "veth", "peer", "name", "q5"),
+		0);
+	set_queues("data0", "rx 3");
+	wait_for(&echo, "gone ");
+	kill_hard(&echo);
+	assert_non_null(strstr(last, "gone the frames of interface data0 come by 3 queues by now"));
+	assert_non_null(strstr(last, "ethtool -L data0 combined 1"));
+	assert_int_equal(IP("link", "del", "q6"), 0);
+	assert_int_equal(IP("link", "del", "data0"), 0);
+}
+
+/*
+ * A NIC hears the former address only if it hears all, a veth always: told while it lasts, and no
+ * end.
+ */
 static void F6_an_interface_that_gets_another_mac_address(void **state)
 {
 	(void)state;
@@ -435,20 +472,19 @@ static void F6_an_interface_that_gets_another_mac_address(void **state)
 			    "peer", "name", "q9"),
 			 0);
 	assert_int_equal(IP("link", "set", "q9", "up"), 0);
-	assert_int_equal(IP("link", "set", "q8", "promisc", "on", "up"), 0);
+	assert_int_equal(IP("link", "set", "q8", "up"), 0);
 	struct peer echo = start("echo", "packet", "q8", "client", "0");
 	wait_for(&echo, "up");
 	assert_int_equal(IP("link", "set", "q8", "address", "02:00:00:00:00:09"), 0);
-	assert_int_equal(IP("link", "set", "q8", "down"), 0);
-	wait_for(&echo, "down");
-	assert_int_equal(IP("link", "set", "q8", "up"), 0);
-	wait_for(&echo, "up");
+	wait_for(&echo, "strange q8 02:00:00:00:00:09");
+	struct peer ping = start("ping", "packet", "q9", "client", "64");
+	ended_well(&ping, "packet");
+	assert_int_equal(IP("link", "set", "q8", "promisc", "on"), 0);
+	wait_for(&echo, "familiar");
 	assert_int_equal(IP("link", "set", "q8", "promisc", "off"), 0);
-	wait_for(&echo, "gone the MAC address of interface q8 was changed from 02:00:00:00:00:08 "
-			"to 02:00:00:00:00:09");
-	kill_hard(&echo);
-	echo = start("echo", "packet", "q8", "client", "0");
-	wait_for(&echo, "up");
+	wait_for(&echo, "strange q8");
+	assert_int_equal(IP("link", "set", "q8", "address", "02:00:00:00:00:08"), 0);
+	wait_for(&echo, "familiar");
 	kill_hard(&echo);
 	assert_int_equal(IP("link", "del", "q8"), 0);
 }
@@ -509,6 +545,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(F6_xdp_without_its_program_is_deaf_for_good, teardown),
 		cmocka_unit_test_teardown(
 			F6_F23_xdp_whose_interface_gets_more_queues_is_deaf_for_good, teardown),
+		cmocka_unit_test_teardown(F6_F23_xdp_asks_for_the_queues_of_its_own_interface,
+					  teardown),
 		cmocka_unit_test_teardown(F6_an_interface_that_gets_another_mac_address, teardown),
 	};
 	setvbuf(stdout, NULL, _IOLBF, 0);
