@@ -21,6 +21,17 @@ enum link_device {
 };
 
 enum {
+	/*
+	 * Buffers and device slots hold whole frames: the MTU, an Ethernet header and DPDK's room
+	 * before the data, rounded up.
+	 */
+	LINK_SLOT_STANDARD = 2048,
+	LINK_SLOT_JUMBO = 16384,
+	LINK_SLOT_LOST = 14 + 128,
+	LINK_MEMIF_RING_LOG2 = 10, /* 1024 slots each way, in a file that both ends share */
+};
+
+enum {
 	LINK_HELD_XDP = 2 * 2048, /* the kernel's fill and completion queues */
 	LINK_HELD_PCI = 2 * 1024, /* LINK_DESCRIPTORS of each queue */
 };
@@ -67,6 +78,12 @@ static inline const struct link_facts *link_facts(enum link_kind kind)
 
 	assert(kind < LINK_KIND_COUNT);
 	return &facts[kind];
+}
+
+/* Bytes of a device's slot for frames of this MTU. */
+static inline uint32_t link_slot_size(uint16_t mtu)
+{
+	return mtu + LINK_SLOT_LOST <= LINK_SLOT_STANDARD ? LINK_SLOT_STANDARD : LINK_SLOT_JUMBO;
 }
 
 static inline const char *link_kind_name(enum link_kind kind)

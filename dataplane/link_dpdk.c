@@ -29,12 +29,7 @@ static const struct link_driver *const drivers[LINK_KIND_COUNT] = {[LINK_RING] =
 								   LINK_KINDS(DRIVER)};
 #undef DRIVER
 
-uint32_t link_slot_size(uint16_t mtu)
-{
-	return mtu + RTE_ETHER_HDR_LEN <= LINK_SLOT_STANDARD - RTE_PKTMBUF_HEADROOM
-		       ? LINK_SLOT_STANDARD
-		       : LINK_SLOT_JUMBO;
-}
+static_assert(LINK_SLOT_LOST == RTE_ETHER_HDR_LEN + RTE_PKTMBUF_HEADROOM, "kind.h has it too");
 
 void link_dpdk_up_set(struct link_dpdk *l, bool up)
 {

@@ -17,11 +17,6 @@ struct rte_mempool;
 
 enum {
 	LINK_DEVICE_ARGUMENTS_MAX = 384,
-	/*
-	 * Buffers and device slots hold whole frames: the MTU and an Ethernet header, rounded up.
-	 */
-	LINK_SLOT_STANDARD = 2048,
-	LINK_SLOT_JUMBO = 16384,
 	LINK_PACKET_FRAMES = 512, /* slots of a packet socket's ring, each way */
 	LINK_DESCRIPTORS = 1024,  /* of each queue; the device may round it */
 };
@@ -107,9 +102,6 @@ struct link_dpdk {
 	struct link_counters counters;
 	char device[32]; /* the name of a device that was plugged in for it; "": none */
 };
-
-/* Bytes of a device's slot for frames of this MTU. */
-uint32_t link_slot_size(uint16_t mtu);
 
 /* Sets link state; counts changes. */
 void link_dpdk_up_set(struct link_dpdk *l, bool up);

@@ -22,7 +22,6 @@
 #include <rte_log.h>
 
 enum {
-	RING_LOG2 = 10, /* 1024 slots each way: 2 x 1024 x 2048 bytes shared, touched as used */
 	BACKOFF_MIN_NS = 20 * 1000 * 1000,
 	BACKOFF_MAX_NS = 500 * 1000 * 1000,
 };
@@ -61,7 +60,7 @@ static int arguments(char *out, size_t out_size, const struct link_options *opti
 		out, out_size,
 		"role=%s,socket=%s,socket-abstract=%s,id=%u,bsize=%u,rsize=%u,zero-copy=no",
 		options->server ? "server" : "client", abstract ? path + 1 : path,
-		abstract ? "yes" : "no", id, slot, RING_LOG2);
+		abstract ? "yes" : "no", id, slot, LINK_MEMIF_RING_LOG2);
 	return n > 0 && (size_t)n < out_size ? 0 : -EINVAL;
 }
 

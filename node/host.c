@@ -7,13 +7,21 @@ static const struct {
 	const char *what;
 	void (*look)(const struct config *c, struct host_finding *f);
 } looks[] = {
-	{"cpus", host_cpus},          {"memory", host_memory},
-	{"io_uring", host_io_uring},  {"descriptors", host_descriptors},
-	{"threads", host_threads},    {"file size", host_file_size},
-	{"data-dir", host_directory}, {"data-dir's owner", host_owner},
-	{"space", host_space},        {"admin-socket", host_admin_socket},
-	{"link", host_link},          {"rights", host_link_rights},
-	{"address", host_address},    {"metrics", host_metrics},
+	{"cpus", host_cpus},
+	{"memory", host_memory},
+	{"limits", host_limits},
+	{"io_uring", host_io_uring},
+	{"descriptors", host_descriptors},
+	{"threads", host_threads},
+	{"file size", host_file_size},
+	{"data-dir", host_directory},
+	{"data-dir's owner", host_owner},
+	{"space", host_space},
+	{"admin-socket", host_admin_socket},
+	{"link", host_link},
+	{"rights", host_link_rights},
+	{"address", host_address},
+	{"metrics", host_metrics},
 };
 
 uint32_t host_check(const struct config *c, host_tell *tell, void *context)

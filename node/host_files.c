@@ -39,8 +39,8 @@ enum {
 	SEGMENTS_AT_START = 2,
 	/* A directory of ten (counted, itself among them), and two before they have their names. */
 	FILES_AT_START = 12,
-	/* What two members share on memif: two rings of 1,024 slots of 16 KiB, and the rings. */
-	SHARED_BYTES = 33 * MIB,
+	/* What two members share on memif beside the slots of its rings (reckoned: 33 KiB). */
+	SHARED_MORE_BYTES = MIB,
 };
 
 void host_parent(const char *path, char out[CONFIG_PATH_MAX])
@@ -205,10 +205,11 @@ void host_space(const struct config *c, struct host_finding *f)
 
 void host_file_size(const struct config *c, struct host_finding *f)
 {
-	bool shares = link_facts(c->link)->device == LINK_DEVICE_SOCKET && c->member_count > 1 &&
-		      c->mtu > LINK_MTU_DEFAULT;
+	bool shares = link_facts(c->link)->device == LINK_DEVICE_SOCKET && c->member_count > 1;
+	uint64_t slots = 2ULL * link_slot_size((uint16_t)c->mtu) << LINK_MEMIF_RING_LOG2;
 	uint64_t segment = c->durability == CONFIG_VOLATILE ? SMALL_BYTES : c->segment_bytes;
-	uint64_t need = shares && segment < SHARED_BYTES ? SHARED_BYTES : segment;
+	uint64_t shared = shares ? slots + SHARED_MORE_BYTES : 0;
+	uint64_t need = segment < shared ? shared : segment;
 	struct rlimit limit;
 
 	/* The soft one: it is not raised. */

@@ -19,6 +19,7 @@ bool host_may(int capability);
 
 /* An empty text means that there was nothing to look at. host_machine.c: */
 void host_cpus(const struct config *c, struct host_finding *f);
+void host_limits(const struct config *c, struct host_finding *f);
 void host_memory(const struct config *c, struct host_finding *f);
 void host_io_uring(const struct config *c, struct host_finding *f);
 void host_threads(const struct config *c, struct host_finding *f);

@@ -407,12 +407,85 @@ static void F14_F23_a_long_log_starts_with_few_open_files(void **state)
 	process_remove(&p);
 }
 
+/* --- what memif shares -------------------------------------------------------------------- */
+
+static bool has_leader(void *context)
+{
+	const struct limited *l = context;
+
+	return strstr(written(l->out), " leader_known ") != NULL;
+}
+
+static void limit_file_size(void *context)
+{
+	const struct limited *l = context;
+
+	dup2(l->out, STDOUT_FILENO);
+	dup2(l->out, STDERR_FILENO);
+	hosts_limit(RLIMIT_FSIZE, l->files << 20);
+}
+
+/*
+ * Two members share files of 4 MiB and some: who may not make one has no cluster, and no cause is
+ * told. With what is named the two have one.
+ */
+static void F23_two_members_share_files(void **state)
+{
+	enum { ROOM = 4 };
+	static const char *const check[] = {"--check", NULL};
+	struct limited l = {.out = memfd_create("out", MFD_CLOEXEC), .files = ROOM};
+	struct process p, other;
+	char config[512];
+	FILE *file;
+
+	(void)state;
+	process_prepare(&p, "");
+	other = p;
+	snprintf(other.config, sizeof(other.config), "%s/n2.yaml", p.dir);
+	for (int n = 1; n <= 2; n++) {
+		file = fopen(n == 1 ? p.config : other.config, "we");
+		assert_non_null(file);
+		snprintf(config, sizeof(config),
+			 "name: n%d\ndata-dir: %s/n%d\n"
+			 "initial-cluster: n1=198.18.0.1,n2=198.18.0.2\n"
+			 "wal: {durability: volatile}\nnetwork: {link: memif, frames: 512, "
+			 "address: 198.18.0.%d/24, memif-socket: %s/m}\n",
+			 n, p.dir, n, n, p.dir);
+		assert_true(fputs(config, file) >= 0);
+		assert_int_equal(fclose(file), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		process_start(&p, i == 0 ? check : NULL, limit_file_size, &l);
+		process_must_exit(&p, EXIT_START);
+		if (!strstr(written(l.out), "for what it shares with a peer"))
+			fail_msg("%s", text);
+		l.files = strtoull(strstr(text, "and needs ") + strlen("and needs "), NULL, 10);
+		assert_int_equal(l.files, ROOM + 1);
+		l.files = i == 0 ? ROOM : l.files;
+		assert_int_equal(ftruncate(l.out, 0), 0);
+		assert_int_equal(lseek(l.out, 0, SEEK_SET), 0);
+	}
+	process_start(&p, NULL, limit_file_size, &l);
+	process_start(&other, NULL, limit_file_size, &l);
+	if (!wait_until(has_leader, &l, CLUSTER_WAIT_MS))
+		fail_msg("no cluster: %s", text);
+	for (int n = 1; n <= 2; n++) {
+		struct process *one = n == 1 ? &p : &other;
+
+		assert_int_equal(kill(one->pid, SIGTERM), 0);
+		process_must_exit(one, 0);
+	}
+	close(l.out);
+	process_remove(&p);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F17_F23_check_and_start_say_the_same),
 		cmocka_unit_test(F22_what_is_advised_helps),
 		cmocka_unit_test(F17_a_node_that_runs_already),
+		cmocka_unit_test(F23_two_members_share_files),
 		cmocka_unit_test(F4_what_a_killed_node_left),
 		cmocka_unit_test(F14_F23_a_long_log_starts_with_few_open_files),
 	};

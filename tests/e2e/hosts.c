@@ -72,9 +72,21 @@ static void little_address_space(void)
 	hosts_limit(RLIMIT_AS, 200u << 20);
 }
 
+/* With the usual stacks a node starts with that (measured: 700 MiB). */
+static void some_address_space(void)
+{
+	hosts_limit(RLIMIT_AS, 800u << 20);
+}
+
 static void little_data(void)
 {
 	hosts_limit(RLIMIT_DATA, 200u << 20);
+}
+
+/* And with that (measured: 436 MiB), whatever memory is: it is shared, and no data. */
+static void some_data(void)
+{
+	hosts_limit(RLIMIT_DATA, 480u << 20);
 }
 
 static void flags_set(const char *interface, short flags)
@@ -117,6 +129,53 @@ static void veth_up(void)
 {
 	veth();
 	flags_set("v0", IFF_UP);
+}
+
+/*
+ * Root may have as many threads as it likes: as somebody who has no other process, and may all but
+ * what lifts the limit.
+ */
+static void threads_at_most(uint64_t threads)
+{
+	enum { NOBODY_ELSE = 61236 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct may[2];
+
+	no_capability(CAP_SYS_ADMIN);
+	no_capability(CAP_SYS_RESOURCE);
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) ||
+	    setresuid(NOBODY_ELSE, NOBODY_ELSE, NOBODY_ELSE) || syscall(__NR_capget, &header, may))
+		_exit(125);
+	may[0].permitted &= ~(CAP_TO_MASK(CAP_SYS_ADMIN) | CAP_TO_MASK(CAP_SYS_RESOURCE));
+	for (int i = 0; i < 2; i++)
+		may[i].effective = may[i].inheritable = may[i].permitted;
+	if (syscall(__NR_capset, &header, may))
+		_exit(125);
+	for (int which = 0; which <= CAP_LAST_CAP; which++)
+		(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, which, 0, 0);
+	hosts_limit(RLIMIT_NPROC, threads);
+}
+
+static void memif_threads(void)
+{
+	threads_at_most(6);
+}
+
+static void memif_threads_less(void)
+{
+	threads_at_most(5);
+}
+
+static void packet_threads(void)
+{
+	veth_up();
+	threads_at_most(7);
+}
+
+static void packet_threads_less(void)
+{
+	veth_up();
+	threads_at_most(6);
 }
 
 static void veth_small(void)
@@ -298,7 +357,16 @@ const struct host hosts[] = {
 	/* What DPDK reserves for huge pages is much more, and is not in the number. */
 	{"huge-pages: off\n", NULL, NULL, little_address_space,
 	 "the limit of this process's address space"},
+	{"huge-pages: off\n", NULL, NULL, some_address_space, NULL},
 	{"", NULL, NULL, little_data, "the limit of this process's data is 200 MiB"},
+	{"", NULL, NULL, some_data, NULL},
+	{"huge-pages: off\nmemory: 128MiB\n", NULL, NULL, some_data, NULL},
+	/* Tasks of a node that runs; with the most that is refused, and the least that starts. */
+	{"", NULL, NULL, memif_threads, NULL},
+	{"", NULL, NULL, memif_threads_less, "a start makes 4 threads more, and after 3 "},
+	{"", NULL, "packet, interface: v0", packet_threads, NULL},
+	{"", NULL, "packet, interface: v0", packet_threads_less,
+	 "a start makes 5 threads more, and after 4 "},
 	{"", "/nonexistent/quoin/n1", NULL, nothing, "data-dir: /nonexistent/quoin: "},
 	{"", "/dev/null", NULL, nothing, "data-dir: /dev/null is not a directory"},
 	{"", "/proc/n1", NULL, nothing, "data-dir: /proc"},
@@ -372,7 +440,7 @@ const struct remedy remedies[] = {
 	 .unit = 1},
 	{.says = "ulimit -l, or LimitMEMLOCK=", .instead = some_locked_memory, .locked = LOCKED},
 	{.says = "the limit of this process's address space",
-	 .needs = "MiB needs ",
+	 .needs = "has enough with ",
 	 .resource = RLIMIT_AS,
 	 .unit = 1 << 20},
 	{.says = "this process may make files of 2 MiB, and ",
@@ -380,7 +448,7 @@ const struct remedy remedies[] = {
 	 .resource = RLIMIT_FSIZE,
 	 .unit = 1 << 20},
 	{.says = "the limit of this process's data is 200 MiB",
-	 .needs = "MiB needs ",
+	 .needs = "has enough with ",
 	 .resource = RLIMIT_DATA,
 	 .unit = 1 << 20},
 	{.says = "data-dir: /mnt is a file system in memory", .keys = "wal.durability: volatile\n"},
