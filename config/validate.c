@@ -15,22 +15,21 @@ enum {
 	ELECTION_HEARTBEATS_MIN = 5, /* etcd's rule: a lost heartbeat or two starts no election */
 	SOCKET_PATH_MAX = 107,       /* sun_path holds 108 with its NUL */
 	/*
-	 * A frame buffer is of one of two sizes (dataplane/link_dpdk.h), and has 128 bytes of
-	 * DPDK's own head, 128 of room before the data, 64 of its place in the pool and as many
-	 * lost to alignment. In ordinary memory it takes whole pages. The ring of the free ones
-	 * has a pointer for each, and up to twice as many places.
+	 * A frame buffer is of one of two sizes (link_slot_size), and has 128 bytes of DPDK's own
+	 * head, 128 of room before the data, 64 of its place in the pool and as many lost to
+	 * alignment. In ordinary memory it takes whole pages. The ring of the free ones has a
+	 * pointer for each, and up to twice as many places.
 	 */
-	FRAME_STANDARD = 2048,
-	FRAME_STANDARD_MTU_MAX = FRAME_STANDARD - 128 - 14,
-	FRAME_JUMBO = 16384,
 	FRAME_OVERHEAD = 128 + 128 + 64 + 64,
 	FRAME_PAGE = 4096,
 	FRAME_PLACE = 2 * 8,
+	/* EAL's own and the device's queues, measured with each link but pci: fewer than 2. */
+	MEMORY_BASE_MIB = 2,
 	/*
-	 * EAL's own, measured: fewer than 2. The rest is for what a NIC's driver takes for itself:
-	 * two queues of 1,024 descriptors are less than 1, but no such driver was measured.
+	 * For what a NIC's driver takes for itself: two queues of 1,024 descriptors are less than
+	 * 1, but no such driver was measured.
 	 */
-	MEMORY_BASE_MIB = 15,
+	MEMORY_DRIVER_MIB = 13,
 	MEMORY_DEFAULT_MIB = 64,
 	MEMORY_STEP_MIB = 16,
 };
@@ -307,16 +306,18 @@ static void check_memory(struct config_loading *l)
 	if (l->bad[KEY_MEMORY] || l->bad[KEY_NETWORK_FRAMES] || l->bad[KEY_NETWORK_MTU] ||
 	    l->bad[KEY_NETWORK_LINK] || l->bad[KEY_INITIAL_CLUSTER])
 		return;
-	bytes = buffer_bytes(c, c->mtu > FRAME_STANDARD_MTU_MAX ? FRAME_JUMBO : FRAME_STANDARD);
+	bytes = buffer_bytes(c, link_slot_size((uint16_t)c->mtu));
 	ports = 1;
 	/* A socket joins two: a port for each peer, and one for clients, whose MTU is 1500. */
 	if (link_facts(c->link)->device == LINK_DEVICE_SOCKET) {
 		ports = c->member_count;
-		bytes = (ports - 1) * bytes + buffer_bytes(c, FRAME_STANDARD);
+		bytes = (ports - 1) * bytes + buffer_bytes(c, LINK_SLOT_STANDARD);
 	}
 	/* Those that its device holds are of the same pool, and of the same size. */
 	frames = c->pool_frames + link_facts(c->link)->held_frames;
 	need_mib = MEMORY_BASE_MIB + (frames * bytes + (1 << 20) - 1) / (1 << 20);
+	if (link_facts(c->link)->device == LINK_DEVICE_NIC)
+		need_mib += MEMORY_DRIVER_MIB;
 	if (!given(l, KEY_MEMORY)) {
 		uint64_t steps = (need_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;
 

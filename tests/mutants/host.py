@@ -7,4 +7,13 @@ HOST = [
      "frames = c->pool_frames + link_facts(c->link)->held_frames;",
      "frames = c->pool_frames;",
      ["unit-dataplane-link_memory"]),
+    ("driver-counted-for-all", "F23: what a NIC's driver takes is asked for with a NIC alone",
+     "config/validate.c",
+     "if (link_facts(c->link)->device == LINK_DEVICE_NIC)\n\t\tneed_mib += MEMORY_DRIVER_MIB;",
+     "need_mib += MEMORY_DRIVER_MIB;",
+     ["unit-dataplane-link_memory"]),
+    ("looks-not-counted", "F23: the thread that looks at a port is asked for",
+     "node/host_threads.c",
+     "need = THREADS_MORE + looks * THREADS_LOOKS +", "need = THREADS_MORE +",
+     ["unit-node-host_threads"]),
 ]

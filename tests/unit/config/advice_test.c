@@ -118,7 +118,7 @@ static const struct {
 		N1 "data-dir: " LONG_DIR "\nadmin-socket: /run/a\n" ALONE MEMIF},
 	{N1 "data-dir: " LONG_DIR "\n" ALONE MEMIF, "a shorter one, or an admin-socket elsewhere", GOOD},
 	{GOOD "admin-socket: " LONG_DIR LONG_DIR "\n", "at most 107", GOOD "admin-socket: " LONG_DIR "\n"},
-	{GOOD "memory: 16MiB\n", "at least 32MiB", GOOD "memory: 32MiB\n"},
+	{GOOD "memory: 16MiB\n", "at least 19MiB", GOOD "memory: 19MiB\n"},
 	{N1 DATA ALONE "huge-pages: off\nnetwork: {link: xdp, interface: v0, address: 198.18.0.1/24}\n",
 		"auto or on",
 		N1 DATA ALONE "huge-pages: auto\nnetwork: {link: xdp, interface: v0, address: 198.18.0.1/24}\n"},

@@ -147,9 +147,9 @@ static const struct bad_case bad_cases[] = {
 		"F:4: huge-pages: off does not go with link: xdp: auto or on\n"},
 	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\nnetwork: {link: xdp, interface: v0, mtu: 1779, address: 198.18.0.1/24}",
 		"F:4: network.mtu: 1779 is more than link: xdp takes: at most 1778\n"},
-	{0, "memory: 16MiB", "F:7: memory: 16MiB is too little for 4096 frames of 3 ports: at least 64MiB\n"},
+	{0, "memory: 16MiB", "F:7: memory: 16MiB is too little for 4096 frames of 3 ports: at least 51MiB\n"},
 	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\nmemory: 16MiB\nnetwork: {link: memif, frames: 16384, address: 198.18.0.1/24}",
-		"F:4: memory: 16MiB is too little for 16384 frames of 1 port: at least 80MiB\n"},
+		"F:4: memory: 16MiB is too little for 16384 frames of 1 port: at least 67MiB\n"},
 	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1\nmemory: 96MiB\nnetwork: {link: pci, pci: \"0000:01:00.0\", mtu: 9000, address: 198.18.0.1/24}",
 		"F:4: memory: 96MiB is too little for 4096 frames of 1 port, and 2048 that its device holds: at least 114MiB\n"},
 	{2, "data-dir: " D20 D20 D20 D20 "/123456789012", "F:2: data-dir: is too long for a socket in it (108 bytes of 107): a shorter one, or an admin-socket elsewhere\n"},
@@ -434,11 +434,11 @@ static void memory_grows_with_the_frames(void **state)
 
 	(void)state;
 	load_good(&c, 0, "  frames: 16384");
-	assert_int_equal(c.memory_mib, 208); /* 15 + 3 * 16384 * 4112 / 2^20, a page each */
+	assert_int_equal(c.memory_mib, 208); /* 2 + 3 * 16384 * 4112 / 2^20, a page each */
 	load_good(&c, 0, "  frames: 16384\nhuge-pages: on");
-	assert_int_equal(c.memory_mib, 144); /* 15 + 3 * 16384 * 2448 / 2^20 = 130, in 16s */
+	assert_int_equal(c.memory_mib, 128); /* 2 + 3 * 16384 * 2448 / 2^20 = 117, in 16s */
 	load_good(&c, 0, "  mtu: 9000");
-	/* 15 + 4096 * (2 * 20496 + 4112) / 2^20 = 192: 5 pages each, and one for clients'. */
+	/* 2 + 4096 * (2 * 20496 + 4112) / 2^20 = 179: 5 pages each, one for clients'. */
 	assert_int_equal(c.memory_mib, 192);
 }
 
