@@ -14,7 +14,7 @@ enum {
 
 enum quoind_exits {
 	QUOIND_CONFIG = 3, /* the configuration is wrong: it will be so at the next start */
-	QUOIND_START = 4,  /* the host does not give what the node needs */
+	QUOIND_START = 4,  /* the host does not give what the node needs, or not that file */
 	QUOIND_DISK = 5,   /* the disk failed under a node that ran */
 	QUOIND_PORT = 6,   /* a port failed under it */
 };

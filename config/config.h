@@ -106,7 +106,10 @@ struct config_errors {
 	char text[CONFIG_ERRORS_MAX][CONFIG_ERROR_SIZE];
 };
 
-/* 0; -EINVAL with errors; -errno if the file cannot be read, with one error that says so. */
+/*
+ * 0; -EINVAL with errors, of a file that is as wrong later; another -errno if it cannot be read
+ * now, with one error that says so.
+ */
 int config_load(struct config *out, const char *file, struct config_errors *errors);
 
 /*

@@ -20,8 +20,6 @@ static int read_file(const char *file, char *text, size_t *size)
 	*size = fread(text, 1, CONFIG_FILE_SIZE_MAX + 1, in);
 	if (ferror(in))
 		rc = errno != 0 ? -errno : -EIO;
-	else if (*size > CONFIG_FILE_SIZE_MAX)
-		rc = -EFBIG;
 	fclose(in);
 	return rc;
 }
@@ -84,6 +82,11 @@ int config_load(struct config *out, const char *file, struct config_errors *erro
 	mark = rc == 0 && size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	if (rc != 0) {
 		config_error_unreadable(&l, rc);
+		/* No file of that name is there later. */
+		rc = rc == -ENAMETOOLONG ? -EINVAL : rc;
+	} else if (size > CONFIG_FILE_SIZE_MAX) {
+		config_error(&l, 0, NULL, "is longer than %d KiB", CONFIG_FILE_SIZE_MAX / 1024);
+		rc = -EINVAL;
 	} else {
 		snprintf(out->file, sizeof(out->file), "%s", file);
 		rc = load_text(&l, text + mark, size - mark);

@@ -100,7 +100,7 @@ static const struct argp argp = {
 	.doc = "Run a node of a quoin cluster.\v"
 	       "Exit codes: 0 stopped by SIGTERM, SIGINT or SIGXCPU, or --check found nothing "
 	       "wrong; 2 usage; 3 the configuration is wrong; 4 it could not start, or --check "
-	       "says that it would not; 5 the disk failed; 6 its network interface is gone.",
+	       "says that it would not; 5 the disk failed; 6 its network port is deaf for good.",
 };
 
 static int load(struct quoind *q, const char *file)
@@ -469,7 +469,7 @@ int main(int argc, char **argv)
 	static struct quoind q;
 	struct arguments arguments = {.format = -1};
 	struct journal_options log = {.name = "quoind", .level = JOURNAL_INFO};
-	int status;
+	int status, error;
 
 	standard_open();
 	again_note();
@@ -484,8 +484,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "quoind: no memory, thread or descriptor for the log\n");
 		return QUOIND_START;
 	}
-	if (load(&q, arguments.config)) {
-		status = QUOIND_CONFIG;
+	error = load(&q, arguments.config);
+	if (error) {
+		/* What cannot be read now may be there later, as a mount that comes late. */
+		status = error == -EINVAL ? QUOIND_CONFIG : QUOIND_START;
 	} else {
 		set_journal(&q, &arguments);
 		if (again_is_second() && q.config.huge_pages == CONFIG_HUGE_AUTO)

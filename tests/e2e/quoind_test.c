@@ -61,6 +61,12 @@ static void bad_configurations(void **state)
 		{"name: n1", "name: n1\nheartbeat: 20ms", "heartbeat"},
 		{"name: n1", "name: [n1", ":"},
 	};
+	static const char *const unread[] = {
+		"--config /nonexistent/quoin.yaml",
+		"--check --config /nonexistent/quoin.yaml",
+		"--config /",
+		"--check --config /",
+	};
 	static struct run out;
 
 	(void)state;
@@ -71,9 +77,12 @@ static void bad_configurations(void **state)
 			fail_msg("\"%s\": exit %d, without \"%s\": %s", cases[i].by, out.status,
 				 cases[i].says, out.text);
 	}
-	run(&out, "quoind", "--config /nonexistent/quoin.yaml");
-	assert_int_equal(out.status, EXIT_CONFIG);
-	assert_non_null(strstr(out.text, "/nonexistent/quoin.yaml"));
+	/* What cannot be read may be there later, as a mount that comes late (F23). */
+	for (size_t i = 0; i < sizeof(unread) / sizeof(unread[0]); i++) {
+		run(&out, "quoind", "%s", unread[i]);
+		if (out.status != EXIT_START || !strstr(out.text, "cannot be read"))
+			fail_msg("quoind %s: %d: %s", unread[i], out.status, out.text);
+	}
 	run(&out, "quoind", "--check");
 	assert_int_not_equal(out.status, 0);
 	assert_non_null(strstr(out.text, "--config"));

@@ -453,18 +453,25 @@ static void a_gateway_reaches_other_subnets(void **state)
 	assert_int_equal(c.gateway, 0xc61200fe);
 }
 
-static void a_file_that_is_not_there(void **state)
+static void F23_a_file_that_is_not_there(void **state)
 {
 	struct config_errors errors;
+	char longer[CONFIG_PATH_MAX + 1];
 	struct config c;
 
 	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
 	assert_int_equal(config_load(&c, "/nowhere/q.yaml", &errors), -ENOENT);
 	assert_int_equal(errors.count, 1);
 	assert_string_equal(errors.text[0],
 			    "/nowhere/q.yaml: cannot be read: No such file or directory");
 	assert_int_equal(config_load(&c, "/", &errors), -EISDIR);
-	assert_int_equal(config_load(&c, "/dev/zero", &errors), -EFBIG);
+	/* What was read, and is no configuration, is as wrong later. */
+	assert_int_equal(config_load(&c, "/dev/zero", &errors), -EINVAL);
+	assert_string_equal(errors.text[0], "/dev/zero: is longer than 64 KiB");
+	assert_int_equal(config_load(&c, longer, &errors), -EINVAL);
+	assert_non_null(strstr(errors.text[0], ": cannot be read: File name too long"));
 }
 
 /* More errors than are kept are counted all the same. */
@@ -532,7 +539,7 @@ int main(void)
 		cmocka_unit_test(only_one_cpu_of_several_is_spun_on),
 		cmocka_unit_test(memory_grows_with_the_frames),
 		cmocka_unit_test(a_gateway_reaches_other_subnets),
-		cmocka_unit_test(a_file_that_is_not_there),
+		cmocka_unit_test(F23_a_file_that_is_not_there),
 		cmocka_unit_test(errors_beyond_the_limit_are_counted),
 		cmocka_unit_test(check_explains_every_setting),
 	};
