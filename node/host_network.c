@@ -117,19 +117,26 @@ void host_link_rights(const struct config *c, struct host_finding *f)
 		{LINK_XDP, CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
 	};
 	char missing[128] = "";
+	bool granted = true; /* by the unit as it is installed */
 
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		size_t used = strlen(missing);
 
-		if (needs[i].kind == c->link && !host_may(needs[i].capability))
-			snprintf(missing + used, sizeof(missing) - used, "%s%s", used ? ", " : "",
-				 needs[i].name);
+		if (needs[i].kind != c->link || host_may(needs[i].capability))
+			continue;
+		snprintf(missing + used, sizeof(missing) - used, "%s%s", used ? ", " : "",
+			 needs[i].name);
+		granted &= needs[i].capability != CAP_SYS_ADMIN;
 	}
 	if (missing[0])
 		host_wrong(f,
 			   "network.link: %s needs %s, which this process does not have: run it "
-			   "by the unit, which grants them (quoind.service), or as root",
-			   link_kind_name(c->link), missing);
+			   "by the unit, which grants %s, or as root",
+			   link_kind_name(c->link), missing,
+			   granted ? "them (quoind.service)"
+				   : "all but CAP_SYS_ADMIN, and that with a drop-in (systemctl "
+				     "edit quoind: [Service], AmbientCapabilities=CAP_SYS_ADMIN, "
+				     "RuntimeDirectory=xdp)");
 }
 
 void host_address(const struct config *c, struct host_finding *f)

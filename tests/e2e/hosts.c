@@ -211,6 +211,12 @@ static void veth_without_raw(void)
 	no_net_raw();
 }
 
+static void veth_without_sys_admin(void)
+{
+	veth_up();
+	no_capability(CAP_SYS_ADMIN);
+}
+
 /* As a NIC is, when nothing was said. */
 static void veth_many_queues(void)
 {
@@ -393,6 +399,10 @@ const struct host hosts[] = {
 	{"", NULL, "packet, interface: v0", veth_without_admin, "packet needs CAP_NET_ADMIN"},
 	{"", NULL, "packet, interface: v0", veth_without_raw, "packet needs CAP_NET_RAW"},
 	{"", NULL, "packet, interface: v0", veth_up, NULL},
+	{"", NULL, "xdp, interface: v0", veth_without_sys_admin,
+	 "xdp needs CAP_SYS_ADMIN, which this process does not have: run it by the unit, which "
+	 "grants all but CAP_SYS_ADMIN, and that with a drop-in (systemctl edit quoind: [Service], "
+	 "AmbientCapabilities=CAP_SYS_ADMIN, RuntimeDirectory=xdp), or as root"},
 	{"", NULL, "xdp, interface: v0", veth_many_queues,
 	 "interface v0: its frames come by 4 queues, and link xdp hears the first alone: "
 	 "ethtool -L v0 rx 1"},
