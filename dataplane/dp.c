@@ -303,9 +303,16 @@ static void refused(struct dp *dp, uint8_t port, const struct net_packet *packet
 		    const struct wire_envelope *envelope, enum dp_drop why)
 {
 	enum dp_foreign_kind kind = foreign_kind(why);
+	uint64_t ours = dp->options.self.cluster_id;
 	uint64_t id = 0;
 
 	dp_drop_count(dp, why);
+	/* Who is of no cluster yet knows no member. */
+	if (kind == DP_FOREIGN_MEMBER && ours == 0)
+		return;
+	/* Of what forms a cluster this was not asked before. */
+	if (kind == DP_FOREIGN_MEMBER && envelope->cluster_id != 0 && envelope->cluster_id != ours)
+		kind = DP_FOREIGN_CLUSTER;
 	switch (kind) {
 	case DP_FOREIGN_CLUSTER:
 		id = envelope->cluster_id;
@@ -316,10 +323,7 @@ static void refused(struct dp *dp, uint8_t port, const struct net_packet *packet
 		version_tell(dp, port, packet);
 		break;
 	case DP_FOREIGN_MEMBER:
-		/* Who is of no cluster yet knows no member. */
-		if (dp->options.self.cluster_id == 0)
-			return;
-		id = envelope->source_id;
+		id = envelope->cluster_id != 0 ? envelope->source_id : 0;
 		break;
 	case DP_FOREIGN_COUNT:
 		return;

@@ -202,7 +202,8 @@ struct dp_counters {
 enum dp_foreign_kind {
 	DP_FOREIGN_CLUSTER, /* id: their cluster's */
 	DP_FOREIGN_VERSION, /* id: the lowest that theirs can be read as << 8 | theirs */
-	DP_FOREIGN_MEMBER,  /* id: the member's that they say they are: not one of ours there */
+	/* id: the member's that they say they are: not one of ours there; 0: of no cluster yet */
+	DP_FOREIGN_MEMBER,
 	DP_FOREIGN_COUNT
 };
 

@@ -43,6 +43,13 @@ static void sentence(const struct node *n, enum dp_foreign_kind kind, const stru
 			 (unsigned int)(f->id & 0xff), (unsigned int)(f->id >> 8), WIRE_VERSION);
 		break;
 	case DP_FOREIGN_MEMBER:
+		if (f->id == 0) {
+			snprintf(out, SENTENCE_MAX,
+				 "packets of a member that is of no cluster yet arrive, and "
+				 "initial-cluster does not have it at that address: look at "
+				 "initial-cluster there and here, or somebody forges packets");
+			break;
+		}
 		snprintf(out, SENTENCE_MAX,
 			 "packets of member %016" PRIx64 " of this cluster (%016" PRIx64
 			 ") arrive, and initial-cluster does not have it at that address: look at "

@@ -74,6 +74,29 @@ static void F10_strangers_are_kept_with_where_they_came_from(void **state)
 	assert_int_equal(f->udp_port, WIRE_PORT_PEER + 1);
 }
 
+/* Who forms a cluster is of none, whatever its packets have where a member's id is. */
+static void F10_a_stranger_that_forms_is_of_no_cluster(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet p = world_peer_packet();
+	const struct dp_foreign *f = dp_get_foreign(w->dp, DP_FOREIGN_MEMBER);
+
+	p.envelope.type = WIRE_FORMATION;
+	p.envelope.cluster_id = 0;
+	p.envelope.source_id = 99;
+	p.udp.source_port++;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	assert_int_equal(f->count, 1);
+	assert_int_equal(f->id, 0);
+	/* Formed, and elsewhere. */
+	p.envelope.cluster_id = 77;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	assert_int_equal(f->count, 1);
+	f = dp_get_foreign(w->dp, DP_FOREIGN_CLUSTER);
+	assert_int_equal(f->count, 1);
+	assert_int_equal(f->id, 77);
+}
+
 /* A HELLO of `size` bytes after its envelope, of a version that nobody here reads. */
 static void newer_hello(struct world *w, uint8_t type, size_t size)
 {
@@ -124,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(N10_a_newer_version_is_read_if_it_can_be),
 		TEST(F10_strangers_are_kept_with_where_they_came_from),
+		TEST(F10_a_stranger_that_forms_is_of_no_cluster),
 		TEST(F10_a_client_of_another_version_is_told_ours),
 	};
 
