@@ -211,12 +211,20 @@ static const char *port_gone(struct link *link)
 	return atomic_load(&port_of(link)->gone) ? port_of(link)->gone_why : NULL;
 }
 
+/* For a command that is typed: the kernel tells it without waiting for anybody. */
+static const char *name_now(struct link_dpdk *l)
+{
+	return link_kernel_name(l->at.socket, l->at.index, l->renamed) ? l->renamed : l->interface;
+}
+
 static const char *port_narrow(struct link *link, uint32_t *mtu)
 {
 	struct link_dpdk *l = port_of(link);
 
 	*mtu = atomic_load(&l->interface_mtu);
-	return *mtu != 0 && *mtu < link->mtu ? l->interface : NULL;
+	if (*mtu == 0 || *mtu >= link->mtu)
+		return NULL;
+	return name_now(l);
 }
 
 static const char *port_strange(struct link *link, struct link_mac *now)
@@ -225,7 +233,7 @@ static const char *port_strange(struct link *link, struct link_mac *now)
 	uint64_t mac = atomic_load(&l->interface_mac);
 
 	memcpy(now->byte, &mac, sizeof(now->byte));
-	return mac != 0 ? l->interface : NULL;
+	return mac != 0 ? name_now(l) : NULL;
 }
 
 /* A NIC's as they were told last: some drivers ask the kernel for them (looks.h). */

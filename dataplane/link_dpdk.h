@@ -70,6 +70,8 @@ extern const struct link_driver link_ring_driver;
 LINK_KINDS(LINK_DRIVER_DECLARE)
 #undef LINK_DRIVER_DECLARE
 
+enum { LINK_NAME_MAX = 32 };
+
 /* A look's own. */
 struct link_interface {
 	int socket, netlink; /* ask the kernel; -1: none */
@@ -85,8 +87,9 @@ struct link_dpdk {
 	uint16_t port;
 	bool up;
 	struct rte_mempool *pool;
-	char interface[32];       /* the kernel's, or the device */
-	struct link_interface at; /* the kernel's */
+	char interface[LINK_NAME_MAX]; /* the kernel's at the start, or the device */
+	char renamed[LINK_NAME_MAX];   /* the kernel's, as name_now found it last */
+	struct link_interface at;      /* the kernel's */
 	struct look look;
 	bool looked_at; /* looks_begin was called */
 	/* What a look found; of the sentence the first one counts, and it is there before gone. */
@@ -130,6 +133,8 @@ enum link_kernel_state { LINK_KERNEL_GONE, LINK_KERNEL_DOWN, LINK_KERNEL_RUNNING
 enum link_kernel_state link_kernel_state(int fd, int index);
 /* Of the interface that has this number now; 0: it is not told. */
 uint32_t link_kernel_mtu(int fd, int index);
+/* Its name now. False: it is not told. */
+bool link_kernel_name(int fd, int index, char out[LINK_NAME_MAX]);
 /* By how many its frames come, and its name by now; 0: it is not told, or not by its driver. */
 uint32_t link_kernel_queues(int fd, int index, char name[IFNAMSIZ]);
 /* Its number, or -errno. */

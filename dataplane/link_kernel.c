@@ -59,6 +59,17 @@ enum link_kernel_state link_kernel_state(int fd, int index)
 		       : LINK_KERNEL_DOWN;
 }
 
+bool link_kernel_name(int fd, int index, char out[LINK_NAME_MAX])
+{
+	struct ifreq request = {.ifr_ifindex = index};
+
+	static_assert(sizeof(request.ifr_name) <= LINK_NAME_MAX, "it fits");
+	if (ioctl(fd, SIOCGIFNAME, &request) != 0)
+		return false;
+	snprintf(out, LINK_NAME_MAX, "%s", request.ifr_name);
+	return true;
+}
+
 uint32_t link_kernel_mtu(int fd, int index)
 {
 	struct ifreq request = {.ifr_ifindex = index};

@@ -234,6 +234,21 @@ static void F6_a_program_that_is_taken_away(struct cluster *c)
 	cluster_wait_equal(c);
 }
 
+/* What is advised names it as it is called now. */
+static void F6_a_renamed_interface_is_called_by_its_name(struct cluster *c, uint32_t i)
+{
+	cluster_lab(c, "exec -- ip link set n%u down", i);
+	cluster_lab(c, "exec -- ip link set n%u name other%u", i, i);
+	cluster_lab(c, "exec -- ip link set other%u mtu 1400 up", i);
+	says(c, i, "larger packets are lost there: ip link set other", "ip link set other");
+	cluster_lab(c, "exec -- ip link set other%u mtu 1500", i);
+	says_no_more(c, i, "network.mtu");
+	cluster_lab(c, "exec -- ip link set other%u down", i);
+	cluster_lab(c, "exec -- ip link set other%u name n%u", i, i);
+	cluster_lab(c, "exec -- ip link set n%u up", i);
+	cluster_wait_equal(c);
+}
+
 /* What an operator does to a host that runs: each is told, and nobody is left deaf. */
 static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 {
@@ -269,7 +284,7 @@ static void F6_F7_F12_V34_an_interface_and_an_address(void **state)
 	says(&c, leader, NULL, "link_down port=port0");
 	cluster_lab(&c, "exec -- ip link set n%u up", leader);
 	says(&c, leader, NULL, "changes=2");
-	cluster_wait_equal(&c);
+	F6_a_renamed_interface_is_called_by_its_name(&c, leader);
 	/* Somebody else has its address: told, and gone. */
 	cluster_lab(&c, "exec -- ip address add 198.18.0.%u/32 dev br0", leader);
 	says(&c, leader, NULL, "address_conflict by=");
