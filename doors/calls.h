@@ -60,7 +60,7 @@ void calls_give(struct calls *c, struct call *call);
 
 /* What keeps clients out. */
 struct calls_trouble {
-	uint64_t told; /* that all places are taken by calls at work */
+	uint64_t told; /* that all places are taken: by calls at work, or by who sends slowly */
 	bool starved;  /* there is no descriptor for one that waits */
 };
 void calls_trouble_get(const struct calls *c, struct calls_trouble *out);

@@ -94,11 +94,12 @@ static void log_calls(struct node *n)
 	if (now.told == seen->told && now.starved == seen->starved)
 		return;
 	if (now.told != seen->told)
-		journal_write(n->journal, JOURNAL_WARN, "socket_full",
-			      "refused=%" PRIu64
-			      " why=\"all %d connections of the admin socket wait for answers: who "
-			      "came was told BUSY\"",
-			      now.told - seen->told, CALLS_MAX);
+		journal_write(
+			n->journal, JOURNAL_WARN, "socket_full",
+			"refused=%" PRIu64
+			" why=\"all %d places of the admin socket were taken, by who waited for "
+			"answers or sent slowly: who came was told BUSY\"",
+			now.told - seen->told, CALLS_MAX);
 	if (now.starved && !seen->starved)
 		journal_write(
 			n->journal, JOURNAL_ERROR, "socket_starved",

@@ -265,8 +265,9 @@ static void calls_fault(const struct node *n, struct metrics_text *t)
 				"socket: raise the limit (LimitNOFILE of the unit, ulimit -n)\n");
 	if (n->seen_calls.told && n->now_ns - n->seen_calls_ns < CALLS_FAULT_NS)
 		metrics_line(t,
-			     "warning all %d connections of the admin socket were waiting for "
-			     "answers: %" PRIu64 " requests were told BUSY since the start\n",
+			     "warning all %d places of the admin socket were taken, by who waited "
+			     "for answers or sent slowly: %" PRIu64
+			     " requests were told BUSY since the start\n",
 			     CALLS_MAX, n->seen_calls.told);
 }
 
