@@ -187,10 +187,14 @@ void dp_release(struct dp *dp)
 static void conflict_note(struct dp *dp, uint8_t port, const struct net_packet *packet)
 {
 	struct dp_conflict *c = &dp->conflict;
-	bool goes_on = c->lasts && dp->now_ns - c->seen_ns < OWN_OVER_NS;
+	bool goes_on = c->lasts && dp->now_ns < c->over_ns;
 
 	hearsay_note(&dp->conflict_said, dp->now_ns);
-	*c = (struct dp_conflict){port, packet->source_mac, dp->now_ns, goes_on};
+	*c = (struct dp_conflict){.port = port,
+				  .mac = packet->source_mac,
+				  .seen_ns = dp->now_ns,
+				  .lasts = goes_on,
+				  .over_ns = dp->now_ns + OWN_OVER_NS};
 	if (hearsay_verdict(&dp->conflict_said, dp->now_ns) == HEARSAY_ALONE)
 		c->lasts = true;
 }
@@ -485,7 +489,7 @@ uint64_t dp_get_peer_large(const struct dp *dp, uint32_t peer)
 bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out)
 {
 	*out = dp->conflict;
-	out->lasts &= dp->now_ns - dp->conflict.seen_ns < OWN_OVER_NS;
+	out->lasts &= dp->now_ns < dp->conflict.over_ns;
 	return dp->conflict.seen_ns != 0;
 }
 

@@ -228,6 +228,7 @@ struct dp_conflict {
 	uint64_t seen_ns;
 	/* Several frames over HEARSAY_NS said so, for one may be forged, and it is not over. */
 	bool lasts;
+	uint64_t over_ns; /* then it is, unless it is seen again */
 };
 
 /* False: nobody ever was. */

@@ -12,7 +12,7 @@
 
 #define CALLS_FAULT_NS UINT64_C(60000000000)
 
-enum { AS_OF_MAX = 48 };
+enum { AS_OF_MAX = 48, CONFLICT_LASTS_MAX = 96 };
 
 /* Behind what is known of a member since it was heard last: how old that is, if it is no news. */
 static const char *as_of(uint64_t age_ns, char out[AS_OF_MAX])
@@ -310,6 +310,25 @@ static void port_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 		     name);
 }
 
+static void conflict_fault(const struct node *n, struct metrics_text *t)
+{
+	char lasts[CONFLICT_LASTS_MAX] = "";
+	struct dp_conflict c;
+
+	if (!n->conflict[0])
+		return;
+	/* Another's silence proves little, so it is asked again and again before it is over. */
+	if (!n->address_taken[0] && dp_get_conflict(n->dp, &c) && n->now_ns < c.over_ns)
+		snprintf(lasts, sizeof(lasts),
+			 " (seen %" PRIu64 " s ago; if not again, this line goes in %" PRIu64 " s)",
+			 (n->now_ns - c.seen_ns) / 1000000000,
+			 (c.over_ns - n->now_ns + 999999999) / 1000000000);
+	metrics_line(t,
+		     "error this member's address is used by %s as well, or somebody pretends so: "
+		     "what is sent to one of them may reach the other%s\n",
+		     n->conflict, lasts);
+}
+
 size_t node_status_text(struct node *n, char *out, size_t size_max)
 {
 	struct metrics_text t = {.at = out, .size_max = size_max};
@@ -340,11 +359,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	calls_fault(n, &t);
 	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++)
 		port_fault(n, &t, i);
-	if (n->conflict[0])
-		metrics_line(&t,
-			     "error this member's address is used by %s as well, or somebody "
-			     "pretends so: what is sent to one of them may reach the other\n",
-			     n->conflict);
+	conflict_fault(n, &t);
 	node_formation_text(n, waiting, sizeof(waiting));
 	metrics_line(&t, "%s", waiting);
 	foreign_text(n, &t);
