@@ -153,6 +153,9 @@ static void threads_at_most(uint64_t threads)
 		_exit(125);
 	for (int which = 0; which <= CAP_LAST_CAP; which++)
 		(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, which, 0, 0);
+	/* Not /tmp, where EAL's directory would stay behind, of a user who is nobody. */
+	if (setenv("XDG_RUNTIME_DIR", "/run", 1))
+		_exit(125);
 	hosts_limit(RLIMIT_NPROC, threads);
 }
 
