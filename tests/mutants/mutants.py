@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Makes one mistake at a time in a copy of the tree, and expects a test to go red.
 
-    mutants.py SOURCE_ROOT [NAME...]
+    mutants.py SOURCE_ROOT [--seconds N] [--seed N] [NAME...]
 
-A mutant that does not compile, or whose text is no longer there, is a failure of this test: the
-table is to be kept true. QUOIN_LOOP_SECONDS is kept small: a mutant that only a long run finds is
-not held.
+All of them, or in an order drawn at random as many as the seconds allow, and no fewer than
+MINIMUM. A mutant that does not compile is a failure of this test, and so is any one whose text is
+no longer there: the table is to be kept true. QUOIN_LOOP_SECONDS is kept small: a mutant that only
+a long run finds is not held.
 """
 
+import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -20,6 +23,8 @@ from table import MUTANTS
 
 # The exit status of a test that this host cannot run, such as one that needs /dev/fuse.
 SKIPPED = 77
+# Of those that --seconds draws.
+MINIMUM = 100
 
 ROOMS = ["base", "raft", "wal", "dataplane", "kv", "config", "metrics", "serve", "doors", "node"]
 ROOMS += ["tools", "tests", "docs"]
@@ -72,8 +77,6 @@ def judge(work, build, programs, mutant, env):
     file = os.path.join(work, path)
     with open(file, encoding="utf-8") as f:
         text = f.read()
-    if text.count(old) != 1:
-        return f"{path} has it {text.count(old)} times instead of once"
     with open(file, "w", encoding="utf-8") as f:
         f.write(text.replace(old, new))
     try:
@@ -90,19 +93,43 @@ def judge(work, build, programs, mutant, env):
             f.write(text)
 
 
+def stale(source, chosen):
+    """Those whose text is not there, or not once."""
+    for name, _, path, old, _, _ in chosen:
+        with open(os.path.join(source, path), encoding="utf-8") as f:
+            count = f.read().count(old)
+        if count != 1:
+            yield f"{name}: {path} has it {count} times instead of once"
+
+
+def options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("source")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("only", nargs="*")
+    return parser.parse_args()
+
+
 def main():
-    source, only = sys.argv[1], sys.argv[2:]
+    o = options()
+    source, only = o.source, o.only
+    end = time.monotonic() + o.seconds if o.seconds else None
     env = dict(os.environ, QUOIN_LOOP_SECONDS="3", MALLOC_PERTURB_="0")
-    wrong = []
     with tempfile.TemporaryDirectory(prefix="quoin-mutants-") as work:
         copy_tree(source, work)
         build = os.path.join(work, "build")
-        options = ["-Dwerror=false", "-Dwarning_level=0", "--buildtype=debug"]
-        made = run(["meson", "setup", build, work] + options)
+        settings = ["-Dwerror=false", "-Dwarning_level=0", "--buildtype=debug"]
+        made = run(["meson", "setup", build, work] + settings)
         if made.returncode:
             sys.exit(made.stdout)
         programs = test_programs(build)
         chosen = [mutant for mutant in MUTANTS if not only or mutant[0] in only]
+        wrong = list(stale(source, chosen))
+        if wrong:
+            sys.exit("\n".join(wrong))
+        if end:
+            random.Random(o.seed).shuffle(chosen)
         skipped = set()
         for test in sorted({test for mutant in chosen for test in mutant[5]}):
             good, said = passes(build, programs, test, env)
@@ -111,7 +138,10 @@ def main():
                 skipped.add(test)
             elif not good:
                 sys.exit(f"{test} is red without any mistake: {said}")
-        for mutant in chosen:
+        for i, mutant in enumerate(chosen):
+            if end and i >= MINIMUM and time.monotonic() > end:
+                print(f"SEED={o.seed}: {i} of {len(chosen)} were tried (at least {MINIMUM})")
+                break
             if skipped.issuperset(mutant[5]):
                 print(f"{mutant[0]}: not judged", flush=True)
                 continue
