@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -281,11 +282,14 @@ static void F14_a_full_door_says_so(void **state)
 	atomic_store(&s.stuck, true);
 	while (!atomic_load(&s.stands))
 		sched_yield();
-	/* Until their requests are seen some are idle, and give way instead. */
+	/* Whose request was not seen when the next one comes gives way: so each has time for it. */
 	while (!refused && clock_now() < end_ns) {
 		for (int i = 0; i < MANY; i++) {
-			fd[i] = connected(&s);
+			struct pollfd answer = {.events = POLLIN};
+
+			answer.fd = fd[i] = connected(&s);
 			send(fd[i], livez, sizeof(livez) - 1, MSG_NOSIGNAL);
+			(void)poll(&answer, 1, 2);
 		}
 		for (int i = 0; i < MANY; i++) {
 			ssize_t got = recv(fd[i], page, sizeof(page) - 1, MSG_WAITALL);
