@@ -15,7 +15,14 @@ enum {
 	MEMBER_SIZE = 48,
 	FLAG_VOTER = 1,
 	FLAG_VOTER_BEFORE = 2,
-	FLAGS = FLAG_VOTER | FLAG_VOTER_BEFORE,
+	FLAG_LEAVES = 4,
+	FLAG_JOINS = 8,
+	FLAGS_END = 16,
+
+	/* A bit for each value that the flags may have. */
+	FLAGS_SOUND = 1 << 0 | 1 << FLAG_JOINS | 1 << FLAG_VOTER |
+		      1 << (FLAG_VOTER | FLAG_VOTER_BEFORE) | 1 << FLAG_VOTER_BEFORE |
+		      1 << (FLAG_VOTER_BEFORE | FLAG_LEAVES),
 };
 
 static_assert(HEADER_SIZE + MEMBER_SIZE * RAFT_MEMBERS_MAX == RAFT_MEMBERS_SIZE_MAX, "layout");
@@ -29,6 +36,74 @@ const struct raft_member *raft_members_find(const struct raft_members *members, 
 	return NULL;
 }
 
+bool raft_members_joint(const struct raft_members *members)
+{
+	return raft_members_voters_before(members) > 0;
+}
+
+uint32_t raft_members_voters(const struct raft_members *members)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < members->count; i++)
+		count += members->member[i].voter;
+	return count;
+}
+
+uint32_t raft_members_voters_before(const struct raft_members *members)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < members->count; i++)
+		count += members->member[i].voter_before;
+	return count;
+}
+
+static uint8_t flags_of(const struct raft_member *m)
+{
+	return (uint8_t)((m->voter ? FLAG_VOTER : 0) | (m->voter_before ? FLAG_VOTER_BEFORE : 0) |
+			 (m->leaves ? FLAG_LEAVES : 0) | (m->joins ? FLAG_JOINS : 0));
+}
+
+/* By itself, and with whom it replaces. */
+static bool member_valid(const struct raft_members *members, const struct raft_member *m)
+{
+	if (m->id == 0 || !(FLAGS_SOUND >> flags_of(m) & 1) ||
+	    (m->identity == 0 && (m->voter || m->voter_before)))
+		return false;
+	if (m->replaces == 0)
+		return true;
+	const struct raft_member *replaced = raft_members_find(members, m->replaces);
+	return m->joins && replaced && replaced->voter;
+}
+
+/* b comes after a. */
+static bool pair_valid(const struct raft_member *a, const struct raft_member *b)
+{
+	if (a->id >= b->id || (a->identity != 0 && a->identity == b->identity) ||
+	    (a->replaces != 0 && a->replaces == b->replaces))
+		return false;
+	return a->place == 0 || a->place != b->place || a->leaves || b->leaves ||
+	       a->replaces == b->id || b->replaces == a->id;
+}
+
+bool raft_members_valid(const struct raft_members *members)
+{
+	if (members->count == 0 || members->count > RAFT_MEMBERS_MAX)
+		return false;
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (!member_valid(members, &members->member[i]))
+			return false;
+		for (uint32_t j = 0; j < i; j++) {
+			if (!pair_valid(&members->member[j], &members->member[i]))
+				return false;
+		}
+	}
+	const uint32_t voters = raft_members_voters(members);
+	return voters > 0 && voters <= RAFT_VOTERS_MAX &&
+	       raft_members_voters_before(members) <= RAFT_VOTERS_MAX;
+}
+
 size_t raft_members_encode(const struct raft_members *members, uint8_t *out)
 {
 	assert(members->count <= RAFT_MEMBERS_MAX);
@@ -37,13 +112,14 @@ size_t raft_members_encode(const struct raft_members *members, uint8_t *out)
 	out[1] = (uint8_t)members->count;
 	for (uint32_t i = 0; i < members->count; i++) {
 		uint8_t *p = out + HEADER_SIZE + MEMBER_SIZE * i;
+		const struct raft_member *m = &members->member[i];
+
 		memset(p, 0, MEMBER_SIZE);
-		bytes_put64(p, members->member[i].id);
-		bytes_put64(p + 8, members->member[i].identity);
-		p[16] = (uint8_t)((members->member[i].voter ? FLAG_VOTER : 0) |
-				  (members->member[i].voter_before ? FLAG_VOTER_BEFORE : 0));
-		bytes_put64(p + 24, members->member[i].place);
-		bytes_put64(p + 32, members->member[i].replaces);
+		bytes_put64(p, m->id);
+		bytes_put64(p + 8, m->identity);
+		p[16] = flags_of(m);
+		bytes_put64(p + 24, m->place);
+		bytes_put64(p + 32, m->replaces);
 	}
 	return HEADER_SIZE + (size_t)MEMBER_SIZE * members->count;
 }
@@ -54,31 +130,23 @@ static int member_decode(struct raft_member *m, const uint8_t *p)
 	m->identity = bytes_get64(p + 8);
 	m->voter = p[16] & FLAG_VOTER;
 	m->voter_before = p[16] & FLAG_VOTER_BEFORE;
+	m->leaves = p[16] & FLAG_LEAVES;
+	m->joins = p[16] & FLAG_JOINS;
 	m->place = bytes_get64(p + 24);
 	m->replaces = bytes_get64(p + 32);
-	if (m->id == 0 || m->identity == 0 || (p[16] & ~FLAGS) != 0 || !bytes_zero(p + 17, 7) ||
-	    !bytes_zero(p + 40, 8))
-		return -EINVAL;
-	return 0;
+	return p[16] < FLAGS_END && bytes_zero(p + 17, 7) && bytes_zero(p + 40, 8) ? 0 : -EINVAL;
 }
 
 int raft_members_decode(struct raft_members *out, const uint8_t *data, size_t size)
 {
-	uint32_t voters = 0;
-
-	if (size < HEADER_SIZE || data[0] != VERSION || data[1] == 0 ||
-	    data[1] > RAFT_MEMBERS_MAX || !bytes_zero(data + 2, 6) ||
-	    size != HEADER_SIZE + (size_t)MEMBER_SIZE * data[1])
+	if (size < HEADER_SIZE || data[0] != VERSION || data[1] > RAFT_MEMBERS_MAX ||
+	    !bytes_zero(data + 2, 6) || size != HEADER_SIZE + (size_t)MEMBER_SIZE * data[1])
 		return -EINVAL;
 	memset(out, 0, sizeof(*out));
 	out->count = data[1];
 	for (uint32_t i = 0; i < out->count; i++) {
-		struct raft_member *m = &out->member[i];
-
-		if (member_decode(m, data + HEADER_SIZE + MEMBER_SIZE * i) ||
-		    (i > 0 && m->id <= out->member[i - 1].id))
+		if (member_decode(&out->member[i], data + HEADER_SIZE + MEMBER_SIZE * i))
 			return -EINVAL;
-		voters += m->voter;
 	}
-	return voters > 0 && voters <= RAFT_VOTERS_MAX ? 0 : -EINVAL;
+	return raft_members_valid(out) ? 0 : -EINVAL;
 }

@@ -76,10 +76,13 @@ static void a_member_table_is_read(void **state)
 	entry.data = NULL;
 	assert_false(raft_entry_valid(&entry));
 
-	/* A joint change: well-formed, and more than this release can act on. */
+	/* A joint change, and one that no table may say. */
 	members.member[0].voter_before = true;
 	entry.size = (uint16_t)raft_members_encode(&members, data);
 	entry.data = data;
+	assert_true(raft_entry_valid(&entry));
+	members.member[0].leaves = true;
+	raft_members_encode(&members, data);
 	assert_false(raft_entry_valid(&entry));
 }
 

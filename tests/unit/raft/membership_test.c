@@ -109,18 +109,6 @@ static void V28_V36_two_changes_are_not_taken_back(void **state)
 	hand_fini(&h);
 }
 
-static void a_joint_table_is_refused_until_it_can_be_acted_on(void **state)
-{
-	struct hand h;
-
-	(void)state;
-	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
-	h.r->members.member[1].voter_before = true; /* what append_table encodes */
-	assert_int_equal(append_table(&h, 2, 1, 0xa1), -EINVAL);
-	assert_int_equal(h.r->window.last, 0);
-	hand_fini(&h);
-}
-
 /* A place is of a member; the reads that it asked for before it left are still answered. */
 static void V28_a_member_that_returns_owes_the_reads_that_it_asked_for(void **state)
 {
@@ -312,7 +300,6 @@ int main(void)
 		cmocka_unit_test(an_inherited_table_is_not_written_again),
 		cmocka_unit_test(a_truncation_falls_back_to_the_table_before),
 		cmocka_unit_test(V28_V36_two_changes_are_not_taken_back),
-		cmocka_unit_test(a_joint_table_is_refused_until_it_can_be_acted_on),
 		cmocka_unit_test(V28_a_member_that_returns_owes_the_reads_that_it_asked_for),
 		cmocka_unit_test(a_command_that_looks_like_a_table_is_none),
 		cmocka_unit_test(who_is_no_member_any_more_is_told_nothing),
