@@ -217,11 +217,14 @@ static void leader_seen(struct cluster *c, struct cluster_node *n)
 	      "RC1: two leaders in one term");
 	c->leader_of[term] = n->id;
 	c->elections++;
+	memset(n->match_seen, 0, sizeof(n->match_seen));
+	/* One that slept while later terms committed may find its votes: it leads nobody. */
+	if (c->canon.last > 0 && c->canon.entry[c->canon.last].term > term)
+		return;
 	check(c, n->core->window.last >= c->canon.last, "RC3: a leader without a committed entry");
 	for (raft_index i = c->canon.last; i > 0 && i >= n->core->window.first; i--)
 		check(c, raft_window_term(&n->core->window, i) == c->canon.entry[i].term,
 		      "RC3: a leader with another entry than was committed");
-	memset(n->match_seen, 0, sizeof(n->match_seen));
 }
 
 /* LW3 and the window against the log as handed out, entry by entry: costly, so at times only. */
@@ -254,7 +257,7 @@ void check_state(struct cluster *c, struct cluster_node *n)
 	n->role_seen = r->role;
 	n->term_seen = r->hard.term;
 	/* An entry that is not handed out yet is committed by nobody, or will be looked at then. */
-	if (r->commit <= n->memory.last)
+	if (r->commit <= r->handed)
 		commit_seen(c, n);
 	if (r->role == RAFT_LEADER) {
 		for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {

@@ -134,7 +134,18 @@ static void message_send(struct cluster *c, const struct raft_message *m)
 		mail_post(c, m, cluster_random(c, CLUSTER_LATE_US));
 }
 
-static void mail_deliver(struct cluster *c, struct cluster_mail **at)
+/* The core hears it, and does nothing yet. */
+void cluster_mail_take(struct cluster *c, struct cluster_node *to, struct cluster_mail *mail)
+{
+	int err = raft_recv(to->core, &mail->message);
+
+	c->delivered++;
+	if (c->observer && c->observer->received)
+		c->observer->received(c, &mail->message, err);
+	free(mail);
+}
+
+void cluster_mail_deliver(struct cluster *c, struct cluster_mail **at)
 {
 	struct cluster_mail *mail = *at;
 	struct raft_message *m = &mail->message;
@@ -147,12 +158,12 @@ static void mail_deliver(struct cluster *c, struct cluster_mail **at)
 		free(mail);
 		return;
 	}
-	int err = raft_recv(to->core, m);
-	c->delivered++;
-	if (c->observer && c->observer->received)
-		c->observer->received(c, m, err);
-	free(mail);
-	raft_tick(to->core, c->now_us);
+	if (to->paused) {
+		cluster_mail_wait(c, to, mail);
+		return;
+	}
+	cluster_mail_take(c, to, mail);
+	raft_tick(to->core, cluster_clock(c, to));
 	cluster_drain(c, to);
 }
 
@@ -164,7 +175,7 @@ void cluster_starts_settle(struct cluster *c)
 		enum raft_message_type type = (*at)->message.type;
 
 		if (type == RAFT_MESSAGE_START || type == RAFT_MESSAGE_START_REPLY) {
-			mail_deliver(c, at);
+			cluster_mail_deliver(c, at);
 			at = &c->mail;
 		} else {
 			at = &(*at)->next;
@@ -202,6 +213,7 @@ static void persist_queue(struct cluster *c, struct cluster_node *n, const struc
 	}
 	for (; *at; at = &(*at)->next)
 		after = (*at)->done_us;
+	op->began_us = after;
 	op->done_us = after + between(c, c->options.disk_us_min, c->options.disk_us_max);
 	*at = op;
 }
@@ -236,14 +248,15 @@ bool cluster_persist_finish(struct cluster *c, struct cluster_node *n)
 		return false;
 	uint64_t seq = persist_apply(n);
 	raft_persisted(n->core, seq);
+	cluster_disk_moved(c, n);
 	if (c->observer && c->observer->persisted)
 		c->observer->persisted(c, n);
-	raft_tick(n->core, c->now_us);
+	raft_tick(n->core, cluster_clock(c, n));
 	cluster_drain(c, n);
 	return true;
 }
 
-static void fetch_answer(struct cluster *c, struct cluster_node *n, uint32_t slot)
+void cluster_fetch_answer(struct cluster *c, struct cluster_node *n, uint32_t slot)
 {
 	struct raft_entry entry[RAFT_FETCH_ENTRIES_MAX];
 	const struct raft_fetch *f = &n->fetch[slot].fetch;
@@ -264,7 +277,7 @@ static void fetch_answer(struct cluster *c, struct cluster_node *n, uint32_t slo
 					       .flags = s->flags};
 	}
 	raft_fetched(n->core, slot, entry, count);
-	raft_tick(n->core, c->now_us);
+	raft_tick(n->core, cluster_clock(c, n));
 	cluster_drain(c, n);
 }
 
@@ -391,7 +404,7 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 		.election_timeout_us_max = (uint32_t)c->options.election_us_max,
 		.heartbeat_us = (uint32_t)c->options.heartbeat_us,
 		.append_size_max = c->options.append_size_max,
-		.now_us = c->now_us,
+		.now_us = cluster_clock(c, n),
 	};
 	o.members_index = members_find(c, n, n->disk.last, &o.members);
 	if (o.members_index > 0)
@@ -441,6 +454,8 @@ void cluster_crash(struct cluster *c, struct cluster_node *n, uint32_t kept)
 		n->pending = op->next;
 		free(op);
 	}
+	cluster_mail_forget(n);
+	n->paused = n->stalled = false;
 	raft_destroy(n->core);
 	n->core = NULL;
 	c->crashes++;
@@ -458,6 +473,7 @@ void cluster_init(struct cluster *c, const struct cluster_options *options)
 	for (uint32_t i = 0; i < options->nodes; i++) {
 		c->node[i].id = i + 1;
 		c->node[i].identity = 0xa0 + i + 1;
+		cluster_clock_set(c, &c->node[i], c->now_us, 0);
 	}
 	for (uint32_t i = 0; i < 8; i++)
 		cluster_random(c, 0);
@@ -496,7 +512,7 @@ int cluster_propose(struct cluster *c, struct cluster_node *n, const void *data,
 
 	if (err == 0)
 		c->proposals++;
-	raft_tick(n->core, c->now_us);
+	raft_tick(n->core, cluster_clock(c, n));
 	cluster_drain(c, n);
 	return err;
 }
@@ -510,70 +526,7 @@ int cluster_read(struct cluster *c, struct cluster_node *n)
 	int err = raft_read_index(n->core, context);
 	if (err)
 		read->open = false;
-	raft_tick(n->core, c->now_us);
+	raft_tick(n->core, cluster_clock(c, n));
 	cluster_drain(c, n);
 	return err;
-}
-
-/* ---- time ---- */
-
-bool cluster_step(struct cluster *c, uint64_t until_us)
-{
-	enum { NONE, MAIL, DISK, FETCH, TICK } what = NONE;
-	uint64_t at = until_us + 1;
-	struct cluster_node *who = NULL;
-	uint32_t slot = 0;
-
-	if (c->mail && c->mail->at_us < at) {
-		at = c->mail->at_us;
-		what = MAIL;
-	}
-	for (uint32_t i = 0; i < c->options.nodes; i++) {
-		struct cluster_node *n = &c->node[i];
-		if (!n->core)
-			continue;
-		if (n->pending && !n->disk_held && n->pending->done_us < at) {
-			at = n->pending->done_us;
-			what = DISK;
-			who = n;
-		}
-		for (uint32_t k = 0; k < RAFT_READY_FETCH_MAX; k++) {
-			if (n->fetch[k].open && n->fetch[k].done_us < at) {
-				at = n->fetch[k].done_us;
-				what = FETCH;
-				who = n;
-				slot = k;
-			}
-		}
-		uint64_t deadline = raft_deadline(n->core);
-		if (deadline < at && !c->timers_off) {
-			at = deadline;
-			what = TICK;
-			who = n;
-		}
-	}
-	if (what == NONE) {
-		c->now_us = until_us > c->now_us ? until_us : c->now_us;
-		return false;
-	}
-	if (at > c->now_us)
-		c->now_us = at;
-	c->steps++;
-	if (what == MAIL) {
-		mail_deliver(c, &c->mail);
-	} else if (what == DISK) {
-		cluster_persist_finish(c, who);
-	} else if (what == FETCH) {
-		fetch_answer(c, who, slot);
-	} else {
-		raft_tick(who->core, c->now_us);
-		cluster_drain(c, who);
-	}
-	return true;
-}
-
-void cluster_run(struct cluster *c, uint64_t until_us)
-{
-	while (cluster_step(c, until_us))
-		;
 }

@@ -7,7 +7,8 @@
  *
  *	RC1  Election safety: a term has at most one leader.
  *	RC2  Log matching: an (index, term) has one content and one predecessor term, everywhere.
- *	RC3  Leader completeness: a new leader holds every entry that was ever committed.
+ *	RC3  Leader completeness: a new leader holds every entry that was ever committed, unless a
+ *	    later term committed any.
  *	RC4  State machine safety: every core applies the same entries, from 1, without a gap.
  *	RC5  What a leader commits is on a majority of disks at that moment, and of its own term or
  *	    before an entry that is.
@@ -33,6 +34,9 @@ enum {
 
 	CLUSTER_READS_MAX = 256,
 	CLUSTER_LATE_US = 3000000,
+
+	/* Frames that wait for one that is paused: a ring of a port. What comes then is lost. */
+	CLUSTER_WAITING_MAX = 1024,
 };
 
 struct stored {
@@ -55,6 +59,7 @@ void stored_log_set(struct stored_log *log, raft_index index, struct stored entr
 struct persist {
 	struct persist *next;
 	uint64_t seq;
+	uint64_t began_us; /* when the one before it was done */
 	uint64_t done_us;
 	bool hard_set;
 	struct raft_hard_state hard;
@@ -74,6 +79,8 @@ struct cluster_node {
 	raft_identity identity;
 	struct raft *core; /* NULL: down */
 	bool disk_held;    /* writes are taken and never finish */
+	bool stalled;      /* ... so long that its core was told (options.disk_stall_us) */
+	bool paused;       /* it gets no time: no tick, no mail, no word of its disk */
 	bool wiped;        /* it lost its directory: it stays down */
 	bool lost;         /* its disk says that it lost what it acknowledged */
 	bool in_doubt;     /* it is, or will be found to be */
@@ -83,6 +90,14 @@ struct cluster_node {
 	raft_start start;  /* the newest */
 	struct raft_witness witness[RAFT_MEMBERS_MAX]; /* as its disk has them */
 	uint32_t witness_count;
+
+	/* Its clock said base_us at since_us of the cluster's, and goes so much faster since. */
+	struct {
+		uint64_t base_us, since_us;
+		int32_t ppm;
+	} clock;
+	struct cluster_mail *waiting; /* while it is paused, in order */
+	uint32_t waiting_count;
 
 	struct raft_hard_state disk_hard;
 	struct stored_log disk;
@@ -148,6 +163,7 @@ struct cluster_options {
 	uint32_t late_permille;              /* arrive a second time, up to CLUSTER_LATE_US later */
 	uint64_t delay_us_min, delay_us_max; /* of a message */
 	uint64_t disk_us_min, disk_us_max;   /* of a write */
+	uint64_t disk_stall_us;              /* the age of a write that is told; 0: none is */
 	uint32_t fetch_fail_permille;
 	uint32_t append_size_max;
 	uint64_t heartbeat_us, election_us_min, election_us_max;
@@ -191,6 +207,17 @@ uint64_t cluster_random(struct cluster *c, uint64_t below);
 bool cluster_step(struct cluster *c, uint64_t until_us);
 void cluster_run(struct cluster *c, uint64_t until_us);
 
+/* A clock of its own: it never goes back. */
+uint64_t cluster_clock(const struct cluster *c, const struct cluster_node *n);
+void cluster_clock_set(struct cluster *c, struct cluster_node *n, uint64_t base_us, int32_t ppm);
+void cluster_clock_rate(struct cluster *c, struct cluster_node *n, int32_t ppm);
+void cluster_clock_jump(struct cluster *c, struct cluster_node *n, uint64_t us);
+/* It is descheduled; and finds all that came meanwhile, at once, when it goes on. */
+void cluster_pause(struct cluster_node *n);
+void cluster_resume(struct cluster *c, struct cluster_node *n);
+/* What waits for it is lost, as where a ring overflows. */
+void cluster_mail_forget(struct cluster_node *n);
+
 void cluster_start(struct cluster *c, struct cluster_node *n);
 /* Questions and answers about each other's starts arrive, before all else. */
 void cluster_starts_settle(struct cluster *c);
@@ -210,6 +237,13 @@ bool cluster_persist_finish(struct cluster *c, struct cluster_node *n);
 int cluster_propose(struct cluster *c, struct cluster_node *n, const void *data, size_t size);
 int cluster_read(struct cluster *c, struct cluster_node *n);
 void cluster_drain(struct cluster *c, struct cluster_node *n);
+
+/* Of cluster.c for cluster_time.c, and the other way round. */
+void cluster_mail_deliver(struct cluster *c, struct cluster_mail **at);
+void cluster_mail_take(struct cluster *c, struct cluster_node *to, struct cluster_mail *mail);
+void cluster_mail_wait(struct cluster *c, struct cluster_node *to, struct cluster_mail *mail);
+void cluster_fetch_answer(struct cluster *c, struct cluster_node *n, uint32_t slot);
+void cluster_disk_moved(struct cluster *c, struct cluster_node *n);
 
 struct cluster_node *cluster_leader(struct cluster *c); /* of the highest term; NULL: none */
 struct cluster_node *cluster_node(struct cluster *c, raft_id id);

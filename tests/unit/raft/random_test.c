@@ -1,7 +1,7 @@
 /*
- * Randomised clusters: loss, duplication, reordering, slow disks, crashes and partitions in virtual
- * time, with the checkers of cluster.h at every step; then the faults end, and the cluster must
- * elect, commit and apply everywhere.
+ * Randomised clusters: loss, duplication, reordering, disks that are slow or hang, crashes, pauses,
+ * clocks that are off, and partitions, in virtual time, with the checkers of cluster.h at every
+ * step; then the faults end, and the cluster must elect, commit and apply everywhere.
  *
  *	random_test                     a few seeds of each kind, to a budget
  *	random_test --seed N [--steps N] [--nodes N]   one campaign, exactly
@@ -18,12 +18,15 @@ enum {
 	STEPS_DEFAULT = 30000,
 	BUDGET_MS = 6000,
 	SEEDS_MIN = 4, /* even if the machine is slow */
+
+	DRIFT_PPM = 20000, /* of a clock: more than any is off */
 };
 
 static const char *program;
 static uint64_t steps_wanted = STEPS_DEFAULT;
 static uint64_t within_start, within_start_lost; /* roll-backs within a start, and of those lost */
 static uint64_t held;                            /* crashes that did not happen (must_go_on) */
+static uint64_t pauses;
 
 static void replay_print(struct cluster *c)
 {
@@ -44,6 +47,7 @@ static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
 		.delay_us_max = (uint64_t[]){30, 200, 5000, 40000}[x >> 4 & 3],
 		.disk_us_min = 50,
 		.disk_us_max = (uint64_t[]){60, 500, 20000, 60000}[x >> 6 & 3],
+		.disk_stall_us = (uint64_t[]){300000, 0, 50000, 300000}[x >> 13 & 3],
 		.fetch_fail_permille = (uint32_t[]){0, 500}[x >> 8 & 1],
 		.append_size_max = (uint32_t[]){1216, 1400, 9000, 2500}[x >> 9 & 3],
 		.heartbeat_us = 20000,
@@ -65,15 +69,19 @@ static void propose(struct cluster *c, struct cluster_node *n)
 	cluster_propose(c, n, data, size);
 }
 
+/* Two sides, which hear each other in one direction or not at all; or each link by itself. */
 static void partition_draw(struct cluster *c)
 {
 	uint64_t side = cluster_random(c, 1u << c->options.nodes);
 	bool one_way = cluster_random(c, 3) == 0;
+	bool each = cluster_random(c, 3) == 0;
 
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
 		for (uint32_t k = 0; k < c->options.nodes; k++) {
 			bool apart = (side >> i & 1) != (side >> k & 1);
 			c->cut[i][k] = apart && (!one_way || (side >> i & 1));
+			if (each)
+				c->cut[i][k] = i != k && cluster_random(c, 3) == 0;
 		}
 	}
 }
@@ -114,11 +122,42 @@ static void crash(struct cluster *c, struct cluster_node *n, uint32_t keep)
 		cluster_crash(c, n, keep);
 }
 
+/* Each has a clock of its own: a little off, or one that leaps. */
+static void clock_draw(struct cluster *c, struct cluster_node *n)
+{
+	if (cluster_random(c, 4) == 0)
+		cluster_clock_jump(c, n, cluster_random(c, 2000000));
+	else
+		cluster_clock_rate(c, n, (int32_t)cluster_random(c, 2 * DRIFT_PPM) - DRIFT_PPM);
+}
+
+/* It is descheduled, or goes on, and finds what came, if that was not more than its ring holds. */
+static void pause_draw(struct cluster *c, struct cluster_node *n)
+{
+	if (!n->core)
+		return;
+	if (!n->paused) {
+		cluster_pause(n);
+		pauses++;
+		return;
+	}
+	if (cluster_random(c, 4) == 0)
+		cluster_mail_forget(n);
+	cluster_resume(c, n);
+}
+
 static void fault(struct cluster *c)
 {
 	struct cluster_node *n = &c->node[cluster_random(c, c->options.nodes)];
 
-	switch (cluster_random(c, 10)) {
+	switch (cluster_random(c, 13)) {
+	case 10:
+	case 11:
+		pause_draw(c, n);
+		break;
+	case 12:
+		clock_draw(c, n);
+		break;
 	case 0:
 	case 1:
 		crash(c, n, (uint32_t)cluster_random(c, cluster_persists_pending(n) + 1));
@@ -142,6 +181,8 @@ static void fault(struct cluster *c)
 	default:
 		for (uint32_t i = 0; i < c->options.nodes; i++) {
 			c->node[i].disk_held = false;
+			if (c->node[i].paused)
+				cluster_resume(c, &c->node[i]);
 			if (!c->node[i].core && !c->node[i].wiped)
 				cluster_start(c, &c->node[i]);
 		}
@@ -173,7 +214,7 @@ static bool calm(const struct cluster *c, const struct cluster_node *except)
 			if (c->cut[i][j])
 				return false;
 		}
-		if (k != except && (!k->core || k->in_doubt))
+		if (k->paused || (k != except && (!k->core || k->in_doubt)))
 			return false;
 	}
 	return true;
@@ -265,14 +306,15 @@ static void client(struct cluster *c)
 	struct cluster_node *leader = cluster_leader(c);
 	uint64_t burst = cluster_random(c, 4) == 0 ? 20 : 1;
 
-	for (; leader && burst > 0; burst--)
+	for (; leader && !leader->paused && burst > 0; burst--)
 		propose(c, leader);
-	if (n->core && cluster_random(c, 2) == 0)
+	if (n->core && !n->paused && cluster_random(c, 2) == 0)
 		cluster_read(c, n);
 	/* Each that takes itself for the leader is asked: one that is cut off has no others. */
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
-		if (c->node[i].core && raft_get_role(c->node[i].core) == RAFT_LEADER)
-			cluster_read(c, &c->node[i]);
+		n = &c->node[i];
+		if (n->core && !n->paused && raft_get_role(n->core) == RAFT_LEADER)
+			cluster_read(c, n);
 	}
 }
 
@@ -323,6 +365,8 @@ static void heal(struct cluster *c)
 	c->options.disk_us_max = 500;
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
 		c->node[i].disk_held = false;
+		if (c->node[i].paused)
+			cluster_resume(c, &c->node[i]);
 		if (!c->node[i].core && !c->node[i].wiped)
 			cluster_start(c, &c->node[i]);
 	}
@@ -450,9 +494,9 @@ int main(int argc, char **argv)
 	       " elections, %" PRIu64 " commits, %" PRIu64 " fetches, %" PRIu64 " reads, %" PRIu64
 	       " crashes, %" PRIu64 " wipes, %" PRIu64 " lost ends, %" PRIu64
 	       " roll-backs (%" PRIu64 " within a start), found out %" PRIu64 " times (%" PRIu64
-	       "), %" PRIu64 " crashes held back, %" PRIu64 " ms\n",
+	       "), %" PRIu64 " crashes held back, %" PRIu64 " pauses, %" PRIu64 " ms\n",
 	       s - first, t.steps, (seed ? 1 : SEEDS_MIN) * steps_wanted, t.elections, t.commits,
 	       t.fetches, t.reads, t.crashes, t.wipes, t.losses, t.roll_backs, within_start,
-	       t.found_out, within_start_lost, held, now_ms() - start);
+	       t.found_out, within_start_lost, held, pauses, now_ms() - start);
 	return 0;
 }
