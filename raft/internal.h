@@ -43,9 +43,13 @@
 #include <stddef.h>
 
 enum {
+#ifdef RAFT_TEST_SMALL
+	RAFT_INFLIGHT_MESSAGES_MAX = 4,
+	RAFT_READY_APPENDS_MAX = 8,
+	RAFT_READ_REFUSALS_MAX = 4,
+#else
 	/* Unacknowledged by one peer at most: a burst the receiver's rx ring (1024) can hold. */
 	RAFT_INFLIGHT_MESSAGES_MAX = 256,
-	RAFT_INFLIGHT_BYTES_MAX = 512 * 1024,
 
 	/*
 	 * Appends with entries in one ready, shared among the peers. The rest of a ready's messages
@@ -57,6 +61,8 @@ enum {
 
 	/* Refused reads of other members that wait to be told so; the rest will ask again. */
 	RAFT_READ_REFUSALS_MAX = 64,
+#endif
+	RAFT_INFLIGHT_BYTES_MAX = 512 * 1024,
 
 	RAFT_RETRANSMIT_US_MIN = 500,
 
@@ -369,18 +375,20 @@ struct raft {
 	struct raft_slot slot[RAFT_SLOTS_MAX];
 	struct raft_reads reads;
 
-	/* The hand-out. */
+	/* By place. Apart from the peers, which every event walks over. */
+	struct raft_inflight inflight[RAFT_PLACES_MAX][RAFT_INFLIGHT_MESSAGES_MAX];
+	uint32_t fetches_asked; /* slots in that state */
+	uint64_t retry_us;      /* the newest of all slots */
+
 	bool in_ready;
 	bool ready_more; /* something did not fit */
+
+	/* The hand-out. From here on nothing means anything outside of a ready. */
 	struct raft_hard_state ready_hard;
 	struct raft_message message[RAFT_READY_MESSAGES_MAX];
 	uint32_t message_count;
-	/* By place. Apart from the peers, which every event walks over. */
-	struct raft_inflight inflight[RAFT_PLACES_MAX][RAFT_INFLIGHT_MESSAGES_MAX];
 	struct raft_read ready_read[RAFT_READY_READS_MAX];
 	struct raft_fetch ready_fetch[RAFT_READY_FETCH_MAX];
-	uint32_t fetches_asked; /* slots in that state */
-	uint64_t retry_us;      /* the newest of all slots */
 	uint8_t members_data[RAFT_MEMBERS_SIZE_MAX];
 };
 

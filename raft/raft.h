@@ -36,12 +36,18 @@ enum raft_role {
 };
 
 enum {
-	RAFT_READY_MESSAGES_MAX = 256,
 	RAFT_READY_ENTRIES_MAX = 256, /* to persist: 317 KiB with their headers */
 	RAFT_READY_APPLY_MAX = 256,
-	RAFT_READY_READS_MAX = 1024, /* also the bound on reads that wait for a quorum */
 	RAFT_READY_FETCH_MAX = RAFT_MEMBERS_MAX + 1, /* one for each peer and one for apply */
-	RAFT_FETCH_ENTRIES_MAX = 64,                 /* entries in one fetch: 75 KiB each */
+#ifdef RAFT_TEST_SMALL
+	RAFT_READY_MESSAGES_MAX = 64,
+	RAFT_READY_READS_MAX = 4,
+	RAFT_FETCH_ENTRIES_MAX = 1,
+#else
+	RAFT_READY_MESSAGES_MAX = 256,
+	RAFT_READY_READS_MAX = 1024, /* also the bound on reads that wait for a quorum */
+	RAFT_FETCH_ENTRIES_MAX = 64, /* entries in one fetch: 75 KiB each */
+#endif
 };
 
 struct raft_options {

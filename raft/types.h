@@ -66,6 +66,13 @@ static inline bool raft_start_plausible(raft_start known, raft_start start)
 }
 
 enum {
+#ifdef RAFT_TEST_SMALL
+	/* A search that copies and compares whole cores builds small ones (tests/scope/). */
+	RAFT_VOTERS_MAX = 4,
+	RAFT_MEMBERS_MAX = 4,
+	RAFT_ENTRY_DATA_MAX = 8 + 48 * RAFT_MEMBERS_MAX, /* a member table */
+	RAFT_COMMAND_SIZE_MAX = 2 * RAFT_ENTRY_DATA_MAX,
+#else
 	RAFT_VOTERS_MAX = 7,
 	RAFT_MEMBERS_MAX = 16,
 
@@ -76,11 +83,12 @@ enum {
 	 */
 	RAFT_ENTRY_DATA_MAX = 1200,
 
-	/* An entry's cost in a frame beyond its data (dataplane/wire.h). */
-	RAFT_ENTRY_OVERHEAD = 16,
-
 	/* A client's command: etcd's limit, 1.5 MiB, and room for the command's own header. */
 	RAFT_COMMAND_SIZE_MAX = 1536 * 1024 + 4096,
+#endif
+
+	/* An entry's cost in a frame beyond its data (dataplane/wire.h). */
+	RAFT_ENTRY_OVERHEAD = 16,
 
 	/* 1,576,960 / 1200, rounded up. */
 	RAFT_CHAIN_MAX = (RAFT_COMMAND_SIZE_MAX + RAFT_ENTRY_DATA_MAX - 1) / RAFT_ENTRY_DATA_MAX,
