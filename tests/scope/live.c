@@ -1,0 +1,317 @@
+/*
+ * The members that run now (live.h).
+ */
+#include "tests/scope/live.h"
+
+#include "tests/scope/check.h"
+#include "tests/scope/pool.h"
+#include "tests/scope/tell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ARRAYS_SIZE = 8 * 1024, /* what a core allocates beside itself */
+	STARTS_MAX = 64,
+};
+
+/* A member and its core; what a ready hands out, in its middle, means nothing between events. */
+static struct place {
+	struct member member;
+	struct raft core;
+	_Alignas(16) uint8_t arrays[ARRAYS_SIZE];
+	size_t arrays_size;
+} live[MEMBERS_MAX];
+
+enum { FIRST_SIZE = offsetof(struct place, core) + offsetof(struct raft, ready_hard) };
+
+static struct place *allocating;
+
+/* Questions about starts, and answers, on their way. */
+static struct raft_message question[STARTS_MAX];
+static uint32_t question_count;
+
+/* The core's allocations, in this test's build. */
+void *scope_calloc(size_t count, size_t size);
+void scope_free(void *memory);
+
+void *scope_calloc(size_t count, size_t size)
+{
+	if (count == 1 && size == sizeof(struct raft))
+		return &allocating->core;
+	uint8_t *out = allocating->arrays + allocating->arrays_size;
+	allocating->arrays_size += (count * size + 15) / 16 * 16;
+	assert(allocating->arrays_size <= ARRAYS_SIZE);
+	return out;
+}
+
+void scope_free(void *memory)
+{
+	(void)memory;
+}
+
+static size_t image_size(void)
+{
+	return (FIRST_SIZE + live[0].arrays_size + 63) / 64 * 64;
+}
+
+size_t world_kept_size(void)
+{
+	return scope->members * image_size();
+}
+
+struct member *live_touch(struct world *w, uint32_t i)
+{
+	const uint8_t *from = (const uint8_t *)w->member[i];
+
+	if (w->member[i] == &live[i].member)
+		return &live[i].member;
+	memcpy(&live[i], from, FIRST_SIZE);
+	memcpy(live[i].arrays, from + FIRST_SIZE, live[i].arrays_size);
+	w->member[i] = &live[i].member;
+	w->touched |= 1u << i;
+	return &live[i].member;
+}
+
+void world_keep(struct world *w, void *kept)
+{
+	for (uint32_t i = 0; i < scope->members; i++) {
+		uint8_t *to = (uint8_t *)kept + i * image_size();
+
+		if (!(w->touched & 1u << i))
+			continue;
+		memcpy(to, &live[i], FIRST_SIZE);
+		memcpy(to + FIRST_SIZE, live[i].arrays, live[i].arrays_size);
+		w->member[i] = (const struct member *)(const void *)to;
+	}
+	w->touched = 0;
+}
+
+struct raft *live_core(uint32_t i)
+{
+	return &live[i].core;
+}
+
+static struct raft_members first_members(void)
+{
+	struct raft_members members = {.count = scope->members};
+
+	for (uint32_t i = 0; i < scope->members; i++)
+		members.member[i] = (struct raft_member){
+			.id = i + 1, .identity = 0xa0 + i + 1, .voter = true, .place = i + 1};
+	return members;
+}
+
+/* The newest table at or below `from` on its disk; 0: as it was formed. */
+static raft_index members_find(const struct member *m, raft_index from, struct raft_members *out)
+{
+	for (raft_index i = from; i > 0; i--) {
+		const struct raft_entry *e = pool_entry(m->disk.entry[i]);
+		if (e->type != RAFT_ENTRY_MEMBERS)
+			continue;
+		check(raft_members_decode(out, e->data, e->size) == 0, "a table on the disk");
+		return i;
+	}
+	*out = first_members();
+	return 0;
+}
+
+void live_create(struct world *w, uint32_t i, const struct raft_witness *witness, uint32_t count)
+{
+	struct member *m = live_touch(w, i);
+	struct raft_options o = {
+		.id = i + 1,
+		.identity = 0xa0 + i + 1,
+		.start = (raft_start)++m->starts << 32 | (i + 1),
+		.witness_count = count,
+		.hard_state = m->hard,
+		.last_index = m->disk.last,
+		.election_timeout_us_min = TIME_ELECTION_US,
+		.election_timeout_us_max = TIME_ELECTION_US,
+		.heartbeat_us = TIME_HEARTBEAT_US,
+		.append_size_max = 8 * (RAFT_ENTRY_DATA_MAX + RAFT_ENTRY_OVERHEAD),
+		.now_us = TIME_NOW_US,
+	};
+	struct raft *r;
+
+	for (uint32_t k = 0; k < count; k++)
+		o.witness[k] = witness[k];
+	o.members_index = members_find(m, m->disk.last, &o.members);
+	if (o.members_index > 0)
+		o.members_before_index = members_find(m, o.members_index - 1, &o.members_before);
+	memset(&live[i].core, 0, sizeof(live[i].core));
+	memset(live[i].arrays, 0, sizeof(live[i].arrays));
+	live[i].arrays_size = 0;
+	allocating = &live[i];
+	check(raft_create(&r, &o) == 0, "raft_create refuses");
+	for (raft_index k = 1; k <= m->disk.last; k++)
+		raft_restore(r, pool_entry(m->disk.entry[k]));
+	m->memory = m->disk;
+	m->write_count = 0;
+	m->term = m->hard.term;
+	m->role = RAFT_FOLLOWER;
+	m->commit = 0;
+	memset(m->match, 0, sizeof(m->match));
+	live_drain(w, i);
+}
+
+/* --- the disk ---------------------------------------------------------------------------- */
+
+static void write_begin(struct world *w, uint32_t i, const struct raft_ready *ready)
+{
+	struct member *m = &live[i].member;
+	struct write *o = &m->write[m->write_count++];
+
+	memset(o, 0, sizeof(*o));
+	o->seq = ready->persist_seq;
+	o->hard_set = ready->hard_state != NULL;
+	if (o->hard_set)
+		o->hard = *ready->hard_state;
+	o->count = (uint8_t)ready->entry_count;
+	o->first = o->count > 0 ? (uint8_t)ready->entries[0].index : 0;
+	for (uint32_t k = 0; k < o->count; k++) {
+		const struct raft_entry *e = &ready->entries[k];
+
+		check(e->index == o->first + k, "entries handed out are not contiguous");
+		check(e->index <= m->memory.last + 1u, "a gap in the log handed out");
+		check(e->index <= LOG_MAX, "the log is too long for this scope");
+		o->entry[k] = pool_entry_add(e);
+		m->memory.entry[e->index] = o->entry[k];
+		m->memory.last = (uint8_t)e->index;
+	}
+	for (uint32_t k = m->memory.last + 1u; k <= LOG_MAX; k++)
+		m->memory.entry[k] = 0;
+	tell_write(i, ready);
+	if (o->count > 0)
+		check_log(w, i, &m->memory);
+}
+
+void live_write_finish(uint32_t i)
+{
+	struct member *m = &live[i].member;
+	const struct write o = m->write[0];
+
+	assert(m->write_count > 0);
+	if (o.hard_set)
+		m->hard = o.hard;
+	for (uint32_t k = 0; k < o.count; k++)
+		m->disk.entry[o.first + k] = o.entry[k];
+	if (o.count > 0)
+		m->disk.last = (uint8_t)(o.first + o.count - 1);
+	for (uint32_t k = m->disk.last + 1u; k <= LOG_MAX; k++)
+		m->disk.entry[k] = 0;
+	m->write_count--;
+	memmove(&m->write[0], &m->write[1], m->write_count * sizeof(m->write[0]));
+	memset(&m->write[m->write_count], 0, sizeof(m->write[0]));
+	raft_persisted(&live[i].core, o.seq);
+}
+
+/* --- hand-outs --------------------------------------------------------------------------- */
+
+/* Behind those of its sender and receiver, or by hash among them. */
+static void net_add(struct world *w, const struct raft_message *m)
+{
+	uint32_t id = pool_message_add(m), at = 0;
+
+	if (w->net_count == NET_MAX) {
+		world_counts.overflows++;
+		return;
+	}
+	for (; at < w->net_count; at++) {
+		const struct raft_message *k = pool_message(w->net[at]);
+		raft_id channel = k->from * 16 + k->to, own = m->from * 16 + m->to;
+
+		if (channel > own || (channel == own && !scope->ordered &&
+				      pool_message_hash(w->net[at]) > pool_message_hash(id)))
+			break;
+	}
+	memmove(&w->net[at + 1], &w->net[at], (w->net_count - at) * sizeof(w->net[0]));
+	w->net[at] = id;
+	w->net_count++;
+}
+
+static void send(struct world *w, uint32_t i, const struct raft_message *m)
+{
+	if (m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY) {
+		check(question_count < STARTS_MAX, "too many questions about starts");
+		question[question_count++] = *m;
+		return;
+	}
+	tell_sent(m);
+	check_message(w, i, m);
+	net_add(w, m);
+}
+
+static void hand_out(struct world *w, uint32_t i, const struct raft_ready *ready)
+{
+	struct raft *r = &live[i].core;
+
+	if (ready->persist_seq > 0)
+		write_begin(w, i, ready);
+	check_state(w, i);
+	check(ready->fetch_count == 0, "the window is too short for this scope");
+	check(!ready->lost, "SC9: one whose disk kept everything is told that it lost something");
+	for (uint32_t k = 0; k < ready->message_count; k++)
+		send(w, i, &ready->messages[k]);
+	for (uint32_t k = 0; k < ready->apply_count; k++)
+		check_apply(w, i, &ready->apply[k]);
+	for (uint32_t k = 0; k < ready->read_count; k++)
+		check_read(w, i, &ready->reads[k]);
+	raft_index applied =
+		ready->apply_count > 0 ? ready->apply[ready->apply_count - 1].index : 0;
+	raft_advance(r);
+	if (applied > 0)
+		raft_applied(r, applied);
+}
+
+void live_drain(struct world *w, uint32_t i)
+{
+	struct member *m = &live[i].member;
+	struct raft *r = &live[i].core;
+	struct raft_ready ready;
+
+	raft_tick(r, r->now_us);
+	for (;;) {
+		while (m->write_count == WRITES_MAX || (m->write_count > 0 && !m->held))
+			live_write_finish(i);
+		if (!raft_ready(r, UINT32_MAX, &ready))
+			break;
+		hand_out(w, i, &ready);
+	}
+	check_state(w, i);
+}
+
+void live_starts_settle(struct world *w, uint32_t by, uint32_t answers)
+{
+	for (uint32_t k = 0; k < question_count; k++) {
+		const struct raft_message m = question[k];
+		uint32_t to = (uint32_t)m.to - 1;
+
+		if (m.type == RAFT_MESSAGE_START && !(answers & 1u << to))
+			continue;
+		live_touch(w, to);
+		(void)raft_recv(&live[to].core, &m);
+		live_drain(w, to);
+	}
+	question_count = 0;
+	if (by < scope->members && !live[by].core.start_confirmed) {
+		time_start_silence(&live[by].core);
+		live_drain(w, by);
+		check(live[by].core.start_confirmed, "a start is not confirmed");
+	}
+	question_count = 0;
+}
+
+void live_clear(struct world *w, uint32_t i)
+{
+	memset(&live[i], 0, sizeof(live[i]));
+	w->member[i] = &live[i].member;
+	w->touched |= 1u << i;
+}
+
+uint64_t live_hash(uint32_t i)
+{
+	uint64_t first = pool_hash(&live[i], FIRST_SIZE, i);
+
+	return pool_hash(live[i].arrays, live[i].arrays_size, first);
+}

@@ -1,0 +1,41 @@
+/*
+ * The members that run now: each at one place in memory, with its core and all that it allocated.
+ */
+#ifndef TESTS_SCOPE_LIVE_H
+#define TESTS_SCOPE_LIVE_H
+
+#include "tests/scope/world.h"
+
+/* Copies the member's bytes to live[i], if they are not there. */
+struct member *live_touch(struct world *w, uint32_t i);
+struct raft *live_core(uint32_t i);
+
+/* A place that holds nothing. */
+void live_clear(struct world *w, uint32_t i);
+
+/* A core that begins with what the member's disk holds, and with what its core knew of others. */
+void live_create(struct world *w, uint32_t i, const struct raft_witness *witness, uint32_t count);
+
+/* Takes all that is handed out, until nothing is. Messages go into flight. */
+void live_drain(struct world *w, uint32_t i);
+
+/* What the cores ask each other about a start arrives, if `answers` has the one who is asked. */
+void live_starts_settle(struct world *w, uint32_t by, uint32_t answers);
+
+/* The oldest write of a member is durable. */
+void live_write_finish(uint32_t i);
+
+/* Its bytes say only what matters. */
+void live_settle(struct world *w, uint32_t i);
+uint64_t live_hash(uint32_t i);
+
+/* --- timers, which fire when they are told to (settle.c) --- */
+
+enum { TIME_NOW_US = 1000000000, TIME_ELECTION_US = 100000, TIME_HEARTBEAT_US = 10000 };
+
+void time_timeout(struct raft *r);
+void time_heartbeat(struct raft *r);
+/* So long after a start that a majority is enough. */
+void time_start_silence(struct raft *r);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * Every state of a small cluster of real cores: three members that elect, replicate, crash and
+ * read, with few of each (world.h has what is checked, search.h how it is gone through).
+ *
+ *	scope NAME [--seconds N] [--states N] [--levels]
+ *	scope NAME --replay WAY
+ *
+ * Without a name, all of them are listed. A scope that was not seen whole says so.
+ */
+#include "tests/scope/search.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	STATES_MIN = 20000,
+	/* 13 bytes for each, and as much again where the table is not full: 0.4 GB. */
+	STATES_MAX = 20000000,
+};
+
+static const struct scope scopes[] = {
+	{.name = "elections",
+	 .members = 3,
+	 .term_max = 3,
+	 .most = {[EVENT_TIMEOUT] = 3, [EVENT_HOLD] = 1, [EVENT_COPY] = 1, [EVENT_LOSE] = 2}},
+	{.name = "crashes",
+	 .members = 3,
+	 .term_max = 3,
+	 .slow = true,
+	 .most = {[EVENT_TIMEOUT] = 3, [EVENT_CRASH] = 1}},
+	{.name = "replication",
+	 .members = 3,
+	 .led = true,
+	 .term_max = 4,
+	 .most = {[EVENT_TIMEOUT] = 3,
+		  [EVENT_PROPOSE] = 2,
+		  [EVENT_HEARTBEAT] = 1,
+		  [EVENT_LOSE] = 1}},
+	{.name = "disks",
+	 .members = 3,
+	 .led = true,
+	 .term_max = 3,
+	 .most = {[EVENT_TIMEOUT] = 2, [EVENT_PROPOSE] = 1, [EVENT_HOLD] = 2, [EVENT_CRASH] = 1}},
+	{.name = "reads",
+	 .members = 3,
+	 .led = true,
+	 .term_max = 3,
+	 .most = {[EVENT_TIMEOUT] = 2, [EVENT_PROPOSE] = 1, [EVENT_READ] = 1, [EVENT_COPY] = 1}},
+};
+
+enum { SCOPES = sizeof(scopes) / sizeof(scopes[0]) };
+
+static const struct scope *find(const char *name)
+{
+	for (uint32_t i = 0; i < SCOPES; i++)
+		if (strcmp(scopes[i].name, name) == 0)
+			return &scopes[i];
+	fprintf(stderr, "there is no scope %s\n", name);
+	exit(2);
+}
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 10);
+
+	if (*text == '\0' || *end != '\0') {
+		fprintf(stderr, "%s is no number\n", text);
+		exit(2);
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	const char *loop = getenv("QUOIN_LOOP_SECONDS");
+	struct search_options o = {.seconds = loop ? number(loop) : 5,
+				   .states_min = STATES_MIN,
+				   .states_max = STATES_MAX};
+	const struct scope *which;
+
+	if (argc < 2) {
+		for (uint32_t i = 0; i < SCOPES; i++)
+			printf("%s\n", scopes[i].name);
+		return 0;
+	}
+	which = find(argv[1]);
+	for (int i = 2; i < argc; i++) {
+		bool value = i + 1 < argc;
+
+		if (strcmp(argv[i], "--levels") == 0) {
+			o.levels = true;
+		} else if (strcmp(argv[i], "--seconds") == 0 && value) {
+			o.seconds = number(argv[++i]);
+		} else if (strcmp(argv[i], "--states") == 0 && value) {
+			o.states_max = number(argv[++i]);
+		} else if (strcmp(argv[i], "--replay") == 0 && value) {
+			search_replay(which, argv[++i]);
+			return 0;
+		} else {
+			fprintf(stderr, "%s: see tests/scope/scope.c\n", argv[i]);
+			return 2;
+		}
+	}
+	search_run(which, &o);
+	return 0;
+}

@@ -1,0 +1,288 @@
+/*
+ * The search (search.h), and the telling of what it found.
+ */
+#include "tests/scope/search.h"
+
+#include "base/clock.h"
+#include "tests/scope/check.h"
+#include "tests/scope/pool.h"
+#include "tests/scope/tell.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEPTH_MAX = 200 };
+
+/* A state that was made, on the way to the one that is gone on from. */
+struct frame {
+	uint32_t node;
+	struct world world;
+	void *kept;
+};
+
+static struct frame frame[DEPTH_MAX];
+static uint32_t depth; /* of the newest frame */
+
+static uint32_t *node_parent;
+static uint8_t *node_event;
+static uint32_t node_count;
+
+static uint64_t *seen;
+static uint64_t seen_size;
+
+static uint64_t transitions, twice;
+static uint64_t began_ns;
+
+/* The event that happens now, of those of the newest frame; and what was done before, by replay. */
+static uint32_t happening;
+static bool searching;
+static uint8_t way[DEPTH_MAX];
+
+static double seconds_since(uint64_t ns)
+{
+	return (double)(clock_now() - ns) / (double)CLOCK_S;
+}
+
+static void frame_init(uint32_t d)
+{
+	if (!frame[d].kept)
+		frame[d].kept = calloc(1, world_kept_size());
+	assert(frame[d].kept);
+}
+
+/* The state that the event leads to is the newest frame. */
+static void frame_push(uint32_t event)
+{
+	struct event events[EVENTS_MAX];
+	struct frame *f = &frame[depth];
+	uint32_t count = world_events(&f->world, events);
+
+	assert(depth + 1 < DEPTH_MAX);
+	check(event < count, "there is no such event");
+	happening = event;
+	tell_event(&f->world, depth + 1, &events[event]);
+	frame_init(depth + 1);
+	check(world_step(&f->world, &events[event], &f[1].world), "it does not happen again");
+	world_keep(&f[1].world, f[1].kept);
+	depth++;
+}
+
+static void root_make(const struct scope *which)
+{
+	scope = which;
+	depth = 0;
+	world_begin(&frame[0].world);
+	for (uint32_t d = 0; d < DEPTH_MAX; d++) {
+		free(frame[d].kept);
+		frame[d].kept = NULL;
+	}
+	frame_init(0);
+	world_keep(&frame[0].world, frame[0].kept);
+	frame[0].node = 0;
+}
+
+/* --- what was found ---------------------------------------------------------------------- */
+
+_Noreturn void scope_fail(const char *what)
+{
+	static uint64_t found_states;
+	static double found_s;
+	uint32_t steps = depth + 1;
+
+	if (!searching || telling) {
+		printf("\nscope %s: %s\n", scope->name, what);
+		if (searching) {
+			printf("    tests/scope/scope %s --replay ", scope->name);
+			for (uint32_t k = 0; k < steps; k++)
+				printf("%u%s", way[k], k + 1 < steps ? "," : "\n");
+			printf("found after %" PRIu64 " states in %.2f s, %u steps deep: %s\n",
+			       found_states, found_s, steps, what);
+		}
+		fflush(stdout);
+		_exit(1);
+	}
+	found_states = node_count;
+	found_s = seconds_since(began_ns);
+	way[depth] = (uint8_t)happening;
+	for (uint32_t d = depth; d > 0; d--)
+		way[d - 1] = node_event[frame[d].node];
+	telling = true;
+	depth = 0;
+	for (uint32_t k = 0; k < steps; k++)
+		frame_push(way[k]);
+	tell_world(&frame[depth].world);
+	printf("told again, it does not happen\n");
+	_exit(1);
+}
+
+static void aborted(int signal)
+{
+	(void)signal;
+	fflush(stderr);
+	scope_fail("the core's own assertion");
+}
+
+static void aborts_catch(void)
+{
+	struct sigaction action = {.sa_handler = aborted, .sa_flags = SA_NODEFER};
+
+	sigaction(SIGABRT, &action, NULL);
+}
+
+void search_replay(const struct scope *which, const char *steps)
+{
+	aborts_catch();
+	root_make(which);
+	telling = true;
+	while (*steps) {
+		char *end;
+		unsigned long event = strtoul(steps, &end, 10);
+
+		check(end != steps, "a way is numbers between commas");
+		frame_push((uint32_t)event);
+		steps = *end == ',' ? end + 1 : end;
+	}
+	tell_world(&frame[depth].world);
+}
+
+/* --- the search -------------------------------------------------------------------------- */
+
+/* False: it was there. */
+static bool seen_add(uint64_t hash)
+{
+	uint64_t at = hash & (seen_size - 1);
+
+	while (seen[at] && seen[at] != hash)
+		at = (at + 1) & (seen_size - 1);
+	if (seen[at])
+		return false;
+	seen[at] = hash;
+	return true;
+}
+
+static void memory_take(uint64_t states_max)
+{
+	seen_size = 1 << 16;
+	while (seen_size < states_max + states_max / 4)
+		seen_size *= 2;
+	seen = calloc(seen_size, sizeof(*seen));
+	node_parent = malloc(states_max * sizeof(*node_parent));
+	node_event = malloc(states_max * sizeof(*node_event));
+	if (!seen || !node_parent || !node_event) {
+		fprintf(stderr, "no memory for %" PRIu64 " states\n", states_max);
+		exit(1);
+	}
+}
+
+static void memory_give(void)
+{
+	free(seen);
+	free(node_parent);
+	free(node_event);
+}
+
+/* The state of that node, at this depth, is the newest frame. */
+static void node_make(uint32_t node, uint32_t at)
+{
+	uint32_t path[DEPTH_MAX];
+	uint32_t d = at, same = 0;
+
+	for (; d > 0; d--, node = node_parent[node])
+		path[d] = node;
+	path[0] = 0;
+	while (same < depth && same < at && frame[same + 1].node == path[same + 1])
+		same++;
+	depth = same;
+	while (depth < at) {
+		frame_push(node_event[path[depth + 1]]);
+		frame[depth].node = path[depth];
+		/* Else what is the same is not always seen to be. */
+		assert(!seen_add(world_hash(&frame[depth].world)));
+	}
+}
+
+static void node_add(uint32_t parent, uint32_t event)
+{
+	node_parent[node_count] = parent;
+	node_event[node_count] = (uint8_t)event;
+	node_count++;
+}
+
+/* All that can follow the newest frame's state. False: there is no place for more. */
+static bool expand(const struct search_options *o)
+{
+	static struct world next;
+	struct event events[EVENTS_MAX];
+	const struct frame *f = &frame[depth];
+	uint32_t count = world_events(&f->world, events);
+
+	for (uint32_t k = 0; k < count; k++) {
+		happening = k;
+		if (!world_step(&f->world, &events[k], &next))
+			continue;
+		transitions++;
+		if (!seen_add(world_hash(&next))) {
+			twice++;
+			continue;
+		}
+		if (node_count == o->states_max)
+			return false;
+		node_add(f->node, k);
+	}
+	return true;
+}
+
+static bool time_is_up(const struct search_options *o)
+{
+	return node_count >= o->states_min && seconds_since(began_ns) > (double)o->seconds;
+}
+
+static void report(bool all, uint32_t at, uint64_t expanded, const struct search_options *o)
+{
+	double s = seconds_since(began_ns);
+
+	printf("%-12s %9u states (%s, at least %" PRIu64 "), %" PRIu64
+	       " gone on from, %u deep, %" PRIu64
+	       " transitions, %.0f%% to states that were seen, %.1f s, %.0f states/s, %.0f "
+	       "transitions/s\n",
+	       scope->name, node_count, all ? "all" : "cut", o->states_min, expanded, at,
+	       transitions, 100.0 * (double)twice / (double)(transitions ? transitions : 1), s,
+	       (double)node_count / s, (double)transitions / s);
+	printf("%-12s %" PRIu64 " times led, %" PRIu64 " entries committed, %" PRIu64
+	       " applied, %" PRIu64 " reads confirmed, %u messages, %" PRIu64
+	       " lost for want of room\n",
+	       "", world_counts.elections, world_counts.commits, world_counts.applied,
+	       world_counts.reads, pool_message_count(), world_counts.overflows);
+	fflush(stdout);
+}
+
+uint64_t search_run(const struct scope *which, const struct search_options *o)
+{
+	uint32_t at = 0, level_end = 1, n = 0;
+	bool all = true;
+
+	aborts_catch();
+	memory_take(o->states_max);
+	root_make(which);
+	began_ns = clock_now();
+	searching = true;
+	seen_add(world_hash(&frame[0].world));
+	node_add(0, 0);
+	for (; n < node_count && all; n++) {
+		if (n == level_end) {
+			at++;
+			if (o->levels)
+				report(false, at, n, o);
+			level_end = node_count;
+		}
+		node_make(n, at);
+		all = expand(o) && (n % 256 != 0 || !time_is_up(o));
+	}
+	report(all, at, n, o);
+	memory_give();
+	return node_count;
+}

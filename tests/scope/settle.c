@@ -1,0 +1,175 @@
+/*
+ * What does not matter between two events is the same in all states: times, tokens, places that
+ * hold nothing, where a ring begins. Nothing that a core could act on is changed, not even what an
+ * honest core does not look at any more: a mistake might.
+ */
+#include "tests/scope/live.h"
+
+#include "tests/scope/pool.h"
+
+#include <string.h>
+
+/* --- time -------------------------------------------------------------------------------- */
+
+static void tick(struct raft *r)
+{
+	r->tick_due = true;
+	raft_tick(r, r->now_us);
+}
+
+void time_timeout(struct raft *r)
+{
+	r->election_restarted = false;
+	r->election_deadline_us = r->now_us;
+	tick(r);
+}
+
+void time_heartbeat(struct raft *r)
+{
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		r->peer[i]->empty_us = r->now_us - r->heartbeat_us;
+		r->peer[i]->await_us = r->now_us - r->heartbeat_us;
+	}
+	tick(r);
+}
+
+void time_start_silence(struct raft *r)
+{
+	r->start_began_us = r->now_us - r->election_us_min;
+	tick(r);
+}
+
+static void peer_time_forget(struct raft *r, struct raft_peer *p)
+{
+	p->empty_us = r->now_us;
+	p->await_us = r->now_us;
+	p->heard_us = 0;
+	p->heard = false;
+	p->stray_us = 0;
+	p->retransmit_us = r->heartbeat_us;
+	p->srtt_us = 0;
+	p->sample_index = 0;
+	p->sample_us = 0;
+	p->sample_acked = false;
+	p->start_base_set = false;
+	p->start_base = 0;
+	p->start_base_us = 0;
+}
+
+static void time_forget(struct raft *r)
+{
+	assert(r->now_us == TIME_NOW_US);
+	r->due_us = 0;
+	r->tick_due = true;
+	r->election_span_us = r->election_us_max;
+	r->election_deadline_us = r->now_us + r->election_us_max;
+	r->election_restarted = false;
+	r->vote_resend_us = r->now_us + r->heartbeat_us;
+	r->vote_us = r->now_us;
+	r->start_began_us = r->now_us;
+	r->start_ask_us = UINT64_MAX;
+	r->start_ask_all_us = UINT64_MAX;
+	r->lost.ask_us = 0;
+	r->lost.told_us = 0;
+	r->terms.base = r->hard.term;
+	r->terms.base_us = r->now_us;
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		peer_time_forget(r, r->peer[i]);
+}
+
+/* --- what is counted, and what holds nothing --------------------------------------------- */
+
+static void counts_forget(struct raft *r, struct member *m)
+{
+	uint64_t base = r->persisted;
+
+	for (uint32_t k = 0; k < m->write_count; k++)
+		m->write[k].seq -= base;
+	for (uint32_t k = 0; k < RAFT_WINDOW_SLOTS; k++)
+		r->window.seq[k] -= r->window.seq[k] < base ? r->window.seq[k] : base;
+	r->hard_seq -= r->hard_seq < base ? r->hard_seq : base;
+	r->seq -= base;
+	r->persisted = 0;
+	r->random = 0;
+	r->witness_generation = 0;
+	r->send_turn = r->peer_count;
+}
+
+/* What lies between and behind its fields is what the stack held. */
+static void entry_padding_forget(struct raft_entry *e)
+{
+	struct raft_entry was = *e;
+
+	memset(e, 0, sizeof(*e));
+	e->index = was.index;
+	e->term = was.term;
+	e->data = was.data;
+	e->size = was.size;
+	e->type = was.type;
+	e->flags = was.flags;
+}
+
+static void window_forget(struct raft *r)
+{
+	struct raft_window *w = &r->window;
+
+	for (uint32_t k = 0; k < RAFT_WINDOW_SLOTS; k++) {
+		struct raft_entry *e = &w->entry[k];
+
+		if (!raft_window_has(w, e->index) || raft_window_slot(e->index) != k) {
+			memset(e, 0, sizeof(*e));
+			w->seq[k] = 0;
+		}
+		entry_padding_forget(e);
+		memset(w->data[k] + e->size, 0, sizeof(w->data[k]) - e->size);
+	}
+}
+
+static void reads_forget(struct raft_reads *reads)
+{
+	struct raft_reads was = *reads;
+
+	memset(reads->wait, 0, sizeof(reads->wait));
+	memset(reads->done, 0, sizeof(reads->done));
+	memset(reads->ask, 0, sizeof(reads->ask));
+	reads->wait_head = 0;
+	reads->ask_head = 0;
+	for (uint32_t k = 0; k < reads->wait_count; k++)
+		reads->wait[k] = was.wait[(was.wait_head + k) % RAFT_READY_READS_MAX];
+	for (uint32_t k = 0; k < reads->done_count; k++)
+		reads->done[k] = was.done[k];
+	for (uint32_t k = 0; k < reads->ask_count; k++)
+		reads->ask[k] = was.ask[(was.ask_head + k) % RAFT_READY_READS_MAX];
+	for (uint32_t k = reads->refused_count; k < RAFT_READ_REFUSALS_MAX; k++)
+		memset(&reads->refused[k], 0, sizeof(reads->refused[k]));
+}
+
+static void inflight_forget(struct raft *r)
+{
+	for (uint32_t k = 0; k < RAFT_PLACES_MAX; k++) {
+		struct raft_inflight was[RAFT_INFLIGHT_MESSAGES_MAX];
+		struct raft_peer *p = &r->place[k];
+
+		memcpy(was, r->inflight[k], sizeof(was));
+		memset(r->inflight[k], 0, sizeof(was));
+		for (uint32_t n = 0; n < p->inflight_count; n++) {
+			uint32_t from = (p->inflight_head + n) % RAFT_INFLIGHT_MESSAGES_MAX;
+
+			r->inflight[k][n].last_index = was[from].last_index;
+			r->inflight[k][n].size = was[from].size;
+		}
+		p->inflight_head = 0;
+	}
+}
+
+void live_settle(struct world *w, uint32_t i)
+{
+	struct member *m = live_touch(w, i);
+	struct raft *r = live_core(i);
+
+	time_forget(r);
+	counts_forget(r, m);
+	window_forget(r);
+	reads_forget(&r->reads);
+	inflight_forget(r);
+}

@@ -1,0 +1,279 @@
+/*
+ * Events: what can happen in a world, and what comes of it.
+ */
+#include "tests/scope/world.h"
+
+#include "tests/scope/check.h"
+#include "tests/scope/live.h"
+#include "tests/scope/pool.h"
+
+#include <string.h>
+
+const struct scope *scope;
+struct world_counts world_counts;
+
+/* These may happen as often as they can. */
+static bool counted(enum event_kind kind)
+{
+	return kind != EVENT_DELIVER && kind != EVENT_FINISH && kind != EVENT_RELEASE;
+}
+
+static bool left(const struct world *w, enum event_kind kind)
+{
+	return !counted(kind) || w->used[kind] < scope->most[kind];
+}
+
+struct list {
+	const struct world *w;
+	struct event *out;
+	uint32_t count;
+};
+
+static void add(struct list *l, enum event_kind kind, uint32_t who, uint32_t what)
+{
+	if (!left(l->w, kind))
+		return;
+	assert(l->count < EVENTS_MAX);
+	l->out[l->count++] = (struct event){(uint8_t)kind, (uint8_t)who, (uint8_t)what};
+}
+
+static void mail_events(struct list *l)
+{
+	const struct world *w = l->w;
+
+	for (uint32_t k = 0; k < w->net_count; k++) {
+		const struct raft_message *m = pool_message(w->net[k]);
+		const struct raft_message *before = k > 0 ? pool_message(w->net[k - 1]) : m;
+
+		if (k > 0 && w->net[k] == w->net[k - 1])
+			continue; /* the same one */
+		if (k > 0 && scope->ordered && before->from == m->from && before->to == m->to)
+			continue;
+		add(l, EVENT_DELIVER, k, 0);
+		add(l, EVENT_COPY, k, 0);
+		add(l, EVENT_LOSE, k, 0);
+	}
+}
+
+/* All others answer about the new start, or one of them: enough for a majority of three. */
+static void crash_events(struct list *l, uint32_t i)
+{
+	const struct member *m = l->w->member[i];
+	uint32_t all = (1u << scope->members) - 1 - (1u << i);
+	bool hard = false;
+
+	for (uint32_t k = 0; k < m->write_count; k++)
+		hard |= m->write[k].hard_set && (m->write[k].count > 0 || k > 0);
+	for (int ahead = 0; ahead <= hard; ahead++) {
+		uint32_t flag = ahead ? CRASH_HARD : 0;
+
+		add(l, EVENT_CRASH, i, all | flag);
+		for (uint32_t k = 0; scope->members == 3 && k < 3; k++)
+			if (k != i)
+				add(l, EVENT_CRASH, i, 1u << k | flag);
+	}
+}
+
+static void member_events(struct list *l, uint32_t i)
+{
+	const struct member *m = l->w->member[i];
+
+	if (m->write_count > 0)
+		add(l, EVENT_FINISH, i, 0);
+	if (!m->held)
+		add(l, EVENT_HOLD, i, 0);
+	else if (!scope->slow)
+		add(l, EVENT_RELEASE, i, 0);
+	crash_events(l, i);
+	/* At the start all are the same: that the first one begins is no loss. */
+	if (m->role != RAFT_LEADER && m->term < scope->term_max && (m->term > 0 || i == 0))
+		add(l, EVENT_TIMEOUT, i, 0);
+	if (m->role == RAFT_LEADER) {
+		add(l, EVENT_HEARTBEAT, i, 0);
+		if (m->memory.last < LOG_MAX - 1)
+			add(l, EVENT_PROPOSE, i, 0);
+	}
+	if (l->w->used[EVENT_READ] < READS_MAX)
+		add(l, EVENT_READ, i, 0);
+}
+
+uint32_t world_events(const struct world *w, struct event out[EVENTS_MAX])
+{
+	struct list l = {.w = w, .out = out};
+
+	mail_events(&l);
+	for (uint32_t i = 0; i < scope->members; i++)
+		member_events(&l, i);
+	return l.count;
+}
+
+/* --- what comes of it -------------------------------------------------------------------- */
+
+static void net_take(struct world *w, uint32_t k)
+{
+	w->net_count--;
+	memmove(&w->net[k], &w->net[k + 1], (w->net_count - k) * sizeof(w->net[0]));
+	w->net[w->net_count] = 0;
+}
+
+static void deliver(struct world *w, uint32_t k, bool stays)
+{
+	const struct raft_message *m = pool_message(w->net[k]);
+	uint32_t to = (uint32_t)m->to - 1;
+
+	if (!stays)
+		net_take(w, k);
+	live_touch(w, to);
+	(void)raft_recv(live_core(to), m);
+	live_drain(w, to);
+}
+
+static void release(struct world *w, uint32_t i)
+{
+	live_touch(w, i)->held = false;
+	live_drain(w, i);
+}
+
+static void crash(struct world *w, uint32_t i, uint32_t what)
+{
+	struct member *m = live_touch(w, i);
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
+	uint32_t count = raft_witnesses(live_core(i), witness);
+
+	for (uint32_t k = 0; k < m->write_count; k++)
+		if (what & CRASH_HARD && m->write[k].hard_set)
+			m->hard = m->write[k].hard;
+	memset(m->write, 0, sizeof(m->write));
+	m->held = scope->slow;
+	live_create(w, i, witness, count);
+	live_starts_settle(w, i, what & CRASH_ANSWERS);
+}
+
+static bool propose(struct world *w, uint32_t i)
+{
+	uint8_t command = w->used[EVENT_PROPOSE];
+	raft_index index;
+	raft_term term;
+
+	live_touch(w, i);
+	if (raft_propose(live_core(i), &command, sizeof(command), &index, &term))
+		return false;
+	live_drain(w, i);
+	return true;
+}
+
+static bool ask(struct world *w, uint32_t i)
+{
+	uint32_t k = w->used[EVENT_READ] - 1u;
+
+	live_touch(w, i);
+	w->read[k] = (struct read){.by = (uint8_t)(i + 1), .floor = w->canon.last};
+	if (raft_read_index(live_core(i), k + 1))
+		return false;
+	live_drain(w, i);
+	return true;
+}
+
+static bool happen(struct world *w, const struct event *e)
+{
+	uint32_t i = e->who;
+
+	switch ((enum event_kind)e->kind) {
+	case EVENT_DELIVER:
+	case EVENT_COPY:
+		deliver(w, i, e->kind == EVENT_COPY);
+		return true;
+	case EVENT_LOSE:
+		net_take(w, i);
+		return true;
+	case EVENT_FINISH:
+		live_touch(w, i);
+		live_write_finish(i);
+		live_drain(w, i);
+		return true;
+	case EVENT_HOLD:
+		live_touch(w, i)->held = true;
+		return true;
+	case EVENT_RELEASE:
+		release(w, i);
+		return true;
+	case EVENT_CRASH:
+		crash(w, i, e->what);
+		return true;
+	case EVENT_TIMEOUT:
+		live_touch(w, i);
+		time_timeout(live_core(i));
+		live_drain(w, i);
+		return true;
+	case EVENT_HEARTBEAT:
+		live_touch(w, i);
+		time_heartbeat(live_core(i));
+		live_drain(w, i);
+		return true;
+	case EVENT_PROPOSE:
+		return propose(w, i);
+	case EVENT_READ:
+		return ask(w, i);
+	case EVENT_KINDS:
+		break;
+	}
+	return false;
+}
+
+static void settle(struct world *w)
+{
+	for (uint32_t i = 0; i < scope->members; i++) {
+		if (!(w->touched & 1u << i))
+			continue;
+		live_settle(w, i);
+		w->hash[i] = live_hash(i);
+	}
+}
+
+bool world_step(const struct world *from, const struct event *e, struct world *to)
+{
+	*to = *from;
+	assert(to->touched == 0);
+	if (counted((enum event_kind)e->kind))
+		to->used[e->kind]++;
+	if (!happen(to, e))
+		return false;
+	settle(to);
+	return true;
+}
+
+/* The first member leads, and its first entry is committed and applied everywhere. */
+static void lead(struct world *w)
+{
+	time_timeout(live_core(0));
+	live_drain(w, 0);
+	while (w->net_count > 0)
+		deliver(w, 0, false);
+	check(w->member[0]->role == RAFT_LEADER, "nobody leads at the beginning");
+	check(w->member[scope->members - 1]->commit == 1, "nothing is committed at the beginning");
+}
+
+void world_begin(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	for (uint32_t i = 0; i < scope->members; i++)
+		live_clear(w, i);
+	for (uint32_t i = 0; i < scope->members; i++)
+		live_create(w, i, NULL, 0);
+	live_starts_settle(w, 0, (1u << scope->members) - 1);
+	if (scope->led)
+		lead(w);
+	for (uint32_t i = 0; i < scope->members; i++)
+		live_touch(w, i)->held = scope->slow;
+	settle(w);
+}
+
+uint64_t world_hash(const struct world *w)
+{
+	size_t from = offsetof(struct world, used);
+	uint64_t members = 0;
+
+	for (uint32_t i = 0; i < scope->members; i++)
+		members = pool_hash(&w->hash[i], sizeof(w->hash[i]), members + i);
+	return pool_hash((const uint8_t *)w + from, sizeof(*w) - from, members) | 1;
+}

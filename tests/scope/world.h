@@ -1,0 +1,154 @@
+/*
+ * A small world of real cores: members with their disks, the messages in flight, and what the
+ * checkers remember. Its state is plain memory: a member is copied out and in again, and two worlds
+ * are the same if their bytes are.
+ *
+ * A core runs at one fixed place (live[i]), so the pointers in it stay true wherever its bytes are
+ * kept meanwhile. Time does not pass by itself: a timer fires when an event says so, and every time
+ * is set back after it (settle.c). A write is done at once, unless the member's disk is held. What
+ * is asked about a start is answered within the step that needs it.
+ *
+ * Checked after every event (check.c):
+ *
+ *	SC1  Election safety: a term has at most one leader.
+ *	SC2  Log matching: an (index, term) has one content and one past, in every log and on every
+ *	     disk.
+ *	SC3  Leader completeness: a leader holds every entry that was committed before its term.
+ *	SC4  State machine safety: what any member commits or applies is what was committed first.
+ *	SC5  What a leader commits is on a majority of disks, and of its own term or before an entry
+ *	     that is.
+ *	SC6  What a message says is on the disk: term, vote, entries.
+ *	SC7  A term has one vote of a member, whatever it forgot in a crash.
+ *	SC8  A confirmed read has an index at or above all that was committed when it was asked.
+ *	SC9  Neither commit nor a leader's match goes back; nothing contradicts, nothing is lost.
+ */
+#ifndef TESTS_SCOPE_WORLD_H
+#define TESTS_SCOPE_WORLD_H
+
+#include "raft/internal.h"
+
+enum {
+	MEMBERS_MAX = RAFT_MEMBERS_MAX,
+	LOG_MAX = RAFT_WINDOW_SLOTS - 1,
+	WRITES_MAX = 4,
+	NET_MAX = 14,
+	TERMS_MAX = 7,
+	READS_MAX = 2,
+	EVENTS_MAX = 255,
+};
+
+enum event_kind {
+	EVENT_DELIVER, /* a message arrives */
+	EVENT_COPY,    /* ... and stays in flight */
+	EVENT_LOSE,    /* it never will */
+	EVENT_FINISH,  /* a member's oldest write is durable */
+	EVENT_HOLD,    /* its disk takes writes and finishes none by itself */
+	EVENT_RELEASE,
+	EVENT_CRASH, /* and a restart: what was in flight to its disk is gone */
+	EVENT_TIMEOUT,
+	EVENT_HEARTBEAT, /* a leader's heartbeats and retransmissions are due */
+	EVENT_PROPOSE,
+	EVENT_READ,
+	EVENT_KINDS,
+};
+
+struct event {
+	uint8_t kind;
+	uint8_t who;  /* a member; of a message: its place in flight */
+	uint8_t what; /* of a crash: enum crash_flag and who answers about the new start */
+};
+
+enum crash_flag {
+	CRASH_ANSWERS = (1 << MEMBERS_MAX) - 1, /* by member */
+	CRASH_HARD = 1 << MEMBERS_MAX,          /* term and vote are written before the entries */
+};
+
+/* What may happen at all, and how often. */
+struct scope {
+	const char *name;
+	uint32_t members;
+	bool led;     /* it begins with a leader, and its first entry committed everywhere */
+	bool slow;    /* every write is an event */
+	bool ordered; /* between two members no message overtakes another */
+	raft_term term_max;
+	uint8_t most[EVENT_KINDS]; /* but for what is not counted: world.c */
+};
+
+struct write {
+	uint64_t seq;
+	struct raft_hard_state hard;
+	bool hard_set;
+	uint8_t first;
+	uint8_t count;
+	uint16_t entry[LOG_MAX]; /* of the pool */
+};
+
+struct log {
+	uint8_t last;
+	uint16_t entry[LOG_MAX + 1]; /* of the pool; entry[0] is unused */
+};
+
+/* A member beside its core, which follows it in memory. */
+struct member {
+	struct raft_hard_state hard; /* on its disk, and so is the next one */
+	struct log disk;
+	struct log memory; /* as handed out to the disk */
+	struct write write[WRITES_MAX];
+	uint32_t write_count;
+	bool held;
+	uint32_t starts;
+
+	/* For the checkers: what it said and did. */
+	raft_term voted_term; /* the newest in which a vote of it left, and for whom */
+	raft_id voted_for;
+	raft_term term; /* of its core, and so are the next ones */
+	enum raft_role role;
+	raft_index commit;
+	raft_index match[RAFT_PLACES_MAX];
+	raft_start match_start[RAFT_PLACES_MAX];
+};
+
+struct read {
+	uint8_t by;    /* index of a member + 1; 0: not asked */
+	uint8_t floor; /* committed anywhere when it was asked */
+	bool done;
+};
+
+struct world {
+	const struct member *member[MEMBERS_MAX]; /* its bytes, or live[i] */
+	uint64_t hash[MEMBERS_MAX];
+	uint64_t touched; /* by member: they are in live[] */
+
+	/* From here on compared as bytes. */
+	uint8_t used[EVENT_KINDS];
+	uint8_t leader_of[TERMS_MAX + 1];
+	struct log canon;                /* all that was ever committed */
+	uint8_t canon_term[LOG_MAX + 1]; /* ... by the leader of which term */
+	struct read read[READS_MAX];
+	uint32_t net_count;
+	uint32_t net[NET_MAX]; /* of the pool, by sender and receiver; then ordered, or by hash */
+};
+
+extern const struct scope *scope;
+
+/* What happened, for the last line of a run. */
+extern struct world_counts {
+	uint64_t commits, elections, applied, reads, overflows;
+} world_counts;
+
+/* The first state of the scope: its members are in live[]. */
+void world_begin(struct world *w);
+
+/* All that can happen now, always in the same order. Returns how much. */
+uint32_t world_events(const struct world *w, struct event out[EVENTS_MAX]);
+
+/* False: it cannot happen after all. Else *to is what `from` becomes, with members in live[]. */
+bool world_step(const struct world *from, const struct event *e, struct world *to);
+
+/* Its members that changed are copied from live[] to where they are kept. */
+size_t world_kept_size(void);
+void world_keep(struct world *w, void *kept);
+
+uint64_t world_hash(const struct world *w);
+
+#endif
