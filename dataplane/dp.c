@@ -65,73 +65,6 @@ static void ports_init(struct dp *dp)
 	}
 }
 
-static int peer_check(const struct dp_options *o, const struct dp_peer *p)
-{
-	bool ours = p->member_id != 0 && p->member_id == o->self.member_id;
-
-	return ours || p->address == 0 || p->udp_port == 0 || p->port >= o->link_count ||
-			       dp_next_hop(o, p->address) == 0
-		       ? -EINVAL
-		       : 0;
-}
-
-/* Of a peer that is gone: what is learned of strangers is bounded, and nobody asks for them. */
-static void hop_put(struct dp *dp, struct arp_entry *hop)
-{
-	for (uint32_t i = 0; i < dp->peers.count; i++)
-		if (dp->peers.peer[i].next_hop == hop)
-			return;
-	if (hop)
-		arp_entry_put(hop);
-}
-
-int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
-{
-	const struct dp_options *o = &dp->options;
-	int err = peer_check(o, options);
-
-	assert(peer < DP_PEERS_MAX);
-	struct peer *p = &dp->peers.peer[peer];
-	if (err != 0)
-		return err;
-	struct arp_entry *hop =
-		arp_entry_get(&dp->arp, options->port, dp_next_hop(o, options->address));
-	if (!hop)
-		return -ENOSPC;
-	if (options->identity != p->options.identity || options->address != p->options.address) {
-		memset(p->said, 0, sizeof(p->said));
-		p->state = (struct dp_peer_state){.rx_packets = p->state.rx_packets,
-						  .tx_packets = p->state.tx_packets,
-						  .rx_bytes = p->state.rx_bytes,
-						  .tx_bytes = p->state.tx_bytes};
-	}
-	if (raft_start_count(options->start) > raft_start_count(p->state.start))
-		p->state.start = options->start;
-	struct arp_entry *before = p->next_hop;
-	p->options = *options;
-	p->next_hop = hop;
-	if (before != hop)
-		hop_put(dp, before);
-	if (dp->peers.count <= peer)
-		dp->peers.count = peer + 1;
-	return 0;
-}
-
-void dp_peer_start_set(struct dp *dp, uint32_t peer, raft_start start)
-{
-	assert(peer < dp->peers.count);
-	dp->peers.peer[peer].state.start = start;
-}
-
-void dp_peer_unset(struct dp *dp, uint32_t peer)
-{
-	assert(peer < DP_PEERS_MAX);
-	assert(!dp->open.active);
-	struct arp_entry *hop = dp->peers.peer[peer].next_hop;
-	dp->peers.peer[peer] = (struct peer){0};
-	hop_put(dp, hop);
-}
-
 void dp_self_set(struct dp *dp, const struct dp_self *self)
 {
 	dp->options.self = *self;
@@ -469,21 +402,6 @@ uint64_t dp_deadline(const struct dp *dp)
 const struct dp_counters *dp_get_counters(const struct dp *dp)
 {
 	return &dp->counters;
-}
-
-void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out)
-{
-	assert(peer < dp->peers.count);
-	*out = dp->peers.peer[peer].state;
-	out->resolved = dp->peers.peer[peer].next_hop && dp->peers.peer[peer].next_hop->resolved;
-	for (uint32_t i = 0; i < DP_SAID_COUNT; i++)
-		out->said[i] = hearsay_verdict(&dp->peers.peer[peer].said[i], dp->now_ns);
-}
-
-uint64_t dp_get_peer_large(const struct dp *dp, uint32_t peer)
-{
-	assert(peer < dp->peers.count);
-	return dp->peers.peer[peer].large;
 }
 
 bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out)

@@ -15,6 +15,7 @@
 
 enum {
 	DP_PORTS_MAX = RAFT_MEMBERS_MAX + 1, /* memif: one per peer and one for clients */
+	DP_PORT_NONE = 255,                  /* as a peer's: there is no way to it now */
 	DP_PEERS_MAX = RAFT_MEMBERS_MAX,
 	DP_RECEIVE_MAX = 64,
 	DP_BODY_SIZE_MAX = 9216,
@@ -31,7 +32,7 @@ struct dp_peer {
 	raft_start start;   /* the newest that is known of it; 0: none */
 	uint32_t address;   /* IPv4, host byte order */
 	uint16_t udp_port;  /* peer port, usually WIRE_PORT_PEER */
-	uint8_t port;       /* index of the link that leads there */
+	uint8_t port;       /* index of the link that leads there, or DP_PORT_NONE */
 };
 
 /* Who we are, on every packet. */
@@ -123,6 +124,8 @@ int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options);
 void dp_peer_start_set(struct dp *dp, uint32_t peer, raft_start start);
 /* Lets it go: nothing comes from it, nothing goes to it. */
 void dp_peer_unset(struct dp *dp, uint32_t peer);
+/* The index of a member, or -1. */
+int dp_peer_find(const struct dp *dp, uint64_t member_id);
 
 /*
  * Drops, by cause. X(name, text). Of ARP: somebody else uses our address; an answer would have

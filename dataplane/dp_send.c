@@ -118,14 +118,15 @@ static uint8_t *packet_open(struct dp *dp, uint8_t port, uint32_t *size_max)
 uint8_t *dp_begin_peer(struct dp *dp, uint32_t peer, uint32_t *size_max)
 {
 	assert(!dp->open.active);
-	assert(peer < dp->peers.count);
+	assert(peer < DP_PEERS_MAX);
 	struct peer *p = &dp->peers.peer[peer];
-	struct link *link = dp->port[p->options.port].link;
 
-	if (p->options.address == 0) {
+	/* Nobody is in this place, or there is no way to him. */
+	if (!p->next_hop) {
 		dp_drop_count(dp, DP_DROP_TX_UNRESOLVED);
 		return NULL;
 	}
+	struct link *link = dp->port[p->options.port].link;
 	if (!link->ops->up(link) || !arp_want(p->next_hop)) {
 		dp_arp_ask(dp, p->next_hop);
 		dp_drop_count(dp, DP_DROP_TX_UNRESOLVED);

@@ -95,7 +95,8 @@ struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelo
 	if (!from_there(p, packet, port))
 		return NULL;
 	*why = DP_DROP_IDENTITY;
-	if (envelope->source_identity != p->options.identity) {
+	/* Of one whose directory is not known yet only FORMATION is heard. */
+	if (envelope->source_identity != p->options.identity || p->options.identity == 0) {
 		hearsay_note(&p->said[DP_SAID_IDENTITY], now_ns);
 		return NULL;
 	}

@@ -25,7 +25,7 @@ struct peer {
 	struct dp_peer options;     /* address 0: nobody is in this place */
 	struct dp_peer_state state; /* but for what is made of `said` */
 	struct hearsay said[DP_SAID_COUNT];
-	struct arp_entry *next_hop; /* itself, or the gateway */
+	struct arp_entry *next_hop; /* itself, or the gateway; NULL: there is no way to it */
 	uint64_t large;             /* dp_get_peer_large */
 };
 

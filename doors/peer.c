@@ -11,13 +11,10 @@ static struct peer_door *peer_of(struct serve_peers *peers)
 /* A packet to a member; NULL: it cannot leave now, and is repeated if it must arrive. */
 static uint8_t *begin(struct peer_door *d, raft_id to)
 {
+	int peer = dp_peer_find(d->dp, to);
 	uint32_t size_max;
 
-	for (uint32_t i = 0; i < d->peer_count; i++) {
-		if (d->peer[i].member_id == to)
-			return dp_begin_peer(d->dp, i, &size_max);
-	}
-	return NULL;
+	return peer < 0 ? NULL : dp_begin_peer(d->dp, (uint32_t)peer, &size_max);
 }
 
 static void send_part(struct serve_peers *peers, raft_id to, const struct forward_part *p)
@@ -89,18 +86,16 @@ static void receive_reply(struct peer_door *d, raft_id from, const struct dp_dat
 
 void peer_door_receive(struct peer_door *d, const struct dp_datagram *datagram)
 {
-	raft_id from;
+	raft_id from = datagram->envelope.source_id; /* and the dataplane has seen to it */
 
-	assert(datagram->from_peer && datagram->peer < d->peer_count);
-	from = d->peer[datagram->peer].member_id;
+	assert(datagram->from_peer);
 	if (datagram->envelope.type == WIRE_PROPOSE)
 		receive_part(d, from, datagram);
 	else
 		receive_reply(d, from, datagram);
 }
 
-void peer_door_init(struct peer_door *d, struct dp *dp, const struct dp_peer *peer,
-		    uint32_t peer_count)
+void peer_door_init(struct peer_door *d, struct dp *dp)
 {
 	static const struct serve_peers_ops ops = {.send_part = send_part,
 						   .send_reply = send_reply};
@@ -108,6 +103,4 @@ void peer_door_init(struct peer_door *d, struct dp *dp, const struct dp_peer *pe
 	memset(d, 0, sizeof(*d));
 	d->peers.ops = &ops;
 	d->dp = dp;
-	d->peer = peer;
-	d->peer_count = peer_count;
 }

@@ -13,13 +13,10 @@ struct peer_door {
 	struct serve_peers peers; /* first: serve's way out is cast to its peer_door */
 	struct serve *serve;      /* set once there is one */
 	struct dp *dp;
-	const struct dp_peer *peer; /* as the dataplane knows them */
-	uint32_t peer_count;
 	uint64_t malformed;
 };
 
-void peer_door_init(struct peer_door *d, struct dp *dp, const struct dp_peer *peer,
-		    uint32_t peer_count);
+void peer_door_init(struct peer_door *d, struct dp *dp);
 
 /* A PROPOSE or PROPOSE_REPLY. */
 void peer_door_receive(struct peer_door *d, const struct dp_datagram *datagram);

@@ -79,10 +79,10 @@ uint32_t node_space_members(const struct node *n)
 	uint32_t count = !n->space.full, silent = 0;
 	bool full = n->space.full;
 
-	for (uint32_t i = 0; i < n->peer_count; i++) {
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		bool there = settings_silent_ns(n, i) < PEER_SILENT_NS;
 
-		if (n->peer_settings[i].full)
+		if (n->peer[i].settings.full)
 			full |= there;
 		else if (there)
 			count++;
@@ -94,7 +94,7 @@ uint32_t node_space_members(const struct node *n)
 
 bool node_space_refuses(const struct node *n)
 {
-	return n->space.full || node_space_members(n) <= (n->peer_count + 1) / 2;
+	return n->space.full || node_space_members(n) <= (n->peers + 1) / 2;
 }
 
 /* What is missing, and of what. */

@@ -44,16 +44,19 @@ static void sentence(const struct node *n, enum dp_foreign_kind kind, const stru
 		break;
 	case DP_FOREIGN_MEMBER:
 		if (f->id == 0) {
-			snprintf(out, SENTENCE_MAX,
-				 "packets of a member that is of no cluster yet arrive, and "
-				 "initial-cluster does not have it at that address: look at "
-				 "initial-cluster there and here, or somebody forges packets");
+			snprintf(
+				out, SENTENCE_MAX,
+				"packets of a member that is of no cluster yet arrive, and there "
+				"is "
+				"no member at that address: look at initial-cluster there, whether "
+				"the member was added here, or somebody forges packets");
 			break;
 		}
 		snprintf(out, SENTENCE_MAX,
 			 "packets of member %016" PRIx64 " of this cluster (%016" PRIx64
-			 ") arrive, and initial-cluster does not have it at that address: look at "
-			 "initial-cluster there and here, or somebody forges packets",
+			 ") arrive, and there is no such member at that address: it was removed "
+			 "and still runs, or its initial-cluster or network.address differs from "
+			 "what this member has, or somebody forges packets",
 			 f->id, n->cluster_id);
 		break;
 	case DP_FOREIGN_COUNT:

@@ -19,15 +19,22 @@ static const uint64_t SAY_NS_MIN = 1 * CLOCK_S;
 
 enum { TEXT_SIZE = 512, PLACE_TEXT_SIZE = 24 };
 
-/* The peers are the places in order, without our own. */
+/* Which of formation's places a peer is at; count: none. */
 static uint32_t place_of(const struct node *n, uint32_t peer)
 {
-	return peer + (peer >= n->formation.self);
+	const struct formation_table *t = &n->formation.table;
+	uint64_t there = node_peer_place(&n->peer[peer]);
+	uint32_t place = 0;
+
+	while (place < t->count && t->member[place].place != there)
+		place++;
+	return place;
 }
 
-static uint32_t peer_of(const struct node *n, uint32_t place)
+/* Who is there; -1: nobody, for members come and go. */
+static int peer_of(const struct node *n, uint32_t place)
 {
-	return place - (place > n->formation.self);
+	return node_peer_at(n, n->formation.table.member[place].place);
 }
 
 static const char *place_text(uint64_t place, char out[PLACE_TEXT_SIZE])
@@ -135,7 +142,9 @@ void node_formation_receive(struct node *n, const struct dp_datagram *d)
 	uint32_t place = place_of(n, d->peer);
 	struct formation_message m;
 
-	if (wire_formation_decode(&m, d->body, d->envelope.body_size)) {
+	/* Of who came later formation knows nothing. */
+	if (place == n->formation.table.count ||
+	    wire_formation_decode(&m, d->body, d->envelope.body_size)) {
 		n->counters.malformed++;
 		return;
 	}
@@ -148,12 +157,14 @@ void node_formation_receive(struct node *n, const struct dp_datagram *d)
 
 static void say(struct node *n)
 {
-	for (uint32_t i = 0; i < n->peer_count; i++) {
+	for (uint32_t place = 0; place < n->formation.table.count; place++) {
+		int peer = peer_of(n, place);
 		struct formation_message m;
 		uint32_t size_max;
 
-		while (formation_message(&n->formation, place_of(n, i), &m)) {
-			uint8_t *body = dp_begin_peer(n->dp, i, &size_max);
+		while (place != n->formation.self && formation_message(&n->formation, place, &m)) {
+			uint8_t *body =
+				peer < 0 ? NULL : dp_begin_peer(n->dp, (uint32_t)peer, &size_max);
 
 			/* It is said again, or asked for again. */
 			if (body)
@@ -162,8 +173,8 @@ static void say(struct node *n)
 	}
 }
 
-/* Who is who, from now on. */
-static int take_ids(struct node *n)
+/* Who this member is, from now on. */
+static void take_id(struct node *n)
 {
 	n->cluster_id = n->formation.cluster_id;
 	n->id = formation_member_id(&n->formation, n->formation.self);
@@ -171,21 +182,6 @@ static int take_ids(struct node *n)
 				     wal_start(n->wal)};
 
 	dp_self_set(n->dp, &self);
-	for (uint32_t i = 0; i < n->peer_count; i++) {
-		uint32_t place = place_of(n, i);
-		int err;
-
-		n->peer[i].member_id = formation_member_id(&n->formation, place);
-		n->peer[i].identity = n->formation.table.member[place].identity;
-		for (uint32_t k = 0; k < n->recovered.witness_count; k++) {
-			if (n->recovered.witness[k].id == n->peer[i].member_id)
-				n->peer[i].start = n->recovered.witness[k].start;
-		}
-		err = dp_peer_set(n->dp, i, &n->peer[i]);
-		if (err)
-			return err;
-	}
-	return 0;
 }
 
 /* The opposite. */
@@ -196,24 +192,21 @@ static void leave(struct node *n)
 	n->cluster_id = 0;
 	n->id = 0;
 	dp_self_set(n->dp, &self);
-	for (uint32_t i = 0; i < n->peer_count; i++) {
-		n->peer[i].member_id = 0;
-		n->peer[i].identity = 0;
-		n->peer[i].start = 0;
-		(void)dp_peer_set(n->dp, i, &n->peer[i]); /* the way there is as it was */
-	}
+	node_peers_begin(n);
 }
 
 static void join(struct node *n)
 {
-	int err = take_ids(n);
+	int err;
 
-	if (!err)
-		err = node_raft_start(n);
+	take_id(n);
+	err = node_raft_start(n);
 	if (err) {
 		n->failed = err;
 		return;
 	}
+	node_members_follow(n, raft_get_members(n->raft));
+	n->members_seen = raft_members_generation(n->raft);
 	n->work = true;
 	journal_write(n->journal, JOURNAL_INFO, "cluster",
 		      "cluster_id=%016" PRIx64 " member_id=%016" PRIx64 " members=%u",
@@ -336,7 +329,11 @@ static const char *wait_text(enum formation_wait wait)
 
 static const char *name_of(const struct node *n, uint32_t place)
 {
-	return place == n->formation.self ? "this member" : n->peer_name[peer_of(n, place)];
+	int peer = peer_of(n, place);
+
+	if (place == n->formation.self)
+		return "this member";
+	return peer < 0 ? "none" : n->peer[peer].name;
 }
 
 /* Until what a place says lasts, what is true of it in any case. */

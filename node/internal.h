@@ -107,6 +107,37 @@ enum node_seldom {
 	NODE_SELDOM_COUNT,
 };
 
+/*
+ * All that is kept of another member, in the place that the dataplane knows it by. What is kept
+ * nowhere else goes with it: who takes the place next finds nothing there.
+ */
+struct node_peer {
+	struct dp_peer at; /* address 0: nobody is in this place */
+	bool no_way;       /* the dataplane would not have it (peers.c) */
+	uint64_t taken;    /* the how manieth that was taken on: no two are the same */
+	char name[64];
+
+	struct wire_settings settings; /* as it last answered; heartbeat_us 0: not yet */
+	struct hearsay unanswered;     /* it is heard, and answers no question */
+	uint64_t answered_ns;          /* as of when settings are so */
+	uint64_t asked_ns;             /* when it was last asked for its settings */
+	uint64_t question;             /* under this number; 0: it has answered */
+	struct histogram round_trip;
+
+	struct path path;   /* what passes to it; size_max 0: not begun */
+	uint32_t path_told; /* ... as last logged */
+	/* Its round that was answered last, and how many probes of it. */
+	uint64_t path_round;
+	uint32_t path_answers;
+
+	struct node_beat beat; /* as it last said it */
+	uint64_t seldom_ns[NODE_SELDOM_COUNT];
+
+	/* As last logged, or told to the core. */
+	enum hearsay_verdict seen_said[DP_SAID_COUNT];
+	uint64_t start_told_ns; /* of what a start was last told */
+};
+
 struct node {
 	struct node_options options; /* strings and links are whoever's they were */
 	char name[64];
@@ -138,29 +169,18 @@ struct node {
 	struct node_serving serving;
 	struct fault_rules *faults;
 	bool fault_injection;
-	uint32_t peer_count;
-	struct dp_peer peer[DP_PEERS_MAX];
-	char peer_name[DP_PEERS_MAX][64];
-	uint64_t witnesses_seen; /* their generation, as the log's marks know it */
+	struct node_peer peer[DP_PEERS_MAX];
+	uint32_t peers;        /* places that are taken */
+	uint64_t taken;        /* so many were, ever */
+	uint64_t members_seen; /* the generation of the core's table that they follow */
+	uint64_t next_way_ns;  /* when those without a way are tried again */
+	char configured_name[DP_PEERS_MAX][64]; /* as options.dp.peer */
+	uint64_t witnesses_seen;                /* their generation, as the log's marks know it */
 
-	struct wire_settings
-		settings; /* ours, and as each peer last answered: heartbeat_us 0: not yet */
-	struct wire_settings peer_settings[DP_PEERS_MAX];
-	struct hearsay unanswered[DP_PEERS_MAX]; /* it is heard, and answers no question */
+	struct wire_settings settings; /* ours */
 	uint64_t next_settings_ns;
-	struct path path[DP_PEERS_MAX];      /* what passes to each peer */
-	uint32_t path_told[DP_PEERS_MAX];    /* ... as last logged */
-	struct node_beat beat[DP_PEERS_MAX]; /* as each peer last said it */
-	uint64_t answered_ns[DP_PEERS_MAX];  /* as of when peer_settings are so */
-	uint64_t asked_ns[DP_PEERS_MAX];     /* when it was last asked for its settings */
-	uint64_t question[DP_PEERS_MAX];     /* under this number; 0: it has answered */
-	uint64_t questions;                  /* that there were */
+	uint64_t questions; /* that there were */
 	uint8_t question_key[NODE_QUESTION_KEY_SIZE];
-	struct histogram round_trip[DP_PEERS_MAX];
-	uint64_t seldom_ns[DP_PEERS_MAX][NODE_SELDOM_COUNT];
-	/* The round of a peer that was answered last, and how many probes of it. */
-	uint64_t path_round[DP_PEERS_MAX];
-	uint32_t path_answers[DP_PEERS_MAX];
 
 	/* The disk and how long it lets wait (disk.c). */
 	uint64_t disk_stall_ns; /* from then on it counts as stalled */
@@ -202,8 +222,6 @@ struct node {
 	bool seen_contradiction;
 	struct calls_trouble seen_calls; /* of the local socket, as it was last told */
 	uint64_t seen_calls_ns;          /* when it last changed; 0: never */
-	enum hearsay_verdict seen_said[DP_PEERS_MAX][DP_SAID_COUNT];
-	uint64_t start_told_ns[DP_PEERS_MAX]; /* of what a start was last told */
 
 	struct node_foreign foreign[DP_FOREIGN_COUNT];
 
@@ -216,8 +234,25 @@ struct node {
 	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];
 };
 
-/* known.c: the index in n->peer of a member, or -1. */
+/* known.c: the place of a member, or -1. */
 int node_peer_find(const struct node *n, raft_id id);
+/* Its peer address as formation and the member table have it: IPv4 << 16 | UDP port. */
+uint64_t node_peer_place(const struct node_peer *p);
+/* Of whoever is there; or -1. */
+int node_peer_at(const struct node *n, uint64_t place);
+/* The next place that is taken, from *i on. False: there is none. */
+bool node_peer_next(const struct node *n, uint32_t *i);
+
+/* peers.c: members are taken on, and let go. */
+/* Those of the configuration, and no others: before there is a cluster. */
+void node_peers_begin(struct node *n);
+/*
+ * The members of this table, and no others: once there is a core. Outside dp_begin_* and dp_end,
+ * and while no datagram is held.
+ */
+void node_members_follow(struct node *n, const struct raft_members *table);
+/* The core's table in force, when it has changed. */
+void node_members_drive(struct node *n);
 
 /* formation.c: before there is a cluster. */
 /* What a directory says of its cluster. 0, or -errno and the line in n->error. */

@@ -5,10 +5,31 @@
 
 #include <string.h>
 
+bool node_peer_next(const struct node *n, uint32_t *i)
+{
+	while (*i < DP_PEERS_MAX && n->peer[*i].at.address == 0)
+		++*i;
+	return *i < DP_PEERS_MAX;
+}
+
+uint64_t node_peer_place(const struct node_peer *p)
+{
+	return (uint64_t)p->at.address << 16 | p->at.udp_port;
+}
+
 int node_peer_find(const struct node *n, raft_id id)
 {
-	for (uint32_t i = 0; i < n->peer_count; i++) {
-		if (n->peer[i].member_id == id)
+	for (uint32_t i = 0; id != 0 && node_peer_next(n, &i); i++) {
+		if (n->peer[i].at.member_id == id)
+			return (int)i;
+	}
+	return -1;
+}
+
+int node_peer_at(const struct node *n, uint64_t place)
+{
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (node_peer_place(&n->peer[i]) == place)
 			return (int)i;
 	}
 	return -1;
@@ -20,7 +41,7 @@ const char *node_member_name(const struct node *n, raft_id id)
 
 	if (id == n->id)
 		return n->name;
-	return peer < 0 ? "none" : n->peer_name[peer];
+	return peer < 0 ? "none" : n->peer[peer].name;
 }
 
 void node_raft_status(const struct node *n, struct raft_status *out)

@@ -235,38 +235,38 @@ static void collect_progress(const struct raft_status *raft, raft_id id, struct 
 static void collect_peer(const struct node *n, uint32_t i, const struct raft_status *raft,
 			 struct metrics_peer *p)
 {
-	struct in_addr in = {.s_addr = htonl(n->peer[i].address)};
+	struct in_addr in = {.s_addr = htonl(n->peer[i].at.address)};
 	struct dp_peer_state state;
 	uint64_t silent_ns;
 
 	dp_get_peer(n->dp, i, &state);
 	silent_ns = n->now_ns - state.heard_ns;
-	snprintf(p->name, sizeof(p->name), "%s", n->peer_name[i]);
-	snprintf(p->id, sizeof(p->id), "%016" PRIx64, n->peer[i].member_id);
+	snprintf(p->name, sizeof(p->name), "%s", n->peer[i].name);
+	snprintf(p->id, sizeof(p->id), "%016" PRIx64, n->peer[i].at.member_id);
 	inet_ntop(AF_INET, &in, p->address, sizeof(p->address));
 	p->active = state.heard_ns && silent_ns < PEER_SILENT_NS;
 	p->heard_ms = state.heard_ns ? silent_ns / 1000000 : METRICS_UNKNOWN;
 	p->client_port = METRICS_UNKNOWN;
 	p->heard_by_ms = METRICS_UNKNOWN;
 	p->answered_ms = METRICS_UNKNOWN;
-	if (n->peer_settings[i].heartbeat_us && n->peer_settings[i].client_port)
-		p->client_port = n->peer_settings[i].client_port;
-	if (n->peer_settings[i].heartbeat_us && n->peer_settings[i].heard_ms != UINT32_MAX)
-		p->heard_by_ms = n->peer_settings[i].heard_ms;
-	if (n->peer_settings[i].heartbeat_us)
+	if (n->peer[i].settings.heartbeat_us && n->peer[i].settings.client_port)
+		p->client_port = n->peer[i].settings.client_port;
+	if (n->peer[i].settings.heartbeat_us && n->peer[i].settings.heard_ms != UINT32_MAX)
+		p->heard_by_ms = n->peer[i].settings.heard_ms;
+	if (n->peer[i].settings.heartbeat_us)
 		p->answered_ms = settings_age_ns(n, i) / 1000000;
 	p->sent_bytes = state.tx_bytes;
 	p->received_bytes = state.rx_bytes;
 	p->tx_packets = state.tx_packets;
 	p->rx_packets = state.rx_packets;
-	collect_progress(raft, n->peer[i].member_id, p);
+	collect_progress(raft, n->peer[i].at.member_id, p);
 	p->resolved = state.resolved;
-	p->path_mtu = n->path[i].size_max ? n->path[i].size : METRICS_UNKNOWN;
+	p->path_mtu = n->peer[i].path.size_max ? n->peer[i].path.size : METRICS_UNKNOWN;
 	p->settings_differ = settings_differ(n, i);
-	p->peer_full = n->peer_settings[i].full;
+	p->peer_full = n->peer[i].settings.full;
 	p->refuses_us = state.said[DP_SAID_RECEIVER] == HEARSAY_ALONE;
 	p->other_identity = state.said[DP_SAID_IDENTITY] == HEARSAY_ALONE;
-	p->round_trip = n->round_trip[i];
+	p->round_trip = n->peer[i].round_trip;
 }
 
 static void collect_log(const struct node *n, struct metrics *m)
@@ -298,9 +298,9 @@ void node_metrics_collect(const struct node *n, struct metrics *m)
 	collect_calls(n, m);
 	collect_network(n, m);
 	collect_log(n, m);
-	m->peer_count = n->peer_count;
-	for (uint32_t i = 0; i < n->peer_count; i++)
-		collect_peer(n, i, &raft, &m->peer[i]);
+	m->peer_count = 0;
+	for (uint32_t i = 0; node_peer_next(n, &i); i++)
+		collect_peer(n, i, &raft, &m->peer[m->peer_count++]);
 }
 
 void node_serve_metrics(struct node *n, struct metrics_exchange *exchange)

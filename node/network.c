@@ -40,7 +40,7 @@ static void count_raft_error(struct node *n, int err)
  */
 static bool says_new(struct node *n, uint32_t peer, const struct raft_message *m)
 {
-	struct node_beat *last = &n->beat[peer], now = {.type = m->type, .term = m->term};
+	struct node_beat *last = &n->peer[peer].beat, now = {.type = m->type, .term = m->term};
 
 	if (m->type == RAFT_MESSAGE_APPEND && m->append.entry_count == 0) {
 		now.prev_index = m->append.prev_index;
@@ -68,7 +68,7 @@ static void start_known(struct node *n, uint32_t peer)
 	uint32_t count = raft_witnesses(n->raft, witness);
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (witness[i].id == n->peer[peer].member_id)
+		if (witness[i].id == n->peer[peer].at.member_id)
 			dp_peer_start_set(n->dp, peer, witness[i].start);
 	}
 }
@@ -109,7 +109,7 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 		n->counters.malformed++;
 		return;
 	}
-	message.from = n->peer[d->peer].member_id;
+	message.from = n->peer[d->peer].at.member_id;
 	message.to = n->id;
 	message.identity = d->envelope.source_identity;
 	message.start = d->envelope.source_start;
@@ -168,7 +168,7 @@ void node_send(struct node *n, const struct raft_message *message)
 	uint8_t type, *body;
 	size_t size;
 
-	/* A member of the log that the configuration does not know has no address yet. */
+	/* One that this turn's messages made a member is taken on in the next. */
 	if (peer < 0)
 		return;
 	body = dp_begin_peer(n->dp, (uint32_t)peer, &size_max);

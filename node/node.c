@@ -16,9 +16,6 @@ static int allocate(struct node *n)
 	n->metrics = calloc(1, sizeof(*n->metrics));
 	if (!n->applying || !n->metrics)
 		return -ENOMEM;
-	for (int i = 0; i < DP_PEERS_MAX; i++)
-		histogram_create(&n->round_trip[i], NODE_ROUND_TRIP_NS_MIN,
-				 NODE_ROUND_TRIP_BUCKETS);
 	return 0;
 }
 
@@ -103,6 +100,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		raft_tick(n->raft, now_ns / 1000);
 		node_persisted(n);
 		node_disk_drive(n);
+		node_members_drive(n);
 		serve_drive(n->serve);
 		node_ready(n);
 		settings_drive(n);

@@ -29,14 +29,15 @@ static int start_dataplane(struct node *n, const struct node_options *o)
 	question_key_set(n, seed_for(o->seed, 3));
 	dp.seed = seed_for(o->seed, 2);
 	dp.self = (struct dp_self){.identity = n->recovered.identity, .start = wal_start(n->wal)};
-	n->peer_count = dp.peer_count;
-	memcpy(n->peer, dp.peer, sizeof(n->peer));
 	for (uint32_t i = 0; i < dp.peer_count; i++)
-		snprintf(n->peer_name[i], sizeof(n->peer_name[i]), "%s", o->peer_name[i]);
+		snprintf(n->configured_name[i], sizeof(n->configured_name[i]), "%s",
+			 o->peer_name[i]);
 	err = dp_create(&n->dp, &dp);
 	if (err)
 		snprintf(n->error, sizeof(n->error), "the dataplane could not be set up: %s",
 			 strerror(-err));
+	else
+		node_peers_begin(n);
 	return err;
 }
 

@@ -47,7 +47,7 @@ void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *
 		if (state->said[i] != HEARSAY_NOTHING)
 			metrics_line(t, "%s member %s %s\n",
 				     state->said[i] == HEARSAY_ALONE ? "error" : "warning",
-				     n->peer_name[peer], words((enum dp_said)i, state->said[i]));
+				     n->peer[peer].name, words((enum dp_said)i, state->said[i]));
 	}
 }
 
@@ -57,11 +57,11 @@ void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *
  */
 static void start_tell(struct node *n, uint32_t peer, const struct dp_peer_state *state)
 {
-	if (!state->other_start_ns || state->other_start_ns == n->start_told_ns[peer] ||
-	    n->now_ns - n->start_told_ns[peer] < TELL_NS)
+	if (!state->other_start_ns || state->other_start_ns == n->peer[peer].start_told_ns ||
+	    n->now_ns - n->peer[peer].start_told_ns < TELL_NS)
 		return;
-	n->start_told_ns[peer] = state->other_start_ns;
-	raft_start_tell(n->raft, n->peer[peer].member_id, state->other_start);
+	n->peer[peer].start_told_ns = state->other_start_ns;
+	raft_start_tell(n->raft, n->peer[peer].at.member_id, state->other_start);
 }
 
 /* One line for each verdict: it takes HEARSAY_NS to come about, so there are few. */
@@ -69,18 +69,19 @@ void said_drive(struct node *n)
 {
 	struct dp_peer_state state;
 
-	for (uint32_t peer = 0; peer < n->peer_count; peer++) {
+	for (uint32_t peer = 0; node_peer_next(n, &peer); peer++) {
 		dp_get_peer(n->dp, peer, &state);
 		start_tell(n, peer, &state);
 		for (int i = 0; i < DP_SAID_COUNT; i++) {
-			enum hearsay_verdict before = n->seen_said[peer][i], now = state.said[i];
+			enum hearsay_verdict before = n->peer[peer].seen_said[i],
+					     now = state.said[i];
 
-			n->seen_said[peer][i] = now;
+			n->peer[peer].seen_said[i] = now;
 			if (now != before && now != HEARSAY_NOTHING)
 				journal_write(n->journal,
 					      now == HEARSAY_ALONE ? JOURNAL_ERROR : JOURNAL_WARN,
 					      said[i].event, "peer=%s why=\"%s\"",
-					      n->peer_name[peer], words((enum dp_said)i, now));
+					      n->peer[peer].name, words((enum dp_said)i, now));
 		}
 	}
 }

@@ -26,7 +26,7 @@ static uint64_t apart_ns(const struct node *n, enum node_seldom what)
 
 bool seldom_hear(struct node *n, uint32_t peer, enum node_seldom what)
 {
-	uint64_t *next_ns = &n->seldom_ns[peer][what], apart = apart_ns(n, what);
+	uint64_t *next_ns = &n->peer[peer].seldom_ns[what], apart = apart_ns(n, what);
 
 	if (*next_ns < n->now_ns)
 		*next_ns = n->now_ns;

@@ -81,7 +81,7 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 	s->node = n;
 	s->port.ops = &port_ops;
 	s->host.ops = &host_ops;
-	peer_door_init(&s->peers, n->dp, n->peer, n->peer_count);
+	peer_door_init(&s->peers, n->dp);
 	err = serve_create(&n->serve, &options);
 	if (err)
 		return err;

@@ -25,13 +25,14 @@ uint64_t settings_silent_ns(const struct node *n, uint32_t peer)
 
 uint64_t settings_age_ns(const struct node *n, uint32_t peer)
 {
-	return n->peer_settings[peer].heartbeat_us ? n->now_ns - n->answered_ns[peer] : UINT64_MAX;
+	return n->peer[peer].settings.heartbeat_us ? n->now_ns - n->peer[peer].answered_ns
+						   : UINT64_MAX;
 }
 
 bool settings_unheard(const struct node *n, uint32_t peer)
 {
 	return settings_silent_ns(n, peer) < PEER_SILENT_NS &&
-	       n->peer_settings[peer].heard_ms >= PEER_SILENT_NS / 1000000;
+	       n->peer[peer].settings.heard_ms >= PEER_SILENT_NS / 1000000;
 }
 
 static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint64_t answer)
@@ -51,9 +52,9 @@ static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint
 
 static void ask(struct node *n, uint32_t peer)
 {
-	n->asked_ns[peer] = n->now_ns;
-	n->question[peer] = question_number(n, NODE_QUESTION_SETTINGS, peer, n->questions++);
-	settings_send(n, peer, n->question[peer], 0);
+	n->peer[peer].asked_ns = n->now_ns;
+	n->peer[peer].question = question_number(n, NODE_QUESTION_SETTINGS, peer, n->questions++);
+	settings_send(n, peer, n->peer[peer].question, 0);
 }
 
 void settings_drive(struct node *n)
@@ -61,7 +62,7 @@ void settings_drive(struct node *n)
 	if (n->now_ns < n->next_settings_ns)
 		return;
 	n->next_settings_ns = n->now_ns + SETTINGS_EVERY_NS;
-	for (uint32_t i = 0; i < n->peer_count; i++)
+	for (uint32_t i = 0; node_peer_next(n, &i); i++)
 		ask(n, i);
 }
 
@@ -76,7 +77,7 @@ static bool same_timers(const struct wire_settings *a, const struct wire_setting
 /* A heartbeat of zero marks a peer that has not told: none that is decoded has it. */
 bool settings_differ(const struct node *n, uint32_t peer)
 {
-	const struct wire_settings *theirs = &n->peer_settings[peer];
+	const struct wire_settings *theirs = &n->peer[peer].settings;
 
 	return theirs->heartbeat_us && !same_timers(&n->settings, theirs);
 }
@@ -84,13 +85,14 @@ bool settings_differ(const struct node *n, uint32_t peer)
 /* While a question is open its answer will say: so a flood makes one question each round trip. */
 static void heard_unasked(struct node *n, uint32_t peer, const struct wire_settings *settings)
 {
-	struct wire_settings *known = &n->peer_settings[peer];
+	struct wire_settings *known = &n->peer[peer].settings;
 
-	hearsay_note(&n->unanswered[peer], n->now_ns);
-	if (hearsay_verdict(&n->unanswered[peer], n->now_ns) == HEARSAY_ALONE)
+	hearsay_note(&n->peer[peer].unanswered, n->now_ns);
+	if (hearsay_verdict(&n->peer[peer].unanswered, n->now_ns) == HEARSAY_ALONE)
 		known->heard_ms = settings->heard_ms;
-	if (!n->question[peer] && (!same_timers(settings, known) || settings->full != known->full ||
-				   settings->client_port != known->client_port))
+	if (!n->peer[peer].question &&
+	    (!same_timers(settings, known) || settings->full != known->full ||
+	     settings->client_port != known->client_port))
 		ask(n, peer);
 }
 
@@ -104,20 +106,20 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 
 	if (settings->question && seldom_hear(n, peer, NODE_SELDOM_SETTINGS))
 		settings_send(n, peer, 0, settings->question);
-	if (!settings->answer || settings->answer != n->question[peer]) {
+	if (!settings->answer || settings->answer != n->peer[peer].question) {
 		heard_unasked(n, peer, settings);
 		return;
 	}
-	histogram_observe(&n->round_trip[peer], n->now_ns - n->asked_ns[peer]);
-	n->question[peer] = 0;
-	hearsay_deny(&n->unanswered[peer]);
-	n->peer_settings[peer] = *settings;
-	n->answered_ns[peer] = n->now_ns;
+	histogram_observe(&n->peer[peer].round_trip, n->now_ns - n->peer[peer].asked_ns);
+	n->peer[peer].question = 0;
+	hearsay_deny(&n->peer[peer].unanswered);
+	n->peer[peer].settings = *settings;
+	n->peer[peer].answered_ns = n->now_ns;
 	if (settings_differ(n, peer) && !differed)
 		journal_write(n->journal, JOURNAL_WARN, "settings_differ",
 			      "peer=%s durability=%s heartbeat_us=%" PRIu64 " election_us=%" PRIu64
 			      "-%" PRIu64 " why=\"this member has others: make them the same\"",
-			      n->peer_name[peer],
+			      n->peer[peer].name,
 			      wal_durability_name((enum wal_durability)settings->durability),
 			      settings->heartbeat_us, settings->election_us_min,
 			      settings->election_us_max);

@@ -25,7 +25,7 @@ static const char *as_of(uint64_t age_ns, char out[AS_OF_MAX])
 
 static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
 {
-	const struct path *p = &n->path[i];
+	const struct path *p = &n->peer[i].path;
 	char age[AS_OF_MAX];
 
 	if (!path_narrow(p))
@@ -34,12 +34,12 @@ static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
 	metrics_line(t,
 		     "warning packets above %u bytes do not arrive at member %s%s: the MTU here is "
 		     "%u, and a switch or an interface on the way has a smaller one\n",
-		     p->size, n->peer_name[i], age, p->size_max);
+		     p->size, n->peer[i].name, age, p->size_max);
 	if (p->size < PATH_SIZE_ENTRY)
 		metrics_line(t,
 			     "error log entries above %u bytes cannot reach member %s%s: no packet "
 			     "that holds one passes\n",
-			     p->size - PATH_SIZE_MIN - WIRE_ENTRY_HEADER_SIZE, n->peer_name[i],
+			     p->size - PATH_SIZE_MIN - WIRE_ENTRY_HEADER_SIZE, n->peer[i].name,
 			     age);
 }
 
@@ -53,28 +53,28 @@ static void way_faults(struct node *n, struct metrics_text *t, uint32_t i)
 		return;
 	if (silent_ns == UINT64_MAX)
 		metrics_line(t, "warning member %s has not been heard since this start\n",
-			     n->peer_name[i]);
+			     n->peer[i].name);
 	else if (silent_ns >= PEER_SILENT_NS)
 		metrics_line(t, "warning member %s has not been heard for %" PRIu64 " s\n",
-			     n->peer_name[i], silent_ns / 1000000000);
+			     n->peer[i].name, silent_ns / 1000000000);
 	else if (settings_unheard(n, i))
 		metrics_line(t,
 			     "warning member %s does not hear this member, which hears it: the way "
 			     "to it is cut\n",
-			     n->peer_name[i]);
+			     n->peer[i].name);
 }
 
 /* What it runs with, and what this member does: one of the two is to be changed. */
 static void settings_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 {
-	const struct wire_settings *theirs = &n->peer_settings[i], *ours = &n->settings;
+	const struct wire_settings *theirs = &n->peer[i].settings, *ours = &n->settings;
 	char age[AS_OF_MAX];
 
 	metrics_line(t,
 		     "warning member %s differs%s: durability %s, heartbeat %" PRIu64
 		     " us, election timeout %" PRIu64 " to %" PRIu64 " us; here %s, %" PRIu64
 		     ", %" PRIu64 " to %" PRIu64 ": make them the same, one member at a time\n",
-		     n->peer_name[i], as_of(settings_age_ns(n, i), age),
+		     n->peer[i].name, as_of(settings_age_ns(n, i), age),
 		     wal_durability_name((enum wal_durability)theirs->durability),
 		     theirs->heartbeat_us, theirs->election_us_min, theirs->election_us_max,
 		     wal_durability_name((enum wal_durability)ours->durability), ours->heartbeat_us,
@@ -86,14 +86,22 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 	struct dp_peer_state state;
 	char age[AS_OF_MAX];
 
+	if (n->peer[i].no_way) {
+		metrics_line(t,
+			     "error member %s cannot be reached: its address is this member's own, "
+			     "or is not in the subnet of network.address and there is no "
+			     "network.gateway\n",
+			     n->peer[i].name);
+		return;
+	}
 	dp_get_peer(n->dp, i, &state);
 	if (settings_differ(n, i))
 		settings_fault(n, t, i);
-	if (n->peer_settings[i].full)
+	if (n->peer[i].settings.full)
 		metrics_line(t,
 			     "warning member %s cannot make the next segment of its log%s: its "
 			     "own status says why\n",
-			     n->peer_name[i], as_of(settings_age_ns(n, i), age));
+			     n->peer[i].name, as_of(settings_age_ns(n, i), age));
 	/* That its own directory is silent is said by those. */
 	if (state.said[DP_SAID_IDENTITY] != HEARSAY_ALONE &&
 	    state.said[DP_SAID_START] != HEARSAY_ALONE)
@@ -118,9 +126,9 @@ struct heard {
 /* Within an election timeout; itself counted. */
 static struct heard heard_count(const struct node *n, const struct raft_status *raft)
 {
-	struct heard h = {.members = n->peer_count + 1, .heard = 1};
+	struct heard h = {.members = n->peers + 1, .heard = 1};
 
-	for (uint32_t i = 0; i < n->peer_count; i++) {
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		struct dp_peer_state state;
 
 		dp_get_peer(n->dp, i, &state);
@@ -128,7 +136,7 @@ static struct heard heard_count(const struct node *n, const struct raft_status *
 		    n->now_ns - state.heard_ns >= n->settings.election_us_max * 1000)
 			continue;
 		h.heard++;
-		h.lost += is_lost(raft, n->peer[i].member_id);
+		h.lost += is_lost(raft, n->peer[i].at.member_id);
 	}
 	return h;
 }
@@ -153,9 +161,9 @@ static void majority_fault(struct node *n, const struct raft_status *raft, struc
 /* Those whose directories are new will never count again. */
 static void refused_fault(struct node *n, struct metrics_text *t)
 {
-	uint32_t members = n->peer_count + 1, refused = 0;
+	uint32_t members = n->peers + 1, refused = 0;
 
-	for (uint32_t i = 0; i < n->peer_count; i++) {
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		struct dp_peer_state state;
 
 		dp_get_peer(n->dp, i, &state);
@@ -224,7 +232,7 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 			"error only %" PRIu32 " of %" PRIu32 " members can make the next "
 			"segments of their logs, by what each said last, those that are silent "
 			"not counted: no more writes are taken until a majority can\n",
-			node_space_members(n), n->peer_count + 1);
+			node_space_members(n), n->peers + 1);
 	if (n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];
 
@@ -363,7 +371,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	node_formation_text(n, waiting, sizeof(waiting));
 	metrics_line(&t, "%s", waiting);
 	foreign_text(n, &t);
-	for (uint32_t i = 0; i < n->peer_count; i++)
+	for (uint32_t i = 0; node_peer_next(n, &i); i++)
 		peer_faults(n, &t, i);
 	return t.size;
 }

@@ -116,7 +116,8 @@ void formation_members(const struct formation *f, struct raft_members *out)
 	for (uint32_t i = 0; i < f->table.count; i++) {
 		struct raft_member member = {.id = formation_member_id(f, i),
 					     .identity = f->table.member[i].identity,
-					     .voter = true};
+					     .voter = true,
+					     .place = f->table.member[i].place};
 		uint32_t at = out->count++;
 
 		for (; at > 0 && out->member[at - 1].id > member.id; at--)

@@ -338,8 +338,9 @@ struct raft {
 	raft_index members_index;
 	struct raft_members members_before;
 	raft_index members_before_index;
-	bool voter;      /* this member, by the table in force; so is the next one */
-	uint32_t quorum; /* a majority of its voters */
+	uint64_t members_generation; /* grows when it changes */
+	bool voter;                  /* this member, by the table in force; so is the next one */
+	uint32_t quorum;             /* a majority of its voters */
 	struct raft_peer place[RAFT_PLACES_MAX];
 	struct raft_peer *peer[RAFT_PLACES_MAX]; /* the places in use, in order: for each loop */
 	uint32_t peer_count;

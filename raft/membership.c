@@ -81,6 +81,17 @@ void raft_places_sync(struct raft *r)
 	}
 	r->quorum = voters / 2 + 1;
 	peers_list(r);
+	r->members_generation++;
+}
+
+const struct raft_members *raft_get_members(const struct raft *r)
+{
+	return &r->members;
+}
+
+uint64_t raft_members_generation(const struct raft *r)
+{
+	return r->members_generation;
 }
 
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index)

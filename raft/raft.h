@@ -280,6 +280,10 @@ struct raft_status {
 
 void raft_get_status(const struct raft *r, struct raft_status *out);
 
+/* The member table in force, until the next call; and what changes whenever it does. */
+const struct raft_members *raft_get_members(const struct raft *r);
+uint64_t raft_members_generation(const struct raft *r);
+
 /* The cheap ones, for every loop. */
 raft_id raft_leader(const struct raft *r);
 enum raft_role raft_get_role(const struct raft *r);

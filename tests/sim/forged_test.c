@@ -75,9 +75,9 @@ static uint64_t question_to(uint32_t member)
 {
 	uint32_t peer = (uint32_t)node_peer_find(node_of(victim), node_of(member)->id);
 
-	while (!node_of(victim)->question[peer])
+	while (!node_of(victim)->peer[peer].question)
 		sim_world_run(&w, MS / 100);
-	return node_of(victim)->question[peer];
+	return node_of(victim)->peer[peer].question;
 }
 
 /* A burst, one for each ms, some all the time, one that was an answer: the member itself says. */
@@ -130,7 +130,7 @@ static void V35_V27_a_forged_answer_hides_no_hole(void **state)
 	sim_net_hole(w.net, victim, other, 1400);
 	for (uint64_t round = 1; round < 3000; round++) {
 		const struct wire_path path = {round % 100 + 1,
-					       node_of(victim)->path[peer].size_max};
+					       node_of(victim)->peer[peer].path.size_max};
 		uint8_t payload[FRAME_MAX];
 		size_t size =
 			wire_path_encode(&path, WIRE_PATH_REPLY, payload + WIRE_ENVELOPE_SIZE);
@@ -141,7 +141,7 @@ static void V35_V27_a_forged_answer_hides_no_hole(void **state)
 		if (round % 10 == 0)
 			sim_world_run(&w, 40 * MS);
 	}
-	assert_true(path_narrow(&node_of(victim)->path[peer]));
+	assert_true(path_narrow(&node_of(victim)->peer[peer].path));
 	world_end();
 }
 

@@ -89,7 +89,7 @@ static void require_named(uint32_t at, uint32_t peer, uint32_t hole)
 {
 	struct node *n = w.node[at].node;
 	int found = node_peer_find(n, w.node[peer].node->id);
-	const struct path *p = &n->path[found];
+	const struct path *p = &n->peer[found].path;
 	char expected[64];
 
 	assert_true(path_narrow(p));

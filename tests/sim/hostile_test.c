@@ -482,15 +482,18 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 		 (unsigned long long)e.source_id);
 	strangers_until(9, &e, 1, words);
 	assert_true(hands_status_has(
-		victim, "initial-cluster does not have it at that address: look at initial-cluster "
-			"there and here, or somebody forges packets (the last from 198.18.0.10:"));
+		victim,
+		"there is no such member at that address: it was removed and still runs, or "
+		"its initial-cluster or network.address differs from what this member has, "
+		"or somebody forges packets (the last from 198.18.0.10:"));
 	/* One that forms a cluster of its own shows no id of a member, and none of ours. */
 	e.type = WIRE_FORMATION;
 	e.cluster_id = 0;
 	strangers_until(9, &e, 1,
 			"warning packets of a member that is of no cluster yet arrive, and "
-			"initial-cluster does not have it at that address: look at initial-cluster "
-			"there and here, or somebody forges packets (the last from 198.18.0.10:");
+			"there is no member at that address: look at initial-cluster there, "
+			"whether the member was added here, or somebody forges packets (the last "
+			"from 198.18.0.10:");
 	sim_world_run(&w, 11 * SECOND);
 	assert_false(hands_status_has(victim, "warning packets"));
 	assert_true(hands_status_has(victim, "drop_other_cluster 4\n"));

@@ -1,0 +1,247 @@
+/*
+ * The other members, as the member table has them: taken on and let go while the node runs (D16).
+ *
+ *	1. A member keeps its place for as long as it is in the table: what other files keep of it
+ *	   is in that place (struct node_peer), and nowhere else.
+ *	2. Who takes a place finds it empty: of the member before it nothing is left, here or in
+ *	   the dataplane.
+ *	3. Before there is a cluster the members are those of the configuration, and have no ids.
+ */
+#include "node/internal.h"
+
+#include "base/clock.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ADDRESS_TEXT_SIZE = 24 };
+
+/* Who could not be taken on is tried again so often, and told of. */
+static const uint64_t AGAIN_NS = 10 * CLOCK_S;
+
+static const char *address_text(const struct dp_peer *at, char out[ADDRESS_TEXT_SIZE])
+{
+	struct in_addr in = {.s_addr = htonl(at->address)};
+	char address[INET_ADDRSTRLEN];
+
+	snprintf(out, ADDRESS_TEXT_SIZE, "%s:%u", inet_ntop(AF_INET, &in, address, sizeof(address)),
+		 at->udp_port);
+	return out;
+}
+
+static bool name_taken(const struct node *n, const char *name)
+{
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (strcmp(n->peer[i].name, name) == 0)
+			return true;
+	}
+	return strcmp(n->name, name) == 0;
+}
+
+/* As the configuration calls whoever is there; else its id. */
+static void name_set(struct node *n, struct node_peer *p)
+{
+	const struct dp_options *o = &n->options.dp;
+	const char *name = NULL;
+
+	for (uint32_t i = 0; i < o->peer_count && !name; i++) {
+		if (o->peer[i].address == p->at.address && o->peer[i].udp_port == p->at.udp_port)
+			name = n->configured_name[i];
+	}
+	if (name && !name_taken(n, name))
+		memcpy(p->name, name, sizeof(p->name));
+	else
+		snprintf(p->name, sizeof(p->name), "%016" PRIx64, p->at.member_id);
+}
+
+static const char *why_text(int err)
+{
+	if (err == -ENOSPC)
+		return "there is no room for its MAC address";
+	return "its address is this member's own, or is not in the subnet of network.address and "
+	       "there is no network.gateway";
+}
+
+/* By which port it is reached. */
+static uint8_t port_of(const struct node *n, const struct dp_peer *at)
+{
+	const struct dp_options *o = &n->options.dp;
+
+	for (uint32_t i = 0; i < o->peer_count; i++) {
+		if (o->peer[i].address == at->address)
+			return o->peer[i].port;
+	}
+	return o->link_count == 1 ? 0 : DP_PORT_NONE;
+}
+
+/* Tells the dataplane where it is; or, if that cannot be, the log. */
+static void way_set(struct node *n, uint32_t place)
+{
+	struct node_peer *p = &n->peer[place];
+	char text[ADDRESS_TEXT_SIZE];
+	int err;
+
+	p->at.port = port_of(n, &p->at);
+	err = dp_peer_set(n->dp, place, &p->at);
+	p->no_way = err != 0;
+	if (!err)
+		return;
+	dp_peer_unset(n->dp, place);
+	journal_write(n->journal, JOURNAL_ERROR, "no_way", "peer=%s address=%s why=\"%s\"", p->name,
+		      address_text(&p->at, text), why_text(err));
+}
+
+static uint32_t place_take(struct node *n)
+{
+	uint32_t place = 0;
+
+	while (n->peer[place].at.address != 0)
+		place++;
+	assert(place < DP_PEERS_MAX); /* a table has no more members */
+	n->peers++;
+	return place;
+}
+
+/*
+ * In a place that is empty, or a member's that has another directory or is elsewhere now: then its
+ * name is all that is still true of it.
+ */
+static void peer_set(struct node *n, uint32_t place, const struct dp_peer *at)
+{
+	struct node_peer *p = &n->peer[place];
+	char name[sizeof(p->name)];
+
+	memcpy(name, p->name, sizeof(name));
+	*p = (struct node_peer){.at = *at, .taken = ++n->taken};
+	histogram_create(&p->round_trip, NODE_ROUND_TRIP_NS_MIN, NODE_ROUND_TRIP_BUCKETS);
+	if (name[0])
+		memcpy(p->name, name, sizeof(name));
+	else
+		name_set(n, p);
+	way_set(n, place);
+}
+
+static void let_go(struct node *n, uint32_t place)
+{
+	dp_peer_unset(n->dp, place);
+	n->peer[place] = (struct node_peer){0};
+	n->peers--;
+}
+
+/* A log of an earlier release has no addresses in its table: they are those of the formation. */
+static uint64_t place_of(const struct node *n, const struct raft_member *m)
+{
+	const struct formation *f = &n->formation;
+
+	for (uint32_t i = 0; m->place == 0 && i < f->table.count; i++) {
+		if (formation_member_id(f, i) == m->id)
+			return f->table.member[i].place;
+	}
+	return m->place;
+}
+
+/* The newest start that is known of it. */
+static raft_start start_of(const struct node *n, raft_id id)
+{
+	struct raft_witness witness[RAFT_MEMBERS_MAX];
+	uint32_t count = raft_witnesses(n->raft, witness);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (witness[i].id == id)
+			return witness[i].start;
+	}
+	return 0;
+}
+
+static void follow(struct node *n, const struct raft_member *m)
+{
+	uint64_t there = place_of(n, m);
+	const struct dp_peer at = {
+		.member_id = m->id,
+		.identity = m->identity,
+		.start = start_of(n, m->id),
+		.address = (uint32_t)(there >> 16),
+		.udp_port = (uint16_t)there,
+	};
+	int known = node_peer_find(n, m->id);
+	const struct node_peer *p = known < 0 ? NULL : &n->peer[known];
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (at.address == 0 || at.udp_port == 0)
+		return; /* nobody can be there, and the core refuses such a table */
+	if (p && p->at.identity == at.identity && node_peer_place(p) == there)
+		return;
+	if (!p)
+		known = (int)place_take(n);
+	peer_set(n, (uint32_t)known, &at);
+	journal_write(n->journal, JOURNAL_INFO, p ? "member_changed" : "member_taken_on",
+		      "peer=%s member_id=%016" PRIx64 " address=%s", n->peer[known].name, m->id,
+		      address_text(&at, text));
+}
+
+/* Who was known by his address alone has an id now, with all that is kept of him. */
+static void adopt(struct node *n, const struct raft_members *table)
+{
+	for (uint32_t i = 0; i < table->count; i++) {
+		const struct raft_member *m = &table->member[i];
+		int there = node_peer_at(n, place_of(n, m));
+
+		if (m->id == n->id || there < 0 || n->peer[there].at.member_id)
+			continue;
+		n->peer[there].at.member_id = m->id;
+		n->peer[there].at.identity = m->identity;
+		n->peer[there].at.start = start_of(n, m->id);
+		way_set(n, (uint32_t)there);
+	}
+}
+
+void node_members_follow(struct node *n, const struct raft_members *table)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	adopt(n, table);
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		const struct node_peer *p = &n->peer[i];
+
+		if (raft_members_find(table, p->at.member_id))
+			continue;
+		journal_write(n->journal, JOURNAL_INFO, "member_let_go",
+			      "peer=%s member_id=%016" PRIx64 " address=%s", p->name,
+			      p->at.member_id, address_text(&p->at, text));
+		let_go(n, i);
+	}
+	for (uint32_t i = 0; i < table->count; i++) {
+		if (table->member[i].id != n->id)
+			follow(n, &table->member[i]);
+	}
+}
+
+void node_members_drive(struct node *n)
+{
+	uint64_t generation = raft_members_generation(n->raft);
+
+	if (generation != n->members_seen) {
+		n->members_seen = generation;
+		node_members_follow(n, raft_get_members(n->raft));
+	}
+	for (uint32_t i = 0; n->now_ns >= n->next_way_ns && node_peer_next(n, &i); i++) {
+		if (n->peer[i].no_way)
+			way_set(n, i);
+	}
+	if (n->now_ns >= n->next_way_ns)
+		n->next_way_ns = n->now_ns + AGAIN_NS;
+}
+
+void node_peers_begin(struct node *n)
+{
+	const struct dp_options *o = &n->options.dp;
+
+	for (uint32_t i = 0; node_peer_next(n, &i); i++)
+		let_go(n, i);
+	for (uint32_t i = 0; i < o->peer_count; i++)
+		peer_set(n, place_take(n), &o->peer[i]);
+}
