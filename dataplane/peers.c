@@ -17,13 +17,26 @@ static struct peer *find(struct peers *peers, uint64_t member_id)
 	return NULL;
 }
 
+/*
+ * Two members are at one address while one of them replaces the other there: by their directories
+ * they are told apart, and an unknown one may be that of who has none yet.
+ */
 static struct peer *find_by_address(struct peers *peers, const struct net_packet *packet,
-				    uint8_t port)
+				    uint8_t port, uint64_t identity)
 {
-	for (uint32_t i = 0; i < peers->count; i++)
-		if (from_there(&peers->peer[i], packet, port))
-			return &peers->peer[i];
-	return NULL;
+	struct peer *found = NULL;
+
+	for (uint32_t i = 0; i < peers->count; i++) {
+		struct peer *p = &peers->peer[i];
+
+		if (!from_there(p, packet, port))
+			continue;
+		if (p->options.identity == identity)
+			return p;
+		if (!found || p->options.identity == 0)
+			found = p;
+	}
+	return found;
 }
 
 /* Or one that may be it, as who keeps the newest will say. */
@@ -48,7 +61,7 @@ static struct peer *formation_check(struct peers *peers, const struct wire_envel
 				    const struct net_packet *packet, uint8_t port, uint64_t now_ns,
 				    enum dp_drop *why)
 {
-	struct peer *p = find_by_address(peers, packet, port);
+	struct peer *p = find_by_address(peers, packet, port, envelope->source_identity);
 
 	*why = DP_DROP_PEER_ADDRESS;
 	if (!p)

@@ -11,7 +11,7 @@
  *	   it takes us for.
  *	4. Before a cluster is formed its members have no ids: FORMATION is a peer's by its address
  *	   alone, whatever cluster and directory it is from. Of a member of ours it is no sign of
- *	   life.
+ *	   life. Of one whose directory is not known yet nothing else is heard.
  *	5. What a packet is refused for is hearsay about the peer (V35); a packet that passes every
  *	   check contradicts it.
  */

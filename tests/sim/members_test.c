@@ -222,6 +222,50 @@ static void R60_a_successor_at_the_same_address_is_another_one(void **state)
 	world_end();
 }
 
+/* Replaced where it stands (MT4): both are members for a while, at one address. */
+static void R60_two_at_one_address_are_told_apart(void **state)
+{
+	struct raft_member next = {.id = 77, .joins = true};
+	struct wire_envelope former, latter;
+	const struct peer *old, *new;
+	struct raft_members t;
+	uint32_t place;
+
+	(void)state;
+	world_begin();
+	t = table_now();
+	former = settings_of(gone);
+	former.type = WIRE_FORMATION;
+	former.destination_identity = 0;
+	latter = former;
+	latter.cluster_id = latter.source_id = 0;
+	latter.source_identity = 78;
+	next.place = place_of(gone);
+	next.replaces = id_of(gone);
+	table_add(&t, &next);
+	for (int bound = 0; bound < 2; bound++) {
+		node_members_follow(n, &t);
+		place = (uint32_t)node_peer_find(n, 77);
+		new = &n->dp->peers.peer[place];
+		old = &n->dp->peers.peer[node_peer_find(n, id_of(gone))];
+		assert_int_equal(n->peers, 3);
+		const uint64_t of_new = new->state.rx_packets, of_old = old->state.rx_packets;
+		const uint64_t said = old->said[DP_SAID_IDENTITY].count;
+
+		offer(gone, &latter);
+		assert_int_equal(new->state.rx_packets, of_new + 1);
+		offer(gone, &former);
+		assert_true(old->state.rx_packets > of_old);
+		assert_int_equal(new->state.rx_packets, of_new + 1);
+		assert_int_equal(old->said[DP_SAID_IDENTITY].count, said);
+		for (uint32_t i = 0; i < t.count; i++) {
+			if (t.member[i].id == 77)
+				t.member[i].identity = 78;
+		}
+	}
+	world_end();
+}
+
 static void a_member_that_moves_keeps_its_place_and_its_name(void **state)
 {
 	struct wire_envelope e;
@@ -344,6 +388,7 @@ int main(void)
 		cmocka_unit_test(R37_a_member_that_is_let_go_is_counted_and_dropped),
 		cmocka_unit_test(R60_who_takes_the_place_finds_it_empty),
 		cmocka_unit_test(R60_a_successor_at_the_same_address_is_another_one),
+		cmocka_unit_test(R60_two_at_one_address_are_told_apart),
 		cmocka_unit_test(a_member_that_moves_keeps_its_place_and_its_name),
 		cmocka_unit_test(a_member_without_a_directory_is_not_heard_as_one),
 		cmocka_unit_test(who_cannot_be_reached_is_told_and_nobody_else_suffers),
