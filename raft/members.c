@@ -77,14 +77,17 @@ static bool member_valid(const struct raft_members *members, const struct raft_m
 	return m->joins && replaced && replaced->voter;
 }
 
+bool raft_members_places_clash(const struct raft_member *a, const struct raft_member *b)
+{
+	return a->place != 0 && a->place == b->place && !a->leaves && !b->leaves &&
+	       a->replaces != b->id && b->replaces != a->id;
+}
+
 /* b comes after a. */
 static bool pair_valid(const struct raft_member *a, const struct raft_member *b)
 {
-	if (a->id >= b->id || (a->identity != 0 && a->identity == b->identity) ||
-	    (a->replaces != 0 && a->replaces == b->replaces))
-		return false;
-	return a->place == 0 || a->place != b->place || a->leaves || b->leaves ||
-	       a->replaces == b->id || b->replaces == a->id;
+	return a->id < b->id && (a->identity == 0 || a->identity != b->identity) &&
+	       (a->replaces == 0 || a->replaces != b->replaces) && !raft_members_places_clash(a, b);
 }
 
 bool raft_members_valid(const struct raft_members *members)

@@ -82,6 +82,9 @@ uint32_t raft_members_voters(const struct raft_members *members);
 /* How many are of the old set of a joint table; of a plain one: 0. */
 uint32_t raft_members_voters_before(const struct raft_members *members);
 
+/* The two may not have the places that they have (MT4). */
+bool raft_members_places_clash(const struct raft_member *a, const struct raft_member *b);
+
 /* It says none of what MT1 to MT5 forbid. */
 bool raft_members_valid(const struct raft_members *members);
 

@@ -10,7 +10,7 @@ PUBLIC = {
     "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "parts.h", "histogram.h",
              "exits.h", "socket_file.h", "standard.h",
              "status.h"},
-    "raft": {"raft.h", "types.h", "entry.h", "members.h", "formation.h"},
+    "raft": {"raft.h", "types.h", "entry.h", "members.h", "change.h", "formation.h"},
     "wal": {"wal.h", "disk.h", "inspect.h", "io.h", "store.h"},
     "dataplane": {"dp.h", "eal.h", "kind.h", "link.h", "fault.h", "wire.h", "client.h", "claim.h",
                   "looks.h", "pages.h", "path.h", "stream.h"},
