@@ -85,7 +85,8 @@ def judge(work, build, programs, mutant, env):
             if good is None:
                 return f"does not compile:\n{said}"
             if not good:
-                print(f"    seen by {test}")
+                last = said.strip().rsplit("\n", 1)[-1]
+                print(f"    seen by {test}" + (f": {last}" if "found after" in last else ""))
                 return None
         return f"nobody saw it: {', '.join(tests)} passed"
     finally:

@@ -13,6 +13,10 @@
 enum {
 	ARRAYS_SIZE = 8 * 1024, /* what a core allocates beside itself */
 	STARTS_MAX = 64,
+
+	/* A member is known by its number alone: the rest is the same, or follows from it. */
+	IDENTITY = 0xa0,
+	START_DRAWN = 1,
 };
 
 /* A member and its core; what a ready hands out, in its middle, means nothing between events. */
@@ -98,7 +102,7 @@ static struct raft_members first_members(void)
 
 	for (uint32_t i = 0; i < scope->members; i++)
 		members.member[i] = (struct raft_member){
-			.id = i + 1, .identity = 0xa0 + i + 1, .voter = true, .place = i + 1};
+			.id = i + 1, .identity = IDENTITY + i, .voter = true, .place = i + 1};
 	return members;
 }
 
@@ -121,8 +125,8 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 	struct member *m = live_touch(w, i);
 	struct raft_options o = {
 		.id = i + 1,
-		.identity = 0xa0 + i + 1,
-		.start = (raft_start)++m->starts << 32 | (i + 1),
+		.identity = IDENTITY + i,
+		.start = (raft_start)++m->starts << 32 | START_DRAWN,
 		.witness_count = count,
 		.hard_state = m->hard,
 		.last_index = m->disk.last,
@@ -214,7 +218,7 @@ static void net_add(struct world *w, const struct raft_message *m)
 	uint32_t id = pool_message_add(m), at = 0;
 
 	if (w->net_count == NET_MAX) {
-		world_counts.overflows++;
+		w->crowded = true;
 		return;
 	}
 	for (; at < w->net_count; at++) {
@@ -222,7 +226,7 @@ static void net_add(struct world *w, const struct raft_message *m)
 		raft_id channel = k->from * 16 + k->to, own = m->from * 16 + m->to;
 
 		if (channel > own || (channel == own && !scope->ordered &&
-				      pool_message_hash(w->net[at]) > pool_message_hash(id)))
+				      pool_message_body(w->net[at]) > pool_message_body(id)))
 			break;
 	}
 	memmove(&w->net[at + 1], &w->net[at], (w->net_count - at) * sizeof(w->net[0]));
@@ -281,10 +285,23 @@ void live_drain(struct world *w, uint32_t i)
 	check_state(w, i);
 }
 
-void live_starts_settle(struct world *w, uint32_t by, uint32_t answers)
+/* Of those on their way the one from or to that member, or else the oldest. */
+static struct raft_message question_take(raft_id first)
 {
-	for (uint32_t k = 0; k < question_count; k++) {
-		const struct raft_message m = question[k];
+	uint32_t k = 0;
+
+	while (k < question_count && question[k].from != first && question[k].to != first)
+		k++;
+	k = k == question_count ? 0 : k;
+	const struct raft_message m = question[k];
+	memmove(&question[k], &question[k + 1], (--question_count - k) * sizeof(question[0]));
+	return m;
+}
+
+void live_starts_settle(struct world *w, uint32_t by, uint32_t answers, uint32_t first)
+{
+	while (question_count > 0) {
+		const struct raft_message m = question_take(first + 1);
 		uint32_t to = (uint32_t)m.to - 1;
 
 		if (m.type == RAFT_MESSAGE_START && !(answers & 1u << to))
@@ -293,13 +310,12 @@ void live_starts_settle(struct world *w, uint32_t by, uint32_t answers)
 		(void)raft_recv(&live[to].core, &m);
 		live_drain(w, to);
 	}
-	question_count = 0;
-	if (by < scope->members && !live[by].core.start_confirmed) {
-		time_start_silence(&live[by].core);
-		live_drain(w, by);
-		check(live[by].core.start_confirmed, "a start is not confirmed");
-	}
-	question_count = 0;
+	if (live[by].core.start_confirmed)
+		return;
+	time_start_silence(&live[by].core);
+	live_drain(w, by);
+	check(live[by].core.start_confirmed, "a start is not confirmed");
+	check(question_count == 0, "a start is asked about again");
 }
 
 void live_clear(struct world *w, uint32_t i)
@@ -307,11 +323,4 @@ void live_clear(struct world *w, uint32_t i)
 	memset(&live[i], 0, sizeof(live[i]));
 	w->member[i] = &live[i].member;
 	w->touched |= 1u << i;
-}
-
-uint64_t live_hash(uint32_t i)
-{
-	uint64_t first = pool_hash(&live[i], FIRST_SIZE, i);
-
-	return pool_hash(live[i].arrays, live[i].arrays_size, first);
 }

@@ -19,15 +19,25 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 /* Takes all that is handed out, until nothing is. Messages go into flight. */
 void live_drain(struct world *w, uint32_t i);
 
-/* What the cores ask each other about a start arrives, if `answers` has the one who is asked. */
-void live_starts_settle(struct world *w, uint32_t by, uint32_t answers);
+/*
+ * What the cores ask each other about a start arrives, if `answers` has the one who is asked; with
+ * `first` all is said before anybody else is asked.
+ */
+void live_starts_settle(struct world *w, uint32_t by, uint32_t answers, uint32_t first);
 
 /* The oldest write of a member is durable. */
 void live_write_finish(uint32_t i);
 
 /* Its bytes say only what matters. */
 void live_settle(struct world *w, uint32_t i);
-uint64_t live_hash(uint32_t i);
+
+/* --- what is the same (same.c) --- */
+
+/* In how many orders members may be numbered, and a member's number in one of them. */
+uint32_t same_orders(void);
+uint32_t same_renamed(uint32_t order, uint32_t i);
+uint32_t same_number(uint32_t order, uint32_t renamed);
+void member_hash(struct world *w, uint32_t i);
 
 /* --- timers, which fire when they are told to (settle.c) --- */
 

@@ -3,6 +3,8 @@
  */
 #include "tests/scope/pool.h"
 
+#include "base/mix.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +23,7 @@ static struct {
 static uint32_t entry_count;
 
 struct pooled {
-	uint64_t hash;
+	uint64_t hash, body;
 	struct raft_message message;
 	struct raft_entry entry[MESSAGE_ENTRIES];
 };
@@ -29,40 +31,37 @@ static struct pooled *message_table; /* from 1 on, in the order in which they we
 static uint32_t message_count;
 static uint32_t place[PLACES]; /* by hash; 0: free */
 
-__extension__ typedef unsigned __int128 wide;
-
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-	wide product = (wide)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 /* By multiplication and folding, two streams of 16 bytes at a time (as wyhash does). */
 uint64_t pool_hash(const void *data, size_t size, uint64_t seed)
 {
-	static const uint64_t k[4] = {0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3,
-				      0x589965cc75374cc3};
 	const uint8_t *p = data;
-	uint64_t a = seed ^ k[0], b = seed ^ k[1], w[4] = {0};
+	uint64_t a = seed ^ MIX_STEP, b = seed, w[4] = {0};
 
 	for (; size >= 32; size -= 32, p += 32) {
 		memcpy(w, p, 32);
-		a = fold(w[0] ^ k[1], w[1] ^ a);
-		b = fold(w[2] ^ k[2], w[3] ^ b);
+		a = pool_fold(w[0] ^ a, w[1]);
+		b = pool_fold(w[2] ^ b, w[3]);
 	}
-	memset(w, 0, sizeof(w));
-	memcpy(w, p, size);
-	a = fold(w[0] ^ k[1], w[1] ^ a);
-	b = fold(w[2] ^ k[2], w[3] ^ b);
-	return fold(a ^ k[3], b ^ size ^ k[2]);
+	if (size > 0) {
+		memset(w, 0, sizeof(w));
+		memcpy(w, p, size);
+		a = pool_fold(w[0] ^ a, w[1]);
+		b = pool_fold(w[2] ^ b, w[3]);
+	}
+	return pool_fold(a, b ^ size);
+}
+
+uint64_t pool_entry_hash(const struct raft_entry *e)
+{
+	const uint64_t head[3] = {e->index, e->term,
+				  (uint64_t)e->size << 16 | (uint64_t)e->type << 8 | e->flags};
+
+	return pool_hash(e->data, e->size, pool_hash(head, sizeof(head), 1)) | 1;
 }
 
 uint16_t pool_entry_add(const struct raft_entry *e)
 {
-	const uint64_t head[3] = {e->index, e->term,
-				  (uint64_t)e->size << 16 | (uint64_t)e->type << 8 | e->flags};
-	uint64_t hash = pool_hash(e->data, e->size, pool_hash(head, sizeof(head), 1)) | 1;
+	uint64_t hash = pool_entry_hash(e);
 	uint32_t at = (uint32_t)(hash >> 40) % ENTRIES;
 
 	while (entry_table[at].hash != 0 && entry_table[at].hash != hash)
@@ -83,23 +82,26 @@ const struct raft_entry *pool_entry(uint16_t id)
 	return &entry_table[id].entry;
 }
 
-static uint64_t message_hash(const struct raft_message *m)
+static uint64_t body_hash(const struct raft_message *m)
 {
 	struct raft_message bare = *m;
 	uint64_t entries = 0;
 
+	bare.from = 0;
+	bare.to = 0;
+	bare.identity = 0;
 	if (m->type == RAFT_MESSAGE_APPEND) {
 		for (uint32_t i = 0; i < m->append.entry_count; i++)
 			entries = entries * 0x10001 +
 				  entry_table[pool_entry_add(&m->append.entries[i])].hash;
 		bare.append.entries = NULL;
 	}
-	return pool_hash(&bare, sizeof(bare), entries) | 1;
+	return pool_hash(&bare, sizeof(bare), entries);
 }
 
 uint32_t pool_message_add(const struct raft_message *m)
 {
-	uint64_t hash = message_hash(m);
+	uint64_t body = body_hash(m), hash = pool_fold(body, m->from << 8 | m->to | 1 << 16);
 	uint32_t at = (uint32_t)(hash >> 40) % PLACES;
 
 	if (!message_table) {
@@ -114,6 +116,7 @@ uint32_t pool_message_add(const struct raft_message *m)
 	assert(message_count < MESSAGES);
 	struct pooled *p = &message_table[message_count];
 	p->hash = hash;
+	p->body = body;
 	p->message = *m;
 	if (m->type == RAFT_MESSAGE_APPEND) {
 		assert(m->append.entry_count <= MESSAGE_ENTRIES);
@@ -132,6 +135,11 @@ const struct raft_message *pool_message(uint32_t id)
 uint64_t pool_message_hash(uint32_t id)
 {
 	return message_table[id].hash;
+}
+
+uint64_t pool_message_body(uint32_t id)
+{
+	return message_table[id].body;
 }
 
 uint32_t pool_message_count(void)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "tests/scope/check.h"
+#include "tests/scope/mirror.h"
 #include "tests/scope/pool.h"
 #include "tests/scope/tell.h"
 
@@ -15,7 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 200 };
+enum {
+	DEPTH_MAX = 200,
+	MIRRORED = 16, /* one in so many states is come to with other numbers too */
+};
 
 /* A state that was made, on the way to the one that is gone on from. */
 struct frame {
@@ -42,9 +46,13 @@ static uint32_t happening;
 static bool searching;
 static uint8_t way[DEPTH_MAX];
 
-static double seconds_since(uint64_t ns)
+/* Of this process: others use the CPUs too, and states a second are to be compared. */
+static double cpu_seconds(void)
 {
-	return (double)(clock_now() - ns) / (double)CLOCK_S;
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (double)used.tv_sec + (double)used.tv_nsec / (double)CLOCK_S;
 }
 
 static void frame_init(uint32_t d)
@@ -75,7 +83,7 @@ static void root_make(const struct scope *which)
 {
 	scope = which;
 	depth = 0;
-	world_begin(&frame[0].world);
+	world_begin(&frame[0].world, 0);
 	for (uint32_t d = 0; d < DEPTH_MAX; d++) {
 		free(frame[d].kept);
 		frame[d].kept = NULL;
@@ -96,17 +104,18 @@ _Noreturn void scope_fail(const char *what)
 	if (!searching || telling) {
 		printf("\nscope %s: %s\n", scope->name, what);
 		if (searching) {
-			printf("    tests/scope/scope %s --replay ", scope->name);
+			printf("    build/tests/scope/scope %s --replay ", scope->name);
 			for (uint32_t k = 0; k < steps; k++)
 				printf("%u%s", way[k], k + 1 < steps ? "," : "\n");
-			printf("found after %" PRIu64 " states in %.2f s, %u steps deep: %s\n",
-			       found_states, found_s, steps, what);
 		}
+		printf("found after %" PRIu64 " states in %.2f s, %u steps deep: %s\n",
+		       found_states, found_s, searching ? steps : 0, what);
 		fflush(stdout);
 		_exit(1);
 	}
+	fprintf(stderr, "scope %s: %s\n", scope->name, what);
 	found_states = node_count;
-	found_s = seconds_since(began_ns);
+	found_s = cpu_seconds();
 	way[depth] = (uint8_t)happening;
 	for (uint32_t d = depth; d > 0; d--)
 		way[d - 1] = node_event[frame[d].node];
@@ -236,27 +245,43 @@ static bool expand(const struct search_options *o)
 	return true;
 }
 
+/* The way to the newest frame, once more. */
+static void way_mirror(uint32_t node)
+{
+	uint32_t order = 1 + node / MIRRORED % (ORDERS_MAX - 1);
+
+	mirror_begin(order);
+	for (uint32_t d = 0; d < depth; d++) {
+		struct event events[EVENTS_MAX];
+
+		world_events(&frame[d].world, events);
+		mirror_step(&frame[d].world, &events[node_event[frame[d + 1].node]]);
+		check(mirror_hash() == world_hash(&frame[d + 1].world),
+		      "with other numbers this comes to another state: see same.c");
+	}
+}
+
 static bool time_is_up(const struct search_options *o)
 {
-	return node_count >= o->states_min && seconds_since(began_ns) > (double)o->seconds;
+	return node_count >= o->states_min && clock_now() - began_ns > o->seconds * CLOCK_S;
 }
 
 static void report(bool all, uint32_t at, uint64_t expanded, const struct search_options *o)
 {
-	double s = seconds_since(began_ns);
+	const struct world_counts *c = &world_counts;
+	double s = cpu_seconds();
 
-	printf("%-12s %9u states (%s, at least %" PRIu64 "), %" PRIu64
-	       " gone on from, %u deep, %" PRIu64
-	       " transitions, %.0f%% to states that were seen, %.1f s, %.0f states/s, %.0f "
-	       "transitions/s\n",
+	printf("%-12s %9u states (%s; at least %" PRIu64 "), of %" PRIu64 " all that follows, "
+	       "%u deep; %" PRIu64 " transitions, %.0f%% to what was seen; %.1f s of a CPU, %.0f "
+	       "states/s\n",
 	       scope->name, node_count, all ? "all" : "cut", o->states_min, expanded, at,
-	       transitions, 100.0 * (double)twice / (double)(transitions ? transitions : 1), s,
-	       (double)node_count / s, (double)transitions / s);
-	printf("%-12s %" PRIu64 " times led, %" PRIu64 " entries committed, %" PRIu64
-	       " applied, %" PRIu64 " reads confirmed, %u messages, %" PRIu64
-	       " lost for want of room\n",
-	       "", world_counts.elections, world_counts.commits, world_counts.applied,
-	       world_counts.reads, pool_message_count(), world_counts.overflows);
+	       transitions, 100.0 * (double)twice / (double)(transitions + !transitions), s,
+	       (double)node_count / s);
+	printf("%-12s %" PRIu64 " times led, %" PRIu64 " entries committed, %" PRIu64 " applied, "
+	       "%" PRIu64 " reads confirmed; %u messages, %" PRIu64 " steps not taken: too much in "
+	       "flight\n",
+	       "", c->elections, c->commits, c->applied, c->reads, pool_message_count(),
+	       c->crowded);
 	fflush(stdout);
 }
 
@@ -280,6 +305,8 @@ uint64_t search_run(const struct scope *which, const struct search_options *o)
 			level_end = node_count;
 		}
 		node_make(n, at);
+		if (which->alike && n % MIRRORED == MIRRORED - 1)
+			way_mirror(n);
 		all = expand(o) && (n % 256 != 0 || !time_is_up(o));
 	}
 	report(all, at, n, o);

@@ -82,7 +82,7 @@ static void crash_print(const struct event *e)
 	for (uint32_t k = 0; k < scope->members; k++)
 		if (e->what & 1u << k)
 			printf(" n%u", k + 1);
-	printf("\n");
+	printf(", n%u first\n", (e->what >> CRASH_FIRST) + 1);
 }
 
 void tell_event(const struct world *w, uint32_t step, const struct event *e)

@@ -37,6 +37,11 @@ static void add(struct list *l, enum event_kind kind, uint32_t who, uint32_t wha
 	l->out[l->count++] = (struct event){(uint8_t)kind, (uint8_t)who, (uint8_t)what};
 }
 
+static bool same_way(const struct raft_message *a, const struct raft_message *b)
+{
+	return a->from == b->from && a->to == b->to;
+}
+
 static void mail_events(struct list *l)
 {
 	const struct world *w = l->w;
@@ -47,7 +52,7 @@ static void mail_events(struct list *l)
 
 		if (k > 0 && w->net[k] == w->net[k - 1])
 			continue; /* the same one */
-		if (k > 0 && scope->ordered && before->from == m->from && before->to == m->to)
+		if (k > 0 && scope->ordered && same_way(before, m))
 			continue;
 		add(l, EVENT_DELIVER, k, 0);
 		add(l, EVENT_COPY, k, 0);
@@ -55,22 +60,33 @@ static void mail_events(struct list *l)
 	}
 }
 
-/* All others answer about the new start, or one of them: enough for a majority of three. */
+static void crash_add(struct list *l, uint32_t i, uint32_t answers, uint32_t first, bool hard)
+{
+	uint32_t what = answers | first << CRASH_FIRST;
+
+	add(l, EVENT_CRASH, i, what);
+	if (hard)
+		add(l, EVENT_CRASH, i, what | CRASH_HARD);
+}
+
+/*
+ * About the new start all others answer, each of them before the others, or one alone: enough for a
+ * majority of three.
+ */
 static void crash_events(struct list *l, uint32_t i)
 {
 	const struct member *m = l->w->member[i];
-	uint32_t all = (1u << scope->members) - 1 - (1u << i);
 	bool hard = false;
 
 	for (uint32_t k = 0; k < m->write_count; k++)
 		hard |= m->write[k].hard_set && (m->write[k].count > 0 || k > 0);
-	for (int ahead = 0; ahead <= hard; ahead++) {
-		uint32_t flag = ahead ? CRASH_HARD : 0;
-
-		add(l, EVENT_CRASH, i, all | flag);
-		for (uint32_t k = 0; scope->members == 3 && k < 3; k++)
-			if (k != i)
-				add(l, EVENT_CRASH, i, 1u << k | flag);
+	for (uint32_t k = 0; k < scope->members; k++) {
+		if (k == i)
+			continue;
+		if (scope->all_answer)
+			crash_add(l, i, (1u << scope->members) - 1 - (1u << i), k, hard);
+		if (scope->members == 3)
+			crash_add(l, i, 1u << k, k, hard);
 	}
 }
 
@@ -85,8 +101,7 @@ static void member_events(struct list *l, uint32_t i)
 	else if (!scope->slow)
 		add(l, EVENT_RELEASE, i, 0);
 	crash_events(l, i);
-	/* At the start all are the same: that the first one begins is no loss. */
-	if (m->role != RAFT_LEADER && m->term < scope->term_max && (m->term > 0 || i == 0))
+	if (m->role != RAFT_LEADER && m->term < scope->term_max)
 		add(l, EVENT_TIMEOUT, i, 0);
 	if (m->role == RAFT_LEADER) {
 		add(l, EVENT_HEARTBEAT, i, 0);
@@ -116,16 +131,36 @@ static void net_take(struct world *w, uint32_t k)
 	w->net[w->net_count] = 0;
 }
 
-static void deliver(struct world *w, uint32_t k, bool stays)
+static void arrive(struct world *w, const struct raft_message *m)
 {
-	const struct raft_message *m = pool_message(w->net[k]);
 	uint32_t to = (uint32_t)m->to - 1;
 
-	if (!stays)
-		net_take(w, k);
 	live_touch(w, to);
 	(void)raft_recv(live_core(to), m);
 	live_drain(w, to);
+}
+
+static void deliver(struct world *w, uint32_t k, bool stays)
+{
+	const struct raft_message *m = pool_message(w->net[k]);
+
+	if (!stays)
+		net_take(w, k);
+	arrive(w, m);
+}
+
+/* All that is on the way of the k-th, which is the first there. */
+static void burst(struct world *w, uint32_t k)
+{
+	const struct raft_message *mail[NET_MAX];
+	uint32_t count = 0;
+
+	do {
+		mail[count++] = pool_message(w->net[k]);
+		net_take(w, k);
+	} while (k < w->net_count && same_way(mail[0], pool_message(w->net[k])));
+	for (uint32_t n = 0; n < count; n++)
+		arrive(w, mail[n]);
 }
 
 static void release(struct world *w, uint32_t i)
@@ -146,7 +181,7 @@ static void crash(struct world *w, uint32_t i, uint32_t what)
 	memset(m->write, 0, sizeof(m->write));
 	m->held = scope->slow;
 	live_create(w, i, witness, count);
-	live_starts_settle(w, i, what & CRASH_ANSWERS);
+	live_starts_settle(w, i, what & CRASH_ANSWERS, what >> CRASH_FIRST);
 }
 
 static bool propose(struct world *w, uint32_t i)
@@ -181,7 +216,10 @@ static bool happen(struct world *w, const struct event *e)
 	switch ((enum event_kind)e->kind) {
 	case EVENT_DELIVER:
 	case EVENT_COPY:
-		deliver(w, i, e->kind == EVENT_COPY);
+		if (scope->bursts && e->kind == EVENT_DELIVER)
+			burst(w, i);
+		else
+			deliver(w, i, e->kind == EVENT_COPY);
 		return true;
 	case EVENT_LOSE:
 		net_take(w, i);
@@ -226,7 +264,7 @@ static void settle(struct world *w)
 		if (!(w->touched & 1u << i))
 			continue;
 		live_settle(w, i);
-		w->hash[i] = live_hash(i);
+		member_hash(w, i);
 	}
 }
 
@@ -238,42 +276,55 @@ bool world_step(const struct world *from, const struct event *e, struct world *t
 		to->used[e->kind]++;
 	if (!happen(to, e))
 		return false;
+	world_counts.crowded += to->crowded;
+	if (to->crowded)
+		return false;
 	settle(to);
 	return true;
 }
 
-/* The first member leads, and its first entry is committed and applied everywhere. */
-static void lead(struct world *w)
+/* Of the way that comes first, if members had their numbers of before. */
+static uint32_t mail_first(const struct world *w, uint32_t order)
 {
-	time_timeout(live_core(0));
-	live_drain(w, 0);
-	while (w->net_count > 0)
-		deliver(w, 0, false);
-	check(w->member[0]->role == RAFT_LEADER, "nobody leads at the beginning");
-	check(w->member[scope->members - 1]->commit == 1, "nothing is committed at the beginning");
+	uint32_t best = 0, best_way = UINT32_MAX;
+
+	for (uint32_t k = 0; k < w->net_count; k++) {
+		const struct raft_message *m = pool_message(w->net[k]);
+		uint32_t way = same_number(order, (uint32_t)m->from - 1) * MEMBERS_MAX +
+			       same_number(order, (uint32_t)m->to - 1);
+
+		if (way < best_way) {
+			best = k;
+			best_way = way;
+		}
+	}
+	return best;
 }
 
-void world_begin(struct world *w)
+/* The first member leads, and its first entry is committed and applied everywhere. */
+static void lead(struct world *w, uint32_t order)
+{
+	uint32_t i = same_renamed(order, 0);
+
+	time_timeout(live_core(i));
+	live_drain(w, i);
+	while (w->net_count > 0)
+		deliver(w, mail_first(w, order), false);
+	for (uint32_t k = 0; k < scope->members; k++)
+		check(w->member[k]->commit == 1, "nothing is committed at the beginning");
+}
+
+void world_begin(struct world *w, uint32_t order)
 {
 	memset(w, 0, sizeof(*w));
 	for (uint32_t i = 0; i < scope->members; i++)
 		live_clear(w, i);
 	for (uint32_t i = 0; i < scope->members; i++)
 		live_create(w, i, NULL, 0);
-	live_starts_settle(w, 0, (1u << scope->members) - 1);
+	live_starts_settle(w, 0, (1u << scope->members) - 1, 0);
 	if (scope->led)
-		lead(w);
+		lead(w, order);
 	for (uint32_t i = 0; i < scope->members; i++)
 		live_touch(w, i)->held = scope->slow;
 	settle(w);
-}
-
-uint64_t world_hash(const struct world *w)
-{
-	size_t from = offsetof(struct world, used);
-	uint64_t members = 0;
-
-	for (uint32_t i = 0; i < scope->members; i++)
-		members = pool_hash(&w->hash[i], sizeof(w->hash[i]), members + i);
-	return pool_hash((const uint8_t *)w + from, sizeof(*w) - from, members) | 1;
 }

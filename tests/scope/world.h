@@ -35,6 +35,7 @@ enum {
 	TERMS_MAX = 7,
 	READS_MAX = 2,
 	EVENTS_MAX = 255,
+	ORDERS_MAX = 6, /* of three members */
 };
 
 enum event_kind {
@@ -55,21 +56,25 @@ enum event_kind {
 struct event {
 	uint8_t kind;
 	uint8_t who;  /* a member; of a message: its place in flight */
-	uint8_t what; /* of a crash: enum crash_flag and who answers about the new start */
+	uint8_t what; /* of a crash: enum crash_flag */
 };
 
 enum crash_flag {
 	CRASH_ANSWERS = (1 << MEMBERS_MAX) - 1, /* by member */
 	CRASH_HARD = 1 << MEMBERS_MAX,          /* term and vote are written before the entries */
+	CRASH_FIRST = 5,                        /* from this bit on: who answers first */
 };
 
 /* What may happen at all, and how often. */
 struct scope {
 	const char *name;
 	uint32_t members;
-	bool led;     /* it begins with a leader, and its first entry committed everywhere */
-	bool slow;    /* every write is an event */
-	bool ordered; /* between two members no message overtakes another */
+	bool led;        /* it begins with a leader, and its first entry committed everywhere */
+	bool slow;       /* every write is an event */
+	bool ordered;    /* between two members no message overtakes another */
+	bool bursts;     /* ... and all that are in flight there arrive together */
+	bool alike;      /* members differ by their numbers alone: states that do are the same */
+	bool all_answer; /* about a start, or else one alone */
 	raft_term term_max;
 	uint8_t most[EVENT_KINDS]; /* but for what is not counted: world.c */
 };
@@ -116,8 +121,9 @@ struct read {
 
 struct world {
 	const struct member *member[MEMBERS_MAX]; /* its bytes, or live[i] */
-	uint64_t hash[MEMBERS_MAX];
-	uint64_t touched; /* by member: they are in live[] */
+	uint64_t hash[MEMBERS_MAX][ORDERS_MAX];   /* same.c */
+	uint64_t touched;                         /* by member: they are in live[] */
+	bool crowded;                             /* more is in flight than there is room for */
 
 	/* From here on compared as bytes. */
 	uint8_t used[EVENT_KINDS];
@@ -133,11 +139,11 @@ extern const struct scope *scope;
 
 /* What happened, for the last line of a run. */
 extern struct world_counts {
-	uint64_t commits, elections, applied, reads, overflows;
+	uint64_t commits, elections, applied, reads, crowded;
 } world_counts;
 
-/* The first state of the scope: its members are in live[]. */
-void world_begin(struct world *w);
+/* The first state of the scope, with members numbered so: they are in live[]. */
+void world_begin(struct world *w, uint32_t order);
 
 /* All that can happen now, always in the same order. Returns how much. */
 uint32_t world_events(const struct world *w, struct event out[EVENTS_MAX]);
@@ -149,6 +155,7 @@ bool world_step(const struct world *from, const struct event *e, struct world *t
 size_t world_kept_size(void);
 void world_keep(struct world *w, void *kept);
 
+/* Equal for worlds that are the same. */
 uint64_t world_hash(const struct world *w);
 
 #endif
