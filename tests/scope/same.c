@@ -209,7 +209,7 @@ static uint64_t order_hash(const struct world *w, uint32_t order)
 	order_turn(order, old);
 	for (uint32_t k = 0; k < scope->members; k++)
 		hash = pool_fold(hash, w->hash[old[k]][order]);
-	for (uint32_t k = 0; k <= TERMS_MAX; k++)
+	for (raft_term k = 0; k <= scope->term_max; k++)
 		name_add(&names, w->leader_of[k]);
 	for (uint32_t k = 0; k < READS_MAX; k++)
 		name_add(&names, w->read[k].by);

@@ -4,6 +4,7 @@
 #include "tests/scope/search.h"
 
 #include "base/clock.h"
+#include "tests/scope/calm.h"
 #include "tests/scope/check.h"
 #include "tests/scope/mirror.h"
 #include "tests/scope/pool.h"
@@ -19,6 +20,7 @@
 enum {
 	DEPTH_MAX = 200,
 	MIRRORED = 16, /* one in so many states is come to with other numbers too */
+	LOOKED_AHEAD = 16,
 };
 
 /* A state that was made, on the way to the one that is gone on from. */
@@ -95,37 +97,47 @@ static void root_make(const struct scope *which)
 
 /* --- what was found ---------------------------------------------------------------------- */
 
+/* Where it was found, for the last words; and what it then did, beside the way to there. */
+static struct {
+	uint64_t states;
+	double s;
+	uint32_t steps;
+} found;
+static enum { GOING_ON, LOOKING_AHEAD, MIRRORING } doing;
+
+static _Noreturn void fail_end(const char *what)
+{
+	printf("\nscope %s: %s\n", scope->name, what);
+	if (searching) {
+		printf("    build/tests/scope/scope %s --replay ", scope->name);
+		for (uint32_t k = 0; k < found.steps; k++)
+			printf("%u%s", way[k], k + 1 < found.steps ? "," : "\n");
+	}
+	printf("found after %" PRIu64 " states in %.2f s, %u steps deep: %s\n", found.states,
+	       found.s, found.steps, what);
+	fflush(stdout);
+	_exit(1);
+}
+
 _Noreturn void scope_fail(const char *what)
 {
-	static uint64_t found_states;
-	static double found_s;
-	uint32_t steps = depth + 1;
-
-	if (!searching || telling) {
-		printf("\nscope %s: %s\n", scope->name, what);
-		if (searching) {
-			printf("    build/tests/scope/scope %s --replay ", scope->name);
-			for (uint32_t k = 0; k < steps; k++)
-				printf("%u%s", way[k], k + 1 < steps ? "," : "\n");
-		}
-		printf("found after %" PRIu64 " states in %.2f s, %u steps deep: %s\n",
-		       found_states, found_s, searching ? steps : 0, what);
-		fflush(stdout);
-		_exit(1);
-	}
+	if (!searching || telling)
+		fail_end(what);
 	fprintf(stderr, "scope %s: %s\n", scope->name, what);
-	found_states = node_count;
-	found_s = cpu_seconds();
+	found.states = node_count;
+	found.s = cpu_seconds();
+	found.steps = depth + (doing == GOING_ON);
 	way[depth] = (uint8_t)happening;
 	for (uint32_t d = depth; d > 0; d--)
 		way[d - 1] = node_event[frame[d].node];
 	telling = true;
 	depth = 0;
-	for (uint32_t k = 0; k < steps; k++)
+	for (uint32_t k = 0; k < found.steps; k++)
 		frame_push(way[k]);
 	tell_world(&frame[depth].world);
-	printf("told again, it does not happen\n");
-	_exit(1);
+	if (doing == LOOKING_AHEAD)
+		calm_check(&frame[depth].world);
+	fail_end(what);
 }
 
 static void aborted(int signal)
@@ -156,6 +168,7 @@ void search_replay(const struct scope *which, const char *steps)
 		steps = *end == ',' ? end + 1 : end;
 	}
 	tell_world(&frame[depth].world);
+	calm_check(&frame[depth].world);
 }
 
 /* --- the search -------------------------------------------------------------------------- */
@@ -261,6 +274,18 @@ static void way_mirror(uint32_t node)
 	}
 }
 
+/* From some states, what is said of all. */
+static void look(uint32_t node)
+{
+	doing = MIRRORING;
+	if (scope->alike && node % MIRRORED == MIRRORED - 1)
+		way_mirror(node);
+	doing = LOOKING_AHEAD;
+	if (node % LOOKED_AHEAD == 0)
+		calm_check(&frame[depth].world);
+	doing = GOING_ON;
+}
+
 static bool time_is_up(const struct search_options *o)
 {
 	return node_count >= o->states_min && clock_now() - began_ns > o->seconds * CLOCK_S;
@@ -279,9 +304,9 @@ static void report(bool all, uint32_t at, uint64_t expanded, const struct search
 	       (double)node_count / s);
 	printf("%-12s %" PRIu64 " times led, %" PRIu64 " entries committed, %" PRIu64 " applied, "
 	       "%" PRIu64 " reads confirmed; %u messages, %" PRIu64 " steps not taken: too much in "
-	       "flight\n",
-	       "", c->elections, c->commits, c->applied, c->reads, pool_message_count(),
-	       c->crowded);
+	       "flight; %" PRIu64 " looked ahead from, %" PRIu64 " with a log too full\n",
+	       "", c->elections, c->commits, c->applied, c->reads, pool_message_count(), c->crowded,
+	       calm_looked, calm_full);
 	fflush(stdout);
 }
 
@@ -305,8 +330,7 @@ uint64_t search_run(const struct scope *which, const struct search_options *o)
 			level_end = node_count;
 		}
 		node_make(n, at);
-		if (which->alike && n % MIRRORED == MIRRORED - 1)
-			way_mirror(n);
+		look(n);
 		all = expand(o) && (n % 256 != 0 || !time_is_up(o));
 	}
 	report(all, at, n, o);

@@ -113,6 +113,12 @@ void tell_event(const struct world *w, uint32_t step, const struct event *e)
 	}
 }
 
+void tell(const char *what)
+{
+	if (telling)
+		printf("     %s\n", what);
+}
+
 void tell_sent(const struct raft_message *m)
 {
 	if (!telling)

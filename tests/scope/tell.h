@@ -10,6 +10,7 @@
 extern bool telling;
 
 void tell_event(const struct world *w, uint32_t step, const struct event *e);
+void tell(const char *what);
 void tell_sent(const struct raft_message *m);
 void tell_write(uint32_t i, const struct raft_ready *ready);
 void tell_read(uint32_t i, const struct raft_read *read);

@@ -149,6 +149,11 @@ static void deliver(struct world *w, uint32_t k, bool stays)
 	arrive(w, m);
 }
 
+void world_deliver(struct world *w, uint32_t k)
+{
+	deliver(w, k, false);
+}
+
 /* All that is on the way of the k-th, which is the first there. */
 static void burst(struct world *w, uint32_t k)
 {
@@ -163,9 +168,30 @@ static void burst(struct world *w, uint32_t k)
 		arrive(w, mail[n]);
 }
 
-static void release(struct world *w, uint32_t i)
+void world_release(struct world *w, uint32_t i)
 {
 	live_touch(w, i)->held = false;
+	live_drain(w, i);
+}
+
+void world_timeout(struct world *w, uint32_t i)
+{
+	live_touch(w, i);
+	time_timeout(live_core(i));
+	live_drain(w, i);
+}
+
+void world_heartbeat(struct world *w, uint32_t i)
+{
+	live_touch(w, i);
+	time_heartbeat(live_core(i));
+	live_drain(w, i);
+}
+
+void world_silence(struct world *w, uint32_t i)
+{
+	live_touch(w, i);
+	time_silence(live_core(i));
 	live_drain(w, i);
 }
 
@@ -233,20 +259,16 @@ static bool happen(struct world *w, const struct event *e)
 		live_touch(w, i)->held = true;
 		return true;
 	case EVENT_RELEASE:
-		release(w, i);
+		world_release(w, i);
 		return true;
 	case EVENT_CRASH:
 		crash(w, i, e->what);
 		return true;
 	case EVENT_TIMEOUT:
-		live_touch(w, i);
-		time_timeout(live_core(i));
-		live_drain(w, i);
+		world_timeout(w, i);
 		return true;
 	case EVENT_HEARTBEAT:
-		live_touch(w, i);
-		time_heartbeat(live_core(i));
-		live_drain(w, i);
+		world_heartbeat(w, i);
 		return true;
 	case EVENT_PROPOSE:
 		return propose(w, i);
@@ -306,10 +328,9 @@ static void lead(struct world *w, uint32_t order)
 {
 	uint32_t i = same_renamed(order, 0);
 
-	time_timeout(live_core(i));
-	live_drain(w, i);
+	world_timeout(w, i);
 	while (w->net_count > 0)
-		deliver(w, mail_first(w, order), false);
+		world_deliver(w, mail_first(w, order));
 	for (uint32_t k = 0; k < scope->members; k++)
 		check(w->member[k]->commit == 1, "nothing is committed at the beginning");
 }

@@ -21,6 +21,11 @@
  *	SC7  A term has one vote of a member, whatever it forgot in a crash.
  *	SC8  A confirmed read has an index at or above all that was committed when it was asked.
  *	SC9  Neither commit nor a leader's match goes back; nothing contradicts, nothing is lost.
+ *
+ * And in one state of some (calm.c):
+ *
+ *	SC10 If everything works from then on, somebody leads, and all that it holds is committed
+ *	     everywhere.
  */
 #ifndef TESTS_SCOPE_WORLD_H
 #define TESTS_SCOPE_WORLD_H
@@ -32,7 +37,7 @@ enum {
 	LOG_MAX = RAFT_WINDOW_SLOTS - 1,
 	WRITES_MAX = 4,
 	NET_MAX = 14,
-	TERMS_MAX = 7,
+	TERMS_MAX = 31, /* those of who looks ahead among them */
 	READS_MAX = 2,
 	EVENTS_MAX = 255,
 	ORDERS_MAX = 6, /* of three members */
@@ -150,6 +155,13 @@ uint32_t world_events(const struct world *w, struct event out[EVENTS_MAX]);
 
 /* False: it cannot happen after all. Else *to is what `from` becomes, with members in live[]. */
 bool world_step(const struct world *from, const struct event *e, struct world *to);
+
+/* Single events, for who looks ahead: members stay in live[]. */
+void world_deliver(struct world *w, uint32_t k);
+void world_release(struct world *w, uint32_t i);
+void world_timeout(struct world *w, uint32_t i);
+void world_heartbeat(struct world *w, uint32_t i);
+void world_silence(struct world *w, uint32_t i); /* it has heard nobody for a while */
 
 /* Its members that changed are copied from live[] to where they are kept. */
 size_t world_kept_size(void);

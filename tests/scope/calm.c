@@ -1,0 +1,96 @@
+/*
+ * From a state on, without faults (calm.h).
+ */
+#include "tests/scope/calm.h"
+
+#include "tests/scope/check.h"
+#include "tests/scope/live.h"
+#include "tests/scope/tell.h"
+
+enum {
+	/* Each member's timer fires twice: one that lacks nothing stands, in a term of its own. */
+	ROUNDS_MAX = 2 * MEMBERS_MAX + 2,
+	MAIL_MAX = 1000, /* far more than it takes */
+};
+
+uint64_t calm_looked, calm_full;
+
+static struct world world;
+
+static void mail_deliver(void)
+{
+	uint32_t count = 0;
+
+	while (world.net_count > 0) {
+		check(count++ < MAIL_MAX, "SC10: they do not come to an end of what they say");
+		world_deliver(&world, 0);
+	}
+	world.crowded = false;
+}
+
+static uint32_t leader_find(void)
+{
+	uint32_t leader = MEMBERS_MAX;
+
+	for (uint32_t i = 0; i < scope->members; i++) {
+		const struct member *m = world.member[i];
+
+		if (m->role == RAFT_LEADER &&
+		    (leader == MEMBERS_MAX || m->term > world.member[leader]->term))
+			leader = i;
+	}
+	return leader;
+}
+
+static bool agreed(uint32_t leader)
+{
+	const struct member *l = world.member[leader];
+
+	for (uint32_t i = 0; i < scope->members; i++) {
+		const struct member *m = world.member[i];
+
+		if (m->term != l->term || m->memory.last != l->memory.last ||
+		    m->commit != l->memory.last)
+			return false;
+	}
+	return true;
+}
+
+static bool full(void)
+{
+	for (uint32_t i = 0; i < scope->members; i++)
+		if (world.member[i]->memory.last == LOG_MAX)
+			return true;
+	return false;
+}
+
+void calm_check(const struct world *from)
+{
+	world = *from;
+	calm_looked++;
+	tell("from here on everything works");
+	for (uint32_t i = 0; i < scope->members; i++)
+		world_release(&world, i);
+	mail_deliver();
+	for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
+		uint32_t leader = leader_find();
+
+		if (leader < MEMBERS_MAX && agreed(leader))
+			return;
+		if (full()) {
+			calm_full++;
+			return;
+		}
+		for (uint32_t i = 0; i < scope->members; i++)
+			if (leader == MEMBERS_MAX)
+				world_silence(&world, i);
+		tell(leader == MEMBERS_MAX ? "nobody leads: the next election timer fires"
+					   : "the leader's heartbeats are due");
+		if (leader == MEMBERS_MAX)
+			world_timeout(&world, round % scope->members);
+		else
+			world_heartbeat(&world, leader);
+		mail_deliver();
+	}
+	scope_fail("SC10: all works again, and still they do not agree");
+}

@@ -1,0 +1,15 @@
+/*
+ * Does it go on? Whatever happened: if from now on every disk and every message does what it
+ * should, somebody leads, and all hold the same log, and all of it is committed (SC10).
+ */
+#ifndef TESTS_SCOPE_CALM_H
+#define TESTS_SCOPE_CALM_H
+
+#include "tests/scope/world.h"
+
+/* How often it was looked at, and how often not to the end: the log was full. */
+extern uint64_t calm_looked, calm_full;
+
+void calm_check(const struct world *from);
+
+#endif
