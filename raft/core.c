@@ -188,7 +188,7 @@ static void candidate_tick(struct raft *r)
 	/* Frames are lost; a voter's answer is the same however often it is asked. */
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
-		p->vote_request_owed = p->voter && !p->vote_answered;
+		p->vote_request_owed = raft_peer_votes(p) && !p->vote_answered;
 	}
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
 }

@@ -61,7 +61,7 @@ bool raft_may_campaign(const struct raft *r)
 {
 	if (r->hard.term >= RAFT_TERM_MAX)
 		return false; /* there is no next one */
-	return r->voter && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
+	return raft_votes(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 
 bool raft_election_due(const struct raft *r, uint64_t now_us)
@@ -81,7 +81,7 @@ static bool replays(const struct raft *r)
 
 bool raft_defers(struct raft *r)
 {
-	bool defers = replays(r) && r->quorum > 1 && !r->deferred;
+	bool defers = replays(r) && !raft_alone(r) && !r->deferred;
 
 	r->deferred |= defers;
 	return defers;
@@ -113,7 +113,7 @@ void raft_campaign(struct raft *r)
 		p->vote_requested = false;
 		p->vote_answered = false; /* R22: the set of voters belongs to the term */
 		p->vote_granted = false;
-		p->vote_request_owed = p->voter;
+		p->vote_request_owed = raft_peer_votes(p);
 	}
 	vote_began(r);
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
@@ -130,17 +130,15 @@ void raft_vote_spend(struct raft *r, raft_id id)
 /* Counts again after a grant, and when the candidate's own vote has become durable. */
 void raft_vote_count(struct raft *r)
 {
-	uint32_t votes = 0;
+	struct raft_tally tally = {0};
 
 	/* With a disk that keeps nothing it would lead, and commit nothing (D8). */
 	if (r->role != RAFT_CANDIDATE || !raft_hard_durable(r) || r->disk_stalled)
 		return;
-	votes += r->voter;
-	for (uint32_t i = 0; i < r->peer_count; i++) {
-		const struct raft_peer *p = r->peer[i];
-		votes += p->voter && p->vote_granted;
-	}
-	if (votes >= r->quorum)
+	raft_tally_self(&tally, r, 1);
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		raft_tally_peer(&tally, r->peer[i], r->peer[i]->vote_granted);
+	if (raft_tally_majority(&tally, r))
 		raft_leader_become(r);
 }
 

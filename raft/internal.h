@@ -121,9 +121,9 @@ struct raft_far {
 };
 
 struct raft_peer {
-	raft_id id; /* 0: the place is free */
-	bool voter;
-	raft_identity identity; /* as the table in force says */
+	raft_id id;               /* 0: the place is free */
+	bool voter, voter_before; /* in the set to come, in the one that a joint form leaves */
+	raft_identity identity;   /* as the table in force says */
 
 	/* This member's knowledge of it, as a witness (start.c). */
 	struct raft_witness witness;
@@ -192,10 +192,15 @@ struct raft_peer {
 	uint64_t far_us;
 };
 
-/* What each voter has reached, the highest first: a majority has reached value[quorum - 1]. */
+/* What each voter of a set has reached, the highest first. */
 struct raft_rank {
 	uint64_t value[RAFT_VOTERS_MAX];
 	uint32_t count;
+};
+
+/* Of both sets: the one to come, or the only one; and the one before it while they are joint. */
+struct raft_tally {
+	struct raft_rank voters, before;
 };
 
 /* A follower's debts to the leader of its term. */
@@ -339,8 +344,9 @@ struct raft {
 	struct raft_members members_before;
 	raft_index members_before_index;
 	uint64_t members_generation; /* grows when it changes */
-	bool voter;                  /* this member, by the table in force; so is the next one */
-	uint32_t quorum;             /* a majority of its voters */
+	bool voter, voter_before;    /* this member, by the table in force; so are the next two */
+	uint32_t voters, quorum;     /* how many there are, and a majority of them */
+	uint32_t voters_before, quorum_before; /* of the set before; 0: the table is not joint */
 	struct raft_peer place[RAFT_PLACES_MAX];
 	struct raft_peer *peer[RAFT_PLACES_MAX]; /* the places in use, in order: for each loop */
 	uint32_t peer_count;
@@ -409,7 +415,18 @@ void raft_members_rollback(struct raft *r, raft_index from);
 void raft_members_append(struct raft *r);
 void raft_places_sync(struct raft *r);
 struct raft_peer *raft_peer_find(struct raft *r, raft_id id);
+bool raft_peer_votes(const struct raft_peer *p);
 bool raft_peer_counts(const struct raft_peer *p);
+bool raft_votes(const struct raft *r);
+bool raft_alone(const struct raft *r);
+
+/* quorum.c */
+void raft_tally_add(struct raft_tally *t, bool voter, bool voter_before, uint64_t value);
+void raft_tally_self(struct raft_tally *t, const struct raft *r, uint64_t value);
+void raft_tally_peer(struct raft_tally *t, const struct raft_peer *p, uint64_t value);
+/* What a majority of each set has reached; all of both. */
+uint64_t raft_tally_majority(const struct raft_tally *t, const struct raft *r);
+uint64_t raft_tally_all(const struct raft_tally *t, const struct raft *r);
 
 /* terms.c */
 void raft_terms_tick(struct raft *r);
@@ -468,7 +485,6 @@ void raft_leader_become(struct raft *r);
 void raft_term_start(struct raft *r);
 int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 void raft_commit_advance(struct raft *r);
-void raft_rank_add(struct raft_rank *rank, uint64_t value);
 void raft_leader_tick(struct raft *r);
 uint64_t raft_leader_deadline(const struct raft *r);
 void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_us, uint64_t now_us);

@@ -20,10 +20,30 @@ struct raft_peer *raft_peer_find(struct raft *r, raft_id id)
 	return NULL;
 }
 
+bool raft_peer_votes(const struct raft_peer *p)
+{
+	return p->voter || p->voter_before;
+}
+
 /* True if what it acknowledges counts: a voter that holds what it acknowledged before (D9c). */
 bool raft_peer_counts(const struct raft_peer *p)
 {
-	return p->voter && !p->lost && !p->unconfirmed;
+	return raft_peer_votes(p) && !p->lost && !p->unconfirmed;
+}
+
+bool raft_votes(const struct raft *r)
+{
+	return r->voter || r->voter_before;
+}
+
+/* No other member votes. */
+bool raft_alone(const struct raft *r)
+{
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		if (raft_peer_votes(r->peer[i]))
+			return false;
+	}
+	return true;
 }
 
 static void places_free(struct raft *r)
@@ -62,24 +82,30 @@ static void peers_list(struct raft *r)
 /* A place keeps its number, and so its fetch slot, for as long as its member is in the table. */
 void raft_places_sync(struct raft *r)
 {
-	uint32_t voters = 0;
+	uint32_t voters = 0, before = 0;
 
 	places_free(r);
-	r->voter = false;
+	r->voter = r->voter_before = false;
 	for (uint32_t i = 0; i < r->members.count; i++) {
 		const struct raft_member *m = &r->members.member[i];
 		voters += m->voter;
+		before += m->voter_before;
 		if (m->id == r->id) {
 			r->voter = m->voter && m->identity == r->identity;
+			r->voter_before = m->voter_before && m->identity == r->identity;
 			continue;
 		}
 		struct raft_peer *p = raft_peer_find(r, m->id);
 		if (!p)
 			p = place_take(r, m->id);
 		p->voter = m->voter;
+		p->voter_before = m->voter_before;
 		p->identity = m->identity;
 	}
+	r->voters = voters;
 	r->quorum = voters / 2 + 1;
+	r->voters_before = before;
+	r->quorum_before = before ? before / 2 + 1 : 0;
 	peers_list(r);
 	r->members_generation++;
 }

@@ -84,15 +84,15 @@ int raft_read_reply_recv(struct raft *r, const struct raft_message *m)
 /* The newest token that a majority has echoed, this leader counted. */
 static uint64_t seq_confirmed(const struct raft *r)
 {
-	struct raft_rank rank = {.count = 0};
+	struct raft_tally tally = {0};
 
-	if (r->voter)
-		raft_rank_add(&rank, r->reads.seq);
+	raft_tally_self(&tally, r, r->reads.seq);
 	for (uint32_t i = 0; i < r->peer_count; i++) {
-		if (raft_peer_counts(r->peer[i]))
-			raft_rank_add(&rank, r->peer[i]->read_echo);
+		const struct raft_peer *p = r->peer[i];
+
+		raft_tally_peer(&tally, p, raft_peer_counts(p) ? p->read_echo : 0);
 	}
-	return rank.count < r->quorum ? 0 : rank.value[r->quorum - 1];
+	return raft_tally_majority(&tally, r);
 }
 
 void raft_reads_confirm(struct raft *r)

@@ -115,27 +115,15 @@ void raft_term_start(struct raft *r)
 	r->term_start = r->window.last;
 }
 
-/* By insertion, the highest first: there are at most 7. */
-void raft_rank_add(struct raft_rank *rank, uint64_t value)
-{
-	uint32_t k = rank->count++;
-
-	for (; k > 0 && rank->value[k - 1] < value; k--)
-		rank->value[k] = rank->value[k - 1];
-	rank->value[k] = value;
-}
-
 /* The durable index of each voter, this server's own disk among them (R4). */
-static void matches_rank(const struct raft *r, struct raft_rank *rank)
+static void matches_tally(const struct raft *r, struct raft_tally *t)
 {
-	if (r->voter)
-		raft_rank_add(rank, r->durable);
+	raft_tally_self(t, r, r->durable);
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct raft_peer *p = r->peer[i];
-		if (p->voter)
-			raft_rank_add(rank, raft_peer_counts(p) ? p->match : 0);
+
+		raft_tally_peer(t, p, raft_peer_counts(p) ? p->match : 0);
 	}
-	assert(rank->count >= r->quorum);
 }
 
 /*
@@ -150,12 +138,13 @@ static void matches_rank(const struct raft *r, struct raft_rank *rank)
  */
 void raft_commit_advance(struct raft *r)
 {
-	struct raft_rank rank = {.count = 0};
+	struct raft_tally tally = {0};
 
 	if (r->role != RAFT_LEADER)
 		return;
-	matches_rank(r, &rank);
-	raft_index reached = rank.value[(r->term_start == 0 ? rank.count : r->quorum) - 1];
+	matches_tally(r, &tally);
+	raft_index reached =
+		r->term_start == 0 ? raft_tally_all(&tally, r) : raft_tally_majority(&tally, r);
 	if (reached <= r->commit)
 		return;
 	if (r->term_start != 0 && raft_window_term(&r->window, reached) != r->hard.term)

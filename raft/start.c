@@ -44,16 +44,14 @@ static void confirm_try(struct raft *r)
 {
 	if (r->start_confirmed)
 		return;
-	uint32_t answered = r->voter, voters = answered;
-	for (uint32_t i = 0; i < r->peer_count; i++) {
-		const struct raft_peer *p = r->peer[i];
+	struct raft_tally tally = {0};
 
-		voters += p->voter;
-		answered += p->voter && p->start_answered;
-	}
+	raft_tally_self(&tally, r, 1);
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		raft_tally_peer(&tally, r->peer[i], r->peer[i]->start_answered);
 	r->start_confirmed =
-		answered == voters ||
-		(answered >= r->quorum && r->now_us - r->start_began_us >= r->election_us_min);
+		raft_tally_all(&tally, r) || (raft_tally_majority(&tally, r) &&
+					      r->now_us - r->start_began_us >= r->election_us_min);
 }
 
 void raft_start_init(struct raft *r, const struct raft_options *o)
