@@ -23,7 +23,7 @@ enum {
 	CONFIG_URLS_MAX = 4,
 	CONFIG_ERRORS_MAX = 32,
 	CONFIG_ERROR_SIZE = 512,
-	CONFIG_KEYS_MAX = 32,
+	CONFIG_KEYS_MAX = 40,
 };
 
 enum config_durability { CONFIG_DURABLE, CONFIG_WRITTEN, CONFIG_VOLATILE };
@@ -64,8 +64,10 @@ struct config {
 	uint64_t heartbeat_us; /* heartbeat-interval: 20ms; bare-metal 200us */
 	uint64_t election_us_min; /* election-timeout: 150ms, 2ms; drawn from [it, twice it] */
 	uint64_t election_us_max;
-	uint64_t disk_stall_us; /* disk-stall-timeout: election_us_max, at least 50ms */
-	uint64_t quota_bytes;   /* quota-backend-bytes: 2GiB */
+	bool pre_vote, check_quorum; /* pre-vote, check-quorum: true */
+	uint32_t priority;           /* election-priority: 0 */
+	uint64_t disk_stall_us;      /* disk-stall-timeout: election_us_max, at least 50ms */
+	uint64_t quota_bytes;        /* quota-backend-bytes: 2GiB */
 
 	enum config_durability durability; /* wal.durability: durable | written | volatile */
 	uint64_t segment_bytes;            /* wal.segment-size: 64MiB */

@@ -61,10 +61,22 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.def = "150ms", .bare_metal = "2ms", .example = "150ms", .min = 250, .max = 50 * SECOND,
 		.meaning = "how long a leader may be silent; each wait is drawn between it and twice it;"
 			   " at least five heartbeat intervals"},
+	[KEY_PRE_VOTE] = {"pre-vote", KEY_TYPE_CHOICE, FIELD(pre_vote),
+		.def = "true", .example = "true", .choices = {"false", "true"},
+		.meaning = "whether this member asks if it would be elected before it stands for election:"
+			   " one that comes back does not disturb the others"},
+	[KEY_CHECK_QUORUM] = {"check-quorum", KEY_TYPE_CHOICE, FIELD(check_quorum),
+		.def = "true", .example = "true", .choices = {"false", "true"},
+		.meaning = "whether a leader that no majority answers for election-timeout steps down, and"
+			   " whoever heard a leader within it elects no other"},
+	[KEY_ELECTION_PRIORITY] = {"election-priority", KEY_TYPE_COUNT, FIELD(priority),
+		.def = "0", .example = "10", .min = 0, .max = 100,
+		.meaning = "a leader hands over to a member with a higher one, when that has caught up"},
 	[KEY_DISK_STALL_TIMEOUT] = {"disk-stall-timeout", KEY_TYPE_DURATION, FIELD(disk_stall_us),
 		.default_text = "twice election-timeout, at least 50ms", .example = "300ms",
 		.min = 50000, .max = 100 * SECOND,
-		.meaning = "a member with a write to its disk in flight for longer neither votes nor campaigns"},
+		.meaning = "a member with a write to its disk in flight for longer neither leads nor votes nor"
+			   " campaigns"},
 	[KEY_QUOTA_BACKEND_BYTES] = {"quota-backend-bytes", KEY_TYPE_SIZE, FIELD(quota_bytes),
 		.def = "2GiB", .example = "2GiB", .min = 16 * MIB, .max = 1024 * GIB,
 		.meaning = "how large the key-value store may grow; it is kept in memory, and of older"

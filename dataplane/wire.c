@@ -38,7 +38,7 @@ static_assert(WIRE_MESSAGE_SIZE_MAX <= UINT32_MAX, "sizes of messages are 32 bit
 
 static bool type_known(uint8_t type)
 {
-	return (type >= WIRE_VOTE && type <= WIRE_PATH_REPLY) ||
+	return (type >= WIRE_VOTE && type <= WIRE_TIMEOUT_NOW) ||
 	       (type >= WIRE_HELLO && type <= WIRE_PULL);
 }
 
@@ -138,6 +138,7 @@ static void append_encode(const struct raft_append *append, uint8_t *out)
 	WIRE_PUT(out, APPEND_COMMIT, append->commit);
 	WIRE_PUT(out, APPEND_READ_SEQ, append->read_seq);
 	WIRE_PUT(out, APPEND_ENTRY_COUNT, append->entry_count);
+	WIRE_PUT(out, APPEND_URGENT, append->urgent);
 }
 
 static void append_reply_encode(const struct raft_append_reply *reply, uint8_t *out)
@@ -149,6 +150,20 @@ static void append_reply_encode(const struct raft_append_reply *reply, uint8_t *
 	WIRE_PUT(out, APPEND_REPLY_ACCEPTED, reply->accepted);
 	WIRE_PUT(out, APPEND_REPLY_LOST, reply->lost);
 	WIRE_PUT(out, APPEND_REPLY_UNCONFIRMED, reply->unconfirmed);
+	WIRE_PUT(out, APPEND_REPLY_PRIORITY, reply->priority);
+	WIRE_PUT(out, APPEND_REPLY_PROMISE_US, reply->promise_us);
+}
+
+/* PREVOTE begins as VOTE does, and so do their answers. */
+static_assert((int)WIRE_AT_PREVOTE_LAST_INDEX == (int)WIRE_AT_VOTE_LAST_INDEX &&
+		      (int)WIRE_AT_PREVOTE_LAST_TERM == (int)WIRE_AT_VOTE_LAST_TERM &&
+		      (int)WIRE_AT_PREVOTE_REPLY_GRANTED == (int)WIRE_AT_VOTE_REPLY_GRANTED,
+	      "layout");
+
+static void vote_encode(const struct raft_vote *vote, uint8_t *out)
+{
+	WIRE_PUT(out, VOTE_LAST_INDEX, vote->last_index);
+	WIRE_PUT(out, VOTE_LAST_TERM, vote->last_term);
 }
 
 static void start_reply_encode(const struct raft_start_reply *reply, uint8_t *out)
@@ -170,9 +185,14 @@ struct raft_body {
 #define RAFT_BODY(type) \
 	[RAFT_MESSAGE_##type] = {WIRE_##type, WIRE_FORM_##type, WIRE_FORM_SIZE_##type}
 static const struct raft_body raft_bodies[] = {
-	RAFT_BODY(VOTE), RAFT_BODY(VOTE_REPLY), RAFT_BODY(APPEND), RAFT_BODY(APPEND_REPLY),
-	RAFT_BODY(READ), RAFT_BODY(READ_REPLY), RAFT_BODY(START),  RAFT_BODY(START_REPLY),
+	RAFT_BODY(VOTE),          RAFT_BODY(VOTE_REPLY),  RAFT_BODY(APPEND),
+	RAFT_BODY(APPEND_REPLY),  RAFT_BODY(READ),        RAFT_BODY(READ_REPLY),
+	RAFT_BODY(START),         RAFT_BODY(START_REPLY), RAFT_BODY(PREVOTE),
+	RAFT_BODY(PREVOTE_REPLY), RAFT_BODY(TIMEOUT_NOW),
 };
+
+/* Of types, from RAFT_MESSAGE_VOTE on. */
+enum { RAFT_BODY_LAST = sizeof(raft_bodies) / sizeof(raft_bodies[0]) - 1 };
 
 /* Every one begins with its term. */
 static_assert((int)WIRE_AT_VOTE_TERM == 0 && (int)WIRE_AT_APPEND_TERM == 0 &&
@@ -185,7 +205,7 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 	const struct raft_body *body;
 
 	assert(message->type >= RAFT_MESSAGE_VOTE);
-	assert(message->type <= RAFT_MESSAGE_START_REPLY);
+	assert((size_t)message->type <= RAFT_BODY_LAST);
 	body = &raft_bodies[message->type];
 	if (out_size_max < body->size_min)
 		return 0;
@@ -194,11 +214,18 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 	WIRE_PUT(out, VOTE_TERM, message->term);
 	switch (message->type) {
 	case RAFT_MESSAGE_VOTE:
-		WIRE_PUT(out, VOTE_LAST_INDEX, message->vote.last_index);
-		WIRE_PUT(out, VOTE_LAST_TERM, message->vote.last_term);
+		vote_encode(&message->vote, out);
+		WIRE_PUT(out, VOTE_TRANSFER, message->vote.transfer);
+		break;
+	case RAFT_MESSAGE_PREVOTE:
+		vote_encode(&message->vote, out);
 		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
+	case RAFT_MESSAGE_PREVOTE_REPLY:
 		WIRE_PUT(out, VOTE_REPLY_GRANTED, message->vote_reply.granted);
+		break;
+	case RAFT_MESSAGE_TIMEOUT_NOW:
+		WIRE_PUT(out, TIMEOUT_NOW_READ_SEQ, message->timeout_now.read_seq);
 		break;
 	case RAFT_MESSAGE_APPEND:
 		if (message->append.entry_count > WIRE_ENTRIES_MAX)
@@ -251,6 +278,7 @@ static int append_decode(struct raft_message *out, struct raft_entry *entries, c
 	append->prev_term = WIRE_GET(data, APPEND_PREV_TERM);
 	append->commit = WIRE_GET(data, APPEND_COMMIT);
 	append->read_seq = WIRE_GET(data, APPEND_READ_SEQ);
+	append->urgent = WIRE_GET(data, APPEND_URGENT) == 1;
 	append->entries = entries;
 	append->entry_count = (uint32_t)WIRE_GET(data, APPEND_ENTRY_COUNT);
 	if (append->prev_index > RAFT_INDEX_MAX - append->entry_count)
@@ -274,11 +302,19 @@ static void append_reply_decode(struct raft_append_reply *out, const uint8_t *da
 		.accepted = WIRE_GET(data, APPEND_REPLY_ACCEPTED) == 1,
 		.lost = WIRE_GET(data, APPEND_REPLY_LOST) == 1,
 		.unconfirmed = WIRE_GET(data, APPEND_REPLY_UNCONFIRMED) == 1,
+		.priority = (uint8_t)WIRE_GET(data, APPEND_REPLY_PRIORITY),
+		.promise_us = (uint32_t)WIRE_GET(data, APPEND_REPLY_PROMISE_US),
 		.match = WIRE_GET(data, APPEND_REPLY_MATCH),
 		.match_term = WIRE_GET(data, APPEND_REPLY_MATCH_TERM),
 		.prev_index = WIRE_GET(data, APPEND_REPLY_PREV_INDEX),
 		.read_seq = WIRE_GET(data, APPEND_REPLY_READ_SEQ),
 	};
+}
+
+static void vote_decode(struct raft_vote *out, const uint8_t *data)
+{
+	out->last_index = WIRE_GET(data, VOTE_LAST_INDEX);
+	out->last_term = WIRE_GET(data, VOTE_LAST_TERM);
 }
 
 static void start_reply_decode(struct raft_start_reply *out, const uint8_t *data)
@@ -295,9 +331,9 @@ int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_EN
 {
 	size_t kind = RAFT_MESSAGE_VOTE;
 
-	while (kind <= RAFT_MESSAGE_START_REPLY && raft_bodies[kind].wire != type)
+	while (kind <= RAFT_BODY_LAST && raft_bodies[kind].wire != type)
 		kind++;
-	if (kind > RAFT_MESSAGE_START_REPLY || size < raft_bodies[kind].size_min ||
+	if (kind > RAFT_BODY_LAST || size < raft_bodies[kind].size_min ||
 	    (type != WIRE_APPEND && size != raft_bodies[kind].size_min) ||
 	    !wire_form_valid(raft_bodies[kind].form, data))
 		return -EINVAL;
@@ -306,10 +342,17 @@ int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_EN
 	out->term = WIRE_GET(data, VOTE_TERM);
 	switch (out->type) {
 	case RAFT_MESSAGE_VOTE:
-		out->vote.last_index = WIRE_GET(data, VOTE_LAST_INDEX);
-		out->vote.last_term = WIRE_GET(data, VOTE_LAST_TERM);
+		vote_decode(&out->vote, data);
+		out->vote.transfer = WIRE_GET(data, VOTE_TRANSFER) == 1;
+		break;
+	case RAFT_MESSAGE_PREVOTE:
+		vote_decode(&out->vote, data);
+		break;
+	case RAFT_MESSAGE_TIMEOUT_NOW:
+		out->timeout_now.read_seq = WIRE_GET(data, TIMEOUT_NOW_READ_SEQ);
 		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
+	case RAFT_MESSAGE_PREVOTE_REPLY:
 		out->vote_reply.granted = WIRE_GET(data, VOTE_REPLY_GRANTED) == 1;
 		break;
 	case RAFT_MESSAGE_APPEND:

@@ -48,12 +48,28 @@
 #define WIRE_FIELDS_VOTE(X) \
 	X(VOTE, TERM, 0, 8, 1, RAFT_TERM_MAX, "in which it stands for election") \
 	X(VOTE, LAST_INDEX, 8, 8, 0, RAFT_INDEX_MAX, "of its log's last entry; 0: the log is empty") \
-	X(VOTE, LAST_TERM, 16, 8, 0, RAFT_TERM_MAX, "that entry's")
+	X(VOTE, LAST_TERM, 16, 8, 0, RAFT_TERM_MAX, "that entry's") \
+	X(VOTE, TRANSFER, 24, 1, 0, 1, "1: the leader handed over to it, so whoever hears that leader votes all the same") \
+	X(VOTE, ZERO, 25, 7, 0, 0, "")
 
 #define WIRE_FIELDS_VOTE_REPLY(X) \
 	X(VOTE_REPLY, TERM, 0, 8, 1, RAFT_TERM_MAX, "") \
 	X(VOTE_REPLY, GRANTED, 8, 1, 0, 1, "") \
 	X(VOTE_REPLY, ZERO, 9, 7, 0, 0, "")
+
+#define WIRE_FIELDS_PREVOTE(X) \
+	X(PREVOTE, TERM, 0, 8, 1, RAFT_TERM_MAX, "in which it would stand; nobody adopts it") \
+	X(PREVOTE, LAST_INDEX, 8, 8, 0, RAFT_INDEX_MAX, "of its log's last entry; 0: the log is empty") \
+	X(PREVOTE, LAST_TERM, 16, 8, 0, RAFT_TERM_MAX, "that entry's")
+
+#define WIRE_FIELDS_PREVOTE_REPLY(X) \
+	X(PREVOTE_REPLY, TERM, 0, 8, 1, RAFT_TERM_MAX, "granted: the one that was asked about; refused: the sender's") \
+	X(PREVOTE_REPLY, GRANTED, 8, 1, 0, 1, "") \
+	X(PREVOTE_REPLY, ZERO, 9, 7, 0, 0, "")
+
+#define WIRE_FIELDS_TIMEOUT_NOW(X) \
+	X(TIMEOUT_NOW, TERM, 0, 8, 1, RAFT_TERM_MAX, "the leader's, who hands over: the receiver stands for election at once") \
+	X(TIMEOUT_NOW, READ_SEQ, 8, 8, 0, RAFT_READ_SEQ_MAX, "the leader's newest read token; one older than an APPEND has shown comes late, and is refused")
 
 #define WIRE_FIELDS_APPEND(X) \
 	X(APPEND, TERM, 0, 8, 1, RAFT_TERM_MAX, "the leader's") \
@@ -62,7 +78,8 @@
 	X(APPEND, COMMIT, 24, 8, 0, RAFT_INDEX_MAX, "the leader's commit index") \
 	X(APPEND, READ_SEQ, 32, 8, 0, RAFT_READ_SEQ_MAX, "the leader's newest read token in this term; echoed by the answer") \
 	X(APPEND, ENTRY_COUNT, 40, 2, 0, WIRE_ENTRIES_MAX, "the entries fill the body exactly") \
-	X(APPEND, ZERO, 42, 6, 0, 0, "")
+	X(APPEND, URGENT, 42, 1, 0, 1, "1: a read waits for the answer; 0: the token is a heartbeat's") \
+	X(APPEND, ZERO, 43, 5, 0, 0, "")
 
 #define WIRE_FIELDS_ENTRY(X) \
 	X(ENTRY, TERM, 0, 8, 1, RAFT_TERM_MAX, "not below that of the entry before it, nor above the message's") \
@@ -80,7 +97,8 @@
 	X(APPEND_REPLY, ACCEPTED, 40, 1, 0, 1, "") \
 	X(APPEND_REPLY, LOST, 41, 1, 0, 1, "the sender lost what it had acknowledged: it counts for nothing") \
 	X(APPEND_REPLY, UNCONFIRMED, 42, 1, 0, 1, "its start is asked for, and not answered yet") \
-	X(APPEND_REPLY, ZERO, 43, 5, 0, 0, "")
+	X(APPEND_REPLY, PRIORITY, 43, 1, 0, RAFT_PRIORITY_MAX, "the sender's: who leads rather than others") \
+	X(APPEND_REPLY, PROMISE_US, 44, 4, 0, UINT32_MAX, "so long since the message that this answers it elects no other leader; 0: no promise")
 
 #define WIRE_FIELDS_READ(X) \
 	X(READ, TERM, 0, 8, 1, RAFT_TERM_MAX, "") \
@@ -240,7 +258,7 @@
 /* X(form): those that have a type of their own are named as it is. */
 #define WIRE_FORMS(X) \
 	X(ENVELOPE) \
-	X(VOTE) X(VOTE_REPLY) X(APPEND) X(ENTRY) X(APPEND_REPLY) X(READ) X(READ_REPLY) X(PROPOSE) \
+	X(VOTE) X(VOTE_REPLY) X(PREVOTE) X(PREVOTE_REPLY) X(TIMEOUT_NOW) X(APPEND) X(ENTRY) X(APPEND_REPLY) X(READ) X(READ_REPLY) X(PROPOSE) \
 	X(PROPOSE_REPLY) X(SETTINGS) X(START) X(START_REPLY) X(FORMATION) X(FORMATION_MEMBER) \
 	X(PATH) X(PATH_REPLY) \
 	X(HELLO) X(WELCOME) X(REQUEST) X(REQUEST_REPLY) X(ANSWER) X(PULL) \
@@ -261,6 +279,8 @@
 	X(ENVELOPE, READABLE, AT_MOST, VERSION, 0) \
 	X(VOTE, LAST_TERM, BELOW, TERM, 0) \
 	X(VOTE, LAST_INDEX, ZERO_WITH, LAST_TERM, 0) \
+	X(PREVOTE, LAST_TERM, BELOW, TERM, 0) \
+	X(PREVOTE, LAST_INDEX, ZERO_WITH, LAST_TERM, 0) \
 	X(APPEND, PREV_TERM, AT_MOST, TERM, 0) \
 	X(APPEND, PREV_INDEX, ZERO_WITH, PREV_TERM, 0) \
 	X(APPEND_REPLY, MATCH_TERM, AT_MOST, TERM, 0) \

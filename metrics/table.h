@@ -55,6 +55,7 @@
 	X(raft_identity, COUNTER, 1, "raft_identity", "quoin_raft_refused_messages_total", "cause=\"other_identity\"", "") \
 	X(raft_stale, COUNTER, 1, "raft_stale", "quoin_raft_refused_messages_total", "cause=\"stale\"", "") \
 	X(raft_far, COUNTER, 1, "raft_far", "quoin_raft_refused_messages_total", "cause=\"too_far_ahead\"", "") \
+	X(raft_disturbs, COUNTER, 1, "raft_disturbs", "quoin_raft_refused_messages_total", "cause=\"leader_is_heard\"", "") \
 	X(raft_unasked, COUNTER, 1, "raft_unasked", "quoin_raft_refused_messages_total", "cause=\"never_asked\"", "") \
 	X(raft_contradicts, COUNTER, 1, "raft_contradicts", "quoin_raft_refused_messages_total", "cause=\"contradicts\"", "") \
 	X(wal_bytes, COUNTER, 1, "wal_bytes", "etcd_disk_wal_write_bytes_total", NULL, "Bytes written to the log.") \

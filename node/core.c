@@ -91,6 +91,9 @@ void node_raft_prepare(struct node *n)
 		.election_timeout_us_min = (uint32_t)o->election_us_min,
 		.election_timeout_us_max = (uint32_t)o->election_us_max,
 		.heartbeat_us = (uint32_t)o->heartbeat_us,
+		.pre_vote = o->pre_vote,
+		.check_quorum = o->check_quorum,
+		.priority = o->priority,
 		.append_size_max = wire_append_size_max(o->dp.link[0]->mtu),
 	};
 	memcpy(n->raft_options.witness, n->recovered.witness, sizeof(n->raft_options.witness));

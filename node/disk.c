@@ -5,8 +5,8 @@
  * way go on in the segment that is ready.
  *
  * If it does not answer, how long the oldest write has been in flight decides whether
- * this member votes and campaigns. A vote that is not durable cannot leave, and a leader whose log
- * stands still would lead nobody anywhere.
+ * this member votes, campaigns and leads. A vote that is not durable cannot leave, and a leader
+ * that the others commit without is to give way before they wait for it (R46).
  */
 #include "node/internal.h"
 
@@ -63,7 +63,7 @@ static void begins(struct node *n, const struct node_stall *s)
 		      n->options.wal.directory, w->file, w->offset, w->operation,
 		      node_stall_ns(n, s) / 1000000,
 		      s == &n->stall[NODE_STALL_WRITE]
-			      ? "no votes and no campaign until it does"
+			      ? "no votes and no campaign until it does; a leader hands over"
 			      : "what is to be read back waits, for itself or for another member");
 }
 

@@ -52,7 +52,7 @@ struct node_counters {
 	uint64_t malformed;
 	uint64_t over_seldom; /* questions of members that came too often */
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
-	uint64_t raft_far, raft_unasked, raft_contradicts;
+	uint64_t raft_far, raft_unasked, raft_contradicts, raft_disturbs;
 	uint64_t disk_stalls, disk_fulls, disk_slow_writes;
 	uint64_t elections_started, elections_won, leader_changes;
 };
@@ -217,6 +217,7 @@ struct node {
 	raft_id seen_leader;
 	raft_term seen_term;
 	enum raft_role seen_role;
+	uint64_t seen_quorum_lost;
 	uint64_t replay_ns;        /* how far the replay is is told then; UINT64_MAX: no more */
 	uint64_t seen_contradicts; /* counted, when it was last looked for one */
 	bool seen_contradiction;

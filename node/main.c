@@ -144,6 +144,9 @@ static void set_options(struct quoind *q)
 	o->existing = c->existing;
 	o->heartbeat_us = c->heartbeat_us;
 	o->election_us_min = c->election_us_min;
+	o->pre_vote = c->pre_vote;
+	o->check_quorum = c->check_quorum;
+	o->priority = (uint8_t)c->priority;
 	o->election_us_max = c->election_us_max;
 	o->disk_stall_us = c->disk_stall_us;
 	o->link_name = link_kind_name(c->link);

@@ -18,6 +18,8 @@ static const char *role_name(enum raft_role role)
 	switch (role) {
 	case RAFT_FOLLOWER:
 		return "follower";
+	case RAFT_PRECANDIDATE:
+		return "precandidate";
 	case RAFT_CANDIDATE:
 		return "candidate";
 	case RAFT_LEADER:
@@ -76,6 +78,7 @@ static void collect_raft(const struct node *n, const struct raft_status *raft, s
 	m->raft_identity = c->raft_identity;
 	m->raft_stale = c->raft_stale;
 	m->raft_far = c->raft_far;
+	m->raft_disturbs = c->raft_disturbs;
 	m->raft_unasked = c->raft_unasked;
 	m->raft_contradicts = c->raft_contradicts;
 }

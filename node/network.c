@@ -19,6 +19,9 @@ static void count_raft_error(struct node *n, int err)
 	case -EKEYREJECTED:
 		n->counters.raft_identity++;
 		break;
+	case -EBUSY:
+		n->counters.raft_disturbs++;
+		break;
 	case -EDOM:
 		n->counters.raft_far++;
 		break;
@@ -45,11 +48,10 @@ static bool says_new(struct node *n, uint32_t peer, const struct raft_message *m
 	if (m->type == RAFT_MESSAGE_APPEND && m->append.entry_count == 0) {
 		now.prev_index = m->append.prev_index;
 		now.index = m->append.commit;
-		now.read_seq = m->append.read_seq;
+		now.read_seq = m->append.urgent ? m->append.read_seq : 0;
 	} else if (m->type == RAFT_MESSAGE_APPEND_REPLY && m->append_reply.accepted) {
 		now.prev_index = m->append_reply.prev_index;
 		now.index = m->append_reply.match;
-		now.read_seq = m->append_reply.read_seq;
 	} else {
 		return true;
 	}
@@ -71,6 +73,11 @@ static void start_known(struct node *n, uint32_t peer)
 		if (witness[i].id == n->peer[peer].at.member_id)
 			dp_peer_start_set(n->dp, peer, witness[i].start);
 	}
+}
+
+static bool asks_vote(uint8_t type)
+{
+	return type == WIRE_VOTE || type == WIRE_PREVOTE || type == WIRE_TIMEOUT_NOW;
 }
 
 static void receive_peer(struct node *n, const struct dp_datagram *d)
@@ -101,8 +108,9 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 		peer_door_receive(&n->serving.peers, d);
 		return;
 	}
-	if ((d->envelope.type == WIRE_VOTE && !seldom_hear(n, d->peer, NODE_SELDOM_VOTE)) ||
-	    (d->envelope.type == WIRE_START && !seldom_hear(n, d->peer, NODE_SELDOM_START)))
+	if (asks_vote(d->envelope.type) && !seldom_hear(n, d->peer, NODE_SELDOM_VOTE))
+		return;
+	if (d->envelope.type == WIRE_START && !seldom_hear(n, d->peer, NODE_SELDOM_START))
 		return;
 	if (wire_raft_decode(&message, n->wire_entries, d->envelope.type, d->body,
 			     d->envelope.body_size)) {

@@ -20,6 +20,24 @@ static void count_changes(struct node *n, raft_id leader, raft_term term, enum r
 		n->counters.leader_changes++;
 }
 
+/* It led, and does not now. */
+static void log_step_down(struct node *n, enum raft_role role, raft_id leader)
+{
+	struct raft_status s;
+
+	if (n->seen_role != RAFT_LEADER || role == RAFT_LEADER)
+		return;
+	node_raft_status(n, &s);
+	journal_write(n->journal, JOURNAL_WARN, "stepped_down",
+		      "term=%" PRIu64 " was_leader_of=%" PRIu64 " why=\"%s\"", s.term, n->seen_term,
+		      s.quorum_lost != n->seen_quorum_lost
+			      ? "no majority answered it for election-timeout"
+		      : s.disk_stalled ? "its disk does not answer, and the others go on without it"
+		      : leader         ? "another member was elected"
+				       : "it heard of a later term");
+	n->seen_quorum_lost = s.quorum_lost;
+}
+
 static void log_changes(struct node *n)
 {
 	raft_id leader = raft_leader(n->raft);
@@ -29,6 +47,7 @@ static void log_changes(struct node *n)
 	if (leader == n->seen_leader && term == n->seen_term && role == n->seen_role)
 		return;
 	count_changes(n, leader, term, role);
+	log_step_down(n, role, leader);
 	if (role == RAFT_CANDIDATE && (term != n->seen_term || role != n->seen_role))
 		journal_write(n->journal, JOURNAL_INFO, "election_started", "term=%" PRIu64, term);
 	if (leader != n->seen_leader && leader)

@@ -141,16 +141,16 @@ static struct heard heard_count(const struct node *n, const struct raft_status *
 	return h;
 }
 
-/* A leader that is cut off leads on in its own eyes, and nothing that it is given commits. */
+/* What a leader, or who has none, hears: why nothing commits, or nobody is elected. */
 static void majority_fault(struct node *n, const struct raft_status *raft, struct metrics_text *t)
 {
 	struct heard h = heard_count(n, raft);
 
 	if (h.heard <= h.members / 2)
 		metrics_line(t,
-			     "error this leader hears no majority: %u of %u members within an "
+			     "error this %s hears no majority: %u of %u members within an "
 			     "election timeout, itself counted\n",
-			     h.heard, h.members);
+			     raft->role == RAFT_LEADER ? "leader" : "member", h.heard, h.members);
 	else if (h.heard - h.lost <= h.members / 2)
 		metrics_line(t,
 			     "error nothing commits: %u of %u members are heard, %u of them lost "
@@ -350,7 +350,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	t.size = metrics_status_text(m, out, size_max);
 	if (!raft.leader)
 		metrics_line(&t, "error etcdserver: no leader\n");
-	if (raft.role == RAFT_LEADER)
+	if (raft.role == RAFT_LEADER || (n->raft && !raft.leader))
 		majority_fault(n, &raft, &t);
 	refused_fault(n, &t);
 	if (raft.role == RAFT_LEADER && raft.applied < raft.replay_last)
@@ -413,6 +413,11 @@ void node_summary(const struct node *n, char *out, size_t size)
 		snprintf(out, size, "follows %s in term %" PRIu64, node_member_name(n, raft.leader),
 			 raft.term);
 	} else {
-		snprintf(out, size, "knows no leader; term %" PRIu64, raft.term);
+		struct heard h = heard_count(n, &raft);
+
+		snprintf(out, size,
+			 "knows no leader in term %" PRIu64
+			 ": %u of %u members are heard, itself counted",
+			 raft.term, h.heard, h.members);
 	}
 }

@@ -145,6 +145,9 @@ int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_mess
 	raft_vote_spend(r, p->id);
 	raft_election_restart(r);
 	r->deferred = false;
+	r->leader_heard = true;
+	if (a->read_seq > r->leader_seq)
+		r->leader_seq = a->read_seq;
 	if (a->read_seq > r->owed.read_seq || r->owed.answered)
 		r->owed.read_seq = a->read_seq;
 	r->owed.answered = false;

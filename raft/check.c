@@ -48,6 +48,7 @@ static bool body_valid(const struct raft_message *m)
 {
 	switch (m->type) {
 	case RAFT_MESSAGE_VOTE:
+	case RAFT_MESSAGE_PREVOTE:
 		return m->vote.last_term < m->term && m->vote.last_index <= RAFT_INDEX_MAX &&
 		       (m->vote.last_index == 0) == (m->vote.last_term == 0);
 	case RAFT_MESSAGE_APPEND:
@@ -59,7 +60,10 @@ static bool body_valid(const struct raft_message *m)
 	case RAFT_MESSAGE_START_REPLY:
 		return position_valid(m->start_reply.known.term, m->start_reply.known.index) &&
 		       m->start_reply.known.entry_term <= RAFT_TERM_MAX;
+	case RAFT_MESSAGE_TIMEOUT_NOW:
+		return m->timeout_now.read_seq <= RAFT_READ_SEQ_MAX;
 	case RAFT_MESSAGE_VOTE_REPLY:
+	case RAFT_MESSAGE_PREVOTE_REPLY:
 	case RAFT_MESSAGE_READ:
 	case RAFT_MESSAGE_START:
 		return true;
@@ -94,6 +98,12 @@ int raft_check_state(const struct raft *r, const struct raft_peer *p, const stru
 	switch (m->type) {
 	case RAFT_MESSAGE_VOTE_REPLY:
 		return r->role != RAFT_CANDIDATE || p->vote_requested ? 0 : -ERANGE;
+	case RAFT_MESSAGE_PREVOTE_REPLY:
+		return r->role != RAFT_PRECANDIDATE || p->vote_requested ? 0 : -ERANGE;
+	case RAFT_MESSAGE_TIMEOUT_NOW:
+		if (r->leader != p->id)
+			return -EPROTO;
+		return m->timeout_now.read_seq < r->leader_seq ? -ESTALE : 0;
 	case RAFT_MESSAGE_APPEND:
 		if (r->leader != 0 && r->leader != p->id)
 			return -EPROTO; /* a second leader in one term */
@@ -106,6 +116,7 @@ int raft_check_state(const struct raft *r, const struct raft_peer *p, const stru
 		/* V11: an honest answer that comes when this server follows somebody else. */
 		return r->leader == m->from ? 0 : -ESTALE;
 	case RAFT_MESSAGE_VOTE:
+	case RAFT_MESSAGE_PREVOTE:
 	case RAFT_MESSAGE_START:
 	case RAFT_MESSAGE_START_REPLY:
 		return 0;

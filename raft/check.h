@@ -16,7 +16,9 @@
  *	VOTE
  *	RX4  last term, index	both 0 or neither; below the	-EINVAL
  *				term that it asks for
- *	VOTE_REPLY
+ *	PREVOTE				as VOTE; its term is the one it
+ *				would stand in, and is not adopted
+ *	VOTE_REPLY, PREVOTE_REPLY
  *	RX5  all of it		the answer to a request that	-ERANGE
  *				was sent to it in this term
  *	APPEND
@@ -40,6 +42,10 @@
  *	RX12 read token		no newer than the newest	-ERANGE
  *	RX13 a refusal's match	below its prev; its term not	-EINVAL
  *				above the message's
+ *	TIMEOUT_NOW
+ *	RX21 from		the leader that is followed	-EPROTO
+ *	RX22 read token		no older than the newest that	-ESTALE
+ *				came in an append of the term
  *	READ
  *	RX14 how many		half of what may wait at most,	refused: ask again
  *				so that others have the rest

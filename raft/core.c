@@ -34,7 +34,7 @@ static bool options_valid(const struct raft_options *o)
 		return false;
 	return o->election_timeout_us_min > 0 &&
 	       o->election_timeout_us_min <= o->election_timeout_us_max && o->heartbeat_us > 0 &&
-	       o->heartbeat_us < o->election_timeout_us_min &&
+	       o->heartbeat_us < o->election_timeout_us_min && o->priority <= RAFT_PRIORITY_MAX &&
 	       o->append_size_max >= RAFT_ENTRY_DATA_MAX + RAFT_ENTRY_OVERHEAD;
 }
 
@@ -72,6 +72,9 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->election_us_max = o->election_timeout_us_max;
 	r->heartbeat_us = o->heartbeat_us;
 	r->append_size_max = o->append_size_max;
+	r->pre_vote = o->pre_vote;
+	r->check_quorum = o->check_quorum;
+	r->priority = o->priority;
 	r->random = o->seed;
 	r->now_us = o->now_us;
 	r->hard = o->hard_state;
@@ -90,6 +93,7 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	raft_places_sync(r);
 	r->send_turn = r->peer_count; /* the next one is the first */
 	raft_start_init(r, o);
+	raft_contact_init(r);
 	raft_election_restart(r);
 	*out = r;
 	return 0;
@@ -160,12 +164,16 @@ void raft_follower_become(struct raft *r, raft_term term, raft_id leader)
 		r->hard.term = term;
 		r->hard.vote = 0;
 		r->hard_changed = true;
+		r->leader_seq = 0;
 		memset(&r->owed, 0, sizeof(r->owed));
-		for (uint32_t i = 0; i < r->peer_count; i++)
+		for (uint32_t i = 0; i < r->peer_count; i++) {
 			r->peer[i]->vote_reply_owed = false;
+			r->peer[i]->timeout_now_owed = false;
+		}
 	}
 	if (r->role == RAFT_LEADER) {
 		raft_reads_drop(r);
+		raft_transfer_end(r);
 		raft_election_restart(r);
 	}
 	r->role = RAFT_FOLLOWER;
@@ -193,6 +201,17 @@ static void candidate_tick(struct raft *r)
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
 }
 
+static void election_tick(struct raft *r)
+{
+	if (raft_may_campaign(r) && !raft_defers(r)) {
+		raft_stand(r);
+	} else {
+		r->leader = 0; /* silent for too long, whoever may stand for election */
+		raft_election_restart(r);
+	}
+	r->election_restarted = false;
+}
+
 /* Nothing happened since the last tick, and by then nothing is due. */
 static bool quiet(struct raft *r, uint64_t now_us)
 {
@@ -218,18 +237,13 @@ void raft_tick(struct raft *r, uint64_t now_us)
 		r->election_deadline_us = now_us + r->election_span_us;
 		r->election_restarted = false;
 	}
+	raft_leader_note(r);
 	raft_start_tick(r);
 	if (r->role == RAFT_LEADER) {
 		raft_leader_tick(r);
 	} else if (now_us >= r->election_deadline_us) {
-		if (raft_may_campaign(r) && !raft_defers(r)) {
-			raft_campaign(r);
-		} else {
-			r->leader = 0; /* silent for too long, whoever may stand for election */
-			raft_election_restart(r);
-		}
-		r->election_restarted = false;
-	} else if (r->role == RAFT_CANDIDATE) {
+		election_tick(r);
+	} else if (r->role != RAFT_FOLLOWER) {
 		candidate_tick(r);
 	}
 	assert(!nothing || raft_deadline(r) == r->due_us);
@@ -253,7 +267,7 @@ uint64_t raft_deadline(const struct raft *r)
 		return r->now_us;
 	if (r->role == RAFT_LEADER)
 		deadline = raft_leader_deadline(r);
-	else if (r->role == RAFT_CANDIDATE)
+	else if (r->role != RAFT_FOLLOWER)
 		deadline = earlier(deadline, r->vote_resend_us);
 	deadline = earlier(deadline, raft_start_deadline(r));
 	for (uint32_t i = 0; r->retry_us > r->now_us && i < RAFT_SLOTS_MAX; i++) {
@@ -279,6 +293,11 @@ static int message_dispatch(struct raft *r, struct raft_peer *p, const struct ra
 		return raft_read_recv(r, p, m);
 	case RAFT_MESSAGE_READ_REPLY:
 		return raft_read_reply_recv(r, m);
+	case RAFT_MESSAGE_PREVOTE_REPLY:
+		return raft_prevote_reply_recv(r, p, m);
+	case RAFT_MESSAGE_TIMEOUT_NOW:
+		return raft_timeout_now_recv(r);
+	case RAFT_MESSAGE_PREVOTE:
 	case RAFT_MESSAGE_START:
 	case RAFT_MESSAGE_START_REPLY:
 		break;
@@ -304,8 +323,32 @@ static bool term_believed(struct raft *r, struct raft_peer *p, const struct raft
 	return false;
 }
 
+/*
+ * A vote while a leader is heard: its term is not even adopted. Not one that was given already, nor
+ * one that the leader asks for.
+ */
+static bool disturbs(const struct raft *r, const struct raft_message *m)
+{
+	bool given = m->term == r->hard.term && r->hard.vote == m->from;
+
+	return m->type == RAFT_MESSAGE_VOTE && m->term >= r->hard.term && !m->vote.transfer &&
+	       !given && raft_hears_leader(r);
+}
+
+/* The answer that a term to come would be granted: nobody is in that term yet. */
+static bool of_next_term(const struct raft_message *m)
+{
+	return m->type == RAFT_MESSAGE_PREVOTE_REPLY && m->vote_reply.granted;
+}
+
 static int message_take(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
+	if (m->type == RAFT_MESSAGE_PREVOTE)
+		return raft_prevote_recv(r, p, m);
+	if (of_next_term(m))
+		return raft_check_state(r, p, m) ? -ERANGE : raft_prevote_reply_recv(r, p, m);
+	if (disturbs(r, m))
+		return -EBUSY;
 	if (m->term < r->hard.term) {
 		/* Paper 5.1: rejected, and told the term, so that it stops. */
 		if (m->type == RAFT_MESSAGE_VOTE)
@@ -384,6 +427,8 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->lost = r->lost.is;
 	out->start_confirmed = r->start_confirmed;
 	out->disk_stalled = r->disk_stalled;
+	out->transfer = r->transfer.to;
+	out->quorum_lost = r->quorum_lost;
 	out->replay_last = r->start_last;
 	out->contradiction = r->contradiction;
 	for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->peer_count; i++) {

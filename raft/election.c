@@ -1,5 +1,7 @@
 /*
- * Elections (paper 5.2, 5.4.1): RequestVote, its answer, and the count.
+ * Elections (paper 5.2, 5.4.1; thesis 9.6): RequestVote, its answer, and the count; before them the
+ * question whether it would be won, which changes nothing: no term, no vote, no timer of whoever is
+ * asked. So a member that cannot be elected has the term of those that can.
  *
  * A vote is a fact on the disk before it is a message: requests leave once the candidate's own vote
  * is durable, which is also when it counts; a grant leaves once it is durable. The answer is made
@@ -46,6 +48,13 @@ void raft_vote_durable(struct raft *r)
 	raft_election_restart(r);
 	if (r->role == RAFT_CANDIDATE)
 		patience_add(r);
+	r->vote_us = r->now_us;
+}
+
+/* Somebody stands, with this vote: whoever asks now is too late, or comes back in a timeout. */
+static bool voted_lately(const struct raft *r)
+{
+	return r->hard.vote != 0 && (r->vote_new || r->now_us - r->vote_us < r->election_us_min);
 }
 
 /*
@@ -66,8 +75,9 @@ bool raft_may_campaign(const struct raft *r)
 
 bool raft_election_due(const struct raft *r, uint64_t now_us)
 {
-	return r->role != RAFT_LEADER && !r->election_restarted &&
-	       now_us >= r->election_deadline_us;
+	if (r->role == RAFT_LEADER)
+		return raft_contact_lost(r, now_us);
+	return !r->election_restarted && now_us >= r->election_deadline_us;
 }
 
 /*
@@ -93,7 +103,7 @@ void raft_disk_stalled(struct raft *r, bool stalled)
 	if (stalled == r->disk_stalled)
 		return;
 	r->disk_stalled = stalled;
-	if (!stalled && r->role == RAFT_FOLLOWER)
+	if (!stalled && (r->role == RAFT_FOLLOWER || r->role == RAFT_PRECANDIDATE))
 		raft_election_restart(r);
 	if (!stalled && r->role == RAFT_CANDIDATE)
 		r->election_restarted = true; /* with its patience */
@@ -101,13 +111,8 @@ void raft_disk_stalled(struct raft *r, bool stalled)
 	raft_changed(r);
 }
 
-void raft_campaign(struct raft *r)
+static void requests_begin(struct raft *r)
 {
-	assert(r->role != RAFT_LEADER);
-	raft_follower_become(r, r->hard.term + 1, 0);
-	r->role = RAFT_CANDIDATE;
-	r->hard.vote = r->id;
-	r->lost.voted_term = r->hard.term;
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
 		p->vote_requested = false;
@@ -115,8 +120,46 @@ void raft_campaign(struct raft *r)
 		p->vote_granted = false;
 		p->vote_request_owed = raft_peer_votes(p);
 	}
-	vote_began(r);
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
+}
+
+void raft_campaign(struct raft *r, bool transfer)
+{
+	assert(r->role != RAFT_LEADER);
+	raft_follower_become(r, r->hard.term + 1, 0);
+	r->role = RAFT_CANDIDATE;
+	r->hard.vote = r->id;
+	r->lost.voted_term = r->hard.term;
+	r->vote_transfer = transfer;
+	requests_begin(r);
+	vote_began(r);
+}
+
+/* Those that would vote for it, itself among them. */
+static bool majority_grants(const struct raft *r)
+{
+	struct raft_tally tally = {0};
+
+	raft_tally_self(&tally, r, 1);
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		raft_tally_peer(&tally, r->peer[i], r->peer[i]->vote_granted);
+	return raft_tally_majority(&tally, r);
+}
+
+/* Its timeout is over. */
+void raft_stand(struct raft *r)
+{
+	assert(r->role != RAFT_LEADER);
+	if (!r->pre_vote) {
+		raft_campaign(r, false);
+		return;
+	}
+	r->role = RAFT_PRECANDIDATE;
+	r->leader = 0;
+	requests_begin(r);
+	raft_election_restart(r);
+	if (majority_grants(r)) /* alone */
+		raft_campaign(r, false);
 }
 
 void raft_vote_spend(struct raft *r, raft_id id)
@@ -130,15 +173,10 @@ void raft_vote_spend(struct raft *r, raft_id id)
 /* Counts again after a grant, and when the candidate's own vote has become durable. */
 void raft_vote_count(struct raft *r)
 {
-	struct raft_tally tally = {0};
-
 	/* With a disk that keeps nothing it would lead, and commit nothing (D8). */
 	if (r->role != RAFT_CANDIDATE || !raft_hard_durable(r) || r->disk_stalled)
 		return;
-	raft_tally_self(&tally, r, 1);
-	for (uint32_t i = 0; i < r->peer_count; i++)
-		raft_tally_peer(&tally, r->peer[i], r->peer[i]->vote_granted);
-	if (raft_tally_majority(&tally, r))
+	if (majority_grants(r))
 		raft_leader_become(r);
 }
 
@@ -160,7 +198,8 @@ int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 	if (r->hard.vote == 0 && log_up_to_date(r, &m->vote)) {
 		if (r->disk_stalled)
 			return 0; /* not refused either: it asks again, and the disk may go on */
-		assert(r->role == RAFT_FOLLOWER);
+		assert(r->role == RAFT_FOLLOWER || r->role == RAFT_PRECANDIDATE);
+		r->role = RAFT_FOLLOWER;
 		r->hard.vote = m->from;
 		r->lost.voted_term = r->hard.term;
 		r->hard_changed = true;
@@ -172,9 +211,85 @@ int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 
 int raft_vote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
+	if (r->role != RAFT_CANDIDATE)
+		return 0; /* late, and of no use */
 	p->vote_answered = true;
 	if (m->vote_reply.granted)
 		p->vote_granted = true;
 	raft_vote_count(r);
 	return 0;
+}
+
+/*
+ * Thesis 9.6. Of a term that is not above ours: its sender is behind, and told the term, for it may
+ * have what we lack (R24). Who hears a leader, or may not vote, does not answer: it is asked again.
+ */
+int raft_prevote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	bool behind = m->term <= r->hard.term;
+
+	if (!behind && (raft_hears_leader(r) || voted_lately(r)))
+		return -EBUSY;
+	if (!behind && (!may_vote(r) || r->disk_stalled))
+		return 0;
+	p->prevote_granted = !behind && log_up_to_date(r, &m->vote) ? m->term : 0;
+	p->prevote_reply_owed = true;
+	return behind ? -ESTALE : 0;
+}
+
+/* The grant of a term to come; a refusal is of a term that is, and met as every message's. */
+int raft_prevote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	bool of_this = m->term == r->hard.term + m->vote_reply.granted;
+
+	if (r->role != RAFT_PRECANDIDATE || !of_this)
+		return -ESTALE;
+	p->vote_answered = true;
+	if (!m->vote_reply.granted)
+		return 0;
+	p->vote_granted = true;
+	if (majority_grants(r) && raft_may_campaign(r))
+		raft_campaign(r, false);
+	return 0;
+}
+
+static void request_send(struct raft *r, struct raft_peer *p)
+{
+	bool pre = r->role == RAFT_PRECANDIDATE;
+	struct raft_message *m =
+		raft_message_new(r, p, pre ? RAFT_MESSAGE_PREVOTE : RAFT_MESSAGE_VOTE);
+
+	m->term += pre;
+	m->vote.last_index = r->window.last;
+	m->vote.last_term = raft_window_term(&r->window, r->window.last);
+	m->vote.transfer = !pre && r->vote_transfer;
+	p->vote_requested = true;
+}
+
+/* Granted for a term that somebody is in by now: refused, in that term. */
+static void prevote_reply_send(struct raft *r, struct raft_peer *p)
+{
+	struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_PREVOTE_REPLY);
+
+	if (p->prevote_granted <= r->hard.term)
+		return;
+	m->term = p->prevote_granted;
+	m->vote_reply.granted = true;
+}
+
+/* What is owed to it; the term is durable (the caller checked). */
+void raft_votes_send(struct raft *r, struct raft_peer *p)
+{
+	bool stands = r->role == RAFT_PRECANDIDATE || r->role == RAFT_CANDIDATE;
+
+	if (p->vote_request_owed && stands)
+		request_send(r, p);
+	if (p->vote_reply_owed && !r->lost.is)
+		raft_message_new(r, p, RAFT_MESSAGE_VOTE_REPLY)->vote_reply.granted =
+			r->hard.vote == p->id;
+	if (p->prevote_reply_owed && !r->lost.is)
+		prevote_reply_send(r, p);
+	p->vote_request_owed = false;
+	p->vote_reply_owed = false;
+	p->prevote_reply_owed = false;
 }

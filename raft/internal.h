@@ -2,10 +2,11 @@
  * The core's own state, shared by the files of this folder and by nobody else.
  *
  * One file per event: core.c (life, terms, time), election.c, append.c (follower), replicate.c
- * (leader), send.c (what a leader says to whom), read.c, propose.c, membership.c, fetch.c, start.c
- * and lost.c (what a member knows of its past), check.c and terms.c (what it believes of others),
- * ready.c (hand-out and persistence); log.c and window.c hold the entries. Every event that changes
- * something ends in raft_changed: without it no tick and no ready looks.
+ * (leader), send.c (what a leader says to whom), contact.c (whether a majority answers it),
+ * transfer.c (who leads next), read.c, propose.c, membership.c, fetch.c, start.c and lost.c (what
+ * a member knows of its past), check.c and terms.c (what it believes of others), ready.c (hand-out
+ * and persistence); log.c and window.c hold the entries, quorum.c knows majorities. Every event
+ * that changes something ends in raft_changed: without it no tick and no ready looks.
  *
  * Invariants, cited by number in invariants.c. Every build checks all of them in each ready that
  * hands out anything: no message, write, apply or read leaves a core whose state is wrong. The
@@ -23,6 +24,7 @@
  *	RI8  What was proved to match the leader of this term lies within the log.
  *	RI9  members_before_index <= members_index <= last; at most one of them is uncommitted.
  *	RI10 A member that lost what it acknowledged is a follower.
+ *	RI11 Only a leader hands over.
  *
  * Durability (R1, R2, R4, R5). Nothing that depends on the disk is ever queued. A reply is *state*:
  * who is owed an answer. raft_ready makes the answer at the moment it may leave, from what is
@@ -53,9 +55,9 @@ enum {
 
 	/*
 	 * Appends with entries in one ready, shared among the peers. The rest of a ready's messages
-	 * has room for 7 others to each of 15 peers (start, its answer, vote, its answer, stale,
-	 * first empty append, empty append), for 3 that are owed to the leader, and for answers to
-	 * reads.
+	 * has room for 9 others to each of 15 peers (start, its answer, vote or prevote, the
+	 * answers to both, stale, timeout now, first empty append, empty append), for 3 that are
+	 * owed to the leader, and for answers to reads.
 	 */
 	RAFT_READY_APPENDS_MAX = 128,
 
@@ -109,7 +111,7 @@ struct raft_inflight {
 	uint32_t size;
 };
 
-static_assert(RAFT_READY_APPENDS_MAX + 7 * (RAFT_MEMBERS_MAX - 1) + 3 < RAFT_READY_MESSAGES_MAX,
+static_assert(RAFT_READY_APPENDS_MAX + 9 * (RAFT_MEMBERS_MAX - 1) + 3 < RAFT_READY_MESSAGES_MAX,
 	      "a ready holds what every peer is owed");
 
 /* Another member, as seen from here. The leader's view is reset when it is elected. */
@@ -143,14 +145,17 @@ struct raft_peer {
 	} acknowledged[RAFT_ACKNOWLEDGED_TERMS];
 
 	/* Owed to it; answers are made when they leave, with the term of that moment. */
-	bool vote_request_owed;
+	bool vote_request_owed; /* PREVOTE or VOTE, as the role is */
 	bool vote_reply_owed;
+	bool prevote_reply_owed;
+	raft_term prevote_granted; /* ... in this term, if it is one to come; 0: refused */
+	bool timeout_now_owed;
 	bool stale_reply_owed; /* it leads an older term: tell it so */
 	/* In its newest answer; if either, it counts nowhere (D9c). */
 	bool lost;
 	bool unconfirmed;
 
-	bool vote_requested; /* in this candidacy: the request has left */
+	bool vote_requested; /* in this candidacy, or the one before it: the request has left */
 	bool vote_answered;
 	bool vote_granted;
 
@@ -291,6 +296,20 @@ struct raft_reads {
 	uint32_t refused_count;
 };
 
+/* A leader's round of heartbeats. */
+struct raft_contact {
+	bool open; /* no majority has echoed it yet */
+	uint64_t seq;
+	uint64_t due_us;  /* the next one, once it is closed */
+	uint64_t lost_us; /* it has waited for too long then */
+};
+
+struct raft_transfer {
+	raft_id to; /* 0: none is under way */
+	uint64_t send_us;
+	uint64_t deadline_us;
+};
+
 struct raft {
 	raft_id id;
 	raft_identity identity;
@@ -299,6 +318,9 @@ struct raft {
 	uint32_t election_us_max;
 	uint32_t heartbeat_us;
 	uint32_t append_size_max;
+	bool pre_vote;
+	bool check_quorum;
+	uint8_t priority;
 	uint64_t random;
 
 	uint64_t now_us; /* of the last tick */
@@ -323,9 +345,18 @@ struct raft {
 	bool hard_changed;           /* not yet handed out */
 	uint64_t hard_seq;           /* token under which the newest was handed out */
 	bool vote_new;               /* it gave its vote, and the timer waits for the disk (V5) */
-	uint64_t vote_us;            /* when it gave it */
+	uint64_t vote_us;            /* when it gave it; then, when that was durable */
 
 	bool disk_stalled; /* nothing that must be durable is begun */
+
+	/* contact.c, transfer.c */
+	bool leader_heard;   /* since the last tick */
+	uint64_t leader_us;  /* when one was heard last; at first: when it was started */
+	uint64_t leader_seq; /* the newest token that came in an append of this term */
+	struct raft_contact contact;
+	uint64_t quorum_lost;
+	struct raft_transfer transfer;
+	bool vote_transfer; /* this candidacy is the leader's wish */
 
 	uint64_t seq;       /* newest token handed out */
 	uint64_t persisted; /* newest token that is durable */
@@ -468,13 +499,35 @@ void raft_lost_out(struct raft *r, struct raft_ready *out);
 bool raft_may_campaign(const struct raft *r);
 /* It leaves this timeout to others. */
 bool raft_defers(struct raft *r);
-void raft_campaign(struct raft *r);
+void raft_stand(struct raft *r);
+void raft_campaign(struct raft *r, bool transfer);
 void raft_vote_count(struct raft *r);
 void raft_vote_durable(struct raft *r);
 /* In this term it votes for nobody but `id`; its own, without a candidacy: for nobody. */
 void raft_vote_spend(struct raft *r, raft_id id);
 int raft_vote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 int raft_vote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+int raft_prevote_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+int raft_prevote_reply_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+void raft_votes_send(struct raft *r, struct raft_peer *p);
+
+/* contact.c */
+void raft_contact_init(struct raft *r);
+void raft_contact_begin(struct raft *r);
+void raft_contact_echoed(struct raft *r);
+bool raft_contact_tick(struct raft *r);
+bool raft_contact_lost(const struct raft *r, uint64_t now_us);
+uint64_t raft_contact_deadline(const struct raft *r);
+void raft_leader_note(struct raft *r);
+bool raft_hears_leader(const struct raft *r);
+
+/* transfer.c */
+void raft_transfer_try(struct raft *r);
+void raft_transfer_tick(struct raft *r);
+void raft_transfer_end(struct raft *r);
+uint64_t raft_transfer_deadline(const struct raft *r);
+bool raft_transfer_stalled(struct raft *r);
+int raft_timeout_now_recv(struct raft *r);
 
 /* append.c */
 int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);

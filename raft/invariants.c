@@ -39,7 +39,8 @@ void raft_check_invariants(const struct raft *r)
 	assert(r->owed.proved <= w->last);   /* RI8 */
 	assert(r->members_index <= w->last); /* RI9 */
 	assert(r->members_before_index <= r->members_index);
-	assert(!r->lost.is || r->role == RAFT_FOLLOWER); /* RI10 */
+	assert(!r->lost.is || r->role == RAFT_FOLLOWER);   /* RI10 */
+	assert(!r->transfer.to || r->role == RAFT_LEADER); /* RI11 */
 	assert(r->persisted <= r->seq);
 	assert(r->hard_seq <= r->seq);
 	if (r->role == RAFT_LEADER)

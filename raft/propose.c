@@ -24,7 +24,7 @@ int raft_propose(struct raft *r, const uint8_t *data, size_t size, raft_index *i
 	if (size == 0 || size > RAFT_COMMAND_SIZE_MAX)
 		return -EMSGSIZE;
 	uint32_t count = (uint32_t)((size + RAFT_ENTRY_DATA_MAX - 1) / RAFT_ENTRY_DATA_MAX);
-	if (r->term_start == 0 || !chain_fits(r, count))
+	if (r->term_start == 0 || r->transfer.to || !chain_fits(r, count))
 		return -EAGAIN;
 	for (uint32_t i = 0; i < count; i++) {
 		size_t offset = (size_t)i * RAFT_ENTRY_DATA_MAX;

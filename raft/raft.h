@@ -31,6 +31,7 @@ struct raft;
 
 enum raft_role {
 	RAFT_FOLLOWER,
+	RAFT_PRECANDIDATE, /* asks whether it would be elected; its term is the one it was in */
 	RAFT_CANDIDATE,
 	RAFT_LEADER,
 };
@@ -44,7 +45,7 @@ enum {
 	RAFT_READY_READS_MAX = 4,
 	RAFT_FETCH_ENTRIES_MAX = 1,
 #else
-	RAFT_READY_MESSAGES_MAX = 256,
+	RAFT_READY_MESSAGES_MAX = 288,
 	RAFT_READY_READS_MAX = 1024, /* also the bound on reads that wait for a quorum */
 	RAFT_FETCH_ENTRIES_MAX = 64, /* entries in one fetch: 75 KiB each */
 #endif
@@ -71,6 +72,16 @@ struct raft_options {
 	uint32_t election_timeout_us_min;
 	uint32_t election_timeout_us_max;
 	uint32_t heartbeat_us;
+	/* It asks before it stands for election (thesis 9.6): its term stays if it would lose. */
+	bool pre_vote;
+	/*
+	 * As a leader it steps down when a round of heartbeats finds no majority within the
+	 * shortest election timeout; whoever heard a leader within it elects no other (thesis 6.2,
+	 * 4.2.3).
+	 */
+	bool check_quorum;
+	/* Up to RAFT_PRIORITY_MAX. A leader hands over to a voter that has a higher one. */
+	uint8_t priority;
 	/* Bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one message. */
 	uint32_t append_size_max;
 	uint64_t now_us;
@@ -110,16 +121,17 @@ bool raft_election_due(const struct raft *r, uint64_t now_us);
  * A message arrives, decoded and unverified. Entries are copied. 0, or why it was dropped
  * (raft/check.h has the table): -EINVAL (malformed), -ENOENT (the sender is not a member),
  * -EKEYREJECTED (the sender's directory is not the one that the table names), -ESTALE (an older
- * term or start, or an answer that comes too late), -EDOM (a term or start further ahead than is
- * believed), -ERANGE (it answers what this member never said), -EPROTO (a second leader of a term,
- * or other entries than are committed here).
+ * term or start, or an answer that comes too late), -EBUSY (it stands for election while a leader
+ * is heard), -EDOM (a term or start further ahead than is believed), -ERANGE (it answers what this
+ * member never said), -EPROTO (a second leader of a term, or other entries than are committed
+ * here).
  */
 int raft_recv(struct raft *r, const struct raft_message *message);
 
 /*
  * Appends a command (1 .. RAFT_COMMAND_SIZE_MAX bytes, copied) to the leader's log, whole, as a
  * chain if it is larger than one entry. *index: of its last entry, *term: its term. 0, -EREMOTE
- * (not the leader), -EAGAIN (the window is full: try later), -EMSGSIZE.
+ * (not the leader), -EAGAIN (the window is full, or it hands over: try later), -EMSGSIZE.
  */
 int raft_propose(struct raft *r, const uint8_t *data, size_t size, raft_index *index,
 		 raft_term *term);
@@ -138,10 +150,23 @@ void raft_persisted(struct raft *r, uint64_t seq);
 /*
  * The disk holds a write that is older than it may become (D8), or does no longer. Meanwhile this
  * member neither campaigns nor gives a new vote, for it could not keep it, and a candidate is not
- * elected. Said again, it changes nothing; when the disk goes on, the election timer starts anew.
- * A leader leads on.
+ * elected. A leader that the others commit without hands over to who has most of the log, and
+ * steps down. Said again, it changes nothing; when the disk goes on, the election timer starts
+ * anew.
  */
 void raft_disk_stalled(struct raft *r, bool stalled);
+
+/*
+ * Leadership transfer (thesis 3.10): the leader takes no command meanwhile (-EAGAIN), brings `to`
+ * up to date and has it stand for election at once. 0: the one that has most of the log. It is
+ * given up after the shortest election timeout, and commands are taken again. 0: it has begun, or
+ * goes on; -EREMOTE (not the leader), -EALREADY (`to` leads), -ENOENT (no such voter),
+ * -EHOSTUNREACH (it was not heard of late, or lost what it had acknowledged; `to` 0: so is
+ * everybody), -EBUSY (another one is under way).
+ */
+int raft_transfer(struct raft *r, raft_id to);
+/* To whom one is under way; 0: none is. */
+raft_id raft_get_transfer(const struct raft *r);
 
 /*
  * Messages to this member carry at most so many bytes of entries from now on (append_size_max of
@@ -272,6 +297,8 @@ struct raft_status {
 	bool lost;            /* it lost what it had acknowledged: no vote, no acknowledgement */
 	bool start_confirmed; /* the others were asked what they know of it: it may vote */
 	bool disk_stalled;    /* as raft_disk_stalled said last */
+	raft_id transfer;     /* to whom a leader hands over; 0: nobody */
+	uint64_t quorum_lost; /* how often it stepped down because no majority answered */
 	struct raft_contradiction contradiction;
 	raft_index replay_last; /* of the log as recovered: until it is applied, it replays */
 	uint32_t progress_count;

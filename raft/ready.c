@@ -42,20 +42,15 @@ static void messages_out(struct raft *r)
 		return;
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
-		if (p->vote_request_owed && r->role == RAFT_CANDIDATE) {
-			struct raft_message *m = raft_message_new(r, p, RAFT_MESSAGE_VOTE);
-			p->vote_requested = true;
-			m->vote.last_index = r->window.last;
-			m->vote.last_term = raft_window_term(&r->window, r->window.last);
-		}
-		if (p->vote_reply_owed && !r->lost.is)
-			raft_message_new(r, p, RAFT_MESSAGE_VOTE_REPLY)->vote_reply.granted =
-				r->hard.vote == p->id;
+
+		raft_votes_send(r, p);
 		if (p->stale_reply_owed) /* refused, prev_index 0: our term */
 			raft_message_new(r, p, RAFT_MESSAGE_APPEND_REPLY);
-		p->vote_request_owed = false;
-		p->vote_reply_owed = false;
+		if (p->timeout_now_owed)
+			raft_message_new(r, p, RAFT_MESSAGE_TIMEOUT_NOW)->timeout_now.read_seq =
+				r->reads.seq;
 		p->stale_reply_owed = false;
+		p->timeout_now_owed = false;
 	}
 	raft_owed_send(r);
 	raft_lost_send(r);

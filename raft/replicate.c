@@ -89,6 +89,7 @@ void raft_leader_become(struct raft *r)
 		p->reads = 0;
 		p->hello_owed = true;
 	}
+	raft_contact_begin(r);
 	raft_term_start(r);
 	raft_commit_advance(r);
 }
@@ -186,6 +187,7 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 	p->retransmit_us = retransmit_us_base(r, p);
 	if (p->sample_index != 0 && p->match >= p->sample_index)
 		p->sample_acked = true;
+	raft_transfer_try(r);
 	raft_commit_advance(r);
 }
 
@@ -230,6 +232,7 @@ static void lost_note(struct raft *r, struct raft_peer *p, const struct raft_app
 		return;
 	raft_witness_note(r, p);
 	raft_commit_advance(r);
+	raft_contact_echoed(r);
 	raft_reads_confirm(r);
 }
 
@@ -241,6 +244,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 	lost_note(r, p, reply);
 	if (reply->read_seq > p->read_echo) {
 		p->read_echo = reply->read_seq;
+		raft_contact_echoed(r);
 		raft_reads_confirm(r);
 	}
 	if (reply->accepted)
@@ -313,14 +317,19 @@ static void peer_tick(struct raft *r, struct raft_peer *p)
 
 void raft_leader_tick(struct raft *r)
 {
+	if (!raft_contact_tick(r) || !raft_transfer_stalled(r))
+		return;
+	raft_transfer_tick(r);
 	for (uint32_t i = 0; i < r->peer_count; i++)
 		peer_tick(r, r->peer[i]);
 }
 
 uint64_t raft_leader_deadline(const struct raft *r)
 {
-	uint64_t deadline = UINT64_MAX;
+	uint64_t deadline = raft_contact_deadline(r);
 
+	if (raft_transfer_deadline(r) < deadline)
+		deadline = raft_transfer_deadline(r);
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct raft_peer *p = r->peer[i];
 		uint64_t due = p->empty_us + r->heartbeat_us;

@@ -22,6 +22,8 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 	if (type == RAFT_MESSAGE_APPEND_REPLY) {
 		m->append_reply.lost = r->lost.is;
 		m->append_reply.unconfirmed = !r->start_confirmed;
+		m->append_reply.priority = r->priority;
+		m->append_reply.promise_us = r->check_quorum ? r->election_us_min : 0;
 	}
 	return m;
 }
@@ -35,6 +37,7 @@ static struct raft_message *append_new(struct raft *r, struct raft_peer *p, raft
 	m->append.prev_term = prev_term;
 	m->append.commit = r->commit;
 	m->append.read_seq = r->reads.seq;
+	m->append.urgent = raft_reads_awaited(r) > 0;
 	if (prev_index > p->named)
 		p->named = prev_index;
 	return m;

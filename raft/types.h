@@ -87,6 +87,8 @@ enum {
 	RAFT_COMMAND_SIZE_MAX = 1536 * 1024 + 4096,
 #endif
 
+	RAFT_PRIORITY_MAX = 100,
+
 	/* An entry's cost in a frame beyond its data (dataplane/wire.h). */
 	RAFT_ENTRY_OVERHEAD = 16,
 
@@ -140,13 +142,21 @@ enum raft_message_type {
 	RAFT_MESSAGE_READ_REPLY = 6,
 	RAFT_MESSAGE_START = 7, /* what do you know of me from before this start? (raft/start.c) */
 	RAFT_MESSAGE_START_REPLY = 8,
+	RAFT_MESSAGE_PREVOTE = 9, /* would you vote for me? (thesis 9.6) */
+	RAFT_MESSAGE_PREVOTE_REPLY = 10,
+	RAFT_MESSAGE_TIMEOUT_NOW = 11, /* the leader hands over (thesis 3.10) */
 };
 
+/* Of PREVOTE too: its term is the one in which the sender would stand, and is nobody's yet. */
 struct raft_vote {
 	raft_index last_index;
 	raft_term last_term;
+	bool transfer; /* VOTE: the leader before asked for it, so whoever hears that one votes */
 };
 
+/*
+ * To PREVOTE: granted, in the term that was asked about; refused, in the term of who refuses.
+ */
 struct raft_vote_reply {
 	bool granted;
 };
@@ -156,6 +166,7 @@ struct raft_append {
 	raft_term prev_term;
 	raft_index commit;
 	uint64_t read_seq; /* the leader's newest read token in this term; echoed by the answer */
+	bool urgent;       /* a read waits for the answer; else the token is a heartbeat's */
 	const struct raft_entry *entries; /* contiguous from prev_index + 1 */
 	uint32_t entry_count;
 };
@@ -167,6 +178,9 @@ struct raft_append_reply {
 	 */
 	bool lost;
 	bool unconfirmed; /* the others have not told yet what they know of this start */
+	uint8_t priority; /* the follower's: who leads rather than others */
+	/* So long since the message that this answers it elects no other leader; 0: no promise. */
+	uint32_t promise_us;
 	/*
 	 * Accepted: the log is known to match the leader's, durably, up to here. Refused: the
 	 * follower's hint, the highest index at which the logs may still agree.
@@ -185,6 +199,10 @@ struct raft_read_request {
 struct raft_read_reply {
 	uint64_t context;
 	raft_index index; /* 0: refused, ask again */
+};
+
+struct raft_timeout_now {
+	uint64_t read_seq; /* the leader's newest: an older one than is known comes late */
 };
 
 /* One member's view of another: its newest start, and the furthest position it acknowledged. */
@@ -216,6 +234,7 @@ struct raft_message {
 		struct raft_read_request read;
 		struct raft_read_reply read_reply;
 		struct raft_start_reply start_reply;
+		struct raft_timeout_now timeout_now;
 	};
 };
 

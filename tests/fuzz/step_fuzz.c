@@ -152,17 +152,24 @@ static uint64_t take(uint64_t *n, uint64_t below)
 static size_t append_message(uint8_t *to, uint64_t *n)
 {
 	static const uint8_t data[] = "entry";
-	struct raft_message m = {.type = (enum raft_message_type)(1 + take(n, 8)),
-				 .term = 1 + take(n, 5)};
+	struct raft_message m = {
+		.type = (enum raft_message_type)(1 + take(n, RAFT_MESSAGE_TIMEOUT_NOW)),
+		.term = 1 + take(n, 5)};
 	struct raft_entry entry[2];
 	size_t size;
 
 	switch (m.type) {
+	case RAFT_MESSAGE_TIMEOUT_NOW:
+		m.timeout_now.read_seq = take(n, 4);
+		break;
 	case RAFT_MESSAGE_VOTE:
+	case RAFT_MESSAGE_PREVOTE:
+		m.vote.transfer = m.type == RAFT_MESSAGE_VOTE && take(n, 4) == 0;
 		m.vote.last_term = take(n, m.term);
 		m.vote.last_index = m.vote.last_term ? 1 + take(n, 6) : 0;
 		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
+	case RAFT_MESSAGE_PREVOTE_REPLY:
 		m.vote_reply.granted = take(n, 2);
 		break;
 	case RAFT_MESSAGE_APPEND:

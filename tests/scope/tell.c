@@ -17,6 +17,12 @@ static const char *message_name(const struct raft_message *m)
 		return "asks for a vote";
 	case RAFT_MESSAGE_VOTE_REPLY:
 		return m->vote_reply.granted ? "gives its vote" : "refuses its vote";
+	case RAFT_MESSAGE_PREVOTE:
+		return "asks whether it would be elected";
+	case RAFT_MESSAGE_PREVOTE_REPLY:
+		return m->vote_reply.granted ? "would vote for it" : "would not vote for it";
+	case RAFT_MESSAGE_TIMEOUT_NOW:
+		return "hands over";
 	case RAFT_MESSAGE_APPEND:
 		return m->append.entry_count > 0 ? "append" : "empty append";
 	case RAFT_MESSAGE_APPEND_REPLY:
@@ -49,6 +55,7 @@ static void message_print(const struct raft_message *m)
 	       m->term);
 	switch (m->type) {
 	case RAFT_MESSAGE_VOTE:
+	case RAFT_MESSAGE_PREVOTE:
 		printf(", log ends at %" PRIu64 "/%" PRIu64, m->vote.last_index, m->vote.last_term);
 		break;
 	case RAFT_MESSAGE_APPEND:
@@ -67,6 +74,8 @@ static void message_print(const struct raft_message *m)
 		printf(", index %" PRIu64, m->read_reply.index);
 		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
+	case RAFT_MESSAGE_PREVOTE_REPLY:
+	case RAFT_MESSAGE_TIMEOUT_NOW:
 	case RAFT_MESSAGE_READ:
 	case RAFT_MESSAGE_START:
 	case RAFT_MESSAGE_START_REPLY:

@@ -76,7 +76,7 @@ static void offer(uint32_t to, uint8_t type, const uint8_t *body, size_t size)
 
 static bool of_peer(uint8_t type)
 {
-	return type >= WIRE_VOTE && type <= WIRE_PATH_REPLY;
+	return type >= WIRE_VOTE && type <= WIRE_TIMEOUT_NOW;
 }
 
 static void put(uint8_t *at, uint32_t size, uint64_t value)
@@ -217,7 +217,8 @@ static void lie(uint32_t to, raft_term term_max, bool leads)
 	/* Its word as a witness of how its receiver began is left out: it is believed (D9c). */
 	if (type == WIRE_START_REPLY)
 		bytes_put64(body + WIRE_AT_START_REPLY_ASKED, 1);
-	if (type <= WIRE_READ_REPLY || type == WIRE_START || type == WIRE_START_REPLY)
+	if (type <= WIRE_READ_REPLY || type == WIRE_START || type == WIRE_START_REPLY ||
+	    (type >= WIRE_PREVOTE && type <= WIRE_TIMEOUT_NOW))
 		bytes_put64(body, 1 + sim_random_next(&w.random) % term_max);
 	offer(to, type, body, size);
 }

@@ -8,6 +8,7 @@
 #include "metrics/exchange.h"
 #include "node/internal.h"
 #include "node/journal.h"
+#include "raft/internal.h"
 #include "wal/state.h"
 
 #include "tests/unit/test.h"
@@ -269,10 +270,11 @@ static void expect_summary(uint32_t i, const char *words)
 	assert_string_equal(line, words);
 }
 
-/* F21: what a leader that hears nobody says of itself; one that hears a majority does not. */
+/* F21, R64: one that hears a majority leads; one that does not stops, and says what it hears. */
 static void F21_a_leader_without_a_majority_says_so(void **state)
 {
-	static const char words[] = "\nerror this leader hears no majority: 1 of 3 members within";
+	static const char words[] = "\nerror etcdserver: no leader\n"
+				    "error this member hears no majority: 1 of 3 members within";
 	uint32_t leader = world_begin();
 
 	(void)state;
@@ -287,17 +289,21 @@ static void F21_a_leader_without_a_majority_says_so(void **state)
 	node_status_text(w.node[leader].node, text, sizeof(text));
 	if (!strstr(text, words))
 		fail_msg("not a word of it: %s", text);
-	expect_summary(leader, "leads nobody: 1 of 3 members are heard, itself counted");
+	expect_summary(leader, "knows no leader: 1 of 3 members are heard, itself counted");
 	sim_world_destroy(&w);
 }
 
-/* F21: one that is heard, and lost what it had acknowledged, is no majority either. */
+/*
+ * F21: one that is heard, and lost what it had acknowledged, is no majority either: it keeps no
+ * leader. Where a leader does not step down, that says so.
+ */
 static void F21_a_leader_whose_majority_lost_writes_says_so(void **state)
 {
 	uint32_t leader = world_begin(), lost = (leader + 1) % 3;
 
 	(void)state;
 	w.losses = true;
+	w.node[leader].node->raft->check_quorum = false;
 	sim_node_crash(&w, (leader + 2) % 3);
 	sim_node_crash(&w, lost);
 	fake_remove(w.node[lost].disk, "mark");

@@ -31,8 +31,8 @@ static uint32_t world_begin(uint64_t seed, uint32_t nodes)
 }
 
 /*
- * All disks take so long for every write; timeouts are 150 to 300 ms. The leader is gone: another
- * one is elected, and stays.
+ * All disks take so long for every write; timeouts are 150 to 300 ms. The leader is gone: within
+ * five seconds there is one that stays.
  */
 static void V5_slow_disks_elect_a_leader(uint64_t write_ms, uint32_t nodes)
 {
@@ -43,18 +43,24 @@ static void V5_slow_disks_elect_a_leader(uint64_t write_ms, uint32_t nodes)
 	for (uint32_t i = 0; i < nodes; i++)
 		w.node[i].disk_ns = write_ms * MS;
 	sim_node_crash(&w, old);
-	while (sim_leader(&w) < 0) {
-		assert(w.now_ns - began_ns < 60000 * MS);
+	/* Who began to stand before it heard of the first one may be one term ahead, once. */
+	int leader = -1;
+	raft_term term = 0;
+	uint64_t since_ns = w.now_ns;
+	while (leader < 0 || w.now_ns - since_ns < 5000 * MS) {
+		assert(w.now_ns - began_ns < 10000 * MS);
 		sim_world_run(&w, MS);
+		if (sim_leader(&w) != leader ||
+		    (leader >= 0 && term_of((uint32_t)leader) != term)) {
+			leader = sim_leader(&w);
+			term = leader >= 0 ? term_of((uint32_t)leader) : 0;
+			since_ns = w.now_ns;
+		}
 	}
-	int leader = sim_leader(&w);
-	raft_term term = term_of((uint32_t)leader);
-	printf("writes of %" PRIu64 " ms, %u nodes: a leader after %" PRIu64 " ms, %" PRIu64
-	       " terms\n",
-	       write_ms, nodes, (w.now_ns - began_ns) / MS, term - before);
-	sim_world_run(&w, 5000 * MS);
-	assert(sim_leader(&w) == leader);
-	assert(term_of((uint32_t)leader) == term);
+	printf("writes of %" PRIu64 " ms, %u nodes: a leader that stays after %" PRIu64
+	       " ms, %" PRIu64 " terms\n",
+	       write_ms, nodes, (since_ns - began_ns) / MS, term - before);
+	assert(term - before <= 4);
 	sim_world_destroy(&w);
 }
 

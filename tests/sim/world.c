@@ -57,6 +57,8 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 		.seed = sim_random_next(&w->random),
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
+		.pre_vote = true,
+		.check_quorum = true,
 		.election_us_max = 300000,
 		.link_name = "sim",
 		.wal = {.directory = "sim",

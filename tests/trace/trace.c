@@ -26,6 +26,7 @@
  *	status                  what each one thinks
  */
 #include "raft/entry.h"
+#include "tests/trace/words.h"
 #include "tests/unit/raft/check.h"
 
 #include <ctype.h>
@@ -49,101 +50,6 @@ static struct cluster cluster;
 static struct view view[CLUSTER_NODES_MAX];
 static FILE *out;
 
-static const char *error_name(int err)
-{
-	switch (err) {
-	case -EINVAL:
-		return "it breaks a rule";
-	case -ENOENT:
-		return "no member";
-	case -EKEYREJECTED:
-		return "the table names another directory";
-	case -ESTALE:
-		return "its term is over, or its start";
-	case -EDOM:
-		return "a term or start that is too far ahead";
-	case -ERANGE:
-		return "it answers what was never said";
-	case -EPROTO:
-		return "it contradicts what is committed, or the leader of its term";
-	case -EREMOTE:
-		return "not the leader";
-	case -EAGAIN:
-		return "not now";
-	default:
-		return "?";
-	}
-}
-
-static void entries_print(const struct raft_append *a)
-{
-	if (a->entry_count == 0) {
-		fprintf(out, "empty");
-		return;
-	}
-	for (uint32_t i = 0; i < a->entry_count; i++) {
-		const struct raft_entry *e = &a->entries[i];
-		fprintf(out, "%s%" PRIu64 "/%" PRIu64 " %s", i ? ", " : "entries ", e->index,
-			e->term, raft_entry_type_name(e->type));
-	}
-}
-
-static void append_reply_print(const struct raft_append_reply *a)
-{
-	if (a->accepted)
-		fprintf(out, "match %" PRIu64, a->match);
-	else if (a->prev_index == 0)
-		fprintf(out, "refused, the term is over");
-	else
-		fprintf(out, "refused at %" PRIu64 ", hint %" PRIu64 "/%" PRIu64, a->prev_index,
-			a->match, a->match_term);
-	if (a->read_seq > 0)
-		fprintf(out, ", read token %" PRIu64, a->read_seq);
-	if (a->lost || a->unconfirmed)
-		fprintf(out, ", does not count");
-}
-
-static void message_print(const struct raft_message *m)
-{
-	fprintf(out, "n%" PRIu64 " -> n%" PRIu64 " ", m->from, m->to);
-	switch (m->type) {
-	case RAFT_MESSAGE_VOTE:
-		fprintf(out,
-			"RequestVote(term %" PRIu64 ", candidate n%" PRIu64 ", last log %" PRIu64
-			"/%" PRIu64,
-			m->term, m->from, m->vote.last_index, m->vote.last_term);
-		break;
-	case RAFT_MESSAGE_VOTE_REPLY:
-		fprintf(out, "RequestVote answer(term %" PRIu64 ", %s", m->term,
-			m->vote_reply.granted ? "granted" : "refused");
-		break;
-	case RAFT_MESSAGE_APPEND:
-		fprintf(out,
-			"AppendEntries(term %" PRIu64 ", prev %" PRIu64 "/%" PRIu64
-			", commit %" PRIu64 ", ",
-			m->term, m->append.prev_index, m->append.prev_term, m->append.commit);
-		entries_print(&m->append);
-		if (m->append.read_seq > 0)
-			fprintf(out, ", read token %" PRIu64, m->append.read_seq);
-		break;
-	case RAFT_MESSAGE_APPEND_REPLY:
-		fprintf(out, "AppendEntries answer(term %" PRIu64 ", ", m->term);
-		append_reply_print(&m->append_reply);
-		break;
-	case RAFT_MESSAGE_READ:
-		fprintf(out, "Read(term %" PRIu64 ", read %" PRIu64, m->term, m->read.context);
-		break;
-	case RAFT_MESSAGE_READ_REPLY:
-		fprintf(out, "Read answer(term %" PRIu64 ", read %" PRIu64 ", index %" PRIu64,
-			m->term, m->read_reply.context, m->read_reply.index);
-		break;
-	case RAFT_MESSAGE_START:
-	case RAFT_MESSAGE_START_REPLY:
-		break; /* seen by what it brings about */
-	}
-	fprintf(out, ")");
-}
-
 static bool of_start(const struct raft_message *m)
 {
 	return m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY;
@@ -153,7 +59,7 @@ static void on_sent(struct cluster *c, const struct raft_message *m)
 {
 	if (of_start(m))
 		return;
-	message_print(m);
+	trace_message_print(out, m);
 	if (c->cut[m->from - 1][m->to - 1])
 		fprintf(out, " ... lost");
 	else if (!c->node[m->to - 1].core)
@@ -167,8 +73,8 @@ static void on_received(struct cluster *c, const struct raft_message *m, int err
 	if (err == 0 || of_start(m))
 		return;
 	fprintf(out, "n%" PRIu64 " drops: ", m->to);
-	message_print(m);
-	fprintf(out, ": %s\n", error_name(err));
+	trace_message_print(out, m);
+	fprintf(out, ": %s\n", trace_error_name(err));
 }
 
 static void on_persisting(struct cluster *c, struct cluster_node *n, const struct raft_ready *ready)
@@ -184,7 +90,7 @@ static void on_persisting(struct cluster *c, struct cluster_node *n, const struc
 		const struct raft_append a = {.entries = ready->entries,
 					      .entry_count = ready->entry_count};
 		fprintf(out, "%s", ready->hard_state ? "; " : " ");
-		entries_print(&a);
+		trace_entries_print(out, &a);
 	}
 	fprintf(out, "\n");
 }
@@ -247,7 +153,15 @@ static void on_read(struct cluster *c, struct cluster_node *n, const struct raft
 
 static void role_changed(const struct cluster_node *n, const struct view *was, const struct raft *r)
 {
-	if (r->role == RAFT_CANDIDATE)
+	if (r->role == RAFT_PRECANDIDATE)
+		fprintf(out,
+			"n%" PRIu64 " times out, asks whether it would be elected in term %" PRIu64
+			"\n",
+			n->id, r->hard.term + 1);
+	else if (r->role == RAFT_CANDIDATE && was->role == RAFT_PRECANDIDATE)
+		fprintf(out, "n%" PRIu64 " becomes candidate in term %" PRIu64 "\n", n->id,
+			r->hard.term);
+	else if (r->role == RAFT_CANDIDATE)
 		fprintf(out, "n%" PRIu64 " times out, becomes candidate in term %" PRIu64 "\n",
 			n->id, r->hard.term);
 	else if (r->role == RAFT_LEADER)
@@ -304,7 +218,7 @@ static const struct cluster_observer observer = {
 /* Healthy: a leader that a majority follows, and nothing that it has not committed. */
 static void status_print(void)
 {
-	static const char *const role[] = {"follower", "candidate", "leader"};
+	static const char *const role[] = {"follower", "precandidate", "candidate", "leader"};
 	const struct cluster_node *leader = cluster_leader(&cluster);
 	uint32_t follow = 0;
 
@@ -363,6 +277,8 @@ static void members_start(uint32_t count)
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
 		.election_us_max = 300000,
+		.no_pre_vote = true,
+		.no_check_quorum = true,
 	};
 	cluster_init(&cluster, &o);
 	cluster.observer = &observer;
@@ -386,7 +302,8 @@ static void propose(struct cluster_node *n, const char *text)
 	}
 	int err = cluster_propose(&cluster, n, text, size);
 	if (err)
-		fprintf(out, "n%" PRIu64 " refuses the command: %s\n", n->id, error_name(err));
+		fprintf(out, "n%" PRIu64 " refuses the command: %s\n", n->id,
+			trace_error_name(err));
 }
 
 /* Messages and disks; a held disk may leave messages waiting for ever, which is quiet, too. */
@@ -450,7 +367,8 @@ static void node_command(const char *word, struct cluster_node *n, const char *r
 	} else if (strcmp(word, "read") == 0) {
 		int err = cluster_read(&cluster, n);
 		if (err)
-			fprintf(out, "n%" PRIu64 " refuses the read: %s\n", n->id, error_name(err));
+			fprintf(out, "n%" PRIu64 " refuses the read: %s\n", n->id,
+				trace_error_name(err));
 	} else if (strcmp(word, "hold") == 0) {
 		n->disk_held = true;
 	} else if (strcmp(word, "release") == 0) {

@@ -83,7 +83,7 @@ static void ask(struct round *r, struct survivor *s)
 		s->endpoint = NULL;
 		return;
 	}
-	if (status.term > r->old_term || !strcmp(status.role, "candidate"))
+	if (status.term > r->old_term || strstr(status.role, "candidate"))
 		reached(r, PHASE_DETECTION, clock_now());
 	if (status.term > r->old_term && !strcmp(status.role, "leader"))
 		reached(r, PHASE_ELECTION, clock_now());

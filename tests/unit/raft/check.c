@@ -105,7 +105,9 @@ static void check_lost_message(struct cluster *c, const struct cluster_node *n,
 {
 	if (!n->core || !n->core->lost.is)
 		return;
-	check(c, m->type != RAFT_MESSAGE_VOTE && m->type != RAFT_MESSAGE_VOTE_REPLY,
+	check(c,
+	      m->type != RAFT_MESSAGE_VOTE && m->type != RAFT_MESSAGE_VOTE_REPLY &&
+		      m->type != RAFT_MESSAGE_PREVOTE && m->type != RAFT_MESSAGE_PREVOTE_REPLY,
 	      "RC9: a member that lost what it acknowledged takes part in an election");
 	check(c, m->type != RAFT_MESSAGE_APPEND_REPLY || m->append_reply.lost,
 	      "RC9: a member that lost what it acknowledged acknowledges, and does not say so");
@@ -117,7 +119,12 @@ void check_message(struct cluster *c, const struct cluster_node *n, const struct
 
 	if (m->type == RAFT_MESSAGE_START || m->type == RAFT_MESSAGE_START_REPLY)
 		return;
-	check(c, disk->term == m->term, "RC6: a message of a term that is not durable");
+	/* A term to come is nobody's. */
+	bool next = m->type == RAFT_MESSAGE_PREVOTE ||
+		    (m->type == RAFT_MESSAGE_PREVOTE_REPLY && m->vote_reply.granted);
+	check(c, next || disk->term == m->term, "RC6: a message of a term that is not durable");
+	check(c, m->type != RAFT_MESSAGE_PREVOTE || m->term == disk->term + 1,
+	      "RC6: asks for votes in another term than the next");
 	if (m->type == RAFT_MESSAGE_VOTE)
 		check(c, disk->vote == n->id, "RC6: asks for votes before its own is durable");
 	if (m->type == RAFT_MESSAGE_VOTE_REPLY && m->vote_reply.granted)

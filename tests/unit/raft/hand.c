@@ -32,6 +32,8 @@ void hand_init(struct hand *h, struct hand_options o)
 		.election_timeout_us_max = 2 * HAND_ELECTION_US,
 		.heartbeat_us = HAND_HEARTBEAT_US,
 		.append_size_max = o.append_size_max ? o.append_size_max : 1400,
+		.pre_vote = o.pre_vote,
+		.check_quorum = o.check_quorum,
 	};
 	memset(h, 0, sizeof(*h));
 	for (uint32_t i = 0; i < o.nodes; i++)
@@ -156,7 +158,18 @@ void hand_campaign(struct hand *h)
 	uint64_t deadline = h->r->election_deadline_us;
 	assert_true(deadline > h->now_us);
 	hand_tick(h, deadline - h->now_us);
-	assert_int_equal(raft_get_role(h->r), RAFT_CANDIDATE);
+	assert_int_equal(raft_get_role(h->r), h->r->pre_vote ? RAFT_PRECANDIDATE : RAFT_CANDIDATE);
+	for (raft_id id = 2; raft_get_role(h->r) == RAFT_PRECANDIDATE; id++)
+		assert_int_equal(hand_prevote(h, id), 0);
+}
+
+int hand_prevote(struct hand *h, raft_id from)
+{
+	struct raft_message m =
+		hand_message(h, RAFT_MESSAGE_PREVOTE_REPLY, from, raft_get_term(h->r) + 1);
+
+	m.vote_reply.granted = true;
+	return hand_recv(h, &m);
 }
 
 void hand_elect(struct hand *h)

@@ -49,6 +49,8 @@ struct hand_options {
 	bool unconfirmed;
 	raft_identity identity; /* 0: the one that the table names */
 	uint32_t append_size_max;
+	bool pre_vote;     /* it asks before it stands: else it stands at once */
+	bool check_quorum; /* it hears leaders, and leads while a majority answers */
 };
 
 raft_start hand_start(raft_id id, uint32_t count);
@@ -70,6 +72,8 @@ int hand_recv(struct hand *h, const struct raft_message *m);
 /* Makes it the leader of the next term, with its first entry durable here and nowhere else. */
 void hand_elect(struct hand *h);
 void hand_campaign(struct hand *h);
+/* `from` would vote for it. */
+int hand_prevote(struct hand *h, raft_id from);
 /* It answers the probe, and has made nothing durable: entries stream to it from now on. */
 void hand_stream(struct hand *h, raft_id from);
 struct raft_message hand_answer(const struct hand *h, raft_id from, bool accepted, raft_index prev,

@@ -1,0 +1,129 @@
+/*
+ * Leadership transfer (thesis 3.10). The leader stops taking commands, so that what the other one
+ * lacks comes to an end; tells it to stand for election when it has all; and goes on itself if
+ * nothing came of it within the shortest election timeout. Who is told so stands at once, without
+ * asking before, and its VOTE says that the leader wants it: those who hear that leader vote for it
+ * all the same.
+ *
+ * A TIMEOUT_NOW that comes late is of an older term, or shows an older read token than the leader
+ * has sent since: a new one goes out with every round of heartbeats (R44).
+ */
+#include "raft/internal.h"
+
+/* Heard of late, and it holds what it acknowledged. */
+static bool reachable(const struct raft *r, const struct raft_peer *p)
+{
+	return p->voter && raft_peer_counts(p) &&
+	       (p->heard || (p->heard_us > 0 && r->now_us - p->heard_us < r->election_us_min));
+}
+
+/* The one with most of the log; NULL: there is none. */
+static struct raft_peer *best(struct raft *r)
+{
+	struct raft_peer *found = NULL;
+
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
+
+		if (reachable(r, p) && (!found || p->match > found->match))
+			found = p;
+	}
+	return found;
+}
+
+int raft_transfer(struct raft *r, raft_id to)
+{
+	assert(!r->in_ready);
+	if (r->role != RAFT_LEADER)
+		return -EREMOTE;
+	if (to == r->id)
+		return -EALREADY;
+	struct raft_peer *p = to ? raft_peer_find(r, to) : best(r);
+	if (to && (!p || !p->voter))
+		return -ENOENT;
+	if (!p || !reachable(r, p))
+		return -EHOSTUNREACH;
+	if (r->transfer.to)
+		return r->transfer.to == p->id || to == 0 ? 0 : -EBUSY;
+	r->transfer = (struct raft_transfer){
+		.to = p->id,
+		.send_us = r->now_us,
+		.deadline_us = r->now_us + r->election_us_min,
+	};
+	raft_transfer_try(r);
+	raft_changed(r);
+	return 0;
+}
+
+raft_id raft_get_transfer(const struct raft *r)
+{
+	return r->transfer.to;
+}
+
+/* It may have everything by now. */
+void raft_transfer_try(struct raft *r)
+{
+	struct raft_transfer *t = &r->transfer;
+
+	if (!t->to || r->now_us < t->send_us)
+		return;
+	struct raft_peer *p = raft_peer_find(r, t->to);
+	if (!p || p->match < r->window.last)
+		return;
+	p->timeout_now_owed = true;
+	t->send_us = r->now_us + r->heartbeat_us; /* frames are lost */
+}
+
+void raft_transfer_tick(struct raft *r)
+{
+	struct raft_transfer *t = &r->transfer;
+
+	if (!t->to)
+		return;
+	const struct raft_peer *p = raft_peer_find(r, t->to);
+	if (r->now_us >= t->deadline_us || !p || !p->voter || !raft_peer_counts(p)) {
+		raft_transfer_end(r);
+		return;
+	}
+	raft_transfer_try(r);
+}
+
+void raft_transfer_end(struct raft *r)
+{
+	r->transfer = (struct raft_transfer){0};
+}
+
+uint64_t raft_transfer_deadline(const struct raft *r)
+{
+	const struct raft_transfer *t = &r->transfer;
+
+	if (!t->to)
+		return UINT64_MAX;
+	return t->send_us > r->now_us && t->send_us < t->deadline_us ? t->send_us : t->deadline_us;
+}
+
+/*
+ * R46: its disk hangs, and the others commit without it: the one with most of the log is to lead
+ * now. Where all disks are slow nothing were won (V5): one that takes half of the shortest election
+ * timeout to make an entry durable is no better. False: it leads no more.
+ */
+bool raft_transfer_stalled(struct raft *r)
+{
+	assert(r->role == RAFT_LEADER);
+	if (!r->disk_stalled || r->commit <= r->durable)
+		return true;
+	struct raft_peer *p = best(r);
+	if (!p || p->srtt_us >= r->election_us_min / 2)
+		return true;
+	p->timeout_now_owed = true;
+	raft_follower_become(r, r->hard.term, 0);
+	r->election_restarted = false; /* from this tick on */
+	return false;
+}
+
+int raft_timeout_now_recv(struct raft *r)
+{
+	if (raft_may_campaign(r))
+		raft_campaign(r, true);
+	return 0;
+}
