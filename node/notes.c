@@ -11,8 +11,9 @@
 
 static void count_changes(struct node *n, raft_id leader, raft_term term, enum raft_role role)
 {
-	/* A term in which this member is not a follower is an election in which it stood. */
-	if (role != RAFT_FOLLOWER && term != n->seen_term)
+	bool stands = role == RAFT_CANDIDATE || role == RAFT_LEADER;
+
+	if (stands && term != n->seen_term)
 		n->counters.elections_started++;
 	if (role == RAFT_LEADER && n->seen_role != RAFT_LEADER)
 		n->counters.elections_won++;
