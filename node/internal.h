@@ -252,6 +252,8 @@ void node_peers_begin(struct node *n);
  * and while no datagram is held.
  */
 void node_members_follow(struct node *n, const struct raft_members *table);
+/* Where it is, as the table has it. */
+uint64_t node_member_place(const struct node *n, const struct raft_member *m);
 /* The core's table in force, when it has changed. */
 void node_members_drive(struct node *n);
 
@@ -343,6 +345,10 @@ void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *
 /* foreign.c: who sends what is not meant for this member. */
 void foreign_drive(struct node *n);
 void foreign_text(const struct node *n, struct metrics_text *t);
+
+/* table.c: a line for each member. */
+void node_table_text(const struct node *n, const struct raft_members *table,
+		     struct metrics_text *t);
 
 /* metrics.c: the node's numbers, from every room. */
 void node_metrics_collect(const struct node *n, struct metrics *m);

@@ -133,7 +133,7 @@ static void let_go(struct node *n, uint32_t place)
 }
 
 /* A log of an earlier release has no addresses in its table: they are those of the formation. */
-static uint64_t place_of(const struct node *n, const struct raft_member *m)
+uint64_t node_member_place(const struct node *n, const struct raft_member *m)
 {
 	const struct formation *f = &n->formation;
 
@@ -159,7 +159,7 @@ static raft_start start_of(const struct node *n, raft_id id)
 
 static void follow(struct node *n, const struct raft_member *m)
 {
-	uint64_t there = place_of(n, m);
+	uint64_t there = node_member_place(n, m);
 	const struct dp_peer at = {
 		.member_id = m->id,
 		.identity = m->identity,
@@ -188,7 +188,7 @@ static void adopt(struct node *n, const struct raft_members *table)
 {
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct raft_member *m = &table->member[i];
-		int there = node_peer_at(n, place_of(n, m));
+		int there = node_peer_at(n, node_member_place(n, m));
 
 		if (m->id == n->id || there < 0 || n->peer[there].at.member_id)
 			continue;

@@ -108,6 +108,16 @@ static void F11_F21_all_members_from_one_endpoint(void **state)
 		}
 		json_decref(json);
 	}
+	for (uint32_t node = 1; node <= NODES; node++) {
+		char text[128];
+
+		run(&out, "quoinctl", "--endpoints %s member list", cluster_admin(&c, node, text));
+		require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
+		for (uint32_t i = 1; i <= NODES; i++) {
+			snprintf(text, sizeof(text), ", started, n%u, ", i);
+			require(&c, strstr(out.text, text), "no%sin:\n%s", text, out.text);
+		}
+	}
 }
 
 /* etcdctl's --cluster: the two questions to an endpoint, of each member. */

@@ -5,10 +5,13 @@
 #include "tests/sim/hands.h"
 
 #include "dataplane/dp_internal.h"
+#include "metrics/text.h"
 #include "node/internal.h"
 
 #include "tests/unit/test.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MS 1000000ull
@@ -381,6 +384,62 @@ static void R60_places_do_not_run_out(void **state)
 	world_end();
 }
 
+/* Each state, and who is told of by no address or name but the table's. */
+static void status_says_what_each_member_is(void **state)
+{
+	char text[4096], line[256];
+	struct metrics_text t = {.at = text, .size_max = sizeof(text)};
+	struct raft_members table;
+
+	(void)state;
+	world_begin();
+	table = table_now();
+	table_add(&table, &(struct raft_member){.id = 7,
+						.joins = true,
+						.replaces = id_of(gone),
+						.place = place_of(OTHER_HOST)});
+	node_table_text(n, &table, &t);
+	for (uint32_t i = 0; i < 3; i++) {
+		snprintf(line, sizeof(line),
+			 " id=%016" PRIx64 " address=198.18.0.%u:2380 client_port=2379 "
+			 "state=voter bound=1 replaces=-\n",
+			 id_of(i), i + 1);
+		assert_non_null(strstr(text, line));
+	}
+	snprintf(line, sizeof(line),
+		 "member none id=0000000000000007 address=198.18.0.10:2380 client_port=- "
+		 "state=joining bound=0 replaces=%016" PRIx64 "\n",
+		 id_of(gone));
+	assert_non_null(strstr(text, line));
+
+	/* Two sets of voters, and a learner that stays one. */
+	for (uint32_t i = 0; i < table.count; i++) {
+		struct raft_member *m = &table.member[i];
+
+		m->voter_before = m->voter;
+		m->joins = false;
+		m->replaces = 0;
+		m->leaves = m->id == id_of(gone);
+		m->voter = m->id == id_of(stays) || m->id == 7;
+	}
+	table_add(&table, &(struct raft_member){.id = 8, .identity = 8, .place = place_of(20)});
+	t.size = 0;
+	node_table_text(n, &table, &t);
+	static const char *const states[] = {"leaving", "demoted", "voter", "entering", "learner"};
+	const raft_id ids[] = {id_of(gone), id_of(self), id_of(stays), 7, 8};
+	for (int i = 0; i < 5; i++) {
+		const char *at;
+
+		snprintf(line, sizeof(line), " id=%016" PRIx64 " ", ids[i]);
+		at = strstr(text, line);
+		assert_non_null(at);
+		snprintf(line, sizeof(line), " state=%s ", states[i]);
+		at = strstr(at, " state=");
+		assert_memory_equal(at, line, strlen(line));
+	}
+	world_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +452,7 @@ int main(void)
 		cmocka_unit_test(a_member_without_a_directory_is_not_heard_as_one),
 		cmocka_unit_test(who_cannot_be_reached_is_told_and_nobody_else_suffers),
 		cmocka_unit_test(R60_places_do_not_run_out),
+		cmocka_unit_test(status_says_what_each_member_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,28 @@ static void take_peer(struct status *s, const struct status_line *line)
 		snprintf(s->leader_name, sizeof(s->leader_name), "%s", name);
 }
 
+/* "member NAME id=ID ... state=STATE ...": what it is itself. */
+static void take_member(struct status *s, const struct status_line *line)
+{
+	char head[256], state[16];
+	uint64_t id;
+
+	copy_value(line, head, sizeof(head));
+	if (sscanf(head, "%*s id=%" SCNx64 " %*s %*s state=%15s", &id, state) == 2 &&
+	    id == s->member_id)
+		s->learner = strcmp(state, "learner") == 0 || strcmp(state, "joining") == 0;
+}
+
+static void find_self(struct status *s, const char *text, const char *end)
+{
+	struct status_line line;
+
+	while (status_line_next(&text, end, &line)) {
+		if (line_is(&line, "member"))
+			take_member(s, &line);
+	}
+}
+
 /* Its lines may stand before or behind the others. */
 static void find_leader_name(struct status *s, const char *text, const char *end)
 {
@@ -122,6 +144,7 @@ void status_parse(struct status *out, const char *text, size_t size)
 				   sizeof(out->warning[0]));
 	}
 	find_leader_name(out, begin, end);
+	find_self(out, begin, end);
 }
 
 const char *status_value(const char *text, size_t size, const char *key, char *out, size_t size_max)

@@ -14,8 +14,8 @@ static bool is_word(const char *key)
 		if (strcmp(metrics_words.row[i].key, key) == 0)
 			return true;
 	}
-	/* The word in a peer's line that looks like a number now and then. */
-	return strcmp(key, "id") == 0;
+	/* The words in a member's or peer's line that look like numbers now and then. */
+	return strcmp(key, "id") == 0 || strcmp(key, "replaces") == 0;
 }
 
 /* A number as it stands; what is not known is null; all else is a text. */
@@ -67,8 +67,8 @@ static bool is_drop(const char *key)
 /* Lines that stand for several: of their kind there may be many, or none. */
 static bool is_listed(const char *key)
 {
-	return is_drop(key) || strcmp(key, "peer") == 0 || strcmp(key, "port") == 0 ||
-	       strcmp(key, "error") == 0 || strcmp(key, "warning") == 0;
+	return is_drop(key) || strcmp(key, "member") == 0 || strcmp(key, "peer") == 0 ||
+	       strcmp(key, "port") == 0 || strcmp(key, "error") == 0 || strcmp(key, "warning") == 0;
 }
 
 /* The key=value pairs of a line; what stands before them, if anything, is its name. */
@@ -145,6 +145,7 @@ void lines_json(const char *text, size_t size)
 		comma = ",";
 	}
 	drops_json(text, end);
+	list_json(text, end, "member", "members");
 	list_json(text, end, "peer", "peers");
 	list_json(text, end, "port", "ports");
 	putchar('}');
@@ -171,7 +172,8 @@ void lines_fields(const char *text, size_t size)
 	struct text_line line;
 
 	while (next(&text, end, &line)) {
-		bool named = strcmp(line.key, "peer") == 0 || strcmp(line.key, "port") == 0;
+		bool named = strcmp(line.key, "member") == 0 || strcmp(line.key, "peer") == 0 ||
+			     strcmp(line.key, "port") == 0;
 
 		if (strcmp(line.key, "error") == 0)
 			continue;

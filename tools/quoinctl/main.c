@@ -18,7 +18,7 @@ struct command {
 	const char *name;     /* one word, or two */
 	unsigned int options; /* that it takes beside those of all */
 	bool changes;         /* something in the cluster or of a member */
-	bool endpoints;       /* asks each of them: has a form as table and as fields */
+	bool listing;         /* takes no argument, has a form as table and as fields */
 	int (*run)(const struct options *options); /* an exit status */
 	struct admin admin;                        /* instead of run */
 };
@@ -29,13 +29,17 @@ static const struct command commands[] = {
 	{.name = "del", .options = OPTIONS_RANGE, .changes = true, .run = command_delete},
 	{.name = "endpoint health",
 	 .options = OPTION_CLUSTER,
-	 .endpoints = true,
+	 .listing = true,
 	 .run = command_health},
 	{.name = "endpoint status",
 	 .options = OPTION_CLUSTER,
-	 .endpoints = true,
+	 .listing = true,
 	 .run = command_status},
-	{.name = "status", .endpoints = true, .run = command_overview},
+	{.name = "status", .listing = true, .run = command_overview},
+	{.name = "member list",
+	 .options = OPTION_CONSISTENCY,
+	 .listing = true,
+	 .run = command_member_list},
 	{.name = "formation reset",
 	 .changes = true,
 	 .admin = {WIRE_RESET, "its directory is fresh",
@@ -109,11 +113,11 @@ static int check_flags(const struct parsed *p, const struct command *command)
 	if (unknown)
 		return complain(EXIT_MISUSED, "unknown flag: --%s (%s does not take it)", unknown,
 				command->name);
-	if (command->endpoints && p->options.word_count)
+	if (command->listing && p->options.word_count)
 		return complain(EXIT_MISUSED, "%s takes no argument", command->name);
-	if (p->options.format == FORMAT_TABLE && !command->endpoints)
+	if (p->options.format == FORMAT_TABLE && !command->listing)
 		return complain(EXIT_MISUSED, "table is not supported as output format");
-	if (p->options.format == FORMAT_FIELDS && !command->endpoints)
+	if (p->options.format == FORMAT_FIELDS && !command->listing)
 		return complain(EXIT_MISUSED, "fields is not supported as output format");
 	return 0;
 }

@@ -91,7 +91,7 @@ static const struct argp_option argp_options[] = {
 	{NULL, 0, NULL, 0, "Options of get and del:", 1},
 	SWITCH("prefix", KEY_PREFIX, "all keys that start with KEY", 1),
 	SWITCH("from-key", KEY_FROM_KEY, "all keys from KEY on, by bytes", 1),
-	{NULL, 0, NULL, 0, "Options of get:", 2},
+	{NULL, 0, NULL, 0, "Options of get, and of member list the last:", 2},
 	{"limit", KEY_LIMIT, "N", 0, "at most N keys; 0: all", 2},
 	SWITCH("keys-only", KEY_KEYS_ONLY, "keys without values", 2),
 	SWITCH("count-only", KEY_COUNT_ONLY, "only how many there are", 2),
@@ -121,6 +121,7 @@ static const char argp_text[] =
 	"  endpoint health        whether each endpoint can commit\n"
 	"  endpoint status        what each endpoint says of itself\n"
 	"  status                 all members of the cluster in one table, and what is wrong\n"
+	"  member list            who is of the cluster, and what each is there\n"
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"

@@ -44,7 +44,7 @@ static void status_cells(const struct probe *p, char cell[STATUS_COLUMNS][CELL_S
 	snprintf(cell[2], CELL_SIZE, "%s", s->version);
 	snprintf(cell[3], CELL_SIZE, "%s", size);
 	snprintf(cell[4], CELL_SIZE, "%s", is_leader(s) ? "true" : "false");
-	snprintf(cell[5], CELL_SIZE, "false"); /* there are no learners yet */
+	snprintf(cell[5], CELL_SIZE, "%s", s->learner ? "true" : "false");
 	snprintf(cell[6], CELL_SIZE, "%" PRIu64, s->term);
 	snprintf(cell[7], CELL_SIZE, "%" PRIu64, s->index);
 	snprintf(cell[8], CELL_SIZE, "%" PRIu64, s->applied);
@@ -120,8 +120,11 @@ static void status_json_one(const struct probe *p)
 	if (s->leader)
 		printf(",\"leader\":%" PRIu64, s->leader);
 	printf(",\"raftIndex\":%" PRIu64 ",\"raftTerm\":%" PRIu64 ",\"raftAppliedIndex\":%" PRIu64
-	       ",\"dbSizeInUse\":%" PRIu64 ",\"isLeader\":%s,\"durability\":",
-	       s->index, s->term, s->applied, s->db_size, is_leader(s) ? "true" : "false");
+	       ",\"dbSizeInUse\":%" PRIu64,
+	       s->index, s->term, s->applied, s->db_size);
+	if (s->learner)
+		printf(",\"isLearner\":true");
+	printf(",\"isLeader\":%s,\"durability\":", is_leader(s) ? "true" : "false");
 	json_text(s->durability);
 	printf(",\"link\":");
 	json_text(s->link);
@@ -157,9 +160,9 @@ static void status_fields_one(const struct probe *p)
 	       s->cluster_id, s->member_id, s->revision, s->term);
 	json_text(s->version);
 	printf("\n\"DBSize\" : %" PRIu64 "\n\"Leader\" : %" PRIu64
-	       "\n\"IsLearner\" : false\n\"RaftIndex\" : %" PRIu64 "\n\"RaftTerm\" : %" PRIu64
+	       "\n\"IsLearner\" : %s\n\"RaftIndex\" : %" PRIu64 "\n\"RaftTerm\" : %" PRIu64
 	       "\n\"RaftAppliedIndex\" : %" PRIu64 "\n\"Errors\" : [",
-	       s->db_size, s->leader, s->index, s->term, s->applied);
+	       s->db_size, s->leader, s->learner ? "true" : "false", s->index, s->term, s->applied);
 	for (uint32_t i = 0; i < s->error_count; i++)
 		printf("%s%s", i ? " " : "", s->error[i]);
 	printf("]\n\"Endpoint\" : ");

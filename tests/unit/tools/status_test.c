@@ -38,6 +38,31 @@ static void parse(struct status *out, const char *lines, size_t size)
 	free(copy);
 }
 
+/* What it is itself, among all of them. */
+static void whether_it_is_a_learner(void **state)
+{
+	static const struct {
+		const char *text;
+		bool learner;
+	} rows[] = {
+		{"member_id 0a\nmember n1 id=0b address=x client_port=- state=learner bound=1\n"
+		 "member n2 id=0a address=x client_port=1 state=voter bound=1 replaces=-\n",
+		 false},
+		{"member n2 id=0a address=x client_port=1 state=joining bound=1\nmember_id 0a\n",
+		 true},
+		{"member_id 0a\nmember n2 id=0a address=x client_port=1 state=learner", true},
+		{"member_id 0a\nmember n2 id=0a address=x client_port=1 state=leaving", false},
+		{"member_id 0a\nmember\nmember n2\nmember n2 id=0a state=learner\n", false},
+	};
+	struct status s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		parse(&s, rows[i].text, strlen(rows[i].text));
+		assert_int_equal(s.learner, rows[i].learner);
+	}
+}
+
 /* Whoever leads has a name, wherever its line stands. */
 static void the_leader_has_its_name(void **state)
 {
@@ -182,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_status_is_parsed_whole),
+		cmocka_unit_test(whether_it_is_a_learner),
 		cmocka_unit_test(the_leader_has_its_name),
 		cmocka_unit_test(F26_the_others_are_counted),
 		cmocka_unit_test(what_is_missing_is_empty),
