@@ -133,6 +133,8 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 		.election_timeout_us_min = TIME_ELECTION_US,
 		.election_timeout_us_max = TIME_ELECTION_US,
 		.heartbeat_us = TIME_HEARTBEAT_US,
+		.pre_vote = scope->pre_vote & 1u << i,
+		.check_quorum = scope->check_quorum & 1u << i,
 		.append_size_max = 8 * (RAFT_ENTRY_DATA_MAX + RAFT_ENTRY_OVERHEAD),
 		.now_us = TIME_NOW_US,
 	};

@@ -79,6 +79,8 @@ void mirror_step(const struct world *w, const struct event *e)
 		own.who = (uint8_t)mail_find(w, e->who);
 	else
 		own.who = (uint8_t)same_renamed(order, e->who);
+	if (e->kind == EVENT_TRANSFER)
+		own.what = (uint8_t)same_renamed(order, e->what);
 	if (e->kind == EVENT_CRASH) {
 		own.what = (uint8_t)((e->what & CRASH_HARD) |
 				     same_renamed(order, e->what >> CRASH_FIRST) << CRASH_FIRST);

@@ -95,18 +95,21 @@ static_assert(END(slot) == offsetof(struct raft, reads), "place_hash has these, 
 static uint64_t core_hash(struct raft *r, struct names *names)
 {
 	const struct raft_window w = r->window;
-	const raft_id leader = r->leader, vote = r->hard.vote;
+	const raft_id leader = r->leader, vote = r->hard.vote, transfer = r->transfer.to;
 	struct raft_reads reads;
 	uint64_t hash;
 
 	name_add(names, leader);
 	name_add(names, vote);
+	name_add(names, transfer);
 	r->leader = 0;
 	r->hard.vote = 0;
+	r->transfer.to = 0;
 	memset(&r->window, 0, sizeof(r->window));
 	hash = BETWEEN_HASH(r, identity, place, w.first);
 	r->leader = leader;
 	r->hard.vote = vote;
+	r->transfer.to = transfer;
 	r->window = w;
 	hash = BETWEEN_HASH(r, peer, start_terms, hash);
 	hash = BETWEEN_HASH(r, start_terms, slot, hash);
@@ -209,7 +212,7 @@ static uint64_t order_hash(const struct world *w, uint32_t order)
 	order_turn(order, old);
 	for (uint32_t k = 0; k < scope->members; k++)
 		hash = pool_fold(hash, w->hash[old[k]][order]);
-	for (raft_term k = 0; k <= scope->term_max; k++)
+	for (raft_term k = 0; k <= scope->term_max + scope->most[EVENT_TRANSFER]; k++)
 		name_add(&names, w->leader_of[k]);
 	for (uint32_t k = 0; k < READS_MAX; k++)
 		name_add(&names, w->read[k].by);

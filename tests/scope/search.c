@@ -104,11 +104,12 @@ static struct {
 	uint32_t steps;
 } found;
 static enum { GOING_ON, LOOKING_AHEAD, MIRRORING } doing;
+static struct calm ahead;
 
 static _Noreturn void fail_end(const char *what)
 {
 	printf("\nscope %s: %s\n", scope->name, what);
-	if (searching) {
+	if (found.steps > 0) {
 		printf("    build/tests/scope/scope %s --replay ", scope->name);
 		for (uint32_t k = 0; k < found.steps; k++)
 			printf("%u%s", way[k], k + 1 < found.steps ? "," : "\n");
@@ -136,7 +137,7 @@ _Noreturn void scope_fail(const char *what)
 		frame_push(way[k]);
 	tell_world(&frame[depth].world);
 	if (doing == LOOKING_AHEAD)
-		calm_check(&frame[depth].world);
+		calm_check(&frame[depth].world, &ahead);
 	fail_end(what);
 }
 
@@ -168,7 +169,10 @@ void search_replay(const struct scope *which, const char *steps)
 		steps = *end == ',' ? end + 1 : end;
 	}
 	tell_world(&frame[depth].world);
-	calm_check(&frame[depth].world);
+	for (uint32_t i = 0; i <= scope->members; i++)
+		for (int silent = 0; silent < 2; silent++)
+			calm_check(&frame[depth].world,
+				   &(struct calm){i == scope->members ? MEMBERS_MAX : i, silent});
 }
 
 /* --- the search -------------------------------------------------------------------------- */
@@ -281,8 +285,13 @@ static void look(uint32_t node)
 	if (scope->alike && node % MIRRORED == MIRRORED - 1)
 		way_mirror(node);
 	doing = LOOKING_AHEAD;
+	/* With all members, and without each; with what is in flight, and without it. */
+	uint32_t way_on = node / LOOKED_AHEAD % (2 * (scope->members + 1));
+
+	ahead.without = way_on / 2 == scope->members ? MEMBERS_MAX : way_on / 2;
+	ahead.silent = way_on % 2;
 	if (node % LOOKED_AHEAD == 0)
-		calm_check(&frame[depth].world);
+		calm_check(&frame[depth].world, &ahead);
 	doing = GOING_ON;
 }
 

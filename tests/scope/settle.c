@@ -17,10 +17,30 @@ static void tick(struct raft *r)
 	raft_tick(r, r->now_us);
 }
 
+static uint64_t long_ago(const struct raft *r)
+{
+	return r->now_us - r->election_us_min;
+}
+
+/* What it does not hear for so long, it does not hear. */
+void time_silence(struct raft *r)
+{
+	r->leader_us = long_ago(r);
+	r->vote_us = long_ago(r);
+	tick(r);
+}
+
 void time_timeout(struct raft *r)
 {
 	r->election_restarted = false;
 	r->election_deadline_us = r->now_us;
+	r->contact.lost_us = r->now_us;
+	time_silence(r);
+}
+
+void time_transfer_over(struct raft *r)
+{
+	r->transfer.deadline_us = r->now_us;
 	tick(r);
 }
 
@@ -30,11 +50,8 @@ void time_heartbeat(struct raft *r)
 		r->peer[i]->empty_us = r->now_us - r->heartbeat_us;
 		r->peer[i]->await_us = r->now_us - r->heartbeat_us;
 	}
-	tick(r);
-}
-
-void time_silence(struct raft *r)
-{
+	r->contact.due_us = r->now_us;
+	r->transfer.send_us = r->now_us;
 	tick(r);
 }
 
@@ -48,8 +65,7 @@ static void peer_time_forget(struct raft *r, struct raft_peer *p)
 {
 	p->empty_us = r->now_us;
 	p->await_us = r->now_us;
-	p->heard_us = 0;
-	p->heard = false;
+	p->heard_us = p->heard_us ? r->now_us : 0; /* once is for ever */
 	p->stray_us = 0;
 	p->retransmit_us = r->heartbeat_us;
 	p->srtt_us = 0;
@@ -61,6 +77,14 @@ static void peer_time_forget(struct raft *r, struct raft_peer *p)
 	p->start_base_us = 0;
 }
 
+/* Just now, or long ago. Where nobody asks for it, it is the same. */
+static uint64_t lately(const struct raft *r, uint64_t us)
+{
+	if (!r->pre_vote && !r->check_quorum)
+		return r->now_us;
+	return r->now_us - us < r->election_us_min ? r->now_us : long_ago(r);
+}
+
 static void time_forget(struct raft *r)
 {
 	assert(r->now_us == TIME_NOW_US);
@@ -70,7 +94,12 @@ static void time_forget(struct raft *r)
 	r->election_deadline_us = r->now_us + r->election_us_max;
 	r->election_restarted = false;
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
-	r->vote_us = r->now_us;
+	r->leader_us = lately(r, r->leader_us);
+	r->vote_us = lately(r, r->vote_us);
+	r->contact.due_us = r->now_us + r->heartbeat_us;
+	r->contact.lost_us = r->now_us + r->election_us_min;
+	r->transfer.send_us = r->transfer.to ? r->now_us + r->heartbeat_us : 0;
+	r->transfer.deadline_us = r->transfer.to ? r->now_us + r->election_us_min : 0;
 	r->start_began_us = r->now_us;
 	r->start_ask_us = UINT64_MAX;
 	r->start_ask_all_us = UINT64_MAX;
@@ -177,4 +206,8 @@ void live_settle(struct world *w, uint32_t i)
 	window_forget(r);
 	reads_forget(&r->reads);
 	inflight_forget(r);
+	m->hears = (r->pre_vote || r->check_quorum) &&
+		   (r->leader_us == r->now_us || r->vote_us == r->now_us);
+	m->waits = r->role == RAFT_LEADER && r->contact.open;
+	m->hands = r->transfer.to != 0;
 }

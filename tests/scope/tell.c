@@ -104,6 +104,7 @@ void tell_event(const struct world *w, uint32_t step, const struct event *e)
 		[EVENT_HOLD] = "'s disk is slow from now on",
 		[EVENT_RELEASE] = "'s disk has done all writes",
 		[EVENT_TIMEOUT] = "'s election timer fires",
+		[EVENT_SILENCE] = " has heard no leader for a while",
 		[EVENT_HEARTBEAT] = "'s heartbeats are due",
 		[EVENT_PROPOSE] = " is given a command",
 		[EVENT_READ] = " is asked for a read",
@@ -114,6 +115,12 @@ void tell_event(const struct world *w, uint32_t step, const struct event *e)
 	printf("%3u  ", step);
 	if (e->kind == EVENT_CRASH) {
 		crash_print(e);
+	} else if (e->kind == EVENT_TRANSFER) {
+		printf("n%u is to hand over to n%u\n", e->who + 1, e->what + 1);
+	} else if (e->kind == EVENT_TIMEOUT && w->member[e->who]->role == RAFT_LEADER) {
+		printf("n%u %s\n", e->who + 1,
+		       e->what ? "gives the handing over up"
+			       : "has heard no majority for too long");
 	} else if (e->kind <= EVENT_LOSE) {
 		printf("%s", what[e->kind]);
 		message_print(pool_message(w->net[e->who]));
@@ -157,8 +164,10 @@ void tell_read(uint32_t i, const struct raft_read *read)
 
 void tell_world(const struct world *w)
 {
-	static const char *const role[] = {
-		[RAFT_FOLLOWER] = "follows", [RAFT_CANDIDATE] = "stands", [RAFT_LEADER] = "leads"};
+	static const char *const role[] = {[RAFT_FOLLOWER] = "follows",
+					   [RAFT_PRECANDIDATE] = "asks",
+					   [RAFT_CANDIDATE] = "stands",
+					   [RAFT_LEADER] = "leads"};
 
 	if (!telling)
 		return;

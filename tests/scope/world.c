@@ -101,8 +101,15 @@ static void member_events(struct list *l, uint32_t i)
 	else if (!scope->slow)
 		add(l, EVENT_RELEASE, i, 0);
 	crash_events(l, i);
-	if (m->role != RAFT_LEADER && m->term < scope->term_max)
+	if (m->waits || (m->role != RAFT_LEADER && m->term < scope->term_max))
 		add(l, EVENT_TIMEOUT, i, 0);
+	if (m->hands)
+		add(l, EVENT_TIMEOUT, i, 1);
+	if (m->hears && m->role != RAFT_LEADER)
+		add(l, EVENT_SILENCE, i, 0);
+	for (uint32_t k = 0; m->role == RAFT_LEADER && k < scope->members; k++)
+		if (k != i)
+			add(l, EVENT_TRANSFER, i, k);
 	if (m->role == RAFT_LEADER) {
 		add(l, EVENT_HEARTBEAT, i, 0);
 		if (m->memory.last < LOG_MAX - 1)
@@ -131,12 +138,29 @@ static void net_take(struct world *w, uint32_t k)
 	w->net[w->net_count] = 0;
 }
 
+/* SC10 */
+static bool may_change(const struct raft *r, const struct raft_message *m)
+{
+	bool hears = r->role == RAFT_LEADER || r->leader_heard ||
+		     r->now_us - r->leader_us < r->election_us_min;
+
+	if (m->type == RAFT_MESSAGE_PREVOTE)
+		return false;
+	return m->type != RAFT_MESSAGE_VOTE || m->vote.transfer || !hears || !r->check_quorum;
+}
+
 static void arrive(struct world *w, const struct raft_message *m)
 {
 	uint32_t to = (uint32_t)m->to - 1;
 
 	live_touch(w, to);
-	(void)raft_recv(live_core(to), m);
+	struct raft *r = live_core(to);
+	const struct raft_hard_state hard = r->hard;
+	bool may = may_change(r, m);
+
+	(void)raft_recv(r, m);
+	check(may || (r->hard.term == hard.term && r->hard.vote == hard.vote),
+	      "SC10: a question changes a term or a vote, or a vote where a leader is heard");
 	live_drain(w, to);
 }
 
@@ -168,6 +192,11 @@ static void burst(struct world *w, uint32_t k)
 		arrive(w, mail[n]);
 }
 
+void world_lose(struct world *w, uint32_t k)
+{
+	net_take(w, k);
+}
+
 void world_release(struct world *w, uint32_t i)
 {
 	live_touch(w, i)->held = false;
@@ -192,6 +221,17 @@ void world_silence(struct world *w, uint32_t i)
 {
 	live_touch(w, i);
 	time_silence(live_core(i));
+	live_drain(w, i);
+}
+
+static void timeout(struct world *w, uint32_t i, bool transfer)
+{
+	if (!transfer) {
+		world_timeout(w, i);
+		return;
+	}
+	live_touch(w, i);
+	time_transfer_over(live_core(i));
 	live_drain(w, i);
 }
 
@@ -265,7 +305,16 @@ static bool happen(struct world *w, const struct event *e)
 		crash(w, i, e->what);
 		return true;
 	case EVENT_TIMEOUT:
-		world_timeout(w, i);
+		timeout(w, i, e->what);
+		return true;
+	case EVENT_SILENCE:
+		world_silence(w, i);
+		return true;
+	case EVENT_TRANSFER:
+		live_touch(w, i);
+		if (raft_transfer(live_core(i), e->what + 1u))
+			return false;
+		live_drain(w, i);
 		return true;
 	case EVENT_HEARTBEAT:
 		world_heartbeat(w, i);
@@ -343,6 +392,8 @@ void world_begin(struct world *w, uint32_t order)
 	for (uint32_t i = 0; i < scope->members; i++)
 		live_create(w, i, NULL, 0);
 	live_starts_settle(w, 0, (1u << scope->members) - 1, 0);
+	for (uint32_t i = 0; i < scope->members; i++)
+		world_silence(w, i); /* since they were started */
 	if (scope->led)
 		lead(w, order);
 	for (uint32_t i = 0; i < scope->members; i++)

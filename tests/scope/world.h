@@ -21,10 +21,12 @@
  *	SC7  A term has one vote of a member, whatever it forgot in a crash.
  *	SC8  A confirmed read has an index at or above all that was committed when it was asked.
  *	SC9  Neither commit nor a leader's match goes back; nothing contradicts, nothing is lost.
+ *	SC10 A question whether one would be elected changes neither term nor vote; nor, while a
+ *	     leader is heard, does a VOTE that it did not ask for.
  *
  * And in one state of some (calm.c):
  *
- *	SC10 If everything works from then on, somebody leads, and all that it holds is committed
+ *	SC11 If everything works from then on, somebody leads, and all that it holds is committed
  *	     everywhere.
  */
 #ifndef TESTS_SCOPE_WORLD_H
@@ -50,9 +52,11 @@ enum event_kind {
 	EVENT_FINISH,  /* a member's oldest write is durable */
 	EVENT_HOLD,    /* its disk takes writes and finishes none by itself */
 	EVENT_RELEASE,
-	EVENT_CRASH, /* and a restart: what was in flight to its disk is gone */
-	EVENT_TIMEOUT,
+	EVENT_CRASH,     /* and a restart: what was in flight to its disk is gone */
+	EVENT_TIMEOUT,   /* an election's; a leader's, which hears no majority; a transfer's */
+	EVENT_SILENCE,   /* a member has heard no leader, and given no vote, for a while */
 	EVENT_HEARTBEAT, /* a leader's heartbeats and retransmissions are due */
+	EVENT_TRANSFER,
 	EVENT_PROPOSE,
 	EVENT_READ,
 	EVENT_KINDS,
@@ -61,7 +65,7 @@ enum event_kind {
 struct event {
 	uint8_t kind;
 	uint8_t who;  /* a member; of a message: its place in flight */
-	uint8_t what; /* of a crash: enum crash_flag */
+	uint8_t what; /* of a crash: enum crash_flag; of a transfer: to whom; a timeout's: 1 */
 };
 
 enum crash_flag {
@@ -80,6 +84,7 @@ struct scope {
 	bool bursts;     /* ... and all that are in flight there arrive together */
 	bool alike;      /* members differ by their numbers alone: states that do are the same */
 	bool all_answer; /* about a start, or else one alone */
+	uint8_t pre_vote, check_quorum; /* by member: switched on */
 	raft_term term_max;
 	uint8_t most[EVENT_KINDS]; /* but for what is not counted: world.c */
 };
@@ -113,6 +118,9 @@ struct member {
 	raft_id voted_for;
 	raft_term term; /* of its core, and so are the next ones */
 	enum raft_role role;
+	bool hears; /* a leader, or it has given its vote: it would elect nobody else */
+	bool waits; /* as a leader: for a majority to answer a round */
+	bool hands; /* as a leader: over */
 	raft_index commit;
 	raft_index match[RAFT_PLACES_MAX];
 	raft_start match_start[RAFT_PLACES_MAX];
@@ -158,6 +166,7 @@ bool world_step(const struct world *from, const struct event *e, struct world *t
 
 /* Single events, for who looks ahead: members stay in live[]. */
 void world_deliver(struct world *w, uint32_t k);
+void world_lose(struct world *w, uint32_t k);
 void world_release(struct world *w, uint32_t i);
 void world_timeout(struct world *w, uint32_t i);
 void world_heartbeat(struct world *w, uint32_t i);
