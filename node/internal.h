@@ -346,6 +346,10 @@ void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *
 void foreign_drive(struct node *n);
 void foreign_text(const struct node *n, struct metrics_text *t);
 
+/* orders.c: what the leader is told to do. As serve_host_ops.order. */
+enum serve_status node_order(struct node *n, const uint8_t *data, uint32_t data_size, char *out,
+			     size_t size_max, size_t *size);
+
 /* table.c: a line for each member. */
 void node_table_text(const struct node *n, const struct raft_members *table,
 		     struct metrics_text *t);

@@ -60,12 +60,18 @@ static size_t host_status(struct serve_host *host, char *out, size_t size_max)
 	return node_status_text(node_of_host(host), out, size_max);
 }
 
+static enum serve_status host_order(struct serve_host *host, const uint8_t *data,
+				    uint32_t data_size, char *out, size_t size_max, size_t *size)
+{
+	return node_order(node_of_host(host), data, data_size, out, size_max, size);
+}
+
 int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_KEY_SIZE])
 {
 	static const struct serve_port_ops port_ops = {
 		.propose = port_propose, .read = port_read, .leader = port_leader};
 	/* The rest is admin.c's: no door of ours asks serve for it. */
-	static const struct serve_host_ops host_ops = {.status = host_status};
+	static const struct serve_host_ops host_ops = {.status = host_status, .order = host_order};
 	struct node_serving *s = &n->serving;
 	struct serve_options options = {
 		.sm = n->sm,

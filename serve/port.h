@@ -43,6 +43,9 @@ struct serve_host;
 struct serve_host_ops {
 	/* The node's account of itself, in at most size_max bytes. */
 	size_t (*status)(struct serve_host *host, char *out, size_t size_max);
+	/* Does what is ordered. OK with an answer in *size bytes, or a refusal without one. */
+	enum serve_status (*order)(struct serve_host *host, const uint8_t *data, uint32_t data_size,
+				   char *out, size_t size_max, size_t *size);
 };
 
 struct serve_host {

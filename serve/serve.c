@@ -120,6 +120,18 @@ struct request *serve_open(struct serve *s, struct door *door, uint64_t from, ui
 	return q;
 }
 
+static void order(struct serve *s, struct request *q)
+{
+	size_t size = 0;
+	enum serve_status status = s->host->ops->order(
+		s->host, q->data, q->size, (char *)s->scratch, PARTS_MESSAGE_SIZE_MAX, &size);
+
+	if (status == SERVE_OK)
+		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);
+	else
+		serve_refuse(s, q, status);
+}
+
 static void begin(struct serve *s, struct request *q)
 {
 	if (q->source)
@@ -146,6 +158,9 @@ static void begin(struct serve *s, struct request *q)
 		serve_answer(s, q, SERVE_OK, s->scratch,
 			     (uint32_t)s->host->ops->status(s->host, (char *)s->scratch,
 							    PARTS_MESSAGE_SIZE_MAX));
+		return;
+	case REQUEST_ORDER:
+		order(s, q);
 		return;
 	case REQUEST_KIND_COUNT:
 		break;

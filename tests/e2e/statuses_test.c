@@ -188,6 +188,21 @@ static void F5_what_is_wrong_with_a_request_is_told_on_each_path(void **state)
 	}
 }
 
+/* Whoever is asked, the leader is found and told; then the one that was named leads. */
+static void R45_the_leader_is_moved_on_each_path(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		uint32_t leader = cluster_wait_leader(&c, 0), to = leader % c.nodes + 1;
+		char words[32];
+
+		snprintf(words, sizeof(words), "move-leader n%u", to);
+		expect_on(&paths[i], leader, 0, "Leadership transferred from ", words);
+		assert_int_equal(cluster_wait_leader(&c, 0), to);
+		expect_on(&paths[i], to, 1, "etcdserver: member not found", "move-leader n9");
+	}
+}
+
 /* A client who does not wait for his answers. */
 struct crowd {
 	int fd;
@@ -392,6 +407,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F5_a_full_store_is_told_at_once_on_each_path),
 		cmocka_unit_test(F5_what_is_wrong_with_a_request_is_told_on_each_path),
+		cmocka_unit_test(R45_the_leader_is_moved_on_each_path),
 		cmocka_unit_test(F5_too_many_requests_are_refused_for_now),
 		cmocka_unit_test(F5_without_a_majority_it_is_said_what_is_known),
 	};

@@ -40,6 +40,7 @@ static const struct command commands[] = {
 	 .options = OPTION_CONSISTENCY,
 	 .listing = true,
 	 .run = command_member_list},
+	{.name = "move-leader", .changes = true, .run = command_move_leader},
 	{.name = "formation reset",
 	 .changes = true,
 	 .admin = {WIRE_RESET, "its directory is fresh",

@@ -2,109 +2,28 @@
  * member list: the member table of the cluster, in etcdctl's forms; the state of each, which has
  * more values than etcd's, follows them.
  */
-#include "tools/quoinctl/endpoints.h"
+#include "tools/quoinctl/member_table.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_MAX = 16, LINE_SIZE = 512, COLUMNS = 7, CELL_SIZE = 128 };
+enum { COLUMNS = 7, CELL_SIZE = 128 };
 
-/* "member NAME id=ID address=A client_port=P state=S bound=B replaces=ID" */
-struct row {
-	uint64_t id;
-	char name[64], peer[32], client[40], state[16], replaces[24];
-	bool started;
-};
-
-struct table {
-	struct status status; /* of whoever told it */
-	uint32_t count;
-	struct row row[TABLE_MAX];
-};
-
-static bool is_learner(const struct row *r)
-{
-	return strcmp(r->state, "learner") == 0 || strcmp(r->state, "joining") == 0;
-}
-
-/* A line that is of another release, and means something else, is left out. */
-static bool row_parse(struct row *r, const char *line)
-{
-	char peer[sizeof(r->peer)], port[16];
-	int bound;
-
-	*r = (struct row){0};
-	if (sscanf(line,
-		   "%63s id=%" SCNx64
-		   " address=%31s client_port=%15s state=%15s bound=%d replaces=%23s",
-		   r->name, &r->id, peer, port, r->state, &bound, r->replaces) != 7)
-		return false;
-	r->started = bound;
-	snprintf(r->peer, sizeof(r->peer), "%s", peer);
-	if (port[0] != '-')
-		snprintf(r->client, sizeof(r->client), "%.*s:%s", (int)strcspn(peer, ":"), peer,
-			 port);
-	return true;
-}
-
-static void table_parse(struct table *t, const char *text, size_t size)
-{
-	const char *end = text + size;
-	struct status_line line;
-	char value[LINE_SIZE];
-
-	while (status_line_next(&text, end, &line) && t->count < TABLE_MAX) {
-		if (line.key_size != 6 || memcmp(line.key, "member", 6) != 0)
-			continue;
-		snprintf(value, sizeof(value), "%.*s", (int)line.value_size, line.value);
-		t->count += row_parse(&t->row[t->count], value);
-	}
-}
-
-/*
- * Who has just confirmed a linearizable read has every change in its table that was committed
- * before. 0, or an exit status after its error was printed.
- */
-static int table_ask(const struct options *options, struct table *t)
-{
-	struct kv_request request = {.operation = KV_RANGE, .key = {(const uint8_t *)"health", 6}};
-	enum wire_request kind = options->serializable ? WIRE_QUERY_LOCAL : WIRE_QUERY;
-	char error[ERROR_SIZE];
-	struct reply reply;
-	const char *text;
-	size_t size;
-	int err = ask(options, kind, &request, &reply, error);
-
-	if (err)
-		return complain(err, "%s", error);
-	err = status_ask_text(reply.endpoint, options->timeout_ns, &t->status, &text, &size);
-	if (err)
-		return complain(EXIT_FAILED, "%s: %s", endpoint_text(reply.endpoint),
-				endpoint_error_text(err));
-	table_parse(t, text, size);
-	if (t->count == 0)
-		return complain(EXIT_FAILED, "%s: it tells no members: is it another release?",
-				endpoint_text(reply.endpoint));
-	return 0;
-}
-
-static void cells(const struct row *r, char cell[COLUMNS][CELL_SIZE])
+static void cells(const struct member_row *r, char cell[COLUMNS][CELL_SIZE])
 {
 	snprintf(cell[0], CELL_SIZE, "%" PRIx64, r->id);
 	snprintf(cell[1], CELL_SIZE, "%s", r->started ? "started" : "unstarted");
 	snprintf(cell[2], CELL_SIZE, "%s", r->name);
 	snprintf(cell[3], CELL_SIZE, "%s", r->peer);
 	snprintf(cell[4], CELL_SIZE, "%s", r->client);
-	snprintf(cell[5], CELL_SIZE, "%s", is_learner(r) ? "true" : "false");
-	if (r->replaces[0] == '-')
-		snprintf(cell[6], CELL_SIZE, "%s", r->state);
+	snprintf(cell[5], CELL_SIZE, "%s", member_row_learner(r) ? "true" : "false");
+	if (r->replaces)
+		snprintf(cell[6], CELL_SIZE, "%s for %" PRIx64, r->state, r->replaces);
 	else
-		snprintf(cell[6], CELL_SIZE, "%s for %" PRIx64, r->state,
-			 (uint64_t)strtoull(r->replaces, NULL, 16));
+		snprintf(cell[6], CELL_SIZE, "%s", r->state);
 }
 
-static void list_simple(const struct table *t)
+static void list_simple(const struct member_table *t)
 {
 	char cell[COLUMNS][CELL_SIZE];
 
@@ -116,11 +35,11 @@ static void list_simple(const struct table *t)
 	}
 }
 
-static void list_table(const struct table *t)
+static void list_table(const struct member_table *t)
 {
-	static const char *at[TABLE_MAX + 1][COLUMNS] = {
+	static const char *at[MEMBER_ROWS_MAX + 1][COLUMNS] = {
 		{"ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER", "STATE"}};
-	static char cell[TABLE_MAX][COLUMNS][CELL_SIZE];
+	static char cell[MEMBER_ROWS_MAX][COLUMNS][CELL_SIZE];
 
 	for (uint32_t i = 0; i < t->count; i++) {
 		cells(&t->row[i], cell[i]);
@@ -131,7 +50,7 @@ static void list_table(const struct table *t)
 }
 
 /* etcd leaves out what is empty or false. */
-static void list_json(const struct table *t)
+static void list_json(const struct member_table *t)
 {
 	const struct wire_hello node = {.cluster_id = t->status.cluster_id,
 					.member_id = t->status.member_id};
@@ -139,7 +58,7 @@ static void list_json(const struct table *t)
 	putchar('{');
 	json_header(&node, 0, t->status.term);
 	for (uint32_t i = 0; i < t->count; i++) {
-		const struct row *r = &t->row[i];
+		const struct member_row *r = &t->row[i];
 
 		printf("%s{\"ID\":%" PRIu64 ",\"name\":", i ? "," : ",\"members\":[", r->id);
 		json_text(r->name);
@@ -151,24 +70,24 @@ static void list_json(const struct table *t)
 			json_text(r->client);
 			putchar(']');
 		}
-		if (is_learner(r))
+		if (member_row_learner(r))
 			printf(",\"isLearner\":true");
 		printf(",\"started\":%s,\"state\":", r->started ? "true" : "false");
 		json_text(r->state);
-		if (r->replaces[0] != '-')
-			printf(",\"replaces\":%" PRIu64, (uint64_t)strtoull(r->replaces, NULL, 16));
+		if (r->replaces)
+			printf(",\"replaces\":%" PRIu64, r->replaces);
 		putchar('}');
 	}
 	puts("]}");
 }
 
-static void list_fields(const struct table *t)
+static void list_fields(const struct member_table *t)
 {
 	printf("\"ClusterID\" : %" PRIu64 "\n\"MemberID\" : %" PRIu64
 	       "\n\"Revision\" : 0\n\"RaftTerm\" : %" PRIu64 "\n",
 	       t->status.cluster_id, t->status.member_id, t->status.term);
 	for (uint32_t i = 0; i < t->count; i++) {
-		const struct row *r = &t->row[i];
+		const struct member_row *r = &t->row[i];
 
 		printf("\"ID\" : %" PRIu64 "\n\"Name\" : ", r->id);
 		json_text(r->name);
@@ -178,7 +97,8 @@ static void list_fields(const struct table *t)
 			printf("\n\"ClientURL\" : ");
 			json_text(r->client);
 		}
-		printf("\n\"IsLearner\" : %s\n\"State\" : ", is_learner(r) ? "true" : "false");
+		printf("\n\"IsLearner\" : %s\n\"State\" : ",
+		       member_row_learner(r) ? "true" : "false");
 		json_text(r->state);
 		printf("\n\n");
 	}
@@ -186,11 +106,12 @@ static void list_fields(const struct table *t)
 
 int command_member_list(const struct options *options)
 {
-	static struct table t;
-	int status = table_ask(options, &t);
+	static struct member_table t;
+	char error[ERROR_SIZE];
+	int status = member_table_ask(options, &t, error);
 
 	if (status)
-		return status;
+		return complain(status, "%s", error);
 	switch (options->format) {
 	case FORMAT_SIMPLE:
 		list_simple(&t);

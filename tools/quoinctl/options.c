@@ -122,6 +122,7 @@ static const char argp_text[] =
 	"  endpoint status        what each endpoint says of itself\n"
 	"  status                 all members of the cluster in one table, and what is wrong\n"
 	"  member list            who is of the cluster, and what each is there\n"
+	"  move-leader MEMBER     has this one lead, by its name or id\n"
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"

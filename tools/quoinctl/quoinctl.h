@@ -50,6 +50,7 @@ int command_health(const struct options *options);
 int command_status(const struct options *options);
 int command_overview(const struct options *options);
 int command_member_list(const struct options *options);
+int command_move_leader(const struct options *options);
 
 /* admin.c: a command that a member does at once, and answers by a status. */
 struct admin {

@@ -111,10 +111,23 @@ static size_t status(struct serve_host *host, char *out, size_t size_max)
 	return (size_t)snprintf(out, size_max, "name rig\n");
 }
 
+/* Says what was ordered. */
+static enum serve_status order(struct serve_host *host, const uint8_t *data, uint32_t data_size,
+			       char *out, size_t size_max, size_t *size)
+{
+	(void)host;
+	if (data_size == 0)
+		return SERVE_NOT_LEADER;
+	assert(data_size <= size_max);
+	memcpy(out, data, data_size);
+	*size = data_size;
+	return SERVE_OK;
+}
+
 void rig_open(struct rig *rig)
 {
 	static const struct serve_port_ops port_ops = {propose, read_index, leader};
-	static const struct serve_host_ops host_ops = {.status = status};
+	static const struct serve_host_ops host_ops = {.status = status, .order = order};
 	const struct kv_options kv = {
 		.quota = 1u << 28, .pinned_size_max = RIG_PIN_BUDGET, .salt = 3};
 	struct serve_options options = {

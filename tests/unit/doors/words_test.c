@@ -9,9 +9,8 @@ static void every_request_has_its_number(void **state)
 		enum request_kind serve;
 		enum wire_request wire;
 	} rows[] = {
-		{REQUEST_COMMAND, WIRE_COMMAND},
-		{REQUEST_QUERY, WIRE_QUERY},
-		{REQUEST_STATUS, WIRE_STATUS},
+		{REQUEST_COMMAND, WIRE_COMMAND},         {REQUEST_QUERY, WIRE_QUERY},
+		{REQUEST_STATUS, WIRE_STATUS},           {REQUEST_ORDER, WIRE_ORDER},
 		{REQUEST_QUERY_LOCAL, WIRE_QUERY_LOCAL},
 	};
 	enum request_kind back;

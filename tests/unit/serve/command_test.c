@@ -2,6 +2,7 @@
 #include "tests/unit/serve/hand.h"
 
 #include <errno.h>
+#include <string.h>
 
 static struct hand h;
 
@@ -318,6 +319,27 @@ static void status_is_the_nodes(void **state)
 	assert_memory_equal(hand_heard(&h, 1)->data, "name hand\n", 10);
 }
 
+/* It is done at once, and its answer is its own; a refusal is one of the catalogue. */
+static void an_order_is_the_nodes(void **state)
+{
+	static const char *const words[] = {"do", "no"};
+	enum serve_status why;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct request *q = serve_open(h.serve, &h.door, 0, i + 1, 2, 0, 0, &why);
+
+		memcpy(q->data, words[i], 2);
+		q->size = 2;
+		serve_begin(h.serve, q, REQUEST_ORDER);
+		hand_heard(&h, i + 1);
+	}
+	assert_int_equal(h.word[0].status, SERVE_OK);
+	assert_memory_equal(h.word[0].data, "did", 3);
+	assert_int_equal(h.word[1].status, SERVE_NOT_LEADER);
+	assert_int_equal(serve_open_count(h.serve), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +372,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(V10_what_was_forwarded_before_is_not_refused, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(status_is_the_nodes, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_order_is_the_nodes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,17 @@ static size_t status(struct serve_host *host, char *out, size_t size_max)
 	return (size_t)snprintf(out, size_max, "name hand\n");
 }
 
+/* Does "do"; whoever else asks is told that another leads. */
+static enum serve_status order(struct serve_host *host, const uint8_t *data, uint32_t data_size,
+			       char *out, size_t size_max, size_t *size)
+{
+	(void)host;
+	if (data_size != 2 || memcmp(data, "do", 2) != 0)
+		return SERVE_NOT_LEADER;
+	*size = (size_t)snprintf(out, size_max, "did");
+	return SERVE_OK;
+}
+
 static int check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
 		 uint64_t *sequence)
 {
@@ -183,7 +194,7 @@ void hand_open(struct hand *h)
 {
 	static const struct serve_port_ops port_ops = {propose, read_index, leader};
 	static const struct serve_peers_ops peers_ops = {send_part, send_reply};
-	static const struct serve_host_ops host_ops = {status};
+	static const struct serve_host_ops host_ops = {status, order};
 	static const struct door_ops door_ops = {door_answer, door_push, door_gone};
 	static const struct sm_ops sm_ops = {
 		.query = query,

@@ -41,6 +41,8 @@ void fake_store_create(struct fake_store *s)
 	pthread_mutex_init(&s->lock, NULL);
 	s->index = 0;
 	s->commands = 0;
+	s->leader = 1;
+	s->steadfast = false;
 }
 
 void fake_store_destroy(struct fake_store *s)
@@ -82,10 +84,10 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 	return (uint32_t)snprintf(
 		(char *)out, STATUS_SIZE_MAX,
 		"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016" PRIx64 "\nversion 9.8.7\n"
-		"role leader\nleader %016x\nraft_term 7\nraft_index %" PRIu64
+		"role leader\nleader %016" PRIx64 "\nraft_term 7\nraft_index %" PRIu64
 		"\nraft_applied_index %" PRIu64 "\nrevision %" PRIu64 "\ndb_size 20480\n"
 		"durability durable\nlink memif\nauth off\nfuture thing\n%s",
-		n->id, FAKE_CLUSTER_ID, n->id, 1, n->store->index, n->store->index,
+		n->id, FAKE_CLUSTER_ID, n->id, n->store->leader, n->store->index, n->store->index,
 		n->store->sm->ops->revision(n->store->sm),
 		n->id == 2
 			? "commit_index 41\ndrop_runt 3\ndrop_vlan 0\n"
@@ -136,6 +138,26 @@ static uint32_t next_piece(struct fake_store *s, struct sm_cursor **rest, uint8_
 	return (uint32_t)size;
 }
 
+/* Only members 1 and 3 may lead. */
+static enum wire_status order(struct fake_node *n, const uint8_t *text, uint32_t size, uint8_t *out,
+			      uint32_t *answer_size)
+{
+	char id[24] = "";
+
+	if (n->id != n->store->leader)
+		return WIRE_NOT_LEADER;
+	if (size < 13 || memcmp(text, "move-leader ", 12) != 0)
+		return WIRE_INVALID;
+	snprintf(id, sizeof(id), "%.*s", (int)size - 12, (const char *)text + 12);
+	uint64_t to = strtoull(id, NULL, 16);
+	bool may = to == 1 || to == 3;
+	if (may && !n->store->steadfast)
+		n->store->leader = to;
+	*answer_size = (uint32_t)snprintf((char *)out, 64, "%s\n",
+					  may ? "done" : "refused bad leader transferee: it is");
+	return WIRE_OK;
+}
+
 /* Does a whole request: its status, its answer's size in *size, what it leaves in *rest. */
 static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *request,
 			      uint32_t request_size, uint8_t *out, uint32_t *size,
@@ -173,6 +195,9 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 		break;
 	case WIRE_STATUS:
 		*size = status_text(n, out);
+		break;
+	case WIRE_ORDER:
+		status = order(n, request, request_size, out, size);
 		break;
 	default:
 		status = WIRE_REFUSED;

@@ -19,6 +19,8 @@ struct fake_store {
 	struct sm *sm;
 	uint64_t index;    /* of the last entry */
 	uint64_t commands; /* that came, duplicates too */
+	uint64_t leader;   /* its id */
+	bool steadfast;    /* the leader stays, whatever it is told */
 };
 
 /* Faults, changed by a test while the node runs. */

@@ -327,6 +327,36 @@ static void D16_member_list(void **state)
 	assert_non_null(strstr(errors, "\"member\" is followed by list"));
 }
 
+/* By name or by id; through whoever is asked, for the leader is found. */
+static void R45_move_leader(void **state)
+{
+	char list[256];
+
+	(void)state;
+	store.leader = 1;
+	snprintf(list, sizeof(list), "%s,%s", node[2].udp, node[0].local);
+	set_endpoints(list);
+	expect("move-leader n3", 0, "Leadership transferred from 1 to 3\n", "");
+	assert_int_equal(store.leader, 3);
+	expect("move-leader 0001", 0, "Leadership transferred from 3 to 1\n", "");
+	expect("move-leader 1", 0, "Leadership transferred from 1 to 1\n", "");
+	expect("move-leader ab", 1, "", "Error: etcdserver: bad leader transferee: it is\n");
+	expect("move-leader n9", 1, "",
+	       "Error: etcdserver: member not found: none is called n9 or has that id\n");
+	expect("move-leader", 2, "", "Error: move-leader command needs 1 argument\n");
+	store.steadfast = true;
+	expect("move-leader n3 --command-timeout=700ms", 1, "",
+	       "Error: etcdserver: request timed out, leader transfer took too long\n");
+	store.steadfast = false;
+	/* Nobody knows where the leader is. */
+	store.leader = 7;
+	set_endpoints(node[2].udp);
+	run("move-leader n3 --command-timeout=500ms");
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(errors, "is reached by no endpoint: name it"));
+	store.leader = 1;
+}
+
 /* A table that may be old says so by nothing: without a leader there is none, unless asked for. */
 static void D16_member_list_is_linearizable(void **state)
 {
@@ -530,6 +560,7 @@ int main(int argc, char **argv)
 		CTL_TEST(endpoint_status_as_fields),
 		CTL_TEST(D16_member_list),
 		CTL_TEST(D16_member_list_is_linearizable),
+		CTL_TEST(R45_move_leader),
 		CTL_TEST(F11_each_loss_of_a_port_is_in_the_sum),
 		CTL_TEST(F21_no_socket_answers_and_there_is_no_other_way),
 		CTL_TEST(tables_are_etcdctls),

@@ -1,0 +1,131 @@
+/*
+ * Orders to whole nodes (node/orders.c): what the leader does, what it refuses, and what nobody
+ * else does.
+ */
+#include "tests/sim/world.h"
+
+#include "node/internal.h"
+
+#include "tests/unit/test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MS 1000000ull
+#define SECOND (1000 * MS)
+
+static struct sim_world w;
+static char answer[256];
+
+/* ... in bytes that nothing ends. */
+static enum serve_status order(uint32_t to, const char *text)
+{
+	uint8_t data[2048];
+	size_t size = 0;
+	enum serve_status status;
+
+	assert_true(strlen(text) <= sizeof(data));
+	memcpy(data, text, strlen(text));
+	status = node_order(w.node[to].node, data, (uint32_t)strlen(text), answer,
+			    sizeof(answer) - 1, &size);
+	answer[size] = '\0';
+	return status;
+}
+
+static uint32_t world_begin(void)
+{
+	sim_world_create(&w, 31, 3, 1);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, MS);
+	sim_world_run(&w, 3 * SECOND);
+	return (uint32_t)sim_leader(&w);
+}
+
+static void R45_whoever_is_named_leads(void **state)
+{
+	uint32_t from = world_begin(), to = (from + 1) % 3;
+	char text[64];
+
+	(void)state;
+	snprintf(text, sizeof(text), "move-leader %" PRIx64, w.node[to].node->id);
+	assert_int_equal(order(to, text), SERVE_NOT_LEADER);
+	assert_int_equal(order(from, text), SERVE_OK);
+	assert_string_equal(answer, "done\n");
+	for (uint64_t ns = 0; raft_leader(w.node[to].node->raft) != w.node[to].node->id; ns += MS) {
+		assert_true(ns < SECOND);
+		sim_world_run(&w, MS);
+	}
+	/* It leads already: an order may come twice. */
+	sim_world_run(&w, 100 * MS);
+	assert_int_equal(order(to, text), SERVE_OK);
+	assert_string_equal(answer, "done\n");
+	assert_int_equal(order(from, text), SERVE_NOT_LEADER);
+	sim_world_destroy(&w);
+}
+
+static void R45_who_cannot_lead_is_refused_with_a_reason(void **state)
+{
+	uint32_t leader = world_begin(), other = (leader + 1) % 3;
+	const raft_id id = w.node[other].node->id;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(order(leader, "move-leader 000000000000abcd\n"), SERVE_OK);
+	assert_string_equal(answer, "refused bad leader transferee: no voter has the id "
+				    "000000000000abcd\n");
+	sim_node_crash(&w, other);
+	sim_world_run(&w, 3 * SECOND);
+	assert_int_equal(sim_leader(&w), (int)leader);
+	snprintf(text, sizeof(text), "move-leader %016" PRIx64 "\n", id);
+	assert_int_equal(order(leader, text), SERVE_OK);
+	assert_non_null(strstr(answer, "was not heard of late, or lost writes\n"));
+	sim_world_destroy(&w);
+}
+
+static void what_is_no_order_is_not_done(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"\n",
+		"move-leader",
+		"move-leader ",
+		"move-leader 0",
+		"move-leader -1",
+		"move-leader 0x1",
+		"move-leader 1 2",
+		"move-leader 1\n2",
+		"move-leader 1\n\n",
+		"move-leader 11112222333344445",
+		"move-leaders 1",
+		" move-leader 1",
+		"status",
+	};
+	uint32_t leader = world_begin();
+	static char longest[1024];
+	size_t size = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (order(leader, texts[i]) != SERVE_INVALID)
+			fail_msg("\"%s\": %s", texts[i], answer);
+	}
+	memset(longest, '1', sizeof(longest) - 1);
+	memcpy(longest, "move-leader ", 12);
+	assert_int_equal(order(leader, longest), SERVE_INVALID);
+	assert_int_equal(node_order(w.node[leader].node, (const uint8_t *)"move-leader 1\0", 14,
+				    answer, sizeof(answer), &size),
+			 SERVE_INVALID);
+	sim_world_destroy(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(R45_whoever_is_named_leads),
+		cmocka_unit_test(R45_who_cannot_lead_is_refused_with_a_reason),
+		cmocka_unit_test(what_is_no_order_is_not_done),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,36 @@
+/*
+ * The member table of the cluster, as a member tells it.
+ */
+#ifndef TOOLS_QUOINCTL_MEMBER_TABLE_H
+#define TOOLS_QUOINCTL_MEMBER_TABLE_H
+
+#include "tools/quoinctl/quoinctl.h"
+
+enum { MEMBER_ROWS_MAX = 16 };
+
+struct member_row {
+	uint64_t id;
+	char name[64], peer[32], client[40], state[16];
+	uint64_t replaces; /* 0: nobody */
+	bool started;
+};
+
+struct member_table {
+	struct status status;      /* of whoever told it */
+	struct endpoint *endpoint; /* by which it was asked */
+	uint32_t count;
+	struct member_row row[MEMBER_ROWS_MAX];
+};
+
+/*
+ * Whoever has just confirmed a linearizable read has every change in its table that was committed
+ * before; options->serializable: as it stands at whoever answers. 0, or an exit status with error.
+ */
+int member_table_ask(const struct options *options, struct member_table *t, char error[ERROR_SIZE]);
+
+/* By its name, or its id in hexadecimal; NULL: there is none. */
+const struct member_row *member_table_find(const struct member_table *t, const char *word);
+
+bool member_row_learner(const struct member_row *r);
+
+#endif

@@ -1,0 +1,144 @@
+/*
+ * Orders: what the leader does, and nobody else. It is found as status finds it, from whichever
+ * endpoint answers, and asked itself.
+ */
+#include "tools/quoinctl/member_table.h"
+#include "tools/quoinctl/members.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Who was the leader a moment ago is not waited for longer. */
+#define ORDER_NS_MAX (1000 * CLOCK_MS)
+#define LOOK_NS (10 * CLOCK_MS)
+
+static uint64_t left_until(uint64_t deadline_ns)
+{
+	uint64_t now = clock_now();
+
+	return deadline_ns > now ? deadline_ns - now : 0;
+}
+
+/* What the leader said. 0: it has begun; else an exit status with error. */
+static int answer_take(const struct endpoint_answer *answer, char error[ERROR_SIZE])
+{
+	static const char refused[] = "refused ";
+	const size_t length = sizeof(refused) - 1;
+
+	if (answer->size > length && memcmp(answer->data, refused, length) == 0) {
+		const char *why = (const char *)answer->data + length;
+		const char *end = memchr(why, '\n', answer->size - length);
+
+		snprintf(error, ERROR_SIZE, "etcdserver: %.*s",
+			 (int)(end ? end - why : (long)(answer->size - length)), why);
+		return EXIT_FAILED;
+	}
+	if (answer->size >= 4 && memcmp(answer->data, "done", 4) == 0)
+		return 0;
+	snprintf(error, ERROR_SIZE, "an answer that cannot be read: is it another release?");
+	return EXIT_UNCERTAIN;
+}
+
+/* By this endpoint. -1: it does not lead, or is silent, with error. */
+static int order_by(struct endpoint *e, const char *text, uint64_t timeout_ns,
+		    char error[ERROR_SIZE])
+{
+	struct endpoint_answer answer;
+	int err = endpoint_call(e, WIRE_ORDER, (const uint8_t *)text, (uint32_t)strlen(text),
+				timeout_ns < ORDER_NS_MAX ? timeout_ns : ORDER_NS_MAX, &answer);
+
+	if (!err && answer.status == WIRE_OK)
+		return answer_take(&answer, error);
+	snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
+		 endpoint_error_text(err ? err : (int)answer.status));
+	return !err && !status_row(answer.status)->again ? EXIT_FAILED : -1;
+}
+
+/* By way of the leader that this table's teller knows. */
+static int order_once(const struct options *options, const struct member_table *t, const char *text,
+		      uint64_t timeout_ns, char error[ERROR_SIZE])
+{
+	static struct members members;
+	char id[sizeof(members.member[0].id)];
+	int status = -1;
+
+	if (t->status.leader == t->status.member_id)
+		return order_by(t->endpoint, text, timeout_ns, error);
+	if (members_ask(&members, options)) {
+		snprintf(error, ERROR_SIZE, "out of memory");
+		return EXIT_FAILED;
+	}
+	snprintf(id, sizeof(id), "%016" PRIx64, t->status.leader);
+	snprintf(error, ERROR_SIZE, "the leader, %s, is reached by no endpoint: name it",
+		 t->status.leader_name[0] ? t->status.leader_name : id);
+	for (uint32_t i = 0; i < members.count; i++) {
+		struct member *m = &members.member[i];
+
+		if (strcmp(m->id, id) == 0 && member_answered(m))
+			status = order_by(m->probe->endpoint, text, timeout_ns, error);
+	}
+	members_free(&members);
+	return status;
+}
+
+/*
+ * Asks until a leader has taken the order or refused it: one that was asked before may have taken
+ * it too, so it is one that may be given twice. 0, or an exit status with error. *t is the table
+ * of who was asked last.
+ */
+static int order(const struct options *options, const char *text, uint64_t deadline_ns,
+		 struct member_table *t, char error[ERROR_SIZE])
+{
+	int status;
+
+	for (;;) {
+		status = order_once(options, t, text, left_until(deadline_ns), error);
+		if (status >= 0 || left_until(deadline_ns) < ORDER_NS_MAX)
+			return status < 0 ? EXIT_FAILED : status;
+		clock_sleep(LOOK_NS);
+		status = member_table_ask(options, t, error);
+		if (status)
+			return status;
+	}
+}
+
+int command_move_leader(const struct options *options)
+{
+	const uint64_t deadline_ns = clock_now() + options->timeout_ns;
+	static struct member_table t;
+	const struct member_row *to;
+	struct status now;
+	char error[ERROR_SIZE], text[64];
+	uint64_t from, id;
+	int status;
+
+	if (options->word_count != 1)
+		return complain(EXIT_MISUSED, "move-leader command needs 1 argument");
+	status = member_table_ask(options, &t, error);
+	if (status)
+		return complain(status, "%s", error);
+	to = member_table_find(&t, options->word[0]);
+	if (!to)
+		return complain(EXIT_FAILED,
+				"etcdserver: member not found: none is called %s or has that id",
+				options->word[0]);
+	from = t.status.leader;
+	id = to->id;
+	snprintf(text, sizeof(text), "move-leader %016" PRIx64 "\n", id);
+	status = order(options, text, deadline_ns, &t, error);
+	if (status)
+		return complain(status, "%s", error);
+	now = t.status;
+	while (now.leader != id && left_until(deadline_ns)) {
+		clock_sleep(LOOK_NS);
+		if (status_ask(t.endpoint, left_until(deadline_ns) + 1, &now))
+			now.leader = 0;
+	}
+	if (now.leader != id)
+		return complain(EXIT_FAILED,
+				"etcdserver: request timed out, leader transfer took too long");
+	printf("Leadership transferred from %" PRIx64 " to %" PRIx64 "\n", from, id);
+	return EXIT_ANSWERED;
+}
