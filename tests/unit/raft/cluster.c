@@ -143,6 +143,7 @@ void cluster_mail_take(struct cluster *c, struct cluster_node *to, struct cluste
 	if (c->observer && c->observer->received)
 		c->observer->received(c, &mail->message, err);
 	free(mail);
+	check_state(c, to); /* it may commit, and step down with what comes next */
 }
 
 void cluster_mail_deliver(struct cluster *c, struct cluster_mail **at)
@@ -248,6 +249,7 @@ bool cluster_persist_finish(struct cluster *c, struct cluster_node *n)
 		return false;
 	uint64_t seq = persist_apply(n);
 	raft_persisted(n->core, seq);
+	check_state(c, n);
 	cluster_disk_moved(c, n);
 	if (c->observer && c->observer->persisted)
 		c->observer->persisted(c, n);
@@ -402,8 +404,8 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 		.seed = cluster_random(c, UINT64_MAX),
 		.election_timeout_us_min = (uint32_t)c->options.election_us_min,
 		.election_timeout_us_max = (uint32_t)c->options.election_us_max,
-		.pre_vote = !c->options.no_pre_vote,
-		.check_quorum = !c->options.no_check_quorum,
+		.pre_vote = !c->options.no_pre_vote && !n->no_pre_vote,
+		.check_quorum = !c->options.no_check_quorum && !n->no_check_quorum,
 		.heartbeat_us = (uint32_t)c->options.heartbeat_us,
 		.append_size_max = c->options.append_size_max,
 		.now_us = cluster_clock(c, n),
@@ -528,6 +530,15 @@ int cluster_read(struct cluster *c, struct cluster_node *n)
 	int err = raft_read_index(n->core, context);
 	if (err)
 		read->open = false;
+	raft_tick(n->core, cluster_clock(c, n));
+	cluster_drain(c, n);
+	return err;
+}
+
+int cluster_transfer(struct cluster *c, struct cluster_node *n, raft_id to)
+{
+	int err = raft_transfer(n->core, to);
+
 	raft_tick(n->core, cluster_clock(c, n));
 	cluster_drain(c, n);
 	return err;

@@ -91,6 +91,8 @@ struct cluster_node {
 	struct raft_witness witness[RAFT_MEMBERS_MAX]; /* as its disk has them */
 	uint32_t witness_count;
 
+	bool no_pre_vote, no_check_quorum; /* in its next starts */
+
 	/* Its clock said base_us at since_us of the cluster's, and goes so much faster since. */
 	struct {
 		uint64_t base_us, since_us;
@@ -237,6 +239,7 @@ bool cluster_persist_finish(struct cluster *c, struct cluster_node *n);
 
 int cluster_propose(struct cluster *c, struct cluster_node *n, const void *data, size_t size);
 int cluster_read(struct cluster *c, struct cluster_node *n);
+int cluster_transfer(struct cluster *c, struct cluster_node *n, raft_id to);
 void cluster_drain(struct cluster *c, struct cluster_node *n);
 
 /* Of cluster.c for cluster_time.c, and the other way round. */
