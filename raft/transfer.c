@@ -103,17 +103,19 @@ uint64_t raft_transfer_deadline(const struct raft *r)
 }
 
 /*
- * R46: its disk hangs, and the others commit without it: the one with most of the log is to lead
- * now. Where all disks are slow nothing were won (V5): one that takes half of the shortest election
- * timeout to make an entry durable is no better. False: it leads no more.
+ * R46: its disk hangs, and others have made more durable: the one with most of the log is to lead
+ * now. Whether they commit without it does not matter: of three it may reach one alone, which the
+ * third reaches too, and would vote for nobody as long as it hears this one. Where all disks are
+ * slow nothing were won (V5): one that takes half of the shortest election timeout to make an entry
+ * durable is no better. False: it leads no more.
  */
 bool raft_transfer_stalled(struct raft *r)
 {
 	assert(r->role == RAFT_LEADER);
-	if (!r->disk_stalled || r->commit <= r->durable)
+	if (!r->disk_stalled)
 		return true;
 	struct raft_peer *p = best(r);
-	if (!p || p->srtt_us >= r->election_us_min / 2)
+	if (!p || p->match <= r->durable || p->srtt_us >= r->election_us_min / 2)
 		return true;
 	p->timeout_now_owed = true;
 	raft_follower_become(r, r->hard.term, 0);
