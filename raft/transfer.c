@@ -71,7 +71,8 @@ void raft_transfer_try(struct raft *r)
 	if (!p || p->match < r->window.last)
 		return;
 	p->timeout_now_owed = true;
-	t->send_us = r->now_us + r->heartbeat_us; /* frames are lost */
+	/* Frames are lost; and one that a newer read token has overtaken looks late. */
+	t->send_us = r->now_us + p->retransmit_us;
 }
 
 void raft_transfer_tick(struct raft *r)
