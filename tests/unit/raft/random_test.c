@@ -26,7 +26,7 @@ static const char *program;
 static uint64_t steps_wanted = STEPS_DEFAULT;
 static uint64_t within_start, within_start_lost; /* roll-backs within a start, and of those lost */
 static uint64_t held;                            /* crashes that did not happen (must_go_on) */
-static uint64_t pauses;
+static uint64_t pauses, transfers;
 
 static void replay_print(struct cluster *c)
 {
@@ -146,11 +146,25 @@ static void pause_draw(struct cluster *c, struct cluster_node *n)
 	cluster_resume(c, n);
 }
 
+/* Whoever takes itself for the leader hands over, to anybody. */
+static void transfer_draw(struct cluster *c)
+{
+	for (uint32_t i = 0; i < c->options.nodes; i++) {
+		struct cluster_node *n = &c->node[i];
+		if (n->core && !n->paused && raft_get_role(n->core) == RAFT_LEADER)
+			transfers += cluster_transfer(c, n,
+						      cluster_random(c, c->options.nodes + 1)) == 0;
+	}
+}
+
 static void fault(struct cluster *c)
 {
 	struct cluster_node *n = &c->node[cluster_random(c, c->options.nodes)];
 
-	switch (cluster_random(c, 13)) {
+	switch (cluster_random(c, 14)) {
+	case 13:
+		transfer_draw(c);
+		break;
 	case 10:
 	case 11:
 		pause_draw(c, n);
@@ -414,8 +428,12 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
 	assert(c);
 	cluster_init(c, &o);
 	c->failed = replay_print;
-	for (uint32_t i = 0; i < nodes; i++)
+	for (uint32_t i = 0; i < nodes; i++) {
+		/* R25: one run in four has members that were not told to protect their leader. */
+		c->node[i].no_pre_vote = seed % 4 == 3 && cluster_random(c, 2);
+		c->node[i].no_check_quorum = seed % 4 == 3 && cluster_random(c, 2);
 		cluster_start(c, &c->node[i]);
+	}
 	while (c->steps < steps_wanted) {
 		cluster_run(c, c->now_us + cluster_random(c, 4000));
 		client(c);
@@ -494,9 +512,10 @@ int main(int argc, char **argv)
 	       " elections, %" PRIu64 " commits, %" PRIu64 " fetches, %" PRIu64 " reads, %" PRIu64
 	       " crashes, %" PRIu64 " wipes, %" PRIu64 " lost ends, %" PRIu64
 	       " roll-backs (%" PRIu64 " within a start), found out %" PRIu64 " times (%" PRIu64
-	       "), %" PRIu64 " crashes held back, %" PRIu64 " pauses, %" PRIu64 " ms\n",
+	       "), %" PRIu64 " crashes held back, %" PRIu64 " pauses, %" PRIu64
+	       " transfers, %" PRIu64 " ms\n",
 	       s - first, t.steps, (seed ? 1 : SEEDS_MIN) * steps_wanted, t.elections, t.commits,
 	       t.fetches, t.reads, t.crashes, t.wipes, t.losses, t.roll_backs, within_start,
-	       t.found_out, within_start_lost, held, pauses, now_ms() - start);
+	       t.found_out, within_start_lost, held, pauses, transfers, now_ms() - start);
 	return 0;
 }
