@@ -10,14 +10,18 @@
  *	# text                  goes into the trace
  *	cluster N               N members, formed, start for the first time
  *	cluster N led by nI     ... and nI has been elected: nothing of that is written down
+ *	protected cluster ...   ... that protects its leader: PreVote and CheckQuorum (D19)
  *	timeout nI              nI's election timer fires
  *	settle                  messages and disks move until nothing does; no timer fires
  *	deliver K               ... or until K messages were delivered
  *	heartbeat nI            a heartbeat interval passes, and nI notices
+ *	wait nI                 the shortest election timeout passes, and nI notices
  *	propose nI TEXT         a command, at nI
  *	propose nI SIZE bytes   a command so large that it becomes a chain
  *	read nI                 a linearizable read, asked at nI
+ *	transfer nI nJ          nI is asked to hand over to nJ
  *	cut nI nJ | heal        the link between them is down | all are up
+ *	cut nI -> nJ            ... in that direction
  *	hold nI | release nI    nI's disk takes writes and finishes none | goes on
  *	finish nI               nI's held disk finishes its oldest write
  *	crash nI | start nI
@@ -44,10 +48,13 @@ struct view {
 	raft_index commit;
 	raft_index members_index;
 	bool lost;
+	uint64_t quorum_lost;
+	raft_id transfer;
 };
 
 static struct cluster cluster;
 static struct view view[CLUSTER_NODES_MAX];
+static bool protected;
 static FILE *out;
 
 static bool of_start(const struct raft_message *m)
@@ -161,12 +168,23 @@ static void role_changed(const struct cluster_node *n, const struct view *was, c
 	else if (r->role == RAFT_CANDIDATE && was->role == RAFT_PRECANDIDATE)
 		fprintf(out, "n%" PRIu64 " becomes candidate in term %" PRIu64 "\n", n->id,
 			r->hard.term);
+	else if (r->role == RAFT_CANDIDATE && r->vote_transfer)
+		fprintf(out,
+			"n%" PRIu64 " is to take over, becomes candidate in term %" PRIu64 "\n",
+			n->id, r->hard.term);
 	else if (r->role == RAFT_CANDIDATE)
 		fprintf(out, "n%" PRIu64 " times out, becomes candidate in term %" PRIu64 "\n",
 			n->id, r->hard.term);
 	else if (r->role == RAFT_LEADER)
 		fprintf(out, "n%" PRIu64 " becomes leader of term %" PRIu64 "\n", n->id,
 			r->hard.term);
+	else if (r->quorum_lost != was->quorum_lost)
+		fprintf(out,
+			"n%" PRIu64
+			" has heard no majority for too long, steps down in term %" PRIu64 "\n",
+			n->id, r->hard.term);
+	else if (was->role == RAFT_PRECANDIDATE && r->hard.term == was->term)
+		fprintf(out, "n%" PRIu64 " does not stand\n", n->id);
 	else if (was->role != RAFT_FOLLOWER)
 		fprintf(out, "n%" PRIu64 " steps down in term %" PRIu64 "\n", n->id, r->hard.term);
 	else
@@ -192,6 +210,10 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 	if (r->lost.is != was->lost)
 		fprintf(out, "n%" PRIu64 " %s\n", n->id,
 			was->lost ? "is whole again" : "learns that it lost what it acknowledged");
+	if (r->transfer.to != 0 && r->transfer.to != was->transfer)
+		fprintf(out, "n%" PRIu64 " hands over to n%" PRIu64 "\n", n->id, r->transfer.to);
+	if (was->transfer != 0 && r->transfer.to == 0 && r->role == RAFT_LEADER)
+		fprintf(out, "n%" PRIu64 " gives the transfer up\n", n->id);
 	if (r->commit > was->commit)
 		fprintf(out, "n%" PRIu64 " %s up to %" PRIu64 "\n", n->id,
 			r->role == RAFT_LEADER ? "commits" : "learns that all is committed",
@@ -202,7 +224,9 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 			     .leader = r->leader,
 			     .commit = r->commit,
 			     .members_index = r->members_index,
-			     .lost = r->lost.is};
+			     .lost = r->lost.is,
+			     .quorum_lost = r->quorum_lost,
+			     .transfer = r->transfer.to};
 }
 
 static const struct cluster_observer observer = {
@@ -250,17 +274,23 @@ static void status_print(void)
 	}
 }
 
-/* Every member is told what the others know of its start. */
-static void starts_settle(void)
+/* So much time passes, and all notice. */
+static void all_pass(uint64_t us)
 {
-	cluster_starts_settle(&cluster);
-	cluster.now_us += cluster.options.heartbeat_us;
+	cluster.now_us += us;
 	for (uint32_t i = 0; i < cluster.options.nodes; i++) {
 		if (!cluster.node[i].core)
 			continue;
 		raft_tick(cluster.node[i].core, cluster.now_us);
 		cluster_drain(&cluster, &cluster.node[i]);
 	}
+}
+
+/* Every member is told what the others know of its start. */
+static void starts_settle(void)
+{
+	cluster_starts_settle(&cluster);
+	all_pass(cluster.options.heartbeat_us);
 	cluster_starts_settle(&cluster);
 }
 
@@ -277,8 +307,8 @@ static void members_start(uint32_t count)
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
 		.election_us_max = 300000,
-		.no_pre_vote = true,
-		.no_check_quorum = true,
+		.no_pre_vote = !protected,
+		.no_check_quorum = !protected,
 	};
 	cluster_init(&cluster, &o);
 	cluster.observer = &observer;
@@ -348,20 +378,40 @@ static void members_start_led(uint32_t count, raft_id leader)
 	if (!out)
 		exit(2);
 	members_start(count);
+	if (protected) /* who was just started may have heard a leader before (contact.c) */
+		all_pass(cluster.options.election_us_min);
 	timeout(cluster_node(&cluster, leader));
 	settle(UINT32_MAX);
 	fclose(out);
 	out = trace;
 }
 
+static void pass(struct cluster_node *n, uint64_t us)
+{
+	cluster.now_us += us;
+	raft_tick(n->core, cluster.now_us);
+	cluster_drain(&cluster, n);
+}
+
+static void transfer(struct cluster_node *n, const char *to)
+{
+	int err = cluster_transfer(&cluster, n, strtoull(to + 1, NULL, 10));
+
+	if (err)
+		fprintf(out, "n%" PRIu64 " refuses to hand over: %s\n", n->id,
+			trace_error_name(err));
+}
+
 static void node_command(const char *word, struct cluster_node *n, const char *rest)
 {
 	if (strcmp(word, "timeout") == 0) {
 		timeout(n);
+	} else if (strcmp(word, "wait") == 0) {
+		pass(n, cluster.options.election_us_min);
+	} else if (strcmp(word, "transfer") == 0) {
+		transfer(n, rest);
 	} else if (strcmp(word, "heartbeat") == 0) {
-		cluster.now_us += cluster.options.heartbeat_us;
-		raft_tick(n->core, cluster.now_us);
-		cluster_drain(&cluster, n);
+		pass(n, cluster.options.heartbeat_us);
 	} else if (strcmp(word, "propose") == 0) {
 		propose(n, rest);
 	} else if (strcmp(word, "read") == 0) {
@@ -408,6 +458,10 @@ static void command(char *line)
 		return;
 	}
 	fprintf(out, "> %s\n", line);
+	if (strncmp(line, "protected ", 10) == 0) {
+		protected = true;
+		line += 10;
+	}
 	if (sscanf(line, "cluster %u led by n%u", &a, &b) == 2)
 		members_start_led(a, b);
 	else if (sscanf(line, "cluster %u", &a) == 1)
@@ -420,6 +474,8 @@ static void command(char *line)
 		status_print();
 	else if (strcmp(line, "heal") == 0)
 		memset(cluster.cut, 0, sizeof(cluster.cut));
+	else if (sscanf(line, "cut n%u -> n%u", &a, &b) == 2)
+		cluster.cut[a - 1][b - 1] = true;
 	else if (sscanf(line, "cut n%u n%u", &a, &b) == 2)
 		cluster.cut[a - 1][b - 1] = cluster.cut[b - 1][a - 1] = true;
 	else if (sscanf(line, "%31s n%u %n", word, &a, &used) == 2 && a >= 1 &&
