@@ -179,6 +179,7 @@ struct cluster {
 	uint64_t random;
 	uint64_t now_us;
 	uint64_t steps;
+	uint64_t still; /* of them, since time last passed */
 	uint64_t mail_order;
 	bool timers_off; /* only messages and disks move: for traces */
 	uint64_t context_next;
