@@ -226,7 +226,10 @@ void node_members_drive(struct node *n)
 
 	if (generation != n->members_seen) {
 		n->members_seen = generation;
-		node_members_follow(n, raft_get_members(n->raft));
+		struct raft_members peers;
+
+		raft_get_peers(n->raft, &peers);
+		node_members_follow(n, &peers);
 	}
 	for (uint32_t i = 0; n->now_ns >= n->next_way_ns && node_peer_next(n, &i); i++) {
 		if (n->peer[i].no_way)

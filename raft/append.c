@@ -73,7 +73,8 @@ static bool settled(const struct raft *r, raft_index index)
 static bool erasable(const struct raft *r, const struct raft_entry *e)
 {
 	return !settled(r, e->index) && e->term != raft_window_term(&r->window, e->index) &&
-	       (r->members_index < e->index || r->members_before_index < e->index);
+	       (r->members_index < e->index || r->members_before_index < e->index ||
+		r->members_before_index <= r->members_told);
 }
 
 /* Appends what is not there yet, as far as it fits. Returns the last index that now matches. */

@@ -11,23 +11,14 @@
 
 static bool options_valid(const struct raft_options *o)
 {
-	uint32_t voters = 0;
-
-	if (o->id == 0 || o->identity == 0 || o->start == 0 || o->members.count == 0 ||
-	    o->members.count > RAFT_MEMBERS_MAX || o->members_before.count > RAFT_MEMBERS_MAX)
+	if (o->id == 0 || o->identity == 0 || o->start == 0 || !raft_members_valid(&o->members))
 		return false;
-	for (uint32_t i = 0; i < o->members.count; i++) {
-		const struct raft_member *m = &o->members.member[i];
-		if (m->id == 0 || m->identity == 0 ||
-		    (i > 0 && m->id <= o->members.member[i - 1].id))
-			return false;
-		voters += m->voter;
-	}
-	if (voters == 0 || voters > RAFT_VOTERS_MAX)
+	if (o->members_index > 0 && !raft_members_valid(&o->members_before))
 		return false;
-	if (o->members_index > o->last_index ||
-	    (o->members_index > 0 && o->members_before_index >= o->members_index) ||
-	    (o->members_index > 0 && o->members_before.count == 0))
+	if ((o->members_index > o->last_index && o->members_index != o->members_told) ||
+	    o->members_told > o->members_index ||
+	    (o->members_index > 0 && o->members_before_index >= o->members_index &&
+	     o->members_index != o->members_told))
 		return false;
 	if ((o->last_index > 0 && o->hard_state.term == 0) || o->last_index > RAFT_INDEX_MAX ||
 	    o->hard_state.term > RAFT_TERM_MAX)
@@ -86,6 +77,8 @@ int raft_create(struct raft **out, const struct raft_options *o)
 		raft_window_restart(&r->window, o->last_index - RAFT_WINDOW_SLOTS + 1);
 	r->members = o->members;
 	r->members_index = o->members_index;
+	r->members_told = o->members_told;
+	r->gone_over = o->members_index == o->members_told;
 	r->members_before = o->members_index > 0 ? o->members_before : o->members;
 	r->members_before_index = o->members_index > 0 ? o->members_before_index : 0;
 	r->tick_due = true;
@@ -238,6 +231,7 @@ void raft_tick(struct raft *r, uint64_t now_us)
 		r->election_restarted = false;
 	}
 	raft_leader_note(r);
+	raft_members_tick(r);
 	raft_start_tick(r);
 	if (r->role == RAFT_LEADER) {
 		raft_leader_tick(r);
@@ -270,6 +264,7 @@ uint64_t raft_deadline(const struct raft *r)
 	else if (r->role != RAFT_FOLLOWER)
 		deadline = earlier(deadline, r->vote_resend_us);
 	deadline = earlier(deadline, raft_start_deadline(r));
+	deadline = earlier(deadline, raft_members_deadline(r));
 	for (uint32_t i = 0; r->retry_us > r->now_us && i < RAFT_SLOTS_MAX; i++) {
 		const struct raft_slot *s = &r->slot[i];
 		if (s->state == RAFT_SLOT_IDLE && s->retry_us > r->now_us)

@@ -22,7 +22,8 @@
  *	RI6  For every peer of a leader: match <= last and match < next <= last + 1.
  *	RI7  Only a leader has reads waiting for a quorum; those that are confirmed are of them.
  *	RI8  What was proved to match the leader of this term lies within the log.
- *	RI9  members_before_index <= members_index <= last; at most one of them is uncommitted.
+ *	RI9  members_before_index <= members_index, which is at most last, or was told; at most one
+ *	     of them is uncommitted.
  *	RI10 A member that lost what it acknowledged is a follower.
  *	RI11 Only a leader hands over.
  *
@@ -124,6 +125,7 @@ struct raft_far {
 
 struct raft_peer {
 	raft_id id;               /* 0: the place is free */
+	bool gone;                /* in no table in force: it is told so, and counts nowhere */
 	bool voter, voter_before; /* in the set to come, in the one that a joint form leaves */
 	raft_identity identity;   /* as the table in force says */
 
@@ -374,9 +376,14 @@ struct raft {
 	raft_index members_index;
 	struct raft_members members_before;
 	raft_index members_before_index;
-	uint64_t members_generation; /* grows when it changes */
-	bool voter, voter_before;    /* this member, by the table in force; so are the next two */
-	uint32_t voters, quorum;     /* how many there are, and a majority of them */
+	uint64_t members_generation; /* grows when it, or who is a peer, changes */
+	raft_index members_told;     /* the table of this index was told, not read; 0: none was */
+	uint32_t gone;               /* peers of the table before that are in no other */
+	bool gone_over;              /* ... are peers no longer */
+	uint64_t gone_us;            /* from then on; 0: their removal is not committed */
+	raft_index left_index;    /* of the joint table for which this leader tried to give way */
+	bool voter, voter_before; /* this member, by the table in force; so are the next two */
+	uint32_t voters, quorum;  /* how many there are, and a majority of them */
 	uint32_t voters_before, quorum_before; /* of the set before; 0: the table is not joint */
 	struct raft_peer place[RAFT_PLACES_MAX];
 	struct raft_peer *peer[RAFT_PLACES_MAX]; /* the places in use, in order: for each loop */
@@ -443,13 +450,18 @@ void raft_check_invariants(const struct raft *r);
 /* membership.c: members in force. */
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index);
 void raft_members_rollback(struct raft *r, raft_index from);
-void raft_members_append(struct raft *r);
+void raft_members_put(struct raft *r, const struct raft_members *members);
+void raft_members_tick(struct raft *r);
+uint64_t raft_members_deadline(const struct raft *r);
 void raft_places_sync(struct raft *r);
 struct raft_peer *raft_peer_find(struct raft *r, raft_id id);
 bool raft_peer_votes(const struct raft_peer *p);
 bool raft_peer_counts(const struct raft_peer *p);
 bool raft_votes(const struct raft *r);
 bool raft_alone(const struct raft *r);
+
+/* reconfigure.c: what a leader does of changes by itself. False: it leads no more. */
+bool raft_reconfigure_tick(struct raft *r);
 
 /* quorum.c */
 void raft_tally_add(struct raft_tally *t, bool voter, bool voter_before, uint64_t value);
@@ -527,6 +539,7 @@ void raft_transfer_tick(struct raft *r);
 void raft_transfer_end(struct raft *r);
 uint64_t raft_transfer_deadline(const struct raft *r);
 bool raft_transfer_stalled(struct raft *r);
+void raft_transfer_away(struct raft *r);
 int raft_timeout_now_recv(struct raft *r);
 
 /* append.c */

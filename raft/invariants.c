@@ -36,8 +36,8 @@ void raft_check_invariants(const struct raft *r)
 	assert(r->role == RAFT_LEADER || r->reads.wait_count == 0); /* RI7 */
 	assert(r->reads.confirmed <= r->reads.wait_count);
 	assert(r->reads.wait_count + r->reads.done_count <= RAFT_READY_READS_MAX);
-	assert(r->owed.proved <= w->last);   /* RI8 */
-	assert(r->members_index <= w->last); /* RI9 */
+	assert(r->owed.proved <= w->last);                                          /* RI8 */
+	assert(r->members_index <= w->last || r->members_index == r->members_told); /* RI9 */
 	assert(r->members_before_index <= r->members_index);
 	assert(!r->lost.is || r->role == RAFT_FOLLOWER);   /* RI10 */
 	assert(!r->transfer.to || r->role == RAFT_LEADER); /* RI11 */

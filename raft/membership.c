@@ -6,6 +6,14 @@
  * it into the log. From then on the table of the newest *appended* MEMBERS entry is in force
  * (thesis 4.1); at most one such entry is uncommitted, so a truncation falls back to the table
  * before it.
+ *
+ * Who is in the table before, and in none that is in force, is a peer for a while: until its
+ * removal is committed, for it may lead until then, and for one election timeout more, so that it
+ * hears of it. It votes nowhere (R59).
+ *
+ * A table may also be told: by a member that knows it to be committed, to one whose log has not
+ * come so far, because it joins or was away (D16). It is in force until the log passes it, and is
+ * never taken back.
  */
 #include "raft/internal.h"
 
@@ -50,11 +58,13 @@ static void places_free(struct raft *r)
 {
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
-		if (!raft_members_find(&r->members, p->id))
+		if (!raft_members_find(&r->members, p->id) &&
+		    (r->gone_over || !raft_members_find(&r->members_before, p->id)))
 			memset(p, 0, sizeof(*p));
 	}
 }
 
+/* NULL: there is none. Never for those in force: a table has no more members. */
 static struct raft_peer *place_take(struct raft *r, raft_id id)
 {
 	struct raft_peer *p = NULL;
@@ -63,7 +73,8 @@ static struct raft_peer *place_take(struct raft *r, raft_id id)
 		if (r->place[i].id == 0)
 			p = &r->place[i];
 	}
-	assert(p);
+	if (!p)
+		return NULL;
 	p->id = id;
 	p->reads = raft_reads_of(r, id); /* it may have been a member before */
 	raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
@@ -79,33 +90,55 @@ static void peers_list(struct raft *r)
 	}
 }
 
-/* A place keeps its number, and so its fetch slot, for as long as its member is in the table. */
-void raft_places_sync(struct raft *r)
+static bool peer_has(const struct raft *r, raft_id id)
 {
-	uint32_t voters = 0, before = 0;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		if (r->peer[i]->id == id)
+			return true;
+	}
+	return false;
+}
 
-	places_free(r);
-	r->voter = r->voter_before = false;
-	for (uint32_t i = 0; i < r->members.count; i++) {
-		const struct raft_member *m = &r->members.member[i];
-		voters += m->voter;
-		before += m->voter_before;
-		if (m->id == r->id) {
-			r->voter = m->voter && m->identity == r->identity;
-			r->voter_before = m->voter_before && m->identity == r->identity;
+/* Those in force are known before the others: of these there may be more than places. */
+static void peers_take(struct raft *r, const struct raft_members *members, bool gone)
+{
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct raft_member *m = &members->member[i];
+		struct raft_peer *p;
+
+		if (m->id == r->id || (gone && raft_members_find(&r->members, m->id)))
 			continue;
-		}
-		struct raft_peer *p = raft_peer_find(r, m->id);
+		p = raft_peer_find(r, m->id);
 		if (!p)
 			p = place_take(r, m->id);
-		p->voter = m->voter;
-		p->voter_before = m->voter_before;
+		assert(p || gone);
+		if (!p)
+			return;
+		p->gone = gone;
+		p->voter = m->voter && !gone;
+		p->voter_before = m->voter_before && !gone;
 		p->identity = m->identity;
+		r->gone += gone;
 	}
-	r->voters = voters;
-	r->quorum = voters / 2 + 1;
-	r->voters_before = before;
-	r->quorum_before = before ? before / 2 + 1 : 0;
+}
+
+/* A place keeps its number, and so its fetch slot, for as long as its member is a peer. */
+void raft_places_sync(struct raft *r)
+{
+	const struct raft_member *self = raft_members_find(&r->members, r->id);
+	bool here = self && self->identity == r->identity;
+
+	places_free(r);
+	r->gone = 0;
+	r->voter = here && self->voter;
+	r->voter_before = here && self->voter_before;
+	peers_take(r, &r->members, false);
+	if (!r->gone_over)
+		peers_take(r, &r->members_before, true);
+	r->voters = raft_members_voters(&r->members);
+	r->quorum = r->voters / 2 + 1;
+	r->voters_before = raft_members_voters_before(&r->members);
+	r->quorum_before = r->voters_before ? r->voters_before / 2 + 1 : 0;
 	peers_list(r);
 	r->members_generation++;
 }
@@ -120,39 +153,87 @@ uint64_t raft_members_generation(const struct raft *r)
 	return r->members_generation;
 }
 
+void raft_get_peers(const struct raft *r, struct raft_members *out)
+{
+	*out = (struct raft_members){.count = 0};
+	for (uint32_t i = 0; i < r->members.count; i++)
+		out->member[out->count++] = r->members.member[i];
+	for (uint32_t i = 0; i < r->members_before.count && out->count < RAFT_MEMBERS_MAX; i++) {
+		const struct raft_member *m = &r->members_before.member[i];
+
+		if (raft_members_find(&r->members, m->id) || !peer_has(r, m->id))
+			continue;
+		out->member[out->count++] = *m;
+	}
+}
+
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index)
 {
+	if (index <= r->members_index)
+		return; /* of a log that has not come to the table that was told */
 	r->members_before = r->members;
 	r->members_before_index = r->members_index;
 	r->members = *members;
 	r->members_index = index;
+	r->gone_over = false;
+	r->gone_us = 0;
 	raft_places_sync(r);
 }
 
 void raft_members_rollback(struct raft *r, raft_index from)
 {
-	if (r->members_index < from)
+	if (r->members_index < from || r->members_index <= r->members_told)
 		return;
-	assert(r->members_before_index < from);
+	assert(r->members_before_index < from || r->members_before_index <= r->members_told);
 	r->members = r->members_before;
 	r->members_index = r->members_before_index;
+	r->gone_over = true; /* nobody was gone before it: at most one table is taken back */
 	raft_places_sync(r);
 }
 
-/* The first entry of the first leader: the table that the cluster was formed with. */
-void raft_members_append(struct raft *r)
+void raft_members_told(struct raft *r, const struct raft_members *members, raft_index index)
+{
+	assert(!r->in_ready);
+	if (index <= r->members_index || r->role == RAFT_LEADER)
+		return;
+	r->members = r->members_before = *members;
+	r->members_index = r->members_before_index = r->members_told = index;
+	r->gone_over = true;
+	raft_places_sync(r);
+	raft_changed(r);
+}
+
+/* Their removal is committed, and they had time to hear of it. */
+void raft_members_tick(struct raft *r)
+{
+	if (r->gone == 0 || r->commit < r->members_index)
+		return;
+	if (r->gone_us == 0)
+		r->gone_us = r->now_us + r->election_us_max;
+	if (r->now_us < r->gone_us)
+		return;
+	r->gone_over = true;
+	raft_places_sync(r);
+}
+
+uint64_t raft_members_deadline(const struct raft *r)
+{
+	return r->gone > 0 && r->gone_us > 0 ? r->gone_us : UINT64_MAX;
+}
+
+/* Appended and in force at once. The caller made sure of room. */
+void raft_members_put(struct raft *r, const struct raft_members *members)
 {
 	const struct raft_entry entry = {
 		.index = r->window.last + 1,
 		.term = r->hard.term,
 		.data = r->members_data,
-		.size = (uint16_t)raft_members_encode(&r->members, r->members_data),
+		.size = (uint16_t)raft_members_encode(members, r->members_data),
 		.type = RAFT_ENTRY_MEMBERS,
 		.flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST,
 	};
-	const struct raft_members same = r->members;
 
 	assert(r->role == RAFT_LEADER);
 	raft_log_append(r, &entry);
-	raft_members_adopt(r, &same, entry.index);
+	raft_members_adopt(r, members, entry.index);
 }

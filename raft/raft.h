@@ -22,6 +22,7 @@
 #ifndef RAFT_RAFT_H
 #define RAFT_RAFT_H
 
+#include "raft/change.h"
 #include "raft/members.h"
 #include "raft/types.h"
 
@@ -61,6 +62,8 @@ struct raft_options {
 	/* Those that a truncation of that entry falls back to. */
 	struct raft_members members_before;
 	raft_index members_before_index;
+	/* members_index, if that table was told and the log has not come so far; else 0. */
+	raft_index members_told;
 	struct raft_hard_state hard_state; /* as recovered */
 	raft_index last_index; /* of the recovered log; its entries follow by raft_restore */
 	bool lost;             /* it ends before what this member had acknowledged (D9c) */
@@ -306,6 +309,26 @@ struct raft_status {
 };
 
 void raft_get_status(const struct raft *r, struct raft_status *out);
+
+/*
+ * Changes the members (raft/change.h): appended and in force at once, as a joint table if voters
+ * change; the leader does the rest by itself. *index: of its entry. 0; -EREMOTE (not the leader),
+ * -EAGAIN (no room in the log now, or it hands over), -EPERM (*refusal says why).
+ */
+int raft_members_change(struct raft *r, struct raft_change *changes, uint32_t count,
+			raft_index *index, struct raft_refusal *refusal);
+
+/*
+ * Another member says that this table is committed, of the entry at `index`: in force if the log
+ * has not come so far. Nothing on a leader.
+ */
+void raft_members_told(struct raft *r, const struct raft_members *members, raft_index index);
+
+/*
+ * Whom this member speaks with: all in force, and those whose removal is so new that they are still
+ * told of it. It changes with the generation.
+ */
+void raft_get_peers(const struct raft *r, struct raft_members *out);
 
 /* The member table in force, until the next call; and what changes whenever it does. */
 const struct raft_members *raft_get_members(const struct raft *r);

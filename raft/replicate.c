@@ -103,7 +103,10 @@ void raft_term_start(struct raft *r)
 	if (r->role != RAFT_LEADER || r->term_start != 0 || !raft_log_room(r, 1))
 		return;
 	if (r->members_index == 0) {
-		raft_members_append(r);
+		/* The one that the cluster was formed with: the first entry of all. */
+		const struct raft_members formed = r->members;
+
+		raft_members_put(r, &formed);
 	} else {
 		const struct raft_entry noop = {
 			.index = r->window.last + 1,
@@ -133,10 +136,30 @@ static void matches_tally(const struct raft *r, struct raft_tally *t)
  * index is of an older term, so are all below it.
  *
  * The way out of a window that elections have filled (raft/window.h): the term has no entry of its
- * own yet, because there is no room. Then what *every* voter holds durably is committed whatever
- * its term. They told so in this term, so each leader to come is one of them, has it, and never
- * overwrites it; the example of figure 8 needs a voter that has something else.
+ * own yet, because there is no room. Then what *every* member holds durably is committed whatever
+ * its term. They told so in this term, so each leader to come is one of them, or is elected by one,
+ * has it, and never overwrites it; the example of figure 8 needs a voter that has something else.
+ * Every member, learners too: who is a learner here may be a voter by an entry that is not
+ * committed, in the logs of others (R67). Who may vote next is a member of the newest table that is
+ * committed, or of the one after it; both are known here, and a directory that is not bound yet
+ * holds nothing and is at least two tables away from a vote.
  */
+static raft_index held_by_all(const struct raft *r)
+{
+	raft_index reached = r->durable;
+
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = r->peer[i];
+		raft_index match = p->lost || p->unconfirmed ? 0 : p->match;
+
+		if (p->identity == 0 || (p->gone && r->members_index <= r->commit))
+			continue;
+		if (match < reached)
+			reached = match;
+	}
+	return reached;
+}
+
 void raft_commit_advance(struct raft *r)
 {
 	struct raft_tally tally = {0};
@@ -144,8 +167,7 @@ void raft_commit_advance(struct raft *r)
 	if (r->role != RAFT_LEADER)
 		return;
 	matches_tally(r, &tally);
-	raft_index reached =
-		r->term_start == 0 ? raft_tally_all(&tally, r) : raft_tally_majority(&tally, r);
+	raft_index reached = r->term_start == 0 ? held_by_all(r) : raft_tally_majority(&tally, r);
 	if (reached <= r->commit)
 		return;
 	if (r->term_start != 0 && raft_window_term(&r->window, reached) != r->hard.term)
@@ -317,7 +339,7 @@ static void peer_tick(struct raft *r, struct raft_peer *p)
 
 void raft_leader_tick(struct raft *r)
 {
-	if (!raft_contact_tick(r) || !raft_transfer_stalled(r))
+	if (!raft_contact_tick(r) || !raft_transfer_stalled(r) || !raft_reconfigure_tick(r))
 		return;
 	raft_transfer_tick(r);
 	for (uint32_t i = 0; i < r->peer_count; i++)

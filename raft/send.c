@@ -240,7 +240,10 @@ void raft_send_appends(struct raft *r)
 	for (uint32_t i = 0; r->reads.announce && i < r->peer_count; i++)
 		r->peer[i]->empty_owed = true;
 	r->reads.announce = false;
-	for (uint32_t i = 0; i < r->peer_count; i++)
-		peer_send(r, r->peer[(r->send_turn + i) % r->peer_count],
-			  RAFT_READY_APPENDS_MAX / r->peer_count);
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[(r->send_turn + i) % r->peer_count];
+
+		if (p->identity != 0) /* else no directory was bound to it yet */
+			peer_send(r, p, RAFT_READY_APPENDS_MAX / r->peer_count);
+	}
 }

@@ -24,7 +24,7 @@ static const uint64_t ASK_ALL_US = 10000000;
 static bool all_answered(const struct raft *r)
 {
 	for (uint32_t i = 0; i < r->peer_count; i++) {
-		if (!r->peer[i]->start_answered)
+		if (!r->peer[i]->start_answered && r->peer[i]->identity != 0)
 			return false;
 	}
 	return true;
@@ -35,7 +35,7 @@ static void ask(struct raft *r, bool all)
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
 
-		p->start_owed = all || !p->start_answered;
+		p->start_owed = (all || !p->start_answered) && p->identity != 0;
 	}
 	r->start_ask_us = r->now_us + (r->start_confirmed ? ASK_AGAIN_US : r->heartbeat_us);
 }

@@ -118,10 +118,19 @@ bool raft_transfer_stalled(struct raft *r)
 	struct raft_peer *p = best(r);
 	if (!p || p->match <= r->durable || p->srtt_us >= r->election_us_min / 2)
 		return true;
-	p->timeout_now_owed = true;
+	raft_transfer_away(r);
+	return false;
+}
+
+/* In a tick: it leads no more, and the one with most of the log is to, if there is one. */
+void raft_transfer_away(struct raft *r)
+{
+	struct raft_peer *p = best(r);
+
+	if (p)
+		p->timeout_now_owed = true;
 	raft_follower_become(r, r->hard.term, 0);
 	r->election_restarted = false; /* from this tick on */
-	return false;
 }
 
 int raft_timeout_now_recv(struct raft *r)

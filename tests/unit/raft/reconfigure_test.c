@@ -1,0 +1,324 @@
+/*
+ * Changes of members, as one core makes them and lives through them (D16).
+ */
+#include "tests/unit/raft/hand.h"
+
+static const struct hand_options three = {.nodes = 3, .terms = "11", .term = 1};
+
+enum { PLACE_4 = 4000, IDENTITY_4 = 0xa4 };
+
+/* It leads, and all that it has is committed. */
+static void lead(struct hand *h)
+{
+	hand_init(h, three);
+	hand_elect(h);
+	for (raft_id id = 2; id <= 3; id++)
+		assert_int_equal(hand_ack(h, id, h->r->window.last), 0);
+	hand_tick(h, 1);
+	assert_int_equal(h->r->commit, h->r->window.last);
+}
+
+static int change(struct hand *h, struct raft_change c, struct raft_refusal *refusal)
+{
+	struct raft_refusal ignored;
+	raft_index index;
+	int err = raft_members_change(h->r, &c, 1, &index, refusal ? refusal : &ignored);
+
+	hand_take(h);
+	return err;
+}
+
+/* All that is there is durable here and on those; a tick lets the leader go on. */
+static void commit(struct hand *h, raft_id from, raft_id to)
+{
+	raft_index last = h->r->window.last;
+
+	hand_persist(h);
+	for (raft_id id = from; id <= to; id++)
+		assert_int_equal(hand_ack(h, id, last), 0);
+	hand_tick(h, 1);
+}
+
+static const struct raft_member *member(const struct hand *h, raft_id id)
+{
+	return raft_members_find(&h->r->members, id);
+}
+
+/* Member 4: a learner with a directory, that is to vote as soon as it can. */
+static void add_4(struct hand *h, raft_id replaced)
+{
+	assert_int_equal(change(h,
+				(struct raft_change){.kind = replaced ? RAFT_CHANGE_REPLACE
+								      : RAFT_CHANGE_ADD,
+						     .id = 4,
+						     .replaced = replaced,
+						     .place = PLACE_4},
+				NULL),
+			 0);
+	commit(h, 2, 3);
+	assert_int_equal(change(h,
+				(struct raft_change){
+					.kind = RAFT_CHANGE_BIND, .id = 4, .identity = IDENTITY_4},
+				NULL),
+			 0);
+	commit(h, 2, 3);
+	assert_true(h->r->commit == h->r->window.last);
+	assert_true(member(h, 4)->joins);
+	assert_false(member(h, 4)->voter);
+}
+
+/* R31, and one at a time. */
+static void R31_no_change_before_a_commit_in_the_term(void **state)
+{
+	const struct raft_change c = {.kind = RAFT_CHANGE_ADD_LEARNER, .id = 4, .place = PLACE_4};
+	struct raft_refusal refusal;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	assert_int_equal(change(&h, c, &refusal), -EREMOTE);
+	hand_elect(&h);
+	assert_int_equal(change(&h, c, &refusal), -EPERM);
+	assert_int_equal(refusal.reason, RAFT_REFUSED_NOT_READY);
+	for (raft_id id = 2; id <= 3; id++)
+		assert_int_equal(hand_ack(&h, id, h.r->window.last), 0);
+	assert_int_equal(change(&h, c, &refusal), 0);
+	assert_non_null(member(&h, 4));
+	assert_int_equal(change(&h, c, &refusal), -EPERM);
+	assert_int_equal(refusal.reason, RAFT_REFUSED_BUSY);
+	hand_fini(&h);
+}
+
+/* Who has no directory yet is sent nothing. */
+static void nothing_is_sent_to_who_is_not_there_yet(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	hand_forget(&h);
+	assert_int_equal(
+		change(&h, (struct raft_change){.kind = RAFT_CHANGE_ADD, .id = 4, .place = PLACE_4},
+		       NULL),
+		0);
+	commit(&h, 2, 3);
+	hand_tick(&h, 10 * HAND_HEARTBEAT_US);
+	for (uint32_t i = 0; i < h.sent_count; i++)
+		assert_int_not_equal(h.sent[i].to, 4);
+	hand_fini(&h);
+}
+
+/*
+ * R66: the new one is sent the log, and counts nowhere; caught up, it becomes a voter by a joint
+ * table, which needs a majority of each set; the joint form ends by itself.
+ */
+static void R58_R66_a_member_is_added(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	add_4(&h, 0);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_APPEND, 4));
+	assert_int_equal(hand_propose(&h), 0);
+	hand_persist(&h);
+	raft_index committed = h.r->commit;
+	assert_int_equal(hand_ack(&h, 4, h.r->window.last - 1), 0);
+	assert_int_equal(hand_ack(&h, 4, h.r->window.last), 0);
+	assert_int_equal(h.r->commit, committed); /* a learner's word */
+	hand_tick(&h, 1);
+	/* It has all: the table is joint, and 4 is in the set to come. */
+	assert_true(raft_members_joint(&h.r->members));
+	assert_int_equal(h.r->quorum_before, 2);
+	assert_int_equal(h.r->quorum, 3);
+	raft_index joint = h.r->members_index;
+	hand_persist(&h);
+	assert_int_equal(hand_ack(&h, 2, joint), 0); /* 2 of 3 before, 2 of 4 to come */
+	hand_tick(&h, 1);
+	assert_true(h.r->commit < joint);
+	assert_int_equal(hand_ack(&h, 4, joint), 0);
+	hand_tick(&h, 1);
+	assert_true(h.r->commit >= joint);
+	/* Left at once, and once. */
+	assert_false(raft_members_joint(&h.r->members));
+	assert_int_equal(h.r->members_index, joint + 1);
+	assert_true(member(&h, 4)->voter);
+	commit(&h, 2, 4);
+	hand_tick(&h, 1);
+	assert_int_equal(h.r->members_index, joint + 1);
+	assert_int_equal(h.r->commit, joint + 1);
+	hand_fini(&h);
+}
+
+/* R33: elected with a joint table of another leader, it leaves it when it is committed. */
+static void R58_the_next_leader_leaves_the_joint_form(void **state)
+{
+	struct raft_members joint;
+	struct hand h;
+	uint8_t data[RAFT_MEMBERS_SIZE_MAX];
+
+	(void)state;
+	hand_init(&h, three);
+	joint = h.r->members;
+	for (uint32_t i = 0; i < 3; i++)
+		joint.member[i].voter_before = true;
+	joint.member[2].voter = false;
+	joint.member[2].leaves = true;
+	const struct raft_entry e = {.index = 3,
+				     .term = 1,
+				     .data = data,
+				     .size = (uint16_t)raft_members_encode(&joint, data),
+				     .type = RAFT_ENTRY_MEMBERS,
+				     .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND, 3, 1);
+	m.append = (struct raft_append){
+		.prev_index = 2, .prev_term = 1, .entries = &e, .entry_count = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	hand_persist(&h);
+	assert_int_equal(h.r->members_index, 3);
+	hand_elect(&h);
+	hand_persist(&h);
+	assert_int_equal(h.r->window.last, 4);
+	assert_int_equal(hand_ack(&h, 3, 4), 0); /* of the set to come only one has it */
+	hand_tick(&h, 1);
+	assert_int_equal(h.r->commit, 0);
+	assert_int_equal(hand_ack(&h, 2, 4), 0);
+	hand_tick(&h, 1);
+	assert_int_equal(h.r->commit, 4);
+	assert_int_equal(h.r->members_index, 5);
+	assert_null(member(&h, 3));
+	assert_int_equal(h.r->voters, 2);
+	hand_fini(&h);
+}
+
+/* Replaced: with one joint change, and no moment with less redundancy. */
+static void a_member_is_replaced(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	add_4(&h, 3);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_int_equal(hand_ack(&h, 4, h.r->window.last), 0);
+	hand_tick(&h, 1);
+	assert_true(raft_members_joint(&h.r->members));
+	assert_true(member(&h, 3)->leaves);
+	assert_true(member(&h, 4)->voter);
+	commit(&h, 2, 4);
+	assert_null(member(&h, 3));
+	/* Gone, and told so for a while. */
+	assert_true(hand_peer(&h, 3)->gone);
+	commit(&h, 2, 2);
+	assert_int_equal(h.r->commit, h.r->members_index);
+	hand_fini(&h);
+}
+
+/* R59: its vote and its acknowledgement are of nobody. R37: and in the end it is unknown. */
+static void R59_who_is_gone_counts_nowhere(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	assert_int_equal(
+		change(&h, (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = 3}, NULL), 0);
+	commit(&h, 2, 3);
+	assert_null(member(&h, 3));
+	assert_int_equal(h.r->quorum, 2);
+	hand_persist(&h);
+	assert_int_equal(hand_ack(&h, 3, h.r->window.last), 0);
+	assert_true(h.r->commit < h.r->window.last);
+	assert_int_equal(hand_ack(&h, 2, h.r->window.last), 0);
+	assert_int_equal(h.r->commit, h.r->window.last);
+	hand_tick(&h, 1);
+	hand_forget(&h);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_true(hand_sent_count(&h, RAFT_MESSAGE_APPEND, 3) > 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 3)->append.commit, h.r->commit);
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_null(hand_peer(&h, 3));
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 3, 99);
+	assert_int_equal(hand_recv(&h, &m), -ENOENT);
+	assert_int_equal(raft_get_term(h.r), 2);
+	hand_fini(&h);
+}
+
+/* R37: it hands over, and if that comes to nothing ends the change itself, then steps down. */
+static void R37_a_leader_that_is_removed_gives_way(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	assert_int_equal(
+		change(&h, (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = 1}, NULL), 0);
+	raft_index joint = h.r->members_index;
+	hand_forget(&h);
+	commit(&h, 2, 3);
+	assert_true(h.r->commit >= joint);
+	assert_int_equal(h.r->members_index, joint);
+	assert_true(hand_sent_count(&h, RAFT_MESSAGE_TIMEOUT_NOW, 2) +
+			    hand_sent_count(&h, RAFT_MESSAGE_TIMEOUT_NOW, 3) >
+		    0);
+	hand_tick(&h, HAND_ELECTION_US); /* nobody stands */
+	hand_tick(&h, 1);
+	assert_int_equal(h.r->members_index, joint + 1);
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+	hand_persist(&h);
+	assert_int_equal(hand_ack(&h, 2, joint + 1), 0);
+	hand_tick(&h, 1);
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER); /* one of two is no majority */
+	assert_int_equal(hand_ack(&h, 3, joint + 1), 0);
+	hand_tick(&h, 1);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	for (int i = 0; i < 5; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	hand_fini(&h);
+}
+
+/* D16: who lags is told a committed table, is in it at once, and does not fall back. */
+static void a_table_that_is_told_is_in_force(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	table = h.r->members;
+	table.member[2] = (struct raft_member){.id = 4, .identity = IDENTITY_4, .voter = true};
+	raft_members_told(h.r, &table, 9);
+	assert_int_equal(h.r->members_index, 9);
+	assert_null(hand_peer(&h, 3));
+	/* R32: it votes for one that its log has not heard of. */
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 4, 5);
+	m.vote.last_index = 9;
+	m.vote.last_term = 4;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	hand_persist(&h);
+	assert_true(hand_voted(&h, 4));
+	/* Conflicting entries go, and the table stays. */
+	assert_int_equal(hand_append(&h, 4, 6, 0, 0, "6", 0), 0);
+	assert_int_equal(h.r->members_index, 9);
+	raft_members_told(h.r, &table, 8);
+	assert_int_equal(h.r->members_index, 9);
+	hand_fini(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(R31_no_change_before_a_commit_in_the_term),
+		cmocka_unit_test(nothing_is_sent_to_who_is_not_there_yet),
+		cmocka_unit_test(R58_R66_a_member_is_added),
+		cmocka_unit_test(R58_the_next_leader_leaves_the_joint_form),
+		cmocka_unit_test(a_member_is_replaced),
+		cmocka_unit_test(R59_who_is_gone_counts_nowhere),
+		cmocka_unit_test(R37_a_leader_that_is_removed_gives_way),
+		cmocka_unit_test(a_table_that_is_told_is_in_force),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
