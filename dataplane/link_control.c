@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_interrupts.h>
 
@@ -27,34 +28,40 @@ struct slot {
 	rte_intr_unregister_callback_fn gone;
 	void *argument;
 	atomic_bool *alive; /* under alive_lock while the slot is used */
+	const void *owner;  /* link_control_own */
 };
 
 static struct slot slots[SLOTS_MAX];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t alive_lock = PTHREAD_MUTEX_INITIALIZER;
-static atomic_bool wanted; /* the control thread waits: the polling thread lets it in */
+static atomic_uint wanted; /* so many wait: the polling thread lets them in */
 static atomic_uint_least64_t events;
 static atomic_uint_least64_t registrations;
 static atomic_bool *watched; /* by whoever holds the lock */
+static const void *owning;   /* likewise */
 static _Thread_local bool in_callback;
+static _Thread_local const void *callback_owner;
 static _Thread_local bool impatient; /* connects without waiting: invariant 4 */
 
 bool link_control_try(void)
 {
-	if (atomic_load_explicit(&wanted, memory_order_relaxed))
+	if (atomic_load_explicit(&wanted, memory_order_relaxed) > 0)
 		return false;
 	return pthread_mutex_trylock(&lock) == 0;
 }
 
 void link_control_enter(void)
 {
+	atomic_fetch_add(&wanted, 1);
 	int err = pthread_mutex_lock(&lock);
 	assert(err == 0);
+	atomic_fetch_sub(&wanted, 1);
 }
 
 void link_control_leave(void)
 {
 	watched = NULL;
+	owning = NULL;
 	impatient = false;
 	int err = pthread_mutex_unlock(&lock);
 	assert(err == 0);
@@ -208,17 +215,23 @@ static void run(void *argument)
 {
 	struct slot *s = argument;
 
-	atomic_store(&wanted, true);
 	link_control_enter();
-	atomic_store(&wanted, false);
 	if (!s->cancelled) {
 		in_callback = true;
+		callback_owner = s->owner;
 		s->callback(s->argument);
 		in_callback = false;
 		deferred_hand_on();
 	}
 	atomic_fetch_add_explicit(&events, 1, memory_order_release);
 	link_control_leave();
+}
+
+/* Of who is disowned: nobody else would close it. */
+static void closed(struct rte_intr_handle *handle, void *argument)
+{
+	(void)argument;
+	close(rte_intr_fd_get(handle));
 }
 
 /* On the control thread, without the lock: EAL has let go of the callback. */
@@ -252,6 +265,7 @@ int rte_intr_callback_register(const struct rte_intr_handle *handle, rte_intr_ca
 		s->argument = argument;
 		s->gone = NULL;
 		s->alive = in_callback ? NULL : watched;
+		s->owner = in_callback ? callback_owner : owning;
 		atomic_store(&s->used, true);
 		atomic_fetch_add(&registrations, 1);
 		int err = s->deferred ? 0 : real_register(handle, run, s);
@@ -289,4 +303,41 @@ int rte_intr_callback_unregister_pending(const struct rte_intr_handle *handle,
 	if (n <= 0)
 		s->cancelled = false;
 	return n;
+}
+
+/*
+ * EAL lets go of a callback at once unless its thread is in it, and afterwards if it is: there it
+ * waits for our lock, or is on its way out.
+ */
+static void slot_drop(struct slot *s)
+{
+	int fd = s->fd, done;
+
+	s->cancelled = true;
+	s->gone = closed;
+	do {
+		done = real_unregister(s->handle, run, s);
+		if (done > 0) {
+			slot_free(s);
+			close(fd);
+			return;
+		}
+		done = real_unregister_pending(s->handle, run, s, gone);
+	} while (done == -EAGAIN);
+}
+
+void link_control_own(const void *owner)
+{
+	owning = owner;
+}
+
+void link_control_disown(const void *owner)
+{
+	for (size_t i = 0; i < SLOTS_MAX; i++) {
+		struct slot *s = &slots[i];
+
+		/* What the driver has let go of itself goes as it said. */
+		if (atomic_load(&s->used) && s->owner == owner && !s->cancelled)
+			slot_drop(s);
+	}
 }

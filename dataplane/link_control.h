@@ -17,10 +17,15 @@
  * the handles and the sockets are private to the driver.) A driver's callback runs under a lock,
  * and what it registers meanwhile is handed on only if its descriptor is still open afterwards.
  *
+ * And when its port is closed, a listening socket stays open and registered, with memory that was
+ * freed: a client that connects then is answered out of it, and no port can listen there again. So
+ * each callback has an owner, who takes what is left of them with him.
+ *
  *	1. Bursts, starts and stops of memif ports are made with the lock held.
  *	2. The polling thread never waits for the lock to do a burst: it skips it.
  *	3. A callback whose unregistering is pending is not called any more.
- *	4. A start between link_control_watch and link_control_leave does not wait for the other
+ *	4. Who waits for the lock is let in by who polls: by bursts it is asked for again at once.
+ *	5. A start between link_control_watch and link_control_leave does not wait for the other
  *	   end: where that has no place it fails.
  */
 #ifndef DATAPLANE_LINK_CONTROL_H
@@ -32,9 +37,17 @@
 
 /* False: the control thread is at work or waits to be. Else link_control_leave ends it. */
 bool link_control_try(void);
-/* Waits for the lock. */
+/* Waits for the lock; not on a thread that polls. */
 void link_control_enter(void);
 void link_control_leave(void);
+
+/*
+ * With the lock held: what is registered before link_control_leave is this owner's, and what its
+ * callbacks register later.
+ */
+void link_control_own(const void *owner);
+/* With the lock held: nothing of his is called any more, and its descriptors are closed. */
+void link_control_disown(const void *owner);
 
 /*
  * With the lock held: a callback that is registered before link_control_leave sets *alive, which is

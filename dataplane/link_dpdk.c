@@ -284,6 +284,8 @@ static void port_destroy(struct link *link)
 	if (l->driver->stop != NULL)
 		l->driver->stop(l);
 	(void)rte_eth_dev_stop(l->port);
+	if (l->driver->controlled)
+		link_control_disown(l);
 	(void)rte_eth_dev_close(l->port);
 	if (l->device[0] != 0)
 		(void)rte_vdev_uninit(l->device);
@@ -511,6 +513,8 @@ int link_dpdk_create(struct link **out, const struct link_options *options,
 	if (err != 0)
 		return err;
 	link_control_enter();
+	if (driver->controlled)
+		link_control_own(l);
 	err = port_open(l, &o, error);
 	link_control_leave();
 	if (err != 0) {
