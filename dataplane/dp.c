@@ -47,24 +47,6 @@ static int options_check(const struct dp_options *o)
 	return 0;
 }
 
-static void ports_init(struct dp *dp)
-{
-	const struct dp_options *o = &dp->options;
-
-	dp->port_count = o->link_count;
-	for (uint32_t i = 0; i < o->link_count; i++) {
-		struct dp_port *p = &dp->port[i];
-		p->link = o->link[i];
-		p->self = (struct net_self){
-			.mac = p->link->mac,
-			.mtu = p->link->mtu,
-			.address = o->address,
-			.udp_client = o->udp_client,
-			.udp_peer = o->udp_peer,
-		};
-	}
-}
-
 void dp_self_set(struct dp *dp, const struct dp_self *self)
 {
 	dp->options.self = *self;
@@ -83,7 +65,8 @@ int dp_create(struct dp **out, const struct dp_options *options)
 	dp->arp.random = options->seed;
 	dp->arp_bucket.tokens = ARP_BURST;
 	dp->echo_bucket.tokens = ECHO_BURST;
-	ports_init(dp);
+	for (uint32_t i = 0; i < options->link_count; i++)
+		(void)dp_port_add(dp, options->link[i]);
 	dp->peers.identity = options->self.identity;
 	for (uint32_t i = 0; err == 0 && i < options->peer_count; i++)
 		err = dp_peer_set(dp, i, &options->peer[i]);
@@ -104,7 +87,8 @@ void dp_destroy(struct dp *dp)
 	dp_release(dp);
 	dp_flush(dp);
 	for (uint32_t i = 0; i < dp->port_count; i++)
-		dp->port[i].link->ops->destroy(dp->port[i].link);
+		if (dp->port[i].link)
+			dp->port[i].link->ops->destroy(dp->port[i].link);
 	free(dp);
 }
 
@@ -343,7 +327,8 @@ static void housekeep(struct dp *dp)
 	for (uint32_t i = 0; i < dp->arp.count; i++)
 		dp_arp_ask(dp, &dp->arp.entry[i]);
 	for (uint32_t i = 0; i < dp->port_count; i++)
-		dp_own_send(dp, (uint8_t)i);
+		if (dp->port[i].link)
+			dp_own_send(dp, (uint8_t)i);
 }
 
 uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RECEIVE_MAX])
@@ -363,6 +348,8 @@ uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RE
 			room = LINK_BURST_MAX;
 		if (room == 0)
 			break;
+		if (!link)
+			continue;
 		uint16_t n = link->ops->rx(link, now_ns, frame, (uint16_t)room);
 		assert(n <= room);
 		dp->more |= n == room;
@@ -378,10 +365,12 @@ uint32_t dp_receive(struct dp *dp, uint64_t now_ns, struct dp_datagram out[DP_RE
 uint64_t dp_deadline(const struct dp *dp)
 {
 	uint64_t next = UINT64_MAX;
-	bool up[DP_PORTS_MAX];
+	bool up[DP_PORTS_MAX] = {false};
 
 	for (uint32_t i = 0; i < dp->port_count; i++) {
 		struct link *link = dp->port[i].link;
+		if (!link)
+			continue;
 		up[i] = link->ops->up(link);
 		if (!up[i] && dp->now_ns + DOWN_NS < next)
 			next = dp->now_ns + DOWN_NS;
@@ -411,54 +400,8 @@ bool dp_get_conflict(const struct dp *dp, struct dp_conflict *out)
 	return dp->conflict.seen_ns != 0;
 }
 
-const char *dp_get_port_gone(const struct dp *dp, uint32_t port)
-{
-	assert(port < dp->port_count);
-	struct link *link = dp->port[port].link;
-	return link->ops->gone ? link->ops->gone(link) : NULL;
-}
-
-const char *dp_get_port_narrow(const struct dp *dp, uint32_t port, uint32_t *mtu)
-{
-	assert(port < dp->port_count);
-	struct link *link = dp->port[port].link;
-	return link->ops->narrow ? link->ops->narrow(link, mtu) : NULL;
-}
-
-const char *dp_get_port_strange(const struct dp *dp, uint32_t port, struct link_mac *now)
-{
-	assert(port < dp->port_count);
-	struct link *link = dp->port[port].link;
-	return link->ops->strange ? link->ops->strange(link, now) : NULL;
-}
-
 const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kind kind)
 {
 	assert(kind < DP_FOREIGN_COUNT);
 	return &dp->foreign[kind];
-}
-
-uint32_t dp_get_port_count(const struct dp *dp)
-{
-	return dp->port_count;
-}
-
-bool dp_get_up(const struct dp *dp, uint32_t port)
-{
-	assert(port < dp->port_count);
-	return dp->port[port].link->ops->up(dp->port[port].link);
-}
-
-bool dp_get_port_dead(const struct dp *dp, uint32_t port)
-{
-	return !dp_get_up(dp, port) && !dp->port[port].link->waits;
-}
-
-void dp_get_link(const struct dp *dp, uint32_t port, bool *up, struct link_counters *out,
-		 const char **name)
-{
-	*up = dp_get_up(dp, port);
-	struct link *link = dp->port[port].link;
-	link->ops->counters(link, out);
-	*name = link->name;
 }

@@ -128,6 +128,17 @@ void dp_peer_unset(struct dp *dp, uint32_t peer);
 int dp_peer_find(const struct dp *dp, uint64_t member_id);
 
 /*
+ * A port more, owned by the dataplane from here on: its index, which may be one that was removed,
+ * or -ENOSPC.
+ */
+int dp_port_add(struct dp *dp, struct link *link);
+/*
+ * Not clients'. What was to leave by it does not, to peers behind it there is no way, datagrams are
+ * released. The link is the caller's, with all its frames.
+ */
+struct link *dp_port_remove(struct dp *dp, uint32_t port);
+
+/*
  * Drops, by cause. X(name, text). Of ARP: somebody else uses our address; an answer would have
  * moved a neighbour who lives; an answer that nobody had asked for.
  */
@@ -244,7 +255,9 @@ const char *dp_get_port_narrow(const struct dp *dp, uint32_t port, uint32_t *mtu
 /* One that has another MAC address by now, which is told, and is not promiscuous. NULL: none. */
 const char *dp_get_port_strange(const struct dp *dp, uint32_t port, struct link_mac *now);
 const struct dp_foreign *dp_get_foreign(const struct dp *dp, enum dp_foreign_kind kind);
+/* Indexes up to the last that ever was; of those NULL: there is none, and it is not asked about. */
 uint32_t dp_get_port_count(const struct dp *dp);
+const struct link *dp_get_port(const struct dp *dp, uint32_t port);
 /* Whether the port has a link: asked often, where its counters are not. */
 bool dp_get_up(const struct dp *dp, uint32_t port);
 /* Whether it is down though it waits for no other process: no cable, or nothing at its end. */

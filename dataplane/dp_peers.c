@@ -5,13 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
-static int peer_check(const struct dp_options *o, const struct dp_peer *p)
+static bool port_is(const struct dp *dp, uint8_t port)
 {
+	return port == DP_PORT_NONE || (port < dp->port_count && dp->port[port].link);
+}
+
+static int peer_check(const struct dp *dp, const struct dp_peer *p)
+{
+	const struct dp_options *o = &dp->options;
 	bool ours = p->member_id != 0 && p->member_id == o->self.member_id;
 
 	return ours || p->address == 0 || p->address == o->address || p->udp_port == 0 ||
-			       (p->port >= o->link_count && p->port != DP_PORT_NONE) ||
-			       dp_next_hop(o, p->address) == 0
+			       !port_is(dp, p->port) || dp_next_hop(o, p->address) == 0
 		       ? -EINVAL
 		       : 0;
 }
@@ -39,7 +44,7 @@ static void peer_forget(struct peer *p)
 int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options)
 {
 	const struct dp_options *o = &dp->options;
-	int err = peer_check(o, options);
+	int err = peer_check(dp, options);
 
 	assert(peer < DP_PEERS_MAX);
 	assert(!dp->open.active);

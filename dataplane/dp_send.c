@@ -43,7 +43,7 @@ void dp_arp_ask(struct dp *dp, struct arp_entry *e)
 	const struct link_mac *to = &net_mac_broadcast;
 	struct link_frame frame;
 
-	if (!p->link->ops->up(p->link) || dp->now_ns < arp_due(e))
+	if (dp->now_ns < arp_due(e) || !p->link->ops->up(p->link))
 		return;
 	if (!p->link->ops->alloc(p->link, &frame)) {
 		dp_drop_count(dp, DP_DROP_TX_POOL);
@@ -150,7 +150,8 @@ uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *s
 	assert(to->port < dp->port_count);
 	struct link *link = dp->port[to->port].link;
 
-	if (!link->ops->up(link)) {
+	/* The port that he came by may be gone by now. */
+	if (!link || !link->ops->up(link)) {
 		dp_drop_count(dp, DP_DROP_TX_UNRESOLVED);
 		return NULL;
 	}

@@ -94,7 +94,7 @@ void node_raft_prepare(struct node *n)
 		.pre_vote = o->pre_vote,
 		.check_quorum = o->check_quorum,
 		.priority = o->priority,
-		.append_size_max = wire_append_size_max(o->dp.link[0]->mtu),
+		.append_size_max = wire_append_size_max(n->mtu),
 	};
 	memcpy(n->raft_options.witness, n->recovered.witness, sizeof(n->raft_options.witness));
 }

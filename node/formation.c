@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/mix.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +16,7 @@
 static const uint64_t SAY_NS = 10 * CLOCK_S;
 static const uint64_t SAY_NS_MIN = 1 * CLOCK_S;
 
-enum { TEXT_SIZE = 512, PLACE_TEXT_SIZE = 24 };
+enum { TEXT_SIZE = 512 };
 
 /* Which of formation's places a peer is at; count: none. */
 static uint32_t place_of(const struct node *n, uint32_t peer)
@@ -37,21 +36,11 @@ static int peer_of(const struct node *n, uint32_t place)
 	return node_peer_at(n, n->formation.table.member[place].place);
 }
 
-static const char *place_text(uint64_t place, char out[PLACE_TEXT_SIZE])
-{
-	struct in_addr in = {.s_addr = htonl((uint32_t)(place >> 16))};
-	char address[INET_ADDRSTRLEN];
-
-	snprintf(out, PLACE_TEXT_SIZE, "%s:%u", inet_ntop(AF_INET, &in, address, sizeof(address)),
-		 (unsigned)(place & 0xffff));
-	return out;
-}
-
 void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
 			    const char *directory, const char *name)
 {
 	const struct formation_table *t = &f->table;
-	char place[PLACE_TEXT_SIZE];
+	char place[NODE_PLACE_TEXT_SIZE];
 	uint32_t i = 0;
 
 	while (i < t->count && t->member[i].identity != f->identity)
@@ -70,7 +59,8 @@ void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
 			"%s/cluster: this is the directory of member %s, not of %s: point data-dir "
 			"at this member's own directory",
 			directory,
-			i < t->count ? place_text(t->member[i].place, place) : "another one", name);
+			i < t->count ? node_place_text(t->member[i].place, place) : "another one",
+			name);
 }
 
 void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory)

@@ -114,6 +114,8 @@ enum node_seldom {
 struct node_peer {
 	struct dp_peer at; /* address 0: nobody is in this place */
 	bool no_way;       /* the dataplane would not have it (peers.c) */
+	uint64_t way_ns;   /* when it is asked for at the earliest */
+	char no_port[256]; /* why it failed last */
 	uint64_t taken;    /* the how manieth that was taken on: no two are the same */
 	char name[64];
 
@@ -156,6 +158,7 @@ struct node {
 	uint64_t waiting_ns; /* what it waits for is said next at this time at the earliest */
 	char waiting_text[512];
 	enum wal_durability durability;
+	uint16_t mtu; /* of ports that lead to members */
 	char link_name[32];
 	struct wal_recovered recovered;
 	struct journal *journal;
@@ -170,10 +173,12 @@ struct node {
 	struct fault_rules *faults;
 	bool fault_injection;
 	struct node_peer peer[DP_PEERS_MAX];
-	uint32_t peers;        /* places that are taken */
-	uint64_t taken;        /* so many were, ever */
-	uint64_t members_seen; /* the generation of the core's table that they follow */
-	uint64_t next_way_ns;  /* when those without a way are tried again */
+	uint32_t peers;                    /* places that are taken */
+	uint64_t taken;                    /* so many were, ever */
+	uint64_t members_seen;             /* the generation of the core's table that they follow */
+	uint64_t next_way_ns;              /* when ways are looked at next (ways.c) */
+	uint32_t port_asked[DP_PORTS_MAX]; /* to whom ports are being made; 0: none */
+	uint32_t port_to[DP_PORTS_MAX];    /* whose port it is; 0: nobody's by itself */
 	char configured_name[DP_PEERS_MAX][64]; /* as options.dp.peer */
 	uint64_t witnesses_seen;                /* their generation, as the log's marks know it */
 
@@ -239,6 +244,8 @@ struct node {
 int node_peer_find(const struct node *n, raft_id id);
 /* Its peer address as formation and the member table have it: IPv4 << 16 | UDP port. */
 uint64_t node_peer_place(const struct node_peer *p);
+enum { NODE_PLACE_TEXT_SIZE = 24 };
+const char *node_place_text(uint64_t place, char out[NODE_PLACE_TEXT_SIZE]);
 /* Of whoever is there; or -1. */
 int node_peer_at(const struct node *n, uint64_t place);
 /* The next place that is taken, from *i on. False: there is none. */
@@ -254,6 +261,13 @@ void node_peers_begin(struct node *n);
 void node_members_follow(struct node *n, const struct raft_members *table);
 /* Where it is, as the table has it. */
 uint64_t node_member_place(const struct node *n, const struct raft_member *m);
+
+/* ways.c: ports that come and go with the members, on links that have one for each. */
+void node_ways_begin(struct node *n);
+/* Tells the dataplane who has this place, and where; or, if that cannot be, the log. */
+void node_way_set(struct node *n, uint32_t place);
+void node_ways_drive(struct node *n);
+
 /* The core's table in force, when it has changed. */
 void node_members_drive(struct node *n);
 

@@ -3,6 +3,8 @@
  */
 #include "node/internal.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 bool node_peer_next(const struct node *n, uint32_t *i)
@@ -15,6 +17,16 @@ bool node_peer_next(const struct node *n, uint32_t *i)
 uint64_t node_peer_place(const struct node_peer *p)
 {
 	return (uint64_t)p->at.address << 16 | p->at.udp_port;
+}
+
+const char *node_place_text(uint64_t place, char out[NODE_PLACE_TEXT_SIZE])
+{
+	struct in_addr in = {.s_addr = htonl((uint32_t)(place >> 16))};
+	char address[INET_ADDRSTRLEN];
+
+	snprintf(out, NODE_PLACE_TEXT_SIZE, "%s:%u",
+		 inet_ntop(AF_INET, &in, address, sizeof(address)), (unsigned)(place & 0xffff));
+	return out;
 }
 
 int node_peer_find(const struct node *n, raft_id id)

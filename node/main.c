@@ -49,6 +49,7 @@ struct quoind {
 	struct claim_watch address;
 	bool address_watched;
 	struct node_options options;
+	struct ports ports;
 	uint64_t salt; /* of the store */
 	struct calls *calls;
 	struct metrics_exchange *exchange;
@@ -268,6 +269,9 @@ static int start(struct quoind *q)
 	if (!error)
 		error = claim_address(&q->options.dp, !ports_for_each_peer(&q->config), goes_on,
 				      q->journal);
+	q->ports = (struct ports){&q->config, q->options.faults, q->journal};
+	if (!error)
+		error = ports_ways(&q->options.ways, &q->ports, &q->options.dp);
 	if (!error && !ports_for_each_peer(&q->config))
 		error = start_watch(q);
 	if (!error)
@@ -279,6 +283,8 @@ static void finish(struct quoind *q)
 {
 	if (q->node)
 		node_destroy(q->node);
+	if (q->options.ways)
+		q->options.ways->ops->destroy(q->options.ways);
 	if (q->calls)
 		calls_destroy(q->calls);
 	if (q->http)

@@ -214,9 +214,11 @@ static void collect_network(const struct node *n, struct metrics *m)
 	m->drop_count = DP_DROP_COUNT;
 	for (uint32_t i = 0; i < DP_DROP_COUNT; i++)
 		m->drop[i] = (struct metrics_drop){dp_drop_name((enum dp_drop)i), c->drop[i]};
-	m->port_count = dp_get_port_count(n->dp);
-	for (uint32_t i = 0; i < m->port_count; i++)
-		collect_port(n, i, &m->port[i]);
+	m->port_count = 0;
+	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {
+		if (dp_get_port(n->dp, i))
+			collect_port(n, i, &m->port[m->port_count++]);
+	}
 	collect_faults(n->faults, m);
 }
 

@@ -31,6 +31,7 @@ int node_create(struct node **out, const struct node_options *o, char error[NODE
 		snprintf(n->link_name, sizeof(n->link_name), "%s", o->link_name);
 		n->now_ns = n->started_ns = o->now_ns;
 		n->durability = o->wal.durability;
+		n->mtu = o->dp.link[0]->mtu;
 		node_disk_options(n);
 		n->quota_bytes = o->quota_bytes;
 		n->settings = (struct wire_settings){
@@ -95,6 +96,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 	if (n->failed) /* a reset that could not open the directory again */
 		return n->failed;
 	node_wires_drive(n);
+	node_ways_drive(n);
 	node_formation_drive(n);
 	if (n->raft && !n->failed) {
 		raft_tick(n->raft, now_ns / 1000);

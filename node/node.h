@@ -8,6 +8,7 @@
 
 #include "dataplane/dp.h"
 #include "dataplane/fault.h"
+#include "dataplane/ways.h"
 #include "kv/sm.h"
 #include "raft/formation.h"
 #include "raft/raft.h"
@@ -43,6 +44,12 @@ struct node_options {
 	uint64_t quota_bytes;   /* for status: of the state machine */
 	bool fault_injection;
 	struct fault_rules *faults; /* NULL: none can be set */
+	/*
+	 * Each member has a port of its own, made when it is taken on; dp.link are the first of
+	 * them, and clients'. NULL: one port leads to all. It outlives the node, and is the
+	 * caller's.
+	 */
+	struct ways *ways;
 
 	struct wal_options wal;
 	struct dp_options dp;    /* `self`, and the peers' ids, are filled in by the node */

@@ -36,9 +36,11 @@ static int start_dataplane(struct node *n, const struct node_options *o)
 	if (err)
 		snprintf(n->error, sizeof(n->error), "the dataplane could not be set up: %s",
 			 strerror(-err));
-	else
-		node_peers_begin(n);
-	return err;
+	if (err)
+		return err;
+	node_ways_begin(n);
+	node_peers_begin(n);
+	return 0;
 }
 
 static int start_serving(struct node *n, const struct node_options *o)

@@ -48,7 +48,7 @@ static void peer_drive(struct node *n, uint32_t peer)
 	if (n->peer[peer].at.port == DP_PORT_NONE)
 		return;
 	if (p->size_max == 0) {
-		path_init(p, n->options.dp.link[n->peer[peer].at.port]->mtu);
+		path_init(p, dp_get_port(n->dp, n->peer[peer].at.port)->mtu);
 		n->peer[peer].path_told = p->size;
 	}
 	if (!path_turn(p, n->now_ns, dp_get_peer_large(n->dp, peer)))

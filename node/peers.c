@@ -9,29 +9,10 @@
  */
 #include "node/internal.h"
 
-#include "base/clock.h"
-
-#include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { ADDRESS_TEXT_SIZE = 24 };
-
-/* Who could not be taken on is tried again so often, and told of. */
-static const uint64_t AGAIN_NS = 10 * CLOCK_S;
-
-static const char *address_text(const struct dp_peer *at, char out[ADDRESS_TEXT_SIZE])
-{
-	struct in_addr in = {.s_addr = htonl(at->address)};
-	char address[INET_ADDRSTRLEN];
-
-	snprintf(out, ADDRESS_TEXT_SIZE, "%s:%u", inet_ntop(AF_INET, &in, address, sizeof(address)),
-		 at->udp_port);
-	return out;
-}
 
 static bool name_taken(const struct node *n, const char *name)
 {
@@ -56,43 +37,6 @@ static void name_set(struct node *n, struct node_peer *p)
 		memcpy(p->name, name, sizeof(p->name));
 	else
 		snprintf(p->name, sizeof(p->name), "%016" PRIx64, p->at.member_id);
-}
-
-static const char *why_text(int err)
-{
-	if (err == -ENOSPC)
-		return "there is no room for its MAC address";
-	return "its address is this member's own, or is not in the subnet of network.address and "
-	       "there is no network.gateway";
-}
-
-/* By which port it is reached. */
-static uint8_t port_of(const struct node *n, const struct dp_peer *at)
-{
-	const struct dp_options *o = &n->options.dp;
-
-	for (uint32_t i = 0; i < o->peer_count; i++) {
-		if (o->peer[i].address == at->address)
-			return o->peer[i].port;
-	}
-	return o->link_count == 1 ? 0 : DP_PORT_NONE;
-}
-
-/* Tells the dataplane where it is; or, if that cannot be, the log. */
-static void way_set(struct node *n, uint32_t place)
-{
-	struct node_peer *p = &n->peer[place];
-	char text[ADDRESS_TEXT_SIZE];
-	int err;
-
-	p->at.port = port_of(n, &p->at);
-	err = dp_peer_set(n->dp, place, &p->at);
-	p->no_way = err != 0;
-	if (!err)
-		return;
-	dp_peer_unset(n->dp, place);
-	journal_write(n->journal, JOURNAL_ERROR, "no_way", "peer=%s address=%s why=\"%s\"", p->name,
-		      address_text(&p->at, text), why_text(err));
 }
 
 static uint32_t place_take(struct node *n)
@@ -122,7 +66,7 @@ static void peer_set(struct node *n, uint32_t place, const struct dp_peer *at)
 		memcpy(p->name, name, sizeof(name));
 	else
 		name_set(n, p);
-	way_set(n, place);
+	node_way_set(n, place);
 }
 
 static void let_go(struct node *n, uint32_t place)
@@ -169,7 +113,7 @@ static void follow(struct node *n, const struct raft_member *m)
 	};
 	int known = node_peer_find(n, m->id);
 	const struct node_peer *p = known < 0 ? NULL : &n->peer[known];
-	char text[ADDRESS_TEXT_SIZE];
+	char text[NODE_PLACE_TEXT_SIZE];
 
 	if (at.address == 0 || at.udp_port == 0)
 		return; /* nobody can be there, and the core refuses such a table */
@@ -180,7 +124,7 @@ static void follow(struct node *n, const struct raft_member *m)
 	peer_set(n, (uint32_t)known, &at);
 	journal_write(n->journal, JOURNAL_INFO, p ? "member_changed" : "member_taken_on",
 		      "peer=%s member_id=%016" PRIx64 " address=%s", n->peer[known].name, m->id,
-		      address_text(&at, text));
+		      node_place_text(there, text));
 }
 
 /* Who was known by his address alone has an id now, with all that is kept of him. */
@@ -195,13 +139,13 @@ static void adopt(struct node *n, const struct raft_members *table)
 		n->peer[there].at.member_id = m->id;
 		n->peer[there].at.identity = m->identity;
 		n->peer[there].at.start = start_of(n, m->id);
-		way_set(n, (uint32_t)there);
+		node_way_set(n, (uint32_t)there);
 	}
 }
 
 void node_members_follow(struct node *n, const struct raft_members *table)
 {
-	char text[ADDRESS_TEXT_SIZE];
+	char text[NODE_PLACE_TEXT_SIZE];
 
 	adopt(n, table);
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
@@ -211,7 +155,7 @@ void node_members_follow(struct node *n, const struct raft_members *table)
 			continue;
 		journal_write(n->journal, JOURNAL_INFO, "member_let_go",
 			      "peer=%s member_id=%016" PRIx64 " address=%s", p->name,
-			      p->at.member_id, address_text(&p->at, text));
+			      p->at.member_id, node_place_text(node_peer_place(p), text));
 		let_go(n, i);
 	}
 	for (uint32_t i = 0; i < table->count; i++) {
@@ -231,12 +175,6 @@ void node_members_drive(struct node *n)
 		raft_get_peers(n->raft, &peers);
 		node_members_follow(n, &peers);
 	}
-	for (uint32_t i = 0; n->now_ns >= n->next_way_ns && node_peer_next(n, &i); i++) {
-		if (n->peer[i].no_way)
-			way_set(n, i);
-	}
-	if (n->now_ns >= n->next_way_ns)
-		n->next_way_ns = n->now_ns + AGAIN_NS;
 }
 
 void node_peers_begin(struct node *n)

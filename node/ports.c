@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static_assert((int)WAYS_WHY_MAX >= (int)EAL_ERROR_MAX, "what is said of a port is said of a way");
+
 bool ports_for_each_peer(const struct config *c)
 {
 	return link_facts(c->link)->device == LINK_DEVICE_SOCKET;
@@ -21,25 +23,35 @@ static struct link_mac mac_of(const struct config *c, uint8_t port)
 	return mac;
 }
 
+/* Behind the fault rules, if there are any. */
+static int open_port(struct link **out, const struct link_options *link, struct fault_rules *faults,
+		     char text[EAL_ERROR_MAX])
+{
+	struct link *inner;
+	int error = link_dpdk_create(&inner, link, text);
+
+	if (error)
+		return error;
+	*out = inner;
+	if (faults && fault_link_create(out, inner, faults)) {
+		snprintf(text, EAL_ERROR_MAX, "no memory for the ports");
+		inner->ops->destroy(inner);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 static int add(struct dp_options *dp, const struct link_options *link, struct fault_rules *faults,
 	       struct journal *journal)
 {
 	char text[EAL_ERROR_MAX];
-	struct link *inner, *outer;
-	int error = link_dpdk_create(&inner, link, text);
+	int error = open_port(&dp->link[dp->link_count], link, faults, text);
 
-	if (error) {
+	if (error)
 		journal_fail(journal, "%s", text);
-		return error;
-	}
-	outer = inner;
-	if (faults && fault_link_create(&outer, inner, faults)) {
-		journal_fail(journal, "no memory for the ports");
-		inner->ops->destroy(inner);
-		return -ENOMEM;
-	}
-	dp->link[dp->link_count++] = outer;
-	return 0;
+	else
+		dp->link_count++;
+	return error;
 }
 
 /* What a port is, but for its name and where it is. */
@@ -52,61 +64,105 @@ static struct link_options options_of(const struct config *c)
 	};
 }
 
-/* Of the two ends of a socket the one with the lower address listens; for clients this node. */
-static bool listens(const struct config *c, uint32_t member)
+/*
+ * Both ends of a socket know its name and who listens by their two addresses alone, so a member
+ * that comes later changes no configuration: the lower one listens. 0: clients', where this node
+ * does.
+ */
+static bool listens(const struct config *c, uint32_t peer)
 {
-	return member >= c->member_count || c->address < c->member[member].address;
+	return peer == 0 || c->address < peer;
 }
 
-static void socket_name(const struct config *c, uint32_t member, char out[PORTS_SOCKET_SIZE])
+static void socket_name(const struct config *c, uint32_t peer, char out[PORTS_SOCKET_SIZE])
 {
-	uint32_t peer = member < c->member_count ? c->member[member].address : 0;
-	bool server = listens(c, member);
+	bool server = listens(c, peer);
 
-	if (member >= c->member_count)
+	if (peer == 0)
 		snprintf(out, PORTS_SOCKET_SIZE, "%s-%08x-clients", c->memif_socket, c->address);
 	else
 		snprintf(out, PORTS_SOCKET_SIZE, "%s-%08x-%08x", c->memif_socket,
 			 server ? c->address : peer, server ? peer : c->address);
 }
 
+static uint32_t address_of(const struct config *c, uint32_t member)
+{
+	return member < c->member_count ? c->member[member].address : 0;
+}
+
 bool ports_socket(const struct config *c, uint32_t member, char out[PORTS_SOCKET_SIZE])
 {
-	if (!ports_for_each_peer(c) || member == c->self || !listens(c, member))
+	uint32_t peer = address_of(c, member);
+
+	if (!ports_for_each_peer(c) || member == c->self || !listens(c, peer))
 		return false;
-	socket_name(c, member, out);
+	socket_name(c, peer, out);
 	return true;
+}
+
+/* A socket's end, and the words of it. */
+struct end {
+	struct link_options link;
+	char name[24], socket[PORTS_SOCKET_SIZE];
+};
+
+static void end_of(struct end *e, const struct config *c, uint32_t number, uint32_t peer)
+{
+	e->link = options_of(c);
+	e->link.name = e->name;
+	e->link.mac = mac_of(c, (uint8_t)number);
+	e->link.socket = e->socket;
+	e->link.server = listens(c, peer);
+	/* What a client is told fits into one of the usual size, and so they have it. */
+	if (peer == 0)
+		e->link.mtu = LINK_MTU_DEFAULT;
+	snprintf(e->name, sizeof(e->name), "%s%u", link_kind_name(c->link), number);
+	socket_name(c, peer, e->socket);
 }
 
 static int add_for_each(struct dp_options *dp, const struct config *c, struct fault_rules *faults,
 			struct journal *journal)
 {
-	uint32_t port = 0;
-
 	for (uint32_t i = 0; i <= c->member_count; i++) {
-		struct link_options link = options_of(c);
-		char name[24], socket[PORTS_SOCKET_SIZE];
+		struct end end;
 		int error;
 
 		if (i == c->self)
 			continue;
-		link.name = name;
-		link.mac = mac_of(c, (uint8_t)port);
-		link.socket = socket;
-		link.server = listens(c, i);
-		/* What a client is told fits into one of the usual size, and so they have it. */
 		if (i == c->member_count)
-			link.mtu = LINK_MTU_DEFAULT;
-		snprintf(name, sizeof(name), "%s%u", link_kind_name(c->link), port);
-		socket_name(c, i, socket);
-		error = add(dp, &link, faults, journal);
+			dp->client_port = (uint8_t)dp->link_count;
+		end_of(&end, c, dp->link_count, address_of(c, i));
+		error = add(dp, &end.link, faults, journal);
 		if (error)
 			return error;
-		if (i == c->member_count)
-			dp->client_port = (uint8_t)port;
-		port++;
 	}
 	return 0;
+}
+
+static int make(void *context, uint32_t number, uint32_t address, struct link **out,
+		char why[WAYS_WHY_MAX])
+{
+	const struct ports *p = context;
+	struct end end;
+
+	end_of(&end, p->config, number, address);
+	return open_port(out, &end.link, p->faults, why);
+}
+
+int ports_ways(struct ways **out, struct ports *p, const struct dp_options *dp)
+{
+	const struct ways_options options = {
+		.make = make, .context = p, .link = dp->link, .link_count = dp->link_count};
+	int error;
+
+	*out = NULL;
+	if (!ports_for_each_peer(p->config))
+		return 0;
+	error = ways_create(out, &options);
+	if (error)
+		journal_fail(p->journal, "no memory, or no thread, for ports of later members: %s",
+			     strerror(-error));
+	return error;
 }
 
 int ports_create(struct dp_options *dp, const struct config *c, struct fault_rules *faults,

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "dataplane/dp.h"
 #include "dataplane/fault.h"
+#include "dataplane/ways.h"
 
 struct journal;
 
@@ -27,6 +28,15 @@ bool ports_socket(const struct config *c, uint32_t member, char out[PORTS_SOCKET
 int ports_start(const struct config *c, bool (*goes_on)(void), struct journal *journal,
 		bool *again);
 void ports_stop(void);
+
+/* For those of members who come later: what they are made of. It outlives them. */
+struct ports {
+	const struct config *config;
+	struct fault_rules *faults;
+	struct journal *journal;
+};
+/* *out NULL: one port leads to all. dp: with those that are there. */
+int ports_ways(struct ways **out, struct ports *ports, const struct dp_options *dp);
 
 /* Opens them, behind the fault rules if there are any, and hands them to the dataplane. */
 int ports_create(struct dp_options *dp, const struct config *c, struct fault_rules *faults,

@@ -94,6 +94,10 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			     n->peer[i].name);
 		return;
 	}
+	if (n->peer[i].no_port[0])
+		metrics_line(t,
+			     "error the port to member %s cannot be made: %s (it is tried again)\n",
+			     n->peer[i].name, n->peer[i].no_port);
 	dp_get_peer(n->dp, i, &state);
 	if (settings_differ(n, i))
 		settings_fault(n, t, i);
@@ -282,7 +286,7 @@ static void calls_fault(const struct node *n, struct metrics_text *t)
 static void mac_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 {
 	struct link_mac now;
-	const uint8_t *was = n->options.dp.link[i]->mac.byte;
+	const uint8_t *was = dp_get_port(n->dp, i)->mac.byte;
 	const char *interface = dp_get_port_strange(n->dp, i, &now);
 
 	if (interface)
@@ -297,7 +301,7 @@ static void mac_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 
 static void port_fault(const struct node *n, struct metrics_text *t, uint32_t i)
 {
-	uint32_t mtu, asked = n->options.dp.link[i]->mtu;
+	uint32_t mtu, asked = dp_get_port(n->dp, i)->mtu;
 	const char *interface = dp_get_port_narrow(n->dp, i, &mtu);
 	struct link_counters c;
 	const char *name;
@@ -366,8 +370,10 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 				 "caught up\n");
 	disk_fault(n, &t);
 	calls_fault(n, &t);
-	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++)
-		port_fault(n, &t, i);
+	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {
+		if (dp_get_port(n->dp, i))
+			port_fault(n, &t, i);
+	}
 	conflict_fault(n, &t);
 	node_formation_text(n, waiting, sizeof(waiting));
 	metrics_line(&t, "%s", waiting);

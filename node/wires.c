@@ -48,7 +48,7 @@ static bool is_news(const struct node *n, bool now, bool *was, uint64_t *told_ns
 static void port_narrow(struct node *n, uint32_t i)
 {
 	struct node_port_note *note = &n->port_note[i];
-	uint32_t mtu, asked = n->options.dp.link[i]->mtu;
+	uint32_t mtu, asked = dp_get_port(n->dp, i)->mtu;
 	const char *interface = dp_get_port_narrow(n->dp, i, &mtu);
 
 	if (!is_news(n, interface != NULL, &note->narrow, &note->narrow_ns))
@@ -69,7 +69,7 @@ static void port_narrow(struct node *n, uint32_t i)
 static void port_strange(struct node *n, uint32_t i)
 {
 	struct node_port_note *note = &n->port_note[i];
-	struct link_mac now, ours = n->options.dp.link[i]->mac;
+	struct link_mac now, ours = dp_get_port(n->dp, i)->mac;
 	const char *interface = dp_get_port_strange(n->dp, i, &now);
 
 	if (!is_news(n, interface != NULL, &note->strange, &note->strange_ns))
@@ -139,6 +139,8 @@ void node_wires_drive(struct node *n)
 		return;
 	n->next_wires_ns = n->now_ns + LOOK_NS;
 	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {
+		if (!dp_get_port(n->dp, i))
+			continue;
 		port_note(n, i);
 		port_narrow(n, i);
 		port_strange(n, i);

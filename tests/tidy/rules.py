@@ -13,7 +13,7 @@ PUBLIC = {
     "raft": {"raft.h", "types.h", "entry.h", "members.h", "change.h", "formation.h"},
     "wal": {"wal.h", "disk.h", "inspect.h", "io.h", "store.h"},
     "dataplane": {"dp.h", "eal.h", "kind.h", "link.h", "fault.h", "wire.h", "client.h", "claim.h",
-                  "looks.h", "pages.h", "path.h", "stream.h"},
+                  "looks.h", "pages.h", "path.h", "stream.h", "ways.h"},
     "kv": {"sm.h", "kv.h", "command.h"},
     "config": {"config.h"},
     "metrics": {"metrics.h", "table.h", "text.h", "exchange.h", "http.h"},
