@@ -92,6 +92,7 @@ struct config {
 	char cpus[CONFIG_NAME_MAX];        /* cpus: "2": where the loop runs; default all online */
 	enum config_huge_pages huge_pages; /* huge-pages: auto | on | off */
 	uint32_t memory_mib;  /* memory: of the dataplane; 64MiB, or what the frames need */
+	uint32_t ports_more;  /* follows: it has room for so many ports more, of later members */
 	bool fault_injection; /* fault-injection: false; the lab sets it */
 	enum config_log_level log_level;                /* log-level: info */
 	enum config_log_format log_format;              /* log-format: text | json */

@@ -181,6 +181,11 @@ void config_explain(const struct config *c, FILE *out)
 		c->digest);
 	fprintf(out, "cluster and member ids are drawn when all members have formed the cluster\n");
 	fprintf(out, "a majority             %u of %u\n", c->member_count / 2 + 1, c->member_count);
+	if (link_facts(c->link)->device == LINK_DEVICE_SOCKET)
+		fprintf(out,
+			"later members          each has a port of its own: memory has room for "
+			"%u%s\n",
+			c->ports_more, c->ports_more ? "" : " (raise it)");
 	fprintf(out, "an election begins     after a silence of %s to %s\n",
 		config_value_duration_text(c->election_us_min, text),
 		config_value_duration_text(c->election_us_max, max));

@@ -138,7 +138,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 	[KEY_MEMORY] = {"memory", KEY_TYPE_SIZE, FIELD(memory_mib),
 		.default_text = "64MiB, or more if the frames need it", .example = "64MiB",
 		.min = 16 * MIB, .max = 64 * GIB,
-		.meaning = "how much of it, a multiple of 1MiB"},
+		.meaning = "how much of it, a multiple of 1MiB; with memif each member that is added"
+			   " later takes a port's more, and by default there is room for one"},
 	[KEY_FAULT_INJECTION] = {"fault-injection", KEY_TYPE_CHOICE, FIELD(fault_injection),
 		.def = "false", .example = "false", .choices = {"false", "true"},
 		.meaning = "whether the admin socket may make the node drop frames; for tests"},

@@ -31,6 +31,8 @@ enum {
 	 */
 	MEMORY_DRIVER_MIB = 13,
 	MEMORY_DEFAULT_MIB = 64,
+	/* Of a link with a port for each: one comes before the one that it replaces has gone. */
+	MEMORY_PORTS_MORE = 1,
 	MEMORY_STEP_MIB = 16,
 };
 
@@ -297,35 +299,44 @@ static uint64_t buffer_bytes(const struct config *c, uint32_t frame)
 	return bytes + FRAME_PLACE;
 }
 
+/* What so many ports take of it, with those frames that their devices hold. */
+static uint64_t memory_needed(const struct config *c, uint64_t ports)
+{
+	uint64_t bytes = buffer_bytes(c, link_slot_size((uint16_t)c->mtu));
+	uint64_t frames = c->pool_frames + link_facts(c->link)->held_frames;
+	uint64_t need_mib;
+
+	/* One of them is clients', whose MTU is 1500. */
+	if (link_facts(c->link)->device == LINK_DEVICE_SOCKET)
+		bytes = (ports - 1) * bytes + buffer_bytes(c, LINK_SLOT_STANDARD);
+	need_mib = MEMORY_BASE_MIB + (frames * bytes + (1 << 20) - 1) / (1 << 20);
+	if (link_facts(c->link)->device == LINK_DEVICE_NIC)
+		need_mib += MEMORY_DRIVER_MIB;
+	return need_mib;
+}
+
 static void check_memory(struct config_loading *l)
 {
 	struct config *c = l->config;
-	uint64_t bytes, need_mib, ports, frames;
+	bool for_each = link_facts(c->link)->device == LINK_DEVICE_SOCKET;
+	uint64_t need_mib, ports;
 	char held[64] = "";
 
 	if (l->bad[KEY_MEMORY] || l->bad[KEY_NETWORK_FRAMES] || l->bad[KEY_NETWORK_MTU] ||
 	    l->bad[KEY_NETWORK_LINK] || l->bad[KEY_INITIAL_CLUSTER])
 		return;
-	bytes = buffer_bytes(c, link_slot_size((uint16_t)c->mtu));
-	ports = 1;
-	/* A socket joins two: a port for each peer, and one for clients, whose MTU is 1500. */
-	if (link_facts(c->link)->device == LINK_DEVICE_SOCKET) {
-		ports = c->member_count;
-		bytes = (ports - 1) * bytes + buffer_bytes(c, LINK_SLOT_STANDARD);
-	}
-	/* Those that its device holds are of the same pool, and of the same size. */
-	frames = c->pool_frames + link_facts(c->link)->held_frames;
-	need_mib = MEMORY_BASE_MIB + (frames * bytes + (1 << 20) - 1) / (1 << 20);
-	if (link_facts(c->link)->device == LINK_DEVICE_NIC)
-		need_mib += MEMORY_DRIVER_MIB;
+	/* A socket joins two: a port for each peer, and one for clients. */
+	ports = for_each ? c->member_count : 1;
+	need_mib = memory_needed(c, ports);
 	if (!given(l, KEY_MEMORY)) {
-		uint64_t steps = (need_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;
+		uint64_t want_mib = memory_needed(c, ports + for_each * MEMORY_PORTS_MORE);
+		uint64_t steps = (want_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;
 
 		c->memory_mib = (uint32_t)(steps * MEMORY_STEP_MIB);
 		if (c->memory_mib < MEMORY_DEFAULT_MIB)
 			c->memory_mib = MEMORY_DEFAULT_MIB;
 	} else if (c->memory_mib < need_mib) {
-		if (frames > c->pool_frames)
+		if (link_facts(c->link)->held_frames > 0)
 			snprintf(held, sizeof(held), ", and %u that its device holds",
 				 link_facts(c->link)->held_frames);
 		config_error(l, line_of(l, KEY_MEMORY), "memory",
@@ -333,6 +344,9 @@ static void check_memory(struct config_loading *l)
 			     c->memory_mib, c->pool_frames, (unsigned)ports, ports == 1 ? "" : "s",
 			     held, (unsigned)need_mib);
 	}
+	while (for_each && ports + c->ports_more < CONFIG_MEMBERS_MAX &&
+	       memory_needed(c, ports + c->ports_more + 1) <= c->memory_mib)
+		c->ports_more++;
 }
 
 /* The kernel does not have an address that DPDK answers for: nothing could listen on it. */

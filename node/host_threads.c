@@ -10,13 +10,12 @@
 enum {
 	/*
 	 * Tasks of a node that has started, beside itself and its log (counted): EAL's, the local
-	 * socket's, the disk's and the kernel's worker for the log. A port has one more, which
-	 * looks at it; memif has nothing to look at.
+	 * socket's, the disk's, the kernel's worker for the log, and the one that looks at a port,
+	 * or makes them.
 	 */
-	THREADS_MORE = 4,
-	THREADS_LOOKS = 1,
+	THREADS_MORE = 5,
 	/* And one for each URL of metrics. */
-	THREADS_MAX = THREADS_MORE + THREADS_LOOKS + CONFIG_URLS_MAX,
+	THREADS_MAX = THREADS_MORE + CONFIG_URLS_MAX,
 };
 
 static void *wait_for_end(void *gate)
@@ -29,8 +28,7 @@ static void *wait_for_end(void *gate)
 void host_threads(const struct config *c, struct host_finding *f)
 {
 	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-	uint32_t looks = link_facts(c->link)->device != LINK_DEVICE_SOCKET;
-	uint32_t need = THREADS_MORE + looks * THREADS_LOOKS + c->metrics_url_count, made = 0;
+	uint32_t need = THREADS_MORE + c->metrics_url_count, made = 0;
 	pthread_t threads[THREADS_MAX];
 	int err = 0;
 

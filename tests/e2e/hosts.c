@@ -161,12 +161,12 @@ static void threads_at_most(uint64_t threads)
 
 static void memif_threads(void)
 {
-	threads_at_most(6);
+	threads_at_most(7);
 }
 
 static void memif_threads_less(void)
 {
-	threads_at_most(5);
+	threads_at_most(6);
 }
 
 static void packet_threads(void)
@@ -372,7 +372,7 @@ const struct host hosts[] = {
 	{"huge-pages: off\nmemory: 128MiB\n", NULL, NULL, some_data, NULL},
 	/* Tasks of a node that runs; with the most that is refused, and the least that starts. */
 	{"", NULL, NULL, memif_threads, NULL},
-	{"", NULL, NULL, memif_threads_less, "a start makes 4 threads more, and after 3 "},
+	{"", NULL, NULL, memif_threads_less, "a start makes 5 threads more, and after 4 "},
 	{"", NULL, "packet, interface: v0", packet_threads, NULL},
 	{"", NULL, "packet, interface: v0", packet_threads_less,
 	 "a start makes 5 threads more, and after 4 "},

@@ -12,8 +12,8 @@ HOST = [
      "if (link_facts(c->link)->device == LINK_DEVICE_NIC)\n\t\tneed_mib += MEMORY_DRIVER_MIB;",
      "need_mib += MEMORY_DRIVER_MIB;",
      ["unit-dataplane-link_memory"]),
-    ("looks-not-counted", "F23: the thread that looks at a port is asked for",
+    ("looks-not-counted", "F23: the thread that looks at a port, or makes them, is asked for",
      "node/host_threads.c",
-     "need = THREADS_MORE + looks * THREADS_LOOKS +", "need = THREADS_MORE +",
+     "\tTHREADS_MORE = 5,", "\tTHREADS_MORE = 4,",
      ["unit-node-host_threads"]),
 ]

@@ -273,7 +273,7 @@ static void every_default_is_filled_in(void **state)
 	assert_int_equal(c.idle, CONFIG_IDLE_SLEEP);
 	assert_string_equal(c.cpus, "");
 	assert_int_equal(c.huge_pages, CONFIG_HUGE_AUTO);
-	assert_int_equal(c.memory_mib, 64);
+	assert_int_equal(c.memory_mib, 80); /* 2 + 4 * 4096 * 4112 / 2^20 = 67, in 16s */
 	assert_false(c.fault_injection);
 	assert_int_equal(c.log_level, CONFIG_LOG_INFO);
 	assert_int_equal(c.log_format, CONFIG_LOG_TEXT);
@@ -434,12 +434,21 @@ static void memory_grows_with_the_frames(void **state)
 
 	(void)state;
 	load_good(&c, 0, "  frames: 16384");
-	assert_int_equal(c.memory_mib, 208); /* 2 + 3 * 16384 * 4112 / 2^20, a page each */
+	assert_int_equal(c.memory_mib, 272); /* 2 + 4 * 16384 * 4112 / 2^20, a page each */
 	load_good(&c, 0, "  frames: 16384\nhuge-pages: on");
-	assert_int_equal(c.memory_mib, 128); /* 2 + 3 * 16384 * 2448 / 2^20 = 117, in 16s */
+	assert_int_equal(c.memory_mib, 160); /* 2 + 4 * 16384 * 2448 / 2^20 = 155, in 16s */
 	load_good(&c, 0, "  mtu: 9000");
-	/* 2 + 4096 * (2 * 20496 + 4112) / 2^20 = 179: 5 pages each, one for clients'. */
-	assert_int_equal(c.memory_mib, 192);
+	/* 2 + 4096 * (3 * 20496 + 4112) / 2^20 = 259: 5 pages each, one for clients */
+	assert_int_equal(c.memory_mib, 272);
+	/* Where it is given, for as many as fit beside those of a start. */
+	load_good(&c, 0, "memory: 51MiB");
+	assert_int_equal(c.ports_more, 0);
+	load_good(&c, 0, "memory: 67MiB");
+	assert_int_equal(c.ports_more, 1);
+	load_good(&c, 0, "memory: 67MiB\nhuge-pages: on");
+	assert_int_equal(c.ports_more, 3);
+	load_good(&c, 0, "memory: 4GiB");
+	assert_int_equal(c.ports_more, CONFIG_MEMBERS_MAX - 3); /* of 16 members */
 }
 
 static void a_gateway_reaches_other_subnets(void **state)
@@ -505,7 +514,7 @@ static void check_explains_every_setting(void **state)
 	assert_non_null(strstr(text, "network.gateway        -                        not set "));
 	assert_non_null(strstr(text, "network.link           memif                    line 5 "));
 	assert_non_null(strstr(text, "network.address        198.18.0.1/24            line 6 "));
-	assert_non_null(strstr(text, "memory                 64MiB                    default "));
+	assert_non_null(strstr(text, "memory                 80MiB                    default "));
 	snprintf(digest, sizeof(digest), "digest                 %016" PRIx64 " of", c.digest);
 	assert_non_null(strstr(text, digest));
 	assert_non_null(strstr(text, "after a silence of 150ms to 300ms\n"));
