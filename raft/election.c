@@ -66,11 +66,26 @@ static bool may_vote(const struct raft *r)
 	return !r->lost.is && r->start_confirmed;
 }
 
+/*
+ * A voter; and one that is removed, or made a learner, by an entry that is not committed as far as
+ * it knows (thesis 4.2.2). It may be the only one up that has the entry, and whoever lacks it is
+ * not elected by it. It does not vote for itself, and leads until that entry is committed.
+ */
+static bool electable(const struct raft *r)
+{
+	const struct raft_member *before = raft_members_find(&r->members_before, r->id);
+
+	if (raft_votes(r))
+		return true;
+	return r->members_index > r->commit && before && before->identity == r->identity &&
+	       (before->voter || before->voter_before);
+}
+
 bool raft_may_campaign(const struct raft *r)
 {
 	if (r->hard.term >= RAFT_TERM_MAX)
 		return false; /* there is no next one */
-	return raft_votes(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
+	return electable(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 
 bool raft_election_due(const struct raft *r, uint64_t now_us)

@@ -3,8 +3,8 @@
 CORE = [
     ("campaigns-undurable", "V5: no second candidacy before the first one's vote is durable",
      "raft/election.c",
-     "return raft_votes(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;",
-     "return raft_votes(r) && may_vote(r) && !r->disk_stalled;",
+     "return electable(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;",
+     "return electable(r) && may_vote(r) && !r->disk_stalled;",
      ["unit-raft-election"]),
     ("impatient-candidate", "V5: a candidate waits for disks as slow as its own",
      "raft/election.c",

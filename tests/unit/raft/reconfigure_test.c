@@ -279,6 +279,58 @@ static void R37_a_leader_that_is_removed_gives_way(void **state)
 	hand_fini(&h);
 }
 
+static int vote(struct hand *h, raft_id from)
+{
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_VOTE_REPLY, from, raft_get_term(h->r));
+
+	m.vote_reply.granted = true;
+	return hand_recv(h, &m);
+}
+
+/*
+ * It may be the only one up that has the entry which removes it: then nobody who lacks that is
+ * elected by it, and nothing would go on (thesis 4.2.2; found by tests/scope/).
+ */
+static void R59_a_removal_that_is_not_committed_needs_who_is_removed(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	assert_int_equal(
+		change(&h, (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = 1}, NULL), 0);
+	raft_index removal = h.r->members_index + 1;
+	commit(&h, 2, 3);
+	hand_tick(&h, HAND_ELECTION_US);
+	hand_tick(&h, 1);
+	hand_persist(&h);
+	assert_int_equal(h.r->members_index, removal);
+	assert_true(h.r->commit < removal);
+
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 2, 9);
+	m.vote.last_index = m.vote.last_term = 1; /* it lacks the entry */
+	hand_recv(&h, &m);
+	hand_persist(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_false(hand_voted(&h, 2));
+	hand_campaign(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_persist(&h);
+	vote(&h, 2);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE); /* it is no voter for itself */
+	vote(&h, 3);
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+	hand_persist(&h);
+	for (raft_id id = 2; id <= 3; id++)
+		hand_ack(&h, id, h.r->window.last);
+	assert_true(h.r->commit >= removal);
+	hand_tick(&h, 1);
+	for (int i = 0; i < 5; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	hand_fini(&h);
+}
+
 /* D16: who lags is told a committed table, is in it at once, and does not fall back. */
 static void a_table_that_is_told_is_in_force(void **state)
 {
@@ -317,6 +369,7 @@ int main(void)
 		cmocka_unit_test(a_member_is_replaced),
 		cmocka_unit_test(R59_who_is_gone_counts_nowhere),
 		cmocka_unit_test(R37_a_leader_that_is_removed_gives_way),
+		cmocka_unit_test(R59_a_removal_that_is_not_committed_needs_who_is_removed),
 		cmocka_unit_test(a_table_that_is_told_is_in_force),
 	};
 
