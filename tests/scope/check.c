@@ -23,6 +23,17 @@ static void logs_compare(const struct log *a, const struct log *b)
 		check(a->entry[k] == b->entry[k], "SC2: one (index, term), two pasts");
 }
 
+/* SC12 */
+static void check_tables(const struct world *w, const struct log *log)
+{
+	uint32_t open = 0;
+
+	for (uint32_t k = 1; k <= log->last; k++)
+		open += pool_entry(log->entry[k])->type == RAFT_ENTRY_MEMBERS &&
+			(k > w->canon.last || log->entry[k] != w->canon.entry[k]);
+	check(open <= 1, "SC12: two member tables that are not committed");
+}
+
 void check_log(const struct world *w, uint32_t i, const struct log *log)
 {
 	for (uint32_t k = 0; k < scope->members; k++) {
@@ -94,19 +105,40 @@ void check_read(struct world *w, uint32_t i, const struct raft_read *read)
 	world_counts.reads++;
 }
 
+/* Of the voters of a table, or of those before it, a majority has the entry on its disks. */
+static bool majority_holds(const struct world *w, const struct raft_members *members, bool before,
+			   raft_index index, uint16_t id)
+{
+	uint32_t voters = 0, holders = 0;
+
+	for (uint32_t k = 0; k < members->count; k++) {
+		const struct raft_member *m = &members->member[k];
+
+		if (before ? !m->voter_before : !m->voter)
+			continue;
+		voters++;
+		holders += w->member[m->id - 1]->disk.entry[index] == id;
+	}
+	return voters == 0 || holders >= voters / 2 + 1;
+}
+
 /* SC5 */
 static void check_commit(struct world *w, uint32_t i, raft_index index, raft_index commit)
 {
 	const struct member *m = w->member[i];
 	uint16_t id = m->memory.entry[index];
 	bool own = pool_entry(m->memory.entry[commit])->term == m->term;
+	struct raft_members members;
 	uint32_t holders = 0;
 
-	check(m->role == RAFT_LEADER, "SC5: a follower commits before any leader");
 	check(index == w->canon.last + 1u, "SC5: commits with a gap");
+	live_table_find(m, &m->memory, &members);
+	check(majority_holds(w, &members, false, index, id),
+	      "SC5: committed without a durable majority");
+	check(majority_holds(w, &members, true, index, id),
+	      "SC5: committed without a durable majority of the voters before");
 	for (uint32_t k = 0; k < scope->members; k++)
 		holders += w->member[k]->disk.entry[index] == id;
-	check(holders >= scope->members / 2 + 1, "SC5: committed without a durable majority");
 	check(own || holders == scope->members, "SC5: commits entries of an older term");
 	w->canon.entry[index] = id;
 	w->canon.last = (uint8_t)index;
@@ -114,13 +146,15 @@ static void check_commit(struct world *w, uint32_t i, raft_index index, raft_ind
 	world_counts.commits++;
 }
 
-static void commit_seen(struct world *w, uint32_t i, struct member *m)
+/* It leads, or did until this: one that is removed leads no more when that is committed. */
+static void commit_seen(struct world *w, uint32_t i, struct member *m, bool leads)
 {
 	const struct raft *r = live_core(i);
 	raft_index commit = raft_commit(r);
 
 	check(commit >= m->commit, "SC9: commit went back");
 	for (raft_index k = m->commit + 1; k <= commit; k++) {
+		check(leads || k <= w->canon.last, "SC5: a follower commits before any leader");
 		if (k > w->canon.last)
 			check_commit(w, i, k, commit);
 		check(m->memory.entry[k] == w->canon.entry[k],
@@ -172,7 +206,8 @@ void check_state(struct world *w, uint32_t i)
 		memset(m->match, 0, sizeof(m->match));
 		leader_seen(w, i, m);
 	}
-	commit_seen(w, i, m);
+	commit_seen(w, i, m, leads || led);
+	check_tables(w, &m->memory);
 	if (leads)
 		matches_seen(m, r);
 }

@@ -101,23 +101,36 @@ static struct raft_members first_members(void)
 	struct raft_members members = {.count = scope->members};
 
 	for (uint32_t i = 0; i < scope->members; i++)
-		members.member[i] = (struct raft_member){
-			.id = i + 1, .identity = IDENTITY + i, .voter = true, .place = i + 1};
+		members.member[i] =
+			(struct raft_member){.id = i + 1,
+					     .identity = IDENTITY + i,
+					     .voter = !scope->learner || i + 1 < scope->members,
+					     .place = i + 1};
 	return members;
 }
 
-/* The newest table at or below `from` on its disk; 0: as it was formed. */
-static raft_index members_find(const struct member *m, raft_index from, struct raft_members *out)
+static raft_index members_find(const struct log *log, raft_index from, struct raft_members *out)
 {
 	for (raft_index i = from; i > 0; i--) {
-		const struct raft_entry *e = pool_entry(m->disk.entry[i]);
+		const struct raft_entry *e = pool_entry(log->entry[i]);
 		if (e->type != RAFT_ENTRY_MEMBERS)
 			continue;
-		check(raft_members_decode(out, e->data, e->size) == 0, "a table on the disk");
+		check(raft_members_decode(out, e->data, e->size) == 0, "a table in a log");
 		return i;
 	}
 	*out = first_members();
 	return 0;
+}
+
+raft_index live_table_find(const struct member *m, const struct log *log, struct raft_members *out)
+{
+	raft_index index = members_find(log, log->last, out);
+
+	if (index >= m->told)
+		return index;
+	const struct raft_entry *e = pool_entry(m->told_entry);
+	check(raft_members_decode(out, e->data, e->size) == 0, "a table that was told");
+	return m->told;
 }
 
 void live_create(struct world *w, uint32_t i, const struct raft_witness *witness, uint32_t count)
@@ -142,9 +155,14 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 
 	for (uint32_t k = 0; k < count; k++)
 		o.witness[k] = witness[k];
-	o.members_index = members_find(m, m->disk.last, &o.members);
-	if (o.members_index > 0)
-		o.members_before_index = members_find(m, o.members_index - 1, &o.members_before);
+	o.members_index = live_table_find(m, &m->disk, &o.members);
+	o.members_before_index = o.members_index;
+	o.members_before = o.members;
+	if (m->told > 0 && o.members_index == m->told && m->told > m->disk.last)
+		o.members_told = m->told;
+	else if (o.members_index > 0)
+		o.members_before_index =
+			members_find(&m->disk, o.members_index - 1, &o.members_before);
 	memset(&live[i].core, 0, sizeof(live[i].core));
 	memset(live[i].arrays, 0, sizeof(live[i].arrays));
 	live[i].arrays_size = 0;

@@ -16,6 +16,9 @@ void live_clear(struct world *w, uint32_t i);
 /* A core that begins with what the member's disk holds, and with what its core knew of others. */
 void live_create(struct world *w, uint32_t i, const struct raft_witness *witness, uint32_t count);
 
+/* The table in force by a log, and by what was told: its index; 0: the one it was formed with. */
+raft_index live_table_find(const struct member *m, const struct log *log, struct raft_members *out);
+
 /* Takes all that is handed out, until nothing is. Messages go into flight. */
 void live_drain(struct world *w, uint32_t i);
 

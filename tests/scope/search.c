@@ -19,8 +19,8 @@
 
 enum {
 	DEPTH_MAX = 200,
-	MIRRORED = 16, /* one in so many states is come to with other numbers too */
-	LOOKED_AHEAD = 16,
+	MIRRORED = 64,     /* one in so many states is come to with other numbers too */
+	LOOKED_AHEAD = 32, /* ... it is looked whether it goes on */
 };
 
 /* A state that was made, on the way to the one that is gone on from. */

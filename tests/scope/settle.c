@@ -27,6 +27,7 @@ void time_silence(struct raft *r)
 {
 	r->leader_us = long_ago(r);
 	r->vote_us = long_ago(r);
+	r->gone_us = r->gone_us ? r->now_us : 0;
 	tick(r);
 }
 
@@ -96,6 +97,7 @@ static void time_forget(struct raft *r)
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
 	r->leader_us = lately(r, r->leader_us);
 	r->vote_us = lately(r, r->vote_us);
+	r->gone_us = r->gone_us ? r->now_us + r->election_us_max : 0;
 	r->contact.due_us = r->now_us + r->heartbeat_us;
 	r->contact.lost_us = r->now_us + r->election_us_min;
 	r->transfer.send_us = r->transfer.to ? r->now_us + r->heartbeat_us : 0;
@@ -206,8 +208,9 @@ void live_settle(struct world *w, uint32_t i)
 	window_forget(r);
 	reads_forget(&r->reads);
 	inflight_forget(r);
-	m->hears = (r->pre_vote || r->check_quorum) &&
+	m->hears = (r->pre_vote || r->check_quorum) && r->role != RAFT_LEADER &&
 		   (r->leader_us == r->now_us || r->vote_us == r->now_us);
+	m->hears |= r->gone_us != 0;
 	m->waits = r->role == RAFT_LEADER && r->contact.open;
 	m->hands = r->transfer.to != 0;
 }

@@ -115,6 +115,14 @@ void tell_event(const struct world *w, uint32_t step, const struct event *e)
 	printf("%3u  ", step);
 	if (e->kind == EVENT_CRASH) {
 		crash_print(e);
+	} else if (e->kind == EVENT_TELL) {
+		printf("n%u is told the committed table of n%u\n", e->who + 1, e->what + 1);
+	} else if (e->kind == EVENT_CHANGE) {
+		printf("n%u is told to change members:%s", e->who + 1,
+		       e->what & CHANGE_PROMOTES ? " the learner votes" : "");
+		if (e->what & CHANGE_LEAVES)
+			printf(" n%u leaves", e->what & CHANGE_LEAVES);
+		printf("\n");
 	} else if (e->kind == EVENT_TRANSFER) {
 		printf("n%u is to hand over to n%u\n", e->who + 1, e->what + 1);
 	} else if (e->kind == EVENT_TIMEOUT && w->member[e->who]->role == RAFT_LEADER) {

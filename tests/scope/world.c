@@ -90,6 +90,28 @@ static void crash_events(struct list *l, uint32_t i)
 	}
 }
 
+/* The newest table that it knows to be committed. */
+static raft_index table_committed(const struct member *m)
+{
+	raft_index k = m->commit;
+
+	while (k > 0 && pool_entry(m->memory.entry[k])->type != RAFT_ENTRY_MEMBERS)
+		k--;
+	return k;
+}
+
+static void tell_events(struct list *l, uint32_t i)
+{
+	const struct member *m = l->w->member[i];
+
+	for (uint32_t k = 0; k < scope->members; k++) {
+		raft_index table = table_committed(l->w->member[k]);
+
+		if (table > m->memory.last && table > m->told && m->role != RAFT_LEADER)
+			add(l, EVENT_TELL, i, k);
+	}
+}
+
 static void member_events(struct list *l, uint32_t i)
 {
 	const struct member *m = l->w->member[i];
@@ -105,16 +127,22 @@ static void member_events(struct list *l, uint32_t i)
 		add(l, EVENT_TIMEOUT, i, 0);
 	if (m->hands)
 		add(l, EVENT_TIMEOUT, i, 1);
-	if (m->hears && m->role != RAFT_LEADER)
+	if (m->hears)
 		add(l, EVENT_SILENCE, i, 0);
 	for (uint32_t k = 0; m->role == RAFT_LEADER && k < scope->members; k++)
 		if (k != i)
 			add(l, EVENT_TRANSFER, i, k);
+	for (uint32_t k = 0; m->role == RAFT_LEADER && k < scope->members; k++) {
+		add(l, EVENT_CHANGE, i, k | CHANGE_PROMOTES);
+		if (k > 0)
+			add(l, EVENT_CHANGE, i, k);
+	}
 	if (m->role == RAFT_LEADER) {
 		add(l, EVENT_HEARTBEAT, i, 0);
 		if (m->memory.last < LOG_MAX - 1)
 			add(l, EVENT_PROPOSE, i, 0);
 	}
+	tell_events(l, i);
 	if (l->w->used[EVENT_READ] < READS_MAX)
 		add(l, EVENT_READ, i, 0);
 }
@@ -217,6 +245,14 @@ void world_heartbeat(struct world *w, uint32_t i)
 	live_drain(w, i);
 }
 
+void world_hand_over_end(struct world *w, uint32_t i)
+{
+	live_touch(w, i);
+	time_transfer_over(live_core(i));
+	live_drain(w, i);
+	world_heartbeat(w, i);
+}
+
 void world_silence(struct world *w, uint32_t i)
 {
 	live_touch(w, i);
@@ -261,6 +297,41 @@ static bool propose(struct world *w, uint32_t i)
 		return false;
 	live_drain(w, i);
 	return true;
+}
+
+static bool change(struct world *w, uint32_t i, uint32_t what)
+{
+	struct raft_change changes[2];
+	struct raft_refusal refusal;
+	raft_index index;
+	uint32_t count = 0;
+
+	if (what & CHANGE_PROMOTES)
+		changes[count++] =
+			(struct raft_change){.kind = RAFT_CHANGE_PROMOTE, .id = scope->members};
+	if (what & CHANGE_LEAVES)
+		changes[count++] = (struct raft_change){.kind = RAFT_CHANGE_REMOVE,
+							.id = what & CHANGE_LEAVES};
+	live_touch(w, i);
+	if (raft_members_change(live_core(i), changes, count, &index, &refusal))
+		return false;
+	live_drain(w, i);
+	return true;
+}
+
+static void be_told(struct world *w, uint32_t i, uint32_t by)
+{
+	const struct member *teller = w->member[by];
+	struct member *m = live_touch(w, i);
+	struct raft_members members;
+	const struct raft_entry *e;
+
+	m->told = (uint8_t)table_committed(teller);
+	m->told_entry = teller->memory.entry[m->told];
+	e = pool_entry(m->told_entry);
+	check(raft_members_decode(&members, e->data, e->size) == 0, "a table in a log");
+	raft_members_told(live_core(i), &members, m->told);
+	live_drain(w, i);
 }
 
 static bool ask(struct world *w, uint32_t i)
@@ -318,6 +389,11 @@ static bool happen(struct world *w, const struct event *e)
 		return true;
 	case EVENT_HEARTBEAT:
 		world_heartbeat(w, i);
+		return true;
+	case EVENT_CHANGE:
+		return change(w, i, e->what);
+	case EVENT_TELL:
+		be_told(w, i, e->what);
 		return true;
 	case EVENT_PROPOSE:
 		return propose(w, i);

@@ -23,6 +23,7 @@
  *	SC9  Neither commit nor a leader's match goes back; nothing contradicts, nothing is lost.
  *	SC10 A question whether one would be elected changes neither term nor vote; nor, while a
  *	     leader is heard, does a VOTE that it did not ask for.
+ *	SC12 Of the member tables in a log at most one is not committed.
  *
  * And in one state of some (calm.c):
  *
@@ -38,7 +39,7 @@ enum {
 	MEMBERS_MAX = RAFT_MEMBERS_MAX,
 	LOG_MAX = RAFT_WINDOW_SLOTS - 1,
 	WRITES_MAX = 4,
-	NET_MAX = 14,
+	NET_MAX = 20,
 	TERMS_MAX = 31, /* those of who looks ahead among them */
 	READS_MAX = 2,
 	EVENTS_MAX = 255,
@@ -57,6 +58,8 @@ enum event_kind {
 	EVENT_SILENCE,   /* a member has heard no leader, and given no vote, for a while */
 	EVENT_HEARTBEAT, /* a leader's heartbeats and retransmissions are due */
 	EVENT_TRANSFER,
+	EVENT_CHANGE, /* of members */
+	EVENT_TELL,   /* a member is told a committed table, and keeps it */
 	EVENT_PROPOSE,
 	EVENT_READ,
 	EVENT_KINDS,
@@ -65,7 +68,7 @@ enum event_kind {
 struct event {
 	uint8_t kind;
 	uint8_t who;  /* a member; of a message: its place in flight */
-	uint8_t what; /* of a crash: enum crash_flag; of a transfer: to whom; a timeout's: 1 */
+	uint8_t what; /* a crash's and a change's flags; a transfer: to whom; a timeout: 1: its */
 };
 
 enum crash_flag {
@@ -74,10 +77,17 @@ enum crash_flag {
 	CRASH_FIRST = 5,                        /* from this bit on: who answers first */
 };
 
+/* A change of members: who leaves (0: nobody), and whether the learner is made a voter. */
+enum change_flag {
+	CHANGE_LEAVES = 7,
+	CHANGE_PROMOTES = 8,
+};
+
 /* What may happen at all, and how often. */
 struct scope {
 	const char *name;
 	uint32_t members;
+	bool learner;    /* the last of them, at the beginning */
 	bool led;        /* it begins with a leader, and its first entry committed everywhere */
 	bool slow;       /* every write is an event */
 	bool ordered;    /* between two members no message overtakes another */
@@ -112,6 +122,8 @@ struct member {
 	uint32_t write_count;
 	bool held;
 	uint32_t starts;
+	uint8_t told; /* the table of this index, and its entry of the pool; 0: none was */
+	uint16_t told_entry;
 
 	/* For the checkers: what it said and did. */
 	raft_term voted_term; /* the newest in which a vote of it left, and for whom */
@@ -170,7 +182,8 @@ void world_lose(struct world *w, uint32_t k);
 void world_release(struct world *w, uint32_t i);
 void world_timeout(struct world *w, uint32_t i);
 void world_heartbeat(struct world *w, uint32_t i);
-void world_silence(struct world *w, uint32_t i); /* it has heard nobody for a while */
+void world_hand_over_end(struct world *w, uint32_t i); /* ... and its heartbeats are due */
+void world_silence(struct world *w, uint32_t i);       /* it has heard nobody for a while */
 
 /* Its members that changed are copied from live[] to where they are kept. */
 size_t world_kept_size(void);
