@@ -101,8 +101,10 @@ int raft_check_state(const struct raft *r, const struct raft_peer *p, const stru
 	case RAFT_MESSAGE_PREVOTE_REPLY:
 		return r->role != RAFT_PRECANDIDATE || p->vote_requested ? 0 : -ERANGE;
 	case RAFT_MESSAGE_TIMEOUT_NOW:
-		if (r->leader != p->id)
+		if (r->leader != 0 && r->leader != p->id)
 			return -EPROTO;
+		if (r->leader == 0)
+			return -ESTALE; /* it has overtaken the appends, or comes after all */
 		return m->timeout_now.read_seq < r->leader_seq ? -ESTALE : 0;
 	case RAFT_MESSAGE_APPEND:
 		if (r->leader != 0 && r->leader != p->id)

@@ -43,7 +43,8 @@
  *	RX13 a refusal's match	below its prev; its term not	-EINVAL
  *				above the message's
  *	TIMEOUT_NOW
- *	RX21 from		the leader that is followed	-EPROTO
+ *	RX21 from		the leader that is followed	-EPROTO; -ESTALE
+ *				(none is)
  *	RX22 read token		no older than the newest that	-ESTALE
  *				came in an append of the term
  *	READ
