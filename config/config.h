@@ -65,6 +65,7 @@ struct config {
 	uint64_t election_us_min; /* election-timeout: 150ms, 2ms; drawn from [it, twice it] */
 	uint64_t election_us_max;
 	bool pre_vote, check_quorum; /* pre-vote, check-quorum: true */
+	bool lease_reads;            /* lease-reads: false */
 	uint32_t priority;           /* election-priority: 0 */
 	uint64_t disk_stall_us;      /* disk-stall-timeout: election_us_max, at least 50ms */
 	uint64_t quota_bytes;        /* quota-backend-bytes: 2GiB */

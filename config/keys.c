@@ -69,6 +69,10 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.def = "true", .example = "true", .choices = {"false", "true"},
 		.meaning = "whether a leader that no majority answers for election-timeout steps down, and"
 			   " whoever heard a leader within it elects no other"},
+	[KEY_LEASE_READS] = {"lease-reads", KEY_TYPE_CHOICE, FIELD(lease_reads),
+		.def = "false", .example = "false", .choices = {"false", "true"},
+		.meaning = "whether a leader answers reads without asking the others, for as long as they"
+			   " have promised to elect no other; it rests on clocks: see LEASES"},
 	[KEY_ELECTION_PRIORITY] = {"election-priority", KEY_TYPE_COUNT, FIELD(priority),
 		.def = "0", .example = "10", .min = 0, .max = 100,
 		.meaning = "a leader hands over to a member with a higher one, when that has caught up"},

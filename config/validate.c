@@ -136,6 +136,14 @@ static void check_timers(struct config_loading *l)
 			     heartbeat, election, least);
 }
 
+/* A promise to elect no other is kept, and renewed, by what check-quorum does. */
+static void check_leases(struct config_loading *l)
+{
+	if (l->config->lease_reads && !l->config->check_quorum && !l->bad[KEY_CHECK_QUORUM])
+		config_error(l, line_of(l, KEY_LEASE_READS), "lease-reads",
+			     "true needs check-quorum, which is false");
+}
+
 static void check_storage(struct config_loading *l)
 {
 	struct config *c = l->config;
@@ -385,6 +393,7 @@ void config_validate(struct config_loading *l)
 {
 	check_self(l);
 	check_timers(l);
+	check_leases(l);
 	check_storage(l);
 	check_subnet(l);
 	check_link(l);

@@ -43,6 +43,7 @@
 	X(pending, GAUGE, 1, "proposals_pending", "etcd_server_proposals_pending", NULL, "Commands of this member's clients that wait for their commit.") \
 	X(proposals_failed, COUNTER, 1, "proposals_failed", "etcd_server_proposals_failed_total", NULL, "Commands that ran out of time.") \
 	X(reads_failed, COUNTER, 1, "reads_failed", "etcd_server_read_indexes_failed_total", NULL, "Linearizable reads that ran out of time.") \
+	X(lease_reads, COUNTER, 1, "lease_reads", "quoin_raft_lease_reads_total", NULL, "Reads that this member, as the leader, confirmed under a lease, without asking the others.") \
 	X(quota, GAUGE, 1, "quota", "etcd_server_quota_backend_bytes", NULL, "How large the store may grow.") \
 	X(term, GAUGE, 1, "raft_term", "quoin_raft_term", NULL, "The current term.") \
 	X(last, GAUGE, 1, "raft_index", "quoin_raft_last_index", NULL, "The index of the last entry of the log.") \

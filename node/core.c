@@ -93,6 +93,7 @@ void node_raft_prepare(struct node *n)
 		.heartbeat_us = (uint32_t)o->heartbeat_us,
 		.pre_vote = o->pre_vote,
 		.check_quorum = o->check_quorum,
+		.lease_reads = o->lease_reads,
 		.priority = o->priority,
 		.append_size_max = wire_append_size_max(n->mtu),
 	};

@@ -147,6 +147,7 @@ static void set_options(struct quoind *q)
 	o->election_us_min = c->election_us_min;
 	o->pre_vote = c->pre_vote;
 	o->check_quorum = c->check_quorum;
+	o->lease_reads = c->lease_reads;
 	o->priority = (uint8_t)c->priority;
 	o->election_us_max = c->election_us_max;
 	o->disk_stall_us = c->disk_stall_us;

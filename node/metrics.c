@@ -66,6 +66,7 @@ static void collect_raft(const struct node *n, const struct raft_status *raft, s
 	m->is_leader = raft->role == RAFT_LEADER;
 	m->leader_changes = c->leader_changes;
 	m->commit = raft->commit;
+	m->lease_reads = raft->lease_reads;
 	m->applied = n->applied;
 	m->term = raft->term;
 	m->last = raft->last;

@@ -37,7 +37,7 @@ struct node_options {
 	uint64_t heartbeat_us;
 	uint64_t election_us_min;
 	uint64_t election_us_max;
-	bool pre_vote, check_quorum;
+	bool pre_vote, check_quorum, lease_reads;
 	uint8_t priority;
 	uint64_t disk_stall_us; /* 0: the same as election_us_max, but 50 ms at least */
 	const char *link_name;  /* for status */

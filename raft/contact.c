@@ -54,6 +54,7 @@ static void round_begin(struct raft *r)
 	struct raft_contact *c = &r->contact;
 
 	c->seq = ++r->reads.seq;
+	c->begun_us = r->now_us;
 	r->reads.announce = true;
 	c->open = true;
 	c->due_us = r->now_us + r->heartbeat_us;

@@ -26,6 +26,7 @@ static bool options_valid(const struct raft_options *o)
 	return o->election_timeout_us_min > 0 &&
 	       o->election_timeout_us_min <= o->election_timeout_us_max && o->heartbeat_us > 0 &&
 	       o->heartbeat_us < o->election_timeout_us_min && o->priority <= RAFT_PRIORITY_MAX &&
+	       (o->check_quorum || !o->lease_reads) &&
 	       o->append_size_max >= RAFT_ENTRY_DATA_MAX + RAFT_ENTRY_OVERHEAD;
 }
 
@@ -65,6 +66,7 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->append_size_max = o->append_size_max;
 	r->pre_vote = o->pre_vote;
 	r->check_quorum = o->check_quorum;
+	r->lease_reads = o->lease_reads;
 	r->priority = o->priority;
 	r->random = o->seed;
 	r->now_us = o->now_us;
@@ -424,6 +426,7 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->disk_stalled = r->disk_stalled;
 	out->transfer = r->transfer.to;
 	out->quorum_lost = r->quorum_lost;
+	out->lease_reads = r->lease_reads_count;
 	out->replay_last = r->start_last;
 	out->contradiction = r->contradiction;
 	for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->peer_count; i++) {

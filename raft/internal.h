@@ -2,11 +2,12 @@
  * The core's own state, shared by the files of this folder and by nobody else.
  *
  * One file per event: core.c (life, terms, time), election.c, append.c (follower), replicate.c
- * (leader), send.c (what a leader says to whom), contact.c (whether a majority answers it),
- * transfer.c (who leads next), read.c, propose.c, membership.c, fetch.c, start.c and lost.c (what
- * a member knows of its past), check.c and terms.c (what it believes of others), ready.c (hand-out
- * and persistence); log.c and window.c hold the entries, quorum.c knows majorities. Every event
- * that changes something ends in raft_changed: without it no tick and no ready looks.
+ * (leader), send.c (what a leader says to whom), contact.c (whether a majority answers it), lease.c
+ * (how long nobody else can lead), transfer.c (who leads next), read.c, propose.c, membership.c,
+ * fetch.c, start.c and lost.c (what a member knows of its past), check.c and terms.c (what it
+ * believes of others), ready.c (hand-out and persistence); log.c and window.c hold the entries,
+ * quorum.c knows majorities. Every event that changes something ends in raft_changed: without it no
+ * tick and no ready looks.
  *
  * Invariants, cited by number in invariants.c. Every build checks all of them in each ready that
  * hands out anything: no message, write, apply or read leaves a core whose state is wrong. The
@@ -20,7 +21,8 @@
  *	RI4  last_term <= term: a log holds no entry of a term that its owner has not seen.
  *	RI5  A leader's term and vote are durable, it voted for itself, it is the leader it knows.
  *	RI6  For every peer of a leader: match <= last and match < next <= last + 1.
- *	RI7  Only a leader has reads waiting for a quorum; those that are confirmed are of them.
+ *	RI7  Only a leader has reads waiting; the first of them are confirmed, the last wait for a
+ *	     lease.
  *	RI8  What was proved to match the leader of this term lies within the log.
  *	RI9  members_before_index <= members_index, which is at most last, or was told; at most one
  *	     of them is uncommitted.
@@ -191,8 +193,9 @@ struct raft_peer {
 	uint64_t sample_us;
 	bool sample_acked;
 
-	uint64_t read_echo; /* newest read token that it answered in this term */
-	uint32_t reads;     /* of it that wait */
+	uint64_t read_echo;   /* newest read token that it answered in this term */
+	uint64_t promised_us; /* it elects nobody else before, drift allowed for (lease.c) */
+	uint32_t reads;       /* of it that wait */
 
 	/* It says a term that is too far ahead to be believed, since then (terms.c). */
 	bool far;
@@ -281,6 +284,8 @@ struct raft_reads {
 	uint32_t wait_head;
 	uint32_t wait_count;
 	uint32_t confirmed; /* the first of them are confirmed */
+	uint32_t leased;    /* the last of them have no token: they wait for a lease */
+	uint32_t aged;      /* ... of these the first, since before the last tick */
 
 	/* Local answers to hand out. wait_count + done_count <= RAFT_READY_READS_MAX, always. */
 	struct raft_read done[RAFT_READY_READS_MAX];
@@ -302,6 +307,7 @@ struct raft_reads {
 struct raft_contact {
 	bool open; /* no majority has echoed it yet */
 	uint64_t seq;
+	uint64_t begun_us;
 	uint64_t due_us;  /* the next one, once it is closed */
 	uint64_t lost_us; /* it has waited for too long then */
 };
@@ -322,6 +328,7 @@ struct raft {
 	uint32_t append_size_max;
 	bool pre_vote;
 	bool check_quorum;
+	bool lease_reads;
 	uint8_t priority;
 	uint64_t random;
 
@@ -359,6 +366,8 @@ struct raft {
 	uint64_t quorum_lost;
 	struct raft_transfer transfer;
 	bool vote_transfer; /* this candidacy is the leader's wish */
+	bool lease_void;    /* this leader has had another one stand */
+	uint64_t lease_reads_count;
 
 	uint64_t seq;       /* newest token handed out */
 	uint64_t persisted; /* newest token that is durable */
@@ -533,6 +542,10 @@ uint64_t raft_contact_deadline(const struct raft *r);
 void raft_leader_note(struct raft *r);
 bool raft_hears_leader(const struct raft *r);
 
+/* lease.c */
+void raft_lease_promised(const struct raft *r, struct raft_peer *p, uint32_t promise_us);
+bool raft_lease_held(const struct raft *r);
+
 /* transfer.c */
 void raft_transfer_try(struct raft *r);
 void raft_transfer_tick(struct raft *r);
@@ -565,6 +578,7 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 int raft_read_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 int raft_read_reply_recv(struct raft *r, const struct raft_message *m);
 void raft_reads_confirm(struct raft *r);
+void raft_reads_tick(struct raft *r);
 void raft_reads_drop(struct raft *r);
 void raft_reads_send(struct raft *r);
 uint64_t raft_reads_awaited(const struct raft *r);

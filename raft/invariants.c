@@ -34,7 +34,8 @@ void raft_check_invariants(const struct raft *r)
 	assert(w->last + 1 - w->first <= RAFT_WINDOW_SLOTS);
 	assert(raft_window_term(w, w->last) <= r->hard.term);       /* RI4 */
 	assert(r->role == RAFT_LEADER || r->reads.wait_count == 0); /* RI7 */
-	assert(r->reads.confirmed <= r->reads.wait_count);
+	assert(r->reads.confirmed + r->reads.leased <= r->reads.wait_count);
+	assert(r->reads.aged <= r->reads.leased);
 	assert(r->reads.wait_count + r->reads.done_count <= RAFT_READY_READS_MAX);
 	assert(r->owed.proved <= w->last);                                          /* RI8 */
 	assert(r->members_index <= w->last || r->members_index == r->members_told); /* RI9 */

@@ -83,6 +83,11 @@ struct raft_options {
 	 * 4.2.3).
 	 */
 	bool check_quorum;
+	/*
+	 * A leader answers reads without a round of heartbeats as long as no other one can be
+	 * elected. It rests on clocks (raft/lease.c says on what of them), and on check_quorum.
+	 */
+	bool lease_reads;
 	/* Up to RAFT_PRIORITY_MAX. A leader hands over to a voter that has a higher one. */
 	uint8_t priority;
 	/* Bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one message. */
@@ -104,7 +109,11 @@ void raft_destroy(struct raft *r);
  */
 void raft_restore(struct raft *r, const struct raft_entry *entry);
 
-/* Time passes: now_us never goes back. Elections, heartbeats and retransmissions follow from it. */
+/*
+ * Time passes: now_us never goes back. Elections, heartbeats and retransmissions follow from it.
+ * The clock was read after the tick before this one returned; events may have come since, before
+ * that or after (raft/lease.c).
+ */
 void raft_tick(struct raft *r, uint64_t now_us);
 
 /*
@@ -141,9 +150,10 @@ int raft_propose(struct raft *r, const uint8_t *data, size_t size, raft_index *i
 
 /*
  * Asks for a linearizable read (thesis 6.4). The answer comes in a ready as a raft_read with the
- * same context once a quorum has confirmed the leader; a follower asks its leader over the network,
- * where the question may be lost: the caller asks again. 0, -EREMOTE (no leader known), -EAGAIN
- * (too many wait, or the leader has not yet committed in its term).
+ * same context once a quorum has confirmed the leader, or a tick has found its lease to hold; a
+ * follower asks its leader over the network, where the question may be lost: the caller asks again.
+ * 0, -EREMOTE (no leader known), -EAGAIN (too many wait, or the leader has not yet committed in its
+ * term).
  */
 int raft_read_index(struct raft *r, uint64_t context);
 
@@ -302,6 +312,7 @@ struct raft_status {
 	bool disk_stalled;    /* as raft_disk_stalled said last */
 	raft_id transfer;     /* to whom a leader hands over; 0: nobody */
 	uint64_t quorum_lost; /* how often it stepped down because no majority answered */
+	uint64_t lease_reads; /* confirmed under a lease, without a round */
 	struct raft_contradiction contradiction;
 	raft_index replay_last; /* of the log as recovered: until it is applied, it replays */
 	uint32_t progress_count;

@@ -5,6 +5,9 @@
  * that left after the read came in. Tokens make "after" exact (R41): the leader counts them, every
  * append carries the newest, an answer echoes it. A token belongs to its term, as all messages do,
  * so a late or duplicated answer can only confirm what was asked before that answer was made.
+ *
+ * Under a lease (lease.c, which says why so) a read has no token: it is confirmed by the second
+ * tick after it came, if the lease holds then, and else takes its token.
  */
 #include "raft/internal.h"
 
@@ -21,19 +24,35 @@ static bool wait_full(const struct raft *r)
 	return r->reads.wait_count + r->reads.done_count >= RAFT_READY_READS_MAX;
 }
 
-static void wait_push(struct raft *r, raft_id from, uint64_t context)
+/* To those that have none: the newest, if it has not left yet. */
+static void tokens_give(struct raft *r)
 {
 	struct raft_reads *reads = &r->reads;
-	uint32_t tail = (reads->wait_head + reads->wait_count) % RAFT_READY_READS_MAX;
 
 	if (!reads->announce) {
 		reads->seq++;
 		reads->announce = true;
 	}
-	reads->wait[tail] = (struct raft_read_wait){
-		.from = from, .context = context, .seq = reads->seq, .index = r->commit};
-	reads->wait_count++;
+	for (; reads->leased > 0; reads->leased--) {
+		uint32_t k = (reads->wait_head + reads->wait_count - reads->leased) %
+			     RAFT_READY_READS_MAX;
+		reads->wait[k].seq = reads->seq;
+	}
+	reads->aged = 0;
 	raft_reads_confirm(r); /* a single voter is its own majority */
+}
+
+static void wait_push(struct raft *r, raft_id from, uint64_t context)
+{
+	struct raft_reads *reads = &r->reads;
+	uint32_t tail = (reads->wait_head + reads->wait_count) % RAFT_READY_READS_MAX;
+
+	reads->wait[tail] =
+		(struct raft_read_wait){.from = from, .context = context, .index = r->commit};
+	reads->wait_count++;
+	reads->leased++;
+	if (reads->leased == 1 && (raft_alone(r) || !raft_lease_held(r)))
+		tokens_give(r);
 }
 
 int raft_read_index(struct raft *r, uint64_t context)
@@ -100,7 +119,7 @@ void raft_reads_confirm(struct raft *r)
 	struct raft_reads *reads = &r->reads;
 	uint64_t seq = seq_confirmed(r);
 
-	while (reads->confirmed < reads->wait_count) {
+	while (reads->confirmed < reads->wait_count - reads->leased) {
 		uint32_t k = (reads->wait_head + reads->confirmed) % RAFT_READY_READS_MAX;
 		if (reads->wait[k].seq > seq)
 			return;
@@ -108,14 +127,38 @@ void raft_reads_confirm(struct raft *r)
 	}
 }
 
+/*
+ * A lease that holds now shows that this leader was the only one when those reads had come that are
+ * older than the tick before (lease.c); and those that came before them.
+ */
+void raft_reads_tick(struct raft *r)
+{
+	struct raft_reads *reads = &r->reads;
+
+	if (reads->leased == 0)
+		return;
+	if (!raft_lease_held(r)) {
+		tokens_give(r);
+		return;
+	}
+	if (reads->aged > 0) {
+		reads->leased -= reads->aged;
+		reads->confirmed = reads->wait_count - reads->leased;
+		r->lease_reads_count += reads->aged;
+	}
+	reads->aged = reads->leased;
+}
+
 /* The newest token that somebody waits for; 0: nobody does. */
 uint64_t raft_reads_awaited(const struct raft *r)
 {
 	const struct raft_reads *reads = &r->reads;
 
-	if (reads->confirmed == reads->wait_count)
+	uint32_t count = reads->wait_count - reads->leased;
+
+	if (reads->confirmed == count)
 		return 0;
-	return reads->wait[(reads->wait_head + reads->wait_count - 1) % RAFT_READY_READS_MAX].seq;
+	return reads->wait[(reads->wait_head + count - 1) % RAFT_READY_READS_MAX].seq;
 }
 
 /* On stepping down: local askers are told, remote ones ask again. */
@@ -131,6 +174,8 @@ void raft_reads_drop(struct raft *r)
 		reads->wait_head = (reads->wait_head + 1) % RAFT_READY_READS_MAX;
 	}
 	reads->confirmed = 0;
+	reads->leased = 0;
+	reads->aged = 0;
 }
 
 /* How many of its reads wait. */

@@ -52,6 +52,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->retransmit_us = retransmit_us;
 	p->srtt_us = 0;
 	p->read_echo = 0;
+	p->promised_us = 0;
 	p->lost = false;
 	p->unconfirmed = false;
 }
@@ -82,6 +83,7 @@ void raft_leader_become(struct raft *r)
 	r->role = RAFT_LEADER;
 	r->leader = r->id;
 	r->term_start = 0;
+	r->lease_void = false;
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
 		raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
@@ -266,6 +268,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 	lost_note(r, p, reply);
 	if (reply->read_seq > p->read_echo) {
 		p->read_echo = reply->read_seq;
+		raft_lease_promised(r, p, reply->promise_us);
 		raft_contact_echoed(r);
 		raft_reads_confirm(r);
 	}
@@ -342,6 +345,7 @@ void raft_leader_tick(struct raft *r)
 	if (!raft_contact_tick(r) || !raft_transfer_stalled(r) || !raft_reconfigure_tick(r))
 		return;
 	raft_transfer_tick(r);
+	raft_reads_tick(r);
 	for (uint32_t i = 0; i < r->peer_count; i++)
 		peer_tick(r, r->peer[i]);
 }
@@ -350,6 +354,8 @@ uint64_t raft_leader_deadline(const struct raft *r)
 {
 	uint64_t deadline = raft_contact_deadline(r);
 
+	if (r->reads.leased > 0)
+		return r->now_us; /* the next tick is what they wait for */
 	if (raft_transfer_deadline(r) < deadline)
 		deadline = raft_transfer_deadline(r);
 	for (uint32_t i = 0; i < r->peer_count; i++) {

@@ -180,6 +180,7 @@ static void restarted_reset(const struct raft *r, struct raft_peer *p)
 	p->lost = false;
 	p->unconfirmed = true;
 	p->read_echo = 0;
+	p->promised_us = 0;
 }
 
 void raft_start_raise(struct raft *r, struct raft_peer *p, raft_start start)

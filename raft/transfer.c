@@ -6,7 +6,8 @@
  * all the same.
  *
  * A TIMEOUT_NOW that comes late is of an older term, or shows an older read token than the leader
- * has sent since: a new one goes out with every round of heartbeats (R44).
+ * has sent since: a new one goes out with every round of heartbeats. It ends the lease (lease.c),
+ * for whoever promised to hear this leader out votes all the same (R44).
  */
 #include "raft/internal.h"
 
@@ -71,6 +72,7 @@ void raft_transfer_try(struct raft *r)
 	if (!p || p->match < r->window.last)
 		return;
 	p->timeout_now_owed = true;
+	r->lease_void = true;
 	/* Frames are lost; and one that a newer read token has overtaken looks late. */
 	t->send_us = r->now_us + p->retransmit_us;
 }

@@ -128,6 +128,7 @@ static const struct bad_case bad_cases[] = {
 	{0, "election-timeout: 99ms", "F:7: election-timeout: 99ms is too short for heartbeat-interval 20ms: at least 100ms\n"},
 	{0, "heartbeat-interval: 31ms", "F:7: heartbeat-interval: 31ms is too long for the default election-timeout 150ms: set that to at least 155ms\n"},
 	{0, "profile: bare-metal\nheartbeat-interval: 1ms", "F:8: heartbeat-interval: 1ms is too long for the default election-timeout 2ms: set that to at least 5ms\n"},
+	{0, "check-quorum: false\nlease-reads: true", "F:8: lease-reads: true needs check-quorum, which is false\n"},
 	{0, "  client-port: 2380", "F:7: network.client-port: 2380 is this member's port for peers: another one, such as 2379\n"},
 	{3, "initial-cluster: n1=198.18.0.1:2379", "F:3: initial-cluster: 2379 of n1 is the port for clients: 2380, or another network.client-port\n"},
 	{WHOLE, "name: n1\ndata-dir: /d\ninitial-cluster: n1=198.18.0.1:2379\nnetwork: {link: memif, client-port: 2379, address: 198.18.0.1/24}",

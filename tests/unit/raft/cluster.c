@@ -406,6 +406,7 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 		.election_timeout_us_max = (uint32_t)c->options.election_us_max,
 		.pre_vote = !c->options.no_pre_vote && !n->no_pre_vote,
 		.check_quorum = !c->options.no_check_quorum && !n->no_check_quorum,
+		.lease_reads = c->options.lease_reads && !n->no_check_quorum,
 		.heartbeat_us = (uint32_t)c->options.heartbeat_us,
 		.append_size_max = c->options.append_size_max,
 		.now_us = cluster_clock(c, n),

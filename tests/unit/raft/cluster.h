@@ -170,6 +170,7 @@ struct cluster_options {
 	uint32_t append_size_max;
 	uint64_t heartbeat_us, election_us_min, election_us_max;
 	bool no_pre_vote, no_check_quorum;
+	bool lease_reads;
 };
 
 struct cluster {

@@ -34,6 +34,7 @@ void hand_init(struct hand *h, struct hand_options o)
 		.append_size_max = o.append_size_max ? o.append_size_max : 1400,
 		.pre_vote = o.pre_vote,
 		.check_quorum = o.check_quorum,
+		.lease_reads = o.lease_reads,
 	};
 	memset(h, 0, sizeof(*h));
 	for (uint32_t i = 0; i < o.nodes; i++)

@@ -51,6 +51,7 @@ struct hand_options {
 	uint32_t append_size_max;
 	bool pre_vote;     /* it asks before it stands: else it stands at once */
 	bool check_quorum; /* it hears leaders, and leads while a majority answers */
+	bool lease_reads;
 };
 
 raft_start hand_start(raft_id id, uint32_t count);
