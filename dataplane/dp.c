@@ -182,7 +182,7 @@ static enum dp_drop envelope_check(const struct dp *dp, const struct net_packet 
 	/* A client may not know the cluster's id, and a member has none before it is formed. */
 	uint64_t ours = dp->options.self.cluster_id;
 	bool unknown = ours == 0 || (!packet->to_peer_port && envelope->cluster_id == 0) ||
-		       envelope->type == WIRE_FORMATION;
+		       envelope->type == WIRE_FORMATION || envelope->type == WIRE_MEMBERS;
 	if (envelope->cluster_id != ours && !unknown)
 		return DP_DROP_CLUSTER;
 	if (packet->to_peer_port != (envelope->type < CLASS_CLIENT))

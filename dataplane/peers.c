@@ -98,7 +98,7 @@ struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelo
 {
 	struct peer *p;
 
-	if (envelope->type == WIRE_FORMATION)
+	if (envelope->type == WIRE_FORMATION || envelope->type == WIRE_MEMBERS)
 		return formation_check(peers, envelope, packet, port, now_ns, why);
 	p = find(peers, envelope->source_id);
 	*why = DP_DROP_UNKNOWN_PEER;

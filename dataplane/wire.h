@@ -11,6 +11,7 @@
 
 #include "base/parts.h"
 #include "base/status.h"
+#include "raft/joined.h"
 #include "raft/types.h"
 
 #include <stddef.h>
@@ -34,6 +35,7 @@ enum {
 	WIRE_SETTINGS_SIZE = 48,
 	WIRE_PATH_REPLY_SIZE = 16,
 	WIRE_FORMATION_SIZE_MAX = 40 + 16 * RAFT_MEMBERS_MAX,
+	WIRE_MEMBERS_SIZE_MAX = 32 + RAFT_MEMBERS_SIZE_MAX,
 	WIRE_PART_SIZE = PARTS_PART_SIZE,
 	WIRE_IP_UDP_SIZE = 28,
 	/* A request or an answer as a whole: the largest command, or the largest answer. */
@@ -83,6 +85,7 @@ enum wire_type {
 	WIRE_PREVOTE = 15,
 	WIRE_PREVOTE_REPLY = 16,
 	WIRE_TIMEOUT_NOW = 17,
+	WIRE_MEMBERS = 18,
 
 	WIRE_HELLO = 32,
 	WIRE_WELCOME = 33,
@@ -164,6 +167,17 @@ struct formation_message;
 size_t wire_formation_encode(const struct formation_message *message, uint8_t *out);
 /* 0 or -EINVAL. */
 int wire_formation_decode(struct formation_message *out, const uint8_t *data, size_t size);
+
+/* A member tells the members, as it knows them to be committed. */
+struct wire_members {
+	raft_identity to;          /* the directory that is told; never 0 */
+	struct raft_joined joined; /* id: what the table calls that directory; 0: it is no member */
+};
+
+/* At most WIRE_MEMBERS_SIZE_MAX. */
+size_t wire_members_encode(const struct wire_members *members, uint8_t *out);
+/* 0 or -EINVAL. */
+int wire_members_decode(struct wire_members *out, const uint8_t *data, size_t size);
 
 struct wire_part {
 	uint64_t cookie;

@@ -158,6 +158,12 @@
 	X(FORMATION_MEMBER, ZERO, 6, 2, 0, 0, "") \
 	X(FORMATION_MEMBER, IDENTITY, 8, 8, 1, WIRE_ANY64, "of its directory")
 
+#define WIRE_FIELDS_MEMBERS(X) \
+	X(MEMBERS, TO, 0, 8, 1, WIRE_ANY64, "the identity of the directory that is told") \
+	X(MEMBERS, CLUSTER_ID, 8, 8, 1, WIRE_ANY64, "") \
+	X(MEMBERS, ID, 16, 8, 0, WIRE_ANY64, "what the table calls that directory; 0: it is no member") \
+	X(MEMBERS, INDEX, 24, 8, 1, RAFT_INDEX_MAX, "of the entry of the member table, which is committed; the table follows, as in that entry")
+
 #define WIRE_FIELDS_HELLO(X) \
 	X(HELLO, NONCE, 0, 8, 0, WIRE_ANY64, "chosen by the client") \
 	X(HELLO, ZERO, 8, 56, 0, 0, "not smaller than its answer, so that nothing is amplified")
@@ -260,7 +266,7 @@
 	X(ENVELOPE) \
 	X(VOTE) X(VOTE_REPLY) X(PREVOTE) X(PREVOTE_REPLY) X(TIMEOUT_NOW) X(APPEND) X(ENTRY) X(APPEND_REPLY) X(READ) X(READ_REPLY) X(PROPOSE) \
 	X(PROPOSE_REPLY) X(SETTINGS) X(START) X(START_REPLY) X(FORMATION) X(FORMATION_MEMBER) \
-	X(PATH) X(PATH_REPLY) \
+	X(PATH) X(PATH_REPLY) X(MEMBERS) \
 	X(HELLO) X(WELCOME) X(REQUEST) X(REQUEST_REPLY) X(ANSWER) X(PULL) \
 	X(STREAM_REQUEST) X(STREAM_ANSWER)
 

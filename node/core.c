@@ -45,6 +45,23 @@ static int read_members(struct node *n, raft_index index, struct raft_members *o
 	return raft_members_decode(out, entry->data, entry->size);
 }
 
+/* The newest two of the log; where there are none, the one that it began with. */
+static int tables_read(struct node *n, struct raft_options *raft)
+{
+	int err = 0;
+
+	if (node_joined(n))
+		raft->members = n->joined.members;
+	else
+		formation_members(&n->formation, &raft->members);
+	raft->members_before = raft->members;
+	if (raft->members_index)
+		err = read_members(n, raft->members_index, &raft->members);
+	if (!err && raft->members_before_index)
+		err = read_members(n, raft->members_before_index, &raft->members_before);
+	return err;
+}
+
 int node_raft_start(struct node *n)
 {
 	struct raft_options *raft = &n->raft_options;
@@ -52,13 +69,15 @@ int node_raft_start(struct node *n)
 
 	raft->id = n->id;
 	raft->start = wal_start(n->wal);
-	formation_members(&n->formation, &raft->members);
-	raft->members_before = raft->members;
 	raft->now_us = n->now_ns / 1000;
-	if (raft->members_index)
-		err = read_members(n, raft->members_index, &raft->members);
-	if (!err && raft->members_before_index)
-		err = read_members(n, raft->members_before_index, &raft->members_before);
+	if (node_joined(n) && raft->members_index < n->joined.index) {
+		/* Its log has not come to the table that it was told. */
+		raft->members = raft->members_before = n->joined.members;
+		raft->members_index = raft->members_before_index = n->joined.index;
+		raft->members_told = n->joined.index;
+	} else {
+		err = tables_read(n, raft);
+	}
 	if (err) {
 		snprintf(n->error, sizeof(n->error),
 			 "the member table in the log is unreadable: %s", strerror(-err));

@@ -71,6 +71,17 @@ void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory)
 		 directory);
 }
 
+/* A directory that joined: what it was told of names it. */
+static int joined_judge(struct node *n, const struct wal_recovered *found)
+{
+	const struct raft_member *self;
+
+	if (raft_joined_decode(&n->joined, found->record, found->record_size))
+		return -EBADMSG;
+	self = raft_members_find(&n->joined.members, n->joined.id);
+	return self->identity == found->identity ? 0 : -EBADMSG;
+}
+
 int node_formation_judge(struct node *n, const struct wal_recovered *found)
 {
 	const struct node_options *o = &n->options;
@@ -84,7 +95,15 @@ int node_formation_judge(struct node *n, const struct wal_recovered *found)
 		.now_us = n->now_ns / 1000,
 	};
 	bool used = found->hard_state.term > 0 || found->last_index > 0;
-	int err = formation_create(&n->formation, &f);
+	bool joined = raft_joined_is(found->record, found->record_size);
+	int err;
+
+	memset(&n->joined, 0, sizeof(n->joined));
+	if (joined)
+		f.record_size = 0; /* formation has no part in it */
+	err = formation_create(&n->formation, &f);
+	if (!err && joined)
+		err = joined_judge(n, found);
 
 	if (err == -EXDEV)
 		node_formation_foreign(n->error, &n->formation, o->initial.digest, o->wal.directory,
@@ -132,13 +151,18 @@ void node_formation_receive(struct node *n, const struct dp_datagram *d)
 	uint32_t place = place_of(n, d->peer);
 	struct formation_message m;
 
-	/* Of who came later formation knows nothing. */
-	if (place == n->formation.table.count ||
-	    wire_formation_decode(&m, d->body, d->envelope.body_size)) {
+	if (wire_formation_decode(&m, d->body, d->envelope.body_size)) {
 		n->counters.malformed++;
 		return;
 	}
 	m.identity = d->envelope.source_identity;
+	if (n->raft && m.say == FORMATION_SAY_HELLO && m.existing) {
+		node_join_hear(n, d->peer, m.identity);
+		return;
+	}
+	/* Of who came later formation knows nothing. */
+	if (place == n->formation.table.count || node_joined(n))
+		return;
 	if (formation_recv(&n->formation, place, &m))
 		n->counters.malformed++;
 	else if (m.say != FORMATION_SAY_REFUSE || m.to == n->formation.identity)
@@ -166,8 +190,10 @@ static void say(struct node *n)
 /* Who this member is, from now on. */
 static void take_id(struct node *n)
 {
-	n->cluster_id = n->formation.cluster_id;
-	n->id = formation_member_id(&n->formation, n->formation.self);
+	bool joined = node_joined(n);
+
+	n->cluster_id = joined ? n->joined.cluster_id : n->formation.cluster_id;
+	n->id = joined ? n->joined.id : formation_member_id(&n->formation, n->formation.self);
 	const struct dp_self self = {n->cluster_id, n->id, n->recovered.identity,
 				     wal_start(n->wal)};
 
@@ -185,7 +211,7 @@ static void leave(struct node *n)
 	node_peers_begin(n);
 }
 
-static void join(struct node *n)
+static void cluster_begin(struct node *n)
 {
 	int err;
 
@@ -200,7 +226,7 @@ static void join(struct node *n)
 	n->work = true;
 	journal_write(n->journal, JOURNAL_INFO, "cluster",
 		      "cluster_id=%016" PRIx64 " member_id=%016" PRIx64 " members=%u",
-		      n->cluster_id, n->id, n->formation.table.count);
+		      n->cluster_id, n->id, raft_get_members(n->raft)->count);
 }
 
 static void say_waiting(struct node *n)
@@ -230,6 +256,11 @@ void node_formation_drive(struct node *n)
 	uint8_t record[FORMATION_RECORD_SIZE_MAX];
 	uint32_t size;
 
+	if (node_joined(n)) {
+		if (!n->raft)
+			cluster_begin(n);
+		return; /* it asks nobody, and is asked as a member is */
+	}
 	formation_tick(&n->formation, n->now_ns / 1000);
 	while (!n->failed && formation_record(&n->formation, record, &size)) {
 		int err = wal_record_write(n->wal, record, size);
@@ -243,7 +274,7 @@ void node_formation_drive(struct node *n)
 		n->work = true;
 	}
 	if (!n->raft && n->formation.state == FORMATION_FORMED)
-		join(n);
+		cluster_begin(n);
 	say(n);
 	if (!n->raft)
 		say_waiting(n);
@@ -376,7 +407,7 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 	size_t size = 0;
 
 	out[0] = '\0';
-	if (f->state == FORMATION_FORMED)
+	if (f->state == FORMATION_FORMED || node_joined(n))
 		return 0;
 	if (f->state == FORMATION_REFUSED)
 		size = refused_text(n, out, size_max);
@@ -414,6 +445,8 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 
 const char *node_formation_state(const struct node *n)
 {
+	if (node_joined(n))
+		return "joined";
 	switch (n->formation.state) {
 	case FORMATION_FRESH:
 		return "fresh";

@@ -152,6 +152,7 @@ struct node {
 	char error[NODE_ERROR_MAX];
 
 	struct formation formation;
+	struct raft_joined joined; /* id 0: it did not join, it formed the cluster, or will */
 	struct node_word word[FORMATION_PLACES_MAX];
 	uint64_t cluster_id; /* 0 before the cluster is formed */
 	raft_id id;          /* likewise */
@@ -278,6 +279,16 @@ int node_formation_create(struct node *n);
 void node_formation_receive(struct node *n, const struct dp_datagram *datagram);
 void node_formation_drive(struct node *n);
 const char *node_formation_state(const struct node *n);
+
+/* join.c: a directory that joins, at both ends. */
+/* One that waits to join says so, at the address of that peer. */
+void node_join_hear(struct node *n, uint32_t peer, raft_identity identity);
+/* MEMBERS. */
+void node_join_receive(struct node *n, const struct dp_datagram *datagram);
+static inline bool node_joined(const struct node *n)
+{
+	return n->joined.id != 0;
+}
 
 /* open.c: the rooms of a node, opened in order. */
 int node_open(struct node *n);

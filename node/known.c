@@ -70,7 +70,7 @@ uint64_t node_cluster_id(const struct node *n)
 
 enum formation_state node_get_formation(const struct node *n)
 {
-	return n->formation.state;
+	return node_joined(n) ? FORMATION_FORMED : n->formation.state;
 }
 
 uint64_t node_hash(const struct node *n)

@@ -92,6 +92,13 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 		node_formation_receive(n, d);
 		return;
 	}
+	if (d->envelope.type == WIRE_MEMBERS) {
+		if (!seldom_hear(n, d->peer, NODE_SELDOM_FORMATION))
+			return;
+		n->work = true;
+		node_join_receive(n, d);
+		return;
+	}
 	if (d->envelope.type == WIRE_PATH || d->envelope.type == WIRE_PATH_REPLY) {
 		node_path_receive(n, d);
 		return;

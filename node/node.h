@@ -128,6 +128,7 @@ int node_end(struct node *n);
 
 /* All zero before the cluster is formed. */
 void node_raft_status(const struct node *n, struct raft_status *out);
+/* FORMED too if it joined one that was. */
 enum formation_state node_get_formation(const struct node *n);
 int node_formation_reset(struct node *n);
 enum { NODE_FORMATION_TEXT_MAX = 2048 };

@@ -81,7 +81,7 @@ uint64_t node_member_place(const struct node *n, const struct raft_member *m)
 {
 	const struct formation *f = &n->formation;
 
-	for (uint32_t i = 0; m->place == 0 && i < f->table.count; i++) {
+	for (uint32_t i = 0; !node_joined(n) && m->place == 0 && i < f->table.count; i++) {
 		if (formation_member_id(f, i) == m->id)
 			return f->table.member[i].place;
 	}

@@ -421,6 +421,8 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->window_first = r->window.first;
 	out->members = r->members;
 	out->members_index = r->members_index;
+	out->members_before = r->members_before;
+	out->members_before_index = r->members_before_index;
 	out->lost = r->lost.is;
 	out->start_confirmed = r->start_confirmed;
 	out->disk_stalled = r->disk_stalled;

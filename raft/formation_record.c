@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/mix.h"
+#include "raft/joined.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -85,6 +86,10 @@ int formation_record_decode(struct formation *f, const uint8_t *data, uint32_t s
 int formation_record_check(const uint8_t *data, uint32_t size, bool used)
 {
 	struct formation f = {.state = FORMATION_FRESH};
+	struct raft_joined joined;
+
+	if (raft_joined_is(data, size))
+		return raft_joined_decode(&joined, data, size);
 	int err = size > 0 ? formation_record_decode(&f, data, size) : 0;
 
 	if (err == 0 && used && f.state != FORMATION_FORMED)

@@ -307,6 +307,8 @@ struct raft_status {
 	raft_index window_first;
 	struct raft_members members; /* as of the newest appended MEMBERS entry */
 	raft_index members_index;
+	struct raft_members members_before; /* what a truncation of that falls back to */
+	raft_index members_before_index;
 	bool lost;            /* it lost what it had acknowledged: no vote, no acknowledgement */
 	bool start_confirmed; /* the others were asked what they know of it: it may vote */
 	bool disk_stalled;    /* as raft_disk_stalled said last */

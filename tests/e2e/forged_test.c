@@ -164,7 +164,7 @@ static void send_all_out_of_range(struct sender *s)
 			uint64_t ones =
 				f->size >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * f->size) - 1;
 
-			if (type < WIRE_VOTE || type > WIRE_TIMEOUT_NOW || size > BODY_MAX ||
+			if (type < WIRE_VOTE || type > WIRE_MEMBERS || size > BODY_MAX ||
 			    !bodies_form_at((enum wire_form)f->form, type, size, &at))
 				continue;
 			if (f->min > 0)

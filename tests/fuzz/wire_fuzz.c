@@ -34,6 +34,7 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 	struct wire_hello hello;
 	struct wire_part part;
 	struct formation_message formation;
+	struct wire_members members;
 	uint8_t type_back;
 	size_t back = 0;
 
@@ -48,6 +49,8 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 		back = wire_part_reply_encode(&reply, type, out);
 	} else if (type == WIRE_FORMATION && wire_formation_decode(&formation, data, size) == 0) {
 		back = wire_formation_encode(&formation, out);
+	} else if (type == WIRE_MEMBERS && wire_members_decode(&members, data, size) == 0) {
+		back = wire_members_encode(&members, out);
 	} else if ((type == WIRE_PATH || type == WIRE_PATH_REPLY) &&
 		   wire_path_decode(&path, type, data, size) == 0) {
 		back = wire_path_encode(&path, type, out);

@@ -76,7 +76,7 @@ static void offer(uint32_t to, uint8_t type, const uint8_t *body, size_t size)
 
 static bool of_peer(uint8_t type)
 {
-	return type >= WIRE_VOTE && type <= WIRE_TIMEOUT_NOW;
+	return type >= WIRE_VOTE && type <= WIRE_MEMBERS;
 }
 
 static void put(uint8_t *at, uint32_t size, uint64_t value)

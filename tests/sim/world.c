@@ -42,6 +42,12 @@ void sim_fail(const struct sim_world *w, uint32_t i, const char *what, uint64_t 
 	abort();
 }
 
+/* It is of no cluster when the others form one. */
+static bool joins(const struct sim_world *w, uint32_t i)
+{
+	return i >= w->node_count - w->joiners;
+}
+
 int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MAX])
 {
 	struct sim_node *n = &w->node[i];
@@ -51,9 +57,8 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 	int err;
 	struct node_options o = {
 		.name = name,
-		.initial = {.digest = SIM_DIGEST, .count = w->node_count},
-		.self = i,
-		.existing = n->existing,
+		.initial = {.digest = SIM_DIGEST},
+		.existing = n->existing || joins(w, i),
 		.seed = sim_random_next(&w->random),
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
@@ -80,7 +85,12 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 	assert(!n->node);
 	snprintf(name, sizeof(name), "n%u", i);
 	for (uint32_t j = 0; j < w->node_count; j++) {
-		o.initial.member[j].place = (uint64_t)(SIM_ADDRESS + j) << 16 | WIRE_PORT_PEER;
+		if (j != i && joins(w, j))
+			continue;
+		if (j == i)
+			o.self = o.initial.count;
+		o.initial.member[o.initial.count++].place =
+			(uint64_t)(SIM_ADDRESS + j) << 16 | WIRE_PORT_PEER;
 		if (j == i)
 			continue;
 		snprintf(peer_name[j], sizeof(peer_name[j]), "n%u", j);
@@ -175,6 +185,8 @@ static bool node_belongs(const struct sim_world *w, uint32_t i)
 bool sim_all_formed(const struct sim_world *w)
 {
 	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (joins(w, i))
+			continue;
 		if (!w->node[i].node || node_get_formation(w->node[i].node) != FORMATION_FORMED)
 			return false;
 	}
@@ -197,7 +209,8 @@ void sim_world_begin(struct sim_world *w, uint32_t clients)
 {
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		w->node[i].disk = fake_create(SIM_UNIT, sim_random_next(&w->random));
-		sim_node_start(w, i);
+		if (!joins(w, i))
+			sim_node_start(w, i);
 	}
 	w->client_count = clients;
 	for (uint32_t i = 0; i < clients; i++)
@@ -241,7 +254,8 @@ static void check_cluster(struct sim_world *w, uint32_t i)
 	w->clusters++;
 	for (uint32_t j = 0; j < w->node_count; j++) {
 		w->cluster_life[j] = w->node[j].life;
-		w->cluster_identity[j] = w->node[i].node->formation.table.member[j].identity;
+		w->cluster_identity[j] =
+			joins(w, j) ? 0 : w->node[i].node->formation.table.member[j].identity;
 	}
 	if (w->clusters == 1)
 		return;
@@ -261,7 +275,7 @@ static void check_node(struct sim_world *w, uint32_t i)
 	if (node_get_formation(w->node[i].node) != FORMATION_FORMED)
 		return;
 	check_cluster(w, i);
-	if (!node_belongs(w, i))
+	if (!node_belongs(w, i) && !node_joined(w->node[i].node))
 		sim_fail(w, i, "SM6: formed, and of no cluster's table", w->cluster_id, 0);
 	node_raft_status(w->node[i].node, &s);
 	assert(s.term < SIM_TERMS_MAX);

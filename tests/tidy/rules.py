@@ -10,7 +10,8 @@ PUBLIC = {
     "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "parts.h", "histogram.h",
              "exits.h", "socket_file.h", "standard.h",
              "status.h"},
-    "raft": {"raft.h", "types.h", "entry.h", "members.h", "change.h", "formation.h"},
+    "raft": {"raft.h", "types.h", "entry.h", "members.h", "change.h", "formation.h",
+             "joined.h"},
     "wal": {"wal.h", "disk.h", "inspect.h", "io.h", "store.h"},
     "dataplane": {"dp.h", "eal.h", "kind.h", "link.h", "fault.h", "wire.h", "client.h", "claim.h",
                   "looks.h", "pages.h", "path.h", "stream.h", "ways.h"},
@@ -21,7 +22,8 @@ PUBLIC = {
     "doors": {"calls.h", "peer.h", "udp.h", "unix.h", "welcome.h"},
     "node": {"node.h", "idle.h", "journal.h"},
 }
-RAFT_TYPES = {"raft/types.h", "raft/entry.h", "raft/members.h", "raft/formation.h"}
+RAFT_TYPES = {"raft/types.h", "raft/entry.h", "raft/members.h", "raft/formation.h",
+              "raft/joined.h"}
 # The leaf below every room. Time enters in one place, so only those around the loop read a clock;
 # the core is moreover without threads and libraries.
 BASE = {f"base/{header}" for header in PUBLIC["base"]}

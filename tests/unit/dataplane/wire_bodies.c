@@ -100,6 +100,7 @@ int bodies_decode(uint8_t type, const uint8_t *data, size_t size)
 	struct wire_part part;
 	struct wire_path path;
 	struct formation_message formation;
+	struct wire_members members;
 	struct wire_envelope envelope;
 	struct stream_header header;
 	int result;
@@ -145,6 +146,9 @@ int bodies_decode(uint8_t type, const uint8_t *data, size_t size)
 		break;
 	case WIRE_FORMATION:
 		result = wire_formation_decode(&formation, copy, size);
+		break;
+	case WIRE_MEMBERS:
+		result = wire_members_decode(&members, copy, size);
 		break;
 	default:
 		result = wire_raft_decode(&message, entries, type, copy, size);
@@ -239,10 +243,19 @@ static size_t other_good(uint8_t type, uint8_t *body)
 
 size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 {
-	static const uint8_t types[] = {WIRE_HELLO,          WIRE_WELCOME,    WIRE_SETTINGS,
-					WIRE_FORMATION,      WIRE_FORMATION,  WIRE_PATH,
-					WIRE_PATH_REPLY,     BODIES_ENVELOPE, BODIES_STREAM_REQUEST,
-					BODIES_STREAM_ANSWER};
+	static const uint8_t types[] = {
+		WIRE_HELLO,           WIRE_WELCOME,    WIRE_SETTINGS,
+		WIRE_FORMATION,       WIRE_FORMATION,  WIRE_PATH,
+		WIRE_PATH_REPLY,      BODIES_ENVELOPE, BODIES_STREAM_REQUEST,
+		BODIES_STREAM_ANSWER, WIRE_MEMBERS};
+	static const struct wire_members members = {
+		.to = 9,
+		.joined = {.cluster_id = 1,
+			   .id = 4,
+			   .index = 7,
+			   .members = {.count = 2,
+				       .member = {{.id = 3, .identity = 8, .voter = true},
+						  {.id = 4, .identity = 9, .joins = true}}}}};
 	const struct wire_hello hello = {1, 2, 3, 4, 5};
 	const struct wire_path path = {8, 1200};
 	const struct wire_settings settings = {.heartbeat_us = 20000,
@@ -277,6 +290,8 @@ size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 		return wire_settings_encode(&settings, body);
 	case WIRE_FORMATION:
 		return formation_good(i > 3, body);
+	case WIRE_MEMBERS:
+		return wire_members_encode(&members, body);
 	default:
 		return other_good(*type, body);
 	}
@@ -305,6 +320,7 @@ bool bodies_form_at(enum wire_form form, uint8_t type, size_t size, size_t *at)
 		{WIRE_START, WIRE_FORM_START},
 		{WIRE_START_REPLY, WIRE_FORM_START_REPLY},
 		{WIRE_FORMATION, WIRE_FORM_FORMATION},
+		{WIRE_MEMBERS, WIRE_FORM_MEMBERS},
 		{WIRE_PATH, WIRE_FORM_PATH},
 		{WIRE_PATH_REPLY, WIRE_FORM_PATH_REPLY},
 		{WIRE_HELLO, WIRE_FORM_HELLO},

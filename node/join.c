@@ -1,0 +1,113 @@
+/*
+ * Joining a cluster that exists (D16). A directory that is configured so says HELLO to the members
+ * that it knows of. It is let in when a learner with its address was added: the leader binds its
+ * identity to that id, by an entry of the log, and any member then tells it the cluster, its id and
+ * the members. It keeps that, durably, and is a member whose log is empty.
+ *
+ * A directory at the address of a member that has another one is refused: what that one has
+ * acknowledged this one does not have (F1, R7). It comes in as another member, that replaces it.
+ */
+#include "node/internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The newest table that is known to be committed. */
+static const struct raft_members *committed(const struct raft_status *s, raft_index *index)
+{
+	bool newest = s->members_index <= s->commit;
+
+	*index = newest ? s->members_index : s->members_before_index;
+	return newest ? &s->members : &s->members_before;
+}
+
+static void members_tell(struct node *n, uint32_t peer, const struct raft_members *table,
+			 raft_index index, raft_id id, raft_identity to)
+{
+	uint32_t size_max;
+	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
+
+	if (!body)
+		return; /* it asks again */
+	const struct wire_members m = {
+		.to = to,
+		.joined = {.cluster_id = n->cluster_id,
+			   .id = id,
+			   .index = index,
+			   .members = *table},
+	};
+	dp_end(n->dp, WIRE_MEMBERS, wire_members_encode(&m, body));
+}
+
+static void refuse_tell(struct node *n, uint32_t peer, raft_identity to)
+{
+	const struct formation_message m = {.say = FORMATION_SAY_REFUSE,
+					    .identity = n->recovered.identity,
+					    .to = to,
+					    .cluster_id = n->cluster_id,
+					    .table = {.digest = n->formation.table.digest}};
+	uint32_t size_max;
+	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
+
+	if (body)
+		dp_end(n->dp, WIRE_FORMATION, wire_formation_encode(&m, body));
+}
+
+/* The first directory that comes from where a learner was announced is its own. */
+static void bind_learner(struct node *n, const struct raft_member *m, raft_identity identity)
+{
+	struct raft_change change = {.kind = RAFT_CHANGE_BIND, .id = m->id, .identity = identity};
+	struct raft_refusal refusal;
+	raft_index index;
+
+	/* Refused or not: it asks again. */
+	if (raft_members_change(n->raft, &change, 1, &index, &refusal) == 0)
+		journal_write(n->journal, JOURNAL_INFO, "member_bound",
+			      "member_id=%016" PRIx64 " identity=%016" PRIx64, m->id, identity);
+}
+
+void node_join_hear(struct node *n, uint32_t peer, raft_identity identity)
+{
+	const struct raft_member *m;
+	const struct raft_members *table;
+	struct raft_status s;
+	raft_index index;
+
+	node_raft_status(n, &s);
+	table = committed(&s, &index);
+	m = raft_members_find(table, n->peer[peer].at.member_id);
+	if (!m)
+		return; /* it was announced, and that is not committed yet */
+	if (m->identity == 0 && s.role == RAFT_LEADER)
+		bind_learner(n, m, identity);
+	else if (m->identity == identity)
+		members_tell(n, peer, table, index, m->id, identity);
+	else if (m->identity != 0)
+		refuse_tell(n, peer, identity);
+}
+
+void node_join_receive(struct node *n, const struct dp_datagram *d)
+{
+	uint8_t record[RAFT_JOINED_SIZE_MAX];
+	const struct raft_member *self;
+	struct wire_members m;
+	int err;
+
+	if (wire_members_decode(&m, d->body, d->envelope.body_size)) {
+		n->counters.malformed++;
+		return;
+	}
+	self = raft_members_find(&m.joined.members, m.joined.id);
+	if (n->raft || !n->formation.existing || n->formation.state != FORMATION_FRESH ||
+	    m.to != n->recovered.identity || !self || self->identity != n->recovered.identity)
+		return; /* it knows by now, or somebody else was meant */
+	err = wal_record_write(n->wal, record, raft_joined_encode(&m.joined, record));
+	if (err) {
+		n->failed = err;
+		snprintf(n->error, sizeof(n->error), "%s", wal_error(n->wal));
+		return;
+	}
+	n->joined = m.joined; /* the core follows (formation.c) */
+}

@@ -1,0 +1,39 @@
+/*
+ * What a directory knows of a cluster that it joined: told by a member, kept in the place where a
+ * founder keeps the record of formation, and begun from when its log is still empty (D16).
+ *
+ *	offset size field
+ *	     0    1 version (1, as formation's)
+ *	     1    1 state (5: none of formation's)
+ *	     2    6 zero
+ *	     8    8 cluster id
+ *	    16    8 id of the member whose directory this is
+ *	    24    8 index of the entry of the member table that follows, which is committed
+ *	    32      the table, as in that entry (raft/members.h)
+ *
+ * Little-endian. The table names the directory's identity under that id.
+ */
+#ifndef RAFT_JOINED_H
+#define RAFT_JOINED_H
+
+#include "raft/members.h"
+
+struct raft_joined {
+	uint64_t cluster_id;
+	raft_id id;
+	raft_index index;
+	struct raft_members members;
+};
+
+enum { RAFT_JOINED_SIZE_MAX = 32 + RAFT_MEMBERS_SIZE_MAX };
+
+/* Returns the bytes written. */
+uint32_t raft_joined_encode(const struct raft_joined *joined, uint8_t out[RAFT_JOINED_SIZE_MAX]);
+
+/* The record is one of these, whole or not. */
+bool raft_joined_is(const uint8_t *data, uint32_t size);
+
+/* 0 or -EBADMSG. */
+int raft_joined_decode(struct raft_joined *out, const uint8_t *data, uint32_t size);
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * Whole nodes that join a cluster, replace a member of it, and leave it (D16).
+ */
+#include "tests/sim/world.h"
+
+#include "node/internal.h"
+
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+
+#define MS UINT64_C(1000000)
+#define SECOND (1000 * MS)
+
+static struct sim_world w;
+
+/* Three that formed a cluster, and as many as may join it, not started. */
+static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
+{
+	sim_world_prepare(&w, seed, 3 + joiners);
+	w.joiners = joiners;
+	sim_world_begin(&w, clients);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, MS);
+	sim_world_run(&w, 500 * MS);
+}
+
+static uint64_t place_of(uint32_t i)
+{
+	return (uint64_t)(0xc6120001u + i) << 16 | WIRE_PORT_PEER;
+}
+
+static struct raft *leader(void)
+{
+	while (sim_leader(&w) < 0)
+		sim_world_run(&w, MS);
+	return w.node[sim_leader(&w)].node->raft;
+}
+
+/* The leader takes it now or in a while; the id of the new one. */
+static raft_id change(struct raft_change c)
+{
+	struct raft_refusal refusal;
+	raft_index index;
+	uint64_t until_ns = w.now_ns + 10 * SECOND;
+
+	while (raft_members_change(leader(), &c, 1, &index, &refusal)) {
+		char text[RAFT_REFUSAL_TEXT_SIZE];
+
+		raft_refusal_text(&refusal, text);
+		if (w.now_ns > until_ns)
+			fail_msg("refused: %s", text);
+		sim_world_run(&w, MS);
+	}
+	return c.id;
+}
+
+static const struct raft_member *member(raft_id id)
+{
+	return raft_members_find(raft_get_members(leader()), id);
+}
+
+static void expect_voter(raft_id id, uint32_t voters)
+{
+	uint64_t until_ns = w.now_ns + 20 * SECOND;
+
+	while (!member(id) || !member(id)->voter ||
+	       raft_members_joint(raft_get_members(leader())) ||
+	       raft_members_voters(raft_get_members(leader())) != voters) {
+		if (w.now_ns > until_ns)
+			fail_msg("member %llx: is no voter of %u", (unsigned long long)id, voters);
+		sim_world_run(&w, MS);
+	}
+}
+
+static void expect_caught_up(uint32_t i)
+{
+	uint64_t until_ns = w.now_ns + 20 * SECOND;
+	raft_index last = raft_commit(leader());
+
+	while (w.node[i].node->applied < last) {
+		if (w.now_ns > until_ns)
+			fail_msg("node %u: applied %llu of %llu", i,
+				 (unsigned long long)w.node[i].node->applied,
+				 (unsigned long long)last);
+		sim_world_run(&w, MS);
+	}
+}
+
+/* It is started before or after it is added; restarted while it catches up; it votes in the end. */
+static void a_member_joins(void **state)
+{
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		world_begin(71 + (uint64_t)first, 1, 2);
+		if (first)
+			sim_node_start(&w, 3);
+		sim_world_run(&w, SECOND);
+		raft_id id =
+			change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
+		sim_world_run(&w, SECOND);
+		assert_true(first || !member(id)->voter);
+		if (!first)
+			sim_node_start(&w, 3);
+		expect_voter(id, 4);
+		assert_int_equal(w.node[3].node->id, id);
+		expect_caught_up(3);
+		sim_node_crash(&w, 3);
+		sim_world_run(&w, SECOND);
+		sim_node_start(&w, 3);
+		expect_caught_up(3);
+		assert_true(node_hash(w.node[3].node) != 0);
+		sim_world_destroy(&w);
+	}
+}
+
+/* Twice in a row: one is gone for good, a new one takes its place. */
+static void a_dead_member_is_replaced(void **state)
+{
+	(void)state;
+	world_begin(73, 2, 2);
+	for (uint32_t k = 0; k < 2; k++) {
+		uint32_t dead = ((uint32_t)sim_leader(&w) + 1) % 3;
+
+		while (!w.node[dead].node || (int)dead == sim_leader(&w))
+			dead = (dead + 1) % 3;
+		raft_id old = w.node[dead].node->id;
+		sim_node_crash(&w, dead);
+		sim_node_start(&w, 3 + k);
+		sim_world_run(&w, SECOND);
+		raft_id id = change((struct raft_change){
+			.kind = RAFT_CHANGE_REPLACE, .replaced = old, .place = place_of(3 + k)});
+		expect_voter(id, 3);
+		assert_null(member(old));
+		expect_caught_up(3 + k);
+	}
+	sim_world_destroy(&w);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_member_joins),
+		cmocka_unit_test(a_dead_member_is_replaced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
