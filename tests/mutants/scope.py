@@ -142,4 +142,9 @@ SCOPE = [
      "return r->members_index > r->commit && before &&",
      "return r->members_index > r->window.last && before &&",
      ["scope-members"]),
+    ("lease-and-another-leader", "R44: who has told another one to stand has no lease any more",
+     "raft/transfer.c",
+     "\tr->lease_void = true;",
+     "\tr->lease_void = false;",
+     ["scope-leases"]),
 ]

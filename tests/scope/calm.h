@@ -15,6 +15,9 @@ struct calm {
 	bool silent;      /* what was in flight is lost */
 };
 
+/* A log has no room for more: fails, or if it was looked ahead ends that. */
+_Noreturn void calm_log_full(void);
+
 void calm_check(const struct world *from, const struct calm *how);
 
 #endif

@@ -49,6 +49,8 @@ enum { TIME_NOW_US = 1000000000, TIME_ELECTION_US = 100000, TIME_HEARTBEAT_US = 
 void time_timeout(struct raft *r);
 void time_heartbeat(struct raft *r);
 void time_silence(struct raft *r);
+/* So much time has passed for that member that it keeps no promise of before. */
+void time_promise_over(struct raft *r, raft_id id);
 void time_transfer_over(struct raft *r);
 /* So long after a start that a majority is enough. */
 void time_start_silence(struct raft *r);

@@ -39,6 +39,15 @@ void time_timeout(struct raft *r)
 	time_silence(r);
 }
 
+void time_promise_over(struct raft *r, raft_id id)
+{
+	struct raft_peer *p = raft_peer_find(r, id);
+
+	r->contact.begun_us = long_ago(r);
+	if (p)
+		p->promised_us = 0;
+}
+
 void time_transfer_over(struct raft *r)
 {
 	r->transfer.deadline_us = r->now_us;
@@ -76,6 +85,7 @@ static void peer_time_forget(struct raft *r, struct raft_peer *p)
 	p->start_base_set = false;
 	p->start_base = 0;
 	p->start_base_us = 0;
+	p->promised_us = p->promised_us > r->now_us ? r->now_us + r->election_us_min : 0;
 }
 
 /* Just now, or long ago. Where nobody asks for it, it is the same. */
@@ -98,6 +108,7 @@ static void time_forget(struct raft *r)
 	r->leader_us = lately(r, r->leader_us);
 	r->vote_us = lately(r, r->vote_us);
 	r->gone_us = r->gone_us ? r->now_us + r->election_us_max : 0;
+	r->contact.begun_us = r->contact.begun_us == r->now_us ? r->now_us : long_ago(r);
 	r->contact.due_us = r->now_us + r->heartbeat_us;
 	r->contact.lost_us = r->now_us + r->election_us_min;
 	r->transfer.send_us = r->transfer.to ? r->now_us + r->heartbeat_us : 0;
@@ -128,6 +139,7 @@ static void counts_forget(struct raft *r, struct member *m)
 	r->persisted = 0;
 	r->random = 0;
 	r->witness_generation = 0;
+	r->lease_reads_count = 0;
 	r->send_turn = r->peer_count;
 }
 

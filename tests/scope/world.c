@@ -231,8 +231,20 @@ void world_release(struct world *w, uint32_t i)
 	live_drain(w, i);
 }
 
+/* Time is one: what passed for it has passed for those who count on its promise. */
+static void promises_end(struct world *w, uint32_t i)
+{
+	for (uint32_t k = 0; scope->leases && k < scope->members; k++) {
+		if (k == i || w->member[k]->role != RAFT_LEADER)
+			continue;
+		live_touch(w, k);
+		time_promise_over(live_core(k), i + 1);
+	}
+}
+
 void world_timeout(struct world *w, uint32_t i)
 {
+	promises_end(w, i);
 	live_touch(w, i);
 	time_timeout(live_core(i));
 	live_drain(w, i);
@@ -255,6 +267,7 @@ void world_hand_over_end(struct world *w, uint32_t i)
 
 void world_silence(struct world *w, uint32_t i)
 {
+	promises_end(w, i);
 	live_touch(w, i);
 	time_silence(live_core(i));
 	live_drain(w, i);

@@ -93,6 +93,7 @@ struct scope {
 	bool ordered;    /* between two members no message overtakes another */
 	bool bursts;     /* ... and all that are in flight there arrive together */
 	bool alike;      /* members differ by their numbers alone: states that do are the same */
+	bool leases;     /* reads are answered under them */
 	bool all_answer; /* about a start, or else one alone */
 	uint8_t pre_vote, check_quorum; /* by member: switched on */
 	raft_term term_max;
