@@ -28,6 +28,18 @@ void raft_contact_begin(struct raft *r)
 	r->contact = (struct raft_contact){.due_us = r->now_us};
 }
 
+/*
+ * Where this leader's disk goes on, and what it holds is not committed for want of the others': one
+ * whose disk hangs is no reason to lead on, for there may be others that could commit (R46). Where
+ * all hang, as those of one host do, nothing were won.
+ */
+static bool keeps_leader(const struct raft *r, const struct raft_peer *p)
+{
+	bool waits = r->commit < r->durable && !r->disk_stalled;
+
+	return !p->lost && !(p->stalled && waits);
+}
+
 static uint64_t seq_echoed(const struct raft *r)
 {
 	struct raft_tally tally = {0};
@@ -36,7 +48,7 @@ static uint64_t seq_echoed(const struct raft *r)
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct raft_peer *p = r->peer[i];
 
-		raft_tally_peer(&tally, p, p->lost ? 0 : p->read_echo);
+		raft_tally_peer(&tally, p, keeps_leader(r, p) ? p->read_echo : 0);
 	}
 	return raft_tally_majority(&tally, r);
 }
@@ -72,6 +84,7 @@ bool raft_contact_tick(struct raft *r)
 {
 	if (!r->check_quorum)
 		return true;
+	raft_contact_echoed(r); /* disks move, too */
 	if (raft_contact_lost(r, r->now_us)) {
 		r->quorum_lost++;
 		raft_follower_become(r, r->hard.term, 0);

@@ -55,6 +55,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->promised_us = 0;
 	p->lost = false;
 	p->unconfirmed = false;
+	p->stalled = false;
 }
 
 /*
@@ -265,6 +266,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 	const struct raft_append_reply *reply = &m->append_reply;
 
 	p->heard = true;
+	p->stalled = reply->stalled;
 	lost_note(r, p, reply);
 	if (reply->read_seq > p->read_echo) {
 		p->read_echo = reply->read_seq;

@@ -11,10 +11,10 @@
  */
 #include "raft/internal.h"
 
-/* Heard of late, and it holds what it acknowledged. */
+/* Heard of late; it holds what it acknowledged, and its disk goes on. */
 static bool reachable(const struct raft *r, const struct raft_peer *p)
 {
-	return p->voter && raft_peer_counts(p) &&
+	return p->voter && raft_peer_counts(p) && !p->stalled &&
 	       (p->heard || (p->heard_us > 0 && r->now_us - p->heard_us < r->election_us_min));
 }
 

@@ -77,7 +77,7 @@ const struct raft_message bodies_messages[] = {
 	{.type = RAFT_MESSAGE_APPEND_REPLY, .term = 9, .append_reply = {.lost = true, .match = 5}},
 	{.type = RAFT_MESSAGE_APPEND_REPLY,
 	 .term = 9,
-	 .append_reply = {.unconfirmed = true, .match = 5}},
+	 .append_reply = {.unconfirmed = true, .stalled = true, .match = 5}},
 	{.type = RAFT_MESSAGE_APPEND, .term = 9, .append = {.read_seq = 77, .urgent = true}},
 	{.type = RAFT_MESSAGE_VOTE, .term = 7, .vote = {.transfer = true}},
 	{.type = RAFT_MESSAGE_PREVOTE, .term = 7, .vote = {.last_index = 5, .last_term = 6}},

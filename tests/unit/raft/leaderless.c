@@ -91,7 +91,7 @@ static bool can_commit(const struct cluster *c, const struct cluster_node *n, en
 
 	for (uint32_t k = 0; k < c->options.nodes; k++) {
 		const struct cluster_node *other = &c->node[k];
-		bool doubt = trust == DISKS_IN_DOUBT && (other != n || !n->stalled);
+		bool doubt = trust == DISKS_IN_DOUBT && !other->stalled;
 		hold += (with >> k & 1) && (!other->disk_held || doubt) &&
 			raft_get_term(other->core) <= raft_get_term(n->core);
 	}

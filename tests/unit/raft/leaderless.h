@@ -6,9 +6,8 @@
  * disks go on. A majority that could have one: its members all hear each other, in both directions,
  * they are up and get time, and their disks go on.
  *
- * A leader that could commit but for its disk is given the time after which the disk counts as
- * stalled. One that could but for the disk of a follower is not judged: that one answers its
- * heartbeats, and so keeps it in office.
+ * A leader that could commit but for a disk, its own or a follower's, is given the time after which
+ * that counts as stalled.
  *
  * A gap lasts from the moment at which there is such a majority and no such leader until there is
  * one, as long as one and the same majority is there all the time. If none is, it is cut short, and

@@ -248,6 +248,33 @@ static void R46_so_does_one_without_whose_disk_nothing_is_committed(void **state
 	}
 }
 
+/*
+ * Of five the leader hears two, and the disk of one of these hangs: it commits nothing. The other
+ * three hear each other, and the leader.
+ */
+static void R46_a_follower_whose_disk_hangs_keeps_no_leader_in_office(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct cluster_node *old;
+		struct scene *s = scene_working(5, seed, &old);
+		const uint32_t from = (uint32_t)(old - s->c.node);
+
+		s->l.length_max = 3000;
+		s->c.cut[(from + 1) % 5][from] = true;
+		s->c.cut[(from + 2) % 5][from] = true;
+		scene_run(s, scene_timeouts(s, 2));
+		assert_ptr_equal(leaderless_leader(&s->c), old);
+		s->c.node[(from + 3) % 5].disk_held = true;
+		scene_run(s, scene_timeouts(s, 12));
+		assert_non_null(leaderless_leader(&s->c));
+		assert_ptr_not_equal(leaderless_leader(&s->c), old);
+		topology_heal(&s->t, &s->c);
+		scene_settle(s);
+		scene_free(s);
+	}
+}
+
 /* Of three one is down and the other's disk hangs: nobody leads until it goes on, and then one. */
 static void R46_one_whose_disk_hangs_neither_votes_nor_campaigns(void **state)
 {
@@ -290,6 +317,7 @@ int main(void)
 		cmocka_unit_test(D19_a_leader_whose_clock_leaps_costs_one_election),
 		cmocka_unit_test(R46_a_leader_whose_disk_hangs_steps_down_at_once),
 		cmocka_unit_test(R46_so_does_one_without_whose_disk_nothing_is_committed),
+		cmocka_unit_test(R46_a_follower_whose_disk_hangs_keeps_no_leader_in_office),
 		cmocka_unit_test(R46_one_whose_disk_hangs_neither_votes_nor_campaigns),
 	};
 
