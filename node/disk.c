@@ -74,27 +74,27 @@ static void begins(struct node *n, const struct node_stall *s)
  * Who is silent keeps nothing either, so beside one that is there and full it does not count. While
  * none is full, that nobody is heard is no want of space, and has words of its own.
  */
-uint32_t node_space_members(const struct node *n)
+struct node_tally node_space_members(const struct node *n)
 {
-	uint32_t count = !n->space.full, silent = 0;
+	uint32_t can = n->space.full ? 0 : NODE_SELF, silent = 0;
 	bool full = n->space.full;
 
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		bool there = settings_silent_ns(n, i) < PEER_SILENT_NS;
 
 		if (n->peer[i].settings.full)
-			full |= there;
+			full |= there && node_votes(n, 1u << i);
 		else if (there)
-			count++;
+			can |= 1u << i;
 		else
-			silent++;
+			silent |= 1u << i;
 	}
-	return full ? count : count + silent;
+	return node_votes_tally(n, full ? can : can | silent);
 }
 
 bool node_space_refuses(const struct node *n)
 {
-	return n->space.full || node_space_members(n) <= (n->peers + 1) / 2;
+	return n->space.full || (n->raft && !node_space_members(n).majority);
 }
 
 /* What is missing, and of what. */

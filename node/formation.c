@@ -221,8 +221,8 @@ static void cluster_begin(struct node *n)
 		n->failed = err;
 		return;
 	}
-	node_members_follow(n, raft_get_members(n->raft));
-	n->members_seen = raft_members_generation(n->raft);
+	n->members_seen = 0; /* none of a core's */
+	node_members_drive(n);
 	n->work = true;
 	journal_write(n->journal, JOURNAL_INFO, "cluster",
 		      "cluster_id=%016" PRIx64 " member_id=%016" PRIx64 " members=%u",

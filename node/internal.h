@@ -140,6 +140,18 @@ struct node_peer {
 	uint64_t start_told_ns; /* of what a start was last told */
 };
 
+/* Members, a bit for each place, and one for this one. */
+enum { NODE_SELF = 1 << DP_PEERS_MAX };
+
+struct node_set {
+	uint32_t members, count; /* count: also of those who have no place here */
+};
+
+struct node_tally {
+	uint32_t are, of;
+	bool majority; /* of each set that decides; are, of: of one that lacks it, if one does */
+};
+
 struct node {
 	struct node_options options; /* strings and links are whoever's they were */
 	char name[64];
@@ -174,8 +186,10 @@ struct node {
 	struct fault_rules *faults;
 	bool fault_injection;
 	struct node_peer peer[DP_PEERS_MAX];
-	uint32_t peers;                    /* places that are taken */
-	uint64_t taken;                    /* so many were, ever */
+	uint32_t peers;                      /* places that are taken */
+	uint32_t places;                     /* ... up to the last that ever was */
+	struct node_set votes, votes_before; /* who votes; votes_before: while two sets decide */
+	uint64_t taken;                      /* so many were, ever */
 	uint64_t members_seen;             /* the generation of the core's table that they follow */
 	uint64_t next_way_ns;              /* when ways are looked at next (ways.c) */
 	uint32_t port_asked[DP_PORTS_MAX]; /* to whom ports are being made; 0: none */
@@ -269,6 +283,12 @@ void node_ways_begin(struct node *n);
 void node_way_set(struct node *n, uint32_t place);
 void node_ways_drive(struct node *n);
 
+/* votes.c */
+void node_votes_follow(struct node *n, const struct raft_members *table);
+bool node_votes(const struct node *n, uint32_t member);
+/* How many of these vote. */
+struct node_tally node_votes_tally(const struct node *n, uint32_t members);
+
 /* The core's table in force, when it has changed. */
 void node_members_drive(struct node *n);
 
@@ -326,7 +346,7 @@ struct node_slow {
 /* False: it is quick enough for the timers. */
 bool node_disk_slow(const struct node *n, struct node_slow *out);
 enum { NODE_SPACE_TEXT_MAX = 512 };
-uint32_t node_space_members(const struct node *n); /* that have some, as far as is known */
+struct node_tally node_space_members(const struct node *n); /* that have some, as far as is known */
 bool node_space_refuses(const struct node *n);
 void node_space_text(const struct node *n, char *out, size_t size); /* while it is full */
 /* The age of what is waited for; 0: nothing. */

@@ -9,9 +9,9 @@
 
 bool node_peer_next(const struct node *n, uint32_t *i)
 {
-	while (*i < DP_PEERS_MAX && n->peer[*i].at.address == 0)
+	while (*i < n->places && n->peer[*i].at.address == 0)
 		++*i;
-	return *i < DP_PEERS_MAX;
+	return *i < n->places;
 }
 
 uint64_t node_peer_place(const struct node_peer *p)

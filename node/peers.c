@@ -47,6 +47,8 @@ static uint32_t place_take(struct node *n)
 		place++;
 	assert(place < DP_PEERS_MAX); /* a table has no more members */
 	n->peers++;
+	if (n->places <= place)
+		n->places = place + 1;
 	return place;
 }
 
@@ -168,13 +170,14 @@ void node_members_drive(struct node *n)
 {
 	uint64_t generation = raft_members_generation(n->raft);
 
-	if (generation != n->members_seen) {
-		n->members_seen = generation;
-		struct raft_members peers;
+	struct raft_members peers;
 
-		raft_get_peers(n->raft, &peers);
-		node_members_follow(n, &peers);
-	}
+	if (generation == n->members_seen)
+		return;
+	n->members_seen = generation;
+	raft_get_peers(n->raft, &peers);
+	node_members_follow(n, &peers);
+	node_votes_follow(n, raft_get_members(n->raft));
 }
 
 void node_peers_begin(struct node *n)

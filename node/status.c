@@ -123,14 +123,17 @@ static bool is_lost(const struct raft_status *raft, raft_id id)
 	return false;
 }
 
+/* Of the voters. */
 struct heard {
 	uint32_t members, heard, lost; /* lost: of those that are heard */
+	bool majority, whole;          /* are heard; and did not lose writes */
 };
 
 /* Within an election timeout; itself counted. */
 static struct heard heard_count(const struct node *n, const struct raft_status *raft)
 {
-	struct heard h = {.members = n->peers + 1, .heard = 1};
+	uint32_t heard = NODE_SELF, lost = 0;
+	struct node_tally whole;
 
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		struct dp_peer_state state;
@@ -139,10 +142,18 @@ static struct heard heard_count(const struct node *n, const struct raft_status *
 		if (!state.heard_ns ||
 		    n->now_ns - state.heard_ns >= n->settings.election_us_max * 1000)
 			continue;
-		h.heard++;
-		h.lost += is_lost(raft, n->peer[i].at.member_id);
+		heard |= 1u << i;
+		if (is_lost(raft, n->peer[i].at.member_id))
+			lost |= 1u << i;
 	}
-	return h;
+	const struct node_tally all = node_votes_tally(n, heard);
+
+	whole = node_votes_tally(n, heard & ~lost);
+	return (struct heard){.members = all.of,
+			      .heard = all.are,
+			      .lost = all.are > whole.are ? all.are - whole.are : 0,
+			      .majority = all.majority,
+			      .whole = whole.majority};
 }
 
 /* What a leader, or who has none, hears: why nothing commits, or nobody is elected. */
@@ -150,12 +161,12 @@ static void majority_fault(struct node *n, const struct raft_status *raft, struc
 {
 	struct heard h = heard_count(n, raft);
 
-	if (h.heard <= h.members / 2)
+	if (!h.majority)
 		metrics_line(t,
 			     "error this %s hears no majority: %u of %u members within an "
 			     "election timeout, itself counted\n",
 			     raft->role == RAFT_LEADER ? "leader" : "member", h.heard, h.members);
-	else if (h.heard - h.lost <= h.members / 2)
+	else if (!h.whole)
 		metrics_line(t,
 			     "error nothing commits: %u of %u members are heard, %u of them lost "
 			     "writes and do not count until the others have caught them up\n",
@@ -165,21 +176,24 @@ static void majority_fault(struct node *n, const struct raft_status *raft, struc
 /* Those whose directories are new will never count again. */
 static void refused_fault(struct node *n, struct metrics_text *t)
 {
-	uint32_t members = n->peers + 1, refused = 0;
+	uint32_t refused = 0;
+	struct node_tally others;
 
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		struct dp_peer_state state;
 
 		dp_get_peer(n->dp, i, &state);
-		refused += state.said[DP_SAID_IDENTITY] == HEARSAY_ALONE;
+		if (state.said[DP_SAID_IDENTITY] == HEARSAY_ALONE)
+			refused |= 1u << i;
 	}
-	if (members - refused <= members / 2)
+	others = node_votes_tally(n, ~refused);
+	if (n->raft && !others.majority)
 		metrics_line(t,
 			     "error this cluster has lost its majority: %u of %u members have new "
 			     "data directories, or somebody forges their packets: look at those "
 			     "directories, and if they are new, restore the old ones or begin a "
 			     "new cluster\n",
-			     refused, members);
+			     others.of - others.are, others.of);
 }
 
 /* As a configuration has it: 150 ms; below 10 ms in us. */
@@ -227,6 +241,8 @@ static void stall_fault(struct node *n, const struct node_stall *s, struct metri
 
 static void disk_fault(struct node *n, struct metrics_text *t)
 {
+	const struct node_tally space = node_space_members(n);
+
 	slow_fault(n, t);
 	for (int i = 0; i < NODE_STALLS; i++)
 		stall_fault(n, &n->stall[i], t);
@@ -236,7 +252,7 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 			"error only %" PRIu32 " of %" PRIu32 " members can make the next "
 			"segments of their logs, by what each said last, those that are silent "
 			"not counted: no more writes are taken until a majority can\n",
-			node_space_members(n), n->peers + 1);
+			space.are, space.of);
 	if (n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];
 
@@ -388,9 +404,9 @@ static void leader_summary(const struct node *n, const struct raft_status *raft,
 {
 	struct heard h = heard_count(n, raft);
 
-	if (h.members == 1)
+	if (h.members <= 1)
 		snprintf(out, size, "leads in term %" PRIu64 ": it is the only member", raft->term);
-	else if (h.heard > h.members / 2 && h.heard - h.lost <= h.members / 2)
+	else if (h.majority && !h.whole)
 		snprintf(
 			out, size,
 			"leads in term %" PRIu64
@@ -399,7 +415,7 @@ static void leader_summary(const struct node *n, const struct raft_status *raft,
 	else
 		snprintf(out, size,
 			 "leads%s in term %" PRIu64 ": %u of %u members are heard, itself counted",
-			 h.heard > h.members / 2 ? "" : " nobody", raft->term, h.heard, h.members);
+			 h.majority ? "" : " nobody", raft->term, h.heard, h.members);
 }
 
 void node_summary(const struct node *n, char *out, size_t size)

@@ -77,7 +77,7 @@ static bool wanted(const struct node *n, uint32_t address)
 	return false;
 }
 
-/* Of those who wait for a port there. */
+/* For those who wait for it; if they have gone meanwhile it is closed as any port of nobody is. */
 static void made(struct node *n, const struct way *way)
 {
 	int port = -1;
@@ -125,11 +125,7 @@ static void hear(struct node *n)
 		assert(question); /* nobody else asks */
 		*question = 0;
 		n->work = true;
-		/* Whom it was to lead to may have gone, or come by another one. */
-		if (way.link && (!wanted(n, way.address) || way_to(n, way.address) != DP_PORT_NONE))
-			w->ops->close(w, way.link);
-		else
-			made(n, &way);
+		made(n, &way);
 	}
 }
 

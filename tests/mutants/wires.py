@@ -1,6 +1,14 @@
 """Deliberate mistakes in the ports, in the form of table.py."""
 
 WIRES = [
+    ("learner-is-told-of", "R66: what a member tells and refuses counts voters alone",
+     "node/votes.c",
+     "if (m->voter) {", "if (m->voter || !m->voter_before) {",
+     ["sim-members"]),
+    ("one-set-is-told-of", "D16: while two sets decide, a majority of each is told of",
+     "node/votes.c",
+     "if (n->votes_before.count == 0 || !t.majority)", "if (n->votes.count > 0)",
+     ["sim-members"]),
     ("listens-on", "D16: who listened for a memif port that is closed listens no more",
      "dataplane/link_dpdk.c",
      "\tif (l->driver->controlled)\n\t\tlink_control_disown(l);\n", "",
@@ -25,7 +33,7 @@ WIRES = [
      ["unit-dataplane-ways"]),
     ("port-of-nobody", "D16: a port that nobody waits for any more is closed",
      "node/ways.c",
-     "(!wanted(n, way.address) ||", "(way.address == 0 ||",
+     "if (n->port_to[i] == 0 || wanted(n, n->port_to[i]))", "if (wanted(n, n->port_to[0]))",
      ["sim-ways"]),
     ("port-asked-for-at-once", "D16: a port that could not be made is asked for again seldom",
      "node/ways.c",

@@ -67,7 +67,7 @@ static bool warned(void)
 	return hands_status_has(victim, " differs: ") ||
 	       hands_status_has(victim, "cannot make the next segment of its log") ||
 	       hands_status_has(victim, "does not hear this member") ||
-	       node_space_members(node_of(victim)) < 3;
+	       node_space_members(node_of(victim)).are < 3;
 }
 
 /* The next one that the victim asks. */
@@ -114,7 +114,7 @@ static void V35_V28_a_member_answers_for_no_other(void **state)
 		offer_settings(question_to(third));
 		sim_world_run(&w, SECOND);
 		assert_false(hands_status_has(victim, " differs: "));
-		assert_int_equal(node_space_members(node_of(victim)), 3);
+		assert_int_equal(node_space_members(node_of(victim)).are, 3);
 	}
 	world_end();
 }
@@ -204,7 +204,7 @@ static void V17_a_silent_member_has_no_space(void **state)
 	sim_world_run(&w, 4 * SECOND);
 	assert_int_equal(sim_leader(&w), leader);
 	assert_false(node_space_refuses(node_of(leader)));
-	assert_int_equal(node_space_members(node_of(leader)), 3);
+	assert_int_equal(node_space_members(node_of(leader)).are, 3);
 	fake_space(full->disk, true, 0);
 	sim_world_run(&w, 3 * SECOND);
 	assert_true(full->node->space.full);
@@ -221,7 +221,7 @@ static void V17_a_silent_member_has_no_space(void **state)
 	sim_node_crash(&w, other);
 	sim_world_run(&w, 4 * SECOND);
 	assert_false(node_space_refuses(node_of(leader)));
-	assert_int_equal(node_space_members(node_of(leader)), 2);
+	assert_int_equal(node_space_members(node_of(leader)).are, 2);
 	world_end();
 }
 

@@ -440,6 +440,59 @@ static void status_says_what_each_member_is(void **state)
 	world_end();
 }
 
+static void expect_tally(uint32_t members, uint32_t are, bool majority)
+{
+	const struct node_tally t = node_votes_tally(n, members);
+
+	assert_int_equal(t.are, are);
+	assert_int_equal(t.of, 3);
+	assert_int_equal(t.majority, majority);
+}
+
+/* Two learners that are silent, a voter that is full, two sets that decide. */
+static void R66_a_learner_counts_nowhere_in_what_is_told(void **state)
+{
+	struct raft_member next = {.id = 77, .place = place_of(OTHER_HOST)};
+	struct raft_members table;
+	uint32_t all = NODE_SELF;
+
+	(void)state;
+	world_begin();
+	for (uint32_t i = 0; node_peer_next(n, &i); i++)
+		all |= 1u << i;
+	expect_tally(all, 3, true);
+
+	table = table_now();
+	table_add(&table, &next);
+	next.id = 79;
+	next.place++;
+	table_add(&table, &next);
+	node_members_follow(n, &table);
+	node_votes_follow(n, &table);
+	expect_tally(all, 3, true);
+	expect_tally(all & ~(uint32_t)NODE_SELF, 2, true);
+	/* Learners make no majority. */
+	expect_tally(NODE_SELF | 1u << node_peer_find(n, 77) | 1u << node_peer_find(n, 79), 1,
+		     false);
+	n->peer[node_peer_find(n, 77)].settings.full = true;
+	n->peer[node_peer_find(n, 77)].settings.heartbeat_us = 1;
+	n->dp->peers.peer[node_peer_find(n, 77)].state.heard_ns = n->now_ns;
+	assert_false(node_space_refuses(n));
+
+	/* Joint: three leave, and the learners and this one come. */
+	for (uint32_t i = 0; i < table.count; i++) {
+		struct raft_member *m = &table.member[i];
+
+		m->voter_before = m->voter;
+		m->voter = m->id == n->id || m->id == 77 || m->id == 79;
+	}
+	node_votes_follow(n, &table);
+	expect_tally(all, 1, false);                                     /* of the new ones */
+	expect_tally(NODE_SELF | 1u << node_peer_find(n, 77), 1, false); /* of the old ones */
+	expect_tally(all | 1u << node_peer_find(n, 77), 2, true);
+	world_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +505,7 @@ int main(void)
 		cmocka_unit_test(a_member_without_a_directory_is_not_heard_as_one),
 		cmocka_unit_test(who_cannot_be_reached_is_told_and_nobody_else_suffers),
 		cmocka_unit_test(R60_places_do_not_run_out),
+		cmocka_unit_test(R66_a_learner_counts_nowhere_in_what_is_told),
 		cmocka_unit_test(status_says_what_each_member_is),
 	};
 
