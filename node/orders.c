@@ -1,20 +1,41 @@
 /*
  * Orders: what the leader is told to do, in lines of words, by whoever may ask this node anything.
+ * IDs are hexadecimal, an ADDRESS is IPv4:PORT.
  *
- *	move-leader ID		the voter with this id (hexadecimal) is to lead
+ *	move-leader ID		the voter with this id is to lead
  *
- * The answer is "done", for it has begun, or "refused" and a sentence. What comes of it is seen in
- * the status of the members: a leader may fall before it does.
+ * or changes of members (raft/change.h), a line each, all of them together or none:
+ *
+ *	add ADDRESS		a learner that is to vote when it has caught up
+ *	add-learner ADDRESS
+ *	promote ID, demote ID, remove ID
+ *	update ID ADDRESS
+ *	replace ID ADDRESS	a new one there, that is to be what this one is
+ *
+ * The answer is "done", for it has begun, and the id of each new member in the order of the lines;
+ * or "refused" and a sentence. What comes of it is seen in the status of the members: a leader may
+ * fall before it does.
  */
 #include "node/internal.h"
 
+#include "raft/change.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ORDER_TEXT_MAX = 1024, WHY_MAX = 256 };
+enum {
+	/* RAFT_CHANGES_MAX lines of "replace", a blank, 16 digits, a blank, an address: 48. */
+	ORDER_TEXT_MAX = 1024,
+	WHY_MAX = RAFT_REFUSAL_TEXT_SIZE,
+	/* "done" and an id for each line, or "refused" and why. */
+	ANSWER_MAX = 16 + (WHY_MAX > 17 * RAFT_CHANGES_MAX ? WHY_MAX : 17 * RAFT_CHANGES_MAX),
+};
+
+static_assert(48 * RAFT_CHANGES_MAX < ORDER_TEXT_MAX, "the longest order");
 
 static void move_text(const struct node *n, int err, raft_id to, char why[WHY_MAX])
 {
@@ -32,46 +53,158 @@ static void move_text(const struct node *n, int err, raft_id to, char why[WHY_MA
 			 to);
 }
 
-/* Nothing but an id, and what may end a line. False: it is none. */
+/* Nothing but an id. False: it is none. */
 static bool id_parse(const char *text, raft_id *out)
 {
 	const size_t digits = strspn(text, "0123456789abcdefABCDEF");
 
-	if (digits == 0 || digits > 16 || (text[digits] && strcmp(text + digits, "\n") != 0))
+	if (digits == 0 || digits > 16 || text[digits])
 		return false;
 	*out = strtoull(text, NULL, 16);
 	return *out != 0;
 }
 
-/* "" in why: it has begun. */
-static enum serve_status move_leader(struct node *n, const char *rest, char why[WHY_MAX])
+/* IPv4:PORT; 0: it is none. */
+static uint64_t place_parse(const char *text)
 {
+	const char *colon = strchr(text, ':');
+	char address[INET_ADDRSTRLEN];
+	struct in_addr in;
+	size_t digits;
+
+	if (!colon || (size_t)(colon - text) >= sizeof(address))
+		return 0;
+	snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
+	digits = strspn(colon + 1, "0123456789");
+	if (inet_pton(AF_INET, address, &in) != 1 || in.s_addr == 0 || digits == 0 || digits > 5 ||
+	    colon[1 + digits])
+		return 0;
+	unsigned long port = strtoul(colon + 1, NULL, 10);
+	return port == 0 || port > UINT16_MAX ? 0 : (uint64_t)ntohl(in.s_addr) << 16 | port;
+}
+
+/* What became of an order: OK with an answer. */
+static enum serve_status move_leader(struct node *n, const char *id, char *out, size_t size_max)
+{
+	char why[WHY_MAX];
 	raft_id to;
 	int err;
 
-	if (!id_parse(rest, &to))
+	if (!id_parse(id, &to))
 		return SERVE_INVALID;
 	err = raft_transfer(n->raft, to);
 	if (err == -EREMOTE)
 		return SERVE_NOT_LEADER;
-	why[0] = '\0';
-	if (err && err != -EALREADY)
-		move_text(n, err, to, why);
+	if (!err || err == -EALREADY) {
+		snprintf(out, size_max, "done\n");
+		return SERVE_OK;
+	}
+	move_text(n, err, to, why);
+	snprintf(out, size_max, "refused %s\n", why);
 	return SERVE_OK;
 }
 
-static const struct {
+static const struct verb {
 	const char *word;
-	enum serve_status (*run)(struct node *n, const char *rest, char why[WHY_MAX]);
-} orders[] = {
-	{"move-leader ", move_leader},
+	enum raft_change_kind kind;
+	bool id, place;
+} verbs[] = {
+	{"add", RAFT_CHANGE_ADD, false, true},
+	{"add-learner", RAFT_CHANGE_ADD_LEARNER, false, true},
+	{"promote", RAFT_CHANGE_PROMOTE, true, false},
+	{"demote", RAFT_CHANGE_DEMOTE, true, false},
+	{"remove", RAFT_CHANGE_REMOVE, true, false},
+	{"update", RAFT_CHANGE_UPDATE, true, true},
+	{"replace", RAFT_CHANGE_REPLACE, true, true},
 };
+
+/* "VERB [ID] [ADDRESS]", which is cut up. */
+static bool change_parse(struct raft_change *c, char *line)
+{
+	const char *word = strsep(&line, " ");
+	const char *id, *place;
+	raft_id who = 0;
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		const struct verb *v = &verbs[i];
+
+		if (strcmp(word, v->word) != 0)
+			continue;
+		id = v->id ? strsep(&line, " ") : NULL;
+		place = v->place ? strsep(&line, " ") : NULL;
+		if (line || (v->id && (!id || !id_parse(id, &who))) || (v->place && !place))
+			return false;
+		*c = (struct raft_change){.kind = v->kind};
+		*(v->kind == RAFT_CHANGE_REPLACE ? &c->replaced : &c->id) = who;
+		c->place = place ? place_parse(place) : 0;
+		return !place || c->place != 0;
+	}
+	return false;
+}
+
+static void changes_log(const struct node *n, const char *text, const struct raft_refusal *refusal)
+{
+	char why[RAFT_REFUSAL_TEXT_SIZE], words[ORDER_TEXT_MAX];
+
+	/* Every byte of it was understood; lines would be lines of the log. */
+	snprintf(words, sizeof(words), "%s", text);
+	for (char *at = words; (at = strchr(at, '\n'));)
+		*at = at[1] ? ',' : '\0';
+	if (!refusal) {
+		journal_write(n->journal, JOURNAL_INFO, "members_ordered", "order=\"%s\"", words);
+		return;
+	}
+	raft_refusal_text(refusal, why);
+	journal_write(n->journal, JOURNAL_WARN, "members_refused", "order=\"%s\" why=\"%s\"", words,
+		      why);
+}
+
+static enum serve_status members_change(struct node *n, const char *text, char *out,
+					size_t size_max)
+{
+	struct raft_change changes[RAFT_CHANGES_MAX];
+	char lines[ORDER_TEXT_MAX], why[RAFT_REFUSAL_TEXT_SIZE];
+	struct raft_refusal refusal;
+	uint32_t count = 0;
+	raft_index index;
+	size_t used;
+	int err;
+
+	snprintf(lines, sizeof(lines), "%s", text);
+	for (char *rest = lines, *line; rest && *rest;) {
+		line = strsep(&rest, "\n");
+		if (count == RAFT_CHANGES_MAX || !change_parse(&changes[count++], line))
+			return SERVE_INVALID;
+	}
+	if (count == 0)
+		return SERVE_INVALID;
+	err = raft_members_change(n->raft, changes, count, &index, &refusal);
+	if (err == -EREMOTE)
+		return SERVE_NOT_LEADER;
+	if (err == -EAGAIN)
+		return SERVE_BUSY;
+	changes_log(n, text, err ? &refusal : NULL);
+	if (err) {
+		raft_refusal_text(&refusal, why);
+		snprintf(out, size_max, "refused %s\n", why);
+		return SERVE_OK;
+	}
+	used = (size_t)snprintf(out, size_max, "done");
+	for (uint32_t i = 0; i < count; i++) {
+		if (changes[i].kind >= RAFT_CHANGE_REPLACE)
+			used += (size_t)snprintf(out + used, size_max - used, " %016" PRIx64,
+						 changes[i].id);
+	}
+	snprintf(out + used, size_max - used, "\n");
+	return SERVE_OK;
+}
 
 enum serve_status node_order(struct node *n, const uint8_t *data, uint32_t data_size, char *out,
 			     size_t size_max, size_t *size)
 {
-	char text[ORDER_TEXT_MAX], why[WHY_MAX];
-	enum serve_status status = SERVE_INVALID;
+	static const char move[] = "move-leader ";
+	char text[ORDER_TEXT_MAX];
+	enum serve_status status;
 
 	if (data_size >= sizeof(text) || memchr(data, '\0', data_size))
 		return SERVE_INVALID;
@@ -79,14 +212,14 @@ enum serve_status node_order(struct node *n, const uint8_t *data, uint32_t data_
 	text[data_size] = '\0';
 	if (!n->raft || raft_leader(n->raft) == 0)
 		return SERVE_NO_LEADER;
-	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-		const size_t length = strlen(orders[i].word);
-
-		if (strncmp(text, orders[i].word, length) == 0)
-			status = orders[i].run(n, text + length, why);
+	assert(size_max >= ANSWER_MAX);
+	if (strncmp(text, move, sizeof(move) - 1) == 0) {
+		if (data_size > 0 && text[data_size - 1] == '\n')
+			text[data_size - 1] = '\0';
+		status = move_leader(n, text + sizeof(move) - 1, out, size_max);
+	} else {
+		status = members_change(n, text, out, size_max);
 	}
-	if (status != SERVE_OK)
-		return status;
-	*size = (size_t)snprintf(out, size_max, "%s%s\n", why[0] ? "refused " : "done", why);
-	return SERVE_OK;
+	*size = status == SERVE_OK ? strlen(out) : 0;
+	return status;
 }

@@ -203,6 +203,29 @@ static void R45_the_leader_is_moved_on_each_path(void **state)
 	}
 }
 
+/* A voter, which may be the leader, becomes a learner, and a voter again. */
+static void D16_members_are_changed_on_each_path(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		uint32_t leader = cluster_wait_leader(&c, 0), who = (leader + (uint32_t)i) % 3 + 1;
+		char words[64], text[128];
+
+		snprintf(words, sizeof(words), "member demote n%u", who);
+		expect_on(&paths[i], leader, 0, " demoted in cluster ", words);
+		leader = cluster_wait_leader(&c, 0);
+		expect_on(&paths[i], leader, 0, ", true, learner\n", "member list");
+		run(&out, "quoinctl", "--endpoints %s endpoint status",
+		    cluster_endpoint(&c, who, text));
+		require(&c, strstr(out.text, ", false, true, "), "no learner: %s", out.text);
+		expect_on(&paths[i], leader, 0, "OK", "put while-two-vote x");
+		snprintf(words, sizeof(words), "member promote n%u", who);
+		expect_on(&paths[i], leader, 0, " promoted in cluster ", words);
+		expect_on(&paths[i], leader, 1, "etcdserver: can only promote a learner member",
+			  words);
+	}
+}
+
 /* A client who does not wait for his answers. */
 struct crowd {
 	int fd;
@@ -408,6 +431,7 @@ int main(void)
 		cmocka_unit_test(F5_a_full_store_is_told_at_once_on_each_path),
 		cmocka_unit_test(F5_what_is_wrong_with_a_request_is_told_on_each_path),
 		cmocka_unit_test(R45_the_leader_is_moved_on_each_path),
+		cmocka_unit_test(D16_members_are_changed_on_each_path),
 		cmocka_unit_test(F5_too_many_requests_are_refused_for_now),
 		cmocka_unit_test(F5_without_a_majority_it_is_said_what_is_known),
 	};

@@ -16,7 +16,7 @@
 #define SECOND (1000 * MS)
 
 static struct sim_world w;
-static char answer[256];
+static char answer[1024];
 
 /* ... in bytes that nothing ends. */
 static enum serve_status order(uint32_t to, const char *text)
@@ -114,8 +114,76 @@ static void what_is_no_order_is_not_done(void **state)
 	memcpy(longest, "move-leader ", 12);
 	assert_int_equal(order(leader, longest), SERVE_INVALID);
 	assert_int_equal(node_order(w.node[leader].node, (const uint8_t *)"move-leader 1\0", 14,
-				    answer, sizeof(answer), &size),
+				    answer, sizeof(answer) - 1, &size),
 			 SERVE_INVALID);
+	sim_world_destroy(&w);
+}
+
+/* Runs on until a member's table has it so, and no other change is under way. */
+static bool becomes(uint32_t of, raft_id id, bool voter, bool member)
+{
+	for (uint64_t ns = 0; ns < 3 * SECOND; ns += MS) {
+		const struct raft_members *t = raft_get_members(w.node[of].node->raft);
+		const struct raft_member *m = raft_members_find(t, id);
+
+		if (!raft_members_joint(t) && member == (m != NULL) && (!m || m->voter == voter))
+			return true;
+		sim_world_run(&w, MS);
+	}
+	return false;
+}
+
+static void D16_members_are_changed_and_the_others_follow(void **state)
+{
+	uint32_t leader = world_begin(), other = (leader + 1) % 3, third = (leader + 2) % 3;
+	const raft_id id = w.node[other].node->id;
+	char text[128];
+
+	(void)state;
+	snprintf(text, sizeof(text), "demote %016" PRIx64 "\n", id);
+	assert_int_equal(order(other, text), SERVE_NOT_LEADER);
+	assert_int_equal(order(leader, text), SERVE_OK);
+	assert_string_equal(answer, "done\n");
+	assert_true(becomes(third, id, false, true));
+	assert_true(becomes(other, id, false, true));
+	sim_world_run(&w, SECOND); /* and that is committed */
+	assert_int_equal(order(leader, text), SERVE_OK);
+	assert_non_null(strstr(answer, "is a learner already\n"));
+	snprintf(text, sizeof(text), "promote %016" PRIx64 "\n", id);
+	assert_int_equal(order(leader, text), SERVE_OK);
+	assert_string_equal(answer, "done\n");
+	assert_int_equal(order(leader, text), SERVE_OK);
+	assert_memory_equal(answer, "refused another change of members, at index ", 44);
+	assert_true(becomes(third, id, true, true));
+	sim_world_run(&w, SECOND);
+	snprintf(text, sizeof(text), "remove %016" PRIx64 "\n", id);
+	assert_int_equal(order(leader, text), SERVE_OK);
+	assert_true(becomes(third, id, false, false));
+	sim_world_destroy(&w);
+}
+
+/* The ids that were drawn are in the answer, in the order of the lines. */
+static void R60_new_members_are_named(void **state)
+{
+	uint32_t leader = world_begin();
+	const struct raft_members *t;
+	raft_id id[2];
+
+	(void)state;
+	assert_int_equal(order(leader, "add 198.18.0.8:2380\nadd-learner 198.18.0.9:2380\n"),
+			 SERVE_OK);
+	assert_int_equal(sscanf(answer, "done %" SCNx64 " %" SCNx64, &id[0], &id[1]), 2);
+	t = raft_get_members(w.node[leader].node->raft);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct raft_member *m = raft_members_find(t, id[i]);
+
+		assert_non_null(m);
+		assert_int_equal(m->joins, i == 0);
+		assert_int_equal(m->place, (0xc6120008ull + i) << 16 | 2380);
+	}
+	sim_world_run(&w, SECOND);
+	assert_int_equal(order(leader, "add 198.18.0.8:2380"), SERVE_OK);
+	assert_non_null(strstr(answer, "refused Peer URLs already exists: "));
 	sim_world_destroy(&w);
 }
 
@@ -124,6 +192,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R45_whoever_is_named_leads),
 		cmocka_unit_test(R45_who_cannot_lead_is_refused_with_a_reason),
+		cmocka_unit_test(D16_members_are_changed_and_the_others_follow),
+		cmocka_unit_test(R60_new_members_are_named),
 		cmocka_unit_test(what_is_no_order_is_not_done),
 	};
 

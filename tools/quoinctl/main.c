@@ -40,6 +40,15 @@ static const struct command commands[] = {
 	 .options = OPTION_CONSISTENCY,
 	 .listing = true,
 	 .run = command_member_list},
+	{.name = "member add",
+	 .options = OPTION_LEARNER,
+	 .changes = true,
+	 .run = command_member_add},
+	{.name = "member promote", .changes = true, .run = command_member_promote},
+	{.name = "member demote", .changes = true, .run = command_member_demote},
+	{.name = "member remove", .changes = true, .run = command_member_remove},
+	{.name = "member update", .changes = true, .run = command_member_update},
+	{.name = "member replace", .changes = true, .run = command_member_replace},
 	{.name = "move-leader", .changes = true, .run = command_move_leader},
 	{.name = "formation reset",
 	 .changes = true,
@@ -85,7 +94,7 @@ static const struct command *find_command(struct parsed *p)
 /* No command; of one of two words the first may be right. */
 static int complain_unknown(const struct parsed *p)
 {
-	char seconds[64] = "";
+	char seconds[128] = "";
 
 	for (int i = 0; i < COMMAND_COUNT; i++) {
 		const char *name = commands[i].name, *space = strchr(name, ' ');

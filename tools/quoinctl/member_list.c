@@ -50,7 +50,7 @@ static void list_table(const struct member_table *t)
 }
 
 /* etcd leaves out what is empty or false. */
-static void list_json(const struct member_table *t)
+void member_table_json(const struct member_table *t)
 {
 	const struct wire_hello node = {.cluster_id = t->status.cluster_id,
 					.member_id = t->status.member_id};
@@ -120,7 +120,7 @@ int command_member_list(const struct options *options)
 		list_table(&t);
 		break;
 	case FORMAT_JSON:
-		list_json(&t);
+		member_table_json(&t);
 		break;
 	case FORMAT_FIELDS:
 		list_fields(&t);

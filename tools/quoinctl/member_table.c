@@ -57,6 +57,7 @@ int member_table_ask(const struct options *options, struct member_table *t, char
 	enum wire_request kind = options->serializable ? WIRE_QUERY_LOCAL : WIRE_QUERY;
 	struct reply reply;
 	const char *text;
+	char index[24];
 	size_t size;
 	int err = ask(options, kind, &request, &reply, error);
 
@@ -70,6 +71,8 @@ int member_table_ask(const struct options *options, struct member_table *t, char
 		return EXIT_FAILED;
 	}
 	table_parse(t, text, size);
+	t->index =
+		strtoull(status_value(text, size, "members_index", index, sizeof(index)), NULL, 10);
 	if (t->count == 0) {
 		snprintf(error, ERROR_SIZE, "%s: it tells no members: is it another release?",
 			 endpoint_text(reply.endpoint));

@@ -18,6 +18,7 @@ struct member_row {
 struct member_table {
 	struct status status;      /* of whoever told it */
 	struct endpoint *endpoint; /* by which it was asked */
+	uint64_t index;            /* of its entry; committed if status.commit is not below */
 	uint32_t count;
 	struct member_row row[MEMBER_ROWS_MAX];
 };
@@ -30,6 +31,9 @@ int member_table_ask(const struct options *options, struct member_table *t, char
 
 /* By its name, or its id in hexadecimal; NULL: there is none. */
 const struct member_row *member_table_find(const struct member_table *t, const char *word);
+
+/* In the forms of member list. */
+void member_table_json(const struct member_table *t);
 
 bool member_row_learner(const struct member_row *r);
 

@@ -43,7 +43,8 @@
 	X(MIN_CREATE, "min-create-revision", "N", 0, WHY_HISTORY) \
 	X(MAX_CREATE, "max-create-revision", "N", 0, WHY_HISTORY) \
 	X(SORT_BY, "sort-by", "FIELD", 0, WHY_ORDER) \
-	X(ORDER, "order", "ORDER", 0, WHY_ORDER)
+	X(ORDER, "order", "ORDER", 0, WHY_ORDER) \
+	X(PEER_URLS, "peer-urls", "URLS", 0, "the address is an argument, like 10.0.0.4:2380")
 
 #define ABSENT_KEY(id, name, argument, flags, why) KEY_ABSENT_##id,
 #define ABSENT_WHY(id, name, argument, flags, why) {name, why},
@@ -59,6 +60,7 @@ enum {
 	KEY_PRINT_VALUE_ONLY,
 	KEY_HEX,
 	KEY_CLUSTER,
+	KEY_LEARNER,
 	KEY_CONSISTENCY,
 	KEY_ENDPOINTS,
 	KEY_TIMEOUT,
@@ -101,6 +103,8 @@ static const struct argp_option argp_options[] = {
 	 "l: linearizable, the default; s: what the member that is asked has applied", 2},
 	{NULL, 0, NULL, 0, "Options of endpoint health and endpoint status:", 4},
 	SWITCH("cluster", KEY_CLUSTER, "of all members, found from the endpoints", 4),
+	{NULL, 0, NULL, 0, "Option of member add:", 5},
+	SWITCH("learner", KEY_LEARNER, "it is not to vote, also when it has caught up", 5),
 	OPTIONS_ABSENT(ABSENT_OPTION)
 	{NULL, 'd', "NAME", OPTION_HIDDEN, NULL, 3},
 	{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 3},
@@ -122,6 +126,13 @@ static const char argp_text[] =
 	"  endpoint status        what each endpoint says of itself\n"
 	"  status                 all members of the cluster in one table, and what is wrong\n"
 	"  member list            who is of the cluster, and what each is there\n"
+	"  member add ADDRESS     a new member there, that votes when it has caught up\n"
+	"  member promote|demote|remove MEMBER\n"
+	"                         has it vote, not vote, be no member any more\n"
+	"  member update MEMBER ADDRESS\n"
+	"                         its peer address is another one\n"
+	"  member replace MEMBER ADDRESS\n"
+	"                         a new one there takes its place when it has caught up\n"
 	"  move-leader MEMBER     has this one lead, by its name or id\n"
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
@@ -195,6 +206,7 @@ static const struct option_switch {
 	 offsetof(struct options, print_value_only)},
 	{KEY_HEX, OPTION_HEX, "hex", offsetof(struct options, hex)},
 	{KEY_CLUSTER, OPTION_CLUSTER, "cluster", offsetof(struct options, cluster)},
+	{KEY_LEARNER, OPTION_LEARNER, "learner", offsetof(struct options, learner)},
 };
 
 enum { SWITCH_COUNT = sizeof(switches) / sizeof(switches[0]) };

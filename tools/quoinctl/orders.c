@@ -1,20 +1,18 @@
-/*
- * Orders: what the leader does, and nobody else. It is found as status finds it, from whichever
- * endpoint answers, and asked itself.
- */
-#include "tools/quoinctl/member_table.h"
+#include "tools/quoinctl/orders.h"
+
 #include "tools/quoinctl/members.h"
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Who was the leader a moment ago is not waited for longer. */
 #define ORDER_NS_MAX (1000 * CLOCK_MS)
-#define LOOK_NS (10 * CLOCK_MS)
 
-static uint64_t left_until(uint64_t deadline_ns)
+uint64_t left_until(uint64_t deadline_ns)
 {
 	uint64_t now = clock_now();
 
@@ -22,7 +20,8 @@ static uint64_t left_until(uint64_t deadline_ns)
 }
 
 /* What the leader said. 0: it has begun; else an exit status with error. */
-static int answer_take(const struct endpoint_answer *answer, char error[ERROR_SIZE])
+static int answer_take(const struct endpoint_answer *answer, struct order *o,
+		       char error[ERROR_SIZE])
 {
 	static const char refused[] = "refused ";
 	const size_t length = sizeof(refused) - 1;
@@ -35,29 +34,46 @@ static int answer_take(const struct endpoint_answer *answer, char error[ERROR_SI
 			 (int)(end ? end - why : (long)(answer->size - length)), why);
 		return EXIT_FAILED;
 	}
-	if (answer->size >= 4 && memcmp(answer->data, "done", 4) == 0)
+	if (answer->size >= 4 && memcmp(answer->data, "done", 4) == 0) {
+		char text[ORDER_ANSWER_MAX];
+
+		snprintf(text, sizeof(text), "%.*s", (int)answer->size - 4,
+			 (const char *)answer->data + 4);
+		for (char *at = text, *end; o->id_count < ORDER_IDS_MAX; at = end) {
+			uint64_t id = strtoull(at, &end, 16);
+
+			if (end == at)
+				break;
+			o->id[o->id_count++] = id;
+		}
 		return 0;
+	}
 	snprintf(error, ERROR_SIZE, "an answer that cannot be read: is it another release?");
 	return EXIT_UNCERTAIN;
 }
 
 /* By this endpoint. -1: it does not lead, or is silent, with error. */
-static int order_by(struct endpoint *e, const char *text, uint64_t timeout_ns,
+static int order_by(struct endpoint *e, struct order *o, uint64_t timeout_ns,
 		    char error[ERROR_SIZE])
 {
 	struct endpoint_answer answer;
-	int err = endpoint_call(e, WIRE_ORDER, (const uint8_t *)text, (uint32_t)strlen(text),
+	int err = endpoint_call(e, WIRE_ORDER, (const uint8_t *)o->text, (uint32_t)strlen(o->text),
 				timeout_ns < ORDER_NS_MAX ? timeout_ns : ORDER_NS_MAX, &answer);
 
 	if (!err && answer.status == WIRE_OK)
-		return answer_take(&answer, error);
+		return answer_take(&answer, o, error);
 	snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
 		 endpoint_error_text(err ? err : (int)answer.status));
+	if ((err && err != -ECONNREFUSED) ||
+	    (!err && status_row(answer.status)->done == STATUS_UNKNOWN)) {
+		/* Given once more it would be refused, for what it has done itself. */
+		return o->once ? EXIT_UNCERTAIN : -1;
+	}
 	return !err && !status_row(answer.status)->again ? EXIT_FAILED : -1;
 }
 
 /* By way of the leader that this table's teller knows. */
-static int order_once(const struct options *options, const struct member_table *t, const char *text,
+static int order_once(const struct options *options, const struct member_table *t, struct order *o,
 		      uint64_t timeout_ns, char error[ERROR_SIZE])
 {
 	static struct members members;
@@ -65,7 +81,7 @@ static int order_once(const struct options *options, const struct member_table *
 	int status = -1;
 
 	if (t->status.leader == t->status.member_id)
-		return order_by(t->endpoint, text, timeout_ns, error);
+		return order_by(t->endpoint, o, timeout_ns, error);
 	if (members_ask(&members, options)) {
 		snprintf(error, ERROR_SIZE, "out of memory");
 		return EXIT_FAILED;
@@ -77,27 +93,22 @@ static int order_once(const struct options *options, const struct member_table *
 		struct member *m = &members.member[i];
 
 		if (strcmp(m->id, id) == 0 && member_answered(m))
-			status = order_by(m->probe->endpoint, text, timeout_ns, error);
+			status = order_by(m->probe->endpoint, o, timeout_ns, error);
 	}
 	members_free(&members);
 	return status;
 }
 
-/*
- * Asks until a leader has taken the order or refused it: one that was asked before may have taken
- * it too, so it is one that may be given twice. 0, or an exit status with error. *t is the table
- * of who was asked last.
- */
-static int order(const struct options *options, const char *text, uint64_t deadline_ns,
-		 struct member_table *t, char error[ERROR_SIZE])
+int order_give(const struct options *options, struct order *o, uint64_t deadline_ns,
+	       struct member_table *t, char error[ERROR_SIZE])
 {
 	int status;
 
 	for (;;) {
-		status = order_once(options, t, text, left_until(deadline_ns), error);
+		status = order_once(options, t, o, left_until(deadline_ns), error);
 		if (status >= 0 || left_until(deadline_ns) < ORDER_NS_MAX)
 			return status < 0 ? EXIT_FAILED : status;
-		clock_sleep(LOOK_NS);
+		clock_sleep(ORDER_LOOK_NS);
 		status = member_table_ask(options, t, error);
 		if (status)
 			return status;
@@ -109,8 +120,9 @@ int command_move_leader(const struct options *options)
 	const uint64_t deadline_ns = clock_now() + options->timeout_ns;
 	static struct member_table t;
 	const struct member_row *to;
+	struct order order = {.once = false};
 	struct status now;
-	char error[ERROR_SIZE], text[64];
+	char error[ERROR_SIZE];
 	uint64_t from, id;
 	int status;
 
@@ -126,13 +138,13 @@ int command_move_leader(const struct options *options)
 				options->word[0]);
 	from = t.status.leader;
 	id = to->id;
-	snprintf(text, sizeof(text), "move-leader %016" PRIx64 "\n", id);
-	status = order(options, text, deadline_ns, &t, error);
+	snprintf(order.text, sizeof(order.text), "move-leader %016" PRIx64 "\n", id);
+	status = order_give(options, &order, deadline_ns, &t, error);
 	if (status)
 		return complain(status, "%s", error);
 	now = t.status;
 	while (now.leader != id && left_until(deadline_ns)) {
-		clock_sleep(LOOK_NS);
+		clock_sleep(ORDER_LOOK_NS);
 		if (status_ask(t.endpoint, left_until(deadline_ns) + 1, &now))
 			now.leader = 0;
 	}

@@ -37,6 +37,7 @@ struct options {
 
 	/* Of single commands. */
 	bool prefix, from_key, keys_only, count_only, print_value_only, hex, serializable, cluster;
+	bool learner;
 	uint64_t limit;
 
 	uint32_t word_count; /* of the command, after its name */
@@ -50,6 +51,12 @@ int command_health(const struct options *options);
 int command_status(const struct options *options);
 int command_overview(const struct options *options);
 int command_member_list(const struct options *options);
+int command_member_add(const struct options *options);
+int command_member_promote(const struct options *options);
+int command_member_demote(const struct options *options);
+int command_member_remove(const struct options *options);
+int command_member_update(const struct options *options);
+int command_member_replace(const struct options *options);
 int command_move_leader(const struct options *options);
 
 /* admin.c: a command that a member does at once, and answers by a status. */

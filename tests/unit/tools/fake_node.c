@@ -97,7 +97,8 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 			  "port memif0 up=1 rx_frames=9\n"
 			  "error etcdserver: no \"leader\"\nerror other\n"
 			  "warning member n3 differs\n"
-		: n->id == 3 ? "member fake1 id=0000000000000001 address=198.18.0.1:2380 "
+		: n->id == 3 ? "commit_index 41\nmembers_index 40\n"
+			       "member fake1 id=0000000000000001 address=198.18.0.1:2380 "
 			       "client_port=2379 state=voter bound=1 replaces=-\n"
 			       "member n3 id=0000000000000003 address=198.18.0.3:2380 "
 			       "client_port=- state=learner bound=1 replaces=-\n"
@@ -138,18 +139,31 @@ static uint32_t next_piece(struct fake_store *s, struct sm_cursor **rest, uint8_
 	return (uint32_t)size;
 }
 
+/* Takes all but a removal of member 3; who is new is 171. */
+static enum wire_status change(struct fake_store *s, const char *text, uint8_t *out, uint32_t *size)
+{
+	const char *answer = strstr(text, "remove 0000000000000003") ? "refused no: it stays"
+			     : text[0] == 'a' || strncmp(text, "rep", 3) == 0
+				     ? "done 00000000000000ab"
+				     : "done";
+
+	snprintf(s->order, sizeof(s->order), "%s", text);
+	*size = (uint32_t)snprintf((char *)out, 64, "%s\n", answer);
+	return WIRE_OK;
+}
+
 /* Only members 1 and 3 may lead. */
 static enum wire_status order(struct fake_node *n, const uint8_t *text, uint32_t size, uint8_t *out,
 			      uint32_t *answer_size)
 {
-	char id[24] = "";
+	char words[256];
 
 	if (n->id != n->store->leader)
 		return WIRE_NOT_LEADER;
-	if (size < 13 || memcmp(text, "move-leader ", 12) != 0)
-		return WIRE_INVALID;
-	snprintf(id, sizeof(id), "%.*s", (int)size - 12, (const char *)text + 12);
-	uint64_t to = strtoull(id, NULL, 16);
+	snprintf(words, sizeof(words), "%.*s", (int)size, (const char *)text);
+	if (strncmp(words, "move-leader ", 12) != 0)
+		return change(n->store, words, out, answer_size);
+	uint64_t to = strtoull(words + 12, NULL, 16);
 	bool may = to == 1 || to == 3;
 	if (may && !n->store->steadfast)
 		n->store->leader = to;
@@ -197,7 +211,9 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 		*size = status_text(n, out);
 		break;
 	case WIRE_ORDER:
-		status = order(n, request, request_size, out, size);
+		status = (enum wire_status)atomic_load(&n->faults.order_refusal);
+		if (!status)
+			status = order(n, request, request_size, out, size);
 		break;
 	default:
 		status = WIRE_REFUSED;

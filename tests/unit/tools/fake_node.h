@@ -21,6 +21,7 @@ struct fake_store {
 	uint64_t commands; /* that came, duplicates too */
 	uint64_t leader;   /* its id */
 	bool steadfast;    /* the leader stays, whatever it is told */
+	char order[256];   /* of members, as it came last */
 };
 
 /* Faults, changed by a test while the node runs. */
@@ -30,11 +31,12 @@ struct fake_faults {
 	_Atomic int no_space;  /* commands: its log has no space */
 	_Atomic int refusing;  /* so many requests are answered by this status */
 	_Atomic int refusal;
-	_Atomic int swallow;      /* so many are done, and their answers never leave */
-	_Atomic int lose_in_1000; /* UDP packets, each way */
-	_Atomic int hole;         /* 0: none; else larger UDP payloads vanish, each way */
-	_Atomic int version;      /* 0: ours; else it reads and speaks this one */
-	_Atomic bool silent;      /* nothing is answered at all */
+	_Atomic int order_refusal; /* not 0: each order ends so */
+	_Atomic int swallow;       /* so many are done, and their answers never leave */
+	_Atomic int lose_in_1000;  /* UDP packets, each way */
+	_Atomic int hole;          /* 0: none; else larger UDP payloads vanish, each way */
+	_Atomic int version;       /* 0: ours; else it reads and speaks this one */
+	_Atomic bool silent;       /* nothing is answered at all */
 };
 
 struct fake_slot;

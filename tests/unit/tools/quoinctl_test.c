@@ -290,90 +290,6 @@ static void endpoint_status_as_fields(void **state)
 	assert_memory_equal(output, expected, strlen(expected));
 }
 
-/* etcdctl's columns first; whom it is to replace is in the last one. */
-static void D16_member_list(void **state)
-{
-	(void)state;
-	set_endpoints(node[2].udp);
-	expect("member list", 0,
-	       "1, started, fake1, 198.18.0.1:2380, 198.18.0.1:2379, false, voter\n"
-	       "3, started, n3, 198.18.0.3:2380, , true, learner\n"
-	       "ab, unstarted, n4, 198.18.0.1:2380, , true, joining for 1\n",
-	       "");
-	expect("member list -w json", 0,
-	       "{\"header\":{\"cluster_id\":4369,\"member_id\":3,\"raft_term\":7},"
-	       "\"members\":[{\"ID\":1,\"name\":\"fake1\",\"peerURLs\":[\"198.18.0.1:2380\"],"
-	       "\"clientURLs\":[\"198.18.0.1:2379\"],\"started\":true,\"state\":\"voter\"},"
-	       "{\"ID\":3,\"name\":\"n3\",\"peerURLs\":[\"198.18.0.3:2380\"],"
-	       "\"isLearner\":true,\"started\":true,\"state\":\"learner\"},"
-	       "{\"ID\":171,\"name\":\"n4\",\"peerURLs\":[\"198.18.0.1:2380\"],"
-	       "\"isLearner\":true,\"started\":false,\"state\":\"joining\","
-	       "\"replaces\":1}]}\n",
-	       "");
-	run("member list -w fields");
-	assert_int_equal(status, 0);
-	assert_non_null(strstr(output, "\"ID\" : 3\n\"Name\" : \"n3\"\n\"PeerURL\" : "
-				       "\"198.18.0.3:2380\"\n\"IsLearner\" : true\n"
-				       "\"State\" : \"learner\"\n\n"));
-	run("member list -w table");
-	assert_int_equal(status, 0);
-	assert_non_null(strstr(output, "| IS LEARNER |     STATE     |\n"));
-	assert_non_null(strstr(output, "|       true | joining for 1 |\n"));
-	run("endpoint status");
-	assert_non_null(strstr(output, ", false, true, 7, ")); /* itself is a learner */
-	expect("member list more", 2, "", "Error: member list takes no argument\n");
-	run("member");
-	assert_int_equal(status, 2);
-	assert_non_null(strstr(errors, "\"member\" is followed by list"));
-}
-
-/* By name or by id; through whoever is asked, for the leader is found. */
-static void R45_move_leader(void **state)
-{
-	char list[256];
-
-	(void)state;
-	store.leader = 1;
-	snprintf(list, sizeof(list), "%s,%s", node[2].udp, node[0].local);
-	set_endpoints(list);
-	expect("move-leader n3", 0, "Leadership transferred from 1 to 3\n", "");
-	assert_int_equal(store.leader, 3);
-	expect("move-leader 0001", 0, "Leadership transferred from 3 to 1\n", "");
-	expect("move-leader 1", 0, "Leadership transferred from 1 to 1\n", "");
-	expect("move-leader ab", 1, "", "Error: etcdserver: bad leader transferee: it is\n");
-	expect("move-leader n9", 1, "",
-	       "Error: etcdserver: member not found: none is called n9 or has that id\n");
-	expect("move-leader", 2, "", "Error: move-leader command needs 1 argument\n");
-	store.steadfast = true;
-	expect("move-leader n3 --command-timeout=700ms", 1, "",
-	       "Error: etcdserver: request timed out, leader transfer took too long\n");
-	store.steadfast = false;
-	/* Nobody knows where the leader is. */
-	store.leader = 7;
-	set_endpoints(node[2].udp);
-	run("move-leader n3 --command-timeout=500ms");
-	assert_int_equal(status, 1);
-	assert_non_null(strstr(errors, "is reached by no endpoint: name it"));
-	store.leader = 1;
-}
-
-/* A table that may be old says so by nothing: without a leader there is none, unless asked for. */
-static void D16_member_list_is_linearizable(void **state)
-{
-	(void)state;
-	set_endpoints(node[2].udp);
-	atomic_store(&node[2].faults.no_leader, 1000000);
-	run("member list --command-timeout=300ms");
-	assert_int_equal(status, 1);
-	assert_non_null(strstr(errors, "etcdserver: no leader"));
-	assert_string_equal(output, "");
-	atomic_store(&node[2].faults.no_leader, 0);
-	set_endpoints(node[0].udp); /* of an older release */
-	run("member list --consistency=s");
-	assert_int_equal(status, 1);
-	assert_non_null(strstr(errors, "it tells no members"));
-}
-
 /* One of the first cause, ten of the second, and so on; what is no loss is not among them. */
 static void F11_each_loss_of_a_port_is_in_the_sum(void **state)
 {
@@ -558,9 +474,6 @@ int main(int argc, char **argv)
 		CTL_TEST(an_unhealthy_endpoint),
 		CTL_TEST(endpoint_status),
 		CTL_TEST(endpoint_status_as_fields),
-		CTL_TEST(D16_member_list),
-		CTL_TEST(D16_member_list_is_linearizable),
-		CTL_TEST(R45_move_leader),
 		CTL_TEST(F11_each_loss_of_a_port_is_in_the_sum),
 		CTL_TEST(F21_no_socket_answers_and_there_is_no_other_way),
 		CTL_TEST(tables_are_etcdctls),

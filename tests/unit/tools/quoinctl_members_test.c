@@ -1,0 +1,198 @@
+/*
+ * quoinctl's commands about members and who leads them: words, shapes, exit statuses. The first
+ * argument is the program.
+ */
+#include "tests/unit/test.h"
+#include "tests/unit/tools/ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* etcdctl's columns first; whom it is to replace is in the last one. */
+static void D16_member_list(void **state)
+{
+	(void)state;
+	set_endpoints(node[2].udp);
+	expect("member list", 0,
+	       "1, started, fake1, 198.18.0.1:2380, 198.18.0.1:2379, false, voter\n"
+	       "3, started, n3, 198.18.0.3:2380, , true, learner\n"
+	       "ab, unstarted, n4, 198.18.0.1:2380, , true, joining for 1\n",
+	       "");
+	expect("member list -w json", 0,
+	       "{\"header\":{\"cluster_id\":4369,\"member_id\":3,\"raft_term\":7},"
+	       "\"members\":[{\"ID\":1,\"name\":\"fake1\",\"peerURLs\":[\"198.18.0.1:2380\"],"
+	       "\"clientURLs\":[\"198.18.0.1:2379\"],\"started\":true,\"state\":\"voter\"},"
+	       "{\"ID\":3,\"name\":\"n3\",\"peerURLs\":[\"198.18.0.3:2380\"],"
+	       "\"isLearner\":true,\"started\":true,\"state\":\"learner\"},"
+	       "{\"ID\":171,\"name\":\"n4\",\"peerURLs\":[\"198.18.0.1:2380\"],"
+	       "\"isLearner\":true,\"started\":false,\"state\":\"joining\","
+	       "\"replaces\":1}]}\n",
+	       "");
+	run("member list -w fields");
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(output, "\"ID\" : 3\n\"Name\" : \"n3\"\n\"PeerURL\" : "
+				       "\"198.18.0.3:2380\"\n\"IsLearner\" : true\n"
+				       "\"State\" : \"learner\"\n\n"));
+	run("member list -w table");
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(output, "| IS LEARNER |     STATE     |\n"));
+	assert_non_null(strstr(output, "|       true | joining for 1 |\n"));
+	run("endpoint status");
+	assert_non_null(strstr(output, ", false, true, 7, ")); /* itself is a learner */
+	expect("member list more", 2, "", "Error: member list takes no argument\n");
+	run("member");
+	assert_int_equal(status, 2);
+	assert_non_null(strstr(errors, "\"member\" is followed by list"));
+}
+
+static void expect_order(const char *line, const char *order, const char *says)
+{
+	expect(line, 0, says, "");
+	assert_string_equal(store.order, order);
+}
+
+/* The words that go to the leader, and when it is said that they are done. */
+static void D16_members_are_changed(void **state)
+{
+	(void)state;
+	store.leader = 3;
+	set_endpoints(node[2].udp);
+	expect_order("member add 198.18.0.1", "add 198.18.0.1:2380\n",
+		     "Member               ab added to cluster             1111\n");
+	expect_order("member add --learner 198.18.0.1:2380", "add-learner 198.18.0.1:2380\n",
+		     "Member               ab added to cluster             1111\n");
+	expect_order("member replace fake1 198.18.0.1",
+		     "replace 0000000000000001 198.18.0.1:2380\n",
+		     "Member                1 to be replaced in cluster             1111 by member "
+		     "              ab\n");
+	expect_order("member update n3 198.18.0.3", "update 0000000000000003 198.18.0.3:2380\n",
+		     "Member                3 updated in cluster             1111\n");
+	expect_order("member promote 1", "promote 0000000000000001\n",
+		     "Member                1 promoted in cluster             1111\n");
+	expect_order("member demote n3", "demote 0000000000000003\n",
+		     "Member                3 demoted in cluster             1111\n");
+	run("member update fake1 198.18.0.1 n3 198.18.0.3 -w json");
+	assert_int_equal(status, 0);
+	assert_string_equal(store.order, "update 0000000000000001 198.18.0.1:2380\n"
+					 "update 0000000000000003 198.18.0.3:2380\n");
+	assert_non_null(strstr(output, "\"members\":[{\"ID\":1,"));
+	/* It is not gone when the time is up: it may have been done. */
+	run("member remove fake1 --command-timeout=300ms");
+	assert_int_equal(status, 3);
+	assert_string_equal(output, "");
+	assert_non_null(strstr(errors, "it may have been done: member list shows it"));
+	store.leader = 1;
+}
+
+static void D16_a_change_of_members_is_refused(void **state)
+{
+	static const struct {
+		const char *line;
+		int status;
+		const char *says;
+	} rows[] = {
+		{"member remove n3", 1, "Error: etcdserver: no: it stays (nothing was done)\n"},
+		{"member remove n9", 1,
+		 "Error: etcdserver: member not found: none is called n9 or has that id\n"},
+		{"member add", 2, "Error: member add needs ADDRESS, or several of them\n"},
+		{"member update n3", 2,
+		 "Error: member update needs MEMBER ADDRESS, or several of them\n"},
+		{"member add n4", 2,
+		 "Error: bad address n4: it is IPv4 and perhaps a port, like 10.0.0.4:2380\n"},
+		{"member add 10.0.0.4:", 2,
+		 "Error: bad address 10.0.0.4:: it is IPv4 and perhaps a port, like "
+		 "10.0.0.4:2380\n"},
+		{"member add 10.0.0.4:65536", 2,
+		 "Error: bad address 10.0.0.4:65536: it is IPv4 and perhaps a port, like "
+		 "10.0.0.4:2380\n"},
+		{"member remove n3 --learner", 2,
+		 "Error: unknown flag: --learner (member remove does not take it)\n"},
+	};
+
+	(void)state;
+	store.leader = 3;
+	set_endpoints(node[2].udp);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(rows[i].line, rows[i].status, "", rows[i].says);
+	run("member add n4 --peer-urls=http://10.0.0.4:2380");
+	assert_int_equal(status, 2);
+	assert_non_null(strstr(errors, "the address is an argument"));
+	store.leader = 1;
+}
+
+/* Its answer is lost: it is not given again, for then it would be refused for what it did. */
+static void D16_a_change_whose_answer_is_lost_may_have_been_done(void **state)
+{
+	(void)state;
+	store.leader = 3;
+	set_endpoints(node[2].udp);
+	atomic_store(&node[2].faults.order_refusal, WIRE_STOPPING);
+	run("member add 10.0.0.4 --command-timeout=900ms");
+	atomic_store(&node[2].faults.order_refusal, 0);
+	assert_int_equal(status, 3);
+	assert_non_null(strstr(errors, "etcdserver: server stopped (it may have been done)"));
+	store.leader = 1;
+}
+
+/* By name or by id; through whoever is asked, for the leader is found. */
+static void R45_move_leader(void **state)
+{
+	char list[256];
+
+	(void)state;
+	store.leader = 1;
+	snprintf(list, sizeof(list), "%s,%s", node[2].udp, node[0].local);
+	set_endpoints(list);
+	expect("move-leader n3", 0, "Leadership transferred from 1 to 3\n", "");
+	assert_int_equal(store.leader, 3);
+	expect("move-leader 0001", 0, "Leadership transferred from 3 to 1\n", "");
+	expect("move-leader 1", 0, "Leadership transferred from 1 to 1\n", "");
+	expect("move-leader ab", 1, "", "Error: etcdserver: bad leader transferee: it is\n");
+	expect("move-leader n9", 1, "",
+	       "Error: etcdserver: member not found: none is called n9 or has that id\n");
+	expect("move-leader", 2, "", "Error: move-leader command needs 1 argument\n");
+	store.steadfast = true;
+	expect("move-leader n3 --command-timeout=700ms", 1, "",
+	       "Error: etcdserver: request timed out, leader transfer took too long\n");
+	store.steadfast = false;
+	/* Nobody knows where the leader is. */
+	store.leader = 7;
+	set_endpoints(node[2].udp);
+	run("move-leader n3 --command-timeout=500ms");
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(errors, "is reached by no endpoint: name it"));
+	store.leader = 1;
+}
+
+/* A table that may be old says so by nothing: without a leader there is none, unless asked for. */
+static void D16_member_list_is_linearizable(void **state)
+{
+	(void)state;
+	set_endpoints(node[2].udp);
+	atomic_store(&node[2].faults.no_leader, 1000000);
+	run("member list --command-timeout=300ms");
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(errors, "etcdserver: no leader"));
+	assert_string_equal(output, "");
+	atomic_store(&node[2].faults.no_leader, 0);
+	set_endpoints(node[0].udp); /* of an older release */
+	run("member list --consistency=s");
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(errors, "it tells no members"));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		CTL_TEST(D16_member_list),
+		CTL_TEST(D16_members_are_changed),
+		CTL_TEST(D16_a_change_of_members_is_refused),
+		CTL_TEST(D16_a_change_whose_answer_is_lost_may_have_been_done),
+		CTL_TEST(R45_move_leader),
+		CTL_TEST(D16_member_list_is_linearizable),
+	};
+
+	if (!ctl_program(argc, argv))
+		return 2;
+	return cmocka_run_group_tests(tests, ctl_setup, ctl_teardown);
+}

@@ -1,0 +1,240 @@
+/*
+ * member add, promote, demote, remove, update and replace: what is named together is one change.
+ */
+#include "tools/quoinctl/orders.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHANGES_MAX = WORDS_MAX, PLACE_SIZE = 32 };
+
+static const struct verb {
+	const char *name, *needs; /* etcdctl's words, and what its arguments are */
+	bool member, address;
+	const char *done;
+} verbs[] = {
+	{"add", "ADDRESS", false, true, "added to"},
+	{"promote", "MEMBER", true, false, "promoted in"},
+	{"demote", "MEMBER", true, false, "demoted in"},
+	{"remove", "MEMBER", true, false, "removed from"},
+	{"update", "MEMBER ADDRESS", true, true, "updated in"},
+	{"replace", "MEMBER ADDRESS", true, true, "to be replaced in"},
+};
+
+struct change {
+	uint64_t id; /* of the member; of an added one as the leader said */
+	uint64_t by; /* replace: the new one */
+	char place[PLACE_SIZE];
+};
+
+struct changing {
+	const struct verb *verb;
+	bool learner;
+	uint32_t count;
+	struct change change[CHANGES_MAX];
+};
+
+/* ADDRESS[:PORT] as the member table has it. False: it is none. */
+static bool place_parse(const char *text, char out[PLACE_SIZE])
+{
+	const char *colon = strchr(text, ':');
+	char address[INET_ADDRSTRLEN], *end;
+	unsigned long port = WIRE_PORT_PEER;
+	size_t size = colon ? (size_t)(colon - text) : strlen(text);
+	struct in_addr in;
+
+	if (size >= sizeof(address))
+		return false;
+	snprintf(address, sizeof(address), "%.*s", (int)size, text);
+	if (colon) {
+		port = strtoul(colon + 1, &end, 10);
+		if (colon[1] < '0' || colon[1] > '9' || *end || port == 0 || port > UINT16_MAX)
+			return false;
+	}
+	if (inet_pton(AF_INET, address, &in) != 1)
+		return false;
+	snprintf(out, PLACE_SIZE, "%s:%lu", address, port);
+	return true;
+}
+
+/* 0, or an exit status after its error was printed. */
+static int words_parse(struct changing *c, const struct options *o, const struct member_table *t)
+{
+	const uint32_t each = (uint32_t)c->verb->member + c->verb->address;
+
+	for (uint32_t i = 0; i < o->word_count; i += each) {
+		struct change *one = &c->change[c->count++];
+		const char *const *word = &o->word[i];
+
+		if (c->verb->address && !place_parse(word[each - 1], one->place))
+			return complain(EXIT_MISUSED,
+					"bad address %s: it is IPv4 and perhaps a port, like "
+					"10.0.0.4:2380",
+					word[each - 1]);
+		if (!c->verb->member)
+			continue;
+		const struct member_row *row = member_table_find(t, word[0]);
+		if (!row)
+			return complain(EXIT_FAILED,
+					"etcdserver: member not found: none is called %s or has "
+					"that id",
+					word[0]);
+		one->id = row->id;
+	}
+	return 0;
+}
+
+static void order_make(const struct changing *c, struct order *order)
+{
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < c->count; i++) {
+		const struct change *one = &c->change[i];
+
+		used += (size_t)snprintf(order->text + used, sizeof(order->text) - used, "%s%s",
+					 c->verb->name, c->learner ? "-learner" : "");
+		if (c->verb->member)
+			used += (size_t)snprintf(order->text + used, sizeof(order->text) - used,
+						 " %016" PRIx64, one->id);
+		if (c->verb->address)
+			used += (size_t)snprintf(order->text + used, sizeof(order->text) - used,
+						 " %s", one->place);
+		used += (size_t)snprintf(order->text + used, sizeof(order->text) - used, "\n");
+	}
+}
+
+/* The ids that the leader drew. False: there are not so many. */
+static bool ids_take(struct changing *c, const struct order *order)
+{
+	if (c->verb->member && strcmp(c->verb->name, "replace") != 0)
+		return true;
+	if (order->id_count != c->count)
+		return false;
+	for (uint32_t i = 0; i < c->count; i++)
+		*(c->verb->member ? &c->change[i].by : &c->change[i].id) = order->id[i];
+	return true;
+}
+
+static const struct member_row *row_of(const struct member_table *t, uint64_t id)
+{
+	for (uint32_t i = 0; i < t->count; i++) {
+		if (t->row[i].id == id)
+			return &t->row[i];
+	}
+	return NULL;
+}
+
+/* It is committed and at its end; a replacement goes on until the new one has caught up. */
+static bool done(const struct changing *c, const struct member_table *t)
+{
+	if (t->index > t->status.commit)
+		return false;
+	for (uint32_t i = 0; i < c->count; i++) {
+		const struct change *one = &c->change[i];
+		const struct member_row *row = row_of(t, one->by ? one->by : one->id);
+
+		if (strcmp(c->verb->name, "remove") == 0) {
+			if (row)
+				return false;
+			continue;
+		}
+		if (!row || (one->place[0] && strcmp(row->peer, one->place) != 0) ||
+		    (strcmp(c->verb->name, "promote") == 0 && strcmp(row->state, "voter") != 0) ||
+		    (strcmp(c->verb->name, "demote") == 0 && strcmp(row->state, "learner") != 0))
+			return false;
+	}
+	return true;
+}
+
+static void done_print(const struct options *options, const struct changing *c,
+		       const struct member_table *t)
+{
+	if (options->format == FORMAT_JSON) {
+		member_table_json(t);
+		return;
+	}
+	for (uint32_t i = 0; i < c->count; i++) {
+		const struct change *one = &c->change[i];
+
+		printf("Member %16" PRIx64 " %s cluster %16" PRIx64, one->id, c->verb->done,
+		       t->status.cluster_id);
+		if (one->by)
+			printf(" by member %16" PRIx64, one->by);
+		putchar('\n');
+	}
+}
+
+static int change(const struct options *options, const char *name)
+{
+	const uint64_t deadline_ns = clock_now() + options->timeout_ns;
+	static struct member_table t;
+	struct changing c = {.verb = verbs, .learner = options->learner};
+	struct order order = {.once = true};
+	char error[ERROR_SIZE];
+	int status;
+
+	while (strcmp(c.verb->name, name) != 0)
+		c.verb++;
+	const uint32_t each = (uint32_t)c.verb->member + c.verb->address;
+	if (options->word_count == 0 || options->word_count % each)
+		return complain(EXIT_MISUSED, "member %s needs %s, or several of them", name,
+				c.verb->needs);
+	status = member_table_ask(options, &t, error);
+	if (status)
+		return complain(status, "%s", error);
+	status = words_parse(&c, options, &t);
+	if (status)
+		return status;
+	order_make(&c, &order);
+	status = order_give(options, &order, deadline_ns, &t, error);
+	if (!status && !ids_take(&c, &order)) {
+		snprintf(error, ERROR_SIZE,
+			 "an answer that cannot be read: is it another release?");
+		status = EXIT_UNCERTAIN;
+	}
+	if (status)
+		return complain(status, "%s (%s)", error,
+				status == EXIT_UNCERTAIN ? "it may have been done"
+							 : "nothing was done");
+	while (member_table_ask(options, &t, error) || !done(&c, &t)) {
+		if (!left_until(deadline_ns))
+			return complain(EXIT_UNCERTAIN,
+					"etcdserver: request timed out (it may have been done: "
+					"member list shows it)");
+		clock_sleep(ORDER_LOOK_NS);
+	}
+	done_print(options, &c, &t);
+	return EXIT_ANSWERED;
+}
+
+int command_member_add(const struct options *options)
+{
+	return change(options, "add");
+}
+
+int command_member_promote(const struct options *options)
+{
+	return change(options, "promote");
+}
+
+int command_member_demote(const struct options *options)
+{
+	return change(options, "demote");
+}
+
+int command_member_remove(const struct options *options)
+{
+	return change(options, "remove");
+}
+
+int command_member_update(const struct options *options)
+{
+	return change(options, "update");
+}
+
+int command_member_replace(const struct options *options)
+{
+	return change(options, "replace");
+}
