@@ -42,7 +42,7 @@ const struct raft_message bodies_messages[] = {
 	{.type = RAFT_MESSAGE_VOTE, .term = 7, .vote = {.last_index = 5, .last_term = 6}},
 	{.type = RAFT_MESSAGE_VOTE,
 	 .term = RAFT_TERM_MAX,
-	 .vote = {RAFT_INDEX_MAX, RAFT_TERM_MAX - 1}},
+	 .vote = {.last_index = RAFT_INDEX_MAX, .last_term = RAFT_TERM_MAX - 1}},
 	{.type = RAFT_MESSAGE_VOTE_REPLY, .term = 7, .vote_reply = {true}},
 	{.type = RAFT_MESSAGE_VOTE_REPLY, .term = 7, .vote_reply = {false}},
 	{.type = RAFT_MESSAGE_APPEND,
