@@ -50,7 +50,7 @@ void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
 			 "%s/cluster: this directory was used with another initial-cluster or "
 			 "initial-cluster-token (digest %016" PRIx64 ", configured %016" PRIx64
 			 "): set initial-cluster and initial-cluster-token back to what they were "
-			 "(members cannot be changed yet); or, if it is another cluster's "
+			 "(they matter at the first start only); or, if it is another cluster's "
 			 "directory, point data-dir at this member's own",
 			 directory, t->digest, digest);
 	else
@@ -383,8 +383,9 @@ static size_t refused_text(const struct node *n, char *out, size_t size_max)
 	return (size_t)snprintf(
 		out, size_max,
 		"error %s, and cluster %016" PRIx64 " (member %s) was not formed with it: it "
-		"neither votes nor acknowledges; %sa member whose directory is lost cannot come "
-		"back before members can be replaced\n",
+		"neither votes nor acknowledges; %sa member whose directory is lost comes back "
+		"as another one that replaces it: initial-cluster-state: existing here, and "
+		"quoinctl member replace there\n",
 		n->options.wal.durability == WAL_VOLATILE
 			? "this member kept nothing of its former start (wal.durability: volatile)"
 			: "this data directory is new",

@@ -6,9 +6,25 @@
 
 #include "node/node.h"
 #include "node/wanted.h"
+#include "raft/joined.h"
 #include "wal/inspect.h"
 
 #include <errno.h>
+#include <inttypes.h>
+
+/* Of one that joined: initial-cluster was a way to find the others, and is none of its names. */
+static void host_joined(const struct config *c, const struct wal_inspect_owner *owner,
+			struct host_finding *f)
+{
+	struct raft_joined joined;
+
+	if (raft_joined_decode(&joined, owner->record, owner->record_size) ||
+	    raft_members_find(&joined.members, joined.id)->identity != owner->identity)
+		host_wrong(f, "data-dir: %s/cluster: what it says of the cluster cannot be read",
+			   c->data_dir);
+	else
+		host_good(f, "of a member that joined cluster %016" PRIx64, joined.cluster_id);
+}
 
 void host_owner(const struct config *c, struct host_finding *f)
 {
@@ -31,6 +47,10 @@ void host_owner(const struct config *c, struct host_finding *f)
 	}
 	if (owner.record_size == 0)
 		return;
+	if (raft_joined_is(owner.record, owner.record_size)) {
+		host_joined(c, &owner, f);
+		return;
+	}
 	options.identity = owner.identity;
 	options.record = owner.record;
 	options.record_size = owner.record_size;
