@@ -29,7 +29,8 @@ static void host_joined(const struct config *c, const struct wal_inspect_owner *
 void host_owner(const struct config *c, struct host_finding *f)
 {
 	struct wal_inspect_owner owner;
-	struct formation_options options = {.table = wanted_members(c), .self = c->self};
+	struct formation_options options = {
+		.table = wanted_members(c), .self = c->self, .existing = c->existing};
 	struct formation formation;
 	int err;
 	char text[NODE_ERROR_MAX], why[WAL_ERROR_MAX];

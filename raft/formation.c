@@ -40,30 +40,41 @@ static bool same_places(const struct formation_table *a, const struct formation_
 	return true;
 }
 
-int formation_create(struct formation *f, const struct formation_options *o)
+static struct formation fresh(const struct formation_options *o)
 {
-	struct formation_table configured = o->table;
-
-	if (o->identity == 0 || !places_valid(&o->table, o->self))
-		return -EINVAL;
-	for (uint32_t i = 0; i < configured.count; i++)
-		configured.member[i].identity = 0;
-	*f = (struct formation){
+	struct formation f = {
 		.state = FORMATION_FRESH,
+		.next = FORMATION_FRESH,
 		.identity = o->identity,
 		.self = o->self,
 		.existing = o->existing,
-		.table = configured,
+		.table = o->table,
 		.refused_by = o->table.count,
 		.now_us = o->now_us,
 		.send_us = o->now_us,
 	};
+
+	for (uint32_t i = 0; i < f.table.count; i++)
+		f.table.member[i].identity = 0;
+	return f;
+}
+
+int formation_create(struct formation *f, const struct formation_options *o)
+{
+	if (o->identity == 0 || !places_valid(&o->table, o->self))
+		return -EINVAL;
+	*f = fresh(o);
 	if (o->record_size > 0) {
 		int err = formation_record_decode(f, o->record, o->record_size);
 
 		if (err)
 			return err;
-		if (!same_places(&f->table, &configured))
+		/* It has nothing, and is to come in as another member. */
+		if (f->state == FORMATION_REFUSED && o->existing) {
+			*f = fresh(o);
+			return 0;
+		}
+		if (!same_places(&f->table, &o->table))
 			return -EXDEV;
 		if (f->state != FORMATION_REFUSED &&
 		    f->table.member[f->self].identity != f->identity)

@@ -170,6 +170,27 @@ static void F1_wiped_members_are_refused_for_good(void **state)
 	assert_int_equal(m[2].f.state, FORMATION_FORMED);
 }
 
+/* F1: who was refused holds nothing: told to join, it waits to be let in, whatever it was told. */
+static void F1_who_was_refused_may_join(void **state)
+{
+	struct formation_options o;
+
+	(void)state;
+	form();
+	wipe(0, 0xb0);
+	all_talk();
+	assert_int_equal(m[0].f.state, FORMATION_REFUSED);
+	o = options(0, 0xb0);
+	o.existing = true;
+	o.table.digest++; /* its list has changed as well */
+	assert_int_equal(formation_create(&m[0].f, &o), 0);
+	assert_int_equal(m[0].f.state, FORMATION_FRESH);
+	all_talk();
+	assert_int_equal(m[0].f.state, FORMATION_FRESH); /* it never forms, nor is it out */
+	o.existing = false;
+	assert_int_equal(formation_create(&m[0].f, &o), -EXDEV);
+}
+
 /* A directory that was rolled back to before it agreed has forgotten that it did. */
 static void F1_a_directory_that_is_fresh_again_is_refused(void **state)
 {
@@ -458,6 +479,7 @@ int main(void)
 		cmocka_unit_test(all_initial_members_make_the_cluster),
 		cmocka_unit_test(F1_two_of_three_make_none),
 		cmocka_unit_test(F1_wiped_members_are_refused_for_good),
+		cmocka_unit_test(F1_who_was_refused_may_join),
 		cmocka_unit_test(F1_a_directory_that_is_fresh_again_is_refused),
 		cmocka_unit_test(one_that_agreed_learns_that_the_cluster_is_formed),
 		cmocka_unit_test(V2_a_wipe_within_formation_is_named_and_reset),
