@@ -184,6 +184,66 @@ static void D19_a_leader_whose_clock_leaps_costs_one_election(void **state)
 	}
 }
 
+/* ---- R43: reads under a lease ---- */
+
+static jmp_buf stale;
+
+static void on_failed(struct cluster *c)
+{
+	(void)c;
+	longjmp(stale, 1);
+}
+
+/* A leader is cut off, and asked all the time until it steps down; others are elected meanwhile. */
+static void leased(struct scene *s, int32_t leader_ppm, int32_t follower_ppm)
+{
+	for (uint32_t turn = 0; turn < 20; turn++) {
+		struct cluster_node *old = scene_settle(s);
+
+		s->client_us = s->c.now_us;
+		for (uint32_t i = 0; i < s->c.options.nodes; i++) {
+			struct cluster_node *n = &s->c.node[i];
+			cluster_clock_rate(&s->c, n, n == old ? leader_ppm : follower_ppm);
+		}
+		scene_run(s, scene_timeouts(s, 1) + cluster_random(&s->c, scene_timeouts(s, 1)));
+		scene_cut(s, old, true, true);
+		for (uint32_t ms = 0; ms < 400; ms++) {
+			scene_run(s, MS);
+			cluster_read(&s->c, old);
+		}
+		scene_cut(s, old, false, false);
+	}
+}
+
+/* Within what raft/lease.c allows nothing stale is read; beyond it, something is (RC7). */
+static void R43_a_lease_bears_clocks_that_are_off_as_far_as_it_allows(void **state)
+{
+	volatile bool found = false;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct cluster_options o = scene_options(sizes[seed % 3], seed);
+		o.lease_reads = true;
+		struct scene *s = scene_new(&o);
+
+		leased(s, -100000, 100000);
+		scene_free(s);
+	}
+	for (uint64_t seed = 1; seed <= SEEDS && !found; seed++) {
+		struct cluster_options o = scene_options(3, seed);
+		o.lease_reads = true;
+		struct scene *s = scene_new(&o);
+
+		s->c.failed = on_failed;
+		if (setjmp(stale) == 0)
+			leased(s, -800000, 1000000);
+		else
+			found = true;
+		scene_free(s);
+	}
+	assert_true(found);
+}
+
 /* ---- R46: the leader's disk hangs while its network goes on ---- */
 
 static const uint32_t hang_ms[] = {100, 1000, 10000, 60000};
@@ -315,6 +375,7 @@ int main(void)
 		cmocka_unit_test(D19_clocks_that_go_at_other_rates_cost_no_leader),
 		cmocka_unit_test(D19_a_follower_whose_clock_leaps_deposes_nobody),
 		cmocka_unit_test(D19_a_leader_whose_clock_leaps_costs_one_election),
+		cmocka_unit_test(R43_a_lease_bears_clocks_that_are_off_as_far_as_it_allows),
 		cmocka_unit_test(R46_a_leader_whose_disk_hangs_steps_down_at_once),
 		cmocka_unit_test(R46_so_does_one_without_whose_disk_nothing_is_committed),
 		cmocka_unit_test(R46_a_follower_whose_disk_hangs_keeps_no_leader_in_office),
