@@ -160,7 +160,8 @@ struct node {
 	bool active; /* this turn did something */
 	bool work;   /* ... of which more will follow, as heartbeats alone do not */
 	bool stopping;
-	int failed; /* -errno: the node must end */
+	uint64_t hand_over_ns; /* the stop waits for another leader, until then; 0: for none */
+	int failed;            /* -errno: the node must end */
 	char error[NODE_ERROR_MAX];
 
 	struct formation formation;
@@ -238,6 +239,7 @@ struct node {
 	raft_term seen_term;
 	enum raft_role seen_role;
 	uint64_t seen_quorum_lost;
+	raft_id seen_transfer;     /* to whom this leader handed over; 0: to nobody */
 	uint64_t replay_ns;        /* how far the replay is is told then; UINT64_MAX: no more */
 	uint64_t seen_contradicts; /* counted, when it was last looked for one */
 	bool seen_contradiction;

@@ -80,6 +80,24 @@ void node_destroy(struct node *n)
 	free(n);
 }
 
+/*
+ * A leader that is stopped has the best of the others lead first, so that they need not find out.
+ * What is open here waits for it, and goes to whoever leads then; so the moment that it has begins
+ * at the end of this.
+ */
+static void hand_over_drive(struct node *n)
+{
+	raft_id leader;
+
+	if (!n->hand_over_ns)
+		return;
+	leader = raft_leader(n->raft);
+	if (n->now_ns >= n->hand_over_ns || (leader && leader != n->id) ||
+	    (leader == n->id && !raft_get_transfer(n->raft)))
+		n->hand_over_ns = 0;
+	serve_stop(n->serve);
+}
+
 int node_poll(struct node *n, uint64_t now_ns)
 {
 	assert(now_ns >= n->now_ns);
@@ -103,6 +121,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		node_persisted(n);
 		node_disk_drive(n);
 		node_members_drive(n);
+		hand_over_drive(n);
 		serve_drive(n->serve);
 		node_ready(n);
 		settings_drive(n);
@@ -140,6 +159,8 @@ uint64_t node_deadline(const struct node *n)
 		deadline = serve_deadline(n->serve);
 	if (n->applying_count)
 		deadline = n->now_ns;
+	if (n->hand_over_ns && n->hand_over_ns < deadline)
+		deadline = n->hand_over_ns;
 	return deadline;
 }
 
@@ -156,6 +177,8 @@ bool node_busy(const struct node *n)
 void node_stop(struct node *n)
 {
 	n->stopping = true;
+	if (n->raft && raft_transfer(n->raft, 0) == 0)
+		n->hand_over_ns = n->now_ns + n->options.election_us_max * 1000;
 	serve_stop(n->serve);
 }
 
@@ -166,7 +189,7 @@ bool node_stopping(const struct node *n)
 
 bool node_stopped(const struct node *n)
 {
-	return n->stopping && serve_stopped(n->serve);
+	return n->stopping && !n->hand_over_ns && serve_stopped(n->serve);
 }
 
 int node_end(struct node *n)

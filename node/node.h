@@ -112,7 +112,10 @@ int node_serve_calls(struct node *n, struct calls *calls);
 /* From now on what it is asked for is answered; it is the caller's and outlives the node. */
 void node_serve_metrics(struct node *n, struct metrics_exchange *exchange);
 
-/* Stop: refuses new requests. True once nothing is pending that a moment could finish. */
+/*
+ * Stop: refuses new requests; a leader hands over first, for an election timeout at most. True once
+ * nothing is pending that a moment could finish.
+ */
 void node_stop(struct node *n);
 
 /* The longest that a turn, or the end, may stand still for the disk: then the process ends. */

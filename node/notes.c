@@ -21,6 +21,28 @@ static void count_changes(struct node *n, raft_id leader, raft_term term, enum r
 		n->counters.leader_changes++;
 }
 
+/* Begun, or given up; that it was done is said by log_step_down. */
+static void log_transfer(struct node *n)
+{
+	raft_id to = raft_get_transfer(n->raft);
+	bool leads = raft_get_role(n->raft) == RAFT_LEADER;
+
+	if (to == n->seen_transfer)
+		return;
+	if (n->seen_transfer && leads)
+		journal_write(
+			n->journal, JOURNAL_WARN, "transfer_given_up",
+			"to=%s why=\"it did not stand for election within election-timeout, or "
+			"was not heard of any more\"",
+			node_member_name(n, n->seen_transfer));
+	if (to)
+		journal_write(n->journal, JOURNAL_INFO, "transfer_started",
+			      "term=%" PRIu64 " to=%s", raft_get_term(n->raft),
+			      node_member_name(n, to));
+	if (leads)
+		n->seen_transfer = to;
+}
+
 /* It led, and does not now. */
 static void log_step_down(struct node *n, enum raft_role role, raft_id leader)
 {
@@ -33,10 +55,12 @@ static void log_step_down(struct node *n, enum raft_role role, raft_id leader)
 		      "term=%" PRIu64 " was_leader_of=%" PRIu64 " why=\"%s\"", s.term, n->seen_term,
 		      s.quorum_lost != n->seen_quorum_lost
 			      ? "no majority answered it for election-timeout"
+		      : n->seen_transfer ? "it handed over"
 		      : s.disk_stalled ? "its disk does not answer, and the others go on without it"
 		      : leader         ? "another member was elected"
 				       : "it heard of a later term");
 	n->seen_quorum_lost = s.quorum_lost;
+	n->seen_transfer = 0;
 }
 
 static void log_changes(struct node *n)
@@ -45,6 +69,7 @@ static void log_changes(struct node *n)
 	raft_term term = raft_get_term(n->raft);
 	enum raft_role role = raft_get_role(n->raft);
 
+	log_transfer(n);
 	if (leader == n->seen_leader && term == n->seen_term && role == n->seen_role)
 		return;
 	count_changes(n, leader, term, role);

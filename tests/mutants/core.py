@@ -351,4 +351,12 @@ CORE = [
      "return m->timeout_now.read_seq < r->leader_seq ? -ESTALE : 0;",
      "return m->timeout_now.read_seq > RAFT_READ_SEQ_MAX ? -ESTALE : 0;",
      ["unit-raft-handover"]),
+    ("stop-hands-over-to-nobody", "R45: a leader that is stopped hands over first",
+     "node/node.c",
+     "n->raft && raft_transfer(n->raft, 0) == 0", "n->raft && n->id == 0",
+     ["sim-stop"]),
+    ("stop-before-another-leads", "R45: a leader that is stopped stays until another one leads",
+     "node/node.c",
+     "return n->stopping && !n->hand_over_ns && serve", "return n->stopping && serve",
+     ["sim-stop"]),
 ]
