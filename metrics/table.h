@@ -41,8 +41,8 @@
 	X(commit, COUNTER, 1, "commit_index", "etcd_server_proposals_committed_total", NULL, "The index up to which the log is committed.") \
 	X(applied, COUNTER, 1, "raft_applied_index", "etcd_server_proposals_applied_total", NULL, "The index up to which the log is applied.") \
 	X(pending, GAUGE, 1, "proposals_pending", "etcd_server_proposals_pending", NULL, "Commands of this member's clients that wait for their commit.") \
-	X(proposals_failed, COUNTER, 1, "proposals_failed", "etcd_server_proposals_failed_total", NULL, "Commands that ran out of time.") \
-	X(reads_failed, COUNTER, 1, "reads_failed", "etcd_server_read_indexes_failed_total", NULL, "Linearizable reads that ran out of time.") \
+	X(proposals_failed, COUNTER, 1, "proposals_failed", "etcd_server_proposals_failed_total", NULL, "Commands that ran out of time, or found no leader.") \
+	X(reads_failed, COUNTER, 1, "reads_failed", "etcd_server_read_indexes_failed_total", NULL, "Linearizable reads that ran out of time, or found no leader.") \
 	X(lease_reads, COUNTER, 1, "lease_reads", "quoin_raft_lease_reads_total", NULL, "Reads that this member, as the leader, confirmed under a lease, without asking the others.") \
 	X(quota, GAUGE, 1, "quota", "etcd_server_quota_backend_bytes", NULL, "How large the store may grow.") \
 	X(term, GAUGE, 1, "raft_term", "quoin_raft_term", NULL, "The current term.") \

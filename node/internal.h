@@ -74,6 +74,8 @@ struct node_serving {
 	struct udp_door *udp;
 	struct unix_door *unix_door; /* NULL: no local socket yet */
 	struct calls *calls;
+	uint64_t leader_ns;   /* when a leader was known last, or the start */
+	uint64_t quorum_lost; /* the core's count, then */
 };
 
 /* What a place said last while a cluster is formed, and since when nothing else (formation.c). */
@@ -336,6 +338,8 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 void serving_stop(struct node *n);
 /* The welcome of clients that come from now on. */
 void serving_welcome(struct node *n);
+/* Whether somebody leads: requests wait for an election, and no longer. */
+void serving_leader(struct node *n);
 
 /* disk.c: a disk that does not answer, or has no space (D8). */
 void node_disk_options(struct node *n);

@@ -122,11 +122,14 @@ int node_poll(struct node *n, uint64_t now_ns)
 		node_disk_drive(n);
 		node_members_drive(n);
 		hand_over_drive(n);
+		serving_leader(n);
 		serve_drive(n->serve);
 		node_ready(n);
 		settings_drive(n);
 		node_path_drive(n);
 		node_notes(n);
+	} else {
+		serve_drive(n->serve); /* there is no leader */
 	}
 	foreign_drive(n);
 	node_metrics_drive(n);

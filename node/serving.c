@@ -39,20 +39,42 @@ static int port_read(struct serve_port *port, uint64_t context)
 	return n->raft ? raft_read_index(n->raft, context) : -EREMOTE;
 }
 
+/* Two that nobody won, and a third is rare: what waits for a leader waits for so long. */
+enum { LEADERLESS_ELECTIONS = 2 };
+
+void serving_leader(struct node *n)
+{
+	if (!raft_leader(n->raft))
+		return;
+	n->serving.leader_ns = n->now_ns;
+	n->serving.quorum_lost = raft_quorum_lost(n->raft);
+}
+
+/* Nobody leads for long, or this member led and is cut off: a majority that is will not be seen. */
+static bool is_lost(const struct node *n)
+{
+	const struct node_serving *s = &n->serving;
+	const uint64_t wait_ns = LEADERLESS_ELECTIONS * n->options.election_us_max * 1000;
+
+	return n->now_ns - s->leader_ns >= wait_ns ||
+	       (n->raft && raft_quorum_lost(n->raft) != s->quorum_lost);
+}
+
 static void port_leader(struct serve_port *port, struct serve_leader *out)
 {
 	const struct node *n = node_of_port(port);
 
 	*out = (struct serve_leader){0};
-	if (!n->raft)
-		return; /* there is no cluster yet */
-	*out = (struct serve_leader){
-		.id = raft_leader(n->raft),
-		.term = raft_get_term(n->raft),
-		.last = raft_last(n->raft),
-		.full = node_space_refuses(n),
-	};
-	out->self = out->id == n->id;
+	if (n->raft) {
+		*out = (struct serve_leader){
+			.id = raft_leader(n->raft),
+			.term = raft_get_term(n->raft),
+			.last = raft_last(n->raft),
+			.full = node_space_refuses(n),
+		};
+	}
+	out->self = out->id && out->id == n->id;
+	out->lost = !out->id && is_lost(n);
 }
 
 static size_t host_status(struct serve_host *host, char *out, size_t size_max)
@@ -85,6 +107,7 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 
 	memcpy(&options.salt, key, sizeof(options.salt));
 	s->node = n;
+	s->leader_ns = n->now_ns;
 	s->port.ops = &port_ops;
 	s->host.ops = &host_ops;
 	peer_door_init(&s->peers, n->dp);

@@ -468,3 +468,8 @@ raft_index raft_commit(const struct raft *r)
 {
 	return r->commit;
 }
+
+uint64_t raft_quorum_lost(const struct raft *r)
+{
+	return r->quorum_lost;
+}

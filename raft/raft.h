@@ -353,5 +353,6 @@ enum raft_role raft_get_role(const struct raft *r);
 raft_term raft_get_term(const struct raft *r);
 raft_index raft_commit(const struct raft *r);
 raft_index raft_last(const struct raft *r);
+uint64_t raft_quorum_lost(const struct raft *r); /* as in raft_status */
 
 #endif

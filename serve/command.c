@@ -131,6 +131,7 @@ void command_drive(struct serve *s)
 
 	s->port->ops->leader(s->port, &leader);
 	drive_proposed(s, leader.term);
+	s->leaderless = leader.lost;
 	if (!leader.id)
 		return;
 	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_PROPOSING]); q; q = next) {

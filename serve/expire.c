@@ -22,6 +22,27 @@ static bool is_silent(const struct serve *s, const struct request *q)
 	       s->now_ns - q->asked_ns >= REQUEST_SILENT_NS;
 }
 
+static void expire(struct serve *s, struct request *q, enum serve_status status)
+{
+	s->counters.commands_failed += q->kind == REQUEST_COMMAND;
+	s->counters.reads_failed += q->kind != REQUEST_COMMAND;
+	stream_end(s, q);
+	serve_refuse(s, q, status);
+}
+
+/* Where there is no leader to wait for, nobody waits for his time to be up. */
+static void expire_leaderless(struct serve *s)
+{
+	static const enum request_state states[] = {REQUEST_PROPOSING, REQUEST_PROPOSED,
+						    REQUEST_READING, REQUEST_READABLE};
+	struct request *q;
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		while ((q = TAILQ_FIRST(&s->requests.list[states[i]])))
+			expire(s, q, timeout_status(s, q));
+	}
+}
+
 static void expire_list(struct serve *s, enum request_state state)
 {
 	bool stop = s->stopping && s->now_ns >= s->stop_ns + SERVE_STOP_NS;
@@ -36,10 +57,7 @@ static void expire_list(struct serve *s, enum request_state state)
 			continue;
 		}
 		s->counters.timeouts++;
-		s->counters.commands_failed += q->kind == REQUEST_COMMAND;
-		s->counters.reads_failed += q->kind != REQUEST_COMMAND;
-		stream_end(s, q);
-		serve_refuse(s, q, stop ? SERVE_STOPPING : timeout_status(s, q));
+		expire(s, q, stop ? SERVE_STOPPING : timeout_status(s, q));
 	}
 }
 
@@ -47,6 +65,8 @@ void serve_expire(struct serve *s)
 {
 	struct request *q;
 
+	if (s->leaderless)
+		expire_leaderless(s);
 	if (s->now_ns < s->next_expiry_ns)
 		return;
 	s->next_expiry_ns = s->now_ns + SERVE_EXPIRY_SCAN_NS;

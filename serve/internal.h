@@ -44,7 +44,8 @@ struct serve {
 	struct door gathering;   /* of the commands that peers forward here */
 	raft_term proposed_term; /* PROPOSED commands of an older term have been put back */
 	raft_index applied;
-	bool half; /* a part of the next command shows: nothing may be read */
+	bool half;       /* a part of the next command shows: nothing may be read */
+	bool leaderless; /* there was no leader to wait for */
 
 	uint8_t *scratch; /* PARTS_MESSAGE_SIZE_MAX: an answer before its door has it */
 	struct serve_counters counters;

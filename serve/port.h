@@ -13,6 +13,7 @@
 struct serve_leader {
 	raft_id id; /* 0: nobody is known to lead */
 	bool self;
+	bool lost; /* nobody, and not for the while of an election alone: do not wait */
 	raft_term term;
 	raft_index last; /* the last index of this member's log */
 	bool full;       /* the log has no space for another command */

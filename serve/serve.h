@@ -34,7 +34,7 @@ struct serve_counters {
 	uint64_t over;      /* packets: more than the share of their source */
 	uint64_t malformed; /* commands that the state machine cannot read */
 	uint64_t timeouts;
-	uint64_t commands_failed, reads_failed; /* of these */
+	uint64_t commands_failed, reads_failed; /* of these, or for want of a leader */
 	uint64_t streams;                       /* answers of more than one piece */
 	uint64_t pushes;
 	uint64_t streams_cut; /* their revision could be kept no longer, or they gave way */

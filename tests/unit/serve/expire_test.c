@@ -60,6 +60,66 @@ static void a_deadline_says_what_is_known(void **state)
 	hand_heard(&h, 5);
 }
 
+/* All of it that waits for a leader: the words are those of a deadline, and none has come. */
+static void D19_where_there_is_no_leader_nobody_waits(void **state)
+{
+	static const struct {
+		raft_id leader; /* as it came */
+		bool query;
+		enum serve_status want;
+	} rows[] = {
+		{0, false, SERVE_NO_LEADER},   {0, true, SERVE_NO_LEADER},
+		{PEER, true, SERVE_NO_LEADER}, {PEER, false, SERVE_TIMEOUT}, /* forwarded */
+		{SELF, false, SERVE_TIMEOUT},                                /* proposed */
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		h.leader = (struct serve_leader){.id = rows[i].leader, .term = 7};
+		if (rows[i].query)
+			hand_query(&h, i, 1);
+		else
+			hand_command(&h, i, 5, i + 1, 100);
+		hand_turn(&h, 0);
+		/* An election is waited for. */
+		h.leader.id = 0;
+		hand_turn(&h, S);
+		hand_heard(&h, i);
+		h.leader.lost = true;
+		hand_turn(&h, 1);
+		assert_int_equal(hand_heard(&h, i + 1)->status, rows[i].want);
+		assert_int_equal(serve_open_count(h.serve), 0);
+	}
+	/* Nor does who comes now; what needs no leader is answered as ever. */
+	hand_command(&h, 50, 5, 50, 100);
+	hand_turn(&h, 1);
+	assert_int_equal(hand_heard(&h, 6)->status, SERVE_NO_LEADER);
+	h.settled_session = 6;
+	hand_command(&h, 51, 6, 1, 100);
+	assert_int_equal(hand_heard(&h, 7)->status, SERVE_OK);
+	assert_int_equal(serve_get_counters(h.serve)->timeouts, 0);
+	assert_int_equal(serve_get_counters(h.serve)->commands_failed, 4);
+	assert_int_equal(serve_get_counters(h.serve)->reads_failed, 2);
+}
+
+/* It was confirmed, and what it is to show is not applied; or is. */
+static void D19_a_read_that_is_confirmed_waits_no_longer_either(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		h.leader = (struct serve_leader){.id = PEER, .term = 7};
+		hand_query(&h, i + 1, 1);
+		hand_turn(&h, 0);
+		serve_confirmed(h.serve, h.context, 20 + i);
+		hand_heard(&h, i);
+		if (i == 1)
+			serve_progress(h.serve, 21, false);
+		h.leader = (struct serve_leader){.term = 7, .lost = true};
+		hand_turn(&h, 1);
+		assert_int_equal(hand_heard(&h, i + 1)->status, i ? SERVE_OK : SERVE_NO_LEADER);
+	}
+}
+
 static void a_client_waits_as_long_as_it_says_and_a_minute_at_most(void **state)
 {
 	static const struct {
@@ -180,6 +240,10 @@ static void the_end_takes_every_request_from_its_door(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(D19_where_there_is_no_leader_nobody_waits, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(D19_a_read_that_is_confirmed_waits_no_longer_either,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deadline_says_what_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_client_waits_as_long_as_it_says_and_a_minute_at_most, setup, teardown),
