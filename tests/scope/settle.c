@@ -71,11 +71,17 @@ void time_start_silence(struct raft *r)
 	tick(r);
 }
 
+static bool heard_matters(void)
+{
+	return scope->most[EVENT_TRANSFER] > 0 || scope->most[EVENT_CHANGE] > 0;
+}
+
 static void peer_time_forget(struct raft *r, struct raft_peer *p)
 {
 	p->empty_us = r->now_us;
 	p->await_us = r->now_us;
-	p->heard_us = p->heard_us ? r->now_us : 0; /* once is for ever */
+	/* Once is for ever. Only who hands over or changes members looks. */
+	p->heard_us = heard_matters() && p->heard_us ? r->now_us : 0;
 	p->stray_us = 0;
 	p->retransmit_us = r->heartbeat_us;
 	p->srtt_us = 0;
@@ -140,6 +146,8 @@ static void counts_forget(struct raft *r, struct member *m)
 	r->random = 0;
 	r->witness_generation = 0;
 	r->lease_reads_count = 0;
+	r->members_generation = 0;
+	r->quorum_lost = 0;
 	r->send_turn = r->peer_count;
 }
 
