@@ -391,8 +391,8 @@ int raft_recv(struct raft *r, const struct raft_message *m)
 	if (err)
 		return err;
 	struct raft_peer *p = raft_peer_find(r, m->from);
-	if (!p)
-		return -ENOENT;
+	if (!p || p->identity == 0)
+		return -ENOENT; /* or a member of a table to come, in which it has a directory */
 	if (m->identity != p->identity)
 		return -EKEYREJECTED; /* before terms: another directory must not disturb anybody */
 	raft_start meet;

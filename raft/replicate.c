@@ -363,6 +363,9 @@ uint64_t raft_leader_deadline(const struct raft *r)
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct raft_peer *p = r->peer[i];
 		uint64_t due = p->empty_us + r->heartbeat_us;
+
+		if (p->identity == 0)
+			continue; /* nothing is sent to it */
 		if (p->inflight_count > 0 && p->await_us + p->retransmit_us < due)
 			due = p->await_us + p->retransmit_us;
 		if (read_unanswered(r, p) && p->empty_us + retransmit_us_base(r, p) < due)

@@ -105,6 +105,7 @@ static void nothing_is_sent_to_who_is_not_there_yet(void **state)
 	hand_tick(&h, 10 * HAND_HEARTBEAT_US);
 	for (uint32_t i = 0; i < h.sent_count; i++)
 		assert_int_not_equal(h.sent[i].to, 4);
+	assert_true(raft_deadline(h.r) > h.now_us); /* nor is anything due to it */
 	hand_fini(&h);
 }
 
@@ -206,6 +207,9 @@ static void a_member_is_replaced(void **state)
 	assert_true(raft_members_joint(&h.r->members));
 	assert_true(member(&h, 3)->leaves);
 	assert_true(member(&h, 4)->voter);
+	hand_persist(&h);
+	assert_int_equal(hand_ack(&h, 4, h.r->window.last), 0);
+	assert_true(h.r->commit < h.r->members_index); /* two of the set to come, one before */
 	commit(&h, 2, 4);
 	assert_null(member(&h, 3));
 	/* Gone, and told so for a while. */
@@ -359,6 +363,80 @@ static void a_table_that_is_told_is_in_force(void **state)
 	hand_fini(&h);
 }
 
+/* Member 3 leads, and appends a table, behind what is there, of term 1. */
+static void table_append(struct hand *h, const struct raft_members *table, raft_index commit)
+{
+	static uint8_t data[RAFT_MEMBERS_SIZE_MAX];
+	raft_index last = h->r->window.last;
+	const struct raft_entry e = {.index = last + 1,
+				     .term = 1,
+				     .data = data,
+				     .size = (uint16_t)raft_members_encode(table, data),
+				     .type = RAFT_ENTRY_MEMBERS,
+				     .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_APPEND, 3, 1);
+
+	m.append = (struct raft_append){.prev_index = last,
+					.prev_term = 1,
+					.entries = &e,
+					.entry_count = 1,
+					.commit = commit};
+	assert_int_equal(hand_recv(h, &m), 0);
+	hand_persist(h);
+	assert_int_equal(h->r->members_index, last + 1);
+}
+
+/* This member is removed: by a joint table, and by the one after it. */
+static void remove_1(struct hand *h, raft_index commit)
+{
+	struct raft_members table;
+
+	hand_init(h, three);
+	table = h->r->members;
+	for (uint32_t i = 0; i < 3; i++)
+		table.member[i].voter_before = true;
+	table.member[0].voter = false;
+	table.member[0].leaves = true;
+	table_append(h, &table, 0);
+	table = (struct raft_members){.count = 2, .member = {table.member[1], table.member[2]}};
+	table.member[0].voter_before = table.member[1].voter_before = false;
+	table_append(h, &table, commit);
+	assert_false(raft_votes(h->r));
+}
+
+/* R59: who is removed by what is committed. */
+static void R37_R59_who_is_removed_for_good_does_not_stand(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	remove_1(&h, 4);
+	assert_int_equal(h.r->commit, 4);
+	for (int i = 0; i < 5; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_int_equal(raft_get_term(h.r), 1);
+	hand_fini(&h);
+}
+
+/* A learner of which its table knows no directory: by a table to come it is a member. */
+static void R32_who_is_bound_elsewhere_is_a_stranger(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	table = h.r->members;
+	table.member[table.count++] = (struct raft_member){.id = 4, .place = PLACE_4};
+	table_append(&h, &table, 0);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 4, 5);
+	m.identity = IDENTITY_4;
+	assert_int_equal(hand_recv(&h, &m), -ENOENT);
+	assert_int_equal(raft_get_term(h.r), 1);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +448,8 @@ int main(void)
 		cmocka_unit_test(R59_who_is_gone_counts_nowhere),
 		cmocka_unit_test(R37_a_leader_that_is_removed_gives_way),
 		cmocka_unit_test(R59_a_removal_that_is_not_committed_needs_who_is_removed),
+		cmocka_unit_test(R37_R59_who_is_removed_for_good_does_not_stand),
+		cmocka_unit_test(R32_who_is_bound_elsewhere_is_a_stranger),
 		cmocka_unit_test(a_table_that_is_told_is_in_force),
 	};
 
