@@ -19,6 +19,19 @@ struct cluster_fact {
 	uint64_t hash;
 };
 
+static void members_print(const struct raft_members *members, raft_index index)
+{
+	fprintf(stderr, "    table %" PRIu64 ":", index);
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct raft_member *m = &members->member[i];
+
+		fprintf(stderr, " n%" PRIu64 "%s%s%s%s%s", m->id, m->voter ? " votes" : "",
+			m->voter_before ? " voted" : "", m->leaves ? " leaves" : "",
+			m->joins ? " joins" : "", m->identity ? "," : " unbound,");
+	}
+	fprintf(stderr, "\n");
+}
+
 void check_fail(struct cluster *c, const char *file, int line, const char *what)
 {
 	fprintf(stderr, "%s:%d: at step %" PRIu64 ", %" PRIu64 " us: %s\n", file, line, c->steps,
@@ -39,6 +52,7 @@ void check_fail(struct cluster *c, const char *file, int line, const char *what)
 			n->id, (int)s.role, s.term, s.vote, s.leader, s.commit, s.durable, s.last,
 			s.last_term, s.window_first, s.applied, s.lost ? ", lost" : "",
 			s.start_confirmed ? "" : ", start not confirmed");
+		members_print(&n->core->members, s.members_index);
 	}
 	if (c->failed)
 		c->failed(c);
@@ -172,20 +186,105 @@ static bool holds(const struct stored_log *log, raft_index index, raft_term term
 }
 
 /*
- * RC5: each entry must be on a majority of disks. A member that lost its directory, or the end of
- * its log, counts with what it held before too, as one does that died after it acknowledged.
+ * A member that lost its directory, or the end of its log, counts with what it held before too, as
+ * one does that died after it acknowledged.
  */
+static bool member_holds(struct cluster *c, const struct raft_member *m, raft_index index,
+			 raft_term term)
+{
+	const struct cluster_node *k = cluster_node(c, m->id);
+
+	return m->identity == k->identity &&
+	       (holds(&k->disk, index, term) || holds(&k->ghost, index, term));
+}
+
+static bool set_holds(struct cluster *c, const struct raft_members *members, bool before,
+		      raft_index index, raft_term term)
+{
+	uint32_t holders = 0, voters = 0;
+
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct raft_member *m = &members->member[i];
+
+		if (!(before ? m->voter_before : m->voter))
+			continue;
+		voters++;
+		holders += member_holds(c, m, index, term);
+	}
+	return voters == 0 || holders > voters / 2;
+}
+
+static bool all_hold(struct cluster *c, const struct raft_members *members, raft_index index,
+		     raft_term term)
+{
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct raft_member *m = &members->member[i];
+
+		if (m->identity != 0 && !member_holds(c, m, index, term))
+			return false;
+	}
+	return true;
+}
+
+static bool voters_same(const struct raft_members *a, const struct raft_members *b, bool before)
+{
+	for (uint32_t i = 0; i < a->count; i++) {
+		const struct raft_member *m = raft_members_find(b, a->member[i].id);
+
+		if (a->member[i].voter && !(m && (before ? m->voter_before : m->voter)))
+			return false;
+	}
+	return (before ? raft_members_voters_before(b) : raft_members_voters(b)) ==
+	       raft_members_voters(a);
+}
+
+/* RC12, of two tables that are committed one after the other. */
+static void check_tables(struct cluster *c, const struct raft_members *next)
+{
+	const struct raft_members *last = &c->members;
+	bool joint = raft_members_joint(next);
+
+	check(c, !(joint && raft_members_joint(last)), "RC12: a joint table after a joint one");
+	check(c, voters_same(last, next, joint), "RC12: voters change without a joint table");
+	for (uint32_t i = 0; i < next->count; i++) {
+		const struct raft_member *m = &next->member[i];
+		const struct raft_member *was = raft_members_find(last, m->id);
+
+		check(c, !m->voter || (was && was->identity == m->identity),
+		      "RC12: a voter that was no member before");
+		check(c, !was || was->identity == 0 || was->identity == m->identity,
+		      "R60: an id has another directory");
+		check(c, !was || !was->leaves, "RC12: one that leaves stays");
+	}
+}
+
+static void table_committed(struct cluster *c, const struct stored *s, raft_index index)
+{
+	struct raft_members members;
+
+	check(c, raft_members_decode(&members, s->data, s->size) == 0, "a committed table");
+	check_tables(c, &members);
+	c->members = members;
+	c->members_index = index;
+	c->tables++;
+	c->joints += raft_members_joint(&members);
+}
+
+/* RC5: each entry, by the table that is in force at the leader. */
 static void check_commit(struct cluster *c, struct cluster_node *n, raft_index index, bool own)
 {
+	const struct raft *r = n->core;
 	struct stored s = n->memory.entry[index];
-	uint32_t holders = 0;
 
-	for (uint32_t i = 0; i < c->options.nodes; i++) {
-		const struct cluster_node *k = &c->node[i];
-		holders += holds(&k->disk, index, s.term) || holds(&k->ghost, index, s.term);
-	}
-	check(c, holders >= c->options.nodes / 2 + 1, "RC5: committed without a durable majority");
-	check(c, own || holders == c->options.nodes, "R9: commits entries of an older term");
+	check(c, set_holds(c, &r->members, false, index, s.term),
+	      "RC5: committed without a durable majority");
+	check(c, set_holds(c, &r->members, true, index, s.term),
+	      "RC5: committed without a durable majority of the set before");
+	check(c,
+	      own || (all_hold(c, &r->members, index, s.term) &&
+		      (r->members_index <= n->commit_seen ||
+		       all_hold(c, &r->members_before, index, s.term))),
+	      "R9, R67: commits entries of an older term that not all members hold");
 	check(c, index == c->canon.last + 1, "RC5: commits with a gap");
 	if (index >= c->canon.room) {
 		c->canon.room = index * 2 + 64;
@@ -195,6 +294,8 @@ static void check_commit(struct cluster *c, struct cluster_node *n, raft_index i
 	c->canon.entry[index] = s;
 	c->canon.last = index;
 	c->commits++;
+	if (s.type == RAFT_ENTRY_MEMBERS)
+		table_committed(c, &c->canon.entry[index], index);
 }
 
 static void commit_seen(struct cluster *c, struct cluster_node *n)
@@ -215,6 +316,15 @@ static void commit_seen(struct cluster *c, struct cluster_node *n)
 	n->commit_seen = commit;
 }
 
+/* Who is removed may lead until that is committed (thesis 4.2.2). */
+static bool may_lead(const struct raft *r)
+{
+	const struct raft_member *m = raft_members_find(&r->members_before, r->id);
+
+	return raft_votes(r) ||
+	       (r->members_index > r->commit && m && (m->voter || m->voter_before));
+}
+
 static void leader_seen(struct cluster *c, struct cluster_node *n)
 {
 	raft_term term = n->core->hard.term;
@@ -224,6 +334,7 @@ static void leader_seen(struct cluster *c, struct cluster_node *n)
 	      "RC1: two leaders in one term");
 	c->leader_of[term] = n->id;
 	c->elections++;
+	check(c, may_lead(n->core), "RC12, R59: a leader that does not vote");
 	memset(n->match_seen, 0, sizeof(n->match_seen));
 	/* One that slept while later terms committed may find its votes: it leads nobody. */
 	if (c->canon.last > 0 && c->canon.entry[c->canon.last].term > term)
@@ -253,6 +364,33 @@ static void check_window(struct cluster *c, struct cluster_node *n)
 		      "RI1: durable in the core, not on the disk");
 }
 
+/* RC11 */
+static void check_table(struct cluster *c, struct cluster_node *n)
+{
+	const struct raft *r = n->core;
+	raft_index newest = 0;
+	uint32_t open = 0;
+
+	if (r->handed != r->window.last)
+		return;
+	for (raft_index i = 1; i <= r->handed; i++) {
+		if (n->memory.entry[i].type == RAFT_ENTRY_MEMBERS) {
+			newest = i;
+			open += i > r->commit && i > c->canon.last;
+		}
+	}
+	check(c, open <= 1, "RC11: two tables that are not committed");
+	check(c, r->members_index == (newest > r->members_told ? newest : r->members_told),
+	      "RC11: not the newest table is in force");
+	if (r->members_index != newest || newest == 0)
+		return;
+	uint8_t data[RAFT_MEMBERS_SIZE_MAX];
+	size_t size = raft_members_encode(&r->members, data);
+	const struct stored *s = &n->memory.entry[newest];
+	check(c, size == s->size && memcmp(data, s->data, size) == 0,
+	      "RC11: another table is in force than the log's");
+}
+
 void check_state(struct cluster *c, struct cluster_node *n)
 {
 	struct raft *r = n->core;
@@ -261,6 +399,9 @@ void check_state(struct cluster *c, struct cluster_node *n)
 	check(c, r->durable <= n->disk.last, "RI1: durable beyond the disk");
 	if (r->role == RAFT_LEADER && (n->role_seen != RAFT_LEADER || r->hard.term != n->term_seen))
 		leader_seen(c, n);
+	c->removed_leaders += n->role_seen == RAFT_LEADER && r->role == RAFT_FOLLOWER &&
+			      r->hard.term == n->term_seen && !raft_votes(r) &&
+			      r->members_index <= r->commit;
 	n->role_seen = r->role;
 	n->term_seen = r->hard.term;
 	/* An entry that is not handed out yet is committed by nobody, or will be looked at then. */
@@ -269,20 +410,25 @@ void check_state(struct cluster *c, struct cluster_node *n)
 	if (r->role == RAFT_LEADER) {
 		for (uint32_t i = 0; i < RAFT_PLACES_MAX; i++) {
 			const struct raft_peer *p = &r->place[i];
-			bool restarted = p->witness.start != n->start_seen[i];
+			bool restarted =
+				p->witness.start != n->start_seen[i] || p->id != n->peer_seen[i];
 
 			check(c, p->match >= n->match_seen[i] || p->lost || restarted,
 			      "RC8: a match went back");
+			n->peer_seen[i] = p->id;
 			n->match_seen[i] = p->match;
 			n->start_seen[i] = p->witness.start;
 		}
 	}
-	if (c->steps % 64 == 0)
+	if (c->steps % 64 == 0) {
 		check_window(c, n);
+		check_table(c, n);
+	}
 }
 
 void check_started(struct cluster *c, struct cluster_node *n)
 {
 	n->commit_seen = 0;
 	check_window(c, n);
+	check_table(c, n);
 }

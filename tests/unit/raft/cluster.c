@@ -123,7 +123,8 @@ static void message_send(struct cluster *c, const struct raft_message *m)
 	if (c->observer && c->observer->sent)
 		c->observer->sent(c, m);
 	if (c->cut[m->from - 1][m->to - 1] || !cluster_node(c, m->to)->core ||
-	    cluster_random(c, 1000) < c->options.loss_permille) {
+	    cluster_random(c, 1000) < c->options.loss_permille ||
+	    (c->options.no_timeout_now && m->type == RAFT_MESSAGE_TIMEOUT_NOW)) {
 		c->dropped++;
 		return;
 	}
@@ -138,12 +139,15 @@ static void message_send(struct cluster *c, const struct raft_message *m)
 void cluster_mail_take(struct cluster *c, struct cluster_node *to, struct cluster_mail *mail)
 {
 	int err = raft_recv(to->core, &mail->message);
+	raft_id from = mail->message.from;
 
 	c->delivered++;
 	if (c->observer && c->observer->received)
 		c->observer->received(c, &mail->message, err);
 	free(mail);
 	check_state(c, to); /* it may commit, and step down with what comes next */
+	if (err == -ENOENT)
+		cluster_stranger(c, to, cluster_node(c, from));
 }
 
 void cluster_mail_deliver(struct cluster *c, struct cluster_mail **at)
@@ -366,31 +370,6 @@ void cluster_drain(struct cluster *c, struct cluster_node *n)
 
 /* ---- life ---- */
 
-static struct raft_members initial_members(const struct cluster *c)
-{
-	struct raft_members members = {.count = c->options.nodes};
-
-	for (uint32_t i = 0; i < c->options.nodes; i++)
-		members.member[i] = (struct raft_member){
-			.id = c->node[i].id, .identity = 0xa0 + c->node[i].id, .voter = true};
-	return members;
-}
-
-/* The newest MEMBERS entry at or below `from` on the disk; 0: the initial cluster. */
-static raft_index members_find(struct cluster *c, const struct cluster_node *n, raft_index from,
-			       struct raft_members *out)
-{
-	for (raft_index i = from; i > 0; i--) {
-		const struct stored *s = &n->disk.entry[i];
-		if (s->type != RAFT_ENTRY_MEMBERS)
-			continue;
-		check(c, raft_members_decode(out, s->data, s->size) == 0, "a table on the disk");
-		return i;
-	}
-	*out = initial_members(c);
-	return 0;
-}
-
 void cluster_start(struct cluster *c, struct cluster_node *n)
 {
 	struct raft_options o = {
@@ -411,12 +390,11 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 		.append_size_max = c->options.append_size_max,
 		.now_us = cluster_clock(c, n),
 	};
-	o.members_index = members_find(c, n, n->disk.last, &o.members);
-	if (o.members_index > 0)
-		o.members_before_index = members_find(c, n, o.members_index - 1, &o.members_before);
+	cluster_members_read(c, n, &o);
 	memcpy(o.witness, n->witness, sizeof(o.witness));
 	assert(!n->core);
 	assert(!n->wiped); /* its new directory is of no cluster (raft/formation.h) */
+	assert(!n->outside);
 	int err = raft_create(&n->core, &o);
 	check(c, err == 0, "raft_create refuses");
 	raft_index first =
@@ -479,7 +457,10 @@ void cluster_init(struct cluster *c, const struct cluster_options *options)
 		c->node[i].id = i + 1;
 		c->node[i].identity = 0xa0 + i + 1;
 		cluster_clock_set(c, &c->node[i], c->now_us, 0);
+		c->formed.member[c->formed.count++] = (struct raft_member){
+			.id = i + 1, .identity = c->node[i].identity, .voter = true};
 	}
+	c->members = c->formed;
 	for (uint32_t i = 0; i < 8; i++)
 		cluster_random(c, 0);
 	check_init(c);

@@ -10,8 +10,8 @@
  *	RC3  Leader completeness: a new leader holds every entry that was ever committed, unless a
  *	    later term committed any.
  *	RC4  State machine safety: every core applies the same entries, from 1, without a gap.
- *	RC5  What a leader commits is on a majority of disks at that moment, and of its own term or
- *	    before an entry that is.
+ *	RC5  What a leader commits is on a majority of disks of each set of its table at that
+ *	    moment, and of its own term or before an entry that is; else on those of all members.
  *	RC6  An answer that leaves is covered by the disk: term, vote, entries.
  *	RC7  A confirmed read has an index at or above all that was committed when it was asked.
  *	RC8  commit, and a leader's match for a peer, never go back within a start (a term), but for
@@ -19,6 +19,11 @@
  *	RC9  A member that lost what it acknowledged gives no vote, asks for none, and says so in
  *	    each acknowledgement (D9c).
  *	RC10 One whose disk kept all that it confirmed is never told that it lost something.
+ *	RC11 The table in force is that of the newest MEMBERS entry of the log, or one that was told
+ *	    and is newer; at most one in a log is not committed.
+ *	RC12 Voters change by way of a joint table: its old set are the voters before it, its new
+ *	    set those after it; who votes was a member before. Who is elected votes, or did until
+ *	    a table that is not committed.
  *
  * Failed checks print what and where, then end the process through cluster->failed.
  */
@@ -30,7 +35,7 @@
 #include <stdio.h>
 
 enum {
-	CLUSTER_NODES_MAX = 7,
+	CLUSTER_NODES_MAX = 32, /* with all that join one after another */
 
 	CLUSTER_READS_MAX = 256,
 	CLUSTER_LATE_US = 3000000,
@@ -82,6 +87,7 @@ struct cluster_node {
 	bool stalled;      /* ... so long that its core was told (options.disk_stall_us) */
 	bool paused;       /* it gets no time: no tick, no mail, no word of its disk */
 	bool wiped;        /* it lost its directory: it stays down */
+	bool outside;      /* it has not joined yet, or was removed and has ended: it stays down */
 	bool lost;         /* its disk says that it lost what it acknowledged */
 	bool in_doubt;     /* it is, or will be found to be */
 	bool ever_lost;    /* it lost something, or was rolled back, once */
@@ -92,6 +98,10 @@ struct cluster_node {
 	uint32_t witness_count;
 
 	bool no_pre_vote, no_check_quorum; /* in its next starts */
+
+	/* What it was told when it joined, as its directory has it; index 0: nothing. */
+	struct raft_members told;
+	raft_index told_index;
 
 	/* Its clock said base_us at since_us of the cluster's, and goes so much faster since. */
 	struct {
@@ -128,6 +138,7 @@ struct cluster_node {
 	raft_index commit_seen;
 	raft_term term_seen;
 	enum raft_role role_seen;
+	raft_id peer_seen[RAFT_PLACES_MAX];
 	raft_index match_seen[RAFT_PLACES_MAX];
 	raft_start start_seen[RAFT_PLACES_MAX]; /* ... and of which start of it */
 	struct cluster_read read[CLUSTER_READS_MAX];
@@ -155,6 +166,8 @@ struct cluster_observer {
 	void (*applying)(struct cluster *c, struct cluster_node *n, const struct raft_entry *e);
 	void (*read)(struct cluster *c, struct cluster_node *n, const struct raft_read *read);
 	void (*changed)(struct cluster *c, struct cluster_node *n); /* after every event */
+	void (*told)(struct cluster *c, struct cluster_node *from, struct cluster_node *to,
+		     raft_index index);
 };
 
 struct cluster_options {
@@ -171,6 +184,7 @@ struct cluster_options {
 	uint64_t heartbeat_us, election_us_min, election_us_max;
 	bool no_pre_vote, no_check_quorum;
 	bool lease_reads;
+	bool no_timeout_now; /* all of these are lost: nobody can hand over */
 };
 
 struct cluster {
@@ -192,12 +206,16 @@ struct cluster {
 	raft_id *leader_of; /* by term */
 	raft_term leader_of_room;
 	struct stored_log canon; /* committed, by anybody, ever */
+	struct raft_members formed;
+	struct raft_members members; /* the newest committed table */
+	raft_index members_index;    /* 0: as the cluster was formed */
 	struct cluster_fact *fact;
 	uint32_t fact_count;
 
 	/* So that a run that tests nothing is seen. */
 	uint64_t elections, commits, fetches, reads, crashes, wipes, proposals, delivered, dropped;
 	uint64_t losses, roll_backs, found_out;
+	uint64_t tables, joints, removed_leaders; /* committed; those that led until then */
 
 	void (*failed)(struct cluster *c);
 	struct cluster_block *block;
@@ -243,6 +261,24 @@ int cluster_propose(struct cluster *c, struct cluster_node *n, const void *data,
 int cluster_read(struct cluster *c, struct cluster_node *n);
 int cluster_transfer(struct cluster *c, struct cluster_node *n, raft_id to);
 void cluster_drain(struct cluster *c, struct cluster_node *n);
+
+/*
+ * Changes of members. A new one is a slot, whose number is its id and which is down, until a leader
+ * has bound its directory and somebody tells it a table that he knows to be committed.
+ */
+struct cluster_node *cluster_slot(struct cluster *c); /* NULL: there is none left */
+int cluster_change(struct cluster *c, struct cluster_node *n, struct raft_change *changes,
+		   uint32_t count, raft_index *index, struct raft_refusal *refusal);
+/* The index of the newest table that it knows to be committed; 0: that of the formation. */
+raft_index cluster_known(const struct cluster_node *n, struct raft_members *out);
+bool cluster_join(struct cluster *c, struct cluster_node *n, struct cluster_node *teller);
+void cluster_tell(struct cluster *c, struct cluster_node *from, struct cluster_node *to);
+/* Somebody wrote who is no peer: each tells the other what he knows. */
+void cluster_stranger(struct cluster *c, struct cluster_node *to, struct cluster_node *from);
+/* In the table that is committed, or in one that is in force anywhere. */
+bool cluster_member(const struct cluster *c, const struct cluster_node *n);
+/* As its disk has them. */
+void cluster_members_read(struct cluster *c, const struct cluster_node *n, struct raft_options *o);
 
 /* Of cluster.c for cluster_time.c, and the other way round. */
 void cluster_mail_deliver(struct cluster *c, struct cluster_mail **at);

@@ -1,7 +1,8 @@
 /*
  * Randomised clusters: loss, duplication, reordering, disks that are slow or hang, crashes, pauses,
- * clocks that are off, and partitions, in virtual time, with the checkers of cluster.h at every
- * step; then the faults end, and the cluster must elect, commit and apply everywhere.
+ * clocks that are off, partitions, and changes of members, in virtual time, with the checkers of
+ * cluster.h at every step; then the faults end, and the cluster must elect, commit and apply
+ * everywhere, and have the members that were asked for.
  *
  *	random_test                     a few seeds of each kind, to a budget
  *	random_test --seed N [--steps N] [--nodes N]   one campaign, exactly
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mix.h"
 #include "tests/unit/raft/check.h"
+#include "tests/unit/raft/drawn.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,7 +19,8 @@
 enum {
 	STEPS_DEFAULT = 30000,
 	BUDGET_MS = 6000,
-	SEEDS_MIN = 4, /* even if the machine is slow */
+	SEEDS_MIN = 4,   /* even if the machine is slow */
+	SEEDS_MAX = 150, /* beyond the budget, until all kinds of changes happened */
 
 	DRIFT_PPM = 100000, /* of a clock: 0.9 : 1.1 is within what a lease allows (raft/lease.c) */
 };
@@ -31,7 +34,7 @@ static uint64_t pauses, transfers;
 static void replay_print(struct cluster *c)
 {
 	fprintf(stderr, "replay: %s --seed %" PRIu64 " --steps %" PRIu64 " --nodes %u\n", program,
-		c->options.seed, steps_wanted, c->options.nodes);
+		c->options.seed, steps_wanted, c->formed.count);
 }
 
 static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
@@ -54,6 +57,8 @@ static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
 		.election_us_max = 300000,
+		/* R37: then a leader that is to go has to end the change itself. */
+		.no_timeout_now = (x >> 15 & 3) == 0,
 	};
 	return o;
 }
@@ -73,7 +78,7 @@ static void propose(struct cluster *c, struct cluster_node *n)
 /* Two sides, which hear each other in one direction or not at all; or each link by itself. */
 static void partition_draw(struct cluster *c)
 {
-	uint64_t side = cluster_random(c, 1u << c->options.nodes);
+	uint64_t side = cluster_random(c, 1ull << c->options.nodes);
 	bool one_way = cluster_random(c, 3) == 0;
 	bool each = cluster_random(c, 3) == 0;
 
@@ -87,12 +92,17 @@ static void partition_draw(struct cluster *c)
 	}
 }
 
+static bool may_start(const struct cluster_node *n)
+{
+	return !n->core && !n->wiped && !n->outside;
+}
+
 /* Every other member has a start of it above that count in its marks: one that is up will tell. */
 static bool witnessed(const struct cluster *c, const struct cluster_node *n, uint32_t starts)
 {
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
 		const struct cluster_node *k = &c->node[i];
-		bool knows = k == n;
+		bool knows = k == n || !raft_members_find(&c->members, k->id);
 
 		for (uint32_t w = 0; w < k->witness_count; w++)
 			knows = knows || (k->witness[w].id == n->id &&
@@ -198,23 +208,27 @@ static void fault(struct cluster *c)
 			c->node[i].disk_held = false;
 			if (c->node[i].paused)
 				cluster_resume(c, &c->node[i]);
-			if (!c->node[i].core && !c->node[i].wiped)
+			if (may_start(&c->node[i]))
 				cluster_start(c, &c->node[i]);
 		}
 		break;
 	}
 }
 
-/* How many of a minority have lost something, for ever or for now. */
+/*
+ * At most a minority of the members have lost something, for ever or for now, and no change is
+ * under way: nobody can know of a loss that was not found out, and leave for it.
+ */
 static bool may_lose(const struct cluster *c, const struct cluster_node *n)
 {
 	uint32_t losers = 0;
 
-	for (uint32_t i = 0; i < c->options.nodes; i++) {
-		const struct cluster_node *k = &c->node[i];
+	for (uint32_t i = 0; i < c->members.count; i++) {
+		const struct cluster_node *k = &c->node[c->members.member[i].id - 1];
 		losers += k != n && (k->wiped || k->in_doubt);
 	}
-	return !n->wiped && losers < (c->options.nodes - 1) / 2;
+	return !n->wiped && !n->outside && raft_members_find(&c->members, n->id) &&
+	       drawn_settled(c) && losers < (raft_members_voters(&c->members) - 1) / 2;
 }
 
 /* All that are asked what they know of a start answer it, before time makes a majority enough. */
@@ -229,7 +243,7 @@ static bool calm(const struct cluster *c, const struct cluster_node *except)
 			if (c->cut[i][j])
 				return false;
 		}
-		if (k->paused || (k != except && (!k->core || k->in_doubt)))
+		if (k->paused || (k != except && !k->outside && (!k->core || k->in_doubt)))
 			return false;
 	}
 	return true;
@@ -290,6 +304,16 @@ static void answered_look(struct cluster *c)
 	}
 }
 
+/* Of the members. */
+static uint32_t wiped_count(const struct cluster *c)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < c->options.nodes; i++)
+		count += c->node[i].wiped && raft_members_find(&c->members, i + 1);
+	return count;
+}
+
 /* A directory is lost, the end of a log, or all since a copy was taken (R7, W24, V15). */
 static void lose(struct cluster *c)
 {
@@ -303,7 +327,7 @@ static void lose(struct cluster *c)
 	if (!may_lose(c, n) ||
 	    (kind < 4 && (n->copy.starts == 0 || !witnessed(c, n, n->copy.starts))) ||
 	    (kind > 3 && kind < 7 && n->disk.last == 0) ||
-	    (kind == 7 && (c->wipes > 0 || cluster_random(c, 8) != 0)))
+	    (kind == 7 && (wiped_count(c) > 0 || cluster_random(c, 8) != 0)))
 		return;
 	if (n->core)
 		cluster_crash(c, n, (uint32_t)cluster_random(c, cluster_persists_pending(n) + 1));
@@ -339,24 +363,28 @@ static void again(struct cluster *c, struct cluster_node *n)
 	if (!n->core)
 		return;
 	crash(c, n, (uint32_t)cluster_random(c, cluster_persists_pending(n) + 1));
-	if (!n->core)
+	if (may_start(n))
 		cluster_start(c, n);
 }
 
-/* Those whose acknowledgements count. */
-static uint32_t counting(const struct cluster *c)
+/* Those whose acknowledgements count: members, and of them voters. */
+static uint32_t counting(const struct cluster *c, bool voters)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < c->options.nodes; i++)
-		count += !c->node[i].wiped && !c->node[i].core->lost.is;
+	for (uint32_t i = 0; i < c->members.count; i++) {
+		const struct raft_member *m = &c->members.member[i];
+		const struct cluster_node *n = &c->node[m->id - 1];
+		count += n->core && !n->core->lost.is && (m->voter || !voters);
+	}
 	return count;
 }
 
 static bool in_doubt(const struct cluster *c)
 {
-	for (uint32_t i = 0; i < c->options.nodes; i++) {
-		if (c->node[i].wiped || c->node[i].in_doubt)
+	for (uint32_t i = 0; i < c->members.count; i++) {
+		const struct cluster_node *n = &c->node[c->members.member[i].id - 1];
+		if (n->wiped || n->in_doubt)
 			return true;
 	}
 	return false;
@@ -365,11 +393,15 @@ static bool in_doubt(const struct cluster *c)
 /* Whole, and as far as all. */
 static bool caught_up(const struct cluster *c, const struct cluster_node *n)
 {
-	return n->wiped || (n->applied == c->canon.last && !n->in_doubt);
+	return n->wiped || !raft_members_find(&c->members, n->id) ||
+	       (n->core && n->applied == c->canon.last && !n->in_doubt);
 }
 
-/* No more faults: within a few elections the cluster must be whole again. */
-static void heal(struct cluster *c)
+/*
+ * No more faults: within a few elections the cluster must be whole again. False: it need not be,
+ * and is not.
+ */
+static bool heal(struct cluster *c, struct drawn *d, struct drawn_totals *t)
 {
 	uint64_t reads = c->reads;
 
@@ -382,19 +414,20 @@ static void heal(struct cluster *c)
 		c->node[i].disk_held = false;
 		if (c->node[i].paused)
 			cluster_resume(c, &c->node[i]);
-		if (!c->node[i].core && !c->node[i].wiped)
+		if (may_start(&c->node[i]))
 			cluster_start(c, &c->node[i]);
 	}
 	uint64_t end = c->now_us + 20 * 1000 * 1000;
 	while (c->now_us < end) {
 		cluster_run(c, c->now_us + 100 * 1000);
 		answered_look(c);
+		bool members = drawn_heal(c, d, t);
 		struct cluster_node *leader = cluster_leader(c);
-		bool whole = leader && c->canon.last == leader->core->window.last;
+		bool whole = members && leader && c->canon.last == leader->core->window.last;
 		for (uint32_t i = 0; i < c->options.nodes; i++)
 			whole = whole && caught_up(c, &c->node[i]);
 		if (whole && c->reads > reads)
-			return;
+			return true;
 		if (whole)
 			cluster_read(c, leader);
 	}
@@ -404,16 +437,17 @@ static void heal(struct cluster *c)
 	 * commit.
 	 */
 	if (cluster_leader(c) && cluster_leader(c)->core->term_start == 0 &&
-	    counting(c) < c->options.nodes)
-		return;
+	    counting(c, false) < c->members.count)
+		return false;
 	/*
 	 * Whole again, and ended before its leader heard it: at its next start what it acknowledged
 	 * before the loss is still known. With one beside it that is wiped, or has lost something
 	 * since, there may be no majority.
 	 */
-	if (in_doubt(c) && counting(c) <= c->options.nodes / 2)
-		return;
+	if (in_doubt(c) && counting(c, true) <= raft_members_voters(&c->members) / 2)
+		return false;
 	check(c, false, "liveness: the cluster does not recover when the faults end");
+	return false;
 }
 
 struct totals {
@@ -421,12 +455,13 @@ struct totals {
 		found_out;
 };
 
-static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
+static void campaign(uint64_t seed, uint32_t nodes, struct totals *t, struct drawn_totals *drawn)
 {
 	const struct cluster_options o = options_draw(seed, nodes);
 	struct cluster *c = malloc(sizeof(*c));
+	struct drawn *d = calloc(1, sizeof(*d));
 
-	assert(c);
+	assert(c && d);
 	cluster_init(c, &o);
 	c->failed = replay_print;
 	for (uint32_t i = 0; i < nodes; i++) {
@@ -449,10 +484,17 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
 			if (cluster_random(c, 20) == 0)
 				roll_back_within_a_start(
 					c, &c->node[cluster_random(c, c->options.nodes)]);
+			if (cluster_random(c, 15) == 0)
+				drawn_change(c, d, drawn);
+			if (cluster_random(c, 10) == 0)
+				drawn_join(c, drawn);
+			if (cluster_random(c, 20) == 0)
+				drawn_end(c, drawn);
 		}
 		c->steps++;
 	}
-	heal(c);
+	if (heal(c, d, drawn))
+		drawn_check(c, d, drawn);
 	t->steps += c->steps;
 	t->elections += c->elections;
 	t->commits += c->commits;
@@ -464,12 +506,35 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t)
 	t->roll_backs += c->roll_backs;
 	t->found_out += c->found_out;
 	cluster_fini(c);
+	free(d);
 	free(c);
 }
 
 static uint64_t now_ms(void)
 {
 	return clock_now() / CLOCK_MS;
+}
+
+/* A run in which one of these did not happen shows nothing about it. */
+static bool all_happened(const struct drawn_totals *t)
+{
+	return t->done && t->refused && t->rolled_back && t->joints && t->of_leaders &&
+	       t->leaders_removed && t->finished_by_others && t->joined && t->ended;
+}
+
+static void drawn_print(const struct drawn_totals *t)
+{
+	printf("members: %" PRIu64 " changes done, %" PRIu64 " refused, %" PRIu64
+	       " rolled back; %" PRIu64 " tables, %" PRIu64 " joint; %" PRIu64
+	       " of leaders, %" PRIu64 " led until their removal; %" PRIu64 " replaced, %" PRIu64
+	       " by another leader than began it; %" PRIu64 " joined, %" PRIu64 " ended\n",
+	       t->done, t->refused, t->rolled_back, t->tables, t->joints, t->of_leaders,
+	       t->leaders_removed, t->replaced, t->finished_by_others, t->joined, t->ended);
+}
+
+static bool more(const struct drawn_totals *t, uint64_t seeds, uint64_t took_ms)
+{
+	return seeds < SEEDS_MIN || took_ms < BUDGET_MS || (!all_happened(t) && seeds < SEEDS_MAX);
 }
 
 static int usage(void)
@@ -483,6 +548,7 @@ int main(int argc, char **argv)
 	uint64_t seed = 0;
 	uint64_t nodes = 0;
 	struct totals t = {0};
+	struct drawn_totals drawn = {0};
 	uint64_t start = now_ms();
 
 	program = argv[0];
@@ -494,8 +560,7 @@ int main(int argc, char **argv)
 			seed = value;
 		else if (strcmp(argv[i], "--steps") == 0)
 			steps_wanted = value;
-		else if (strcmp(argv[i], "--nodes") == 0 && value >= 1 &&
-			 value <= CLUSTER_NODES_MAX)
+		else if (strcmp(argv[i], "--nodes") == 0 && value >= 1 && value <= RAFT_VOTERS_MAX)
 			nodes = value;
 		else
 			return usage();
@@ -503,11 +568,11 @@ int main(int argc, char **argv)
 	uint64_t first = seed ? seed : 1;
 	uint64_t s = first;
 	printf("SEED=%" PRIu64 " steps=%" PRIu64 " nodes=%s window=%d budget_ms=%d\n", first,
-	       steps_wanted, nodes ? "as given" : "3,5 in turn", RAFT_WINDOW_SLOTS, BUDGET_MS);
+	       steps_wanted, nodes ? "as given" : "1 to 5 in turn", RAFT_WINDOW_SLOTS, BUDGET_MS);
 	fflush(stdout);
-	for (; seed ? s == seed : s - first < SEEDS_MIN || now_ms() - start < BUDGET_MS; s++) {
-		uint32_t n = nodes ? (uint32_t)nodes : s % 2 ? 3 : 5;
-		campaign(s, n, &t);
+	for (; seed ? s == seed : more(&drawn, s - first, now_ms() - start); s++) {
+		uint32_t n = nodes ? (uint32_t)nodes : (uint32_t[]){3, 5, 1, 3, 2, 5, 4}[s % 7];
+		campaign(s, n, &t, &drawn);
 	}
 	printf("%" PRIu64 " seeds, %" PRIu64 " steps (at least %" PRIu64 "), %" PRIu64
 	       " elections, %" PRIu64 " commits, %" PRIu64 " fetches, %" PRIu64 " reads, %" PRIu64
@@ -518,5 +583,6 @@ int main(int argc, char **argv)
 	       s - first, t.steps, (seed ? 1 : SEEDS_MIN) * steps_wanted, t.elections, t.commits,
 	       t.fetches, t.reads, t.crashes, t.wipes, t.losses, t.roll_backs, within_start,
 	       t.found_out, within_start_lost, held, pauses, transfers, now_ms() - start);
-	return 0;
+	drawn_print(&drawn);
+	return seed || all_happened(&drawn) ? 0 : 1;
 }
