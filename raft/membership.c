@@ -200,6 +200,8 @@ void raft_members_told(struct raft *r, const struct raft_members *members, raft_
 	r->members_index = r->members_before_index = r->members_told = index;
 	r->gone_over = true;
 	raft_places_sync(r);
+	if (!raft_votes(r) && r->role != RAFT_FOLLOWER)
+		raft_follower_become(r, r->hard.term, 0); /* R37: it asks nobody any more */
 	raft_changed(r);
 }
 

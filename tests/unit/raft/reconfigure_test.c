@@ -335,6 +335,30 @@ static void R59_a_removal_that_is_not_committed_needs_who_is_removed(void **stat
 	hand_fini(&h);
 }
 
+/* R37: who stands, and is told that it was removed, asks nobody any more. */
+static void R37_who_is_told_of_its_removal_stands_no_more(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	hand_campaign(&h);
+	hand_persist(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	table = (struct raft_members){.count = 2,
+				      .member = {h.r->members.member[1], h.r->members.member[2]}};
+	raft_members_told(h.r, &table, 9);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	hand_take(&h);
+	hand_forget(&h);
+	for (int i = 0; i < 5; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_VOTE, 2), 0);
+	assert_int_equal(raft_get_term(h.r), 2);
+	hand_fini(&h);
+}
+
 /* D16: who lags is told a committed table, is in it at once, and does not fall back. */
 static void a_table_that_is_told_is_in_force(void **state)
 {
@@ -450,6 +474,7 @@ int main(void)
 		cmocka_unit_test(R59_a_removal_that_is_not_committed_needs_who_is_removed),
 		cmocka_unit_test(R37_R59_who_is_removed_for_good_does_not_stand),
 		cmocka_unit_test(R32_who_is_bound_elsewhere_is_a_stranger),
+		cmocka_unit_test(R37_who_is_told_of_its_removal_stands_no_more),
 		cmocka_unit_test(a_table_that_is_told_is_in_force),
 	};
 
