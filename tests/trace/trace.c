@@ -19,7 +19,11 @@
  *	propose nI TEXT         a command, at nI
  *	propose nI SIZE bytes   a command so large that it becomes a chain
  *	read nI                 a linearizable read, asked at nI
+ *	fill nI                 commands at nI, until there is no room for one more
  *	transfer nI nJ          nI is asked to hand over to nJ
+ *	members nI CHANGE nJ    at nI: add, add-learner (nJ is new), bind, promote, demote, remove
+ *	members nI replace nJ by nK   nK is new
+ *	join nI nJ              nI, new and bound, is told by nJ what is committed, and starts
  *	cut nI nJ | heal        the link between them is down | all are up
  *	cut nI -> nJ            ... in that direction
  *	hold nI | release nI    nI's disk takes writes and finishes none | goes on
@@ -30,6 +34,7 @@
  *	status                  what each one thinks
  */
 #include "raft/entry.h"
+#include "tests/trace/members.h"
 #include "tests/trace/words.h"
 #include "tests/unit/raft/check.h"
 
@@ -47,6 +52,7 @@ struct view {
 	raft_id leader;
 	raft_index commit;
 	raft_index members_index;
+	struct raft_members members;
 	bool lost;
 	uint64_t quorum_lost;
 	raft_id transfer;
@@ -117,15 +123,6 @@ static void text_print(const struct raft_entry *e)
 	fprintf(out, "\"%s", e->size > 24 ? "..." : "");
 }
 
-static void members_print(const struct raft_members *members)
-{
-	for (uint32_t i = 0; i < members->count; i++) {
-		const struct raft_member *m = &members->member[i];
-		fprintf(out, "%sn%" PRIu64, i ? ", " : "", m->id);
-		fprintf(out, " is %" PRIx64, m->identity);
-	}
-}
-
 static void on_applying(struct cluster *c, struct cluster_node *n, const struct raft_entry *e)
 {
 	struct raft_members members;
@@ -135,8 +132,10 @@ static void on_applying(struct cluster *c, struct cluster_node *n, const struct 
 	if (e->type == RAFT_ENTRY_COMMAND)
 		text_print(e);
 	else if (e->type == RAFT_ENTRY_MEMBERS &&
-		 raft_members_decode(&members, e->data, e->size) == 0)
-		members_print(&members);
+		 raft_members_decode(&members, e->data, e->size) == 0 && e->index == 1)
+		trace_formed_print(out, &members); /* as the cluster was formed */
+	else if (e->type == RAFT_ENTRY_MEMBERS)
+		trace_members_print(out, &members);
 	else
 		fprintf(out, "%s", raft_entry_type_name(e->type));
 	if (e->type == RAFT_ENTRY_COMMAND && e->flags != (RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST))
@@ -191,12 +190,21 @@ static void role_changed(const struct cluster_node *n, const struct view *was, c
 		fprintf(out, "n%" PRIu64 " is in term %" PRIu64 "\n", n->id, r->hard.term);
 }
 
+static void on_told(struct cluster *c, struct cluster_node *from, struct cluster_node *to,
+		    raft_index index)
+{
+	(void)c;
+	fprintf(out, "n%" PRIu64 " tells n%" PRIu64 " the members of %" PRIu64 "\n", from->id,
+		to->id, index);
+}
+
 static void on_changed(struct cluster *c, struct cluster_node *n)
 {
 	const struct raft *r = n->core;
 	struct view *was = &view[n->id - 1];
 
 	(void)c;
+	trace_members_changed(out, n, &was->members, was->members_index);
 	if (r->role != was->role || r->hard.term != was->term)
 		role_changed(n, was, r);
 	if (r->hard.vote != 0 && r->hard.vote != n->id &&
@@ -224,6 +232,7 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 			     .leader = r->leader,
 			     .commit = r->commit,
 			     .members_index = r->members_index,
+			     .members = r->members,
 			     .lost = r->lost.is,
 			     .quorum_lost = r->quorum_lost,
 			     .transfer = r->transfer.to};
@@ -237,6 +246,7 @@ static const struct cluster_observer observer = {
 	.applying = on_applying,
 	.read = on_read,
 	.changed = on_changed,
+	.told = on_told,
 };
 
 /* Healthy: a leader that a majority follows, and nothing that it has not committed. */
@@ -402,6 +412,12 @@ static void transfer(struct cluster_node *n, const char *to)
 			trace_error_name(err));
 }
 
+static void refuse(const char *word)
+{
+	fprintf(stderr, "no such command, or not so: %s\n", word);
+	exit(2);
+}
+
 static void node_command(const char *word, struct cluster_node *n, const char *rest)
 {
 	if (strcmp(word, "timeout") == 0) {
@@ -414,6 +430,14 @@ static void node_command(const char *word, struct cluster_node *n, const char *r
 		pass(n, cluster.options.heartbeat_us);
 	} else if (strcmp(word, "propose") == 0) {
 		propose(n, rest);
+	} else if (strcmp(word, "fill") == 0) {
+		trace_fill(&cluster, out, n);
+	} else if (strcmp(word, "members") == 0) {
+		if (!trace_members_change(&cluster, out, n, rest))
+			refuse(word);
+	} else if (strcmp(word, "join") == 0) {
+		trace_members_join(&cluster, out, n,
+				   cluster_node(&cluster, strtoull(rest + 1, NULL, 10)));
 	} else if (strcmp(word, "read") == 0) {
 		int err = cluster_read(&cluster, n);
 		if (err)
@@ -437,8 +461,7 @@ static void node_command(const char *word, struct cluster_node *n, const char *r
 	} else if (strcmp(word, "roll-back") == 0) {
 		cluster_roll_back(&cluster, n);
 	} else {
-		fprintf(stderr, "no such command: %s\n", word);
-		exit(2);
+		refuse(word);
 	}
 }
 
