@@ -136,7 +136,8 @@ void command_drive(struct serve *s)
 		return;
 	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_PROPOSING]); q; q = next) {
 		next = TAILQ_NEXT(q, list);
-		if (!leader.self && q->resend_ns > s->now_ns)
+		/* Who leads since has not been asked yet. */
+		if (!leader.self && q->resend_ns > s->now_ns && q->term == leader.term)
 			continue;
 		/* What was new when it came may be known by now. */
 		if ((!leader.self || leader.full) && settled(s, q))

@@ -133,4 +133,8 @@ SHARE = [
      "node/serving.c",
      "return n->now_ns - s->leader_ns >= wait_ns ||", "return wait_ns > 0 ||",
      ["sim-leaderless"]),
+    ("new-leader-waits-for-a-retry", "R45: a command is forwarded to a new leader at once",
+     "serve/command.c",
+     "&& q->term == leader.term)", "&& q->term < UINT64_MAX)",
+     ["unit-serve-forward"]),
 ]

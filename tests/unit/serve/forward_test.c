@@ -212,9 +212,30 @@ static void R42_ids_are_above_those_of_an_earlier_life(void **state)
 	hand_heard(&h, 1);
 }
 
+/* However long the one before was silent: the next one is asked as soon as it is known. */
+static void R45_a_new_leader_is_asked_at_once(void **state)
+{
+	uint32_t parts;
+
+	(void)state;
+	hand_command(&h, 1, 5, 1, 100);
+	for (int i = 0; i < 200; i++)
+		hand_turn(&h, MS);
+	parts = h.parts;
+	hand_turn(&h, 1);
+	assert_int_equal(h.parts, parts);
+	h.leader = (struct serve_leader){.id = OTHER, .term = 8};
+	hand_turn(&h, 1);
+	assert_int_equal(h.parts, parts + 1);
+	assert_int_equal(h.part_to, OTHER);
+	hand_turn(&h, 1);
+	assert_int_equal(h.parts, parts + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(R45_a_new_leader_is_asked_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_small_one_is_one_part_until_it_is_taken, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_large_one_keeps_a_window_in_flight, setup,
