@@ -75,7 +75,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " have promised to elect no other; it rests on clocks: see LEASES"},
 	[KEY_ELECTION_PRIORITY] = {"election-priority", KEY_TYPE_COUNT, FIELD(priority),
 		.def = "0", .example = "10", .min = 0, .max = 100,
-		.meaning = "a leader hands over to a member with a higher one, when that has caught up"},
+		.meaning = "a leader hands over to a member with a higher one, when that has caught up and"
+			   " answered without a break for eight times election-timeout"},
 	[KEY_DISK_STALL_TIMEOUT] = {"disk-stall-timeout", KEY_TYPE_DURATION, FIELD(disk_stall_us),
 		.default_text = "twice election-timeout, at least 50ms", .example = "300ms",
 		.min = 50000, .max = 100 * SECOND,

@@ -104,6 +104,11 @@ static bool replays(const struct raft *r)
 	return r->start_last > r->applied + RAFT_REPLAY_MIN;
 }
 
+uint8_t raft_priority(const struct raft *r)
+{
+	return raft_may_campaign(r) && !replays(r) ? r->priority : 0;
+}
+
 bool raft_defers(struct raft *r)
 {
 	bool defers = replays(r) && !raft_alone(r) && !r->deferred;

@@ -3,11 +3,11 @@
  *
  * One file per event: core.c (life, terms, time), election.c, append.c (follower), replicate.c
  * (leader), send.c (what a leader says to whom), contact.c (whether a majority answers it), lease.c
- * (how long nobody else can lead), transfer.c (who leads next), read.c, propose.c, membership.c,
- * fetch.c, start.c and lost.c (what a member knows of its past), check.c and terms.c (what it
- * believes of others), ready.c (hand-out and persistence); log.c and window.c hold the entries,
- * quorum.c knows majorities. Every event that changes something ends in raft_changed: without it no
- * tick and no ready looks.
+ * (how long nobody else can lead), transfer.c and prefer.c (who leads next), read.c, propose.c,
+ * membership.c, fetch.c, start.c and lost.c (what a member knows of its past), check.c and terms.c
+ * (what it believes of others), ready.c (hand-out and persistence); log.c and window.c hold the
+ * entries, quorum.c knows majorities. Every event that changes something ends in raft_changed:
+ * without it no tick and no ready looks.
  *
  * Invariants, cited by number in invariants.c. Every build checks all of them in each ready that
  * hands out anything: no message, write, apply or read leaves a core whose state is wrong. The
@@ -41,6 +41,7 @@
 #ifndef RAFT_INTERNAL_H
 #define RAFT_INTERNAL_H
 
+#include "raft/quorum.h"
 #include "raft/raft.h"
 #include "raft/window.h"
 
@@ -117,7 +118,6 @@ struct raft_inflight {
 static_assert(RAFT_READY_APPENDS_MAX + 9 * (RAFT_MEMBERS_MAX - 1) + 3 < RAFT_READY_MESSAGES_MAX,
 	      "a ready holds what every peer is owed");
 
-/* Another member, as seen from here. The leader's view is reset when it is elected. */
 /* What is too far ahead to be believed, and how it is met (starts.c). */
 struct raft_far {
 	bool heard; /* since then, and nothing that is believed */
@@ -125,6 +125,7 @@ struct raft_far {
 	uint32_t doublings;
 };
 
+/* Another member, as seen from here. The leader's view is reset when it is elected. */
 struct raft_peer {
 	raft_id id;               /* 0: the place is free */
 	bool gone;                /* in no table in force: it is told so, and counts nowhere */
@@ -186,6 +187,9 @@ struct raft_peer {
 	uint64_t stray_us; /* when all such reads will have been paid for */
 	uint64_t heard_us;
 	bool heard; /* since the last tick: time enters only there */
+	uint8_t priority;
+	bool unsteady; /* it was not heard since it said so: else steady, since then */
+	uint64_t steady_us;
 	uint32_t retransmit_us;
 	uint32_t srtt_us;
 	raft_index sent_high;    /* the highest index sent in this term, since it was reset */
@@ -201,17 +205,6 @@ struct raft_peer {
 	/* It says a term that is too far ahead to be believed, since then (terms.c). */
 	bool far;
 	uint64_t far_us;
-};
-
-/* What each voter of a set has reached, the highest first. */
-struct raft_rank {
-	uint64_t value[RAFT_VOTERS_MAX];
-	uint32_t count;
-};
-
-/* Of both sets: the one to come, or the only one; and the one before it while they are joint. */
-struct raft_tally {
-	struct raft_rank voters, before;
 };
 
 /* A follower's debts to the leader of its term. */
@@ -319,6 +312,13 @@ struct raft_transfer {
 	uint64_t deadline_us;
 };
 
+/* Attempts to hand over by priority. */
+struct raft_prefer {
+	uint64_t tried_us;
+	uint32_t doublings;
+	bool tried;
+};
+
 struct raft {
 	raft_id id;
 	raft_identity identity;
@@ -366,6 +366,7 @@ struct raft {
 	struct raft_contact contact;
 	uint64_t quorum_lost;
 	struct raft_transfer transfer;
+	struct raft_prefer prefer;
 	bool vote_transfer; /* this candidacy is the leader's wish */
 	bool lease_void;    /* this leader has had another one stand */
 	uint64_t lease_reads_count;
@@ -473,14 +474,6 @@ bool raft_alone(const struct raft *r);
 /* reconfigure.c: what a leader does of changes by itself. False: it leads no more. */
 bool raft_reconfigure_tick(struct raft *r);
 
-/* quorum.c */
-void raft_tally_add(struct raft_tally *t, bool voter, bool voter_before, uint64_t value);
-void raft_tally_self(struct raft_tally *t, const struct raft *r, uint64_t value);
-void raft_tally_peer(struct raft_tally *t, const struct raft_peer *p, uint64_t value);
-/* What a majority of each set has reached; all of both. */
-uint64_t raft_tally_majority(const struct raft_tally *t, const struct raft *r);
-uint64_t raft_tally_all(const struct raft_tally *t, const struct raft *r);
-
 /* terms.c */
 void raft_terms_tick(struct raft *r);
 bool raft_terms_believed(const struct raft *r, raft_term term);
@@ -519,6 +512,7 @@ void raft_lost_out(struct raft *r, struct raft_ready *out);
 
 /* election.c */
 bool raft_may_campaign(const struct raft *r);
+uint8_t raft_priority(const struct raft *r);
 /* It leaves this timeout to others. */
 bool raft_defers(struct raft *r);
 void raft_stand(struct raft *r);
@@ -555,6 +549,12 @@ uint64_t raft_transfer_deadline(const struct raft *r);
 bool raft_transfer_stalled(struct raft *r);
 void raft_transfer_away(struct raft *r);
 int raft_timeout_now_recv(struct raft *r);
+
+/* prefer.c */
+void raft_prefer_told(struct raft_peer *p, uint8_t priority);
+void raft_prefer_heard(const struct raft *r, struct raft_peer *p);
+void raft_prefer_tick(struct raft *r);
+uint64_t raft_prefer_deadline(const struct raft *r);
 
 /* append.c */
 int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);

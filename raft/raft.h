@@ -88,7 +88,7 @@ struct raft_options {
 	 * elected. It rests on clocks (raft/lease.c says on what of them), and on check_quorum.
 	 */
 	bool lease_reads;
-	/* Up to RAFT_PRIORITY_MAX. A leader hands over to a voter that has a higher one. */
+	/* Up to RAFT_PRIORITY_MAX. A leader hands over to a voter with a higher one (prefer.c). */
 	uint8_t priority;
 	/* Bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one message. */
 	uint32_t append_size_max;

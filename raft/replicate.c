@@ -49,6 +49,8 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->await_us = now_us;
 	p->heard_us = 0;
 	p->heard = false;
+	p->priority = 0;
+	p->unsteady = true;
 	p->retransmit_us = retransmit_us;
 	p->srtt_us = 0;
 	p->read_echo = 0;
@@ -268,6 +270,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 	p->heard = true;
 	p->stalled = reply->stalled;
 	lost_note(r, p, reply);
+	raft_prefer_told(p, reply->priority);
 	if (reply->read_seq > p->read_echo) {
 		p->read_echo = reply->read_seq;
 		raft_lease_promised(r, p, reply->promise_us);
@@ -320,6 +323,7 @@ static void resume(struct raft_peer *p)
 static void peer_tick(struct raft *r, struct raft_peer *p)
 {
 	if (p->heard) {
+		raft_prefer_heard(r, p);
 		p->heard_us = r->now_us;
 		p->heard = false;
 	}
@@ -350,6 +354,7 @@ void raft_leader_tick(struct raft *r)
 	raft_reads_tick(r);
 	for (uint32_t i = 0; i < r->peer_count; i++)
 		peer_tick(r, r->peer[i]);
+	raft_prefer_tick(r);
 }
 
 uint64_t raft_leader_deadline(const struct raft *r)
@@ -360,6 +365,8 @@ uint64_t raft_leader_deadline(const struct raft *r)
 		return r->now_us; /* the next tick is what they wait for */
 	if (raft_transfer_deadline(r) < deadline)
 		deadline = raft_transfer_deadline(r);
+	if (raft_prefer_deadline(r) < deadline)
+		deadline = raft_prefer_deadline(r);
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct raft_peer *p = r->peer[i];
 		uint64_t due = p->empty_us + r->heartbeat_us;
