@@ -145,6 +145,13 @@ static void adopt(struct node *n, const struct raft_members *table)
 	}
 }
 
+static uint64_t own_place(const struct node *n)
+{
+	const struct dp_options *o = &n->options.dp;
+
+	return (uint64_t)o->address << 16 | o->udp_peer;
+}
+
 void node_members_follow(struct node *n, const struct raft_members *table)
 {
 	char text[NODE_PLACE_TEXT_SIZE];
@@ -161,7 +168,9 @@ void node_members_follow(struct node *n, const struct raft_members *table)
 		let_go(n, i);
 	}
 	for (uint32_t i = 0; i < table->count; i++) {
-		if (table->member[i].id != n->id)
+		/* Whom this member replaces where it stands has no other way to it. */
+		if (table->member[i].id != n->id &&
+		    node_member_place(n, &table->member[i]) != own_place(n))
 			follow(n, &table->member[i]);
 	}
 }

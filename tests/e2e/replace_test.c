@@ -1,0 +1,128 @@
+/*
+ * A member loses its directory for good, and is replaced where it stands, while clients go on: as
+ * docs/deploy.md says it (F1, D16). Twice in a row, one that follows and the one that leads.
+ */
+#include "tests/e2e/load.h"
+#include "tests/unit/test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WRITERS = 3, READERS = 1, PUTS = 60 };
+
+static const char *link_name;
+static struct cluster c;
+static struct load load;
+
+/* It is to join, from now on. */
+static void configure_existing(uint32_t node)
+{
+	static const char state[] = "initial-cluster-state: existing\n";
+	char path[512], text[4096];
+	size_t size;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
+	f = fopen(path, "r+");
+	require(&c, f != NULL, "%s", path);
+	size = fread(text, 1, sizeof(text) - 1, f);
+	text[size] = '\0';
+	if (!strstr(text, state))
+		fputs(state, f);
+	require(&c, fclose(f) == 0, "%s", path);
+}
+
+static void member_list(uint32_t asked, struct run *out)
+{
+	char admin[128];
+
+	run(out, "quoinctl", "--endpoints=%s member list", cluster_admin(&c, asked, admin));
+}
+
+struct wanted {
+	uint32_t asked;
+	char id[24];
+};
+
+/* "ID, started, NAME, PEER, CLIENT, false, voter": three of them, and this one among them. */
+static bool three_voters(void *context)
+{
+	const struct wanted *w = context;
+	struct run out;
+	uint32_t voters = 0;
+	bool there = false;
+
+	member_list(w->asked, &out);
+	for (char *rest = out.text, *line; (line = strsep(&rest, "\n"));) {
+		bool voter = strstr(line, ", false, voter") != NULL;
+
+		voters += voter;
+		there |= voter && strncmp(line, w->id, strlen(w->id)) == 0;
+	}
+	return voters == 3 && there;
+}
+
+/* As etcdctl writes ids, and as a status does: with zeros before it, or without. */
+static uint64_t number(const char *id)
+{
+	return strtoull(id, NULL, 16);
+}
+
+static void replaced(uint32_t node)
+{
+	uint32_t asked = node % 3 + 1;
+	char path[512], admin[128], before[24];
+	struct node_status s;
+	struct wanted w = {.asked = asked};
+	struct run out;
+	const char *by;
+
+	require(&c, cluster_status(&c, node, &s), "n%u does not answer", node);
+	snprintf(before, sizeof(before), "%s", s.member);
+	cluster_lab(&c, "kill %u", node);
+	load_wait_progress(&load, PUTS);
+	snprintf(path, sizeof(path), "%s/n%u", c.dir, node);
+	directory_remove(path);
+	configure_existing(node);
+	run(&out, "quoinctl", "--endpoints=%s member replace %s 198.18.0.%u:2380",
+	    cluster_admin(&c, asked, admin), before, node);
+	require(&c, out.status == 0, "%s", out.text);
+	by = strstr(out.text, "by member ");
+	require(&c, by && sscanf(by, "by member %23s", w.id) == 1, "%s", out.text);
+	cluster_lab(&c, "restart %u", node);
+	require(&c, wait_until(three_voters, &w, CLUSTER_WAIT_MS), "member %s is no voter", w.id);
+	require(&c, cluster_status(&c, node, &s) && number(s.member) == number(w.id),
+		"n%u is member %s, not %s", node, s.member, w.id);
+	require(&c, !cluster_log_has(&c, node, " error "), "n%u logs an error", node);
+	load_wait_progress(&load, PUTS);
+	printf("# n%u: member %s was replaced by %s, %" PRIu64 " puts acknowledged\n", node, before,
+	       w.id, load_acknowledged(&load));
+}
+
+static void F1_a_member_that_lost_its_directory_is_replaced(void **state)
+{
+	(void)state;
+	cluster_up(&c, 3, link_name, "");
+	load_start(&load, &c, WRITERS, READERS);
+	load_wait_progress(&load, PUTS);
+	replaced(cluster_wait_leader(&c, 0) % 3 + 1);
+	replaced(cluster_wait_leader(&c, 0));
+	load_stop(&load);
+	load_verify(&load);
+	cluster_wait_equal(&c);
+	cluster_down(&c);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(F1_a_member_that_lost_its_directory_is_replaced),
+	};
+
+	if (argc != 2)
+		return 2;
+	link_name = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
