@@ -337,11 +337,23 @@ static void plain_make(struct raft_members *members)
 		members->member[i].voter_before = false;
 }
 
+/* Who goes at once is told so for a while, and has his place meanwhile (raft/membership.c). */
+static bool places_fit(struct draft *d)
+{
+	uint32_t count = d->next.count;
+
+	for (uint32_t i = 0; i < d->view->members->count; i++)
+		count += !raft_members_find(&d->next, d->view->members->member[i].id);
+	if (count > RAFT_MEMBERS_MAX)
+		return refuse_counted(d, RAFT_REFUSED_MEMBERS_MAX, 0, count, RAFT_MEMBERS_MAX);
+	return true;
+}
+
 static bool draft_end(struct draft *d, struct raft_members *next)
 {
 	bool joint = false;
 
-	if (!members_fit(d) || !voters_fit(d) || !majority_counts(d, true) ||
+	if (!places_fit(d) || !members_fit(d) || !voters_fit(d) || !majority_counts(d, true) ||
 	    !majority_counts(d, false))
 		return false;
 	for (uint32_t i = 0; i < d->next.count; i++)

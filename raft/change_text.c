@@ -42,7 +42,7 @@ static const char *const sentence[RAFT_REFUSED_END] = {
 	[RAFT_REFUSED_VOTERS_MAX] =
 		"there would be {have} voters, with those that are to become one; at most {need}",
 	[RAFT_REFUSED_MEMBERS_MAX] = "too many learner members in cluster: at most {need} members, "
-				     "and a voter that is removed counts until the change is done",
+				     "and who is removed counts until the change is done",
 	[RAFT_REFUSED_NO_QUORUM_NOW] =
 		"re-configuration failed due to not enough started members: of the {need} voters "
 		"{have} are up and have caught up, which is no majority",

@@ -59,7 +59,7 @@ enum {
 
 	/*
 	 * Appends with entries in one ready, shared among the peers. The rest of a ready's messages
-	 * has room for 9 others to each of 15 peers (start, its answer, vote or prevote, the
+	 * has room for 9 others to each of 16 peers (start, its answer, vote or prevote, the
 	 * answers to both, stale, timeout now, first empty append, empty append), for 3 that are
 	 * owed to the leader, and for answers to reads.
 	 */
@@ -115,7 +115,7 @@ struct raft_inflight {
 	uint32_t size;
 };
 
-static_assert(RAFT_READY_APPENDS_MAX + 9 * (RAFT_MEMBERS_MAX - 1) + 3 < RAFT_READY_MESSAGES_MAX,
+static_assert(RAFT_READY_APPENDS_MAX + 9 * RAFT_PLACES_MAX + 3 < RAFT_READY_MESSAGES_MAX,
 	      "a ready holds what every peer is owed");
 
 /* What is too far ahead to be believed, and how it is met (starts.c). */

@@ -64,8 +64,11 @@ static void places_free(struct raft *r)
 	}
 }
 
-/* NULL: there is none. Never for those in force: a table has no more members. */
-static struct raft_peer *place_take(struct raft *r, raft_id id)
+/*
+ * NULL: there is none. Who is in force takes that of one who is gone: honest tables leave room for
+ * both (raft/change.c), and no other one is to end this member.
+ */
+static struct raft_peer *place_take(struct raft *r, raft_id id, bool gone)
 {
 	struct raft_peer *p = NULL;
 
@@ -73,8 +76,13 @@ static struct raft_peer *place_take(struct raft *r, raft_id id)
 		if (r->place[i].id == 0)
 			p = &r->place[i];
 	}
+	for (uint32_t i = 0; !p && !gone && i < RAFT_PLACES_MAX; i++) {
+		if (!raft_members_find(&r->members, r->place[i].id))
+			p = &r->place[i];
+	}
 	if (!p)
 		return NULL;
+	memset(p, 0, sizeof(*p));
 	p->id = id;
 	p->reads = raft_reads_of(r, id); /* it may have been a member before */
 	raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
@@ -110,7 +118,7 @@ static void peers_take(struct raft *r, const struct raft_members *members, bool 
 			continue;
 		p = raft_peer_find(r, m->id);
 		if (!p)
-			p = place_take(r, m->id);
+			p = place_take(r, m->id, gone);
 		assert(p || gone);
 		if (!p)
 			return;

@@ -43,6 +43,15 @@ static bool room(const struct raft *r)
 	return r->window.last + 1 - r->commit <= RAFT_WINDOW_COMMANDS && raft_log_room(r, 1);
 }
 
+/* Fewer may be needed now, for what is held already and for what was echoed. */
+static void put(struct raft *r, const struct raft_members *next)
+{
+	raft_members_put(r, next);
+	raft_commit_advance(r);
+	raft_contact_echoed(r);
+	raft_reads_confirm(r);
+}
+
 int raft_members_change(struct raft *r, struct raft_change *changes, uint32_t count,
 			raft_index *index, struct raft_refusal *refusal)
 {
@@ -57,9 +66,8 @@ int raft_members_change(struct raft *r, struct raft_change *changes, uint32_t co
 	view_make(r, &view);
 	if (!raft_change_make(&view, changes, count, &next, refusal))
 		return -EPERM;
-	raft_members_put(r, &next);
+	put(r, &next);
 	*index = r->members_index;
-	raft_commit_advance(r);
 	raft_changed(r);
 	return 0;
 }
@@ -98,9 +106,7 @@ bool raft_reconfigure_tick(struct raft *r)
 	    (r->quorum_before > 0 && gives_way(r)))
 		return true;
 	view_make(r, &view);
-	if (raft_change_step(&view, &next)) {
-		raft_members_put(r, &next);
-		raft_commit_advance(r);
-	}
+	if (raft_change_step(&view, &next))
+		put(r, &next);
 	return true;
 }

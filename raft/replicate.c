@@ -348,9 +348,11 @@ static void peer_tick(struct raft *r, struct raft_peer *p)
 
 void raft_leader_tick(struct raft *r)
 {
-	if (!raft_contact_tick(r) || !raft_transfer_stalled(r) || !raft_reconfigure_tick(r))
+	if (!raft_contact_tick(r) || !raft_transfer_stalled(r))
 		return;
-	raft_transfer_tick(r);
+	raft_transfer_tick(r); /* a change may wait for its end */
+	if (!raft_reconfigure_tick(r))
+		return;
 	raft_reads_tick(r);
 	for (uint32_t i = 0; i < r->peer_count; i++)
 		peer_tick(r, r->peer[i]);

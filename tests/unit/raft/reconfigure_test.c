@@ -461,6 +461,89 @@ static void R32_who_is_bound_elsewhere_is_a_stranger(void **state)
 	hand_fini(&h);
 }
 
+/*
+ * V28, D7: a table of fifteen that nobody knows, while two go: more than there are places. It is an
+ * entry like others, and in force; who goes has no place then. An honest leader makes none such.
+ */
+static void V28_a_table_of_strangers_takes_the_places_of_those_who_go(void **state)
+{
+	struct raft_members table = {.count = RAFT_MEMBERS_MAX};
+	struct hand h;
+	uint8_t data[RAFT_MEMBERS_SIZE_MAX];
+
+	(void)state;
+	hand_init(&h, three);
+	table.member[0] = h.r->members.member[0];
+	for (uint32_t i = 1; i < RAFT_MEMBERS_MAX; i++)
+		table.member[i] = (struct raft_member){.id = 100 + i, .identity = 200 + i};
+	const struct raft_entry e = {.index = 3,
+				     .term = 2,
+				     .data = data,
+				     .size = (uint16_t)raft_members_encode(&table, data),
+				     .type = RAFT_ENTRY_MEMBERS,
+				     .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND, 3, 2);
+	m.append = (struct raft_append){
+		.prev_index = 2, .prev_term = 1, .entries = &e, .entry_count = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	hand_persist(&h);
+	assert_int_equal(h.r->members_index, 3);
+	for (uint32_t i = 1; i < RAFT_MEMBERS_MAX; i++)
+		assert_non_null(hand_peer(&h, 100 + i));
+	hand_fini(&h);
+}
+
+/* And of sixteen with places of their own no two are replaced at once: eighteen would be known. */
+static void no_table_is_made_for_which_there_are_no_places(void **state)
+{
+	struct raft_change c[2] = {
+		{.kind = RAFT_CHANGE_REPLACE, .id = 201, .replaced = 4, .place = 1},
+		{.kind = RAFT_CHANGE_REPLACE, .id = 202, .replaced = 5, .place = 2}};
+	struct raft_members full;
+	struct raft_refusal refusal;
+	raft_index index;
+	struct hand h;
+
+	(void)state;
+	lead(&h);
+	full = h.r->members;
+	while (full.count < RAFT_MEMBERS_MAX) {
+		full.member[full.count] = (struct raft_member){.id = full.count + 1,
+							       .identity = 300 + full.count,
+							       .place = 9000 + full.count};
+		full.count++;
+	}
+	raft_members_put(h.r, &full);
+	raft_changed(h.r);
+	hand_take(&h);
+	commit(&h, 2, 3);
+	assert_int_equal(h.r->commit, h.r->members_index);
+	assert_int_equal(raft_members_change(h.r, c, 2, &index, &refusal), -EPERM);
+	assert_int_equal(refusal.reason, RAFT_REFUSED_MEMBERS_MAX);
+	hand_fini(&h);
+}
+
+/* A read that waits when all others are gone is its own majority's. */
+static void a_read_is_confirmed_by_who_is_left(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 2, .terms = "11", .term = 1});
+	hand_elect(&h);
+	assert_int_equal(hand_ack(&h, 2, h.r->window.last), 0);
+	hand_tick(&h, 1);
+	assert_int_equal(
+		change(&h, (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = 2}, NULL), 0);
+	hand_persist(&h);
+	assert_int_equal(hand_ack(&h, 2, h.r->window.last), 0);
+	assert_int_equal(raft_read_index(h.r, 9), 0);
+	hand_tick(&h, 1); /* the joint form ends */
+	assert_int_equal(h.r->voters, 1);
+	assert_int_equal(h.read_count, 1);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +559,9 @@ int main(void)
 		cmocka_unit_test(R32_who_is_bound_elsewhere_is_a_stranger),
 		cmocka_unit_test(R37_who_is_told_of_its_removal_stands_no_more),
 		cmocka_unit_test(a_table_that_is_told_is_in_force),
+		cmocka_unit_test(V28_a_table_of_strangers_takes_the_places_of_those_who_go),
+		cmocka_unit_test(no_table_is_made_for_which_there_are_no_places),
+		cmocka_unit_test(a_read_is_confirmed_by_who_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
