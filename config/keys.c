@@ -80,8 +80,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 	[KEY_DISK_STALL_TIMEOUT] = {"disk-stall-timeout", KEY_TYPE_DURATION, FIELD(disk_stall_us),
 		.default_text = "twice election-timeout, at least 50ms", .example = "300ms",
 		.min = 50000, .max = 100 * SECOND,
-		.meaning = "a member with a write to its disk in flight for longer neither leads nor votes nor"
-			   " campaigns"},
+		.meaning = "a member with a write to its disk in flight for longer neither votes nor campaigns;"
+			   " a leader hands over to one that is ahead of its disk"},
 	[KEY_QUOTA_BACKEND_BYTES] = {"quota-backend-bytes", KEY_TYPE_SIZE, FIELD(quota_bytes),
 		.def = "2GiB", .example = "2GiB", .min = 16 * MIB, .max = 1024 * GIB,
 		.meaning = "how large the key-value store may grow; it is kept in memory, and of older"

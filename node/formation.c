@@ -157,7 +157,7 @@ void node_formation_receive(struct node *n, const struct dp_datagram *d)
 	}
 	m.identity = d->envelope.source_identity;
 	if (n->raft && m.say == FORMATION_SAY_HELLO && m.existing) {
-		node_join_hear(n, d->peer, m.identity);
+		node_join_hear(n, d->peer, m.identity, m.table.digest);
 		return;
 	}
 	/* Of who came later formation knows nothing. */
@@ -291,7 +291,7 @@ int node_formation_reset(struct node *n)
 	int err;
 
 	node_raft_status(n, &status);
-	if (status.term > 0 || status.last > 0)
+	if (status.term > 0 || status.last > 0 || node_joined(n))
 		return -EBUSY;
 	err = wal_record_write(n->wal, NULL, 0);
 	if (err && err != -EBUSY) {
@@ -405,6 +405,7 @@ static size_t alone_text(const struct node *n, char *out, size_t size_max)
 size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 {
 	const struct formation *f = &n->formation;
+	char place[NODE_PLACE_TEXT_SIZE];
 	size_t size = 0;
 
 	out[0] = '\0';
@@ -419,7 +420,8 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 		enum formation_wait wait = wait_told(n, i, &about);
 		bool stuck = reset_helps(wait) && f->state == FORMATION_ACCEPTED;
 
-		if (wait == FORMATION_WAIT_NOT)
+		/* Nobody answers whom he does not know (below). */
+		if (wait == FORMATION_WAIT_NOT || (f->existing && wait == FORMATION_WAIT_SILENT))
 			continue;
 		size += (size_t)snprintf(
 			out + size, size_max - size, "error no cluster yet: member %s %s%s%s%s\n",
@@ -431,9 +433,11 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 	}
 	if (f->existing && f->state == FORMATION_FRESH && size == 0)
 		size = (size_t)snprintf(out, size_max,
-					"error no cluster yet: all members answer, and this one is "
-					"configured to join, not to form (initial-cluster-state: "
-					"existing)\n");
+					"error no cluster yet: this member is configured to join "
+					"(initial-cluster-state: existing), and nobody lets it in: "
+					"quoinctl member add, or member replace, with the address "
+					"%s, at a member that is up\n",
+					node_place_text(f->table.member[f->self].place, place));
 	/* Half a line would be a wrong one. */
 	if (size >= size_max) {
 		char *last = strrchr(out, '\n');

@@ -306,7 +306,9 @@ const char *node_formation_state(const struct node *n);
 
 /* join.c: a directory that joins, at both ends. */
 /* One that waits to join says so, at the address of that peer. */
-void node_join_hear(struct node *n, uint32_t peer, raft_identity identity);
+void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint64_t digest);
+/* A vote was asked for. */
+void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m);
 /* MEMBERS. */
 void node_join_receive(struct node *n, const struct dp_datagram *datagram);
 static inline bool node_joined(const struct node *n)

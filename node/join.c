@@ -4,6 +4,8 @@
  * identity to that id, by an entry of the log, and any member then tells it the cluster, its id and
  * the members. It keeps that, durably, and is a member whose log is empty.
  *
+ * A member that was away while others came and went is told in the same way.
+ *
  * A directory at the address of a member that has another one is refused: what that one has
  * acknowledged this one does not have (F1, R7). It comes in as another member, that replaces it.
  */
@@ -41,13 +43,13 @@ static void members_tell(struct node *n, uint32_t peer, const struct raft_member
 	dp_end(n->dp, WIRE_MEMBERS, wire_members_encode(&m, body));
 }
 
-static void refuse_tell(struct node *n, uint32_t peer, raft_identity to)
+static void refuse_tell(struct node *n, uint32_t peer, raft_identity to, uint64_t digest)
 {
 	const struct formation_message m = {.say = FORMATION_SAY_REFUSE,
 					    .identity = n->recovered.identity,
 					    .to = to,
 					    .cluster_id = n->cluster_id,
-					    .table = {.digest = n->formation.table.digest}};
+					    .table = {.digest = digest}};
 	uint32_t size_max;
 	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
 
@@ -68,7 +70,39 @@ static void bind_learner(struct node *n, const struct raft_member *m, raft_ident
 			      "member_id=%016" PRIx64 " identity=%016" PRIx64, m->id, identity);
 }
 
-void node_join_hear(struct node *n, uint32_t peer, raft_identity identity)
+/*
+ * R32: a member that stands for election and whose log ends before the newest committed table may
+ * not know those that it needs, nor hear the leader, whom it takes for a stranger.
+ */
+void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m)
+{
+	const struct raft_members *table;
+	const struct raft_member *lags;
+	struct raft_status s;
+	raft_index index;
+
+	if (m->type != RAFT_MESSAGE_PREVOTE && m->type != RAFT_MESSAGE_VOTE)
+		return;
+	node_raft_status(n, &s);
+	table = committed(&s, &index);
+	lags = raft_members_find(table, m->from);
+	if (lags && lags->identity == m->identity && m->vote.last_index < index)
+		members_tell(n, peer, table, index, m->from, m->identity);
+}
+
+/* A member that lags; only from one that is known by its directory. */
+static void told(struct node *n, const struct dp_datagram *d, const struct wire_members *m)
+{
+	const struct dp_peer *from = &n->peer[d->peer].at;
+
+	if (m->joined.cluster_id != n->cluster_id || m->joined.id != n->id ||
+	    d->envelope.source_identity != from->identity ||
+	    !raft_members_find(&m->joined.members, from->member_id))
+		return;
+	raft_members_told(n->raft, &m->joined.members, m->joined.index);
+}
+
+void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint64_t digest)
 {
 	const struct raft_member *m;
 	const struct raft_members *table;
@@ -85,7 +119,7 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity)
 	else if (m->identity == identity)
 		members_tell(n, peer, table, index, m->id, identity);
 	else if (m->identity != 0)
-		refuse_tell(n, peer, identity);
+		refuse_tell(n, peer, identity, digest);
 }
 
 void node_join_receive(struct node *n, const struct dp_datagram *d)
@@ -100,9 +134,12 @@ void node_join_receive(struct node *n, const struct dp_datagram *d)
 		return;
 	}
 	self = raft_members_find(&m.joined.members, m.joined.id);
-	if (n->raft || !n->formation.existing || n->formation.state != FORMATION_FRESH ||
-	    m.to != n->recovered.identity || !self || self->identity != n->recovered.identity)
-		return; /* it knows by now, or somebody else was meant */
+	if (m.to != n->recovered.identity || !self || self->identity != n->recovered.identity)
+		return; /* somebody else was meant */
+	if (n->raft)
+		told(n, d, &m);
+	if (n->raft || !n->formation.existing || n->formation.state != FORMATION_FRESH)
+		return;
 	err = wal_record_write(n->wal, record, raft_joined_encode(&m.joined, record));
 	if (err) {
 		n->failed = err;

@@ -128,6 +128,7 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	message.to = n->id;
 	message.identity = d->envelope.source_identity;
 	message.start = d->envelope.source_start;
+	node_lag_hear(n, d->peer, &message);
 	n->work |= says_new(n, d->peer, &message);
 	count_raft_error(n, raft_recv(n->raft, &message));
 	if (d->other_start)

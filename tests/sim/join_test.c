@@ -8,6 +8,7 @@
 #include "tests/unit/test.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
@@ -87,6 +88,16 @@ static void expect_caught_up(uint32_t i)
 	}
 }
 
+/* Node 3 says so, before it is of any cluster. */
+static void expect_told(const char *words)
+{
+	char text[NODE_FORMATION_TEXT_MAX];
+
+	node_formation_text(w.node[3].node, text, sizeof(text));
+	if (!strstr(text, words))
+		fail_msg("not \"%s\": %s", words, text);
+}
+
 /* It is started before or after it is added; restarted while it catches up; it votes in the end. */
 static void a_member_joins(void **state)
 {
@@ -96,6 +107,9 @@ static void a_member_joins(void **state)
 		if (first)
 			sim_node_start(&w, 3);
 		sim_world_run(&w, SECOND);
+		if (first)
+			expect_told("nobody lets it in: quoinctl member add, or member replace, "
+				    "with the address 198.18.0.4:2380, at a member that is up");
 		raft_id id =
 			change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
 		sim_world_run(&w, SECOND);
@@ -137,11 +151,51 @@ static void a_dead_member_is_replaced(void **state)
 	sim_world_destroy(&w);
 }
 
+/*
+ * R32: one was away while another was replaced by a member that leads now. It does not know that
+ * one, whose appends are a stranger's to it; those whom it knows tell it who the members are, when
+ * it asks for their votes. And it helps to elect the one that it did not know.
+ */
+static void R32_who_was_away_is_told_who_came(void **state)
+{
+	uint64_t until_ns;
+
+	(void)state;
+	world_begin(79, 1, 2);
+	while (sim_leader(&w) != 0) {
+		(void)raft_transfer(leader(), w.node[0].node->id);
+		sim_world_run(&w, 10 * MS);
+	}
+	sim_node_crash(&w, 2);
+	sim_node_start(&w, 3);
+	sim_world_run(&w, SECOND);
+	raft_id id = change((struct raft_change){
+		.kind = RAFT_CHANGE_REPLACE, .replaced = w.node[1].node->id, .place = place_of(3)});
+	expect_voter(id, 3);
+	sim_node_crash(&w, 1);
+	while (sim_leader(&w) != 3) {
+		(void)raft_transfer(leader(), id);
+		sim_world_run(&w, 10 * MS);
+	}
+	sim_node_start(&w, 2);
+	expect_caught_up(2);
+	sim_node_crash(&w, 0);
+	until_ns = w.now_ns + 5 * SECOND;
+	sim_world_run(&w, SECOND);
+	raft_index last = raft_commit(leader());
+	while (raft_commit(leader()) <= last) {
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, 10 * MS);
+	}
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_member_joins),
 		cmocka_unit_test(a_dead_member_is_replaced),
+		cmocka_unit_test(R32_who_was_away_is_told_who_came),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
