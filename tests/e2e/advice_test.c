@@ -313,9 +313,10 @@ static void remember(const struct process *p)
 	fclose(file);
 }
 
-#define SET_BACK                                                                               \
-	": set initial-cluster and initial-cluster-token back to what they were (members "     \
-	"cannot be changed yet); or, if it is another cluster's directory, point data-dir at " \
+#define SET_BACK                                                                            \
+	": set initial-cluster and initial-cluster-token back to what they were (they "     \
+	"matter at the first start only); or, if it is another cluster's directory, point " \
+	"data-dir at "                                                                      \
 	"this member's own"
 #define SAME_DURABILITY                                                                     \
 	": set the same durability again, or, where there is no cluster yet, use an empty " \

@@ -209,7 +209,7 @@ static void V19_slow_names_at_a_roll_move_no_leader(void **state)
 	leader = cluster_wait_leader(&c, 0);
 	term = cluster_number(&c, leader, "raft_term");
 	for (uint32_t i = 0; i < 3; i++)
-		disk_tell(&disks.disk[i], "on meta * stall 500ms");
+		disk_tell(&disks.disk[i], "on meta * stall 200ms"); /* disk-stall-timeout: 300 */
 	one_open(&o, cluster_admin(&c, leader, text));
 	for (uint32_t i = 0; i <= 4 * SEGMENTS; i++)
 		require(&c, one_put_large(&o, "large", PUT_SIZE, CLUSTER_WAIT_MS) == 0,

@@ -331,13 +331,13 @@ struct survivor {
 	bool leads;
 };
 
-static bool has_left_out_or_leads(void *context)
+static bool has_lost_or_leads(void *context)
 {
 	struct survivor *s = context;
 	static struct node_status status;
 
 	s->leads = cluster_status(s->c, s->node, &status) && strcmp(status.role, "leader") == 0;
-	return s->leads || cluster_log_has(s->c, s->node, " left_out=");
+	return s->leads || cluster_log_has(s->c, s->node, " leader_lost ");
 }
 
 /* The leader and another: the third one is left. It may have been elected in between. */
@@ -348,7 +348,7 @@ static bool two_go_away(struct survivor *s)
 	s->node = 6 - leader - other;
 	cluster_lab(s->c, "kill %u", other);
 	cluster_lab(s->c, "kill %u", leader);
-	require(s->c, wait_until(has_left_out_or_leads, s, CLUSTER_WAIT_MS), "nothing is left out");
+	require(s->c, wait_until(has_lost_or_leads, s, CLUSTER_WAIT_MS), "no leader is lost");
 	if (s->leads) {
 		cluster_lab(s->c, "restart %u", leader);
 		cluster_lab(s->c, "restart %u", other);
@@ -356,7 +356,7 @@ static bool two_go_away(struct survivor *s)
 	return !s->leads;
 }
 
-/* F13: a hundred elections a second, as fast members hold them whose peers are away. */
+/* F13: a hundred timeouts a second, as fast members have them whose peers are away. */
 static void F13_peers_that_are_away(void **state)
 {
 	static struct cluster c;

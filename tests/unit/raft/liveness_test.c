@@ -170,8 +170,8 @@ static void R25_mixed(uint32_t mix)
 
 		/* One after the other is started with it; then again, without. */
 		cluster_crash(&s->c, n, 0);
-		n->no_pre_vote = turn < 3 ? !(mix >> 2 * (turn % 3) & 1) : turn & 1;
-		n->no_check_quorum = turn < 3 ? !(mix >> 2 * (turn % 3) & 2) : turn & 2;
+		n->no_pre_vote = turn < 3 ? (mix >> 2 * (turn % 3) & 1) == 0 : (turn & 1) != 0;
+		n->no_check_quorum = turn < 3 ? (mix >> 2 * (turn % 3) & 2) == 0 : (turn & 2) != 0;
 		cluster_start(&s->c, n);
 		s->client_us = s->c.now_us;
 		struct cluster_node *leader = scene_leader(s, scene_timeouts(s, 8));
