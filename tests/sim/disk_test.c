@@ -115,6 +115,9 @@ static void V20_a_member_whose_disk_hangs_says_so_and_does_not_stand(void)
 	assert(!says(hung, "error the disk does not answer"));
 	sim_world_run(&w, stall_ns);
 	assert(says(hung, "error the disk does not answer: a write of "));
+	struct raft_status status;
+	node_raft_status(w.node[hung].node, &status);
+	assert(status.disk_stalled); /* the core was told: it stands for nothing */
 	assert(says(hung, "segment-0000000000000001 at offset "));
 	assert(says(hung, "disk_stalled 1"));
 	assert(!node_busy(w.node[hung].node));
