@@ -29,8 +29,11 @@ static void members_tell(struct node *n, uint32_t peer, const struct raft_member
 			 raft_index index, raft_id id, raft_identity to)
 {
 	uint32_t size_max;
-	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
+	uint8_t *body;
 
+	if (index == 0)
+		return; /* nothing is known to be committed yet */
+	body = dp_begin_peer(n->dp, peer, &size_max);
 	if (!body)
 		return; /* it asks again */
 	const struct wire_members m = {
@@ -90,13 +93,16 @@ void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m)
 		members_tell(n, peer, table, index, m->from, m->identity);
 }
 
-/* A member that lags; only from one that is known by its directory. */
+/*
+ * A member that lags, from one that is known by its directory. Who follows a leader has no need of
+ * it: so a member that lies about the members harms only who is without one.
+ */
 static void told(struct node *n, const struct dp_datagram *d, const struct wire_members *m)
 {
 	const struct dp_peer *from = &n->peer[d->peer].at;
 
-	if (m->joined.cluster_id != n->cluster_id || m->joined.id != n->id ||
-	    d->envelope.source_identity != from->identity ||
+	if (raft_leader(n->raft) != 0 || m->joined.cluster_id != n->cluster_id ||
+	    m->joined.id != n->id || d->envelope.source_identity != from->identity ||
 	    !raft_members_find(&m->joined.members, from->member_id))
 		return;
 	raft_members_told(n->raft, &m->joined.members, m->joined.index);
@@ -116,9 +122,10 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint6
 		return; /* it was announced, and that is not committed yet */
 	if (m->identity == 0 && s.role == RAFT_LEADER)
 		bind_learner(n, m, identity);
-	else if (m->identity == identity)
+	else if (m->identity == identity && !m->voter && !m->voter_before)
 		members_tell(n, peer, table, index, m->id, identity);
 	else if (m->identity != 0)
+		/* A voter was told before it voted: this one forgot what it promised (R7). */
 		refuse_tell(n, peer, identity, digest);
 }
 
@@ -138,8 +145,9 @@ void node_join_receive(struct node *n, const struct dp_datagram *d)
 		return; /* somebody else was meant */
 	if (n->raft)
 		told(n, d, &m);
-	if (n->raft || !n->formation.existing || n->formation.state != FORMATION_FRESH)
-		return;
+	if (n->raft || node_joined(n) || !n->formation.existing ||
+	    n->formation.state != FORMATION_FRESH)
+		return; /* what was kept first stays */
 	err = wal_record_write(n->wal, record, raft_joined_encode(&m.joined, record));
 	if (err) {
 		n->failed = err;

@@ -5,11 +5,10 @@
 
 #include "metrics/text.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { PORT_TEXT_SIZE = 8, ADDRESS_TEXT_SIZE = 24, ID_TEXT_SIZE = 20 };
+enum { PORT_TEXT_SIZE = 8, ID_TEXT_SIZE = 20 };
 
 /* What a member is now (raft/members.h has the table of flags). */
 static const char *state_text(const struct raft_members *table, const struct raft_member *m)
@@ -37,30 +36,21 @@ static void client_port_text(const struct node *n, raft_id id, char out[PORT_TEX
 		snprintf(out, PORT_TEXT_SIZE, "-");
 }
 
-static void address_text(uint64_t place, char out[ADDRESS_TEXT_SIZE])
-{
-	struct in_addr in = {.s_addr = htonl((uint32_t)(place >> 16))};
-	char address[INET_ADDRSTRLEN];
-
-	snprintf(out, ADDRESS_TEXT_SIZE, "%s:%u", inet_ntop(AF_INET, &in, address, sizeof(address)),
-		 (unsigned)(place & 0xffff));
-}
-
 void node_table_text(const struct node *n, const struct raft_members *table, struct metrics_text *t)
 {
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct raft_member *m = &table->member[i];
-		char address[ADDRESS_TEXT_SIZE], port[PORT_TEXT_SIZE];
+		char address[NODE_PLACE_TEXT_SIZE], port[PORT_TEXT_SIZE];
 		char replaces[ID_TEXT_SIZE] = "-";
 
-		address_text(node_member_place(n, m), address);
 		client_port_text(n, m->id, port);
 		if (m->replaces)
 			snprintf(replaces, sizeof(replaces), "%016" PRIx64, m->replaces);
 		metrics_line(t,
 			     "member %s id=%016" PRIx64
 			     " address=%s client_port=%s state=%s bound=%d replaces=%s\n",
-			     node_member_name(n, m->id), m->id, address, port, state_text(table, m),
-			     m->identity != 0, replaces);
+			     node_member_name(n, m->id), m->id,
+			     node_place_text(node_member_place(n, m), address), port,
+			     state_text(table, m), m->identity != 0, replaces);
 	}
 }

@@ -190,12 +190,87 @@ static void R32_who_was_away_is_told_who_came(void **state)
 	sim_world_destroy(&w);
 }
 
+static void hear(uint32_t i, const struct wire_members *m, uint32_t from)
+{
+	static uint8_t body[WIRE_MEMBERS_SIZE_MAX];
+	struct node *n = w.node[i].node;
+	struct dp_datagram d = {.from_peer = true, .body = body};
+
+	d.envelope.body_size = (uint16_t)wire_members_encode(m, body);
+	for (uint32_t k = 0; k < DP_PEERS_MAX; k++) {
+		if (n->peer[k].at.address == (uint32_t)(place_of(from) >> 16))
+			d.peer = k;
+	}
+	d.envelope.source_identity = n->peer[d.peer].at.identity;
+	node_join_receive(n, &d);
+}
+
+/*
+ * V28: told twice, or by another cluster, a directory keeps what it was told first. A member that
+ * follows a leader is told nothing; a voter that asks to be let in has forgotten what it promised;
+ * and before anything is committed nobody is told of anything.
+ */
+static void V28_who_is_told_of_members_and_when(void **state)
+{
+	struct wire_members m = {.joined = {.cluster_id = 77, .id = 5, .index = 9}};
+	uint32_t follower;
+	raft_index index;
+
+	(void)state;
+	world_begin(83, 1, 0);
+	sim_node_start(&w, 3);
+	sim_world_run(&w, 10 * MS);
+	m.to = w.node[3].node->recovered.identity;
+	m.joined.members = (struct raft_members){
+		.count = 1, .member = {{.id = 5, .identity = m.to, .voter = true, .place = 1}}};
+	hear(3, &m, 0);
+	assert_int_equal(w.node[3].node->joined.cluster_id, 77);
+	m.joined.cluster_id = 78;
+	hear(3, &m, 0);
+	assert_int_equal(w.node[3].node->joined.cluster_id, 77);
+
+	follower = ((uint32_t)sim_leader(&w) + 1) % 3;
+	struct node *n = w.node[follower].node;
+	index = raft_get_members(n->raft)->count;
+	m.to = n->recovered.identity;
+	m.joined = (struct raft_joined){.cluster_id = n->cluster_id,
+					.id = n->id,
+					.index = RAFT_INDEX_MAX,
+					.members = *raft_get_members(n->raft)};
+	raft_id gone = 0;
+	for (uint32_t k = 0; k < 3; k++) {
+		raft_id id = m.joined.members.member[k].id;
+
+		if (id != n->id && id != w.node[sim_leader(&w)].node->id)
+			gone = k;
+	}
+	for (uint32_t k = (uint32_t)gone; k < 2; k++)
+		m.joined.members.member[k] = m.joined.members.member[k + 1];
+	m.joined.members.count = 2;
+	hear(follower, &m, (uint32_t)sim_leader(&w));
+	assert_int_equal(raft_get_members(n->raft)->count, index);
+
+	/* A voter's own identity, from its own address. */
+	uint32_t leads = (uint32_t)sim_leader(&w);
+	struct node *l = w.node[leads].node;
+	int place = node_peer_find(l, n->id);
+	struct dp_peer_state before, after;
+	dp_get_peer(l->dp, (uint32_t)place, &before);
+	node_join_hear(l, (uint32_t)place, n->recovered.identity, 1);
+	dp_get_peer(l->dp, (uint32_t)place, &after);
+	/* A refusal, which is shorter than any table. */
+	assert_int_equal(after.tx_packets, before.tx_packets + 1);
+	assert_true(after.tx_bytes - before.tx_bytes < 14 + 28 + WIRE_ENVELOPE_SIZE + 8 + 48 * 3);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_member_joins),
 		cmocka_unit_test(a_dead_member_is_replaced),
 		cmocka_unit_test(R32_who_was_away_is_told_who_came),
+		cmocka_unit_test(V28_who_is_told_of_members_and_when),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
