@@ -28,11 +28,13 @@ bool metrics_health_parse(const char *path, bool (*excluded)(void *context, cons
 	if (check[0] == '\0') {
 		out->serializable = !excluded(context, "serializable_read");
 		out->linearizable = ready && !excluded(context, "linearizable_read");
+		out->non_learner = ready && !excluded(context, "non_learner");
 		return true;
 	}
 	out->serializable = strcmp(check, "/serializable_read") == 0;
 	out->linearizable = ready && strcmp(check, "/linearizable_read") == 0;
-	return out->serializable || out->linearizable;
+	out->non_learner = ready && strcmp(check, "/non_learner") == 0;
+	return out->serializable || out->linearizable || out->non_learner;
 }
 
 /* Why this member cannot serve its own state, or NULL. A member that has yet to begin is alive. */
@@ -54,6 +56,14 @@ static const char *linearizable_fault(const struct metrics_health_answer *answer
 	if (!answer->metrics->has_leader)
 		return no_leader;
 	return answer->confirm_err ? timed_out : NULL;
+}
+
+/* Why clients are not to be sent to it, or NULL. */
+static const char *learner_fault(const struct metrics_health_answer *answer)
+{
+	if (answer->metrics->waiting[0])
+		return answer->metrics->waiting;
+	return answer->metrics->is_learner ? "this member is a learner" : NULL;
 }
 
 static bool json_page(const struct metrics_health_question *question,
@@ -104,6 +114,7 @@ bool metrics_health_page(const struct metrics_health_question *question,
 			  serializable_fault(question, answer));
 	well &= check_line(&t, question->linearizable, "linearizable_read",
 			   linearizable_fault(answer));
+	well &= check_line(&t, question->non_learner, "non_learner", learner_fault(answer));
 	if (well && !question->verbose)
 		t.size = 0;
 	if (well)

@@ -4,7 +4,7 @@
  *
  *	/health    {"health":"true","reason":""}; needs a leader and a linearizable read
  *	/livez     serializable_read: the loop turns
- *	/readyz    serializable_read and linearizable_read: a majority answers as well
+ *	/readyz    serializable_read, linearizable_read (a majority answers as well), non_learner
  *	/livez/CHECK and /readyz/CHECK: one of them
  *
  * `verbose` shows each check also when all are well, `exclude=CHECK` leaves one out, and
@@ -22,7 +22,7 @@ enum { METRICS_HEALTH_SIZE_MAX = 1024 };
 /* A path and its query, understood. */
 struct metrics_health_question {
 	bool json; /* /health */
-	bool serializable, linearizable;
+	bool serializable, linearizable, non_learner;
 	bool verbose;
 	bool alive_is_enough; /* /livez: one that waits, or starts, is alive */
 };

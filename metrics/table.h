@@ -37,6 +37,7 @@
 #define METRICS_VALUES(X) \
 	X(has_leader, GAUGE, 1, "has_leader", "etcd_server_has_leader", NULL, "Whether a leader is known: 1 or 0.") \
 	X(is_leader, GAUGE, 1, "is_leader", "etcd_server_is_leader", NULL, "Whether this member leads: 1 or 0.") \
+	X(is_learner, GAUGE, 1, "is_learner", "etcd_server_is_learner", NULL, "Whether this member is a learner, which does not vote: 1 or 0.") \
 	X(leader_changes, COUNTER, 1, "leader_changes", "etcd_server_leader_changes_seen_total", NULL, "Changes of leader seen.") \
 	X(commit, COUNTER, 1, "commit_index", "etcd_server_proposals_committed_total", NULL, "The index up to which the log is committed.") \
 	X(applied, COUNTER, 1, "raft_applied_index", "etcd_server_proposals_applied_total", NULL, "The index up to which the log is applied.") \

@@ -61,9 +61,11 @@ static void collect_words(const struct node *n, const struct raft_status *raft, 
 static void collect_raft(const struct node *n, const struct raft_status *raft, struct metrics *m)
 {
 	const struct node_counters *c = &n->counters;
+	const struct raft_member *self = raft_members_find(&raft->members, n->id);
 
 	m->has_leader = raft->leader != 0;
 	m->is_leader = raft->role == RAFT_LEADER;
+	m->is_learner = self && !self->voter && !self->voter_before;
 	m->leader_changes = c->leader_changes;
 	m->commit = raft->commit;
 	m->lease_reads = raft->lease_reads;

@@ -75,7 +75,7 @@ static bool healthy(struct cluster *c, uint32_t node)
 	require_page(c, node, "/health", 200, "{\"health\":\"true\",\"reason\":\"\"}");
 	require_page(c, node, "/livez?verbose", 200, "[+]serializable_read ok\nok\n");
 	require_page(c, node, "/readyz?verbose", 200,
-		     "[+]serializable_read ok\n[+]linearizable_read ok\nok\n");
+		     "[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\nok\n");
 	require(c, sample(c, node, "etcd_server_has_leader") == 1, "n%u has no leader", node);
 	return sample(c, node, "etcd_server_is_leader") == 1;
 }

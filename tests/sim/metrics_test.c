@@ -197,6 +197,23 @@ static void elections_are_counted(void **state)
 	sim_world_destroy(&w);
 }
 
+static void who_does_not_vote_is_a_learner(void **state)
+{
+	uint32_t leader = world_begin(), self = (leader + 1) % 3;
+	struct raft *core = w.node[self].node->raft;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		node_metrics_collect(w.node[i].node, &m);
+		assert_int_equal(m.is_learner, 0);
+	}
+	for (uint32_t i = 0; i < core->members.count; i++)
+		core->members.member[i].voter &= core->members.member[i].id != core->id;
+	node_metrics_collect(w.node[self].node, &m);
+	assert_int_equal(m.is_learner, 1);
+	sim_world_destroy(&w);
+}
+
 static uint64_t active_peers(uint32_t node)
 {
 	node_metrics_collect(w.node[node].node, &m);
@@ -442,6 +459,7 @@ int main(void)
 		cmocka_unit_test(each_row_is_filled_in),
 		cmocka_unit_test(V32_each_counter_of_a_room_is_shown),
 		cmocka_unit_test(elections_are_counted),
+		cmocka_unit_test(who_does_not_vote_is_a_learner),
 		cmocka_unit_test(round_trips_are_measured),
 		cmocka_unit_test(a_confirmation_needs_a_majority),
 		cmocka_unit_test(F21_a_leader_without_a_majority_says_so),

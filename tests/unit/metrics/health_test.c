@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum node { HEALTHY, STARTING, FORMING, LEADERLESS, CUT_OFF, STUCK };
+enum node { HEALTHY, STARTING, FORMING, LEADERLESS, CUT_OFF, STUCK, LEARNER };
 
-static const char *const node_name[] = {"healthy",    "starting", "forming",
-					"leaderless", "cut off",  "stuck"};
+static const char *const node_name[] = {"healthy", "starting", "forming", "leaderless",
+					"cut off", "stuck",    "learner"};
 
 static bool one_excluded(void *context, const char *check)
 {
@@ -27,7 +27,9 @@ static bool ask(enum node node, const char *path, bool serializable, bool verbos
 	struct metrics_health_answer answer = {.metrics = &m};
 	struct metrics_health_question q;
 
-	m = (struct metrics){.has_leader = node == HEALTHY || node == CUT_OFF || node == STUCK};
+	m = (struct metrics){.has_leader = node == HEALTHY || node == CUT_OFF || node == STUCK ||
+					   node == LEARNER,
+			     .is_learner = node == LEARNER};
 	if (node == STARTING || node == FORMING)
 		snprintf(m.waiting, sizeof(m.waiting), "the log is \"read\"");
 	answer.read_err = node == STARTING ? -EAGAIN : node == STUCK ? -ETIMEDOUT : 0;
@@ -67,14 +69,24 @@ static const struct {
 
 	{HEALTHY, "/readyz", false, false, true, "ok\n"},
 	{HEALTHY, "/readyz", false, true, true,
-	 "[+]serializable_read ok\n[+]linearizable_read ok\nok\n"},
+	 "[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\nok\n"},
 	{STARTING, "/readyz", false, false, false,
 	 "[-]serializable_read failed: the log is \"read\"\n"
-	 "[-]linearizable_read failed: the log is \"read\"\n"},
+	 "[-]linearizable_read failed: the log is \"read\"\n"
+	 "[-]non_learner failed: the log is \"read\"\n"},
 	{LEADERLESS, "/readyz", false, false, false,
-	 "[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: no leader\n"},
+	 "[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: no leader\n"
+	 "[+]non_learner ok\n"},
 	{CUT_OFF, "/readyz", false, false, false,
-	 "[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: request timed out\n"},
+	 "[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: request timed out\n"
+	 "[+]non_learner ok\n"},
+	{LEARNER, "/readyz", false, false, false,
+	 "[+]serializable_read ok\n[+]linearizable_read ok\n"
+	 "[-]non_learner failed: this member is a learner\n"},
+	{LEARNER, "/readyz/non_learner", false, false, false,
+	 "[-]non_learner failed: this member is a learner\n"},
+	{LEARNER, "/health", false, false, true, "{\"health\":\"true\",\"reason\":\"\"}\n"},
+	{LEARNER, "/livez", false, false, true, "ok\n"},
 	{CUT_OFF, "/readyz/serializable_read", false, false, true, "ok\n"},
 	{CUT_OFF, "/readyz/linearizable_read", false, false, false,
 	 "[-]linearizable_read failed: etcdserver: request timed out\n"},
@@ -102,7 +114,7 @@ static void exclude_leaves_a_check_out(void **state)
 
 	(void)state;
 	assert_true(ask(LEADERLESS, "/readyz", false, true, linearizable, page));
-	assert_string_equal(page, "[+]serializable_read ok\nok\n");
+	assert_string_equal(page, "[+]serializable_read ok\n[+]non_learner ok\nok\n");
 	/* A check that there is not may be left out: etcd's rule, for neighbouring versions. */
 	assert_false(ask(LEADERLESS, "/readyz", false, true, other, page));
 }

@@ -172,7 +172,7 @@ static void each_path(void **state)
 	require(&s, "GET", "/livez", 200, "\r\n\r\nok\n");
 	require(&s, "GET", "/livez?verbose", 200, "\r\n\r\n[+]serializable_read ok\nok\n");
 	require(&s, "GET", "/readyz?verbose&exclude=serializable_read", 200,
-		"\r\n\r\n[+]linearizable_read ok\nok\n");
+		"\r\n\r\n[+]linearizable_read ok\n[+]non_learner ok\nok\n");
 	require(&s, "GET", "/", 404, "/metrics, /health");
 	require(&s, "POST", "/metrics", 405, "Allow: GET, HEAD");
 	require(&s, "GET", "/metrics", 200, "\netcd_server_health_success 4\n");

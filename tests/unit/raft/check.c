@@ -381,7 +381,7 @@ static void check_table(struct cluster *c, struct cluster_node *n)
 	}
 	check(c, open <= 1, "RC11: two tables that are not committed");
 	check(c, r->members_index == (newest > r->members_told ? newest : r->members_told),
-	      "RC11: not the newest table is in force");
+	      "RC11, R62: not the newest table is in force");
 	if (r->members_index != newest || newest == 0)
 		return;
 	uint8_t data[RAFT_MEMBERS_SIZE_MAX];

@@ -57,7 +57,7 @@ static int append_table(struct hand *h, raft_id from, raft_term term, raft_ident
 	return append_table_at(h, 1, from, term, ours);
 }
 
-static void an_inherited_table_is_not_written_again(void **state)
+static void R62_an_inherited_table_is_in_force_and_not_written_again(void **state)
 {
 	struct hand h;
 
@@ -72,7 +72,7 @@ static void an_inherited_table_is_not_written_again(void **state)
 	hand_fini(&h);
 }
 
-static void a_truncation_falls_back_to_the_table_before(void **state)
+static void R35_R62_a_truncation_falls_back_to_the_table_before(void **state)
 {
 	struct hand h;
 
@@ -305,8 +305,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			the_first_leader_writes_the_table_that_the_cluster_was_formed_with),
-		cmocka_unit_test(an_inherited_table_is_not_written_again),
-		cmocka_unit_test(a_truncation_falls_back_to_the_table_before),
+		cmocka_unit_test(R62_an_inherited_table_is_in_force_and_not_written_again),
+		cmocka_unit_test(R35_R62_a_truncation_falls_back_to_the_table_before),
 		cmocka_unit_test(V28_V36_two_changes_are_not_taken_back),
 		cmocka_unit_test(V28_a_member_that_returns_owes_the_reads_that_it_asked_for),
 		cmocka_unit_test(a_command_that_looks_like_a_table_is_none),

@@ -61,7 +61,7 @@ static void final(struct test_log *t, int err, const char *said)
 	assert_int_equal(fake_operations(t->disk), operations);
 }
 
-static void W9_W10_every_failed_operation_is_final(void **state)
+static void R57_W9_W10_every_failed_operation_is_final(void **state)
 {
 	uint32_t alarms = 0;
 	bool more = true;
@@ -227,7 +227,7 @@ static void W8_decay_is_found_when_it_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(W9_W10_every_failed_operation_is_final),
+		cmocka_unit_test(R57_W9_W10_every_failed_operation_is_final),
 		cmocka_unit_test(W10_every_failed_operation_of_creation_and_open),
 		cmocka_unit_test(W8_a_read_error_at_recovery),
 		cmocka_unit_test(W8_a_read_error_while_it_runs),

@@ -60,7 +60,7 @@ static void the_newest_whole_slot_counts(void **state)
 }
 
 /* Every subset of the sectors of generation g + 1 over those of g - 1. */
-static void W22_a_torn_slot_falls_back(void **state)
+static void R57_W22_a_torn_slot_falls_back(void **state)
 {
 	(void)state;
 	for (uint64_t g = 1; g < 3; g++) {
@@ -205,7 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_whole_slot_counts),
-		cmocka_unit_test(W22_a_torn_slot_falls_back),
+		cmocka_unit_test(R57_W22_a_torn_slot_falls_back),
 		cmocka_unit_test(W22_two_torn_attempts),
 		cmocka_unit_test(W22_anything_else_is_damage),
 		cmocka_unit_test(W25_the_vote_of_another),
