@@ -17,6 +17,8 @@ enum quoind_exits {
 	QUOIND_START = 4,  /* the host does not give what the node needs, or not that file */
 	QUOIND_DISK = 5,   /* the disk failed under a node that ran */
 	QUOIND_PORT = 6,   /* a port failed under it */
+	/* It was removed from its cluster, and will be so at each start from this directory. */
+	QUOIND_REMOVED = 7,
 };
 
 #endif

@@ -57,6 +57,7 @@ struct config {
 	uint32_t self;               /* index of this member */
 	char token[CONFIG_NAME_MAX]; /* initial-cluster-token: "quoin-cluster" */
 	bool existing;               /* initial-cluster-state: new | existing */
+	bool removed_waits;          /* removed-member: stop | wait */
 	uint64_t digest;             /* of the token and all members: theirs must be the same */
 
 	enum config_profile

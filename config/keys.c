@@ -50,6 +50,10 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.def = "new", .example = "new", .choices = {"new", "existing"},
 		.meaning = "new forms a cluster with all other members at the first start;"
 			   " existing forms none, and waits for one that knows this member"},
+	[KEY_REMOVED_MEMBER] = {"removed-member", KEY_TYPE_CHOICE, FIELD(removed_waits),
+		.def = "stop", .example = "stop", .choices = {"stop", "wait"},
+		.meaning = "what this node does when it was removed from its cluster: stop ends it, with"
+			   " exit status 7; wait lets it answer its status, and nothing else"},
 	[KEY_PROFILE] = {"profile", KEY_TYPE_CHOICE, FIELD(profile),
 		.def = "shared", .example = "bare-metal", .choices = {"shared", "bare-metal"},
 		.meaning = "which defaults the timers have: for a host whose disk and CPUs are shared,"

@@ -17,6 +17,9 @@ enum {
 	ARP_INTERVAL_NS = 5 * 1000 * 1000,
 	ECHO_BURST = 32,
 	ECHO_INTERVAL_NS = 10 * 1000 * 1000,
+	/* Members that were removed ask once a second, and there are few of them. */
+	WHO_BURST = 16,
+	WHO_INTERVAL_NS = 10 * 1000 * 1000,
 	/* A link that is down is looked at so often. */
 	DOWN_NS = 5 * 1000 * 1000,
 	CLASS_CLIENT = WIRE_HELLO, /* types below are peers' */
@@ -65,6 +68,7 @@ int dp_create(struct dp **out, const struct dp_options *options)
 	dp->arp.random = options->seed;
 	dp->arp_bucket.tokens = ARP_BURST;
 	dp->echo_bucket.tokens = ECHO_BURST;
+	dp->who_bucket.tokens = WHO_BURST;
 	for (uint32_t i = 0; i < options->link_count; i++)
 		(void)dp_port_add(dp, options->link[i]);
 	dp->peers.identity = options->self.identity;
@@ -220,14 +224,14 @@ static void version_tell(struct dp *dp, uint8_t port, const struct net_packet *p
 	dp_end(dp, WIRE_WELCOME, WIRE_HELLO_SIZE);
 }
 
-static void refused(struct dp *dp, uint8_t port, const struct net_packet *packet,
+/* A packet that is not a peer's, for this. */
+static void foreign(struct dp *dp, uint8_t port, const struct net_packet *packet,
 		    const struct wire_envelope *envelope, enum dp_drop why)
 {
 	enum dp_foreign_kind kind = foreign_kind(why);
 	uint64_t ours = dp->options.self.cluster_id;
 	uint64_t id = 0;
 
-	dp_drop_count(dp, why);
 	/* Who is of no cluster yet knows no member. */
 	if (kind == DP_FOREIGN_MEMBER && ours == 0)
 		return;
@@ -252,6 +256,19 @@ static void refused(struct dp *dp, uint8_t port, const struct net_packet *packet
 	foreign_note(&dp->foreign[kind], packet, id, dp->now_ns);
 }
 
+/*
+ * Whoever is of our cluster and no peer there, because it was removed or has moved, is told who the
+ * members are if it asks: no more of them than cost the members nothing. The rest of what it says
+ * is dropped.
+ */
+static bool stranger_asks(struct dp *dp, const struct dp_datagram *d, enum dp_drop why)
+{
+	if (d->envelope.type != WIRE_WHO || dp->options.self.cluster_id == 0 ||
+	    (why != DP_DROP_UNKNOWN_PEER && why != DP_DROP_PEER_ADDRESS))
+		return false;
+	return bucket_take(&dp->who_bucket, WHO_BURST, WHO_INTERVAL_NS, dp->now_ns);
+}
+
 bool dp_more(const struct dp *dp)
 {
 	return dp->more;
@@ -263,25 +280,31 @@ static bool udp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 {
 	enum dp_drop why = envelope_check(dp, packet, &out->envelope);
 	if (why != DP_DROP_COUNT) {
-		refused(dp, port, packet, &out->envelope, why);
+		dp_drop_count(dp, why);
+		foreign(dp, port, packet, &out->envelope, why);
 		return false;
 	}
 	out->from_peer = packet->to_peer_port;
+	out->stranger = false;
 	out->body = packet->payload + WIRE_ENVELOPE_SIZE;
+	out->from = (struct dp_address){
+		.address = packet->source,
+		.udp_port = packet->source_port,
+		.port = port,
+		.mac = packet->source_mac,
+	};
 	if (!packet->to_peer_port) {
-		out->from = (struct dp_address){
-			.address = packet->source,
-			.udp_port = packet->source_port,
-			.port = port,
-			.mac = packet->source_mac,
-		};
 		dp->counters.rx_client++;
 		return true;
 	}
 	struct peer *p = peers_check(&dp->peers, &out->envelope, packet, port, dp->now_ns, &why);
 	if (!p) {
-		refused(dp, port, packet, &out->envelope, why);
-		return false;
+		out->stranger = stranger_asks(dp, out, why);
+		out->from_peer = false;
+		if (!out->stranger)
+			dp_drop_count(dp, why);
+		foreign(dp, port, packet, &out->envelope, why);
+		return out->stranger;
 	}
 	out->peer = (uint32_t)(p - dp->peers.peer);
 	out->other_start = out->envelope.source_start != p->state.start;

@@ -72,6 +72,7 @@ struct dp_address {
 
 struct dp_datagram {
 	bool from_peer;
+	bool stranger;          /* WHO, of our cluster, from where no peer of that id is */
 	uint32_t peer;          /* from_peer: index in dp_options.peer */
 	bool other_start;       /* from_peer: of another start than the newest known */
 	struct dp_address from; /* else */
@@ -98,6 +99,9 @@ void dp_release(struct dp *dp);
  */
 uint8_t *dp_begin_peer(struct dp *dp, uint32_t peer, uint32_t *size_max);
 uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *size_max);
+/* Likewise an answer to a stranger, whose directory this is. */
+uint8_t *dp_begin_stranger(struct dp *dp, const struct dp_address *to, uint64_t identity,
+			   uint32_t *size_max);
 void dp_end(struct dp *dp, uint8_t type, size_t size);
 void dp_flush(struct dp *dp);
 

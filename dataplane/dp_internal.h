@@ -52,7 +52,7 @@ struct dp {
 	struct dp_options options;
 	struct peers peers;
 	struct arp arp;
-	struct dp_bucket arp_bucket, echo_bucket;
+	struct dp_bucket arp_bucket, echo_bucket, who_bucket;
 	uint32_t held_count;
 	struct dp_held held[DP_RECEIVE_MAX];
 	struct dp_open open;

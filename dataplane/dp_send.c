@@ -144,7 +144,9 @@ uint8_t *dp_begin_peer(struct dp *dp, uint32_t peer, uint32_t *size_max)
 	return body;
 }
 
-uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *size_max)
+/* The way that the question came. */
+static uint8_t *begin_back(struct dp *dp, const struct dp_address *to, uint16_t source_port,
+			   uint64_t identity, uint32_t *size_max)
 {
 	assert(!dp->open.active);
 	assert(to->port < dp->port_count);
@@ -163,12 +165,23 @@ uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *s
 	if (!body)
 		return NULL;
 	dp->open.peer = NULL;
-	dp->open.destination_identity = 0;
+	dp->open.destination_identity = identity;
 	dp->open.udp.destination_mac = to->mac;
 	dp->open.udp.destination = to->address;
-	dp->open.udp.source_port = dp->options.udp_client;
+	dp->open.udp.source_port = source_port;
 	dp->open.udp.destination_port = to->udp_port;
 	return body;
+}
+
+uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *size_max)
+{
+	return begin_back(dp, to, dp->options.udp_client, 0, size_max);
+}
+
+uint8_t *dp_begin_stranger(struct dp *dp, const struct dp_address *to, uint64_t identity,
+			   uint32_t *size_max)
+{
+	return begin_back(dp, to, dp->options.udp_peer, identity, size_max);
 }
 
 void dp_end(struct dp *dp, uint8_t type, size_t size)

@@ -38,8 +38,7 @@ static_assert(WIRE_MESSAGE_SIZE_MAX <= UINT32_MAX, "sizes of messages are 32 bit
 
 static bool type_known(uint8_t type)
 {
-	return (type >= WIRE_VOTE && type <= WIRE_MEMBERS) ||
-	       (type >= WIRE_HELLO && type <= WIRE_PULL);
+	return (type >= WIRE_VOTE && type <= WIRE_WHO) || (type >= WIRE_HELLO && type <= WIRE_PULL);
 }
 
 void wire_envelope_encode(const struct wire_envelope *envelope, uint8_t *out)

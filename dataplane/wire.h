@@ -35,7 +35,8 @@ enum {
 	WIRE_SETTINGS_SIZE = 48,
 	WIRE_PATH_REPLY_SIZE = 16,
 	WIRE_FORMATION_SIZE_MAX = 40 + 16 * RAFT_MEMBERS_MAX,
-	WIRE_MEMBERS_SIZE_MAX = 32 + RAFT_MEMBERS_SIZE_MAX,
+	WIRE_MEMBERS_SIZE_MAX = 40 + RAFT_MEMBERS_SIZE_MAX,
+	WIRE_WHO_SIZE = WIRE_MEMBERS_SIZE_MAX, /* so that its answer is no larger (N12) */
 	WIRE_PART_SIZE = PARTS_PART_SIZE,
 	WIRE_IP_UDP_SIZE = 28,
 	/* A request or an answer as a whole: the largest command, or the largest answer. */
@@ -86,6 +87,7 @@ enum wire_type {
 	WIRE_PREVOTE_REPLY = 16,
 	WIRE_TIMEOUT_NOW = 17,
 	WIRE_MEMBERS = 18,
+	WIRE_WHO = 19,
 
 	WIRE_HELLO = 32,
 	WIRE_WELCOME = 33,
@@ -171,6 +173,7 @@ int wire_formation_decode(struct formation_message *out, const uint8_t *data, si
 /* A member tells the members, as it knows them to be committed. */
 struct wire_members {
 	raft_identity to;          /* the directory that is told; never 0 */
+	uint64_t question;         /* of the WHO that this answers; 0: of none */
 	struct raft_joined joined; /* id: what the table calls that directory; 0: it is no member */
 };
 
@@ -178,6 +181,11 @@ struct wire_members {
 size_t wire_members_encode(const struct wire_members *members, uint8_t *out);
 /* 0 or -EINVAL. */
 int wire_members_decode(struct wire_members *out, const uint8_t *data, size_t size);
+
+/* Who are the members? question: a number that only the asker knows; never 0. WIRE_WHO_SIZE. */
+size_t wire_who_encode(uint64_t question, uint8_t *out);
+/* 0 or -EINVAL. */
+int wire_who_decode(uint64_t *question, const uint8_t *data, size_t size);
 
 struct wire_part {
 	uint64_t cookie;

@@ -162,7 +162,11 @@
 	X(MEMBERS, TO, 0, 8, 1, WIRE_ANY64, "the identity of the directory that is told") \
 	X(MEMBERS, CLUSTER_ID, 8, 8, 1, WIRE_ANY64, "") \
 	X(MEMBERS, ID, 16, 8, 0, WIRE_ANY64, "what the table calls that directory; 0: it is no member") \
-	X(MEMBERS, INDEX, 24, 8, 1, RAFT_INDEX_MAX, "of the entry of the member table, which is committed; the table follows, as in that entry")
+	X(MEMBERS, INDEX, 24, 8, 1, RAFT_INDEX_MAX, "of the entry of the member table, which is committed; the table follows, as in that entry") \
+	X(MEMBERS, QUESTION, 32, 8, 0, WIRE_ANY64, "of the WHO that this answers, sent back; 0: it answers none")
+
+#define WIRE_FIELDS_WHO(X) \
+	X(WHO, QUESTION, 0, 8, 1, WIRE_ANY64, "a number that only the asker knows; what follows is zero, and makes 816 bytes with it: no answer is larger, so nothing is amplified")
 
 #define WIRE_FIELDS_HELLO(X) \
 	X(HELLO, NONCE, 0, 8, 0, WIRE_ANY64, "chosen by the client") \
@@ -266,7 +270,7 @@
 	X(ENVELOPE) \
 	X(VOTE) X(VOTE_REPLY) X(PREVOTE) X(PREVOTE_REPLY) X(TIMEOUT_NOW) X(APPEND) X(ENTRY) X(APPEND_REPLY) X(READ) X(READ_REPLY) X(PROPOSE) \
 	X(PROPOSE_REPLY) X(SETTINGS) X(START) X(START_REPLY) X(FORMATION) X(FORMATION_MEMBER) \
-	X(PATH) X(PATH_REPLY) X(MEMBERS) \
+	X(PATH) X(PATH_REPLY) X(MEMBERS) X(WHO) \
 	X(HELLO) X(WELCOME) X(REQUEST) X(REQUEST_REPLY) X(ANSWER) X(PULL) \
 	X(STREAM_REQUEST) X(STREAM_ANSWER)
 

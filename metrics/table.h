@@ -24,7 +24,7 @@
 	X(cluster_id, 17, "cluster_id", "quoin_cluster_id", "cluster_id", "The cluster's id, in hexadecimal.") \
 	X(member_id, 17, "member_id", "etcd_server_id", "server_id", "This member's id, in hexadecimal.") \
 	X(version, 32, "version", "etcd_server_version", "server_version", "The version that runs.") \
-	X(formation, 16, "formation", NULL, NULL, "How far the cluster is formed for this member: fresh, accepted, formed or refused.") \
+	X(formation, 16, "formation", NULL, NULL, "How far the cluster is formed for this member: fresh, accepted, formed, refused, joined or removed.") \
 	X(identity, 17, "identity", NULL, NULL, "Drawn when the data directory was created, in hexadecimal.") \
 	X(role, 16, "role", "quoin_raft_role", "role", "What this member is: follower, candidate or leader.") \
 	X(leader, 17, "leader", "quoin_raft_leader_id", "leader_id", "The id of the leader, in hexadecimal; zero: none is known.") \
@@ -106,6 +106,7 @@
 	X(streams_cut, COUNTER, 1, "streams_cut", "quoin_answers_cut_total", NULL, "Answers that ended early: their revision could be kept no longer, or their reader was silent or had most, and others waited.") \
 	X(malformed, COUNTER, 1, "malformed", "quoin_peer_malformed_messages_total", "kind=\"message\"", "Packets of members whose body could not be read, by kind.") \
 	X(forward_malformed, COUNTER, 1, "malformed_forwards", "quoin_peer_malformed_messages_total", "kind=\"forward\"", "") \
+	X(strangers_told, COUNTER, 1, "strangers_told", "quoin_peer_strangers_told_total", NULL, "Answers to who is of this cluster and no member there: removed, or elsewhere than the member table has it.") \
 	X(over_seldom, COUNTER, 1, "asked_too_often", "quoin_peer_questions_over_total", NULL, "Questions of members that were not heard, for they came more often than members ask.") \
 	X(rx_peer, COUNTER, 1, "rx_peer", "quoin_network_received_packets_total", "from=\"peers\"", "Packets that passed every check, by their sender.") \
 	X(rx_client, COUNTER, 1, "rx_client", "quoin_network_received_packets_total", "from=\"clients\"", "") \

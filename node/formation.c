@@ -78,6 +78,10 @@ static int joined_judge(struct node *n, const struct wal_recovered *found)
 
 	if (raft_joined_decode(&n->joined, found->record, found->record_size))
 		return -EBADMSG;
+	if (n->joined.removed) {
+		node_removed_text(n->error, &n->joined);
+		return n->options.removed_waits ? 0 : NODE_REMOVED;
+	}
 	self = raft_members_find(&n->joined.members, n->joined.id);
 	return self->identity == found->identity ? 0 : -EBADMSG;
 }
@@ -113,7 +117,7 @@ int node_formation_judge(struct node *n, const struct wal_recovered *found)
 			 "%s/cluster: what it says of the cluster cannot be read; nothing was "
 			 "changed: restore the directory from a copy made while this node was down",
 			 o->wal.directory);
-	else if (err)
+	else if (err && err != NODE_REMOVED)
 		snprintf(n->error, sizeof(n->error), "the initial cluster is refused: %s",
 			 strerror(-err));
 	/* A log without it is one whose cluster nobody knows: never "a fresh one" (R56). */
@@ -155,6 +159,8 @@ void node_formation_receive(struct node *n, const struct dp_datagram *d)
 		n->counters.malformed++;
 		return;
 	}
+	if (node_removed(n))
+		return;
 	m.identity = d->envelope.source_identity;
 	if (n->raft && m.say == FORMATION_SAY_HELLO && m.existing) {
 		node_join_hear(n, d->peer, m.identity, m.table.digest);
@@ -256,6 +262,13 @@ void node_formation_drive(struct node *n)
 	uint8_t record[FORMATION_RECORD_SIZE_MAX];
 	uint32_t size;
 
+	if (node_removed(n)) {
+		if (n->id == 0) {
+			take_id(n);
+			node_removed_begin(n);
+		}
+		return;
+	}
 	if (node_joined(n)) {
 		if (!n->raft)
 			cluster_begin(n);
@@ -409,6 +422,12 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 	size_t size = 0;
 
 	out[0] = '\0';
+	if (node_removed(n)) {
+		char text[NODE_ERROR_MAX];
+
+		node_removed_text(text, &n->joined);
+		return (size_t)snprintf(out, size_max, "error %s\n", text);
+	}
 	if (f->state == FORMATION_FORMED || node_joined(n))
 		return 0;
 	if (f->state == FORMATION_REFUSED)
@@ -450,6 +469,8 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 
 const char *node_formation_state(const struct node *n)
 {
+	if (node_removed(n))
+		return "removed";
 	if (node_joined(n))
 		return "joined";
 	switch (n->formation.state) {

@@ -3,6 +3,8 @@
  */
 #include "node/host_internal.h"
 
+#include "base/exits.h"
+
 static const struct {
 	const char *what;
 	void (*look)(const struct config *c, struct host_finding *f);
@@ -24,19 +26,20 @@ static const struct {
 	{"metrics", host_metrics},
 };
 
-uint32_t host_check(const struct config *c, host_tell *tell, void *context)
+int host_check(const struct config *c, host_tell *tell, void *context)
 {
-	uint32_t wrong = 0;
+	int status = EXITS_DONE;
 
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
 		struct host_finding f = {.what = looks[i].what};
 
 		looks[i].look(c, &f);
-		wrong += f.wrong;
+		if (f.wrong && (status == EXITS_DONE || f.status))
+			status = f.status ? f.status : QUOIND_START;
 		if (f.text[0])
 			tell(context, &f);
 	}
-	return wrong;
+	return status;
 }
 
 const char *host_unseen(void)

@@ -12,14 +12,15 @@ enum { HOST_TEXT_MAX = 512 };
 struct host_finding {
 	const char *what; /* a word or two */
 	bool wrong;       /* a start would fail */
+	int status;       /* ... with this exit status; 0: as for anything else */
 	bool doubtful;    /* nobody can tell from here; a start warns */
 	char text[HOST_TEXT_MAX];
 };
 
 typedef void host_tell(void *context, const struct host_finding *finding);
 
-/* Tells each finding; returns how many are wrong. */
-uint32_t host_check(const struct config *c, host_tell *tell, void *context);
+/* Tells each finding; returns the exit status of a start: 0 if nothing is wrong. */
+int host_check(const struct config *c, host_tell *tell, void *context);
 
 /* Of the files that this process may have open, so many are for what the log reads. */
 uint32_t host_log_files(const struct config *c);

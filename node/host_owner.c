@@ -4,6 +4,7 @@
  */
 #include "node/host_internal.h"
 
+#include "base/exits.h"
 #include "node/node.h"
 #include "node/wanted.h"
 #include "raft/joined.h"
@@ -12,6 +13,20 @@
 #include <errno.h>
 #include <inttypes.h>
 
+static void removed(const struct config *c, const struct raft_joined *joined,
+		    struct host_finding *f)
+{
+	char text[NODE_ERROR_MAX];
+
+	node_removed_text(text, joined);
+	if (c->removed_waits) {
+		host_doubtful(f, "data-dir: %s", text);
+		return;
+	}
+	host_wrong(f, "data-dir: %s", text);
+	f->status = QUOIND_REMOVED;
+}
+
 /* Of one that joined: initial-cluster was a way to find the others, and is none of its names. */
 static void host_joined(const struct config *c, const struct wal_inspect_owner *owner,
 			struct host_finding *f)
@@ -19,9 +34,12 @@ static void host_joined(const struct config *c, const struct wal_inspect_owner *
 	struct raft_joined joined;
 
 	if (raft_joined_decode(&joined, owner->record, owner->record_size) ||
-	    raft_members_find(&joined.members, joined.id)->identity != owner->identity)
+	    (!joined.removed &&
+	     raft_members_find(&joined.members, joined.id)->identity != owner->identity))
 		host_wrong(f, "data-dir: %s/cluster: what it says of the cluster cannot be read",
 			   c->data_dir);
+	else if (joined.removed)
+		removed(c, &joined, f);
 	else
 		host_good(f, "of a member that joined cluster %016" PRIx64, joined.cluster_id);
 }

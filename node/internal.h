@@ -50,6 +50,7 @@ struct node_beat {
 struct node_counters {
 	uint64_t turns;
 	uint64_t malformed;
+	uint64_t strangers_told;
 	uint64_t over_seldom; /* questions of members that came too often */
 	uint64_t raft_malformed, raft_unknown, raft_identity, raft_stale;
 	uint64_t raft_far, raft_unasked, raft_contradicts, raft_disturbs;
@@ -128,8 +129,11 @@ struct node_peer {
 	uint64_t question;             /* under this number; 0: it has answered */
 	struct histogram round_trip;
 
-	struct path path;   /* what passes to it; size_max 0: not begun */
-	uint32_t path_told; /* ... as last logged */
+	struct path path;      /* what passes to it; size_max 0: not begun */
+	uint32_t path_told;    /* ... as last logged */
+	uint64_t who;          /* the question that it was asked, not answered yet; 0: none */
+	raft_index gone_index; /* it says that this member is none, by the table there; 0: no */
+	uint64_t gone_ns;      /* when it said so */
 	/* Its round that was answered last, and how many probes of it. */
 	uint64_t path_round;
 	uint32_t path_answers;
@@ -168,6 +172,10 @@ struct node {
 
 	struct formation formation;
 	struct raft_joined joined; /* id 0: it did not join, it formed the cluster, or will */
+	struct raft_joined gone;   /* what others said of its removal last */
+	bool gone_sure;            /* ... and is so */
+	uint64_t gone_told_ns;     /* when the log was told last */
+	uint64_t who_ns;           /* who the members are is asked at this time at the earliest */
 	struct node_word word[FORMATION_PLACES_MAX];
 	uint64_t cluster_id; /* 0 before the cluster is formed */
 	raft_id id;          /* likewise */
@@ -259,7 +267,9 @@ struct node {
 	struct raft_entry wire_entries[WIRE_ENTRIES_MAX];
 };
 
-/* known.c: the place of a member, or -1. */
+/* known.c: the newest table that is known to be committed; *index 0: none is. */
+const struct raft_members *node_members_committed(const struct raft_status *s, raft_index *index);
+/* The place of a member, or -1. */
 int node_peer_find(const struct node *n, raft_id id);
 /* Its peer address as formation and the member table have it: IPv4 << 16 | UDP port. */
 uint64_t node_peer_place(const struct node_peer *p);
@@ -273,6 +283,8 @@ bool node_peer_next(const struct node *n, uint32_t *i);
 /* peers.c: members are taken on, and let go. */
 /* Those of the configuration, and no others: before there is a cluster. */
 void node_peers_begin(struct node *n);
+/* Nobody, from now on. */
+void node_peers_end(struct node *n);
 /*
  * The members of this table, and no others: once there is a core. Outside dp_begin_* and dp_end,
  * and while no datagram is held.
@@ -311,6 +323,21 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint6
 void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m);
 /* MEMBERS. */
 void node_join_receive(struct node *n, const struct dp_datagram *datagram);
+/* who.c: who the members are: asked, and told. */
+void node_who_drive(struct node *n);
+/* WHO, of a peer or a stranger. */
+void node_who_hear(struct node *n, const struct dp_datagram *datagram);
+/* MEMBERS that answers one, and says that this member is none. */
+void node_who_told(struct node *n, const struct dp_datagram *datagram,
+		   const struct wire_members *m);
+/* Those that say so, by now, for one line. Empty: nobody does. */
+size_t node_who_text(const struct node *n, char *out, size_t size_max);
+
+/* removed.c: the end of a member that was removed. */
+void node_removed_drive(struct node *n);
+/* It begins as one that was. */
+void node_removed_begin(struct node *n);
+
 static inline bool node_joined(const struct node *n)
 {
 	return n->joined.id != 0;
@@ -372,7 +399,7 @@ uint64_t settings_silent_ns(const struct node *n, uint32_t peer);
 bool settings_unheard(const struct node *n, uint32_t peer);
 
 /* question.c */
-enum node_question { NODE_QUESTION_SETTINGS, NODE_QUESTION_PATH };
+enum node_question { NODE_QUESTION_SETTINGS, NODE_QUESTION_PATH, NODE_QUESTION_WHO };
 
 void question_key_set(struct node *n, uint64_t seed);
 uint64_t question_number(const struct node *n, enum node_question kind, uint32_t peer,

@@ -16,15 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The newest table that is known to be committed. */
-static const struct raft_members *committed(const struct raft_status *s, raft_index *index)
-{
-	bool newest = s->members_index <= s->commit;
-
-	*index = newest ? s->members_index : s->members_before_index;
-	return newest ? &s->members : &s->members_before;
-}
-
 static void members_tell(struct node *n, uint32_t peer, const struct raft_members *table,
 			 raft_index index, raft_id id, raft_identity to)
 {
@@ -87,7 +78,7 @@ void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m)
 	if (m->type != RAFT_MESSAGE_PREVOTE && m->type != RAFT_MESSAGE_VOTE)
 		return;
 	node_raft_status(n, &s);
-	table = committed(&s, &index);
+	table = node_members_committed(&s, &index);
 	lags = raft_members_find(table, m->from);
 	if (lags && lags->identity == m->identity && m->vote.last_index < index)
 		members_tell(n, peer, table, index, m->from, m->identity);
@@ -116,7 +107,7 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint6
 	raft_index index;
 
 	node_raft_status(n, &s);
-	table = committed(&s, &index);
+	table = node_members_committed(&s, &index);
 	m = raft_members_find(table, n->peer[peer].at.member_id);
 	if (!m)
 		return; /* it was announced, and that is not committed yet */
@@ -140,6 +131,8 @@ void node_join_receive(struct node *n, const struct dp_datagram *d)
 		n->counters.malformed++;
 		return;
 	}
+	if (m.to == n->recovered.identity && m.joined.id == 0)
+		node_who_told(n, d, &m);
 	self = raft_members_find(&m.joined.members, m.joined.id);
 	if (m.to != n->recovered.identity || !self || self->identity != n->recovered.identity)
 		return; /* somebody else was meant */

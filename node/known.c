@@ -4,6 +4,7 @@
 #include "node/internal.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,31 @@ void node_raft_status(const struct node *n, struct raft_status *out)
 	memset(out, 0, sizeof(*out));
 	if (n->raft)
 		raft_get_status(n->raft, out);
+}
+
+const struct raft_members *node_members_committed(const struct raft_status *s, raft_index *index)
+{
+	bool newest = s->members_index <= s->commit;
+
+	*index = newest ? s->members_index : s->members_before_index;
+	return newest ? &s->members : &s->members_before;
+}
+
+bool node_removed(const struct node *n)
+{
+	return n->joined.removed;
+}
+
+/* What it was and by what comes first: a service manager's line, and /readyz, are short. */
+void node_removed_text(char out[NODE_ERROR_MAX], const struct raft_joined *removed)
+{
+	snprintf(out, NODE_ERROR_MAX,
+		 "this member was removed from its cluster: it was %016" PRIx64
+		 ", and the member table at log index %" PRIu64 " of cluster %016" PRIx64
+		 " is without it. Copy nothing from data-dir, remove it; a new member comes in "
+		 "here with initial-cluster-state: existing and quoinctl member add at a member "
+		 "that is up",
+		 removed->id, removed->index, removed->cluster_id);
 }
 
 uint64_t node_cluster_id(const struct node *n)

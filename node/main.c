@@ -101,7 +101,8 @@ static const struct argp argp = {
 	.doc = "Run a node of a quoin cluster.\v"
 	       "Exit codes: 0 stopped by SIGTERM, SIGINT or SIGXCPU, or --check found nothing "
 	       "wrong; 2 usage; 3 the configuration is wrong; 4 it could not start, or --check "
-	       "says that it would not; 5 the disk failed; 6 its network port is deaf for good.",
+	       "says that it would not; 5 the disk failed; 6 its network port is deaf for good; "
+	       "7 it was removed from its cluster.",
 };
 
 static int load(struct quoind *q, const char *file)
@@ -143,6 +144,7 @@ static void set_options(struct quoind *q)
 
 	o->name = c->name;
 	o->existing = c->existing;
+	o->removed_waits = c->removed_waits;
 	o->heartbeat_us = c->heartbeat_us;
 	o->election_us_min = c->election_us_min;
 	o->pre_vote = c->pre_vote;
@@ -403,17 +405,20 @@ static void say_wrong(void *journal, const struct host_finding *finding)
 /* A node from its start to its end: an exit status. */
 static int live(struct quoind *q)
 {
+	bool removed;
 	int error;
 
 	descriptors_raise();
 	notify_open(&q->notify);
-	if (host_check(&q->config, say_wrong, q->journal))
-		return QUOIND_START;
+	error = host_check(&q->config, say_wrong, q->journal);
+	if (error)
+		return error;
 	cores_spare(q->config.cpus);
-	if (start(q)) {
+	error = start(q);
+	if (error) {
 		finish(q);
 		if (!signals_stops())
-			return QUOIND_START;
+			return error == NODE_REMOVED ? QUOIND_REMOVED : QUOIND_START;
 		q->again = false;
 		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", signals_last());
 		return EXITS_DONE;
@@ -425,6 +430,7 @@ static int live(struct quoind *q)
 		      config_idle_name(q->config.idle), q->config.file);
 	q->notify.patience_ns = node_patience_ns(q->node);
 	error = run(q);
+	removed = node_removed(q->node) && !q->config.removed_waits;
 	if (error)
 		journal_write(q->journal, JOURNAL_ERROR, "failed", "error=\"%s\" why=\"%s\"",
 			      strerror(-error), node_error(q->node));
@@ -434,6 +440,8 @@ static int live(struct quoind *q)
 	notify_close(&q->notify);
 	if (error == NODE_PORT_GONE)
 		return QUOIND_PORT;
+	if (!error && removed)
+		return QUOIND_REMOVED;
 	return error ? QUOIND_DISK : EXITS_DONE;
 }
 
@@ -449,7 +457,7 @@ static void explain(void *nothing, const struct host_finding *finding)
 
 static int check(const struct quoind *q)
 {
-	uint32_t wrong;
+	int wrong;
 
 	config_explain(&q->config, stdout);
 	printf("\nWhat this host, and this user on it, give:\n\n");
@@ -459,7 +467,7 @@ static int check(const struct quoind *q)
 	if (wrong)
 		printf("\nA start would fail for what is WRONG.\n");
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return host_check(&q->config, say_wrong, q->journal) ? QUOIND_START : EXITS_DONE;
+		return host_check(&q->config, say_wrong, q->journal);
 	journal_fail(q->journal, "standard output: %s", strerror(errno));
 	return QUOIND_START;
 }

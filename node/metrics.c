@@ -162,6 +162,7 @@ static void collect_requests(const struct node *n, struct metrics *m)
 	m->udp_malformed = udp->malformed;
 	m->forward_malformed = n->serving.peers.malformed;
 	m->malformed = n->counters.malformed;
+	m->strangers_told = n->counters.strangers_told;
 	m->over_seldom = n->counters.over_seldom;
 }
 

@@ -99,6 +99,11 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 		node_join_receive(n, d);
 		return;
 	}
+	if (d->envelope.type == WIRE_WHO) {
+		if (seldom_hear(n, d->peer, NODE_SELDOM_FORMATION))
+			node_who_hear(n, d);
+		return;
+	}
 	if (d->envelope.type == WIRE_PATH || d->envelope.type == WIRE_PATH_REPLY) {
 		node_path_receive(n, d);
 		return;
@@ -154,6 +159,8 @@ static uint32_t receive_burst(struct node *n)
 		n->work |= !datagram[i].from_peer;
 		if (datagram[i].from_peer)
 			receive_peer(n, &datagram[i]);
+		else if (datagram[i].stranger)
+			node_who_hear(n, &datagram[i]);
 		else
 			udp_door_receive(n->serving.udp, &datagram[i]);
 	}

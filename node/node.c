@@ -128,9 +128,13 @@ int node_poll(struct node *n, uint64_t now_ns)
 		settings_drive(n);
 		node_path_drive(n);
 		node_notes(n);
+		node_who_drive(n);
+		node_removed_drive(n);
 	} else {
 		serve_drive(n->serve); /* there is no leader */
 	}
+	if (node_removed(n) && !n->options.removed_waits && !n->stopping)
+		node_stop(n);
 	foreign_drive(n);
 	node_metrics_drive(n);
 	serve_expire(n->serve);

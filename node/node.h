@@ -11,6 +11,7 @@
 #include "dataplane/ways.h"
 #include "kv/sm.h"
 #include "raft/formation.h"
+#include "raft/joined.h"
 #include "raft/raft.h"
 #include "wal/wal.h"
 
@@ -20,6 +21,8 @@ struct node;
 
 /* What node_poll says when a port is gone: no disk says so. */
 #define NODE_PORT_GONE (-ENETDOWN)
+/* What node_create says of the directory of a member that was removed. */
+#define NODE_REMOVED (-EIDRM)
 struct calls;
 struct journal;
 struct metrics_exchange;
@@ -31,8 +34,9 @@ struct node_options {
 	 * order.
 	 */
 	struct formation_table initial;
-	uint32_t self; /* this member's place */
-	bool existing; /* waits to join: never forms a cluster */
+	uint32_t self;      /* this member's place */
+	bool existing;      /* waits to join: never forms a cluster */
+	bool removed_waits; /* once it was removed it waits, and does not stop */
 	uint64_t seed;
 	uint64_t heartbeat_us;
 	uint64_t election_us_min;
@@ -69,6 +73,8 @@ enum { NODE_ERROR_MAX = 512 };
  */
 void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
 			    const char *directory, const char *name);
+/* Of the directory of a member that was removed. */
+void node_removed_text(char out[NODE_ERROR_MAX], const struct raft_joined *removed);
 /* Why a log with a term or an entry is refused without a formed cluster's record (R56). */
 void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory);
 
@@ -121,6 +127,8 @@ void node_stop(struct node *n);
 /* The longest that a turn, or the end, may stand still for the disk: then the process ends. */
 uint64_t node_patience_ns(const struct node *n);
 bool node_stopping(const struct node *n);
+/* This member was removed from its cluster; unless it is to wait it stops by itself. */
+bool node_removed(const struct node *n);
 bool node_stopped(const struct node *n);
 /*
  * The last thing before node_destroy, if it stopped: what is known goes to the disk, and what is in

@@ -189,12 +189,17 @@ void node_members_drive(struct node *n)
 	node_votes_follow(n, raft_get_members(n->raft));
 }
 
+void node_peers_end(struct node *n)
+{
+	for (uint32_t i = 0; node_peer_next(n, &i); i++)
+		let_go(n, i);
+}
+
 void node_peers_begin(struct node *n)
 {
 	const struct dp_options *o = &n->options.dp;
 
-	for (uint32_t i = 0; node_peer_next(n, &i); i++)
-		let_go(n, i);
+	node_peers_end(n);
 	for (uint32_t i = 0; i < o->peer_count; i++)
 		peer_set(n, place_take(n), &o->peer[i]);
 }

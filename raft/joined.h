@@ -1,17 +1,19 @@
 /*
  * What a directory knows of a cluster that it joined: told by a member, kept in the place where a
- * founder keeps the record of formation, and begun from when its log is still empty (D16).
+ * founder keeps the record of formation, and begun from when its log is still empty (D16). Or that
+ * it was removed, be it a founder's or not: then that is all there is left to know.
  *
  *	offset size field
  *	     0    1 version (1, as formation's)
- *	     1    1 state (5: none of formation's)
+ *	     1    1 state, none of formation's: 5 it joined, 6 it was removed
  *	     2    6 zero
  *	     8    8 cluster id
- *	    16    8 id of the member whose directory this is
+ *	    16    8 id of the member whose directory this is, or was
  *	    24    8 index of the entry of the member table that follows, which is committed
  *	    32      the table, as in that entry (raft/members.h)
  *
- * Little-endian. The table names the directory's identity under that id.
+ * Little-endian. The table names the directory's identity under that id; of one that was removed it
+ * has neither.
  */
 #ifndef RAFT_JOINED_H
 #define RAFT_JOINED_H
@@ -19,6 +21,7 @@
 #include "raft/members.h"
 
 struct raft_joined {
+	bool removed;
 	uint64_t cluster_id;
 	raft_id id;
 	raft_index index;

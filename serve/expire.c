@@ -89,6 +89,11 @@ void serve_stop(struct serve *s)
 	s->stop_ns = s->now_ns;
 }
 
+void serve_retire(struct serve *s)
+{
+	s->retired = true;
+}
+
 bool serve_stopped(const struct serve *s)
 {
 	return s->stopping && s->requests.open == 0;

@@ -33,6 +33,7 @@ struct serve {
 
 	uint64_t now_ns;
 	bool active;
+	bool retired; /* serve_retire */
 	bool stopping;
 	uint64_t stop_ns;
 	uint64_t next_expiry_ns;

@@ -149,7 +149,9 @@ static void begin(struct serve *s, struct request *q)
 		query_begin(s, q);
 		return;
 	case REQUEST_QUERY_LOCAL:
-		if (s->half)
+		if (s->retired)
+			serve_refuse(s, q, SERVE_NO_LEADER);
+		else if (s->half)
 			serve_refuse(s, q, SERVE_BUSY);
 		else
 			query_answer(s, q);

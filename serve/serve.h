@@ -61,6 +61,8 @@ void serve_confirmed(struct serve *s, uint64_t context, raft_index index);
 
 /* No request is taken any more; what is open gets a moment to finish. */
 void serve_stop(struct serve *s);
+/* What is here is of no cluster any more: it is not read. */
+void serve_retire(struct serve *s);
 bool serve_stopped(const struct serve *s);
 
 /* True if something happened since serve_turn that may have made more to do. */

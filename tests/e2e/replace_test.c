@@ -2,6 +2,7 @@
  * A member loses its directory for good, and is replaced where it stands, while clients go on: as
  * docs/deploy.md says it (F1, D16). Twice in a row, one that follows and the one that leads.
  */
+#include "base/exits.h"
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"
 
@@ -101,6 +102,47 @@ static void replaced(uint32_t node)
 	       w.id, load_acknowledged(&load));
 }
 
+/* As a service manager starts it: it ends by itself, with the status and the words. */
+static void expect_ends(uint32_t node, const char *words)
+{
+	static struct run out;
+
+	run(&out, "quoind", "--config=%s/n%u.yaml", c.dir, node);
+	require(&c,
+		out.status == QUOIND_REMOVED && strstr(out.text, words) &&
+			strstr(out.text, "this member was removed from its cluster: it was "),
+		"exit %d: %s", out.status, out.text);
+}
+
+/*
+ * A member that was down is removed. Started again it is told so by the others, whom it does not
+ * disturb, and ends for good: it is no member at any later start. On memif there is no wire to
+ * somebody who is no member.
+ */
+static void removed_while_down(void)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0), node = leader % 3 + 1, other = node % 3 + 1;
+	char admin[128];
+	struct node_status s;
+	struct run out;
+
+	require(&c, cluster_status(&c, node, &s), "n%u does not answer", node);
+	cluster_lab(&c, "kill %u", node);
+	uint64_t term = cluster_number(&c, leader, "raft_term");
+	run(&out, "quoinctl", "--endpoints=%s member remove %s", cluster_admin(&c, leader, admin),
+	    s.member);
+	require(&c, out.status == 0, "%s", out.text);
+	cluster_enter(&c);
+	expect_ends(node, " removed cluster_id=");
+	require(&c,
+		cluster_number(&c, leader, "strangers_told") > 0 &&
+			cluster_number(&c, other, "strangers_told") > 0,
+		"n%u was not told by both", node);
+	expect_ends(node, "data-dir: this member was removed");
+	require(&c, cluster_number(&c, leader, "raft_term") == term, "n%u disturbed n%u", node,
+		leader);
+}
+
 static void F1_a_member_that_lost_its_directory_is_replaced(void **state)
 {
 	(void)state;
@@ -112,6 +154,8 @@ static void F1_a_member_that_lost_its_directory_is_replaced(void **state)
 	load_stop(&load);
 	load_verify(&load);
 	cluster_wait_equal(&c);
+	if (strcmp(link_name, "packet") == 0)
+		removed_while_down();
 	cluster_down(&c);
 }
 

@@ -35,6 +35,7 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 	struct wire_part part;
 	struct formation_message formation;
 	struct wire_members members;
+	uint64_t question;
 	uint8_t type_back;
 	size_t back = 0;
 
@@ -51,6 +52,8 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 		back = wire_formation_encode(&formation, out);
 	} else if (type == WIRE_MEMBERS && wire_members_decode(&members, data, size) == 0) {
 		back = wire_members_encode(&members, out);
+	} else if (type == WIRE_WHO && wire_who_decode(&question, data, size) == 0) {
+		back = wire_who_encode(question, out);
 	} else if ((type == WIRE_PATH || type == WIRE_PATH_REPLY) &&
 		   wire_path_decode(&path, type, data, size) == 0) {
 		back = wire_path_encode(&path, type, out);

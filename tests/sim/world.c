@@ -59,6 +59,7 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 		.name = name,
 		.initial = {.digest = SIM_DIGEST},
 		.existing = n->existing || joins(w, i),
+		.removed_waits = w->removed_waits,
 		.seed = sim_random_next(&w->random),
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,

@@ -140,6 +140,61 @@ static void F10_a_client_of_another_version_is_told_ours(void **state)
 	assert_int_equal(world_drops(w, DP_DROP_RATE_LIMIT), 200 - answers);
 }
 
+/*
+ * D16: of what a stranger of our cluster says its question for the members alone comes through, so
+ * often that a flood of it costs nothing; and the answer finds the way that it came.
+ */
+static void D16_a_stranger_of_our_cluster_may_ask_who_the_members_are(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet p = world_peer_packet();
+	uint32_t size_max, count = 0;
+	struct frame f;
+
+	p.envelope.source_id = 99;
+	refused(w, &p, DP_DROP_UNKNOWN_PEER);
+	p.envelope.type = WIRE_WHO;
+	assert_int_equal(world_offer(w, &p), 1);
+	assert_true(w->datagram[0].stranger && !w->datagram[0].from_peer);
+	assert_int_equal(w->datagram[0].from.address, PEER);
+	assert_int_equal(dp_get_foreign(w->dp, DP_FOREIGN_MEMBER)->count, 2);
+	world_take_all(w);
+	uint8_t *body = dp_begin_stranger(w->dp, &w->datagram[0].from, 77, &size_max);
+	assert_non_null(body);
+	memset(body, 0, 8);
+	dp_end(w->dp, WIRE_MEMBERS, 8);
+	dp_flush(w->dp);
+	assert_true(world_take(w, &f));
+	assert_memory_equal(f.data, peer_mac.byte, 6);
+	assert_int_equal(f.data[AT_PAYLOAD + WIRE_AT_TYPE], WIRE_MEMBERS);
+	assert_int_equal(f.data[AT_PAYLOAD + 48], 77);
+
+	/* One who is elsewhere asks too. Of another cluster nobody does, nor one of none. */
+	p = world_peer_packet();
+	p.envelope.type = WIRE_WHO;
+	p.udp.source_port++;
+	assert_int_equal(world_offer(w, &p), 1);
+	assert_true(w->datagram[0].stranger);
+	p.envelope.cluster_id = 77;
+	refused(w, &p, DP_DROP_CLUSTER);
+	p.envelope.cluster_id = 0;
+	refused(w, &p, DP_DROP_CLUSTER);
+	/* A member's is its own. */
+	p = world_peer_packet();
+	p.envelope.type = WIRE_WHO;
+	assert_int_equal(world_offer(w, &p), 1);
+	assert_true(w->datagram[0].from_peer && !w->datagram[0].stranger);
+
+	p.envelope.source_id = 99;
+	uint64_t before = world_drops(w, DP_DROP_UNKNOWN_PEER);
+	for (int i = 0; i < 1000; i++)
+		count += world_offer(w, &p);
+	assert_true(count > 0 && count <= 16);
+	assert_int_equal(world_drops(w, DP_DROP_UNKNOWN_PEER), before + 1000 - count);
+	world_turn(w, SECOND);
+	assert_int_equal(world_offer(w, &p), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -149,6 +204,7 @@ int main(void)
 		TEST(F10_strangers_are_kept_with_where_they_came_from),
 		TEST(F10_a_stranger_that_forms_is_of_no_cluster),
 		TEST(F10_a_client_of_another_version_is_told_ours),
+		TEST(D16_a_stranger_of_our_cluster_may_ask_who_the_members_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,18 @@ const struct raft_message bodies_messages[] = {
 static_assert(sizeof(bodies_messages) / sizeof(bodies_messages[0]) == BODIES_MESSAGES,
 	      "as the header says");
 
+static int members_decode(uint8_t type, const uint8_t *data, size_t size)
+{
+	struct formation_message formation;
+	struct wire_members members;
+	uint64_t question;
+
+	if (type == WIRE_FORMATION)
+		return wire_formation_decode(&formation, data, size);
+	return type == WIRE_MEMBERS ? wire_members_decode(&members, data, size)
+				    : wire_who_decode(&question, data, size);
+}
+
 int bodies_decode(uint8_t type, const uint8_t *data, size_t size)
 {
 	static struct raft_entry entries[WIRE_ENTRIES_MAX];
@@ -99,8 +111,6 @@ int bodies_decode(uint8_t type, const uint8_t *data, size_t size)
 	struct wire_hello hello;
 	struct wire_part part;
 	struct wire_path path;
-	struct formation_message formation;
-	struct wire_members members;
 	struct wire_envelope envelope;
 	struct stream_header header;
 	int result;
@@ -145,10 +155,9 @@ int bodies_decode(uint8_t type, const uint8_t *data, size_t size)
 		result = wire_path_decode(&path, type, copy, size);
 		break;
 	case WIRE_FORMATION:
-		result = wire_formation_decode(&formation, copy, size);
-		break;
 	case WIRE_MEMBERS:
-		result = wire_members_decode(&members, copy, size);
+	case WIRE_WHO:
+		result = members_decode(type, copy, size);
 		break;
 	default:
 		result = wire_raft_decode(&message, entries, type, copy, size);
@@ -247,9 +256,10 @@ size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 		WIRE_HELLO,           WIRE_WELCOME,    WIRE_SETTINGS,
 		WIRE_FORMATION,       WIRE_FORMATION,  WIRE_PATH,
 		WIRE_PATH_REPLY,      BODIES_ENVELOPE, BODIES_STREAM_REQUEST,
-		BODIES_STREAM_ANSWER, WIRE_MEMBERS};
+		BODIES_STREAM_ANSWER, WIRE_MEMBERS,    WIRE_WHO};
 	static const struct wire_members members = {
 		.to = 9,
+		.question = 10,
 		.joined = {.cluster_id = 1,
 			   .id = 4,
 			   .index = 7,
@@ -292,6 +302,8 @@ size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 		return formation_good(i > 3, body);
 	case WIRE_MEMBERS:
 		return wire_members_encode(&members, body);
+	case WIRE_WHO:
+		return wire_who_encode(11, body);
 	default:
 		return other_good(*type, body);
 	}
@@ -321,6 +333,7 @@ bool bodies_form_at(enum wire_form form, uint8_t type, size_t size, size_t *at)
 		{WIRE_START_REPLY, WIRE_FORM_START_REPLY},
 		{WIRE_FORMATION, WIRE_FORM_FORMATION},
 		{WIRE_MEMBERS, WIRE_FORM_MEMBERS},
+		{WIRE_WHO, WIRE_FORM_WHO},
 		{WIRE_PATH, WIRE_FORM_PATH},
 		{WIRE_PATH_REPLY, WIRE_FORM_PATH_REPLY},
 		{WIRE_HELLO, WIRE_FORM_HELLO},
