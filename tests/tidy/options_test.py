@@ -26,6 +26,9 @@ PROGRAMS = {
         ("kill", "1"): "--signal=XX",
         ("restart", "1"): "--until=x",
         ("partition", "1|2"): "--no-such-option",
+        ("add",): "--timeout=0",
+        ("remove", "1"): "--timeout=0",
+        ("replace", "1"): "--timeout=0",
         ("logs", "1"): "--lines=0",
     },
     "tools/bench/quoin-bench": {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-static void socket_of(const struct lab *lab, uint32_t node, struct address *out)
+void lab_socket(const struct lab *lab, uint32_t node, struct address *out)
 {
 	char path[LAB_PATH_MAX], text[LAB_PATH_MAX + 8], error[ADDRESS_ERROR_MAX];
 	int err;
@@ -28,7 +28,7 @@ int lab_tell(const struct lab *lab, uint32_t node, enum wire_request kind, const
 	struct endpoint *e;
 	int err;
 
-	socket_of(lab, node, &address);
+	lab_socket(lab, node, &address);
 	err = endpoint_create(&e, &address);
 	if (err)
 		return err;
@@ -50,7 +50,7 @@ void lab_report_get(const struct lab *lab, uint32_t node, uint32_t timeout_ms,
 		snprintf(out->why, sizeof(out->why), "%s", process_state_name(state));
 		return;
 	}
-	socket_of(lab, node, &address);
+	lab_socket(lab, node, &address);
 	err = status_ask_once(&address, timeout_ms * CLOCK_MS, &out->status);
 	out->answered = !err;
 	if (err == -ENOENT || err == -ECONNREFUSED)
@@ -64,19 +64,33 @@ const char *lab_report_error(const struct lab_report *r)
 	return r->answered ? r->status.error[0] : r->why;
 }
 
-int lab_report_leader(const struct lab_report *reports, uint32_t node_count)
+static bool among(uint32_t nodes, uint32_t node)
 {
-	for (uint32_t i = 0; i < node_count; i++) {
+	return (nodes >> node & 1) != 0;
+}
+
+int lab_report_leader(const struct lab_report *reports, uint32_t nodes, uint32_t voters)
+{
+	for (uint32_t i = 0; i < LAB_NODES_MAX; i++) {
 		const struct status *leader = &reports[i].status;
 		uint32_t votes = 0;
 
-		if (!reports[i].answered || strcmp(leader->role, "leader") != 0)
+		if (!among(nodes, i) || !reports[i].answered || strcmp(leader->role, "leader") != 0)
 			continue;
-		for (uint32_t j = 0; j < node_count; j++)
-			votes += reports[j].answered && reports[j].status.term == leader->term &&
+		for (uint32_t j = 0; j < LAB_NODES_MAX; j++)
+			votes += among(voters, j) && reports[j].answered &&
+				 reports[j].status.term == leader->term &&
 				 reports[j].status.leader == leader->member_id;
-		if (votes > node_count / 2)
+		if (2 * votes > (uint32_t)__builtin_popcount(voters))
 			return (int)i;
 	}
 	return -1;
+}
+
+int lab_reports_get(const struct lab *lab, uint32_t timeout_ms,
+		    struct lab_report reports[LAB_NODES_MAX])
+{
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++)
+		lab_report_get(lab, i, timeout_ms, &reports[i]);
+	return lab_report_leader(reports, lab->nodes, lab_voters(lab));
 }

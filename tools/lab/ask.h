@@ -13,6 +13,9 @@ struct lab_report {
 	char why[160];        /* else: why it did not */
 };
 
+/* Where its admin socket is. */
+void lab_socket(const struct lab *lab, uint32_t node, struct address *out);
+
 /* Sends a request to node `node`: 0, -errno, or the node's verdict (above 0). */
 int lab_tell(const struct lab *lab, uint32_t node, enum wire_request kind, const char *text,
 	     uint32_t timeout_ms);
@@ -25,9 +28,13 @@ void lab_report_get(const struct lab *lab, uint32_t node, uint32_t timeout_ms,
 const char *lab_report_error(const struct lab_report *r);
 
 /*
- * The node that a majority of all nodes calls leader, in one term, and that says so itself: its
- * index, or -1.
+ * The node that a majority of those that vote calls leader, in one term, and that says so itself:
+ * its index, or -1. Both are bits.
  */
-int lab_report_leader(const struct lab_report *reports, uint32_t node_count);
+int lab_report_leader(const struct lab_report *reports, uint32_t nodes, uint32_t voters);
+
+/* All of them, each within the time; and the leader. */
+int lab_reports_get(const struct lab *lab, uint32_t timeout_ms,
+		    struct lab_report reports[LAB_NODES_MAX]);
 
 #endif

@@ -2,6 +2,7 @@
  * Commands on a lab that is there.
  */
 #include "tools/lab/ask.h"
+#include "tools/lab/change.h"
 #include "tools/lab/lab.h"
 #include "tools/lab/partition.h"
 #include "tools/lab/process.h"
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATUS_MS = 1000, STOP_MS = 10 * 1000 };
+enum { STATUS_MS = 1000 };
 
 /* As the node knows it; a leader of which it knows no name has its id. */
 static void leader_name(const struct status *s, char out[24])
@@ -33,10 +34,11 @@ static void leader_name(const struct status *s, char out[24])
 static void status_table(const struct lab *lab, const struct lab_report *reports)
 {
 	char endpoint[LAB_PATH_MAX], metrics[LAB_PATH_MAX], leader[24], pid[16];
+	char command[LAB_COMMAND_SIZE];
 
 	printf("%-4s %-7s %-8s %-9s %5s %-16s %8s %8s  %-21s  %s\n", "NODE", "PID", "STATE", "ROLE",
 	       "TERM", "LEADER", "INDEX", "APPLIED", "METRICS", "ENDPOINT");
-	for (uint32_t i = 0; i < lab->node_count; i++) {
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
 		const struct lab_report *r = &reports[i];
 		const struct status *s = &r->status;
 		enum process_state state = lab_process_state(lab, i);
@@ -50,6 +52,10 @@ static void status_table(const struct lab *lab, const struct lab_report *reports
 		       lab_node_endpoint(lab, i, endpoint));
 		if (*lab_report_error(r) && state == PROCESS_RUNS)
 			printf("     %s\n", lab_report_error(r));
+		if (lab->node[i].change != LAB_STAYS)
+			printf("     %s; cut short: quoin-lab %s --dir %s goes on with it\n",
+			       lab_change_text(lab->node[i].change),
+			       lab_change_command(lab, i, command), lab->dir);
 	}
 	printf("link %s, namespace %s, %s\n", link_kind_name(lab->link), lab->netns, lab->dir);
 	for (uint32_t i = 0; i < lab->partition_count; i++)
@@ -62,6 +68,7 @@ static int status_json(const struct lab *lab, const struct lab_report *reports, 
 	char *text = lab_state_text(lab);
 	json_t *root = text ? json_loads(text, 0, NULL) : NULL;
 	json_t *nodes = json_object_get(root, "nodes");
+	size_t at = 0;
 
 	free(text);
 	if (!root)
@@ -71,9 +78,9 @@ static int status_json(const struct lab *lab, const struct lab_report *reports, 
 		json_object_set_new(root, "dir", json_string(lab->base));
 	json_object_set_new(root, "leader",
 			    leader >= 0 ? json_sprintf("n%d", leader + 1) : json_null());
-	for (uint32_t i = 0; i < lab->node_count; i++) {
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
 		const struct status *s = &reports[i].status;
-		json_t *node = json_array_get(nodes, i);
+		json_t *node = json_array_get(nodes, at++);
 		const char *state = process_state_name(lab_process_state(lab, i));
 
 		json_object_set_new(node, "state", json_string(state));
@@ -100,9 +107,7 @@ int lab_status(const struct lab_arguments *a)
 
 	if (err)
 		return err;
-	for (uint32_t i = 0; i < lab.node_count; i++)
-		lab_report_get(&lab, i, STATUS_MS, &reports[i]);
-	leader = lab_report_leader(reports, lab.node_count);
+	leader = lab_reports_get(&lab, STATUS_MS, reports);
 	if (a->json)
 		err = status_json(&lab, reports, leader);
 	else
@@ -137,9 +142,9 @@ static int signal_node(const struct lab_arguments *a, int signal, bool ends)
 		err = lab_fail("n%d does not run", node + 1);
 	else if (err)
 		err = lab_fail("n%d: %s", node + 1, strerror(-err));
-	else if (ends && lab_process_wait(&lab, (uint32_t)node, STOP_MS) != 0)
+	else if (ends && lab_process_wait(&lab, (uint32_t)node, LAB_STOP_MS) != 0)
 		err = lab_fail("n%d got SIG%s and still runs after %d s", node + 1,
-			       sigabbrev_np(signal), STOP_MS / 1000);
+			       sigabbrev_np(signal), LAB_STOP_MS / 1000);
 	/* Rules set while it was paused did not reach it. */
 	if (!err && signal == SIGCONT)
 		err = lab_node_partition(&lab, (uint32_t)node);
@@ -164,16 +169,41 @@ int lab_resume(const struct lab_arguments *a)
 	return signal_node(a, SIGCONT, false);
 }
 
-static int stop_node(const struct lab *lab, uint32_t node)
+/* As it is: with what its directory holds. */
+static int restart_node(struct lab *lab, uint32_t node, const struct lab_arguments *a)
 {
-	/* A paused one could not hear SIGTERM. */
-	lab_process_signal(lab, node, SIGCONT);
-	lab_process_signal(lab, node, SIGTERM);
-	if (lab_process_wait(lab, node, STOP_MS) != 0)
-		return lab_fail("n%u got SIGTERM and still runs after %d s: quoin-lab kill %u "
-				"--dir %s",
-				node + 1, STOP_MS / 1000, node + 1, lab->dir);
-	return 0;
+	int err = lab_process_stop(lab, node);
+	uint64_t begun = lab_clock_ms();
+
+	/* After a reboot the lab's other nodes are gone and its namespace too. */
+	if (!err)
+		err = lab_space_check(lab);
+	if (!err)
+		err = lab_process_start(lab, node);
+	if (!err)
+		err = lab_node_wait(lab, node, a->timeout_s * 1000);
+	if (!err && lab->partition_count > 0)
+		err = lab_node_partition(lab, node);
+	if (!err && !a->answers)
+		err = lab_current_wait(lab, node, begun, begun + a->timeout_s * 1000ull);
+	else if (!err)
+		printf("n%u\n", node + 1);
+	return err;
+}
+
+/* It keeps nothing, and others are there who remember: it can only come back as another member. */
+static bool comes_back_as_another(const struct lab *lab, uint32_t node)
+{
+	if (strcmp(lab->setting[LAB_DURABILITY], "volatile") != 0 || lab_node_count(lab) == 1)
+		return false;
+	if (lab_majority_runs(lab, node))
+		return true;
+	fprintf(stderr,
+		"quoin-lab: n%u keeps nothing (--durability volatile), and cannot be replaced "
+		"while "
+		"no majority of the nodes runs without it: it starts empty\n",
+		node + 1);
+	return false;
 }
 
 int lab_restart(const struct lab_arguments *a)
@@ -181,27 +211,14 @@ int lab_restart(const struct lab_arguments *a)
 	struct lab lab;
 	int found = open_node(&lab, a), err;
 	uint32_t node = (uint32_t)found;
-	uint64_t begun;
 
 	if (found < 0)
 		return -found;
-	err = stop_node(&lab, node);
-	begun = lab_clock_ms();
-	/* After a reboot the lab's other nodes are gone and its namespace too. */
-	if (!err && !lab_space_exists(&lab))
-		err = lab_fail("namespace %s is gone, this host was restarted: quoin-lab down "
-			       "--dir %s",
-			       lab.netns, lab.dir);
-	if (!err)
-		err = lab_process_start(&lab, node);
-	if (!err)
-		err = lab_node_wait(&lab, node, a->timeout_s * 1000);
-	if (!err && lab.partition_count > 0)
-		err = lab_node_partition(&lab, node);
-	if (!err && !a->answers)
-		err = lab_current_wait(&lab, node, begun, begun + a->timeout_s * 1000ull);
+	err = lab_change_check(&lab, node);
+	if (!err && !a->answers && comes_back_as_another(&lab, node))
+		err = lab_node_replace(&lab, node, SIGTERM, a->timeout_s);
 	else if (!err)
-		printf("n%u\n", node + 1);
+		err = restart_node(&lab, node, a);
 	lab_state_close(&lab);
 	return err;
 }
@@ -211,7 +228,7 @@ static int apply_partition(const struct lab *lab)
 {
 	int err = lab_state_save(lab);
 
-	for (uint32_t i = 0; i < lab->node_count; i++) {
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
 		enum process_state state = lab_process_state(lab, i);
 
 		if (state != PROCESS_RUNS)
@@ -239,8 +256,8 @@ static int take_partitions(struct lab *lab, const struct lab_arguments *a)
 	lab->partition_count = (uint32_t)a->rest_count;
 	for (int i = 0; i < a->rest_count; i++) {
 		if (partition_expand(lab->partition[i], LAB_PARTITION_SIZE, a->rest[i], leader,
-				     lab->node_count, error) != 0 ||
-		    partition_parse(&partition, lab->partition[i], lab->node_count, error) != 0) {
+				     lab->nodes, error) != 0 ||
+		    partition_parse(&partition, lab->partition[i], lab->nodes, error) != 0) {
 			lab_fail("%s", error);
 			return LAB_EXIT_USAGE;
 		}
@@ -278,14 +295,15 @@ static int set_environment(const struct lab *lab)
 {
 	static const char *const beside[] = {"", "/..", "/../bench", "/../../node"};
 	char endpoints[LAB_NODES_MAX * LAB_PATH_MAX] = "", endpoint[LAB_PATH_MAX];
+	bool first = true;
 	char folder[PATH_MAX], path[8 * PATH_MAX] = "";
 	const char *old = getenv("PATH");
 	int err = beside_folder(folder);
 
-	for (uint32_t i = 0; i < lab->node_count; i++) {
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++, first = false) {
 		size_t used = strlen(endpoints);
 
-		snprintf(endpoints + used, sizeof(endpoints) - used, "%s%s", i > 0 ? "," : "",
+		snprintf(endpoints + used, sizeof(endpoints) - used, "%s%s", first ? "" : ",",
 			 lab_node_endpoint(lab, i, endpoint));
 	}
 	if (err)

@@ -3,11 +3,13 @@
  */
 #include "tools/lab/state.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { STATE_VERSION = 1 };
+enum { STATE_VERSION = 2 };
 
 const struct lab_setting_name lab_setting_names[LAB_SETTINGS] = {
 	[LAB_DURABILITY] = {"durability", "durability", "wal", "durability"},
@@ -16,6 +18,31 @@ const struct lab_setting_name lab_setting_names[LAB_SETTINGS] = {
 	[LAB_ELECTION] = {"election", "election", "", "election-timeout"},
 	[LAB_SEGMENT_SIZE] = {"segment-size", "segment_size", "wal", "segment-size"},
 };
+
+/* In lab.json; what is under way; the command, its number behind it if it takes one. */
+static const struct {
+	const char *name, *text, *command;
+	bool numbered;
+} changes[] = {
+	[LAB_STAYS] = {"", "", "status", false},
+	[LAB_ADDED] = {"add", "is being added", "add", false},
+	[LAB_REMOVED] = {"remove", "is being removed", "remove", true},
+	[LAB_REPLACED] = {"replace", "is being replaced", "replace", true},
+};
+
+const char *lab_change_text(enum lab_change change)
+{
+	return changes[change].text;
+}
+
+const char *lab_change_command(const struct lab *lab, uint32_t node, char out[LAB_COMMAND_SIZE])
+{
+	enum lab_change change = lab->node[node].change;
+
+	snprintf(out, LAB_COMMAND_SIZE, changes[change].numbered ? "%s %u" : "%s",
+		 changes[change].command, node + 1);
+	return out;
+}
 
 /* A NIC a lab cannot make; both ends of a ring would be one process. */
 static bool can_make(enum link_kind kind)
@@ -50,14 +77,30 @@ const char *lab_links_text(char out[LAB_LINKS_SIZE])
 	return out;
 }
 
+/* What is true of few nodes stands at those. */
+static json_t *node_change_json(json_t *node, const struct lab_node *n)
+{
+	if (n->joined)
+		json_object_set_new(node, "joined", json_true());
+	if (n->learner)
+		json_object_set_new(node, "learner", json_true());
+	if (n->change == LAB_STAYS)
+		return node;
+	json_object_set_new(node, "change", json_string(changes[n->change].name));
+	json_object_set_new(node, "replaced", json_sprintf("%016" PRIx64, n->replaced));
+	json_object_set_new(node, "fresh", json_boolean(n->fresh));
+	return node;
+}
+
 static json_t *node_json(const struct lab *lab, uint32_t i)
 {
 	char config[LAB_PATH_MAX], data[LAB_PATH_MAX], log[LAB_PATH_MAX], socket[LAB_PATH_MAX];
 	char endpoint[LAB_PATH_MAX], metrics[LAB_PATH_MAX], name[8], address[24];
+	json_t *node;
 
 	snprintf(name, sizeof(name), "n%u", i + 1);
 	snprintf(address, sizeof(address), LAB_NET "%u", i + 1);
-	return json_pack(
+	node = json_pack(
 		"{s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s}", "name", name, "address", address,
 		"pid", (json_int_t)lab->node[i].pid, "start_time",
 		(json_int_t)lab->node[i].start_time, "endpoint",
@@ -65,6 +108,7 @@ static json_t *node_json(const struct lab *lab, uint32_t i)
 		"admin_socket", lab_node_path(lab, i, "/admin.sock", socket), "config",
 		lab_node_path(lab, i, ".yaml", config), "data_dir", lab_node_path(lab, i, "", data),
 		"log", lab_node_path(lab, i, ".log", log));
+	return node_change_json(node, &lab->node[i]);
 }
 
 char *lab_state_text(const struct lab *lab)
@@ -72,7 +116,7 @@ char *lab_state_text(const struct lab *lab)
 	json_t *nodes = json_array(), *partition = json_array(), *root;
 	char *text = NULL;
 
-	for (uint32_t i = 0; i < lab->node_count; i++)
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++)
 		json_array_append_new(nodes, node_json(lab, i));
 	for (uint32_t i = 0; i < lab->partition_count; i++)
 		json_array_append_new(partition, json_string(lab->partition[i]));
@@ -106,6 +150,45 @@ static bool parse_settings(struct lab *lab, const json_t *root)
 	return good;
 }
 
+static bool parse_change(enum lab_change *out, const json_t *node)
+{
+	const json_t *change = json_object_get(node, "change");
+	const char *name = json_string_value(change);
+
+	*out = LAB_STAYS;
+	if (!change)
+		return true;
+	for (size_t i = 0; name && i < sizeof(changes) / sizeof(changes[0]); i++) {
+		*out = (enum lab_change)i;
+		if (strcmp(name, changes[i].name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool parse_node(struct lab *lab, const json_t *node)
+{
+	const char *name = json_string_value(json_object_get(node, "name"));
+	const char *replaced = json_string_value(json_object_get(node, "replaced"));
+	json_int_t pid = json_integer_value(json_object_get(node, "pid"));
+	json_int_t start = json_integer_value(json_object_get(node, "start_time"));
+	struct lab_node n = {.pid = (pid_t)pid, .start_time = (uint64_t)start};
+	uint32_t number = 0;
+	char more;
+
+	if (!name || sscanf(name, "n%u%c", &number, &more) != 1 || number == 0 ||
+	    number > LAB_NODES_MAX || lab_node_is(lab, number - 1) || pid < 0 || pid == 1 ||
+	    pid > INT_MAX || start < 0 || !parse_change(&n.change, node))
+		return false;
+	n.replaced = replaced ? strtoull(replaced, NULL, 16) : 0;
+	n.fresh = json_is_true(json_object_get(node, "fresh"));
+	n.joined = json_is_true(json_object_get(node, "joined"));
+	n.learner = json_is_true(json_object_get(node, "learner"));
+	lab->nodes |= 1u << (number - 1);
+	lab->node[number - 1] = n;
+	return true;
+}
+
 static bool parse_lists(struct lab *lab, const json_t *root)
 {
 	const json_t *nodes = json_object_get(root, "nodes");
@@ -114,15 +197,10 @@ static bool parse_lists(struct lab *lab, const json_t *root)
 	if (json_array_size(nodes) > LAB_NODES_MAX || json_array_size(nodes) == 0 ||
 	    json_array_size(partition) > LAB_PARTITIONS_MAX)
 		return false;
-	lab->node_count = (uint32_t)json_array_size(nodes);
-	for (uint32_t i = 0; i < lab->node_count; i++) {
-		const json_t *node = json_array_get(nodes, i);
-		json_int_t pid = json_integer_value(json_object_get(node, "pid"));
-		json_int_t start = json_integer_value(json_object_get(node, "start_time"));
-
-		if (pid < 0 || pid == 1 || pid > INT_MAX || start < 0)
+	lab->nodes = 0;
+	for (size_t i = 0; i < json_array_size(nodes); i++) {
+		if (!parse_node(lab, json_array_get(nodes, i)))
 			return false;
-		lab->node[i] = (struct lab_node){(pid_t)pid, (uint64_t)start, 0};
 	}
 	lab->partition_count = (uint32_t)json_array_size(partition);
 	for (uint32_t i = 0; i < lab->partition_count; i++) {

@@ -9,13 +9,18 @@
  *	DIR/nK.yaml    a node's configuration       DIR/nK/     its data directory
  *	DIR/nK.log     what it wrote                DIR/nK.pid  its process id
  *
+ * Nodes come and go while the lab is up (change.c): K is a node's number for as long as it is
+ * there.
+ *
  *	1. A process is signalled only if its start time is the recorded one, on the same boot: a
  *	   recycled pid is never touched.
  *	2. lab.json is replaced, never rewritten, and names a thing before it is made: `down` finds
  *	   everything also after a crash at any point. The namespace's name follows from DIR, and
  *	   every process inside the namespace is the lab's.
- *	3. Only a directory that quoin-lab made, or found empty, is removed.
- *	4. DIR may have any name. A socket's address, a list of endpoints and a node's configuration
+ *	3. A change of members that was cut short is in lab.json, and the same command goes on with
+ *	   it: each of its steps is one that may be done twice.
+ *	4. Only a directory that quoin-lab made, or found empty, is removed.
+ *	5. DIR may have any name. A socket's address, a list of endpoints and a node's configuration
  *	   may not, so if DIR is long or has other than letters, digits and ./_+-, everything in it
  *	   goes by another name: a link to it, /run/quoin-lab/NAMESPACE.
  */
@@ -32,11 +37,12 @@
 #include <sys/types.h>
 
 enum {
-	LAB_NODES_MAX = CONFIG_VOTERS_MAX,
+	LAB_NODES_MAX = CONFIG_MEMBERS_MAX,
+	LAB_VOTERS_MAX = CONFIG_VOTERS_MAX,
 	LAB_PATH_MAX = CONFIG_PATH_MAX,
 	LAB_DIR_MAX = PATH_MAX - 64, /* with the name of any file in it */
-	/* It and "/n7/admin.sock" fit in a socket's address, 107 bytes. */
-	LAB_BASE_MAX = 107 - 14,
+	/* It and "/n16/admin.sock" fit in a socket's address, 107 bytes. */
+	LAB_BASE_MAX = 107 - 15,
 	LAB_PARTITIONS_MAX = 16,
 	LAB_PARTITION_SIZE = 64,
 	LAB_SETTING_SIZE = 32,
@@ -70,10 +76,23 @@ struct lab_setting_name {
 };
 extern const struct lab_setting_name lab_setting_names[LAB_SETTINGS];
 
+/* What is under way with a node, and goes on when the command is given again. */
+enum lab_change {
+	LAB_STAYS,
+	LAB_ADDED,
+	LAB_REMOVED,
+	LAB_REPLACED,
+};
+
 struct lab_node {
 	pid_t pid;           /* 0: not started yet */
 	uint64_t start_time; /* of the process, in ticks since boot: /proc/PID/stat */
 	uint64_t log_start;  /* bytes of its log that were there before; not in lab.json */
+	enum lab_change change;
+	uint64_t replaced; /* LAB_REPLACED: the member whose place is taken */
+	bool fresh;        /* LAB_REPLACED: its directory is the new one */
+	bool joined;       /* it did not form the cluster, or not with this directory */
+	bool learner;      /* it was added as one */
 };
 
 struct lab {
@@ -85,7 +104,7 @@ struct lab {
 	enum link_kind link;
 	/* Empty: quoind's own default. */
 	char setting[LAB_SETTINGS][LAB_SETTING_SIZE];
-	uint32_t node_count;
+	uint32_t nodes; /* bit K-1: nK is there */
 	struct lab_node node[LAB_NODES_MAX];
 	uint32_t partition_count;
 	char partition[LAB_PARTITIONS_MAX][LAB_PARTITION_SIZE];
@@ -104,6 +123,8 @@ struct lab_arguments {
 	int signal;
 	bool json;
 	bool answers; /* restart: wait for an answer only */
+	bool learner; /* add */
+	bool kill;    /* replace: one that runs */
 	char **rest;  /* positional arguments */
 	int rest_count;
 };
@@ -114,6 +135,9 @@ int lab_down(const struct lab_arguments *a);
 int lab_status(const struct lab_arguments *a);
 int lab_kill(const struct lab_arguments *a);
 int lab_restart(const struct lab_arguments *a);
+int lab_add(const struct lab_arguments *a);
+int lab_remove(const struct lab_arguments *a);
+int lab_replace(const struct lab_arguments *a);
 int lab_pause(const struct lab_arguments *a);
 int lab_resume(const struct lab_arguments *a);
 int lab_partition(const struct lab_arguments *a);

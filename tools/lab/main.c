@@ -34,6 +34,8 @@ enum option_key {
 	OPTION_TIMEOUT,
 	OPTION_LINES,
 	OPTION_UNTIL,
+	OPTION_LEARNER,
+	OPTION_KILL,
 };
 
 /* clang-format off */
@@ -65,6 +67,15 @@ static const struct argp_option restart_options[] = {
 	{"until", OPTION_UNTIL, "WHAT", 0, "It answers, or is current: up to date (current)", 0},
 	TIMEOUT_OPTION, DIR_OPTION, {0},
 };
+static const struct argp_option add_options[] = {
+	{"learner", OPTION_LEARNER, NULL, 0, "One that does not vote", 0},
+	TIMEOUT_OPTION, DIR_OPTION, {0},
+};
+static const struct argp_option remove_options[] = {TIMEOUT_OPTION, DIR_OPTION, {0}};
+static const struct argp_option replace_options[] = {
+	{"kill", OPTION_KILL, NULL, 0, "Kill it first, if it runs", 0},
+	TIMEOUT_OPTION, DIR_OPTION, {0},
+};
 static const struct argp_option logs_options[] = {
 	{"lines", OPTION_LINES, "N", 0, "The last N only", 0}, DIR_OPTION, {0},
 };
@@ -85,8 +96,15 @@ static const struct command commands[] = {
 		status_options, 0, 0, lab_status},
 	{"kill", "N|leader", "End a node at once, or send it another signal; waits until it is gone if that ends a node.",
 		kill_options, 1, 1, lab_kill},
-	{"restart", "N|leader", "Start a node again, after ending it if it runs; returns when it is up to date.",
+	{"restart", "N|leader", "Start a node again, after ending it if it runs; returns when it is up to date."
+		" With --durability volatile it kept nothing, and is replaced.",
 		restart_options, 1, 1, lab_restart},
+	{"add", "", "Start a node more, of the next number, as a new member; returns when it votes.",
+		add_options, 0, 0, lab_add},
+	{"remove", "N|leader", "Take a node out of the cluster, then end it and remove all that is its own.",
+		remove_options, 1, 1, lab_remove},
+	{"replace", "N|leader", "Start a dead node again, empty, as a new member in place of what it was;"
+		" returns when it votes.", replace_options, 1, 1, lab_replace},
 	{"pause", "N|leader", "Stop a node's process in its tracks (SIGSTOP).",
 		dir_only, 1, 1, lab_pause},
 	{"resume", "N", "Let a paused node go on.", dir_only, 1, 1, lab_resume},
@@ -184,7 +202,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->dir = option_text(state, "--dir", value);
 		return 0;
 	case OPTION_NODES:
-		a->nodes = option_number(state, "--nodes", value, 1, LAB_NODES_MAX);
+		a->nodes = option_number(state, "--nodes", value, 1, LAB_VOTERS_MAX);
 		return 0;
 	case OPTION_LINK:
 		if (!lab_link_parse(value, &a->link))
@@ -195,6 +213,12 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case OPTION_JSON:
 		a->json = true;
+		return 0;
+	case OPTION_LEARNER:
+		a->learner = true;
+		return 0;
+	case OPTION_KILL:
+		a->kill = true;
 		return 0;
 	case OPTION_QUOIND:
 		a->quoind = option_text(state, "--quoind", value);

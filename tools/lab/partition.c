@@ -10,17 +10,38 @@
 struct reading {
 	const char *text; /* the whole, for messages */
 	const char *at;
-	uint32_t node_count;
+	uint32_t nodes;
 	char *error;
 };
 
 static int refuse(const struct reading *r, const char *why)
 {
+	char numbers[4 * LAB_NODES_MAX] = "";
+
+	for (uint32_t i = 0; i < LAB_NODES_MAX; i++) {
+		size_t used = strlen(numbers);
+
+		if ((r->nodes >> i & 1) != 0)
+			snprintf(numbers + used, sizeof(numbers) - used, "%s%u",
+				 used > 0 ? "," : "", i + 1);
+	}
 	snprintf(r->error, PARTITION_ERROR_SIZE,
-		 "partition %.48s: %s: groups of nodes 1 to %u, such as 1|2,3 or, one way, 1>2,3; "
+		 "partition %.48s: %s: groups of the nodes %s, such as 1|2,3 or, one way, 1>2,3; "
 		 "before them, if they are not to be cut off, a word such as in 'loss 10 1|2'",
-		 r->text, why, r->node_count);
+		 r->text, why, numbers);
 	return -EINVAL;
+}
+
+/* "1" or "16" at *at, which it moves behind: from 0; -1: it is none. */
+static int node_number(const char **at)
+{
+	int number = 0;
+
+	if (**at < '1' || **at > '9')
+		return -1;
+	for (; **at >= '0' && **at <= '9'; ++*at)
+		number = number > LAB_NODES_MAX ? number : 10 * number + (**at - '0');
+	return number - 1;
 }
 
 /* "2,3": a set of nodes as bits. */
@@ -28,15 +49,14 @@ static int take_group(struct reading *r, uint32_t *group)
 {
 	*group = 0;
 	for (;;) {
-		uint32_t node;
+		int node;
 
 		if (*r->at == 'n')
 			r->at++;
-		if (*r->at < '1' || *r->at > '9')
+		node = node_number(&r->at);
+		if (node < 0)
 			return refuse(r, "no node number");
-		node = (uint32_t)(*r->at - '1');
-		r->at++;
-		if (node >= r->node_count || (*r->at >= '0' && *r->at <= '9'))
+		if (node >= LAB_NODES_MAX || (r->nodes >> node & 1) == 0)
 			return refuse(r, "no such node");
 		*group |= 1u << node;
 		if (*r->at != ',')
@@ -174,8 +194,8 @@ static int named(const char **at, int leader)
 	}
 	if (*digit < '1' || *digit > '9')
 		return -1;
-	*at = digit + 1;
-	return *digit - '1';
+	*at = digit;
+	return node_number(at);
 }
 
 /* The groups begin behind the last blank. */
@@ -186,7 +206,7 @@ static const char *groups_of(const char *text)
 	return blank ? blank + 1 : text;
 }
 
-int partition_expand(char *out, size_t size, const char *text, int leader, uint32_t node_count,
+int partition_expand(char *out, size_t size, const char *text, int leader, uint32_t nodes,
 		     char error[PARTITION_ERROR_SIZE])
 {
 	static const char rest[] = "rest";
@@ -197,9 +217,9 @@ int partition_expand(char *out, size_t size, const char *text, int leader, uint3
 	while (*at != '\0') {
 		int node = named(&at, leader);
 
-		if (node >= 0)
+		if (node >= 0 && node < LAB_NODES_MAX)
 			seen |= 1u << node;
-		else
+		else if (node < 0)
 			at++;
 	}
 	for (at = groups; *at != '\0' && used < size;) {
@@ -210,8 +230,8 @@ int partition_expand(char *out, size_t size, const char *text, int leader, uint3
 			used += (size_t)snprintf(out + used, size - used, "%d", node + 1);
 		} else if (strncmp(at, rest, sizeof(rest) - 1) == 0) {
 			at += sizeof(rest) - 1;
-			for (uint32_t i = 0, count = 0; i < node_count && used < size; i++) {
-				if ((seen >> i & 1) == 0)
+			for (uint32_t i = 0, count = 0; i < LAB_NODES_MAX && used < size; i++) {
+				if ((nodes >> i & 1) != 0 && (seen >> i & 1) == 0)
 					used += (size_t)snprintf(out + used, size - used, "%s%u",
 								 count++ > 0 ? "," : "", i + 1);
 			}
@@ -226,10 +246,10 @@ int partition_expand(char *out, size_t size, const char *text, int leader, uint3
 	return -EINVAL;
 }
 
-int partition_parse(struct partition *out, const char *text, uint32_t node_count,
+int partition_parse(struct partition *out, const char *text, uint32_t nodes,
 		    char error[PARTITION_ERROR_SIZE])
 {
-	struct reading r = {text, text, node_count, error};
+	struct reading r = {text, text, nodes, error};
 	struct partition_fault *fault;
 	int err = take_word(&r, out, &fault);
 
@@ -259,13 +279,12 @@ static size_t fault_rules(const struct partition *p, uint32_t node, uint32_t oth
 	return used;
 }
 
-void partition_rules(const struct partition *p, uint32_t node, uint32_t node_count,
-		     char out[PARTITION_RULES_SIZE])
+void partition_rules(const struct partition *p, uint32_t node, char out[PARTITION_RULES_SIZE])
 {
 	size_t used = 0;
 
 	out[0] = '\0';
-	for (uint32_t other = 0; other < node_count; other++) {
+	for (uint32_t other = 0; other < LAB_NODES_MAX; other++) {
 		bool tx = p->drop[node][other], rx = p->drop[other][node];
 
 		used += fault_rules(p, node, other, out + used, PARTITION_RULES_SIZE - used);

@@ -28,15 +28,18 @@ struct partition {
 
 enum { PARTITION_ERROR_SIZE = 320 };
 
+/* Nodes are bits, bit K-1 for nK. */
+#define PARTITION_ANY ((1u << LAB_NODES_MAX) - 1)
+
 /*
  * Writes the numbers for the words "leader" (an index, -1: it is in no text) and "rest": all that
  * are not named otherwise. 0, or -EINVAL with one line in error.
  */
-int partition_expand(char *out, size_t size, const char *text, int leader, uint32_t node_count,
+int partition_expand(char *out, size_t size, const char *text, int leader, uint32_t nodes,
 		     char error[PARTITION_ERROR_SIZE]);
 
 /* Adds to *out. 0, or -EINVAL with one line in error. */
-int partition_parse(struct partition *out, const char *text, uint32_t node_count,
+int partition_parse(struct partition *out, const char *text, uint32_t nodes,
 		    char error[PARTITION_ERROR_SIZE]);
 
 /*
@@ -47,7 +50,6 @@ enum {
 	PARTITION_RULE_SIZE = 56,
 	PARTITION_RULES_SIZE = (LAB_PARTITIONS_MAX + 1) * (LAB_NODES_MAX - 1) * PARTITION_RULE_SIZE,
 };
-void partition_rules(const struct partition *p, uint32_t node, uint32_t node_count,
-		     char out[PARTITION_RULES_SIZE]);
+void partition_rules(const struct partition *p, uint32_t node, char out[PARTITION_RULES_SIZE]);
 
 #endif

@@ -154,6 +154,18 @@ int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 	return ready > 0 ? 0 : -ETIMEDOUT;
 }
 
+int lab_process_stop(const struct lab *lab, uint32_t node)
+{
+	/* A paused one could not hear SIGTERM. */
+	lab_process_signal(lab, node, SIGCONT);
+	lab_process_signal(lab, node, SIGTERM);
+	if (lab_process_wait(lab, node, LAB_STOP_MS) != 0)
+		return lab_fail("n%u got SIGTERM and still runs after %d s: quoin-lab kill %u "
+				"--dir %s",
+				node + 1, LAB_STOP_MS / 1000, node + 1, lab->dir);
+	return 0;
+}
+
 /*
  * The af_packet driver joins the fanout group (pid ^ interface index) & 0xffff of its namespace;
  * two nodes in one group cannot be: the second gets EINVAL. True if this process would be such a
@@ -166,7 +178,7 @@ static bool fanout_taken(const struct lab *lab, uint32_t node)
 
 	snprintf(name, sizeof(name), "n%u", node + 1);
 	own = ((uint32_t)getpid() ^ if_nametoindex(name)) & 0xffff;
-	for (uint32_t i = 0; i < lab->node_count; i++) {
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
 		snprintf(name, sizeof(name), "n%u", i + 1);
 		if (i != node && lab_process_state(lab, i) != PROCESS_GONE &&
 		    (((uint32_t)lab->node[i].pid ^ if_nametoindex(name)) & 0xffff) == own)

@@ -28,6 +28,10 @@ int lab_process_signal(const struct lab *lab, uint32_t node, int signal);
 /* Whether a node ends by it, at once or in good order: node/signals.c. */
 bool lab_signal_ends(int signal);
 
+/* Ends it in good order, if it runs. 0 or an exit status, said why. */
+enum { LAB_STOP_MS = 10 * 1000 };
+int lab_process_stop(const struct lab *lab, uint32_t node);
+
 /* Waits until it is gone. 0 or -ETIMEDOUT. */
 int lab_process_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms);
 

@@ -8,9 +8,11 @@
 #include "tools/lab/ask.h"
 #include "tools/lab/partition.h"
 #include "tools/lab/process.h"
+#include "tools/lab/space.h"
 #include "tools/lab/state.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ASK_MS = 500, FAULT_MS = 5000, POLL_MS = 5, LOG_LINES = 5, PROGRESS_MS = 2000 };
@@ -37,8 +39,10 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 	fprintf(out, "# Written by quoin-lab.\nname: n%u\ndata-dir: %s/n%u\n", node + 1, lab->base,
 		node + 1);
 	fprintf(out, "initial-cluster:\n");
-	for (uint32_t i = 1; i <= lab->node_count; i++)
-		fprintf(out, "  n%u: " LAB_NET "%u\n", i, i);
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++)
+		fprintf(out, "  n%u: " LAB_NET "%u\n", i + 1, i + 1);
+	if (lab->node[node].joined)
+		fprintf(out, "initial-cluster-state: existing\n");
 	fprintf(out, "initial-cluster-token: %s\nfault-injection: true\nhuge-pages: auto\n",
 		lab->netns);
 	fprintf(out, "listen-metrics-urls: %s\n", lab_node_metrics(node, url));
@@ -52,15 +56,14 @@ static void write_config(const struct lab *lab, uint32_t node, FILE *out)
 }
 
 /* All or none: a lab of which some nodes start is no lab. */
-static int memory_suffices(const struct lab *lab, const struct config *c)
+static int memory_suffices(const struct lab *lab, const struct config *c, uint32_t starting)
 {
 	char text[PAGES_TEXT_MAX];
 
-	if (!link_facts(lab->link)->huge_pages ||
-	    pages_suffice(lab->node_count, c->memory_mib, text))
+	if (!link_facts(lab->link)->huge_pages || pages_suffice(starting, c->memory_mib, text))
 		return 0;
-	return lab_fail("memory: %uMiB for each of %u node%s %s", c->memory_mib, lab->node_count,
-			lab->node_count == 1 ? "" : "s", text);
+	return lab_fail("memory: %uMiB for each of %u node%s %s", c->memory_mib, starting,
+			starting == 1 ? "" : "s", text);
 }
 
 /*
@@ -86,7 +89,7 @@ static bool blame_option(const char *path, const char *error)
 	return false;
 }
 
-int lab_node_configure(const struct lab *lab, uint32_t node)
+int lab_node_configure(const struct lab *lab, uint32_t node, uint32_t starting)
 {
 	int err = LAB_EXIT_FAILED;
 	struct config_errors errors;
@@ -100,7 +103,7 @@ int lab_node_configure(const struct lab *lab, uint32_t node)
 	if (fclose(out) != 0)
 		return lab_fail("%s: %s", path, strerror(errno));
 	if (config_load(&config, path, &errors) == 0)
-		return memory_suffices(lab, &config);
+		return memory_suffices(lab, &config, starting);
 	for (uint32_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++) {
 		if (blame_option(path, errors.text[i]))
 			err = LAB_EXIT_USAGE;
@@ -121,8 +124,7 @@ static void say_last_words(const struct lab *lab, uint32_t node, uint32_t lines,
 		fprintf(stderr, "    %s\n", none);
 }
 
-/* True, and said with its last words, if the node's process has ended. */
-static bool has_ended(const struct lab *lab, uint32_t node)
+bool lab_node_ended(const struct lab *lab, uint32_t node)
 {
 	char log[LAB_PATH_MAX], end[64];
 	const char *how;
@@ -138,7 +140,7 @@ static bool has_ended(const struct lab *lab, uint32_t node)
 
 static void say_reports(const struct lab *lab, const struct lab_report *reports)
 {
-	for (uint32_t i = 0; i < lab->node_count; i++) {
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
 		const struct lab_report *r = &reports[i];
 		const char *error = lab_report_error(r);
 		char log[LAB_PATH_MAX];
@@ -162,14 +164,13 @@ int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms)
 		bool ended = false, answered = true;
 		int leader;
 
-		for (uint32_t i = 0; i < lab->node_count; i++) {
-			ended |= has_ended(lab, i);
-			lab_report_get(lab, i, ASK_MS, &reports[i]);
+		for (uint32_t i = 0; lab_node_next(lab, &i); i++)
+			ended |= lab_node_ended(lab, i);
+		leader = lab_reports_get(lab, ASK_MS, reports);
+		for (uint32_t i = 0; lab_node_next(lab, &i); i++)
 			answered &= reports[i].answered;
-		}
 		if (ended)
 			return -1;
-		leader = lab_report_leader(reports, lab->node_count);
 		if (leader >= 0 && answered)
 			return leader;
 		if (lab_clock_ms() >= deadline)
@@ -181,30 +182,37 @@ int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms)
 	return -1;
 }
 
-/* True every PROGRESS_MS: who waits for long is told how far it is. */
-static bool is_time(uint64_t *next_ms)
+bool lab_is_time(uint64_t *next_ms)
 {
 	uint64_t now = lab_clock_ms();
+	bool is = *next_ms != 0 && now >= *next_ms;
 
-	if (now < *next_ms)
-		return false;
-	*next_ms = now + PROGRESS_MS;
-	return true;
+	if (is || *next_ms == 0)
+		*next_ms = now + PROGRESS_MS;
+	return is;
+}
+
+int lab_space_check(const struct lab *lab)
+{
+	if (lab_space_exists(lab))
+		return 0;
+	return lab_fail("namespace %s is gone, this host was restarted: quoin-lab down --dir %s",
+			lab->netns, lab->dir);
 }
 
 int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 {
-	uint64_t begun = lab_clock_ms(), next = begun + PROGRESS_MS;
+	uint64_t begun = lab_clock_ms(), next = 0;
 	struct lab_report report;
 
 	do {
-		if (has_ended(lab, node))
+		if (lab_node_ended(lab, node))
 			return LAB_EXIT_FAILED;
 		lab_report_get(lab, node, ASK_MS, &report);
 		if (report.answered)
 			return 0;
 		nap();
-		if (!is_time(&next))
+		if (!lab_is_time(&next))
 			continue;
 		fprintf(stderr, "quoin-lab: n%u: %s; its last word:\n", node + 1, report.why);
 		say_last_words(lab, node, 1, "it has written nothing yet");
@@ -212,14 +220,20 @@ int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 	return lab_fail("n%u: %s, after %u s", node + 1, report.why, timeout_ms / 1000);
 }
 
+bool lab_majority_runs(const struct lab *lab, uint32_t but)
+{
+	uint32_t voters = lab_voters(lab), running = 0;
+
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++)
+		running += i != but && (voters >> i & 1) != 0 &&
+			   lab_process_state(lab, i) == PROCESS_RUNS;
+	return 2 * running > (uint32_t)__builtin_popcount(voters);
+}
+
 /* What stands against ever knowing that a node is up to date, or NULL. */
 static const char *unknowable(const struct lab *lab)
 {
-	uint32_t running = 0;
-
-	for (uint32_t i = 0; i < lab->node_count; i++)
-		running += lab_process_state(lab, i) == PROCESS_RUNS;
-	if (running <= lab->node_count / 2)
+	if (!lab_majority_runs(lab, LAB_NODES_MAX))
 		return "no majority of the nodes runs";
 	return lab->partition_count > 0 ? "frames are dropped or hurt (quoin-lab heal)" : NULL;
 }
@@ -237,10 +251,8 @@ static bool is_current(const struct lab *lab, uint32_t node, struct target *targ
 	struct lab_report reports[LAB_NODES_MAX];
 	int leader;
 
-	for (uint32_t i = 0; i < lab->node_count; i++)
-		lab_report_get(lab, i, ASK_MS, &reports[i]);
+	leader = lab_reports_get(lab, ASK_MS, reports);
 	*own = reports[node];
-	leader = lab_report_leader(reports, lab->node_count);
 	target->leads = leader >= 0;
 	/* A leader of another term need not have what the last one had. */
 	if (leader >= 0 && reports[leader].status.term != target->term) {
@@ -273,7 +285,7 @@ static const char *lack_text(const struct target *target, const struct lab_repor
 /* Others may end, or be paused, while it is waited for: each round looks at all of them. */
 int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, uint64_t deadline_ms)
 {
-	uint64_t next = lab_clock_ms() + PROGRESS_MS;
+	uint64_t next = 0;
 	struct target target = {0};
 	struct lab_report own;
 	char lack[LACK_SIZE];
@@ -282,7 +294,7 @@ int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, ui
 		const char *why = unknowable(lab);
 
 		/* After the others, so that its own end is not taken for one of theirs. */
-		if (has_ended(lab, node))
+		if (lab_node_ended(lab, node))
 			return LAB_EXIT_FAILED;
 		if (why) {
 			printf("n%u has answered; whether it is up to date cannot be known: %s\n",
@@ -295,7 +307,7 @@ int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, ui
 			return lab_fail("n%u is not up to date after %ju s: %s", node + 1,
 					(uintmax_t)(deadline_ms - begun_ms) / 1000,
 					lack_text(&target, &own, lack));
-		if (is_time(&next))
+		if (lab_is_time(&next))
 			fprintf(stderr, "quoin-lab: n%u: %s\n", node + 1,
 				lack_text(&target, &own, lack));
 		nap();
@@ -312,10 +324,11 @@ int lab_node_partition(const struct lab *lab, uint32_t node)
 	int err;
 
 	for (uint32_t i = 0; i < lab->partition_count; i++) {
-		if (partition_parse(&partition, lab->partition[i], lab->node_count, error) != 0)
+		/* One that was named may be gone by now. */
+		if (partition_parse(&partition, lab->partition[i], PARTITION_ANY, error) != 0)
 			return lab_fail("%s", error);
 	}
-	partition_rules(&partition, node, lab->node_count, rules);
+	partition_rules(&partition, node, rules);
 	err = lab_tell(lab, node, WIRE_FAULT, rules, FAULT_MS);
 	if (!err)
 		return 0;
@@ -325,11 +338,8 @@ int lab_node_partition(const struct lab *lab, uint32_t node)
 static int find_leader(const struct lab *lab)
 {
 	struct lab_report reports[LAB_NODES_MAX];
-	int leader;
+	int leader = lab_reports_get(lab, ASK_MS, reports);
 
-	for (uint32_t i = 0; i < lab->node_count; i++)
-		lab_report_get(lab, i, ASK_MS, &reports[i]);
-	leader = lab_report_leader(reports, lab->node_count);
 	if (leader >= 0)
 		return leader;
 	return -lab_fail("no leader that a majority agrees on: quoin-lab status --dir %s",
@@ -338,13 +348,19 @@ static int find_leader(const struct lab *lab)
 
 int lab_node_find(const struct lab *lab, const char *text)
 {
-	const char *digit = text[0] == 'n' ? text + 1 : text;
+	const char *digits = text[0] == 'n' ? text + 1 : text;
+	size_t length = strspn(digits, "0123456789");
+	char names[LAB_NAMES_SIZE];
+	uint32_t node;
 
 	if (strcmp(text, "leader") == 0)
 		return find_leader(lab);
-	if (digit[0] >= '1' && digit[0] <= '9' && digit[1] == '\0' &&
-	    (uint32_t)(digit[0] - '0') <= lab->node_count)
-		return digit[0] - '1';
-	lab_fail("%s is not a node of this lab: 1 to %u, or leader", text, lab->node_count);
+	if (digits[0] >= '1' && length <= 2 && digits[length] == '\0') {
+		node = (uint32_t)strtoul(digits, NULL, 10) - 1;
+		if (lab_node_is(lab, node))
+			return (int)node;
+	}
+	lab_fail("%s is not a node of this lab: it has %s (and leader)", text,
+		 lab_node_names(lab, names));
 	return -LAB_EXIT_USAGE;
 }

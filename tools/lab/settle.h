@@ -7,10 +7,16 @@
 #include "tools/lab/lab.h"
 
 /*
- * Writes DIR/nK.yaml and has it validated. 0 or an exit status, said why: LAB_EXIT_USAGE for what
- * an option gave.
+ * Writes DIR/nK.yaml and has it validated; `starting`: so many nodes are to start now. 0 or an exit
+ * status, said why: LAB_EXIT_USAGE for what an option gave.
  */
-int lab_node_configure(const struct lab *lab, uint32_t node);
+int lab_node_configure(const struct lab *lab, uint32_t node, uint32_t starting);
+
+/* Whether a majority of those that vote runs, also without node `but`. */
+bool lab_majority_runs(const struct lab *lab, uint32_t but);
+
+/* A host that was restarted has no namespace any more. 0 or an exit status, said why. */
+int lab_space_check(const struct lab *lab);
 
 /* Until every node answers and a majority agrees on a leader. Its index, or -1, said why. */
 int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms);
@@ -27,6 +33,12 @@ int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, ui
 
 /* Has a running node drop and hurt frames as lab->partition says. 0 or an exit status, said why. */
 int lab_node_partition(const struct lab *lab, uint32_t node);
+
+/* True, and said with its last words, if the node's process has ended. */
+bool lab_node_ended(const struct lab *lab, uint32_t node);
+
+/* True every two seconds: who waits for long is told how far it is. *next_ms begins as 0. */
+bool lab_is_time(uint64_t *next_ms);
 
 /* "2", "n2", or "leader": the node's index; or an exit status, negated, said why. */
 int lab_node_find(const struct lab *lab, const char *text);

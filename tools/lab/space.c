@@ -12,6 +12,7 @@
 #include "tools/lab/space.h"
 
 #include "tools/lab/process.h"
+#include "tools/lab/state.h"
 #include "tools/shared/netns.h"
 
 #include <errno.h>
@@ -136,10 +137,10 @@ static int all_checksums_off(const struct lab *lab)
 	int err = fd < 0 ? lab_fail("socket: %s", strerror(errno)) : checksums_off(fd, "br0");
 	char name[IFNAMSIZ];
 
-	for (uint32_t i = 1; !err && i <= lab->node_count; i++) {
-		snprintf(name, sizeof(name), "n%u", i);
+	for (uint32_t i = 0; !err && lab_node_next(lab, &i); i++) {
+		snprintf(name, sizeof(name), "n%u", i + 1);
 		err = checksums_off(fd, name);
-		snprintf(name, sizeof(name), "p%u", i);
+		snprintf(name, sizeof(name), "p%u", i + 1);
 		if (!err)
 			err = checksums_off(fd, name);
 	}
@@ -148,13 +149,25 @@ static int all_checksums_off(const struct lab *lab)
 	return err;
 }
 
+static bool has_veth(const struct lab *lab, uint32_t k)
+{
+	char name[IFNAMSIZ], said[PROCESS_SAID_SIZE];
+	const char *const argv[] = {"ip", "-n", lab->netns, "link", "show", name, NULL};
+
+	snprintf(name, sizeof(name), "n%u", k);
+	return lab_process_run(argv, said) == 0;
+}
+
 /* nK has the MAC that quoind would draw from its address. */
 static int add_veth(const struct lab *lab, uint32_t k)
 {
 	const char *ns = lab->netns;
-	int err = ip(lab, "-n %s link add n%u address 02:00:c6:12:00:%02x type veth peer name p%u",
-		     ns, k, k, k);
+	int err = 0;
 
+	if (!has_veth(lab, k))
+		err = ip(lab,
+			 "-n %s link add n%u address 02:00:c6:12:00:%02x type veth peer name p%u",
+			 ns, k, k, k);
 	if (!err)
 		err = ip(lab, "-n %s link set n%u arp off", ns, k);
 	if (!err)
@@ -193,9 +206,26 @@ int lab_space_create(const struct lab *lab)
 	if (err || link_facts(lab->link)->device != LINK_DEVICE_INTERFACE)
 		return err;
 	err = add_bridge(lab);
-	for (uint32_t k = 1; !err && k <= lab->node_count; k++)
-		err = add_veth(lab, k);
+	for (uint32_t i = 0; !err && lab_node_next(lab, &i); i++)
+		err = add_veth(lab, i + 1);
 	return err ? err : inside(lab, all_checksums_off);
+}
+
+int lab_space_add(const struct lab *lab, uint32_t node)
+{
+	int err;
+
+	if (link_facts(lab->link)->device != LINK_DEVICE_INTERFACE)
+		return 0;
+	err = add_veth(lab, node + 1);
+	return err ? err : inside(lab, all_checksums_off);
+}
+
+int lab_space_remove(const struct lab *lab, uint32_t node)
+{
+	if (link_facts(lab->link)->device != LINK_DEVICE_INTERFACE || !has_veth(lab, node + 1))
+		return 0;
+	return ip(lab, "-n %s link del n%u", lab->netns, node + 1);
 }
 
 /* The devices go with the namespace, and that with its last process. */

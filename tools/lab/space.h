@@ -9,6 +9,10 @@
 /* Makes namespace, bridge and veth pairs. 0 or an exit status, said why; what was made stays. */
 int lab_space_create(const struct lab *lab);
 
+/* The devices of one node more, or what is missing of them; and none of a node's. Likewise. */
+int lab_space_add(const struct lab *lab, uint32_t node);
+int lab_space_remove(const struct lab *lab, uint32_t node);
+
 /* Kills what runs inside and removes it; nothing to do is fine. 0 or an exit status. */
 int lab_space_destroy(const struct lab *lab);
 

@@ -18,6 +18,9 @@
 /* etcd's customary port for them. */
 enum { METRICS_PORT_FIRST = 2381 };
 
+/* Of LAB_NODES_MAX nodes of some ten lines, half of them paths, and of the rules. */
+enum { LAB_STATE_SIZE = 64 * 1024 };
+
 /* By DIR's own name: before the link to it is there, and after. */
 static const char *path_of(const struct lab *lab, const char *file, char out[PATH_MAX])
 {
@@ -29,6 +32,48 @@ const char *lab_node_path(const struct lab *lab, uint32_t node, const char *suff
 			  char out[LAB_PATH_MAX])
 {
 	snprintf(out, LAB_PATH_MAX, "%s/n%u%s", lab->base, node + 1, suffix);
+	return out;
+}
+
+bool lab_node_is(const struct lab *lab, uint32_t node)
+{
+	return node < LAB_NODES_MAX && (lab->nodes >> node & 1) != 0;
+}
+
+bool lab_node_next(const struct lab *lab, uint32_t *node)
+{
+	while (*node < LAB_NODES_MAX && !lab_node_is(lab, *node))
+		++*node;
+	return *node < LAB_NODES_MAX;
+}
+
+uint32_t lab_node_count(const struct lab *lab)
+{
+	return (uint32_t)__builtin_popcount(lab->nodes);
+}
+
+uint32_t lab_voters(const struct lab *lab)
+{
+	uint32_t voters = 0;
+
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
+		if (!lab->node[i].learner && lab->node[i].change != LAB_ADDED)
+			voters |= 1u << i;
+	}
+	return voters;
+}
+
+const char *lab_node_names(const struct lab *lab, char out[LAB_NAMES_SIZE])
+{
+	uint32_t left = lab_node_count(lab);
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++, left--)
+		used += (size_t)snprintf(out + used, LAB_NAMES_SIZE - used, "n%u%s", i + 1,
+					 left > 2    ? ", "
+					 : left == 2 ? " and "
+						     : "");
 	return out;
 }
 
@@ -270,7 +315,7 @@ int lab_state_save(const struct lab *lab)
 
 int lab_state_load(struct lab *lab)
 {
-	char path[PATH_MAX], text[16 * 1024];
+	char path[PATH_MAX], text[LAB_STATE_SIZE];
 	FILE *in = fopen(path_of(lab, "lab.json", path), "re");
 	size_t size;
 

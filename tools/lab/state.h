@@ -10,6 +10,20 @@
 const char *lab_node_path(const struct lab *lab, uint32_t node, const char *suffix,
 			  char out[LAB_PATH_MAX]);
 
+/* A node, from 0; the next that is there from *node on, false: there is none. */
+bool lab_node_is(const struct lab *lab, uint32_t node);
+bool lab_node_next(const struct lab *lab, uint32_t *node);
+uint32_t lab_node_count(const struct lab *lab);
+/* Those whose votes count, as far as the lab knows, as bits. */
+uint32_t lab_voters(const struct lab *lab);
+/* "n1, n3 and n4". */
+enum { LAB_NAMES_SIZE = 8 * LAB_NODES_MAX };
+const char *lab_node_names(const struct lab *lab, char out[LAB_NAMES_SIZE]);
+/* "is being added"; the command that goes on with it, "replace 2". */
+enum { LAB_COMMAND_SIZE = 16 };
+const char *lab_change_text(enum lab_change change);
+const char *lab_change_command(const struct lab *lab, uint32_t node, char out[LAB_COMMAND_SIZE]);
+
 /* Where clients reach it: "unix:DIR/n1/admin.sock" or "198.18.0.1:2379". */
 const char *lab_node_endpoint(const struct lab *lab, uint32_t node, char out[LAB_PATH_MAX]);
 

@@ -45,7 +45,7 @@ static int take_arguments(struct lab *lab, const struct lab_arguments *a)
 {
 	int err = find_quoind(lab, a->quoind);
 
-	lab->node_count = a->nodes;
+	lab->nodes = (1u << a->nodes) - 1;
 	lab->link = a->link;
 	return err ? err : take_settings(lab, a);
 }
@@ -58,8 +58,8 @@ static int prepare(struct lab *lab)
 	if (lab_space_exists(lab))
 		return lab_fail("namespace %s is left over from a crash: quoin-lab down --dir %s",
 				lab->netns, lab->dir);
-	for (uint32_t i = 0; !err && i < lab->node_count; i++)
-		err = lab_node_configure(lab, i);
+	for (uint32_t i = 0; !err && lab_node_next(lab, &i); i++)
+		err = lab_node_configure(lab, i, lab_node_count(lab));
 	return err ? err : lab_state_save(lab);
 }
 
@@ -67,7 +67,7 @@ static int start_nodes(struct lab *lab)
 {
 	int err = 0;
 
-	for (uint32_t i = 0; !err && i < lab->node_count; i++)
+	for (uint32_t i = 0; !err && lab_node_next(lab, &i); i++)
 		err = lab_process_start(lab, i);
 	return err;
 }
@@ -88,7 +88,7 @@ static int lead(struct lab *lab, uint32_t timeout_s)
 		leader = lab_leader_wait(lab, timeout_s * 1000);
 		if (leader >= 0) {
 			printf("n%d leads %u node%s on %s, %ju ms after the start. Lab: %s\n",
-			       leader + 1, lab->node_count, lab->node_count == 1 ? "" : "s",
+			       leader + 1, lab_node_count(lab), lab_node_count(lab) == 1 ? "" : "s",
 			       link_kind_name(lab->link), (uintmax_t)(lab_clock_ms() - begin),
 			       lab->dir);
 			return 0;
@@ -131,9 +131,9 @@ int lab_up(const struct lab_arguments *a)
 /* Each by its pid and start time; what else is inside the namespace follows with that. */
 static int kill_nodes(const struct lab *lab)
 {
-	for (uint32_t i = 0; i < lab->node_count; i++)
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++)
 		lab_process_signal(lab, i, SIGKILL);
-	for (uint32_t i = 0; i < lab->node_count; i++) {
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
 		if (lab_process_wait(lab, i, 10000) != 0)
 			return lab_fail("n%u (pid %d) does not end: is its disk stuck?", i + 1,
 					lab->node[i].pid);

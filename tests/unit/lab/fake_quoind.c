@@ -3,6 +3,10 @@
  * configuration, answers WELCOME and status at the admin socket, notes the faults it is told. The
  * first member leads. FAKE_END=NAME makes that node end at once, FAKE_MUTE=NAME never come so far
  * that it answers or writes.
+ *
+ * The members are in DIR/members, and the leader does to them what it is ordered to. What the file
+ * DIR/refuse says it answers instead, once if that begins so; while there is a DIR/joining nobody
+ * who is new catches up.
  */
 #include "config/config.h"
 #include "dataplane/stream.h"
@@ -14,6 +18,115 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { MEMBERS_MAX = 32, LINE_MAX_SIZE = 160, TEXT_MAX = 8192 };
+
+/* What all nodes of the lab share. */
+static const char *shared(const struct config *c, const char *name, char out[CONFIG_PATH_MAX + 16])
+{
+	snprintf(out, CONFIG_PATH_MAX + 16, "%.*s/%s",
+		 (int)(strrchr(c->data_dir, '/') - c->data_dir), c->data_dir, name);
+	return out;
+}
+
+static struct member {
+	uint64_t id, replaces;
+	char place[32], state[16];
+} member[MEMBERS_MAX];
+static uint32_t member_count;
+
+static void member_add(uint64_t id, const char *place, const char *state, uint64_t replaces)
+{
+	struct member *m = &member[member_count++];
+
+	*m = (struct member){.id = id, .replaces = replaces};
+	snprintf(m->place, sizeof(m->place), "%s", place);
+	snprintf(m->state, sizeof(m->state), "%s", state);
+}
+
+static void member_remove(uint64_t id)
+{
+	for (uint32_t i = 0; i < member_count; i++) {
+		if (member[i].id == id)
+			member[i--] = member[--member_count];
+	}
+}
+
+static void members_load(const struct config *c)
+{
+	char path[CONFIG_PATH_MAX + 16], place[32], state[16];
+	FILE *in = fopen(shared(c, "members", path), "re");
+	uint64_t id, replaces;
+
+	member_count = 0;
+	while (in &&
+	       fscanf(in, "%" SCNx64 " %31s %15s %" SCNx64 "\n", &id, place, state, &replaces) == 4)
+		member_add(id, place, state, replaces);
+	for (uint32_t i = 0; !in && i < c->member_count; i++) {
+		uint64_t there = config_member_place(&c->member[i]);
+
+		snprintf(place, sizeof(place), "198.18.0.%u:2380", (unsigned)(there >> 16 & 0xff));
+		member_add(there, place, "voter", 0);
+	}
+	if (in)
+		fclose(in);
+	/* Who is new has caught up. */
+	for (uint32_t i = 0; access(shared(c, "joining", path), F_OK) != 0 && i < member_count;
+	     i++) {
+		if (strcmp(member[i].state, "joining") != 0)
+			continue;
+		memcpy(member[i].state, "voter", sizeof("voter"));
+		id = member[i].replaces;
+		member[i].replaces = 0;
+		if (id) {
+			member_remove(id);
+			i = 0;
+		}
+	}
+}
+
+static void members_save(const struct config *c)
+{
+	char path[CONFIG_PATH_MAX + 16];
+	FILE *out = fopen(shared(c, "members", path), "we");
+
+	for (uint32_t i = 0; out && i < member_count; i++)
+		fprintf(out, "%016" PRIx64 " %s %s %016" PRIx64 "\n", member[i].id, member[i].place,
+			member[i].state, member[i].replaces);
+	if (!out || fclose(out) != 0)
+		exit(1);
+}
+
+/* The answer to a line of the leader's orders. */
+static size_t order(const struct config *c, char *line, char *out, size_t size)
+{
+	static const char once[] = "once ";
+	static uint64_t next = 0xa000;
+	char path[CONFIG_PATH_MAX + 16], verb[16] = "", word[32] = "", place[32] = "",
+					 why[128] = "";
+	FILE *refuse = fopen(shared(c, "refuse", path), "re");
+
+	if (refuse) {
+		if (!fgets(why, sizeof(why), refuse))
+			why[0] = '\0';
+		fclose(refuse);
+		if (strncmp(why, once, strlen(once)) == 0) {
+			unlink(path);
+			return (size_t)snprintf(out, size, "refused %s", why + strlen(once));
+		}
+		return (size_t)snprintf(out, size, "refused %s", why);
+	}
+	members_load(c);
+	sscanf(line, "%15s %31s %31s", verb, word, place);
+	if (strcmp(verb, "remove") == 0)
+		member_remove(strtoull(word, NULL, 16));
+	else if (strcmp(verb, "replace") == 0)
+		member_add(++next, place, "joining", strtoull(word, NULL, 16));
+	else
+		member_add(++next, word, strcmp(verb, "add") == 0 ? "joining" : "learner", 0);
+	members_save(c);
+	return (size_t)snprintf(out, size, "done %016" PRIx64 "\n", next);
+}
 
 static size_t status_text(const struct config *c, char *out, size_t size)
 {
@@ -38,6 +151,13 @@ static size_t status_text(const struct config *c, char *out, size_t size)
 				out + used, size - used, "peer %s id=%016" PRIx64 " address=-\n",
 				c->member[i].name, config_member_place(&c->member[i]));
 	}
+	members_load(c);
+	for (uint32_t i = 0; i < member_count; i++)
+		used += (size_t)snprintf(out + used, size - used,
+					 "member x id=%016" PRIx64 " address=%s client_port=- "
+					 "state=%s bound=1 replaces=%016" PRIx64 "\n",
+					 member[i].id, member[i].place, member[i].state,
+					 member[i].replaces);
 	return used;
 }
 
@@ -56,7 +176,7 @@ static void serve(const struct config *c, int fd)
 {
 	uint8_t bytes[STREAM_HEADER_SIZE], welcome[WIRE_HELLO_SIZE] = {0};
 	struct stream_header header;
-	char text[4096];
+	char text[TEXT_MAX], line[LINE_MAX_SIZE];
 
 	if (send(fd, welcome, sizeof(welcome), MSG_NOSIGNAL) < 0 ||
 	    recv(fd, bytes, sizeof(bytes), MSG_WAITALL) != (ssize_t)sizeof(bytes) ||
@@ -67,6 +187,9 @@ static void serve(const struct config *c, int fd)
 	if (header.code == WIRE_FAULT) {
 		note_faults(c, text, header.size);
 		header.size = 0;
+	} else if (header.code == WIRE_ORDER) {
+		snprintf(line, sizeof(line), "%.*s", (int)header.size, text);
+		header.size = (uint32_t)order(c, line, text, sizeof(text));
 	} else {
 		header.size = (uint32_t)status_text(c, text, sizeof(text));
 	}

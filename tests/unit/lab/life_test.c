@@ -2,12 +2,10 @@
  * The lab's life with real namespaces, devices and processes, and a fake node: what up makes, what
  * down leaves, also after crashes. Needs root; without, it is skipped (77).
  */
+#include "tests/unit/lab/life.h"
 #include "tools/lab/lab.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -17,81 +15,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static char dir[PATH_MAX];
-static char netns[64]; /* its file */
-
-/* Runs a shell's command; its output is in `said`. The exit status. */
-static char said[8192];
-static int shell(const char *command)
-{
-	int pipes[2], status = 0;
-	size_t used = 0;
-	ssize_t size;
-	pid_t pid;
-
-	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (dup2(pipes[1], 1) >= 0 && dup2(pipes[1], 2) >= 0)
-			execl("/bin/sh", "sh", "-c", command, NULL);
-		_exit(127);
-	}
-	close(pipes[1]);
-	while ((size = read(pipes[0], said + used, sizeof(said) - 1 - used)) > 0)
-		used += (size_t)size;
-	said[used] = '\0';
-	close(pipes[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
-
-__attribute__((format(printf, 1, 2))) static int lab(const char *format, ...)
-{
-	char arguments[512], command[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(arguments, sizeof(arguments), format, args);
-	va_end(args);
-	/* In the environment no name has a meaning to the shell. */
-	setenv("LAB_DIR", dir, 1);
-	snprintf(command, sizeof(command), "%s --dir \"$LAB_DIR\" %s", getenv("QUOIN_LAB"),
-		 arguments);
-	return shell(command);
-}
-
-static int up(const char *more)
-{
-	return lab("up --quoind %s --timeout 10 %s", getenv("FAKE_QUOIND"), more);
-}
-
-static void assert_said(const char *text)
-{
-	if (!strstr(said, text))
-		fail_msg("'%s' is not in: %s", text, said);
-}
-
-/* Nothing is left: no directory, no namespace, no process of the fake node in DIR. */
-static void assert_nothing_left(void)
-{
-	char command[256];
-
-	assert_int_not_equal(access(dir, F_OK), 0);
-	assert_int_not_equal(access(netns, F_OK), 0);
-	/* By either name of the directory; not itself. */
-	snprintf(command, sizeof(command),
-		 "grep -lzE '(lab-test-%d.*|%s)/[n][1-9].yaml' /proc/[0-9]*/cmdline", getpid(),
-		 strrchr(netns, '/') + 1);
-	assert_int_not_equal(shell(command), 0);
-}
-
-static void assert_runs(const char *command)
-{
-	if (shell(command) != 0)
-		fail_msg("%s", command);
-}
 
 static void up_and_down_on_memif(void **state)
 {
@@ -327,23 +250,6 @@ static void one_command_at_a_time(void **state)
 	assert_nothing_left();
 }
 
-static void set_dir(const char *name)
-{
-	uint32_t h = 2166136261u;
-
-	snprintf(dir, sizeof(dir), "/tmp/quoin-lab-test-%d%.255s", getpid(), name);
-	for (const char *c = dir; *c != '\0'; c++)
-		h = (h ^ (uint8_t)*c) * 16777619u;
-	snprintf(netns, sizeof(netns), "/run/netns/quoin-%08x", h);
-}
-
-static int enter(void **state)
-{
-	(void)state;
-	set_dir("");
-	return 0;
-}
-
 /* Every command that names a thing in the directory, and what others find in lab.json. */
 static void try_the_directory(void)
 {
@@ -486,8 +392,9 @@ static void F27_a_setting_that_quoind_refuses_is_wrong_usage(void **state)
 static void F27_wrong_usage_is_2(void **state)
 {
 	static const char *const wrong[] = {
-		"",     "upp",          "up --no-such-option",  "up one",
-		"kill", "up --nodes 8", "restart 1 --until now"};
+		"",       "upp",          "up --no-such-option",   "up one",
+		"kill",   "up --nodes 8", "restart 1 --until now", "add 4",
+		"remove", "replace"};
 	/* Of a lab of three. */
 	static const char *const not_here[] = {
 		"kill 9",
@@ -497,6 +404,10 @@ static void F27_wrong_usage_is_2(void **state)
 		"pause n4",
 		"resume 0",
 		"logs 4",
+		"remove 4",
+		"replace n17",
+		"remove 1x",
+		"kill 01",
 		"partition x",
 		"partition '1|4'",
 		"partition 1",
@@ -520,17 +431,6 @@ static void F27_wrong_usage_is_2(void **state)
 	assert_int_equal(lab("partition 'leader|rest'"), LAB_EXIT_FAILED);
 	assert_int_equal(lab("down"), 0);
 	assert_nothing_left();
-}
-
-/* Also after a failure, so that the next test finds nothing. */
-static int leave(void **state)
-{
-	(void)state;
-	unsetenv("FAKE_END");
-	unsetenv("FAKE_BEHIND");
-	unsetenv("FAKE_MUTE");
-	lab("down");
-	return 0;
 }
 
 int main(void)

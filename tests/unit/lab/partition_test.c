@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+enum { THREE = 7 }; /* nodes 1, 2 and 3, as bits */
+
 struct partition_case {
 	const char *text;
 	const char *matrix; /* rows: from; columns: to; x: dropped */
@@ -31,7 +33,7 @@ static void a_text_becomes_who_hears_whom(void **state)
 		char matrix[16];
 		size_t used = 0;
 
-		assert_int_equal(partition_parse(&p, good[i].text, 3, error), 0);
+		assert_int_equal(partition_parse(&p, good[i].text, THREE, error), 0);
 		for (int from = 0; from < 3; from++) {
 			for (int to = 0; to < 3; to++)
 				matrix[used++] = p.drop[from][to] ? 'x' : '.';
@@ -48,8 +50,8 @@ static void several_texts_add_up(void **state)
 	char error[PARTITION_ERROR_SIZE];
 
 	(void)state;
-	assert_int_equal(partition_parse(&p, "1>2", 3, error), 0);
-	assert_int_equal(partition_parse(&p, "3>1", 3, error), 0);
+	assert_int_equal(partition_parse(&p, "1>2", THREE, error), 0);
+	assert_int_equal(partition_parse(&p, "3>1", THREE, error), 0);
 	assert_true(p.drop[0][1]);
 	assert_true(p.drop[2][0]);
 	assert_false(p.drop[1][0]);
@@ -74,14 +76,15 @@ static void the_leader_and_the_rest_become_numbers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(partition_expand(out, sizeof(out), cases[i].text, 1, 3, error), 0);
+		assert_int_equal(partition_expand(out, sizeof(out), cases[i].text, 1, THREE, error),
+				 0);
 		assert_string_equal(out, cases[i].expanded);
-		assert_int_equal(partition_parse(&p, out, 3, error), 0);
+		assert_int_equal(partition_parse(&p, out, THREE, error), 0);
 	}
-	assert_int_equal(partition_expand(out, 8, "1,2,3,4|5,6", 1, 7, error), -EINVAL);
+	assert_int_equal(partition_expand(out, 8, "1,2,3,4|5,6", 1, 0x7f, error), -EINVAL);
 	/* Nobody is left. */
-	assert_int_equal(partition_expand(out, sizeof(out), "1,2,3|rest", -1, 3, error), 0);
-	assert_int_equal(partition_parse(&p, out, 3, error), -EINVAL);
+	assert_int_equal(partition_expand(out, sizeof(out), "1,2,3|rest", -1, THREE, error), 0);
+	assert_int_equal(partition_parse(&p, out, THREE, error), -EINVAL);
 }
 
 static void what_is_no_partition_is_refused(void **state)
@@ -95,9 +98,9 @@ static void what_is_no_partition_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct partition p = {0};
 
-		if (partition_parse(&p, bad[i], 3, error) != -EINVAL)
+		if (partition_parse(&p, bad[i], THREE, error) != -EINVAL)
 			fail_msg("'%s' was taken", bad[i]);
-		assert_non_null(strstr(error, "groups of nodes 1 to 3, such as 1|2,3"));
+		assert_non_null(strstr(error, "groups of the nodes 1,2,3, such as 1|2,3"));
 	}
 }
 
@@ -108,14 +111,40 @@ static void both_ends_are_told(void **state)
 	char error[PARTITION_ERROR_SIZE], rules[PARTITION_RULES_SIZE];
 
 	(void)state;
-	assert_int_equal(partition_parse(&p, "1|2", 3, error), 0);
-	assert_int_equal(partition_parse(&p, "1>3", 3, error), 0);
-	partition_rules(&p, 0, 3, rules);
+	assert_int_equal(partition_parse(&p, "1|2", THREE, error), 0);
+	assert_int_equal(partition_parse(&p, "1>3", THREE, error), 0);
+	partition_rules(&p, 0, rules);
 	assert_string_equal(rules, "drop both 198.18.0.2\ndrop tx 198.18.0.3\n");
-	partition_rules(&p, 1, 3, rules);
+	partition_rules(&p, 1, rules);
 	assert_string_equal(rules, "drop both 198.18.0.1\n");
-	partition_rules(&p, 2, 3, rules);
+	partition_rules(&p, 2, rules);
 	assert_string_equal(rules, "drop rx 198.18.0.1\n");
+}
+
+/* Of a lab of which some nodes are gone, and others came. */
+static void nodes_have_numbers_up_to_sixteen(void **state)
+{
+	const uint32_t nodes = 1u << 0 | 1u << 8 | 1u << 9 | 1u << 15;
+	static const char *const bad[] = {"1|2",  "1|17",   "1|160",
+					  "10|0", "n1|n11", "99999999999|1"};
+	struct partition p = {0};
+	char error[PARTITION_ERROR_SIZE], out[LAB_PARTITION_SIZE], rules[PARTITION_RULES_SIZE];
+
+	(void)state;
+	assert_int_equal(partition_expand(out, sizeof(out), "leader|rest", 9, nodes, error), 0);
+	assert_string_equal(out, "10|1,9,16");
+	assert_int_equal(partition_expand(out, sizeof(out), "n16,1|rest", -1, nodes, error), 0);
+	assert_string_equal(out, "16,1|9,10");
+	assert_int_equal(partition_parse(&p, out, nodes, error), 0);
+	partition_rules(&p, 15, rules);
+	assert_string_equal(rules, "drop both 198.18.0.9\ndrop both 198.18.0.10\n");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (partition_parse(&p, bad[i], nodes, error) != -EINVAL)
+			fail_msg("'%s' was taken", bad[i]);
+		assert_non_null(strstr(error, "groups of the nodes 1,9,10,16, such as"));
+	}
+	/* A rule outlives those whom it names. */
+	assert_int_equal(partition_parse(&p, "1|2", PARTITION_ANY, error), 0);
 }
 
 static void seven_nodes_fit(void **state)
@@ -124,11 +153,11 @@ static void seven_nodes_fit(void **state)
 	char error[PARTITION_ERROR_SIZE], rules[PARTITION_RULES_SIZE];
 
 	(void)state;
-	assert_int_equal(partition_parse(&p, "1|2|3|4|5|6|7", 7, error), 0);
+	assert_int_equal(partition_parse(&p, "1|2|3|4|5|6|7", 0x7f, error), 0);
 	for (uint32_t node = 0; node < 7; node++) {
 		uint32_t lines = 0;
 
-		partition_rules(&p, node, 7, rules);
+		partition_rules(&p, node, rules);
 		for (const char *c = rules; *c != '\0'; c++)
 			lines += *c == '\n';
 		assert_int_equal(lines, 6);
@@ -144,16 +173,16 @@ static void frames_are_hurt_where_they_are_sent(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		assert_int_equal(partition_parse(&p, texts[i], 3, error), 0);
-	partition_rules(&p, 0, 3, rules);
+		assert_int_equal(partition_parse(&p, texts[i], THREE, error), 0);
+	partition_rules(&p, 0, rules);
 	assert_string_equal(rules, "drop tx 198.18.0.2 100000\n"
 				   "delay tx 198.18.0.2 20000\n"
 				   "mtu tx 198.18.0.2 1280\n"
 				   "delay tx 198.18.0.3 20000 10000\n"
 				   "duplicate tx 198.18.0.3 1000000\n");
-	partition_rules(&p, 1, 3, rules);
+	partition_rules(&p, 1, rules);
 	assert_string_equal(rules, "drop tx 198.18.0.1 100000\nreorder tx 198.18.0.1 50000\n");
-	partition_rules(&p, 2, 3, rules);
+	partition_rules(&p, 2, rules);
 	assert_string_equal(rules, "");
 }
 
@@ -169,7 +198,7 @@ static void what_is_no_fault_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct partition p = {0};
 
-		if (partition_parse(&p, bad[i], 3, error) != -EINVAL)
+		if (partition_parse(&p, bad[i], THREE, error) != -EINVAL)
 			fail_msg("'%s' was taken", bad[i]);
 	}
 }
@@ -205,7 +234,7 @@ static void F27_what_is_missing_is_said(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct partition p = {0};
 
-		assert_int_equal(partition_parse(&p, rows[i].text, 3, error), -EINVAL);
+		assert_int_equal(partition_parse(&p, rows[i].text, THREE, error), -EINVAL);
 		if (!strstr(error, rows[i].why) || error[strlen(error) - 1] != '\'')
 			fail_msg("'%s': %s", rows[i].text, error);
 	}
@@ -219,6 +248,7 @@ int main(void)
 		cmocka_unit_test(the_leader_and_the_rest_become_numbers),
 		cmocka_unit_test(what_is_no_partition_is_refused),
 		cmocka_unit_test(both_ends_are_told),
+		cmocka_unit_test(nodes_have_numbers_up_to_sixteen),
 		cmocka_unit_test(seven_nodes_fit),
 		cmocka_unit_test(frames_are_hurt_where_they_are_sent),
 		cmocka_unit_test(what_is_no_fault_is_refused),

@@ -3,6 +3,7 @@
  */
 #include "node/signals.h"
 #include "tools/lab/ask.h"
+#include "tools/lab/members.h"
 #include "tools/lab/process.h"
 #include "tools/lab/state.h"
 
@@ -41,10 +42,17 @@ static void lab_json_comes_back_as_it_was(void **state)
 		.quoind = "/bin/quoind",
 		.link = LINK_XDP,
 		.setting = {[LAB_DURABILITY] = "written", [LAB_HEARTBEAT] = "1ms"},
-		.node_count = 3,
-		.node = {{101, 7, 0}, {0}, {4194304, UINT64_C(1) << 60, 0}},
+		.nodes = 1u << 0 | 1u << 2 | 1u << 8 | 1u << 15,
+		.node = {[0] = {.pid = 101, .start_time = 7},
+			 [2] = {.pid = 4194304, .start_time = UINT64_C(1) << 60, .learner = true},
+			 [8] = {.change = LAB_ADDED, .joined = true},
+			 [15] = {.pid = 102,
+				 .change = LAB_REPLACED,
+				 .replaced = UINT64_MAX,
+				 .fresh = true,
+				 .joined = true}},
 		.partition_count = 2,
-		.partition = {"1|2,3", "2>3"},
+		.partition = {"1|9,3", "9>3"},
 	};
 	struct lab back = {.dir = "/d", .base = "/d", .netns = "quoin-0"};
 	char *text = lab_state_text(&lab);
@@ -64,10 +72,12 @@ static void a_damaged_lab_json_is_refused(void **state)
 {
 	struct lab lab = {.dir = "/d",
 			  .base = "/d",
-			  .node_count = 1,
-			  .node = {{101, 7, 0}},
+			  .nodes = 3,
+			  .node = {{.pid = 101, .start_time = 7, .change = LAB_REMOVED}},
 			  .link = LINK_MEMIF};
-	char *text = lab_state_text(&lab), *pid = strstr(text, "101");
+	static const char *const wrong[] = {"n17", "n0", "x", "n1", "n2x"};
+	char *text = lab_state_text(&lab), *pid = strstr(text, "101"), *name = strstr(text, "n2"),
+	     *change = strstr(text, "\"remove\"");
 	struct lab back;
 
 	(void)state;
@@ -76,12 +86,24 @@ static void a_damaged_lab_json_is_refused(void **state)
 	assert_false(lab_state_parse(&back, text));
 	memcpy(pid, " -1", 3);
 	assert_false(lab_state_parse(&back, text));
+	memcpy(pid, "101", 3);
+	memcpy(change, "\"REMOVE\"", 8);
+	assert_false(lab_state_parse(&back, text));
+	memcpy(change, "\"remove\"", 8);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char whole[4096];
+
+		snprintf(whole, sizeof(whole), "%.*s%s%s", (int)(name - text), text, wrong[i],
+			 name + 2);
+		if (lab_state_parse(&back, whole))
+			fail_msg("a node is called %s", wrong[i]);
+	}
 	for (size_t size = strlen(text) - 1; size > 0; size--) {
 		text[size] = '\0';
 		assert_false(lab_state_parse(&back, text));
 	}
 	assert_false(lab_state_parse(&back, "{}"));
-	assert_false(lab_state_parse(&back, "{\"version\": 2}"));
+	assert_false(lab_state_parse(&back, "{\"version\": 1}"));
 	free(text);
 }
 
@@ -130,7 +152,7 @@ static void a_process_name_does_not_deceive(void **state)
 /* Invariant 1 of lab.h. */
 static void a_recycled_pid_is_never_signalled(void **state)
 {
-	struct lab lab = {.node_count = 1};
+	struct lab lab = {.nodes = 1};
 	pid_t pid = fork();
 	char letter = 0;
 
@@ -160,7 +182,7 @@ static void a_recycled_pid_is_never_signalled(void **state)
 
 static void a_leader_needs_a_majority_in_its_term(void **state)
 {
-	struct lab_report r[3] = {
+	struct lab_report r[LAB_NODES_MAX] = {
 		{.answered = true,
 		 .status = {.role = "leader", .member_id = 1, .leader = 1, .term = 2}},
 		{.answered = true,
@@ -169,20 +191,88 @@ static void a_leader_needs_a_majority_in_its_term(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(lab_report_leader(r, 3), 0);
+	assert_int_equal(lab_report_leader(r, 7, 7), 0);
 	r[1].status.term = 3; /* it has gone on */
-	assert_int_equal(lab_report_leader(r, 3), -1);
+	assert_int_equal(lab_report_leader(r, 7, 7), -1);
 	r[1].status.term = 2;
 	r[1].status.leader = 0;
-	assert_int_equal(lab_report_leader(r, 3), -1);
+	assert_int_equal(lab_report_leader(r, 7, 7), -1);
 	r[1].status.leader = 1;
 	snprintf(r[0].status.role, sizeof(r[0].status.role),
 		 "follower"); /* it does not know it itself */
-	assert_int_equal(lab_report_leader(r, 3), -1);
+	assert_int_equal(lab_report_leader(r, 7, 7), -1);
 	snprintf(r[0].status.role, sizeof(r[0].status.role), "leader");
-	assert_int_equal(lab_report_leader(r, 1), 0);
+	assert_int_equal(lab_report_leader(r, 1, 1), 0);
+	/* Whose votes do not count does not make it less, nor do those whom it had before. */
+	assert_int_equal(lab_report_leader(r, 7, 1), 0);
+	assert_int_equal(lab_report_leader(r, 7, 6), -1);
+	assert_int_equal(lab_report_leader(r, 6, 7), -1);
 	r[0].answered = false;
-	assert_int_equal(lab_report_leader(r, 3), -1);
+	assert_int_equal(lab_report_leader(r, 7, 7), -1);
+}
+
+/* Lines of members, whatever more a release says of each. */
+static void members_are_read_from_a_status(void **state)
+{
+	static const char text[] =
+		"name n1\nmembers_index 7\ncommit_index 6\n"
+		"member n1 id=00000000000000a1 address=198.18.0.1:2380 client_port=2379 "
+		"state=voter bound=1 replaces=-\n"
+		"member a=b id=00000000000000a2 more=x address=198.18.0.10:2380 state=joining "
+		"bound=0 new=1 replaces=00000000000000a9\n"
+		"member is of another kind\nmembers 5\n"
+		"member n3 id=00000000000000a3 address=198.18.0.1:2380 client_port=- "
+		"state=leaving bound=1 replaces=-\n";
+	struct lab_members m;
+	char place[LAB_PLACE_SIZE];
+	uint32_t at = 0;
+
+	(void)state;
+	lab_members_parse(&m, text, sizeof(text) - 1);
+	assert_int_equal(m.count, 3);
+	assert_false(m.committed);
+	assert_string_equal(lab_node_place(0, place), "198.18.0.1:2380");
+	assert_ptr_equal(lab_members_next(&m, place, &at), &m.member[0]);
+	assert_ptr_equal(lab_members_next(&m, place, &at), &m.member[2]);
+	assert_null(lab_members_next(&m, place, &at));
+	assert_string_equal(m.member[2].state, "leaving");
+	assert_true(m.member[0].bound);
+	assert_true(m.member[0].replaces == 0);
+	assert_string_equal(m.member[1].place, lab_node_place(9, place));
+	assert_false(m.member[1].bound);
+	assert_true(m.member[1].replaces == 0xa9);
+	assert_ptr_equal(lab_members_find(&m, 0xa2), &m.member[1]);
+	assert_null(lab_members_find(&m, 0xa9));
+}
+
+/* What a leader may agree to in a moment is asked again; what is unclear is not taken for a no. */
+static void answers_to_an_order_are_judged(void **state)
+{
+	static const struct {
+		const char *answer;
+		enum lab_verdict verdict;
+		const char *why;
+	} rows[] = {
+		{"done 00000000000000a1\n", LAB_ORDER_BEGUN, ""},
+		{"done\n", LAB_ORDER_BEGUN, ""},
+		{"refused no voter would be left\n", LAB_ORDER_REFUSED, "no voter would be left"},
+		{"refused the leader has not committed in its term yet: try again\n",
+		 LAB_ORDER_LATER, "the leader has not committed in its term yet: try again"},
+		{"refused re-configuration failed due to not enough started members: of 3\n",
+		 LAB_ORDER_LATER,
+		 "re-configuration failed due to not enough started members: of 3"},
+		{"refused ", LAB_ORDER_UNKNOWN, "the leader's answer cannot be read"},
+		{"", LAB_ORDER_UNKNOWN, "the leader's answer cannot be read"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char why[LAB_WHY_SIZE] = "";
+
+		assert_int_equal(lab_order_judge(rows[i].answer, strlen(rows[i].answer), why),
+				 rows[i].verdict);
+		assert_memory_equal(why, rows[i].why, strlen(rows[i].why));
+	}
 }
 
 /* Lives until the pipe's other end is closed. */
@@ -201,7 +291,7 @@ static void *stay(void *argument)
  */
 static void a_process_is_gone_with_its_last_thread(void **state)
 {
-	struct lab lab = {.node_count = 1};
+	struct lab lab = {.nodes = 1};
 	static int pipes[2]; /* read by a thread that outlives the one that made it */
 	char letter = 0;
 	pid_t pid;
@@ -276,6 +366,8 @@ int main(void)
 		cmocka_unit_test(a_recycled_pid_is_never_signalled),
 		cmocka_unit_test(a_process_is_gone_with_its_last_thread),
 		cmocka_unit_test(a_leader_needs_a_majority_in_its_term),
+		cmocka_unit_test(members_are_read_from_a_status),
+		cmocka_unit_test(answers_to_an_order_are_judged),
 		cmocka_unit_test(kill_knows_which_signals_end_a_node),
 	};
 

@@ -1,0 +1,176 @@
+/*
+ * replace: what is dead, or forgot what it promised, comes back as another member.
+ */
+#include "tools/lab/change.h"
+
+#include "tools/lab/process.h"
+#include "tools/lab/settle.h"
+#include "tools/lab/space.h"
+#include "tools/lab/state.h"
+#include "tools/shared/tree.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+static int directory_renew(struct changing *c)
+{
+	struct lab_node *n = lab_change_node(c);
+	char path[LAB_PATH_MAX];
+	int err = tree_remove(lab_node_path(c->lab, c->node, "", path));
+
+	if (err && err != -ENOENT)
+		return lab_fail("%s: %s", path, strerror(-err));
+	n->joined = true;
+	n->fresh = true;
+	err = lab_node_configure(c->lab, c->node, 1);
+	return err ? err : lab_state_save(c->lab);
+}
+
+/* The leader counts one that runs, and it is ended for this: the others must be enough. */
+static int process_check(const struct changing *c)
+{
+	enum process_state state = lab_process_state(c->lab, c->node);
+
+	if (state == PROCESS_GONE)
+		return 0;
+	if (c->signal != 0 && !lab_majority_runs(c->lab, c->node))
+		return lab_fail("n%u is %s, and without it no majority of the nodes runs, which "
+				"could take it in again: nothing was done",
+				c->node + 1, process_state_name(state));
+	if (c->signal == 0)
+		return lab_fail("n%u is %s, and is not ended by this: quoin-lab replace --kill %u, "
+				"or kill %u before (--dir %s)",
+				c->node + 1, process_state_name(state), c->node + 1, c->node + 1,
+				c->lab->dir);
+	return 0;
+}
+
+static int process_end(const struct changing *c)
+{
+	int err = process_check(c);
+
+	if (err || lab_process_state(c->lab, c->node) == PROCESS_GONE)
+		return err;
+	if (c->signal == SIGTERM)
+		return lab_process_stop(c->lab, c->node);
+	return lab_change_kill(c);
+}
+
+static int replace_round(struct changing *c)
+{
+	struct lab_node *n = lab_change_node(c);
+	const struct lab_member *old = lab_members_find(&c->members, n->replaced);
+	const struct lab_member *m = lab_change_member(c, n->replaced);
+	char line[LAB_ORDER_SIZE];
+	int err = 0;
+
+	if (!old && !m)
+		return lab_fail("n%u: member %016" PRIx64 " was removed meanwhile, not replaced: "
+				"quoin-lab remove %u, then add (--dir %s)",
+				c->node + 1, n->replaced, c->node + 1, c->lab->dir);
+	if (!m) {
+		snprintf(line, sizeof(line), "replace %016" PRIx64 " %s\n", n->replaced, c->place);
+		return lab_change_order(c, line);
+	}
+	c->begun = true;
+	c->id = m->id;
+	if (!n->fresh)
+		err = process_end(c);
+	if (!err && !n->fresh)
+		err = directory_renew(c);
+	if (!err)
+		err = lab_change_process(c);
+	if (!err && !old && lab_change_settled(c, m))
+		return CHANGE_DONE;
+	lab_change_word(c, m->state);
+	return err;
+}
+
+/* Whose place it is: of two there, the one that does not take the other's. */
+static int replaced_find(struct changing *c)
+{
+	const struct lab_member *m, *old;
+
+	for (uint32_t at = 0; (m = lab_members_next(&c->members, c->place, &at));) {
+		old = lab_members_find(&c->members, m->replaces);
+		if (!old || strcmp(old->place, c->place) != 0)
+			lab_change_node(c)->replaced = m->id;
+	}
+	if (lab_change_node(c)->replaced)
+		return CHANGE_DONE;
+	return lab_fail("n%u is no member of the cluster: quoin-lab remove %u takes it out of the "
+			"lab, quoin-lab add makes another one (--dir %s)",
+			c->node + 1, c->node + 1, c->lab->dir);
+}
+
+/* The first steps, which leave nothing to go on with: whose place it is, and whether it is free. */
+static int replace_begin(struct changing *c)
+{
+	int err = lab_change_rounds(c, replaced_find);
+
+	if (!err)
+		err = process_check(c);
+	if (err) {
+		lab_change_node(c)->replaced = 0;
+		return err;
+	}
+	lab_change_node(c)->change = LAB_REPLACED;
+	return lab_state_save(c->lab);
+}
+
+int lab_node_replace(struct lab *lab, uint32_t node, int signal, uint32_t timeout_s)
+{
+	struct changing c = lab_change_begin(lab, node, timeout_s);
+	enum lab_change before = lab->node[node].change;
+	uint64_t old;
+	int err = 0;
+
+	c.signal = signal;
+	if (before != LAB_STAYS && before != LAB_REPLACED)
+		return lab_change_check(lab, node);
+	if (before == LAB_STAYS)
+		err = replace_begin(&c);
+	else
+		printf("n%u was being replaced: this goes on with it\n", node + 1);
+	if (err)
+		return err;
+	old = lab_change_node(&c)->replaced;
+	err = lab_change_rounds(&c, replace_round);
+	if (err && !c.begun && before == LAB_STAYS) {
+		lab_change_end(&c);
+		return err;
+	}
+	if (err) {
+		lab_change_check(lab, c.node);
+		return err;
+	}
+	err = lab_change_end(&c);
+	if (!err)
+		err = lab_node_wait(lab, node, timeout_s * 1000);
+	if (!err && lab->partition_count > 0)
+		err = lab_node_partition(lab, node);
+	if (!err)
+		printf("n%u is member %016" PRIx64 ", in place of %016" PRIx64 ", %ju ms after it "
+		       "was asked for\n",
+		       node + 1, c.id, old, (uintmax_t)(lab_clock_ms() - c.begun_ms));
+	return err;
+}
+
+int lab_replace(const struct lab_arguments *a)
+{
+	struct lab lab;
+	int err = lab_state_open(&lab, a->dir, true), node = 0;
+
+	if (!err)
+		err = lab_space_check(&lab);
+	if (!err) {
+		node = lab_node_find(&lab, a->rest[0]);
+		err = node < 0 ? -node
+			       : lab_node_replace(&lab, (uint32_t)node, a->kill ? SIGKILL : 0,
+						  a->timeout_s);
+	}
+	lab_state_close(&lab);
+	return err;
+}
