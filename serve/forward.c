@@ -32,6 +32,7 @@ void forward_send(struct serve *s, struct request *q, const struct serve_leader 
 		/* Never that of an earlier life: the leader may still hold parts under it (R42). */
 		q->forward_id = ++s->next_id * REQUESTS_MAX + (uint64_t)(q - s->requests.slot);
 		q->parts_acked = 0;
+		serve_resend_reset(s, q);
 		s->counters.forwarded++;
 	}
 	q->term = leader->term;

@@ -76,13 +76,17 @@ void query_drive(struct serve *s)
 		return;
 	TAILQ_FOREACH(q, &s->requests.list[REQUEST_READING], list)
 	{
-		if (q->resend_ns > s->now_ns)
+		/* Who leads since has not been asked yet. */
+		if (q->resend_ns > s->now_ns && q->term == leader.term)
 			continue;
 		if (!context) {
 			context = ++s->next_id;
 			if (s->port->ops->read(s->port, context))
 				return;
 		}
+		if (q->term != leader.term)
+			serve_resend_reset(s, q);
+		q->term = leader.term;
 		q->read_context = context;
 		serve_resend_later(s, q);
 	}

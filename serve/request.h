@@ -80,7 +80,7 @@ struct request {
 
 	/* Forwarding to the leader, on a follower. */
 	uint64_t forward_id;
-	raft_term term;       /* in which it was proposed or forwarded */
+	raft_term term;       /* in which it was proposed, forwarded or, a query, asked about */
 	uint32_t parts_acked; /* the leader has all below */
 	uint32_t parts_sent;
 	uint64_t resend_ns; /* when to forward, propose or ask for a read again */

@@ -230,6 +230,9 @@ static void R45_a_new_leader_is_asked_at_once(void **state)
 	assert_int_equal(h.part_to, OTHER);
 	hand_turn(&h, 1);
 	assert_int_equal(h.parts, parts + 1);
+	/* If that is lost, soon again. */
+	hand_turn(&h, SERVE_RESEND_NS_MIN);
+	assert_int_equal(h.parts, parts + 2);
 }
 
 int main(void)

@@ -95,6 +95,33 @@ static void a_question_is_asked_again(void **state)
 	hand_heard(&h, 1);
 }
 
+/* However long the one before was silent: the next one is asked as soon as it is known. */
+static void R45_a_new_leader_is_asked_at_once(void **state)
+{
+	uint32_t reads;
+
+	(void)state;
+	hand_query(&h, 1, 1);
+	for (int i = 0; i < 200; i++)
+		hand_turn(&h, MS);
+	reads = h.reads;
+	hand_turn(&h, 1);
+	assert_int_equal(h.reads, reads);
+	h.leader.id = 0;
+	hand_turn(&h, 1);
+	h.leader = (struct serve_leader){.id = OTHER, .term = 8};
+	hand_turn(&h, 1);
+	assert_int_equal(h.reads, reads + 1);
+	hand_turn(&h, 1);
+	assert_int_equal(h.reads, reads + 1);
+	/* If that is lost, soon again. */
+	hand_turn(&h, SERVE_RESEND_NS_MIN);
+	assert_int_equal(h.reads, reads + 2);
+	serve_progress(h.serve, 1, false);
+	serve_confirmed(h.serve, h.context, 1);
+	hand_heard(&h, 1);
+}
+
 static void what_the_state_machine_says(void **state)
 {
 	static const struct {
@@ -140,6 +167,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_waits_until_the_apply_has_reached_its_index,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_question_is_asked_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(R45_a_new_leader_is_asked_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_state_machine_says, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_local_one_asks_nobody, setup, teardown),
 	};
