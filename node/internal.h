@@ -75,8 +75,9 @@ struct node_serving {
 	struct udp_door *udp;
 	struct unix_door *unix_door; /* NULL: no local socket yet */
 	struct calls *calls;
-	uint64_t leader_ns;   /* when a leader was known last, or the start */
+	uint64_t leader_ns;   /* when a leader was known last, or none could be */
 	uint64_t quorum_lost; /* the core's count, then */
+	uint32_t core_turns;  /* up to the first in which one could be */
 };
 
 /* What a place said last while a cluster is formed, and since when nothing else (formation.c). */

@@ -42,12 +42,19 @@ static int port_read(struct serve_port *port, uint64_t context)
 /* Two that nobody won, and a third is rare: what waits for a leader waits for so long. */
 enum { LEADERLESS_ELECTIONS = 2 };
 
+/* The first turn with a core makes it, and reads the newest of the log for that: so the second. */
+enum { CORE_TURNS = 2 };
+
 void serving_leader(struct node *n)
 {
-	if (!raft_leader(n->raft))
+	struct node_serving *s = &n->serving;
+
+	if (!raft_leader(n->raft) && s->core_turns == CORE_TURNS)
 		return;
-	n->serving.leader_ns = n->now_ns;
-	n->serving.quorum_lost = raft_quorum_lost(n->raft);
+	if (s->core_turns < CORE_TURNS)
+		s->core_turns++;
+	s->leader_ns = n->now_ns;
+	s->quorum_lost = raft_quorum_lost(n->raft);
 }
 
 /* Nobody leads for long, or this member led and is cut off: a majority that is will not be seen. */

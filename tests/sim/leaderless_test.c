@@ -170,12 +170,54 @@ static void D19_an_election_is_waited_for(void **state)
 	}
 }
 
+/* A start reads its log before it turns, and some of it in its first turn. */
+static void D19_a_long_start_is_no_time_without_a_leader(void **state)
+{
+	(void)state;
+	world_begin(17);
+	for (uint32_t i = 0; i < 3; i++)
+		sim_node_crash(&w, i);
+	sim_node_start(&w, 0);
+	sim_node_start(&w, 1);
+	w.now_ns += 10 * SECOND;
+	while (!w.node[0].node->raft)
+		sim_world_run(&w, 1000);
+	assert_int_equal(w.node[0].node->counters.turns, 1);
+	w.now_ns += 10 * SECOND;
+	ask(0, true, 3 * SECOND);
+	assert_int_equal(heard(3 * SECOND), WIRE_OK);
+	assert_int_equal(counters(0)->commands_failed, 0);
+	sim_world_destroy(&w);
+}
+
+/* Nor is it one that the members took to agree on a cluster. */
+static void D19_a_cluster_that_was_formed_late_has_time_to_elect(void **state)
+{
+	(void)state;
+	sim_world_create(&w, 18, 3, 1);
+	client = w.client[0].client;
+	w.resting = true;
+	sequence = 0;
+	sim_node_crash(&w, 2);
+	sim_world_run(&w, 10 * SECOND);
+	sim_node_start(&w, 2);
+	while (!w.node[0].node->raft)
+		sim_world_run(&w, MS / 10);
+	assert_int_equal(raft_leader(w.node[0].node->raft), 0);
+	ask(0, true, 3 * SECOND);
+	assert_int_equal(heard(3 * SECOND), WIRE_OK);
+	assert_int_equal(counters(0)->commands_failed, 0);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D19_a_leader_that_lost_its_majority_keeps_nobody_waiting),
 		cmocka_unit_test(D19_a_follower_that_is_cut_off_waits_for_two_elections),
 		cmocka_unit_test(D19_an_election_is_waited_for),
+		cmocka_unit_test(D19_a_long_start_is_no_time_without_a_leader),
+		cmocka_unit_test(D19_a_cluster_that_was_formed_late_has_time_to_elect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
