@@ -8,6 +8,7 @@ void serve_answer(struct serve *s, struct request *q, enum serve_status status, 
 {
 	s->counters.answers++;
 	s->active = true;
+	s->spoke_ns = s->now_ns;
 	q->status = status;
 	if (!q->door->ops->answer(q->door, q, status, data, size)) {
 		request_close(&s->requests, q);

@@ -78,9 +78,21 @@ void serve_expire(struct serve *s)
 		request_close(&s->requests, q);
 }
 
+/* When there is nobody left who is to hear of the stop; 0: nobody is. */
+static uint64_t linger_end(const struct serve *s)
+{
+	uint64_t end = s->spoke_ns + SERVE_LINGER_NS, most = s->stop_ns + SERVE_STOP_NS;
+
+	if (s->spoke_ns == 0)
+		return 0;
+	return end < most ? end : most;
+}
+
 uint64_t serve_deadline(const struct serve *s)
 {
-	return s->requests.open ? s->next_expiry_ns : UINT64_MAX;
+	if (s->requests.open)
+		return s->next_expiry_ns;
+	return s->stopping && linger_end(s) > s->now_ns ? linger_end(s) : UINT64_MAX;
 }
 
 void serve_stop(struct serve *s)
@@ -96,5 +108,5 @@ void serve_retire(struct serve *s)
 
 bool serve_stopped(const struct serve *s)
 {
-	return s->stopping && s->requests.open == 0;
+	return s->stopping && s->requests.open == 0 && s->now_ns >= linger_end(s);
 }

@@ -24,6 +24,12 @@ enum {
 #define SERVE_STREAM_PATIENCE_NS 1000000000ull
 /* Requests that are open when the node is stopped get this long to finish. */
 #define SERVE_STOP_NS 500000000ull
+/*
+ * Whoever was answered, or refused because of the stop, asks again at once, and is told so: many
+ * times the way there and back. Else he waited for one that is gone, for as long as his patience
+ * lasts.
+ */
+#define SERVE_LINGER_NS 20000000ull
 
 struct serve {
 	struct sm *sm;
@@ -36,6 +42,7 @@ struct serve {
 	bool retired; /* serve_retire */
 	bool stopping;
 	uint64_t stop_ns;
+	uint64_t spoke_ns; /* a last word, or a refusal because of the stop; 0: none yet */
 	uint64_t next_expiry_ns;
 	uint64_t next_id; /* of forwards and read contexts */
 	uint64_t asked;   /* by query_ask, in the turn of asked_ns */

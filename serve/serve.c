@@ -109,6 +109,8 @@ struct request *serve_open(struct serve *s, struct door *door, uint64_t from, ui
 	s->active = true;
 	*why = s->stopping ? SERVE_STOPPING : SERVE_BUSY;
 	q = s->stopping ? NULL : request_open(&s->requests, door, from, id, size, source);
+	if (s->stopping)
+		s->spoke_ns = s->now_ns;
 	if (!q) {
 		s->counters.refused++;
 		s->counters.over += !request_may_open(&s->requests, source);

@@ -175,6 +175,8 @@ static void R45_who_has_nobody_to_hand_over_to_stops_at_once(void **state)
 	(void)state;
 	/* A follower, and a leader that knows that nobody is left; and one that is alone. */
 	const uint32_t old = world_begin(7, 3);
+	w.resting = true;
+	sim_world_run(&w, SECOND);
 	assert_true(stop((old + 1) % 3, HAND_OVER_NS) <= MS);
 	sim_world_destroy(&w);
 	world_begin(8, 1);

@@ -223,6 +223,51 @@ static void a_stop_refuses_what_is_new_and_gives_the_rest_a_moment(void **state)
 	assert_true(serve_stopped(h.serve));
 }
 
+/* Who has an answer asks for more at once, and would wait for one that is gone by then. */
+static void R45_whoever_was_just_answered_hears_of_the_stop(void **state)
+{
+	enum serve_status why = SERVE_OK;
+
+	(void)state;
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	serve_stop(h.serve);
+	hand_turn(&h, MS);
+	hand_apply(&h, 5, 1);
+	hand_heard(&h, 1);
+	assert_int_equal(serve_open_count(h.serve), 0);
+	assert_false(serve_stopped(h.serve));
+	assert_int_equal(serve_deadline(h.serve), h.now_ns + SERVE_LINGER_NS);
+	hand_turn(&h, SERVE_LINGER_NS - 1);
+	assert_null(serve_open(h.serve, &h.door, 0, 2, 1, 0, 0, &why));
+	assert_int_equal(why, SERVE_STOPPING);
+	hand_turn(&h, SERVE_LINGER_NS - 1);
+	assert_false(serve_stopped(h.serve));
+	hand_turn(&h, 1);
+	assert_true(serve_stopped(h.serve));
+}
+
+/* Nobody holds it up by asking again and again; and where nobody asked, nothing is waited for. */
+static void R45_a_stop_ends_whoever_asks(void **state)
+{
+	enum serve_status why = SERVE_OK;
+	uint64_t began;
+
+	(void)state;
+	began = h.now_ns;
+	serve_stop(h.serve);
+	while (h.now_ns < began + SERVE_STOP_NS) {
+		assert_null(serve_open(h.serve, &h.door, 0, 1, 1, 0, 0, &why));
+		assert_false(serve_stopped(h.serve));
+		hand_turn(&h, 2 * MS);
+	}
+	assert_true(serve_stopped(h.serve));
+	hand_close(&h);
+	hand_open(&h);
+	serve_stop(h.serve);
+	assert_true(serve_stopped(h.serve));
+}
+
 static void the_end_takes_every_request_from_its_door(void **state)
 {
 	enum serve_status why;
@@ -255,6 +300,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_table_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_stop_refuses_what_is_new_and_gives_the_rest_a_moment, setup, teardown),
+		cmocka_unit_test_setup_teardown(R45_whoever_was_just_answered_hears_of_the_stop,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(R45_a_stop_ends_whoever_asks, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_takes_every_request_from_its_door, setup,
 						teardown),
 	};
