@@ -220,6 +220,15 @@ static void clients_begin(struct clients *s, struct load *l)
 		s->one[i].base = s->one[s->at].base;
 }
 
+static void acknowledged(struct load_writer *w, uint64_t value)
+{
+	uint64_t now = clock_now(), gap = now - atomic_exchange(&w->acknowledged_ns, now);
+
+	if (gap > atomic_load(&w->gap_ns))
+		atomic_store(&w->gap_ns, gap);
+	atomic_store(&w->acknowledged, value);
+}
+
 static void *write_keys(void *argument)
 {
 	struct load_writer *w = argument;
@@ -242,7 +251,7 @@ static void *write_keys(void *argument)
 		else if (status != KV_OK)
 			wrong(l, "%s: put %" PRIu64 ": %s", key, value, kv_status_text(status));
 		else
-			atomic_store(&w->acknowledged, value);
+			acknowledged(w, value);
 	}
 	clients_close(&s);
 	return NULL;
@@ -399,4 +408,27 @@ uint64_t load_acknowledged(const struct load *l)
 	for (uint32_t i = 0; i < l->writer_count; i++)
 		sum += atomic_load(&l->writer[i].acknowledged);
 	return sum;
+}
+
+void load_gap_begin(struct load *l)
+{
+	for (uint32_t i = 0; i < l->writer_count; i++) {
+		atomic_store(&l->writer[i].acknowledged_ns, clock_now());
+		atomic_store(&l->writer[i].gap_ns, 0);
+	}
+}
+
+uint64_t load_gap_ms(const struct load *l)
+{
+	uint64_t longest = 0;
+
+	for (uint32_t i = 0; i < l->writer_count; i++) {
+		const struct load_writer *w = &l->writer[i];
+		uint64_t last = atomic_load(&w->acknowledged_ns), now = clock_now();
+		uint64_t gap = atomic_load(&w->gap_ns);
+
+		gap = now > last && now - last > gap ? now - last : gap;
+		longest = gap > longest ? gap : longest;
+	}
+	return longest / CLOCK_MS;
 }

@@ -29,6 +29,8 @@ struct load_writer {
 	uint32_t number;
 	_Atomic uint64_t asked;
 	_Atomic uint64_t acknowledged;
+	_Atomic uint64_t acknowledged_ns; /* when it was last, or the gap was begun */
+	_Atomic uint64_t gap_ns;
 };
 
 struct load_reader {
@@ -63,6 +65,10 @@ void load_verify(struct load *l);
 
 /* Puts acknowledged so far, all together. */
 uint64_t load_acknowledged(const struct load *l);
+
+/* From now on; the longest time in which a writer had nothing acknowledged, up to now. */
+void load_gap_begin(struct load *l);
+uint64_t load_gap_ms(const struct load *l);
 
 /* A client of one node: one put or get, with a time of its own. */
 struct one {
