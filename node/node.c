@@ -81,9 +81,9 @@ void node_destroy(struct node *n)
 }
 
 /*
- * A leader that is stopped has the best of the others lead first, so that they need not find out.
- * What is open here waits for it, and goes to whoever leads then; so the moment that it has begins
- * at the end of this.
+ * A leader that is stopped has the best of the others lead first, so that they need not find out;
+ * or the next best, if that one is silent. What is open here waits for it, and goes to whoever
+ * leads then; so the moment that it has begins at the end of this.
  */
 static void hand_over_drive(struct node *n)
 {
@@ -93,7 +93,7 @@ static void hand_over_drive(struct node *n)
 		return;
 	leader = raft_leader(n->raft);
 	if (n->now_ns >= n->hand_over_ns || (leader && leader != n->id) ||
-	    (leader == n->id && !raft_get_transfer(n->raft)))
+	    (leader == n->id && !raft_get_transfer(n->raft) && raft_transfer(n->raft, 0)))
 		n->hand_over_ns = 0;
 	serve_stop(n->serve);
 }

@@ -18,7 +18,20 @@ static bool reachable(const struct raft *r, const struct raft_peer *p)
 	       (p->heard || (p->heard_us > 0 && r->now_us - p->heard_us < r->election_us_min));
 }
 
-/* The one with most of the log; NULL: there is none. */
+static uint64_t heard_us(const struct raft *r, const struct raft_peer *p)
+{
+	return p->heard ? r->now_us : p->heard_us;
+}
+
+/* It has more of the log; or as much, and the other one missed a heartbeat: it may be gone. */
+static bool better(const struct raft *r, const struct raft_peer *p, const struct raft_peer *than)
+{
+	if (p->match != than->match)
+		return p->match > than->match;
+	return heard_us(r, p) > heard_us(r, than) + r->heartbeat_us;
+}
+
+/* The one to lead rather than others; NULL: there is none. */
 static struct raft_peer *best(struct raft *r)
 {
 	struct raft_peer *found = NULL;
@@ -26,7 +39,7 @@ static struct raft_peer *best(struct raft *r)
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
 
-		if (reachable(r, p) && (!found || p->match > found->match))
+		if (reachable(r, p) && (!found || better(r, p, found)))
 			found = p;
 	}
 	return found;

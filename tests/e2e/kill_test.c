@@ -1,7 +1,7 @@
 /*
  * kill -9 under load: kill_test LINK. What was acknowledged is there, reads never go back, and the
- * two left answer soon. A leader that is told to end hands over first: what a client sees of that is
- * a fraction of what an election costs it.
+ * two left answer soon. A leader that is told to end hands over first: what a client sees of that
+ * is a fraction of what an election costs it.
  */
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"

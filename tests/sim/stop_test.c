@@ -170,6 +170,25 @@ static void R45_a_stop_waits_no_longer_than_an_election(void **state)
 	sim_world_destroy(&w);
 }
 
+/* The one that was to lead is cut off, and nobody knows yet: then the other one. */
+static void R45_a_stop_hands_over_to_one_that_answers(void **state)
+{
+	const uint32_t old = world_begin(9, 3), cut = (old + 1) % 3;
+	struct raft *raft = w.node[old].node->raft;
+
+	(void)state;
+	w.resting = true;
+	sim_world_run(&w, SECOND);
+	for (uint32_t i = 0; i < 3; i++) {
+		sim_net_cut(w.net, i, cut, i != cut);
+		sim_net_cut(w.net, cut, i, i != cut);
+	}
+	assert_int_equal(raft_transfer(raft, w.node[cut].node->id), 0);
+	stop(old, ELECTION_NS_MIN + HAND_OVER_NS);
+	assert_int_equal(sim_leader(&w), 3 - old - cut);
+	sim_world_destroy(&w);
+}
+
 static void R45_who_has_nobody_to_hand_over_to_stops_at_once(void **state)
 {
 	(void)state;
@@ -192,6 +211,7 @@ int main(void)
 		cmocka_unit_test(R45_a_stop_of_the_leader_hands_over),
 		cmocka_unit_test(R45_what_a_stopped_leader_holds_goes_on),
 		cmocka_unit_test(R45_a_stop_waits_no_longer_than_an_election),
+		cmocka_unit_test(R45_a_stop_hands_over_to_one_that_answers),
 		cmocka_unit_test(R45_who_has_nobody_to_hand_over_to_stops_at_once),
 	};
 

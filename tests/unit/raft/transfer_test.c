@@ -163,6 +163,15 @@ static void R45_the_one_with_most_of_the_log_is_chosen(void **state)
 	assert_int_equal(raft_get_transfer(h.r), 2);
 	hand_fini(&h);
 
+	led(&h); /* of two that have as much, the one that was heard later: 2 may be gone */
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_int_equal(hand_echo(&h, 3, 5, h.r->reads.seq), 0);
+	hand_tick(&h, 1);
+	assert_int_equal(raft_transfer(h.r, 0), 0);
+	assert_int_equal(raft_get_transfer(h.r), 3);
+	hand_fini(&h);
+
 	follows(&h, 1);
 	assert_int_equal(raft_transfer(h.r, 0), -EREMOTE);
 	hand_fini(&h);
