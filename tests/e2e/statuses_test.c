@@ -8,6 +8,7 @@
 #include "kv/command.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/http.h"
+#include "tests/e2e/load.h"
 #include "tests/unit/test.h"
 #include "tools/client/endpoint.h"
 
@@ -29,6 +30,7 @@ enum {
 	CROWD_STEP = 32,
 	CROWD_VALUE = 600,   /* more than passes to the followers */
 	METRICS_PORT = 2381, /* n1's */
+	MOVES = 50,
 };
 
 #define CROWD_SESSION (UINT64_C(1) << 40) /* none that a test here has */
@@ -203,6 +205,136 @@ static void R45_the_leader_is_moved_on_each_path(void **state)
 	}
 }
 
+/* One of several that give orders at once, by whichever node answers. */
+struct mover {
+	pthread_t thread;
+	char words[96];
+	struct run out;
+};
+
+static void *move_run(void *argument)
+{
+	struct mover *m = argument;
+	char a[128], b[128], d[128];
+
+	run(&m->out, "quoinctl", "--endpoints %s,%s,%s %s", cluster_admin(&c, 1, a),
+	    cluster_admin(&c, 2, b), cluster_admin(&c, 3, d), m->words);
+	return NULL;
+}
+
+static void move_begin(struct mover *m, uint32_t to, const char *flags)
+{
+	snprintf(m->words, sizeof(m->words), "%s move-leader n%u", flags, to);
+	assert_int_equal(pthread_create(&m->thread, NULL, move_run, m), 0);
+}
+
+/* Its exit status, and that its words are those of it. */
+static int move_end(struct mover *m)
+{
+	static const char *const says[] = {
+		[0] = "Leadership transferred from ",
+		[1] = "Error: ",
+		[3] = "(it may have been done: endpoint status shows who leads)",
+	};
+	int status;
+
+	pthread_join(m->thread, NULL);
+	status = m->out.status;
+	require(&c,
+		(status == 0 || status == 1 || status == 3) && strstr(m->out.text, says[status]),
+		"%s: exit %d: %s", m->words, status, m->out.text);
+	require(&c, status == 3 || !strstr(m->out.text, says[3]), "exit %d: %s", status,
+		m->out.text);
+	return status;
+}
+
+static int move(uint32_t to, const char *flags)
+{
+	static struct mover m;
+
+	move_begin(&m, to, flags);
+	out.status = move_end(&m);
+	snprintf(out.text, sizeof(out.text), "%s", m.out.text);
+	return out.status;
+}
+
+/* To one that stands still, and is far behind when it goes on; to one that is gone, and comes. */
+static void moves_to_the_silent(struct load *load)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0), to = leader % 3 + 1;
+
+	cluster_lab(&c, "pause %u", to);
+	require(&c, move(to, "") == 1 && strstr(out.text, "was not heard of late"), "%s", out.text);
+	require(&c, cluster_wait_leader(&c, 0) == leader, "another leads");
+	load_wait_progress(load, 10);
+	cluster_lab(&c, "resume %u", to);
+	(void)move(to, "");
+	leader = cluster_wait_leader(&c, 0);
+	to = leader % 3 + 1;
+	cluster_lab(&c, "kill %u", to);
+	require(&c, move(to, "") == 1 && strstr(out.text, "was not heard of late"), "%s", out.text);
+	cluster_lab(&c, "restart %u", to);
+	(void)move(to, "");
+	load_wait_progress(load, 10);
+}
+
+/* Two at once, for one or each for another; one while the leader is killed; one without time. */
+static void moves_at_once(struct load *load)
+{
+	static struct mover m[2];
+	uint32_t leader;
+	int status[2];
+
+	for (uint32_t apart = 0; apart < 2; apart++) {
+		leader = cluster_wait_leader(&c, 0);
+		move_begin(&m[0], leader % 3 + 1, "");
+		move_begin(&m[1], (leader + apart) % 3 + 1, "");
+		status[0] = move_end(&m[0]);
+		status[1] = move_end(&m[1]);
+		require(&c, status[0] == 0 || status[1] == 0, "%s%s", m[0].out.text, m[1].out.text);
+		require(&c, apart || (status[0] == 0 && status[1] == 0), "%s%s", m[0].out.text,
+			m[1].out.text);
+	}
+	leader = cluster_wait_leader(&c, 0);
+	move_begin(&m[0], leader % 3 + 1, "");
+	cluster_lab(&c, "kill %u", leader);
+	(void)move_end(&m[0]);
+	load_wait_progress(load, 10);
+	cluster_lab(&c, "restart %u", leader);
+	for (uint32_t ms = 1; ms <= 64; ms *= 4) {
+		char flags[40];
+
+		snprintf(flags, sizeof(flags), "--command-timeout=%ums", ms);
+		(void)move(cluster_wait_leader(&c, 0) % 3 + 1, flags);
+	}
+	load_wait_progress(load, 10);
+}
+
+/* Under load; whatever is ordered, somebody leads, and nothing that was acknowledged is lost. */
+static void R45_hostile_moves_of_the_leader(void **state)
+{
+	static struct load load;
+	uint32_t leader = cluster_wait_leader(&c, 0);
+
+	(void)state;
+	load_start(&load, &c, 2, 1);
+	load_wait_progress(&load, 10);
+	require(&c, move(leader, "") == 0, "%s", out.text); /* it does already */
+	load_gap_begin(&load);
+	for (uint32_t i = 0; i < MOVES; i++) {
+		leader = leader % 3 + 1;
+		require(&c, move(leader, "") == 0, "%s", out.text);
+	}
+	load_wait_progress(&load, 10);
+	printf("# %d moves: no put of a client for %" PRIu64 " ms at most\n", (int)MOVES,
+	       load_gap_ms(&load));
+	moves_to_the_silent(&load);
+	moves_at_once(&load);
+	load_stop(&load);
+	load_verify(&load);
+	cluster_wait_equal(&c);
+}
+
 /* A voter, which may be the leader, becomes a learner, and a voter again. */
 static void D16_members_are_changed_on_each_path(void **state)
 {
@@ -219,6 +351,9 @@ static void D16_members_are_changed_on_each_path(void **state)
 		    cluster_endpoint(&c, who, text));
 		require(&c, strstr(out.text, ", false, true, "), "no learner: %s", out.text);
 		expect_on(&paths[i], leader, 0, "OK", "put while-two-vote x");
+		snprintf(words, sizeof(words), "move-leader n%u", who);
+		expect_on(&paths[i], leader, 1, "bad leader transferee: no voter has the id ",
+			  words);
 		snprintf(words, sizeof(words), "member promote n%u", who);
 		expect_on(&paths[i], leader, 0, " promoted in cluster ", words);
 		expect_on(&paths[i], leader, 1, "etcdserver: can only promote a learner member",
@@ -392,6 +527,7 @@ int main(void)
 		cmocka_unit_test(F5_a_full_store_is_told_at_once_on_each_path),
 		cmocka_unit_test(F5_what_is_wrong_with_a_request_is_told_on_each_path),
 		cmocka_unit_test(R45_the_leader_is_moved_on_each_path),
+		cmocka_unit_test(R45_hostile_moves_of_the_leader),
 		cmocka_unit_test(D16_members_are_changed_on_each_path),
 		cmocka_unit_test(F5_too_many_requests_are_refused_for_now),
 		cmocka_unit_test(D19_F5_without_a_majority_it_is_said_what_is_known),

@@ -11,6 +11,10 @@
 
 /* Who was the leader a moment ago is not waited for longer. */
 #define ORDER_NS_MAX (1000 * CLOCK_MS)
+/* Nor one that hangs, while it is looked which of the endpoints leads. */
+#define ORDER_PROBE_NS (500 * CLOCK_MS)
+/* A hand-over was given up by then, where timers are not long; else it is the same one. */
+#define ORDER_AGAIN_NS (500 * CLOCK_MS)
 
 uint64_t left_until(uint64_t deadline_ns)
 {
@@ -34,6 +38,7 @@ static int answer_take(const struct endpoint_answer *answer, struct order *o,
 			 (int)(end ? end - why : (long)(answer->size - length)), why);
 		return EXIT_FAILED;
 	}
+	o->maybe = true;
 	if (answer->size >= 4 && memcmp(answer->data, "done", 4) == 0) {
 		char text[ORDER_ANSWER_MAX];
 
@@ -66,6 +71,7 @@ static int order_by(struct endpoint *e, struct order *o, uint64_t timeout_ns,
 		 endpoint_error_text(err ? err : (int)answer.status));
 	if ((err && err != -ECONNREFUSED) ||
 	    (!err && status_row(answer.status)->done == STATUS_UNKNOWN)) {
+		o->maybe = true;
 		/* Given once more it would be refused, for what it has done itself. */
 		return o->once ? EXIT_UNCERTAIN : -1;
 	}
@@ -77,12 +83,16 @@ static int order_once(const struct options *options, const struct member_table *
 		      uint64_t timeout_ns, char error[ERROR_SIZE])
 {
 	static struct members members;
+	static struct options quick;
 	char id[sizeof(members.member[0].id)];
 	int status = -1;
 
 	if (t->status.leader == t->status.member_id)
 		return order_by(t->endpoint, o, timeout_ns, error);
-	if (members_ask(&members, options)) {
+	quick = *options;
+	if (quick.timeout_ns > ORDER_PROBE_NS)
+		quick.timeout_ns = ORDER_PROBE_NS;
+	if (members_ask(&members, &quick)) {
 		snprintf(error, ERROR_SIZE, "out of memory");
 		return EXIT_FAILED;
 	}
@@ -106,13 +116,44 @@ int order_give(const struct options *options, struct order *o, uint64_t deadline
 
 	for (;;) {
 		status = order_once(options, t, o, left_until(deadline_ns), error);
-		if (status >= 0 || left_until(deadline_ns) < ORDER_NS_MAX)
-			return status < 0 ? EXIT_FAILED : status;
+		if (status >= 0)
+			return status;
+		if (left_until(deadline_ns) < ORDER_NS_MAX)
+			return o->maybe ? EXIT_UNCERTAIN : EXIT_FAILED;
 		clock_sleep(ORDER_LOOK_NS);
 		status = member_table_ask(options, t, error);
 		if (status)
-			return status;
+			return o->maybe ? EXIT_UNCERTAIN : status;
 	}
+}
+
+/*
+ * Until it leads, as far as the table's teller knows. An order that came to nothing is given again:
+ * if it is refused then, that says why. 0, or an exit status with error.
+ */
+static int wait_leading(const struct options *options, struct order *o, uint64_t id,
+			uint64_t deadline_ns, struct member_table *t, char error[ERROR_SIZE])
+{
+	uint64_t again_ns = clock_now() + ORDER_AGAIN_NS;
+	int status;
+
+	while (t->status.leader != id) {
+		if (!left_until(deadline_ns)) {
+			snprintf(error, ERROR_SIZE,
+				 "etcdserver: request timed out, leader transfer took too long");
+			return EXIT_UNCERTAIN;
+		}
+		clock_sleep(ORDER_LOOK_NS);
+		if (clock_now() >= again_ns && t->status.leader != 0) {
+			status = order_give(options, o, deadline_ns, t, error);
+			if (status)
+				return status;
+			again_ns = clock_now() + ORDER_AGAIN_NS;
+		}
+		if (status_ask(t->endpoint, left_until(deadline_ns) + 1, &t->status))
+			t->status.leader = 0;
+	}
+	return 0;
 }
 
 int command_move_leader(const struct options *options)
@@ -121,9 +162,8 @@ int command_move_leader(const struct options *options)
 	static struct member_table t;
 	const struct member_row *to;
 	struct order order = {.once = false};
-	struct status now;
 	char error[ERROR_SIZE];
-	uint64_t from, id;
+	uint64_t from = 0, id;
 	int status;
 
 	if (options->word_count != 1)
@@ -136,21 +176,19 @@ int command_move_leader(const struct options *options)
 		return complain(EXIT_FAILED,
 				"etcdserver: member not found: none is called %s or has that id",
 				options->word[0]);
-	from = t.status.leader;
 	id = to->id;
 	snprintf(order.text, sizeof(order.text), "move-leader %016" PRIx64 "\n", id);
 	status = order_give(options, &order, deadline_ns, &t, error);
-	if (status)
-		return complain(status, "%s", error);
-	now = t.status;
-	while (now.leader != id && left_until(deadline_ns)) {
-		clock_sleep(ORDER_LOOK_NS);
-		if (status_ask(t.endpoint, left_until(deadline_ns) + 1, &now))
-			now.leader = 0;
+	if (!status) {
+		from = t.status.leader;
+		status = wait_leading(options, &order, id, deadline_ns, &t, error);
 	}
-	if (now.leader != id)
-		return complain(EXIT_FAILED,
-				"etcdserver: request timed out, leader transfer took too long");
+	if (status)
+		return complain(
+			status, "%s%s", error,
+			status == EXIT_UNCERTAIN
+				? " (it may have been done: endpoint status shows who leads)"
+				: "");
 	printf("Leadership transferred from %" PRIx64 " to %" PRIx64 "\n", from, id);
 	return EXIT_ANSWERED;
 }
