@@ -43,6 +43,19 @@ static void log_transfer(struct node *n)
 		n->seen_transfer = to;
 }
 
+static const char *step_down_text(const struct node *n, const struct raft_status *s, raft_id leader)
+{
+	if (s->quorum_lost != n->seen_quorum_lost)
+		return "no majority answered it for election-timeout";
+	if (n->seen_transfer)
+		return "it handed over";
+	if (s->disk_stalled)
+		return "its disk does not answer, and the others go on without it";
+	if (s->term == n->seen_term && !node_votes(n, NODE_SELF))
+		return "it is no voter any more";
+	return leader ? "another member was elected" : "it heard of a later term";
+}
+
 /* It led, and does not now. */
 static void log_step_down(struct node *n, enum raft_role role, raft_id leader)
 {
@@ -53,12 +66,7 @@ static void log_step_down(struct node *n, enum raft_role role, raft_id leader)
 	node_raft_status(n, &s);
 	journal_write(n->journal, JOURNAL_WARN, "stepped_down",
 		      "term=%" PRIu64 " was_leader_of=%" PRIu64 " why=\"%s\"", s.term, n->seen_term,
-		      s.quorum_lost != n->seen_quorum_lost
-			      ? "no majority answered it for election-timeout"
-		      : n->seen_transfer ? "it handed over"
-		      : s.disk_stalled ? "its disk does not answer, and the others go on without it"
-		      : leader         ? "another member was elected"
-				       : "it heard of a later term");
+		      step_down_text(n, &s, leader));
 	n->seen_quorum_lost = s.quorum_lost;
 	n->seen_transfer = 0;
 }
