@@ -91,12 +91,18 @@ static bool fields_fit_operation(const struct kv_request *request)
 		return (request->flags & ~(uint32_t)(KV_ONE_SHOT | KV_KEYS_ONLY | KV_COUNT_ONLY)) ==
 			       0 &&
 		       request->value.size == 0;
+	case KV_PUBLISH:
+		return request->flags == 0 && request->session == 0 && request->session_base == 0 &&
+		       request->sequence == 0 && request->limit == 0 &&
+		       request->range_end.size == 0;
 	}
 	return false;
 }
 
 int kv_request_decode(struct kv_request *out, const uint8_t *data, size_t size)
 {
+	struct sm_attributes attributes;
+
 	if (size < KV_REQUEST_HEADER_SIZE || data[0] != VERSION || !bytes_zero(data + 3, 5))
 		return -EINVAL;
 	/* There are no leases yet: to apply a put without its lease would be a lie. */
@@ -123,7 +129,25 @@ int kv_request_decode(struct kv_request *out, const uint8_t *data, size_t size)
 	out->key.data = data + KV_REQUEST_HEADER_SIZE;
 	out->range_end.data = out->key.data + out->key.size;
 	out->value.data = out->range_end.data + out->range_end.size;
+	if (out->operation == KV_PUBLISH)
+		return kv_publication_decode(&attributes, out->key, out->value);
 	return 0;
+}
+
+size_t kv_publication_encode(uint64_t member, const struct sm_attributes *attributes,
+			     uint8_t out[KV_PUBLICATION_SIZE_MAX])
+{
+	uint8_t key[8], value[KV_PUBLICATION_SIZE_MAX];
+	size_t size = kv_publication_value(attributes, value);
+	const struct kv_request request = {.operation = KV_PUBLISH,
+					   .key = {key, sizeof(key)},
+					   .value = {value, (uint32_t)size}};
+
+	if (size == 0)
+		return 0;
+	bytes_put64(key, member);
+	kv_request_encode(&request, out);
+	return kv_request_size(&request);
 }
 
 void kv_request_identity(const uint8_t *data, size_t size, uint64_t *session, uint64_t *sequence)

@@ -39,6 +39,21 @@
  *	    32    2 key size
  *	    34    2 zero
  *	    36    4 value size
+ *
+ * A publication says for one member what it is called and where it hears clients. It belongs to the
+ * members, not to the keys: it has no session, moves no revision, and says the same applied twice.
+ * Session, base, sequence, limit, flags and range_end are 0, the key is the member's id (8 bytes),
+ * and the value:
+ *
+ *	     0    1 version (1)
+ *	     1    1 size of the name, 1 to 63
+ *	     2    1 addresses of clients, 0 to 4
+ *	     3    5 zero
+ *	     8      the name; then for each address a byte, its size of 1 to 63, and the address
+ *
+ * A name is of letters, digits, '.', '_' and '-', and begins with one of the first two; an address
+ * of these and ':', '/', '[' and ']'. So both may stand in a line of a status, of a log, and on a
+ * terminal, whoever said them.
  */
 #ifndef KV_COMMAND_H
 #define KV_COMMAND_H
@@ -46,6 +61,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "kv/sm.h"
 
 enum {
 	KV_REQUEST_HEADER_SIZE = 56,
@@ -62,6 +79,8 @@ enum kv_operation {
 	KV_PUT = 1,    /* a command */
 	KV_DELETE = 2, /* a command: key, or [key, range_end) */
 	KV_RANGE = 3,  /* a query: key, or [key, range_end); range_end "\0": every key >= key */
+	/* A command: a publication. Members that do not know it yet refuse it, as malformed. */
+	KV_PUBLISH = 4,
 };
 
 enum kv_flag {
@@ -129,6 +148,20 @@ void kv_answer_encode_header(const struct kv_answer *answer, uint8_t out[KV_ANSW
 int kv_answer_decode(struct kv_answer *out, const uint8_t *data, size_t size);
 /* Walks: *at starts at 0. False at the end. */
 bool kv_item_next(const struct kv_answer *answer, uint32_t *at, struct kv_item *out);
+
+enum {
+	/* Header, id, and the value at its largest. */
+	KV_PUBLICATION_SIZE_MAX =
+		KV_REQUEST_HEADER_SIZE + 8 + 8 + SM_NAME_MAX + SM_CLIENTS_MAX * (1 + SM_CLIENT_MAX),
+};
+
+/* Writes a whole command. Its size; 0: there is text that no publication may hold. */
+size_t kv_publication_encode(uint64_t member, const struct sm_attributes *attributes,
+			     uint8_t out[KV_PUBLICATION_SIZE_MAX]);
+/* Of a request that kv_request_decode found to be one. */
+uint64_t kv_publication_member(const struct kv_request *request);
+/* Key and value of one. 0 or -EINVAL. */
+int kv_publication_decode(struct sm_attributes *out, struct kv_bytes key, struct kv_bytes value);
 
 /*
  * The exclusive end of the range of all keys with this prefix: writes size bytes at most; returns

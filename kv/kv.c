@@ -21,6 +21,7 @@
 #include "kv/chain.h"
 #include "kv/codec.h"
 #include "kv/hash.h"
+#include "kv/names.h"
 #include "kv/range.h"
 #include "kv/session.h"
 #include "kv/store.h"
@@ -45,6 +46,7 @@ struct kv {
 	struct kv_store store;
 	struct kv_pins pins;
 	struct kv_session_table *sessions;
+	struct kv_names names;
 	struct kv_chain chain;
 	uint64_t applied_index;
 	bool stepping;        /* a delete over many keys is under way ... */
@@ -67,6 +69,8 @@ static int command_decode(struct kv_request *out, const uint8_t *data, size_t si
 
 	if (err)
 		return err;
+	if (out->operation == KV_PUBLISH)
+		return 0;
 	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0)
 		return -EINVAL;
 	return 0;
@@ -163,6 +167,7 @@ static uint64_t state_hash(const struct kv *kv)
 	uint64_t hash = kv_store_hash(&kv->store);
 
 	hash = kv_hash_mix(hash, kv_session_table_hash(kv->sessions));
+	hash = kv_hash_mix(hash, kv->names.digest);
 	return kv_hash_mix(hash, kv_chain_hash(&kv->chain));
 }
 
@@ -188,6 +193,8 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	/* No door lets a malformed command in, but what is in the log gets a verdict (R52). */
 	if (too_long || command_decode(&request, command.data, command.size) < 0)
 		answer_set(kv, KV_MALFORMED, 0);
+	else if (request.operation == KV_PUBLISH)
+		answer_set(kv, kv_names_publish(&kv->names, &request) ? KV_OK : KV_MALFORMED, 0);
 	else if (kv->stepping)
 		err = command_apply(kv, &request);
 	else if (!command_settled(kv, &request))
@@ -242,14 +249,17 @@ static bool kv_sweep(struct sm *sm)
 	return kv_pins_sweep(&kv_of(sm)->pins);
 }
 
-static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
-		    uint64_t *sequence)
+static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t from,
+		    uint64_t *session, uint64_t *sequence)
 {
 	struct kv_request request;
+	int err = command_decode(&request, command, size);
 
 	(void)sm; /* the verdict before the log must not depend on a state that may be behind it */
 	kv_request_identity(command, size, session, sequence);
-	return command_decode(&request, command, size);
+	if (!err && request.operation == KV_PUBLISH && kv_publication_member(&request) != from)
+		return -EINVAL;
+	return err;
 }
 
 /* A retry of what was applied gets its answer, whatever the space. */
@@ -277,7 +287,7 @@ static bool kv_settled(struct sm *sm, const uint8_t *command, uint32_t size,
 	int err = command_decode(&request, command, size);
 
 	assert(err == 0);
-	if (!command_settled(kv, &request))
+	if (request.operation == KV_PUBLISH || !command_settled(kv, &request))
 		return false;
 	*result = (struct sm_result){
 		.session = request.session,
@@ -286,6 +296,19 @@ static bool kv_settled(struct sm *sm, const uint8_t *command, uint32_t size,
 		.size = sizeof(kv->answer),
 	};
 	return true;
+}
+
+static void kv_members(struct sm *sm, const uint64_t *ids, uint32_t count)
+{
+	struct kv *kv = kv_of(sm);
+
+	assert(!kv->stepping);
+	kv_names_members(&kv->names, ids, count);
+}
+
+static const struct sm_attributes *kv_attributes(struct sm *sm, uint64_t member)
+{
+	return kv_names_find(&kv_of(sm)->names, member);
 }
 
 static uint64_t kv_hash(struct sm *sm)
@@ -338,6 +361,8 @@ static const struct sm_ops kv_ops = {
 	.check = kv_check,
 	.admit = kv_admit,
 	.settled = kv_settled,
+	.members = kv_members,
+	.attributes = kv_attributes,
 	.hash = kv_hash,
 	.revision = kv_revision,
 	.size = kv_size,
@@ -393,6 +418,7 @@ void kv_verify(struct sm *sm)
 	kv_store_verify(&kv->store);
 	kv_pins_verify(&kv->pins, kv->store.revision);
 	kv_session_table_verify(kv->sessions);
+	kv_names_verify(&kv->names);
 	assert(kv->stepping == kv->store.writing);
 }
 

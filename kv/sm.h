@@ -30,6 +30,15 @@ struct sm_result {
 	uint32_t size;
 };
 
+enum { SM_MEMBERS_MAX = 16, SM_NAME_MAX = 63, SM_CLIENTS_MAX = 4, SM_CLIENT_MAX = 63 };
+
+/* What a member says of itself (kv/command.h has what the texts are of). */
+struct sm_attributes {
+	char name[SM_NAME_MAX + 1];
+	uint32_t client_count;
+	char client[SM_CLIENTS_MAX][SM_CLIENT_MAX + 1]; /* where it hears clients */
+};
+
 struct sm_counters {
 	uint64_t puts, deletes; /* applied: at the start all that the log brings back, too */
 	uint64_t ranges;        /* answered, whole or the first piece */
@@ -81,10 +90,11 @@ struct sm_ops {
 
 	/*
 	 * The verdict before the log: 0, or -EINVAL (malformed: never proposed), with session and
-	 * sequence filled in for matching the result.
+	 * sequence filled in for matching the result. `from` is the member that forwards it, or 0
+	 * for a client: what a member says of itself is taken from nobody else.
 	 */
-	int (*check)(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
-		     uint64_t *sequence);
+	int (*check)(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t from,
+		     uint64_t *session, uint64_t *sequence);
 
 	/*
 	 * The leader's verdict on a command that check found good, before it proposes it: 0, or
@@ -101,6 +111,16 @@ struct sm_ops {
 	 */
 	bool (*settled)(struct sm *sm, const uint8_t *command, uint32_t size,
 			struct sm_result *result);
+
+	/*
+	 * An entry of the log says who the members are, from the next one on: what others said of
+	 * themselves is forgotten, and nothing more is heard of them. Not within an apply that said
+	 * -EAGAIN.
+	 */
+	void (*members)(struct sm *sm, const uint64_t *ids, uint32_t count);
+
+	/* As applied; NULL: nothing was said. Valid until the next call of apply or members. */
+	const struct sm_attributes *(*attributes)(struct sm *sm, uint64_t member);
 
 	/* Over the whole state: equal on members that have applied the same index. */
 	uint64_t (*hash)(struct sm *sm);

@@ -201,12 +201,15 @@ struct node {
 	uint32_t peers;                      /* places that are taken */
 	uint32_t places;                     /* ... up to the last that ever was */
 	struct node_set votes, votes_before; /* who votes; votes_before: while two sets decide */
+	bool learner;                        /* this member is one */
 	uint64_t taken;                      /* so many were, ever */
 	uint64_t members_seen;             /* the generation of the core's table that they follow */
 	uint64_t next_way_ns;              /* when ways are looked at next (ways.c) */
 	uint32_t port_asked[DP_PORTS_MAX]; /* to whom ports are being made; 0: none */
 	uint32_t port_to[DP_PORTS_MAX];    /* whose port it is; 0: nobody's by itself */
 	char configured_name[DP_PEERS_MAX][64]; /* as options.dp.peer */
+	uint64_t next_names_ns;                 /* when names are looked at next (names.c) */
+	uint64_t say_ns, say_wait_ns;           /* its own is said then at the earliest */
 	uint64_t witnesses_seen;                /* their generation, as the log's marks know it */
 
 	struct wire_settings settings; /* ours */
@@ -293,6 +296,14 @@ void node_peers_end(struct node *n);
 void node_members_follow(struct node *n, const struct raft_members *table);
 /* Where it is, as the table has it. */
 uint64_t node_member_place(const struct node *n, const struct raft_member *m);
+
+/* As they call themselves by now. */
+void node_names_follow(struct node *n);
+
+/* names.c: what members say of themselves. */
+void node_names_drive(struct node *n);
+/* An entry with a member table was applied. */
+void node_names_members(struct node *n, const struct raft_entry *entry);
 
 /* ways.c: ports that come and go with the members, on links that have one for each. */
 void node_ways_begin(struct node *n);

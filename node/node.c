@@ -126,6 +126,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		serve_drive(n->serve);
 		node_ready(n);
 		settings_drive(n);
+		node_names_drive(n);
 		node_path_drive(n);
 		node_notes(n);
 		node_who_drive(n);

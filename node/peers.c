@@ -14,29 +14,50 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool name_taken(const struct node *n, const char *name)
+/* By this member, or by one in another place. */
+static bool name_taken(const struct node *n, const char *name, const struct node_peer *p)
 {
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
-		if (strcmp(n->peer[i].name, name) == 0)
+		if (&n->peer[i] != p && strcmp(n->peer[i].name, name) == 0)
 			return true;
 	}
 	return strcmp(n->name, name) == 0;
 }
 
-/* As the configuration calls whoever is there; else its id. */
+/* As it calls itself; NULL: it did not say. */
+static const char *said_name(const struct node *n, raft_id id)
+{
+	const struct sm_attributes *said = n->sm->ops->attributes(n->sm, id);
+
+	return said ? said->name : NULL;
+}
+
+/* As it calls itself, or as the configuration calls whoever is there; else its id. */
 static void name_set(struct node *n, struct node_peer *p)
 {
 	const struct dp_options *o = &n->options.dp;
-	const char *name = NULL;
+	const char *name = said_name(n, p->at.member_id);
 
 	for (uint32_t i = 0; i < o->peer_count && !name; i++) {
 		if (o->peer[i].address == p->at.address && o->peer[i].udp_port == p->at.udp_port)
 			name = n->configured_name[i];
 	}
-	if (name && !name_taken(n, name))
-		memcpy(p->name, name, sizeof(p->name));
+	if (name && !name_taken(n, name, p))
+		snprintf(p->name, sizeof(p->name), "%s", name);
 	else
 		snprintf(p->name, sizeof(p->name), "%016" PRIx64, p->at.member_id);
+}
+
+/* Two of one name are one of a name and one of an id, until one of them is gone. */
+void node_names_follow(struct node *n)
+{
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		struct node_peer *p = &n->peer[i];
+		const char *name = said_name(n, p->at.member_id);
+
+		if (name && strcmp(name, p->name) != 0 && !name_taken(n, name, p))
+			snprintf(p->name, sizeof(p->name), "%s", name);
+	}
 }
 
 static uint32_t place_take(struct node *n)

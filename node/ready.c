@@ -94,6 +94,8 @@ static bool apply_one(struct node *n, const struct raft_entry *entry)
 		if (done == -EAGAIN)
 			continue;
 		n->applied = entry->index;
+		if (entry->type == RAFT_ENTRY_MEMBERS)
+			node_names_members(n, entry);
 		if (done == 1)
 			serve_applied(n->serve, &result);
 		return true;

@@ -74,7 +74,7 @@ static enum serve_status judge(struct serve *s, struct request *q,
 	enum serve_status status = SERVE_INVALID;
 	int err;
 
-	if (s->sm->ops->check(s->sm, q->data, q->size, &q->session, &q->sequence)) {
+	if (s->sm->ops->check(s->sm, q->data, q->size, q->from, &q->session, &q->sequence)) {
 		s->counters.malformed++;
 		return SERVE_INVALID;
 	}
@@ -136,7 +136,7 @@ static bool at_once(struct serve *s, const struct serve_leader *leader, raft_id 
 
 	if (parts_count(p->part.total_size) != 1)
 		return false;
-	if (s->sm->ops->check(s->sm, p->part.data, p->part.size, &session, &sequence))
+	if (s->sm->ops->check(s->sm, p->part.data, p->part.size, from, &session, &sequence))
 		s->counters.malformed++;
 	else if (leader->full || s->sm->ops->admit(s->sm, p->part.data, p->part.size))
 		return false;

@@ -21,7 +21,7 @@ static bool settled(struct serve *s, struct request *q)
 
 void command_begin(struct serve *s, struct request *q)
 {
-	if (s->sm->ops->check(s->sm, q->data, q->size, &q->session, &q->sequence)) {
+	if (s->sm->ops->check(s->sm, q->data, q->size, 0, &q->session, &q->sequence)) {
 		s->counters.malformed++;
 		serve_refuse(s, q, SERVE_INVALID);
 		return;

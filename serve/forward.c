@@ -4,6 +4,9 @@
  */
 #include "serve/internal.h"
 
+#include <assert.h>
+#include <errno.h>
+
 /* Parts in flight up to the window past what the leader has. */
 static void send_window(struct serve *s, struct request *q, raft_id leader)
 {
@@ -39,6 +42,27 @@ void forward_send(struct serve *s, struct request *q, const struct serve_leader 
 	q->parts_sent = q->parts_acked;
 	send_window(s, q, leader->id);
 	serve_resend_later(s, q);
+}
+
+int serve_offer(struct serve *s, const uint8_t *data, uint32_t size)
+{
+	struct serve_leader leader;
+	raft_term term;
+
+	assert(parts_count(size) == 1);
+	s->port->ops->leader(s->port, &leader);
+	if (!leader.id || leader.full)
+		return -EAGAIN;
+	if (leader.self)
+		return s->port->ops->propose(s->port, data, size, &term) ? -EAGAIN : 0;
+	/* No request of ours is forwarded under this id, so the answer to it is nobody's. */
+	const struct forward_part part = {
+		.id = ++s->next_id * REQUESTS_MAX,
+		.part = {.total_size = size, .data = data, .size = size},
+	};
+
+	s->peers->ops->send_part(s->peers, leader.id, &part);
+	return 0;
 }
 
 static void acknowledged(struct serve *s, struct request *q, raft_id leader, uint32_t next_part)

@@ -59,6 +59,12 @@ void serve_applied(struct serve *s, const struct sm_result *result);
 /* The answer to port->read; index 0: ask again. */
 void serve_confirmed(struct serve *s, uint64_t context, raft_index index);
 
+/*
+ * A command by which this member says something of itself: to the log, or to the leader, once. 0:
+ * it is on its way; what comes of it is seen when it was applied. -EAGAIN: not now. Of one part.
+ */
+int serve_offer(struct serve *s, const uint8_t *data, uint32_t size);
+
 /* No request is taken any more; what is open gets a moment to finish. */
 void serve_stop(struct serve *s);
 /* What is here is of no cluster any more: it is not read. */

@@ -402,13 +402,14 @@ static void status_says_what_each_member_is(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		snprintf(line, sizeof(line),
 			 " id=%016" PRIx64 " address=198.18.0.%u:2380 client_port=2379 "
-			 "state=voter bound=1 replaces=-\n",
-			 id_of(i), i + 1);
+			 "state=voter bound=1 replaces=- name=n%u clients=198.18.0.%u:2379\n",
+			 id_of(i), i + 1, i, i + 1);
 		assert_non_null(strstr(text, line));
 	}
 	snprintf(line, sizeof(line),
-		 "member none id=0000000000000007 address=198.18.0.10:2380 client_port=- "
-		 "state=joining bound=0 replaces=%016" PRIx64 "\n",
+		 "member 0000000000000007 id=0000000000000007 address=198.18.0.10:2380 "
+		 "client_port=- "
+		 "state=joining bound=0 replaces=%016" PRIx64 " name=- clients=-\n",
 		 id_of(gone));
 	assert_non_null(strstr(text, line));
 

@@ -81,7 +81,7 @@ static void fuzz_apply(struct rig rigs[2], const uint8_t *data, uint32_t size)
 	uint64_t session, sequence;
 	struct kv_answer answer = {0};
 
-	int check = rigs[0].sm->ops->check(rigs[0].sm, data, size, &session, &sequence);
+	int check = rigs[0].sm->ops->check(rigs[0].sm, data, size, 0, &session, &sequence);
 	int a = feed_entry(&rigs[0], data, size, first, last, &answer);
 	assert_int_equal(feed_entry(&rigs[1], data, size, first, last, &answer), a);
 	assert_true(rigs[0].sm->ops->hash(rigs[0].sm) == rigs[1].sm->ops->hash(rigs[1].sm));

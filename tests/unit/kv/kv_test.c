@@ -278,7 +278,7 @@ static void R52_committed_nonsense_gets_the_same_verdict(void **state)
 		uint64_t known = cut >= KV_REQUEST_HEADER_SIZE ? 7 : 0;
 
 		assert_int_equal(
-			rig->sm->ops->check(rig->sm, data, (uint32_t)cut, &session, &sequence),
+			rig->sm->ops->check(rig->sm, data, (uint32_t)cut, 0, &session, &sequence),
 			-EINVAL);
 		assert_int_equal(session, known);
 		assert_int_equal(feed_entry(rig, data, (uint32_t)cut, true, true, &answer), 1);
@@ -339,7 +339,7 @@ static void check_lets_in_what_apply_understands(void **state)
 		uint8_t *data = encoded(&request, &size);
 
 		assert_int_equal(
-			rig->sm->ops->check(rig->sm, data, (uint32_t)size, &session, &sequence),
+			rig->sm->ops->check(rig->sm, data, (uint32_t)size, 0, &session, &sequence),
 			rows[i].want);
 		assert_int_equal(session, rows[i].session);
 		assert_int_equal(sequence, rows[i].sequence);

@@ -48,6 +48,20 @@ static const struct forward_reply *replied(uint32_t count, enum serve_status sta
 	return r;
 }
 
+/* The state machine is told who forwards a command, whole or in parts; a client is nobody. */
+static void V28_who_forwards_a_command_is_known(void **state)
+{
+	(void)state;
+	h.leader.self = true;
+	part_from(PEER, 70, 100, 0);
+	assert_int_equal(h.checked_from, PEER);
+	part_from(OTHER, 71, 2 * PARTS_PART_SIZE, 0);
+	part_from(OTHER, 71, 2 * PARTS_PART_SIZE, 1);
+	assert_int_equal(h.checked_from, OTHER);
+	hand_command(&h, 1, 6, 1, 100);
+	assert_int_equal(h.checked_from, 0);
+}
+
 static void one_part_is_proposed_as_it_comes(void **state)
 {
 	static const struct {
@@ -338,6 +352,8 @@ static void V37_what_waits_at_a_leader_that_falls_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(V28_who_forwards_a_command_is_known, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(one_part_is_proposed_as_it_comes, setup, teardown),
 		cmocka_unit_test_setup_teardown(V17_a_forwarded_command_finds_no_space_for_the_log,
 						setup, teardown),

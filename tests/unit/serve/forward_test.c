@@ -1,6 +1,8 @@
 /* Forwarding, the follower's end: parts, replies, and who may say what. */
 #include "tests/unit/serve/hand.h"
 
+#include <errno.h>
+
 static struct hand h;
 
 enum { LARGE = 50 * PARTS_PART_SIZE + 1, LARGE_PARTS = 51 };
@@ -235,9 +237,49 @@ static void R45_a_new_leader_is_asked_at_once(void **state)
 	assert_int_equal(h.parts, parts + 2);
 }
 
+/* It has no request here: sent once, and whatever is answered is nobody's. */
+static void D16_what_a_member_says_of_itself_is_sent_once(void **state)
+{
+	static const uint8_t word[40];
+	struct request *q = hand_command(&h, 1, 5, 1, 100);
+
+	(void)state;
+	hand_turn(&h, 0);
+	assert_int_equal(serve_offer(h.serve, word, sizeof(word)), 0);
+	assert_int_equal(h.parts, 2);
+	assert_int_equal(h.part_to, PEER);
+	assert_int_equal(h.part[1].part.total_size, sizeof(word));
+	assert_ptr_equal(h.part[1].part.data, word);
+	assert_true(h.part[1].id > h.part[0].id);
+	reply(SERVE_OK, 1);
+	reply(SERVE_INVALID, 0);
+	assert_int_equal(q->state, REQUEST_PROPOSING);
+	assert_int_equal(h.words, 0);
+	assert_int_equal(serve_get_counters(h.serve)->forwarded, 1);
+	assert_int_equal(serve_offer(h.serve, word, sizeof(word)), 0);
+	assert_true(h.part[2].id != h.part[1].id);
+
+	h.leader = (struct serve_leader){.id = SELF, .self = true, .term = 8};
+	assert_int_equal(serve_offer(h.serve, word, sizeof(word)), 0);
+	assert_int_equal(h.proposals, 1);
+	assert_ptr_equal(h.proposed_data, word);
+	assert_int_equal(h.parts, 3);
+	/* Not now: no room, no space, no leader. */
+	h.propose_result = -EAGAIN;
+	assert_int_equal(serve_offer(h.serve, word, sizeof(word)), -EAGAIN);
+	h.propose_result = 0;
+	h.leader.full = true;
+	assert_int_equal(serve_offer(h.serve, word, sizeof(word)), -EAGAIN);
+	h.leader = (struct serve_leader){.term = 8};
+	assert_int_equal(serve_offer(h.serve, word, sizeof(word)), -EAGAIN);
+	assert_int_equal(h.parts, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(D16_what_a_member_says_of_itself_is_sent_once,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(R45_a_new_leader_is_asked_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_small_one_is_one_part_until_it_is_taken, setup,
 						teardown),

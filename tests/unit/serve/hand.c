@@ -69,10 +69,10 @@ static enum serve_status order(struct serve_host *host, const uint8_t *data, uin
 	return SERVE_OK;
 }
 
-static int check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t *session,
-		 uint64_t *sequence)
+static int check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t from,
+		 uint64_t *session, uint64_t *sequence)
 {
-	(void)sm;
+	OF(sm, sm)->checked_from = from;
 	if (size < COMMAND_HEADER)
 		return -EINVAL;
 	memcpy(session, command, 8);
@@ -91,7 +91,7 @@ static bool settled(struct sm *sm, const uint8_t *command, uint32_t size, struct
 {
 	uint64_t session = 0, sequence = 0;
 
-	assert_int_equal(check(sm, command, size, &session, &sequence), 0);
+	assert_int_equal(check(sm, command, size, 0, &session, &sequence), 0);
 	if (!session || session != OF(sm, sm)->settled_session)
 		return false;
 	*result = (struct sm_result){session, sequence, (const uint8_t *)"then", 4};

@@ -53,6 +53,7 @@ struct hand {
 	/* The state machine. */
 	struct sm sm;
 	uint64_t settled_session; /* whose commands have all been applied */
+	uint64_t checked_from;    /* as the last command was checked */
 	int admit_result, query_result, read_piece_result;
 	uint32_t queries;
 	struct sm_cursor cursor[HAND_MAX];

@@ -193,7 +193,7 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 	pthread_mutex_lock(&s->lock);
 	switch (kind) {
 	case WIRE_COMMAND:
-		if (s->sm->ops->check(s->sm, request, request_size, &session, &sequence))
+		if (s->sm->ops->check(s->sm, request, request_size, 0, &session, &sequence))
 			status = WIRE_INVALID;
 		else
 			*size = store_apply(s, request, request_size, out);
