@@ -162,6 +162,21 @@ const char *status_value(const char *text, size_t size, const char *key, char *o
 	return out;
 }
 
+const char *status_pair(const char *line, const char *key, char *out, size_t size_max)
+{
+	size_t length = strlen(key);
+
+	out[0] = '\0';
+	for (const char *at = strchr(line, ' '); at; at = strchr(at + 1, ' ')) {
+		if (strncmp(at + 1, key, length) != 0 || at[1 + length] != '=')
+			continue;
+		at += length + 2;
+		snprintf(out, size_max, "%.*s", (int)strcspn(at, " "), at);
+		break;
+	}
+	return out;
+}
+
 int status_ask_text(struct endpoint *e, uint64_t timeout_ns, struct status *out, const char **text,
 		    size_t *size)
 {

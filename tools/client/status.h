@@ -49,6 +49,9 @@ void status_parse(struct status *out, const char *text, size_t size);
 const char *status_value(const char *text, size_t size, const char *key, char *out,
 			 size_t size_max);
 
+/* " key=" in a line of pairs, ended by a zero: its value, or "". Returns out. */
+const char *status_pair(const char *line, const char *key, char *out, size_t size_max);
+
 /*
  * Asks a node: 0, -errno, or its verdict (above 0). The first reuses an endpoint, the second makes
  * one for this question.

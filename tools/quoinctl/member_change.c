@@ -63,6 +63,7 @@ static bool place_parse(const char *text, char out[PLACE_SIZE])
 static int words_parse(struct changing *c, const struct options *o, const struct member_table *t)
 {
 	const uint32_t each = (uint32_t)c->verb->member + c->verb->address;
+	char error[ERROR_SIZE];
 
 	for (uint32_t i = 0; i < o->word_count; i += each) {
 		struct change *one = &c->change[c->count++];
@@ -75,12 +76,9 @@ static int words_parse(struct changing *c, const struct options *o, const struct
 					word[each - 1]);
 		if (!c->verb->member)
 			continue;
-		const struct member_row *row = member_table_find(t, word[0]);
+		const struct member_row *row = member_table_find(t, word[0], error);
 		if (!row)
-			return complain(EXIT_FAILED,
-					"etcdserver: member not found: none is called %s or has "
-					"that id",
-					word[0]);
+			return complain(EXIT_FAILED, "%s", error);
 		one->id = row->id;
 	}
 	return 0;

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { COLUMNS = 7, CELL_SIZE = 128 };
+enum { COLUMNS = 7, CELL_SIZE = 264 };
 
 static void cells(const struct member_row *r, char cell[COLUMNS][CELL_SIZE])
 {
@@ -15,7 +15,7 @@ static void cells(const struct member_row *r, char cell[COLUMNS][CELL_SIZE])
 	snprintf(cell[1], CELL_SIZE, "%s", r->started ? "started" : "unstarted");
 	snprintf(cell[2], CELL_SIZE, "%s", r->name);
 	snprintf(cell[3], CELL_SIZE, "%s", r->peer);
-	snprintf(cell[4], CELL_SIZE, "%s", r->client);
+	snprintf(cell[4], CELL_SIZE, "%s", r->clients);
 	snprintf(cell[5], CELL_SIZE, "%s", member_row_learner(r) ? "true" : "false");
 	if (r->replaces)
 		snprintf(cell[6], CELL_SIZE, "%s for %" PRIx64, r->state, r->replaces);
@@ -49,6 +49,31 @@ static void list_table(const struct member_table *t)
 	table_print(&at[0][0], t->count + 1, COLUMNS);
 }
 
+/* One of a list: *list moves behind it. False: there was none. */
+static bool client_next(const char **list, char out[CELL_SIZE])
+{
+	const size_t size = strcspn(*list, ",");
+
+	if (!size)
+		return false;
+	snprintf(out, CELL_SIZE, "%.*s", (int)size, *list);
+	*list += size + ((*list)[size] == ',');
+	return true;
+}
+
+static void clients_json(const struct member_row *r)
+{
+	const char *list = r->clients, *before = ",\"clientURLs\":[";
+	char client[CELL_SIZE];
+
+	for (; client_next(&list, client); before = ",") {
+		fputs(before, stdout);
+		json_text(client);
+	}
+	if (r->clients[0])
+		putchar(']');
+}
+
 /* etcd leaves out what is empty or false. */
 void member_table_json(const struct member_table *t)
 {
@@ -60,16 +85,15 @@ void member_table_json(const struct member_table *t)
 	for (uint32_t i = 0; i < t->count; i++) {
 		const struct member_row *r = &t->row[i];
 
-		printf("%s{\"ID\":%" PRIu64 ",\"name\":", i ? "," : ",\"members\":[", r->id);
-		json_text(r->name);
+		printf("%s{\"ID\":%" PRIu64, i ? "," : ",\"members\":[", r->id);
+		if (r->name[0]) {
+			printf(",\"name\":");
+			json_text(r->name);
+		}
 		printf(",\"peerURLs\":[");
 		json_text(r->peer);
 		putchar(']');
-		if (r->client[0]) {
-			printf(",\"clientURLs\":[");
-			json_text(r->client);
-			putchar(']');
-		}
+		clients_json(r);
 		if (member_row_learner(r))
 			printf(",\"isLearner\":true");
 		printf(",\"started\":%s,\"state\":", r->started ? "true" : "false");
@@ -88,14 +112,16 @@ static void list_fields(const struct member_table *t)
 	       t->status.cluster_id, t->status.member_id, t->status.term);
 	for (uint32_t i = 0; i < t->count; i++) {
 		const struct member_row *r = &t->row[i];
+		const char *list = r->clients;
+		char client[CELL_SIZE];
 
 		printf("\"ID\" : %" PRIu64 "\n\"Name\" : ", r->id);
 		json_text(r->name);
 		printf("\n\"PeerURL\" : ");
 		json_text(r->peer);
-		if (r->client[0]) {
+		while (client_next(&list, client)) {
 			printf("\n\"ClientURL\" : ");
-			json_text(r->client);
+			json_text(client);
 		}
 		printf("\n\"IsLearner\" : %s\n\"State\" : ",
 		       member_row_learner(r) ? "true" : "false");

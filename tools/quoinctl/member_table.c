@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_SIZE = 512 };
+enum { LINE_SIZE = 1024 };
 
 bool member_row_learner(const struct member_row *r)
 {
@@ -13,26 +13,37 @@ bool member_row_learner(const struct member_row *r)
 }
 
 /*
- * "NAME id=ID address=A client_port=P state=S bound=B replaces=ID". False: it is of another
- * release, and means something else.
+ * "NAME id=ID address=A client_port=P state=S bound=B replaces=ID name=NAME clients=A,B". A release
+ * that had no names tells none. False: it is of another release, and means something else.
  */
 static bool row_parse(struct member_row *r, const char *line)
 {
-	char peer[sizeof(r->peer)], port[16], replaces[24];
+	char called[sizeof(r->called)] = "", peer[sizeof(r->peer)] = "", port[16], replaces[24];
 	int bound;
 
 	*r = (struct member_row){0};
 	if (sscanf(line,
 		   "%63s id=%" SCNx64
 		   " address=%31s client_port=%15s state=%15s bound=%d replaces=%23s",
-		   r->name, &r->id, peer, port, r->state, &bound, replaces) != 7)
+		   called, &r->id, peer, port, r->state, &bound, replaces) != 7)
 		return false;
-	r->started = bound;
+	memcpy(r->called, called, sizeof(called));
+	memcpy(r->peer, peer, sizeof(peer));
 	r->replaces = replaces[0] == '-' ? 0 : strtoull(replaces, NULL, 16);
-	snprintf(r->peer, sizeof(r->peer), "%s", peer);
-	if (port[0] != '-')
-		snprintf(r->client, sizeof(r->client), "%.*s:%s", (int)strcspn(peer, ":"), peer,
-			 port);
+	if (!status_pair(line, "name", r->name, sizeof(r->name))[0]) {
+		memcpy(r->name, called, sizeof(called));
+		r->started = bound;
+		if (port[0] != '-')
+			snprintf(r->clients, sizeof(r->clients), "%.*s:%s", (int)strcspn(peer, ":"),
+				 peer, port);
+		return true;
+	}
+	status_pair(line, "clients", r->clients, sizeof(r->clients));
+	r->started = r->name[0] != '-';
+	if (!r->started)
+		r->name[0] = '\0';
+	if (r->clients[0] == '-')
+		r->clients[0] = '\0';
 	return true;
 }
 
@@ -81,22 +92,33 @@ int member_table_ask(const struct options *options, struct member_table *t, char
 	return 0;
 }
 
-const struct member_row *member_table_find(const struct member_table *t, const char *word)
+const struct member_row *member_table_find(const struct member_table *t, const char *word,
+					   char error[ERROR_SIZE])
 {
-	uint64_t id;
+	const struct member_row *found = NULL;
 	char *end;
 
-	for (uint32_t i = 0; i < t->count; i++) {
-		if (strcmp(t->row[i].name, word) == 0)
-			return &t->row[i];
-	}
 	errno = 0;
-	id = strtoull(word, &end, 16);
-	if (*end || end == word || errno)
-		return NULL;
+	const uint64_t id = strtoull(word, &end, 16);
+	const bool is_id = !*end && end != word && !errno;
+
 	for (uint32_t i = 0; i < t->count; i++) {
-		if (t->row[i].id == id)
-			return &t->row[i];
+		const struct member_row *r = &t->row[i];
+
+		if (strcmp(r->name, word) != 0 && strcmp(r->called, word) != 0 &&
+		    !(is_id && r->id == id))
+			continue;
+		if (found) {
+			snprintf(error, ERROR_SIZE,
+				 "more than one member is called %.64s or has that id: name it by "
+				 "the ID that member list shows",
+				 word);
+			return NULL;
+		}
+		found = r;
 	}
-	return NULL;
+	if (!found)
+		snprintf(error, ERROR_SIZE,
+			 "etcdserver: member not found: none is called %s or has that id", word);
+	return found;
 }

@@ -10,7 +10,10 @@ enum { MEMBER_ROWS_MAX = 16 };
 
 struct member_row {
 	uint64_t id;
-	char name[64], peer[32], client[40], state[16];
+	char name[64];     /* as it called itself; "": it did not yet */
+	char called[64];   /* as whoever was asked calls it */
+	char clients[264]; /* where it hears clients, as it said: separated by commas */
+	char peer[32], state[16];
 	uint64_t replaces; /* 0: nobody */
 	bool started;
 };
@@ -29,8 +32,9 @@ struct member_table {
  */
 int member_table_ask(const struct options *options, struct member_table *t, char error[ERROR_SIZE]);
 
-/* By its name, or its id in hexadecimal; NULL: there is none. */
-const struct member_row *member_table_find(const struct member_table *t, const char *word);
+/* By its name, or its id in hexadecimal. NULL, with error: there is none, or not one alone. */
+const struct member_row *member_table_find(const struct member_table *t, const char *word,
+					   char error[ERROR_SIZE]);
 
 /* In the forms of member list. */
 void member_table_json(const struct member_table *t);

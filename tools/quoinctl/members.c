@@ -16,35 +16,20 @@
 #define MEMBER_NS_MAX 2000000000u
 #define WELCOME_NS_MAX 500000000u
 
-/* " key=" in a line of pairs: its value, or "". */
-static const char *pair(const char *line, const char *key, char *out, size_t size)
-{
-	size_t length = strlen(key);
-
-	out[0] = '\0';
-	for (const char *at = strchr(line, ' '); at; at = strchr(at + 1, ' ')) {
-		if (strncmp(at + 1, key, length) != 0 || at[1 + length] != '=')
-			continue;
-		at += length + 2;
-		snprintf(out, size, "%.*s", (int)strcspn(at, " "), at);
-		break;
-	}
-	return out;
-}
-
 static bool known(const char *id)
 {
 	return strspn(id, "0-") != strlen(id);
 }
 
 /*
- * Whoever is of no cluster, as one that was wiped, knows no ids, its own neither: names are unique
- * within a cluster, so such a one is told by it. Two ids are two members, of two clusters.
+ * Whoever is of no cluster, as one that was wiped, knows no ids, its own neither: he is told by his
+ * name. Two ids are two members, and one id is one member, whatever each calls it.
  */
 static bool is_one(const struct member *m, const char *id, const char *name)
 {
-	return strcmp(m->name, name) == 0 &&
-	       (strcmp(m->id, id) == 0 || !known(m->id) || !known(id));
+	if (known(m->id) && known(id))
+		return strcmp(m->id, id) == 0;
+	return strcmp(m->name, name) == 0;
 }
 
 static struct member *find(struct members *all, const char *id, const char *name)
@@ -79,6 +64,11 @@ static bool is_shared(const char *link)
 	return false;
 }
 
+static bool port_told(const struct member *m)
+{
+	return m->port[0] > '0' && m->port[0] <= '9';
+}
+
 static void take_peer(struct members *all, const struct status *teller, const char *line)
 {
 	char id[24], name[64], heard[32];
@@ -86,14 +76,14 @@ static void take_peer(struct members *all, const struct status *teller, const ch
 	size_t used;
 
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(line, " "), line);
-	m = find(all, pair(line, "id", id, sizeof(id)), name);
+	m = find(all, status_pair(line, "id", id, sizeof(id)), name);
 	if (!m)
 		return;
 	m->shared = is_shared(teller->link);
-	pair(line, "address", m->address, sizeof(m->address));
-	if (m->port[0] == '\0' || m->port[0] == '-' || m->port[0] == '0')
-		pair(line, "client_port", m->port, sizeof(m->port));
-	pair(line, "heard_ms", heard, sizeof(heard));
+	status_pair(line, "address", m->address, sizeof(m->address));
+	if (!port_told(m))
+		status_pair(line, "client_port", m->port, sizeof(m->port));
+	status_pair(line, "heard_ms", heard, sizeof(heard));
 	used = strlen(m->heard);
 	if (heard[0] == '-')
 		snprintf(m->heard + used, sizeof(m->heard) - used, "%s%s has not heard it",
@@ -102,7 +92,25 @@ static void take_peer(struct members *all, const struct status *teller, const ch
 		snprintf(m->heard + used, sizeof(m->heard) - used, "%s%s heard it %.1f s ago",
 			 used ? ", " : "", teller->name, strtod(heard, NULL) / 1000);
 	if (strcmp(teller->role, "leader") == 0)
-		pair(line, "match", m->match, sizeof(m->match));
+		status_pair(line, "match", m->match, sizeof(m->match));
+}
+
+/* What it said of itself holds also where nobody has heard it since his own start. */
+static void take_row(struct members *all, const char *line)
+{
+	char id[24], clients[MEMBER_LINE];
+	const char *colon;
+
+	status_pair(line, "id", id, sizeof(id));
+	status_pair(line, "clients", clients, sizeof(clients));
+	clients[strcspn(clients, ",")] = '\0';
+	colon = strrchr(clients, ':');
+	for (uint32_t i = 0; i < all->count && colon; i++) {
+		struct member *m = &all->member[i];
+
+		if (strcmp(m->id, id) == 0 && !port_told(m))
+			snprintf(m->port, sizeof(m->port), "%.15s", colon + 1);
+	}
 }
 
 /* Whoever answered, and whom it names. */
@@ -117,13 +125,16 @@ static void take_answer(struct members *all, struct probe *p)
 	m = find(all, id, p->status.name);
 	if (m && !m->probe) {
 		m->probe = p;
+		snprintf(m->name, sizeof(m->name), "%s", p->status.name);
 		snprintf(m->endpoint, sizeof(m->endpoint), "%s", endpoint_text(p->endpoint));
 	}
 	while (status_line_next(&at, end, &line)) {
-		if (line.key_size != 4 || memcmp(line.key, "peer", 4) != 0)
-			continue;
 		snprintf(text, sizeof(text), "%.*s", (int)line.value_size, line.value);
-		take_peer(all, &p->status, text);
+		if (line.key_size == 4 && memcmp(line.key, "peer", 4) == 0)
+			take_peer(all, &p->status, text);
+		/* These lines come after those. */
+		if (line.key_size == 6 && memcmp(line.key, "member", 6) == 0)
+			take_row(all, text);
 	}
 }
 
@@ -196,7 +207,6 @@ static void choose(struct member *m, const struct options *options, const struct
 {
 	char text[64], why[ERROR_SIZE], error[ADDRESS_ERROR_MAX];
 	struct address to;
-	bool told = m->port[0] > '0' && m->port[0] <= '9';
 
 	choose_local(m, options, here, count);
 	if (m->probe)
@@ -205,7 +215,7 @@ static void choose(struct member *m, const struct options *options, const struct
 		 m->own.error[0] ? m->own.error
 				 : "no socket of it answers on this host, and on link memif there "
 				   "is no other way to ask it");
-	snprintf(text, sizeof(text), "%.23s:%.15s", m->address, told ? m->port : "2379");
+	snprintf(text, sizeof(text), "%.23s:%.15s", m->address, port_told(m) ? m->port : "2379");
 	if (address_parse(&to, text, error) != 0)
 		return;
 	own(m, options, &to);

@@ -171,11 +171,9 @@ int command_move_leader(const struct options *options)
 	status = member_table_ask(options, &t, error);
 	if (status)
 		return complain(status, "%s", error);
-	to = member_table_find(&t, options->word[0]);
+	to = member_table_find(&t, options->word[0], error);
 	if (!to)
-		return complain(EXIT_FAILED,
-				"etcdserver: member not found: none is called %s or has that id",
-				options->word[0]);
+		return complain(EXIT_FAILED, "%s", error);
 	id = to->id;
 	snprintf(order.text, sizeof(order.text), "move-leader %016" PRIx64 "\n", id);
 	status = order_give(options, &order, deadline_ns, &t, error);
