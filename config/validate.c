@@ -323,6 +323,14 @@ static uint64_t memory_needed(const struct config *c, uint64_t ports)
 	return need_mib;
 }
 
+uint32_t config_memory_mib(const struct config *c, uint32_t ports)
+{
+	uint64_t steps = (memory_needed(c, ports) + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;
+	uint32_t mib = (uint32_t)steps * MEMORY_STEP_MIB;
+
+	return mib < MEMORY_DEFAULT_MIB ? MEMORY_DEFAULT_MIB : mib;
+}
+
 static void check_memory(struct config_loading *l)
 {
 	struct config *c = l->config;
@@ -337,12 +345,8 @@ static void check_memory(struct config_loading *l)
 	ports = for_each ? c->member_count : 1;
 	need_mib = memory_needed(c, ports);
 	if (!given(l, KEY_MEMORY)) {
-		uint64_t want_mib = memory_needed(c, ports + for_each * MEMORY_PORTS_MORE);
-		uint64_t steps = (want_mib + MEMORY_STEP_MIB - 1) / MEMORY_STEP_MIB;
-
-		c->memory_mib = (uint32_t)(steps * MEMORY_STEP_MIB);
-		if (c->memory_mib < MEMORY_DEFAULT_MIB)
-			c->memory_mib = MEMORY_DEFAULT_MIB;
+		c->memory_mib =
+			config_memory_mib(c, (uint32_t)ports + for_each * MEMORY_PORTS_MORE);
 	} else if (c->memory_mib < need_mib) {
 		if (link_facts(c->link)->held_frames > 0)
 			snprintf(held, sizeof(held), ", and %u that its device holds",

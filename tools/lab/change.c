@@ -70,10 +70,15 @@ int lab_change_order(struct changing *c, const char *line)
 void lab_change_word(struct changing *c, const char *state)
 {
 	struct lab_report r;
+	const char *error;
 
 	lab_report_get(c->lab, c->node, ASK_MS, &r);
-	if (*lab_report_error(&r))
-		snprintf(c->why, sizeof(c->why), "%s; it says: %s", state, lab_report_error(&r));
+	error = lab_report_error(&r);
+	/* The first is that it knows no leader. */
+	if (r.answered && r.status.error_count > 1)
+		error = r.status.error[1];
+	if (*error)
+		snprintf(c->why, sizeof(c->why), "%s; it says: %s", state, error);
 	else
 		snprintf(c->why, sizeof(c->why), "%s; it has applied %ju", state,
 			 (uintmax_t)r.status.applied);
@@ -93,6 +98,22 @@ int lab_change_process(struct changing *c)
 	return err;
 }
 
+/* Whom it waits for may be who has something to say. */
+static int late(const struct changing *c)
+{
+	struct lab_report r = {0};
+	int err = lab_fail(
+		"n%u: %s, after %ju s%s", c->node + 1, c->why,
+		(uintmax_t)(c->deadline_ms - c->begun_ms) / 1000,
+		c->lab->partition_count > 0 ? "; frames are dropped or hurt (quoin-lab heal)" : "");
+
+	if (c->members.leader >= 0 && (uint32_t)c->members.leader != c->node)
+		lab_report_get(c->lab, (uint32_t)c->members.leader, ASK_MS, &r);
+	if (r.answered && r.status.error_count > 0)
+		lab_fail("n%d, which leads, says: %s", c->members.leader + 1, r.status.error[0]);
+	return err;
+}
+
 int lab_change_rounds(struct changing *c, int (*round)(struct changing *c))
 {
 	for (;;) {
@@ -106,11 +127,7 @@ int lab_change_rounds(struct changing *c, int (*round)(struct changing *c))
 					"(--dir %s)",
 					c->node + 1, c->lab->dir);
 		if (lab_clock_ms() >= c->deadline_ms)
-			return lab_fail("n%u: %s, after %ju s%s", c->node + 1, c->why,
-					(uintmax_t)(c->deadline_ms - c->begun_ms) / 1000,
-					c->lab->partition_count > 0
-						? "; frames are dropped or hurt (quoin-lab heal)"
-						: "");
+			return late(c);
 		if (lab_is_time(&c->progress_ms))
 			fprintf(stderr, "quoin-lab: n%u: %s\n", c->node + 1, c->why);
 		clock_sleep(LOOK_MS * CLOCK_MS);

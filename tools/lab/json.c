@@ -39,8 +39,11 @@ const char *lab_change_command(const struct lab *lab, uint32_t node, char out[LA
 {
 	enum lab_change change = lab->node[node].change;
 
-	snprintf(out, LAB_COMMAND_SIZE, changes[change].numbered ? "%s %u" : "%s",
-		 changes[change].command, node + 1);
+	if (changes[change].numbered)
+		snprintf(out, LAB_COMMAND_SIZE, "%s %u", changes[change].command, node + 1);
+	else
+		snprintf(out, LAB_COMMAND_SIZE, "%s%s", changes[change].command,
+			 lab->node[node].learner ? " --learner" : "");
 	return out;
 }
 

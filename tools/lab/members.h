@@ -4,6 +4,7 @@
 #ifndef TOOLS_LAB_MEMBERS_H
 #define TOOLS_LAB_MEMBERS_H
 
+#include "tools/client/status.h"
 #include "tools/lab/lab.h"
 
 struct lab_member {
@@ -44,7 +45,7 @@ enum lab_verdict {
 };
 
 /* A line of the leader's orders (node/orders.c). What is in the way is a sentence in `why`. */
-enum { LAB_ORDER_SIZE = 64, LAB_WHY_SIZE = 512 };
+enum { LAB_ORDER_SIZE = 64, LAB_WHY_SIZE = STATUS_SENTENCE_MAX + 64 };
 enum lab_verdict lab_order(const struct lab *lab, uint32_t leader, const char *line,
 			   char why[LAB_WHY_SIZE]);
 /* The same of an answer. */

@@ -32,20 +32,28 @@ static void write_settings(const struct lab *lab, const char *section, FILE *out
 	}
 }
 
-static void write_config(const struct lab *lab, uint32_t node, FILE *out)
+static void write_config(const struct lab *lab, uint32_t node, uint32_t memory_mib, FILE *out)
 {
+	uint32_t others = lab_voters(lab) & ~(1u << node);
 	char url[LAB_PATH_MAX];
 
+	/* No more are taken; those suffice that lead it to the leader. */
+	while (__builtin_popcount(others) >= LAB_VOTERS_MAX)
+		others &= others - 1;
 	fprintf(out, "# Written by quoin-lab.\nname: n%u\ndata-dir: %s/n%u\n", node + 1, lab->base,
 		node + 1);
 	fprintf(out, "initial-cluster:\n");
-	for (uint32_t i = 0; lab_node_next(lab, &i); i++)
-		fprintf(out, "  n%u: " LAB_NET "%u\n", i + 1, i + 1);
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
+		if (i == node || (others & 1u << i))
+			fprintf(out, "  n%u: " LAB_NET "%u\n", i + 1, i + 1);
+	}
 	if (lab->node[node].joined)
 		fprintf(out, "initial-cluster-state: existing\n");
 	fprintf(out, "initial-cluster-token: %s\nfault-injection: true\nhuge-pages: auto\n",
 		lab->netns);
 	fprintf(out, "listen-metrics-urls: %s\n", lab_node_metrics(node, url));
+	if (memory_mib)
+		fprintf(out, "memory: %uMiB\n", memory_mib);
 	write_settings(lab, "", out);
 	fprintf(out, "network:\n  link: %s\n  address: " LAB_NET "%u/24\n",
 		link_kind_name(lab->link), node + 1);
@@ -89,21 +97,38 @@ static bool blame_option(const char *path, const char *error)
 	return false;
 }
 
+/* 0, or -errno with errors: none if the file cannot be written, which is said. */
+static int configure(const struct lab *lab, uint32_t node, uint32_t memory_mib,
+		     struct config *config, struct config_errors *errors)
+{
+	char path[LAB_PATH_MAX];
+	FILE *out = fopen(lab_node_path(lab, node, ".yaml", path), "we");
+
+	errors->count = 0;
+	if (out)
+		write_config(lab, node, memory_mib, out);
+	if (!out || fclose(out) != 0) {
+		lab_fail("%s: %s", path, strerror(errno));
+		return -EIO;
+	}
+	return config_load(config, path, errors);
+}
+
 int lab_node_configure(const struct lab *lab, uint32_t node, uint32_t starting)
 {
 	int err = LAB_EXIT_FAILED;
 	struct config_errors errors;
 	struct config config;
 	char path[LAB_PATH_MAX];
-	FILE *out = fopen(lab_node_path(lab, node, ".yaml", path), "we");
+	int wrong = configure(lab, node, 0, &config, &errors);
 
-	if (!out)
-		return lab_fail("%s: %s", path, strerror(errno));
-	write_config(lab, node, out);
-	if (fclose(out) != 0)
-		return lab_fail("%s: %s", path, strerror(errno));
-	if (config_load(&config, path, &errors) == 0)
+	/* A port for each of as many as may vote, and for one more that takes the place of one. */
+	if (!wrong && link_facts(lab->link)->device == LINK_DEVICE_SOCKET)
+		wrong = configure(lab, node, config_memory_mib(&config, LAB_VOTERS_MAX + 1),
+				  &config, &errors);
+	if (!wrong)
 		return memory_suffices(lab, &config, starting);
+	lab_node_path(lab, node, ".yaml", path);
 	for (uint32_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++) {
 		if (blame_option(path, errors.text[i]))
 			err = LAB_EXIT_USAGE;
