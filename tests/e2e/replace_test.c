@@ -1,6 +1,7 @@
 /*
- * A member loses its directory for good, and is replaced where it stands, while clients go on: as
- * docs/deploy.md says it (F1, D16). Twice in a row, one that follows and the one that leads.
+ * Members come and go while clients go on (F1, D16): one that follows loses its directory for good
+ * and is replaced where it stands, by hand as docs/deploy.md says it; then, by the lab, the one
+ * that leads is, two are added, and they are removed again, the one of them while it leads.
  */
 #include "base/exits.h"
 #include "tests/e2e/load.h"
@@ -11,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITERS = 3, READERS = 1, PUTS = 60 };
+enum {
+	WRITERS = 3,
+	READERS = 1,
+	PUTS = 30,
+	/* Eight of the longest election timeout (D19), and what a client waits for a dead node. */
+	PUT_MS_MAX = 8 * 300 + 600,
+};
 
 static const char *link_name;
 static struct cluster c;
@@ -143,14 +150,58 @@ static void removed_while_down(void)
 		leader);
 }
 
+/* No write waited for more than an election, and all go on. */
+static void goes_on(const char *what)
+{
+	uint64_t gap_ms;
+
+	load_wait_progress(&load, PUTS);
+	gap_ms = load_gap_ms(&load);
+	load_gap_begin(&load);
+	printf("# %s: no put of a client for %" PRIu64 " ms at most\n", what, gap_ms);
+	require(&c, gap_ms <= PUT_MS_MAX, "%s: no put for %" PRIu64 " ms", what, gap_ms);
+}
+
+/* A command of the lab under the load, and what it says that the node is then. */
+static void lab_does(const char *command, uint32_t node, const char *says)
+{
+	static struct run out;
+	char wanted[64];
+
+	require(&c, cluster_lab_try(&c, &out, "%s", command) == 0, "%s: %s", command, out.text);
+	snprintf(wanted, sizeof(wanted), "n%u is %s", node, says);
+	require(&c, strstr(out.text, wanted), "%s: %s", command, out.text);
+	goes_on(command);
+}
+
+static void lead_by(uint32_t node)
+{
+	static struct run out;
+	struct node_status s;
+	char admin[128];
+
+	require(&c, cluster_status(&c, node, &s), "n%u does not answer", node);
+	run(&out, "quoinctl", "--endpoints=%s move-leader %s", cluster_admin(&c, node, admin),
+	    s.member);
+	require(&c, out.status == 0, "%s", out.text);
+	goes_on("move-leader");
+}
+
 static void F1_a_member_that_lost_its_directory_is_replaced(void **state)
 {
 	(void)state;
 	cluster_up(&c, 3, link_name, "");
 	load_start(&load, &c, WRITERS, READERS);
 	load_wait_progress(&load, PUTS);
+	load_gap_begin(&load);
 	replaced(cluster_wait_leader(&c, 0) % 3 + 1);
-	replaced(cluster_wait_leader(&c, 0));
+	goes_on("member replace");
+	lab_does("replace --kill leader", cluster_wait_leader(&c, 0), "member ");
+	lab_does("add", 4, "member ");
+	lab_does("add", 5, "member ");
+	lead_by(5);
+	lab_does("remove leader", 5, "gone");
+	lab_does("remove 4", 4, "gone");
 	load_stop(&load);
 	load_verify(&load);
 	cluster_wait_equal(&c);
