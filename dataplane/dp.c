@@ -253,7 +253,7 @@ static void foreign(struct dp *dp, uint8_t port, const struct net_packet *packet
 	case DP_FOREIGN_COUNT:
 		return;
 	}
-	foreign_note(&dp->foreign[kind], packet, id, dp->now_ns);
+	foreign_note(&dp->foreign[kind], port, packet, id, dp->now_ns);
 }
 
 /*

@@ -230,8 +230,7 @@ struct dp_foreign {
 	uint64_t count;
 	struct hearsay said; /* all of the kind: a stranger has several members, mostly */
 	uint64_t id;
-	uint32_t address;
-	uint16_t udp_port;
+	struct dp_address from;
 	bool to_peer_port;
 };
 

@@ -1,12 +1,12 @@
 #include "dataplane/foreign.h"
 
-void foreign_note(struct dp_foreign *f, const struct net_packet *packet, uint64_t id,
+void foreign_note(struct dp_foreign *f, uint8_t port, const struct net_packet *packet, uint64_t id,
 		  uint64_t now_ns)
 {
 	f->count++;
 	hearsay_note(&f->said, now_ns);
-	f->address = packet->source;
-	f->udp_port = packet->source_port;
+	f->from =
+		(struct dp_address){packet->source, packet->source_port, port, packet->source_mac};
 	f->to_peer_port = packet->to_peer_port;
 	f->id = id;
 }

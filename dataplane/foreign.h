@@ -10,7 +10,7 @@
 #include "dataplane/net.h"
 
 /* `id`: what it shows of itself, of that kind. */
-void foreign_note(struct dp_foreign *f, const struct net_packet *packet, uint64_t id,
+void foreign_note(struct dp_foreign *f, uint8_t port, const struct net_packet *packet, uint64_t id,
 		  uint64_t now_ns);
 
 /* The kind of a packet that was dropped for this; DP_FOREIGN_COUNT: it is no stranger's. */

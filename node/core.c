@@ -45,19 +45,33 @@ static int read_members(struct node *n, raft_index index, struct raft_members *o
 	return raft_members_decode(out, entry->data, entry->size);
 }
 
-/* The newest two of the log; where there are none, the one that it began with. */
-static int tables_read(struct node *n, struct raft_options *raft)
+/*
+ * The newest two of the log; where there are none, the one that the cluster began with: as it was
+ * formed, or, of a directory that joined, as it was told; that one is committed, and is never taken
+ * back. What lies before it in the log does not count: it may be of a cluster that was given up
+ * (ADR 16). One that was forced begins a cluster as one that was formed does, and its first leader
+ * writes the table into the log.
+ */
+int node_tables_read(struct node *n, struct raft_options *raft)
 {
+	raft_index begun = n->joined.formerly ? 0 : n->joined.index;
+	raft_index counts = n->joined.formerly ? n->joined.index + 1 : n->joined.index;
+	struct raft_members first;
 	int err = 0;
 
 	if (node_joined(n))
-		raft->members = n->joined.members;
+		first = n->joined.members;
 	else
-		formation_members(&n->formation, &raft->members);
-	raft->members_before = raft->members;
-	if (raft->members_index)
+		formation_members(&n->formation, &first);
+	raft->members = raft->members_before = first;
+	raft->members_told = begun;
+	if (raft->members_index < counts)
+		raft->members_index = begun;
+	else if (raft->members_index)
 		err = read_members(n, raft->members_index, &raft->members);
-	if (!err && raft->members_before_index)
+	if (raft->members_before_index < counts)
+		raft->members_before_index = begun;
+	else if (!err && raft->members_before_index)
 		err = read_members(n, raft->members_before_index, &raft->members_before);
 	return err;
 }
@@ -65,19 +79,12 @@ static int tables_read(struct node *n, struct raft_options *raft)
 int node_raft_start(struct node *n)
 {
 	struct raft_options *raft = &n->raft_options;
-	int err = 0;
+	int err;
 
 	raft->id = n->id;
 	raft->start = wal_start(n->wal);
 	raft->now_us = n->now_ns / 1000;
-	if (node_joined(n) && raft->members_index < n->joined.index) {
-		/* Its log has not come to the table that it was told. */
-		raft->members = raft->members_before = n->joined.members;
-		raft->members_index = raft->members_before_index = n->joined.index;
-		raft->members_told = n->joined.index;
-	} else {
-		err = tables_read(n, raft);
-	}
+	err = node_tables_read(n, raft);
 	if (err) {
 		snprintf(n->error, sizeof(n->error),
 			 "the member table in the log is unreadable: %s", strerror(-err));

@@ -11,11 +11,14 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Of each kind one line in the log in this time. */
 static const uint64_t SAY_NS = 10 * CLOCK_S;
+/* Of one host one packet is answered in this time, and another's in a part of it. */
+static const uint64_t ANSWER_NS = 1 * CLOCK_S;
 
-enum { SENTENCE_MAX = 384 };
+enum { SENTENCE_MAX = 384, ANSWER_SIZE = 8 };
 
 static const char *const events[DP_FOREIGN_COUNT] = {
 	[DP_FOREIGN_CLUSTER] = "other_cluster",
@@ -23,18 +26,59 @@ static const char *const events[DP_FOREIGN_COUNT] = {
 	[DP_FOREIGN_MEMBER] = "unknown_member",
 };
 
-/* Theirs and ours. */
-static void sentence(const struct node *n, enum dp_foreign_kind kind, const struct dp_foreign *f,
-		     char out[SENTENCE_MAX])
+/* NULL: no member is there. */
+static const char *member_at(const struct node *n, uint32_t address)
 {
-	switch (kind) {
-	case DP_FOREIGN_CLUSTER:
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (n->peer[i].at.address == address)
+			return n->peer[i].name;
+	}
+	return NULL;
+}
+
+static void cluster_sentence(const struct node *n, const struct dp_foreign *f,
+			     char out[SENTENCE_MAX])
+{
+	const char *name = member_at(n, f->from.address);
+
+	if (n->joined.formerly && f->id == n->joined.formerly && !f->to_peer_port)
+		snprintf(out, SENTENCE_MAX,
+			 "packets of cluster %016" PRIx64
+			 " arrive, out of which this member was forced (now %016" PRIx64
+			 "): a client keeps to the cluster that greeted it: start that client anew",
+			 f->id, n->cluster_id);
+	else if (n->joined.formerly && f->id == n->joined.formerly)
+		snprintf(
+			out, SENTENCE_MAX,
+			"packets of cluster %016" PRIx64
+			" arrive, out of which this member was forced (now %016" PRIx64
+			"): a member of it runs on its old directory there: stop it and empty that "
+			"directory, for enough of them are the old cluster again",
+			f->id, n->cluster_id);
+	else if (name)
+		snprintf(out, SENTENCE_MAX,
+			 "packets of cluster %016" PRIx64
+			 " arrive from where member %s of this one, %016" PRIx64
+			 ", should be: it was forced out of it (quoind --force-new-cluster), which "
+			 "gives this cluster up, or it runs on another directory, or somebody "
+			 "forges packets",
+			 f->id, name, n->cluster_id);
+	else
 		snprintf(out, SENTENCE_MAX,
 			 "packets of cluster %016" PRIx64
 			 " arrive, and this member is of %016" PRIx64
 			 ": look at what runs there: its initial-cluster or its --endpoints name "
 			 "this member's address, or somebody forges packets",
 			 f->id, n->cluster_id);
+}
+
+/* Theirs and ours. */
+static void sentence(const struct node *n, enum dp_foreign_kind kind, const struct dp_foreign *f,
+		     char out[SENTENCE_MAX])
+{
+	switch (kind) {
+	case DP_FOREIGN_CLUSTER:
+		cluster_sentence(n, f, out);
 		break;
 	case DP_FOREIGN_VERSION:
 		snprintf(out, SENTENCE_MAX,
@@ -72,17 +116,44 @@ static bool lasts(const struct node *n, const struct dp_foreign *f)
 
 static const char *from_text(const struct dp_foreign *f, char out[32])
 {
-	struct in_addr in = {.s_addr = htonl(f->address)};
+	struct in_addr in = {.s_addr = htonl(f->from.address)};
 	char address[INET_ADDRSTRLEN];
 
-	snprintf(out, 32, "%s:%u", inet_ntop(AF_INET, &in, address, sizeof(address)), f->udp_port);
+	snprintf(out, 32, "%s:%u", inet_ntop(AF_INET, &in, address, sizeof(address)),
+		 f->from.udp_port);
 	return out;
+}
+
+/*
+ * Who is of the cluster out of which this member was forced hears nothing more of it, and may be
+ * the only one that does not know. Any packet of ours is a stranger's there, and is told of; that
+ * one answers none, and what leaves is smaller than what came.
+ */
+static void former_answer(struct node *n)
+{
+	const struct dp_foreign *f = dp_get_foreign(n->dp, DP_FOREIGN_CLUSTER);
+	uint64_t wait_ns = f->from.address == n->former_to ? ANSWER_NS : ANSWER_NS / 16;
+	uint32_t size_max;
+	uint8_t *body;
+
+	if (!n->joined.formerly || f->id != n->joined.formerly || !f->to_peer_port ||
+	    f->count == n->former_count || n->now_ns < n->former_ns + wait_ns)
+		return;
+	n->former_count = f->count;
+	n->former_to = f->from.address;
+	n->former_ns = n->now_ns;
+	body = dp_begin_client(n->dp, &f->from, &size_max);
+	if (!body)
+		return;
+	memset(body, 0, ANSWER_SIZE);
+	dp_end(n->dp, WIRE_WELCOME, ANSWER_SIZE);
 }
 
 void foreign_drive(struct node *n)
 {
 	char text[SENTENCE_MAX], from[32];
 
+	former_answer(n);
 	for (int kind = 0; kind < DP_FOREIGN_COUNT; kind++) {
 		const struct dp_foreign *f = dp_get_foreign(n->dp, (enum dp_foreign_kind)kind);
 		struct node_foreign *said = &n->foreign[kind];

@@ -233,6 +233,13 @@ static void cluster_begin(struct node *n)
 	journal_write(n->journal, JOURNAL_INFO, "cluster",
 		      "cluster_id=%016" PRIx64 " member_id=%016" PRIx64 " members=%u",
 		      n->cluster_id, n->id, raft_get_members(n->raft)->count);
+	/* The log of a service has no line of the command that did it. */
+	if (n->joined.formerly && n->raft_options.members_index == 0)
+		journal_write(n->journal, JOURNAL_WARN, "forced",
+			      "formerly=%016" PRIx64 " last_index=%" PRIu64
+			      " why=\"--force-new-cluster made this member a cluster of its own: "
+			      "what others acknowledged after that index may be lost\"",
+			      n->joined.formerly, n->joined.index);
 }
 
 static void say_waiting(struct node *n)
@@ -472,7 +479,7 @@ const char *node_formation_state(const struct node *n)
 	if (node_removed(n))
 		return "removed";
 	if (node_joined(n))
-		return "joined";
+		return n->joined.formerly ? "forced" : "joined";
 	switch (n->formation.state) {
 	case FORMATION_FRESH:
 		return "fresh";

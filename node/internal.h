@@ -261,6 +261,8 @@ struct node {
 	uint64_t seen_calls_ns;          /* when it last changed; 0: never */
 
 	struct node_foreign foreign[DP_FOREIGN_COUNT];
+	uint64_t former_count, former_ns; /* the packet of the former cluster that was answered */
+	uint32_t former_to;
 
 	struct node_counters counters;
 	uint64_t quota_bytes;
@@ -357,10 +359,18 @@ static inline bool node_joined(const struct node *n)
 
 /* open.c: the rooms of a node, opened in order. */
 int node_open(struct node *n);
+/* The log alone. `judge`: as wal_options.judge, once the directory is known to be this member's. */
+typedef int node_judge(struct node *n, const struct wal_recovered *found, void *context);
+int node_log_open(struct node *n, node_judge *judge, void *context);
 
 /* core.c: the consensus core, once there is a cluster. */
 void node_raft_prepare(struct node *n);
 int node_raft_start(struct node *n);
+/*
+ * The tables in force by the log and by how the cluster began. In: the indexes of the newest two in
+ * the log, as recovered.
+ */
+int node_tables_read(struct node *n, struct raft_options *raft);
 
 /* notes.c: what changed, for the log. */
 void node_notes(struct node *n);

@@ -11,6 +11,7 @@
 #include "node/again.h"
 #include "node/claim.h"
 #include "node/cores.h"
+#include "node/force.h"
 #include "node/host.h"
 #include "node/idle.h"
 #include "node/journal.h"
@@ -23,21 +24,27 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HTTP_NS (10 * CLOCK_S)
+
+/* Of initial-cluster-token, and what stands between that and an id. */
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:"
 
 const char *argp_program_version = "quoind " QUOIN_VERSION;
 
 struct arguments {
 	const char *config;
 	bool check;
-	int format; /* enum journal_format; -1: as the configuration says */
+	const char *force; /* the name of the cluster that is given up; NULL: none is */
+	int format;        /* enum journal_format; -1: as the configuration says */
 };
 
 /* All that lives as long as the process; torn down in reverse. */
@@ -77,9 +84,18 @@ static int parse_option(int key, char *value, struct argp_state *state)
 		if (arguments->format == JOURNAL_TEXT && strcmp(value, "text") != 0)
 			argp_error(state, "--log-format=%s: should be text or json", value);
 		return 0;
+	case 'f':
+		if (!*value || value[strspn(value, NAME_BYTES)])
+			argp_error(state, "--force-new-cluster: should be the cluster's name, of "
+					  "letters, digits, '.', '_', '-' and a ':'; any other "
+					  "word, such as ask, has it told");
+		arguments->force = value;
+		return 0;
 	case ARGP_KEY_END:
 		if (!arguments->config)
 			argp_error(state, "--config FILE is required");
+		if (arguments->check && arguments->force)
+			argp_error(state, "--check changes nothing, and --force-new-cluster does");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -92,6 +108,11 @@ static const struct argp_option option_table[] = {
 	 "Look at the configuration and at this host, explain both, start nothing", 0},
 	{"log-format", 'l', "FORMAT", 0,
 	 "How lines of the log read: text or json; over log-format of the configuration", 0},
+	{"force-new-cluster", 'f', "NAME", 0,
+	 "The other members are lost for good: this one's directory becomes a cluster of its own, "
+	 "with what that may lose told, and that is all. NAME is the cluster's; any other word has "
+	 "it told",
+	 0},
 	{0},
 };
 
@@ -99,10 +120,11 @@ static const struct argp argp = {
 	.options = option_table,
 	.parser = parse_option,
 	.doc = "Run a node of a quoin cluster.\v"
-	       "Exit codes: 0 stopped by SIGTERM, SIGINT or SIGXCPU, or --check found nothing "
-	       "wrong; 2 usage; 3 the configuration is wrong; 4 it could not start, or --check "
-	       "says that it would not; 5 the disk failed; 6 its network port is deaf for good; "
-	       "7 it was removed from its cluster.",
+	       "Exit codes: 0 stopped by SIGTERM, SIGINT or SIGXCPU, --check found nothing "
+	       "wrong, or --force-new-cluster was done; 2 usage, or that name is another one; 3 "
+	       "the configuration is wrong; 4 it could not start, or --check says that it would "
+	       "not; 5 the disk failed; 6 its network port is deaf for good; 7 it was removed "
+	       "from its cluster.",
 };
 
 static int load(struct quoind *q, const char *file)
@@ -247,10 +269,9 @@ static int start_watch(struct quoind *q)
 	return error;
 }
 
-static int start(struct quoind *q)
+static int draw(struct quoind *q)
 {
 	uint64_t seed[3];
-	int error;
 
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
 		journal_fail(q->journal, "the kernel gives no random numbers");
@@ -260,6 +281,15 @@ static int start(struct quoind *q)
 	q->options.wal.identity_seed = seed[1];
 	q->salt = seed[2] | 1;
 	q->faults.random = seed[0];
+	return 0;
+}
+
+static int start(struct quoind *q)
+{
+	int error = draw(q);
+
+	if (error)
+		return error;
 	set_options(q);
 	error = start_metrics(q);
 	if (!error && !signals_stops())
@@ -472,6 +502,49 @@ static int check(const struct quoind *q)
 	return QUOIND_START;
 }
 
+/*
+ * What is made in data-dir belongs to who makes it, and the node must be able to open it again.
+ * False: this is another user than the node's, and `text` says whose it is.
+ */
+static bool user_fits(const struct config *c, char text[NODE_ERROR_MAX])
+{
+	char path[CONFIG_PATH_MAX + 16];
+	const struct passwd *user;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/identity", c->data_dir);
+	if (stat(path, &st) != 0 || st.st_uid == geteuid())
+		return true;
+	user = getpwuid(st.st_uid);
+	snprintf(text, NODE_ERROR_MAX,
+		 "--force-new-cluster: data-dir: the files in %s belong to user %s (%u): run this "
+		 "as that user, or the node could not open what is made there",
+		 c->data_dir, user ? user->pw_name : "?", st.st_uid);
+	return false;
+}
+
+/* On a stopped member: nothing is started. An exit status. */
+static int force(struct quoind *q, const char *name)
+{
+	char text[NODE_ERROR_MAX];
+	int error = draw(q);
+
+	if (error)
+		return QUOIND_START;
+	set_options(q);
+	q->options.goes_on = goes_on;
+	error = user_fits(&q->config, text)
+			? node_force(&q->options, q->config.token, name, stdout, text)
+			: -EPERM;
+	if (error)
+		journal_fail(q->journal, "%s", text);
+	else if (fflush(stdout) != 0 || ferror(stdout))
+		journal_fail(q->journal, "standard output: %s", strerror(errno));
+	if (error == -EINVAL)
+		return EXITS_USAGE; /* a unit does not try that again */
+	return error ? QUOIND_START : EXITS_DONE;
+}
+
 /* In the place of this process, with its standard error as it was. Returns if that fails. */
 static void begin_again(char **argv, int error_fd)
 {
@@ -510,7 +583,9 @@ int main(int argc, char **argv)
 		set_journal(&q, &arguments);
 		if (again_is_second() && q.config.huge_pages == CONFIG_HUGE_AUTO)
 			q.config.huge_pages = CONFIG_HUGE_OFF;
-		status = arguments.check ? check(&q) : live(&q);
+		status = arguments.check   ? check(&q)
+			 : arguments.force ? force(&q, arguments.force)
+					   : live(&q);
 	}
 	journal_destroy(q.journal);
 	if (q.again && !signals_stops())

@@ -124,6 +124,8 @@ static void say_recovered(struct node *n, uint64_t ns)
 /* What a start that takes long is at. */
 struct opening {
 	struct node *node;
+	node_judge *judge;
+	void *context; /* judge's */
 	uint64_t began_ns;
 	uint64_t steps, step_ns; /* so many are done, since then */
 	uint64_t told_ns;
@@ -173,36 +175,42 @@ static bool opening_goes_on(void *context, const struct wal_opening *at)
 static int opening_judge(void *context, const struct wal_recovered *found)
 {
 	struct opening *o = context;
+	int err = node_formation_judge(o->node, found);
 
-	return node_formation_judge(o->node, found);
+	return err || !o->judge ? err : o->judge(o->node, found, o->context);
 }
 
-static int log_open(struct node *n, char text[WAL_ERROR_MAX])
+int node_log_open(struct node *n, node_judge *judge, void *context)
 {
 	struct wal_options wal = n->options.wal;
+	char text[WAL_ERROR_MAX];
 	uint64_t now_ns = clock_now();
-	struct opening opening = {
-		.node = n, .began_ns = now_ns, .step_ns = now_ns, .told_ns = now_ns};
+	struct opening opening = {.node = n,
+				  .judge = judge,
+				  .context = context,
+				  .began_ns = now_ns,
+				  .step_ns = now_ns,
+				  .told_ns = now_ns};
+	int err;
 
 	wal.goes_on = opening_goes_on;
 	wal.judge = opening_judge;
 	wal.context = &opening;
-	return wal_open(&n->wal, &wal, &n->recovered, text);
+	err = wal_open(&n->wal, &wal, &n->recovered, text);
+	if (!err)
+		say_recovered(n, clock_now() - now_ns);
+	else if (text[0]) /* else the judge said it */
+		snprintf(n->error, sizeof(n->error), "%s", text);
+	return err;
 }
 
 int node_open(struct node *n)
 {
 	const struct node_options *o = &n->options;
-	char wal_text[WAL_ERROR_MAX];
-	uint64_t began_ns = clock_now();
-	int err = log_open(n, wal_text);
+	int err = node_log_open(n, NULL, NULL);
 
-	if (err) {
-		if (wal_text[0]) /* else opening_judge said it */
-			snprintf(n->error, sizeof(n->error), "%s", wal_text);
+	if (err)
 		return err;
-	}
-	say_recovered(n, clock_now() - began_ns);
 	node_raft_prepare(n);
 	err = node_formation_create(n);
 	if (!err)

@@ -77,8 +77,8 @@ struct wal_options {
 	bool (*goes_on)(void *context, const struct wal_opening *at);
 	/*
 	 * Called once all that lies in a directory was found good, and before any of it is changed:
-	 * of `found` identity, hard_state, last_index and the record are filled in. Not 0: wal_open
-	 * returns it, with an empty `error`, and nothing was changed. May be NULL.
+	 * of `found` identity, hard_state, last_index, lost and the record are filled in. Not 0:
+	 * wal_open returns it, with an empty `error`, and nothing was changed. May be NULL.
 	 */
 	int (*judge)(void *context, const struct wal_recovered *found);
 	void *context;

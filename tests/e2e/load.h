@@ -73,6 +73,7 @@ uint64_t load_gap_ms(const struct load *l);
 /* A client of one node: one put or get, with a time of its own. */
 struct one {
 	struct endpoint *endpoint;
+	char address[128]; /* its */
 	uint64_t session, sequence, base;
 };
 void one_open(struct one *o, const char *endpoint);

@@ -1,7 +1,9 @@
 /*
  * Members come and go while clients go on (F1, D16): one that follows loses its directory for good
  * and is replaced where it stands, by hand as docs/deploy.md says it; then, by the lab, the one
- * that leads is, two are added, and they are removed again, the one of them while it leads.
+ * that leads is, two are added, and they are removed again, the one of them while it leads. And two
+ * of three are lost, so that the last one is forced out of the cluster, and begins another one with
+ * all that it has: while clients wait for it.
  */
 #include "base/exits.h"
 #include "tests/e2e/load.h"
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	WRITERS = 3,
@@ -42,6 +45,15 @@ static void configure_existing(uint32_t node)
 	require(&c, fclose(f) == 0, "%s", path);
 }
 
+static void empty(uint32_t node)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/n%u", c.dir, node);
+	directory_remove(path);
+	configure_existing(node);
+}
+
 static void member_list(uint32_t asked, struct run *out)
 {
 	char admin[128];
@@ -52,10 +64,11 @@ static void member_list(uint32_t asked, struct run *out)
 struct wanted {
 	uint32_t asked;
 	char id[24];
+	uint32_t voters;
 };
 
-/* "ID, started, NAME, PEER, CLIENT, false, voter": three of them, and this one among them. */
-static bool three_voters(void *context)
+/* "ID, started, NAME, PEER, CLIENT, false, voter": so many, and this one among them, or any. */
+static bool has_voters(void *context)
 {
 	const struct wanted *w = context;
 	struct run out;
@@ -69,7 +82,7 @@ static bool three_voters(void *context)
 		voters += voter;
 		there |= voter && strncmp(line, w->id, strlen(w->id)) == 0;
 	}
-	return voters == 3 && there;
+	return voters == w->voters && there;
 }
 
 /* As etcdctl writes ids, and as a status does: with zeros before it, or without. */
@@ -81,9 +94,9 @@ static uint64_t number(const char *id)
 static void replaced(uint32_t node)
 {
 	uint32_t asked = node % 3 + 1;
-	char path[512], admin[128], before[24];
+	char admin[128], before[24];
 	struct node_status s;
-	struct wanted w = {.asked = asked};
+	struct wanted w = {.asked = asked, .voters = 3};
 	struct run out;
 	const char *by;
 
@@ -91,16 +104,14 @@ static void replaced(uint32_t node)
 	snprintf(before, sizeof(before), "%s", s.member);
 	cluster_lab(&c, "kill %u", node);
 	load_wait_progress(&load, PUTS);
-	snprintf(path, sizeof(path), "%s/n%u", c.dir, node);
-	directory_remove(path);
-	configure_existing(node);
+	empty(node);
 	run(&out, "quoinctl", "--endpoints=%s member replace %s 198.18.0.%u:2380",
 	    cluster_admin(&c, asked, admin), before, node);
 	require(&c, out.status == 0, "%s", out.text);
 	by = strstr(out.text, "by member ");
 	require(&c, by && sscanf(by, "by member %23s", w.id) == 1, "%s", out.text);
 	cluster_lab(&c, "restart %u", node);
-	require(&c, wait_until(three_voters, &w, CLUSTER_WAIT_MS), "member %s is no voter", w.id);
+	require(&c, wait_until(has_voters, &w, CLUSTER_WAIT_MS), "member %s is no voter", w.id);
 	require(&c, cluster_status(&c, node, &s) && number(s.member) == number(w.id),
 		"n%u is member %s, not %s", node, s.member, w.id);
 	require(&c, !cluster_log_has(&c, node, " error "), "n%u logs an error", node);
@@ -210,9 +221,86 @@ static void F1_a_member_that_lost_its_directory_is_replaced(void **state)
 	cluster_down(&c);
 }
 
+static void force(uint32_t node, const char *name, struct run *out)
+{
+	run(out, "quoind", "--config %s/n%u.yaml --force-new-cluster %s", c.dir, node, name);
+}
+
+static void added(uint32_t node, uint32_t asked, uint32_t voters)
+{
+	struct wanted w = {.asked = asked, .voters = voters};
+	struct node_status s;
+	struct run out;
+	char admin[128];
+
+	empty(node);
+	run(&out, "quoinctl", "--endpoints=%s member add 198.18.0.%u:2380",
+	    cluster_admin(&c, asked, admin), node);
+	require(&c, out.status == 0, "%s", out.text);
+	cluster_lab(&c, "restart %u", node);
+	require(&c, wait_until(has_voters, &w, CLUSTER_WAIT_MS), "n%u is no voter of %u", node,
+		voters);
+	require(&c, cluster_status(&c, node, &s) && strstr(s.text, "formation joined"), "%s",
+		s.text);
+}
+
+/*
+ * When one is gone all that is acknowledged needs both others, so the last one has all that was
+ * when the second is gone as well: nothing that a client was told may be lost.
+ */
+static void D16_a_cluster_that_lost_its_majority_begins_again(void **state)
+{
+	struct run out;
+	char name[96], path[512];
+	const char *at;
+
+	(void)state;
+	cluster_up(&c, 3, link_name, "");
+	load_start(&load, &c, WRITERS, READERS);
+	load_wait_progress(&load, PUTS);
+	cluster_lab(&c, "kill 1");
+	load_wait_progress(&load, PUTS);
+	cluster_lab(&c, "kill 2");
+	force(3, "quoin-lab", &out);
+	require(&c, out.status == 4 && strstr(out.text, "another process has this directory open"),
+		"exit %d: %s", out.status, out.text);
+	cluster_lab(&c, "kill 3 --signal TERM");
+	snprintf(path, sizeof(path), "%s/n3/identity", c.dir);
+	require(&c, chown(path, 54321, (gid_t)-1) == 0, "%s", path);
+	force(3, "quoin-lab", &out);
+	require(&c, out.status == 4 && strstr(out.text, "belong to user ? (54321): run this as"),
+		"exit %d: %s", out.status, out.text);
+	require(&c, chown(path, geteuid(), (gid_t)-1) == 0, "%s", path);
+	force(3, "quoin-lab", &out);
+	at = strstr(out.text, "--force-new-cluster=");
+	require(&c, out.status == 2 && at && strstr(out.text, "nothing was changed"), "exit %d: %s",
+		out.status, out.text);
+	require(&c, sscanf(at, "--force-new-cluster=%95s", name) == 1, "%s", out.text);
+	force(3, name, &out);
+	require(&c,
+		out.status == 0 && strstr(out.text, "n3 is a cluster of its own now") &&
+			strstr(out.text, "given up    n1, 198.18.0.1:2380, member "),
+		"exit %d: %s", out.status, out.text);
+	force(3, name, &out);
+	require(&c, out.status == 0 && strstr(out.text, "nothing was changed"), "exit %d: %s",
+		out.status, out.text);
+	cluster_lab(&c, "restart 3");
+	cluster_wait_log(&c, 3, " forced formerly=");
+	load_wait_progress(&load, PUTS);
+	added(1, 3, 2);
+	added(2, 3, 3);
+	load_wait_progress(&load, PUTS);
+	load_stop(&load);
+	load_verify(&load);
+	cluster_wait_equal(&c);
+	printf("# %" PRIu64 " puts acknowledged\n", load_acknowledged(&load));
+	cluster_down(&c);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(D16_a_cluster_that_lost_its_majority_begins_again),
 		cmocka_unit_test(F1_a_member_that_lost_its_directory_is_replaced),
 	};
 

@@ -479,14 +479,14 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 	assert_false(hands_status_has(victim, "warning packets"));
 	e = hands_envelope(hostile, victim, WIRE_READ, 16);
 	e.cluster_id = 0xabcdef;
-	snprintf(
-		words, sizeof(words),
-		"warning packets of cluster 0000000000abcdef arrive, and this member is of %016llx",
-		(unsigned long long)node_of(victim)->cluster_id);
+	snprintf(words, sizeof(words),
+		 "warning packets of cluster 0000000000abcdef arrive from where member n%u of this "
+		 "one, %016llx, should be: ",
+		 hostile, (unsigned long long)node_of(victim)->cluster_id);
 	assert_int_equal(strangers_until(hostile, &e, 1, words), 4);
 	snprintf(words, sizeof(words),
-		 "look at what runs there: its initial-cluster or its --endpoints name this "
-		 "member's address, or somebody forges packets (the last from 198.18.0.%u:2380, 4 "
+		 "or it runs on another directory, or somebody forges packets (the last from "
+		 "198.18.0.%u:2380, 4 "
 		 "in all)",
 		 hostile + 1);
 	assert_true(hands_status_has(victim, words));

@@ -268,12 +268,21 @@ static void check_cluster(struct sim_world *w, uint32_t i)
 		sim_client_forget(w, &w->client[k]);
 }
 
+void sim_world_forced(struct sim_world *w, uint64_t cluster_id)
+{
+	w->given_up = w->cluster_id;
+	w->cluster_id = cluster_id;
+	memset(w->leader_of_term, 0, sizeof(w->leader_of_term));
+	memset(hash_at, 0, sizeof(hash_at));
+}
+
 static void check_node(struct sim_world *w, uint32_t i)
 {
 	struct raft_status s;
 	uint64_t hash;
 
-	if (node_get_formation(w->node[i].node) != FORMATION_FORMED)
+	if (node_get_formation(w->node[i].node) != FORMATION_FORMED ||
+	    (w->given_up && node_cluster_id(w->node[i].node) == w->given_up))
 		return;
 	check_cluster(w, i);
 	if (!node_belongs(w, i) && !node_joined(w->node[i].node))

@@ -74,6 +74,7 @@ struct sim_world {
 	struct sim_client client[SIM_CLIENTS_MAX];
 	uint64_t cluster_id; /* of the newest cluster; 0: none was formed yet */
 	uint64_t clusters, resets;
+	uint64_t given_up;  /* out of this one a member was forced: who is of it is not checked */
 	uint64_t forgotten; /* clusters that are gone: what still comes has other keys */
 	uint32_t cluster_life[SIM_NODES_MAX];     /* the directories that it was formed of, ... */
 	uint64_t cluster_identity[SIM_NODES_MAX]; /* ... unless one was wiped just before */
@@ -112,6 +113,8 @@ void sim_node_crash(struct sim_world *w, uint32_t i);
 void sim_node_wipe(struct sim_world *w, uint32_t i);
 /* `quoinctl formation reset` at it. False: refused, for it has a term or an entry. */
 bool sim_node_reset(struct sim_world *w, uint32_t i);
+/* The members that are to come are of this one, which one member of the newest was forced to. */
+void sim_world_forced(struct sim_world *w, uint64_t cluster_id);
 bool sim_all_formed(const struct sim_world *w);
 __attribute__((noreturn)) void sim_fail(const struct sim_world *w, uint32_t i, const char *what,
 					uint64_t a, uint64_t b);

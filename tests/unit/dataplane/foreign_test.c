@@ -52,8 +52,8 @@ static void F10_strangers_are_kept_with_where_they_came_from(void **state)
 	refused(w, &p, DP_DROP_CLUSTER);
 	assert_int_equal(f->count, 2);
 	assert_int_equal(f->id, 77);
-	assert_int_equal(f->address, PEER);
-	assert_int_equal(f->udp_port, WIRE_PORT_PEER);
+	assert_int_equal(f->from.address, PEER);
+	assert_int_equal(f->from.udp_port, WIRE_PORT_PEER);
 	assert_true(f->to_peer_port && f->said.last_ns == w->now);
 	assert_int_equal(hearsay_verdict(&f->said, w->now), HEARSAY_NOTHING); /* two at once */
 	p = world_client_packet();
@@ -71,7 +71,7 @@ static void F10_strangers_are_kept_with_where_they_came_from(void **state)
 	p.udp.source_port++;
 	refused(w, &p, DP_DROP_PEER_ADDRESS);
 	assert_int_equal(f->count, 2);
-	assert_int_equal(f->udp_port, WIRE_PORT_PEER + 1);
+	assert_int_equal(f->from.udp_port, WIRE_PORT_PEER + 1);
 }
 
 /* Who forms a cluster is of none, whatever its packets have where a member's id is. */
