@@ -35,7 +35,9 @@
 	/* From a leader that has just proved that it leads: see serve/command.c. */ \
 	X(NO_SPACE, 9, "etcdserver: mvcc: database space exceeded", NOTHING, false, 0) \
 	/* Of a stream: what came is true, and not all. */ \
-	X(COMPACTED, 10, "etcdserver: mvcc: required revision has been compacted", NOTHING, false, 0)
+	X(COMPACTED, 10, "etcdserver: mvcc: required revision has been compacted", NOTHING, false, 0) \
+	/* This member does not vote, and may be far behind: another one answers. */ \
+	X(LEARNER, 11, "etcdserver: rpc not supported for learner", NOTHING, false, 0)
 
 #define STATUS_ONE(...) +1
 enum { STATUS_COUNT = 0 STATUSES(STATUS_ONE) };

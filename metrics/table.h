@@ -26,7 +26,7 @@
 	X(version, 32, "version", "etcd_server_version", "server_version", "The version that runs.") \
 	X(formation, 16, "formation", NULL, NULL, "How far the cluster is formed for this member: fresh, accepted, formed, refused, joined or removed.") \
 	X(identity, 17, "identity", NULL, NULL, "Drawn when the data directory was created, in hexadecimal.") \
-	X(role, 16, "role", "quoin_raft_role", "role", "What this member is: follower, candidate or leader.") \
+	X(role, 16, "role", "quoin_raft_role", "role", "What this member is: follower, precandidate, candidate, leader or learner.") \
 	X(leader, 17, "leader", "quoin_raft_leader_id", "leader_id", "The id of the leader, in hexadecimal; zero: none is known.") \
 	X(durability, 16, "durability", "quoin_wal_durability", "durability", "What an acknowledged write rests on.") \
 	X(link, 32, "link", "quoin_network_link", "link", "How frames travel.") \

@@ -48,7 +48,8 @@ static void collect_words(const struct node *n, const struct raft_status *raft, 
 	snprintf(m->member_id, sizeof(m->member_id), "%016" PRIx64, n->id);
 	snprintf(m->version, sizeof(m->version), "%s", QUOIN_VERSION);
 	snprintf(m->identity, sizeof(m->identity), "%016" PRIx64, n->recovered.identity);
-	snprintf(m->role, sizeof(m->role), "%s", role_name(raft->role));
+	snprintf(m->role, sizeof(m->role), "%s",
+		 n->learner && raft->role == RAFT_FOLLOWER ? "learner" : role_name(raft->role));
 	snprintf(m->leader, sizeof(m->leader), "%016" PRIx64, raft->leader);
 	snprintf(m->durability, sizeof(m->durability), "%s", wal_durability_name(n->durability));
 	snprintf(m->link, sizeof(m->link), "%s", n->link_name);

@@ -129,7 +129,13 @@ struct heard {
 	bool majority, whole;          /* are heard; and did not lose writes */
 };
 
-/* Within an election timeout; itself counted. */
+/* Behind how many voters are heard. */
+static const char *itself(const struct node *n)
+{
+	return node_votes(n, NODE_SELF) ? ", itself counted" : ", and this one does not vote";
+}
+
+/* Within an election timeout; itself counted, if it votes. */
 static struct heard heard_count(const struct node *n, const struct raft_status *raft)
 {
 	uint32_t heard = NODE_SELF, lost = 0;
@@ -164,8 +170,9 @@ static void majority_fault(struct node *n, const struct raft_status *raft, struc
 	if (!h.majority)
 		metrics_line(t,
 			     "error this %s hears no majority: %u of %u members within an "
-			     "election timeout, itself counted\n",
-			     raft->role == RAFT_LEADER ? "leader" : "member", h.heard, h.members);
+			     "election timeout%s\n",
+			     raft->role == RAFT_LEADER ? "leader" : "member", h.heard, h.members,
+			     itself(n));
 	else if (!h.whole)
 		metrics_line(t,
 			     "error nothing commits: %u of %u members are heard, %u of them lost "
@@ -407,7 +414,7 @@ static void leader_summary(const struct node *n, const struct raft_status *raft,
 {
 	struct heard h = heard_count(n, raft);
 
-	if (h.members <= 1)
+	if (h.members <= 1 && node_votes(n, NODE_SELF))
 		snprintf(out, size, "leads in term %" PRIu64 ": it is the only member", raft->term);
 	else if (h.majority && !h.whole)
 		snprintf(
@@ -416,9 +423,8 @@ static void leader_summary(const struct node *n, const struct raft_status *raft,
 			", and nothing commits: %u of %u members are heard, %u of them lost writes",
 			raft->term, h.heard, h.members, h.lost);
 	else
-		snprintf(out, size,
-			 "leads%s in term %" PRIu64 ": %u of %u members are heard, itself counted",
-			 h.majority ? "" : " nobody", raft->term, h.heard, h.members);
+		snprintf(out, size, "leads%s in term %" PRIu64 ": %u of %u members are heard%s",
+			 h.majority ? "" : " nobody", raft->term, h.heard, h.members, itself(n));
 }
 
 void node_summary(const struct node *n, char *out, size_t size)
@@ -442,8 +448,7 @@ void node_summary(const struct node *n, char *out, size_t size)
 		struct heard h = heard_count(n, &raft);
 
 		snprintf(out, size,
-			 "knows no leader in term %" PRIu64
-			 ": %u of %u members are heard, itself counted",
-			 raft.term, h.heard, h.members);
+			 "knows no leader in term %" PRIu64 ": %u of %u members are heard%s",
+			 raft.term, h.heard, h.members, itself(n));
 	}
 }

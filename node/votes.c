@@ -9,6 +9,7 @@ void node_votes_follow(struct node *n, const struct raft_members *table)
 	const struct raft_member *self = raft_members_find(table, n->id);
 
 	n->learner = self && !self->voter && !self->voter_before;
+	serve_set_learner(n->serve, n->learner);
 	n->votes = n->votes_before = (struct node_set){0};
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct raft_member *m = &table->member[i];

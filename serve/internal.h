@@ -54,6 +54,7 @@ struct serve {
 	raft_index applied;
 	bool half;       /* a part of the next command shows: nothing may be read */
 	bool leaderless; /* there was no leader to wait for */
+	bool learner;
 
 	uint8_t *scratch; /* PARTS_MESSAGE_SIZE_MAX: an answer before its door has it */
 	struct serve_counters counters;

@@ -134,6 +134,15 @@ static void order(struct serve *s, struct request *q)
 		serve_refuse(s, q, status);
 }
 
+/*
+ * What needs the cluster. A command of which a copy may be elsewhere is none of that: that nothing
+ * was done is not said of it, so it goes on its way to the leader.
+ */
+static bool not_for_learner(const struct request *q)
+{
+	return q->kind == REQUEST_QUERY || (q->kind == REQUEST_COMMAND && !q->strayed);
+}
+
 static void begin(struct serve *s, struct request *q)
 {
 	if (q->source)
@@ -141,6 +150,10 @@ static void begin(struct serve *s, struct request *q)
 			     q->kind == REQUEST_STATUS ? SHARE_STATUS : SHARE_REQUEST);
 	if (q->door == &s->gathering) {
 		accept_begin(s, q);
+		return;
+	}
+	if (s->learner && not_for_learner(q)) {
+		serve_refuse(s, q, SERVE_LEARNER);
 		return;
 	}
 	switch (q->kind) {
@@ -240,6 +253,11 @@ void serve_cancel(struct serve *s, struct request *q)
 	stream_end(s, q);
 	q->door->ops->gone(q->door, q);
 	request_close(&s->requests, q);
+}
+
+void serve_set_learner(struct serve *s, bool learner)
+{
+	s->learner = learner;
 }
 
 bool serve_active(const struct serve *s)

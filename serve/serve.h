@@ -65,6 +65,12 @@ void serve_confirmed(struct serve *s, uint64_t context, raft_index index);
  */
 int serve_offer(struct serve *s, const uint8_t *data, uint32_t size);
 
+/*
+ * Whether this member is a learner. As etcd's it answers what needs nobody else: its status, and
+ * queries of its own state. What was begun before goes on.
+ */
+void serve_set_learner(struct serve *s, bool learner);
+
 /* No request is taken any more; what is open gets a moment to finish. */
 void serve_stop(struct serve *s);
 /* What is here is of no cluster any more: it is not read. */

@@ -7,6 +7,7 @@
 #include "kv/command.h"
 #include "node/internal.h"
 #include "raft/internal.h"
+#include "serve/request.h"
 
 #include "tests/unit/test.h"
 
@@ -190,7 +191,7 @@ static void D16_names_come_and_go_with_the_members(void **state)
 	uint64_t until_ns;
 
 	(void)state;
-	world_begin(95, 1, 2);
+	world_begin(95, 1, 0);
 	sim_node_start(&w, 3);
 	raft_id id = change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
 	sim_world_run(&w, SECOND);
@@ -198,6 +199,7 @@ static void D16_names_come_and_go_with_the_members(void **state)
 	sim_world_run(&w, 200 * MS);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_string_equal(node_member_name(node(i), id), "n3");
+	sim_node_crash(&w, 3);
 	until_ns = w.now_ns + 20 * SECOND;
 	for (now.members.count = 0; now.members.count != 3;) {
 		struct raft_change remove = {.kind = RAFT_CHANGE_REMOVE, .id = id};
@@ -217,6 +219,101 @@ static void D16_names_come_and_go_with_the_members(void **state)
 		assert_null(said(i, id));
 		assert_non_null(said(i, node(0)->id));
 	}
+	sim_world_destroy(&w);
+}
+
+static enum serve_status heard;
+static uint32_t words;
+
+static bool door_answer(struct door *door, struct request *q, enum serve_status status,
+			const uint8_t *data, uint32_t size)
+{
+	(void)door;
+	(void)q;
+	(void)data;
+	(void)size;
+	heard = status;
+	words++;
+	return false;
+}
+
+static void door_gone(struct door *door, struct request *q)
+{
+	(void)door;
+	(void)q;
+}
+
+static enum serve_status ask(uint32_t i, enum request_kind kind)
+{
+	static const struct door_ops ops = {.answer = door_answer, .gone = door_gone};
+	static struct door door = {.ops = &ops};
+	static uint64_t sequence;
+	const struct kv_request request = {
+		.operation = kind == REQUEST_COMMAND ? KV_PUT : KV_RANGE,
+		.session = 1234,
+		.sequence = ++sequence,
+		.key = {(const uint8_t *)"k", 1},
+	};
+	enum serve_status why;
+	struct request *q = serve_open(node(i)->serve, &door, 0, sequence,
+				       (uint32_t)kv_request_size(&request), 0, 0, &why);
+
+	assert_non_null(q);
+	kv_request_encode(&request, q->data);
+	words = 0;
+	serve_begin(node(i)->serve, q, kind);
+	for (uint64_t ns = 0; !words; ns += MS) {
+		assert_true(ns < 10 * SECOND);
+		sim_world_run(&w, MS);
+	}
+	return heard;
+}
+
+static void expect_learner(uint32_t i, bool learner)
+{
+	uint64_t until_ns = w.now_ns + 20 * SECOND;
+	char text[256];
+
+	while (node(i)->learner != learner) {
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
+	assert_int_equal(ask(i, REQUEST_QUERY), learner ? SERVE_LEARNER : SERVE_OK);
+	assert_int_equal(ask(i, REQUEST_COMMAND), learner ? SERVE_LEARNER : SERVE_OK);
+	assert_int_equal(ask(i, REQUEST_QUERY_LOCAL), SERVE_OK);
+	assert_int_equal(ask(i, REQUEST_STATUS), SERVE_OK);
+	node_summary(node(i), text, sizeof(text));
+	assert_null(strstr(text, "itself counted"));
+}
+
+/* From its first entry on, and from when it is demoted; as a voter it answers all. */
+static void D16_a_learner_answers_for_itself_alone(void **state)
+{
+	static char text[65536];
+	raft_id id;
+
+	(void)state;
+	world_begin(96, 1, 0);
+	sim_node_start(&w, 3);
+	id = change((struct raft_change){.kind = RAFT_CHANGE_ADD_LEARNER, .place = place_of(3)});
+	sim_world_run(&w, 2 * SECOND);
+	expect_learner(3, true);
+	expect_said(id, "n3", "198.18.0.4:2379"); /* what it says of itself is taken all the same */
+	text[node_status_text(node(3), text, sizeof(text) - 1)] = '\0';
+	assert_non_null(strstr(text, "\nrole learner\n"));
+	change((struct raft_change){.kind = RAFT_CHANGE_PROMOTE, .id = id});
+	expect_learner(3, false);
+	change((struct raft_change){.kind = RAFT_CHANGE_DEMOTE, .id = id});
+	expect_learner(3, true);
+	/* It hears nobody: of those who vote none, and it is none. */
+	for (uint32_t i = 0; i < 3; i++)
+		sim_node_crash(&w, i);
+	sim_world_run(&w, 5 * SECOND);
+	text[node_status_text(node(3), text, sizeof(text) - 1)] = '\0';
+	assert_non_null(strstr(text,
+			       ": 0 of 3 members within an election timeout, and this one does "
+			       "not vote\n"));
+	assert_int_equal(ask(3, REQUEST_QUERY_LOCAL), SERVE_OK);
 	sim_world_destroy(&w);
 }
 
@@ -244,6 +341,7 @@ int main(void)
 		cmocka_unit_test(D16_an_earlier_release_leads),
 		cmocka_unit_test(V28_nobody_speaks_for_another),
 		cmocka_unit_test(D16_names_come_and_go_with_the_members),
+		cmocka_unit_test(D16_a_learner_answers_for_itself_alone),
 		cmocka_unit_test(R37_a_removed_leader_says_so),
 	};
 

@@ -146,6 +146,25 @@ static bool done(const struct changing *c, const struct member_table *t)
 	return true;
 }
 
+/*
+ * Who is asked may be a learner by this change, and then tells its own table alone: one that came
+ * after `before` has it.
+ */
+static bool seen(const struct options *options, const struct changing *c, uint64_t before,
+		 struct member_table *t)
+{
+	static struct options local;
+	char error[ERROR_SIZE];
+
+	if (!member_table_ask(options, t, error))
+		return done(c, t);
+	if (strcmp(c->verb->name, "demote") != 0)
+		return false;
+	local = *options;
+	local.serializable = true;
+	return !member_table_ask(&local, t, error) && t->index > before && done(c, t);
+}
+
 static void done_print(const struct options *options, const struct changing *c,
 		       const struct member_table *t)
 {
@@ -170,6 +189,7 @@ static int change(const struct options *options, const char *name)
 	static struct member_table t;
 	struct changing c = {.verb = verbs, .learner = options->learner};
 	struct order order = {.once = true};
+	uint64_t before;
 	char error[ERROR_SIZE];
 	int status;
 
@@ -186,6 +206,7 @@ static int change(const struct options *options, const char *name)
 	if (status)
 		return status;
 	order_make(&c, &order);
+	before = t.index;
 	status = order_give(options, &order, deadline_ns, &t, error);
 	if (!status && !ids_take(&c, &order)) {
 		snprintf(error, ERROR_SIZE,
@@ -196,7 +217,7 @@ static int change(const struct options *options, const char *name)
 		return complain(status, "%s (%s)", error,
 				status == EXIT_UNCERTAIN ? "it may have been done"
 							 : "nothing was done");
-	while (member_table_ask(options, &t, error) || !done(&c, &t)) {
+	while (!seen(options, &c, before, &t)) {
 		if (!left_until(deadline_ns))
 			return complain(EXIT_UNCERTAIN,
 					"etcdserver: request timed out (it may have been done: "

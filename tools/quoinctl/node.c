@@ -19,8 +19,9 @@ struct asking {
 	uint64_t deadline_ns;
 	uint8_t *bytes; /* the request's, once a session_base is known */
 	uint32_t size;
-	bool maybe;   /* a command that somebody may have taken, or may take yet */
-	bool verdict; /* somebody has said why not: that nobody answers later says less */
+	bool maybe;        /* a command that somebody may have taken, or may take yet */
+	bool verdict;      /* somebody has said why not: that nobody answers later says less */
+	uint32_t learners; /* that were asked in this round: others may answer */
 };
 
 /* The base of a session is what its first node showed: it stays, whoever is asked later. */
@@ -73,6 +74,10 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		snprintf(error, ERROR_SIZE, "%s", row->words);
 		a->verdict = true;
 		a->maybe |= row->done == STATUS_UNKNOWN;
+		if (answer.status == WIRE_LEARNER) {
+			a->learners++;
+			return false;
+		}
 		/* What any node would say. */
 		return row->done == STATUS_NOTHING && !row->again;
 	}
@@ -99,8 +104,11 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 	do {
 		uint64_t round_ns = clock_now();
 
+		a.learners = 0;
 		for (uint32_t i = 0; i < options->endpoint_count && !done; i++)
 			done = ask_one(&a, i, welcome_ns, out, error);
+		if (a.learners == options->endpoint_count)
+			break;
 		welcome_ns *= 2;
 		/* All refused at once: a node that starts needs a moment. */
 		if (!done && clock_now() - round_ns < 10 * CLOCK_MS)

@@ -2,6 +2,7 @@
 #include "tests/unit/serve/hand.h"
 
 #include <errno.h>
+#include <string.h>
 
 static struct hand h;
 
@@ -159,9 +160,61 @@ static void a_local_one_asks_nobody(void **state)
 	serve_progress(h.serve, 1, false);
 }
 
+/* As etcd's: whatever needs the cluster is refused, whoever leads, and nothing is forwarded. */
+static void D16_a_learner_answers_for_itself_alone(void **state)
+{
+	static const struct {
+		enum request_kind kind;
+		enum serve_status want;
+	} rows[] = {
+		{REQUEST_COMMAND, SERVE_LEARNER},  {REQUEST_QUERY, SERVE_LEARNER},
+		{REQUEST_QUERY_LOCAL, SERVE_OK},   {REQUEST_STATUS, SERVE_OK},
+		{REQUEST_ORDER, SERVE_NOT_LEADER},
+	};
+	struct request *before;
+	enum serve_status why;
+
+	(void)state;
+	before = hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(h.parts, 1);
+	serve_set_learner(h.serve, true);
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint32_t size = rows[i].kind == REQUEST_COMMAND ? 100 : 1;
+		struct request *q = serve_open(h.serve, &h.door, 0, i + 2, size, 0, 0, &why);
+
+		assert_non_null(q);
+		memset(q->data, 1, q->size);
+		serve_begin(h.serve, q, rows[i].kind);
+		hand_turn(&h, 0);
+		assert_int_equal(hand_heard(&h, i + 1)->status, rows[i].want);
+	}
+	assert_int_equal(h.parts, 1);
+	assert_int_equal(h.reads, 0);
+	/* V10: of what was sent before it may not be said that nothing was done. */
+	struct request *sent = serve_open(h.serve, &h.door, 0, 20, 100, 0, 0, &why);
+	assert_non_null(sent);
+	memset(sent->data, 2, sent->size);
+	sent->strayed = true;
+	serve_begin(h.serve, sent, REQUEST_COMMAND);
+	hand_turn(&h, 0);
+	assert_int_equal(sent->state, REQUEST_PROPOSING);
+	assert_int_equal(h.parts, 2);
+	/* What it had begun goes on, and as a voter it takes all again. */
+	assert_int_equal(before->state, REQUEST_PROPOSING);
+	hand_apply(&h, 5, 1);
+	assert_int_equal(hand_heard(&h, 6)->status, SERVE_OK);
+	serve_set_learner(h.serve, false);
+	hand_query(&h, 9, 1);
+	hand_turn(&h, 0);
+	assert_int_equal(h.reads, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(D16_a_learner_answers_for_itself_alone, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(queries_of_one_turn_share_a_question, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(it_waits_until_the_apply_has_reached_its_index,

@@ -83,6 +83,7 @@ static void F5_the_next_endpoint_may_know_better(void **state)
 		{"etcdserver: request timed out", true},
 		{"etcdserver: mvcc: database space exceeded", false},
 		{"etcdserver: malformed request", false},
+		{"etcdserver: rpc not supported for learner", true},
 	};
 	char list[256];
 
@@ -101,6 +102,33 @@ static void F5_the_next_endpoint_may_know_better(void **state)
 		if (status != !rows[i].next)
 			fail_msg("%s: status %d\n%s", rows[i].words, status, errors);
 	}
+}
+
+/* Whoever else is named is asked; nobody is asked twice, for none of them will vote by that. */
+static void where_all_are_learners_it_is_told_at_once(void **state)
+{
+	char list[256];
+	uint64_t begin = clock_now();
+
+	(void)state;
+	snprintf(list, sizeof(list), "%s,%s", node[0].local, node[1].udp);
+	set_endpoints(list);
+	refuse(WIRE_LEARNER, MANY);
+	expect("put a b", 1, "",
+	       "Error: etcdserver: rpc not supported for learner (nothing was done)\n");
+	assert_true(clock_now() - begin < AT_ONCE_MS * CLOCK_MS);
+	refuse(0, 0);
+	/* One of the two may have taken it before. */
+	atomic_store(&node[0].faults.swallow, 1);
+	atomic_store(&node[1].faults.refusal, WIRE_LEARNER);
+	atomic_store(&node[1].faults.refusing, MANY);
+	snprintf(list, sizeof(list), "%s,%s", node[0].udp, node[1].udp);
+	set_endpoints(list);
+	run("put a b --command-timeout=1s");
+	atomic_store(&node[0].faults.silent, false);
+	refuse(0, 0);
+	if (status == 1)
+		fail_msg("it was done: %s", errors);
 }
 
 /* V10: the first endpoint may have taken it: a refusal of the second does not undo that. */
@@ -152,6 +180,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		CTL_TEST(F5_each_status_has_its_words_on_each_path),
 		CTL_TEST(F5_the_next_endpoint_may_know_better),
+		CTL_TEST(where_all_are_learners_it_is_told_at_once),
 		CTL_TEST(V10_a_refusal_after_silence_is_no_refusal),
 		CTL_TEST(V10_an_answer_that_cannot_be_read_denies_nothing),
 	};
