@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """The figures of docs/benchmarks.md: measured, kept as JSON in docs/benchmarks/, made into tables.
 
-    tools/benchmarks.py measure BUILD    measure everything anew with the programs of a build
-    tools/benchmarks.py write            make the tables in docs/benchmarks.md from the JSON
-    tools/benchmarks.py check            whether those are the tables that stand there
+    tools/benchmarks.py measure BUILD [WHAT]  measure everything anew with the programs of a build;
+                                              or what WHAT says: commits, elections
+    tools/benchmarks.py keep FILE LINE JSON   what a run wrote with --json is that line of FILE.json
+    tools/benchmarks.py write                 make the tables in docs/benchmarks.md from the JSON
+    tools/benchmarks.py check                 whether those are the tables that stand there
 
-measure needs root, and a quarter of an hour. It goes through all lines three times, so that the
-runs of one line are minutes apart, and before each lab it waits a little for the host to be quiet;
-what else the host did says the load average that stands beside each run.
+measure needs root, and half an hour; of elections alone 5 minutes. It goes through all lines of
+commits three times, so that the runs of one line are minutes apart, and before each lab it waits a
+little for the host to be quiet; what else the host did says the load average beside each
+run.
 """
 
 import json
@@ -26,7 +29,6 @@ KEPT = TOP / "docs/benchmarks"
 
 RUNS = 3
 DURATION_S = 2
-ROUNDS = 10
 QUIET = 0.2  # of both cores, for half a second
 QUIET_WAIT_S = 8
 BUSY = 6.0  # a load average: three nodes and a client that poll are 4
@@ -40,7 +42,16 @@ MORE = {
     "M10": "--rate 1000",
     "M11": "--rate 1000 --op mixed",
 }
-ELECTIONS = {"E1": "kill", "E2": "pause", "E3": "partition"}
+# What is over in milliseconds has as many rounds as its p99 takes.
+ELECTIONS = {
+    "E1": ("kill", 20),
+    "E2": ("pause", 20),
+    "E3": ("partition", 20),
+    "E4": ("mute", 20),
+    "E5": ("deaf", 20),
+    "E6": ("transfer", 100),
+    "E7": ("stop", 20),
+}
 
 
 def groups():
@@ -121,13 +132,7 @@ def keep(file, line, options, found):
     path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def measure(build):
-    # A lab is taken down also then.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit("stopped by a signal"))
-    KEPT.mkdir(exist_ok=True)
-    for path in KEPT.glob("*.json"):
-        path.unlink()
+def measure_commits(build):
     for _ in range(RUNS):
         for file, up, lines in groups():
             wait_for_quiet()
@@ -139,11 +144,41 @@ def measure(build):
             else:
                 for line, options in lines.items():
                     keep(file, line, options, bench(build, "/var/tmp", options + more))
-    for line, how in ELECTIONS.items():
+
+
+def measure_elections(build):
+    for line, (how, rounds) in ELECTIONS.items():
         wait_for_quiet()
         with Lab(build, "--nodes 3 --link memif") as directory:
-            options = f"election --rounds {ROUNDS} --how {how}"
+            options = f"election --rounds {rounds} --how {how}"
             keep("elections", line, options, bench(build, directory, options))
+
+
+MEASURES = {"commits": (measure_commits, ("memif", "packet", "ring")),
+            "elections": (measure_elections, ("elections",))}
+
+
+def measure(build, names):
+    # A lab is taken down also then.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit("stopped by a signal"))
+    KEPT.mkdir(exist_ok=True)
+    for name in names:
+        run, files = MEASURES[name]
+        for file in files:
+            (KEPT / f"{file}.json").unlink(missing_ok=True)
+        run(build)
+
+
+def keep_one(file, line, written):
+    """The line anew, of what was measured by hand."""
+    found = json.loads(pathlib.Path(written).read_text())
+    path = KEPT / f"{file}.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    kept.pop(line, None)
+    path.write_text(json.dumps(kept, indent=1) + "\n")
+    words = re.sub(r" --(json|dir)[ =]\S+", "", found["command"]).split(" ", 1)
+    keep(file, line, words[1], found)
 
 
 # --- tables ---------------------------------------------------------------------------------
@@ -219,8 +254,9 @@ def table_cost(kept):
 
 
 def table_elections(kept):
-    yield "| | leader silenced by | rounds | detection | new leader | first commit | floor p50 |"
-    yield "|---" * 7 + "|"
+    yield ("| | how | rounds | detection | new leader | first commit | longest gap: p50, p99, max "
+           "| leader left alone: p50, p99, max | puts refused, without a verdict | floor p50 |")
+    yield "|---" * 10 + "|"
     for line, entry in entries(kept, "elections"):
         first = entry["results"][0]
 
@@ -229,8 +265,13 @@ def table_elections(kept):
             return (f"{row['p50_us'] / 1000:.1f} ({row['min_us'] / 1000:.1f} .. "
                     f"{row['max_us'] / 1000:.1f})")
 
+        def tail(key):
+            row = first.get(key)
+            return ", ".join(f"{row[k] / 1000:.1f}" for k in ("p50_us", "p99_us", "max_us")) if row else "-"
+
         yield (f"| {line} | {first['name'].split(' ')[-1]} | {first['detection']['count']} | {of('detection')} | {of('election')} "
-               f"| {of('first_commit')} | {first['floor']['p50_us'] / 1000:.3f} |")
+               f"| {of('first_commit')} | {tail('gap')} | {tail('gap_control')} "
+               f"| {first['refused']}, {first['errors_unknown']} | {first['floor']['p50_us'] / 1000:.3f} |")
 
 
 def table_host(kept):
@@ -275,7 +316,11 @@ def main():
     command = sys.argv[1:]
     page = PAGE.read_text()
     if len(command) == 2 and command[0] == "measure":
-        measure(pathlib.Path(command[1]).resolve())
+        measure(pathlib.Path(command[1]).resolve(), MEASURES)
+    elif len(command) == 3 and command[0] == "measure" and command[2] in MEASURES:
+        measure(pathlib.Path(command[1]).resolve(), command[2:])
+    elif len(command) == 4 and command[0] == "keep":
+        keep_one(*command[1:])
     elif command == ["write"]:
         PAGE.write_text(page_with_tables(page))
     elif command == ["check"]:

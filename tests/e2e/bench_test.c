@@ -21,18 +21,12 @@ enum { STALL_MS = 1270, RUNS_MS = 60 * 1000 };
 static struct cluster c;
 static char json_path[256];
 
-/* quoin-bench commit with more words, which goes on while the test does something else. */
-static pid_t bench_start(const char *const *more)
+/* quoin-bench with more words, which goes on while the test does something else. */
+static pid_t bench_start(const char *command, const char *const *more)
 {
-	const char *argv[24] = {program("quoin-bench"),
-				"commit",
-				"--dir",
-				c.dir,
-				"--warmup",
-				"0",
-				"--json",
-				json_path};
-	size_t count = 8;
+	const char *argv[24] = {
+		program("quoin-bench"), command, "--dir", c.dir, "--json", json_path};
+	size_t count = 6;
 	int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	pid_t pid;
 
@@ -97,7 +91,8 @@ static uint64_t keys_left(void)
 
 static void F26_a_stalled_leader_shows_in_p99(void **state)
 {
-	static const char *const words[] = {"--rate", "500", "--duration", "3", NULL};
+	static const char *const words[] = {"--rate",     "500", "--warmup", "0",
+					    "--duration", "3",   NULL};
 	uint32_t leader;
 	json_t *root, *r;
 	pid_t pid;
@@ -106,7 +101,7 @@ static void F26_a_stalled_leader_shows_in_p99(void **state)
 	(void)state;
 	cluster_up(&c, 3, "memif", "--idle yield");
 	leader = cluster_wait_leader(&c, 0);
-	pid = bench_start(words);
+	pid = bench_start("commit", words);
 	wait_for_load(leader);
 	cluster_lab(&c, "pause %u", leader);
 	clock_sleep(STALL_MS * CLOCK_MS);
@@ -125,9 +120,10 @@ static void F26_a_stalled_leader_shows_in_p99(void **state)
 
 static void F26_an_interrupt_shows_what_was_measured(void **state)
 {
-	static const char *const words[] = {"--duration", "600", "--clients", "4", NULL};
+	static const char *const words[] = {"--duration", "600", "--warmup", "0",
+					    "--clients",  "4",   NULL};
 	uint32_t leader = cluster_wait_leader(&c, 0);
-	pid_t pid = bench_start(words);
+	pid_t pid = bench_start("commit", words);
 	json_t *root, *r;
 	int status;
 
@@ -213,6 +209,83 @@ static void F26_a_full_socket_fails_no_request(void **state)
 	require(&c, strstr(out.text, "--clients 64: "), "%s", out.text);
 }
 
+static void election(struct run *out, const char *how)
+{
+	run(out, "quoin-bench", "election --dir %s --rounds 1 --how %s --json %s", c.dir, how,
+	    json_path);
+	require(&c, out->status == 0, "%s: exit %d: %s", how, out->status, out->text);
+}
+
+/* What a hand-over costs who writes, beside what nothing costs; and that nobody is sent away. */
+static void D19_a_hand_over_is_measured_by_its_gap(void **state)
+{
+	static struct run out;
+	uint32_t leader = cluster_wait_leader(&c, 0);
+	json_t *root, *r;
+
+	(void)state;
+	election(&out, "transfer");
+	require(&c, cluster_wait_leader(&c, 0) != leader, "n%u leads on", leader);
+	r = result(&root);
+	require(&c, number(r, "gap", "count") == 1, "no gap: %s", out.text);
+	require(&c, number(r, "gap_control", "p50_us") > 0, "no control: %s", out.text);
+	require(&c, number(r, "first_commit", "p50_us") >= number(r, "election", "p50_us"),
+		"a commit without a leader: %s", out.text);
+	require(&c, number(r, NULL, "refused") == 0 && number(r, NULL, "errors_unknown") == 0,
+		"puts failed: %s", out.text);
+	json_decref(root);
+}
+
+static bool two_elections_later(void *context)
+{
+	const uint64_t *term = context;
+	struct node_status status;
+
+	return cluster_status(&c, 1, &status) && status.term > *term + 1;
+}
+
+static void F26_an_interrupt_shows_the_rounds_that_were(void **state)
+{
+	static const char *const words[] = {"--rounds", "1000", "--how", "transfer", NULL};
+	struct node_status status;
+	json_t *root, *r;
+	pid_t pid;
+	int code;
+
+	(void)state;
+	require(&c, cluster_status(&c, 1, &status), "n1 does not answer");
+	pid = bench_start("election", words);
+	/* The first round is over when the second one has its leader. */
+	require(&c, wait_until(two_elections_later, &status.term, RUNS_MS), "no two rounds");
+	kill(pid, SIGINT);
+	code = child_wait(pid);
+	require(&c, code == 5, "exit %d", code);
+	r = result(&root);
+	require(&c, json_is_true(json_object_get(r, "partial")), "not partial");
+	require(&c, number(r, "gap", "count") >= 1, "nothing");
+	json_decref(root);
+}
+
+/* A leader that nobody hears: nothing is committed before somebody's timer is over. */
+static void D19_a_cut_of_one_way_is_measured(void **state)
+{
+	static struct run out;
+	json_t *root, *r;
+	double timeout;
+
+	(void)state;
+	election(&out, "mute");
+	r = result(&root);
+	/* Its last heartbeat may have been one interval before the cut. */
+	timeout = number(r, NULL, "election_timeout_min_us") * 4 / 5;
+	require(&c, number(r, "gap", "p50_us") > timeout, "%s", out.text);
+	require(&c, number(r, "detection", "p50_us") > timeout, "%s", out.text);
+	json_decref(root);
+	/* Nothing stays cut. */
+	run(&out, "quoin-lab", "status --dir %s", c.dir);
+	require(&c, out.status == 0 && !strstr(out.text, "partition "), "%s", out.text);
+}
+
 static void F26_a_path_is_tried_before_the_run(void **state)
 {
 	static const char *const options[] = {"--json", "--percentiles", "--plot"};
@@ -240,6 +313,9 @@ int main(void)
 		cmocka_unit_test(F26_reads_floors_and_costs_are_there),
 		cmocka_unit_test(F26_a_list_of_some_has_the_floor_of_all),
 		cmocka_unit_test(F26_a_full_socket_fails_no_request),
+		cmocka_unit_test(D19_a_hand_over_is_measured_by_its_gap),
+		cmocka_unit_test(F26_an_interrupt_shows_the_rounds_that_were),
+		cmocka_unit_test(D19_a_cut_of_one_way_is_measured),
 		cmocka_unit_test(F26_a_path_is_tried_before_the_run),
 	};
 

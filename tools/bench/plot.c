@@ -190,7 +190,7 @@ static void rounds_script(FILE *out, const void *context)
 	uint32_t phases = 0;
 
 	fprintf(out, "$rounds << END\nround");
-	while (phases < r->row_count && r->row[phases].round_count)
+	while (phases < r->row_count && r->row[phases].stacked)
 		fprintf(out, " \"%s\"", r->row[phases++].name);
 	fprintf(out, "\n");
 	for (uint32_t round = 0; round < r->row[0].round_count; round++) {

@@ -24,6 +24,7 @@ struct result_row {
 	/* Election: each round's figure, owned by whoever set it. */
 	const double *round_us;
 	uint32_t round_count;
+	bool stacked; /* counted from the same moment as the row before, and not below it */
 };
 
 /* A figure that was not measured is 0, and shown as none. */

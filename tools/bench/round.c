@@ -1,15 +1,14 @@
 #include "tools/bench/round.h"
 
 #include "base/clock.h"
-#include "tools/bench/put.h"
 #include "tools/bench/stop.h"
-#include "tools/bench/tool.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_NS (200 * CLOCK_US)
+/* Between two questions. Each is work for a node, and so takes time from the puts. */
+#define ASK_NS (500 * CLOCK_US)
 #define ASK_TIMEOUT_NS (200 * CLOCK_MS)
 #define ROUND_NS (30 * CLOCK_S)
 
@@ -20,12 +19,12 @@ struct survivor {
 
 struct round {
 	const struct round_options *options;
+	struct writers *writers;
+	uint32_t leader;
 	uint64_t old_term;
-	uint64_t begun_ns;
 	struct survivor survivor[CLUSTER_NODES_MAX];
-	uint32_t survivor_count;
-	struct put *put;
-	uint64_t at_ns[PHASES]; /* 0: not reached yet */
+	uint32_t survivor_count, next; /* the survivor that is asked next */
+	uint64_t at_ns[PHASES];        /* 0: not reached yet */
 	uint64_t errors;
 };
 
@@ -34,27 +33,23 @@ static void survivors_close(struct round *r)
 	for (uint32_t i = 0; i < r->survivor_count; i++)
 		endpoint_close(r->survivor[i].endpoint);
 	r->survivor_count = 0;
-	if (r->put)
-		put_destroy(r->put);
-	r->put = NULL;
 }
 
-static int survivors_open(struct round *r, int leader)
+static int survivors_open(struct round *r)
 {
-	struct address admin[CLUSTER_NODES_MAX];
 	struct wire_hello welcome;
 	int err;
 
-	for (int i = 0; i < (int)r->options->cluster->count; i++) {
+	for (uint32_t i = 0; i < r->options->cluster->count; i++) {
 		struct survivor *s = &r->survivor[r->survivor_count];
 
-		if (i == leader)
+		if (i == r->leader)
 			continue;
 		s->node = &r->options->cluster->node[i];
 		err = endpoint_create(&s->endpoint, &s->node->admin);
 		if (err)
 			return err;
-		admin[r->survivor_count++] = s->node->admin;
+		r->survivor_count++;
 		err = endpoint_welcome(s->endpoint, ASK_TIMEOUT_NS, &welcome);
 		if (err) {
 			fprintf(stderr, "quoin-bench: %s: %s\n", s->node->admin.text,
@@ -62,7 +57,7 @@ static int survivors_open(struct round *r, int leader)
 			return -EHOSTUNREACH;
 		}
 	}
-	return put_create(&r->put, admin, r->survivor_count);
+	return 0;
 }
 
 static void reached(struct round *r, enum phase phase, uint64_t now)
@@ -71,8 +66,19 @@ static void reached(struct round *r, enum phase phase, uint64_t now)
 		r->at_ns[phase] = now;
 }
 
-static void ask(struct round *r, struct survivor *s)
+/* Between two questions a whole election may have passed. */
+static void committed(struct round *r, uint64_t at)
 {
+	uint64_t *election = &r->at_ns[PHASE_ELECTION];
+
+	r->at_ns[PHASE_COMMIT] = at;
+	if (at && (!*election || *election > at))
+		*election = at;
+}
+
+static void ask(struct round *r)
+{
+	struct survivor *s = &r->survivor[r->next++ % r->survivor_count];
 	struct status status;
 
 	if (!s->endpoint)
@@ -89,30 +95,38 @@ static void ask(struct round *r, struct survivor *s)
 		reached(r, PHASE_ELECTION, clock_now());
 }
 
-/* Until the first commit. 0, -ETIMEDOUT, or -EINTR: a signal asked to stop. */
-static int watch(struct round *r)
+/* Nothing is done to the leader. 0, -EAGAIN: another one is elected; -EINTR. */
+static int control(struct round *r)
 {
-	bool putting = false;
+	uint64_t end = clock_now() + r->options->window_ns;
 
-	while (!r->at_ns[PHASE_COMMIT]) {
-		uint64_t now;
+	writers_look(r->writers);
+	while (clock_now() < end) {
+		ask(r);
+		clock_sleep(ASK_NS);
+		if (stop_requested())
+			return -EINTR;
+		if (r->at_ns[PHASE_DETECTION])
+			return -EAGAIN;
+	}
+	return 0;
+}
 
-		for (uint32_t i = 0; i < r->survivor_count && !r->at_ns[PHASE_ELECTION]; i++)
-			ask(r, &r->survivor[i]);
-		now = clock_now();
-		if (r->at_ns[PHASE_DETECTION] && !putting) {
-			put_begin(r->put, now);
-			putting = true;
+/* For a window, and until the first commit. 0, -ETIMEDOUT, or -EINTR: a signal asked to stop. */
+static int watch(struct round *r, uint64_t begun)
+{
+	bool expecting = false;
+
+	while (!r->at_ns[PHASE_COMMIT] || clock_now() - begun < r->options->window_ns) {
+		ask(r);
+		if (r->at_ns[PHASE_DETECTION] && !expecting) {
+			writers_expect(r->writers, r->leader);
+			expecting = true;
 		}
-		if (putting && put_poll(r->put, ASK_NS)) {
-			/* Between two questions a whole election may have passed. */
-			now = clock_now();
-			reached(r, PHASE_ELECTION, now);
-			reached(r, PHASE_COMMIT, now);
-		}
-		if (!putting)
-			clock_sleep(ASK_NS);
-		if (now - r->begun_ns > ROUND_NS)
+		if (expecting && !r->at_ns[PHASE_COMMIT])
+			committed(r, writers_expected(r->writers));
+		clock_sleep(ASK_NS);
+		if (clock_now() - begun > ROUND_NS)
 			return -ETIMEDOUT;
 		if (stop_requested())
 			return -EINTR;
@@ -120,69 +134,54 @@ static int watch(struct round *r)
 	return 0;
 }
 
-/* The number of a node: the lab's names are n1, n2, ... */
-static const char *number_of(const struct round *r, int node)
+static int lose_leader(struct round *r, uint32_t number, double us[PHASES])
 {
-	const char *name = r->options->cluster->node[node].name;
+	struct hurt hurt = {
+		.manner = r->options->manner,
+		.cluster = r->options->cluster,
+		.directory = r->options->directory,
+		.leader = r->leader,
+		.heir = (uint32_t)(r->survivor[number % r->survivor_count].node -
+				   r->options->cluster->node),
+	};
+	uint64_t begun = clock_now(), gap = 0;
+	int err, end_err;
 
-	return name + (name[0] == 'n');
-}
-
-/* "1|2,3": the leader on one side, all others on the other. */
-static void argument_for(const struct round *r, int leader, char *out, size_t size_max)
-{
-	const char *separator = "|";
-	size_t size;
-
-	size = (size_t)snprintf(out, size_max, "%s", number_of(r, leader));
-	if (!r->options->manner->cuts)
-		return;
-	for (int i = 0; i < (int)r->options->cluster->count && size < size_max; i++) {
-		if (i == leader)
-			continue;
-		size += (size_t)snprintf(out + size, size_max - size, "%s%s", separator,
-					 number_of(r, i));
-		separator = ",";
-	}
-}
-
-static int lose_leader(struct round *r, int leader, uint32_t number)
-{
-	const struct cluster_node *node = &r->options->cluster->node[leader];
-	const struct manner *manner = r->options->manner;
-	char argument[256];
-	int err, tool_err;
-	pid_t pid;
-
-	argument_for(r, leader, argument, sizeof(argument));
-	r->old_term = node->status.term;
-	r->begun_ns = clock_now();
-	pid = tool_lab_begin(manner->command, argument, r->options->directory);
-	if (pid < 0)
-		return pid;
-	err = watch(r);
-	tool_err = tool_lab_end(pid, manner->command);
-	if (!err)
-		err = tool_err;
+	writers_look(r->writers);
+	err = hurt_begin(&hurt);
+	if (err)
+		return err;
+	err = watch(r, begun);
+	gap = writers_gap(r->writers);
 	if (err == -ETIMEDOUT)
 		fprintf(stderr, "quoin-bench: round %u: no commit in %u s after %s of %s\n", number,
-			(unsigned int)(ROUND_NS / CLOCK_S), manner->name, node->name);
-	tool_err = tool_lab(manner->undo, manner->cuts ? NULL : number_of(r, leader),
-			    r->options->directory);
-	return err ? err : tool_err;
+			(unsigned int)(ROUND_NS / CLOCK_S), hurt_name(hurt.manner),
+			r->options->cluster->node[r->leader].name);
+	end_err = hurt_end(&hurt);
+	for (int i = 0; i < PHASE_GAP; i++)
+		us[i] = (double)(r->at_ns[i] - begun) / 1000;
+	us[PHASE_GAP] = (double)gap / 1000;
+	return err ? err : end_err;
 }
 
-int round_run(const struct round_options *options, uint32_t number, int leader, double us[PHASES],
-	      uint64_t *errors)
+int round_run(const struct round_options *options, struct writers *writers, uint32_t number,
+	      uint32_t leader, double us[PHASES], uint64_t *errors)
 {
-	struct round r = {.options = options};
-	int err = survivors_open(&r, leader);
+	struct round r = {
+		.options = options,
+		.writers = writers,
+		.leader = leader,
+		.old_term = options->cluster->node[leader].status.term,
+	};
+	int err = survivors_open(&r);
 
 	if (!err)
-		err = lose_leader(&r, leader, number);
-	*errors += r.errors + (r.put ? put_errors(r.put) : 0);
+		err = control(&r);
+	if (!err) {
+		us[PHASE_CONTROL] = (double)writers_gap(writers) / 1000;
+		err = lose_leader(&r, number, us);
+	}
+	*errors += r.errors;
 	survivors_close(&r);
-	for (int i = 0; !err && i < PHASES; i++)
-		us[i] = (double)(r.at_ns[i] - r.begun_ns) / 1000;
 	return err;
 }
