@@ -236,6 +236,8 @@ struct dp_foreign {
 
 const struct dp_counters *dp_get_counters(const struct dp *dp);
 void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out);
+/* Of these the one that is asked for in each turn: its heard_ns. */
+uint64_t dp_get_peer_heard(const struct dp *dp, uint32_t peer);
 /* Packets larger than a heartbeat that left for it, probes left out (path.h). */
 uint64_t dp_get_peer_large(const struct dp *dp, uint32_t peer);
 /* Who was last seen to use our address as well. */

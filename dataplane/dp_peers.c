@@ -106,6 +106,12 @@ void dp_get_peer(const struct dp *dp, uint32_t peer, struct dp_peer_state *out)
 		out->said[i] = hearsay_verdict(&dp->peers.peer[peer].said[i], dp->now_ns);
 }
 
+uint64_t dp_get_peer_heard(const struct dp *dp, uint32_t peer)
+{
+	assert(peer < DP_PEERS_MAX);
+	return dp->peers.peer[peer].state.heard_ns;
+}
+
 uint64_t dp_get_peer_large(const struct dp *dp, uint32_t peer)
 {
 	assert(peer < DP_PEERS_MAX);

@@ -9,6 +9,9 @@
 
 enum { TELL_NS = 100 * 1000 * 1000 };
 
+/* A turn may take a thousandth of that, and what is looked at is far from small. */
+enum { LOOK_NS = 1000 * 1000 };
+
 static const struct {
 	const char *event; /* of the log */
 	const char *alone, *beside;
@@ -69,6 +72,9 @@ void said_drive(struct node *n)
 {
 	struct dp_peer_state state;
 
+	if (n->now_ns < n->next_said_ns)
+		return;
+	n->next_said_ns = n->now_ns + LOOK_NS;
 	for (uint32_t peer = 0; node_peer_next(n, &peer); peer++) {
 		dp_get_peer(n->dp, peer, &state);
 		start_tell(n, peer, &state);

@@ -17,10 +17,9 @@
 
 uint64_t settings_silent_ns(const struct node *n, uint32_t peer)
 {
-	struct dp_peer_state state;
+	const uint64_t heard_ns = dp_get_peer_heard(n->dp, peer);
 
-	dp_get_peer(n->dp, peer, &state);
-	return state.heard_ns ? n->now_ns - state.heard_ns : UINT64_MAX;
+	return heard_ns ? n->now_ns - heard_ns : UINT64_MAX;
 }
 
 uint64_t settings_age_ns(const struct node *n, uint32_t peer)
