@@ -4,7 +4,9 @@
  *	drop DIR ADDRESS [PPM]             duplicate DIR ADDRESS [PPM]
  *	delay DIR ADDRESS US [JITTER_US]   reorder DIR ADDRESS [PPM]
  *	mtu DIR ADDRESS BYTES
+ *	hang disk
  *
+ * The last one is the disk's: of what the log asks of it from then on nothing is done.
  * They replace those in force as a whole; an empty text heals.
  */
 #include "node/internal.h"
@@ -76,6 +78,7 @@ enum serve_status faults_set(struct node *n, const uint8_t *text, uint32_t size)
 	struct fault_rule rule[FAULT_RULES_MAX];
 	char copy[FAULTS_TEXT_MAX];
 	uint32_t count = 0;
+	bool hangs = false;
 	char *line, *rest;
 
 	if (!n->fault_injection || !n->faults)
@@ -85,12 +88,19 @@ enum serve_status faults_set(struct node *n, const uint8_t *text, uint32_t size)
 	memcpy(copy, text, size);
 	copy[size] = '\0';
 	for (line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (strcmp(line, "hang disk") == 0) {
+			hangs = true;
+			continue;
+		}
 		if (count == FAULT_RULES_MAX || !rule_parse(&rule[count], line))
 			return SERVE_INVALID;
 		count++;
 	}
 	memcpy(n->faults->rule, rule, count * sizeof(*rule));
 	n->faults->count = count;
-	journal_write(n->journal, JOURNAL_WARN, "faults_set", "rules=%u", count);
+	if (n->wal)
+		wal_hold(n->wal, hangs);
+	journal_write(n->journal, JOURNAL_WARN, "faults_set", "rules=%u%s", count,
+		      hangs ? " disk=hangs" : "");
 	return SERVE_OK;
 }

@@ -103,6 +103,7 @@ struct disk {
 	uint64_t wait_ns; /* a poll that waits returns after so long with nothing; 0: it does not */
 	uint32_t waits_max; /* so many such waits in a row and no more (io.h); 0: for ever */
 	bool hung;          /* one was given up after them, and is in flight still */
+	bool held; /* reads, writes and syncs do not begin, as if it hung: for the lab and tests */
 	/*
 	 * Asked by whoever stands still (io.h), after each step and each wait for one. False: it is
 	 * given up. NULL: nobody asks.

@@ -273,7 +273,7 @@ static int submit(struct uring_disk *u)
 	if (u->broken != 0)
 		return u->broken;
 	again_queue(u);
-	if (io_uring_sq_ready(&u->ring) == 0)
+	if (io_uring_sq_ready(&u->ring) == 0 || u->disk.held)
 		return 0;
 	do {
 		done = io_uring_submit(&u->ring);

@@ -115,6 +115,11 @@ void wal_get_stats(const struct wal *w, struct wal_stats *out)
 	out->put_off += w->disk->put_off;
 }
 
+void wal_hold(struct wal *w, bool held)
+{
+	w->disk->held = held;
+}
+
 uint64_t wal_start(const struct wal *w)
 {
 	return w->vote.durable.start;

@@ -260,6 +260,8 @@ struct wal_waiting {
 	uint64_t offset;
 };
 bool wal_get_waiting(const struct wal *w, struct wal_waiting *out);
+/* For the lab: from now on, or no longer, its disk does nothing that it is asked for. */
+void wal_hold(struct wal *w, bool held);
 uint64_t wal_waiting_since(const struct wal *w); /* UINT64_MAX: for nothing */
 /*
  * The same of what is read back. No acknowledgement and no vote waits for it, so it is a thing of

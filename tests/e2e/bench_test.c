@@ -286,6 +286,20 @@ static void D19_a_cut_of_one_way_is_measured(void **state)
 	require(&c, out.status == 0 && !strstr(out.text, "partition "), "%s", out.text);
 }
 
+/* The others commit without the leader's disk, until it counts as hung and another one leads. */
+static void R46_a_leader_whose_disk_hangs_is_measured(void **state)
+{
+	static struct run out;
+	json_t *root, *r;
+
+	(void)state;
+	election(&out, "hang");
+	r = result(&root);
+	require(&c, number(r, "gap", "p50_us") < number(r, "detection", "p50_us"), "%s", out.text);
+	require(&c, number(r, NULL, "refused") == 0, "puts were refused: %s", out.text);
+	json_decref(root);
+}
+
 static void F26_a_path_is_tried_before_the_run(void **state)
 {
 	static const char *const options[] = {"--json", "--percentiles", "--plot"};
@@ -316,6 +330,7 @@ int main(void)
 		cmocka_unit_test(D19_a_hand_over_is_measured_by_its_gap),
 		cmocka_unit_test(F26_an_interrupt_shows_the_rounds_that_were),
 		cmocka_unit_test(D19_a_cut_of_one_way_is_measured),
+		cmocka_unit_test(R46_a_leader_whose_disk_hangs_is_measured),
 		cmocka_unit_test(F26_a_path_is_tried_before_the_run),
 	};
 

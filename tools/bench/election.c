@@ -61,7 +61,8 @@ static const struct argp_option option_table[] = {
 	{"rounds", 'r', "N", 0, "How often the leader is lost (10)", 0},
 	{"how", KEY_HOW, "WHAT", 0,
 	 "kill (SIGKILL, default), stop (SIGTERM), pause (SIGSTOP), partition (cut off from the "
-	 "others), mute (they do not hear it), deaf (it does not hear them) or transfer (it is "
+	 "others), mute (they do not hear it), deaf (it does not hear them), hang (its disk does "
+	 "not answer) or transfer (it is "
 	 "told "
 	 "to hand over)",
 	 0},

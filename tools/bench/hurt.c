@@ -27,6 +27,7 @@ static const struct manner manners[] = {
 	{"partition", "partition", NULL, "#|rest", "heal", NULL},
 	{"mute", "partition", NULL, "#>rest", "heal", NULL},
 	{"deaf", "partition", NULL, "rest>#", "heal", NULL},
+	{"hang", "partition", NULL, "hang #", "heal", NULL},
 	{"transfer", NULL, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */

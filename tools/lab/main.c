@@ -110,7 +110,7 @@ static const struct command commands[] = {
 	{"resume", "N", "Let a paused node go on.", dir_only, 1, 1, lab_resume},
 	{"partition", "RULE...", "Drop frames between groups of nodes, '1|2,3' or 'leader|rest', or one way, '1>2,3'; or"
 		" hurt them: 'loss 10 1|2', 'duplicate 5 1|2', 'reorder 5 1|2' (percent), 'delay 20 1>2'"
-		" (ms), 'mtu 1280 1>2' (bytes). Replaces the rules before.", dir_only, 1, LAB_PARTITIONS_MAX, lab_partition},
+		" (ms), 'mtu 1280 1>2' (bytes); 'hang 1': its disk does not answer. Replaces the rules before.", dir_only, 1, LAB_PARTITIONS_MAX, lab_partition},
 	{"heal", "", "Drop and hurt no more frames.", dir_only, 0, 0, lab_heal},
 	{"exec", "-- COMMAND...", "Run a command inside, with QUOIN_ENDPOINTS set."
 		" Exit status: the command's.", dir_only, 1, 1 << 20, lab_exec},

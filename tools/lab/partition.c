@@ -246,13 +246,31 @@ int partition_expand(char *out, size_t size, const char *text, int leader, uint3
 	return -EINVAL;
 }
 
+static const char hang[] = "hang ";
+
+static int take_hang(struct reading *r, struct partition *out)
+{
+	uint32_t group;
+
+	r->at += sizeof(hang) - 1;
+	if (take_group(r, &group) != 0)
+		return -EINVAL;
+	if (*r->at != '\0')
+		return refuse(r, "a disk that hangs is between no nodes");
+	out->hangs |= group;
+	return 0;
+}
+
 int partition_parse(struct partition *out, const char *text, uint32_t nodes,
 		    char error[PARTITION_ERROR_SIZE])
 {
 	struct reading r = {text, text, nodes, error};
 	struct partition_fault *fault;
-	int err = take_word(&r, out, &fault);
+	int err;
 
+	if (strncmp(text, hang, sizeof(hang) - 1) == 0)
+		return take_hang(&r, out);
+	err = take_word(&r, out, &fault);
 	return err != 0 ? err : take_groups(&r, out, fault);
 }
 
@@ -284,6 +302,8 @@ void partition_rules(const struct partition *p, uint32_t node, char out[PARTITIO
 	size_t used = 0;
 
 	out[0] = '\0';
+	if ((p->hangs >> node & 1) != 0)
+		used = (size_t)snprintf(out, PARTITION_RULES_SIZE, "hang disk\n");
 	for (uint32_t other = 0; other < LAB_NODES_MAX; other++) {
 		bool tx = p->drop[node][other], rx = p->drop[other][node];
 

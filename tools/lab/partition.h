@@ -5,7 +5,7 @@
  * With a word before the groups frames between them do not vanish, but: "loss 10 1|2" drops ten of
  * a hundred, "duplicate 5 1|2" doubles, "reorder 5 1|2" lets others overtake, "delay 20 1>2" holds
  * back for 20 ms, "delay 20 10 1>2" for 20 to 30, and "mtu 1280 1>2" drops IP packets above 1,280
- * bytes.
+ * bytes. "hang 1,2" is about disks: those of 1 and 2 do nothing that they are asked for.
  */
 #ifndef TOOLS_LAB_PARTITION_H
 #define TOOLS_LAB_PARTITION_H
@@ -22,6 +22,7 @@ struct partition_fault {
 
 struct partition {
 	bool drop[LAB_NODES_MAX][LAB_NODES_MAX]; /* likewise */
+	uint32_t hangs;                          /* nodes whose disks hang, as bits */
 	uint32_t fault_count;
 	struct partition_fault fault[LAB_PARTITIONS_MAX];
 };
@@ -48,7 +49,8 @@ int partition_parse(struct partition *out, const char *text, uint32_t nodes,
  */
 enum {
 	PARTITION_RULE_SIZE = 56,
-	PARTITION_RULES_SIZE = (LAB_PARTITIONS_MAX + 1) * (LAB_NODES_MAX - 1) * PARTITION_RULE_SIZE,
+	PARTITION_RULES_SIZE =
+		((LAB_PARTITIONS_MAX + 1) * (LAB_NODES_MAX - 1) + 1) * PARTITION_RULE_SIZE,
 };
 void partition_rules(const struct partition *p, uint32_t node, char out[PARTITION_RULES_SIZE]);
 

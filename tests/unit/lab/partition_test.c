@@ -186,6 +186,25 @@ static void frames_are_hurt_where_they_are_sent(void **state)
 	assert_string_equal(rules, "");
 }
 
+static void a_disk_hangs_where_it_is(void **state)
+{
+	static const char *const bad[] = {"hang ", "hang 4", "hang 1|2", "hang 1 2", "hang x"};
+	struct partition p = {0};
+	char error[PARTITION_ERROR_SIZE], rules[PARTITION_RULES_SIZE], text[32];
+
+	(void)state;
+	assert_int_equal(partition_expand(text, sizeof(text), "hang leader", 1, THREE, error), 0);
+	assert_string_equal(text, "hang 2");
+	assert_int_equal(partition_parse(&p, text, THREE, error), 0);
+	assert_int_equal(partition_parse(&p, "1>2", THREE, error), 0);
+	partition_rules(&p, 1, rules);
+	assert_string_equal(rules, "hang disk\ndrop rx 198.18.0.1\n");
+	partition_rules(&p, 2, rules);
+	assert_string_equal(rules, "");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(partition_parse(&p, bad[i], THREE, error), -EINVAL);
+}
+
 static void what_is_no_fault_is_refused(void **state)
 {
 	static const char *const bad[] = {"loss 1|2",      "loss 0 1|2",  "loss 101 1|2",
@@ -251,6 +270,7 @@ int main(void)
 		cmocka_unit_test(nodes_have_numbers_up_to_sixteen),
 		cmocka_unit_test(seven_nodes_fit),
 		cmocka_unit_test(frames_are_hurt_where_they_are_sent),
+		cmocka_unit_test(a_disk_hangs_where_it_is),
 		cmocka_unit_test(what_is_no_fault_is_refused),
 		cmocka_unit_test(F27_what_is_missing_is_said),
 	};

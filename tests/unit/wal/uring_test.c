@@ -147,6 +147,35 @@ static void W13_more_than_fits(void **state)
  * The limit on a file's size makes the kernel write the first half and say so; the second half,
  * handed to it again, is refused. Above the seam it is one write, and it failed.
  */
+/* As a lab has it: what is asked meanwhile is done when it goes on, and not before. */
+static void R46_a_disk_that_is_held_does_nothing(void **state)
+{
+	struct disk_completion done;
+	const struct disk_ops *ops;
+	struct setup s;
+	int file;
+
+	(void)state;
+	begin(&s);
+	ops = s.disk->ops;
+	assert_int_equal(wal_io_open(s.disk, "a", true, DISK_DURABLE, &file), 0);
+	s.disk->held = true;
+	s.disk->wait_ns = 1000000;
+	assert_int_equal(ops->write(s.disk, file, 0, s.buffers, SIZE, 5), 0);
+	assert_int_equal(ops->sync(s.disk, file, 6), 0);
+	assert_int_equal(ops->submit(s.disk), 0);
+	/* It waits for as long as it may. */
+	assert_int_equal(ops->poll(s.disk, &done, 1, true), 0);
+	s.disk->held = false;
+	s.disk->wait_ns = 0;
+	/* In any order. */
+	for (int sum = 0; sum < 5 + 6; sum += (int)done.tag) {
+		assert_int_equal(ops->poll(s.disk, &done, 1, true), 1);
+		assert_int_equal(done.result, 0);
+	}
+	end(&s);
+}
+
 static void W11_a_short_write_is_continued(void **state)
 {
 	struct rlimit before;
@@ -320,6 +349,7 @@ int main(void)
 		cmocka_unit_test(transfers_to_stable_storage),
 		cmocka_unit_test(transfers_through_the_page_cache),
 		cmocka_unit_test(W13_more_than_fits),
+		cmocka_unit_test(R46_a_disk_that_is_held_does_nothing),
 		cmocka_unit_test(W11_a_short_write_is_continued),
 		cmocka_unit_test(names),
 		cmocka_unit_test(W26_the_directory_is_locked),
