@@ -30,7 +30,12 @@ enum config_durability { CONFIG_DURABLE, CONFIG_WRITTEN, CONFIG_VOLATILE };
 enum config_idle { CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD, CONFIG_IDLE_SLEEP };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
-enum config_profile { CONFIG_PROFILE_SHARED, CONFIG_PROFILE_BARE_METAL };
+enum config_profile {
+	CONFIG_PROFILE_SHARED,
+	CONFIG_PROFILE_LOW,
+	CONFIG_PROFILE_BARE_METAL,
+	CONFIG_PROFILES
+};
 enum config_huge_pages { CONFIG_HUGE_AUTO, CONFIG_HUGE_ON, CONFIG_HUGE_OFF };
 
 struct config_member {
@@ -61,8 +66,8 @@ struct config {
 	uint64_t digest;             /* of the token and all members: theirs must be the same */
 
 	enum config_profile
-		profile;       /* profile: shared | bare-metal; sets the defaults of the timers */
-	uint64_t heartbeat_us; /* heartbeat-interval: 20ms; bare-metal 200us */
+		profile; /* profile: shared | low | bare-metal; sets the defaults of the timers */
+	uint64_t heartbeat_us;    /* heartbeat-interval: 20ms; bare-metal 200us */
 	uint64_t election_us_min; /* election-timeout: 150ms, 2ms; drawn from [it, twice it] */
 	uint64_t election_us_max;
 	bool pre_vote, check_quorum; /* pre-vote, check-quorum: true */

@@ -55,14 +55,16 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "what this node does when it was removed from its cluster: stop ends it, with"
 			   " exit status 7; wait lets it answer its status, and nothing else"},
 	[KEY_PROFILE] = {"profile", KEY_TYPE_CHOICE, FIELD(profile),
-		.def = "shared", .example = "bare-metal", .choices = {"shared", "bare-metal"},
+		.def = "shared", .example = "low", .choices = {"shared", "low", "bare-metal"},
 		.meaning = "which defaults the timers have: for a host whose disk and CPUs are shared,"
-			   " or for a dedicated server"},
+			   " for such a one whose disk stalls for 20ms at most, or for a dedicated server"},
 	[KEY_HEARTBEAT_INTERVAL] = {"heartbeat-interval", KEY_TYPE_DURATION, FIELD(heartbeat_us),
-		.def = "20ms", .bare_metal = "200us", .example = "20ms", .min = 50, .max = 10 * SECOND,
+		.def = "20ms", .of = {[CONFIG_PROFILE_LOW] = "4ms", [CONFIG_PROFILE_BARE_METAL] = "200us"},
+		.example = "20ms", .min = 50, .max = 10 * SECOND,
 		.meaning = "how often a leader is heard when there is nothing else to say"},
 	[KEY_ELECTION_TIMEOUT] = {"election-timeout", KEY_TYPE_DURATION, FIELD(election_us_min),
-		.def = "150ms", .bare_metal = "2ms", .example = "150ms", .min = 250, .max = 50 * SECOND,
+		.def = "150ms", .of = {[CONFIG_PROFILE_LOW] = "30ms", [CONFIG_PROFILE_BARE_METAL] = "2ms"},
+		.example = "150ms", .min = 250, .max = 50 * SECOND,
 		.meaning = "how long a leader may be silent; each wait is drawn between it and twice it;"
 			   " at least five heartbeat intervals"},
 	[KEY_PRE_VOTE] = {"pre-vote", KEY_TYPE_CHOICE, FIELD(pre_vote),
@@ -151,7 +153,7 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " later takes a port's more, and by default there is room for one"},
 	[KEY_FAULT_INJECTION] = {"fault-injection", KEY_TYPE_CHOICE, FIELD(fault_injection),
 		.def = "false", .example = "false", .choices = {"false", "true"},
-		.meaning = "whether the admin socket may make the node drop frames; for tests"},
+		.meaning = "whether the admin socket may make the node drop frames, or its disk hang; for tests"},
 	[KEY_LOG_LEVEL] = {"log-level", KEY_TYPE_CHOICE, FIELD(log_level),
 		.def = "info", .example = "info", .choices = {"error", "warn", "info", "debug"},
 		.meaning = "how much is logged: each level holds those before it; debug adds what DPDK says"
@@ -287,13 +289,22 @@ static const char *type_text(const struct config_key *key)
 	return NULL;
 }
 
+/* "20ms (low: 4ms, bare-metal: 200us)". */
 static const char *default_text(const struct config_key *key, char text[CONFIG_KEY_TEXT_SIZE])
 {
+	size_t used;
+
 	if (key->def == NULL)
 		return key->default_text;
-	if (key->bare_metal == NULL)
-		return key->def;
-	snprintf(text, CONFIG_KEY_TEXT_SIZE, "%s (bare-metal: %s)", key->def, key->bare_metal);
+	used = (size_t)snprintf(text, CONFIG_KEY_TEXT_SIZE, "%s", key->def);
+	for (size_t i = 0, count = 0; i < CONFIG_PROFILES; i++) {
+		if (key->of[i] != NULL)
+			used += (size_t)snprintf(text + used, CONFIG_KEY_TEXT_SIZE - used,
+						 "%s%s: %s", count++ > 0 ? ", " : " (",
+						 config_keys[KEY_PROFILE].choices[i], key->of[i]);
+	}
+	if (strchr(text, '(') != NULL)
+		snprintf(text + used, CONFIG_KEY_TEXT_SIZE - used, ")");
 	return text;
 }
 

@@ -72,9 +72,9 @@ struct config_key {
 	enum config_key_type type;
 	size_t offset; /* of the field in struct config */
 	size_t size;
-	const char *def;          /* the default, as the file would say it; NULL: none */
-	const char *bare_metal;   /* the same under that profile; NULL: no difference */
-	const char *default_text; /* what stands for a default that is not a constant */
+	const char *def;                 /* the default, as the file would say it; NULL: none */
+	const char *of[CONFIG_PROFILES]; /* the same under that profile; NULL: no difference */
+	const char *default_text;        /* what stands for a default that is not a constant */
 	const char *example;
 	uint64_t min, max; /* of numbers: microseconds, bytes, or as they are */
 	const char *choices[KEY_CHOICES_MAX + 1];

@@ -42,11 +42,9 @@ static void check_required(struct config_loading *l)
 /* A default is text in the table and is read as if the file had said it. */
 static void set_defaults(struct config_loading *l)
 {
-	bool bare_metal = l->config->profile == CONFIG_PROFILE_BARE_METAL;
-
 	for (enum config_key_index i = 0; i < KEY_COUNT; i++) {
 		const struct config_key *key = &config_keys[i];
-		const char *text = bare_metal && key->bare_metal ? key->bare_metal : key->def;
+		const char *of = key->of[l->config->profile], *text = of ? of : key->def;
 
 		if (l->config->line[i] != 0 || text == NULL)
 			continue;

@@ -2,15 +2,15 @@
 """The figures of docs/benchmarks.md: measured, kept as JSON in docs/benchmarks/, made into tables.
 
     tools/benchmarks.py measure BUILD [WHAT]  measure everything anew with the programs of a build;
-                                              or what WHAT says: commits, elections
+                                              or what WHAT says: commits, elections,
+                                              timers
     tools/benchmarks.py keep FILE LINE JSON   what a run wrote with --json is that line of FILE.json
     tools/benchmarks.py write                 make the tables in docs/benchmarks.md from the JSON
     tools/benchmarks.py check                 whether those are the tables that stand there
 
-measure needs root, and half an hour; of elections alone 5 minutes. It goes through all lines of
-commits three times, so that the runs of one line are minutes apart, and before each lab it waits a
-little for the host to be quiet; what else the host did says the load average beside each
-run.
+measure needs root, and half an hour; of elections 4 minutes, of timers 2. It goes through all lines
+of commits three times, so that the runs of one line are minutes apart, and before each lab it waits
+a little for the host to be quiet; what else the host did says the load average beside each run.
 """
 
 import json
@@ -49,9 +49,22 @@ ELECTIONS = {
     "E3": ("partition", 20),
     "E4": ("mute", 20),
     "E5": ("deaf", 20),
-    "E6": ("transfer", 100),
-    "E7": ("stop", 20),
+    "E6": ("hang", 20),
+    "E7": ("transfer", 100),
+    "E8": ("stop", 20),
 }
+
+
+# election-timeout and heartbeat-interval, for three nodes and a client on two cores
+TIMERS = ("150ms 20ms", "30ms 4ms", "20ms 2500us", "10ms 1300us", "5ms 650us")
+TIMERS_LOAD = "commit --clients 64 --duration 10"
+
+
+def timer_lines():
+    """{line: options of quoin-lab up}"""
+    every = [(idle, timers.split()) for idle in ("yield", "sleep") for timers in TIMERS]
+    return {f"L{i + 1}": f"--nodes 3 --link memif --idle {idle} --election {timers[0]} "
+                         f"--heartbeat {timers[1]}" for i, (idle, timers) in enumerate(every)}
 
 
 def groups():
@@ -154,7 +167,15 @@ def measure_elections(build):
             keep("elections", line, options, bench(build, directory, options))
 
 
-MEASURES = {"commits": (measure_commits, ("memif", "packet", "ring")),
+def measure_timers(build):
+    for line, up in timer_lines().items():
+        wait_for_quiet()
+        with Lab(build, up) as directory:
+            keep("timers", line, TIMERS_LOAD, bench(build, directory, TIMERS_LOAD))
+
+
+MEASURES = {"timers": (measure_timers, ("timers",)),
+            "commits": (measure_commits, ("memif", "packet", "ring")),
             "elections": (measure_elections, ("elections",))}
 
 
@@ -274,6 +295,19 @@ def table_elections(kept):
                f"| {first['refused']}, {first['errors_unknown']} | {first['floor']['p50_us'] / 1000:.3f} |")
 
 
+def table_timers(kept):
+    yield ("| | idle | election timeout from, heartbeat | elections in a minute | puts per s | p50 | p99 "
+           "| longest | load average |")
+    yield "|---" * 9 + "|"
+    for line, entry in entries(kept, "timers"):
+        result, words = entry["results"][0], timer_lines()[line].split()
+        yield (f"| {line} | {words[5]} | {words[7]}, {words[9]} "
+               f"| {number(result['elections'] * 60 / result['duration_s'])} "
+               f"| {number(result['put']['rate_per_s'])} | {number(result['put']['p50_us'])} "
+               f"| {number(result['put']['p99_us'])} | {number(result['put']['max_us'])} "
+               f"| {result['load_average']:.1f} |")
+
+
 def table_host(kept):
     every = [entry for _, entry in entries(kept, "memif", "packet", "ring", "elections")]
     results = [result for entry in every for result in entry["results"]]
@@ -298,7 +332,7 @@ def table_host(kept):
 
 
 TABLES = {"host": table_host, "commits": table_commits, "cost": table_cost,
-          "elections": table_elections}
+          "elections": table_elections, "timers": table_timers}
 PLACE = re.compile(r"(<!-- made by tools/benchmarks.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

@@ -409,6 +409,11 @@ static void the_profile_sets_timers_that_are_not_given(void **state)
 	assert_int_equal(c.heartbeat_us, 200);
 	assert_int_equal(c.election_us_min, 2000);
 	assert_int_equal(c.election_us_max, 4000);
+	load_good(&c, 0, "profile: low");
+	assert_int_equal(c.heartbeat_us, 4000);
+	assert_int_equal(c.election_us_min, 30000);
+	assert_int_equal(c.election_us_max, 60000);
+	assert_int_equal(c.disk_stall_us, 60000);
 	load_good(&c, 0, "profile: bare-metal\nelection-timeout: 3ms");
 	assert_int_equal(c.heartbeat_us, 200);
 	assert_int_equal(c.election_us_max, 6000);
