@@ -276,8 +276,9 @@ def table_cost(kept):
 
 def table_elections(kept):
     yield ("| | how | rounds | detection | new leader | first commit | longest gap: p50, p99, max "
-           "| leader left alone: p50, p99, max | puts refused, without a verdict | floor p50 |")
-    yield "|---" * 10 + "|"
+           "| leader left alone: p50, p99, max | puts refused, without a verdict | floor p50 "
+           "| load average |")
+    yield "|---" * 11 + "|"
     for line, entry in entries(kept, "elections"):
         first = entry["results"][0]
 
@@ -292,7 +293,8 @@ def table_elections(kept):
 
         yield (f"| {line} | {first['name'].split(' ')[-1]} | {first['detection']['count']} | {of('detection')} | {of('election')} "
                f"| {of('first_commit')} | {tail('gap')} | {tail('gap_control')} "
-               f"| {first['refused']}, {first['errors_unknown']} | {first['floor']['p50_us'] / 1000:.3f} |")
+               f"| {first['refused']}, {first['errors_unknown']} | {first['floor']['p50_us'] / 1000:.3f} "
+               f"| {first['load_average']:.1f} |")
 
 
 def table_timers(kept):
