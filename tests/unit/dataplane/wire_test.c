@@ -220,7 +220,7 @@ static const struct spoiled spoiled[] = {
 	{PART + 1, 27, 1},                    /* zero */
 	{PART + 1, 28, 1},                    /* a piece of a REQUEST */
 	{PART + 1, 31, 1},                    /* the same */
-	{PART + 2, 25, 11},                   /* status */
+	{PART + 2, 25, STATUS_COUNT},         /* status */
 	{PART + 2, 26, 1},                    /* nothing follows a refusal */
 	{PART + 2, 26, 2},                    /* flags */
 	{PART + 2, 27, 1},                    /* zero */
@@ -231,7 +231,7 @@ static const struct spoiled spoiled[] = {
 	{PART + 3, 22, 4},                    /* a PULL past the end */
 	{PART + 3, 23, 0xff},                 /* far past it */
 	{PART + 3, 25, 1},                    /* status */
-	{PART + 4, 18, 11},                   /* status */
+	{PART + 4, 18, STATUS_COUNT},         /* status */
 	{PART + 4, 19, 1},                    /* zero */
 	{PART + 4, 23, 1},                    /* zero */
 	{PART + 4, 17, 0xff},                 /* more parts than there can be */
