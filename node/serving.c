@@ -70,6 +70,7 @@ static bool is_lost(const struct node *n)
 static void port_leader(struct serve_port *port, struct serve_leader *out)
 {
 	const struct node *n = node_of_port(port);
+	const bool mute = n->raft && raft_is_mute(n->raft);
 
 	*out = (struct serve_leader){0};
 	if (n->raft) {
@@ -80,8 +81,11 @@ static void port_leader(struct serve_port *port, struct serve_leader *out)
 			.full = node_space_refuses(n),
 		};
 	}
+	/* Whoever leads, nothing of that comes here: its clients are to go elsewhere (R46). */
+	if (mute)
+		out->id = 0;
 	out->self = out->id && out->id == n->id;
-	out->lost = !out->id && is_lost(n);
+	out->lost = !out->id && (mute || is_lost(n));
 }
 
 static size_t host_status(struct serve_host *host, char *out, size_t size_max)

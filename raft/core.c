@@ -473,3 +473,8 @@ uint64_t raft_quorum_lost(const struct raft *r)
 {
 	return r->quorum_lost;
 }
+
+bool raft_is_mute(const struct raft *r)
+{
+	return r->disk_stalled && !raft_hard_durable(r);
+}

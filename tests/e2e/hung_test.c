@@ -27,10 +27,13 @@ enum {
 	START_PUTS = 6,   /* two segments are read then, by 1 MiB */
 	REPLAY_PUTS = 14, /* of 834 entries: 3,500 more than RAFT_WINDOW */
 	SEGMENTS = 3,     /* of 4 MiB, that are filled */
+	STALL_MS = 600,   /* of an --election of 300ms: twice as long */
+	PUTS = 20,
 };
 
 static struct cluster c;
 static struct disks disks;
+static struct load load;
 
 static void begin_with(const char *options)
 {
@@ -108,7 +111,7 @@ static void V20_a_hung_disk_is_told_and_others_go_on(void **state)
 	uint64_t stood;
 
 	(void)state;
-	begin();
+	begin_with("--election 300ms --segment-size 4MiB --idle sleep" /* STALL_MS */);
 	leader = cluster_wait_leader(&c, 0);
 	stalled = leader % 3 + 1;
 	other = stalled % 3 + 1;
@@ -136,6 +139,114 @@ static void V20_a_hung_disk_is_told_and_others_go_on(void **state)
 	(void)cluster_wait_leader(&c, leader);
 	cluster_lab(&c, "restart %u", leader);
 	require(&c, put(stalled, 3) == 0, "no put through n%u", stalled);
+	cluster_wait_equal(&c);
+}
+
+/* --- a leader ------------------------------------------------------------------------------ */
+
+/* For how long what its disk answered last had been in flight, by its log. */
+static uint64_t answered_after(uint32_t node)
+{
+	char path[512], line[1024];
+	uint64_t ms = 0;
+	FILE *log;
+
+	snprintf(path, sizeof(path), "%s/n%u.log", c.dir, node);
+	log = fopen(path, "re");
+	assert_non_null(log);
+	while (fgets(line, sizeof(line), log)) {
+		const char *at = strstr(line, " disk_answers "), *took = at;
+
+		if (at && (took = strstr(at, " ms=")))
+			ms = strtoull(took + strlen(" ms="), NULL, 10);
+	}
+	fclose(log);
+	return ms;
+}
+
+/* What a client waits for while others elect one, who know nothing. */
+static uint64_t election_ms(void)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0);
+	uint64_t gap_ms;
+
+	load_gap_begin(&load);
+	cluster_lab(&c, "kill %u", leader);
+	load_wait_progress(&load, PUTS);
+	gap_ms = load_gap_ms(&load);
+	cluster_lab(&c, "restart %u", leader);
+	load_wait_progress(&load, PUTS);
+	printf("# killed: no put of a client for %" PRIu64 " ms\n", gap_ms);
+	return gap_ms;
+}
+
+/*
+ * Nothing comes back from its disk for so long. It is told of then, and goes on. A client of this
+ * member asks it again for most of the time of a call, 400 ms, and then another one (load.c).
+ */
+static void leader_hangs(uint64_t ms, uint64_t election)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0);
+	uint64_t stood = cluster_number(&c, leader, "elections_started");
+	uint64_t until = clock_ms() + ms, gap_ms, told_ms;
+	pid_t pid = cluster_pid(&c, leader);
+
+	load_gap_begin(&load);
+	disk_tell(&disks.disk[leader - 1], "on read,write,fsync,meta * stall forever");
+	(void)cluster_wait_leader(&c, leader);
+	cluster_wait_value(&c, leader, "disk_stalled", "1");
+	require(&c, cluster_says(&c, leader, "error the disk does not answer: a write of "),
+		"the status of n%u does not tell of its disk", leader);
+	load_wait_progress(&load, PUTS);
+	gap_ms = load_gap_ms(&load);
+	assert_true(wait_until(later, &until, CLUSTER_WAIT_MS));
+	require(&c, cluster_leader(&c) != leader, "n%u leads again", leader);
+	disk_tell(&disks.disk[leader - 1], "drop all");
+	cluster_wait_value(&c, leader, "disk_stalled", "0");
+	ms = clock_ms() + ms - until;
+	told_ms = answered_after(leader);
+	printf("# hung: no put of a client for %" PRIu64 " ms; n%u says %" PRIu64 " ms\n", gap_ms,
+	       leader, told_ms);
+	require(&c, gap_ms <= 2 * election, "it costs two elections");
+	require(&c, 2 * told_ms >= ms && told_ms <= ms, "it hung for %" PRIu64 " ms", ms);
+	require(&c, cluster_number(&c, leader, "elections_started") == stood, "n%u stood", leader);
+	require(&c, cluster_pid(&c, leader) == pid, "n%u was started again", leader);
+	load_wait_progress(&load, PUTS);
+}
+
+/* A pause that is none yet: nobody is elected, but where the host stood still as long as that. */
+static void leader_pauses(const char *time)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0), rule;
+	uint64_t term = cluster_number(&c, leader, "raft_term"), now;
+
+	load_gap_begin(&load);
+	rule = disk_rule(&disks.disk[leader - 1], "on write segment-*[0-9a-f] times 1 stall %s",
+			 time);
+	load_wait_progress(&load, PUTS);
+	require(&c, disk_hits(&disks.disk[leader - 1], rule) == 1, "nothing was stalled");
+	disk_tell(&disks.disk[leader - 1], "drop all");
+	now = cluster_number(&c, leader, "raft_term");
+	printf("# %s: no put of a client for %" PRIu64 " ms\n", time, load_gap_ms(&load));
+	require(&c, now == term || load_gap_ms(&load) >= STALL_MS, "terms %" PRIu64 " to %" PRIu64,
+		term, now);
+}
+
+/* R46: under load; what was acknowledged is there, and nothing is started again. */
+static void R46_a_leader_whose_disk_hangs_hands_over(void **state)
+{
+	uint64_t election;
+
+	(void)state;
+	load_start(&load, &c, 2, 1);
+	load_wait_progress(&load, PUTS);
+	election = election_ms();
+	leader_pauses("100ms");
+	leader_pauses("300ms");
+	leader_hangs(1000, election);
+	leader_hangs(3000, election);
+	load_stop(&load);
+	load_verify(&load);
 	cluster_wait_equal(&c);
 	end();
 }
@@ -397,6 +508,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(V18_a_stop_waits_for_a_hung_disk_not_for_ever),
 		cmocka_unit_test(V19_slow_names_at_a_roll_move_no_leader),
 		cmocka_unit_test(V20_a_hung_disk_is_told_and_others_go_on),
+		cmocka_unit_test(R46_a_leader_whose_disk_hangs_hands_over), /* of the same lab */
 	};
 
 	if (!disk_begin(argc, argv))

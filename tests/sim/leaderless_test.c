@@ -210,12 +210,38 @@ static void D19_a_cluster_that_was_formed_late_has_time_to_elect(void **state)
 	sim_world_destroy(&w);
 }
 
+/* R46: another leads, and this member, which cannot say a word, is sent nothing of that. */
+static void R46_a_member_that_hangs_in_an_old_term_keeps_nobody_waiting(void **state)
+{
+	const uint32_t old = world_begin(19);
+	const uint64_t stall_ns = w.node[old].node->disk_stall_ns;
+
+	(void)state;
+	ask(old, true, SECOND);
+	assert_int_equal(heard(SECOND), WIRE_OK);
+	w.node[old].disk_hangs = true;
+	/* The others go on without its disk, and it leads until that takes too long. */
+	ask(old, true, 3 * SECOND);
+	assert_int_equal(heard(AT_ONCE_NS), WIRE_OK);
+	sim_world_run(&w, stall_ns + 50 * MS);
+	assert_int_not_equal(sim_leader(&w), old);
+	assert_int_not_equal(raft_leader(w.node[old].node->raft), 0);
+	refused_at_once(old, true);
+	refused_at_once(old, false);
+	w.node[old].disk_hangs = false;
+	sim_world_run(&w, 100 * MS);
+	ask(old, true, SECOND);
+	assert_int_equal(heard(SECOND), WIRE_OK);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D19_a_leader_that_lost_its_majority_keeps_nobody_waiting),
 		cmocka_unit_test(D19_a_follower_that_is_cut_off_waits_for_two_elections),
 		cmocka_unit_test(D19_an_election_is_waited_for),
+		cmocka_unit_test(R46_a_member_that_hangs_in_an_old_term_keeps_nobody_waiting),
 		cmocka_unit_test(D19_a_long_start_is_no_time_without_a_leader),
 		cmocka_unit_test(D19_a_cluster_that_was_formed_late_has_time_to_elect),
 	};
