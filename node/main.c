@@ -459,6 +459,7 @@ static int live(struct quoind *q)
 		      config_durability_name(q->config.durability),
 		      config_idle_name(q->config.idle), q->config.file);
 	q->notify.patience_ns = node_patience_ns(q->node);
+	q->notify.hand_over_ns = q->config.election_us_max * 1000;
 	error = run(q);
 	removed = node_removed(q->node) && !q->config.removed_waits;
 	if (error)

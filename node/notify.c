@@ -97,7 +97,7 @@ void notify_stopping(struct notify *n)
 
 	/* Never shorter than what the manager gives by itself. */
 	snprintf(text, sizeof(text), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
-		 (n->patience_ns + NOTIFY_STOP_NS) / 1000);
+		 (n->hand_over_ns + n->patience_ns + NOTIFY_STOP_NS) / 1000);
 	if (n->fd >= 0)
 		(void)send_text(n, text);
 }

@@ -26,6 +26,7 @@ struct notify {
 	uint64_t alive_ns;    /* when the next is due */
 	uint64_t status_ns;   /* likewise */
 	uint64_t patience_ns; /* the loop may stand still for its disk for so long, and then ends */
+	uint64_t hand_over_ns; /* a leader that ends waits for another one for so long at most */
 	bool ready;
 	char status[NOTIFY_STATUS_SIZE]; /* as it was told */
 };
@@ -40,7 +41,7 @@ bool notify_wants_status(struct notify *n, uint64_t now_ns);
 /* A turn of the loop: ready, and alive. `status` NULL: as before. */
 void notify_turn(struct notify *n, uint64_t now_ns, const char *status);
 
-/* It ends, within the patience and NOTIFY_STOP_NS more. */
+/* It ends: a hand-over, the patience, and NOTIFY_STOP_NS more are enough. */
 void notify_stopping(struct notify *n);
 
 #endif
