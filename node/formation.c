@@ -16,6 +16,9 @@
 static const uint64_t SAY_NS = 10 * CLOCK_S;
 static const uint64_t SAY_NS_MIN = 1 * CLOCK_S;
 
+/* As often as formation asks its own (raft/formation.c). */
+static const uint64_t MET_NS = 10 * CLOCK_MS;
+
 enum { TEXT_SIZE = 512 };
 
 /* Which of formation's places a peer is at; count: none. */
@@ -193,6 +196,30 @@ static void say(struct node *n)
 	}
 }
 
+/* Whom this directory was told of while it waits to join: they have no place in its formation. */
+static void say_met(struct node *n)
+{
+	const struct formation *f = &n->formation;
+	const struct formation_message m = {
+		.say = FORMATION_SAY_HELLO,
+		.existing = true,
+		.identity = f->identity,
+		.table = {.digest = f->table.digest, .origin = f->table.origin},
+	};
+
+	if (!f->existing || f->state != FORMATION_FRESH || n->now_ns < n->met_ns)
+		return;
+	n->met_ns = n->now_ns + MET_NS;
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		uint32_t size_max;
+		uint8_t *body =
+			place_of(n, i) < f->table.count ? NULL : dp_begin_peer(n->dp, i, &size_max);
+
+		if (body)
+			dp_end(n->dp, WIRE_FORMATION, wire_formation_encode(&m, body));
+	}
+}
+
 /* Who this member is, from now on. */
 static void take_id(struct node *n)
 {
@@ -296,6 +323,8 @@ void node_formation_drive(struct node *n)
 	if (!n->raft && n->formation.state == FORMATION_FORMED)
 		cluster_begin(n);
 	say(n);
+	if (!n->raft)
+		say_met(n);
 	if (!n->raft)
 		say_waiting(n);
 }

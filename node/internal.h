@@ -181,6 +181,7 @@ struct node {
 	uint64_t cluster_id; /* 0 before the cluster is formed */
 	raft_id id;          /* likewise */
 	uint64_t waiting_ns; /* what it waits for is said next at this time at the earliest */
+	uint64_t met_ns;     /* when those are asked whom it was told of (formation.c) */
 	char waiting_text[512];
 	enum wal_durability durability;
 	uint16_t mtu; /* of ports that lead to members */
@@ -288,6 +289,8 @@ int node_peer_at(const struct node *n, uint64_t place);
 bool node_peer_next(const struct node *n, uint32_t *i);
 
 /* peers.c: members are taken on, and let go. */
+/* Before there is a cluster: others, by where they are. */
+void node_peers_meet(struct node *n, const struct raft_members *table);
 /* Those of the configuration, and no others: before there is a cluster. */
 void node_peers_begin(struct node *n);
 /* Nobody, from now on. */

@@ -4,6 +4,9 @@
  * identity to that id, by an entry of the log, and any member then tells it the cluster, its id and
  * the members. It keeps that, durably, and is a member whose log is empty.
  *
+ * Whom it asks need not lead, and it need not know who does: until it is bound it is told who the
+ * members are, and asks those too. One that lies fills its places, until it is started again.
+ *
  * A member that was away while others came and went is told in the same way.
  *
  * A directory at the address of a member that has another one is refused: what that one has
@@ -113,11 +116,17 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint6
 		return; /* it was announced, and that is not committed yet */
 	if (m->identity == 0 && s.role == RAFT_LEADER)
 		bind_learner(n, m, identity);
-	else if (m->identity == identity && !m->voter && !m->voter_before)
+	else if (m->identity == 0 || (m->identity == identity && !m->voter && !m->voter_before))
 		members_tell(n, peer, table, index, m->id, identity);
-	else if (m->identity != 0)
+	else
 		/* A voter was told before it voted: this one forgot what it promised (R7). */
 		refuse_tell(n, peer, identity, digest);
+}
+
+static bool waits(const struct node *n)
+{
+	return !n->raft && !node_joined(n) && n->formation.existing &&
+	       n->formation.state == FORMATION_FRESH;
 }
 
 void node_join_receive(struct node *n, const struct dp_datagram *d)
@@ -134,12 +143,13 @@ void node_join_receive(struct node *n, const struct dp_datagram *d)
 	if (m.to == n->recovered.identity && m.joined.id == 0)
 		node_who_told(n, d, &m);
 	self = raft_members_find(&m.joined.members, m.joined.id);
+	if (m.to == n->recovered.identity && self && self->identity == 0 && waits(n))
+		node_peers_meet(n, &m.joined.members);
 	if (m.to != n->recovered.identity || !self || self->identity != n->recovered.identity)
 		return; /* somebody else was meant */
 	if (n->raft)
 		told(n, d, &m);
-	if (n->raft || node_joined(n) || !n->formation.existing ||
-	    n->formation.state != FORMATION_FRESH)
+	if (!waits(n))
 		return; /* what was kept first stays */
 	err = wal_record_write(n->wal, record, raft_joined_encode(&m.joined, record));
 	if (err) {

@@ -216,6 +216,29 @@ void node_peers_end(struct node *n)
 		let_go(n, i);
 }
 
+void node_peers_meet(struct node *n, const struct raft_members *table)
+{
+	char text[NODE_PLACE_TEXT_SIZE];
+
+	for (uint32_t i = 0; i < table->count && n->peers < DP_PEERS_MAX; i++) {
+		const struct raft_member *m = &table->member[i];
+		const struct dp_peer at = {
+			.address = (uint32_t)(m->place >> 16),
+			.udp_port = (uint16_t)m->place,
+		};
+		uint32_t place;
+
+		if (at.address == 0 || at.udp_port == 0 || m->place == own_place(n) ||
+		    node_peer_at(n, m->place) >= 0)
+			continue;
+		place = place_take(n);
+		peer_set(n, place, &at);
+		snprintf(n->peer[place].name, sizeof(n->peer[place].name), "%016" PRIx64, m->id);
+		journal_write(n->journal, JOURNAL_INFO, "member_met", "peer=%s address=%s",
+			      n->peer[place].name, node_place_text(m->place, text));
+	}
+}
+
 void node_peers_begin(struct node *n)
 {
 	const struct dp_options *o = &n->options.dp;

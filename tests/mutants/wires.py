@@ -1,6 +1,10 @@
 """Deliberate mistakes in the ports, in the form of table.py."""
 
 WIRES = [
+    ("only-who-is-configured-is-asked", "F1: who waits to join asks also those of whom it was told",
+     "node/join.c",
+     "\t\tnode_peers_meet(n, &m.joined.members);\n", "\t\treturn;\n",
+     ["sim-join"]),
     ("learner-is-told-of", "R66: what a member tells and refuses counts voters alone",
      "node/votes.c",
      "if (m->voter) {", "if (m->voter || !m->voter_before) {",

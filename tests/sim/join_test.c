@@ -128,6 +128,35 @@ static void a_member_joins(void **state)
 	}
 }
 
+/* It is configured to ask one that follows, or that may lead soon, and nobody else. */
+static void F1_a_member_joins_by_one_that_follows(void **state)
+{
+	(void)state;
+	for (uint32_t k = 0; k < 2; k++) {
+		world_begin(75 + k, 1, 2);
+		uint32_t leads = (uint32_t)sim_leader(&w);
+		w.joiners_know = 1u << (leads + 1) % 3;
+		raft_id id =
+			change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
+		sim_world_run(&w, SECOND);
+		if (k > 0)
+			sim_node_crash(&w, leads);
+		sim_node_start(&w, 3);
+		if (k > 0)
+			sim_world_run(&w, 5 * MS);
+		if (k > 0)
+			sim_node_start(&w, leads);
+		expect_voter(id, 4);
+		assert_int_equal(w.node[3].node->id, id);
+		expect_caught_up(3);
+		sim_node_crash(&w, 3);
+		sim_world_run(&w, SECOND);
+		sim_node_start(&w, 3);
+		expect_caught_up(3);
+		sim_world_destroy(&w);
+	}
+}
+
 /* Twice in a row: one is gone for good, a new one takes its place. */
 static void a_dead_member_is_replaced(void **state)
 {
@@ -268,6 +297,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_member_joins),
+		cmocka_unit_test(F1_a_member_joins_by_one_that_follows),
 		cmocka_unit_test(a_dead_member_is_replaced),
 		cmocka_unit_test(R32_who_was_away_is_told_who_came),
 		cmocka_unit_test(V28_who_is_told_of_members_and_when),

@@ -86,7 +86,8 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 	assert(!n->node);
 	snprintf(name, sizeof(name), "n%u", i);
 	for (uint32_t j = 0; j < w->node_count; j++) {
-		if (j != i && joins(w, j))
+		if (j != i && (joins(w, j) || (joins(w, i) && w->joiners_know != 0 &&
+					       (w->joiners_know >> j & 1) == 0)))
 			continue;
 		if (j == i)
 			o.self = o.initial.count;

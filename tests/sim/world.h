@@ -67,8 +67,9 @@ struct sim_world {
 	struct sim_random random;
 	uint64_t now_ns;
 	uint32_t node_count, client_count;
-	bool removed_waits; /* started as `removed-member: wait` */
-	uint32_t joiners;   /* the last of the nodes: they wait to join, and are not started */
+	bool removed_waits;    /* started as `removed-member: wait` */
+	uint32_t joiners_know; /* whom they are configured to ask, as bits; 0: all that formed */
+	uint32_t joiners;      /* the last of the nodes: they wait to join, and are not started */
 	struct sim_net *net;
 	struct sim_node node[SIM_NODES_MAX];
 	struct sim_client client[SIM_CLIENTS_MAX];
