@@ -21,7 +21,11 @@
 /* Two writes of the slowest disk, and a few packets; far below any timeout. */
 #define HAND_OVER_NS (20 * MS)
 
-enum { CLIENTS = 4 };
+/* In which a hand-over is looked at, and what it may cost, on average. */
+#define HAND_OVER_WINDOW_NS (100 * MS)
+#define HAND_OVER_COST_NS (3 * MS)
+
+enum { CLIENTS = 4, HAND_OVERS = 5 };
 
 static struct sim_world w;
 
@@ -205,6 +209,55 @@ static void R45_who_has_nobody_to_hand_over_to_stops_at_once(void **state)
 	sim_world_destroy(&w);
 }
 
+static uint64_t puts_answered(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		sum += w.client[i].puts;
+	return sum;
+}
+
+/* In which no put of any client was answered, the longest of so much time. */
+static uint64_t gap_in(uint64_t ns)
+{
+	const uint64_t end = w.now_ns + ns;
+	uint64_t last_ns = w.now_ns, gap = 0, answered = puts_answered();
+
+	while (w.now_ns < end) {
+		sim_world_run(&w, 10000);
+		if (w.now_ns - last_ns > gap)
+			gap = w.now_ns - last_ns;
+		if (puts_answered() == answered)
+			continue;
+		answered = puts_answered();
+		last_ns = w.now_ns;
+	}
+	return gap;
+}
+
+/* D19: what clients see of a hand-over, beside what they see of nothing. */
+static void R45_a_hand_over_costs_milliseconds(void **state)
+{
+	uint64_t cost_ns = 0;
+
+	(void)state;
+	for (uint64_t seed = 11; seed < 11 + HAND_OVERS; seed++) {
+		const uint32_t old = world_begin(seed, 3);
+		const uint64_t control = gap_in(HAND_OVER_WINDOW_NS);
+		uint64_t gap;
+
+		assert_int_equal(raft_transfer(w.node[old].node->raft, 0), 0);
+		gap = gap_in(HAND_OVER_WINDOW_NS);
+		assert_int_not_equal(sim_leader(&w), old);
+		printf("seed %u: %u us, and %u us without a hand-over\n", (unsigned)seed,
+		       (unsigned)(gap / 1000), (unsigned)(control / 1000));
+		cost_ns += gap > control ? gap - control : 0;
+		sim_world_destroy(&w);
+	}
+	assert_true(cost_ns / HAND_OVERS <= HAND_OVER_COST_NS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +265,7 @@ int main(void)
 		cmocka_unit_test(R45_what_a_stopped_leader_holds_goes_on),
 		cmocka_unit_test(R45_a_stop_waits_no_longer_than_an_election),
 		cmocka_unit_test(R45_a_stop_hands_over_to_one_that_answers),
+		cmocka_unit_test(R45_a_hand_over_costs_milliseconds),
 		cmocka_unit_test(R45_who_has_nobody_to_hand_over_to_stops_at_once),
 	};
 
