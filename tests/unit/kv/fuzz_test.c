@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "tests/unit/kv/helper.h"
 
+#include "base/bytes.h"
+
 enum {
 	DATA_SIZE_MAX = 4096,
 };
@@ -29,6 +31,17 @@ static uint32_t random_size(void)
 	}
 }
 
+/* Of one of more members than there may be. */
+static uint32_t publication_make(uint8_t *out)
+{
+	struct sm_attributes a = {.client_count = random_below(&seed, SM_CLIENTS_MAX + 1)};
+
+	memset(a.name, 'n', 1 + random_below(&seed, SM_NAME_MAX));
+	for (uint32_t i = 0; i < a.client_count; i++)
+		memset(a.client[i], ':', 1 + random_below(&seed, SM_CLIENT_MAX));
+	return (uint32_t)kv_publication_encode(1 + random_below(&seed, 20), &a, out);
+}
+
 /* A request that is nearly always valid; its parts point into noise. */
 static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
 {
@@ -41,6 +54,8 @@ static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
 		.key = blob(noise, random_size()),
 	};
 
+	if (random_below(&seed, 8) == 0)
+		return publication_make(out);
 	for (size_t i = 0; i < sizeof(noise); i++)
 		noise[i] = (uint8_t)(mix_next(&seed) >> 61);
 	if (request.operation != KV_PUT && random_below(&seed, 2) == 0)
@@ -81,9 +96,19 @@ static void fuzz_apply(struct rig rigs[2], const uint8_t *data, uint32_t size)
 	uint64_t session, sequence;
 	struct kv_answer answer = {0};
 
-	int check = rigs[0].sm->ops->check(rigs[0].sm, data, size, 0, &session, &sequence);
+	/* What a member says of itself it says itself. */
+	uint64_t from = size >= KV_REQUEST_HEADER_SIZE + 8 && data[1] == KV_PUBLISH
+				? bytes_get64(data + KV_REQUEST_HEADER_SIZE)
+				: 0;
+	int check = rigs[0].sm->ops->check(rigs[0].sm, data, size, from, &session, &sequence);
 	int a = feed_entry(&rigs[0], data, size, first, last, &answer);
 	assert_int_equal(feed_entry(&rigs[1], data, size, first, last, &answer), a);
+	if (random_below(&seed, 100) == 0) {
+		const uint64_t ids[] = {1, 2 + random_below(&seed, 10), 15};
+
+		rigs[0].sm->ops->members(rigs[0].sm, ids, 3);
+		rigs[1].sm->ops->members(rigs[1].sm, ids, 3);
+	}
 	assert_true(rigs[0].sm->ops->hash(rigs[0].sm) == rigs[1].sm->ops->hash(rigs[1].sm));
 	if (size > 0 && first && last) {
 		assert_int_equal(a, 1);
