@@ -135,8 +135,8 @@ static void tell(const struct node *n, const struct raft_options *tables, FILE *
 		"  member      %s, %s, member %016" PRIx64 ", the only one\n"
 		"  its log     ends at index %" PRIu64 " of term %" PRIu64 ", and all of it stays\n"
 		"  certain     all up to index %" PRIu64
-		" was committed before; what comes after is "
-		"kept, acknowledged or not\n"
+		" was committed before (0: nobody can tell); what "
+		"comes after is kept, acknowledged or not\n"
 		"  may be lost what others acknowledged after index %" PRIu64
 		", and nobody can tell what\n",
 		n->name, now->cluster_id, now->formerly, n->name,

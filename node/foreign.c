@@ -18,7 +18,7 @@ static const uint64_t SAY_NS = 10 * CLOCK_S;
 /* Of one host one packet is answered in this time, and another's in a part of it. */
 static const uint64_t ANSWER_NS = 1 * CLOCK_S;
 
-enum { SENTENCE_MAX = 384, ANSWER_SIZE = 8 };
+enum { SENTENCE_MAX = 384, ANSWER_SIZE = 1 };
 
 static const char *const events[DP_FOREIGN_COUNT] = {
 	[DP_FOREIGN_CLUSTER] = "other_cluster",
@@ -127,7 +127,7 @@ static const char *from_text(const struct dp_foreign *f, char out[32])
 /*
  * Who is of the cluster out of which this member was forced hears nothing more of it, and may be
  * the only one that does not know. Any packet of ours is a stranger's there, and is told of; that
- * one answers none, and what leaves is smaller than what came.
+ * one answers none, and what leaves is smaller than whatever members say.
  */
 static void former_answer(struct node *n)
 {

@@ -40,6 +40,11 @@ static void host_joined(const struct config *c, const struct wal_inspect_owner *
 			   c->data_dir);
 	else if (joined.removed)
 		removed(c, &joined, f);
+	else if (joined.formerly)
+		host_good(f,
+			  "of a member that was forced out of cluster %016" PRIx64
+			  ", and is of %016" PRIx64,
+			  joined.formerly, joined.cluster_id);
 	else
 		host_good(f, "of a member that joined cluster %016" PRIx64, joined.cluster_id);
 }

@@ -539,11 +539,14 @@ static int force(struct quoind *q, const char *name)
 			: -EPERM;
 	if (error)
 		journal_fail(q->journal, "%s", text);
-	else if (fflush(stdout) != 0 || ferror(stdout))
-		journal_fail(q->journal, "standard output: %s", strerror(errno));
 	if (error == -EINVAL)
 		return EXITS_USAGE; /* a unit does not try that again */
-	return error ? QUOIND_START : EXITS_DONE;
+	if (error)
+		return QUOIND_START;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXITS_DONE;
+	journal_fail(q->journal, "it was done, but not told: standard output: %s", strerror(errno));
+	return QUOIND_START;
 }
 
 /* In the place of this process, with its standard error as it was. Returns if that fails. */

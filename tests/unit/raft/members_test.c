@@ -1,7 +1,10 @@
 /*
- * The member table: its bytes, and what no table may say.
+ * The member table: its bytes, and what no table may say; and the record of a directory that
+ * joined, was removed or was forced, which has one in it.
  */
 #include "tests/unit/raft/hand.h"
+
+#include "raft/joined.h"
 
 enum { FLAGS_AT = 16 };
 
@@ -221,6 +224,65 @@ static void voters_of_the_set_before_are_bounded(void **state)
 	assert_int_equal(decoded(&in), -EINVAL);
 }
 
+static void joined_equals(const struct raft_joined *in, const uint8_t *data, uint32_t size)
+{
+	uint8_t again[RAFT_JOINED_SIZE_MAX];
+
+	assert_int_equal(raft_joined_encode(in, again), size);
+	assert_memory_equal(again, data, size);
+}
+
+static int joined_again(const struct raft_joined *in)
+{
+	uint8_t data[RAFT_JOINED_SIZE_MAX];
+	struct raft_joined out;
+
+	return raft_joined_decode(&out, data, raft_joined_encode(in, data));
+}
+
+/* R56: a record that is not what it says is no record: its directory does not start. */
+static void R56_a_record_of_three_kinds(void **state)
+{
+	const struct raft_joined forced = {
+		.cluster_id = 3,
+		.id = 5,
+		.index = 9,
+		.formerly = 4,
+		.members = {.count = 1, .member = {{.id = 5, .identity = 6, .voter = true}}}};
+	struct raft_joined joined = forced, out;
+	uint8_t data[RAFT_JOINED_SIZE_MAX];
+	uint32_t size = raft_joined_encode(&forced, data);
+
+	(void)state;
+	assert_true(raft_joined_is(data, size));
+	assert_int_equal(raft_joined_decode(&out, data, size), 0);
+	joined_equals(&out, data, size);
+	assert_int_equal(out.formerly, forced.formerly);
+	for (uint32_t i = 0; i < size; i++)
+		assert_int_equal(raft_joined_decode(&out, data, i), -EBADMSG);
+	joined.formerly = joined.cluster_id; /* the very cluster that it was forced out of */
+	assert_int_equal(joined_again(&joined), -EBADMSG);
+	joined = forced;
+	joined.members.member[0].voter_before = true;
+	assert_int_equal(joined_again(&joined), -EBADMSG);
+	joined = forced;
+	joined.id = 6; /* of another one */
+	assert_int_equal(joined_again(&joined), -EBADMSG);
+
+	joined = forced;
+	joined.formerly = 0;
+	joined.members.count = 2;
+	joined.members.member[1] = (struct raft_member){.id = 7, .identity = 8, .voter = true};
+	size = raft_joined_encode(&joined, data);
+	assert_int_equal(raft_joined_decode(&out, data, size), 0);
+	joined_equals(&out, data, size);
+	assert_int_equal(out.formerly, 0);
+	joined.removed = true;
+	assert_int_equal(joined_again(&joined), -EBADMSG);
+	joined.id = 9;
+	assert_int_equal(joined_again(&joined), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +295,7 @@ int main(void)
 		cmocka_unit_test(a_place_is_shared_with_who_goes),
 		cmocka_unit_test(voters_are_bounded),
 		cmocka_unit_test(voters_of_the_set_before_are_bounded),
+		cmocka_unit_test(R56_a_record_of_three_kinds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
