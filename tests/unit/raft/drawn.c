@@ -238,74 +238,6 @@ bool drawn_heal(struct cluster *c, struct drawn *d, struct drawn_totals *t)
 	return done;
 }
 
-enum want { NOTHING, LEARNER, VOTER };
-
-struct wanted {
-	enum want want[CLUSTER_NODES_MAX + 1];
-	raft_id replaces[CLUSTER_NODES_MAX + 1]; /* until it votes */
-};
-
-/* A replacement is over when the new one votes. */
-static void voted(struct wanted *w, const struct raft_members *members)
-{
-	for (uint32_t i = 0; i < members->count; i++) {
-		const struct raft_member *m = &members->member[i];
-
-		if (!m->voter || w->replaces[m->id] == 0)
-			continue;
-		w->want[w->replaces[m->id]] = NOTHING;
-		w->replaces[m->id] = 0;
-	}
-}
-
-static void wanted_take(struct wanted *w, const struct raft_change *change)
-{
-	if (change->kind == RAFT_CHANGE_REMOVE || change->kind == RAFT_CHANGE_DEMOTE) {
-		w->want[change->id] = change->kind == RAFT_CHANGE_REMOVE ? NOTHING : LEARNER;
-		w->replaces[change->id] = 0;
-	} else if (change->kind == RAFT_CHANGE_PROMOTE || change->kind == RAFT_CHANGE_ADD) {
-		w->want[change->id] = VOTER;
-	} else if (change->kind == RAFT_CHANGE_ADD_LEARNER) {
-		w->want[change->id] = LEARNER;
-	}
-}
-
-/* Of a learner at once, of a voter when the new one votes. */
-static void wanted_replace(struct wanted *w, const struct raft_change *change,
-			   const struct raft_members *before)
-{
-	const struct raft_member *old = raft_members_find(before, change->replaced);
-	bool votes = old && old->voter;
-
-	w->want[change->id] = w->want[change->replaced];
-	w->replaces[change->id] = votes ? change->replaced : w->replaces[change->replaced];
-	if (!votes) {
-		w->want[change->replaced] = NOTHING;
-		w->replaces[change->replaced] = 0;
-	}
-}
-
-/* In the order of the kinds, in which one set is made. */
-static void wanted_entry(struct cluster *c, const struct drawn *d, struct drawn_totals *t,
-			 struct wanted *w, raft_index index, const struct raft_members *before)
-{
-	for (int kind = 1; kind < RAFT_CHANGE_KIND_END; kind++) {
-		for (uint32_t i = 0; i < d->count; i++) {
-			const struct raft_change *change = &d->change[i].change;
-
-			if (d->change[i].index != index || (int)change->kind != kind ||
-			    d->change[i].term != c->canon.entry[index].term)
-				continue;
-			if (kind == RAFT_CHANGE_REPLACE)
-				wanted_replace(w, change, before);
-			else
-				wanted_take(w, change);
-			t->done++;
-			t->of_leaders += d->change[i].of_leader;
-		}
-	}
-}
-
 /* Those that begin to replace somebody with this table, and those that have done so. */
 static void replacements_count(struct cluster *c, struct drawn_totals *t, raft_term began[],
 			       const struct raft_members *members, raft_index index)
@@ -326,30 +258,28 @@ static void replacements_count(struct cluster *c, struct drawn_totals *t, raft_t
 
 void drawn_check(struct cluster *c, const struct drawn *d, struct drawn_totals *t)
 {
-	struct raft_members members = c->formed;
+	struct raft_members before, members = c->formed;
 	raft_term began[CLUSTER_NODES_MAX + 1] = {0};
-	struct wanted w = {0};
-	uint64_t done = t->done;
+	static struct wanted w;
+	uint64_t done = 0;
 
-	for (uint32_t i = 0; i < members.count; i++)
-		w.want[members.member[i].id] = VOTER;
+	wanted_begin(&w, &members);
 	for (raft_index i = 1; i <= c->canon.last; i++) {
 		const struct stored *s = &c->canon.entry[i];
 
 		if (s->type != RAFT_ENTRY_MEMBERS)
 			continue;
-		wanted_entry(c, d, t, &w, i, &members);
+		before = members;
 		check(c, raft_members_decode(&members, s->data, s->size) == 0, "a table");
-		voted(&w, &members);
+		done += wanted_entry(&w, d->change, d->count, i, s->term, &before, &members,
+				     &t->of_leaders);
 		replacements_count(c, t, began, &members, i);
 	}
-	t->rolled_back += d->count - (t->done - done);
-	for (raft_id id = 1; id <= c->options.nodes; id++) {
-		const struct raft_member *m = raft_members_find(&members, id);
-		enum want is = !m ? NOTHING : m->voter ? VOTER : LEARNER;
-
-		check(c, is == w.want[id], "not the members that were asked for");
-	}
+	t->done += done;
+	t->rolled_back += d->count - done;
+	for (raft_id id = 1; id <= c->options.nodes; id++)
+		check(c, wanted_is(&members, id) == wanted_of(&w, id),
+		      "not the members that were asked for");
 	t->leaders_removed += c->removed_leaders;
 	t->tables += c->tables;
 	t->joints += c->joints;

@@ -6,16 +6,12 @@
 #define TESTS_UNIT_RAFT_DRAWN_H
 
 #include "tests/unit/raft/cluster.h"
+#include "tests/unit/raft/wanted.h"
 
 enum { DRAWN_MAX = 4096 };
 
 struct drawn {
-	struct {
-		struct raft_change change;
-		raft_index index; /* of its entry, and the term */
-		raft_term term;
-		bool of_leader; /* of the one that was asked */
-	} change[DRAWN_MAX];
+	struct wanted_change change[DRAWN_MAX];
 	uint32_t count;
 	uint64_t places; /* none is used twice, but by who replaces */
 };
