@@ -13,8 +13,9 @@
 #include <string.h>
 
 enum {
-	CLIENT_PORT_BASE = 10, /* on the switch: after the nodes */
+	CLIENT_PORT_BASE = 16, /* on the switch: after the nodes */
 	SIM_CLIENT_RETRY_NS = 200000,
+	SIM_CLIENT_PATIENCE_NS = 1000000000,
 };
 
 static void fail(const struct sim_world *w, const struct sim_client *c, const char *what,
@@ -46,7 +47,8 @@ void sim_client_create(struct sim_world *w, uint32_t i)
 	c->target = i % w->node_count;
 	err = client_create(&c->client, sim_random_next(&w->random));
 	assert(err == 0);
-	client_hello(c->client, w->now_ns, 1000000000);
+	c->asked_ns = w->now_ns;
+	client_hello(c->client, w->now_ns, SIM_CLIENT_PATIENCE_NS);
 }
 
 void sim_client_destroy(struct sim_client *c)
@@ -62,10 +64,14 @@ static void change_target(struct sim_world *w, struct sim_client *c)
 
 	c->sent = false;
 	c->target = (uint32_t)sim_random_below(&w->random, w->node_count);
+	/* Of hosts that come and go it is told who is of the cluster, and not who is up. */
+	for (uint32_t k = 0; w->joiners && k < w->node_count && !w->node[c->target].member; k++)
+		c->target = (c->target + 1) % w->node_count;
 	client_destroy(c->client);
 	err = client_create(&c->client, sim_random_next(&w->random));
 	assert(err == 0);
-	client_hello(c->client, w->now_ns, 1000000000);
+	c->asked_ns = w->now_ns;
+	client_hello(c->client, w->now_ns, SIM_CLIENT_PATIENCE_NS);
 }
 
 void sim_client_forget(struct sim_world *w, struct sim_client *c)
@@ -79,6 +85,7 @@ void sim_client_forget(struct sim_world *w, struct sim_client *c)
 static void send_request(struct sim_world *w, struct sim_client *c)
 {
 	c->sent = true;
+	c->asked_ns = w->now_ns;
 	client_request(c->client, c->putting ? WIRE_COMMAND : WIRE_QUERY, c->request,
 		       c->request_size, w->now_ns, 500000000);
 }
@@ -196,10 +203,15 @@ static void transmit(struct sim_world *w, struct sim_client *c)
 	uint32_t size_max;
 	uint8_t *body;
 	size_t size;
+	bool there;
 
-	if (!dp_resolve(c->dp, 0, 0xc6120000u + 1 + c->target, WIRE_PORT_CLIENT, w->now_ns, &to))
+	there = dp_resolve(c->dp, 0, w->node[c->target].address, WIRE_PORT_CLIENT, w->now_ns, &to);
+	/* Of a host that is gone it waits in vain. */
+	if (!there && w->now_ns - c->asked_ns < SIM_CLIENT_PATIENCE_NS)
 		return;
 	while ((size = client_send(c->client, w->now_ns, payload))) {
+		if (!there)
+			continue;
 		body = dp_begin_client(c->dp, &to, &size_max);
 		if (!body)
 			return;

@@ -80,7 +80,8 @@ static uint16_t sim_rx(struct link *link, uint64_t now_ns, struct link_frame *fr
 	uint16_t count = 0;
 	struct sim_frame *f;
 
-	while (count < max && (f = TAILQ_FIRST(queue)) && f->due_ns <= now_ns) {
+	(void)now_ns; /* whoever asks has a clock of its own */
+	while (count < max && (f = TAILQ_FIRST(queue)) && f->due_ns <= l->net->now_ns) {
 		TAILQ_REMOVE(queue, f, list);
 		frame_hand_out(&frames[count++], f);
 		l->net->delivered++;

@@ -10,7 +10,7 @@
 
 #include "dataplane/link.h"
 
-enum { SIM_PORTS_MAX = 16, SIM_FRAME_SIZE_MAX = 1600 };
+enum { SIM_PORTS_MAX = 24, SIM_FRAME_SIZE_MAX = 1600 };
 
 struct sim_net;
 

@@ -1,15 +1,18 @@
 /*
  * The simulation: each round is a world of its own with its seed; faults come at random while
- * clients write and read, then everything is healed and verified.
+ * clients write and read and members come and go (draw/draw.h), then everything is healed and
+ * verified.
  *
  *	sim [--seed N] [--rounds N] [--seconds N] [--nodes N]
  *
  * It runs until the seconds (or QUOIN_LOOP_SECONDS) are used, and at least SIM_ROUNDS_MIN rounds;
- * a failure prints the seed of its round, and `sim --seed N --rounds 1` is that round again.
+ * a failure prints what happened last and the seed of its round, and `sim --seed N --rounds 1` is
+ * that round again.
  */
-#include "tests/sim/world.h"
+#include "tests/sim/draw/draw.h"
 
 #include "node/internal.h"
+#include "raft/internal.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -18,13 +21,19 @@
 #include <string.h>
 #include <time.h>
 
-enum { SIM_ROUNDS_MIN = 3, SIM_FAULT_STEPS = 30 };
-
-#define MS 1000000ull
+enum {
+	SIM_ROUNDS_MIN = 4, /* two of each kind */
+	SIM_FAULT_STEPS = 30,
+	SIM_SPARE_HOSTS = 3,
+	/* D19: of the longest election timeout, 300 ms. */
+	SIM_LEADER_MS_MAX = 8 * 300,
+	SIM_HEAL_MS_MAX = 30000,
+};
 
 struct totals {
-	uint64_t rounds, steps, elections, puts, gets, timeouts, crashes, cuts, pauses, slow_disks,
-		wipes, resets, clusters, stood_still, delivered;
+	uint64_t rounds, steps, elections, puts, gets, timeouts, clusters, stood_still, delivered;
+	uint64_t leaderless_ms, leaderless_ms_max; /* after the faults */
+	struct draw_totals draw;
 };
 
 /* Whatever happens to them, members never ask so often that they are not heard (N9). */
@@ -39,74 +48,6 @@ static void check_questions(const struct sim_world *w)
 	}
 }
 
-static uint32_t up_count(const struct sim_world *w)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < w->node_count; i++)
-		count += w->node[i].node != NULL;
-	return count;
-}
-
-/* Half of the time the leader: it is the one whose loss is interesting. */
-static uint32_t pick(struct sim_world *w)
-{
-	int leader = sim_leader(w);
-
-	if (leader >= 0 && sim_random_below(&w->random, 2))
-		return (uint32_t)leader;
-	return (uint32_t)sim_random_below(&w->random, w->node_count);
-}
-
-static void fault_crash(struct sim_world *w, struct totals *t)
-{
-	uint32_t i = pick(w);
-
-	if (w->node[i].node) {
-		sim_node_crash(w, i);
-		w->node[i].up_at_ns = w->now_ns + sim_random_below(&w->random, 1500 * MS);
-		t->crashes++;
-	}
-}
-
-static void fault_cut(struct sim_world *w, struct totals *t)
-{
-	uint32_t i = pick(w);
-	bool in = sim_random_below(&w->random, 3) != 0,
-	     out = !in || sim_random_below(&w->random, 2);
-
-	for (uint32_t j = 0; j < w->node_count; j++) {
-		/* A partial partition now and then: some of the links only (R27). */
-		if (j == i || sim_random_below(&w->random, 4) == 0)
-			continue;
-		if (in)
-			sim_net_cut(w->net, j, i, true);
-		if (out)
-			sim_net_cut(w->net, i, j, true);
-	}
-	t->cuts++;
-}
-
-static void fault_loss(struct sim_world *w)
-{
-	struct sim_net_faults faults = {
-		.loss_ppm = (uint32_t)sim_random_below(&w->random, 200000),
-		.duplicate_ppm = (uint32_t)sim_random_below(&w->random, 100000),
-		.delay_ns_min = 1000 + sim_random_below(&w->random, 50000),
-	};
-
-	faults.delay_ns_max = faults.delay_ns_min + sim_random_below(&w->random, 5 * MS);
-	sim_net_set_faults(w->net, &faults);
-}
-
-static void calm(struct sim_world *w)
-{
-	struct sim_net_faults none = {.delay_ns_min = 2000, .delay_ns_max = 20000};
-
-	sim_net_heal(w->net);
-	sim_net_set_faults(w->net, &none);
-}
-
 /* A member that waits to join would wait for ever, if nobody is left to let it in. */
 static void restart_existing(struct sim_world *w)
 {
@@ -118,124 +59,147 @@ static void restart_existing(struct sim_world *w)
 	}
 }
 
-static void restart_due(struct sim_world *w, bool all)
-{
-	for (uint32_t i = 0; i < w->node_count; i++) {
-		if (!w->node[i].node && (all || w->node[i].up_at_ns <= w->now_ns))
-			sim_node_start(w, i);
-	}
-}
-
-/* Any number, in any order, at any time; started as `new` or `existing` afterwards (F1, V1, V2). */
-static void fault_wipe(struct sim_world *w, struct totals *t)
-{
-	uint32_t i = pick(w);
-
-	if (w->node[i].node)
-		sim_node_crash(w, i);
-	sim_node_wipe(w, i);
-	w->node[i].existing = sim_random_below(&w->random, 4) == 0;
-	w->node[i].up_at_ns = w->now_ns + sim_random_below(&w->random, 500 * MS);
-	t->wipes++;
-}
-
-static void fault_reset(struct sim_world *w, struct totals *t)
-{
-	uint32_t i = pick(w);
-
-	if (w->node[i].node && node_get_formation(w->node[i].node) != FORMATION_FORMED)
-		t->resets += sim_node_reset(w, i);
-}
-
-static void fault(struct sim_world *w, struct totals *t)
-{
-	uint32_t i;
-
-	switch (sim_random_below(&w->random, 10)) {
-	case 0:
-	case 1:
-		fault_crash(w, t);
-		break;
-	case 2: /* power: everybody at once */
-		for (i = 0; i < w->node_count; i++) {
-			if (w->node[i].node)
-				sim_node_crash(w, i);
-			w->node[i].up_at_ns = w->now_ns + sim_random_below(&w->random, 200 * MS);
-		}
-		t->crashes += w->node_count;
-		break;
-	case 3:
-		fault_cut(w, t);
-		break;
-	case 4:
-		fault_loss(w);
-		break;
-	case 5: /* stopped by the scheduler, and back */
-		i = pick(w);
-		w->node[i].paused_until_ns = w->now_ns + sim_random_below(&w->random, 800 * MS);
-		t->pauses++;
-		break;
-	case 6:
-		i = pick(w);
-		w->node[i].slow_until_ns = w->now_ns + sim_random_below(&w->random, 1000 * MS);
-		t->slow_disks++;
-		break;
-	case 7:
-		if (sim_random_below(&w->random, 1000) < w->wipe_permille)
-			fault_wipe(w, t);
-		else if (w->wipe_permille > 0)
-			fault_reset(w, t);
-		break;
-	default:
-		calm(w);
-		break;
-	}
-}
-
 /*
- * Half of the worlds keep all directories; in the others wipes come now and then, or so often that
- * most come while a cluster is being formed.
+ * Half of the worlds keep their members. Of these, half keep all directories; in the others wipes
+ * come now and then, or so often that most come while a cluster is being formed.
  */
-static void world_draw(struct sim_world *w)
+static void world_draw(struct draw *d)
 {
 	static const uint32_t wipes[] = {0, 0, 100, 700};
+	struct sim_world *w = d->w;
+	bool mixed = draw_below(d, 4) == 0, preferred = draw_below(d, 2);
 
-	w->wipe_permille = wipes[sim_random_below(&w->random, 4)];
-	w->durability = (enum wal_durability)sim_random_below(&w->random, 3);
+	w->lease_reads = draw_below(d, 2);
+	w->removed_waits = draw_below(d, 2);
+	w->durability = (enum wal_durability)draw_below(d, d->members ? 2 : 3);
+	if (!d->members)
+		w->wipe_permille = wipes[draw_below(d, 4)];
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		/* R25: some were not told to protect their leader. */
+		w->node[i].no_pre_vote = mixed && draw_below(d, 2);
+		w->node[i].no_check_quorum = mixed && !w->lease_reads && draw_below(d, 2);
+		w->node[i].priority = preferred ? (uint8_t)draw_below(d, 3) : 0;
+	}
+}
+
+static bool leads(const struct sim_world *w)
+{
+	int leader = sim_leader(w);
+	const struct raft *r = leader < 0 ? NULL : w->node[leader].node->raft;
+
+	return r && r->term_start != 0 && r->commit >= r->term_start;
+}
+
+/* D19: in calm somebody leads, and has committed in its term. */
+static void check_led(const struct draw *d, struct totals *t)
+{
+	struct sim_world *w = d->w;
+	uint64_t began_ns = w->now_ns, ms = 0;
+
+	while (!leads(w)) {
+		ms = (w->now_ns - began_ns) / DRAW_MS;
+		if (ms > SIM_LEADER_MS_MAX) {
+			draw_note_members(d);
+			sim_fail(w, 0, "D19: nobody leads", ms, SIM_LEADER_MS_MAX);
+		}
+		sim_world_run(w, DRAW_MS);
+	}
+	t->leaderless_ms += ms;
+	if (ms > t->leaderless_ms_max)
+		t->leaderless_ms_max = ms;
+}
+
+static void members_verify(struct draw *d, struct totals *t)
+{
+	struct sim_world *w = d->w;
+	uint64_t end_ns;
+
+	if (w->clusters == 0)
+		sim_world_form(w);
+	draw_heal(d); /* whoever is to stand elsewhere does */
+	check_led(d, t);
+	end_ns = w->now_ns + SIM_HEAL_MS_MAX * DRAW_MS;
+	while (!draw_heal(d)) {
+		if (w->now_ns < end_ns) {
+			sim_world_run(w, 50 * DRAW_MS);
+			continue;
+		}
+		draw_note_members(d);
+		sim_fail(w, 0, "the members do not come to rest", 0, 0);
+	}
+	sim_world_agree(w);
+	draw_check_members(d);
+}
+
+static void heal(struct draw *d, struct totals *t)
+{
+	struct sim_world *w = d->w;
+
+	draw_calm(d);
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		w->node[i].existing = false;
+		w->node[i].paused_until_ns = w->node[i].hangs_until_ns = w->now_ns;
+	}
+	draw_restart(d, true);
+	if (d->members) {
+		members_verify(d, t);
+		return;
+	}
+	restart_existing(w);
+	t->stood_still += !sim_world_verify(w);
+}
+
+static void one_step(struct draw *d)
+{
+	struct sim_world *w = d->w;
+
+	/* Formation takes milliseconds: what comes while it lasts must come soon. */
+	sim_world_run(w, sim_random_below(&w->random, (w->clusters ? 400 : 40) * DRAW_MS));
+	draw_restart(d, false);
+	if (draw_below(d, 2))
+		draw_fault(d);
+	if (draw_below(d, 6) == 0)
+		draw_transfer(d);
+	if (!d->members || !sim_table(w))
+		return;
+	draw_hosts(d);
+	draw_change(d);
+	if (draw_below(d, 6) == 0)
+		draw_lose(d);
+}
+
+static void totals_add(struct totals *t, const struct sim_world *w)
+{
+	t->rounds++;
+	t->steps += w->steps;
+	t->elections += w->elections;
+	t->clusters += w->clusters;
+	t->draw.resets += w->resets;
+	t->delivered += sim_net_delivered(w->net);
+	for (uint32_t i = 0; i < w->client_count; i++) {
+		t->puts += w->client[i].puts;
+		t->gets += w->client[i].gets;
+		t->timeouts += w->client[i].timeouts;
+	}
 }
 
 static void round_run(uint64_t seed, uint32_t nodes, struct totals *t)
 {
 	static struct sim_world w;
+	static struct draw d;
 
-	sim_world_prepare(&w, seed, nodes);
-	world_draw(&w);
+	d = (struct draw){.w = &w, .t = &t->draw, .members = seed % 2};
+	sim_world_prepare(&w, seed, 1);
+	if (!nodes)
+		nodes = 1 + draw_below(&d, RAFT_VOTERS_MAX);
+	sim_world_hosts(&w, nodes, d.members ? SIM_SPARE_HOSTS : 0);
+	world_draw(&d);
 	sim_world_begin(&w, 4);
-	for (int i = 0; i < SIM_FAULT_STEPS; i++) {
-		/* Formation takes milliseconds: what comes while it lasts must come soon. */
-		sim_world_run(&w, sim_random_below(&w.random, (w.clusters ? 400 : 40) * MS));
-		restart_due(&w, false);
-		fault(&w, t);
-	}
-	calm(&w);
-	for (uint32_t i = 0; i < nodes; i++)
-		w.node[i].existing = false;
-	restart_due(&w, true);
-	restart_existing(&w);
-	assert(up_count(&w) == nodes);
-	t->stood_still += !sim_world_verify(&w);
-	t->rounds++;
-	t->steps += w.steps;
+	for (int i = 0; i < SIM_FAULT_STEPS; i++)
+		one_step(&d);
+	heal(&d, t);
 	check_questions(&w);
-	t->elections += w.elections;
-	t->clusters += w.clusters;
-	t->resets += w.resets;
-	t->delivered += sim_net_delivered(w.net);
-	for (uint32_t i = 0; i < w.client_count; i++) {
-		t->puts += w.client[i].puts;
-		t->gets += w.client[i].gets;
-		t->timeouts += w.client[i].timeouts;
-	}
+	totals_add(t, &w);
 	sim_world_destroy(&w);
 }
 
@@ -248,6 +212,31 @@ static uint64_t argument(int argc, char **argv, const char *name, uint64_t other
 	return otherwise;
 }
 
+static void print(const struct totals *t)
+{
+	const struct draw_totals *d = &t->draw;
+
+	printf("%" PRIu64 " rounds (at least %d): %" PRIu64 " steps, %" PRIu64
+	       " elections, %" PRIu64 " puts, %" PRIu64 " gets, %" PRIu64 " given up, %" PRIu64
+	       " clusters, %" PRIu64 " stood still, %" PRIu64 " frames\n",
+	       t->rounds, SIM_ROUNDS_MIN, t->steps, t->elections, t->puts, t->gets, t->timeouts,
+	       t->clusters, t->stood_still, t->delivered);
+	printf("faults: %" PRIu64 " crashes, %" PRIu64 " cuts, %" PRIu64 " pauses, %" PRIu64
+	       " slow disks, %" PRIu64 " that hung, %" PRIu64 " clocks that drift, %" PRIu64
+	       " that leapt, %" PRIu64 " wiped directories, %" PRIu64 " resets\n",
+	       d->crashes, d->cuts, d->pauses, d->slow_disks, d->hangs, d->drifts, d->leaps,
+	       d->wipes, d->resets);
+	printf("members: %" PRIu64 " changes asked for, %" PRIu64 " refused, %" PRIu64
+	       " done (%" PRIu64 " of leaders), %" PRIu64 " rolled back; %" PRIu64
+	       " tables, %" PRIu64 " joint; %" PRIu64 " joined, %" PRIu64 " moved, %" PRIu64
+	       " lost, %" PRIu64 " ended; %" PRIu64 " hand-overs\n",
+	       d->asked, d->refused, d->done, d->of_leaders, d->rolled_back, d->tables, d->joints,
+	       d->joined, d->moved, d->lost, d->ended, d->transfers);
+	printf("without a leader after the faults: %" PRIu64 " ms in all, %" PRIu64
+	       " at most (of %d)\n",
+	       t->leaderless_ms, t->leaderless_ms_max, SIM_LEADER_MS_MAX);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed = argument(argc, argv, "--seed", (uint64_t)time(NULL));
@@ -256,24 +245,14 @@ int main(int argc, char **argv)
 	uint64_t seconds = argument(argc, argv, "--seconds", loop ? strtoull(loop, NULL, 10) : 20);
 	uint64_t nodes = argument(argc, argv, "--nodes", 0);
 	time_t end = time(NULL) + (time_t)seconds;
-	struct totals t = {0};
+	static struct totals t;
 
 	printf("SEED=%" PRIu64 " rounds=%" PRIu64 " seconds=%" PRIu64 " nodes=%" PRIu64 "\n", seed,
 	       rounds, seconds, nodes);
 	fflush(stdout);
-	for (uint64_t i = 0; rounds ? i < rounds : i < SIM_ROUNDS_MIN || time(NULL) < end; i++) {
-		uint32_t count = nodes ? (uint32_t)nodes : (seed + i) % 4 == 3 ? 5 : 3;
-
-		round_run(seed + i, count, &t);
-	}
-	printf("%" PRIu64 " rounds (at least %d): %" PRIu64 " steps, %" PRIu64
-	       " elections, %" PRIu64 " puts, %" PRIu64 " gets, %" PRIu64 " given up, %" PRIu64
-	       " crashes, %" PRIu64 " cuts, %" PRIu64 " pauses, %" PRIu64 " slow disks, %" PRIu64
-	       " wiped directories, %" PRIu64 " resets, %" PRIu64 " clusters, %" PRIu64
-	       " stood still, %" PRIu64 " frames\n",
-	       t.rounds, SIM_ROUNDS_MIN, t.steps, t.elections, t.puts, t.gets, t.timeouts,
-	       t.crashes, t.cuts, t.pauses, t.slow_disks, t.wipes, t.resets, t.clusters,
-	       t.stood_still, t.delivered);
-	assert(t.puts > 0 && t.gets > 0 && t.crashes > 0);
+	for (uint64_t i = 0; rounds ? i < rounds : i < SIM_ROUNDS_MIN || time(NULL) < end; i++)
+		round_run(seed + i, (uint32_t)nodes, &t);
+	print(&t);
+	assert(rounds || (t.puts > 0 && t.gets > 0 && t.draw.crashes > 0 && t.draw.done > 0));
 	return 0;
 }

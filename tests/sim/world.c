@@ -4,6 +4,8 @@
 #include "kv/kv.h"
 #include "node/internal.h"
 #include "node/journal.h"
+#include "raft/internal.h"
+#include "tests/sim/check.h"
 #include "tests/sim/client.h"
 #include "wal/state.h"
 
@@ -27,25 +29,121 @@ enum {
 #define SIM_ADDRESS 0xc6120001u /* 198.18.0.1: of the first node */
 #define SIM_DIGEST 0x51696d51u
 
-/* SM2: the hash that the first member to apply an index had there. */
-static struct {
-	raft_index index;
-	uint64_t hash;
-} hash_at[SIM_HASHES];
-
-void sim_fail(const struct sim_world *w, uint32_t i, const char *what, uint64_t a, uint64_t b)
+uint64_t sim_node_place(const struct sim_world *w, uint32_t i)
 {
-	fprintf(stderr,
-		"SEED=%" PRIu64 " at %" PRIu64 " ns, step %" PRIu64 ": node %u: %s (%" PRIx64
-		", %" PRIx64 ")\n",
-		w->seed, w->now_ns, w->steps, i, what, a, b);
-	abort();
+	return (uint64_t)w->node[i].address << 16 | WIRE_PORT_PEER;
 }
 
-/* It is of no cluster when the others form one. */
-static bool joins(const struct sim_world *w, uint32_t i)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-	return i >= w->node_count - w->joiners;
+	return a < b ? a : b;
+}
+
+/* --- a clock of its own ---------------------------------------------------------------------- */
+
+enum { PPM = 1000000 };
+
+static uint64_t clock_of(const struct sim_world *w, const struct sim_node *n)
+{
+	int64_t ns = (int64_t)(w->now_ns - n->clock_at_ns);
+
+	return n->clock_ns +
+	       (uint64_t)(ns + ns / PPM * n->drift_ppm + ns % PPM * n->drift_ppm / PPM);
+}
+
+/* When its clock will stand there. */
+static uint64_t world_time(const struct sim_world *w, const struct sim_node *n, uint64_t clock_ns)
+{
+	uint64_t rate = (uint64_t)(PPM + n->drift_ppm), ns;
+
+	if (clock_ns <= n->clock_ns)
+		return w->now_ns;
+	ns = clock_ns - n->clock_ns;
+	if (ns > UINT64_MAX / PPM / 2)
+		return UINT64_MAX;
+	return n->clock_at_ns + (ns * PPM + rate - 1) / rate;
+}
+
+void sim_node_drift(struct sim_world *w, uint32_t i, int32_t ppm)
+{
+	struct sim_node *n = &w->node[i];
+
+	n->clock_ns = clock_of(w, n);
+	n->clock_at_ns = w->now_ns;
+	n->drift_ppm = ppm;
+}
+
+void sim_node_leap(struct sim_world *w, uint32_t i, uint64_t ns)
+{
+	w->node[i].clock_ns += ns;
+}
+
+/* --- nodes ----------------------------------------------------------------------------------- */
+
+/* Those who form the cluster; who joins is told of whoever is of it then. */
+static uint32_t places_configured(const struct sim_world *w, uint32_t i,
+				  uint64_t place[SIM_NODES_MAX + RAFT_MEMBERS_MAX])
+{
+	const struct sim_table *t = sim_table(w);
+	uint32_t count = 0;
+
+	if (!w->node[i].joiner || !t || w->joiners_know) {
+		for (uint32_t j = 0; j < w->node_count - w->joiners; j++) {
+			if (!w->node[i].joiner || !w->joiners_know || w->joiners_know >> j & 1)
+				place[count++] = (uint64_t)(SIM_ADDRESS + j) << 16 | WIRE_PORT_PEER;
+		}
+		return count;
+	}
+	/* Two may be at one place for a while (MT4). */
+	for (uint32_t j = 0; j < t->members.count; j++) {
+		uint32_t k = 0;
+
+		while (k < count && place[k] != t->members.member[j].place)
+			k++;
+		place[k] = t->members.member[j].place;
+		count += k == count;
+	}
+	return count;
+}
+
+static int place_order(const void *a, const void *b)
+{
+	const uint64_t *left = a, *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* In the order that the configuration has them in (raft/formation.h); this one is among them. */
+static void places_set(const struct sim_world *w, uint32_t i, struct node_options *o,
+		       char name[RAFT_MEMBERS_MAX][16])
+{
+	uint64_t place[SIM_NODES_MAX + RAFT_MEMBERS_MAX];
+	uint64_t own = w->node[i].joiner ? sim_node_place(w, i)
+					 : (uint64_t)(SIM_ADDRESS + i) << 16 | WIRE_PORT_PEER;
+	uint32_t count = places_configured(w, i, place);
+	bool among = false;
+
+	for (uint32_t k = 0; k < count; k++)
+		among |= place[k] == own;
+	if (!among)
+		place[count++] = own;
+	qsort(place, count, sizeof(place[0]), place_order);
+	for (uint32_t k = 0; k < count && o->initial.count < RAFT_MEMBERS_MAX; k++) {
+		uint32_t at = o->dp.peer_count;
+
+		if (place[k] == own)
+			o->self = o->initial.count;
+		o->initial.member[o->initial.count++].place = place[k];
+		if (place[k] == own)
+			continue;
+		snprintf(name[at], sizeof(name[at]), "n%u",
+			 (uint32_t)(place[k] >> 16) - SIM_ADDRESS);
+		o->peer_name[at] = name[at];
+		o->dp.peer[o->dp.peer_count++] = (struct dp_peer){
+			.address = (uint32_t)(place[k] >> 16),
+			.udp_port = WIRE_PORT_PEER,
+		};
+	}
 }
 
 int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MAX])
@@ -53,18 +151,20 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 	struct sim_node *n = &w->node[i];
 	/* Another for each node and each start: what they agree on does not depend on it. */
 	struct kv_options kv = {.quota = 64u << 20, .salt = mix(w->now_ns ^ i) | 1};
-	char name[16], peer_name[SIM_NODES_MAX][16];
+	char name[16], peer_name[RAFT_MEMBERS_MAX][16];
 	int err;
 	struct node_options o = {
 		.name = name,
 		.initial = {.digest = SIM_DIGEST},
-		.existing = n->existing || joins(w, i),
+		.existing = n->existing || n->joiner,
 		.removed_waits = w->removed_waits,
 		.seed = sim_random_next(&w->random),
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
-		.pre_vote = true,
-		.check_quorum = true,
+		.pre_vote = !n->no_pre_vote,
+		.check_quorum = !n->no_check_quorum,
+		.lease_reads = w->lease_reads,
+		.priority = n->priority,
 		.election_us_max = 300000,
 		.link_name = "sim",
 		.wal = {.directory = "sim",
@@ -75,33 +175,17 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 			.create = true},
 		.dp = {.link = {sim_net_link(w->net, i)},
 		       .link_count = 1,
-		       .address = SIM_ADDRESS + i,
+		       .address = n->address,
 		       .prefix = 24,
 		       .udp_client = WIRE_PORT_CLIENT,
 		       .udp_peer = WIRE_PORT_PEER,
 		       .seed = sim_random_next(&w->random)},
-		.now_ns = w->now_ns,
+		.now_ns = clock_of(w, n),
 	};
 
 	assert(!n->node);
 	snprintf(name, sizeof(name), "n%u", i);
-	for (uint32_t j = 0; j < w->node_count; j++) {
-		if (j != i && (joins(w, j) || (joins(w, i) && w->joiners_know != 0 &&
-					       (w->joiners_know >> j & 1) == 0)))
-			continue;
-		if (j == i)
-			o.self = o.initial.count;
-		o.initial.member[o.initial.count++].place =
-			(uint64_t)(SIM_ADDRESS + j) << 16 | WIRE_PORT_PEER;
-		if (j == i)
-			continue;
-		snprintf(peer_name[j], sizeof(peer_name[j]), "n%u", j);
-		o.peer_name[o.dp.peer_count] = peer_name[j];
-		o.dp.peer[o.dp.peer_count++] = (struct dp_peer){
-			.address = SIM_ADDRESS + j,
-			.udp_port = WIRE_PORT_PEER,
-		};
-	}
+	places_set(w, i, &o, peer_name);
 	if (kv_create(&o.sm, &kv))
 		abort();
 	err = node_create(&n->node, &o, error);
@@ -110,6 +194,8 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 		return err;
 	}
 	n->paused_until_ns = 0;
+	n->away = false;
+	sim_check_started(i);
 	fake_hold(n->disk, true);
 	return 0;
 }
@@ -144,6 +230,10 @@ void sim_node_crash(struct sim_world *w, uint32_t i)
 	else
 		fake_power_cut(after, style);
 	fake_hold(n->disk, false);
+	if (n->node->raft) {
+		n->member = n->node->id;
+		n->members_index = n->node->raft->members_index;
+	}
 	node_destroy(n->node);
 	fake_destroy(n->disk);
 	n->disk = after;
@@ -161,6 +251,8 @@ void sim_node_wipe(struct sim_world *w, uint32_t i)
 	assert(!n->node);
 	fake_destroy(n->disk);
 	n->disk = fake_create(SIM_UNIT, sim_random_next(&w->random));
+	n->member = 0;
+	n->members_index = 0;
 	n->life++;
 }
 
@@ -175,19 +267,10 @@ bool sim_node_reset(struct sim_world *w, uint32_t i)
 	return !err;
 }
 
-/* True if its directory is one of those that the newest cluster was formed of. */
-static bool node_belongs(const struct sim_world *w, uint32_t i)
-{
-	const struct sim_node *n = &w->node[i];
-
-	return w->cluster_id != 0 && n->life == w->cluster_life[i] &&
-	       (!n->node || n->node->recovered.identity == w->cluster_identity[i]);
-}
-
 bool sim_all_formed(const struct sim_world *w)
 {
 	for (uint32_t i = 0; i < w->node_count; i++) {
-		if (joins(w, i))
+		if (w->node[i].joiner)
 			continue;
 		if (!w->node[i].node || node_get_formation(w->node[i].node) != FORMATION_FORMED)
 			return false;
@@ -195,23 +278,33 @@ bool sim_all_formed(const struct sim_world *w)
 	return true;
 }
 
+void sim_world_hosts(struct sim_world *w, uint32_t founders, uint32_t joiners)
+{
+	w->node_count = founders + joiners;
+	w->joiners = joiners;
+	for (uint32_t i = 0; i < w->node_count; i++)
+		w->node[i].address = SIM_ADDRESS + i;
+}
+
 void sim_world_prepare(struct sim_world *w, uint64_t seed, uint32_t nodes)
 {
 	memset(w, 0, sizeof(*w));
-	memset(hash_at, 0, sizeof(hash_at));
+	sim_check_begin();
 	w->seed = seed;
 	w->random.state = seed;
 	w->now_ns = 1000000;
-	w->node_count = nodes;
 	w->net = sim_net_create(sim_random_next(&w->random));
 	sim_net_time(w->net, w->now_ns);
+	sim_world_hosts(w, nodes, 0);
 }
 
 void sim_world_begin(struct sim_world *w, uint32_t clients)
 {
+	for (uint32_t i = w->node_count - w->joiners; i < w->node_count; i++)
+		w->node[i].joiner = w->node[i].away = true;
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		w->node[i].disk = fake_create(SIM_UNIT, sim_random_next(&w->random));
-		if (!joins(w, i))
+		if (!w->node[i].joiner)
 			sim_node_start(w, i);
 	}
 	w->client_count = clients;
@@ -237,88 +330,6 @@ void sim_world_destroy(struct sim_world *w)
 	sim_net_destroy(w->net);
 }
 
-/*
- * SM6: a second cluster is formed only where nobody is left of the first one. Whatever the first
- * one had acknowledged is lost with all who held it, so the clients begin anew.
- */
-static void check_cluster(struct sim_world *w, uint32_t i)
-{
-	uint64_t cluster_id = node_cluster_id(w->node[i].node);
-
-	if (cluster_id == w->cluster_id)
-		return;
-	for (uint32_t j = 0; j < w->node_count; j++) {
-		if (node_belongs(w, j))
-			sim_fail(w, i, "SM6: another cluster, and one of the first is alive",
-				 cluster_id, j);
-	}
-	w->cluster_id = cluster_id;
-	w->clusters++;
-	for (uint32_t j = 0; j < w->node_count; j++) {
-		w->cluster_life[j] = w->node[j].life;
-		w->cluster_identity[j] =
-			joins(w, j) ? 0 : w->node[i].node->formation.table.member[j].identity;
-	}
-	if (w->clusters == 1)
-		return;
-	w->forgotten++;
-	memset(w->leader_of_term, 0, sizeof(w->leader_of_term));
-	memset(hash_at, 0, sizeof(hash_at));
-	memset(w->read_floor, 0, sizeof(w->read_floor));
-	for (uint32_t k = 0; k < w->client_count; k++)
-		sim_client_forget(w, &w->client[k]);
-}
-
-void sim_world_forced(struct sim_world *w, uint64_t cluster_id)
-{
-	w->given_up = w->cluster_id;
-	w->cluster_id = cluster_id;
-	memset(w->leader_of_term, 0, sizeof(w->leader_of_term));
-	memset(hash_at, 0, sizeof(hash_at));
-}
-
-static void check_node(struct sim_world *w, uint32_t i)
-{
-	struct raft_status s;
-	uint64_t hash;
-
-	if (node_get_formation(w->node[i].node) != FORMATION_FORMED ||
-	    (w->given_up && node_cluster_id(w->node[i].node) == w->given_up))
-		return;
-	check_cluster(w, i);
-	if (!node_belongs(w, i) && !node_joined(w->node[i].node))
-		sim_fail(w, i, "SM6: formed, and of no cluster's table", w->cluster_id, 0);
-	node_raft_status(w->node[i].node, &s);
-	assert(s.term < SIM_TERMS_MAX);
-	if (s.role == RAFT_LEADER) {
-		uint32_t *leader = &w->leader_of_term[s.term];
-
-		if (!*leader)
-			w->elections++;
-		if (*leader && *leader != i + 1)
-			sim_fail(w, i, "SM1: two leaders in one term", s.term, *leader - 1);
-		*leader = i + 1;
-	}
-	if (s.lost && !w->losses)
-		sim_fail(w, i, "SM7: an honest disk is taken for one that lost writes", 0, 0);
-	if (s.applied == 0)
-		return;
-	hash = node_hash(w->node[i].node);
-	if (hash_at[s.applied % SIM_HASHES].index != s.applied) {
-		if (hash_at[s.applied % SIM_HASHES].index > s.applied)
-			return;
-		hash_at[s.applied % SIM_HASHES].index = s.applied;
-		hash_at[s.applied % SIM_HASHES].hash = hash;
-	}
-	if (hash_at[s.applied % SIM_HASHES].hash != hash)
-		sim_fail(w, i, "SM2: members differ at an applied index", s.applied, hash);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t disk_time(struct sim_world *w, const struct sim_node *n)
 {
 	if (n->disk_ns)
@@ -334,7 +345,8 @@ static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 
 	if (n->disk_hangs)
 		return next;
-
+	if (n->hangs_until_ns > w->now_ns)
+		return n->hangs_until_ns;
 	for (uint64_t tag = 0; tag < SIM_TAGS; tag++) {
 		uint64_t *due = &n->disk_due_ns[tag];
 
@@ -369,12 +381,12 @@ static uint64_t step(struct sim_world *w)
 			continue;
 		}
 		next = earlier(next, disk_step(w, n));
-		if (node_poll(n->node, w->now_ns)) {
+		if (node_poll(n->node, clock_of(w, n))) {
 			fprintf(stderr, "node %u: %s\n", i, node_error(n->node));
 			sim_fail(w, i, "failed without a fault of its disk", 0, 0);
 		}
-		check_node(w, i);
-		next = earlier(next, node_deadline(n->node));
+		sim_check_node(w, i);
+		next = earlier(next, world_time(w, n, node_deadline(n->node)));
 		n->active_turns += node_active(n->node);
 		n->busy_turns += node_busy(n->node);
 		if (node_active(n->node))
@@ -418,28 +430,6 @@ int sim_leader(const struct sim_world *w)
 	return leader;
 }
 
-static bool settled(const struct sim_world *w)
-{
-	int leader = sim_leader(w);
-	struct raft_status first, s;
-
-	if (leader < 0)
-		return false;
-	node_raft_status(w->node[leader].node, &first);
-	for (uint32_t i = 0; i < w->node_count; i++) {
-		if (!w->node[i].node || !node_belongs(w, i))
-			continue;
-		node_raft_status(w->node[i].node, &s);
-		if (s.leader != first.leader || s.applied != first.last)
-			return false;
-	}
-	for (uint32_t i = 0; i < w->client_count; i++) {
-		if (w->client[i].open && w->client[i].putting)
-			return false;
-	}
-	return true;
-}
-
 void sim_node_log(struct sim_world *w, uint32_t i, uint64_t ns, char *text, size_t size_max)
 {
 	struct journal_options options = {
@@ -456,137 +446,4 @@ void sim_node_log(struct sim_world *w, uint32_t i, uint64_t ns, char *text, size
 	size = pread(options.fd, text, size_max - 1, 0);
 	text[size > 0 ? size : 0] = '\0';
 	close(options.fd);
-}
-
-bool sim_world_settle(struct sim_world *w, uint64_t ns)
-{
-	uint64_t end = w->now_ns + ns;
-
-	w->resting = true;
-	while (w->now_ns < end && !settled(w))
-		w->now_ns = step(w);
-	w->resting = false;
-	return w->now_ns < end;
-}
-
-static uint32_t members_left(const struct sim_world *w)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < w->node_count; i++)
-		count += node_belongs(w, i);
-	return count;
-}
-
-/* Whoever is of no cluster says why, in its status. */
-static void check_told(struct sim_world *w)
-{
-	char text[NODE_FORMATION_TEXT_MAX];
-
-	for (uint32_t i = 0; i < w->node_count; i++) {
-		if (node_get_formation(w->node[i].node) != FORMATION_FORMED &&
-		    node_formation_text(w->node[i].node, text, sizeof(text)) == 0)
-			sim_fail(w, i, "SM8: it is of no cluster, and does not say why", 0, 0);
-	}
-}
-
-static bool wiped(const struct sim_world *w)
-{
-	for (uint32_t i = 0; i < w->node_count; i++) {
-		if (w->node[i].life > 0)
-			return true;
-	}
-	return false;
-}
-
-/* Runs until a cluster is formed, or for so long. */
-static bool formed_within(struct sim_world *w, uint64_t ns)
-{
-	uint64_t end = w->now_ns + ns;
-
-	while (w->now_ns < end && members_left(w) == 0)
-		w->now_ns = step(w);
-	return members_left(w) > 0;
-}
-
-/*
- * Calm, all up, all configured as new: a cluster is formed, unless somebody was wiped or started as
- * a new directory after another one had agreed with it; then a reset of those that are stuck is the
- * way out.
- */
-static void form(struct sim_world *w)
-{
-	bool stuck = false;
-
-	if (formed_within(w, 2000000000ull))
-		return;
-	check_told(w);
-	for (uint32_t i = 0; i < w->node_count; i++) {
-		if (node_get_formation(w->node[i].node) != FORMATION_FRESH)
-			stuck |= sim_node_reset(w, i);
-	}
-	w->resets++;
-	if (!stuck || !wiped(w))
-		sim_fail(w, 0, "SM8: nobody was wiped, and no cluster is formed", 0, 0);
-	if (!formed_within(w, 5000000000ull))
-		sim_fail(w, 0, "SM8: a reset of those that were stuck is not a way out", 0, 0);
-}
-
-static raft_index newest_commit(const struct sim_world *w)
-{
-	raft_index newest = 0;
-
-	for (uint32_t i = 0; i < w->node_count; i++) {
-		struct raft_status s;
-
-		node_raft_status(w->node[i].node, &s);
-		if (s.commit > newest)
-			newest = s.commit;
-	}
-	return newest;
-}
-
-/*
- * Too few are left of the cluster: nothing goes on, and nothing is answered wrongly meanwhile. What
- * was committed before is still answered to who asks again.
- */
-static void stand_still(struct sim_world *w)
-{
-	raft_index before;
-
-	sim_world_run(w, 1000000000ull); /* what was on its way has come */
-	before = newest_commit(w);
-	sim_world_run(w, 3000000000ull);
-	if (newest_commit(w) != before)
-		sim_fail(w, 0, "SM6: a minority of the cluster commits", newest_commit(w), before);
-}
-
-bool sim_world_verify(struct sim_world *w)
-{
-	uint64_t gets[SIM_CLIENTS_MAX], end;
-
-	form(w);
-	if (members_left(w) < w->node_count / 2 + 1) {
-		stand_still(w);
-		return false;
-	}
-	if (!sim_world_settle(w, 20000000000ull))
-		sim_fail(w, 0, "no agreement within 20 s of calm", 0, 0);
-	check_told(w);
-	/*
-	 * Calm and without faults, every client reads and writes on: SM3 to SM5 are checked by each
-	 * read.
-	 */
-	for (uint32_t i = 0; i < w->client_count; i++)
-		gets[i] = w->client[i].gets;
-	end = w->now_ns + 20000000000ull;
-	for (uint32_t i = 0; i < w->client_count && w->now_ns < end; i++) {
-		while (w->client[i].gets < gets[i] + 2 * w->client_count && w->now_ns < end)
-			sim_world_run(w, 1000000);
-	}
-	if (w->now_ns >= end)
-		sim_fail(w, 0, "reads are not answered in calm", 0, 0);
-	if (!sim_world_settle(w, 20000000000ull))
-		sim_fail(w, 0, "no agreement at the end", 0, 0);
-	return true;
 }

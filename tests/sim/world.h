@@ -13,6 +13,11 @@
  *	SM7. A disk that keeps what it confirmed is never taken for one that lost it.
  *	SM8. Connected members that were never wiped go on; who does not says why, and a reset is
  *	     the way out where somebody was wiped while the cluster was being formed.
+ *	SM9. No two members have committed different entries at an index; what left a member's
+ *	     window was committed before.
+ *	SM10. Two logs with an entry of one index and term are the same up to there.
+ *	SM11. A leader has every entry that was committed before its term.
+ *	SM12. The table by which a member ends as one that was removed is committed.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -24,20 +29,39 @@
 #include "node/node.h"
 #include "tests/unit/wal/fake_disk.h"
 
-enum { SIM_NODES_MAX = 7, SIM_CLIENTS_MAX = 6, SIM_TERMS_MAX = 4096, SIM_TAGS = 40 };
+enum {
+	SIM_NODES_MAX = 14,
+	SIM_CLIENTS_MAX = 6,
+	SIM_TERMS_MAX = 4096,
+	SIM_TAGS = 40,
+	SIM_TABLES_MAX = 1024,
+};
 
+/* A host, with a disk; who runs on it may be another member after a while. */
 struct sim_node {
 	struct node *node; /* NULL: down */
 	struct fake_disk *disk;
+	uint32_t address;
+	raft_id member;           /* who ran on it last */
+	raft_index members_index; /* of the newest table in its log, when it was up last */
+	bool joiner;              /* it is none of those that form a cluster, and waits to join */
+	bool away;                /* down, until somebody starts it again */
+	bool lost;                /* what the member that is bound to it had is gone */
+	uint8_t priority;
+	bool no_pre_vote, no_check_quorum;
 	uint64_t disk_due_ns
 		[SIM_TAGS]; /* when the operation with this tag completes; 0: none is in flight */
 	uint64_t paused_until_ns;
 	uint64_t slow_until_ns;            /* its disk takes a hundred times as long */
 	uint64_t disk_ns;                  /* of each operation of its disk; 0: a time is drawn */
 	bool disk_hangs;                   /* what is in flight, and what comes, does not end */
+	uint64_t hangs_until_ns;           /* likewise, for a while */
 	bool reads_hang;                   /* likewise, of what is read back alone */
 	uint64_t active_turns, busy_turns; /* node_active, node_busy */
 	uint64_t up_at_ns;
+	/* Its clock: it stood at clock_ns at the world's clock_at_ns, and is so much too fast. */
+	uint64_t clock_ns, clock_at_ns;
+	int32_t drift_ppm;
 	bool existing; /* started as `initial-cluster-state: existing` */
 	uint32_t life; /* counts its directories: a wipe, a reset, a volatile start makes one */
 };
@@ -55,11 +79,18 @@ struct sim_client {
 	bool putting;      /* it is a put: repeated with its sequence until it is answered */
 	uint32_t key;      /* read: whose */
 	uint64_t floor;    /* read: the newest put of that key that was answered when it began */
-	uint64_t began_ns;
+	uint64_t began_ns, asked_ns;
 	uint8_t request[256];
 	uint32_t request_size;
 	uint64_t rest_until_ns;
 	uint64_t puts, gets, timeouts;
+};
+
+/* A table of members that is committed. */
+struct sim_table {
+	raft_index index;
+	raft_term term;
+	struct raft_members members;
 };
 
 struct sim_world {
@@ -79,19 +110,23 @@ struct sim_world {
 	uint64_t forgotten; /* clusters that are gone: what still comes has other keys */
 	uint32_t cluster_life[SIM_NODES_MAX];     /* the directories that it was formed of, ... */
 	uint64_t cluster_identity[SIM_NODES_MAX]; /* ... unless one was wiped just before */
-	uint32_t leader_of_term[SIM_TERMS_MAX];   /* node + 1 */
+	raft_id leader_of_term[SIM_TERMS_MAX];
+	struct sim_table table[SIM_TABLES_MAX]; /* of its log, in order */
+	uint32_t table_count;
 	uint64_t read_floor
 		[SIM_CLIENTS_MAX]; /* of a key: the newest value that any finished read gave */
 	uint64_t steps;
 	uint64_t elections;
 	bool resting; /* clients begin nothing new */
 	enum wal_durability durability;
+	bool lease_reads;
 	bool losses;            /* disks that lose what they confirmed: SM7 says nothing */
 	uint32_t wipe_permille; /* of the faults that may be a wipe */
 };
 
 /* In two steps, so that what is drawn for a world can be set before its nodes start; or in one. */
 void sim_world_prepare(struct sim_world *w, uint64_t seed, uint32_t nodes);
+void sim_world_hosts(struct sim_world *w, uint32_t founders, uint32_t joiners);
 void sim_world_begin(struct sim_world *w, uint32_t clients);
 void sim_world_create(struct sim_world *w, uint64_t seed, uint32_t nodes, uint32_t clients);
 void sim_world_destroy(struct sim_world *w);
@@ -110,6 +145,10 @@ void sim_node_start(struct sim_world *w, uint32_t i);
 /* 0, or what node_create says. */
 int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MAX]);
 void sim_node_crash(struct sim_world *w, uint32_t i);
+/* Its clock runs so much too fast from now on; or stands so much later at once. */
+void sim_node_drift(struct sim_world *w, uint32_t i, int32_t ppm);
+void sim_node_leap(struct sim_world *w, uint32_t i, uint64_t ns);
+uint64_t sim_node_place(const struct sim_world *w, uint32_t i);
 /* Down; its directory is emptied: from then on it is another one. */
 void sim_node_wipe(struct sim_world *w, uint32_t i);
 /* `quoinctl formation reset` at it. False: refused, for it has a term or an entry. */
@@ -117,11 +156,25 @@ bool sim_node_reset(struct sim_world *w, uint32_t i);
 /* The members that are to come are of this one, which one member of the newest was forced to. */
 void sim_world_forced(struct sim_world *w, uint64_t cluster_id);
 bool sim_all_formed(const struct sim_world *w);
+/* What happened, for whoever looks why the world failed: the last of it is printed then. */
+__attribute__((format(printf, 2, 3))) void sim_note(const struct sim_world *w, const char *format,
+						    ...);
 __attribute__((noreturn)) void sim_fail(const struct sim_world *w, uint32_t i, const char *what,
 					uint64_t a, uint64_t b);
 /* The one that leads in the newest term, or -1. */
 int sim_leader(const struct sim_world *w);
 
+/* The newest table of members that is committed; NULL: none is yet. */
+const struct sim_table *sim_table(const struct sim_world *w);
+/* It is up, and of that table. */
+bool sim_is_member(const struct sim_world *w, uint32_t i);
+
+/*
+ * Runs until the members agree and each client has read every key. With all members up, in calm.
+ */
+void sim_world_agree(struct sim_world *w);
+/* Runs until a cluster is formed; with all up, in calm. */
+void sim_world_form(struct sim_world *w);
 /*
  * Ends the workload, in calm, all nodes up: every open put is answered, every key is read back, and
  * all members have one hash. False: too few are left of the cluster, so nothing goes on, and that

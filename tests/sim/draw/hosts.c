@@ -1,0 +1,358 @@
+/*
+ * Hosts, and the members that run on them: who was added is started, who was moved moves, who was
+ * removed ends; and a directory is lost.
+ */
+#include "tests/sim/draw/draw.h"
+
+#include "node/internal.h"
+#include "raft/internal.h"
+
+#include <inttypes.h>
+
+static const struct raft_members *members_now(const struct draw *d)
+{
+	return &sim_table(d->w)->members;
+}
+
+static bool of_table(const struct draw *d, raft_id member)
+{
+	return member && raft_members_find(members_now(d), member);
+}
+
+static bool of_place(const struct draw *d, uint32_t i, uint64_t place)
+{
+	return sim_node_place(d->w, i) == place;
+}
+
+uint32_t draw_host_of(const struct draw *d, raft_id member)
+{
+	const struct sim_world *w = d->w;
+	uint32_t i = 0;
+
+	while (i < w->node_count && w->node[i].member != member)
+		i++;
+	return i;
+}
+
+/* Whoever is up knows who it is; who was wiped stays bound until another one runs there. */
+static void hosts_bind(struct draw *d)
+{
+	for (uint32_t i = 0; i < d->w->node_count; i++) {
+		const struct node *n = d->w->node[i].node;
+
+		if (!n || !n->raft)
+			continue;
+		if (d->w->node[i].lost && n->id == d->w->node[i].member)
+			sim_fail(d->w, i, "F1: it lost its directory, and is let in", n->id, 0);
+		if (d->w->node[i].member != n->id) {
+			d->t->joined += node_joined(n);
+			sim_note(d->w, "node %u is member %" PRIx64, i, n->id);
+			d->w->node[i].member = n->id;
+			d->w->node[i].lost = false;
+		}
+	}
+}
+
+/* In the table that is committed, or in one that may come to be. */
+static bool needed(const struct draw *d, uint32_t i)
+{
+	const struct sim_world *w = d->w;
+	raft_id member = w->node[i].member;
+
+	if (of_table(d, member))
+		return true;
+	for (uint32_t j = 0; j < w->node_count; j++) {
+		const struct node *n = w->node[j].node;
+
+		if (!n || !n->raft)
+			continue;
+		for (uint32_t k = 0; k < n->raft->members.count; k++) {
+			const struct raft_member *m = &n->raft->members.member[k];
+
+			if ((m->id == member || of_place(d, i, m->place)) &&
+			    n->raft->members_index > sim_table(w)->index)
+				return true;
+		}
+	}
+	for (uint32_t k = 0; k < members_now(d)->count; k++) {
+		if (of_place(d, i, members_now(d)->member[k].place))
+			return true;
+	}
+	return false;
+}
+
+/* No change is under way, in anybody's log; so nobody is counted in whom we do not know of. */
+static bool quiet(const struct draw *d)
+{
+	const struct sim_world *w = d->w;
+	const struct sim_table *t = sim_table(w);
+
+	if (!t || raft_members_joint(&t->members))
+		return false;
+	for (uint32_t i = 0; i < t->members.count; i++) {
+		if (t->members.member[i].joins || t->members.member[i].identity == 0)
+			return false;
+	}
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		const struct node *n = w->node[i].node;
+		raft_index index = n && n->raft ? n->raft->members_index : w->node[i].members_index;
+
+		if (index > t->index && of_table(d, w->node[i].member))
+			return false;
+	}
+	return true;
+}
+
+bool draw_at_rest(const struct draw *d)
+{
+	for (uint32_t k = 0; sim_table(d->w) && k < members_now(d)->count; k++) {
+		uint32_t host = draw_host_of(d, members_now(d)->member[k].id);
+
+		if (host < d->w->node_count && !of_place(d, host, members_now(d)->member[k].place))
+			return false;
+	}
+	return quiet(d);
+}
+
+/*
+ * All members, but for one, hold the newest table, durably. Until then nobody moves or ends, as an
+ * operator would wait: whoever is away asks those that it knows, where it knows them.
+ */
+static bool all_follow(const struct draw *d, uint32_t but)
+{
+	const struct sim_world *w = d->w;
+	raft_index index = sim_table(w)->index;
+
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		const struct node *n = w->node[i].node;
+
+		if (i == but || w->node[i].lost || !of_table(d, w->node[i].member))
+			continue;
+		if (!n || !n->raft || n->raft->members_index < index || n->raft->durable < index)
+			return false;
+	}
+	return true;
+}
+
+/* What was there is no member any more, or never was one. */
+static void host_clear(struct draw *d, uint32_t i)
+{
+	struct sim_node *n = &d->w->node[i];
+
+	if (n->node)
+		sim_node_crash(d->w, i);
+	if (n->member) {
+		sim_note(d->w, "node %u is no member, and ends", i);
+		d->t->ended++;
+	}
+	sim_node_wipe(d->w, i);
+	n->joiner = n->away = true;
+	n->existing = n->lost = false;
+}
+
+uint32_t draw_host_free(struct draw *d)
+{
+	struct sim_world *w = d->w;
+	uint32_t at = draw_below(d, w->node_count);
+
+	for (uint32_t k = 0; k < w->node_count; k++) {
+		uint32_t i = (at + k) % w->node_count;
+
+		if (!needed(d, i) && quiet(d) && all_follow(d, i)) {
+			host_clear(d, i);
+			if (draw_below(d, 2)) /* it waits, and somebody will let it in */
+				sim_node_start(w, i);
+			return i;
+		}
+	}
+	return w->node_count;
+}
+
+/* Started where it is awaited, if it is not up; whatever it had before was another's. */
+static void joiner_start(struct draw *d, uint32_t i)
+{
+	struct sim_node *n = &d->w->node[i];
+
+	if (n->joiner && !n->member && !n->away)
+		return; /* it says HELLO, or will when it is up again */
+	if (n->node)
+		sim_node_crash(d->w, i);
+	sim_node_wipe(d->w, i);
+	n->joiner = true;
+	n->existing = n->lost = false;
+	sim_note(d->w, "node %u waits to join", i);
+	sim_node_start(d->w, i);
+}
+
+/* Its host stands elsewhere. */
+static void member_move(struct draw *d, uint32_t i, uint64_t place)
+{
+	struct sim_node *n = &d->w->node[i];
+
+	sim_note(d->w, "node %u moves", i);
+	if (n->node)
+		sim_node_crash(d->w, i);
+	n->address = (uint32_t)(place >> 16);
+	n->up_at_ns = d->w->now_ns;
+	if (!n->lost)
+		draw_start(d, i);
+	d->t->moved++;
+}
+
+/* As an operator follows what was committed. Returns true if there is nothing left to do. */
+static bool hosts_follow(struct draw *d, bool all)
+{
+	struct sim_world *w = d->w;
+	bool done = true;
+
+	hosts_bind(d);
+	if (!sim_table(w))
+		return false;
+	for (uint32_t k = 0; k < members_now(d)->count; k++) {
+		const struct raft_member m = members_now(d)->member[k];
+		uint32_t i = 0, host = draw_host_of(d, m.id);
+
+		if (host < w->node_count && of_place(d, host, m.place))
+			continue;
+		done = false;
+		if (!all && draw_below(d, 4))
+			continue;
+		while (i < w->node_count && !of_place(d, i, m.place))
+			i++;
+		if (host < w->node_count && all_follow(d, host))
+			member_move(d, host, m.place);
+		else if (host == w->node_count && i < w->node_count &&
+			 (w->node[i].lost || !of_table(d, w->node[i].member)))
+			joiner_start(d, i);
+	}
+	return done;
+}
+
+/* Who is no member may run on, and be heard by nobody. */
+static void strangers_end(struct draw *d, bool all)
+{
+	for (uint32_t i = 0; sim_table(d->w) && i < d->w->node_count; i++) {
+		const struct sim_node *n = &d->w->node[i];
+
+		if ((all || (n->member && draw_below(d, 8) == 0)) && !needed(d, i) && quiet(d) &&
+		    all_follow(d, i))
+			host_clear(d, i);
+	}
+}
+
+void draw_hosts(struct draw *d)
+{
+	hosts_follow(d, false);
+	strangers_end(d, false);
+}
+
+/* --- losses ---------------------------------------------------------------------------------- */
+
+bool draw_anybody_lost(const struct draw *d)
+{
+	return sim_table(d->w) && of_table(d, d->lost);
+}
+
+/* At times somebody starts what is left of it, as it was configured: it must not come in (F1). */
+static void lost_start(struct draw *d, uint32_t i)
+{
+	sim_note(d->w, "node %u starts without what it had", i);
+	d->w->node[i].existing = draw_below(d, 2);
+	sim_node_start(d->w, i);
+}
+
+void draw_lose(struct draw *d)
+{
+	struct sim_world *w = d->w;
+	uint32_t i = draw_pick(d);
+	struct sim_node *n = &w->node[i];
+
+	if (n->lost && !n->node && draw_below(d, 2))
+		lost_start(d, i);
+	if (!sim_is_member(w, i) || draw_anybody_lost(d) || !draw_at_rest(d) ||
+	    raft_members_voters(members_now(d)) < 3)
+		return;
+	d->lost = n->node->id;
+	sim_note(w, "node %u, member %" PRIx64 ": its directory is lost", i, d->lost);
+	sim_node_crash(w, i);
+	sim_node_wipe(w, i);
+	n->member = d->lost;
+	n->lost = n->away = true;
+	d->t->lost++;
+}
+
+/* --- in the end ------------------------------------------------------------------------------ */
+
+/* Who is lost and not replaced; and who was never there and has no host. */
+static bool nobody_comes(const struct draw *d, const struct raft_member *m)
+{
+	uint32_t i = 0;
+
+	for (uint32_t k = 0; m->id == d->lost && k < members_now(d)->count; k++) {
+		if (members_now(d)->member[k].replaces == m->id)
+			return false;
+	}
+	while (i < d->w->node_count && !of_place(d, i, m->place))
+		i++;
+	return m->id == d->lost || (m->identity == 0 && i == d->w->node_count);
+}
+
+static bool remove_who_is_gone(struct draw *d, uint32_t leader)
+{
+	for (uint32_t i = 0; i < members_now(d)->count; i++) {
+		const struct raft_member *m = &members_now(d)->member[i];
+		struct raft_change c = {.kind = RAFT_CHANGE_REMOVE, .id = m->id};
+
+		if (!nobody_comes(d, m))
+			continue;
+		draw_order(d, leader, &c, 1);
+		return false;
+	}
+	return true;
+}
+
+/* Who is of the committed table, and what is known of each, for the trace. */
+void draw_note_members(const struct draw *d)
+{
+	const struct sim_world *w = d->w;
+
+	for (uint32_t i = 0; sim_table(w) && i < members_now(d)->count; i++) {
+		const struct raft_member *m = &members_now(d)->member[i];
+		uint32_t host = draw_host_of(d, m->id);
+		const struct node *n = host < w->node_count ? w->node[host].node : NULL;
+
+		sim_note(w,
+			 "member %016" PRIx64 "%s%s%s%s%s at .%u: node %u, table %" PRIu64
+			 " of %" PRIu64,
+			 m->id, m->voter ? " voter" : "", m->joins ? " joins" : "",
+			 m->replaces ? " replaces" : "", m->identity ? "" : " unbound",
+			 m->id == d->lost ? " lost" : "", (uint32_t)(m->place >> 16) & 255, host,
+			 n && n->raft ? n->raft->members_index : 0, sim_table(w)->index);
+	}
+	for (uint32_t i = 0; i < w->node_count; i++)
+		sim_note(w, "node %u at .%u: %s%s%s", i, w->node[i].address & 255,
+			 w->node[i].node ? "up" : "down", w->node[i].joiner ? ", joins" : "",
+			 w->node[i].lost ? ", lost" : "");
+}
+
+bool draw_heal(struct draw *d)
+{
+	struct sim_world *w = d->w;
+	int leader = sim_leader(w);
+	bool done = hosts_follow(d, true);
+
+	draw_restart(d, true);
+	if (leader < 0 || !sim_table(w))
+		return false;
+	if (!remove_who_is_gone(d, (uint32_t)leader) || !quiet(d) || !done)
+		return false;
+	strangers_end(d, true);
+	for (uint32_t i = 0; i < members_now(d)->count; i++) {
+		uint32_t host = draw_host_of(d, members_now(d)->member[i].id);
+
+		if (!sim_is_member(w, host) ||
+		    w->node[host].node->raft->members_index != sim_table(w)->index)
+			return false;
+	}
+	return true;
+}

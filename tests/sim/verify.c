@@ -1,0 +1,171 @@
+/*
+ * The end of a simulated world (SM3 to SM8): in calm the members agree, and what was acknowledged
+ * is there.
+ */
+#include "tests/sim/check.h"
+
+#include "node/internal.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+/* Between looks at whether the members agree. */
+#define LOOK_NS UINT64_C(100000)
+
+static bool settled(const struct sim_world *w)
+{
+	int leader = sim_leader(w);
+	struct raft_status first, s;
+
+	if (leader < 0)
+		return false;
+	node_raft_status(w->node[leader].node, &first);
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (!sim_is_member(w, i))
+			continue;
+		node_raft_status(w->node[i].node, &s);
+		if (s.leader != first.leader || s.applied != first.last)
+			return false;
+	}
+	for (uint32_t i = 0; i < w->client_count; i++) {
+		if (w->client[i].open && w->client[i].putting)
+			return false;
+	}
+	return true;
+}
+
+bool sim_world_settle(struct sim_world *w, uint64_t ns)
+{
+	uint64_t end = w->now_ns + ns;
+
+	w->resting = true;
+	while (w->now_ns < end && !settled(w))
+		sim_world_run(w, LOOK_NS);
+	w->resting = false;
+	return w->now_ns < end;
+}
+
+static uint32_t members_left(const struct sim_world *w)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < w->node_count; i++)
+		count += sim_check_belongs(w, i);
+	return count;
+}
+
+/* Whoever is of no cluster says why, in its status. */
+static void check_told(struct sim_world *w)
+{
+	char text[NODE_FORMATION_TEXT_MAX];
+
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (w->node[i].node && node_get_formation(w->node[i].node) != FORMATION_FORMED &&
+		    node_formation_text(w->node[i].node, text, sizeof(text)) == 0)
+			sim_fail(w, i, "SM8: it is of no cluster, and does not say why", 0, 0);
+	}
+}
+
+static bool wiped(const struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (w->node[i].life > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Runs until a cluster is formed, or for so long. */
+static bool formed_within(struct sim_world *w, uint64_t ns)
+{
+	uint64_t end = w->now_ns + ns;
+
+	while (w->now_ns < end && members_left(w) == 0)
+		sim_world_run(w, LOOK_NS);
+	return members_left(w) > 0;
+}
+
+/*
+ * Calm, all up, all configured as new: a cluster is formed, unless somebody was wiped or started as
+ * a new directory after another one had agreed with it; then a reset of those that are stuck is the
+ * way out.
+ */
+void sim_world_form(struct sim_world *w)
+{
+	bool stuck = false;
+
+	if (formed_within(w, 2 * SECOND_NS))
+		return;
+	check_told(w);
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (w->node[i].node && node_get_formation(w->node[i].node) != FORMATION_FRESH)
+			stuck |= sim_node_reset(w, i);
+	}
+	w->resets++;
+	if (!stuck || !wiped(w))
+		sim_fail(w, 0, "SM8: nobody was wiped, and no cluster is formed", 0, 0);
+	if (!formed_within(w, 5 * SECOND_NS))
+		sim_fail(w, 0, "SM8: a reset of those that were stuck is not a way out", 0, 0);
+}
+
+static raft_index newest_commit(const struct sim_world *w)
+{
+	raft_index newest = 0;
+
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		const struct node *n = w->node[i].node;
+
+		if (n && n->raft && raft_commit(n->raft) > newest)
+			newest = raft_commit(n->raft);
+	}
+	return newest;
+}
+
+/*
+ * Too few are left of the cluster: nothing goes on, and nothing is answered wrongly meanwhile. What
+ * was committed before is still answered to who asks again.
+ */
+static void stand_still(struct sim_world *w)
+{
+	raft_index before;
+
+	sim_world_run(w, 1 * SECOND_NS); /* what was on its way has come */
+	before = newest_commit(w);
+	sim_world_run(w, 3 * SECOND_NS);
+	if (newest_commit(w) != before)
+		sim_fail(w, 0, "SM6: a minority of the cluster commits", newest_commit(w), before);
+}
+
+void sim_world_agree(struct sim_world *w)
+{
+	uint64_t gets[SIM_CLIENTS_MAX], end;
+
+	if (!sim_world_settle(w, 20 * SECOND_NS))
+		sim_fail(w, 0, "no agreement within 20 s of calm", 0, 0);
+	check_told(w);
+	/*
+	 * Calm and without faults, every client reads and writes on: SM3 to SM5 are checked by each
+	 * read.
+	 */
+	for (uint32_t i = 0; i < w->client_count; i++)
+		gets[i] = w->client[i].gets;
+	end = w->now_ns + 20 * SECOND_NS;
+	for (uint32_t i = 0; i < w->client_count && w->now_ns < end; i++) {
+		while (w->client[i].gets < gets[i] + 2 * w->client_count && w->now_ns < end)
+			sim_world_run(w, 1000000);
+	}
+	if (w->now_ns >= end)
+		sim_fail(w, 0, "reads are not answered in calm", 0, 0);
+	if (!sim_world_settle(w, 20 * SECOND_NS))
+		sim_fail(w, 0, "no agreement at the end", 0, 0);
+}
+
+bool sim_world_verify(struct sim_world *w)
+{
+	sim_world_form(w);
+	if (members_left(w) < w->node_count / 2 + 1) {
+		stand_still(w);
+		return false;
+	}
+	sim_world_agree(w);
+	return true;
+}
