@@ -151,9 +151,17 @@ const char *node_error(const struct node *n)
 	return n->error;
 }
 
+/* Who joined has no part in a formation; nor has who was removed, which has no core either. */
+static uint64_t core_deadline(const struct node *n)
+{
+	if (n->raft)
+		return raft_deadline(n->raft);
+	return node_joined(n) ? UINT64_MAX : formation_deadline(&n->formation);
+}
+
 uint64_t node_deadline(const struct node *n)
 {
-	uint64_t deadline = n->raft ? raft_deadline(n->raft) : formation_deadline(&n->formation);
+	uint64_t deadline = core_deadline(n);
 	uint64_t dp = dp_deadline(n->dp);
 	/* Before there is a cluster the log is written by nobody. */
 	uint64_t wal = n->raft ? wal_deadline(n->wal) : UINT64_MAX;

@@ -80,6 +80,7 @@ static void expect_removed(uint32_t i)
 	}
 	assert_null(n->raft);
 	assert_int_equal(node_stopping(n), !w.removed_waits);
+	assert_true(node_deadline(n) > w.now_ns); /* it rests while it waits */
 	assert_true(says(i, "formation removed\n"));
 	assert_true(says(i, "error this member was removed from its cluster: it was "));
 	assert_true(says(i, "and the member table at log index "));
