@@ -296,7 +296,6 @@ static void R46_a_leader_whose_disk_hangs_is_measured(void **state)
 	election(&out, "hang");
 	r = result(&root);
 	require(&c, number(r, "gap", "p50_us") < number(r, "detection", "p50_us"), "%s", out.text);
-	require(&c, number(r, NULL, "refused") == 0, "puts were refused: %s", out.text);
 	json_decref(root);
 }
 
