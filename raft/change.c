@@ -83,6 +83,32 @@ static bool majority_counts(struct draft *d, bool before)
 			      0, have, voters);
 }
 
+static bool moves(const struct draft *d, const struct raft_member *m)
+{
+	const struct raft_member *before = raft_members_find(d->view->members, m->id);
+
+	return before && before->place != m->place;
+}
+
+/* CH6. */
+static bool majority_stays(struct draft *d)
+{
+	uint32_t have = 0, voters = 0, moved = 0;
+
+	for (uint32_t i = 0; i < d->next.count; i++) {
+		const struct raft_member *m = &d->next.member[i];
+
+		if (!m->voter)
+			continue;
+		voters++;
+		moved += moves(d, m);
+		have += !moves(d, m) && counts(d->view, m->id);
+	}
+	if (moved == 0 || have > voters / 2 || (voters <= 2 && moved == 1))
+		return true;
+	return refuse_counted(d, RAFT_REFUSED_MOVES, 0, have, voters);
+}
+
 /* CH1. A joint table counts as another change that is not done, unless it is to be left. */
 static bool may_begin(struct draft *d)
 {
@@ -354,7 +380,7 @@ static bool draft_end(struct draft *d, struct raft_members *next)
 	bool joint = false;
 
 	if (!places_fit(d) || !members_fit(d) || !voters_fit(d) || !majority_counts(d, true) ||
-	    !majority_counts(d, false))
+	    !majority_counts(d, false) || !majority_stays(d))
 		return false;
 	for (uint32_t i = 0; i < d->next.count; i++)
 		joint |= d->next.member[i].voter != d->next.member[i].voter_before;

@@ -24,6 +24,8 @@
  *	CH4  Who votes was a learner before, bound to a directory, and counted when it was made one.
  *	CH5  An id is drawn from the leader's own, its term and the index of the entry: no second
  *	     entry has those, so no id is used twice (R60).
+ *	CH6  Those that count and do not move are a majority of the voters after: who moves is
+ *	     not heard until it was started there. Of two voters, or one, one may move.
  */
 #ifndef RAFT_CHANGE_H
 #define RAFT_CHANGE_H
@@ -103,6 +105,7 @@ enum raft_refusal_reason {
 	RAFT_REFUSED_MEMBERS_MAX,
 	RAFT_REFUSED_NO_QUORUM_NOW,
 	RAFT_REFUSED_NO_QUORUM_THEN,
+	RAFT_REFUSED_MOVES, /* too many have another address at once */
 	RAFT_REFUSED_END,
 };
 

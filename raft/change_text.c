@@ -49,6 +49,9 @@ static const char *const sentence[RAFT_REFUSED_END] = {
 	[RAFT_REFUSED_NO_QUORUM_THEN] =
 		"re-configuration failed due to not enough started members: of the {need} voters "
 		"that there would be {have} are up and have caught up, which is no majority",
+	[RAFT_REFUSED_MOVES] =
+		"of the {need} voters {have} would be up, have caught up and stay where they are, "
+		"which is no majority: move one member at a time, when the others are up",
 };
 
 /* What stands in the braces at `name`, and the characters that it takes there; 0: nothing does. */

@@ -171,6 +171,10 @@ static const struct {
 	{one_down, {{.kind = RAFT_CHANGE_DEMOTE, .id = 2}}, RAFT_REFUSED_NO_QUORUM_THEN, 0, 0, 1, 2},
 	{one_lost, {{.kind = RAFT_CHANGE_REMOVE, .id = 2}}, RAFT_REFUSED_NO_QUORUM_THEN, 0, 0, 1, 2},
 	{one_far_behind, {{.kind = RAFT_CHANGE_REMOVE, .id = 2}}, RAFT_REFUSED_NO_QUORUM_THEN, 0, 0, 1, 2},
+	{one_down, {{.kind = RAFT_CHANGE_UPDATE, .id = 2, .place = 9}}, RAFT_REFUSED_MOVES, 0, 0, 1, 3},
+	{one_down, {{.kind = RAFT_CHANGE_UPDATE, .id = 1, .place = 9}}, RAFT_REFUSED_MOVES, 0, 0, 1, 3},
+	{nobody, {{.kind = RAFT_CHANGE_UPDATE, .id = 2, .place = 8}, {.kind = RAFT_CHANGE_UPDATE, .id = 3, .place = 9}},
+	 RAFT_REFUSED_MOVES, 0, 0, 1, 3},
 };
 /* clang-format on */
 
@@ -226,6 +230,32 @@ static void who_is_down_may_be_removed(void **state)
 				     {.kind = RAFT_CHANGE_REMOVE, .id = 2}};
 	assert_true(field_make(&f, swap, 2));
 	field_expect(&f.next, "1VB 2BL 3VB 4V");
+}
+
+/* CH6: who is to be started elsewhere is down meanwhile; of two that is one of two. */
+static void D16_one_moves_while_the_others_stay(void **state)
+{
+	struct field f;
+
+	(void)state;
+	for (uint32_t voters = 1; voters <= 3; voters++) {
+		for (raft_id id = 1; id <= voters; id++) {
+			struct raft_change c = {.kind = RAFT_CHANGE_UPDATE, .id = id, .place = 9};
+
+			field_init(&f, voters, 1);
+			assert_true(field_make(&f, &c, 1));
+		}
+	}
+	field_init(&f, 3, 1);
+	one_down(&f);
+	struct raft_change c[] = {{.kind = RAFT_CHANGE_UPDATE, .id = 3, .place = 9},
+				  {.kind = RAFT_CHANGE_UPDATE, .id = 4, .place = 8}};
+	assert_true(field_make(&f, c, 2)); /* the one that is down, and a learner */
+	field_init(&f, 2, 0);
+	c[0].id = 1;
+	c[1].id = 2;
+	assert_false(field_make(&f, c, 2));
+	assert_int_equal(f.refusal.reason, RAFT_REFUSED_MOVES);
 }
 
 static void R66_a_learner_makes_no_majority(void **state)
@@ -298,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R31_each_reason_refuses),
 		cmocka_unit_test(who_is_down_may_be_removed),
+		cmocka_unit_test(D16_one_moves_while_the_others_stay),
 		cmocka_unit_test(R66_a_learner_makes_no_majority),
 		cmocka_unit_test(a_leader_that_does_not_vote_makes_no_majority),
 		cmocka_unit_test(a_refusal_is_a_sentence),

@@ -177,7 +177,7 @@ static void two_members_exchange_their_places(void **state)
 	struct field f;
 
 	(void)state;
-	field_init(&f, 3, 0);
+	field_init(&f, 5, 0);
 	struct raft_change c[] = {
 		{.kind = RAFT_CHANGE_UPDATE, .id = 2, .place = 0x103},
 		{.kind = RAFT_CHANGE_UPDATE, .id = 3, .place = 0x102},
@@ -190,7 +190,7 @@ static void two_members_exchange_their_places(void **state)
 		{.kind = RAFT_CHANGE_REMOVE, .id = 3},
 	};
 	assert_true(field_make(&f, again, 2));
-	field_expect(&f.next, "1VB 2VB 3BL 9J?");
+	field_expect(&f.next, "1VB 2VB 3BL 4VB 5VB 9J?");
 }
 
 /* Several learners at once, one of which is not ready. */
