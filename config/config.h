@@ -135,6 +135,12 @@ uint32_t config_memory_mib(const struct config *c, uint32_t ports);
 uint64_t config_member_place(const struct config_member *member);
 
 /*
+ * What the members' places and the token make together: members with another one form no cluster
+ * with this one. Of any places, ascending, under the token of this configuration.
+ */
+uint64_t config_digest(const struct config *c, const uint64_t *place, uint32_t count);
+
+/*
  * Of a port without a device that would have one: what network.mac says, or one that follows from
  * the address and the port's number. The same after a restart.
  */

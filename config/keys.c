@@ -42,7 +42,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 	[KEY_INITIAL_CLUSTER] = {"initial-cluster", KEY_TYPE_MEMBERS, FIELD(member),
 		.default_text = "required", .example = "n1=198.18.0.1:2380,n2=198.18.0.2:2380",
 		.meaning = "every voting member and its peer address, this one included, at most 7;"
-			   " the port may be left out (2380); a mapping of name: address says the same"},
+			   " the port may be left out (2380); a mapping of name: address says the same;"
+			   " from the second start on this member's own address alone is looked at"},
 	[KEY_INITIAL_CLUSTER_TOKEN] = {"initial-cluster-token", KEY_TYPE_NAME, FIELD(token),
 		.def = "quoin-cluster", .example = "rack-7",
 		.meaning = "makes the ids of this cluster differ from those of any other"},

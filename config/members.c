@@ -167,7 +167,7 @@ uint64_t config_member_place(const struct config_member *m)
 }
 
 /* The first 8 bytes, big-endian, of SHA-1 over the token, a zero, and all places, 8 bytes each. */
-static uint64_t digest_of(const struct config *c)
+uint64_t config_digest(const struct config *c, const uint64_t *place, uint32_t count)
 {
 	uint8_t digest[SHA1_DIGEST_LENGTH];
 	uint64_t first = 0;
@@ -175,12 +175,11 @@ static uint64_t digest_of(const struct config *c)
 
 	SHA1Init(&sha);
 	SHA1Update(&sha, (const uint8_t *)c->token, strlen(c->token) + 1);
-	for (uint32_t i = 0; i < c->member_count; i++) {
-		uint64_t place = config_member_place(&c->member[i]);
+	for (uint32_t i = 0; i < count; i++) {
 		uint8_t bytes[8];
 
 		for (size_t b = 0; b < 8; b++)
-			bytes[b] = (uint8_t)(place >> (56 - 8 * b));
+			bytes[b] = (uint8_t)(place[i] >> (56 - 8 * b));
 		SHA1Update(&sha, bytes, sizeof(bytes));
 	}
 	SHA1Final(digest, &sha);
@@ -192,6 +191,7 @@ static uint64_t digest_of(const struct config *c)
 void config_members_finish(struct config_loading *l)
 {
 	struct config *c = l->config;
+	uint64_t place[CONFIG_MEMBERS_MAX];
 
 	assert(c->member_count > 0);
 	assert(c->member_count <= CONFIG_VOTERS_MAX);
@@ -199,6 +199,7 @@ void config_members_finish(struct config_loading *l)
 	for (uint32_t i = 0; i < c->member_count; i++) {
 		if (strcmp(c->member[i].name, c->name) == 0)
 			c->self = i;
+		place[i] = config_member_place(&c->member[i]);
 	}
-	c->digest = digest_of(c);
+	c->digest = config_digest(c, place, c->member_count);
 }

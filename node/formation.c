@@ -39,23 +39,32 @@ static int peer_of(const struct node *n, uint32_t place)
 	return node_peer_at(n, n->formation.table.member[place].place);
 }
 
-void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
-			    const char *directory, const char *name)
+static void token_foreign(char out[NODE_ERROR_MAX], const struct formation_table *t,
+			  uint64_t digest, bool formed, const char *directory)
+{
+	snprintf(out, NODE_ERROR_MAX,
+		 "%s/cluster: this directory was used with another initial-cluster-token%s (digest "
+		 "%016" PRIx64 ", configured %016" PRIx64
+		 "): set %s back to what it was; or, if it is another cluster's directory, point "
+		 "data-dir at this member's own",
+		 directory, formed ? "" : " or initial-cluster", t->digest, digest,
+		 formed ? "it" : "each");
+}
+
+void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
+			    const struct formation_options *o, const char *directory,
+			    const char *name)
 {
 	const struct formation_table *t = &f->table;
+	bool formed = f->state == FORMATION_FORMED;
+	uint64_t digest = formed ? o->digest_then : o->table.digest;
 	char place[NODE_PLACE_TEXT_SIZE];
 	uint32_t i = 0;
 
 	while (i < t->count && t->member[i].identity != f->identity)
 		i++;
 	if (t->digest != digest)
-		snprintf(out, NODE_ERROR_MAX,
-			 "%s/cluster: this directory was used with another initial-cluster or "
-			 "initial-cluster-token (digest %016" PRIx64 ", configured %016" PRIx64
-			 "): set initial-cluster and initial-cluster-token back to what they were "
-			 "(they matter at the first start only); or, if it is another cluster's "
-			 "directory, point data-dir at this member's own",
-			 directory, t->digest, digest);
+		token_foreign(out, t, digest, formed, directory);
 	else
 		snprintf(
 			out, NODE_ERROR_MAX,
@@ -64,6 +73,26 @@ void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
 			directory,
 			i < t->count ? node_place_text(t->member[i].place, place) : "another one",
 			name);
+}
+
+bool node_joined_foreign(char out[NODE_ERROR_MAX], const struct raft_joined *joined, uint64_t place,
+			 const char *directory, const char *name)
+{
+	const struct raft_member *self = raft_members_find(&joined->members, joined->id);
+	char text[NODE_PLACE_TEXT_SIZE];
+
+	if (joined->removed || self->place == place)
+		return false;
+	for (uint32_t i = 0; i < joined->members.count; i++) {
+		if (joined->members.member[i].place != place)
+			continue;
+		snprintf(out, NODE_ERROR_MAX,
+			 "%s/cluster: this is the directory of member %s, which joined, not of %s: "
+			 "point data-dir at this member's own directory",
+			 directory, node_place_text(self->place, text), name);
+		return true;
+	}
+	return false;
 }
 
 void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory)
@@ -101,6 +130,7 @@ int node_formation_judge(struct node *n, const struct wal_recovered *found)
 		.record_size = found->record_size,
 		.now_us = n->now_ns / 1000,
 	};
+	struct formation_table then;
 	bool used = found->hard_state.term > 0 || found->last_index > 0;
 	bool joined = raft_joined_is(found->record, found->record_size);
 	int err;
@@ -108,13 +138,18 @@ int node_formation_judge(struct node *n, const struct wal_recovered *found)
 	memset(&n->joined, 0, sizeof(n->joined));
 	if (joined)
 		f.record_size = 0; /* formation has no part in it */
+	formation_places(found->record, f.record_size, &then);
+	f.digest_then = o->digest ? o->digest(o->config, &then) : o->initial.digest;
 	err = formation_create(&n->formation, &f);
 	if (!err && joined)
 		err = joined_judge(n, found);
 
-	if (err == -EXDEV)
-		node_formation_foreign(n->error, &n->formation, o->initial.digest, o->wal.directory,
-				       n->name);
+	if (!err && joined &&
+	    node_joined_foreign(n->error, &n->joined, o->initial.member[o->self].place,
+				o->wal.directory, n->name))
+		err = -EXDEV;
+	else if (err == -EXDEV)
+		node_formation_foreign(n->error, &n->formation, &f, o->wal.directory, n->name);
 	else if (err == -EBADMSG)
 		snprintf(n->error, sizeof(n->error),
 			 "%s/cluster: what it says of the cluster cannot be read; nothing was "
@@ -169,7 +204,10 @@ void node_formation_receive(struct node *n, const struct dp_datagram *d)
 		node_join_hear(n, d->peer, m.identity, m.table.digest);
 		return;
 	}
-	/* Of who came later formation knows nothing. */
+	/* Of who came later formation knows nothing, nor of those that joined. */
+	if (n->raft && m.say == FORMATION_SAY_HELLO &&
+	    (place == n->formation.table.count || node_joined(n)))
+		node_join_refuse(n, d->peer, m.identity, m.table.digest);
 	if (place == n->formation.table.count || node_joined(n))
 		return;
 	if (formation_recv(&n->formation, place, &m))
@@ -244,6 +282,27 @@ static void leave(struct node *n)
 	node_peers_begin(n);
 }
 
+/* It may be as it was, or as the members are now: neither is looked at any more. */
+static void say_list(struct node *n)
+{
+	const struct raft_members *table = raft_get_members(n->raft);
+	char text[TEXT_SIZE] = "", place[NODE_PLACE_TEXT_SIZE];
+
+	if (node_joined(n) || !formation_list_differs(&n->formation, &n->options.initial))
+		return;
+	for (uint32_t i = 0; i < table->count; i++) {
+		const size_t used = strlen(text);
+
+		snprintf(text + used, sizeof(text) - used, "%s%s", i ? ", " : "",
+			 node_place_text(node_member_place(n, &table->member[i]), place));
+	}
+	journal_write(
+		n->journal, JOURNAL_INFO, "initial_cluster_differs",
+		"members=\"%s\" why=\"initial-cluster differs from that of the first start, and "
+		"matters there alone; the members are those of the log\"",
+		text);
+}
+
 static void cluster_begin(struct node *n)
 {
 	int err;
@@ -267,6 +326,7 @@ static void cluster_begin(struct node *n)
 			      " why=\"--force-new-cluster made this member a cluster of its own: "
 			      "what others acknowledged after that index may be lost\"",
 			      n->joined.formerly, n->joined.index);
+	say_list(n);
 }
 
 static void say_waiting(struct node *n)

@@ -1,5 +1,5 @@
 /*
- * Whose directory data-dir is: the keys that say so never change once a directory was used (W25).
+ * Whose directory data-dir is: what says so never changes once a directory was used (W25).
  * Files are read, also beside a node that runs on them.
  */
 #include "node/host_internal.h"
@@ -32,6 +32,7 @@ static void host_joined(const struct config *c, const struct wal_inspect_owner *
 			struct host_finding *f)
 {
 	struct raft_joined joined;
+	char text[NODE_ERROR_MAX];
 
 	if (raft_joined_decode(&joined, owner->record, owner->record_size) ||
 	    (!joined.removed &&
@@ -40,6 +41,9 @@ static void host_joined(const struct config *c, const struct wal_inspect_owner *
 			   c->data_dir);
 	else if (joined.removed)
 		removed(c, &joined, f);
+	else if (node_joined_foreign(text, &joined, config_member_place(&c->member[c->self]),
+				     c->data_dir, c->name))
+		host_wrong(f, "data-dir: %s", text);
 	else if (joined.formerly)
 		host_good(f,
 			  "of a member that was forced out of cluster %016" PRIx64
@@ -54,6 +58,7 @@ void host_owner(const struct config *c, struct host_finding *f)
 	struct wal_inspect_owner owner;
 	struct formation_options options = {
 		.table = wanted_members(c), .self = c->self, .existing = c->existing};
+	struct formation_table then;
 	struct formation formation;
 	int err;
 	char text[NODE_ERROR_MAX], why[WAL_ERROR_MAX];
@@ -78,14 +83,20 @@ void host_owner(const struct config *c, struct host_finding *f)
 	options.identity = owner.identity;
 	options.record = owner.record;
 	options.record_size = owner.record_size;
+	formation_places(owner.record, owner.record_size, &then);
+	options.digest_then = wanted_digest_then(c, &then);
 	err = formation_create(&formation, &options);
 	if (err == -EXDEV) {
-		node_formation_foreign(text, &formation, c->digest, c->data_dir, c->name);
+		node_formation_foreign(text, &formation, &options, c->data_dir, c->name);
 		host_wrong(f, "data-dir: %s", text);
 	} else if (err) {
 		host_wrong(f, "data-dir: %s/cluster: what it says of the cluster cannot be read",
 			   c->data_dir);
 	} else {
-		host_good(f, "of this member and this initial-cluster");
+		host_good(f, "of this member%s",
+			  formation_list_differs(&formation, &options.table)
+				  ? ", which was formed with another initial-cluster: that matters "
+				    "at the first start only"
+				  : " and this initial-cluster");
 	}
 }

@@ -177,6 +177,8 @@ struct node {
 	bool gone_sure;            /* ... and is so */
 	uint64_t gone_told_ns;     /* when the log was told last */
 	uint64_t who_ns;           /* who the members are is asked at this time at the earliest */
+	uint64_t who_first_ns;     /* ... for the first time since a leader was known */
+	uint64_t elsewhere_told_ns;
 	struct node_word word[FORMATION_PLACES_MAX];
 	uint64_t cluster_id; /* 0 before the cluster is formed */
 	raft_id id;          /* likewise */
@@ -281,6 +283,7 @@ const struct raft_members *node_members_committed(const struct raft_status *s, r
 int node_peer_find(const struct node *n, raft_id id);
 /* Its peer address as formation and the member table have it: IPv4 << 16 | UDP port. */
 uint64_t node_peer_place(const struct node_peer *p);
+uint64_t node_own_place(const struct node *n);
 enum { NODE_PLACE_TEXT_SIZE = 24 };
 const char *node_place_text(uint64_t place, char out[NODE_PLACE_TEXT_SIZE]);
 /* Of whoever is there; or -1. */
@@ -337,6 +340,8 @@ const char *node_formation_state(const struct node *n);
 /* join.c: a directory that joins, at both ends. */
 /* One that waits to join says so, at the address of that peer. */
 void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint64_t digest);
+/* A directory that is new here, at the address of that peer: it is not of this cluster. */
+void node_join_refuse(struct node *n, uint32_t peer, raft_identity to, uint64_t digest);
 /* A vote was asked for. */
 void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m);
 /* MEMBERS. */
@@ -350,6 +355,8 @@ void node_who_told(struct node *n, const struct dp_datagram *datagram,
 		   const struct wire_members *m);
 /* Those that say so, by now, for one line. Empty: nobody does. */
 size_t node_who_text(const struct node *n, char *out, size_t size_max);
+/* That the others have this member at another address. Empty: as far as is known they do not. */
+size_t node_place_fault(const struct node *n, char *out, size_t size_max);
 
 /* removed.c: the end of a member that was removed. */
 void node_removed_drive(struct node *n);

@@ -40,7 +40,7 @@ static void members_tell(struct node *n, uint32_t peer, const struct raft_member
 	dp_end(n->dp, WIRE_MEMBERS, wire_members_encode(&m, body));
 }
 
-static void refuse_tell(struct node *n, uint32_t peer, raft_identity to, uint64_t digest)
+void node_join_refuse(struct node *n, uint32_t peer, raft_identity to, uint64_t digest)
 {
 	const struct formation_message m = {.say = FORMATION_SAY_REFUSE,
 					    .identity = n->recovered.identity,
@@ -120,7 +120,7 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint6
 		members_tell(n, peer, table, index, m->id, identity);
 	else
 		/* A voter was told before it voted: this one forgot what it promised (R7). */
-		refuse_tell(n, peer, identity, digest);
+		node_join_refuse(n, peer, identity, digest);
 }
 
 static bool waits(const struct node *n)

@@ -20,6 +20,13 @@ uint64_t node_peer_place(const struct node_peer *p)
 	return (uint64_t)p->at.address << 16 | p->at.udp_port;
 }
 
+uint64_t node_own_place(const struct node *n)
+{
+	const struct dp_options *o = &n->options.dp;
+
+	return (uint64_t)o->address << 16 | o->udp_peer;
+}
+
 const char *node_place_text(uint64_t place, char out[NODE_PLACE_TEXT_SIZE])
 {
 	struct in_addr in = {.s_addr = htonl((uint32_t)(place >> 16))};

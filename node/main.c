@@ -146,6 +146,8 @@ static void set_members(struct quoind *q)
 	uint8_t port = 0;
 
 	o->initial = wanted_members(c);
+	o->digest = wanted_digest_then;
+	o->config = c;
 	o->self = c->self;
 	for (uint32_t i = 0; i < c->member_count; i++) {
 		if (i == c->self)

@@ -34,6 +34,9 @@ struct node_options {
 	 * order.
 	 */
 	struct formation_table initial;
+	/* formation_options.digest_then; NULL: that of `initial`. */
+	uint64_t (*digest)(const void *config, const struct formation_table *then);
+	const void *config;
 	uint32_t self;      /* this member's place */
 	bool existing;      /* waits to join: never forms a cluster */
 	bool removed_waits; /* once it was removed it waits, and does not stop */
@@ -69,10 +72,17 @@ enum { NODE_ERROR_MAX = 512 };
 
 /*
  * W25: why the directory of another member, or of another configuration, is not this node's. Of a
- * formation that formation_create refused with -EXDEV; the digest is the configured one.
+ * formation that formation_create refused with -EXDEV, with these options.
  */
-void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f, uint64_t digest,
-			    const char *directory, const char *name);
+void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
+			    const struct formation_options *options, const char *directory,
+			    const char *name);
+/*
+ * Likewise of one that joined, and is to be at this place: true if it is that of another member of
+ * those that it was told of.
+ */
+bool node_joined_foreign(char out[NODE_ERROR_MAX], const struct raft_joined *joined, uint64_t place,
+			 const char *directory, const char *name);
 /* Of the directory of a member that was removed. */
 void node_removed_text(char out[NODE_ERROR_MAX], const struct raft_joined *removed);
 /* Why a log with a term or an entry is refused without a formed cluster's record (R56). */

@@ -166,13 +166,6 @@ static void adopt(struct node *n, const struct raft_members *table)
 	}
 }
 
-static uint64_t own_place(const struct node *n)
-{
-	const struct dp_options *o = &n->options.dp;
-
-	return (uint64_t)o->address << 16 | o->udp_peer;
-}
-
 void node_members_follow(struct node *n, const struct raft_members *table)
 {
 	char text[NODE_PLACE_TEXT_SIZE];
@@ -191,7 +184,7 @@ void node_members_follow(struct node *n, const struct raft_members *table)
 	for (uint32_t i = 0; i < table->count; i++) {
 		/* Whom this member replaces where it stands has no other way to it. */
 		if (table->member[i].id != n->id &&
-		    node_member_place(n, &table->member[i]) != own_place(n))
+		    node_member_place(n, &table->member[i]) != node_own_place(n))
 			follow(n, &table->member[i]);
 	}
 }
@@ -228,7 +221,7 @@ void node_peers_meet(struct node *n, const struct raft_members *table)
 		};
 		uint32_t place;
 
-		if (at.address == 0 || at.udp_port == 0 || m->place == own_place(n) ||
+		if (at.address == 0 || at.udp_port == 0 || m->place == node_own_place(n) ||
 		    node_peer_at(n, m->place) >= 0)
 			continue;
 		place = place_take(n);

@@ -390,6 +390,8 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	contradiction_fault(n, &raft, &t);
 	if (node_who_text(n, waiting, sizeof(waiting)) > 0)
 		metrics_line(&t, "error %s\n", waiting);
+	if (node_place_fault(n, waiting, sizeof(waiting)) > 0)
+		metrics_line(&t, "error %s\n", waiting);
 	if (raft.lost)
 		metrics_line(&t, "error this member lost writes that it had acknowledged: it gives "
 				 "no vote, and its acknowledgements do not count, until it is "

@@ -18,6 +18,16 @@ static inline struct formation_table wanted_members(const struct config *c)
 	return t;
 }
 
+/* formation_options.digest_then of this record. */
+static inline uint64_t wanted_digest_then(const void *config, const struct formation_table *then)
+{
+	uint64_t place[FORMATION_PLACES_MAX];
+
+	for (uint32_t i = 0; i < then->count; i++)
+		place[i] = then->member[i].place;
+	return config_digest(config, place, then->count);
+}
+
 static inline enum wal_durability wanted_durability(const struct config *c)
 {
 	static const enum wal_durability durability[] = {

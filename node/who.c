@@ -176,9 +176,38 @@ size_t node_who_text(const struct node *n, char *out, size_t size_max)
 		n->peer[first].name, say > 1 ? ", as others," : "", n->peer[first].gone_index);
 }
 
+size_t node_place_fault(const struct node *n, char *out, size_t size_max)
+{
+	char there[NODE_PLACE_TEXT_SIZE], here[NODE_PLACE_TEXT_SIZE];
+	const struct raft_member *self;
+	uint64_t place;
+
+	out[0] = '\0';
+	if (!n->raft || raft_leader(n->raft) != 0 || n->who_ns == 0 || n->now_ns < n->who_first_ns)
+		return 0;
+	self = raft_members_find(raft_get_members(n->raft), n->id);
+	place = self ? node_member_place(n, self) : 0;
+	if (place == 0 || place == node_own_place(n))
+		return 0;
+	return (size_t)snprintf(
+		out, size_max,
+		"the member table has this member at %s, and it is at %s, where the "
+		"others do not hear it: quoinctl member update %016" PRIx64
+		" %s at a member that is up, or set network.address and "
+		"initial-cluster back",
+		node_place_text(place, there), node_place_text(node_own_place(n), here), n->id,
+		here);
+}
+
 static void say_told(struct node *n)
 {
 	char text[NODE_ERROR_MAX];
+
+	if ((!n->elsewhere_told_ns || n->now_ns - n->elsewhere_told_ns >= TOLD_NS) &&
+	    node_place_fault(n, text, sizeof(text)) > 0) {
+		n->elsewhere_told_ns = n->now_ns;
+		journal_write(n->journal, JOURNAL_ERROR, "elsewhere", "why=\"%s\"", text);
+	}
 
 	if (n->gone_sure || (n->gone_told_ns && n->now_ns - n->gone_told_ns < TOLD_NS) ||
 	    node_who_text(n, text, sizeof(text)) == 0)
@@ -192,7 +221,7 @@ void node_who_drive(struct node *n)
 	const uint64_t wait_ns = WAIT_ELECTIONS * n->options.election_us_max * 1000;
 
 	if (n->who_ns == 0 || raft_leader(n->raft) != 0) {
-		n->who_ns = n->now_ns + wait_ns;
+		n->who_ns = n->who_first_ns = n->now_ns + wait_ns;
 		n->gone_sure = false;
 		for (uint32_t i = 0; node_peer_next(n, &i); i++)
 			n->peer[i].who = n->peer[i].gone_index = 0;

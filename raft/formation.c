@@ -59,6 +59,48 @@ static struct formation fresh(const struct formation_options *o)
 	return f;
 }
 
+/* Whose place this is; count: nobody's. */
+static uint32_t place_find(const struct formation_table *t, uint64_t place)
+{
+	uint32_t i = 0;
+
+	while (i < t->count && t->member[i].place != place)
+		i++;
+	return i;
+}
+
+/* Of a directory that is formed. */
+static int formed_find(struct formation *f, const struct formation_options *o)
+{
+	uint32_t there = place_find(&f->table, o->table.member[o->self].place);
+	uint32_t self = 0;
+
+	while (self < f->table.count && f->table.member[self].identity != f->identity)
+		self++;
+	if (self == f->table.count || f->table.digest != o->digest_then ||
+	    (there != f->table.count && there != self))
+		return -EXDEV;
+	f->self = self;
+	return 0;
+}
+
+void formation_places(const uint8_t *record, uint32_t size, struct formation_table *out)
+{
+	struct formation f;
+
+	*out = (struct formation_table){.count = 0};
+	if (size > 0 && formation_record_decode(&f, record, size) == 0)
+		*out = f.table;
+}
+
+bool formation_list_differs(const struct formation *f, const struct formation_table *configured)
+{
+	struct formation_table then = f->table;
+
+	then.digest = configured->digest;
+	return !same_places(&then, configured);
+}
+
 int formation_create(struct formation *f, const struct formation_options *o)
 {
 	if (o->identity == 0 || !places_valid(&o->table, o->self))
@@ -74,9 +116,11 @@ int formation_create(struct formation *f, const struct formation_options *o)
 			*f = fresh(o);
 			return 0;
 		}
-		if (!same_places(&f->table, &o->table))
+		if (f->state == FORMATION_FORMED && formed_find(f, o))
 			return -EXDEV;
-		if (f->state != FORMATION_REFUSED &&
+		if (f->state != FORMATION_FORMED && !same_places(&f->table, &o->table))
+			return -EXDEV;
+		if (f->state == FORMATION_ACCEPTED &&
 		    f->table.member[f->self].identity != f->identity)
 			return -EXDEV;
 	}

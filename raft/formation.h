@@ -84,9 +84,10 @@ struct formation_message {
 struct formation_options {
 	raft_identity identity;
 	struct formation_table table; /* digest, origin and places as configured; identities 0 */
-	uint32_t self;                /* index in the table */
-	bool existing;                /* initial-cluster-state: existing */
-	const uint8_t *record;        /* as recovered; size 0: the directory is fresh */
+	uint64_t digest_then;  /* of the places that the record has, under the configured token */
+	uint32_t self;         /* index in the table */
+	bool existing;         /* initial-cluster-state: existing */
+	const uint8_t *record; /* as recovered; size 0: the directory is fresh */
 	uint32_t record_size;
 	uint64_t now_us;
 };
@@ -123,8 +124,17 @@ struct formation {
 /*
  * 0; -EINVAL (options); -EBADMSG (the record cannot be read); -EXDEV (it is another
  * configuration's, or another member's: f->table is then as recorded).
+ *
+ * Once it is FORMED the list of members has done its part: the directory is known by its identity,
+ * and another list is as good, for members come, go and move. The token still has to be the same,
+ * and no other one of the recorded members may have the place that is configured for this one.
  */
 int formation_create(struct formation *f, const struct formation_options *options);
+
+/* The places that a record has; count 0: it is none of these. */
+void formation_places(const uint8_t *record, uint32_t size, struct formation_table *out);
+/* The list is another one than this was formed with. */
+bool formation_list_differs(const struct formation *f, const struct formation_table *configured);
 
 void formation_tick(struct formation *f, uint64_t now_us);
 /* UINT64_MAX once formed: then it only answers. */

@@ -1,6 +1,7 @@
 /*
  * The end of a member that was removed (D16): it learns it, says so, ends or waits, and disturbs
- * nobody; and whom it believes that (V28).
+ * nobody; and whom it believes that (V28). And members that are not where, or what, their cluster
+ * has them: moved, or new directories at their addresses.
  */
 #include "tests/sim/world.h"
 
@@ -337,6 +338,149 @@ static void V28_who_hears_a_leader_believes_nobody(void **state)
 	sim_world_destroy(&w);
 }
 
+/* --- not where it was -------------------------------------------------------------------- */
+
+enum { ELSEWHERE = 9 }; /* the host */
+
+static uint64_t place_of(uint32_t host)
+{
+	return (uint64_t)(0xc6120001u + host) << 16 | WIRE_PORT_PEER;
+}
+
+static void update(raft_id id, uint32_t host)
+{
+	struct raft_change c = {.kind = RAFT_CHANGE_UPDATE, .id = id, .place = place_of(host)};
+	struct raft_refusal refusal;
+	raft_index index;
+
+	assert_int_equal(raft_members_change(leader()->raft, &c, 1, &index, &refusal), 0);
+}
+
+static void expect_led(uint32_t i)
+{
+	uint64_t until_ns = w.now_ns + 5 * SECOND;
+
+	while (!raft_leader(w.node[i].node->raft) ||
+	       w.node[i].node->applied < raft_commit(leader()->raft)) {
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
+}
+
+/*
+ * A founder moves: its own list is another one than it was formed with, which it says once; the
+ * others hear it when they are told where it is, before it is started there or after.
+ */
+static void D16_a_founder_moves(void **state)
+{
+	char log[8192];
+
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		world_begin(151 + (uint64_t)first, 3, false);
+		uint32_t i = other_than_leader();
+		raft_id id = w.node[i].node->id;
+		const struct calm calm = calm_begin();
+
+		sim_node_crash(&w, i);
+		if (first)
+			update(id, ELSEWHERE);
+		sim_world_run(&w, SECOND);
+		w.node[i].address = (uint32_t)(place_of(ELSEWHERE) >> 16);
+		w.node[i].moved = true;
+		sim_node_start(&w, i);
+		sim_node_log(&w, i, 2 * SECOND, log, sizeof(log));
+		assert_non_null(strstr(log, " initial_cluster_differs members=\""));
+		assert_int_equal(strstr(log, " elsewhere why=") != NULL, !first);
+		assert_int_equal(says(i, "error the member table has this member at 198.18.0."),
+				 !first);
+		if (!first) {
+			assert_true(says(i, "and it is at 198.18.0.10:2380"));
+			update(id, ELSEWHERE);
+		}
+		expect_led(i);
+		assert_int_equal(w.node[i].node->id, id);
+		assert_false(says(i, "error the member table has"));
+		expect_calm(&calm);
+		sim_world_destroy(&w);
+	}
+}
+
+/* W25: the directory of another member is refused, also by one that joined. */
+static void W25_no_member_takes_the_directory_of_another_one(void **state)
+{
+	char error[NODE_ERROR_MAX];
+
+	(void)state;
+	world_begin(161, 3, false);
+	for (int joined = 0; joined < 2; joined++) {
+		struct node *n = w.node[1].node;
+
+		if (joined) {
+			/* As if it had come in by MEMBERS. */
+			struct raft_joined j = {.cluster_id = n->cluster_id,
+						.id = n->id,
+						.index = 1,
+						.members = *raft_get_members(n->raft)};
+			uint8_t record[RAFT_JOINED_SIZE_MAX];
+
+			assert_int_equal(
+				wal_record_write(n->wal, record, raft_joined_encode(&j, record)),
+				0);
+		}
+		sim_node_crash(&w, 1);
+		struct fake_disk *own = w.node[1].disk;
+		uint32_t others = w.node[2].node != NULL ? 2 : 0;
+
+		sim_node_crash(&w, others);
+		struct fake_disk *other = w.node[others].disk;
+		w.node[others].disk = own;
+		assert_int_equal(sim_node_try_start(&w, others, error), -EXDEV);
+		assert_non_null(strstr(error, "this is the directory of member 198.18.0.2:2380"));
+		w.node[others].disk = other;
+		sim_node_start(&w, others);
+		sim_node_start(&w, 1);
+		sim_world_run(&w, SECOND);
+	}
+	sim_world_destroy(&w);
+}
+
+/*
+ * F1, F10: a new directory, configured to form a cluster, at the address of one that joined: it is
+ * refused by founders, who formed none with that address, and by those that joined.
+ */
+static void F1_a_new_directory_is_refused_where_a_member_joined(void **state)
+{
+	struct formation_message m = {.say = FORMATION_SAY_HELLO, .table = {.digest = 5}};
+
+	(void)state;
+	world_begin(171, 3, false);
+	uint32_t follows = other_than_leader();
+	for (int joined = 0; joined < 2; joined++) {
+		struct node *n = w.node[follows].node;
+		uint8_t body[WIRE_FORMATION_SIZE_MAX];
+		struct dp_peer_state before, after;
+		struct dp_datagram d = {.from_peer = true, .body = body};
+
+		d.peer = (uint32_t)node_peer_find(n, leader()->id);
+		d.envelope.source_identity = 0xbad;
+		d.envelope.body_size = (uint16_t)wire_formation_encode(&m, body);
+		uint64_t *there = &n->formation.table.member[sim_leader(&w)].place, was = *there;
+
+		if (joined)
+			n->joined = (struct raft_joined){.cluster_id = n->cluster_id, .id = n->id};
+		else
+			*there = place_of(ELSEWHERE); /* as if the leader had come later */
+		dp_get_peer(n->dp, d.peer, &before);
+		node_formation_receive(n, &d);
+		dp_get_peer(n->dp, d.peer, &after);
+		assert_int_equal(after.tx_packets, before.tx_packets + 1);
+		n->joined = (struct raft_joined){0};
+		*there = was;
+	}
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -345,6 +489,9 @@ int main(void)
 		cmocka_unit_test(D16_a_learner_that_was_down_learns_that_it_was_removed),
 		cmocka_unit_test(V28_no_member_alone_ends_another_one),
 		cmocka_unit_test(V28_who_hears_a_leader_believes_nobody),
+		cmocka_unit_test(D16_a_founder_moves),
+		cmocka_unit_test(W25_no_member_takes_the_directory_of_another_one),
+		cmocka_unit_test(F1_a_new_directory_is_refused_where_a_member_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

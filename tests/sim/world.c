@@ -118,8 +118,9 @@ static void places_set(const struct sim_world *w, uint32_t i, struct node_option
 		       char name[RAFT_MEMBERS_MAX][16])
 {
 	uint64_t place[SIM_NODES_MAX + RAFT_MEMBERS_MAX];
-	uint64_t own = w->node[i].joiner ? sim_node_place(w, i)
-					 : (uint64_t)(SIM_ADDRESS + i) << 16 | WIRE_PORT_PEER;
+	uint64_t own = w->node[i].joiner || w->node[i].moved
+			       ? sim_node_place(w, i)
+			       : (uint64_t)(SIM_ADDRESS + i) << 16 | WIRE_PORT_PEER;
 	uint32_t count = places_configured(w, i, place);
 	bool among = false;
 

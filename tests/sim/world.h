@@ -62,6 +62,7 @@ struct sim_node {
 	/* Its clock: it stood at clock_ns at the world's clock_at_ns, and is so much too fast. */
 	uint64_t clock_ns, clock_at_ns;
 	int32_t drift_ppm;
+	bool moved;    /* its configuration has its address, and not that of its number */
 	bool existing; /* started as `initial-cluster-state: existing` */
 	uint32_t life; /* counts its directories: a wipe, a reset, a volatile start makes one */
 };

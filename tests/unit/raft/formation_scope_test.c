@@ -100,6 +100,7 @@ static void start(struct state *s, uint32_t i)
 	struct formation_options o = {
 		.identity = identity_of(i, p->lives),
 		.table = {.digest = 7, .count = scope->places},
+		.digest_then = 7,
 		.self = i,
 		.existing = p->existing,
 		.record = p->record,

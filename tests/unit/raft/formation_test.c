@@ -28,6 +28,7 @@ static struct formation_options options(uint32_t place, raft_identity identity)
 	struct formation_options o = {
 		.identity = identity,
 		.table = {.digest = 7, .count = PLACES},
+		.digest_then = 7,
 		.self = place,
 		.record = m[place].record,
 		.record_size = m[place].record_size,
@@ -387,16 +388,55 @@ static void a_record_is_read_back(void **state)
 	assert_int_equal(m[1].f.state, FORMATION_FORMED);
 	assert_int_equal(m[1].f.cluster_id, before.cluster_id);
 	assert_memory_equal(&m[1].f.table, &before.table, sizeof(before.table));
-	/* W25: another directory, another place, another configuration. */
+	/* W25: another directory, another member's place, another token. */
 	o = options(1, 0xb1);
 	assert_int_equal(formation_create(&m[1].f, &o), -EXDEV);
 	o = options(1, 0xa1);
 	o.self = 2;
 	assert_int_equal(formation_create(&m[1].f, &o), -EXDEV);
 	o = options(1, 0xa1);
-	o.table.digest++;
+	o.digest_then++;
 	assert_int_equal(formation_create(&m[1].f, &o), -EXDEV);
+}
+
+/* D16: the list of members has done its part, and a member may have moved. */
+static void D16_the_list_matters_at_the_first_start_only(void **state)
+{
+	struct formation_options o;
+	struct formation_table then;
+
+	(void)state;
+	form();
+	const struct formation before = m[1].f;
 	o = options(1, 0xa1);
+	assert_int_equal(formation_create(&m[1].f, &o), 0);
+	assert_false(formation_list_differs(&m[1].f, &o.table));
+	o.table.digest++;
+	for (int moved = 0; moved < 3; moved++) {
+		if (moved == 1)
+			o.table.count = 2; /* itself, and one before it */
+		if (moved == 2) {
+			o.table.count = 1;
+			o.table.member[0].place = 99;
+			o.self = 0;
+		}
+		assert_int_equal(formation_create(&m[1].f, &o), 0);
+		assert_int_equal(m[1].f.state, FORMATION_FORMED);
+		assert_int_equal(m[1].f.self, 1);
+		assert_int_equal(m[1].f.cluster_id, before.cluster_id);
+		assert_memory_equal(&m[1].f.table, &before.table, sizeof(before.table));
+		assert_int_equal(formation_list_differs(&m[1].f, &o.table), moved > 0);
+	}
+	formation_places(o.record, o.record_size, &then);
+	assert_int_equal(then.count, PLACES);
+	assert_int_equal(then.member[2].place, before.table.member[2].place);
+	formation_places(o.record, o.record_size - 1, &then);
+	assert_int_equal(then.count, 0);
+	/* Not before: what it agreed to is not the cluster yet. */
+	m[1].f.next = FORMATION_ACCEPTED;
+	assert_true(formation_record(&m[1].f, m[1].record, &m[1].record_size));
+	o = options(1, 0xa1);
+	assert_int_equal(formation_create(&m[1].f, &o), 0);
 	o.table.count--;
 	assert_int_equal(formation_create(&m[1].f, &o), -EXDEV);
 }
@@ -490,6 +530,7 @@ int main(void)
 		cmocka_unit_test(what_was_heard_long_ago_is_in_no_table),
 		cmocka_unit_test(a_member_alone_is_formed_at_once),
 		cmocka_unit_test(a_record_is_read_back),
+		cmocka_unit_test(D16_the_list_matters_at_the_first_start_only),
 		cmocka_unit_test(a_record_that_is_not_one_is_refused),
 		cmocka_unit_test(malformed_messages_change_nothing),
 	};
