@@ -179,6 +179,7 @@ struct node {
 	uint64_t who_ns;           /* who the members are is asked at this time at the earliest */
 	uint64_t who_first_ns;     /* ... for the first time since a leader was known */
 	uint64_t elsewhere_told_ns;
+	bool places_before, places_seen; /* others are looked for where they were (peers.c) */
 	struct node_word word[FORMATION_PLACES_MAX];
 	uint64_t cluster_id; /* 0 before the cluster is formed */
 	raft_id id;          /* likewise */
@@ -326,6 +327,8 @@ bool node_votes(const struct node *n, uint32_t member);
 /* How many of these vote. */
 struct node_tally node_votes_tally(const struct node *n, uint32_t members);
 
+/* Without a leader: who moves is looked for at its other place. */
+void node_places_turn(struct node *n);
 /* The core's table in force, when it has changed. */
 void node_members_drive(struct node *n);
 

@@ -189,16 +189,58 @@ void node_members_follow(struct node *n, const struct raft_members *table)
 	}
 }
 
+/* Who moves by a table that is not committed is, or stays, where the one before has it. */
+static void places_before(const struct node *n, struct raft_members *peers)
+{
+	struct raft_status s;
+
+	node_raft_status(n, &s);
+	for (uint32_t i = 0; i < peers->count; i++) {
+		struct raft_member *m = &peers->member[i];
+		const struct raft_member *before = raft_members_find(&s.members_before, m->id);
+
+		if (before && before->identity == m->identity && before->place != 0)
+			m->place = before->place;
+	}
+}
+
+/*
+ * A leader may fall before its table is committed, and a table that moves a member may be lost, or
+ * not: who hears no leader tries both places in turn, for the one that leads may be that member.
+ */
+void node_places_turn(struct node *n)
+{
+	struct raft_status s;
+
+	node_raft_status(n, &s);
+	n->places_before = s.members_index > s.commit && !n->places_before;
+}
+
+/* They are as the table has them again once that is committed, or gone. */
+static void places_settle(struct node *n)
+{
+	struct raft_status s;
+
+	if (!n->places_before)
+		return;
+	node_raft_status(n, &s);
+	n->places_before = s.members_index > s.commit;
+}
+
 void node_members_drive(struct node *n)
 {
 	uint64_t generation = raft_members_generation(n->raft);
 
 	struct raft_members peers;
 
-	if (generation == n->members_seen)
+	places_settle(n);
+	if (generation == n->members_seen && n->places_before == n->places_seen)
 		return;
 	n->members_seen = generation;
+	n->places_seen = n->places_before;
 	raft_get_peers(n->raft, &peers);
+	if (n->places_before)
+		places_before(n, &peers);
 	node_members_follow(n, &peers);
 	node_votes_follow(n, raft_get_members(n->raft));
 }

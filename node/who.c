@@ -227,9 +227,10 @@ void node_who_drive(struct node *n)
 			n->peer[i].who = n->peer[i].gone_index = 0;
 		return;
 	}
-	say_told(n);
 	if (n->now_ns < n->who_ns)
 		return;
+	say_told(n); /* what was asked before is answered, if it is */
+	node_places_turn(n);
 	n->who_ns = n->now_ns + SETTINGS_EVERY_NS;
 	for (uint32_t i = 0; node_peer_next(n, &i); i++)
 		ask(n, i);

@@ -127,7 +127,7 @@ HOST = [
      ["unit-raft-formation"]),
     ("joined-directory-of-another", "W25: the directory of another member that joined is refused",
      "node/formation.c",
-     "if (joined->members.member[i].place != place)", "if (joined->members.member[i].place == 0)",
+     "if (joined->removed || self->place == place)", "if (joined->removed || self->place != 0)",
      ["sim-removed", "sim-join"]),
     ("new-directory-unanswered", "F1: those that joined refuse a new directory as founders do",
      "node/formation.c",
@@ -137,4 +137,8 @@ HOST = [
      "raft/change.c",
      "!majority_counts(d, false) || !majority_stays(d))", "!majority_counts(d, false))",
      ["unit-raft-change_refused"]),
+    ("moved-and-not-found", "D16: who was to move by a table that is lost is found where it is",
+     "node/who.c",
+     "\tnode_places_turn(n);\n", "",
+     ["sim-removed"]),
 ]

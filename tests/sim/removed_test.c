@@ -406,6 +406,37 @@ static void D16_a_founder_moves(void **state)
 	}
 }
 
+/*
+ * A leader falls with a table that moves a member, which nobody else has: it finds that member
+ * where it still is, and follows it, though by its own table it is elsewhere.
+ */
+static void D16_who_was_to_move_is_found_where_it_is(void **state)
+{
+	(void)state;
+	world_begin(181, 3, false);
+	uint32_t fell = (uint32_t)sim_leader(&w), moves = (fell + 1) % 3;
+	raft_id id = w.node[moves].node->id;
+
+	for (uint32_t k = 0; k < 3; k++) {
+		sim_net_cut(w.net, fell, k, k != fell);
+		sim_net_cut(w.net, k, fell, k != fell);
+	}
+	update(id, ELSEWHERE);
+	uint64_t until_ns = w.now_ns + 10 * SECOND;
+	while (sim_leader(&w) != (int)moves) {
+		assert_true(w.now_ns < until_ns);
+		if (sim_leader(&w) != (int)fell)
+			(void)raft_transfer(leader()->raft, id);
+		sim_world_run(&w, 10 * MS);
+	}
+	sim_net_heal(w.net);
+	expect_led(fell);
+	assert_int_equal(raft_leader(w.node[fell].node->raft), id);
+	sim_world_run(&w, SECOND);
+	assert_false(w.node[fell].node->places_before);
+	sim_world_destroy(&w);
+}
+
 /* W25: the directory of another member is refused, also by one that joined. */
 static void W25_no_member_takes_the_directory_of_another_one(void **state)
 {
@@ -490,6 +521,7 @@ int main(void)
 		cmocka_unit_test(V28_no_member_alone_ends_another_one),
 		cmocka_unit_test(V28_who_hears_a_leader_believes_nobody),
 		cmocka_unit_test(D16_a_founder_moves),
+		cmocka_unit_test(D16_who_was_to_move_is_found_where_it_is),
 		cmocka_unit_test(W25_no_member_takes_the_directory_of_another_one),
 		cmocka_unit_test(F1_a_new_directory_is_refused_where_a_member_joined),
 	};
