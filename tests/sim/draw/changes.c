@@ -56,8 +56,9 @@ static void ids_read(struct raft_change *changes, uint32_t count, const char *an
 	for (uint32_t i = 0; i < count; i++) {
 		if (changes[i].kind < RAFT_CHANGE_REPLACE)
 			continue;
-		if (sscanf(answer + used, " %" SCNx64 "%n", &changes[i].id, &more) != 1)
-			assert(!"an id for each new member");
+		int read = sscanf(answer + used, " %" SCNx64 "%n", &changes[i].id, &more);
+
+		assert(read == 1); /* an id for each new member */
 		used += more;
 	}
 }
