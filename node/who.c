@@ -38,11 +38,13 @@ static bool standing(const struct node *n, const struct raft_members *table,
 	const struct raft_member *m = raft_members_find(table, e->source_id);
 
 	*id = m ? m->id : 0;
+	/* Who has no directory asks nothing, also in the name of a learner that has none yet. */
+	if (e->source_identity == 0)
+		return false;
 	if (m)
 		return m->identity == e->source_identity;
 	/* It may come in by a table that is not committed yet. */
-	return e->source_identity != 0 &&
-	       !raft_members_find(raft_get_members(n->raft), e->source_id);
+	return !raft_members_find(raft_get_members(n->raft), e->source_id);
 }
 
 void node_who_hear(struct node *n, const struct dp_datagram *d)
