@@ -321,7 +321,7 @@ enum {
 	UNIT_NS = 1000, /* as serve/share.h has it */
 	STATUS_NS = 50000,
 	QUESTIONS = 50,
-	QUERY_TURNS = 12, /* there, confirmed, and back */
+	QUERY_TURNS = 16, /* there in five at most, confirmed, and back in five; and a few */
 };
 
 struct flood {
