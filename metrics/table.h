@@ -24,7 +24,7 @@
 	X(cluster_id, 17, "cluster_id", "quoin_cluster_id", "cluster_id", "The cluster's id, in hexadecimal.") \
 	X(member_id, 17, "member_id", "etcd_server_id", "server_id", "This member's id, in hexadecimal.") \
 	X(version, 32, "version", "etcd_server_version", "server_version", "The version that runs.") \
-	X(formation, 16, "formation", NULL, NULL, "How far the cluster is formed for this member: fresh, accepted, formed, refused, joined or removed.") \
+	X(formation, 16, "formation", NULL, NULL, "How far the cluster is formed for this member: fresh, accepted, formed, refused, joined, removed or forced.") \
 	X(identity, 17, "identity", NULL, NULL, "Drawn when the data directory was created, in hexadecimal.") \
 	X(role, 16, "role", "quoin_raft_role", "role", "What this member is: follower, precandidate, candidate, leader or learner.") \
 	X(leader, 17, "leader", "quoin_raft_leader_id", "leader_id", "The id of the leader, in hexadecimal; zero: none is known.") \

@@ -48,8 +48,11 @@ static int name_judge(struct node *n, const struct wal_recovered *found, const s
 		 "--force-new-cluster: that is not the name of this directory's cluster, and "
 		 "nothing was changed. It gives up all other members and what they alone hold: "
 		 "data may be lost. This log ends at index %" PRIu64
-		 "%s. If the others are gone for good: --force-new-cluster=%s",
-		 found->last_index, found->lost ? ", and has lost acknowledged writes" : "", name);
+		 "%s%s. If the others are gone for good: --force-new-cluster=%s",
+		 found->last_index, found->lost ? ", and has lost acknowledged writes" : "",
+		 n->joined.removed ? ", and has nothing of what came after this member was removed"
+				   : "",
+		 name);
 	return -EINVAL;
 }
 
@@ -58,8 +61,6 @@ static int judge(struct node *n, const struct wal_recovered *found, void *contex
 {
 	int err;
 
-	if (n->joined.removed)
-		return -EPERM; /* n->error says so */
 	if (!node_joined(n) && n->formation.state != FORMATION_FORMED) {
 		snprintf(n->error, sizeof(n->error),
 			 "--force-new-cluster: this directory is of no cluster yet, and has "

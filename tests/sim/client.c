@@ -244,3 +244,24 @@ uint64_t sim_client_deadline(const struct sim_world *w, const struct sim_client 
 	deadline = client_deadline(c->client);
 	return deadline > w->now_ns ? deadline : w->now_ns + SIM_CLIENT_RETRY_NS;
 }
+
+void sim_clients_go_on(struct sim_world *w, uint32_t instead)
+{
+	uint64_t gets[SIM_CLIENTS_MAX], puts[SIM_CLIENTS_MAX];
+	uint64_t until_ns = w->now_ns + UINT64_C(20000000000);
+
+	for (uint32_t i = 0; i < w->client_count; i++) {
+		gets[i] = w->client[i].gets;
+		puts[i] = w->client[i].puts;
+	}
+	for (uint32_t i = 0; i < w->client_count; i++) {
+		struct sim_client *c = &w->client[i];
+
+		while (c->gets < gets[i] + 4 * w->client_count || c->puts < puts[i] + 4) {
+			assert(w->now_ns < until_ns);
+			if (!w->node[c->target].node)
+				c->target = instead;
+			sim_world_run(w, 1000000);
+		}
+	}
+}

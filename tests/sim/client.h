@@ -9,6 +9,11 @@ void sim_client_destroy(struct sim_client *c);
 /* Another cluster: what it wrote to the one before is nobody's. */
 void sim_client_forget(struct sim_world *w, struct sim_client *c);
 uint64_t sim_client_deadline(const struct sim_world *w, const struct sim_client *c);
+/*
+ * Each reads what all of them have put, and goes on to put; who asks a node that is down asks
+ * `instead`.
+ */
+void sim_clients_go_on(struct sim_world *w, uint32_t instead);
 void sim_client_poll(struct sim_world *w, struct sim_client *c);
 
 #endif

@@ -2,7 +2,7 @@
  * A cluster that lost its majority for good, and the member that is forced out of it (ADR 16): what
  * it keeps, whom it still knows, and what a crash at any write of it leaves.
  */
-#include "tests/sim/world.h"
+#include "tests/sim/client.h"
 
 #include "node/force.h"
 #include "node/internal.h"
@@ -35,14 +35,19 @@ static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
 	sim_world_run(&w, SECOND);
 }
 
+static void crash_all(void)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		sim_node_crash(&w, i);
+}
+
 /* All have all of it; then the process of each ends, or its host. */
 static void world_end(void)
 {
 	w.resting = true;
 	assert_true(sim_world_settle(&w, 20 * SECOND));
 	w.resting = false;
-	for (uint32_t i = 0; i < 3; i++)
-		sim_node_crash(&w, i);
+	crash_all();
 }
 
 static uint64_t place_of(uint32_t i)
@@ -149,27 +154,6 @@ static void add(uint32_t i, uint32_t voters)
 	}
 }
 
-/* Each reads what all of them have put, and goes on to put. */
-static void clients_go_on(void)
-{
-	uint64_t gets[SIM_CLIENTS_MAX], puts[SIM_CLIENTS_MAX];
-	uint64_t until_ns = w.now_ns + 20 * SECOND;
-
-	for (uint32_t i = 0; i < w.client_count; i++) {
-		gets[i] = w.client[i].gets;
-		puts[i] = w.client[i].puts;
-	}
-	for (uint32_t i = 0; i < w.client_count; i++) {
-		while (w.client[i].gets < gets[i] + 4 * w.client_count ||
-		       w.client[i].puts < puts[i] + 4) {
-			assert_true(w.now_ns < until_ns);
-			if (!w.node[w.client[i].target].node)
-				w.client[i].target = FORCED; /* nobody comes back there */
-			sim_world_run(&w, MS);
-		}
-	}
-}
-
 /* As soon as it has a core: nobody of the former cluster, not even as one that is gone. */
 static void expect_peers(uint32_t i, uint32_t count)
 {
@@ -223,7 +207,7 @@ static void D16_the_last_of_three_is_forced_and_grows_again(void **state)
 		sim_node_start(&w, i);
 		expect_peers(i, 3);
 	}
-	clients_go_on();
+	sim_clients_go_on(&w, FORCED);
 	sim_world_destroy(&w);
 }
 
@@ -463,8 +447,7 @@ static void W24_a_member_that_lost_writes_is_forced(void **state)
 	w.resting = true;
 	sim_world_run(&w, 10 * SECOND);
 	assert_int_equal(sim_leader(&w), -1);
-	for (uint32_t i = 0; i < 3; i++)
-		sim_node_crash(&w, i);
+	crash_all();
 	w.resting = false;
 	name_ask();
 	expect(error, "has lost acknowledged writes");
@@ -474,7 +457,7 @@ static void W24_a_member_that_lost_writes_is_forced(void **state)
 	wait_leading(FORCED);
 	node_raft_status(w.node[FORCED].node, &s);
 	assert_false(s.lost);
-	clients_go_on();
+	sim_clients_go_on(&w, FORCED);
 	/* And once more: then it is the only voter, and has lost what it had. */
 	sim_node_crash(&w, FORCED);
 	fake_truncate(w.node[FORCED].disk, "mark", 512);
@@ -486,7 +469,7 @@ static void W24_a_member_that_lost_writes_is_forced(void **state)
 	forced();
 	sim_node_start(&w, FORCED);
 	wait_leading(FORCED);
-	clients_go_on();
+	sim_clients_go_on(&w, FORCED);
 	sim_world_destroy(&w);
 }
 
@@ -526,6 +509,34 @@ static void D16_a_joint_table_that_was_under_way_is_over(void **state)
 	assert_int_equal(raft_get_members(core(FORCED))->count, 1);
 	assert_false(raft_members_joint(raft_get_members(core(FORCED))));
 	assert_true(raft_commit(core(FORCED)) > last);
+	sim_world_destroy(&w);
+}
+
+/*
+ * Who was removed has all that was acknowledged before: where it is all that is left, by a leader
+ * gone mad for one, it is no end of the data.
+ */
+static void D16_V28_who_was_removed_is_forced_where_nobody_else_is_left(void **state)
+{
+	struct raft_change c = {.kind = RAFT_CHANGE_REMOVE};
+	struct raft_refusal refusal;
+	raft_index index;
+
+	(void)state;
+	world_begin(47, 0, 0);
+	c.id = w.node[FORCED].node->id;
+	assert_int_equal(
+		raft_members_change(core((uint32_t)sim_leader(&w)), &c, 1, &index, &refusal), 0);
+	sim_world_run(&w, 5 * SECOND);
+	assert_true(node_removed(w.node[FORCED].node));
+	crash_all();
+	name_ask();
+	expect(error, "has nothing of what came after this member was removed");
+	forced();
+	sim_node_start(&w, FORCED);
+	wait_leading(FORCED);
+	assert_int_equal(raft_get_members(core(FORCED))->count, 1);
+	assert_true(raft_commit(core(FORCED)) > index);
 	sim_world_destroy(&w);
 }
 
@@ -575,6 +586,7 @@ int main(void)
 		cmocka_unit_test(D16_the_same_once_more_does_nothing),
 		cmocka_unit_test(W24_a_member_that_lost_writes_is_forced),
 		cmocka_unit_test(D16_a_joint_table_that_was_under_way_is_over),
+		cmocka_unit_test(D16_V28_who_was_removed_is_forced_where_nobody_else_is_left),
 		cmocka_unit_test(D16_what_cannot_be_forced_is_refused_with_a_reason),
 	};
 
