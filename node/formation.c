@@ -16,8 +16,8 @@
 static const uint64_t SAY_NS = 10 * CLOCK_S;
 static const uint64_t SAY_NS_MIN = 1 * CLOCK_S;
 
-/* As often as formation asks its own (raft/formation.c). */
-static const uint64_t MET_NS = 10 * CLOCK_MS;
+/* Less often than formation asks its own: where they are is somebody's word. */
+static const uint64_t MET_NS = 100 * CLOCK_MS;
 
 enum { TEXT_SIZE = 512 };
 

@@ -102,6 +102,14 @@ const struct member_row *member_table_find(const struct member_table *t, const c
 	const uint64_t id = strtoull(word, &end, 16);
 	const bool is_id = !*end && end != word && !errno;
 
+	/* As member list shows it: whoever has that for a name takes it from nobody. */
+	for (uint32_t i = 0; i < t->count; i++) {
+		char shown[17];
+
+		snprintf(shown, sizeof(shown), "%" PRIx64, t->row[i].id);
+		if (strcmp(shown, word) == 0)
+			return &t->row[i];
+	}
 	for (uint32_t i = 0; i < t->count; i++) {
 		const struct member_row *r = &t->row[i];
 

@@ -17,16 +17,16 @@ static void D16_member_list(void **state)
 	(void)state;
 	set_endpoints(node[2].udp);
 	expect("member list", 0,
-	       "1, started, 00ab, 198.18.0.1:2380, 198.18.0.1:2379,[fd00::1]:2379, false, voter\n"
-	       "3, started, n3, 198.18.0.3:2380, , true, learner\n"
+	       "1, started, n4, 198.18.0.1:2380, 198.18.0.1:2379,[fd00::1]:2379, false, voter\n"
+	       "3, started, ab, 198.18.0.3:2380, , true, learner\n"
 	       "ab, unstarted, , 198.18.0.1:2380, , true, joining for 1\n",
 	       "");
 	expect("member list -w json", 0,
 	       "{\"header\":{\"cluster_id\":4369,\"member_id\":3,\"raft_term\":7},"
-	       "\"members\":[{\"ID\":1,\"name\":\"00ab\",\"peerURLs\":[\"198.18.0.1:2380\"],"
+	       "\"members\":[{\"ID\":1,\"name\":\"n4\",\"peerURLs\":[\"198.18.0.1:2380\"],"
 	       "\"clientURLs\":[\"198.18.0.1:2379\",\"[fd00::1]:2379\"],\"started\":true,"
 	       "\"state\":\"voter\"},"
-	       "{\"ID\":3,\"name\":\"n3\",\"peerURLs\":[\"198.18.0.3:2380\"],"
+	       "{\"ID\":3,\"name\":\"ab\",\"peerURLs\":[\"198.18.0.3:2380\"],"
 	       "\"isLearner\":true,\"started\":true,\"state\":\"learner\"},"
 	       "{\"ID\":171,\"peerURLs\":[\"198.18.0.1:2380\"],"
 	       "\"isLearner\":true,\"started\":false,\"state\":\"joining\","
@@ -34,7 +34,7 @@ static void D16_member_list(void **state)
 	       "");
 	run("member list -w fields");
 	assert_int_equal(status, 0);
-	assert_non_null(strstr(output, "\"ID\" : 3\n\"Name\" : \"n3\"\n\"PeerURL\" : "
+	assert_non_null(strstr(output, "\"ID\" : 3\n\"Name\" : \"ab\"\n\"PeerURL\" : "
 				       "\"198.18.0.3:2380\"\n\"IsLearner\" : true\n"
 				       "\"State\" : \"learner\"\n\n"));
 	assert_non_null(strstr(output, "\"PeerURL\" : \"198.18.0.1:2380\"\n"
@@ -157,9 +157,9 @@ static void R45_move_leader(void **state)
 	expect("move-leader ab", 1, "", "Error: etcdserver: bad leader transferee: it is\n");
 	expect("move-leader n9", 1, "",
 	       "Error: etcdserver: member not found: none is called n9 or has that id\n");
-	/* A member may call itself as another's id is written. */
-	expect("move-leader 00ab", 1, "",
-	       "Error: more than one member is called 00ab or has that id: name it by the ID that "
+	/* A member may call itself as another one is called, and as its id is written. */
+	expect("move-leader n4", 1, "",
+	       "Error: more than one member is called n4 or has that id: name it by the ID that "
 	       "member list shows\n");
 	expect("move-leader", 2, "", "Error: move-leader command needs 1 argument\n");
 	/* When the time is up, it may be about to: also where no answer came, or only that one. */
