@@ -278,7 +278,7 @@ static bool told_of_strangers(void *context)
 	send_strange(s->fd, &s->real, WIRE_AT_VERSION, 9, 9);
 	s->rounds++;
 	return warned("packets of protocol version 9 arrive") &&
-	       warned("ffee arrive, and this member is of") && warned(s->from);
+	       warned("ffee arrive from where member n") && warned(s->from);
 }
 
 static void F10_strangers_are_told_of(void **state)
