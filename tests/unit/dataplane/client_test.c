@@ -307,6 +307,31 @@ static void a_refusal_after_silence_leaves_a_command_unknown(void **state)
 	assert_done(CLIENT_DONE, WIRE_STOPPING);
 }
 
+/*
+ * V10: a node that was restarted, or knows nothing of it for another reason, is told that an
+ * attempt may have been taken: it gives no last word then that says nothing was done.
+ */
+static void V10_what_may_have_been_taken_says_so(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	begin(WIRE_COMMAND, 56, 1000 * MS);
+	assert_false(sent_part.repeated);
+	id = sent_part.request_id;
+	now = client_deadline(client);
+	expect(WIRE_REQUEST);
+	assert_true(sent_part.repeated);
+	reply(id, 0, WIRE_BAD_COOKIE, 0);
+	expect(WIRE_HELLO);
+	welcome(sent_hello.nonce, COOKIE + 1);
+	expect(WIRE_REQUEST);
+	assert_int_equal(sent_part.request_id, id);
+	assert_true(sent_part.repeated);
+	answer(WIRE_OK, 5, 0);
+	assert_done(CLIENT_DONE, WIRE_OK);
+}
+
 static void the_resend_follows_the_measured_time(void **state)
 {
 	(void)state;
@@ -471,6 +496,7 @@ int main(void)
 		TEST(cookies_refused_for_ever_do_not_make_a_storm),
 		TEST(a_verdict_ends_it),
 		TEST(a_refusal_after_silence_leaves_a_command_unknown),
+		TEST(V10_what_may_have_been_taken_says_so),
 		TEST(the_resend_follows_the_measured_time),
 		TEST(a_lost_part_is_sent_again_before_any_timer),
 		TEST(an_answer_in_parts_is_pulled),
