@@ -57,7 +57,10 @@ uint32_t lab_voters(const struct lab *lab)
 	uint32_t voters = 0;
 
 	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
-		if (!lab->node[i].learner && lab->node[i].change != LAB_ADDED)
+		const struct lab_node *n = &lab->node[i];
+
+		/* Who comes or goes may be one, or not: no majority waits for it. */
+		if (!n->learner && n->change != LAB_ADDED && n->change != LAB_REMOVED)
 			voters |= 1u << i;
 	}
 	return voters;

@@ -65,6 +65,9 @@ static void lab_json_comes_back_as_it_was(void **state)
 	assert_non_null(strstr(text, "\"admin_socket\": \"/d/n3/admin.sock\""));
 	assert_non_null(strstr(text, "\"metrics\": \"http://127.0.0.1:2383\""));
 	free(text);
+	assert_int_equal(lab_voters(&lab), 1u << 0 | 1u << 15); /* no learner, nor who comes */
+	lab.node[15].change = LAB_REMOVED;
+	assert_int_equal(lab_voters(&lab), 1u << 0); /* nor who goes */
 }
 
 /* A wrong pid would be signalled: nothing that is not clearly ours is taken. */
