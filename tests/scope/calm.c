@@ -184,6 +184,11 @@ static void look(const struct world *from, const struct calm *how)
 		else
 			world_hand_over_end(&world, leader);
 		mail_deliver();
+		/* Whoever hears no majority of its own table steps down (D19). */
+		if (leader < MEMBERS_MAX && !agreed(leader)) {
+			world_timeout(&world, leader);
+			mail_deliver();
+		}
 	}
 	scope_fail("SC11: all works again, and still they do not agree");
 }

@@ -138,12 +138,14 @@ static const struct scope scopes[] = {
 	 .ordered = true,
 	 .term_max = 2,
 	 .most = {[EVENT_TIMEOUT] = 1, [EVENT_CHANGE] = 1}},
+	/* Without check_quorum who is removed can lead for good where another one knows that. */
 	{.name = "changes",
 	 .members = 4,
 	 .learner = true,
 	 .led = true,
 	 .ordered = true,
 	 .bursts = true,
+	 .check_quorum = 15,
 	 .term_max = 3,
 	 .most = {[EVENT_TIMEOUT] = 2, [EVENT_CHANGE] = 2, [EVENT_TELL] = 1}},
 };
