@@ -311,7 +311,13 @@ def table_timers(kept):
 
 
 def table_host(kept):
-    every = [entry for _, entry in entries(kept, "memif", "packet", "ring", "elections")]
+    measured = {name: [entry for _, entry in entries(kept, *files)]
+                for name, files in (("puts and gets", ("memif", "packet", "ring")),
+                                    ("elections", ("elections",)), ("timers", ("timers",)))}
+    every = measured["puts and gets"] + measured["elections"]
+    commits = ", ".join(
+        f"{name} at commit {' and '.join(sorted({entry['commit'] for entry in of}))}"
+        for name, of in measured.items() if of)
     results = [result for entry in every for result in entry["results"]]
     if not results:
         return
@@ -322,9 +328,8 @@ def table_host(kept):
     runs = sorted(len(entry["results"]) for _, entry in entries(kept, "memif", "packet", "ring"))
     elections = sum(result["elections"] for result in results)
     yield (f"{host['cpu']}, {host['cpus']} CPUs, {host['memory_mib'] / 1024:.0f} GiB, {host['kernel']}, "
-           f"{host['filesystem']} on {host['device']}; commit {every[0]['commit']}, "
-           f"build type {every[0]['build_type']}; {dates[0]} to {dates[-1]}. Load average when a run "
-           f"ended: median {statistics.median(loads):.1f}, at most {loads[-1]:.1f}. Requests that "
+           f"{host['filesystem']} on {host['device']}; {commits}, build type "
+           f"{every[0]['build_type']}; {dates[0]} to {dates[-1]}. Load average when a run ended: median {statistics.median(loads):.1f}, at most {loads[-1]:.1f}. Requests that "
            f"failed: {errors}; elections that nobody meant: {elections}. Each line of puts and gets is "
            f"the median of {runs[0] if runs else 0} runs, and in parentheses the lowest and the highest.")
     if statistics.median(loads) > BUSY:
