@@ -127,8 +127,9 @@ static bool may_move(const struct draw *d, raft_id id, uint32_t count)
 	const struct raft_members *t = &sim_table(d->w)->members;
 	const struct raft_member *m = raft_members_find(t, id);
 
-	return count == 1 && m && !draw_anybody_lost(d) && draw_at_rest(d) &&
-	       (!m->voter || raft_members_voters(t) >= 3);
+	/* Who is bound, and has not heard so, is found by nobody who looks for a member. */
+	return count == 1 && m && draw_host_of(d, id) < d->w->node_count && !draw_anybody_lost(d) &&
+	       draw_at_rest(d) && (!m->voter || raft_members_voters(t) >= 3);
 }
 
 /* Who is lost leaves, or is replaced; whoever else leaves might be one too many. */
