@@ -87,9 +87,27 @@ static raft_term last_term(const struct member *m)
 	return m->memory.last == 0 ? 0 : pool_entry(m->memory.entry[m->memory.last])->term;
 }
 
+/* Neither in the newest table nor in the newest committed one: it is a stranger there (R59). */
+static bool stranger(const struct member *voter, const struct member *candidate)
+{
+	struct raft_members table, committed;
+	struct log known = voter->memory;
+	raft_id id = 1;
+
+	while (world.member[id - 1] != candidate)
+		id++;
+	if (known.last > voter->commit)
+		known.last = (uint8_t)voter->commit;
+	live_table_find(voter, &voter->memory, &table);
+	live_table_find(voter, &known, &committed);
+	return !raft_members_find(&table, id) && !raft_members_find(&committed, id);
+}
+
 /* Paper 5.4.1 */
 static bool votes_for(const struct member *voter, const struct member *candidate)
 {
+	if (stranger(voter, candidate))
+		return false;
 	if (last_term(voter) != last_term(candidate))
 		return last_term(voter) < last_term(candidate);
 	return voter->memory.last <= candidate->memory.last;
