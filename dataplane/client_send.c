@@ -70,7 +70,7 @@ static size_t send_request(struct client *c, uint64_t now_ns, uint8_t *payload)
 		.kind = (uint8_t)c->kind,
 		.timeout_us =
 			left_us < WIRE_WAIT_US_MAX ? left_us - left_us / 16 + 1 : WIRE_WAIT_US_MAX,
-		.repeated = c->taken,
+		.repeated = c->taken && c->kind == WIRE_COMMAND,
 	};
 	uint32_t i;
 

@@ -15,7 +15,7 @@ WIRES = [
      ["sim-members"]),
     ("first-attempt-for-ever", "V10: a request that may have been taken says so to whoever gets it next",
      "dataplane/client_send.c",
-     ".repeated = c->taken,", ".repeated = false,",
+     ".repeated = c->taken && c->kind == WIRE_COMMAND,", ".repeated = false,",
      ["unit-dataplane-client"]),
     ("listens-on", "D16: who listened for a memif port that is closed listens no more",
      "dataplane/link_dpdk.c",

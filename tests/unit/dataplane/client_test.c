@@ -303,6 +303,7 @@ static void a_refusal_after_silence_leaves_a_command_unknown(void **state)
 	expect(WIRE_REQUEST);
 	now = client_deadline(client);
 	expect(WIRE_REQUEST);
+	assert_false(sent_part.repeated);
 	reply(sent_part.request_id, 0, WIRE_STOPPING, 0);
 	assert_done(CLIENT_DONE, WIRE_STOPPING);
 }
