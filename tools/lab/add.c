@@ -199,14 +199,13 @@ static int remove_node(struct lab *lab, uint32_t node, const struct lab_argument
 int lab_remove(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int err = lab_state_open(&lab, a->dir, true), node = 0;
+	int node = lab_node_open(&lab, a), err;
 
+	if (node < 0)
+		return -node;
+	err = lab_space_check(&lab);
 	if (!err)
-		err = lab_space_check(&lab);
-	if (!err) {
-		node = lab_node_find(&lab, a->rest[0]);
-		err = node < 0 ? -node : remove_node(&lab, (uint32_t)node, a);
-	}
+		err = remove_node(&lab, (uint32_t)node, a);
 	lab_state_close(&lab);
 	return err;
 }

@@ -115,25 +115,10 @@ int lab_status(const struct lab_arguments *a)
 	return err || leader >= 0 ? err : LAB_EXIT_FAILED;
 }
 
-/* Opens the lab for change and finds the node that the command names, as lab_node_find does. */
-static int open_node(struct lab *lab, const struct lab_arguments *a)
-{
-	int err = lab_state_open(lab, a->dir, true), node;
-
-	if (err) {
-		lab_state_close(lab);
-		return -err;
-	}
-	node = lab_node_find(lab, a->rest[0]);
-	if (node < 0)
-		lab_state_close(lab);
-	return node;
-}
-
 static int signal_node(const struct lab_arguments *a, int signal, bool ends)
 {
 	struct lab lab;
-	int node = open_node(&lab, a), err;
+	int node = lab_node_open(&lab, a), err;
 
 	if (node < 0)
 		return -node;
@@ -209,7 +194,7 @@ static bool comes_back_as_another(const struct lab *lab, uint32_t node)
 int lab_restart(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int found = open_node(&lab, a), err;
+	int found = lab_node_open(&lab, a), err;
 	uint32_t node = (uint32_t)found;
 
 	if (found < 0)

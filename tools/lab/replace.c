@@ -161,16 +161,13 @@ int lab_node_replace(struct lab *lab, uint32_t node, int signal, uint32_t timeou
 int lab_replace(const struct lab_arguments *a)
 {
 	struct lab lab;
-	int err = lab_state_open(&lab, a->dir, true), node = 0;
+	int node = lab_node_open(&lab, a), err;
 
+	if (node < 0)
+		return -node;
+	err = lab_space_check(&lab);
 	if (!err)
-		err = lab_space_check(&lab);
-	if (!err) {
-		node = lab_node_find(&lab, a->rest[0]);
-		err = node < 0 ? -node
-			       : lab_node_replace(&lab, (uint32_t)node, a->kill ? SIGKILL : 0,
-						  a->timeout_s);
-	}
+		err = lab_node_replace(&lab, (uint32_t)node, a->kill ? SIGKILL : 0, a->timeout_s);
 	lab_state_close(&lab);
 	return err;
 }

@@ -389,3 +389,17 @@ int lab_node_find(const struct lab *lab, const char *text)
 		 lab_node_names(lab, names));
 	return -LAB_EXIT_USAGE;
 }
+
+int lab_node_open(struct lab *lab, const struct lab_arguments *a)
+{
+	int err = lab_state_open(lab, a->dir, true), node;
+
+	if (err) {
+		lab_state_close(lab);
+		return -err;
+	}
+	node = lab_node_find(lab, a->rest[0]);
+	if (node < 0)
+		lab_state_close(lab);
+	return node;
+}

@@ -42,5 +42,7 @@ bool lab_is_time(uint64_t *next_ms);
 
 /* "2", "n2", or "leader": the node's index; or an exit status, negated, said why. */
 int lab_node_find(const struct lab *lab, const char *text);
+/* Opens the lab for change and finds the node that the command names, as that does. */
+int lab_node_open(struct lab *lab, const struct lab_arguments *a);
 
 #endif
