@@ -128,10 +128,10 @@ int config_load(struct config *out, const char *file, struct config_errors *erro
  */
 void config_explain(const struct config *c, FILE *out);
 
-/* A member's peer address in one number, by which members are known until they have ids. */
 /* What `memory` is by default where there are to be so many ports. */
 uint32_t config_memory_mib(const struct config *c, uint32_t ports);
 
+/* A member's peer address in one number, by which members are known until they have ids. */
 uint64_t config_member_place(const struct config_member *member);
 
 /*
