@@ -70,6 +70,20 @@ static void expect_said(uint32_t ask, const char *format, uint32_t who, uint32_t
 		out.text);
 }
 
+static bool lists_all_names(void *context)
+{
+	char text[128];
+
+	run(&out, "quoinctl", "--endpoints %s member list",
+	    cluster_admin(&c, *(uint32_t *)context, text));
+	for (uint32_t i = 1; i <= NODES && out.status == 0; i++) {
+		snprintf(text, sizeof(text), ", started, n%u, ", i);
+		if (!strstr(out.text, text))
+			return false;
+	}
+	return out.status == 0;
+}
+
 static void F11_F21_all_members_from_one_endpoint(void **state)
 {
 	uint32_t first = 1;
@@ -108,16 +122,10 @@ static void F11_F21_all_members_from_one_endpoint(void **state)
 		}
 		json_decref(json);
 	}
-	for (uint32_t node = 1; node <= NODES; node++) {
-		char text[128];
-
-		run(&out, "quoinctl", "--endpoints %s member list", cluster_admin(&c, node, text));
-		require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
-		for (uint32_t i = 1; i <= NODES; i++) {
-			snprintf(text, sizeof(text), ", started, n%u, ", i);
-			require(&c, strstr(out.text, text), "no%sin:\n%s", text, out.text);
-		}
-	}
+	/* A member says its name a moment after there is a leader. */
+	for (uint32_t node = 1; node <= NODES; node++)
+		require(&c, wait_until(lists_all_names, &node, CLUSTER_WAIT_MS), "exit %d:\n%s",
+			out.status, out.text);
 }
 
 /* etcdctl's --cluster: the two questions to an endpoint, of each member. */
