@@ -23,12 +23,18 @@ static uint64_t heard_us(const struct raft *r, const struct raft_peer *p)
 	return p->heard ? r->now_us : p->heard_us;
 }
 
-/* It has more of the log; or as much, and the other one missed a heartbeat: it may be gone. */
+/*
+ * It has more of the log; or as much, and the other one missed a heartbeat: it may be gone; or as
+ * much and as lately, and a higher priority.
+ */
 static bool better(const struct raft *r, const struct raft_peer *p, const struct raft_peer *than)
 {
 	if (p->match != than->match)
 		return p->match > than->match;
-	return heard_us(r, p) > heard_us(r, than) + r->heartbeat_us;
+	if (heard_us(r, p) > heard_us(r, than) + r->heartbeat_us)
+		return true;
+	return p->priority > than->priority &&
+	       heard_us(r, than) <= heard_us(r, p) + r->heartbeat_us;
 }
 
 /* The one to lead rather than others; NULL: there is none. */

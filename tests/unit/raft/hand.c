@@ -214,6 +214,15 @@ int hand_echo(struct hand *h, raft_id from, raft_index match, uint64_t read_seq)
 	return hand_recv(h, &m);
 }
 
+void hand_prefer(struct hand *h, raft_id from, uint8_t priority)
+{
+	struct raft_message m = hand_answer(h, from, true, raft_last(h->r), raft_last(h->r));
+
+	m.append_reply.read_seq = h->r->reads.seq;
+	m.append_reply.priority = priority;
+	assert_int_equal(hand_recv(h, &m), 0);
+}
+
 void hand_stream(struct hand *h, raft_id from)
 {
 	struct raft_message m = hand_answer(h, from, true, hand_peer(h, from)->probe_prev, 0);

@@ -81,6 +81,8 @@ struct raft_message hand_answer(const struct hand *h, raft_id from, bool accepte
 				raft_index match);
 int hand_ack(struct hand *h, raft_id from, raft_index match);
 int hand_echo(struct hand *h, raft_id from, raft_index match, uint64_t read_seq);
+/* It has all, and says its priority. */
+void hand_prefer(struct hand *h, raft_id from, uint8_t priority);
 int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint,
 		raft_term hint_term);
 /* An append from member `from` of entries with the terms given, one digit each. */

@@ -12,15 +12,6 @@ static uint32_t told(const struct hand *h, raft_id id)
 	return hand_sent_count(h, RAFT_MESSAGE_TIMEOUT_NOW, id);
 }
 
-static void answer(struct hand *h, raft_id from, uint8_t priority)
-{
-	struct raft_message m = hand_answer(h, from, true, raft_last(h->r), raft_last(h->r));
-
-	m.append_reply.read_seq = h->r->reads.seq;
-	m.append_reply.priority = priority;
-	assert_int_equal(hand_recv(h, &m), 0);
-}
-
 /* Heartbeats for so long, answered by 2 and 3 with these priorities; who has 255 is silent. */
 static void beat(struct hand *h, uint64_t us, uint8_t two, uint8_t three_)
 {
@@ -28,9 +19,9 @@ static void beat(struct hand *h, uint64_t us, uint8_t two, uint8_t three_)
 		uint64_t left = end_us - h->now_us;
 		hand_tick(h, left < HAND_HEARTBEAT_US ? left : HAND_HEARTBEAT_US);
 		if (two != UINT8_MAX)
-			answer(h, 2, two);
+			hand_prefer(h, 2, two);
 		if (three_ != UINT8_MAX)
-			answer(h, 3, three_);
+			hand_prefer(h, 3, three_);
 		hand_forget(h);
 		assert_int_equal(raft_get_role(h->r), RAFT_LEADER);
 	}
@@ -41,8 +32,8 @@ static void lead(struct hand *h)
 	hand_init(h, three);
 	hand_elect(h);
 	hand_tick(h, 0);
-	answer(h, 2, 0);
-	answer(h, 3, 0);
+	hand_prefer(h, 2, 0);
+	hand_prefer(h, 3, 0);
 	hand_tick(h, 0);
 }
 

@@ -172,6 +172,23 @@ static void R45_the_one_with_most_of_the_log_is_chosen(void **state)
 	assert_int_equal(raft_get_transfer(h.r), 3);
 	hand_fini(&h);
 
+	led(&h); /* as lately, too: the one that is to lead rather than others */
+	hand_prefer(&h, 3, 10);
+	hand_tick(&h, 1);
+	assert_int_equal(raft_transfer(h.r, 0), 0);
+	assert_int_equal(raft_get_transfer(h.r), 3);
+	hand_fini(&h);
+
+	led(&h); /* which may be gone */
+	hand_prefer(&h, 3, 10);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_int_equal(hand_echo(&h, 2, 5, h.r->reads.seq), 0);
+	hand_tick(&h, 1);
+	assert_int_equal(raft_transfer(h.r, 0), 0);
+	assert_int_equal(raft_get_transfer(h.r), 2);
+	hand_fini(&h);
+
 	follows(&h, 1);
 	assert_int_equal(raft_transfer(h.r, 0), -EREMOTE);
 	hand_fini(&h);
