@@ -175,6 +175,7 @@ struct node {
 	struct raft_joined joined; /* id 0: it did not join, it formed the cluster, or will */
 	struct raft_joined gone;   /* what others said of its removal last */
 	bool gone_sure;            /* ... and is so */
+	uint64_t removed_ns;       /* once it was: until when it stays */
 	uint64_t gone_told_ns;     /* when the log was told last */
 	uint64_t who_ns;           /* who the members are is asked at this time at the earliest */
 	uint64_t who_first_ns;     /* ... for the first time since a leader was known */
@@ -363,6 +364,8 @@ size_t node_place_fault(const struct node *n, char *out, size_t size_max);
 
 /* removed.c: the end of a member that was removed. */
 void node_removed_drive(struct node *n);
+/* When it stops, in nanoseconds. */
+uint64_t node_removed_deadline(const struct node *n);
 /* It begins as one that was. */
 void node_removed_begin(struct node *n);
 

@@ -134,7 +134,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 	} else {
 		serve_drive(n->serve); /* there is no leader */
 	}
-	if (node_removed(n) && !n->options.removed_waits && !n->stopping)
+	if (now_ns >= node_removed_deadline(n))
 		node_stop(n);
 	foreign_drive(n);
 	node_metrics_drive(n);
@@ -173,6 +173,8 @@ uint64_t node_deadline(const struct node *n)
 		deadline = wal;
 	if (serve_deadline(n->serve) < deadline)
 		deadline = serve_deadline(n->serve);
+	if (node_removed_deadline(n) < deadline)
+		deadline = node_removed_deadline(n);
 	if (n->applying_count)
 		deadline = n->now_ns;
 	if (n->hand_over_ns && n->hand_over_ns < deadline)

@@ -2,13 +2,17 @@
  * The end of a member that was removed. It knows it from its own log, which brought it the table
  * without it while it was still sent that, or is told (who.c). It keeps it, durably, in place of
  * what it was formed with or joined by, so that each later start says the same; from then on it has
- * no core, knows nobody, and says nothing to anybody, but its status to who asks for that. Then it
- * stops, unless removed-member has it wait.
+ * no core, knows nobody, and says nothing to anybody, but its status to who asks for that: with the
+ * table without it, for whoever had it removed may have asked here. Then it stops, unless
+ * removed-member has it wait.
  */
 #include "node/internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+/* For who asks what became of it; etcd's time. */
+#define STAYS_NS UINT64_C(1000000000)
 
 void node_removed_begin(struct node *n)
 {
@@ -20,6 +24,7 @@ void node_removed_begin(struct node *n)
 	n->hand_over_ns = 0;
 	node_peers_end(n);
 	serve_retire(n->serve);
+	n->removed_ns = n->now_ns + STAYS_NS;
 	n->work = true;
 	node_removed_text(text, &n->joined);
 	journal_write(n->journal, JOURNAL_ERROR, "removed",
@@ -44,6 +49,13 @@ static bool gone_by_log(struct node *n)
 		return false;
 	n->gone = (struct raft_joined){.index = s.members_index, .members = s.members};
 	return true;
+}
+
+uint64_t node_removed_deadline(const struct node *n)
+{
+	bool stays = node_removed(n) && !n->options.removed_waits && !n->stopping;
+
+	return stays ? n->removed_ns : UINT64_MAX;
 }
 
 void node_removed_drive(struct node *n)

@@ -375,8 +375,9 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	node_metrics_collect(n, m);
 	snprintf(m->hash, sizeof(m->hash), "%016" PRIx64, node_hash(n));
 	t.size = metrics_status_text(m, out, size_max);
-	metrics_line(&t, "members_index %" PRIu64 "\n", raft.members_index);
-	node_table_text(n, &raft.members, &t);
+	metrics_line(&t, "members_index %" PRIu64 "\n",
+		     node_removed(n) ? n->joined.index : raft.members_index);
+	node_table_text(n, node_removed(n) ? &n->joined.members : &raft.members, &t);
 	if (!raft.leader)
 		metrics_line(&t, "error etcdserver: no leader\n");
 	if (raft.role == RAFT_LEADER || (n->raft && !raft.leader))

@@ -9,6 +9,8 @@
 
 #include "tests/unit/test.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MS UINT64_C(1000000)
@@ -67,12 +69,39 @@ static bool says(uint32_t i, const char *words)
 	return strstr(text, words) != NULL;
 }
 
+/* Whoever had it removed may have asked it: for a second it tells by what table that was. */
+static void expect_answer(uint32_t i)
+{
+	struct node *n = w.node[i].node;
+	char own[32], index[32];
+
+	snprintf(own, sizeof(own), " id=%016" PRIx64 " ", n->id);
+	snprintf(index, sizeof(index), "members_index %" PRIu64 "\n", n->joined.index);
+	assert_true(n->joined.index > 0);
+	assert_true(says(i, index));
+	assert_true(says(i, "\nmember "));
+	assert_false(says(i, own));
+	if (w.removed_waits)
+		return;
+	assert_false(node_stopping(n));
+	sim_world_run(&w, SECOND - 10 * MS);
+	assert_false(node_stopping(n));
+	sim_world_run(&w, 20 * MS);
+	assert_true(node_stopping(n));
+	assert_true(says(i, index));
+}
+
 /* It says so within a few seconds, has no core any more, and stops by itself unless it waits. */
 static void expect_removed(uint32_t i)
 {
 	struct node *n = w.node[i].node;
 	uint64_t until_ns = w.now_ns + 5 * SECOND;
 
+	while (!node_removed(n)) {
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
+	expect_answer(i);
 	while (!node_removed(n) || (!w.removed_waits && !node_stopped(n))) {
 		if (w.now_ns > until_ns)
 			fail_msg("node %u: removed %d, stopped %d", i, node_removed(n),

@@ -10,6 +10,9 @@
 
 enum { CHANGES_MAX = WORDS_MAX, PLACE_SIZE = 32 };
 
+/* Whoever was asked may be removed meanwhile, and is gone after a second. */
+#define LOOK_NS_MAX (400 * CLOCK_MS)
+
 static const struct verb {
 	const char *name, *needs; /* etcdctl's words, and what its arguments are */
 	bool member, address;
@@ -127,7 +130,7 @@ static const struct member_row *row_of(const struct member_table *t, uint64_t id
 /* It is committed and at its end; a replacement goes on until the new one has caught up. */
 static bool done(const struct changing *c, const struct member_table *t)
 {
-	if (t->index > t->status.commit)
+	if (!t->gone && t->index > t->status.commit)
 		return false;
 	for (uint32_t i = 0; i < c->count; i++) {
 		const struct change *one = &c->change[i];
@@ -147,22 +150,25 @@ static bool done(const struct changing *c, const struct member_table *t)
 }
 
 /*
- * Who is asked may be a learner by this change, and then tells its own table alone: one that came
- * after `before` has it.
+ * Who is asked may be a learner by this change, or no member, and then tells its own table alone:
+ * one that came after `before` has it. The second stays for a second.
  */
 static bool seen(const struct options *options, const struct changing *c, uint64_t before,
-		 struct member_table *t)
+		 uint64_t left_ns, struct member_table *t)
 {
-	static struct options local;
+	static struct options look;
 	char error[ERROR_SIZE];
 
-	if (!member_table_ask(options, t, error))
+	look = *options;
+	look.timeout_ns = left_ns < LOOK_NS_MAX ? left_ns : LOOK_NS_MAX;
+	if (member_table_gone(t, look.timeout_ns))
+		return t->index > before && done(c, t);
+	if (!member_table_ask(&look, t, error))
 		return done(c, t);
 	if (strcmp(c->verb->name, "demote") != 0)
 		return false;
-	local = *options;
-	local.serializable = true;
-	return !member_table_ask(&local, t, error) && t->index > before && done(c, t);
+	look.serializable = true;
+	return !member_table_ask(&look, t, error) && t->index > before && done(c, t);
 }
 
 static void done_print(const struct options *options, const struct changing *c,
@@ -217,7 +223,7 @@ static int change(const struct options *options, const char *name)
 		return complain(status, "%s (%s)", error,
 				status == EXIT_UNCERTAIN ? "it may have been done"
 							 : "nothing was done");
-	while (!seen(options, &c, before, &t)) {
+	while (!seen(options, &c, before, left_until(deadline_ns) + 1, &t)) {
 		if (!left_until(deadline_ns))
 			return complain(EXIT_UNCERTAIN,
 					"etcdserver: request timed out (it may have been done: "

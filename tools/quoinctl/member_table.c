@@ -53,6 +53,10 @@ static void table_parse(struct member_table *t, const char *text, size_t size)
 	struct status_line line;
 	char value[LINE_SIZE];
 
+	char index[24];
+
+	t->index =
+		strtoull(status_value(text, size, "members_index", index, sizeof(index)), NULL, 10);
 	t->count = 0;
 	while (status_line_next(&text, end, &line) && t->count < MEMBER_ROWS_MAX) {
 		if (line.key_size != 6 || memcmp(line.key, "member", 6) != 0)
@@ -68,7 +72,6 @@ int member_table_ask(const struct options *options, struct member_table *t, char
 	enum wire_request kind = options->serializable ? WIRE_QUERY_LOCAL : WIRE_QUERY;
 	struct reply reply;
 	const char *text;
-	char index[24];
 	size_t size;
 	int err = ask(options, kind, &request, &reply, error);
 
@@ -81,15 +84,31 @@ int member_table_ask(const struct options *options, struct member_table *t, char
 			 endpoint_error_text(err));
 		return EXIT_FAILED;
 	}
+	t->gone = false;
 	table_parse(t, text, size);
-	t->index =
-		strtoull(status_value(text, size, "members_index", index, sizeof(index)), NULL, 10);
 	if (t->count == 0) {
 		snprintf(error, ERROR_SIZE, "%s: it tells no members: is it another release?",
 			 endpoint_text(reply.endpoint));
 		return EXIT_FAILED;
 	}
 	return 0;
+}
+
+bool member_table_gone(struct member_table *t, uint64_t timeout_ns)
+{
+	struct status status;
+	const char *text;
+	char formation[16];
+	size_t size;
+
+	if (status_ask_text(t->endpoint, timeout_ns, &status, &text, &size) ||
+	    strcmp(status_value(text, size, "formation", formation, sizeof(formation)),
+		   "removed") != 0)
+		return false;
+	t->status = status;
+	t->gone = true;
+	table_parse(t, text, size);
+	return true;
 }
 
 const struct member_row *member_table_find(const struct member_table *t, const char *word,

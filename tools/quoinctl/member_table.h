@@ -21,6 +21,7 @@ struct member_row {
 struct member_table {
 	struct status status;      /* of whoever told it */
 	struct endpoint *endpoint; /* by which it was asked */
+	bool gone;                 /* whoever told it is in it no more */
 	uint64_t index;            /* of its entry; committed if status.commit is not below */
 	uint32_t count;
 	struct member_row row[MEMBER_ROWS_MAX];
@@ -31,6 +32,12 @@ struct member_table {
  * before; options->serializable: as it stands at whoever answers. 0, or an exit status with error.
  */
 int member_table_ask(const struct options *options, struct member_table *t, char error[ERROR_SIZE]);
+
+/*
+ * Whoever told it last was removed by now, and tells the table by which it was, which is committed:
+ * nothing else does it answer. False: it was not, or is silent; *t is as it was.
+ */
+bool member_table_gone(struct member_table *t, uint64_t timeout_ns);
 
 /* By its name, or its id in hexadecimal. NULL, with error: there is none, or not one alone. */
 const struct member_row *member_table_find(const struct member_table *t, const char *word,

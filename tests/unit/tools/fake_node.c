@@ -97,6 +97,10 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 			  "port memif0 up=1 rx_frames=9\n"
 			  "error etcdserver: no \"leader\"\nerror other\n"
 			  "warning member n3 differs\n"
+		: atomic_load(&n->faults.gone)
+			? "formation removed\nmembers_index 43\n"
+			  "member fake1 id=0000000000000001 address=198.18.0.1:2380 "
+			  "client_port=2379 state=voter bound=1 replaces=- name=n4 clients=-\n"
 		: n->id == 3 ? "commit_index 41\nmembers_index 40\n"
 			       "member fake1 id=0000000000000001 address=198.18.0.1:2380 "
 			       "client_port=2379 state=voter bound=1 replaces=- name=n4 "
@@ -142,14 +146,17 @@ static uint32_t next_piece(struct fake_store *s, struct sm_cursor **rest, uint8_
 	return (uint32_t)size;
 }
 
-/* Takes all but a removal of member 3; who is new is 171. */
-static enum wire_status change(struct fake_store *s, const char *text, uint8_t *out, uint32_t *size)
+/* Takes all but a removal of member 3, unless that goes; who is new is 171. */
+static enum wire_status change(struct fake_node *n, const char *text, uint8_t *out, uint32_t *size)
 {
-	const char *answer = strstr(text, "remove 0000000000000003") ? "refused no: it stays"
-			     : text[0] == 'a' || strncmp(text, "rep", 3) == 0
-				     ? "done 00000000000000ab"
-				     : "done";
+	struct fake_store *s = n->store;
+	bool goes = atomic_exchange(&n->faults.goes, false);
+	const char *answer =
+		!goes && strstr(text, "remove 0000000000000003") ? "refused no: it stays"
+		: text[0] == 'a' || strncmp(text, "rep", 3) == 0 ? "done 00000000000000ab"
+								 : "done";
 
+	atomic_store(&n->faults.gone, goes);
 	snprintf(s->order, sizeof(s->order), "%s", text);
 	*size = (uint32_t)snprintf((char *)out, 64, "%s\n", answer);
 	return WIRE_OK;
@@ -165,7 +172,7 @@ static enum wire_status order(struct fake_node *n, const uint8_t *text, uint32_t
 		return WIRE_NOT_LEADER;
 	snprintf(words, sizeof(words), "%.*s", (int)size, (const char *)text);
 	if (strncmp(words, "move-leader ", 12) != 0)
-		return change(n->store, words, out, answer_size);
+		return change(n, words, out, answer_size);
 	uint64_t to = strtoull(words + 12, NULL, 16);
 	bool may = to == 1 || to == 3;
 	if (may && !n->store->steadfast)
@@ -191,6 +198,8 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 		return WIRE_NO_LEADER;
 	if (kind == WIRE_COMMAND && strikes(&n->faults.no_space))
 		return WIRE_NO_SPACE;
+	if (kind == WIRE_QUERY && atomic_load(&n->faults.gone))
+		return WIRE_NO_LEADER;
 	if (strikes(&n->faults.refusing))
 		return (enum wire_status)atomic_load(&n->faults.refusal);
 	pthread_mutex_lock(&s->lock);

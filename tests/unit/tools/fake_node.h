@@ -37,6 +37,8 @@ struct fake_faults {
 	_Atomic int hole;          /* 0: none; else larger UDP payloads vanish, each way */
 	_Atomic int version;       /* 0: ours; else it reads and speaks this one */
 	_Atomic bool silent;       /* nothing is answered at all */
+	_Atomic bool goes;         /* the next order removes it: then its status is all it has */
+	_Atomic bool gone;
 };
 
 struct fake_slot;

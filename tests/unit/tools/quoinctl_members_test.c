@@ -127,6 +127,23 @@ static void D16_a_change_of_members_is_refused(void **state)
 	store.leader = 1;
 }
 
+/* Whoever is asked is removed: it tells that, and no more than its status from then on. */
+static void D16_who_is_removed_answers_for_it(void **state)
+{
+	(void)state;
+	store.leader = 3;
+	set_endpoints(node[2].udp);
+	atomic_store(&node[2].faults.goes, true);
+	expect_order("member remove n3", "remove 0000000000000003\n",
+		     "Member                3 removed from cluster             1111\n");
+	/* Of what came later it knows nothing, so nothing is said of that. */
+	run("member remove n3 --command-timeout=300ms");
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(errors, "etcdserver: no leader"));
+	atomic_store(&node[2].faults.gone, false);
+	store.leader = 1;
+}
+
 /* Its answer is lost: it is not given again, for then it would be refused for what it did. */
 static void D16_a_change_whose_answer_is_lost_may_have_been_done(void **state)
 {
@@ -205,6 +222,7 @@ int main(int argc, char **argv)
 		CTL_TEST(D16_member_list),
 		CTL_TEST(D16_members_are_changed),
 		CTL_TEST(D16_a_change_of_members_is_refused),
+		CTL_TEST(D16_who_is_removed_answers_for_it),
 		CTL_TEST(D16_a_change_whose_answer_is_lost_may_have_been_done),
 		CTL_TEST(R45_move_leader),
 		CTL_TEST(D16_member_list_is_linearizable),
