@@ -63,7 +63,7 @@ uint8_t client_other_version(const struct client *c);
  */
 bool client_unheard(const struct client *c);
 
-/* Known once welcomed (client_welcomed): the cluster, the member, its applied index then. */
+/* Known once welcomed (client_welcomed): the cluster, the member, what it knew to be committed. */
 bool client_welcomed(const struct client *c);
 const struct wire_hello *client_welcome(const struct client *c);
 /* Only says HELLO: done when welcomed. */

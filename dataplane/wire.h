@@ -259,7 +259,7 @@ struct wire_hello {
 	uint64_t cookie; /* WELCOME only, and the rest */
 	uint64_t cluster_id;
 	uint64_t member_id;
-	uint64_t applied_index;
+	uint64_t commit_index; /* 0: not known now, so no session may begin with it */
 };
 
 size_t wire_hello_encode(const struct wire_hello *hello, uint8_t type, uint8_t *out);

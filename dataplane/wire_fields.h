@@ -177,7 +177,7 @@
 	X(WELCOME, COOKIE, 8, 8, 0, WIRE_ANY64, "proves the client's address from now on") \
 	X(WELCOME, CLUSTER_ID, 16, 8, 0, WIRE_ANY64, "0: not formed yet") \
 	X(WELCOME, MEMBER_ID, 24, 8, 0, WIRE_ANY64, "0: likewise") \
-	X(WELCOME, APPLIED_INDEX, 32, 8, 0, RAFT_INDEX_MAX, "") \
+	X(WELCOME, COMMIT_INDEX, 32, 8, 0, RAFT_INDEX_MAX, "0: not known now") \
 	X(WELCOME, ZERO, 40, 24, 0, 0, "")
 
 /* The four that carry a part have one layout; what each leaves unused is 0. */

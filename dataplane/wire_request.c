@@ -198,7 +198,7 @@ size_t wire_hello_encode(const struct wire_hello *hello, uint8_t type, uint8_t *
 	WIRE_PUT(out, WELCOME_COOKIE, hello->cookie);
 	WIRE_PUT(out, WELCOME_CLUSTER_ID, hello->cluster_id);
 	WIRE_PUT(out, WELCOME_MEMBER_ID, hello->member_id);
-	WIRE_PUT(out, WELCOME_APPLIED_INDEX, hello->applied_index);
+	WIRE_PUT(out, WELCOME_COMMIT_INDEX, hello->commit_index);
 	assert(wire_form_valid(WIRE_FORM_WELCOME, out));
 	return WIRE_HELLO_SIZE;
 }
@@ -213,7 +213,7 @@ int wire_hello_decode(struct wire_hello *out, uint8_t type, const uint8_t *data,
 		out->cookie = WIRE_GET(data, WELCOME_COOKIE);
 		out->cluster_id = WIRE_GET(data, WELCOME_CLUSTER_ID);
 		out->member_id = WIRE_GET(data, WELCOME_MEMBER_ID);
-		out->applied_index = WIRE_GET(data, WELCOME_APPLIED_INDEX);
+		out->commit_index = WIRE_GET(data, WELCOME_COMMIT_INDEX);
 	}
 	return 0;
 }

@@ -61,7 +61,7 @@ void connection_open(struct calls *s, struct connection *c, int fd)
 	const struct wire_hello hello = {
 		.cluster_id = atomic_load_explicit(&s->cluster_id, memory_order_relaxed),
 		.member_id = atomic_load_explicit(&s->member_id, memory_order_relaxed),
-		.applied_index = atomic_load_explicit(&s->base, memory_order_acquire),
+		.commit_index = atomic_load_explicit(&s->base, memory_order_acquire),
 	};
 
 	assert(c->state == CONNECTION_FREE);

@@ -83,7 +83,7 @@ static void send_welcome(struct udp_door *d, const struct dp_datagram *datagram)
 	hello.cookie = cookie_of(d, &datagram->from);
 	hello.cluster_id = d->welcome.cluster_id;
 	hello.member_id = d->welcome.member_id;
-	hello.applied_index = d->welcome.base;
+	hello.commit_index = d->welcome.base;
 	dp_end(d->dp, WIRE_WELCOME, wire_hello_encode(&hello, WIRE_WELCOME, body));
 }
 

@@ -10,7 +10,7 @@
 struct door_welcome {
 	uint64_t cluster_id;
 	uint64_t member_id;
-	uint64_t base; /* an index that this member knows to be committed */
+	uint64_t base; /* an index that is committed; 0: no leader is known, or it told of none */
 };
 
 #endif

@@ -10,7 +10,7 @@
  *	     2    1 flags (enum kv_flag)
  *	     3    5 zero
  *	     8    8 session: chosen at random by the client; 0 is not a session
- *	    16    8 session_base: the applied raft index shown to the client before its first use
+ *	    16    8 session_base: a committed raft index shown to the client before its first use
  *	    24    8 sequence: from 1, one outstanding at a time
  *	    32    8 limit: of a range, in keys; 0: none
  *	    40    8 lease: 0 until there are leases

@@ -7,8 +7,8 @@
  * The table is bounded, so sessions are forgotten: in each class the one whose newest command was
  * applied longest ago, by log index, which is the same one on every member. Forgetting must not
  * turn a retry into a second application, which is why a class remembers `evicted_index`, the
- * highest such index it ever forgot, and a client sends `session_base`, an index that some member
- * had applied before the session's first command was proposed:
+ * highest such index it ever forgot, and a client sends `session_base`, an index that was committed
+ * before the session's first command was proposed:
  *
  *	If a command of session S was applied at index a, then a > base, because a was appended
  *	after base had been committed. If S was then forgotten, its newest index was at least a, so
@@ -17,7 +17,7 @@
  *	have had: it is refused (KV_SESSION_EXPIRED), as the only answer that is never wrong.
  *
  * A client may show a newer index with each new command, such as the one in the answer to the last:
- * for a command that was not sent before, an index that was applied when it was made is below its
+ * for a command that was not sent before, an index that was committed when it was made is below its
  * own as well, and the rest follows. So one that was idle for long asks for an index first (HELLO),
  * and is not told "expired" because others filled the table meanwhile (V37). A retry carries what
  * was sent.

@@ -78,6 +78,7 @@ struct node_serving {
 	uint64_t leader_ns;   /* when a leader was known last, or none could be */
 	uint64_t quorum_lost; /* the core's count, then */
 	uint32_t core_turns;  /* up to the first in which one could be */
+	raft_index told;      /* committed, by a leader since this start; maybe not here yet */
 };
 
 /* What a place said last while a cluster is formed, and since when nothing else (formation.c). */
@@ -406,6 +407,8 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 void serving_stop(struct node *n);
 /* The welcome of clients that come from now on. */
 void serving_welcome(struct node *n);
+/* What the core took of another member. */
+void serving_hear(struct node *n, const struct raft_message *m);
 /* Whether somebody leads: requests wait for an election, and no longer. */
 void serving_leader(struct node *n);
 

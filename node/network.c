@@ -84,6 +84,7 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 {
 	struct raft_message message;
 	struct wire_settings settings;
+	int err;
 
 	if (d->envelope.type == WIRE_FORMATION) {
 		if (!seldom_hear(n, d->peer, NODE_SELDOM_FORMATION))
@@ -135,7 +136,10 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	message.start = d->envelope.source_start;
 	node_lag_hear(n, d->peer, &message);
 	n->work |= says_new(n, d->peer, &message);
-	count_raft_error(n, raft_recv(n->raft, &message));
+	err = raft_recv(n->raft, &message);
+	count_raft_error(n, err);
+	if (!err)
+		serving_hear(n, &message);
 	if (d->other_start)
 		start_known(n, d->peer);
 }

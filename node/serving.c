@@ -140,12 +140,34 @@ void serving_stop(struct node *n)
 		udp_door_destroy(n->serving.udp);
 }
 
+void serving_hear(struct node *n, const struct raft_message *m)
+{
+	if (m->type == RAFT_MESSAGE_APPEND && m->from == raft_leader(n->raft) &&
+	    m->append.commit > n->serving.told)
+		n->serving.told = m->append.commit;
+}
+
+/*
+ * What is committed, and not only here: a session that began with what this member has while it
+ * replays, lags or is cut off would be older than sessions that were forgotten (kv/session.h).
+ */
+static raft_index base(const struct node *n)
+{
+	const raft_index told = n->serving.told;
+
+	if (!n->raft || !raft_leader(n->raft))
+		return 0;
+	if (raft_get_role(n->raft) != RAFT_LEADER && told == 0)
+		return 0;
+	return raft_commit(n->raft) > told ? raft_commit(n->raft) : told;
+}
+
 void serving_welcome(struct node *n)
 {
 	const struct door_welcome welcome = {
 		.cluster_id = n->cluster_id,
 		.member_id = n->id,
-		.base = n->raft ? raft_commit(n->raft) : 0,
+		.base = base(n),
 	};
 
 	udp_door_set_welcome(n->serving.udp, &welcome);

@@ -118,7 +118,7 @@ static int one_begin(struct one *o)
 	int err = endpoint_welcome(o->endpoint, WELCOME_MS * 1000000ull, &hello);
 
 	if (!err)
-		o->base = hello.applied_index;
+		o->base = hello.commit_index;
 	return err;
 }
 

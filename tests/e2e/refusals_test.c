@@ -211,7 +211,7 @@ static void F5_a_session_that_expired(void **state)
 			.flags = KV_ONE_SHOT,
 			.session = i + 1,
 			.sequence = 1,
-			.session_base = welcome.applied_index,
+			.session_base = welcome.commit_index,
 			.key = {(const uint8_t *)"key", 3},
 		};
 

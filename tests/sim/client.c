@@ -107,7 +107,7 @@ static void begin(struct sim_world *w, struct sim_client *c)
 		(uint32_t)snprintf(key, sizeof(key), "k%u-%" PRIu64, c->key, w->forgotten);
 	if (c->putting) {
 		if (!c->sequence)
-			c->session_base = client_welcome(c->client)->applied_index;
+			c->session_base = client_welcome(c->client)->commit_index;
 		request.operation = KV_PUT;
 		request.session = c->session;
 		request.session_base = c->session_base;

@@ -55,7 +55,7 @@ static bool begin(struct client *c)
 		return false;
 	c->session = draw();
 	c->sequence = 0;
-	c->base = hello.applied_index;
+	c->base = hello.commit_index;
 	return true;
 }
 

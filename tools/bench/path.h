@@ -49,7 +49,7 @@ struct path_ops {
 	 */
 	uint32_t (*poll)(struct path *path, uint64_t wait_ns, uint32_t *done, uint32_t max);
 	void (*answer)(struct path *path, uint32_t client, struct path_answer *out);
-	/* The applied index that the client's node showed when it greeted the client. */
+	/* What the client's node knew to be committed when it greeted the client. */
 	uint64_t (*base)(struct path *path, uint32_t client);
 	void (*destroy)(struct path *path);
 };

@@ -251,7 +251,7 @@ static uint64_t datagram_base(struct path *path, uint32_t client)
 {
 	const struct client *c = self_of(path)->client[client].client;
 
-	return client_welcomed(c) ? client_welcome(c)->applied_index : 0;
+	return client_welcomed(c) ? client_welcome(c)->commit_index : 0;
 }
 
 static void datagram_destroy(struct path *path)

@@ -187,7 +187,7 @@ static void unix_answer(struct path *path, uint32_t client, struct path_answer *
 
 static uint64_t unix_base(struct path *path, uint32_t client)
 {
-	return self_of(path)->client[client].stream.welcome.applied_index;
+	return self_of(path)->client[client].stream.welcome.commit_index;
 }
 
 static void unix_destroy(struct path *path)

@@ -200,6 +200,8 @@ int endpoint_welcome(struct endpoint *e, uint64_t timeout_ns, struct wire_hello 
 	int err;
 
 	if (e->address.local) {
+		if (e->stream.welcome.commit_index == 0)
+			stream_close(&e->stream);
 		err = stream_connect(&e->stream, &e->address, clock_now() + timeout_ns);
 		if (!err)
 			*out = e->stream.welcome;

@@ -26,8 +26,9 @@ void endpoint_close(struct endpoint *e);
 const char *endpoint_text(const struct endpoint *e);
 
 /*
- * The node behind it: its cluster, its id, the index that it has applied, which is the base for a
- * session that begins now. 0, or -errno: -ETIMEDOUT, -ECONNREFUSED, ...: nothing was asked of it.
+ * The node behind it: its cluster, its id, and what it knows to be committed, which is the base for
+ * a session that begins now; 0: it knows of nothing now, and the next call asks it anew. 0, or
+ * -errno: -ETIMEDOUT, -ECONNREFUSED, ...: nothing was asked of it.
  */
 int endpoint_welcome(struct endpoint *e, uint64_t timeout_ns, struct wire_hello *out);
 

@@ -30,7 +30,7 @@ static int encode_once(struct asking *a, const struct wire_hello *node)
 	if (a->bytes)
 		return 0;
 	if (a->kind == WIRE_COMMAND)
-		a->request->session_base = node->applied_index;
+		a->request->session_base = node->commit_index;
 	a->size = (uint32_t)kv_request_size(a->request);
 	a->bytes = malloc(a->size);
 	if (!a->bytes)
@@ -53,6 +53,11 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 	if (a->options->endpoint_count == 1)
 		welcome_ns = left;
 	err = endpoint_welcome(e, left < welcome_ns ? left : welcome_ns, &out->node);
+	if (!err && a->kind == WIRE_COMMAND && !a->bytes && out->node.commit_index == 0) {
+		snprintf(error, ERROR_SIZE, "%s", status_row(WIRE_NO_LEADER)->words);
+		a->verdict = true;
+		return false;
+	}
 	if (!err)
 		err = encode_once(a, &out->node);
 	if (!err) {

@@ -18,7 +18,7 @@ static void a_request_and_its_answer(void **state)
 	now += 100 * US;
 	welcome(sent_hello.nonce, COOKIE);
 	assert_true(client_welcomed(client));
-	assert_int_equal(client_welcome(client)->applied_index, 1234);
+	assert_int_equal(client_welcome(client)->commit_index, 1234);
 	expect(WIRE_REQUEST);
 	assert_int_equal(sent.cluster_id, CLUSTER);
 	assert_int_equal(sent_part.cookie, COOKIE);

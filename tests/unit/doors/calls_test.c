@@ -37,7 +37,7 @@ static void a_call_goes_to_the_loop_and_back(void **state)
 	read_welcome(fd, &hello);
 	assert_int_equal(hello.cluster_id, 11);
 	assert_int_equal(hello.member_id, 22);
-	assert_int_equal(hello.applied_index, 33);
+	assert_int_equal(hello.commit_index, 33);
 	for (uint8_t round = 1; round < 4; round++) {
 		header(bytes, 5, WIRE_STATUS, round);
 		memcpy(bytes + STREAM_HEADER_SIZE, "hello", 5);

@@ -69,7 +69,7 @@ static void put_and_get(struct endpoint *e, uint64_t session, uint32_t size)
 	assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
 	assert_int_equal(hello.cluster_id, FAKE_CLUSTER_ID);
 	assert_int_equal(hello.member_id, 5);
-	put.session_base = hello.applied_index;
+	put.session_base = hello.commit_index;
 	kv_request_encode(&put, bytes);
 	assert_int_equal(endpoint_call(e, WIRE_COMMAND, bytes, (uint32_t)kv_request_size(&put),
 				       20 * S, &answer),
@@ -159,6 +159,30 @@ static void no_leader_for_good_is_the_verdict(void **state)
 	atomic_store(&node.faults.no_leader, 0);
 }
 
+/* V10: it knew of nothing committed when it greeted; asked again, it does. */
+static void V10_a_greeting_that_names_no_index_is_asked_for_anew(void **state)
+{
+	const char *texts[] = {node.udp, node.local};
+	struct endpoint_answer answer;
+	struct wire_hello hello;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct endpoint *e = open_or_fail(texts[i]), *other = open_or_fail(node.local);
+
+		atomic_store(&node.faults.unled, true);
+		assert_int_equal(endpoint_call(other, WIRE_STATUS, NULL, 0, 20 * S, &answer), 0);
+		assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
+		assert_int_equal(hello.commit_index, 0);
+		atomic_store(&node.faults.unled, false);
+		assert_int_equal(endpoint_call(other, WIRE_STATUS, NULL, 0, 20 * S, &answer), 0);
+		assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
+		assert_int_equal(hello.commit_index, store.index);
+		endpoint_close(other);
+		endpoint_close(e);
+	}
+}
+
 static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
 {
 	const char *texts[] = {node.udp, node.local};
@@ -202,7 +226,7 @@ static void N17_a_hole_on_the_way_is_told_of(void **state)
 	put_and_get(e, 7000, 1000);
 	atomic_store(&node.faults.hole, 1000);
 	assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
-	put.session_base = hello.applied_index;
+	put.session_base = hello.commit_index;
 	kv_request_encode(&put, bytes);
 	assert_int_equal(
 		endpoint_call(e, WIRE_COMMAND, bytes, (uint32_t)kv_request_size(&put), S, &answer),
@@ -268,6 +292,7 @@ int main(void)
 		cmocka_unit_test(lost_packets_over_kernel_udp),
 		cmocka_unit_test(refusals_for_now_are_waited_out),
 		cmocka_unit_test(no_leader_for_good_is_the_verdict),
+		cmocka_unit_test(V10_a_greeting_that_names_no_index_is_asked_for_anew),
 		cmocka_unit_test(silence_ends_at_the_deadline_and_the_endpoint_lives_on),
 		cmocka_unit_test(N17_a_hole_on_the_way_is_told_of),
 		cmocka_unit_test(F10_a_node_of_another_version_is_told_of),

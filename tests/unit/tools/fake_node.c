@@ -39,7 +39,7 @@ void fake_store_create(struct fake_store *s)
 
 	assert(err == 0);
 	pthread_mutex_init(&s->lock, NULL);
-	s->index = 0;
+	s->index = 1; /* of who leads */
 	s->commands = 0;
 	s->leader = 1;
 	s->steadfast = false;
@@ -49,6 +49,11 @@ void fake_store_destroy(struct fake_store *s)
 {
 	s->sm->ops->destroy(s->sm);
 	pthread_mutex_destroy(&s->lock);
+}
+
+static uint64_t committed(const struct fake_node *n)
+{
+	return atomic_load(&n->faults.unled) ? 0 : n->store->index;
 }
 
 /* Through the log, as a chain of entries. */
@@ -230,7 +235,7 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 	default:
 		status = WIRE_REFUSED;
 	}
-	calls_set_welcome(n->calls, &(struct door_welcome){FAKE_CLUSTER_ID, n->id, s->index});
+	calls_set_welcome(n->calls, &(struct door_welcome){FAKE_CLUSTER_ID, n->id, committed(n)});
 	pthread_mutex_unlock(&s->lock);
 	return status;
 }
@@ -395,7 +400,7 @@ static void receive(struct fake_node *n, const struct sockaddr_in *from, const u
 		hello.cluster_id = FAKE_CLUSTER_ID;
 		hello.member_id = n->id;
 		pthread_mutex_lock(&n->store->lock);
-		hello.applied_index = n->store->index;
+		hello.commit_index = committed(n);
 		pthread_mutex_unlock(&n->store->lock);
 		send_packet(n, from, WIRE_WELCOME, out,
 			    wire_hello_encode(&hello, WIRE_WELCOME, out + WIRE_ENVELOPE_SIZE));
@@ -485,8 +490,8 @@ void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id)
 		abort();
 	snprintf(n->path, sizeof(n->path), "%s/admin.sock", n->directory);
 	snprintf(n->local, sizeof(n->local), "unix:%s", n->path);
-	err = calls_create(&n->calls, n->path, &(struct door_welcome){FAKE_CLUSTER_ID, id, 0},
-			   error);
+	err = calls_create(&n->calls, n->path,
+			   &(struct door_welcome){FAKE_CLUSTER_ID, id, store->index}, error);
 	assert(err == 0);
 	err = pthread_create(&n->thread, NULL, node_main, n);
 	assert(err == 0);

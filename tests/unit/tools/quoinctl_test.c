@@ -339,6 +339,27 @@ static void tables_are_etcdctls(void **state)
 	expect("get x -w fields", 2, "", "Error: fields is not supported as output format\n");
 }
 
+/* V10: a session that begins with nothing committed is older than those that were forgotten. */
+static void V10_no_command_goes_to_a_member_that_knows_of_nothing_committed(void **state)
+{
+	uint64_t commands;
+	char list[256];
+
+	(void)state;
+	expect("put key 1", 0, "OK\n", "");
+	commands = store.commands;
+	atomic_store(&node[1].faults.unled, true);
+	set_endpoints(node[1].udp);
+	expect("put key 2 --command-timeout=300ms", 1, "",
+	       "Error: etcdserver: no leader (nothing was done)\n");
+	expect("get key", 0, "key\n1\n", "");
+	snprintf(list, sizeof(list), "%s,%s", node[1].udp, node[0].udp);
+	set_endpoints(list);
+	expect("put key 2", 0, "OK\n", "");
+	assert_int_equal(store.commands, commands + 1);
+	atomic_store(&node[1].faults.unled, false);
+}
+
 static void the_next_endpoint_is_asked(void **state)
 {
 	struct fake_node gone;
@@ -477,6 +498,7 @@ int main(int argc, char **argv)
 		CTL_TEST(F11_each_loss_of_a_port_is_in_the_sum),
 		CTL_TEST(F21_no_socket_answers_and_there_is_no_other_way),
 		CTL_TEST(tables_are_etcdctls),
+		CTL_TEST(V10_no_command_goes_to_a_member_that_knows_of_nothing_committed),
 		CTL_TEST(the_next_endpoint_is_asked),
 		CTL_TEST(a_command_whose_answer_is_lost_is_applied_once),
 		CTL_TEST(errors_of_the_cluster),
