@@ -297,6 +297,7 @@ void live_drain(struct world *w, uint32_t i)
 	struct raft *r = &live[i].core;
 	struct raft_ready ready;
 
+	check_state(w, i); /* by the table in force: a tick may append the next one */
 	raft_tick(r, r->now_us);
 	for (;;) {
 		while (m->write_count == WRITES_MAX || (m->write_count > 0 && !m->held))
