@@ -137,6 +137,31 @@ SCOPE = [
      ".commit = r->commit,",
      ".commit = r->window.last,",
      ["scope-changes"]),
+    ("leaves-twice", "R58: the joint form is left once, however long the entry that leaves it takes",
+     "raft/reconfigure.c",
+     "\tif (!something_is_due(r) ||",
+     "\tif (r->quorum_before == 0 && r->members_index > r->commit &&\n"
+     "\t    raft_members_joint(&r->members_before)) {\n"
+     "\t\tnext = r->members;\n"
+     "\t\tput(r, &next);\n"
+     "\t}\n"
+     "\tif (!something_is_due(r) ||",
+     ["scope-leaving"]),
+    ("joint-form-of-another", "R58: whoever leads next leaves the joint form that it finds",
+     "raft/reconfigure.c",
+     "return r->members_index <= r->commit;",
+     "return r->members_index <= r->commit && r->members_index > r->term_start;",
+     ["scope-leaving"]),
+    ("half-is-a-majority", "paper 5.2: two of four are no majority",
+     "raft/membership.c",
+     "r->quorum = r->voters / 2 + 1;",
+     "r->quorum = (r->voters + 1) / 2;",
+     ["scope-joining"]),
+    ("votes-when-it-knows", "R32: who was made a voter votes, though it has not heard of that",
+     "raft/election.c",
+     "return !r->lost.is && r->start_confirmed;",
+     "return !r->lost.is && r->start_confirmed && raft_votes(r);",
+     ["scope-lagging"]),
     ("removed-too-early", "thesis 4.2.2: who is removed by what is not committed may be needed",
      "raft/election.c",
      "return r->members_index > r->commit && before &&",

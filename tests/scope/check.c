@@ -26,11 +26,20 @@ static void logs_compare(const struct log *a, const struct log *b)
 /* SC12 */
 static void check_tables(const struct world *w, const struct log *log)
 {
+	const struct raft_entry *before = NULL;
 	uint32_t open = 0;
 
-	for (uint32_t k = 1; k <= log->last; k++)
-		open += pool_entry(log->entry[k])->type == RAFT_ENTRY_MEMBERS &&
-			(k > w->canon.last || log->entry[k] != w->canon.entry[k]);
+	for (uint32_t k = 1; k <= log->last; k++) {
+		const struct raft_entry *e = pool_entry(log->entry[k]);
+
+		if (e->type != RAFT_ENTRY_MEMBERS)
+			continue;
+		open += k > w->canon.last || log->entry[k] != w->canon.entry[k];
+		check(!before || e->size != before->size ||
+			      memcmp(e->data, before->data, e->size) != 0,
+		      "SC12: a member table that is there already");
+		before = e;
+	}
 	check(open <= 1, "SC12: two member tables that are not committed");
 }
 

@@ -102,11 +102,13 @@ static struct raft_members first_members(void)
 	struct raft_members members = {.count = scope->members};
 
 	for (uint32_t i = 0; i < scope->members; i++)
-		members.member[i] =
-			(struct raft_member){.id = i + 1,
-					     .identity = IDENTITY + i,
-					     .voter = !scope->learner || i + 1 < scope->members,
-					     .place = i + 1};
+		members.member[i] = (struct raft_member){
+			.id = i + 1,
+			.identity = IDENTITY + i,
+			.voter = !scope->learner || i + 1 < scope->members,
+			.joins = scope->joins && i + 1 == scope->members,
+			.replaces = i + 1 == scope->members ? scope->replaces : 0,
+			.place = i + 1};
 	return members;
 }
 
@@ -322,6 +324,15 @@ static struct raft_message question_take(raft_id first)
 	return m;
 }
 
+/* For good: nobody needs to know it any more. */
+static bool removed(const struct world *w, uint32_t i)
+{
+	struct raft_members members;
+
+	members_find(&w->canon, w->canon.last, &members);
+	return !raft_members_find(&members, i + 1);
+}
+
 void live_starts_settle(struct world *w, uint32_t by, uint32_t answers, uint32_t first)
 {
 	while (question_count > 0) {
@@ -338,7 +349,7 @@ void live_starts_settle(struct world *w, uint32_t by, uint32_t answers, uint32_t
 		return;
 	time_start_silence(&live[by].core);
 	live_drain(w, by);
-	check(live[by].core.start_confirmed, "a start is not confirmed");
+	check(live[by].core.start_confirmed || removed(w, by), "a start is not confirmed");
 	check(question_count == 0, "a start is asked about again");
 }
 

@@ -73,7 +73,8 @@ void time_start_silence(struct raft *r)
 
 static bool heard_matters(void)
 {
-	return scope->most[EVENT_TRANSFER] > 0 || scope->most[EVENT_CHANGE] > 0;
+	return scope->most[EVENT_TRANSFER] > 0 || scope->most[EVENT_CHANGE] > 0 || scope->joins ||
+	       scope->begun;
 }
 
 static void peer_time_forget(struct raft *r, struct raft_peer *p)

@@ -299,7 +299,7 @@ static void crash(struct world *w, uint32_t i, uint32_t what)
 	live_starts_settle(w, i, what & CRASH_ANSWERS, what >> CRASH_FIRST);
 }
 
-static bool propose(struct world *w, uint32_t i)
+bool world_propose(struct world *w, uint32_t i)
 {
 	uint8_t command = w->used[EVENT_PROPOSE];
 	raft_index index;
@@ -312,7 +312,7 @@ static bool propose(struct world *w, uint32_t i)
 	return true;
 }
 
-static bool change(struct world *w, uint32_t i, uint32_t what)
+bool world_change(struct world *w, uint32_t i, uint32_t what)
 {
 	struct raft_change changes[2];
 	struct raft_refusal refusal;
@@ -404,12 +404,12 @@ static bool happen(struct world *w, const struct event *e)
 		world_heartbeat(w, i);
 		return true;
 	case EVENT_CHANGE:
-		return change(w, i, e->what);
+		return world_change(w, i, e->what);
 	case EVENT_TELL:
 		be_told(w, i, e->what);
 		return true;
 	case EVENT_PROPOSE:
-		return propose(w, i);
+		return world_propose(w, i);
 	case EVENT_READ:
 		return ask(w, i);
 	case EVENT_KINDS:
@@ -418,7 +418,7 @@ static bool happen(struct world *w, const struct event *e)
 	return false;
 }
 
-static void settle(struct world *w)
+void world_settle(struct world *w)
 {
 	for (uint32_t i = 0; i < scope->members; i++) {
 		if (!(w->touched & 1u << i))
@@ -439,53 +439,6 @@ bool world_step(const struct world *from, const struct event *e, struct world *t
 	world_counts.crowded += to->crowded;
 	if (to->crowded)
 		return false;
-	settle(to);
+	world_settle(to);
 	return true;
-}
-
-/* Of the way that comes first, if members had their numbers of before. */
-static uint32_t mail_first(const struct world *w, uint32_t order)
-{
-	uint32_t best = 0, best_way = UINT32_MAX;
-
-	for (uint32_t k = 0; k < w->net_count; k++) {
-		const struct raft_message *m = pool_message(w->net[k]);
-		uint32_t way = same_number(order, (uint32_t)m->from - 1) * MEMBERS_MAX +
-			       same_number(order, (uint32_t)m->to - 1);
-
-		if (way < best_way) {
-			best = k;
-			best_way = way;
-		}
-	}
-	return best;
-}
-
-/* The first member leads, and its first entry is committed and applied everywhere. */
-static void lead(struct world *w, uint32_t order)
-{
-	uint32_t i = same_renamed(order, 0);
-
-	world_timeout(w, i);
-	while (w->net_count > 0)
-		world_deliver(w, mail_first(w, order));
-	for (uint32_t k = 0; k < scope->members; k++)
-		check(w->member[k]->commit == 1, "nothing is committed at the beginning");
-}
-
-void world_begin(struct world *w, uint32_t order)
-{
-	memset(w, 0, sizeof(*w));
-	for (uint32_t i = 0; i < scope->members; i++)
-		live_clear(w, i);
-	for (uint32_t i = 0; i < scope->members; i++)
-		live_create(w, i, NULL, 0);
-	live_starts_settle(w, 0, (1u << scope->members) - 1, 0);
-	for (uint32_t i = 0; i < scope->members; i++)
-		world_silence(w, i); /* since they were started */
-	if (scope->led)
-		lead(w, order);
-	for (uint32_t i = 0; i < scope->members; i++)
-		live_touch(w, i)->held = scope->slow;
-	settle(w);
 }

@@ -23,7 +23,8 @@
  *	SC9  Neither commit nor a leader's match goes back; nothing contradicts, nothing is lost.
  *	SC10 A question whether one would be elected changes neither term nor vote; nor, while a
  *	     leader is heard, does a VOTE that it did not ask for.
- *	SC12 Of the member tables in a log at most one is not committed.
+ *	SC12 Of the member tables in a log at most one is not committed, and none says again what
+ *	     the one before it said: a joint one is left once.
  *
  * And in one state of some (calm.c):
  *
@@ -87,14 +88,18 @@ enum change_flag {
 struct scope {
 	const char *name;
 	uint32_t members;
-	bool learner;    /* the last of them, at the beginning */
-	bool led;        /* it begins with a leader, and its first entry committed everywhere */
-	bool slow;       /* every write is an event */
-	bool ordered;    /* between two members no message overtakes another */
-	bool bursts;     /* ... and all that are in flight there arrive together */
-	bool alike;      /* members differ by their numbers alone: states that do are the same */
-	bool leases;     /* reads are answered under them */
-	bool all_answer; /* about a start, or else one alone */
+	bool learner;     /* the last of them, at the beginning */
+	bool joins;       /* ... which is to vote, was just told the first table, and has no log */
+	uint8_t replaces; /* ... and whom it is to replace */
+	uint8_t lacks;    /* ... or it lacks so many commands that are committed */
+	uint8_t begun;    /* a change, which the leader ends when its joint table is committed */
+	bool led;         /* it begins with a leader, and its first entry committed everywhere */
+	bool slow;        /* every write is an event */
+	bool ordered;     /* between two members no message overtakes another */
+	bool bursts;      /* ... and all that are in flight there arrive together */
+	bool alike;       /* members differ by their numbers alone: states that do are the same */
+	bool leases;      /* reads are answered under them */
+	bool all_answer;  /* about a start, or else one alone */
 	uint8_t pre_vote, check_quorum; /* by member: switched on */
 	raft_term term_max;
 	uint8_t most[EVENT_KINDS]; /* but for what is not counted: world.c */
@@ -177,7 +182,7 @@ uint32_t world_events(const struct world *w, struct event out[EVENTS_MAX]);
 /* False: it cannot happen after all. Else *to is what `from` becomes, with members in live[]. */
 bool world_step(const struct world *from, const struct event *e, struct world *to);
 
-/* Single events, for who looks ahead: members stay in live[]. */
+/* Single events, for who begins a scope or looks ahead: members stay in live[]. */
 void world_deliver(struct world *w, uint32_t k);
 void world_lose(struct world *w, uint32_t k);
 void world_release(struct world *w, uint32_t i);
@@ -185,6 +190,12 @@ void world_timeout(struct world *w, uint32_t i);
 void world_heartbeat(struct world *w, uint32_t i);
 void world_hand_over_end(struct world *w, uint32_t i); /* ... and its heartbeats are due */
 void world_silence(struct world *w, uint32_t i);       /* it has heard nobody for a while */
+/* False: it does not take that. */
+bool world_propose(struct world *w, uint32_t i);
+bool world_change(struct world *w, uint32_t i, uint32_t what);
+
+/* After each event: those that it touched say only what matters. */
+void world_settle(struct world *w);
 
 /* Its members that changed are copied from live[] to where they are kept. */
 size_t world_kept_size(void);
