@@ -296,6 +296,46 @@ static void F21_a_member_that_is_silent_has_a_line(void **state)
 		out.text);
 }
 
+/* In its file, which says where its socket is and what it is called, each `from` is `to`. */
+static void file_change(uint32_t node, const char *from, const char *to)
+{
+	char path[512], text[4096];
+	size_t size;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
+	file = fopen(path, "r+e");
+	assert_non_null(file);
+	size = fread(text, 1, sizeof(text) - 1, file);
+	text[size] = '\0';
+	assert_int_equal(strlen(from), strlen(to));
+	for (char *at = text; (at = strstr(at, from)); at += strlen(to))
+		memcpy(at, to, strlen(to));
+	rewind(file);
+	assert_int_equal(fwrite(text, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* Who is asked may call it otherwise than it calls itself: its socket says whose it is. */
+static void F16_a_member_is_found_whatever_it_is_called(void **state)
+{
+	uint32_t asked = cluster_wait_leader(&c, 0), other = asked % NODES + 1;
+	char name[2][16], address[2][16], line[64], text[128];
+
+	(void)state;
+	for (int is = 0; is < 2; is++) {
+		snprintf(name[is], sizeof(name[is]), "name: %c%u\n", is ? 'm' : 'n', other);
+		snprintf(address[is], sizeof(address[is]), "  %c%u: 198", is ? 'm' : 'n', other);
+	}
+	file_change(other, name[0], name[1]);
+	file_change(other, address[0], address[1]);
+	run(&out, "quoinctl", "--endpoints %s status", cluster_admin(&c, asked, text));
+	snprintf(line, sizeof(line), " n%u | %s ", other, cluster_admin(&c, other, text));
+	require(&c, out.status == 0 && strstr(out.text, line), "no \"%s\" in:\n%s", line, out.text);
+	file_change(other, name[1], name[0]);
+	file_change(other, address[1], address[0]);
+}
+
 static bool has_no_majority(void *context)
 {
 	char text[128];
@@ -486,6 +526,7 @@ int main(void)
 		cmocka_unit_test(F21_a_one_way_cut_shows_at_both_ends),
 		cmocka_unit_test(F11_F22_a_member_with_other_settings),
 		cmocka_unit_test(F21_a_member_that_is_silent_has_a_line),
+		cmocka_unit_test(F16_a_member_is_found_whatever_it_is_called),
 		cmocka_unit_test(F21_a_leader_that_is_cut_off_says_so),
 		cmocka_unit_test(F21_a_wiped_member_has_one_line),
 		cmocka_unit_test(F16_the_node_of_this_host_is_found),

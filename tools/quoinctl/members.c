@@ -16,6 +16,13 @@
 #define MEMBER_NS_MAX 2000000000u
 #define WELCOME_NS_MAX 500000000u
 
+/* A node of this host. */
+struct here {
+	struct local_node node;
+	bool asked;
+	char id[24]; /* as its socket says; "": it is silent */
+};
+
 static bool known(const char *id)
 {
 	return strspn(id, "0-") != strlen(id);
@@ -169,40 +176,55 @@ static void own(struct member *m, const struct options *options, const struct ad
 }
 
 /* Many nodes of a host may have one name: its socket says at once whose it is. "": it is silent. */
-static void ask_id(const struct member *m, const struct local_node *node, char id[sizeof(m->id)])
+static const char *id_of(struct here *h)
 {
 	struct wire_hello hello;
 	struct endpoint *e;
 
-	id[0] = '\0';
-	if (strcmp(node->name, m->name) != 0 || !node->address.text[0] ||
-	    endpoint_create(&e, &node->address))
-		return;
+	if (h->asked)
+		return h->id;
+	h->asked = true;
+	if (!h->node.address.text[0] || endpoint_create(&e, &h->node.address))
+		return h->id;
 	if (endpoint_welcome(e, WELCOME_NS_MAX, &hello) == 0)
-		snprintf(id, sizeof(m->id), "%016" PRIx64, hello.member_id);
+		snprintf(h->id, sizeof(h->id), "%016" PRIx64, hello.member_id);
 	endpoint_close(e);
+	return h->id;
+}
+
+/* Whoever was asked may not know yet what it is called, or there are two of that name. */
+static void choose_local_by_id(struct member *m, const struct options *options, struct here *here,
+			       uint32_t count)
+{
+	for (uint32_t i = 0; i < count && !m->probe && known(m->id); i++) {
+		if (strcmp(id_of(&here[i]), m->id) == 0)
+			own(m, options, &here[i].node.address);
+	}
 }
 
 /* Its socket, if it is on this host. If only one that may be it is, that is in its error. */
-static void choose_local(struct member *m, const struct options *options,
-			 const struct local_node *here, uint32_t count)
+static void choose_local(struct member *m, const struct options *options, struct here *here,
+			 uint32_t count)
 {
-	char id[sizeof(m->id)];
-
 	for (uint32_t i = 0; i < count && !m->probe; i++) {
-		ask_id(m, &here[i], id);
+		const char *id;
+
+		if (strcmp(here[i].node.name, m->name) != 0)
+			continue;
+		id = id_of(&here[i]);
 		if (id[0] && strcmp(id, m->id) == 0)
-			own(m, options, &here[i].address);
+			own(m, options, &here[i].node.address);
 		else if (id[0] && !(known(id) && known(m->id)))
 			snprintf(m->own.error, ERROR_SIZE,
 				 "%s answers by its name, but %s is of no cluster, so whether it "
 				 "is this member is not known: name it in --endpoints if it is",
-				 here[i].address.text, known(id) ? "whoever was asked" : "it");
+				 here[i].node.address.text, known(id) ? "whoever was asked" : "it");
 	}
+	choose_local_by_id(m, options, here, count);
 }
 
 /* How a member that was not named is reached. */
-static void choose(struct member *m, const struct options *options, const struct local_node *here,
+static void choose(struct member *m, const struct options *options, struct here *here,
 		   uint32_t count)
 {
 	char text[64], why[ERROR_SIZE], error[ADDRESS_ERROR_MAX];
@@ -229,12 +251,15 @@ static void choose(struct member *m, const struct options *options, const struct
 /* All of them at the same time. */
 static void ask_others(struct members *all, const struct options *options)
 {
-	static struct local_node here[LOCAL_NODES_MAX];
+	static struct local_node nodes[LOCAL_NODES_MAX];
 	static struct options others;
-	uint32_t count = local_find(here, LOCAL_NODES_MAX);
+	struct here here[LOCAL_NODES_MAX];
+	uint32_t count = local_find(nodes, LOCAL_NODES_MAX);
 	struct member *asked[MEMBERS_MAX];
 	struct probe *probes;
 
+	for (uint32_t i = 0; i < count; i++)
+		here[i] = (struct here){.node = nodes[i]};
 	others = *options;
 	others.endpoint_count = 0;
 	if (others.timeout_ns > MEMBER_NS_MAX)
@@ -259,8 +284,10 @@ static void ask_others(struct members *all, const struct options *options)
 		if (!probes[i].error[0] && !is_one(asked[i], id, probes[i].status.name))
 			snprintf(asked[i]->own.error, ERROR_SIZE,
 				 "another member answers there: %s", probes[i].status.name);
-		else if (!probes[i].error[0])
-			take_answer(all, &asked[i]->own);
+		if (asked[i]->own.error[0])
+			continue;
+		snprintf(asked[i]->name, sizeof(asked[i]->name), "%s", probes[i].status.name);
+		take_answer(all, &asked[i]->own);
 	}
 	free(probes);
 }
