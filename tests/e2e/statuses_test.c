@@ -391,6 +391,23 @@ static void D16_members_are_changed_on_each_path(void **state)
 	}
 }
 
+/* It is asked itself, and by what it does the others hear it no more: they answer for it. */
+static void D16_a_leader_that_moves_knows_what_became_of_it(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i += 2) {
+		uint32_t moved = cluster_wait_leader(&c, 0);
+		char words[64];
+
+		snprintf(words, sizeof(words), "member update n%u 198.18.0.%u", moved, moved + 90);
+		expect_on(&paths[i], moved, 0, " updated in cluster ", words);
+		snprintf(words, sizeof(words), "member update n%u 198.18.0.%u", moved, moved);
+		expect_on(&paths[i], cluster_wait_leader(&c, moved), 0, " updated in cluster ",
+			  words);
+		cluster_wait_equal(&c);
+	}
+}
+
 /* A client who does not wait for his answers. */
 struct crowd {
 	int fd;
@@ -559,6 +576,7 @@ int main(void)
 		cmocka_unit_test(R45_the_leader_is_moved_on_each_path),
 		cmocka_unit_test(R45_hostile_moves_of_the_leader),
 		cmocka_unit_test(D16_members_are_changed_on_each_path),
+		cmocka_unit_test(D16_a_leader_that_moves_knows_what_became_of_it),
 		cmocka_unit_test(F5_too_many_requests_are_refused_for_now),
 		cmocka_unit_test(D19_F5_without_a_majority_it_is_said_what_is_known),
 	};

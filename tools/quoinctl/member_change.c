@@ -1,14 +1,18 @@
 /*
  * member add, promote, demote, remove, update and replace: what is named together is one change.
  */
+#include "tools/quoinctl/members.h"
 #include "tools/quoinctl/orders.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CHANGES_MAX = WORDS_MAX, PLACE_SIZE = 32 };
+
+static_assert((int)ENDPOINTS_MAX >= (int)MEMBERS_MAX, "each member may be asked");
 
 /* Whoever was asked may be removed meanwhile, and is gone after a second. */
 #define LOOK_NS_MAX (400 * CLOCK_MS)
@@ -149,6 +153,35 @@ static bool done(const struct changing *c, const struct member_table *t)
 	return true;
 }
 
+/* Who is asked may be cut off by this change, or hear no leader for a while: others do. */
+static bool seen_by_others(const struct options *look, const struct changing *c,
+			   struct member_table *t)
+{
+	static struct members members;
+	static struct options others;
+	static struct member_table theirs;
+	char error[ERROR_SIZE];
+	bool is = false;
+
+	if (members_ask(&members, look))
+		return false;
+	others = *look;
+	others.endpoint_count = 0;
+	for (uint32_t i = 0; i < members.count; i++) {
+		if (member_answered(&members.member[i]))
+			others.endpoint[others.endpoint_count++] =
+				members.member[i].probe->endpoint;
+	}
+	if (others.endpoint_count > 0 && !member_table_ask(&others, &theirs, error) &&
+	    done(c, &theirs)) {
+		theirs.endpoint = t->endpoint;
+		*t = theirs;
+		is = true;
+	}
+	members_free(&members);
+	return is;
+}
+
 /*
  * Who is asked may be a learner by this change, or no member, and then tells its own table alone:
  * one that came after `before` has it. The second stays for a second.
@@ -166,7 +199,7 @@ static bool seen(const struct options *options, const struct changing *c, uint64
 	if (!member_table_ask(&look, t, error))
 		return done(c, t);
 	if (strcmp(c->verb->name, "demote") != 0)
-		return false;
+		return seen_by_others(&look, c, t);
 	look.serializable = true;
 	return !member_table_ask(&look, t, error) && t->index > before && done(c, t);
 }
