@@ -5,14 +5,11 @@
 #include "tools/quoinctl/orders.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CHANGES_MAX = WORDS_MAX, PLACE_SIZE = 32 };
-
-static_assert((int)ENDPOINTS_MAX >= (int)MEMBERS_MAX, "each member may be asked");
 
 /* Whoever was asked may be removed meanwhile, and is gone after a second. */
 #define LOOK_NS_MAX (400 * CLOCK_MS)
@@ -131,10 +128,13 @@ static const struct member_row *row_of(const struct member_table *t, uint64_t id
 	return NULL;
 }
 
-/* It is committed and at its end; a replacement goes on until the new one has caught up. */
-static bool done(const struct changing *c, const struct member_table *t)
+/*
+ * A table that came after `before` is committed, and the change at its end in it; a replacement
+ * goes on until the new one has caught up.
+ */
+static bool done(const struct changing *c, uint64_t before, const struct member_table *t)
 {
-	if (!t->gone && t->index > t->status.commit)
+	if (t->index <= before || (!t->gone && t->index > t->status.commit))
 		return false;
 	for (uint32_t i = 0; i < c->count; i++) {
 		const struct change *one = &c->change[i];
@@ -153,55 +153,49 @@ static bool done(const struct changing *c, const struct member_table *t)
 	return true;
 }
 
-/* Who is asked may be cut off by this change, or hear no leader for a while: others do. */
-static bool seen_by_others(const struct options *look, const struct changing *c,
+static bool seen_by_others(const struct options *options, const struct changing *c, uint64_t before,
 			   struct member_table *t)
 {
 	static struct members members;
-	static struct options others;
 	static struct member_table theirs;
-	char error[ERROR_SIZE];
 	bool is = false;
 
-	if (members_ask(&members, look))
+	if (members_ask(&members, options))
 		return false;
-	others = *look;
-	others.endpoint_count = 0;
-	for (uint32_t i = 0; i < members.count; i++) {
-		if (member_answered(&members.member[i]))
-			others.endpoint[others.endpoint_count++] =
-				members.member[i].probe->endpoint;
-	}
-	if (others.endpoint_count > 0 && !member_table_ask(&others, &theirs, error) &&
-	    done(c, &theirs)) {
-		theirs.endpoint = t->endpoint;
-		*t = theirs;
-		is = true;
+	for (uint32_t i = 0; i < members.count && !is; i++) {
+		const struct probe *p = members.member[i].probe;
+
+		if (!member_answered(&members.member[i]))
+			continue;
+		member_table_take(&theirs, &p->status, p->text, p->text_size);
+		is = done(c, before, &theirs);
 	}
 	members_free(&members);
+	if (is) {
+		theirs.endpoint = t->endpoint;
+		*t = theirs;
+	}
 	return is;
 }
 
 /*
- * Who is asked may be a learner by this change, or no member, and then tells its own table alone:
- * one that came after `before` has it. The second stays for a second.
+ * By the word of whoever was asked, or, since this change may cut it off, or end it, of the others:
+ * what one of them knows to be committed is. Who is removed stays for a second.
  */
 static bool seen(const struct options *options, const struct changing *c, uint64_t before,
 		 uint64_t left_ns, struct member_table *t)
 {
 	static struct options look;
-	char error[ERROR_SIZE];
 
 	look = *options;
 	look.timeout_ns = left_ns < LOOK_NS_MAX ? left_ns : LOOK_NS_MAX;
-	if (member_table_gone(t, look.timeout_ns))
-		return t->index > before && done(c, t);
-	if (!member_table_ask(&look, t, error))
-		return done(c, t);
-	if (strcmp(c->verb->name, "demote") != 0)
-		return seen_by_others(&look, c, t);
-	look.serializable = true;
-	return !member_table_ask(&look, t, error) && t->index > before && done(c, t);
+	if (!member_table_look(t, look.timeout_ns)) {
+		if (done(c, before, t))
+			return true;
+		if (t->status.leader)
+			return false;
+	}
+	return seen_by_others(&look, c, before, t);
 }
 
 static void done_print(const struct options *options, const struct changing *c,

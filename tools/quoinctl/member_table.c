@@ -47,16 +47,17 @@ static bool row_parse(struct member_row *r, const char *line)
 	return true;
 }
 
-static void table_parse(struct member_table *t, const char *text, size_t size)
+void member_table_take(struct member_table *t, const struct status *status, const char *text,
+		       size_t size)
 {
 	const char *end = text + size;
 	struct status_line line;
-	char value[LINE_SIZE];
+	char value[LINE_SIZE], word[24];
 
-	char index[24];
-
+	t->status = *status;
+	t->gone = strcmp(status_value(text, size, "formation", word, sizeof(word)), "removed") == 0;
 	t->index =
-		strtoull(status_value(text, size, "members_index", index, sizeof(index)), NULL, 10);
+		strtoull(status_value(text, size, "members_index", word, sizeof(word)), NULL, 10);
 	t->count = 0;
 	while (status_line_next(&text, end, &line) && t->count < MEMBER_ROWS_MAX) {
 		if (line.key_size != 6 || memcmp(line.key, "member", 6) != 0)
@@ -66,49 +67,40 @@ static void table_parse(struct member_table *t, const char *text, size_t size)
 	}
 }
 
+int member_table_look(struct member_table *t, uint64_t timeout_ns)
+{
+	struct status status;
+	const char *text;
+	size_t size;
+	int err = status_ask_text(t->endpoint, timeout_ns, &status, &text, &size);
+
+	if (!err)
+		member_table_take(t, &status, text, size);
+	return err;
+}
+
 int member_table_ask(const struct options *options, struct member_table *t, char error[ERROR_SIZE])
 {
 	struct kv_request request = {.operation = KV_RANGE, .key = {(const uint8_t *)"health", 6}};
 	enum wire_request kind = options->serializable ? WIRE_QUERY_LOCAL : WIRE_QUERY;
 	struct reply reply;
-	const char *text;
-	size_t size;
 	int err = ask(options, kind, &request, &reply, error);
 
 	if (err)
 		return err;
 	t->endpoint = reply.endpoint;
-	err = status_ask_text(reply.endpoint, options->timeout_ns, &t->status, &text, &size);
+	err = member_table_look(t, options->timeout_ns);
 	if (err) {
 		snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(reply.endpoint),
 			 endpoint_error_text(err));
 		return EXIT_FAILED;
 	}
-	t->gone = false;
-	table_parse(t, text, size);
 	if (t->count == 0) {
 		snprintf(error, ERROR_SIZE, "%s: it tells no members: is it another release?",
 			 endpoint_text(reply.endpoint));
 		return EXIT_FAILED;
 	}
 	return 0;
-}
-
-bool member_table_gone(struct member_table *t, uint64_t timeout_ns)
-{
-	struct status status;
-	const char *text;
-	char formation[16];
-	size_t size;
-
-	if (status_ask_text(t->endpoint, timeout_ns, &status, &text, &size) ||
-	    strcmp(status_value(text, size, "formation", formation, sizeof(formation)),
-		   "removed") != 0)
-		return false;
-	t->status = status;
-	t->gone = true;
-	table_parse(t, text, size);
-	return true;
 }
 
 const struct member_row *member_table_find(const struct member_table *t, const char *word,

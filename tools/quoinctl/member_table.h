@@ -34,10 +34,13 @@ struct member_table {
 int member_table_ask(const struct options *options, struct member_table *t, char error[ERROR_SIZE]);
 
 /*
- * Whoever told it last was removed by now, and tells the table by which it was, which is committed:
- * nothing else does it answer. False: it was not, or is silent; *t is as it was.
+ * As it stands, by now, at whoever told it last; if he was removed, by which table: that is
+ * committed. 0 or an error of endpoint_call; then *t is as it was.
  */
-bool member_table_gone(struct member_table *t, uint64_t timeout_ns);
+int member_table_look(struct member_table *t, uint64_t timeout_ns);
+/* Out of a status that is there. */
+void member_table_take(struct member_table *t, const struct status *status, const char *text,
+		       size_t size);
 
 /* By its name, or its id in hexadecimal. NULL, with error: there is none, or not one alone. */
 const struct member_row *member_table_find(const struct member_table *t, const char *word,

@@ -91,9 +91,9 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 		"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016" PRIx64 "\nversion 9.8.7\n"
 		"role leader\nleader %016" PRIx64 "\nraft_term 7\nraft_index %" PRIu64
 		"\nraft_applied_index %" PRIu64 "\nrevision %" PRIu64 "\ndb_size 20480\n"
-		"durability durable\nlink memif\nauth off\nfuture thing\n%s",
+		"durability durable\nlink memif\nauth off\nfuture thing\nmembers_index %u\n%s",
 		n->id, FAKE_CLUSTER_ID, n->id, n->store->leader, n->store->index, n->store->index,
-		n->store->sm->ops->revision(n->store->sm),
+		n->store->sm->ops->revision(n->store->sm), 10 + n->store->tables,
 		n->id == 2
 			? "commit_index 41\ndrop_runt 3\ndrop_vlan 0\n"
 			  "wal_fsync count=2 sum_us=180 p50_us=125 p99_us=-1\n"
@@ -103,10 +103,10 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 			  "error etcdserver: no \"leader\"\nerror other\n"
 			  "warning member n3 differs\n"
 		: atomic_load(&n->faults.gone)
-			? "formation removed\nmembers_index 43\n"
+			? "formation removed\n"
 			  "member fake1 id=0000000000000001 address=198.18.0.1:2380 "
 			  "client_port=2379 state=voter bound=1 replaces=- name=n4 clients=-\n"
-		: n->id == 3 ? "commit_index 41\nmembers_index 40\n"
+		: n->id == 3 ? "commit_index 41\n"
 			       "member fake1 id=0000000000000001 address=198.18.0.1:2380 "
 			       "client_port=2379 state=voter bound=1 replaces=- name=n4 "
 			       "clients=198.18.0.1:2379,[fd00::1]:2379\n"
@@ -162,6 +162,7 @@ static enum wire_status change(struct fake_node *n, const char *text, uint8_t *o
 								 : "done";
 
 	atomic_store(&n->faults.gone, goes);
+	s->tables += strncmp(answer, "done", 4) == 0;
 	snprintf(s->order, sizeof(s->order), "%s", text);
 	*size = (uint32_t)snprintf((char *)out, 64, "%s\n", answer);
 	return WIRE_OK;

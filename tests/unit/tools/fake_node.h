@@ -22,6 +22,7 @@ struct fake_store {
 	uint64_t leader;   /* its id */
 	bool steadfast;    /* the leader stays, whatever it is told */
 	char order[256];   /* of members, as it came last */
+	uint32_t tables;   /* that came by orders */
 };
 
 /* Faults, changed by a test while the node runs. */

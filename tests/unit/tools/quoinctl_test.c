@@ -243,7 +243,7 @@ static void endpoint_status(void **state)
 		"\"version\":\"9.8.7\",\"role\":\"leader\",\"leader\":\"0000000000000001\","
 		"\"raft_term\":7,\"raft_index\":%llu,\"raft_applied_index\":%llu,"
 		"\"revision\":%llu,\"db_size\":20480,\"durability\":\"durable\","
-		"\"link\":\"memif\",\"auth\":\"off\",\"future\":\"thing\","
+		"\"link\":\"memif\",\"auth\":\"off\",\"future\":\"thing\",\"members_index\":10,"
 		"\"commit_index\":41,\"wal_fsync\":{\"count\":2,\"sum_us\":180,\"p50_us\":125,"
 		"\"p99_us\":null},\"drops\":{\"runt\":3,\"vlan\":0},\"members\":[],"
 		"\"peers\":[{\"name\":\"fake1\",\"id\":\"0000000000000001\","
@@ -276,9 +276,10 @@ static void endpoint_status_as_fields(void **state)
 	run("endpoint status -w fields");
 	assert_int_equal(status, 0);
 	assert_memory_equal(output, expected, strlen(expected));
-	assert_non_null(strstr(output, "\"auth\" : \"off\"\n\"future\" : \"thing\"\n"
-				       "\"commit_index\" : 41\n\"drop_runt\" : 3\n"
-				       "\"drop_vlan\" : 0\n\"wal_fsync_count\" : 2\n"));
+	assert_non_null(strstr(
+		output, "\"auth\" : \"off\"\n\"future\" : \"thing\"\n\"members_index\" : 10\n"
+			"\"commit_index\" : 41\n\"drop_runt\" : 3\n"
+			"\"drop_vlan\" : 0\n\"wal_fsync_count\" : 2\n"));
 	assert_non_null(strstr(output, "\"wal_fsync_p99_us\" : null\n"
 				       "\"peer_fake1_id\" : \"0000000000000001\"\n"));
 	assert_non_null(strstr(output, "\"port_memif0_rx_frames\" : 9\n"
