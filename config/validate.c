@@ -4,6 +4,7 @@
  */
 #include "config/load.h"
 
+#include "base/subnet.h"
 #include "config/value.h"
 
 #include <assert.h>
@@ -174,18 +175,12 @@ static void check_storage(struct config_loading *l)
 
 static bool in_subnet(const struct config *c, uint32_t address)
 {
-	uint32_t mask = ~(UINT32_MAX >> c->prefix);
-
-	return (address & mask) == (c->address & mask);
+	return subnet_has(c->address, c->prefix, address);
 }
 
-/* Neither the subnet itself nor its broadcast address; a /31 has neither. */
 static bool is_host(const struct config *c, uint32_t address)
 {
-	uint32_t host_mask = UINT32_MAX >> c->prefix;
-
-	return c->prefix >= 31 ||
-	       ((address & host_mask) != 0 && (address & host_mask) != host_mask);
+	return subnet_is_host(c->prefix, address);
 }
 
 static void check_place(struct config_loading *l, const struct config_member *m)

@@ -4,6 +4,8 @@
  */
 #include "config/value.h"
 
+#include "base/subnet.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -127,7 +129,7 @@ static int take_address(const char **text, uint32_t *out)
 
 	if (take_dotted(text, &address) != 0)
 		return -EINVAL;
-	if (address >> 24 == 0 || address >> 24 == 127 || address >> 24 >= 224)
+	if (!subnet_is_unicast(address))
 		return -EINVAL;
 	*out = address;
 	return 0;

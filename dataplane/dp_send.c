@@ -1,6 +1,8 @@
 /* The way out: packets to peers and clients, questions for MAC addresses, the ports' queues. */
 #include "dataplane/dp_internal.h"
 
+#include "base/subnet.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -31,10 +33,7 @@ void dp_flush(struct dp *dp)
 
 uint32_t dp_next_hop(const struct dp_options *options, uint32_t address)
 {
-	uint32_t mask = options->prefix == 0 ? 0 : UINT32_MAX << (32 - options->prefix);
-	if ((address & mask) == (options->address & mask))
-		return address;
-	return options->gateway;
+	return subnet_has(options->address, options->prefix, address) ? address : options->gateway;
 }
 
 void dp_arp_ask(struct dp *dp, struct arp_entry *e)

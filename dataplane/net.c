@@ -4,6 +4,7 @@
 #include "dataplane/net.h"
 
 #include "base/bytes.h"
+#include "base/subnet.h"
 
 #include <assert.h>
 #include <string.h>
@@ -129,13 +130,6 @@ static enum dp_drop parse_udp(struct net_packet *out, const struct net_self *sel
 	return DP_DROP_COUNT;
 }
 
-/* Multicast, broadcast, loopback and "this host" send nothing. */
-static bool is_host(uint32_t address)
-{
-	uint32_t net = address >> 24;
-	return net != 0 && net != 127 && net < 224;
-}
-
 static enum dp_drop parse_ipv4(struct net_packet *out, const struct net_self *self,
 			       const uint8_t *ip, uint32_t size, const struct link_frame *frame)
 {
@@ -156,7 +150,7 @@ static enum dp_drop parse_ipv4(struct net_packet *out, const struct net_self *se
 		return DP_DROP_IP_OTHER;
 	if (out->source == self->address)
 		return DP_DROP_OWN_SOURCE;
-	if (!is_host(out->source))
+	if (!subnet_is_unicast(out->source))
 		return DP_DROP_IP_HEADER;
 
 	uint32_t rest = out->ip_size - NET_IPV4_SIZE;

@@ -18,6 +18,7 @@
  */
 #include "node/internal.h"
 
+#include "base/subnet.h"
 #include "raft/change.h"
 
 #include <arpa/inet.h>
@@ -76,8 +77,7 @@ static uint64_t place_parse(const char *text)
 		return 0;
 	snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
 	digits = strspn(colon + 1, "0123456789");
-	if (inet_pton(AF_INET, address, &in) != 1 || in.s_addr == 0 || digits == 0 || digits > 5 ||
-	    colon[1 + digits])
+	if (inet_pton(AF_INET, address, &in) != 1 || digits == 0 || digits > 5 || colon[1 + digits])
 		return 0;
 	unsigned long port = strtoul(colon + 1, NULL, 10);
 	return port == 0 || port > UINT16_MAX ? 0 : (uint64_t)ntohl(in.s_addr) << 16 | port;
@@ -142,33 +142,98 @@ static bool change_parse(struct raft_change *c, char *line)
 	return false;
 }
 
-static void changes_log(const struct node *n, const char *text, const struct raft_refusal *refusal)
+/* What the configuration of a member says too (config/validate.c): no node could start there. */
+static bool is_nowhere(const struct node *n, uint64_t place, char why[WHY_MAX])
 {
-	char why[RAFT_REFUSAL_TEXT_SIZE], words[ORDER_TEXT_MAX];
+	const struct dp_options *o = &n->options.dp;
+	const uint32_t address = (uint32_t)(place >> 16);
+	const bool outside = !subnet_has(o->address, o->prefix, address);
+	char text[NODE_PLACE_TEXT_SIZE], own[NODE_PLACE_TEXT_SIZE];
+
+	node_place_text(place, text);
+	node_place_text((uint64_t)o->address << 16, own);
+	*strchr(own, ':') = '\0';
+	if (!subnet_is_unicast(address) || (!outside && !subnet_is_host(o->prefix, address)))
+		snprintf(why, WHY_MAX, "given member URLs are invalid: %s is no host's address",
+			 text);
+	else if (outside && o->gateway == 0)
+		snprintf(why, WHY_MAX,
+			 "given member URLs are invalid: %s is outside of %s/%u, and there is no "
+			 "network.gateway to it",
+			 text, own, o->prefix);
+	else
+		return false;
+	return true;
+}
+
+/* Of two members at one address, one moves first, or goes. Who replaces one may be at its place. */
+static bool is_shared(const struct node *n, const struct raft_change *c, char why[WHY_MAX])
+{
+	const struct raft_members *table = raft_get_members(n->raft);
+	char text[NODE_PLACE_TEXT_SIZE];
+
+	for (uint32_t i = 0; i < table->count; i++) {
+		const struct raft_member *m = &table->member[i];
+
+		if (m->id == c->id || m->place >> 16 != c->place >> 16 ||
+		    (m->place == c->place && c->kind != RAFT_CHANGE_UPDATE))
+			continue;
+		snprintf(why, WHY_MAX,
+			 "Peer URLs already exists: member %016" PRIx64
+			 " is at %s: each member has an address of its own, which another one may "
+			 "have when it is free",
+			 m->id, node_place_text(m->place, text));
+		return true;
+	}
+	return false;
+}
+
+/* Places that the core, to which they are numbers, would take. */
+static bool places_refused(const struct node *n, const struct raft_change *changes, uint32_t count,
+			   char why[WHY_MAX])
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct raft_change *c = &changes[i];
+
+		if (c->place != 0 && (is_nowhere(n, c->place, why) || is_shared(n, c, why)))
+			return true;
+		for (uint32_t k = 0; k < i && c->place != 0; k++) {
+			if (changes[k].place >> 16 != c->place >> 16)
+				continue;
+			snprintf(why, WHY_MAX,
+				 "Peer URLs already exists: two of the changes have "
+				 "one address: each member has one of its own");
+			return true;
+		}
+	}
+	return false;
+}
+
+static void changes_log(const struct node *n, const char *text, const char *why)
+{
+	char words[ORDER_TEXT_MAX];
 
 	/* Every byte of it was understood; lines would be lines of the log. */
 	snprintf(words, sizeof(words), "%s", text);
 	for (char *at = words; (at = strchr(at, '\n'));)
 		*at = at[1] ? ',' : '\0';
-	if (!refusal) {
+	if (why)
+		journal_write(n->journal, JOURNAL_WARN, "members_refused",
+			      "order=\"%s\" why=\"%s\"", words, why);
+	else
 		journal_write(n->journal, JOURNAL_INFO, "members_ordered", "order=\"%s\"", words);
-		return;
-	}
-	raft_refusal_text(refusal, why);
-	journal_write(n->journal, JOURNAL_WARN, "members_refused", "order=\"%s\" why=\"%s\"", words,
-		      why);
 }
 
 static enum serve_status members_change(struct node *n, const char *text, char *out,
 					size_t size_max)
 {
 	struct raft_change changes[RAFT_CHANGES_MAX];
-	char lines[ORDER_TEXT_MAX], why[RAFT_REFUSAL_TEXT_SIZE];
+	char lines[ORDER_TEXT_MAX], why[WHY_MAX];
 	struct raft_refusal refusal;
 	uint32_t count = 0;
 	raft_index index;
+	bool refused;
 	size_t used;
-	int err;
 
 	snprintf(lines, sizeof(lines), "%s", text);
 	for (char *rest = lines, *line; rest && *rest;) {
@@ -178,14 +243,20 @@ static enum serve_status members_change(struct node *n, const char *text, char *
 	}
 	if (count == 0)
 		return SERVE_INVALID;
-	err = raft_members_change(n->raft, changes, count, &index, &refusal);
-	if (err == -EREMOTE)
+	if (raft_get_role(n->raft) != RAFT_LEADER)
 		return SERVE_NOT_LEADER;
-	if (err == -EAGAIN)
-		return SERVE_BUSY;
-	changes_log(n, text, err ? &refusal : NULL);
-	if (err) {
-		raft_refusal_text(&refusal, why);
+	refused = places_refused(n, changes, count, why);
+	if (!refused) {
+		int err = raft_members_change(n->raft, changes, count, &index, &refusal);
+
+		if (err == -EAGAIN)
+			return SERVE_BUSY;
+		refused = err;
+		if (err)
+			raft_refusal_text(&refusal, why);
+	}
+	changes_log(n, text, refused ? why : NULL);
+	if (refused) {
 		snprintf(out, size_max, "refused %s\n", why);
 		return SERVE_OK;
 	}

@@ -47,13 +47,14 @@ static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
 static void way_faults(struct node *n, struct metrics_text *t, uint32_t i)
 {
 	uint64_t silent_ns = settings_silent_ns(n, i);
+	char place[NODE_PLACE_TEXT_SIZE];
 
 	/* Before there is a cluster, what is waited for is said for each member. */
 	if (!n->raft || n->now_ns - n->started_ns < PEER_SILENT_NS)
 		return;
 	if (silent_ns == UINT64_MAX)
-		metrics_line(t, "warning member %s has not been heard since this start\n",
-			     n->peer[i].name);
+		metrics_line(t, "warning member %s has not been heard at %s yet\n", n->peer[i].name,
+			     node_place_text(node_peer_place(&n->peer[i]), place));
 	else if (silent_ns >= PEER_SILENT_NS)
 		metrics_line(t, "warning member %s has not been heard for %" PRIu64 " s\n",
 			     n->peer[i].name, silent_ns / 1000000000);

@@ -188,6 +188,67 @@ static void R60_new_members_are_named(void **state)
 	sim_world_destroy(&w);
 }
 
+static void with_ids(const char *text, char out[256])
+{
+	size_t used = 0;
+
+	for (const char *at = text; *at; at++) {
+		if (*at == '{')
+			used += (size_t)snprintf(out + used, 256 - used, "%016" PRIx64,
+						 w.node[at[1] - '1'].node->id);
+		else
+			out[used++] = *at;
+		at += *at == '{' ? 2 : 0;
+	}
+	out[used] = '\0';
+}
+
+/* Where no node could start, or not before another one has gone (D16). {1} to {3}: members' ids. */
+static void D16_an_address_that_no_member_can_have_is_refused(void **state)
+{
+	static const struct {
+		const char *text, *said;
+	} rows[] = {
+		{"add 0.0.0.0:2380", "0.0.0.0:2380 is no host's address"},
+		{"add 127.0.0.1:2380", "127.0.0.1:2380 is no host's address"},
+		{"add-learner 224.0.0.1:2380", "224.0.0.1:2380 is no host's address"},
+		{"add 255.255.255.255:2380", "255.255.255.255:2380 is no host's address"},
+		{"add 198.18.0.0:2380", "198.18.0.0:2380 is no host's address"},
+		{"add 198.18.0.255:2380", "198.18.0.255:2380 is no host's address"},
+		{"add 198.18.1.9:2380", "198.18.1.9:2380 is outside of 198.18.0."},
+		{"update {1} 127.0.0.1:2380", "127.0.0.1:2380 is no host's address"},
+		{"replace {1} 224.0.0.1:2380", "224.0.0.1:2380 is no host's address"},
+		{"add 198.18.0.1:2381", "member {1} is at 198.18.0.1:"},
+		{"add 198.18.0.8:1\nadd 198.18.0.8:2", "two of the changes have one address"},
+		{"replace {1} 198.18.0.1:2381", "member {1} is at 198.18.0.1:"},
+		{"update {1} 198.18.0.2:2381", "member {2} is at 198.18.0.2:"},
+		{"update {1} 198.18.0.9:2380\nupdate {2} 198.18.0.1:2380",
+		 "member {1} is at 198.18.0.1:"},
+		{"update {1} 198.18.0.2:2380\nupdate {2} 198.18.0.1:2380",
+		 "member {2} is at 198.18.0.2:"},
+	};
+	uint32_t leader = world_begin();
+	const uint64_t generation = raft_members_generation(w.node[leader].node->raft);
+	char replace[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[256], said[256];
+
+		with_ids(rows[i].text, text);
+		with_ids(rows[i].said, said);
+		assert_int_equal(order(leader, text), SERVE_OK);
+		if (memcmp(answer, "refused ", 8) != 0 || !strstr(answer, said))
+			fail_msg("\"%s\": no \"%s\" in \"%s\"", text, said, answer);
+	}
+	assert_int_equal(raft_members_generation(w.node[leader].node->raft), generation);
+	/* Whose disk was lost is replaced where it stands. */
+	with_ids("replace {1} 198.18.0.1:2380", replace);
+	assert_int_equal(order(leader, replace), SERVE_OK);
+	assert_memory_equal(answer, "done", 4);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +256,7 @@ int main(void)
 		cmocka_unit_test(R45_who_cannot_lead_is_refused_with_a_reason),
 		cmocka_unit_test(D16_members_are_changed_and_the_others_follow),
 		cmocka_unit_test(R60_new_members_are_named),
+		cmocka_unit_test(D16_an_address_that_no_member_can_have_is_refused),
 		cmocka_unit_test(what_is_no_order_is_not_done),
 	};
 

@@ -9,7 +9,7 @@ import source
 PUBLIC = {
     "base": {"bytes.h", "crc.h", "mix.h", "ring.h", "clock.h", "parts.h", "histogram.h",
              "exits.h", "socket_file.h", "standard.h",
-             "status.h"},
+             "status.h", "subnet.h"},
     "raft": {"raft.h", "types.h", "entry.h", "members.h", "change.h", "formation.h",
              "joined.h"},
     "wal": {"wal.h", "disk.h", "inspect.h", "io.h", "store.h"},
