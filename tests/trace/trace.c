@@ -194,8 +194,27 @@ static void on_told(struct cluster *c, struct cluster_node *from, struct cluster
 		    raft_index index)
 {
 	(void)c;
-	fprintf(out, "n%" PRIu64 " tells n%" PRIu64 " the members of %" PRIu64 "\n", from->id,
+	fprintf(out, "n%" PRIu64 " tells n%" PRIu64 " the members of entry %" PRIu64 "\n", from->id,
 		to->id, index);
+}
+
+static void vote_changed(const struct cluster_node *n, const struct raft *r)
+{
+	if (r->hard.vote != n->id)
+		fprintf(out, "n%" PRIu64 " %s n%" PRIu64 " in term %" PRIu64 "\n", n->id,
+			r->hard.vote == r->leader ? "has no vote but for its leader"
+						  : "grants its vote to",
+			r->hard.vote, r->hard.term);
+	else if (r->role == RAFT_FOLLOWER)
+		fprintf(out,
+			"n%" PRIu64 " votes for nobody in term %" PRIu64 ": it may have voted\n",
+			n->id, r->hard.term);
+}
+
+static void commit_changed(const struct cluster_node *n, const struct view *was, const char *how)
+{
+	if (n->core->commit > was->commit)
+		fprintf(out, "n%" PRIu64 " %s up to %" PRIu64 "\n", n->id, how, n->core->commit);
 }
 
 static void on_changed(struct cluster *c, struct cluster_node *n)
@@ -204,15 +223,15 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 	struct view *was = &view[n->id - 1];
 
 	(void)c;
+	/* What a leader does next follows from what it has committed. */
+	bool leads = was->role == RAFT_LEADER && r->hard.term == was->term;
+	if (leads)
+		commit_changed(n, was, "commits");
 	trace_members_changed(out, n, &was->members, was->members_index);
 	if (r->role != was->role || r->hard.term != was->term)
 		role_changed(n, was, r);
-	if (r->hard.vote != 0 && r->hard.vote != n->id &&
-	    (r->hard.vote != was->vote || r->hard.term != was->term))
-		fprintf(out, "n%" PRIu64 " %s n%" PRIu64 " in term %" PRIu64 "\n", n->id,
-			r->hard.vote == r->leader ? "has no vote but for its leader"
-						  : "grants its vote to",
-			r->hard.vote, r->hard.term);
+	if (r->hard.vote != 0 && (r->hard.vote != was->vote || r->hard.term != was->term))
+		vote_changed(n, r);
 	if (r->leader != was->leader && r->leader != 0 && r->leader != n->id)
 		fprintf(out, "n%" PRIu64 " follows n%" PRIu64 "\n", n->id, r->leader);
 	if (r->lost.is != was->lost)
@@ -222,10 +241,9 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 		fprintf(out, "n%" PRIu64 " hands over to n%" PRIu64 "\n", n->id, r->transfer.to);
 	if (was->transfer != 0 && r->transfer.to == 0 && r->role == RAFT_LEADER)
 		fprintf(out, "n%" PRIu64 " gives the transfer up\n", n->id);
-	if (r->commit > was->commit)
-		fprintf(out, "n%" PRIu64 " %s up to %" PRIu64 "\n", n->id,
-			r->role == RAFT_LEADER ? "commits" : "learns that all is committed",
-			r->commit);
+	if (!leads)
+		commit_changed(n, was,
+			       r->role == RAFT_LEADER ? "commits" : "learns that all is committed");
 	*was = (struct view){.role = r->role,
 			     .term = r->hard.term,
 			     .vote = r->hard.vote,

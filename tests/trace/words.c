@@ -14,7 +14,7 @@ const char *trace_error_name(int err)
 	case -EINVAL:
 		return "it breaks a rule";
 	case -ENOENT:
-		return "no member";
+		return "its sender is no member";
 	case -EKEYREJECTED:
 		return "the table names another directory";
 	case -ESTALE:

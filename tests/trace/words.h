@@ -1,5 +1,7 @@
 /*
- * Messages, entries and refusals as prose.
+ * Messages, entries and refusals as prose. 3/2 is the entry at index 3, of term 2; "writes (4)" and
+ * "disk has it (4)" are one write; a1 is the directory of n1. What starts ask each other is not
+ * written down, but for what comes of it.
  */
 #ifndef TESTS_TRACE_WORDS_H
 #define TESTS_TRACE_WORDS_H
