@@ -46,7 +46,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " from the second start on this member's own address alone is looked at"},
 	[KEY_INITIAL_CLUSTER_TOKEN] = {"initial-cluster-token", KEY_TYPE_NAME, FIELD(token),
 		.def = "quoin-cluster", .example = "rack-7",
-		.meaning = "makes the ids of this cluster differ from those of any other"},
+		.meaning = "makes the ids of this cluster differ from those of any other; a member that"
+			   " joins has them from the others, whatever it says"},
 	[KEY_INITIAL_CLUSTER_STATE] = {"initial-cluster-state", KEY_TYPE_CHOICE, FIELD(existing),
 		.def = "new", .example = "new", .choices = {"new", "existing"},
 		.meaning = "new forms a cluster with all other members at the first start;"

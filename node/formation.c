@@ -480,9 +480,19 @@ static enum formation_wait wait_told(const struct node *n, uint32_t place, uint3
 	return FORMATION_WAIT_ACCEPT;
 }
 
-static bool reset_helps(enum formation_wait wait)
+/* What a person can do about it, but for what the words say already. */
+static const char *wait_advice(const struct formation *f, enum formation_wait wait)
 {
-	return wait == FORMATION_WAIT_MISSING || wait == FORMATION_WAIT_CLUSTER;
+	const bool cluster = wait == FORMATION_WAIT_CLUSTER;
+
+	if (f->existing)
+		return cluster ? ": if this member was of it, and its directory is lost, it comes "
+				 "back as another one: quoinctl member replace there"
+			       : "";
+	return f->state == FORMATION_ACCEPTED && (cluster || wait == FORMATION_WAIT_MISSING)
+		       ? ": if that is lost, quoinctl formation reset makes this directory fresh "
+			 "again"
+		       : "";
 }
 
 static size_t refused_text(const struct node *n, char *out, size_t size_max)
@@ -533,18 +543,14 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 	for (uint32_t i = 0; i < f->table.count && size < size_max; i++) {
 		uint32_t about;
 		enum formation_wait wait = wait_told(n, i, &about);
-		bool stuck = reset_helps(wait) && f->state == FORMATION_ACCEPTED;
 
 		/* Nobody answers whom he does not know (below). */
 		if (wait == FORMATION_WAIT_NOT || (f->existing && wait == FORMATION_WAIT_SILENT))
 			continue;
-		size += (size_t)snprintf(
-			out + size, size_max - size, "error no cluster yet: member %s %s%s%s%s\n",
-			name_of(n, i), wait_text(wait), about != i ? " " : "",
-			about != i ? name_of(n, about) : "",
-			stuck ? ": if that is lost, quoinctl formation reset makes this directory "
-				"fresh again"
-			      : "");
+		size += (size_t)snprintf(out + size, size_max - size,
+					 "error no cluster yet: member %s %s%s%s%s\n",
+					 name_of(n, i), wait_text(wait), about != i ? " " : "",
+					 about != i ? name_of(n, about) : "", wait_advice(f, wait));
 	}
 	if (f->existing && f->state == FORMATION_FRESH && size == 0)
 		size = (size_t)snprintf(out, size_max,

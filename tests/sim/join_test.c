@@ -180,6 +180,30 @@ static void a_dead_member_is_replaced(void **state)
 	sim_world_destroy(&w);
 }
 
+static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **state)
+{
+	raft_id id, again;
+
+	(void)state;
+	world_begin(79, 1, 2);
+	id = change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
+	sim_node_start(&w, 3);
+	expect_voter(id, 4);
+	sim_node_crash(&w, 3);
+	sim_node_wipe(&w, 3);
+	sim_node_start(&w, 3);
+	sim_world_run(&w, 15 * SECOND);
+	expect_told("belongs to a cluster that this directory is not of: if this member was of it, "
+		    "and its directory is lost, it comes back as another one: quoinctl member "
+		    "replace there");
+	again = change((struct raft_change){
+		.kind = RAFT_CHANGE_REPLACE, .replaced = id, .place = place_of(3)});
+	expect_voter(again, 4);
+	assert_null(member(id));
+	expect_caught_up(3);
+	sim_world_destroy(&w);
+}
+
 /*
  * R32: one was away while another was replaced by a member that leads now. It does not know that
  * one, whose appends are a stranger's to it; those whom it knows tell it who the members are, when
@@ -299,6 +323,7 @@ int main(void)
 		cmocka_unit_test(a_member_joins),
 		cmocka_unit_test(F1_a_member_joins_by_one_that_follows),
 		cmocka_unit_test(a_dead_member_is_replaced),
+		cmocka_unit_test(F1_who_joined_and_lost_its_directory_is_told_the_way_back),
 		cmocka_unit_test(R32_who_was_away_is_told_who_came),
 		cmocka_unit_test(V28_who_is_told_of_members_and_when),
 	};
