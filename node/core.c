@@ -76,6 +76,53 @@ int node_tables_read(struct node *n, struct raft_options *raft)
 	return err;
 }
 
+raft_id node_own_id(const struct node *n)
+{
+	return node_joined(n) ? n->joined.id
+			      : formation_member_id(&n->formation, n->formation.self);
+}
+
+static const struct raft_member *member_at(const struct node *n, const struct raft_members *table,
+					   uint64_t place)
+{
+	for (uint32_t i = 0; i < table->count; i++) {
+		if (node_member_place(n, &table->member[i]) == place)
+			return &table->member[i];
+	}
+	return NULL;
+}
+
+/*
+ * W25: by the newest table that it has another member is where this one is configured to be. Where
+ * a former member was anybody may be, for members go and move (D16).
+ */
+int node_place_judge(struct node *n)
+{
+	const uint64_t place = n->options.initial.member[n->options.self].place;
+	const struct raft_member *self, *there;
+	struct raft_options tables = {
+		.members_index = n->recovered.members_index,
+		.members_before_index = n->recovered.members_before_index,
+	};
+	char own[NODE_PLACE_TEXT_SIZE], text[NODE_PLACE_TEXT_SIZE];
+
+	if (node_removed(n) || (!node_joined(n) && n->formation.state != FORMATION_FORMED) ||
+	    node_tables_read(n, &tables)) /* the core's start has the word on it */
+		return 0;
+	self = raft_members_find(&tables.members, node_own_id(n));
+	there = member_at(n, &tables.members, place);
+	if (!self || !there || there == self || node_member_place(n, self) == place)
+		return 0;
+	snprintf(n->error, sizeof(n->error),
+		 "%s/cluster: this is the directory of the member at %s, and at %s is another one, "
+		 "%016" PRIx64 ", by the member table at index %" PRIu64 " of its log: point "
+		 "data-dir at this member's own directory; or, if that one is gone since and this "
+		 "one takes its address: move it to one that nobody had when it was up last",
+		 n->options.wal.directory, node_place_text(node_member_place(n, self), own),
+		 node_place_text(place, text), there->id, tables.members_index);
+	return -EXDEV;
+}
+
 int node_raft_start(struct node *n)
 {
 	struct raft_options *raft = &n->raft_options;

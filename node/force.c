@@ -200,14 +200,16 @@ static int decide(struct node *n, raft_id id)
 
 static int force(struct node *n, FILE *out)
 {
-	const raft_id id = node_joined(n) ? n->joined.id
-					  : formation_member_id(&n->formation, n->formation.self);
+	const raft_id id = node_own_id(n);
 	struct raft_options tables = {
 		.members_index = n->recovered.members_index,
 		.members_before_index = n->recovered.members_before_index,
 	};
-	int err = node_tables_read(n, &tables);
+	int err = node_place_judge(n);
 
+	if (err)
+		return err;
+	err = node_tables_read(n, &tables);
 	if (err) {
 		snprintf(n->error, sizeof(n->error),
 			 "the member table in the log is unreadable: %s", strerror(-err));

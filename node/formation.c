@@ -75,26 +75,6 @@ void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
 			name);
 }
 
-bool node_joined_foreign(char out[NODE_ERROR_MAX], const struct raft_joined *joined, uint64_t place,
-			 const char *directory, const char *name)
-{
-	const struct raft_member *self = raft_members_find(&joined->members, joined->id);
-	char text[NODE_PLACE_TEXT_SIZE];
-
-	if (joined->removed || self->place == place)
-		return false;
-	for (uint32_t i = 0; i < joined->members.count; i++) {
-		if (joined->members.member[i].place != place)
-			continue;
-		snprintf(out, NODE_ERROR_MAX,
-			 "%s/cluster: this is the directory of member %s, which joined, not of %s: "
-			 "point data-dir at this member's own directory",
-			 directory, node_place_text(self->place, text), name);
-		return true;
-	}
-	return false;
-}
-
 void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory)
 {
 	snprintf(out, NODE_ERROR_MAX,
@@ -143,12 +123,7 @@ int node_formation_judge(struct node *n, const struct wal_recovered *found)
 	err = formation_create(&n->formation, &f);
 	if (!err && joined)
 		err = joined_judge(n, found);
-
-	if (!err && joined &&
-	    node_joined_foreign(n->error, &n->joined, o->initial.member[o->self].place,
-				o->wal.directory, n->name))
-		err = -EXDEV;
-	else if (err == -EXDEV)
+	if (err == -EXDEV)
 		node_formation_foreign(n->error, &n->formation, &f, o->wal.directory, n->name);
 	else if (err == -EBADMSG)
 		snprintf(n->error, sizeof(n->error),
@@ -261,10 +236,8 @@ static void say_met(struct node *n)
 /* Who this member is, from now on. */
 static void take_id(struct node *n)
 {
-	bool joined = node_joined(n);
-
-	n->cluster_id = joined ? n->joined.cluster_id : n->formation.cluster_id;
-	n->id = joined ? n->joined.id : formation_member_id(&n->formation, n->formation.self);
+	n->cluster_id = node_joined(n) ? n->joined.cluster_id : n->formation.cluster_id;
+	n->id = node_own_id(n);
 	const struct dp_self self = {n->cluster_id, n->id, n->recovered.identity,
 				     wal_start(n->wal)};
 

@@ -46,6 +46,7 @@ const char *host_unseen(void)
 {
 	return "whether a driver takes the device and its queues, which a start alone can tell\n"
 	       "whether another host has this address, and whether the other members are reached\n"
+	       "whether by the log that is in data-dir this member's address is another one's\n"
 	       "whether the log that is in data-dir is whole: quoin-wal verify DIR\n"
 	       "limits that a service manager, a container or a cgroup sets for another process\n";
 }

@@ -32,7 +32,6 @@ static void host_joined(const struct config *c, const struct wal_inspect_owner *
 			struct host_finding *f)
 {
 	struct raft_joined joined;
-	char text[NODE_ERROR_MAX];
 
 	if (raft_joined_decode(&joined, owner->record, owner->record_size) ||
 	    (!joined.removed &&
@@ -41,9 +40,6 @@ static void host_joined(const struct config *c, const struct wal_inspect_owner *
 			   c->data_dir);
 	else if (joined.removed)
 		removed(c, &joined, f);
-	else if (node_joined_foreign(text, &joined, config_member_place(&c->member[c->self]),
-				     c->data_dir, c->name))
-		host_wrong(f, "data-dir: %s", text);
 	else if (joined.formerly)
 		host_good(f,
 			  "of a member that was forced out of cluster %016" PRIx64
@@ -93,7 +89,7 @@ void host_owner(const struct config *c, struct host_finding *f)
 		host_wrong(f, "data-dir: %s/cluster: what it says of the cluster cannot be read",
 			   c->data_dir);
 	} else {
-		host_good(f, "of this member%s",
+		host_good(f, "of a member of this cluster%s",
 			  formation_list_differs(&formation, &options.table)
 				  ? ", which was formed with another initial-cluster: that matters "
 				    "at the first start only"

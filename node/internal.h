@@ -384,6 +384,10 @@ int node_log_open(struct node *n, node_judge *judge, void *context);
 /* core.c: the consensus core, once there is a cluster. */
 void node_raft_prepare(struct node *n);
 int node_raft_start(struct node *n);
+/* Whose directory this is, once it is of a cluster. */
+raft_id node_own_id(const struct node *n);
+/* 0, or -EXDEV: it is to be where its own log has another member. */
+int node_place_judge(struct node *n);
 /*
  * The tables in force by the log and by how the cluster began. In: the indexes of the newest two in
  * the log, as recovered.

@@ -77,12 +77,6 @@ enum { NODE_ERROR_MAX = 512 };
 void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
 			    const struct formation_options *options, const char *directory,
 			    const char *name);
-/*
- * Likewise of one that joined, and is to be at this place: true if it is that of another member of
- * those that it was told of.
- */
-bool node_joined_foreign(char out[NODE_ERROR_MAX], const struct raft_joined *joined, uint64_t place,
-			 const char *directory, const char *name);
 /* Of the directory of a member that was removed. */
 void node_removed_text(char out[NODE_ERROR_MAX], const struct raft_joined *removed);
 /* Why a log with a term or an entry is refused without a formed cluster's record (R56). */

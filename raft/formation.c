@@ -59,26 +59,14 @@ static struct formation fresh(const struct formation_options *o)
 	return f;
 }
 
-/* Whose place this is; count: nobody's. */
-static uint32_t place_find(const struct formation_table *t, uint64_t place)
-{
-	uint32_t i = 0;
-
-	while (i < t->count && t->member[i].place != place)
-		i++;
-	return i;
-}
-
 /* Of a directory that is formed. */
 static int formed_find(struct formation *f, const struct formation_options *o)
 {
-	uint32_t there = place_find(&f->table, o->table.member[o->self].place);
 	uint32_t self = 0;
 
 	while (self < f->table.count && f->table.member[self].identity != f->identity)
 		self++;
-	if (self == f->table.count || f->table.digest != o->digest_then ||
-	    (there != f->table.count && there != self))
+	if (self == f->table.count || f->table.digest != o->digest_then)
 		return -EXDEV;
 	f->self = self;
 	return 0;

@@ -126,8 +126,8 @@ struct formation {
  * configuration's, or another member's: f->table is then as recorded).
  *
  * Once it is FORMED the list of members has done its part: the directory is known by its identity,
- * and another list is as good, for members come, go and move. The token still has to be the same,
- * and no other one of the recorded members may have the place that is configured for this one.
+ * and another list is as good, for members come, go and move. The token still has to be the same.
+ * Whose place is configured for this one, the log tells (node/core.c).
  */
 int formation_create(struct formation *f, const struct formation_options *options);
 
