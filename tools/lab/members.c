@@ -1,6 +1,7 @@
 #include "tools/lab/members.h"
 
 #include "base/clock.h"
+#include "base/status.h"
 #include "tools/lab/ask.h"
 #include "tools/lab/state.h"
 
@@ -115,11 +116,18 @@ const struct lab_member *lab_members_find(const struct lab_members *m, uint64_t 
 	return NULL;
 }
 
-enum lab_verdict lab_order_judge(const char *answer, size_t size, char why[LAB_WHY_SIZE])
+enum lab_verdict lab_order_judge(unsigned int status, const char *answer, size_t size,
+				 char why[LAB_WHY_SIZE])
 {
 	static const char refused[] = "refused ";
 	const size_t length = sizeof(refused) - 1;
 
+	if (status != WIRE_OK) {
+		snprintf(why, LAB_WHY_SIZE, "%s", endpoint_error_text((int)status));
+		if (status_row(status)->done != STATUS_NOTHING)
+			return LAB_ORDER_UNKNOWN;
+		return status_row(status)->again ? LAB_ORDER_LATER : LAB_ORDER_REFUSED;
+	}
 	if (size >= 4 && memcmp(answer, "done", 4) == 0)
 		return LAB_ORDER_BEGUN;
 	if (size <= length || memcmp(answer, refused, length) != 0) {
@@ -152,12 +160,12 @@ enum lab_verdict lab_order(const struct lab *lab, uint32_t leader, const char *l
 	}
 	err = endpoint_call(e, WIRE_ORDER, (const uint8_t *)line, (uint32_t)strlen(line),
 			    ORDER_MS * CLOCK_MS, &answer);
-	if (!err && answer.status == WIRE_OK) {
-		verdict = lab_order_judge((const char *)answer.data, answer.size, why);
+	if (!err) {
+		verdict =
+			lab_order_judge(answer.status, (const char *)answer.data, answer.size, why);
 	} else {
-		snprintf(why, LAB_WHY_SIZE, "n%u: %s", leader + 1,
-			 endpoint_error_text(err ? err : (int)answer.status));
-		if (err && err != -ECONNREFUSED && err != -ENOENT)
+		snprintf(why, LAB_WHY_SIZE, "n%u: %s", leader + 1, endpoint_error_text(err));
+		if (err != -ECONNREFUSED && err != -ENOENT)
 			verdict = LAB_ORDER_UNKNOWN;
 	}
 	endpoint_close(e);

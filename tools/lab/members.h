@@ -49,6 +49,7 @@ enum { LAB_ORDER_SIZE = 64, LAB_WHY_SIZE = STATUS_SENTENCE_MAX + 64 };
 enum lab_verdict lab_order(const struct lab *lab, uint32_t leader, const char *line,
 			   char why[LAB_WHY_SIZE]);
 /* The same of an answer. */
-enum lab_verdict lab_order_judge(const char *answer, size_t size, char why[LAB_WHY_SIZE]);
+enum lab_verdict lab_order_judge(unsigned int status, const char *answer, size_t size,
+				 char why[LAB_WHY_SIZE]);
 
 #endif

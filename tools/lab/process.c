@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -187,8 +188,23 @@ static bool fanout_taken(const struct lab *lab, uint32_t node)
 	return false;
 }
 
-/* In the child: never returns. `report` is closed by exec, or gets -errno. */
-__attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_t node, int report)
+/* A child that is to be a node, and waits until it is in lab.json: else nobody could end it. */
+struct child {
+	pid_t pid;
+	int fd; /* it says 0 when it may be told to go, or -errno; exec closes its end */
+};
+
+/* In the child. False: who made it is gone, or changed its mind. */
+static bool may_go(int parent)
+{
+	const int ready = 0;
+	char byte;
+
+	return write(parent, &ready, sizeof(ready)) == sizeof(ready) && read(parent, &byte, 1) == 1;
+}
+
+/* In the child: never returns. */
+__attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_t node, int parent)
 {
 	char config[LAB_PATH_MAX], log_path[LAB_PATH_MAX];
 	char *argv[] = {NULL, NULL, NULL, NULL};
@@ -208,10 +224,12 @@ __attribute__((noreturn)) static void become_node(const struct lab *lab, uint32_
 	if (!err && lab->link == LINK_PACKET && fanout_taken(lab, node))
 		err = -EAGAIN;
 	if (!err) {
+		if (!may_go(parent))
+			_exit(126);
 		execv(lab->quoind, argv);
 		err = -errno;
 	}
-	if (write(report, &err, sizeof(err)) < 0)
+	if (write(parent, &err, sizeof(err)) < 0)
 		_exit(126);
 	_exit(127);
 }
@@ -226,57 +244,97 @@ static int write_pid(const struct lab *lab, uint32_t node)
 	return 0;
 }
 
-/* *pid, or *child_err: why the child could not become the node. */
-static int spawn(const struct lab *lab, uint32_t node, pid_t *pid, int *child_err)
+/* It ends, for it was not told to go, or ended by itself. */
+static void child_wait_end(struct child *c)
 {
-	int pipes[2];
-	ssize_t size;
+	close(c->fd);
+	waitpid(c->pid, NULL, 0);
+}
 
-	*child_err = 0;
-	if (pipe2(pipes, O_CLOEXEC) != 0)
-		return lab_fail("pipe: %s", strerror(errno));
-	*pid = fork();
-	if (*pid == 0)
-		become_node(lab, node, pipes[1]);
-	close(pipes[1]);
-	if (*pid < 0) {
-		close(pipes[0]);
+/* *c waits to be told to go; or *child_err: why it cannot become the node, and it is gone. */
+static int spawn(const struct lab *lab, uint32_t node, struct child *c, int *child_err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return lab_fail("socketpair: %s", strerror(errno));
+	*c = (struct child){.pid = fork(), .fd = pair[0]};
+	if (c->pid == 0) {
+		close(pair[0]);
+		become_node(lab, node, pair[1]);
+	}
+	close(pair[1]);
+	if (c->pid < 0) {
+		close(c->fd);
 		return lab_fail("fork: %s", strerror(errno));
 	}
-	size = read(pipes[0], child_err, sizeof(*child_err));
-	close(pipes[0]);
-	if (size > 0)
-		waitpid(*pid, NULL, 0);
+	if (read(c->fd, child_err, sizeof(*child_err)) != sizeof(*child_err))
+		*child_err = -ECHILD; /* it was killed */
+	if (*child_err)
+		child_wait_end(c);
 	return 0;
+}
+
+/* 0, or -errno: it could not become the node, and is gone. */
+static int child_go(struct child *c)
+{
+	int err = 0;
+
+	if (send(c->fd, "", 1, MSG_NOSIGNAL) != 1)
+		err = -errno;
+	else if (read(c->fd, &err, sizeof(err)) != sizeof(err))
+		err = 0; /* closed by exec */
+	if (err)
+		child_wait_end(c);
+	else
+		close(c->fd);
+	return err;
+}
+
+/* As a child that nobody has waited for: it keeps its pid, and its start time with it. */
+static int child_save(struct lab *lab, uint32_t node, const struct child *c)
+{
+	struct lab_node *n = &lab->node[node];
+	char state = 0;
+	int err;
+
+	n->pid = c->pid;
+	if (lab_process_stat(c->pid, &n->start_time, &state) != 0)
+		return lab_fail("n%u: /proc/%d/stat: %s", node + 1, c->pid, strerror(errno));
+	err = write_pid(lab, node);
+	return err ? err : lab_state_save(lab);
 }
 
 int lab_process_start(struct lab *lab, uint32_t node)
 {
 	struct lab_node *n = &lab->node[node];
 	int err, child_err;
-	char state = 0, log[LAB_PATH_MAX];
+	char log[LAB_PATH_MAX];
+	struct child child = {0};
 	struct stat st;
-	pid_t pid = -1;
 
 	n->log_start =
 		stat(lab_node_path(lab, node, ".log", log), &st) == 0 ? (uint64_t)st.st_size : 0;
 	/* Each other node's group is one pid that will not do. */
 	for (uint32_t i = 0; i <= LAB_NODES_MAX; i++) {
-		err = spawn(lab, node, &pid, &child_err);
+		err = spawn(lab, node, &child, &child_err);
 		if (err)
 			return err;
 		if (child_err != -EAGAIN)
 			break;
 	}
+	if (!child_err) {
+		err = child_save(lab, node, &child);
+		if (err) {
+			child_wait_end(&child);
+			return err;
+		}
+		child_err = child_go(&child);
+	}
 	if (child_err)
 		return lab_fail("n%u: %s in namespace %s: %s", node + 1, lab->quoind, lab->netns,
 				strerror(-child_err));
-	/* A child that nobody has waited for keeps its pid, and its start time with it. */
-	n->pid = pid;
-	if (lab_process_stat(pid, &n->start_time, &state) != 0)
-		return lab_fail("n%u: /proc/%d/stat: %s", node + 1, pid, strerror(errno));
-	err = write_pid(lab, node);
-	return err ? err : lab_state_save(lab);
+	return 0;
 }
 
 const char *lab_process_end(const struct lab *lab, uint32_t node, char out[64])

@@ -71,6 +71,9 @@ static int replace_round(struct changing *c)
 				"quoin-lab remove %u, then add (--dir %s)",
 				c->node + 1, n->replaced, c->node + 1, c->lab->dir);
 	if (!m) {
+		err = n->fresh ? 0 : process_check(c);
+		if (err)
+			return err;
 		snprintf(line, sizeof(line), "replace %016" PRIx64 " %s\n", n->replaced, c->place);
 		return lab_change_order(c, line);
 	}
@@ -105,13 +108,11 @@ static int replaced_find(struct changing *c)
 			c->node + 1, c->node + 1, c->lab->dir);
 }
 
-/* The first steps, which leave nothing to go on with: whose place it is, and whether it is free. */
+/* The first step, which leaves nothing to go on with: whose place it is. */
 static int replace_begin(struct changing *c)
 {
 	int err = lab_change_rounds(c, replaced_find);
 
-	if (!err)
-		err = process_check(c);
 	if (err) {
 		lab_change_node(c)->replaced = 0;
 		return err;

@@ -120,6 +120,17 @@ static void a_change_that_was_cut_short_goes_on(void **state)
 	assert_said("n3 was being replaced: this goes on with it");
 	in_dir("test -e n3/new && ! grep -q change lab.json");
 
+	/* Killed before it was asked for: if its process runs by then, it is not. */
+	in_dir("cp members before; id=$(grep 198.18.0.2: members | cut -c1-16); sed -i 's/^      "
+	       "\"name\": \"n2\",/"
+	       "\"change\": \"replace\", \"replaced\": \"'$id'\",&/' lab.json");
+	assert_int_equal(lab("replace 2"), LAB_EXIT_FAILED);
+	assert_said(
+		"n2 is running, and is not ended by this: quoin-lab replace --kill 2, or kill 2");
+	in_dir("cmp members before");
+	assert_int_equal(lab("kill 2"), 0);
+	assert_int_equal(lab("replace 2"), 0);
+
 	/* Or it is called off. */
 	in_dir("touch joining");
 	assert_int_equal(lab("add --timeout 1"), LAB_EXIT_FAILED);

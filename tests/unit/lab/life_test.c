@@ -219,6 +219,29 @@ static void down_after_crashes(void **state)
 	assert_nothing_left();
 }
 
+/* Killed when a node has its process, and lab.json has not: none is left that nobody knows. */
+static void no_node_runs_that_is_not_in_lab_json(void **state)
+{
+	(void)state;
+	assert_int_equal(up("--nodes 1"), 0);
+	assert_int_equal(lab("kill 1"), 0);
+	/* Which has no reader, so the command stands still there. */
+	in_dir("rm n1.pid && mkfifo n1.pid");
+	in_dir("$QUOIN_LAB restart 1 --dir \"$LAB_DIR\" & lab=$!\n"
+	       "until child=$(cat /proc/$lab/task/$lab/children) && [ \"$child\" ]\n"
+	       "do sleep 0.01; done\n"
+	       "kill -9 $lab\n"
+	       "for i in $(seq 500); do\n"
+	       "	grep -q '^State:.[^ZX]' /proc/${child% }/status || exit 0\n"
+	       "	sleep 0.01\n"
+	       "done\n"
+	       "kill -9 $child; exit 1");
+	in_dir("rm n1.pid");
+	assert_int_equal(lab("restart 1"), 0);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
 static void a_foreign_directory_is_left_alone(void **state)
 {
 	char command[3 * PATH_MAX];
@@ -444,6 +467,7 @@ int main(void)
 		cmocka_unit_test_teardown(F24_a_last_word_is_of_this_life, leave),
 		cmocka_unit_test_teardown(a_link_that_a_lab_cannot_make_leaves_nothing, leave),
 		cmocka_unit_test_teardown(down_after_crashes, leave),
+		cmocka_unit_test_teardown(no_node_runs_that_is_not_in_lab_json, leave),
 		cmocka_unit_test_teardown(a_foreign_directory_is_left_alone, leave),
 		cmocka_unit_test_teardown(one_command_at_a_time, leave),
 		cmocka_unit_test_teardown(F24_restart_says_whether_a_node_is_up_to_date, leave),

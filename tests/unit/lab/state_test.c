@@ -252,27 +252,37 @@ static void members_are_read_from_a_status(void **state)
 static void answers_to_an_order_are_judged(void **state)
 {
 	static const struct {
+		enum wire_status status;
 		const char *answer;
 		enum lab_verdict verdict;
 		const char *why;
 	} rows[] = {
-		{"done 00000000000000a1\n", LAB_ORDER_BEGUN, ""},
-		{"done\n", LAB_ORDER_BEGUN, ""},
-		{"refused no voter would be left\n", LAB_ORDER_REFUSED, "no voter would be left"},
-		{"refused the leader has not committed in its term yet: try again\n",
+		{WIRE_OK, "done 00000000000000a1\n", LAB_ORDER_BEGUN, ""},
+		{WIRE_OK, "done\n", LAB_ORDER_BEGUN, ""},
+		{WIRE_OK, "refused no voter would be left\n", LAB_ORDER_REFUSED,
+		 "no voter would be left"},
+		{WIRE_OK, "refused the leader has not committed in its term yet: try again\n",
 		 LAB_ORDER_LATER, "the leader has not committed in its term yet: try again"},
-		{"refused re-configuration failed due to not enough started members: of 3\n",
+		{WIRE_OK,
+		 "refused re-configuration failed due to not enough started members: of 3\n",
 		 LAB_ORDER_LATER,
 		 "re-configuration failed due to not enough started members: of 3"},
-		{"refused ", LAB_ORDER_UNKNOWN, "the leader's answer cannot be read"},
-		{"", LAB_ORDER_UNKNOWN, "the leader's answer cannot be read"},
+		{WIRE_OK, "refused ", LAB_ORDER_UNKNOWN, "the leader's answer cannot be read"},
+		{WIRE_OK, "", LAB_ORDER_UNKNOWN, "the leader's answer cannot be read"},
+		{WIRE_BUSY, "", LAB_ORDER_LATER, "etcdserver: too many requests"},
+		{WIRE_NOT_LEADER, "", LAB_ORDER_LATER, "etcdserver: not leader"},
+		{WIRE_NO_LEADER, "", LAB_ORDER_LATER, "etcdserver: no leader"},
+		{WIRE_TIMEOUT, "", LAB_ORDER_UNKNOWN, "etcdserver: request timed out"},
+		{WIRE_STOPPING, "", LAB_ORDER_UNKNOWN, "etcdserver: server stopped"},
+		{WIRE_INVALID, "", LAB_ORDER_REFUSED, "etcdserver: malformed request"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char why[LAB_WHY_SIZE] = "";
 
-		assert_int_equal(lab_order_judge(rows[i].answer, strlen(rows[i].answer), why),
+		assert_int_equal(lab_order_judge(rows[i].status, rows[i].answer,
+						 strlen(rows[i].answer), why),
 				 rows[i].verdict);
 		assert_memory_equal(why, rows[i].why, strlen(rows[i].why));
 	}
