@@ -6,6 +6,7 @@
 #include "base/socket_file.h"
 #include "dataplane/link.h"
 #include "dataplane/pages.h"
+#include "node/ports.h"
 #include "wal/store.h"
 #include "wal/wal.h"
 
@@ -27,13 +28,12 @@
 enum {
 	MIB = 1 << 20,
 	/*
-	 * A node of two ports has 24 open when it has started (measured), each port more has 4, and
-	 * clients of the admin socket need some: 24 + 5 * 4 and 20 of them. The segments that the
-	 * log writes are among them, however long it is; for those that it reads it takes of the
-	 * rest, and one if there is none. EAL has one more for each huge page.
+	 * A node without ports of shared memory has 29 open when it has started (measured), and
+	 * clients of the admin socket and of HTTP need some. The segments that the log writes are
+	 * among them, however long it is; for those that it reads it takes of the rest, and one if
+	 * there is none. EAL has one more for each huge page.
 	 */
 	DESCRIPTORS_MIN = 64,
-	DESCRIPTORS_MEMBER = 4,
 	/* What is made beside segments: vote, mark, base, identity; and a segment ahead. */
 	SMALL_BYTES = MIB,
 	SEGMENTS_AT_START = 2,
@@ -226,7 +226,10 @@ static uint64_t descriptors_needed(const struct config *c)
 {
 	uint64_t pages = c->huge_pages == CONFIG_HUGE_OFF ? 0 : pages_for(c->memory_mib);
 
-	return DESCRIPTORS_MIN + DESCRIPTORS_MEMBER * (uint64_t)c->member_count + pages;
+	/* Members come later. */
+	uint64_t ports = ports_for_each_peer(c) ? CONFIG_MEMBERS_MAX - 1 : 0;
+
+	return DESCRIPTORS_MIN + PORTS_DESCRIPTORS * ports + pages;
 }
 
 uint32_t host_log_files(const struct config *c)

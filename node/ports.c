@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static_assert((int)WAYS_WHY_MAX >= (int)EAL_ERROR_MAX, "what is said of a port is said of a way");
 
@@ -139,12 +141,31 @@ static int add_for_each(struct dp_options *dp, const struct config *c, struct fa
 	return 0;
 }
 
+/* What a port opens when it is linked fails without a word. */
+static bool descriptors_left(void)
+{
+	int fd[PORTS_DESCRIPTORS], count = 0;
+
+	while (count < PORTS_DESCRIPTORS && (fd[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+		count++;
+	for (int i = 0; i < count; i++)
+		close(fd[i]);
+	return count == PORTS_DESCRIPTORS;
+}
+
 static int make(void *context, uint32_t number, uint32_t address, struct link **out,
 		char why[WAYS_WHY_MAX])
 {
 	const struct ports *p = context;
 	struct end end;
 
+	if (!descriptors_left()) {
+		snprintf(why, WAYS_WHY_MAX,
+			 "it needs %d file descriptors, and there are fewer: raise the limit "
+			 "(LimitNOFILE of the unit, ulimit -n)",
+			 PORTS_DESCRIPTORS);
+		return -EMFILE;
+	}
 	end_of(&end, p->config, number, address);
 	return open_port(out, &end.link, p->faults, why);
 }

@@ -11,6 +11,9 @@
 
 struct journal;
 
+/* Of a port of shared memory, when it is linked (measured). */
+enum { PORTS_DESCRIPTORS = 5 };
+
 /* Each peer has a port of its own: in the order of the members, without this one. */
 bool ports_for_each_peer(const struct config *c);
 
