@@ -142,6 +142,31 @@ static void V20_a_hung_disk_is_told_and_others_go_on(void **state)
 	cluster_wait_equal(&c);
 }
 
+/* The log goes on, and a vote does not come back: nobody is elected by one that is not durable. */
+static void V20_R46_a_vote_that_hangs_elects_nobody(void **state)
+{
+	uint32_t leader = cluster_wait_leader(&c, 0), hung = leader % 3 + 1, other = hung % 3 + 1;
+	uint64_t until;
+
+	(void)state;
+	disk_tell(&disks.disk[hung - 1], "on write vote* stall forever");
+	require(&c, put(leader, 4) == 0, "no put while only votes hang");
+	cluster_lab(&c, "kill %u", leader);
+	disk_wait_waiting(&disks.disk[hung - 1], 1);
+	cluster_wait_value(&c, hung, "disk_stalled", "1");
+	require(&c, cluster_says(&c, hung, "error the disk does not answer: a write of "),
+		"the status of n%u does not tell of its disk", hung);
+	until = clock_ms() + 2 * (uint64_t)STALL_MS;
+	assert_true(wait_until(later, &until, CLUSTER_WAIT_MS));
+	require(&c, cluster_leader(&c) == 0, "there is a leader of n%u and n%u", hung, other);
+	disk_tell(&disks.disk[hung - 1], "drop all");
+	cluster_wait_value(&c, hung, "disk_stalled", "0");
+	(void)cluster_wait_leader(&c, leader);
+	require(&c, put(hung, 5) == 0, "no put through n%u", hung);
+	cluster_lab(&c, "restart %u", leader);
+	cluster_wait_equal(&c);
+}
+
 /* --- a leader ------------------------------------------------------------------------------ */
 
 /* For how long what its disk answered last had been in flight, by its log. */
@@ -246,7 +271,7 @@ static void R46_a_leader_whose_disk_hangs_hands_over(void **state)
 	leader_pauses("100ms");
 	leader_pauses("300ms");
 	leader_hangs(1000, election);
-	leader_hangs(3000, election);
+	leader_hangs(10000, election);
 	load_stop(&load);
 	load_verify(&load);
 	cluster_wait_equal(&c);
@@ -509,8 +534,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(V5_a_disk_too_slow_for_the_timers_is_told),
 		cmocka_unit_test(V18_a_stop_waits_for_a_hung_disk_not_for_ever),
 		cmocka_unit_test(V19_slow_names_at_a_roll_move_no_leader),
+		/* One lab for the rest. */
 		cmocka_unit_test(V20_a_hung_disk_is_told_and_others_go_on),
-		cmocka_unit_test(R46_a_leader_whose_disk_hangs_hands_over), /* of the same lab */
+		cmocka_unit_test(V20_R46_a_vote_that_hangs_elects_nobody),
+		cmocka_unit_test(R46_a_leader_whose_disk_hangs_hands_over),
 	};
 
 	if (!disk_begin(argc, argv))
