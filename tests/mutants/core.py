@@ -95,7 +95,7 @@ CORE = [
      "raft/prefer.c",
      "else if (f->doublings < DOUBLINGS_MAX)",
      "else if (f->doublings < 1)",
-     ["unit-raft-prefer"]),
+     ["unit-raft-prefer", "unit-raft-pause"]),
     ("preferred-with-a-break", "D19: who comes and goes is not handed the lead",
      "raft/prefer.c",
      "if (p->unsteady || r->now_us - p->heard_us >= r->election_us_min)",

@@ -38,6 +38,42 @@ static void R47_a_leader_that_slept_for_a_moment_reads_its_mail_and_leads_on(voi
 	}
 }
 
+/*
+ * Who is preferred gets no time now and then, and between has just enough to be taken for steady:
+ * each of the others hands over to it ever more seldom, at the most every 64 times as long. Where
+ * it is well again it leads, and goes on doing so.
+ */
+static void D19_who_is_preferred_and_comes_and_goes_seldom_leads(void **state)
+{
+	enum { TIMES = 200, SELDOM = 2 * (7 + 7) };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 2; seed++) {
+		struct cluster_node *leader;
+		struct scene *s = scene_working(3, seed, &leader);
+		struct cluster_node *preferred = &s->c.node[seed % 3];
+		const uint64_t longest_us = s->c.options.election_us_max;
+		uint32_t led = 0;
+
+		preferred->core->priority = 10;
+		for (uint32_t i = 0; i < TIMES; i++) {
+			scene_run(s, 7 * longest_us);
+			led += raft_get_role(preferred->core) == RAFT_LEADER;
+			cluster_pause(preferred);
+			scene_run(s, 3 * longest_us);
+			cluster_resume(&s->c, preferred);
+		}
+		assert_in_range(led, 2, SELDOM);
+		scene_run(s, 300 * longest_us);
+		assert_int_equal(raft_get_role(preferred->core), RAFT_LEADER);
+		s->l.changes = 0;
+		scene_run(s, 300 * longest_us);
+		assert_int_equal(s->l.changes, 0);
+		scene_settle(s);
+		scene_free(s);
+	}
+}
+
 /* Its mail tells who leads by now, before anything that it could do about it. */
 static void R47_a_leader_that_slept_through_an_election_knows_it_at_once(void **state)
 {
@@ -369,6 +405,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R47_a_leader_that_slept_for_a_moment_reads_its_mail_and_leads_on),
+		cmocka_unit_test(D19_who_is_preferred_and_comes_and_goes_seldom_leads),
 		cmocka_unit_test(R47_a_leader_that_slept_through_an_election_knows_it_at_once),
 		cmocka_unit_test(R47_a_leader_that_slept_and_lost_its_mail_answers_nothing),
 		cmocka_unit_test(R47_all_of_them_sleep_and_go_on),
