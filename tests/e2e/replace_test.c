@@ -1,15 +1,17 @@
 /*
  * Members come and go while clients go on (F1, D16): one that follows loses its directory for good
  * and is replaced where it stands, by hand as docs/deploy.md says it; then, by the lab, the one
- * that leads is, two are added, and they are removed again while they lead, one by itself. And two
- * of three are lost, so that the last one is forced out of the cluster, and begins another one with
- * all that it has: while clients wait for it.
+ * that leads is, two are added, and they are removed again while they lead, one by itself; and one
+ * is told to stop while another becomes a learner. And two of three are lost, so that the last one
+ * is forced out of the cluster, and begins another one with all that it has: while clients wait for
+ * it.
  */
 #include "base/exits.h"
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +217,61 @@ static void remove_by_itself(uint32_t node)
 	lab_does(command, node, "gone");
 }
 
+struct order {
+	pthread_t thread;
+	const char *verb;
+	char admin[128], member[24];
+	struct run out;
+};
+
+static void *order_run(void *argument)
+{
+	struct order *o = argument;
+
+	run(&o->out, "quoinctl", "--endpoints=%s member %s %s", o->admin, o->verb, o->member);
+	return NULL;
+}
+
+static bool is_promoted(void *argument)
+{
+	struct order *o = argument;
+
+	order_run(o);
+	return o->out.status == 0 || strstr(o->out.text, " is a voter already");
+}
+
+/*
+ * The leader, one that follows, or the one that is to be a learner is told to stop while it becomes
+ * one. It stops, and the change ends, or is told as not done, or as what it may be where one of two
+ * voters is left, which is no majority: then clients wait until it is back.
+ */
+static void stopped_while_changed(int who)
+{
+	static struct order o;
+	uint32_t leader = cluster_wait_leader(&c, 0), changed = leader % 3 + 1;
+	uint32_t other = changed % 3 + 1, stops = who == 0 ? leader : who == 1 ? other : changed;
+	uint64_t table = cluster_number(&c, leader, "members_index");
+	struct node_status s;
+
+	require(&c, cluster_status(&c, changed, &s), "n%u does not answer", changed);
+	o.verb = "demote";
+	snprintf(o.member, sizeof(o.member), "%s", s.member);
+	cluster_admin(&c, stops == other ? leader : other, o.admin);
+	assert_int_equal(pthread_create(&o.thread, NULL, order_run, &o), 0);
+	while (cluster_number(&c, leader, "members_index") == table)
+		continue;
+	cluster_lab(&c, "kill %u --signal TERM", stops);
+	assert_int_equal(pthread_join(o.thread, NULL), 0);
+	require(&c,
+		o.out.status == 0 || strstr(o.out.text, "(nothing was done)") ||
+			strstr(o.out.text, "(it may have been done"),
+		"exit %d: %s", o.out.status, o.out.text);
+	cluster_lab(&c, "restart %u", stops);
+	o.verb = "promote";
+	require(&c, wait_until(is_promoted, &o, CLUSTER_WAIT_MS), "%s", o.out.text);
+	goes_on("a stop while members change");
+}
+
 static void F1_a_member_that_lost_its_directory_is_replaced(void **state)
 {
 	(void)state;
@@ -231,6 +288,8 @@ static void F1_a_member_that_lost_its_directory_is_replaced(void **state)
 	remove_by_itself(5);
 	lead_by(4);
 	lab_does("remove leader", 4, "gone");
+	for (int who = 0; who < 3 && strcmp(link_name, "packet") == 0; who++)
+		stopped_while_changed(who);
 	load_stop(&load);
 	load_verify(&load);
 	cluster_wait_equal(&c);
