@@ -17,6 +17,7 @@ enum {
 	SIM_COMMITTED_MAX = 1 << 18,
 	SIM_NOTES = 256,
 	SIM_NOTE_SIZE = 120,
+	SIM_DUE_MAX = 2,
 };
 
 /* An entry, and by its chain all before it. */
@@ -299,11 +300,28 @@ static void check_removed(const struct sim_world *w, uint32_t i)
 			 j->index);
 }
 
+/*
+ * SM14. Leased reads wait for the next tick (raft/read.c), and what a turn has to send may want a
+ * question for its receiver's address, which the next one asks (dataplane/arp.h): one after the
+ * other, and no more.
+ */
+static void check_due(struct sim_world *w, uint32_t i)
+{
+	struct sim_node *s = &w->node[i];
+	const struct node *n = s->node;
+	bool due = !node_active(n) && node_deadline(n) <= n->now_ns;
+
+	s->due = due ? s->due + 1 : 0;
+	if (s->due > SIM_DUE_MAX)
+		sim_fail(w, i, "SM14: what is due is not done", n->now_ns, node_deadline(n));
+}
+
 void sim_check_node(struct sim_world *w, uint32_t i)
 {
 	const struct node *n = w->node[i].node;
 	const struct raft *r = n->raft;
 
+	check_due(w, i);
 	if (node_removed(n))
 		check_removed(w, i);
 	if (!r || (w->given_up && n->cluster_id == w->given_up))

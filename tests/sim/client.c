@@ -1,10 +1,15 @@
 /*
  * Clients of the simulation: each owns one key and is its only writer, so that what a read may
  * give is known exactly. Values count up from 1.
+ *
+ * "Nothing was done" (base/status.h) is of the request that it ends, and of all attempts of that
+ * (dataplane/client.h): so it is of the put if no earlier request of the same put, to whomever,
+ * ended in any other way (docs/wire.md).
  */
 #include "tests/sim/client.h"
 
 #include "kv/command.h"
+#include "node/internal.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -15,6 +20,9 @@
 enum {
 	CLIENT_PORT_BASE = 16, /* on the switch: after the nodes */
 	SIM_CLIENT_RETRY_NS = 200000,
+	/* Less than an election takes, so that nobody leads when it is over; and more. */
+	SIM_CLIENT_TIMEOUT_NS_MIN = 50000000,
+	SIM_CLIENT_TIMEOUT_NS_MAX = 500000000,
 	SIM_CLIENT_PATIENCE_NS = 1000000000,
 };
 
@@ -77,17 +85,97 @@ static void change_target(struct sim_world *w, struct sim_client *c)
 void sim_client_forget(struct sim_world *w, struct sim_client *c)
 {
 	c->session = sim_random_next(&w->random) | 1;
-	c->session_base = c->sequence = c->acked = 0;
+	c->session_base = c->sequence = c->put = c->acked = 0;
+	memset(c->denied, 0, sizeof(c->denied));
 	c->open = false;
 	change_target(w, c);
 }
+
+/* --- what it puts ---------------------------------------------------------------------------- */
+
+static struct kv_bytes key_of(const struct sim_world *w, uint32_t client, char key[32])
+{
+	int size = snprintf(key, 32, "k%u-%" PRIu64, client, w->forgotten);
+
+	return (struct kv_bytes){(const uint8_t *)key, (uint32_t)size};
+}
+
+static bool is_denied(const struct sim_client *c, uint64_t put)
+{
+	return c->denied[put / 64] >> put % 64 & 1;
+}
+
+/* SM5: the key's version counts the puts that were done; those that were denied are none. */
+static uint64_t version_of(const struct sim_client *c, uint64_t put)
+{
+	uint64_t version = put;
+
+	for (uint64_t k = 0; k <= put / 64; k++) {
+		uint64_t upto = k < put / 64 ? UINT64_MAX : UINT64_MAX >> (63 - put % 64);
+
+		version -= (uint64_t)__builtin_popcountll(c->denied[k] & upto);
+	}
+	return version;
+}
+
+static uint64_t value_of(const struct kv_item *item)
+{
+	char text[24];
+
+	assert(item->value.size < sizeof(text));
+	memcpy(text, item->value.data, item->value.size);
+	text[item->value.size] = '\0';
+	return strtoull(text, NULL, 10);
+}
+
+static void check_item(const struct sim_world *w, const struct sim_client *writer,
+		       const struct kv_item *item)
+{
+	uint64_t value = value_of(item);
+
+	if (value > writer->put)
+		fail(w, writer, "SM4: a value that nobody wrote", value, writer->put);
+	if (is_denied(writer, value))
+		fail(w, writer, "SM13: its client was told that nothing was done", value, 0);
+	if (item->version != version_of(writer, value))
+		fail(w, writer, "SM5: a put was applied more than once, or not at all",
+		     item->version, version_of(writer, value));
+}
+
+void sim_clients_check_state(const struct sim_world *w, uint32_t i)
+{
+	struct sm *sm = w->node[i].node->sm;
+	uint8_t request[64], answer[256];
+
+	for (uint32_t k = 0; k < w->client_count; k++) {
+		char key[32];
+		const struct kv_request read = {.operation = KV_RANGE, .key = key_of(w, k, key)};
+		struct kv_answer decoded;
+		struct kv_item item;
+		uint32_t at = 0;
+
+		assert(kv_request_size(&read) <= sizeof(request));
+		kv_request_encode(&read, request);
+		int size = sm->ops->query(sm, request, (uint32_t)kv_request_size(&read), answer,
+					  sizeof(answer), NULL);
+
+		assert(size > 0 && kv_answer_decode(&decoded, answer, (uint32_t)size) == 0);
+		if (kv_item_next(&decoded, &at, &item))
+			check_item(w, &w->client[k], &item);
+	}
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
 
 static void send_request(struct sim_world *w, struct sim_client *c)
 {
 	c->sent = true;
 	c->asked_ns = w->now_ns;
 	client_request(c->client, c->putting ? WIRE_COMMAND : WIRE_QUERY, c->request,
-		       c->request_size, w->now_ns, 500000000);
+		       c->request_size, w->now_ns,
+		       SIM_CLIENT_TIMEOUT_NS_MIN +
+			       sim_random_below(&w->random, SIM_CLIENT_TIMEOUT_NS_MAX -
+								    SIM_CLIENT_TIMEOUT_NS_MIN));
 }
 
 static void begin(struct sim_world *w, struct sim_client *c)
@@ -102,10 +190,9 @@ static void begin(struct sim_world *w, struct sim_client *c)
 	c->floor = w->client[c->key].acked;
 	if (w->read_floor[c->key] > c->floor)
 		c->floor = w->read_floor[c->key];
-	request.key.data = (uint8_t *)key;
-	request.key.size =
-		(uint32_t)snprintf(key, sizeof(key), "k%u-%" PRIu64, c->key, w->forgotten);
+	request.key = key_of(w, c->key, key);
 	if (c->putting) {
+		c->maybe = false;
 		if (!c->sequence)
 			c->session_base = client_welcome(c->client)->commit_index;
 		request.operation = KV_PUT;
@@ -113,8 +200,8 @@ static void begin(struct sim_world *w, struct sim_client *c)
 		request.session_base = c->session_base;
 		request.sequence = ++c->sequence;
 		request.value.data = (uint8_t *)value;
-		request.value.size =
-			(uint32_t)snprintf(value, sizeof(value), "%" PRIu64, c->sequence);
+		request.value.size = (uint32_t)snprintf(value, sizeof(value), "%" PRIu64, ++c->put);
+		assert(c->put < SIM_PUTS_MAX);
 	} else {
 		request.operation = KV_RANGE;
 	}
@@ -128,22 +215,14 @@ static void check_read(struct sim_world *w, struct sim_client *c, const struct k
 {
 	struct kv_item item;
 	uint32_t at = 0;
-	char text[24];
 	uint64_t value = 0;
 
 	if (kv_item_next(answer, &at, &item)) {
-		assert(item.value.size < sizeof(text));
-		memcpy(text, item.value.data, item.value.size);
-		text[item.value.size] = '\0';
-		value = strtoull(text, NULL, 10);
-		if (item.version != value)
-			fail(w, c, "SM5: a put was applied more than once, or not at all",
-			     item.version, value);
+		value = value_of(&item);
+		check_item(w, &w->client[c->key], &item);
 	}
 	if (value < c->floor)
 		fail(w, c, "SM3/SM4: an acknowledged or earlier read put is gone", value, c->floor);
-	if (value > w->client[c->key].sequence)
-		fail(w, c, "SM4: a value that nobody wrote", value, w->client[c->key].sequence);
 	if (value > w->read_floor[c->key])
 		w->read_floor[c->key] = value;
 	c->gets++;
@@ -160,7 +239,7 @@ static void finish(struct sim_world *w, struct sim_client *c)
 	if (answer.status != KV_OK)
 		fail(w, c, kv_status_text(answer.status), answer.status, KV_OK);
 	if (c->putting) {
-		c->acked = c->sequence;
+		c->acked = c->put;
 		c->puts++;
 	} else {
 		check_read(w, c, &answer);
@@ -169,12 +248,39 @@ static void finish(struct sim_world *w, struct sim_client *c)
 	c->rest_until_ns = w->now_ns + sim_random_below(&w->random, 2000000);
 }
 
-/* A read has no effect: it is given up. A put is sent again, elsewhere, as itself. */
-static void give_up(struct sim_world *w, struct sim_client *c)
+/*
+ * It is asked for no more. Half of the time its session goes too: a copy that came late would be
+ * older than the next put of it, and be refused for that.
+ */
+static void deny(struct sim_world *w, struct sim_client *c, enum wire_status status)
 {
+	c->denied[c->put / 64] |= UINT64_C(1) << c->put % 64;
+	c->denials[status]++;
+	c->open = false;
+	sim_note(w, "client %u: put %" PRIu64 " is given up: %s", c->id, c->put,
+		 status_row(status)->words);
+	if (sim_random_below(&w->random, 2)) {
+		c->session = sim_random_next(&w->random) | 1;
+		c->sequence = 0;
+	}
+}
+
+/*
+ * A read has no effect: it is given up. A put is sent again, elsewhere, as itself; or not, if
+ * nothing of it was done.
+ */
+static void give_up(struct sim_world *w, struct sim_client *c, enum client_state state)
+{
+	enum wire_status status = client_status(c->client);
+
 	c->timeouts++;
+	c->rest_until_ns = w->now_ns + sim_random_below(&w->random, 20000000);
+	c->maybe |=
+		c->sent && (state == CLIENT_FAILED || status_row(status)->done != STATUS_NOTHING);
 	if (!c->putting)
 		c->open = false;
+	else if (c->open && c->sent && !c->maybe && sim_random_below(&w->random, 2))
+		deny(w, c, status);
 	change_target(w, c);
 }
 
@@ -185,13 +291,15 @@ static void advance(struct sim_world *w, struct sim_client *c)
 	if (state == CLIENT_WAITING)
 		return;
 	if (state == CLIENT_FAILED || (c->sent && client_status(c->client) != WIRE_OK)) {
-		give_up(w, c);
+		give_up(w, c, state);
 	} else if (c->sent) {
 		c->sent = false;
 		finish(w, c);
+	} else if (w->now_ns < c->rest_until_ns) {
+		return;
 	} else if (c->open) {
 		send_request(w, c);
-	} else if (!w->resting && w->now_ns >= c->rest_until_ns) {
+	} else if (!w->resting) {
 		begin(w, c);
 	}
 }
@@ -239,7 +347,7 @@ uint64_t sim_client_deadline(const struct sim_world *w, const struct sim_client 
 	uint64_t deadline;
 
 	if (client_get_state(c->client) != CLIENT_WAITING)
-		return w->resting ? UINT64_MAX : c->rest_until_ns;
+		return w->resting && !c->open ? UINT64_MAX : c->rest_until_ns;
 	/* A packet that could not be sent, to a host that is down, is tried again in a while. */
 	deadline = client_deadline(c->client);
 	return deadline > w->now_ns ? deadline : w->now_ns + SIM_CLIENT_RETRY_NS;

@@ -14,6 +14,8 @@ uint64_t sim_client_deadline(const struct sim_world *w, const struct sim_client 
  * `instead`.
  */
 void sim_clients_go_on(struct sim_world *w, uint32_t instead);
+/* What a member has applied: nothing that was denied (SM13), and each put once (SM5). */
+void sim_clients_check_state(const struct sim_world *w, uint32_t i);
 void sim_client_poll(struct sim_world *w, struct sim_client *c);
 
 #endif

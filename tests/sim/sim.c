@@ -33,6 +33,7 @@ enum {
 struct totals {
 	uint64_t rounds, steps, elections, puts, gets, timeouts, clusters, stood_still, delivered;
 	uint64_t leaderless_ms, leaderless_ms_max; /* after the faults */
+	uint64_t denials[STATUS_COUNT];
 	struct draw_totals draw;
 };
 
@@ -139,6 +140,7 @@ static void heal(struct draw *d, struct totals *t)
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		w->node[i].existing = false;
 		w->node[i].paused_until_ns = w->node[i].hangs_until_ns = w->now_ns;
+		fake_space(w->node[i].disk, false, 0);
 	}
 	draw_restart(d, true);
 	if (d->members) {
@@ -180,6 +182,8 @@ static void totals_add(struct totals *t, const struct sim_world *w)
 		t->puts += w->client[i].puts;
 		t->gets += w->client[i].gets;
 		t->timeouts += w->client[i].timeouts;
+		for (uint32_t k = 0; k < STATUS_COUNT; k++)
+			t->denials[k] += w->client[i].denials[k];
 	}
 }
 
@@ -222,16 +226,20 @@ static void print(const struct totals *t)
 	       t->rounds, SIM_ROUNDS_MIN, t->steps, t->elections, t->puts, t->gets, t->timeouts,
 	       t->clusters, t->stood_still, t->delivered);
 	printf("faults: %" PRIu64 " crashes, %" PRIu64 " cuts, %" PRIu64 " pauses, %" PRIu64
-	       " slow disks, %" PRIu64 " that hung, %" PRIu64 " clocks that drift, %" PRIu64
-	       " that leapt, %" PRIu64 " wiped directories, %" PRIu64 " resets\n",
-	       d->crashes, d->cuts, d->pauses, d->slow_disks, d->hangs, d->drifts, d->leaps,
-	       d->wipes, d->resets);
+	       " slow disks, %" PRIu64 " that hung, %" PRIu64 " full, %" PRIu64
+	       " clocks that drift, %" PRIu64 " that leapt, %" PRIu64 " wiped directories, %" PRIu64
+	       " resets\n",
+	       d->crashes, d->cuts, d->pauses, d->slow_disks, d->hangs, d->full_disks, d->drifts,
+	       d->leaps, d->wipes, d->resets);
 	printf("members: %" PRIu64 " changes asked for, %" PRIu64 " refused, %" PRIu64
 	       " done (%" PRIu64 " of leaders), %" PRIu64 " rolled back; %" PRIu64
 	       " tables, %" PRIu64 " joint; %" PRIu64 " joined, %" PRIu64 " moved, %" PRIu64
 	       " lost, %" PRIu64 " ended; %" PRIu64 " hand-overs\n",
 	       d->asked, d->refused, d->done, d->of_leaders, d->rolled_back, d->tables, d->joints,
 	       d->joined, d->moved, d->lost, d->ended, d->transfers);
+	printf("puts given up as not done: %" PRIu64 " for want of a leader, %" PRIu64
+	       " of space, %" PRIu64 " by a learner\n",
+	       t->denials[WIRE_NO_LEADER], t->denials[WIRE_NO_SPACE], t->denials[WIRE_LEARNER]);
 	printf("without a leader after the faults: %" PRIu64 " ms in all, %" PRIu64
 	       " at most (of %d)\n",
 	       t->leaderless_ms, t->leaderless_ms_max, SIM_LEADER_MS_MAX);

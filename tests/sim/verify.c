@@ -3,6 +3,7 @@
  * is there.
  */
 #include "tests/sim/check.h"
+#include "tests/sim/client.h"
 
 #include "node/internal.h"
 
@@ -107,6 +108,15 @@ void sim_world_form(struct sim_world *w)
 		sim_fail(w, 0, "SM8: a reset of those that were stuck is not a way out", 0, 0);
 }
 
+/* SM13, SM5: of all that are up, whatever they are. */
+static void check_states(const struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		if (w->node[i].node)
+			sim_clients_check_state(w, i);
+	}
+}
+
 static raft_index newest_commit(const struct sim_world *w)
 {
 	raft_index newest = 0;
@@ -133,6 +143,7 @@ static void stand_still(struct sim_world *w)
 	sim_world_run(w, 3 * SECOND_NS);
 	if (newest_commit(w) != before)
 		sim_fail(w, 0, "SM6: a minority of the cluster commits", newest_commit(w), before);
+	check_states(w);
 }
 
 void sim_world_agree(struct sim_world *w)
@@ -157,6 +168,7 @@ void sim_world_agree(struct sim_world *w)
 		sim_fail(w, 0, "reads are not answered in calm", 0, 0);
 	if (!sim_world_settle(w, 20 * SECOND_NS))
 		sim_fail(w, 0, "no agreement at the end", 0, 0);
+	check_states(w);
 }
 
 bool sim_world_verify(struct sim_world *w)

@@ -196,6 +196,7 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 	}
 	n->paused_until_ns = 0;
 	n->away = false;
+	n->due = 0;
 	sim_check_started(i);
 	fake_hold(n->disk, true);
 	return 0;

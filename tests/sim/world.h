@@ -18,6 +18,10 @@
  *	SM10. Two logs with an entry of one index and term are the same up to there.
  *	SM11. A leader has every entry that was committed before its term.
  *	SM12. The table by which a member ends as one that was removed is committed.
+ *	SM13. A put of which its client was told that nothing was done, and that it asked for no
+ *	     more, is never read, and is in nobody's state.
+ *	SM14. What is due at the end of a turn that did nothing, the next turns do: deadlines are no
+ *	     loop.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -35,6 +39,7 @@ enum {
 	SIM_TERMS_MAX = 4096,
 	SIM_TAGS = 40,
 	SIM_TABLES_MAX = 1024,
+	SIM_PUTS_MAX = 1 << 16,
 };
 
 /* A host, with a disk; who runs on it may be another member after a while. */
@@ -64,6 +69,7 @@ struct sim_node {
 	int32_t drift_ppm;
 	bool moved;    /* its configuration has its address, and not that of its number */
 	bool existing; /* started as `initial-cluster-state: existing` */
+	uint32_t due;  /* so many turns did nothing, one after the other, and left something due */
 	uint32_t life; /* counts its directories: a wipe, a reset, a volatile start makes one */
 };
 
@@ -73,18 +79,22 @@ struct sim_client {
 	uint32_t id;
 	uint32_t target;
 	uint64_t session, session_base;
-	uint64_t sequence; /* of the newest put */
-	uint64_t acked;    /* the newest put that was answered */
-	bool open;         /* an operation is open */
-	bool sent;         /* and this server was asked */
-	bool putting;      /* it is a put: repeated with its sequence until it is answered */
-	uint32_t key;      /* read: whose */
-	uint64_t floor;    /* read: the newest put of that key that was answered when it began */
+	uint64_t sequence;                  /* of the newest put in its session */
+	uint64_t put;                       /* what it puts: counts up, whatever the session */
+	uint64_t acked;                     /* the newest put that was answered */
+	uint64_t denied[SIM_PUTS_MAX / 64]; /* puts that were given up as not done, a bit each */
+	bool open;                          /* an operation is open */
+	bool sent;                          /* and this server was asked */
+	bool putting; /* it is a put: repeated with its sequence until it is answered, or denied */
+	bool maybe;   /* it may have been done by whom was asked before */
+	uint32_t key; /* read: whose */
+	uint64_t floor; /* read: the newest put of that key that was answered when it began */
 	uint64_t began_ns, asked_ns;
 	uint8_t request[256];
 	uint32_t request_size;
 	uint64_t rest_until_ns;
 	uint64_t puts, gets, timeouts;
+	uint64_t denials[STATUS_COUNT]; /* puts that were given up, by what they were told */
 };
 
 /* A table of members that is committed. */

@@ -18,7 +18,8 @@
 enum { DRAW_CHANGES_MAX = 512 };
 
 struct draw_totals {
-	uint64_t crashes, cuts, pauses, slow_disks, hangs, drifts, leaps, transfers, wipes, resets;
+	uint64_t crashes, cuts, pauses, slow_disks, hangs, full_disks, drifts, leaps;
+	uint64_t transfers, wipes, resets;
 	uint64_t asked, refused, done, rolled_back; /* changes */
 	uint64_t lost, joined, moved, ended;
 	uint64_t of_leaders, tables, joints;

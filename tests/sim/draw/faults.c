@@ -157,6 +157,25 @@ static void hang(struct draw *d, uint32_t i)
 	d->t->hangs++;
 }
 
+/*
+ * Of everybody or of one: no room for another segment, and enough for what is small; or there is
+ * again. Of members alone: the first start of a directory needs room.
+ */
+static void disks_fill(struct draw *d, uint32_t one)
+{
+	bool all = draw_below(d, 2), full = draw_below(d, 2);
+
+	for (uint32_t i = 0; i < d->w->node_count; i++) {
+		const struct node *n = d->w->node[i].node;
+
+		if ((all || i == one) && n && n->raft)
+			fake_space(d->w->node[i].disk, full, 1024 * 1024);
+	}
+	sim_note(d->w, "node %u%s: the disk is %sfull", one, all ? " and all others" : "",
+		 full ? "" : "not ");
+	d->t->full_disks += full;
+}
+
 /* Stopped by the scheduler, and back. */
 static void pause_for_a_while(struct draw *d, uint32_t i)
 {
@@ -170,7 +189,7 @@ void draw_fault(struct draw *d)
 	struct sim_world *w = d->w;
 	uint32_t i = draw_pick(d);
 
-	switch (draw_below(d, 12)) {
+	switch (draw_below(d, 13)) {
 	case 0:
 	case 1:
 		crash(d, i, 1500);
@@ -202,6 +221,9 @@ void draw_fault(struct draw *d)
 		break;
 	case 9:
 		hang(d, i);
+		break;
+	case 10:
+		disks_fill(d, i);
 		break;
 	default:
 		draw_calm(d);
