@@ -76,13 +76,14 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 	if (answer.status != WIRE_OK) {
 		const struct status_row *row = status_row(answer.status);
 
-		snprintf(error, ERROR_SIZE, "%s", row->words);
-		a->verdict = true;
-		a->maybe |= row->done == STATUS_UNKNOWN;
+		/* What keeps a voter from answering is the reason, unless there is none here. */
 		if (answer.status == WIRE_LEARNER) {
 			a->learners++;
 			return false;
 		}
+		snprintf(error, ERROR_SIZE, "%s", row->words);
+		a->verdict = true;
+		a->maybe |= row->done == STATUS_UNKNOWN;
 		/* What any node would say. */
 		return row->done == STATUS_NOTHING && !row->again;
 	}
@@ -112,8 +113,10 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 		a.learners = 0;
 		for (uint32_t i = 0; i < options->endpoint_count && !done; i++)
 			done = ask_one(&a, i, welcome_ns, out, error);
-		if (a.learners == options->endpoint_count)
+		if (a.learners == options->endpoint_count) {
+			snprintf(error, ERROR_SIZE, "%s", status_row(WIRE_LEARNER)->words);
 			break;
+		}
 		welcome_ns *= 2;
 		/* All refused at once: a node that starts needs a moment. */
 		if (!done && clock_now() - round_ns < 10 * CLOCK_MS)

@@ -131,6 +131,26 @@ static void where_all_are_learners_it_is_told_at_once(void **state)
 		fail_msg("it was done: %s", errors);
 }
 
+/* That a learner refuses says nothing of why no voter answers, whoever is asked first. */
+static void a_learner_does_not_hide_why_no_voter_answers(void **state)
+{
+	static const char gone[] = "unix:/nowhere/at/all";
+	char list[256];
+
+	(void)state;
+	refuse(WIRE_LEARNER, MANY);
+	for (int first = 0; first < 2; first++) {
+		snprintf(list, sizeof(list), "%s,%s", first ? gone : node[0].local,
+			 first ? node[0].local : gone);
+		set_endpoints(list);
+		run("put a b --command-timeout=300ms");
+		assert_int_equal(status, 1);
+		assert_non_null(strstr(errors, gone));
+		assert_null(strstr(errors, "learner"));
+	}
+	refuse(0, 0);
+}
+
 /* V10: the first endpoint may have taken it: a refusal of the second does not undo that. */
 static void V10_a_refusal_after_silence_is_no_refusal(void **state)
 {
@@ -181,6 +201,7 @@ int main(int argc, char **argv)
 		CTL_TEST(F5_each_status_has_its_words_on_each_path),
 		CTL_TEST(F5_the_next_endpoint_may_know_better),
 		CTL_TEST(where_all_are_learners_it_is_told_at_once),
+		CTL_TEST(a_learner_does_not_hide_why_no_voter_answers),
 		CTL_TEST(V10_a_refusal_after_silence_is_no_refusal),
 		CTL_TEST(V10_an_answer_that_cannot_be_read_denies_nothing),
 	};
