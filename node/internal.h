@@ -220,8 +220,9 @@ struct node {
 
 	struct wire_settings settings; /* ours */
 	uint64_t next_settings_ns;
-	uint64_t next_said_ns; /* when it is looked at next what is said of peers (said.c) */
-	uint64_t questions;    /* that there were */
+	uint64_t next_said_ns;    /* when it is looked at next what is said of peers (said.c) */
+	uint64_t shared_until_ns; /* until then frames here may be meant for whom it replaces */
+	uint64_t questions;       /* that there were */
 	uint8_t question_key[NODE_QUESTION_KEY_SIZE];
 
 	/* The disk and how long it lets wait (disk.c). */

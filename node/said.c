@@ -38,6 +38,25 @@ static const struct {
 		 "well, and are refused: they are forged or sent again"},
 };
 
+/* Whom it replaces where it stands is a member yet, and others send to that directory. */
+static bool shares_its_place(const struct node *n)
+{
+	const struct raft_members *table = n->raft ? raft_get_members(n->raft) : NULL;
+
+	for (uint32_t i = 0; table && i < table->count; i++) {
+		if (table->member[i].id != n->id && table->member[i].place == node_own_place(n))
+			return true;
+	}
+	return false;
+}
+
+static enum hearsay_verdict verdict_on(const struct node *n, const struct dp_peer_state *state,
+				       int about)
+{
+	return about == DP_SAID_RECEIVER && n->now_ns < n->shared_until_ns ? HEARSAY_NOTHING
+									   : state->said[about];
+}
+
 static const char *words(enum dp_said about, enum hearsay_verdict verdict)
 {
 	return verdict == HEARSAY_ALONE ? said[about].alone : said[about].beside;
@@ -47,10 +66,12 @@ void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *
 	       struct metrics_text *t)
 {
 	for (int i = 0; i < DP_SAID_COUNT; i++) {
-		if (state->said[i] != HEARSAY_NOTHING)
+		enum hearsay_verdict v = verdict_on(n, state, i);
+
+		if (v != HEARSAY_NOTHING)
 			metrics_line(t, "%s member %s %s\n",
-				     state->said[i] == HEARSAY_ALONE ? "error" : "warning",
-				     n->peer[peer].name, words((enum dp_said)i, state->said[i]));
+				     v == HEARSAY_ALONE ? "error" : "warning", n->peer[peer].name,
+				     words((enum dp_said)i, v));
 	}
 }
 
@@ -75,12 +96,14 @@ void said_drive(struct node *n)
 	if (n->now_ns < n->next_said_ns)
 		return;
 	n->next_said_ns = n->now_ns + LOOK_NS;
+	if (shares_its_place(n))
+		n->shared_until_ns = n->now_ns + LOOK_NS + HEARSAY_NS; /* no verdict lasts longer */
 	for (uint32_t peer = 0; node_peer_next(n, &peer); peer++) {
 		dp_get_peer(n->dp, peer, &state);
 		start_tell(n, peer, &state);
 		for (int i = 0; i < DP_SAID_COUNT; i++) {
 			enum hearsay_verdict before = n->peer[peer].seen_said[i],
-					     now = state.said[i];
+					     now = verdict_on(n, &state, i);
 
 			n->peer[peer].seen_said[i] = now;
 			if (now != before && now != HEARSAY_NOTHING)

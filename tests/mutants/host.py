@@ -157,4 +157,8 @@ HOST = [
      "if (c->place != 0 && (is_nowhere(n, c->place, why) || is_shared(n, c, why)))",
      "if (c->place != 0 && is_nowhere(n, c->place, why))",
      ["sim-orders"]),
+    ("doubts-the-honest", "F10: frames for whom it replaces where it stands are no sign of forgery",
+     "node/said.c",
+     "if (shares_its_place(n))", "if (shares_its_place(n) && n->now_ns == 0)",
+     ["sim-join"]),
 ]
