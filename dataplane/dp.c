@@ -68,7 +68,7 @@ int dp_create(struct dp **out, const struct dp_options *options)
 	dp->arp.random = options->seed;
 	dp->arp_bucket.tokens = ARP_BURST;
 	dp->echo_bucket.tokens = ECHO_BURST;
-	dp->who_bucket.tokens = WHO_BURST;
+	dp->who_bucket.tokens = dp->told_bucket.tokens = WHO_BURST;
 	for (uint32_t i = 0; i < options->link_count; i++)
 		(void)dp_port_add(dp, options->link[i]);
 	dp->peers.identity = options->self.identity;
@@ -269,6 +269,19 @@ static bool stranger_asks(struct dp *dp, const struct dp_datagram *d, enum dp_dr
 	return bucket_take(&dp->who_bucket, WHO_BURST, WHO_INTERVAL_NS, dp->now_ns);
 }
 
+/* And if it was asked, what it answers is heard: likewise. */
+static bool stranger_answers(struct dp *dp, const struct dp_datagram *d)
+{
+	const struct dp_address *asked = &dp->asked;
+
+	if (d->envelope.type != WIRE_MEMBERS || dp->options.self.cluster_id == 0 ||
+	    d->envelope.cluster_id != dp->options.self.cluster_id || asked->address == 0 ||
+	    d->from.address != asked->address || d->from.udp_port != asked->udp_port ||
+	    d->from.port != asked->port)
+		return false;
+	return bucket_take(&dp->told_bucket, WHO_BURST, WHO_INTERVAL_NS, dp->now_ns);
+}
+
 bool dp_more(const struct dp *dp)
 {
 	return dp->more;
@@ -299,8 +312,11 @@ static bool udp_receive(struct dp *dp, uint8_t port, const struct net_packet *pa
 	}
 	struct peer *p = peers_check(&dp->peers, &out->envelope, packet, port, dp->now_ns, &why);
 	if (!p) {
-		out->stranger = stranger_asks(dp, out, why);
 		out->from_peer = false;
+		out->stranger = stranger_answers(dp, out);
+		if (out->stranger)
+			return true;
+		out->stranger = stranger_asks(dp, out, why);
 		if (!out->stranger)
 			dp_drop_count(dp, why);
 		foreign(dp, port, packet, &out->envelope, why);

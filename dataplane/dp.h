@@ -72,7 +72,7 @@ struct dp_address {
 
 struct dp_datagram {
 	bool from_peer;
-	bool stranger;          /* WHO, of our cluster, from where no peer of that id is */
+	bool stranger;          /* of our cluster, and no peer: WHO, or the answer to ours */
 	uint32_t peer;          /* from_peer: index in dp_options.peer */
 	bool other_start;       /* from_peer: of another start than the newest known */
 	struct dp_address from; /* else */
@@ -102,6 +102,8 @@ uint8_t *dp_begin_client(struct dp *dp, const struct dp_address *to, uint32_t *s
 /* Likewise an answer to a stranger, whose directory this is. */
 uint8_t *dp_begin_stranger(struct dp *dp, const struct dp_address *to, uint64_t identity,
 			   uint32_t *size_max);
+/* Likewise a WHO to a stranger. MEMBERS are heard from the one who was asked last. */
+uint8_t *dp_begin_question(struct dp *dp, const struct dp_address *to, uint32_t *size_max);
 void dp_end(struct dp *dp, uint8_t type, size_t size);
 void dp_flush(struct dp *dp);
 
@@ -128,7 +130,7 @@ int dp_peer_set(struct dp *dp, uint32_t peer, const struct dp_peer *options);
 void dp_peer_start_set(struct dp *dp, uint32_t peer, raft_start start);
 /* Lets it go: nothing comes from it, nothing goes to it. */
 void dp_peer_unset(struct dp *dp, uint32_t peer);
-/* The index of a member, or -1. */
+/* The index of a member, or of one of its two places; or -1. */
 int dp_peer_find(const struct dp *dp, uint64_t member_id);
 
 /*

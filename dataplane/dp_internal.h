@@ -52,7 +52,8 @@ struct dp {
 	struct dp_options options;
 	struct peers peers;
 	struct arp arp;
-	struct dp_bucket arp_bucket, echo_bucket, who_bucket;
+	struct dp_bucket arp_bucket, echo_bucket, who_bucket, told_bucket;
+	struct dp_address asked; /* the stranger who was asked last; address 0: nobody was */
 	uint32_t held_count;
 	struct dp_held held[DP_RECEIVE_MAX];
 	struct dp_open open;

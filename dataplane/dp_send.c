@@ -183,6 +183,15 @@ uint8_t *dp_begin_stranger(struct dp *dp, const struct dp_address *to, uint64_t 
 	return begin_back(dp, to, dp->options.udp_peer, identity, size_max);
 }
 
+uint8_t *dp_begin_question(struct dp *dp, const struct dp_address *to, uint32_t *size_max)
+{
+	uint8_t *body = begin_back(dp, to, dp->options.udp_peer, 0, size_max);
+
+	if (body)
+		dp->asked = *to;
+	return body;
+}
+
 void dp_end(struct dp *dp, uint8_t type, size_t size)
 {
 	struct dp_open *o = &dp->open;

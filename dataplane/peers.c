@@ -9,12 +9,28 @@ static bool from_there(const struct peer *p, const struct net_packet *packet, ui
 	       port == p->options.port;
 }
 
-static struct peer *find(struct peers *peers, uint64_t member_id)
+/*
+ * One member may be in two places: where the table has it, and where it was met (invariant 6). The
+ * one that the packet is of, also by its directory; NULL, and why: neither is there.
+ */
+static struct peer *find(struct peers *peers, const struct wire_envelope *envelope,
+			 const struct net_packet *packet, uint8_t port, enum dp_drop *why)
 {
-	for (uint32_t i = 0; member_id != 0 && i < peers->count; i++)
-		if (peers->peer[i].options.member_id == member_id)
-			return &peers->peer[i];
-	return NULL;
+	struct peer *found = NULL;
+
+	*why = DP_DROP_UNKNOWN_PEER;
+	for (uint32_t i = 0; envelope->source_id != 0 && i < peers->count; i++) {
+		struct peer *p = &peers->peer[i];
+
+		if (p->options.member_id != envelope->source_id)
+			continue;
+		*why = DP_DROP_PEER_ADDRESS;
+		if (!from_there(p, packet, port))
+			continue;
+		if (!found || p->options.identity == envelope->source_identity)
+			found = p;
+	}
+	return found;
 }
 
 /*
@@ -100,12 +116,8 @@ struct peer *peers_check(struct peers *peers, const struct wire_envelope *envelo
 
 	if (envelope->type == WIRE_FORMATION || envelope->type == WIRE_MEMBERS)
 		return formation_check(peers, envelope, packet, port, now_ns, why);
-	p = find(peers, envelope->source_id);
-	*why = DP_DROP_UNKNOWN_PEER;
+	p = find(peers, envelope, packet, port, why);
 	if (!p)
-		return NULL;
-	*why = DP_DROP_PEER_ADDRESS;
-	if (!from_there(p, packet, port))
 		return NULL;
 	*why = DP_DROP_IDENTITY;
 	/* Of one whose directory is not known yet only FORMATION is heard. */

@@ -14,6 +14,8 @@
  *	   life. Of one whose directory is not known yet nothing else is heard.
  *	5. What a packet is refused for is hearsay about the peer (V35); a packet that passes every
  *	   check contradicts it.
+ *	6. Two peers have one id only if they differ in address or directory: one of them was met,
+ *	   and is not where, or what, the member table has it (node/meet.c).
  */
 #ifndef DATAPLANE_PEERS_H
 #define DATAPLANE_PEERS_H

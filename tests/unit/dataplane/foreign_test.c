@@ -195,6 +195,87 @@ static void D16_a_stranger_of_our_cluster_may_ask_who_the_members_are(void **sta
 	assert_int_equal(world_offer(w, &p), 1);
 }
 
+/* D16, V35: whoever answers must have been asked, last, and where it is; a flood is few answers. */
+static void V35_a_stranger_is_heard_on_members_if_it_was_asked(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet asks = world_peer_packet(), p;
+	uint32_t size_max, count = 0;
+	struct frame f;
+
+	asks.envelope.source_id = 99;
+	asks.udp.source = FAR + 1;
+	p = asks;
+	p.envelope.type = WIRE_MEMBERS;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	refused(w, &asks, DP_DROP_UNKNOWN_PEER);
+	const struct dp_address from = dp_get_foreign(w->dp, DP_FOREIGN_MEMBER)->from;
+	world_take_all(w);
+	uint8_t *body = dp_begin_question(w->dp, &from, &size_max);
+	assert_non_null(body);
+	assert_true(size_max >= WIRE_WHO_SIZE);
+	dp_end(w->dp, WIRE_WHO, wire_who_encode(5, body));
+	dp_flush(w->dp);
+	/* By the way that it came, without a question who has that address. */
+	assert_true(world_take(w, &f));
+	assert_memory_equal(f.data, peer_mac.byte, 6);
+	assert_int_equal(f.data[AT_PAYLOAD + WIRE_AT_TYPE], WIRE_WHO);
+	assert_false(world_take(w, &f));
+
+	const uint64_t foreign = dp_get_foreign(w->dp, DP_FOREIGN_MEMBER)->count;
+	assert_int_equal(world_offer(w, &p), 1);
+	assert_true(w->datagram[0].stranger && !w->datagram[0].from_peer);
+	assert_int_equal(w->datagram[0].from.address, FAR + 1);
+	assert_int_equal(dp_get_foreign(w->dp, DP_FOREIGN_MEMBER)->count, foreign);
+	p.udp.source_port++;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	p.udp.source_port--;
+	p.udp.source++;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	p.udp.source--;
+	p.envelope.cluster_id++;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	p.envelope.cluster_id--;
+	p.envelope.type = WIRE_APPEND;
+	refused(w, &p, DP_DROP_UNKNOWN_PEER);
+	p.envelope.type = WIRE_MEMBERS;
+	for (int i = 0; i < 1000; i++)
+		count += world_offer(w, &p);
+	assert_true(count > 0 && count <= 16);
+}
+
+/* D16: one that was met elsewhere, or with the directory that it has by now, and was known. */
+static void V28_a_member_that_is_met_has_two_places(void **state)
+{
+	struct world *w = *state;
+	struct peer_packet p = world_peer_packet();
+	struct dp_peer at = {
+		.member_id = 2, .identity = PEER_IDENTITY, .address = 0xc6120020, .udp_port = 2380};
+
+	p.udp.source = at.address;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+	assert_int_equal(dp_peer_set(w->dp, 5, &at), 0);
+	assert_int_equal(world_offer(w, &p), 1);
+	assert_int_equal(w->datagram[0].peer, 5);
+	p.udp.source = PEER;
+	assert_int_equal(world_offer(w, &p), 1);
+	assert_int_equal(w->datagram[0].peer, 0);
+	p.udp.source = PEER_2;
+	refused(w, &p, DP_DROP_PEER_ADDRESS);
+
+	at.address = PEER;
+	at.identity = 77;
+	assert_int_equal(dp_peer_set(w->dp, 5, &at), 0);
+	for (uint32_t k = 0; k < 2; k++) {
+		p = world_peer_packet();
+		p.envelope.source_identity = k ? 77 : PEER_IDENTITY;
+		assert_int_equal(world_offer(w, &p), 1);
+		assert_int_equal(w->datagram[0].peer, k ? 5 : 0);
+	}
+	p.envelope.source_identity = 78;
+	refused(w, &p, DP_DROP_IDENTITY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -205,6 +286,8 @@ int main(void)
 		TEST(F10_a_stranger_that_forms_is_of_no_cluster),
 		TEST(F10_a_client_of_another_version_is_told_ours),
 		TEST(D16_a_stranger_of_our_cluster_may_ask_who_the_members_are),
+		TEST(V35_a_stranger_is_heard_on_members_if_it_was_asked),
+		TEST(V28_a_member_that_is_met_has_two_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
