@@ -27,7 +27,7 @@
  *	RI9  members_before_index <= members_index, which is at most last, or was told; at most one
  *	     of them is uncommitted.
  *	RI10 A member that lost what it acknowledged is a follower.
- *	RI11 Only a leader hands over.
+ *	RI11 Only a leader hands over, and one has met nobody.
  *
  * Durability (R1, R2, R4, R5). Nothing that depends on the disk is ever queued. A reply is *state*:
  * who is owed an answer. raft_ready makes the answer at the moment it may leave, from what is
@@ -392,6 +392,8 @@ struct raft {
 	uint32_t gone;               /* peers of the table before that are in no other */
 	bool gone_over;              /* ... are peers no longer */
 	uint64_t gone_us;            /* from then on; 0: their removal is not committed */
+	raft_id met;                 /* see raft_meet; 0: nobody */
+	raft_identity met_identity;
 	raft_index left_index;    /* of the joint table for which this leader tried to give way */
 	bool voter, voter_before; /* this member, by the table in force; so are the next two */
 	uint32_t voters, quorum;  /* how many there are, and a majority of them */
@@ -484,9 +486,7 @@ raft_term raft_terms_far(struct raft *r, struct raft_peer *p);
 /* *meet: 0, or a start that nobody has, to be taken for its newest as it is not believed. */
 bool raft_starts_believed(const struct raft *r, struct raft_peer *p, raft_start start,
 			  raft_start *meet);
-/*
- * 0: a start of ours that it knows is believed, or as far as *known then says; -EINVAL, -EDOM.
- */
+/* 0: a start of ours that it knows is believed, or as far as *known then says; -EINVAL, -EDOM. */
 int raft_starts_told(struct raft *r, struct raft_peer *p, raft_start *known);
 
 /* start.c */

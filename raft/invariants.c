@@ -8,6 +8,7 @@ static void leader_check(const struct raft *r)
 	assert(r->hard.vote == r->id); /* RI5 */
 	assert(r->leader == r->id);
 	assert(raft_hard_durable(r));
+	assert(r->met == 0); /* RI11 */
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct raft_peer *p = r->peer[i];
 		assert(p->match <= r->window.last); /* RI6 */

@@ -14,6 +14,8 @@
  * A table may also be told: by a member that knows it to be committed, to one whose log has not
  * come so far, because it joins or was away (D16). It is in force until the log passes it, and is
  * never taken back.
+ *
+ * And one may be met whom no table has that this member knows: see raft_meet.
  */
 #include "raft/internal.h"
 
@@ -58,7 +60,7 @@ static void places_free(struct raft *r)
 {
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
-		if (!raft_members_find(&r->members, p->id) &&
+		if (p->id != r->met && !raft_members_find(&r->members, p->id) &&
 		    (r->gone_over || !raft_members_find(&r->members_before, p->id)))
 			memset(p, 0, sizeof(*p));
 	}
@@ -130,6 +132,24 @@ static void peers_take(struct raft *r, const struct raft_members *members, bool 
 	}
 }
 
+/* If no table has him, and where there is room beside those that one has. */
+static void met_take(struct raft *r)
+{
+	struct raft_peer *p = raft_peer_find(r, r->met);
+
+	if (r->met == 0)
+		return;
+	if (!p) {
+		p = place_take(r, r->met, true);
+		if (!p)
+			return;
+		p->gone = true;
+		peers_list(r);
+	}
+	if (p->identity == 0)
+		p->identity = r->met_identity;
+}
+
 /* A place keeps its number, and so its fetch slot, for as long as its member is a peer. */
 void raft_places_sync(struct raft *r)
 {
@@ -143,11 +163,12 @@ void raft_places_sync(struct raft *r)
 	peers_take(r, &r->members, false);
 	if (!r->gone_over)
 		peers_take(r, &r->members_before, true);
+	peers_list(r);
+	met_take(r);
 	r->voters = raft_members_voters(&r->members);
 	r->quorum = r->voters / 2 + 1;
 	r->voters_before = raft_members_voters_before(&r->members);
 	r->quorum_before = r->voters_before ? r->voters_before / 2 + 1 : 0;
-	peers_list(r);
 	r->members_generation++;
 }
 
@@ -166,6 +187,8 @@ void raft_get_peers(const struct raft *r, struct raft_members *out)
 	*out = (struct raft_members){.count = 0};
 	for (uint32_t i = 0; i < r->members.count; i++)
 		out->member[out->count++] = r->members.member[i];
+	if (r->gone_over)
+		return;
 	for (uint32_t i = 0; i < r->members_before.count && out->count < RAFT_MEMBERS_MAX; i++) {
 		const struct raft_member *m = &r->members_before.member[i];
 
@@ -210,6 +233,18 @@ void raft_members_told(struct raft *r, const struct raft_members *members, raft_
 	raft_places_sync(r);
 	if (!raft_votes(r) && r->role != RAFT_FOLLOWER)
 		raft_follower_become(r, r->hard.term, 0); /* R37: it asks nobody any more */
+	raft_changed(r);
+}
+
+void raft_meet(struct raft *r, raft_id id, raft_identity identity)
+{
+	assert(!r->in_ready);
+	assert(id != r->id);
+	if (r->role == RAFT_LEADER)
+		return;
+	r->met = id;
+	r->met_identity = identity;
+	raft_places_sync(r);
 	raft_changed(r);
 }
 

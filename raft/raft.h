@@ -338,6 +338,15 @@ int raft_members_change(struct raft *r, struct raft_change *changes, uint32_t co
 void raft_members_told(struct raft *r, const struct raft_members *members, raft_index index);
 
 /*
+ * One is met who is of the cluster, as he says, and of no table that this member has, or has no
+ * directory there: it lags, and cannot know. He may lead, or stand, whatever this member's table
+ * says (thesis 4.1), and counts nowhere here; that nothing else is taken from him is the caller's.
+ * In place of whoever was met before; id 0: nobody. Nothing on a leader, and over as this member
+ * leads.
+ */
+void raft_meet(struct raft *r, raft_id id, raft_identity identity);
+
+/*
  * Whom this member speaks with: all in force, and those whose removal is so new that they are still
  * told of it. It changes with the generation.
  */

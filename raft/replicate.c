@@ -83,6 +83,8 @@ void raft_leader_become(struct raft *r)
 {
 	assert(r->role == RAFT_CANDIDATE);
 	assert(raft_hard_durable(r));
+	if (r->met != 0)
+		raft_meet(r, 0, 0);
 	r->role = RAFT_LEADER;
 	r->leader = r->id;
 	r->term_start = 0;

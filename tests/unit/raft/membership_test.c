@@ -212,6 +212,83 @@ static void a_leader_that_does_not_vote_counts_for_nothing(void **state)
 	hand_fini(&h);
 }
 
+/*
+ * D16: one is met whom no table has. It leads, this member votes for it, and it counts nowhere: a
+ * candidate asks it for nothing, and a leader knows nobody whom its table has not (RI11).
+ */
+static void V28_who_is_met_may_lead_and_counts_for_nothing(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1", .term = 1});
+	assert_int_equal(hand_append(&h, 9, 2, 1, 1, "", 0), -ENOENT);
+	raft_meet(h.r, 9, 0xa0 + 9);
+	assert_int_equal(h.r->peer_count, 3);
+	assert_int_equal(h.r->members.count, 3);
+	assert_int_equal(h.r->voters, 3);
+	assert_int_equal(hand_append(&h, 9, 2, 1, 1, "2", 0), 0);
+	assert_int_equal(raft_leader(h.r), 9);
+	hand_persist(&h);
+	assert_non_null(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 9));
+	assert_int_equal(hand_vote_ask(&h, 9, 3), 0);
+	hand_persist(&h);
+	assert_true(hand_voted(&h, 9));
+
+	/* In place of whoever was met before; and with nobody else's directory. */
+	raft_meet(h.r, 8, 0xa0 + 8);
+	assert_null(hand_peer(&h, 9));
+	assert_non_null(hand_peer(&h, 8));
+	raft_meet(h.r, 2, 0xbad);
+	assert_null(hand_peer(&h, 8));
+	assert_int_equal(hand_peer(&h, 2)->identity, 0xa2);
+	raft_meet(h.r, 9, 0xa0 + 9);
+
+	hand_forget(&h);
+	hand_campaign(&h);
+	hand_persist(&h);
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_VOTE, 9), 0);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 9, raft_get_term(h.r));
+	m.vote_reply.granted = true;
+	assert_int_equal(hand_recv(&h, &m), -ERANGE);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 3, raft_get_term(h.r));
+	m.vote_reply.granted = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+	assert_null(hand_peer(&h, 9));
+	raft_meet(h.r, 9, 0xa0 + 9);
+	assert_null(hand_peer(&h, 9));
+	hand_fini(&h);
+}
+
+/* Whom a table has by now is a member like others; and one that waited has its directory. */
+static void D16_a_table_knows_who_was_met(void **state)
+{
+	struct raft_members table, peers;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .term = 1});
+	table = h.r->members;
+	table.member[2].identity = 0;
+	table.member[2].voter = false;
+	raft_members_told(h.r, &table, 5);
+	assert_int_equal(hand_append(&h, 3, 1, 0, 0, "", 0), -ENOENT);
+	raft_meet(h.r, 3, 0xa3);
+	assert_int_equal(hand_append(&h, 3, 1, 0, 0, "", 0), 0);
+	assert_int_equal(raft_leader(h.r), 3);
+	raft_get_peers(h.r, &peers);
+	assert_memory_equal(&peers, &table, sizeof(table)); /* not as it was met */
+	table.member[2].identity = 0xa3;
+	raft_members_told(h.r, &table, 6);
+	assert_int_equal(h.r->members_index, 6);
+	raft_meet(h.r, 0, 0);
+	assert_int_equal(hand_peer(&h, 3)->identity, 0xa3);
+	assert_false(hand_peer(&h, 3)->gone);
+	hand_fini(&h);
+}
+
 static void R7_another_identity_is_refused_before_its_term_is_looked_at(void **state)
 {
 	static const enum raft_message_type type[] = {
@@ -312,6 +389,8 @@ int main(void)
 		cmocka_unit_test(a_command_that_looks_like_a_table_is_none),
 		cmocka_unit_test(who_is_no_member_any_more_is_told_nothing),
 		cmocka_unit_test(a_leader_that_does_not_vote_counts_for_nothing),
+		cmocka_unit_test(V28_who_is_met_may_lead_and_counts_for_nothing),
+		cmocka_unit_test(D16_a_table_knows_who_was_met),
 		cmocka_unit_test(R7_another_identity_is_refused_before_its_term_is_looked_at),
 		cmocka_unit_test(R7_a_vote_of_a_wiped_member_does_not_count),
 		cmocka_unit_test(R7_one_that_the_table_does_not_name_does_not_campaign),
