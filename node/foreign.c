@@ -99,8 +99,9 @@ static void sentence(const struct node *n, enum dp_foreign_kind kind, const stru
 		snprintf(out, SENTENCE_MAX,
 			 "packets of member %016" PRIx64 " of this cluster (%016" PRIx64
 			 ") arrive, and there is no such member at that address: it was removed "
-			 "and still runs, or its initial-cluster or network.address differs from "
-			 "what this member has, or somebody forges packets",
+			 "and still runs, or came while this member was away, which asks it when "
+			 "it hears no leader, or its initial-cluster or network.address differs "
+			 "from what this member has, or somebody forges packets",
 			 f->id, n->cluster_id);
 		break;
 	case DP_FOREIGN_COUNT:

@@ -122,6 +122,7 @@ struct node_peer {
 	uint64_t way_ns;   /* when it is asked for at the earliest */
 	char no_port[256]; /* why it failed last */
 	uint64_t taken;    /* the how manieth that was taken on: no two are the same */
+	uint64_t met_ns;   /* not 0: it was met then, and no table has it there (meet.c) */
 	char name[64];
 
 	struct wire_settings settings; /* as it last answered; heartbeat_us 0: not yet */
@@ -181,6 +182,12 @@ struct node {
 	uint64_t who_ns;           /* who the members are is asked at this time at the earliest */
 	uint64_t who_first_ns;     /* ... for the first time since a leader was known */
 	uint64_t elsewhere_told_ns;
+	struct node_meeting {
+		uint64_t question; /* to a stranger, not answered yet; 0: none */
+		uint64_t next_ns;  /* the next at this time at the earliest */
+		uint64_t count;    /* of strangers' packets, when one was asked last */
+		struct dp_address asked;
+	} meeting;
 	bool places_before, places_seen; /* others are looked for where they were (peers.c) */
 	struct node_word word[FORMATION_PLACES_MAX];
 	uint64_t cluster_id; /* 0 before the cluster is formed */
@@ -283,8 +290,10 @@ struct node {
 
 /* known.c: the newest table that is known to be committed; *index 0: none is. */
 const struct raft_members *node_members_committed(const struct raft_status *s, raft_index *index);
-/* The place of a member, or -1. */
+/* The place of a member of the table, or -1. */
 int node_peer_find(const struct node *n, raft_id id);
+/* Of the one that was met, or -1. */
+int node_peer_met(const struct node *n);
 /* Its peer address as formation and the member table have it: IPv4 << 16 | UDP port. */
 uint64_t node_peer_place(const struct node_peer *p);
 uint64_t node_own_place(const struct node *n);
@@ -309,6 +318,10 @@ void node_peers_end(struct node *n);
 void node_members_follow(struct node *n, const struct raft_members *table);
 /* Where it is, as the table has it. */
 uint64_t node_member_place(const struct node *n, const struct raft_member *m);
+
+/* In an empty place, if there is one, whoever no table has there: the one that was met. */
+void node_peer_meet(struct node *n, const struct dp_peer *at);
+void node_peer_part(struct node *n);
 
 /* As they call themselves by now. */
 void node_names_follow(struct node *n);
@@ -363,6 +376,15 @@ void node_who_told(struct node *n, const struct dp_datagram *datagram,
 size_t node_who_text(const struct node *n, char *out, size_t size_max);
 /* That the others have this member at another address. Empty: as far as is known they do not. */
 size_t node_place_fault(const struct node *n, char *out, size_t size_max);
+
+/* The place that this question was put to, of those where `peer` is; or -1. */
+int node_who_asked(const struct node *n, uint32_t peer, uint64_t question);
+
+/* meet.c: a member that finds its cluster where strangers are. */
+void node_meet_drive(struct node *n);
+/* MEMBERS, which has this member with its directory: of a stranger, or of another directory. */
+void node_meet_told(struct node *n, const struct dp_datagram *datagram,
+		    const struct wire_members *m);
 
 /* removed.c: the end of a member that was removed. */
 void node_removed_drive(struct node *n);
@@ -449,6 +471,7 @@ bool settings_unheard(const struct node *n, uint32_t peer);
 enum node_question { NODE_QUESTION_SETTINGS, NODE_QUESTION_PATH, NODE_QUESTION_WHO };
 
 void question_key_set(struct node *n, uint64_t seed);
+/* peer: DP_PEERS_MAX is a stranger. */
 uint64_t question_number(const struct node *n, enum node_question kind, uint32_t peer,
 			 uint64_t count);
 

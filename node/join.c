@@ -89,17 +89,20 @@ void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m)
 
 /*
  * A member that lags, from one that is known by its directory. Who follows a leader has no need of
- * it: so a member that lies about the members harms only who is without one.
+ * it: so a member that lies about the members harms only who is without one. From anybody else, or
+ * one who was met himself, a table is never in force.
  */
 static void told(struct node *n, const struct dp_datagram *d, const struct wire_members *m)
 {
-	const struct dp_peer *from = &n->peer[d->peer].at;
+	const struct node_peer *from = d->stranger ? NULL : &n->peer[d->peer];
 
 	if (raft_leader(n->raft) != 0 || m->joined.cluster_id != n->cluster_id ||
-	    m->joined.id != n->id || d->envelope.source_identity != from->identity ||
-	    !raft_members_find(&m->joined.members, from->member_id))
+	    m->joined.id != n->id)
 		return;
-	raft_members_told(n->raft, &m->joined.members, m->joined.index);
+	if (!from || from->met_ns || d->envelope.source_identity != from->at.identity)
+		node_meet_told(n, d, m);
+	else if (raft_members_find(&m->joined.members, from->at.member_id))
+		raft_members_told(n->raft, &m->joined.members, m->joined.index);
 }
 
 void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint64_t digest)
@@ -140,7 +143,7 @@ void node_join_receive(struct node *n, const struct dp_datagram *d)
 		n->counters.malformed++;
 		return;
 	}
-	if (m.to == n->recovered.identity && m.joined.id == 0)
+	if (m.to == n->recovered.identity && m.joined.id == 0 && !d->stranger)
 		node_who_told(n, d, &m);
 	self = raft_members_find(&m.joined.members, m.joined.id);
 	if (m.to == n->recovered.identity && self && self->identity == 0 && waits(n))

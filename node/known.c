@@ -40,7 +40,16 @@ const char *node_place_text(uint64_t place, char out[NODE_PLACE_TEXT_SIZE])
 int node_peer_find(const struct node *n, raft_id id)
 {
 	for (uint32_t i = 0; id != 0 && node_peer_next(n, &i); i++) {
-		if (n->peer[i].at.member_id == id)
+		if (n->peer[i].at.member_id == id && !n->peer[i].met_ns)
+			return (int)i;
+	}
+	return -1;
+}
+
+int node_peer_met(const struct node *n)
+{
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (n->peer[i].met_ns)
 			return (int)i;
 	}
 	return -1;
@@ -57,10 +66,12 @@ int node_peer_at(const struct node *n, uint64_t place)
 
 const char *node_member_name(const struct node *n, raft_id id)
 {
-	int peer = node_peer_find(n, id);
+	int peer = node_peer_find(n, id), met = node_peer_met(n);
 
 	if (id == n->id)
 		return n->name;
+	if (peer < 0 && met >= 0 && n->peer[met].at.member_id == id)
+		peer = met;
 	return peer < 0 ? "none" : n->peer[peer].name;
 }
 

@@ -80,6 +80,13 @@ static bool asks_vote(uint8_t type)
 	return type == WIRE_VOTE || type == WIRE_PREVOTE || type == WIRE_TIMEOUT_NOW;
 }
 
+/* What a leader says, and who stands, and of which start it is: of who was met no more (V28). */
+static bool may_lead(uint8_t type)
+{
+	return type == WIRE_APPEND || type == WIRE_VOTE || type == WIRE_PREVOTE ||
+	       type == WIRE_START;
+}
+
 static void receive_peer(struct node *n, const struct dp_datagram *d)
 {
 	struct raft_message message;
@@ -121,6 +128,10 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 		peer_door_receive(&n->serving.peers, d);
 		return;
 	}
+	if (n->peer[d->peer].met_ns && !may_lead(d->envelope.type)) {
+		n->counters.raft_unknown++;
+		return;
+	}
 	if (asks_vote(d->envelope.type) && !seldom_hear(n, d->peer, NODE_SELDOM_VOTE))
 		return;
 	if (d->envelope.type == WIRE_START && !seldom_hear(n, d->peer, NODE_SELDOM_START))
@@ -154,6 +165,14 @@ enum {
 	BURSTS_DUE = 128, /* more than a device's queue holds */
 };
 
+static void receive_stranger(struct node *n, const struct dp_datagram *d)
+{
+	if (d->envelope.type == WIRE_WHO)
+		node_who_hear(n, d);
+	else
+		node_join_receive(n, d);
+}
+
 static uint32_t receive_burst(struct node *n)
 {
 	struct dp_datagram datagram[DP_RECEIVE_MAX];
@@ -164,7 +183,7 @@ static uint32_t receive_burst(struct node *n)
 		if (datagram[i].from_peer)
 			receive_peer(n, &datagram[i]);
 		else if (datagram[i].stranger)
-			node_who_hear(n, &datagram[i]);
+			receive_stranger(n, &datagram[i]);
 		else
 			udp_door_receive(n->serving.udp, &datagram[i]);
 	}
@@ -188,19 +207,27 @@ void node_receive(struct node *n)
 	} while (--bursts > 0 && dp_more(n->dp));
 }
 
-void node_send(struct node *n, const struct raft_message *message)
+static void send_to(struct node *n, int peer, const struct raft_message *message)
 {
-	int peer = node_peer_find(n, message->to);
 	uint32_t size_max;
 	uint8_t type, *body;
 	size_t size;
 
-	/* One that this turn's messages made a member is taken on in the next. */
-	if (peer < 0)
-		return;
 	body = dp_begin_peer(n->dp, (uint32_t)peer, &size_max);
 	if (!body)
 		return;
 	size = wire_raft_encode(message, body, size_max, &type);
 	dp_end(n->dp, type, size);
+}
+
+/* To both places, if it was met elsewhere than the table has it: nobody can tell which is true. */
+void node_send(struct node *n, const struct raft_message *message)
+{
+	int peer = node_peer_find(n, message->to), met = node_peer_met(n);
+
+	/* One that this turn's messages made a member is taken on in the next. */
+	if (peer >= 0)
+		send_to(n, peer, message);
+	if (met >= 0 && n->peer[met].at.member_id == message->to)
+		send_to(n, met, message);
 }

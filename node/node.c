@@ -130,6 +130,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		node_path_drive(n);
 		node_notes(n);
 		node_who_drive(n);
+		node_meet_drive(n);
 		node_removed_drive(n);
 	} else {
 		serve_drive(n->serve); /* there is no leader */

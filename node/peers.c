@@ -142,6 +142,8 @@ static void follow(struct node *n, const struct raft_member *m)
 		return; /* nobody can be there, and the core refuses such a table */
 	if (p && p->at.identity == at.identity && node_peer_place(p) == there)
 		return;
+	if (!p && n->peers == DP_PEERS_MAX)
+		node_peer_part(n);
 	if (!p)
 		known = (int)place_take(n);
 	peer_set(n, (uint32_t)known, &at);
@@ -166,15 +168,28 @@ static void adopt(struct node *n, const struct raft_members *table)
 	}
 }
 
+/* Who was met is where, and what, the table has it now. */
+static bool is_known(const struct node *n, const struct raft_members *table)
+{
+	int met = node_peer_met(n);
+	const struct dp_peer *at = met < 0 ? NULL : &n->peer[met].at;
+	const struct raft_member *m = at ? raft_members_find(table, at->member_id) : NULL;
+
+	return m && m->identity == at->identity &&
+	       node_member_place(n, m) == node_peer_place(&n->peer[met]);
+}
+
 void node_members_follow(struct node *n, const struct raft_members *table)
 {
 	char text[NODE_PLACE_TEXT_SIZE];
 
 	adopt(n, table);
+	if (is_known(n, table))
+		node_peer_part(n);
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		const struct node_peer *p = &n->peer[i];
 
-		if (raft_members_find(table, p->at.member_id))
+		if (p->met_ns || raft_members_find(table, p->at.member_id))
 			continue;
 		journal_write(n->journal, JOURNAL_INFO, "member_let_go",
 			      "peer=%s member_id=%016" PRIx64 " address=%s", p->name,
@@ -243,6 +258,36 @@ void node_members_drive(struct node *n)
 		places_before(n, &peers);
 	node_members_follow(n, &peers);
 	node_votes_follow(n, raft_get_members(n->raft));
+}
+
+void node_peer_meet(struct node *n, const struct dp_peer *at)
+{
+	char text[NODE_PLACE_TEXT_SIZE];
+	uint32_t place;
+
+	if (n->peers == DP_PEERS_MAX)
+		return;
+	place = place_take(n);
+	peer_set(n, place, at);
+	if (n->peer[place].no_way) {
+		let_go(n, place);
+		return;
+	}
+	n->peer[place].met_ns = n->now_ns;
+	journal_write(n->journal, JOURNAL_INFO, "member_found",
+		      "peer=%s member_id=%016" PRIx64 " address=%s", n->peer[place].name,
+		      at->member_id, node_place_text(node_peer_place(&n->peer[place]), text));
+	raft_meet(n->raft, at->member_id, at->identity);
+}
+
+void node_peer_part(struct node *n)
+{
+	int met = node_peer_met(n);
+
+	if (met < 0)
+		return;
+	let_go(n, (uint32_t)met);
+	raft_meet(n->raft, 0, 0);
 }
 
 void node_peers_end(struct node *n)

@@ -18,14 +18,18 @@ void question_key_set(struct node *n, uint64_t seed)
 		bytes_put64(n->question_key + i, mix(seed + i));
 }
 
-/* Of a member, not of its place: whoever had that before knows some numbers of his own. */
+/*
+ * Of a member, not of its place: whoever had that before knows some numbers of his own. In no
+ * place: strangers.
+ */
 uint64_t question_number(const struct node *n, enum node_question kind, uint32_t peer,
 			 uint64_t count)
 {
-	uint8_t in[24], hash[crypto_shorthash_BYTES];
+	uint8_t in[24] = {0}, hash[crypto_shorthash_BYTES];
 
 	bytes_put64(in, (uint64_t)kind);
-	bytes_put64(in + 8, n->peer[peer].taken);
+	if (peer < DP_PEERS_MAX)
+		bytes_put64(in + 8, n->peer[peer].taken);
 	bytes_put64(in + 16, count);
 	crypto_shorthash(hash, in, sizeof(in), n->question_key);
 	return bytes_get64(hash) | 1; /* never 0 */

@@ -124,7 +124,7 @@ static bool names_us(const struct node *n, const struct raft_members *table)
 }
 
 /* Where it came from two members may be: the number tells whom was asked. */
-static int whom_asked(const struct node *n, uint32_t peer, uint64_t question)
+int node_who_asked(const struct node *n, uint32_t peer, uint64_t question)
 {
 	uint64_t there = node_peer_place(&n->peer[peer]);
 
@@ -140,7 +140,7 @@ void node_who_told(struct node *n, const struct dp_datagram *d, const struct wir
 	const struct raft_members *table;
 	struct raft_status s;
 	raft_index index;
-	int peer = whom_asked(n, d->peer, m->question);
+	int peer = node_who_asked(n, d->peer, m->question);
 
 	if (!n->raft || raft_leader(n->raft) != 0 || peer < 0 ||
 	    m->joined.cluster_id != n->cluster_id || names_us(n, &m->joined.members))
@@ -234,6 +234,8 @@ void node_who_drive(struct node *n)
 	say_told(n); /* what was asked before is answered, if it is */
 	node_places_turn(n);
 	n->who_ns = n->now_ns + SETTINGS_EVERY_NS;
-	for (uint32_t i = 0; node_peer_next(n, &i); i++)
-		ask(n, i);
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (!n->peer[i].met_ns)
+			ask(n, i);
+	}
 }

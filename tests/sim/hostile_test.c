@@ -501,6 +501,7 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 	assert_true(hands_status_has(
 		victim,
 		"there is no such member at that address: it was removed and still runs, or "
+		"came while this member was away, which asks it when it hears no leader, or "
 		"its initial-cluster or network.address differs from what this member has, "
 		"or somebody forges packets (the last from 198.18.0.10:"));
 	/* One that forms a cluster of its own shows no id of a member, and none of ours. */
