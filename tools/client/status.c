@@ -90,19 +90,21 @@ static void take_peer(struct status *s, const struct status_line *line)
 		snprintf(s->leader_name, sizeof(s->leader_name), "%s", name);
 }
 
-/* "member NAME id=ID ... state=STATE ...": what it is itself. */
+/* "member NAME id=ID ... state=STATE ...": what it is itself, and how many vote. */
 static void take_member(struct status *s, const struct status_line *line)
 {
 	char head[256], state[16];
 	uint64_t id;
 
 	copy_value(line, head, sizeof(head));
-	if (sscanf(head, "%*s id=%" SCNx64 " %*s %*s state=%15s", &id, state) == 2 &&
-	    id == s->member_id)
+	if (sscanf(head, "%*s id=%" SCNx64 " %*s %*s state=%15s", &id, state) != 2)
+		return;
+	s->voters += strcmp(state, "voter") == 0;
+	if (id == s->member_id)
 		s->learner = strcmp(state, "learner") == 0 || strcmp(state, "joining") == 0;
 }
 
-static void find_self(struct status *s, const char *text, const char *end)
+static void find_members(struct status *s, const char *text, const char *end)
 {
 	struct status_line line;
 
@@ -144,7 +146,7 @@ void status_parse(struct status *out, const char *text, size_t size)
 				   sizeof(out->warning[0]));
 	}
 	find_leader_name(out, begin, end);
-	find_self(out, begin, end);
+	find_members(out, begin, end);
 }
 
 const char *status_value(const char *text, size_t size, const char *key, char *out, size_t size_max)

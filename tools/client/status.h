@@ -23,8 +23,9 @@ struct status {
 	uint64_t revision, db_size, wal_bytes;
 	char leader_name[64]; /* "": there is none, or its name is not known */
 	char name[64], role[16], version[32], durability[16], link[32];
-	bool learner;   /* it does not vote */
-	uint32_t peers; /* other members that it knows of */
+	bool learner;    /* it does not vote */
+	uint32_t voters; /* of the members that it knows of */
+	uint32_t peers;  /* other members that it knows of */
 	uint32_t error_count, warning_count;
 	char error[STATUS_ERRORS_MAX][STATUS_SENTENCE_MAX];
 	char warning[STATUS_ERRORS_MAX][STATUS_SENTENCE_MAX];

@@ -69,7 +69,7 @@ static bool among(uint32_t nodes, uint32_t node)
 	return (nodes >> node & 1) != 0;
 }
 
-int lab_report_leader(const struct lab_report *reports, uint32_t nodes, uint32_t voters)
+int lab_report_leader(const struct lab_report *reports, uint32_t nodes)
 {
 	for (uint32_t i = 0; i < LAB_NODES_MAX; i++) {
 		const struct status *leader = &reports[i].status;
@@ -78,10 +78,11 @@ int lab_report_leader(const struct lab_report *reports, uint32_t nodes, uint32_t
 		if (!among(nodes, i) || !reports[i].answered || strcmp(leader->role, "leader") != 0)
 			continue;
 		for (uint32_t j = 0; j < LAB_NODES_MAX; j++)
-			votes += among(voters, j) && reports[j].answered &&
+			votes += among(nodes, j) && reports[j].answered &&
+				 !reports[j].status.learner &&
 				 reports[j].status.term == leader->term &&
 				 reports[j].status.leader == leader->member_id;
-		if (2 * votes > (uint32_t)__builtin_popcount(voters))
+		if (2 * votes > leader->voters)
 			return (int)i;
 	}
 	return -1;
@@ -92,5 +93,5 @@ int lab_reports_get(const struct lab *lab, uint32_t timeout_ms,
 {
 	for (uint32_t i = 0; lab_node_next(lab, &i); i++)
 		lab_report_get(lab, i, timeout_ms, &reports[i]);
-	return lab_report_leader(reports, lab->nodes, lab_voters(lab));
+	return lab_report_leader(reports, lab->nodes);
 }

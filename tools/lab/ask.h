@@ -28,10 +28,10 @@ void lab_report_get(const struct lab *lab, uint32_t node, uint32_t timeout_ms,
 const char *lab_report_error(const struct lab_report *r);
 
 /*
- * The node that a majority of those that vote calls leader, in one term, and that says so itself:
- * its index, or -1. Both are bits.
+ * The node that says that it leads, and that a majority of its voters calls leader in that term:
+ * its index, or -1. `nodes` are bits.
  */
-int lab_report_leader(const struct lab_report *reports, uint32_t nodes, uint32_t voters);
+int lab_report_leader(const struct lab_report *reports, uint32_t nodes);
 
 /* All of them, each within the time; and the leader. */
 int lab_reports_get(const struct lab *lab, uint32_t timeout_ms,

@@ -34,11 +34,29 @@ struct lab_node *lab_change_node(struct changing *c)
 	return &c->lab->node[c->node];
 }
 
+/* Who votes may have been changed by quoinctl since. */
+static void learners_see(struct changing *c)
+{
+	for (uint32_t i = 0; lab_node_next(c->lab, &i); i++) {
+		struct lab_node *n = &c->lab->node[i];
+		const struct lab_member *m;
+		char place[LAB_PLACE_SIZE];
+		uint32_t at = 0;
+
+		if (n->change == LAB_ADDED) /* what it is to be */
+			continue;
+		m = lab_members_next(&c->members, lab_node_place(i, place), &at);
+		n->learner = m && strcmp(m->state, "learner") == 0;
+	}
+}
+
 /* False, and why: nobody can say who the members are, now. */
 static bool members_seen(struct changing *c)
 {
-	if (lab_members_get(c->lab, &c->members) == 0)
+	if (lab_members_get(c->lab, &c->members) == 0) {
+		learners_see(c);
 		return true;
+	}
 	snprintf(c->why, sizeof(c->why), "no leader that a majority agrees on");
 	return false;
 }
@@ -148,9 +166,8 @@ const struct lab_member *lab_change_member(const struct changing *c, uint64_t bu
 
 bool lab_change_settled(struct changing *c, const struct lab_member *m)
 {
-	const char *wanted = lab_change_node(c)->learner ? "learner" : "voter";
-
-	return c->members.committed && m->bound && strcmp(m->state, wanted) == 0;
+	return c->members.committed && m->bound &&
+	       (strcmp(m->state, "voter") == 0 || strcmp(m->state, "learner") == 0);
 }
 
 /* What a command was about is over: in lab.json too. */
