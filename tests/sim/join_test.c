@@ -257,6 +257,49 @@ static void R32_who_was_away_is_told_who_came(void **state)
 	sim_world_destroy(&w);
 }
 
+/*
+ * One was away while two of five were removed. Started again it asks what is known of its start,
+ * and of those that it knows one is up: with that one it is a majority of the three that are left.
+ */
+static void D16_who_starts_again_is_told_who_left(void **state)
+{
+	uint64_t until_ns;
+
+	(void)state;
+	world_begin(89, 2, 0);
+	for (uint32_t i = 3; i < 5; i++) {
+		raft_id id =
+			change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(i)});
+		sim_node_start(&w, i);
+		expect_voter(id, i + 1);
+	}
+	while (sim_leader(&w) != 0) {
+		(void)raft_transfer(leader(), w.node[0].node->id);
+		sim_world_run(&w, 10 * MS);
+	}
+	expect_caught_up(2);
+	sim_node_crash(&w, 2);
+	for (uint32_t i = 3; i < 5; i++) {
+		(void)change(
+			(struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = w.node[i].node->id});
+		sim_world_run(&w, SECOND);
+		if (w.node[i].node)
+			sim_node_crash(&w, i);
+	}
+	assert_int_equal(raft_members_voters(raft_get_members(leader())), 3);
+	sim_node_crash(&w, 1);
+	while (sim_leader(&w) >= 0)
+		sim_world_run(&w, MS);
+	sim_node_start(&w, 2);
+	until_ns = w.now_ns + 10 * SECOND;
+	while (sim_leader(&w) < 0) {
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
+	expect_caught_up(2);
+	sim_world_destroy(&w);
+}
+
 static void hear(uint32_t i, const struct wire_members *m, uint32_t from)
 {
 	static uint8_t body[WIRE_MEMBERS_SIZE_MAX];
@@ -339,6 +382,7 @@ int main(void)
 		cmocka_unit_test(a_dead_member_is_replaced),
 		cmocka_unit_test(F1_who_joined_and_lost_its_directory_is_told_the_way_back),
 		cmocka_unit_test(R32_who_was_away_is_told_who_came),
+		cmocka_unit_test(D16_who_starts_again_is_told_who_left),
 		cmocka_unit_test(V28_who_is_told_of_members_and_when),
 	};
 

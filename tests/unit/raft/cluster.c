@@ -139,6 +139,7 @@ static void message_send(struct cluster *c, const struct raft_message *m)
 void cluster_mail_take(struct cluster *c, struct cluster_node *to, struct cluster_mail *mail)
 {
 	int err = raft_recv(to->core, &mail->message);
+	bool starts = mail->message.type == RAFT_MESSAGE_START;
 	raft_id from = mail->message.from;
 
 	c->delivered++;
@@ -148,6 +149,8 @@ void cluster_mail_take(struct cluster *c, struct cluster_node *to, struct cluste
 	check_state(c, to); /* it may commit, and step down with what comes next */
 	if (err == -ENOENT)
 		cluster_stranger(c, to, cluster_node(c, from));
+	else if (starts)
+		cluster_asked(c, to, cluster_node(c, from));
 }
 
 void cluster_mail_deliver(struct cluster *c, struct cluster_mail **at)

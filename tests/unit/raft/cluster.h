@@ -275,6 +275,8 @@ bool cluster_join(struct cluster *c, struct cluster_node *n, struct cluster_node
 void cluster_tell(struct cluster *c, struct cluster_node *from, struct cluster_node *to);
 /* Somebody wrote who is no peer: each tells the other what he knows. */
 void cluster_stranger(struct cluster *c, struct cluster_node *to, struct cluster_node *from);
+/* Who was started and hears no leader asks all that he knows who the members are (node/who.c). */
+void cluster_asked(struct cluster *c, struct cluster_node *to, struct cluster_node *from);
 /* In the table that is committed, or in one that is in force anywhere. */
 bool cluster_member(const struct cluster *c, const struct cluster_node *n);
 /* As its disk has them. */

@@ -81,6 +81,15 @@ void cluster_stranger(struct cluster *c, struct cluster_node *to, struct cluster
 	cluster_tell(c, from, to);
 }
 
+void cluster_asked(struct cluster *c, struct cluster_node *to, struct cluster_node *from)
+{
+	struct raft_members members;
+
+	if (from->core && raft_leader(from->core) == 0 &&
+	    cluster_known(to, &members) > from->core->members_index)
+		cluster_tell(c, to, from);
+}
+
 bool cluster_member(const struct cluster *c, const struct cluster_node *n)
 {
 	if (raft_members_find(&c->members, n->id))
