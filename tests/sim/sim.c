@@ -22,7 +22,8 @@
 #include <time.h>
 
 enum {
-	SIM_ROUNDS_MIN = 4, /* two of each kind */
+	SIM_ROUNDS_MIN = 4,   /* two of each kind */
+	SIM_ROUNDS_ALL = 150, /* in so many each thing that is drawn comes up */
 	SIM_FAULT_STEPS = 30,
 	SIM_SPARE_HOSTS = 3,
 	/* D19: of the longest election timeout, 300 ms. */
@@ -233,16 +234,57 @@ static void print(const struct totals *t)
 	       d->leaps, d->wipes, d->resets);
 	printf("members: %" PRIu64 " changes asked for, %" PRIu64 " refused, %" PRIu64
 	       " done (%" PRIu64 " of leaders), %" PRIu64 " rolled back; %" PRIu64
-	       " tables, %" PRIu64 " joint; %" PRIu64 " joined, %" PRIu64 " moved, %" PRIu64
-	       " lost, %" PRIu64 " ended; %" PRIu64 " hand-overs\n",
+	       " tables, %" PRIu64 " joint; %" PRIu64 " joined, %" PRIu64 " moved (%" PRIu64
+	       " of two voters), %" PRIu64 " lost, %" PRIu64 " ended, %" PRIu64
+	       " knew why; %" PRIu64 " hand-overs\n",
 	       d->asked, d->refused, d->done, d->of_leaders, d->rolled_back, d->tables, d->joints,
-	       d->joined, d->moved, d->lost, d->ended, d->transfers);
+	       d->joined, d->moved, d->moved_of_two, d->lost, d->ended, d->learned, d->transfers);
 	printf("puts given up as not done: %" PRIu64 " for want of a leader, %" PRIu64
 	       " of space, %" PRIu64 " by a learner\n",
 	       t->denials[WIRE_NO_LEADER], t->denials[WIRE_NO_SPACE], t->denials[WIRE_LEARNER]);
 	printf("without a leader after the faults: %" PRIu64 " ms in all, %" PRIu64
 	       " at most (of %d)\n",
 	       t->leaderless_ms, t->leaderless_ms_max, SIM_LEADER_MS_MAX);
+}
+
+/* A run that is long enough, and never met something, proves nothing of it. */
+static void check_met(const struct totals *t)
+{
+	const struct draw_totals *d = &t->draw;
+	const struct {
+		const char *what;
+		uint64_t count;
+	} met[] = {
+		{"crashes", d->crashes},
+		{"cuts", d->cuts},
+		{"pauses", d->pauses},
+		{"slow disks", d->slow_disks},
+		{"disks that hung", d->hangs},
+		{"full disks", d->full_disks},
+		{"clocks that drift", d->drifts},
+		{"clocks that leapt", d->leaps},
+		{"wiped directories", d->wipes},
+		{"hand-overs", d->transfers},
+		{"changes refused", d->refused},
+		{"changes of leaders", d->of_leaders},
+		{"joint tables", d->joints},
+		{"who joined", d->joined},
+		{"who moved", d->moved},
+		{"one of two who moved", d->moved_of_two},
+		{"who lost his directory", d->lost},
+		{"who ended", d->ended},
+		{"who was removed and knew it", d->learned},
+		{"puts denied for want of a leader", t->denials[WIRE_NO_LEADER]},
+		{"puts denied for want of space", t->denials[WIRE_NO_SPACE]},
+		{"puts denied by a learner", t->denials[WIRE_LEARNER]},
+	};
+
+	for (size_t i = 0; t->rounds >= SIM_ROUNDS_ALL && i < sizeof(met) / sizeof(met[0]); i++) {
+		if (met[i].count > 0)
+			continue;
+		fprintf(stderr, "in %" PRIu64 " rounds it never met: %s\n", t->rounds, met[i].what);
+		exit(1);
+	}
 }
 
 int main(int argc, char **argv)
@@ -261,6 +303,7 @@ int main(int argc, char **argv)
 	for (uint64_t i = 0; rounds ? i < rounds : i < SIM_ROUNDS_MIN || time(NULL) < end; i++)
 		round_run(seed + i, (uint32_t)nodes, &t);
 	print(&t);
+	check_met(&t);
 	assert(rounds || (t.puts > 0 && t.gets > 0 && t.draw.crashes > 0 && t.draw.done > 0));
 	return 0;
 }

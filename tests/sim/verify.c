@@ -7,6 +7,8 @@
 
 #include "node/internal.h"
 
+#include <string.h>
+
 #define SECOND_NS UINT64_C(1000000000)
 
 /* Between looks at whether the members agree. */
@@ -146,6 +148,50 @@ static void stand_still(struct sim_world *w)
 	check_states(w);
 }
 
+static bool knows(const struct sim_world *w, uint32_t i, uint32_t of)
+{
+	const struct node *n = w->node[i].node, *m = w->node[of].node;
+	const uint64_t place = sim_node_place(w, of);
+	const struct raft_member *member = raft_members_find(raft_get_members(n->raft), m->id);
+	const struct sm_attributes *said = n->sm->ops->attributes(n->sm, m->id);
+	int peer = node_peer_find(n, m->id);
+	char client[NODE_PLACE_TEXT_SIZE];
+
+	node_place_text((place & ~UINT64_C(0xffff)) | m->options.dp.udp_client, client);
+	return member && node_member_place(n, member) == place && said &&
+	       strcmp(said->name, m->name) == 0 && said->client_count == 1 &&
+	       strcmp(said->client[0], client) == 0 &&
+	       strcmp(node_member_name(n, m->id), m->name) == 0 &&
+	       (i == of || (peer >= 0 && node_peer_place(&n->peer[peer]) == place));
+}
+
+/* SM15: two members of which one does not know the other; -1: there are none. */
+static int unknown_find(const struct sim_world *w, uint32_t *of)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		for (*of = 0; sim_is_member(w, i) && *of < w->node_count; ++*of) {
+			if (sim_is_member(w, *of) && !knows(w, i, *of))
+				return (int)i;
+		}
+	}
+	return -1;
+}
+
+/* A name is said again after as much as eight seconds (node/names.c). */
+static void check_known(struct sim_world *w)
+{
+	uint64_t end = w->now_ns + 20 * SECOND_NS;
+	uint32_t of;
+	int who;
+
+	while ((who = unknown_find(w, &of)) >= 0) {
+		if (w->now_ns >= end)
+			sim_fail(w, (uint32_t)who, "SM15: another is not where and what it is", of,
+				 sim_node_place(w, of));
+		sim_world_run(w, 1000 * LOOK_NS);
+	}
+}
+
 void sim_world_agree(struct sim_world *w)
 {
 	uint64_t gets[SIM_CLIENTS_MAX], end;
@@ -153,6 +199,7 @@ void sim_world_agree(struct sim_world *w)
 	if (!sim_world_settle(w, 20 * SECOND_NS))
 		sim_fail(w, 0, "no agreement within 20 s of calm", 0, 0);
 	check_told(w);
+	check_known(w);
 	/*
 	 * Calm and without faults, every client reads and writes on: SM3 to SM5 are checked by each
 	 * read.

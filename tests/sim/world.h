@@ -22,6 +22,8 @@
  *	     more, is never read, and is in nobody's state.
  *	SM14. What is due at the end of a turn that did nothing, the next turns do: deadlines are no
  *	     loop.
+ *	SM15. In calm each member knows of each where it is, what it is called, and where it hears
+ *	     clients.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H

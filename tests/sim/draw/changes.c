@@ -118,10 +118,7 @@ static uint64_t place_new(struct draw *d)
 	return (uint64_t)(0xc6120080u + d->places++ % 120) << 16 | WIRE_PORT_PEER;
 }
 
-/*
- * A new address is in force as soon as it is appended, and its member moves when that is committed:
- * so others must be enough for that, and nothing else changes meanwhile.
- */
+/* Nothing else changes meanwhile: the leader sees to it that others are enough for that. */
 static bool may_move(const struct draw *d, raft_id id, uint32_t count)
 {
 	const struct raft_members *t = &sim_table(d->w)->members;
@@ -129,7 +126,7 @@ static bool may_move(const struct draw *d, raft_id id, uint32_t count)
 
 	/* Who is bound, and has not heard so, is found by nobody who looks for a member. */
 	return count == 1 && m && draw_host_of(d, id) < d->w->node_count && !draw_anybody_lost(d) &&
-	       draw_at_rest(d) && (!m->voter || raft_members_voters(t) >= 3);
+	       draw_at_rest(d);
 }
 
 /* Who is lost leaves, or is replaced; whoever else leaves might be one too many. */
@@ -173,7 +170,7 @@ static bool change_draw(struct draw *d, struct raft_change *c, uint32_t count,
 		RAFT_CHANGE_ADD,     RAFT_CHANGE_ADD,     RAFT_CHANGE_ADD_LEARNER,
 		RAFT_CHANGE_REPLACE, RAFT_CHANGE_REPLACE, RAFT_CHANGE_REMOVE,
 		RAFT_CHANGE_REMOVE,  RAFT_CHANGE_PROMOTE, RAFT_CHANGE_PROMOTE,
-		RAFT_CHANGE_DEMOTE,  RAFT_CHANGE_UPDATE,
+		RAFT_CHANGE_DEMOTE,  RAFT_CHANGE_UPDATE,  RAFT_CHANGE_UPDATE,
 	};
 	const struct raft_members *t = raft_get_members(leader->raft);
 	const struct raft_member *m = &t->member[draw_below(d, t->count)];
@@ -202,7 +199,9 @@ void draw_change(struct draw *d)
 		if (!change_draw(d, &change[i], count, d->w->node[leader].node))
 			return;
 	}
-	draw_order(d, (uint32_t)leader, change, count);
+	if (draw_order(d, (uint32_t)leader, change, count) == 0 &&
+	    change[0].kind == RAFT_CHANGE_UPDATE)
+		draw_moves(d, change[0].id, change[0].place);
 }
 
 void draw_transfer(struct draw *d)

@@ -21,7 +21,7 @@ struct draw_totals {
 	uint64_t crashes, cuts, pauses, slow_disks, hangs, full_disks, drifts, leaps;
 	uint64_t transfers, wipes, resets;
 	uint64_t asked, refused, done, rolled_back; /* changes */
-	uint64_t lost, joined, moved, ended;
+	uint64_t lost, joined, moved, moved_of_two, ended, learned;
 	uint64_t of_leaders, tables, joints;
 };
 
@@ -60,6 +60,8 @@ uint32_t draw_host_of(const struct draw *d, raft_id member);
 /* A host that nobody needs; node_count: there is none. */
 uint32_t draw_host_free(struct draw *d);
 void draw_hosts(struct draw *d);
+/* Its new address was appended: half of the time its host does not wait until it is committed. */
+void draw_moves(struct draw *d, raft_id member, uint64_t place);
 /* A directory is lost, if that is to be borne. */
 void draw_lose(struct draw *d);
 /* No change of members is under way, and all stand where they are to be. */

@@ -139,6 +139,7 @@ static void host_clear(struct draw *d, uint32_t i)
 {
 	struct sim_node *n = &d->w->node[i];
 
+	d->t->learned += n->node && node_removed(n->node);
 	if (n->node)
 		sim_node_crash(d->w, i);
 	if (n->member) {
@@ -147,7 +148,7 @@ static void host_clear(struct draw *d, uint32_t i)
 	}
 	sim_node_wipe(d->w, i);
 	n->joiner = n->away = true;
-	n->existing = n->lost = false;
+	n->existing = n->lost = n->moved = false;
 }
 
 uint32_t draw_host_free(struct draw *d)
@@ -179,7 +180,7 @@ static void joiner_start(struct draw *d, uint32_t i)
 		sim_node_crash(d->w, i);
 	sim_node_wipe(d->w, i);
 	n->joiner = true;
-	n->existing = n->lost = false;
+	n->existing = n->lost = n->moved = false;
 	sim_note(d->w, "node %u waits to join", i);
 	sim_node_start(d->w, i);
 }
@@ -193,10 +194,40 @@ static void member_move(struct draw *d, uint32_t i, uint64_t place)
 	if (n->node)
 		sim_node_crash(d->w, i);
 	n->address = (uint32_t)(place >> 16);
+	n->moved = true;
 	n->up_at_ns = d->w->now_ns;
 	if (!n->lost)
 		draw_start(d, i);
 	d->t->moved++;
+	d->t->moved_of_two += raft_members_voters(members_now(d)) == 2 &&
+			      raft_members_find(members_now(d), n->member)->voter;
+}
+
+/* By a table that is not committed, and that somebody who is up has in force. */
+static bool is_awaited(const struct draw *d, uint32_t i)
+{
+	const struct sim_world *w = d->w;
+
+	for (uint32_t j = 0; j < w->node_count; j++) {
+		const struct node *n = w->node[j].node;
+		const struct raft_member *m =
+			n && n->raft && n->raft->members_index > sim_table(w)->index
+				? raft_members_find(&n->raft->members, w->node[i].member)
+				: NULL;
+
+		if (m && of_place(d, i, m->place))
+			return true;
+	}
+	return false;
+}
+
+void draw_moves(struct draw *d, raft_id member, uint64_t place)
+{
+	uint32_t host = draw_host_of(d, member);
+
+	if (draw_below(d, 2) && host < d->w->node_count && !of_place(d, host, place) &&
+	    of_table(d, member))
+		member_move(d, host, place);
 }
 
 /* As an operator follows what was committed. Returns true if there is nothing left to do. */
@@ -215,6 +246,8 @@ static bool hosts_follow(struct draw *d, bool all)
 		if (host < w->node_count && of_place(d, host, m.place))
 			continue;
 		done = false;
+		if (host < w->node_count && is_awaited(d, host))
+			continue;
 		if (!all && draw_below(d, 4))
 			continue;
 		while (i < w->node_count && !of_place(d, i, m.place))
@@ -281,6 +314,63 @@ void draw_lose(struct draw *d)
 	d->t->lost++;
 }
 
+/* --- who was removed ------------------------------------------------------------------------- */
+
+static bool member_stands_at(const struct draw *d, uint64_t place)
+{
+	for (uint32_t i = 0; i < d->w->node_count; i++) {
+		if (sim_is_member(d->w, i) && of_place(d, i, place))
+			return true;
+	}
+	return false;
+}
+
+static bool majority_is_there(const struct draw *d, const struct node *n,
+			      const struct raft_members *table, bool before)
+{
+	uint32_t others = 0, there = 0;
+
+	for (uint32_t i = 0; i < table->count; i++) {
+		const struct raft_member *m = &table->member[i];
+
+		if (m->id == n->id || !(before ? m->voter_before : m->voter))
+			continue;
+		others++;
+		there += member_stands_at(d, node_member_place(n, m));
+	}
+	return there > others / 2;
+}
+
+/*
+ * It learns it if, of the newest table that it knows to be committed, at the places of a majority
+ * of the other voters, of each set, members of today stand, in calm and up: for those it asks, by
+ * address, and no fewer does it believe (node/who.c). Else it waits for a person.
+ */
+static bool will_learn(const struct draw *d, uint32_t i)
+{
+	const struct node *n = d->w->node[i].node;
+	const struct raft_members *known;
+	struct raft_status s;
+	raft_index index;
+
+	if (!n || !n->raft || of_table(d, n->id))
+		return false;
+	node_raft_status(n, &s);
+	known = node_members_committed(&s, &index);
+	return majority_is_there(d, n, known, false) &&
+	       (!raft_members_joint(known) || majority_is_there(d, n, known, true));
+}
+
+/* D16: nobody is left who is to learn that he was removed, and has not. */
+static bool removed_know(const struct draw *d)
+{
+	for (uint32_t i = 0; i < d->w->node_count; i++) {
+		if (will_learn(d, i))
+			return false;
+	}
+	return true;
+}
+
 /* --- in the end ------------------------------------------------------------------------------ */
 
 /* Who is lost and not replaced; and who was never there and has no host. */
@@ -330,9 +420,10 @@ void draw_note_members(const struct draw *d)
 			 n && n->raft ? n->raft->members_index : 0, sim_table(w)->index);
 	}
 	for (uint32_t i = 0; i < w->node_count; i++)
-		sim_note(w, "node %u at .%u: %s%s%s", i, w->node[i].address & 255,
+		sim_note(w, "node %u at .%u: %s%s%s%s", i, w->node[i].address & 255,
 			 w->node[i].node ? "up" : "down", w->node[i].joiner ? ", joins" : "",
-			 w->node[i].lost ? ", lost" : "");
+			 w->node[i].lost ? ", lost" : "",
+			 will_learn(d, i) ? ", removed, and is to learn it" : "");
 }
 
 bool draw_heal(struct draw *d)
@@ -345,6 +436,8 @@ bool draw_heal(struct draw *d)
 	if (leader < 0 || !sim_table(w))
 		return false;
 	if (!remove_who_is_gone(d, (uint32_t)leader) || !quiet(d) || !done)
+		return false;
+	if (!removed_know(d))
 		return false;
 	strangers_end(d, true);
 	for (uint32_t i = 0; i < members_now(d)->count; i++) {
