@@ -27,8 +27,9 @@ static struct peer *find(struct peers *peers, const struct wire_envelope *envelo
 		*why = DP_DROP_PEER_ADDRESS;
 		if (!from_there(p, packet, port))
 			continue;
-		if (!found || p->options.identity == envelope->source_identity)
-			found = p;
+		if (p->options.identity == envelope->source_identity)
+			return p;
+		found = p;
 	}
 	return found;
 }

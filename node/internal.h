@@ -182,6 +182,7 @@ struct node {
 	uint64_t who_ns;           /* who the members are is asked at this time at the earliest */
 	uint64_t who_first_ns;     /* ... for the first time since a leader was known */
 	uint64_t elsewhere_told_ns;
+	uint32_t met; /* 1 + the place of the one who was; 0: nobody */
 	struct node_meeting {
 		uint64_t question; /* to a stranger, not answered yet; 0: none */
 		uint64_t next_ns;  /* the next at this time at the earliest */

@@ -48,11 +48,7 @@ int node_peer_find(const struct node *n, raft_id id)
 
 int node_peer_met(const struct node *n)
 {
-	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
-		if (n->peer[i].met_ns)
-			return (int)i;
-	}
-	return -1;
+	return (int)n->met - 1;
 }
 
 int node_peer_at(const struct node *n, uint64_t place)

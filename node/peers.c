@@ -94,6 +94,8 @@ static void peer_set(struct node *n, uint32_t place, const struct dp_peer *at)
 
 static void let_go(struct node *n, uint32_t place)
 {
+	if (n->peer[place].met_ns)
+		n->met = 0;
 	dp_peer_unset(n->dp, place);
 	n->peer[place] = (struct node_peer){0};
 	n->peers--;
@@ -274,6 +276,7 @@ void node_peer_meet(struct node *n, const struct dp_peer *at)
 		return;
 	}
 	n->peer[place].met_ns = n->now_ns;
+	n->met = place + 1;
 	journal_write(n->journal, JOURNAL_INFO, "member_found",
 		      "peer=%s member_id=%016" PRIx64 " address=%s", n->peer[place].name,
 		      at->member_id, node_place_text(node_peer_place(&n->peer[place]), text));

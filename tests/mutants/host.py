@@ -241,6 +241,7 @@ HOST = [
      ["unit-raft-membership"]),
     ("met-in-one-place", "D16: a member that was met elsewhere is heard there and where it was",
      "dataplane/peers.c",
-     "if (!found || p->options.identity == envelope->source_identity)", "if (!found)",
+     "if (p->options.identity == envelope->source_identity)\n\t\t\treturn p;\n\t\tfound = p;",
+     "return p;",
      ["unit-dataplane-foreign"]),
 ]
