@@ -193,9 +193,11 @@ static bool member_holds(struct cluster *c, const struct raft_member *m, raft_in
 			 raft_term term)
 {
 	const struct cluster_node *k = cluster_node(c, m->id);
+	bool held = holds(&k->disk, index, term);
 
-	return m->identity == k->identity &&
-	       (holds(&k->disk, index, term) || holds(&k->ghost, index, term));
+	for (uint32_t i = 0; i < k->ghosts; i++)
+		held |= holds(&k->ghost[i], index, term);
+	return m->identity == k->identity && held;
 }
 
 static bool set_holds(struct cluster *c, const struct raft_members *members, bool before,

@@ -476,7 +476,9 @@ void cluster_fini(struct cluster *c)
 		if (n->core)
 			cluster_crash(c, n, 0);
 		free(n->disk.entry);
-		free(n->ghost.entry);
+		for (uint32_t k = 0; k < n->ghosts; k++)
+			free(n->ghost[k].entry);
+		free(n->ghost);
 		free(n->copy.log.entry);
 		free(n->memory.entry);
 	}

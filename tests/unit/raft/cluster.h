@@ -113,7 +113,8 @@ struct cluster_node {
 
 	struct raft_hard_state disk_hard;
 	struct stored_log disk;
-	struct stored_log ghost;  /* what was on the disk before it was lost */
+	struct stored_log *ghost; /* what was on the disk, each time before some of it was lost */
+	uint32_t ghosts;
 	struct stored_log memory; /* as handed out to persist */
 	struct persist *pending;  /* in order */
 	struct {

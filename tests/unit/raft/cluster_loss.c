@@ -15,16 +15,12 @@ static void log_copy(struct stored_log *to, const struct stored_log *from)
 		stored_log_set(to, i, from->entry[i]);
 }
 
-/* What was on the disk, above all that was there in its place before. */
 static void ghost_note(struct cluster_node *n)
 {
-	const raft_index last = n->ghost.last;
-
-	n->ghost.last = 0;
-	for (raft_index i = 1; i <= n->disk.last; i++)
-		stored_log_set(&n->ghost, i, n->disk.entry[i]);
-	if (n->ghost.last < last)
-		n->ghost.last = last; /* the room is there, and so are its entries */
+	n->ghost = realloc(n->ghost, (n->ghosts + 1) * sizeof(n->ghost[0]));
+	assert(n->ghost);
+	n->ghost[n->ghosts] = (struct stored_log){.last = 0};
+	log_copy(&n->ghost[n->ghosts++], &n->disk);
 }
 
 void cluster_wipe(struct cluster *c, struct cluster_node *n)
