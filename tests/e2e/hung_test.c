@@ -169,24 +169,32 @@ static void V20_R46_a_vote_that_hangs_elects_nobody(void **state)
 
 /* --- a leader ------------------------------------------------------------------------------ */
 
-/* For how long what its disk answered last had been in flight, by its log. */
-static uint64_t answered_after(uint32_t node)
+/* What a node's log tells of its disk: how often it answered, and after how long the last time. */
+struct answers {
+	uint32_t node, count, more_than;
+	uint64_t ms;
+};
+
+static bool answered(void *context)
 {
+	struct answers *a = context;
 	char path[512], line[1024];
-	uint64_t ms = 0;
 	FILE *log;
 
-	snprintf(path, sizeof(path), "%s/n%u.log", c.dir, node);
+	a->count = 0;
+	snprintf(path, sizeof(path), "%s/n%u.log", c.dir, a->node);
 	log = fopen(path, "re");
 	assert_non_null(log);
 	while (fgets(line, sizeof(line), log)) {
 		const char *at = strstr(line, " disk_answers "), *took = at;
 
-		if (at && (took = strstr(at, " ms=")))
-			ms = strtoull(took + strlen(" ms="), NULL, 10);
+		if (at && (took = strstr(at, " ms="))) {
+			a->ms = strtoull(took + strlen(" ms="), NULL, 10);
+			a->count++;
+		}
 	}
 	fclose(log);
-	return ms;
+	return a->count > a->more_than;
 }
 
 /* What a client waits for while others elect one, who know nothing. */
@@ -213,9 +221,12 @@ static void leader_hangs(uint64_t ms, uint64_t election)
 {
 	uint32_t leader = cluster_wait_leader(&c, 0);
 	uint64_t stood = cluster_number(&c, leader, "elections_started");
-	uint64_t until = clock_ms() + ms, gap_ms, told_ms;
+	uint64_t until = clock_ms() + ms, gap_ms;
+	struct answers told = {.node = leader};
 	pid_t pid = cluster_pid(&c, leader);
 
+	(void)answered(&told);
+	told.more_than = told.count;
 	load_gap_begin(&load);
 	disk_tell(&disks.disk[leader - 1], "on read,write,fsync,meta * stall forever");
 	(void)cluster_wait_leader(&c, leader);
@@ -229,12 +240,13 @@ static void leader_hangs(uint64_t ms, uint64_t election)
 	disk_tell(&disks.disk[leader - 1], "drop all");
 	cluster_wait_value(&c, leader, "disk_stalled", "0");
 	ms = clock_ms() + ms - until;
-	told_ms = answered_after(leader);
+	/* A thread of its own writes it. */
+	require(&c, wait_until(answered, &told, CLUSTER_WAIT_MS), "n%u does not tell", leader);
 	printf("# hung: no put of a client for %" PRIu64 " ms; n%u says %" PRIu64 " ms\n", gap_ms,
-	       leader, told_ms);
+	       leader, told.ms);
 	require(&c, gap_ms <= 2 * election, "it costs two elections");
 	/* The write that it waited for last may be that of the next term. */
-	require(&c, told_ms + 2 * STALL_MS >= ms && told_ms <= ms, "it hung for %" PRIu64 " ms",
+	require(&c, told.ms + 2 * STALL_MS >= ms && told.ms <= ms, "it hung for %" PRIu64 " ms",
 		ms);
 	require(&c, cluster_number(&c, leader, "elections_started") == stood, "n%u stood", leader);
 	require(&c, cluster_pid(&c, leader) == pid, "n%u was started again", leader);
