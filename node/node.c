@@ -80,6 +80,14 @@ void node_destroy(struct node *n)
 	free(n);
 }
 
+/* It began, or may in a moment, when this leader has heard the others. */
+static bool may_hand_over(struct node *n)
+{
+	int err = raft_transfer(n->raft, 0);
+
+	return err == 0 || err == -EAGAIN;
+}
+
 /*
  * A leader that is stopped has the best of the others lead first, so that they need not find out;
  * or the next best, if that one is silent. What is open here waits for it, and goes to whoever
@@ -93,7 +101,7 @@ static void hand_over_drive(struct node *n)
 		return;
 	leader = raft_leader(n->raft);
 	if (n->now_ns >= n->hand_over_ns || (leader && leader != n->id) ||
-	    (leader == n->id && !raft_get_transfer(n->raft) && raft_transfer(n->raft, 0)))
+	    (leader == n->id && !raft_get_transfer(n->raft) && !may_hand_over(n)))
 		n->hand_over_ns = 0;
 	serve_stop(n->serve);
 }
@@ -196,7 +204,7 @@ bool node_busy(const struct node *n)
 void node_stop(struct node *n)
 {
 	n->stopping = true;
-	if (n->raft && raft_transfer(n->raft, 0) == 0)
+	if (n->raft && may_hand_over(n))
 		n->hand_over_ns = n->now_ns + n->options.election_us_max * 1000;
 	serve_stop(n->serve);
 }

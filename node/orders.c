@@ -95,6 +95,8 @@ static enum serve_status move_leader(struct node *n, const char *id, char *out, 
 	err = raft_transfer(n->raft, to);
 	if (err == -EREMOTE)
 		return SERVE_NOT_LEADER;
+	if (err == -EAGAIN)
+		return SERVE_BUSY;
 	if (!err || err == -EALREADY) {
 		snprintf(out, size_max, "done\n");
 		return SERVE_OK;

@@ -25,7 +25,7 @@ void raft_contact_init(struct raft *r)
 /* The first round is due. */
 void raft_contact_begin(struct raft *r)
 {
-	r->contact = (struct raft_contact){.due_us = r->now_us};
+	r->contact = (struct raft_contact){.due_us = r->now_us, .since_us = r->now_us};
 }
 
 /*

@@ -301,9 +301,9 @@ struct raft_reads {
 struct raft_contact {
 	bool open; /* no majority has echoed it yet */
 	uint64_t seq;
-	uint64_t begun_us;
-	uint64_t due_us;  /* the next one, once it is closed */
-	uint64_t lost_us; /* it has waited for too long then */
+	uint64_t since_us, begun_us; /* it leads; the round is open */
+	uint64_t due_us;             /* the next one, once it is closed */
+	uint64_t lost_us;            /* it has waited for too long then */
 };
 
 struct raft_transfer {

@@ -175,7 +175,8 @@ void raft_disk_stalled(struct raft *r, bool stalled);
  * given up after the shortest election timeout, and commands are taken again. 0: it has begun, or
  * goes on; -EREMOTE (not the leader), -EALREADY (`to` leads), -ENOENT (no such voter),
  * -EHOSTUNREACH (it was not heard of late, or lost what it had acknowledged; `to` 0: so is
- * everybody), -EBUSY (another one is under way).
+ * everybody), -EAGAIN (it was not heard yet: this leader has just begun), -EBUSY (another one is
+ * under way).
  */
 int raft_transfer(struct raft *r, raft_id to);
 /* To whom one is under way; 0: none is. */

@@ -18,6 +18,19 @@ static bool reachable(const struct raft *r, const struct raft_peer *p)
 	       (p->heard || (p->heard_us > 0 && r->now_us - p->heard_us < r->election_us_min));
 }
 
+/* It may be there: a leader of a moment ago did not hear everybody yet. */
+static bool may_be_heard(const struct raft *r, raft_id to)
+{
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = r->peer[i];
+
+		if (p->voter && raft_peer_counts(p) && !p->heard && p->heard_us == 0 &&
+		    (to == 0 || to == p->id))
+			return r->now_us - r->contact.since_us < r->election_us_min;
+	}
+	return false;
+}
+
 static uint64_t heard_us(const struct raft *r, const struct raft_peer *p)
 {
 	return p->heard ? r->now_us : p->heard_us;
@@ -62,7 +75,7 @@ int raft_transfer(struct raft *r, raft_id to)
 	if (to && (!p || !p->voter))
 		return -ENOENT;
 	if (!p || !reachable(r, p))
-		return -EHOSTUNREACH;
+		return may_be_heard(r, to) ? -EAGAIN : -EHOSTUNREACH;
 	if (r->transfer.to)
 		return r->transfer.to == p->id || to == 0 ? 0 : -EBUSY;
 	r->transfer = (struct raft_transfer){

@@ -115,6 +115,7 @@ static void time_forget(struct raft *r)
 	r->leader_us = lately(r, r->leader_us);
 	r->vote_us = lately(r, r->vote_us);
 	r->gone_us = r->gone_us ? r->now_us + r->election_us_max : 0;
+	r->contact.since_us = long_ago(r);
 	r->contact.begun_us = r->contact.begun_us == r->now_us ? r->now_us : long_ago(r);
 	r->contact.due_us = r->now_us + r->heartbeat_us;
 	r->contact.lost_us = r->now_us + r->election_us_min;

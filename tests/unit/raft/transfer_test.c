@@ -99,6 +99,29 @@ static void R45_one_that_does_not_stand_is_told_again_and_then_given_up(void **s
 	hand_fini(&h);
 }
 
+/* Who is silent is told from who had no time yet to be heard. */
+static void R45_a_leader_of_a_moment_ago_did_not_hear_everybody_yet(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	hand_elect(&h);
+	assert_int_equal(raft_transfer(h.r, 3), -EAGAIN);
+	assert_int_equal(raft_transfer(h.r, 0), -EAGAIN);
+	assert_int_equal(raft_transfer(h.r, 4), -ENOENT);
+	for (uint32_t us = HAND_HEARTBEAT_US; us < HAND_ELECTION_US; us += HAND_HEARTBEAT_US) {
+		assert_int_equal(raft_transfer(h.r, 3), -EAGAIN);
+		hand_tick(&h, HAND_HEARTBEAT_US);
+		assert_int_equal(hand_echo(&h, 2, 0, h.r->reads.seq), 0);
+	}
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_int_equal(raft_transfer(h.r, 3), -EHOSTUNREACH);
+	assert_int_equal(raft_transfer(h.r, 0), 0);
+	assert_int_equal(raft_get_transfer(h.r), 2);
+	hand_fini(&h);
+}
+
 static void R45_one_that_lost_its_log_meanwhile_is_not_waited_for(void **state)
 {
 	struct hand h;
@@ -357,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R45_who_is_behind_gets_the_rest_before_it_is_told),
 		cmocka_unit_test(R45_one_that_does_not_stand_is_told_again_and_then_given_up),
+		cmocka_unit_test(R45_a_leader_of_a_moment_ago_did_not_hear_everybody_yet),
 		cmocka_unit_test(R45_one_that_lost_its_log_meanwhile_is_not_waited_for),
 		cmocka_unit_test(R45_one_that_is_no_voter_any_more_is_not_waited_for),
 		cmocka_unit_test(R45_the_one_with_most_of_the_log_is_chosen),
