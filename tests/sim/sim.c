@@ -26,6 +26,7 @@ enum {
 	SIM_ROUNDS_ALL = 150, /* in so many each thing that is drawn comes up */
 	SIM_FAULT_STEPS = 30,
 	SIM_SPARE_HOSTS = 3,
+	SIM_REST_STEPS_MAX = 1000, /* a second and node */
 	/* D19: of the longest election timeout, 300 ms. */
 	SIM_LEADER_MS_MAX = 8 * 300,
 	SIM_HEAL_MS_MAX = 30000,
@@ -34,6 +35,7 @@ enum {
 struct totals {
 	uint64_t rounds, steps, elections, puts, gets, timeouts, clusters, stood_still, delivered;
 	uint64_t leaderless_ms, leaderless_ms_max; /* after the faults */
+	uint64_t rest_steps_max; /* a second and node, when nobody wants anything */
 	uint64_t denials[STATUS_COUNT];
 	struct draw_totals draw;
 };
@@ -133,6 +135,26 @@ static void members_verify(struct draw *d, struct totals *t)
 	draw_check_members(d);
 }
 
+/*
+ * Nobody wants anything: heartbeats and their answers pass, and hardly anything else (D11), beside
+ * the questions of directories that wait to be of a cluster, as often as heartbeats.
+ */
+static void check_rest(struct sim_world *w, struct totals *t)
+{
+	uint64_t before, steps;
+
+	if (!sim_world_settle(w, 20000 * DRAW_MS))
+		sim_fail(w, 0, "no agreement before the rest", 0, 0);
+	w->resting = true;
+	before = w->steps;
+	sim_world_run(w, 1000 * DRAW_MS);
+	steps = w->steps - before;
+	if (steps > SIM_REST_STEPS_MAX * w->node_count)
+		sim_fail(w, 0, "they do not rest", steps, SIM_REST_STEPS_MAX * w->node_count);
+	if (steps / w->node_count > t->rest_steps_max)
+		t->rest_steps_max = steps / w->node_count;
+}
+
 static void heal(struct draw *d, struct totals *t)
 {
 	struct sim_world *w = d->w;
@@ -146,10 +168,14 @@ static void heal(struct draw *d, struct totals *t)
 	draw_restart(d, true);
 	if (d->members) {
 		members_verify(d, t);
+		check_rest(w, t);
 		return;
 	}
 	restart_existing(w);
-	t->stood_still += !sim_world_verify(w);
+	if (sim_world_verify(w))
+		check_rest(w, t);
+	else
+		t->stood_still++;
 }
 
 static void one_step(struct draw *d)
@@ -245,6 +271,8 @@ static void print(const struct totals *t)
 	printf("without a leader after the faults: %" PRIu64 " ms in all, %" PRIu64
 	       " at most (of %d)\n",
 	       t->leaderless_ms, t->leaderless_ms_max, SIM_LEADER_MS_MAX);
+	printf("at rest, a second and node: %" PRIu64 " steps at most (of %d)\n", t->rest_steps_max,
+	       SIM_REST_STEPS_MAX);
 }
 
 /* A run that is long enough, and never met something, proves nothing of it. */
