@@ -262,9 +262,10 @@ static void print(const struct totals *t)
 	       " done (%" PRIu64 " of leaders), %" PRIu64 " rolled back; %" PRIu64
 	       " tables, %" PRIu64 " joint; %" PRIu64 " joined, %" PRIu64 " moved (%" PRIu64
 	       " of two voters), %" PRIu64 " lost, %" PRIu64 " ended, %" PRIu64
-	       " knew why; %" PRIu64 " hand-overs\n",
+	       " knew why (%" PRIu64 " were told in the end); %" PRIu64 " hand-overs\n",
 	       d->asked, d->refused, d->done, d->of_leaders, d->rolled_back, d->tables, d->joints,
-	       d->joined, d->moved, d->moved_of_two, d->lost, d->ended, d->learned, d->transfers);
+	       d->joined, d->moved, d->moved_of_two, d->lost, d->ended, d->learned, d->told,
+	       d->transfers);
 	printf("puts given up as not done: %" PRIu64 " for want of a leader, %" PRIu64
 	       " of space, %" PRIu64 " by a learner\n",
 	       t->denials[WIRE_NO_LEADER], t->denials[WIRE_NO_SPACE], t->denials[WIRE_LEARNER]);

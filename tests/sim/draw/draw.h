@@ -21,7 +21,7 @@ struct draw_totals {
 	uint64_t crashes, cuts, pauses, slow_disks, hangs, full_disks, drifts, leaps;
 	uint64_t transfers, wipes, resets;
 	uint64_t asked, refused, done, rolled_back; /* changes */
-	uint64_t lost, joined, moved, moved_of_two, ended, learned;
+	uint64_t lost, joined, moved, moved_of_two, ended, learned, told;
 	uint64_t of_leaders, tables, joints;
 };
 
@@ -32,7 +32,9 @@ struct draw {
 	uint32_t places; /* addresses that were used beside the hosts' own */
 	struct wanted_change change[DRAW_CHANGES_MAX];
 	uint32_t count;
-	raft_id lost; /* the member whose directory was lost last */
+	raft_id lost;  /* the member whose directory was lost last */
+	uint32_t told; /* hosts, a bit each: whoever is there is to be told that it was removed */
+	raft_id ahead; /* the member that went where no committed table has it */
 };
 
 uint32_t draw_below(struct draw *d, uint32_t bound);

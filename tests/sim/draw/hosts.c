@@ -225,9 +225,11 @@ void draw_moves(struct draw *d, raft_id member, uint64_t place)
 {
 	uint32_t host = draw_host_of(d, member);
 
-	if (draw_below(d, 2) && host < d->w->node_count && !of_place(d, host, place) &&
-	    of_table(d, member))
-		member_move(d, host, place);
+	if (draw_below(d, 2) == 0 || host == d->w->node_count || of_place(d, host, place) ||
+	    !of_table(d, member) || !all_follow(d, host))
+		return;
+	d->ahead = member;
+	member_move(d, host, place);
 }
 
 /* As an operator follows what was committed. Returns true if there is nothing left to do. */
@@ -243,8 +245,10 @@ static bool hosts_follow(struct draw *d, bool all)
 		const struct raft_member m = members_now(d)->member[k];
 		uint32_t i = 0, host = draw_host_of(d, m.id);
 
-		if (host < w->node_count && of_place(d, host, m.place))
+		if (host < w->node_count && of_place(d, host, m.place)) {
+			d->ahead = m.id == d->ahead ? 0 : d->ahead;
 			continue;
+		}
 		done = false;
 		if (host < w->node_count && is_awaited(d, host))
 			continue;
@@ -252,7 +256,8 @@ static bool hosts_follow(struct draw *d, bool all)
 			continue;
 		while (i < w->node_count && !of_place(d, i, m.place))
 			i++;
-		if (host < w->node_count && all_follow(d, host))
+		/* What it went ahead of was lost: it goes back, for nobody hears it there. */
+		if (host < w->node_count && (m.id == d->ahead || all_follow(d, host)))
 			member_move(d, host, m.place);
 		else if (host == w->node_count && i < w->node_count &&
 			 (w->node[i].lost || !of_table(d, w->node[i].member)))
@@ -362,13 +367,15 @@ static bool will_learn(const struct draw *d, uint32_t i)
 }
 
 /* D16: nobody is left who is to learn that he was removed, and has not. */
-static bool removed_know(const struct draw *d)
+static bool removed_know(struct draw *d)
 {
-	for (uint32_t i = 0; i < d->w->node_count; i++) {
-		if (will_learn(d, i))
-			return false;
-	}
-	return true;
+	uint32_t will = 0;
+
+	for (uint32_t i = 0; i < d->w->node_count; i++)
+		will |= (uint32_t)will_learn(d, i) << i;
+	d->t->told += (uint32_t)__builtin_popcount(will & ~d->told);
+	d->told |= will;
+	return will == 0;
 }
 
 /* --- in the end ------------------------------------------------------------------------------ */
