@@ -307,7 +307,7 @@ void draw_lose(struct draw *d)
 
 	if (n->lost && !n->node && draw_below(d, 2))
 		lost_start(d, i);
-	if (!sim_is_member(w, i) || draw_anybody_lost(d) || !draw_at_rest(d) ||
+	if (!sim_is_member(w, i) || draw_anybody_lost(d) || !draw_at_rest(d) || !all_follow(d, i) ||
 	    raft_members_voters(members_now(d)) < 3)
 		return;
 	d->lost = n->node->id;
