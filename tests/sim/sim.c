@@ -94,13 +94,20 @@ static bool leads(const struct sim_world *w)
 	return r && r->term_start != 0 && r->commit >= r->term_start;
 }
 
-/* D19: in calm somebody leads, and has committed in its term. */
-static void check_led(const struct draw *d, struct totals *t)
+/*
+ * D19: in calm somebody leads, and has committed in its term; the time counts once each stands
+ * where all tables have it, for until then not all hear each other.
+ */
+static void check_led(struct draw *d, struct totals *t)
 {
 	struct sim_world *w = d->w;
-	uint64_t began_ns = w->now_ns, ms = 0;
+	uint64_t began_ns = w->now_ns, end_ns = w->now_ns + SIM_HEAL_MS_MAX * DRAW_MS, ms = 0;
 
 	while (!leads(w)) {
+		if (w->now_ns < end_ns && !draw_in_place(d)) {
+			draw_heal(d);
+			began_ns = w->now_ns;
+		}
 		ms = (w->now_ns - began_ns) / DRAW_MS;
 		if (ms > SIM_LEADER_MS_MAX) {
 			draw_note_members(d);

@@ -198,6 +198,9 @@ void draw_change(struct draw *d)
 	for (uint32_t i = 0; i < count; i++) {
 		if (!change_draw(d, &change[i], count, d->w->node[leader].node))
 			return;
+		/* One that was removed, and its host was wanted for another. */
+		if (!d->w->node[leader].node || !d->w->node[leader].node->raft)
+			return;
 	}
 	if (draw_order(d, (uint32_t)leader, change, count) == 0 &&
 	    change[0].kind == RAFT_CHANGE_UPDATE)

@@ -68,6 +68,8 @@ void draw_moves(struct draw *d, raft_id member, uint64_t place);
 void draw_lose(struct draw *d);
 /* No change of members is under way, and all stand where they are to be. */
 bool draw_at_rest(const struct draw *d);
+/* All stand where each table in force, and the committed one, has them. */
+bool draw_in_place(const struct draw *d);
 bool draw_anybody_lost(const struct draw *d);
 /*
  * One step towards the members that were asked for, all on their hosts and up, in calm. True: so it

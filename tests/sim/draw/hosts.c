@@ -103,15 +103,34 @@ static bool quiet(const struct draw *d)
 	return true;
 }
 
-bool draw_at_rest(const struct draw *d)
+static bool all_stand(const struct draw *d, const struct raft_members *table)
 {
-	for (uint32_t k = 0; sim_table(d->w) && k < members_now(d)->count; k++) {
-		uint32_t host = draw_host_of(d, members_now(d)->member[k].id);
+	for (uint32_t k = 0; k < table->count; k++) {
+		uint32_t host = draw_host_of(d, table->member[k].id);
 
-		if (host < d->w->node_count && !of_place(d, host, members_now(d)->member[k].place))
+		if (host < d->w->node_count && table->member[k].place != 0 &&
+		    !of_place(d, host, table->member[k].place))
 			return false;
 	}
-	return quiet(d);
+	return true;
+}
+
+bool draw_at_rest(const struct draw *d)
+{
+	return (!sim_table(d->w) || all_stand(d, members_now(d))) && quiet(d);
+}
+
+bool draw_in_place(const struct draw *d)
+{
+	if (!sim_table(d->w))
+		return true;
+	for (uint32_t i = 0; i < d->w->node_count; i++) {
+		const struct node *n = d->w->node[i].node;
+
+		if (n && n->raft && of_table(d, n->id) && !all_stand(d, &n->raft->members))
+			return false;
+	}
+	return all_stand(d, members_now(d));
 }
 
 /*
