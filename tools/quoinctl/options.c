@@ -122,7 +122,7 @@ static const char argp_text[] =
 	"  get KEY [RANGE_END]    prints KEY and its value; with RANGE_END,\n"
 	"                         all from KEY up to it, without it\n"
 	"  del KEY [RANGE_END]    removes KEY or the range; prints how many there were\n"
-	"  endpoint health        whether each endpoint can commit\n"
+	"  endpoint health        whether each endpoint answers linearizable reads\n"
 	"  endpoint status        what each endpoint says of itself\n"
 	"  status                 all members of the cluster in one table, and what is wrong\n"
 	"  member list            who is of the cluster, and what each is there\n"
@@ -137,8 +137,8 @@ static const char argp_text[] =
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"
-	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 a put or del that may have\n"
-	"been done.";
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 a put, del, change of members or\n"
+	"move-leader that may have been done.";
 
 static void parse_format(struct options *o, const char *text, struct argp_state *state)
 {
