@@ -137,11 +137,11 @@ static int command_apply(struct kv *kv, const struct kv_request *request)
 }
 
 /* What a command is worth, by its session. True: it is not applied, and the answer is set. */
-static bool command_settled(struct kv *kv, const struct kv_request *request)
+static bool command_settled(struct kv *kv, const struct kv_request *request, uint64_t index)
 {
 	const struct kv_session *known;
 
-	switch (kv_session_judge(kv->sessions, request, &known)) {
+	switch (kv_session_judge(kv->sessions, request, index, &known)) {
 	case KV_SESSION_NEW:
 		return false;
 	case KV_SESSION_DUPLICATE:
@@ -197,7 +197,7 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 		answer_set(kv, kv_names_publish(&kv->names, &request) ? KV_OK : KV_MALFORMED, 0);
 	else if (kv->stepping)
 		err = command_apply(kv, &request);
-	else if (!command_settled(kv, &request))
+	else if (!command_settled(kv, &request, kv->applied_index))
 		err = command_apply(kv, &request);
 	if (err)
 		return err;
@@ -272,7 +272,7 @@ static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
 
 	assert(err == 0);
 	if (request.operation != KV_PUT ||
-	    kv_session_judge(kv->sessions, &request, &known) != KV_SESSION_NEW)
+	    kv_session_judge(kv->sessions, &request, UINT64_MAX, &known) != KV_SESSION_NEW)
 		return 0;
 	return kv_store_size_after(&kv->store, request.key, request.value) <= kv->quota ? 0
 											: -ENOSPC;
@@ -287,7 +287,7 @@ static bool kv_settled(struct sm *sm, const uint8_t *command, uint32_t size,
 	int err = command_decode(&request, command, size);
 
 	assert(err == 0);
-	if (request.operation == KV_PUBLISH || !command_settled(kv, &request))
+	if (request.operation == KV_PUBLISH || !command_settled(kv, &request, UINT64_MAX))
 		return false;
 	*result = (struct sm_result){
 		.session = request.session,

@@ -62,7 +62,7 @@ static struct kv_session *session_find(const struct kv_session_table *table, uin
 }
 
 enum kv_session_verdict kv_session_judge(const struct kv_session_table *table,
-					 const struct kv_request *request,
+					 const struct kv_request *request, uint64_t index,
 					 const struct kv_session **known)
 {
 	const struct kv_session *session = session_find(table, request->session);
@@ -72,7 +72,8 @@ enum kv_session_verdict kv_session_judge(const struct kv_session_table *table,
 	assert(request->sequence != 0);
 	*known = NULL;
 	if (!session) {
-		return request->session_base < table->classes[class_number].evicted_index
+		return request->session_base < table->classes[class_number].evicted_index ||
+				       request->session_base >= index
 			       ? KV_SESSION_UNKNOWN
 			       : KV_SESSION_NEW;
 	}

@@ -93,9 +93,12 @@ enum kv_session_verdict {
 struct kv_session_table *kv_session_table_create(uint64_t salt);
 void kv_session_table_destroy(struct kv_session_table *table);
 
-/* The verdict on a command; for a duplicate *known is its session. Changes nothing. */
+/*
+ * The verdict on a command at `index` (UINT64_MAX: it is in no log yet); for a duplicate *known is
+ * its session. Changes nothing. A base that is no index below the command's proves nothing.
+ */
 enum kv_session_verdict kv_session_judge(const struct kv_session_table *table,
-					 const struct kv_request *request,
+					 const struct kv_request *request, uint64_t index,
 					 const struct kv_session **known);
 
 /*

@@ -78,7 +78,8 @@ struct node_serving {
 	uint64_t leader_ns;   /* when a leader was known last, or none could be */
 	uint64_t quorum_lost; /* the core's count, then */
 	uint32_t core_turns;  /* up to the first in which one could be */
-	raft_index told;      /* committed, by a leader since this start; maybe not here yet */
+	raft_index told;      /* committed, by the leader of told_term; maybe not here yet */
+	raft_term told_term;
 };
 
 /* What a place said last while a cluster is formed, and since when nothing else (formation.c). */

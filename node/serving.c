@@ -140,11 +140,16 @@ void serving_stop(struct node *n)
 		udp_door_destroy(n->serving.udp);
 }
 
+/* Of a leader's term: what one of them said that lied is not shown for longer (V28). */
 void serving_hear(struct node *n, const struct raft_message *m)
 {
-	if (m->type == RAFT_MESSAGE_APPEND && m->from == raft_leader(n->raft) &&
-	    m->append.commit > n->serving.told)
-		n->serving.told = m->append.commit;
+	struct node_serving *s = &n->serving;
+
+	if (m->type != RAFT_MESSAGE_APPEND || m->from != raft_leader(n->raft) ||
+	    (m->term == s->told_term && m->append.commit <= s->told))
+		return;
+	s->told_term = m->term;
+	s->told = m->append.commit;
 }
 
 /*
@@ -153,13 +158,15 @@ void serving_hear(struct node *n, const struct raft_message *m)
  */
 static raft_index base(const struct node *n)
 {
-	const raft_index told = n->serving.told;
+	const struct node_serving *s = &n->serving;
 
 	if (!n->raft || !raft_leader(n->raft))
 		return 0;
-	if (raft_get_role(n->raft) != RAFT_LEADER && told == 0)
+	if (raft_get_role(n->raft) == RAFT_LEADER)
+		return raft_knows_commit(n->raft) ? raft_commit(n->raft) : 0;
+	if (s->told == 0 || s->told_term != raft_get_term(n->raft))
 		return 0;
-	return raft_commit(n->raft) > told ? raft_commit(n->raft) : told;
+	return raft_commit(n->raft) > s->told ? raft_commit(n->raft) : s->told;
 }
 
 void serving_welcome(struct node *n)

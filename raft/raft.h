@@ -362,6 +362,7 @@ raft_id raft_leader(const struct raft *r);
 enum raft_role raft_get_role(const struct raft *r);
 raft_term raft_get_term(const struct raft *r);
 raft_index raft_commit(const struct raft *r);
+bool raft_knows_commit(const struct raft *r); /* it leads, and nothing is committed but that */
 raft_index raft_last(const struct raft *r);
 uint64_t raft_quorum_lost(const struct raft *r); /* as in raft_status */
 /* Its disk hangs, and does not have its term: it says nothing, so nobody sends it entries. */

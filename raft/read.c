@@ -14,9 +14,9 @@
 #include <string.h>
 
 /* R40: the leader does not know what is committed before it has committed in its own term. */
-static bool leader_knows_commit(const struct raft *r)
+bool raft_knows_commit(const struct raft *r)
 {
-	return r->term_start != 0 && r->commit >= r->term_start;
+	return r->role == RAFT_LEADER && r->term_start != 0 && r->commit >= r->term_start;
 }
 
 static bool wait_full(const struct raft *r)
@@ -61,7 +61,7 @@ int raft_read_index(struct raft *r, uint64_t context)
 
 	assert(!r->in_ready);
 	if (r->role == RAFT_LEADER) {
-		if (!leader_knows_commit(r) || wait_full(r))
+		if (!raft_knows_commit(r) || wait_full(r))
 			return -EAGAIN;
 		wait_push(r, r->id, context);
 		raft_changed(r);
@@ -80,7 +80,7 @@ int raft_read_recv(struct raft *r, struct raft_peer *p, const struct raft_messag
 {
 	struct raft_reads *reads = &r->reads;
 
-	if (leader_knows_commit(r) && !wait_full(r) && p->reads < RAFT_READS_PEER_MAX) {
+	if (raft_knows_commit(r) && !wait_full(r) && p->reads < RAFT_READS_PEER_MAX) {
 		p->reads++;
 		wait_push(r, p->id, m->read.context);
 	} else if (reads->refused_count < RAFT_READ_REFUSALS_MAX) {

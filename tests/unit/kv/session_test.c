@@ -328,9 +328,26 @@ static void R48_no_order_of_retries_applies_twice(void **state)
 	assert_int_equal(rig->sm->ops->revision(rig->sm), 1 + applied);
 }
 
+/*
+ * A base that is no index of this log below the command: of the cluster before it was forced, or
+ * told by a leader that lies. No retry of what was forgotten comes through with it.
+ */
+static void R48_a_base_above_the_command_applies_nothing(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
+
+	assert_int_equal(attempt(rig, 5, 1000000, 1, 0).status, KV_SESSION_EXPIRED);
+	assert_int_equal(attempt(rig, 5, rig->index + 1, 1, 0).status, KV_SESSION_EXPIRED);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
+	assert_int_equal(attempt(rig, 5, rig->index, 1, 0).status, KV_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(R48_a_base_above_the_command_applies_nothing, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(R48_a_retry_applies_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(R48_a_retried_delete_answers_as_the_first_did,
 						setup, teardown),
