@@ -88,6 +88,12 @@ void host_owner(const struct config *c, struct host_finding *f)
 	} else if (err) {
 		host_wrong(f, "data-dir: %s/cluster: what it says of the cluster cannot be read",
 			   c->data_dir);
+	} else if (formation.state == FORMATION_FORMED &&
+		   formation.table.member[formation.self].place !=
+			   options.table.member[options.self].place) {
+		host_doubtful(f, "data-dir: of a member that was at another address when the "
+				 "cluster was formed: it moved, or this is another member's "
+				 "directory, which a start tells by its log");
 	} else {
 		host_good(f, "of a member of this cluster%s",
 			  formation_list_differs(&formation, &options.table)

@@ -86,6 +86,14 @@ const struct raft_members *node_members_committed(const struct raft_status *s, r
 	return newest ? &s->members : &s->members_before;
 }
 
+bool node_members_told(const struct node *n)
+{
+	struct raft_status s;
+
+	node_raft_status(n, &s);
+	return s.members_index > s.last;
+}
+
 bool node_removed(const struct node *n)
 {
 	return n->joined.removed;

@@ -178,7 +178,7 @@ static bool is_shared(const struct node *n, const struct raft_change *c, char wh
 		const struct raft_member *m = &table->member[i];
 
 		if (m->id == c->id || m->place >> 16 != c->place >> 16 ||
-		    (m->place == c->place && c->kind != RAFT_CHANGE_UPDATE))
+		    (m->place == c->place && c->kind == RAFT_CHANGE_REPLACE))
 			continue;
 		snprintf(why, WHY_MAX,
 			 "Peer URLs already exists: member %016" PRIx64

@@ -10,7 +10,8 @@
  *	1. hears no leader: who does is needed, whatever is said;
  *	2. has asked, for an answer bears the number of the question that went to that address;
  *	3. has it from a majority of the other voters, of each set, of the newest table that it
- *	   knows to be committed: so no member alone ends another one, but in a cluster of two;
+ *	   knows to be committed, and of the newest of its own log if it was told that one: so no
+ *	   member alone ends another one, but in a cluster of two;
  *	4. of a table that is newer than that one, and has neither its id nor its directory.
  *
  * Fewer of them are told of in the log and the status, and a person decides. By address, and not by
@@ -113,6 +114,12 @@ static bool majority_says(const struct node *n, const struct raft_members *table
 	return say > others / 2;
 }
 
+static bool majorities_say(const struct node *n, const struct raft_members *table)
+{
+	return majority_says(n, table, false) &&
+	       (!raft_members_joint(table) || majority_says(n, table, true));
+}
+
 static bool names_us(const struct node *n, const struct raft_members *table)
 {
 	for (uint32_t i = 0; i < table->count; i++) {
@@ -153,8 +160,8 @@ void node_who_told(struct node *n, const struct dp_datagram *d, const struct wir
 	n->peer[peer].gone_index = m->joined.index;
 	n->peer[peer].gone_ns = n->now_ns;
 	n->gone = m->joined;
-	n->gone_sure = majority_says(n, table, false) &&
-		       (!raft_members_joint(table) || majority_says(n, table, true));
+	n->gone_sure = majorities_say(n, table) &&
+		       (!node_members_told(n) || majorities_say(n, &n->own_members));
 }
 
 size_t node_who_text(const struct node *n, char *out, size_t size_max)

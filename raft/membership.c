@@ -225,14 +225,16 @@ void raft_members_rollback(struct raft *r, raft_index from)
 void raft_members_told(struct raft *r, const struct raft_members *members, raft_index index)
 {
 	assert(!r->in_ready);
-	if (index <= r->members_index || r->role == RAFT_LEADER)
+	/* A log that ends behind it lacks nothing that it tells; and may not be what it tells of. */
+	if (index <= r->members_index || index <= r->window.last || r->role == RAFT_LEADER)
 		return;
 	r->members = r->members_before = *members;
 	r->members_index = r->members_before_index = r->members_told = index;
 	r->gone_over = true;
 	raft_places_sync(r);
-	if (!raft_votes(r) && r->role != RAFT_FOLLOWER)
-		raft_follower_become(r, r->hard.term, 0); /* R37: it asks nobody any more */
+	/* R37: it asks nobody any more; nor is it elected by a table that its log has not (V28). */
+	if (r->role != RAFT_FOLLOWER)
+		raft_follower_become(r, r->hard.term, 0);
 	raft_changed(r);
 }
 

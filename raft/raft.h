@@ -334,7 +334,7 @@ int raft_members_change(struct raft *r, struct raft_change *changes, uint32_t co
 
 /*
  * Another member says that this table is committed, of the entry at `index`: in force if the log
- * has not come so far. Nothing on a leader.
+ * has not come so far, and until it does this member stands for nothing. Nothing on a leader.
  */
 void raft_members_told(struct raft *r, const struct raft_members *members, raft_index index);
 

@@ -163,7 +163,7 @@ SHARE = [
      ["sim-leaderless"]),
     ("shows-what-it-has", "V10: no session begins with what a member that replays or lags has",
      "node/serving.c",
-     "return raft_commit(n->raft) > told ? raft_commit(n->raft) : told;",
+     "return raft_commit(n->raft) > s->told ? raft_commit(n->raft) : s->told;",
      "return raft_commit(n->raft);",
      ["sim-welcome"]),
     ("shows-what-it-had", "V10: no session begins with what a member had before it was cut off",

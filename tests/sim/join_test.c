@@ -316,6 +316,57 @@ static void hear(uint32_t i, const struct wire_members *m, uint32_t from)
 }
 
 /*
+ * V28: cut off, it is told by one member of a table with the two of them alone, and then, as it
+ * asked, of one without it: by its own log there is a third, who says nothing of that.
+ */
+static void V28_no_member_alone_ends_another_one_in_two_steps(void **state)
+{
+	struct wire_members m = {0};
+	const struct raft_members *t;
+	uint32_t who, mad, asked = 0;
+	struct node *n;
+
+	(void)state;
+	world_begin(97, 0, 0);
+	who = ((uint32_t)sim_leader(&w) + 1) % 3;
+	mad = (who + 1) % 3;
+	n = w.node[who].node;
+	for (uint32_t k = 0; k < 3; k++) {
+		sim_net_cut(w.net, who, k, k != who);
+		sim_net_cut(w.net, k, who, k != who);
+	}
+	while (raft_leader(n->raft) != 0)
+		sim_world_run(&w, MS);
+	m.to = n->recovered.identity;
+	m.joined = (struct raft_joined){
+		.cluster_id = n->cluster_id, .id = n->id, .index = raft_last(n->raft) + 5};
+	t = raft_get_members(n->raft);
+	for (uint32_t i = 0; i < t->count; i++) {
+		if (t->member[i].id == n->id || t->member[i].id == w.node[mad].node->id)
+			m.joined.members.member[m.joined.members.count++] = t->member[i];
+	}
+	hear(who, &m, mad);
+	assert_int_equal(raft_get_members(n->raft)->count, 2);
+	while (asked == 0) {
+		sim_world_run(&w, MS);
+		for (uint32_t k = 0; k < DP_PEERS_MAX; k++) {
+			if (n->peer[k].at.member_id == w.node[mad].node->id && n->peer[k].who)
+				asked = k + 1;
+		}
+	}
+	m.question = n->peer[asked - 1].who;
+	m.joined.id = 0;
+	m.joined.index += 5;
+	m.joined.members.count = 1;
+	m.joined.members.member[0] =
+		*raft_members_find(raft_get_members(n->raft), w.node[mad].node->id);
+	hear(who, &m, mad);
+	sim_world_run(&w, SECOND);
+	assert_false(node_removed(n));
+	sim_world_destroy(&w);
+}
+
+/*
  * V28: told twice, or by another cluster, a directory keeps what it was told first. A member that
  * follows a leader is told nothing; a voter that asks to be let in has forgotten what it promised;
  * and before anything is committed nobody is told of anything.
@@ -384,6 +435,7 @@ int main(void)
 		cmocka_unit_test(R32_who_was_away_is_told_who_came),
 		cmocka_unit_test(D16_who_starts_again_is_told_who_left),
 		cmocka_unit_test(V28_who_is_told_of_members_and_when),
+		cmocka_unit_test(V28_no_member_alone_ends_another_one_in_two_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
