@@ -41,7 +41,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 			    "for quoind's user and group, if its directory lets them through"},
 	[KEY_INITIAL_CLUSTER] = {"initial-cluster", KEY_TYPE_MEMBERS, FIELD(member),
 		.default_text = "required", .example = "n1=198.18.0.1:2380,n2=198.18.0.2:2380",
-		.meaning = "every voting member and its peer address, this one included, at most 7;"
+		.meaning = "every member that is to form the cluster and its peer address, this one"
+			   " included, at most 7; of one that joins, itself and one or more that run;"
 			   " the port may be left out (2380); a mapping of name: address says the same;"
 			   " from the second start on this member's own address alone is looked at"},
 	[KEY_INITIAL_CLUSTER_TOKEN] = {"initial-cluster-token", KEY_TYPE_NAME, FIELD(token),

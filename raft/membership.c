@@ -225,7 +225,7 @@ void raft_members_rollback(struct raft *r, raft_index from)
 void raft_members_told(struct raft *r, const struct raft_members *members, raft_index index)
 {
 	assert(!r->in_ready);
-	/* A log that ends behind it lacks nothing that it tells; and may not be what it tells of. */
+	/* A log that ends behind it lacks nothing that it tells. */
 	if (index <= r->members_index || index <= r->window.last || r->role == RAFT_LEADER)
 		return;
 	r->members = r->members_before = *members;

@@ -171,7 +171,8 @@ void raft_disk_stalled(struct raft *r, bool stalled);
 
 /*
  * Leadership transfer (thesis 3.10): the leader takes no command meanwhile (-EAGAIN), brings `to`
- * up to date and has it stand for election at once. 0: the one that has most of the log. It is
+ * up to date and has it stand for election at once. 0: the one that has most of the log, and of
+ * those that have as much the highest priority. It is
  * given up after the shortest election timeout, and commands are taken again. 0: it has begun, or
  * goes on; -EREMOTE (not the leader), -EALREADY (`to` leads), -ENOENT (no such voter),
  * -EHOSTUNREACH (it was not heard of late, or lost what it had acknowledged; `to` 0: so is

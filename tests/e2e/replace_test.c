@@ -240,6 +240,18 @@ static bool is_promoted(void *argument)
 	return o->out.status == 0 || strstr(o->out.text, " is a voter already");
 }
 
+struct table {
+	uint32_t leader;
+	uint64_t index;
+};
+
+static bool has_another_table(void *argument)
+{
+	const struct table *t = argument;
+
+	return cluster_number(&c, t->leader, "members_index") != t->index;
+}
+
 /*
  * The leader, one that follows, or the one that is to be a learner is told to stop while it becomes
  * one. It stops, and the change ends, or is told as not done, or as what it may be where one of two
@@ -250,7 +262,7 @@ static void stopped_while_changed(int who)
 	static struct order o;
 	uint32_t leader = cluster_wait_leader(&c, 0), changed = leader % 3 + 1;
 	uint32_t other = changed % 3 + 1, stops = who == 0 ? leader : who == 1 ? other : changed;
-	uint64_t table = cluster_number(&c, leader, "members_index");
+	struct table before = {leader, cluster_number(&c, leader, "members_index")};
 	struct node_status s;
 
 	require(&c, cluster_status(&c, changed, &s), "n%u does not answer", changed);
@@ -258,8 +270,7 @@ static void stopped_while_changed(int who)
 	snprintf(o.member, sizeof(o.member), "%s", s.member);
 	cluster_admin(&c, stops == other ? leader : other, o.admin);
 	assert_int_equal(pthread_create(&o.thread, NULL, order_run, &o), 0);
-	while (cluster_number(&c, leader, "members_index") == table)
-		continue;
+	require(&c, wait_until(has_another_table, &before, CLUSTER_WAIT_MS), "no new table");
 	cluster_lab(&c, "kill %u --signal TERM", stops);
 	assert_int_equal(pthread_join(o.thread, NULL), 0);
 	require(&c,
