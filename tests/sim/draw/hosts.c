@@ -188,13 +188,34 @@ uint32_t draw_host_free(struct draw *d)
 	return w->node_count;
 }
 
+/* Of those that its list has one is a member there. */
+static bool asks_somebody(const struct draw *d, uint32_t i)
+{
+	const struct formation_table *list = &d->w->node[i].node->formation.table;
+	const struct raft_members *now = members_now(d);
+
+	for (uint32_t k = 0; k < list->count; k++) {
+		for (uint32_t m = 0; k != d->w->node[i].node->formation.self && m < now->count; m++)
+			if (list->member[k].place == now->member[m].place)
+				return true;
+	}
+	return false;
+}
+
 /* Started where it is awaited, if it is not up; whatever it had before was another's. */
 static void joiner_start(struct draw *d, uint32_t i)
 {
 	struct sim_node *n = &d->w->node[i];
 
-	if (n->joiner && !n->member && !n->away)
-		return; /* it says HELLO, or will when it is up again */
+	if (n->joiner && !n->member && !n->away) {
+		/* It says HELLO, or will when it is up again; to those of today, if need be. */
+		if (n->node && !asks_somebody(d, i)) {
+			sim_note(d->w, "node %u waits with another list", i);
+			sim_node_crash(d->w, i);
+			sim_node_start(d->w, i);
+		}
+		return;
+	}
 	if (n->node)
 		sim_node_crash(d->w, i);
 	sim_node_wipe(d->w, i);
