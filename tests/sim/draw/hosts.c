@@ -296,8 +296,11 @@ static bool hosts_follow(struct draw *d, bool all)
 			continue;
 		while (i < w->node_count && !of_place(d, i, m.place))
 			i++;
-		/* What it went ahead of was lost: it goes back, for nobody hears it there. */
-		if (host < w->node_count && (m.id == d->ahead || all_follow(d, host)))
+		/*
+		 * In the end nobody waits: without it there may be no majority that could bring
+		 * others the table. Nor does who went ahead of a table that was lost: it goes back.
+		 */
+		if (host < w->node_count && (all || m.id == d->ahead || all_follow(d, host)))
 			member_move(d, host, m.place);
 		else if (host == w->node_count && i < w->node_count &&
 			 (w->node[i].lost || !of_table(d, w->node[i].member)))
@@ -420,6 +423,18 @@ static bool removed_know(struct draw *d)
 
 /* --- in the end ------------------------------------------------------------------------------ */
 
+/*
+ * A directory that waited was cleared, its last question came late, and it was let in (F1): the one
+ * that waits there now is told so, and that it comes in as another one.
+ */
+static bool is_cleared(const struct draw *d, const struct raft_member *m, uint32_t there)
+{
+	const struct node *n = there < d->w->node_count ? d->w->node[there].node : NULL;
+
+	return m->identity != 0 && draw_host_of(d, m->id) == d->w->node_count && n && !n->raft &&
+	       n->recovered.identity != m->identity;
+}
+
 /* Who is lost and not replaced; and who was never there and has no host. */
 static bool nobody_comes(const struct draw *d, const struct raft_member *m)
 {
@@ -431,7 +446,8 @@ static bool nobody_comes(const struct draw *d, const struct raft_member *m)
 	}
 	while (i < d->w->node_count && !of_place(d, i, m->place))
 		i++;
-	return m->id == d->lost || (m->identity == 0 && i == d->w->node_count);
+	return m->id == d->lost || (m->identity == 0 && i == d->w->node_count) ||
+	       is_cleared(d, m, i);
 }
 
 static bool remove_who_is_gone(struct draw *d, uint32_t leader)
