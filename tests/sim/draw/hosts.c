@@ -380,19 +380,28 @@ static bool majority_is_there(const struct draw *d, const struct node *n,
 
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct raft_member *m = &table->member[i];
+		int peer = node_peer_find(n, m->id);
 
 		if (m->id == n->id || !(before ? m->voter_before : m->voter))
 			continue;
 		others++;
-		there += member_stands_at(d, node_member_place(n, m));
+		there += peer >= 0 && member_stands_at(d, node_peer_place(&n->peer[peer]));
 	}
 	return there > others / 2;
+}
+
+static bool majorities_are_there(const struct draw *d, const struct node *n,
+				 const struct raft_members *table)
+{
+	return majority_is_there(d, n, table, false) &&
+	       (!raft_members_joint(table) || majority_is_there(d, n, table, true));
 }
 
 /*
  * It learns it if, of the newest table that it knows to be committed, at the places of a majority
  * of the other voters, of each set, members of today stand, in calm and up: for those it asks, by
- * address, and no fewer does it believe (node/who.c). Else it waits for a person.
+ * address, and no fewer does it believe (node/who.c); and where that table was told, of its own
+ * log's too. Else it waits for a person.
  */
 static bool will_learn(const struct draw *d, uint32_t i)
 {
@@ -405,8 +414,8 @@ static bool will_learn(const struct draw *d, uint32_t i)
 		return false;
 	node_raft_status(n, &s);
 	known = node_members_committed(&s, &index);
-	return majority_is_there(d, n, known, false) &&
-	       (!raft_members_joint(known) || majority_is_there(d, n, known, true));
+	return majorities_are_there(d, n, known) &&
+	       (!node_members_told(n) || majorities_are_there(d, n, &n->own_members));
 }
 
 /* D16: nobody is left who is to learn that he was removed, and has not. */
