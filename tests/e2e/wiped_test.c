@@ -172,6 +172,9 @@ static void F1_two_wiped_members_form_no_second_cluster(const char *durability)
 	load_start(&load, &c, WRITERS, 0);
 	load_wait_progress(&load, PUTS);
 	load_stop(&load);
+	/* The last that the members say by themselves. */
+	for (uint32_t node = 1; node <= 3; node++)
+		cluster_wait_log(&c, node, " name_published ");
 	cluster_wait_equal(&c);
 	require(&c, cluster_status(&c, 1, &status), "n1 does not answer");
 	snprintf(before, sizeof(before), "%s", status.hash);
