@@ -47,15 +47,6 @@ static void start_all(bool now)
 	}
 }
 
-/* It leads on for a while, and knows no better. */
-static void cut_off(uint32_t i)
-{
-	for (uint32_t j = 0; j < NODES; j++) {
-		sim_net_cut(w.net, i, j, i != j);
-		sim_net_cut(w.net, j, i, i != j);
-	}
-}
-
 static void fill(uint32_t first, uint32_t count, bool full)
 {
 	for (uint32_t i = first; i < first + count; i++)
@@ -104,7 +95,7 @@ static void fault(void)
 		crash(i);
 		break;
 	case 3:
-		cut_off(i);
+		sim_net_cut_off(w.net, i, NODES); /* it leads on for a while, and knows no better */
 		break;
 	case 4:
 		network(true);

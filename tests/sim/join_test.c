@@ -331,10 +331,7 @@ static void V28_no_member_alone_ends_another_one_in_two_steps(void **state)
 	who = ((uint32_t)sim_leader(&w) + 1) % 3;
 	mad = (who + 1) % 3;
 	n = w.node[who].node;
-	for (uint32_t k = 0; k < 3; k++) {
-		sim_net_cut(w.net, who, k, k != who);
-		sim_net_cut(w.net, k, who, k != who);
-	}
+	sim_net_cut_off(w.net, who, 3);
 	while (raft_leader(n->raft) != 0)
 		sim_world_run(&w, MS);
 	m.to = n->recovered.identity;

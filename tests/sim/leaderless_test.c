@@ -88,16 +88,6 @@ static void refused_at_once(uint32_t target, bool put)
 	assert_true(counters(target)->answers > answers + 2);
 }
 
-static void cut_off(uint32_t i)
-{
-	for (uint32_t j = 0; j < 3; j++) {
-		if (j == i)
-			continue;
-		sim_net_cut(w.net, i, j, true);
-		sim_net_cut(w.net, j, i, true);
-	}
-}
-
 static void D19_a_leader_that_lost_its_majority_keeps_nobody_waiting(void **state)
 {
 	const uint32_t old = world_begin(11);
@@ -105,7 +95,7 @@ static void D19_a_leader_that_lost_its_majority_keeps_nobody_waiting(void **stat
 	(void)state;
 	ask(old, true, SECOND);
 	assert_int_equal(heard(SECOND), WIRE_OK);
-	cut_off(old);
+	sim_net_cut_off(w.net, old, 3);
 	/* It is in the log of one who does not know yet: it may come to be. */
 	ask(old, true, 10 * SECOND);
 	while (serve_pending_count(w.node[old].node->serve) == 0)
@@ -131,7 +121,7 @@ static void D19_a_follower_that_is_cut_off_waits_for_two_elections(void **state)
 	(void)state;
 	ask(cut, true, SECOND);
 	assert_int_equal(heard(SECOND), WIRE_OK);
-	cut_off(cut);
+	sim_net_cut_off(w.net, cut, 3);
 	while (raft_leader(w.node[cut].node->raft))
 		sim_world_run(&w, MS);
 	began = w.now_ns;
@@ -144,7 +134,7 @@ static void D19_a_follower_that_is_cut_off_waits_for_two_elections(void **state)
 	assert_true(w.now_ns - began <= 2 * ELECTION_NS_MAX + AT_ONCE_NS);
 	sim_net_heal(w.net);
 	assert_int_equal(heard(3 * SECOND), WIRE_OK);
-	cut_off(cut);
+	sim_net_cut_off(w.net, cut, 3);
 	sim_world_run(&w, 4 * ELECTION_NS_MAX);
 	refused_at_once(cut, true);
 	refused_at_once(cut, false);

@@ -195,10 +195,7 @@ static void R32_who_was_cut_off_votes_for_one_whom_it_never_met(void **state)
 	(void)state;
 	world_begin(221, 3, 2, 0);
 	struct node *n = w.node[AWAY].node;
-	for (uint32_t i = 0; i < 5; i++) {
-		sim_net_cut(w.net, AWAY, i, i != AWAY);
-		sim_net_cut(w.net, i, AWAY, i != AWAY);
-	}
+	sim_net_cut_off(w.net, AWAY, 5);
 	sim_world_run(&w, 2 * SECOND); /* it leads nobody, if it did */
 	replace(0, 3);
 	replace(1, 4);
@@ -253,10 +250,7 @@ static void alone_begin(uint64_t seed, uint32_t founders)
 	world_begin(seed, founders, 0, 0);
 	hands_open(&w);
 	n = w.node[AWAY].node;
-	for (uint32_t i = 0; i < founders; i++) {
-		sim_net_cut(w.net, AWAY, i, i != AWAY);
-		sim_net_cut(w.net, i, AWAY, i != AWAY);
-	}
+	sim_net_cut_off(w.net, AWAY, founders);
 	while (raft_leader(n->raft) != 0)
 		sim_world_run(&w, MS);
 }
@@ -467,14 +461,14 @@ static void V28_who_is_met_takes_nobodys_place(void **state)
 		*raft_members_find(raft_get_members(n->raft), w.node[0].node->id);
 	memcpy(before, n->peer, sizeof(before));
 	for (int k = 0; k < 2; k++) {
-		const uint64_t generation = raft_get_members(n->raft)->count;
+		const uint32_t count = raft_get_members(n->raft)->count;
 
 		meet(k ? &known : NULL);
 		assert_int_equal(n->peers, 3); /* one at a time */
 		assert_int_equal(met(), k ? known.id : 99);
 		for (int i = 0; i < 2; i++)
 			assert_memory_equal(&n->peer[i].at, &before[i].at, sizeof(before[i].at));
-		assert_int_equal(raft_get_members(n->raft)->count, generation);
+		assert_int_equal(raft_get_members(n->raft)->count, count);
 		assert_int_equal(n->raft->members_told, 0);
 		assert_int_equal(n->raft->peer_count, 2 + !k);
 		assert_int_equal(n->raft->voters, 3);
@@ -495,10 +489,7 @@ static void V28_who_is_met_takes_nobodys_place(void **state)
 	assert_int_equal(n->peers, 2);
 	/* Or the one whose id he bears is heard where the table has him. */
 	meet(&known);
-	for (uint32_t i = 0; i < 2; i++) {
-		sim_net_cut(w.net, AWAY, i, false);
-		sim_net_cut(w.net, i, AWAY, false);
-	}
+	sim_net_heal(w.net);
 	const uint64_t until_ns = w.now_ns + SECOND;
 	while (met() != 0) {
 		assert_true(w.now_ns < until_ns);

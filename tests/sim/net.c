@@ -284,6 +284,14 @@ void sim_net_cut(struct sim_net *net, uint32_t from, uint32_t to, bool cut)
 	net->cut[from][to] = cut;
 }
 
+void sim_net_cut_off(struct sim_net *net, uint32_t port, uint32_t hosts)
+{
+	for (uint32_t i = 0; i < hosts; i++) {
+		sim_net_cut(net, port, i, true);
+		sim_net_cut(net, i, port, true);
+	}
+}
+
 void sim_net_hole(struct sim_net *net, uint32_t from, uint32_t to, uint32_t size)
 {
 	net->hole[from][to] = size;

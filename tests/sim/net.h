@@ -33,6 +33,8 @@ uint64_t sim_net_next(const struct sim_net *net);
 void sim_net_doze(struct sim_net *net, uint32_t port, bool dozes);
 void sim_net_set_faults(struct sim_net *net, const struct sim_net_faults *faults);
 void sim_net_cut(struct sim_net *net, uint32_t from, uint32_t to, bool cut);
+/* None of the first `hosts` hears this one any more, nor it them; whoever else is there, does. */
+void sim_net_cut_off(struct sim_net *net, uint32_t port, uint32_t hosts);
 /* IP packets above this size vanish on the way; 0: none do. */
 void sim_net_hole(struct sim_net *net, uint32_t from, uint32_t to, uint32_t size);
 void sim_net_heal(struct sim_net *net);

@@ -263,18 +263,13 @@ static void hear(const struct wire_members *m, uint32_t from)
 	sim_world_run(&w, 10 * MS);
 }
 
-/* The node i, alone; until it has asked all others, and they have not answered. */
-static void cut_off(uint32_t i)
+/* The node i is cut off, until it has asked all others, and they have not answered. */
+static void ask_alone(uint32_t i)
 {
 	uint64_t until_ns = w.now_ns + 5 * SECOND;
 
 	asked = i;
-	for (uint32_t k = 0; k < w.node_count; k++) {
-		if (k == i)
-			continue;
-		sim_net_cut(w.net, i, k, true);
-		sim_net_cut(w.net, k, i, true);
-	}
+	sim_net_cut_off(w.net, i, w.node_count);
 	for (;;) {
 		uint32_t open = 0;
 
@@ -294,7 +289,7 @@ static void V28_no_member_alone_ends_another_one(void **state)
 
 	(void)state;
 	world_begin(131, 5, false);
-	cut_off((uint32_t)sim_leader(&w));
+	ask_alone((uint32_t)sim_leader(&w));
 	struct node *n = w.node[asked].node;
 	uint32_t others[4], count = 0;
 	for (uint32_t i = 0; i < 5; i++) {
@@ -338,7 +333,7 @@ static void V28_who_hears_a_leader_believes_nobody(void **state)
 
 	(void)state;
 	world_begin(141, 3, false);
-	cut_off(other_than_leader());
+	ask_alone(other_than_leader());
 	struct node *n = w.node[asked].node;
 	for (uint32_t i = 0; i < 3; i++)
 		question[i] = i == asked ? 0 : n->peer[place_at(i)].who;
@@ -497,10 +492,7 @@ static void D16_who_was_to_move_is_found_where_it_is(void **state)
 	uint32_t fell = (uint32_t)sim_leader(&w), moves = (fell + 1) % 3;
 	raft_id id = w.node[moves].node->id;
 
-	for (uint32_t k = 0; k < 3; k++) {
-		sim_net_cut(w.net, fell, k, k != fell);
-		sim_net_cut(w.net, k, fell, k != fell);
-	}
+	sim_net_cut_off(w.net, fell, 3);
 	update(id, ELSEWHERE);
 	uint64_t until_ns = w.now_ns + 10 * SECOND;
 	while (sim_leader(&w) != (int)moves) {

@@ -71,10 +71,7 @@ static void V5_a_hanging_disk_climbs_no_terms(void)
 	raft_term term = term_of(leader);
 
 	w.node[other].disk_hangs = true;
-	for (uint32_t i = 0; i < 3; i++) {
-		sim_net_cut(w.net, other, i, true);
-		sim_net_cut(w.net, i, other, true);
-	}
+	sim_net_cut_off(w.net, other, 3);
 	sim_world_run(&w, 5000 * MS);
 	assert(term_of(other) <= term + 1);
 	sim_net_heal(w.net);

@@ -185,10 +185,7 @@ static void R45_a_stop_hands_over_to_one_that_answers(void **state)
 	(void)state;
 	w.resting = true;
 	sim_world_run(&w, SECOND);
-	for (uint32_t i = 0; i < 3; i++) {
-		sim_net_cut(w.net, i, cut, i != cut);
-		sim_net_cut(w.net, cut, i, i != cut);
-	}
+	sim_net_cut_off(w.net, cut, 3);
 	assert_int_equal(raft_transfer(raft, w.node[cut].node->id), 0);
 	stop(old, ELECTION_NS_MIN + HAND_OVER_NS);
 	assert_int_equal(sim_leader(&w), 3 - old - cut);
