@@ -50,11 +50,6 @@ static void world_end(void)
 	crash_all();
 }
 
-static uint64_t place_of(uint32_t i)
-{
-	return (uint64_t)(0xc6120001u + i) << 16 | WIRE_PORT_PEER;
-}
-
 /* quoind --force-new-cluster NAME, on this disk of node i, as it was configured at the start. */
 static int force_on(struct fake_disk *disk, uint32_t i, uint64_t seed, const char *typed)
 {
@@ -73,7 +68,7 @@ static int force_on(struct fake_disk *disk, uint32_t i, uint64_t seed, const cha
 	int err;
 
 	for (uint32_t j = 0; j < 3; j++)
-		o.initial.member[j].place = place_of(j);
+		o.initial.member[j].place = sim_host_place(j);
 	assert_non_null(out);
 	memset(said, 0, sizeof(said));
 	err = node_force(&o, token, typed, out, error);
@@ -137,7 +132,7 @@ static struct raft *core(uint32_t i)
 
 static void add(uint32_t i, uint32_t voters)
 {
-	struct raft_change c = {.kind = RAFT_CHANGE_ADD, .place = place_of(i)};
+	struct raft_change c = {.kind = RAFT_CHANGE_ADD, .place = sim_host_place(i)};
 	uint64_t until_ns = w.now_ns + 20 * SECOND;
 	struct raft_refusal refusal;
 	raft_index index;
@@ -193,7 +188,7 @@ static void D16_the_last_of_three_is_forced_and_grows_again(void **state)
 	assert_int_equal(s.members_index, last + 1);
 	assert_true(s.term > term);
 	assert_int_equal(s.members.count, 1);
-	assert_int_equal(s.members.member[0].place, place_of(FORCED));
+	assert_int_equal(s.members.member[0].place, sim_host_place(FORCED));
 	assert_string_equal(node_formation_state(w.node[FORCED].node), "forced");
 	sim_node_crash(&w, FORCED);
 	sim_node_start(&w, FORCED);

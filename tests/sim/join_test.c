@@ -1,7 +1,7 @@
 /*
  * Whole nodes that join a cluster, replace a member of it, and leave it (D16).
  */
-#include "tests/sim/world.h"
+#include "tests/sim/members.h"
 
 #include "metrics/text.h"
 #include "node/internal.h"
@@ -27,58 +27,15 @@ static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
 	sim_world_run(&w, 500 * MS);
 }
 
-static uint64_t place_of(uint32_t i)
-{
-	return (uint64_t)(0xc6120001u + i) << 16 | WIRE_PORT_PEER;
-}
-
-static struct raft *leader(void)
-{
-	while (sim_leader(&w) < 0)
-		sim_world_run(&w, MS);
-	return w.node[sim_leader(&w)].node->raft;
-}
-
-/* The leader takes it now or in a while; the id of the new one. */
-static raft_id change(struct raft_change c)
-{
-	struct raft_refusal refusal;
-	raft_index index;
-	uint64_t until_ns = w.now_ns + 10 * SECOND;
-
-	while (raft_members_change(leader(), &c, 1, &index, &refusal)) {
-		char text[RAFT_REFUSAL_TEXT_SIZE];
-
-		raft_refusal_text(&refusal, text);
-		if (w.now_ns > until_ns)
-			fail_msg("refused: %s", text);
-		sim_world_run(&w, MS);
-	}
-	return c.id;
-}
-
 static const struct raft_member *member(raft_id id)
 {
-	return raft_members_find(raft_get_members(leader()), id);
-}
-
-static void expect_voter(raft_id id, uint32_t voters)
-{
-	uint64_t until_ns = w.now_ns + 20 * SECOND;
-
-	while (!member(id) || !member(id)->voter ||
-	       raft_members_joint(raft_get_members(leader())) ||
-	       raft_members_voters(raft_get_members(leader())) != voters) {
-		if (w.now_ns > until_ns)
-			fail_msg("member %llx: is no voter of %u", (unsigned long long)id, voters);
-		sim_world_run(&w, MS);
-	}
+	return raft_members_find(raft_get_members(members_leader(&w)->raft), id);
 }
 
 static void expect_caught_up(uint32_t i)
 {
 	uint64_t until_ns = w.now_ns + 20 * SECOND;
-	raft_index last = raft_commit(leader());
+	raft_index last = raft_commit(members_leader(&w)->raft);
 
 	while (w.node[i].node->applied < last) {
 		if (w.now_ns > until_ns)
@@ -111,13 +68,13 @@ static void a_member_joins(void **state)
 		if (first)
 			expect_told("nobody lets it in: quoinctl member add, or member replace, "
 				    "with the address 198.18.0.4:2380, at a member that is up");
-		raft_id id =
-			change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
+		raft_id id = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD,
+								     .place = sim_host_place(3)});
 		sim_world_run(&w, SECOND);
 		assert_true(first || !member(id)->voter);
 		if (!first)
 			sim_node_start(&w, 3);
-		expect_voter(id, 4);
+		members_expect_voter(&w, id, 4);
 		assert_int_equal(w.node[3].node->id, id);
 		expect_caught_up(3);
 		sim_node_crash(&w, 3);
@@ -137,8 +94,8 @@ static void F1_a_member_joins_by_one_that_follows(void **state)
 		world_begin(75 + k, 1, 2);
 		uint32_t leads = (uint32_t)sim_leader(&w);
 		w.joiners_know = 1u << (leads + 1) % 3;
-		raft_id id =
-			change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
+		raft_id id = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD,
+								     .place = sim_host_place(3)});
 		sim_world_run(&w, SECOND);
 		if (k > 0)
 			sim_node_crash(&w, leads);
@@ -147,7 +104,7 @@ static void F1_a_member_joins_by_one_that_follows(void **state)
 			sim_world_run(&w, 5 * MS);
 		if (k > 0)
 			sim_node_start(&w, leads);
-		expect_voter(id, 4);
+		members_expect_voter(&w, id, 4);
 		assert_int_equal(w.node[3].node->id, id);
 		expect_caught_up(3);
 		sim_node_crash(&w, 3);
@@ -172,9 +129,11 @@ static void a_dead_member_is_replaced(void **state)
 		sim_node_crash(&w, dead);
 		sim_node_start(&w, 3 + k);
 		sim_world_run(&w, SECOND);
-		raft_id id = change((struct raft_change){
-			.kind = RAFT_CHANGE_REPLACE, .replaced = old, .place = place_of(3 + k)});
-		expect_voter(id, 3);
+		raft_id id =
+			members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REPLACE,
+								.replaced = old,
+								.place = sim_host_place(3 + k)});
+		members_expect_voter(&w, id, 3);
 		assert_null(member(old));
 		expect_caught_up(3 + k);
 	}
@@ -189,9 +148,10 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 
 	(void)state;
 	world_begin(79, 1, 2);
-	id = change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
+	id = members_change(
+		&w, (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
 	sim_node_start(&w, 3);
-	expect_voter(id, 4);
+	members_expect_voter(&w, id, 4);
 	sim_node_crash(&w, 3);
 	sim_node_wipe(&w, 3);
 	sim_node_start(&w, 3);
@@ -199,8 +159,9 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	expect_told("belongs to a cluster that this directory is not of: if this member was of it, "
 		    "and its directory is lost, it comes back as another one: quoinctl member "
 		    "replace there");
-	again = change((struct raft_change){
-		.kind = RAFT_CHANGE_REPLACE, .replaced = id, .place = place_of(3)});
+	again = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REPLACE,
+							.replaced = id,
+							.place = sim_host_place(3)});
 	/* While it cannot catch up, others go on to send to the directory that it replaces. */
 	while (!w.node[3].node->raft)
 		sim_world_run(&w, MS);
@@ -212,7 +173,7 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	if (strstr(status, "another directory"))
 		fail_msg("honest packets are doubted:\n%s", status);
 	sim_net_heal(w.net);
-	expect_voter(again, 4);
+	members_expect_voter(&w, again, 4);
 	assert_null(member(id));
 	expect_caught_up(3);
 	sim_world_destroy(&w);
@@ -230,18 +191,19 @@ static void R32_who_was_away_is_told_who_came(void **state)
 	(void)state;
 	world_begin(79, 1, 2);
 	while (sim_leader(&w) != 0) {
-		(void)raft_transfer(leader(), w.node[0].node->id);
+		(void)raft_transfer(members_leader(&w)->raft, w.node[0].node->id);
 		sim_world_run(&w, 10 * MS);
 	}
 	sim_node_crash(&w, 2);
 	sim_node_start(&w, 3);
 	sim_world_run(&w, SECOND);
-	raft_id id = change((struct raft_change){
-		.kind = RAFT_CHANGE_REPLACE, .replaced = w.node[1].node->id, .place = place_of(3)});
-	expect_voter(id, 3);
+	raft_id id = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REPLACE,
+							     .replaced = w.node[1].node->id,
+							     .place = sim_host_place(3)});
+	members_expect_voter(&w, id, 3);
 	sim_node_crash(&w, 1);
 	while (sim_leader(&w) != 3) {
-		(void)raft_transfer(leader(), id);
+		(void)raft_transfer(members_leader(&w)->raft, id);
 		sim_world_run(&w, 10 * MS);
 	}
 	sim_node_start(&w, 2);
@@ -249,8 +211,8 @@ static void R32_who_was_away_is_told_who_came(void **state)
 	sim_node_crash(&w, 0);
 	until_ns = w.now_ns + 5 * SECOND;
 	sim_world_run(&w, SECOND);
-	raft_index last = raft_commit(leader());
-	while (raft_commit(leader()) <= last) {
+	raft_index last = raft_commit(members_leader(&w)->raft);
+	while (raft_commit(members_leader(&w)->raft) <= last) {
 		assert_true(w.now_ns < until_ns);
 		sim_world_run(&w, 10 * MS);
 	}
@@ -268,25 +230,25 @@ static void D16_who_starts_again_is_told_who_left(void **state)
 	(void)state;
 	world_begin(89, 2, 0);
 	for (uint32_t i = 3; i < 5; i++) {
-		raft_id id =
-			change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(i)});
+		raft_id id = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD,
+								     .place = sim_host_place(i)});
 		sim_node_start(&w, i);
-		expect_voter(id, i + 1);
+		members_expect_voter(&w, id, i + 1);
 	}
 	while (sim_leader(&w) != 0) {
-		(void)raft_transfer(leader(), w.node[0].node->id);
+		(void)raft_transfer(members_leader(&w)->raft, w.node[0].node->id);
 		sim_world_run(&w, 10 * MS);
 	}
 	expect_caught_up(2);
 	sim_node_crash(&w, 2);
 	for (uint32_t i = 3; i < 5; i++) {
-		(void)change(
-			(struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = w.node[i].node->id});
+		(void)members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REMOVE,
+							      .id = w.node[i].node->id});
 		sim_world_run(&w, SECOND);
 		if (w.node[i].node)
 			sim_node_crash(&w, i);
 	}
-	assert_int_equal(raft_members_voters(raft_get_members(leader())), 3);
+	assert_int_equal(raft_members_voters(raft_get_members(members_leader(&w)->raft)), 3);
 	sim_node_crash(&w, 1);
 	while (sim_leader(&w) >= 0)
 		sim_world_run(&w, MS);
@@ -308,7 +270,7 @@ static void hear(uint32_t i, const struct wire_members *m, uint32_t from)
 
 	d.envelope.body_size = (uint16_t)wire_members_encode(m, body);
 	for (uint32_t k = 0; k < DP_PEERS_MAX; k++) {
-		if (n->peer[k].at.address == (uint32_t)(place_of(from) >> 16))
+		if (n->peer[k].at.address == (uint32_t)(sim_host_place(from) >> 16))
 			d.peer = k;
 	}
 	d.envelope.source_identity = n->peer[d.peer].at.identity;

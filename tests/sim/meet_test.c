@@ -3,6 +3,7 @@
  * by itself (D16), and by nothing that a forger, or who was removed, may use (V28, node/meet.c).
  */
 #include "tests/sim/hands.h"
+#include "tests/sim/members.h"
 
 #include "base/bytes.h"
 #include "node/internal.h"
@@ -29,54 +30,13 @@ static void world_begin(uint64_t seed, uint32_t founders, uint32_t joiners, uint
 	sim_world_run(&w, 500 * MS);
 }
 
-static struct node *leader(void)
-{
-	uint64_t until_ns = w.now_ns + 10 * SECOND;
-
-	while (sim_leader(&w) < 0) {
-		assert_true(w.now_ns < until_ns);
-		sim_world_run(&w, MS);
-	}
-	return w.node[sim_leader(&w)].node;
-}
-
-static raft_id change(struct raft_change c)
-{
-	struct raft_refusal refusal;
-	raft_index index;
-	uint64_t until_ns = w.now_ns + 20 * SECOND;
-
-	while (raft_members_change(leader()->raft, &c, 1, &index, &refusal)) {
-		char text[RAFT_REFUSAL_TEXT_SIZE];
-
-		raft_refusal_text(&refusal, text);
-		if (w.now_ns > until_ns)
-			fail_msg("refused: %s", text);
-		sim_world_run(&w, MS);
-	}
-	return c.id;
-}
-
-static void expect_voter(raft_id id)
-{
-	uint64_t until_ns = w.now_ns + 20 * SECOND;
-
-	for (;;) {
-		const struct raft_members *t = raft_get_members(leader()->raft);
-		const struct raft_member *m = raft_members_find(t, id);
-
-		if (m && m->voter && !raft_members_joint(t))
-			return;
-		if (w.now_ns > until_ns)
-			fail_msg("member %llx votes not", (unsigned long long)id);
-		sim_world_run(&w, MS);
-	}
-}
-
 /* The member of host `from` by a new directory on host `to`, which may be the same one. */
 static void replace(uint32_t from, uint32_t to)
 {
-	raft_id old = w.node[from].node->id;
+	const uint32_t voters = raft_members_voters(raft_get_members(members_leader(&w)->raft));
+	struct raft_change c = {.kind = RAFT_CHANGE_REPLACE,
+				.replaced = w.node[from].node->id,
+				.place = sim_node_place(&w, to)};
 
 	if (from == to)
 		sim_node_crash(&w, from);
@@ -84,8 +44,7 @@ static void replace(uint32_t from, uint32_t to)
 		sim_node_wipe(&w, from);
 	w.node[to].joiner = true;
 	sim_node_start(&w, to);
-	expect_voter(change((struct raft_change){
-		.kind = RAFT_CHANGE_REPLACE, .replaced = old, .place = sim_node_place(&w, to)}));
+	members_expect_voter(&w, members_change(&w, c), voters);
 	sim_world_run(&w, SECOND);
 	if (from != to)
 		sim_node_crash(&w, from);
@@ -95,7 +54,7 @@ static void replace(uint32_t from, uint32_t to)
 static void expect_back(uint32_t i)
 {
 	uint64_t until_ns = w.now_ns + 10 * SECOND;
-	struct node *n = w.node[i].node, *l = leader();
+	struct node *n = w.node[i].node, *l = members_leader(&w);
 	raft_index last = raft_commit(l->raft);
 
 	while (!n->raft || raft_leader(n->raft) != l->id || n->applied < last) {
@@ -114,22 +73,6 @@ static void expect_back(uint32_t i)
 	assert_int_equal(n->peers, raft_get_members(l->raft)->count - 1);
 }
 
-struct calm {
-	raft_term term;
-	raft_id leader;
-};
-
-static struct calm calm_begin(void)
-{
-	return (struct calm){raft_get_term(leader()->raft), leader()->id};
-}
-
-static void expect_calm(const struct calm *c)
-{
-	assert_int_equal(raft_get_term(leader()->raft), c->term);
-	assert_int_equal(leader()->id, c->leader);
-}
-
 /* --- found --------------------------------------------------------------------------------- */
 
 /* The others were replaced one after another: elsewhere, or where they stood. */
@@ -144,19 +87,20 @@ static void D16_who_was_away_finds_those_who_replaced_all_others(void **state)
 		world_begin(201 + (uint64_t)k, founders, 2, k == 0);
 		raft_id id = w.node[AWAY].node->id;
 		if (learner)
-			change((struct raft_change){.kind = RAFT_CHANGE_DEMOTE, .id = id});
+			members_change(&w,
+				       (struct raft_change){.kind = RAFT_CHANGE_DEMOTE, .id = id});
 		sim_world_run(&w, SECOND);
 		sim_node_crash(&w, AWAY);
 		for (uint32_t i = 0; i < founders; i++) {
 			if (i != AWAY)
 				replace(i, in_place ? i : 3 + i);
 		}
-		const struct calm calm = calm_begin();
+		const struct members_calm calm = members_calm_begin(&w);
 		sim_node_start(&w, AWAY);
 		expect_back(AWAY);
 		assert_int_equal(w.node[AWAY].node->id, id);
 		assert_true(w.node[AWAY].node->raft->start_confirmed); /* it may vote */
-		expect_calm(&calm);
+		members_expect_calm(&w, &calm);
 		sim_world_destroy(&w);
 	}
 }
@@ -174,7 +118,8 @@ static void D16_who_was_away_finds_those_who_moved(void **state)
 		uint64_t place = sim_node_place(&w, i) + (UINT64_C(20) << 16);
 
 		sim_world_run(&w, SECOND);
-		change((struct raft_change){.kind = RAFT_CHANGE_UPDATE, .id = id, .place = place});
+		members_change(&w, (struct raft_change){
+					   .kind = RAFT_CHANGE_UPDATE, .id = id, .place = place});
 		sim_world_run(&w, SECOND);
 		sim_node_crash(&w, i);
 		w.node[i].address = (uint32_t)(place >> 16);
@@ -182,10 +127,10 @@ static void D16_who_was_away_finds_those_who_moved(void **state)
 		sim_node_start(&w, i);
 		sim_world_run(&w, SECOND);
 	}
-	const struct calm calm = calm_begin();
+	const struct members_calm calm = members_calm_begin(&w);
 	sim_node_start(&w, AWAY);
 	expect_back(AWAY);
-	expect_calm(&calm);
+	members_expect_calm(&w, &calm);
 	sim_world_destroy(&w);
 }
 
@@ -200,13 +145,13 @@ static void R32_who_was_cut_off_votes_for_one_whom_it_never_met(void **state)
 	replace(0, 3);
 	replace(1, 4);
 	uint32_t leads = (uint32_t)sim_leader(&w), stays = 7 - leads;
-	const raft_term term = raft_get_term(leader()->raft);
+	const raft_term term = raft_get_term(members_leader(&w)->raft);
 	sim_node_crash(&w, leads);
 	sim_net_heal(w.net);
 	sim_world_run(&w, 10 * SECOND);
 	assert_int_equal(sim_leader(&w), stays);
-	assert_true(raft_get_term(leader()->raft) > term);
-	assert_int_equal(raft_leader(n->raft), leader()->id);
+	assert_true(raft_get_term(members_leader(&w)->raft) > term);
+	assert_int_equal(raft_leader(n->raft), members_leader(&w)->id);
 	assert_int_equal(node_peer_met(n), -1);
 	sim_world_destroy(&w);
 }
@@ -216,26 +161,26 @@ static void D16_who_was_away_finds_a_learner_that_has_come(void **state)
 {
 	(void)state;
 	world_begin(231, 3, 3, 0);
-	raft_id learner = change((struct raft_change){.kind = RAFT_CHANGE_ADD_LEARNER,
-						      .place = sim_node_place(&w, 3)});
+	raft_id learner = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD_LEARNER,
+								  .place = sim_node_place(&w, 3)});
 	sim_world_run(&w, SECOND);
 	sim_node_crash(&w, AWAY);
 	sim_node_start(&w, 3);
 	sim_world_run(&w, SECOND);
-	change((struct raft_change){.kind = RAFT_CHANGE_PROMOTE, .id = learner});
-	expect_voter(learner);
+	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_PROMOTE, .id = learner});
+	members_expect_voter(&w, learner, 4);
 	replace(0, 4);
 	replace(1, 5);
-	while (leader()->id != learner) {
-		(void)raft_transfer(leader()->raft, learner);
+	while (members_leader(&w)->id != learner) {
+		(void)raft_transfer(members_leader(&w)->raft, learner);
 		sim_world_run(&w, 10 * MS);
 	}
 	for (uint32_t i = 4; i < 6; i++)
 		sim_net_cut(w.net, i, AWAY, true);
-	const struct calm calm = calm_begin();
+	const struct members_calm calm = members_calm_begin(&w);
 	sim_node_start(&w, AWAY);
 	expect_back(AWAY);
-	expect_calm(&calm);
+	members_expect_calm(&w, &calm);
 	sim_world_destroy(&w);
 }
 
@@ -259,11 +204,6 @@ static void alone_end(void)
 {
 	hands_close();
 	sim_world_destroy(&w);
-}
-
-static uint64_t place_of(uint32_t host)
-{
-	return (uint64_t)(0xc6120001u + host) << 16 | WIRE_PORT_PEER;
 }
 
 static struct wire_envelope stranger(uint8_t type, size_t size)
@@ -337,7 +277,7 @@ static struct wire_members answer(uint32_t host)
 	const struct raft_member self = *raft_members_find(raft_get_members(n->raft), n->id);
 
 	m.joined.members.member[0] = (struct raft_member){
-		.id = 99, .identity = 98, .voter = true, .place = place_of(host)};
+		.id = 99, .identity = 98, .voter = true, .place = sim_host_place(host)};
 	m.joined.members.member[1] = self;
 	return m;
 }
@@ -347,7 +287,7 @@ static void name_in(struct wire_members *m, struct raft_member as, uint32_t host
 {
 	const struct raft_member self = *raft_members_find(&m->joined.members, n->id);
 
-	as.place = place_of(host);
+	as.place = sim_host_place(host);
 	m->joined.members.member[as.id > n->id] = as;
 	m->joined.members.member[as.id < n->id] = self;
 }
@@ -395,7 +335,7 @@ static void V28_an_answer_is_what_was_asked_for_and_true_of_both(void **state)
 		if (k == 0)
 			m.question++;
 		else if (k == 1)
-			from = OTHER, who->place = place_of(OTHER);
+			from = OTHER, who->place = sim_host_place(OTHER);
 		else if (k == 2)
 			m.joined.cluster_id++;
 		else if (k == 3)
@@ -407,7 +347,7 @@ static void V28_an_answer_is_what_was_asked_for_and_true_of_both(void **state)
 		else if (k == 6)
 			who->identity = 97;
 		else if (k == 7)
-			who->place = place_of(OTHER);
+			who->place = sim_host_place(OTHER);
 		else if (k == 8)
 			self->identity = 97;
 		else if (k == 9)
@@ -540,7 +480,7 @@ static void D16_a_table_has_room_beside_who_was_met(void **state)
 	for (uint32_t i = 0; t.count < RAFT_MEMBERS_MAX; i++) {
 		struct raft_member m = {.id = UINT64_MAX - 16 + i, .identity = 1000 + i};
 
-		m.place = place_of(40 + i);
+		m.place = sim_host_place(40 + i);
 		t.member[t.count++] = m;
 		node_members_follow(n, &t);
 		assert_int_equal(n->peers, t.count - 1 + 1);
@@ -552,7 +492,7 @@ static void D16_a_table_has_room_beside_who_was_met(void **state)
 		if (t.member[i].id != n->id)
 			continue;
 		t.member[i].id--;
-		t.member[i].place = place_of(39);
+		t.member[i].place = sim_host_place(39);
 	}
 	node_members_follow(n, &t);
 	assert_int_equal(n->peers, DP_PEERS_MAX);

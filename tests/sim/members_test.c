@@ -48,11 +48,6 @@ static raft_id id_of(uint32_t i)
 	return w.node[i].node->id;
 }
 
-static uint64_t place_of(uint32_t host)
-{
-	return (uint64_t)(ADDRESS + host) << 16 | WIRE_PORT_PEER;
-}
-
 static struct raft_members table_now(void)
 {
 	struct raft_status status;
@@ -120,7 +115,7 @@ static void a_table_of_the_log_has_where_members_are(void **state)
 	t = table_now();
 	assert_int_equal(t.count, 3);
 	for (uint32_t i = 0; i < 3; i++)
-		assert_int_equal(raft_members_find(&t, id_of(i))->place, place_of(i));
+		assert_int_equal(raft_members_find(&t, id_of(i))->place, sim_host_place(i));
 	assert_true(raft_commit(n->raft) > 0);
 	world_end();
 }
@@ -176,7 +171,7 @@ static void R60_who_takes_the_place_finds_it_empty(void **state)
 
 	table_remove(&t, id_of(gone));
 	node_members_follow(n, &t);
-	next.place = place_of(OTHER_HOST);
+	next.place = sim_host_place(OTHER_HOST);
 	table_add(&t, &next);
 	node_members_follow(n, &t);
 	assert_int_equal(node_peer_find(n, 77), place);
@@ -210,7 +205,7 @@ static void R60_a_successor_at_the_same_address_is_another_one(void **state)
 	latter.source_identity = 78;
 	latter.source_start = UINT64_C(1) << 32 | 5;
 	table_remove(&t, id_of(gone));
-	next.place = place_of(gone);
+	next.place = sim_host_place(gone);
 	table_add(&t, &next);
 	node_members_follow(n, &t);
 	place = (uint32_t)node_peer_find(n, 77);
@@ -243,7 +238,7 @@ static void R60_two_at_one_address_are_told_apart(void **state)
 	latter = former;
 	latter.cluster_id = latter.source_id = 0;
 	latter.source_identity = 78;
-	next.place = place_of(gone);
+	next.place = sim_host_place(gone);
 	next.replaces = id_of(gone);
 	table_add(&t, &next);
 	for (int bound = 0; bound < 2; bound++) {
@@ -285,7 +280,7 @@ static void a_member_that_moves_keeps_its_place_and_its_name(void **state)
 	e = settings_of(gone);
 	for (uint32_t i = 0; i < t.count; i++) {
 		if (t.member[i].id == id_of(gone))
-			t.member[i].place = place_of(OTHER_HOST);
+			t.member[i].place = sim_host_place(OTHER_HOST);
 	}
 	node_members_follow(n, &t);
 	assert_int_equal(node_peer_find(n, id_of(gone)), place);
@@ -306,7 +301,7 @@ static void a_member_that_moves_keeps_its_place_and_its_name(void **state)
 /* A learner whose directory is not known yet: FORMATION alone is heard of it. */
 static void a_member_without_a_directory_is_not_heard_as_one(void **state)
 {
-	struct raft_member next = {.id = 77, .identity = 0, .place = place_of(OTHER_HOST)};
+	struct raft_member next = {.id = 77, .identity = 0, .place = sim_host_place(OTHER_HOST)};
 	struct wire_envelope e;
 	struct raft_members t;
 	uint64_t before;
@@ -339,7 +334,7 @@ static void who_cannot_be_reached_is_told_and_nobody_else_suffers(void **state)
 	world_begin();
 	t = table_now();
 	table_add(&t, &next); /* no gateway */
-	next = (struct raft_member){.id = 79, .identity = 80, .place = place_of(self)};
+	next = (struct raft_member){.id = 79, .identity = 80, .place = sim_host_place(self)};
 	table_add(&t, &next); /* our own address */
 	node_members_follow(n, &t);
 	assert_int_equal(n->peers, 3); /* whoever stands here is replaced by us, or is gone */
@@ -367,7 +362,7 @@ static void R60_places_do_not_run_out(void **state)
 			const struct raft_member m = {
 				.id = 1000 * (round + 1) + i,
 				.identity = 5,
-				.place = place_of(20 + (round * 13 + i) % 200)};
+				.place = sim_host_place(20 + (round * 13 + i) % 200)};
 			table_add(&t, &m);
 		}
 		node_members_follow(n, &t);
@@ -397,7 +392,7 @@ static void status_says_what_each_member_is(void **state)
 	table_add(&table, &(struct raft_member){.id = 7,
 						.joins = true,
 						.replaces = id_of(gone),
-						.place = place_of(OTHER_HOST)});
+						.place = sim_host_place(OTHER_HOST)});
 	node_table_text(n, &table, &t);
 	for (uint32_t i = 0; i < 3; i++) {
 		snprintf(line, sizeof(line),
@@ -423,7 +418,8 @@ static void status_says_what_each_member_is(void **state)
 		m->leaves = m->id == id_of(gone);
 		m->voter = m->id == id_of(stays) || m->id == 7;
 	}
-	table_add(&table, &(struct raft_member){.id = 8, .identity = 8, .place = place_of(20)});
+	table_add(&table,
+		  &(struct raft_member){.id = 8, .identity = 8, .place = sim_host_place(20)});
 	t.size = 0;
 	node_table_text(n, &table, &t);
 	static const char *const states[] = {"leaving", "demoted", "voter", "entering", "learner"};
@@ -453,7 +449,7 @@ static void expect_tally(uint32_t members, uint32_t are, bool majority)
 /* Two learners that are silent, a voter that is full, two sets that decide. */
 static void R66_a_learner_counts_nowhere_in_what_is_told(void **state)
 {
-	struct raft_member next = {.id = 77, .place = place_of(OTHER_HOST)};
+	struct raft_member next = {.id = 77, .place = sim_host_place(OTHER_HOST)};
 	struct raft_members table;
 	uint32_t all = NODE_SELF;
 

@@ -2,7 +2,7 @@
  * What whole nodes tell of themselves: their names and where they hear clients, by the log (D16);
  * and why one leads no more.
  */
-#include "tests/sim/world.h"
+#include "tests/sim/members.h"
 
 #include "kv/command.h"
 #include "node/internal.h"
@@ -28,26 +28,6 @@ static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
 	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
 		sim_world_run(&w, MS);
 	sim_world_run(&w, 500 * MS);
-}
-
-/* The leader's log holds it. */
-static raft_id change(struct raft_change c)
-{
-	uint64_t until_ns = w.now_ns + 10 * SECOND;
-	struct raft_refusal refusal;
-	raft_index index;
-
-	while (sim_leader(&w) < 0 ||
-	       raft_members_change(w.node[sim_leader(&w)].node->raft, &c, 1, &index, &refusal)) {
-		assert_true(w.now_ns < until_ns);
-		sim_world_run(&w, MS);
-	}
-	return c.id;
-}
-
-static uint64_t place_of(uint32_t i)
-{
-	return (uint64_t)(0xc6120001u + i) << 16 | WIRE_PORT_PEER;
 }
 
 static struct node *node(uint32_t i)
@@ -193,7 +173,8 @@ static void D16_names_come_and_go_with_the_members(void **state)
 	(void)state;
 	world_begin(95, 1, 0);
 	sim_node_start(&w, 3);
-	raft_id id = change((struct raft_change){.kind = RAFT_CHANGE_ADD, .place = place_of(3)});
+	raft_id id = members_change(
+		&w, (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
 	sim_world_run(&w, SECOND);
 	expect_said(id, "n3", "198.18.0.4:2379");
 	sim_world_run(&w, 200 * MS);
@@ -295,15 +276,16 @@ static void D16_a_learner_answers_for_itself_alone(void **state)
 	(void)state;
 	world_begin(96, 1, 0);
 	sim_node_start(&w, 3);
-	id = change((struct raft_change){.kind = RAFT_CHANGE_ADD_LEARNER, .place = place_of(3)});
+	id = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD_LEARNER,
+						     .place = sim_host_place(3)});
 	sim_world_run(&w, 2 * SECOND);
 	expect_learner(3, true);
 	expect_said(id, "n3", "198.18.0.4:2379"); /* what it says of itself is taken all the same */
 	text[node_status_text(node(3), text, sizeof(text) - 1)] = '\0';
 	assert_non_null(strstr(text, "\nrole learner\n"));
-	change((struct raft_change){.kind = RAFT_CHANGE_PROMOTE, .id = id});
+	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_PROMOTE, .id = id});
 	expect_learner(3, false);
-	change((struct raft_change){.kind = RAFT_CHANGE_DEMOTE, .id = id});
+	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_DEMOTE, .id = id});
 	expect_learner(3, true);
 	/* It hears nobody: of those who vote none, and it is none. */
 	for (uint32_t i = 0; i < 3; i++)
@@ -326,7 +308,8 @@ static void R37_a_removed_leader_says_so(void **state)
 	world_begin(91, 0, 0);
 	const uint32_t leader = (uint32_t)sim_leader(&w);
 	struct raft *r = w.node[leader].node->raft;
-	change((struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = w.node[leader].node->id});
+	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REMOVE,
+						.id = w.node[leader].node->id});
 	r->left_index = r->members_index; /* it was tried */
 	sim_node_log(&w, leader, 2 * SECOND, text, sizeof(text));
 	assert_non_null(strstr(text, " stepped_down "));

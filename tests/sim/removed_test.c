@@ -4,6 +4,7 @@
  * has them: moved, or new directories at their addresses.
  */
 #include "tests/sim/hands.h"
+#include "tests/sim/members.h"
 
 #include "node/internal.h"
 
@@ -28,32 +29,12 @@ static void world_begin(uint64_t seed, uint32_t nodes, bool waits)
 	sim_world_run(&w, 500 * MS);
 }
 
-static struct node *leader(void)
-{
-	while (sim_leader(&w) < 0)
-		sim_world_run(&w, MS);
-	return w.node[sim_leader(&w)].node;
-}
-
-static void change(enum raft_change_kind kind, raft_id id)
-{
-	struct raft_change c = {.kind = kind, .id = id};
-	uint64_t until_ns = w.now_ns + 10 * SECOND;
-	struct raft_refusal refusal;
-	raft_index index;
-
-	while (raft_members_change(leader()->raft, &c, 1, &index, &refusal)) {
-		assert_true(w.now_ns < until_ns);
-		sim_world_run(&w, MS);
-	}
-}
-
 /* It is in no table any more, not even as one that goes. */
 static void expect_out(raft_id id)
 {
 	uint64_t until_ns = w.now_ns + 10 * SECOND;
 
-	while (raft_members_find(raft_get_members(leader()->raft), id)) {
+	while (raft_members_find(raft_get_members(members_leader(&w)->raft), id)) {
 		assert_true(w.now_ns < until_ns);
 		sim_world_run(&w, MS);
 	}
@@ -111,25 +92,6 @@ static uint32_t other_than_leader(void)
 	return ((uint32_t)sim_leader(&w) + 1) % 3;
 }
 
-/* The others went on as if it were not there. */
-struct calm {
-	raft_term term;
-	raft_id leader;
-};
-
-static struct calm calm_begin(void)
-{
-	struct node *l = leader();
-
-	return (struct calm){raft_get_term(l->raft), l->id};
-}
-
-static void expect_calm(const struct calm *c)
-{
-	assert_int_equal(raft_get_term(leader()->raft), c->term);
-	assert_int_equal(leader()->id, c->leader);
-}
-
 /*
  * It was down when it was removed. Started again it asks, is told by those whom it knew, and ends;
  * started once more it says the same at once, also when nobody is there. Told to wait it waits,
@@ -146,13 +108,13 @@ static void D16_who_was_down_learns_that_it_was_removed(void **state)
 		uint32_t down = other_than_leader();
 		raft_id id = w.node[down].node->id;
 		sim_node_crash(&w, down);
-		change(RAFT_CHANGE_REMOVE, id);
+		members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = id});
 		expect_out(id);
-		const struct calm calm = calm_begin();
+		const struct members_calm calm = members_calm_begin(&w);
 		sim_node_start(&w, down);
 		expect_removed(down);
 		sim_world_run(&w, 3 * SECOND);
-		expect_calm(&calm);
+		members_expect_calm(&w, &calm);
 		for (uint32_t i = 0; i < 3; i++) {
 			if (i != down)
 				told += w.node[i].node->counters.strangers_told;
@@ -171,7 +133,7 @@ static void D16_who_was_down_learns_that_it_was_removed(void **state)
 			assert_non_null(strstr(error, "this member was removed from its cluster"));
 			assert_non_null(strstr(error, "quoinctl member add"));
 		}
-		expect_calm(&calm);
+		members_expect_calm(&w, &calm);
 		sim_world_destroy(&w);
 	}
 }
@@ -188,15 +150,18 @@ static void R37_who_is_up_knows_it_from_its_log(void **state)
 		uint64_t elections = w.elections;
 
 		if (role == 1) {
-			change(RAFT_CHANGE_DEMOTE, id);
+			members_change(&w,
+				       (struct raft_change){.kind = RAFT_CHANGE_DEMOTE, .id = id});
 			sim_world_run(&w, SECOND);
 			assert_false(
-				raft_members_find(raft_get_members(leader()->raft), id)->voter);
+				raft_members_find(raft_get_members(members_leader(&w)->raft), id)
+					->voter);
 		}
-		change(RAFT_CHANGE_REMOVE, id);
+		members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = id});
 		expect_removed(i);
 		expect_out(id);
-		assert_int_equal(raft_members_voters(raft_get_members(leader()->raft)), 2);
+		assert_int_equal(raft_members_voters(raft_get_members(members_leader(&w)->raft)),
+				 2);
 		/* Who led handed over: one election, and none because nobody was heard. */
 		assert_int_equal(w.elections, elections + (role == 2));
 		sim_world_destroy(&w);
@@ -210,10 +175,10 @@ static void D16_a_learner_that_was_down_learns_that_it_was_removed(void **state)
 	world_begin(121, 3, false);
 	uint32_t down = other_than_leader();
 	raft_id id = w.node[down].node->id;
-	change(RAFT_CHANGE_DEMOTE, id);
+	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_DEMOTE, .id = id});
 	sim_world_run(&w, SECOND);
 	sim_node_crash(&w, down);
-	change(RAFT_CHANGE_REMOVE, id);
+	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = id});
 	expect_out(id);
 	sim_node_start(&w, down);
 	expect_removed(down);
@@ -228,7 +193,7 @@ static int place_at(uint32_t from)
 {
 	struct node *n = w.node[asked].node;
 
-	return node_peer_at(n, (uint64_t)(0xc6120001u + from) << 16 | WIRE_PORT_PEER);
+	return node_peer_at(n, sim_host_place(from));
 }
 
 /* What node `from` would say to it if it were removed. */
@@ -355,8 +320,7 @@ static void V28_who_hears_a_leader_believes_nobody(void **state)
 /* One frame in the name of a learner whose directory is not known yet, from elsewhere. */
 static void V28_who_has_no_directory_yet_asks_nothing(void **state)
 {
-	struct raft_change add = {.kind = RAFT_CHANGE_ADD_LEARNER,
-				  .place = UINT64_C(0xc6120009) << 16 | WIRE_PORT_PEER};
+	struct raft_change add = {.kind = RAFT_CHANGE_ADD_LEARNER, .place = sim_host_place(8)};
 	uint8_t payload[WIRE_ENVELOPE_SIZE + WIRE_WHO_SIZE] = {0};
 	struct raft_refusal refusal;
 	raft_index index;
@@ -364,7 +328,8 @@ static void V28_who_has_no_directory_yet_asks_nothing(void **state)
 	(void)state;
 	world_begin(181, 3, false);
 	hands_open(&w);
-	assert_int_equal(raft_members_change(leader()->raft, &add, 1, &index, &refusal), 0);
+	assert_int_equal(raft_members_change(members_leader(&w)->raft, &add, 1, &index, &refusal),
+			 0);
 	sim_world_run(&w, SECOND);
 	for (uint32_t to = 0; to < 3; to++) {
 		uint32_t from = (to + 1) % 3;
@@ -387,18 +352,14 @@ static void V28_who_has_no_directory_yet_asks_nothing(void **state)
 
 enum { ELSEWHERE = 9 }; /* the host */
 
-static uint64_t place_of(uint32_t host)
-{
-	return (uint64_t)(0xc6120001u + host) << 16 | WIRE_PORT_PEER;
-}
-
 static void update(raft_id id, uint32_t host)
 {
-	struct raft_change c = {.kind = RAFT_CHANGE_UPDATE, .id = id, .place = place_of(host)};
+	struct raft_change c = {
+		.kind = RAFT_CHANGE_UPDATE, .id = id, .place = sim_host_place(host)};
 	struct raft_refusal refusal;
 	raft_index index;
 
-	assert_int_equal(raft_members_change(leader()->raft, &c, 1, &index, &refusal), 0);
+	assert_int_equal(raft_members_change(members_leader(&w)->raft, &c, 1, &index, &refusal), 0);
 }
 
 static void expect_led(uint32_t i)
@@ -406,7 +367,7 @@ static void expect_led(uint32_t i)
 	uint64_t until_ns = w.now_ns + 5 * SECOND;
 
 	while (!raft_leader(w.node[i].node->raft) ||
-	       w.node[i].node->applied < raft_commit(leader()->raft)) {
+	       w.node[i].node->applied < raft_commit(members_leader(&w)->raft)) {
 		assert_true(w.now_ns < until_ns);
 		sim_world_run(&w, MS);
 	}
@@ -431,7 +392,7 @@ static uint32_t make_room(uint32_t but)
 	uint32_t gone = (but + 1) % 4;
 	raft_id id = w.node[gone].node->id;
 
-	change(RAFT_CHANGE_REMOVE, id);
+	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = id});
 	expect_out(id);
 	sim_node_crash(&w, gone);
 	return gone; /* where it was */
@@ -452,7 +413,7 @@ static void D16_a_founder_moves(void **state)
 		world_begin(151 + (uint64_t)turn, turn > 1 ? 4 : 3, false);
 		uint32_t i = other_than_leader(), to = turn > 1 ? make_room(i) : ELSEWHERE;
 		raft_id id = w.node[i].node->id;
-		const struct calm calm = calm_begin();
+		const struct members_calm calm = members_calm_begin(&w);
 
 		if (turn == 3)
 			join(i);
@@ -460,7 +421,7 @@ static void D16_a_founder_moves(void **state)
 		if (first)
 			update(id, to);
 		sim_world_run(&w, SECOND);
-		w.node[i].address = (uint32_t)(place_of(to) >> 16);
+		w.node[i].address = (uint32_t)(sim_host_place(to) >> 16);
 		w.node[i].moved = true;
 		sim_node_start(&w, i);
 		sim_node_log(&w, i, 2 * SECOND, log, sizeof(log));
@@ -476,7 +437,7 @@ static void D16_a_founder_moves(void **state)
 		expect_led(i);
 		assert_int_equal(w.node[i].node->id, id);
 		assert_false(says(i, "error the member table has"));
-		expect_calm(&calm);
+		members_expect_calm(&w, &calm);
 		sim_world_destroy(&w);
 	}
 }
@@ -498,7 +459,7 @@ static void D16_who_was_to_move_is_found_where_it_is(void **state)
 	while (sim_leader(&w) != (int)moves) {
 		assert_true(w.now_ns < until_ns);
 		if (sim_leader(&w) != (int)fell)
-			(void)raft_transfer(leader()->raft, id);
+			(void)raft_transfer(members_leader(&w)->raft, id);
 		sim_world_run(&w, 10 * MS);
 	}
 	sim_net_heal(w.net);
@@ -554,7 +515,7 @@ static void F1_a_new_directory_is_refused_where_a_member_joined(void **state)
 		struct dp_peer_state before, after;
 		struct dp_datagram d = {.from_peer = true, .body = body};
 
-		d.peer = (uint32_t)node_peer_find(n, leader()->id);
+		d.peer = (uint32_t)node_peer_find(n, members_leader(&w)->id);
 		d.envelope.source_identity = 0xbad;
 		d.envelope.body_size = (uint16_t)wire_formation_encode(&m, body);
 		uint64_t *there = &n->formation.table.member[sim_leader(&w)].place, was = *there;
@@ -562,7 +523,7 @@ static void F1_a_new_directory_is_refused_where_a_member_joined(void **state)
 		if (joined)
 			n->joined = (struct raft_joined){.cluster_id = n->cluster_id, .id = n->id};
 		else
-			*there = place_of(ELSEWHERE); /* as if the leader had come later */
+			*there = sim_host_place(ELSEWHERE); /* as if the leader had come later */
 		dp_get_peer(n->dp, d.peer, &before);
 		node_formation_receive(n, &d);
 		dp_get_peer(n->dp, d.peer, &after);

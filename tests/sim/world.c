@@ -29,6 +29,11 @@ enum {
 #define SIM_ADDRESS 0xc6120001u /* 198.18.0.1: of the first node */
 #define SIM_DIGEST 0x51696d51u
 
+uint64_t sim_host_place(uint32_t host)
+{
+	return (uint64_t)(SIM_ADDRESS + host) << 16 | WIRE_PORT_PEER;
+}
+
 uint64_t sim_node_place(const struct sim_world *w, uint32_t i)
 {
 	return (uint64_t)w->node[i].address << 16 | WIRE_PORT_PEER;
@@ -90,7 +95,7 @@ static uint32_t places_configured(const struct sim_world *w, uint32_t i,
 	if (!w->node[i].joiner || !t || w->joiners_know) {
 		for (uint32_t j = 0; j < w->node_count - w->joiners; j++) {
 			if (!w->node[i].joiner || !w->joiners_know || w->joiners_know >> j & 1)
-				place[count++] = (uint64_t)(SIM_ADDRESS + j) << 16 | WIRE_PORT_PEER;
+				place[count++] = sim_host_place(j);
 		}
 		return count;
 	}
@@ -118,9 +123,8 @@ static void places_set(const struct sim_world *w, uint32_t i, struct node_option
 		       char name[RAFT_MEMBERS_MAX][16])
 {
 	uint64_t place[SIM_NODES_MAX + RAFT_MEMBERS_MAX];
-	uint64_t own = w->node[i].joiner || w->node[i].moved
-			       ? sim_node_place(w, i)
-			       : (uint64_t)(SIM_ADDRESS + i) << 16 | WIRE_PORT_PEER;
+	uint64_t own =
+		w->node[i].joiner || w->node[i].moved ? sim_node_place(w, i) : sim_host_place(i);
 	uint32_t count = places_configured(w, i, place);
 	bool among = false;
 

@@ -161,6 +161,8 @@ void sim_node_crash(struct sim_world *w, uint32_t i);
 /* Its clock runs so much too fast from now on; or stands so much later at once. */
 void sim_node_drift(struct sim_world *w, uint32_t i, int32_t ppm);
 void sim_node_leap(struct sim_world *w, uint32_t i, uint64_t ns);
+/* Where a host's member is heard by the others; one that moved is where its own address is. */
+uint64_t sim_host_place(uint32_t host);
 uint64_t sim_node_place(const struct sim_world *w, uint32_t i);
 /* Down; its directory is emptied: from then on it is another one. */
 void sim_node_wipe(struct sim_world *w, uint32_t i);
