@@ -9,6 +9,7 @@
 #include "kv/kv.h"
 #include "metrics/http.h"
 #include "node/again.h"
+#include "node/arguments.h"
 #include "node/claim.h"
 #include "node/cores.h"
 #include "node/force.h"
@@ -21,7 +22,6 @@
 #include "node/signals.h"
 #include "node/wanted.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -34,18 +34,6 @@
 #include <unistd.h>
 
 #define HTTP_NS (10 * CLOCK_S)
-
-/* Of initial-cluster-token, and what stands between that and an id. */
-#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:"
-
-const char *argp_program_version = "quoind " QUOIN_VERSION;
-
-struct arguments {
-	const char *config;
-	bool check;
-	const char *force; /* the name of the cluster that is given up; NULL: none is */
-	int format;        /* enum journal_format; -1: as the configuration says */
-};
 
 /* All that lives as long as the process; torn down in reverse. */
 struct quoind {
@@ -66,67 +54,6 @@ struct quoind {
 	bool again; /* it is to begin once more, in ordinary pages */
 };
 
-static int parse_option(int key, char *value, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case 'c':
-		if (!*value)
-			argp_error(state, "--config: there is no file's name behind it");
-		arguments->config = value;
-		return 0;
-	case 'k':
-		arguments->check = true;
-		return 0;
-	case 'l':
-		arguments->format = strcmp(value, "json") == 0 ? JOURNAL_JSON : JOURNAL_TEXT;
-		if (arguments->format == JOURNAL_TEXT && strcmp(value, "text") != 0)
-			argp_error(state, "--log-format=%s: should be text or json", value);
-		return 0;
-	case 'f':
-		if (!*value || value[strspn(value, NAME_BYTES)])
-			argp_error(state, "--force-new-cluster: should be the cluster's name, of "
-					  "letters, digits, '.', '_', '-' and a ':'; any other "
-					  "word, such as ask, has it told");
-		arguments->force = value;
-		return 0;
-	case ARGP_KEY_END:
-		if (!arguments->config)
-			argp_error(state, "--config FILE is required");
-		if (arguments->check && arguments->force)
-			argp_error(state, "--check changes nothing, and --force-new-cluster does");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_option option_table[] = {
-	{"config", 'c', "FILE", 0, "The configuration file (quoin.yaml(5))", 0},
-	{"check", 'k', NULL, 0,
-	 "Look at the configuration and at this host, explain both, start nothing", 0},
-	{"log-format", 'l', "FORMAT", 0,
-	 "How lines of the log read: text or json; over log-format of the configuration", 0},
-	{"force-new-cluster", 'f', "NAME", 0,
-	 "The other members are lost for good: this one's directory becomes a cluster of its own, "
-	 "with what that may lose told, and that is all. NAME is the cluster's; any other word has "
-	 "it told",
-	 0},
-	{0},
-};
-
-static const struct argp argp = {
-	.options = option_table,
-	.parser = parse_option,
-	.doc = "Run a node of a quoin cluster.\v"
-	       "Exit codes: 0 stopped by SIGTERM, SIGINT or SIGXCPU, --check found nothing "
-	       "wrong, or --force-new-cluster was done; 2 usage, or that name is another one; 3 "
-	       "the configuration is wrong; 4 it could not start, or --check says that it would "
-	       "not; 5 the disk failed; 6 its network port is deaf for good; 7 it was removed "
-	       "from its cluster.",
-};
-
 static int load(struct quoind *q, const char *file)
 {
 	struct config_errors errors;
@@ -137,62 +64,6 @@ static int load(struct quoind *q, const char *file)
 	if (error && errors.count > CONFIG_ERRORS_MAX)
 		journal_fail(q->journal, "and %u more", errors.count - CONFIG_ERRORS_MAX);
 	return error;
-}
-
-static void set_members(struct quoind *q)
-{
-	const struct config *c = &q->config;
-	struct node_options *o = &q->options;
-	uint8_t port = 0;
-
-	o->initial = wanted_members(c);
-	o->digest = wanted_digest_then;
-	o->config = c;
-	o->self = c->self;
-	for (uint32_t i = 0; i < c->member_count; i++) {
-		if (i == c->self)
-			continue;
-		o->peer_name[o->dp.peer_count] = c->member[i].name;
-		o->dp.peer[o->dp.peer_count++] = (struct dp_peer){
-			.address = c->member[i].address,
-			.udp_port = c->member[i].port,
-			.port = ports_for_each_peer(c) ? port++ : 0,
-		};
-	}
-}
-
-static void set_options(struct quoind *q)
-{
-	const struct config *c = &q->config;
-	struct node_options *o = &q->options;
-
-	o->name = c->name;
-	o->existing = c->existing;
-	o->removed_waits = c->removed_waits;
-	o->heartbeat_us = c->heartbeat_us;
-	o->election_us_min = c->election_us_min;
-	o->pre_vote = c->pre_vote;
-	o->check_quorum = c->check_quorum;
-	o->lease_reads = c->lease_reads;
-	o->priority = (uint8_t)c->priority;
-	o->election_us_max = c->election_us_max;
-	o->disk_stall_us = c->disk_stall_us;
-	o->link_name = link_kind_name(c->link);
-	o->quota_bytes = c->quota_bytes;
-	o->fault_injection = c->fault_injection;
-	o->faults = c->fault_injection ? &q->faults : NULL;
-	o->journal = q->journal;
-	o->wal.directory = c->data_dir;
-	o->wal.durability = wanted_durability(c);
-	o->wal.segment_size = (uint32_t)c->segment_bytes;
-	o->wal.files_max = host_log_files(c);
-	o->wal.create = true;
-	o->dp.address = c->address;
-	o->dp.prefix = c->prefix;
-	o->dp.gateway = c->gateway;
-	o->dp.udp_client = c->port_client;
-	o->dp.udp_peer = c->member[c->self].port;
-	set_members(q);
 }
 
 static bool goes_on(void)
@@ -213,7 +84,6 @@ static int start_node(struct quoind *q)
 		return error;
 	}
 	q->options.now_ns = clock_now();
-	q->options.goes_on = goes_on;
 	error = node_create(&q->node, &q->options, text);
 	if (error == -EINTR && signals_stops())
 		return error;
@@ -284,6 +154,14 @@ static int draw(struct quoind *q)
 	q->salt = seed[2] | 1;
 	q->faults.random = seed[0];
 	return 0;
+}
+
+static void set_options(struct quoind *q)
+{
+	wanted_options(&q->options, &q->config);
+	q->options.faults = q->config.fault_injection ? &q->faults : NULL;
+	q->options.journal = q->journal;
+	q->options.goes_on = goes_on;
 }
 
 static int start(struct quoind *q)
@@ -535,7 +413,6 @@ static int force(struct quoind *q, const char *name)
 	if (error)
 		return QUOIND_START;
 	set_options(q);
-	q->options.goes_on = goes_on;
 	error = user_fits(&q->config, text)
 			? node_force(&q->options, q->config.token, name, stdout, text)
 			: -EPERM;
@@ -564,14 +441,13 @@ static void begin_again(char **argv, int error_fd)
 int main(int argc, char **argv)
 {
 	static struct quoind q;
-	struct arguments arguments = {.format = -1};
+	struct arguments arguments;
 	struct journal_options log = {.name = "quoind", .level = JOURNAL_INFO};
 	int status, error;
 
 	standard_open();
 	again_note();
-	argp_err_exit_status = EXITS_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	arguments_parse(&arguments, argc, argv);
 	/* A look ends by a signal as any program does that only prints. */
 	if (!arguments.check)
 		signals_begin();

@@ -16,7 +16,7 @@ PROGRAMS = {
 }
 # Where each sets argp's own status.
 USAGE = {
-    "quoind": "node/main.c",
+    "quoind": "node/arguments.c",
     "quoinctl": "tools/quoinctl/options.c",
     "quoin-lab": "tools/lab/main.c",
     "quoin-bench": "tools/bench/main.c",
