@@ -350,6 +350,8 @@ struct node_tally node_votes_tally(const struct node *n, uint32_t members);
 
 /* Without a leader: who moves is looked for at its other place. */
 void node_places_turn(struct node *n);
+/* What came from it now came from elsewhere than the core's table in force has it. */
+bool node_peer_is_elsewhere(const struct node *n, uint32_t peer);
 /* The core's table in force, when it has changed. */
 void node_members_drive(struct node *n);
 

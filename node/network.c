@@ -145,6 +145,7 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 	message.to = n->id;
 	message.identity = d->envelope.source_identity;
 	message.start = d->envelope.source_start;
+	message.elsewhere = node_peer_is_elsewhere(n, d->peer);
 	node_lag_hear(n, d->peer, &message);
 	n->work |= says_new(n, d->peer, &message);
 	err = raft_recv(n->raft, &message);

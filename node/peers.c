@@ -244,6 +244,17 @@ static void places_settle(struct node *n)
 	n->places_before = s.members_index > s.commit;
 }
 
+/* The newest table was not followed yet, or not in where it has the members. */
+bool node_peer_is_elsewhere(const struct node *n, uint32_t peer)
+{
+	const struct raft_member *m;
+
+	if (raft_members_generation(n->raft) == n->members_seen && !n->places_seen)
+		return false;
+	m = raft_members_find(raft_get_members(n->raft), n->peer[peer].at.member_id);
+	return m && node_member_place(n, m) != node_peer_place(&n->peer[peer]);
+}
+
 void node_members_drive(struct node *n)
 {
 	uint64_t generation = raft_members_generation(n->raft);

@@ -13,9 +13,10 @@
  * leader itself as soon as it has caught up; whom it replaces leaves in that same joint change, so
  * that at no moment fewer members hold what is written.
  *
- * A member *counts* here if it was heard lately, holds what it acknowledged (D9c), and is at most a
- * quarter of the window behind what is committed. Every table that is made has, in each of its
- * sets, a majority that counts: what is changed can be committed, and what comes after it too.
+ * A member *counts* here if it was heard lately, and where the table in force has it; holds what it
+ * acknowledged (D9c); and is at most a quarter of the window behind what is committed. Every table
+ * that is made has, in each of its sets, a majority that counts: what is changed can be committed,
+ * and what comes after it too.
  *
  *	CH1  A table is made only by a leader that has committed in its term (R31), of a plain
  *	     table that is committed; only the end of a joint one is made of that one.
@@ -62,7 +63,7 @@ enum { RAFT_CHANGES_MAX = RAFT_MEMBERS_MAX };
 /* Another member, as its leader knows it. */
 struct raft_change_peer {
 	raft_id id;
-	bool heard; /* in the last election timeout */
+	bool heard; /* in the last election timeout, and since it moved */
 	bool holds; /* what it acknowledged: it is neither lost nor unconfirmed (D9c) */
 	raft_index match;
 };

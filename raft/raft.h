@@ -277,7 +277,8 @@ struct raft_progress {
 	raft_id id;
 	raft_index match;
 	raft_index next;
-	uint64_t heard_us; /* when its last message arrived; 0: never in this term */
+	/* When its last message arrived; 0: never in this term, or not since it moved. */
+	uint64_t heard_us;
 	/* Smoothed, from an append to its acknowledgement; 0: not measured. */
 	uint32_t rtt_us;
 	bool lost; /* it says that it lost what it had acknowledged */

@@ -43,9 +43,25 @@ static bool room(const struct raft *r)
 	return r->window.last + 1 - r->commit <= RAFT_WINDOW_COMMANDS && raft_log_room(r, 1);
 }
 
+/* CH3: nothing was heard of it where it is now. */
+static void movers_unheard(struct raft *r, const struct raft_members *next)
+{
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = r->peer[i];
+		const struct raft_member *before = raft_members_find(&r->members, p->id);
+		const struct raft_member *then = raft_members_find(next, p->id);
+
+		if (!before || !then || before->place == then->place)
+			continue;
+		p->heard = false;
+		p->heard_us = 0;
+	}
+}
+
 /* Fewer may be needed now, for what is held already and for what was echoed. */
 static void put(struct raft *r, const struct raft_members *next)
 {
+	movers_unheard(r, next);
 	raft_members_put(r, next);
 	raft_commit_advance(r);
 	raft_contact_echoed(r);

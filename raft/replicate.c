@@ -269,7 +269,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 {
 	const struct raft_append_reply *reply = &m->append_reply;
 
-	p->heard = true;
+	p->heard |= !m->elsewhere; /* CH3 */
 	p->stalled = reply->stalled;
 	lost_note(r, p, reply);
 	raft_prefer_told(p, reply->priority);

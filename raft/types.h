@@ -226,6 +226,7 @@ struct raft_message {
 	raft_id to;
 	raft_identity identity; /* the sender's */
 	raft_start start;       /* the sender's */
+	bool elsewhere;         /* received: not from where the table in force has the sender */
 	raft_term term;
 	union {
 		struct raft_vote vote;

@@ -163,6 +163,60 @@ static void D16_members_are_changed_and_the_others_follow(void **state)
 	sim_world_destroy(&w);
 }
 
+static void members_order(uint32_t to, const char *verb, raft_id id, uint64_t place)
+{
+	char text[128], there[NODE_PLACE_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), "%s %016" PRIx64 "%s%s\n", verb, id, place ? " " : "",
+		 place ? node_place_text(place, there) : "");
+	assert_int_equal(order(to, text), SERVE_OK);
+}
+
+/* It has said something to that one, of which there may be an answer soon. */
+static void spoken(uint32_t from, raft_id to)
+{
+	const struct node *n = w.node[from].node;
+	struct dp_peer_state before, now;
+
+	dp_get_peer(n->dp, (uint32_t)node_peer_find(n, to), &before);
+	do {
+		sim_world_run(&w, MS / 100);
+		dp_get_peer(n->dp, (uint32_t)node_peer_find(n, to), &now);
+	} while (now.tx_packets == before.tx_packets);
+}
+
+/*
+ * It answers where it was while the leader has not turned to the new place: at whatever moment it
+ * is ordered to move, it is not up for what is asked of the leader next.
+ */
+static void D16_who_moved_is_up_when_it_was_heard_there(void **state)
+{
+	uint32_t leader = world_begin(), other = (leader + 1) % 3, third = (leader + 2) % 3;
+	const raft_id id = w.node[other].node->id;
+
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++) {
+		sim_world_run(&w, SECOND);
+		spoken(leader, id);
+		sim_world_run(&w, i * MS / 100);
+		members_order(leader, "update", id, (0xc6120009ull << 16) + 2380);
+		assert_string_equal(answer, "done\n");
+		do {
+			sim_world_run(&w, MS / 10);
+			members_order(leader, "remove", w.node[third].node->id, 0);
+		} while (strstr(answer, "another change of members"));
+		assert_non_null(strstr(answer, "of the 2 voters that there would be 1 are up"));
+		members_order(leader, "update", id, sim_node_place(&w, other));
+		assert_string_equal(answer, "done\n");
+	}
+	sim_world_run(&w, SECOND);
+	assert_int_equal(sim_leader(&w), (int)leader);
+	members_order(leader, "remove", w.node[third].node->id, 0);
+	assert_string_equal(answer, "done\n");
+	assert_true(becomes(leader, w.node[third].node->id, false, false));
+	sim_world_destroy(&w);
+}
+
 /* The ids that were drawn are in the answer, in the order of the lines. */
 static void R60_new_members_are_named(void **state)
 {
@@ -255,6 +309,7 @@ int main(void)
 		cmocka_unit_test(R45_whoever_is_named_leads),
 		cmocka_unit_test(R45_who_cannot_lead_is_refused_with_a_reason),
 		cmocka_unit_test(D16_members_are_changed_and_the_others_follow),
+		cmocka_unit_test(D16_who_moved_is_up_when_it_was_heard_there),
 		cmocka_unit_test(R60_new_members_are_named),
 		cmocka_unit_test(D16_an_address_that_no_member_can_have_is_refused),
 		cmocka_unit_test(what_is_no_order_is_not_done),

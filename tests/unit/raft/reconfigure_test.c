@@ -249,6 +249,37 @@ static void R59_who_is_gone_counts_nowhere(void **state)
 	hand_fini(&h);
 }
 
+/* CH3: who moved is not up until it was heard where it is now. */
+static void D16_who_moved_is_up_when_it_was_heard_there(void **state)
+{
+	const struct raft_change remove_3 = {.kind = RAFT_CHANGE_REMOVE, .id = 3};
+	const struct raft_change move_2 = {.kind = RAFT_CHANGE_UPDATE, .id = 2, .place = 9};
+	struct raft_refusal refusal;
+	struct hand h;
+
+	(void)state;
+	for (int ticked = 0; ticked < 2; ticked++) {
+		lead(&h);
+		for (raft_id id = 2; id <= 3; id++)
+			hand_ack(&h, id, h.r->window.last);
+		if (ticked)
+			hand_tick(&h, 1);
+		assert_int_equal(change(&h, move_2, NULL), 0);
+		commit(&h, 3, 3);
+		assert_int_equal(change(&h, remove_3, &refusal), -EPERM);
+		assert_int_equal(refusal.reason, RAFT_REFUSED_NO_QUORUM_THEN);
+		/* What it says where it was is true, and says nothing of where it is. */
+		struct raft_message m = hand_answer(&h, 2, true, h.r->commit, h.r->commit);
+		m.elsewhere = true;
+		assert_int_equal(hand_recv(&h, &m), 0);
+		assert_int_equal(hand_peer(&h, 2)->match, h.r->commit);
+		assert_int_equal(change(&h, remove_3, &refusal), -EPERM);
+		assert_int_equal(hand_ack(&h, 2, h.r->commit), 0);
+		assert_int_equal(change(&h, remove_3, &refusal), 0);
+		hand_fini(&h);
+	}
+}
+
 /* R37: it hands over, and if that comes to nothing ends the change itself, then steps down. */
 static void R37_a_leader_that_is_removed_gives_way(void **state)
 {
@@ -553,6 +584,7 @@ int main(void)
 		cmocka_unit_test(R58_the_next_leader_leaves_the_joint_form),
 		cmocka_unit_test(a_member_is_replaced),
 		cmocka_unit_test(R59_who_is_gone_counts_nowhere),
+		cmocka_unit_test(D16_who_moved_is_up_when_it_was_heard_there),
 		cmocka_unit_test(R37_a_leader_that_is_removed_gives_way),
 		cmocka_unit_test(R59_a_removal_that_is_not_committed_needs_who_is_removed),
 		cmocka_unit_test(R37_R59_who_is_removed_for_good_does_not_stand),
