@@ -111,7 +111,7 @@ int node_place_judge(struct node *n)
 		return 0;
 	self = raft_members_find(&tables.members, node_own_id(n));
 	there = member_at(n, &tables.members, place);
-	if (!self || !there || there == self || node_member_place(n, self) == place)
+	if (!self || !there || node_member_place(n, self) == place)
 		return 0;
 	snprintf(n->error, sizeof(n->error),
 		 "%s/cluster: this is the directory of the member at %s, and at %s is another one, "

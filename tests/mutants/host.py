@@ -117,7 +117,7 @@ HOST = [
      ["sim-force"]),
     ("directory-of-another", "W25: the directory of another member, by its own log, is refused",
      "node/core.c",
-     "if (!self || !there || there == self ||", "if (self || !there || there == self ||",
+     "if (!self || !there || node_member_place", "if (self || !there || node_member_place",
      ["sim-removed"]),
     ("place-of-another-once", "D16: where a former member was another one may be",
      "node/core.c",

@@ -60,7 +60,7 @@ int lab_change_order(struct changing *c, const char *line);
 
 /* A member at the node's address, but the one of this id; NULL: there is none. */
 const struct lab_member *lab_change_member(const struct changing *c, uint64_t but);
-/* It is what the node is to be. */
+/* What was ordered is done: it votes or learns, with a directory, by a table that is committed. */
 bool lab_change_settled(struct changing *c, const struct lab_member *m);
 
 /* The node's own word on what it lacks is the reason why it is waited for. */

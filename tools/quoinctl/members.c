@@ -175,7 +175,7 @@ static void own(struct member *m, const struct options *options, const struct ad
 	snprintf(m->endpoint, sizeof(m->endpoint), "%s", to->text);
 }
 
-/* Many nodes of a host may have one name: its socket says at once whose it is. "": it is silent. */
+/* Whose socket it is, as it says itself, once: a name is no proof of that. "": it is silent. */
 static const char *id_of(struct here *h)
 {
 	struct wire_hello hello;
