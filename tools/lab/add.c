@@ -27,7 +27,7 @@ static int add_round(struct changing *c)
 	err = lab_change_process(c);
 	if (!err && lab_change_settled(c, m))
 		return CHANGE_DONE;
-	lab_change_word(c, m->state);
+	lab_change_word(c, m);
 	return err;
 }
 

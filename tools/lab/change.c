@@ -84,9 +84,16 @@ int lab_change_order(struct changing *c, const char *line)
 	return lab_fail("n%u: the leader refuses: %s", c->node + 1, c->why);
 }
 
-/* Its own word on what it lacks. */
-void lab_change_word(struct changing *c, const char *state)
+/* It votes or learns, with a directory, by a table that is committed. */
+static bool takes_part(const struct changing *c, const struct lab_member *m)
 {
+	return c->members.committed && m->bound &&
+	       (strcmp(m->state, "voter") == 0 || strcmp(m->state, "learner") == 0);
+}
+
+void lab_change_word(struct changing *c, const struct lab_member *m)
+{
+	const char *state = takes_part(c, m) ? "the leader does not know its name yet" : m->state;
 	struct lab_report r;
 	const char *error;
 
@@ -164,10 +171,9 @@ const struct lab_member *lab_change_member(const struct changing *c, uint64_t bu
 	return m;
 }
 
-bool lab_change_settled(struct changing *c, const struct lab_member *m)
+bool lab_change_settled(const struct changing *c, const struct lab_member *m)
 {
-	return c->members.committed && m->bound &&
-	       (strcmp(m->state, "voter") == 0 || strcmp(m->state, "learner") == 0);
+	return takes_part(c, m) && m->named;
 }
 
 /* What a command was about is over: in lab.json too. */

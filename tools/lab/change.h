@@ -4,11 +4,12 @@
  * next thing that is missing, and waits. So a round may be the first of a command, or of one that
  * goes on where another was cut short, or of one that found another leader.
  *
- *	add		the member, its device, its directory and process; until it votes
+ *	add		the member, its device, its directory and process; until it votes, and has
+ *			said its name
  *	remove		the member; then its process, its device and all its files
  *	replace		the member by one at the same address; then its process is ended, its
- *			directory emptied and its process started; until it votes and the
- *			former one has left
+ *			directory emptied and its process started; until it votes, has said its
+ *			name, and the former one has left
  *
  * What the leader refuses leaves the lab as it was: nothing is emptied or ended before it agreed.
  */
@@ -60,11 +61,11 @@ int lab_change_order(struct changing *c, const char *line);
 
 /* A member at the node's address, but the one of this id; NULL: there is none. */
 const struct lab_member *lab_change_member(const struct changing *c, uint64_t but);
-/* What was ordered is done: it votes or learns, with a directory, by a table that is committed. */
-bool lab_change_settled(struct changing *c, const struct lab_member *m);
+/* What was ordered is done, and committed; and whoever asks is told of it by its name. */
+bool lab_change_settled(const struct changing *c, const struct lab_member *m);
 
 /* The node's own word on what it lacks is the reason why it is waited for. */
-void lab_change_word(struct changing *c, const char *state);
+void lab_change_word(struct changing *c, const struct lab_member *m);
 
 /* Its process runs, or is started once; one that ends is told of. 0 or an exit status. */
 int lab_change_process(struct changing *c);

@@ -26,7 +26,7 @@ static const char *value_of(const char *line, const char *key, char out[VALUE_SI
 	return out;
 }
 
-/* "NAME id=ID address=A ... state=S bound=B replaces=ID". */
+/* "NAME id=ID address=A ... state=S bound=B replaces=ID name=N". */
 static bool member_parse(struct lab_member *m, const char *line)
 {
 	char value[VALUE_SIZE];
@@ -34,6 +34,7 @@ static bool member_parse(struct lab_member *m, const char *line)
 	*m = (struct lab_member){
 		.id = strtoull(value_of(line, "id", value), NULL, 16),
 		.bound = strcmp(value_of(line, "bound", value), "1") == 0,
+		.named = *value_of(line, "name", value) && strcmp(value, "-") != 0,
 		.replaces = strtoull(value_of(line, "replaces", value), NULL, 16),
 	};
 	snprintf(m->place, sizeof(m->place), "%.31s", value_of(line, "address", value));

@@ -13,6 +13,7 @@ struct lab_member {
 	char place[32];    /* address and port */
 	char state[16];    /* "voter", "learner", "joining", ... */
 	bool bound;        /* a directory is */
+	bool named;        /* and has said what it is called: all will know it by that */
 };
 
 struct lab_members {

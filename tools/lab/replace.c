@@ -87,7 +87,7 @@ static int replace_round(struct changing *c)
 		err = lab_change_process(c);
 	if (!err && !old && lab_change_settled(c, m))
 		return CHANGE_DONE;
-	lab_change_word(c, m->state);
+	lab_change_word(c, m);
 	return err;
 }
 

@@ -141,6 +141,28 @@ static void a_change_that_was_cut_short_goes_on(void **state)
 	assert_nothing_left();
 }
 
+/* It votes, and nobody could ask for it by its name yet. */
+static void a_member_is_waited_for_until_it_has_said_its_name(void **state)
+{
+	(void)state;
+	assert_int_equal(up(""), 0);
+	in_dir("touch nameless");
+	assert_int_equal(lab("add --timeout 1"), LAB_EXIT_FAILED);
+	assert_said("n4: the leader does not know its name yet; it has applied 5, after 1 s");
+	assert_said("n4 is being added; quoin-lab add --dir ");
+	assert_int_equal(lab("remove 4"), 0);
+	assert_int_equal(lab("kill 3"), 0);
+	assert_int_equal(lab("replace 3 --timeout 1"), LAB_EXIT_FAILED);
+	assert_said("n3: the leader does not know its name yet; it has applied 5, after 1 s");
+	in_dir("rm nameless");
+	assert_int_equal(lab("replace 3"), 0);
+	assert_said("n3 is member 000000000000a002, in place of ");
+	assert_int_equal(lab("add"), 0);
+	assert_said("n4 is member 000000000000a003, one of 4 voters, ");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
 static void members_are_not_changed_without_a_majority(void **state)
 {
 	(void)state;
@@ -201,6 +223,7 @@ int main(void)
 		cmocka_unit_test_teardown(nodes_come_and_go, leave),
 		cmocka_unit_test_teardown(a_change_that_is_refused_leaves_all_as_it_was, leave),
 		cmocka_unit_test_teardown(a_change_that_was_cut_short_goes_on, leave),
+		cmocka_unit_test_teardown(a_member_is_waited_for_until_it_has_said_its_name, leave),
 		cmocka_unit_test_teardown(members_are_not_changed_without_a_majority, leave),
 		cmocka_unit_test_teardown(restart_in_volatile_is_a_replacement, leave),
 	};

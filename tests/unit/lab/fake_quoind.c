@@ -6,7 +6,7 @@
  *
  * The members are in DIR/members, and the leader does to them what it is ordered to. What the file
  * DIR/refuse says it answers instead, once if that begins so; while there is a DIR/joining nobody
- * who is new catches up.
+ * who is new catches up, and while there is a DIR/nameless nobody has said its name.
  */
 #include "config/config.h"
 #include "dataplane/stream.h"
@@ -130,7 +130,8 @@ static size_t order(const struct config *c, char *line, char *out, size_t size)
 
 static size_t status_text(const struct config *c, char *out, size_t size)
 {
-	const char *behind = getenv("FAKE_BEHIND");
+	const char *behind = getenv("FAKE_BEHIND"), *name;
+	char path[CONFIG_PATH_MAX + 16];
 	uint64_t leader = 0;
 	size_t used;
 
@@ -152,12 +153,13 @@ static size_t status_text(const struct config *c, char *out, size_t size)
 				c->member[i].name, config_member_place(&c->member[i]));
 	}
 	members_load(c);
+	name = access(shared(c, "nameless", path), F_OK) == 0 ? "-" : "x";
 	for (uint32_t i = 0; i < member_count; i++)
 		used += (size_t)snprintf(out + used, size - used,
 					 "member x id=%016" PRIx64 " address=%s client_port=- "
-					 "state=%s bound=1 replaces=%016" PRIx64 "\n",
+					 "state=%s bound=1 replaces=%016" PRIx64 " name=%s\n",
 					 member[i].id, member[i].place, member[i].state,
-					 member[i].replaces);
+					 member[i].replaces, name);
 	return used;
 }
 

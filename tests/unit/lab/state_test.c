@@ -223,12 +223,12 @@ static void members_are_read_from_a_status(void **state)
 	static const char text[] =
 		"name n1\nmembers_index 7\ncommit_index 6\n"
 		"member n1 id=00000000000000a1 address=198.18.0.1:2380 client_port=2379 "
-		"state=voter bound=1 replaces=-\n"
+		"state=voter bound=1 replaces=- name=n1 clients=198.18.0.1:2379\n"
 		"member a=b id=00000000000000a2 more=x address=198.18.0.10:2380 state=joining "
 		"bound=0 new=1 replaces=00000000000000a9\n"
 		"member is of another kind\nmembers 5\n"
 		"member n3 id=00000000000000a3 address=198.18.0.1:2380 client_port=- "
-		"state=leaving bound=1 replaces=-\n";
+		"state=leaving bound=1 replaces=- name=- clients=-\n";
 	struct lab_members m;
 	char place[LAB_PLACE_SIZE];
 	uint32_t at = 0;
@@ -243,6 +243,9 @@ static void members_are_read_from_a_status(void **state)
 	assert_null(lab_members_next(&m, place, &at));
 	assert_string_equal(m.member[2].state, "leaving");
 	assert_true(m.member[0].bound);
+	assert_true(m.member[0].named);
+	assert_false(m.member[1].named);
+	assert_false(m.member[2].named);
 	assert_true(m.member[0].replaces == 0);
 	assert_string_equal(m.member[1].place, lab_node_place(9, place));
 	assert_false(m.member[1].bound);
