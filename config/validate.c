@@ -201,6 +201,11 @@ static void check_place(struct config_loading *l, const struct config_member *m)
 			     "%s=%s is not a host's address in %s/%u: one between the first and "
 			     "the last of that subnet",
 			     m->name, text, ours, c->prefix);
+	else if (m->address == c->gateway && m->address != c->address)
+		config_error(l, line, "initial-cluster",
+			     "%s=%s is network.gateway, too: the gateway is a router, and no "
+			     "member",
+			     m->name, text);
 }
 
 static void check_subnet(struct config_loading *l)

@@ -163,6 +163,11 @@ static bool is_nowhere(const struct node *n, uint64_t place, char why[WHY_MAX])
 			 "given member URLs are invalid: %s is outside of %s/%u, and there is no "
 			 "network.gateway to it",
 			 text, own, o->prefix);
+	else if (address == o->gateway)
+		snprintf(why, WHY_MAX,
+			 "given member URLs are invalid: %s is network.gateway, too: the gateway "
+			 "is a router, and no member",
+			 text);
 	else
 		return false;
 	return true;

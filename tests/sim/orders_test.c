@@ -14,6 +14,7 @@
 
 #define MS 1000000ull
 #define SECOND (1000 * MS)
+#define ADDRESS_GATEWAY 0xc61200feu
 
 static struct sim_world w;
 static char answer[1024];
@@ -295,6 +296,11 @@ static void D16_an_address_that_no_member_can_have_is_refused(void **state)
 		if (memcmp(answer, "refused ", 8) != 0 || !strstr(answer, said))
 			fail_msg("\"%s\": no \"%s\" in \"%s\"", text, said, answer);
 	}
+	w.node[leader].node->options.dp.gateway = ADDRESS_GATEWAY;
+	assert_int_equal(order(leader, "add 198.18.0.254:2380"), SERVE_OK);
+	assert_string_equal(answer,
+			    "refused given member URLs are invalid: 198.18.0.254:2380 is "
+			    "network.gateway, too: the gateway is a router, and no member\n");
 	assert_int_equal(raft_members_generation(w.node[leader].node->raft), generation);
 	/* Whose disk was lost is replaced where it stands. */
 	with_ids("replace {1} 198.18.0.1:2380", replace);

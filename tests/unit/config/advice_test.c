@@ -95,6 +95,11 @@ static const struct {
 	{N1 DATA "initial-cluster: n1=198.18.0.1,n2=198.18.0.255\n" MEMIF,
 		"one between the first and the last of that subnet",
 		N1 DATA "initial-cluster: n1=198.18.0.1,n2=198.18.0.254\n" MEMIF},
+	{N1 DATA "initial-cluster: n1=198.18.0.1,n2=198.18.0.2\n"
+		"network: {link: memif, address: 198.18.0.1/24, gateway: 198.18.0.2}\n",
+		"the gateway is a router, and no member",
+		N1 DATA "initial-cluster: n1=198.18.0.1,n2=198.18.0.2\n"
+		"network: {link: memif, address: 198.18.0.1/24, gateway: 198.18.0.9}\n"},
 	{N1 DATA ALONE "network: {link: memif, address: 198.18.0.1/24, gateway: 198.18.1.1}\n",
 		"one inside that subnet",
 		N1 DATA ALONE "network: {link: memif, address: 198.18.0.1/24, gateway: 198.18.0.9}\n"},

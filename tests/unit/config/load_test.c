@@ -135,6 +135,7 @@ static const struct bad_case bad_cases[] = {
 		"F:4: network.client-port: 2379 is this member's port for peers: another one, such as 2380\n"},
 	{0, "  gateway: 198.18.1.1", "F:7: network.gateway: 198.18.1.1 is no other host of 198.18.0.1/24: one inside that subnet\n"},
 	{0, "  gateway: 198.18.0.1", "F:7: network.gateway: 198.18.0.1 is no other host of 198.18.0.1/24: one inside that subnet\n"},
+	{0, "  gateway: 198.18.0.2", "F:3: initial-cluster: n2=198.18.0.2 is network.gateway, too: the gateway is a router, and no member\n"},
 	{0, "  gateway: 198.18.0.255", "F:7: network.gateway: 198.18.0.255 is no other host of 198.18.0.1/24: one inside that subnet\n"},
 	{5, "  link: packet", "F:5: network.interface: is missing, and link: packet needs it: interface: veth0, for example\n"},
 	{5, "  link: xdp", "F:5: network.interface: is missing, and link: xdp needs it: interface: veth0, for example\n"},
