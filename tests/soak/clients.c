@@ -46,12 +46,13 @@ static void turn(struct client *c)
 	clock_sleep(PAUSE_MS * CLOCK_MS);
 }
 
-/* A session that begins now. False: the node does not answer. */
+/* A session that begins now. False: the node does not answer, or shows no base (ADR 1). */
 static bool begin(struct client *c)
 {
 	struct wire_hello hello;
 
-	if (endpoint_welcome(c->endpoint[c->at], CALL_MS * CLOCK_MS, &hello))
+	if (endpoint_welcome(c->endpoint[c->at], CALL_MS * CLOCK_MS, &hello) ||
+	    hello.commit_index == 0)
 		return false;
 	c->session = draw();
 	c->sequence = 0;

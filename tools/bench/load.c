@@ -408,17 +408,28 @@ static int greet(struct load *l, uint32_t i, uint64_t *took_ns)
 	return -ECONNREFUSED;
 }
 
+/* Without a leader nodes show nothing, and what is older than that is no base (ADR 1). */
 int load_open(struct load *l)
 {
+	const uint64_t until = clock_now() + 2 * LOAD_TIMEOUT_NS;
 	uint64_t took;
 	int err = 0;
 
-	for (uint32_t i = 0; !err && i < l->path->client_count; i++) {
-		err = stop_requested() ? -EINTR : greet(l, i, &took);
-		if (err)
-			break;
-		shown(l, l->path->ops->base(l->path, i));
+	for (uint32_t i = 0; i < l->path->client_count; i++)
 		new_session(l, i);
+	while (!err && l->base == 0) {
+		for (uint32_t i = 0; !err && i < l->path->client_count; i++) {
+			err = stop_requested() ? -EINTR : greet(l, i, &took);
+			if (!err)
+				shown(l, l->path->ops->base(l->path, i));
+		}
+		if (err || l->base != 0)
+			break;
+		snprintf(l->counters.last, sizeof(l->counters.last), "%s",
+			 status_row(WIRE_NO_LEADER)->words);
+		if (clock_now() >= until)
+			err = -ETIMEDOUT;
+		load_idle(l, CLOCK_MS);
 	}
 	return err;
 }

@@ -49,7 +49,10 @@ struct load;
 int load_create(struct load **out, struct path *path, const struct load_options *options);
 void load_destroy(struct load *l);
 
-/* Greets once by each client, so that sessions have their base. 0, -ETIMEDOUT, -EINTR. */
+/*
+ * Greets by each client, so that sessions have their base; again, while no node shows one. 0,
+ * -ETIMEDOUT, -ECONNREFUSED, -EINTR.
+ */
 int load_open(struct load *l);
 
 /* Puts every key once. 0, or as load_run; -EIO: a put failed. */

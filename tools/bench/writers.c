@@ -30,7 +30,7 @@ struct writer {
 struct writers {
 	struct path *path;
 	struct writer writer[CLUSTER_NODES_MAX];
-	uint64_t base; /* of all sessions */
+	uint64_t base; /* the newest index that any of them was shown */
 	pthread_t thread;
 	atomic_bool stop;
 
@@ -41,6 +41,18 @@ struct writers {
 	uint64_t expect_ns;       /* UINT64_MAX: none is waited for */
 	uint64_t expected_ns;
 };
+
+static void shown(struct writers *w, uint64_t index)
+{
+	if (w->base < index)
+		w->base = index;
+}
+
+static void new_session(struct writer *a)
+{
+	a->session = draw();
+	a->sequence = 0;
+}
 
 static void begin(struct writers *w, uint32_t i, uint64_t now)
 {
@@ -73,14 +85,17 @@ static void acknowledged(struct writers *w, uint32_t i, uint64_t now)
 
 static void done(struct writers *w, uint32_t i)
 {
+	struct kv_answer kv = {.status = KV_MALFORMED};
 	struct path_answer answer;
-	struct kv_answer kv;
 
 	w->writer[i].open = false;
 	w->path->ops->answer(w->path, i, &answer);
+	if (answer.status == WIRE_OK && !kv_answer_decode(&kv, answer.data, answer.size))
+		shown(w, kv.applied_index);
+	if (kv.status == KV_SESSION_EXPIRED)
+		new_session(&w->writer[i]);
 	pthread_mutex_lock(&w->lock);
-	if (answer.status == WIRE_OK && !kv_answer_decode(&kv, answer.data, answer.size) &&
-	    kv.status == KV_OK)
+	if (kv.status == KV_OK)
 		acknowledged(w, i, clock_now());
 	else if (answer.unasked || status_row(answer.status)->done == STATUS_NOTHING)
 		w->counters.refused++;
@@ -109,6 +124,27 @@ static void *run(void *context)
 	return NULL;
 }
 
+/* Without a leader nodes show nothing: then they are greeted anew. */
+static int base_find(struct writers *w, uint32_t count)
+{
+	const uint64_t until = clock_now() + TIMEOUT_NS;
+	uint32_t finished[CLUSTER_NODES_MAX];
+
+	for (;;) {
+		for (uint32_t i = 0; i < count; i++)
+			shown(w, w->path->ops->base(w->path, i));
+		if (w->base != 0)
+			return 0;
+		if (clock_now() >= until)
+			return -ETIMEDOUT;
+		clock_sleep(AGAIN_NS);
+		for (uint32_t i = 0; i < count; i++)
+			w->path->ops->hello(w->path, i, clock_now(), TIMEOUT_NS);
+		for (uint32_t got = 0; got < count;)
+			got += w->path->ops->poll(w->path, POLL_NS, finished, CLUSTER_NODES_MAX);
+	}
+}
+
 int writers_start(struct writers **out, const struct address *admin, uint32_t count)
 {
 	char error[PATH_ERROR_MAX] = "out of memory";
@@ -118,12 +154,13 @@ int writers_start(struct writers **out, const struct address *admin, uint32_t co
 	if (err)
 		goto err_free;
 	pthread_mutex_init(&w->lock, NULL);
-	for (uint32_t i = 0; i < count; i++) {
-		const uint64_t base = w->path->ops->base(w->path, i);
-
-		w->writer[i].session = draw();
-		w->base = base > w->base ? base : w->base;
+	err = base_find(w, count);
+	if (err) {
+		snprintf(error, sizeof(error), "%s", status_row(WIRE_NO_LEADER)->words);
+		goto err_path;
 	}
+	for (uint32_t i = 0; i < count; i++)
+		new_session(&w->writer[i]);
 	w->expect_ns = UINT64_MAX;
 	w->last_ns = clock_now();
 	err = -pthread_create(&w->thread, NULL, run, w);

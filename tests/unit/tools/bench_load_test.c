@@ -39,6 +39,7 @@ struct fake {
 	/* After the first request so long nothing is answered for a while. */
 	uint64_t stall_after_ns, stall_ns, first_ns;
 	uint64_t interrupt_after; /* requests; 0: never */
+	uint32_t unled;           /* so many that greet are shown nothing */
 	uint8_t answer[KV_ANSWER_HEADER_SIZE + KV_ITEM_HEADER_SIZE + 1];
 };
 
@@ -135,9 +136,13 @@ static void fake_answer(struct path *path, uint32_t client, struct path_answer *
 
 static uint64_t fake_base(struct path *path, uint32_t client)
 {
-	(void)path;
+	struct fake *f = fake_of(path);
+
 	(void)client;
-	return BASE;
+	if (f->unled == 0)
+		return BASE;
+	f->unled--;
+	return 0;
 }
 
 static void fake_destroy(struct path *path)
@@ -193,6 +198,22 @@ static void run_with(struct fake *f, const struct load_options *options, uint64_
 static void run(struct fake *f, struct load **load, struct series *series)
 {
 	run_with(f, &put_only, 20 * CLOCK_MS, load, series);
+}
+
+/* Nodes show nothing while they know of no leader; one that shows something is enough. */
+static void R48_no_session_begins_before_a_node_shows_what_is_committed(void **state)
+{
+	struct series latency;
+	struct load *load;
+	struct fake f;
+
+	(void)state;
+	fake_create(&f);
+	f.unled = 2 * CLIENTS + 1;
+	run(&f, &load, &latency); /* each base is looked at (fake_request) */
+	assert_int_equal(f.unled, 0);
+	load_destroy(load);
+	series_free(&latency);
 }
 
 static void V37_each_put_has_the_next_sequence_of_its_session_and_the_newest_base(void **state)
@@ -442,6 +463,7 @@ static void F26_an_interrupt_keeps_what_was_measured(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(R48_no_session_begins_before_a_node_shows_what_is_committed),
 		cmocka_unit_test(
 			V37_each_put_has_the_next_sequence_of_its_session_and_the_newest_base),
 		cmocka_unit_test(F5_a_failed_put_is_counted_and_never_tried_again),
