@@ -22,6 +22,7 @@
 #include "node/signals.h"
 #include "node/wanted.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -312,6 +313,18 @@ static void say_wrong(void *journal, const struct host_finding *finding)
 		journal_write(journal, JOURNAL_WARN, "host_doubtful", "why=\"%s\"", finding->text);
 }
 
+/* Why it ends, where nothing failed. */
+static void say_stopped(const struct quoind *q)
+{
+	if (signals_stops()) {
+		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", signals_last());
+		return;
+	}
+	assert(node_removed(q->node)); /* nothing else ends it by itself */
+	journal_write(q->journal, JOURNAL_INFO, "stopped",
+		      "why=\"this member was removed from its cluster\"");
+}
+
 /* A node from its start to its end: an exit status. */
 static int live(struct quoind *q)
 {
@@ -330,7 +343,7 @@ static int live(struct quoind *q)
 		if (!signals_stops())
 			return error == NODE_REMOVED ? QUOIND_REMOVED : QUOIND_START;
 		q->again = false;
-		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", signals_last());
+		say_stopped(q);
 		return EXITS_DONE;
 	}
 	journal_write(q->journal, JOURNAL_INFO, "started",
@@ -346,7 +359,7 @@ static int live(struct quoind *q)
 		journal_write(q->journal, JOURNAL_ERROR, "failed", "error=\"%s\" why=\"%s\"",
 			      strerror(-error), node_error(q->node));
 	else
-		journal_write(q->journal, JOURNAL_INFO, "stopped", "signal=%d", signals_last());
+		say_stopped(q);
 	finish(q);
 	notify_close(&q->notify);
 	if (error == NODE_PORT_GONE)

@@ -122,15 +122,16 @@ static void replaced(uint32_t node)
 	       w.id, load_acknowledged(&load));
 }
 
-/* As a service manager starts it: it ends by itself, with the status and the words. */
-static void expect_ends(uint32_t node, const char *words)
+/* As a service manager starts it: it ends by itself, with the status, the words, and the last. */
+static void expect_ends(uint32_t node, const char *words, const char *last)
 {
 	static struct run out;
 
 	run(&out, "quoind", "--config=%s/n%u.yaml", c.dir, node);
 	require(&c,
 		out.status == QUOIND_REMOVED && strstr(out.text, words) &&
-			strstr(out.text, "this member was removed from its cluster: it was "),
+			strstr(out.text, "this member was removed from its cluster: it was ") &&
+			strstr(out.text, last),
 		"exit %d: %s", out.status, out.text);
 }
 
@@ -153,12 +154,13 @@ static void removed_while_down(void)
 	    s.member);
 	require(&c, out.status == 0, "%s", out.text);
 	cluster_enter(&c);
-	expect_ends(node, " removed cluster_id=");
+	expect_ends(node, " removed cluster_id=",
+		    " stopped why=\"this member was removed from its cluster\"\n");
 	require(&c,
 		cluster_number(&c, leader, "strangers_told") > 0 &&
 			cluster_number(&c, other, "strangers_told") > 0,
 		"n%u was not told by both", node);
-	expect_ends(node, "data-dir: this member was removed");
+	expect_ends(node, "data-dir: this member was removed", "");
 	require(&c, cluster_number(&c, leader, "raft_term") == term, "n%u disturbed n%u", node,
 		leader);
 }
