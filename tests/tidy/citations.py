@@ -4,7 +4,7 @@
     D5 D9b             a decision, "### D5. ..." in docs/decisions.md
     LW3                a rule of our own, stated in the comment that opens a C file: two letters for
                        one file, so that no number means two things
-    ADR 2              a page of docs/adr/
+    ADR 2              a page of docs/adr/, with a line in the README.md there
     R13_R14_name       a test that holds cases
 """
 
@@ -23,6 +23,11 @@ CITED_CASE = re.compile(r"(?<![\w.:])([RWNFV]\d+|D\d+[a-z]?)(?!\w)")
 CITED_BY_NAME = re.compile(r"(?<!\w)((?:[RWNFV]\d+_)+)[a-z]\w*")
 CITED_RULE = re.compile(r"(?<!\w)([A-Z]{2})(\d+)(?!\w)")
 CITED_ADR = re.compile(r"(?<!\w)ADR (\d+)")
+
+# "docs/adr/0002-name.md", which opens with "# 2. Title".
+ADR = re.compile(r"docs/adr/((\d+)-.*)")
+ADR_TITLE = re.compile(r"# (\d+\. )(.*)")
+ADR_INDEX = "docs/adr/README.md"
 
 
 def stated(files):
@@ -74,13 +79,26 @@ def cited(path, text, prefixes):
             yield at, match.group(0)
 
 
+def adr_lines(files):
+    """{the number of a page: the line that its index has for it}"""
+    lines = {}
+    for path, text in files:
+        page, title = ADR.fullmatch(path), ADR_TITLE.match(text)
+        if page and title:
+            number, words = title.groups()
+            lines[int(page.group(2))] = f"{number}[{words}]({page.group(1)})"
+    return lines
+
+
 def check(root):
     files = list(source.files(root, SUFFIXES, source.ROOMS + ("docs",))) + source.pages(root)
     numbers, rules, complaints = stated(files)
     known = numbers.keys() | rules.keys()
     prefixes = {number[:2] for number in rules}
-    adrs = {int(path[len("docs/adr/"):].split("-")[0])
-            for path, _ in files if path.startswith("docs/adr/")}
+    adrs = adr_lines(files)
+    index = dict(files).get(ADR_INDEX, "")
+    complaints += [f"{ADR_INDEX}:1: there is no \"{line}\""
+                   for line in adrs.values() if line not in index]
     for path, text in files:
         for offset, number in cited(path, text, prefixes):
             if number not in known:

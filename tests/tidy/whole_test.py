@@ -68,6 +68,7 @@ class Citations(Tree):
         "docs/cases/raft.md": f"- **{KEPT}** It holds ({UNKNOWN[0]}aft).\n",
         "docs/decisions.md": "### " "D1. We do.\n",
         "docs/adr/0001-first.md": "# 1. First\n",
+        "docs/adr/README.md": "# All\n\n1. [First](0001-first.md)\n",
         "raft/window.h": "/*\n * The window. Rules:\n *\tLW" "1  It holds.\n */\n",
     }
 
@@ -114,6 +115,10 @@ class Citations(Tree):
 
     def test_adr(self):
         self.bad(citations, self.with_file("docs/wire.md", "See ADR" " 2.\n"), "docs/adr/")
+        self.bad(citations, self.with_file("docs/adr/0002-next.md", "# 2. Next\n"),
+                 "there is no \"2. [Next](0002-next.md)\"")
+        self.bad(citations, self.with_file("docs/adr/README.md", "1. [A](0001-first.md)\n"),
+                 "[First]")
 
 
 class Cases(Tree):
