@@ -8,6 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * The default election timeout: who keeps to that waits no longer for it, and promises as much as
+ * it hears leaders. No later release may have less, for its members were started with this one
+ * before (raft/lease.c).
+ */
+enum { PROMISE_US_MAX = 150000 };
+
 static void restore_log(struct node *n, raft_index last)
 {
 	raft_index next = last > RAFT_WINDOW ? last - RAFT_WINDOW + 1 : 1;
@@ -167,6 +174,7 @@ void node_raft_prepare(struct node *n)
 		.pre_vote = o->pre_vote,
 		.check_quorum = o->check_quorum,
 		.lease_reads = o->lease_reads,
+		.promise_us_max = PROMISE_US_MAX,
 		.priority = o->priority,
 		.append_size_max = wire_append_size_max(n->mtu),
 	};

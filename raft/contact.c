@@ -10,16 +10,28 @@
  *
  * Whoever heard a leader within that time elects no other, and its term stays as it is; so does who
  * leads. A member that comes back, or that hears too little, disturbs nobody (R27 to R30). One that
- * was just started may have heard a leader before it crashed.
+ * was just started may have heard a leader, and promised (lease.c), before it crashed.
  *
  * Who is not sure of its start yet is heard all the same; who lost what it acknowledged cannot help
  * to commit, and so does not keep a leader either.
  */
 #include "raft/internal.h"
 
-void raft_contact_init(struct raft *r)
+static void elects_not_before(struct raft *r, uint64_t us)
 {
-	r->leader_us = r->now_us;
+	if (us > r->elects_us)
+		r->elects_us = us;
+}
+
+/* It may have promised in an earlier start, and had other timers then, or check_quorum. */
+void raft_contact_init(struct raft *r, uint32_t promise_us_max)
+{
+	if (r->hard.term > 0)
+		elects_not_before(r, r->now_us + promise_us_max);
+	if (!r->check_quorum)
+		return;
+	elects_not_before(r, r->now_us + r->election_us_min);
+	r->promise_us = r->election_us_min < promise_us_max ? r->election_us_min : promise_us_max;
 }
 
 /* The first round is due. */
@@ -105,15 +117,14 @@ uint64_t raft_contact_deadline(const struct raft *r)
 
 void raft_leader_note(struct raft *r)
 {
-	if (r->leader_heard)
-		r->leader_us = r->now_us;
+	if (r->leader_heard && r->check_quorum)
+		elects_not_before(r, r->now_us + r->election_us_min);
 	r->leader_heard = false;
 }
 
 bool raft_hears_leader(const struct raft *r)
 {
-	if (!r->check_quorum)
-		return false;
-	return r->role == RAFT_LEADER || r->leader_heard ||
-	       r->now_us - r->leader_us < r->election_us_min;
+	if (r->check_quorum && (r->role == RAFT_LEADER || r->leader_heard))
+		return true;
+	return r->now_us < r->elects_us;
 }

@@ -88,7 +88,7 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	raft_places_sync(r);
 	r->send_turn = r->peer_count; /* the next one is the first */
 	raft_start_init(r, o);
-	raft_contact_init(r);
+	raft_contact_init(r, o->promise_us_max);
 	raft_election_restart(r);
 	*out = r;
 	return 0;
@@ -198,7 +198,7 @@ static void candidate_tick(struct raft *r)
 
 static void election_tick(struct raft *r)
 {
-	if (raft_may_campaign(r) && !raft_defers(r)) {
+	if (raft_may_campaign(r) && !raft_hears_leader(r) && !raft_defers(r)) {
 		raft_stand(r);
 	} else {
 		r->leader = 0; /* silent for too long, whoever may stand for election */

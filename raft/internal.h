@@ -327,9 +327,8 @@ struct raft {
 	uint32_t election_us_max;
 	uint32_t heartbeat_us;
 	uint32_t append_size_max;
-	bool pre_vote;
-	bool check_quorum;
-	bool lease_reads;
+	bool pre_vote, check_quorum, lease_reads;
+	uint32_t promise_us; /* to whoever it answers as its leader; 0: nothing */
 	uint8_t priority;
 	uint64_t random;
 
@@ -361,7 +360,7 @@ struct raft {
 
 	/* contact.c, transfer.c */
 	bool leader_heard;   /* since the last tick */
-	uint64_t leader_us;  /* when one was heard last; at first: when it was started */
+	uint64_t elects_us;  /* it elects nobody before: it heard a leader, or may have promised */
 	uint64_t leader_seq; /* the newest token that came in an append of this term */
 	struct raft_contact contact;
 	uint64_t quorum_lost;
@@ -528,7 +527,7 @@ int raft_prevote_reply_recv(struct raft *r, struct raft_peer *p, const struct ra
 void raft_votes_send(struct raft *r, struct raft_peer *p);
 
 /* contact.c */
-void raft_contact_init(struct raft *r);
+void raft_contact_init(struct raft *r, uint32_t promise_us_max);
 void raft_contact_begin(struct raft *r);
 void raft_contact_echoed(struct raft *r);
 bool raft_contact_tick(struct raft *r);

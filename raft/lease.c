@@ -2,12 +2,16 @@
  * Reads under a lease (thesis 6.4.1), an option that is off by default: they rest on clocks.
  *
  * Who echoes a round of contact.c heard this leader after the round was begun, and promises with
- * the echo to elect no other for so long (contact.c: stickiness; a member that was just started
- * keeps what it may have promised before). So until the promises of a majority end nobody else
- * leads, nothing is committed that this leader does not know, and its reads need no round of their
- * own. A member's promise is counted from the tick in which the round was begun, which is before it
- * was heard. Its word is void if it starts anew, and does not count as long as it is not sure of
- * that start, as for any read.
+ * the echo to elect no other for so long (contact.c: stickiness). So until the promises of a
+ * majority end nobody else leads, nothing is committed that this leader does not know, and its
+ * reads need no round of their own. A member's promise is counted from the tick in which the round
+ * was begun, which is before it was heard. Its word is void if it starts anew, and does not count
+ * as long as it is not sure of that start, as for any read.
+ *
+ * It may be started anew with shorter timers, or without check_quorum, and does not know any more
+ * whom it heard. So nothing longer than promise_us_max is ever promised, and for so long after a
+ * start a member elects nobody, itself neither, whatever it is told to do (contact.c). A node's is
+ * the default election timeout (node/core.c): with that, or a longer one, nobody waits for it.
  *
  * Drift: a promise is a span of its clock and is waited for on this one. All that is asked of the
  * clocks is that neither goes wrong by more than Linux lets anybody set: adjtimex takes a tick of

@@ -88,6 +88,11 @@ struct raft_options {
 	 * elected. It rests on clocks (raft/lease.c says on what of them), and on check_quorum.
 	 */
 	bool lease_reads;
+	/*
+	 * The longest that this member promises to elect no other, whatever its timeouts; for so
+	 * long it elects nobody after a start. No less than in any start before (raft/lease.c).
+	 */
+	uint32_t promise_us_max;
 	/* Up to RAFT_PRIORITY_MAX. A leader hands over to a voter with a higher one (prefer.c). */
 	uint8_t priority;
 	/* Bytes of entries (data + RAFT_ENTRY_OVERHEAD each) in one message. */

@@ -24,7 +24,7 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 		m->append_reply.unconfirmed = !r->start_confirmed;
 		m->append_reply.stalled = r->disk_stalled;
 		m->append_reply.priority = raft_priority(r);
-		m->append_reply.promise_us = r->check_quorum ? r->election_us_min : 0;
+		m->append_reply.promise_us = r->promise_us;
 	}
 	return m;
 }

@@ -152,6 +152,7 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 		.pre_vote = scope->pre_vote & 1u << i,
 		.check_quorum = scope->check_quorum & 1u << i,
 		.lease_reads = scope->leases,
+		.promise_us_max = scope->leases ? TIME_ELECTION_US : 0,
 		.append_size_max = 8 * (RAFT_ENTRY_DATA_MAX + RAFT_ENTRY_OVERHEAD),
 		.now_us = TIME_NOW_US,
 	};

@@ -25,7 +25,7 @@ static uint64_t long_ago(const struct raft *r)
 /* What it does not hear for so long, it does not hear. */
 void time_silence(struct raft *r)
 {
-	r->leader_us = long_ago(r);
+	r->elects_us = r->now_us;
 	r->vote_us = long_ago(r);
 	r->gone_us = r->gone_us ? r->now_us : 0;
 	tick(r);
@@ -112,7 +112,7 @@ static void time_forget(struct raft *r)
 	r->election_deadline_us = r->now_us + r->election_us_max;
 	r->election_restarted = false;
 	r->vote_resend_us = r->now_us + r->heartbeat_us;
-	r->leader_us = lately(r, r->leader_us);
+	r->elects_us = r->now_us + (r->elects_us > r->now_us ? r->election_us_min : 0);
 	r->vote_us = lately(r, r->vote_us);
 	r->gone_us = r->gone_us ? r->now_us + r->election_us_max : 0;
 	r->contact.since_us = long_ago(r);
@@ -231,7 +231,7 @@ void live_settle(struct world *w, uint32_t i)
 	reads_forget(&r->reads);
 	inflight_forget(r);
 	m->hears = (r->pre_vote || r->check_quorum) && r->role != RAFT_LEADER &&
-		   (r->leader_us == r->now_us || r->vote_us == r->now_us);
+		   (r->elects_us > r->now_us || r->vote_us == r->now_us);
 	m->hears |= r->gone_us != 0;
 	m->waits = r->role == RAFT_LEADER && r->contact.open;
 	m->hands = r->transfer.to != 0;

@@ -169,8 +169,7 @@ static void net_take(struct world *w, uint32_t k)
 /* SC10 */
 static bool may_change(const struct raft *r, const struct raft_message *m)
 {
-	bool hears = r->role == RAFT_LEADER || r->leader_heard ||
-		     r->now_us - r->leader_us < r->election_us_min;
+	bool hears = r->role == RAFT_LEADER || r->leader_heard || r->now_us < r->elects_us;
 
 	if (m->type == RAFT_MESSAGE_PREVOTE)
 		return false;

@@ -71,17 +71,17 @@ static void world_draw(struct draw *d)
 {
 	static const uint32_t wipes[] = {0, 0, 100, 700};
 	struct sim_world *w = d->w;
-	bool mixed = draw_below(d, 4) == 0, preferred = draw_below(d, 2);
+	bool preferred = draw_below(d, 2);
 
+	d->mixed = draw_below(d, 4) == 0;
 	w->lease_reads = draw_below(d, 2);
 	w->removed_waits = draw_below(d, 2);
 	w->durability = (enum wal_durability)draw_below(d, d->members ? 2 : 3);
 	if (!d->members)
 		w->wipe_permille = wipes[draw_below(d, 4)];
 	for (uint32_t i = 0; i < w->node_count; i++) {
-		/* R25: some were not told to protect their leader. */
-		w->node[i].no_pre_vote = mixed && draw_below(d, 2);
-		w->node[i].no_check_quorum = mixed && !w->lease_reads && draw_below(d, 2);
+		w->node[i].no_pre_vote = d->mixed && draw_below(d, 2);
+		w->node[i].no_check_quorum = d->mixed && draw_below(d, 2);
 		w->node[i].priority = preferred ? (uint8_t)draw_below(d, 3) : 0;
 	}
 }

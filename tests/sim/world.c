@@ -154,6 +154,7 @@ static void places_set(const struct sim_world *w, uint32_t i, struct node_option
 int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MAX])
 {
 	struct sim_node *n = &w->node[i];
+	const uint32_t hasty = n->hasty ? n->hasty : 1;
 	/* Another for each node and each start: what they agree on does not depend on it. */
 	struct kv_options kv = {.quota = 64u << 20, .salt = mix(w->now_ns ^ i) | 1};
 	char name[16], peer_name[RAFT_MEMBERS_MAX][16];
@@ -164,13 +165,13 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 		.existing = n->existing || n->joiner,
 		.removed_waits = w->removed_waits,
 		.seed = sim_random_next(&w->random),
-		.heartbeat_us = 20000,
-		.election_us_min = 150000,
+		.heartbeat_us = 20000 / hasty,
+		.election_us_min = 150000 / hasty,
 		.pre_vote = !n->no_pre_vote,
 		.check_quorum = !n->no_check_quorum,
-		.lease_reads = w->lease_reads,
+		.lease_reads = w->lease_reads && !n->no_check_quorum,
 		.priority = n->priority,
-		.election_us_max = 300000,
+		.election_us_max = 300000 / hasty,
 		.link_name = "sim",
 		.wal = {.directory = "sim",
 			.disk = fake_disk_of(n->disk),

@@ -56,6 +56,7 @@ struct sim_node {
 	bool lost;                /* what the member that is bound to it had is gone */
 	uint8_t priority;
 	bool no_pre_vote, no_check_quorum;
+	uint32_t hasty; /* its timers are so many times shorter; 0: the default ones */
 	uint64_t disk_due_ns
 		[SIM_TAGS]; /* when the operation with this tag completes; 0: none is in flight */
 	uint64_t paused_until_ns;

@@ -134,7 +134,7 @@ static void start(struct cluster_node *n)
 static void timeout(struct cluster_node *n)
 {
 	n->core->election_restarted = false;
-	n->core->election_deadline_us = cluster.now_us;
+	n->core->election_deadline_us = n->core->elects_us = cluster.now_us;
 	n->core->tick_due = true;
 	raft_tick(n->core, cluster.now_us);
 	cluster_drain(&cluster, n);

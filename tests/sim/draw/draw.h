@@ -29,6 +29,7 @@ struct draw {
 	struct sim_world *w;
 	struct draw_totals *t;
 	bool members;    /* they change */
+	bool mixed;      /* what they are told to protect is drawn at each start */
 	uint32_t places; /* addresses that were used beside the hosts' own */
 	struct wanted_change change[DRAW_CHANGES_MAX];
 	uint32_t count;

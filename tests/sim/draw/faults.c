@@ -88,12 +88,17 @@ void draw_calm(struct draw *d)
 	sim_net_set_faults(d->w->net, &none);
 }
 
-/* Who has learned that he was removed says so at his next start, and ends. */
+/*
+ * R25: some are not told to protect their leader; and were, before a crash (R43). Who has learned
+ * that he was removed says so at his next start, and ends.
+ */
 void draw_start(struct draw *d, uint32_t i)
 {
 	char error[NODE_ERROR_MAX];
-	int err = sim_node_try_start(d->w, i, error);
+	int err;
 
+	d->w->node[i].no_check_quorum = d->mixed && draw_below(d, 2);
+	err = sim_node_try_start(d->w, i, error);
 	d->w->node[i].away = err == NODE_REMOVED;
 	if (err && err != NODE_REMOVED) {
 		sim_note(d->w, "%s", error);

@@ -375,6 +375,7 @@ void cluster_drain(struct cluster *c, struct cluster_node *n)
 
 void cluster_start(struct cluster *c, struct cluster_node *n)
 {
+	const uint32_t hasty = n->hasty ? n->hasty : 1;
 	struct raft_options o = {
 		.id = n->id,
 		.identity = n->identity,
@@ -384,12 +385,13 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 		.hard_state = n->disk_hard,
 		.last_index = n->disk.last,
 		.seed = cluster_random(c, UINT64_MAX),
-		.election_timeout_us_min = (uint32_t)c->options.election_us_min,
-		.election_timeout_us_max = (uint32_t)c->options.election_us_max,
+		.election_timeout_us_min = (uint32_t)c->options.election_us_min / hasty,
+		.election_timeout_us_max = (uint32_t)c->options.election_us_max / hasty,
 		.pre_vote = !c->options.no_pre_vote && !n->no_pre_vote,
 		.check_quorum = !c->options.no_check_quorum && !n->no_check_quorum,
 		.lease_reads = c->options.lease_reads && !n->no_check_quorum,
-		.heartbeat_us = (uint32_t)c->options.heartbeat_us,
+		.promise_us_max = (uint32_t)c->options.promise_us,
+		.heartbeat_us = (uint32_t)c->options.heartbeat_us / hasty,
 		.append_size_max = c->options.append_size_max,
 		.now_us = cluster_clock(c, n),
 	};

@@ -98,6 +98,7 @@ struct cluster_node {
 	uint32_t witness_count;
 
 	bool no_pre_vote, no_check_quorum; /* in its next starts */
+	uint32_t hasty; /* and so many times shorter timers; 0: as in the options */
 
 	/* What it was told when it joined, as its directory has it; index 0: nothing. */
 	struct raft_members told;
@@ -183,6 +184,7 @@ struct cluster_options {
 	uint32_t fetch_fail_permille;
 	uint32_t append_size_max;
 	uint64_t heartbeat_us, election_us_min, election_us_max;
+	uint64_t promise_us;
 	bool no_pre_vote, no_check_quorum;
 	bool lease_reads;
 	bool no_timeout_now; /* all of these are lost: nobody can hand over */

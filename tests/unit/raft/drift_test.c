@@ -75,6 +75,7 @@ static struct cluster *cluster_new(uint64_t seed)
 					  .heartbeat_us = 20000,
 					  .election_us_min = 150000,
 					  .election_us_max = 300000,
+					  .promise_us = 150000,
 					  .lease_reads = true};
 	struct cluster *c = malloc(sizeof(*c));
 
@@ -145,18 +146,53 @@ static void stopped(uint64_t seed, uint64_t *elections)
 	free(c);
 }
 
+/* The others are started again at once, in a hurry, or without a thought for who leads. */
+static void restarted(uint64_t seed, uint64_t *reads, uint64_t *elections)
+{
+	struct cluster *c = cluster_new(seed);
+	struct cluster_node *leader = settled(c);
+	uint64_t how = seed;
+
+	cut_off(c, leader);
+	uint64_t before = lease_reads(leader), elected = c->elections;
+	for (uint32_t i = 0; i < NODES; i++) {
+		struct cluster_node *n = &c->node[i];
+		if (n == leader)
+			continue;
+		n->hasty = how & 1 ? 8 : 1;
+		n->no_check_quorum = how & 2;
+		how >>= 2;
+		cluster_clock_rate(c, n, FASTEST_PPM);
+		cluster_crash(c, n, UINT32_MAX);
+		cluster_start(c, n);
+	}
+	cluster_clock_rate(c, leader, SLOWEST_PPM);
+	for (uint64_t end_us = c->now_us + 400 * STEP_US; c->now_us < end_us;) {
+		cluster_run(c, c->now_us + STEP_US);
+		others_go_on(c, leader);
+		cluster_read(c, leader);
+	}
+	*reads += lease_reads(leader) - before;
+	*elections += c->elections - elected;
+	cluster_fini(c);
+	free(c);
+}
+
 int main(void)
 {
-	uint64_t reads = 0, elections = 0, while_stopped = 0;
+	uint64_t reads[2] = {0}, elections[3] = {0};
 
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		drift(seed, &reads, &elections);
-		stopped(seed, &while_stopped);
+		drift(seed, &reads[0], &elections[0]);
+		stopped(seed, &elections[1]);
+		restarted(seed, &reads[1], &elections[2]);
 	}
-	printf("%d seeds: %" PRIu64 " reads under leases; %" PRIu64 " and %" PRIu64 " elections\n",
-	       SEEDS, reads, elections, while_stopped);
+	printf("%d seeds: %" PRIu64 " and %" PRIu64 " reads under leases; %" PRIu64 ", %" PRIu64
+	       " and %" PRIu64 " elections\n",
+	       SEEDS, reads[0], reads[1], elections[0], elections[1], elections[2]);
 	/* 0.8 of 150 ms, less a heartbeat: at least 90 reads, one each ms, in each. */
-	if (reads < 90 * SEEDS || elections < SEEDS || while_stopped < SEEDS) {
+	if (reads[0] < 90 * SEEDS || reads[1] < 90 * SEEDS || elections[0] < SEEDS ||
+	    elections[1] < SEEDS || elections[2] < SEEDS) {
 		fprintf(stderr, "too little happened\n");
 		return 1;
 	}

@@ -35,6 +35,7 @@ void hand_init(struct hand *h, struct hand_options o)
 		.pre_vote = o.pre_vote,
 		.check_quorum = o.check_quorum,
 		.lease_reads = o.lease_reads,
+		.promise_us_max = o.promise_us,
 	};
 	memset(h, 0, sizeof(*h));
 	for (uint32_t i = 0; i < o.nodes; i++)

@@ -52,6 +52,7 @@ struct hand_options {
 	bool pre_vote;     /* it asks before it stands: else it stands at once */
 	bool check_quorum; /* it hears leaders, and leads while a majority answers */
 	bool lease_reads;
+	uint32_t promise_us;
 };
 
 raft_start hand_start(raft_id id, uint32_t count);

@@ -231,7 +231,8 @@ static void campaign(uint64_t seed, uint32_t nodes, bool raises, struct liar *to
 					  .append_size_max = 1400,
 					  .heartbeat_us = 20000,
 					  .election_us_min = 150000,
-					  .election_us_max = 300000};
+					  .election_us_max = 300000,
+					  .promise_us = 150000};
 	struct cluster *c = malloc(sizeof(*c));
 	struct liar l = {.id = nodes, .raises = raises};
 	uint64_t commits = 0, since_us = 0, end_us;
@@ -278,7 +279,8 @@ static void told_of_losses(void)
 					  .append_size_max = 1400,
 					  .heartbeat_us = 20000,
 					  .election_us_min = 150000,
-					  .election_us_max = 300000};
+					  .election_us_max = 300000,
+					  .promise_us = 150000};
 	struct cluster *c = malloc(sizeof(*c));
 
 	assert(c);

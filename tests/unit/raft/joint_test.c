@@ -27,6 +27,7 @@ static struct cluster *begin(bool no_pre_vote)
 		.heartbeat_us = 20 * MS,
 		.election_us_min = 150 * MS,
 		.election_us_max = ELECTION_US_MAX,
+		.promise_us = 150 * MS,
 		.no_pre_vote = no_pre_vote,
 	};
 	struct cluster *c = malloc(sizeof(*c));

@@ -3,7 +3,11 @@
  */
 #include "tests/unit/raft/hand.h"
 
-enum { PROMISE_US = 100000, LEASE_US = PROMISE_US / 5 * 4 };
+enum {
+	PROMISE_US = 100000,
+	LEASE_US = PROMISE_US / 5 * 4,
+	BEFORE_US = 600000, /* the longest that a member may have promised before a start */
+};
 
 static const struct hand_options leasing = {.nodes = 3,
 					    .terms = "1122",
@@ -227,6 +231,99 @@ static void D9c_the_promise_of_one_that_does_not_count_makes_no_lease(void **sta
 	}
 }
 
+/* Its timers were longer, and it heard leaders: nobody knows by now. */
+static void started(struct hand *h, bool check_quorum, raft_term term)
+{
+	hand_init(h, (struct hand_options){.nodes = 3,
+					   .terms = term ? "1122" : NULL,
+					   .term = term,
+					   .check_quorum = check_quorum,
+					   .promise_us = BEFORE_US});
+	hand_tick(h, 0);
+}
+
+static void R43_who_was_started_keeps_what_it_may_have_promised(void **state)
+{
+	struct raft_message m;
+	struct hand h;
+
+	(void)state;
+	for (int check_quorum = 0; check_quorum < 2; check_quorum++) {
+		started(&h, check_quorum, 2);
+		for (h.now_us = 0; h.now_us < BEFORE_US - 1;
+		     hand_tick(&h, 1000 - (h.now_us == 0))) {
+			assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+			assert_int_equal(hand_vote_ask(&h, 3, 3), -EBUSY);
+			m = hand_message(&h, RAFT_MESSAGE_PREVOTE, 3, 3);
+			assert_int_equal(hand_recv(&h, &m), -EBUSY);
+		}
+		assert_int_equal(h.now_us, BEFORE_US - 1);
+		assert_int_equal(raft_get_term(h.r), 2);
+		hand_tick(&h, 1);
+		assert_int_equal(hand_vote_ask(&h, 3, 3), 0);
+		hand_persist(&h);
+		assert_true(hand_voted(&h, 3));
+		hand_fini(&h);
+
+		/* It stands itself, and not for ever late. */
+		started(&h, check_quorum, 2);
+		while (raft_get_role(h.r) == RAFT_FOLLOWER)
+			hand_tick(&h, 1000);
+		assert_true(h.now_us >= BEFORE_US);
+		assert_true(h.now_us <= BEFORE_US + 2 * HAND_ELECTION_US + 1000);
+		hand_fini(&h);
+
+		/* Whoever the leader wants is elected: it has no lease (R44). */
+		started(&h, check_quorum, 2);
+		m = hand_message(&h, RAFT_MESSAGE_VOTE, 3, 3);
+		m.vote.last_index = 4;
+		m.vote.last_term = 2;
+		m.vote.transfer = true;
+		assert_int_equal(hand_recv(&h, &m), 0);
+		hand_persist(&h);
+		assert_true(hand_voted(&h, 3));
+		hand_fini(&h);
+		started(&h, check_quorum, 2);
+		assert_int_equal(hand_append(&h, 3, 2, 4, 2, "", 4), 0);
+		hand_persist(&h);
+		m = hand_message(&h, RAFT_MESSAGE_TIMEOUT_NOW, 3, 2);
+		m.timeout_now.read_seq = h.r->leader_seq;
+		assert_int_equal(hand_recv(&h, &m), 0);
+		assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+		hand_fini(&h);
+
+		/* Of no term, it has heard no leader ever. */
+		started(&h, check_quorum, 0);
+		hand_tick(&h, check_quorum ? HAND_ELECTION_US : 0);
+		assert_int_equal(hand_vote_ask(&h, 3, 2), 0);
+		hand_persist(&h);
+		assert_true(hand_voted(&h, 3));
+		hand_fini(&h);
+	}
+}
+
+/* Nor longer than it hears leaders. */
+static void R43_nothing_is_promised_that_a_start_would_end(void **state)
+{
+	static const uint32_t longest_us[] = {0, 100000, HAND_ELECTION_US, BEFORE_US};
+	static const uint32_t promised_us[] = {0, 100000, HAND_ELECTION_US, HAND_ELECTION_US};
+	struct hand_options o = leasing;
+	struct hand h;
+
+	(void)state;
+	for (uint32_t k = 0; k < 8; k++) {
+		o.promise_us = longest_us[k / 2];
+		o.lease_reads = o.check_quorum = k & 1;
+		hand_init(&h, o);
+		assert_int_equal(hand_append(&h, 3, 3, 4, 2, "", 4), 0);
+		hand_persist(&h);
+		assert_int_equal(
+			hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 3)->append_reply.promise_us,
+			k & 1 ? promised_us[k / 2] : 0);
+		hand_fini(&h);
+	}
+}
+
 /* R44: also when it was given up; the next term has leases again. */
 static void R44_a_transfer_ends_the_lease_for_the_term(void **state)
 {
@@ -330,6 +427,8 @@ int main(void)
 		cmocka_unit_test(R43_a_lease_lasts_as_long_as_a_majority_promised),
 		cmocka_unit_test(R43_a_joint_table_takes_the_promises_of_both_majorities),
 		cmocka_unit_test(D9c_the_promise_of_one_that_does_not_count_makes_no_lease),
+		cmocka_unit_test(R43_who_was_started_keeps_what_it_may_have_promised),
+		cmocka_unit_test(R43_nothing_is_promised_that_a_start_would_end),
 		cmocka_unit_test(R44_a_transfer_ends_the_lease_for_the_term),
 		cmocka_unit_test(R40_no_lease_serves_before_the_first_commit_nor_after_the_term),
 		cmocka_unit_test(a_lease_is_an_option_and_needs_check_quorum),

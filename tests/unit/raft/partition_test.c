@@ -88,6 +88,7 @@ static struct cluster_options options_draw(uint64_t seed)
 		.heartbeat_us = bare ? 200 : 20000,
 		.election_us_min = longest / 2,
 		.election_us_max = longest,
+		.promise_us = longest / 2,
 	};
 	return o;
 }

@@ -57,6 +57,7 @@ static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
 		.election_us_max = 300000,
+		.promise_us = 150000,
 		/* R37: then a leader that is to go has to end the change itself. */
 		.no_timeout_now = (x >> 15 & 3) == 0,
 	};

@@ -21,6 +21,7 @@ struct cluster_options scene_options(uint32_t nodes, uint64_t seed)
 		.heartbeat_us = 20000,
 		.election_us_min = 150000,
 		.election_us_max = 300000,
+		.promise_us = 150000,
 	};
 }
 
