@@ -10,6 +10,7 @@
 
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -470,6 +471,40 @@ static void D16_who_was_to_move_is_found_where_it_is(void **state)
 	sim_world_destroy(&w);
 }
 
+/*
+ * ... and the one that is elected by it is not to rest anything on it (CH3): as soon as that table
+ * is committed, it is where nobody is.
+ */
+static void D16_who_was_found_where_it_was_is_not_up(void **state)
+{
+	(void)state;
+	world_begin(191, 3, false);
+	const uint32_t fell = (uint32_t)sim_leader(&w), moves = (fell + 1) % 3;
+	const raft_id id = w.node[moves].node->id, fallen = w.node[fell].node->id;
+	struct raft_change c = {.kind = RAFT_CHANGE_REMOVE, .id = fallen};
+	struct raft *next = w.node[(fell + 2) % 3].node->raft;
+	struct raft_refusal refusal;
+	raft_index index;
+	bool counted = false;
+
+	sim_net_cut_off(w.net, moves, 3);
+	update(id, ELSEWHERE);
+	while (raft_members_find(raft_get_members(next), id)->place != sim_host_place(ELSEWHERE))
+		sim_world_run(&w, MS / 100);
+	sim_node_crash(&w, fell);
+	sim_net_heal(w.net);
+	for (uint64_t ns = 0; ns < 10 * SECOND && !counted; ns += MS / 100) {
+		int err = raft_members_change(next, &c, 1, &index, &refusal);
+
+		assert_true(err == -EREMOTE || err == -EPERM);
+		counted = err == -EPERM && refusal.reason == RAFT_REFUSED_NO_QUORUM_NOW;
+		sim_world_run(&w, MS / 100);
+	}
+	assert_true(counted);
+	assert_int_equal(refusal.have, 1);
+	sim_world_destroy(&w);
+}
+
 /* W25: the directory of another member is refused, also by one that joined. */
 static void W25_no_member_takes_the_directory_of_another_one(void **state)
 {
@@ -545,6 +580,7 @@ int main(void)
 		cmocka_unit_test(V28_who_has_no_directory_yet_asks_nothing),
 		cmocka_unit_test(D16_a_founder_moves),
 		cmocka_unit_test(D16_who_was_to_move_is_found_where_it_is),
+		cmocka_unit_test(D16_who_was_found_where_it_was_is_not_up),
 		cmocka_unit_test(W25_no_member_takes_the_directory_of_another_one),
 		cmocka_unit_test(F1_a_new_directory_is_refused_where_a_member_joined),
 	};
