@@ -19,6 +19,7 @@ struct command {
 	unsigned int options; /* that it takes beside those of all */
 	bool changes;         /* something in the cluster or of a member */
 	bool listing;         /* takes no argument, has a form as table and as fields */
+	bool names;           /* members or addresses: none of them is empty */
 	int (*run)(const struct options *options); /* an exit status */
 	struct admin admin;                        /* instead of run */
 };
@@ -43,13 +44,14 @@ static const struct command commands[] = {
 	{.name = "member add",
 	 .options = OPTION_LEARNER,
 	 .changes = true,
+	 .names = true,
 	 .run = command_member_add},
-	{.name = "member promote", .changes = true, .run = command_member_promote},
-	{.name = "member demote", .changes = true, .run = command_member_demote},
-	{.name = "member remove", .changes = true, .run = command_member_remove},
-	{.name = "member update", .changes = true, .run = command_member_update},
-	{.name = "member replace", .changes = true, .run = command_member_replace},
-	{.name = "move-leader", .changes = true, .run = command_move_leader},
+	{.name = "member promote", .changes = true, .names = true, .run = command_member_promote},
+	{.name = "member demote", .changes = true, .names = true, .run = command_member_demote},
+	{.name = "member remove", .changes = true, .names = true, .run = command_member_remove},
+	{.name = "member update", .changes = true, .names = true, .run = command_member_update},
+	{.name = "member replace", .changes = true, .names = true, .run = command_member_replace},
+	{.name = "move-leader", .changes = true, .names = true, .run = command_move_leader},
 	{.name = "formation reset",
 	 .changes = true,
 	 .admin = {WIRE_RESET, "its directory is fresh",
@@ -125,6 +127,11 @@ static int check_flags(const struct parsed *p, const struct command *command)
 				command->name);
 	if (command->listing && p->options.word_count)
 		return complain(EXIT_MISUSED, "%s takes no argument", command->name);
+	for (uint32_t i = 0; command->names && i < p->options.word_count; i++) {
+		if (!*p->options.word[i])
+			return complain(EXIT_MISUSED, "an argument is empty: is a variable of the "
+						      "shell not set?");
+	}
 	if (p->options.format == FORMAT_TABLE && !command->listing)
 		return complain(EXIT_MISUSED, "table is not supported as output format");
 	if (p->options.format == FORMAT_FIELDS && !command->listing)

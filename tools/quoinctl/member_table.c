@@ -1,6 +1,6 @@
 #include "tools/quoinctl/member_table.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,15 +103,23 @@ int member_table_ask(const struct options *options, struct member_table *t, char
 	return 0;
 }
 
+/* As list, status or log have it, with leading zeros or without. 0: it is none. */
+static uint64_t id_parse(const char *word)
+{
+	const size_t zeros = strspn(word, "0");
+	const size_t digits = strspn(word + zeros, "0123456789abcdefABCDEF");
+
+	return word[zeros + digits] || digits > 16 ? 0 : strtoull(word, NULL, 16);
+}
+
 const struct member_row *member_table_find(const struct member_table *t, const char *word,
 					   char error[ERROR_SIZE])
 {
 	const struct member_row *found = NULL;
-	char *end;
+	const uint64_t id = id_parse(word);
 
-	errno = 0;
-	const uint64_t id = strtoull(word, &end, 16);
-	const bool is_id = !*end && end != word && !errno;
+	/* Who has no name yet is called by none. */
+	assert(*word);
 
 	/* As member list shows it: whoever has that for a name takes it from nobody. */
 	for (uint32_t i = 0; i < t->count; i++) {
@@ -125,7 +133,7 @@ const struct member_row *member_table_find(const struct member_table *t, const c
 		const struct member_row *r = &t->row[i];
 
 		if (strcmp(r->name, word) != 0 && strcmp(r->called, word) != 0 &&
-		    !(is_id && r->id == id))
+		    !(id && r->id == id))
 			continue;
 		if (found) {
 			snprintf(error, ERROR_SIZE,

@@ -91,6 +91,8 @@ static void D16_members_are_changed(void **state)
 	store.leader = 1;
 }
 
+#define EMPTY "Error: an argument is empty: is a variable of the shell not set?\n"
+
 static void D16_a_change_of_members_is_refused(void **state)
 {
 	static const struct {
@@ -112,6 +114,15 @@ static void D16_a_change_of_members_is_refused(void **state)
 		{"member add 10.0.0.4:65536", 2,
 		 "Error: bad address 10.0.0.4:65536: it is IPv4 and perhaps a port, like "
 		 "10.0.0.4:2380\n"},
+		/* What a shell makes of a variable that is not set; there is one without a name. */
+		{"member remove ", 2, EMPTY},
+		{"member promote ", 2, EMPTY},
+		{"member demote n3 ", 2, EMPTY},
+		{"member update  198.18.0.3", 2, EMPTY},
+		{"member replace  198.18.0.3", 2, EMPTY},
+		{"member replace n3 ", 2, EMPTY},
+		{"member add ", 2, EMPTY},
+		{"move-leader ", 2, EMPTY},
 		{"member remove n3 --learner", 2,
 		 "Error: unknown flag: --learner (member remove does not take it)\n"},
 	};
