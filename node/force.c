@@ -26,12 +26,18 @@ static uint64_t cluster_of(const struct node *n)
 	return node_joined(n) ? n->joined.cluster_id : n->formation.cluster_id;
 }
 
+/* Its zeros are typed as the log shows them, or left out as etcdctl does. */
 static bool typed_is(const struct forcing *f, uint64_t cluster_id)
 {
-	char name[NAME_SIZE];
+	const size_t size = strlen(f->token);
+	char id[24];
 
-	name_make(name, f->token, cluster_id);
-	return strcmp(f->typed, name) == 0;
+	if (strncmp(f->typed, f->token, size) != 0 || f->typed[size] != ':')
+		return false;
+	const char *digits = f->typed + size + 1;
+	digits += strspn(digits, "0");
+	snprintf(id, sizeof(id), "%" PRIx64, cluster_id);
+	return strcmp(digits, id) == 0;
 }
 
 /* -EALREADY: it was forced by the same words before, and is what they asked for. */
