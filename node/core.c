@@ -71,7 +71,7 @@ int node_tables_read(struct node *n, struct raft_options *raft)
 	else
 		formation_members(&n->formation, &first);
 	raft->members = raft->members_before = first;
-	raft->members_told = begun;
+	raft->members_begun = begun;
 	if (raft->members_index < counts)
 		raft->members_index = begun;
 	else if (raft->members_index)

@@ -90,7 +90,7 @@ static bool needs_nobody(const struct node *n, const struct raft_options *tables
 
 	return self && self->voter && raft_members_voters(&tables->members) == 1 &&
 	       !raft_members_joint(&tables->members) && !n->recovered.lost &&
-	       tables->members_told <= n->recovered.last_index;
+	       tables->members_begun <= n->recovered.last_index;
 }
 
 /* What was surely committed: what the window cannot hold, and all tables but the newest. */

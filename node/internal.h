@@ -175,14 +175,13 @@ struct node {
 	char error[NODE_ERROR_MAX];
 
 	struct formation formation;
-	struct raft_joined joined;       /* id 0: it did not join, it formed the cluster, or will */
-	struct raft_members own_members; /* of its log, while node_members_told */
-	struct raft_joined gone;         /* what others said of its removal last */
-	bool gone_sure;                  /* ... and is so */
-	uint64_t removed_ns;             /* once it was: until when it stays */
-	uint64_t gone_told_ns;           /* when the log was told last */
-	uint64_t who_ns;       /* who the members are is asked at this time at the earliest */
-	uint64_t who_first_ns; /* ... for the first time since a leader was known */
+	struct raft_joined joined; /* id 0: it did not join, it formed the cluster, or will */
+	struct raft_joined gone;   /* what others said of its removal last */
+	bool gone_sure;            /* ... and is so */
+	uint64_t removed_ns;       /* once it was: until when it stays */
+	uint64_t gone_told_ns;     /* when the log was told last */
+	uint64_t who_ns;           /* who the members are is asked at this time at the earliest */
+	uint64_t who_first_ns;     /* ... for the first time since a leader was known */
 	uint64_t elsewhere_told_ns;
 	uint32_t met; /* 1 + the place of the one who was; 0: nobody */
 	struct node_meeting {

@@ -101,11 +101,8 @@ static void told(struct node *n, const struct dp_datagram *d, const struct wire_
 		return;
 	if (!from || from->met_ns || d->envelope.source_identity != from->at.identity)
 		node_meet_told(n, d, m);
-	else if (raft_members_find(&m->joined.members, from->at.member_id)) {
-		if (!node_members_told(n))
-			n->own_members = *raft_get_members(n->raft);
+	else if (raft_members_find(&m->joined.members, from->at.member_id))
 		raft_members_told(n->raft, &m->joined.members, m->joined.index);
-	}
 }
 
 void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint64_t digest)

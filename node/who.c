@@ -161,7 +161,7 @@ void node_who_told(struct node *n, const struct dp_datagram *d, const struct wir
 	n->peer[peer].gone_ns = n->now_ns;
 	n->gone = m->joined;
 	n->gone_sure = majorities_say(n, table) &&
-		       (!node_members_told(n) || majorities_say(n, &n->own_members));
+		       (!node_members_told(n) || majorities_say(n, raft_get_log_members(n->raft)));
 }
 
 size_t node_who_text(const struct node *n, char *out, size_t size_max)

@@ -74,7 +74,7 @@ static bool erasable(const struct raft *r, const struct raft_entry *e)
 {
 	return !settled(r, e->index) && e->term != raft_window_term(&r->window, e->index) &&
 	       (r->members_index < e->index || r->members_before_index < e->index ||
-		r->members_before_index <= r->members_told);
+		r->members_before_index <= r->members_begun);
 }
 
 /* Appends what is not there yet, as far as it fits. Returns the last index that now matches. */
@@ -167,6 +167,7 @@ int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_mess
 	if (conflict) /* R15: only what conflicts is erased, and what follows it */
 		raft_log_truncate(r, conflict->index);
 	accept(r, a, entries_take(r, a));
+	raft_told_judge(r, a->commit);
 	return 0;
 }
 

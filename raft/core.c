@@ -15,10 +15,10 @@ static bool options_valid(const struct raft_options *o)
 		return false;
 	if (o->members_index > 0 && !raft_members_valid(&o->members_before))
 		return false;
-	if ((o->members_index > o->last_index && o->members_index != o->members_told) ||
-	    o->members_told > o->members_index ||
+	if ((o->members_index > o->last_index && o->members_index != o->members_begun) ||
+	    o->members_begun > o->members_index ||
 	    (o->members_index > 0 && o->members_before_index >= o->members_index &&
-	     o->members_index != o->members_told))
+	     o->members_index != o->members_begun))
 		return false;
 	if ((o->last_index > 0 && o->hard_state.term == 0) || o->last_index > RAFT_INDEX_MAX ||
 	    o->hard_state.term > RAFT_TERM_MAX)
@@ -79,8 +79,8 @@ int raft_create(struct raft **out, const struct raft_options *o)
 		raft_window_restart(&r->window, o->last_index - RAFT_WINDOW_SLOTS + 1);
 	r->members = o->members;
 	r->members_index = o->members_index;
-	r->members_told = o->members_told;
-	r->gone_over = o->members_index == o->members_told;
+	r->members_begun = o->members_begun;
+	r->gone_over = o->members_index == o->members_begun;
 	r->members_before = o->members_index > 0 ? o->members_before : o->members;
 	r->members_before_index = o->members_index > 0 ? o->members_before_index : 0;
 	r->tick_due = true;
@@ -419,10 +419,10 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->last = r->window.last;
 	out->last_term = raft_window_term(&r->window, r->window.last);
 	out->window_first = r->window.first;
-	out->members = r->members;
-	out->members_index = r->members_index;
-	out->members_before = r->members_before;
-	out->members_before_index = r->members_before_index;
+	out->members = *raft_get_members(r);
+	out->members_index = r->told_index ? r->told_index : r->members_index;
+	out->members_before = r->told_index ? r->told : r->members_before;
+	out->members_before_index = r->told_index ? r->told_index : r->members_before_index;
 	out->lost = r->lost.is;
 	out->start_confirmed = r->start_confirmed;
 	out->disk_stalled = r->disk_stalled;

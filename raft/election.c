@@ -89,7 +89,7 @@ bool raft_may_campaign(const struct raft *r)
 	 * A majority holds the table that it was told, and it does not: it would lose; and nobody's
 	 * word alone is to make it lead.
 	 */
-	if (r->members_told > r->window.last)
+	if (r->told_index || r->members_begun > r->window.last)
 		return false;
 	return electable(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }

@@ -38,9 +38,11 @@ void raft_check_invariants(const struct raft *r)
 	assert(r->reads.confirmed + r->reads.leased <= r->reads.wait_count);
 	assert(r->reads.aged <= r->reads.leased);
 	assert(r->reads.wait_count + r->reads.done_count <= RAFT_READY_READS_MAX);
-	assert(r->owed.proved <= w->last);                                          /* RI8 */
-	assert(r->members_index <= w->last || r->members_index == r->members_told); /* RI9 */
+	assert(r->owed.proved <= w->last);                                           /* RI8 */
+	assert(r->members_index <= w->last || r->members_index == r->members_begun); /* RI9 */
 	assert(r->members_before_index <= r->members_index);
+	assert(r->told_index == 0 || r->told_index > w->last);
+	assert(r->told_index == 0 || r->role == RAFT_FOLLOWER);
 	assert(!r->lost.is || r->role == RAFT_FOLLOWER);   /* RI10 */
 	assert(!r->transfer.to || r->role == RAFT_LEADER); /* RI11 */
 	assert(r->persisted <= r->seq);

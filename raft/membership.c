@@ -11,9 +11,12 @@
  * removal is committed, for it may lead until then, and for one election timeout more, so that it
  * hears of it. It votes nowhere (R59).
  *
+ * One that joins begins with a table that is committed, and that its log comes to later (D16).
+ *
  * A table may also be told: by a member that knows it to be committed, to one whose log has not
- * come so far, because it joins or was away (D16). It is in force until the log passes it, and is
- * never taken back.
+ * come so far, because it was away. It is in force until the log comes to it, and has that table
+ * there, or another thing: then it was a lie, or what the log has is not committed. The log's own
+ * tables are kept beside it, and they alone decide who leads (V28).
  *
  * And one may be met whom no table has that this member knows: see raft_meet.
  */
@@ -56,12 +59,18 @@ bool raft_alone(const struct raft *r)
 	return true;
 }
 
+/* Who left by the table in force is a peer. */
+static bool gone_stay(const struct raft *r)
+{
+	return !r->gone_over && r->told_index == 0;
+}
+
 static void places_free(struct raft *r)
 {
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
-		if (p->id != r->met && !raft_members_find(&r->members, p->id) &&
-		    (r->gone_over || !raft_members_find(&r->members_before, p->id)))
+		if (p->id != r->met && !raft_members_find(raft_get_members(r), p->id) &&
+		    !(gone_stay(r) && raft_members_find(&r->members_before, p->id)))
 			memset(p, 0, sizeof(*p));
 	}
 }
@@ -79,7 +88,7 @@ static struct raft_peer *place_take(struct raft *r, raft_id id, bool gone)
 			p = &r->place[i];
 	}
 	for (uint32_t i = 0; !p && !gone && i < RAFT_PLACES_MAX; i++) {
-		if (!raft_members_find(&r->members, r->place[i].id))
+		if (!raft_members_find(raft_get_members(r), r->place[i].id))
 			p = &r->place[i];
 	}
 	if (!p)
@@ -116,7 +125,7 @@ static void peers_take(struct raft *r, const struct raft_members *members, bool 
 		const struct raft_member *m = &members->member[i];
 		struct raft_peer *p;
 
-		if (m->id == r->id || (gone && raft_members_find(&r->members, m->id)))
+		if (m->id == r->id || (gone && raft_members_find(raft_get_members(r), m->id)))
 			continue;
 		p = raft_peer_find(r, m->id);
 		if (!p)
@@ -132,7 +141,7 @@ static void peers_take(struct raft *r, const struct raft_members *members, bool 
 	}
 }
 
-/* If no table has him, and where there is room beside those that one has. */
+/* In a place of his own if he is in no table, and there is one left beside those who are. */
 static void met_take(struct raft *r)
 {
 	struct raft_peer *p = raft_peer_find(r, r->met);
@@ -153,26 +162,32 @@ static void met_take(struct raft *r)
 /* A place keeps its number, and so its fetch slot, for as long as its member is a peer. */
 void raft_places_sync(struct raft *r)
 {
-	const struct raft_member *self = raft_members_find(&r->members, r->id);
+	const struct raft_members *members = raft_get_members(r);
+	const struct raft_member *self = raft_members_find(members, r->id);
 	bool here = self && self->identity == r->identity;
 
 	places_free(r);
 	r->gone = 0;
 	r->voter = here && self->voter;
 	r->voter_before = here && self->voter_before;
-	peers_take(r, &r->members, false);
-	if (!r->gone_over)
+	peers_take(r, members, false);
+	if (gone_stay(r))
 		peers_take(r, &r->members_before, true);
 	peers_list(r);
 	met_take(r);
-	r->voters = raft_members_voters(&r->members);
+	r->voters = raft_members_voters(members);
 	r->quorum = r->voters / 2 + 1;
-	r->voters_before = raft_members_voters_before(&r->members);
+	r->voters_before = raft_members_voters_before(members);
 	r->quorum_before = r->voters_before ? r->voters_before / 2 + 1 : 0;
 	r->members_generation++;
 }
 
 const struct raft_members *raft_get_members(const struct raft *r)
+{
+	return r->told_index ? &r->told : &r->members;
+}
+
+const struct raft_members *raft_get_log_members(const struct raft *r)
 {
 	return &r->members;
 }
@@ -184,10 +199,8 @@ uint64_t raft_members_generation(const struct raft *r)
 
 void raft_get_peers(const struct raft *r, struct raft_members *out)
 {
-	*out = (struct raft_members){.count = 0};
-	for (uint32_t i = 0; i < r->members.count; i++)
-		out->member[out->count++] = r->members.member[i];
-	if (r->gone_over)
+	*out = *raft_get_members(r);
+	if (!gone_stay(r))
 		return;
 	for (uint32_t i = 0; i < r->members_before.count && out->count < RAFT_MEMBERS_MAX; i++) {
 		const struct raft_member *m = &r->members_before.member[i];
@@ -201,7 +214,7 @@ void raft_get_peers(const struct raft *r, struct raft_members *out)
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index)
 {
 	if (index <= r->members_index)
-		return; /* of a log that has not come to the table that was told */
+		return; /* of a log that has not come to the table that it began with */
 	r->members_before = r->members;
 	r->members_before_index = r->members_index;
 	r->members = *members;
@@ -213,9 +226,9 @@ void raft_members_adopt(struct raft *r, const struct raft_members *members, raft
 
 void raft_members_rollback(struct raft *r, raft_index from)
 {
-	if (r->members_index < from || r->members_index <= r->members_told)
+	if (r->members_index < from || r->members_index <= r->members_begun)
 		return;
-	assert(r->members_before_index < from || r->members_before_index <= r->members_told);
+	assert(r->members_before_index < from || r->members_before_index <= r->members_begun);
 	r->members = r->members_before;
 	r->members_index = r->members_before_index;
 	r->gone_over = true; /* nobody was gone before it: at most one table is taken back */
@@ -226,16 +239,32 @@ void raft_members_told(struct raft *r, const struct raft_members *members, raft_
 {
 	assert(!r->in_ready);
 	/* A log that ends behind it lacks nothing that it tells. */
-	if (index <= r->members_index || index <= r->window.last || r->role == RAFT_LEADER)
+	if (index <= r->members_index || index <= r->told_index || index <= r->window.last ||
+	    r->role == RAFT_LEADER)
 		return;
-	r->members = r->members_before = *members;
-	r->members_index = r->members_before_index = r->members_told = index;
-	r->gone_over = true;
+	r->told = *members;
+	r->told_index = index;
 	raft_places_sync(r);
 	/* R37: it asks nobody any more; nor is it elected by a table that its log has not (V28). */
 	if (r->role != RAFT_FOLLOWER)
 		raft_follower_become(r, r->hard.term, 0);
 	raft_changed(r);
+}
+
+/*
+ * After what a leader sent, which has committed so far. If that is of its own term, all is before
+ * it that was committed when it was elected, and it knows what was since.
+ */
+void raft_told_judge(struct raft *r, raft_index commit)
+{
+	bool denied = commit < r->told_index && raft_window_has(&r->window, commit) &&
+		      raft_window_term(&r->window, commit) == r->hard.term;
+
+	if (r->told_index == 0 || (r->told_index > r->window.last && !denied))
+		return;
+	r->told = (struct raft_members){0};
+	r->told_index = 0;
+	raft_places_sync(r);
 }
 
 void raft_meet(struct raft *r, raft_id id, raft_identity identity)

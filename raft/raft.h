@@ -62,8 +62,8 @@ struct raft_options {
 	/* Those that a truncation of that entry falls back to. */
 	struct raft_members members_before;
 	raft_index members_before_index;
-	/* members_index, if that table was told and the log has not come so far; else 0. */
-	raft_index members_told;
+	/* Of one of these two, if this member began with it: its log may end before it. Or 0. */
+	raft_index members_begun;
 	struct raft_hard_state hard_state; /* as recovered */
 	raft_index last_index; /* of the recovered log; its entries follow by raft_restore */
 	bool lost;             /* it ends before what this member had acknowledged (D9c) */
@@ -341,7 +341,8 @@ int raft_members_change(struct raft *r, struct raft_change *changes, uint32_t co
 
 /*
  * Another member says that this table is committed, of the entry at `index`: in force if the log
- * has not come so far, and until it does this member stands for nothing. Nothing on a leader.
+ * has not come so far, until it does, and until then this member stands for nothing. Over as well
+ * when a leader, by what it has committed, says that it is not so. Nothing on a leader.
  */
 void raft_members_told(struct raft *r, const struct raft_members *members, raft_index index);
 
@@ -362,6 +363,8 @@ void raft_get_peers(const struct raft *r, struct raft_members *out);
 
 /* The member table in force, until the next call; and what changes whenever it does. */
 const struct raft_members *raft_get_members(const struct raft *r);
+/* The log's newest, or that with which the member began: nobody's word is in it. As long. */
+const struct raft_members *raft_get_log_members(const struct raft *r);
 uint64_t raft_members_generation(const struct raft *r);
 
 /* The cheap ones, for every loop. */

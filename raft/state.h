@@ -16,8 +16,9 @@
  *	RI7  Only a leader has reads waiting; the first of them are confirmed, the last wait for a
  *	     lease.
  *	RI8  What was proved to match the leader of this term lies within the log.
- *	RI9  members_before_index <= members_index, which is at most last, or was told; at most one
- *	     of them is uncommitted.
+ *	RI9  members_before_index <= members_index, which is at most last, or what it began with; at
+ *	     most one of them is uncommitted. A table that was told is of an index behind the log,
+ *	     and by it nobody leads or is elected.
  *	RI10 A member that lost what it acknowledged is a follower.
  *	RI11 Only a leader hands over, and one has met nobody.
  *
@@ -373,12 +374,14 @@ struct raft {
 	raft_index apply_handed;
 	raft_index applied;
 
-	struct raft_members members;
+	struct raft_members members; /* the log's */
 	raft_index members_index;
 	struct raft_members members_before;
 	raft_index members_before_index;
 	uint64_t members_generation; /* grows when it, or who is a peer, changes */
-	raft_index members_told;     /* the table of this index was told, not read; 0: none was */
+	raft_index members_begun;    /* with this table it began: no older one of its log counts */
+	struct raft_members told;    /* in force in their place, by somebody's word */
+	raft_index told_index;       /* ... while the log ends before it; 0: none is */
 	uint32_t gone;               /* peers of the table before that are in no other */
 	bool gone_over;              /* ... are peers no longer */
 	uint64_t gone_us;            /* from then on; 0: their removal is not committed */

@@ -79,8 +79,8 @@ static void join(struct world *w, uint32_t i, uint32_t leader, uint32_t order)
 {
 	struct member *m = live_touch(w, i);
 
-	m->told = 1;
-	m->told_entry = w->member[leader]->memory.entry[1];
+	m->begun = 1;
+	m->begun_entry = w->member[leader]->memory.entry[1];
 	live_create(w, i, NULL, 0);
 	live_starts_settle(w, i, (1u << scope->members) - 1, leader);
 	world_heartbeat(w, leader);

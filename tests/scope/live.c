@@ -125,15 +125,32 @@ static raft_index members_find(const struct log *log, raft_index from, struct ra
 	return 0;
 }
 
+static void entry_decode(uint16_t entry, struct raft_members *out)
+{
+	const struct raft_entry *e = pool_entry(entry);
+
+	check(raft_members_decode(out, e->data, e->size) == 0, "a table that was told");
+}
+
+/* The newest up to an index, or the one that it began with. */
+static raft_index log_table_find(const struct member *m, const struct log *log, raft_index from,
+				 struct raft_members *out)
+{
+	raft_index index = members_find(log, from, out);
+
+	if (index >= m->begun)
+		return index;
+	entry_decode(m->begun_entry, out);
+	return m->begun;
+}
+
 raft_index live_table_find(const struct member *m, const struct log *log, struct raft_members *out)
 {
-	raft_index index = members_find(log, log->last, out);
-
-	if (index >= m->told)
-		return index;
-	const struct raft_entry *e = pool_entry(m->told_entry);
-	check(raft_members_decode(out, e->data, e->size) == 0, "a table that was told");
-	return m->told;
+	if (m->told > log->last) {
+		entry_decode(m->told_entry, out);
+		return m->told;
+	}
+	return log_table_find(m, log, log->last, out);
 }
 
 void live_create(struct world *w, uint32_t i, const struct raft_witness *witness, uint32_t count)
@@ -160,14 +177,14 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 
 	for (uint32_t k = 0; k < count; k++)
 		o.witness[k] = witness[k];
-	o.members_index = live_table_find(m, &m->disk, &o.members);
+	m->told_entry = m->told = 0;
+	o.members_begun = m->begun;
+	o.members_index = log_table_find(m, &m->disk, m->disk.last, &o.members);
 	o.members_before_index = o.members_index;
 	o.members_before = o.members;
-	if (m->told > 0 && o.members_index == m->told && m->told > m->disk.last)
-		o.members_told = m->told;
-	else if (o.members_index > 0)
+	if (o.members_index > m->begun)
 		o.members_before_index =
-			members_find(&m->disk, o.members_index - 1, &o.members_before);
+			log_table_find(m, &m->disk, o.members_index - 1, &o.members_before);
 	memset(&live[i].core, 0, sizeof(live[i].core));
 	memset(live[i].arrays, 0, sizeof(live[i].arrays));
 	live[i].arrays_size = 0;
@@ -300,6 +317,8 @@ void live_drain(struct world *w, uint32_t i)
 	struct raft *r = &live[i].core;
 	struct raft_ready ready;
 
+	if (r->told_index == 0)
+		m->told_entry = m->told = 0;
 	check_state(w, i); /* by the table in force: a tick may append the next one */
 	raft_tick(r, r->now_us);
 	for (;;) {

@@ -107,7 +107,8 @@ static void tell_events(struct list *l, uint32_t i)
 	for (uint32_t k = 0; k < scope->members; k++) {
 		raft_index table = table_committed(l->w->member[k]);
 
-		if (table > m->memory.last && table > m->told && m->role != RAFT_LEADER)
+		if (table > m->memory.last && table > m->told && table > m->begun &&
+		    m->role != RAFT_LEADER)
 			add(l, EVENT_TELL, i, k);
 	}
 }

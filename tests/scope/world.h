@@ -128,7 +128,10 @@ struct member {
 	uint32_t write_count;
 	bool held;
 	uint32_t starts;
-	uint8_t told; /* the table of this index, and its entry of the pool; 0: none was */
+	/* The tables of these indices, and their entries of the pool; 0: none. */
+	uint8_t begun; /* it joined with it, and its directory has it */
+	uint16_t begun_entry;
+	uint8_t told; /* in force while its log ends before it, until it crashes */
 	uint16_t told_entry;
 
 	/* For the checkers: what it said and did. */

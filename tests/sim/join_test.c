@@ -326,6 +326,50 @@ static void V28_no_member_alone_ends_another_one_in_two_steps(void **state)
 }
 
 /*
+ * V28: cut off, it is told of a table in which it votes alone, of the entry behind its log's last
+ * one. Its log goes on, with commands; cut off again it is what it was, one of three.
+ */
+static void V28_who_was_told_that_it_is_alone_does_not_lead(void **state)
+{
+	struct wire_members m = {0};
+	uint32_t who, mad;
+	struct node *n;
+
+	(void)state;
+	world_begin(101, 0, 2);
+	mad = (uint32_t)sim_leader(&w);
+	who = (mad + 1) % 3;
+	n = w.node[who].node;
+	sim_net_cut_off(w.net, who, 3);
+	while (raft_leader(n->raft) != 0)
+		sim_world_run(&w, MS);
+	m.to = n->recovered.identity;
+	m.joined = (struct raft_joined){
+		.cluster_id = n->cluster_id, .id = n->id, .index = raft_last(n->raft) + 1};
+	for (uint32_t i = 0; i < 3; i++) {
+		struct raft_member at = raft_get_members(n->raft)->member[i];
+
+		at.voter = at.id == n->id;
+		if (at.id == n->id || at.id == w.node[mad].node->id)
+			m.joined.members.member[m.joined.members.count++] = at;
+	}
+	hear(who, &m, mad);
+	assert_int_equal(raft_get_members(n->raft)->count, 2);
+	sim_net_heal(w.net);
+	while (raft_commit(n->raft) < m.joined.index + 10)
+		sim_world_run(&w, MS);
+	sim_net_cut_off(w.net, who, 3);
+	raft_index last = raft_last(n->raft);
+	for (uint32_t i = 0; i < 500; i++) {
+		sim_world_run(&w, 10 * MS);
+		assert_int_not_equal(raft_get_role(n->raft), RAFT_LEADER);
+	}
+	assert_int_equal(raft_last(n->raft), last);
+	assert_int_equal(raft_get_members(n->raft)->count, 3);
+	sim_world_destroy(&w);
+}
+
+/*
  * V28: told twice, or by another cluster, a directory keeps what it was told first. A member that
  * follows a leader is told nothing; a voter that asks to be let in has forgotten what it promised;
  * and before anything is committed nobody is told of anything.
@@ -395,6 +439,7 @@ int main(void)
 		cmocka_unit_test(D16_who_starts_again_is_told_who_left),
 		cmocka_unit_test(V28_who_is_told_of_members_and_when),
 		cmocka_unit_test(V28_no_member_alone_ends_another_one_in_two_steps),
+		cmocka_unit_test(V28_who_was_told_that_it_is_alone_does_not_lead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ static void expect_back(uint32_t i)
 	sim_world_run(&w, SECOND); /* who is gone is a peer for a while */
 	assert_int_equal(node_peer_met(n), -1);
 	assert_int_equal(n->raft->met, 0);
-	assert_int_equal(n->raft->members_told, 0);
+	assert_int_equal(n->raft->told_index, 0);
 	assert_memory_equal(raft_get_members(n->raft), raft_get_members(l->raft),
 			    sizeof(struct raft_members));
 	assert_int_equal(n->peers, raft_get_members(l->raft)->count - 1);
@@ -409,7 +409,7 @@ static void V28_who_is_met_takes_nobodys_place(void **state)
 		for (int i = 0; i < 2; i++)
 			assert_memory_equal(&n->peer[i].at, &before[i].at, sizeof(before[i].at));
 		assert_int_equal(raft_get_members(n->raft)->count, count);
-		assert_int_equal(n->raft->members_told, 0);
+		assert_int_equal(n->raft->told_index, 0);
 		assert_int_equal(n->raft->peer_count, 2 + !k);
 		assert_int_equal(n->raft->voters, 3);
 		/* He tells a table unasked, and asks for nothing. */
@@ -420,7 +420,7 @@ static void V28_who_is_met_takes_nobodys_place(void **state)
 			e.source_identity = known.identity;
 		}
 		say_from(STRANGER, &e, &m);
-		assert_int_equal(n->raft->members_told, 0);
+		assert_int_equal(n->raft->told_index, 0);
 	}
 	/* He falls silent. */
 	sim_world_run(&w, 4 * SECOND);

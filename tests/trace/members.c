@@ -111,11 +111,11 @@ void trace_members_changed(FILE *out, const struct cluster_node *n,
 {
 	const struct raft *r = n->core;
 
-	if (members->count == 0 || trace_members_same(members, &r->members))
+	if (members->count == 0 || trace_members_same(members, raft_get_members(r)))
 		return;
 	fprintf(out, "n%" PRIu64 "'s members are %s: ", n->id,
 		r->members_index < index ? "again" : "now");
-	trace_members_print(out, &r->members);
+	trace_members_print(out, raft_get_members(r));
 	fprintf(out, "\n");
 }
 

@@ -218,7 +218,7 @@ static void on_changed(struct cluster *c, struct cluster_node *n)
 			     .leader = r->leader,
 			     .commit = r->commit,
 			     .members_index = r->members_index,
-			     .members = r->members,
+			     .members = *raft_get_members(r),
 			     .lost = r->lost.is,
 			     .quorum_lost = r->quorum_lost,
 			     .transfer = r->transfer.to};

@@ -415,7 +415,7 @@ static bool will_learn(const struct draw *d, uint32_t i)
 	node_raft_status(n, &s);
 	known = node_members_committed(&s, &index);
 	return majorities_are_there(d, n, known) &&
-	       (!node_members_told(n) || majorities_are_there(d, n, &n->own_members));
+	       (!node_members_told(n) || majorities_are_there(d, n, raft_get_log_members(n->raft)));
 }
 
 /* D16: nobody is left who is to learn that he was removed, and has not. */

@@ -52,7 +52,7 @@ void check_fail(struct cluster *c, const char *file, int line, const char *what)
 			n->id, (int)s.role, s.term, s.vote, s.leader, s.commit, s.durable, s.last,
 			s.last_term, s.window_first, s.applied, s.lost ? ", lost" : "",
 			s.start_confirmed ? "" : ", start not confirmed");
-		members_print(&n->core->members, s.members_index);
+		members_print(&s.members, s.members_index);
 	}
 	if (c->failed)
 		c->failed(c);
@@ -382,7 +382,7 @@ static void check_table(struct cluster *c, struct cluster_node *n)
 		}
 	}
 	check(c, open <= 1, "RC11: two tables that are not committed");
-	check(c, r->members_index == (newest > r->members_told ? newest : r->members_told),
+	check(c, r->members_index == (newest > r->members_begun ? newest : r->members_begun),
 	      "RC11, R62: not the newest table is in force");
 	if (r->members_index != newest || newest == 0)
 		return;

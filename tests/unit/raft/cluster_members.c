@@ -32,11 +32,13 @@ raft_index cluster_known(const struct cluster_node *n, struct raft_members *out)
 {
 	const struct raft *r = n->core;
 
-	*out = r->members;
-	if (r->members_index <= r->commit || r->members_index == r->members_told)
+	*out = *raft_get_members(r);
+	if (r->told_index)
+		return r->told_index;
+	if (r->members_index <= r->commit || r->members_index == r->members_begun)
 		return r->members_index;
 	*out = r->members_before;
-	if (r->members_before_index <= r->commit || r->members_before_index == r->members_told)
+	if (r->members_before_index <= r->commit || r->members_before_index == r->members_begun)
 		return r->members_before_index;
 	return 0;
 }
@@ -57,13 +59,19 @@ bool cluster_join(struct cluster *c, struct cluster_node *n, struct cluster_node
 	return true;
 }
 
+/* Of the table in force. */
+static raft_index in_force(const struct raft *r)
+{
+	return r->told_index ? r->told_index : r->members_index;
+}
+
 void cluster_tell(struct cluster *c, struct cluster_node *from, struct cluster_node *to)
 {
 	struct raft_members members;
 	raft_index index = cluster_known(from, &members);
 
 	if (index == 0 || !to->core || to->paused || c->cut[from - c->node][to - c->node] ||
-	    cluster_random(c, 1000) < c->options.loss_permille || index <= to->core->members_index)
+	    cluster_random(c, 1000) < c->options.loss_permille || index <= in_force(to->core))
 		return;
 	check(c, index <= c->members_index, "a table is told that nobody committed");
 	if (c->observer && c->observer->told)
@@ -86,7 +94,7 @@ void cluster_asked(struct cluster *c, struct cluster_node *to, struct cluster_no
 	struct raft_members members;
 
 	if (from->core && raft_leader(from->core) == 0 &&
-	    cluster_known(to, &members) > from->core->members_index)
+	    cluster_known(to, &members) > in_force(from->core))
 		cluster_tell(c, to, from);
 }
 
@@ -97,7 +105,7 @@ bool cluster_member(const struct cluster *c, const struct cluster_node *n)
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
 		const struct cluster_node *k = &c->node[i];
 
-		if (k->core && raft_members_find(&k->core->members, n->id))
+		if (k->core && raft_members_find(raft_get_members(k->core), n->id))
 			return true;
 	}
 	return false;
@@ -126,9 +134,9 @@ void cluster_members_read(struct cluster *c, const struct cluster_node *n, struc
 			members_find(c, n, o->members_index - 1, &o->members_before);
 	if (n->told_index > o->members_index) {
 		o->members = o->members_before = n->told;
-		o->members_index = o->members_before_index = o->members_told = n->told_index;
+		o->members_index = o->members_before_index = o->members_begun = n->told_index;
 	} else if (n->told_index > o->members_before_index) {
 		o->members_before = n->told;
-		o->members_before_index = o->members_told = n->told_index;
+		o->members_before_index = o->members_begun = n->told_index;
 	}
 }

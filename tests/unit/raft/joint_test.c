@@ -213,9 +213,9 @@ static void R32_who_knows_none_of_the_candidates_votes(void **state)
 		cluster_crash(c, &c->node[i], 0);
 	cluster_crash(c, last, 0);
 	cluster_start(c, &c->node[2]);
-	assert_null(raft_members_find(&c->node[2].core->members, 4));
+	assert_null(raft_members_find(raft_get_members(c->node[2].core), 4));
 	assert_int_equal(led(c)->id, 9 - last->id);
-	assert_non_null(raft_members_find(&c->node[2].core->members, 4));
+	assert_non_null(raft_members_find(raft_get_members(c->node[2].core), 4));
 	end(c);
 }
 

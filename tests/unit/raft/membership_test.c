@@ -282,7 +282,7 @@ static void D16_a_table_knows_who_was_met(void **state)
 	assert_memory_equal(&peers, &table, sizeof(table)); /* not as it was met */
 	table.member[2].identity = 0xa3;
 	raft_members_told(h.r, &table, 6);
-	assert_int_equal(h.r->members_index, 6);
+	assert_int_equal(h.r->told_index, 6);
 	raft_meet(h.r, 0, 0);
 	assert_int_equal(hand_peer(&h, 3)->identity, 0xa3);
 	assert_false(hand_peer(&h, 3)->gone);
@@ -377,40 +377,6 @@ static void a_core_without_all_identities_is_not_made(void **state)
 	assert_int_equal(raft_create(&r, &o), -EINVAL);
 }
 
-/* V28, ADR 14: by a table that its own log has not nobody stands. */
-static void V28_nobody_stands_alone_by_a_table_that_was_told(void **state)
-{
-	struct raft_members table;
-	struct hand h;
-
-	(void)state;
-	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111111111", .term = 1});
-	table = (struct raft_members){.count = 1, .member = {h.r->members.member[0]}};
-	raft_members_told(h.r, &table, 5); /* its log has a command there */
-	for (int i = 0; i < 5; i++) {
-		hand_tick(&h, 2 * HAND_ELECTION_US);
-		hand_persist(&h);
-	}
-	assert_int_not_equal(raft_get_role(h.r), RAFT_LEADER);
-	assert_int_equal(h.r->commit, 0);
-	hand_fini(&h);
-}
-/* V28: nor does one that stands already win by it. */
-static void V28_who_stands_is_not_elected_by_a_table_that_was_told(void **state)
-{
-	struct raft_members table;
-	struct hand h;
-
-	(void)state;
-	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
-	hand_campaign(&h);
-	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
-	table = (struct raft_members){.count = 1, .member = {h.r->members.member[0]}};
-	raft_members_told(h.r, &table, 1000);
-	hand_persist(&h);
-	assert_int_not_equal(raft_get_role(h.r), RAFT_LEADER);
-	hand_fini(&h);
-}
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,8 +391,6 @@ int main(void)
 		cmocka_unit_test(a_leader_that_does_not_vote_counts_for_nothing),
 		cmocka_unit_test(V28_who_is_met_may_lead_and_counts_for_nothing),
 		cmocka_unit_test(D16_a_table_knows_who_was_met),
-		cmocka_unit_test(V28_nobody_stands_alone_by_a_table_that_was_told),
-		cmocka_unit_test(V28_who_stands_is_not_elected_by_a_table_that_was_told),
 		cmocka_unit_test(R7_another_identity_is_refused_before_its_term_is_looked_at),
 		cmocka_unit_test(R7_a_vote_of_a_wiped_member_does_not_count),
 		cmocka_unit_test(R7_one_that_the_table_does_not_name_does_not_campaign),

@@ -366,58 +366,6 @@ static void R59_a_removal_that_is_not_committed_needs_who_is_removed(void **stat
 	hand_fini(&h);
 }
 
-/* R37: who stands, and is told that it was removed, asks nobody any more. */
-static void R37_who_is_told_of_its_removal_stands_no_more(void **state)
-{
-	struct raft_members table;
-	struct hand h;
-
-	(void)state;
-	hand_init(&h, three);
-	hand_campaign(&h);
-	hand_persist(&h);
-	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
-	table = (struct raft_members){.count = 2,
-				      .member = {h.r->members.member[1], h.r->members.member[2]}};
-	raft_members_told(h.r, &table, 9);
-	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
-	hand_take(&h);
-	hand_forget(&h);
-	for (int i = 0; i < 5; i++)
-		hand_tick(&h, 2 * HAND_ELECTION_US);
-	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_VOTE, 2), 0);
-	assert_int_equal(raft_get_term(h.r), 2);
-	hand_fini(&h);
-}
-
-/* D16: who lags is told a committed table, is in it at once, and does not fall back. */
-static void a_table_that_is_told_is_in_force(void **state)
-{
-	struct raft_members table;
-	struct hand h;
-
-	(void)state;
-	hand_init(&h, three);
-	table = h.r->members;
-	table.member[2] = (struct raft_member){.id = 4, .identity = IDENTITY_4, .voter = true};
-	raft_members_told(h.r, &table, 9);
-	assert_int_equal(h.r->members_index, 9);
-	assert_null(hand_peer(&h, 3));
-	/* R32: it votes for one that its log has not heard of. */
-	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 4, 5);
-	m.vote.last_index = 9;
-	m.vote.last_term = 4;
-	assert_int_equal(hand_recv(&h, &m), 0);
-	hand_persist(&h);
-	assert_true(hand_voted(&h, 4));
-	/* Conflicting entries go, and the table stays. */
-	assert_int_equal(hand_append(&h, 4, 6, 0, 0, "6", 0), 0);
-	assert_int_equal(h.r->members_index, 9);
-	raft_members_told(h.r, &table, 8);
-	assert_int_equal(h.r->members_index, 9);
-	hand_fini(&h);
-}
-
 /* Member 3 leads, and appends a table, behind what is there, of term 1. */
 static void table_append(struct hand *h, const struct raft_members *table, raft_index commit)
 {
@@ -589,8 +537,6 @@ int main(void)
 		cmocka_unit_test(R59_a_removal_that_is_not_committed_needs_who_is_removed),
 		cmocka_unit_test(R37_R59_who_is_removed_for_good_does_not_stand),
 		cmocka_unit_test(R32_who_is_bound_elsewhere_is_a_stranger),
-		cmocka_unit_test(R37_who_is_told_of_its_removal_stands_no_more),
-		cmocka_unit_test(a_table_that_is_told_is_in_force),
 		cmocka_unit_test(V28_a_table_of_strangers_takes_the_places_of_those_who_go),
 		cmocka_unit_test(no_table_is_made_for_which_there_are_no_places),
 		cmocka_unit_test(a_read_is_confirmed_by_who_is_left),

@@ -1,0 +1,235 @@
+/*
+ * A table that another member told (D16): in force while the log ends before it, and a word only.
+ */
+#include "tests/unit/raft/hand.h"
+
+static const struct hand_options three = {.nodes = 3, .terms = "11", .term = 1};
+
+/* R37: who stands, and is told that it was removed, asks nobody any more. */
+static void R37_who_is_told_of_its_removal_stands_no_more(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	hand_campaign(&h);
+	hand_persist(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	table = (struct raft_members){.count = 2,
+				      .member = {h.r->members.member[1], h.r->members.member[2]}};
+	raft_members_told(h.r, &table, 9);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	hand_take(&h);
+	hand_forget(&h);
+	for (int i = 0; i < 5; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_VOTE, 2), 0);
+	assert_int_equal(raft_get_term(h.r), 2);
+	hand_fini(&h);
+}
+
+static raft_index in_force(const struct hand *h)
+{
+	struct raft_status s;
+
+	raft_get_status(h->r, &s);
+	return s.members_index;
+}
+
+/* D16: who lags is told a committed table, is in it at once, and does not fall back. */
+static void a_table_that_is_told_is_in_force(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	table = h.r->members;
+	table.member[2] = (struct raft_member){.id = 4, .identity = 0xa4, .voter = true};
+	raft_members_told(h.r, &table, 9);
+	assert_int_equal(in_force(&h), 9);
+	assert_null(hand_peer(&h, 3));
+	/* R32: it votes for one that its log has not heard of. */
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 4, 5);
+	m.vote.last_index = 9;
+	m.vote.last_term = 4;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	hand_persist(&h);
+	assert_true(hand_voted(&h, 4));
+	/* Conflicting entries go, and the table stays. */
+	assert_int_equal(hand_append(&h, 4, 6, 0, 0, "6", 0), 0);
+	assert_int_equal(in_force(&h), 9);
+	raft_members_told(h.r, &table, 8);
+	assert_int_equal(in_force(&h), 9);
+	hand_fini(&h);
+}
+
+/* V28, ADR 14: by a table that its own log has not nobody stands. */
+static void V28_nobody_stands_alone_by_a_table_that_was_told(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1111111111", .term = 1});
+	table = (struct raft_members){.count = 1, .member = {h.r->members.member[0]}};
+	raft_members_told(h.r, &table, 5); /* its log has a command there */
+	for (int i = 0; i < 5; i++) {
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+		hand_persist(&h);
+	}
+	assert_int_not_equal(raft_get_role(h.r), RAFT_LEADER);
+	assert_int_equal(h.r->commit, 0);
+	hand_fini(&h);
+}
+
+/* V28: nor does one that stands already win by it. */
+static void V28_who_stands_is_not_elected_by_a_table_that_was_told(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	hand_campaign(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	table = (struct raft_members){.count = 1, .member = {h.r->members.member[0]}};
+	raft_members_told(h.r, &table, 1000);
+	hand_persist(&h);
+	assert_int_not_equal(raft_get_role(h.r), RAFT_LEADER);
+	hand_fini(&h);
+}
+
+/* The table of member 1 alone, as one that lies would have it, right behind the log. */
+static void tell_alone(struct hand *h, raft_index index)
+{
+	const struct raft_members table = {.count = 1, .member = {h->r->members.member[0]}};
+
+	raft_members_told(h->r, &table, index);
+	assert_memory_equal(raft_get_members(h->r), &table, sizeof(table));
+}
+
+static void stand(struct hand *h)
+{
+	for (int i = 0; i < 5; i++) {
+		hand_tick(h, 2 * HAND_ELECTION_US);
+		hand_persist(h);
+	}
+}
+
+/* V28: what was told of an index is nothing, as soon as the log has another thing there. */
+static void V28_a_told_table_that_the_log_passed_is_over(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	const struct raft_members table = h.r->members;
+	tell_alone(&h, 3);
+	raft_meet(h.r, 3, 0xa3);
+	assert_int_equal(hand_append(&h, 3, 2, 2, 1, "22", 0), 0);
+	hand_persist(&h);
+	assert_memory_equal(raft_get_members(h.r), &table, sizeof(table));
+	raft_meet(h.r, 0, 0);
+	stand(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	assert_int_equal(h.r->commit, 0);
+	assert_int_equal(h.r->voters, 3);
+	hand_fini(&h);
+}
+
+/* ... also if that is taken back, and the log ends before it again. */
+static void V28_a_told_table_does_not_come_back(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	tell_alone(&h, 3);
+	raft_meet(h.r, 3, 0xa3);
+	assert_int_equal(hand_append(&h, 3, 2, 2, 1, "2", 0), 0);
+	assert_int_equal(h.r->told_index, 0);
+	assert_int_equal(hand_append(&h, 2, 3, 1, 1, "3", 0), 0);
+	assert_int_equal(h.r->window.last, 2);
+	assert_int_equal(h.r->told_index, 0);
+	assert_int_equal(h.r->voters, 3);
+	hand_fini(&h);
+}
+
+/* What it has not come to, and says itself, is what its own log has all the time (R62). */
+static void R62_the_logs_own_tables_are_kept_beside_one_that_was_told(void **state)
+{
+	static uint8_t data[RAFT_MEMBERS_SIZE_MAX];
+	struct raft_members with, told;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	with = told = h.r->members;
+	with.member[with.count++] = (struct raft_member){.id = 4, .identity = 0xa4};
+	told.member[told.count++] = (struct raft_member){.id = 5, .identity = 0xa5};
+	raft_members_told(h.r, &told, 9);
+	const struct raft_entry e = {.index = 3,
+				     .term = 2,
+				     .data = data,
+				     .size = (uint16_t)raft_members_encode(&with, data),
+				     .type = RAFT_ENTRY_MEMBERS,
+				     .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 2);
+	m.append = (struct raft_append){
+		.prev_index = 2, .prev_term = 1, .entries = &e, .entry_count = 1};
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.r->told_index, 9);
+	assert_memory_equal(raft_get_members(h.r), &told, sizeof(told));
+	assert_memory_equal(raft_get_log_members(h.r), &with, sizeof(with));
+	assert_non_null(hand_peer(&h, 5));
+	assert_null(hand_peer(&h, 4));
+	/* Over by what the leader committed: the log's is in force. */
+	assert_int_equal(hand_append(&h, 2, 2, 3, 2, "", 3), 0);
+	assert_memory_equal(raft_get_members(h.r), &with, sizeof(with));
+	assert_null(hand_peer(&h, 5));
+	assert_non_null(hand_peer(&h, 4));
+	hand_fini(&h);
+}
+
+/* V28: however far ahead it is said to be. */
+static void V28_a_table_told_far_ahead_wedges_nobody(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	table = h.r->members;
+	raft_members_told(h.r, &table, RAFT_INDEX_MAX);
+	/* What was committed before its term says nothing: more may have been. */
+	assert_int_equal(hand_append(&h, 2, 2, 2, 1, "2", 2), 0);
+	hand_persist(&h);
+	assert_int_equal(h.r->told_index, RAFT_INDEX_MAX);
+	/* Nor what this member does not have yet. */
+	assert_int_equal(hand_append(&h, 2, 2, 3, 2, "", 4), 0);
+	assert_int_equal(h.r->told_index, RAFT_INDEX_MAX);
+	assert_int_equal(hand_append(&h, 2, 2, 3, 2, "2", 4), 0);
+	hand_persist(&h);
+	assert_int_equal(h.r->told_index, 0);
+	stand(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_fini(&h);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(R37_who_is_told_of_its_removal_stands_no_more),
+		cmocka_unit_test(a_table_that_is_told_is_in_force),
+		cmocka_unit_test(V28_nobody_stands_alone_by_a_table_that_was_told),
+		cmocka_unit_test(V28_who_stands_is_not_elected_by_a_table_that_was_told),
+		cmocka_unit_test(V28_a_told_table_that_the_log_passed_is_over),
+		cmocka_unit_test(V28_a_told_table_does_not_come_back),
+		cmocka_unit_test(R62_the_logs_own_tables_are_kept_beside_one_that_was_told),
+		cmocka_unit_test(V28_a_table_told_far_ahead_wedges_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
