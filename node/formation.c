@@ -179,6 +179,11 @@ void node_formation_receive(struct node *n, const struct dp_datagram *d)
 		node_join_hear(n, d->peer, m.identity, m.table.digest);
 		return;
 	}
+	if (n->raft && n->peer[d->peer].at.identity == 0) {
+		if (m.say == FORMATION_SAY_HELLO || m.say == FORMATION_SAY_REFUSED)
+			node_join_warn(n, d->peer, m.identity);
+		return;
+	}
 	/* Of who came later formation knows nothing, nor of those that joined. */
 	if (n->raft && m.say == FORMATION_SAY_HELLO &&
 	    (place == n->formation.table.count || node_joined(n)))
@@ -494,10 +499,31 @@ static size_t alone_text(const struct node *n, char *out, size_t size_max)
 		"(initial-cluster-state: existing), and there is no other member\n");
 }
 
+/* It is awaited by a cluster that exists, as one that joins. */
+static bool was_added(const struct node *n)
+{
+	return hearsay_verdict(&n->added, n->now_ns) != HEARSAY_NOTHING;
+}
+
+static size_t outside_text(const struct node *n, bool unsure, char *out, size_t size_max)
+{
+	static const char joins[] = "error no cluster yet: this member is configured to join "
+				    "(initial-cluster-state: existing), and";
+	char place[NODE_PLACE_TEXT_SIZE];
+
+	if (unsure)
+		return (size_t)snprintf(out, size_max, "%s asks whether it may\n", joins);
+	return (size_t)snprintf(
+		out, size_max,
+		"%s nobody lets it in: quoinctl member add, or member replace, with the address "
+		"%s, at a member that is up\n",
+		joins, node_place_text(node_own_place(n), place));
+}
+
 size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 {
 	const struct formation *f = &n->formation;
-	char place[NODE_PLACE_TEXT_SIZE];
+	bool unsure = n->now_ns - n->started_ns < HEARSAY_NS;
 	size_t size = 0;
 
 	out[0] = '\0';
@@ -509,6 +535,13 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 	}
 	if (f->state == FORMATION_FORMED || node_joined(n))
 		return 0;
+	if (was_added(n))
+		return (size_t)snprintf(
+			out, size_max,
+			"error this member was added to cluster %016" PRIx64 ", and is configured "
+			"to form one: set initial-cluster-state: existing here, and start it "
+			"again\n",
+			n->added_to);
 	if (f->state == FORMATION_REFUSED)
 		size = refused_text(n, out, size_max);
 	else if (f->existing && f->table.count == 1)
@@ -520,18 +553,18 @@ size_t node_formation_text(const struct node *n, char *out, size_t size_max)
 		/* Nobody answers whom he does not know (below). */
 		if (wait == FORMATION_WAIT_NOT || (f->existing && wait == FORMATION_WAIT_SILENT))
 			continue;
+		/* It agrees to nothing: that is only what is said until it is known. */
+		if (f->existing && wait == FORMATION_WAIT_ACCEPT) {
+			unsure = true;
+			continue;
+		}
 		size += (size_t)snprintf(out + size, size_max - size,
 					 "error no cluster yet: member %s %s%s%s%s\n",
 					 name_of(n, i), wait_text(wait), about != i ? " " : "",
 					 about != i ? name_of(n, about) : "", wait_advice(f, wait));
 	}
 	if (f->existing && f->state == FORMATION_FRESH && size == 0)
-		size = (size_t)snprintf(out, size_max,
-					"error no cluster yet: this member is configured to join "
-					"(initial-cluster-state: existing), and nobody lets it in: "
-					"quoinctl member add, or member replace, with the address "
-					"%s, at a member that is up\n",
-					node_place_text(f->table.member[f->self].place, place));
+		size = outside_text(n, unsure, out, size_max);
 	/* Half a line would be a wrong one. */
 	if (size >= size_max) {
 		char *last = strrchr(out, '\n');

@@ -133,6 +133,8 @@ struct node_peer {
 	uint64_t question;             /* under this number; 0: it has answered */
 	struct histogram round_trip;
 
+	struct hearsay forms; /* it is awaited, and what is there forms a cluster (formation.c) */
+
 	struct path path;      /* what passes to it; size_max 0: not begun */
 	uint32_t path_told;    /* ... as last logged */
 	uint64_t who;          /* the question that it was asked, not answered yet; 0: none */
@@ -146,6 +148,7 @@ struct node_peer {
 	uint64_t seldom_ns[NODE_SELDOM_COUNT];
 
 	/* As last logged, or told to the core. */
+	bool seen_forms;
 	enum hearsay_verdict seen_said[DP_SAID_COUNT];
 	uint64_t start_told_ns; /* of what a start was last told */
 };
@@ -192,6 +195,8 @@ struct node {
 	} meeting;
 	bool places_before, places_seen; /* others are looked for where they were (peers.c) */
 	struct node_word word[FORMATION_PLACES_MAX];
+	struct hearsay added; /* it is awaited by that cluster, and does not ask to join (join.c) */
+	uint64_t added_to;
 	uint64_t cluster_id; /* 0 before the cluster is formed */
 	raft_id id;          /* likewise */
 	uint64_t waiting_ns; /* what it waits for is said next at this time at the earliest */
@@ -366,6 +371,7 @@ const char *node_formation_state(const struct node *n);
 /* One that waits to join says so, at the address of that peer. */
 void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint64_t digest);
 /* A directory that is new here, at the address of that peer: it is not of this cluster. */
+void node_join_warn(struct node *n, uint32_t peer, raft_identity identity);
 void node_join_refuse(struct node *n, uint32_t peer, raft_identity to, uint64_t digest);
 /* A vote was asked for. */
 void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m);
@@ -495,6 +501,8 @@ struct metrics_text;
 
 /* said.c: what packets say of a peer, and are refused for. */
 void said_drive(struct node *n);
+/* What is there forms a cluster, and is awaited as a member that joins this one. */
+bool said_forms(const struct node *n, uint32_t peer);
 void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *state,
 	       struct metrics_text *t);
 

@@ -9,6 +9,9 @@
  *
  * A member that was away while others came and went is told in the same way.
  *
+ * A directory that forms a cluster where a member is awaited is told the same; it keeps none of it,
+ * and what its configuration should be is said on both sides.
+ *
  * A directory at the address of a member that has another one is refused: what that one has
  * acknowledged this one does not have (F1, R7). It comes in as another member, that replaces it.
  */
@@ -126,6 +129,20 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint6
 		node_join_refuse(n, peer, identity, digest);
 }
 
+/* It is awaited, and what is there is configured to form a cluster. */
+void node_join_warn(struct node *n, uint32_t peer, raft_identity identity)
+{
+	const struct raft_members *table;
+	struct raft_status s;
+	raft_index index;
+
+	node_raft_status(n, &s);
+	table = node_members_committed(&s, &index);
+	hearsay_note(&n->peer[peer].forms, n->now_ns);
+	if (raft_members_find(table, n->peer[peer].at.member_id))
+		members_tell(n, peer, table, index, n->peer[peer].at.member_id, identity);
+}
+
 static bool waits(const struct node *n)
 {
 	return !n->raft && !node_joined(n) && n->formation.existing &&
@@ -148,6 +165,11 @@ void node_join_receive(struct node *n, const struct dp_datagram *d)
 	self = raft_members_find(&m.joined.members, m.joined.id);
 	if (m.to == n->recovered.identity && self && self->identity == 0 && waits(n))
 		node_peers_meet(n, &m.joined.members);
+	if (m.to == n->recovered.identity && self && self->identity == 0 && !n->raft &&
+	    !n->formation.existing) {
+		n->added_to = m.joined.cluster_id;
+		hearsay_note(&n->added, n->now_ns);
+	}
 	if (m.to != n->recovered.identity || !self || self->identity != n->recovered.identity)
 		return; /* somebody else was meant */
 	if (n->raft)

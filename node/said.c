@@ -57,14 +57,26 @@ static enum hearsay_verdict verdict_on(const struct node *n, const struct dp_pee
 									   : state->said[about];
 }
 
+/* Who was announced: its directory is not known yet. */
+static const char forms[] = "was added and does not join, for what is there forms a cluster, or "
+			    "somebody forges its packets: set initial-cluster-state: existing "
+			    "there, and start it again";
+
 static const char *words(enum dp_said about, enum hearsay_verdict verdict)
 {
 	return verdict == HEARSAY_ALONE ? said[about].alone : said[about].beside;
 }
 
+bool said_forms(const struct node *n, uint32_t peer)
+{
+	return hearsay_verdict(&n->peer[peer].forms, n->now_ns) != HEARSAY_NOTHING;
+}
+
 void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *state,
 	       struct metrics_text *t)
 {
+	if (said_forms(n, peer))
+		metrics_line(t, "error member %s %s\n", n->peer[peer].name, forms);
 	for (int i = 0; i < DP_SAID_COUNT; i++) {
 		enum hearsay_verdict v = verdict_on(n, state, i);
 
@@ -88,6 +100,16 @@ static void start_tell(struct node *n, uint32_t peer, const struct dp_peer_state
 	raft_start_tell(n->raft, n->peer[peer].at.member_id, state->other_start);
 }
 
+static void forms_tell(struct node *n, uint32_t peer)
+{
+	bool before = n->peer[peer].seen_forms, now = said_forms(n, peer);
+
+	n->peer[peer].seen_forms = now;
+	if (now && !before)
+		journal_write(n->journal, JOURNAL_ERROR, "does_not_join", "peer=%s why=\"%s\"",
+			      n->peer[peer].name, forms);
+}
+
 /* One line for each verdict: it takes HEARSAY_NS to come about, so there are few. */
 void said_drive(struct node *n)
 {
@@ -101,6 +123,7 @@ void said_drive(struct node *n)
 	for (uint32_t peer = 0; node_peer_next(n, &peer); peer++) {
 		dp_get_peer(n->dp, peer, &state);
 		start_tell(n, peer, &state);
+		forms_tell(n, peer);
 		for (int i = 0; i < DP_SAID_COUNT; i++) {
 			enum hearsay_verdict before = n->peer[peer].seen_said[i],
 					     now = verdict_on(n, &state, i);

@@ -47,13 +47,27 @@ static void expect_caught_up(uint32_t i)
 }
 
 /* Node 3 says so, before it is of any cluster. */
-static void expect_told(const char *words)
+static bool told(const char *words)
 {
 	char text[NODE_FORMATION_TEXT_MAX];
 
 	node_formation_text(w.node[3].node, text, sizeof(text));
-	if (!strstr(text, words))
-		fail_msg("not \"%s\": %s", words, text);
+	return strstr(text, words) != NULL;
+}
+
+static void expect_told(const char *words)
+{
+	if (!told(words))
+		fail_msg("not told: \"%s\"", words);
+}
+
+static bool status_has(uint32_t i, const char *words)
+{
+	static char text[METRICS_STATUS_SIZE_MAX];
+	size_t size = node_status_text(w.node[i].node, text, sizeof(text) - 1);
+
+	text[size] = '\0';
+	return strstr(text, words) != NULL;
 }
 
 /* It is started before or after it is added; restarted while it catches up; it votes in the end. */
@@ -64,7 +78,10 @@ static void a_member_joins(void **state)
 		world_begin(71 + (uint64_t)first, 1, 2);
 		if (first)
 			sim_node_start(&w, 3);
-		sim_world_run(&w, SECOND);
+		sim_world_run(&w, 2900 * MS);
+		if (first)
+			expect_told("and asks whether it may");
+		sim_world_run(&w, 200 * MS);
 		if (first)
 			expect_told("nobody lets it in: quoinctl member add, or member replace, "
 				    "with the address 198.18.0.4:2380, at a member that is up");
@@ -140,11 +157,51 @@ static void a_dead_member_is_replaced(void **state)
 	sim_world_destroy(&w);
 }
 
+/* A member that was announced is started as one that forms a cluster. Then as one that joins. */
+static void F1_who_was_added_and_is_not_to_form_is_told_on_both_sides(void **state)
+{
+	uint32_t follows;
+	raft_id id;
+
+	(void)state;
+	world_begin(101, 1, 0);
+	w.node[3].joiner = false;
+	id = members_change(
+		&w, (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
+	sim_node_start(&w, 3);
+	sim_world_run(&w, 2900 * MS);
+	follows = ((uint32_t)sim_leader(&w) + 1) % 3;
+	assert_false(status_has(follows, "forms a cluster"));
+	sim_world_run(&w, 300 * MS);
+	expect_told("was added to cluster ");
+	expect_told("initial-cluster-state: existing");
+	assert_false(status_has(3, "restore the old directory"));
+	assert_false(status_has(3, "member replace"));
+	for (uint32_t k = 0; k < 3; k++) {
+		assert_true(status_has(k, "set initial-cluster-state: existing there"));
+		assert_false(status_has(k, "has not been heard"));
+	}
+	/* As it was told; a start that changes nothing says the same. */
+	for (int k = 0; k < 2; k++) {
+		sim_node_crash(&w, 3);
+		w.node[3].joiner = k > 0;
+		sim_node_start(&w, 3);
+		if (k == 0)
+			sim_world_run(&w, 3200 * MS);
+		if (k == 0)
+			expect_told("was added to cluster ");
+	}
+	members_expect_voter(&w, id, 4);
+	expect_caught_up(3);
+	sim_world_run(&w, 4 * SECOND);
+	for (uint32_t k = 0; k < 3; k++)
+		assert_false(status_has(k, "forms a cluster"));
+	sim_world_destroy(&w);
+}
+
 static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **state)
 {
-	static char status[METRICS_STATUS_SIZE_MAX];
 	raft_id id, again;
-	size_t size;
 
 	(void)state;
 	world_begin(79, 1, 2);
@@ -154,7 +211,15 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	members_expect_voter(&w, id, 4);
 	sim_node_crash(&w, 3);
 	sim_node_wipe(&w, 3);
+	const uint64_t until_ns = w.now_ns + 4 * SECOND;
 	sim_node_start(&w, 3);
+	/* And nothing else before. */
+	while (!told("belongs to a cluster")) {
+		assert_false(told("member add"));
+		assert_false(told("agreed"));
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
 	sim_world_run(&w, 15 * SECOND);
 	expect_told("belongs to a cluster that this directory is not of: if this member was of it, "
 		    "and its directory is lost, it comes back as another one: quoinctl member "
@@ -168,10 +233,7 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	for (uint32_t k = 0; k < 3; k++)
 		sim_net_cut(w.net, 3, k, true);
 	sim_world_run(&w, 8 * SECOND);
-	size = node_status_text(w.node[3].node, status, sizeof(status) - 1);
-	status[size] = '\0';
-	if (strstr(status, "another directory"))
-		fail_msg("honest packets are doubted:\n%s", status);
+	assert_false(status_has(3, "another directory")); /* honest packets are not doubted */
 	sim_net_heal(w.net);
 	members_expect_voter(&w, again, 4);
 	assert_null(member(id));
@@ -434,6 +496,7 @@ int main(void)
 		cmocka_unit_test(a_member_joins),
 		cmocka_unit_test(F1_a_member_joins_by_one_that_follows),
 		cmocka_unit_test(a_dead_member_is_replaced),
+		cmocka_unit_test(F1_who_was_added_and_is_not_to_form_is_told_on_both_sides),
 		cmocka_unit_test(F1_who_joined_and_lost_its_directory_is_told_the_way_back),
 		cmocka_unit_test(R32_who_was_away_is_told_who_came),
 		cmocka_unit_test(D16_who_starts_again_is_told_who_left),
