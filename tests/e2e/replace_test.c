@@ -444,11 +444,44 @@ static void D16_a_cluster_that_lost_its_majority_begins_again(void **state)
 	cluster_down(&c);
 }
 
+static void empty_and_restart(uint32_t node)
+{
+	cluster_lab(&c, "kill %u", node);
+	empty(node);
+	cluster_lab(&c, "restart %u --until answers", node);
+}
+
+/*
+ * One whose directory was lost runs with an empty one, and waits to be let in: it is ended for the
+ * one that comes after it, and must not be let in before.
+ */
+static void F1_one_that_waits_to_be_let_in_is_replaced(void **state)
+{
+	(void)state;
+	cluster_up(&c, 3, link_name, "");
+	load_start(&load, &c, WRITERS, READERS);
+	cluster_lab(&c, "add");
+	load_gap_begin(&load);
+	empty_and_restart(4);
+	lab_does("replace 4 --kill", 4, "member ");
+	load_stop(&load);
+	load_verify(&load);
+	cluster_down(&c);
+
+	cluster_up(&c, 3, link_name, "--durability volatile");
+	cluster_lab(&c, "kill 1");
+	cluster_lab(&c, "restart 1 --until answers");
+	cluster_lab(&c, "replace 1 --kill");
+	cluster_wait_equal(&c);
+	cluster_down(&c);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D16_a_cluster_that_lost_its_majority_begins_again),
 		cmocka_unit_test(F1_a_member_that_lost_its_directory_is_replaced),
+		cmocka_unit_test(F1_one_that_waits_to_be_let_in_is_replaced),
 	};
 
 	static const struct CMUnitTest away[] = {

@@ -7,9 +7,9 @@
  *	add		the member, its device, its directory and process; until it votes, and has
  *			said its name
  *	remove		the member; then its process, its device and all its files
- *	replace		the member by one at the same address; then its process is ended, its
- *			directory emptied and its process started; until it votes, has said its
- *			name, and the former one has left
+ *	replace		its process is stopped in its tracks; the member by one at the same
+ *			address; then its process is ended, its directory emptied and its process
+ *			started; until it votes, has said its name, and the former one has left
  *
  * What the leader refuses leaves the lab as it was: nothing is emptied or ended before it agreed.
  */
@@ -28,6 +28,7 @@ struct changing {
 	int signal;   /* replace: for a process that runs; 0: it must not */
 	uint64_t id;  /* of the new member */
 	bool begun;   /* the leader agreed, or may have */
+	bool held;    /* replace: the process was stopped in its tracks for it */
 	bool started; /* the process, by this command */
 	struct lab_members members;
 	char why[LAB_WHY_SIZE]; /* it is not yet as it should be */

@@ -1,5 +1,10 @@
 /*
  * replace: what is dead, or forgot what it promised, comes back as another member.
+ *
+ * The first directory that asks from the place of the new member is bound to it. A process that
+ * runs may ask, with a directory that is about to be emptied: so it is stopped in its tracks before
+ * the leader is asked, and goes on if the leader refuses. Only a leader is not: it has no need to
+ * ask, and who leads takes the order.
  */
 #include "tools/lab/change.h"
 
@@ -49,13 +54,59 @@ static int process_check(const struct changing *c)
 
 static int process_end(const struct changing *c)
 {
-	int err = process_check(c);
-
-	if (err || lab_process_state(c->lab, c->node) == PROCESS_GONE)
-		return err;
-	if (c->signal == SIGTERM)
+	/* In good order it would go on for a while. */
+	if (c->signal == SIGTERM && lab_process_state(c->lab, c->node) == PROCESS_RUNS)
 		return lab_process_stop(c->lab, c->node);
 	return lab_change_kill(c);
+}
+
+/*
+ * True when nothing more comes from the process. What it sent before, the leader has heard when it
+ * says who the members are once more.
+ */
+static bool process_hold(struct changing *c)
+{
+	if ((uint32_t)c->members.leader == c->node ||
+	    lab_process_state(c->lab, c->node) != PROCESS_RUNS)
+		return true;
+	c->held |= lab_process_signal(c->lab, c->node, SIGSTOP) == 0;
+	return false;
+}
+
+/* One that is bound by now is the one that was there, and was as empty. */
+static int directory_keep(struct changing *c)
+{
+	lab_process_signal(c->lab, c->node, SIGCONT);
+	lab_change_node(c)->fresh = true;
+	return lab_state_save(c->lab);
+}
+
+static int directory_make(struct changing *c, const struct lab_member *m)
+{
+	int err;
+
+	if (m->bound)
+		return directory_keep(c);
+	err = process_check(c);
+	if (err || !process_hold(c))
+		return err;
+	err = process_end(c);
+	return err ? err : directory_renew(c);
+}
+
+static int replace_order(struct changing *c)
+{
+	uint64_t replaced = lab_change_node(c)->replaced;
+	char line[LAB_ORDER_SIZE];
+
+	if (!lab_change_node(c)->fresh) {
+		int err = process_check(c);
+
+		if (err || !process_hold(c))
+			return err;
+	}
+	snprintf(line, sizeof(line), "replace %016" PRIx64 " %s\n", replaced, c->place);
+	return lab_change_order(c, line);
 }
 
 static int replace_round(struct changing *c)
@@ -63,27 +114,19 @@ static int replace_round(struct changing *c)
 	struct lab_node *n = lab_change_node(c);
 	const struct lab_member *old = lab_members_find(&c->members, n->replaced);
 	const struct lab_member *m = lab_change_member(c, n->replaced);
-	char line[LAB_ORDER_SIZE];
 	int err = 0;
 
 	if (!old && !m)
 		return lab_fail("n%u: member %016" PRIx64 " was removed meanwhile, not replaced: "
 				"quoin-lab remove %u, then add (--dir %s)",
 				c->node + 1, n->replaced, c->node + 1, c->lab->dir);
-	if (!m) {
-		err = n->fresh ? 0 : process_check(c);
-		if (err)
-			return err;
-		snprintf(line, sizeof(line), "replace %016" PRIx64 " %s\n", n->replaced, c->place);
-		return lab_change_order(c, line);
-	}
+	if (!m)
+		return replace_order(c);
 	c->begun = true;
 	c->id = m->id;
 	if (!n->fresh)
-		err = process_end(c);
-	if (!err && !n->fresh)
-		err = directory_renew(c);
-	if (!err)
+		err = directory_make(c, m);
+	if (!err && n->fresh)
 		err = lab_change_process(c);
 	if (!err && !old && lab_change_settled(c, m))
 		return CHANGE_DONE;
@@ -139,6 +182,8 @@ int lab_node_replace(struct lab *lab, uint32_t node, int signal, uint32_t timeou
 		return err;
 	old = lab_change_node(&c)->replaced;
 	err = lab_change_rounds(&c, replace_round);
+	if (err && !c.begun && c.held)
+		lab_process_signal(lab, node, SIGCONT);
 	if (err && !c.begun && before == LAB_STAYS) {
 		lab_change_end(&c);
 		return err;

@@ -73,6 +73,7 @@ static void a_change_that_is_refused_leaves_all_as_it_was(void **state)
 	assert_int_equal(lab("remove 2"), LAB_EXIT_FAILED);
 	assert_int_equal(lab("status"), 0);
 	assert_null(strstr(said, "dead"));
+	assert_null(strstr(said, "paused"));
 	assert_null(strstr(said, " is being "));
 	in_dir("test -e n2/mark && ! grep -q change lab.json");
 	/* A leader of a moment ago may agree soon. */
@@ -137,6 +138,46 @@ static void a_change_that_was_cut_short_goes_on(void **state)
 	assert_int_equal(lab("remove 5"), 0);
 	assert_int_equal(lab("status"), 0);
 	assert_null(strstr(said, "n5"));
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
+/* It runs with an empty directory, and asks to be let in. */
+static void one_that_asks(void)
+{
+	assert_int_equal(lab("kill 4"), 0);
+	in_dir("rm -r n4");
+	assert_int_equal(lab("restart 4 --until answers"), 0);
+	in_dir("touch n4/mark; cp n4.pid before; test -e n4/asks");
+}
+
+/* Who asks is stopped before the new member is announced; one that was let in by then stays. */
+static void the_directory_that_is_bound_is_the_one_that_stays(void **state)
+{
+	(void)state;
+	assert_int_equal(up(""), 0);
+	assert_int_equal(lab("add"), 0);
+	one_that_asks();
+	in_dir("echo there would be 8 voters >refuse");
+	assert_int_equal(lab("replace 4 --kill"), LAB_EXIT_FAILED);
+	in_dir("test -e n4/mark && cmp n4.pid before && rm refuse");
+	assert_int_equal(lab("status"), 0);
+	assert_null(strstr(said, "paused"));
+	assert_int_equal(lab("replace 4 --kill"), 0);
+	assert_said("n4 is member 000000000000a002, in place of 000000000000a001, ");
+	in_dir("test ! -e n4/mark && ! cmp -s n4.pid before");
+
+	/* Somebody has announced it by hand. */
+	one_that_asks();
+	in_dir("touch joining; echo 000000000000a0ff 198.18.0.4:2380 joining 000000000000a002 0 "
+	       ">>members");
+	assert_int_equal(lab("replace 4 --kill --timeout 1"), LAB_EXIT_FAILED);
+	in_dir("rm joining");
+	assert_int_equal(lab("replace 4"), 0);
+	assert_said("n4 is member 000000000000a0ff, in place of 000000000000a002, ");
+	in_dir("test -e n4/mark && cmp n4.pid before");
+	assert_int_equal(lab("status"), 0);
+	assert_null(strstr(said, "paused"));
 	assert_int_equal(lab("down"), 0);
 	assert_nothing_left();
 }
@@ -223,6 +264,7 @@ int main(void)
 		cmocka_unit_test_teardown(nodes_come_and_go, leave),
 		cmocka_unit_test_teardown(a_change_that_is_refused_leaves_all_as_it_was, leave),
 		cmocka_unit_test_teardown(a_change_that_was_cut_short_goes_on, leave),
+		cmocka_unit_test_teardown(the_directory_that_is_bound_is_the_one_that_stays, leave),
 		cmocka_unit_test_teardown(a_member_is_waited_for_until_it_has_said_its_name, leave),
 		cmocka_unit_test_teardown(members_are_not_changed_without_a_majority, leave),
 		cmocka_unit_test_teardown(restart_in_volatile_is_a_replacement, leave),

@@ -4,7 +4,9 @@
  * first member leads. FAKE_END=NAME makes that node end at once, FAKE_MUTE=NAME never come so far
  * that it answers or writes.
  *
- * The members are in DIR/members, and the leader does to them what it is ordered to. What the file
+ * The members are in DIR/members, and the leader does to them what it is ordered to. A directory
+ * that is to join asks while its process runs, by its file "asks", and is bound to the new member
+ * there. What the file
  * DIR/refuse says it answers instead, once if that begins so; while there is a DIR/joining nobody
  * who is new catches up, and while there is a DIR/nameless nobody has said its name.
  */
@@ -32,14 +34,16 @@ static const char *shared(const struct config *c, const char *name, char out[CON
 static struct member {
 	uint64_t id, replaces;
 	char place[32], state[16];
+	bool bound;
 } member[MEMBERS_MAX];
 static uint32_t member_count;
 
-static void member_add(uint64_t id, const char *place, const char *state, uint64_t replaces)
+static void member_add(uint64_t id, const char *place, const char *state, uint64_t replaces,
+		       bool bound)
 {
 	struct member *m = &member[member_count++];
 
-	*m = (struct member){.id = id, .replaces = replaces};
+	*m = (struct member){.id = id, .replaces = replaces, .bound = bound};
 	snprintf(m->place, sizeof(m->place), "%s", place);
 	snprintf(m->state, sizeof(m->state), "%s", state);
 }
@@ -52,28 +56,69 @@ static void member_remove(uint64_t id)
 	}
 }
 
+static bool leads(const struct config *c)
+{
+	return strcmp(c->member[c->self].name, "n1") == 0;
+}
+
+static bool is_stopped(long pid)
+{
+	char path[48], state = 'X';
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	in = fopen(path, "re");
+	if (!in)
+		return true;
+	if (fscanf(in, "%*d %*s %c", &state) != 1)
+		state = 'X';
+	fclose(in);
+	return state == 'T' || state == 'Z' || state == 'X';
+}
+
+/* "198.18.0.4:2380" is node 4. One that does not run asks for nothing. */
+static bool is_asking(const struct config *c, const char *place)
+{
+	char name[24], path[CONFIG_PATH_MAX + 16];
+	int node = (int)strtol(strrchr(place, '.') + 1, NULL, 10);
+	long pid = 0;
+	FILE *in;
+
+	snprintf(name, sizeof(name), "n%d.pid", node);
+	in = fopen(shared(c, name, path), "re");
+	if (!in || fscanf(in, "%ld", &pid) != 1)
+		pid = 0;
+	if (in)
+		fclose(in);
+	snprintf(name, sizeof(name), "n%d/asks", node);
+	return pid > 0 && !is_stopped(pid) && unlink(shared(c, name, path)) == 0;
+}
+
 static void members_load(const struct config *c)
 {
 	char path[CONFIG_PATH_MAX + 16], place[32], state[16];
 	FILE *in = fopen(shared(c, "members", path), "re");
 	uint64_t id, replaces;
+	int bound;
 
 	member_count = 0;
-	while (in &&
-	       fscanf(in, "%" SCNx64 " %31s %15s %" SCNx64 "\n", &id, place, state, &replaces) == 4)
-		member_add(id, place, state, replaces);
+	while (in && fscanf(in, "%" SCNx64 " %31s %15s %" SCNx64 " %d\n", &id, place, state,
+			    &replaces, &bound) == 5)
+		member_add(id, place, state, replaces, bound);
 	for (uint32_t i = 0; !in && i < c->member_count; i++) {
 		uint64_t there = config_member_place(&c->member[i]);
 
 		snprintf(place, sizeof(place), "198.18.0.%u:2380", (unsigned)(there >> 16 & 0xff));
-		member_add(there, place, "voter", 0);
+		member_add(there, place, "voter", 0, true);
 	}
 	if (in)
 		fclose(in);
+	for (uint32_t i = 0; leads(c) && i < member_count; i++)
+		member[i].bound = member[i].bound || is_asking(c, member[i].place);
 	/* Who is new has caught up. */
 	for (uint32_t i = 0; access(shared(c, "joining", path), F_OK) != 0 && i < member_count;
 	     i++) {
-		if (strcmp(member[i].state, "joining") != 0)
+		if (strcmp(member[i].state, "joining") != 0 || !member[i].bound)
 			continue;
 		memcpy(member[i].state, "voter", sizeof("voter"));
 		id = member[i].replaces;
@@ -91,8 +136,8 @@ static void members_save(const struct config *c)
 	FILE *out = fopen(shared(c, "members", path), "we");
 
 	for (uint32_t i = 0; out && i < member_count; i++)
-		fprintf(out, "%016" PRIx64 " %s %s %016" PRIx64 "\n", member[i].id, member[i].place,
-			member[i].state, member[i].replaces);
+		fprintf(out, "%016" PRIx64 " %s %s %016" PRIx64 " %d\n", member[i].id,
+			member[i].place, member[i].state, member[i].replaces, member[i].bound);
 	if (!out || fclose(out) != 0)
 		exit(1);
 }
@@ -121,9 +166,10 @@ static size_t order(const struct config *c, char *line, char *out, size_t size)
 	if (strcmp(verb, "remove") == 0)
 		member_remove(strtoull(word, NULL, 16));
 	else if (strcmp(verb, "replace") == 0)
-		member_add(++next, place, "joining", strtoull(word, NULL, 16));
+		member_add(++next, place, "joining", strtoull(word, NULL, 16), false);
 	else
-		member_add(++next, word, strcmp(verb, "add") == 0 ? "joining" : "learner", 0);
+		member_add(++next, word, strcmp(verb, "add") == 0 ? "joining" : "learner", 0,
+			   false);
 	members_save(c);
 	return (size_t)snprintf(out, size, "done %016" PRIx64 "\n", next);
 }
@@ -143,9 +189,8 @@ static size_t status_text(const struct config *c, char *out, size_t size)
 				"name %s\nmember_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
 				"\nraft_term 2\nraft_index 5\nraft_applied_index %d\n",
 				c->name, config_member_place(&c->member[c->self]),
-				config_member_place(&c->member[c->self]) == leader ? "leader"
-										   : "follower",
-				leader, behind && strcmp(behind, c->name) == 0 ? 4 : 5);
+				leads(c) ? "leader" : "follower", leader,
+				behind && strcmp(behind, c->name) == 0 ? 4 : 5);
 	for (uint32_t i = 0; i < c->member_count; i++) {
 		if (i != c->self)
 			used += (size_t)snprintf(
@@ -157,10 +202,28 @@ static size_t status_text(const struct config *c, char *out, size_t size)
 	for (uint32_t i = 0; i < member_count; i++)
 		used += (size_t)snprintf(out + used, size - used,
 					 "member x id=%016" PRIx64 " address=%s client_port=- "
-					 "state=%s bound=1 replaces=%016" PRIx64 " name=%s\n",
+					 "state=%s bound=%d replaces=%016" PRIx64 " name=%s\n",
 					 member[i].id, member[i].place, member[i].state,
-					 member[i].replaces, name);
+					 member[i].bound, member[i].replaces, name);
+	if (leads(c))
+		members_save(c);
 	return used;
+}
+
+/* Its first start with this directory; who forms a cluster does not ask. */
+static void ask(const struct config *c)
+{
+	char path[CONFIG_PATH_MAX + 16];
+	bool first;
+
+	mkdir(c->data_dir, 0700);
+	snprintf(path, sizeof(path), "%s/identity", c->data_dir);
+	first = access(path, F_OK) != 0;
+	if (first)
+		fclose(fopen(path, "we"));
+	snprintf(path, sizeof(path), "%s/asks", c->data_dir);
+	if (first && c->existing)
+		fclose(fopen(path, "we"));
 }
 
 static void note_faults(const struct config *c, const char *text, size_t size)
@@ -218,7 +281,7 @@ int main(int argc, char **argv)
 	if (mute && strcmp(mute, c.name) == 0)
 		for (;;)
 			pause();
-	mkdir(c.data_dir, 0700);
+	ask(&c);
 	/* config_load has seen to its length. */
 	memcpy(address.sun_path, c.admin_socket, strlen(c.admin_socket) + 1);
 	unlink(c.admin_socket);
