@@ -213,7 +213,7 @@ static int run(const struct command *command, const struct options *options)
 	all = *options;
 	all.endpoint_count = 0;
 	for (uint32_t i = 0; i < members.count; i++) {
-		if (members.member[i].probe)
+		if (members.member[i].probe && member_counts(&members.member[i]))
 			all.endpoint[all.endpoint_count++] = members.member[i].probe->endpoint;
 	}
 	status = command->run(&all);

@@ -195,6 +195,8 @@ static bool seen(const struct options *options, const struct changing *c, uint64
 		if (t->status.leader)
 			return false;
 	}
+	/* Of these each has half of it. */
+	look.timeout_ns = left_ns < 2 * LOOK_NS_MAX ? left_ns : 2 * LOOK_NS_MAX;
 	return seen_by_others(&look, c, before, t);
 }
 

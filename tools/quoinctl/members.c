@@ -4,6 +4,9 @@
  */
 #include "tools/quoinctl/members.h"
 
+#include "tools/quoinctl/member_table.h"
+
+#include "base/clock.h"
 #include "dataplane/kind.h"
 #include "tools/client/local.h"
 
@@ -13,15 +16,27 @@
 #include <string.h>
 
 /* Nobody waits longer for one that may be gone. */
-#define MEMBER_NS_MAX 2000000000u
-#define WELCOME_NS_MAX 500000000u
+#define MEMBER_NS_MAX (2000 * CLOCK_MS)
+#define WELCOME_NS_MAX (500 * CLOCK_MS)
 
 /* A node of this host. */
 struct here {
 	struct local_node node;
-	bool asked;
 	char id[24]; /* as its socket says; "": it is silent */
 };
+
+static uint64_t at_most(uint64_t ns, uint64_t max)
+{
+	return ns < max ? ns : max;
+}
+
+/* Never 0: some are asked without waiting. */
+static uint64_t left(uint64_t deadline_ns)
+{
+	const uint64_t now = clock_now();
+
+	return deadline_ns > now ? deadline_ns - now : 1;
+}
 
 static bool known(const char *id)
 {
@@ -145,6 +160,54 @@ static void take_answer(struct members *all, struct probe *p)
 	}
 }
 
+static bool in_table(const struct member_table *t, const struct member *m)
+{
+	for (uint32_t i = 0; i < t->count; i++) {
+		if (t->row[i].id == strtoull(m->id, NULL, 16))
+			return true;
+	}
+	return false;
+}
+
+/* The table of who answered. False: he tells none, or is of another cluster than the others. */
+static bool table_of(const struct member *m, const struct members *all, struct member_table *out)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct member *other = &all->member[i];
+
+		if (member_answered(m) && member_answered(other) &&
+		    other->probe->status.cluster_id != 0 &&
+		    other->probe->status.cluster_id != m->probe->status.cluster_id)
+			return false;
+	}
+	if (!member_answered(m))
+		return false;
+	member_table_take(out, &m->probe->status, m->probe->text, m->probe->text_size);
+	return out->count > 0;
+}
+
+/* A member is in the newest table that is committed, or in one after it. */
+static void judge(struct members *all)
+{
+	static struct member_table t;
+	bool now[MEMBERS_MAX] = {false};
+	uint64_t newest = 0;
+
+	for (uint32_t i = 0; i < all->count; i++) {
+		if (table_of(&all->member[i], all, &t) && (t.gone || t.index <= t.status.commit) &&
+		    t.index > newest)
+			newest = t.index;
+	}
+	for (uint32_t i = 0; i < all->count && newest; i++) {
+		if (!table_of(&all->member[i], all, &t) || t.index < newest)
+			continue;
+		for (uint32_t j = 0; j < all->count; j++)
+			now[j] |= in_table(&t, &all->member[j]);
+	}
+	for (uint32_t j = 0; j < all->count; j++)
+		all->member[j].former = newest && known(all->member[j].id) && !now[j];
+}
+
 /* An endpoint that was named and is silent is a member's if that has its address. */
 static void take_silence(struct members *all, struct probe *p)
 {
@@ -154,7 +217,7 @@ static void take_silence(struct members *all, struct probe *p)
 	for (uint32_t i = 0; i < all->count && !m; i++) {
 		size_t size = strlen(all->member[i].address);
 
-		if (!all->member[i].probe && size &&
+		if (!all->member[i].probe && !all->member[i].former && size &&
 		    strncmp(text, all->member[i].address, size) == 0 && text[size] == ':')
 			m = &all->member[i];
 	}
@@ -175,43 +238,64 @@ static void own(struct member *m, const struct options *options, const struct ad
 	snprintf(m->endpoint, sizeof(m->endpoint), "%s", to->text);
 }
 
-/* Whose socket it is, as it says itself, once: a name is no proof of that. "": it is silent. */
-static const char *id_of(struct here *h)
+static void probe_welcome(struct probe *p)
 {
 	struct wire_hello hello;
-	struct endpoint *e;
+	int err = endpoint_welcome(p->endpoint, p->options->timeout_ns, &hello);
 
-	if (h->asked)
-		return h->id;
-	h->asked = true;
-	if (!h->node.address.text[0] || endpoint_create(&e, &h->node.address))
-		return h->id;
-	if (endpoint_welcome(e, WELCOME_NS_MAX, &hello) == 0)
-		snprintf(h->id, sizeof(h->id), "%016" PRIx64, hello.member_id);
-	endpoint_close(e);
-	return h->id;
+	if (err)
+		snprintf(p->error, sizeof(p->error), "%s", endpoint_error_text(err));
+	else
+		p->status.member_id = hello.member_id;
+}
+
+/* Whose sockets they are, as they say themselves, all asked at once: a name is no proof of that. */
+static uint32_t look_here(struct here here[LOCAL_NODES_MAX], uint64_t timeout_ns)
+{
+	static struct local_node nodes[LOCAL_NODES_MAX];
+	static struct options look;
+	struct here *asked[LOCAL_NODES_MAX];
+	const uint32_t count = local_find(nodes, LOCAL_NODES_MAX);
+	struct probe *probes;
+
+	look = (struct options){.timeout_ns = at_most(timeout_ns, WELCOME_NS_MAX)};
+	for (uint32_t i = 0; i < count; i++) {
+		struct endpoint **e = &look.endpoint[look.endpoint_count];
+
+		here[i] = (struct here){.node = nodes[i]};
+		if (nodes[i].address.text[0] && !endpoint_create(e, &nodes[i].address))
+			asked[look.endpoint_count++] = &here[i];
+	}
+	probes = look.endpoint_count ? probe_all(&look, probe_welcome) : NULL;
+	for (uint32_t i = 0; i < look.endpoint_count; i++) {
+		if (probes && !probes[i].error[0])
+			snprintf(asked[i]->id, sizeof(asked[i]->id), "%016" PRIx64,
+				 probes[i].status.member_id);
+		endpoint_close(look.endpoint[i]);
+	}
+	free(probes);
+	return count;
 }
 
 /* Whoever was asked may not know yet what it is called, or there are two of that name. */
-static void choose_local_by_id(struct member *m, const struct options *options, struct here *here,
-			       uint32_t count)
+static void choose_local_by_id(struct member *m, const struct options *options,
+			       const struct here *here, uint32_t count)
 {
 	for (uint32_t i = 0; i < count && !m->probe && known(m->id); i++) {
-		if (strcmp(id_of(&here[i]), m->id) == 0)
+		if (strcmp(here[i].id, m->id) == 0)
 			own(m, options, &here[i].node.address);
 	}
 }
 
 /* Its socket, if it is on this host. If only one that may be it is, that is in its error. */
-static void choose_local(struct member *m, const struct options *options, struct here *here,
+static void choose_local(struct member *m, const struct options *options, const struct here *here,
 			 uint32_t count)
 {
 	for (uint32_t i = 0; i < count && !m->probe; i++) {
-		const char *id;
+		const char *id = here[i].id;
 
 		if (strcmp(here[i].node.name, m->name) != 0)
 			continue;
-		id = id_of(&here[i]);
 		if (id[0] && strcmp(id, m->id) == 0)
 			own(m, options, &here[i].node.address);
 		else if (id[0] && !(known(id) && known(m->id)))
@@ -224,7 +308,7 @@ static void choose_local(struct member *m, const struct options *options, struct
 }
 
 /* How a member that was not named is reached. */
-static void choose(struct member *m, const struct options *options, struct here *here,
+static void choose(struct member *m, const struct options *options, const struct here *here,
 		   uint32_t count)
 {
 	char text[64], why[ERROR_SIZE], error[ADDRESS_ERROR_MAX];
@@ -249,32 +333,30 @@ static void choose(struct member *m, const struct options *options, struct here 
 }
 
 /* All of them at the same time. */
-static void ask_others(struct members *all, const struct options *options)
+static void ask_others(struct members *all, const struct options *options, uint64_t deadline_ns)
 {
-	static struct local_node nodes[LOCAL_NODES_MAX];
 	static struct options others;
 	struct here here[LOCAL_NODES_MAX];
-	uint32_t count = local_find(nodes, LOCAL_NODES_MAX);
 	struct member *asked[MEMBERS_MAX];
 	struct probe *probes;
+	uint32_t count = UINT32_MAX;
 
-	for (uint32_t i = 0; i < count; i++)
-		here[i] = (struct here){.node = nodes[i]};
 	others = *options;
 	others.endpoint_count = 0;
-	if (others.timeout_ns > MEMBER_NS_MAX)
-		others.timeout_ns = MEMBER_NS_MAX;
 	for (uint32_t i = 0; i < all->count; i++) {
 		struct member *m = &all->member[i];
 
 		if (m->probe || others.endpoint_count == ENDPOINTS_MAX)
 			continue;
+		if (count == UINT32_MAX)
+			count = look_here(here, left(deadline_ns) / 4);
 		choose(m, options, here, count);
 		if (!m->probe || m->own.error[0])
 			continue;
 		asked[others.endpoint_count] = m;
 		others.endpoint[others.endpoint_count++] = m->owned;
 	}
+	others.timeout_ns = at_most(left(deadline_ns), MEMBER_NS_MAX);
 	probes = others.endpoint_count ? probe_all(&others, probe_status) : NULL;
 	for (uint32_t i = 0; probes && i < others.endpoint_count; i++) {
 		char id[24];
@@ -294,19 +376,27 @@ static void ask_others(struct members *all, const struct options *options)
 
 int members_ask(struct members *out, const struct options *options)
 {
+	static struct options typed;
+	const uint64_t deadline_ns = clock_now() + options->timeout_ns;
+
 	*out = (struct members){0};
-	out->typed = probe_all(options, probe_status);
+	typed = *options;
+	/* Those whom the others name are asked in the other half. */
+	typed.timeout_ns = at_most(options->timeout_ns / 2, MEMBER_NS_MAX);
+	out->typed = probe_all(&typed, probe_status);
 	if (!out->typed)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < options->endpoint_count; i++) {
 		if (!out->typed[i].error[0])
 			take_answer(out, &out->typed[i]);
 	}
+	judge(out);
 	for (uint32_t i = 0; i < options->endpoint_count; i++) {
 		if (out->typed[i].error[0])
 			take_silence(out, &out->typed[i]);
 	}
-	ask_others(out, options);
+	ask_others(out, options, deadline_ns);
+	judge(out);
 	return 0;
 }
 

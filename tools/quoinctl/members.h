@@ -14,7 +14,8 @@ struct member {
 	char port[16];           /* of its clients, as it told them */
 	char heard[MEMBER_LINE]; /* by whom, and when */
 	bool shared;             /* its link is shared memory: no kernel's UDP reaches it */
-	char match[24];          /* what the leader knows that it holds; "" or "-1": not known */
+	bool former;    /* of no table since: whoever named it did not hear of its end yet */
+	char match[24]; /* what the leader knows that it holds; "" or "-1": not known */
 	char endpoint[ADDRESS_TEXT_MAX]; /* "": there was none to ask */
 	struct probe *probe;             /* NULL: it was not asked */
 	struct probe own;                /* the answer to a question of ours */
@@ -30,6 +31,12 @@ struct members {
 /* 0 or -ENOMEM. */
 int members_ask(struct members *out, const struct options *options);
 void members_free(struct members *m);
+
+/* One that is asked for, or a former one that was named. */
+static inline bool member_counts(const struct member *m)
+{
+	return !m->former || (m->probe && m->probe != &m->own);
+}
 
 static inline bool member_answered(const struct member *m)
 {

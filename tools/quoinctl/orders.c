@@ -12,7 +12,7 @@
 /* Who was the leader a moment ago is not waited for longer. */
 #define ORDER_NS_MAX (1000 * CLOCK_MS)
 /* Nor one that hangs, while it is looked which of the endpoints leads. */
-#define ORDER_PROBE_NS (500 * CLOCK_MS)
+#define ORDER_PROBE_NS (1000 * CLOCK_MS)
 /* A hand-over was given up by then, where timers are not long; else it is the same one. */
 #define ORDER_AGAIN_NS (500 * CLOCK_MS)
 

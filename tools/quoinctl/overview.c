@@ -15,12 +15,12 @@ enum { COLUMNS = 12, CELL_SIZE = 160 };
 
 /* Of the cluster as a whole. */
 struct overview {
-	const struct members *all;
 	uint64_t commit; /* the leader's, or the highest that is known */
 	char leader[64]; /* "": nobody who answered leads */
 	bool wrong;
 	const struct member *sorted[MEMBERS_MAX]; /* by name */
-	uint32_t unanswered;                      /* so many of them come first, and have none */
+	uint32_t count;
+	uint32_t unanswered; /* so many of them come first, and have none */
 };
 
 static uint64_t number(const struct member *m, const char *key)
@@ -59,11 +59,13 @@ static void look(struct overview *o, const struct members *all)
 {
 	uint64_t term = 0;
 
-	*o = (struct overview){.all = all};
-	for (uint32_t i = 0; i < all->count; i++)
-		o->sorted[i] = &all->member[i];
-	qsort(o->sorted, all->count, sizeof(o->sorted[0]), by_name);
+	*o = (struct overview){0};
 	for (uint32_t i = 0; i < all->count; i++) {
+		if (member_counts(&all->member[i]))
+			o->sorted[o->count++] = &all->member[i];
+	}
+	qsort(o->sorted, o->count, sizeof(o->sorted[0]), by_name);
+	for (uint32_t i = 0; i < o->count; i++) {
 		const struct member *m = o->sorted[i];
 
 		o->unanswered += !m->name[0];
@@ -218,14 +220,14 @@ static void print_table(const struct overview *o)
 	static char cell[MEMBERS_MAX][COLUMNS][CELL_SIZE];
 	uint32_t rows = 1;
 
-	for (uint32_t i = o->unanswered; i < o->all->count; i++, rows++) {
+	for (uint32_t i = o->unanswered; i < o->count; i++, rows++) {
 		cells_of(o, o->sorted[i], cell[i]);
 		for (int c = 0; c < COLUMNS; c++)
 			cells[rows][c] = cell[i][c];
 	}
 	if (rows > 1)
 		table_print(&cells[0][0], rows, COLUMNS);
-	for (uint32_t i = 0; i < o->all->count; i++)
+	for (uint32_t i = 0; i < o->count; i++)
 		say(o->sorted[i]);
 	if (!o->leader[0])
 		printf("error: nobody who answered leads\n");
@@ -284,7 +286,7 @@ static void print_json(const struct overview *o)
 	printf("{\"healthy\":%s,\"leader\":", o->wrong ? "false" : "true");
 	json_text(o->leader);
 	printf(",\"commit\":%" PRIu64 ",\"members\":[", o->commit);
-	for (uint32_t i = o->unanswered; i < o->all->count; i++) {
+	for (uint32_t i = o->unanswered; i < o->count; i++) {
 		if (i > o->unanswered)
 			putchar(',');
 		json_member(o, o->sorted[i]);

@@ -93,7 +93,8 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 		"\nraft_applied_index %" PRIu64 "\nrevision %" PRIu64 "\ndb_size 20480\n"
 		"durability durable\nlink memif\nauth off\nfuture thing\nmembers_index %u\n%s",
 		n->id, FAKE_CLUSTER_ID, n->id, n->store->leader, n->store->index, n->store->index,
-		n->store->sm->ops->revision(n->store->sm), 10 + n->store->tables,
+		n->store->sm->ops->revision(n->store->sm),
+		10 + n->store->tables + (atomic_load(&n->faults.newer) ? 5 : 0),
 		n->id == 2
 			? "commit_index 41\ndrop_runt 3\ndrop_vlan 0\n"
 			  "wal_fsync count=2 sum_us=180 p50_us=125 p99_us=-1\n"
@@ -102,6 +103,12 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 			  "port memif0 up=1 rx_frames=9\n"
 			  "error etcdserver: no \"leader\"\nerror other\n"
 			  "warning member n3 differs\n"
+		: atomic_load(&n->faults.newer)
+			? "commit_index 41\n"
+			  "member fake1 id=0000000000000001 address=198.18.0.1:2380 "
+			  "client_port=- state=voter bound=1 replaces=- name=fake1 clients=-\n"
+			  "member n2 id=0000000000000002 address=198.18.0.2:2380 "
+			  "client_port=- state=voter bound=1 replaces=- name=n2 clients=-\n"
 		: atomic_load(&n->faults.gone)
 			? "formation removed\n"
 			  "member fake1 id=0000000000000001 address=198.18.0.1:2380 "

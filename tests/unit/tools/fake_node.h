@@ -40,6 +40,7 @@ struct fake_faults {
 	_Atomic bool silent;       /* nothing is answered at all */
 	_Atomic bool goes;         /* the next order removes it: then its status is all it has */
 	_Atomic bool gone;
+	_Atomic bool newer; /* its table has members 1 and 2 alone */
 	_Atomic bool unled; /* it greets as one that knows of nothing committed */
 };
 

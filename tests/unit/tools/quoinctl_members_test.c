@@ -52,6 +52,30 @@ static void D16_member_list(void **state)
 	assert_non_null(strstr(errors, "\"member\" is followed by list"));
 }
 
+/* Who was removed is silent where that is not known yet, and no failure where it is. */
+static void D16_a_former_member_is_no_failure(void **state)
+{
+	char list[256];
+
+	(void)state;
+	snprintf(list, sizeof(list), "%s,%s", node[0].udp, node[1].udp);
+	set_endpoints(list);
+	run("status");
+	assert_non_null(strstr(output, "fake3"));
+	atomic_store(&node[0].faults.newer, true);
+	run("status");
+	assert_null(strstr(output, "fake3"));
+	assert_null(strstr(output, "silent"));
+	run("status -w json");
+	assert_null(strstr(output, "\"name\":\"fake3\",\"id\":\"0000000000000003\",\"endpoint\""));
+	/* It is asked for itself. */
+	snprintf(list, sizeof(list), "%s,%s", node[0].udp, node[2].udp);
+	set_endpoints(list);
+	run("status");
+	atomic_store(&node[0].faults.newer, false);
+	assert_non_null(strstr(output, " n3 |"));
+}
+
 static void expect_order(const char *line, const char *order, const char *says)
 {
 	expect(line, 0, says, "");
@@ -231,6 +255,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		CTL_TEST(D16_member_list),
+		CTL_TEST(D16_a_former_member_is_no_failure),
 		CTL_TEST(D16_members_are_changed),
 		CTL_TEST(D16_a_change_of_members_is_refused),
 		CTL_TEST(D16_who_is_removed_answers_for_it),

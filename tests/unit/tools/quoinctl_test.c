@@ -1,6 +1,7 @@
 /*
  * quoinctl's words, its shapes, its exit statuses. The first argument is the program.
  */
+#include "base/clock.h"
 #include "kv/command.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tools/ctl.h"
@@ -301,6 +302,23 @@ static void F11_each_loss_of_a_port_is_in_the_sum(void **state)
 		fail_msg("%s", output);
 }
 
+/* One that was named hangs, and so may others: whoever asks waits for none of them longer. */
+static void F21_nobody_waits_long_for_a_member_that_hangs(void **state)
+{
+	char list[256];
+	uint64_t begin = clock_now();
+
+	(void)state;
+	snprintf(list, sizeof(list), "%s,%s", node[0].udp, node[1].udp);
+	set_endpoints(list);
+	atomic_store(&node[0].faults.silent, true);
+	run("status --command-timeout=30s");
+	atomic_store(&node[0].faults.silent, false);
+	assert_int_equal(status, 1);
+	assert_true(clock_now() - begin < 15000 * CLOCK_MS);
+	assert_non_null(strstr(output, "context deadline exceeded"));
+}
+
 /* On shared memory a member is asked by its socket, and one that is elsewhere is not asked. */
 static void F21_no_socket_answers_and_there_is_no_other_way(void **state)
 {
@@ -497,6 +515,7 @@ int main(int argc, char **argv)
 		CTL_TEST(endpoint_status),
 		CTL_TEST(endpoint_status_as_fields),
 		CTL_TEST(F11_each_loss_of_a_port_is_in_the_sum),
+		CTL_TEST(F21_nobody_waits_long_for_a_member_that_hangs),
 		CTL_TEST(F21_no_socket_answers_and_there_is_no_other_way),
 		CTL_TEST(tables_are_etcdctls),
 		CTL_TEST(V10_no_command_goes_to_a_member_that_knows_of_nothing_committed),
