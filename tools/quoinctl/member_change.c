@@ -107,10 +107,16 @@ static void order_make(const struct changing *c, struct order *order)
 	}
 }
 
+/* The leader draws ids, and tells them in its answer alone. */
+static bool draws(const struct changing *c)
+{
+	return !c->verb->member || strcmp(c->verb->name, "replace") == 0;
+}
+
 /* The ids that the leader drew. False: there are not so many. */
 static bool ids_take(struct changing *c, const struct order *order)
 {
-	if (c->verb->member && strcmp(c->verb->name, "replace") != 0)
+	if (!draws(c))
 		return true;
 	if (order->id_count != c->count)
 		return false;
@@ -200,6 +206,47 @@ static bool seen(const struct options *options, const struct changing *c, uint64
 	return seen_by_others(&look, c, before, t);
 }
 
+/*
+ * Whoever may have taken it went down, and what it left is the next leader's: it is in the table of
+ * a later term or will be in none. A read that began when that term was known is of it.
+ */
+static bool is_lost(const struct options *options, const struct order *order, uint64_t before,
+		    uint64_t left_ns, uint64_t *term, struct member_table *t)
+{
+	static struct member_table now;
+	static struct options look;
+	char error[ERROR_SIZE];
+	uint64_t known = *term;
+
+	look = *options;
+	look.timeout_ns = left_ns;
+	if (!order->ended || member_table_ask(&look, &now, error))
+		return false;
+	*term = now.status.term;
+	if (known <= order->term || now.status.term != known || now.index != before)
+		return false;
+	*t = now;
+	return true;
+}
+
+/* Its answer is lost. True: it is done; else order->maybe says whether it may be. */
+static bool settle(const struct options *options, const struct changing *c, struct order *order,
+		   uint64_t before, uint64_t deadline_ns, struct member_table *t)
+{
+	uint64_t term = 0;
+
+	while (left_until(deadline_ns) && (order->ended || !draws(c))) {
+		if (!draws(c) && seen(options, c, before, left_until(deadline_ns) + 1, t))
+			return true;
+		if (is_lost(options, order, before, left_until(deadline_ns) + 1, &term, t)) {
+			order->maybe = false;
+			return false;
+		}
+		clock_sleep(ORDER_LOOK_NS);
+	}
+	return false;
+}
+
 static void done_print(const struct options *options, const struct changing *c,
 		       const struct member_table *t)
 {
@@ -242,7 +289,17 @@ static int change(const struct options *options, const char *name)
 		return status;
 	order_make(&c, &order);
 	before = t.index;
-	status = order_give(options, &order, deadline_ns, &t, error);
+	for (;;) {
+		status = order_give(options, &order, deadline_ns, &t, error);
+		if (status != EXIT_UNCERTAIN)
+			break;
+		if (settle(options, &c, &order, before, deadline_ns, &t)) {
+			done_print(options, &c, &t);
+			return EXIT_ANSWERED;
+		}
+		if (order.maybe)
+			break;
+	}
 	if (!status && !ids_take(&c, &order)) {
 		snprintf(error, ERROR_SIZE,
 			 "an answer that cannot be read: is it another release?");

@@ -57,6 +57,12 @@ static int answer_take(const struct endpoint_answer *answer, struct order *o,
 	return EXIT_UNCERTAIN;
 }
 
+/* Of who was asked: its connection broke, or it said that it stops. */
+static bool has_ended(int err, enum wire_status status)
+{
+	return err ? err == -ECONNRESET || err == -EPIPE : status == WIRE_STOPPING;
+}
+
 /* By this endpoint. -1: it does not lead, or is silent, with error. */
 static int order_by(struct endpoint *e, struct order *o, uint64_t timeout_ns,
 		    char error[ERROR_SIZE])
@@ -72,6 +78,7 @@ static int order_by(struct endpoint *e, struct order *o, uint64_t timeout_ns,
 	if ((err && err != -ECONNREFUSED) ||
 	    (!err && status_row(answer.status)->done == STATUS_UNKNOWN)) {
 		o->maybe = true;
+		o->ended = has_ended(err, answer.status);
 		/* Given once more it would be refused, for what it has done itself. */
 		return o->once ? EXIT_UNCERTAIN : -1;
 	}
@@ -87,6 +94,8 @@ static int order_once(const struct options *options, const struct member_table *
 	char id[sizeof(members.member[0].id)];
 	int status = -1;
 
+	o->ended = false;
+	o->term = t->status.term;
 	if (t->status.leader == t->status.member_id)
 		return order_by(t->endpoint, o, timeout_ns, error);
 	quick = *options;
@@ -102,8 +111,10 @@ static int order_once(const struct options *options, const struct member_table *
 	for (uint32_t i = 0; i < members.count; i++) {
 		struct member *m = &members.member[i];
 
-		if (strcmp(m->id, id) == 0 && member_answered(m))
-			status = order_by(m->probe->endpoint, o, timeout_ns, error);
+		if (strcmp(m->id, id) != 0 || !member_answered(m))
+			continue;
+		o->term = m->probe->status.term;
+		status = order_by(m->probe->endpoint, o, timeout_ns, error);
 	}
 	members_free(&members);
 	return status;

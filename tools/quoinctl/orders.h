@@ -16,8 +16,10 @@ enum { ORDER_SIZE = 1024, ORDER_IDS_MAX = 16, ORDER_ANSWER_MAX = 512 };
 
 struct order {
 	char text[ORDER_SIZE];
-	bool once;  /* it must not be given again where an earlier copy may have been taken */
-	bool maybe; /* a copy may have been taken, or was */
+	bool once;     /* it must not be given again where an earlier copy may have been taken */
+	bool maybe;    /* a copy may have been taken, or was */
+	bool ended;    /* whoever may have taken it went down: nothing takes it later */
+	uint64_t term; /* of who was asked last */
 	uint32_t id_count;
 	uint64_t id[ORDER_IDS_MAX]; /* of new members, as the leader said */
 };

@@ -43,6 +43,7 @@ void fake_store_create(struct fake_store *s)
 	s->commands = 0;
 	s->leader = 1;
 	s->steadfast = false;
+	s->term = 7;
 }
 
 void fake_store_destroy(struct fake_store *s)
@@ -89,11 +90,11 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 	return (uint32_t)snprintf(
 		(char *)out, STATUS_SIZE_MAX,
 		"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016" PRIx64 "\nversion 9.8.7\n"
-		"role leader\nleader %016" PRIx64 "\nraft_term 7\nraft_index %" PRIu64
+		"role leader\nleader %016" PRIx64 "\nraft_term %" PRIu64 "\nraft_index %" PRIu64
 		"\nraft_applied_index %" PRIu64 "\nrevision %" PRIu64 "\ndb_size 20480\n"
 		"durability durable\nlink memif\nauth off\nfuture thing\nmembers_index %u\n%s",
-		n->id, FAKE_CLUSTER_ID, n->id, n->store->leader, n->store->index, n->store->index,
-		n->store->sm->ops->revision(n->store->sm),
+		n->id, FAKE_CLUSTER_ID, n->id, n->store->leader, n->store->term, n->store->index,
+		n->store->index, n->store->sm->ops->revision(n->store->sm),
 		10 + n->store->tables + (atomic_load(&n->faults.newer) ? 5 : 0),
 		n->id == 2
 			? "commit_index 41\ndrop_runt 3\ndrop_vlan 0\n"
@@ -237,6 +238,11 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 		break;
 	case WIRE_ORDER:
 		status = (enum wire_status)atomic_load(&n->faults.order_refusal);
+		if (!status && atomic_exchange(&n->faults.falls, false)) {
+			status = WIRE_STOPPING;
+			s->leader = 3;
+			s->term++;
+		}
 		if (!status)
 			status = order(n, request, request_size, out, size);
 		break;

@@ -20,9 +20,10 @@ struct fake_store {
 	uint64_t index;    /* of the last entry */
 	uint64_t commands; /* that came, duplicates too */
 	uint64_t leader;   /* its id */
-	bool steadfast;    /* the leader stays, whatever it is told */
-	char order[256];   /* of members, as it came last */
-	uint32_t tables;   /* that came by orders */
+	uint64_t term;
+	bool steadfast;  /* the leader stays, whatever it is told */
+	char order[256]; /* of members, as it came last */
+	uint32_t tables; /* that came by orders */
 };
 
 /* Faults, changed by a test while the node runs. */
@@ -38,6 +39,7 @@ struct fake_faults {
 	_Atomic int hole;          /* 0: none; else larger UDP payloads vanish, each way */
 	_Atomic int version;       /* 0: ours; else it reads and speaks this one */
 	_Atomic bool silent;       /* nothing is answered at all */
+	_Atomic bool falls;        /* at the next order: 3 leads then, in the next term */
 	_Atomic bool goes;         /* the next order removes it: then its status is all it has */
 	_Atomic bool gone;
 	_Atomic bool newer; /* its table has members 1 and 2 alone */

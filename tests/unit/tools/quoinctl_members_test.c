@@ -193,6 +193,27 @@ static void D16_a_change_whose_answer_is_lost_may_have_been_done(void **state)
 	store.leader = 1;
 }
 
+/* Its leader went down with it, and nothing of it is in the log of the next: that is told too. */
+static void D16_a_change_that_went_down_with_its_leader_is_made_by_the_next(void **state)
+{
+	char list[256];
+
+	(void)state;
+	store.leader = 1;
+	snprintf(list, sizeof(list), "%s,%s", node[2].udp, node[0].local);
+	set_endpoints(list);
+	atomic_store(&node[0].faults.falls, true);
+	expect_order("member demote n3", "demote 0000000000000003\n",
+		     "Member                3 demoted in cluster             1111\n");
+	assert_int_equal(store.leader, 3);
+	assert_false(atomic_load(&node[0].faults.falls));
+	/* It is refused by the next. */
+	store.leader = 1;
+	atomic_store(&node[0].faults.falls, true);
+	expect("member remove n3", 1, "", "Error: etcdserver: no: it stays (nothing was done)\n");
+	store.leader = 1;
+}
+
 /* By name or by id; through whoever is asked, for the leader is found. */
 static void R45_move_leader(void **state)
 {
@@ -260,6 +281,7 @@ int main(int argc, char **argv)
 		CTL_TEST(D16_a_change_of_members_is_refused),
 		CTL_TEST(D16_who_is_removed_answers_for_it),
 		CTL_TEST(D16_a_change_whose_answer_is_lost_may_have_been_done),
+		CTL_TEST(D16_a_change_that_went_down_with_its_leader_is_made_by_the_next),
 		CTL_TEST(R45_move_leader),
 		CTL_TEST(D16_member_list_is_linearizable),
 	};
