@@ -1,5 +1,7 @@
 #include "tools/quoinctl/member_table.h"
 
+#include "tools/quoinctl/members.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -79,13 +81,56 @@ int member_table_look(struct member_table *t, uint64_t timeout_ns)
 	return err;
 }
 
+/* Tables keep what they were told by, so none is closed. NULL: out of memory. */
+static struct endpoint *endpoint_keep(const char *text)
+{
+	static struct endpoint *kept[ENDPOINTS_MAX];
+	char error[ADDRESS_ERROR_MAX];
+
+	for (uint32_t i = 0; i < ENDPOINTS_MAX; i++) {
+		if (!kept[i] && endpoint_open(&kept[i], text, error))
+			return NULL;
+		if (strcmp(endpoint_text(kept[i]), text) == 0)
+			return kept[i];
+	}
+	return NULL;
+}
+
+/* Learners answer no read, and know who leads. NULL: whoever does is reached by no endpoint. */
+static struct endpoint *leader_find(const struct options *options)
+{
+	static struct members members;
+	struct endpoint *found = NULL;
+
+	if (members_ask(&members, options))
+		return NULL;
+	for (uint32_t i = 0; i < members.count && !found; i++) {
+		const struct member *m = &members.member[i];
+
+		if (member_answered(m) && m->probe->status.leader &&
+		    m->probe->status.leader == m->probe->status.member_id)
+			found = endpoint_keep(endpoint_text(m->probe->endpoint));
+	}
+	members_free(&members);
+	return found;
+}
+
 int member_table_ask(const struct options *options, struct member_table *t, char error[ERROR_SIZE])
 {
+	static struct options of_leader;
 	struct kv_request request = {.operation = KV_RANGE, .key = {(const uint8_t *)"health", 6}};
 	enum wire_request kind = options->serializable ? WIRE_QUERY_LOCAL : WIRE_QUERY;
 	struct reply reply;
 	int err = ask(options, kind, &request, &reply, error);
 
+	if (err && reply.learners) {
+		of_leader = *options;
+		of_leader.endpoint_count = 1;
+		of_leader.endpoint[0] = leader_find(options);
+		if (!of_leader.endpoint[0])
+			return err;
+		err = ask(&of_leader, kind, &request, &reply, error);
+	}
 	if (err)
 		return err;
 	t->endpoint = reply.endpoint;

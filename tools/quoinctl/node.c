@@ -22,6 +22,7 @@ struct asking {
 	bool maybe;        /* a command that somebody may have taken, or may take yet */
 	bool verdict;      /* somebody has said why not: that nobody answers later says less */
 	uint32_t learners; /* that were asked in this round: others may answer */
+	uint32_t absent;   /* in this round: there is no such socket */
 };
 
 /* The base of a session is what its first node showed: it stays, whoever is asked later. */
@@ -68,6 +69,7 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		a->maybe |= err && err != -ECONNREFUSED;
 	}
 	if (err) {
+		a->absent += err == -ENOENT;
 		if (!a->verdict)
 			snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
 				 endpoint_error_text(err));
@@ -106,17 +108,21 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 	uint64_t welcome_ns = WELCOME_NS_FIRST;
 	bool done = false;
 
+	out->learners = false;
 	snprintf(error, ERROR_SIZE, "no endpoints");
 	do {
 		uint64_t round_ns = clock_now();
 
-		a.learners = 0;
+		a.learners = a.absent = 0;
 		for (uint32_t i = 0; i < options->endpoint_count && !done; i++)
 			done = ask_one(&a, i, welcome_ns, out, error);
 		if (a.learners == options->endpoint_count) {
 			snprintf(error, ERROR_SIZE, "%s", status_row(WIRE_LEARNER)->words);
+			out->learners = true;
 			break;
 		}
+		if (a.absent == options->endpoint_count)
+			break;
 		welcome_ns *= 2;
 		/* All refused at once: a node that starts needs a moment. */
 		if (!done && clock_now() - round_ns < 10 * CLOCK_MS)

@@ -77,6 +77,7 @@ struct reply {
 	const uint8_t *data;    /* valid until the next request to the same endpoint */
 	uint32_t size;
 	struct endpoint *endpoint;
+	bool learners; /* whoever was asked is one, and nobody else is there */
 };
 
 /*

@@ -212,6 +212,8 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 		return WIRE_NO_LEADER;
 	if (kind == WIRE_COMMAND && strikes(&n->faults.no_space))
 		return WIRE_NO_SPACE;
+	if (kind == WIRE_QUERY && strikes(&n->faults.learner))
+		return WIRE_LEARNER;
 	if (kind == WIRE_QUERY && atomic_load(&n->faults.gone))
 		return WIRE_NO_LEADER;
 	if (strikes(&n->faults.refusing))

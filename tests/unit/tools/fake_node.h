@@ -30,6 +30,7 @@ struct fake_store {
 struct fake_faults {
 	_Atomic int busy;      /* so many requests are refused as busy */
 	_Atomic int no_leader; /* so many find no leader */
+	_Atomic int learner;   /* so many reads are asked of a learner */
 	_Atomic int no_space;  /* commands: its log has no space */
 	_Atomic int refusing;  /* so many requests are answered by this status */
 	_Atomic int refusal;
