@@ -125,6 +125,12 @@ static bool ids_take(struct changing *c, const struct order *order)
 	return true;
 }
 
+/* Whom it is about in the end. */
+static uint64_t subject(const struct change *one)
+{
+	return one->by ? one->by : one->id;
+}
+
 static const struct member_row *row_of(const struct member_table *t, uint64_t id)
 {
 	for (uint32_t i = 0; i < t->count; i++) {
@@ -144,7 +150,7 @@ static bool done(const struct changing *c, uint64_t before, const struct member_
 		return false;
 	for (uint32_t i = 0; i < c->count; i++) {
 		const struct change *one = &c->change[i];
-		const struct member_row *row = row_of(t, one->by ? one->by : one->id);
+		const struct member_row *row = row_of(t, subject(one));
 
 		if (strcmp(c->verb->name, "remove") == 0) {
 			if (row)
@@ -251,7 +257,8 @@ static void done_print(const struct options *options, const struct changing *c,
 		       const struct member_table *t)
 {
 	if (options->format == FORMAT_JSON) {
-		member_table_json(t);
+		/* etcd adds one at a time. */
+		member_table_json(t, !draws(c) || c->count > 1 ? 0 : subject(&c->change[0]));
 		return;
 	}
 	for (uint32_t i = 0; i < c->count; i++) {

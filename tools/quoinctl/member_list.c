@@ -75,7 +75,27 @@ static void clients_json(const struct member_row *r)
 }
 
 /* etcd leaves out what is empty or false. */
-void member_table_json(const struct member_table *t)
+static void row_json(const struct member_row *r)
+{
+	printf("{\"ID\":%" PRIu64, r->id);
+	if (r->name[0]) {
+		printf(",\"name\":");
+		json_text(r->name);
+	}
+	printf(",\"peerURLs\":[");
+	json_text(r->peer);
+	putchar(']');
+	clients_json(r);
+	if (member_row_learner(r))
+		printf(",\"isLearner\":true");
+	printf(",\"started\":%s,\"state\":", r->started ? "true" : "false");
+	json_text(r->state);
+	if (r->replaces)
+		printf(",\"replaces\":%" PRIu64, r->replaces);
+	putchar('}');
+}
+
+void member_table_json(const struct member_table *t, uint64_t added)
 {
 	const struct wire_hello node = {.cluster_id = t->status.cluster_id,
 					.member_id = t->status.member_id};
@@ -83,24 +103,14 @@ void member_table_json(const struct member_table *t)
 	putchar('{');
 	json_header(&node, 0, t->status.term);
 	for (uint32_t i = 0; i < t->count; i++) {
-		const struct member_row *r = &t->row[i];
-
-		printf("%s{\"ID\":%" PRIu64, i ? "," : ",\"members\":[", r->id);
-		if (r->name[0]) {
-			printf(",\"name\":");
-			json_text(r->name);
+		if (added && t->row[i].id == added) {
+			printf(",\"member\":");
+			row_json(&t->row[i]);
 		}
-		printf(",\"peerURLs\":[");
-		json_text(r->peer);
-		putchar(']');
-		clients_json(r);
-		if (member_row_learner(r))
-			printf(",\"isLearner\":true");
-		printf(",\"started\":%s,\"state\":", r->started ? "true" : "false");
-		json_text(r->state);
-		if (r->replaces)
-			printf(",\"replaces\":%" PRIu64, r->replaces);
-		putchar('}');
+	}
+	for (uint32_t i = 0; i < t->count; i++) {
+		printf("%s", i ? "," : ",\"members\":[");
+		row_json(&t->row[i]);
 	}
 	puts("]}");
 }
@@ -123,8 +133,8 @@ static void list_fields(const struct member_table *t)
 			printf("\n\"ClientURL\" : ");
 			json_text(client);
 		}
-		printf("\n\"IsLearner\" : %s\n\"State\" : ",
-		       member_row_learner(r) ? "true" : "false");
+		printf("\n\"IsLearner\" : %s\n\"Started\" : %s\n\"State\" : ",
+		       member_row_learner(r) ? "true" : "false", r->started ? "true" : "false");
 		json_text(r->state);
 		printf("\n\n");
 	}
@@ -146,7 +156,7 @@ int command_member_list(const struct options *options)
 		list_table(&t);
 		break;
 	case FORMAT_JSON:
-		member_table_json(&t);
+		member_table_json(&t, 0);
 		break;
 	case FORMAT_FIELDS:
 		list_fields(&t);

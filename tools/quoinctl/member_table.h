@@ -46,8 +46,8 @@ void member_table_take(struct member_table *t, const struct status *status, cons
 const struct member_row *member_table_find(const struct member_table *t, const char *word,
 					   char error[ERROR_SIZE]);
 
-/* In the forms of member list. */
-void member_table_json(const struct member_table *t);
+/* As member list has it; and apart from the others the one that was added, 0: none was. */
+void member_table_json(const struct member_table *t, uint64_t added);
 
 bool member_row_learner(const struct member_row *r);
 

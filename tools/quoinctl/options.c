@@ -124,7 +124,7 @@ static const char argp_text[] =
 	"  del KEY [RANGE_END]    removes KEY or the range; prints how many there were\n"
 	"  endpoint health        whether each endpoint answers linearizable reads\n"
 	"  endpoint status        what each endpoint says of itself\n"
-	"  status                 all members of the cluster in one table, and what is wrong\n"
+	"  status                 all members in one table, and what is wrong\n"
 	"  member list            who is of the cluster, and what each is there\n"
 	"  member add ADDRESS     a new member there, that votes when it has caught up\n"
 	"  member promote|demote|remove MEMBER\n"
@@ -137,8 +137,8 @@ static const char argp_text[] =
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"
-	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 a put, del, change of members or\n"
-	"move-leader that may have been done.";
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 a put, del, change of members\n"
+	"or move-leader that may have been done.";
 
 static void parse_format(struct options *o, const char *text, struct argp_state *state)
 {
@@ -276,7 +276,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case KEY_TIMEOUT:
 		if (!duration_parse(value, &o->timeout_ns))
-			argp_error(state, "--command-timeout=%s: it is a time, like 5s or 500ms",
+			argp_error(state,
+				   "--command-timeout=%s: it is a time, like 5s or 500ms, of at "
+				   "most 100h",
 				   value);
 		return 0;
 	case KEY_LIMIT:

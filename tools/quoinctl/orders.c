@@ -186,6 +186,10 @@ int command_move_leader(const struct options *options)
 	if (!to)
 		return complain(EXIT_FAILED, "%s", error);
 	id = to->id;
+	if (t.status.leader == id) {
+		printf("Member %" PRIx64 " leads already\n", id);
+		return EXIT_ANSWERED;
+	}
 	snprintf(order.text, sizeof(order.text), "move-leader %016" PRIx64 "\n", id);
 	status = order_give(options, &order, deadline_ns, &t, error);
 	if (!status) {

@@ -36,6 +36,7 @@ static void D16_member_list(void **state)
 	assert_int_equal(status, 0);
 	assert_non_null(strstr(output, "\"ID\" : 3\n\"Name\" : \"ab\"\n\"PeerURL\" : "
 				       "\"198.18.0.3:2380\"\n\"IsLearner\" : true\n"
+				       "\"Started\" : true\n"
 				       "\"State\" : \"learner\"\n\n"));
 	assert_non_null(strstr(output, "\"PeerURL\" : \"198.18.0.1:2380\"\n"
 				       "\"ClientURL\" : \"198.18.0.1:2379\"\n"
@@ -107,6 +108,15 @@ static void D16_members_are_changed(void **state)
 	assert_string_equal(store.order, "update 0000000000000001 198.18.0.1:2380\n"
 					 "update 0000000000000003 198.18.0.3:2380\n");
 	assert_non_null(strstr(output, "\"members\":[{\"ID\":1,"));
+	assert_null(strstr(output, "\"member\":"));
+	/* etcd's answer has the new one beside all. */
+	run("member replace fake1 198.18.0.1 -w json");
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(output, ",\"member\":{\"ID\":171,\"peerURLs\":"
+				       "[\"198.18.0.1:2380\"],\"isLearner\":true,"));
+	assert_non_null(strstr(output, ",\"members\":[{\"ID\":1,"));
+	run("member add 198.18.0.1 -w json");
+	assert_non_null(strstr(output, ",\"member\":{\"ID\":171,"));
 	/* It is not gone when the time is up: it may have been done. */
 	run("member remove fake1 --command-timeout=300ms");
 	assert_int_equal(status, 3);
@@ -193,6 +203,27 @@ static void D16_a_change_whose_answer_is_lost_may_have_been_done(void **state)
 	store.leader = 1;
 }
 
+/* A learner answers no read, and knows who leads: that one is asked. */
+static void D16_the_leader_is_found_through_a_learner(void **state)
+{
+	static const char *const lines[] = {"member list", "member promote 1", "move-leader 1"};
+
+	(void)state;
+	set_endpoints(node[2].udp);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		store.leader = 3;
+		atomic_store(&node[2].faults.learner, 1);
+		run(lines[i]);
+		if (status || atomic_load(&node[2].faults.learner))
+			fail_msg("%s: %d: %s", lines[i], status, errors);
+	}
+	/* Who leads is reached by nobody. */
+	store.leader = 7;
+	atomic_store(&node[2].faults.learner, 1);
+	expect("member list", 1, "", "Error: etcdserver: rpc not supported for learner\n");
+	store.leader = 1;
+}
+
 /* Its leader went down with it, and nothing of it is in the log of the next: that is told too. */
 static void D16_a_change_that_went_down_with_its_leader_is_made_by_the_next(void **state)
 {
@@ -226,7 +257,7 @@ static void R45_move_leader(void **state)
 	expect("move-leader n3", 0, "Leadership transferred from 1 to 3\n", "");
 	assert_int_equal(store.leader, 3);
 	expect("move-leader 0001", 0, "Leadership transferred from 3 to 1\n", "");
-	expect("move-leader 1", 0, "Leadership transferred from 1 to 1\n", "");
+	expect("move-leader 1", 0, "Member 1 leads already\n", "");
 	expect("move-leader ab", 1, "", "Error: etcdserver: bad leader transferee: it is\n");
 	expect("move-leader n9", 1, "",
 	       "Error: etcdserver: member not found: none is called n9 or has that id\n");
@@ -281,6 +312,7 @@ int main(int argc, char **argv)
 		CTL_TEST(D16_a_change_of_members_is_refused),
 		CTL_TEST(D16_who_is_removed_answers_for_it),
 		CTL_TEST(D16_a_change_whose_answer_is_lost_may_have_been_done),
+		CTL_TEST(D16_the_leader_is_found_through_a_learner),
 		CTL_TEST(D16_a_change_that_went_down_with_its_leader_is_made_by_the_next),
 		CTL_TEST(R45_move_leader),
 		CTL_TEST(D16_member_list_is_linearizable),

@@ -464,6 +464,7 @@ static void wrong_usage(void **state)
 		{"get a -w xml", "it is simple, table, json or fields"},
 		{"get a --command-timeout 5", "it is a time"},
 		{"get a --command-timeout 0s", "it is a time"},
+		{"get a --command-timeout 99999999999999s", "of at most 100h"},
 		{"get a --command-timeout -1s", "it is a time"},
 		{"get a --endpoints=localhost:1", "neither HOST:PORT"},
 		{"get a --endpoints=1.2.3.4:5,x", "neither HOST:PORT"},
