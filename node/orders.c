@@ -47,7 +47,8 @@ static void move_text(const struct node *n, int err, raft_id to, char why[WHY_MA
 	else if (err == -EHOSTUNREACH)
 		snprintf(why, WHY_MAX,
 			 "bad leader transferee: member %016" PRIx64
-			 " was not heard of late, was just started, or lost writes",
+			 " was not heard of late, was just started, lost writes, or its disk does "
+			 "not answer",
 			 to);
 	else
 		snprintf(why, WHY_MAX, "bad leader transferee: no voter has the id %016" PRIx64,

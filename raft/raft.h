@@ -176,13 +176,12 @@ void raft_disk_stalled(struct raft *r, bool stalled);
 
 /*
  * Leadership transfer (thesis 3.10): the leader takes no command meanwhile (-EAGAIN), brings `to`
- * up to date and has it stand for election at once. 0: the one that has most of the log, and of
- * those that have as much the highest priority. It is
- * given up after the shortest election timeout, and commands are taken again. 0: it has begun, or
- * goes on; -EREMOTE (not the leader), -EALREADY (`to` leads), -ENOENT (no such voter),
- * -EHOSTUNREACH (it was not heard of late, or lost what it had acknowledged; `to` 0: so is
- * everybody), -EAGAIN (it was not heard yet: this leader has just begun), -EBUSY (another one is
- * under way).
+ * up to date and has it stand for election at once. `to` 0: the one that has most of the log, and
+ * of those that have as much the highest priority. It is given up after the shortest election
+ * timeout, and commands are taken again. Returns 0: it has begun, or goes on; -EREMOTE (not the
+ * leader), -EALREADY (`to` leads), -ENOENT (no such voter), -EHOSTUNREACH (it was not heard of
+ * late, lost what it had acknowledged, or its disk is stalled; `to` 0: so is everybody), -EAGAIN
+ * (it was not heard yet: this leader has just begun), -EBUSY (another one is under way).
  */
 int raft_transfer(struct raft *r, raft_id to);
 /* To whom one is under way; 0: none is. */
