@@ -1,5 +1,5 @@
 /*
- * Changes of members (raft/change.h has the rules, CH1 to CH5). A change of voters is drafted as a
+ * Changes of members (raft/change.h has the rules, CH1 to CH6). A change of voters is drafted as a
  * joint table, whose old set is the voters in force; if the new set is the same in the end, the
  * draft is made plain again.
  */
