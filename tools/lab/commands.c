@@ -99,6 +99,28 @@ static int status_json(const struct lab *lab, const struct lab_report *reports, 
 	return 0;
 }
 
+/* One was forced out of the cluster (quoind --force-new-cluster), and others stayed in it. */
+static int clusters_check(const struct lab *lab, const struct lab_report *reports)
+{
+	uint64_t first = 0;
+	uint32_t of = 0;
+
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
+		uint64_t cluster = reports[i].answered ? reports[i].status.cluster_id : 0;
+
+		if (cluster == 0 || cluster == first)
+			continue;
+		if (first)
+			return lab_fail(
+				"these are members of different clusters: n%u of %016" PRIx64
+				", n%u of %016" PRIx64 "; none of the one leads or hears the other",
+				of + 1, first, i + 1, cluster);
+		first = cluster;
+		of = i;
+	}
+	return 0;
+}
+
 int lab_status(const struct lab_arguments *a)
 {
 	struct lab_report reports[LAB_NODES_MAX];
@@ -112,6 +134,8 @@ int lab_status(const struct lab_arguments *a)
 		err = status_json(&lab, reports, leader);
 	else
 		status_table(&lab, reports);
+	if (!err)
+		err = clusters_check(&lab, reports);
 	return err || leader >= 0 ? err : LAB_EXIT_FAILED;
 }
 

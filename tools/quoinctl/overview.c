@@ -17,6 +17,8 @@ enum { COLUMNS = 12, CELL_SIZE = 160 };
 struct overview {
 	uint64_t commit; /* the leader's, or the highest that is known */
 	char leader[64]; /* "": nobody who answered leads */
+	/* Of different clusters; NULL: nobody is of one; all who are, are of one. */
+	const struct member *one, *other;
 	bool wrong;
 	const struct member *sorted[MEMBERS_MAX]; /* by name */
 	uint32_t count;
@@ -54,6 +56,22 @@ static int by_name(const void *a, const void *b)
 		      (*(const struct member *const *)b)->name);
 }
 
+static uint64_t cluster_of(const struct member *m)
+{
+	return m->probe->status.cluster_id;
+}
+
+/* One that was forced out of its cluster, say, and who stayed in it. */
+static void compare(struct overview *o, const struct member *m)
+{
+	if (cluster_of(m) == 0)
+		return;
+	if (!o->one)
+		o->one = m;
+	else if (!o->other && cluster_of(m) != cluster_of(o->one))
+		o->other = m;
+}
+
 /* Of two that say that they lead, the newer term counts. */
 static void look(struct overview *o, const struct members *all)
 {
@@ -73,6 +91,7 @@ static void look(struct overview *o, const struct members *all)
 			o->wrong = true;
 			continue;
 		}
+		compare(o, m);
 		o->wrong |= sentences(m) > 0;
 		if (m->probe->status.commit > o->commit && !o->leader[0])
 			o->commit = m->probe->status.commit;
@@ -82,7 +101,7 @@ static void look(struct overview *o, const struct members *all)
 			snprintf(o->leader, sizeof(o->leader), "%s", m->name);
 		}
 	}
-	o->wrong |= !o->leader[0];
+	o->wrong |= !o->leader[0] || o->other;
 }
 
 /* How far behind the leader's commit: false, and not known. */
@@ -231,6 +250,10 @@ static void print_table(const struct overview *o)
 		say(o->sorted[i]);
 	if (!o->leader[0])
 		printf("error: nobody who answered leads\n");
+	if (o->other)
+		printf("error: these are members of different clusters: %s of %016" PRIx64
+		       ", %s of %016" PRIx64 "; none of the one leads or hears the other\n",
+		       o->one->name, cluster_of(o->one), o->other->name, cluster_of(o->other));
 }
 
 static void json_sentences(const struct member *m, const char *key, const char *name)

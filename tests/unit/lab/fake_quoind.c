@@ -174,6 +174,15 @@ static size_t order(const struct config *c, char *line, char *out, size_t size)
 	return (size_t)snprintf(out, size, "done %016" PRIx64 "\n", next);
 }
 
+/* Somebody has put a file there. */
+static bool is_forced(const struct config *c)
+{
+	char path[CONFIG_PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/forced", c->data_dir);
+	return access(path, F_OK) == 0;
+}
+
 static size_t status_text(const struct config *c, char *out, size_t size)
 {
 	const char *behind = getenv("FAKE_BEHIND"), *name;
@@ -185,12 +194,13 @@ static size_t status_text(const struct config *c, char *out, size_t size)
 		if (strcmp(c->member[i].name, "n1") == 0)
 			leader = config_member_place(&c->member[i]);
 	}
-	used = (size_t)snprintf(out, size,
-				"name %s\nmember_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
-				"\nraft_term 2\nraft_index 5\nraft_applied_index %d\n",
-				c->name, config_member_place(&c->member[c->self]),
-				leads(c) ? "leader" : "follower", leader,
-				behind && strcmp(behind, c->name) == 0 ? 4 : 5);
+	used = (size_t)snprintf(
+		out, size,
+		"name %s\ncluster_id %d\nmember_id %016" PRIx64 "\nrole %s\nleader %016" PRIx64
+		"\nraft_term 2\nraft_index 5\nraft_applied_index %d\n",
+		c->name, is_forced(c) ? 2 : 1, config_member_place(&c->member[c->self]),
+		leads(c) ? "leader" : "follower", leader,
+		behind && strcmp(behind, c->name) == 0 ? 4 : 5);
 	for (uint32_t i = 0; i < c->member_count; i++) {
 		if (i != c->self)
 			used += (size_t)snprintf(

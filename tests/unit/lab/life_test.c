@@ -87,6 +87,23 @@ static void nodes_die_pause_and_return(void **state)
 	assert_nothing_left();
 }
 
+/* Each half may have a leader. */
+static void two_clusters_in_one_lab_are_told_apart(void **state)
+{
+	char command[2 * PATH_MAX];
+
+	(void)state;
+	assert_int_equal(up(""), 0);
+	assert_int_equal(lab("status"), 0);
+	snprintf(command, sizeof(command), "touch %s/n2/forced", dir);
+	assert_runs(command);
+	assert_int_equal(lab("status"), LAB_EXIT_FAILED);
+	assert_said("these are members of different clusters: n1 of 0000000000000001, n2 of "
+		    "0000000000000002");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
 static void partitions_are_told_now_or_later(void **state)
 {
 	char command[3 * PATH_MAX];
@@ -462,6 +479,7 @@ int main(void)
 		cmocka_unit_test_teardown(up_and_down_on_memif, leave),
 		cmocka_unit_test_teardown(veth_pairs_behind_a_bridge, leave),
 		cmocka_unit_test_teardown(nodes_die_pause_and_return, leave),
+		cmocka_unit_test_teardown(two_clusters_in_one_lab_are_told_apart, leave),
 		cmocka_unit_test_teardown(partitions_are_told_now_or_later, leave),
 		cmocka_unit_test_teardown(a_node_that_ends_is_named_with_its_last_words, leave),
 		cmocka_unit_test_teardown(F24_a_last_word_is_of_this_life, leave),

@@ -93,8 +93,9 @@ static uint32_t status_text(struct fake_node *n, uint8_t *out)
 		"role leader\nleader %016" PRIx64 "\nraft_term %" PRIu64 "\nraft_index %" PRIu64
 		"\nraft_applied_index %" PRIu64 "\nrevision %" PRIu64 "\ndb_size 20480\n"
 		"durability durable\nlink memif\nauth off\nfuture thing\nmembers_index %u\n%s",
-		n->id, FAKE_CLUSTER_ID, n->id, n->store->leader, n->store->term, n->store->index,
-		n->store->index, n->store->sm->ops->revision(n->store->sm),
+		n->id, FAKE_CLUSTER_ID + (atomic_load(&n->faults.forced) ? 1 : 0), n->id,
+		n->store->leader, n->store->term, n->store->index, n->store->index,
+		n->store->sm->ops->revision(n->store->sm),
 		10 + n->store->tables + (atomic_load(&n->faults.newer) ? 5 : 0),
 		n->id == 2
 			? "commit_index 41\ndrop_runt 3\ndrop_vlan 0\n"

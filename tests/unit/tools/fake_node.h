@@ -43,8 +43,9 @@ struct fake_faults {
 	_Atomic bool falls;        /* at the next order: 3 leads then, in the next term */
 	_Atomic bool goes;         /* the next order removes it: then its status is all it has */
 	_Atomic bool gone;
-	_Atomic bool newer; /* its table has members 1 and 2 alone */
-	_Atomic bool unled; /* it greets as one that knows of nothing committed */
+	_Atomic bool newer;  /* its table has members 1 and 2 alone */
+	_Atomic bool forced; /* it is of a cluster of its own */
+	_Atomic bool unled;  /* it greets as one that knows of nothing committed */
 };
 
 struct fake_slot;

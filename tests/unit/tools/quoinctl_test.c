@@ -319,6 +319,26 @@ static void F21_nobody_waits_long_for_a_member_that_hangs(void **state)
 	assert_non_null(strstr(output, "context deadline exceeded"));
 }
 
+/* As after --force-new-cluster, when the old members are started: each half has a leader. */
+static void D16_two_clusters_in_one_table_are_told_apart(void **state)
+{
+	static const char says[] = "error: these are members of different clusters: ";
+	char both[160];
+
+	(void)state;
+	snprintf(both, sizeof(both), "%s,%s", node[0].local, node[2].local);
+	set_endpoints(both);
+	run("status");
+	assert_null(strstr(output, says));
+	atomic_store(&node[0].faults.forced, true);
+	run("status");
+	atomic_store(&node[0].faults.forced, false);
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(output, says));
+	assert_non_null(strstr(output, " of 0000000000001112"));
+	assert_non_null(strstr(output, " of 0000000000001111"));
+}
+
 /* On shared memory a member is asked by its socket, and one that is elsewhere is not asked. */
 static void F21_no_socket_answers_and_there_is_no_other_way(void **state)
 {
@@ -517,6 +537,7 @@ int main(int argc, char **argv)
 		CTL_TEST(endpoint_status_as_fields),
 		CTL_TEST(F11_each_loss_of_a_port_is_in_the_sum),
 		CTL_TEST(F21_nobody_waits_long_for_a_member_that_hangs),
+		CTL_TEST(D16_two_clusters_in_one_table_are_told_apart),
 		CTL_TEST(F21_no_socket_answers_and_there_is_no_other_way),
 		CTL_TEST(tables_are_etcdctls),
 		CTL_TEST(V10_no_command_goes_to_a_member_that_knows_of_nothing_committed),
