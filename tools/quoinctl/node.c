@@ -11,6 +11,8 @@
 
 /* How long an endpoint may be silent before the next is tried, at first; doubled each round. */
 #define WELCOME_NS_FIRST (250 * CLOCK_MS)
+/* And one that has greeted, until it says whether it is a member. */
+#define MEMBER_NS_MAX (500 * CLOCK_MS)
 
 struct asking {
 	const struct options *options;
@@ -23,6 +25,7 @@ struct asking {
 	bool verdict;      /* somebody has said why not: that nobody answers later says less */
 	uint32_t learners; /* that were asked in this round: others may answer */
 	uint32_t absent;   /* in this round: there is no such socket */
+	uint32_t removed;  /* in this round: members no more, that wait as they are configured to */
 };
 
 /* The base of a session is what its first node showed: it stays, whoever is asked later. */
@@ -40,6 +43,17 @@ static int encode_once(struct asking *a, const struct wire_hello *node)
 	return 0;
 }
 
+static bool was_removed(struct endpoint *e, uint64_t timeout_ns)
+{
+	struct status status;
+	const char *text;
+	size_t size;
+	char word[24];
+
+	return !status_ask_text(e, timeout_ns, &status, &text, &size) &&
+	       strcmp(status_value(text, size, "formation", word, sizeof(word)), "removed") == 0;
+}
+
 /* True: it answered, well or badly, and nobody else is to be asked. */
 static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct reply *out,
 		    char error[ERROR_SIZE])
@@ -54,6 +68,15 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 	if (a->options->endpoint_count == 1)
 		welcome_ns = left;
 	err = endpoint_welcome(e, left < welcome_ns ? left : welcome_ns, &out->node);
+	if (!err && out->node.commit_index == 0 &&
+	    was_removed(e, left < MEMBER_NS_MAX ? left : MEMBER_NS_MAX)) {
+		a->removed++;
+		if (!a->verdict)
+			snprintf(error, ERROR_SIZE,
+				 "%s: this member was removed from the cluster: name another one",
+				 endpoint_text(e));
+		return false;
+	}
 	if (!err && a->kind == WIRE_COMMAND && !a->bytes && out->node.commit_index == 0) {
 		snprintf(error, ERROR_SIZE, "%s", status_row(WIRE_NO_LEADER)->words);
 		a->verdict = true;
@@ -113,15 +136,15 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 	do {
 		uint64_t round_ns = clock_now();
 
-		a.learners = a.absent = 0;
+		a.learners = a.absent = a.removed = 0;
 		for (uint32_t i = 0; i < options->endpoint_count && !done; i++)
 			done = ask_one(&a, i, welcome_ns, out, error);
-		if (a.learners == options->endpoint_count) {
+		if (a.learners && a.learners + a.removed == options->endpoint_count) {
 			snprintf(error, ERROR_SIZE, "%s", status_row(WIRE_LEARNER)->words);
 			out->learners = true;
 			break;
 		}
-		if (a.absent == options->endpoint_count)
+		if (a.absent + a.removed == options->endpoint_count)
 			break;
 		welcome_ns *= 2;
 		/* All refused at once: a node that starts needs a moment. */

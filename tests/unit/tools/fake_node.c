@@ -54,7 +54,7 @@ void fake_store_destroy(struct fake_store *s)
 
 static uint64_t committed(const struct fake_node *n)
 {
-	return atomic_load(&n->faults.unled) ? 0 : n->store->index;
+	return atomic_load(&n->faults.unled) || atomic_load(&n->faults.gone) ? 0 : n->store->index;
 }
 
 /* Through the log, as a chain of entries. */
