@@ -201,11 +201,11 @@ size_t node_place_fault(const struct node *n, char *out, size_t size_max)
 	return (size_t)snprintf(
 		out, size_max,
 		"the member table has this member at %s, and it is at %s, where the "
-		"others do not hear it: quoinctl member update %016" PRIx64
-		" %s at a member that is up, or set network.address and "
-		"initial-cluster back",
-		node_place_text(place, there), node_place_text(node_own_place(n), here), n->id,
-		here);
+		"others do not hear it: start it with network.address, and itself in "
+		"initial-cluster, at %s; or, if another one leads, quoinctl member update "
+		"%016" PRIx64 " %s there",
+		node_place_text(place, there), node_place_text(node_own_place(n), here), there,
+		n->id, here);
 }
 
 static void say_told(struct node *n)

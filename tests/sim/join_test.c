@@ -241,6 +241,30 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	sim_world_destroy(&w);
 }
 
+/* Nobody else has learned of it: it is started where the table has it, as it is told. */
+static void D16_who_moved_before_it_was_told_goes_back(void **state)
+{
+	(void)state;
+	world_begin(157, 0, 0);
+	uint32_t i = ((uint32_t)sim_leader(&w) + 1) % 3, was = w.node[i].address;
+
+	sim_node_crash(&w, i);
+	w.node[i].address = (uint32_t)(sim_host_place(9) >> 16);
+	w.node[i].moved = true;
+	sim_node_start(&w, i);
+	sim_world_run(&w, 2 * SECOND);
+	assert_true(
+		status_has(i, "start it with network.address, and itself in initial-cluster, at "));
+	sim_node_crash(&w, i);
+	w.node[i].address = was;
+	w.node[i].moved = false;
+	sim_node_start(&w, i);
+	expect_caught_up(i);
+	assert_true(raft_leader(w.node[i].node->raft) != 0);
+	assert_false(status_has(i, "error the member table has"));
+	sim_world_destroy(&w);
+}
+
 /*
  * R32: one was away while another was replaced by a member that leads now. It does not know that
  * one, whose appends are a stranger's to it; those whom it knows tell it who the members are, when
@@ -498,6 +522,7 @@ int main(void)
 		cmocka_unit_test(a_dead_member_is_replaced),
 		cmocka_unit_test(F1_who_was_added_and_is_not_to_form_is_told_on_both_sides),
 		cmocka_unit_test(F1_who_joined_and_lost_its_directory_is_told_the_way_back),
+		cmocka_unit_test(D16_who_moved_before_it_was_told_goes_back),
 		cmocka_unit_test(R32_who_was_away_is_told_who_came),
 		cmocka_unit_test(D16_who_starts_again_is_told_who_left),
 		cmocka_unit_test(V28_who_is_told_of_members_and_when),

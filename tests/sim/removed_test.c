@@ -406,7 +406,7 @@ static uint32_t make_room(uint32_t but)
  */
 static void D16_a_founder_moves(void **state)
 {
-	char log[8192];
+	char log[8192], there[128];
 
 	(void)state;
 	for (int turn = 0; turn < 4; turn++) {
@@ -433,8 +433,14 @@ static void D16_a_founder_moves(void **state)
 				 !first);
 		if (!first) {
 			assert_true(says(i, "and it is at 198.18.0.10:2380"));
-			update(id, ELSEWHERE);
+			snprintf(there, sizeof(there),
+				 "start it with network.address, and itself in initial-cluster, at "
+				 "198.18.0.%u:2380; or",
+				 i + 1);
+			assert_true(says(i, there));
 		}
+		if (!first)
+			update(id, ELSEWHERE);
 		expect_led(i);
 		assert_int_equal(w.node[i].node->id, id);
 		assert_false(says(i, "error the member table has"));
