@@ -275,7 +275,9 @@ struct node {
 	raft_term seen_term;
 	enum raft_role seen_role;
 	uint64_t seen_quorum_lost;
-	raft_id seen_transfer;     /* to whom this leader handed over; 0: to nobody */
+	raft_id seen_transfer; /* to whom this leader handed over; 0: to nobody */
+	const char *seen_transfer_why;
+	bool ordered_transfer;     /* since the last turn's notes */
 	uint64_t replay_ns;        /* how far the replay is is told then; UINT64_MAX: no more */
 	uint64_t seen_contradicts; /* counted, when it was last looked for one */
 	bool seen_contradiction;

@@ -4,6 +4,9 @@
 #include "node/internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+enum { HANDED_MAX = 64 };
 
 #define REPLAY_TOLD_NS UINT64_C(1000000000)
 /* F14: each call that is turned away is counted, and told so often. */
@@ -21,34 +24,55 @@ static void count_changes(struct node *n, raft_id leader, raft_term term, enum r
 		n->counters.leader_changes++;
 }
 
+/* What it is begun for is true while it is begun. */
+static const char *transfer_why(const struct node *n)
+{
+	const struct raft_member *self;
+
+	if (n->hand_over_ns)
+		return "this member is told to stop";
+	if (n->ordered_transfer)
+		return "an order (move-leader)";
+	self = raft_members_find(raft_get_members(n->raft), n->id);
+	return self && self->voter ? "election-priority" : "this member is to vote no more";
+}
+
 /* Begun, or given up; that it was done is said by log_step_down. */
 static void log_transfer(struct node *n)
 {
 	raft_id to = raft_get_transfer(n->raft);
 	bool leads = raft_get_role(n->raft) == RAFT_LEADER;
 
-	if (to == n->seen_transfer)
+	if (to == n->seen_transfer) {
+		n->ordered_transfer = false;
 		return;
+	}
 	if (n->seen_transfer && leads)
 		journal_write(
 			n->journal, JOURNAL_WARN, "transfer_given_up",
 			"to=%s why=\"it did not stand for election within election-timeout, or "
 			"was not heard of any more\"",
 			node_member_name(n, n->seen_transfer));
-	if (to)
+	if (to) {
+		n->seen_transfer_why = transfer_why(n);
 		journal_write(n->journal, JOURNAL_INFO, "transfer_started",
-			      "term=%" PRIu64 " to=%s", raft_get_term(n->raft),
-			      node_member_name(n, to));
+			      "term=%" PRIu64 " to=%s why=\"%s\"", raft_get_term(n->raft),
+			      node_member_name(n, to), n->seen_transfer_why);
+	}
+	n->ordered_transfer = false;
 	if (leads)
 		n->seen_transfer = to;
 }
 
-static const char *step_down_text(const struct node *n, const struct raft_status *s, raft_id leader)
+static const char *step_down_text(const struct node *n, const struct raft_status *s, raft_id leader,
+				  char handed[HANDED_MAX])
 {
 	if (s->quorum_lost != n->seen_quorum_lost)
 		return "no majority answered it for election-timeout";
-	if (n->seen_transfer)
-		return "it handed over";
+	if (n->seen_transfer) {
+		snprintf(handed, HANDED_MAX, "it handed over: %s", n->seen_transfer_why);
+		return handed;
+	}
 	if (s->disk_stalled)
 		return "its disk does not answer, and the others go on without it";
 	if (s->term == n->seen_term && !node_votes(n, NODE_SELF))
@@ -60,13 +84,14 @@ static const char *step_down_text(const struct node *n, const struct raft_status
 static void log_step_down(struct node *n, enum raft_role role, raft_id leader)
 {
 	struct raft_status s;
+	char handed[HANDED_MAX];
 
 	if (n->seen_role != RAFT_LEADER || role == RAFT_LEADER)
 		return;
 	node_raft_status(n, &s);
 	journal_write(n->journal, JOURNAL_WARN, "stepped_down",
 		      "term=%" PRIu64 " was_leader_of=%" PRIu64 " why=\"%s\"", s.term, n->seen_term,
-		      step_down_text(n, &s, leader));
+		      step_down_text(n, &s, leader, handed));
 	n->seen_quorum_lost = s.quorum_lost;
 	n->seen_transfer = 0;
 }

@@ -94,6 +94,7 @@ static enum serve_status move_leader(struct node *n, const char *id, char *out, 
 	if (!id_parse(id, &to))
 		return SERVE_INVALID;
 	err = raft_transfer(n->raft, to);
+	n->ordered_transfer |= err == 0;
 	if (err == -EREMOTE)
 		return SERVE_NOT_LEADER;
 	if (err == -EAGAIN)

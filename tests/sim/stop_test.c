@@ -10,6 +10,7 @@
 #include "serve/internal.h"
 #include "tests/unit/test.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -257,6 +258,47 @@ static void R45_a_hand_over_costs_milliseconds(void **state)
 	assert_true(cost_ns / HAND_OVERS <= HAND_OVER_COST_NS);
 }
 
+/* Who leads next: by an order, by priority, because this one stops, or is to vote no more. */
+static void why_a_leader_hands_over_is_told(void **state)
+{
+	static const char *const why[] = {"an order (move-leader)", "election-priority",
+					  "this member is told to stop",
+					  "this member is to vote no more"};
+	char log[8192], order[64], words[128];
+	static char out[16384];
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		uint32_t old = world_begin(61 + (uint64_t)i, 3), to = (old + 1) % 3;
+		struct node *n = w.node[old].node;
+		raft_id id = w.node[i == 3 ? old : to].node->id;
+		size_t size;
+
+		if (i == 1) {
+			sim_node_crash(&w, to);
+			w.node[to].priority = 9;
+			sim_node_start(&w, to);
+		} else if (i == 2) {
+			node_stop(n);
+		} else {
+			snprintf(order, sizeof(order),
+				 i ? "remove %016" PRIx64 : "move-leader %016" PRIx64, id);
+			assert_int_equal(node_order(n, (const uint8_t *)order,
+						    (uint32_t)strlen(order), out, sizeof(out),
+						    &size),
+					 SERVE_OK);
+		}
+		sim_node_log(&w, old, 2 * SECOND, log, sizeof(log));
+		snprintf(words, sizeof(words), "why=\"%s\"", why[i]);
+		if (!strstr(log, " transfer_started ") || !strstr(log, words))
+			fail_msg("not %s: %s", words, log);
+		snprintf(words, sizeof(words), "why=\"it handed over: %s\"", why[i]);
+		if (!strstr(log, words))
+			fail_msg("not %s: %s", words, log);
+		sim_world_destroy(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +308,7 @@ int main(void)
 		cmocka_unit_test(R45_a_stop_hands_over_to_one_that_answers),
 		cmocka_unit_test(R45_a_hand_over_costs_milliseconds),
 		cmocka_unit_test(R45_who_has_nobody_to_hand_over_to_stops_at_once),
+		cmocka_unit_test(why_a_leader_hands_over_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
