@@ -70,7 +70,7 @@ static bool json_page(const struct metrics_health_question *question,
 		      const struct metrics_health_answer *answer, struct metrics_text *t)
 {
 	const char *fault = serializable_fault(question, answer);
-	char reason[256] = "";
+	char reason[METRICS_WAITING_MAX + 64] = "";
 
 	if (fault)
 		snprintf(reason, sizeof(reason), "%s%s", fault == timed_out ? "RANGE ERROR:" : "",

@@ -17,7 +17,8 @@
 
 #include <stdbool.h>
 
-enum { METRICS_HEALTH_SIZE_MAX = 1024 };
+/* Three lines, each with what the node waits for. */
+enum { METRICS_HEALTH_SIZE_MAX = 3 * (METRICS_WAITING_MAX + 64) };
 
 /* A path and its query, understood. */
 struct metrics_health_question {

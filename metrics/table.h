@@ -16,6 +16,9 @@
 #ifndef METRICS_TABLE_H
 #define METRICS_TABLE_H
 
+/* A sentence of a node's, of 512 bytes at most: half of one would be a wrong one. */
+enum { METRICS_WAITING_MAX = 512 };
+
 /* clang-format off */
 
 /* X(field, size, key, name, label, help): words. In Prometheus a 1, with the word in a label. */
@@ -32,12 +35,13 @@
 	X(link, 32, "link", "quoin_network_link", "link", "How frames travel.") \
 	X(auth, 8, "auth", NULL, NULL, "Whether clients prove who they are.") \
 	X(hash, 17, "hash", NULL, NULL, "Of the whole state: equal on members that have applied the same index.") \
-	X(waiting, 160, "waiting", NULL, NULL, "What the node waits for before it takes part.")
+	X(waiting, METRICS_WAITING_MAX, "waiting", NULL, NULL, "What the node waits for before it takes part.")
 
 #define METRICS_VALUES(X) \
 	X(has_leader, GAUGE, 1, "has_leader", "etcd_server_has_leader", NULL, "Whether a leader is known: 1 or 0.") \
 	X(is_leader, GAUGE, 1, "is_leader", "etcd_server_is_leader", NULL, "Whether this member leads: 1 or 0.") \
 	X(is_learner, GAUGE, 1, "is_learner", "etcd_server_is_learner", NULL, "Whether this member is a learner, which does not vote: 1 or 0.") \
+	X(priority, GAUGE, 1, "election_priority", "quoin_raft_election_priority", NULL, "This member's election-priority: who leads rather than others.") \
 	X(leader_changes, COUNTER, 1, "leader_changes", "etcd_server_leader_changes_seen_total", NULL, "Changes of leader seen.") \
 	X(commit, COUNTER, 1, "commit_index", "etcd_server_proposals_committed_total", NULL, "The index up to which the log is committed.") \
 	X(applied, COUNTER, 1, "raft_applied_index", "etcd_server_proposals_applied_total", NULL, "The index up to which the log is applied.") \

@@ -67,6 +67,7 @@ static void collect_raft(const struct node *n, const struct raft_status *raft, s
 	m->has_leader = raft->leader != 0;
 	m->is_leader = raft->role == RAFT_LEADER;
 	m->is_learner = self && !self->voter && !self->voter_before;
+	m->priority = n->options.priority;
 	m->leader_changes = c->leader_changes;
 	m->commit = raft->commit;
 	m->lease_reads = raft->lease_reads;

@@ -23,6 +23,8 @@
 
 #define MS 1000000ull
 
+enum { PRIORITY = 7 };
+
 static struct sim_world w;
 static struct metrics m;
 static char text[METRICS_TEXT_SIZE_MAX];
@@ -37,7 +39,10 @@ static bool begun(void)
 /* Returns the leader, which has committed its first entry; the other two follow. */
 static uint32_t world_begin(void)
 {
-	sim_world_create(&w, 11, 3, 1);
+	sim_world_prepare(&w, 11, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		w.node[i].priority = PRIORITY;
+	sim_world_begin(&w, 1);
 	w.resting = true;
 	while (!begun())
 		sim_world_run(&w, MS);
@@ -183,6 +188,7 @@ static void elections_are_counted(void **state)
 	assert_int_equal(m.elections_won, 1);
 	assert_true(m.elections_started >= 1);
 	assert_int_equal(m.is_leader, 1);
+	assert_int_equal(m.priority, PRIORITY);
 	assert_int_equal(m.has_leader, 1);
 	sim_node_crash(&w, first);
 	while (sim_leader(&w) < 0)

@@ -19,6 +19,7 @@
 #define SECOND (1000 * MS)
 
 static struct sim_world w;
+static struct metrics numbers;
 
 static void world_begin(uint64_t seed, uint32_t nodes, bool waits)
 {
@@ -130,6 +131,9 @@ static void D16_who_was_down_learns_that_it_was_removed(void **state)
 		if (waits) {
 			sim_world_run(&w, SECOND);
 			expect_removed(down);
+			node_metrics_collect(w.node[down].node, &numbers);
+			node_removed_text(error, &w.node[down].node->joined);
+			assert_string_equal(numbers.waiting, error); /* no part of it */
 		} else {
 			assert_non_null(strstr(error, "this member was removed from its cluster"));
 			assert_non_null(strstr(error, "quoinctl member add"));

@@ -134,12 +134,38 @@ static void other_paths_are_none(void **state)
 	}
 }
 
+/* Whatever a node waits for: no page is cut within its words. */
+static void F22_reasons_are_whole(void **state)
+{
+	static struct metrics m;
+	const struct metrics_health_answer answer = {.metrics = &m, .read_err = -EAGAIN};
+	char page[METRICS_HEALTH_SIZE_MAX], waiting[METRICS_WAITING_MAX + 64];
+	static const char *const ends[] = {
+		"[-]serializable_read failed: ", "[-]linearizable_read failed: ",
+		"[-]non_learner failed: "};
+	struct metrics_health_question q;
+
+	(void)state;
+	memset(m.waiting, 'w', sizeof(m.waiting) - 1);
+	assert_true(metrics_health_parse("/readyz", one_excluded, NULL, &q));
+	assert_false(metrics_health_page(&q, &answer, page));
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(waiting, sizeof(waiting), "%s%s\n", ends[i], m.waiting);
+		assert_non_null(strstr(page, waiting));
+	}
+	assert_true(metrics_health_parse("/health", one_excluded, NULL, &q));
+	assert_false(metrics_health_page(&q, &answer, page));
+	snprintf(waiting, sizeof(waiting), "\"reason\":\"%s\"}\n", m.waiting);
+	assert_non_null(strstr(page, waiting));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_state_on_each_path),
 		cmocka_unit_test(exclude_leaves_a_check_out),
 		cmocka_unit_test(other_paths_are_none),
+		cmocka_unit_test(F22_reasons_are_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
