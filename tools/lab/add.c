@@ -11,6 +11,20 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Who replaces one where it stands has its port. 0 or an exit status, said why. */
+static int ports_check(const struct changing *c)
+{
+	uint32_t places = 0;
+
+	for (uint32_t i = 0; i < c->members.count; i++)
+		places += c->members.member[i].replaces == 0;
+	if (link_facts(c->lab->link)->device != LINK_DEVICE_SOCKET || places < LAB_SOCKETS_MAX)
+		return 0;
+	return lab_fail("n%u: the cluster has %u members, and on link %s a node of a lab has no "
+			"memory for the port of one more: nothing was done",
+			c->node + 1, places, link_kind_name(c->lab->link));
+}
+
 static int add_round(struct changing *c)
 {
 	const struct lab_member *m = lab_change_member(c, 0);
@@ -18,6 +32,9 @@ static int add_round(struct changing *c)
 	int err;
 
 	if (!m) {
+		err = ports_check(c);
+		if (err)
+			return err;
 		snprintf(line, sizeof(line), "%s %s\n",
 			 lab_change_node(c)->learner ? "add-learner" : "add", c->place);
 		return lab_change_order(c, line);

@@ -39,6 +39,8 @@
 enum {
 	LAB_NODES_MAX = CONFIG_MEMBERS_MAX,
 	LAB_VOTERS_MAX = CONFIG_VOTERS_MAX,
+	/* Where each two nodes have a port of their own: each has memory for so many nodes. */
+	LAB_SOCKETS_MAX = LAB_VOTERS_MAX + 1,
 	LAB_PATH_MAX = CONFIG_PATH_MAX,
 	LAB_DIR_MAX = PATH_MAX - 64, /* with the name of any file in it */
 	/* It and "/n16/admin.sock" fit in a socket's address, 107 bytes. */

@@ -122,10 +122,10 @@ int lab_node_configure(const struct lab *lab, uint32_t node, uint32_t starting)
 	char path[LAB_PATH_MAX];
 	int wrong = configure(lab, node, 0, &config, &errors);
 
-	/* A port for each of as many as may vote, and for one more that takes the place of one. */
+	/* A port to each other one, and one for clients. */
 	if (!wrong && link_facts(lab->link)->device == LINK_DEVICE_SOCKET)
-		wrong = configure(lab, node, config_memory_mib(&config, LAB_VOTERS_MAX + 1),
-				  &config, &errors);
+		wrong = configure(lab, node, config_memory_mib(&config, LAB_SOCKETS_MAX), &config,
+				  &errors);
 	if (!wrong)
 		return memory_suffices(lab, &config, starting);
 	lab_node_path(lab, node, ".yaml", path);

@@ -182,6 +182,26 @@ static void the_directory_that_is_bound_is_the_one_that_stays(void **state)
 	assert_nothing_left();
 }
 
+/* A port that no memory is left for would never be: that is said before, not by who waits. */
+static void on_memif_there_are_as_many_members_as_ports(void **state)
+{
+	(void)state;
+	assert_int_equal(up("--nodes 7"), 0);
+	assert_int_equal(lab("add --learner"), 0);
+	in_dir("cp members before");
+	assert_int_equal(lab("add --learner"), LAB_EXIT_FAILED);
+	assert_said("n9: the cluster has 8 members, and on link memif a node of a lab has no "
+		    "memory for the port of one more: nothing was done");
+	in_dir("test -z \"$(ls -d n9*)\"");
+	in_dir("cmp members before && ! grep -q change lab.json");
+	/* Who comes in its place has its port. */
+	assert_int_equal(lab("replace --kill 8"), 0);
+	assert_int_equal(lab("remove 2"), 0);
+	assert_int_equal(lab("add --learner"), 0);
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
 /* It votes, and nobody could ask for it by its name yet. */
 static void a_member_is_waited_for_until_it_has_said_its_name(void **state)
 {
@@ -265,6 +285,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_change_that_is_refused_leaves_all_as_it_was, leave),
 		cmocka_unit_test_teardown(a_change_that_was_cut_short_goes_on, leave),
 		cmocka_unit_test_teardown(the_directory_that_is_bound_is_the_one_that_stays, leave),
+		cmocka_unit_test_teardown(on_memif_there_are_as_many_members_as_ports, leave),
 		cmocka_unit_test_teardown(a_member_is_waited_for_until_it_has_said_its_name, leave),
 		cmocka_unit_test_teardown(members_are_not_changed_without_a_majority, leave),
 		cmocka_unit_test_teardown(restart_in_volatile_is_a_replacement, leave),
