@@ -208,8 +208,8 @@ static int remove_node(struct lab *lab, uint32_t node, const struct lab_argument
 	lab_process_stop(lab, node); /* else it is killed */
 	err = lab_node_forget(&c);
 	if (!err)
-		printf("n%u is gone, as a member, a process and a directory; %u nodes are left\n",
-		       node + 1, lab_node_count(lab));
+		printf("n%u is gone, as a member, a process and a directory; %u node%s left\n",
+		       node + 1, lab_node_count(lab), lab_node_count(lab) == 1 ? " is" : "s are");
 	return err;
 }
 

@@ -153,8 +153,7 @@ int lab_change_rounds(struct changing *c, int (*round)(struct changing *c))
 					c->node + 1, c->lab->dir);
 		if (lab_clock_ms() >= c->deadline_ms)
 			return late(c);
-		if (lab_is_time(&c->progress_ms))
-			fprintf(stderr, "quoin-lab: n%u: %s\n", c->node + 1, c->why);
+		lab_progress_say(&c->progress, c->node, c->why);
 		clock_sleep(LOOK_MS * CLOCK_MS);
 	}
 }

@@ -17,6 +17,7 @@
 #define TOOLS_LAB_CHANGE_H
 
 #include "tools/lab/members.h"
+#include "tools/lab/settle.h"
 
 struct changing {
 	struct lab *lab;
@@ -24,7 +25,7 @@ struct changing {
 	char place[LAB_PLACE_SIZE];
 	uint64_t begun_ms, deadline_ms;
 	uint64_t refused_ms; /* when the leader refused first; 0: it has not */
-	uint64_t progress_ms;
+	struct lab_progress progress;
 	int signal;   /* replace: for a process that runs; 0: it must not */
 	uint64_t id;  /* of the new member */
 	bool begun;   /* the leader agreed, or may have */

@@ -31,7 +31,7 @@ static void leader_name(const struct status *s, char out[24])
 		snprintf(out, 24, "%016" PRIx64, s->leader);
 }
 
-static void status_table(const struct lab *lab, const struct lab_report *reports)
+static void status_table(const struct lab *lab, const struct lab_report *reports, uint32_t removed)
 {
 	char endpoint[LAB_PATH_MAX], metrics[LAB_PATH_MAX], leader[24], pid[16];
 	char command[LAB_COMMAND_SIZE];
@@ -47,9 +47,11 @@ static void status_table(const struct lab *lab, const struct lab_report *reports
 		leader_name(s, leader);
 		printf("n%-3u %-7s %-8s %-9s %5ju %-16s %8ju %8ju  %-21s  %s\n", i + 1,
 		       state == PROCESS_GONE ? "-" : pid, process_state_name(state),
-		       r->answered ? s->role : "-", (uintmax_t)s->term, leader, (uintmax_t)s->index,
-		       (uintmax_t)s->applied, lab_node_metrics(i, metrics),
-		       lab_node_endpoint(lab, i, endpoint));
+		       removed >> i & 1 ? "removed"
+		       : r->answered    ? s->role
+					: "-",
+		       (uintmax_t)s->term, leader, (uintmax_t)s->index, (uintmax_t)s->applied,
+		       lab_node_metrics(i, metrics), lab_node_endpoint(lab, i, endpoint));
 		if (*lab_report_error(r) && state == PROCESS_RUNS)
 			printf("     %s\n", lab_report_error(r));
 		if (lab->node[i].change != LAB_STAYS)
@@ -121,6 +123,23 @@ static int clusters_check(const struct lab *lab, const struct lab_report *report
 	return 0;
 }
 
+/* Those that are no members any more, as bits: on memif they themselves are not told so. */
+static uint32_t removed_find(const struct lab *lab, const struct lab_report *reports, int leader)
+{
+	struct lab_members members;
+	uint32_t removed = 0;
+
+	if (leader < 0 || lab_members_get(lab, &members) != 0)
+		return 0;
+	for (uint32_t i = 0; lab_node_next(lab, &i); i++) {
+		if (!lab_members_lack(&members, lab, i, &reports[i].status))
+			continue;
+		lab_members_lack_say(lab, i);
+		removed |= 1u << i;
+	}
+	return removed;
+}
+
 int lab_status(const struct lab_arguments *a)
 {
 	struct lab_report reports[LAB_NODES_MAX];
@@ -133,7 +152,7 @@ int lab_status(const struct lab_arguments *a)
 	if (a->json)
 		err = status_json(&lab, reports, leader);
 	else
-		status_table(&lab, reports);
+		status_table(&lab, reports, removed_find(&lab, reports, leader));
 	if (!err)
 		err = clusters_check(&lab, reports);
 	return err || leader >= 0 ? err : LAB_EXIT_FAILED;
@@ -178,6 +197,19 @@ int lab_resume(const struct lab_arguments *a)
 	return signal_node(a, SIGCONT, false);
 }
 
+/* Nobody might tell it: it would be waited for in vain. */
+static int removed_check(const struct lab *lab, uint32_t node)
+{
+	struct lab_members members;
+	struct lab_report own;
+
+	lab_report_get(lab, node, STATUS_MS, &own);
+	if (!own.answered || lab_members_get(lab, &members) != 0 ||
+	    !lab_members_lack(&members, lab, node, &own.status))
+		return 0;
+	return lab_members_lack_say(lab, node);
+}
+
 /* As it is: with what its directory holds. */
 static int restart_node(struct lab *lab, uint32_t node, const struct lab_arguments *a)
 {
@@ -193,6 +225,8 @@ static int restart_node(struct lab *lab, uint32_t node, const struct lab_argumen
 		err = lab_node_wait(lab, node, a->timeout_s * 1000);
 	if (!err && lab->partition_count > 0)
 		err = lab_node_partition(lab, node);
+	if (!err && !a->answers)
+		err = removed_check(lab, node);
 	if (!err && !a->answers)
 		err = lab_current_wait(lab, node, begun, begun + a->timeout_s * 1000ull);
 	else if (!err)

@@ -78,6 +78,7 @@ static int table_ask(const struct lab *lab, struct lab_members *out)
 		err = -ESRCH;
 	if (!err)
 		lab_members_parse(out, text, size);
+	out->cluster_id = status.cluster_id;
 	endpoint_close(e);
 	return err > 0 ? -EIO : err;
 }
@@ -115,6 +116,27 @@ const struct lab_member *lab_members_find(const struct lab_members *m, uint64_t 
 			return &m->member[i];
 	}
 	return NULL;
+}
+
+bool lab_members_lack(const struct lab_members *m, const struct lab *lab, uint32_t node,
+		      const struct status *s)
+{
+	char place[LAB_PLACE_SIZE];
+	uint32_t at = 0;
+
+	if (!m->committed || m->count == 0 || lab->node[node].change != LAB_STAYS)
+		return false;
+	if (s->cluster_id != 0 && s->cluster_id != m->cluster_id)
+		return false;
+	return !lab_members_next(m, lab_node_place(node, place), &at) &&
+	       !(s->member_id != 0 && lab_members_find(m, s->member_id));
+}
+
+int lab_members_lack_say(const struct lab *lab, uint32_t node)
+{
+	return lab_fail("n%u is no member of the cluster: quoin-lab remove %u takes it out of the "
+			"lab, quoin-lab add makes another one (--dir %s)",
+			node + 1, node + 1, lab->dir);
 }
 
 enum lab_verdict lab_order_judge(unsigned int status, const char *answer, size_t size,

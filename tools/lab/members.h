@@ -18,6 +18,7 @@ struct lab_member {
 
 struct lab_members {
 	int leader; /* the node that was asked */
+	uint64_t cluster_id;
 	bool committed;
 	uint32_t count;
 	struct lab_member member[LAB_NODES_MAX];
@@ -37,6 +38,15 @@ const char *lab_node_place(uint32_t node, char out[LAB_PLACE_SIZE]);
 const struct lab_member *lab_members_next(const struct lab_members *m, const char *place,
 					  uint32_t *at);
 const struct lab_member *lab_members_find(const struct lab_members *m, uint64_t id);
+
+/*
+ * The node, with what it says of itself, is no member of that cluster, as a committed table has
+ * it, and none was there in its place. False also of one that is being added.
+ */
+bool lab_members_lack(const struct lab_members *m, const struct lab *lab, uint32_t node,
+		      const struct status *s);
+/* That, and the way on; to standard error. An exit status. */
+int lab_members_lack_say(const struct lab *lab, uint32_t node);
 
 enum lab_verdict {
 	LAB_ORDER_BEGUN,

@@ -146,9 +146,7 @@ static int replaced_find(struct changing *c)
 	}
 	if (lab_change_node(c)->replaced)
 		return CHANGE_DONE;
-	return lab_fail("n%u is no member of the cluster: quoin-lab remove %u takes it out of the "
-			"lab, quoin-lab add makes another one (--dir %s)",
-			c->node + 1, c->node + 1, c->lab->dir);
+	return lab_members_lack_say(c->lab, c->node);
 }
 
 /* The first step, which leaves nothing to go on with: whose place it is. */

@@ -207,14 +207,18 @@ int lab_leader_wait(const struct lab *lab, uint32_t timeout_ms)
 	return -1;
 }
 
-bool lab_is_time(uint64_t *next_ms)
+bool lab_progress_say(struct lab_progress *p, uint32_t node, const char *text)
 {
 	uint64_t now = lab_clock_ms();
-	bool is = *next_ms != 0 && now >= *next_ms;
+	bool is = p->next_ms != 0 && now >= p->next_ms && strcmp(p->said, text) != 0;
 
-	if (is || *next_ms == 0)
-		*next_ms = now + PROGRESS_MS;
-	return is;
+	if (is || p->next_ms == 0)
+		p->next_ms = now + PROGRESS_MS;
+	if (!is)
+		return false;
+	fprintf(stderr, "quoin-lab: n%u: %s\n", node + 1, text);
+	snprintf(p->said, sizeof(p->said), "%s", text);
+	return true;
 }
 
 int lab_space_check(const struct lab *lab)
@@ -227,8 +231,10 @@ int lab_space_check(const struct lab *lab)
 
 int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 {
-	uint64_t begun = lab_clock_ms(), next = 0;
+	uint64_t begun = lab_clock_ms();
+	struct lab_progress progress = {0};
 	struct lab_report report;
+	char why[sizeof(report.why) + 24];
 
 	do {
 		if (lab_node_ended(lab, node))
@@ -237,10 +243,9 @@ int lab_node_wait(const struct lab *lab, uint32_t node, uint32_t timeout_ms)
 		if (report.answered)
 			return 0;
 		nap();
-		if (!lab_is_time(&next))
-			continue;
-		fprintf(stderr, "quoin-lab: n%u: %s; its last word:\n", node + 1, report.why);
-		say_last_words(lab, node, 1, "it has written nothing yet");
+		snprintf(why, sizeof(why), "%s; its last word:", report.why);
+		if (lab_progress_say(&progress, node, why))
+			say_last_words(lab, node, 1, "it has written nothing yet");
 	} while (lab_clock_ms() < begun + timeout_ms);
 	return lab_fail("n%u: %s, after %u s", node + 1, report.why, timeout_ms / 1000);
 }
@@ -310,7 +315,7 @@ static const char *lack_text(const struct target *target, const struct lab_repor
 /* Others may end, or be paused, while it is waited for: each round looks at all of them. */
 int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, uint64_t deadline_ms)
 {
-	uint64_t next = 0;
+	struct lab_progress progress = {0};
 	struct target target = {0};
 	struct lab_report own;
 	char lack[LACK_SIZE];
@@ -332,9 +337,7 @@ int lab_current_wait(const struct lab *lab, uint32_t node, uint64_t begun_ms, ui
 			return lab_fail("n%u is not up to date after %ju s: %s", node + 1,
 					(uintmax_t)(deadline_ms - begun_ms) / 1000,
 					lack_text(&target, &own, lack));
-		if (lab_is_time(&next))
-			fprintf(stderr, "quoin-lab: n%u: %s\n", node + 1,
-				lack_text(&target, &own, lack));
+		lab_progress_say(&progress, node, lack_text(&target, &own, lack));
 		nap();
 	}
 	printf("n%u is up to date: it has applied %ju, %ju ms after its start\n", node + 1,

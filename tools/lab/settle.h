@@ -4,6 +4,7 @@
 #ifndef TOOLS_LAB_SETTLE_H
 #define TOOLS_LAB_SETTLE_H
 
+#include "tools/client/status.h"
 #include "tools/lab/lab.h"
 
 /*
@@ -37,8 +38,14 @@ int lab_node_partition(const struct lab *lab, uint32_t node);
 /* True, and said with its last words, if the node's process has ended. */
 bool lab_node_ended(const struct lab *lab, uint32_t node);
 
-/* True every two seconds: who waits for long is told how far it is. *next_ms begins as 0. */
-bool lab_is_time(uint64_t *next_ms);
+/* Who waits for long is told how far it is: every two seconds, if it is not what was said last. */
+enum { LAB_SAID_SIZE = STATUS_SENTENCE_MAX + 64 };
+struct lab_progress {
+	uint64_t next_ms; /* 0: it begins */
+	char said[LAB_SAID_SIZE];
+};
+/* True: it has been said. */
+bool lab_progress_say(struct lab_progress *p, uint32_t node, const char *text);
 
 /* "2", "n2", or "leader": the node's index; or an exit status, negated, said why. */
 int lab_node_find(const struct lab *lab, const char *text);

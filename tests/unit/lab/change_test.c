@@ -202,6 +202,33 @@ static void on_memif_there_are_as_many_members_as_ports(void **state)
 	assert_nothing_left();
 }
 
+/* On memif nobody would tell it. */
+static void one_that_was_removed_while_it_was_down_is_told_of(void **state)
+{
+	static const char says[] = "n3 is no member of the cluster: quoin-lab remove 3 takes it "
+				   "out of the lab, quoin-lab add makes another one";
+
+	(void)state;
+	assert_int_equal(up(""), 0);
+	assert_int_equal(lab("kill 3"), 0);
+	assert_int_equal(lab("status"), 0);
+	assert_null(strstr(said, "removed"));
+	in_dir("sed -i '/198.18.0.3:/d' members");
+	assert_int_equal(lab("status"), 0);
+	assert_said(says);
+	assert_said("dead     removed ");
+	assert_int_equal(lab("restart 3"), LAB_EXIT_FAILED);
+	assert_said(says);
+	assert_int_equal(lab("status"), 0);
+	assert_said("running  removed ");
+	assert_int_equal(lab("remove 3"), 0);
+	assert_said("; 2 nodes are left");
+	assert_int_equal(lab("remove 2"), 0);
+	assert_said("; 1 node is left");
+	assert_int_equal(lab("down"), 0);
+	assert_nothing_left();
+}
+
 /* It votes, and nobody could ask for it by its name yet. */
 static void a_member_is_waited_for_until_it_has_said_its_name(void **state)
 {
@@ -286,6 +313,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_change_that_was_cut_short_goes_on, leave),
 		cmocka_unit_test_teardown(the_directory_that_is_bound_is_the_one_that_stays, leave),
 		cmocka_unit_test_teardown(on_memif_there_are_as_many_members_as_ports, leave),
+		cmocka_unit_test_teardown(one_that_was_removed_while_it_was_down_is_told_of, leave),
 		cmocka_unit_test_teardown(a_member_is_waited_for_until_it_has_said_its_name, leave),
 		cmocka_unit_test_teardown(members_are_not_changed_without_a_majority, leave),
 		cmocka_unit_test_teardown(restart_in_volatile_is_a_replacement, leave),
