@@ -90,14 +90,6 @@ static void V9_a_leader_with_a_full_log_is_heard(void)
 	sim_world_destroy(&w);
 }
 
-static bool says(uint32_t i, const char *words)
-{
-	static char text[65536];
-
-	text[node_status_text(w.node[i].node, text, sizeof(text) - 1)] = '\0';
-	return strstr(text, words);
-}
-
 /*
  * A follower whose disk hangs says so, with the file and the time, and stands for no election when
  * the leader is gone; once its disk answers it says nothing more, and may be elected.
@@ -112,14 +104,14 @@ static void V20_a_member_whose_disk_hangs_says_so_and_does_not_stand(void)
 	w.node[hung].disk_hangs = true;
 	fill(leader);
 	sim_world_run(&w, stall_ns / 2);
-	assert(!says(hung, "error the disk does not answer"));
+	assert(!sim_node_says(&w, hung, "error the disk does not answer"));
 	sim_world_run(&w, stall_ns);
-	assert(says(hung, "error the disk does not answer: a write of "));
+	assert(sim_node_says(&w, hung, "error the disk does not answer: a write of "));
 	struct raft_status status;
 	node_raft_status(w.node[hung].node, &status);
 	assert(status.disk_stalled); /* the core was told: it stands for nothing */
-	assert(says(hung, "segment-0000000000000001 at offset "));
-	assert(says(hung, "disk_stalled 1"));
+	assert(sim_node_says(&w, hung, "segment-0000000000000001 at offset "));
+	assert(sim_node_says(&w, hung, "disk_stalled 1"));
 	assert(!node_busy(w.node[hung].node));
 	assert(w.node[hung].node->counters.disk_stalls == 1);
 	stood = w.node[hung].node->counters.elections_started;
@@ -132,8 +124,8 @@ static void V20_a_member_whose_disk_hangs_says_so_and_does_not_stand(void)
 	while (sim_leader(&w) < 0 || sim_leader(&w) == (int)leader)
 		sim_world_run(&w, MS);
 	sim_world_run(&w, 1000 * MS);
-	assert(!says(hung, "the disk does not answer"));
-	assert(says(hung, "disk_stalled 0"));
+	assert(!sim_node_says(&w, hung, "the disk does not answer"));
+	assert(sim_node_says(&w, hung, "disk_stalled 0"));
 	sim_world_destroy(&w);
 }
 
@@ -216,14 +208,14 @@ static void V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting(void)
 		sim_world_run(&w, MS);
 	sim_world_run(&w, n->node->disk_stall_ns / 2);
 	node_poll(n->node, w.now_ns); /* alone it has nothing to do */
-	assert(says(0, "disk_stalled 0"));
+	assert(sim_node_says(&w, 0, "disk_stalled 0"));
 	sim_world_run(&w, n->node->disk_stall_ns);
 	node_poll(n->node, w.now_ns);
 	assert(n->node->counters.disk_stalls == 1);
-	assert(says(0, "error the disk does not answer: a read of "));
-	assert(says(0, "what is to be read back waits until it ends"));
-	assert(says(0, "disk_stalled 1"));
-	assert(!says(0, "neither votes nor campaigns"));
+	assert(sim_node_says(&w, 0, "error the disk does not answer: a read of "));
+	assert(sim_node_says(&w, 0, "what is to be read back waits until it ends"));
+	assert(sim_node_says(&w, 0, "disk_stalled 1"));
+	assert(!sim_node_says(&w, 0, "neither votes nor campaigns"));
 	assert(!node_busy(n->node));
 	node_raft_status(n->node, &raft);
 	assert(!raft.disk_stalled);
@@ -231,8 +223,8 @@ static void V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting(void)
 	for (int i = 0; i < 5000 && n->node->applied < SEGMENTS_THREE; i++)
 		sim_world_run(&w, MS);
 	assert(n->node->applied >= SEGMENTS_THREE);
-	assert(says(0, "disk_stalled 0"));
-	assert(!says(0, "the disk does not answer"));
+	assert(sim_node_says(&w, 0, "disk_stalled 0"));
+	assert(!sim_node_says(&w, 0, "the disk does not answer"));
 	sim_world_destroy(&w);
 }
 

@@ -64,9 +64,9 @@ static void offer_settings(uint64_t answer)
 
 static bool warned(void)
 {
-	return hands_status_has(victim, " differs: ") ||
-	       hands_status_has(victim, "cannot make the next segment of its log") ||
-	       hands_status_has(victim, "does not hear this member") ||
+	return sim_node_says(&w, victim, " differs: ") ||
+	       sim_node_says(&w, victim, "cannot make the next segment of its log") ||
+	       sim_node_says(&w, victim, "does not hear this member") ||
 	       node_space_members(node_of(victim)).are < 3;
 }
 
@@ -113,7 +113,7 @@ static void V35_V28_a_member_answers_for_no_other(void **state)
 	for (int i = 0; i < 5; i++) {
 		offer_settings(question_to(third));
 		sim_world_run(&w, SECOND);
-		assert_false(hands_status_has(victim, " differs: "));
+		assert_false(sim_node_says(&w, victim, " differs: "));
 		assert_int_equal(node_space_members(node_of(victim)).are, 3);
 	}
 	world_end();
@@ -155,14 +155,14 @@ static void V35_settings_that_are_so_are_heard_of(void **state)
 	node_of(other)->settings.durability = 2;
 	node_of(other)->next_settings_ns = 0; /* as when its space ends */
 	sim_world_run(&w, 50 * MS);
-	assert_true(hands_status_has(victim, " differs: durability volatile"));
+	assert_true(sim_node_says(&w, victim, " differs: durability volatile"));
 	sim_net_cut(w.net, victim, other, true);
-	for (began = w.now_ns; !hands_status_has(victim, "does not hear this member");)
+	for (began = w.now_ns; !sim_node_says(&w, victim, "does not hear this member");)
 		sim_world_run(&w, 10 * MS);
 	assert_true(w.now_ns - began >= 3 * SECOND && w.now_ns - began <= 6 * SECOND);
 	sim_net_heal(w.net);
 	sim_world_run(&w, 1100 * MS);
-	assert_false(hands_status_has(victim, "does not hear this member"));
+	assert_false(sim_node_says(&w, victim, "does not hear this member"));
 	world_end();
 }
 
@@ -174,13 +174,13 @@ static void V17_what_the_silent_said_has_an_age(void **state)
 	sim_net_cut(w.net, other, victim, true);
 	offer_settings(question_to(other));
 	sim_world_run(&w, MS);
-	assert_true(hands_status_has(victim, " differs: durability volatile"));
-	assert_true(hands_status_has(victim, " cannot make the next segment of its log: "));
+	assert_true(sim_node_says(&w, victim, " differs: durability volatile"));
+	assert_true(sim_node_says(&w, victim, " cannot make the next segment of its log: "));
 	sim_world_run(&w, 100 * SECOND);
-	assert_true(hands_status_has(victim, " differs (as of 100 s ago): durability volatile"));
-	assert_true(hands_status_has(
-		victim, " cannot make the next segment of its log (as of 100 s ago): "));
-	assert_true(hands_status_has(victim, " answered_ms=100"));
+	assert_true(sim_node_says(&w, victim, " differs (as of 100 s ago): durability volatile"));
+	assert_true(sim_node_says(&w, victim,
+				  " cannot make the next segment of its log (as of 100 s ago): "));
+	assert_true(sim_node_says(&w, victim, " answered_ms=100"));
 	sim_net_heal(w.net);
 	sim_world_run(&w, 2 * SECOND);
 	assert_false(warned());
@@ -210,8 +210,8 @@ static void V17_a_silent_member_has_no_space(void **state)
 	assert_true(full->node->space.full);
 	assert_int_equal(sim_leader(&w), leader);
 	assert_true(node_space_refuses(node_of(leader)));
-	assert_true(hands_status_has(leader, "error only 1 of 3 members can make the next "));
-	assert_true(hands_status_has(leader, "those that are silent not counted"));
+	assert_true(sim_node_says(&w, leader, "error only 1 of 3 members can make the next "));
+	assert_true(sim_node_says(&w, leader, "those that are silent not counted"));
 	/* The silent one comes back. */
 	sim_node_start(&w, 3 - victim - other);
 	sim_world_run(&w, 3 * SECOND);
@@ -248,8 +248,8 @@ static void offer_word(uint32_t from, raft_identity identity, uint64_t cluster_i
 
 static bool advised(void)
 {
-	return hands_status_has(0, "formation reset") || hands_status_has(0, "answers from") ||
-	       hands_status_has(0, "belongs to a cluster");
+	return sim_node_says(&w, 0, "formation reset") || sim_node_says(&w, 0, "answers from") ||
+	       sim_node_says(&w, 0, "belongs to a cluster");
 }
 
 /* The first has agreed to a table with the third, which went before it had; the second is there. */
@@ -266,7 +266,7 @@ static void forming_begin(uint64_t seed)
 	offer_word(2, gone, 0);
 	sim_world_run(&w, SECOND);
 	assert_int_equal(node_of(0)->formation.state, FORMATION_ACCEPTED);
-	assert_true(hands_status_has(0, "n2 does not answer"));
+	assert_true(sim_node_says(&w, 0, "n2 does not answer"));
 	assert_false(advised());
 }
 
@@ -292,7 +292,7 @@ static void V35_words_of_formation_are_told_when_they_last(void **state)
 			offer_word(2, identity, words[k].cluster_id);
 			assert_false(advised());
 		}
-		assert_true(hands_status_has(0, "member n2 has not agreed yet"));
+		assert_true(sim_node_says(&w, 0, "member n2 has not agreed yet"));
 		for (int i = 0; i < 50; i++) {
 			offer_word(1, identity, words[k].cluster_id);
 			assert_false(advised());
@@ -308,7 +308,7 @@ static void V35_words_of_formation_are_told_when_they_last(void **state)
 			sim_world_run(&w, 80 * MS);
 			offer_word(2, identity, words[k].cluster_id);
 		}
-		assert_true(hands_status_has(0, words[k].told));
+		assert_true(sim_node_says(&w, 0, words[k].told));
 		sim_world_run(&w, SECOND);
 		assert_false(advised());
 	}
@@ -318,9 +318,9 @@ static void V35_words_of_formation_are_told_when_they_last(void **state)
 	sim_world_run(&w, 2900 * MS);
 	assert_false(advised());
 	sim_world_run(&w, 300 * MS);
-	assert_true(hands_status_has(
-		0, "member n2 answers from another directory than the one that was "
-		   "agreed on: if that is lost, quoinctl formation reset"));
+	assert_true(sim_node_says(&w, 0,
+				  "member n2 answers from another directory than the one that was "
+				  "agreed on: if that is lost, quoinctl formation reset"));
 	world_end();
 }
 

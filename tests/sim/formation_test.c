@@ -53,11 +53,8 @@ static struct raft_status status_of(uint32_t i)
 
 static void expect_text(uint32_t i, const char *words)
 {
-	char text[16384];
-
-	text[node_status_text(w.node[i].node, text, sizeof(text) - 1)] = '\0';
-	if (!strstr(text, words)) {
-		fprintf(stderr, "it does not say \"%s\":\n%s", words, text);
+	if (!sim_node_says(&w, i, words)) {
+		fprintf(stderr, "it does not say \"%s\":\n%s", words, sim_node_status(&w, i));
 		sim_fail(&w, i, "its status", 0, 0);
 	}
 }

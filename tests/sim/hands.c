@@ -60,12 +60,3 @@ void hands_offer(uint32_t from, uint32_t to, uint16_t port, const uint8_t *paylo
 	frame.size = (uint32_t)f.size;
 	hands->ops->tx(hands, &frame, 1);
 }
-
-bool hands_status_has(uint32_t i, const char *words)
-{
-	static char text[METRICS_STATUS_SIZE_MAX];
-	size_t size = node_status_text(w->node[i].node, text, sizeof(text) - 1);
-
-	text[size] = '\0';
-	return strstr(text, words) != NULL;
-}

@@ -13,6 +13,5 @@ void hands_close(void);
 /* Of a packet as `from`, which is up, would send it. */
 struct wire_envelope hands_envelope(uint32_t from, uint32_t to, uint8_t type, size_t size);
 void hands_offer(uint32_t from, uint32_t to, uint16_t port, const uint8_t *payload, size_t size);
-bool hands_status_has(uint32_t i, const char *words);
 
 #endif

@@ -76,15 +76,6 @@ static void writes_go_on(uint32_t leader, uint32_t value_size)
 	assert_true(all_have(raft_last(r)));
 }
 
-static const char *status_of(uint32_t i)
-{
-	static char text[1 << 16];
-	size_t size = node_status_text(w.node[i].node, text, sizeof(text) - 1);
-
-	text[size] = 0;
-	return text;
-}
-
 static void require_named(uint32_t at, uint32_t peer, uint32_t hole)
 {
 	struct node *n = w.node[at].node;
@@ -95,9 +86,9 @@ static void require_named(uint32_t at, uint32_t peer, uint32_t hole)
 	assert_true(path_narrow(p));
 	assert_int_equal(p->size, hole);
 	snprintf(expected, sizeof(expected), "packets above %u bytes", p->size);
-	assert_non_null(strstr(status_of(at), expected));
+	assert_non_null(strstr(sim_node_status(&w, at), expected));
 	snprintf(expected, sizeof(expected), " path_mtu=%u ", p->size);
-	assert_non_null(strstr(status_of(at), expected));
+	assert_non_null(strstr(sim_node_status(&w, at), expected));
 }
 
 enum who { ONE_FOLLOWER, ALL_WAYS, THE_LEADERS_WAY_OUT, TO_THE_LEADER };
@@ -127,7 +118,7 @@ static void a_hole(enum who who, uint32_t nodes)
 	/* Filled in again: whole within two rounds. */
 	dig(who, leader, 0);
 	sim_world_run(&w, SECOND);
-	assert_null(strstr(status_of(leader), "packets above"));
+	assert_null(strstr(sim_node_status(&w, leader), "packets above"));
 	writes_go_on(leader, 1100);
 	assert_int_equal(w.elections, elections);
 	sim_world_destroy(&w);
@@ -168,7 +159,7 @@ static void V27_N17_a_hole_below_one_entry_is_named_as_such(void **state)
 	dig(ALL_WAYS, leader, HOLE_BELOW_AN_ENTRY);
 	writes_go_on(leader, 100);
 	require_named(leader, (leader + 1) % 3, HOLE_BELOW_AN_ENTRY);
-	assert_non_null(strstr(status_of(leader), "log entries above"));
+	assert_non_null(strstr(sim_node_status(&w, leader), "log entries above"));
 	propose(leader, ENTRY_DATA);
 	raft_index index = raft_last(r);
 	sim_world_run(&w, 10 * SECOND);

@@ -407,7 +407,7 @@ static void expect_difference(uint32_t at, const char *logged, const char *statu
 	sim_node_log(&w, at, MS, text, sizeof(text));
 	if (!strstr(text, logged))
 		fail_msg("not \"%s\": %s", logged, text);
-	assert_true(hands_status_has(at, status));
+	assert_true(sim_node_says(&w, at, status));
 }
 
 /* What is committed here, and what is not: both are told, once in the log. */
@@ -425,7 +425,7 @@ static void V36_logs_that_differ_are_told(void **state)
 	sim_net_cut(w.net, victim, third, true);
 	offer_entry(third, s.last, s.last_term, "x");
 	sim_world_run(&w, MS);
-	assert_false(hands_status_has(third, "the logs differ"));
+	assert_false(sim_node_says(&w, third, "the logs differ"));
 	offer_entry(third, s.last, s.last_term, "y");
 	snprintf(words, sizeof(words),
 		 "error the logs differ: at index %llu this member holds an entry of term %llu",
@@ -463,9 +463,9 @@ static int strangers_until(uint32_t from, const struct wire_envelope *e, uint8_t
 		assert_true(count < 5);
 		stranger(from, e, version);
 		count++;
-		if (!hands_status_has(victim, words))
+		if (!sim_node_says(&w, victim, words))
 			sim_world_run(&w, SECOND);
-	} while (!hands_status_has(victim, words));
+	} while (!sim_node_says(&w, victim, words));
 	return count;
 }
 
@@ -476,7 +476,7 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 
 	(void)state;
 	world_begin(61, 0);
-	assert_false(hands_status_has(victim, "warning packets"));
+	assert_false(sim_node_says(&w, victim, "warning packets"));
 	e = hands_envelope(hostile, victim, WIRE_READ, 16);
 	e.cluster_id = 0xabcdef;
 	snprintf(words, sizeof(words),
@@ -489,7 +489,7 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 		 "198.18.0.%u:2380, 4 "
 		 "in all)",
 		 hostile + 1);
-	assert_true(hands_status_has(victim, words));
+	assert_true(sim_node_says(&w, victim, words));
 	e = hands_envelope(hostile, victim, WIRE_READ, 16);
 	strangers_until(hostile, &e, 9,
 			"warning packets of protocol version 9 arrive, readable from 9 on, and "
@@ -498,8 +498,8 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 	snprintf(words, sizeof(words), "warning packets of member %016llx of this cluster",
 		 (unsigned long long)e.source_id);
 	strangers_until(9, &e, 1, words);
-	assert_true(hands_status_has(
-		victim,
+	assert_true(sim_node_says(
+		&w, victim,
 		"there is no such member at that address: it was removed and still runs, or "
 		"came while this member was away, which asks it when it hears no leader, or "
 		"its initial-cluster or network.address differs from what this member has, "
@@ -513,8 +513,8 @@ static void F10_strangers_are_in_the_status_while_they_come(void **state)
 			"whether the member was added here, or somebody forges packets (the last "
 			"from 198.18.0.10:");
 	sim_world_run(&w, 11 * SECOND);
-	assert_false(hands_status_has(victim, "warning packets"));
-	assert_true(hands_status_has(victim, "drop_other_cluster 4\n"));
+	assert_false(sim_node_says(&w, victim, "warning packets"));
+	assert_true(sim_node_says(&w, victim, "drop_other_cluster 4\n"));
 	world_end();
 }
 
@@ -531,11 +531,11 @@ static void F10_V35_one_packet_of_a_stranger_is_no_news(void **state)
 		stranger(9, &e, 1);
 		e.cluster_id = 0xabcdef;
 		stranger(hostile, &e, 1);
-		assert_false(hands_status_has(victim, "warning packets"));
+		assert_false(sim_node_says(&w, victim, "warning packets"));
 		if (i >= 50)
 			sim_world_run(&w, HEARSAY_NS);
 	}
-	assert_true(hands_status_has(victim, "drop_other_cluster 60\n"));
+	assert_true(sim_node_says(&w, victim, "drop_other_cluster 60\n"));
 	world_end();
 }
 

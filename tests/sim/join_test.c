@@ -3,7 +3,6 @@
  */
 #include "tests/sim/members.h"
 
-#include "metrics/text.h"
 #include "node/internal.h"
 
 #include "tests/unit/test.h"
@@ -59,15 +58,6 @@ static void expect_told(const char *words)
 {
 	if (!told(words))
 		fail_msg("not told: \"%s\"", words);
-}
-
-static bool status_has(uint32_t i, const char *words)
-{
-	static char text[METRICS_STATUS_SIZE_MAX];
-	size_t size = node_status_text(w.node[i].node, text, sizeof(text) - 1);
-
-	text[size] = '\0';
-	return strstr(text, words) != NULL;
 }
 
 /* It is started before or after it is added; restarted while it catches up; it votes in the end. */
@@ -171,15 +161,15 @@ static void F1_who_was_added_and_is_not_to_form_is_told_on_both_sides(void **sta
 	sim_node_start(&w, 3);
 	sim_world_run(&w, 2900 * MS);
 	follows = ((uint32_t)sim_leader(&w) + 1) % 3;
-	assert_false(status_has(follows, "forms a cluster"));
+	assert_false(sim_node_says(&w, follows, "forms a cluster"));
 	sim_world_run(&w, 300 * MS);
 	expect_told("was added to cluster ");
 	expect_told("initial-cluster-state: existing");
-	assert_false(status_has(3, "restore the old directory"));
-	assert_false(status_has(3, "member replace"));
+	assert_false(sim_node_says(&w, 3, "restore the old directory"));
+	assert_false(sim_node_says(&w, 3, "member replace"));
 	for (uint32_t k = 0; k < 3; k++) {
-		assert_true(status_has(k, "set initial-cluster-state: existing there"));
-		assert_false(status_has(k, "has not been heard"));
+		assert_true(sim_node_says(&w, k, "set initial-cluster-state: existing there"));
+		assert_false(sim_node_says(&w, k, "has not been heard"));
 	}
 	/* As it was told; a start that changes nothing says the same. */
 	for (int k = 0; k < 2; k++) {
@@ -195,7 +185,7 @@ static void F1_who_was_added_and_is_not_to_form_is_told_on_both_sides(void **sta
 	expect_caught_up(3);
 	sim_world_run(&w, 4 * SECOND);
 	for (uint32_t k = 0; k < 3; k++)
-		assert_false(status_has(k, "forms a cluster"));
+		assert_false(sim_node_says(&w, k, "forms a cluster"));
 	sim_world_destroy(&w);
 }
 
@@ -233,7 +223,8 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	for (uint32_t k = 0; k < 3; k++)
 		sim_net_cut(w.net, 3, k, true);
 	sim_world_run(&w, 8 * SECOND);
-	assert_false(status_has(3, "another directory")); /* honest packets are not doubted */
+	assert_false(
+		sim_node_says(&w, 3, "another directory")); /* honest packets are not doubted */
 	sim_net_heal(w.net);
 	members_expect_voter(&w, again, 4);
 	assert_null(member(id));
@@ -253,15 +244,15 @@ static void D16_who_moved_before_it_was_told_goes_back(void **state)
 	w.node[i].moved = true;
 	sim_node_start(&w, i);
 	sim_world_run(&w, 2 * SECOND);
-	assert_true(
-		status_has(i, "start it with network.address, and itself in initial-cluster, at "));
+	assert_true(sim_node_says(
+		&w, i, "start it with network.address, and itself in initial-cluster, at "));
 	sim_node_crash(&w, i);
 	w.node[i].address = was;
 	w.node[i].moved = false;
 	sim_node_start(&w, i);
 	expect_caught_up(i);
 	assert_true(raft_leader(w.node[i].node->raft) != 0);
-	assert_false(status_has(i, "error the member table has"));
+	assert_false(sim_node_says(&w, i, "error the member table has"));
 	sim_world_destroy(&w);
 }
 

@@ -145,9 +145,9 @@ static void R37_a_member_that_is_let_go_is_counted_and_dropped(void **state)
 	assert_true(dropped(DP_DROP_UNKNOWN_PEER) > before);
 	/* It goes on to speak: that is told, and the others go on. */
 	sim_world_run(&w, 5 * SECOND);
-	words = hands_status_has(self, "there is no such member at that address");
+	words = sim_node_says(&w, self, "there is no such member at that address");
 	assert_true(words);
-	assert_false(hands_status_has(self, "has not been heard"));
+	assert_false(sim_node_says(&w, self, "has not been heard"));
 	assert_int_equal(sim_leader(&w), stays);
 	world_end();
 }
@@ -184,7 +184,7 @@ static void R60_who_takes_the_place_finds_it_empty(void **state)
 	assert_int_equal(n->dp->peers.peer[place].next_hop->address, ADDRESS + OTHER_HOST);
 	/* Nobody is called as the one before was, and nothing is said of that one. */
 	sim_world_run(&w, 4 * SECOND);
-	assert_true(hands_status_has(self, "member 000000000000004d has not been heard"));
+	assert_true(sim_node_says(&w, self, "member 000000000000004d has not been heard"));
 	world_end();
 }
 
@@ -293,7 +293,7 @@ static void a_member_that_moves_keeps_its_place_and_its_name(void **state)
 	t = table_now();
 	node_members_follow(n, &t);
 	sim_world_run(&w, 5 * SECOND);
-	assert_false(hands_status_has(self, "has not been heard"));
+	assert_false(sim_node_says(&w, self, "has not been heard"));
 	assert_true(n->peer[place].settings.heartbeat_us > 0);
 	world_end();
 }
@@ -339,13 +339,13 @@ static void who_cannot_be_reached_is_told_and_nobody_else_suffers(void **state)
 	node_members_follow(n, &t);
 	assert_int_equal(n->peers, 3); /* whoever stands here is replaced by us, or is gone */
 	sim_world_run(&w, 5 * SECOND);
-	assert_true(hands_status_has(self, "member 000000000000004d cannot be reached"));
-	assert_false(hands_status_has(self, "member 000000000000004f"));
+	assert_true(sim_node_says(&w, self, "member 000000000000004d cannot be reached"));
+	assert_false(sim_node_says(&w, self, "member 000000000000004f"));
 	assert_int_equal(sim_leader(&w), stays);
 	t = table_now();
 	node_members_follow(n, &t);
 	assert_int_equal(n->peers, 2);
-	assert_false(hands_status_has(self, "cannot be reached"));
+	assert_false(sim_node_says(&w, self, "cannot be reached"));
 	world_end();
 }
 

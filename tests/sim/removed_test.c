@@ -43,15 +43,6 @@ static void expect_out(raft_id id)
 	sim_world_run(&w, SECOND); /* committed, and told of */
 }
 
-static bool says(uint32_t i, const char *words)
-{
-	static char text[METRICS_STATUS_SIZE_MAX];
-	size_t size = node_status_text(w.node[i].node, text, sizeof(text) - 1);
-
-	text[size] = '\0';
-	return strstr(text, words) != NULL;
-}
-
 /* Whoever had it removed may have asked it: for a second it tells by what table that was. */
 static void expect_answer(uint32_t i)
 {
@@ -60,9 +51,9 @@ static void expect_answer(uint32_t i)
 
 	snprintf(own, sizeof(own), " id=%016" PRIx64 " ", n->id);
 	snprintf(index, sizeof(index), "members_index %" PRIu64 "\n", n->joined.index);
-	assert_true(says(i, index));
-	assert_true(says(i, "\nmember "));
-	assert_false(says(i, own));
+	assert_true(sim_node_says(&w, i, index));
+	assert_true(sim_node_says(&w, i, "\nmember "));
+	assert_false(sim_node_says(&w, i, own));
 	if (w.removed_waits)
 		return;
 	sim_world_run(&w, SECOND - 10 * MS);
@@ -84,9 +75,10 @@ static void expect_removed(uint32_t i)
 	assert_int_equal(node_stopping(n), !w.removed_waits);
 	assert_true(node_deadline(n) > w.now_ns); /* it rests while it waits */
 	assert_false(wal_busy(n->wal));
-	assert_true(says(i, "formation removed\n"));
-	assert_true(says(i, "error this member was removed from its cluster: it was "));
-	assert_true(says(i, "and the member table at log index "));
+	assert_true(sim_node_says(&w, i, "formation removed\n"));
+	assert_true(
+		sim_node_says(&w, i, "error this member was removed from its cluster: it was "));
+	assert_true(sim_node_says(&w, i, "and the member table at log index "));
 }
 
 static uint32_t other_than_leader(void)
@@ -272,8 +264,9 @@ static void V28_no_member_alone_ends_another_one(void **state)
 		hear(&m, others[k]);
 	}
 	assert_false(node_removed(n));
-	assert_true(says(asked, "says that this member was removed (member table at log index "
-				"1000), and no majority of the others does"));
+	assert_true(sim_node_says(&w, asked,
+				  "says that this member was removed (member table at log index "
+				  "1000), and no majority of the others does"));
 	hear(&m, others[1]); /* twice the same */
 	m = word(others[2]);
 	m.question++; /* of nobody's question */
@@ -433,21 +426,22 @@ static void D16_a_founder_moves(void **state)
 		assert_int_equal(strstr(log, " initial_cluster_differs members=") != NULL,
 				 turn < 2);
 		assert_int_equal(strstr(log, " elsewhere why=") != NULL, !first);
-		assert_int_equal(says(i, "error the member table has this member at 198.18.0."),
-				 !first);
+		assert_int_equal(
+			sim_node_says(&w, i, "error the member table has this member at 198.18.0."),
+			!first);
 		if (!first) {
-			assert_true(says(i, "and it is at 198.18.0.10:2380"));
+			assert_true(sim_node_says(&w, i, "and it is at 198.18.0.10:2380"));
 			snprintf(there, sizeof(there),
 				 "start it with network.address, and itself in initial-cluster, at "
 				 "198.18.0.%u:2380; or",
 				 i + 1);
-			assert_true(says(i, there));
+			assert_true(sim_node_says(&w, i, there));
 		}
 		if (!first)
 			update(id, ELSEWHERE);
 		expect_led(i);
 		assert_int_equal(w.node[i].node->id, id);
-		assert_false(says(i, "error the member table has"));
+		assert_false(sim_node_says(&w, i, "error the member table has"));
 		members_expect_calm(&w, &calm);
 		sim_world_destroy(&w);
 	}

@@ -128,14 +128,6 @@ static void fill(uint32_t leader, uint32_t count)
 	}
 }
 
-static bool says(uint32_t i, const char *words)
-{
-	static char text[65536];
-
-	text[node_status_text(w.node[i].node, text, sizeof(text) - 1)] = '\0';
-	return strstr(text, words);
-}
-
 /* One write of each disk after another, as long as that takes. */
 static void write_each(uint32_t leader, uint32_t count)
 {
@@ -163,21 +155,23 @@ static void V5_a_disk_too_slow_for_the_timeouts_is_told(void)
 	write_each(leader, 70);
 	w.node[slow].disk_ns = 70 * MS;
 	write_each(leader, 10);
-	assert(!says(slow, "too slow"));
+	assert(!sim_node_says(&w, slow, "too slow"));
 	w.node[slow].disk_ns = 100 * MS;
 	write_each(leader, 2);
-	assert(!says(slow, "too slow"));
+	assert(!sim_node_says(&w, slow, "too slow"));
 	write_each(leader, 6);
-	assert(says(slow, "warning the disk is too slow for election-timeout, which is 150 ms: "));
-	assert(says(slow, " of its last 64 writes took longer than half of that, the slowest 10"));
-	assert(says(slow, "set election-timeout to 20"));
-	assert(says(slow, "disk_slow 1"));
-	assert(!says(leader, "too slow"));
-	assert(says(leader, "disk_slow 0"));
+	assert(sim_node_says(
+		&w, slow, "warning the disk is too slow for election-timeout, which is 150 ms: "));
+	assert(sim_node_says(
+		&w, slow, " of its last 64 writes took longer than half of that, the slowest 10"));
+	assert(sim_node_says(&w, slow, "set election-timeout to 20"));
+	assert(sim_node_says(&w, slow, "disk_slow 1"));
+	assert(!sim_node_says(&w, leader, "too slow"));
+	assert(sim_node_says(&w, leader, "disk_slow 0"));
 	w.node[slow].disk_ns = MS;
 	write_each(leader, 80);
-	assert(!says(slow, "too slow"));
-	assert(says(slow, "disk_slow 0"));
+	assert(!sim_node_says(&w, slow, "too slow"));
+	assert(sim_node_says(&w, slow, "disk_slow 0"));
 	assert(w.node[slow].node->counters.disk_slow_writes >= 6);
 	assert(w.node[leader].node->counters.disk_slow_writes == 0);
 	sim_world_destroy(&w);

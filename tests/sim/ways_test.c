@@ -21,6 +21,7 @@ enum { ASKED_MAX = 64 };
 
 static struct sim_world w;
 static struct node *n;
+static uint32_t self;        /* its host */
 static struct fake_net *net; /* of ports that lead nowhere */
 
 static struct hands {
@@ -69,7 +70,8 @@ static void world_begin(void)
 		sim_world_run(&w, MS);
 	net = fake_net_create(NULL);
 	hands = (struct hands){.ways.ops = &ops};
-	n = w.node[((uint32_t)sim_leader(&w) + 1) % 3].node;
+	self = ((uint32_t)sim_leader(&w) + 1) % 3;
+	n = w.node[self].node;
 	/* From here on each has a port of its own; the one that is there leads to who is there. */
 	n->options.ways = &hands.ways;
 	for (uint32_t i = 0; node_peer_next(n, &i); i++)
@@ -146,14 +148,6 @@ static void D16_a_port_is_asked_for_and_taken_into_use_when_it_is_there(void **s
 	world_end();
 }
 
-static bool status_has(const char *words)
-{
-	static char text[METRICS_STATUS_SIZE_MAX];
-
-	text[node_status_text(n, text, sizeof(text) - 1)] = '\0';
-	return strstr(text, words) != NULL;
-}
-
 static void D16_what_fails_is_told_and_asked_for_again_seldom(void **state)
 {
 	struct raft_member m = member(77, LATER);
@@ -168,13 +162,14 @@ static void D16_what_fails_is_told_and_asked_for_again_seldom(void **state)
 	sim_world_run(&w, 5 * SECOND);
 	assert_int_equal(hands.asked_count, 1);
 	assert_true(
-		status_has("error the port to member 000000000000004d cannot be made: no memory "
-			   "for ports (it is tried again)"));
+		sim_node_says(&w, self,
+			      "error the port to member 000000000000004d cannot be made: no memory "
+			      "for ports (it is tried again)"));
 	sim_world_run(&w, 6 * SECOND);
 	assert_int_equal(hands.asked_count, 2);
 	(void)tell(LATER, true);
 	sim_world_run(&w, 100 * MS);
-	assert_false(status_has("cannot be made"));
+	assert_false(sim_node_says(&w, self, "cannot be made"));
 	assert_int_not_equal(n->peer[node_peer_find(n, 77)].at.port, DP_PORT_NONE);
 	world_end();
 }

@@ -217,6 +217,20 @@ void sim_node_start(struct sim_world *w, uint32_t i)
 	sim_fail(w, i, "does not start", 0, 0);
 }
 
+const char *sim_node_status(struct sim_world *w, uint32_t i)
+{
+	static char text[METRICS_STATUS_SIZE_MAX];
+	size_t size = node_status_text(w->node[i].node, text, sizeof(text) - 1);
+
+	text[size] = '\0';
+	return text;
+}
+
+bool sim_node_says(struct sim_world *w, uint32_t i, const char *words)
+{
+	return strstr(sim_node_status(w, i), words) != NULL;
+}
+
 void sim_node_crash(struct sim_world *w, uint32_t i)
 {
 	struct sim_node *n = &w->node[i];

@@ -156,6 +156,9 @@ void sim_node_log(struct sim_world *w, uint32_t i, uint64_t ns, char *text, size
 bool sim_world_settle(struct sim_world *w, uint64_t ns);
 
 void sim_node_start(struct sim_world *w, uint32_t i);
+/* Its status, valid until one is asked for again; and whether that has these words. */
+const char *sim_node_status(struct sim_world *w, uint32_t i);
+bool sim_node_says(struct sim_world *w, uint32_t i, const char *words);
 /* 0, or what node_create says. */
 int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MAX]);
 void sim_node_crash(struct sim_world *w, uint32_t i);
