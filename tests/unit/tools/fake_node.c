@@ -44,6 +44,7 @@ void fake_store_create(struct fake_store *s)
 	s->leader = 1;
 	s->steadfast = false;
 	s->term = 7;
+	s->orders = 0;
 }
 
 void fake_store_destroy(struct fake_store *s)
@@ -241,7 +242,9 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 		break;
 	case WIRE_ORDER:
 		status = (enum wire_status)atomic_load(&n->faults.order_refusal);
-		if (!status && atomic_exchange(&n->faults.falls, false)) {
+		s->orders++;
+		if (!status && atomic_load(&n->faults.falls)) {
+			s->tables += atomic_exchange(&n->faults.falls, 0) == FAKE_FALLS_WITH;
 			status = WIRE_STOPPING;
 			s->leader = 3;
 			s->term++;

@@ -24,6 +24,7 @@ struct fake_store {
 	bool steadfast;  /* the leader stays, whatever it is told */
 	char order[256]; /* of members, as it came last */
 	uint32_t tables; /* that came by orders */
+	uint32_t orders; /* that came, whatever became of them */
 };
 
 /* Faults, changed by a test while the node runs. */
@@ -40,13 +41,16 @@ struct fake_faults {
 	_Atomic int hole;          /* 0: none; else larger UDP payloads vanish, each way */
 	_Atomic int version;       /* 0: ours; else it reads and speaks this one */
 	_Atomic bool silent;       /* nothing is answered at all */
-	_Atomic bool falls;        /* at the next order: 3 leads then, in the next term */
+	_Atomic int falls;         /* at the next order: 3 leads then, in the next term */
 	_Atomic bool goes;         /* the next order removes it: then its status is all it has */
 	_Atomic bool gone;
 	_Atomic bool newer;  /* its table has members 1 and 2 alone */
 	_Atomic bool forced; /* it is of a cluster of its own */
 	_Atomic bool unled;  /* it greets as one that knows of nothing committed */
 };
+
+/* What is left of the order: nothing, or a table that is not at its end. */
+enum { FAKE_FALLS_WITHOUT = 1, FAKE_FALLS_WITH };
 
 struct fake_slot;
 

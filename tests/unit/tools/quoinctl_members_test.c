@@ -206,6 +206,8 @@ static void D16_who_is_removed_answers_for_it(void **state)
 /* Its answer is lost: it is not given again, for then it would be refused for what it did. */
 static void D16_a_change_whose_answer_is_lost_may_have_been_done(void **state)
 {
+	const uint32_t orders = store.orders;
+
 	(void)state;
 	store.leader = 3;
 	set_endpoints(node[2].udp);
@@ -213,6 +215,7 @@ static void D16_a_change_whose_answer_is_lost_may_have_been_done(void **state)
 	run("member add 10.0.0.4 --command-timeout=900ms");
 	atomic_store(&node[2].faults.order_refusal, 0);
 	assert_int_equal(status, 3);
+	assert_int_equal(store.orders, orders + 1);
 	assert_non_null(strstr(errors, "etcdserver: server stopped (it may have been done)"));
 	store.leader = 1;
 }
@@ -241,21 +244,30 @@ static void D16_the_leader_is_found_through_a_learner(void **state)
 /* Its leader went down with it, and nothing of it is in the log of the next: that is told too. */
 static void D16_a_change_that_went_down_with_its_leader_is_made_by_the_next(void **state)
 {
+	const uint32_t orders = store.orders;
 	char list[256];
 
 	(void)state;
 	store.leader = 1;
 	snprintf(list, sizeof(list), "%s,%s", node[2].udp, node[0].local);
 	set_endpoints(list);
-	atomic_store(&node[0].faults.falls, true);
+	atomic_store(&node[0].faults.falls, FAKE_FALLS_WITHOUT);
 	expect_order("member demote n3", "demote 0000000000000003\n",
 		     "Member                3 demoted in cluster             1111\n");
 	assert_int_equal(store.leader, 3);
-	assert_false(atomic_load(&node[0].faults.falls));
+	assert_int_equal(store.orders, orders + 2);
 	/* It is refused by the next. */
 	store.leader = 1;
-	atomic_store(&node[0].faults.falls, true);
+	atomic_store(&node[0].faults.falls, FAKE_FALLS_WITHOUT);
 	expect("member remove n3", 1, "", "Error: etcdserver: no: it stays (nothing was done)\n");
+	assert_int_equal(store.orders, orders + 4);
+	/* It is in the log of the next, and not at its end: it is that one's, and given once. */
+	store.leader = 1;
+	atomic_store(&node[0].faults.falls, FAKE_FALLS_WITH);
+	run("member remove fake1 --command-timeout=1s");
+	assert_int_equal(status, 3);
+	assert_non_null(strstr(errors, "etcdserver: server stopped (it may have been done)"));
+	assert_int_equal(store.orders, orders + 5);
 	store.leader = 1;
 }
 
