@@ -10,8 +10,9 @@
  *
  * It may be started anew with shorter timers, or without check_quorum, and does not know any more
  * whom it heard. So nothing longer than promise_us_max is ever promised, and for so long after a
- * start a member elects nobody, itself neither, whatever it is told to do (contact.c). A node's is
- * the default election timeout (node/core.c): with that, or a longer one, nobody waits for it.
+ * start a member elects nobody, itself neither, whatever its settings are by then (contact.c), but
+ * whom a leader wants. A node's is the default election timeout (node/core.c): with that, or a
+ * longer one, nobody waits for it.
  *
  * Drift: a promise is a span of its clock and is waited for on this one. All that is asked of the
  * clocks is that neither goes wrong by more than Linux lets anybody set: adjtimex takes a tick of
