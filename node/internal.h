@@ -298,9 +298,11 @@ struct node {
 };
 
 /* known.c: the newest table that is known to be committed; *index 0: none is. */
+const struct raft_members *node_members_committed(const struct raft_status *s, raft_index *index);
+/* ... which the log has come to: of it others are told, and of none that was told itself (V28). */
+const struct raft_members *node_members_vouched(const struct raft_status *s, raft_index *index);
 /* The table in force was told by another member, and its log has not come to it. */
 bool node_members_told(const struct node *n);
-const struct raft_members *node_members_committed(const struct raft_status *s, raft_index *index);
 /* The place of a member of the table, or -1. */
 int node_peer_find(const struct node *n, raft_id id);
 /* Of the one that was met, or -1. */

@@ -84,7 +84,7 @@ void node_lag_hear(struct node *n, uint32_t peer, const struct raft_message *m)
 	if (m->type != RAFT_MESSAGE_PREVOTE && m->type != RAFT_MESSAGE_VOTE)
 		return;
 	node_raft_status(n, &s);
-	table = node_members_committed(&s, &index);
+	table = node_members_vouched(&s, &index);
 	lags = raft_members_find(table, m->from);
 	if (lags && lags->identity == m->identity && m->vote.last_index < index)
 		members_tell(n, peer, table, index, m->from, m->identity);
@@ -116,7 +116,7 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint6
 	raft_index index;
 
 	node_raft_status(n, &s);
-	table = node_members_committed(&s, &index);
+	table = node_members_vouched(&s, &index);
 	m = raft_members_find(table, n->peer[peer].at.member_id);
 	if (!m)
 		return; /* it was announced, and that is not committed yet */
@@ -137,7 +137,7 @@ void node_join_warn(struct node *n, uint32_t peer, raft_identity identity)
 	raft_index index;
 
 	node_raft_status(n, &s);
-	table = node_members_committed(&s, &index);
+	table = node_members_vouched(&s, &index);
 	hearsay_note(&n->peer[peer].forms, n->now_ns);
 	if (raft_members_find(table, n->peer[peer].at.member_id))
 		members_tell(n, peer, table, index, n->peer[peer].at.member_id, identity);

@@ -94,6 +94,15 @@ bool node_members_told(const struct node *n)
 	return s.members_index > s.last;
 }
 
+const struct raft_members *node_members_vouched(const struct raft_status *s, raft_index *index)
+{
+	const struct raft_members *table = node_members_committed(s, index);
+
+	if (s->members_index > s->last)
+		*index = 0;
+	return table;
+}
+
 bool node_removed(const struct node *n)
 {
 	return n->joined.removed;

@@ -10,8 +10,9 @@
  *	1. hears no leader: who does is needed, whatever is said;
  *	2. has asked, for an answer bears the number of the question that went to that address;
  *	3. has it from a majority of the other voters, of each set, of the newest table that it
- *	   knows to be committed, and of the newest of its own log if it was told that one: so no
- *	   member alone ends another one, but in a cluster of two;
+ *	   knows to be committed, and of the newest of its own log if it was told that one; and who
+ *	   was told a table himself passes it on to nobody: so no member alone ends another one,
+ *	   but in a cluster of two;
  *	4. of a table that is newer than that one, and has neither its id nor its directory.
  *
  * Fewer of them are told of in the log and the status, and a person decides. By address, and not by
@@ -63,7 +64,7 @@ void node_who_hear(struct node *n, const struct dp_datagram *d)
 	if (!n->raft)
 		return;
 	node_raft_status(n, &s);
-	table = node_members_committed(&s, &m.joined.index);
+	table = node_members_vouched(&s, &m.joined.index);
 	if (m.joined.index == 0 || !standing(n, table, &d->envelope, &m.joined.id))
 		return;
 	m.joined.cluster_id = n->cluster_id;

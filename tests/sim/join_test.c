@@ -403,6 +403,58 @@ static void V28_no_member_alone_ends_another_one_in_two_steps(void **state)
 }
 
 /*
+ * V28: nor by another one that believes it. Without a leader one of three is told by the second of
+ * a table without the third; asked by that one who the members are, it has nothing to say but that.
+ */
+static void V28_no_member_alone_ends_another_one_by_one_that_it_lied_to(void **state)
+{
+	struct wire_members m = {0};
+	struct raft_members *t = &m.joined.members;
+	uint32_t who, mad, lied_to;
+	uint32_t words = 0;
+
+	(void)state;
+	world_begin(103, 0, 0);
+	mad = (uint32_t)sim_leader(&w);
+	who = (mad + 1) % 3;
+	lied_to = (mad + 2) % 3;
+	struct node *n = w.node[who].node, *believes = w.node[lied_to].node;
+	sim_net_cut_off(w.net, mad, 3);
+	sim_net_cut_off(w.net, who, 3);
+	while (raft_leader(n->raft) != 0 || raft_leader(believes->raft) != 0)
+		sim_world_run(&w, MS);
+	m.to = believes->recovered.identity;
+	m.joined.cluster_id = n->cluster_id;
+	m.joined.id = believes->id;
+	m.joined.index = raft_last(n->raft) + 100;
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct raft_member *at = &raft_get_log_members(n->raft)->member[i];
+
+		if (at->id != n->id)
+			t->member[t->count++] = *at;
+	}
+	hear(lied_to, &m, mad);
+	assert_int_equal(raft_get_members(believes->raft)->count, 2);
+	sim_net_heal(w.net);
+	sim_net_cut_off(w.net, mad, 3);
+	m.to = n->recovered.identity;
+	m.joined.id = 0;
+	for (uint32_t i = 0; i < 5000; i++) {
+		int peer = node_peer_find(n, w.node[mad].node->id);
+
+		sim_world_run(&w, MS);
+		assert_false(node_removed(n));
+		m.question = n->peer[peer].who;
+		words += m.question != 0;
+		if (m.question != 0)
+			hear(who, &m, mad);
+	}
+	assert_true(words > 2);
+	assert_int_equal(raft_get_members(believes->raft)->count, 2);
+	sim_world_destroy(&w);
+}
+
+/*
  * V28: cut off, it is told of a table in which it votes alone, of the entry behind its log's last
  * one. Its log goes on, with commands; cut off again it is what it was, one of three.
  */
@@ -518,6 +570,7 @@ int main(void)
 		cmocka_unit_test(D16_who_starts_again_is_told_who_left),
 		cmocka_unit_test(V28_who_is_told_of_members_and_when),
 		cmocka_unit_test(V28_no_member_alone_ends_another_one_in_two_steps),
+		cmocka_unit_test(V28_no_member_alone_ends_another_one_by_one_that_it_lied_to),
 		cmocka_unit_test(V28_who_was_told_that_it_is_alone_does_not_lead),
 	};
 
