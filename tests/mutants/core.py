@@ -360,7 +360,7 @@ CORE = [
      "node/peers.c",
      " == n->members_seen && !n->places_seen)",
      " == n->members_seen)",
-     ["sim-removed"]),
+     ["sim-moved"]),
     ("id-of-the-index-alone", "R60, CH5: the same index in another term is another entry",
      "raft/change.c",
      "mix(mix(v->id) ^ v->term) ^ (v->last + 1)",

@@ -53,6 +53,17 @@ void members_expect_voter(struct sim_world *w, raft_id id, uint32_t voters)
 	}
 }
 
+void members_expect_out(struct sim_world *w, raft_id id)
+{
+	const uint64_t until_ns = w->now_ns + WAIT_NS;
+
+	while (raft_members_find(raft_get_members(members_leader(w)->raft), id)) {
+		assert_true(w->now_ns < until_ns);
+		sim_world_run(w, MS);
+	}
+	sim_world_run(w, 1000 * MS); /* committed, and told of */
+}
+
 struct members_calm members_calm_begin(struct sim_world *w)
 {
 	const struct node *l = members_leader(w);

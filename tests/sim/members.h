@@ -15,6 +15,8 @@ struct node *members_leader(struct sim_world *w);
 raft_id members_change(struct sim_world *w, struct raft_change c);
 /* This one votes, as one of so many voters, and the change is over; in a while. */
 void members_expect_voter(struct sim_world *w, raft_id id, uint32_t voters);
+/* This one is in no table any more, not even as one that goes; a while later it was told so. */
+void members_expect_out(struct sim_world *w, raft_id id);
 
 /* Who leads, and in which term: the same a while later, if nobody disturbed them. */
 struct members_calm {
