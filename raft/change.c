@@ -231,7 +231,8 @@ static bool promote(struct draft *d, struct raft_member *m)
 	if (!p || !p->heard)
 		return refuse(d, RAFT_REFUSED_NOT_HEARD, m->id, 0);
 	if (!p->holds)
-		return refuse(d, RAFT_REFUSED_LOST, m->id, 0);
+		return refuse(d, p->unconfirmed ? RAFT_REFUSED_UNCONFIRMED : RAFT_REFUSED_LOST,
+			      m->id, 0);
 	if (!caught_up(d->view, p))
 		return refuse_counted(d, RAFT_REFUSED_BEHIND, m->id, d->view->commit - p->match,
 				      BEHIND_MAX);

@@ -63,8 +63,9 @@ enum { RAFT_CHANGES_MAX = RAFT_MEMBERS_MAX };
 /* Another member, as its leader knows it. */
 struct raft_change_peer {
 	raft_id id;
-	bool heard; /* in the last election timeout, and since it moved */
-	bool holds; /* what it acknowledged: it is neither lost nor unconfirmed (D9c) */
+	bool heard;       /* in the last election timeout, and since it moved */
+	bool holds;       /* what it acknowledged: it is neither lost nor unconfirmed (D9c) */
+	bool unconfirmed; /* then it does not hold, and may have lost nothing */
 	raft_index match;
 };
 
@@ -99,6 +100,7 @@ enum raft_refusal_reason {
 	RAFT_REFUSED_NOT_STARTED, /* PROMOTE: no directory is bound to it */
 	RAFT_REFUSED_NOT_HEARD,   /* PROMOTE: it is down, or cut off */
 	RAFT_REFUSED_LOST,        /* PROMOTE: it does not hold what it acknowledged */
+	RAFT_REFUSED_UNCONFIRMED, /* PROMOTE: the others have not told it that it does */
 	RAFT_REFUSED_BEHIND,      /* PROMOTE: it has not caught up */
 	RAFT_REFUSED_REPLACED,    /* somebody is to take its place */
 	RAFT_REFUSED_NO_VOTER,

@@ -34,6 +34,10 @@ static const char *const sentence[RAFT_REFUSED_END] = {
 				   "leader: the leader does not hear member {id}",
 	[RAFT_REFUSED_LOST] = "can only promote a learner member which is in sync with leader: "
 			      "member {id} lost writes and is catching up",
+	[RAFT_REFUSED_UNCONFIRMED] =
+		"can only promote a learner member which is in sync with leader: member {id} was "
+		"started, and has not heard what a majority of the others know of it: does it "
+		"reach them?",
 	[RAFT_REFUSED_BEHIND] = "can only promote a learner member which is in sync with leader: "
 				"member {id} is {have} entries behind, and may be {need}",
 	[RAFT_REFUSED_REPLACED] = "member {other} is to take the place of member {id}: wait until "

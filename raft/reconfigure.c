@@ -32,6 +32,7 @@ static void view_make(const struct raft *r, struct raft_change_view *view)
 			.id = p->id,
 			.heard = heard_lately(r, p),
 			.holds = !p->lost && !p->unconfirmed,
+			.unconfirmed = p->unconfirmed && !p->lost,
 			.match = p->match,
 		};
 	}

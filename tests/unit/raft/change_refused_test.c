@@ -51,6 +51,12 @@ static void lost(struct field *f)
 	field_peer(f, 4)->holds = false;
 }
 
+static void unconfirmed(struct field *f)
+{
+	lost(f);
+	field_peer(f, 4)->unconfirmed = true;
+}
+
 static void behind(struct field *f)
 {
 	field_peer(f, 4)->match = COMMIT - BEHIND - 1;
@@ -154,6 +160,7 @@ static const struct {
 	{deaf, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_NOT_HEARD, 4, 0, 0, 0},
 	{unknown, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_NOT_HEARD, 4, 0, 0, 0},
 	{lost, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_LOST, 4, 0, 0, 0},
+	{unconfirmed, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_UNCONFIRMED, 4, 0, 0, 0},
 	{behind, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_BEHIND, 4, 0, BEHIND + 1, BEHIND},
 	{replacing, {{.kind = RAFT_CHANGE_REPLACE, .id = 8, .replaced = 3, .place = 9}}, RAFT_REFUSED_REPLACED, 3, 4, 0, 0},
 	{replacing, {{.kind = RAFT_CHANGE_REMOVE, .id = 3}}, RAFT_REFUSED_REPLACED, 3, 4, 0, 0},
