@@ -224,10 +224,11 @@ static void say_met(struct node *n)
 		.identity = f->identity,
 		.table = {.digest = f->table.digest, .origin = f->table.origin},
 	};
+	const uint64_t own_ns = f->say_us * 1000, pause_ns = own_ns > MET_NS ? own_ns : MET_NS;
 
-	if (!f->existing || f->state != FORMATION_FRESH || n->now_ns < n->met_ns)
+	if (!f->existing || f->state != FORMATION_FRESH || n->now_ns < n->met_ns + pause_ns)
 		return;
-	n->met_ns = n->now_ns + MET_NS;
+	n->met_ns = n->now_ns;
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		uint32_t size_max;
 		uint8_t *body =

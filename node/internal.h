@@ -200,7 +200,8 @@ struct node {
 	uint64_t cluster_id; /* 0 before the cluster is formed */
 	raft_id id;          /* likewise */
 	uint64_t waiting_ns; /* what it waits for is said next at this time at the earliest */
-	uint64_t met_ns;     /* when those are asked whom it was told of (formation.c) */
+	uint64_t met_ns;     /* when those were asked whom it was told of (formation.c) */
+	raft_index announced_index; /* the newest table told to who waits to join */
 	char waiting_text[512];
 	enum wal_durability durability;
 	uint16_t mtu; /* of ports that lead to members */

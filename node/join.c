@@ -5,7 +5,9 @@
  * the members. It keeps that, durably, and is a member whose log is empty.
  *
  * Whom it asks need not lead, and it need not know who does: until it is bound it is told who the
- * members are, and asks those too. One that lies fills its places, until it is started again.
+ * members are, and asks those too. One that lies fills its places, until it is started again. It
+ * may wait for days, so it asks less and less often, down to once a second (raft/formation.c), and
+ * soon again when it is told that it is expected.
  *
  * A member that was away while others came and went is told in the same way.
  *
@@ -149,6 +151,16 @@ static bool waits(const struct node *n)
 	       n->formation.state == FORMATION_FRESH;
 }
 
+/* It is expected: those who lead, and bind it, are asked soon. */
+static void announced(struct node *n, const struct raft_joined *joined)
+{
+	node_peers_meet(n, &joined->members);
+	if (joined->index <= n->announced_index)
+		return;
+	n->announced_index = joined->index;
+	formation_hurry(&n->formation);
+}
+
 void node_join_receive(struct node *n, const struct dp_datagram *d)
 {
 	uint8_t record[RAFT_JOINED_SIZE_MAX];
@@ -164,7 +176,7 @@ void node_join_receive(struct node *n, const struct dp_datagram *d)
 		node_who_told(n, d, &m);
 	self = raft_members_find(&m.joined.members, m.joined.id);
 	if (m.to == n->recovered.identity && self && self->identity == 0 && waits(n))
-		node_peers_meet(n, &m.joined.members);
+		announced(n, &m.joined);
 	if (m.to == n->recovered.identity && self && self->identity == 0 && !n->raft &&
 	    !n->formation.existing) {
 		n->added_to = m.joined.cluster_id;

@@ -11,11 +11,14 @@
 /* Said so often while not formed: a cluster of fresh members comes up within a few of these. */
 static const uint64_t SAY_US = 10000;
 
+/* One that waits to join may do so for days. It asks half as often each time, down to this. */
+static const uint64_t ASK_US_MAX = 1000000;
+
 /*
  * Only what was heard lately goes into a table: one that names a directory that is gone by now
  * could never be complete. Ten losses in a row are taken for gone.
  */
-static const uint64_t HEARD_US = 100000;
+enum { LOSSES_MAX = 10 };
 
 static bool places_valid(const struct formation_table *t, uint32_t self)
 {
@@ -52,6 +55,7 @@ static struct formation fresh(const struct formation_options *o)
 		.refused_by = o->table.count,
 		.now_us = o->now_us,
 		.send_us = o->now_us,
+		.say_us = SAY_US,
 	};
 
 	for (uint32_t i = 0; i < f.table.count; i++)
@@ -120,7 +124,7 @@ int formation_create(struct formation *f, const struct formation_options *o)
 
 static bool lately(const struct formation *f, const struct formation_peer *p)
 {
-	return p->heard && f->now_us - p->heard_us <= HEARD_US;
+	return p->heard && f->now_us - p->heard_us <= LOSSES_MAX * f->say_us;
 }
 
 /* The table of what all places say now. */
@@ -192,7 +196,17 @@ void formation_tick(struct formation *f, uint64_t now_us)
 	if (f->state == FORMATION_FORMED || now_us < f->send_us)
 		return;
 	f->due = (1ull << f->table.count) - 1;
-	f->send_us = now_us + SAY_US;
+	f->send_us = now_us + f->say_us;
+	if (!f->existing || f->state != FORMATION_FRESH)
+		return;
+	f->say_us = 2 * f->say_us < ASK_US_MAX ? 2 * f->say_us : ASK_US_MAX;
+}
+
+void formation_hurry(struct formation *f)
+{
+	f->say_us = SAY_US;
+	if (f->send_us > f->now_us + SAY_US)
+		f->send_us = f->now_us + SAY_US;
 }
 
 uint64_t formation_deadline(const struct formation *f)
@@ -331,7 +345,7 @@ void formation_recorded(struct formation *f)
 	}
 	f->state = f->next;
 	f->due = (1ull << f->table.count) - 1;
-	f->send_us = f->now_us + SAY_US;
+	f->send_us = f->now_us + f->say_us;
 	complete_try(f);
 }
 

@@ -117,6 +117,7 @@ struct formation {
 	uint32_t refused_by;          /* REFUSED, or FRESH and `existing`: a place; else count */
 	uint64_t now_us;
 	uint64_t send_us; /* when it next says what it is, unasked */
+	uint64_t say_us;  /* and then so often; one that waits to join, less and less */
 	uint64_t due;     /* a bit for each place that it is said to now */
 	struct formation_peer peer[FORMATION_PLACES_MAX];
 };
@@ -137,6 +138,8 @@ void formation_places(const uint8_t *record, uint32_t size, struct formation_tab
 bool formation_list_differs(const struct formation *f, const struct formation_table *configured);
 
 void formation_tick(struct formation *f, uint64_t now_us);
+/* One that waits to join heard something new: it asks as often as at first. */
+void formation_hurry(struct formation *f);
 /* UINT64_MAX once formed: then it only answers. */
 uint64_t formation_deadline(const struct formation *f);
 

@@ -183,13 +183,13 @@ static void settle(struct state *s, uint32_t i)
 	struct place *p = &s->place[i];
 	struct formation_message m;
 
-	p->f.send_us = 0;
+	p->f.send_us = p->f.say_us = 0;
 	formation_tick(&p->f, 0);
 	while (formation_record(&p->f, p->record, &p->record_size)) {
 		formation_recorded(&p->f);
 		check_recorded(s, i);
 	}
-	p->f.send_us = 0;
+	p->f.send_us = p->f.say_us = 0;
 	formation_tick(&p->f, 0);
 	for (uint32_t k = 0; k < scope->places; k++) {
 		memset(&m, 0, sizeof(m));
