@@ -31,6 +31,7 @@ void raft_members_adopt(struct raft *r, const struct raft_members *members, raft
 void raft_members_rollback(struct raft *r, raft_index from);
 void raft_members_put(struct raft *r, const struct raft_members *members);
 void raft_told_judge(struct raft *r, raft_index commit);
+void raft_told_timeout(struct raft *r);
 void raft_members_tick(struct raft *r);
 uint64_t raft_members_deadline(const struct raft *r);
 void raft_places_sync(struct raft *r);

@@ -24,6 +24,12 @@
 
 #include <string.h>
 
+/*
+ * So many election timeouts without a leader a table that was told is in force. By a true one
+ * somebody leads sooner, or this member is told it again, by whom it asks for a vote.
+ */
+enum { TOLD_TIMEOUTS = 10 };
+
 struct raft_peer *raft_peer_find(struct raft *r, raft_id id)
 {
 	for (uint32_t i = 0; i < r->peer_count; i++) {
@@ -244,11 +250,26 @@ void raft_members_told(struct raft *r, const struct raft_members *members, raft_
 		return;
 	r->told = *members;
 	r->told_index = index;
+	r->told_timeouts = 0;
 	raft_places_sync(r);
 	/* R37: it asks nobody any more; nor is it elected by a table that its log has not (V28). */
 	if (r->role != RAFT_FOLLOWER)
 		raft_follower_become(r, r->hard.term, 0);
 	raft_changed(r);
+}
+
+static void told_end(struct raft *r)
+{
+	r->told = (struct raft_members){0};
+	r->told_index = 0;
+	raft_places_sync(r);
+}
+
+/* After one that no leader was heard in. */
+void raft_told_timeout(struct raft *r)
+{
+	if (r->told_index && ++r->told_timeouts == TOLD_TIMEOUTS)
+		told_end(r);
 }
 
 /*
@@ -260,11 +281,9 @@ void raft_told_judge(struct raft *r, raft_index commit)
 	bool denied = commit < r->told_index && raft_window_has(&r->window, commit) &&
 		      raft_window_term(&r->window, commit) == r->hard.term;
 
-	if (r->told_index == 0 || (r->told_index > r->window.last && !denied))
-		return;
-	r->told = (struct raft_members){0};
-	r->told_index = 0;
-	raft_places_sync(r);
+	r->told_timeouts = 0;
+	if (r->told_index && (r->told_index <= r->window.last || denied))
+		told_end(r);
 }
 
 void raft_meet(struct raft *r, raft_id id, raft_identity identity)

@@ -382,6 +382,7 @@ struct raft {
 	raft_index members_begun;    /* with this table it began: no older one of its log counts */
 	struct raft_members told;    /* in force in their place, by somebody's word */
 	raft_index told_index;       /* ... while the log ends before it; 0: none is */
+	uint32_t told_timeouts;      /* ... and no leader was heard in so many */
 	uint32_t gone;               /* peers of the table before that are in no other */
 	bool gone_over;              /* ... are peers no longer */
 	uint64_t gone_us;            /* from then on; 0: their removal is not committed */

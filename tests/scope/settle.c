@@ -121,6 +121,7 @@ static void time_forget(struct raft *r)
 	r->contact.lost_us = r->now_us + r->election_us_min;
 	r->transfer.send_us = r->transfer.to ? r->now_us + r->heartbeat_us : 0;
 	r->transfer.deadline_us = r->transfer.to ? r->now_us + r->election_us_min : 0;
+	r->told_timeouts = 0; /* a crash ends what was told as well */
 	r->start_began_us = r->now_us;
 	r->start_ask_us = UINT64_MAX;
 	r->start_ask_all_us = UINT64_MAX;

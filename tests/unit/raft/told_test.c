@@ -218,6 +218,56 @@ static void V28_a_table_told_far_ahead_wedges_nobody(void **state)
 	hand_fini(&h);
 }
 
+static void timeouts(struct hand *h, uint32_t count)
+{
+	hand_tick(h, 0); /* from which the first one is counted */
+	for (uint32_t i = 0; i < count; i++)
+		hand_tick(h, 2 * HAND_ELECTION_US);
+}
+
+/* V28: nor is it for ever where nobody leads, whoever is in it. */
+static void V28_a_told_table_is_over_when_nobody_leads(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	const struct raft_members table = h.r->members;
+	tell_alone(&h, RAFT_INDEX_MAX);
+	timeouts(&h, 9);
+	assert_int_equal(h.r->told_index, RAFT_INDEX_MAX);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	timeouts(&h, 1);
+	assert_int_equal(h.r->told_index, 0);
+	assert_memory_equal(raft_get_members(h.r), &table, sizeof(table));
+	stand(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	/* Told anew it is in force as long as the first time. */
+	tell_alone(&h, 9);
+	timeouts(&h, 9);
+	assert_int_equal(h.r->told_index, 9);
+	hand_fini(&h);
+}
+
+/* It is counted from the last word of a leader. */
+static void D16_who_hears_a_leader_keeps_what_it_was_told(void **state)
+{
+	struct raft_members table;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	table = h.r->members;
+	table.member[0].voter = table.member[2].voter = false;
+	raft_members_told(h.r, &table, 9);
+	for (int i = 0; i < 3; i++) {
+		timeouts(&h, 9);
+		assert_int_equal(hand_append(&h, 2, 2, 2, 1, "", 0), 0);
+		assert_int_equal(h.r->told_index, 9);
+	}
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -229,6 +279,8 @@ int main(void)
 		cmocka_unit_test(V28_a_told_table_does_not_come_back),
 		cmocka_unit_test(R62_the_logs_own_tables_are_kept_beside_one_that_was_told),
 		cmocka_unit_test(V28_a_table_told_far_ahead_wedges_nobody),
+		cmocka_unit_test(V28_a_told_table_is_over_when_nobody_leads),
+		cmocka_unit_test(D16_who_hears_a_leader_keeps_what_it_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
