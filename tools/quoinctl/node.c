@@ -24,7 +24,6 @@ struct asking {
 	bool maybe;        /* a command that somebody may have taken, or may take yet */
 	bool verdict;      /* somebody has said why not: that nobody answers later says less */
 	uint32_t learners; /* that were asked in this round: others may answer */
-	uint32_t absent;   /* in this round: there is no such socket */
 	uint32_t removed;  /* in this round: members no more, that wait as they are configured to */
 };
 
@@ -92,7 +91,6 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		a->maybe |= err && err != -ECONNREFUSED;
 	}
 	if (err) {
-		a->absent += err == -ENOENT;
 		if (!a->verdict)
 			snprintf(error, ERROR_SIZE, "%s: %s", endpoint_text(e),
 				 endpoint_error_text(err));
@@ -136,7 +134,7 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 	do {
 		uint64_t round_ns = clock_now();
 
-		a.learners = a.absent = a.removed = 0;
+		a.learners = a.removed = 0;
 		for (uint32_t i = 0; i < options->endpoint_count && !done; i++)
 			done = ask_one(&a, i, welcome_ns, out, error);
 		if (a.learners && a.learners + a.removed == options->endpoint_count) {
@@ -144,10 +142,10 @@ int ask(const struct options *options, enum wire_request kind, struct kv_request
 			out->learners = true;
 			break;
 		}
-		if (a.absent + a.removed == options->endpoint_count)
+		if (a.removed == options->endpoint_count)
 			break;
 		welcome_ns *= 2;
-		/* All refused at once: a node that starts needs a moment. */
+		/* All refused at once, or have no socket yet: a node that starts needs a moment. */
 		if (!done && clock_now() - round_ns < 10 * CLOCK_MS)
 			clock_sleep(50 * CLOCK_MS);
 		/* A verdict says more than a question that has no time for its answer. */

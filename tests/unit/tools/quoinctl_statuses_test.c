@@ -151,21 +151,6 @@ static void a_learner_does_not_hide_why_no_voter_answers(void **state)
 	refuse(0, 0);
 }
 
-/* A node that starts has its socket soon, and whoever mistyped the path waits for none. */
-static void F22_a_socket_that_is_not_there_is_told_at_once(void **state)
-{
-	uint64_t begin = clock_now();
-
-	(void)state;
-	set_endpoints("unix:/nowhere/at/all");
-	expect("member list --command-timeout=1m", 1, "",
-	       "Error: unix:/nowhere/at/all: no such socket: no node runs there\n");
-	expect("put a b --command-timeout=1m", 1, "",
-	       "Error: unix:/nowhere/at/all: no such socket: no node runs there "
-	       "(nothing was done)\n");
-	assert_true(clock_now() - begin < 15000 * CLOCK_MS);
-}
-
 /* V10: the first endpoint may have taken it: a refusal of the second does not undo that. */
 static void V10_a_refusal_after_silence_is_no_refusal(void **state)
 {
@@ -217,7 +202,6 @@ int main(int argc, char **argv)
 		CTL_TEST(F5_the_next_endpoint_may_know_better),
 		CTL_TEST(where_all_are_learners_it_is_told_at_once),
 		CTL_TEST(a_learner_does_not_hide_why_no_voter_answers),
-		CTL_TEST(F22_a_socket_that_is_not_there_is_told_at_once),
 		CTL_TEST(V10_a_refusal_after_silence_is_no_refusal),
 		CTL_TEST(V10_an_answer_that_cannot_be_read_denies_nothing),
 	};
