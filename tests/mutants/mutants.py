@@ -24,7 +24,7 @@ from table import MUTANTS
 # The exit status of a test that this host cannot run, such as one that needs /dev/fuse.
 SKIPPED = 77
 # Of those that --seconds draws.
-MINIMUM = 25
+MINIMUM = 12
 
 ROOMS = ["base", "raft", "wal", "dataplane", "kv", "config", "metrics", "serve", "doors", "node"]
 ROOMS += ["tools", "tests", "docs"]

@@ -194,7 +194,7 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	raft_id id, again;
 
 	(void)state;
-	world_begin(79, 1, 2);
+	world_begin(79, 1, 0);
 	id = members_change(
 		&w, (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
 	sim_node_start(&w, 3);

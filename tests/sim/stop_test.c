@@ -274,6 +274,7 @@ static void why_a_leader_hands_over_is_told(void **state)
 		raft_id id = w.node[i == 3 ? old : to].node->id;
 		size_t size;
 
+		w.resting = true;
 		if (i == 1) {
 			sim_node_crash(&w, to);
 			w.node[to].priority = 9;
