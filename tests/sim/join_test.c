@@ -15,17 +15,6 @@
 
 static struct sim_world w;
 
-/* Three that formed a cluster, and as many as may join it, not started. */
-static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
-{
-	sim_world_prepare(&w, seed, 3 + joiners);
-	w.joiners = joiners;
-	sim_world_begin(&w, clients);
-	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
-		sim_world_run(&w, MS);
-	sim_world_run(&w, 500 * MS);
-}
-
 static const struct raft_member *member(raft_id id)
 {
 	return raft_members_find(raft_get_members(members_leader(&w)->raft), id);
@@ -65,7 +54,7 @@ static void a_member_joins(void **state)
 {
 	(void)state;
 	for (int first = 0; first < 2; first++) {
-		world_begin(71 + (uint64_t)first, 1, 2);
+		members_world_begin(&w, 71 + (uint64_t)first, 1, 2);
 		if (first)
 			sim_node_start(&w, 3);
 		sim_world_run(&w, 2900 * MS);
@@ -98,7 +87,7 @@ static void F1_a_member_joins_by_one_that_follows(void **state)
 {
 	(void)state;
 	for (uint32_t k = 0; k < 2; k++) {
-		world_begin(75 + k, 1, 2);
+		members_world_begin(&w, 75 + k, 1, 2);
 		uint32_t leads = (uint32_t)sim_leader(&w);
 		w.joiners_know = 1u << (leads + 1) % 3;
 		raft_id id = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD,
@@ -126,7 +115,7 @@ static void F1_a_member_joins_by_one_that_follows(void **state)
 static void a_dead_member_is_replaced(void **state)
 {
 	(void)state;
-	world_begin(73, 2, 2);
+	members_world_begin(&w, 73, 2, 2);
 	for (uint32_t k = 0; k < 2; k++) {
 		uint32_t dead = ((uint32_t)sim_leader(&w) + 1) % 3;
 
@@ -154,7 +143,7 @@ static void F1_who_was_added_and_is_not_to_form_is_told_on_both_sides(void **sta
 	raft_id id;
 
 	(void)state;
-	world_begin(101, 1, 0);
+	members_world_begin(&w, 101, 1, 0);
 	w.node[3].joiner = false;
 	id = members_change(
 		&w, (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
@@ -194,7 +183,7 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	raft_id id, again;
 
 	(void)state;
-	world_begin(79, 1, 0);
+	members_world_begin(&w, 79, 1, 0);
 	id = members_change(
 		&w, (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
 	sim_node_start(&w, 3);
@@ -236,7 +225,7 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 static void D16_who_moved_before_it_was_told_goes_back(void **state)
 {
 	(void)state;
-	world_begin(157, 0, 0);
+	members_world_begin(&w, 157, 0, 0);
 	uint32_t i = ((uint32_t)sim_leader(&w) + 1) % 3, was = w.node[i].address;
 
 	sim_node_crash(&w, i);
@@ -266,7 +255,7 @@ static void R32_who_was_away_is_told_who_came(void **state)
 	uint64_t until_ns;
 
 	(void)state;
-	world_begin(79, 1, 2);
+	members_world_begin(&w, 79, 1, 2);
 	while (sim_leader(&w) != 0) {
 		(void)raft_transfer(members_leader(&w)->raft, w.node[0].node->id);
 		sim_world_run(&w, 10 * MS);
@@ -305,7 +294,7 @@ static void D16_who_starts_again_is_told_who_left(void **state)
 	uint64_t until_ns;
 
 	(void)state;
-	world_begin(89, 2, 0);
+	members_world_begin(&w, 89, 2, 0);
 	for (uint32_t i = 3; i < 5; i++) {
 		raft_id id = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD,
 								     .place = sim_host_place(i)});

@@ -9,6 +9,16 @@
 #define MS UINT64_C(1000000)
 #define WAIT_NS (20000 * MS) /* a joiner catches up, or a leader is elected, many times over */
 
+void members_world_begin(struct sim_world *w, uint64_t seed, uint32_t joiners, uint32_t clients)
+{
+	sim_world_prepare(w, seed, 3 + joiners);
+	w->joiners = joiners;
+	sim_world_begin(w, clients);
+	while (sim_leader(w) < 0 || !sim_all_formed(w))
+		sim_world_run(w, MS);
+	sim_world_run(w, 500 * MS);
+}
+
 struct node *members_leader(struct sim_world *w)
 {
 	const uint64_t until_ns = w->now_ns + WAIT_NS;

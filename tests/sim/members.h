@@ -9,6 +9,8 @@
 
 #include "raft/raft.h"
 
+/* Three that formed a cluster, and as many as may join it, not started. */
+void members_world_begin(struct sim_world *w, uint64_t seed, uint32_t joiners, uint32_t clients);
 /* Who leads, now or in a while. */
 struct node *members_leader(struct sim_world *w);
 /* The leader takes it, now or in a while. The id of the member that it is about. */

@@ -20,16 +20,6 @@
 
 static struct sim_world w;
 
-static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
-{
-	sim_world_prepare(&w, seed, 3 + joiners);
-	w.joiners = joiners;
-	sim_world_begin(&w, clients);
-	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
-		sim_world_run(&w, MS);
-	sim_world_run(&w, 500 * MS);
-}
-
 static struct node *node(uint32_t i)
 {
 	return w.node[i].node;
@@ -67,7 +57,7 @@ static void D16_each_member_says_once_what_it_is_called(void **state)
 	raft_index before;
 
 	(void)state;
-	world_begin(92, 0, 0);
+	members_world_begin(&w, 92, 0, 0);
 	expect_said(node(0)->id, "n0", "198.18.0.1:2379");
 	expect_said(node(1)->id, "n1", "198.18.0.2:2379");
 	expect_said(node(2)->id, "n2", "198.18.0.3:2379");
@@ -112,7 +102,7 @@ static int old_check(struct sm *sm, const uint8_t *command, uint32_t size, uint6
 static void D16_an_earlier_release_leads(void **state)
 {
 	(void)state;
-	world_begin(93, 0, 0);
+	members_world_begin(&w, 93, 0, 0);
 	expect_said(node(0)->id, "n0", "198.18.0.1:2379");
 	const uint32_t leads = (uint32_t)sim_leader(&w), other = (leads + 1) % 3;
 	const raft_index before = last();
@@ -143,7 +133,7 @@ static void V28_nobody_speaks_for_another(void **state)
 	uint32_t size;
 
 	(void)state;
-	world_begin(94, 0, 0);
+	members_world_begin(&w, 94, 0, 0);
 	expect_said(node(2)->id, "n2", "198.18.0.3:2379");
 	const uint32_t leads = (uint32_t)sim_leader(&w), mad = (leads + 1) % 3;
 	const raft_index before = last();
@@ -171,7 +161,7 @@ static void D16_names_come_and_go_with_the_members(void **state)
 	uint64_t until_ns;
 
 	(void)state;
-	world_begin(95, 1, 0);
+	members_world_begin(&w, 95, 1, 0);
 	sim_node_start(&w, 3);
 	raft_id id = members_change(
 		&w, (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
@@ -273,7 +263,7 @@ static void D16_a_learner_answers_for_itself_alone(void **state)
 	raft_id id;
 
 	(void)state;
-	world_begin(96, 1, 0);
+	members_world_begin(&w, 96, 1, 0);
 	sim_node_start(&w, 3);
 	id = members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD_LEARNER,
 						     .place = sim_host_place(3)});
@@ -302,7 +292,7 @@ static void R37_a_removed_leader_says_so(void **state)
 	static char text[65536];
 
 	(void)state;
-	world_begin(91, 0, 0);
+	members_world_begin(&w, 91, 0, 0);
 	const uint32_t leader = (uint32_t)sim_leader(&w);
 	struct raft *r = w.node[leader].node->raft;
 	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REMOVE,

@@ -12,17 +12,6 @@
 
 static struct sim_world w;
 
-/* Three that formed a cluster, and as many as may join it, not started. */
-static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
-{
-	sim_world_prepare(&w, seed, 3 + joiners);
-	w.joiners = joiners;
-	sim_world_begin(&w, clients);
-	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
-		sim_world_run(&w, MS);
-	sim_world_run(&w, 500 * MS);
-}
-
 static void hear(uint32_t i, const struct wire_members *m, uint32_t from)
 {
 	static uint8_t body[WIRE_MEMBERS_SIZE_MAX];
@@ -50,7 +39,7 @@ static void V28_no_member_alone_ends_another_one_in_two_steps(void **state)
 	struct node *n;
 
 	(void)state;
-	world_begin(97, 0, 0);
+	members_world_begin(&w, 97, 0, 0);
 	who = ((uint32_t)sim_leader(&w) + 1) % 3;
 	mad = (who + 1) % 3;
 	n = w.node[who].node;
@@ -98,7 +87,7 @@ static void V28_no_member_alone_ends_another_one_by_one_that_it_lied_to(void **s
 	uint32_t words = 0;
 
 	(void)state;
-	world_begin(103, 0, 0);
+	members_world_begin(&w, 103, 0, 0);
 	mad = (uint32_t)sim_leader(&w);
 	who = (mad + 1) % 3;
 	lied_to = (mad + 2) % 3;
@@ -151,7 +140,7 @@ static void V28_who_was_told_that_it_is_alone_does_not_lead(void **state)
 	struct node *n;
 
 	(void)state;
-	world_begin(101, 0, 2);
+	members_world_begin(&w, 101, 0, 2);
 	mad = (uint32_t)sim_leader(&w);
 	who = (mad + 1) % 3;
 	n = w.node[who].node;
@@ -195,7 +184,7 @@ static void V28_who_is_told_of_what_never_comes_elects_a_leader(void **state)
 	uint64_t until_ns;
 
 	(void)state;
-	world_begin(103, 0, 0);
+	members_world_begin(&w, 103, 0, 0);
 	mad = (uint32_t)sim_leader(&w);
 	sim_net_cut_off(w.net, mad, 3);
 	for (uint32_t k = 1; k < 3; k++) {
@@ -236,7 +225,7 @@ static void V28_who_is_told_of_members_and_when(void **state)
 	raft_index index;
 
 	(void)state;
-	world_begin(83, 1, 0);
+	members_world_begin(&w, 83, 1, 0);
 	sim_node_start(&w, 3);
 	sim_world_run(&w, 10 * MS);
 	m.to = w.node[3].node->recovered.identity;

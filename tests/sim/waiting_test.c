@@ -14,17 +14,6 @@
 
 static struct sim_world w;
 
-/* Three that formed a cluster, and as many as may join it, not started. */
-static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
-{
-	sim_world_prepare(&w, seed, 3 + joiners);
-	w.joiners = joiners;
-	sim_world_begin(&w, clients);
-	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
-		sim_world_run(&w, MS);
-	sim_world_run(&w, 500 * MS);
-}
-
 static void hear(uint32_t i, const struct wire_members *m, uint32_t from)
 {
 	static uint8_t body[WIRE_MEMBERS_SIZE_MAX];
@@ -62,7 +51,7 @@ static void F1_who_waits_to_join_asks_seldom_and_is_let_in_soon(void **state)
 {
 	(void)state;
 	for (int waits = 0; waits < 2; waits++) {
-		world_begin(301 + (uint64_t)waits, 1, 0);
+		members_world_begin(&w, 301 + (uint64_t)waits, 1, 0);
 		if (waits) {
 			sim_node_start(&w, 3);
 			sim_world_run(&w, 2 * SECOND);
@@ -86,7 +75,7 @@ static void V35_who_waits_to_join_is_not_driven_to_ask(void **state)
 	uint64_t before;
 
 	(void)state;
-	world_begin(305, 1, 0);
+	members_world_begin(&w, 305, 1, 0);
 	sim_node_start(&w, 3);
 	sim_world_run(&w, 10 * SECOND);
 	m.to = w.node[3].node->recovered.identity;
