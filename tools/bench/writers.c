@@ -85,13 +85,15 @@ static void acknowledged(struct writers *w, uint32_t i, uint64_t now)
 
 static void done(struct writers *w, uint32_t i)
 {
-	struct kv_answer kv = {.status = KV_MALFORMED};
 	struct path_answer answer;
+	struct kv_answer kv;
 
 	w->writer[i].open = false;
 	w->path->ops->answer(w->path, i, &answer);
 	if (answer.status == WIRE_OK && !kv_answer_decode(&kv, answer.data, answer.size))
 		shown(w, kv.applied_index);
+	else
+		kv.status = KV_MALFORMED; /* read in part, if at all */
 	if (kv.status == KV_SESSION_EXPIRED)
 		new_session(&w->writer[i]);
 	pthread_mutex_lock(&w->lock);
