@@ -232,8 +232,8 @@ static void foreign(struct dp *dp, uint8_t port, const struct net_packet *packet
 	uint64_t ours = dp->options.self.cluster_id;
 	uint64_t id = 0;
 
-	/* Who is of no cluster yet knows no member. */
-	if (kind == DP_FOREIGN_MEMBER && ours == 0)
+	/* Who is of no cluster yet knows no member: only that some are of a cluster can be told. */
+	if (kind == DP_FOREIGN_MEMBER && ours == 0 && envelope->cluster_id == 0)
 		return;
 	/* Of what forms a cluster this was not asked before. */
 	if (kind == DP_FOREIGN_MEMBER && envelope->cluster_id != 0 && envelope->cluster_id != ours)

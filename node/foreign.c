@@ -41,7 +41,14 @@ static void cluster_sentence(const struct node *n, const struct dp_foreign *f,
 {
 	const char *name = member_at(n, f->from.address);
 
-	if (n->joined.formerly && f->id == n->joined.formerly && !f->to_peer_port)
+	if (n->cluster_id == 0)
+		snprintf(out, SENTENCE_MAX,
+			 "packets of cluster %016" PRIx64
+			 " arrive from where none of initial-cluster is, and this member waits to "
+			 "join: if it was added there, start it again with the members of today in "
+			 "initial-cluster; or somebody forges packets",
+			 f->id);
+	else if (n->joined.formerly && f->id == n->joined.formerly && !f->to_peer_port)
 		snprintf(out, SENTENCE_MAX,
 			 "packets of cluster %016" PRIx64
 			 " arrive, out of which this member was forced (now %016" PRIx64
@@ -115,6 +122,21 @@ static bool lasts(const struct node *n, const struct dp_foreign *f)
 	return hearsay_verdict(&f->said, n->now_ns) != HEARSAY_NOTHING;
 }
 
+/*
+ * Who waits to join may have been added, and whom it is to ask have left meanwhile: those who came
+ * send to it. When it has come in they are no strangers.
+ */
+static bool is_told(const struct node *n, enum dp_foreign_kind kind, const struct dp_foreign *f)
+{
+	if (!lasts(n, f))
+		return false;
+	if (kind != DP_FOREIGN_CLUSTER)
+		return true;
+	if (n->cluster_id == 0)
+		return n->formation.existing && !member_at(n, f->from.address);
+	return f->id != n->cluster_id;
+}
+
 static const char *from_text(const struct dp_foreign *f, char out[32])
 {
 	struct in_addr in = {.s_addr = htonl(f->from.address)};
@@ -159,7 +181,7 @@ void foreign_drive(struct node *n)
 		const struct dp_foreign *f = dp_get_foreign(n->dp, (enum dp_foreign_kind)kind);
 		struct node_foreign *said = &n->foreign[kind];
 
-		if (!lasts(n, f) || f->count == said->count ||
+		if (!is_told(n, (enum dp_foreign_kind)kind, f) || f->count == said->count ||
 		    (said->count && n->now_ns - said->ns < SAY_NS))
 			continue;
 		sentence(n, (enum dp_foreign_kind)kind, f, text);
@@ -177,7 +199,7 @@ void foreign_text(const struct node *n, struct metrics_text *t)
 	for (int kind = 0; kind < DP_FOREIGN_COUNT; kind++) {
 		const struct dp_foreign *f = dp_get_foreign(n->dp, (enum dp_foreign_kind)kind);
 
-		if (!lasts(n, f))
+		if (!is_told(n, (enum dp_foreign_kind)kind, f))
 			continue;
 		sentence(n, (enum dp_foreign_kind)kind, f, text);
 		metrics_line(t, "warning %s (the last from %s, %" PRIu64 " in all)\n", text,

@@ -517,7 +517,8 @@ static size_t outside_text(const struct node *n, bool unsure, char *out, size_t 
 	return (size_t)snprintf(
 		out, size_max,
 		"%s nobody lets it in: quoinctl member add, or member replace, with the address "
-		"%s, at a member that is up\n",
+		"%s, at a member that is up; if that was done, none of initial-cluster is heard: "
+		"if they left, start it again with the members of today in it\n",
 		joins, node_place_text(node_own_place(n), place));
 }
 

@@ -221,6 +221,76 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	sim_world_destroy(&w);
 }
 
+/* It was bound, and heard nothing of that before all left whom it asks: it is told what helps. */
+static void D16_who_waits_for_those_who_left_is_told_of_those_who_came(void **state)
+{
+	static const char came[] = "arrive from where none of initial-cluster is";
+
+	(void)state;
+	members_world_begin(&w, 181, 4, 0);
+	sim_node_start(&w, 3);
+	sim_world_run(&w, SECOND); /* it knows their MAC addresses */
+	for (uint32_t k = 0; k < 7; k++)
+		sim_net_cut(w.net, k, 3, true);
+	members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_ADD_LEARNER,
+						.place = sim_host_place(3)});
+	sim_world_run(&w, 4 * SECOND);
+	expect_told("at a member that is up; if that was done, none of initial-cluster is heard: "
+		    "if they left, start it again with the members of today in it");
+	for (uint32_t k = 0; k < 3; k++) {
+		const raft_id old = w.node[k].node->id;
+
+		sim_node_start(&w, 4 + k);
+		raft_id id =
+			members_change(&w, (struct raft_change){.kind = RAFT_CHANGE_REPLACE,
+								.replaced = old,
+								.place = sim_host_place(4 + k)});
+		members_expect_voter(&w, id, 3);
+		members_expect_out(&w, old);
+		if (w.node[k].node)
+			sim_node_crash(&w, k);
+	}
+	assert_false(sim_node_says(&w, 3, came));
+	sim_net_heal(w.net);
+	sim_world_run(&w, 4 * SECOND);
+	assert_true(sim_node_says(&w, 3, came));
+	assert_true(sim_node_says(&w, 3, "start it again with the members of today in initial"));
+	sim_node_crash(&w, 3);
+	sim_node_start(&w, 3);
+	expect_caught_up(3);
+	assert_false(sim_node_says(&w, 3, "arrive"));
+	sim_world_destroy(&w);
+}
+
+/* It is to ask the leader alone, and others send to it. When it has come in it knows them. */
+static void D16_who_has_come_in_tells_of_no_strangers(void **state)
+{
+	uint32_t leads;
+
+	(void)state;
+	members_world_begin(&w, 183, 1, 0);
+	leads = (uint32_t)sim_leader(&w);
+	w.joiners_know = 1u << leads;
+	sim_node_start(&w, 3);
+	sim_world_run(&w, SECOND);
+	for (uint32_t k = 0; k < 3; k++)
+		sim_net_cut(w.net, k, 3, true);
+	members_change(&w,
+		       (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
+	sim_world_run(&w, 2 * SECOND);
+	for (uint32_t k = 0; k < 3; k++)
+		sim_net_cut(w.net, k, 3, k == leads);
+	sim_world_run(&w, 5 * SECOND);
+	assert_true(sim_node_says(&w, 3, "arrive from where none of initial-cluster is"));
+	sim_net_heal(w.net);
+	for (uint32_t ms = 0; w.node[3].node->id == 0; ms++) {
+		assert_true(ms < 5000);
+		sim_world_run(&w, MS);
+	}
+	assert_false(sim_node_says(&w, 3, "arrive"));
+	sim_world_destroy(&w);
+}
+
 /* Nobody else has learned of it: it is started where the table has it, as it is told. */
 static void D16_who_moved_before_it_was_told_goes_back(void **state)
 {
@@ -336,6 +406,8 @@ int main(void)
 		cmocka_unit_test(a_dead_member_is_replaced),
 		cmocka_unit_test(F1_who_was_added_and_is_not_to_form_is_told_on_both_sides),
 		cmocka_unit_test(F1_who_joined_and_lost_its_directory_is_told_the_way_back),
+		cmocka_unit_test(D16_who_waits_for_those_who_left_is_told_of_those_who_came),
+		cmocka_unit_test(D16_who_has_come_in_tells_of_no_strangers),
 		cmocka_unit_test(D16_who_moved_before_it_was_told_goes_back),
 		cmocka_unit_test(R32_who_was_away_is_told_who_came),
 		cmocka_unit_test(D16_who_starts_again_is_told_who_left),
