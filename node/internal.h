@@ -134,6 +134,7 @@ struct node_peer {
 	struct histogram round_trip;
 
 	struct hearsay forms; /* it is awaited, and what is there forms a cluster (formation.c) */
+	struct hearsay asks;  /* it is bound, was told so, and asks all the same (join.c) */
 
 	struct path path;      /* what passes to it; size_max 0: not begun */
 	uint32_t path_told;    /* ... as last logged */
@@ -508,6 +509,8 @@ struct metrics_text;
 void said_drive(struct node *n);
 /* What is there forms a cluster, and is awaited as a member that joins this one. */
 bool said_forms(const struct node *n, uint32_t peer);
+/* It was let in, and does not hear it. */
+bool said_asks(const struct node *n, uint32_t peer);
 void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *state,
 	       struct metrics_text *t);
 

@@ -122,13 +122,16 @@ void node_join_hear(struct node *n, uint32_t peer, raft_identity identity, uint6
 	m = raft_members_find(table, n->peer[peer].at.member_id);
 	if (!m)
 		return; /* it was announced, and that is not committed yet */
-	if (m->identity == 0 && s.role == RAFT_LEADER)
+	if (m->identity == 0 && s.role == RAFT_LEADER) {
 		bind_learner(n, m, identity);
-	else if (m->identity == 0 || (m->identity == identity && !m->voter && !m->voter_before))
+	} else if (m->identity == 0 || (m->identity == identity && !m->voter && !m->voter_before)) {
 		members_tell(n, peer, table, index, m->id, identity);
-	else
+		if (m->identity != 0)
+			hearsay_note(&n->peer[peer].asks, n->now_ns);
+	} else {
 		/* A voter was told before it voted: this one forgot what it promised (R7). */
 		node_join_refuse(n, peer, identity, digest);
+	}
 }
 
 /* It is awaited, and what is there is configured to form a cluster. */

@@ -62,6 +62,11 @@ static const char forms[] = "was added and does not join, for what is there form
 			    "somebody forges its packets: set initial-cluster-state: existing "
 			    "there, and start it again";
 
+bool said_asks(const struct node *n, uint32_t peer)
+{
+	return hearsay_verdict(&n->peer[peer].asks, n->now_ns) != HEARSAY_NOTHING;
+}
+
 static const char *words(enum dp_said about, enum hearsay_verdict verdict)
 {
 	return verdict == HEARSAY_ALONE ? said[about].alone : said[about].beside;
@@ -75,8 +80,17 @@ bool said_forms(const struct node *n, uint32_t peer)
 void said_text(const struct node *n, uint32_t peer, const struct dp_peer_state *state,
 	       struct metrics_text *t)
 {
+	char place[NODE_PLACE_TEXT_SIZE];
+
 	if (said_forms(n, peer))
 		metrics_line(t, "error member %s %s\n", n->peer[peer].name, forms);
+	if (said_asks(n, peer))
+		metrics_line(t,
+			     "warning member %s at %s waits to join, is heard, and does not hear "
+			     "that it is let in: the way to it is cut, or somebody forges its "
+			     "packets\n",
+			     n->peer[peer].name,
+			     node_place_text(node_peer_place(&n->peer[peer]), place));
 	for (int i = 0; i < DP_SAID_COUNT; i++) {
 		enum hearsay_verdict v = verdict_on(n, state, i);
 

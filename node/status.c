@@ -108,7 +108,8 @@ static void peer_faults(struct node *n, struct metrics_text *t, uint32_t i)
 			     "own status says why\n",
 			     n->peer[i].name, as_of(settings_age_ns(n, i), age));
 	/* That its own directory is silent is said by those. */
-	if (!said_forms(n, i) && state.said[DP_SAID_IDENTITY] != HEARSAY_ALONE &&
+	if (!said_forms(n, i) && !said_asks(n, i) &&
+	    state.said[DP_SAID_IDENTITY] != HEARSAY_ALONE &&
 	    state.said[DP_SAID_START] != HEARSAY_ALONE)
 		way_faults(n, t, i);
 	path_fault(n, t, i);

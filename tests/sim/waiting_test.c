@@ -68,6 +68,36 @@ static void F1_who_waits_to_join_asks_seldom_and_is_let_in_soon(void **state)
 	}
 }
 
+/* A wire that passes one way alone: those who hear it say so, and not that it was not heard. */
+static void F21_who_does_not_hear_that_it_is_let_in_is_told_of(void **state)
+{
+	static const char says[] =
+		"at 198.18.0.4:2380 waits to join, is heard, and does not hear that it is let in";
+
+	(void)state;
+	members_world_begin(&w, 307, 1, 0);
+	sim_node_start(&w, 3);
+	sim_world_run(&w, SECOND); /* it knows their MAC addresses */
+	for (uint32_t k = 0; k < 3; k++)
+		sim_net_cut(w.net, k, 3, true);
+	members_change(&w,
+		       (struct raft_change){.kind = RAFT_CHANGE_ADD, .place = sim_host_place(3)});
+	sim_world_run(&w, 2 * SECOND);
+	for (uint32_t k = 0; k < 3; k++)
+		assert_false(sim_node_says(&w, k, says));
+	sim_world_run(&w, 5 * SECOND);
+	for (uint32_t k = 0; k < 3; k++) {
+		assert_true(sim_node_says(&w, k, says));
+		assert_false(sim_node_says(&w, k, "has not been heard"));
+	}
+	sim_net_heal(w.net);
+	joined_ms(3);
+	sim_world_run(&w, 4 * SECOND);
+	for (uint32_t k = 0; k < 3; k++)
+		assert_false(sim_node_says(&w, k, says));
+	sim_world_destroy(&w);
+}
+
 /* V35: whatever comes, and however often, it asks no more often than at first. */
 static void V35_who_waits_to_join_is_not_driven_to_ask(void **state)
 {
@@ -98,6 +128,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F1_who_waits_to_join_asks_seldom_and_is_let_in_soon),
+		cmocka_unit_test(F21_who_does_not_hear_that_it_is_let_in_is_told_of),
 		cmocka_unit_test(V35_who_waits_to_join_is_not_driven_to_ask),
 	};
 
