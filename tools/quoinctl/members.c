@@ -163,7 +163,10 @@ static void take_answer(struct members *all, struct probe *p)
 static bool in_table(const struct member_table *t, const struct member *m)
 {
 	for (uint32_t i = 0; i < t->count; i++) {
-		if (t->row[i].id == strtoull(m->id, NULL, 16))
+		const struct member_row *r = &t->row[i];
+
+		if (known(m->id) ? r->id == strtoull(m->id, NULL, 16)
+				 : strcmp(r->name, m->name) == 0 || strcmp(r->called, m->name) == 0)
 			return true;
 	}
 	return false;
@@ -186,7 +189,10 @@ static bool table_of(const struct member *m, const struct members *all, struct m
 	return out->count > 0;
 }
 
-/* A member is in the newest table that is committed, or in one after it. */
+/*
+ * A member is in the newest table that is committed, or in one after it. Whom a configuration has,
+ * and nobody who is of a cluster knows, is none; if it answers it speaks for itself.
+ */
 static void judge(struct members *all)
 {
 	static struct member_table t;
@@ -204,8 +210,11 @@ static void judge(struct members *all)
 		for (uint32_t j = 0; j < all->count; j++)
 			now[j] |= in_table(&t, &all->member[j]);
 	}
-	for (uint32_t j = 0; j < all->count; j++)
-		all->member[j].former = newest && known(all->member[j].id) && !now[j];
+	for (uint32_t j = 0; j < all->count; j++) {
+		const struct member *m = &all->member[j];
+
+		all->member[j].former = newest && !now[j] && (known(m->id) || !member_answered(m));
+	}
 }
 
 /* An endpoint that was named and is silent is a member's if that has its address. */

@@ -88,6 +88,14 @@ static uint32_t store_apply(struct fake_store *s, const uint8_t *command, uint32
 /* Its peers have names of no lab: quoinctl looks for them among the nodes of this host. */
 static uint32_t status_text(struct fake_node *n, uint8_t *out)
 {
+	if (atomic_load(&n->faults.wiped))
+		return (uint32_t)snprintf(
+			(char *)out, STATUS_SIZE_MAX,
+			"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016x\nversion 9.8.7\n"
+			"role follower\nleader %016x\nlink memif\n"
+			"peer fake1 id=%016x address=198.18.0.1 heard_ms=-1 match=-1\n"
+			"peer fake9 id=%016x address=198.18.0.9 heard_ms=-1 match=-1\n",
+			n->id, 0, 0, 0, 0, 0);
 	return (uint32_t)snprintf(
 		(char *)out, STATUS_SIZE_MAX,
 		"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016" PRIx64 "\nversion 9.8.7\n"

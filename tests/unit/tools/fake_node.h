@@ -46,6 +46,7 @@ struct fake_faults {
 	_Atomic bool gone;
 	_Atomic bool newer;  /* its table has members 1 and 2 alone */
 	_Atomic bool forced; /* it is of a cluster of its own */
+	_Atomic bool wiped;  /* it is of none, and its configuration names fake1 and fake9 */
 	_Atomic bool unled;  /* it greets as one that knows of nothing committed */
 };
 

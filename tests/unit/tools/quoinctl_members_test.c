@@ -78,6 +78,28 @@ static void D16_a_former_member_is_no_failure(void **state)
 	assert_non_null(strstr(output, " n3 |"));
 }
 
+/* A configuration may be as old as it likes: who is of the cluster knows whom that has. */
+static void D16_who_is_in_a_configuration_alone_is_no_member(void **state)
+{
+	char list[256];
+
+	(void)state;
+	atomic_store(&node[2].faults.wiped, true);
+	set_endpoints(node[2].local);
+	run("status");
+	assert_non_null(strstr(output, "fake9: error: no answer"));
+	snprintf(list, sizeof(list), "%s,%s", node[2].local, node[0].local);
+	set_endpoints(list);
+	atomic_store(&node[0].faults.newer, true);
+	run("status");
+	atomic_store(&node[0].faults.newer, false);
+	atomic_store(&node[2].faults.wiped, false);
+	assert_non_null(strstr(output, " n1 |"));
+	assert_non_null(strstr(output, "fake1: error: no answer"));
+	assert_null(strstr(output, "fake9"));
+	assert_non_null(strstr(output, " n3 |")); /* it was named */
+}
+
 static void expect_order(const char *line, const char *order, const char *says)
 {
 	expect(line, 0, says, "");
@@ -334,6 +356,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		CTL_TEST(D16_member_list),
 		CTL_TEST(D16_a_former_member_is_no_failure),
+		CTL_TEST(D16_who_is_in_a_configuration_alone_is_no_member),
 		CTL_TEST(D16_members_are_changed),
 		CTL_TEST(D16_a_change_of_members_is_refused),
 		CTL_TEST(D16_who_is_removed_answers_for_it),
