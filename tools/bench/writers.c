@@ -24,7 +24,7 @@ struct writer {
 	uint64_t session, sequence;
 	uint8_t request[REQUEST_SIZE_MAX];
 	bool open;
-	uint64_t asked_ns;
+	uint64_t asked_ns, again_ns;
 };
 
 struct writers {
@@ -67,6 +67,7 @@ static void begin(struct writers *w, uint32_t i, uint64_t now)
 	};
 
 	a->asked_ns = now;
+	a->again_ns = now + AGAIN_NS;
 	a->open = true;
 	kv_request_encode(&request, a->request);
 	w->path->ops->request(w->path, i, WIRE_COMMAND, a->request,
@@ -96,6 +97,8 @@ static void done(struct writers *w, uint32_t i)
 		kv.status = KV_MALFORMED; /* read in part, if at all */
 	if (kv.status == KV_SESSION_EXPIRED)
 		new_session(&w->writer[i]);
+	if (answer.status == WIRE_STOPPING)
+		w->writer[i].again_ns = clock_now() + WRITERS_STOPPING_NS;
 	pthread_mutex_lock(&w->lock);
 	if (kv.status == KV_OK)
 		acknowledged(w, i, clock_now());
@@ -116,7 +119,7 @@ static void *run(void *context)
 		uint32_t count;
 
 		for (uint32_t i = 0; i < w->path->client_count; i++) {
-			if (!w->writer[i].open && now - w->writer[i].asked_ns >= AGAIN_NS)
+			if (!w->writer[i].open && now >= w->writer[i].again_ns)
 				begin(w, i, now);
 		}
 		count = w->path->ops->poll(w->path, POLL_NS, finished, CLUSTER_NODES_MAX);

@@ -5,19 +5,25 @@
  *
  * A writer puts anew when it is answered, whatever the answer, but not sooner than a millisecond
  * after it asked last. It is one long-lived session, which no put of it is repeated in.
+ *
+ * A node that stops stays for whoever asks it again, so it would last as long as it is asked. It is
+ * left alone, as by a client that goes to another one.
  */
 #ifndef TOOLS_BENCH_WRITERS_H
 #define TOOLS_BENCH_WRITERS_H
 
+#include "base/clock.h"
 #include "tools/bench/cluster.h"
 
 #define WRITERS_KEY "quoin-bench/election"
+/* Five times as long as a node that stops waits for the next question. */
+#define WRITERS_STOPPING_NS (100 * CLOCK_MS)
 
 struct writers;
 
 struct writers_counters {
 	uint64_t acknowledged;
-	uint64_t refused; /* with a status that says that nothing was done */
+	uint64_t refused; /* with a status that says that nothing was done, or not asked at all */
 	uint64_t unknown; /* without an answer, or with one that leaves it open */
 };
 

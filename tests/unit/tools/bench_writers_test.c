@@ -1,6 +1,6 @@
 /*
  * Writers at nodes that have forgotten sessions (kv/session.h): what they begin with is what a node
- * showed, and they go on when they are forgotten themselves.
+ * showed, and they go on when they are forgotten themselves. And how their puts are counted.
  */
 #include "base/clock.h"
 #include "kv/command.h"
@@ -11,6 +11,7 @@
 #include "tools/client/endpoint.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 enum { ENOUGH = 20 };
@@ -56,15 +57,29 @@ static struct writers *writers_at_node(void)
 	return w;
 }
 
-/* Until so many more are acknowledged. False: that is not to be. */
-static bool goes_on(struct writers *w)
+enum end { ACKNOWLEDGED, REFUSED, UNKNOWN };
+
+static uint64_t count_of(struct writers *w, enum end end)
+{
+	struct writers_counters c = writers_count(w);
+
+	return end == ACKNOWLEDGED ? c.acknowledged : end == REFUSED ? c.refused : c.unknown;
+}
+
+/* Until so many more end so. False: that is not to be. */
+static bool end_so(struct writers *w, enum end end, uint64_t more)
 {
 	const uint64_t until = clock_now() + 10 * CLOCK_S;
-	const uint64_t had = writers_count(w).acknowledged;
+	const uint64_t enough = count_of(w, end) + more;
 
-	while (writers_count(w).acknowledged < had + ENOUGH && clock_now() < until)
+	while (count_of(w, end) < enough && clock_now() < until)
 		clock_sleep(CLOCK_MS);
-	return writers_count(w).acknowledged >= had + ENOUGH;
+	return count_of(w, end) >= enough;
+}
+
+static bool goes_on(struct writers *w)
+{
+	return end_so(w, ACKNOWLEDGED, ENOUGH);
 }
 
 /* What it shows to newcomers is made anew with each answer. */
@@ -116,6 +131,52 @@ static void R48_a_writer_that_is_forgotten_begins_anew(void **state)
 	writers_stop(w);
 }
 
+static void what_cannot_be_read_acknowledges_nothing(void **state)
+{
+	struct writers *w;
+
+	(void)state;
+	atomic_store(&node.faults.unreadable, INT_MAX);
+	w = writers_at_node();
+	assert_true(end_so(w, UNKNOWN, ENOUGH));
+	assert_int_equal(writers_count(w).acknowledged, 0);
+	assert_int_equal(writers_count(w).refused, 0);
+	atomic_store(&node.faults.unreadable, 0);
+	assert_true(goes_on(w));
+	writers_stop(w);
+}
+
+/* Its socket is gone with it: but for what was open then, nothing is asked. */
+static void what_no_node_was_asked_is_refused(void **state)
+{
+	struct writers *w = writers_at_node();
+
+	(void)state;
+	assert_true(goes_on(w));
+	fake_node_stop(&node);
+	assert_true(end_so(w, REFUSED, ENOUGH));
+	assert_in_range(writers_count(w).unknown, 0, 1);
+	writers_stop(w);
+	fake_node_start(&node, &store, 5);
+}
+
+/* Or it would not end, and each question leaves open whether it was done. */
+static void R45_a_node_that_stops_is_left_alone(void **state)
+{
+	const uint64_t begun = clock_now();
+	struct writers *w;
+
+	(void)state;
+	atomic_store(&node.faults.refusal, WIRE_STOPPING);
+	atomic_store(&node.faults.refusing, INT_MAX);
+	w = writers_at_node();
+	assert_true(end_so(w, UNKNOWN, 3));
+	assert_true(clock_now() - begun >= 2 * WRITERS_STOPPING_NS);
+	atomic_store(&node.faults.refusing, 0);
+	assert_true(goes_on(w));
+	writers_stop(w);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -138,6 +199,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(R48_writers_begin_with_what_a_node_shows, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(R48_a_writer_that_is_forgotten_begins_anew, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_read_acknowledges_nothing, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_no_node_was_asked_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(R45_a_node_that_stops_is_left_alone, setup,
 						teardown),
 	};
 

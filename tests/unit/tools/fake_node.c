@@ -235,6 +235,8 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 			status = WIRE_INVALID;
 		else
 			*size = store_apply(s, request, request_size, out);
+		if (!status && strikes(&n->faults.unreadable))
+			out[(*size)++] = 0;
 		break;
 	case WIRE_QUERY:
 	case WIRE_QUERY_LOCAL:

@@ -37,6 +37,7 @@ struct fake_faults {
 	_Atomic int refusal;
 	_Atomic int order_refusal; /* not 0: each order ends so */
 	_Atomic int swallow;       /* so many are done, and their answers never leave */
+	_Atomic int unreadable;    /* so many commands end OK, and their answer not in an item */
 	_Atomic int lose_in_1000;  /* UDP packets, each way */
 	_Atomic int hole;          /* 0: none; else larger UDP payloads vanish, each way */
 	_Atomic int version;       /* 0: ours; else it reads and speaks this one */
