@@ -1,5 +1,6 @@
 """Deliberate mistakes in the configuration, in what a start asks of its host, in the end of a
-member that was removed, and in what makes a cluster of one, in the form of table.py."""
+member that was removed, in what makes a cluster of one, and in what a lab does to a member's
+directory, in the form of table.py."""
 
 HOST = [
     ("held-not-counted", "F3: what a device holds of the pool is counted in what is asked for",
@@ -244,4 +245,8 @@ HOST = [
      "if (p->options.identity == envelope->source_identity)\n\t\t\treturn p;\n\t\tfound = p;",
      "return p;",
      ["unit-dataplane-foreign"]),
+    ("bound-and-emptied", "D16: the directory that the leader knows is not made anew",
+     "tools/lab/replace.c",
+     "\tif (m->bound)\n\t\treturn directory_keep(c);\n", "\t(void)directory_keep;\n",
+     ["unit-lab-change"]),
 ]

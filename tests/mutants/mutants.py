@@ -46,25 +46,23 @@ def copy_tree(source, work):
 
 
 def test_programs(build):
-    """How each test is called, and what must be built for it."""
+    """How each test is called, with what in its environment, and what must be built for it."""
     tests = json.loads(run(["meson", "introspect", "--tests", build]).stdout)
     made = json.loads(run(["meson", "introspect", "--targets", build]).stdout)
-    files = {os.path.relpath(file, build) for target in made for file in target["filename"]}
-    programs = {test["name"]: test["cmd"] for test in tests}
-    # A program that a test starts is an argument of it.
-    targets = {name: {os.path.relpath(os.path.join(build, word), build) for word in command} & files
-               for name, command in programs.items()}
-    return programs, targets
+    files = {target["id"]: target["filename"] for target in made}
+    return {test["name"]: (test["cmd"], test["env"],
+                           [os.path.relpath(file, build) for target in test["depends"]
+                            for file in files[target]])
+            for test in tests}
 
 
 def passes(build, programs, name, env):
-    commands, targets = programs
-    command = commands[name]
-    made = run(["ninja", "-C", build] + sorted(targets[name]))
+    command, own, targets = programs[name]
+    made = run(["ninja", "-C", build] + targets)
     if made.returncode:
         return None, made.stdout[-2000:]
     try:
-        ran = run(command, cwd=build, env=env, timeout=120)
+        ran = run(command, cwd=build, env=dict(env, **own), timeout=120)
     except subprocess.TimeoutExpired:
         return False, "it hangs"
     if ran.returncode == SKIPPED:
