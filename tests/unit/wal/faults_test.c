@@ -282,7 +282,7 @@ static void W14_a_disk_that_hangs(void **state)
 		start_write(&s, files[i]);
 		for (int polls = 0; polls < POLLS; polls++)
 			assert_int_equal(wal_poll(s.wal, 10ul * MARK_NS, &seq), 0);
-		disk_wait_waiting(&s.disk, 1);
+		on_disk_stall(&s);
 		assert_int_equal(wal_poll(s.wal, 10ul * MARK_NS, &seq), 0);
 		if (i < 2)
 			assert_true(seq < s.wal->seq);
@@ -307,7 +307,7 @@ static void V19_names_that_hang_hold_up_no_write(void **state)
 	rule = disk_rule(&s.disk, "on meta * stall forever");
 	assert_int_equal(test_persist(s.wal, test_append(s.wal, 1, ENTRIES_ROLL, 1)), 0);
 	assert_true(s.wal->tail > 0);
-	disk_wait_waiting(&s.disk, 1);
+	on_disk_stall(&s);
 	assert_int_equal(
 		test_persist(s.wal, test_append(s.wal, ENTRIES_ROLL + 1, ENTRIES_ROLL + 1, 1)), 0);
 	disk_tell(&s.disk, "drop %u", rule);

@@ -64,3 +64,11 @@ void on_disk_settle(struct on_disk *s)
 	while (wal_segment_wanted(s->wal) || s->wal->marker.step != MARK_IDLE)
 		assert_int_equal(wal_poll(s->wal, 0, &seq), 0);
 }
+
+void on_disk_stall(struct on_disk *s)
+{
+	uint64_t seq;
+
+	while (disk_ask(&s->disk, "waiting") == 0)
+		assert_int_equal(wal_poll(s->wal, s->wal->now_ns, &seq), 0);
+}

@@ -30,4 +30,7 @@ void on_disk_cut(struct on_disk *s, const char *how, uint64_t seed);
 /* Until the log has nothing to do any more: the next segment is ready. */
 void on_disk_settle(struct on_disk *s);
 
+/* Until a request of the log is held up, whatever it has to do before. */
+void on_disk_stall(struct on_disk *s);
+
 #endif
