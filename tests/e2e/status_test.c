@@ -367,10 +367,71 @@ static void is_not_known(uint32_t asked, uint32_t other, const char *why)
 	require(&c, !strstr(out.text, "no socket of it answers"), "%s", out.text);
 }
 
+/* A node that runs in a network of its own, as one of this group. */
+static pid_t start_apart(const char *config, gid_t group)
+{
+	const char *quoind = program("quoind");
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	if (unshare(CLONE_NEWNET) || setgroups(0, NULL) || setresgid(group, group, group) ||
+	    !freopen("/dev/null", "w", stderr))
+		_exit(126);
+	execl(quoind, "quoind", "--config", config, (char *)NULL);
+	_exit(127);
+}
+
+static void end_apart(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static bool socket_is_there(void *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* This one is silent; another cluster on this host has one of its name and address, that waits. */
+static void is_not_one_of_another_network(uint32_t asked, uint32_t other, uint32_t silent)
+{
+	char dir[80], path[128], place[128], text[128];
+	FILE *file;
+	pid_t pid;
+
+	directory_make(dir, sizeof(dir));
+	snprintf(path, sizeof(path), "%s/quoin.yaml", dir);
+	snprintf(place, sizeof(place), "%s/data/admin.sock", dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file,
+		"name: n%u\ndata-dir: %s/data\ninitial-cluster: n%u=198.18.0.%u,n9=198.18.0.9\n"
+		"huge-pages: off\nnetwork:\n  link: memif\n  address: 198.18.0.%u/24\n",
+		silent, dir, silent, silent, silent);
+	fclose(file);
+	pid = start_apart(path, 0);
+	require(&c, wait_until(socket_is_there, place, CLUSTER_WAIT_MS), "no %s", place);
+	run(&out, "quoinctl", "--endpoints unix:%s endpoint status", place);
+	require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
+	for (int i = 0; i < 2; i++) {
+		(void)status_of(i ? other : asked, "");
+		snprintf(text, sizeof(text),
+			 "n%u: error: no answer: no socket of it answers on this host", silent);
+		require(&c, strstr(out.text, text), "no \"%s\" in:\n%s", text, out.text);
+		require(&c, !strstr(out.text, dir), "%s", out.text);
+	}
+	end_apart(pid);
+	directory_remove(dir);
+}
+
 /* One that was wiped knows no ids, and is known to the others by one. */
 static void F21_a_wiped_member_has_one_line(void **state)
 {
 	uint32_t leader = cluster_wait_leader(&c, 0), wiped = leader % NODES + 1;
+	uint32_t third = wiped % NODES + 1;
 	char path[512];
 	json_t *json;
 
@@ -388,6 +449,8 @@ static void F21_a_wiped_member_has_one_line(void **state)
 	json_decref(json);
 	is_not_known(leader, wiped, "it is of no cluster");
 	is_not_known(wiped, leader, "whoever was asked is of no cluster");
+	cluster_lab(&c, "kill %u", third);
+	is_not_one_of_another_network(leader, wiped, third);
 	cluster_down(&c);
 }
 
@@ -458,11 +521,6 @@ static int ask_as(const char *endpoint, gid_t group)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static bool socket_is_there(void *path)
-{
-	return access(path, F_OK) == 0;
-}
-
 /* As the unit has it: the node's group, a directory that lets it through. */
 static void F19_the_group_reaches_the_socket_and_nobody_else(void **state)
 {
@@ -495,16 +553,7 @@ static void F19_the_group_reaches_the_socket_and_nobody_else(void **state)
 		if (rows[i].reached) /* the other is the default */
 			fprintf(file, "admin-socket: %s\n", place);
 		fclose(file);
-		pid = fork();
-		if (pid == 0) {
-			const char *quoind = program("quoind");
-
-			if (unshare(CLONE_NEWNET) || setgroups(0, NULL) ||
-			    setresgid(GROUP, GROUP, GROUP) || !freopen("/dev/null", "w", stderr))
-				_exit(126);
-			execl(quoind, "quoind", "--config", path, (char *)NULL);
-			_exit(127);
-		}
+		pid = start_apart(path, GROUP);
 		require(&c, wait_until(socket_is_there, place, CLUSTER_WAIT_MS), "no %s", place);
 		status = ask_as(endpoint, GROUP);
 		require(&c, rows[i].reached ? status == 0 : status == 1, "%s: exit %d: %s", place,
@@ -512,8 +561,7 @@ static void F19_the_group_reaches_the_socket_and_nobody_else(void **state)
 		status = ask_as(endpoint, STRANGER);
 		require(&c, status == 1 && strstr(out.text, "permission denied: it is for root"),
 			"%s: exit %d: %s", place, status, out.text);
-		assert_int_equal(kill(pid, SIGTERM), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
+		end_apart(pid);
 		directory_remove(dir);
 	}
 }

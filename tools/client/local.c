@@ -2,6 +2,7 @@
 
 #include "config/config.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,6 +53,19 @@ static const char *config_of(const char *words, size_t size)
 	return file;
 }
 
+static void take_network(struct local_node *out, const struct config *c)
+{
+	const struct in_addr in = {.s_addr = htonl(c->address)};
+	char path[64], space[32];
+	ssize_t size;
+
+	inet_ntop(AF_INET, &in, out->host, sizeof(out->host));
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)out->pid);
+	size = readlink(path, space, sizeof(space) - 1);
+	space[size < 0 ? 0 : size] = '\0';
+	snprintf(out->network, sizeof(out->network), "%s %s", space, c->memif_socket);
+}
+
 static bool look_at(pid_t pid, struct local_node *out)
 {
 	static struct config config;
@@ -75,6 +89,7 @@ static bool look_at(pid_t pid, struct local_node *out)
 	if (config_load(&config, path, &errors))
 		return true;
 	snprintf(out->name, sizeof(out->name), "%s", config.name);
+	take_network(out, &config);
 	snprintf(text, sizeof(text), "unix:%s", config.admin_socket);
 	if (address_parse(&out->address, text, error))
 		out->address = (struct address){0};

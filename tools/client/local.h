@@ -9,12 +9,15 @@
 
 #include <sys/types.h>
 
-enum { LOCAL_NODES_MAX = 16, LOCAL_NAME_MAX = 64 };
+enum { LOCAL_NODES_MAX = 16, LOCAL_NAME_MAX = 64, LOCAL_NETWORK_MAX = 128 };
 
 struct local_node {
 	pid_t pid;
 	char name[LOCAL_NAME_MAX]; /* as its configuration has it; "": that cannot be read */
 	struct address address;    /* text "": likewise */
+	char host[16];             /* its network.address */
+	/* Its network namespace, if that may be read, and network.memif-socket. */
+	char network[LOCAL_NETWORK_MAX];
 };
 
 /* How many; more than max are not looked for. */

@@ -23,6 +23,7 @@
 struct here {
 	struct local_node node;
 	char id[24]; /* as its socket says; "": it is silent */
+	bool near;   /* in one network with somebody who answered */
 };
 
 static uint64_t at_most(uint64_t ns, uint64_t max)
@@ -286,6 +287,30 @@ static uint32_t look_here(struct here here[LOCAL_NODES_MAX], uint64_t timeout_ns
 	return count;
 }
 
+static bool has_answered(const struct members *all, const struct here *h)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct member *m = &all->member[i];
+
+		if (member_answered(m) && ((known(m->id) && strcmp(m->id, h->id) == 0) ||
+					   strcmp(m->endpoint, h->node.address.text) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* A host may run several clusters, each in a network of its own, whose members' names are alike. */
+static bool is_near(const struct here *h, const struct here *here, uint32_t count,
+		    const struct members *all)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (strcmp(here[i].node.network, h->node.network) == 0 &&
+		    has_answered(all, &here[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Whoever was asked may not know yet what it is called, or there are two of that name. */
 static void choose_local_by_id(struct member *m, const struct options *options,
 			       const struct here *here, uint32_t count)
@@ -303,7 +328,8 @@ static void choose_local(struct member *m, const struct options *options, const 
 	for (uint32_t i = 0; i < count && !m->probe; i++) {
 		const char *id = here[i].id;
 
-		if (strcmp(here[i].node.name, m->name) != 0)
+		if (!here[i].near || strcmp(here[i].node.name, m->name) != 0 ||
+		    strcmp(here[i].node.host, m->address) != 0)
 			continue;
 		if (id[0] && strcmp(id, m->id) == 0)
 			own(m, options, &here[i].node.address);
@@ -357,8 +383,11 @@ static void ask_others(struct members *all, const struct options *options, uint6
 
 		if (m->probe || others.endpoint_count == ENDPOINTS_MAX)
 			continue;
-		if (count == UINT32_MAX)
+		if (count == UINT32_MAX) {
 			count = look_here(here, left(deadline_ns) / 4);
+			for (uint32_t k = 0; k < count; k++)
+				here[k].near = is_near(&here[k], here, count, all);
+		}
 		choose(m, options, here, count);
 		if (!m->probe || m->own.error[0])
 			continue;
