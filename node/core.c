@@ -161,6 +161,7 @@ void node_raft_prepare(struct node *n)
 
 	n->raft_options = (struct raft_options){
 		.identity = n->recovered.identity,
+		.place = node_own_place(n),
 		.members_index = n->recovered.members_index,
 		.members_before_index = n->recovered.members_before_index,
 		.hard_state = n->recovered.hard_state,

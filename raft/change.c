@@ -1,5 +1,5 @@
 /*
- * Changes of members (raft/change.h has the rules, CH1 to CH6). A change of voters is drafted as a
+ * Changes of members (raft/change.h has the rules, CH1 to CH7). A change of voters is drafted as a
  * joint table, whose old set is the voters in force; if the new set is the same in the end, the
  * draft is made plain again.
  */
@@ -107,6 +107,21 @@ static bool majority_stays(struct draft *d)
 	if (moved == 0 || have > voters / 2 || (voters <= 2 && moved == 1))
 		return true;
 	return refuse_counted(d, RAFT_REFUSED_MOVES, 0, have, voters);
+}
+
+static bool is_there(const struct draft *d, const struct raft_members *members)
+{
+	const struct raft_member *self = raft_members_find(members, d->view->id);
+
+	return !self || self->place == 0 || d->view->place == 0 || self->place == d->view->place;
+}
+
+/* CH7 */
+static bool leader_is_there(struct draft *d)
+{
+	if (is_there(d, d->view->members) || is_there(d, &d->next))
+		return true;
+	return refuse(d, RAFT_REFUSED_ELSEWHERE, d->view->id, 0);
 }
 
 /* CH1. A joint table counts as another change that is not done, unless it is to be left. */
@@ -381,7 +396,7 @@ static bool draft_end(struct draft *d, struct raft_members *next)
 	bool joint = false;
 
 	if (!places_fit(d) || !members_fit(d) || !voters_fit(d) || !majority_counts(d, true) ||
-	    !majority_counts(d, false) || !majority_stays(d))
+	    !majority_counts(d, false) || !majority_stays(d) || !leader_is_there(d))
 		return false;
 	for (uint32_t i = 0; i < d->next.count; i++)
 		joint |= d->next.member[i].voter != d->next.member[i].voter_before;

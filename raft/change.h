@@ -27,6 +27,8 @@
  *	     entry has those, so no id is used twice (R60).
  *	CH6  Those that count and do not move are a majority of the voters after: who moves is
  *	     not heard until it was started there. Of two voters, or one, one may move.
+ *	CH7  The leader is where the table before has it, or where the one after does: there the
+ *	     others answer it, so elsewhere it commits nothing that needs one of them.
  */
 #ifndef RAFT_CHANGE_H
 #define RAFT_CHANGE_H
@@ -74,6 +76,7 @@ struct raft_change_view {
 	const struct raft_members *members;
 	raft_index members_index;
 	raft_id id;
+	uint64_t place; /* where the leader is; 0: nobody said */
 	raft_term term;
 	raft_index term_start; /* of the first entry of its term; 0: still owed */
 	raft_index last;
@@ -108,7 +111,8 @@ enum raft_refusal_reason {
 	RAFT_REFUSED_MEMBERS_MAX,
 	RAFT_REFUSED_NO_QUORUM_NOW,
 	RAFT_REFUSED_NO_QUORUM_THEN,
-	RAFT_REFUSED_MOVES, /* too many have another address at once */
+	RAFT_REFUSED_MOVES,     /* too many have another address at once */
+	RAFT_REFUSED_ELSEWHERE, /* the leader is not where the table has it */
 	RAFT_REFUSED_END,
 };
 

@@ -56,6 +56,9 @@ static const char *const sentence[RAFT_REFUSED_END] = {
 	[RAFT_REFUSED_MOVES] =
 		"of the {need} voters {have} would be up, have caught up and stay where they are, "
 		"which is no majority: move one member at a time, when the others are up",
+	[RAFT_REFUSED_ELSEWHERE] =
+		"the leader, member {id}, is not where the member table has it, and the others "
+		"answer it there: start it there, or first update its address to where it is",
 };
 
 /* What stands in the braces at `name`, and the characters that it takes there; 0: nothing does. */

@@ -59,6 +59,7 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	}
 	r->id = o->id;
 	r->identity = o->identity;
+	r->own_place = o->place;
 	r->start = o->start;
 	r->election_us_min = o->election_timeout_us_min;
 	r->election_us_max = o->election_timeout_us_max;

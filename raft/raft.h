@@ -55,6 +55,7 @@ enum {
 struct raft_options {
 	raft_id id;
 	raft_identity identity;
+	uint64_t place; /* where it is, as a table says it; 0: nobody said */
 	raft_start start;
 	/* Of the newest MEMBERS entry in the log; without one, as the cluster was formed. */
 	struct raft_members members;

@@ -18,6 +18,7 @@ static void view_make(const struct raft *r, struct raft_change_view *view)
 		.members = &r->members,
 		.members_index = r->members_index,
 		.id = r->id,
+		.place = r->own_place,
 		.term = r->hard.term,
 		.term_start = r->term_start,
 		.last = r->window.last,

@@ -314,6 +314,7 @@ struct raft_prefer {
 struct raft {
 	raft_id id;
 	raft_identity identity;
+	uint64_t own_place; /* as in a table; 0: nobody said */
 	raft_start start;
 	uint32_t election_us_min;
 	uint32_t election_us_max;

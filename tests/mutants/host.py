@@ -142,7 +142,7 @@ HOST = [
      ["sim-moved"]),
     ("moves-a-majority", "D16: a majority of the voters stays where it is",
      "raft/change.c",
-     "!majority_counts(d, false) || !majority_stays(d))", "!majority_counts(d, false))",
+     "!majority_counts(d, false) || !majority_stays(d) ||", "!majority_counts(d, false) ||",
      ["unit-raft-change_refused"]),
     ("moved-and-not-found", "D16: who was to move by a table that is lost is found where it is",
      "node/who.c",

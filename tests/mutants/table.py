@@ -6,11 +6,12 @@
 from core import CORE
 from host import HOST
 from log import LOG
+from members import MEMBERS
 from scope import SCOPE
 from share import SHARE
 from wires import WIRES
 
-MUTANTS = CORE + LOG + SCOPE + HOST + SHARE + WIRES + [
+MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SHARE + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",

@@ -193,6 +193,28 @@ static void D16_who_was_found_where_it_was_is_not_up(void **state)
 	sim_world_destroy(&w);
 }
 
+/* CH7: a leader that moved itself takes nobody in who would seek it where it is not yet. */
+static void D16_a_leader_that_moved_takes_nobody_in(void **state)
+{
+	struct raft_change add = {.kind = RAFT_CHANGE_ADD, .place = sim_host_place(8)};
+	struct raft_refusal refusal;
+	raft_index index;
+
+	(void)state;
+	world_begin(201, 1);
+	update(w.node[0].node->id, ELSEWHERE);
+	sim_world_run(&w, 100 * MS);
+	assert_int_equal(raft_members_change(w.node[0].node->raft, &add, 1, &index, &refusal),
+			 -EPERM);
+	assert_int_equal(refusal.reason, RAFT_REFUSED_ELSEWHERE);
+	sim_node_crash(&w, 0);
+	w.node[0].address = (uint32_t)(sim_host_place(ELSEWHERE) >> 16);
+	w.node[0].moved = true;
+	sim_node_start(&w, 0);
+	members_change(&w, add);
+	sim_world_destroy(&w);
+}
+
 /* W25: the directory of another member is refused, also by one that joined. */
 static void W25_no_member_takes_the_directory_of_another_one(void **state)
 {
@@ -263,6 +285,7 @@ int main(void)
 		cmocka_unit_test(D16_a_founder_moves),
 		cmocka_unit_test(D16_who_was_to_move_is_found_where_it_is),
 		cmocka_unit_test(D16_who_was_found_where_it_was_is_not_up),
+		cmocka_unit_test(D16_a_leader_that_moved_takes_nobody_in),
 		cmocka_unit_test(W25_no_member_takes_the_directory_of_another_one),
 		cmocka_unit_test(F1_a_new_directory_is_refused_where_a_member_joined),
 	};

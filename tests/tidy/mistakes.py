@@ -15,7 +15,7 @@ def check(root):
         rows = runpy.run_path(str(pathlib.Path(root) / TABLE))["MUTANTS"]
     finally:
         sys.path.remove(str(folder))
-        for name in ("core", "host", "log", "scope", "share", "wires"):
+        for name in ("core", "host", "log", "members", "scope", "share", "wires"):
             sys.modules.pop(name, None)
     complaints = [] if rows else [f"{TABLE}:1: no mistake is made"]
     names = set()

@@ -106,6 +106,11 @@ static void sixteen(struct field *f)
 	field_init(f, 5, 11);
 }
 
+static void leader_elsewhere(struct field *f)
+{
+	f->view.place = 9;
+}
+
 /* clang-format off */
 static const struct {
 	void (*spoil)(struct field *f); /* voters 1 to 3, a learner 4 */
@@ -182,6 +187,7 @@ static const struct {
 	{one_down, {{.kind = RAFT_CHANGE_UPDATE, .id = 1, .place = 9}}, RAFT_REFUSED_MOVES, 0, 0, 1, 3},
 	{nobody, {{.kind = RAFT_CHANGE_UPDATE, .id = 2, .place = 8}, {.kind = RAFT_CHANGE_UPDATE, .id = 3, .place = 9}},
 	 RAFT_REFUSED_MOVES, 0, 0, 1, 3},
+	{leader_elsewhere, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_ELSEWHERE, 1, 0, 0, 0},
 };
 /* clang-format on */
 
@@ -265,6 +271,29 @@ static void D16_one_moves_while_the_others_stay(void **state)
 	assert_int_equal(f.refusal.reason, RAFT_REFUSED_MOVES);
 }
 
+/* CH7: who leads and is elsewhere says where it is, or that it goes, and what else is asked. */
+static void D16_a_leader_that_is_elsewhere_says_where_it_is(void **state)
+{
+	struct raft_change c[] = {{.kind = RAFT_CHANGE_UPDATE, .id = 1, .place = 9},
+				  {.kind = RAFT_CHANGE_PROMOTE, .id = 4}};
+	struct field f;
+
+	(void)state;
+	for (uint32_t voters = 1; voters <= 3; voters += 2) {
+		for (uint32_t count = 1; count <= (voters == 3 ? 2 : 1); count++) {
+			field_init(&f, voters, 1);
+			f.view.place = 9;
+			assert_true(field_make(&f, c, count));
+			f.view.place = field_member(&f, 1)->place;
+			assert_true(field_make(&f, c, count));
+		}
+	}
+	/* The table of an earlier release does not say it. */
+	f.view.place = 7;
+	field_member(&f, 1)->place = 0;
+	assert_true(field_make(&f, &c[1], 1));
+}
+
 static void R66_a_learner_makes_no_majority(void **state)
 {
 	struct field f;
@@ -336,6 +365,7 @@ int main(void)
 		cmocka_unit_test(R31_each_reason_refuses),
 		cmocka_unit_test(who_is_down_may_be_removed),
 		cmocka_unit_test(D16_one_moves_while_the_others_stay),
+		cmocka_unit_test(D16_a_leader_that_is_elsewhere_says_where_it_is),
 		cmocka_unit_test(R66_a_learner_makes_no_majority),
 		cmocka_unit_test(a_leader_that_does_not_vote_makes_no_majority),
 		cmocka_unit_test(a_refusal_is_a_sentence),

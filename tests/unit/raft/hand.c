@@ -334,3 +334,51 @@ bool hand_voted(const struct hand *h, raft_id to)
 
 	return m && m->vote_reply.granted;
 }
+
+void hand_lead(struct hand *h)
+{
+	hand_init(h, (struct hand_options){.nodes = 3, .terms = "11", .term = 1});
+	hand_elect(h);
+	for (raft_id id = 2; id <= 3; id++)
+		assert_int_equal(hand_ack(h, id, h->r->window.last), 0);
+	hand_tick(h, 1);
+	assert_int_equal(h->r->commit, h->r->window.last);
+}
+
+int hand_change(struct hand *h, struct raft_change c, struct raft_refusal *refusal)
+{
+	struct raft_refusal ignored;
+	raft_index index;
+	int err = raft_members_change(h->r, &c, 1, &index, refusal ? refusal : &ignored);
+
+	hand_take(h);
+	return err;
+}
+
+void hand_commit(struct hand *h, raft_id from, raft_id to)
+{
+	raft_index last = h->r->window.last;
+
+	hand_persist(h);
+	for (raft_id id = from; id <= to; id++)
+		assert_int_equal(hand_ack(h, id, last), 0);
+	hand_tick(h, 1);
+}
+
+void hand_add_4(struct hand *h, enum raft_change_kind kind, raft_id replaced)
+{
+	const struct raft_change add = {
+		.kind = kind, .id = 4, .replaced = replaced, .place = HAND_PLACE_4};
+	const struct raft_change bind = {
+		.kind = RAFT_CHANGE_BIND, .id = 4, .identity = HAND_IDENTITY_4};
+	const struct raft_member *as;
+
+	assert_int_equal(hand_change(h, add, NULL), 0);
+	hand_commit(h, 2, 3);
+	assert_int_equal(hand_change(h, bind, NULL), 0);
+	hand_commit(h, 2, 3);
+	assert_int_equal(h->r->commit, h->r->window.last);
+	as = raft_members_find(&h->r->members, 4);
+	assert_int_equal(as->joins, kind != RAFT_CHANGE_ADD_LEARNER);
+	assert_false(as->voter);
+}

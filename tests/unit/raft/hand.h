@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 enum { HAND_SENT_MAX = 4096, HAND_HEARTBEAT_US = 20000, HAND_ELECTION_US = 150000 };
+enum { HAND_PLACE_4 = 4000, HAND_IDENTITY_4 = 0xa4 };
 
 struct hand {
 	struct raft *r;
@@ -106,5 +107,15 @@ int hand_told_well(struct hand *h, raft_id from);
 
 int hand_vote_ask(struct hand *h, raft_id from, raft_term term);
 bool hand_voted(const struct hand *h, raft_id to);
+
+/* --- changes of members --- */
+
+/* It leads three, and all that it has is committed. */
+void hand_lead(struct hand *h);
+int hand_change(struct hand *h, struct raft_change c, struct raft_refusal *refusal);
+/* All that is there is durable here and on those; a tick lets the leader go on. */
+void hand_commit(struct hand *h, raft_id from, raft_id to);
+/* Member 4: a learner with a directory; by ADD or REPLACE one that is to vote as soon as it can. */
+void hand_add_4(struct hand *h, enum raft_change_kind kind, raft_id replaced);
 
 #endif
