@@ -15,6 +15,7 @@ static void transfers_drop(struct fake_disk *f)
 		free(f->transfers[i].copy);
 		f->transfers[i] = (struct transfer){0};
 	}
+	f->in_flight = 0;
 }
 
 void fake_destroy(struct fake_disk *f)

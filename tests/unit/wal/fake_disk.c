@@ -162,6 +162,7 @@ static int submit(struct fake_disk *f, const struct transfer *what)
 			continue;
 		*t = *what;
 		t->used = true;
+		f->in_flight++;
 		if (t->kind == KIND_CALL)
 			t->result = 0; /* as it is done */
 		else if (t->kind == KIND_READ)
@@ -279,13 +280,19 @@ static void write_land(struct fake_disk *f, struct transfer *t)
 		fake_sector_write(node, t->offset + at, t->copy + at, safe);
 }
 
+static void transfer_end(struct fake_disk *f, struct transfer *t)
+{
+	t->used = false;
+	f->in_flight--;
+}
+
 static struct disk_completion finish(struct fake_disk *f, struct transfer *t)
 {
 	struct inode *node = &f->inodes[t->inode];
 	struct disk_completion done = {.tag = t->tag, .result = t->result};
 
 	if (t->kind == KIND_CALL) {
-		t->used = false;
+		transfer_end(f, t);
 		done.result = call_do(f, &t->call, &done.value);
 		return done;
 	}
@@ -310,19 +317,20 @@ static struct disk_completion finish(struct fake_disk *f, struct transfer *t)
 	}
 	free(t->copy);
 	t->copy = NULL;
-	t->used = false;
+	transfer_end(f, t);
 	return done;
 }
 
 static uint32_t fake_poll(struct disk *d, struct disk_completion *out, uint32_t max, bool wait)
 {
 	struct fake_disk *f = self(d);
-	uint32_t count = 0;
+	uint32_t count = 0, left = f->in_flight;
 	uint32_t start = (uint32_t)fake_roll(f, DISK_IN_FLIGHT_MAX);
 
-	for (uint32_t i = 0; i < DISK_IN_FLIGHT_MAX && count < max && !f->hang; i++) {
+	for (uint32_t i = 0; left > 0 && count < max && !f->hang; i++) {
 		struct transfer *t = &f->transfers[(start + i) % DISK_IN_FLIGHT_MAX];
 
+		left -= t->used;
 		/* Whoever waits does so for as long as it takes: nothing is held back from it. */
 		if (!t->used || (f->hold && !t->released && !wait))
 			continue;
@@ -480,8 +488,12 @@ bool fake_release(struct fake_disk *f, uint64_t tag)
 
 bool fake_has(const struct fake_disk *f, uint64_t tag)
 {
-	for (int i = 0; i < DISK_IN_FLIGHT_MAX; i++)
+	uint32_t left = f->in_flight;
+
+	for (uint32_t i = 0; left > 0; i++) {
 		if (f->transfers[i].used && f->transfers[i].tag == tag)
 			return true;
+		left -= f->transfers[i].used;
+	}
 	return false;
 }

@@ -106,6 +106,7 @@ struct fake_disk {
 	uint32_t change_count;
 	struct open_file files[FILES_MAX];
 	struct transfer transfers[DISK_IN_FLIGHT_MAX];
+	uint32_t in_flight; /* of them: who looks through them has an end */
 	bool locked;
 	struct fake_lies lies;
 	void (*hook)(void *arg, struct fake_disk *f);
