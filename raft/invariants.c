@@ -43,6 +43,7 @@ void raft_check_invariants(const struct raft *r)
 	assert(r->members_before_index <= r->members_index);
 	assert(r->told_index == 0 || r->told_index > w->last);
 	assert(r->told_index == 0 || r->role == RAFT_FOLLOWER);
+	assert(r->told_index > 0 || r->aside[0].id == 0);
 	assert(!r->lost.is || r->role == RAFT_FOLLOWER);   /* RI10 */
 	assert(!r->transfer.to || r->role == RAFT_LEADER); /* RI11 */
 	assert(r->persisted <= r->seq);

@@ -16,7 +16,8 @@
  * A table may also be told: by a member that knows it to be committed, to one whose log has not
  * come so far, because it was away. It is in force until the log comes to it, and has that table
  * there, or another thing: then it was a lie, or what the log has is not committed. The log's own
- * tables are kept beside it, and they alone decide who leads (V28).
+ * tables are kept beside it, and they alone decide who leads (V28); and so is what is known of the
+ * members that it lacks.
  *
  * And one may be met whom no table has that this member knows: see raft_meet.
  */
@@ -71,13 +72,57 @@ static bool gone_stay(const struct raft *r)
 	return !r->gone_over && r->told_index == 0;
 }
 
+/* Another directory under its id is another one: nothing of it is of that one (R7). */
+static const struct raft_member *as_member(const struct raft_members *members,
+					   const struct raft_peer *p)
+{
+	const struct raft_member *m = raft_members_find(members, p->id);
+
+	return m && (p->identity == 0 || p->identity == m->identity) ? m : NULL;
+}
+
+/*
+ * Whom a table that was told lacks: that may be a lie, and what is known of him is asked for as
+ * soon as it is over, by him or by this member itself (D9c, V28). There is room for all of the log.
+ */
+static void put_aside(struct raft *r, const struct raft_peer *p)
+{
+	const struct raft_member *m = as_member(&r->members, p);
+	struct raft_aside *a = r->aside;
+
+	if (r->told_index == 0 || !m)
+		return;
+	while (raft_members_find(&r->members, a->id))
+		a++;
+	assert(a < r->aside + RAFT_MEMBERS_MAX);
+	a->id = p->id;
+	a->identity = m->identity;
+	a->witness = p->witness;
+	memcpy(a->acknowledged, p->acknowledged, sizeof(a->acknowledged));
+}
+
+static void take_back(struct raft *r, struct raft_peer *p)
+{
+	for (uint32_t i = 0; i < RAFT_MEMBERS_MAX; i++) {
+		struct raft_aside *a = &r->aside[i];
+
+		if (a->id != p->id || a->identity != p->identity)
+			continue;
+		p->witness = a->witness;
+		memcpy(p->acknowledged, a->acknowledged, sizeof(p->acknowledged));
+		*a = (struct raft_aside){0};
+	}
+}
+
 static void places_free(struct raft *r)
 {
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
-		if (p->id != r->met && !raft_members_find(raft_get_members(r), p->id) &&
-		    !(gone_stay(r) && raft_members_find(&r->members_before, p->id)))
-			memset(p, 0, sizeof(*p));
+		if (p->id == r->met || as_member(raft_get_members(r), p) ||
+		    (gone_stay(r) && as_member(&r->members_before, p)))
+			continue;
+		put_aside(r, p);
+		memset(p, 0, sizeof(*p));
 	}
 }
 
@@ -144,6 +189,7 @@ static void peers_take(struct raft *r, const struct raft_members *members, bool 
 		p->voter_before = m->voter_before && !gone;
 		p->identity = m->identity;
 		r->gone += gone;
+		take_back(r, p);
 	}
 }
 
@@ -163,6 +209,7 @@ static void met_take(struct raft *r)
 	}
 	if (p->identity == 0)
 		p->identity = r->met_identity;
+	take_back(r, p);
 }
 
 /* A place keeps its number, and so its fetch slot, for as long as its member is a peer. */
@@ -263,6 +310,7 @@ static void told_end(struct raft *r)
 	r->told = (struct raft_members){0};
 	r->told_index = 0;
 	raft_places_sync(r);
+	memset(r->aside, 0, sizeof(r->aside)); /* who is left by the log's table too */
 }
 
 /* After one that no leader was heard in. */

@@ -224,12 +224,26 @@ int raft_start_recv(struct raft_peer *p, const struct raft_message *m)
 	return 0;
 }
 
+/* Another directory is in force under its id, by a word. */
+static bool is_aside(const struct raft *r, raft_id id)
+{
+	for (uint32_t i = 0; i < RAFT_MEMBERS_MAX; i++) {
+		if (r->aside[i].id == id)
+			return true;
+	}
+	return false;
+}
+
 uint32_t raft_witnesses(const struct raft *r, struct raft_witness out[RAFT_MEMBERS_MAX])
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < r->peer_count; i++) {
-		if (r->peer[i]->witness.id != 0)
+	for (uint32_t i = 0; i < RAFT_MEMBERS_MAX; i++) {
+		if (r->aside[i].witness.id != 0)
+			out[count++] = r->aside[i].witness;
+	}
+	for (uint32_t i = 0; i < r->peer_count && count < RAFT_MEMBERS_MAX; i++) {
+		if (r->peer[i]->witness.id != 0 && !is_aside(r, r->peer[i]->id))
 			out[count++] = r->peer[i]->witness;
 	}
 	return count;

@@ -117,6 +117,12 @@ struct raft_far {
 	uint32_t doublings;
 };
 
+/* Acknowledged to a leader. */
+struct raft_acknowledged {
+	raft_term term;
+	raft_index index;
+};
+
 /* Another member, as seen from here. The leader's view is reset when it is elected. */
 struct raft_peer {
 	raft_id id;               /* 0: the place is free */
@@ -136,10 +142,7 @@ struct raft_peer {
 	uint32_t start_base; /* the count known as of base_us */
 	uint64_t start_base_us;
 	/* Acknowledged to it by this start, in the newest terms that it led, the last first. */
-	struct {
-		raft_term term;
-		raft_index index;
-	} acknowledged[RAFT_ACKNOWLEDGED_TERMS];
+	struct raft_acknowledged acknowledged[RAFT_ACKNOWLEDGED_TERMS];
 
 	/* Owed to it; answers are made when they leave, with the term of that moment. */
 	bool vote_request_owed; /* PREVOTE or VOTE, as the role is */
@@ -197,6 +200,14 @@ struct raft_peer {
 	/* It says a term that is too far ahead to be believed, since then (terms.c). */
 	bool far;
 	uint64_t far_us;
+};
+
+/* What is known of a member whom the log's table has, and one that was told has not. */
+struct raft_aside {
+	raft_id id; /* 0: of nobody */
+	raft_identity identity;
+	struct raft_witness witness;
+	struct raft_acknowledged acknowledged[RAFT_ACKNOWLEDGED_TERMS];
 };
 
 /* A follower's debts to the leader of its term. */
@@ -384,10 +395,11 @@ struct raft {
 	struct raft_members told;    /* in force in their place, by somebody's word */
 	raft_index told_index;       /* ... while the log ends before it; 0: none is */
 	uint32_t told_timeouts;      /* ... and no leader was heard in so many */
-	uint32_t gone;               /* peers of the table before that are in no other */
-	bool gone_over;              /* ... are peers no longer */
-	uint64_t gone_us;            /* from then on; 0: their removal is not committed */
-	raft_id met;                 /* see raft_meet; 0: nobody */
+	struct raft_aside aside[RAFT_MEMBERS_MAX];
+	uint32_t gone;    /* peers of the table before that are in no other */
+	bool gone_over;   /* ... are peers no longer */
+	uint64_t gone_us; /* from then on; 0: their removal is not committed */
+	raft_id met;      /* see raft_meet; 0: nobody */
 	raft_identity met_identity;
 	raft_index left_index;    /* of the joint table for which this leader tried to give way */
 	bool voter, voter_before; /* this member, by the table in force; so are the next two */

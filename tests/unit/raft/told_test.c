@@ -249,6 +249,83 @@ static void V28_a_told_table_is_over_when_nobody_leads(void **state)
 	hand_fini(&h);
 }
 
+/* It heard of 2's third start, and acknowledges what 3 has in term 2. */
+static void acknowledge(struct hand *h)
+{
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_START, 2, 1);
+
+	m.start = hand_start(2, 3);
+	assert_int_equal(hand_recv(h, &m), 0);
+	assert_int_equal(hand_append(h, 3, 2, 2, 1, "22", 0), 0);
+	hand_persist(h);
+}
+
+static struct raft_witness witness(const struct hand *h, raft_id id)
+{
+	struct raft_witness of[RAFT_MEMBERS_MAX];
+	struct raft_witness found = {0};
+
+	for (uint32_t i = raft_witnesses(h->r, of); i-- > 0;) {
+		if (of[i].id != id)
+			continue;
+		assert_int_equal(found.id, 0);
+		found = of[i];
+	}
+	return found;
+}
+
+/*
+ * V28, D9c: what is known of those whom it lacks is known when it is over, and in the mark
+ * meanwhile: of 2 that was rolled back, and of what 3 was told, be another one there under its id,
+ * be it met, or told of again.
+ */
+static void V28_D9c_a_told_table_has_nobody_forgotten(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 4; way++) {
+		struct raft_members strangers = {.count = RAFT_MEMBERS_MAX};
+		struct hand h;
+
+		hand_init(&h, three);
+		acknowledge(&h);
+		const struct raft_members table = h.r->members;
+		for (uint32_t i = 1; i < RAFT_MEMBERS_MAX; i++)
+			strangers.member[i] = (struct raft_member){
+				.id = 100 + i, .identity = 200 + i, .voter = i == 1};
+		strangers.member[0] = table.member[0];
+		if (way == 1) {
+			strangers.member[1] = table.member[1];
+			strangers.member[1].identity = 0xbad;
+			strangers.member[2] = table.member[2];
+			strangers.member[2].identity = 0xbad2;
+		}
+		raft_members_told(h.r, &strangers, 9);
+		if (way == 1) {
+			struct raft_message bad = hand_message(&h, RAFT_MESSAGE_START, 2, 1);
+
+			bad.identity = 0xbad;
+			bad.start = hand_start(2, 50);
+			assert_int_equal(hand_recv(&h, &bad), 0);
+		}
+		if (way == 2)
+			raft_meet(h.r, 3, 0xa3);
+		if (way == 3)
+			raft_members_told(h.r, &table, 10);
+		assert_true(witness(&h, 2).start == hand_start(2, 3));
+		timeouts(&h, 10);
+		assert_int_equal(h.r->told_index, 0);
+		assert_memory_equal(raft_get_members(h.r), &table, sizeof(table));
+		assert_true(hand_peer(&h, 2)->witness.start == hand_start(2, 3));
+		assert_true(witness(&h, 2).start == hand_start(2, 3));
+		struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 2, 9);
+		assert_int_equal(hand_recv(&h, &m), -ESTALE); /* of its first start */
+		m = hand_told(&h, 3, h.r->start, 2, 4);
+		assert_int_equal(hand_recv(&h, &m), 0);
+		assert_int_equal(h.lost, 0);
+		hand_fini(&h);
+	}
+}
+
 /* It is counted from the last word of a leader. */
 static void D16_who_hears_a_leader_keeps_what_it_was_told(void **state)
 {
@@ -280,6 +357,7 @@ int main(void)
 		cmocka_unit_test(R62_the_logs_own_tables_are_kept_beside_one_that_was_told),
 		cmocka_unit_test(V28_a_table_told_far_ahead_wedges_nobody),
 		cmocka_unit_test(V28_a_told_table_is_over_when_nobody_leads),
+		cmocka_unit_test(V28_D9c_a_told_table_has_nobody_forgotten),
 		cmocka_unit_test(D16_who_hears_a_leader_keeps_what_it_was_told),
 	};
 
