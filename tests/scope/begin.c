@@ -14,9 +14,11 @@ static uint32_t last_member(void)
 	return scope->members - 1;
 }
 
+static raft_id deaf; /* who hears nothing; 0: nobody */
+
 /*
  * What is on the way that comes first, if members had their numbers of before; but for mail to the
- * last member, if that is not to hear it. NET_MAX: there is none.
+ * last member, if that is not to hear it, and to who is away. NET_MAX: there is none.
  */
 static uint32_t mail_first(const struct world *w, uint32_t order, bool last_hears)
 {
@@ -27,7 +29,7 @@ static uint32_t mail_first(const struct world *w, uint32_t order, bool last_hear
 		uint32_t way = same_number(order, (uint32_t)m->from - 1) * MEMBERS_MAX +
 			       same_number(order, (uint32_t)m->to - 1);
 
-		if (way < best_way && (last_hears || m->to != last_member() + 1)) {
+		if (way < best_way && m->to != deaf && (last_hears || m->to != last_member() + 1)) {
 			best = k;
 			best_way = way;
 		}
@@ -41,6 +43,9 @@ static void mail_deliver(struct world *w, uint32_t order, bool last_hears)
 
 	while ((k = mail_first(w, order, last_hears)) < NET_MAX)
 		world_deliver(w, k);
+	for (k = w->net_count; k-- > 0;)
+		if (pool_message(w->net[k])->to == deaf)
+			world_lose(w, k);
 }
 
 static void mail_lose(struct world *w)
@@ -67,7 +72,8 @@ static void lead(struct world *w, uint32_t i, uint32_t order)
 	mail_lose(w);
 	for (uint32_t k = 0; k < scope->members; k++)
 		check(w->member[k]->commit == commit ||
-			      (k == last_member() && (scope->joins || scope->lacks > 0)),
+			      (k == last_member() &&
+			       (scope->joins || scope->away || scope->lacks > 0)),
 		      "nothing is committed at the beginning");
 }
 
@@ -79,8 +85,8 @@ static void join(struct world *w, uint32_t i, uint32_t leader, uint32_t order)
 {
 	struct member *m = live_touch(w, i);
 
-	m->begun = 1;
-	m->begun_entry = w->member[leader]->memory.entry[1];
+	m->begun = (uint8_t)w->member[leader]->commit;
+	m->begun_entry = w->member[leader]->memory.entry[m->begun];
 	live_create(w, i, NULL, 0);
 	live_starts_settle(w, i, (1u << scope->members) - 1, leader);
 	world_heartbeat(w, leader);
@@ -103,10 +109,39 @@ static void change_begin(struct world *w, uint32_t i, uint32_t order)
 		world_deliver(w, mail_first(w, order, true));
 }
 
+/* The learner has its directory now; who is away does not hear of it. */
+static void bind(struct world *w, uint32_t i, uint32_t order)
+{
+	struct raft_change c = {.kind = RAFT_CHANGE_BIND,
+				.id = scope->members,
+				.identity = live_identity(last_member())};
+	struct raft_refusal refusal;
+	raft_index index;
+
+	live_touch(w, i);
+	check(raft_members_change(live_core(i), &c, 1, &index, &refusal) == 0,
+	      "a learner is not bound at the beginning");
+	live_drain(w, i);
+	mail_deliver(w, order, false);
+	check(w->member[i]->commit == index, "a learner is not bound at the beginning");
+}
+
+/* The change is committed, and all that hear know it. */
+static void change_end(struct world *w, uint32_t i, uint32_t order)
+{
+	mail_deliver(w, order, true);
+	world_heartbeat(w, i);
+	mail_deliver(w, order, true);
+	mail_lose(w);
+	check(w->member[last_member()]->commit == w->member[i]->memory.last,
+	      "a change is not committed at the beginning");
+}
+
 void world_begin(struct world *w, uint32_t order)
 {
 	const uint32_t leader = same_renamed(order, 0);
-	uint32_t started = scope->members - scope->joins;
+	const bool later = scope->joins || scope->away;
+	uint32_t started = scope->members - later;
 
 	memset(w, 0, sizeof(*w));
 	for (uint32_t i = 0; i < scope->members; i++)
@@ -118,10 +153,18 @@ void world_begin(struct world *w, uint32_t order)
 		world_silence(w, i); /* since they were started */
 	if (scope->led)
 		lead(w, leader, order);
-	if (scope->joins)
+	deaf = scope->away;
+	if (scope->away)
+		bind(w, leader, order);
+	if (later)
 		join(w, last_member(), leader, order);
+	if (scope->away)
+		mail_deliver(w, order, true);
 	if (scope->begun)
 		change_begin(w, leader, order);
+	if (scope->away)
+		change_end(w, leader, order);
+	deaf = 0;
 	for (uint32_t i = 0; i < scope->members; i++)
 		live_touch(w, i)->held = scope->slow;
 	world_settle(w);

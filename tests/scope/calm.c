@@ -169,6 +169,21 @@ static void stand(uint32_t i)
 		world_timeout(&world, i);
 }
 
+/* Who does not hear who leads finds it out, and asks whom it does not know (node/meet.c). */
+static void strangers_meet(uint32_t leader)
+{
+	for (uint32_t i = 0; scope->away && i < scope->members; i++) {
+		if (i == leader || i == down)
+			continue;
+		live_touch(&world, i);
+		if (leader != MEMBERS_MAX && raft_leader(live_core(i)) != leader + 1)
+			world_timeout(&world, i);
+		for (uint32_t k = 0; k < scope->members; k++)
+			if (k != i && k != down)
+				(void)world_meet(&world, i, k);
+	}
+}
+
 static void look(const struct world *from, const struct calm *how)
 {
 	down = how->without;
@@ -195,6 +210,7 @@ static void look(const struct world *from, const struct calm *how)
 		for (uint32_t i = 0; i < scope->members; i++)
 			if (leader == MEMBERS_MAX && i != down)
 				world_silence(&world, i);
+		strangers_meet(leader);
 		tell(leader == MEMBERS_MAX ? "nobody leads: the next election timer fires"
 					   : "the leader's heartbeats are due");
 		if (leader == MEMBERS_MAX)

@@ -97,6 +97,11 @@ struct raft *live_core(uint32_t i)
 	return &live[i].core;
 }
 
+raft_identity live_identity(uint32_t i)
+{
+	return IDENTITY + i;
+}
+
 static struct raft_members first_members(void)
 {
 	struct raft_members members = {.count = scope->members};
@@ -104,7 +109,7 @@ static struct raft_members first_members(void)
 	for (uint32_t i = 0; i < scope->members; i++)
 		members.member[i] = (struct raft_member){
 			.id = i + 1,
-			.identity = IDENTITY + i,
+			.identity = scope->away && i + 1 == scope->members ? 0 : live_identity(i),
 			.voter = !scope->learner || i + 1 < scope->members,
 			.joins = scope->joins && i + 1 == scope->members,
 			.replaces = i + 1 == scope->members ? scope->replaces : 0,
@@ -158,7 +163,7 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 	struct member *m = live_touch(w, i);
 	struct raft_options o = {
 		.id = i + 1,
-		.identity = IDENTITY + i,
+		.identity = live_identity(i),
 		.start = (raft_start)++m->starts << 32 | START_DRAWN,
 		.witness_count = count,
 		.hard_state = m->hard,

@@ -9,6 +9,7 @@
 /* Copies the member's bytes to live[i], if they are not there. */
 struct member *live_touch(struct world *w, uint32_t i);
 struct raft *live_core(uint32_t i);
+raft_identity live_identity(uint32_t i);
 
 /* A place that holds nothing. */
 void live_clear(struct world *w, uint32_t i);

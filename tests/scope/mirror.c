@@ -79,7 +79,7 @@ void mirror_step(const struct world *w, const struct event *e)
 		own.who = (uint8_t)mail_find(w, e->who);
 	else
 		own.who = (uint8_t)same_renamed(order, e->who);
-	if (e->kind == EVENT_TRANSFER || e->kind == EVENT_TELL)
+	if (e->kind == EVENT_TRANSFER || e->kind == EVENT_TELL || e->kind == EVENT_MEET)
 		own.what = (uint8_t)same_renamed(order, e->what);
 	if (e->kind == EVENT_CRASH) {
 		own.what = (uint8_t)((e->what & CRASH_HARD) |

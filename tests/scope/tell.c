@@ -117,6 +117,8 @@ void tell_event(const struct world *w, uint32_t step, const struct event *e)
 		crash_print(e);
 	} else if (e->kind == EVENT_TELL) {
 		printf("n%u is told the committed table of n%u\n", e->who + 1, e->what + 1);
+	} else if (e->kind == EVENT_MEET) {
+		printf("n%u meets n%u\n", e->who + 1, e->what + 1);
 	} else if (e->kind == EVENT_CHANGE) {
 		printf("n%u is told to change members:%s", e->who + 1,
 		       e->what & CHANGE_PROMOTES ? " the learner votes" : "");

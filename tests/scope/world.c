@@ -113,6 +113,17 @@ static void tell_events(struct list *l, uint32_t i)
 	}
 }
 
+static void meet_events(struct list *l, uint32_t i)
+{
+	const struct member *m = l->w->member[i];
+
+	for (uint32_t k = 0; k < scope->members; k++) {
+		if (left(l->w, EVENT_MEET) && k != i && m->role != RAFT_LEADER &&
+		    table_committed(l->w->member[k]) > table_committed(m))
+			add(l, EVENT_MEET, i, k);
+	}
+}
+
 static void member_events(struct list *l, uint32_t i)
 {
 	const struct member *m = l->w->member[i];
@@ -144,6 +155,7 @@ static void member_events(struct list *l, uint32_t i)
 			add(l, EVENT_PROPOSE, i, 0);
 	}
 	tell_events(l, i);
+	meet_events(l, i);
 	if (l->w->used[EVENT_READ] < READS_MAX)
 		add(l, EVENT_READ, i, 0);
 }
@@ -177,6 +189,24 @@ static bool may_change(const struct raft *r, const struct raft_message *m)
 	return m->type != RAFT_MESSAGE_VOTE || m->vote.transfer || !hears || !r->check_quorum;
 }
 
+/* Of who was met nothing else is heard (node/network.c). */
+static bool may_lead(const struct raft_message *m)
+{
+	return m->type == RAFT_MESSAGE_APPEND || m->type == RAFT_MESSAGE_VOTE ||
+	       m->type == RAFT_MESSAGE_PREVOTE || m->type == RAFT_MESSAGE_START;
+}
+
+/* As its node does (node/meet.c): another one leads, or its table has him. */
+static void part(uint32_t i)
+{
+	struct raft *r = live_core(i);
+	const struct raft_member *m = raft_members_find(raft_get_members(r), r->met);
+
+	if (r->met != 0 && ((m && m->identity == r->met_identity) ||
+			    (raft_leader(r) != 0 && raft_leader(r) != r->met)))
+		raft_meet(r, 0, 0);
+}
+
 static void arrive(struct world *w, const struct raft_message *m)
 {
 	uint32_t to = (uint32_t)m->to - 1;
@@ -186,10 +216,13 @@ static void arrive(struct world *w, const struct raft_message *m)
 	const struct raft_hard_state hard = r->hard;
 	bool may = may_change(r, m);
 
+	if (r->met == m->from && !may_lead(m))
+		return;
 	(void)raft_recv(r, m);
 	check(may || (r->hard.term == hard.term && r->hard.vote == hard.vote),
 	      "SC10: a question changes a term or a vote, or a vote where a leader is heard");
 	live_drain(w, to);
+	part(to);
 }
 
 static void deliver(struct world *w, uint32_t k, bool stays)
@@ -347,6 +380,33 @@ static void be_told(struct world *w, uint32_t i, uint32_t by)
 	live_drain(w, i);
 }
 
+/* He answers by a newer table, in which both of them are; and is a stranger by the one in force. */
+bool world_meet(struct world *w, uint32_t i, uint32_t whom)
+{
+	const struct member *teller = w->member[whom];
+	raft_index index = table_committed(teller);
+	const struct raft_member *he, *known;
+	const struct raft_entry *e;
+	struct raft_members members;
+	struct raft *r;
+
+	if (i == whom || index <= table_committed(w->member[i]))
+		return false;
+	e = pool_entry(teller->memory.entry[index]);
+	check(raft_members_decode(&members, e->data, e->size) == 0, "a table in a log");
+	he = raft_members_find(&members, whom + 1);
+	if (!he || he->identity == 0 || !raft_members_find(&members, i + 1))
+		return false;
+	live_touch(w, i);
+	r = live_core(i);
+	known = raft_members_find(raft_get_members(r), he->id);
+	if (raft_leader(r) != 0 || r->met == he->id || (known && known->identity != 0))
+		return false;
+	raft_meet(r, he->id, he->identity);
+	live_drain(w, i);
+	return true;
+}
+
 static bool ask(struct world *w, uint32_t i)
 {
 	uint32_t k = w->used[EVENT_READ] - 1u;
@@ -408,6 +468,8 @@ static bool happen(struct world *w, const struct event *e)
 	case EVENT_TELL:
 		be_told(w, i, e->what);
 		return true;
+	case EVENT_MEET:
+		return world_meet(w, i, e->what);
 	case EVENT_PROPOSE:
 		return world_propose(w, i);
 	case EVENT_READ:

@@ -61,6 +61,7 @@ enum event_kind {
 	EVENT_TRANSFER,
 	EVENT_CHANGE, /* of members */
 	EVENT_TELL,   /* a member is told a committed table, and keeps it */
+	EVENT_MEET,   /* one that hears no leader meets a stranger, by a newer committed table */
 	EVENT_PROPOSE,
 	EVENT_READ,
 	EVENT_KINDS,
@@ -92,14 +93,19 @@ struct scope {
 	bool joins;       /* ... which is to vote, was just told the first table, and has no log */
 	uint8_t replaces; /* ... and whom it is to replace */
 	uint8_t lacks;    /* ... or it lacks so many commands that are committed */
-	uint8_t begun;    /* a change, which the leader ends when its joint table is committed */
-	bool led;         /* it begins with a leader, and its first entry committed everywhere */
-	bool slow;        /* every write is an event */
-	bool ordered;     /* between two members no message overtakes another */
-	bool bursts;      /* ... and all that are in flight there arrive together */
-	bool alike;       /* members differ by their numbers alone: states that do are the same */
-	bool leases;      /* reads are answered under them */
-	bool all_answer;  /* about a start, or else one alone */
+	/*
+	 * ... or it had no directory in the first table, joined while this one was away, and is a
+	 * stranger to it; `begun` is committed.
+	 */
+	uint8_t away;
+	uint8_t begun;   /* a change, which the leader ends when its joint table is committed */
+	bool led;        /* it begins with a leader, and its first entry committed everywhere */
+	bool slow;       /* every write is an event */
+	bool ordered;    /* between two members no message overtakes another */
+	bool bursts;     /* ... and all that are in flight there arrive together */
+	bool alike;      /* members differ by their numbers alone: states that do are the same */
+	bool leases;     /* reads are answered under them */
+	bool all_answer; /* about a start, or else one alone */
 	uint8_t pre_vote, check_quorum; /* by member: switched on */
 	raft_term term_max;
 	uint8_t most[EVENT_KINDS]; /* but for what is not counted: world.c */
@@ -196,6 +202,7 @@ void world_silence(struct world *w, uint32_t i);       /* it has heard nobody fo
 /* False: it does not take that. */
 bool world_propose(struct world *w, uint32_t i);
 bool world_change(struct world *w, uint32_t i, uint32_t what);
+bool world_meet(struct world *w, uint32_t i, uint32_t whom);
 
 /* After each event: those that it touched say only what matters. */
 void world_settle(struct world *w);
