@@ -186,13 +186,14 @@ void cluster_lab(struct cluster *c, const char *format, ...)
 	require(c, cluster_lab_try(c, &out, "%s", words) == 0, "quoin-lab %s: %s", words, out.text);
 }
 
-void cluster_partition(struct cluster *c, const char *rule)
+void cluster_partition(struct cluster *c, const char *rule, const char *more)
 {
 	char *argv[] = {"quoin-lab",
 			"--dir",
 			(char *)(uintptr_t)c->dir,
 			"partition",
 			(char *)(uintptr_t)rule,
+			(char *)(uintptr_t)more,
 			NULL};
 	static struct run out;
 

@@ -84,8 +84,8 @@ void cluster_down(struct cluster *c);
 void cluster_lab(struct cluster *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cluster_lab_try(struct cluster *c, struct run *out, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* quoin-lab partition with one rule, which may have blanks in it. */
-void cluster_partition(struct cluster *c, const char *rule);
+/* quoin-lab partition with this rule, or two, which may have blanks in them. */
+void cluster_partition(struct cluster *c, const char *rule, const char *more);
 
 /* This thread, and the programs that it starts, inside the lab's namespace. */
 void cluster_enter(const struct cluster *c);

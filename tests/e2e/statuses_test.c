@@ -7,19 +7,16 @@
 #include "dataplane/wire.h"
 #include "kv/command.h"
 #include "tests/e2e/cluster.h"
+#include "tests/e2e/crowd.h"
 #include "tests/e2e/http.h"
 #include "tests/e2e/load.h"
 #include "tests/unit/test.h"
 #include "tools/client/endpoint.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -28,12 +25,10 @@ enum {
 	AT_ONCE_MS = 2000,
 	CROWD = 1024, /* SHARE_OPEN_ALONE: so many one source may have open while it is alone */
 	CROWD_STEP = 32,
-	CROWD_VALUE = 600,   /* more than passes to the followers */
 	METRICS_PORT = 2381, /* n1's */
 	MOVES = 50,
 };
 
-#define CROWD_SESSION (UINT64_C(1) << 40) /* none that a test here has */
 #define CALL_NS 5000000000u
 
 static struct cluster c;
@@ -414,108 +409,69 @@ static void D16_a_leader_that_moves_knows_what_became_of_it(void **state)
 	}
 }
 
-/* A client who does not wait for his answers. */
-struct crowd {
-	int fd;
-	uint32_t node;
-	uint64_t cookie, puts;
-};
-
-static void crowd_send(const struct crowd *w, enum wire_type type, size_t size, uint8_t *datagram)
-{
-	const struct wire_envelope envelope = {.type = (uint8_t)type, .body_size = (uint16_t)size};
-
-	wire_envelope_encode(&envelope, datagram);
-	assert_true(send(w->fd, datagram, WIRE_ENVELOPE_SIZE + size, 0) > 0);
-}
-
-static void crowd_greet(struct crowd *w, uint32_t node)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons(WIRE_PORT_CLIENT),
-				 .sin_addr = {htonl(0xc6120000 | node)}};
-	uint8_t datagram[2048];
-	struct wire_hello hello = {.nonce = 1};
-	struct wire_envelope envelope;
-	struct pollfd fd;
-	ssize_t size;
-
-	*w = (struct crowd){.node = node};
-	w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(w->fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	crowd_send(w, WIRE_HELLO,
-		   wire_hello_encode(&hello, WIRE_HELLO, datagram + WIRE_ENVELOPE_SIZE), datagram);
-	fd = (struct pollfd){w->fd, POLLIN, 0};
-	assert_int_equal(poll(&fd, 1, CLUSTER_WAIT_MS), 1);
-	size = recv(w->fd, datagram, sizeof(datagram), 0);
-	require(&c, size > WIRE_ENVELOPE_SIZE, "%zd bytes", size);
-	assert_int_equal(wire_envelope_decode(&envelope, datagram, (uint32_t)size), 0);
-	assert_int_equal(wire_hello_decode(&hello, WIRE_WELCOME, datagram + WIRE_ENVELOPE_SIZE,
-					   envelope.body_size),
-			 0);
-	w->cookie = hello.cookie;
-}
-
-static void crowd_put(struct crowd *w)
-{
-	static const uint8_t value[CROWD_VALUE];
-	const struct kv_request request = {.operation = KV_PUT,
-					   .flags = KV_ONE_SHOT,
-					   .session = CROWD_SESSION + ++w->puts,
-					   .sequence = 1,
-					   .key = {(const uint8_t *)"crowd", 5},
-					   .value = {value, sizeof(value)}};
-	uint8_t command[CROWD_VALUE + 128], datagram[2048];
-	struct wire_part part = {.cookie = w->cookie,
-				 .request_id = w->puts,
-				 .kind = WIRE_COMMAND,
-				 .timeout_us = 60000000,
-				 .data = command};
-
-	kv_request_encode(&request, command);
-	part.size = part.total_size = (uint32_t)kv_request_size(&request);
-	crowd_send(w, WIRE_REQUEST,
-		   wire_part_encode(&part, WIRE_REQUEST, datagram + WIRE_ENVELOPE_SIZE), datagram);
-}
-
 /*
- * A few more, and whether so many are open: some of them were refused, for they came too fast or
- * somebody else was about, or were lost on the way. None ends: no entry of that size reaches a
- * follower, while heartbeats do, so the leader is one, and commits nothing.
+ * If it is not, a few more are sent: some are refused, for they come too fast or somebody else is
+ * about, or are lost on the way. None ends: no entry of that size reaches a follower, while
+ * heartbeats do, so the leader is one, and commits nothing. Nobody else can lead, for the others do
+ * not meet.
  */
 static bool crowd_is_full(void *context)
 {
 	struct crowd *w = context;
 	static char page[HTTP_PAGE_SIZE];
 
-	for (int i = 0; i < CROWD_STEP; i++)
-		crowd_put(w);
 	require(&c, http_get((uint16_t)(METRICS_PORT + w->node - 1), "/metrics", page) == 200,
 		"no metrics");
-	return http_sample(page, "quoin_requests_open") >= CROWD;
+	if (http_sample(page, "quoin_requests_open") >= CROWD)
+		return true;
+	for (int i = 0; i < CROWD_STEP; i++)
+		crowd_put(w);
+	return false;
+}
+
+struct kept_out {
+	struct crowd crowd;
+	const char *words, *says;
+};
+
+/*
+ * In these words, unless an answer comes so late that the client has asked once more by then: what
+ * became of that it does not know, and says so. Done it is not.
+ */
+static bool is_kept_out(void *context)
+{
+	struct kept_out *k = context;
+	char text[128];
+
+	if (!crowd_is_full(&k->crowd))
+		return false;
+	run(&out, "quoinctl", "--endpoints %s --command-timeout=500ms %s",
+	    cluster_endpoint(&c, k->crowd.node, text), k->words);
+	require(&c, out.status != 0, "%s: %s", k->words, out.text);
+	return out.status == 1 && strcmp(out.text, k->says) == 0;
 }
 
 static void F5_too_many_requests_are_refused_for_now(void **state)
 {
-	uint32_t leader = cluster_wait_leader(&c, 0);
-	struct crowd crowd;
-	char text[128];
+	static const char *const rows[][2] = {
+		{"put a b", "Error: etcdserver: too many requests (nothing was done)\n"},
+		{"del a", "Error: etcdserver: too many requests (nothing was done)\n"},
+		{"get a", "Error: etcdserver: too many requests\n"},
+	};
+	uint32_t leader = cluster_wait_leader(&c, 0), other = leader % c.nodes + 1;
+	struct kept_out k;
+	char text[128], apart[32];
 
 	(void)state;
-	cluster_partition(&c, "mtu 500 leader|rest");
-	crowd_greet(&crowd, leader);
-	require(&c, wait_until(crowd_is_full, &crowd, CLUSTER_WAIT_MS),
-		"%" PRIu64 " puts do not fill it", crowd.puts);
+	snprintf(apart, sizeof(apart), "%u|%u", other, other % c.nodes + 1);
+	cluster_partition(&c, "mtu 500 leader|rest", apart);
+	crowd_greet(&k.crowd, &c, leader);
 	for (int i = 0; i < 3; i++) {
-		static const char *const rows[][2] = {
-			{"put a b", "Error: etcdserver: too many requests (nothing was done)\n"},
-			{"del a", "Error: etcdserver: too many requests (nothing was done)\n"},
-			{"get a", "Error: etcdserver: too many requests\n"},
-		};
-		char line[64];
-
-		snprintf(line, sizeof(line), "--command-timeout=500ms %s", rows[i][0]);
-		expect_on(&paths[0], leader, 1, rows[i][1], line);
+		k.words = rows[i][0];
+		k.says = rows[i][1];
+		require(&c, wait_until(is_kept_out, &k, CLUSTER_WAIT_MS),
+			"%" PRIu64 " puts, %s: exit %d: %s", k.crowd.puts, k.words, out.status,
+			out.text);
 	}
 	/* The node's own socket is not for the crowd. */
 	expect_on(&paths[2], leader, 0, "", "get --consistency=s a");
@@ -524,7 +480,7 @@ static void F5_too_many_requests_are_refused_for_now(void **state)
 	run(&out, "quoinctl", "--endpoints %s --command-timeout=20s put a b",
 	    cluster_endpoint(&c, leader, text));
 	require(&c, out.status == 0, "exit %d: %s", out.status, out.text);
-	close(crowd.fd);
+	crowd_leave(&k.crowd);
 }
 
 static bool knows_no_leader(void *context)

@@ -91,7 +91,7 @@ static void V27_N17_a_hole_causes_no_election(void **state)
 	if (!strcmp(link_name, "packet"))
 		cluster_lab(&c, "exec -- ip link set p%u mtu %d", follower, HOLE);
 	else
-		cluster_partition(&c, rule);
+		cluster_partition(&c, rule, NULL);
 	says(&c, leader, "packets above", NULL);
 	says(&c, leader, "log entries above", NULL);
 	says(&c, leader, NULL, "path_narrow");

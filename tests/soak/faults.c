@@ -185,7 +185,7 @@ static void cut_words(struct faults *f, struct fault *fault)
 static void cut_begin(struct faults *f, struct fault *fault)
 {
 	cut_words(f, fault);
-	cluster_partition(f->cluster, fault->words);
+	cluster_partition(f->cluster, fault->words, NULL);
 }
 
 /* Between two groups, both ways or one: frames that are lost, come twice, late or too large. */
@@ -215,7 +215,7 @@ static void bad_begin(struct faults *f, struct fault *fault)
 	}
 	snprintf(fault->words + strlen(fault->words), sizeof(groups) - strlen(fault->words), " %s",
 		 groups);
-	cluster_partition(f->cluster, fault->words);
+	cluster_partition(f->cluster, fault->words, NULL);
 }
 
 static void network_end(struct faults *f, struct fault *fault)
