@@ -90,14 +90,25 @@ static void crash_events(struct list *l, uint32_t i)
 	}
 }
 
-/* The newest table that it knows to be committed. */
-static raft_index table_committed(const struct member *m)
+static raft_index table_up_to(const struct member *m, raft_index k)
 {
-	raft_index k = m->commit;
-
 	while (k > 0 && pool_entry(m->memory.entry[k])->type != RAFT_ENTRY_MEMBERS)
 		k--;
 	return k;
+}
+
+/* The newest table that it knows to be committed. */
+static raft_index table_committed(const struct member *m)
+{
+	return table_up_to(m, m->commit);
+}
+
+/* ... also as it has just been started: one at most is not (node/known.c). */
+static raft_index table_vouched(const struct member *m)
+{
+	raft_index newest = table_up_to(m, m->memory.last);
+
+	return newest <= m->commit ? newest : table_up_to(m, newest - 1);
 }
 
 static void tell_events(struct list *l, uint32_t i)
@@ -119,7 +130,7 @@ static void meet_events(struct list *l, uint32_t i)
 
 	for (uint32_t k = 0; k < scope->members; k++) {
 		if (left(l->w, EVENT_MEET) && k != i && m->role != RAFT_LEADER &&
-		    table_committed(l->w->member[k]) > table_committed(m))
+		    table_vouched(l->w->member[k]) > table_vouched(m))
 			add(l, EVENT_MEET, i, k);
 	}
 }
@@ -384,13 +395,13 @@ static void be_told(struct world *w, uint32_t i, uint32_t by)
 bool world_meet(struct world *w, uint32_t i, uint32_t whom)
 {
 	const struct member *teller = w->member[whom];
-	raft_index index = table_committed(teller);
+	raft_index index = table_vouched(teller);
 	const struct raft_member *he, *known;
 	const struct raft_entry *e;
 	struct raft_members members;
 	struct raft *r;
 
-	if (i == whom || index <= table_committed(w->member[i]))
+	if (i == whom || index <= table_vouched(w->member[i]))
 		return false;
 	e = pool_entry(teller->memory.entry[index]);
 	check(raft_members_decode(&members, e->data, e->size) == 0, "a table in a log");
