@@ -156,6 +156,30 @@ static bool in_force(const struct config *c, size_t index)
 	return index != KEY_NETWORK_MEMIF_SOCKET || device == LINK_DEVICE_SOCKET;
 }
 
+static void explain_forming(const struct config *c, FILE *out)
+{
+	fprintf(out,
+		"digest                 %016" PRIx64 " of the members and the token: the same "
+		"for each of them\n",
+		c->digest);
+	fprintf(out, "cluster and member ids are drawn when all members have formed the cluster\n");
+	fprintf(out, "a majority             %u of %u\n", c->member_count / 2 + 1, c->member_count);
+}
+
+/* Of the cluster that lets it in nothing is known here. */
+static void explain_joining(const struct config *c, FILE *out)
+{
+	fprintf(out, "a directory that is new forms no cluster: it waits for one that lets it in, "
+		     "and has its ids and its members from there\n");
+	if (c->member_count > 1)
+		fprintf(out, "it asks                the others of initial-cluster (%u)\n",
+			c->member_count - 1);
+	else
+		fprintf(out,
+			"it asks                nobody: initial-cluster names no other member, "
+			"and so it is never let in\n");
+}
+
 void config_explain(const struct config *c, FILE *out)
 {
 	char text[TEXT_SIZE], origin[24], max[CONFIG_VALUE_TEXT_SIZE];
@@ -175,12 +199,10 @@ void config_explain(const struct config *c, FILE *out)
 		fprintf(out, "%-22s %-24s %-8s  %s\n", key->name, text, origin, key->meaning);
 	}
 	fprintf(out, "\nWhat follows from them:\n\n");
-	fprintf(out,
-		"digest                 %016" PRIx64 " of the members and the token: the same "
-		"for each of them\n",
-		c->digest);
-	fprintf(out, "cluster and member ids are drawn when all members have formed the cluster\n");
-	fprintf(out, "a majority             %u of %u\n", c->member_count / 2 + 1, c->member_count);
+	if (c->existing)
+		explain_joining(c, out);
+	else
+		explain_forming(c, out);
 	if (link_facts(c->link)->device == LINK_DEVICE_SOCKET)
 		fprintf(out,
 			"later members          each has a port of its own: memory has room for "

@@ -191,9 +191,13 @@ size_t node_place_fault(const struct node *n, char *out, size_t size_max)
 	char there[NODE_PLACE_TEXT_SIZE], here[NODE_PLACE_TEXT_SIZE];
 	const struct raft_member *self;
 	uint64_t place;
+	bool leads;
 
 	out[0] = '\0';
-	if (!n->raft || raft_leader(n->raft) != 0 || n->who_ns == 0 || n->now_ns < n->who_first_ns)
+	if (!n->raft)
+		return 0;
+	leads = raft_leader(n->raft) == n->id; /* one of one needs nobody's answer */
+	if (!leads && (raft_leader(n->raft) != 0 || n->who_ns == 0 || n->now_ns < n->who_first_ns))
 		return 0;
 	self = raft_members_find(raft_get_members(n->raft), n->id);
 	place = self ? node_member_place(n, self) : 0;
@@ -203,21 +207,26 @@ size_t node_place_fault(const struct node *n, char *out, size_t size_max)
 		out, size_max,
 		"the member table has this member at %s, and it is at %s, where the "
 		"others do not hear it: start it with network.address, and itself in "
-		"initial-cluster, at %s; or, if another one leads, quoinctl member update "
-		"%016" PRIx64 " %s there",
+		"initial-cluster, at %s; or, %s, quoinctl member update %016" PRIx64 " %s %s",
 		node_place_text(place, there), node_place_text(node_own_place(n), here), there,
-		n->id, here);
+		leads ? "for it leads" : "if another one leads", n->id, here,
+		leads ? "here" : "there");
+}
+
+static void say_place(struct node *n)
+{
+	char text[NODE_ERROR_MAX];
+
+	if ((n->elsewhere_told_ns && n->now_ns - n->elsewhere_told_ns < TOLD_NS) ||
+	    node_place_fault(n, text, sizeof(text)) == 0)
+		return;
+	n->elsewhere_told_ns = n->now_ns;
+	journal_write(n->journal, JOURNAL_ERROR, "elsewhere", "why=\"%s\"", text);
 }
 
 static void say_told(struct node *n)
 {
 	char text[NODE_ERROR_MAX];
-
-	if ((!n->elsewhere_told_ns || n->now_ns - n->elsewhere_told_ns >= TOLD_NS) &&
-	    node_place_fault(n, text, sizeof(text)) > 0) {
-		n->elsewhere_told_ns = n->now_ns;
-		journal_write(n->journal, JOURNAL_ERROR, "elsewhere", "why=\"%s\"", text);
-	}
 
 	if (n->gone_sure || (n->gone_told_ns && n->now_ns - n->gone_told_ns < TOLD_NS) ||
 	    node_who_text(n, text, sizeof(text)) == 0)
@@ -235,10 +244,12 @@ void node_who_drive(struct node *n)
 		n->gone_sure = false;
 		for (uint32_t i = 0; node_peer_next(n, &i); i++)
 			n->peer[i].who = n->peer[i].gone_index = 0;
+		say_place(n);
 		return;
 	}
 	if (n->now_ns < n->who_ns)
 		return;
+	say_place(n);
 	say_told(n); /* what was asked before is answered, if it is */
 	node_places_turn(n);
 	n->who_ns = n->now_ns + SETTINGS_EVERY_NS;

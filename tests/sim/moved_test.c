@@ -193,17 +193,22 @@ static void D16_who_was_found_where_it_was_is_not_up(void **state)
 	sim_world_destroy(&w);
 }
 
-/* CH7: a leader that moved itself takes nobody in who would seek it where it is not yet. */
+/* CH7: a leader that moved itself says so, and takes in nobody who would seek it there already. */
 static void D16_a_leader_that_moved_takes_nobody_in(void **state)
 {
 	struct raft_change add = {.kind = RAFT_CHANGE_ADD, .place = sim_host_place(8)};
 	struct raft_refusal refusal;
 	raft_index index;
+	char log[8192];
 
 	(void)state;
 	world_begin(201, 1);
+	assert_false(sim_node_says(&w, 0, "error the member table has this member at"));
 	update(w.node[0].node->id, ELSEWHERE);
-	sim_world_run(&w, 100 * MS);
+	sim_node_log(&w, 0, 100 * MS, log, sizeof(log));
+	assert_non_null(strstr(log, " elsewhere why="));
+	assert_true(sim_node_says(&w, 0, "error the member table has this member at 198.18.0.10:"));
+	assert_true(sim_node_says(&w, 0, " 198.18.0.1:2380 here"));
 	assert_int_equal(raft_members_change(w.node[0].node->raft, &add, 1, &index, &refusal),
 			 -EPERM);
 	assert_int_equal(refusal.reason, RAFT_REFUSED_ELSEWHERE);

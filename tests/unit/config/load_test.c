@@ -528,6 +528,38 @@ static void check_explains_every_setting(void **state)
 	free(text);
 }
 
+/* Who joins learns from others what those who form a cluster agree on. */
+static void check_explains_who_joins(void **state)
+{
+	static const struct {
+		const char *list, *says;
+	} row[] = {
+		{"n1=198.18.0.1,n2=198.18.0.2,n3=198.18.0.3",
+		 "it asks                the others of initial-cluster (2)\n"},
+		{"n1=198.18.0.1", "it asks                nobody: initial-cluster names no other"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char file[256], text[16384];
+		FILE *out = fmemopen(text, sizeof(text), "w");
+		struct config c;
+
+		snprintf(file, sizeof(file),
+			 "name: n1\ndata-dir: /d\ninitial-cluster: %s\ninitial-cluster-state: "
+			 "existing\n"
+			 "network: {link: memif, address: 198.18.0.1/24}",
+			 row[i].list);
+		load_good(&c, WHOLE, file);
+		config_explain(&c, out);
+		fclose(out);
+		assert_non_null(strstr(text, row[i].says));
+		assert_non_null(strstr(text, "it waits for one that lets it in"));
+		assert_null(strstr(text, "\ndigest "));
+		assert_null(strstr(text, "a majority"));
+	}
+}
+
 static int enter(void **state)
 {
 	(void)state;
@@ -558,6 +590,7 @@ int main(void)
 		cmocka_unit_test(F23_a_file_that_is_not_there),
 		cmocka_unit_test(errors_beyond_the_limit_are_counted),
 		cmocka_unit_test(check_explains_every_setting),
+		cmocka_unit_test(check_explains_who_joins),
 	};
 
 	return cmocka_run_group_tests(tests, enter, leave);
