@@ -367,8 +367,8 @@ static void choose(struct member *m, const struct options *options, const struct
 	snprintf(m->own.error, ERROR_SIZE, "%s", why);
 }
 
-/* All of them at the same time. */
-static void ask_others(struct members *all, const struct options *options, uint64_t deadline_ns)
+/* All that were not asked yet, at the same time. How many there were. */
+static uint32_t ask_others(struct members *all, const struct options *options, uint64_t deadline_ns)
 {
 	static struct options others;
 	struct here here[LOCAL_NODES_MAX];
@@ -410,6 +410,7 @@ static void ask_others(struct members *all, const struct options *options, uint6
 		take_answer(all, &asked[i]->own);
 	}
 	free(probes);
+	return others.endpoint_count;
 }
 
 int members_ask(struct members *out, const struct options *options)
@@ -433,7 +434,9 @@ int members_ask(struct members *out, const struct options *options)
 		if (out->typed[i].error[0])
 			take_silence(out, &out->typed[i]);
 	}
-	ask_others(out, options, deadline_ns);
+	/* Who answers may name others: one of no cluster has a configuration, and no table. */
+	while (ask_others(out, options, deadline_ns) != 0)
+		;
 	judge(out);
 	return 0;
 }

@@ -85,10 +85,38 @@ static uint32_t store_apply(struct fake_store *s, const uint8_t *command, uint32
 	return answer.size;
 }
 
+static bool is_wiped(const struct fake_node *n)
+{
+	return atomic_load(&n->faults.wiped);
+}
+
+/* 0: it tells of its peers as ever. */
+static uint32_t status_of_one_peer(struct fake_node *n, uint8_t *out)
+{
+	const struct fake_node *by_id = atomic_load(&n->faults.names_by_id);
+	const struct fake_node *peer = by_id ? by_id : atomic_load(&n->faults.names);
+	char name[24];
+
+	if (!peer)
+		return 0;
+	snprintf(name, sizeof(name), by_id ? "%016" PRIx64 : "n%" PRIu64, peer->id);
+	return (uint32_t)snprintf(
+		(char *)out, STATUS_SIZE_MAX,
+		"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016" PRIx64 "\nversion 9.8.7\n"
+		"role follower\nleader %016x\nlink packet\n"
+		"peer %s id=%016" PRIx64 " address=127.0.0.1 client_port=%s heard_ms=4 match=-1\n",
+		n->id, is_wiped(n) ? 0 : FAKE_CLUSTER_ID, is_wiped(n) ? 0 : n->id, 0, name,
+		is_wiped(n) ? 0 : peer->id, strchr(peer->udp, ':') + 1);
+}
+
 /* Its peers have names of no lab: quoinctl looks for them among the nodes of this host. */
 static uint32_t status_text(struct fake_node *n, uint8_t *out)
 {
-	if (atomic_load(&n->faults.wiped))
+	uint32_t size = status_of_one_peer(n, out);
+
+	if (size)
+		return size;
+	if (is_wiped(n))
 		return (uint32_t)snprintf(
 			(char *)out, STATUS_SIZE_MAX,
 			"name n%" PRIu64 "\ncluster_id %016x\nmember_id %016x\nversion 9.8.7\n"

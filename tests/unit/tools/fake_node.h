@@ -27,6 +27,8 @@ struct fake_store {
 	uint32_t orders; /* that came, whatever became of them */
 };
 
+struct fake_node;
+
 /* Faults, changed by a test while the node runs. */
 struct fake_faults {
 	_Atomic int busy;      /* so many requests are refused as busy */
@@ -49,6 +51,8 @@ struct fake_faults {
 	_Atomic bool forced; /* it is of a cluster of its own */
 	_Atomic bool wiped;  /* it is of none, and its configuration names fake1 and fake9 */
 	_Atomic bool unled;  /* it greets as one that knows of nothing committed */
+	/* On link packet, it names as its only peer this one, by its name or by its id alone. */
+	struct fake_node *_Atomic names, *_Atomic names_by_id;
 };
 
 /* What is left of the order: nothing, or a table that is not at its end. */

@@ -100,6 +100,24 @@ static void D16_who_is_in_a_configuration_alone_is_no_member(void **state)
 	assert_non_null(strstr(output, " n3 |")); /* it was named */
 }
 
+/* One of no cluster knows one member, and that one the next: each of them is asked. */
+static void D16_who_is_named_by_one_that_was_named_is_asked(void **state)
+{
+	(void)state;
+	atomic_store(&node[2].faults.wiped, true);
+	atomic_store(&node[2].faults.names, &node[0]);
+	atomic_store(&node[0].faults.names, &node[1]);
+	set_endpoints(node[2].udp);
+	run("status");
+	atomic_store(&node[2].faults.names, NULL);
+	atomic_store(&node[0].faults.names, NULL);
+	atomic_store(&node[2].faults.wiped, false);
+	assert_non_null(strstr(output, " waiting |"));
+	if (strstr(output, "n2: error: no answer") || strstr(output, "nobody who answered leads") ||
+	    !strstr(output, node[1].udp))
+		fail_msg("%s%s", output, errors);
+}
+
 static void expect_order(const char *line, const char *order, const char *says)
 {
 	expect(line, 0, says, "");
@@ -357,6 +375,7 @@ int main(int argc, char **argv)
 		CTL_TEST(D16_member_list),
 		CTL_TEST(D16_a_former_member_is_no_failure),
 		CTL_TEST(D16_who_is_in_a_configuration_alone_is_no_member),
+		CTL_TEST(D16_who_is_named_by_one_that_was_named_is_asked),
 		CTL_TEST(D16_members_are_changed),
 		CTL_TEST(D16_a_change_of_members_is_refused),
 		CTL_TEST(D16_who_is_removed_answers_for_it),
