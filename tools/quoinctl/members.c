@@ -402,8 +402,9 @@ static uint32_t ask_others(struct members *all, const struct options *options, u
 		asked[i]->own = probes[i];
 		snprintf(id, sizeof(id), "%016" PRIx64, probes[i].status.member_id);
 		if (!probes[i].error[0] && !is_one(asked[i], id, probes[i].status.name))
-			snprintf(asked[i]->own.error, ERROR_SIZE,
-				 "another member answers there: %s", probes[i].status.name);
+			snprintf(asked[i]->own.error, ERROR_SIZE, "%s answers there: %s",
+				 known(id) ? "another member" : "a node of no cluster",
+				 probes[i].status.name);
 		if (asked[i]->own.error[0])
 			continue;
 		snprintf(asked[i]->name, sizeof(asked[i]->name), "%s", probes[i].status.name);

@@ -118,6 +118,24 @@ static void D16_who_is_named_by_one_that_was_named_is_asked(void **state)
 		fail_msg("%s%s", output, errors);
 }
 
+/* It is added, and knows no id yet: nobody can tell whether it is that member. */
+static void D16_one_of_no_cluster_is_no_other_member(void **state)
+{
+	char list[256];
+
+	(void)state;
+	atomic_store(&node[2].faults.wiped, true);
+	atomic_store(&node[0].faults.names_by_id, &node[2]);
+	snprintf(list, sizeof(list), "%s,%s", node[0].udp, node[2].udp);
+	set_endpoints(list);
+	run("status");
+	atomic_store(&node[0].faults.names_by_id, NULL);
+	atomic_store(&node[2].faults.wiped, false);
+	if (!strstr(output, ": a node of no cluster answers there: n3") ||
+	    strstr(output, "another member answers there"))
+		fail_msg("%s%s", output, errors);
+}
+
 static void expect_order(const char *line, const char *order, const char *says)
 {
 	expect(line, 0, says, "");
@@ -376,6 +394,7 @@ int main(int argc, char **argv)
 		CTL_TEST(D16_a_former_member_is_no_failure),
 		CTL_TEST(D16_who_is_in_a_configuration_alone_is_no_member),
 		CTL_TEST(D16_who_is_named_by_one_that_was_named_is_asked),
+		CTL_TEST(D16_one_of_no_cluster_is_no_other_member),
 		CTL_TEST(D16_members_are_changed),
 		CTL_TEST(D16_a_change_of_members_is_refused),
 		CTL_TEST(D16_who_is_removed_answers_for_it),
