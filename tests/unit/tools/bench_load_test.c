@@ -331,7 +331,8 @@ static void F26_a_stall_shows_in_the_tail_of_an_open_loop(void **state)
 	assert_true(load_get_counters(load)->behind_max >= 200);
 	assert_int_equal(load_get_counters(load)->unsent, 0);
 	assert_true(histogram_at(latency.kind[LOAD_PUT], 99) >= 100 * CLOCK_MS);
-	assert_true(latency.kind[LOAD_PUT]->max >= STALL_MS * CLOCK_MS);
+	/* The first that it holds up is due within half a millisecond of its begin. */
+	assert_true(latency.kind[LOAD_PUT]->max >= (STALL_MS - 1) * CLOCK_MS);
 	load_destroy(load);
 	series_free(&latency);
 }
