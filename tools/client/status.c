@@ -104,6 +104,13 @@ static void take_member(struct status *s, const struct status_line *line)
 		s->learner = strcmp(state, "learner") == 0 || strcmp(state, "joining") == 0;
 }
 
+static bool is_removed(const char *text, size_t size)
+{
+	char word[24];
+
+	return strcmp(status_value(text, size, "formation", word, sizeof(word)), "removed") == 0;
+}
+
 static void find_members(struct status *s, const char *text, const char *end)
 {
 	struct status_line line;
@@ -147,6 +154,7 @@ void status_parse(struct status *out, const char *text, size_t size)
 	}
 	find_leader_name(out, begin, end);
 	find_members(out, begin, end);
+	out->removed = is_removed(begin, size);
 }
 
 const char *status_value(const char *text, size_t size, const char *key, char *out, size_t size_max)

@@ -23,6 +23,7 @@ struct status {
 	uint64_t revision, db_size, wal_bytes;
 	char leader_name[64]; /* "": there is none, or its name is not known */
 	char name[64], role[16], version[32], durability[16], link[32];
+	bool removed;    /* from its cluster */
 	bool learner;    /* it does not vote */
 	uint32_t voters; /* of the members that it knows of */
 	uint32_t peers;  /* other members that it knows of */

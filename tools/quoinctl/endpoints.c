@@ -2,6 +2,7 @@
  * Each endpoint is asked, all at the same time; and endpoint health.
  */
 #include "tools/quoinctl/endpoints.h"
+#include "tools/quoinctl/orders.h"
 
 #include "base/clock.h"
 
@@ -9,6 +10,24 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* One that was removed answers its status alone: that is its error then. */
+static int ask_health(struct probe *p, const uint8_t *bytes, uint32_t size,
+		      struct endpoint_answer *answer)
+{
+	const uint64_t deadline_ns = clock_now() + p->options->timeout_ns;
+	struct wire_hello node;
+	int err = endpoint_welcome(p->endpoint, p->options->timeout_ns, &node);
+
+	if (err)
+		return err;
+	if (was_removed(p->endpoint, &node, left_until(deadline_ns) + 1)) {
+		snprintf(p->error, sizeof(p->error), WAS_REMOVED);
+		return 0;
+	}
+	return endpoint_call(p->endpoint, WIRE_QUERY, bytes, size, left_until(deadline_ns) + 1,
+			     answer);
+}
 
 /* A linearizable read: what a cluster that can commit can answer, as etcdctl asks it. */
 static void probe_health(struct probe *p)
@@ -24,9 +43,10 @@ static void probe_health(struct probe *p)
 	int err;
 
 	kv_request_encode(&request, bytes);
-	err = endpoint_call(p->endpoint, WIRE_QUERY, bytes, sizeof(bytes), p->options->timeout_ns,
-			    &answer);
+	err = ask_health(p, bytes, sizeof(bytes), &answer);
 	p->took_ns = clock_now() - begin;
+	if (p->error[0])
+		return;
 	if (!err)
 		err = (int)answer.status;
 	if (err)

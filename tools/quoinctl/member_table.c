@@ -57,7 +57,7 @@ void member_table_take(struct member_table *t, const struct status *status, cons
 	char value[LINE_SIZE], word[24];
 
 	t->status = *status;
-	t->gone = strcmp(status_value(text, size, "formation", word, sizeof(word)), "removed") == 0;
+	t->gone = status->removed;
 	t->index =
 		strtoull(status_value(text, size, "members_index", word, sizeof(word)), NULL, 10);
 	t->count = 0;

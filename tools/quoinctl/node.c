@@ -42,15 +42,13 @@ static int encode_once(struct asking *a, const struct wire_hello *node)
 	return 0;
 }
 
-static bool was_removed(struct endpoint *e, uint64_t timeout_ns)
+bool was_removed(struct endpoint *e, const struct wire_hello *node, uint64_t timeout_ns)
 {
 	struct status status;
-	const char *text;
-	size_t size;
-	char word[24];
 
-	return !status_ask_text(e, timeout_ns, &status, &text, &size) &&
-	       strcmp(status_value(text, size, "formation", word, sizeof(word)), "removed") == 0;
+	return node->commit_index == 0 &&
+	       !status_ask(e, timeout_ns < MEMBER_NS_MAX ? timeout_ns : MEMBER_NS_MAX, &status) &&
+	       status.removed;
 }
 
 /* True: it answered, well or badly, and nobody else is to be asked. */
@@ -67,13 +65,10 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 	if (a->options->endpoint_count == 1)
 		welcome_ns = left;
 	err = endpoint_welcome(e, left < welcome_ns ? left : welcome_ns, &out->node);
-	if (!err && out->node.commit_index == 0 &&
-	    was_removed(e, left < MEMBER_NS_MAX ? left : MEMBER_NS_MAX)) {
+	if (!err && was_removed(e, &out->node, left)) {
 		a->removed++;
 		if (!a->verdict)
-			snprintf(error, ERROR_SIZE,
-				 "%s: this member was removed from the cluster: name another one",
-				 endpoint_text(e));
+			snprintf(error, ERROR_SIZE, "%s: " WAS_REMOVED, endpoint_text(e));
 		return false;
 	}
 	if (!err && a->kind == WIRE_COMMAND && !a->bytes && out->node.commit_index == 0) {

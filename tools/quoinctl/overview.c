@@ -189,7 +189,10 @@ static void cells_of(const struct overview *o, const struct member *m,
 		snprintf(cell[2], CELL_SIZE, "silent");
 		return;
 	}
-	snprintf(cell[2], CELL_SIZE, "%s", s->member_id ? s->role : "waiting");
+	snprintf(cell[2], CELL_SIZE, "%s",
+		 s->removed     ? "removed"
+		 : s->member_id ? s->role
+				: "waiting");
 	snprintf(cell[3], CELL_SIZE, "%" PRIu64, s->term);
 	snprintf(cell[4], CELL_SIZE, "%" PRIu64, s->index);
 	bytes_text(number(m, "log_bytes"), size);

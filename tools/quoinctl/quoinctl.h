@@ -88,6 +88,11 @@ struct reply {
 int ask(const struct options *options, enum wire_request kind, struct kv_request *request,
 	struct reply *out, char error[ERROR_SIZE]);
 
+#define WAS_REMOVED "this member was removed from the cluster: name another one"
+
+/* `node` is how it has greeted. */
+bool was_removed(struct endpoint *e, const struct wire_hello *node, uint64_t timeout_ns);
+
 /* text.c: durations, sizes, tables, JSON's strings. */
 
 /* "5s", "1.5s", "500ms", "1m30s". False: it is none. */

@@ -236,7 +236,8 @@ static void D16_who_is_removed_answers_for_it(void **state)
 {
 	static const char *const lines[] = {
 		"member remove n3 --command-timeout=1m", "put a b --command-timeout=1m",
-		"get a --command-timeout=1m", "get a --consistency=s --command-timeout=1m"};
+		"get a --command-timeout=1m", "get a --consistency=s --command-timeout=1m",
+		"endpoint health --command-timeout=3s"};
 	const uint64_t begin = clock_now();
 	char list[256];
 
@@ -253,6 +254,8 @@ static void D16_who_is_removed_answers_for_it(void **state)
 		assert_non_null(strstr(errors, "this member was removed from the cluster: name "));
 	}
 	assert_true(clock_now() - begin < 30000 * CLOCK_MS);
+	run("status");
+	assert_non_null(strstr(output, " removed |"));
 	/* A member is asked all the same. */
 	snprintf(list, sizeof(list), "%s,%s", node[2].local, node[0].udp);
 	set_endpoints(list);
