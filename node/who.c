@@ -186,18 +186,27 @@ size_t node_who_text(const struct node *n, char *out, size_t size_max)
 		n->peer[first].name, say > 1 ? ", as others," : "", n->peer[first].gone_index);
 }
 
+/* Who needs nobody's answer leads on, wherever it is. */
+static bool leads_alone(const struct node *n)
+{
+	const struct raft_members *table = raft_get_members(n->raft);
+
+	return raft_leader(n->raft) == n->id && raft_members_voters(table) == 1 &&
+	       !raft_members_joint(table);
+}
+
 size_t node_place_fault(const struct node *n, char *out, size_t size_max)
 {
 	char there[NODE_PLACE_TEXT_SIZE], here[NODE_PLACE_TEXT_SIZE];
 	const struct raft_member *self;
 	uint64_t place;
-	bool leads;
+	bool alone;
 
 	out[0] = '\0';
 	if (!n->raft)
 		return 0;
-	leads = raft_leader(n->raft) == n->id; /* one of one needs nobody's answer */
-	if (!leads && (raft_leader(n->raft) != 0 || n->who_ns == 0 || n->now_ns < n->who_first_ns))
+	alone = leads_alone(n);
+	if (!alone && (raft_leader(n->raft) != 0 || n->who_ns == 0 || n->now_ns < n->who_first_ns))
 		return 0;
 	self = raft_members_find(raft_get_members(n->raft), n->id);
 	place = self ? node_member_place(n, self) : 0;
@@ -209,8 +218,8 @@ size_t node_place_fault(const struct node *n, char *out, size_t size_max)
 		"others do not hear it: start it with network.address, and itself in "
 		"initial-cluster, at %s; or, %s, quoinctl member update %016" PRIx64 " %s %s",
 		node_place_text(place, there), node_place_text(node_own_place(n), here), there,
-		leads ? "for it leads" : "if another one leads", n->id, here,
-		leads ? "here" : "there");
+		alone ? "for it leads" : "if another one leads", n->id, here,
+		alone ? "here" : "there");
 }
 
 static void say_place(struct node *n)

@@ -20,6 +20,18 @@ static void leader_check(const struct raft *r)
 	}
 }
 
+/* RI12 */
+static void aside_check(const struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_MEMBERS_MAX; i++) {
+		const raft_id id = r->aside[i].id;
+
+		assert(id == 0 || r->told_index > 0);
+		for (uint32_t k = 0; k < i; k++)
+			assert(id == 0 || id != r->aside[k].id);
+	}
+}
+
 void raft_check_invariants(const struct raft *r)
 {
 	const struct raft_window *w = &r->window;
@@ -43,7 +55,7 @@ void raft_check_invariants(const struct raft *r)
 	assert(r->members_before_index <= r->members_index);
 	assert(r->told_index == 0 || r->told_index > w->last);
 	assert(r->told_index == 0 || r->role == RAFT_FOLLOWER);
-	assert(r->told_index > 0 || r->aside[0].id == 0);
+	aside_check(r);
 	assert(!r->lost.is || r->role == RAFT_FOLLOWER);   /* RI10 */
 	assert(!r->transfer.to || r->role == RAFT_LEADER); /* RI11 */
 	assert(r->persisted <= r->seq);

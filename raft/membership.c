@@ -81,22 +81,47 @@ static const struct raft_member *as_member(const struct raft_members *members,
 	return m && (p->identity == 0 || p->identity == m->identity) ? m : NULL;
 }
 
+/* Who left by the log's table, and may come back with the one before it, is its own too. */
+static const struct raft_member *log_member(const struct raft *r, raft_id id)
+{
+	const struct raft_member *m = raft_members_find(&r->members, id);
+
+	return m || r->gone_over ? m : raft_members_find(&r->members_before, id);
+}
+
+/* One of each id; what is of nobody any more is taken. NULL: there is room for no more. */
+static struct raft_aside *aside_take(struct raft *r, raft_id id)
+{
+	struct raft_aside *free = NULL;
+
+	for (uint32_t i = 0; i < RAFT_MEMBERS_MAX; i++) {
+		struct raft_aside *a = &r->aside[i];
+
+		if (a->id == id)
+			return a;
+		if (!free && !log_member(r, a->id))
+			free = a;
+	}
+	return free;
+}
+
 /*
  * Whom a table that was told lacks: that may be a lie, and what is known of him is asked for as
- * soon as it is over, by him or by this member itself (D9c, V28). There is room for all of the log.
+ * soon as it is over, by him or by this member itself (D9c, V28). Of a directory that the log does
+ * not have there is nothing to be kept, nor of who is none yet.
  */
 static void put_aside(struct raft *r, const struct raft_peer *p)
 {
-	const struct raft_member *m = as_member(&r->members, p);
-	struct raft_aside *a = r->aside;
+	const struct raft_member *m = log_member(r, p->id);
+	struct raft_aside *a;
 
-	if (r->told_index == 0 || !m)
+	if (r->told_index == 0 || !m || p->identity != m->identity)
 		return;
-	while (raft_members_find(&r->members, a->id))
-		a++;
-	assert(a < r->aside + RAFT_MEMBERS_MAX);
+	a = aside_take(r, p->id);
+	if (!a)
+		return;
 	a->id = p->id;
-	a->identity = m->identity;
+	a->identity = p->identity;
 	a->witness = p->witness;
 	memcpy(a->acknowledged, p->acknowledged, sizeof(a->acknowledged));
 }
@@ -144,6 +169,7 @@ static struct raft_peer *place_take(struct raft *r, raft_id id, bool gone)
 	}
 	if (!p)
 		return NULL;
+	put_aside(r, p); /* who was met is in no table */
 	memset(p, 0, sizeof(*p));
 	p->id = id;
 	p->reads = raft_reads_of(r, id); /* it may have been a member before */

@@ -21,6 +21,7 @@
  *	     and by it nobody leads or is elected.
  *	RI10 A member that lost what it acknowledged is a follower.
  *	RI11 Only a leader hands over, and one has met nobody.
+ *	RI12 Of nobody anything is aside but while a table was told, and of each once.
  *
  * Durability (R1, R2, R4, R5). Nothing that depends on the disk is ever queued. A reply is *state*:
  * who is owed an answer. raft_ready makes the answer at the moment it may leave, from what is

@@ -220,6 +220,23 @@ static void D16_a_leader_that_moved_takes_nobody_in(void **state)
 	sim_world_destroy(&w);
 }
 
+/* Of three the one that leads is heard no more, and ends that: it is given no advice before. */
+static void D16_a_leader_of_three_that_moved_gives_no_advice_while_it_leads(void **state)
+{
+	char log[8192];
+
+	(void)state;
+	world_begin(205, 3);
+	const uint32_t moves = (uint32_t)sim_leader(&w);
+
+	update(w.node[moves].node->id, ELSEWHERE);
+	sim_node_log(&w, moves, 100 * MS, log, sizeof(log));
+	assert_null(strstr(log, " elsewhere why="));
+	sim_node_log(&w, moves, 3 * SECOND, log, sizeof(log));
+	assert_non_null(strstr(log, "or, if another one leads, quoinctl member update"));
+	sim_world_destroy(&w);
+}
+
 /* W25: the directory of another member is refused, also by one that joined. */
 static void W25_no_member_takes_the_directory_of_another_one(void **state)
 {
@@ -291,6 +308,7 @@ int main(void)
 		cmocka_unit_test(D16_who_was_to_move_is_found_where_it_is),
 		cmocka_unit_test(D16_who_was_found_where_it_was_is_not_up),
 		cmocka_unit_test(D16_a_leader_that_moved_takes_nobody_in),
+		cmocka_unit_test(D16_a_leader_of_three_that_moved_gives_no_advice_while_it_leads),
 		cmocka_unit_test(W25_no_member_takes_the_directory_of_another_one),
 		cmocka_unit_test(F1_a_new_directory_is_refused_where_a_member_joined),
 	};

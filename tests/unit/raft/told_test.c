@@ -157,10 +157,28 @@ static void V28_a_told_table_does_not_come_back(void **state)
 	hand_fini(&h);
 }
 
+/* From 3, in term 2. */
+static void append_members(struct hand *h, raft_index index, raft_term prev_term,
+			   const struct raft_members *members)
+{
+	uint8_t data[RAFT_MEMBERS_SIZE_MAX];
+	const struct raft_entry e = {.index = index,
+				     .term = 2,
+				     .data = data,
+				     .size = (uint16_t)raft_members_encode(members, data),
+				     .type = RAFT_ENTRY_MEMBERS,
+				     .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_APPEND, 3, 2);
+
+	m.append = (struct raft_append){
+		.prev_index = index - 1, .prev_term = prev_term, .entries = &e, .entry_count = 1};
+	assert_int_equal(hand_recv(h, &m), 0);
+	hand_persist(h);
+}
+
 /* What it has not come to, and says itself, is what its own log has all the time (R62). */
 static void R62_the_logs_own_tables_are_kept_beside_one_that_was_told(void **state)
 {
-	static uint8_t data[RAFT_MEMBERS_SIZE_MAX];
 	struct raft_members with, told;
 	struct hand h;
 
@@ -170,23 +188,14 @@ static void R62_the_logs_own_tables_are_kept_beside_one_that_was_told(void **sta
 	with.member[with.count++] = (struct raft_member){.id = 4, .identity = 0xa4};
 	told.member[told.count++] = (struct raft_member){.id = 5, .identity = 0xa5};
 	raft_members_told(h.r, &told, 9);
-	const struct raft_entry e = {.index = 3,
-				     .term = 2,
-				     .data = data,
-				     .size = (uint16_t)raft_members_encode(&with, data),
-				     .type = RAFT_ENTRY_MEMBERS,
-				     .flags = RAFT_ENTRY_FIRST | RAFT_ENTRY_LAST};
-	struct raft_message m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 2);
-	m.append = (struct raft_append){
-		.prev_index = 2, .prev_term = 1, .entries = &e, .entry_count = 1};
-	assert_int_equal(hand_recv(&h, &m), 0);
+	append_members(&h, 3, 1, &with);
 	assert_int_equal(h.r->told_index, 9);
 	assert_memory_equal(raft_get_members(h.r), &told, sizeof(told));
 	assert_memory_equal(raft_get_log_members(h.r), &with, sizeof(with));
 	assert_non_null(hand_peer(&h, 5));
 	assert_null(hand_peer(&h, 4));
 	/* Over by what the leader committed: the log's is in force. */
-	assert_int_equal(hand_append(&h, 2, 2, 3, 2, "", 3), 0);
+	assert_int_equal(hand_append(&h, 3, 2, 3, 2, "", 3), 0);
 	assert_memory_equal(raft_get_members(h.r), &with, sizeof(with));
 	assert_null(hand_peer(&h, 5));
 	assert_non_null(hand_peer(&h, 4));
@@ -307,8 +316,10 @@ static void V28_D9c_a_told_table_has_nobody_forgotten(void **state)
 			bad.start = hand_start(2, 50);
 			assert_int_equal(hand_recv(&h, &bad), 0);
 		}
-		if (way == 2)
-			raft_meet(h.r, 3, 0xa3);
+		if (way == 2) {
+			raft_meet(h.r, 2, 0xa2);
+			assert_true(hand_peer(&h, 2)->witness.start == hand_start(2, 3));
+		}
 		if (way == 3)
 			raft_members_told(h.r, &table, 10);
 		assert_true(witness(&h, 2).start == hand_start(2, 3));
@@ -322,6 +333,97 @@ static void V28_D9c_a_told_table_has_nobody_forgotten(void **state)
 		m = hand_told(&h, 3, h.r->start, 2, 4);
 		assert_int_equal(hand_recv(&h, &m), 0);
 		assert_int_equal(h.lost, 0);
+		hand_fini(&h);
+	}
+}
+
+static bool knows(struct hand *h, raft_id id)
+{
+	const struct raft_peer *p = hand_peer(h, id);
+
+	return p && p->witness.start == hand_start(2, 3);
+}
+
+/*
+ * V28, D9c: nor has one that says that 2 has no directory yet, and lacks it then, be it told so as
+ * often as a member that lies may like.
+ */
+static void V28_D9c_who_is_told_to_be_unbound_is_not_forgotten(void **state)
+{
+	struct raft_members unbound;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	acknowledge(&h);
+	unbound = h.r->members;
+	unbound.member[1].voter = false;
+	unbound.member[1].identity = 0;
+	for (raft_index index = 9; index < 9 + 4 * RAFT_MEMBERS_MAX; index += 2) {
+		raft_members_told(h.r, &unbound, index);
+		assert_true(witness(&h, 2).start == hand_start(2, 3));
+		tell_alone(&h, index + 1);
+		assert_true(witness(&h, 2).start == hand_start(2, 3));
+	}
+	timeouts(&h, 10);
+	assert_true(knows(&h, 2));
+	hand_fini(&h);
+}
+
+/* V28, D9c: nor who was met meanwhile, if his place is taken by those of whom more is told. */
+static void V28_D9c_who_was_met_is_not_forgotten(void **state)
+{
+	struct raft_members full = {.count = RAFT_MEMBERS_MAX};
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	acknowledge(&h);
+	tell_alone(&h, 9);
+	raft_meet(h.r, 2, 0xa2);
+	assert_true(knows(&h, 2));
+	for (uint32_t i = 0; i < RAFT_MEMBERS_MAX; i++)
+		full.member[i] =
+			(struct raft_member){.id = 100 + i, .identity = 200 + i, .voter = i == 1};
+	raft_members_told(h.r, &full, 10);
+	assert_false(knows(&h, 2));
+	assert_true(witness(&h, 2).start == hand_start(2, 3));
+	raft_meet(h.r, 0, 0);
+	timeouts(&h, 10);
+	assert_true(knows(&h, 2));
+	hand_fini(&h);
+}
+
+/*
+ * V28, D9c: nor who was removed by an entry that is taken back. Who is removed for good by the log
+ * itself, while one is in force, is: of him nothing is left when it is over (RI12).
+ */
+static void V28_D9c_who_comes_back_with_the_log_is_not_forgotten(void **state)
+{
+	(void)state;
+	for (int back = 0; back < 2; back++) {
+		struct raft_members without = {.count = 2};
+		struct hand h;
+
+		hand_init(&h, three);
+		acknowledge(&h);
+		without.member[0] = h.r->members.member[0];
+		without.member[1] = h.r->members.member[2];
+		append_members(&h, 5, 2, &without);
+		raft_members_told(h.r, &without, 20);
+		assert_null(hand_peer(&h, 2));
+		assert_true(witness(&h, 2).start == hand_start(2, 3));
+		if (back) {
+			assert_int_equal(hand_append(&h, 3, 3, 4, 2, "3", 0), 0);
+		} else {
+			without.member[1].voter = false;
+			append_members(&h, 6, 2, &without);
+		}
+		hand_persist(&h);
+		assert_int_equal(h.r->told_index, 20);
+		timeouts(&h, 10);
+		assert_int_equal(h.r->told_index, 0);
+		assert_true(knows(&h, 2) == back);
 		hand_fini(&h);
 	}
 }
@@ -358,6 +460,9 @@ int main(void)
 		cmocka_unit_test(V28_a_table_told_far_ahead_wedges_nobody),
 		cmocka_unit_test(V28_a_told_table_is_over_when_nobody_leads),
 		cmocka_unit_test(V28_D9c_a_told_table_has_nobody_forgotten),
+		cmocka_unit_test(V28_D9c_who_is_told_to_be_unbound_is_not_forgotten),
+		cmocka_unit_test(V28_D9c_who_was_met_is_not_forgotten),
+		cmocka_unit_test(V28_D9c_who_comes_back_with_the_log_is_not_forgotten),
 		cmocka_unit_test(D16_who_hears_a_leader_keeps_what_it_was_told),
 	};
 
