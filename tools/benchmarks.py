@@ -330,7 +330,7 @@ def table_host(kept):
     yield (f"{host['cpu']}, {host['cpus']} CPUs, {host['memory_mib'] / 1024:.0f} GiB, {host['kernel']}, "
            f"{host['filesystem']} on {host['device']}; {commits}, build type "
            f"{every[0]['build_type']}; {dates[0]} to {dates[-1]}. Load average when a run ended: median {statistics.median(loads):.1f}, at most {loads[-1]:.1f}. Requests that "
-           f"failed: {errors}; elections that nobody meant: {elections}. Each line of puts and gets is "
+           f"failed: {errors}; elections that nobody meant, but for those of the timers: {elections}. Each line of puts and gets is "
            f"the median of {runs[0] if runs else 0} runs, and in parentheses the lowest and the highest.")
     if statistics.median(loads) > BUSY:
         yield ""

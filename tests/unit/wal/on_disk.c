@@ -1,9 +1,14 @@
 #include "tests/unit/wal/on_disk.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* What it waits for is asked for at once: only a log that never asks takes so long. */
+#define STALL_NS (30 * CLOCK_S)
 
 static char *place;
 
@@ -67,8 +72,12 @@ void on_disk_settle(struct on_disk *s)
 
 void on_disk_stall(struct on_disk *s)
 {
+	const uint64_t until_ns = clock_now() + STALL_NS;
 	uint64_t seq;
 
-	while (disk_ask(&s->disk, "waiting") == 0)
+	while (disk_ask(&s->disk, "waiting") == 0) {
+		if (clock_now() > until_ns)
+			fail_msg("it asks for nothing that the disk holds up");
 		assert_int_equal(wal_poll(s->wal, s->wal->now_ns, &seq), 0);
+	}
 }
