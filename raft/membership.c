@@ -81,6 +81,11 @@ static const struct raft_member *as_member(const struct raft_members *members,
 	return m && (p->identity == 0 || p->identity == m->identity) ? m : NULL;
 }
 
+static bool is_met(const struct raft *r, const struct raft_peer *p)
+{
+	return p->id == r->met && p->identity == r->met_identity;
+}
+
 /* Who left by the log's table, and may come back with the one before it, is its own too. */
 static const struct raft_member *log_member(const struct raft *r, raft_id id)
 {
@@ -89,7 +94,19 @@ static const struct raft_member *log_member(const struct raft *r, raft_id id)
 	return m || r->gone_over ? m : raft_members_find(&r->members_before, id);
 }
 
-/* One of each id; what is of nobody any more is taken. NULL: there is room for no more. */
+/* Of whom the log has no more, or with another directory. */
+static void asides_free(struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_MEMBERS_MAX; i++) {
+		struct raft_aside *a = &r->aside[i];
+		const struct raft_member *m = log_member(r, a->id);
+
+		if (!m || m->identity != a->identity)
+			*a = (struct raft_aside){0};
+	}
+}
+
+/* One of each id. NULL: there is room for no more. */
 static struct raft_aside *aside_take(struct raft *r, raft_id id)
 {
 	struct raft_aside *free = NULL;
@@ -99,7 +116,7 @@ static struct raft_aside *aside_take(struct raft *r, raft_id id)
 
 		if (a->id == id)
 			return a;
-		if (!free && !log_member(r, a->id))
+		if (!free && a->id == 0)
 			free = a;
 	}
 	return free;
@@ -143,12 +160,25 @@ static void places_free(struct raft *r)
 {
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
-		if (p->id == r->met || as_member(raft_get_members(r), p) ||
-		    (gone_stay(r) && as_member(&r->members_before, p)))
+		if (is_met(r, p) || as_member(raft_get_members(r), p) ||
+		    (gone_stay(r) && as_member(&r->members_before, p))) {
+			/* Of those that are kept the tables say who votes: who is met does not. */
+			p->gone = true;
+			p->voter = p->voter_before = false;
 			continue;
+		}
 		put_aside(r, p);
 		memset(p, 0, sizeof(*p));
 	}
+}
+
+static void place_begin(struct raft *r, struct raft_peer *p, raft_id id)
+{
+	put_aside(r, p); /* who was met is in no table */
+	memset(p, 0, sizeof(*p));
+	p->id = id;
+	p->reads = raft_reads_of(r, id); /* it may have been a member before */
+	raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
 }
 
 /*
@@ -167,13 +197,8 @@ static struct raft_peer *place_take(struct raft *r, raft_id id, bool gone)
 		if (!raft_members_find(raft_get_members(r), r->place[i].id))
 			p = &r->place[i];
 	}
-	if (!p)
-		return NULL;
-	put_aside(r, p); /* who was met is in no table */
-	memset(p, 0, sizeof(*p));
-	p->id = id;
-	p->reads = raft_reads_of(r, id); /* it may have been a member before */
-	raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
+	if (p)
+		place_begin(r, p, id);
 	return p;
 }
 
@@ -207,6 +232,8 @@ static void peers_take(struct raft *r, const struct raft_members *members, bool 
 		p = raft_peer_find(r, m->id);
 		if (!p)
 			p = place_take(r, m->id, gone);
+		else if (!as_member(members, p) && !(m->identity == 0 && is_met(r, p)))
+			place_begin(r, p, m->id); /* it was met, or is of the table before */
 		assert(p || gone);
 		if (!p)
 			return;
@@ -245,6 +272,7 @@ void raft_places_sync(struct raft *r)
 	const struct raft_member *self = raft_members_find(members, r->id);
 	bool here = self && self->identity == r->identity;
 
+	asides_free(r);
 	places_free(r);
 	r->gone = 0;
 	r->voter = here && self->voter;

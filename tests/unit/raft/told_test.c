@@ -428,6 +428,84 @@ static void V28_D9c_who_comes_back_with_the_log_is_not_forgotten(void **state)
 	}
 }
 
+/* R59, V28: who is met counts nowhere, also if he was a voter of a table that was told. */
+static void V28_who_is_met_has_no_vote_of_a_told_table_that_is_over(void **state)
+{
+	struct raft_members with;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	with = h.r->members;
+	with.member[with.count++] = (struct raft_member){.id = 4, .identity = 0xa4, .voter = true};
+	raft_meet(h.r, 4, 0xa4);
+	raft_members_told(h.r, &with, 9);
+	assert_true(hand_peer(&h, 4)->voter);
+	timeouts(&h, 10);
+	assert_int_equal(h.r->told_index, 0);
+	assert_non_null(hand_peer(&h, 4));
+	assert_false(raft_peer_votes(hand_peer(&h, 4)));
+	stand(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE_REPLY, 4, raft_get_term(h.r));
+	m.vote_reply.granted = true;
+	(void)hand_recv(&h, &m);
+	hand_persist(&h);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_fini(&h);
+}
+
+/* R7: of whom was met nothing is known of another directory that a table, or he, has then. */
+static void R7_who_is_met_is_not_another_one(void **state)
+{
+	struct raft_members with;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	raft_meet(h.r, 4, 0xbad);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 4, 1);
+	m.identity = 0xbad;
+	m.start = hand_start(4, 50);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_true(witness(&h, 4).start == hand_start(4, 50));
+	with = h.r->members;
+	with.member[with.count++] = (struct raft_member){.id = 4, .identity = 0xa4};
+	raft_members_told(h.r, &with, 9);
+	assert_true(hand_peer(&h, 4)->identity == 0xa4);
+	assert_true(witness(&h, 4).start == 0);
+	timeouts(&h, 10);
+	assert_true(hand_peer(&h, 4)->identity == 0xbad);
+	raft_meet(h.r, 4, 0xa4);
+	assert_true(hand_peer(&h, 4)->identity == 0xa4);
+	hand_fini(&h);
+}
+
+/* V28, D9c: who was aside without a directory is in the mark as soon as he has one. */
+static void V28_D9c_who_is_bound_while_a_table_is_told_is_marked(void **state)
+{
+	struct raft_members with;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	with = h.r->members;
+	with.member[with.count++] = (struct raft_member){.id = 4};
+	append_members(&h, 3, 1, &with);
+	const struct raft_members without = {.count = 2,
+					     .member = {with.member[0], with.member[2]}};
+	raft_members_told(h.r, &without, 9);
+	with.member[3].identity = 0xa4;
+	append_members(&h, 4, 2, &with);
+	raft_meet(h.r, 4, 0xa4);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 4, 2);
+	m.start = hand_start(4, 3);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.r->told_index, 9);
+	assert_true(witness(&h, 4).start == hand_start(4, 3));
+	hand_fini(&h);
+}
+
 /* It is counted from the last word of a leader. */
 static void D16_who_hears_a_leader_keeps_what_it_was_told(void **state)
 {
@@ -463,6 +541,9 @@ int main(void)
 		cmocka_unit_test(V28_D9c_who_is_told_to_be_unbound_is_not_forgotten),
 		cmocka_unit_test(V28_D9c_who_was_met_is_not_forgotten),
 		cmocka_unit_test(V28_D9c_who_comes_back_with_the_log_is_not_forgotten),
+		cmocka_unit_test(V28_who_is_met_has_no_vote_of_a_told_table_that_is_over),
+		cmocka_unit_test(R7_who_is_met_is_not_another_one),
+		cmocka_unit_test(V28_D9c_who_is_bound_while_a_table_is_told_is_marked),
 		cmocka_unit_test(D16_who_hears_a_leader_keeps_what_it_was_told),
 	};
 
