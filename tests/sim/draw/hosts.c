@@ -498,12 +498,35 @@ void draw_note_members(const struct draw *d)
 			 will_learn(d, i) ? ", removed, and is to learn it" : "");
 }
 
+/* Who leads on without a majority does so until it is started there whom its table moves. */
+static void moves_end(struct draw *d, uint32_t leader)
+{
+	const struct sim_node *l = &d->w->node[leader];
+
+	if (!l->no_check_quorum || l->node->raft->members_index <= sim_table(d->w)->index)
+		return;
+	for (uint32_t k = 0; k < l->node->raft->members.count; k++) {
+		const struct raft_member m = l->node->raft->members.member[k];
+		const struct raft_member *before = raft_members_find(members_now(d), m.id);
+		uint32_t host = draw_host_of(d, m.id);
+
+		if (host == d->w->node_count || !before || before->place == m.place ||
+		    of_place(d, host, m.place))
+			continue;
+		d->ahead = m.id;
+		member_move(d, host, m.place);
+	}
+}
+
 bool draw_heal(struct draw *d)
 {
 	struct sim_world *w = d->w;
 	int leader = sim_leader(w);
-	bool done = hosts_follow(d, true);
+	bool done;
 
+	if (leader >= 0 && sim_table(w))
+		moves_end(d, (uint32_t)leader);
+	done = hosts_follow(d, true);
 	draw_restart(d, true);
 	if (leader < 0 || !sim_table(w))
 		return false;
