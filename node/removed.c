@@ -34,15 +34,15 @@ void node_removed_begin(struct node *n)
 }
 
 /*
- * By its own log: a table without it is in force, and committed. A leader steps down first, and has
- * another one lead (R37); what is committed is applied, for somebody may wait for it.
+ * By its own log: a table without it is in force, and committed. Who led has stepped down, in the
+ * tick before, and has another one lead (R37); what is committed is applied, for somebody may wait
+ * for it.
  */
 static bool gone_by_log(struct node *n)
 {
 	struct raft_status s;
 
-	if (raft_members_find(raft_get_members(n->raft), n->id) ||
-	    raft_get_role(n->raft) == RAFT_LEADER)
+	if (raft_members_find(raft_get_members(n->raft), n->id))
 		return false;
 	node_raft_status(n, &s);
 	if (s.members_index > s.commit || n->applied < s.commit)
