@@ -38,13 +38,22 @@ const char *kv_status_text(enum kv_status status)
 	case KV_SESSION_EXPIRED:
 		return "quoin: session expired: an earlier attempt may have been applied";
 	case KV_STALE_SEQUENCE:
-		return "quoin: stale sequence: a later command of this session was applied";
+		return "quoin: stale sequence: its session has given it up";
 	case KV_KEY_EMPTY:
 		return "etcdserver: key is not provided";
 	case KV_MALFORMED:
 		return "quoin: malformed request";
+	case KV_ANSWER_GONE:
+		return "quoin: applied, and its answer is no longer to be had";
+	case KV_BEYOND_WINDOW:
+		return "quoin: more commands of one session than its window holds";
 	}
 	return "quoin: unknown status";
+}
+
+static bool is_query(uint32_t operation)
+{
+	return operation == KV_RANGE;
 }
 
 size_t kv_request_size(const struct kv_request *request)
@@ -66,7 +75,7 @@ void kv_request_encode(const struct kv_request *request, uint8_t *out)
 	bytes_put64(out + 8, request->session);
 	bytes_put64(out + 16, request->session_base);
 	bytes_put64(out + 24, request->sequence);
-	bytes_put64(out + 32, request->limit);
+	bytes_put64(out + 32, is_query(request->operation) ? request->limit : request->floor);
 	bytes_put16(out + 48, (uint16_t)request->key.size);
 	bytes_put16(out + 50, (uint16_t)request->range_end.size);
 	bytes_put32(out + 52, request->value.size);
@@ -83,17 +92,16 @@ static bool fields_fit_operation(const struct kv_request *request)
 	switch (request->operation) {
 	case KV_PUT:
 		return (request->flags & ~(uint32_t)KV_ONE_SHOT) == 0 &&
-		       request->range_end.size == 0 && request->limit == 0;
+		       request->range_end.size == 0;
 	case KV_DELETE:
-		return (request->flags & ~(uint32_t)KV_ONE_SHOT) == 0 && request->value.size == 0 &&
-		       request->limit == 0;
+		return (request->flags & ~(uint32_t)KV_ONE_SHOT) == 0 && request->value.size == 0;
 	case KV_RANGE:
 		return (request->flags & ~(uint32_t)(KV_ONE_SHOT | KV_KEYS_ONLY | KV_COUNT_ONLY)) ==
 			       0 &&
 		       request->value.size == 0;
 	case KV_PUBLISH:
 		return request->flags == 0 && request->session == 0 && request->session_base == 0 &&
-		       request->sequence == 0 && request->limit == 0 &&
+		       request->sequence == 0 && request->floor == 0 &&
 		       request->range_end.size == 0;
 	}
 	return false;
@@ -115,7 +123,8 @@ int kv_request_decode(struct kv_request *out, const uint8_t *data, size_t size)
 		.session = bytes_get64(data + 8),
 		.session_base = bytes_get64(data + 16),
 		.sequence = bytes_get64(data + 24),
-		.limit = bytes_get64(data + 32),
+		.floor = is_query(data[1]) ? 0 : bytes_get64(data + 32),
+		.limit = is_query(data[1]) ? bytes_get64(data + 32) : 0,
 		.key.size = bytes_get16(data + 48),
 		.range_end.size = bytes_get16(data + 50),
 		.value.size = bytes_get32(data + 52),
@@ -216,7 +225,7 @@ int kv_answer_decode(struct kv_answer *out, const uint8_t *data, size_t size)
 {
 	if (size < KV_ANSWER_HEADER_SIZE || size > UINT32_MAX || data[0] != VERSION)
 		return -EINVAL;
-	if (data[1] > KV_MALFORMED || data[2] > ANSWER_MORE)
+	if (data[1] > KV_BEYOND_WINDOW || data[2] > ANSWER_MORE)
 		return -EINVAL;
 	if (!bytes_zero(data + 3, 5) || !bytes_zero(data + 28, 4))
 		return -EINVAL;

@@ -11,8 +11,11 @@
  *	     3    5 zero
  *	     8    8 session: chosen at random by the client; 0 is not a session
  *	    16    8 session_base: a committed raft index shown to the client before its first use
- *	    24    8 sequence: from 1, one outstanding at a time
- *	    32    8 limit: of a range, in keys; 0: none
+ *	    24    8 sequence: from 1
+ *	    32    8 floor, of a command: every sequence below it was answered, or given up; at most
+ *	            the sequence, and less than KV_SESSION_WINDOW below it; 0: the sequence, of who
+ *	            has one command outstanding at a time
+ *	            limit, of a range, in keys; 0: none
  *	    40    8 lease: 0 until there are leases
  *	    48    2 key size
  *	    50    2 range_end size
@@ -69,6 +72,7 @@ enum {
 	KV_ANSWER_HEADER_SIZE = 40,
 	KV_ITEM_HEADER_SIZE = 40,
 	KV_KEY_SIZE_MAX = 65535,
+	KV_SESSION_WINDOW = 64,          /* commands of one session, on their way at a time */
 	KV_VALUE_SIZE_MAX = 1536 * 1024, /* and key + range_end + value together, etcd's 1.5 MiB */
 	/* The largest answer: a value of the largest size with its key and headers. */
 	KV_ANSWER_SIZE_MAX =
@@ -93,9 +97,11 @@ enum kv_status {
 	KV_OK = 0,
 	KV_SESSION_EXPIRED =
 		2, /* an attempt may have been applied long ago: the result is unknown */
-	KV_STALE_SEQUENCE = 3, /* a sequence below the session's newest: its answer is gone */
+	KV_STALE_SEQUENCE = 3, /* below the session's floor: nobody waits for it */
 	KV_KEY_EMPTY = 4,      /* etcdserver: key is not provided */
 	KV_MALFORMED = 5,      /* refused by all alike */
+	KV_ANSWER_GONE = 13, /* it was applied, once; what came of it is not remembered any more */
+	KV_BEYOND_WINDOW = 14, /* KV_SESSION_WINDOW or more above its own floor: refused by all */
 };
 
 /* The etcd error text for a status, "" for KV_OK. */
@@ -112,6 +118,7 @@ struct kv_request {
 	uint64_t session;
 	uint64_t session_base;
 	uint64_t sequence;
+	uint64_t floor;
 	uint64_t limit;
 	struct kv_bytes key;
 	struct kv_bytes range_end; /* size 0: the one key */

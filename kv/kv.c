@@ -6,7 +6,8 @@
  *  KV1. Every verdict of apply depends on the log alone: never on the quota, time, addresses,
  *       queries, or how often apply was called for an entry.
  *  KV2. A command that was judged new is remembered with its answer in the step that completes it,
- *       whatever the answer, a refusal too: a retry gets the same one.
+ *       whatever the answer, a refusal too: a retry gets the same one. Then its floor counts, and
+ *       at no other time (kv/session.h).
  *  KV3. While `stepping`, the entry at applied_index is not finished and no other is taken, nor is
  *       a query answered: it would see half a command. Revision and hash are still those before it,
  *       so that a status asked for meanwhile is true.
@@ -71,7 +72,8 @@ static int command_decode(struct kv_request *out, const uint8_t *data, size_t si
 		return err;
 	if (out->operation == KV_PUBLISH)
 		return 0;
-	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0)
+	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0 ||
+	    out->floor > out->sequence)
 		return -EINVAL;
 	return 0;
 }
@@ -131,28 +133,34 @@ static int command_apply(struct kv *kv, const struct kv_request *request)
 		count = kv->deleted;
 	}
 	answer_set(kv, status, count);
-	kv_session_remember(kv->sessions, request, kv->applied_index, kv->answer,
-			    sizeof(kv->answer));
+	kv_session_remember(kv->sessions, request, kv->applied_index,
+			    (struct kv_bytes){kv->answer, sizeof(kv->answer)});
 	return 0;
 }
 
 /* What a command is worth, by its session. True: it is not applied, and the answer is set. */
 static bool command_settled(struct kv *kv, const struct kv_request *request, uint64_t index)
 {
-	const struct kv_session *known;
+	struct kv_bytes verdict;
 
-	switch (kv_session_judge(kv->sessions, request, index, &known)) {
+	switch (kv_session_judge(kv->sessions, request, index, &verdict)) {
 	case KV_SESSION_NEW:
 		return false;
 	case KV_SESSION_DUPLICATE:
-		assert(known->answer_size == sizeof(kv->answer));
-		memcpy(kv->answer, known->answer, sizeof(kv->answer));
+		assert(verdict.size == sizeof(kv->answer));
+		memcpy(kv->answer, verdict.data, sizeof(kv->answer));
+		return true;
+	case KV_SESSION_LOST:
+		answer_set(kv, KV_ANSWER_GONE, 0);
 		return true;
 	case KV_SESSION_STALE:
 		answer_set(kv, KV_STALE_SEQUENCE, 0);
 		return true;
 	case KV_SESSION_UNKNOWN:
 		answer_set(kv, KV_SESSION_EXPIRED, 0);
+		return true;
+	case KV_SESSION_BEYOND:
+		answer_set(kv, KV_BEYOND_WINDOW, 0);
 		return true;
 	case KV_SESSION_MISNAMED:
 		answer_set(kv, KV_MALFORMED, 0);
@@ -266,13 +274,13 @@ static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64
 static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
 {
 	const struct kv *kv = kv_of(sm);
-	const struct kv_session *known;
+	struct kv_bytes verdict;
 	struct kv_request request;
 	int err = command_decode(&request, command, size);
 
 	assert(err == 0);
 	if (request.operation != KV_PUT ||
-	    kv_session_judge(kv->sessions, &request, UINT64_MAX, &known) != KV_SESSION_NEW)
+	    kv_session_judge(kv->sessions, &request, UINT64_MAX, &verdict) != KV_SESSION_NEW)
 		return 0;
 	return kv_store_size_after(&kv->store, request.key, request.value) <= kv->quota ? 0
 											: -ENOSPC;
@@ -394,7 +402,7 @@ int kv_create(struct sm **out, const struct kv_options *options)
 	err = kv_chain_init(&kv->chain);
 	if (err)
 		goto err_pins;
-	kv->sessions = kv_session_table_create(options->salt);
+	kv->sessions = kv_session_table_create(options->salt, KV_SESSIONS_MAX, KV_VERDICTS_MAX);
 	if (!kv->sessions) {
 		err = -ENOMEM;
 		goto err_chain;

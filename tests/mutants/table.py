@@ -8,10 +8,11 @@ from host import HOST
 from log import LOG
 from members import MEMBERS
 from scope import SCOPE
+from sessions import SESSIONS
 from share import SHARE
 from wires import WIRES
 
-MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SHARE + WIRES + [
+MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SESSIONS + SHARE + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",
@@ -302,17 +303,6 @@ MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SHARE + WIRES + [
      "r->term_start != 0 && r->commit >= r->term_start;",
      "r->term_start != 0;",
      ["unit-raft-read"]),
-    ("apply-twice", "R48: a retry after an unknown result applies once",
-     "kv/kv.c",
-     "switch (kv_session_judge(kv->sessions, request, index, &known)) {",
-     "(void)known;\n\tswitch (kv_session_judge(kv->sessions, request, index, &known) ==\n"
-     "\t\t\t\tKV_SESSION_DUPLICATE\n\t\t\t? KV_SESSION_NEW\n"
-     "\t\t\t: kv_session_judge(kv->sessions, request, index, &known)) {",
-     ["unit-kv-kv", "unit-kv-model"]),
-    ("base-above-its-command", "R48: a base that is no index below the command proves nothing",
-     "kv/session.c",
-     "request->session_base >= index", "request->session_base > UINT64_MAX - 1",
-     ["unit-kv-session"]),
     ("read-before-apply", "a query is answered from a state that has applied its read index",
      "serve/query.c",
      "if (q->read_index <= s->applied && !s->half)",

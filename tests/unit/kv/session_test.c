@@ -105,6 +105,78 @@ static void sequences_only_go_up(void **state)
 	}
 }
 
+/* With a floor, and for another value if it was applied at another revision. */
+static struct kv_answer attempt_above(struct rig *rig, uint64_t base, uint64_t sequence,
+				      uint64_t floor)
+{
+	const struct kv_request request = {.operation = KV_PUT,
+					   .session = 5,
+					   .session_base = base,
+					   .sequence = sequence,
+					   .floor = floor,
+					   .key = text("key")};
+
+	return feed(rig, &request);
+}
+
+/* All that a window holds, in the worst order, and each of them again. */
+static void R48_a_window_is_applied_once_in_any_order(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t at[1 + KV_SESSION_WINDOW];
+
+	for (uint64_t s = KV_SESSION_WINDOW; s >= 1; s--) {
+		struct kv_answer answer = attempt_above(rig, 0, s, 1);
+
+		assert_int_equal(answer.status, KV_OK);
+		at[s] = answer.revision;
+	}
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
+	for (uint64_t s = 1; s <= KV_SESSION_WINDOW; s++) {
+		struct kv_answer answer = attempt_above(rig, 0, s, 1);
+
+		assert_int_equal(answer.status, KV_OK);
+		assert_int_equal(answer.revision, at[s]);
+	}
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
+	/* The next one says that the first is answered, and then that all are. */
+	assert_int_equal(attempt_above(rig, 0, 65, 2).status, KV_OK);
+	assert_int_equal(attempt_above(rig, 0, 1, 1).status, KV_STALE_SEQUENCE);
+	assert_int_equal(attempt_above(rig, 0, 2, 1).revision, at[2]);
+	assert_int_equal(attempt_above(rig, 0, 66, 66).status, KV_OK);
+	assert_int_equal(attempt_above(rig, 0, 65, 2).status, KV_STALE_SEQUENCE);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision + 2);
+}
+
+/* What its own bytes say is wrong is refused for all alike, and leaves nothing behind. */
+static void a_window_has_an_end(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t hash = rig->sm->ops->hash(rig->sm);
+
+	assert_int_equal(attempt_above(rig, 0, 65, 1).status, KV_BEYOND_WINDOW);
+	assert_int_equal(attempt_above(rig, 0, UINT64_MAX, 1).status, KV_BEYOND_WINDOW);
+	assert_int_equal(attempt_above(rig, 0, 5, 6).status, KV_MALFORMED);
+	assert_true(rig->sm->ops->hash(rig->sm) == hash);
+	assert_int_equal(attempt_above(rig, 0, 64, 1).status, KV_OK);
+	assert_int_equal(attempt_above(rig, 0, 1, 1).status, KV_OK);
+}
+
+/* Other bytes under a sequence that was used: they are answered as that was, and change nothing. */
+static void KV2_a_duplicate_moves_no_floor(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(attempt_above(rig, 0, 1, 1).status, KV_OK);
+	struct kv_answer third = attempt_above(rig, 0, 3, 1);
+	uint64_t hash = rig->sm->ops->hash(rig->sm);
+
+	assert_int_equal(attempt_above(rig, 0, 3, 3).revision, third.revision);
+	assert_true(rig->sm->ops->hash(rig->sm) == hash);
+	assert_int_equal(attempt_above(rig, 0, 1, 1).status, KV_OK);
+	assert_int_equal(attempt_above(rig, 0, 2, 1).status, KV_OK); /* 3's floor was 1 */
+}
+
 static void a_session_keeps_its_class(void **state)
 {
 	struct rig *rig = *state;
@@ -177,6 +249,49 @@ static void V37_an_idle_session_goes_on_with_a_new_base(void **state)
 			 3 * (2 + 2 * (uint64_t)KV_SESSIONS_MAX));
 }
 
+/* Forgotten, and made again by a command of which that says nothing: the others stay refused. */
+static void R48_a_session_that_came_back_applies_no_old_retry(void **state)
+{
+	struct rig *rig = *state;
+	const uint64_t before = rig->index;
+
+	assert_int_equal(attempt_above(rig, before, 1, 1).status, KV_OK);
+	assert_int_equal(attempt_above(rig, before, 3, 1).status, KV_OK);
+	flood(rig, 1000, 0);
+	uint64_t now = rig->index;
+
+	assert_int_equal(attempt_above(rig, now, 4, 1).status, KV_OK);
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
+
+	for (uint64_t s = 1; s <= 3; s++)
+		assert_int_equal(attempt_above(rig, before, s, 1).status, KV_SESSION_EXPIRED);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
+	/* Of the same window, and never sent before: making it anew pushed another out, not it. */
+	assert_int_equal(attempt_above(rig, now, 5, 1).status, KV_OK);
+}
+
+/* The pool of a class: 16,384 verdicts. One more, and the retry of the first is told so. */
+static void R48_an_answer_that_is_gone_is_not_given_again(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(attempt_above(rig, 0, 2, 1).status, KV_OK);
+	for (uint64_t id = 1000; id < 1000 + KV_VERDICTS_MAX / KV_SESSION_WINDOW; id++) {
+		struct kv_request request = {
+			.operation = KV_PUT, .session = id, .floor = 1, .key = text("key")};
+
+		while (++request.sequence <= KV_SESSION_WINDOW)
+			assert_int_equal(feed(rig, &request).status, KV_OK);
+	}
+	uint64_t revision = rig->sm->ops->revision(rig->sm);
+	struct kv_answer answer = attempt_above(rig, 0, 2, 1);
+
+	assert_int_equal(answer.status, KV_ANSWER_GONE);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
+	assert_int_equal(attempt_above(rig, 0, 1, 1).status, KV_OK);
+	assert_int_equal(rig->sm->ops->revision(rig->sm), revision + 1);
+}
+
 static void the_least_recently_applied_is_forgotten(void **state)
 {
 	struct rig *rig = *state;
@@ -216,12 +331,12 @@ static void hash_covers_what_was_forgotten(void **state)
 
 	(void)state;
 	for (uint64_t t = 0; t < 2; t++) {
-		tables[t] = kv_session_table_create(t + 1);
+		tables[t] = kv_session_table_create(t + 1, KV_SESSIONS_MAX, 1);
 		assert_non_null(tables[t]);
 		for (uint64_t i = t; i <= KV_SESSIONS_MAX; i++) {
 			const struct kv_request request = {.session = i + 1, .sequence = 1};
 
-			kv_session_remember(tables[t], &request, i + 1, (const uint8_t *)"", 0);
+			kv_session_remember(tables[t], &request, i + 1, NONE);
 		}
 		kv_session_table_verify(tables[t]);
 	}
@@ -234,24 +349,24 @@ static void hash_covers_what_was_forgotten(void **state)
 /* Ids that all fall together where nothing is secret: nobody's command walks them. */
 static void V37_N13_chosen_sessions_are_spread(void **state)
 {
-	struct kv_session_table *table = kv_session_table_create(3);
+	struct kv_session_table *table = kv_session_table_create(3, KV_SESSIONS_MAX, 1);
 	uint64_t id = 0;
 	uint32_t most = 0;
 
 	(void)state;
 	assert_non_null(table);
 	for (uint64_t i = 1; i <= KV_SESSIONS_MAX; i++) {
-		while ((mix(++id) & (KV_SESSION_BUCKETS - 1)) != 5)
+		while ((mix(++id) & table->bucket_mask) != 5)
 			;
 		const struct kv_request request = {.session = id, .sequence = 1};
 
-		kv_session_remember(table, &request, i, (const uint8_t *)"", 0);
+		kv_session_remember(table, &request, i, NONE);
 	}
-	for (size_t i = 0; i < KV_SESSION_BUCKETS; i++) {
+	for (size_t i = 0; i <= table->bucket_mask; i++) {
 		const struct kv_session *session;
 		uint32_t n = 0;
 
-		LIST_FOREACH(session, &table->buckets[i], chain)
+		LIST_FOREACH(session, &table->bucket[i], chain)
 		n++;
 		most = n > most ? n : most;
 	}
@@ -352,6 +467,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(R48_a_retried_delete_answers_as_the_first_did,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(sequences_only_go_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(R48_a_window_is_applied_once_in_any_order, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_window_has_an_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(KV2_a_duplicate_moves_no_floor, setup, teardown),
+		cmocka_unit_test_setup_teardown(R48_a_session_that_came_back_applies_no_old_retry,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(R48_an_answer_that_is_gone_is_not_given_again,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_keeps_its_class, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			R48_a_forgotten_session_is_refused_not_applied_again, setup, teardown),
