@@ -93,8 +93,9 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " a leader hands over to one that is ahead of its disk"},
 	[KEY_QUOTA_BACKEND_BYTES] = {"quota-backend-bytes", KEY_TYPE_SIZE, FIELD(quota_bytes),
 		.def = "2GiB", .example = "2GiB", .min = 16 * MIB, .max = 1024 * GIB,
-		.meaning = "how large the key-value store may grow; it is kept in memory, and of older"
-			   " revisions, for large reads that are under way, a quarter of it (64 MiB at least)"},
+		.meaning = "how large the key-value store may grow; it is kept in memory, every version of a"
+			   " key until it is compacted; large reads that are under way hold back from a"
+			   " compaction a quarter of it (64 MiB at least)"},
 	[KEY_WAL_DURABILITY] = {"wal.durability", KEY_TYPE_CHOICE, FIELD(durability),
 		.def = "durable", .example = "durable", .choices = {"durable", "written", "volatile"},
 		.meaning = "what an acknowledged write rests on: stable storage, the page cache, or RAM"},

@@ -2,8 +2,8 @@
  * The key-value store that ships: etcd's model (revisions, create, mod, version; an empty store is
  * at revision 1) behind kv/sm.h. Commands and queries are built and taken apart by kv/command.h.
  *
- * Only the newest revision of each key can be asked for so far; an answer of several pieces is of
- * the revision at which it began (kv/pins.h).
+ * Every version of a key stays until it is compacted (kv/store.h). Only the newest of each can be
+ * asked for so far; an answer of several pieces is of the revision at which it began (kv/pins.h).
  */
 #ifndef KV_KV_H
 #define KV_KV_H
@@ -28,9 +28,6 @@ enum {
 	KV_VERDICTS_MAX = 16384,
 	KV_VERDICT_SIZE_MAX = 64,
 
-	/* A key's cost against the quota beyond its key and value bytes. */
-	KV_KEY_OVERHEAD = 128,
-
 /*
  * A piece of an answer ends here, or after its first item: tens of microseconds, however large the
  * whole answer is.
@@ -42,12 +39,16 @@ enum {
 #endif
 };
 
-/* Older versions that readers hold, at most, unless a quarter of the quota is more. */
+/* What compactions would free but for readers, at most, unless a quarter of the quota is more. */
 #define KV_PINNED_SIZE_MIN (64u << 20)
 
 struct kv_options {
-	uint64_t quota; /* bytes: the leader admits no put past it, etcd's NOSPACE */
-	/* Bytes of older versions kept for readers; 0: as above. */
+	/*
+	 * Bytes of memory for keys and all their versions: the leader admits no put past it, etcd's
+	 * NOSPACE. What is overwritten or deleted counts until it is compacted.
+	 */
+	uint64_t quota;
+	/* Bytes that readers hold back from compactions; 0: as above. */
 	uint64_t pinned_size_max;
 	/*
 	 * Of what is kept by a hash of what clients choose: nobody can guess it; never 0. It is

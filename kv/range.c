@@ -1,23 +1,29 @@
+/* See kv/range.h. */
 #include "kv/range.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "kv/codec.h"
 
+/* What a range has still to say. */
+struct reader {
+	struct kv_store_range range; /* what is left of it; the bytes are in `bytes` */
+	uint64_t revision;
+	uint64_t left; /* items that are owed */
+	bool keys_only;
+	uint8_t bytes[]; /* next key: KV_KEY_SIZE_MAX; end */
+};
+
 /* One piece while it is made. */
 struct piece {
-	struct kv_store *store;
-	struct kv_pin *pin; /* NULL: of the newest revision */
+	const struct kv_store *store;
+	const struct kv_key *key; /* the next to look at */
 	struct kv_store_range range;
+	uint64_t left;
 	bool keys_only;
-	uint64_t left; /* items that are owed, this piece's too */
 	uint8_t *out;
 	uint32_t used, size_max, item_size_max;
-
-	/* Where it stands: in the store, and among what is kept. */
-	const struct kv_key *key;
-	struct kv_kept *kept;
 };
 
 /* An item that is larger than a piece should be is a piece of its own. */
@@ -29,14 +35,14 @@ static uint32_t room(const struct piece *p)
 }
 
 /* False: it does not fit. */
-static bool put_item(struct piece *p, struct kv_bytes key, const struct kv_version *version)
+static bool put_item(struct piece *p, const struct kv_version *version)
 {
 	const struct kv_item item = {
 		.create_revision = version->create_revision,
-		.mod_revision = version->mod_main,
+		.mod_revision = version->main,
 		.version = version->number,
 		.lease = version->lease,
-		.key = key,
+		.key = kv_key_bytes(version->key),
 		.value = {version->value, p->keys_only ? 0 : version->value_size},
 	};
 	size_t size = kv_item_size(&item);
@@ -49,86 +55,97 @@ static bool put_item(struct piece *p, struct kv_bytes key, const struct kv_versi
 	return true;
 }
 
-/* < 0: the store's key is next; > 0: the kept one; 0: they are the same. */
-static int order_of(const struct piece *p)
+/* The first piece, of now: it looks at nothing that it does not give, and its room bounds it. */
+static void fill_live(struct piece *p)
 {
-	if (!p->key || !p->kept)
-		return p->key ? -1 : 1;
-	return kv_bytes_compare(p->key->bytes, p->key->size, p->kept->bytes, p->kept->size);
-}
+	const struct kv_version *version;
 
-static struct kv_bytes key_bytes(const struct piece *p)
-{
-	if (order_of(p) <= 0)
-		return (struct kv_bytes){p->key->bytes, p->key->size};
-	return (struct kv_bytes){p->kept->bytes, p->kept->size};
-}
-
-/* Looks at one key. False: its item does not fit, and it is still the next. */
-static bool step(struct piece *p)
-{
-	int order = order_of(p);
-	struct kv_bytes bytes = key_bytes(p);
-	const struct kv_version *version = NULL;
-	struct kv_kept *mine = NULL, *after = p->kept;
-
-	assert(p->key || p->kept); /* what is owed is there (PN1) */
-	if (order <= 0 && (!p->pin || p->key->newest->mod_main <= p->pin->revision))
-		version = p->key->newest;
-	while (order >= 0 && after &&
-	       kv_bytes_compare(after->bytes, after->size, bytes.data, bytes.size) == 0) {
-		if (after->pins & p->pin->bit)
-			mine = after;
-		after = kv_pins_next(after);
+	p->key = kv_store_first_live(p->store, &p->range);
+	while (p->left > 0) {
+		assert(p->key); /* as many are there as were counted */
+		version = kv_key_newest(p->key);
+		assert(version);
+		if (!put_item(p, version))
+			return;
+		p->key = kv_store_next_live(&p->range, p->key);
 	}
-	if (mine) {
-		assert(!version); /* PN2 */
-		version = mine->version;
-	}
-	if (version && !put_item(p, bytes, version))
-		return false;
-	if (order <= 0)
-		p->key = kv_store_next(&p->range, p->key);
-	p->kept = after;
-	if (mine)
-		kv_pins_pass(p->store->pins, mine, p->pin);
-	return true;
 }
 
-static void fill(struct piece *p)
+static void fill_at(struct piece *p, uint64_t revision)
 {
-	uint64_t kept_size = p->store->pins->size;
+	const struct kv_version *version;
 
 	p->key = kv_store_first(p->store, &p->range);
-	p->kept = p->pin ? kv_pins_seek(p->store->pins, p->range.first) : NULL;
-	/* The first piece of all looks at nothing that it does not give: its room bounds it. */
-	for (int i = 0; p->left > 0 && (!p->pin || i < KV_PINS_STEP_MAX) &&
-			kept_size - p->store->pins->size < KV_PINS_STEP_SIZE;
-	     i++) {
-		if (!step(p))
+	for (int i = 0; p->left > 0 && i < KV_RANGE_STEP_MAX; i++) {
+		assert(p->key); /* what is owed is there: its revision is pinned */
+		version = kv_key_find(p->key, kv_revision_of(revision));
+		if (version && !put_item(p, version))
 			return;
+		p->key = kv_store_next(&p->range, p->key);
 	}
 }
 
-/* A pin for what the first piece left. */
-static int hold(struct piece *p, struct kv_pin **rest)
+/* Where it goes on. */
+static void reader_move(struct reader *r, const struct kv_key *next)
 {
-	struct kv_pin *pin;
+	memcpy(r->bytes, next->bytes, next->size);
+	r->range.first = (struct kv_bytes){r->bytes, next->size};
+}
+
+static int reader_read(struct kv_cursor *cursor, uint8_t *out, uint32_t out_size_max, bool *more)
+{
+	struct reader *r = cursor->reader;
+	struct piece p = {
+		.store = cursor->store,
+		.range = r->range,
+		.keys_only = r->keys_only,
+		.left = r->left,
+		.out = out,
+		.size_max = KV_PIECE_SIZE,
+		.item_size_max = out_size_max,
+	};
+
+	assert(out_size_max >= KV_ANSWER_SIZE_MAX);
+	fill_at(&p, r->revision);
+	r->left = p.left;
+	*more = p.left > 0;
+	if (*more)
+		reader_move(r, p.key);
+	return (int)p.used;
+}
+
+static const struct kv_cursor_ops reader_ops = {.read = reader_read, .close = free};
+
+/* A reader of what the first piece left. */
+static int hold(struct kv_cursors *cursors, const struct piece *p, struct kv_cursor **rest)
+{
+	struct kv_bytes end = p->range.end;
+	struct reader *r;
 
 	if (!rest)
 		return -EMSGSIZE;
-	pin = kv_pins_free(p->store->pins);
-	if (!pin)
+	r = malloc(sizeof(*r) + KV_KEY_SIZE_MAX + end.size);
+	if (!r)
 		return -EBUSY;
-	p->range.first = key_bytes(p);
-	kv_pin_begin(p->store->pins, pin, p->store->revision, &p->range, p->keys_only, p->left);
-	*rest = pin;
-	return 0;
+	*r = (struct reader){
+		.revision = p->store->revision,
+		.left = p->left,
+		.keys_only = p->keys_only,
+	};
+	memcpy(r->bytes + KV_KEY_SIZE_MAX, end.data, end.size);
+	r->range.end = (struct kv_bytes){r->bytes + KV_KEY_SIZE_MAX, end.size};
+	reader_move(r, p->key);
+	*rest = kv_cursor_open(cursors, r->revision, &reader_ops, r);
+	if (*rest)
+		return 0;
+	free(r);
+	return -EBUSY;
 }
 
-int kv_range_query(struct kv_store *store, const struct kv_request *request, uint8_t *out,
-		   uint32_t out_size_max, struct kv_pin **rest)
+int kv_range_query(struct kv_cursors *cursors, const struct kv_request *request, uint8_t *out,
+		   uint32_t out_size_max, struct kv_cursor **rest)
 {
+	const struct kv_store *store = cursors->store;
 	struct kv_answer answer = {.revision = store->revision};
 	struct piece p = {
 		.store = store,
@@ -155,32 +172,7 @@ int kv_range_query(struct kv_store *store, const struct kv_request *request, uin
 	assert(p.left <= UINT32_MAX);
 	answer.item_count = (uint32_t)p.left;
 	kv_answer_encode_header(&answer, out);
-	fill(&p);
-	err = p.left ? hold(&p, rest) : 0;
+	fill_live(&p);
+	err = p.left ? hold(cursors, &p, rest) : 0;
 	return err ? err : (int)(KV_ANSWER_HEADER_SIZE + p.used);
-}
-
-int kv_range_read(struct kv_store *store, struct kv_pin *pin, uint8_t *out, uint32_t out_size_max,
-		  bool *more)
-{
-	struct piece p = {
-		.store = store,
-		.pin = pin,
-		.range = {.first = {pin->next, pin->next_size}, .end = {pin->end, pin->end_size}},
-		.keys_only = pin->keys_only,
-		.left = pin->left,
-		.out = out,
-		.size_max = KV_PIECE_SIZE,
-		.item_size_max = out_size_max,
-	};
-
-	assert(pin->held && out_size_max >= KV_ANSWER_SIZE_MAX);
-	if (kv_pin_lost(pin))
-		return -ESTALE;
-	fill(&p);
-	pin->left = p.left;
-	*more = p.left > 0;
-	if (*more)
-		kv_pin_move(pin, key_bytes(&p));
-	return (int)p.used;
 }

@@ -76,13 +76,13 @@ struct sm_ops {
 
 	/*
 	 * The next piece: its bytes, and whether more follow; 0 and more: a bounded step was done.
-	 * -ESTALE: what is still owed could be kept no longer. As query, not within an apply that
+	 * -ESTALE: its revision could be kept no longer. As query, not within an apply that
 	 * said -EAGAIN.
 	 */
 	int (*cursor_read)(struct sm *sm, struct sm_cursor *cursor, uint8_t *out,
 			   uint32_t out_size_max, bool *more);
 
-	/* After the last piece too. One that nothing was kept for leaves its place at once. */
+	/* After the last piece too. Its place is free at once. */
 	void (*cursor_close)(struct sm *sm, struct sm_cursor *cursor);
 
 	/* Gives back what no cursor needs any more, a bounded step of it. True: there is more. */
@@ -128,7 +128,7 @@ struct sm_ops {
 	/* The store's revision: grows with each command that changes something. */
 	uint64_t (*revision)(struct sm *sm);
 
-	/* The bytes that count against the quota. */
+	/* The memory of keys and all their versions: what counts against the quota. */
 	uint64_t (*size)(struct sm *sm);
 
 	/* How many keys there are. */

@@ -1,107 +1,11 @@
-/* See kv/store.h. The tree is libbsd's red-black tree, with KS2 kept as its augmentation. */
-#include <stdint.h>
-
-struct kv_key;
-static void key_count_update(struct kv_key *key);
-#define RB_AUGMENT(key) key_count_update(key)
-
+/* See kv/store.h. */
 #include "kv/store.h"
 
+#include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "kv/hash.h"
-#include "kv/pins.h"
-
-static uint32_t subtree_count(const struct kv_key *key)
-{
-	return key ? key->subtree_count : 0;
-}
-
-static void key_count_update(struct kv_key *key)
-{
-	key->subtree_count =
-		1 + subtree_count(RB_LEFT(key, node)) + subtree_count(RB_RIGHT(key, node));
-}
-
-static int key_compare(const struct kv_key *a, const struct kv_key *b)
-{
-	return kv_bytes_compare(a->bytes, a->size, b->bytes, b->size);
-}
-
-/* RB_GENERATE_STATIC needs BSD's __unused, which this libbsd leaves undefined. */
-RB_GENERATE_INTERNAL(kv_tree, kv_key, node, key_compare, static __attribute__((unused)))
-
-/*
- * The tree's macros update the keys they rotate and some of those above. A key that is not above
- * the place of the change is right throughout (a rotated key is computed from its new children),
- * so that one walk from that place to the root makes all of them right.
- */
-static void counts_update(struct kv_key *key)
-{
-	for (; key; key = RB_PARENT(key, node))
-		key_count_update(key);
-}
-
-static void tree_insert(struct kv_store *store, struct kv_key *key)
-{
-	key->subtree_count = 1;
-	const struct kv_key *same = RB_INSERT(kv_tree, &store->keys, key);
-	assert(!same);
-	counts_update(key);
-}
-
-static void tree_remove(struct kv_store *store, struct kv_key *key)
-{
-	/* Where a key leaves its place: its own, or that of the successor which takes its place. */
-	struct kv_key *above = RB_PARENT(key, node);
-
-	if (RB_LEFT(key, node) && RB_RIGHT(key, node)) {
-		struct kv_key *successor = RB_NEXT(kv_tree, &store->keys, key);
-
-		above = RB_PARENT(successor, node);
-		if (above == key)
-			above = successor;
-	}
-	RB_REMOVE(kv_tree, &store->keys, key);
-	counts_update(above);
-}
-
-/* The first key >= bytes; *rank (may be NULL) is the number of keys before it. */
-static struct kv_key *lower_bound(const struct kv_store *store, struct kv_bytes bytes,
-				  uint64_t *rank)
-{
-	struct kv_key *key = RB_ROOT(&store->keys);
-	struct kv_key *found = NULL;
-	uint64_t before = 0;
-
-	while (key) {
-		if (kv_bytes_compare(key->bytes, key->size, bytes.data, bytes.size) >= 0) {
-			found = key;
-			key = RB_LEFT(key, node);
-		} else {
-			before += 1 + subtree_count(RB_LEFT(key, node));
-			key = RB_RIGHT(key, node);
-		}
-	}
-	if (rank)
-		*rank = before;
-	return found;
-}
-
-static struct kv_key *key_find(const struct kv_store *store, struct kv_bytes bytes)
-{
-	struct kv_key *key = RB_ROOT(&store->keys);
-
-	while (key) {
-		int order = kv_bytes_compare(bytes.data, bytes.size, key->bytes, key->size);
-
-		if (order == 0)
-			break;
-		key = order < 0 ? RB_LEFT(key, node) : RB_RIGHT(key, node);
-	}
-	return key;
-}
+#include "kv/internal.h"
 
 static bool range_is_open(const struct kv_store_range *range)
 {
@@ -118,56 +22,90 @@ static bool range_holds(const struct kv_store_range *range, const struct kv_key 
 	       kv_bytes_compare(key->bytes, key->size, range->end.data, range->end.size) < 0;
 }
 
-static struct kv_key *range_first(const struct kv_store *store, const struct kv_store_range *range)
+static struct kv_key *range_key(const struct kv_store_range *range, struct kv_key *key)
 {
-	struct kv_key *key = lower_bound(store, range->first, NULL);
-
 	return key && range_holds(range, key) ? key : NULL;
 }
 
-void kv_store_init(struct kv_store *store, struct kv_pins *pins)
+/* A walk changes nothing; the tree's own is over keys that may be changed. */
+static struct kv_key *writable(const struct kv_key *key)
 {
-	*store = (struct kv_store){.revision = 1, .pins = pins};
-	RB_INIT(&store->keys);
+	return (struct kv_key *)(uintptr_t)key;
 }
 
-static void key_destroy(struct kv_key *key)
+const struct kv_key *kv_store_first(const struct kv_store *store,
+				    const struct kv_store_range *range)
 {
-	free(key->newest);
-	free(key);
+	return range_key(range, kv_tree_from(&store->keys, range->first));
 }
 
-/* Leaf by leaf, without balancing what is about to go. */
+const struct kv_key *kv_store_next(const struct kv_store_range *range, const struct kv_key *key)
+{
+	return range_key(range, kv_tree_next(writable(key)));
+}
+
+const struct kv_key *kv_store_first_live(const struct kv_store *store,
+					 const struct kv_store_range *range)
+{
+	return range_key(range, kv_tree_live_from(&store->keys, range->first));
+}
+
+const struct kv_key *kv_store_next_live(const struct kv_store_range *range,
+					const struct kv_key *key)
+{
+	return range_key(range, kv_tree_live_next(writable(key)));
+}
+
+uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_range *range)
+{
+	const struct kv_key *key;
+	uint64_t first, end;
+
+	if (range->end.size == 0) {
+		key = kv_tree_find(&store->keys, range->first);
+		return key && key->live;
+	}
+	first = kv_tree_live_before(&store->keys, range->first);
+	end = range_is_open(range) ? kv_tree_live_count(&store->keys)
+				   : kv_tree_live_before(&store->keys, range->end);
+	return end > first ? end - first : 0;
+}
+
+const struct kv_version *kv_store_find(const struct kv_store *store, struct kv_bytes bytes,
+				       struct kv_revision at)
+{
+	const struct kv_key *key = kv_tree_find(&store->keys, bytes);
+
+	return key ? kv_key_find(key, at) : NULL;
+}
+
+void kv_store_init(struct kv_store *store)
+{
+	*store = (struct kv_store){.revision = 1};
+	kv_tree_init(&store->keys);
+	TAILQ_INIT(&store->versions);
+}
+
 void kv_store_destroy(struct kv_store *store)
 {
-	struct kv_key *key = RB_ROOT(&store->keys);
+	struct kv_version *version;
+	struct kv_key *key;
 
-	while (key) {
-		struct kv_key *parent = RB_PARENT(key, node);
-
-		if (RB_LEFT(key, node)) {
-			key = RB_LEFT(key, node);
-			continue;
-		}
-		if (RB_RIGHT(key, node)) {
-			key = RB_RIGHT(key, node);
-			continue;
-		}
-		if (parent && RB_LEFT(parent, node) == key)
-			RB_LEFT(parent, node) = NULL;
-		else if (parent)
-			RB_RIGHT(parent, node) = NULL;
-		key_destroy(key);
-		key = parent;
+	while ((key = kv_tree_take(&store->keys))) {
+		kv_history_destroy(&key->history);
+		free(key);
 	}
-	RB_INIT(&store->keys);
+	while ((version = TAILQ_FIRST(&store->versions))) {
+		TAILQ_REMOVE(&store->versions, version, order);
+		free(version);
+	}
 }
 
 void kv_store_begin(struct kv_store *store)
 {
 	assert(!store->writing);
 	store->writing = true;
-	store->write = (struct kv_store_revision){.main = store->revision + 1};
+	store->write = (struct kv_revision){.main = store->revision + 1};
 }
 
 void kv_store_end(struct kv_store *store)
@@ -179,206 +117,131 @@ void kv_store_end(struct kv_store *store)
 		store->revision = store->write.main;
 }
 
-static struct kv_store_revision revision_take(struct kv_store *store)
+static struct kv_revision revision_take(struct kv_store *store)
 {
 	assert(store->writing);
 	assert(store->write.sub < UINT32_MAX);
-	struct kv_store_revision revision = store->write;
+	struct kv_revision revision = store->write;
 	store->write.sub++;
 	return revision;
-}
-
-static uint64_t key_charge(uint32_t key_size, uint32_t value_size)
-{
-	return (uint64_t)key_size + value_size + KV_KEY_OVERHEAD;
 }
 
 uint64_t kv_store_size_after(const struct kv_store *store, struct kv_bytes key,
 			     struct kv_bytes value)
 {
-	const struct kv_key *old = key_find(store, key);
-	uint64_t without = store->size;
+	uint64_t size = store->size + sizeof(struct kv_version) + value.size;
 
-	if (old)
-		without -= key_charge(old->size, old->newest->value_size);
-	return without + key_charge(key.size, value.size);
+	if (!kv_tree_find(&store->keys, key))
+		size += sizeof(struct kv_key) + key.size;
+	return size;
 }
 
-static uint64_t version_digest(const struct kv_key *key, const struct kv_version *version)
+uint64_t kv_version_digest(const struct kv_version *version)
 {
+	const struct kv_key *key = version->key;
 	uint64_t digest = kv_hash_bytes(0, key->bytes, key->size);
 
 	digest = kv_hash_mix(digest, key->size);
 	digest = kv_hash_mix(digest, kv_hash_bytes(0, version->value, version->value_size));
 	digest = kv_hash_mix(digest, version->value_size);
-	digest = kv_hash_mix(digest, version->mod_main);
-	digest = kv_hash_mix(digest, version->mod_sub);
+	digest = kv_hash_mix(digest, version->main);
+	digest = kv_hash_mix(digest, version->sub);
 	digest = kv_hash_mix(digest, version->create_revision);
 	digest = kv_hash_mix(digest, version->number);
 	return kv_hash_mix(digest, version->lease);
 }
 
-/* The key's version goes, or is kept for who reads an older revision. */
-static void version_release(struct kv_store *store, struct kv_key *key)
+static struct kv_key *key_create(struct kv_store *store, struct kv_bytes bytes)
 {
-	if (!kv_pins_keep(store->pins, key, key->newest))
-		free(key->newest);
-	key->newest = NULL;
-}
-
-static struct kv_key *key_create(struct kv_bytes bytes)
-{
+	/* Never less than the struct, whose end is padding. */
 	struct kv_key *key = malloc(sizeof(*key) + bytes.size);
 
 	assert(key); /* see Memory in kv/store.h */
 	memset(key, 0, sizeof(*key));
-	key->size = bytes.size;
+	key->size = (uint16_t)bytes.size;
+	key->live = true;
 	memcpy(key->bytes, bytes.data, bytes.size);
+	store->size += malloc_usable_size(key);
 	return key;
 }
 
-static struct kv_version *version_create(struct kv_bytes value)
+/* The newest of its key, and of all. */
+static struct kv_version *version_add(struct kv_store *store, struct kv_key *key,
+				      struct kv_bytes value)
 {
 	struct kv_version *version = malloc(sizeof(*version) + value.size);
+	struct kv_revision revision = revision_take(store);
 
 	assert(version); /* see Memory in kv/store.h */
 	memset(version, 0, sizeof(*version));
-	version->value_size = value.size;
+	version->key = key;
+	version->main = revision.main;
+	version->sub = revision.sub;
+	version->value_size = value.size & INT32_MAX;
 	if (value.size > 0)
 		memcpy(version->value, value.data, value.size);
+	TAILQ_INSERT_TAIL(&store->versions, version, order);
+	if (!store->unscrubbed)
+		store->unscrubbed = version;
+	if (!store->unmeasured)
+		store->unmeasured = version;
+	store->size += malloc_usable_size(version);
+	store->size += (uint64_t)kv_history_append(&key->history, version);
 	return version;
 }
 
 void kv_store_put(struct kv_store *store, struct kv_bytes key_bytes, struct kv_bytes value,
 		  uint64_t lease)
 {
+	struct kv_key *key = kv_tree_find(&store->keys, key_bytes);
+	const struct kv_version *old = NULL;
+	struct kv_version *version;
+
 	assert(key_bytes.size > 0);
-
-	struct kv_store_revision revision = revision_take(store);
-	struct kv_key *key = key_find(store, key_bytes);
-	struct kv_version *version = version_create(value);
-
-	version->mod_main = revision.main;
-	version->mod_sub = revision.sub;
-	version->lease = lease;
+	assert(key_bytes.size <= KV_KEY_SIZE_MAX);
+	assert(value.size <= KV_VALUE_SIZE_MAX);
 	if (!key) {
-		key = key_create(key_bytes);
-		tree_insert(store, key);
-		version->create_revision = revision.main;
-		version->number = 1;
+		key = key_create(store, key_bytes);
+		kv_tree_insert(&store->keys, key);
+	} else if (key->live) {
+		old = kv_key_newest(key);
+		store->digest -= kv_version_digest(old);
 	} else {
-		version->create_revision = key->newest->create_revision;
-		version->number = key->newest->number + 1;
-		store->size -= key_charge(key->size, key->newest->value_size);
-		store->digest -= key->newest->digest;
-		version_release(store, key);
+		kv_tree_live_set(key, true);
 	}
-	key->newest = version;
-	version->digest = version_digest(key, version);
-	store->digest += version->digest;
-	store->size += key_charge(key->size, version->value_size);
+	version = version_add(store, key, value);
+	version->lease = lease;
+	version->create_revision = old ? old->create_revision : version->main;
+	version->number = old ? old->number + 1 : 1;
+	store->digest += kv_version_digest(version);
 }
 
 uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *range,
 			 uint32_t count_max, uint64_t size_max, bool *done)
 {
-	struct kv_key *key = range_first(store, range);
+	struct kv_key *key = writable(kv_store_first_live(store, range));
 	uint64_t size = 0;
 	uint32_t count = 0;
 
 	while (key && count < count_max && size < size_max) {
-		struct kv_key *next = RB_NEXT(kv_tree, &store->keys, key);
-		uint64_t charge = key_charge(key->size, key->newest->value_size);
+		const struct kv_version *old = kv_key_newest(key);
 
-		revision_take(store);
-		store->size -= charge;
-		store->digest -= key->newest->digest;
-		tree_remove(store, key);
-		version_release(store, key);
-		key_destroy(key);
-		size += charge;
+		assert(old); /* it is live */
+		size += old->value_size;
+		store->digest -= kv_version_digest(old);
+		kv_tree_live_set(key, false);
+		version_add(store, key, (struct kv_bytes){0})->tombstone = true;
 		count++;
-		key = next && range_holds(range, next) ? next : NULL;
+		key = writable(kv_store_next_live(range, key));
 	}
 	*done = !key;
 	return count;
-}
-
-const struct kv_key *kv_store_first(const struct kv_store *store,
-				    const struct kv_store_range *range)
-{
-	return range_first(store, range);
-}
-
-/* The tree's walk takes keys that may be changed, and changes none. */
-const struct kv_key *kv_store_next(const struct kv_store_range *range, const struct kv_key *key)
-{
-	const struct kv_key *next = RB_RIGHT(key, node);
-
-	if (next) {
-		while (RB_LEFT(next, node))
-			next = RB_LEFT(next, node);
-	} else {
-		next = RB_PARENT(key, node);
-		while (next && key == RB_RIGHT(next, node)) {
-			key = next;
-			next = RB_PARENT(next, node);
-		}
-	}
-	return next && range_holds(range, next) ? next : NULL;
-}
-
-uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_range *range)
-{
-	uint64_t first;
-	uint64_t end = subtree_count(RB_ROOT(&store->keys));
-
-	if (range->end.size == 0)
-		return key_find(store, range->first) ? 1 : 0;
-	lower_bound(store, range->first, &first);
-	if (!range_is_open(range))
-		lower_bound(store, range->end, &end);
-	return end > first ? end - first : 0;
 }
 
 uint64_t kv_store_hash(const struct kv_store *store)
 {
 	uint64_t hash = kv_hash_mix(store->digest, store->revision);
 
-	return kv_hash_mix(hash, subtree_count(RB_ROOT(&store->keys)));
-}
-
-void kv_store_verify(const struct kv_store *store)
-{
-	static const uint8_t zero[1];
-	const struct kv_store_range all = {.first = {.data = zero, .size = 1},
-					   .end = {.data = zero, .size = 1}};
-	uint64_t last_revision = store->writing ? store->write.main : store->revision;
-	const struct kv_key *before = NULL;
-	uint64_t size = 0;
-	uint64_t digest = 0;
-	uint32_t count = 0;
-
-	for (const struct kv_key *key = kv_store_first(store, &all); key;
-	     key = kv_store_next(&all, key)) {
-		const struct kv_version *version = key->newest;
-
-		assert(key->size > 0);
-		assert(!before || key_compare(before, key) < 0); /* KS1 */
-		assert(key->subtree_count == 1 + subtree_count(RB_LEFT(key, node)) +
-						     subtree_count(RB_RIGHT(key, node))); /* KS2 */
-		assert(version->create_revision >= 2); /* KS3, and 1 is the empty store */
-		assert(version->create_revision <= version->mod_main);
-		assert(version->mod_main <= last_revision);
-		assert(version->number >= 1);
-		assert((version->number == 1) == (version->create_revision == version->mod_main));
-		assert(version->digest == version_digest(key, version));
-		size += key_charge(key->size, version->value_size);
-		digest += version->digest;
-		count++;
-		before = key;
-	}
-	assert(count == subtree_count(RB_ROOT(&store->keys)));
-	assert(size == store->size);     /* KS4 */
-	assert(digest == store->digest); /* KS5 */
+	hash = kv_hash_mix(hash, store->compact_revision);
+	return kv_hash_mix(hash, kv_tree_live_count(&store->keys));
 }

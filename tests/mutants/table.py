@@ -10,9 +10,10 @@ from members import MEMBERS
 from scope import SCOPE
 from sessions import SESSIONS
 from share import SHARE
+from store import STORE
 from wires import WIRES
 
-MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SESSIONS + SHARE + WIRES + [
+MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SESSIONS + SHARE + STORE + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",
@@ -328,26 +329,6 @@ MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SESSIONS + SHARE + WIRES + [
      "if (q->term == term)",
      "if (q->term <= term)",
      ["unit-serve-command"]),
-    ("pieces-of-two-revisions", "every piece of an answer is of one revision",
-     "kv/range.c",
-     "p->key->newest->mod_main <= p->pin->revision))",
-     "p->key->newest->mod_main > 0))",
-     ["unit-kv-pins"]),
-    ("pin-keeps-nothing", "what a reader still has to see is kept",
-     "kv/pins.c",
-     "if (!pin->held || pin->over || version->mod_main > pin->revision ||",
-     "if (!pin->held || pin->over || version->mod_main + 3 > pin->revision ||",
-     ["unit-kv-pins"]),
-    ("piece-without-end", "a piece that is over its size takes no more",
-     "kv/range.c",
-     "p->used < p->size_max ? p->size_max - p->used : 0;",
-     "p->size_max - p->used;",
-     ["unit-kv-pins"]),
-    ("pins-without-a-budget", "what is kept for readers is bounded",
-     "kv/pins.c",
-     "bool fits = pins->size + cost <= pins->size_max;",
-     "bool fits = pins->size <= pins->size_max;",
-     ["unit-kv-pins"]),
     ("push-before-pulled", "a piece waits until the one before it was taken",
      "serve/stream.c",
      "if (!q->pulled)",

@@ -80,6 +80,10 @@ void rig_write(struct rig *rig, uint32_t count)
 		else if (key % DELETED_AT_ONCE == 0)
 			write_one(rig, KV_DELETE, key, 0);
 	}
+	if (rig->sm->ops->revision(rig->sm) > rig->compacted) {
+		rig->compacted = rig->sm->ops->revision(rig->sm);
+		kv_compact(rig->sm, rig->compacted);
+	}
 	if (kv_pinned_size(rig->sm) > rig->pinned_max)
 		rig->pinned_max = kv_pinned_size(rig->sm);
 }

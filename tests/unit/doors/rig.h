@@ -18,7 +18,8 @@ enum {
 	RIG_ITEM = KV_ITEM_HEADER_SIZE + 6 + RIG_VALUE,
 	RIG_ANSWER = KV_ANSWER_HEADER_SIZE + RIG_KEYS * RIG_ITEM,
 	RIG_QUERY_MAX = 128,
-	RIG_PIN_BUDGET = RIG_ANSWER + RIG_KEYS * 200, /* what one reader of all can need */
+	/* What five rounds of writes take from a reader do not fit; what three do does. */
+	RIG_PIN_BUDGET = 3 * (RIG_ANSWER + RIG_KEYS * 200),
 };
 
 struct rig {
@@ -31,7 +32,8 @@ struct rig {
 	uint64_t index, sequence;
 	uint64_t context; /* of a read that waits for its confirmation */
 	uint32_t writes;
-	uint64_t pinned_max; /* the most that was ever kept for readers */
+	uint64_t compacted;  /* the revision */
+	uint64_t pinned_max; /* the most that readers ever held back */
 };
 
 void rig_open(struct rig *rig);
@@ -43,7 +45,7 @@ void rig_turn_end(struct rig *rig);
 
 /*
  * The next `count` writes: every key is overwritten, then all are deleted by tens, then they are
- * put anew, over and over.
+ * put anew, over and over. What was before them is compacted.
  */
 void rig_write(struct rig *rig, uint32_t count);
 

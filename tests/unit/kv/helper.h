@@ -48,7 +48,8 @@ struct rig {
 	uint32_t steps;    /* calls of apply that the last command took */
 	uint64_t session;  /* as the last result said */
 	uint64_t result_sequence;
-	uint8_t *out; /* KV_ANSWER_SIZE_MAX bytes for queries */
+	uint64_t compacted; /* the revision */
+	uint8_t *out;       /* KV_ANSWER_SIZE_MAX bytes for queries */
 };
 
 static inline void rig_open_salted(struct rig *rig, uint64_t quota, uint64_t salt)
