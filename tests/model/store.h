@@ -1,0 +1,19 @@
+/* The model's requests as the store's bytes, and the store's answers as the model's. */
+#ifndef TESTS_MODEL_STORE_H
+#define TESTS_MODEL_STORE_H
+
+#include "kv/command.h"
+#include "tests/model/model.h"
+
+/* Takes away what the store cannot be asked. False: nothing is left. */
+bool store_narrow(struct model_request *r);
+
+/* A command, or a query if session is 0. In the arena. */
+uint8_t *store_encode(const struct model_request *r, uint64_t session, uint64_t sequence,
+		      size_t *size, struct model_arena *arena);
+
+/* False: these bytes are no answer to it. */
+bool store_decode(const struct model_request *r, const uint8_t *data, size_t size,
+		  struct model_answer *out, struct model_arena *arena);
+
+#endif
