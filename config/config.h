@@ -23,7 +23,7 @@ enum {
 	CONFIG_URLS_MAX = 4,
 	CONFIG_ERRORS_MAX = 32,
 	CONFIG_ERROR_SIZE = 512,
-	CONFIG_KEYS_MAX = 40,
+	CONFIG_KEYS_MAX = 48,
 };
 
 enum config_durability { CONFIG_DURABLE, CONFIG_WRITTEN, CONFIG_VOLATILE };
@@ -54,6 +54,7 @@ struct config {
 
 	char name[CONFIG_NAME_MAX];     /* name */
 	char data_dir[CONFIG_PATH_MAX]; /* data-dir */
+	uint64_t data_quota_bytes;      /* data-dir-quota: 0, all that the file system has */
 	/* admin-socket: DATA-DIR/admin.sock; at most 107 bytes */
 	char admin_socket[CONFIG_PATH_MAX];
 

@@ -129,7 +129,7 @@ static void value_text(const struct config *c, const struct config_key *key, cha
 		snprintf(text, TEXT_SIZE, "%s", key->choices[value - key->choice_first]);
 	} else if (key->type == KEY_TYPE_DURATION) {
 		config_value_duration_text(value, text);
-	} else if (key->type == KEY_TYPE_SIZE) {
+	} else if (key->type == KEY_TYPE_SIZE && value > 0) {
 		config_value_size_text(key->size == sizeof(uint32_t) ? value << 20 : value, text);
 	} else if (key->type == KEY_TYPE_COUNT) {
 		snprintf(text, TEXT_SIZE, "%" PRIu64, value);

@@ -35,6 +35,10 @@ const struct config_key config_keys[KEY_COUNT] = {
 	[KEY_DATA_DIR] = {"data-dir", KEY_TYPE_PATH, FIELD(data_dir),
 		.default_text = "required", .example = "/var/lib/quoin",
 		.meaning = "the directory of the log; made if it is not there"},
+	[KEY_DATA_DIR_QUOTA] = {"data-dir-quota", KEY_TYPE_SIZE, FIELD(data_quota_bytes),
+		.default_text = "what the file system has", .example = "4GiB", .min = 16 * MIB, .max = 1024 * GIB,
+		.meaning = "how much the files of data-dir may take together, four of wal.segment-size"
+			   " at least; what does not fit is refused as if the disk were full"},
 	[KEY_ADMIN_SOCKET] = {"admin-socket", KEY_TYPE_PATH, FIELD(admin_socket),
 		.default_text = "admin.sock in data-dir", .example = "/run/quoin/admin.sock",
 		.meaning = "the local socket that unix:PATH endpoints name, at most 107 bytes long; "

@@ -15,6 +15,7 @@
 enum {
 	ELECTION_HEARTBEATS_MIN = 5, /* etcd's rule: a lost heartbeat or two starts no election */
 	SOCKET_PATH_MAX = 107,       /* sun_path holds 108 with its NUL */
+	SEGMENTS_MIN = 4,            /* that is written, ready, must fit; and what is not the log */
 	/*
 	 * A frame buffer is of one of two sizes (link_slot_size), and has 128 bytes of DPDK's own
 	 * head, 128 of room before the data, 64 of its place in the pool and as many lost to
@@ -145,6 +146,23 @@ static void check_leases(struct config_loading *l)
 			     "true needs check-quorum, which is false");
 }
 
+static void check_data_quota(struct config_loading *l)
+{
+	const struct config *c = l->config;
+	const uint64_t least = SEGMENTS_MIN * c->segment_bytes;
+	char quota[CONFIG_VALUE_TEXT_SIZE], segment[CONFIG_VALUE_TEXT_SIZE];
+	char size[CONFIG_VALUE_TEXT_SIZE];
+
+	if (l->bad[KEY_DATA_DIR_QUOTA] || l->bad[KEY_WAL_SEGMENT_SIZE] ||
+	    !given(l, KEY_DATA_DIR_QUOTA) || c->data_quota_bytes >= least)
+		return;
+	config_error(l, line_of(l, KEY_DATA_DIR_QUOTA), "data-dir-quota",
+		     "%s is too small for wal.segment-size %s: at least %s",
+		     config_value_size_text(c->data_quota_bytes, quota),
+		     config_value_size_text(c->segment_bytes, segment),
+		     config_value_size_text(least, size));
+}
+
 static void check_storage(struct config_loading *l)
 {
 	struct config *c = l->config;
@@ -155,6 +173,7 @@ static void check_storage(struct config_loading *l)
 		config_error_steps(l, line_of(l, KEY_WAL_SEGMENT_SIZE),
 				   &config_keys[KEY_WAL_SEGMENT_SIZE],
 				   config_value_size_text(c->segment_bytes, size));
+	check_data_quota(l);
 	if (l->bad[KEY_ADMIN_SOCKET] || (!own && l->bad[KEY_DATA_DIR]))
 		return;
 	if (!own) {

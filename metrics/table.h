@@ -83,7 +83,10 @@ enum { METRICS_WAITING_MAX = 512 };
 	X(disk_slow_writes, COUNTER, 1, "disk_slow_writes", "quoin_disk_slow_writes_total", NULL, "Writes that took longer than that.") \
 	X(disk_full, GAUGE, 1, "disk_full", "quoin_disk_full", NULL, "Whether the next segment of the log cannot be made, for want of space or else, so that writes are refused: 1 or 0.") \
 	X(disk_fulls, COUNTER, 1, "disk_fulls", "quoin_disk_fulls_total", NULL, "How often that began.") \
-	X(disk_free_bytes, GAUGE, 1, "disk_free_bytes", "quoin_disk_free_bytes", NULL, "What the log's file system had left for it when that was last looked at.") \
+	X(disk_low, GAUGE, 1, "disk_low", "quoin_disk_low", NULL, "Whether nine tenths of the file system, or of data-dir-quota, are used: 1 or 0.") \
+	X(disk_free_bytes, GAUGE, 1, "disk_free_bytes", "quoin_disk_free_bytes", NULL, "What the log's file system, or data-dir-quota, had left for it when that was last looked at.") \
+	X(disk_used_bytes, GAUGE, 1, "disk_used_bytes", "quoin_disk_used_bytes", NULL, "What the log's files took then.") \
+	X(disk_quota_bytes, GAUGE, 1, "disk_quota_bytes", "quoin_disk_quota_bytes", NULL, "How much they may take by data-dir-quota; 0: all that the file system has.") \
 	X(revision, GAUGE, 1, "revision", "etcd_debugging_mvcc_current_revision", NULL, "The store's revision.") \
 	X(keys, UNTYPED, 1, "keys", "etcd_debugging_mvcc_keys_total", NULL, "How many keys there are.") \
 	X(puts, COUNTER, 1, "puts", "etcd_mvcc_put_total", NULL, "Puts applied by this member.") \

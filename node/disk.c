@@ -24,6 +24,8 @@ enum {
 	WAIT_MS_MIN = 5000,
 };
 
+#define FULL_HANDS_OVER_NS UINT64_C(1000000000)
+
 void node_disk_options(struct node *n)
 {
 	uint64_t us = n->options.disk_stall_us;
@@ -125,6 +127,11 @@ void node_space_text(const struct node *n, char *out, size_t size)
 			 " bytes left: it has no inode for another file (df -i), or no room for "
 			 "what it keeps itself",
 			 directory, s->there);
+	else if (s->error == -ENOSPC && s->by_quota)
+		snprintf(out, size,
+			 "%s takes %" PRIu64 " bytes of the %" PRIu64
+			 " of data-dir-quota, and the log wants %" PRIu64 " more",
+			 directory, s->used, s->quota, s->wanted);
 	else if (s->error == -EDQUOT || !s->known)
 		snprintf(out, size,
 			 "the %s of %s has no room for the %" PRIu64 " bytes that the log wants",
@@ -136,12 +143,49 @@ void node_space_text(const struct node *n, char *out, size_t size)
 			 directory, s->there, s->wanted);
 }
 
+bool node_space_low(const struct node *n)
+{
+	return n->space.quota_low || n->space.disk_low;
+}
+
+void node_space_low_text(const struct node *n, char *out, size_t size)
+{
+	const struct wal_space *s = &n->space;
+	const char *directory = n->options.wal.directory;
+
+	if (s->quota_low)
+		snprintf(out, size,
+			 "%s takes %" PRIu64 " bytes of the %" PRIu64 " of data-dir-quota",
+			 directory, s->used, s->quota);
+	else
+		snprintf(out, size, "the file system of %s has %" PRIu64 " bytes left of %" PRIu64,
+			 directory, s->disk_left, s->disk_size);
+}
+
+static void low_drive(struct node *n, bool was)
+{
+	char text[NODE_SPACE_TEXT_MAX];
+
+	if (node_space_low(n) == was)
+		return;
+	node_space_low_text(n, text, sizeof(text));
+	if (was)
+		journal_write(n->journal, JOURNAL_INFO, "disk_has_room", "directory=%s why=\"%s\"",
+			      n->options.wal.directory, text);
+	else
+		journal_write(n->journal, JOURNAL_WARN, "disk_low",
+			      "directory=%s used=%" PRIu64 " left=%" PRIu64
+			      " why=\"%s: when it is full no more writes are taken\"",
+			      n->options.wal.directory, n->space.used, n->space.there, text);
+}
+
 static void space_drive(struct node *n)
 {
 	char text[NODE_SPACE_TEXT_MAX];
-	bool full = n->space.full;
+	bool full = n->space.full, low = node_space_low(n);
 
 	wal_get_space(n->wal, &n->space);
+	low_drive(n, low);
 	if (n->space.full == full)
 		return;
 	n->next_settings_ns = 0; /* the peers are told now */
@@ -157,6 +201,31 @@ static void space_drive(struct node *n)
 		      "directory=%s wanted=%" PRIu64 " there=%" PRIu64
 		      " why=\"%s: no more writes are taken\"",
 		      n->options.wal.directory, n->space.wanted, n->space.there, text);
+}
+
+/* It has space, by what it said last, and may lead. */
+static bool may_take_over(const struct node *n, uint32_t i)
+{
+	return node_votes(n, 1u << i) && !n->peer[i].settings.full &&
+	       settings_silent_ns(n, i) < PEER_SILENT_NS;
+}
+
+/*
+ * A leader that is full takes no command, which others could. It hands over to one that has space,
+ * if that is heard and a majority has some; else nothing were won. Asked again now and then, for
+ * one that was not heard in this term yet.
+ */
+static void full_drive(struct node *n)
+{
+	if (!n->space.full || n->now_ns < n->next_full_ns ||
+	    raft_get_role(n->raft) != RAFT_LEADER || raft_get_transfer(n->raft) ||
+	    !node_space_members(n).majority)
+		return;
+	n->next_full_ns = n->now_ns + FULL_HANDS_OVER_NS;
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (may_take_over(n, i) && raft_transfer(n->raft, n->peer[i].at.member_id) == 0)
+			return;
+	}
 }
 
 static void stall_one(struct node *n, struct node_stall *s, uint64_t since_ns,
@@ -268,6 +337,7 @@ void node_disk_drive(struct node *n)
 	if (n->failed)
 		return;
 	space_drive(n);
+	full_drive(n);
 	stall_drive(n);
 	slow_drive(n, before_ns);
 }

@@ -249,6 +249,7 @@ struct node {
 		struct wal_waiting waiting; /* while it is: for what */
 	} stall[NODE_STALLS];
 	struct wal_space space;
+	uint64_t next_full_ns; /* a leader that is full hands over at this time at the earliest */
 	struct node_recent {
 		bool told;                         /* that many of them were slow */
 		uint64_t persisted;                /* by the newest of them */
@@ -471,6 +472,9 @@ enum { NODE_SPACE_TEXT_MAX = 512 };
 struct node_tally node_space_members(const struct node *n); /* that have some, as far as is known */
 bool node_space_refuses(const struct node *n);
 void node_space_text(const struct node *n, char *out, size_t size); /* while it is full */
+/* Little is left, of the file system or of the quota. */
+bool node_space_low(const struct node *n);
+void node_space_low_text(const struct node *n, char *out, size_t size);
 /* The age of what is waited for; 0: nothing. */
 uint64_t node_stall_ns(const struct node *n, const struct node_stall *stall);
 

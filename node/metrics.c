@@ -116,7 +116,10 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	}
 	m->disk_full = n->space.full;
 	m->disk_fulls = n->counters.disk_fulls;
+	m->disk_low = node_space_low(n);
 	m->disk_free_bytes = n->space.known ? n->space.there : METRICS_UNKNOWN;
+	m->disk_used_bytes = n->space.used;
+	m->disk_quota_bytes = n->space.quota;
 	m->disk_stalls = n->counters.disk_stalls;
 	m->disk_slow = n->recent.told;
 	m->disk_slow_writes = n->counters.disk_slow_writes;

@@ -262,6 +262,12 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 			"segments of their logs, by what each said last, those that are silent "
 			"not counted: no more writes are taken until a majority can\n",
 			space.are, space.of);
+	if (node_space_low(n) && !n->space.full) {
+		char text[NODE_SPACE_TEXT_MAX];
+
+		node_space_low_text(n, text, sizeof(text));
+		metrics_line(t, "warning %s: when it is full no more writes are taken\n", text);
+	}
 	if (n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];
 

@@ -71,6 +71,7 @@ void wanted_options(struct node_options *o, const struct config *c)
 	o->fault_injection = c->fault_injection;
 	o->wal.directory = c->data_dir;
 	o->wal.durability = wanted_durability(c);
+	o->wal.quota = c->durability == CONFIG_VOLATILE ? 0 : c->data_quota_bytes;
 	o->wal.segment_size = (uint32_t)c->segment_bytes;
 	o->wal.files_max = host_log_files(c);
 	o->wal.create = true;

@@ -29,7 +29,8 @@ struct disk_completion {
 	uint64_t tag;
 	/* 0: all of it was done; -errno otherwise. Short transfers are never seen here */
 	int32_t result;
-	uint64_t value; /* of DISK_OPEN and DISK_CREATE: the file; of DISK_SPACE: bytes */
+	uint64_t value; /* of DISK_OPEN and DISK_CREATE: the file; of DISK_SPACE: bytes left */
+	uint64_t all;   /* of DISK_SPACE: of so many, as far as they are for us */
 };
 
 enum disk_call_kind {

@@ -23,7 +23,7 @@ struct work {
 	int fd;
 	uint64_t tag;
 	int32_t result;
-	uint64_t value;
+	uint64_t value, all;
 };
 
 struct disk_thread {
@@ -91,6 +91,7 @@ static int space(struct disk_thread *t, struct work *w)
 	if (fs.f_blocks == 0)
 		return -EOPNOTSUPP;
 	w->value = (uint64_t)fs.f_bavail * fs.f_frsize;
+	w->all = (uint64_t)(fs.f_blocks - fs.f_bfree + fs.f_bavail) * fs.f_frsize;
 	return 0;
 }
 
@@ -224,7 +225,7 @@ bool disk_thread_poll(struct disk_thread *t, struct disk_call *call, struct disk
 	if (!is_done(t))
 		return false;
 	*call = w->call;
-	*out = (struct disk_completion){w->tag, w->result, w->value};
+	*out = (struct disk_completion){w->tag, w->result, w->value, w->all};
 	t->taken++;
 	return true;
 }

@@ -182,6 +182,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->limits = *limits;
 	w->seed = options->identity_seed;
 	w->durability = options->durability;
+	w->quota = options->quota;
 	w->mode = options->durability == WAL_DURABLE ? DISK_DURABLE : DISK_CACHED;
 	w->segment_size = options->segment_size;
 	w->files_max = options->files_max ? options->files_max : WAL_FILES_MAX;

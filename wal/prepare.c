@@ -19,14 +19,6 @@
 
 #define SPACE_INTERVAL_NS UINT64_C(1000000000)
 
-enum {
-	/*
-	 * Beside segments: identity, cluster, mark and base are replaced under temporary names, of
-	 * at most two units of 64 KiB each, and the directory grows by a block.
-	 */
-	SPACE_SPARE = 1024 * 1024,
-};
-
 static void names(const struct wal *w, char name[DISK_NAME_MAX], char temporary[DISK_NAME_MAX])
 {
 	wal_meta_segment_name(name, w->prepare.sequence);
@@ -181,7 +173,7 @@ static void space_short(struct wal *w, int err)
 
 	space->full = true;
 	space->error = err;
-	space->wanted = (uint64_t)w->segment_size + SPACE_SPARE;
+	space->wanted = (uint64_t)w->segment_size + STATE_SPACE_SPARE;
 }
 
 static bool look_failed(const struct disk_completion *done)
@@ -199,9 +191,8 @@ static bool space_judge(struct wal *w, const struct disk_completion *done)
 
 	if (look_failed(done))
 		return true;
-	space->known = done->result == 0;
-	space->there = space->known ? done->value : 0;
-	if (space->known && space->there < (uint64_t)w->segment_size + SPACE_SPARE) {
+	wal_space_look(w, done->result == 0 ? done : NULL);
+	if (space->known && space->there < (uint64_t)w->segment_size + STATE_SPACE_SPARE) {
 		space_short(w, -ENOSPC);
 		return false;
 	}
@@ -303,11 +294,6 @@ uint64_t wal_prepare_deadline(const struct wal *w)
 
 	/* Of a step in flight nobody knows when it ends. */
 	return p->in_flight ? UINT64_MAX : p->next_ns;
-}
-
-void wal_get_space(const struct wal *w, struct wal_space *out)
-{
-	*out = w->prepare.space;
 }
 
 /* -EINTR: it was given up, and is in flight or was done. */

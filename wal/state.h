@@ -47,6 +47,11 @@ enum {
 	STATE_ZERO_SIZE = 256 * 1024,
 	STATE_POINT_SPACING = 64 * 1024,
 	STATE_SEGMENT_SIZE_STEP = 1024 * 1024,
+	/*
+	 * Beside segments: identity, cluster, mark and base are replaced under temporary names, of
+	 * at most two units of 64 KiB each, and the directory grows by a block.
+	 */
+	STATE_SPACE_SPARE = 1024 * 1024,
 	STATE_SEGMENT_SIZE_MAX = 1024 * 1024 * 1024, /* offsets are 32 bits, with room to add */
 };
 
@@ -195,6 +200,7 @@ struct wal {
 	char directory[256];
 	struct log_id id;
 	enum wal_durability durability;
+	uint64_t quota;
 	enum disk_mode mode; /* of the segments */
 	uint32_t unit;
 	uint32_t segment_size;
@@ -256,6 +262,9 @@ int wal_prepare_done(struct wal *w, const struct disk_completion *done);
 uint64_t wal_prepare_deadline(const struct wal *w);
 int wal_prepare_now(struct wal *w);                     /* a whole segment, at open */
 const char *wal_prepare_operation(const struct wal *w); /* what is in flight */
+
+/* space.c: a look at the file system; NULL: it does not say. */
+void wal_space_look(struct wal *w, const struct disk_completion *seen);
 
 /* write.c */
 int wal_write_start(struct wal *w);

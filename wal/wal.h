@@ -64,7 +64,9 @@ struct wal_options {
 	uint32_t segment_size;  /* a multiple of 1 MiB, at least WAL_SEGMENT_SIZE_MIN */
 	uint64_t identity_seed; /* fresh randomness: of a new directory's identity, of each start */
 	uint32_t files_max;     /* 1 to WAL_FILES_MAX, if there are fewer; 0: as many */
-	bool create;            /* make the directory if it is not there or empty; else -ENOENT */
+	/* What segments and snapshots may take together, if the file system has it; 0: all. */
+	uint64_t quota;
+	bool create; /* make the directory if it is not there or empty; else -ENOENT */
 	/*
 	 * How long whoever must stand still for the disk does so, once the log is open: then it
 	 * is the log's end (V18). 0: for ever.
@@ -281,7 +283,13 @@ struct wal_space {
 	uint64_t wanted; /* bytes, of the next segment and what stands beside it */
 	bool known;      /* what there is of them when last seen */
 	uint64_t there;
+	bool by_quota; /* so many by wal_options.quota, and the file system has more */
+	/* WAL_SPACE_LOW percent of either are used, and until it is less by WAL_SPACE_LESS. */
+	bool quota_low, disk_low;
+	uint64_t used, quota;          /* by segments and snapshots, of so many; 0: of all */
+	uint64_t disk_left, disk_size; /* of the file system; size 0: it does not say */
 };
+enum { WAL_SPACE_LOW = 90, WAL_SPACE_LESS = 2 };
 void wal_get_space(const struct wal *w, struct wal_space *out);
 
 /*

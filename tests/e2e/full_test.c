@@ -20,6 +20,7 @@ enum {
 	PUT_SIZE = 1000000,
 	PUTS = 10, /* more than is left in two segments of 4 MiB */
 	SEGMENT = 4 * 1024 * 1024,
+	QUOTA = 17 * 1024 * 1024,
 };
 
 static const char *const NO_SPACE = "etcdserver: mvcc: database space exceeded";
@@ -136,6 +137,18 @@ static void followers_are_full(uint32_t leader)
 	space(second, "unlimited", false);
 }
 
+/* D8: the others could keep what it has to refuse. Returns who leads now. */
+static uint32_t leader_is_full(uint32_t leader)
+{
+	uint32_t next;
+
+	space(leader, "0", true);
+	next = cluster_wait_leader(&c, leader);
+	each_path(goes_on);
+	space(leader, "unlimited", false);
+	return next;
+}
+
 static void V17_full_disks_end_nobody(void **state)
 {
 	uint32_t leader;
@@ -154,8 +167,10 @@ static void V17_full_disks_end_nobody(void **state)
 		pid[node - 1] = cluster_pid(&c, node);
 	one_is_full(leader);
 	followers_are_full(leader);
-	for (uint32_t node = 1; node <= 3; node++)
-		space(node, "0", true);
+	leader = leader_is_full(leader);
+	term++;
+	for (uint32_t i = 1; i <= 3; i++)
+		space((leader + i - 1) % 3 + 1, "0", true); /* its own at last */
 	for (int i = 0; i < 2; i++) {
 		each_path(refused);
 		each_path(reads);
@@ -322,11 +337,49 @@ static void V17_a_quota_and_a_limit_on_files_are_no_end(void **state)
 	one_node_end();
 }
 
+/* data-dir-quota is a full disk: refused at it, and raised by a restart. */
+static void D8_a_quota_of_the_data_directory(void **state)
+{
+	char admin[128];
+	struct one o;
+	int err = 0;
+
+	(void)state;
+	process_prepare(&p, "data-dir-quota: 17MiB\n");
+	process_start(&p, NULL, NULL, NULL);
+	process_wait_leading(&p);
+	cluster_admin(&p.c, 1, admin);
+	one_open(&o, admin);
+	assert_int_equal(one_put(&o, "key", 1, PUT_MS), 0);
+	assert_int_equal(cluster_number(&p.c, 1, "disk_quota_bytes"), QUOTA);
+	for (uint32_t i = 0; i < 2 * PUTS && err == 0; i++)
+		err = one_put_large(&o, "large", PUT_SIZE, PUT_MS);
+	assert_int_equal(err, WIRE_NO_SPACE);
+	cluster_wait_value(&p.c, 1, "disk_low", "1");
+	cluster_wait_value(&p.c, 1, "disk_full", "1");
+	if (!cluster_says(&p.c, 1, "bytes of the 17825792 of data-dir-quota, and the log wants"))
+		fail_msg("its status does not say which limit it is");
+	refused(&p.c, admin);
+	one_close(&o);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	process_configure(&p, "data-dir-quota: 64MiB\n");
+	process_start(&p, NULL, NULL, NULL);
+	process_wait_leading(&p);
+	cluster_wait_value(&p.c, 1, "disk_full", "0");
+	cluster_wait_value(&p.c, 1, "disk_low", "0");
+	goes_on(&p.c, admin);
+	assert_int_equal(kill(p.pid, SIGTERM), 0);
+	process_must_exit(&p, 0);
+	process_remove(&p);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			V16_what_was_refused_for_space_is_accepted_once_when_there_is_room),
+		cmocka_unit_test(D8_a_quota_of_the_data_directory),
 		cmocka_unit_test(V17_a_quota_and_a_limit_on_files_are_no_end),
 		cmocka_unit_test(V17_full_disks_end_nobody),
 	};

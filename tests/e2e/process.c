@@ -35,6 +35,11 @@ void process_prepare(struct process *p, const char *more)
 	configure(p, more, "");
 }
 
+void process_configure(struct process *p, const char *more)
+{
+	configure(p, more, "");
+}
+
 void process_member_add(struct process *p, const char *member)
 {
 	configure(p, "", member);

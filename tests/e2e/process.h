@@ -20,6 +20,8 @@ struct process {
 
 /* The directory and the configuration; `more` goes at its beginning. */
 void process_prepare(struct process *p, const char *more);
+/* The configuration anew, for the next start. */
+void process_configure(struct process *p, const char *more);
 /* "NAME=ADDRESS", one that is not there. */
 void process_member_add(struct process *p, const char *member);
 

@@ -228,8 +228,43 @@ static void V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting(void)
 	sim_world_destroy(&w);
 }
 
+static bool takes_commands(uint32_t i)
+{
+	return !node_space_refuses(w.node[i].node);
+}
+
+/*
+ * D8: a leader whose disk is full refuses what the others could keep, so it hands over to one that
+ * has space, and nobody stands for election; where too few have some it stays.
+ */
+static void D8_a_full_leader_hands_over(void)
+{
+	uint32_t leader = world_begin(), other = (leader + 1) % 3, third = (leader + 2) % 3;
+	raft_term term = term_of(leader);
+
+	fake_space(w.node[other].disk, true, 0);
+	sim_world_run(&w, 3000 * MS);
+	assert(sim_node_says(&w, other, "disk_full 1"));
+	assert(sim_leader(&w) == (int)leader && takes_commands(leader));
+	fake_space(w.node[leader].disk, true, 0);
+	for (int i = 0; i < 10000 && !sim_node_says(&w, leader, "disk_full 1"); i++)
+		sim_world_run(&w, MS);
+	sim_world_run(&w, 3000 * MS);
+	assert(sim_leader(&w) == (int)leader && term_of(leader) == term);
+	assert(!takes_commands(leader));
+	fake_space(w.node[other].disk, false, 0);
+	for (int i = 0; i < 10000 && sim_leader(&w) == (int)leader; i++)
+		sim_world_run(&w, MS);
+	assert(sim_leader(&w) == (int)other || sim_leader(&w) == (int)third);
+	sim_world_run(&w, 3000 * MS);
+	assert(sim_leader(&w) != (int)leader && takes_commands((uint32_t)sim_leader(&w)));
+	assert(term_of(leader) == term + 1);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
+	D8_a_full_leader_hands_over();
 	V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting();
 	F14_V17_a_segment_that_cannot_be_opened_now_is_no_end();
 	V20_a_member_whose_disk_hangs_says_so_and_does_not_stand();

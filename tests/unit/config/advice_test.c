@@ -60,6 +60,7 @@ static const struct {
 	{GOOD "heartbeat-interval: 20\n", "20us, 20ms or 20s", GOOD "heartbeat-interval: 20ms\n"},
 	{GOOD "quota-backend-bytes: 33554432\n", "33554432B, or in KiB, MiB or GiB",
 		GOOD "quota-backend-bytes: 33554432B\n"},
+	{GOOD "data-dir-quota: 255MiB\n", "at least 256MiB", GOOD "data-dir-quota: 256MiB\n"},
 	{GOOD "memory: 64000KiB\n", "is no multiple of 1MiB: 64MiB, for example", GOOD "memory: 64MiB\n"},
 	{N1 DATA ALONE "network: {link: memif, address: 198.18.0.1}\n", "198.18.0.1/24, for example",
 		GOOD},

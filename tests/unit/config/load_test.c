@@ -95,6 +95,8 @@ static const struct bad_case bad_cases[] = {
 	{0, "quota-backend-bytes: 2GB", "F:7: quota-backend-bytes: 2GB is wrong: from 16MiB to 1024GiB, in B, KiB, MiB or GiB\n"},
 	{0, "wal:\n  durability: fast", "F:8: wal.durability: fast is wrong: durable, written or volatile\n"},
 	{0, "wal:\n  segment-size: 2MiB", "F:8: wal.segment-size: 2MiB is out of range: from 4MiB to 1GiB, in B, KiB, MiB or GiB\n"},
+	{0, "data-dir-quota: 255MiB", "F:7: data-dir-quota: 255MiB is too small for wal.segment-size 64MiB: at least 256MiB\n"},
+	{0, "data-dir-quota: 15MiB", "F:7: data-dir-quota: 15MiB is out of range: from 16MiB to 1024GiB, in B, KiB, MiB or GiB\n"},
 	{0, "wal:\n  segment-size: 4097KiB", "F:8: wal.segment-size: 4097KiB is no multiple of 1MiB: 64MiB, for example\n"},
 	{0, "memory: 64000KiB", "F:7: memory: 64000KiB is no multiple of 1MiB: 64MiB, for example\n"},
 	{0, "fault-injection: yes", "F:7: fault-injection: yes is wrong: false or true\n"},
@@ -253,6 +255,7 @@ static void every_default_is_filled_in(void **state)
 	load_good(&c, 0, "");
 	assert_string_equal(c.file, "F");
 	assert_string_equal(c.admin_socket, "/d/admin.sock");
+	assert_int_equal(c.data_quota_bytes, 0);
 	assert_string_equal(c.token, "quoin-cluster");
 	assert_false(c.existing);
 	assert_int_equal(c.heartbeat_us, 20000);

@@ -294,6 +294,7 @@ static struct disk_completion finish(struct fake_disk *f, struct transfer *t)
 	if (t->kind == KIND_CALL) {
 		transfer_end(f, t);
 		done.result = call_do(f, &t->call, &done.value);
+		done.all = f->space_all;
 		return done;
 	}
 	if (t->kind != KIND_READ)
@@ -456,6 +457,11 @@ void fake_space(struct fake_disk *f, bool counts, uint64_t space)
 {
 	f->space_counts = counts;
 	f->space = space;
+}
+
+void fake_space_all(struct fake_disk *f, uint64_t all)
+{
+	f->space_all = all;
 }
 
 void fake_names_fail(struct fake_disk *f, int err)

@@ -76,6 +76,8 @@ uint64_t fake_operations(const struct fake_disk *f); /* so far: what fake_fail c
 void fake_hold(struct fake_disk *f, bool hold);
 /* From now on its space is counted: so many bytes are left, and nothing takes more. */
 void fake_space(struct fake_disk *f, bool counts, uint64_t space);
+/* And it says that it has so many in all; 0: it does not say. */
+void fake_space_all(struct fake_disk *f, uint64_t all);
 
 /* While it is not 0: of each open and change of a name; of each look at the space that is left. */
 void fake_names_fail(struct fake_disk *f, int err);

@@ -121,7 +121,7 @@ struct fake_disk {
 	bool hold;
 	bool hang;
 	bool space_counts;
-	uint64_t space;
+	uint64_t space, space_all;
 	int names_error, look_error;
 };
 

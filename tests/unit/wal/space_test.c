@@ -412,6 +412,89 @@ static void V17_a_directory_is_not_made_without_space(void **state)
 	test_log_free(&t);
 }
 
+/* D8: the quota is a limit as the file system's is, and the nearer of the two counts. */
+static void D8_a_quota_of_the_directory_is_a_full_disk(void **state)
+{
+	struct wal_space space;
+	struct test_log t;
+	raft_index last;
+
+	(void)state;
+	test_log_init(&t);
+	t.options.quota = 3 * TEST_SEGMENT_SIZE + SPARE;
+	assert_int_equal(test_log_open(&t), 0);
+	/* A file system that says nothing, and one that has more. */
+	for (int counts = 0; counts < 2; counts++) {
+		fake_space(t.disk, counts, 3 * TEST_SEGMENT_SIZE + SPARE);
+		polls(&t, (uint64_t)(2 * counts) * SECOND);
+		polls(&t, (uint64_t)(2 * counts + 1) * SECOND);
+		wal_get_space(t.wal, &space);
+		assert_false(space.full);
+		assert_true(space.known && space.by_quota);
+		assert_int_equal(space.used, 2 * TEST_SEGMENT_SIZE);
+		assert_int_equal(space.there, TEST_SEGMENT_SIZE + SPARE);
+		assert_false(space.quota_low);
+	}
+	last = fill(&t, 1, 4 * SECOND);
+	assert_int_equal(t.wal->segment_count, 3);
+	wal_get_space(t.wal, &space);
+	assert_true(space.full && space.by_quota);
+	assert_int_equal(space.error, -ENOSPC);
+	assert_int_equal(space.there, SPARE);
+	assert_int_equal(space.wanted, TEST_SEGMENT_SIZE + SPARE);
+	/* What was used up is not given back by a start; a larger quota lets it go on. */
+	test_log_close(&t);
+	t.options.quota = 2 * TEST_SEGMENT_SIZE;
+	assert_int_equal(test_log_open(&t), 0);
+	polls(&t, 5 * SECOND);
+	wal_get_space(t.wal, &space);
+	assert_true(space.full && space.by_quota && space.quota_low);
+	assert_int_equal(space.there, 0);
+	test_log_close(&t);
+	t.options.quota = 100 * (TEST_SEGMENT_SIZE + SPARE);
+	fake_space(t.disk, true, 10 * (TEST_SEGMENT_SIZE + SPARE));
+	assert_int_equal(test_log_open(&t), 0);
+	polls(&t, 6 * SECOND);
+	polls(&t, 7 * SECOND);
+	wal_get_space(t.wal, &space);
+	assert_false(space.full || space.by_quota || space.quota_low);
+	assert_true(t.wal->segment_count > 3);
+	test_expect(t.wal, 1, last, 1);
+	test_log_free(&t);
+}
+
+static bool low(struct test_log *t, uint64_t space, uint64_t now_ns)
+{
+	struct wal_space seen;
+
+	fake_space(t->disk, true, space);
+	polls(t, now_ns);
+	wal_get_space(t->wal, &seen);
+	assert_false(seen.quota_low);
+	return seen.disk_low;
+}
+
+/* It is told before it is full, once, and not again and again where a segment comes and goes. */
+static void D8_little_space_is_told_before_there_is_none(void **state)
+{
+	const uint64_t all = 1000 * (uint64_t)TEST_SEGMENT_SIZE;
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	fake_space(t.disk, true, all);
+	polls(&t, 0);
+	fake_space_all(t.disk, all);
+	assert_false(low(&t, all / 10 + 1, SECOND));
+	assert_true(low(&t, all / 10, 2 * SECOND));
+	assert_true(low(&t, all / 100 * 12, 3 * SECOND));
+	assert_false(low(&t, all / 100 * 12 + 1, 4 * SECOND));
+	assert_false(low(&t, all / 10 + 1, 5 * SECOND));
+	fake_space_all(t.disk, 0);
+	assert_false(low(&t, TEST_SEGMENT_SIZE + SPARE, 6 * SECOND));
+	test_log_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +509,8 @@ int main(void)
 		cmocka_unit_test(V17_an_alarm_stays_while_each_try_fails),
 		cmocka_unit_test(V23_a_failed_step_is_told_in_its_own_words),
 		cmocka_unit_test(V17_a_directory_is_not_made_without_space),
+		cmocka_unit_test(D8_a_quota_of_the_directory_is_a_full_disk),
+		cmocka_unit_test(D8_little_space_is_told_before_there_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
