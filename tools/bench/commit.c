@@ -201,13 +201,13 @@ static void say_what(const struct commit *c)
 		       "what "
 		       "would have come; the row \"corrected\" adds that (HdrHistogram's way)\n");
 	printf("%s: durability %s, client path %s to %s (%s), link %s, %u node%s, %u client%s, %u "
-	       "keys, values of %u bytes\n",
+	       "in flight of each, %u keys, values of %u bytes\n",
 	       o->op, c->target.durability, c->target.client_path, c->target.spoken_to,
 	       o->target.node == TARGET_LEADER     ? "the leader"
 	       : o->target.node == TARGET_FOLLOWER ? "a follower"
 						   : "any",
-	       c->target.link, c->target.nodes, c->target.nodes == 1 ? "" : "s", o->target.clients,
-	       o->target.clients == 1 ? "" : "s", o->load.keys, o->load.value_size);
+	       c->target.link, c->target.nodes, c->target.nodes == 1 ? "" : "s", o->clients,
+	       o->clients == 1 ? "" : "s", o->load.inflight, o->load.keys, o->load.value_size);
 	result_print_host(o->target.directory, stdout);
 }
 

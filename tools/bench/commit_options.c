@@ -18,6 +18,7 @@ enum {
 	KEY_RUNS,
 	KEY_KEYS,
 	KEY_KEEP,
+	KEY_INFLIGHT,
 };
 
 /* Most of what a store is asked is reads. */
@@ -46,8 +47,8 @@ static const struct argp_option option_table[] = {
 	 "Gets ask the node's own state; default: they are linearizable", 0},
 	{"rate", KEY_RATE, "N", 0,
 	 "An open loop: N requests per second are due, whatever the answers do", 0},
-	{"clients", 'c', "N", 0, "Clients, each with one request outstanding (1; with --rate 63)",
-	 0},
+	{"clients", 'c', "N", 0, "Clients, each of them a session (1; with --rate 63)", 0},
+	{"inflight", KEY_INFLIGHT, "N", 0, "Requests of each client outstanding at a time (1)", 0},
 	{"keys", KEY_KEYS, "N", 0, "How many different keys (1000)", 0},
 	{"keep-keys", KEY_KEEP, NULL, 0, "Do not delete them afterwards", 0},
 	{"value-size", 'v', "BYTES", 0, "Of each value (256)", 0},
@@ -100,9 +101,6 @@ static int parse_target(int key, char *value, struct argp_state *state, struct t
 	case KEY_NODE:
 		o->node = (enum target_node)parse_word(state, "--target", value, nodes);
 		return 0;
-	case 'c':
-		o->clients = option_number(state, "--clients", value, 1, PATH_CLIENTS_MAX);
-		return 0;
 	case 'D':
 		o->durability =
 			durabilities[parse_word(state, "--durability", value, durabilities)];
@@ -138,8 +136,16 @@ static void check_load(struct commit_options *o, struct argp_state *state)
 		argp_error(state, "--serializable goes with --op get or mixed");
 	if (!o->load.gets_percent)
 		o->load.gets_percent = get ? 100 : mixed ? GETS_PERCENT_DEFAULT : 0;
-	if (!o->target.clients)
-		o->target.clients = o->load.rate > 0 ? OPEN_CLIENTS_DEFAULT : 1;
+	if (!o->load.inflight)
+		o->load.inflight = 1;
+	if (!o->clients)
+		o->clients = o->load.rate > 0 ? OPEN_CLIENTS_DEFAULT / o->load.inflight : 1;
+	if (o->clients == 0)
+		o->clients = 1;
+	o->target.clients = o->clients * o->load.inflight;
+	if (o->target.clients > PATH_CLIENTS_MAX)
+		argp_error(state, "--clients %u times --inflight %u: at most %d", o->clients,
+			   o->load.inflight, (int)PATH_CLIENTS_MAX);
 	o->target.value_size = o->load.value_size;
 }
 
@@ -166,6 +172,12 @@ static int parse_load(int key, char *value, struct argp_state *state)
 		return 0;
 	case KEY_KEEP:
 		o->keep_keys = true;
+		return 0;
+	case 'c':
+		o->clients = option_number(state, "--clients", value, 1, PATH_CLIENTS_MAX);
+		return 0;
+	case KEY_INFLIGHT:
+		o->load.inflight = option_number(state, "--inflight", value, 1, KV_SESSION_WINDOW);
 		return 0;
 	case 'v':
 		o->load.value_size =

@@ -15,6 +15,7 @@ struct commit_options {
 	struct target_options target;
 	struct load_options load;
 	const char *op; /* put, get or mixed */
+	uint32_t clients;
 	uint32_t runs;
 	uint64_t duration_ns, warmup_ns;
 	bool keep_keys;

@@ -228,6 +228,7 @@ static void fill_result(struct election *e, struct result *r)
 	snprintf(r->idle, sizeof(r->idle), "%s", e->cluster.idle);
 	r->nodes = e->cluster.count;
 	r->clients = e->cluster.count;
+	r->inflight = 1;
 	r->partial = e->done < e->rounds;
 	for (int i = 0; i < PHASES; i++)
 		add_phase(e, i, r);

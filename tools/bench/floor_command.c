@@ -96,7 +96,7 @@ static int measure_disk(const struct floor_arguments *a, struct result *r)
 /* The path's line: HELLO to WELCOME, one at a time. */
 static int measure_path(struct target *t, struct result *r)
 {
-	const struct load_options options = {.keys = 1, .seed = clock_now()};
+	const struct load_options options = {.keys = 1, .inflight = 1, .seed = clock_now()};
 	struct histogram *h = histogram_create();
 	struct load *load = NULL;
 	int err = h ? load_create(&load, t->path, &options) : -ENOMEM;
@@ -110,6 +110,7 @@ static int measure_path(struct target *t, struct result *r)
 	snprintf(r->idle, sizeof(r->idle), "%s", t->idle);
 	r->nodes = t->nodes;
 	r->clients = 1;
+	r->inflight = 1;
 	if (h)
 		result_add(r, "path", h, "round trip of %s (HELLO)", t->client_path);
 	if (load)

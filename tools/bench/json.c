@@ -73,6 +73,7 @@ static json_t *json_of(const struct result *r)
 	json_object_set_new(o, "idle", text(r->idle));
 	json_object_set_new(o, "nodes", count_of(r->nodes));
 	json_object_set_new(o, "clients", count_of(r->clients));
+	json_object_set_new(o, "inflight", count_of(r->inflight));
 	json_object_set_new(o, "value_size", count_of(r->value_size));
 	json_object_set_new(o, "keys", count_of(r->keys));
 	json_object_set_new(o, "duration_s", figure(r->duration_s));

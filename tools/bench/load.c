@@ -2,8 +2,10 @@
 
 #include "base/clock.h"
 #include "base/mix.h"
+#include "kv/window.h"
 #include "tools/bench/stop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,8 +21,10 @@ enum {
 /* What is still behind when an open loop ends is begun for this long, and given up then. */
 #define BEHIND_NS CLOCK_S
 
-struct load_client {
-	uint64_t session, sequence;
+/* A client of the path, and the request that it has open. */
+struct lane {
+	struct kv_window *session;
+	uint64_t sequence; /* of a command */
 	uint8_t *request;
 	enum load_kind kind;
 	uint64_t begun_ns; /* or due */
@@ -40,7 +44,8 @@ struct load {
 	struct load_options options;
 	char prefix[LOAD_PREFIX_MAX];
 	uint8_t *value;
-	struct load_client *client;
+	struct lane *lane; /* path->client_count */
+	struct kv_window *session;
 	uint32_t *idle; /* a ring of those without a request, path->client_count */
 	uint32_t idle_first, idle_count;
 	struct pace pace;
@@ -52,30 +57,29 @@ struct load {
 	struct load_counters counters;
 };
 
-static void new_session(struct load *l, uint32_t i)
-{
-	l->client[i].session = mix_next(&l->random) | 1;
-	l->client[i].sequence = 0;
-}
-
 static void shown(struct load *l, uint64_t index)
 {
 	if (l->base < index)
 		l->base = index;
 }
 
-static void push_idle(struct load *l, uint32_t client)
+static void push_idle(struct load *l, uint32_t i)
 {
-	l->idle[(l->idle_first + l->idle_count++) % l->path->client_count] = client;
+	l->idle[(l->idle_first + l->idle_count++) % l->path->client_count] = i;
 }
 
 static uint32_t pop_idle(struct load *l)
 {
-	uint32_t client = l->idle[l->idle_first];
+	uint32_t i = l->idle[l->idle_first];
 
 	l->idle_first = (l->idle_first + 1) % l->path->client_count;
 	l->idle_count--;
-	return client;
+	return i;
+}
+
+static uint32_t session_count(const struct load *l)
+{
+	return (l->path->client_count + l->options.inflight - 1) / l->options.inflight;
 }
 
 int load_create(struct load **out, struct path *path, const struct load_options *options)
@@ -90,16 +94,19 @@ int load_create(struct load **out, struct path *path, const struct load_options 
 	l->random = options->seed;
 	snprintf(l->prefix, sizeof(l->prefix), "quoin-bench/%016" PRIx64 "/", mix_next(&l->random));
 	l->value = malloc(options->value_size + 1);
-	l->client = calloc(path->client_count, sizeof(*l->client));
+	assert(options->inflight >= 1);
+	l->lane = calloc(path->client_count, sizeof(*l->lane));
+	l->session = calloc(session_count(l), sizeof(*l->session));
 	l->idle = calloc(path->client_count, sizeof(*l->idle));
-	if (!l->value || !l->client || !l->idle)
+	if (!l->value || !l->lane || !l->session || !l->idle)
 		goto err_destroy;
 	for (uint32_t i = 0; i < options->value_size; i++)
 		l->value[i] = (uint8_t)('a' + i % 26);
 	for (uint32_t i = 0; i < path->client_count; i++) {
 		push_idle(l, i);
-		l->client[i].request = malloc(request_size);
-		if (!l->client[i].request)
+		l->lane[i].session = &l->session[i / options->inflight];
+		l->lane[i].request = malloc(request_size);
+		if (!l->lane[i].request)
 			goto err_destroy;
 	}
 	*out = l;
@@ -112,9 +119,10 @@ err_destroy:
 
 void load_destroy(struct load *l)
 {
-	for (uint32_t i = 0; l->client && i < l->path->client_count; i++)
-		free(l->client[i].request);
-	free(l->client);
+	for (uint32_t i = 0; l->lane && i < l->path->client_count; i++)
+		free(l->lane[i].request);
+	free(l->lane);
+	free(l->session);
 	free(l->idle);
 	free(l->value);
 	free(l);
@@ -122,51 +130,54 @@ void load_destroy(struct load *l)
 
 static void issue(struct load *l, uint32_t i, struct kv_request *request, uint64_t now)
 {
-	struct load_client *c = &l->client[i];
+	struct lane *lane = &l->lane[i];
 	enum wire_request kind = WIRE_COMMAND;
 
 	if (request->operation == KV_RANGE) {
 		kind = l->options.serializable ? WIRE_QUERY_LOCAL : WIRE_QUERY;
 	} else {
-		request->session = c->session;
+		kv_window_open(lane->session, request);
 		request->session_base = l->base;
-		request->sequence = ++c->sequence;
 	}
-	kv_request_encode(request, c->request);
-	l->path->ops->request(l->path, i, kind, c->request, (uint32_t)kv_request_size(request), now,
-			      LOAD_TIMEOUT_NS);
+	lane->sequence = request->sequence;
+	kv_request_encode(request, lane->request);
+	l->path->ops->request(l->path, i, kind, lane->request, (uint32_t)kv_request_size(request),
+			      now, LOAD_TIMEOUT_NS);
 }
 
 /* The next request that is due, by a client that is free. */
 static void begin(struct load *l, uint32_t i, uint64_t due, uint64_t now)
 {
-	struct load_client *c = &l->client[i];
+	struct lane *lane = &l->lane[i];
 	struct pace *p = &l->pace;
 	uint64_t number = p->fills ? p->begun : mix_next(&l->random) % l->options.keys;
 	struct kv_request request = {.operation = KV_PUT,
 				     .value = {l->value, l->options.value_size}};
 	char key[KEY_SIZE_MAX];
 
-	c->kind = LOAD_PUT;
+	lane->kind = LOAD_PUT;
 	if (!p->fills && mix_next(&l->random) % 100 < l->options.gets_percent) {
-		c->kind = LOAD_GET;
+		lane->kind = LOAD_GET;
 		request = (struct kv_request){.operation = KV_RANGE};
 	}
 	request.key.data = (uint8_t *)key;
 	request.key.size = (uint32_t)snprintf(key, sizeof(key), "%s%08" PRIu64, l->prefix, number);
-	c->begun_ns = due;
+	lane->begun_ns = due;
 	p->begun++;
 	issue(l, i, &request, now);
 }
 
-/* Of a put that failed. To the wire OK, and to the store not: it has forgotten the session. */
+/*
+ * Of a put that failed. To the wire OK, and to the store not: it has forgotten the session, which
+ * goes on, for its next base is newer.
+ */
 static bool is_unknown(const struct path_answer *answer)
 {
 	return answer->status == WIRE_OK ||
 	       (!answer->unasked && status_row(answer->status)->done == STATUS_UNKNOWN);
 }
 
-static void failed(struct load *l, struct load_client *c, const struct path_answer *answer,
+static void failed(struct load *l, struct lane *lane, const struct path_answer *answer,
 		   const char *why, uint64_t now)
 {
 	uint64_t pause = answer->retry_after_us;
@@ -174,9 +185,9 @@ static void failed(struct load *l, struct load_client *c, const struct path_answ
 	if (pause < PAUSE_US_MIN)
 		pause = PAUSE_US_MIN;
 	l->counters.failed++;
-	l->counters.unknown += c->kind == LOAD_PUT && is_unknown(answer);
+	l->counters.unknown += lane->kind == LOAD_PUT && is_unknown(answer);
 	snprintf(l->counters.last, sizeof(l->counters.last), "%s", why);
-	c->pause_ns = now + pause * CLOCK_US;
+	lane->pause_ns = now + pause * CLOCK_US;
 }
 
 static const char *refusal(const struct path_answer *answer)
@@ -194,11 +205,9 @@ static const char *judge(struct load *l, uint32_t i, const struct path_answer *a
 	if (kv_answer_decode(&kv, answer->data, answer->size))
 		return "the answer is malformed";
 	shown(l, kv.applied_index);
-	if (kv.status == KV_SESSION_EXPIRED)
-		new_session(l, i);
 	if (kv.status != KV_OK)
 		return kv_status_text(kv.status);
-	if (l->client[i].kind == LOAD_GET && kv.item_count != 1)
+	if (l->lane[i].kind == LOAD_GET && kv.item_count != 1)
 		return "a key that was put is not there";
 	return NULL;
 }
@@ -206,22 +215,25 @@ static const char *judge(struct load *l, uint32_t i, const struct path_answer *a
 /* The end of a request: its latency, or why there is none. */
 static void take(struct load *l, uint32_t i, uint64_t now, struct histogram *const latency[])
 {
-	struct load_client *c = &l->client[i];
+	struct lane *lane = &l->lane[i];
 	struct path_answer answer;
 	const char *why;
 
 	push_idle(l, i);
+	/* Answered, or given up. */
+	if (lane->sequence)
+		kv_window_close(lane->session, lane->sequence);
 	l->path->ops->answer(l->path, i, &answer);
 	l->counters.refused += answer.retry_after_us != 0 || answer.status == WIRE_BUSY;
 	why = judge(l, i, &answer);
 	if (why) {
-		failed(l, c, &answer, why, now);
+		failed(l, lane, &answer, why, now);
 		return;
 	}
-	l->counters.ok[c->kind]++;
+	l->counters.ok[lane->kind]++;
 	l->ok_ns = now;
 	if (latency)
-		histogram_record(latency[c->kind], now - c->begun_ns);
+		histogram_record(latency[lane->kind], now - lane->begun_ns);
 }
 
 static uint32_t outstanding(const struct load *l)
@@ -254,7 +266,7 @@ static void begin_due(struct load *l, uint64_t now)
 	for (uint32_t tries = l->idle_count; tries > 0 && p->begun < due; tries--) {
 		uint32_t i = pop_idle(l);
 
-		if (l->client[i].pause_ns > now)
+		if (l->lane[i].pause_ns > now || !kv_window_has_room(l->lane[i].session))
 			push_idle(l, i);
 		else
 			begin(l, i, p->interval_ns > 0 ? due_ns(p, p->begun) : now, now);
@@ -357,15 +369,20 @@ int load_clean(struct load *l)
 							   strlen(l->prefix), end)},
 	};
 	uint64_t before = l->counters.failed, begun = clock_now();
-	uint32_t done[DONE_MAX], client;
+	uint32_t done[DONE_MAX], lane = 0, tries = l->idle_count;
 
 	snprintf(l->counters.last, sizeof(l->counters.last), "no client is free");
-	if (l->idle_count == 0)
+	for (; tries > 0; tries--) {
+		lane = pop_idle(l);
+		if (kv_window_has_room(l->lane[lane].session))
+			break;
+		push_idle(l, lane);
+	}
+	if (tries == 0)
 		return -EIO;
-	client = pop_idle(l);
-	l->client[client].kind = LOAD_PUT;
+	l->lane[lane].kind = LOAD_PUT;
 	snprintf(l->counters.last, sizeof(l->counters.last), "no answer");
-	issue(l, client, &request, begun);
+	issue(l, lane, &request, begun);
 	for (;;) {
 		uint32_t count = l->path->ops->poll(l->path, CLOCK_MS, done, DONE_MAX);
 		uint64_t now = clock_now();
@@ -373,7 +390,7 @@ int load_clean(struct load *l)
 
 		for (uint32_t i = 0; i < count; i++) {
 			take(l, done[i], now, NULL);
-			mine |= done[i] == client;
+			mine |= done[i] == lane;
 		}
 		if (mine)
 			return l->counters.failed == before ? 0 : -EIO;
@@ -415,8 +432,8 @@ int load_open(struct load *l)
 	uint64_t took;
 	int err = 0;
 
-	for (uint32_t i = 0; i < l->path->client_count; i++)
-		new_session(l, i);
+	for (uint32_t i = 0; i < session_count(l); i++)
+		kv_window_begin(&l->session[i], mix_next(&l->random) | 1, KV_SESSION_WINDOW);
 	while (!err && l->base == 0) {
 		for (uint32_t i = 0; !err && i < l->path->client_count; i++) {
 			err = stop_requested() ? -EINTR : greet(l, i, &took);

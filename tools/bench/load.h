@@ -1,6 +1,7 @@
 /*
- * The load: clients that put or get. Each is a long-lived session (kv/command.h) with one request
- * outstanding. A request that is not answered as it should be is counted and never tried again.
+ * The load: clients that put or get. Each is a long-lived session (kv/command.h) with `inflight`
+ * requests outstanding, each of them on a client of the path of its own. A request that is not
+ * answered as it should be is counted and never tried again.
  *
  * In a closed loop a client begins its next request when the last one is answered: while the
  * cluster stands still it asks nothing, so a stall is one slow request. In an open loop requests
@@ -30,7 +31,8 @@ struct load_options {
 	bool serializable;     /* gets ask the node's own state */
 	uint32_t keys;         /* that are put and got, at random */
 	uint32_t value_size;
-	double rate; /* requests per second of all clients together; 0: a closed loop */
+	uint32_t inflight; /* of each client, at most KV_SESSION_WINDOW */
+	double rate;       /* requests per second of all clients together; 0: a closed loop */
 	uint64_t seed;
 };
 

@@ -186,16 +186,21 @@ static void fill_result(struct measure *m, struct result *r)
 	const struct commit_options *o = m->options;
 	const struct target *t = m->target;
 	uint64_t term = target_term(m->target);
+	char inflight[16];
 
 	memset(r, 0, sizeof(*r));
-	snprintf(r->name, sizeof(r->name), "%s c%u v%u", o->op, o->target.clients,
+	inflight[0] = '\0';
+	if (o->load.inflight > 1)
+		snprintf(inflight, sizeof(inflight), "x%u", o->load.inflight);
+	snprintf(r->name, sizeof(r->name), "%s c%u%s v%u", o->op, o->clients, inflight,
 		 o->load.value_size);
 	snprintf(r->durability, sizeof(r->durability), "%s", t->durability);
 	snprintf(r->client_path, sizeof(r->client_path), "%s", t->client_path);
 	snprintf(r->link, sizeof(r->link), "%s", t->link);
 	snprintf(r->idle, sizeof(r->idle), "%s", t->idle);
 	r->nodes = t->nodes;
-	r->clients = o->target.clients;
+	r->clients = o->clients;
+	r->inflight = o->load.inflight;
 	r->value_size = o->load.value_size;
 	r->keys = o->load.keys;
 	r->duration_s = (double)load_busy_ns(m->load) / 1e9;

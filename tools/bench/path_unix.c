@@ -219,8 +219,8 @@ int path_unix_create(struct path **out, const struct address *endpoints, uint32_
 
 	if (clients > count * PATH_UNIX_CLIENTS_MAX) {
 		snprintf(error, PATH_ERROR_MAX,
-			 "--clients %u: an admin socket has %d places, one of which asks for the "
-			 "status: at most %u here",
+			 "--clients, times --inflight, is %u: an admin socket has %d places, one "
+			 "of which asks for the status: at most %u here",
 			 clients, CALLS_MAX, count * PATH_UNIX_CLIENTS_MAX);
 		return -EINVAL;
 	}

@@ -31,7 +31,7 @@ struct result_row {
 struct result {
 	char name[64];
 	char durability[16], client_path[16], link[32], idle[8];
-	uint32_t nodes, clients, value_size, keys;
+	uint32_t nodes, clients, inflight, value_size, keys;
 	double duration_s;
 	bool partial; /* interrupted, or the cluster stopped answering */
 	struct result_row row[RESULT_ROWS_MAX];

@@ -23,7 +23,7 @@ struct target_options {
 	const char *durability; /* NULL: whatever the cluster has (in process: durable) */
 	enum target_path path;
 	enum target_node node;
-	uint32_t clients;
+	uint32_t clients;    /* of the path */
 	uint32_t value_size; /* of the largest answer */
 };
 

@@ -40,12 +40,36 @@ struct fake {
 	uint64_t stall_after_ns, stall_ns, first_ns;
 	uint64_t interrupt_after; /* requests; 0: never */
 	uint32_t unled;           /* so many that greet are shown nothing */
+	uint32_t inflight;        /* of one session; 0: it is not looked at */
+	/* The first client is answered when so many polls have brought no request. */
+	uint32_t held, quiet;
+	uint64_t held_at, requests_before; /* how many there were then */
 	uint8_t answer[KV_ANSWER_HEADER_SIZE + KV_ITEM_HEADER_SIZE + 1];
 };
 
 static struct fake *fake_of(struct path *path)
 {
 	return (struct fake *)path;
+}
+
+/* Of three on one session: each has a sequence of its own, and the floor is the oldest's. */
+static void window_check(struct fake *f, uint32_t client, const struct kv_request *request)
+{
+	uint64_t oldest = request->sequence;
+
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		const struct client *c = &f->client[i];
+
+		if (i == client || !c->open || c->get)
+			continue;
+		assert_int_equal(request->session, c->session);
+		assert_int_not_equal(request->sequence, c->sequence);
+		oldest = c->sequence < oldest ? c->sequence : oldest;
+	}
+	assert_int_equal(request->floor, oldest);
+	assert_in_range(request->sequence - request->floor, 0, KV_SESSION_WINDOW - 1);
+	f->client[client].session = request->session;
+	f->client[client].sequence = request->sequence;
 }
 
 static void fake_request(struct path *path, uint32_t client, enum wire_request kind,
@@ -77,6 +101,10 @@ static void fake_request(struct path *path, uint32_t client, enum wire_request k
 	/* V37: the newest that any client was shown, so that none of them is idle for too long. */
 	assert_int_equal(request.session_base, f->index);
 	assert_int_equal(request.flags, 0);
+	if (f->inflight) {
+		window_check(f, client, &request);
+		return;
+	}
 	if (request.session != c->session) {
 		f->sessions++;
 		c->session = request.session;
@@ -106,7 +134,13 @@ static uint32_t fake_poll(struct path *path, uint64_t wait_ns, uint32_t *done, u
 	if (f->stall_ns && f->first_ns && since >= f->stall_after_ns &&
 	    since < f->stall_after_ns + f->stall_ns)
 		return 0;
-	for (uint32_t i = 0; i < CLIENTS && count < max; i++) {
+	f->quiet = f->requests == f->requests_before ? f->quiet + 1 : 0;
+	f->requests_before = f->requests;
+	if (f->held && f->quiet == f->held) {
+		f->held = 0;
+		f->held_at = f->requests;
+	}
+	for (uint32_t i = f->held ? 1 : 0; i < CLIENTS && count < max; i++) {
 		if (f->client[i].open)
 			done[count++] = i;
 		f->client[i].open = false;
@@ -166,7 +200,8 @@ static void fake_create(struct fake *f)
 	f->index = BASE;
 }
 
-static const struct load_options put_only = {.keys = 16, .value_size = 100, .seed = 1};
+static const struct load_options put_only = {
+	.keys = 16, .value_size = 100, .inflight = 1, .seed = 1};
 
 struct series {
 	struct histogram *kind[LOAD_KINDS];
@@ -238,6 +273,29 @@ static void V37_each_put_has_the_next_sequence_of_its_session_and_the_newest_bas
 	series_free(&latency);
 }
 
+/* The window ends 64 above the one that is not answered; then the others wait for it. */
+static void R48_many_in_flight_keep_to_their_window(void **state)
+{
+	struct load_options options = put_only;
+	struct series latency;
+	struct load *load;
+	struct fake f;
+
+	(void)state;
+	fake_create(&f);
+	f.inflight = options.inflight = CLIENTS;
+	series_create(&latency);
+	assert_int_equal(load_create(&load, &f.path, &options), 0);
+	assert_int_equal(load_open(load), 0);
+	f.held = 50;
+	assert_int_equal(load_run(load, 20 * CLOCK_MS, latency.kind), 0);
+	assert_int_equal(f.held_at, KV_SESSION_WINDOW);
+	assert_true(f.requests > 2 * KV_SESSION_WINDOW);
+	assert_int_equal(load_get_counters(load)->ok[LOAD_PUT], f.requests);
+	load_destroy(load);
+	series_free(&latency);
+}
+
 /* F5: and what may have been done is told from what was not, as the catalogue has it. */
 static void F5_a_failed_put_is_counted_and_never_tried_again(void **state)
 {
@@ -269,8 +327,8 @@ static void F5_a_failed_put_is_counted_and_never_tried_again(void **state)
 	}
 }
 
-/* The store's refusal is a failure too, though the wire says OK; and the session is left. */
-static void an_expired_session_is_replaced(void **state)
+/* The store's refusal is a failure too, though the wire says OK; and the session goes on. */
+static void a_session_goes_on_after_it_expired(void **state)
 {
 	struct series latency;
 	struct load *load;
@@ -283,7 +341,8 @@ static void an_expired_session_is_replaced(void **state)
 	assert_int_equal(load_get_counters(load)->ok[LOAD_PUT], 0);
 	assert_int_equal(load_get_counters(load)->failed, f.requests);
 	assert_int_equal(load_get_counters(load)->unknown, f.requests);
-	assert_int_equal(f.sessions, f.requests);
+	assert_int_equal(f.sessions, CLIENTS);
+	assert_int_equal(f.repeated, 0);
 	assert_int_equal(latency.kind[LOAD_PUT]->count, 0);
 	assert_string_equal(load_get_counters(load)->last, kv_status_text(KV_SESSION_EXPIRED));
 	load_destroy(load);
@@ -467,8 +526,9 @@ int main(void)
 		cmocka_unit_test(R48_no_session_begins_before_a_node_shows_what_is_committed),
 		cmocka_unit_test(
 			V37_each_put_has_the_next_sequence_of_its_session_and_the_newest_base),
+		cmocka_unit_test(R48_many_in_flight_keep_to_their_window),
 		cmocka_unit_test(F5_a_failed_put_is_counted_and_never_tried_again),
-		cmocka_unit_test(an_expired_session_is_replaced),
+		cmocka_unit_test(a_session_goes_on_after_it_expired),
 		cmocka_unit_test(warming_up_leaves_no_trace),
 		cmocka_unit_test(F26_a_stall_shows_in_the_tail_of_an_open_loop),
 		cmocka_unit_test(F26_a_stall_shows_in_the_corrected_tail_of_a_closed_loop),
