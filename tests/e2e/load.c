@@ -92,6 +92,7 @@ static int put_bytes(struct one *o, const char *key, struct kv_bytes value, uint
 		.session = o->session,
 		.session_base = o->base,
 		.sequence = o->sequence,
+		.floor = o->floor,
 		.key = bytes(key),
 		.value = value,
 	};
@@ -190,7 +191,7 @@ static const char *writer_key(uint32_t number, char out[KEY_SIZE])
 	return out;
 }
 
-/* One client for each node; the session is the first one's and moves with the command. */
+/* One client for each node; the command moves from one to the next. */
 struct clients {
 	struct one one[CLUSTER_NODES_MAX];
 	uint32_t count, at;
@@ -202,10 +203,8 @@ static void clients_open(struct clients *s, const struct cluster *c, uint32_t fi
 
 	*s = (struct clients){.count = c->nodes, .at = first % c->nodes};
 	cluster_enter(c);
-	for (uint32_t i = 0; i < s->count; i++) {
+	for (uint32_t i = 0; i < s->count; i++)
 		one_open(&s->one[i], cluster_endpoint(c, i + 1, text));
-		s->one[i].session = s->one[0].session;
-	}
 }
 
 static void clients_close(struct clients *s)
@@ -221,12 +220,52 @@ static void clients_turn(struct clients *s)
 	clock_sleep(PAUSE_MS * CLOCK_MS);
 }
 
-static void clients_begin(struct clients *s, struct load *l)
+/* The writers of one session begin with one base. */
+static void session_begin(struct load_session *session, struct clients *s, struct load *l)
 {
-	while (one_begin(&s->one[s->at]) && !atomic_load(&l->stop))
-		clients_turn(s);
-	for (uint32_t i = 0; i < s->count; i++)
-		s->one[i].base = s->one[s->at].base;
+	pthread_mutex_lock(&session->lock);
+	while (session->base == 0 && !atomic_load(&l->stop)) {
+		struct one *o = &s->one[s->at];
+
+		if (one_begin(o) == 0)
+			session->base = o->base;
+		if (session->base == 0)
+			clients_turn(s);
+	}
+	pthread_mutex_unlock(&session->lock);
+}
+
+/*
+ * The next command of the session: whichever node it is sent to, it is the same. False: the oldest
+ * is not answered, and the test ends.
+ */
+static bool session_next(struct load_session *session, struct clients *s, struct load *l)
+{
+	struct kv_request request = {0};
+
+	pthread_mutex_lock(&session->lock);
+	while (!kv_window_has_room(&session->window) && !atomic_load(&l->stop)) {
+		pthread_mutex_unlock(&session->lock);
+		clock_sleep(CLOCK_MS);
+		pthread_mutex_lock(&session->lock);
+	}
+	if (kv_window_has_room(&session->window))
+		kv_window_open(&session->window, &request);
+	pthread_mutex_unlock(&session->lock);
+	for (uint32_t i = 0; i < s->count; i++) {
+		s->one[i].session = request.session;
+		s->one[i].sequence = request.sequence;
+		s->one[i].floor = request.floor;
+		s->one[i].base = session->base;
+	}
+	return request.sequence != 0;
+}
+
+static void session_answered(struct load_session *session, uint64_t sequence)
+{
+	pthread_mutex_lock(&session->lock);
+	kv_window_close(&session->window, sequence);
+	pthread_mutex_unlock(&session->lock);
 }
 
 static void acknowledged(struct load_writer *w, uint64_t value)
@@ -238,29 +277,41 @@ static void acknowledged(struct load_writer *w, uint64_t value)
 	atomic_store(&w->acknowledged, value);
 }
 
+/* Again and again until it is acknowledged. False: the test ends. */
+static bool write_key(struct load_writer *w, struct clients *s, const char *key, uint64_t value)
+{
+	struct load *l = w->load;
+
+	while (!atomic_load(&l->stop) && !atomic_load(&l->wrong)) {
+		enum kv_status status = KV_OK;
+
+		if (put_again(&s->one[s->at], key, value, CALL_MS, &status)) {
+			clients_turn(s);
+			continue;
+		}
+		if (status == KV_OK)
+			return true;
+		wrong(l, "%s: put %" PRIu64 ": %s", key, value, kv_status_text(status));
+	}
+	return false;
+}
+
 static void *write_keys(void *argument)
 {
 	struct load_writer *w = argument;
-	struct load *l = w->load;
+	struct load_session *session = &w->load->session[w->number > 0];
 	struct clients s;
 	char key[KEY_SIZE];
 
 	writer_key(w->number, key);
-	clients_open(&s, l->cluster, w->number);
-	clients_begin(&s, l);
-	while (!atomic_load(&l->stop) && !atomic_load(&l->wrong)) {
-		struct one *o = &s.one[s.at];
-		enum kv_status status = KV_OK;
-		uint64_t value = atomic_load(&w->acknowledged) + 1;
-
+	clients_open(&s, w->load->cluster, w->number);
+	session_begin(session, &s, w->load);
+	for (uint64_t value = 1; session_next(session, &s, w->load); value++) {
 		atomic_store(&w->asked, value);
-		o->sequence = value;
-		if (put_again(o, key, value, CALL_MS, &status))
-			clients_turn(&s);
-		else if (status != KV_OK)
-			wrong(l, "%s: put %" PRIu64 ": %s", key, value, kv_status_text(status));
-		else
-			acknowledged(w, value);
+		if (!write_key(w, &s, key, value))
+			break;
+		acknowledged(w, value);
+		session_answered(session, s.one[0].sequence);
 	}
 	clients_close(&s);
 	return NULL;
@@ -316,6 +367,10 @@ static void *read_keys(void *argument)
 void load_start(struct load *l, struct cluster *c, uint32_t writers, uint32_t readers)
 {
 	*l = (struct load){.cluster = c, .writer_count = writers, .reader_count = readers};
+	for (size_t i = 0; i < 2; i++) {
+		pthread_mutex_init(&l->session[i].lock, NULL);
+		kv_window_begin(&l->session[i].window, draw(), KV_SESSION_WINDOW);
+	}
 	for (uint32_t i = 0; i < writers; i++) {
 		l->writer[i].load = l;
 		l->writer[i].number = i;

@@ -2,7 +2,9 @@
  * Clients that go on while nodes are killed, and know what they may believe.
  *
  * Each writer has a key of its own and puts 1, 2, 3, ... there, each again and again under the same
- * session and sequence until it is acknowledged. Readers read those keys from any node.
+ * session and sequence until it is acknowledged. The first has a session of its own, the others
+ * have one together, so that as many commands of it are in flight (R48). Readers read those keys
+ * from any node.
  *
  *  EL1. A read that begins after value v was acknowledged sees v or more: nothing acknowledged is
  *       lost, also not for a while.
@@ -13,6 +15,7 @@
 #ifndef TESTS_E2E_LOAD_H
 #define TESTS_E2E_LOAD_H
 
+#include "kv/window.h"
 #include "tests/e2e/cluster.h"
 #include "tools/client/endpoint.h"
 
@@ -33,6 +36,13 @@ struct load_writer {
 	_Atomic uint64_t gap_ns;
 };
 
+/* Its lock is of the window and of the base; each writer's command is its own. */
+struct load_session {
+	pthread_mutex_t lock;
+	struct kv_window window;
+	uint64_t base; /* 0: none was shown yet */
+};
+
 struct load_reader {
 	struct load *load;
 	pthread_t thread;
@@ -46,6 +56,7 @@ struct load {
 	uint32_t writer_count, reader_count;
 	struct load_writer writer[LOAD_WRITERS_MAX];
 	struct load_reader reader[LOAD_READERS_MAX];
+	struct load_session session[2];
 	atomic_bool stop;
 	atomic_flag wrong_taken;
 	_Atomic(const char *) wrong; /* the first rule that was broken, in words */
@@ -74,7 +85,7 @@ uint64_t load_gap_ms(const struct load *l);
 struct one {
 	struct endpoint *endpoint;
 	char address[128]; /* its */
-	uint64_t session, sequence, base;
+	uint64_t session, sequence, floor, base;
 };
 void one_open(struct one *o, const char *endpoint);
 void one_close(struct one *o);
