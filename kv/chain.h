@@ -19,7 +19,7 @@
 
 enum {
 	/* The largest command. */
-	KV_CHAIN_SIZE_MAX = KV_REQUEST_HEADER_SIZE + KV_VALUE_SIZE_MAX,
+	KV_CHAIN_SIZE_MAX = KV_REQUEST_SIZE_MAX,
 };
 
 struct kv_chain {

@@ -64,6 +64,30 @@ static struct kv *kv_of(struct sm *sm)
 	return (struct kv *)sm;
 }
 
+/* What the store cannot do yet: refused as malformed, by all alike. */
+static bool not_yet(const struct kv_request *request)
+{
+	const uint32_t flags = KV_PREV_KV | KV_IGNORE_VALUE | KV_IGNORE_LEASE;
+
+	switch (request->operation) {
+	case KV_PUT:
+	case KV_DELETE:
+		return request->flags & flags;
+	case KV_RANGE:
+		return request->revision || request->min_mod_revision ||
+		       request->max_mod_revision || request->min_create_revision ||
+		       request->max_create_revision || request->order || request->target;
+	case KV_PUBLISH:
+		return false;
+	case KV_TXN:
+	case KV_COMPACT:
+	case KV_HASHKV:
+	case KV_MARK:
+		break;
+	}
+	return true;
+}
+
 /* Fit to be proposed: a write, and one that a retry can be told from. */
 static int command_decode(struct kv_request *out, const uint8_t *data, size_t size)
 {
@@ -71,18 +95,22 @@ static int command_decode(struct kv_request *out, const uint8_t *data, size_t si
 
 	if (err)
 		return err;
+	if (not_yet(out))
+		return -EINVAL;
 	if (out->operation == KV_PUBLISH)
 		return 0;
-	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0 ||
-	    out->floor > out->sequence)
+	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0)
 		return -EINVAL;
 	return 0;
 }
 
-static void answer_set(struct kv *kv, enum kv_status status, uint64_t count)
+/* `operation` is 0 of what cannot be read. */
+static void answer_set(struct kv *kv, enum kv_operation operation, enum kv_status status,
+		       uint64_t count)
 {
 	const struct kv_answer answer = {
 		.status = status,
+		.operation = operation,
 		.revision = kv->store.revision,
 		.count = count,
 		.applied_index = kv->applied_index,
@@ -133,7 +161,7 @@ static int command_apply(struct kv *kv, const struct kv_request *request)
 			return -EAGAIN;
 		count = kv->deleted;
 	}
-	answer_set(kv, status, count);
+	answer_set(kv, request->operation, status, count);
 	kv_session_remember(kv->sessions, request, kv->applied_index,
 			    (struct kv_bytes){kv->answer, sizeof(kv->answer)});
 	return 0;
@@ -152,19 +180,19 @@ static bool command_settled(struct kv *kv, const struct kv_request *request, uin
 		memcpy(kv->answer, verdict.data, sizeof(kv->answer));
 		return true;
 	case KV_SESSION_LOST:
-		answer_set(kv, KV_ANSWER_GONE, 0);
+		answer_set(kv, request->operation, KV_ANSWER_GONE, 0);
 		return true;
 	case KV_SESSION_STALE:
-		answer_set(kv, KV_STALE_SEQUENCE, 0);
+		answer_set(kv, request->operation, KV_STALE_SEQUENCE, 0);
 		return true;
 	case KV_SESSION_UNKNOWN:
-		answer_set(kv, KV_SESSION_EXPIRED, 0);
+		answer_set(kv, request->operation, KV_SESSION_EXPIRED, 0);
 		return true;
 	case KV_SESSION_BEYOND:
-		answer_set(kv, KV_BEYOND_WINDOW, 0);
+		answer_set(kv, request->operation, KV_BEYOND_WINDOW, 0);
 		return true;
 	case KV_SESSION_MISNAMED:
-		answer_set(kv, KV_MALFORMED, 0);
+		answer_set(kv, request->operation, KV_MALFORMED, 0);
 		return true;
 	}
 	assert(false);
@@ -201,9 +229,10 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 
 	/* No door lets a malformed command in, but what is in the log gets a verdict (R52). */
 	if (too_long || command_decode(&request, command.data, command.size) < 0)
-		answer_set(kv, KV_MALFORMED, 0);
+		answer_set(kv, (enum kv_operation)0, KV_MALFORMED, 0);
 	else if (request.operation == KV_PUBLISH)
-		answer_set(kv, kv_names_publish(&kv->names, &request) ? KV_OK : KV_MALFORMED, 0);
+		answer_set(kv, KV_PUBLISH,
+			   kv_names_publish(&kv->names, &request) ? KV_OK : KV_MALFORMED, 0);
 	else if (kv->stepping)
 		err = command_apply(kv, &request);
 	else if (!command_settled(kv, &request, kv->applied_index))
@@ -230,7 +259,8 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 	assert(out_size_max <= INT32_MAX);
 	if (rest)
 		*rest = NULL;
-	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE)
+	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE ||
+	    not_yet(&request))
 		return -EINVAL;
 	kv->counters.ranges++;
 	written = kv_range_query(&kv->cursors, &request, out, out_size_max, rest ? &cursor : NULL);

@@ -146,7 +146,7 @@ int kv_range_query(struct kv_cursors *cursors, const struct kv_request *request,
 		   uint32_t out_size_max, struct kv_cursor **rest)
 {
 	const struct kv_store *store = cursors->store;
-	struct kv_answer answer = {.revision = store->revision};
+	struct kv_answer answer = {.operation = KV_RANGE, .revision = store->revision};
 	struct piece p = {
 		.store = store,
 		.range = {.first = request->key, .end = request->range_end},

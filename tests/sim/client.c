@@ -145,7 +145,7 @@ static void check_item(const struct sim_world *w, const struct sim_client *write
 void sim_clients_check_state(const struct sim_world *w, uint32_t i)
 {
 	struct sm *sm = w->node[i].node->sm;
-	uint8_t request[64], answer[256];
+	uint8_t request[128], answer[256];
 
 	for (uint32_t k = 0; k < w->client_count; k++) {
 		char key[32];

@@ -15,7 +15,7 @@ PUBLIC = {
     "wal": {"wal.h", "disk.h", "inspect.h", "io.h", "store.h"},
     "dataplane": {"dp.h", "eal.h", "kind.h", "link.h", "fault.h", "wire.h", "client.h", "claim.h",
                   "looks.h", "pages.h", "path.h", "stream.h", "ways.h"},
-    "kv": {"sm.h", "kv.h", "command.h", "window.h"},
+    "kv": {"sm.h", "kv.h", "command.h", "txn_codec.h", "window.h"},
     "config": {"config.h"},
     "metrics": {"metrics.h", "table.h", "text.h", "exchange.h", "http.h"},
     "serve": {"door.h", "forward.h", "port.h", "request.h", "serve.h", "status.h"},

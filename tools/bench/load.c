@@ -84,7 +84,7 @@ static uint32_t session_count(const struct load *l)
 
 int load_create(struct load **out, struct path *path, const struct load_options *options)
 {
-	size_t request_size = KV_REQUEST_HEADER_SIZE + 2 * KEY_SIZE_MAX + options->value_size;
+	size_t request_size = KV_REQUEST_FIXED_MAX + 2 * KEY_SIZE_MAX + options->value_size;
 	struct load *l = calloc(1, sizeof(*l));
 
 	if (!l)

@@ -36,7 +36,7 @@ static void probe_health(struct probe *p)
 		.operation = KV_RANGE,
 		.key = {(const uint8_t *)"health", 6},
 	};
-	uint8_t bytes[KV_REQUEST_HEADER_SIZE + 6];
+	uint8_t bytes[KV_REQUEST_FIXED_MAX + 6];
 	struct endpoint_answer answer;
 	struct kv_answer kv;
 	uint64_t begin = clock_now();

@@ -65,9 +65,7 @@ static int ask_kv(const struct options *options, struct kv_request *request, str
 	}
 	if (answer->status == KV_OK)
 		return 0;
-	return fail(request,
-		    answer->status == KV_SESSION_EXPIRED || answer->status == KV_STALE_SEQUENCE ||
-			    answer->status == KV_ANSWER_GONE,
+	return fail(request, kv_status_done(answer->status) != STATUS_NOTHING,
 		    kv_status_text(answer->status));
 }
 

@@ -10,6 +10,8 @@
 #include "tests/unit/kv/helper.h"
 
 #include "base/bytes.h"
+#include "kv/codec.h"
+#include "kv/txn_codec.h"
 
 enum {
 	DATA_SIZE_MAX = 4096,
@@ -42,30 +44,97 @@ static uint32_t publication_make(uint8_t *out)
 	return (uint32_t)kv_publication_encode(1 + random_below(&seed, 20), &a, out);
 }
 
-/* A request that is nearly always valid; its parts point into noise. */
+static uint8_t noise[3 * 1000];
+
+/* What an operation may have; its parts point into noise. */
+static struct kv_request operation_make(enum kv_operation operation)
+{
+	struct kv_request r = {.operation = operation};
+
+	if (operation <= KV_RANGE)
+		r.key = blob(noise, random_size());
+	if ((operation == KV_DELETE || operation == KV_RANGE) && random_below(&seed, 2) == 0)
+		r.range_end = blob(noise + 1000, random_size());
+	if (operation == KV_PUT)
+		r.value = blob(noise + 2000, random_size());
+	if (random_below(&seed, 4) == 0)
+		r.flags = random_below(&seed, 128) & kv_flags_of(operation);
+	if (operation == KV_RANGE || operation == KV_COMPACT || operation == KV_HASHKV)
+		r.revision = random_below(&seed, 3) ? 0 : random_below(&seed, 30);
+	if (operation == KV_RANGE && random_below(&seed, 4) == 0) {
+		r.limit = random_below(&seed, 4);
+		r.order = (enum kv_order)random_below(&seed, 3);
+		r.target = (enum kv_target)random_below(&seed, 5);
+		r.min_mod_revision = random_below(&seed, 10);
+		r.max_create_revision = random_below(&seed, 10);
+	}
+	return r;
+}
+
+/* A transaction in at most `room` bytes, nested as it comes. */
+static uint32_t txn_make(uint8_t *out, size_t room, int depth)
+{
+	struct kv_txn_counts counts = {(uint16_t)random_below(&seed, 3),
+				       (uint16_t)random_below(&seed, 4),
+				       (uint16_t)random_below(&seed, 3)};
+	size_t size = kv_txn_encode(&counts, out);
+
+	for (uint32_t i = 0; i < counts.compares; i++) {
+		struct kv_compare c = {.result = (enum kv_result)random_below(&seed, 4),
+				       .compared = (enum kv_compared)random_below(&seed, 5),
+				       .key = blob(noise, random_below(&seed, 8)),
+				       .range_end = blob(noise, random_below(&seed, 3))};
+
+		if (c.compared == KV_COMPARED_VALUE)
+			c.value = blob(noise + 2000, random_below(&seed, 5));
+		else
+			c.number = random_below(&seed, 3);
+		size += kv_txn_encode_compare(&c, out + size);
+	}
+	for (uint32_t i = 0; i < (uint32_t)counts.then + counts.otherwise; i++) {
+		static uint8_t within[8][DATA_SIZE_MAX];
+		struct kv_request r =
+			operation_make((enum kv_operation)(1 + random_below(&seed, 3)));
+
+		if (depth < 8 && random_below(&seed, 3) == 0)
+			r = (struct kv_request){
+				.operation = KV_TXN,
+				.txn = blob(within[depth],
+					    txn_make(within[depth], room / 8, depth + 1))};
+		/* What does not fit is one of nothing. */
+		if (size + kv_txn_encode_operation(&r, NULL) + 12 * 8 > room) {
+			memset(within[0], 0, KV_TXN_SIZE);
+			r = (struct kv_request){.operation = KV_TXN,
+						.txn = blob(within[0], KV_TXN_SIZE)};
+		}
+		size += kv_txn_encode_operation(&r, out + size);
+	}
+	return (uint32_t)size;
+}
+
+/* A request that is nearly always valid. */
 static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
 {
-	static uint8_t noise[3 * 1000];
-	struct kv_request request = {
-		.operation = (enum kv_operation)(1 + random_below(&seed, 3)),
-		.session = random_below(&seed, 6),
-		.session_base = random_below(&seed, 3),
-		.sequence = runs / 64 + random_below(&seed, 40), /* old and new, and 0 at first */
-		.key = blob(noise, random_size()),
-	};
+	static const enum kv_operation operations[] = {KV_PUT, KV_DELETE,  KV_RANGE,  KV_PUT,
+						       KV_TXN, KV_COMPACT, KV_HASHKV, KV_MARK};
+	static uint8_t txn[DATA_SIZE_MAX];
+	struct kv_request request;
 
 	if (random_below(&seed, 8) == 0)
 		return publication_make(out);
 	for (size_t i = 0; i < sizeof(noise); i++)
 		noise[i] = (uint8_t)(mix_next(&seed) >> 61);
-	if (request.operation != KV_PUT && random_below(&seed, 2) == 0)
-		request.range_end = blob(noise + 1000, random_size());
-	if (request.operation == KV_PUT)
-		request.value = blob(noise + 2000, random_size());
-	if (random_below(&seed, 2) == 0)
-		request.flags = KV_ONE_SHOT;
-	if (request.operation == KV_RANGE)
-		request.flags |= random_below(&seed, 4) * 2;
+	request = operation_make(operations[random_below(&seed, 8)]);
+	if (request.operation == KV_TXN)
+		request.txn = blob(txn, txn_make(txn, DATA_SIZE_MAX - KV_REQUEST_FIXED_MAX, 0));
+	if (request.operation != KV_MARK) {
+		request.session = random_below(&seed, 6);
+		request.session_base = random_below(&seed, 3);
+		/* Old and new, and 0 at first. */
+		request.sequence = runs / 64 + random_below(&seed, 40);
+		request.floor = random_below(&seed, (uint32_t)request.sequence + 1);
+		request.flags |= random_below(&seed, 2) ? KV_ONE_SHOT : 0;
+	}
 	kv_request_encode(&request, out);
 	return (uint32_t)kv_request_size(&request);
 }
@@ -87,6 +156,21 @@ static uint8_t *exact_copy(const uint8_t *data, uint32_t size)
 	assert_non_null(copy);
 	memcpy(copy, data, size);
 	return copy;
+}
+
+/* What was read is all that was there: written again it is the same. */
+static void fuzz_decode(const uint8_t *data, uint32_t size)
+{
+	struct kv_request request;
+
+	if (kv_request_decode(&request, data, size))
+		return;
+	uint8_t *again = malloc(size);
+	assert_non_null(again);
+	assert_int_equal(kv_request_size(&request), size);
+	kv_request_encode(&request, again);
+	assert_memory_equal(again, data, size);
+	free(again);
 }
 
 static void fuzz_apply(struct rig rigs[2], const uint8_t *data, uint32_t size)
@@ -118,20 +202,33 @@ static void fuzz_apply(struct rig rigs[2], const uint8_t *data, uint32_t size)
 		assert_int_equal(a, 0);
 }
 
+/* Whatever decoding let pass. */
+static void walk(const struct kv_answer *answer)
+{
+	struct kv_answer response;
+	struct kv_item item;
+	uint32_t at = 0;
+
+	if (answer->operation == KV_TXN) {
+		while (kv_response_next(answer, &at, &response))
+			walk(&response);
+		return;
+	}
+	while (answer->operation <= KV_RANGE && kv_item_next(answer, &at, &item))
+		;
+}
+
 static void fuzz_query(struct rig *rig, const uint8_t *data, uint32_t size)
 {
 	uint32_t room = KV_ANSWER_HEADER_SIZE + random_below(&seed, 3000);
 	uint8_t *out = malloc(room);
 	struct kv_answer answer;
-	struct kv_item item;
-	uint32_t at = 0;
 
 	assert_non_null(out);
 	int written = rig->sm->ops->query(rig->sm, data, size, out, room, NULL);
 	if (written >= 0) {
 		assert_int_equal(kv_answer_decode(&answer, out, (size_t)written), 0);
-		while (kv_item_next(&answer, &at, &item))
-			;
+		walk(&answer);
 		uint32_t answer_size = (uint32_t)written;
 		uint8_t *bad = malloc(DATA_SIZE_MAX);
 		assert_non_null(bad);
@@ -139,11 +236,8 @@ static void fuzz_query(struct rig *rig, const uint8_t *data, uint32_t size)
 		memcpy(bad, out, answer_size);
 		damage(bad, &answer_size);
 		uint8_t *exact = exact_copy(bad, answer_size);
-		at = 0;
-		if (kv_answer_decode(&answer, exact, answer_size) == 0) {
-			while (kv_item_next(&answer, &at, &item))
-				;
-		}
+		if (kv_answer_decode(&answer, exact, answer_size) == 0)
+			walk(&answer);
 		free(exact);
 		free(bad);
 	}
@@ -167,6 +261,7 @@ static void nothing_breaks_it(void **state)
 		if (random_below(&seed, 2) == 0)
 			damage(data, &size);
 		uint8_t *exact = exact_copy(data, size);
+		fuzz_decode(exact, size);
 		fuzz_apply(rigs, exact, size);
 		fuzz_query(&rigs[random_below(&seed, 2)], exact, size);
 		free(exact);

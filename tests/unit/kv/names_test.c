@@ -206,7 +206,7 @@ static void V28_text_that_no_terminal_should_see_is_refused(void **state)
 /* Each byte of a good one changed, one missing, one more. */
 static void R52_what_is_not_quite_a_publication_is_refused(void **state)
 {
-	static const size_t fixed[] = {0, 1, 2, 3, 8, 16, 24, 32, 40, 48, 50, 52};
+	static const size_t fixed[] = {0, 1, 2, 3, 4, 7, 8, 16, 24, 32};
 	uint8_t good[KV_PUBLICATION_SIZE_MAX + 1] = {0}, bytes[KV_PUBLICATION_SIZE_MAX + 1];
 	const size_t size = kv_publication_encode(ID, &one, good);
 
@@ -228,7 +228,6 @@ static void R52_what_is_not_quite_a_publication_is_refused(void **state)
 		if (cut == size)
 			continue;
 		memcpy(bytes, good, sizeof(good));
-		bytes_put32(bytes + 52, (uint32_t)(cut - KV_REQUEST_HEADER_SIZE - 8));
 		expect_refused(bytes, cut);
 	}
 }

@@ -151,11 +151,12 @@ static uint32_t fake_poll(struct path *path, uint64_t wait_ns, uint32_t *done, u
 static void fake_answer(struct path *path, uint32_t client, struct path_answer *out)
 {
 	struct fake *f = fake_of(path);
-	struct kv_answer kv = {.status = f->kv_status};
+	bool get = f->client[client].get;
+	struct kv_answer kv = {.status = f->kv_status, .operation = get ? KV_RANGE : KV_PUT};
 	bool fail = f->fail_each && f->requests && f->requests % f->fail_each == 0;
 
 	/* One item: an empty one with a key of one byte. */
-	if (f->client[client].get)
+	if (get)
 		kv.item_count = 1;
 	else if (!fail && !f->client[client].greeted)
 		kv.applied_index = ++f->index;
@@ -164,8 +165,7 @@ static void fake_answer(struct path *path, uint32_t client, struct path_answer *
 	f->answer[KV_ANSWER_HEADER_SIZE + 32] = 1;
 	*out = (struct path_answer){.status = fail ? f->fail_status : WIRE_OK,
 				    .data = f->answer,
-				    .size = f->client[client].get ? sizeof(f->answer)
-								  : KV_ANSWER_HEADER_SIZE};
+				    .size = get ? sizeof(f->answer) : KV_ANSWER_HEADER_SIZE};
 }
 
 static uint64_t fake_base(struct path *path, uint32_t client)

@@ -58,7 +58,7 @@ static void put_and_get(struct endpoint *e, uint64_t session, uint32_t size)
 				 .key = {(const uint8_t *)"k", 1},
 				 .value = {value, size}};
 	struct kv_request get = {.operation = KV_RANGE, .key = {(const uint8_t *)"k", 1}};
-	uint8_t *bytes = malloc(kv_request_size(&put));
+	uint8_t *bytes = malloc(KV_REQUEST_FIXED_MAX + 1 + size);
 	struct endpoint_answer answer;
 	struct wire_hello hello;
 	struct kv_answer kv;
@@ -143,7 +143,7 @@ static void no_leader_for_good_is_the_verdict(void **state)
 {
 	const char *texts[] = {node.udp, node.local};
 	struct endpoint_answer answer;
-	uint8_t get[KV_REQUEST_HEADER_SIZE + 1];
+	uint8_t get[KV_REQUEST_HEADER_SIZE + KV_RANGE_SIZE + 1];
 	const struct kv_request request = {.operation = KV_RANGE, .key = {(const uint8_t *)"k", 1}};
 
 	(void)state;
@@ -210,7 +210,7 @@ static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
 /* N17: small packets pass, so the node greets; large ones vanish, whichever way they go. */
 static void N17_a_hole_on_the_way_is_told_of(void **state)
 {
-	static uint8_t bytes[KV_REQUEST_HEADER_SIZE + 1 + 1000];
+	static uint8_t bytes[KV_REQUEST_FIXED_MAX + 1 + 1000];
 	struct kv_request put = {.operation = KV_PUT,
 				 .flags = KV_ONE_SHOT,
 				 .session = 7001,
