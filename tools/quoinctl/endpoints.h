@@ -1,5 +1,5 @@
 /*
- * Shared by the two endpoint commands.
+ * Shared by the endpoint commands: each endpoint is asked, all at the same time.
  */
 #ifndef TOOLS_QUOINCTL_ENDPOINTS_H
 #define TOOLS_QUOINCTL_ENDPOINTS_H
@@ -14,6 +14,8 @@ struct probe {
 	struct status status;
 	const char *text; /* the whole of it, the endpoint's */
 	size_t text_size;
+	struct wire_hello node; /* of a hash: who answered, and what */
+	struct kv_answer answer;
 	char error[ERROR_SIZE]; /* empty: it answered */
 };
 

@@ -18,16 +18,38 @@ struct command {
 	const char *name;     /* one word, or two */
 	unsigned int options; /* that it takes beside those of all */
 	bool changes;         /* something in the cluster or of a member */
-	bool listing;         /* takes no argument, has a form as table and as fields */
-	bool names;           /* members or addresses: none of them is empty */
+	bool fields;          /* has that form; and of a listing that as a table, and no argument */
+	bool listing;
+	bool names;                                /* members or addresses: none of them is empty */
 	int (*run)(const struct options *options); /* an exit status */
 	struct admin admin;                        /* instead of run */
 };
 
 static const struct command commands[] = {
-	{.name = "put", .changes = true, .run = command_put},
-	{.name = "get", .options = OPTIONS_GET, .run = command_get},
-	{.name = "del", .options = OPTIONS_RANGE, .changes = true, .run = command_delete},
+	{.name = "put",
+	 .options = OPTIONS_PUT | OPTION_HEX,
+	 .changes = true,
+	 .fields = true,
+	 .run = command_put},
+	{.name = "get",
+	 .options = OPTIONS_GET | OPTION_CONSISTENCY | OPTION_PRINT_VALUE_ONLY | OPTION_HEX,
+	 .fields = true,
+	 .run = command_get},
+	{.name = "del",
+	 .options = OPTIONS_DELETE | OPTION_HEX,
+	 .changes = true,
+	 .fields = true,
+	 .run = command_delete},
+	{.name = "txn",
+	 .options = OPTION_INTERACTIVE | OPTION_HEX,
+	 .changes = true,
+	 .fields = true,
+	 .run = command_txn},
+	{.name = "compaction",
+	 .options = OPTION_PHYSICAL,
+	 .changes = true,
+	 .fields = true,
+	 .run = command_compaction},
 	{.name = "endpoint health",
 	 .options = OPTION_CLUSTER,
 	 .listing = true,
@@ -36,6 +58,11 @@ static const struct command commands[] = {
 	 .options = OPTION_CLUSTER,
 	 .listing = true,
 	 .run = command_status},
+	{.name = "endpoint hashkv",
+	 .options = OPTION_CLUSTER | OPTION_REV,
+	 .listing = true,
+	 .run = command_hashkv},
+	{.name = "check equality", .options = OPTION_REV, .listing = true, .run = command_check},
 	{.name = "status", .listing = true, .run = command_overview},
 	{.name = "member list",
 	 .options = OPTION_CONSISTENCY,
@@ -120,7 +147,7 @@ static int complain_unknown(const struct parsed *p)
 /* A flag that the command does not know is an error, not a wish that goes unheard. */
 static int check_flags(const struct parsed *p, const struct command *command)
 {
-	const char *unknown = options_unknown(p->set, command->options);
+	const char *unknown = value_unknown(p->set, command->options);
 
 	if (unknown)
 		return complain(EXIT_MISUSED, "unknown flag: --%s (%s does not take it)", unknown,
@@ -134,7 +161,7 @@ static int check_flags(const struct parsed *p, const struct command *command)
 	}
 	if (p->options.format == FORMAT_TABLE && !command->listing)
 		return complain(EXIT_MISUSED, "table is not supported as output format");
-	if (p->options.format == FORMAT_FIELDS && !command->listing)
+	if (p->options.format == FORMAT_FIELDS && !command->fields && !command->listing)
 		return complain(EXIT_MISUSED, "fields is not supported as output format");
 	return 0;
 }

@@ -117,9 +117,10 @@ void member_table_json(const struct member_table *t, uint64_t added)
 
 static void list_fields(const struct member_table *t)
 {
-	printf("\"ClusterID\" : %" PRIu64 "\n\"MemberID\" : %" PRIu64
-	       "\n\"Revision\" : 0\n\"RaftTerm\" : %" PRIu64 "\n",
-	       t->status.cluster_id, t->status.member_id, t->status.term);
+	const struct wire_hello node = {.cluster_id = t->status.cluster_id,
+					.member_id = t->status.member_id};
+
+	header_fields(&node, 0, t->status.term);
 	for (uint32_t i = 0; i < t->count; i++) {
 		const struct member_row *r = &t->row[i];
 		const char *list = r->clients;

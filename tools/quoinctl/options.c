@@ -2,7 +2,6 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +12,6 @@
 #define WHY_LITERAL "endpoints are literal addresses, and none is looked up"
 #define WHY_TIME "there is no connection to keep: --command-timeout bounds the whole command"
 #define WHY_LEASE "there are no leases yet"
-#define WHY_HISTORY "only the newest revision can be read yet"
-#define WHY_ORDER "keys come in ascending order"
-#define WHY_PREVIOUS "the previous value is not told yet"
 
 /* X(id, name, argument, flags, why): etcdctl's for the commands that are here. */
 #define OPTIONS_ABSENT(X) \
@@ -34,34 +30,18 @@
 	X(KEEPALIVE_TIMEOUT, "keepalive-timeout", "TIME", 0, WHY_TIME) \
 	X(DEBUG, "debug", "BOOL", OPTION_ARG_OPTIONAL, "all that there is to say is said") \
 	X(LEASE, "lease", "ID", 0, WHY_LEASE) \
-	X(IGNORE_LEASE, "ignore-lease", "BOOL", OPTION_ARG_OPTIONAL, WHY_LEASE) \
-	X(IGNORE_VALUE, "ignore-value", "BOOL", OPTION_ARG_OPTIONAL, "a put sets the value") \
-	X(PREV_KV, "prev-kv", "BOOL", OPTION_ARG_OPTIONAL, WHY_PREVIOUS) \
-	X(REV, "rev", "N", 0, WHY_HISTORY) \
-	X(MIN_MOD, "min-mod-revision", "N", 0, WHY_HISTORY) \
-	X(MAX_MOD, "max-mod-revision", "N", 0, WHY_HISTORY) \
-	X(MIN_CREATE, "min-create-revision", "N", 0, WHY_HISTORY) \
-	X(MAX_CREATE, "max-create-revision", "N", 0, WHY_HISTORY) \
-	X(SORT_BY, "sort-by", "FIELD", 0, WHY_ORDER) \
-	X(ORDER, "order", "ORDER", 0, WHY_ORDER) \
 	X(PEER_URLS, "peer-urls", "URLS", 0, "the address is an argument, like 10.0.0.4:2380")
 
 #define ABSENT_KEY(id, name, argument, flags, why) KEY_ABSENT_##id,
 #define ABSENT_WHY(id, name, argument, flags, why) {name, why},
 #define ABSENT_OPTION(id, name, argument, flags, why) \
-	{name, KEY_ABSENT_##id, argument, OPTION_HIDDEN | (flags), NULL, 3},
+	{name, KEY_ABSENT_##id, argument, OPTION_HIDDEN | (flags), NULL, 5},
+#define VALUE_OPTION(id, name, kind, field, group, does) \
+	{name, KEY_VALUES + VALUE_##id, ARGUMENT_##kind, does, group},
 
 enum {
-	KEY_PREFIX = 0x100,
-	KEY_FROM_KEY,
-	KEY_LIMIT,
-	KEY_KEYS_ONLY,
-	KEY_COUNT_ONLY,
-	KEY_PRINT_VALUE_ONLY,
-	KEY_HEX,
-	KEY_CLUSTER,
-	KEY_LEARNER,
-	KEY_CONSISTENCY,
+	KEY_VALUES = 0x100, /* those of VALUES begin here, in their order */
+	KEY_VALUES_END = KEY_VALUES + VALUE_COUNT,
 	KEY_ENDPOINTS,
 	KEY_TIMEOUT,
 	KEY_ABSENT_BEFORE,
@@ -75,11 +55,13 @@ static const struct {
 	const char *name, *why;
 } absent[] = {OPTIONS_ABSENT(ABSENT_WHY)};
 
-/* A switch: on by its name alone, or "=true"; off by "=false". */
-#define SWITCH(name, key, doc, group)                              \
-	{                                                          \
-		name, key, "BOOL", OPTION_ARG_OPTIONAL, doc, group \
-	}
+/* What the help calls a value, by its kind. */
+#define ARGUMENT_SWITCH "BOOL", OPTION_ARG_OPTIONAL
+#define ARGUMENT_COUNT "N", 0
+#define ARGUMENT_REVISION "REVISION", 0
+#define ARGUMENT_ORDER "ORDER", 0
+#define ARGUMENT_TARGET "FIELD", 0
+#define ARGUMENT_CONSISTENCY "l|s", 0
 
 /* clang-format off */
 static const struct argp_option argp_options[] = {
@@ -91,23 +73,14 @@ static const struct argp_option argp_options[] = {
 	{"command-timeout", KEY_TIMEOUT, "TIME", 0,
 	 "how long a command may take, like 5s or 500ms; default 5s", 0},
 	{NULL, 0, NULL, 0, "Options of get and del:", 1},
-	SWITCH("prefix", KEY_PREFIX, "all keys that start with KEY", 1),
-	SWITCH("from-key", KEY_FROM_KEY, "all keys from KEY on, by bytes", 1),
-	{NULL, 0, NULL, 0, "Options of get, and of member list the last:", 2},
-	{"limit", KEY_LIMIT, "N", 0, "at most N keys; 0: all", 2},
-	SWITCH("keys-only", KEY_KEYS_ONLY, "keys without values", 2),
-	SWITCH("count-only", KEY_COUNT_ONLY, "only how many there are", 2),
-	SWITCH("print-value-only", KEY_PRINT_VALUE_ONLY, "values without keys", 2),
-	SWITCH("hex", KEY_HEX, "each byte as \\x and two digits", 2),
-	{"consistency", KEY_CONSISTENCY, "l|s", 0,
-	 "l: linearizable, the default; s: what the member that is asked has applied", 2},
-	{NULL, 0, NULL, 0, "Options of endpoint health and endpoint status:", 4},
-	SWITCH("cluster", KEY_CLUSTER, "of all members, found from the endpoints", 4),
-	{NULL, 0, NULL, 0, "Option of member add:", 5},
-	SWITCH("learner", KEY_LEARNER, "it is not to vote, also when it has caught up", 5),
+	{NULL, 0, NULL, 0, "Options of get (of member list the first, of endpoint hashkv --rev):", 2},
+	{NULL, 0, NULL, 0, "Options of put and del:", 3},
+	{NULL, 0, NULL, 0, "Options of others:", 4},
+	VALUES(VALUE_OPTION)
 	OPTIONS_ABSENT(ABSENT_OPTION)
-	{NULL, 'd', "NAME", OPTION_HIDDEN, NULL, 3},
-	{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 3},
+	{NULL, 'd', "NAME", OPTION_HIDDEN, NULL, 5},
+	{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 5},
+	{NULL, 'i', "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 5},
 	{NULL, 0, NULL, 0, "Others:", -1},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
@@ -122,8 +95,12 @@ static const char argp_text[] =
 	"  get KEY [RANGE_END]    prints KEY and its value; with RANGE_END,\n"
 	"                         all from KEY up to it, without it\n"
 	"  del KEY [RANGE_END]    removes KEY or the range; prints how many there were\n"
+	"  txn                    reads a transaction, in etcdctl's language, and does it\n"
+	"  compaction REVISION    forgets what is older\n"
 	"  endpoint health        whether each endpoint answers linearizable reads\n"
 	"  endpoint status        what each endpoint says of itself\n"
+	"  endpoint hashkv        what the store of each endpoint hashes to\n"
+	"  check equality         whether all members hold the same\n"
 	"  status                 all members in one table, and what is wrong\n"
 	"  member list            who is of the cluster, and what each is there\n"
 	"  member add ADDRESS     a new member there, that votes when it has caught up\n"
@@ -137,8 +114,8 @@ static const char argp_text[] =
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"
-	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 a put, del, change of members\n"
-	"or move-leader that may have been done.";
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 a put, del, txn, compaction,\n"
+	"change of members or move-leader that may have been done.";
 
 static void parse_format(struct options *o, const char *text, struct argp_state *state)
 {
@@ -157,88 +134,13 @@ static void parse_format(struct options *o, const char *text, struct argp_state 
 		argp_error(state, "--write-out=%s: it is simple, table, json or fields", text);
 }
 
-static void parse_limit(struct options *o, const char *text, struct argp_state *state)
+static void parse_value(struct parsed *p, enum value_id id, const char *text,
+			struct argp_state *state)
 {
-	char *end;
+	char error[ERROR_SIZE];
 
-	errno = 0;
-	o->limit = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno)
-		argp_error(state, "--limit=%s: it is a number of keys, like 100", text);
-}
-
-/* Go's words for the two. */
-static bool parse_bool(const char *name, const char *text, struct argp_state *state)
-{
-	static const char *const words[2][6] = {{"false", "False", "FALSE", "f", "F", "0"},
-						{"true", "True", "TRUE", "t", "T", "1"}};
-
-	for (int i = 0; text && i < 12; i++) {
-		if (strcmp(text, words[i / 6][i % 6]) == 0)
-			return i / 6;
-	}
-	if (text)
-		argp_error(state, "--%s=%s: it is true or false", name, text);
-	return true;
-}
-
-static void parse_consistency(struct options *o, const char *text, struct argp_state *state)
-{
-	if (strcmp(text, "l") != 0 && strcmp(text, "s") != 0)
-		argp_error(state,
-			   "--consistency=%s: it is l (linearizable) or s (what the member that "
-			   "is asked has applied)",
-			   text);
-	o->serializable = *text == 's';
-}
-
-static const struct option_switch {
-	int key;
-	unsigned int bit;
-	const char *name;
-	size_t offset;
-} switches[] = {
-	{KEY_PREFIX, OPTION_PREFIX, "prefix", offsetof(struct options, prefix)},
-	{KEY_FROM_KEY, OPTION_FROM_KEY, "from-key", offsetof(struct options, from_key)},
-	{KEY_KEYS_ONLY, OPTION_KEYS_ONLY, "keys-only", offsetof(struct options, keys_only)},
-	{KEY_COUNT_ONLY, OPTION_COUNT_ONLY, "count-only", offsetof(struct options, count_only)},
-	{KEY_PRINT_VALUE_ONLY, OPTION_PRINT_VALUE_ONLY, "print-value-only",
-	 offsetof(struct options, print_value_only)},
-	{KEY_HEX, OPTION_HEX, "hex", offsetof(struct options, hex)},
-	{KEY_CLUSTER, OPTION_CLUSTER, "cluster", offsetof(struct options, cluster)},
-	{KEY_LEARNER, OPTION_LEARNER, "learner", offsetof(struct options, learner)},
-};
-
-enum { SWITCH_COUNT = sizeof(switches) / sizeof(switches[0]) };
-
-/* One that is off is not set: it stands in nobody's way. */
-static bool parse_switch(struct parsed *p, int key, const char *text, struct argp_state *state)
-{
-	for (int i = 0; i < SWITCH_COUNT; i++) {
-		const struct option_switch *s = &switches[i];
-		bool on;
-
-		if (s->key != key)
-			continue;
-		on = parse_bool(s->name, text, state);
-		memcpy((char *)&p->options + s->offset, &on, sizeof(on));
-		p->set = on ? p->set | s->bit : p->set & ~s->bit;
-		return true;
-	}
-	return false;
-}
-
-const char *options_unknown(unsigned int set, unsigned int known)
-{
-	unsigned int unknown = set & ~known;
-
-	for (int i = 0; i < SWITCH_COUNT; i++) {
-		if (unknown & switches[i].bit)
-			return switches[i].name;
-	}
-	if (unknown & OPTION_LIMIT)
-		return "limit";
-	return unknown ? "consistency" : NULL;
+	if (!value_take(id, text, &p->options, &p->set, error))
+		argp_error(state, "%s", error);
 }
 
 static void parse_word(struct parsed *p, char *value, struct argp_state *state)
@@ -262,8 +164,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	struct parsed *p = state->input;
 	struct options *o = &p->options;
 
-	if (parse_switch(p, key, value, state))
+	if (key >= KEY_VALUES && key < KEY_VALUES_END) {
+		parse_value(p, (enum value_id)(key - KEY_VALUES), value, state);
 		return 0;
+	}
 	if (key == 'd' || (key > KEY_ABSENT_BEFORE && key < KEY_ABSENT_END)) {
 		parse_absent(key, state);
 		return 0;
@@ -281,13 +185,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 				   "most 100h",
 				   value);
 		return 0;
-	case KEY_LIMIT:
-		parse_limit(o, value, state);
-		p->set |= OPTION_LIMIT;
-		return 0;
-	case KEY_CONSISTENCY:
-		parse_consistency(o, value, state);
-		p->set |= OPTION_CONSISTENCY;
+	case 'i':
+		parse_value(p, VALUE_INTERACTIVE, value && *value == '=' ? value + 1 : value,
+			    state);
 		return 0;
 	case 'w':
 		parse_format(o, value, state);

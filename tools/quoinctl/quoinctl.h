@@ -36,9 +36,12 @@ struct options {
 	struct endpoint *endpoint[ENDPOINTS_MAX];
 
 	/* Of single commands. */
-	bool prefix, from_key, keys_only, count_only, print_value_only, hex, serializable, cluster;
-	bool learner;
-	uint64_t limit;
+	bool prefix, from_key, keys_only, count_only, print_value_only, hex, serializable;
+	bool prev_kv, ignore_value, ignore_lease, interactive, physical, cluster, learner;
+	uint64_t limit, revision;
+	uint64_t min_mod_revision, max_mod_revision, min_create_revision, max_create_revision;
+	enum kv_order order;
+	enum kv_target target;
 
 	uint32_t word_count; /* of the command, after its name */
 	const char *word[WORDS_MAX];
@@ -47,6 +50,10 @@ struct options {
 int command_put(const struct options *options);
 int command_get(const struct options *options);
 int command_delete(const struct options *options);
+int command_txn(const struct options *options);
+int command_compaction(const struct options *options);
+int command_hashkv(const struct options *options);
+int command_check(const struct options *options);
 int command_health(const struct options *options);
 int command_status(const struct options *options);
 int command_overview(const struct options *options);
@@ -108,5 +115,6 @@ void table_print(const char *const *cells, uint32_t rows, uint32_t columns);
 void json_text(const char *text);                  /* quoted and escaped */
 void json_bytes(const uint8_t *data, size_t size); /* base64, quoted */
 void json_header(const struct wire_hello *node, uint64_t revision, uint64_t term);
+void header_fields(const struct wire_hello *node, uint64_t revision, uint64_t term);
 
 #endif

@@ -154,10 +154,10 @@ static void status_json(const struct probe *probes, uint32_t count)
 static void status_fields_one(const struct probe *p)
 {
 	const struct status *s = &p->status;
+	const struct wire_hello node = {.cluster_id = s->cluster_id, .member_id = s->member_id};
 
-	printf("\"ClusterID\" : %" PRIu64 "\n\"MemberID\" : %" PRIu64 "\n\"Revision\" : %" PRIu64
-	       "\n\"RaftTerm\" : %" PRIu64 "\n\"Version\" : ",
-	       s->cluster_id, s->member_id, s->revision, s->term);
+	header_fields(&node, s->revision, s->term);
+	printf("\"Version\" : ");
 	json_text(s->version);
 	printf("\n\"DBSize\" : %" PRIu64 "\n\"Leader\" : %" PRIu64
 	       "\n\"IsLearner\" : %s\n\"RaftIndex\" : %" PRIu64 "\n\"RaftTerm\" : %" PRIu64

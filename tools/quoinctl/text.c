@@ -196,3 +196,10 @@ void json_header(const struct wire_hello *node, uint64_t revision, uint64_t term
 		printf(",\"raft_term\":%" PRIu64, term);
 	putchar('}');
 }
+
+void header_fields(const struct wire_hello *node, uint64_t revision, uint64_t term)
+{
+	printf("\"ClusterID\" : %" PRIu64 "\n\"MemberID\" : %" PRIu64 "\n\"Revision\" : %" PRIu64
+	       "\n\"RaftTerm\" : %" PRIu64 "\n",
+	       node->cluster_id, node->member_id, revision, term);
+}

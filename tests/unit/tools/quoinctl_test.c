@@ -375,7 +375,8 @@ static void tables_are_etcdctls(void **state)
 		strstr(output, " |  1 |   9.8.7 |   20 kB |      true |      false |         7 |"));
 	assert_non_null(strstr(output, " |        |    durable | memif |\n+"));
 	expect("get x -w table", 2, "", "Error: table is not supported as output format\n");
-	expect("get x -w fields", 2, "", "Error: fields is not supported as output format\n");
+	expect("move-leader x -w fields", 2, "",
+	       "Error: fields is not supported as output format\n");
 }
 
 /* V10: a session that begins with nothing committed is older than those that were forgotten. */
@@ -461,11 +462,12 @@ static void wrong_usage(void **state)
 	static const char *const lines[][2] = {
 		{"nonsense", "unknown command \"nonsense\""},
 		/* Of those of two words the second is missing, or is named. */
-		{"endpoint", "\"endpoint\" is followed by health or status; see --help"},
+		{"endpoint", "\"endpoint\" is followed by health or status or hashkv; see --help"},
 		{"endpoint nonsense", "\"endpoint nonsense\" is no command: \"endpoint\" is "
-				      "followed by health or status; "
+				      "followed by health or status or hashkv; "
 				      "see --help"},
-		{"endpoint hashkv --cluster", "\"endpoint hashkv\" is no command: "},
+		{"check", "\"check\" is followed by equality; see --help"},
+		{"check perf", "\"check perf\" is no command: "},
 		{"endpoint healt", "\"endpoint healt\" is no command: "},
 		{"formation", "\"formation\" is followed by reset; see --help"},
 		{"formation rest",
@@ -481,6 +483,11 @@ static void wrong_usage(void **state)
 		{"put a b --prefix", "unknown flag: --prefix"},
 		{"del a --limit 1", "unknown flag: --limit"},
 		{"get a --limit x", "it is a number of keys"},
+		{"get a --rev x", "--rev=x: it is a revision, like 100"},
+		{"get a --rev -1", "--rev=-1: it is a revision"},
+		{"get a --order foo", "--order=foo: it is ASCEND or DESCEND"},
+		{"get a --sort-by MOD",
+		 "--sort-by=MOD: it is CREATE, KEY, MODIFY, VALUE or VERSION"},
 		{"get a -w xml", "it is simple, table, json or fields"},
 		{"get a --command-timeout 5", "it is a time"},
 		{"get a --command-timeout 0s", "it is a time"},

@@ -2,10 +2,10 @@
  * Values as etcdctl writes them.
  */
 #include "tests/unit/test.h"
+#include "tests/unit/tools/capture.h"
 #include "tools/quoinctl/quoinctl.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static void durations_are_read(void **state)
 {
@@ -100,26 +100,6 @@ static void sizes_are_written_as_etcdctl_does(void **state)
 	}
 }
 
-/* The output of json_bytes. */
-static void capture_bytes(const uint8_t *data, size_t size, char *out, size_t size_max)
-{
-	FILE *file = tmpfile();
-	int saved = dup(1);
-	size_t got;
-
-	assert_non_null(file);
-	fflush(stdout);
-	dup2(fileno(file), 1);
-	json_bytes(data, size);
-	fflush(stdout);
-	dup2(saved, 1);
-	close(saved);
-	rewind(file);
-	got = fread(out, 1, size_max - 1, file);
-	out[got] = '\0';
-	fclose(file);
-}
-
 /* RFC 4648, and sizes at which a long value goes out in several pieces. */
 static void bytes_are_written_as_base64(void **state)
 {
@@ -156,7 +136,9 @@ static void bytes_are_written_as_base64(void **state)
 			size += (size_t)(rest - table[i].end);
 		}
 		snprintf(want + length, sizeof(want) - length, "%s\"", rest ? rest + 1 : "");
-		capture_bytes((const uint8_t *)in, size, got, sizeof(got));
+		struct capture c = capture_begin();
+		json_bytes((const uint8_t *)in, size);
+		capture_end(&c, got, sizeof(got));
 		if (strcmp(got, want) != 0)
 			fail_msg("%zu bytes: %.100s, not %.100s", size, got, want);
 	}
