@@ -38,7 +38,8 @@ static_assert(WIRE_MESSAGE_SIZE_MAX <= UINT32_MAX, "sizes of messages are 32 bit
 
 static bool type_known(uint8_t type)
 {
-	return (type >= WIRE_VOTE && type <= WIRE_WHO) || (type >= WIRE_HELLO && type <= WIRE_PULL);
+	return (type >= WIRE_VOTE && type <= WIRE_SNAPSHOT_CHUNK) ||
+	       (type >= WIRE_HELLO && type <= WIRE_PULL);
 }
 
 void wire_envelope_encode(const struct wire_envelope *envelope, uint8_t *out)
@@ -89,12 +90,23 @@ enum wire_verdict wire_envelope_decode(struct wire_envelope *out, const uint8_t 
 	return WIRE_VERDICT_GOOD;
 }
 
-uint32_t wire_append_size_max(uint16_t mtu)
+/* Behind the headers, one of the body among them. */
+static uint32_t room(uint16_t mtu, uint32_t body_header)
 {
-	uint32_t headers = WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_APPEND_SIZE;
+	uint32_t headers = WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + body_header;
 	uint32_t usable = mtu < MTU_MAX ? mtu : MTU_MAX;
 
 	return usable > headers ? usable - headers : 0;
+}
+
+uint32_t wire_append_size_max(uint16_t mtu)
+{
+	return room(mtu, WIRE_APPEND_SIZE);
+}
+
+uint32_t wire_snapshot_chunk_size_max(uint16_t mtu)
+{
+	return room(mtu, WIRE_CHUNK_HEADER_SIZE);
 }
 
 /* --- raft's messages --------------------------------------------------------------------- */
@@ -172,6 +184,14 @@ static void vote_encode(const struct raft_vote *vote, uint8_t *out)
 	WIRE_PUT(out, VOTE_LAST_TERM, vote->last_term);
 }
 
+static void snapshot_encode(const struct raft_snapshot *snapshot, uint8_t *out)
+{
+	WIRE_PUT(out, SNAPSHOT_INDEX, snapshot->index);
+	WIRE_PUT(out, SNAPSHOT_ENTRY_TERM, snapshot->term);
+	WIRE_PUT(out, SNAPSHOT_SIZE, snapshot->size);
+	WIRE_PUT(out, SNAPSHOT_HASH, snapshot->hash);
+}
+
 static void start_reply_encode(const struct raft_start_reply *reply, uint8_t *out)
 {
 	WIRE_PUT(out, START_REPLY_ASKED, reply->asked);
@@ -194,7 +214,7 @@ static const struct raft_body raft_bodies[] = {
 	RAFT_BODY(VOTE),          RAFT_BODY(VOTE_REPLY),  RAFT_BODY(APPEND),
 	RAFT_BODY(APPEND_REPLY),  RAFT_BODY(READ),        RAFT_BODY(READ_REPLY),
 	RAFT_BODY(START),         RAFT_BODY(START_REPLY), RAFT_BODY(PREVOTE),
-	RAFT_BODY(PREVOTE_REPLY), RAFT_BODY(TIMEOUT_NOW),
+	RAFT_BODY(PREVOTE_REPLY), RAFT_BODY(TIMEOUT_NOW), RAFT_BODY(SNAPSHOT),
 };
 
 /* Of types, from RAFT_MESSAGE_VOTE on. */
@@ -252,6 +272,9 @@ size_t wire_raft_encode(const struct raft_message *message, uint8_t *out, size_t
 		break;
 	case RAFT_MESSAGE_START_REPLY:
 		start_reply_encode(&message->start_reply, out);
+		break;
+	case RAFT_MESSAGE_SNAPSHOT:
+		snapshot_encode(&message->snapshot, out);
 		break;
 	}
 	assert(wire_form_valid(body->form, out));
@@ -333,6 +356,14 @@ static void start_reply_decode(struct raft_start_reply *out, const uint8_t *data
 	out->known.entry_term = WIRE_GET(data, START_REPLY_ENTRY_TERM);
 }
 
+static void snapshot_decode(struct raft_snapshot *out, const uint8_t *data)
+{
+	out->index = WIRE_GET(data, SNAPSHOT_INDEX);
+	out->term = WIRE_GET(data, SNAPSHOT_ENTRY_TERM);
+	out->size = WIRE_GET(data, SNAPSHOT_SIZE);
+	out->hash = WIRE_GET(data, SNAPSHOT_HASH);
+}
+
 int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_ENTRIES_MAX],
 		     uint8_t type, const uint8_t *data, size_t size)
 {
@@ -378,6 +409,9 @@ int wire_raft_decode(struct raft_message *out, struct raft_entry entries[WIRE_EN
 		break;
 	case RAFT_MESSAGE_START_REPLY:
 		start_reply_decode(&out->start_reply, data);
+		break;
+	case RAFT_MESSAGE_SNAPSHOT:
+		snapshot_decode(&out->snapshot, data);
 		break;
 	}
 	return 0;

@@ -44,9 +44,15 @@ enum {
 	WIRE_PARTS_MAX = PARTS_COUNT_MAX,
 	/* The largest UDP payload that fits an MTU of 1500. */
 	WIRE_PAYLOAD_1500 = 1500 - WIRE_IP_UDP_SIZE,
+	WIRE_CHUNK_HEADER_SIZE = 40,
+	/* Of one SNAPSHOT_PULL: a thousand frames, as many as a receiver's ring holds. */
+	WIRE_SNAPSHOT_PULL_MAX = 1 << 20,
 	/* The greatest of enum wal_durability, which is opaque here. */
 	WIRE_DURABILITY_MAX = 2,
 };
+
+/* A sum of two is no overflow. */
+#define WIRE_SNAPSHOT_SIZE_MAX (UINT64_MAX / 4)
 
 /* An hour: 36 times the longest election timeout that can be configured. */
 #define WIRE_TIMER_US_MAX UINT64_C(3600000000)
@@ -88,6 +94,9 @@ enum wire_type {
 	WIRE_TIMEOUT_NOW = 17,
 	WIRE_MEMBERS = 18,
 	WIRE_WHO = 19,
+	WIRE_SNAPSHOT = 20,
+	WIRE_SNAPSHOT_PULL = 21,
+	WIRE_SNAPSHOT_CHUNK = 22,
 
 	WIRE_HELLO = 32,
 	WIRE_WELCOME = 33,
@@ -186,6 +195,29 @@ int wire_members_decode(struct wire_members *out, const uint8_t *data, size_t si
 size_t wire_who_encode(uint64_t question, uint8_t *out);
 /* 0 or -EINVAL. */
 int wire_who_decode(uint64_t *question, const uint8_t *data, size_t size);
+
+/* A range of a snapshot's file, which is named as it was offered. */
+struct wire_snapshot_range {
+	raft_index index;
+	raft_term term;
+	uint64_t hash;
+	uint64_t offset;
+	uint32_t
+		length; /* PULL: 1 to WIRE_SNAPSHOT_PULL_MAX; CHUNK: 0: it is not to be had there */
+};
+
+size_t wire_snapshot_pull_encode(const struct wire_snapshot_range *pull, uint8_t *out);
+/* 0 or -EINVAL. */
+int wire_snapshot_pull_decode(struct wire_snapshot_range *out, const uint8_t *data, size_t size);
+
+/* Bytes of a CHUNK that fit in a frame of such a way; 0: none do. */
+uint32_t wire_snapshot_chunk_size_max(uint16_t mtu);
+/* The range's length of data follows. */
+size_t wire_snapshot_chunk_encode(const struct wire_snapshot_range *of, const uint8_t *data,
+				  uint8_t *out);
+/* *data is within `body`. 0 or -EINVAL. */
+int wire_snapshot_chunk_decode(struct wire_snapshot_range *of, const uint8_t **data,
+			       const uint8_t *body, size_t size);
 
 struct wire_part {
 	uint64_t cookie;

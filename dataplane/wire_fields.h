@@ -132,6 +132,29 @@
 	X(SETTINGS, QUESTION, 32, 8, 0, WIRE_ANY64, "a number that only the asker knows, to be sent back at once; 0: none") \
 	X(SETTINGS, ANSWER, 40, 8, 0, WIRE_ANY64, "a question, sent back: the round trip in the metrics; 0: none")
 
+#define WIRE_FIELDS_SNAPSHOT(X) \
+	X(SNAPSHOT, TERM, 0, 8, 1, RAFT_TERM_MAX, "the leader's, who has no entries any more that the receiver needs") \
+	X(SNAPSHOT, INDEX, 8, 8, 1, RAFT_INDEX_MAX, "of the last entry that it covers") \
+	X(SNAPSHOT, ENTRY_TERM, 16, 8, 1, RAFT_TERM_MAX, "that entry's") \
+	X(SNAPSHOT, SIZE, 24, 8, 1, WIRE_SNAPSHOT_SIZE_MAX, "of its file") \
+	X(SNAPSHOT, HASH, 32, 8, 0, WIRE_ANY64, "of its content: the same at every member")
+
+#define WIRE_FIELDS_SNAPSHOT_PULL(X) \
+	X(SNAPSHOT_PULL, INDEX, 0, 8, 1, RAFT_INDEX_MAX, "which snapshot, as it was offered") \
+	X(SNAPSHOT_PULL, ENTRY_TERM, 8, 8, 1, RAFT_TERM_MAX, "") \
+	X(SNAPSHOT_PULL, HASH, 16, 8, 0, WIRE_ANY64, "") \
+	X(SNAPSHOT_PULL, OFFSET, 24, 8, 0, WIRE_SNAPSHOT_SIZE_MAX, "the first byte of its file that is wanted") \
+	X(SNAPSHOT_PULL, LENGTH, 32, 4, 1, WIRE_SNAPSHOT_PULL_MAX, "how many, in as many frames as they need") \
+	X(SNAPSHOT_PULL, ZERO, 36, 4, 0, 0, "")
+
+#define WIRE_FIELDS_SNAPSHOT_CHUNK(X) \
+	X(SNAPSHOT_CHUNK, INDEX, 0, 8, 1, RAFT_INDEX_MAX, "as in the PULL") \
+	X(SNAPSHOT_CHUNK, ENTRY_TERM, 8, 8, 1, RAFT_TERM_MAX, "") \
+	X(SNAPSHOT_CHUNK, HASH, 16, 8, 0, WIRE_ANY64, "") \
+	X(SNAPSHOT_CHUNK, OFFSET, 24, 8, 0, WIRE_SNAPSHOT_SIZE_MAX, "of the first byte that follows") \
+	X(SNAPSHOT_CHUNK, SIZE, 32, 4, 0, UINT16_MAX, "how many follow, to the end of the body; 0: the sender does not have it") \
+	X(SNAPSHOT_CHUNK, ZERO, 36, 4, 0, 0, "")
+
 #define WIRE_FIELDS_PATH(X) \
 	X(PATH, ROUND, 0, 8, 1, WIRE_ANY64, "a number that only the asker knows") \
 	X(PATH, SIZE, 8, 4, WIRE_PATH_SIZE_MIN, UINT16_MAX, "of this IP packet; what follows is zero, to its end") \
@@ -270,7 +293,7 @@
 	X(ENVELOPE) \
 	X(VOTE) X(VOTE_REPLY) X(PREVOTE) X(PREVOTE_REPLY) X(TIMEOUT_NOW) X(APPEND) X(ENTRY) X(APPEND_REPLY) X(READ) X(READ_REPLY) X(PROPOSE) \
 	X(PROPOSE_REPLY) X(SETTINGS) X(START) X(START_REPLY) X(FORMATION) X(FORMATION_MEMBER) \
-	X(PATH) X(PATH_REPLY) X(MEMBERS) X(WHO) \
+	X(PATH) X(PATH_REPLY) X(MEMBERS) X(WHO) X(SNAPSHOT) X(SNAPSHOT_PULL) X(SNAPSHOT_CHUNK) \
 	X(HELLO) X(WELCOME) X(REQUEST) X(REQUEST_REPLY) X(ANSWER) X(PULL) \
 	X(STREAM_REQUEST) X(STREAM_ANSWER)
 
@@ -301,6 +324,7 @@
 	X(FORMATION, EXISTING, ONLY_WITH, SAY, 1) \
 	X(FORMATION, COUNT, JUST_WITH, SAY, 2) \
 	X(FORMATION, TO, JUST_WITH, SAY, 4) \
+	X(SNAPSHOT, ENTRY_TERM, AT_MOST, TERM, 0) \
 	X(REQUEST, PART, PART_OF, TOTAL_SIZE, 0) \
 	X(ANSWER, PART, PART_OF, TOTAL_SIZE, 0) \
 	X(ANSWER, FLAGS, ONLY_WITH, STATUS, 0) \

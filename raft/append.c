@@ -1,8 +1,10 @@
 /*
- * AppendEntries at the follower (paper 5.3, figure 2), and the answer it owes for it.
+ * AppendEntries at the follower (paper 5.3, figure 2), and the answer it owes for it; and the offer
+ * of a snapshot, which begins as an append of nothing after its last entry.
  *
  * Entries at or below the commit index are never touched. An entry below the window is committed,
- * hence equal in every leader's log: it matches without its term being looked at.
+ * hence equal in every leader's log: it matches without its term being looked at. So it is below
+ * the base (R16); the base itself is compared, for its term is known (R61).
  *
  * Above it an entry gives way to the leader's if the terms differ, for that proves that ours is
  * committed nowhere, nor is what follows it (paper 5.4.3: else the leader had it). Nothing else
@@ -35,11 +37,15 @@ static bool same(const struct raft *r, const struct raft_entry *e)
 /* The first entry that contradicts the log, NULL if none does. */
 static const struct raft_entry *conflict_find(const struct raft *r, const struct raft_append *a)
 {
+	const struct raft_window *w = &r->window;
+
 	for (uint32_t i = 0; i < a->entry_count; i++) {
 		const struct raft_entry *e = &a->entries[i];
-		if (e->index > r->window.last)
+		if (e->index > w->last)
 			return NULL;
-		if (e->index >= r->window.first && !same(r, e))
+		if (raft_window_has(w, e->index) ? !same(r, e)
+						 : raft_window_knows(w, e->index) &&
+							   raft_window_term(w, e->index) != e->term)
 			return e;
 	}
 	return NULL;
@@ -137,27 +143,65 @@ static void accept(struct raft *r, const struct raft_append *a, raft_index match
 		r->commit = commit;
 }
 
-int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+/* The leader of this term speaks, under its read token. */
+static void leader_heard(struct raft *r, const struct raft_peer *p, uint64_t read_seq)
 {
-	const struct raft_append *a = &m->append;
-
-	raft_follower_become(r, m->term, p->id);
+	raft_follower_become(r, r->hard.term, p->id);
 	/* It may have elected it, and have been rolled back since: no other one of this term. */
 	raft_vote_spend(r, p->id);
 	raft_election_restart(r);
 	r->deferred = false;
 	r->leader_heard = true;
-	if (a->read_seq > r->leader_seq)
-		r->leader_seq = a->read_seq;
-	if (a->read_seq > r->owed.read_seq || r->owed.answered)
-		r->owed.read_seq = a->read_seq;
+	if (read_seq > r->leader_seq)
+		r->leader_seq = read_seq;
+	if (read_seq > r->owed.read_seq || r->owed.answered)
+		r->owed.read_seq = read_seq;
 	r->owed.answered = false;
+}
 
-	bool known = raft_window_has(&r->window, a->prev_index);
+/* 1: the logs agree up to there, as far as is known here; 0: they do not; -EPROTO. */
+static int prev_look(struct raft *r, const struct raft_peer *p, const struct raft_append *a)
+{
+	bool known = raft_window_knows(&r->window, a->prev_index);
 	bool differs = known && raft_window_term(&r->window, a->prev_index) != a->prev_term;
+
 	if (differs && settled(r, a->prev_index))
 		return contradicts(r, p, a->prev_index, a->prev_term);
-	if (differs || a->prev_index > r->window.last) {
+	return !differs && a->prev_index <= r->window.last;
+}
+
+/* What it covers is committed, at the leader and so wherever a log holds its last entry. */
+int raft_snapshot_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	const struct raft_snapshot *s = &m->snapshot;
+	const struct raft_append a = {
+		.prev_index = s->index, .prev_term = s->term, .commit = s->index};
+	int agree;
+
+	leader_heard(r, p, 0);
+	agree = prev_look(r, p, &a);
+	if (agree < 0)
+		return agree;
+	if (agree)
+		accept(r, &a, s->index);
+	else
+		raft_offer_note(r, p, s);
+	if (s->index > r->owed.offered)
+		r->owed.offered = s->index;
+	raft_told_judge(r, 0);
+	return 0;
+}
+
+int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m)
+{
+	const struct raft_append *a = &m->append;
+	int agree;
+
+	leader_heard(r, p, a->read_seq);
+	agree = prev_look(r, p, a);
+	if (agree < 0)
+		return agree;
+	if (!agree) {
 		refuse(r, a);
 		return 0;
 	}

@@ -54,7 +54,7 @@ static const struct raft_change_peer *peer_find(const struct raft_change_view *v
 
 static bool caught_up(const struct raft_change_view *view, const struct raft_change_peer *p)
 {
-	return p->match + BEHIND_MAX >= view->commit;
+	return !p->installs && p->match + BEHIND_MAX >= view->commit;
 }
 
 static bool counts(const struct raft_change_view *view, raft_id id)

@@ -68,6 +68,7 @@ struct raft_change_peer {
 	bool heard;       /* in the last election timeout, and since it moved */
 	bool holds;       /* what it acknowledged: it is neither lost nor unconfirmed (D9c) */
 	bool unconfirmed; /* then it does not hold, and may have lost nothing */
+	bool installs;    /* it has to take a snapshot before any entry: it has not caught up */
 	raft_index match;
 };
 

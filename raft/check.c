@@ -62,6 +62,9 @@ static bool body_valid(const struct raft_message *m)
 		       m->start_reply.known.entry_term <= RAFT_TERM_MAX;
 	case RAFT_MESSAGE_TIMEOUT_NOW:
 		return m->timeout_now.read_seq <= RAFT_READ_SEQ_MAX;
+	case RAFT_MESSAGE_SNAPSHOT:
+		return m->snapshot.index > 0 && m->snapshot.index <= RAFT_INDEX_MAX &&
+		       m->snapshot.term > 0 && m->snapshot.term <= m->term;
 	case RAFT_MESSAGE_VOTE_REPLY:
 	case RAFT_MESSAGE_PREVOTE_REPLY:
 	case RAFT_MESSAGE_READ:
@@ -107,6 +110,7 @@ int raft_check_state(const struct raft *r, const struct raft_peer *p, const stru
 			return -ESTALE; /* it has overtaken the appends, or comes after all */
 		return m->timeout_now.read_seq < r->leader_seq ? -ESTALE : 0;
 	case RAFT_MESSAGE_APPEND:
+	case RAFT_MESSAGE_SNAPSHOT:
 		if (r->leader != 0 && r->leader != p->id)
 			return -EPROTO; /* a second leader in one term */
 		return 0;

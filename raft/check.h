@@ -38,10 +38,21 @@
  *				not remembered beyond that
  *	APPEND_REPLY
  *	RX11 match, prev	no higher than was named in an	-ERANGE
- *				append to it in this term
+ *				append or an offer to it in
+ *				this term
  *	RX12 read token		no newer than the newest	-ERANGE
  *	RX13 a refusal's match	below its prev; its term not	-EINVAL
  *				above the message's
+ *	SNAPSHOT
+ *	RX27 from		as of APPEND			-EPROTO
+ *	RX23 index, term	neither is 0; the term not	-EINVAL
+ *				above the message's
+ *	RX24 index, term	not another one than is		-EPROTO
+ *				committed here, or was proved
+ *				to match in this term
+ *	RX25 index		below one that it named in	the later one stays
+ *				this term: it comes late
+ *	RX26 size, hash		any: who fetches it looks
  *	TIMEOUT_NOW
  *	RX21 from		the leader that is followed	-EPROTO; -ESTALE
  *				(none is)
@@ -72,7 +83,7 @@
 
 #include "raft/internal.h"
 
-/* RX1 to RX4, RX6, RX13, RX20: what needs no state. 0 or -EINVAL. */
+/* RX1 to RX4, RX6, RX13, RX20, RX23: what needs no state. 0 or -EINVAL. */
 int raft_check_format(const struct raft *r, const struct raft_message *m);
 
 /* RX5, RX7, RX11, RX12, RX15: of a message of this member's term. */

@@ -9,19 +9,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* No truncation takes it back. */
+static bool members_settled(const struct raft_options *o)
+{
+	return o->members_index <= o->applied || o->members_index == o->members_begun;
+}
+
+static bool members_options_valid(const struct raft_options *o)
+{
+	if (!raft_members_valid(&o->members) || o->members_begun > o->members_index ||
+	    (o->base_index > 0 && o->members_index == 0) ||
+	    (o->members_index > o->last_index && o->members_index != o->members_begun))
+		return false;
+	return members_settled(o) || (raft_members_valid(&o->members_before) &&
+				      o->members_before_index < o->members_index);
+}
+
+static bool log_options_valid(const struct raft_options *o)
+{
+	return (o->last_index == 0 || o->hard_state.term > 0) && o->last_index <= RAFT_INDEX_MAX &&
+	       o->hard_state.term <= RAFT_TERM_MAX && (o->base_index == 0) == (o->base_term == 0) &&
+	       o->base_term <= o->hard_state.term && o->base_index <= o->applied &&
+	       o->applied <= o->last_index;
+}
+
 static bool options_valid(const struct raft_options *o)
 {
-	if (o->id == 0 || o->identity == 0 || o->start == 0 || !raft_members_valid(&o->members))
-		return false;
-	if (o->members_index > 0 && !raft_members_valid(&o->members_before))
-		return false;
-	if ((o->members_index > o->last_index && o->members_index != o->members_begun) ||
-	    o->members_begun > o->members_index ||
-	    (o->members_index > 0 && o->members_before_index >= o->members_index &&
-	     o->members_index != o->members_begun))
-		return false;
-	if ((o->last_index > 0 && o->hard_state.term == 0) || o->last_index > RAFT_INDEX_MAX ||
-	    o->hard_state.term > RAFT_TERM_MAX)
+	if (o->id == 0 || o->identity == 0 || o->start == 0 || !members_options_valid(o) ||
+	    !log_options_valid(o))
 		return false;
 	return o->election_timeout_us_min > 0 &&
 	       o->election_timeout_us_min <= o->election_timeout_us_max && o->heartbeat_us > 0 &&
@@ -75,15 +90,19 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->terms.base = r->hard.term;
 	r->terms.base_us = r->now_us;
 	r->restore_last = o->last_index;
-	r->restored = o->last_index == 0;
-	if (o->last_index > RAFT_WINDOW_SLOTS)
-		raft_window_restart(&r->window, o->last_index - RAFT_WINDOW_SLOTS + 1);
+	r->restored = o->last_index == o->base_index;
+	raft_index first = o->base_index + 1;
+	if (o->last_index >= o->base_index + RAFT_WINDOW_SLOTS)
+		first = o->last_index - RAFT_WINDOW_SLOTS + 1;
+	raft_window_restart(&r->window, o->base_index, o->base_term, first);
+	r->handed = r->durable = o->base_index;
+	r->commit = r->apply_handed = r->applied = o->applied;
 	r->members = o->members;
 	r->members_index = o->members_index;
 	r->members_begun = o->members_begun;
-	r->gone_over = o->members_index == o->members_begun;
-	r->members_before = o->members_index > 0 ? o->members_before : o->members;
-	r->members_before_index = o->members_index > 0 ? o->members_before_index : 0;
+	r->gone_over = members_settled(o);
+	r->members_before = r->gone_over ? o->members : o->members_before;
+	r->members_before_index = r->gone_over ? o->members_index : o->members_before_index;
 	r->tick_due = true;
 	r->ready_due = true;
 	raft_places_sync(r);
@@ -296,6 +315,8 @@ static int message_dispatch(struct raft *r, struct raft_peer *p, const struct ra
 		return raft_prevote_reply_recv(r, p, m);
 	case RAFT_MESSAGE_TIMEOUT_NOW:
 		return raft_timeout_now_recv(r);
+	case RAFT_MESSAGE_SNAPSHOT:
+		return raft_snapshot_recv(r, p, m);
 	case RAFT_MESSAGE_PREVOTE:
 	case RAFT_MESSAGE_START:
 	case RAFT_MESSAGE_START_REPLY:
@@ -352,7 +373,7 @@ static int message_take(struct raft *r, struct raft_peer *p, const struct raft_m
 		/* Paper 5.1: rejected, and told the term, so that it stops. */
 		if (m->type == RAFT_MESSAGE_VOTE)
 			p->vote_reply_owed = true;
-		else if (m->type == RAFT_MESSAGE_APPEND)
+		else if (m->type == RAFT_MESSAGE_APPEND || m->type == RAFT_MESSAGE_SNAPSHOT)
 			p->stale_reply_owed = true;
 		return -ESTALE;
 	}
@@ -421,6 +442,12 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 	out->last = r->window.last;
 	out->last_term = raft_window_term(&r->window, r->window.last);
 	out->window_first = r->window.first;
+	out->base = r->window.base;
+	out->snapshot = r->snapshot;
+	if (raft_snapshot_wanted(r, r->offer.what.index, r->offer.what.term)) {
+		out->offered = r->offer.what;
+		out->offered_by = r->offer.from;
+	}
 	out->members = *raft_get_members(r);
 	out->members_index = r->told_index ? r->told_index : r->members_index;
 	out->members_before = r->told_index ? r->told : r->members_before;
@@ -442,6 +469,7 @@ void raft_get_status(const struct raft *r, struct raft_status *out)
 			.heard_us = p->heard_us,
 			.rtt_us = p->srtt_us,
 			.lost = p->lost,
+			.installs = raft_peer_installs(r, p),
 		};
 	}
 }

@@ -24,7 +24,7 @@ void raft_fetch_ask(struct raft *r, uint32_t slot, raft_index first, raft_index 
 	struct raft_slot *s = &r->slot[slot];
 	uint64_t count = last - first + 1;
 
-	assert(first > 0);
+	assert(first > r->window.base);
 	assert(first <= last);
 	assert(last < r->window.first);
 	if (under_way(r, s))
@@ -34,6 +34,19 @@ void raft_fetch_ask(struct raft *r, uint32_t slot, raft_index first, raft_index 
 	s->first = first;
 	s->asked = count < RAFT_FETCH_ENTRIES_MAX ? (uint32_t)count : RAFT_FETCH_ENTRIES_MAX;
 	s->count = 0;
+}
+
+/* One that is handed out is answered, with nothing (raft_fetched). */
+void raft_fetch_base(struct raft *r)
+{
+	for (uint32_t i = 0; i < RAFT_SLOTS_MAX; i++) {
+		struct raft_slot *s = &r->slot[i];
+
+		if (s->state != RAFT_SLOT_ASKED || s->first > r->window.base)
+			continue;
+		s->state = RAFT_SLOT_IDLE;
+		r->fetches_asked--;
+	}
 }
 
 struct raft_slot *raft_peer_slot(struct raft *r, const struct raft_peer *p)

@@ -5,9 +5,9 @@
  * (leader), send.c (what a leader says to whom), contact.c (whether a majority answers it), lease.c
  * (how long nobody else can lead), transfer.c and prefer.c (who leads next), read.c, propose.c,
  * membership.c, fetch.c, start.c and lost.c (what a member knows of its past), check.c and terms.c
- * (what it believes of others), ready.c (hand-out and persistence); log.c and window.c hold the
- * entries, quorum.c knows majorities. Every event that changes something ends in raft_changed:
- * without it no tick and no ready looks.
+ * (what it believes of others), snapshot.c (what the log has no more), ready.c (hand-out and
+ * persistence); log.c and window.c hold the entries, quorum.c knows majorities. Every event that
+ * changes something ends in raft_changed: without it no tick and no ready looks.
  */
 #ifndef RAFT_INTERNAL_H
 #define RAFT_INTERNAL_H
@@ -30,6 +30,7 @@ void raft_check_invariants(const struct raft *r);
 void raft_members_adopt(struct raft *r, const struct raft_members *members, raft_index index);
 void raft_members_rollback(struct raft *r, raft_index from);
 void raft_members_put(struct raft *r, const struct raft_members *members);
+void raft_members_installed(struct raft *r, const struct raft_members *members, raft_index index);
 void raft_told_judge(struct raft *r, raft_index commit);
 void raft_told_timeout(struct raft *r);
 void raft_members_tick(struct raft *r);
@@ -126,6 +127,7 @@ uint64_t raft_prefer_deadline(const struct raft *r);
 
 /* append.c */
 int raft_append_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
+int raft_snapshot_recv(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 void raft_owed_send(struct raft *r);
 
 /* replicate.c */
@@ -153,6 +155,14 @@ void raft_reads_send(struct raft *r);
 uint64_t raft_reads_awaited(const struct raft *r);
 uint32_t raft_reads_of(const struct raft *r, raft_id id);
 
+/* snapshot.c */
+/* As a leader knows it: what it needs next is in the log no more. */
+bool raft_peer_installs(const struct raft *r, const struct raft_peer *p);
+void raft_offer_send(struct raft *r, struct raft_peer *p);
+uint64_t raft_offer_deadline(const struct raft *r, const struct raft_peer *p);
+void raft_offer_note(struct raft *r, const struct raft_peer *p, const struct raft_snapshot *s);
+void raft_offer_out(struct raft *r, struct raft_ready *out);
+
 /* log.c */
 bool raft_log_room(const struct raft *r, uint64_t count);
 void raft_log_append(struct raft *r, const struct raft_entry *entry);
@@ -164,5 +174,7 @@ void raft_fetch_ask_for(struct raft *r, struct raft_peer *p, raft_index first, r
 struct raft_slot *raft_peer_slot(struct raft *r, const struct raft_peer *p);
 const struct raft_entry *raft_fetch_run(const struct raft_slot *s, raft_index index,
 					uint32_t *count);
+/* The base has moved: what lies there is not asked for any more. */
+void raft_fetch_base(struct raft *r);
 
 #endif

@@ -41,7 +41,7 @@ void raft_check_invariants(const struct raft *r)
 	assert(r->commit <= w->last); /* RI2 */
 	assert(r->applied <= r->apply_handed);
 	assert(r->apply_handed <= r->commit);
-	assert(w->first <= (r->commit > 0 ? r->commit : 1)); /* RI3 */
+	assert(w->first <= (r->commit > w->base ? r->commit : w->base + 1)); /* RI3 */
 	assert(w->first <= r->durable + 1);
 	assert(w->last - r->commit < RAFT_WINDOW_SLOTS);
 	assert(w->last + 1 - w->first <= RAFT_WINDOW_SLOTS);
@@ -58,6 +58,10 @@ void raft_check_invariants(const struct raft *r)
 	aside_check(r);
 	assert(!r->lost.is || r->role == RAFT_FOLLOWER);   /* RI10 */
 	assert(!r->transfer.to || r->role == RAFT_LEADER); /* RI11 */
+	assert(w->base <= r->applied);                     /* RI13 */
+	assert(w->base <= r->durable);
+	assert(r->snapshot.index == 0 || r->snapshot.index >= w->base);
+	assert(r->snapshot.index <= r->applied);
 	assert(r->persisted <= r->seq);
 	assert(r->hard_seq <= r->seq);
 	if (r->role == RAFT_LEADER)

@@ -367,6 +367,30 @@ static void told_end(struct raft *r)
 	memset(r->aside, 0, sizeof(r->aside)); /* who is left by the log's table too */
 }
 
+/*
+ * A snapshot took the place of the log and of the tables in it (R34). Its own table is committed
+ * (R35); so is the one that this member began with, which may be newer.
+ */
+void raft_members_installed(struct raft *r, const struct raft_members *members, raft_index index)
+{
+	bool newer = r->members_begun > index;
+
+	if (newer && r->members_before_index == r->members_begun) {
+		r->members = r->members_before;
+		r->members_index = r->members_begun;
+	} else if (!newer || r->members_index != r->members_begun) {
+		r->members = *members;
+		r->members_index = index;
+	}
+	r->members_before = r->members;
+	r->members_before_index = r->members_index;
+	r->gone_over = true;
+	if (r->told_index && r->told_index <= r->window.last)
+		told_end(r);
+	else
+		raft_places_sync(r);
+}
+
 /* After one that no leader was heard in. */
 void raft_told_timeout(struct raft *r)
 {

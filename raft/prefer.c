@@ -53,7 +53,8 @@ static uint64_t due_us(const struct raft *r, const struct raft_peer *p)
 	uint64_t due = p->steady_us + steady_us(r);
 
 	if (p->priority <= r->priority || p->unsteady || !p->voter || !raft_peer_counts(p) ||
-	    p->match + BEHIND_MAX < r->window.last || p->srtt_us >= r->election_us_min / 2)
+	    raft_peer_installs(r, p) || p->match + BEHIND_MAX < r->window.last ||
+	    p->srtt_us >= r->election_us_min / 2)
 		return UINT64_MAX;
 	if (f->tried && f->tried_us + (steady_us(r) << f->doublings) > due)
 		due = f->tried_us + (steady_us(r) << f->doublings);

@@ -46,7 +46,7 @@ enum {
 	RAFT_READY_READS_MAX = 4,
 	RAFT_FETCH_ENTRIES_MAX = 1,
 #else
-	RAFT_READY_MESSAGES_MAX = 288,
+	RAFT_READY_MESSAGES_MAX = 304,
 	RAFT_READY_READS_MAX = 1024, /* also the bound on reads that wait for a quorum */
 	RAFT_FETCH_ENTRIES_MAX = 64, /* entries in one fetch: 75 KiB each */
 #endif
@@ -57,15 +57,23 @@ struct raft_options {
 	raft_identity identity;
 	uint64_t place; /* where it is, as a table says it; 0: nobody said */
 	raft_start start;
-	/* Of the newest MEMBERS entry in the log; without one, as the cluster was formed. */
+	/*
+	 * Of the newest MEMBERS entry in the log; without one, as the snapshot has them, or, where
+	 * there never was one, as the cluster was formed.
+	 */
 	struct raft_members members;
-	raft_index members_index; /* of that entry; 0: there is none */
-	/* Those that a truncation of that entry falls back to. */
+	raft_index members_index; /* of that entry; 0: there never was one */
+	/* Those that a truncation of that entry falls back to; none if a snapshot covers it. */
 	struct raft_members members_before;
 	raft_index members_before_index;
 	/* Of one of these two, if this member began with it: its log may end before it. Or 0. */
 	raft_index members_begun;
 	struct raft_hard_state hard_state; /* as recovered */
+	/* The log begins behind this entry (ADR 9); an empty one ends there. 0: at its first. */
+	raft_index base_index;
+	raft_term base_term;
+	/* The state machine was restored from a snapshot of so much: the base at least. Or 0. */
+	raft_index applied;
 	raft_index last_index; /* of the recovered log; its entries follow by raft_restore */
 	bool lost;             /* it ends before what this member had acknowledged (D9c) */
 	/* Its knowledge of the others, as last marked; of those without one: nothing. */
@@ -109,9 +117,9 @@ int raft_create(struct raft **out, const struct raft_options *options);
 void raft_destroy(struct raft *r);
 
 /*
- * Restores the tail of a recovered log: called for the last min(RAFT_WINDOW, last_index) entries in
- * order, before any other call. Copies the data. After it, entries below the window are known to be
- * committed (RAFT_WINDOW says why).
+ * Restores the tail of a recovered log: called for the last min(RAFT_WINDOW, last_index -
+ * base_index) entries in order, before any other call. Copies the data. After it, entries below the
+ * window are known to be committed (RAFT_WINDOW says why).
  */
 void raft_restore(struct raft *r, const struct raft_entry *entry);
 
@@ -182,7 +190,8 @@ void raft_disk_stalled(struct raft *r, bool stalled);
  * timeout, and commands are taken again. Returns 0: it has begun, or goes on; -EREMOTE (not the
  * leader), -EALREADY (`to` leads), -ENOENT (no such voter), -EHOSTUNREACH (it was not heard of
  * late, lost what it had acknowledged, or its disk is stalled; `to` 0: so is everybody), -EAGAIN
- * (it was not heard yet: this leader has just begun), -EBUSY (another one is under way).
+ * (it was not heard yet: this leader has just begun), -ESTALE (it has to take a snapshot first: it
+ * lags too far), -EBUSY (another one is under way).
  */
 int raft_transfer(struct raft *r, raft_id to);
 /* To whom one is under way; 0: none is. */
@@ -197,6 +206,47 @@ void raft_append_size_set(struct raft *r, raft_id id, uint32_t size_max);
 
 /* The state machine has applied everything up to index. */
 void raft_applied(struct raft *r, raft_index index);
+
+/*
+ * Nothing is handed out to apply while this is so: the state machine is being restored. What was
+ * handed out before is applied, or is covered by what raft_snapshot_installed says next. Outside a
+ * ready.
+ */
+void raft_apply_hold(struct raft *r, bool held);
+
+/*
+ * The log begins behind this entry from now on: nothing at or below it is fetched any more. It is
+ * applied, durable in the log, and covered by the snapshot that raft_snapshot_taken said last,
+ * which whoever lacks it is offered instead. Outside a ready.
+ */
+void raft_base_set(struct raft *r, raft_index index, raft_term term);
+
+/*
+ * What this member can offer, as a leader: the newest snapshot that it has whole and durably; said
+ * anew when that is another one. It is not above what is applied, nor below the base. Outside a
+ * ready.
+ */
+void raft_snapshot_taken(struct raft *r, const struct raft_snapshot *snapshot);
+
+/* What comes of a snapshot of another member, if it is installed. */
+enum raft_snapshot_use {
+	RAFT_SNAPSHOT_USELESS, /* the log has, or had, all that it covers: it is not to be */
+	/* ... but the state machine, which is held, may not: the log keeps what follows it */
+	RAFT_SNAPSHOT_BESIDE,
+	RAFT_SNAPSHOT_ALONE, /* the log lacks it, or has other entries: nothing of it is kept */
+};
+enum raft_snapshot_use raft_snapshot_wanted(const struct raft *r, raft_index index, raft_term term);
+
+/*
+ * The state up to this entry is here, durably, and the log was made to begin behind it (ALONE), or
+ * is as it was (BESIDE). Just before that was done, and with nothing in between, it was wanted. The
+ * state machine was restored from it, or is being (raft_apply_hold). Of what was handed out to
+ * persist before, entries are gone, and their tokens may still be said (R5); a hard state is not.
+ * `members` as the snapshot has them, of the entry `members_index`. raft_snapshot_taken follows, if
+ * it can be offered. Outside a ready.
+ */
+void raft_snapshot_installed(struct raft *r, raft_index index, raft_term term,
+			     const struct raft_members *members, raft_index members_index);
 
 /*
  * Answers a fetch of a ready: `count` contiguous entries from `first` (copied), 1 ..
@@ -243,6 +293,14 @@ struct raft_ready {
 	uint32_t fetch_count;
 
 	/*
+	 * The leader offers a snapshot, and the log lacks what that covers: it is to be fetched,
+	 * from whoever has it, and installed. Once for each that is another one, or another
+	 * leader's; NULL: none. When it is here, it may be wanted no more.
+	 */
+	const struct raft_snapshot *offer;
+	raft_id offer_from;
+
+	/*
 	 * A witness knows a start of this member that is not this one, or more than it holds: its
 	 * directory was rolled back. To be made durable, under a start above lost_known, which
 	 * raft_restarted then names.
@@ -286,7 +344,8 @@ struct raft_progress {
 	uint64_t heard_us;
 	/* Smoothed, from an append to its acknowledgement; 0: not measured. */
 	uint32_t rtt_us;
-	bool lost; /* it says that it lost what it had acknowledged */
+	bool lost;     /* it says that it lost what it had acknowledged */
+	bool installs; /* what it needs next is in this log no more: it is offered a snapshot */
 };
 
 /*
@@ -313,6 +372,10 @@ struct raft_status {
 	raft_index last;
 	raft_term last_term;
 	raft_index window_first;
+	raft_index base;
+	struct raft_snapshot snapshot; /* as raft_snapshot_taken said last */
+	struct raft_snapshot offered;  /* by a leader, and wanted; index 0: none is */
+	raft_id offered_by;
 	struct raft_members members; /* as of the newest appended MEMBERS entry */
 	raft_index members_index;
 	struct raft_members members_before; /* what a truncation of that falls back to */

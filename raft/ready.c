@@ -68,7 +68,7 @@ static void apply_out(struct raft *r, struct raft_ready *out)
 	raft_index next = r->apply_handed + 1;
 	uint32_t count = RAFT_READY_APPLY_MAX;
 
-	if (r->applied < r->apply_handed || r->apply_handed == r->commit)
+	if (r->apply_held || r->applied < r->apply_handed || r->apply_handed == r->commit)
 		return;
 	if (raft_window_has(&r->window, next)) {
 		if (count > r->commit - r->apply_handed)
@@ -136,10 +136,12 @@ bool raft_ready(struct raft *r, uint32_t log_room, struct raft_ready *out)
 	reads_out(r, out);
 	fetches_out(r, out);
 	raft_lost_out(r, out);
+	raft_offer_out(r, out);
 	r->ready_due = r->ready_more;
 	r->due_us = 0;
-	r->in_ready = out->lost || out->whole || out->persist_seq > 0 || out->message_count > 0 ||
-		      out->apply_count > 0 || out->read_count > 0 || out->fetch_count > 0;
+	r->in_ready = out->lost || out->whole || out->offer || out->persist_seq > 0 ||
+		      out->message_count > 0 || out->apply_count > 0 || out->read_count > 0 ||
+		      out->fetch_count > 0;
 	if (r->in_ready)
 		raft_check_invariants(r);
 	assert(!nothing || !r->in_ready);

@@ -34,6 +34,7 @@ static void view_make(const struct raft *r, struct raft_change_view *view)
 			.heard = heard_lately(r, p),
 			.holds = !p->lost && !p->unconfirmed,
 			.unconfirmed = p->unconfirmed && !p->lost,
+			.installs = raft_peer_installs(r, p),
 			.match = p->match,
 		};
 	}

@@ -93,6 +93,7 @@ void raft_leader_become(struct raft *r)
 		struct raft_peer *p = r->peer[i];
 		raft_peer_reset(p, r->window.last + 1, r->heartbeat_us, r->now_us);
 		p->named = 0;
+		p->offered = 0;
 		p->reads = 0;
 		p->hello_owed = true;
 	}
@@ -203,6 +204,9 @@ static void accepted(struct raft *r, struct raft_peer *p, const struct raft_appe
 	/* The log agrees up to the probe, durable or not: stream from here. */
 	if ((reply->prev_index == p->probe_prev && !p->slowed) || reply->match + 1 >= p->next)
 		p->probing = false;
+	/* It has what no log can give it: entries follow. */
+	if (raft_peer_installs(r, p) && p->agreed >= r->window.base)
+		probe_from(p, p->agreed + 1);
 	if (reply->match <= p->match)
 		return;
 	p->match = reply->match;
@@ -379,6 +383,8 @@ uint64_t raft_leader_deadline(const struct raft *r)
 			continue; /* nothing is sent to it */
 		if (p->inflight_count > 0 && p->await_us + p->retransmit_us < due)
 			due = p->await_us + p->retransmit_us;
+		if (raft_offer_deadline(r, p) < due)
+			due = raft_offer_deadline(r, p);
 		if (read_unanswered(r, p) && p->empty_us + retransmit_us_base(r, p) < due)
 			due = p->empty_us + retransmit_us_base(r, p);
 		if (due < deadline)

@@ -54,14 +54,17 @@ static void commit_tell(const struct raft *r, struct raft_peer *p, raft_index pr
 
 /*
  * An empty append proves match, which the peer is known to hold, so it is never refused by a peer
- * in good order and always carries the commit index. If the term of match is no longer in the
- * window (a peer far behind), it says 0, which matches every log and proves nothing: the fetched
- * entries on their way carry the commit index for that peer.
+ * in good order and always carries the commit index. If the term of match is no longer known (a
+ * peer far behind), it says 0, which matches every log and proves nothing: the fetched entries on
+ * their way carry the commit index for that peer. One that has to take a snapshot is asked for the
+ * base: whoever has that is sent what follows (R55).
  */
 static void empty_send(struct raft *r, struct raft_peer *p)
 {
-	raft_index prev = raft_window_has(&r->window, p->match) ? p->match : 0;
+	raft_index prev = raft_window_knows(&r->window, p->match) ? p->match : 0;
 
+	if (raft_peer_installs(r, p))
+		prev = r->window.base;
 	/* A leader without an entry of its own to probe with: what does this peer hold? */
 	if (r->term_start == 0 && p->probing && p->next == r->window.last + 1) {
 		prev = r->window.last;
@@ -79,7 +82,7 @@ static bool term_known(struct raft *r, const struct raft_peer *p, raft_index ind
 	const struct raft_slot *s = raft_peer_slot(r, p);
 	uint32_t one = 1;
 
-	if (index == 0 || raft_window_has(&r->window, index)) {
+	if (raft_window_knows(&r->window, index)) {
 		*term = raft_window_term(&r->window, index);
 		return true;
 	}
@@ -171,7 +174,7 @@ static void inflight_push(struct raft *r, struct raft_peer *p, raft_index last, 
 
 static bool credit(const struct raft *r, const struct raft_peer *p)
 {
-	if (p->next > r->window.last)
+	if (p->next > r->window.last || raft_peer_installs(r, p))
 		return false;
 	if (p->probing)
 		return p->inflight_count == 0;
@@ -220,6 +223,7 @@ static void peer_send(struct raft *r, struct raft_peer *p, uint32_t limit)
 		sent++;
 	if (sent == limit && credit(r, p))
 		r->ready_more = true;
+	raft_offer_send(r, p);
 	/* A commit index travels at once, by itself if no entries do: the peer's clients wait. */
 	raft_index tell = r->commit < p->match ? r->commit : p->match;
 	if (p->empty_owed || (sent == 0 && tell > p->commit_told))

@@ -61,6 +61,7 @@ void raft_start_init(struct raft *r, const struct raft_options *o)
 	r->start_term = o->hard_state.term;
 	r->start_first = r->window.first;
 	r->start_last = o->last_index;
+	r->start_last_term = o->base_term;
 	r->lost.is = o->lost;
 	for (uint32_t i = 0; i < o->witness_count; i++) {
 		struct raft_peer *p = raft_peer_find(r, o->witness[i].id);
@@ -129,8 +130,9 @@ static void witness_set(struct raft *r, struct raft_peer *p)
 	p->witness.id = p->id;
 	p->witness.term = r->hard.term;
 	p->witness.index = p->match;
-	p->witness.entry_term =
-		raft_window_has(&r->window, p->match) ? raft_window_term(&r->window, p->match) : 0;
+	p->witness.entry_term = raft_window_knows(&r->window, p->match)
+					? raft_window_term(&r->window, p->match)
+					: 0;
 	r->witness_generation++;
 }
 
@@ -175,8 +177,10 @@ void raft_witness_void(struct raft *r, struct raft_peer *p)
  */
 static void restarted_reset(const struct raft *r, struct raft_peer *p)
 {
+	raft_index first = r->window.base + 1; /* that can be sent, after an entry that is known */
+
 	if (r->role == RAFT_LEADER && p->match > 0)
-		raft_peer_reset(p, p->match, r->heartbeat_us, r->now_us);
+		raft_peer_reset(p, p->match > first ? p->match : first, r->heartbeat_us, r->now_us);
 	p->lost = false;
 	p->unconfirmed = true;
 	p->read_echo = 0;

@@ -22,6 +22,7 @@
  *	RI10 A member that lost what it acknowledged is a follower.
  *	RI11 Only a leader hands over, and one has met nobody.
  *	RI12 Of nobody anything is aside but while a table was told, and of each once.
+ *	RI13 base <= applied and base <= durable; what can be offered covers the base.
  *
  * Durability (R1, R2, R4, R5). Nothing that depends on the disk is ever queued. A reply is *state*:
  * who is owed an answer. raft_ready makes the answer at the moment it may leave, from what is
@@ -52,9 +53,9 @@ enum {
 
 	/*
 	 * Appends with entries in one ready, shared among the peers. The rest of a ready's messages
-	 * has room for 9 others to each of 16 peers (start, its answer, vote or prevote, the
-	 * answers to both, stale, timeout now, first empty append, empty append), for 3 that are
-	 * owed to the leader, and for answers to reads.
+	 * has room for 10 others to each of 16 peers (start, its answer, vote or prevote, the
+	 * answers to both, stale, timeout now, first empty append, empty append, offer), for 3 that
+	 * are owed to the leader, and for answers to reads.
 	 */
 	RAFT_READY_APPENDS_MAX = 128,
 
@@ -108,7 +109,7 @@ struct raft_inflight {
 	uint32_t size;
 };
 
-static_assert(RAFT_READY_APPENDS_MAX + 9 * RAFT_PLACES_MAX + 3 < RAFT_READY_MESSAGES_MAX,
+static_assert(RAFT_READY_APPENDS_MAX + 10 * RAFT_PLACES_MAX + 3 < RAFT_READY_MESSAGES_MAX,
 	      "a ready holds what every peer is owed");
 
 /* What is too far ahead to be believed, and how it is met (starts.c). */
@@ -176,6 +177,9 @@ struct raft_peer {
 	uint32_t inflight_count;
 	uint32_t inflight_size;
 
+	raft_index offered; /* the newest snapshot that it was offered in this term, and when */
+	uint64_t offer_us;
+
 	uint32_t append_size_max; /* on the way to it; 0: what all others may have */
 
 	uint64_t empty_us; /* last empty append */
@@ -222,11 +226,20 @@ struct raft_owed {
 	uint64_t read_echoed;
 	bool answered; /* the next token begins anew */
 
+	raft_index offered; /* the highest snapshot that it has named */
+
 	bool refuse_owed;
 	raft_index refuse_prev;
 	raft_index refuse_hint;
 	raft_term refuse_hint_term;
 	uint64_t refuse_read_seq;
+};
+
+/* A snapshot of which this member was told, and by whom (snapshot.c). */
+struct raft_offer {
+	struct raft_snapshot what;
+	raft_id from;
+	bool due; /* to be handed out */
 };
 
 /* A member that lost what it had acknowledged, and its way back (lost.c). */
@@ -386,6 +399,10 @@ struct raft {
 	raft_index commit;
 	raft_index apply_handed;
 	raft_index applied;
+	bool apply_held;
+
+	struct raft_snapshot snapshot; /* that it can offer */
+	struct raft_offer offer;
 
 	struct raft_members members; /* the log's */
 	raft_index members_index;
@@ -455,6 +472,7 @@ struct raft {
 	uint32_t message_count;
 	struct raft_read ready_read[RAFT_READY_READS_MAX];
 	struct raft_fetch ready_fetch[RAFT_READY_FETCH_MAX];
+	struct raft_snapshot ready_offer;
 	uint8_t members_data[RAFT_MEMBERS_SIZE_MAX];
 };
 

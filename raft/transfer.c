@@ -58,7 +58,7 @@ static struct raft_peer *best(struct raft *r)
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
 
-		if (reachable(r, p) && (!found || better(r, p, found)))
+		if (reachable(r, p) && !raft_peer_installs(r, p) && (!found || better(r, p, found)))
 			found = p;
 	}
 	return found;
@@ -76,6 +76,8 @@ int raft_transfer(struct raft *r, raft_id to)
 		return -ENOENT;
 	if (!p || !reachable(r, p))
 		return may_be_heard(r, to) ? -EAGAIN : -EHOSTUNREACH;
+	if (raft_peer_installs(r, p))
+		return -ESTALE;
 	if (r->transfer.to)
 		return r->transfer.to == p->id || to == 0 ? 0 : -EBUSY;
 	r->transfer = (struct raft_transfer){
@@ -116,7 +118,8 @@ void raft_transfer_tick(struct raft *r)
 	if (!t->to)
 		return;
 	const struct raft_peer *p = raft_peer_find(r, t->to);
-	if (r->now_us >= t->deadline_us || !p || !p->voter || !raft_peer_counts(p)) {
+	if (r->now_us >= t->deadline_us || !p || !p->voter || !raft_peer_counts(p) ||
+	    raft_peer_installs(r, p)) {
 		raft_transfer_end(r);
 		return;
 	}

@@ -145,6 +145,7 @@ enum raft_message_type {
 	RAFT_MESSAGE_PREVOTE = 9, /* would you vote for me? (thesis 9.6) */
 	RAFT_MESSAGE_PREVOTE_REPLY = 10,
 	RAFT_MESSAGE_TIMEOUT_NOW = 11, /* the leader hands over (thesis 3.10) */
+	RAFT_MESSAGE_SNAPSHOT = 12,    /* the leader offers one: in place of InstallSnapshot */
 };
 
 /* Of PREVOTE too: its term is the one in which the sender would stand, and is nobody's yet. */
@@ -193,6 +194,16 @@ struct raft_append_reply {
 	uint64_t read_seq;
 };
 
+/*
+ * The state as of a committed entry (paper, section 7). It is what follows from the log up to
+ * there, so all members have the same bytes of it (D17).
+ */
+struct raft_snapshot {
+	raft_index index;    /* of the last entry that it covers; 0: there is none */
+	raft_term term;      /* that entry's */
+	uint64_t size, hash; /* of its bytes; the core passes them on */
+};
+
 struct raft_read_request {
 	uint64_t context; /* chosen by the asker, unique across its restarts */
 };
@@ -237,6 +248,7 @@ struct raft_message {
 		struct raft_read_reply read_reply;
 		struct raft_start_reply start_reply;
 		struct raft_timeout_now timeout_now;
+		struct raft_snapshot snapshot;
 	};
 };
 

@@ -31,19 +31,32 @@ void raft_window_fini(struct raft_window *w)
 	w->data = NULL;
 }
 
-void raft_window_restart(struct raft_window *w, raft_index first)
+void raft_window_restart(struct raft_window *w, raft_index base, raft_term base_term,
+			 raft_index first)
 {
-	assert(w->last == 0);
-	assert(first > 0);
+	assert(first > base);
+	assert((base == 0) == (base_term == 0));
+	w->base = base;
+	w->base_term = base_term;
 	w->first = first;
 	w->last = first - 1;
 }
 
+void raft_window_base_set(struct raft_window *w, raft_index base, raft_term base_term)
+{
+	assert(base >= w->base);
+	assert(base <= w->last);
+	assert(base_term > 0);
+	assert(!raft_window_knows(w, base) || raft_window_term(w, base) == base_term);
+	w->base = base;
+	w->base_term = base_term;
+}
+
 raft_term raft_window_term(const struct raft_window *w, raft_index index)
 {
-	if (index == 0)
-		return 0;
-	assert(raft_window_has(w, index));
+	assert(raft_window_knows(w, index));
+	if (!raft_window_has(w, index))
+		return index == 0 ? 0 : w->base_term;
 	assert(w->entry[raft_window_slot(index)].index == index);
 	return w->entry[raft_window_slot(index)].term;
 }
@@ -65,7 +78,7 @@ void raft_window_append(struct raft_window *w, const struct raft_entry *entry)
 
 	assert(entry->index == w->last + 1);
 	assert(entry->size <= RAFT_ENTRY_DATA_MAX);
-	if (w->last >= w->first)
+	if (raft_window_knows(w, w->last))
 		assert(entry->term >= raft_window_term(w, w->last));
 	if (entry->size > 0)
 		memcpy(w->data[slot], entry->data, entry->size);
@@ -80,7 +93,7 @@ void raft_window_append(struct raft_window *w, const struct raft_entry *entry)
 void raft_window_truncate(struct raft_window *w, raft_index from)
 {
 	assert(raft_window_has(w, from));
-	assert(from > w->first || from == 1);
+	assert(from > w->first || from == w->base + 1);
 	w->last = from - 1;
 }
 

@@ -3,9 +3,15 @@
  *
  * All below the window is committed and durable, and is read back through fetches. Invariants:
  *
- *	LW1  The window holds every index in [first, last]; it is empty only while the log is.
- *	LW2  first <= max(commit, 1): the newest committed entry stays, so its term is always known
- *	     and a truncation never empties the window.
+ * The log itself begins behind its base (ADR 9): what lies at or below that is in a snapshot, is
+ * committed, and is read back by nobody. A log that was never cut has base 0. The window may still
+ * hold entries at or below the base, until they are evicted as any others.
+ *
+ *	LW1  The window holds every index in [first, last]; it is empty only while the log is, and
+ *	     then last is the base.
+ *	LW2  first <= max(commit, base + 1): the newest committed entry stays, or is the base, whose
+ *	     term is kept; so its term is always known (R61), and a truncation empties the window
+ *	     only where it empties the log.
  *	LW3  A slot is reused only for an index whose predecessor in it was committed and durable.
  *	LW4  last - commit < RAFT_WINDOW_SLOTS.
  *
@@ -15,7 +21,7 @@
  * last - commit <= RAFT_WINDOW_SLOTS - RAFT_WINDOW_RESERVE. Both bounds are facts about the cluster
  * (some leader knew that commit index), so after a restart
  *
- *	commit >= max(last - (SLOTS - 1), last command - (SLOTS - RESERVE))
+ *	commit >= max(base, last - (SLOTS - 1), last command - (SLOTS - RESERVE))
  *
  * Only RESERVE elections in a row that commit nothing, on a full window, could use the reserve up;
  * replicate.c has the way out of that.
@@ -42,8 +48,10 @@ static_assert((RAFT_WINDOW_SLOTS & (RAFT_WINDOW_SLOTS - 1)) == 0, "a slot is ind
 static_assert(RAFT_CHAIN_MAX * 5 <= RAFT_WINDOW - RAFT_WINDOW / 8, "chains fit beside the reserve");
 
 struct raft_window {
-	raft_index first; /* lowest index held; 1 while the log is empty */
-	raft_index last;  /* 0: the log is empty */
+	raft_index base; /* the log begins behind it */
+	raft_term base_term;
+	raft_index first; /* lowest index held; base + 1 while the log is empty */
+	raft_index last;  /* the base: the log is empty */
 	struct raft_entry *entry;
 	uint64_t *seq; /* token under which the entry was handed out to persist; 0: not yet */
 	uint8_t (*data)[RAFT_ENTRY_DATA_MAX];
@@ -52,8 +60,15 @@ struct raft_window {
 int raft_window_init(struct raft_window *w);
 void raft_window_fini(struct raft_window *w);
 
-/* Starts a restored log of `last` entries: the next appended one is `first`. */
-void raft_window_restart(struct raft_window *w, raft_index first);
+/*
+ * Holds nothing any more: the log begins behind the base, and the next one appended is `first`,
+ * which is behind it (entries of the log that are not held lie between).
+ */
+void raft_window_restart(struct raft_window *w, raft_index base, raft_term base_term,
+			 raft_index first);
+
+/* The base moves up, to an index whose term is known. */
+void raft_window_base_set(struct raft_window *w, raft_index base, raft_term base_term);
 
 static inline uint32_t raft_window_slot(raft_index index)
 {
@@ -65,7 +80,13 @@ static inline bool raft_window_has(const struct raft_window *w, raft_index index
 	return index >= w->first && index <= w->last;
 }
 
-/* 0 for index 0; any other index must be in the window. */
+/* Its term is at hand: it is in the window, the base, or 0. */
+static inline bool raft_window_knows(const struct raft_window *w, raft_index index)
+{
+	return raft_window_has(w, index) || index == w->base || index == 0;
+}
+
+/* Of one that it knows; 0 for index 0. */
 raft_term raft_window_term(const struct raft_window *w, raft_index index);
 
 /* True if `count` more fit when only indexes <= evictable may leave. */

@@ -149,11 +149,30 @@ static uint64_t take(uint64_t *n, uint64_t below)
 	return value;
 }
 
-static size_t append_message(uint8_t *to, uint64_t *n)
+static struct raft_append append_draw(struct raft_entry entry[2], raft_term term, uint64_t *n)
 {
 	static const uint8_t data[] = "entry";
+	struct raft_append a = {.entries = entry};
+
+	a.prev_term = take(n, 3) % (term + 1);
+	a.prev_index = a.prev_term ? 1 + take(n, 6) : 0;
+	a.commit = take(n, 6);
+	a.read_seq = take(n, 4);
+	a.entry_count = (uint32_t)take(n, 3);
+	for (uint32_t i = 0; i < 2; i++)
+		entry[i] = (struct raft_entry){.index = a.prev_index + 1 + i,
+					       .term = term,
+					       .data = data,
+					       .size = sizeof(data),
+					       .type = RAFT_ENTRY_COMMAND,
+					       .flags = 3};
+	return a;
+}
+
+static size_t append_message(uint8_t *to, uint64_t *n)
+{
 	struct raft_message m = {
-		.type = (enum raft_message_type)(1 + take(n, RAFT_MESSAGE_TIMEOUT_NOW)),
+		.type = (enum raft_message_type)(1 + take(n, RAFT_MESSAGE_SNAPSHOT)),
 		.term = 1 + take(n, 5)};
 	struct raft_entry entry[2];
 	size_t size;
@@ -161,6 +180,11 @@ static size_t append_message(uint8_t *to, uint64_t *n)
 	switch (m.type) {
 	case RAFT_MESSAGE_TIMEOUT_NOW:
 		m.timeout_now.read_seq = take(n, 4);
+		break;
+	case RAFT_MESSAGE_SNAPSHOT:
+		m.snapshot.term = 1 + take(n, m.term);
+		m.snapshot.index = 1 + take(n, 12);
+		m.snapshot.size = 1 + take(n, 4096);
 		break;
 	case RAFT_MESSAGE_VOTE:
 	case RAFT_MESSAGE_PREVOTE:
@@ -173,19 +197,7 @@ static size_t append_message(uint8_t *to, uint64_t *n)
 		m.vote_reply.granted = take(n, 2);
 		break;
 	case RAFT_MESSAGE_APPEND:
-		m.append.prev_term = take(n, 3) % (m.term + 1);
-		m.append.prev_index = m.append.prev_term ? 1 + take(n, 6) : 0;
-		m.append.commit = take(n, 6);
-		m.append.read_seq = take(n, 4);
-		m.append.entry_count = (uint32_t)take(n, 3);
-		m.append.entries = entry;
-		for (uint32_t i = 0; i < 2; i++)
-			entry[i] = (struct raft_entry){.index = m.append.prev_index + 1 + i,
-						       .term = m.term,
-						       .data = data,
-						       .size = sizeof(data),
-						       .type = RAFT_ENTRY_COMMAND,
-						       .flags = 3};
+		m.append = append_draw(entry, m.term, n);
 		break;
 	case RAFT_MESSAGE_APPEND_REPLY:
 		m.append_reply.accepted = take(n, 2);

@@ -35,6 +35,8 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 	struct wire_part part;
 	struct formation_message formation;
 	struct wire_members members;
+	struct wire_snapshot_range range;
+	const uint8_t *bytes;
 	uint64_t question;
 	uint8_t type_back;
 	size_t back = 0;
@@ -54,6 +56,12 @@ static void body(uint8_t type, const uint8_t *data, size_t size)
 		back = wire_members_encode(&members, out);
 	} else if (type == WIRE_WHO && wire_who_decode(&question, data, size) == 0) {
 		back = wire_who_encode(question, out);
+	} else if (type == WIRE_SNAPSHOT_PULL &&
+		   wire_snapshot_pull_decode(&range, data, size) == 0) {
+		back = wire_snapshot_pull_encode(&range, out);
+	} else if (type == WIRE_SNAPSHOT_CHUNK &&
+		   wire_snapshot_chunk_decode(&range, &bytes, data, size) == 0) {
+		back = wire_snapshot_chunk_encode(&range, bytes, out);
 	} else if ((type == WIRE_PATH || type == WIRE_PATH_REPLY) &&
 		   wire_path_decode(&path, type, data, size) == 0) {
 		back = wire_path_encode(&path, type, out);
@@ -188,6 +196,7 @@ size_t fuzz_seed_input(uint64_t n, uint8_t *input)
 		.table = {.count = 2,
 			  .member = {{.place = 1 << 16 | 1, .identity = 1}, {2 << 16 | 1, 2}}},
 	};
+	const struct wire_snapshot_range range = {6, 5, 4, 8192, 1200};
 	uint8_t *to = input + 2;
 
 	input[0] = 2;
@@ -195,22 +204,28 @@ size_t fuzz_seed_input(uint64_t n, uint8_t *input)
 		message.append.entries = entries;
 		message.append.entry_count = (uint32_t)(n / 6) % 4;
 	}
-	part.size = n % 16 == 9 ? 0 : WIRE_PART_SIZE;
-	part.wanted = n % 16 == 9;
-	switch (n % 16) {
+	part.size = n % 18 == 9 ? 0 : WIRE_PART_SIZE;
+	part.wanted = n % 18 == 9;
+	switch (n % 18) {
+	case 16:
+		input[1] = WIRE_SNAPSHOT_PULL;
+		return 2 + wire_snapshot_pull_encode(&range, to);
+	case 17:
+		input[1] = WIRE_SNAPSHOT_CHUNK;
+		return 2 + wire_snapshot_chunk_encode(&range, data, to);
 	case 6:
 	case 7:
 	case 8:
 	case 9:
 		input[1] = (const uint8_t[]){WIRE_PROPOSE, WIRE_REQUEST, WIRE_ANSWER,
-					     WIRE_PULL}[n % 16 - 6];
+					     WIRE_PULL}[n % 18 - 6];
 		return 2 + wire_part_encode(&part, input[1], to);
 	case 10:
 		input[1] = WIRE_REQUEST_REPLY;
 		return 2 + wire_part_reply_encode(&reply, input[1], to);
 	case 11:
 	case 12:
-		input[1] = n % 16 == 11 ? WIRE_HELLO : WIRE_WELCOME;
+		input[1] = n % 18 == 11 ? WIRE_HELLO : WIRE_WELCOME;
 		return 2 + wire_hello_encode(&hello, input[1], to);
 	case 13:
 		input[0] = 1;
@@ -224,7 +239,7 @@ size_t fuzz_seed_input(uint64_t n, uint8_t *input)
 	case 15:
 		input[0] = 0;
 		for (size_t i = 1; i < 4096; i++)
-			input[i] = (uint8_t)(n * 7 + i * (n / 16));
+			input[i] = (uint8_t)(n * 7 + i * (n / 18));
 		return 4096;
 	default:
 		return 2 + wire_raft_encode(&message, to, 4096, &input[1]);

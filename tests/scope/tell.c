@@ -23,6 +23,8 @@ static const char *message_name(const struct raft_message *m)
 		return m->vote_reply.granted ? "would vote for it" : "would not vote for it";
 	case RAFT_MESSAGE_TIMEOUT_NOW:
 		return "hands over";
+	case RAFT_MESSAGE_SNAPSHOT:
+		return "offers a snapshot";
 	case RAFT_MESSAGE_APPEND:
 		return m->append.entry_count > 0 ? "append" : "empty append";
 	case RAFT_MESSAGE_APPEND_REPLY:
@@ -72,6 +74,9 @@ static void message_print(const struct raft_message *m)
 		break;
 	case RAFT_MESSAGE_READ_REPLY:
 		printf(", index %" PRIu64, m->read_reply.index);
+		break;
+	case RAFT_MESSAGE_SNAPSHOT:
+		printf(" up to %" PRIu64 "/%" PRIu64, m->snapshot.index, m->snapshot.term);
 		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
 	case RAFT_MESSAGE_PREVOTE_REPLY:

@@ -90,6 +90,10 @@ void trace_message_print(FILE *out, const struct raft_message *m)
 	case RAFT_MESSAGE_TIMEOUT_NOW:
 		fprintf(out, "TimeoutNow(term %" PRIu64, m->term);
 		break;
+	case RAFT_MESSAGE_SNAPSHOT:
+		fprintf(out, "Snapshot(term %" PRIu64 ", up to %" PRIu64 "/%" PRIu64, m->term,
+			m->snapshot.index, m->snapshot.term);
+		break;
 	case RAFT_MESSAGE_VOTE_REPLY:
 		fprintf(out, "RequestVote answer(term %" PRIu64 ", %s", m->term,
 			m->vote_reply.granted ? "granted" : "refused");

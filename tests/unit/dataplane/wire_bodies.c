@@ -84,6 +84,9 @@ const struct raft_message bodies_messages[] = {
 	{.type = RAFT_MESSAGE_PREVOTE_REPLY, .term = 7, .vote_reply = {true}},
 	{.type = RAFT_MESSAGE_PREVOTE_REPLY, .term = 6, .vote_reply = {false}},
 	{.type = RAFT_MESSAGE_TIMEOUT_NOW, .term = 7, .timeout_now = {77}},
+	{.type = RAFT_MESSAGE_SNAPSHOT,
+	 .term = 7,
+	 .snapshot = {.index = 5, .term = 6, .size = 8192, .hash = UINT64_MAX}},
 };
 
 static_assert(sizeof(bodies_messages) / sizeof(bodies_messages[0]) == BODIES_MESSAGES,
@@ -99,6 +102,15 @@ static int members_decode(uint8_t type, const uint8_t *data, size_t size)
 		return wire_formation_decode(&formation, data, size);
 	return type == WIRE_MEMBERS ? wire_members_decode(&members, data, size)
 				    : wire_who_decode(&question, data, size);
+}
+
+static int snapshot_decode(uint8_t type, const uint8_t *data, size_t size)
+{
+	struct wire_snapshot_range range;
+	const uint8_t *bytes;
+
+	return type == WIRE_SNAPSHOT_PULL ? wire_snapshot_pull_decode(&range, data, size)
+					  : wire_snapshot_chunk_decode(&range, &bytes, data, size);
 }
 
 int bodies_decode(uint8_t type, const uint8_t *data, size_t size)
@@ -158,6 +170,10 @@ int bodies_decode(uint8_t type, const uint8_t *data, size_t size)
 	case WIRE_MEMBERS:
 	case WIRE_WHO:
 		result = members_decode(type, copy, size);
+		break;
+	case WIRE_SNAPSHOT_PULL:
+	case WIRE_SNAPSHOT_CHUNK:
+		result = snapshot_decode(type, copy, size);
 		break;
 	default:
 		result = wire_raft_decode(&message, entries, type, copy, size);
@@ -253,10 +269,12 @@ static size_t other_good(uint8_t type, uint8_t *body)
 size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 {
 	static const uint8_t types[] = {
-		WIRE_HELLO,           WIRE_WELCOME,    WIRE_SETTINGS,
-		WIRE_FORMATION,       WIRE_FORMATION,  WIRE_PATH,
-		WIRE_PATH_REPLY,      BODIES_ENVELOPE, BODIES_STREAM_REQUEST,
-		BODIES_STREAM_ANSWER, WIRE_MEMBERS,    WIRE_WHO};
+		WIRE_HELLO,           WIRE_WELCOME,       WIRE_SETTINGS,
+		WIRE_FORMATION,       WIRE_FORMATION,     WIRE_PATH,
+		WIRE_PATH_REPLY,      BODIES_ENVELOPE,    BODIES_STREAM_REQUEST,
+		BODIES_STREAM_ANSWER, WIRE_MEMBERS,       WIRE_WHO,
+		WIRE_SNAPSHOT_PULL,   WIRE_SNAPSHOT_CHUNK};
+	const struct wire_snapshot_range range = {6, 5, 4, 8192, 1200};
 	static const struct wire_members members = {
 		.to = 9,
 		.question = 10,
@@ -304,6 +322,10 @@ size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 		return wire_members_encode(&members, body);
 	case WIRE_WHO:
 		return wire_who_encode(11, body);
+	case WIRE_SNAPSHOT_PULL:
+		return wire_snapshot_pull_encode(&range, body);
+	case WIRE_SNAPSHOT_CHUNK:
+		return wire_snapshot_chunk_encode(&range, pattern, body);
 	default:
 		return other_good(*type, body);
 	}
@@ -334,6 +356,9 @@ bool bodies_form_at(enum wire_form form, uint8_t type, size_t size, size_t *at)
 		{WIRE_FORMATION, WIRE_FORM_FORMATION},
 		{WIRE_MEMBERS, WIRE_FORM_MEMBERS},
 		{WIRE_WHO, WIRE_FORM_WHO},
+		{WIRE_SNAPSHOT, WIRE_FORM_SNAPSHOT},
+		{WIRE_SNAPSHOT_PULL, WIRE_FORM_SNAPSHOT_PULL},
+		{WIRE_SNAPSHOT_CHUNK, WIRE_FORM_SNAPSHOT_CHUNK},
 		{WIRE_PATH, WIRE_FORM_PATH},
 		{WIRE_PATH_REPLY, WIRE_FORM_PATH_REPLY},
 		{WIRE_HELLO, WIRE_FORM_HELLO},

@@ -62,7 +62,7 @@ static void verdicts(void **state)
 		{4, 255, WIRE_VERDICT_GOOD},  /* much newer, and readable */
 		{5, 0, WIRE_VERDICT_VERSION}, /* there is no version 0 */
 		{5, 2, WIRE_VERDICT_VERSION}, /* not readable by us */
-		{6, 0, WIRE_VERDICT_TYPE},    {6, 20, WIRE_VERDICT_TYPE},
+		{6, 0, WIRE_VERDICT_TYPE},    {6, 23, WIRE_VERDICT_TYPE},
 		{6, 31, WIRE_VERDICT_TYPE},   {6, 38, WIRE_VERDICT_TYPE},
 		{7, 1, WIRE_VERDICT_RANGE}, /* flags */
 		{8, 2, WIRE_VERDICT_SIZE},    {8, 4, WIRE_VERDICT_SIZE},

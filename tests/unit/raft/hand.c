@@ -18,7 +18,7 @@ raft_start hand_start(raft_id id, uint32_t count)
 void hand_init(struct hand *h, struct hand_options o)
 {
 	static const uint8_t byte = 'x';
-	raft_index last = o.terms ? strlen(o.terms) : o.long_log;
+	raft_index last = o.base + (o.terms ? strlen(o.terms) : o.long_log);
 	struct raft_options options = {
 		.id = 1,
 		.identity = o.identity ? o.identity : identity_of(1),
@@ -26,6 +26,10 @@ void hand_init(struct hand *h, struct hand_options o)
 		.lost = o.lost,
 		.members = {.count = o.nodes},
 		.hard_state = {.term = o.term, .vote = o.vote},
+		.base_index = o.base,
+		.base_term = o.base_term,
+		.applied = o.applied > o.base ? o.applied : o.base,
+		.members_index = o.base > 0,
 		.last_index = last,
 		.seed = 7,
 		.election_timeout_us_min = HAND_ELECTION_US,
@@ -42,12 +46,15 @@ void hand_init(struct hand *h, struct hand_options o)
 		options.members.member[i] = (struct raft_member){
 			.id = i + 1, .identity = identity_of(i + 1), .voter = true};
 	assert_int_equal(raft_create(&h->r, &options), 0);
-	raft_index first = last > RAFT_WINDOW_SLOTS ? last - RAFT_WINDOW_SLOTS + 1 : 1;
+	h->applied = options.applied;
+	raft_index first = o.base + 1;
+	if (last - o.base > RAFT_WINDOW_SLOTS)
+		first = last - RAFT_WINDOW_SLOTS + 1;
 	for (raft_index i = first; i <= last; i++) {
 		bool noop = i > last - o.noops;
 		const struct raft_entry e = {
 			.index = i,
-			.term = o.terms ? (raft_term)(o.terms[i - 1] - '0') : 1,
+			.term = o.terms ? (raft_term)(o.terms[i - o.base - 1] - '0') : 1,
 			.data = &byte,
 			.size = !noop,
 			.type = noop ? RAFT_ENTRY_NOOP : RAFT_ENTRY_COMMAND,
@@ -94,6 +101,11 @@ static void ready_take(struct hand *h, const struct raft_ready *ready)
 	}
 	for (uint32_t i = 0; i < ready->read_count && h->read_count < 64; i++)
 		h->read[h->read_count++] = ready->reads[i];
+	if (ready->offer) {
+		h->offer = *ready->offer;
+		h->offer_from = ready->offer_from;
+		h->offers++;
+	}
 	for (uint32_t i = 0; i < ready->fetch_count && h->fetch_count < 64; i++)
 		h->fetch[h->fetch_count++] = ready->fetches[i];
 }
@@ -238,6 +250,35 @@ int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint, 
 
 	m.append_reply.match_term = hint_term;
 	return hand_recv(h, &m);
+}
+
+int hand_offer(struct hand *h, raft_id from, raft_term term, raft_index index, raft_term of)
+{
+	struct raft_message m = hand_message(h, RAFT_MESSAGE_SNAPSHOT, from, term);
+
+	m.snapshot =
+		(struct raft_snapshot){.index = index, .term = of, .size = 4096, .hash = index};
+	return hand_recv(h, &m);
+}
+
+void hand_snapshot(struct hand *h, raft_index index)
+{
+	const struct raft_snapshot s = {.index = index,
+					.term = raft_window_term(&h->r->window, index),
+					.size = 4096,
+					.hash = index};
+
+	raft_snapshot_taken(h->r, &s);
+	hand_take(h);
+}
+
+void hand_install(struct hand *h, raft_index index, raft_term term)
+{
+	const struct raft_members members = h->r->members;
+
+	raft_snapshot_installed(h->r, index, term, &members, 1);
+	h->applied = index;
+	hand_take(h);
 }
 
 int hand_append(struct hand *h, raft_id from, raft_term term, raft_index prev, raft_term prev_term,

@@ -33,6 +33,9 @@ struct hand {
 	struct raft_fetch fetch[64];
 	uint32_t fetch_count;
 	raft_index applied;
+	struct raft_snapshot offer; /* the newest that was handed out, by whom, and how often any */
+	raft_id offer_from;
+	uint32_t offers;
 	bool log_full;        /* it takes no entries */
 	bool quiet;           /* nothing that is ready is taken */
 	uint32_t lost, whole; /* how often a ready said so */
@@ -43,7 +46,10 @@ struct hand_options {
 	uint32_t nodes;
 	const char *terms;   /* of the log, one digit per entry, e.g. "1122" */
 	raft_index long_log; /* or: so many entries of term 1 */
-	raft_index noops;    /* the last of them */
+	raft_index base;     /* which follow this one, as a snapshot covers it ... */
+	raft_term base_term;
+	raft_index applied; /* ... or so much, if that is more */
+	raft_index noops;   /* the last of them */
 	raft_term term;
 	raft_id vote;
 	bool lost;
@@ -87,6 +93,11 @@ int hand_echo(struct hand *h, raft_id from, raft_index match, uint64_t read_seq)
 void hand_prefer(struct hand *h, raft_id from, uint8_t priority);
 int hand_refuse(struct hand *h, raft_id from, raft_index prev, raft_index hint,
 		raft_term hint_term);
+/* As a leader offers it; the newest that this member has itself. */
+int hand_offer(struct hand *h, raft_id from, raft_term term, raft_index index, raft_term of);
+void hand_snapshot(struct hand *h, raft_index index);
+/* A snapshot of the first table is installed; and what is ready is taken. */
+void hand_install(struct hand *h, raft_index index, raft_term term);
 /* An append from member `from` of entries with the terms given, one digit each. */
 int hand_append(struct hand *h, raft_id from, raft_term term, raft_index prev, raft_term prev_term,
 		const char *terms, raft_index commit);
