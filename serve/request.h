@@ -29,7 +29,11 @@
 struct sm_cursor;
 
 enum {
-	REQUESTS_MAX = 2048, /* 5.6 MiB with their small messages; a closed-loop client has one */
+	/*
+	 * 5.6 MiB with their small messages: all that is in flight of 32 sessions whose windows are
+	 * full, or of 16 where one source has them all (SH4).
+	 */
+	REQUESTS_MAX = 2048,
 	REQUEST_BUCKETS = 4096,
 	REQUEST_SMALL_SIZE = PARTS_PART_SIZE,
 	REQUEST_DOOR_SIZE = 48,

@@ -29,7 +29,7 @@ enum {
 	SHARE_SOURCES = 1024,
 	/* 16 puts: others wait three or four turns besides the disks, a third of 0.7 ms. */
 	SHARE_TURN = 64,
-	/* 64 puts: what 64 clients of one host begin at once is one write of the log. */
+	/* 64 puts: what 64 clients of one host, or a session, begin at once is one write. */
 	SHARE_TURN_ALONE = 256,
 	SHARE_ABOUT = 64,  /* turns, of 10 to 100 us each */
 	SHARE_AHEAD = 256, /* eight windows of parts */

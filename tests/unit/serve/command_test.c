@@ -160,6 +160,28 @@ static void V17_a_retry_of_what_was_applied_is_answered_without_space(void **sta
 	assert_int_equal(h.proposals, 0);
 }
 
+/* A window's: applied in another order than they came; one of them was asked for twice. */
+static void R48_commands_of_one_session_are_told_apart(void **state)
+{
+	static const uint64_t order[] = {2, 4, 1, 3};
+
+	(void)state;
+	for (uint64_t sequence = 1; sequence <= 4; sequence++)
+		hand_command(&h, sequence, 5, sequence, 100);
+	hand_command(&h, 14, 5, 4, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 5);
+	hand_apply(&h, 5, 5);
+	hand_heard(&h, 0);
+	for (uint32_t i = 0, heard = 0; i < 4; i++) {
+		hand_apply(&h, 5, order[i]);
+		heard += order[i] == 4 ? 2 : 1;
+		assert_int_equal(hand_heard(&h, heard)->id % 10, order[i]);
+		assert_int_equal(h.word[heard - 1].status, SERVE_OK);
+	}
+	assert_int_equal(serve_open_count(h.serve), 0);
+}
+
 static void V17_what_was_forwarded_before_is_not_refused_by_the_disk(void **state)
 {
 	(void)state;
@@ -352,6 +374,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_log_without_room_is_asked_once_in_a_turn, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_new_term_puts_back_what_the_old_one_had, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(R48_commands_of_one_session_are_told_apart, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(V17_without_space_for_the_log_no_command_is_taken,
 						setup, teardown),
