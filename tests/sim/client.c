@@ -36,6 +36,44 @@ static void fail(const struct sim_world *w, const struct sim_client *c, const ch
 	abort();
 }
 
+/* --- sessions -------------------------------------------------------------------------------- */
+
+static void session_begin(struct sim_world *w, struct sim_session *s)
+{
+	uint64_t size = 1;
+
+	if (sim_random_below(&w->windows, 4))
+		size = 1 + sim_random_below(&w->windows, KV_SESSION_WINDOW);
+	kv_window_begin(&s->window, sim_random_next(&w->random) | 1, (uint32_t)size);
+	s->base = 0;
+}
+
+/*
+ * Makes it the next put of its client's session. Some sequences are given up before they are sent:
+ * so a few clients come to the end of a window.
+ */
+static void session_next(struct sim_world *w, struct sim_client *c, struct kv_request *request)
+{
+	struct sim_session *s = c->session;
+	struct kv_window *window = &s->window;
+	uint64_t room = window->size - (window->next - window->floor);
+	uint64_t skip = sim_random_below(&w->windows, 4) ? 0 : sim_random_below(&w->windows, room);
+
+	while (skip-- > 0) {
+		kv_window_open(window, request);
+		kv_window_close(window, request->sequence);
+	}
+	w->beside += window->floor < window->next;
+	w->far += window->next - window->floor >= KV_SESSION_WINDOW / 2;
+	kv_window_open(window, request);
+	if (s->base == 0)
+		s->base = client_welcome(c->client)->commit_index;
+	request->session_base = s->base;
+	c->sequence = request->sequence;
+}
+
+/* --- clients --------------------------------------------------------------------------------- */
+
 void sim_client_create(struct sim_world *w, uint32_t i)
 {
 	struct sim_client *c = &w->client[i];
@@ -51,7 +89,12 @@ void sim_client_create(struct sim_world *w, uint32_t i)
 
 	assert(err == 0);
 	c->id = i;
-	c->session = sim_random_next(&w->random) | 1;
+	if (i == 0)
+		w->windows.state = w->seed ^ 0x77696e646f7773;
+	session_begin(w, &w->session[i]);
+	c->session = &w->session[i];
+	if (i > 0 && sim_random_below(&w->windows, 2))
+		c->session = w->client[i - 1].session;
 	c->target = i % w->node_count;
 	err = client_create(&c->client, sim_random_next(&w->random));
 	assert(err == 0);
@@ -84,8 +127,8 @@ static void change_target(struct sim_world *w, struct sim_client *c)
 
 void sim_client_forget(struct sim_world *w, struct sim_client *c)
 {
-	c->session = sim_random_next(&w->random) | 1;
-	c->session_base = c->sequence = c->put = c->acked = 0;
+	session_begin(w, c->session); /* all that have it forget */
+	c->put = c->acked = 0;
 	memset(c->denied, 0, sizeof(c->denied));
 	c->open = false;
 	change_target(w, c);
@@ -185,7 +228,7 @@ static void begin(struct sim_world *w, struct sim_client *c)
 
 	c->open = true;
 	c->began_ns = w->now_ns;
-	c->putting = sim_random_below(&w->random, 2) || w->resting;
+	c->putting = sim_random_below(&w->random, 2) && kv_window_has_room(&c->session->window);
 	c->key = c->putting ? c->id : (uint32_t)sim_random_below(&w->random, w->client_count);
 	c->floor = w->client[c->key].acked;
 	if (w->read_floor[c->key] > c->floor)
@@ -193,12 +236,8 @@ static void begin(struct sim_world *w, struct sim_client *c)
 	request.key = key_of(w, c->key, key);
 	if (c->putting) {
 		c->maybe = false;
-		if (!c->sequence)
-			c->session_base = client_welcome(c->client)->commit_index;
+		session_next(w, c, &request);
 		request.operation = KV_PUT;
-		request.session = c->session;
-		request.session_base = c->session_base;
-		request.sequence = ++c->sequence;
 		request.value.data = (uint8_t *)value;
 		request.value.size = (uint32_t)snprintf(value, sizeof(value), "%" PRIu64, ++c->put);
 		assert(c->put < SIM_PUTS_MAX);
@@ -239,6 +278,9 @@ static void finish(struct sim_world *w, struct sim_client *c)
 	if (answer.status != KV_OK)
 		fail(w, c, kv_status_text(answer.status), answer.status, KV_OK);
 	if (c->putting) {
+		kv_window_close(&c->session->window, c->sequence);
+		if (c->session->base < answer.applied_index)
+			c->session->base = answer.applied_index;
 		c->acked = c->put;
 		c->puts++;
 	} else {
@@ -249,8 +291,8 @@ static void finish(struct sim_world *w, struct sim_client *c)
 }
 
 /*
- * It is asked for no more. Half of the time its session goes too: a copy that came late would be
- * older than the next put of it, and be refused for that.
+ * It is asked for no more. Half of the time it has another session from then on: where the floor
+ * goes on, a copy that came late would be refused for that.
  */
 static void deny(struct sim_world *w, struct sim_client *c, enum wire_status status)
 {
@@ -259,9 +301,10 @@ static void deny(struct sim_world *w, struct sim_client *c, enum wire_status sta
 	c->open = false;
 	sim_note(w, "client %u: put %" PRIu64 " is given up: %s", c->id, c->put,
 		 status_row(status)->words);
+	kv_window_close(&c->session->window, c->sequence);
 	if (sim_random_below(&w->random, 2)) {
-		c->session = sim_random_next(&w->random) | 1;
-		c->sequence = 0;
+		c->session = &w->session[SIM_CLIENTS_MAX + c->id];
+		session_begin(w, c->session);
 	}
 }
 

@@ -35,6 +35,7 @@ enum {
 struct totals {
 	uint64_t rounds, steps, elections, puts, gets, timeouts, clusters, stood_still, delivered;
 	uint64_t leaderless_ms, leaderless_ms_max; /* after the faults */
+	uint64_t beside, far;                      /* puts within a window */
 	uint64_t rest_steps_max; /* a second and node, when nobody wants anything */
 	uint64_t denials[STATUS_COUNT];
 	struct draw_totals draw;
@@ -212,6 +213,8 @@ static void totals_add(struct totals *t, const struct sim_world *w)
 	t->clusters += w->clusters;
 	t->draw.resets += w->resets;
 	t->delivered += sim_net_delivered(w->net);
+	t->beside += w->beside;
+	t->far += w->far;
 	for (uint32_t i = 0; i < w->client_count; i++) {
 		t->puts += w->client[i].puts;
 		t->gets += w->client[i].gets;
@@ -273,6 +276,9 @@ static void print(const struct totals *t)
 	       d->asked, d->refused, d->done, d->of_leaders, d->rolled_back, d->tables, d->joints,
 	       d->joined, d->moved, d->moved_of_two, d->lost, d->ended, d->learned, d->told,
 	       d->transfers);
+	printf("puts beside others of their session: %" PRIu64 ", %" PRIu64
+	       " of them far above the oldest\n",
+	       t->beside, t->far);
 	printf("puts given up as not done: %" PRIu64 " for want of a leader, %" PRIu64
 	       " of space, %" PRIu64 " by a learner\n",
 	       t->denials[WIRE_NO_LEADER], t->denials[WIRE_NO_SPACE], t->denials[WIRE_LEARNER]);
@@ -310,6 +316,8 @@ static void check_met(const struct totals *t)
 		{"who lost his directory", d->lost},
 		{"who ended", d->ended},
 		{"who was removed and knew it", d->learned},
+		{"puts beside others of their session", t->beside},
+		{"puts far above the oldest of their session", t->far},
 		{"puts denied for want of a leader", t->denials[WIRE_NO_LEADER]},
 		{"puts denied for want of space", t->denials[WIRE_NO_SPACE]},
 		{"puts denied by a learner", t->denials[WIRE_LEARNER]},

@@ -32,6 +32,7 @@
 #include "tests/sim/random.h"
 
 #include "dataplane/client.h"
+#include "kv/window.h"
 #include "node/node.h"
 #include "tests/unit/wal/fake_disk.h"
 
@@ -76,13 +77,19 @@ struct sim_node {
 	uint32_t life; /* counts its directories: a wipe, a reset, a volatile start makes one */
 };
 
+/* What clients put under, one or several of them. */
+struct sim_session {
+	struct kv_window window;
+	uint64_t base; /* the newest index that any of them was shown; 0: none yet */
+};
+
 struct sim_client {
 	struct dp *dp;
 	struct client *client;
 	uint32_t id;
 	uint32_t target;
-	uint64_t session, session_base;
-	uint64_t sequence;                  /* of the newest put in its session */
+	struct sim_session *session;
+	uint64_t sequence;                  /* of its open put */
 	uint64_t put;                       /* what it puts: counts up, whatever the session */
 	uint64_t acked;                     /* the newest put that was answered */
 	uint64_t denied[SIM_PUTS_MAX / 64]; /* puts that were given up as not done, a bit each */
@@ -118,7 +125,12 @@ struct sim_world {
 	struct sim_net *net;
 	struct sim_node node[SIM_NODES_MAX];
 	struct sim_client client[SIM_CLIENTS_MAX];
-	uint64_t cluster_id; /* of the newest cluster; 0: none was formed yet */
+	/* Each client's at first, of which others may have a part; and what it may have later. */
+	struct sim_session session[2 * SIM_CLIENTS_MAX];
+	struct sim_random windows; /* what is drawn for sessions changes nothing else */
+	uint64_t beside;           /* puts that began while others of their session were open */
+	uint64_t far;              /* ... and half a window above the oldest of them, or more */
+	uint64_t cluster_id;       /* of the newest cluster; 0: none was formed yet */
 	uint64_t clusters, resets;
 	uint64_t given_up;  /* out of this one a member was forced: who is of it is not checked */
 	uint64_t forgotten; /* clusters that are gone: what still comes has other keys */
