@@ -68,6 +68,7 @@ enum { METRICS_WAITING_MAX = 512 };
 	X(wal_writes, COUNTER, 1, "wal_writes", "quoin_wal_writes_total", NULL, "Writes of the log that completed.") \
 	X(wal_entries, COUNTER, 1, "wal_entries", "quoin_wal_entries_total", NULL, "Entries appended to the log.") \
 	X(wal_segments, GAUGE, 1, "wal_segments", "quoin_wal_segments", NULL, "Segments in the data directory.") \
+	X(wal_reused, COUNTER, 1, "wal_reused", "quoin_wal_segments_reused_total", NULL, "Segments that were prepared out of former ones.") \
 	X(log_bytes, GAUGE, 1, "log_bytes", "quoin_wal_size_bytes", NULL, "Bytes that the log takes on the disk.") \
 	X(recovered_index, GAUGE, 1, "recovered_index", "quoin_wal_recovered_index", NULL, "The last index of the log as this start found it: all up to it was read back.") \
 	X(wal_marks, COUNTER, 1, "wal_marks", "quoin_wal_marks_total", NULL, "Marks of the log's end that were written.") \

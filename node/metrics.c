@@ -98,6 +98,7 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->wal_writes = wal.writes;
 	m->wal_entries = wal.entries;
 	m->wal_segments = wal.segments;
+	m->wal_reused = wal.reused;
 	m->log_bytes = wal.segments * n->options.wal.segment_size;
 	m->recovered_index = n->recovered.last_index;
 	m->wal_write = wal.write_time;

@@ -117,6 +117,11 @@ static void say_recovered(struct node *n, uint64_t ns)
 					"writes of two marks, some 200 ms, could be lost unseen "
 					"instead of one's"
 				      : "neither slot held a mark");
+	if (r->base_damaged)
+		journal_write(n->journal, JOURNAL_WARN, "damaged_base",
+			      "file=%s/base why=\"one slot of two held no base, and the other is "
+			      "enough: written again\"",
+			      n->options.wal.directory);
 	if (r->lost)
 		journal_write(n->journal, JOURNAL_ERROR, "lost", "why=\"%s\"", r->lost_why);
 }

@@ -124,8 +124,9 @@ static void text_head(struct text_state *s)
 		       (uint32_t)r->witness[i].start, r->witness[i].index, r->witness[i].term);
 	printf("cluster: %" PRIu32 " bytes\n", r->record_size);
 	printf("base: segment %" PRIu64 " index %" PRIu64 " after term %" PRIu64
-	       " and write %" PRIu64 "\n",
-	       r->first_segment, r->first_index, r->before_term, r->before_number);
+	       " and write %" PRIu64 "%s\n",
+	       r->first_segment, r->first_index, r->before_term, r->before_number,
+	       r->base_damaged > 0 ? " (the other slot is torn or damaged)" : "");
 }
 
 static void text_segment(void *arg, const struct wal_inspect_segment *segment)
@@ -260,9 +261,10 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, c
 	}
 	printf("],\n\"record_size\":%" PRIu32, r->record_size);
 	printf(",\n\"base\":");
-	json_out(json_pack("{sI sI sI sI}", "segment", (json_int_t)r->first_segment, "index",
+	json_out(json_pack("{sI sI sI sI si}", "segment", (json_int_t)r->first_segment, "index",
 			   (json_int_t)r->first_index, "before_term", (json_int_t)r->before_term,
-			   "before_write", (json_int_t)r->before_number),
+			   "before_write", (json_int_t)r->before_number, "damaged",
+			   (int)r->base_damaged),
 		 false);
 	printf(",\n\"log\":");
 	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sI sb}", "last_index",

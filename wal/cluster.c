@@ -45,9 +45,7 @@ int wal_cluster_find(struct recovery *r)
 		return err;
 	err = wal_cluster_decode(&data, &r->out->record_size, w->block, w->unit, &w->id);
 	if (err == -EPROTO)
-		return wal_refuse(w, err,
-				  META_CLUSTER ": written by another version of quoin: use that "
-					       "version; nothing was changed");
+		return wal_refuse(w, err, META_CLUSTER ": " WAL_OTHER_VERSION);
 	if (err == -EXDEV)
 		return wal_refuse(w, -EBADMSG,
 				  META_CLUSTER ": the record of another directory" WAL_REFUSED);

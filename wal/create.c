@@ -1,10 +1,10 @@
 /*
  * Making a directory, and making one anew.
  *
- * Creation, each step durable before the next: vote (generations 0 and 1), base, the first segment,
- * mark (likewise), identity. A directory without identity is new, or its creation was cut short;
- * then its vote is still at generation 1, because every complete open counts it up. Anything else
- * without identity is damage.
+ * Creation, each step durable before the next: vote (generations 0 and 1), base (likewise), the
+ * first segment, mark (likewise), identity. A directory without identity is new, or its creation
+ * was cut short; then its vote is still at generation 1, because every complete open counts it up.
+ * Anything else without identity is damage.
  *
  * An identity that replaces another one says so until all that was the former's is gone and the new
  * log is begun (W17).
@@ -142,8 +142,10 @@ static int files_make(struct recovery *r)
 		err = wal_file_make(w, META_VOTE, w->block, 2 * (size_t)w->unit);
 		if (err == 0) {
 			w->base = wal_base_initial();
-			wal_base_encode(w->block, w->unit, &w->id, &w->base);
-			err = wal_file_make(w, META_BASE, w->block, w->unit);
+			for (uint64_t g = 0; g < 2; g++)
+				wal_base_encode(w->block + wal_base_offset(g, w->unit), w->unit,
+						&w->id, g, &w->base);
+			err = wal_file_make(w, META_BASE, w->block, 2 * (size_t)w->unit);
 		}
 		if (err == 0)
 			err = wal_prepare_now(w);

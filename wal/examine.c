@@ -23,9 +23,7 @@ int wal_identity_check(struct recovery *r)
 		return err;
 	err = wal_meta_identity_decode(found, w->block);
 	if (err == -EPROTO)
-		return wal_refuse(w, err,
-				  META_IDENTITY ": written by another version of quoin: use "
-						"that version; nothing was changed");
+		return wal_refuse(w, err, META_IDENTITY ": " WAL_OTHER_VERSION);
 	if (err != 0)
 		return wal_refuse(w, err,
 				  META_IDENTITY " at offset 0: its checksum is wrong" WAL_REFUSED);
@@ -61,9 +59,7 @@ static int vote_check(struct recovery *r)
 	err = wal_meta_vote_decode(&r->vote, &r->out->vote_torn, w->block, w->unit, &w->id,
 				   &offset);
 	if (err == -EPROTO)
-		return wal_refuse(w, err,
-				  META_VOTE ": written by another version of quoin: use that "
-					    "version; nothing was changed");
+		return wal_refuse(w, err, META_VOTE ": " WAL_OTHER_VERSION);
 	if (err != 0)
 		return wal_refuse(w, -EBADMSG,
 				  META_VOTE " at offset %" PRIu64
@@ -130,17 +126,18 @@ static int base_check(struct recovery *r)
 
 	if (!r->names.base)
 		return wal_refuse(w, -EBADMSG, META_BASE ": missing" WAL_REFUSED);
-	err = wal_file_read(w, META_BASE, w->block, w->unit);
+	err = wal_file_read(w, META_BASE, w->block, 2 * (uint64_t)w->unit);
 	if (err != 0)
 		return err;
-	err = wal_base_decode(&w->base, w->block, w->unit, &w->id);
+	err = wal_base_decode(&r->base, w->block, w->unit, &w->id);
 	if (err == -EPROTO)
-		return wal_refuse(w, err,
-				  META_BASE ": written by another version of quoin: use that "
-					    "version; nothing was changed");
+		return wal_refuse(w, err, META_BASE ": " WAL_OTHER_VERSION);
 	if (err != 0)
 		return wal_refuse(w, -EBADMSG,
 				  META_BASE " at offset 0: not the base of this log" WAL_REFUSED);
+	w->base = r->base.base;
+	r->out->base_damaged = r->base.damaged;
+	wal_meta_names_from(&r->names, w->base.segment);
 	return 0;
 }
 
@@ -222,8 +219,8 @@ static int log_check(struct recovery *r)
 			   .error = r->scan_error,
 			   .error_size = sizeof(r->scan_error)};
 	wal_index_init(&w->index, w->limits.point_spacing, w->base.index - 1);
-	wal_meta_names_from(&r->names, w->base.segment);
-	err = wal_scan_run(s, r->names.segments, r->names.segment_count);
+	err = wal_scan_run(s, r->names.segments + r->names.below,
+			   r->names.segment_count - r->names.below);
 	if (err != 0)
 		return r->scan_error[0] != '\0' ? wal_refuse(w, err, "%s", r->scan_error) : err;
 	/* Each side knows a little of what the other had acknowledged (W24). */

@@ -5,7 +5,7 @@
 #ifndef WAL_FAILURE_H
 #define WAL_FAILURE_H
 
-#include <stdint.h>
+#include "wal/format.h"
 
 /*
  * The advice for a directory that is damaged. A wiped member is refused by its cluster, and members
@@ -20,6 +20,14 @@
 	"this directory was last used with durability %s, and is opened with %s" \
 	": set the same durability again, or, where there is no cluster yet, "   \
 	"use an empty directory"
+
+/* Formats are not carried over from one version to another before 1.0. */
+#define WAL_VERSION_TEXT_(n) #n
+#define WAL_VERSION_TEXT(n) WAL_VERSION_TEXT_(n)
+#define WAL_OTHER_VERSION                                                                  \
+	"of another version of the log's format than " WAL_VERSION_TEXT(                   \
+		WAL_FORMAT_VERSION) ", which is the one of this quoin: use that version; " \
+				    "nothing was changed"
 
 /* For whatever is found while nothing was changed yet. */
 #define WAL_REFUSED "; nothing was changed: " WAL_ADVICE

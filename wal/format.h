@@ -1,5 +1,5 @@
 /*
- * The format on disk, version 2. docs/wal-format.md says the same at length, with the decisions
+ * The format on disk, version 3. docs/wal-format.md says the same at length, with the decisions
  * that recovery takes. All integers are little-endian; what is not named is zero.
  *
  * A directory holds: `lock`; `identity`; `vote`; `base`; `mark`; `cluster`, if it was kept;
@@ -32,16 +32,17 @@
  *	    56    8 log write number that was durable when this was written
  *	    64    4 sector number in the file
  *
- * base: where the log begins, `unit` bytes.
+ * base: where the log begins. Two slots of `unit` bytes; generation g lives in slot g % 2.
  *
  *	     0    8 "QUOINBAS"
  *	     8    4 version
  *	    12    4 CRC32C of the file, this field zero
  *	    16    8 identity
- *	    24    8 sequence of the first segment
- *	    32    8 index of the first entry
- *	    40    8 term of the entry before it; 0: there is none
- *	    48    8 number of the last write before the first segment
+ *	    24    8 generation
+ *	    32    8 sequence of the first segment
+ *	    40    8 index of the first entry
+ *	    48    8 term of the entry before it; 0: there is none
+ *	    56    8 number of the last write before the first segment
  *
  * cluster: what the membership room keeps, `unit` bytes.
  *
@@ -124,8 +125,10 @@
 #include <assert.h>
 #include <stdint.h>
 
+#define WAL_FORMAT_VERSION 3 /* as text in messages, too */
+
 enum {
-	FORMAT_VERSION = 2,
+	FORMAT_VERSION = WAL_FORMAT_VERSION,
 	FORMAT_UNIT_MIN = 4096,
 	FORMAT_UNIT_MAX = 65536,
 	FORMAT_SECTOR = 512,

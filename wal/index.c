@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void wal_index_init(struct log_index *x, uint32_t spacing, raft_index last)
 {
@@ -36,6 +37,20 @@ void wal_index_cut(struct log_index *x, raft_index last)
 		x->count--;
 	if (x->last > last)
 		x->last = last;
+}
+
+void wal_index_trim(struct log_index *x, raft_index first)
+{
+	size_t at = 0;
+
+	while (at + 1 < x->count && x->points[at + 1].first <= first)
+		at++;
+	/* All of it is below. */
+	if (x->last < first)
+		at = x->count;
+	x->count -= at;
+	if (at > 0)
+		memmove(x->points, x->points + at, x->count * sizeof(*x->points));
 }
 
 int wal_index_add(struct log_index *x, const struct index_point *point)

@@ -40,6 +40,9 @@ int wal_index_add(struct log_index *x, const struct index_point *point);
 /* Everything above `last` is superseded. */
 void wal_index_cut(struct log_index *x, raft_index last);
 
+/* Nothing below `first` is looked for any more. */
+void wal_index_trim(struct log_index *x, raft_index first);
+
 /* The point that covers a live index. */
 const struct index_point *wal_index_find(const struct log_index *x, raft_index index);
 

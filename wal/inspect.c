@@ -32,7 +32,7 @@ struct inspection {
 	struct log_id id;
 	struct meta_vote vote;
 	struct wal_end end;
-	struct log_base base;
+	struct log_base_slots base;
 };
 
 static __attribute__((format(printf, 3, 4))) int say(struct inspection *x, int err,
@@ -106,7 +106,7 @@ static int identity_read(struct inspection *x)
 		return err;
 	err = wal_meta_identity_decode(&identity, x->block);
 	if (err == -EPROTO)
-		return say(x, err, META_IDENTITY ": of another version of quoin");
+		return say(x, err, META_IDENTITY ": " WAL_OTHER_VERSION);
 	if (err != 0)
 		return say(x, err, META_IDENTITY " at offset 0: its checksum is wrong");
 	x->id = identity.id;
@@ -135,7 +135,7 @@ static int vote_read(struct inspection *x)
 					   &offset);
 	}
 	if (err == -EPROTO)
-		return say(x, err, META_VOTE ": of another version of quoin");
+		return say(x, err, META_VOTE ": " WAL_OTHER_VERSION);
 	if (err != 0)
 		return say(x, -EBADMSG, META_VOTE " at offset %" PRIu64 ": this sector is damaged",
 			   offset);
@@ -176,23 +176,26 @@ static int mark_read(struct inspection *x)
 static int base_read(struct inspection *x)
 {
 	struct wal_inspect_result *out = x->out;
-	int err;
+	int err = -EBADMSG;
 
 	if (!x->names.base)
 		return say(x, -EBADMSG, META_BASE ": missing");
-	err = file_read(x, META_BASE, out->unit);
-	if (err != 0)
-		return err;
-	err = wal_base_decode(&x->base, x->block, out->unit, &x->id);
+	for (int look = 0; err != 0 && look < (out->live ? LOOKS : 1); look++) {
+		err = file_read(x, META_BASE, 2 * (uint64_t)out->unit);
+		if (err != 0)
+			return err;
+		err = wal_base_decode(&x->base, x->block, out->unit, &x->id);
+	}
 	if (err == -EPROTO)
-		return say(x, err, META_BASE ": of another version of quoin");
+		return say(x, err, META_BASE ": " WAL_OTHER_VERSION);
 	if (err != 0)
 		return say(x, -EBADMSG, META_BASE " at offset 0: not the base of this log");
-	out->first_segment = x->base.segment;
-	out->first_index = x->base.index;
-	out->before_term = x->base.term;
-	out->before_number = x->base.number;
-	wal_meta_names_from(&x->names, x->base.segment);
+	out->base_damaged = x->base.damaged;
+	out->first_segment = x->base.base.segment;
+	out->first_index = x->base.base.index;
+	out->before_term = x->base.base.term;
+	out->before_number = x->base.base.number;
+	wal_meta_names_from(&x->names, x->base.base.segment);
 	return 0;
 }
 
@@ -252,7 +255,7 @@ static int log_read(struct inspection *x)
 	struct wal_inspect_result *out = x->out;
 	struct scan s = {.disk = x->disk,
 			 .id = x->id,
-			 .base = x->base,
+			 .base = x->base.base,
 			 .unit = out->unit,
 			 .live = out->live,
 			 .on_write = on_write,
@@ -262,9 +265,10 @@ static int log_read(struct inspection *x)
 			 .error_size = sizeof(x->line)};
 	int err;
 
-	err = wal_scan_run(&s, x->names.segments, x->names.segment_count);
+	err = wal_scan_run(&s, x->names.segments + x->names.below,
+			   x->names.segment_count - x->names.below);
 	out->segments = s.segment_count;
-	out->writes = s.number - x->base.number;
+	out->writes = s.number - x->base.base.number;
 	out->entries = s.entries;
 	out->bytes = s.bytes;
 	out->last_index = s.last_index;

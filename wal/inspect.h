@@ -65,6 +65,7 @@ struct wal_inspect_result {
 	bool mark_lost;
 	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
+	uint32_t base_damaged; /* slots that hold no base: one may be a write that was cut short */
 	/* Where the log begins, and the term of the entry and the number of the write before. */
 	uint64_t first_segment;
 	raft_index first_index;

@@ -1,7 +1,10 @@
 /*
- * Where the log begins: the file `base`. What lies before it was made unnecessary (later: by a
- * snapshot), and may be there or not; the file is durable before anything is removed. Encoding and
- * checking; wal/format.h has the table.
+ * Where the log begins: the file `base`. What lies before it was made unnecessary by a snapshot,
+ * and may be there or not. Encoding and checking; wal/format.h has the table, wal/move.c moves it.
+ *
+ * Two slots of one unit; generation g lives in slot g % 2, so the newest is never written over, and
+ * a move needs no space. Both say the same before anything that they cut off is removed or used
+ * again: so one slot is enough, whichever of them is damaged.
  */
 #ifndef WAL_LOG_BASE_H
 #define WAL_LOG_BASE_H
@@ -20,17 +23,30 @@ struct log_base {
 	uint64_t number; /* of the last write before the first segment */
 };
 
+/* As it was found. */
+struct log_base_slots {
+	struct log_base base; /* the newest */
+	uint64_t generation;
+	uint32_t damaged; /* slots that hold none */
+	bool differ;      /* the other one is older, and says something else */
+};
+
 /* A log that begins at its beginning. */
 static inline struct log_base wal_base_initial(void)
 {
 	return (struct log_base){.segment = 1, .index = 1};
 }
 
-/* Encodes unit bytes. */
-void wal_base_encode(uint8_t *out, uint32_t unit, const struct log_id *id,
+static inline uint64_t wal_base_offset(uint64_t generation, uint32_t unit)
+{
+	return generation % 2 * unit;
+}
+
+/* Encodes the unit bytes of the generation's slot. */
+void wal_base_encode(uint8_t *out, uint32_t unit, const struct log_id *id, uint64_t generation,
 		     const struct log_base *base);
-/* 0, -EBADMSG, -EPROTO (another version), -EXDEV (another log's). */
-int wal_base_decode(struct log_base *out, const uint8_t *in, uint32_t unit,
+/* Two slots. 0; with no good one -EBADMSG, -EPROTO (another version), -EXDEV (another log's). */
+int wal_base_decode(struct log_base_slots *out, const uint8_t *in, uint32_t unit,
 		    const struct log_id *id);
 
 #endif

@@ -59,13 +59,15 @@ static uint64_t mark_deadline(const struct wal *w)
 
 uint64_t wal_deadline(const struct wal *w)
 {
-	uint64_t prepare, mark;
+	uint64_t first, next;
 
 	if (w->memory || w->failed != 0)
 		return UINT64_MAX;
-	prepare = wal_prepare_deadline(w);
-	mark = mark_deadline(w);
-	return prepare < mark ? prepare : mark;
+	first = wal_prepare_deadline(w);
+	next = mark_deadline(w);
+	first = next < first ? next : first;
+	next = wal_move_deadline(w);
+	return next < first ? next : first;
 }
 
 void wal_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count)

@@ -1,6 +1,8 @@
 /*
- * The log of WAL_VOLATILE: entries in RAM, bounded by it alone. For measuring what everything but
- * the disk costs; what it acknowledges does not survive the process.
+ * The log of WAL_VOLATILE: entries in RAM, bounded by it and by the base. For measuring what
+ * everything but the disk costs; what it acknowledges does not survive the process.
+ *
+ * Entries hang on chunks of pointers, so that no append and no trimming touches more than a few.
  */
 #include "wal/state.h"
 
@@ -8,55 +10,102 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	CHUNK = 4096,
+	STEP_MAX = 256, /* entries given back in one turn: some ten microseconds */
+};
+
 struct memory_entry {
 	struct raft_entry entry;
 	uint8_t data[];
 };
 
+struct chunk {
+	struct memory_entry *entries[CHUNK];
+};
+
 struct memory {
-	struct memory_entry **entries; /* by index - 1 */
-	uint64_t count;
-	uint64_t capacity;
+	struct chunk **chunks;
+	size_t count;
+	size_t capacity;
+	raft_index origin; /* of the first place in the first chunk */
+	raft_index held;   /* the lowest that is held still */
+	raft_index first;  /* the lowest that is there */
+	raft_index next;   /* behind the last */
 };
 
 int wal_memory_create(struct memory **out)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	if (!*out)
+		return -ENOMEM;
+	wal_memory_restart(*out, 1);
+	return 0;
 }
 
-static void cut(struct memory *m, uint64_t count)
+static struct memory_entry **place(const struct memory *m, raft_index index)
 {
-	while (m->count > count)
-		free(m->entries[--m->count]);
+	uint64_t at = index - m->origin;
+
+	assert(index >= m->origin);
+	assert(at / CHUNK < m->count);
+	return &m->chunks[at / CHUNK]->entries[at % CHUNK];
+}
+
+static void cut(struct memory *m, raft_index next)
+{
+	while (m->next > next)
+		free(*place(m, --m->next));
+}
+
+void wal_memory_restart(struct memory *m, raft_index first)
+{
+	if (m->next > m->held)
+		cut(m, m->held);
+	while (m->count > 0)
+		free(m->chunks[--m->count]);
+	m->origin = m->held = m->first = m->next = first;
 }
 
 void wal_memory_destroy(struct memory *m)
 {
 	if (!m)
 		return;
-	cut(m, 0);
-	free(m->entries);
+	wal_memory_restart(m, 1);
+	free(m->chunks);
 	free(m);
+}
+
+/* Room for one more. */
+static int grow(struct memory *m)
+{
+	if (m->next - m->origin < m->count * CHUNK)
+		return 0;
+	if (m->count == m->capacity) {
+		size_t capacity = m->capacity == 0 ? 16 : 2 * m->capacity;
+		struct chunk **grown = realloc(m->chunks, capacity * sizeof(struct chunk *));
+
+		if (!grown)
+			return -ENOMEM;
+		m->chunks = grown;
+		m->capacity = capacity;
+	}
+	m->chunks[m->count] = malloc(sizeof(struct chunk));
+	if (!m->chunks[m->count])
+		return -ENOMEM;
+	m->count++;
+	return 0;
 }
 
 int wal_memory_put(struct memory *m, const struct raft_entry *entry)
 {
 	struct memory_entry *copy;
 
-	assert(entry->index > 0);
-	assert(entry->index <= m->count + 1);
-	cut(m, entry->index - 1);
-	if (m->count == m->capacity) {
-		uint64_t capacity = m->capacity == 0 ? 1024 : 2 * m->capacity;
-		struct memory_entry **grown =
-			realloc(m->entries, capacity * sizeof(struct memory_entry *));
-
-		if (!grown)
-			return -ENOMEM;
-		m->entries = grown;
-		m->capacity = capacity;
-	}
+	assert(entry->index >= m->first);
+	assert(entry->index <= m->next);
+	cut(m, entry->index);
+	if (grow(m) != 0)
+		return -ENOMEM;
 	copy = malloc(sizeof(*copy) + entry->size);
 	if (!copy)
 		return -ENOMEM;
@@ -64,13 +113,29 @@ int wal_memory_put(struct memory *m, const struct raft_entry *entry)
 	copy->entry.data = copy->data;
 	if (entry->size > 0)
 		memcpy(copy->data, entry->data, entry->size);
-	m->entries[m->count++] = copy;
+	*place(m, m->next++) = copy;
 	return 0;
 }
 
 const struct raft_entry *wal_memory_get(const struct memory *m, raft_index index)
 {
-	if (index == 0 || index > m->count)
-		return NULL;
-	return &m->entries[index - 1]->entry;
+	return index >= m->first && index < m->next ? &(*place(m, index))->entry : NULL;
+}
+
+void wal_memory_trim(struct memory *m, raft_index first)
+{
+	assert(first >= m->first);
+	assert(first <= m->next);
+	m->first = first;
+}
+
+void wal_memory_step(struct memory *m)
+{
+	for (int i = 0; i < STEP_MAX && m->held < m->first; i++, m->held++)
+		free(*place(m, m->held));
+	while (m->count > 0 && m->held - m->origin >= CHUNK) {
+		free(m->chunks[0]);
+		memmove(m->chunks, m->chunks + 1, --m->count * sizeof(*m->chunks));
+		m->origin += CHUNK;
+	}
 }

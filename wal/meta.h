@@ -51,6 +51,7 @@ struct meta_names {
 	bool base;
 	uint64_t *segments; /* sequences, ascending */
 	size_t segment_count;
+	size_t below; /* so many of them are below the base, and no part of the log */
 	char (*temporary)[DISK_NAME_MAX];
 	size_t temporary_count;
 };
@@ -63,7 +64,7 @@ struct meta_names {
 int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NAME_MAX]);
 /* Without an identity: true if creation may have left them, false if the log was in use. */
 bool wal_meta_names_unused(const struct meta_names *names);
-/* Segments below the base are not part of the log. */
+/* The log begins with this segment: says how many are below it. */
 void wal_meta_names_from(struct meta_names *names, uint64_t segment);
 void wal_meta_names_free(struct meta_names *names);
 void wal_meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);

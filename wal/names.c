@@ -140,12 +140,9 @@ bool wal_meta_names_unused(const struct meta_names *names)
 
 void wal_meta_names_from(struct meta_names *names, uint64_t segment)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < names->segment_count; i++)
-		if (names->segments[i] >= segment)
-			names->segments[kept++] = names->segments[i];
-	names->segment_count = kept;
+	for (names->below = 0; names->below < names->segment_count; names->below++)
+		if (names->segments[names->below] >= segment)
+			break;
 }
 
 void wal_meta_names_free(struct meta_names *names)

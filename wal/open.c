@@ -43,7 +43,7 @@ static int buffers_make(struct wal *w)
 	size_t rounded = l->write_size_max + FORMAT_UNIT_MAX;
 	size_t used = 0;
 
-	w->region_size = l->buffers * rounded + l->zero_size + 6 * (size_t)FORMAT_UNIT_MAX;
+	w->region_size = l->buffers * rounded + l->zero_size + 7 * (size_t)FORMAT_UNIT_MAX;
 	w->region_size = w->region_size / FORMAT_UNIT_MAX * FORMAT_UNIT_MAX;
 	w->region = aligned_alloc(FORMAT_UNIT_MAX, w->region_size);
 	if (!w->region)
@@ -55,6 +55,7 @@ static int buffers_make(struct wal *w)
 	w->block = region_take(w, &used, 2 * (size_t)FORMAT_UNIT_MAX);
 	w->header = region_take(w, &used, FORMAT_UNIT_MAX);
 	w->marker.block = region_take(w, &used, FORMAT_UNIT_MAX);
+	w->mover.block = region_take(w, &used, FORMAT_UNIT_MAX);
 	w->region_size = used;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++) {
 		size_t size = l->point_spacing + l->write_size_max;
@@ -81,6 +82,8 @@ static void release(struct wal *w)
 		wal_io_close(w->disk, w->vote.file);
 	if (w->marker.file >= 0)
 		wal_io_close(w->disk, w->marker.file);
+	if (w->mover.file >= 0)
+		wal_io_close(w->disk, w->mover.file);
 	if (w->locked)
 		w->disk->ops->unlock(w->disk);
 	if (w->disk_owned && w->disk)
@@ -179,6 +182,7 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->vote.file = -1;
 	w->prepare.file = -1;
 	w->marker.file = -1;
+	w->mover.file = -1;
 	w->limits = *limits;
 	w->seed = options->identity_seed;
 	w->durability = options->durability;
@@ -219,6 +223,7 @@ int wal_open(struct wal **out, const struct wal_options *options, struct wal_rec
 		.write_size_max = STATE_WRITE_SIZE_MAX,
 		.buffers = STATE_BUFFERS,
 		.zero_size = STATE_ZERO_SIZE,
+		.zero_rate = STATE_ZERO_RATE,
 		.point_spacing = STATE_POINT_SPACING,
 		.segment_size_min = WAL_SEGMENT_SIZE_MIN,
 		.segment_size_step = STATE_SEGMENT_SIZE_STEP,

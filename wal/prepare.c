@@ -4,18 +4,24 @@
  * It is made under a temporary name: room for its whole length, zeros over it, synced, then its
  * header, synced, then its name, and the directory synced. So whatever carries a segment's name has
  * a valid header and was durably zero (W16-W18). It starts as soon as there is none to roll to; one
- * step is in flight at a time, so that the log's own writes wait for little.
+ * step is in flight at a time, and while there is time the zeros are written at a limited rate, so
+ * that the log's own writes wait for little.
+ *
+ * A segment that the base left behind is used again, if there is one: it gets the temporary name
+ * and is prepared as a new one, but that its room is there already (W15: what it held is zeroed
+ * first, and bound to its former sequence besides).
  *
  * That there is no space for it, or that it may not be made now, is no failure (D8): nothing of it
  * was acknowledged, and the log's own files are open. What was made goes, wal_get_space says so,
- * and it is tried again every SPACE_INTERVAL_NS. Space is looked for
- * before it is needed: while one segment is ready, the one after it must fit, so that the one that
+ * and it is tried again every SPACE_INTERVAL_NS. Space is looked for before it is needed: while one
+ * segment is ready, the one after it must fit, or be there to be used again, so that the one that
  * is ready is the reserve in which elections and what is under way go on.
  */
 #include "wal/io.h"
 #include "wal/state.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define SPACE_INTERVAL_NS UINT64_C(1000000000)
 
@@ -31,6 +37,8 @@ const char *wal_prepare_operation(const struct wal *w)
 		[PREPARE_IDLE] = "preparation",
 		[PREPARE_LOOK] = "look at the space that is left",
 		[PREPARE_SPACE] = "look at the space that is left",
+		[PREPARE_REUSE] = "rename of a segment that is used again",
+		[PREPARE_OPEN] = "open",
 		[PREPARE_CREATE] = "create",
 		[PREPARE_ALLOCATE] = "allocation",
 		[PREPARE_ZERO] = "write of zeros ahead",
@@ -63,6 +71,10 @@ static int call(struct wal *w, enum disk_call_kind kind)
 		.kind = kind, .mode = w->mode, .file = p->file, .size = w->segment_size};
 
 	names(w, call.to, call.name);
+	if (kind == DISK_RENAME && p->state == PREPARE_REUSE) {
+		memcpy(call.to, call.name, sizeof(call.to));
+		wal_meta_segment_name(call.name, p->spare);
+	}
 	return w->disk->ops->call(w->disk, &call, TAG_PREPARE);
 }
 
@@ -94,6 +106,8 @@ static int submit(struct wal *w)
 	case PREPARE_LOOK:
 	case PREPARE_SPACE:
 		return call(w, DISK_SPACE);
+	case PREPARE_OPEN:
+		return call(w, DISK_OPEN);
 	case PREPARE_CREATE:
 		return call(w, DISK_CREATE);
 	case PREPARE_ALLOCATE:
@@ -105,6 +119,7 @@ static int submit(struct wal *w)
 		return d->ops->sync(d, p->file, TAG_PREPARE);
 	case PREPARE_HEADER:
 		return header_write(w);
+	case PREPARE_REUSE:
 	case PREPARE_RENAME:
 		return call(w, DISK_RENAME);
 	case PREPARE_NAMES_SYNC:
@@ -121,24 +136,55 @@ static int submit(struct wal *w)
 	return -EINVAL;
 }
 
+/* The log is at its first segment, or half through the one before this: no other haste counts. */
+static bool hurry(const struct wal *w)
+{
+	if (w->limits.zero_rate == 0 || w->segment_count == 0)
+		return true;
+	return w->segments[w->tail].end >= w->segments[w->tail].size / 2;
+}
+
+/* Until when the next step waits. */
+static uint64_t step_due(const struct wal *w)
+{
+	const struct prepare *p = &w->prepare;
+
+	if (p->state == PREPARE_IDLE || p->state == PREPARE_REMOVE)
+		return p->next_ns;
+	return p->state == PREPARE_ZERO && !hurry(w) ? p->zero_ns : 0;
+}
+
+static void begin(struct wal *w)
+{
+	struct prepare *p = &w->prepare;
+
+	p->sequence = w->base.segment + w->segment_count;
+	p->size = w->segment_size;
+	p->offset = 0;
+	p->spare = 0;
+	if (!wal_segment_wanted(w)) {
+		p->state = PREPARE_LOOK;
+	} else if (w->spares.count > 0) {
+		p->spare = w->spares.sequence[--w->spares.count];
+		p->state = PREPARE_REUSE;
+	} else {
+		p->state = PREPARE_SPACE;
+	}
+	p->next_ns = w->now_ns + SPACE_INTERVAL_NS;
+}
+
 int wal_prepare_step(struct wal *w)
 {
 	struct prepare *p = &w->prepare;
+	bool wanted = p->state == PREPARE_IDLE && wal_segment_wanted(w) && !p->space.full;
 	int err;
 
-	if (p->in_flight || (p->state == PREPARE_REMOVE && w->now_ns < p->next_ns))
+	if (p->in_flight || (!wanted && w->now_ns < step_due(w)))
 		return 0;
-	if (p->state == PREPARE_IDLE) {
-		bool wanted = wal_segment_wanted(w) && !p->space.full;
-
-		if (!wanted && w->now_ns < p->next_ns)
-			return 0;
-		p->sequence = w->base.segment + w->segment_count;
-		p->size = w->segment_size;
-		p->offset = 0;
-		p->state = wal_segment_wanted(w) ? PREPARE_SPACE : PREPARE_LOOK;
-		p->next_ns = w->now_ns + SPACE_INTERVAL_NS;
-	}
+	if (p->state == PREPARE_IDLE)
+		begin(w);
+	if (p->state == PREPARE_ZERO && w->limits.zero_rate > 0)
+		p->zero_ns = w->now_ns + zeros_next(w) * SPACE_INTERVAL_NS / w->limits.zero_rate;
 	err = submit(w);
 	if (err != 0)
 		return prepare_fail(w, err);
@@ -205,6 +251,16 @@ static void remove_now(struct prepare *p, enum prepare_state first)
 	p->next_ns = 0;
 }
 
+/* It could not be renamed now. */
+static void spare_back(struct wal *w)
+{
+	struct prepare *p = &w->prepare;
+
+	if (w->spares.count < STATE_SPARES_MAX)
+		w->spares.sequence[w->spares.count++] = p->spare;
+	p->state = PREPARE_IDLE;
+}
+
 /*
  * A step failed. It is the log's end, or there was no space: then what there is of it goes, and if
  * that may not be removed either, in a while. A create that failed may have left its file.
@@ -212,19 +268,20 @@ static void remove_now(struct prepare *p, enum prepare_state first)
 static int step_failed(struct wal *w, int err)
 {
 	struct prepare *p = &w->prepare;
+	bool opening = p->state == PREPARE_CREATE || p->state == PREPARE_OPEN;
 
 	if (!no_space(err) || p->state == PREPARE_NAMES_SYNC || p->state == PREPARE_CLOSE)
 		return prepare_fail(w, err);
-	if (p->state == PREPARE_CREATE && wal_no_descriptor(err) && wal_segment_give_way(w)) {
-		p->state = PREPARE_IDLE;
-		p->next_ns = 0; /* at once: no write waits for files that are only read */
+	/* At once, and once more: no write waits for files that are only read. */
+	if (opening && wal_no_descriptor(err) && wal_segment_give_way(w))
 		return 0;
-	}
 	space_short(w, err);
 	if (p->state == PREPARE_REMOVE)
 		p->next_ns = w->now_ns + SPACE_INTERVAL_NS;
+	else if (p->state == PREPARE_REUSE)
+		spare_back(w);
 	else
-		remove_now(p, p->state == PREPARE_CREATE ? PREPARE_REMOVE : PREPARE_CLOSE);
+		remove_now(p, opening ? PREPARE_REMOVE : PREPARE_CLOSE);
 	return 0;
 }
 
@@ -237,9 +294,18 @@ static enum prepare_state step_next(struct wal *w, const struct disk_completion 
 	case PREPARE_LOOK:
 		if (space_judge(w, done) && !look_failed(done))
 			p->space.full = false;
+		/* What stands beside segments has no use for one that is kept. */
+		if (done->result == 0 && done->value < STATE_SPACE_SPARE)
+			wal_move_give_way(w);
 		return PREPARE_IDLE;
 	case PREPARE_SPACE:
 		return space_judge(w, done) ? PREPARE_CREATE : PREPARE_IDLE;
+	case PREPARE_REUSE:
+		p->next_ns = 0;
+		return done->result == 0 ? PREPARE_OPEN : PREPARE_IDLE;
+	case PREPARE_OPEN:
+		p->file = (int)done->value;
+		return PREPARE_ZERO;
 	case PREPARE_CREATE:
 		p->file = (int)done->value;
 		return PREPARE_ALLOCATE;
@@ -252,7 +318,11 @@ static enum prepare_state step_next(struct wal *w, const struct disk_completion 
 		p->offset = 0;
 		return PREPARE_HEADER;
 	case PREPARE_NAMES_SYNC:
-		p->space.full = false;
+		/* That one could be used again says nothing of space: the next look does. */
+		if (p->spare == 0)
+			p->space.full = false;
+		else
+			w->stats.reused++;
 		segment_add(w);
 		return PREPARE_IDLE;
 	case PREPARE_CLOSE:
@@ -278,7 +348,8 @@ int wal_prepare_done(struct wal *w, const struct disk_completion *done)
 	struct prepare *p = &w->prepare;
 	bool optional = p->state == PREPARE_LOOK || p->state == PREPARE_SPACE ||
 			(p->state == PREPARE_ALLOCATE && done->result == -EOPNOTSUPP) ||
-			(p->state == PREPARE_REMOVE && done->result == -ENOENT);
+			((p->state == PREPARE_REMOVE || p->state == PREPARE_REUSE) &&
+			 done->result == -ENOENT);
 
 	assert(p->in_flight);
 	p->in_flight = false;
@@ -293,7 +364,18 @@ uint64_t wal_prepare_deadline(const struct wal *w)
 	const struct prepare *p = &w->prepare;
 
 	/* Of a step in flight nobody knows when it ends. */
-	return p->in_flight ? UINT64_MAX : p->next_ns;
+	return p->in_flight ? UINT64_MAX : step_due(w);
+}
+
+bool wal_spare_add(struct wal *w, const struct segment *segment)
+{
+	struct spares *s = &w->spares;
+
+	if (s->count == STATE_SPARES_MAX || segment->size != w->segment_size)
+		return false;
+	s->sequence[s->count++] = segment->sequence;
+	w->prepare.next_ns = 0; /* with it there may be space enough */
+	return true;
 }
 
 /* -EINTR: it was given up, and is in flight or was done. */

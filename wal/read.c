@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* On disk, and not superseded by anything that waits to be written. */
-static bool readable(const struct wal *w, raft_index index)
+bool wal_readable(const struct wal *w, raft_index index)
 {
 	if (index < w->base.index || index > w->index.last)
 		return false;
@@ -29,7 +28,7 @@ static void collect(struct wal *w, struct read *r)
 	raft_index next = r->first;
 
 	r->count = 0;
-	while (r->at < r->end && r->count < r->want && readable(w, next)) {
+	while (r->at < r->end && r->count < r->want && wal_readable(w, next)) {
 		const struct log_place place = {w->id, r->segment, r->offset + r->at};
 		const uint8_t *stream = r->buffer + r->at;
 		struct raft_entry entry;
@@ -127,7 +126,7 @@ static int start(struct wal *w, uint32_t slot, raft_index first, uint32_t count)
 	r->want = count < WAL_READ_ENTRIES_MAX ? count : WAL_READ_ENTRIES_MAX;
 	if (w->memory)
 		memory_collect(w, r);
-	else if (!readable(w, first))
+	else if (!wal_readable(w, first))
 		return -ENOENT;
 	else
 		collect(w, r);

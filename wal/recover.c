@@ -27,6 +27,8 @@ static int segments_adopt(struct recovery *r)
 		struct segment segment = {.sequence = s->segments[i].sequence,
 					  .size = s->segments[i].size,
 					  .end = s->segments[i].end,
+					  .first = s->segments[i].first,
+					  .before = s->segments[i].before,
 					  .file = -1};
 		int err = wal_segment_append(w, &segment);
 
@@ -223,6 +225,54 @@ static int mark_open(struct recovery *r)
 	return err == 0 ? 0 : wal_refuse_io(w, err, META_MARK, "write");
 }
 
+/*
+ * A crash may leave a file under two names: what it was before it was used again, and what it is
+ * now. Its header says which; then only the name goes. False: it is to be removed.
+ */
+static int spare_judge(struct wal *w, struct segment *segment, bool *kept)
+{
+	struct meta_segment found;
+	uint64_t size = 0;
+	int err = wal_segment_file(w, segment);
+
+	*kept = false;
+	if (err != 0)
+		return err;
+	err = w->disk->ops->size(w->disk, segment->file, &size);
+	if (err == 0 && size >= w->unit)
+		err = wal_io_read(w->disk, segment->file, 0, w->block, w->unit);
+	if (err == 0 && size >= w->unit &&
+	    wal_meta_segment_decode(&found, w->block, w->unit, &w->id) == 0 &&
+	    found.sequence == segment->sequence && found.size == size) {
+		segment->size = found.size;
+		*kept = wal_spare_add(w, segment);
+	}
+	wal_io_close(w->disk, segment->file);
+	return wal_scan_unreadable(err) ? 0 : err;
+}
+
+/* What the base left behind before a crash: some are kept, to be used again. */
+static int below_remove(struct recovery *r)
+{
+	struct wal *w = r->w;
+
+	for (size_t i = r->names.below; i-- > 0;) {
+		struct segment segment = {.sequence = r->names.segments[i], .file = -1};
+		char name[DISK_NAME_MAX];
+		bool kept = false;
+		int err = 0;
+
+		wal_meta_segment_name(name, segment.sequence);
+		if (w->spares.count < STATE_SPARES_MAX)
+			err = spare_judge(w, &segment, &kept);
+		if (err == 0 && !kept)
+			err = wal_io_remove(w->disk, name);
+		if (err != 0)
+			return wal_refuse_io(w, err, name, "removal from below the base");
+	}
+	return 0;
+}
+
 /* Every segment is gone, and that is told: the log begins again. */
 static int first_segment_make(struct recovery *r)
 {
@@ -309,6 +359,10 @@ static int open_on_disk(struct recovery *r)
 	if (err == 0)
 		err = wal_recovery_temporaries_remove(r);
 	if (err == 0)
+		err = wal_base_open(r->w, &r->base);
+	if (err == 0)
+		err = below_remove(r);
+	if (err == 0)
 		err = mark_open(r);
 	if (err == 0)
 		err = first_segment_make(r);
@@ -388,7 +442,7 @@ static bool goes_on(void *context, const struct disk_step *step)
 		.operation = step->operation,
 		.name = step->name,
 		.segments = r->scan.segment_count,
-		.segments_all = r->names.segment_count,
+		.segments_all = r->names.segment_count - r->names.below,
 		.bytes = r->scan.bytes,
 	};
 

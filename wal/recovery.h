@@ -15,6 +15,7 @@ struct recovery {
 	struct meta_names names;
 	struct meta_identity identity;
 	struct meta_vote vote;
+	struct log_base_slots base;
 	struct wal_end end;
 	uint64_t start;        /* this one, which is marked and then counted */
 	uint64_t number_known; /* the newest write that is known to be durable */

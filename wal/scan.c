@@ -189,6 +189,10 @@ static int write_accept(struct scan *s, struct scan_segment *segment, uint32_t o
 	if (err != 0)
 		return err;
 	doubt_end(s);
+	if (segment->end == s->unit) {
+		segment->first = header->first_index;
+		segment->before = s->number;
+	}
 	s->number = header->number;
 	s->bytes += header->size;
 	if (header->durable > s->durable)
@@ -448,7 +452,9 @@ static int segment_open(struct scan *s, uint64_t sequence, struct scan_segment *
 		return failed(s, sequence, 0, "cannot be read", err);
 	err = wal_meta_segment_decode(&found, s->window, s->unit, &s->id);
 	if (err == -EPROTO)
-		return failed(s, sequence, 0, "written by another version of quoin", err);
+		(void)snprintf(s->error, s->error_size, "%s: " WAL_OTHER_VERSION, name);
+	if (err == -EPROTO)
+		return err;
 	if (err == -EXDEV)
 		return damage(s, out, 0, "the segment of another log");
 	if (err != 0)

@@ -31,7 +31,9 @@ struct scan_segment {
 	uint64_t sequence;
 	uint32_t size;
 	uint32_t write_size_max;
-	uint32_t end; /* where its valid writes end */
+	uint32_t end;     /* where its valid writes end */
+	raft_index first; /* in its first valid write; 0: it has none */
+	uint64_t before;  /* the number of the write before that */
 };
 
 /* A valid write, as a stream. */

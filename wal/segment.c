@@ -24,6 +24,18 @@ int wal_segment_append(struct wal *w, const struct segment *segment)
 	return 0;
 }
 
+bool wal_segment_close(struct wal *w, struct segment *segment)
+{
+	const struct disk_call call = {.kind = DISK_CLOSE, .file = segment->file};
+
+	/* Another time, if the disk has too much to do. */
+	if (w->disk->ops->call(w->disk, &call, TAG_CLOSE) != 0)
+		return false;
+	w->closing++;
+	segment->file = -1;
+	return true;
+}
+
 /*
  * Closes the file that was not read for longest, if more than so many are open. What is written or
  * is still to be synced stays open, so that neither ever waits for a name. True: one is closed.
@@ -31,7 +43,6 @@ int wal_segment_append(struct wal *w, const struct segment *segment)
 static bool files_trim(struct wal *w, uint32_t open_max)
 {
 	size_t kept = w->marker.synced < w->tail ? w->marker.synced : w->tail;
-	struct disk_call call = {.kind = DISK_CLOSE};
 	struct segment *oldest = NULL;
 	uint32_t open = 0;
 
@@ -44,13 +55,7 @@ static bool files_trim(struct wal *w, uint32_t open_max)
 	}
 	if (open <= open_max || !oldest)
 		return false;
-	call.file = oldest->file;
-	/* Another time, if the disk has too much to do. */
-	if (w->disk->ops->call(w->disk, &call, TAG_CLOSE) != 0)
-		return false;
-	w->closing++;
-	oldest->file = -1;
-	return true;
+	return wal_segment_close(w, oldest);
 }
 
 bool wal_segment_give_way(struct wal *w)

@@ -1,6 +1,7 @@
 /*
  * How much space there is for the log: what the file system has left, or less, by the quota that
- * all of the directory's files have together.
+ * all of the directory's files have together. Segments that are kept to be used again are space
+ * that is left: no file is made while there is one.
  */
 #include "wal/state.h"
 
@@ -28,10 +29,10 @@ void wal_space_look(struct wal *w, const struct disk_completion *seen)
 	space->used = used(w);
 	space->quota = w->quota;
 	left = w->quota > space->used ? w->quota - space->used : 0;
-	space->disk_left = seen ? seen->value : 0;
+	space->disk_left = seen ? seen->value + w->spares.count * (uint64_t)w->segment_size : 0;
 	space->disk_size = seen ? seen->all : 0;
 	space->known = seen || w->quota > 0;
-	space->by_quota = w->quota > 0 && (!seen || left < seen->value);
+	space->by_quota = w->quota > 0 && (!seen || left < space->disk_left);
 	space->there = space->by_quota ? left : space->disk_left;
 	space->quota_low = is_low(space->quota_low, left, w->quota);
 	space->disk_low = is_low(space->disk_low, space->disk_left, space->disk_size);

@@ -9,8 +9,8 @@
  * durable when nothing that came with it or before it is pending on either way.
  *
  * Invariants:
- *  1. At most one write of the log, one of the vote file, one step of preparing a segment and one
- *     of a mark are in flight.
+ *  1. At most one write of the log, one of the vote file, one step of preparing a segment, one of a
+ *     mark and one of moving the base are in flight.
  *  2. number counts the writes that were started; no acknowledged block is written again.
  *  3. Once `failed` is set nothing is started and nothing more is acknowledged.
  */
@@ -30,7 +30,8 @@ struct wal_limits {
 	uint32_t write_size_max; /* bytes of the largest write */
 	uint32_t buffers;        /* in the ring */
 	uint32_t zero_size;      /* bytes of one step of preparing a segment */
-	uint32_t point_spacing;  /* bytes of log between two points of the index */
+	uint64_t zero_rate;     /* bytes of them in a second, while there is time; 0: all at once */
+	uint32_t point_spacing; /* bytes of log between two points of the index */
 	uint32_t segment_size_min;
 	uint32_t segment_size_step;
 };
@@ -45,10 +46,11 @@ enum {
 	STATE_BUFFERS = 16,
 	STATE_BUFFERS_MAX = 16,
 	STATE_ZERO_SIZE = 256 * 1024,
+	STATE_ZERO_RATE = 128 * 1024 * 1024, /* a segment of 64 MiB in half a second */
 	STATE_POINT_SPACING = 64 * 1024,
 	STATE_SEGMENT_SIZE_STEP = 1024 * 1024,
 	/*
-	 * Beside segments: identity, cluster, mark and base are replaced under temporary names, of
+	 * Beside segments: identity, cluster and mark are replaced under temporary names, of
 	 * at most two units of 64 KiB each, and the directory grows by a block.
 	 */
 	STATE_SPACE_SPARE = 1024 * 1024,
@@ -79,7 +81,15 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 		     char error[WAL_ERROR_MAX]);
 
 /* Tags say whose completion it is; a read's is TAG_READ + slot. */
-enum { TAG_LOG = 1, TAG_VOTE = 2, TAG_PREPARE = 3, TAG_MARK = 4, TAG_CLOSE = 5, TAG_READ = 16 };
+enum {
+	TAG_LOG = 1,
+	TAG_VOTE = 2,
+	TAG_PREPARE = 3,
+	TAG_MARK = 4,
+	TAG_CLOSE = 5,
+	TAG_BASE = 6,
+	TAG_READ = 16
+};
 
 struct buffer {
 	uint8_t *data;
@@ -93,9 +103,11 @@ struct buffer {
 struct segment {
 	uint64_t sequence;
 	uint32_t size;
-	uint32_t end; /* where its completed writes end */
-	int file;     /* -1: closed */
-	bool opening; /* asked for by a read */
+	uint32_t end;     /* where its completed writes end */
+	raft_index first; /* in its first write; 0: it has none yet */
+	uint64_t before;  /* the number of the write before that */
+	int file;         /* -1: closed */
+	bool opening;     /* asked for by a read */
 	uint32_t readers;
 	uint64_t used; /* for closing the one that was not used for longest */
 };
@@ -104,6 +116,8 @@ enum prepare_state {
 	PREPARE_IDLE,
 	PREPARE_LOOK, /* is there space for the one after the one that is ready? */
 	PREPARE_SPACE,
+	PREPARE_REUSE, /* a segment below the base becomes this one: under its temporary name, */
+	PREPARE_OPEN,  /* and as a new one from its zeros on */
 	PREPARE_CREATE,
 	PREPARE_ALLOCATE,
 	PREPARE_ZERO,
@@ -123,11 +137,40 @@ struct prepare {
 	bool in_flight;
 	uint64_t since_ns; /* in flight */
 	uint64_t sequence;
+	uint64_t spare; /* the former sequence of what is used again; 0: it is a new file */
 	uint32_t size;
 	uint32_t offset; /* of the next zeros */
 	int file;
 	uint64_t next_ns; /* not before this is space looked for */
+	uint64_t zero_ns; /* nor before this the next zeros written, while there is time */
 	struct wal_space space;
+};
+
+/* Segments below the base, of this size and still under their names, that are to be used again. */
+enum { STATE_SPARES_MAX = 4 };
+struct spares {
+	uint64_t sequence[STATE_SPARES_MAX];
+	uint32_t count;
+};
+
+enum move_state {
+	MOVE_IDLE,
+	MOVE_WRITE,  /* one slot of the base, then the other */
+	MOVE_DROP,   /* the first segment leaves, when it is not read */
+	MOVE_REMOVE, /* and it is not to be used again */
+};
+
+struct mover {
+	enum move_state state;
+	bool in_flight;
+	uint64_t since_ns; /* in flight */
+	struct log_base next;
+	uint64_t generation; /* of the newest slot that is durable */
+	uint32_t slots;      /* that say `next` */
+	uint64_t leaving;    /* the segment that is being removed */
+	uint64_t next_ns;    /* not before this is it tried again */
+	uint8_t *block;
+	int file;
 };
 
 struct vote {
@@ -231,6 +274,8 @@ struct wal {
 	size_t tail; /* the one that is written */
 	uint64_t used_clock;
 	struct prepare prepare;
+	struct spares spares;
+	struct mover mover;
 	uint32_t closing; /* files on their way to being closed */
 
 	struct vote vote;
@@ -251,7 +296,8 @@ struct wal {
 
 /* segment.c */
 int wal_segment_append(struct wal *w, const struct segment *segment);
-int wal_segment_file(struct wal *w, struct segment *segment); /* opens it if need be, at once */
+bool wal_segment_close(struct wal *w, struct segment *segment); /* false: not now */
+int wal_segment_file(struct wal *w, struct segment *segment);   /* opens it if need be, at once */
 int wal_segment_open(struct wal *w, struct segment *segment, uint64_t tag); /* asynchronously */
 /* A descriptor is wanted: one that only a later read would use goes, if there is one. */
 bool wal_segment_give_way(struct wal *w);
@@ -262,6 +308,8 @@ int wal_prepare_done(struct wal *w, const struct disk_completion *done);
 uint64_t wal_prepare_deadline(const struct wal *w);
 int wal_prepare_now(struct wal *w);                     /* a whole segment, at open */
 const char *wal_prepare_operation(const struct wal *w); /* what is in flight */
+/* A segment that is below the base now: true, it is kept to be used again. */
+bool wal_spare_add(struct wal *w, const struct segment *segment);
 
 /* space.c: a look at the file system; NULL: it does not say. */
 void wal_space_look(struct wal *w, const struct disk_completion *seen);
@@ -273,7 +321,17 @@ int wal_vote_start(struct wal *w);
 int wal_vote_done(struct wal *w, int err);
 uint64_t wal_write_seq_durable(const struct wal *w);
 
-/* read.c */
+/* move.c */
+int wal_move_step(struct wal *w);
+int wal_move_done(struct wal *w, const struct disk_completion *done);
+uint64_t wal_move_deadline(const struct wal *w);
+/* There is too little space beside a segment that is to be used again: it is removed. */
+void wal_move_give_way(struct wal *w);
+/* Opens the file at `found`, which is w->base, and makes both slots say it. */
+int wal_base_open(struct wal *w, const struct log_base_slots *found);
+
+/* read.c: on disk, and not superseded by anything that waits to be written */
+bool wal_readable(const struct wal *w, raft_index index);
 void wal_read_done(struct wal *w, uint32_t slot, const struct disk_completion *done);
 
 /* marker.c */
@@ -290,5 +348,10 @@ void wal_memory_destroy(struct memory *m);
 int wal_memory_put(struct memory *m, const struct raft_entry *entry);
 /* Points out into the memory: valid until wal_memory_put. NULL: not there. */
 const struct raft_entry *wal_memory_get(const struct memory *m, raft_index index);
+/* What is below `first` is no longer there; it is given back bit by bit by wal_memory_step. */
+void wal_memory_trim(struct memory *m, raft_index first);
+void wal_memory_step(struct memory *m);
+/* All of it goes; the next entry is this one. */
+void wal_memory_restart(struct memory *m, raft_index first);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Segments under a temporary name. One that is being made holds nothing: the log is not told of it
- * before its new name is durable. So one that holds writes had that name, and a disk that ignored
- * the directory's sync gave it the old one back (V25): what was acknowledged is in there.
+ * Segments under a temporary name, or under the one that they had before they were used again. One
+ * that is being made holds nothing: the log is not told of it before its new name is durable. So
+ * one that holds writes had that name, and a disk that ignored the directory's sync gave it the old
+ * one back (V25): what was acknowledged is in there.
  */
 #ifndef WAL_TEMPORARY_H
 #define WAL_TEMPORARY_H

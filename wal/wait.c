@@ -173,7 +173,7 @@ bool wal_busy(const struct wal *w)
 bool wal_in_flight(const struct wal *w)
 {
 	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight || w->marker.in_flight ||
-	    w->closing > 0)
+	    w->mover.in_flight || w->closing > 0)
 		return true;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
 		if (reading(&w->reads[i]))
@@ -191,6 +191,8 @@ static void waiting_any(const struct wal *w, struct wal_waiting *out)
 		*out = flight_told(flight_of_prepare(w));
 	else if (w->marker.in_flight)
 		*out = (struct wal_waiting){w->marker.since_ns, "write", META_MARK, 0};
+	else if (w->mover.in_flight)
+		*out = (struct wal_waiting){w->mover.since_ns, "move", META_BASE, 0};
 	else if (wal_reading_since(w) != UINT64_MAX)
 		(void)wal_get_reading(w, out);
 }

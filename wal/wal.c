@@ -22,6 +22,8 @@ int wal_complete(struct wal *w, const struct disk_completion *done)
 		return wal_prepare_done(w, done);
 	case TAG_MARK:
 		return wal_mark_done(w, done->result);
+	case TAG_BASE:
+		return wal_move_done(w, done);
 	case TAG_CLOSE:
 		assert(w->closing > 0);
 		w->closing--;
@@ -51,6 +53,7 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 	if (w->failed != 0)
 		return w->failed;
 	if (w->memory) {
+		wal_memory_step(w->memory);
 		*seq = w->seq;
 		return 0;
 	}
@@ -65,7 +68,9 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 	if (w->failed == 0 && err == 0)
 		err = wal_prepare_step(w);
 	if (w->failed == 0 && err == 0)
-		err = wal_mark_step(w); /* last: the log's own write is before it in the queue */
+		err = wal_mark_step(w); /* behind the log's own write in the queue */
+	if (w->failed == 0 && err == 0)
+		err = wal_move_step(w);
 	if (w->failed == 0 && err == 0)
 		err = submit(w);
 	if (w->failed != 0)

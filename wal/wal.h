@@ -132,10 +132,11 @@ struct wal_recovered {
 	/*
 	 * A slot of the vote file was a write that was cut short: nothing that hung on it left. And
 	 * so many slots of the mark held none, cut short or decayed: beside one, the other is older
-	 * by one mark. Both were written again (V16).
+	 * by one mark. Both were written again (V16). Of the base likewise, where one is enough.
 	 */
 	bool vote_torn;
 	uint32_t mark_damaged;
+	uint32_t base_damaged;
 	/*
 	 * Acknowledged writes are gone (W24): the log ends before its mark, or nobody can tell, or
 	 * it was so at an earlier start and wal_whole was not called since. Whoever opened it
@@ -182,6 +183,18 @@ int wal_open(struct wal **out, const struct wal_options *options, struct wal_rec
  * wal_poll says it.
  */
 int wal_record_write(struct wal *w, const uint8_t *data, uint32_t size);
+
+/*
+ * The log begins at entry `first` from now on, and before_term is the term of the entry before it,
+ * which is durable here and covered by a snapshot; what is below is no longer read (-ENOENT).
+ * Asynchronous, driven by wal_poll: the base is durable before anything that it cuts off is used
+ * again or removed, so a crash leaves the old one or the new one. 0, also if it begins there or
+ * later already; -EAGAIN: the one before is not done yet, or that entry is not durable; or -errno
+ * for ever, as wal_poll says it.
+ */
+int wal_base_move(struct wal *w, raft_index first, raft_term before_term);
+/* The lowest index that can be read back, were it written. */
+raft_index wal_first(const struct wal *w);
 
 /*
  * Marks (docs/wal-format.md): how far the log has come is written beside it, so that an end that is
@@ -350,7 +363,8 @@ struct wal_stats {
 	uint64_t writes;
 	uint64_t bytes;
 	uint64_t entries;
-	uint64_t segments; /* in the directory */
+	uint64_t segments; /* of the log */
+	uint64_t reused;   /* segments that were prepared out of former ones */
 	uint64_t marks;
 	uint64_t torn_bytes; /* cut when it was opened */
 	uint64_t decayed;    /* units zeroed again when it was opened */

@@ -187,6 +187,10 @@ int wal_write_start(struct wal *w)
 		segment = &w->segments[w->tail];
 	}
 	assert(segment->file >= 0);
+	if (segment->end == w->unit) {
+		segment->first = b->first;
+		segment->before = w->number;
+	}
 	err = index_buffer(w, b, segment);
 	if (err != 0)
 		return log_fail(w, err, segment->end, "index");

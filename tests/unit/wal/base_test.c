@@ -260,6 +260,7 @@ static void W20_what_does_not_follow_the_base_is_damage(void **state)
 			(void)snprintf(name, sizeof(name), "base");
 		} else if (what == 4) {
 			fake_flip(copy.disk, "base", 30, 1);
+			fake_flip(copy.disk, "base", FORMAT_UNIT_MIN + 30, 1);
 			(void)snprintf(name, sizeof(name), "base");
 		} else {
 			fake_truncate(copy.disk, "base", 512);

@@ -33,9 +33,18 @@ struct model {
 	uint64_t seq;
 	uint32_t events_acked;
 	uint32_t votes_acked;
-	raft_identity identity; /* 0: no open has returned */
-	struct log_base base;
+	raft_identity identity;        /* 0: no open has returned */
+	struct log_base base;          /* where it began at first */
+	raft_index first, first_asked; /* where it begins durably, and where it is to */
 	uint64_t start;
+};
+
+/* What was tried. */
+struct counts {
+	uint64_t states;
+	uint64_t losses;
+	uint64_t moves;  /* of the base */
+	uint64_t reused; /* segments */
 };
 
 struct world {
@@ -50,8 +59,7 @@ struct world {
 	uint32_t depth;
 	uint32_t sparseness; /* of a nested world: crash before one step in so many */
 	bool lying;          /* stop at the first failure, which is what is hoped for */
-	uint64_t *states;
-	uint64_t *losses;
+	struct counts *counts;
 	char failure[1024];
 };
 

@@ -43,7 +43,7 @@ static bool unit_draw(struct decay *d, char name[DISK_NAME_MAX], size_t *segment
 	for (int i = 0; i < TRIES; i++) {
 		*segment = crash_roll(d->w, d->w->wal->segment_count + 1);
 		*offset = unit * (1 + crash_roll(d->w, TEST_SEGMENT_SIZE / unit - 1));
-		wal_meta_segment_name(name, d->w->model->base.segment + *segment);
+		wal_meta_segment_name(name, d->w->wal->base.segment + *segment);
 		if (!fake_exists(d->t.disk, name))
 			continue;
 		fake_get(d->t.disk, name, *offset, block, unit);
@@ -78,7 +78,7 @@ static bool record_flip(struct decay *d)
 	uint64_t end = wal->segments[i].end;
 	char name[DISK_NAME_MAX];
 
-	if (end <= wal->unit)
+	if (end <= wal->unit || wal->segments[i].sequence < test_base_get(d->t.disk).segment)
 		return false;
 	wal_meta_segment_name(name, wal->segments[i].sequence);
 	fake_flip(d->t.disk, name, wal->unit + crash_roll(d->w, end - wal->unit),
@@ -91,7 +91,7 @@ static bool segments_equal(const struct test_log *a, const struct test_log *b)
 	static uint8_t of_a[TEST_SEGMENT_SIZE], of_b[TEST_SEGMENT_SIZE];
 	char name[DISK_NAME_MAX];
 
-	for (uint64_t i = 1;; i++) {
+	for (uint64_t i = test_base_get(a->disk).segment;; i++) {
 		wal_meta_segment_name(name, i);
 		if (fake_exists(a->disk, name) != fake_exists(b->disk, name))
 			return false;
@@ -129,7 +129,7 @@ void crash_decay(struct world *w, struct fake_disk *disk, enum fake_style style)
 	struct test_log alone;
 	bool refused;
 
-	++*w->states;
+	w->counts->states++;
 	fake_space(d.t.disk, false, 0);
 	d.t.options = crash_options(w, d.t.disk);
 	if (w->durability == WAL_WRITTEN)

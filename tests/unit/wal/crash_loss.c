@@ -35,7 +35,7 @@ void crash_written(struct world *w, struct fake_disk *disk, enum fake_style styl
 	struct wal *wal;
 	int err;
 
-	++*w->states;
+	w->counts->states++;
 	fake_space(after, false, 0);
 	fake_power_cut(after, style);
 	err = wal_open_limited(&wal, &options, &test_limits, &found, error);
@@ -47,24 +47,31 @@ void crash_written(struct world *w, struct fake_disk *disk, enum fake_style styl
 	fake_destroy(after);
 }
 
-/* The disk drops marked writes, or segments that a mark names, to the end of the log. */
-static void drop(struct world *w, struct test_log *t, bool segments)
+/*
+ * The disk drops marked writes, or segments that a mark names, to the end of the log. False:
+ * nothing of what it has was marked.
+ */
+static bool drop(struct world *w, struct test_log *t, bool segments)
 {
 	static const uint8_t zeros[FORMAT_SECTOR];
 	const struct mark *marked = &w->wal->marker.durable;
+	const struct log_base base = test_base_get(t->disk);
 	struct test_place place;
 	uint32_t first;
 	uint32_t last = 0;
 
+	if (marked->number <= base.number)
+		return false;
 	if (segments) {
-		for (uint64_t s = 1 + crash_roll(w, marked->segment);; s++) {
+		for (uint64_t s = base.segment + crash_roll(w, marked->segment - base.segment + 1);;
+		     s++) {
 			wal_meta_segment_name(place.file, s);
 			if (!fake_exists(t->disk, place.file))
-				return;
+				return true;
 			fake_remove(t->disk, place.file);
 		}
 	}
-	first = (uint32_t)crash_roll(w, marked->number - w->model->base.number);
+	first = (uint32_t)crash_roll(w, marked->number - base.number);
 	while (test_log_write(t, last + 1, &place))
 		last++;
 	/* From the last one down: the walk ends where a write is gone. */
@@ -73,6 +80,7 @@ static void drop(struct world *w, struct test_log *t, bool segments)
 		for (uint32_t at = 0; at < place.size; at += FORMAT_SECTOR)
 			fake_put(t->disk, place.file, place.offset + at, zeros, FORMAT_SECTOR);
 	}
+	return true;
 }
 
 void crash_loss(struct world *w, struct fake_disk *disk)
@@ -82,10 +90,13 @@ void crash_loss(struct world *w, struct fake_disk *disk)
 	int err;
 
 	fake_space(t.disk, false, 0);
-	++*w->losses;
+	w->counts->losses++;
 	t.options = crash_options(w, t.disk);
 	fake_power_cut(t.disk, FAKE_NONE);
-	drop(w, &t, segments);
+	if (!drop(w, &t, segments)) {
+		fake_destroy(t.disk);
+		return;
+	}
 	for (int round = 0; round < 2 && w->failure[0] == '\0'; round++) {
 		err = test_log_open(&t);
 		if (err != 0)

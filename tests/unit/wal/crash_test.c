@@ -6,12 +6,14 @@
  *
  *  1. it opens: a crash is never taken for damage;
  *  2. the log is what it was after some prefix of the entries that were appended, in that order,
- *and that prefix covers all that was acknowledged; so nothing superseded comes back (W19);
+ *     and that prefix covers all that was acknowledged; so nothing superseded comes back (W19);
  *  3. term and vote are not older than acknowledged;
  *  4. identity stays, the start grows;
  *  5. nothing is said to be lost; and if the disk drops writes that had been marked, it is said
  *     (W24);
- *  6. it goes on: entries appended now and acknowledged are there after another crash, and so is
+ *  6. it begins where it did, or where it was to begin from then on, and all from there on is in
+ *     it;
+ *  7. it goes on: entries appended now and acknowledged are there after another crash, and so is
  *     everything found before.
  *
  * Opening is itself crashed at every step, and its sequels likewise.
@@ -46,12 +48,26 @@ static uint32_t live_make(const struct model *m, uint32_t events, raft_term *ter
 	return (uint32_t)last;
 }
 
+/* Where it begins, and what stands before that. */
+static const char *first_check(const struct model *m, const struct wal_recovered *found,
+			       const raft_term *terms)
+{
+	raft_term before = found->first_index == m->base.index
+				   ? m->base.term
+				   : terms[found->first_index - 1 - m->base.index];
+
+	if (found->first_index != m->first && found->first_index != m->first_asked)
+		return "the log begins elsewhere";
+	return found->before_term == before ? NULL : "another entry is before the first";
+}
+
 static const char *log_check(const struct model *m, struct wal *wal,
 			     const struct wal_recovered *found, uint32_t *events)
 {
 	raft_term terms[EVENTS_MAX + 1];
 	raft_index members[2] = {0, 0};
-	raft_index next = m->base.index;
+	raft_index next = found->first_index;
+	const char *wrong;
 
 	for (*events = m->event_count; *events > 0; --*events)
 		if (m->events[*events - 1].index == found->last_index &&
@@ -63,8 +79,9 @@ static const char *log_check(const struct model *m, struct wal *wal,
 		return "acknowledged entries are gone";
 	if (live_make(m, *events, terms) != found->last_index)
 		return "the last index is not that of the prefix";
-	if (found->first_index != m->base.index || found->before_term != m->base.term)
-		return "the log begins elsewhere";
+	wrong = first_check(m, found, terms);
+	if (wrong)
+		return wrong;
 	while (next <= found->last_index) {
 		const struct raft_entry *entries;
 		int count = wal_read_now(wal, 1, next, WAL_READ_ENTRIES_MAX, &entries);
@@ -130,7 +147,7 @@ static void mark_more(struct world *w, struct wal *wal)
 static const char *append_more(struct world *w, struct wal *wal, raft_index last, raft_term term)
 {
 	struct model *m = w->model;
-	raft_index live = last + 1 - m->base.index;
+	raft_index live = last + 1 - m->first_asked;
 	raft_index first = last + 1 - (live > 0 ? crash_roll(w, live < 4 ? live : 4) : 0);
 	uint64_t count = 1 + crash_roll(w, 6);
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
@@ -182,7 +199,7 @@ static void recover_and_check(struct world *w)
 	uint32_t votes = 0;
 	struct wal *wal;
 
-	++*w->states;
+	w->counts->states++;
 	/* A full disk is no reason not to start where there is a log already. */
 	fake_space(w->disk, m->identity != 0 && crash_roll(w, 2) == 0, 0);
 	if (w->depth < DEPTH_MAX && w->sparseness > 0)
@@ -207,6 +224,7 @@ static void recover_and_check(struct world *w)
 		m->vote_count = m->votes_acked = votes + 1;
 		m->identity = found.identity;
 		m->start = found.start;
+		m->first = m->first_asked = found.first_index;
 		wrong = append_more(w, wal, found.last_index, term);
 	}
 	if (wrong && w->failure[0] == '\0')
@@ -273,7 +291,7 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 		return;
 	if (w->durability == WAL_WRITTEN)
 		crash_written(w, disk, (enum fake_style)crash_roll(w, FAKE_STYLES));
-	if (w->failure[0] == '\0' && w->wal->marker.durable.number > w->model->base.number)
+	if (w->failure[0] == '\0')
 		crash_loss(w, disk);
 	if (w->failure[0] == '\0')
 		crash_decay(w, disk, (enum fake_style)crash_roll(w, FAKE_STYLES));
@@ -284,7 +302,7 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *term)
 {
 	struct model *m = w->model;
-	raft_index live = *last + 1 - m->base.index;
+	raft_index live = *last + 1 - m->first_asked;
 	uint64_t what = crash_roll(w, 10);
 	uint64_t count = what < 6 ? 1 + crash_roll(w, 6) : what == 6 ? 20 + crash_roll(w, 40) : 0;
 	struct raft_hard_state hard_state;
@@ -321,6 +339,23 @@ static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *t
 	m->tokens[m->seq].votes = m->vote_count;
 }
 
+/* A snapshot covers what is durable up to somewhere, so the log begins behind it. */
+static void base_more(struct world *w, struct wal *wal)
+{
+	struct model *m = w->model;
+	raft_term terms[EVENTS_MAX + 1];
+	raft_index last = live_make(m, m->event_count, terms);
+	raft_index first;
+
+	if (last < m->first_asked || crash_roll(w, 3) != 0)
+		return;
+	first = m->first_asked + 1 + crash_roll(w, last + 1 - m->first_asked);
+	if (wal_base_move(wal, first, terms[first - 1 - m->base.index]) != 0)
+		return;
+	m->first_asked = first;
+	w->counts->moves++;
+}
+
 /* Space comes and goes, also between two steps of a segment's preparation (V17). */
 static void space_more(struct world *w)
 {
@@ -343,6 +378,7 @@ static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadl
 
 		if (m->seq + 1 < TOKENS_MAX && m->event_count + 64 < EVENTS_MAX)
 			ask(w, wal, &last, &term);
+		base_more(w, wal);
 		for (uint64_t polls = crash_roll(w, 4); polls > 0; polls--) {
 			mark_more(w, wal);
 			space_more(w);
@@ -353,6 +389,7 @@ static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadl
 			}
 			m->events_acked = m->tokens[seq].events;
 			m->votes_acked = m->tokens[seq].votes;
+			m->first = wal_first(wal);
 		}
 		crash_hook(w, w->disk);
 	}
@@ -377,7 +414,7 @@ static void base_make(struct world *w)
 
 /* One workload from an empty directory; returns what went wrong, or NULL. */
 static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t rounds, double deadline,
-			     uint64_t *states, uint64_t *losses)
+			     struct counts *counts)
 {
 	static struct world w;
 	static struct model model;
@@ -387,8 +424,7 @@ static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t roun
 	struct wal *wal;
 
 	memset(&model, 0, sizeof(model));
-	w = (struct world){
-		.seed = seed, .random = seed, .model = &model, .states = states, .losses = losses};
+	w = (struct world){.seed = seed, .random = seed, .model = &model, .counts = counts};
 	w.lying = lies.ack_early || lies.ignore_durable || lies.ignore_names;
 	w.durability = !w.lying && crash_roll(&w, 4) == 0 ? WAL_WRITTEN : WAL_DURABLE;
 	w.unit = crash_roll(&w, 4) == 0 ? 8192 : 4096;
@@ -396,6 +432,7 @@ static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t roun
 	model.base = wal_base_initial();
 	if (!w.lying && crash_roll(&w, 3) == 0)
 		base_make(&w);
+	model.first = model.first_asked = model.base.index;
 	fake_set_lies(w.disk, lies);
 	fake_set_hook(w.disk, crash_hook, &w);
 	options = crash_options(&w, w.disk);
@@ -405,6 +442,7 @@ static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t roun
 	model.identity = found.identity;
 	model.start = found.start;
 	work(&w, wal, rounds, deadline);
+	counts->reused += wal->stats.reused;
 	fake_set_hook(w.disk, NULL, NULL);
 	assert_int_equal(wal_close(wal), 0);
 	fake_destroy(w.disk);
@@ -421,28 +459,31 @@ static void W30_every_crash_state_recovers(void **state)
 {
 	const struct fake_lies honest = {0};
 	double start = seconds();
-	uint64_t states = 0;
-	uint64_t losses = 0;
+	struct counts counts = {0};
 	uint64_t runs = 0;
 
 	(void)state;
 	for (; runs < runs_max; runs++) {
-		double deadline = start + budget + (states < STATES_MIN ? OVERTIME_MAX : 0);
+		double deadline = start + budget + (counts.states < STATES_MIN ? OVERTIME_MAX : 0);
 		const char *wrong;
 
 		if (seconds() > deadline)
 			break;
-		wrong = world_run(first_seed + runs, honest, 40, deadline, &states, &losses);
+		wrong = world_run(first_seed + runs, honest, 40, deadline, &counts);
 		if (wrong)
 			fail_msg("%s\n  again: wal_crash_test --seed %" PRIu64 " --runs 1", wrong,
 				 first_seed + runs);
 	}
 	print_message("%" PRIu64 " crash states and %" PRIu64 " losses in %" PRIu64
-		      " workloads, %.1f s (at least %d)\n",
-		      states, losses, runs, seconds() - start, STATES_MIN);
+		      " workloads, %.1f s (at least %d); the base moved %" PRIu64 " times, %" PRIu64
+		      " segments were used again\n",
+		      counts.states, counts.losses, runs, seconds() - start, STATES_MIN,
+		      counts.moves, counts.reused);
 	if (runs_max == UINT64_MAX) {
-		assert_true(states >= STATES_MIN);
-		assert_true(losses >= STATES_MIN / 10);
+		assert_true(counts.states >= STATES_MIN);
+		assert_true(counts.losses >= STATES_MIN / 10);
+		assert_true(counts.moves > 0);
+		assert_true(counts.reused > 0);
 	}
 }
 
@@ -450,18 +491,17 @@ static void W30_every_crash_state_recovers(void **state)
 static void lie_is_found(struct fake_lies lies)
 {
 	double start = seconds();
-	uint64_t states = 0;
-	uint64_t losses = 0;
+	struct counts counts = {0};
 
 	for (uint64_t seed = 1; seed < 50; seed++) {
-		const char *wrong = world_run(seed, lies, 40, start + 60, &states, &losses);
+		const char *wrong = world_run(seed, lies, 40, start + 60, &counts);
 
 		if (!wrong)
 			continue;
-		print_message("found after %" PRIu64 " crash states: %s\n", states, wrong);
+		print_message("found after %" PRIu64 " crash states: %s\n", counts.states, wrong);
 		return;
 	}
-	fail_msg("%" PRIu64 " crash states, and nobody noticed", states);
+	fail_msg("%" PRIu64 " crash states, and nobody noticed", counts.states);
 }
 
 static void W24_dropped_dsync_is_found_out(void **state)

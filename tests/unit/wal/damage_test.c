@@ -67,8 +67,7 @@ static bool interesting(uint64_t offset)
 
 static void W3_every_flipped_bit_is_found(void **state)
 {
-	static const char *const files[] = {"identity", "vote", "base", FIRST_SEGMENT,
-					    SECOND_SEGMENT};
+	static const char *const files[] = {"identity", "vote", FIRST_SEGMENT, SECOND_SEGMENT};
 	struct test_log t;
 
 	(void)state;
@@ -517,17 +516,20 @@ static void another_version_is_said_to_be_one(void **state)
 	} cases[] = {{"identity", FORMAT_IDENTITY_SIZE}, {FIRST_SEGMENT, FORMAT_UNIT_MIN}};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t n = 0; n < 2 * sizeof(cases) / sizeof(cases[0]); n++) {
 		static uint8_t data[FORMAT_IDENTITY_SIZE];
+		size_t i = n / 2;
 		struct test_log t;
 
 		test_log_init(&t);
 		test_log_fill(&t, 1, 1);
 		fake_get(t.disk, cases[i].file, 0, data, cases[i].size);
-		bytes_put32(data + 8, FORMAT_VERSION + 1);
+		bytes_put32(data + 8, n % 2 == 0 ? FORMAT_VERSION + 1 : 2);
 		bytes_put32(data + 12, bytes_crc_hole(0, data, cases[i].size, 12));
 		fake_put(t.disk, cases[i].file, 0, data, cases[i].size);
-		test_log_refused(&t, -EPROTO, "version");
+		test_log_refused(&t, -EPROTO, cases[i].file);
+		assert_non_null(strstr(t.error, "of another version of the log's format than 3"));
+		assert_non_null(strstr(t.error, "use that version; nothing was changed"));
 		test_log_free(&t);
 	}
 }

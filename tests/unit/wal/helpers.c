@@ -78,6 +78,15 @@ int test_persist(struct wal *w, uint64_t seq)
 	return 0;
 }
 
+void test_settle(struct wal *w)
+{
+	uint64_t seq;
+
+	w->limits.zero_rate = 0;
+	while (wal_segment_wanted(w) || w->marker.step != MARK_IDLE)
+		assert_int_equal(wal_poll(w, 0, &seq), 0);
+}
+
 void test_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count)
 {
 	uint64_t seq;
@@ -196,13 +205,30 @@ void test_base_put(struct fake_disk *disk, const struct log_base *base)
 
 	fake_get(disk, "identity", 16, block, 8);
 	id.identity = bytes_get64(block);
-	wal_base_encode(block, unit, &id, base);
-	fake_put(disk, "base", 0, block, unit);
+	for (uint64_t g = 2; g < 4; g++) {
+		wal_base_encode(block, unit, &id, g, base);
+		fake_put(disk, "base", wal_base_offset(g, unit), block, unit);
+	}
+}
+
+struct log_base test_base_get(const struct fake_disk *disk)
+{
+	uint32_t unit = fake_disk_of((struct fake_disk *)(uintptr_t)disk)->unit;
+	uint8_t block[2 * FORMAT_UNIT_MAX];
+	struct log_base_slots found;
+	struct log_id id;
+
+	if (!fake_exists(disk, "identity") || !fake_exists(disk, "base"))
+		return wal_base_initial();
+	fake_get(disk, "identity", 16, block, 8);
+	id.identity = bytes_get64(block);
+	fake_get(disk, "base", 0, block, 2 * (size_t)unit);
+	return wal_base_decode(&found, block, unit, &id) == 0 ? found.base : wal_base_initial();
 }
 
 bool test_log_write(const struct test_log *t, uint32_t n, struct test_place *out)
 {
-	for (uint64_t sequence = 1;; sequence++) {
+	for (uint64_t sequence = test_base_get(t->disk).segment;; sequence++) {
 		wal_meta_segment_name(out->file, sequence);
 		if (!fake_exists(t->disk, out->file))
 			return false;

@@ -37,6 +37,9 @@ int test_persist(struct wal *w, uint64_t seq);
 /* Makes a mark and waits until it is durable; one must be due. */
 void test_mark(struct wal *w, uint64_t now_ns, const struct raft_witness *witness, uint32_t count);
 
+/* Polls until the next segment is there, and named by a mark; the clock stands still. */
+void test_settle(struct wal *w);
+
 /* Asserts that entries first .. last are there, of this term. */
 void test_expect(struct wal *w, raft_index first, raft_index last, raft_term term);
 
@@ -74,6 +77,8 @@ void test_log_lost(struct test_log *t, const char *file);
 
 /* Gives the directory this base; segments before it may stay or be taken away by the caller. */
 void test_base_put(struct fake_disk *disk, const struct log_base *base);
+/* As it is there, or else as a new log's. */
+struct log_base test_base_get(const struct fake_disk *disk);
 
 /* Where the n-th write of the log lies (from 0). False: there are not so many. */
 struct test_place {

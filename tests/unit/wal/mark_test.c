@@ -490,7 +490,7 @@ static void W24_a_mark_that_was_seen_stays(void **state)
 	t.wal->prepare.in_flight = false;
 	fake_kill(t.disk, FAKE_ALL);
 	fake_hold(t.disk, false);
-	t.wal->marker.file = t.wal->vote.file = -1;
+	t.wal->marker.file = t.wal->vote.file = t.wal->mover.file = -1;
 	t.wal->segment_count = 0;
 	assert_int_equal(wal_close(t.wal), 0);
 	assert_int_equal(test_log_open(&t), 0);

@@ -64,10 +64,7 @@ void on_disk_cut(struct on_disk *s, const char *how, uint64_t seed)
 
 void on_disk_settle(struct on_disk *s)
 {
-	uint64_t seq;
-
-	while (wal_segment_wanted(s->wal) || s->wal->marker.step != MARK_IDLE)
-		assert_int_equal(wal_poll(s->wal, 0, &seq), 0);
+	test_settle(s->wal);
 }
 
 void on_disk_stall(struct on_disk *s)

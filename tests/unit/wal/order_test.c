@@ -430,6 +430,7 @@ static void W24_what_a_killed_process_left_behind_stays(void **state)
 		t.wal->vote.file = -1;
 		t.wal->marker.in_flight = false;
 		t.wal->marker.file = -1;
+		t.wal->mover.file = -1;
 		assert_int_equal(wal_close(t.wal), 0);
 		fake_set_hook(t.disk, start_cut, &t);
 		assert_int_equal(test_log_open(&t), 0);

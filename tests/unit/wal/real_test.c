@@ -228,15 +228,13 @@ static void V14_what_a_real_disk_lost_is_told(void **state)
 		struct wal_recovered found;
 		char error[WAL_ERROR_MAX];
 		struct wal *w;
-		uint64_t seq;
 
 		if (wal_open(&w, &options, &found, error) != 0)
 			fail_msg("%s", error);
 		/* Past a segment of 4 MiB. */
 		assert_int_equal(test_persist(w, test_append(w, 1, 8000, 3)), 0);
 		assert_int_equal(w->tail, 1);
-		while (wal_segment_wanted(w) || w->marker.step != MARK_IDLE)
-			assert_int_equal(wal_poll(w, 0, &seq), 0);
+		test_settle(w);
 		wal_witness_changed(w);
 		test_mark(w, 1000ul * 1000 * 1000, NULL, 0);
 		assert_int_equal(wal_close(w), 0);
