@@ -8,6 +8,9 @@
 /* Takes away what the store cannot be asked. False: nothing is left. */
 bool store_narrow(struct model_request *r);
 
+/* Commands of a session that are not given up. */
+enum { STORE_OUTSTANDING = 30 };
+
 /* A command, or a query if session is 0. In the arena. */
 uint8_t *store_encode(const struct model_request *r, uint64_t session, uint64_t sequence,
 		      size_t *size, struct model_arena *arena);
@@ -15,5 +18,8 @@ uint8_t *store_encode(const struct model_request *r, uint64_t session, uint64_t 
 /* False: these bytes are no answer to it. */
 bool store_decode(const struct model_request *r, const uint8_t *data, size_t size,
 		  struct model_answer *out, struct model_arena *arena);
+
+/* The answer says that it was applied, and that there is no answer any more. */
+bool store_is_gone(const uint8_t *data, size_t size);
 
 #endif

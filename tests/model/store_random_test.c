@@ -25,11 +25,27 @@
 enum {
 	MEMBERS = 2,
 	ROUND_STEPS_MAX = 1000,
-	ENTRIES_MAX = 8 * ROUND_STEPS_MAX,
+	ENTRIES_MAX = 10 * ROUND_STEPS_MAX,
 	READERS_MAX = 5,
+	SENT_MAX = 16,
 	PART_SIZE_MAX = 1200,
 	ANSWER_SIZE_MAX = 1 << 20,
 	KEYS_STEPS = 200,
+	SESSION = 1,
+	/* Bytes for readers, in a round in which they lose their places. */
+	SCARCE = 500,
+};
+
+/* What was asked and what is to come of it, for as long as somebody has to do with it. */
+struct asked {
+	struct model_request request;
+	struct model_answer want;
+	struct model_arena arena;
+	uint8_t *data;
+	size_t size;
+	int64_t compacted; /* when it was asked */
+	uint64_t sequence; /* of a command */
+	uint32_t holders;
 };
 
 struct entry {
@@ -40,11 +56,9 @@ struct entry {
 
 /* An answer that is read on later. */
 struct reader {
+	struct asked *asked;
 	struct sm *sm;
 	struct sm_cursor *cursor; /* NULL: this place is free */
-	struct model_request request;
-	struct model_answer want;
-	struct model_arena arena;
 	uint8_t *got;
 	uint32_t got_size;
 };
@@ -53,16 +67,20 @@ struct round {
 	uint64_t number, step;
 	struct model model;
 	struct model_draw draw;
+	bool scarce;
 	struct sm *members[MEMBERS];
 	struct entry log[ENTRIES_MAX];
 	uint32_t entry_count;
 	uint64_t sequence;
+	struct asked *sent[SENT_MAX]; /* commands, to be retried */
 	struct reader readers[READERS_MAX];
 	uint8_t *out;
 };
 
 static const char *program;
-static uint64_t commands, queries, pieces, readers, restarts;
+static struct {
+	uint64_t commands, retries, queries, pieces, readers, restarts, gone, refused;
+} seen;
 
 static void fail(const struct round *round, const struct model_request *r, const char *what,
 		 const struct model_answer *want, const struct model_answer *got)
@@ -84,23 +102,65 @@ static void fail(const struct round *round, const struct model_request *r, const
 	exit(1);
 }
 
-static void judge(const struct round *round, const struct model_request *r,
-		  const struct model_answer *want, const uint8_t *data, uint32_t size)
+static struct asked *asked_new(void)
+{
+	struct asked *asked = calloc(1, sizeof(*asked));
+
+	if (asked == NULL)
+		err(1, "memory");
+	asked->holders = 1;
+	return asked;
+}
+
+static void asked_drop(struct asked *asked)
+{
+	if (--asked->holders > 0)
+		return;
+	model_arena_free(&asked->arena);
+	free(asked);
+}
+
+/* Its versions may have gone with a compaction after it. */
+static bool may_be_gone(const struct round *round, const struct asked *asked)
+{
+	return round->model.compact_revision > asked->compacted;
+}
+
+/* What is left of a place that was lost, or that there was never room for. */
+static bool may_fail(const struct round *round, const struct asked *asked, int error)
+{
+	bool sorts = asked->request.order != MODEL_NONE || asked->request.target != MODEL_KEY;
+
+	if (!round->scarce)
+		return false;
+	return error == -EBUSY ? sorts : error == -ESTALE && may_be_gone(round, asked);
+}
+
+static void judge(const struct round *round, const struct asked *asked, const uint8_t *data,
+		  uint32_t size)
 {
 	struct model_arena arena = {0};
 	struct model_answer got;
 
-	if (!store_decode(r, data, size, &got, &arena))
-		fail(round, r, "that is no answer", want, NULL);
-	const char *difference = model_answer_difference(r, want, &got, true);
+	if (store_is_gone(data, size) && may_be_gone(round, asked)) {
+		seen.gone++;
+		return;
+	}
+	if (!store_decode(&asked->request, data, size, &got, &arena))
+		fail(round, &asked->request, "that is no answer", &asked->want, NULL);
+	const char *difference = model_answer_difference(&asked->request, &asked->want, &got, true);
 	if (difference != NULL)
-		fail(round, r, difference, want, &got);
+		fail(round, &asked->request, difference, &asked->want, &got);
 	model_arena_free(&arena);
 }
 
-static struct sm *member_make(void)
+static struct sm *member_make(const struct round *round)
 {
-	const struct kv_options options = {.quota = UINT64_MAX, .salt = 7};
+	const struct kv_options options = {
+		.quota = UINT64_MAX,
+		.pinned_size_max = round->scarce ? SCARCE : 0,
+		.salt = 7,
+	};
 	struct sm *sm;
 
 	if (kv_create(&sm, &options) != 0)
@@ -155,34 +215,40 @@ static void append_command(struct round *round, const uint8_t *data, size_t size
 	}
 }
 
-/* The rest of an answer, or one piece of it. False: it is lost, and the cursor closed. */
-static bool read_on(struct round *round, struct reader *reader, bool all)
+static void reader_end(struct reader *reader)
 {
-	bool more = true;
+	if (reader->cursor != NULL)
+		reader->sm->ops->cursor_close(reader->sm, reader->cursor);
+	asked_drop(reader->asked);
+	free(reader->got);
+	*reader = (struct reader){0};
+}
+
+/* The rest of an answer, or one piece of it; judged when it is whole, or when it was lost. */
+static void read_on(struct round *round, struct reader *reader, bool all)
+{
+	const struct asked *asked = reader->asked;
+	bool more = reader->cursor != NULL;
 
 	while (more) {
 		int got = reader->sm->ops->cursor_read(reader->sm, reader->cursor, round->out,
 						       KV_ANSWER_SIZE_MAX, &more);
 
+		if (may_fail(round, asked, got)) {
+			seen.refused++;
+			reader_end(reader);
+			return;
+		}
 		if (got < 0 || reader->got_size + (uint32_t)got > ANSWER_SIZE_MAX)
-			fail(round, &reader->request, "a piece does not come", &reader->want, NULL);
+			fail(round, &asked->request, "a piece does not come", &asked->want, NULL);
 		memcpy(reader->got + reader->got_size, round->out, (size_t)got);
 		reader->got_size += (uint32_t)got;
-		pieces++;
+		seen.pieces++;
 		if (more && !all)
-			return false;
+			return;
 	}
-	reader->sm->ops->cursor_close(reader->sm, reader->cursor);
-	return true;
-}
-
-static void reader_end(struct round *round, struct reader *reader, bool judged)
-{
-	if (judged)
-		judge(round, &reader->request, &reader->want, reader->got, reader->got_size);
-	model_arena_free(&reader->arena);
-	free(reader->got);
-	*reader = (struct reader){0};
+	judge(round, asked, reader->got, reader->got_size);
+	reader_end(reader);
 }
 
 static void readers_go_on(struct round *round)
@@ -192,12 +258,10 @@ static void readers_go_on(struct round *round)
 
 		if (reader->cursor == NULL || model_draw_below(&round->draw, 10) > 0)
 			continue;
-		if (model_draw_below(&round->draw, 10) == 0) {
-			reader->sm->ops->cursor_close(reader->sm, reader->cursor);
-			reader_end(round, reader, false);
-		} else if (read_on(round, reader, model_draw_below(&round->draw, 5) == 0)) {
-			reader_end(round, reader, true);
-		}
+		if (model_draw_below(&round->draw, 10) == 0)
+			reader_end(reader);
+		else
+			read_on(round, reader, model_draw_below(&round->draw, 5) == 0);
 	}
 }
 
@@ -206,39 +270,49 @@ static void readers_close(struct round *round, const struct sm *sm)
 	for (uint32_t i = 0; i < READERS_MAX; i++) {
 		struct reader *reader = &round->readers[i];
 
-		if (reader->cursor != NULL && reader->sm == sm) {
+		if (reader->cursor != NULL && reader->sm == sm)
 			read_on(round, reader, true);
-			reader_end(round, reader, true);
-		}
 	}
 }
 
-/* The request and all that is kept of it are the reader's, if it stays open. */
-static void ask(struct round *round, struct reader *reader)
+/* `size` bytes of an answer came, and a cursor if there are more of them. */
+static void read_answer(struct round *round, struct asked *asked, struct sm *sm, int size,
+			struct sm_cursor *cursor)
 {
-	size_t size;
-	uint8_t *data = store_encode(&reader->request, 0, 0, &size, &reader->arena);
 	uint32_t place = model_draw_below(&round->draw, 2 * READERS_MAX);
+	struct reader reader = {.asked = asked, .sm = sm, .cursor = cursor};
 
-	reader->sm = round->members[model_draw_below(&round->draw, MEMBERS)];
-	int got = reader->sm->ops->query(reader->sm, data, (uint32_t)size, round->out,
-					 KV_ANSWER_SIZE_MAX, &reader->cursor);
-	queries++;
-	if (got < 0)
-		fail(round, &reader->request, strerror(-got), &reader->want, NULL);
-	reader->got = malloc(ANSWER_SIZE_MAX);
-	if (reader->got == NULL)
-		err(1, "memory");
-	memcpy(reader->got, round->out, (size_t)got);
-	reader->got_size = (uint32_t)got;
-	if (reader->cursor != NULL && place < READERS_MAX && round->readers[place].cursor == NULL) {
-		round->readers[place] = *reader;
-		readers++;
+	if (may_fail(round, asked, size)) {
+		seen.refused++;
 		return;
 	}
-	if (reader->cursor != NULL)
-		read_on(round, reader, true);
-	reader_end(round, reader, true);
+	if (size < 0)
+		fail(round, &asked->request, strerror(-size), &asked->want, NULL);
+	reader.got = malloc(ANSWER_SIZE_MAX);
+	if (reader.got == NULL)
+		err(1, "memory");
+	memcpy(reader.got, round->out, (size_t)size);
+	reader.got_size = (uint32_t)size;
+	asked->holders++;
+	if (cursor != NULL && place < READERS_MAX && round->readers[place].cursor == NULL) {
+		round->readers[place] = reader;
+		seen.readers++;
+	} else {
+		read_on(round, &reader, true);
+	}
+}
+
+static void ask(struct round *round, struct asked *asked)
+{
+	struct sm *sm = round->members[model_draw_below(&round->draw, MEMBERS)];
+	struct sm_cursor *cursor = NULL;
+	int size;
+
+	asked->data = store_encode(&asked->request, 0, 0, &asked->size, &asked->arena);
+	size = sm->ops->query(sm, asked->data, (uint32_t)asked->size, round->out,
+			      KV_ANSWER_SIZE_MAX, &cursor);
+	read_answer(round, asked, sm, size, cursor);
+	seen.queries++;
 }
 
 /* Of the request's bytes alone: it may be refused before the log. */
@@ -249,35 +323,57 @@ static bool is_of_the_bytes(enum model_error error)
 	       error == MODEL_TOO_MANY_OPS;
 }
 
-static void command(struct round *round, const struct model_request *r,
-		    const struct model_answer *want, struct model_arena *arena)
+/* Through the log, and answered by one of the members. */
+static void deliver(struct round *round, struct asked *asked)
 {
-	uint64_t session, sequence;
+	uint32_t from = round->entry_count, answering = model_draw_below(&round->draw, MEMBERS);
 	struct sm_result result;
-	size_t size;
-	uint8_t *data = store_encode(r, 1, ++round->sequence, &size, arena);
-	uint32_t times = 1 + (model_draw_below(&round->draw, 10) == 0);
-	int check = round->members[0]->ops->check(round->members[0], data, (uint32_t)size, 0,
-						  &session, &sequence);
 
-	if (check != 0 && !is_of_the_bytes(want->error))
-		fail(round, r, "the check before the log", want, NULL);
-	/* A retry is answered as it was. */
-	for (uint32_t i = 0; i < times; i++) {
-		uint32_t from = round->entry_count;
+	append_command(round, asked->data, asked->size);
+	for (uint32_t m = 0; m < MEMBERS; m++) {
+		struct sm *sm = round->members[m];
+		int done = 0;
 
-		append_command(round, data, size);
-		for (uint32_t m = 0; m < MEMBERS; m++) {
-			int done = 0;
-
-			for (uint32_t e = from; e < round->entry_count; e++)
-				done = apply(round->members[m], &round->log[e], e + 1, &result);
-			if (done != 1 || result.session != 1 || result.sequence != round->sequence)
-				fail(round, r, "it is not completed", want, NULL);
-			judge(round, r, want, result.data, result.size);
+		for (uint32_t e = from; e < round->entry_count; e++)
+			done = apply(sm, &round->log[e], e + 1, &result);
+		if (done != 1 || result.session != SESSION || result.sequence != asked->sequence)
+			fail(round, &asked->request, "it is not completed", &asked->want, NULL);
+		if (m == answering) {
+			memcpy(round->out, result.data, result.size);
+			read_answer(round, asked, sm, (int)result.size, NULL);
 		}
 	}
-	commands++;
+}
+
+static void command(struct round *round, struct asked *asked)
+{
+	struct asked **place = &round->sent[model_draw_below(&round->draw, SENT_MAX)];
+	struct sm *sm = round->members[0];
+	uint64_t session, sequence;
+
+	asked->sequence = ++round->sequence;
+	asked->data = store_encode(&asked->request, SESSION, asked->sequence, &asked->size,
+				   &asked->arena);
+	int check = sm->ops->check(sm, asked->data, (uint32_t)asked->size, 0, &session, &sequence);
+	if (check != 0 && !is_of_the_bytes(asked->want.error))
+		fail(round, &asked->request, "the check before the log", &asked->want, NULL);
+	deliver(round, asked);
+	if (*place != NULL)
+		asked_drop(*place);
+	asked->holders++;
+	*place = asked;
+	seen.commands++;
+}
+
+/* One that was applied is answered as it was, while its session has not given it up. */
+static void retry(struct round *round)
+{
+	struct asked *asked = round->sent[model_draw_below(&round->draw, SENT_MAX)];
+
+	if (asked == NULL || asked->sequence + STORE_OUTSTANDING <= round->sequence)
+		return;
+	deliver(round, asked);
+	seen.retries++;
 }
 
 /* One as often as it can, one seldom. */
@@ -292,14 +388,14 @@ static void sweep(struct round *round)
 static void restart(struct round *round, uint32_t m)
 {
 	struct sm_result result;
-	struct sm *sm = member_make();
+	struct sm *sm = member_make(round);
 
 	readers_close(round, round->members[m]);
 	for (uint32_t e = 0; e < round->entry_count; e++)
 		apply(sm, &round->log[e], e + 1, &result);
 	round->members[m]->ops->destroy(round->members[m]);
 	round->members[m] = sm;
-	restarts++;
+	seen.restarts++;
 }
 
 static void compare_members(struct round *round, const struct model_request *r)
@@ -325,22 +421,24 @@ static void compare_members(struct round *round, const struct model_request *r)
 
 static void step(struct round *round)
 {
-	struct reader reader = {0};
+	struct asked *asked = asked_new();
+	struct model_request *r = &asked->request;
 
 	if (round->step++ % KEYS_STEPS == 0)
 		model_draw_keys(&round->draw);
 	do
-		reader.request = model_draw_request(&round->draw, &round->model, &reader.arena);
-	while (!store_narrow(&reader.request));
-	reader.want = model_do(&round->model, &reader.request, &reader.arena);
-	bool is_query = reader.request.kind == MODEL_RANGE || reader.request.kind == MODEL_HASH;
-	if (is_query) {
-		ask(round, &reader);
-	} else {
-		command(round, &reader.request, &reader.want, &reader.arena);
-		compare_members(round, &reader.request);
-		model_arena_free(&reader.arena);
-	}
+		*r = model_draw_request(&round->draw, &round->model, &asked->arena);
+	while (!store_narrow(r));
+	asked->compacted = round->model.compact_revision;
+	asked->want = model_do(&round->model, r, &asked->arena);
+	if (r->kind == MODEL_RANGE || r->kind == MODEL_HASH)
+		ask(round, asked);
+	else
+		command(round, asked);
+	compare_members(round, r);
+	asked_drop(asked);
+	if (model_draw_below(&round->draw, 10) == 0)
+		retry(round);
 	readers_go_on(round);
 	sweep(round);
 	if (model_draw_below(&round->draw, 300) == 0)
@@ -358,9 +456,10 @@ static void play(uint64_t number)
 	if (round == NULL || (round->out = malloc(KV_ANSWER_SIZE_MAX)) == NULL)
 		err(1, "memory");
 	round->number = round->draw.seed = number;
+	round->scarce = model_draw_below(&round->draw, 4) == 0;
 	model_init(&round->model, NULL, 0);
 	for (uint32_t m = 0; m < MEMBERS; m++)
-		round->members[m] = member_make();
+		round->members[m] = member_make(round);
 	uint32_t steps = 1 + model_draw_below(&round->draw, ROUND_STEPS_MAX);
 	while (round->step < steps)
 		step(round);
@@ -373,6 +472,10 @@ static void play(uint64_t number)
 	}
 	for (uint32_t e = 0; e < round->entry_count; e++)
 		free(round->log[e].data);
+	for (uint32_t i = 0; i < SENT_MAX; i++) {
+		if (round->sent[i] != NULL)
+			asked_drop(round->sent[i]);
+	}
 	model_destroy(&round->model);
 	free(round->out);
 	free(round);
@@ -398,7 +501,9 @@ int main(int argc, char **argv)
 	uint64_t end = clock_now() + seconds * UINT64_C(1000000000);
 	while (played < rounds && (rounds != UINT64_MAX || clock_now() < end))
 		play(seed + played++);
-	printf("%lu rounds: %lu commands, %lu queries, %lu pieces, %lu readers, %lu restarts\n",
-	       played, commands, queries, pieces, readers, restarts);
+	printf("%lu rounds: %lu commands, %lu retries, %lu queries, %lu pieces, %lu readers, "
+	       "%lu restarts, %lu answers gone, %lu refused\n",
+	       played, seen.commands, seen.retries, seen.queries, seen.pieces, seen.readers,
+	       seen.restarts, seen.gone, seen.refused);
 	return 0;
 }
