@@ -19,7 +19,7 @@ void kv_chain_destroy(struct kv_chain *chain)
 	free(chain->buffer);
 }
 
-static void chain_discard(struct kv_chain *chain)
+void kv_chain_discard(struct kv_chain *chain)
 {
 	chain->open = false;
 	chain->too_long = false;
@@ -58,7 +58,7 @@ bool kv_chain_add(struct kv_chain *chain, const struct sm_entry *entry, struct k
 
 	*too_long = false;
 	if (!continues) {
-		chain_discard(chain);
+		kv_chain_discard(chain);
 		/* A no-op, or the tail of a chain whose head is gone. */
 		if (entry->size == 0 || !entry->first)
 			return false;
@@ -75,7 +75,7 @@ bool kv_chain_add(struct kv_chain *chain, const struct sm_entry *entry, struct k
 	*command = kv_chain_command(chain, entry);
 	*too_long = chain->too_long;
 	uint32_t size = chain->size;
-	chain_discard(chain);
+	kv_chain_discard(chain);
 	chain->size = size; /* of the command in the buffer, until the next entry */
 	return true;
 }

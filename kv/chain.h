@@ -35,6 +35,9 @@ struct kv_chain {
 int kv_chain_init(struct kv_chain *chain);
 void kv_chain_destroy(struct kv_chain *chain);
 
+/* Nothing was gathered. */
+void kv_chain_discard(struct kv_chain *chain);
+
 /*
  * Takes the next entry of the log. True: it completes a command. *command is then either in the
  * entry itself or in the buffer, valid until the next call; *too_long says that bytes are missing

@@ -25,6 +25,7 @@
 #include "kv/names.h"
 #include "kv/range.h"
 #include "kv/session.h"
+#include "kv/snapshot.h"
 #include "kv/store.h"
 #include "kv/verify.h"
 
@@ -54,6 +55,10 @@ struct kv {
 	bool stepping;        /* a delete over many keys is under way ... */
 	uint64_t deleted;     /* ... and these are gone so far */
 	uint64_t hash_before; /* the entry at applied_index */
+	/* Of the marker at applied_index, until somebody takes it, or the next entry is applied. */
+	struct sm_snapshot *marked;
+	bool marking; /* what changes in place is being copied for it */
+	struct kv_restore *restore;
 	struct sm_counters counters;
 	uint8_t answer[KV_ANSWER_HEADER_SIZE];
 };
@@ -78,11 +83,11 @@ static bool not_yet(const struct kv_request *request)
 		       request->max_mod_revision || request->min_create_revision ||
 		       request->max_create_revision || request->order || request->target;
 	case KV_PUBLISH:
+	case KV_MARK:
 		return false;
 	case KV_TXN:
 	case KV_COMPACT:
 	case KV_HASHKV:
-	case KV_MARK:
 		break;
 	}
 	return true;
@@ -97,7 +102,7 @@ static int command_decode(struct kv_request *out, const uint8_t *data, size_t si
 		return err;
 	if (not_yet(out))
 		return -EINVAL;
-	if (out->operation == KV_PUBLISH)
+	if (out->operation == KV_PUBLISH || out->operation == KV_MARK)
 		return 0;
 	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0)
 		return -EINVAL;
@@ -199,6 +204,35 @@ static bool command_settled(struct kv *kv, const struct kv_request *request, uin
 	return false;
 }
 
+static struct kv_parts parts_of(struct kv *kv)
+{
+	return (struct kv_parts){&kv->store, &kv->pins, &kv->names, kv->sessions};
+}
+
+static void marked_drop(struct kv *kv)
+{
+	if (kv->marked)
+		kv_snapshot_close(kv->marked);
+	kv->marked = NULL;
+}
+
+/*
+ * The state is none the other: a member that has no memory for a copy, or does not know the format
+ * that this marker is of, takes no snapshot here. 0, or -EAGAIN after a step.
+ */
+static int mark_apply(struct kv *kv, const struct kv_request *request)
+{
+	const struct kv_parts parts = parts_of(kv);
+
+	if (!kv->marking && request->mark_format == KV_SNAPSHOT_VERSION)
+		kv->marked = kv_snapshot_begin(&parts, kv->applied_index);
+	kv->marking = kv->marked && kv_snapshot_copy(kv->marked);
+	if (kv->marking)
+		return -EAGAIN;
+	answer_set(kv, KV_MARK, KV_OK, 0);
+	return 0;
+}
+
 static uint64_t state_hash(const struct kv *kv)
 {
 	uint64_t hash = kv_store_hash(&kv->store);
@@ -216,11 +250,13 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	bool too_long = false;
 	int err = 0;
 
-	if (kv->stepping) {
+	assert(!kv->restore);
+	if (kv->stepping || kv->marking) {
 		assert(entry->index == kv->applied_index);
 		command = kv_chain_command(&kv->chain, entry);
 	} else {
 		assert(entry->index > kv->applied_index);
+		marked_drop(kv);
 		kv->applied_index = entry->index;
 		kv->hash_before = state_hash(kv);
 		if (!kv_chain_add(&kv->chain, entry, &command, &too_long))
@@ -233,6 +269,8 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	else if (request.operation == KV_PUBLISH)
 		answer_set(kv, KV_PUBLISH,
 			   kv_names_publish(&kv->names, &request) ? KV_OK : KV_MALFORMED, 0);
+	else if (request.operation == KV_MARK)
+		err = mark_apply(kv, &request);
 	else if (kv->stepping)
 		err = command_apply(kv, &request);
 	else if (!command_settled(kv, &request, kv->applied_index))
@@ -241,7 +279,8 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 		return err;
 
 	assert(!kv->stepping);
-	*result = (struct sm_result){.data = kv->answer, .size = sizeof(kv->answer)};
+	*result = (struct sm_result){
+		.data = kv->answer, .size = sizeof(kv->answer), .marker = kv->marked != NULL};
 	kv_request_identity(command.data, command.size, &result->session, &result->sequence);
 	return 1;
 }
@@ -301,6 +340,8 @@ static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64
 	kv_request_identity(command, size, session, sequence);
 	if (!err && request.operation == KV_PUBLISH && kv_publication_member(&request) != from)
 		return -EINVAL;
+	if (!err && request.operation == KV_MARK) /* the leader's own affair */
+		return -EINVAL;
 	return err;
 }
 
@@ -329,7 +370,8 @@ static bool kv_settled(struct sm *sm, const uint8_t *command, uint32_t size,
 	int err = command_decode(&request, command, size);
 
 	assert(err == 0);
-	if (request.operation == KV_PUBLISH || !command_settled(kv, &request, UINT64_MAX))
+	if (request.operation == KV_PUBLISH || request.operation == KV_MARK ||
+	    !command_settled(kv, &request, UINT64_MAX))
 		return false;
 	*result = (struct sm_result){
 		.session = request.session,
@@ -378,10 +420,69 @@ static const struct sm_counters *kv_counters(struct sm *sm)
 	return &kv_of(sm)->counters;
 }
 
+static struct sm_snapshot *kv_snapshot_take(struct sm *sm)
+{
+	struct kv *kv = kv_of(sm);
+	struct sm_snapshot *s = kv->marked;
+
+	assert(!kv->marking);
+	kv->marked = NULL;
+	return s;
+}
+
+/* Readers, and who writes a snapshot, find that their pins are lost. */
+static int restore_begin(struct sm *sm)
+{
+	struct kv *kv = kv_of(sm);
+	struct kv_session_table *sessions;
+	struct kv_parts parts;
+
+	marked_drop(kv);
+	kv_pins_lose(&kv->pins);
+	kv->stepping = kv->marking = false;
+	if (kv->restore)
+		kv_restore_end(kv->restore);
+	kv->restore = NULL;
+	if (kv_store_clear(&kv->store))
+		return -EAGAIN;
+	sessions = kv_session_table_create(kv->sessions->salt, KV_SESSIONS_MAX, KV_VERDICTS_MAX);
+	if (!sessions)
+		return -ENOMEM;
+	kv_session_table_destroy(kv->sessions);
+	kv->sessions = sessions;
+	kv->names = (struct kv_names){0};
+	kv_chain_discard(&kv->chain);
+	kv->applied_index = 0;
+	parts = parts_of(kv);
+	kv->restore = kv_restore_begin(&parts);
+	return kv->restore ? 0 : -ENOMEM;
+}
+
+static int restore_add(struct sm *sm, const uint8_t *data, uint32_t size)
+{
+	return kv_restore_add(kv_of(sm)->restore, data, size);
+}
+
+static uint64_t restore_end(struct sm *sm)
+{
+	struct kv *kv = kv_of(sm);
+	uint64_t applied = kv_restore_applied(kv->restore);
+
+	if (!applied)
+		return 0;
+	kv_restore_end(kv->restore);
+	kv->restore = NULL;
+	kv->applied_index = applied;
+	return applied;
+}
+
 static void kv_destroy(struct sm *sm)
 {
 	struct kv *kv = kv_of(sm);
 
+	marked_drop(kv);
+	if (kv->restore)
+		kv_restore_end(kv->restore);
 	kv_chain_destroy(&kv->chain);
 	kv_session_table_destroy(kv->sessions);
 	kv_cursors_destroy(&kv->cursors);
@@ -410,6 +511,13 @@ static const struct sm_ops kv_ops = {
 	.size = kv_size,
 	.keys = kv_keys,
 	.counters = kv_counters,
+	.marker = kv_snapshot_marker,
+	.snapshot_take = kv_snapshot_take,
+	.snapshot_read = kv_snapshot_read,
+	.snapshot_close = kv_snapshot_close,
+	.restore_begin = restore_begin,
+	.restore_add = restore_add,
+	.restore_end = restore_end,
 	.destroy = kv_destroy,
 };
 

@@ -84,6 +84,11 @@ const struct sm_attributes *kv_names_find(const struct kv_names *n, uint64_t id)
 	return at < n->named_count && n->named[at].id == id ? &n->named[at].attributes : NULL;
 }
 
+void kv_names_digest(struct kv_names *n)
+{
+	n->digest = n->known || n->named_count ? digest_of(n) : 0;
+}
+
 void kv_names_verify(const struct kv_names *n)
 {
 	assert(n->named_count <= SM_MEMBERS_MAX);

@@ -30,6 +30,8 @@ bool kv_names_publish(struct kv_names *n, const struct kv_request *request);
 void kv_names_members(struct kv_names *n, const uint64_t *ids, uint32_t count);
 /* NULL: it said nothing. */
 const struct sm_attributes *kv_names_find(const struct kv_names *n, uint64_t id);
+/* After they were put in otherwise. */
+void kv_names_digest(struct kv_names *n);
 /* Recomputes what the invariants state; asserts. */
 void kv_names_verify(const struct kv_names *n);
 

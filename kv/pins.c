@@ -44,6 +44,16 @@ static void lose(struct kv_pins *pins, uint64_t revision)
 	}
 }
 
+void kv_pins_lose(struct kv_pins *pins)
+{
+	struct kv_pin *pin;
+
+	while ((pin = LIST_FIRST(&pins->list))) {
+		pin->lost = true;
+		LIST_REMOVE(pin, entry);
+	}
+}
+
 bool kv_pins_sweep(struct kv_pins *pins, struct kv_store *store)
 {
 	uint64_t target = lowest(pins, store->compact_revision);

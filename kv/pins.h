@@ -29,6 +29,9 @@ void kv_pins_init(struct kv_pins *pins, uint64_t size_max);
 void kv_pin_take(struct kv_pins *pins, struct kv_pin *pin, uint64_t revision);
 void kv_pin_give(struct kv_pin *pin);
 
+/* All of them: what they show goes. */
+void kv_pins_lose(struct kv_pins *pins);
+
 /*
  * A bounded step of freeing what neither the compact revision nor a pin shows. True: there is more.
  */

@@ -28,6 +28,7 @@ struct sm_result {
 	uint64_t sequence;
 	const uint8_t *data; /* the answer's bytes, valid until the next call */
 	uint32_t size;
+	bool marker; /* it was one: snapshot_take has the state after it */
 };
 
 enum { SM_MEMBERS_MAX = 16, SM_NAME_MAX = 63, SM_CLIENTS_MAX = 4, SM_CLIENT_MAX = 63 };
@@ -45,6 +46,7 @@ struct sm_counters {
 };
 
 enum {
+	SM_MARKER_SIZE_MAX = 64,
 	SM_CURSORS_MAX = 16, /* half of the large answers that a node can hold at a time */
 };
 
@@ -137,6 +139,38 @@ struct sm_ops {
 	/* This member's work since its start: not a part of the state. Valid as long as sm. */
 	const struct sm_counters *(*counters)(struct sm *sm);
 
+	/*
+	 * A command that says: a snapshot is taken here, of the state after this entry. It says as
+	 * well what the last one of the members' majority was (0: none). It goes into the log as
+	 * one entry, by the leader alone: check refuses it. Its size.
+	 */
+	uint32_t (*marker)(uint64_t index, uint64_t hash, uint8_t out[SM_MARKER_SIZE_MAX]);
+
+	/*
+	 * The state as it is after a marker whose result said so, as bytes that follow from the log
+	 * alone: to be taken before the next entry is applied, or not at all. Pinned as a cursor
+	 * is: commands are applied while it is read.
+	 */
+	struct sm_snapshot *(*snapshot_take)(struct sm *sm);
+	/*
+	 * The next bytes: how many; 0 and more: a bounded step was done. -ESTALE: what it shows
+	 * could be kept no longer. As cursor_read, not within an apply that said -EAGAIN.
+	 */
+	int (*snapshot_read)(struct sm_snapshot *snapshot, uint8_t *out, uint32_t out_size_max,
+			     bool *more);
+	void (*snapshot_close)(struct sm_snapshot *snapshot);
+
+	/*
+	 * The state is given up, in bounded steps (-EAGAIN), for one that is in a snapshot; cursors
+	 * and snapshots find what they show gone. 0, -ENOMEM. From the first step on nothing is
+	 * asked but this, restore_add with the bytes in order, cut anywhere, and restore_end.
+	 */
+	int (*restore_begin)(struct sm *sm);
+	/* It takes as long as its bytes want. 0; -EBADMSG: they are no snapshot. */
+	int (*restore_add)(struct sm *sm, const uint8_t *data, uint32_t size);
+	/* The index that is applied now; 0: it is not whole: begin again. */
+	uint64_t (*restore_end)(struct sm *sm);
+
 	void (*destroy)(struct sm *sm);
 };
 
@@ -145,28 +179,11 @@ struct sm {
 };
 
 /*
- * Agreed now, and used by nothing yet (docs/adr/0008-answers-of-one-revision.md): what snapshots,
- * restore and watches will ask, so that nothing above has to change for them. A state machine that
- * has them will have them beside sm_ops.
+ * Agreed now, and used by nothing yet (docs/adr/0008-answers-of-one-revision.md): what watches will
+ * ask, so that nothing above has to change for them. A state machine that has them will have them
+ * beside sm_ops.
  */
 struct sm_later_ops {
-	/*
-	 * The state as it is after `applied`, as bytes that follow from the log alone. Pinned as a
-	 * cursor is: commands are applied while it is read. NULL: there are as many as may be.
-	 */
-	struct sm_snapshot *(*snapshot_open)(struct sm *sm, uint64_t *applied);
-	/* The next bytes: how many; 0 and more: a bounded step was done. */
-	int (*snapshot_read)(struct sm *sm, struct sm_snapshot *snapshot, uint8_t *out,
-			     uint32_t out_size_max, bool *more);
-	void (*snapshot_close)(struct sm *sm, struct sm_snapshot *snapshot);
-
-	/*
-	 * The same bytes, in order, into a state machine that has applied nothing; cut anywhere. 0;
-	 * -EAGAIN: a bounded step was done, call again with the same bytes; -EBADMSG: they are no
-	 * snapshot. After `last` the state is that of the snapshot's index, and not before.
-	 */
-	int (*restore)(struct sm *sm, const uint8_t *data, uint32_t size, bool last);
-
 	/*
 	 * The events in a range of keys after the revision *from, in order, at most out_size_max
 	 * bytes of them: how many, with *from moved past them; 0: nothing yet. -ESTALE: it is older

@@ -216,6 +216,57 @@ void kv_store_put(struct kv_store *store, struct kv_bytes key_bytes, struct kv_b
 	store->digest += kv_version_digest(version);
 }
 
+void kv_store_load(struct kv_store *store, struct kv_bytes key_bytes, const struct kv_version *like,
+		   struct kv_bytes value)
+{
+	struct kv_key *key = kv_tree_find(&store->keys, key_bytes);
+	struct kv_version *version = malloc(sizeof(*version) + value.size);
+
+	assert(version); /* see Memory in kv/store.h */
+	if (!key) {
+		key = key_create(store, key_bytes);
+		kv_tree_insert(&store->keys, key);
+	} else if (key->live) {
+		store->digest -= kv_version_digest(kv_key_newest(key));
+	}
+	if (key->live == like->tombstone)
+		kv_tree_live_set(key, !like->tombstone);
+	*version = *like;
+	version->key = key;
+	if (value.size > 0)
+		memcpy(version->value, value.data, value.size);
+	TAILQ_INSERT_TAIL(&store->versions, version, order);
+	if (!store->unscrubbed && version->main > store->compact_revision)
+		store->unscrubbed = store->unmeasured = version;
+	store->size += malloc_usable_size(version);
+	store->size += (uint64_t)kv_history_append(&key->history, version);
+	if (!version->tombstone)
+		store->digest += kv_version_digest(version);
+}
+
+bool kv_store_clear(struct kv_store *store)
+{
+	uint64_t size = 0;
+
+	for (int i = 0; i < KV_SCRUB_STEP_MAX && size < KV_SCRUB_STEP_SIZE; i++) {
+		struct kv_version *version = TAILQ_FIRST(&store->versions);
+		struct kv_key *key = version ? NULL : kv_tree_take(&store->keys);
+
+		if (version) {
+			size += version->value_size;
+			TAILQ_REMOVE(&store->versions, version, order);
+			free(version);
+		} else if (key) {
+			kv_history_destroy(&key->history);
+			free(key);
+		} else {
+			kv_store_init(store);
+			return false;
+		}
+	}
+	return true;
+}
+
 uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *range,
 			 uint32_t count_max, uint64_t size_max, bool *done)
 {

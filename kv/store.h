@@ -87,6 +87,18 @@ uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *ra
 			 uint32_t count_max, uint64_t size_max, bool *done);
 
 /*
+ * A version of a snapshot, in their order; the store's revisions are the snapshot's already. What
+ * it may be, whoever loads it has checked.
+ */
+void kv_store_load(struct kv_store *store, struct kv_bytes key, const struct kv_version *like,
+		   struct kv_bytes value);
+/*
+ * A bounded step of giving up all that there is; nothing may be asked of it before this was false.
+ * True: there is more.
+ */
+bool kv_store_clear(struct kv_store *store);
+
+/*
  * The key's value as it was after the operation `at`, or (kv_revision_of) after a whole
  * transaction; NULL: it had none. Right for what is not before the compact revision.
  */

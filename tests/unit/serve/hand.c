@@ -94,7 +94,10 @@ static bool settled(struct sm *sm, const uint8_t *command, uint32_t size, struct
 	assert_int_equal(check(sm, command, size, 0, &session, &sequence), 0);
 	if (!session || session != OF(sm, sm)->settled_session)
 		return false;
-	*result = (struct sm_result){session, sequence, (const uint8_t *)"then", 4};
+	*result = (struct sm_result){.session = session,
+				     .sequence = sequence,
+				     .data = (const uint8_t *)"then",
+				     .size = 4};
 	return true;
 }
 

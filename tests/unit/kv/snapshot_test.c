@@ -1,0 +1,326 @@
+/*
+ * The state as bytes and back: equal on members that differ in all that is their own, read and
+ * written in pieces of any size while commands are applied, and never half of a state.
+ */
+#include "kv/command.h"
+#include "kv/verify.h"
+#include "tests/unit/kv/helper.h"
+
+enum { KEYS = 40, STEPS = 600, IMAGE_MAX = 1 << 20, VALUE_MAX = 3000 };
+
+static uint64_t seed = 1;
+
+static uint32_t below(uint32_t bound)
+{
+	return random_below(&seed, bound);
+}
+
+/* The same to each of them. */
+struct rigs {
+	struct rig rig[2];
+	uint32_t count;
+};
+
+static void key_text(char out[8], uint32_t key)
+{
+	snprintf(out, 8, "k%03u", key);
+}
+
+static void random_command(struct rigs *all)
+{
+	static uint8_t value[VALUE_MAX];
+	const uint32_t what = below(10), size = below(20) ? below(60) : below(VALUE_MAX);
+	const uint64_t session = 1 + below(30);
+	char key[8], end[8];
+
+	key_text(key, below(KEYS));
+	key_text(end, below(KEYS));
+	memset(value, (int)below(256), sizeof(value));
+	for (uint32_t i = 0; i < all->count; i++) {
+		struct rig *rig = &all->rig[i];
+		const struct kv_request request = {
+			.operation = what < 7 ? KV_PUT : KV_DELETE,
+			.session = session,
+			.sequence = 1 + rig->index,
+			.flags = session % 2 ? KV_ONE_SHOT : 0,
+			.session_base = rig->index,
+			.key = text(key),
+			.range_end = what == 9 ? text(end) : (struct kv_bytes){0},
+			.value = what < 7 ? blob(value, size) : (struct kv_bytes){0},
+		};
+
+		feed(rig, &request);
+	}
+}
+
+static void publish(struct rigs *all)
+{
+	struct sm_attributes attributes = {.client_count = 1};
+	uint8_t bytes[KV_PUBLICATION_SIZE_MAX];
+	const uint64_t id = 1 + below(3), ids[] = {1, 2, 3};
+
+	snprintf(attributes.name, sizeof(attributes.name), "n%u", below(9));
+	snprintf(attributes.client[0], sizeof(attributes.client[0]), "10.0.0.%u:2379", below(9));
+	const size_t size = kv_publication_encode(id, &attributes, bytes);
+
+	for (uint32_t i = 0; i < all->count; i++) {
+		feed_bytes(&all->rig[i], bytes, size);
+		if (id == 3)
+			all->rig[i].sm->ops->members(all->rig[i].sm, ids, 2 + (uint32_t)(id == 3));
+	}
+}
+
+/* Only the first one scrubs what is compacted; no snapshot depends on that. */
+static void compact(struct rigs *all)
+{
+	struct sm *sm = all->rig[0].sm;
+	uint64_t revision = sm->ops->revision(sm) - below(20);
+
+	if (revision <= all->rig[0].compacted || revision > sm->ops->revision(sm))
+		return;
+	for (uint32_t i = 0; i < all->count; i++) {
+		all->rig[i].compacted = revision;
+		kv_compact(all->rig[i].sm, revision);
+	}
+	while (sm->ops->sweep(sm))
+		;
+}
+
+static void some(struct rigs *all, uint32_t steps)
+{
+	for (uint32_t i = 0; i < steps; i++) {
+		uint32_t what = below(40);
+
+		if (what == 0)
+			compact(all);
+		else if (what == 1)
+			publish(all);
+		else
+			random_command(all);
+	}
+}
+
+static struct sm_snapshot *mark(struct rig *rig, uint64_t index, uint64_t hash)
+{
+	uint8_t marker[SM_MARKER_SIZE_MAX];
+	uint32_t size = rig->sm->ops->marker(index, hash, marker);
+	struct sm_entry entry = {
+		.index = ++rig->index, .data = marker, .size = size, .first = true, .last = true};
+	struct sm_result result;
+	int done;
+
+	while ((done = rig->sm->ops->apply(rig->sm, &entry, &result)) == -EAGAIN)
+		;
+	assert_int_equal(done, 1);
+	assert_true(result.marker);
+	assert_int_equal(result.session, 0);
+	return rig->sm->ops->snapshot_take(rig->sm);
+}
+
+/* All of it, in pieces of 1 to `most` bytes; between them what `meanwhile` says is applied. */
+static uint32_t image_read(struct rigs *all, uint32_t which, struct sm_snapshot *s, uint32_t most,
+			   bool meanwhile, uint8_t *out)
+{
+	const struct sm_ops *ops = all->rig[which].sm->ops;
+	uint32_t size = 0;
+	bool more = true;
+
+	while (more) {
+		uint32_t room = 1 + below(most);
+		int got = ops->snapshot_read(s, out + size, room, &more);
+
+		assert_true(got >= 0 && (uint32_t)got <= room);
+		size += (uint32_t)got;
+		assert_true(size < IMAGE_MAX);
+		if (meanwhile && below(10) == 0)
+			some(all, 1);
+		if (meanwhile && below(10) == 0)
+			ops->sweep(all->rig[which].sm);
+	}
+	ops->snapshot_close(s);
+	return size;
+}
+
+static int image_load(struct rig *rig, const uint8_t *image, uint32_t size, uint32_t most)
+{
+	const struct sm_ops *ops = rig->sm->ops;
+	int err;
+
+	while ((err = ops->restore_begin(rig->sm)) == -EAGAIN)
+		;
+	assert_int_equal(err, 0);
+	for (uint32_t at = 0; at < size && err == 0;) {
+		uint32_t part = 1 + below(most);
+
+		part = part < size - at ? part : size - at;
+		err = ops->restore_add(rig->sm, image + at, part);
+		at += part;
+	}
+	return err;
+}
+
+static bool image_is_good(struct rig *rig, const uint8_t *image, uint32_t size)
+{
+	return image_load(rig, image, size, 900) == 0 && rig->sm->ops->restore_end(rig->sm) != 0;
+}
+
+static void both_equal(const struct rigs *all)
+{
+	struct sm *a = all->rig[0].sm, *b = all->rig[1].sm;
+
+	assert_int_equal(a->ops->hash(a), b->ops->hash(b));
+	assert_int_equal(a->ops->revision(a), b->ops->revision(b));
+	assert_int_equal(a->ops->keys(a), b->ops->keys(b));
+	kv_verify(a);
+	kv_verify(b);
+}
+
+static void rigs_open(struct rigs *all)
+{
+	*all = (struct rigs){.count = 2};
+	rig_open_salted(&all->rig[0], UINT64_MAX, 3);
+	rig_open_salted(&all->rig[1], UINT64_MAX, 7);
+}
+
+static void D17_snapshots_are_equal_whoever_takes_them_and_whenever(void **state)
+{
+	static uint8_t image[2][IMAGE_MAX];
+	uint32_t size[2];
+	struct rigs all;
+
+	(void)state;
+	for (int round = 0; round < 30; round++) {
+		struct sm_snapshot *s[2];
+
+		rigs_open(&all);
+		some(&all, below(STEPS));
+		for (uint32_t i = 0; i < 2; i++)
+			s[i] = mark(&all.rig[i], 5, 6);
+		size[0] = image_read(&all, 0, s[0], 5000, false, image[0]);
+		/* The other one reads it much later, while all goes on, bit by bit. */
+		some(&all, below(STEPS));
+		size[1] = image_read(&all, 1, s[1], 300, true, image[1]);
+		assert_int_equal(size[0], size[1]);
+		assert_memory_equal(image[0], image[1], size[0]);
+		both_equal(&all);
+		rig_close(&all.rig[0]);
+		rig_close(&all.rig[1]);
+	}
+}
+
+/* R48 too: what is a retry there is one here. */
+static void D17_a_state_comes_back_whole(void **state)
+{
+	static uint8_t image[2][IMAGE_MAX];
+	struct rigs all;
+
+	(void)state;
+	for (int round = 0; round < 30; round++) {
+		struct sm_snapshot *s;
+		uint32_t size, again;
+
+		rigs_open(&all);
+		all.count = 1;
+		some(&all, below(STEPS));
+		s = mark(&all.rig[0], 5, 6);
+		size = image_read(&all, 0, s, 5000, false, image[0]);
+		/* It goes over another state, with a reader and a writer of a snapshot in it. */
+		for (uint32_t i = 0; i < 20; i++)
+			put(&all.rig[1], text("old"), text("value"));
+		s = mark(&all.rig[1], 0, 0);
+		assert_int_equal(image_load(&all.rig[1], image[0], size, 700), 0);
+		assert_int_equal(all.rig[1].sm->ops->restore_end(all.rig[1].sm), all.rig[0].index);
+		all.rig[1].index = all.rig[0].index;
+		all.rig[1].compacted = all.rig[0].compacted;
+		bool more;
+		assert_int_equal(all.rig[1].sm->ops->snapshot_read(s, image[1], 10, &more),
+				 -ESTALE);
+		all.rig[1].sm->ops->snapshot_close(s);
+		both_equal(&all);
+		all.count = 2;
+		some(&all, below(STEPS));
+		both_equal(&all);
+		s = mark(&all.rig[0], 0, 0);
+		size = image_read(&all, 0, s, 5000, false, image[0]);
+		s = mark(&all.rig[1], 0, 0);
+		again = image_read(&all, 1, s, 5000, false, image[1]);
+		assert_int_equal(size, again);
+		assert_memory_equal(image[0], image[1], size);
+		rig_close(&all.rig[0]);
+		rig_close(&all.rig[1]);
+	}
+}
+
+/* Cut anywhere, or changed anywhere: refused, or a state that holds together. */
+static void W21_what_is_no_snapshot_is_no_state(void **state)
+{
+	static uint8_t image[IMAGE_MAX], whole[IMAGE_MAX];
+	uint32_t size, refused = 0;
+	struct rigs all;
+
+	(void)state;
+	rigs_open(&all);
+	all.count = 1;
+	some(&all, 60);
+	size = image_read(&all, 0, mark(&all.rig[0], 0, 0), 5000, false, image);
+	memcpy(whole, image, size);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_false(image_is_good(&all.rig[1], image, below(size)));
+	for (uint32_t i = 0; i < 300; i++) {
+		uint32_t at = below(size);
+
+		image[at] ^= (uint8_t)(1 << below(8));
+		if (image_is_good(&all.rig[1], image, size))
+			kv_verify(all.rig[1].sm);
+		else
+			refused++;
+		image[at] = whole[at];
+	}
+	assert_true(refused > 30);
+	assert_int_equal(image_load(&all.rig[1], image, size, 900), 0);
+	assert_int_equal(all.rig[1].sm->ops->restore_end(all.rig[1].sm), all.rig[0].index);
+	both_equal(&all);
+	rig_close(&all.rig[0]);
+	rig_close(&all.rig[1]);
+}
+
+/* A marker is the leader's own: no door takes one. One of a format to come takes no snapshot. */
+static void D17_a_marker_comes_through_no_door(void **state)
+{
+	uint8_t marker[SM_MARKER_SIZE_MAX];
+	uint64_t session, sequence, hash;
+	struct kv_answer answer;
+	struct rig rig;
+	uint32_t size;
+
+	(void)state;
+	rig_open(&rig, UINT64_MAX);
+	size = rig.sm->ops->marker(3, 4, marker);
+	assert_int_equal(rig.sm->ops->check(rig.sm, marker, size, 0, &session, &sequence), -EINVAL);
+	assert_int_equal(rig.sm->ops->check(rig.sm, marker, size, 9, &session, &sequence), -EINVAL);
+	put(&rig, text("k"), text("v"));
+	hash = rig.sm->ops->hash(rig.sm);
+	marker[KV_REQUEST_HEADER_SIZE]++;
+	answer = feed_bytes(&rig, marker, size);
+	assert_int_equal(answer.status, KV_OK);
+	assert_null(rig.sm->ops->snapshot_take(rig.sm));
+	marker[KV_REQUEST_HEADER_SIZE]--;
+	/* Nobody takes it: it goes with the next entry. */
+	feed_bytes(&rig, marker, size);
+	assert_int_equal(rig.sm->ops->hash(rig.sm), hash);
+	put(&rig, text("k"), text("w"));
+	assert_null(rig.sm->ops->snapshot_take(rig.sm));
+	rig_close(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(D17_snapshots_are_equal_whoever_takes_them_and_whenever),
+		cmocka_unit_test(D17_a_state_comes_back_whole),
+		cmocka_unit_test(W21_what_is_no_snapshot_is_no_state),
+		cmocka_unit_test(D17_a_marker_comes_through_no_door),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
