@@ -48,12 +48,6 @@ static void shown(struct writers *w, uint64_t index)
 		w->base = index;
 }
 
-static void new_session(struct writer *a)
-{
-	a->session = draw();
-	a->sequence = 0;
-}
-
 static void begin(struct writers *w, uint32_t i, uint64_t now)
 {
 	struct writer *a = &w->writer[i];
@@ -95,8 +89,6 @@ static void done(struct writers *w, uint32_t i)
 		shown(w, kv.applied_index);
 	else
 		kv.status = KV_MALFORMED; /* read in part, if at all */
-	if (kv.status == KV_SESSION_EXPIRED)
-		new_session(&w->writer[i]);
 	if (answer.status == WIRE_STOPPING)
 		w->writer[i].again_ns = clock_now() + WRITERS_STOPPING_NS;
 	pthread_mutex_lock(&w->lock);
@@ -165,7 +157,7 @@ int writers_start(struct writers **out, const struct address *admin, uint32_t co
 		goto err_path;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		new_session(&w->writer[i]);
+		w->writer[i].session = draw();
 	w->expect_ns = UINT64_MAX;
 	w->last_ns = clock_now();
 	err = -pthread_create(&w->thread, NULL, run, w);

@@ -443,6 +443,74 @@ static void R48_no_order_of_retries_applies_twice(void **state)
 	assert_int_equal(rig->sm->ops->revision(rig->sm), 1 + applied);
 }
 
+/* Whether the end of a command is known without the log; then apply says the same. */
+static bool settled(struct rig *rig, const struct kv_request *request, struct kv_answer *answer)
+{
+	struct sm_result result;
+	size_t size;
+	uint8_t *data = encoded(request, &size);
+	bool known = rig->sm->ops->settled(rig->sm, data, (uint32_t)size, &result);
+
+	free(data);
+	if (!known)
+		return false;
+	assert_int_equal(result.session, request->session);
+	assert_int_equal(result.sequence, request->sequence);
+	assert_int_equal(kv_answer_decode(answer, result.data, result.size), 0);
+	return true;
+}
+
+/*
+ * A member that tells what it knows says nothing that apply would not, and what it says stays
+ * true, whatever comes in between: its state may be behind that of the others.
+ */
+static void SV1_what_is_told_without_the_log_is_what_apply_says(void **state)
+{
+	enum { COMMANDS = 4000, SESSIONS = 3 };
+	static struct kv_request sent[COMMANDS];
+	static struct kv_answer told[COMMANDS];
+	static bool is_told[COMMANDS];
+	struct rig *rig = *state;
+	uint32_t known = 0, applied = 0;
+	uint64_t seed = 7;
+
+	memset(is_told, 0, sizeof(is_told));
+	print_message("SEED=%lu\n", seed);
+	for (uint32_t i = 0; i < COMMANDS; i++) {
+		uint64_t about = 1 + i / 16;
+
+		sent[i] = (struct kv_request){.operation = KV_PUT,
+					      .session = 1 + random_below(&seed, SESSIONS),
+					      .session_base = rig->index,
+					      .sequence = about + random_below(&seed, 64),
+					      .key = text("key")};
+		sent[i].floor = about;
+		if (random_below(&seed, 16) == 0)
+			sent[i].floor = 1; /* so far below that it is beyond its window */
+		uint32_t which = random_below(&seed, 2) ? i : random_below(&seed, i + 1);
+		struct kv_answer before;
+		bool was = settled(rig, &sent[which], &before);
+		uint64_t hash = rig->sm->ops->hash(rig->sm);
+		struct kv_answer answer = feed(rig, &sent[which]);
+
+		assert_int_equal(rig->sm->ops->hash(rig->sm) == hash, was);
+		applied += !was;
+		if (!was)
+			continue;
+		assert_int_equal(before.status, answer.status);
+		if (before.status == KV_OK)
+			assert_int_equal(before.applied_index, answer.applied_index);
+		/* It may have been applied, and then have fallen below the floor. */
+		if (is_told[which] && answer.status != KV_STALE_SEQUENCE)
+			assert_int_equal(told[which].status, answer.status);
+		is_told[which] = true;
+		told[which] = before;
+		known++;
+	}
+	assert_true(known > COMMANDS / 5);
+	assert_true(applied > COMMANDS / 5);
+}
+
 /*
  * A base that is no index of this log below the command: of the cluster before it was forced, or
  * told by a leader that lies. No retry of what was forgotten comes through with it.
@@ -484,6 +552,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(one_shot_flood_leaves_long_lived_sessions, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(SV1_what_is_told_without_the_log_is_what_apply_says,
+						setup, teardown),
 		cmocka_unit_test(hash_covers_what_was_forgotten),
 		cmocka_unit_test(V37_N13_chosen_sessions_are_spread),
 		cmocka_unit_test_setup_teardown(V37_members_agree_whatever_their_salts, setup,
