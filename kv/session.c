@@ -29,15 +29,12 @@ static uint64_t session_digest(const struct kv_session *session)
 	return kv_hash_mix(digest, session->last_index);
 }
 
+/* The index names the command, and with it the session. */
 static uint64_t verdict_digest(const struct kv_verdict *verdict)
 {
-	uint64_t digest = kv_hash_bytes(0, verdict->data, verdict->size);
+	uint64_t digest = kv_hash_bytes(verdict->size, verdict->data, verdict->size);
 
-	digest = kv_hash_mix(digest, verdict->size);
-	digest = kv_hash_mix(digest, verdict->session->class_number);
-	digest = kv_hash_mix(digest, verdict->session->id);
-	digest = kv_hash_mix(digest, verdict->sequence);
-	return kv_hash_mix(digest, verdict->index);
+	return kv_hash_mix(kv_hash_mix(digest, verdict->index), verdict->sequence);
 }
 
 /* Chains of one on average. */

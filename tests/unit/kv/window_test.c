@@ -272,23 +272,34 @@ static void close_one(struct command *c)
 	kv_window_close(&clients[c->client], c->request.sequence);
 }
 
-/* The bytes of one, in pieces, and what is made of them, in pieces of other sizes. */
-static struct kv_session_table *copied(const struct kv_session_table *table, uint64_t salt,
-				       uint64_t index)
+/* The bytes of one, in steps of any size. */
+static uint32_t image_of(const struct kv_session_table *table, uint8_t *image)
 {
-	static uint8_t image[IMAGE_MAX];
 	struct kv_session_saver saver;
-	struct kv_session_loader loader;
-	struct kv_session_table *copy =
-		kv_session_table_create(salt, table->sessions_max, table->verdicts_max);
 	uint32_t size = 0, some;
 
-	assert_non_null(copy);
 	kv_session_save_begin(&saver, table);
 	while ((some = kv_session_save(&saver, image + size,
 				       KV_SESSION_IMAGE_RECORD_MAX + random_below(&seed, 300))))
 		size += some;
 	assert_int_equal(size, kv_session_image_size(table));
+	return size;
+}
+
+/* One made of what the other's bytes are, given in pieces; this one's are the same. */
+static struct kv_session_table *copied(const struct kv_session_table *table,
+				       const struct kv_session_table *other, uint64_t salt,
+				       uint64_t index)
+{
+	static uint8_t image[IMAGE_MAX], same[IMAGE_MAX];
+	struct kv_session_loader loader;
+	struct kv_session_table *copy =
+		kv_session_table_create(salt, table->sessions_max, table->verdicts_max);
+	uint32_t size = image_of(other, image), some;
+
+	assert_non_null(copy);
+	assert_int_equal(image_of(table, same), size);
+	assert_memory_equal(image, same, size);
 	image[size] = 0xaa; /* what follows in a snapshot */
 	kv_session_load_begin(&loader, copy, index);
 	for (uint32_t at = 0; at < size + 1; at += some) {
@@ -372,10 +383,11 @@ static void R48_windows_against_a_list_of_all_that_was_applied(void **state)
 			if (random_below(&seed, 2))
 				close_one(c);
 			if (i % 300 == 299) {
-				struct kv_session_table *old = table[i / 300 % 2];
+				uint32_t t = i / 300 % 2;
+				struct kv_session_table *old = table[t];
 
 				kv_session_table_verify(old);
-				table[i / 300 % 2] = copied(old, 1000 + i, index);
+				table[t] = copied(old, table[1 - t], 1000 + i, index);
 				kv_session_table_destroy(old);
 			}
 		}
