@@ -26,6 +26,7 @@ struct kv_cursor {
 struct kv_cursors {
 	struct kv_pins *pins;
 	const struct kv_store *store;
+	uint64_t sort_size; /* bytes that readers sort in; at most as pins hold back */
 	struct kv_cursor place[SM_CURSORS_MAX];
 };
 

@@ -79,9 +79,6 @@ static bool not_yet(const struct kv_request *request)
 	case KV_DELETE:
 		return request->flags & flags;
 	case KV_RANGE:
-		return request->revision || request->min_mod_revision ||
-		       request->max_mod_revision || request->min_create_revision ||
-		       request->max_create_revision || request->order || request->target;
 	case KV_PUBLISH:
 	case KV_MARK:
 		return false;

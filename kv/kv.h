@@ -2,8 +2,8 @@
  * The key-value store that ships: etcd's model (revisions, create, mod, version; an empty store is
  * at revision 1) behind kv/sm.h. Commands and queries are built and taken apart by kv/command.h.
  *
- * Every version of a key stays until it is compacted (kv/store.h). Only the newest of each can be
- * asked for so far; an answer of several pieces is of the revision at which it began (kv/pins.h).
+ * Every version of a key stays until it is compacted (kv/store.h). An answer of several pieces is
+ * of the revision at which it began (kv/pins.h).
  */
 #ifndef KV_KV_H
 #define KV_KV_H

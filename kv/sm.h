@@ -70,16 +70,17 @@ struct sm_ops {
 	 *
 	 * An answer may be larger than one step: then *rest is a cursor, the bytes are the first
 	 * piece, and the whole answer is all pieces joined, of one state, whatever is applied
-	 * meanwhile. -EBUSY: there are SM_CURSORS_MAX cursors. A caller without a `rest`
-	 * (NULL) gets -EMSGSIZE for what does not fit.
+	 * meanwhile; 0 bytes and a cursor: a bounded step was done. -EBUSY: there are
+	 * SM_CURSORS_MAX cursors, or they have taken all memory that they may. A caller without a
+	 * `rest` (NULL) has all of it done at once, and gets -EMSGSIZE for what does not fit.
 	 */
 	int (*query)(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *out,
 		     uint32_t out_size_max, struct sm_cursor **rest);
 
 	/*
 	 * The next piece: its bytes, and whether more follow; 0 and more: a bounded step was done.
-	 * -ESTALE: its revision could be kept no longer. As query, not within an apply that
-	 * said -EAGAIN.
+	 * -ESTALE: its revision could be kept no longer; -EBUSY: as of query, before any piece.
+	 * As query, not within an apply that said -EAGAIN.
 	 */
 	int (*cursor_read)(struct sm *sm, struct sm_cursor *cursor, uint8_t *out,
 			   uint32_t out_size_max, bool *more);

@@ -47,13 +47,53 @@ const struct kv_key *kv_store_next(const struct kv_store_range *range, const str
 const struct kv_key *kv_store_first_live(const struct kv_store *store,
 					 const struct kv_store_range *range)
 {
-	return range_key(range, kv_tree_live_from(&store->keys, range->first));
+	return range_key(range, kv_tree_live_from(kv_tree_from(&store->keys, range->first)));
 }
 
 const struct kv_key *kv_store_next_live(const struct kv_store_range *range,
 					const struct kv_key *key)
 {
-	return range_key(range, kv_tree_live_next(writable(key)));
+	return range_key(range, kv_tree_live_from(kv_tree_next(writable(key))));
+}
+
+/* Before the range's end. */
+static struct kv_key *range_last(const struct kv_store *store, const struct kv_store_range *range)
+{
+	if (range->end.size == 0)
+		return kv_tree_find(&store->keys, range->first);
+	return range_is_open(range) ? kv_tree_last(&store->keys)
+				    : kv_tree_before(&store->keys, range->end);
+}
+
+/* For a key that is before the range's end. */
+static struct kv_key *range_key_down(const struct kv_store_range *range, struct kv_key *key)
+{
+	return key && kv_bytes_compare(key->bytes, key->size, range->first.data,
+				       range->first.size) >= 0
+		       ? key
+		       : NULL;
+}
+
+const struct kv_key *kv_store_last(const struct kv_store *store, const struct kv_store_range *range)
+{
+	return range_key_down(range, range_last(store, range));
+}
+
+const struct kv_key *kv_store_prev(const struct kv_store_range *range, const struct kv_key *key)
+{
+	return range_key_down(range, kv_tree_prev(writable(key)));
+}
+
+const struct kv_key *kv_store_last_live(const struct kv_store *store,
+					const struct kv_store_range *range)
+{
+	return range_key_down(range, kv_tree_live_to(range_last(store, range)));
+}
+
+const struct kv_key *kv_store_prev_live(const struct kv_store_range *range,
+					const struct kv_key *key)
+{
+	return range_key_down(range, kv_tree_live_to(kv_tree_prev(writable(key))));
 }
 
 uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_range *range)

@@ -119,6 +119,18 @@ const struct kv_key *kv_store_first_live(const struct kv_store *store,
 const struct kv_key *kv_store_next_live(const struct kv_store_range *range,
 					const struct kv_key *key);
 
+/*
+ * The same two walks from the end of the range to its start. A walk goes on with the last key of a
+ * range that ends behind the one where it stopped.
+ */
+const struct kv_key *kv_store_last(const struct kv_store *store,
+				   const struct kv_store_range *range);
+const struct kv_key *kv_store_prev(const struct kv_store_range *range, const struct kv_key *key);
+const struct kv_key *kv_store_last_live(const struct kv_store *store,
+					const struct kv_store_range *range);
+const struct kv_key *kv_store_prev_live(const struct kv_store_range *range,
+					const struct kv_key *key);
+
 /* How many keys in the range have a value now: O(log keys), by KT2. */
 uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_range *range);
 

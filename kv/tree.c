@@ -108,6 +108,35 @@ struct kv_key *kv_tree_next(struct kv_key *key)
 	return kv_tree_RB_NEXT(key);
 }
 
+struct kv_key *kv_tree_before(const struct kv_tree *tree, struct kv_bytes bytes)
+{
+	struct kv_key *key = RB_ROOT(tree), *found = NULL;
+
+	while (key) {
+		if (kv_bytes_compare(key->bytes, key->size, bytes.data, bytes.size) < 0) {
+			found = key;
+			key = RB_RIGHT(key, node);
+		} else {
+			key = RB_LEFT(key, node);
+		}
+	}
+	return found;
+}
+
+struct kv_key *kv_tree_last(const struct kv_tree *tree)
+{
+	struct kv_key *key = RB_ROOT(tree);
+
+	while (key && RB_RIGHT(key, node))
+		key = RB_RIGHT(key, node);
+	return key;
+}
+
+struct kv_key *kv_tree_prev(struct kv_key *key)
+{
+	return kv_tree_RB_PREV(key);
+}
+
 /* Of a tree that has one. */
 static struct kv_key *live_first(struct kv_key *key)
 {
@@ -121,10 +150,12 @@ static struct kv_key *live_first(struct kv_key *key)
 	}
 }
 
-struct kv_key *kv_tree_live_next(struct kv_key *key)
+struct kv_key *kv_tree_live_from(struct kv_key *key)
 {
 	struct kv_key *below;
 
+	if (!key || key->live)
+		return key;
 	if (live_count(RB_RIGHT(key, node)) > 0)
 		return live_first(RB_RIGHT(key, node));
 	for (below = key; (key = RB_PARENT(below, node)); below = key) {
@@ -138,11 +169,35 @@ struct kv_key *kv_tree_live_next(struct kv_key *key)
 	return NULL;
 }
 
-struct kv_key *kv_tree_live_from(const struct kv_tree *tree, struct kv_bytes bytes)
+static struct kv_key *live_last(struct kv_key *key)
 {
-	struct kv_key *key = kv_tree_from(tree, bytes);
+	while (true) {
+		if (live_count(RB_RIGHT(key, node)) > 0)
+			key = RB_RIGHT(key, node);
+		else if (key->live)
+			return key;
+		else
+			key = RB_LEFT(key, node);
+	}
+}
 
-	return !key || key->live ? key : kv_tree_live_next(key);
+struct kv_key *kv_tree_live_to(struct kv_key *key)
+{
+	struct kv_key *below;
+
+	if (!key || key->live)
+		return key;
+	if (live_count(RB_LEFT(key, node)) > 0)
+		return live_last(RB_LEFT(key, node));
+	for (below = key; (key = RB_PARENT(below, node)); below = key) {
+		if (below != RB_RIGHT(key, node))
+			continue;
+		if (key->live)
+			return key;
+		if (live_count(RB_LEFT(key, node)) > 0)
+			return live_last(RB_LEFT(key, node));
+	}
+	return NULL;
 }
 
 uint64_t kv_tree_live_before(const struct kv_tree *tree, struct kv_bytes bytes)

@@ -39,9 +39,13 @@ struct kv_key *kv_tree_find(const struct kv_tree *tree, struct kv_bytes bytes);
 /* The first key >= bytes, and the next one; NULL: none. */
 struct kv_key *kv_tree_from(const struct kv_tree *tree, struct kv_bytes bytes);
 struct kv_key *kv_tree_next(struct kv_key *key);
-/* Of the live ones. */
-struct kv_key *kv_tree_live_from(const struct kv_tree *tree, struct kv_bytes bytes);
-struct kv_key *kv_tree_live_next(struct kv_key *key);
+/* The last key < bytes, the last one at all, and the one before. */
+struct kv_key *kv_tree_before(const struct kv_tree *tree, struct kv_bytes bytes);
+struct kv_key *kv_tree_last(const struct kv_tree *tree);
+struct kv_key *kv_tree_prev(struct kv_key *key);
+/* The first live one of these: the key itself, or one after it; one before it. NULL stays so. */
+struct kv_key *kv_tree_live_from(struct kv_key *key);
+struct kv_key *kv_tree_live_to(struct kv_key *key);
 
 /* How many live keys are before bytes; how many there are. */
 uint64_t kv_tree_live_before(const struct kv_tree *tree, struct kv_bytes bytes);

@@ -64,7 +64,11 @@ void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, ui
 	if (q->source)
 		shares_take(&s->requests.shares, q->source, SHARE_STREAM);
 	request_move(&s->requests, q, REQUEST_STREAMING);
-	push(s, q, size);
+	if (size)
+		push(s, q, size);
+	else
+		q->pulled = true; /* what it waits for is the state machine */
+	s->active = true;
 }
 
 static void cut(struct serve *s, struct request *q, enum serve_status status)
@@ -82,8 +86,8 @@ static void step(struct serve *s, struct request *q)
 
 	s->active = true;
 	if (size < 0) {
-		assert(size == -ESTALE);
-		cut(s, q, SERVE_COMPACTED);
+		assert(size == -ESTALE || size == -EBUSY);
+		cut(s, q, size == -ESTALE ? SERVE_COMPACTED : SERVE_BUSY);
 	} else if (!more) {
 		stream_end(s, q);
 		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);

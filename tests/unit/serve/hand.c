@@ -126,7 +126,9 @@ static int query(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *
 			return -EBUSY;
 		assert_true(h->cursors < HAND_MAX);
 		*rest = &h->cursor[h->cursors++];
-		**rest = (struct sm_cursor){.piece = 1, .pieces = request[0]};
+		**rest = (struct sm_cursor){.piece = !h->query_waits, .pieces = request[0]};
+		if (h->query_waits)
+			return 0;
 	}
 	return piece(out, 0);
 }

@@ -55,6 +55,7 @@ struct hand {
 	uint64_t settled_session; /* whose commands have all been applied */
 	uint64_t checked_from;    /* as the last command was checked */
 	int admit_result, query_result, read_piece_result;
+	bool query_waits; /* its first piece comes by the cursor */
 	uint32_t queries;
 	struct sm_cursor cursor[HAND_MAX];
 	uint32_t cursors;

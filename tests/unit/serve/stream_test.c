@@ -69,6 +69,36 @@ static void the_next_piece_comes_when_the_one_before_was_taken(void **state)
 	assert_int_equal(serve_get_counters(h.serve)->answers, 1);
 }
 
+/* Nobody pulls what was not there yet: the state machine is asked until it is. */
+static void a_first_piece_may_take_several_steps(void **state)
+{
+	struct request *q;
+
+	(void)state;
+	h.query_waits = true;
+	h.read_piece_result = 0;
+	q = stream(4, 2);
+	for (int i = 0; i < 5; i++)
+		hand_turn(&h, 100 * MS);
+	hand_heard(&h, 0);
+	assert_true(serve_active(h.serve));
+	h.read_piece_result = 1;
+	hand_turn(&h, 0);
+	expect(1, 4, "p0", false);
+	hand_turn(&h, 0);
+	hand_heard(&h, 1);
+	serve_pulled(h.serve, q);
+	hand_turn(&h, 0);
+	expect(2, 4, "p1", true);
+
+	/* There was no room to work in, as it turned out. */
+	stream(5, 2);
+	h.read_piece_result = -EBUSY;
+	hand_turn(&h, 0);
+	assert_int_equal(hand_heard(&h, 3)->status, SERVE_BUSY);
+	assert_int_equal(serve_open_count(h.serve), 0);
+}
+
 /* However fast the readers are, a turn makes one piece; and each has its turn. */
 static void one_piece_in_a_turn(void **state)
 {
@@ -412,6 +442,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_next_piece_comes_when_the_one_before_was_taken,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_first_piece_may_take_several_steps, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(one_piece_in_a_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_step_that_found_nothing_goes_on_by_itself, setup,
 						teardown),
