@@ -11,7 +11,6 @@
 #define WHY_AUTH "there is no authentication yet"
 #define WHY_LITERAL "endpoints are literal addresses, and none is looked up"
 #define WHY_TIME "there is no connection to keep: --command-timeout bounds the whole command"
-#define WHY_LEASE "there are no leases yet"
 
 /* X(id, name, argument, flags, why): etcdctl's for the commands that are here. */
 #define OPTIONS_ABSENT(X) \

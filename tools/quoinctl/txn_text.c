@@ -275,6 +275,8 @@ static int take_option(const struct txn_text *t, const struct verb *verb, const 
 		 text);
 	if (word.size > 2 && word.data[1] == '-' && strlen((const char *)word.data) == word.size)
 		id = value_named(name);
+	if (verb->operation == KV_PUT && strcmp(name, "lease") == 0)
+		return wrong(t, error, "--lease: " WHY_LEASE);
 	if (id == VALUE_COUNT || !(1u << id & verb->options))
 		return wrong(
 			t, error,

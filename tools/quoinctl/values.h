@@ -66,6 +66,9 @@ enum {
 
 static_assert(VALUE_COUNT < 32, "a bit each");
 
+/* Of --lease, which etcdctl's put has. */
+#define WHY_LEASE "there are no leases yet"
+
 /* VALUE_COUNT: there is none of this name. */
 enum value_id value_named(const char *name);
 const char *value_name(enum value_id id);

@@ -271,7 +271,7 @@ static const struct {
 	{"\nget ---\n", "\"---\" is no option of get"},
 	{"\nget --=\n", "\"--=\" is no option of get"},
 	{"\ndel a --rev=1\n", "\"--rev=1\" is no option of del"},
-	{"\nput a --lease=1 b\n", "\"--lease=1\" is no option of put"},
+	{"\nput a --lease=1 b\n", "line 2: --lease: there are no leases yet"},
 	{"\nput a \"b\n", "line 2: a string that begins with \" ends with \""},
 	{"\nput a 'b\n", "line 2: a word that begins with ' ends with ' in the same line"},
 	{"\nput \"a\"b c\n", "line 2: a quoted word ends with its quote: a blank comes"},
