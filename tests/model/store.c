@@ -33,10 +33,6 @@ bool store_narrow(struct model_request *r)
 {
 	narrow(r);
 	r->prev_kv = r->ignore_value = false;
-	r->revision = 0;
-	r->order = MODEL_NONE;
-	r->target = MODEL_KEY;
-	r->mod_min = r->mod_max = r->create_min = r->create_max = 0;
 	return r->kind == MODEL_RANGE || r->kind == MODEL_PUT || r->kind == MODEL_DELETE;
 }
 

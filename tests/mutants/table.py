@@ -8,13 +8,14 @@ from host import HOST
 from log import LOG
 from members import MEMBERS
 from scope import SCOPE
+from semantics import SEMANTICS
 from sessions import SESSIONS
 from share import SHARE
 from snapshots import SNAPSHOTS
 from store import STORE
 from wires import WIRES
 
-MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SESSIONS + SHARE + SNAPSHOTS + STORE + WIRES + [
+MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE + SNAPSHOTS + STORE + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",
