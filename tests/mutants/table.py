@@ -15,7 +15,8 @@ from snapshots import SNAPSHOTS
 from store import STORE
 from wires import WIRES
 
-MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE + SNAPSHOTS + STORE + WIRES + [
+MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE + SNAPSHOTS
+MUTANTS += STORE + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",
