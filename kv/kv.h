@@ -11,21 +11,23 @@
 #include "kv/sm.h"
 
 enum {
-	/*
-	 * Sessions remembered, of each class (long-lived, one-shot); evicted by log index within
-	 * the class, so that one-shot calls cannot evict long-lived sessions.
-	 */
+/*
+ * Sessions remembered, of each class (long-lived, one-shot); evicted by log index within the class,
+ * so that one-shot calls cannot evict long-lived sessions. And verdicts, of each class: four of a
+ * session, or of 256 sessions all that a window holds. A door that retries within a second needs
+ * those of as many commands as are on their way at a time, and the requests of seven nodes are
+ * 14,336.
+ *
+ * Memory, when all are in use: of a class 4,096 sessions of 216 bytes and 16,384 verdicts of 120;
+ * of both, with 8,192 buckets of 8 bytes, 5.5 MiB.
+ */
+#ifdef KV_TEST_SESSIONS
+	KV_SESSIONS_MAX = KV_TEST_SESSIONS,
+	KV_VERDICTS_MAX = KV_TEST_SESSIONS,
+#else
 	KV_SESSIONS_MAX = 4096,
-
-	/*
-	 * Verdicts remembered, of each class: four of a session, or of 256 sessions all that a
-	 * window holds. A door that retries within a second needs those of as many commands as are
-	 * on their way at a time, and the requests of seven nodes are 14,336.
-	 *
-	 * Memory, when all are in use: of a class 4,096 sessions of 216 bytes and 16,384 verdicts
-	 * of 120; of both, with 8,192 buckets of 8 bytes, 5.5 MiB.
-	 */
 	KV_VERDICTS_MAX = 16384,
+#endif
 	KV_VERDICT_SIZE_MAX = 64,
 
 /*

@@ -9,6 +9,7 @@
 #include "tests/sim/client.h"
 
 #include "kv/command.h"
+#include "kv/kv.h"
 #include "node/internal.h"
 
 #include <assert.h>
@@ -37,6 +38,12 @@ static void fail(const struct sim_world *w, const struct sim_client *c, const ch
 }
 
 /* --- sessions -------------------------------------------------------------------------------- */
+
+/* There is no room for all sessions that the clients have: three of them at the least. */
+static bool is_forgetful(void)
+{
+	return (int)KV_SESSIONS_MAX < (int)SIM_CLIENTS_MAX;
+}
 
 static void session_begin(struct sim_world *w, struct sim_session *s)
 {
@@ -93,7 +100,7 @@ void sim_client_create(struct sim_world *w, uint32_t i)
 		w->windows.state = w->seed ^ 0x77696e646f7773;
 	session_begin(w, &w->session[i]);
 	c->session = &w->session[i];
-	if (i > 0 && sim_random_below(&w->windows, 2))
+	if (i > (is_forgetful() ? 2 : 0) && sim_random_below(&w->windows, 2))
 		c->session = w->client[i - 1].session;
 	c->target = i % w->node_count;
 	err = client_create(&c->client, sim_random_next(&w->random));
@@ -129,6 +136,7 @@ void sim_client_forget(struct sim_world *w, struct sim_client *c)
 {
 	session_begin(w, c->session); /* all that have it forget */
 	c->put = c->acked = 0;
+	c->doubt = false;
 	memset(c->denied, 0, sizeof(c->denied));
 	c->open = false;
 	change_target(w, c);
@@ -179,7 +187,7 @@ static void check_item(const struct sim_world *w, const struct sim_client *write
 	if (value > writer->put)
 		fail(w, writer, "SM4: a value that nobody wrote", value, writer->put);
 	if (is_denied(writer, value))
-		fail(w, writer, "SM13: its client was told that nothing was done", value, 0);
+		fail(w, writer, "SM13, SM16: it was not to be done any more", value, 0);
 	if (item->version != version_of(writer, value))
 		fail(w, writer, "SM5: a put was applied more than once, or not at all",
 		     item->version, version_of(writer, value));
@@ -228,8 +236,10 @@ static void begin(struct sim_world *w, struct sim_client *c)
 
 	c->open = true;
 	c->began_ns = w->now_ns;
-	c->putting = sim_random_below(&w->random, 2) && kv_window_has_room(&c->session->window);
-	c->key = c->putting ? c->id : (uint32_t)sim_random_below(&w->random, w->client_count);
+	c->putting = sim_random_below(&w->random, 2) && !c->doubt &&
+		     kv_window_has_room(&c->session->window);
+	c->key = c->putting || c->doubt ? c->id
+					: (uint32_t)sim_random_below(&w->random, w->client_count);
 	c->floor = w->client[c->key].acked;
 	if (w->read_floor[c->key] > c->floor)
 		c->floor = w->read_floor[c->key];
@@ -250,6 +260,18 @@ static void begin(struct sim_world *w, struct sim_client *c)
 	send_request(w, c);
 }
 
+/* SM16: what a read finds after that is how it stays. */
+static void doubt_end(struct sim_world *w, struct sim_client *c, uint64_t value)
+{
+	c->doubt = false;
+	if (value < c->put) {
+		c->denied[c->put / 64] |= UINT64_C(1) << c->put % 64;
+		return;
+	}
+	c->acked = c->put;
+	w->applied++;
+}
+
 static void check_read(struct sim_world *w, struct sim_client *c, const struct kv_answer *answer)
 {
 	struct kv_item item;
@@ -265,6 +287,31 @@ static void check_read(struct sim_world *w, struct sim_client *c, const struct k
 	if (value > w->read_floor[c->key])
 		w->read_floor[c->key] = value;
 	c->gets++;
+	if (c->doubt)
+		doubt_end(w, c, value);
+}
+
+static void finish_put(struct sim_world *w, struct sim_client *c, const struct kv_answer *answer)
+{
+	kv_window_close(&c->session->window, c->sequence);
+	if (c->session->base < answer->applied_index)
+		c->session->base = answer->applied_index;
+	if (answer->status == KV_SESSION_EXPIRED) {
+		c->doubt = true;
+		w->expired++;
+		return;
+	}
+	w->gone += answer->status == KV_ANSWER_GONE;
+	c->acked = c->put;
+	c->puts++;
+}
+
+static bool is_good(const struct sim_client *c, enum kv_status status)
+{
+	if (is_forgetful() && c->putting &&
+	    (status == KV_SESSION_EXPIRED || status == KV_ANSWER_GONE))
+		return true;
+	return status == KV_OK;
 }
 
 static void finish(struct sim_world *w, struct sim_client *c)
@@ -275,17 +322,12 @@ static void finish(struct sim_world *w, struct sim_client *c)
 	int err = kv_answer_decode(&answer, data, size);
 
 	assert(err == 0);
-	if (answer.status != KV_OK)
+	if (!is_good(c, answer.status))
 		fail(w, c, kv_status_text(answer.status), answer.status, KV_OK);
-	if (c->putting) {
-		kv_window_close(&c->session->window, c->sequence);
-		if (c->session->base < answer.applied_index)
-			c->session->base = answer.applied_index;
-		c->acked = c->put;
-		c->puts++;
-	} else {
+	if (c->putting)
+		finish_put(w, c, &answer);
+	else
 		check_read(w, c, &answer);
-	}
 	c->open = false;
 	c->rest_until_ns = w->now_ns + sim_random_below(&w->random, 2000000);
 }

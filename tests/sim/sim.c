@@ -11,6 +11,7 @@
  */
 #include "tests/sim/draw/draw.h"
 
+#include "kv/kv.h"
 #include "node/internal.h"
 #include "raft/internal.h"
 
@@ -30,11 +31,13 @@ enum {
 	/* D19: of the longest election timeout, 300 ms. */
 	SIM_LEADER_MS_MAX = 8 * 300,
 	SIM_HEAL_MS_MAX = 30000,
+	SIM_FORGETS = (int)KV_SESSIONS_MAX < (int)SIM_CLIENTS_MAX, /* built to forget sessions */
 };
 
 struct totals {
 	uint64_t rounds, steps, elections, puts, gets, timeouts, clusters, stood_still, delivered;
 	uint64_t leaderless_ms, leaderless_ms_max; /* after the faults */
+	uint64_t expired, applied, gone;           /* puts whose session was forgotten */
 	uint64_t beside, far;                      /* puts within a window */
 	uint64_t rest_steps_max; /* a second and node, when nobody wants anything */
 	uint64_t denials[STATUS_COUNT];
@@ -215,6 +218,9 @@ static void totals_add(struct totals *t, const struct sim_world *w)
 	t->delivered += sim_net_delivered(w->net);
 	t->beside += w->beside;
 	t->far += w->far;
+	t->expired += w->expired;
+	t->applied += w->applied;
+	t->gone += w->gone;
 	for (uint32_t i = 0; i < w->client_count; i++) {
 		t->puts += w->client[i].puts;
 		t->gets += w->client[i].gets;
@@ -277,8 +283,9 @@ static void print(const struct totals *t)
 	       d->joined, d->moved, d->moved_of_two, d->lost, d->ended, d->learned, d->told,
 	       d->transfers);
 	printf("puts beside others of their session: %" PRIu64 ", %" PRIu64
-	       " of them far above the oldest\n",
-	       t->beside, t->far);
+	       " of them far above the oldest; %" PRIu64 " expired (%" PRIu64
+	       " had been applied), of %" PRIu64 " the answer was gone\n",
+	       t->beside, t->far, t->expired, t->applied, t->gone);
 	printf("puts given up as not done: %" PRIu64 " for want of a leader, %" PRIu64
 	       " of space, %" PRIu64 " by a learner\n",
 	       t->denials[WIRE_NO_LEADER], t->denials[WIRE_NO_SPACE], t->denials[WIRE_LEARNER]);
@@ -318,6 +325,9 @@ static void check_met(const struct totals *t)
 		{"who was removed and knew it", d->learned},
 		{"puts beside others of their session", t->beside},
 		{"puts far above the oldest of their session", t->far},
+		{"puts whose session expired", t->expired + !SIM_FORGETS},
+		{"puts that were applied and whose session expired", t->applied + !SIM_FORGETS},
+		{"puts whose answer was gone", t->gone + !SIM_FORGETS},
 		{"puts denied for want of a leader", t->denials[WIRE_NO_LEADER]},
 		{"puts denied for want of space", t->denials[WIRE_NO_SPACE]},
 		{"puts denied by a learner", t->denials[WIRE_LEARNER]},
@@ -348,6 +358,7 @@ int main(int argc, char **argv)
 		round_run(seed + i, (uint32_t)nodes, &t);
 	print(&t);
 	check_met(&t);
+	assert(!SIM_FORGETS || t.expired > 0);
 	assert(rounds || (t.puts > 0 && t.gets > 0 && t.draw.crashes > 0 && t.draw.done > 0));
 	return 0;
 }

@@ -24,6 +24,8 @@
  *	     loop.
  *	SM15. In calm each member knows of each where it is, what it is called, and where it hears
  *	     clients.
+ *	SM16. A put of which its client was told that its session expired was applied before that
+ *	     or never is.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -97,6 +99,7 @@ struct sim_client {
 	bool sent;                          /* and this server was asked */
 	bool putting; /* it is a put: repeated with its sequence until it is answered, or denied */
 	bool maybe;   /* it may have been done by whom was asked before */
+	bool doubt;   /* the newest put's session expired: its key is read before all else */
 	uint32_t key; /* read: whose */
 	uint64_t floor; /* read: the newest put of that key that was answered when it began */
 	uint64_t began_ns, asked_ns;
@@ -130,6 +133,8 @@ struct sim_world {
 	struct sim_random windows; /* what is drawn for sessions changes nothing else */
 	uint64_t beside;           /* puts that began while others of their session were open */
 	uint64_t far;              /* ... and half a window above the oldest of them, or more */
+	uint64_t expired, applied; /* puts whose session expired; and that were found applied */
+	uint64_t gone;             /* puts that were applied, and whose answer was gone */
 	uint64_t cluster_id;       /* of the newest cluster; 0: none was formed yet */
 	uint64_t clusters, resets;
 	uint64_t given_up;  /* out of this one a member was forced: who is of it is not checked */
