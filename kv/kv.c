@@ -22,6 +22,7 @@
 #include "kv/chain.h"
 #include "kv/codec.h"
 #include "kv/hash.h"
+#include "kv/hashkv.h"
 #include "kv/names.h"
 #include "kv/range.h"
 #include "kv/session.h"
@@ -79,12 +80,12 @@ static bool not_yet(const struct kv_request *request)
 	case KV_DELETE:
 		return request->flags & flags;
 	case KV_RANGE:
+	case KV_HASHKV:
 	case KV_PUBLISH:
 	case KV_MARK:
 		return false;
 	case KV_TXN:
 	case KV_COMPACT:
-	case KV_HASHKV:
 		break;
 	}
 	return true;
@@ -101,7 +102,8 @@ static int command_decode(struct kv_request *out, const uint8_t *data, size_t si
 		return -EINVAL;
 	if (out->operation == KV_PUBLISH || out->operation == KV_MARK)
 		return 0;
-	if (out->operation == KV_RANGE || out->session == 0 || out->sequence == 0)
+	if (out->operation == KV_RANGE || out->operation == KV_HASHKV || out->session == 0 ||
+	    out->sequence == 0)
 		return -EINVAL;
 	return 0;
 }
@@ -295,11 +297,18 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 	assert(out_size_max <= INT32_MAX);
 	if (rest)
 		*rest = NULL;
-	if (kv_request_decode(&request, data, size) < 0 || request.operation != KV_RANGE ||
-	    not_yet(&request))
+	if (kv_request_decode(&request, data, size) < 0)
 		return -EINVAL;
-	kv->counters.ranges++;
-	written = kv_range_query(&kv->cursors, &request, out, out_size_max, rest ? &cursor : NULL);
+	if (request.operation == KV_HASHKV) {
+		written = kv_hashkv_query(&kv->cursors, &request, out, out_size_max,
+					  rest ? &cursor : NULL);
+	} else if (request.operation == KV_RANGE) {
+		kv->counters.ranges++;
+		written = kv_range_query(&kv->cursors, &request, out, out_size_max,
+					 rest ? &cursor : NULL);
+	} else {
+		return -EINVAL;
+	}
 	if (rest)
 		*rest = (struct sm_cursor *)cursor;
 	return written;
