@@ -27,10 +27,10 @@ static bool members_options_valid(const struct raft_options *o)
 
 static bool log_options_valid(const struct raft_options *o)
 {
-	return (o->last_index == 0 || o->hard_state.term > 0) && o->last_index <= RAFT_INDEX_MAX &&
-	       o->hard_state.term <= RAFT_TERM_MAX && (o->base_index == 0) == (o->base_term == 0) &&
-	       o->base_term <= o->hard_state.term && o->base_index <= o->applied &&
-	       o->applied <= o->last_index;
+	return (o->last_index == o->base_index || o->hard_state.term > 0) &&
+	       o->last_index <= RAFT_INDEX_MAX && o->hard_state.term <= RAFT_TERM_MAX &&
+	       (o->base_index == 0) == (o->base_term == 0) && o->base_term <= RAFT_TERM_MAX &&
+	       o->base_index <= o->applied && o->applied <= o->last_index;
 }
 
 static bool options_valid(const struct raft_options *o)
@@ -87,6 +87,11 @@ int raft_create(struct raft **out, const struct raft_options *o)
 	r->random = o->seed;
 	r->now_us = o->now_us;
 	r->hard = o->hard_state;
+	/* A snapshot may be durable before its term is: nothing was promised in that yet (R18). */
+	if (r->hard.term < o->base_term) {
+		r->hard = (struct raft_hard_state){.term = o->base_term};
+		r->hard_changed = true;
+	}
 	r->terms.base = r->hard.term;
 	r->terms.base_us = r->now_us;
 	r->restore_last = o->last_index;

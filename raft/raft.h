@@ -68,7 +68,7 @@ struct raft_options {
 	raft_index members_before_index;
 	/* Of one of these two, if this member began with it: its log may end before it. Or 0. */
 	raft_index members_begun;
-	struct raft_hard_state hard_state; /* as recovered */
+	struct raft_hard_state hard_state; /* as recovered; a base of a later term raises it */
 	/* The log begins behind this entry (ADR 9); an empty one ends there. 0: at its first. */
 	raft_index base_index;
 	raft_term base_term;
@@ -295,7 +295,8 @@ struct raft_ready {
 	/*
 	 * The leader offers a snapshot, and the log lacks what that covers: it is to be fetched,
 	 * from whoever has it, and installed. Once for each that is another one, or another
-	 * leader's; NULL: none. When it is here, it may be wanted no more.
+	 * leader's, so it is to be remembered; NULL: none. It may be wanted no more when it is
+	 * here, or before.
 	 */
 	const struct raft_snapshot *offer;
 	raft_id offer_from;

@@ -83,15 +83,12 @@ void raft_offer_note(struct raft *r, const struct raft_peer *p, const struct raf
 	*o = (struct raft_offer){.what = *s, .from = p->id, .due = true};
 }
 
-/*
- * When its term is durable, as a message would leave: whatever comes of it is of no later one
- * (R18).
- */
+/* If it still brings anything. */
 void raft_offer_out(struct raft *r, struct raft_ready *out)
 {
 	struct raft_offer *o = &r->offer;
 
-	if (!o->due || !raft_hard_durable(r))
+	if (!o->due)
 		return;
 	o->due = false;
 	if (raft_snapshot_wanted(r, o->what.index, o->what.term) == RAFT_SNAPSHOT_USELESS)

@@ -125,6 +125,20 @@ static void on_read(struct cluster *c, struct cluster_node *n, const struct raft
 			n->id, read->context, read->index);
 }
 
+static void on_offered(struct cluster *c, struct cluster_node *n)
+{
+	(void)c;
+	fprintf(out, "n%" PRIu64 " is to fetch a snapshot up to %" PRIu64 "/%" PRIu64 "\n", n->id,
+		n->offered.index, n->offered.term);
+}
+
+static void on_installed(struct cluster *c, struct cluster_node *n)
+{
+	(void)c;
+	fprintf(out, "n%" PRIu64 " has a snapshot, its log begins behind %" PRIu64 "/%" PRIu64 "\n",
+		n->id, n->snapshot[0].index, n->snapshot[0].term);
+}
+
 static void role_changed(const struct cluster_node *n, const struct view *was, const struct raft *r)
 {
 	if (r->role == RAFT_PRECANDIDATE)
@@ -231,6 +245,8 @@ const struct cluster_observer prose_observer = {
 	.persisted = on_persisted,
 	.applying = on_applying,
 	.read = on_read,
+	.offered = on_offered,
+	.installed = on_installed,
 	.changed = on_changed,
 	.told = on_told,
 };

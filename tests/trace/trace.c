@@ -31,6 +31,9 @@
  *	crash nI | start nI
  *	lose nI K               down, nI's disk loses its entries above K, and its mark says so
  *	copy nI | roll-back nI  nI's directory is copied | down, the copy takes its place
+ *	snapshot nI             of all that nI has applied
+ *	base nI K               nI's log begins behind K
+ *	fetch nI | stop nI      nI may fetch what it is offered, as at first | may not, for now
  *	status                  what each one thinks
  */
 #include "tests/trace/members.h"
@@ -217,6 +220,12 @@ static void node_command(const char *word, struct cluster_node *n, const char *r
 		start(n);
 	} else if (strcmp(word, "lose") == 0) {
 		cluster_lose(&cluster, n, strtoull(rest, NULL, 10));
+	} else if (strcmp(word, "snapshot") == 0) {
+		cluster_snapshot_take(&cluster, n);
+	} else if (strcmp(word, "base") == 0) {
+		cluster_base_move(&cluster, n, strtoull(rest, NULL, 10));
+	} else if (strcmp(word, "fetch") == 0 || strcmp(word, "stop") == 0) {
+		n->pull_held = word[0] == 's';
 	} else if (strcmp(word, "copy") == 0) {
 		cluster_copy(&cluster, n);
 	} else if (strcmp(word, "roll-back") == 0) {

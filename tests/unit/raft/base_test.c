@@ -49,10 +49,15 @@ static void what_contradicts_a_base_is_refused(void **state)
 		raft_index applied, last;
 		int err;
 	} row[] = {
-		{10, 2, 10, 10, 0},       {10, 2, 12, 15, 0},       {0, 0, 0, 1, 0},
+		{10, 2, 10, 10, 0},
+		{10, 2, 12, 15, 0},
+		{0, 0, 0, 1, 0},
 		{10, 0, 10, 10, -EINVAL}, /* R61: its term is to be known */
-		{0, 2, 10, 10, -EINVAL},  {10, 2, 9, 10, -EINVAL},  {10, 2, 10, 9, -EINVAL},
-		{10, 2, 16, 15, -EINVAL}, {10, 4, 10, 10, -EINVAL}, /* R18 */
+		{0, 2, 10, 10, -EINVAL},
+		{10, 2, 9, 10, -EINVAL},
+		{10, 2, 10, 9, -EINVAL},
+		{10, 2, 16, 15, -EINVAL},
+		{10, RAFT_TERM_MAX + 1, 10, 10, -EINVAL},
 	};
 
 	(void)state;
@@ -70,6 +75,31 @@ static void what_contradicts_a_base_is_refused(void **state)
 		if (!row[i].base && !row[i].err)
 			raft_destroy(r);
 	}
+}
+
+/*
+ * What was applied may be durable in a snapshot before the term is that it was committed in: nobody
+ * heard anything of this member in it.
+ */
+static void R18_a_base_raises_the_term(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){
+			      .nodes = 3, .base = 10, .base_term = 5, .term = 3, .vote = 2});
+	assert_int_equal(raft_get_term(h.r), 5);
+	assert_int_equal(h.hard.term, 5);
+	assert_int_equal(h.hard.vote, 0);
+	assert_int_equal(h.sent_count, 0); /* and it is on the disk before a word of it leaves */
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_VOTE, 3, 5);
+	m.vote.last_index = 10;
+	m.vote.last_term = 4;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(h.sent_count, 0);
+	hand_persist(&h);
+	assert_int_equal(h.sent_count, 1);
+	hand_fini(&h);
 }
 
 static void R61_an_empty_log_behind_a_base_is_as_new_as_that(void **state)
@@ -247,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_contradicts_a_base_is_refused),
+		cmocka_unit_test(R18_a_base_raises_the_term),
 		cmocka_unit_test(R61_an_empty_log_behind_a_base_is_as_new_as_that),
 		cmocka_unit_test(R20_what_is_below_the_base_is_committed_and_applied),
 		cmocka_unit_test(R16_an_append_from_before_the_base_appends_nothing_again),

@@ -52,6 +52,13 @@ void check_fail(struct cluster *c, const char *file, int line, const char *what)
 			n->id, (int)s.role, s.term, s.vote, s.leader, s.commit, s.durable, s.last,
 			s.last_term, s.window_first, s.applied, s.lost ? ", lost" : "",
 			s.start_confirmed ? "" : ", start not confirmed");
+		if (n->base > 0 || s.offered.index > 0)
+			fprintf(stderr,
+				"    base %" PRIu64 ", snapshots %" PRIu64 " and %" PRIu64
+				", offered %" PRIu64 " by n%" PRIu64 ", fetches %" PRIu64 "%s\n",
+				n->base, n->snapshot[0].index, n->snapshot[1].index,
+				s.offered.index, s.offered_by, n->pull.index,
+				n->held_us ? ", held" : "");
 		members_print(&s.members, s.members_index);
 	}
 	if (c->failed)

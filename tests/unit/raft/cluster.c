@@ -274,6 +274,8 @@ void cluster_fetch_answer(struct cluster *c, struct cluster_node *n, uint32_t sl
 	n->fetch[slot].open = false;
 	c->fetches++;
 	check(c, f->first + f->count - 1 <= n->disk.last, "fetches what is not durable");
+	if (f->first <= n->base)
+		count = 0; /* it was asked for before */
 	if (cluster_random(c, 1000) < c->options.fetch_fail_permille)
 		count = (uint32_t)cluster_random(c, count + 1);
 	for (uint32_t i = 0; i < count; i++) {
@@ -315,6 +317,8 @@ static void ready_handle(struct cluster *c, struct cluster_node *n, const struct
 	for (uint32_t i = 0; i < ready->message_count; i++)
 		message_send(c, &ready->messages[i]);
 	entries_apply(c, n, ready);
+	if (ready->offer)
+		cluster_offered(c, n, ready->offer);
 	for (uint32_t i = 0; i < ready->read_count; i++) {
 		check_read(c, n, &ready->reads[i]);
 		if (c->observer && c->observer->read)
@@ -323,6 +327,7 @@ static void ready_handle(struct cluster *c, struct cluster_node *n, const struct
 	for (uint32_t i = 0; i < ready->fetch_count; i++) {
 		const struct raft_fetch *f = &ready->fetches[i];
 		check(c, !n->fetch[f->slot].open, "two questions of one slot are open");
+		check(c, f->first > n->base, "RC13: reads back what is not there any more");
 		n->fetch[f->slot].open = true;
 		n->fetch[f->slot].fetch = *f;
 		n->fetch[f->slot].done_us =
@@ -346,7 +351,7 @@ static void lost_handle(struct cluster *c, struct cluster_node *n, const struct 
 	if (!ready->lost)
 		return;
 	check(c, n->ever_lost, "RC10: one that lost nothing is told that it did");
-	n->lost = true;
+	n->lost = n->in_doubt = true;
 	n->untold = false;
 	c->found_out++;
 	raft_restarted(n->core, start_draw(c, n, (known > n->starts ? known : n->starts) + 1));
@@ -383,7 +388,6 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 		.lost = n->lost,
 		.witness_count = n->witness_count,
 		.hard_state = n->disk_hard,
-		.last_index = n->disk.last,
 		.seed = cluster_random(c, UINT64_MAX),
 		.election_timeout_us_min = (uint32_t)c->options.election_us_min / hasty,
 		.election_timeout_us_max = (uint32_t)c->options.election_us_max / hasty,
@@ -395,6 +399,7 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 		.append_size_max = c->options.append_size_max,
 		.now_us = cluster_clock(c, n),
 	};
+	cluster_snapshot_start(c, n, &o);
 	cluster_members_read(c, n, &o);
 	memcpy(o.witness, n->witness, sizeof(o.witness));
 	assert(!n->core);
@@ -402,8 +407,9 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 	assert(!n->outside);
 	int err = raft_create(&n->core, &o);
 	check(c, err == 0, "raft_create refuses");
-	raft_index first =
-		n->disk.last > RAFT_WINDOW_SLOTS ? n->disk.last - RAFT_WINDOW_SLOTS + 1 : 1;
+	raft_index first = n->base + 1;
+	if (n->disk.last - n->base > RAFT_WINDOW_SLOTS)
+		first = n->disk.last - RAFT_WINDOW_SLOTS + 1;
 	for (raft_index i = first; i <= n->disk.last; i++) {
 		const struct stored *s = &n->disk.entry[i];
 		const struct raft_entry e = {.index = i,
@@ -417,13 +423,14 @@ void cluster_start(struct cluster *c, struct cluster_node *n)
 	n->memory.last = 0;
 	for (raft_index i = 1; i <= n->disk.last; i++)
 		stored_log_set(&n->memory, i, n->disk.entry[i]);
-	n->applied = 0;
+	n->applied = o.applied;
 	n->commit_seen = 0;
 	n->term_seen = 0;
 	n->role_seen = RAFT_FOLLOWER;
 	memset(n->fetch, 0, sizeof(n->fetch));
 	memset(n->read, 0, sizeof(n->read));
 	check_started(c, n);
+	raft_snapshot_taken(n->core, &n->snapshot[0]);
 	cluster_drain(c, n);
 }
 

@@ -21,6 +21,8 @@
  *	RC10 One whose disk kept all that it confirmed is never told that it lost something.
  *	RC11 The table in force is that of the newest MEMBERS entry of the log, or one that was told
  *	    and is newer; at most one in a log is not committed.
+ *	RC13 A snapshot is offered of what is committed, to who does not have it; nobody reads back
+ *	    what lies at or below his base.
  *	RC12 Voters change by way of a joint table: its old set are the voters before it, its new
  *	    set those after it; who votes was a member before. Who is elected votes, or did until
  *	    a table that is not committed.
@@ -100,6 +102,14 @@ struct cluster_node {
 	bool no_pre_vote, no_check_quorum; /* in its next starts */
 	uint32_t hasty; /* and so many times shorter timers; 0: as in the options */
 
+	/* Its snapshots, the newest first, and what its log begins behind: durable. */
+	struct raft_snapshot snapshot[2];
+	raft_index base;
+	struct raft_snapshot offered, pull; /* the newest; the one that it fetches: index 0: none */
+	uint64_t pull_us;
+	bool pull_held;   /* it does not go on */
+	uint64_t held_us; /* its state machine is being restored until then; 0: it is not */
+
 	/* What it was told when it joined, as its directory has it; index 0: nothing. */
 	struct raft_members told;
 	raft_index told_index;
@@ -126,8 +136,10 @@ struct cluster_node {
 		uint32_t witness_count;
 		uint32_t starts;  /* 0: there is no copy */
 		uint64_t crashes; /* of the cluster, when it was taken */
-	} copy;                   /* of its directory, as it was once */
-	uint64_t asked_us;        /* it was rolled back within a start, and asked then; 0: not */
+		struct raft_snapshot snapshot[2];
+		raft_index base;
+	} copy;            /* of its directory, as it was once */
+	uint64_t asked_us; /* it was rolled back within a start, and asked then; 0: not */
 	uint64_t persisted;
 
 	struct {
@@ -167,6 +179,8 @@ struct cluster_observer {
 	void (*persisted)(struct cluster *c, struct cluster_node *n);
 	void (*applying)(struct cluster *c, struct cluster_node *n, const struct raft_entry *e);
 	void (*read)(struct cluster *c, struct cluster_node *n, const struct raft_read *read);
+	void (*offered)(struct cluster *c, struct cluster_node *n);
+	void (*installed)(struct cluster *c, struct cluster_node *n);
 	void (*changed)(struct cluster *c, struct cluster_node *n); /* after every event */
 	void (*told)(struct cluster *c, struct cluster_node *from, struct cluster_node *to,
 		     raft_index index);
@@ -187,7 +201,9 @@ struct cluster_options {
 	uint64_t promise_us;
 	bool no_pre_vote, no_check_quorum;
 	bool lease_reads;
-	bool no_timeout_now; /* all of these are lost: nobody can hand over */
+	bool no_timeout_now;  /* all of these are lost: nobody can hand over */
+	uint64_t pull_us_max; /* of fetching a snapshot, and of restoring one */
+	bool install_crashes; /* some end in the middle */
 };
 
 struct cluster {
@@ -219,6 +235,8 @@ struct cluster {
 	uint64_t elections, commits, fetches, reads, crashes, wipes, proposals, delivered, dropped;
 	uint64_t losses, roll_backs, found_out;
 	uint64_t tables, joints, removed_leaders; /* committed; those that led until then */
+	uint64_t snapshots, base_moves, installs, tails_replaced, install_crashes;
+	uint64_t installs_finished, fallbacks, pulls_in_vain;
 
 	void (*failed)(struct cluster *c);
 	struct cluster_block *block;
@@ -280,10 +298,24 @@ void cluster_tell(struct cluster *c, struct cluster_node *from, struct cluster_n
 void cluster_stranger(struct cluster *c, struct cluster_node *to, struct cluster_node *from);
 /* Who was started and hears no leader asks all that he knows who the members are (node/who.c). */
 void cluster_asked(struct cluster *c, struct cluster_node *to, struct cluster_node *from);
+/*
+ * Snapshots: of all that a member has applied, if that is more than it has one of; and its log
+ * begins behind an index that the newest covers, or as far as it may. Who is offered one fetches it
+ * by himself.
+ */
+void cluster_snapshot_take(struct cluster *c, struct cluster_node *n);
+void cluster_base_move(struct cluster *c, struct cluster_node *n, raft_index to);
+
 /* In the table that is committed, or in one that is in force anywhere. */
 bool cluster_member(const struct cluster *c, const struct cluster_node *n);
 /* As its disk has them. */
 void cluster_members_read(struct cluster *c, const struct cluster_node *n, struct raft_options *o);
+
+/* Of cluster_snapshot.c for the others. */
+void cluster_offered(struct cluster *c, struct cluster_node *n, const struct raft_snapshot *offer);
+void cluster_pull_end(struct cluster *c, struct cluster_node *n);
+void cluster_hold_end(struct cluster *c, struct cluster_node *n);
+void cluster_snapshot_start(struct cluster *c, struct cluster_node *n, struct raft_options *o);
 
 /* Of cluster.c for cluster_time.c, and the other way round. */
 void cluster_mail_deliver(struct cluster *c, struct cluster_mail **at);

@@ -29,6 +29,8 @@ void cluster_wipe(struct cluster *c, struct cluster_node *n)
 	ghost_note(n);
 	n->disk.last = 0;
 	n->disk_hard = (struct raft_hard_state){0};
+	n->base = 0;
+	memset(n->snapshot, 0, sizeof(n->snapshot));
 	n->wiped = true;
 	c->wipes++;
 }
@@ -37,6 +39,7 @@ void cluster_lose(struct cluster *c, struct cluster_node *n, raft_index keep)
 {
 	assert(!n->core);
 	assert(keep < n->disk.last);
+	assert(keep >= n->base);
 	ghost_note(n);
 	n->disk.last = keep;
 	n->lost = true;
@@ -53,6 +56,8 @@ void cluster_copy(struct cluster *c, struct cluster_node *n)
 	n->copy.crashes = c->crashes;
 	memcpy(n->copy.witness, n->witness, sizeof(n->witness));
 	n->copy.witness_count = n->witness_count;
+	memcpy(n->copy.snapshot, n->snapshot, sizeof(n->snapshot));
+	n->copy.base = n->base;
 	log_copy(&n->copy.log, &n->disk);
 }
 
@@ -66,6 +71,8 @@ void cluster_roll_back(struct cluster *c, struct cluster_node *n)
 	n->starts = n->copy.starts;
 	memcpy(n->witness, n->copy.witness, sizeof(n->witness));
 	n->witness_count = n->copy.witness_count;
+	memcpy(n->snapshot, n->copy.snapshot, sizeof(n->snapshot));
+	n->base = n->copy.base;
 	n->lost = n->copy.lost;
 	n->untold = !n->lost;
 	n->in_doubt = n->ever_lost = true;

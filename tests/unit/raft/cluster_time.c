@@ -133,7 +133,7 @@ void cluster_disk_moved(struct cluster *c, struct cluster_node *n)
 /* ---- the next event ---- */
 
 struct event {
-	enum { NONE, MAIL, DISK, STALL, FETCH, TICK } what;
+	enum { NONE, MAIL, DISK, STALL, FETCH, PULL, HOLD, TICK } what;
 	uint64_t at_us;
 	struct cluster_node *who;
 	uint32_t slot;
@@ -154,6 +154,10 @@ static void node_look(const struct cluster *c, struct cluster_node *n, struct ev
 		if (n->fetch[k].open)
 			sooner(next, (struct event){FETCH, n->fetch[k].done_us, n, k});
 	}
+	if (n->pull.index && !n->pull_held)
+		sooner(next, (struct event){PULL, n->pull_us, n, 0});
+	if (n->held_us)
+		sooner(next, (struct event){HOLD, n->held_us, n, 0});
 	if (!c->timers_off)
 		sooner(next, (struct event){TICK, when(c, n, raft_deadline(n->core)), n, 0});
 }
@@ -186,6 +190,10 @@ bool cluster_step(struct cluster *c, uint64_t until_us)
 		stall_tell(c, next.who, true);
 	} else if (next.what == FETCH) {
 		cluster_fetch_answer(c, next.who, next.slot);
+	} else if (next.what == PULL) {
+		cluster_pull_end(c, next.who);
+	} else if (next.what == HOLD) {
+		cluster_hold_end(c, next.who);
 	} else {
 		raft_tick(next.who->core, cluster_clock(c, next.who));
 		cluster_drain(c, next.who);

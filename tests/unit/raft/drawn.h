@@ -34,4 +34,15 @@ bool drawn_heal(struct cluster *c, struct drawn *d, struct drawn_totals *t);
 /* The table that is committed is what the changes that were done make. */
 void drawn_check(struct cluster *c, const struct drawn *d, struct drawn_totals *t);
 
+/* What became of snapshots, so that a run in which nothing did is seen. */
+struct drawn_snapshots {
+	uint64_t taken, bases, installed, replaced, crashed, finished, damaged, in_vain;
+};
+
+/* A member takes one, or its base moves. */
+void drawn_snapshot(struct cluster *c);
+void drawn_snapshots_add(struct drawn_snapshots *t, const struct cluster *c);
+bool drawn_snapshots_all(const struct drawn_snapshots *t);
+void drawn_snapshots_print(const struct drawn_snapshots *t);
+
 #endif

@@ -1,8 +1,8 @@
 /*
  * Randomised clusters: loss, duplication, reordering, disks that are slow or hang, crashes, pauses,
- * clocks that are off, partitions, and changes of members, in virtual time, with the checkers of
- * cluster.h at every step; then the faults end, and the cluster must elect, commit and apply
- * everywhere, and have the members that were asked for.
+ * clocks that are off, partitions, changes of members, snapshots and bases, in virtual time, with
+ * the checkers of cluster.h at every step; then the faults end, and the cluster must elect, commit
+ * and apply everywhere, and have the members that were asked for.
  *
  *	random_test                     a few seeds of each kind, to a budget
  *	random_test --seed N [--steps N] [--nodes N]   one campaign, exactly
@@ -60,6 +60,8 @@ static struct cluster_options options_draw(uint64_t seed, uint32_t nodes)
 		.promise_us = 150000,
 		/* R37: then a leader that is to go has to end the change itself. */
 		.no_timeout_now = (x >> 15 & 3) == 0,
+		.pull_us_max = (uint64_t[]){1, 2000, 50000, 500000}[x >> 17 & 3],
+		.install_crashes = x >> 19 & 1,
 	};
 	return o;
 }
@@ -327,7 +329,7 @@ static void lose(struct cluster *c)
 	}
 	if (!may_lose(c, n) ||
 	    (kind < 4 && (n->copy.starts == 0 || !witnessed(c, n, n->copy.starts))) ||
-	    (kind > 3 && kind < 7 && n->disk.last == 0) ||
+	    (kind > 3 && kind < 7 && n->disk.last == n->base) ||
 	    (kind == 7 && (wiped_count(c) > 0 || cluster_random(c, 8) != 0)))
 		return;
 	if (n->core)
@@ -337,7 +339,7 @@ static void lose(struct cluster *c)
 	else if (kind == 7)
 		cluster_wipe(c, n);
 	else
-		cluster_lose(c, n, cluster_random(c, n->disk.last));
+		cluster_lose(c, n, n->base + cluster_random(c, n->disk.last - n->base));
 }
 
 static void client(struct cluster *c)
@@ -376,7 +378,8 @@ static uint32_t counting(const struct cluster *c, bool voters)
 	for (uint32_t i = 0; i < c->members.count; i++) {
 		const struct raft_member *m = &c->members.member[i];
 		const struct cluster_node *n = &c->node[m->id - 1];
-		count += n->core && !n->core->lost.is && (m->voter || !voters);
+		count += n->core && !n->core->lost.is && n->core->start_confirmed &&
+			 (m->voter || !voters);
 	}
 	return count;
 }
@@ -409,6 +412,7 @@ static bool heal(struct cluster *c, struct drawn *d, struct drawn_totals *t)
 	memset(c->cut, 0, sizeof(c->cut));
 	c->options.loss_permille = 0;
 	c->options.fetch_fail_permille = 0;
+	c->options.install_crashes = false;
 	c->options.delay_us_max = 200;
 	c->options.disk_us_max = 500;
 	for (uint32_t i = 0; i < c->options.nodes; i++) {
@@ -454,6 +458,7 @@ static bool heal(struct cluster *c, struct drawn *d, struct drawn_totals *t)
 struct totals {
 	uint64_t steps, elections, commits, fetches, reads, crashes, wipes, losses, roll_backs,
 		found_out;
+	struct drawn_snapshots snapshots;
 };
 
 static void campaign(uint64_t seed, uint32_t nodes, struct totals *t, struct drawn_totals *drawn)
@@ -492,6 +497,8 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t, struct dra
 			if (cluster_random(c, 20) == 0)
 				drawn_end(c, drawn);
 		}
+		if (seed % 3 != 0 && cluster_random(c, 6) == 0)
+			drawn_snapshot(c);
 		c->steps++;
 	}
 	if (heal(c, d, drawn))
@@ -506,6 +513,7 @@ static void campaign(uint64_t seed, uint32_t nodes, struct totals *t, struct dra
 	t->losses += c->losses;
 	t->roll_backs += c->roll_backs;
 	t->found_out += c->found_out;
+	drawn_snapshots_add(&t->snapshots, c);
 	cluster_fini(c);
 	free(d);
 	free(c);
@@ -517,10 +525,11 @@ static uint64_t now_ms(void)
 }
 
 /* A run in which one of these did not happen shows nothing about it. */
-static bool all_happened(const struct drawn_totals *t)
+static bool all_happened(const struct drawn_totals *t, const struct totals *s)
 {
 	return t->done && t->refused && t->rolled_back && t->joints && t->of_leaders &&
-	       t->leaders_removed && t->finished_by_others && t->joined && t->ended;
+	       t->leaders_removed && t->finished_by_others && t->joined && t->ended &&
+	       drawn_snapshots_all(&s->snapshots);
 }
 
 static void drawn_print(const struct drawn_totals *t)
@@ -533,9 +542,11 @@ static void drawn_print(const struct drawn_totals *t)
 	       t->leaders_removed, t->replaced, t->finished_by_others, t->joined, t->ended);
 }
 
-static bool more(const struct drawn_totals *t, uint64_t seeds, uint64_t took_ms)
+static bool more(const struct drawn_totals *t, const struct totals *s, uint64_t seeds,
+		 uint64_t took_ms)
 {
-	return seeds < SEEDS_MIN || took_ms < BUDGET_MS || (!all_happened(t) && seeds < SEEDS_MAX);
+	return seeds < SEEDS_MIN || took_ms < BUDGET_MS ||
+	       (!all_happened(t, s) && seeds < SEEDS_MAX);
 }
 
 static int usage(void)
@@ -566,12 +577,11 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	uint64_t first = seed ? seed : 1;
-	uint64_t s = first;
+	uint64_t first = seed ? seed : 1, s = first;
 	printf("SEED=%" PRIu64 " steps=%" PRIu64 " nodes=%s window=%d budget_ms=%d\n", first,
 	       steps_wanted, nodes ? "as given" : "1 to 5 in turn", RAFT_WINDOW_SLOTS, BUDGET_MS);
 	fflush(stdout);
-	for (; seed ? s == seed : more(&drawn, s - first, now_ms() - start); s++) {
+	for (; seed ? s == seed : more(&drawn, &t, s - first, now_ms() - start); s++) {
 		uint32_t n = nodes ? (uint32_t)nodes : (uint32_t[]){3, 5, 1, 3, 2, 5, 4}[s % 7];
 		campaign(s, n, &t, &drawn);
 	}
@@ -585,5 +595,6 @@ int main(int argc, char **argv)
 	       t.fetches, t.reads, t.crashes, t.wipes, t.losses, t.roll_backs, within_start,
 	       t.found_out, within_start_lost, held, pauses, transfers, now_ms() - start);
 	drawn_print(&drawn);
-	return seed || all_happened(&drawn) ? 0 : 1;
+	drawn_snapshots_print(&t.snapshots);
+	return seed || all_happened(&drawn, &t) ? 0 : 1;
 }
