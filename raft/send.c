@@ -65,8 +65,9 @@ static void empty_send(struct raft *r, struct raft_peer *p)
 
 	if (raft_peer_installs(r, p))
 		prev = r->window.base;
-	/* A leader without an entry of its own to probe with: what does this peer hold? */
-	if (r->term_start == 0 && p->probing && p->next == r->window.last + 1) {
+	/* A leader without an entry to probe with: what does this peer hold? */
+	if (p->probing && p->next == r->window.last + 1 &&
+	    (r->term_start == 0 || p->inflight_count == 0)) {
 		prev = r->window.last;
 		p->probe_prev = prev;
 	}

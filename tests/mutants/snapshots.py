@@ -142,4 +142,9 @@ SNAPSHOTS = [
      "if (r->hard.term < o->base_term) {",
      "if (r->hard.term == 0 && o->base_term > 0) {",
      ["unit-raft-base", "unit-raft-random"]),
+    ("restarted-and-never-asked", "R8: who starts again where nothing follows the base is asked for it",
+     "raft/send.c",
+     "(r->term_start == 0 || p->inflight_count == 0)) {",
+     "r->term_start == 0) {",
+     ["unit-raft-offer", "scope-snapshots"]),
 ]

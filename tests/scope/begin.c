@@ -57,10 +57,10 @@ static void mail_lose(struct world *w)
 /* The leader's first entry, and so many commands, are committed and applied by all who hear. */
 static void lead(struct world *w, uint32_t i, uint32_t order)
 {
-	raft_index commit = 1 + scope->lacks;
+	raft_index commit = (raft_index)scope->lacks + (scope->tail ? 2 : 1);
 
 	world_timeout(w, i);
-	mail_deliver(w, order, !scope->joins);
+	mail_deliver(w, order, !scope->joins && !scope->tail);
 	for (uint32_t k = 0; k < scope->lacks; k++) {
 		check(world_propose(w, i), "a leader takes no command");
 		mail_deliver(w, order, false);
@@ -75,6 +75,34 @@ static void lead(struct world *w, uint32_t i, uint32_t order)
 			      (k == last_member() &&
 			       (scope->joins || scope->away || scope->lacks > 0)),
 		      "nothing is committed at the beginning");
+}
+
+/* The last one led, and has commands that nobody hears of; who follows it is silent from now on. */
+static void tail_begin(struct world *w, uint32_t order)
+{
+	world_timeout(w, last_member());
+	mail_deliver(w, order, true);
+	for (uint32_t k = 0; k < scope->tail; k++) {
+		check(world_propose(w, last_member()), "a leader takes no command");
+		mail_lose(w);
+	}
+	for (uint32_t i = 0; i < last_member(); i++)
+		world_silence(w, i);
+}
+
+/* All but the last are started again, with a snapshot in place of a log; what leads is theirs. */
+static void base_begin(struct world *w, uint32_t i, uint32_t order)
+{
+	for (uint32_t k = 0; k < last_member(); k++) {
+		struct member *m = live_touch(w, k);
+
+		m->base = m->disk.last;
+		live_create(w, k, NULL, 0);
+		live_starts_settle(w, k, (1u << scope->members) - 1, 0);
+		world_silence(w, k);
+	}
+	world_timeout(w, i);
+	mail_deliver(w, order, false);
 }
 
 /*
@@ -151,8 +179,12 @@ void world_begin(struct world *w, uint32_t order)
 	live_starts_settle(w, 0, (1u << started) - 1, 0);
 	for (uint32_t i = 0; i < started; i++)
 		world_silence(w, i); /* since they were started */
+	if (scope->tail)
+		tail_begin(w, order);
 	if (scope->led)
 		lead(w, leader, order);
+	if (scope->based)
+		base_begin(w, leader, order);
 	deaf = scope->away;
 	if (scope->away)
 		bind(w, leader, order);

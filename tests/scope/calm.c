@@ -41,6 +41,15 @@ static void mail_deliver(void)
 	world.crowded = false;
 }
 
+/* Whoever was offered a snapshot has it, and tells so. */
+static void snapshots_install(void)
+{
+	for (uint32_t i = 0; i < scope->members; i++) {
+		if (i != down && world_install(&world, i))
+			mail_deliver();
+	}
+}
+
 static uint32_t leader_find(void)
 {
 	uint32_t leader = MEMBERS_MAX;
@@ -218,6 +227,7 @@ static void look(const struct world *from, const struct calm *how)
 		else
 			world_hand_over_end(&world, leader);
 		mail_deliver();
+		snapshots_install();
 		/* Whoever hears no majority of its own table steps down (D19). */
 		if (leader < MEMBERS_MAX && !agreed(leader)) {
 			world_timeout(&world, leader);

@@ -130,6 +130,11 @@ static raft_index members_find(const struct log *log, raft_index from, struct ra
 	return 0;
 }
 
+raft_index live_canon_table(const struct world *w, raft_index index, struct raft_members *out)
+{
+	return members_find(&w->canon, index, out);
+}
+
 static void entry_decode(uint16_t entry, struct raft_members *out)
 {
 	const struct raft_entry *e = pool_entry(entry);
@@ -167,6 +172,9 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 		.start = (raft_start)++m->starts << 32 | START_DRAWN,
 		.witness_count = count,
 		.hard_state = m->hard,
+		.base_index = m->base,
+		.base_term = m->base ? pool_entry(m->disk.entry[m->base])->term : 0,
+		.applied = m->base,
 		.last_index = m->disk.last,
 		.election_timeout_us_min = TIME_ELECTION_US,
 		.election_timeout_us_max = TIME_ELECTION_US,
@@ -195,8 +203,11 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 	live[i].arrays_size = 0;
 	allocating = &live[i];
 	check(raft_create(&r, &o) == 0, "raft_create refuses");
-	for (raft_index k = 1; k <= m->disk.last; k++)
+	for (raft_index k = m->base + 1u; k <= m->disk.last; k++)
 		raft_restore(r, pool_entry(m->disk.entry[k]));
+	if (m->base > 0)
+		live_snapshot_tell(i, m->base);
+	m->offered = 0;
 	m->memory = m->disk;
 	m->write_count = 0;
 	m->term = m->hard.term;
@@ -294,6 +305,42 @@ static void send(struct world *w, uint32_t i, const struct raft_message *m)
 	net_add(w, m);
 }
 
+void live_snapshot_tell(uint32_t i, raft_index index)
+{
+	const struct raft_snapshot s = {
+		.index = index,
+		.term = raft_window_term(&live[i].core.window, index),
+		.size = 1,
+	};
+
+	raft_snapshot_taken(&live[i].core, &s);
+}
+
+void live_log_replace(struct world *w, uint32_t i, raft_index index)
+{
+	struct member *m = &live[i].member;
+
+	memset(&m->disk, 0, sizeof(m->disk));
+	m->disk.last = (uint8_t)index;
+	for (raft_index k = 1; k <= index; k++)
+		m->disk.entry[k] = w->canon.entry[k];
+	m->memory = m->disk;
+	m->base = (uint8_t)index;
+	for (uint32_t k = 0; k < m->write_count; k++) {
+		m->write[k].first = m->write[k].count = 0;
+		memset(m->write[k].entry, 0, sizeof(m->write[k].entry));
+	}
+}
+
+static void offered(struct world *w, uint32_t i, const struct raft_snapshot *s)
+{
+	check(s->index <= w->canon.last, "SC13: a snapshot of what nobody committed");
+	check(pool_entry(w->canon.entry[s->index])->term == s->term,
+	      "SC13: a snapshot of another entry than was committed");
+	check(s->index > raft_commit(&live[i].core), "SC13: a snapshot of what is here");
+	live[i].member.offered = (uint8_t)s->index;
+}
+
 static void hand_out(struct world *w, uint32_t i, const struct raft_ready *ready)
 {
 	struct raft *r = &live[i].core;
@@ -309,6 +356,8 @@ static void hand_out(struct world *w, uint32_t i, const struct raft_ready *ready
 		check_apply(w, i, &ready->apply[k]);
 	for (uint32_t k = 0; k < ready->read_count; k++)
 		check_read(w, i, &ready->reads[k]);
+	if (ready->offer)
+		offered(w, i, ready->offer);
 	raft_index applied =
 		ready->apply_count > 0 ? ready->apply[ready->apply_count - 1].index : 0;
 	raft_advance(r);

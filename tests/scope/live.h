@@ -20,6 +20,13 @@ void live_create(struct world *w, uint32_t i, const struct raft_witness *witness
 /* The table in force by a log, and by what was told: its index; 0: the one it was formed with. */
 raft_index live_table_find(const struct member *m, const struct log *log, struct raft_members *out);
 
+/* The table as of a committed entry: its index. */
+raft_index live_canon_table(const struct world *w, raft_index index, struct raft_members *out);
+/* Its log is what was committed up to there, and what was to be written of it is gone. */
+void live_log_replace(struct world *w, uint32_t i, raft_index index);
+/* It can offer that. */
+void live_snapshot_tell(uint32_t i, raft_index index);
+
 /* Takes all that is handed out, until nothing is. Messages go into flight. */
 void live_drain(struct world *w, uint32_t i);
 

@@ -59,6 +59,7 @@ void time_heartbeat(struct raft *r)
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		r->peer[i]->empty_us = r->now_us - r->heartbeat_us;
 		r->peer[i]->await_us = r->now_us - r->heartbeat_us;
+		r->peer[i]->offer_us = r->now_us - r->heartbeat_us;
 	}
 	r->contact.due_us = r->now_us;
 	r->transfer.send_us = r->now_us;
@@ -81,6 +82,7 @@ static void peer_time_forget(struct raft *r, struct raft_peer *p)
 {
 	p->empty_us = r->now_us;
 	p->await_us = r->now_us;
+	p->offer_us = r->now_us;
 	/* Once is for ever. Only who hands over or changes members looks. */
 	p->heard_us = heard_matters() && p->heard_us ? r->now_us : 0;
 	p->stray_us = 0;
@@ -221,6 +223,17 @@ static void inflight_forget(struct raft *r)
 	}
 }
 
+/* But for what lies between its fields. */
+static void offer_forget(struct raft *r)
+{
+	const struct raft_offer was = r->offer;
+
+	memset(&r->offer, 0, sizeof(r->offer));
+	r->offer.what = was.what;
+	r->offer.from = was.from;
+	r->offer.due = was.due;
+}
+
 void live_settle(struct world *w, uint32_t i)
 {
 	struct member *m = live_touch(w, i);
@@ -231,6 +244,7 @@ void live_settle(struct world *w, uint32_t i)
 	window_forget(r);
 	reads_forget(&r->reads);
 	inflight_forget(r);
+	offer_forget(r);
 	m->hears = (r->pre_vote || r->check_quorum) && r->role != RAFT_LEADER &&
 		   (r->elects_us > r->now_us || r->vote_us == r->now_us);
 	m->hears |= r->gone_us != 0;

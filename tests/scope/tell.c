@@ -113,6 +113,8 @@ void tell_event(const struct world *w, uint32_t step, const struct event *e)
 		[EVENT_HEARTBEAT] = "'s heartbeats are due",
 		[EVENT_PROPOSE] = " is given a command",
 		[EVENT_READ] = " is asked for a read",
+		[EVENT_SNAPSHOT] = " takes a snapshot, and its log begins behind that",
+		[EVENT_INSTALL] = " has the snapshot that it was offered",
 	};
 
 	if (!telling)

@@ -15,7 +15,8 @@ struct world_counts world_counts;
 /* These may happen as often as they can. */
 static bool counted(enum event_kind kind)
 {
-	return kind != EVENT_DELIVER && kind != EVENT_FINISH && kind != EVENT_RELEASE;
+	return kind != EVENT_DELIVER && kind != EVENT_FINISH && kind != EVENT_RELEASE &&
+	       kind != EVENT_INSTALL;
 }
 
 static bool left(const struct world *w, enum event_kind kind)
@@ -165,6 +166,10 @@ static void member_events(struct list *l, uint32_t i)
 		if (m->memory.last < LOG_MAX - 1)
 			add(l, EVENT_PROPOSE, i, 0);
 	}
+	if (m->commit > m->base)
+		add(l, EVENT_SNAPSHOT, i, 0);
+	if (m->offered > 0)
+		add(l, EVENT_INSTALL, i, 0);
 	tell_events(l, i);
 	meet_events(l, i);
 	if (l->w->used[EVENT_READ] < READS_MAX)
@@ -430,6 +435,44 @@ static bool ask(struct world *w, uint32_t i)
 	return true;
 }
 
+/* As far as its own disk has it. */
+static bool snapshot(struct world *w, uint32_t i)
+{
+	struct member *m = live_touch(w, i);
+	struct raft *r = live_core(i);
+	raft_index index = r->applied < r->durable ? r->applied : r->durable;
+
+	if (index <= m->base)
+		return false;
+	live_snapshot_tell(i, index);
+	raft_base_set(r, index, pool_entry(m->disk.entry[index])->term);
+	m->base = (uint8_t)index;
+	live_drain(w, i);
+	return true;
+}
+
+bool world_install(struct world *w, uint32_t i)
+{
+	const uint8_t index = w->member[i]->offered;
+	struct raft_members members;
+	raft_index table;
+	raft_term term;
+
+	if (index == 0)
+		return false;
+	term = pool_entry(w->canon.entry[index])->term;
+	struct member *m = live_touch(w, i);
+	m->offered = 0;
+	if (raft_snapshot_wanted(live_core(i), index, term) != RAFT_SNAPSHOT_ALONE)
+		return false;
+	live_log_replace(w, i, index);
+	table = live_canon_table(w, index, &members);
+	raft_snapshot_installed(live_core(i), index, term, &members, table);
+	live_snapshot_tell(i, index);
+	live_drain(w, i);
+	return true;
+}
+
 static bool happen(struct world *w, const struct event *e)
 {
 	uint32_t i = e->who;
@@ -485,6 +528,10 @@ static bool happen(struct world *w, const struct event *e)
 		return world_propose(w, i);
 	case EVENT_READ:
 		return ask(w, i);
+	case EVENT_SNAPSHOT:
+		return snapshot(w, i);
+	case EVENT_INSTALL:
+		return world_install(w, i);
 	case EVENT_KINDS:
 		break;
 	}

@@ -23,6 +23,7 @@
  *	SC9  Neither commit nor a leader's match goes back; nothing contradicts, nothing is lost.
  *	SC10 A question whether one would be elected changes neither term nor vote; nor, while a
  *	     leader is heard, does a VOTE that it did not ask for.
+ *	SC13 A snapshot is offered of what is committed, and to who lacks it.
  *	SC12 Of the member tables in a log at most one is not committed, and none says again what
  *	     the one before it said: a joint one is left once.
  *
@@ -64,6 +65,8 @@ enum event_kind {
 	EVENT_MEET,   /* one that hears no leader meets a stranger, by a newer committed table */
 	EVENT_PROPOSE,
 	EVENT_READ,
+	EVENT_SNAPSHOT, /* of all that a member has applied; its log begins behind that */
+	EVENT_INSTALL,  /* what a member was offered is here, and wanted */
 	EVENT_KINDS,
 };
 
@@ -98,6 +101,12 @@ struct scope {
 	 * stranger to it; `begun` is committed.
 	 */
 	uint8_t away;
+	/*
+	 * ... or it lacks them, all others have a snapshot of them in place of a log, and were
+	 * started again; it led before them, and has so many commands that nobody else has.
+	 */
+	bool based;
+	uint8_t tail;
 	uint8_t begun;   /* a change, which the leader ends when its joint table is committed */
 	bool led;        /* it begins with a leader, and its first entry committed everywhere */
 	bool slow;       /* every write is an event */
@@ -134,6 +143,9 @@ struct member {
 	uint32_t write_count;
 	bool held;
 	uint32_t starts;
+	/* Its log begins behind that entry, of which it has a snapshot; what it is offered. */
+	uint8_t base;
+	uint8_t offered;
 	/* The tables of these indices, and their entries of the pool; 0: none. */
 	uint8_t begun; /* it joined with it, and its directory has it */
 	uint16_t begun_entry;
@@ -187,6 +199,9 @@ void world_begin(struct world *w, uint32_t order);
 
 /* All that can happen now, always in the same order. Returns how much. */
 uint32_t world_events(const struct world *w, struct event out[EVENTS_MAX]);
+
+/* It has what it was offered. False: nothing, or it is not wanted any more. */
+bool world_install(struct world *w, uint32_t i);
 
 /* False: it cannot happen after all. Else *to is what `from` becomes, with members in live[]. */
 bool world_step(const struct world *from, const struct event *e, struct world *to);

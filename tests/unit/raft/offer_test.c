@@ -299,6 +299,31 @@ static void R8_who_starts_again_with_the_base_is_not_offered_one(void **state)
 	hand_fini(&h);
 }
 
+/* There is no entry behind the base to ask it with. */
+static void R8_who_starts_again_where_nothing_follows_is_asked(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3, false);
+	hand_commit(&h, 2, 3);
+	hand_snapshot(&h, 104);
+	raft_base_set(h.r, 104, 4);
+	struct raft_message m = hand_message(&h, RAFT_MESSAGE_START, 2, 4);
+	m.start = hand_start(2, 2);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_peer(&h, 2)->match, 0);
+	hand_forget(&h);
+	hand_tick(&h, HAND_HEARTBEAT_US);
+	assert_int_equal(offers(&h, 2), 0);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND, 2)->append.prev_index, 104);
+	m = hand_answer(&h, 2, true, 104, 104);
+	m.start = hand_start(2, 2);
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(hand_peer(&h, 2)->match, 104);
+	hand_fini(&h);
+}
+
 /* --- the base moves ----------------------------------------------------------------------- */
 
 /* 199 entries of term 1 and its own, in a window of 64; all are committed and applied. */
@@ -473,6 +498,7 @@ int main(void)
 		cmocka_unit_test(R45_a_transfer_to_who_comes_to_install_is_given_up),
 		cmocka_unit_test(F17_who_installs_is_not_preferred),
 		cmocka_unit_test(R8_who_starts_again_with_the_base_is_not_offered_one),
+		cmocka_unit_test(R8_who_starts_again_where_nothing_follows_is_asked),
 		cmocka_unit_test(S9_nothing_at_or_below_the_base_is_fetched),
 		cmocka_unit_test(S9_a_question_that_waits_is_taken_back),
 		cmocka_unit_test(S9_what_the_window_still_has_is_sent),
