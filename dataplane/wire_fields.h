@@ -134,13 +134,13 @@
 
 #define WIRE_FIELDS_SNAPSHOT(X) \
 	X(SNAPSHOT, TERM, 0, 8, 1, RAFT_TERM_MAX, "the leader's, who has no entries any more that the receiver needs") \
-	X(SNAPSHOT, INDEX, 8, 8, 1, RAFT_INDEX_MAX, "of the last entry that it covers") \
+	X(SNAPSHOT, INDEX, 8, 8, 1, RAFT_SNAPSHOT_INDEX_MAX, "of the last entry that it covers") \
 	X(SNAPSHOT, ENTRY_TERM, 16, 8, 1, RAFT_TERM_MAX, "that entry's") \
 	X(SNAPSHOT, SIZE, 24, 8, 1, WIRE_SNAPSHOT_SIZE_MAX, "of its file") \
 	X(SNAPSHOT, HASH, 32, 8, 0, WIRE_ANY64, "of its content: the same at every member")
 
 #define WIRE_FIELDS_SNAPSHOT_PULL(X) \
-	X(SNAPSHOT_PULL, INDEX, 0, 8, 1, RAFT_INDEX_MAX, "which snapshot, as it was offered") \
+	X(SNAPSHOT_PULL, INDEX, 0, 8, 1, RAFT_SNAPSHOT_INDEX_MAX, "which snapshot, as it was offered") \
 	X(SNAPSHOT_PULL, ENTRY_TERM, 8, 8, 1, RAFT_TERM_MAX, "") \
 	X(SNAPSHOT_PULL, HASH, 16, 8, 0, WIRE_ANY64, "") \
 	X(SNAPSHOT_PULL, OFFSET, 24, 8, 0, WIRE_SNAPSHOT_SIZE_MAX, "the first byte of its file that is wanted") \
@@ -148,7 +148,7 @@
 	X(SNAPSHOT_PULL, ZERO, 36, 4, 0, 0, "")
 
 #define WIRE_FIELDS_SNAPSHOT_CHUNK(X) \
-	X(SNAPSHOT_CHUNK, INDEX, 0, 8, 1, RAFT_INDEX_MAX, "as in the PULL") \
+	X(SNAPSHOT_CHUNK, INDEX, 0, 8, 1, RAFT_SNAPSHOT_INDEX_MAX, "as in the PULL") \
 	X(SNAPSHOT_CHUNK, ENTRY_TERM, 8, 8, 1, RAFT_TERM_MAX, "") \
 	X(SNAPSHOT_CHUNK, HASH, 16, 8, 0, WIRE_ANY64, "") \
 	X(SNAPSHOT_CHUNK, OFFSET, 24, 8, 0, WIRE_SNAPSHOT_SIZE_MAX, "of the first byte that follows") \

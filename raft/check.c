@@ -63,7 +63,7 @@ static bool body_valid(const struct raft_message *m)
 	case RAFT_MESSAGE_TIMEOUT_NOW:
 		return m->timeout_now.read_seq <= RAFT_READ_SEQ_MAX;
 	case RAFT_MESSAGE_SNAPSHOT:
-		return m->snapshot.index > 0 && m->snapshot.index <= RAFT_INDEX_MAX &&
+		return m->snapshot.index > 0 && m->snapshot.index <= RAFT_SNAPSHOT_INDEX_MAX &&
 		       m->snapshot.term > 0 && m->snapshot.term <= m->term;
 	case RAFT_MESSAGE_VOTE_REPLY:
 	case RAFT_MESSAGE_PREVOTE_REPLY:

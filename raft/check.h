@@ -45,8 +45,9 @@
  *				above the message's
  *	SNAPSHOT
  *	RX27 from		as of APPEND			-EPROTO
- *	RX23 index, term	neither is 0; the term not	-EINVAL
- *				above the message's
+ *	RX23 index, term	neither is 0; the index leaves	-EINVAL
+ *				half of the range, the term is
+ *				not above the message's
  *	RX24 index, term	not another one than is		-EPROTO
  *				committed here, or was proved
  *				to match in this term

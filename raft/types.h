@@ -25,6 +25,9 @@ typedef uint64_t raft_term;
 #define RAFT_INDEX_MAX (UINT64_MAX / 4)
 #define RAFT_READ_SEQ_MAX (UINT64_MAX / 4)
 
+/* Of the last entry that a snapshot covers: what follows, one by one, has room. */
+#define RAFT_SNAPSHOT_INDEX_MAX (RAFT_INDEX_MAX / 2)
+
 /* More elections than these, since a member was last heard, it has not stood in (raft/terms.c). */
 #define RAFT_TERMS_UNHEARD_MAX (UINT64_C(1) << 32)
 /* The same where no election can have led. */

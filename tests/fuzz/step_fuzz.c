@@ -3,9 +3,10 @@
  *
  * A core of three, four or five members, a follower, a leader or one that lost writes, is given a
  * row of events: a message that another member may have sent, as bytes that are decoded, time, a
- * disk that is done, a command, a read. The core asserts its invariants after each
- * (raft/internal.h); and whatever it wants to say must have a form on the wire, whose encoder
- * asserts every range: so no message of anybody leads it to where it could not speak.
+ * disk that is done, a command, a read, a snapshot that was offered and is here, a base. The core
+ * asserts its invariants after each (raft/internal.h); and whatever it wants to say must have a
+ * form on the wire, whose encoder asserts every range: so no message of anybody leads it to where
+ * it could not speak.
  *
  * The input: a byte for the beginning; then events: kind, who, and for a message type, size (2) and
  * body.
@@ -19,7 +20,7 @@
 
 #include <stdlib.h>
 
-enum { HEAD_SIZE = 5, EVENTS = 8, EVENT_MESSAGE = 0 };
+enum { HEAD_SIZE = 5, EVENTS = 10, EVENT_MESSAGE = 0 };
 
 static void require(bool truth)
 {
@@ -56,6 +57,25 @@ static void message(struct hand *h, raft_id from, uint8_t type, const uint8_t *b
 	hand_take(h);
 }
 
+static void install(struct hand *h)
+{
+	if (h->offers > 0 &&
+	    raft_snapshot_wanted(h->r, h->offer.index, h->offer.term) == RAFT_SNAPSHOT_ALONE)
+		hand_install(h, h->offer.index, h->offer.term);
+}
+
+static void base_move(struct hand *h)
+{
+	const struct raft_window *w = &h->r->window;
+	raft_index to = h->applied < h->r->durable ? h->applied : h->r->durable;
+
+	if (to <= w->base || !raft_window_knows(w, to))
+		return;
+	hand_snapshot(h, to);
+	raft_base_set(h->r, to, raft_window_term(w, to));
+	hand_take(h);
+}
+
 static void event(struct hand *h, uint8_t kind, uint8_t who)
 {
 	static const uint8_t data[] = "command";
@@ -81,6 +101,12 @@ static void event(struct hand *h, uint8_t kind, uint8_t who)
 		(void)raft_read_index(h->r, who);
 		hand_take(h);
 		break;
+	case 7:
+		install(h);
+		break;
+	case 8:
+		base_move(h);
+		break;
 	default:
 		raft_disk_stalled(h->r, who % 2);
 		hand_take(h);
@@ -96,10 +122,15 @@ static void begin(struct hand *h, uint8_t how)
 		o.terms = "1122";
 		o.term = 3;
 	}
+	if (how & 64) {
+		o.base = 3;
+		o.base_term = 1;
+	}
 	o.lost = (how & 24) == 24;
 	o.unconfirmed = (how & 32) != 0;
 	hand_init(h, o);
 	if ((how & 24) == 8 && !o.unconfirmed) {
+		hand_persist(h); /* a base may have raised the term */
 		hand_elect(h);
 		hand_ack(h, 2, raft_last(h->r));
 	}

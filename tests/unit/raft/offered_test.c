@@ -84,7 +84,7 @@ static void an_offer_is_checked_as_all_messages_are(void **state)
 	assert_int_equal(hand_offer(&h, 2, 4, 0, 3), -EINVAL);
 	assert_int_equal(hand_offer(&h, 2, 4, 50, 0), -EINVAL);
 	assert_int_equal(hand_offer(&h, 2, 4, 50, 5), -EINVAL);
-	assert_int_equal(hand_offer(&h, 2, 4, RAFT_INDEX_MAX + 1, 3), -EINVAL);
+	assert_int_equal(hand_offer(&h, 2, 4, RAFT_SNAPSHOT_INDEX_MAX + 1, 3), -EINVAL);
 	/* RX24: the leader proved another entry there, or it is committed. */
 	assert_int_equal(hand_offer(&h, 2, 4, 4, 3), -EPROTO);
 	assert_int_equal(h.r->contradiction.count, 1);
@@ -115,6 +115,8 @@ static void an_offer_that_brings_nothing_is_answered(void **state)
 
 	(void)state;
 	hand_init(&h, (struct hand_options){.nodes = 3, .terms = "1122", .term = 4, .vote = 2});
+	assert_int_equal(raft_snapshot_wanted(h.r, 3, 2), RAFT_SNAPSHOT_USELESS);
+	assert_int_equal(raft_snapshot_wanted(h.r, 3, 1), RAFT_SNAPSHOT_ALONE);
 	assert_int_equal(hand_offer(&h, 2, 4, 3, 2), 0);
 	assert_int_equal(h.offers, 0);
 	assert_int_equal(h.applied, 3);
