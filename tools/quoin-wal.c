@@ -29,9 +29,9 @@ const char *argp_program_version = "quoin-wal " QUOIN_VERSION;
 
 static const char doc[] =
 	"Reads a quoin log without starting a node, and changes nothing.\v"
-	"dump prints the log: identity, term and vote, the mark of its end, each write, each "
-	"entry.\n"
-	"verify checks every block and prints one line.\n\n"
+	"dump prints the log: identity, term and vote, the mark of its end, the snapshots beside "
+	"it, each write, each entry.\n"
+	"verify checks every block, of snapshots too, and prints one line.\n\n"
 	"The verdict is what the next start of the node makes of the directory, by the same rules "
 	"(but "
 	"for the configuration, for which there is quoind --check): "
@@ -41,7 +41,8 @@ static const char doc[] =
 	"up again; damaged: it is refused; new: there is no log yet. While a node has the "
 	"directory "
 	"open, what follows the last valid write is not judged: it may be a write on its way.\n\n"
-	"Exit status: 0 good or torn, 1 damaged (the place is named), 2 usage, 3 it cannot be "
+	"Exit status: 0 good or torn, 1 damaged, or a snapshot is (the place is named), 2 usage, 3 "
+	"it cannot be "
 	"read, "
 	"or is of another version, 4 lost, 5 there is no log.";
 
@@ -127,6 +128,11 @@ static void text_head(struct text_state *s)
 	       " and write %" PRIu64 "%s\n",
 	       r->first_segment, r->first_index, r->before_term, r->before_number,
 	       r->base_damaged > 0 ? " (the other slot is torn or damaged)" : "");
+	for (uint32_t i = 0; i < r->snapshot_count; i++)
+		printf("snapshot: index %" PRIu64 " term %" PRIu64 " size %" PRIu64
+		       " hash %016" PRIx64 "\n",
+		       r->snapshots[i].index, r->snapshots[i].term, r->snapshots[i].size,
+		       r->snapshots[i].hash);
 }
 
 static void text_segment(void *arg, const struct wal_inspect_segment *segment)
@@ -266,7 +272,16 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, c
 			   "before_write", (json_int_t)r->before_number, "damaged",
 			   (int)r->base_damaged),
 		 false);
-	printf(",\n\"log\":");
+	printf(",\n\"snapshots\":[");
+	for (uint32_t i = 0; i < r->snapshot_count; i++) {
+		printf(i > 0 ? "," : "");
+		json_out(json_pack("{sI sI sI so}", "index", (json_int_t)r->snapshots[i].index,
+				   "term", (json_int_t)r->snapshots[i].term, "size",
+				   (json_int_t)r->snapshots[i].size, "hash",
+				   hexadecimal(r->snapshots[i].hash)),
+			 false);
+	}
+	printf("],\n\"log\":");
 	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sI sb}", "last_index",
 			   (json_int_t)r->last_index, "last_term", (json_int_t)r->last_term,
 			   "segments", (json_int_t)r->segments, "writes", (json_int_t)r->writes,
@@ -311,6 +326,15 @@ static void notes(const struct wal_inspect_result *r)
 		(void)fprintf(stderr,
 			      "quoin-wal: a node has this directory open: what follows the last "
 			      "valid write was not judged\n");
+	for (uint32_t i = 0; i < r->snapshots_damaged_count; i++)
+		(void)fprintf(
+			stderr,
+			"quoin-wal: %s at offset %" PRIu64
+			": %s: this snapshot is not used, but the one before it, or a peer's\n",
+			r->snapshots_damaged[i].name, r->snapshots_damaged[i].offset,
+			r->snapshots_damaged[i].error == -EBADMSG
+				? "not the block that belongs there"
+				: strerror(-r->snapshots_damaged[i].error));
 	if (r->torn_bytes > 0)
 		(void)fprintf(stderr,
 			      "quoin-wal: %" PRIu32 " bytes at offset %" PRIu32
@@ -341,9 +365,11 @@ static void verify_print(const char *directory, const struct wal_inspect_result 
 		       wal_verdict_name(r->verdict));
 	else
 		printf("%s: %s: last index %" PRIu64 " term %" PRIu64 ", %" PRIu64
-		       " writes, %" PRIu64 " entries, marked up to write %" PRIu64 ", %s\n",
+		       " writes, %" PRIu64 " entries, marked up to write %" PRIu64 ", %" PRIu32
+		       " snapshots, %s\n",
 		       directory, wal_verdict_name(r->verdict), r->last_index, r->last_term,
-		       r->writes, r->entries, r->mark_number, wal_durability_name(r->durability));
+		       r->writes, r->entries, r->mark_number, r->snapshot_count,
+		       wal_durability_name(r->durability));
 }
 
 static int exit_status(enum wal_verdict verdict)
@@ -397,6 +423,9 @@ static int run(const struct arguments *a)
 	if (err != 0)
 		(void)fprintf(stderr, "quoin-wal: %s: %s\n", wal_verdict_name(result.verdict),
 			      error);
+	/* The start takes the one before it, if there is one: but an operator wants to know. */
+	if (exit_status(result.verdict) == EXIT_GOOD && result.snapshots_damaged_count > 0)
+		return EXIT_DAMAGE;
 	return exit_status(result.verdict);
 }
 

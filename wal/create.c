@@ -94,6 +94,12 @@ static int files_remove(struct recovery *r)
 		wal_meta_segment_name(name, names->segments[i]);
 		err = name_remove(w, true, name);
 	}
+	for (size_t i = 0; err == 0 && i < names->snapshot_count; i++) {
+		char name[DISK_NAME_MAX];
+
+		wal_block_name(name, names->snapshots[i].index, names->snapshots[i].term);
+		err = name_remove(w, true, name);
+	}
 	if (err != 0)
 		return err;
 	err = wal_io_sync_names(w->disk);

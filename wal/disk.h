@@ -22,7 +22,8 @@ enum { DISK_NAME_MAX = 64, DISK_IN_FLIGHT_MAX = 64 };
 /* How a file's writes reach the device. */
 enum disk_mode {
 	DISK_DURABLE, /* O_DIRECT | O_DSYNC: completed means on stable storage */
-	DISK_CACHED,  /* the page cache: completed means it survives the process, not the host */
+	DISK_DIRECT, /* O_DIRECT: completed means handed to the device; durable once it is synced */
+	DISK_CACHED, /* the page cache: completed means it survives the process, not the host */
 };
 
 struct disk_completion {

@@ -64,10 +64,12 @@ static int file_open(struct disk_thread *t, struct work *w)
 	int fd;
 	int err;
 
-	if (w->call.mode == DISK_DURABLE && t->durable_refused != 0)
+	if (w->call.mode != DISK_CACHED && t->durable_refused != 0)
 		return t->durable_refused;
 	if (w->call.mode == DISK_DURABLE)
 		flags |= O_DIRECT | O_DSYNC;
+	if (w->call.mode == DISK_DIRECT)
+		flags |= O_DIRECT;
 	if (w->call.kind == DISK_CREATE)
 		flags |= O_CREAT | O_EXCL;
 	fd = openat(t->directory, w->call.name, flags, 0600);

@@ -231,6 +231,40 @@ static int log_check(struct recovery *r)
 	return 0;
 }
 
+/* What is not whole is told and left alone: it is never guessed at (W21). */
+static int snapshots_check(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct wal_recovered *out = r->out;
+
+	for (size_t i = 0; i < r->names.snapshot_count && w->snapshot_count < WAL_SNAPSHOTS_MAX;
+	     i++) {
+		const struct meta_snapshot_name *name = &r->names.snapshots[i];
+		struct wal_damaged *bad = &out->snapshots_damaged[out->snapshots_damaged_count];
+		struct snapshot_file file;
+		uint64_t offset;
+		int err = wal_snapshot_probe(w->disk, name->index, name->term, &file, &offset);
+
+		if (err == 0) {
+			wal_snapshot_list(w, &file);
+		} else if (err != -EBADMSG && err != -EPROTO && !wal_scan_unreadable(err)) {
+			char text[DISK_NAME_MAX];
+
+			wal_block_name(text, name->index, name->term);
+			return wal_refuse_io(w, err, text, "read");
+		} else if (out->snapshots_damaged_count < WAL_SNAPSHOTS_MAX) {
+			out->snapshots_damaged_count++;
+			bad->offset = offset;
+			bad->error = err;
+			wal_block_name(bad->name, name->index, name->term);
+		}
+	}
+	if (!wal_snapshot_covers(w->snapshot_count > 0 ? &w->snapshots[0] : NULL, &w->base,
+				 r->scan_error, sizeof(r->scan_error)))
+		return wal_refuse(w, -EBADMSG, "%s" WAL_REFUSED, r->scan_error);
+	return 0;
+}
+
 int wal_examine(struct recovery *r)
 {
 	int err = vote_check(r);
@@ -243,6 +277,8 @@ int wal_examine(struct recovery *r)
 		err = wal_cluster_find(r);
 	if (err == 0)
 		err = temporaries_check(r);
+	if (err == 0)
+		err = snapshots_check(r);
 	if (err == 0)
 		err = log_check(r);
 	return err;

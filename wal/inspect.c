@@ -6,6 +6,7 @@
 #include "wal/failure.h"
 #include "wal/io.h"
 #include "wal/scan.h"
+#include "wal/snapread.h"
 #include "wal/temporary.h"
 
 #include <errno.h>
@@ -297,6 +298,47 @@ static int log_read(struct inspection *x)
 	return err;
 }
 
+/*
+ * By its first and last block, as a start judges it, and then all of it: what is damaged between
+ * them a start finds when it reads it.
+ */
+static int snapshots_read(struct inspection *x)
+{
+	struct wal_inspect_result *out = x->out;
+	struct snapshot_file newest;
+
+	for (size_t i = 0; i < x->names.snapshot_count && out->snapshot_count < WAL_SNAPSHOTS_MAX;
+	     i++) {
+		const struct meta_snapshot_name *name = &x->names.snapshots[i];
+		struct wal_damaged *bad = &out->snapshots_damaged[out->snapshots_damaged_count];
+		struct snapshot_file file;
+		uint64_t offset;
+		int err = wal_snapshot_probe(x->disk, name->index, name->term, &file, &offset);
+
+		if (err == 0) {
+			newest = out->snapshot_count == 0 ? file : newest;
+			out->snapshots[out->snapshot_count++] = file.info;
+			if (!x->ops)
+				err = wal_snapshot_verify(x->disk, &file, &offset);
+		}
+		/* A node that runs removes one that is no longer needed. */
+		if (err == -ENOENT && out->live)
+			continue;
+		if (err == 0 || out->snapshots_damaged_count == WAL_SNAPSHOTS_MAX)
+			continue;
+		out->snapshots_damaged_count++;
+		bad->offset = offset;
+		bad->error = err;
+		wal_block_name(bad->name, name->index, name->term);
+		if (err != -EBADMSG && err != -EPROTO && !wal_scan_unreadable(err))
+			return say(x, err, "%s: %s", bad->name, strerror(-err));
+	}
+	if (!wal_snapshot_covers(out->snapshot_count > 0 ? &newest : NULL, &x->base.base, x->line,
+				 sizeof(x->line)))
+		return say(x, -EBADMSG, "%s", x->line);
+	return 0;
+}
+
 /* What a start would remove. A node that runs may have one in the making. */
 static int temporaries_read(struct inspection *x)
 {
@@ -330,6 +372,8 @@ static int inspect(struct inspection *x)
 		err = record_read(x);
 	if (err == 0)
 		err = temporaries_read(x);
+	if (err == 0)
+		err = snapshots_read(x);
 	return err != 0 ? err : log_read(x);
 }
 

@@ -71,6 +71,11 @@ struct wal_inspect_result {
 	raft_index first_index;
 	raft_term before_term;
 	uint64_t before_number;
+	/* As in wal_recovered. */
+	struct raft_snapshot snapshots[WAL_SNAPSHOTS_MAX];
+	uint32_t snapshot_count;
+	struct wal_damaged snapshots_damaged[WAL_SNAPSHOTS_MAX];
+	uint32_t snapshots_damaged_count;
 	uint8_t record[WAL_RECORD_SIZE_MAX]; /* the membership room's, which is not judged here */
 	uint32_t record_size;                /* 0: none */
 
@@ -92,7 +97,8 @@ struct wal_inspect_result {
 };
 
 /*
- * Reads the whole directory. identity, vote, mark and record in *out are filled before the first
+ * Reads the whole directory; of snapshots the first and the last block, and with no `ops` all of
+ * them. identity, vote, mark and record in *out are filled before the first
  * call, the rest at the end. 0: WAL_GOOD or WAL_TORN; else -errno and one line in error, which
  * names the place; -EPROTO: of another version.
  */

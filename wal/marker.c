@@ -67,6 +67,8 @@ uint64_t wal_deadline(const struct wal *w)
 	next = mark_deadline(w);
 	first = next < first ? next : first;
 	next = wal_move_deadline(w);
+	first = next < first ? next : first;
+	next = wal_snapshot_deadline(w);
 	return next < first ? next : first;
 }
 

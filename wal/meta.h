@@ -16,6 +16,7 @@
 #define META_MARK "mark"
 #define META_BASE "base"
 #define META_TEMPORARY ".tmp"
+#define META_SNAPSHOT "snapshot-" /* of which entry (block.c) */
 /* What was left of a write that is gone (recover.c): begins so, and is never read again. */
 #define META_KEPT "lost-"
 
@@ -52,6 +53,11 @@ struct meta_names {
 	uint64_t *segments; /* sequences, ascending */
 	size_t segment_count;
 	size_t below; /* so many of them are below the base, and no part of the log */
+	struct meta_snapshot_name {
+		raft_index index;
+		raft_term term;
+	} * snapshots; /* newest first */
+	size_t snapshot_count;
 	char (*temporary)[DISK_NAME_MAX];
 	size_t temporary_count;
 };

@@ -43,6 +43,9 @@ int wal_base_move(struct wal *w, raft_index first, raft_term before_term)
 		return w->failed;
 	if (first <= w->base.index)
 		return 0;
+	/* What is below is nowhere else (W21). */
+	if (w->snapshot_count == 0 || w->snapshots[0].info.index + 1 < first)
+		return -ENOENT;
 	if (w->memory) {
 		if (!wal_memory_get(w->memory, first - 1))
 			return -EAGAIN;

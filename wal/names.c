@@ -3,6 +3,8 @@
  */
 #include "wal/meta.h"
 
+#include "wal/block.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,6 +59,7 @@ static bool is_temporary(const char *name)
 	       strcmp(name, META_MARK META_TEMPORARY) == 0 ||
 	       strcmp(name, META_BASE META_TEMPORARY) == 0 ||
 	       ((strncmp(name, segment_prefix, strlen(segment_prefix)) == 0 ||
+		 strncmp(name, META_SNAPSHOT, strlen(META_SNAPSHOT)) == 0 ||
 		 strncmp(name, META_KEPT, strlen(META_KEPT)) == 0) &&
 		has_suffix(name, META_TEMPORARY));
 }
@@ -75,8 +78,33 @@ bool wal_meta_temporary_segment(const char *name, uint64_t *sequence)
 	return segment_parse(segment, sequence);
 }
 
+static int compare_snapshots(const void *a, const void *b)
+{
+	struct meta_snapshot_name x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x.index != y.index ? (x.index < y.index) - (x.index > y.index)
+				  : (x.term < y.term) - (x.term > y.term);
+}
+
+static int snapshot_add(struct meta_names *out, const struct meta_snapshot_name *name)
+{
+	void *grown = realloc(out->snapshots, (out->snapshot_count + 1) * sizeof(*out->snapshots));
+
+	if (!grown)
+		return -ENOMEM;
+	out->snapshots = grown;
+	out->snapshots[out->snapshot_count++] = *name;
+	return 0;
+}
+
 static int names_add(struct meta_names *out, const char *name)
 {
+	struct meta_snapshot_name snapshot;
+
+	if (wal_block_name_parse(name, &snapshot.index, &snapshot.term))
+		return snapshot_add(out, &snapshot);
 	if (strcmp(name, META_IDENTITY) == 0) {
 		out->identity = true;
 	} else if (strcmp(name, META_VOTE) == 0) {
@@ -127,13 +155,16 @@ int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NA
 	}
 	if (out->segment_count > 0)
 		qsort(out->segments, out->segment_count, sizeof(*out->segments), compare_u64);
+	if (out->snapshot_count > 0)
+		qsort(out->snapshots, out->snapshot_count, sizeof(*out->snapshots),
+		      compare_snapshots);
 	return 0;
 }
 
 /* The vote is made first, and one segment; what is kept of a cluster, by a node that runs. */
 bool wal_meta_names_unused(const struct meta_names *names)
 {
-	if (names->segment_count > 1 || names->cluster)
+	if (names->segment_count > 1 || names->cluster || names->snapshot_count > 0)
 		return false;
 	return names->vote || (names->segment_count == 0 && !names->mark && !names->base);
 }
@@ -149,4 +180,5 @@ void wal_meta_names_free(struct meta_names *names)
 {
 	free(names->segments);
 	free(names->temporary);
+	free(names->snapshots);
 }

@@ -36,6 +36,20 @@ static void *region_take(struct wal *w, size_t *used, size_t size)
 	return out;
 }
 
+/* In RAM a buffer becomes a part of the snapshot that fills it. */
+static int snapshot_buffers_make(struct wal *w, size_t *used)
+{
+	struct snapshot_writer *s = &w->writer;
+
+	if (w->durability == WAL_VOLATILE) {
+		s->buffers[0].data = aligned_alloc(FORMAT_UNIT_MAX, w->limits.snapshot_size);
+		return s->buffers[0].data ? 0 : -ENOMEM;
+	}
+	for (uint32_t i = 0; i < STATE_SNAPSHOT_BUFFERS; i++)
+		s->buffers[i].data = region_take(w, used, w->limits.snapshot_size);
+	return 0;
+}
+
 /* One region, so that one registration with the kernel covers all that is written from. */
 static int buffers_make(struct wal *w)
 {
@@ -43,7 +57,9 @@ static int buffers_make(struct wal *w)
 	size_t rounded = l->write_size_max + FORMAT_UNIT_MAX;
 	size_t used = 0;
 
-	w->region_size = l->buffers * rounded + l->zero_size + 7 * (size_t)FORMAT_UNIT_MAX;
+	w->region_size = l->buffers * rounded + l->zero_size + 7 * (size_t)FORMAT_UNIT_MAX +
+			 (w->durability == WAL_VOLATILE ? 0 : STATE_SNAPSHOT_BUFFERS) *
+				 (size_t)l->snapshot_size;
 	w->region_size = w->region_size / FORMAT_UNIT_MAX * FORMAT_UNIT_MAX;
 	w->region = aligned_alloc(FORMAT_UNIT_MAX, w->region_size);
 	if (!w->region)
@@ -56,6 +72,8 @@ static int buffers_make(struct wal *w)
 	w->header = region_take(w, &used, FORMAT_UNIT_MAX);
 	w->marker.block = region_take(w, &used, FORMAT_UNIT_MAX);
 	w->mover.block = region_take(w, &used, FORMAT_UNIT_MAX);
+	if (snapshot_buffers_make(w, &used) != 0)
+		return -ENOMEM;
 	w->region_size = used;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++) {
 		size_t size = l->point_spacing + l->write_size_max;
@@ -84,12 +102,18 @@ static void release(struct wal *w)
 		wal_io_close(w->disk, w->marker.file);
 	if (w->mover.file >= 0)
 		wal_io_close(w->disk, w->mover.file);
+	if (w->writer.file >= 0)
+		wal_io_close(w->disk, w->writer.file);
+	wal_snapshot_reader_free(w);
 	if (w->locked)
 		w->disk->ops->unlock(w->disk);
 	if (w->disk_owned && w->disk)
 		w->disk->ops->destroy(w->disk);
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
 		free(w->reads[i].buffer);
+	if (w->durability == WAL_VOLATILE)
+		free(w->writer.buffers[0].data);
+	wal_snapshots_free(w);
 	wal_memory_destroy(w->memory);
 	wal_index_free(&w->index);
 	free(w->segments);
@@ -183,6 +207,8 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->prepare.file = -1;
 	w->marker.file = -1;
 	w->mover.file = -1;
+	w->writer.file = -1;
+	w->reader.fd = -1;
 	w->limits = *limits;
 	w->seed = options->identity_seed;
 	w->durability = options->durability;
@@ -224,6 +250,8 @@ int wal_open(struct wal **out, const struct wal_options *options, struct wal_rec
 		.buffers = STATE_BUFFERS,
 		.zero_size = STATE_ZERO_SIZE,
 		.zero_rate = STATE_ZERO_RATE,
+		.snapshot_size = STATE_SNAPSHOT_SIZE,
+		.snapshot_read = STATE_SNAPSHOT_READ,
 		.point_spacing = STATE_POINT_SPACING,
 		.segment_size_min = WAL_SEGMENT_SIZE_MIN,
 		.segment_size_step = STATE_SEGMENT_SIZE_STEP,

@@ -207,12 +207,6 @@ static void segment_add(struct wal *w)
 	p->next_ns = 0;
 }
 
-/* No room in the file system, its quota or a limit of files' sizes; or it may not be made now. */
-static bool no_space(int err)
-{
-	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG || wal_refused_now(err);
-}
-
 static void space_short(struct wal *w, int err)
 {
 	struct wal_space *space = &w->prepare.space;
@@ -270,7 +264,7 @@ static int step_failed(struct wal *w, int err)
 	struct prepare *p = &w->prepare;
 	bool opening = p->state == PREPARE_CREATE || p->state == PREPARE_OPEN;
 
-	if (!no_space(err) || p->state == PREPARE_NAMES_SYNC || p->state == PREPARE_CLOSE)
+	if (!wal_no_space(err) || p->state == PREPARE_NAMES_SYNC || p->state == PREPARE_CLOSE)
 		return prepare_fail(w, err);
 	/* At once, and once more: no write waits for files that are only read. */
 	if (opening && wal_no_descriptor(err) && wal_segment_give_way(w))

@@ -336,6 +336,37 @@ static void found_fill(struct recovery *r)
 	out->decayed_offset = r->scan.decayed[0].offset;
 }
 
+/*
+ * The newest snapshot is of an entry that the log lacks, or it has another one there: its install
+ * was cut short, or the log lost its end.
+ */
+static int installs_judge(struct recovery *r)
+{
+	struct wal *w = r->w;
+	struct wal_recovered *out = r->out;
+	const struct raft_entry *entry;
+	raft_term term = w->base.term;
+	int count;
+
+	out->snapshot_count = w->snapshot_count;
+	for (uint32_t i = 0; i < w->snapshot_count; i++)
+		out->snapshots[i] = w->snapshots[i].info;
+	if (w->snapshot_count == 0)
+		return 0;
+	if (out->snapshots[0].index > out->last_index) {
+		out->installs = true;
+		return 0;
+	}
+	if (out->snapshots[0].index >= w->base.index) {
+		count = wal_read_now(w, 0, out->snapshots[0].index, 1, &entry);
+		if (count < 0)
+			return count;
+		term = entry->term;
+	}
+	out->installs = term != out->snapshots[0].term;
+	return 0;
+}
+
 /* What whoever opens it makes of what was found (wal_options.judge). */
 static int found_judge(struct recovery *r)
 {
@@ -382,7 +413,7 @@ static int open_on_disk(struct recovery *r)
 		err = start_count(r);
 	if (err == 0)
 		found_fill(r);
-	return err;
+	return err == 0 ? installs_judge(r) : err;
 }
 
 static int open_volatile(struct recovery *r)

@@ -11,7 +11,9 @@ static uint64_t used(const struct wal *w)
 
 	for (size_t i = 0; i < w->segment_count; i++)
 		sum += w->segments[i].size;
-	return sum;
+	for (uint32_t i = 0; i < w->snapshot_count; i++)
+		sum += w->snapshots[i].info.size;
+	return sum + (w->writer.step != SNAPSHOT_IDLE ? w->writer.offset : 0);
 }
 
 static bool is_low(bool was, uint64_t left, uint64_t all)

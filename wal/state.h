@@ -23,6 +23,7 @@
 #include "wal/mark.h"
 #include "wal/meta.h"
 #include "wal/record.h"
+#include "wal/snapread.h"
 #include "wal/wal.h"
 
 /* Sizes that production fixes and tests make small. */
@@ -31,6 +32,8 @@ struct wal_limits {
 	uint32_t buffers;        /* in the ring */
 	uint32_t zero_size;      /* bytes of one step of preparing a segment */
 	uint64_t zero_rate;     /* bytes of them in a second, while there is time; 0: all at once */
+	uint32_t snapshot_size; /* bytes of one write of a snapshot: whole steps of its format */
+	uint32_t snapshot_read; /* and of one read */
 	uint32_t point_spacing; /* bytes of log between two points of the index */
 	uint32_t segment_size_min;
 	uint32_t segment_size_step;
@@ -47,6 +50,8 @@ enum {
 	STATE_BUFFERS_MAX = 16,
 	STATE_ZERO_SIZE = 256 * 1024,
 	STATE_ZERO_RATE = 128 * 1024 * 1024, /* a segment of 64 MiB in half a second */
+	STATE_SNAPSHOT_SIZE = 256 * 1024,
+	STATE_SNAPSHOT_READ = 1024 * 1024,
 	STATE_POINT_SPACING = 64 * 1024,
 	STATE_SEGMENT_SIZE_STEP = 1024 * 1024,
 	/*
@@ -80,6 +85,12 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 		     const struct wal_limits *limits, struct wal_recovered *recovered,
 		     char error[WAL_ERROR_MAX]);
 
+/* No room in the file system, its quota or a limit of files' sizes; or it may not be made now. */
+static inline bool wal_no_space(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG || wal_refused_now(err);
+}
+
 /* Tags say whose completion it is; a read's is TAG_READ + slot. */
 enum {
 	TAG_LOG = 1,
@@ -88,7 +99,11 @@ enum {
 	TAG_MARK = 4,
 	TAG_CLOSE = 5,
 	TAG_BASE = 6,
-	TAG_READ = 16
+	TAG_SNAPSHOT = 7,
+	TAG_SNAPSHOT_REMOVE = 8,
+	TAG_READ = 16,           /* + slot */
+	TAG_SNAPSHOT_WRITE = 64, /* + buffer */
+	TAG_SNAPSHOT_READ = 72,  /* its opening; + 1 + piece */
 };
 
 struct buffer {
@@ -212,6 +227,74 @@ struct marker {
 	int file;
 };
 
+enum {
+	STATE_SNAPSHOT_BUFFERS = 3, /* one that is filled, and two on their way */
+	STATE_SNAPSHOT_READS = 2,
+};
+
+struct snapshot_buffer {
+	uint8_t *data;
+	uint32_t used;
+	uint64_t offset;
+	bool queued; /* full, to be written */
+	bool in_flight;
+};
+
+enum snapshot_step {
+	SNAPSHOT_IDLE,
+	SNAPSHOT_CREATE,
+	SNAPSHOT_WRITE,
+	SNAPSHOT_SYNC,
+	SNAPSHOT_CLOSE,
+	SNAPSHOT_RENAME,
+	SNAPSHOT_NAMES_SYNC,
+	/* It is not to be: what is in flight ends, the file is closed and removed. */
+	SNAPSHOT_DROP,
+	SNAPSHOT_REMOVE,
+};
+
+struct snapshot_writer {
+	enum snapshot_step step;
+	bool in_flight;        /* of the steps but the writes */
+	bool finishing, ended; /* all of it was given; and the trailer is in a buffer */
+	bool aborted;
+	int result;
+	uint64_t since_ns;
+	int file;
+	struct block_place place; /* of the block that forms */
+	uint32_t fill;            /* payload in it */
+	uint64_t payload, hash;
+	uint64_t offset; /* of the next buffer in the file */
+	uint64_t next_ns;
+	uint32_t at; /* the buffer that forms */
+	struct snapshot_buffer buffers[STATE_SNAPSHOT_BUFFERS];
+	struct snapshot_file made; /* WAL_VOLATILE: what there is of it */
+};
+
+struct snapshot_piece {
+	uint8_t *data;
+	uint64_t offset;
+	uint32_t size;
+	bool in_flight, ready;
+	int error;
+};
+
+struct snapshot_reader {
+	bool open, opening;
+	int fd;
+	struct snapshot_file file;
+	struct snapshot_piece pieces[STATE_SNAPSHOT_READS];
+	uint32_t next_read, next_taken;
+	bool taken;       /* next_taken was handed out */
+	uint64_t read_to; /* in the file */
+	uint64_t number;  /* of the next block */
+	uint64_t given;   /* of the stream */
+	uint64_t hash;
+	int error;
+	uint32_t record_size;
+	uint8_t record[BLOCK_RECORD_MAX];
+};
+
 enum read_state { READ_IDLE, READ_OPENING, READ_IN_FLIGHT, READ_READY };
 
 /* One of the readers: the file's bytes from `offset` on, valid writes as streams up to `end`. */
@@ -287,6 +370,12 @@ struct wal {
 	uint64_t seed;           /* what is drawn at random comes of it */
 	uint64_t now_ns;         /* as the last wal_poll said */
 
+	struct snapshot_file snapshots[WAL_SNAPSHOTS_MAX]; /* newest first */
+	uint32_t snapshot_count;
+	struct snapshot_writer writer;
+	struct snapshot_reader reader;
+	bool removing; /* one of them */
+
 	struct log_index index;
 	struct read reads[WAL_READS_MAX];
 	struct memory *memory;
@@ -329,6 +418,22 @@ uint64_t wal_move_deadline(const struct wal *w);
 void wal_move_give_way(struct wal *w);
 /* Opens the file at `found`, which is w->base, and makes both slots say it. */
 int wal_base_open(struct wal *w, const struct log_base_slots *found);
+
+/* snapshot.c */
+int wal_snapshot_step(struct wal *w);
+int wal_snapshot_done(struct wal *w, const struct disk_completion *done);
+int wal_snapshot_write_done(struct wal *w, uint32_t i, int err);
+int wal_snapshot_remove_done(struct wal *w, int err);
+bool wal_snapshot_in_flight(const struct wal *w);
+uint64_t wal_snapshot_deadline(const struct wal *w);
+void wal_snapshot_list(struct wal *w, const struct snapshot_file *file);
+struct snapshot_file *wal_snapshot_find(struct wal *w, raft_index index, raft_term term);
+void wal_snapshots_free(struct wal *w);
+
+/* snapread.c */
+bool wal_snapshot_reading(const struct wal *w); /* something is in flight */
+void wal_snapshot_reader_free(struct wal *w);   /* at the log's end, while nothing is */
+void wal_snapshot_read_done(struct wal *w, uint32_t i, const struct disk_completion *done);
 
 /* read.c: on disk, and not superseded by anything that waits to be written */
 bool wal_readable(const struct wal *w, raft_index index);

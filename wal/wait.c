@@ -173,7 +173,8 @@ bool wal_busy(const struct wal *w)
 bool wal_in_flight(const struct wal *w)
 {
 	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight || w->marker.in_flight ||
-	    w->mover.in_flight || w->closing > 0)
+	    w->mover.in_flight || wal_snapshot_in_flight(w) || wal_snapshot_reading(w) ||
+	    w->closing > 0)
 		return true;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
 		if (reading(&w->reads[i]))
@@ -193,6 +194,8 @@ static void waiting_any(const struct wal *w, struct wal_waiting *out)
 		*out = (struct wal_waiting){w->marker.since_ns, "write", META_MARK, 0};
 	else if (w->mover.in_flight)
 		*out = (struct wal_waiting){w->mover.since_ns, "move", META_BASE, 0};
+	else if (wal_snapshot_in_flight(w))
+		*out = (struct wal_waiting){w->writer.since_ns, "write", "snapshot", 0};
 	else if (wal_reading_since(w) != UINT64_MAX)
 		(void)wal_get_reading(w, out);
 }

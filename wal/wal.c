@@ -1,7 +1,10 @@
 /*
  * Driving the log: what completed is taken, what can be started is. state.h says how the parts fit.
  */
+#include "wal/snapshot.h"
 #include "wal/state.h"
+
+#include <errno.h>
 
 const char *wal_error(const struct wal *w)
 {
@@ -24,11 +27,22 @@ int wal_complete(struct wal *w, const struct disk_completion *done)
 		return wal_mark_done(w, done->result);
 	case TAG_BASE:
 		return wal_move_done(w, done);
+	case TAG_SNAPSHOT:
+		return wal_snapshot_done(w, done);
+	case TAG_SNAPSHOT_REMOVE:
+		return wal_snapshot_remove_done(w, done->result);
 	case TAG_CLOSE:
 		assert(w->closing > 0);
 		w->closing--;
 		return 0;
 	default:
+		if (done->tag >= TAG_SNAPSHOT_READ) {
+			wal_snapshot_read_done(w, (uint32_t)(done->tag - TAG_SNAPSHOT_READ), done);
+			return 0;
+		}
+		if (done->tag >= TAG_SNAPSHOT_WRITE)
+			return wal_snapshot_write_done(
+				w, (uint32_t)(done->tag - TAG_SNAPSHOT_WRITE), done->result);
 		assert(done->tag >= TAG_READ);
 		assert(done->tag < TAG_READ + WAL_READS_MAX);
 		wal_read_done(w, (uint32_t)(done->tag - TAG_READ), done);
@@ -54,6 +68,7 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 		return w->failed;
 	if (w->memory) {
 		wal_memory_step(w->memory);
+		(void)wal_snapshot_step(w);
 		*seq = w->seq;
 		return 0;
 	}
@@ -71,6 +86,8 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 		err = wal_mark_step(w); /* behind the log's own write in the queue */
 	if (w->failed == 0 && err == 0)
 		err = wal_move_step(w);
+	if (w->failed == 0 && err == 0)
+		err = wal_snapshot_step(w);
 	if (w->failed == 0 && err == 0)
 		err = submit(w);
 	if (w->failed != 0)
@@ -112,6 +129,21 @@ int wal_read_now(struct wal *w, uint32_t slot, raft_index first, uint32_t count,
 		return err;
 	*entries = w->reads[slot].entries;
 	return (int)w->reads[slot].count;
+}
+
+int wal_snapshot_next_now(struct wal *w, const uint8_t **data, size_t *size)
+{
+	int more;
+
+	while ((more = wal_snapshot_next(w, data, size)) == -EAGAIN) {
+		int err = submit(w);
+
+		if (err == 0)
+			err = wal_wait(w);
+		if (err != 0)
+			return err;
+	}
+	return more;
 }
 
 void wal_get_stats(const struct wal *w, struct wal_stats *out)

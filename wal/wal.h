@@ -43,6 +43,7 @@ enum {
 	WAL_FILES_MAX = 64,
 	WAL_ERROR_MAX = 512,
 	WAL_RECORD_SIZE_MAX = 1024,
+	WAL_SNAPSHOTS_MAX = 8,
 };
 
 struct wal_recovered;
@@ -151,6 +152,21 @@ struct wal_recovered {
 	/* Where the log begins: the lowest index that it holds, and the term of the one before. */
 	raft_index first_index;
 	raft_term before_term;
+	/*
+	 * Snapshots that are whole by their first and last block, newest first; `installs`: the
+	 * newest one is of an entry that the log does not have (it ends before it, or has another
+	 * one there), so the state is to be restored from it, and the log begun behind it. And
+	 * those that are not whole, which are left alone: by which block.
+	 */
+	struct raft_snapshot snapshots[WAL_SNAPSHOTS_MAX];
+	uint32_t snapshot_count;
+	bool installs;
+	struct wal_damaged {
+		char name[DISK_NAME_MAX];
+		uint64_t offset;
+		int error;
+	} snapshots_damaged[WAL_SNAPSHOTS_MAX];
+	uint32_t snapshots_damaged_count;
 	/* The record that wal_record_write kept; size 0: none. */
 	uint32_t record_size;
 	uint8_t record[WAL_RECORD_SIZE_MAX];
@@ -189,8 +205,8 @@ int wal_record_write(struct wal *w, const uint8_t *data, uint32_t size);
  * which is durable here and covered by a snapshot; what is below is no longer read (-ENOENT).
  * Asynchronous, driven by wal_poll: the base is durable before anything that it cuts off is used
  * again or removed, so a crash leaves the old one or the new one. 0, also if it begins there or
- * later already; -EAGAIN: the one before is not done yet, or that entry is not durable; or -errno
- * for ever, as wal_poll says it.
+ * later already; -ENOENT: no snapshot that is listed covers it; -EAGAIN: the one before is not done
+ * yet, or that entry is not durable; or -errno for ever, as wal_poll says it.
  */
 int wal_base_move(struct wal *w, raft_index first, raft_term before_term);
 /* The lowest index that can be read back, were it written. */

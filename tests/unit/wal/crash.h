@@ -36,6 +36,10 @@ struct model {
 	raft_identity identity;        /* 0: no open has returned */
 	struct log_base base;          /* where it began at first */
 	raft_index first, first_asked; /* where it begins durably, and where it is to */
+	raft_index committed;          /* up to here nothing is superseded */
+	raft_index snapshot;           /* that is being written; 0: none */
+	uint64_t snapshot_given;
+	raft_index snapshot_there; /* the newest that was said to be there; 0: none */
 	uint64_t start;
 };
 
@@ -45,6 +49,7 @@ struct counts {
 	uint64_t losses;
 	uint64_t moves;  /* of the base */
 	uint64_t reused; /* segments */
+	uint64_t snapshots;
 };
 
 struct world {
@@ -58,6 +63,7 @@ struct world {
 	struct model *model;
 	uint32_t depth;
 	uint32_t sparseness; /* of a nested world: crash before one step in so many */
+	bool aging;          /* nothing crashes yet */
 	bool lying;          /* stop at the first failure, which is what is hoped for */
 	struct counts *counts;
 	char failure[1024];
@@ -73,6 +79,12 @@ void crash_written(struct world *w, struct fake_disk *disk, enum fake_style styl
  * A power cut of this moment, after which writes are gone that had been marked. Fills w->failure.
  */
 void crash_loss(struct world *w, struct fake_disk *disk);
+
+/* Goes on with a snapshot, or begins one: `terms` of the entries up to `last`. */
+void crash_snapshot_more(struct world *w, struct wal *wal, raft_index last, const raft_term *terms);
+/* NULL, or what is wrong with those that were found. */
+const char *crash_snapshot_check(const struct model *m, struct wal *wal,
+				 const struct wal_recovered *found);
 
 /* A crash of this moment, and decay where nothing was written. Fills w->failure. */
 void crash_decay(struct world *w, struct fake_disk *disk, enum fake_style style);

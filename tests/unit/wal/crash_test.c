@@ -23,6 +23,7 @@
 #include "tests/unit/wal/crash.h"
 
 #include "base/clock.h"
+#include "wal/snapshot.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -36,6 +37,12 @@ static double seconds(void)
 }
 
 /* --- the oracle -------------------------------------------------------------------------- */
+
+/* The last entry that is not superseded any more. */
+static raft_index live_from(const struct model *m)
+{
+	return m->committed > m->first_asked - 1 ? m->committed : m->first_asked - 1;
+}
 
 static uint32_t live_make(const struct model *m, uint32_t events, raft_term *terms)
 {
@@ -147,7 +154,7 @@ static void mark_more(struct world *w, struct wal *wal)
 static const char *append_more(struct world *w, struct wal *wal, raft_index last, raft_term term)
 {
 	struct model *m = w->model;
-	raft_index live = last + 1 - m->first_asked;
+	raft_index live = last - live_from(m);
 	raft_index first = last + 1 - (live > 0 ? crash_roll(w, live < 4 ? live : 4) : 0);
 	uint64_t count = 1 + crash_roll(w, 6);
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
@@ -211,6 +218,8 @@ static void recover_and_check(struct world *w)
 	fake_space(w->disk, false, 0);
 	wrong = found.lost ? found.lost_why : log_check(m, wal, &found, &events);
 	if (!wrong)
+		wrong = crash_snapshot_check(m, wal, &found);
+	if (!wrong)
 		wrong = vote_check(m, &found, &votes);
 	if (!wrong && m->identity != 0 &&
 	    (found.identity != m->identity || found.created || found.start <= m->start))
@@ -225,6 +234,8 @@ static void recover_and_check(struct world *w)
 		m->identity = found.identity;
 		m->start = found.start;
 		m->first = m->first_asked = found.first_index;
+		if (found.snapshot_count > 0 && found.snapshots[0].index > m->committed)
+			m->committed = found.snapshots[0].index;
 		wrong = append_more(w, wal, found.last_index, term);
 	}
 	if (wrong && w->failure[0] == '\0')
@@ -302,7 +313,7 @@ static void crash_hook(void *arg, struct fake_disk *disk)
 static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *term)
 {
 	struct model *m = w->model;
-	raft_index live = *last + 1 - m->first_asked;
+	raft_index live = *last - live_from(m);
 	uint64_t what = crash_roll(w, 10);
 	uint64_t count = what < 6 ? 1 + crash_roll(w, 6) : what == 6 ? 20 + crash_roll(w, 40) : 0;
 	struct raft_hard_state hard_state;
@@ -339,20 +350,21 @@ static void ask(struct world *w, struct wal *wal, raft_index *last, raft_term *t
 	m->tokens[m->seq].votes = m->vote_count;
 }
 
-/* A snapshot covers what is durable up to somewhere, so the log begins behind it. */
+/* A snapshot covers what is durable up to somewhere, so the log begins behind one of them. */
 static void base_more(struct world *w, struct wal *wal)
 {
+	struct raft_snapshot there[WAL_SNAPSHOTS_MAX];
 	struct model *m = w->model;
 	raft_term terms[EVENTS_MAX + 1];
 	raft_index last = live_make(m, m->event_count, terms);
-	raft_index first;
+	uint32_t count = wal_snapshots(wal, there);
+	const struct raft_snapshot *s = &there[crash_roll(w, count + 1)];
 
-	if (last < m->first_asked || crash_roll(w, 3) != 0)
+	crash_snapshot_more(w, wal, last, terms);
+	if (s == &there[count] || s->index < m->first_asked ||
+	    wal_base_move(wal, s->index + 1, s->term) != 0)
 		return;
-	first = m->first_asked + 1 + crash_roll(w, last + 1 - m->first_asked);
-	if (wal_base_move(wal, first, terms[first - 1 - m->base.index]) != 0)
-		return;
-	m->first_asked = first;
+	m->first_asked = s->index + 1;
 	w->counts->moves++;
 }
 
@@ -370,8 +382,9 @@ static void space_more(struct world *w)
 static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadline)
 {
 	struct model *m = w->model;
-	raft_index last = m->base.index - 1;
-	raft_term term = 1;
+	raft_term terms[EVENTS_MAX + 1];
+	raft_index last = live_make(m, m->event_count, terms);
+	raft_term term = term_max(m) > 0 ? term_max(m) : 1;
 
 	for (uint32_t i = 0; i < rounds && w->failure[0] == '\0' && seconds() < deadline; i++) {
 		uint64_t seq = 0;
@@ -391,7 +404,8 @@ static void work(struct world *w, struct wal *wal, uint32_t rounds, double deadl
 			m->votes_acked = m->tokens[seq].votes;
 			m->first = wal_first(wal);
 		}
-		crash_hook(w, w->disk);
+		if (!w->aging)
+			crash_hook(w, w->disk);
 	}
 }
 
@@ -441,6 +455,14 @@ static const char *world_run(uint64_t seed, struct fake_lies lies, uint32_t roun
 	w.wal = wal;
 	model.identity = found.identity;
 	model.start = found.start;
+	if (!w.lying && crash_roll(&w, 2) == 0) {
+		/* Some that have run for a while, with snapshots and segments used again. */
+		w.aging = true;
+		fake_set_hook(w.disk, NULL, NULL);
+		work(&w, wal, 2 * rounds, deadline);
+		fake_set_hook(w.disk, crash_hook, &w);
+		w.aging = false;
+	}
 	work(&w, wal, rounds, deadline);
 	counts->reused += wal->stats.reused;
 	fake_set_hook(w.disk, NULL, NULL);
@@ -484,6 +506,7 @@ static void W30_every_crash_state_recovers(void **state)
 		assert_true(counts.losses >= STATES_MIN / 10);
 		assert_true(counts.moves > 0);
 		assert_true(counts.reused > 0);
+		assert_true(counts.snapshots > 0);
 	}
 }
 

@@ -12,6 +12,8 @@ const struct wal_limits test_limits = {
 	.write_size_max = 16 * 1024,
 	.buffers = 4,
 	.zero_size = 32 * 1024,
+	.snapshot_size = 64 * 1024,
+	.snapshot_read = 128 * 1024,
 	.point_spacing = 16 * 1024,
 	.segment_size_min = TEST_SEGMENT_SIZE,
 	.segment_size_step = TEST_SEGMENT_SIZE,
@@ -197,6 +199,34 @@ void test_log_lost(struct test_log *t, const char *file)
 		fail_msg("not a line that names %s: %s", file, t->found.lost_why);
 }
 
+void test_snapshot_put(struct fake_disk *disk, raft_index index, raft_term term)
+{
+	static uint8_t file[BLOCK_FILE_STEP];
+	struct block_place place = {index, term, 0};
+	char name[DISK_NAME_MAX];
+
+	wal_block_header_encode(file, index, term, NULL, 0);
+	wal_block_seal(file, &place);
+	wal_block_trailer_encode(file + BLOCK_SIZE, 0, wal_block_hash(0, file));
+	place.number++;
+	wal_block_seal(file + BLOCK_SIZE, &place);
+	wal_block_name(name, index, term);
+	static_assert((int)FORMAT_IDENTITY_SIZE == (int)BLOCK_FILE_STEP,
+		      "one is made of the other");
+	fake_copy(disk, "identity", name);
+	fake_put(disk, name, 0, file, sizeof(file));
+}
+
+void test_snapshot(struct test_log *t, raft_index index, raft_term term)
+{
+	struct snapshot_file file = {.info = {index, term, BLOCK_FILE_STEP, 0}};
+
+	if (!t->wal->memory)
+		test_snapshot_put(t->disk, index, term);
+	if (!wal_snapshot_find(t->wal, index, term))
+		wal_snapshot_list(t->wal, &file);
+}
+
 void test_base_put(struct fake_disk *disk, const struct log_base *base)
 {
 	uint32_t unit = fake_disk_of(disk)->unit;
@@ -205,6 +235,8 @@ void test_base_put(struct fake_disk *disk, const struct log_base *base)
 
 	fake_get(disk, "identity", 16, block, 8);
 	id.identity = bytes_get64(block);
+	if (base->index > 1 && base->term > 0)
+		test_snapshot_put(disk, base->index - 1, base->term);
 	for (uint64_t g = 2; g < 4; g++) {
 		wal_base_encode(block, unit, &id, g, base);
 		fake_put(disk, "base", wal_base_offset(g, unit), block, unit);

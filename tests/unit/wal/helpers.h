@@ -75,7 +75,15 @@ void test_log_refused(struct test_log *t, int err, const char *file);
  */
 void test_log_lost(struct test_log *t, const char *file);
 
-/* Gives the directory this base; segments before it may stay or be taken away by the caller. */
+/* An empty snapshot as of this entry, on the disk. */
+void test_snapshot_put(struct fake_disk *disk, raft_index index, raft_term term);
+/* And listed by the log, which is open. */
+void test_snapshot(struct test_log *t, raft_index index, raft_term term);
+
+/*
+ * Gives the directory this base, and a snapshot before it; segments before it may stay or be taken
+ * away by the caller.
+ */
 void test_base_put(struct fake_disk *disk, const struct log_base *base);
 /* As it is there, or else as a new log's. */
 struct log_base test_base_get(const struct fake_disk *disk);

@@ -6,6 +6,7 @@
 
 #include "raft/formation.h"
 #include "wal/inspect.h"
+#include "wal/snapshot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -379,6 +380,39 @@ static void V14_a_log_that_ends_before_its_mark(void **state)
 	end(&f);
 }
 
+/* They are listed, and with verify read whole: the block that is not right is named. */
+static void W21_snapshots_are_listed_and_read(void **state)
+{
+	static char out[256 * 1024];
+	static uint8_t data[3 * BLOCK_PAYLOAD];
+	struct wal_recovered found;
+	char error[WAL_ERROR_MAX];
+	struct fixture f;
+	struct wal *w;
+	uint64_t seq;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(wal_open(&w, &f.options, &found, error), 0);
+	assert_int_equal(wal_snapshot_begin(w, 100, 1, NULL, 0), 0);
+	wal_snapshot_write(w, data, sizeof(data), 0);
+	wal_snapshot_finish(w);
+	while (wal_snapshot_result(w) == -EINPROGRESS)
+		assert_int_equal(wal_poll(w, 0, &seq), 0);
+	assert_int_equal(wal_snapshot_result(w), 0);
+	assert_int_equal(wal_close(w), 0);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, ", 1 snapshots, "));
+	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "snapshot: index 100 term 1 size 65536 hash "));
+	put(&f, "snapshot-0000000000000064-0000000000000001", 2 * BLOCK_SIZE + 7, "?", 1);
+	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 1);
+	assert_non_null(strstr(out, "good: "));
+	assert_non_null(strstr(out, "snapshot-0000000000000064-0000000000000001 at offset 8192: "
+				    "not the block that belongs there"));
+	end(&f);
+}
+
 static void the_program(void **state)
 {
 	static char out[256 * 1024];
@@ -511,6 +545,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(V22_a_flipped_bit_past_the_end_is_told),
 		cmocka_unit_test(V25_a_segment_whose_new_name_was_lost),
 		cmocka_unit_test(the_program),
+		cmocka_unit_test(W21_snapshots_are_listed_and_read),
 		cmocka_unit_test(its_exit_statuses),
 		cmocka_unit_test(F25_a_log_without_its_cluster),
 	};

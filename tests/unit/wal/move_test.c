@@ -34,6 +34,7 @@ static void filled(struct test_log *t)
 
 static void move(struct test_log *t, raft_index first)
 {
+	test_snapshot(t, first - 1, 1);
 	assert_int_equal(wal_base_move(t->wal, first, 1), 0);
 	for (int i = 0; t->wal->mover.state != MOVE_IDLE; i++) {
 		assert_true(i < 1000);
@@ -96,6 +97,8 @@ static void D18_a_log_begins_later(void **state)
 			test_expect(t.wal, first, LAST, 1);
 	}
 	/* Past its end nothing is cut off: those entries are not here. */
+	assert_int_equal(wal_base_move(t.wal, LAST + 2, 1), -ENOENT);
+	test_snapshot(&t, LAST + 1, 1);
 	assert_int_equal(wal_base_move(t.wal, LAST + 2, 1), -EAGAIN);
 	/* Numbers count on, and so do segments. */
 	assert_true(t.wal->base.segment + t.wal->segment_count - 1 >= newest);
@@ -115,6 +118,7 @@ static void D18_the_base_is_durable_before_anything_goes(void **state)
 	filled(&t);
 	segment = segment_of(&t, LAST / 2);
 	assert_true(segment > 2);
+	test_snapshot(&t, LAST, 1);
 	fake_hold(t.disk, true);
 	assert_int_equal(wal_base_move(t.wal, LAST / 2, 1), 0);
 	for (int slot = 0; slot < 2; slot++) {
@@ -146,6 +150,7 @@ static void D18_what_is_not_durable_is_not_below(void **state)
 	filled(&t);
 	fake_hold(t.disk, true);
 	seq = test_append(t.wal, LAST + 1, LAST + 1, 1);
+	test_snapshot(&t, LAST + 1, 1);
 	assert_int_equal(wal_base_move(t.wal, LAST + 2, 1), -EAGAIN);
 	polls(&t, 1);
 	assert_int_equal(wal_base_move(t.wal, LAST + 2, 1), -EAGAIN);
@@ -192,6 +197,7 @@ static void D18_who_reads_from_a_segment_holds_it(void **state)
 	filled(&t);
 	fake_hold(t.disk, true);
 	assert_int_equal(wal_read(t.wal, 3, 1, 10), 0);
+	test_snapshot(&t, LAST, 1);
 	assert_int_equal(wal_base_move(t.wal, LAST, 1), 0);
 	for (int i = 0; i < 20; i++) {
 		polls(&t, 1);
@@ -366,6 +372,7 @@ static void W15_a_segment_that_is_used_again_at_every_step(void **state)
 
 	(void)state;
 	filled(&t);
+	test_snapshot(&t, c.after, 1);
 	assert_int_equal(wal_base_move(t.wal, c.after, 1), 0);
 	fake_set_hook(t.disk, cut_here, &c);
 	while (t.wal->mover.state != MOVE_IDLE)
@@ -519,12 +526,14 @@ static void D17_a_volatile_log_is_trimmed(void **state)
 	assert_int_equal(test_log_open(&t), 0);
 	for (raft_index i = 1; i <= 20000; i += 1000) {
 		test_append(t.wal, i, i + 999, 1);
+		test_snapshot(&t, i + 499, 1);
 		assert_int_equal(wal_base_move(t.wal, i + 500, 1), 0);
 		assert_int_equal(wal_first(t.wal), i + 500);
 		assert_int_equal(wal_poll(t.wal, 0, &seq), 0);
 		assert_int_equal(wal_read_now(t.wal, 0, i + 499, 1, &entries), -ENOENT);
 		test_expect(t.wal, i + 500, i + 999, 1);
 	}
+	test_snapshot(&t, 20001, 1);
 	assert_int_equal(wal_base_move(t.wal, 20002, 1), -EAGAIN);
 	test_append(t.wal, 19900, 19950, 2);
 	test_expect(t.wal, 19900, 19950, 2);
