@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "tests/e2e/cluster.h"
+#include "tests/e2e/etcdctl.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>
@@ -129,6 +130,18 @@ static void F11_F21_all_members_from_one_endpoint(void **state)
 }
 
 /* etcdctl's --cluster: the two questions to an endpoint, of each member. */
+static void F15_what_etcdctl_prints_quoinctl_prints(void **state)
+{
+	(void)state;
+	etcdctl_compare(&c, 2);
+}
+
+static void R51_all_members_are_equal(void **state)
+{
+	(void)state;
+	etcdctl_has_no_check(&c);
+}
+
 static void F21_endpoint_commands_reach_all_members(void **state)
 {
 	static const char *const words[] = {"health", "status"};
@@ -570,6 +583,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(F11_F21_all_members_from_one_endpoint),
+		cmocka_unit_test(F15_what_etcdctl_prints_quoinctl_prints),
+		cmocka_unit_test(R51_all_members_are_equal),
 		cmocka_unit_test(F21_endpoint_commands_reach_all_members),
 		cmocka_unit_test(F21_a_one_way_cut_shows_at_both_ends),
 		cmocka_unit_test(F11_F22_a_member_with_other_settings),

@@ -4,6 +4,7 @@
 """
 
 from core import CORE
+from ctl import CTL
 from host import HOST
 from log import LOG
 from members import MEMBERS
@@ -15,7 +16,7 @@ from snapshots import SNAPSHOTS
 from store import STORE
 from wires import WIRES
 
-MUTANTS = CORE + LOG + MEMBERS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE + SNAPSHOTS
+MUTANTS = CORE + CTL + LOG + MEMBERS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE + SNAPSHOTS
 MUTANTS += STORE + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",

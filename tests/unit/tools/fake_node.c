@@ -3,6 +3,7 @@
  */
 #include "tests/unit/tools/fake_node.h"
 
+#include "base/bytes.h"
 #include "base/parts.h"
 #include "kv/command.h"
 #include "kv/kv.h"
@@ -234,6 +235,22 @@ static enum wire_status order(struct fake_node *n, const uint8_t *text, uint32_t
 	return WIRE_OK;
 }
 
+/* What it hashes to, changed by its faults. */
+static void tamper(struct fake_node *n, const uint8_t *request, uint32_t request_size,
+		   uint8_t *answer, uint32_t size)
+{
+	uint8_t *hash = answer + KV_ANSWER_HEADER_SIZE;
+	struct kv_request r;
+
+	if (kv_request_decode(&r, request, request_size) || r.operation != KV_HASHKV ||
+	    size != KV_ANSWER_HEADER_SIZE + KV_HASH_SIZE)
+		return;
+	if (atomic_load(&n->faults.differs))
+		hash[0] ^= (uint8_t)n->id;
+	if (strikes(&n->faults.compacts))
+		bytes_put64(hash + 8, bytes_get64(hash + 8) + 1);
+}
+
 /* Does a whole request: its status, its answer's size in *size, what it leaves in *rest. */
 static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *request,
 			      uint32_t request_size, uint8_t *out, uint32_t *size,
@@ -274,6 +291,8 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 			status = WIRE_INVALID;
 		else
 			*size = (uint32_t)written;
+		if (kind == WIRE_QUERY_LOCAL)
+			tamper(n, request, request_size, out, *size);
 		break;
 	case WIRE_STATUS:
 		*size = status_text(n, out);

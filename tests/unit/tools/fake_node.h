@@ -47,10 +47,12 @@ struct fake_faults {
 	_Atomic int falls;         /* at the next order: 3 leads then, in the next term */
 	_Atomic bool goes;         /* the next order removes it: then its status is all it has */
 	_Atomic bool gone;
-	_Atomic bool newer;  /* its table has members 1 and 2 alone */
-	_Atomic bool forced; /* it is of a cluster of its own */
-	_Atomic bool wiped;  /* it is of none, and its configuration names fake1 and fake9 */
-	_Atomic bool unled;  /* it greets as one that knows of nothing committed */
+	_Atomic bool newer;   /* its table has members 1 and 2 alone */
+	_Atomic bool forced;  /* it is of a cluster of its own */
+	_Atomic bool wiped;   /* it is of none, and its configuration names fake1 and fake9 */
+	_Atomic bool unled;   /* it greets as one that knows of nothing committed */
+	_Atomic bool differs; /* its store hashes to something that no other node's does */
+	_Atomic int compacts; /* so many hashes are of a store that was compacted since */
 	/* On link packet, it names as its only peer this one, by its name or by its id alone. */
 	struct fake_node *_Atomic names, *_Atomic names_by_id;
 };

@@ -1,0 +1,274 @@
+#include "tests/e2e/etcdctl.h"
+
+#include "tests/model/etcd.h"
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ARGUMENTS_MAX = 24, SAID_MAX = 16384 };
+
+/* One of the two programs, and whom it asks. */
+struct side {
+	const char *path, *endpoint;
+};
+
+struct said {
+	int status;
+	char out[SAID_MAX], err[SAID_MAX];
+};
+
+/* A step: the words, separated by single blanks, and what is on standard input. */
+struct step {
+	const char *words, *input;
+	bool refused; /* by both, each with an exit status of its own */
+};
+
+#define FORMS(words, input)                                      \
+	{words, input, false}, {words " -w json", input, false}, \
+	{                                                        \
+		words " -w fields", input, false                 \
+	}
+
+static const struct step steps[] = {
+	{"put k1 one", NULL, false},
+	{"put k2 -w json", "\x01\xff\n\"", false},
+	{"put k3 c -w fields", NULL, false},
+	FORMS("get k1", NULL),
+	FORMS("get k2", NULL),
+	FORMS("get k9", NULL),
+	FORMS("get k --prefix", NULL),
+	FORMS("get k1 k3", NULL),
+	FORMS("get k3 k1", NULL),
+	FORMS("get k2 --from-key --limit 1", NULL),
+	FORMS("get k --prefix --limit=2", NULL),
+	FORMS("get k --prefix --keys-only", NULL),
+	{"get k --prefix --hex", NULL, false},
+	{"get k --prefix --print-value-only", NULL, false},
+	{"get k1 --consistency=s", NULL, false},
+	{"get k --prefix --order=DESCEND", NULL, false},
+	{"get k --prefix --order=ascend --sort-by=key", NULL, false},
+	{"get k --prefix --sort-by=MODIFY", NULL, false},
+	{"get k --prefix --sort-by=CREATE --order=DESCEND", NULL, false},
+	{"get k --prefix --sort-by=VERSION", NULL, false},
+	{"get k --prefix --sort-by=VALUE --limit=2 -w json", NULL, false},
+	{"get k1 --order=up", NULL, true},
+	{"get k1 --sort-by=MOD", NULL, true},
+	{"get k1 --rev=1000000", NULL, true},
+	{"get k1 --prefix --from-key", NULL, true},
+	{"get k1 k2 --prefix", NULL, true},
+	{"get k1 -w table", NULL, true},
+	{"get k1 -w json --print-value-only", NULL, true},
+	{"put k2 2", NULL, false},
+	{"put k2 2", NULL, false},
+	{"put k2 2", NULL, false},
+};
+
+static void collect(int fd, char out[SAID_MAX])
+{
+	ssize_t size = pread(fd, out, SAID_MAX - 1, 0);
+
+	assert_true(size >= 0 && size < SAID_MAX - 1);
+	out[size] = '\0';
+	close(fd);
+}
+
+static int scratch(const char *text)
+{
+	FILE *file = tmpfile();
+	int fd;
+
+	assert_non_null(file);
+	fputs(text, file);
+	fflush(file);
+	fd = dup(fileno(file));
+	fclose(file);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+static void ask(const struct side *side, const char *words, const char *input, struct said *said)
+{
+	char *copy = strdup(words), *rest = copy, endpoints[160];
+	char *argv[ARGUMENTS_MAX + 1] = {strdup(side->path), endpoints};
+	int in = scratch(input ? input : ""), out = scratch(""), err = scratch(""), waited;
+	pid_t pid;
+
+	snprintf(endpoints, sizeof(endpoints), "--endpoints=%s", side->endpoint);
+	for (int count = 2; rest; count++) {
+		assert_true(count < ARGUMENTS_MAX);
+		argv[count] = strsep(&rest, " ");
+	}
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		setenv("ETCDCTL_API", "3", 1);
+		dup2(in, 0);
+		dup2(out, 1);
+		dup2(err, 2);
+		execv(side->path, argv);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &waited, 0), pid);
+	said->status = WIFEXITED(waited) ? WEXITSTATUS(waited) : -1;
+	close(in);
+	collect(out, said->out);
+	collect(err, said->err);
+	free(argv[0]);
+	free(copy);
+}
+
+/* Ids and terms are each cluster's own. */
+static void mask(char *text)
+{
+	static const char pattern[] = "(\"(cluster_id|member_id|raft_term)\":|\"(ClusterID|"
+				      "MemberID|RaftTerm)\" : )([0-9]+)";
+	regmatch_t match[5];
+	regex_t regex;
+
+	assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED), 0);
+	while (regexec(&regex, text, 5, match, 0) == 0) {
+		char *at = text + match[4].rm_so;
+		size_t size = (size_t)(match[4].rm_eo - match[4].rm_so);
+
+		/* Of a response within a transaction they are 0, and stay so. */
+		if (size > 1 || *at != '0')
+			*at = '#';
+		memmove(at + 1, at + size, strlen(at + size) + 1);
+		text = at;
+	}
+	regfree(&regex);
+}
+
+/* etcdctl's last line, "Error: ...", without what quoinctl says behind it of what was done. */
+static const char *error_of(char *text)
+{
+	char *error = strstr(text, "Error: etcdserver: "), *end;
+
+	if (!error)
+		return "";
+	end = error + strcspn(error, "(\n");
+	while (end[-1] == ' ')
+		end--;
+	*end = '\0';
+	return error;
+}
+
+static void compare_step(struct cluster *c, const struct side *etcd, const struct side *quoin,
+			 const struct step *step)
+{
+	static struct said theirs, ours;
+
+	ask(etcd, step->words, step->input, &theirs);
+	ask(quoin, step->words, step->input, &ours);
+	mask(theirs.out);
+	mask(ours.out);
+	require(c,
+		(theirs.status != 0) == step->refused && (ours.status != 0) == step->refused &&
+			strcmp(theirs.out, ours.out) == 0 &&
+			strcmp(error_of(theirs.err), error_of(ours.err)) == 0,
+		"%s\n%s--- etcdctl: exit %d\n%s%s\n--- quoinctl: exit %d\n%s%s\n", step->words,
+		step->input ? step->input : "", theirs.status, theirs.out, theirs.err, ours.status,
+		ours.out, ours.err);
+}
+
+static uint64_t revision_of(const struct side *side)
+{
+	static struct said said;
+	const char *at;
+
+	ask(side, "get nothing -w json", NULL, &said);
+	at = strstr(said.out, "\"revision\":");
+	if (!at)
+		fail_msg("%s: exit %d\n%s%s", side->path, said.status, said.out, said.err);
+	return strtoull(at + strlen("\"revision\":"), NULL, 10);
+}
+
+static void must(const struct side *side, const char *words)
+{
+	static struct said said;
+
+	ask(side, words, NULL, &said);
+	if (said.status)
+		fail_msg("%s %s: exit %d\n%s%s", side->path, words, said.status, said.out,
+			 said.err);
+}
+
+/* The same revision, and nothing there: from then on both have one history. */
+static uint64_t align(const struct side *etcd, const struct side *quoin)
+{
+	uint64_t theirs, ours;
+
+	must(quoin, "del --from-key a");
+	for (;;) {
+		theirs = revision_of(etcd);
+		ours = revision_of(quoin);
+		if (theirs == ours)
+			break;
+		must(theirs < ours ? etcd : quoin, "put filler x");
+	}
+	return ours;
+}
+
+void etcdctl_compare(struct cluster *c, uint32_t node)
+{
+	const char *missing = etcd_missing();
+	char ours[128], theirs[64], words[128];
+	struct side quoin = {program("quoinctl"), cluster_admin(c, node, ours)};
+	struct side other = {"/usr/bin/etcdctl", theirs};
+	uint64_t begin, end;
+	struct etcd etcd;
+
+	if (missing) {
+		print_message("there is no %s: Debian has it in etcd-server and etcd-client\n",
+			      missing);
+		skip();
+	}
+	etcd_start(&etcd);
+	snprintf(theirs, sizeof(theirs), "127.0.0.1:%u", etcd.port);
+	begin = align(&other, &quoin);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		compare_step(c, &other, &quoin, &steps[i]);
+	/* What both were at each revision. */
+	end = revision_of(&quoin);
+	for (uint64_t revision = begin; revision <= end; revision += 5) {
+		snprintf(words, sizeof(words), "get k --prefix --rev=%" PRIu64 " -w json",
+			 revision);
+		compare_step(c, &other, &quoin, &(struct step){words, NULL, false});
+	}
+	etcd_stop(&etcd);
+}
+
+static void must_be_equal(struct cluster *c, const char *endpoint, const char *words)
+{
+	static struct run out;
+
+	run(&out, "quoinctl", "--endpoints %s %s", endpoint, words);
+	require(c, out.status == 0, "%s: exit %d: %s", words, out.status, out.text);
+	for (uint32_t node = 1; node <= c->nodes; node++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), strchr(words, '-') ? "/n%u/" : "n%u, ", node);
+		require(c, strstr(out.text, name), "no %s in:\n%s", name, out.text);
+	}
+}
+
+void etcdctl_has_no_check(struct cluster *c)
+{
+	static struct run out;
+	char text[128];
+
+	for (uint32_t node = 1; node <= c->nodes; node++) {
+		cluster_admin(c, node, text);
+		run(&out, "quoinctl", "--endpoints %s put equal %u", text, node);
+		require(c, out.status == 0, "exit %d: %s", out.status, out.text);
+		must_be_equal(c, text, "check equality");
+		must_be_equal(c, text, "endpoint hashkv --cluster");
+	}
+}

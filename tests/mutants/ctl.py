@@ -1,0 +1,30 @@
+"""Mistakes in what quoinctl takes for a transaction, and in what it calls equal, in the form of
+table.py."""
+
+CTL = [
+    ("half-a-transaction", "F17: an input that ends early is not what somebody meant",
+     "tools/quoinctl/kv.c",
+     "\t\t\terr = -EINVAL;\n",
+     "\t\t\ttext->part = TXN_WHOLE;\n",
+     ["unit-tools-quoinctl_txn"]),
+    ("other-branch-printed", "a response is that of the branch that ran",
+     "tools/quoinctl/answers.c",
+     "!answer->succeeded && i < counts.then",
+     "i < counts.then",
+     ["unit-tools-answers"]),
+    ("silent-is-equal", "R51: who has not answered is not called equal",
+     "tools/quoinctl/check.c",
+     "m->verdict = UNKNOWN;",
+     "m->verdict = EQUAL;",
+     ["unit-tools-quoinctl_hash"]),
+    ("compacted-elsewhere-compared", "R51: of two that are compacted elsewhere none is accused",
+     "tools/quoinctl/check.c",
+     "if (m->error[0] || compacted(m) == newest)",
+     "if (true)",
+     ["unit-tools-quoinctl_hash"]),
+    ("minority-is-right", "R51: who differs is named by what most hold, not by who is first",
+     "tools/quoinctl/check.c",
+     "if (alike > c->count / 2)",
+     "if (alike)",
+     ["unit-tools-quoinctl_hash"]),
+]
