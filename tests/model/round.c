@@ -70,7 +70,10 @@ static bool may_fail(const struct round *round, const struct asked *asked, int e
 
 	if (!round->scarce)
 		return false;
-	return error == -EBUSY ? sorts : error == -ESTALE && may_be_gone(round, asked);
+	if (error == -EBUSY)
+		return sorts;
+	/* A hash holds what an earlier compaction has not freed yet. */
+	return error == -ESTALE && (may_be_gone(round, asked) || asked->request.kind == MODEL_HASH);
 }
 
 static void judge(const struct round *round, const struct asked *asked, const uint8_t *data,

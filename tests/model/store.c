@@ -33,7 +33,8 @@ bool store_narrow(struct model_request *r)
 {
 	narrow(r);
 	r->prev_kv = r->ignore_value = false;
-	return r->kind == MODEL_RANGE || r->kind == MODEL_PUT || r->kind == MODEL_DELETE;
+	return r->kind == MODEL_RANGE || r->kind == MODEL_PUT || r->kind == MODEL_DELETE ||
+	       r->kind == MODEL_HASH;
 }
 
 static struct kv_bytes bytes(struct model_bytes b)
@@ -189,8 +190,13 @@ static bool answer_of(const struct model_request *r, const struct kv_answer *ans
 		.count = (int64_t)answer->count,
 		.succeeded = answer->succeeded,
 		.hash = answer->hash,
-		.compact_revision = (int64_t)answer->compact_revision,
 	};
+	if (r->kind == MODEL_HASH) {
+		/* Before the first compaction it is 0, and etcd's -1: the door's affair. */
+		out->compact_revision =
+			answer->compact_revision == 0 ? -1 : (int64_t)answer->compact_revision;
+		return true;
+	}
 	if (r->kind != MODEL_TXN) {
 		items_of(answer, out, arena);
 		return true;
