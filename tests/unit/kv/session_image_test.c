@@ -184,10 +184,12 @@ static void noise_makes_no_table_that_is_not_sound(void **state)
 		image_make(&image);
 		for (uint32_t n = 1 + random_below(&seed, 3); n > 0; n--) {
 			uint8_t *byte = &image.bytes[random_below(&seed, image.size)];
+			uint8_t bit = (uint8_t)(1u << random_below(&seed, 8));
 
-			*byte = random_below(&seed, 2)
-					? (uint8_t)(*byte ^ 1u << random_below(&seed, 8))
-					: (uint8_t)random_below(&seed, 10);
+			if (random_below(&seed, 2))
+				*byte ^= bit;
+			else
+				*byte = (uint8_t)random_below(&seed, 10);
 		}
 		good += loads(&image);
 	}
