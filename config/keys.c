@@ -100,6 +100,14 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "how large the key-value store may grow; it is kept in memory, every version of a"
 			   " key until it is compacted; large reads that are under way hold back from a"
 			   " compaction a quarter of it (64 MiB at least)"},
+	[KEY_SNAPSHOT_LOG_SIZE] = {"snapshot-log-size", KEY_TYPE_SIZE, FIELD(snapshot_log_bytes),
+		.default_text = "none: the log is kept whole", .example = "256MiB", .min = 1 * MIB, .max = 64 * GIB,
+		.meaning = "after how much of the log, or as much as the store was large at the last one, a"
+			   " snapshot of the store is taken; the log before the last but one goes"},
+	[KEY_SNAPSHOT_RATE] = {"snapshot-rate", KEY_TYPE_SIZE, FIELD(snapshot_rate),
+		.def = "64MiB", .example = "64MiB", .min = 1 * MIB, .max = 64 * GIB,
+		.meaning = "how much of a snapshot is written in a second at most, so that commits keep"
+			   " their latency"},
 	[KEY_WAL_DURABILITY] = {"wal.durability", KEY_TYPE_CHOICE, FIELD(durability),
 		.def = "durable", .example = "durable", .choices = {"durable", "written", "volatile"},
 		.meaning = "what an acknowledged write rests on: stable storage, the page cache, or RAM"},

@@ -474,7 +474,7 @@ static uint64_t restore_end(struct sm *sm)
 	struct kv *kv = kv_of(sm);
 	uint64_t applied = kv_restore_applied(kv->restore);
 
-	if (!applied)
+	if (!applied && kv_restore_begun(kv->restore))
 		return 0;
 	kv_restore_end(kv->restore);
 	kv->restore = NULL;

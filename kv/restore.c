@@ -53,6 +53,11 @@ uint64_t kv_restore_applied(const struct kv_restore *r)
 	return r->part == PART_END && !r->bad ? r->applied : 0;
 }
 
+bool kv_restore_begun(const struct kv_restore *r)
+{
+	return r->part != PART_HEAD || r->size > 0 || r->bad;
+}
+
 static int head_load(struct kv_restore *r, const uint8_t *in)
 {
 	struct kv_store *store = r->parts.store;

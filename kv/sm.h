@@ -169,7 +169,10 @@ struct sm_ops {
 	int (*restore_begin)(struct sm *sm);
 	/* It takes as long as its bytes want. 0; -EBADMSG: they are no snapshot. */
 	int (*restore_add)(struct sm *sm, const uint8_t *data, uint32_t size);
-	/* The index that is applied now; 0: it is not whole: begin again. */
+	/*
+	 * The index that is applied now. 0: it is not whole: begin again. Or nothing came: then the
+	 * state is an empty one, and that is an end too.
+	 */
 	uint64_t (*restore_end)(struct sm *sm);
 
 	void (*destroy)(struct sm *sm);

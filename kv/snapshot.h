@@ -83,6 +83,7 @@ struct kv_restore *kv_restore_begin(const struct kv_parts *parts);
 int kv_restore_add(struct kv_restore *r, const uint8_t *data, uint32_t size);
 /* After the last: the index that is applied, or 0: it was no whole snapshot. */
 uint64_t kv_restore_applied(const struct kv_restore *r);
+bool kv_restore_begun(const struct kv_restore *r);
 void kv_restore_end(struct kv_restore *r);
 
 #endif

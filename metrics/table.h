@@ -88,6 +88,12 @@ enum { METRICS_WAITING_MAX = 512 };
 	X(disk_free_bytes, GAUGE, 1, "disk_free_bytes", "quoin_disk_free_bytes", NULL, "What the log's file system, or data-dir-quota, had left for it when that was last looked at.") \
 	X(disk_used_bytes, GAUGE, 1, "disk_used_bytes", "quoin_disk_used_bytes", NULL, "What the log's files took then.") \
 	X(disk_quota_bytes, GAUGE, 1, "disk_quota_bytes", "quoin_disk_quota_bytes", NULL, "How much they may take by data-dir-quota; 0: all that the file system has.") \
+	X(log_first_index, GAUGE, 1, "log_first_index", "quoin_wal_first_index", NULL, "The first index that the log still has: what is before is in snapshots.") \
+	X(snapshot_index, GAUGE, 1, "snapshot_index", "quoin_snapshot_index", NULL, "Up to which index the newest snapshot here holds the state; 0: there is none.") \
+	X(snapshot_bytes, GAUGE, 1, "snapshot_bytes", "quoin_snapshot_size_bytes", NULL, "How large its file is.") \
+	X(snapshots, COUNTER, 1, "snapshots", "quoin_snapshots_total", NULL, "Snapshots that were written.") \
+	X(snapshot_failures, COUNTER, 1, "snapshot_failures", "quoin_snapshot_failures_total", NULL, "Snapshots that were begun and given up.") \
+	X(snapshot_ms, COUNTER, 1000, "snapshot_ms", "quoin_snapshot_duration_seconds_total", NULL, "How long those that were written took together.") \
 	X(revision, GAUGE, 1, "revision", "etcd_debugging_mvcc_current_revision", NULL, "The store's revision.") \
 	X(keys, UNTYPED, 1, "keys", "etcd_debugging_mvcc_keys_total", NULL, "How many keys there are.") \
 	X(puts, COUNTER, 1, "puts", "etcd_mvcc_put_total", NULL, "Puts applied by this member.") \

@@ -59,7 +59,7 @@ static int read_members(struct node *n, raft_index index, struct raft_members *o
  * (ADR 16). One that was forced begins a cluster as one that was formed does, and its first leader
  * writes the table into the log.
  */
-int node_tables_read(struct node *n, struct raft_options *raft)
+static int log_tables_read(struct node *n, struct raft_options *raft)
 {
 	raft_index begun = n->joined.formerly ? 0 : n->joined.index;
 	raft_index counts = n->joined.formerly ? n->joined.index + 1 : n->joined.index;
@@ -81,6 +81,27 @@ int node_tables_read(struct node *n, struct raft_options *raft)
 	else if (!err && raft->members_before_index)
 		err = read_members(n, raft->members_before_index, &raft->members_before);
 	return err;
+}
+
+/*
+ * A table that the log no longer has is the one of the snapshot that covers it, and is committed
+ * (R33, R35).
+ */
+int node_tables_read(struct node *n, struct raft_options *raft)
+{
+	const struct node_snapshot *s = &n->snapshot;
+	int err = log_tables_read(n, raft);
+
+	if (err || !s->members_index || s->members_index >= n->recovered.first_index)
+		return err;
+	if (s->members_index > raft->members_index) {
+		raft->members = raft->members_before = s->members;
+		raft->members_index = raft->members_before_index = s->members_index;
+	} else if (s->members_index > raft->members_before_index) {
+		raft->members_before = s->members;
+		raft->members_before_index = s->members_index;
+	}
+	return 0;
 }
 
 raft_id node_own_id(const struct node *n)
@@ -138,6 +159,9 @@ int node_raft_start(struct node *n)
 	raft->id = n->id;
 	raft->start = wal_start(n->wal);
 	raft->now_us = n->now_ns / 1000;
+	raft->base_index = n->recovered.first_index - 1;
+	raft->base_term = n->recovered.before_term;
+	raft->applied = n->applied;
 	err = node_tables_read(n, raft);
 	if (err) {
 		snprintf(n->error, sizeof(n->error),
@@ -151,6 +175,8 @@ int node_raft_start(struct node *n)
 		return err;
 	}
 	restore_log(n, n->recovered.last_index);
+	if (!n->failed)
+		node_snapshot_begin(n);
 	return n->failed;
 }
 

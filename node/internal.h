@@ -166,6 +166,42 @@ struct node_tally {
 	bool majority; /* of each set that decides; are, of: of one that lacks it, if one does */
 };
 
+enum {
+	NODE_SNAPSHOT_RECORD_MAX = 1024,
+	NODE_SNAPSHOT_STEP_SIZE = 64 * 1024,
+};
+
+/* What is said beside the state in a snapshot (snapshot.c). */
+struct node_snapshot_record {
+	uint64_t cluster_id;
+	raft_index members_index;
+	struct raft_members members;
+};
+
+/* Snapshots of the state machine, as far as the node has to do with them (snapshot.c). */
+struct node_snapshot {
+	/* Of the newest table that is applied; index 0: none was yet. */
+	struct raft_members members;
+	raft_index members_index;
+	uint64_t log_bytes;   /* that were applied since the newest marker */
+	uint64_t state_bytes; /* that the state had at it */
+	raft_index proposed;  /* the marker that this leader proposed last, in `term`; 0: none */
+	raft_term term;
+
+	bool writing;
+	struct raft_snapshot at;   /* while it is: which; its size and hash are not known yet */
+	struct sm_snapshot *state; /* ... and what is left of it; NULL: the log has all of it */
+	uint64_t bytes, began_ns;
+
+	struct raft_snapshot newest, older; /* that are whole here; index 0: there is none */
+	struct raft_snapshot oldest;        /* not to be kept */
+	uint32_t count;
+	raft_index base_said; /* to the core */
+
+	uint64_t markers, passed, taken, failures, taken_ns; /* counted */
+	uint8_t buffer[NODE_SNAPSHOT_STEP_SIZE];
+};
+
 struct node {
 	struct node_options options; /* strings and links are whoever's they were */
 	char name[64];
@@ -257,6 +293,7 @@ struct node {
 		uint32_t count; /* that there were: the next one is at count % MAX */
 	} recent;
 
+	struct node_snapshot snapshot;
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
 	uint32_t applying_count, applying_next;
@@ -442,6 +479,20 @@ void node_notes(struct node *n);
 /* network.c: frames in, raft's messages out. */
 void node_receive(struct node *n);
 void node_send(struct node *n, const struct raft_message *message);
+
+/* restore.c: the state of a start, by a snapshot. 0, or -errno and the line in n->error. */
+int node_restore(struct node *n);
+
+/* snapshot.c: snapshots taken and written, and what they let go of the log. */
+void node_snapshot_begin(struct node *n); /* with a core */
+void node_snapshot_drive(struct node *n);
+void node_snapshot_end(struct node *n);
+/* An entry was applied; one with a member table; a marker, just now. */
+void node_snapshot_applied(struct node *n, const struct raft_entry *entry);
+void node_snapshot_members(struct node *n, const struct raft_entry *entry);
+void node_snapshot_marked(struct node *n, const struct raft_entry *entry);
+/* 0 or -EBADMSG. */
+int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out);
 
 /* ready.c: raft's hand-outs to the log, the network, the state machine. */
 void node_persisted(struct node *n);

@@ -121,6 +121,12 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->disk_free_bytes = n->space.known ? n->space.there : METRICS_UNKNOWN;
 	m->disk_used_bytes = n->space.used;
 	m->disk_quota_bytes = n->space.quota;
+	m->log_first_index = n->raft ? wal_first(n->wal) : 0;
+	m->snapshot_index = n->snapshot.newest.index;
+	m->snapshot_bytes = n->snapshot.newest.size;
+	m->snapshots = n->snapshot.taken;
+	m->snapshot_failures = n->snapshot.failures;
+	m->snapshot_ms = n->snapshot.taken_ns / 1000000;
 	m->disk_stalls = n->counters.disk_stalls;
 	m->disk_slow = n->recent.told;
 	m->disk_slow_writes = n->counters.disk_slow_writes;

@@ -67,6 +67,7 @@ void node_destroy(struct node *n)
 	if (n->exchange)
 		metrics_exchange_detach(n->exchange);
 	serving_stop(n);
+	node_snapshot_end(n);
 	if (n->dp)
 		dp_destroy(n->dp);
 	if (n->raft)
@@ -133,6 +134,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		serving_leader(n);
 		serve_drive(n->serve);
 		node_ready(n);
+		node_snapshot_drive(n);
 		settings_drive(n);
 		node_names_drive(n);
 		node_path_drive(n);

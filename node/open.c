@@ -219,6 +219,8 @@ int node_open(struct node *n)
 	node_raft_prepare(n);
 	err = node_formation_create(n);
 	if (!err)
+		err = node_restore(n);
+	if (!err)
 		err = node_place_judge(n);
 	if (!err)
 		err = start_dataplane(n, o);

@@ -94,8 +94,13 @@ static bool apply_one(struct node *n, const struct raft_entry *entry)
 		if (done == -EAGAIN)
 			continue;
 		n->applied = entry->index;
-		if (entry->type == RAFT_ENTRY_MEMBERS)
+		node_snapshot_applied(n, entry);
+		if (entry->type == RAFT_ENTRY_MEMBERS) {
 			node_names_members(n, entry);
+			node_snapshot_members(n, entry);
+		}
+		if (done == 1 && result.marker)
+			node_snapshot_marked(n, entry);
 		if (done == 1)
 			serve_applied(n->serve, &result);
 		return true;

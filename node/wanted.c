@@ -68,6 +68,8 @@ void wanted_options(struct node_options *o, const struct config *c)
 	o->disk_stall_us = c->disk_stall_us;
 	o->link_name = link_kind_name(c->link);
 	o->quota_bytes = c->quota_bytes;
+	o->snapshot_log_bytes = c->snapshot_log_bytes;
+	o->snapshot_rate = c->snapshot_rate;
 	o->fault_injection = c->fault_injection;
 	o->wal.directory = c->data_dir;
 	o->wal.durability = wanted_durability(c);

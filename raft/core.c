@@ -499,6 +499,11 @@ raft_index raft_last(const struct raft *r)
 	return r->window.last;
 }
 
+raft_index raft_durable(const struct raft *r)
+{
+	return r->durable;
+}
+
 raft_index raft_commit(const struct raft *r)
 {
 	return r->commit;

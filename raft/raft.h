@@ -438,6 +438,7 @@ raft_term raft_get_term(const struct raft *r);
 raft_index raft_commit(const struct raft *r);
 bool raft_knows_commit(const struct raft *r); /* it leads, and nothing is committed but that */
 raft_index raft_last(const struct raft *r);
+raft_index raft_durable(const struct raft *r);
 uint64_t raft_quorum_lost(const struct raft *r); /* as in raft_status */
 /* Its disk hangs, and does not have its term: it says nothing, so nobody sends it entries. */
 bool raft_is_mute(const struct raft *r);

@@ -173,6 +173,9 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 		.priority = n->priority,
 		.election_us_max = 300000 / hasty,
 		.link_name = "sim",
+		.snapshot_log_bytes = w->snapshot_log_bytes,
+		.snapshot_often = true,
+		.snapshot_rate = 64u << 20,
 		.wal = {.directory = "sim",
 			.disk = fake_disk_of(n->disk),
 			.durability = w->durability,
@@ -371,7 +374,7 @@ static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 	for (uint64_t tag = 0; tag < SIM_TAGS; tag++) {
 		uint64_t *due = &n->disk_due_ns[tag];
 
-		if (n->reads_hang && tag >= TAG_READ)
+		if (n->reads_hang && tag >= TAG_READ && tag / 8 != TAG_SNAPSHOT_WRITE / 8)
 			continue;
 		if (*due && *due <= w->now_ns) {
 			*due = 0;

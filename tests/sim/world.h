@@ -42,7 +42,7 @@ enum {
 	SIM_NODES_MAX = 14,
 	SIM_CLIENTS_MAX = 6,
 	SIM_TERMS_MAX = 4096,
-	SIM_TAGS = 40,
+	SIM_TAGS = 80,
 	SIM_TABLES_MAX = 1024,
 	SIM_PUTS_MAX = 1 << 16,
 };
@@ -150,6 +150,7 @@ struct sim_world {
 	uint64_t elections;
 	bool resting; /* clients begin nothing new */
 	enum wal_durability durability;
+	uint64_t snapshot_log_bytes; /* as the option; 0: no snapshots */
 	bool lease_reads;
 	bool losses;            /* disks that lose what they confirmed: SM7 says nothing */
 	uint32_t wipe_permille; /* of the faults that may be a wipe */

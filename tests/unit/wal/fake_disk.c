@@ -34,6 +34,54 @@ static int fail_now(struct fake_disk *f)
 	return f->operations == f->fail_at ? f->fail_error : 0;
 }
 
+static bool is_named(const struct directory *d, int inode)
+{
+	for (uint32_t i = 0; i < d->count; i++) {
+		if (d->names[i].inode == inode)
+			return true;
+	}
+	return false;
+}
+
+/* By a name, now or after a crash, or by somebody who has it open. */
+static bool is_used(const struct fake_disk *f, int inode)
+{
+	if (is_named(&f->seen, inode) || is_named(&f->media, inode))
+		return true;
+	for (uint32_t i = 0; i < f->change_count; i++) {
+		if (f->changes[i].inode == inode)
+			return true;
+	}
+	for (int i = 0; i < FILES_MAX; i++) {
+		if (f->files[i].used && f->files[i].inode == inode)
+			return true;
+	}
+	for (int i = 0; i < DISK_IN_FLIGHT_MAX; i++) {
+		if (f->transfers[i].used && f->transfers[i].inode == inode)
+			return true;
+	}
+	return false;
+}
+
+static int inode_take(struct fake_disk *f)
+{
+	int inode = f->inode_count;
+
+	if (inode < INODES_MAX) {
+		f->inode_count++;
+	} else {
+		do {
+			assert(inode > 0);
+			inode--;
+		} while (is_used(f, inode));
+		fake_content_free(&f->inodes[inode].seen);
+		fake_content_free(&f->inodes[inode].media);
+		free(f->inodes[inode].pending);
+	}
+	f->inodes[inode] = (struct inode){0};
+	return inode;
+}
+
 static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t *file)
 {
 	int at = fake_name_find(&f->seen, call->name);
@@ -44,9 +92,7 @@ static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t
 	if (call->kind == DISK_CREATE) {
 		if (at >= 0)
 			return -EEXIST;
-		assert(f->inode_count < INODES_MAX);
-		inode = f->inode_count++;
-		f->inodes[inode] = (struct inode){0};
+		inode = inode_take(f);
 		fake_change_name(f, call->name, "", inode);
 	} else if (at < 0) {
 		return -ENOENT;

@@ -1,0 +1,201 @@
+/*
+ * The state at a start: from the newest snapshot that is whole, before the log that follows it. A
+ * damaged one is told of, and the one before it is as good if the log reaches down to it.
+ */
+#include "node/internal.h"
+
+#include "base/clock.h"
+#include "wal/snapshot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOLD_NS CLOCK_S
+
+struct restoring {
+	struct node *node;
+	const struct raft_snapshot *from;
+	uint64_t began_ns, told_ns, bytes;
+};
+
+static bool goes_on(struct restoring *r)
+{
+	const struct node *n = r->node;
+	uint64_t now_ns = clock_now();
+
+	if (now_ns - r->told_ns >= TOLD_NS) {
+		r->told_ns = now_ns;
+		journal_write(n->journal, JOURNAL_INFO, "restoring_snapshot",
+			      "index=%" PRIu64 " bytes=%" PRIu64 " of=%" PRIu64 " ms=%" PRIu64,
+			      r->from->index, r->bytes, r->from->size,
+			      (now_ns - r->began_ns) / CLOCK_MS);
+	}
+	return !n->options.goes_on || n->options.goes_on();
+}
+
+/* Its last entry is the log's, or was. */
+static bool log_follows(struct node *n, const struct raft_snapshot *s)
+{
+	const struct wal_recovered *log = &n->recovered;
+	const struct raft_entry *entry;
+
+	if (s->index + 1 < log->first_index || s->index > log->last_index)
+		return s->index + 1 == log->first_index && s->term == log->before_term;
+	if (s->index + 1 == log->first_index)
+		return s->term == log->before_term;
+	return wal_read_now(n->wal, 0, s->index, 1, &entry) == 1 && entry->term == s->term;
+}
+
+static uint64_t own_cluster(const struct node *n)
+{
+	return node_joined(n) ? n->joined.cluster_id : n->formation.cluster_id;
+}
+
+/* Of this cluster, or of the one that it was forced out of (ADR 16). */
+static int record_take(struct node *n)
+{
+	struct node_snapshot_record record;
+	uint32_t size;
+	const uint8_t *data = wal_snapshot_record(n->wal, &size);
+
+	if (node_snapshot_record(data, size, &record))
+		return -EBADMSG;
+	if (record.cluster_id != own_cluster(n) &&
+	    (!n->joined.formerly || record.cluster_id != n->joined.formerly))
+		return -EXDEV;
+	n->snapshot.members = record.members;
+	n->snapshot.members_index = record.members_index;
+	return 0;
+}
+
+static int clear(struct node *n)
+{
+	int err;
+
+	while ((err = n->sm->ops->restore_begin(n->sm)) == -EAGAIN)
+		;
+	return err;
+}
+
+/* The whole of it into the state machine. 0, or why not: the state machine has then no state. */
+static int restore(struct node *n, struct restoring *r)
+{
+	const uint8_t *data;
+	size_t size;
+	int got, err = clear(n);
+
+	while (!err && (got = wal_snapshot_next_now(n->wal, &data, &size)) != 0) {
+		if (got < 0) {
+			err = got;
+			break;
+		}
+		if (r->bytes == 0)
+			err = record_take(n);
+		r->bytes += size;
+		if (!err)
+			err = n->sm->ops->restore_add(n->sm, data, (uint32_t)size);
+		if (!err && !goes_on(r))
+			err = -EINTR;
+	}
+	if (!err && n->sm->ops->restore_end(n->sm) != r->from->index)
+		err = -EBADMSG;
+	return err;
+}
+
+/* What was in flight of the one before may still be. */
+static int open_next(struct restoring *r)
+{
+	struct node *n = r->node;
+	uint64_t seq;
+	int err;
+
+	while ((err = wal_snapshot_open(n->wal, r->from->index, r->from->term)) == -EAGAIN) {
+		err = wal_poll(n->wal, n->now_ns, &seq);
+		if (err || !goes_on(r))
+			return err ? err : -EINTR;
+	}
+	return err;
+}
+
+static int try(struct node *n, const struct raft_snapshot *from)
+{
+	uint64_t now_ns = clock_now();
+	struct restoring r = {.node = n, .from = from, .began_ns = now_ns, .told_ns = now_ns};
+	int err = open_next(&r);
+
+	if (err)
+		return err;
+	err = restore(n, &r);
+	if (err && err != -EINTR && err != -ENOMEM)
+		journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
+			      "directory=%s index=%" PRIu64 " term=%" PRIu64
+			      " why=\"%s: %s; the one before it is tried\"",
+			      n->options.wal.directory, from->index, from->term, strerror(-err),
+			      wal_error(n->wal));
+	wal_snapshot_close(n->wal);
+	/* It is not to count as one of those that are kept: the log would go for it. */
+	if (err && err != -EINTR && err != -ENOMEM)
+		(void)wal_snapshot_remove(n->wal, from->index, from->term);
+	if (err)
+		return err;
+	n->applied = from->index;
+	journal_write(n->journal, JOURNAL_INFO, "restored",
+		      "index=%" PRIu64 " bytes=%" PRIu64 " ms=%" PRIu64, from->index, r.bytes,
+		      (clock_now() - now_ns) / CLOCK_MS);
+	return 0;
+}
+
+static int nothing_whole(struct node *n)
+{
+	snprintf(n->error, sizeof(n->error),
+		 "%s: the log begins at index %" PRIu64
+		 ", and no snapshot there that reaches so far is whole; nothing was changed: "
+		 "restore the directory from a copy made while this node was down, or begin this "
+		 "member anew (quoinctl member replace)",
+		 n->options.wal.directory, n->recovered.first_index);
+	return -EBADMSG;
+}
+
+/* By its first or its last block: it is left alone, and counts for nothing. */
+static void say_damaged(struct node *n)
+{
+	const struct wal_recovered *r = &n->recovered;
+
+	for (uint32_t i = 0; i < r->snapshots_damaged_count; i++)
+		journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
+			      "file=%s/%s offset=%" PRIu64 " why=\"%s: it is left alone\"",
+			      n->options.wal.directory, r->snapshots_damaged[i].name,
+			      r->snapshots_damaged[i].offset,
+			      strerror(-r->snapshots_damaged[i].error));
+}
+
+int node_restore(struct node *n)
+{
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+	uint32_t count = wal_snapshots(n->wal, list);
+	int err = -ENOENT;
+
+	say_damaged(n);
+	for (uint32_t i = 0; i < count && err; i++) {
+		if (!log_follows(n, &list[i]))
+			continue;
+		err = try(n, &list[i]);
+		if (err == -EINTR || err == -ENOMEM) {
+			snprintf(n->error, sizeof(n->error), "%s: %s", n->options.wal.directory,
+				 strerror(-err));
+			return err;
+		}
+	}
+	if (!err)
+		return 0;
+	n->snapshot.members_index = 0;
+	if (n->recovered.first_index > 1)
+		return nothing_whole(n);
+	/* All of the log is there: the state follows from it. */
+	err = count ? clear(n) : 0;
+	if (!err && count)
+		(void)n->sm->ops->restore_end(n->sm);
+	return err;
+}

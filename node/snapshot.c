@@ -1,0 +1,320 @@
+/*
+ * Snapshots of the state machine (D17): when one is to be taken, how it comes to the disk, and what
+ * it lets go of the log (D18).
+ *
+ * The leader says by a marker in the log where; each member that is not writing one still writes
+ * the state after it, at its own pace. The log begins behind the older of the newest two, so that
+ * one that turns out to be damaged is made up for by the other and the log.
+ */
+#include "node/internal.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "wal/snapshot.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	KEPT = 2,
+	RECORD_HEAD_SIZE = 24,
+	STEPS_MAX =
+		4, /* of reading the state, in one turn: 256 KiB, or 4,096 versions passed over */
+	/* How much less of a log is enough for a marker where space is short. */
+	SHORT_SHARE = 4,
+};
+
+/*
+ * What stands in the first block, beside the state: whose it is, and who the members were.
+ *
+ *	offset size field
+ *	     0    4 version (1)
+ *	     4    4 zero
+ *	     8    8 cluster id
+ *	    16    8 index of the entry of the member table that follows
+ *	    24      the table (raft/members.h)
+ */
+enum { RECORD_VERSION = 1 };
+
+static uint32_t record_encode(const struct node *n, uint8_t out[NODE_SNAPSHOT_RECORD_MAX])
+{
+	const struct node_snapshot *s = &n->snapshot;
+
+	static_assert((int)RECORD_HEAD_SIZE + (int)RAFT_MEMBERS_SIZE_MAX <=
+			      (int)NODE_SNAPSHOT_RECORD_MAX,
+		      "it fits");
+	memset(out, 0, RECORD_HEAD_SIZE);
+	bytes_put32(out, RECORD_VERSION);
+	bytes_put64(out + 8, n->cluster_id);
+	bytes_put64(out + 16, s->members_index);
+	return RECORD_HEAD_SIZE +
+	       (uint32_t)raft_members_encode(&s->members, out + RECORD_HEAD_SIZE);
+}
+
+int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out)
+{
+	if (size < RECORD_HEAD_SIZE || bytes_get32(record) != RECORD_VERSION ||
+	    bytes_get32(record + 4) != 0)
+		return -EBADMSG;
+	out->cluster_id = bytes_get64(record + 8);
+	out->members_index = bytes_get64(record + 16);
+	if (out->members_index == 0 ||
+	    raft_members_decode(&out->members, record + RECORD_HEAD_SIZE, size - RECORD_HEAD_SIZE))
+		return -EBADMSG;
+	return 0;
+}
+
+void node_snapshot_members(struct node *n, const struct raft_entry *entry)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	if (raft_members_decode(&s->members, entry->data, entry->size) == 0)
+		s->members_index = entry->index;
+}
+
+void node_snapshot_applied(struct node *n, const struct raft_entry *entry)
+{
+	n->snapshot.log_bytes += entry->size + RAFT_ENTRY_OVERHEAD;
+}
+
+/* --- the marker -------------------------------------------------------------------------- */
+
+/*
+ * At most two bytes more are written for each byte of the log, but where space is short: the state
+ * is what it was at the last marker, or less, and what the log has brought since.
+ */
+static uint64_t log_bytes_wanted(const struct node *n)
+{
+	uint64_t state = n->sm->ops->size(n->sm);
+	uint64_t wanted = n->options.snapshot_log_bytes;
+
+	if (state > n->snapshot.state_bytes)
+		state = n->snapshot.state_bytes;
+	if (state > wanted && !n->options.snapshot_often)
+		wanted = state;
+	if (node_space_low(n) || n->space.full)
+		wanted /= SHORT_SHARE;
+	return wanted;
+}
+
+/* One that it proposed is in the log still, and may be applied. */
+static bool marker_on_its_way(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	if (s->proposed && (n->applied >= s->proposed || raft_get_term(n->raft) != s->term))
+		s->proposed = 0;
+	return s->proposed != 0;
+}
+
+static void marker_drive(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+	uint8_t marker[SM_MARKER_SIZE_MAX];
+	uint32_t size;
+
+	if (!n->options.snapshot_log_bytes || raft_get_role(n->raft) != RAFT_LEADER ||
+	    n->stopping || s->state || marker_on_its_way(n) || raft_get_transfer(n->raft) ||
+	    s->log_bytes < log_bytes_wanted(n))
+		return;
+	if (wal_snapshot_result(n->wal) == -EINPROGRESS)
+		return;
+	size = n->sm->ops->marker(0, 0, marker);
+	/* Else the window is full, or it does not lead any more: asked again in the next turn. */
+	(void)raft_propose(n->raft, marker, size, &s->proposed, &s->term);
+}
+
+/* --- writing ----------------------------------------------------------------------------- */
+
+static void state_close(struct node *n)
+{
+	n->sm->ops->snapshot_close(n->snapshot.state);
+	n->snapshot.state = NULL;
+}
+
+static bool may_begin(const struct node *n, const struct raft_entry *entry)
+{
+	const struct node_snapshot *s = &n->snapshot;
+
+	/* Who does not know whose tables were in force there passes it over. */
+	return !s->state && s->members_index > 0 && entry->index > s->newest.index;
+}
+
+void node_snapshot_marked(struct node *n, const struct raft_entry *entry)
+{
+	struct node_snapshot *s = &n->snapshot;
+	uint8_t record[NODE_SNAPSHOT_RECORD_MAX];
+	struct sm_snapshot *state = n->sm->ops->snapshot_take(n->sm);
+
+	s->log_bytes = 0;
+	s->state_bytes = n->sm->ops->size(n->sm);
+	s->markers++;
+	if (!state)
+		return;
+	if (!may_begin(n, entry) || wal_snapshot_begin(n->wal, entry->index, entry->term, record,
+						       record_encode(n, record))) {
+		n->sm->ops->snapshot_close(state);
+		s->passed++;
+		return;
+	}
+	s->state = state;
+	s->at = (struct raft_snapshot){.index = entry->index, .term = entry->term};
+	s->writing = true;
+	s->bytes = 0;
+	s->began_ns = n->now_ns;
+	journal_write(n->journal, JOURNAL_INFO, "snapshot_begun",
+		      "index=%" PRIu64 " term=%" PRIu64 " state_bytes=%" PRIu64, entry->index,
+		      entry->term, n->sm->ops->size(n->sm));
+}
+
+static void failed(struct node *n, const char *why)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	s->writing = false;
+	s->failures++;
+	journal_write(n->journal, JOURNAL_ERROR, "snapshot_failed",
+		      "index=%" PRIu64 " term=%" PRIu64 " bytes=%" PRIu64
+		      " why=\"%s: what there is of it goes; the next one is taken at the next "
+		      "marker\"",
+		      s->at.index, s->at.term, s->bytes, why);
+}
+
+/* What may be a step of work each; none while a command is half applied. */
+static void write_drive(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	for (int i = 0; i < STEPS_MAX && s->state && n->applying_count == 0; i++) {
+		size_t room = wal_snapshot_room(n->wal);
+		bool more = false;
+		int size;
+
+		if (room == 0)
+			return;
+		if (room > sizeof(s->buffer))
+			room = sizeof(s->buffer);
+		size = n->sm->ops->snapshot_read(s->state, s->buffer, (uint32_t)room, &more);
+		if (size < 0) {
+			state_close(n);
+			wal_snapshot_abort(n->wal);
+			failed(n, "compactions would hold back too much for it");
+			return;
+		}
+		n->work = true;
+		if (size > 0)
+			wal_snapshot_write(n->wal, s->buffer, (size_t)size,
+					   n->options.snapshot_rate);
+		s->bytes += (uint64_t)size;
+		if (!more) {
+			state_close(n);
+			wal_snapshot_finish(n->wal);
+		}
+	}
+}
+
+/* --- what it lets go --------------------------------------------------------------------- */
+
+static void kept_look(struct node *n)
+{
+	struct raft_snapshot kept[WAL_SNAPSHOTS_MAX];
+	uint32_t count = wal_snapshots(n->wal, kept);
+	struct node_snapshot *s = &n->snapshot;
+
+	s->newest = count ? kept[0] : (struct raft_snapshot){0};
+	s->older = count > 1 ? kept[1] : (struct raft_snapshot){0};
+	s->oldest = count > KEPT ? kept[count - 1] : (struct raft_snapshot){0};
+	s->count = count;
+}
+
+static void written(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+	uint64_t ns = n->now_ns - s->began_ns;
+
+	s->writing = false;
+	s->taken++;
+	s->taken_ns += ns;
+	kept_look(n);
+	raft_snapshot_taken(n->raft, &s->newest);
+	journal_write(n->journal, JOURNAL_INFO, "snapshot_written",
+		      "index=%" PRIu64 " term=%" PRIu64 " bytes=%" PRIu64 " hash=%016" PRIx64
+		      " ms=%" PRIu64,
+		      s->newest.index, s->newest.term, s->newest.size, s->newest.hash,
+		      ns / CLOCK_MS);
+}
+
+static void result_drive(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+	int result;
+
+	if (!s->writing)
+		return;
+	result = wal_snapshot_result(n->wal);
+	if (result == -EINPROGRESS)
+		return;
+	if (s->state)
+		state_close(n);
+	if (result)
+		failed(n, strerror(-result));
+	else
+		written(n);
+}
+
+/* The core first: nobody is to be sent what is about to go (D18). */
+static void base_drive(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+	int err;
+
+	if (s->older.index < wal_first(n->wal) || s->writing)
+		return;
+	if (s->base_said < s->older.index) {
+		if (s->older.index > raft_durable(n->raft))
+			return;
+		raft_base_set(n->raft, s->older.index, s->older.term);
+		s->base_said = s->older.index;
+	}
+	err = wal_base_move(n->wal, s->older.index + 1, s->older.term);
+	if (err == 0)
+		journal_write(n->journal, JOURNAL_INFO, "log_begins",
+			      "index=%" PRIu64 " why=\"what is before is in snapshots\"",
+			      s->older.index + 1);
+}
+
+static void old_drive(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	if (s->oldest.index && wal_snapshot_remove(n->wal, s->oldest.index, s->oldest.term) == 0)
+		kept_look(n);
+}
+
+void node_snapshot_drive(struct node *n)
+{
+	if (n->failed)
+		return;
+	marker_drive(n);
+	write_drive(n);
+	result_drive(n);
+	base_drive(n);
+	old_drive(n);
+}
+
+void node_snapshot_begin(struct node *n)
+{
+	kept_look(n);
+	n->snapshot.state_bytes = n->sm->ops->size(n->sm);
+	if (n->snapshot.newest.index && n->snapshot.newest.index <= n->applied)
+		raft_snapshot_taken(n->raft, &n->snapshot.newest);
+}
+
+void node_snapshot_end(struct node *n)
+{
+	if (n->snapshot.state)
+		state_close(n);
+}

@@ -1,0 +1,154 @@
+/*
+ * Snapshots under whole nodes: taken where the leader says, the same bytes on each, the log cut
+ * behind them, and what is started again comes back from them.
+ */
+#include "tests/sim/world.h"
+
+#include "node/internal.h"
+#include "wal/snapshot.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MS UINT64_C(1000000)
+
+enum { LOG_BYTES = 32 * 1024 };
+
+static struct sim_world w;
+
+static void begin(uint64_t seed, uint32_t nodes, enum wal_durability durability)
+{
+	sim_world_prepare(&w, seed, nodes);
+	w.snapshot_log_bytes = LOG_BYTES;
+	w.durability = durability;
+	sim_world_begin(&w, 4);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, MS);
+}
+
+static const struct node_snapshot *of(uint32_t i)
+{
+	return &w.node[i].node->snapshot;
+}
+
+/* Each that is up has taken so many since it was started. */
+static bool all_took(uint64_t count)
+{
+	for (uint32_t i = 0; i < w.node_count; i++) {
+		if (w.node[i].node && of(i)->taken < count)
+			return false;
+	}
+	return true;
+}
+
+static void wait_taken(uint64_t count)
+{
+	uint64_t until_ns = w.now_ns + 600000 * MS;
+
+	while (!all_took(count)) {
+		assert(w.now_ns < until_ns);
+		sim_world_run(&w, 10 * MS);
+	}
+}
+
+/* Whoever has one of an index has the same one. How many were compared. */
+static uint32_t equal(void)
+{
+	uint32_t compared = 0;
+
+	for (uint32_t i = 0; i < w.node_count; i++) {
+		for (uint32_t k = 0; k < i; k++) {
+			const struct raft_snapshot *a = &of(i)->newest, *b = &of(k)->newest;
+
+			if (a->index != b->index)
+				continue;
+			assert(a->term == b->term && a->size == b->size && a->hash == b->hash);
+			compared++;
+		}
+	}
+	return compared;
+}
+
+/* D17, D18: and no log is longer than what lies between three markers, and the window. */
+static void D17_all_take_the_same_and_the_log_is_cut(enum wal_durability durability)
+{
+	uint32_t compared = 0;
+
+	begin(17, 3, durability);
+	for (uint64_t count = 1; count <= 6; count++) {
+		wait_taken(count);
+		sim_world_run(&w, 200 * MS);
+		compared += equal();
+	}
+	assert(compared > 6);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct node *n = w.node[i].node;
+		struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+
+		assert(of(i)->failures == 0);
+		assert(wal_snapshots(n->wal, list) == 2);
+		assert(wal_first(n->wal) == of(i)->older.index + 1);
+	}
+	assert(sim_world_verify(&w));
+	printf("%s: %" PRIu64 " snapshots of %" PRIu64 " bytes, %u compared\n",
+	       wal_durability_name(durability), of(0)->taken, of(0)->newest.size, compared);
+	sim_world_destroy(&w);
+}
+
+/* W23, R48: each in turn, and all at once; the log before the base is gone. */
+static void N1_who_is_started_again_comes_back_from_one(void)
+{
+	begin(18, 3, WAL_DURABLE);
+	for (int round = 0; round < 6; round++) {
+		wait_taken(2);
+		for (uint32_t i = 0; i < 3; i++) {
+			if (round % 2 == 0 && i != (uint32_t)round / 2)
+				continue;
+			raft_index first = wal_first(w.node[i].node->wal);
+
+			assert(first > 1);
+			sim_node_crash(&w, i);
+			sim_node_start(&w, i);
+			assert(w.node[i].node->applied + 1 >= first);
+			assert(w.node[i].node->applied > 0);
+		}
+		assert(sim_world_settle(&w, 20000 * MS));
+	}
+	assert(sim_world_verify(&w));
+	sim_world_destroy(&w);
+}
+
+/* W21: the newest one is damaged, anywhere: the one before it is as good, and that is said. */
+static void W21_a_damaged_one_is_made_up_for(void)
+{
+	begin(19, 3, WAL_DURABLE);
+	for (uint32_t round = 0; round < 8; round++) {
+		struct raft_snapshot newest, older;
+		char name[DISK_NAME_MAX];
+
+		wait_taken(round ? 1 + round % 3 : 3);
+		newest = of(0)->newest;
+		older = of(0)->older;
+		sim_node_crash(&w, 0);
+		snprintf(name, sizeof(name), "snapshot-%016" PRIx64 "-%016" PRIx64, newest.index,
+			 newest.term);
+		assert(fake_size(w.node[0].disk, name) == newest.size);
+		fake_flip(w.node[0].disk, name, (newest.size / 8) * round + 17 * round, round);
+		sim_node_start(&w, 0);
+		assert(w.node[0].node->applied == older.index);
+		sim_world_run(&w, 2000 * MS);
+	}
+	assert(sim_world_verify(&w));
+	sim_world_destroy(&w);
+}
+
+int main(void)
+{
+	D17_all_take_the_same_and_the_log_is_cut(WAL_DURABLE);
+	D17_all_take_the_same_and_the_log_is_cut(WAL_VOLATILE);
+	N1_who_is_started_again_comes_back_from_one();
+	W21_a_damaged_one_is_made_up_for();
+	return 0;
+}
