@@ -83,8 +83,8 @@ static bool asks_vote(uint8_t type)
 /* What a leader says, and who stands, and of which start it is: of who was met no more (V28). */
 static bool may_lead(uint8_t type)
 {
-	return type == WIRE_APPEND || type == WIRE_VOTE || type == WIRE_PREVOTE ||
-	       type == WIRE_START;
+	return type == WIRE_APPEND || type == WIRE_SNAPSHOT || type == WIRE_VOTE ||
+	       type == WIRE_PREVOTE || type == WIRE_START;
 }
 
 static void receive_peer(struct node *n, const struct dp_datagram *d)

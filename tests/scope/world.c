@@ -208,8 +208,9 @@ static bool may_change(const struct raft *r, const struct raft_message *m)
 /* Of who was met nothing else is heard (node/network.c). */
 static bool may_lead(const struct raft_message *m)
 {
-	return m->type == RAFT_MESSAGE_APPEND || m->type == RAFT_MESSAGE_VOTE ||
-	       m->type == RAFT_MESSAGE_PREVOTE || m->type == RAFT_MESSAGE_START;
+	return m->type == RAFT_MESSAGE_APPEND || m->type == RAFT_MESSAGE_SNAPSHOT ||
+	       m->type == RAFT_MESSAGE_VOTE || m->type == RAFT_MESSAGE_PREVOTE ||
+	       m->type == RAFT_MESSAGE_START;
 }
 
 /* As its node does (node/meet.c): another one leads, or its table has him. */

@@ -23,13 +23,16 @@
 
 enum { BUDGET_MS = 3000, SEEDS_MIN = 4, RUN_US = 10 * 1000 * 1000, QUIET_US = 20 * 1000 * 1000 };
 
+/* The first types of messages, and the offer of a snapshot. */
+enum { LIES = 9 };
+
 struct liar {
 	raft_id id;
 	bool raises; /* it calls for elections, too */
 	raft_term voted_term;
 	raft_id voted;
 	uint64_t stale; /* some value that was valid once */
-	uint64_t sent, refused[8];
+	uint64_t sent, refused[LIES];
 };
 
 static uint64_t seed_now;
@@ -151,8 +154,9 @@ static bool may_grant(struct liar *l, raft_term term, raft_id to)
 /* False: this one, now, could not be told from a leader's. */
 static bool seen_through(const struct liar *l, const struct raft *r, const struct raft_message *m)
 {
-	if (m->type != RAFT_MESSAGE_APPEND || m->term < r->hard.term ||
-	    !raft_terms_believed(r, m->term))
+	bool of_leader = m->type == RAFT_MESSAGE_APPEND || m->type == RAFT_MESSAGE_SNAPSHOT;
+
+	if (!of_leader || m->term < r->hard.term || !raft_terms_believed(r, m->term))
 		return true;
 	return m->term == r->hard.term &&
 	       (r->role == RAFT_LEADER || (r->leader != 0 && r->leader != l->id));
@@ -163,6 +167,7 @@ static void lie(struct cluster *c, struct liar *l)
 	struct cluster_node *n = cluster_node(c, 1 + cluster_random(c, c->options.nodes - 1));
 	const raft_start own = (raft_start)1 << 32 | 7;
 	struct raft *r = n->core;
+	const uint64_t kind = cluster_random(c, LIES);
 	struct raft_message m;
 
 	/*
@@ -172,7 +177,7 @@ static void lie(struct cluster *c, struct liar *l)
 	if (r->hard.term == 0)
 		return;
 	memset(&m, 0, sizeof(m));
-	m.type = (enum raft_message_type)(1 + cluster_random(c, 8));
+	m.type = kind < 8 ? (enum raft_message_type)(1 + kind) : RAFT_MESSAGE_SNAPSHOT;
 	m.from = l->id;
 	m.to = n->id;
 	m.identity = cluster_node(c, l->id)->identity;
@@ -197,13 +202,17 @@ static void lie(struct cluster *c, struct liar *l)
 		m.read_reply.index = draw(c, l, r->commit);
 	} else if (m.type == RAFT_MESSAGE_START_REPLY) {
 		start_reply_draw(c, l, r, &m);
+	} else if (m.type == RAFT_MESSAGE_SNAPSHOT) {
+		m.snapshot.index = draw(c, l, r->window.last + 1);
+		m.snapshot.term = draw(c, l, m.term);
+		m.snapshot.size = 1;
 	} else {
 		m.read.context = draw(c, l, c->context_next);
 	}
 	if (!seen_through(l, r, &m))
 		return;
 	l->sent++;
-	l->refused[m.type - 1] += raft_recv(r, &m) != 0;
+	l->refused[kind] += raft_recv(r, &m) != 0;
 	raft_tick(r, c->now_us);
 	cluster_drain(c, n);
 }
@@ -261,7 +270,7 @@ static void campaign(uint64_t seed, uint32_t nodes, bool raises, struct liar *to
 		check(c, c->now_us < end_us, "V28: the others do not go on when the lies end");
 	}
 	total->sent += l.sent;
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < LIES; i++)
 		total->refused[i] += l.refused[i];
 	cluster_fini(c);
 	free(c);
@@ -340,7 +349,7 @@ int main(int argc, char **argv)
 	told_of_losses();
 	printf("%" PRIu64 " seeds, %" PRIu64 " lies; refused, by type:", seed_now - first,
 	       total.sent);
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < LIES; i++)
 		printf(" %" PRIu64, total.refused[i]);
 	printf("\n");
 	return 0;

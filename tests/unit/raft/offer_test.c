@@ -80,6 +80,27 @@ static void R17_who_needs_what_is_below_the_base_is_offered_a_snapshot(void **st
 	hand_fini(&h);
 }
 
+/* D9c: what it says counts for nothing, and it needs what it needs. */
+static void D9c_who_lost_something_or_is_not_sure_is_offered_one(void **state)
+{
+	(void)state;
+	for (int lost = 0; lost < 2; lost++) {
+		struct hand h;
+
+		lead(&h, 3, false);
+		hand_snapshot(&h, 102);
+		assert_int_equal(hand_ack(&h, 2, 103), 0);
+		struct raft_message m = hand_answer(&h, 2, false, 103, 50);
+		m.append_reply.lost = lost;
+		m.append_reply.unconfirmed = !lost;
+		assert_int_equal(hand_recv(&h, &m), 0);
+		/* What was acknowledged stands, unless it says that it lost it. */
+		assert_int_equal(hand_peer(&h, 2)->match, lost ? 0 : 103);
+		assert_int_equal(offers(&h, 2), lost);
+		hand_fini(&h);
+	}
+}
+
 static void R21_it_costs_the_others_nothing(void **state)
 {
 	struct hand h;
@@ -487,6 +508,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R17_who_needs_what_is_below_the_base_is_offered_a_snapshot),
+		cmocka_unit_test(D9c_who_lost_something_or_is_not_sure_is_offered_one),
 		cmocka_unit_test(R21_it_costs_the_others_nothing),
 		cmocka_unit_test(R55_who_installs_is_heard),
 		cmocka_unit_test(R55_replication_goes_on_from_any_match_at_the_base_or_above),
