@@ -156,8 +156,14 @@ uint64_t raft_reads_awaited(const struct raft *r);
 uint32_t raft_reads_of(const struct raft *r, raft_id id);
 
 /* snapshot.c */
-/* As a leader knows it: what it needs next is in the log no more. */
-bool raft_peer_installs(const struct raft *r, const struct raft_peer *p);
+/*
+ * As a leader knows it: the entry that it needs next, or the term before that, is not to be had any
+ * more (R17). Such a one may be offered something, and when is the next time.
+ */
+static inline bool raft_peer_installs(const struct raft *r, const struct raft_peer *p)
+{
+	return p->next <= r->window.base && p->next <= r->window.first;
+}
 void raft_offer_send(struct raft *r, struct raft_peer *p);
 uint64_t raft_offer_deadline(const struct raft *r, const struct raft_peer *p);
 void raft_offer_note(struct raft *r, const struct raft_peer *p, const struct raft_snapshot *s);

@@ -383,7 +383,7 @@ uint64_t raft_leader_deadline(const struct raft *r)
 			continue; /* nothing is sent to it */
 		if (p->inflight_count > 0 && p->await_us + p->retransmit_us < due)
 			due = p->await_us + p->retransmit_us;
-		if (raft_offer_deadline(r, p) < due)
+		if (raft_peer_installs(r, p) && raft_offer_deadline(r, p) < due)
 			due = raft_offer_deadline(r, p);
 		if (read_unanswered(r, p) && p->empty_us + retransmit_us_base(r, p) < due)
 			due = p->empty_us + retransmit_us_base(r, p);

@@ -224,7 +224,8 @@ static void peer_send(struct raft *r, struct raft_peer *p, uint32_t limit)
 		sent++;
 	if (sent == limit && credit(r, p))
 		r->ready_more = true;
-	raft_offer_send(r, p);
+	if (raft_peer_installs(r, p))
+		raft_offer_send(r, p);
 	/* A commit index travels at once, by itself if no entries do: the peer's clients wait. */
 	raft_index tell = r->commit < p->match ? r->commit : p->match;
 	if (p->empty_owed || (sent == 0 && tell > p->commit_told))

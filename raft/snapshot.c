@@ -17,17 +17,10 @@
 
 /* --- the leader --------------------------------------------------------------------------- */
 
-bool raft_peer_installs(const struct raft *r, const struct raft_peer *p)
-{
-	/* The term before it, or itself, is not to be had (R17). */
-	return p->next <= r->window.base && p->next <= r->window.first;
-}
-
 /* Who is gone is told so, and needs no state for that; but one may come back with its table. */
 static bool offerable(const struct raft *r, const struct raft_peer *p)
 {
-	return raft_peer_installs(r, p) && r->snapshot.index > 0 &&
-	       !(p->gone && r->members_index <= r->commit);
+	return r->snapshot.index > 0 && !(p->gone && r->members_index <= r->commit);
 }
 
 void raft_offer_send(struct raft *r, struct raft_peer *p)

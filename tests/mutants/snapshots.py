@@ -17,7 +17,7 @@ SNAPSHOTS = [
      "if (p->next > r->window.last)",
      ["unit-raft-offer"]),
     ("installs-what-memory-has", "S9: what the window has still is sent",
-     "raft/snapshot.c",
+     "raft/internal.h",
      "return p->next <= r->window.base && p->next <= r->window.first;",
      "return p->next <= r->window.base;",
      ["unit-raft-offer"]),
