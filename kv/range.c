@@ -228,7 +228,7 @@ static bool gather(struct kv_range *r, uint32_t *work)
 static bool sort(struct kv_range *r, uint32_t *work)
 {
 	while (*work && kv_sort_step(&r->sort))
-		--*work;
+		*work -= *work < KV_RANGE_SORT_COST ? *work : KV_RANGE_SORT_COST;
 	return *work;
 }
 
