@@ -18,7 +18,9 @@ void wal_end_mark(struct wal_end *end, const uint8_t *in, uint64_t size, uint32_
 
 static uint64_t segment_found(const struct scan *s)
 {
-	return s->segment_count > 0 ? s->segments[s->segment_count - 1].sequence : 0;
+	/* With none that is found, the base knows of those below it; a reset needs no other. */
+	return s->segment_count > 0 ? s->segments[s->segment_count - 1].sequence
+				    : s->base.segment - 1;
 }
 
 uint64_t wal_end_number(const struct wal_end *end, const struct scan *s)

@@ -125,6 +125,9 @@ static bool segment_leave(struct wal *w)
 	struct segment *s = &w->segments[0];
 	struct marker *m = &w->marker;
 
+	/* Of a log that was reset the last one is left when the next one is ready. */
+	if (w->tail == 0 && !wal_segment_roll(w))
+		return false;
 	if (s->readers > 0 || s->opening || m->step == MARK_SYNC)
 		return false;
 	if (s->file >= 0 && !wal_segment_close(w, s))
@@ -134,7 +137,6 @@ static bool segment_leave(struct wal *w)
 	w->segment_count--;
 	memmove(w->segments, w->segments + 1, w->segment_count * sizeof(*w->segments));
 	w->base.segment++;
-	assert(w->tail > 0);
 	w->tail--;
 	m->synced -= m->synced > 0;
 	w->stats.segments = w->segment_count;
@@ -224,6 +226,27 @@ uint64_t wal_move_deadline(const struct wal *w)
 		return UINT64_MAX;
 	/* Somebody reads from a segment: how long is not known. */
 	return m->state == MOVE_DROP ? w->now_ns + MARK_INTERVAL_NS / 10 : m->next_ns;
+}
+
+/* --- synchronous, while nothing is in flight ----------------------------------------------- */
+
+int wal_move_now(struct wal *w)
+{
+	struct mover *m = &w->mover;
+
+	m->state = MOVE_WRITE;
+	for (int slot = 0; slot < 2; slot++) {
+		int err;
+
+		wal_base_encode(m->block, w->unit, &w->id, m->generation + 1, &m->next);
+		err = wal_io_write(w->disk, m->file, wal_base_offset(m->generation + 1, w->unit),
+				   m->block, w->unit);
+		if (err != 0)
+			return move_fail(w, err, "write");
+		m->generation++;
+	}
+	m->state = MOVE_DROP;
+	return 0;
 }
 
 /* --- at open, while nothing is in flight --------------------------------------------------- */

@@ -414,6 +414,8 @@ uint64_t wal_write_seq_durable(const struct wal *w);
 int wal_move_step(struct wal *w);
 int wal_move_done(struct wal *w, const struct disk_completion *done);
 uint64_t wal_move_deadline(const struct wal *w);
+/* Both slots say mover.next, at once; what is below it leaves as after a move. */
+int wal_move_now(struct wal *w);
 /* There is too little space beside a segment that is to be used again: it is removed. */
 void wal_move_give_way(struct wal *w);
 /* Opens the file at `found`, which is w->base, and makes both slots say it. */

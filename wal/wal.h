@@ -209,6 +209,14 @@ int wal_record_write(struct wal *w, const uint8_t *data, uint32_t size);
  * yet, or that entry is not durable; or -errno for ever, as wal_poll says it.
  */
 int wal_base_move(struct wal *w, raft_index first, raft_term before_term);
+/*
+ * The log begins behind a snapshot that is listed, and is empty: what is before that goes, and what
+ * is behind it, on the disk or on its way there; tokens of it may still be said, and a hard state
+ * is kept. Synchronous, waits for what is in flight; durable when it returns, and a crash before
+ * leaves the old log or the new one. Writes are numbered on, and a log that lost writes stays so
+ * until wal_whole. 0; -ENOENT: no such snapshot is listed; or -errno for ever, as wal_poll says it.
+ */
+int wal_reset(struct wal *w, raft_index index, raft_term term);
 /* The lowest index that can be read back, were it written. */
 raft_index wal_first(const struct wal *w);
 
