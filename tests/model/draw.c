@@ -112,9 +112,9 @@ static int64_t draw_lease(struct model_draw *d, const struct model *m)
 {
 	if (!d->with_leases || !one_in(d, 4))
 		return 0;
-	if (one_in(d, 8) || m->lease_count == 0)
+	if (one_in(d, 8))
 		return 12345; /* there is none */
-	return m->leases[model_draw_below(d, m->lease_count)];
+	return m->lease_count == 0 ? 0 : m->leases[model_draw_below(d, m->lease_count)];
 }
 
 static struct model_request draw_range(struct model_draw *d, const struct model *m,
@@ -256,12 +256,35 @@ static struct model_request draw_txn(struct model_draw *d, const struct model *m
 	return r;
 }
 
+static bool is_empty(const struct model *m)
+{
+	for (uint32_t i = 0; i < m->version_count; i++) {
+		if (model_lives(&m->versions[i], model_newest()))
+			return false;
+	}
+	return true;
+}
+
+/* Of nothing that lives, what compaction left is in a hash (MF10). */
+static struct model_request draw_of_nothing(struct model_draw *d, const struct model *m)
+{
+	struct model_request r = {.kind = MODEL_HASH};
+
+	if (one_in(d, 2)) {
+		r.kind = MODEL_COMPACT;
+		r.revision = m->revision - model_draw_below(d, 3);
+	}
+	return r;
+}
+
 struct model_request model_draw_request(struct model_draw *d, const struct model *m,
 					struct model_arena *arena)
 {
 	uint32_t kind = model_draw_below(d, 100);
 	struct model_request r = {.kind = MODEL_COMPACT};
 
+	if (is_empty(m) && one_in(d, 3))
+		return draw_of_nothing(d, m);
 	if (kind < 30)
 		return draw_put(d, m, arena);
 	if (kind < 42)

@@ -63,15 +63,25 @@ static bool may_be_gone(const struct round *round, const struct asked *asked)
 	return round->model.compact_revision > asked->compacted;
 }
 
+/* Itself, or what is in it. */
+static bool sorts(const struct model_request *r)
+{
+	for (int branch = 0; branch < 2; branch++) {
+		for (uint32_t i = 0; i < r->branches[branch].count; i++) {
+			if (sorts(&r->branches[branch].op[i]))
+				return true;
+		}
+	}
+	return r->order != MODEL_NONE || r->target != MODEL_KEY;
+}
+
 /* What is left of a place that was lost, or that there was never room for. */
 static bool may_fail(const struct round *round, const struct asked *asked, int error)
 {
-	bool sorts = asked->request.order != MODEL_NONE || asked->request.target != MODEL_KEY;
-
 	if (!round->scarce)
 		return false;
 	if (error == -EBUSY)
-		return sorts;
+		return sorts(&asked->request);
 	/* A hash holds what an earlier compaction has not freed yet. */
 	return error == -ESTALE && (may_be_gone(round, asked) || asked->request.kind == MODEL_HASH);
 }
