@@ -233,11 +233,13 @@ size_t wal_snapshot_room(const struct wal *w)
 
 	if (!takes(s) || w->failed != 0 || w->now_ns < s->next_ns)
 		return 0;
+	/* In the order in which they are filled: writes may end in any other. */
 	for (uint32_t i = 0; i < STATE_SNAPSHOT_BUFFERS; i++) {
-		const struct snapshot_buffer *b = &s->buffers[i];
+		const struct snapshot_buffer *b = &s->buffers[(s->at + i) % STATE_SNAPSHOT_BUFFERS];
 
-		if (is_free(b))
-			room += (buffer_size(w) - b->used) / BLOCK_SIZE * BLOCK_PAYLOAD;
+		if (!is_free(b))
+			break;
+		room += (buffer_size(w) - b->used) / BLOCK_SIZE * BLOCK_PAYLOAD;
 		if (w->memory)
 			break;
 	}

@@ -464,6 +464,14 @@ static void D17_it_is_written_at_the_rate_that_is_given(void **state)
 		(void)fake_release(t.disk, TAG_LOG);
 	}
 	assert_int_equal(wal_snapshot_room(t.wal), 0);
+	/* The second one ends first: there is room when the first one has. */
+	assert_true(fake_release(t.disk, TAG_SNAPSHOT_WRITE + (t.wal->writer.at + 1) % 3));
+	assert_int_equal(poll_once(&t), 0);
+	assert_int_equal(wal_snapshot_room(t.wal), 0);
+	assert_true(fake_release(t.disk, TAG_SNAPSHOT_WRITE + t.wal->writer.at));
+	assert_int_equal(poll_once(&t), 0);
+	assert_int_equal(wal_snapshot_room(t.wal), 2 * BUFFER);
+	wal_snapshot_write(t.wal, content, 2 * BUFFER, 0);
 	fake_hold(t.disk, false);
 	test_log_free(&t);
 }
