@@ -94,6 +94,8 @@ int node_tables_read(struct node *n, struct raft_options *raft)
 
 	if (err || !s->members_index || s->members_index >= n->recovered.first_index)
 		return err;
+	if (n->joined.formerly && s->members_index <= n->joined.index)
+		return 0; /* of the cluster that was given up (ADR 16) */
 	if (s->members_index > raft->members_index) {
 		raft->members = raft->members_before = s->members;
 		raft->members_index = raft->members_before_index = s->members_index;
