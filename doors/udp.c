@@ -136,22 +136,30 @@ static bool put_piece(struct udp_door *d, struct request *q, const uint8_t *data
 		      bool more)
 {
 	struct udp_request *u = udp_request_of(q);
+	bool taken = true;
 
 	/*
 	 * Without a buffer for it the answer is not kept: the client is told to come again, and its
-	 * retry is a new query, or a command that the state machine remembers.
+	 * retry is a new query. A command was applied, and to come again would say that it was not:
+	 * it is told so.
 	 */
 	if (!serve_keep(d->serve, q, data, size)) {
 		d->counters.refused_buffer++;
-		send_reply(d, &u->from, u->cookie, q->id, 0, WIRE_BUSY);
-		return false;
+		if (q->kind != REQUEST_COMMAND) {
+			send_reply(d, &u->from, u->cookie, q->id, 0, WIRE_BUSY);
+			return false;
+		}
+		q->status = SERVE_UNANSWERED;
+		serve_keep(d->serve, q, NULL, 0);
+		taken = !more;
+		more = false;
 	}
 	if (u->pieces == 0)
 		u->answer_id = ++d->answers;
 	u->pieces++;
 	u->more = more;
 	send_answer_part(d, q, 0);
-	return true;
+	return taken;
 }
 
 static bool udp_answer(struct door *door, struct request *q, enum serve_status status,

@@ -131,13 +131,12 @@ static size_t take(struct kv_request *r, const uint8_t *data, size_t size)
 	return fixed + (size_t)sized;
 }
 
-/* There are no leases yet: to apply a put without its lease would be a lie. */
 static size_t put_decode(struct kv_request *r, const uint8_t *data, size_t size)
 {
 	r->lease = bytes_get64(data);
 	r->key.size = bytes_get16(data + 8);
 	r->value.size = bytes_get32(data + 12);
-	return r->lease == 0 && bytes_zero(data + 10, 2) ? take(r, data, size) : 0;
+	return bytes_zero(data + 10, 2) ? take(r, data, size) : 0;
 }
 
 static size_t delete_decode(struct kv_request *r, const uint8_t *data, size_t size)

@@ -18,7 +18,7 @@
  *
  * The body of a put, of a delete, and of a range:
  *
- *	     0    8 lease: 0 until there are leases
+ *	     0    8 lease: 0: none
  *	     8    2 key size
  *	    10    2 zero
  *	    12    4 value size
@@ -194,7 +194,8 @@ enum kv_target {
 	/* What it would say was compacted, or is not remembered. */ \
 	X(ANSWER_GONE, 13, "quoin: applied, and its answer is no longer to be had", DONE) \
 	/* KV_SESSION_WINDOW or more above its own floor: refused by all. */ \
-	X(BEYOND_WINDOW, 14, "quoin: more commands of one session than its window holds", NOTHING)
+	X(BEYOND_WINDOW, 14, "quoin: more commands of one session than its window holds", NOTHING) \
+	X(LEASE_NOT_FOUND, 15, "etcdserver: requested lease not found", NOTHING)
 /* clang-format on */
 
 enum kv_status {

@@ -1,13 +1,13 @@
 /*
- * The state machine: entries joined to commands, commands judged by their session, applied to the
- * store, and their answers remembered. One command is one transaction of the store.
+ * The state machine: entries joined to commands, commands judged by their bytes and their session,
+ * applied to the store, and their verdicts remembered. One command is one transaction of the store.
  *
  * Invariants:
  *  KV1. Every verdict of apply depends on the log alone: never on the quota, time, addresses,
  *       queries, or how often apply was called for an entry.
- *  KV2. A command that was judged new is remembered with its answer in the step that completes it,
- *       whatever the answer, a refusal too: a retry gets the same one. Then its floor counts, and
- *       at no other time (kv/session.h).
+ *  KV2. A command that was judged new is remembered with its verdict in the step that completes it,
+ *       whatever that is, a refusal too: a retry gets the same one. Then its floor counts, and at
+ *       no other time (kv/session.h).
  *  KV3. While `stepping`, the entry at applied_index is not finished and no other is taken, nor is
  *       a query answered: it would see half a command. Revision and hash are still those before it,
  *       so that a status asked for meanwhile is true.
@@ -23,25 +23,19 @@
 #include "kv/codec.h"
 #include "kv/hash.h"
 #include "kv/hashkv.h"
+#include "kv/judge.h"
 #include "kv/names.h"
 #include "kv/range.h"
+#include "kv/render.h"
 #include "kv/session.h"
 #include "kv/snapshot.h"
 #include "kv/store.h"
+#include "kv/txn.h"
 #include "kv/verify.h"
 
 #ifdef NDEBUG
 #error "quoin keeps its assertions in production builds: NDEBUG must not be defined"
 #endif
-
-enum {
-	/*
-	 * One step of a delete: 256 keys at about 1 us each, or values of 1 MiB whose digests go
-	 * from the sum: hundreds of microseconds at most, below one bare-metal heartbeat.
-	 */
-	STEP_KEYS_MAX = 256,
-	STEP_SIZE_MAX = 1024 * 1024,
-};
 
 struct kv {
 	struct sm sm; /* first: ops are given this address */
@@ -53,42 +47,23 @@ struct kv {
 	struct kv_names names;
 	struct kv_chain chain;
 	uint64_t applied_index;
-	bool stepping;        /* a delete over many keys is under way ... */
-	uint64_t deleted;     /* ... and these are gone so far */
+	bool stepping;        /* a command is under way ... */
+	struct kv_txn txn;    /* ... as far as this ... */
 	uint64_t hash_before; /* the entry at applied_index */
+	struct kv_outcome outcome;
+	struct kv_judge judge;
 	/* Of the marker at applied_index, until somebody takes it, or the next entry is applied. */
 	struct sm_snapshot *marked;
 	bool marking; /* what changes in place is being copied for it */
 	struct kv_restore *restore;
 	struct sm_counters counters;
-	uint8_t answer[KV_ANSWER_HEADER_SIZE];
+	uint8_t result[KV_VERDICT_SIZE];
 };
 
 static struct kv *kv_of(struct sm *sm)
 {
 	static_assert(offsetof(struct kv, sm) == 0, "an sm is cast to its kv");
 	return (struct kv *)sm;
-}
-
-/* What the store cannot do yet: refused as malformed, by all alike. */
-static bool not_yet(const struct kv_request *request)
-{
-	const uint32_t flags = KV_PREV_KV | KV_IGNORE_VALUE | KV_IGNORE_LEASE;
-
-	switch (request->operation) {
-	case KV_PUT:
-	case KV_DELETE:
-		return request->flags & flags;
-	case KV_RANGE:
-	case KV_HASHKV:
-	case KV_PUBLISH:
-	case KV_MARK:
-		return false;
-	case KV_TXN:
-	case KV_COMPACT:
-		break;
-	}
-	return true;
 }
 
 /* Fit to be proposed: a write, and one that a retry can be told from. */
@@ -98,8 +73,6 @@ static int command_decode(struct kv_request *out, const uint8_t *data, size_t si
 
 	if (err)
 		return err;
-	if (not_yet(out))
-		return -EINVAL;
 	if (out->operation == KV_PUBLISH || out->operation == KV_MARK)
 		return 0;
 	if (out->operation == KV_RANGE || out->operation == KV_HASHKV || out->session == 0 ||
@@ -108,95 +81,89 @@ static int command_decode(struct kv_request *out, const uint8_t *data, size_t si
 	return 0;
 }
 
-/* `operation` is 0 of what cannot be read. */
-static void answer_set(struct kv *kv, enum kv_operation operation, enum kv_status status,
-		       uint64_t count)
+/* Of what no session remembers. `operation` is 0 of what cannot be read. */
+static void result_set(struct kv *kv, enum kv_operation operation, enum kv_status status)
 {
-	const struct kv_answer answer = {
+	const struct kv_outcome outcome = {
 		.status = status,
 		.operation = operation,
 		.revision = kv->store.revision,
-		.count = count,
 		.applied_index = kv->applied_index,
 	};
 
-	kv_answer_encode_header(&answer, kv->answer);
+	kv_outcome_encode(&outcome, kv->result);
 }
 
-static void put_apply(struct kv *kv, const struct kv_request *request)
+/* etcd's order: what is compacted is told before what is in the future. */
+static void compact_apply(struct kv *kv, const struct kv_request *request)
 {
-	kv_store_begin(&kv->store);
-	kv_store_put(&kv->store, request->key, request->value, 0);
-	kv_store_end(&kv->store);
-	kv->counters.puts++;
+	struct kv_store *store = &kv->store;
+
+	kv->outcome = (struct kv_outcome){.operation = KV_COMPACT, .revision = store->revision};
+	if (request->revision <= store->compact_revision)
+		kv->outcome.status = KV_COMPACTED;
+	else if (request->revision > store->revision)
+		kv->outcome.status = KV_FUTURE_REVISION;
+	else
+		kv_store_compact(store, request->revision);
 }
 
-/* True: the whole range is gone. False: call again with the same request. */
-static bool delete_step(struct kv *kv, const struct kv_request *request)
+/* Applies a new command and remembers its verdict. 0, or -EAGAIN after a step. */
+static int command_apply(struct kv *kv, const struct kv_request *request, struct kv_bytes command)
 {
-	const struct kv_store_range range = {.first = request->key, .end = request->range_end};
-	bool done;
+	int err = 0;
 
-	if (!kv->stepping) {
-		kv_store_begin(&kv->store);
-		kv->deleted = 0;
-		kv->counters.deletes++;
-	}
-	kv->deleted += kv_store_delete(&kv->store, &range, STEP_KEYS_MAX, STEP_SIZE_MAX, &done);
-	kv->stepping = !done;
-	if (done)
-		kv_store_end(&kv->store);
-	return done;
-}
-
-/* Applies a new command and remembers its answer. 0, or -EAGAIN after a step. */
-static int command_apply(struct kv *kv, const struct kv_request *request)
-{
-	enum kv_status status = KV_OK;
-	uint64_t count = 0;
-
-	if (request->key.size == 0) {
-		status = KV_KEY_EMPTY;
-	} else if (request->operation == KV_PUT) {
-		put_apply(kv, request);
-	} else {
-		assert(request->operation == KV_DELETE);
-		if (!delete_step(kv, request))
-			return -EAGAIN;
-		count = kv->deleted;
-	}
-	answer_set(kv, request->operation, status, count);
+	if (request->operation == KV_COMPACT)
+		compact_apply(kv, request);
+	else
+		err = kv_txn_step(&kv->txn, &kv->store, request, &kv->outcome);
+	kv->stepping = err;
+	if (err)
+		return err;
+	kv->counters.puts += request->operation == KV_PUT;
+	kv->counters.deletes += request->operation == KV_DELETE;
+	kv->outcome.applied_index = kv->applied_index;
+	kv->outcome.digest = kv_outcome_digest(command.data, command.size);
+	kv_outcome_encode(&kv->outcome, kv->result);
 	kv_session_remember(kv->sessions, request, kv->applied_index,
-			    (struct kv_bytes){kv->answer, sizeof(kv->answer)});
+			    (struct kv_bytes){kv->result, sizeof(kv->result)});
 	return 0;
 }
 
-/* What a command is worth, by its session. True: it is not applied, and the answer is set. */
+/*
+ * What a command is worth, by its bytes alone, or by its session. True: it is not applied, and the
+ * result is set.
+ */
 static bool command_settled(struct kv *kv, const struct kv_request *request, uint64_t index)
 {
+	enum kv_status status = kv_judge(&kv->judge, request);
 	struct kv_bytes verdict;
 
+	if (status != KV_OK) {
+		result_set(kv, request->operation, status);
+		return true;
+	}
 	switch (kv_session_judge(kv->sessions, request, index, &verdict)) {
 	case KV_SESSION_NEW:
 		return false;
 	case KV_SESSION_DUPLICATE:
-		assert(verdict.size == sizeof(kv->answer));
-		memcpy(kv->answer, verdict.data, sizeof(kv->answer));
+		assert(verdict.size == sizeof(kv->result));
+		memcpy(kv->result, verdict.data, sizeof(kv->result));
 		return true;
 	case KV_SESSION_LOST:
-		answer_set(kv, request->operation, KV_ANSWER_GONE, 0);
+		result_set(kv, request->operation, KV_ANSWER_GONE);
 		return true;
 	case KV_SESSION_STALE:
-		answer_set(kv, request->operation, KV_STALE_SEQUENCE, 0);
+		result_set(kv, request->operation, KV_STALE_SEQUENCE);
 		return true;
 	case KV_SESSION_UNKNOWN:
-		answer_set(kv, request->operation, KV_SESSION_EXPIRED, 0);
+		result_set(kv, request->operation, KV_SESSION_EXPIRED);
 		return true;
 	case KV_SESSION_BEYOND:
-		answer_set(kv, request->operation, KV_BEYOND_WINDOW, 0);
+		result_set(kv, request->operation, KV_BEYOND_WINDOW);
 		return true;
 	case KV_SESSION_MISNAMED:
-		answer_set(kv, request->operation, KV_MALFORMED, 0);
+		result_set(kv, request->operation, KV_MALFORMED);
 		return true;
 	}
 	assert(false);
@@ -228,7 +195,7 @@ static int mark_apply(struct kv *kv, const struct kv_request *request)
 	kv->marking = kv->marked && kv_snapshot_copy(kv->marked);
 	if (kv->marking)
 		return -EAGAIN;
-	answer_set(kv, KV_MARK, KV_OK, 0);
+	result_set(kv, KV_MARK, KV_OK);
 	return 0;
 }
 
@@ -264,22 +231,20 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 
 	/* No door lets a malformed command in, but what is in the log gets a verdict (R52). */
 	if (too_long || command_decode(&request, command.data, command.size) < 0)
-		answer_set(kv, (enum kv_operation)0, KV_MALFORMED, 0);
+		result_set(kv, (enum kv_operation)0, KV_MALFORMED);
 	else if (request.operation == KV_PUBLISH)
-		answer_set(kv, KV_PUBLISH,
-			   kv_names_publish(&kv->names, &request) ? KV_OK : KV_MALFORMED, 0);
+		result_set(kv, KV_PUBLISH,
+			   kv_names_publish(&kv->names, &request) ? KV_OK : KV_MALFORMED);
 	else if (request.operation == KV_MARK)
 		err = mark_apply(kv, &request);
-	else if (kv->stepping)
-		err = command_apply(kv, &request);
-	else if (!command_settled(kv, &request, kv->applied_index))
-		err = command_apply(kv, &request);
+	else if (kv->stepping || !command_settled(kv, &request, kv->applied_index))
+		err = command_apply(kv, &request, command);
 	if (err)
 		return err;
 
 	assert(!kv->stepping);
 	*result = (struct sm_result){
-		.data = kv->answer, .size = sizeof(kv->answer), .marker = kv->marked != NULL};
+		.data = kv->result, .size = sizeof(kv->result), .marker = kv->marked != NULL};
 	kv_request_identity(command.data, command.size, &result->session, &result->sequence);
 	return 1;
 }
@@ -311,6 +276,22 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 	}
 	if (rest)
 		*rest = (struct sm_cursor *)cursor;
+	return written;
+}
+
+static int kv_answer(struct sm *sm, const uint8_t *command, uint32_t size, const uint8_t *verdict,
+		     uint32_t verdict_size, uint8_t *out, uint32_t out_size_max,
+		     struct sm_cursor **rest)
+{
+	struct kv *kv = kv_of(sm);
+	struct kv_cursor *cursor = NULL;
+	int written;
+
+	assert(!kv->stepping); /* KV3 */
+	assert(verdict_size == KV_VERDICT_SIZE);
+	written = kv_render(&kv->cursors, (struct kv_bytes){command, size}, verdict, out,
+			    out_size_max, &cursor);
+	*rest = (struct sm_cursor *)cursor;
 	return written;
 }
 
@@ -351,23 +332,42 @@ static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64
 	return err;
 }
 
-/* A retry of what was applied gets its answer, whatever the space. */
-static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
+/*
+ * What a command adds to the store at most: of a transaction all puts in it, whichever branch they
+ * are in. 0: it puts nothing.
+ */
+static uint64_t growth(const struct kv_store *store, const struct kv_request *request)
 {
-	const struct kv *kv = kv_of(sm);
-	struct kv_bytes verdict;
-	struct kv_request request;
-	int err = command_decode(&request, command, size);
+	struct kv_bytes txn = request->txn;
+	struct kv_request op;
+	uint64_t size = 0;
+	size_t at = 0;
 
-	assert(err == 0);
-	if (request.operation != KV_PUT ||
-	    kv_session_judge(kv->sessions, &request, UINT64_MAX, &verdict) != KV_SESSION_NEW)
+	if (request->operation == KV_PUT)
+		return kv_store_size_after(store, request->key, request->value) - store->size;
+	if (request->operation != KV_TXN)
 		return 0;
-	return kv_store_size_after(&kv->store, request.key, request.value) <= kv->quota ? 0
-											: -ENOSPC;
+	while ((at = kv_txn_next_put(txn, at, &op)))
+		size += kv_store_size_after(store, op.key, op.value) - store->size;
+	return size;
 }
 
-/* Between two steps of a delete, too: its session is not remembered before the last of them. */
+/* A retry of what was applied gets its answer, whatever the space; so does what puts nothing. */
+static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
+{
+	struct kv *kv = kv_of(sm);
+	struct kv_request request;
+	int err = command_decode(&request, command, size);
+	uint64_t more;
+
+	assert(err == 0);
+	more = growth(&kv->store, &request);
+	if (more == 0 || kv->store.size + more <= kv->quota)
+		return 0;
+	return command_settled(kv, &request, UINT64_MAX) ? 0 : -ENOSPC;
+}
+
+/* Between two steps of a command, too: its session is not remembered before the last of them. */
 static bool kv_settled(struct sm *sm, const uint8_t *command, uint32_t size,
 		       struct sm_result *result)
 {
@@ -382,8 +382,8 @@ static bool kv_settled(struct sm *sm, const uint8_t *command, uint32_t size,
 	*result = (struct sm_result){
 		.session = request.session,
 		.sequence = request.sequence,
-		.data = kv->answer,
-		.size = sizeof(kv->answer),
+		.data = kv->result,
+		.size = sizeof(kv->result),
 	};
 	return true;
 }
@@ -504,6 +504,7 @@ static uint64_t kv_revision(struct sm *sm)
 static const struct sm_ops kv_ops = {
 	.apply = kv_apply,
 	.query = kv_query,
+	.answer = kv_answer,
 	.cursor_read = cursor_read,
 	.cursor_close = cursor_close,
 	.sweep = kv_sweep,
@@ -572,7 +573,7 @@ void kv_verify(struct sm *sm)
 	kv_pins_verify(&kv->pins, &kv->store);
 	kv_session_table_verify(kv->sessions);
 	kv_names_verify(&kv->names);
-	assert(kv->stepping == kv->store.writing);
+	assert(kv->stepping || !kv->store.writing);
 }
 
 uint64_t kv_pinned_size(struct sm *sm)

@@ -273,15 +273,11 @@ int kv_range_prepare(struct kv_range *r, struct kv_answer *answer)
 static bool put_item(struct kv_range *r, const struct kv_version *version, uint8_t *out,
 		     uint32_t *used, uint32_t room)
 {
-	const struct kv_item item = {
-		.create_revision = version->create_revision,
-		.mod_revision = version->main,
-		.version = version->number,
-		.lease = version->lease,
-		.key = kv_key_bytes(version->key),
-		.value = {version->value, r->options.keys_only ? 0 : version->value_size},
-	};
-	size_t size = kv_item_size(&item);
+	struct kv_item item = kv_version_item(version);
+	size_t size;
+
+	item.value.size = r->options.keys_only ? 0 : item.value.size;
+	size = kv_item_size(&item);
 
 	r->full = size > room;
 	if (r->full)

@@ -26,7 +26,8 @@ struct sm_entry {
 struct sm_result {
 	uint64_t session;
 	uint64_t sequence;
-	const uint8_t *data; /* the answer's bytes, valid until the next call */
+	/* The verdict: `answer` makes of it what its client is told. Valid until the next call. */
+	const uint8_t *data;
 	uint32_t size;
 	bool marker; /* it was one: snapshot_take has the state after it */
 };
@@ -78,6 +79,17 @@ struct sm_ops {
 		     uint32_t out_size_max, struct sm_cursor **rest);
 
 	/*
+	 * Makes a command's answer, of its own bytes, the verdict, and the versions that it wrote
+	 * and saw: as query, -EBUSY too. Nothing is kept for it: so it is asked for in the moment
+	 * that the verdict comes, before anything else is applied. Later, for a retry, what it
+	 * needs may be gone: then it says so, and that the command was applied. Not within an apply
+	 * that said -EAGAIN.
+	 */
+	int (*answer)(struct sm *sm, const uint8_t *command, uint32_t size, const uint8_t *verdict,
+		      uint32_t verdict_size, uint8_t *out, uint32_t out_size_max,
+		      struct sm_cursor **rest);
+
+	/*
 	 * The next piece: its bytes, and whether more follow; 0 and more: a bounded step was done.
 	 * -ESTALE: its revision could be kept no longer; -EBUSY: as of query, before any piece.
 	 * As query, not within an apply that said -EAGAIN.
@@ -109,8 +121,9 @@ struct sm_ops {
 
 	/*
 	 * What apply would say of a command that check found good, if nothing would change: it was
-	 * applied, or its session refuses it. Then *result is set, and the log need not hold it
-	 * again. False: only apply can tell. From the applied state, so it is true on each member.
+	 * applied, or its session refuses it, or its bytes alone. Then *result is set, and the log
+	 * need not hold it (again). False: only apply can tell. From the applied state, so it is
+	 * true on each member.
 	 */
 	bool (*settled)(struct sm *sm, const uint8_t *command, uint32_t size,
 			struct sm_result *result);

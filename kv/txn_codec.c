@@ -86,8 +86,7 @@ size_t kv_txn_decode_compare(struct kv_compare *out, const uint8_t *data, size_t
 	return KV_COMPARE_SIZE + (size_t)sized;
 }
 
-/* What an operation begins with: 0 if it is none that a transaction may have. */
-static size_t operation_begin(struct kv_request *out, const uint8_t *data, size_t size)
+size_t kv_txn_decode_operation(struct kv_request *out, const uint8_t *data, size_t size)
 {
 	if (size < KV_TXN_OPERATION_SIZE || data[1] != 0)
 		return 0;
@@ -98,7 +97,14 @@ static size_t operation_begin(struct kv_request *out, const uint8_t *data, size_
 	if (out->operation != KV_PUT && out->operation != KV_DELETE && out->operation != KV_RANGE &&
 	    out->operation != KV_TXN)
 		return 0;
-	return out->flags & ~kv_flags_of(out->operation) ? 0 : KV_TXN_OPERATION_SIZE;
+	if (out->flags & ~kv_flags_of(out->operation))
+		return 0;
+	if (out->operation == KV_TXN)
+		return KV_TXN_OPERATION_SIZE;
+
+	size_t body =
+		kv_body_decode(out, data + KV_TXN_OPERATION_SIZE, size - KV_TXN_OPERATION_SIZE);
+	return body ? KV_TXN_OPERATION_SIZE + body : 0;
 }
 
 /* Up to its first operation; *count of them follow. */
@@ -122,41 +128,53 @@ static size_t txn_begin(const uint8_t *data, size_t size, uint64_t *count)
 }
 
 /* Operations follow one another, whichever transaction they are of: to count them is enough. */
-size_t kv_txn_size(const uint8_t *data, size_t size)
+size_t kv_txn_skip(const uint8_t *data, size_t size, uint64_t count, uint32_t *txns)
 {
 	struct kv_request operation;
-	uint64_t left, more;
-	size_t at = txn_begin(data, size, &left);
+	size_t at = 0;
 
-	for (; at && left > 0; left--) {
-		size_t taken = operation_begin(&operation, data + at, size - at);
+	for (uint64_t left = count, more; left > 0; left--, left += more) {
+		size_t taken = kv_txn_decode_operation(&operation, data + at, size - at);
 
 		if (!taken)
 			return 0;
 		at += taken;
 		more = 0;
-		taken = operation.operation == KV_TXN
-				? txn_begin(data + at, size - at, &more)
-				: kv_body_decode(&operation, data + at, size - at);
+		if (operation.operation != KV_TXN)
+			continue;
+		taken = txn_begin(data + at, size - at, &more);
 		if (!taken)
 			return 0;
 		at += taken;
-		left += more;
+		*txns += 1;
 	}
 	return at;
 }
 
-size_t kv_txn_decode_operation(struct kv_request *out, const uint8_t *data, size_t size)
+size_t kv_txn_size(const uint8_t *data, size_t size)
 {
-	size_t head = operation_begin(out, data, size), body;
+	uint64_t count;
+	uint32_t txns = 0;
+	size_t begin = txn_begin(data, size, &count), rest;
 
-	if (!head)
-		return 0;
-	if (out->operation == KV_TXN) {
-		body = kv_txn_size(data + head, size - head);
-		out->txn = (struct kv_bytes){data + head, (uint32_t)body};
-	} else {
-		body = kv_body_decode(out, data + head, size - head);
+	if (!begin || count == 0)
+		return begin;
+	rest = kv_txn_skip(data + begin, size - begin, count, &txns);
+	return rest ? begin + rest : 0;
+}
+
+size_t kv_txn_next_put(struct kv_bytes txn, size_t at, struct kv_request *put)
+{
+	uint64_t count;
+
+	if (at == 0)
+		at = txn_begin(txn.data, txn.size, &count);
+	while (at < txn.size) {
+		at += kv_txn_decode_operation(put, txn.data + at, txn.size - at);
+		if (put->operation == KV_PUT)
+			return at;
+		if (put->operation == KV_TXN)
+			at += txn_begin(txn.data + at, txn.size - at, &count);
 	}
-	return body ? head + body : 0;
+	return 0;
 }

@@ -72,8 +72,8 @@ size_t kv_txn_encode_compare(const struct kv_compare *compare, uint8_t *out);
 size_t kv_txn_encode_operation(const struct kv_request *operation, uint8_t *out);
 
 /*
- * The same, read: the bytes that were taken, or 0 if they are not whole and well-formed; of an
- * operation that is a transaction its inside too.
+ * The same, read: the bytes that were taken, or 0 if they are not whole and well-formed. Of an
+ * operation that is a transaction they end where it begins.
  */
 size_t kv_txn_decode(struct kv_txn_counts *out, const uint8_t *data, size_t size);
 size_t kv_txn_decode_compare(struct kv_compare *out, const uint8_t *data, size_t size);
@@ -81,5 +81,9 @@ size_t kv_txn_decode_operation(struct kv_request *out, const uint8_t *data, size
 
 /* The bytes of a transaction, whatever follows it; 0 if they are not whole and well-formed. */
 size_t kv_txn_size(const uint8_t *data, size_t size);
+/* The same of `count` operations, not 0; *txns grows by the transactions in them. */
+size_t kv_txn_skip(const uint8_t *data, size_t size, uint64_t count, uint32_t *txns);
+/* The next put of a whole transaction, whatever it is within: where it ends; 0: there is none. */
+size_t kv_txn_next_put(struct kv_bytes txn, size_t at, struct kv_request *put);
 
 #endif

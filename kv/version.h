@@ -62,6 +62,18 @@ static inline struct kv_bytes kv_key_bytes(const struct kv_key *key)
 	return (struct kv_bytes){.data = key->bytes, .size = key->size};
 }
 
+static inline struct kv_item kv_version_item(const struct kv_version *version)
+{
+	return (struct kv_item){
+		.create_revision = version->create_revision,
+		.mod_revision = version->main,
+		.version = version->number,
+		.lease = version->lease,
+		.key = kv_key_bytes(version->key),
+		.value = kv_version_value(version),
+	};
+}
+
 /* The key's value as it was at a revision; NULL: it had none. */
 static inline const struct kv_version *kv_key_find(const struct kv_key *key, struct kv_revision at)
 {

@@ -8,14 +8,24 @@
 #include <assert.h>
 #include <errno.h>
 
-/* The store knows its end. True: it was answered. */
+void command_answer(struct serve *s, struct request *q, const struct sm_result *result)
+{
+	struct sm_cursor *rest;
+	int size;
+
+	size = s->sm->ops->answer(s->sm, q->data, q->size, result->data, result->size, s->scratch,
+				  PARTS_MESSAGE_SIZE_MAX, &rest);
+	stream_answer(s, q, size, rest, SERVE_UNANSWERED);
+}
+
+/* The store knows its end. True: it was answered. Nothing is read of half a command. */
 static bool settled(struct serve *s, struct request *q)
 {
 	struct sm_result result;
 
-	if (!s->sm->ops->settled(s->sm, q->data, q->size, &result))
+	if (s->half || !s->sm->ops->settled(s->sm, q->data, q->size, &result))
 		return false;
-	serve_answer(s, q, SERVE_OK, result.data, result.size);
+	command_answer(s, q, &result);
 	return true;
 }
 
@@ -156,5 +166,5 @@ void serve_applied(struct serve *s, const struct sm_result *result)
 	struct request *q;
 
 	while ((q = request_find_session(&s->requests, result->session, result->sequence)))
-		serve_answer(s, q, SERVE_OK, result->data, result->size);
+		command_answer(s, q, result);
 }

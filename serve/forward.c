@@ -119,6 +119,7 @@ void serve_forward_reply(struct serve *s, raft_id from, const struct forward_rep
 	case SERVE_STOPPING:
 	case SERVE_COMPACTED:
 	case SERVE_LEARNER:
+	case SERVE_UNANSWERED:
 	case SERVE_BAD_COOKIE:
 		break;
 	}

@@ -2,8 +2,8 @@
  * Serve's inside: what the files of serve/ share.
  *
  * Invariants:
- *	SV1. An answer that says OK to a command leaves only from its apply, or is what the
- *	     state machine remembers of that.
+ *	SV1. An answer that says OK to a command is made of the verdict of its apply, or of what
+ *	     the state machine remembers of that; and once it was applied nothing says otherwise.
  *	SV2. A query is answered from a state that has applied at least its confirmed read index.
  *	SV3. Every piece of one answer is of one revision.
  */
@@ -87,6 +87,9 @@ struct request *accept_part(struct serve *s, raft_id from, const struct forward_
 void accept_begin(struct serve *s, struct request *q);
 void accept_confirmed(struct serve *s, uint64_t context, raft_index index);
 
+/* A verdict, told: from the moment it came, or of a retry. */
+void command_answer(struct serve *s, struct request *q, const struct sm_result *result);
+
 /* query.c: linearizable queries. */
 void query_begin(struct serve *s, struct request *q);
 void query_drive(struct serve *s);
@@ -97,7 +100,12 @@ void query_confirmed(struct serve *s, uint64_t context, raft_index index);
 void query_answer(struct serve *s, struct request *q);
 
 /* stream.c: the rest of answers that are larger than one piece. */
-void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, uint32_t size);
+/*
+ * The state machine has made the first piece of an answer in the scratch: its size, or why it has
+ * not. `busy` is said if there is no room for the rest of it.
+ */
+void stream_answer(struct serve *s, struct request *q, int size, struct sm_cursor *rest,
+		   enum serve_status busy);
 void stream_drive(struct serve *s);
 /* Whether there is a cursor for one more answer of its source (SH4). */
 bool stream_may_begin(const struct serve *s, const struct request *q);

@@ -23,18 +23,7 @@ void query_answer(struct serve *s, struct request *q)
 	assert(!s->half);
 	size = s->sm->ops->query(s->sm, q->data, q->size, s->scratch, PARTS_MESSAGE_SIZE_MAX,
 				 &rest);
-	if (size >= 0 && rest && !stream_may_begin(s, q)) {
-		s->sm->ops->cursor_close(s->sm, rest);
-		size = -EBUSY;
-	}
-	if (size == -EBUSY)
-		stream_give_way(s, q);
-	if (size < 0)
-		serve_refuse(s, q, size == -EBUSY ? SERVE_BUSY : SERVE_INVALID);
-	else if (rest)
-		stream_begin(s, q, rest, (uint32_t)size);
-	else
-		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);
+	stream_answer(s, q, size, rest, SERVE_BUSY);
 }
 
 static void drive_readable(struct serve *s)

@@ -57,7 +57,7 @@ static void push(struct serve *s, struct request *q, uint32_t size)
 	request_close(&s->requests, q);
 }
 
-void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, uint32_t size)
+static void begin(struct serve *s, struct request *q, struct sm_cursor *rest, uint32_t size)
 {
 	s->counters.streams++;
 	q->rest = rest;
@@ -71,11 +71,12 @@ void stream_begin(struct serve *s, struct request *q, struct sm_cursor *rest, ui
 	s->active = true;
 }
 
+/* A command was applied, whatever becomes of its answer. */
 static void cut(struct serve *s, struct request *q, enum serve_status status)
 {
 	s->counters.streams_cut++;
 	stream_end(s, q);
-	serve_refuse(s, q, status);
+	serve_refuse(s, q, q->kind == REQUEST_COMMAND ? SERVE_UNANSWERED : status);
 }
 
 static void step(struct serve *s, struct request *q)
@@ -198,4 +199,21 @@ void serve_pulled(struct serve *s, struct request *q)
 		q->pulled = true;
 		s->active = true;
 	}
+}
+
+void stream_answer(struct serve *s, struct request *q, int size, struct sm_cursor *rest,
+		   enum serve_status busy)
+{
+	if (size >= 0 && rest && !stream_may_begin(s, q)) {
+		s->sm->ops->cursor_close(s->sm, rest);
+		size = -EBUSY;
+	}
+	if (size == -EBUSY)
+		stream_give_way(s, q);
+	if (size < 0)
+		serve_refuse(s, q, size == -EBUSY ? busy : SERVE_INVALID);
+	else if (rest)
+		begin(s, q, rest, (uint32_t)size);
+	else
+		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);
 }

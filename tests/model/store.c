@@ -16,7 +16,6 @@ static void narrow(struct model_request *r)
 	if (r->kind == MODEL_EMPTY)
 		*r = (struct model_request){.kind = MODEL_RANGE, .key = r->key};
 	r->lease = 0;
-	r->ignore_lease = false;
 	r->limit = at_least_zero(r->limit);
 	r->revision = at_least_zero(r->revision);
 	r->mod_min = at_least_zero(r->mod_min);
@@ -32,9 +31,9 @@ static void narrow(struct model_request *r)
 bool store_narrow(struct model_request *r)
 {
 	narrow(r);
-	r->prev_kv = r->ignore_value = false;
-	return r->kind == MODEL_RANGE || r->kind == MODEL_PUT || r->kind == MODEL_DELETE ||
-	       r->kind == MODEL_HASH;
+	if (r->kind == MODEL_COMPACT && r->revision == 0)
+		r->revision = 1; /* MF4: nothing is compacted to 0 here */
+	return true;
 }
 
 static struct kv_bytes bytes(struct model_bytes b)
@@ -63,7 +62,8 @@ static struct kv_request request_of(const struct model_request *r, struct model_
 	struct kv_request request = {
 		.operation = operations[r->kind],
 		.flags = flag(r->keys_only, KV_KEYS_ONLY) | flag(r->count_only, KV_COUNT_ONLY) |
-			 flag(r->prev_kv, KV_PREV_KV) | flag(r->ignore_value, KV_IGNORE_VALUE),
+			 flag(r->prev_kv, KV_PREV_KV) | flag(r->ignore_value, KV_IGNORE_VALUE) |
+			 flag(r->ignore_lease, KV_IGNORE_LEASE),
 		.key = bytes(r->key),
 		.range_end = bytes(r->range_end),
 		.value = bytes(r->value),

@@ -45,7 +45,9 @@ static bool is_of_the_bytes(enum model_error error)
 static void deliver(struct round *round, struct asked *asked)
 {
 	uint32_t from = round->entry_count, answering = model_draw_below(&round->draw, MEMBERS);
+	struct sm_cursor *cursor;
 	struct sm_result result;
+	int size;
 
 	log_append_command(round, asked->data, asked->size);
 	for (uint32_t m = 0; m < MEMBERS; m++) {
@@ -57,10 +59,11 @@ static void deliver(struct round *round, struct asked *asked)
 		if (done != 1 || result.session != SESSION || result.sequence != asked->sequence)
 			round_fail(round, &asked->request, "it is not completed", &asked->want,
 				   NULL);
-		if (m == answering) {
-			memcpy(round->out, result.data, result.size);
-			readers_take(round, asked, sm, (int)result.size, NULL);
-		}
+		if (m != answering)
+			continue;
+		size = sm->ops->answer(sm, asked->data, (uint32_t)asked->size, result.data,
+				       result.size, round->out, KV_ANSWER_SIZE_MAX, &cursor);
+		readers_take(round, asked, sm, size, cursor);
 	}
 }
 
@@ -137,6 +140,8 @@ static void step(struct round *round)
 	while (!store_narrow(r));
 	asked->compacted = round->model.compact_revision;
 	asked->want = model_do(&round->model, r, &asked->arena);
+	if (asked->want.error == MODEL_PANIC) /* MF7: what is to be kept is not there by then */
+		asked->want.error = MODEL_KEY_NOT_FOUND;
 	if (r->kind == MODEL_RANGE || r->kind == MODEL_HASH)
 		ask(round, asked);
 	else

@@ -14,10 +14,11 @@ from sessions import SESSIONS
 from share import SHARE
 from snapshots import SNAPSHOTS
 from store import STORE
+from txn import TXN
 from wires import WIRES
 
 MUTANTS = CORE + CTL + LOG + MEMBERS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE + SNAPSHOTS
-MUTANTS += STORE + WIRES + [
+MUTANTS += STORE + TXN + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",

@@ -174,7 +174,7 @@ static void begin(struct load *l, uint32_t i, uint64_t due, uint64_t now)
 static bool is_unknown(const struct path_answer *answer)
 {
 	return answer->status == WIRE_OK ||
-	       (!answer->unasked && status_row(answer->status)->done == STATUS_UNKNOWN);
+	       (!answer->unasked && status_row(answer->status)->done != STATUS_NOTHING);
 }
 
 static void failed(struct load *l, struct lane *lane, const struct path_answer *answer,

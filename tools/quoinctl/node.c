@@ -101,7 +101,7 @@ static bool ask_one(struct asking *a, uint32_t i, uint64_t welcome_ns, struct re
 		}
 		snprintf(error, ERROR_SIZE, "%s", row->words);
 		a->verdict = true;
-		a->maybe |= row->done == STATUS_UNKNOWN;
+		a->maybe |= row->done != STATUS_NOTHING;
 		/* What any node would say. */
 		return row->done == STATUS_NOTHING && !row->again;
 	}

@@ -92,7 +92,7 @@ static void answer_with_unknown_bits_is_refused(void **state)
 		{0, 1},
 		{0, 3},
 		{1, 1}, /* no status has this number */
-		{1, KV_BEYOND_WINDOW + 1},
+		{1, KV_LEASE_NOT_FOUND + 1},
 		{2, 2}, /* a range has no comparisons */
 		{2, 4},
 		{3, KV_MARK + 1},

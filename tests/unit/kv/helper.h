@@ -50,6 +50,11 @@ struct rig {
 	uint64_t result_sequence;
 	uint64_t compacted; /* the revision */
 	uint8_t *out;       /* KV_ANSWER_SIZE_MAX bytes for queries */
+	uint8_t *answer;    /* of the last command, joined */
+	uint32_t answer_pieces;
+	/* The whole command that the next entry ends; NULL: the entry is all of it. */
+	const uint8_t *command;
+	size_t command_size;
 };
 
 static inline void rig_open_salted(struct rig *rig, uint64_t quota, uint64_t salt)
@@ -71,6 +76,40 @@ static inline void rig_close(struct rig *rig)
 	kv_verify(rig->sm);
 	rig->sm->ops->destroy(rig->sm);
 	free(rig->out);
+	free(rig->answer);
+}
+
+/* What its client is told: all pieces, joined in rig->answer. */
+static inline struct kv_answer answer_of(struct rig *rig, const uint8_t *command, size_t size,
+					 const struct sm_result *result)
+{
+	uint8_t *piece = malloc(KV_ANSWER_SIZE_MAX);
+	struct kv_answer answer = {0};
+	struct sm_cursor *rest;
+	size_t joined = 0;
+	bool more = true;
+
+	assert_non_null(piece);
+	rig->answer_pieces = 1;
+	int written = rig->sm->ops->answer(rig->sm, command, (uint32_t)size, result->data,
+					   result->size, piece, KV_ANSWER_SIZE_MAX, &rest);
+	for (;;) {
+		assert_in_range(written, 0, KV_ANSWER_SIZE_MAX);
+		rig->answer = realloc(rig->answer, joined + (size_t)written + 1);
+		assert_non_null(rig->answer);
+		memcpy(rig->answer + joined, piece, (size_t)written);
+		joined += (size_t)written;
+		if (!rest || !more)
+			break;
+		written =
+			rig->sm->ops->cursor_read(rig->sm, rest, piece, KV_ANSWER_SIZE_MAX, &more);
+		rig->answer_pieces++;
+	}
+	if (rest)
+		rig->sm->ops->cursor_close(rig->sm, rest);
+	free(piece);
+	assert_int_equal(kv_answer_decode(&answer, rig->answer, joined), 0);
+	return answer;
 }
 
 /* One entry, in as many steps as it takes. What apply said in the end; 1: *answer is decoded. */
@@ -90,8 +129,8 @@ static inline int feed_entry(struct rig *rig, const void *data, uint32_t size, b
 	if (done == 1) {
 		rig->session = result.session;
 		rig->result_sequence = result.sequence;
-		assert_int_equal(kv_answer_decode(answer, result.data, result.size), 0);
-		assert_int_equal(answer->item_count, 0);
+		*answer = answer_of(rig, rig->command ? rig->command : data,
+				    rig->command ? rig->command_size : size, &result);
 	}
 	return done;
 }
@@ -102,6 +141,8 @@ static inline struct kv_answer feed_bytes(struct rig *rig, const uint8_t *data, 
 	struct kv_answer answer = {0};
 	size_t at = 0;
 
+	rig->command = data;
+	rig->command_size = size;
 	do {
 		size_t part = size - at < PART_SIZE ? size - at : PART_SIZE;
 		bool last = at + part == size;
@@ -110,6 +151,7 @@ static inline struct kv_answer feed_bytes(struct rig *rig, const uint8_t *data, 
 		assert_int_equal(done, last ? 1 : 0);
 		at += part;
 	} while (at < size);
+	rig->command = NULL;
 	return answer;
 }
 

@@ -26,14 +26,13 @@ static int admit_put(struct rig *rig, struct kv_bytes key, struct kv_bytes value
 /* The status of the answer that apply would give, or -1: it would do something. */
 static int settled(struct rig *rig, const struct kv_request *request)
 {
-	struct kv_answer answer = {0};
 	struct sm_result result;
 	uint8_t bytes[256];
 
 	kv_request_encode(request, bytes);
 	if (!rig->sm->ops->settled(rig->sm, bytes, (uint32_t)kv_request_size(request), &result))
 		return -1;
-	return kv_answer_decode(&answer, result.data, result.size) ? -2 : (int)answer.status;
+	return (int)answer_of(rig, bytes, kv_request_size(request), &result).status;
 }
 
 static void quota_is_judged_at_the_door_and_never_in_apply(void **state)

@@ -232,8 +232,8 @@ static const struct {
 	{KV_PUT, 7, 1, -EINVAL},
 	{KV_PUT, 32, 1, 0},
 	{KV_PUT, 32, 3, -EINVAL}, /* a floor above it: given up */
-	{KV_PUT, 40, 1, -EINVAL}, /* no leases yet */
-	{KV_PUT, 47, 1, -EINVAL},
+	{KV_PUT, 40, 1, 0},       /* a lease */
+	{KV_PUT, 47, 1, 0},
 	{KV_PUT, 50, 1, -EINVAL},
 	{KV_PUT, 51, 1, -EINVAL},
 	{KV_DELETE, 44, 1, -EINVAL},

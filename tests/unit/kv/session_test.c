@@ -451,13 +451,13 @@ static bool settled(struct rig *rig, const struct kv_request *request, struct kv
 	uint8_t *data = encoded(request, &size);
 	bool known = rig->sm->ops->settled(rig->sm, data, (uint32_t)size, &result);
 
+	if (known) {
+		assert_int_equal(result.session, request->session);
+		assert_int_equal(result.sequence, request->sequence);
+		*answer = answer_of(rig, data, size, &result);
+	}
 	free(data);
-	if (!known)
-		return false;
-	assert_int_equal(result.session, request->session);
-	assert_int_equal(result.sequence, request->sequence);
-	assert_int_equal(kv_answer_decode(answer, result.data, result.size), 0);
-	return true;
+	return known;
 }
 
 /*

@@ -106,6 +106,36 @@ static int piece(uint8_t *out, uint32_t number)
 	return snprintf((char *)out, 8, "p%u", number);
 }
 
+static int pieces_begin(struct hand *h, uint32_t pieces, uint8_t *out, struct sm_cursor **rest)
+{
+	uint32_t held = 0;
+
+	for (uint32_t i = 0; i < h->cursors; i++)
+		held += h->cursor[i].closed == 0;
+	if (held == SM_CURSORS_MAX)
+		return -EBUSY;
+	assert_true(h->cursors < HAND_MAX);
+	*rest = &h->cursor[h->cursors++];
+	**rest = (struct sm_cursor){.piece = !h->query_waits, .pieces = pieces};
+	return h->query_waits ? 0 : piece(out, 0);
+}
+
+/* The verdict itself, or pieces. */
+static int answer(struct sm *sm, const uint8_t *command, uint32_t size, const uint8_t *verdict,
+		  uint32_t verdict_size, uint8_t *out, uint32_t out_size_max,
+		  struct sm_cursor **rest)
+{
+	struct hand *h = OF(sm, sm);
+
+	(void)out_size_max;
+	assert_true(size >= COMMAND_HEADER && command);
+	*rest = NULL;
+	if (h->answer_pieces > 1)
+		return pieces_begin(h, h->answer_pieces, out, rest);
+	memcpy(out, verdict, verdict_size);
+	return (int)verdict_size;
+}
+
 static int query(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *out,
 		 uint32_t out_size_max, struct sm_cursor **rest)
 {
@@ -117,20 +147,7 @@ static int query(struct sm *sm, const uint8_t *request, uint32_t size, uint8_t *
 	*rest = NULL;
 	if (h->query_result < 0)
 		return h->query_result;
-	if (request[0] > 1) {
-		uint32_t held = 0;
-
-		for (uint32_t i = 0; i < h->cursors; i++)
-			held += h->cursor[i].closed == 0;
-		if (held == SM_CURSORS_MAX)
-			return -EBUSY;
-		assert_true(h->cursors < HAND_MAX);
-		*rest = &h->cursor[h->cursors++];
-		**rest = (struct sm_cursor){.piece = !h->query_waits, .pieces = request[0]};
-		if (h->query_waits)
-			return 0;
-	}
-	return piece(out, 0);
+	return request[0] > 1 ? pieces_begin(h, request[0], out, rest) : piece(out, 0);
 }
 
 static int cursor_read(struct sm *sm, struct sm_cursor *c, uint8_t *out, uint32_t out_size_max,
@@ -203,6 +220,7 @@ void hand_open(struct hand *h)
 	static const struct door_ops door_ops = {door_answer, door_push, door_gone};
 	static const struct sm_ops sm_ops = {
 		.query = query,
+		.answer = answer,
 		.cursor_read = cursor_read,
 		.cursor_close = cursor_close,
 		.sweep = sweep,

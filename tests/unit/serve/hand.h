@@ -57,6 +57,7 @@ struct hand {
 	int admit_result, query_result, read_piece_result;
 	bool query_waits; /* its first piece comes by the cursor */
 	uint32_t queries;
+	uint32_t answer_pieces; /* of each command's; up to 1: the verdict is all of it */
 	struct sm_cursor cursor[HAND_MAX];
 	uint32_t cursors;
 
