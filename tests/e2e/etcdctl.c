@@ -38,17 +38,26 @@ struct step {
 
 static const struct step steps[] = {
 	{"put k1 one", NULL, false},
+	{"put k1 two --prev-kv", NULL, false},
+	{"put k1 --prev-kv -w json", "three\n", false},
+	{"put k1 four --prev-kv -w fields", NULL, false},
 	{"put k2 -w json", "\x01\xff\n\"", false},
 	{"put k3 c -w fields", NULL, false},
+	{"put k1 --ignore-value", NULL, false},
+	{"put k1 five --ignore-lease", NULL, false},
+	{"put k9 --ignore-value", NULL, true},
+	{"put k9 x --ignore-lease", NULL, true},
+	{"put k1 x --ignore-value", NULL, true},
 	FORMS("get k1", NULL),
-	FORMS("get k2", NULL),
+	{"get k2 -w json", NULL, false},
+	{"get k2 -w fields", NULL, false},
 	FORMS("get k9", NULL),
-	FORMS("get k --prefix", NULL),
-	FORMS("get k1 k3", NULL),
-	FORMS("get k3 k1", NULL),
-	FORMS("get k2 --from-key --limit 1", NULL),
 	FORMS("get k --prefix --limit=2", NULL),
-	FORMS("get k --prefix --keys-only", NULL),
+	{"get k1 k3 -w json", NULL, false},
+	{"get k3 k1 -w fields", NULL, false},
+	{"get k2 --from-key --limit 1", NULL, false},
+	{"get k --prefix --keys-only", NULL, false},
+	{"get k --prefix --keys-only -w json", NULL, false},
 	{"get k --prefix --hex", NULL, false},
 	{"get k --prefix --print-value-only", NULL, false},
 	{"get k1 --consistency=s", NULL, false},
@@ -65,9 +74,27 @@ static const struct step steps[] = {
 	{"get k1 k2 --prefix", NULL, true},
 	{"get k1 -w table", NULL, true},
 	{"get k1 -w json --print-value-only", NULL, true},
+	FORMS("txn", "ver(\"k1\") > \"0\"\nval(\"k3\") = \"c\"\n\nput k4 \"a b\"\nget k4\n"
+		     "del k2 --prev-kv\nget k --prefix --order DESCEND --limit 2\n\n"
+		     "get k1\n\n"),
+	FORMS("txn", "create(\"k9\") != \"0\"\n\nput k9 x\n\nput k1 six --prev-kv\n"
+		     "get k1 --keys-only\ndel k9\n\n"),
+	{"txn", "mod(\"k1\") < \"1\"\n\nput k9 x\n\n\n", false},
+	{"txn -i", "c(\"k1\") > \"0\"\n\nget k1\n\n\n", false},
+	{"txn", "\nput k1 a\nput k1 b\n\n\n", true},
+	{"txn", "\nput k1 a\n", true},
+	{"txn", "foo(\"k1\") = \"0\"\n\n\n\n", true},
+	{"txn -w table", "\n\n\n", true},
+	FORMS("del k9 --prev-kv", NULL),
 	{"put k2 2", NULL, false},
+	{"del k2 k4 --prev-kv", NULL, false},
 	{"put k2 2", NULL, false},
+	{"del k2 --prev-kv -w json", NULL, false},
 	{"put k2 2", NULL, false},
+	{"del k2 --prev-kv -w fields", NULL, false},
+	{"compaction 1000000", NULL, true},
+	{"compaction 1", NULL, true},
+	{"compaction x", NULL, true},
 };
 
 static void collect(int fd, char out[SAID_MAX])
@@ -124,18 +151,20 @@ static void ask(const struct side *side, const char *words, const char *input, s
 	free(copy);
 }
 
-/* Ids and terms are each cluster's own. */
+/* Ids, terms and addresses are each cluster's own. */
 static void mask(char *text)
 {
-	static const char pattern[] = "(\"(cluster_id|member_id|raft_term)\":|\"(ClusterID|"
-				      "MemberID|RaftTerm)\" : )([0-9]+)";
-	regmatch_t match[5];
+	static const char pattern[] = "(\"(cluster_id|member_id|raft_term)\":|"
+				      "\"(ClusterID|MemberID|RaftTerm)\" : |"
+				      "\"Endpoint\"( : |:)\")([^\",}\n]+)";
+	enum { VALUE = 5 };
+	regmatch_t match[VALUE + 1];
 	regex_t regex;
 
 	assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED), 0);
-	while (regexec(&regex, text, 5, match, 0) == 0) {
-		char *at = text + match[4].rm_so;
-		size_t size = (size_t)(match[4].rm_eo - match[4].rm_so);
+	while (regexec(&regex, text, VALUE + 1, match, 0) == 0) {
+		char *at = text + match[VALUE].rm_so;
+		size_t size = (size_t)(match[VALUE].rm_eo - match[VALUE].rm_so);
 
 		/* Of a response within a transaction they are 0, and stay so. */
 		if (size > 1 || *at != '0')
@@ -204,6 +233,7 @@ static void must(const struct side *side, const char *words)
 static uint64_t align(const struct side *etcd, const struct side *quoin)
 {
 	uint64_t theirs, ours;
+	char words[64];
 
 	must(quoin, "del --from-key a");
 	for (;;) {
@@ -213,7 +243,48 @@ static uint64_t align(const struct side *etcd, const struct side *quoin)
 			break;
 		must(theirs < ours ? etcd : quoin, "put filler x");
 	}
-	return ours;
+	for (int i = 0; i < 2; i++) {
+		must(i ? etcd : quoin, "put filler x");
+		must(i ? etcd : quoin, "del filler");
+		snprintf(words, sizeof(words), "compaction --physical %" PRIu64, ours + 2);
+		must(i ? etcd : quoin, words);
+	}
+	return ours + 2;
+}
+
+/* The last word of "ENDPOINT, HASH". */
+static uint32_t hash_of(const struct side *side)
+{
+	static struct said said;
+	const char *comma;
+
+	ask(side, "endpoint hashkv", NULL, &said);
+	comma = strstr(said.out, ", ");
+	if (!comma)
+		fail_msg("%s: exit %d\n%s%s", side->path, said.status, said.out, said.err);
+	return (uint32_t)strtoul(comma + 2, NULL, 10);
+}
+
+struct both {
+	const struct side *etcd, *quoin;
+};
+
+static bool hashes_are_equal(void *context)
+{
+	const struct both *both = context;
+
+	return hash_of(both->etcd) == hash_of(both->quoin);
+}
+
+/* One member's own hash: it may have the last commands still to do. */
+static void compare_hashes(struct cluster *c, const struct side *etcd, const struct side *quoin)
+{
+	struct both both = {etcd, quoin};
+
+	require(c, wait_until(hashes_are_equal, &both, CLUSTER_WAIT_MS),
+		"they have one history, and hash to %u and %u", hash_of(etcd), hash_of(quoin));
+	compare_step(c, etcd, quoin, &(struct step){"endpoint hashkv -w json", NULL, false});
+	compare_step(c, etcd, quoin, &(struct step){"endpoint hashkv -w fields", NULL, false});
 }
 
 void etcdctl_compare(struct cluster *c, uint32_t node)
@@ -235,13 +306,22 @@ void etcdctl_compare(struct cluster *c, uint32_t node)
 	begin = align(&other, &quoin);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		compare_step(c, &other, &quoin, &steps[i]);
-	/* What both were at each revision. */
+	compare_hashes(c, &other, &quoin);
+	/* What both were at each revision, and what is left of that once it was compacted. */
 	end = revision_of(&quoin);
 	for (uint64_t revision = begin; revision <= end; revision += 5) {
 		snprintf(words, sizeof(words), "get k --prefix --rev=%" PRIu64 " -w json",
 			 revision);
 		compare_step(c, &other, &quoin, &(struct step){words, NULL, false});
 	}
+	snprintf(words, sizeof(words), "compaction %" PRIu64, end - 3);
+	compare_step(c, &other, &quoin, &(struct step){words, NULL, false});
+	compare_step(c, &other, &quoin, &(struct step){words, NULL, true});
+	snprintf(words, sizeof(words), "get k1 --rev=%" PRIu64, end - 4);
+	compare_step(c, &other, &quoin, &(struct step){words, NULL, true});
+	snprintf(words, sizeof(words), "get k --prefix --rev=%" PRIu64 " -w json", end - 3);
+	compare_step(c, &other, &quoin, &(struct step){words, NULL, false});
+	compare_hashes(c, &other, &quoin);
 	etcd_stop(&etcd);
 }
 

@@ -1,6 +1,6 @@
 /*
- * What the versioned store can do, by quoinctl run as a user runs it: old revisions and
- * orders. The first argument is the program.
+ * What the versioned store can do, by quoinctl run as a user runs it: old revisions, orders, what
+ * was there before, transactions, compaction. The first argument is the program.
  */
 #include "tests/unit/test.h"
 #include "tests/unit/tools/ctl.h"
@@ -55,6 +55,7 @@ static void expect_at(const char *line, const char *input, int code, const char 
 #define FIELDS_HEADER(n) \
 	"\"ClusterID\" : 4369\n\"MemberID\" : 1\n\"Revision\" : " n "\n\"RaftTerm\" : 7\n"
 #define FUTURE "etcdserver: mvcc: required revision is a future revision"
+#define COMPACTED "etcdserver: mvcc: required revision has been compacted"
 
 static void old_revisions(void **state)
 {
@@ -117,11 +118,124 @@ static void orders_and_bounds(void **state)
 	assert_non_null(strstr(output, "\"More\" : true\n\"Count\" : 3\n"));
 }
 
+#define BEFORE_JSON                                                                             \
+	"{\"key\":\"aw==\",\"create_revision\":@1,\"mod_revision\":@2,\"version\":2,\"value\":" \
+	"\"Mg==\"}"
+
+static void what_was_there_before(void **state)
+{
+	(void)state;
+	expect_at("put k 1 --prev-kv", "", 0, "OK\n", "");
+	expect_at("put k 2 --prev-kv", "", 0, "OK\nk\n1\n", "");
+	expect_at("put k 3 --prev-kv -w json", "", 0,
+		  JSON_HEADER("@3") ",\"prev_kv\":" BEFORE_JSON "}\n", "");
+	expect_at("put k --prev-kv --hex", "4", 0, "OK\n\\x6b\n\\x33\n", "");
+	expect_at("put l 5", "", 0, "OK\n", "");
+	expect_at("del k z --prev-kv", "", 0, "2\nk\n4\nl\n5\n", "");
+	expect_at("del k z --prev-kv", "", 0, "0\n", "");
+	expect_at("put k 1", "", 0, "OK\n", "");
+	expect_at("del k --prev-kv -w fields", "", 0,
+		  FIELDS_HEADER("@8") "\"Deleted\" : 1\n\"PrevKey\" : \"k\"\n"
+				      "\"PrevCreateRevision\" : @7\n\"PrevModRevision\" : @7\n"
+				      "\"PrevVersion\" : 1\n\"PrevValue\" : \"1\"\n"
+				      "\"PrevLease\" : 0\n",
+		  "");
+}
+
+static void what_stays_as_it_is(void **state)
+{
+	(void)state;
+	expect_at("put k --ignore-value", "", 1, "",
+		  "Error: etcdserver: key not found (nothing was done)\n");
+	expect_at("put k x --ignore-lease", "", 1, "",
+		  "Error: etcdserver: key not found (nothing was done)\n");
+	expect_at("put k 1", "", 0, "OK\n", "");
+	/* Standard input is not read. */
+	expect_at("put k --ignore-value", "other", 0, "OK\n", "");
+	expect_at("put k --ignore-value --ignore-lease --prev-kv", "", 0, "OK\nk\n1\n", "");
+	run("get k -w fields");
+	assert_non_null(strstr(output, "\"Version\" : 3\n\"Value\" : \"1\"\n"));
+	expect_at("put k 2 --ignore-lease", "", 0, "OK\n", "");
+	expect_at("get k", "", 0, "k\n2\n", "");
+}
+
+static void transactions(void **state)
+{
+	static const char text[] =
+		"ver(\"k\") = \"0\"\n\nput k \"a b\"\nget k\nget --prefix \"\" "
+		"--count-only\n\nput k c --prev-kv\ndel l\nget k --keys-only\n\n";
+
+	(void)state;
+	expect_at("txn", text, 0, "SUCCESS\n\nOK\n\nk\na b\n\n1\n", "");
+	expect_at("txn", text, 0, "FAILURE\n\nOK\nk\na b\n\n0\n\nk\n\n", "");
+	expect_at("txn -w json", text, 0,
+		  JSON_HEADER("@3") ",\"responses\":[{\"Response\":{\"ResponsePut\":{\"header\":{"
+				    "\"revision\":@3},\"prev_kv\":{\"key\":\"aw==\","
+				    "\"create_revision\":@1,\"mod_revision\":@2,\"version\":2,"
+				    "\"value\":\"Yw==\"}}}},{\"Response\":{\"ResponseDeleteRange\":"
+				    "{\"header\":{\"revision\":@3}}}},{\"Response\":{"
+				    "\"ResponseRange\":{\"header\":{\"revision\":@3},\"kvs\":[{"
+				    "\"key\":\"aw==\",\"create_revision\":@1,\"mod_revision\":@3,"
+				    "\"version\":3}],\"count\":1}}}]}\n",
+		  "");
+	expect_at("txn --hex", "val(\"k\") = \"c\"\n\nget k\n\n\n", 0, "SUCCESS\n\n\\x6b\n\\x63\n",
+		  "");
+	expect_at("txn -i", "mod(\"k\") > \"1\"\n\n\n\n", 0,
+		  "compares:\nsuccess requests (get, put, del):\n"
+		  "failure requests (get, put, del):\nSUCCESS\n",
+		  "");
+	expect_at("txn", "\nput k 1\nput k 2\n\n\n", 1, "",
+		  "Error: etcdserver: duplicate key given in txn request (nothing was done)\n");
+	expect_at("txn", "\nget k --rev=1000000\n\n\n", 1, "",
+		  "Error: " FUTURE " (nothing was done)\n");
+	expect_at("txn", "val(\"\") = \"c\"\n\n\n\n", 1, "",
+		  "Error: etcdserver: key is not provided (nothing was done)\n");
+}
+
+/* A transaction whose answer is lost is asked again, is done once, and answers what it did. */
+static void a_transaction_is_done_once(void **state)
+{
+	char list[256];
+
+	(void)state;
+	snprintf(list, sizeof(list), "%s,%s", node[1].udp, node[0].udp);
+	expect_at("put k 1", "", 0, "OK\n", "");
+	set_endpoints(list);
+	atomic_store(&node[1].faults.swallow, 1);
+	expect_at("txn --command-timeout=2s", "\nput k 2 --prev-kv\n\n\n", 0,
+		  "SUCCESS\n\nOK\nk\n1\n", "");
+	atomic_store(&node[1].faults.silent, false);
+	set_endpoints(node[0].udp);
+	run("get k -w fields");
+	assert_non_null(strstr(output, "\"Version\" : 2\n"));
+}
+
+static void compaction(void **state)
+{
+	(void)state;
+	expect_at("put k 1", "", 0, "OK\n", "");
+	expect_at("put k 2", "", 0, "OK\n", "");
+	expect_at("put k 3", "", 0, "OK\n", "");
+	expect_at("compaction @2", "", 0, "compacted revision @2\n", "");
+	expect_at("get k --rev=@1", "", 1, "", "Error: " COMPACTED "\n");
+	expect_at("get k --rev=@2", "", 0, "k\n2\n", "");
+	expect_at("compaction @2", "", 1, "", "Error: " COMPACTED " (nothing was done)\n");
+	expect_at("compaction @4", "", 1, "", "Error: " FUTURE " (nothing was done)\n");
+	expect_at("compaction --physical @3 -w json", "", 0, "compacted revision @3\n", "");
+	expect_at("get k --rev=@2", "", 1, "", "Error: " COMPACTED "\n");
+	expect_at("get k", "", 0, "k\n3\n", "");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(old_revisions, nothing_is_there),
 		cmocka_unit_test_setup(orders_and_bounds, nothing_is_there),
+		cmocka_unit_test_setup(what_was_there_before, nothing_is_there),
+		cmocka_unit_test_setup(what_stays_as_it_is, nothing_is_there),
+		cmocka_unit_test_setup(transactions, nothing_is_there),
+		cmocka_unit_test_setup(a_transaction_is_done_once, nothing_is_there),
+		cmocka_unit_test_setup(compaction, nothing_is_there),
 	};
 
 	if (!ctl_program(argc, argv))
