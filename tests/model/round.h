@@ -26,7 +26,9 @@ struct asked {
 	uint8_t *data;
 	size_t size;
 	int64_t compacted; /* when it was asked */
-	uint64_t sequence; /* of a command */
+	uint64_t sequence; /* of a command, as what follows */
+	uint8_t verdict[KV_VERDICT_SIZE_MAX];
+	uint32_t verdict_size;
 	uint32_t holders;
 };
 
@@ -74,6 +76,7 @@ struct round {
 struct round_seen {
 	uint64_t commands, retries, queries, pieces, readers, restarts, gone, refused, images,
 		restored;
+	uint64_t errors[MODEL_PANIC + 1];
 };
 
 extern struct round_seen seen;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "kv/judge.h"
 #include "kv/txn_codec.h"
 
 static int64_t at_least_zero(int64_t number)
@@ -10,12 +11,11 @@ static int64_t at_least_zero(int64_t number)
 	return number < 0 ? 0 : number;
 }
 
-/* Numbers are not negative, there are no leases, and an operation says something. */
+/* Numbers are not negative, and an operation says something. */
 static void narrow(struct model_request *r)
 {
 	if (r->kind == MODEL_EMPTY)
 		*r = (struct model_request){.kind = MODEL_RANGE, .key = r->key};
-	r->lease = 0;
 	r->limit = at_least_zero(r->limit);
 	r->revision = at_least_zero(r->revision);
 	r->mod_min = at_least_zero(r->mod_min);
@@ -28,12 +28,27 @@ static void narrow(struct model_request *r)
 	}
 }
 
+static void count_all(const struct model_request *r, uint32_t *txns, uint32_t *ops)
+{
+	*txns += r->kind == MODEL_TXN;
+	for (int branch = 0; branch < 2; branch++) {
+		*ops += r->branches[branch].count;
+		for (uint32_t i = 0; i < r->branches[branch].count; i++)
+			count_all(&r->branches[branch].op[i], txns, ops);
+	}
+}
+
 bool store_narrow(struct model_request *r)
 {
+	uint32_t txns = 0, ops = 0;
+
 	narrow(r);
+	/* 0 is before every revision: it is compacted, though etcd takes it once (MF4). */
 	if (r->kind == MODEL_COMPACT && r->revision == 0)
-		r->revision = 1; /* MF4: nothing is compacted to 0 here */
-	return true;
+		return false;
+	/* Of a whole command the store has limits that etcd does not have. */
+	count_all(r, &txns, &ops);
+	return txns <= KV_TXNS_MAX && ops <= KV_TXN_OPERATIONS_MAX;
 }
 
 static struct kv_bytes bytes(struct model_bytes b)
@@ -67,6 +82,7 @@ static struct kv_request request_of(const struct model_request *r, struct model_
 		.key = bytes(r->key),
 		.range_end = bytes(r->range_end),
 		.value = bytes(r->value),
+		.lease = (uint64_t)r->lease,
 		.revision = (uint64_t)r->revision,
 		.limit = (uint64_t)r->limit,
 		.min_mod_revision = (uint64_t)r->mod_min,

@@ -18,7 +18,11 @@
 #include "kv/verify.h"
 #include "tests/model/round.h"
 
-enum { KEYS_STEPS = 200 };
+enum {
+	KEYS_STEPS = 200,
+	/* A run of so many has seen each error of a command. */
+	WHOLE_COMMANDS = 50000,
+};
 
 static void ask(struct round *round, struct asked *asked)
 {
@@ -41,6 +45,19 @@ static bool is_of_the_bytes(enum model_error error)
 	       error == MODEL_TOO_MANY_OPS;
 }
 
+/* The same on each member, and when it is asked for once more. */
+static void verdict_compare(struct round *round, struct asked *asked,
+			    const struct sm_result *result)
+{
+	if (asked->verdict_size == 0) {
+		asked->verdict_size = result->size;
+		memcpy(asked->verdict, result->data, result->size);
+	}
+	if (asked->verdict_size != result->size ||
+	    memcmp(asked->verdict, result->data, result->size) != 0)
+		round_fail(round, &asked->request, "two verdicts", &asked->want, NULL);
+}
+
 /* Through the log, and answered by one of the members. */
 static void deliver(struct round *round, struct asked *asked)
 {
@@ -49,6 +66,8 @@ static void deliver(struct round *round, struct asked *asked)
 	struct sm_result result;
 	int size;
 
+	if (is_of_the_bytes(asked->want.error))
+		asked->verdict_size = 0; /* no session remembers it */
 	log_append_command(round, asked->data, asked->size);
 	for (uint32_t m = 0; m < MEMBERS; m++) {
 		struct sm *sm = round->members[m];
@@ -59,10 +78,12 @@ static void deliver(struct round *round, struct asked *asked)
 		if (done != 1 || result.session != SESSION || result.sequence != asked->sequence)
 			round_fail(round, &asked->request, "it is not completed", &asked->want,
 				   NULL);
+		verdict_compare(round, asked, &result);
 		if (m != answering)
 			continue;
-		size = sm->ops->answer(sm, asked->data, (uint32_t)asked->size, result.data,
-				       result.size, round->out, KV_ANSWER_SIZE_MAX, &cursor);
+		size = sm->ops->answer(sm, asked->data, (uint32_t)asked->size, asked->verdict,
+				       asked->verdict_size, round->out, KV_ANSWER_SIZE_MAX,
+				       &cursor);
 		readers_take(round, asked, sm, size, cursor);
 	}
 }
@@ -85,6 +106,7 @@ static void command(struct round *round, struct asked *asked)
 	asked->holders++;
 	*place = asked;
 	seen.commands++;
+	seen.errors[asked->want.error]++;
 }
 
 /* One that was applied is answered as it was, while its session has not given it up. */
@@ -170,6 +192,7 @@ static void play(uint64_t number)
 	if (round == NULL || (round->out = malloc(KV_ANSWER_SIZE_MAX)) == NULL)
 		err(1, "memory");
 	round->number = round->draw.seed = number;
+	round->draw.with_leases = true; /* none is known */
 	round->scarce = one_in(round, 4);
 	model_init(&round->model, NULL, 0);
 	for (uint32_t m = 0; m < MEMBERS; m++)
@@ -223,5 +246,11 @@ int main(int argc, char **argv)
 	printf("%lu restarts, %lu restored, %lu pairs of snapshots, %lu answers gone, %lu "
 	       "refused\n",
 	       seen.restarts, seen.restored, seen.images, seen.gone, seen.refused);
+	for (int e = MODEL_OK; e < MODEL_PANIC; e++) {
+		printf("%8lu %s\n", seen.errors[e],
+		       e == MODEL_OK ? "applied" : model_error_text((enum model_error)e));
+		if (seen.errors[e] == 0 && seen.commands >= WHOLE_COMMANDS)
+			errx(1, "something that a run is to see was not there");
+	}
 	return 0;
 }
