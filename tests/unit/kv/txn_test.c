@@ -88,6 +88,7 @@ static void comparisons_as_in_etcd(void **state)
 		{"v<xabc", false},
 		/* Every key of a range. */
 		{">a-c0", true},
+		{">a-c1", false},
 		{"=a-c1", false},
 		{"=b-d1", true},
 		{"!x-y0", false},
