@@ -156,7 +156,7 @@ enum kv_flag {
 	KV_PREV_KV = 8,    /* a put, or a delete, that answers what was there before */
 	KV_IGNORE_VALUE = 16, /* a put that leaves the value ... */
 	KV_IGNORE_LEASE = 32, /* ... or the lease of its key as it is */
-	KV_PHYSICAL = 64,     /* a compaction that is answered when memory was given back */
+	KV_PHYSICAL = 64,     /* a compaction that is answered when memory was given back here */
 };
 
 enum kv_order { KV_ORDER_NONE, KV_ORDER_ASCEND, KV_ORDER_DESCEND };

@@ -54,9 +54,14 @@ void kv_pins_lose(struct kv_pins *pins)
 	}
 }
 
+uint64_t kv_pins_reach(const struct kv_pins *pins, const struct kv_store *store)
+{
+	return lowest(pins, store->compact_revision);
+}
+
 bool kv_pins_sweep(struct kv_pins *pins, struct kv_store *store)
 {
-	uint64_t target = lowest(pins, store->compact_revision);
+	uint64_t target = kv_pins_reach(pins, store);
 	bool more;
 
 	if (kv_store_scrub(store, target))

@@ -32,6 +32,9 @@ void kv_pin_give(struct kv_pin *pin);
 /* All of them: what they show goes. */
 void kv_pins_lose(struct kv_pins *pins);
 
+/* How far the scrub may come now. */
+uint64_t kv_pins_reach(const struct kv_pins *pins, const struct kv_store *store);
+
 /*
  * A bounded step of freeing what neither the compact revision nor a pin shows. True: there is more.
  */

@@ -377,6 +377,43 @@ static int pieces_render(const struct rendering *begun, struct kv_bytes command,
 	return size;
 }
 
+/* As far as readers let it. */
+static bool is_freed(const struct kv_cursors *cursors)
+{
+	return kv_store_scrubbed(cursors->store) >= kv_pins_reach(cursors->pins, cursors->store);
+}
+
+static int freed_read(struct kv_cursor *cursor, uint8_t *out, uint32_t out_size_max, bool *more)
+{
+	struct rendering *r = cursor->reader;
+	struct kv_answer answer = answer_of(&r->outcome);
+
+	(void)out_size_max;
+	*more = !is_freed(r->cursors);
+	return *more ? 0 : header(&answer, KV_OK, out);
+}
+
+static const struct kv_cursor_ops freed_ops = {freed_read, rendering_close};
+
+/* The word waits until memory was given back; what is compacted meanwhile is not waited for. */
+static int freed_render(const struct rendering *begun, struct kv_answer *answer, uint8_t *out,
+			struct kv_cursor **rest)
+{
+	struct rendering *r;
+
+	if (is_freed(begun->cursors))
+		return header(answer, KV_OK, out);
+	r = malloc(sizeof(*r));
+	if (!r)
+		return -EBUSY;
+	*r = *begun;
+	*rest = kv_cursor_open(r->cursors, r->cursors->store->compact_revision, &freed_ops, r);
+	if (*rest)
+		return 0;
+	rendering_close(r);
+	return -EBUSY;
+}
+
 int kv_render(struct kv_cursors *cursors, struct kv_bytes command, const uint8_t *bytes,
 	      uint8_t *out, uint32_t out_size_max, struct kv_cursor **rest)
 {
@@ -398,5 +435,7 @@ int kv_render(struct kv_cursors *cursors, struct kv_bytes command, const uint8_t
 	if (r.request.operation == KV_TXN ||
 	    (r.request.operation == KV_DELETE && r.request.flags & KV_PREV_KV))
 		return pieces_render(&r, command, &answer, out, out_size_max, rest);
+	if (r.request.operation == KV_COMPACT && r.request.flags & KV_PHYSICAL)
+		return freed_render(&r, &answer, out, rest);
 	return header(&answer, KV_OK, out);
 }

@@ -91,4 +91,9 @@ TXN = [
      "if (request->revision <= store->compact_revision)",
      "if (request->revision < store->compact_revision)",
      ["unit-kv-verdict"]),
+    ("physical-waits-for-nothing", "a physical compaction is answered when memory was given back",
+     "kv/render.c",
+     "if (is_freed(begun->cursors))",
+     "if (is_freed(begun->cursors) || answer->status == KV_OK)",
+     ["unit-kv-verdict"]),
 ]

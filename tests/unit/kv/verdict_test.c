@@ -128,6 +128,62 @@ static void compaction_in_etcds_words(void **state)
 	assert_int_equal(rig.sm->ops->revision(rig.sm), 6);
 }
 
+/* One step of freeing is 256 versions, and the answer comes after the last. */
+static void a_physical_compaction_is_answered_when_memory_was_given_back(void **state)
+{
+	const struct kv_request first = {
+		.operation = KV_RANGE, .key = text("k"), .range_end = text("l"), .revision = 1000};
+	uint64_t before;
+	struct kv_answer answer;
+
+	(void)state;
+	for (int i = 0; i < 2000; i++)
+		feed_put(0, "k", "v");
+	before = rig.sm->ops->size(rig.sm);
+	const struct kv_request compaction = {.operation = KV_COMPACT,
+					      .flags = KV_PHYSICAL,
+					      .session = 1,
+					      .sequence = ++rig.sequence,
+					      .revision = 2000};
+	size_t size;
+	uint8_t *data = encoded(&compaction, &size), out[KV_ANSWER_HEADER_SIZE];
+	const struct sm_entry entry = {
+		.index = ++rig.index, .data = data, .size = (uint32_t)size, true, true};
+	struct sm_result result;
+	struct sm_cursor *rest;
+	uint32_t steps = 0;
+	bool more = true;
+
+	assert_int_equal(query(&rig, &first, KV_ANSWER_SIZE_MAX).status, KV_OK);
+	assert_int_equal(rig.sm->ops->apply(rig.sm, &entry, &result), 1);
+	assert_int_equal(rig.sm->ops->answer(rig.sm, data, (uint32_t)size, result.data, result.size,
+					     rig.out, KV_ANSWER_SIZE_MAX, &rest),
+			 0);
+	assert_non_null(rest);
+	/* Its effect is there at once. */
+	assert_int_equal(query(&rig, &first, KV_ANSWER_SIZE_MAX).status, KV_COMPACTED);
+	while (more) {
+		int n = rig.sm->ops->cursor_read(rig.sm, rest, rig.out, KV_ANSWER_SIZE_MAX, &more);
+
+		assert_int_equal(n, more ? 0 : KV_ANSWER_HEADER_SIZE);
+		steps += more;
+		if (more)
+			rig.sm->ops->sweep(rig.sm);
+	}
+	assert_in_range(steps, 7, 9);
+	memcpy(out, rig.out, sizeof(out));
+	rig.sm->ops->cursor_close(rig.sm, rest);
+	assert_int_equal(kv_answer_decode(&answer, out, sizeof(out)), 0);
+	assert_int_equal(answer.status, KV_OK);
+	assert_true(rig.sm->ops->size(rig.sm) < before / 10);
+	/* There is nothing more to wait for. */
+	assert_int_equal(rig.sm->ops->answer(rig.sm, data, (uint32_t)size, result.data, result.size,
+					     rig.out, KV_ANSWER_SIZE_MAX, &rest),
+			 KV_ANSWER_HEADER_SIZE);
+	assert_null(rest);
+	free(data);
+}
+
 /* R48: rendered anew, from what the session remembers. */
 static void R48_a_retry_is_told_the_same(void **state)
 {
@@ -218,6 +274,7 @@ int main(void)
 		TEST(a_value_may_stay_as_it_is),
 		TEST(no_lease_is_found),
 		TEST(compaction_in_etcds_words),
+		TEST(a_physical_compaction_is_answered_when_memory_was_given_back),
 		TEST(R48_a_retry_is_told_the_same),
 		TEST(R48_an_answer_that_was_compacted_is_gone),
 		TEST(what_is_told_is_of_the_command_that_was_applied),

@@ -85,8 +85,15 @@ static uint32_t store_apply(struct fake_store *s, const uint8_t *command, uint32
 	assert(done == 1);
 	written = s->sm->ops->answer(s->sm, command, size, verdict.data, verdict.size, out,
 				     KV_ANSWER_SIZE_MAX, &rest);
+	/* What waits for memory that is given back; its tests ask for nothing else in pieces. */
+	for (bool more = rest != NULL; more;) {
+		assert(written == 0);
+		s->sm->ops->sweep(s->sm);
+		written = s->sm->ops->cursor_read(s->sm, rest, out, KV_ANSWER_SIZE_MAX, &more);
+	}
 	assert(written >= 0);
-	assert(!rest); /* its tests ask for no more */
+	if (rest)
+		s->sm->ops->cursor_close(s->sm, rest);
 	return (uint32_t)written;
 }
 
