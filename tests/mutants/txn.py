@@ -96,4 +96,9 @@ TXN = [
      "if (is_freed(begun->cursors))",
      "if (is_freed(begun->cursors) || answer->status == KV_OK)",
      ["unit-kv-verdict"]),
+    ("no-buffer-was-not-applied", "SV1: a command that finds no buffer for its answer was applied",
+     "doors/udp.c",
+     "if (q->kind != REQUEST_COMMAND) {",
+     "if (q->kind != REQUEST_ORDER) {",
+     ["unit-doors-udp"]),
 ]

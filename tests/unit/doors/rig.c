@@ -24,7 +24,7 @@ static struct kv_bytes key_name(char out[8], uint32_t key)
 	return (struct kv_bytes){(const uint8_t *)out, 6};
 }
 
-static void apply(struct rig *rig, const uint8_t *command, uint32_t size)
+void rig_apply(struct rig *rig, const uint8_t *command, uint32_t size)
 {
 	struct sm_result result;
 	int done = 0;
@@ -67,7 +67,7 @@ static void write_one(struct rig *rig, enum kv_operation operation, uint32_t key
 		request.range_end = key_name(end, key + DELETED_AT_ONCE);
 	}
 	kv_request_encode(&request, command);
-	apply(rig, command, (uint32_t)kv_request_size(&request));
+	rig_apply(rig, command, (uint32_t)kv_request_size(&request));
 }
 
 void rig_write(struct rig *rig, uint32_t count)
@@ -179,6 +179,20 @@ uint32_t rig_query(uint8_t out[RIG_QUERY_MAX])
 	static const uint8_t first[] = "k", end[] = "l";
 	const struct kv_request request = {
 		.operation = KV_RANGE, .key = {first, 1}, .range_end = {end, 1}};
+
+	assert_true(kv_request_size(&request) <= RIG_QUERY_MAX);
+	kv_request_encode(&request, out);
+	return (uint32_t)kv_request_size(&request);
+}
+
+uint32_t rig_deletion(uint8_t out[RIG_QUERY_MAX])
+{
+	const struct kv_request request = {.operation = KV_DELETE,
+					   .flags = KV_PREV_KV,
+					   .session = 7,
+					   .sequence = 1,
+					   .key = {(const uint8_t *)"k00000", 6},
+					   .range_end = {(const uint8_t *)"k00040", 6}};
 
 	assert_true(kv_request_size(&request) <= RIG_QUERY_MAX);
 	kv_request_encode(&request, out);

@@ -43,6 +43,9 @@ void rig_close(struct rig *rig);
 void rig_turn_begin(struct rig *rig, uint64_t ns);
 void rig_turn_end(struct rig *rig);
 
+/* A command, through the log. */
+void rig_apply(struct rig *rig, const uint8_t *command, uint32_t size);
+
 /*
  * The next `count` writes: every key is overwritten, then all are deleted by tens, then they are
  * put anew, over and over. What was before them is compacted.
@@ -51,6 +54,8 @@ void rig_write(struct rig *rig, uint32_t count);
 
 /* The query of all keys. Its size. */
 uint32_t rig_query(uint8_t out[RIG_QUERY_MAX]);
+/* A command that deletes 40 keys and asks for what they had: 160 KiB. Its size. */
+uint32_t rig_deletion(uint8_t out[RIG_QUERY_MAX]);
 /* All keys as they were at the beginning, and nothing else. */
 void rig_check(const uint8_t *answer, size_t size);
 

@@ -541,11 +541,45 @@ static void V10_V39_a_copy_of_what_was_taken_is_not_refused(void **state)
 	assert_int_equal(client_get_state(client), CLIENT_PIECE);
 }
 
+/* BUSY would say that nothing was done. */
+static void SV1_without_a_buffer_for_its_answer_a_command_was_applied(void **state)
+{
+	static uint8_t command[RIG_QUERY_MAX];
+	struct request *q[BUFFERS_LARGE_COUNT];
+	uint32_t size = rig_deletion(command);
+	enum serve_status why;
+	struct kv_answer answer;
+
+	(void)state;
+	rig_apply(&rig, command, size);
+	rig.compacted = rig.sm->ops->revision(rig.sm); /* nothing of it is */
+	for (uint32_t i = 0; i < BUFFERS_LARGE_COUNT; i++) {
+		q[i] = serve_open(rig.serve, &crowd, 0, i, PARTS_MESSAGE_SIZE_MAX, 0, 0, &why);
+		assert_non_null(q[i]);
+	}
+	client_request(client, WIRE_COMMAND, command, size, rig.now_ns, 5 * S);
+	assert_int_equal(run(0), CLIENT_DONE);
+	assert_int_equal(client_status(client), WIRE_UNANSWERED);
+	assert_int_equal(udp_door_get_counters(door)->refused_buffer, 1);
+
+	/* Asked again when there is room, it is told. */
+	for (uint32_t i = 0; i < BUFFERS_LARGE_COUNT; i++)
+		serve_cancel(rig.serve, q[i]);
+	client_request(client, WIRE_COMMAND, command, size, rig.now_ns, 5 * S);
+	assert_int_equal(run(0), CLIENT_DONE);
+	assert_int_equal(client_status(client), WIRE_OK);
+	take();
+	assert_int_equal(kv_answer_decode(&answer, got, got_size), 0);
+	assert_int_equal(answer.item_count, 40);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(V10_V39_a_copy_of_what_was_taken_is_not_refused,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			SV1_without_a_buffer_for_its_answer_a_command_was_applied, setup, teardown),
 		cmocka_unit_test_setup_teardown(V37_what_begins_nothing_is_charged_by_the_packet,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(V37_clients_of_one_host_may_choose_the_same_id,
