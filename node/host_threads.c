@@ -9,9 +9,9 @@
 
 enum {
 	/*
-	 * Tasks of a node that has started, beside itself and its log (counted): EAL's, the local
-	 * socket's, the disk's, the kernel's worker for the log, and the one that looks at a port,
-	 * or makes them.
+	 * Tasks of a node that has started, beside itself, its log and its memory's (counted):
+	 * EAL's, the local socket's, the disk's, the kernel's worker for the log, and the one that
+	 * looks at a port, or makes them.
 	 */
 	THREADS_MORE = 5,
 	/* And one for each URL of metrics. */
