@@ -30,7 +30,29 @@ setup_packages()
 	setup_say "packages: installing ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -qq
-	apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+	setup_install "${missing[@]}"
+}
+
+# Without the services that come with some of them: neither now nor when the host starts again.
+setup_install()
+{
+	local policy=/usr/sbin/policy-rc.d made= status=0 unit
+
+	if [ ! -e "$policy" ]; then
+		made=$policy
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
+	apt-get install -qq -y --no-install-recommends "$@" >/dev/null || status=$?
+	[ -z "$made" ] || rm -f "$made"
+	for unit in prometheus etcd; do
+		case " $* " in
+		*" $unit "* | *" $unit-server "*)
+			systemctl --quiet disable "$unit" 2>/dev/null || true
+			;;
+		esac
+	done
+	return "$status"
 }
 
 setup_huge_pages_file=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
