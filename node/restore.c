@@ -119,6 +119,12 @@ static int open_next(struct restoring *r)
 	return err;
 }
 
+/* What it holds, or the medium under it. All else is the host's, or whoever put it there (W25). */
+static bool is_damaged(int err)
+{
+	return err == -EBADMSG || err == -EIO;
+}
+
 static int try(struct node *n, const struct raft_snapshot *from)
 {
 	uint64_t now_ns = clock_now();
@@ -128,15 +134,15 @@ static int try(struct node *n, const struct raft_snapshot *from)
 	if (err)
 		return err;
 	err = restore(n, &r);
-	if (err && err != -EINTR && err != -ENOMEM)
+	if (is_damaged(err))
 		journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
 			      "directory=%s index=%" PRIu64 " term=%" PRIu64
-			      " why=\"%s: %s; the one before it is tried\"",
+			      " why=\"%s: %s; it goes, and the one before it is tried\"",
 			      n->options.wal.directory, from->index, from->term, strerror(-err),
 			      wal_error(n->wal));
 	wal_snapshot_close(n->wal);
 	/* It is not to count as one of those that are kept: the log would go for it. */
-	if (err && err != -EINTR && err != -ENOMEM)
+	if (is_damaged(err))
 		(void)wal_snapshot_remove(n->wal, from->index, from->term);
 	if (err)
 		return err;
@@ -147,11 +153,20 @@ static int try(struct node *n, const struct raft_snapshot *from)
 	return 0;
 }
 
+static int not_now(struct node *n, const struct raft_snapshot *s, int err)
+{
+	snprintf(n->error, sizeof(n->error), "%s: the snapshot at index %" PRIu64 ": %s",
+		 n->options.wal.directory, s->index,
+		 err == -EXDEV ? "it is another cluster's: move that file to where it belongs"
+			       : strerror(-err));
+	return err;
+}
+
 static int nothing_whole(struct node *n)
 {
 	snprintf(n->error, sizeof(n->error),
 		 "%s: the log begins at index %" PRIu64
-		 ", and no snapshot there that reaches so far is whole; nothing was changed: "
+		 ", and no snapshot there that reaches so far is whole: "
 		 "restore the directory from a copy made while this node was down, or begin this "
 		 "member anew (quoinctl member replace)",
 		 n->options.wal.directory, n->recovered.first_index);
@@ -182,11 +197,8 @@ int node_restore(struct node *n)
 		if (!log_follows(n, &list[i]))
 			continue;
 		err = try(n, &list[i]);
-		if (err == -EINTR || err == -ENOMEM) {
-			snprintf(n->error, sizeof(n->error), "%s: %s", n->options.wal.directory,
-				 strerror(-err));
-			return err;
-		}
+		if (err && !is_damaged(err))
+			return not_now(n, &list[i], err);
 	}
 	if (!err)
 		return 0;
