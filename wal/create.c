@@ -39,6 +39,21 @@ int wal_recovery_temporaries_remove(struct recovery *r)
 	return 0;
 }
 
+int wal_recovery_parts_remove(struct recovery *r, size_t from)
+{
+	for (size_t i = from; i < r->names.part_count; i++) {
+		char whole[DISK_NAME_MAX], name[DISK_NAME_MAX];
+		int err;
+
+		wal_block_name(whole, r->names.parts[i].index, r->names.parts[i].term);
+		wal_meta_part_name(name, whole);
+		err = wal_io_remove(r->w->disk, name);
+		if (err != 0)
+			return wal_refuse_io(r->w, err, name, "remove");
+	}
+	return 0;
+}
+
 /* --- creation ---------------------------------------------------------------------------- */
 
 raft_identity wal_identity_draw(uint64_t seed)
@@ -82,6 +97,8 @@ static int files_remove(struct recovery *r)
 	struct meta_names *names = &r->names;
 	int err = wal_recovery_temporaries_remove(r);
 
+	if (err == 0)
+		err = wal_recovery_parts_remove(r, 0);
 	if (err == 0)
 		err = name_remove(w, names->cluster, META_CLUSTER);
 	if (err == 0)

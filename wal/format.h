@@ -3,9 +3,9 @@
  * that recovery takes. All integers are little-endian; what is not named is zero.
  *
  * A directory holds: `lock`; `identity`; `vote`; `base`; `mark`; `cluster`, if it was kept;
- * `segment-XXXXXXXXXXXXXXXX` (hexadecimal, from the base on without gaps); NAME.tmp while NAME is
- * being made; and `lost-...`, which is put aside and never read. `unit` is the size and alignment
- * of every write, recorded in `identity`.
+ * `segment-XXXXXXXXXXXXXXXX` (hexadecimal, from the base on without gaps); snapshots (wal/block.h);
+ * NAME.tmp while NAME is being made, and NAME.part while it is pulled; and `lost-...`, which is put
+ * aside and never read. `unit` is the size and alignment of every write, recorded in `identity`.
  *
  * identity: 64 KiB, so that it can be read in any unit.
  *

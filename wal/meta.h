@@ -16,6 +16,7 @@
 #define META_MARK "mark"
 #define META_BASE "base"
 #define META_TEMPORARY ".tmp"
+#define META_PART ".part"         /* of a snapshot that is pulled, until it is whole */
 #define META_SNAPSHOT "snapshot-" /* of which entry (block.c) */
 /* What was left of a write that is gone (recover.c): begins so, and is never read again. */
 #define META_KEPT "lost-"
@@ -58,6 +59,8 @@ struct meta_names {
 		raft_term term;
 	} * snapshots; /* newest first */
 	size_t snapshot_count;
+	struct meta_snapshot_name *parts; /* likewise */
+	size_t part_count;
 	char (*temporary)[DISK_NAME_MAX];
 	size_t temporary_count;
 };
@@ -75,6 +78,7 @@ void wal_meta_names_from(struct meta_names *names, uint64_t segment);
 void wal_meta_names_free(struct meta_names *names);
 void wal_meta_segment_name(char name[DISK_NAME_MAX], uint64_t sequence);
 void wal_meta_temporary_name(char out[DISK_NAME_MAX], const char *name);
+void wal_meta_part_name(char out[DISK_NAME_MAX], const char *name);
 /* False: it is not the temporary name of a segment. */
 bool wal_meta_temporary_segment(const char *name, uint64_t *sequence);
 

@@ -23,6 +23,11 @@ void wal_meta_temporary_name(char out[DISK_NAME_MAX], const char *name)
 	(void)snprintf(out, DISK_NAME_MAX, "%.48s%s", name, META_TEMPORARY);
 }
 
+void wal_meta_part_name(char out[DISK_NAME_MAX], const char *name)
+{
+	(void)snprintf(out, DISK_NAME_MAX, "%.48s%s", name, META_PART);
+}
+
 static bool segment_parse(const char *name, uint64_t *sequence)
 {
 	char canonical[DISK_NAME_MAX];
@@ -88,15 +93,26 @@ static int compare_snapshots(const void *a, const void *b)
 				  : (x.term < y.term) - (x.term > y.term);
 }
 
-static int snapshot_add(struct meta_names *out, const struct meta_snapshot_name *name)
+static int snapshot_add(struct meta_snapshot_name **names, size_t *count,
+			const struct meta_snapshot_name *name)
 {
-	void *grown = realloc(out->snapshots, (out->snapshot_count + 1) * sizeof(*out->snapshots));
+	void *grown = realloc(*names, (*count + 1) * sizeof(**names));
 
 	if (!grown)
 		return -ENOMEM;
-	out->snapshots = grown;
-	out->snapshots[out->snapshot_count++] = *name;
+	*names = grown;
+	(*names)[(*count)++] = *name;
 	return 0;
+}
+
+static bool part_parse(const char *name, struct meta_snapshot_name *out)
+{
+	char whole[DISK_NAME_MAX];
+
+	if (!has_suffix(name, META_PART))
+		return false;
+	(void)snprintf(whole, sizeof(whole), "%.*s", (int)(strlen(name) - strlen(META_PART)), name);
+	return wal_block_name_parse(whole, &out->index, &out->term);
 }
 
 static int names_add(struct meta_names *out, const char *name)
@@ -104,7 +120,9 @@ static int names_add(struct meta_names *out, const char *name)
 	struct meta_snapshot_name snapshot;
 
 	if (wal_block_name_parse(name, &snapshot.index, &snapshot.term))
-		return snapshot_add(out, &snapshot);
+		return snapshot_add(&out->snapshots, &out->snapshot_count, &snapshot);
+	if (part_parse(name, &snapshot))
+		return snapshot_add(&out->parts, &out->part_count, &snapshot);
 	if (strcmp(name, META_IDENTITY) == 0) {
 		out->identity = true;
 	} else if (strcmp(name, META_VOTE) == 0) {
@@ -158,13 +176,16 @@ int wal_meta_names_list(struct meta_names *out, struct disk *d, char bad[DISK_NA
 	if (out->snapshot_count > 0)
 		qsort(out->snapshots, out->snapshot_count, sizeof(*out->snapshots),
 		      compare_snapshots);
+	if (out->part_count > 0)
+		qsort(out->parts, out->part_count, sizeof(*out->parts), compare_snapshots);
 	return 0;
 }
 
 /* The vote is made first, and one segment; what is kept of a cluster, by a node that runs. */
 bool wal_meta_names_unused(const struct meta_names *names)
 {
-	if (names->segment_count > 1 || names->cluster || names->snapshot_count > 0)
+	if (names->segment_count > 1 || names->cluster || names->snapshot_count > 0 ||
+	    names->part_count > 0)
 		return false;
 	return names->vote || (names->segment_count == 0 && !names->mark && !names->base);
 }
@@ -181,4 +202,5 @@ void wal_meta_names_free(struct meta_names *names)
 	free(names->segments);
 	free(names->temporary);
 	free(names->snapshots);
+	free(names->parts);
 }

@@ -105,6 +105,8 @@ static void release(struct wal *w)
 	if (w->writer.file >= 0)
 		wal_io_close(w->disk, w->writer.file);
 	wal_snapshot_reader_free(w);
+	wal_ranges_free(w);
+	free(w->puller.there);
 	if (w->locked)
 		w->disk->ops->unlock(w->disk);
 	if (w->disk_owned && w->disk)
@@ -209,6 +211,8 @@ int wal_open_limited(struct wal **out, const struct wal_options *options,
 	w->mover.file = -1;
 	w->writer.file = -1;
 	w->reader.fd = -1;
+	for (uint32_t i = 0; i < WAL_RANGES_MAX; i++)
+		w->ranges[i].fd = -1;
 	w->limits = *limits;
 	w->seed = options->identity_seed;
 	w->durability = options->durability;

@@ -34,6 +34,8 @@ int wal_identity_check(struct recovery *r);
 int wal_examine(struct recovery *r);
 
 int wal_recovery_temporaries_remove(struct recovery *r);
+/* Of snapshots that were being pulled: all but the newest `from`. */
+int wal_recovery_parts_remove(struct recovery *r, size_t from);
 
 /* A new directory, or what an interrupted creation left of one. create.c */
 int wal_recovery_create(struct recovery *r);

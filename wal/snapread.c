@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "wal/io.h"
+#include "wal/scan.h"
 #include "wal/snapshot.h"
 #include "wal/state.h"
 
@@ -17,14 +18,14 @@
 /* --- what a file is ---------------------------------------------------------------------- */
 
 /* The trailer is the last block that is not zero. */
-static int trailer_find(struct snapshot_file *out, const uint8_t *end, uint64_t size,
-			uint64_t *offset)
+int wal_snapshot_trailer_find(struct snapshot_file *out, const uint8_t *step, uint64_t size,
+			      uint64_t *offset)
 {
 	uint64_t blocks = size / BLOCK_SIZE;
 	struct block_place place = {out->info.index, out->info.term, blocks - 1};
-	const uint8_t *block = end + BLOCK_FILE_STEP - BLOCK_SIZE;
+	const uint8_t *block = step + BLOCK_FILE_STEP - BLOCK_SIZE;
 
-	while (block > end && bytes_zero(block, BLOCK_SIZE)) {
+	while (block > step && bytes_zero(block, BLOCK_SIZE)) {
 		block -= BLOCK_SIZE;
 		place.number--;
 	}
@@ -63,7 +64,7 @@ static int probe(struct disk *d, int file, uint8_t *buffer, struct snapshot_file
 		return err;
 	*offset = size - BLOCK_FILE_STEP;
 	err = wal_io_read(d, file, *offset, buffer, BLOCK_FILE_STEP);
-	return err != 0 ? err : trailer_find(out, buffer, size, offset);
+	return err != 0 ? err : wal_snapshot_trailer_find(out, buffer, size, offset);
 }
 
 int wal_snapshot_probe(struct disk *d, raft_index index, raft_term term, struct snapshot_file *out,
@@ -124,8 +125,11 @@ static uint32_t piece_size(const struct wal *w)
 static int read_fail(struct wal *w, int err, uint64_t offset, const char *why)
 {
 	struct snapshot_reader *r = &w->reader;
+	struct snapshot_file *file = wal_snapshot_find(w, r->file.info.index, r->file.info.term);
 	char name[DISK_NAME_MAX];
 
+	if (file)
+		file->damaged = err == -EBADMSG || wal_scan_unreadable(err);
 	wal_block_name(name, r->file.info.index, r->file.info.term);
 	if (w->failed == 0)
 		(void)snprintf(w->error, sizeof(w->error),

@@ -10,6 +10,7 @@
 struct snapshot_file {
 	struct raft_snapshot info;
 	uint64_t payload;
+	bool damaged;     /* whoever read all of it found it so */
 	uint8_t **chunks; /* of WAL_VOLATILE: the file, in pieces of limits.snapshot_size */
 	size_t chunk_count;
 };
@@ -20,6 +21,13 @@ struct snapshot_file {
  */
 int wal_snapshot_probe(struct disk *d, raft_index index, raft_term term, struct snapshot_file *out,
 		       uint64_t *offset);
+
+/*
+ * The last step of a file of `size` bytes: its trailer is the last block that is not zero. `out`
+ * has index and term, and gets size and hash of the stream. 0; -EBADMSG, at *offset.
+ */
+int wal_snapshot_trailer_find(struct snapshot_file *out, const uint8_t *step, uint64_t size,
+			      uint64_t *offset);
 
 /*
  * What a snapshot must cover so that a log may begin there: false, the newest whole one is older,

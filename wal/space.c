@@ -13,7 +13,9 @@ static uint64_t used(const struct wal *w)
 		sum += w->segments[i].size;
 	for (uint32_t i = 0; i < w->snapshot_count; i++)
 		sum += w->snapshots[i].info.size;
-	return sum + (w->writer.step != SNAPSHOT_IDLE ? w->writer.offset : 0);
+	if (w->writer.step != SNAPSHOT_IDLE && !w->writer.pulling)
+		sum += w->writer.offset;
+	return sum + wal_pull_part_size(w);
 }
 
 static bool is_low(bool was, uint64_t left, uint64_t all)

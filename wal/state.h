@@ -22,6 +22,7 @@
 #include "wal/log_base.h"
 #include "wal/mark.h"
 #include "wal/meta.h"
+#include "wal/pull.h"
 #include "wal/record.h"
 #include "wal/snapread.h"
 #include "wal/wal.h"
@@ -104,6 +105,7 @@ enum {
 	TAG_READ = 16,           /* + slot */
 	TAG_SNAPSHOT_WRITE = 64, /* + buffer */
 	TAG_SNAPSHOT_READ = 72,  /* its opening; + 1 + piece */
+	TAG_RANGE = 80,          /* + slot */
 };
 
 struct buffer {
@@ -242,6 +244,8 @@ struct snapshot_buffer {
 
 enum snapshot_step {
 	SNAPSHOT_IDLE,
+	SNAPSHOT_OPEN, /* of what there is of one that is pulled, */
+	SNAPSHOT_SCAN, /* and how far it is right */
 	SNAPSHOT_CREATE,
 	SNAPSHOT_WRITE,
 	SNAPSHOT_SYNC,
@@ -255,6 +259,7 @@ enum snapshot_step {
 
 struct snapshot_writer {
 	enum snapshot_step step;
+	bool pulling;          /* it is pulled, and has a name of its own until it is whole */
 	bool in_flight;        /* of the steps but the writes */
 	bool finishing, ended; /* all of it was given; and the trailer is in a buffer */
 	bool aborted;
@@ -269,6 +274,20 @@ struct snapshot_writer {
 	uint32_t at; /* the buffer that forms */
 	struct snapshot_buffer buffers[STATE_SNAPSHOT_BUFFERS];
 	struct snapshot_file made; /* WAL_VOLATILE: what there is of it */
+};
+
+/* What only a pull has (pull.c); buffers, hash and place are the writer's. */
+struct puller {
+	struct raft_snapshot offer;
+	int result;
+	bool keep;          /* what there is of it, when it is aborted */
+	bool zeros_dropped; /* of the end, once */
+	uint64_t *there;    /* of each byte in the buffers */
+	uint64_t scanned, damaged;
+	uint64_t scan_end;            /* of what was there */
+	uint32_t scan_size, scan_at;  /* of the piece that is in the buffer */
+	struct raft_snapshot part;    /* that is in the directory; index 0: none is */
+	struct raft_snapshot leaving; /* and is to be removed */
 };
 
 struct snapshot_piece {
@@ -293,6 +312,24 @@ struct snapshot_reader {
 	int error;
 	uint32_t record_size;
 	uint8_t record[BLOCK_RECORD_MAX];
+};
+
+enum range_step { RANGE_IDLE, RANGE_WANTED, RANGE_READY };
+
+/* Bytes of a snapshot for a peer. Its file stays open for the next ones. */
+struct range {
+	bool taken; /* by a caller */
+	enum range_step step;
+	bool in_flight; /* the opening, or the read */
+	int error;
+	int fd;
+	raft_index index;
+	raft_term term;
+	uint64_t offset;
+	uint32_t size;
+	uint64_t from; /* where what is in `data` begins: at a unit */
+	uint8_t *data;
+	uint64_t used_ns;
 };
 
 enum read_state { READ_IDLE, READ_OPENING, READ_IN_FLIGHT, READ_READY };
@@ -373,7 +410,9 @@ struct wal {
 	struct snapshot_file snapshots[WAL_SNAPSHOTS_MAX]; /* newest first */
 	uint32_t snapshot_count;
 	struct snapshot_writer writer;
+	struct puller puller;
 	struct snapshot_reader reader;
+	struct range ranges[WAL_RANGES_MAX];
 	bool removing; /* one of them */
 
 	struct log_index index;
@@ -421,16 +460,51 @@ void wal_move_give_way(struct wal *w);
 /* Opens the file at `found`, which is w->base, and makes both slots say it. */
 int wal_base_open(struct wal *w, const struct log_base_slots *found);
 
+/* snaplist.c */
+void wal_snapshot_list(struct wal *w, const struct snapshot_file *file);
+void wal_snapshot_unlist(struct wal *w, struct snapshot_file *file);
+struct snapshot_file *wal_snapshot_find(struct wal *w, raft_index index, raft_term term);
+void wal_snapshot_chunks_free(struct snapshot_file *file);
+void wal_snapshots_free(struct wal *w);
+
 /* snapshot.c */
+int wal_snapshot_remove_done(struct wal *w, int err);
+/* That was all that was given: what the last block lacks, and the end, if there is room for it. */
+void wal_snapshot_tail(struct wal *w);
+
+/* snapfile.c */
+struct snapshot_buffer *wal_snapfile_buffer(struct wal *w); /* that is filled */
+void wal_snapfile_queue(struct wal *w);                     /* it is full: to be written */
+bool wal_snapfile_takes(const struct snapshot_writer *s);   /* bytes, or will */
+/* It is not to be: what there is of it goes, and this is its result. */
+void wal_snapfile_fail(struct wal *w, int err);
+/* It cannot go on, nor can the log. */
+int wal_snapfile_failed(struct wal *w, int err, const char *operation);
+static inline bool wal_snapfile_free(const struct snapshot_buffer *b)
+{
+	return !b->queued && !b->in_flight;
+}
 int wal_snapshot_step(struct wal *w);
 int wal_snapshot_done(struct wal *w, const struct disk_completion *done);
 int wal_snapshot_write_done(struct wal *w, uint32_t i, int err);
-int wal_snapshot_remove_done(struct wal *w, int err);
 bool wal_snapshot_in_flight(const struct wal *w);
 uint64_t wal_snapshot_deadline(const struct wal *w);
-void wal_snapshot_list(struct wal *w, const struct snapshot_file *file);
-struct snapshot_file *wal_snapshot_find(struct wal *w, raft_index index, raft_term term);
-void wal_snapshots_free(struct wal *w);
+
+/* pull.c */
+int wal_pull_opened(struct wal *w);
+int wal_pull_scan_step(struct wal *w);
+void wal_pull_read_done(struct wal *w, int err);
+void wal_pull_ended(struct wal *w, bool left); /* or is there, or gone */
+uint64_t wal_pull_part_size(const struct wal *w);
+void wal_pull_leave_step(struct wal *w); /* what there is of one, and is of no use */
+
+/* range.c */
+int wal_range_step(struct wal *w);
+void wal_range_done(struct wal *w, uint32_t slot, const struct disk_completion *done);
+bool wal_range_in_flight(const struct wal *w);
+/* Somebody has bytes of it, or will; its file is open no longer where nobody has. */
+bool wal_range_of(struct wal *w, raft_index index, raft_term term);
+void wal_ranges_free(struct wal *w);
 
 /* snapread.c */
 bool wal_snapshot_reading(const struct wal *w); /* something is in flight */

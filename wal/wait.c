@@ -174,7 +174,7 @@ bool wal_in_flight(const struct wal *w)
 {
 	if (w->in_flight || w->vote.in_flight || w->prepare.in_flight || w->marker.in_flight ||
 	    w->mover.in_flight || wal_snapshot_in_flight(w) || wal_snapshot_reading(w) ||
-	    w->closing > 0)
+	    wal_range_in_flight(w) || w->closing > 0)
 		return true;
 	for (uint32_t i = 0; i < WAL_READS_MAX; i++)
 		if (reading(&w->reads[i]))

@@ -36,6 +36,10 @@ int wal_complete(struct wal *w, const struct disk_completion *done)
 		w->closing--;
 		return 0;
 	default:
+		if (done->tag >= TAG_RANGE) {
+			wal_range_done(w, (uint32_t)(done->tag - TAG_RANGE), done);
+			return 0;
+		}
 		if (done->tag >= TAG_SNAPSHOT_READ) {
 			wal_snapshot_read_done(w, (uint32_t)(done->tag - TAG_SNAPSHOT_READ), done);
 			return 0;
@@ -88,6 +92,8 @@ int wal_poll(struct wal *w, uint64_t now_ns, uint64_t *seq)
 		err = wal_move_step(w);
 	if (w->failed == 0 && err == 0)
 		err = wal_snapshot_step(w);
+	if (w->failed == 0 && err == 0)
+		err = wal_range_step(w);
 	if (w->failed == 0 && err == 0)
 		err = submit(w);
 	if (w->failed != 0)

@@ -161,6 +161,8 @@ struct wal_recovered {
 	struct raft_snapshot snapshots[WAL_SNAPSHOTS_MAX];
 	uint32_t snapshot_count;
 	bool installs;
+	struct raft_snapshot
+		part; /* that was being pulled: so much there is of it; index 0: none */
 	struct wal_damaged {
 		char name[DISK_NAME_MAX];
 		uint64_t offset;
