@@ -221,7 +221,7 @@ void dp_end(struct dp *dp, uint8_t type, size_t size)
 		dp->counters.tx_peer++;
 		o->peer->state.tx_packets++;
 		o->peer->state.tx_bytes += o->frame.size;
-		if (type != WIRE_PATH && size > WIRE_APPEND_SIZE)
+		if (type != WIRE_PATH && size > WIRE_SMALL_SIZE)
 			o->peer->large++;
 	} else {
 		dp->counters.tx_client++;

@@ -23,10 +23,11 @@
 #include "dataplane/wire.h"
 
 enum {
-	/* Bytes of an IP packet: an empty APPEND. Where that does not pass, nothing does. */
-	PATH_SIZE_MIN = WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_APPEND_SIZE,
-	/* With an entry as large as entries get. */
-	PATH_SIZE_ENTRY = PATH_SIZE_MIN + WIRE_ENTRY_HEADER_SIZE + RAFT_ENTRY_DATA_MAX,
+	/* Bytes of an IP packet that leaves always. Where that does not pass, nothing does. */
+	PATH_SIZE_MIN = WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_SMALL_SIZE,
+	/* Of an APPEND; and with an entry as large as entries get. */
+	PATH_SIZE_APPEND = WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_APPEND_SIZE,
+	PATH_SIZE_ENTRY = PATH_SIZE_APPEND + WIRE_ENTRY_HEADER_SIZE + RAFT_ENTRY_DATA_MAX,
 	/* Above the round trip within a data center by far. */
 	PATH_ROUND_NS = 100 * 1000 * 1000,
 	/* From round to round at rest: beside a heartbeat each 20 ms it is nothing. */

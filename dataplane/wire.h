@@ -32,7 +32,8 @@ enum {
 	WIRE_PART_HEADER_SIZE = 40,
 	WIRE_PART_REPLY_SIZE = 32,
 	WIRE_HELLO_SIZE = 64,
-	WIRE_SETTINGS_SIZE = 48,
+	WIRE_SETTINGS_SIZE = 80,
+	WIRE_SMALL_SIZE = WIRE_SETTINGS_SIZE, /* what leaves always: an empty APPEND is smaller */
 	WIRE_PATH_REPLY_SIZE = 16,
 	WIRE_FORMATION_SIZE_MAX = 40 + 16 * RAFT_MEMBERS_MAX,
 	WIRE_MEMBERS_SIZE_MAX = 40 + RAFT_MEMBERS_SIZE_MAX,
@@ -72,6 +73,7 @@ static_assert(WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_APPEND_SIZE + WIRE_EN
 			      RAFT_ENTRY_DATA_MAX ==
 		      1380,
 	      "as above");
+static_assert((int)WIRE_APPEND_SIZE <= (int)WIRE_SMALL_SIZE, "as stated");
 static_assert(WIRE_PARTS_MAX < 65536, "part numbers are 16 bits");
 
 enum wire_type {
@@ -268,6 +270,11 @@ struct wire_settings {
 	uint64_t election_us_min, election_us_max;
 	uint8_t durability; /* opaque here: enum wal_durability */
 	bool full;          /* the sender cannot make its log's next segment */
+	/* The newest one that is whole at the sender; index and term 0: it has none to give. */
+	raft_index snapshot_index;
+	raft_term snapshot_term;
+	uint64_t snapshot_hash;
+	bool snapshot_own; /* written from its own state: it vouches for that */
 	/* The sender's clock, to be sent back at once as the answer: its round trip. 0: none. */
 	uint64_t question, answer;
 };

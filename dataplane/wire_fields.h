@@ -130,7 +130,12 @@
 	X(SETTINGS, CLIENT_PORT, 26, 2, 0, UINT16_MAX, "where the sender hears clients") \
 	X(SETTINGS, HEARD_MS, 28, 4, 0, UINT32_MAX, "how long ago the sender heard the receiver; 4294967295: not yet, or long ago") \
 	X(SETTINGS, QUESTION, 32, 8, 0, WIRE_ANY64, "a number that only the asker knows, to be sent back at once; 0: none") \
-	X(SETTINGS, ANSWER, 40, 8, 0, WIRE_ANY64, "a question, sent back: the round trip in the metrics; 0: none")
+	X(SETTINGS, ANSWER, 40, 8, 0, WIRE_ANY64, "a question, sent back: the round trip in the metrics; 0: none") \
+	X(SETTINGS, SNAPSHOT_INDEX, 48, 8, 0, RAFT_INDEX_MAX, "of the newest snapshot that is whole at the sender; 0: it has none to give") \
+	X(SETTINGS, SNAPSHOT_TERM, 56, 8, 0, RAFT_TERM_MAX, "that snapshot's") \
+	X(SETTINGS, SNAPSHOT_HASH, 64, 8, 0, WIRE_ANY64, "of its bytes (snapshot-format.md)") \
+	X(SETTINGS, SNAPSHOT_OWN, 72, 1, 0, 1, "1: the sender wrote it from its own state; 0: it may have been pulled, and says nothing of that") \
+	X(SETTINGS, ZERO, 73, 7, 0, 0, "")
 
 #define WIRE_FIELDS_SNAPSHOT(X) \
 	X(SNAPSHOT, TERM, 0, 8, 1, RAFT_TERM_MAX, "the leader's, who has no entries any more that the receiver needs") \
@@ -320,6 +325,7 @@
 	X(PROPOSE, PART, PART_OF, TOTAL_SIZE, 0) \
 	X(SETTINGS, HEARTBEAT_US, BELOW, ELECTION_US_MIN, 0) \
 	X(SETTINGS, ELECTION_US_MIN, AT_MOST, ELECTION_US_MAX, 0) \
+	X(SETTINGS, SNAPSHOT_INDEX, ZERO_WITH, SNAPSHOT_TERM, 0) \
 	X(START_REPLY, ENTRY_TERM, AT_MOST, KNOWN_TERM, 0) \
 	X(FORMATION, EXISTING, ONLY_WITH, SAY, 1) \
 	X(FORMATION, COUNT, JUST_WITH, SAY, 2) \

@@ -166,6 +166,10 @@ size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out)
 	WIRE_PUT(out, SETTINGS_HEARD_MS, settings->heard_ms);
 	WIRE_PUT(out, SETTINGS_QUESTION, settings->question);
 	WIRE_PUT(out, SETTINGS_ANSWER, settings->answer);
+	WIRE_PUT(out, SETTINGS_SNAPSHOT_INDEX, settings->snapshot_index);
+	WIRE_PUT(out, SETTINGS_SNAPSHOT_TERM, settings->snapshot_term);
+	WIRE_PUT(out, SETTINGS_SNAPSHOT_HASH, settings->snapshot_hash);
+	WIRE_PUT(out, SETTINGS_SNAPSHOT_OWN, settings->snapshot_own);
 	assert(wire_form_valid(WIRE_FORM_SETTINGS, out));
 	return WIRE_SETTINGS_SIZE;
 }
@@ -184,6 +188,10 @@ int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t 
 		.durability = (uint8_t)WIRE_GET(data, SETTINGS_DURABILITY),
 		.question = WIRE_GET(data, SETTINGS_QUESTION),
 		.answer = WIRE_GET(data, SETTINGS_ANSWER),
+		.snapshot_index = WIRE_GET(data, SETTINGS_SNAPSHOT_INDEX),
+		.snapshot_term = WIRE_GET(data, SETTINGS_SNAPSHOT_TERM),
+		.snapshot_hash = WIRE_GET(data, SETTINGS_SNAPSHOT_HASH),
+		.snapshot_own = WIRE_GET(data, SETTINGS_SNAPSHOT_OWN) != 0,
 	};
 	return 0;
 }

@@ -104,8 +104,9 @@ uint8_t *kv_body_encode(const struct kv_request *r, uint8_t *out)
 		break;
 	case KV_MARK:
 		bytes_put32(out, r->mark_format);
-		bytes_put64(out + 8, r->mark_index);
-		bytes_put64(out + 16, r->mark_hash);
+		bytes_put32(out + 4, r->mark.file_version);
+		bytes_put64(out + 8, r->mark.index);
+		bytes_put64(out + 16, r->mark.hash);
 		break;
 	case KV_PUBLISH:
 	case KV_TXN:
@@ -179,9 +180,10 @@ static size_t publication_decode(struct kv_request *r, const uint8_t *data, size
 static size_t mark_decode(struct kv_request *r, const uint8_t *data)
 {
 	r->mark_format = bytes_get32(data);
-	r->mark_index = bytes_get64(data + 8);
-	r->mark_hash = bytes_get64(data + 16);
-	return bytes_zero(data + 4, 4) ? KV_MARK_SIZE : 0;
+	r->mark.file_version = bytes_get32(data + 4);
+	r->mark.index = bytes_get64(data + 8);
+	r->mark.hash = bytes_get64(data + 16);
+	return KV_MARK_SIZE;
 }
 
 size_t kv_body_decode(struct kv_request *out, const uint8_t *data, size_t size)

@@ -56,7 +56,7 @@
  *	    16      the name; then for each address a byte, its size of 1 to 63, and the address
  *
  *	     0    4 version of the snapshot's format
- *	     4    4 zero
+ *	     4    4 version of what the node and the log put around it
  *	     8    8 index of the last snapshot, as the majority has reported it; 0: none
  *	    16    8 its hash
  *
@@ -231,9 +231,9 @@ struct kv_request {
 	uint64_t min_create_revision, max_create_revision;
 	enum kv_order order;
 	enum kv_target target;
-	struct kv_bytes txn; /* the body of a transaction (kv/txn_codec.h) */
-	uint32_t mark_format;
-	uint64_t mark_index, mark_hash;
+	struct kv_bytes txn;  /* the body of a transaction (kv/txn_codec.h) */
+	uint32_t mark_format; /* of the stream that is to be made of the state */
+	struct sm_mark mark;
 };
 
 /* An answer, or a response of a transaction's: status and applied_index are then 0. */

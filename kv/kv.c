@@ -230,6 +230,7 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	}
 
 	/* No door lets a malformed command in, but what is in the log gets a verdict (R52). */
+	request.operation = (enum kv_operation)0;
 	if (too_long || command_decode(&request, command.data, command.size) < 0)
 		result_set(kv, (enum kv_operation)0, KV_MALFORMED);
 	else if (request.operation == KV_PUBLISH)
@@ -244,7 +245,10 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 
 	assert(!kv->stepping);
 	*result = (struct sm_result){
-		.data = kv->result, .size = sizeof(kv->result), .marker = kv->marked != NULL};
+		.data = kv->result, .size = sizeof(kv->result), .marked = kv->marked != NULL};
+	result->marker = request.operation == KV_MARK;
+	if (result->marker)
+		result->mark = request.mark;
 	kv_request_identity(command.data, command.size, &result->session, &result->sequence);
 	return 1;
 }
@@ -482,6 +486,12 @@ static uint64_t restore_end(struct sm *sm)
 	return applied;
 }
 
+static bool kv_damage(struct sm *sm, uint8_t bits)
+{
+	assert(!kv_of(sm)->stepping);
+	return kv_store_damage(&kv_of(sm)->store, bits);
+}
+
 static void kv_destroy(struct sm *sm)
 {
 	struct kv *kv = kv_of(sm);
@@ -525,6 +535,7 @@ static const struct sm_ops kv_ops = {
 	.restore_begin = restore_begin,
 	.restore_add = restore_add,
 	.restore_end = restore_end,
+	.damage = kv_damage,
 	.destroy = kv_destroy,
 };
 

@@ -22,6 +22,13 @@ struct sm_entry {
 	bool last;
 };
 
+/* What a marker says beside that a snapshot is taken there. */
+struct sm_mark {
+	uint32_t file_version; /* of what the caller puts around the state's bytes */
+	/* The newest before it that the majority of the members has, all the same; 0: none is. */
+	uint64_t index, hash;
+};
+
 /* A command is complete and has been applied, or refused: the same verdict on every member. */
 struct sm_result {
 	uint64_t session;
@@ -29,7 +36,9 @@ struct sm_result {
 	/* The verdict: `answer` makes of it what its client is told. Valid until the next call. */
 	const uint8_t *data;
 	uint32_t size;
-	bool marker; /* it was one: snapshot_take has the state after it */
+	bool marker;         /* it was one: */
+	struct sm_mark mark; /* that says so, */
+	bool marked;         /* and snapshot_take has the state after it */
 };
 
 enum { SM_MEMBERS_MAX = 16, SM_NAME_MAX = 63, SM_CLIENTS_MAX = 4, SM_CLIENT_MAX = 63 };
@@ -154,16 +163,15 @@ struct sm_ops {
 	const struct sm_counters *(*counters)(struct sm *sm);
 
 	/*
-	 * A command that says: a snapshot is taken here, of the state after this entry. It says as
-	 * well what the last one of the members' majority was (0: none). It goes into the log as
-	 * one entry, by the leader alone: check refuses it. Its size.
+	 * A command that says: a snapshot is taken here, of the state after this entry. It goes
+	 * into the log as one entry, by the leader alone: check refuses it. Its size.
 	 */
-	uint32_t (*marker)(uint64_t index, uint64_t hash, uint8_t out[SM_MARKER_SIZE_MAX]);
+	uint32_t (*marker)(const struct sm_mark *mark, uint8_t out[SM_MARKER_SIZE_MAX]);
 
 	/*
-	 * The state as it is after a marker whose result said so, as bytes that follow from the log
-	 * alone: to be taken before the next entry is applied, or not at all. Pinned as a cursor
-	 * is: commands are applied while it is read.
+	 * The state as it is after a marker whose result said `marked`, as bytes that follow from
+	 * the log alone: to be taken before the next entry is applied, or not at all. Pinned as a
+	 * cursor is: commands are applied while it is read.
 	 */
 	struct sm_snapshot *(*snapshot_take)(struct sm *sm);
 	/*
@@ -187,6 +195,12 @@ struct sm_ops {
 	 * state is an empty one, and that is an end too.
 	 */
 	uint64_t (*restore_end)(struct sm *sm);
+
+	/*
+	 * For a lab: the state stops being the others', by these bits of the oldest value. Not
+	 * within an apply that said -EAGAIN. False: there is no value.
+	 */
+	bool (*damage)(struct sm *sm, uint8_t bits);
 
 	void (*destroy)(struct sm *sm);
 };

@@ -51,13 +51,12 @@ static uint32_t names_save(const struct kv_names *n, uint8_t *out)
 	return at;
 }
 
-uint32_t kv_snapshot_marker(uint64_t index, uint64_t hash, uint8_t out[SM_MARKER_SIZE_MAX])
+uint32_t kv_snapshot_marker(const struct sm_mark *mark, uint8_t out[SM_MARKER_SIZE_MAX])
 {
 	const struct kv_request request = {
 		.operation = KV_MARK,
 		.mark_format = KV_SNAPSHOT_VERSION,
-		.mark_index = index,
-		.mark_hash = hash,
+		.mark = *mark,
 	};
 
 	static_assert((int)KV_REQUEST_HEADER_SIZE + (int)KV_MARK_SIZE <= (int)SM_MARKER_SIZE_MAX,

@@ -61,7 +61,7 @@ struct kv_parts {
 struct sm_snapshot;
 
 /* As sm_ops.marker. */
-uint32_t kv_snapshot_marker(uint64_t index, uint64_t hash, uint8_t out[SM_MARKER_SIZE_MAX]);
+uint32_t kv_snapshot_marker(const struct sm_mark *mark, uint8_t out[SM_MARKER_SIZE_MAX]);
 
 /* Of the state as it is, which has applied `applied`. NULL: out of memory. */
 struct sm_snapshot *kv_snapshot_begin(const struct kv_parts *parts, uint64_t applied);

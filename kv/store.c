@@ -336,3 +336,17 @@ uint64_t kv_store_hash(const struct kv_store *store)
 	hash = kv_hash_mix(hash, store->compact_revision);
 	return kv_hash_mix(hash, kv_tree_live_count(&store->keys));
 }
+
+bool kv_store_damage(struct kv_store *store, uint8_t bits)
+{
+	struct kv_version *version;
+
+	TAILQ_FOREACH(version, &store->versions, order)
+	{
+		if (version->value_size == 0)
+			continue;
+		version->value[0] ^= bits;
+		return true;
+	}
+	return false;
+}

@@ -150,6 +150,8 @@ bool kv_store_measure(struct kv_store *store);
 uint64_t kv_store_scrubbed(const struct kv_store *store);
 
 uint64_t kv_store_hash(const struct kv_store *store);
+/* As sm_ops.damage. */
+bool kv_store_damage(struct kv_store *store, uint8_t bits);
 
 /* Recomputes what the invariants state; asserts. For tests: it walks the whole store. */
 void kv_store_verify(const struct kv_store *store);

@@ -12,6 +12,7 @@
 #include "doors/udp.h"
 #include "doors/unix.h"
 #include "metrics/exchange.h"
+#include "node/diverged.h"
 #include "node/journal.h"
 #include "node/node.h"
 #include "serve/serve.h"
@@ -294,6 +295,7 @@ struct node {
 	} recent;
 
 	struct node_snapshot snapshot;
+	struct node_diverged diverged;
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
 	uint32_t applying_count, applying_next;
@@ -490,7 +492,7 @@ void node_snapshot_end(struct node *n);
 /* An entry was applied; one with a member table; a marker, just now. */
 void node_snapshot_applied(struct node *n, const struct raft_entry *entry);
 void node_snapshot_members(struct node *n, const struct raft_entry *entry);
-void node_snapshot_marked(struct node *n, const struct raft_entry *entry);
+void node_snapshot_marked(struct node *n, const struct raft_entry *e, const struct sm_mark *mark);
 /* 0 or -EBADMSG. */
 int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out);
 

@@ -22,7 +22,7 @@ static void probe_send(struct node *n, uint32_t peer, uint32_t size)
 /* For a message that carries entries in IP packets of this size. */
 static uint32_t append_size(uint32_t size)
 {
-	return size - PATH_SIZE_MIN;
+	return size - PATH_SIZE_APPEND;
 }
 
 static void tell(struct node *n, uint32_t peer, bool was_narrow)

@@ -100,7 +100,7 @@ static bool apply_one(struct node *n, const struct raft_entry *entry)
 			node_snapshot_members(n, entry);
 		}
 		if (done == 1 && result.marker)
-			node_snapshot_marked(n, entry);
+			node_snapshot_marked(n, entry, &result.mark);
 		if (done == 1)
 			serve_applied(n->serve, &result);
 		return true;

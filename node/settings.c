@@ -42,6 +42,10 @@ static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint
 	uint64_t silent_ms = settings_silent_ns(n, peer) / 1000000;
 
 	settings.full = n->space.full;
+	settings.snapshot_index = n->snapshot.newest.index;
+	settings.snapshot_term = n->snapshot.newest.term;
+	settings.snapshot_hash = n->snapshot.newest.hash;
+	settings.snapshot_own = n->snapshot.newest.index != n->diverged.pulled;
 	settings.heard_ms = silent_ms < UINT32_MAX ? (uint32_t)silent_ms : UINT32_MAX;
 	settings.question = question;
 	settings.answer = answer;
@@ -91,7 +95,8 @@ static void heard_unasked(struct node *n, uint32_t peer, const struct wire_setti
 		known->heard_ms = settings->heard_ms;
 	if (!n->peer[peer].question &&
 	    (!same_timers(settings, known) || settings->full != known->full ||
-	     settings->client_port != known->client_port))
+	     settings->client_port != known->client_port ||
+	     settings->snapshot_index != known->snapshot_index))
 		ask(n, peer);
 }
 

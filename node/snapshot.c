@@ -37,7 +37,11 @@ enum {
  *	    16    8 index of the entry of the member table that follows
  *	    24      the table (raft/members.h)
  */
-enum { RECORD_VERSION = 1 };
+enum {
+	RECORD_VERSION = 1,
+	/* Of all that is around the state's bytes: members of another one write another file. */
+	FILE_VERSION = WAL_SNAPSHOT_VERSION << 16 | RECORD_VERSION,
+};
 
 static uint32_t record_encode(const struct node *n, uint8_t out[NODE_SNAPSHOT_RECORD_MAX])
 {
@@ -113,6 +117,7 @@ static bool marker_on_its_way(struct node *n)
 static void marker_drive(struct node *n)
 {
 	struct node_snapshot *s = &n->snapshot;
+	struct sm_mark mark = {.file_version = FILE_VERSION};
 	uint8_t marker[SM_MARKER_SIZE_MAX];
 	uint32_t size;
 
@@ -122,7 +127,8 @@ static void marker_drive(struct node *n)
 		return;
 	if (wal_snapshot_result(n->wal) == -EINPROGRESS)
 		return;
-	size = n->sm->ops->marker(0, 0, marker);
+	node_agreed(n, &mark);
+	size = n->sm->ops->marker(&mark, marker);
 	/* Else the window is full, or it does not lead any more: asked again in the next turn. */
 	(void)raft_propose(n->raft, marker, size, &s->proposed, &s->term);
 }
@@ -135,15 +141,18 @@ static void state_close(struct node *n)
 	n->snapshot.state = NULL;
 }
 
-static bool may_begin(const struct node *n, const struct raft_entry *entry)
+static bool may_begin(const struct node *n, const struct raft_entry *entry,
+		      const struct sm_mark *mark)
 {
 	const struct node_snapshot *s = &n->snapshot;
 
 	/* Who does not know whose tables were in force there passes it over. */
-	return !s->state && s->members_index > 0 && entry->index > s->newest.index;
+	return mark->file_version == FILE_VERSION && !s->state && s->members_index > 0 &&
+	       entry->index > s->newest.index;
 }
 
-void node_snapshot_marked(struct node *n, const struct raft_entry *entry)
+void node_snapshot_marked(struct node *n, const struct raft_entry *entry,
+			  const struct sm_mark *mark)
 {
 	struct node_snapshot *s = &n->snapshot;
 	uint8_t record[NODE_SNAPSHOT_RECORD_MAX];
@@ -152,10 +161,11 @@ void node_snapshot_marked(struct node *n, const struct raft_entry *entry)
 	s->log_bytes = 0;
 	s->state_bytes = n->sm->ops->size(n->sm);
 	s->markers++;
+	node_agreed_judge(n, entry->index, mark);
 	if (!state)
 		return;
-	if (!may_begin(n, entry) || wal_snapshot_begin(n->wal, entry->index, entry->term, record,
-						       record_encode(n, record))) {
+	if (!may_begin(n, entry, mark) || wal_snapshot_begin(n->wal, entry->index, entry->term,
+							     record, record_encode(n, record))) {
 		n->sm->ops->snapshot_close(state);
 		s->passed++;
 		return;
@@ -239,6 +249,7 @@ static void written(struct node *n)
 	s->taken++;
 	s->taken_ns += ns;
 	kept_look(n);
+	n->next_settings_ns = 0; /* the others are told now */
 	raft_snapshot_taken(n->raft, &s->newest);
 	journal_write(n->journal, JOURNAL_INFO, "snapshot_written",
 		      "index=%" PRIu64 " term=%" PRIu64 " bytes=%" PRIu64 " hash=%016" PRIx64

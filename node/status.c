@@ -39,7 +39,7 @@ static void path_fault(struct node *n, struct metrics_text *t, uint32_t i)
 		metrics_line(t,
 			     "error log entries above %u bytes cannot reach member %s%s: no packet "
 			     "that holds one passes\n",
-			     p->size - PATH_SIZE_MIN - WIRE_ENTRY_HEADER_SIZE, n->peer[i].name,
+			     p->size - PATH_SIZE_APPEND - WIRE_ENTRY_HEADER_SIZE, n->peer[i].name,
 			     age);
 }
 

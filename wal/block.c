@@ -4,6 +4,7 @@
 #include "base/crc.h"
 #include "base/mix.h"
 #include "wal/format.h"
+#include "wal/snapshot.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -70,7 +71,7 @@ void wal_block_header_encode(uint8_t *block, raft_index index, raft_term term,
 	assert(record_size <= BLOCK_RECORD_MAX);
 	memset(block, 0, BLOCK_SIZE);
 	memcpy(block, header_magic, 8);
-	bytes_put32(block + HEADER_VERSION, FORMAT_VERSION);
+	bytes_put32(block + HEADER_VERSION, WAL_SNAPSHOT_VERSION);
 	bytes_put32(block + HEADER_RECORD_SIZE, record_size);
 	bytes_put64(block + HEADER_INDEX, index);
 	bytes_put64(block + HEADER_TERM, term);
@@ -87,7 +88,7 @@ int wal_block_header_decode(const uint8_t *block, struct block_place *place, con
 	*record_size = bytes_get32(block + HEADER_RECORD_SIZE);
 	if (memcmp(block, header_magic, 8) != 0 || !wal_block_good(block, place))
 		return -EBADMSG;
-	if (bytes_get32(block + HEADER_VERSION) != FORMAT_VERSION)
+	if (bytes_get32(block + HEADER_VERSION) != WAL_SNAPSHOT_VERSION)
 		return -EPROTO;
 	if (place->index == 0 || place->term == 0 || *record_size > BLOCK_RECORD_MAX)
 		return -EBADMSG;

@@ -13,6 +13,9 @@
 
 #include "wal/wal.h"
 
+/* Of the file, which is the same bytes on members of one version. */
+enum { WAL_SNAPSHOT_VERSION = 3 };
+
 /* Newest first; `size` is the file's. Returns how many. */
 uint32_t wal_snapshots(const struct wal *w, struct raft_snapshot out[WAL_SNAPSHOTS_MAX]);
 

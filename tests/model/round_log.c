@@ -81,18 +81,19 @@ void images_mark(struct round *round)
 {
 	uint8_t marker[SM_MARKER_SIZE_MAX];
 	const struct sm_ops *ops = round->members[0]->ops;
+	const struct sm_mark mark = {.index = round->image.index, .hash = 1};
 	struct sm_result result;
 
 	for (uint32_t m = 0; m < MEMBERS; m++) {
 		if (round->taking[m].snapshot != NULL)
 			return;
 	}
-	append(round, marker, ops->marker(round->image.index, 1, marker), true, true);
+	append(round, marker, ops->marker(&mark, marker), true, true);
 	for (uint32_t m = 0; m < MEMBERS; m++) {
 		struct sm *sm = round->members[m];
 		struct image *image = &round->taking[m];
 
-		if (log_apply(round, sm, round->entry_count - 1, &result) != 1 || !result.marker)
+		if (log_apply(round, sm, round->entry_count - 1, &result) != 1 || !result.marked)
 			round_fail(round, &none, "a marker is none", NULL, NULL);
 		*image = (struct image){.snapshot = sm->ops->snapshot_take(sm)};
 		image->index = round->entry_count;

@@ -294,7 +294,11 @@ size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 					       .client_port = 2379,
 					       .heard_ms = 5,
 					       .question = 6,
-					       .answer = 7};
+					       .answer = 7,
+					       .snapshot_index = 8,
+					       .snapshot_term = 9,
+					       .snapshot_hash = 10,
+					       .snapshot_own = true};
 
 	for (size_t k = 0; k < sizeof(pattern); k++)
 		pattern[k] = (uint8_t)(k * 7 + 1);

@@ -42,7 +42,7 @@ static const uint8_t compact_bytes[] = {
 static const uint8_t mark_bytes[] = {
 	2, KV_MARK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	4, 3, 2, 1, 0, 0, 0, 0,                         /* format */
+	4, 3, 2, 1, 8, 7, 6, 5,                         /* formats */
 	8, 7, 6, 5, 4, 3, 2, 1,                         /* index */
 	0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11, /* hash */
 };
@@ -83,8 +83,8 @@ static const size_t numbers[] = {
 	FIELD(max_mod_revision),
 	FIELD(min_create_revision),
 	FIELD(max_create_revision),
-	FIELD(mark_index),
-	FIELD(mark_hash),
+	FIELD(mark.index),
+	FIELD(mark.hash),
 };
 
 /* It is written as these bytes, and they are read as it. */
@@ -110,6 +110,7 @@ static void expect_layout(const struct kv_request *request, const uint8_t *want,
 	assert_int_equal(back.order, request->order);
 	assert_int_equal(back.target, request->target);
 	assert_int_equal(back.mark_format, request->mark_format);
+	assert_int_equal(back.mark.file_version, request->mark.file_version);
 	free(data);
 }
 
@@ -141,8 +142,9 @@ static void layout_of_a_mark_is_what_the_header_says(void **state)
 	(void)state;
 	r = (struct kv_request){.operation = KV_MARK,
 				.mark_format = 0x01020304,
-				.mark_index = 0x0102030405060708,
-				.mark_hash = 0x1112131415161718};
+				.mark = {.file_version = 0x05060708,
+					 .index = 0x0102030405060708,
+					 .hash = 0x1112131415161718}};
 	expect_layout(&r, mark_bytes, sizeof(mark_bytes));
 }
 
@@ -227,7 +229,7 @@ static const struct {
 	{KV_MARK, 8, 1, -EINVAL}, /* no session */
 	{KV_MARK, 24, 1, -EINVAL},
 	{KV_MARK, 32, 1, -EINVAL},
-	{KV_MARK, 44, 1, -EINVAL},
+	{KV_MARK, 44, 1, 0}, /* of what is around the state */
 	{KV_PUT, 4, 1, -EINVAL},
 	{KV_PUT, 7, 1, -EINVAL},
 	{KV_PUT, 32, 1, 0},

@@ -103,7 +103,8 @@ static void some(struct rigs *all, uint32_t steps)
 static struct sm_snapshot *mark(struct rig *rig, uint64_t index, uint64_t hash)
 {
 	uint8_t marker[SM_MARKER_SIZE_MAX];
-	uint32_t size = rig->sm->ops->marker(index, hash, marker);
+	const struct sm_mark said = {.file_version = 5, .index = index, .hash = hash};
+	uint32_t size = rig->sm->ops->marker(&said, marker);
 	struct sm_entry entry = {
 		.index = ++rig->index, .data = marker, .size = size, .first = true, .last = true};
 	struct sm_result result;
@@ -112,7 +113,10 @@ static struct sm_snapshot *mark(struct rig *rig, uint64_t index, uint64_t hash)
 	while ((done = rig->sm->ops->apply(rig->sm, &entry, &result)) == -EAGAIN)
 		;
 	assert_int_equal(done, 1);
-	assert_true(result.marker);
+	assert_true(result.marker && result.marked);
+	assert_int_equal(result.mark.file_version, said.file_version);
+	assert_int_equal(result.mark.index, index);
+	assert_int_equal(result.mark.hash, hash);
 	assert_int_equal(result.session, 0);
 	return rig->sm->ops->snapshot_take(rig->sm);
 }
@@ -295,7 +299,7 @@ static void D17_a_marker_comes_through_no_door(void **state)
 
 	(void)state;
 	rig_open(&rig, UINT64_MAX);
-	size = rig.sm->ops->marker(3, 4, marker);
+	size = rig.sm->ops->marker(&(struct sm_mark){.index = 3, .hash = 4}, marker);
 	assert_int_equal(rig.sm->ops->check(rig.sm, marker, size, 0, &session, &sequence), -EINVAL);
 	assert_int_equal(rig.sm->ops->check(rig.sm, marker, size, 9, &session, &sequence), -EINVAL);
 	put(&rig, text("k"), text("v"));
