@@ -40,7 +40,7 @@ STORE = [
      "kv/tree.c",
      "key->live = live;\n\tcounts_update(key);",
      "key->live = live;\n\tkey_count_update(key);",
-     ["unit-kv-store", "unit-kv-model"]),
+     ["unit-kv-store", "model-store"]),
     ("hash-without-compaction", "members that may be asked for other revisions differ",
      "kv/store.c",
      "hash = kv_hash_mix(hash, store->compact_revision);",

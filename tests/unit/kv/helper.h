@@ -50,6 +50,7 @@ struct rig {
 	uint64_t result_sequence;
 	uint64_t compacted; /* the revision */
 	uint8_t *out;       /* KV_ANSWER_SIZE_MAX bytes for queries */
+	uint8_t *piece;     /* the same for a piece of a command's answer */
 	uint8_t *answer;    /* of the last command, joined */
 	uint32_t answer_pieces;
 	/* The whole command that the next entry ends; NULL: the entry is all of it. */
@@ -57,13 +58,17 @@ struct rig {
 	size_t command_size;
 };
 
+static inline void rig_open_with(struct rig *rig, const struct kv_options *options)
+{
+	*rig = (struct rig){.out = malloc(KV_ANSWER_SIZE_MAX), .piece = malloc(KV_ANSWER_SIZE_MAX)};
+	assert_non_null(rig->out);
+	assert_non_null(rig->piece);
+	assert_int_equal(kv_create(&rig->sm, options), 0);
+}
+
 static inline void rig_open_salted(struct rig *rig, uint64_t quota, uint64_t salt)
 {
-	const struct kv_options options = {.quota = quota, .salt = salt};
-
-	*rig = (struct rig){.out = malloc(KV_ANSWER_SIZE_MAX)};
-	assert_non_null(rig->out);
-	assert_int_equal(kv_create(&rig->sm, &options), 0);
+	rig_open_with(rig, &(struct kv_options){.quota = quota, .salt = salt});
 }
 
 static inline void rig_open(struct rig *rig, uint64_t quota)
@@ -76,6 +81,7 @@ static inline void rig_close(struct rig *rig)
 	kv_verify(rig->sm);
 	rig->sm->ops->destroy(rig->sm);
 	free(rig->out);
+	free(rig->piece);
 	free(rig->answer);
 }
 
@@ -83,13 +89,12 @@ static inline void rig_close(struct rig *rig)
 static inline struct kv_answer answer_of(struct rig *rig, const uint8_t *command, size_t size,
 					 const struct sm_result *result)
 {
-	uint8_t *piece = malloc(KV_ANSWER_SIZE_MAX);
+	uint8_t *piece = rig->piece;
 	struct kv_answer answer = {0};
 	struct sm_cursor *rest;
 	size_t joined = 0;
 	bool more = true;
 
-	assert_non_null(piece);
 	rig->answer_pieces = 1;
 	int written = rig->sm->ops->answer(rig->sm, command, (uint32_t)size, result->data,
 					   result->size, piece, KV_ANSWER_SIZE_MAX, &rest);
@@ -107,7 +112,6 @@ static inline struct kv_answer answer_of(struct rig *rig, const uint8_t *command
 	}
 	if (rest)
 		rig->sm->ops->cursor_close(rig->sm, rest);
-	free(piece);
 	assert_int_equal(kv_answer_decode(&answer, rig->answer, joined), 0);
 	return answer;
 }

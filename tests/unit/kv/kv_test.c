@@ -479,6 +479,63 @@ static void steps_show_the_state_before_them(void **state)
 	delete_in_steps(rig, 6, blob(end, sizeof(end))); /* a chain of two entries */
 }
 
+/* Two histories that end in the same keys and values are told apart. */
+static void hash_covers_revisions_and_sessions(void **state)
+{
+	const struct kv_bytes none = {0};
+	struct rig a, b;
+
+	(void)state;
+	rig_open(&a, UINT64_MAX);
+	rig_open(&b, UINT64_MAX);
+	assert_true(a.sm->ops->hash(a.sm) == b.sm->ops->hash(b.sm));
+	put(&a, text("x"), text("1"));
+	put(&a, text("y"), text("1"));
+	put(&b, text("y"), text("1"));
+	put(&b, text("x"), text("1"));
+	assert_true(a.sm->ops->hash(a.sm) != b.sm->ops->hash(b.sm));
+	rig_close(&a);
+	rig_close(&b);
+
+	/* Only the create_revision of x differs in the end. */
+	rig_open(&a, UINT64_MAX);
+	rig_open(&b, UINT64_MAX);
+	put(&a, text("x"), text("1"));
+	put(&a, text("y"), text("1"));
+	put(&b, text("y"), text("1"));
+	put(&b, text("x"), text("1"));
+	put(&a, text("x"), text("1"));
+	put(&b, text("x"), text("1"));
+	del(&a, text("y"), none);
+	del(&b, text("y"), none);
+	assert_true(a.sm->ops->hash(a.sm) != b.sm->ops->hash(b.sm));
+	rig_close(&a);
+	rig_close(&b);
+
+	/* Only its mod_revision does. */
+	rig_open(&a, UINT64_MAX);
+	rig_open(&b, UINT64_MAX);
+	put(&a, text("x"), text("1"));
+	put(&a, text("x"), text("1"));
+	put(&a, text("y"), text("1"));
+	put(&b, text("x"), text("1"));
+	put(&b, text("y"), text("1"));
+	put(&b, text("x"), text("1"));
+	del(&a, text("y"), none);
+	del(&b, text("y"), none);
+	assert_true(a.sm->ops->hash(a.sm) != b.sm->ops->hash(b.sm));
+	rig_close(&a);
+	rig_close(&b);
+
+	/* Nothing in the store differs: only what is remembered of the session. */
+	rig_open(&a, UINT64_MAX);
+	rig_open(&b, UINT64_MAX);
+	del(&a, text("x"), none);
+	assert_true(a.sm->ops->hash(a.sm) != b.sm->ops->hash(b.sm));
+	rig_close(&a);
+	rig_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -497,6 +554,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(delete_of_many_goes_in_bounded_steps, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(steps_show_the_state_before_them, setup, teardown),
+		cmocka_unit_test(hash_covers_revisions_and_sessions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,9 +28,7 @@ static void open_rig(struct rig *rig, uint64_t budget)
 {
 	const struct kv_options options = {.quota = 1u << 30, .pinned_size_max = budget, .salt = 3};
 
-	*rig = (struct rig){.out = malloc(KV_ANSWER_SIZE_MAX)};
-	assert_non_null(rig->out);
-	assert_int_equal(kv_create(&rig->sm, &options), 0);
+	rig_open_with(rig, &options);
 }
 
 static struct kv_bytes key_name(char out[8], uint32_t n)

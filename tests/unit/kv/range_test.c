@@ -331,7 +331,7 @@ static void what_is_sorted_in_has_a_budget(void **state)
 			       .key = text("k"),
 			       .range_end = text("l"),
 			       .target = KV_TARGET_MOD};
-	struct rig rig = {.out = malloc(KV_ANSWER_SIZE_MAX)};
+	struct rig rig;
 	struct sm_cursor *cursor[2];
 	uint8_t data[256];
 	uint32_t size;
@@ -340,8 +340,7 @@ static void what_is_sorted_in_has_a_budget(void **state)
 	int step;
 
 	(void)state;
-	assert_non_null(rig.out);
-	assert_int_equal(kv_create(&rig.sm, &options), 0);
+	rig_open_with(&rig, &options);
 	for (uint32_t n = 0; n < 130; n++)
 		put(&rig, key_name(key, n), text("v"));
 	size = (uint32_t)kv_request_size(&q);
