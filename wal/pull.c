@@ -158,14 +158,8 @@ static bool end_right(struct wal *w, const uint8_t *step)
 
 	if (wal_snapshot_trailer_find(&found, step, found.info.size, &offset) != 0)
 		return false;
-	for (uint64_t at = 0; first + at < offset / BLOCK_SIZE; at++) {
-		const uint8_t *block = step + at * BLOCK_SIZE;
-
-		s->place.number = first + at;
-		if (!wal_block_good(block, &s->place))
-			return false;
-		s->hash = wal_block_hash(s->hash, block);
-	}
+	for (uint64_t at = 0; first + at < offset / BLOCK_SIZE; at++)
+		s->hash = wal_block_hash(s->hash, step + at * BLOCK_SIZE);
 	s->payload = found.payload;
 	return s->hash == found.info.hash && s->hash == w->puller.offer.hash;
 }

@@ -129,7 +129,7 @@ static int read_fail(struct wal *w, int err, uint64_t offset, const char *why)
 	char name[DISK_NAME_MAX];
 
 	if (file)
-		file->damaged = err == -EBADMSG || wal_scan_unreadable(err);
+		file->damaged |= err == -EBADMSG || wal_scan_unreadable(err);
 	wal_block_name(name, r->file.info.index, r->file.info.term);
 	if (w->failed == 0)
 		(void)snprintf(w->error, sizeof(w->error),

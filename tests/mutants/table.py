@@ -8,6 +8,7 @@ from ctl import CTL
 from host import HOST
 from log import LOG
 from members import MEMBERS
+from pulls import PULLS
 from scope import SCOPE
 from semantics import SEMANTICS
 from sessions import SESSIONS
@@ -17,8 +18,8 @@ from store import STORE
 from txn import TXN
 from wires import WIRES
 
-MUTANTS = CORE + CTL + LOG + MEMBERS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE + SNAPSHOTS
-MUTANTS += STORE + TXN + WIRES + [
+MUTANTS = CORE + CTL + LOG + MEMBERS + PULLS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE
+MUTANTS += SNAPSHOTS + STORE + TXN + WIRES + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",

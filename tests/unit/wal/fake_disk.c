@@ -103,7 +103,8 @@ static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t
 		if (f->files[i].used)
 			continue;
 		f->files[i] = (struct open_file){
-			true, inode, call->mode == DISK_DURABLE && !f->lies.ignore_durable};
+			true, inode, call->mode == DISK_DURABLE && !f->lies.ignore_durable,
+			call->mode == DISK_DIRECT};
 		*file = (uint64_t)i;
 		return 0;
 	}
@@ -269,7 +270,7 @@ static int fake_read(struct disk *d, int file, uint64_t offset, void *data, size
 	struct fake_disk *f = self(d);
 	struct transfer t = {.kind = KIND_READ,
 			     .inode = f->files[file].inode,
-			     .durable = f->files[file].durable,
+			     .past_cache = f->files[file].durable || f->files[file].direct,
 			     .offset = offset,
 			     .size = size,
 			     .tag = tag,
@@ -357,7 +358,7 @@ static struct disk_completion finish(struct fake_disk *f, struct transfer *t)
 		done.result = -ENODATA;
 	} else if (bad_read(node, t->offset, t->size) != 0) {
 		done.result = bad_read(node, t->offset, t->size);
-	} else if (t->durable && node->unclean) {
+	} else if (t->past_cache && node->unclean) {
 		fake_direct_get(node, t->offset, t->data, t->size);
 	} else {
 		fake_content_get(&node->seen, t->offset, t->data, t->size);

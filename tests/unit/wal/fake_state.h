@@ -81,6 +81,7 @@ struct transfer {
 	bool no_space;
 	int inode;
 	bool durable;
+	bool past_cache; /* a read */
 	uint64_t offset;
 	size_t size;
 	uint64_t tag;
@@ -93,6 +94,7 @@ struct open_file {
 	bool used;
 	int inode;
 	bool durable;
+	bool direct; /* and not durable */
 };
 
 struct fake_disk {

@@ -199,17 +199,39 @@ void test_log_lost(struct test_log *t, const char *file)
 		fail_msg("not a line that names %s: %s", file, t->found.lost_why);
 }
 
+void test_snapshot_image(uint8_t *out, struct raft_snapshot *info, const uint8_t *record,
+			 uint32_t record_size, const uint8_t *content, size_t size)
+{
+	struct block_place place = {info->index, info->term, 0};
+	size_t at = 0;
+
+	info->size = wal_block_file_size(size);
+	info->hash = 0;
+	memset(out, 0, info->size);
+	wal_block_header_encode(out, info->index, info->term, record, record_size);
+	for (;; place.number++) {
+		size_t part = size - at < BLOCK_PAYLOAD ? size - at : BLOCK_PAYLOAD;
+
+		info->hash = wal_block_hash(info->hash, out);
+		wal_block_seal(out, &place);
+		out += BLOCK_SIZE;
+		if (at == size)
+			break;
+		memcpy(out, content + at, part);
+		at += part;
+	}
+	place.number++;
+	wal_block_trailer_encode(out, size, info->hash);
+	wal_block_seal(out, &place);
+}
+
 void test_snapshot_put(struct fake_disk *disk, raft_index index, raft_term term)
 {
 	static uint8_t file[BLOCK_FILE_STEP];
-	struct block_place place = {index, term, 0};
+	struct raft_snapshot info = {.index = index, .term = term};
 	char name[DISK_NAME_MAX];
 
-	wal_block_header_encode(file, index, term, NULL, 0);
-	wal_block_seal(file, &place);
-	wal_block_trailer_encode(file + BLOCK_SIZE, 0, wal_block_hash(0, file));
-	place.number++;
-	wal_block_seal(file + BLOCK_SIZE, &place);
+	test_snapshot_image(file, &info, NULL, 0, NULL, 0);
 	wal_block_name(name, index, term);
 	static_assert((int)FORMAT_IDENTITY_SIZE == (int)BLOCK_FILE_STEP,
 		      "one is made of the other");

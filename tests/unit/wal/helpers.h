@@ -75,6 +75,12 @@ void test_log_refused(struct test_log *t, int err, const char *file);
  */
 void test_log_lost(struct test_log *t, const char *file);
 
+/*
+ * The file of the snapshot of info->index and info->term, of wal_block_file_size(size) bytes; its
+ * size and hash go into `info`.
+ */
+void test_snapshot_image(uint8_t *out, struct raft_snapshot *info, const uint8_t *record,
+			 uint32_t record_size, const uint8_t *content, size_t size);
 /* An empty snapshot as of this entry, on the disk. */
 void test_snapshot_put(struct fake_disk *disk, raft_index index, raft_term term);
 /* And listed by the log, which is open. */

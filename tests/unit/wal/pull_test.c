@@ -329,6 +329,79 @@ static void W21_a_liar_is_found_at_each_block(void **state)
 			wrong_block(number, how);
 }
 
+/* What is right stays so, whatever comes for it later. */
+static void W21_what_is_there_is_not_written_over(void **state)
+{
+	static uint8_t wrong[BLOCK_FILE_STEP];
+	struct test_log t;
+
+	(void)state;
+	peer(100000);
+	memset(wrong, 0x55, sizeof(wrong));
+	member(&t, WAL_DURABLE, 4096);
+	assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
+	while (t.wal->writer.step != SNAPSHOT_WRITE)
+		assert_int_equal(poll_once(&t), 0);
+	for (uint64_t at = BLOCK_SIZE; at < offer.size; at += BLOCK_SIZE)
+		assert_int_equal(wal_pull_add(t.wal, at, file + at, BLOCK_SIZE), 0);
+	for (uint64_t at = BLOCK_SIZE; at < offer.size; at += BLOCK_SIZE)
+		assert_int_equal(wal_pull_add(t.wal, at + 7, wrong, BLOCK_SIZE - 7), 0);
+	assert_int_equal(wal_pull_add(t.wal, 0, file, BLOCK_SIZE), 0);
+	assert_int_equal(pull(&t, 8900, UINT64_MAX), 0);
+	check(&t);
+	test_log_free(&t);
+}
+
+/* A first block that is of this one by its stamp, and of another by what it says. */
+static void W21_a_header_of_another_is_not_taken(void **state)
+{
+	const struct block_place place = {INDEX, TERM, 0};
+	uint8_t wrong[BLOCK_SIZE];
+	struct test_log t;
+
+	(void)state;
+	peer(100000);
+	member(&t, WAL_DURABLE, 4096);
+	assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
+	while (t.wal->writer.step != SNAPSHOT_WRITE)
+		assert_int_equal(poll_once(&t), 0);
+	for (int how = 0; how < 3; how++) {
+		wal_block_header_encode(wrong, INDEX + (how == 0), TERM + (how == 1), NULL, 0);
+		wrong[0] ^= how == 2;
+		wal_block_seal(wrong, &place);
+		assert_int_equal(wal_pull_add(t.wal, 0, wrong, BLOCK_SIZE), -EBADMSG);
+	}
+	assert_int_equal(pull(&t, 8900, UINT64_MAX), 0);
+	check(&t);
+	test_log_free(&t);
+}
+
+/* What there is of a part and cannot be read is pulled, and written again. */
+static void V25_a_part_that_cannot_be_read_is_pulled_again(void **state)
+{
+	(void)state;
+	peer(300000);
+	for (uint64_t bad = 0; bad < 4 * BLOCK_FILE_STEP; bad += 5 * BLOCK_SIZE) {
+		struct wal_pulled at;
+		struct test_log t;
+
+		member(&t, WAL_DURABLE, 4096);
+		assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
+		assert_int_equal(pull(&t, BLOCK_FILE_STEP, 4 * BLOCK_FILE_STEP), -EINPROGRESS);
+		for (int i = 0; i < 20; i++)
+			assert_int_equal(poll_once(&t), 0);
+		test_log_close(&t);
+		fake_bad(t.disk, part_name(), bad, 512, -EIO);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
+		assert_int_equal(pull(&t, 8900, UINT64_MAX), 0);
+		wal_pull_get(t.wal, &at);
+		assert_int_equal(at.scanned, bad / BLOCK_FILE_STEP * BLOCK_FILE_STEP);
+		check(&t);
+		test_log_free(&t);
+	}
+}
+
 /* What is offered is not what there is. */
 static void W21_what_was_not_offered_is_never_there(void **state)
 {
@@ -504,6 +577,9 @@ int main(void)
 		cmocka_unit_test(D17_in_any_order_cut_and_twice),
 		cmocka_unit_test(D17_a_pull_goes_on_where_it_was),
 		cmocka_unit_test(W21_a_liar_is_found_at_each_block),
+		cmocka_unit_test(W21_what_is_there_is_not_written_over),
+		cmocka_unit_test(W21_a_header_of_another_is_not_taken),
+		cmocka_unit_test(V25_a_part_that_cannot_be_read_is_pulled_again),
 		cmocka_unit_test(W21_what_was_not_offered_is_never_there),
 		cmocka_unit_test(D17_an_offer_that_can_be_none_is_refused),
 		cmocka_unit_test(D17_ranges_are_read_for_peers),
