@@ -13,7 +13,7 @@ enum {
 	VOTES_MAX = 512,
 	TOKENS_MAX = 1024,
 	DEPTH_MAX = 2,
-	STATES_MIN = 1000, /* fewer prove little: a slow machine goes on past its budget */
+	STATES_MIN = 1000,
 	OVERTIME_MAX = 60, /* seconds */
 };
 
@@ -39,7 +39,11 @@ struct model {
 	raft_index committed;          /* up to here nothing is superseded */
 	raft_index snapshot;           /* that is being written; 0: none */
 	uint64_t snapshot_given;
-	raft_index snapshot_there; /* the newest that was said to be there; 0: none */
+	raft_index snapshot_there;      /* the newest that was said to be there; 0: none */
+	raft_index given;               /* the one that it began with; 0: none */
+	struct raft_snapshot pull;      /* that is being pulled; index 0: none */
+	struct raft_snapshot installs;  /* that is whole, and the log is not begun behind it */
+	struct raft_snapshot resetting; /* behind which it is being begun */
 	uint64_t start;
 };
 
@@ -50,6 +54,9 @@ struct counts {
 	uint64_t moves;  /* of the base */
 	uint64_t reused; /* segments */
 	uint64_t snapshots;
+	uint64_t pulls;
+	uint64_t resumed; /* of them, with something there already */
+	uint64_t resets;
 };
 
 struct world {
@@ -80,11 +87,25 @@ void crash_written(struct world *w, struct fake_disk *disk, enum fake_style styl
  */
 void crash_loss(struct world *w, struct fake_disk *disk);
 
+/* The log's last entry after so many events, and the term of each, from the base on. */
+raft_index crash_live(const struct model *m, uint32_t events, raft_term *terms);
+
 /* Goes on with a snapshot, or begins one: `terms` of the entries up to `last`. */
 void crash_snapshot_more(struct world *w, struct wal *wal, raft_index last, const raft_term *terms);
-/* NULL, or what is wrong with those that were found. */
+/* What one of this entry holds. */
+const uint8_t *crash_snapshot_content(raft_index index, size_t *size);
+/* NULL, or what is wrong with those that were found, beside a log of the first `events`. */
 const char *crash_snapshot_check(const struct model *m, struct wal *wal,
-				 const struct wal_recovered *found);
+				 const struct wal_recovered *found, uint32_t events);
+/* A power cut of this moment, and a bit of a snapshot that flips. Fills w->failure. */
+void crash_snapshot_decay(struct world *w, struct fake_disk *disk);
+
+/* Goes on with a pull, or begins one, or ends an install. True: the log is a new one. */
+bool crash_pull_more(struct world *w, struct wal *wal, raft_index last, raft_term term);
+/* What was found is the log that it was to become. */
+void crash_reset_found(struct model *m, const struct wal_recovered *found);
+/* A start goes on with what it found. NULL, or what is wrong. */
+const char *crash_pull_resume(struct world *w, struct wal *wal, const struct wal_recovered *found);
 
 /* A crash of this moment, and decay where nothing was written. Fills w->failure. */
 void crash_decay(struct world *w, struct fake_disk *disk, enum fake_style style);

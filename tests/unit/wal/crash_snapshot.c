@@ -8,6 +8,7 @@
 #include "base/mix.h"
 #include "wal/snapshot.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { CONTENT_MAX = 70000 };
@@ -27,6 +28,12 @@ static const uint8_t *content(raft_index index)
 static uint64_t size_of(raft_index index)
 {
 	return mix(index) % CONTENT_MAX;
+}
+
+const uint8_t *crash_snapshot_content(raft_index index, size_t *size)
+{
+	*size = size_of(index);
+	return content(index);
 }
 
 static void give(struct world *w, struct wal *wal)
@@ -54,7 +61,7 @@ static void begin(struct world *w, struct wal *wal, raft_index last, const raft_
 	raft_index lowest = m->snapshot_there > m->first_asked ? m->snapshot_there : m->first_asked;
 	raft_index index = lowest + 1 + crash_roll(w, last - lowest);
 
-	if (!wal_readable(wal, index))
+	if (m->pull.index != 0 || m->installs.index != 0 || !wal_readable(wal, index))
 		return;
 	m->snapshot = index;
 	m->snapshot_given = 0;
@@ -115,22 +122,88 @@ static const char *whole(struct wal *wal, const struct raft_snapshot *s)
 	return at == size_of(s->index) ? NULL : "a snapshot has another size";
 }
 
-const char *crash_snapshot_check(const struct model *m, struct wal *wal,
-				 const struct wal_recovered *found)
+/* The newest one is of an entry that the log does not have. */
+static bool lacks(const struct model *m, const struct wal_recovered *found, uint32_t events)
 {
-	bool newest = m->snapshot_there <= m->base.index;
+	raft_term terms[EVENTS_MAX + 1];
+	raft_index last = crash_live(m, events, terms);
+	const struct raft_snapshot *s = &found->snapshots[0];
+
+	if (found->snapshot_count == 0)
+		return false;
+	if (s->index >= m->base.index && s->index <= last)
+		return terms[s->index - m->base.index] != s->term;
+	return s->index > last || s->index + 1 < m->base.index || s->term != m->base.term;
+}
+
+const char *crash_snapshot_check(const struct model *m, struct wal *wal,
+				 const struct wal_recovered *found, uint32_t events)
+{
+	bool newest = m->snapshot_there == 0;
 
 	if (found->snapshots_damaged_count > 0)
 		return "a snapshot under its name is not whole";
 	for (uint32_t i = 0; i < found->snapshot_count; i++) {
 		const struct raft_snapshot *s = &found->snapshots[i];
-		const char *wrong = s->index < m->base.index ? NULL : whole(wal, s);
+		const char *wrong = s->index == m->given ? NULL : whole(wal, s);
 
 		if (wrong)
 			return wrong;
 		newest |= s->index == m->snapshot_there;
 	}
-	if (found->installs)
-		return "a snapshot is not of this log";
+	if (found->installs != lacks(m, found, events))
+		return "whether a snapshot is to be installed";
 	return newest ? NULL : "a snapshot that was there is gone";
+}
+
+/* What is listed holds what it held, or its reader says that it is damaged. */
+static const char *damage_check(const struct model *m, struct test_log *t)
+{
+	for (uint32_t i = 0; i < t->found.snapshot_count; i++) {
+		const struct raft_snapshot *s = &t->found.snapshots[i];
+		const char *wrong = s->index == m->given ? NULL : whole(t->wal, s);
+		bool told = t->wal->reader.open && t->wal->reader.error == -EBADMSG;
+
+		wal_snapshot_close(t->wal);
+		while (wal_in_flight(t->wal))
+			(void)wal_wait(t->wal);
+		if (wrong && !told)
+			return wrong;
+	}
+	return NULL;
+}
+
+void crash_snapshot_decay(struct world *w, struct fake_disk *disk)
+{
+	struct test_log t = {.disk = fake_clone(disk, crash_roll(w, UINT64_MAX))};
+	struct raft_snapshot there[WAL_SNAPSHOTS_MAX];
+	uint32_t count = wal_snapshots(w->wal, there);
+	char name[DISK_NAME_MAX];
+	const char *wrong = NULL;
+	uint64_t size;
+	int err;
+
+	fake_space(t.disk, false, 0);
+	t.options = crash_options(w, t.disk);
+	fake_power_cut(t.disk, FAKE_NONE);
+	if (count > 0) {
+		const struct raft_snapshot *s = &there[crash_roll(w, count)];
+
+		wal_block_name(name, s->index, s->term);
+	}
+	size = count > 0 && fake_exists(t.disk, name) ? fake_size(t.disk, name) : 0;
+	if (size > 0) {
+		w->counts->states++;
+		fake_flip(t.disk, name, crash_roll(w, size), (uint32_t)crash_roll(w, 8));
+		err = test_log_open(&t);
+		if (err == 0)
+			wrong = damage_check(w->model, &t);
+		else if (err != -EBADMSG || test_base_get(t.disk).index == 1)
+			wrong = t.error;
+		assert_int_equal(wal_close(t.wal), 0);
+	}
+	if (wrong)
+		(void)snprintf(w->failure, sizeof(w->failure), "a bit of %s flipped: %.900s", name,
+			       wrong);
+	fake_destroy(t.disk);
 }

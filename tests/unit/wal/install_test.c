@@ -1,7 +1,7 @@
 /*
  * What happens to an install at each of its steps: a snapshot is pulled, gets its name, and the log
- * is begun behind it. After any crash the directory is as it was, or can go on, or is done; no space
- * ends nothing; a disk that fails ends the log, and what it has is still right.
+ * is begun behind it. After any crash the directory is as it was, or can go on, or is done; that
+ * there is no space ends nothing; a disk that fails ends the log, and what it has is still right.
  */
 #include "wal/pull.h"
 
