@@ -211,8 +211,10 @@ static int force(struct node *n, FILE *out)
 		.members_index = n->recovered.members_index,
 		.members_before_index = n->recovered.members_before_index,
 	};
-	int err = node_place_judge(n);
+	int err = node_restore_members(n);
 
+	if (!err)
+		err = node_place_judge(n);
 	if (err)
 		return err;
 	err = node_tables_read(n, &tables);

@@ -484,6 +484,8 @@ void node_send(struct node *n, const struct raft_message *message);
 
 /* restore.c: the state of a start, by a snapshot. 0, or -errno and the line in n->error. */
 int node_restore(struct node *n);
+/* Who the members were, for node_tables_read, without the state: the same. */
+int node_restore_members(struct node *n);
 
 /* snapshot.c: snapshots taken and written, and what they let go of the log. */
 void node_snapshot_begin(struct node *n); /* with a core */

@@ -173,6 +173,22 @@ static int nothing_whole(struct node *n)
 	return -EBADMSG;
 }
 
+/* What stands beside the state, and nothing of that. */
+static int record_read(struct node *n, const struct raft_snapshot *from)
+{
+	struct restoring r = {.node = n, .from = from};
+	const uint8_t *data;
+	size_t size;
+	int got, err = open_next(&r);
+
+	if (err)
+		return err;
+	got = wal_snapshot_next_now(n->wal, &data, &size);
+	err = got < 0 ? got : record_take(n);
+	wal_snapshot_close(n->wal);
+	return err;
+}
+
 /* By its first or its last block: it is left alone, and counts for nothing. */
 static void say_damaged(struct node *n)
 {
@@ -186,28 +202,43 @@ static void say_damaged(struct node *n)
 			      strerror(-r->snapshots_damaged[i].error));
 }
 
+/* By the newest that the log follows and that can be taken. 1: none is there, nor has to be. */
+static int newest(struct node *n, int (*take)(struct node *, const struct raft_snapshot *))
+{
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+	uint32_t count = wal_snapshots(n->wal, list);
+
+	say_damaged(n);
+	for (uint32_t i = 0; i < count; i++) {
+		int err = log_follows(n, &list[i]) ? take(n, &list[i]) : -EBADMSG;
+
+		if (err && !is_damaged(err))
+			return not_now(n, &list[i], err);
+		if (!err)
+			return 0;
+	}
+	n->snapshot.members_index = 0;
+	return n->recovered.first_index > 1 ? nothing_whole(n) : 1;
+}
+
 int node_restore(struct node *n)
 {
 	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
 	uint32_t count = wal_snapshots(n->wal, list);
-	int err = -ENOENT;
+	int err = newest(n, try);
 
-	say_damaged(n);
-	for (uint32_t i = 0; i < count && err; i++) {
-		if (!log_follows(n, &list[i]))
-			continue;
-		err = try(n, &list[i]);
-		if (err && !is_damaged(err))
-			return not_now(n, &list[i], err);
-	}
-	if (!err)
-		return 0;
-	n->snapshot.members_index = 0;
-	if (n->recovered.first_index > 1)
-		return nothing_whole(n);
+	if (err != 1)
+		return err;
 	/* All of the log is there: the state follows from it. */
 	err = count ? clear(n) : 0;
 	if (!err && count)
 		(void)n->sm->ops->restore_end(n->sm);
 	return err;
+}
+
+int node_restore_members(struct node *n)
+{
+	int err = newest(n, record_read);
+
+	return err < 0 ? err : 0;
 }

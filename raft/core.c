@@ -15,10 +15,20 @@ static bool members_settled(const struct raft_options *o)
 	return o->members_index <= o->applied || o->members_index == o->members_begun;
 }
 
+/*
+ * A cluster that has committed anything has written its table. Only one that was forced begins
+ * behind a base without (ADR 16), and decides alone.
+ */
+static bool members_known(const struct raft_options *o)
+{
+	return o->base_index == 0 || o->members_index > 0 ||
+	       (o->members.count == 1 && raft_members_voters(&o->members) == 1);
+}
+
 static bool members_options_valid(const struct raft_options *o)
 {
 	if (!raft_members_valid(&o->members) || o->members_begun > o->members_index ||
-	    (o->base_index > 0 && o->members_index == 0) ||
+	    !members_known(o) ||
 	    (o->members_index > o->last_index && o->members_index != o->members_begun))
 		return false;
 	return members_settled(o) || (raft_members_valid(&o->members_before) &&

@@ -10,6 +10,8 @@ import sys
 
 SUMMARY = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) \s*\] (\d+) test\(s\)", re.MULTILINE)
 ERROR = re.compile(r"^\[(?:  ERROR |   LINE )  \] .*(?:\n(?!\[).*)*", re.MULTILINE)
+# How a test of a cluster says what is not so, before all that its members have to say.
+NOT_SO = re.compile(r"^\S+:\d+: not so: .*\n.*", re.MULTILINE)
 LAST_LINES = 20
 CASE = re.compile(r"^\[  (FAILED|SKIPPED) \s*\] (?!\d+ test\(s\))(\S+)", re.MULTILINE)
 
@@ -36,6 +38,7 @@ def count(test):
         # It died, or ran out of time: that is a failure of its own.
         counts["FAILED"] = 1
         lines.insert(0, f"failed: {test['name']} ({test['result'].lower()})")
+        lines += [f"  {line}" for line in NOT_SO.findall(output)]
         lines += [f"  {line}" for line in output.strip().splitlines()[-LAST_LINES:]]
     return counts, lines
 

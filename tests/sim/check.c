@@ -180,6 +180,17 @@ static void check_matches(struct sim_world *w, uint32_t i, const struct link_of_
 	*seen = *l;
 }
 
+/* The log of a forced cluster's first member was cut: what lies before is committed, unseen. */
+static void begin_behind(const struct sim_world *w, const struct raft_window *win)
+{
+	raft_index from = win->first - 1;
+
+	if (!w->given_up || is.last > 0 || from == 0)
+		return;
+	is.last = from;
+	is.committed[from].term = raft_window_term(win, from);
+}
+
 /* What it has beyond what was looked at; all that is not committed, if that is gone. */
 static void log_look(struct sim_world *w, uint32_t i, const struct raft *r)
 {
@@ -191,6 +202,7 @@ static void log_look(struct sim_world *w, uint32_t i, const struct raft *r)
 
 		if (from < is.log[i].commit)
 			from = is.log[i].commit;
+		begin_behind(w, win);
 		if (from > is.last)
 			sim_fail(w, i, "SM9: what left its window was committed nowhere", from,
 				 is.last);

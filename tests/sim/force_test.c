@@ -2,10 +2,10 @@
  * A cluster that lost its majority for good, and the member that is forced out of it (ADR 16): what
  * it keeps, whom it still knows, and what a crash at any write of it leaves.
  */
-#include "tests/sim/client.h"
+#include "tests/sim/forcing.h"
 
-#include "node/force.h"
 #include "node/internal.h"
+#include "wal/snapshot.h"
 
 #include "tests/unit/test.h"
 
@@ -14,151 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MS UINT64_C(1000000)
-#define SECOND (1000 * MS)
-
-enum { FORCED = 2, TOKEN_SIZE = 32 };
-
-static struct sim_world w;
-static char said[4096], error[NODE_ERROR_MAX], name[96];
-
-static const char token[TOKEN_SIZE] = "quoin-test";
-
-/* Three that formed a cluster, and as many as may join it, not started. */
-static void world_begin(uint64_t seed, uint32_t joiners, uint32_t clients)
-{
-	sim_world_prepare(&w, seed, 3 + joiners);
-	w.joiners = joiners;
-	sim_world_begin(&w, clients);
-	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
-		sim_world_run(&w, MS);
-	sim_world_run(&w, SECOND);
-}
-
-static void crash_all(void)
-{
-	for (uint32_t i = 0; i < 3; i++)
-		sim_node_crash(&w, i);
-}
-
-/* All have all of it; then the process of each ends, or its host. */
-static void world_end(void)
-{
-	w.resting = true;
-	assert_true(sim_world_settle(&w, 20 * SECOND));
-	w.resting = false;
-	crash_all();
-}
-
-/* quoind --force-new-cluster NAME, on this disk of node i, as it was configured at the start. */
-static int force_on(struct fake_disk *disk, uint32_t i, uint64_t seed, const char *typed)
-{
-	FILE *out = fmemopen(said, sizeof(said), "w");
-	struct node_options o = {
-		.name = "n2",
-		.initial = {.digest = 0x51696d51u, .count = 3},
-		.self = i,
-		.seed = seed,
-		.wal = {.directory = "sim",
-			.disk = fake_disk_of(disk),
-			.durability = w.durability,
-			.segment_size = WAL_SEGMENT_SIZE_MIN,
-			.identity_seed = seed},
-	};
-	int err;
-
-	for (uint32_t j = 0; j < 3; j++)
-		o.initial.member[j].place = sim_host_place(j);
-	assert_non_null(out);
-	memset(said, 0, sizeof(said));
-	err = node_force(&o, token, typed, out, error);
-	fclose(out);
-	return err;
-}
-
-static int force(const char *typed)
-{
-	fake_hold(w.node[FORCED].disk, false);
-	return force_on(w.node[FORCED].disk, FORCED, 77, typed);
-}
-
-static void expect(const char *text, const char *words)
-{
-	if (!strstr(text, words))
-		fail_msg("not \"%s\": %s", words, text);
-}
-
-/* What it says is to be typed. */
-static void name_ask(void)
-{
-	const char *at;
-
-	assert_int_equal(force("quoin-test"), -EINVAL);
-	at = strstr(error, "--force-new-cluster=quoin-test:");
-	assert_non_null(at);
-	snprintf(name, sizeof(name), "%s", strchr(at, '=') + 1);
-}
-
-/* The world knows the cluster that it is of since. */
-static void forced(void)
-{
-	unsigned long long id;
-	const char *at;
-
-	name_ask();
-	assert_int_equal(force(name), 0);
-	at = strstr(said, "cluster     ");
-	assert_non_null(at);
-	assert_int_equal(sscanf(at, "cluster %llx", &id), 1);
-	sim_world_forced(&w, id);
-}
-
-static void wait_leading(uint32_t i)
-{
-	uint64_t until_ns = w.now_ns + 5 * SECOND;
-	struct raft_status s;
-
-	do {
-		sim_world_run(&w, MS);
-		node_raft_status(w.node[i].node, &s);
-		assert_true(w.now_ns < until_ns);
-	} while (s.role != RAFT_LEADER || s.commit < s.last);
-}
-
-static struct raft *core(uint32_t i)
-{
-	return w.node[i].node->raft;
-}
-
-static void add(uint32_t i, uint32_t voters)
-{
-	struct raft_change c = {.kind = RAFT_CHANGE_ADD, .place = sim_host_place(i)};
-	uint64_t until_ns = w.now_ns + 20 * SECOND;
-	struct raft_refusal refusal;
-	raft_index index;
-
-	sim_node_start(&w, i);
-	while (raft_members_change(core(FORCED), &c, 1, &index, &refusal)) {
-		assert_true(w.now_ns < until_ns);
-		sim_world_run(&w, MS);
-	}
-	while (raft_members_voters(raft_get_members(core(FORCED))) != voters ||
-	       raft_members_joint(raft_get_members(core(FORCED)))) {
-		assert_true(w.now_ns < until_ns);
-		sim_world_run(&w, MS);
-	}
-}
-
-/* As soon as it has a core: nobody of the former cluster, not even as one that is gone. */
-static void expect_peers(uint32_t i, uint32_t count)
-{
-	struct raft_members peers;
-
-	while (!core(i))
-		sim_world_run(&w, MS / 10);
-	raft_get_peers(core(i), &peers);
-	assert_int_equal(peers.count, count);
-}
+enum { LOG_BYTES = 32 * 1024 };
 
 /*
  * The drill. All that its log has is there afterwards, whoever acknowledged it; the table of one is
@@ -174,8 +30,8 @@ static void D16_the_last_of_three_is_forced_and_grows_again(void **state)
 	world_begin(11, 2, 3);
 	world_end();
 	name_ask();
-	expect(error, "nothing was changed");
-	expect(error, "data may be lost");
+	expect(why_not, "nothing was changed");
+	expect(why_not, "data may be lost");
 	forced();
 	expect(said, "the only one");
 	expect(said, "given up    none, 198.18.0.1:2380, member ");
@@ -241,31 +97,6 @@ static void F1_old_members_that_come_back_disturb_nobody(void **state)
 	sim_world_destroy(&w);
 }
 
-/* What a directory is after a crash. */
-struct found {
-	int err;
-	struct wal_recovered recovered;
-	struct raft_joined joined; /* id 0: it is of the cluster that it formed */
-};
-
-static struct found look(struct fake_disk *disk)
-{
-	struct found f = {0};
-	struct wal_options o = {.directory = "sim",
-				.disk = fake_disk_of(disk),
-				.segment_size = WAL_SEGMENT_SIZE_MIN,
-				.identity_seed = 5};
-	char why[WAL_ERROR_MAX];
-	struct wal *wal;
-
-	f.err = wal_open(&wal, &o, &f.recovered, why);
-	if (f.err)
-		fail_msg("it does not open: %s", why);
-	(void)raft_joined_decode(&f.joined, f.recovered.record, f.recovered.record_size);
-	assert_int_equal(wal_close(wal), 0);
-	return f;
-}
-
 static struct {
 	struct found before;
 	uint32_t steps, stayed, became, lost;
@@ -302,13 +133,13 @@ static void crash_judge(struct fake_disk *disk)
 	}
 	if (f.joined.id != 0 && f.recovered.lost) {
 		/* That it has lost something is to be accepted of the new one. */
-		assert_int_equal(force_on(disk, FORCED, 78, name), -EINVAL);
-		snprintf(other, sizeof(other), "%s", strrchr(error, '=') + 1);
+		assert_int_equal(force_on(disk, FORCED, 78, full_name), -EINVAL);
+		snprintf(other, sizeof(other), "%s", strrchr(why_not, '=') + 1);
 		assert_int_equal(force_on(disk, FORCED, 78, other), 0);
 		return;
 	}
-	if (force_on(disk, FORCED, 78, name))
-		fail_msg("not once more: %s", error);
+	if (force_on(disk, FORCED, 78, full_name))
+		fail_msg("not once more: %s", why_not);
 	f = look(disk);
 	assert_false(f.recovered.lost);
 	assert_int_equal(f.joined.formerly, w.cluster_id);
@@ -340,7 +171,7 @@ static void crash_everywhere(void)
 	memset(&crash, 0, sizeof(crash));
 	crash.before = look(disk);
 	fake_set_hook(disk, crash_here, NULL);
-	assert_int_equal(force_on(disk, FORCED, 77, name), 0);
+	assert_int_equal(force_on(disk, FORCED, 77, full_name), 0);
 	crash.ended = true;
 	crash_here(NULL, disk);
 	fake_set_hook(disk, NULL, NULL);
@@ -375,7 +206,7 @@ static void F1_two_that_are_forced_are_two_clusters(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		struct fake_disk *disk = fake_clone(w.node[i / 2 + 1].disk, i);
 
-		assert_int_equal(force_on(disk, i / 2 + 1, 70 + i, name), 0);
+		assert_int_equal(force_on(disk, i / 2 + 1, 70 + i, full_name), 0);
 		f[i] = look(disk);
 		fake_destroy(disk);
 	}
@@ -396,17 +227,17 @@ static void D16_the_same_once_more_does_nothing(void **state)
 	world_end();
 	forced();
 	first = look(w.node[FORCED].disk);
-	assert_int_equal(force(name), 0);
+	assert_int_equal(force(full_name), 0);
 	expect(said, "was forced out of that cluster before");
 	/* Its id is a number, with zeros before it or without. */
-	snprintf(zeros, sizeof(zeros), "quoin-test:00%s", strchr(name, ':') + 1);
+	snprintf(zeros, sizeof(zeros), "quoin-test:00%s", strchr(full_name, ':') + 1);
 	assert_int_equal(force(zeros), 0);
 	expect(said, "was forced out of that cluster before");
 	sim_node_start(&w, FORCED);
 	wait_leading(FORCED);
 	add(3, 2);
 	sim_node_crash(&w, FORCED);
-	assert_int_equal(force(name), 0);
+	assert_int_equal(force(full_name), 0);
 	expect(said, "nothing was changed");
 	again = look(w.node[FORCED].disk);
 	assert_int_equal(first.recovered.record_size, again.recovered.record_size);
@@ -426,8 +257,86 @@ static void D16_the_same_once_more_does_nothing(void **state)
 	/* Alone, it needs nobody. */
 	sim_node_crash(&w, FORCED);
 	name_ask();
-	assert_int_equal(force(name), -EPERM);
-	expect(error, "needs nobody else");
+	assert_int_equal(force(full_name), -EPERM);
+	expect(why_not, "needs nobody else");
+	sim_world_destroy(&w);
+}
+
+/* It has no entry any more up to this one. */
+static void wait_cut(raft_index index)
+{
+	uint64_t until_ns = w.now_ns + 600 * SECOND;
+
+	while (wal_first(w.node[FORCED].node->wal) <= index) {
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, 10 * MS);
+	}
+}
+
+/*
+ * Its log no longer has the table of the cluster that is given up, nor how that began: its snapshot
+ * says who they were, which is in force nowhere afterwards.
+ */
+static void D18_R35_one_whose_log_was_cut_is_forced(void **state)
+{
+	struct raft_status s;
+
+	(void)state;
+	world_begin(53, 1, 3);
+	world_end();
+	forced();
+	w.snapshot_log_bytes = LOG_BYTES;
+	sim_node_start(&w, FORCED);
+	wait_leading(FORCED);
+	/* Before the first marker: what it needs is in the log. */
+	add(3, 2);
+	node_raft_status(w.node[FORCED].node, &s);
+	sim_clients_go_on(&w, FORCED);
+	wait_cut(s.members_index);
+	sim_node_crash(&w, FORCED);
+	sim_node_crash(&w, 3);
+	forced();
+	expect(said, "given up    none, 198.18.0.4:2380, member ");
+	assert_null(strstr(said, "198.18.0.1:2380, member "));
+	for (int i = 0; i < 2; i++) {
+		sim_node_start(&w, FORCED);
+		assert_true(w.node[FORCED].node->applied > s.members_index);
+		expect_peers(FORCED, 1);
+		wait_leading(FORCED);
+		assert_int_equal(raft_get_members(core(FORCED))->count, 1);
+		sim_clients_go_on(&w, FORCED);
+		sim_node_crash(&w, FORCED);
+	}
+	sim_world_destroy(&w);
+}
+
+/* No snapshot is whole: there is no state that the rest of the log could follow. */
+static void W21_a_cut_log_alone_is_not_forced(void **state)
+{
+	struct found before, after;
+	char file[DISK_NAME_MAX];
+
+	(void)state;
+	sim_world_prepare(&w, 59, 3);
+	w.snapshot_log_bytes = LOG_BYTES;
+	sim_world_begin(&w, 3);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, MS);
+	wait_cut(1);
+	world_end();
+	name_ask();
+	before = look(w.node[FORCED].disk);
+	assert_true(before.snapshot_count > 0);
+	for (uint32_t i = 0; i < before.snapshot_count; i++) {
+		snprintf(file, sizeof(file), "snapshot-%016" PRIx64 "-%016" PRIx64,
+			 before.snapshots[i].index, before.snapshots[i].term);
+		fake_flip(w.node[FORCED].disk, file, before.snapshots[i].size / 2, 3);
+	}
+	assert_int_equal(force(full_name), -EBADMSG);
+	expect(why_not, "no snapshot there that reaches so far is whole");
+	after = look(w.node[FORCED].disk);
+	assert_int_equal(after.joined.id, before.joined.id);
+	assert_int_equal(after.recovered.record_size, before.recovered.record_size);
 	sim_world_destroy(&w);
 }
 
@@ -450,7 +359,7 @@ static void W24_a_member_that_lost_writes_is_forced(void **state)
 	crash_all();
 	w.resting = false;
 	name_ask();
-	expect(error, "has lost acknowledged writes");
+	expect(why_not, "has lost acknowledged writes");
 	forced();
 	expect(said, "which is accepted");
 	sim_node_start(&w, FORCED);
@@ -465,7 +374,8 @@ static void W24_a_member_that_lost_writes_is_forced(void **state)
 	sim_world_run(&w, 5 * SECOND);
 	assert_int_equal(sim_leader(&w), -1);
 	sim_node_crash(&w, FORCED);
-	assert_int_equal(force(name), -EINVAL); /* the former name: that loss was before */
+	assert_int_equal(force(full_name),
+			 -EINVAL); /* the former full_name: that loss was before */
 	forced();
 	sim_node_start(&w, FORCED);
 	wait_leading(FORCED);
@@ -531,7 +441,7 @@ static void D16_V28_who_was_removed_is_forced_where_nobody_else_is_left(void **s
 	assert_true(node_removed(w.node[FORCED].node));
 	crash_all();
 	name_ask();
-	expect(error, "has nothing of what came after this member was removed");
+	expect(why_not, "has nothing of what came after this member was removed");
 	forced();
 	sim_node_start(&w, FORCED);
 	wait_leading(FORCED);
@@ -551,12 +461,12 @@ static void D16_what_cannot_be_forced_is_refused_with_a_reason(void **state)
 	world_end();
 	w.durability = WAL_VOLATILE;
 	assert_int_equal(force("quoin-test"), -EPERM);
-	expect(error, "volatile keeps no log");
+	expect(why_not, "volatile keeps no log");
 	w.durability = WAL_DURABLE;
 	/* Another member's directory. */
 	name_ask();
 	fake_hold(w.node[0].disk, false);
-	assert_int_equal(force_on(w.node[0].disk, FORCED, 1, name), -EXDEV);
+	assert_int_equal(force_on(w.node[0].disk, FORCED, 1, full_name), -EXDEV);
 	fake_destroy(fresh);
 	sim_world_destroy(&w);
 	/* Formed with others, and not one entry. */
@@ -565,14 +475,14 @@ static void D16_what_cannot_be_forced_is_refused_with_a_reason(void **state)
 		sim_world_run(&w, MS);
 	sim_node_crash(&w, FORCED);
 	name_ask();
-	assert_int_equal(force(name), -EPERM);
-	expect(error, "the log of this directory is empty");
+	assert_int_equal(force(full_name), -EPERM);
+	expect(why_not, "the log of this directory is empty");
 	sim_world_destroy(&w);
 	/* And not even that. */
 	sim_world_create(&w, 41, 3, 0);
 	sim_node_crash(&w, FORCED);
 	assert_int_equal(force("quoin-test"), -EPERM);
-	expect(error, "of no cluster yet");
+	expect(why_not, "of no cluster yet");
 	sim_world_destroy(&w);
 }
 
@@ -585,6 +495,8 @@ int main(void)
 		cmocka_unit_test(F1_two_that_are_forced_are_two_clusters),
 		cmocka_unit_test(D16_the_same_once_more_does_nothing),
 		cmocka_unit_test(W24_a_member_that_lost_writes_is_forced),
+		cmocka_unit_test(D18_R35_one_whose_log_was_cut_is_forced),
+		cmocka_unit_test(W21_a_cut_log_alone_is_not_forced),
 		cmocka_unit_test(D16_a_joint_table_that_was_under_way_is_over),
 		cmocka_unit_test(D16_V28_who_was_removed_is_forced_where_nobody_else_is_left),
 		cmocka_unit_test(D16_what_cannot_be_forced_is_refused_with_a_reason),

@@ -70,7 +70,13 @@ static void what_contradicts_a_base_is_refused(void **state)
 		assert_int_equal(raft_create(&r, &o), row[i].err);
 		if (!row[i].err)
 			raft_destroy(r);
-		o.members_index = 0; /* a cluster that has committed anything has a table */
+		o.members_index = 0; /* as it was formed, or forced (ADR 16) */
+		assert_int_equal(raft_create(&r, &o), row[i].err);
+		if (!row[i].err)
+			raft_destroy(r);
+		/* A cluster of several that has committed anything has a table. */
+		o.members.member[o.members.count++] =
+			(struct raft_member){.id = 2, .identity = 0xa2, .voter = true};
 		assert_int_equal(raft_create(&r, &o), row[i].base ? -EINVAL : row[i].err);
 		if (!row[i].base && !row[i].err)
 			raft_destroy(r);
