@@ -144,12 +144,17 @@ void client_tick(struct client *c, uint64_t now_ns)
 	}
 }
 
+void client_extend(struct client *c, uint64_t now_ns, uint64_t timeout_ns)
+{
+	c->deadline_ns = timeout_ns < CLIENT_NEVER - now_ns ? now_ns + timeout_ns : CLIENT_NEVER;
+}
+
 static void open_request(struct client *c, uint64_t now_ns, uint64_t timeout_ns)
 {
 	assert(c->state != CLIENT_WAITING);
 	c->state = CLIENT_WAITING;
 	c->timeout_ns = timeout_ns;
-	c->deadline_ns = timeout_ns < CLIENT_NEVER - now_ns ? now_ns + timeout_ns : CLIENT_NEVER;
+	client_extend(c, now_ns, timeout_ns);
 	c->answering = false;
 	c->piece = 0;
 	c->probing = false;

@@ -50,6 +50,8 @@ const uint8_t *client_answer(const struct client *c, uint32_t *size);
  * with it holds the answer back, but not the deadline.
  */
 void client_next(struct client *c);
+/* The deadline of what is open is so far from now. */
+void client_extend(struct client *c, uint64_t now_ns, uint64_t timeout_ns);
 
 /*
  * The version that the node speaks, if it said so in a packet that this client cannot read; else 0.

@@ -115,8 +115,9 @@ enum wire_request {
 	WIRE_STATUS = 3,  /* the node's own status: lines of "key value" */
 	WIRE_FAULT = 4,   /* set fault rules: only by the admin socket of a node that allows it */
 	WIRE_QUERY_LOCAL = 5, /* a query from this member's applied state: etcd's "serializable" */
-	WIRE_RESET = 6, /* forget a formation that cannot be completed: only by the admin socket */
-	WIRE_ORDER = 7, /* who leads, who is a member: lines of words, for the leader */
+	WIRE_RESET = 6,  /* forget a formation that cannot be completed: only by the admin socket */
+	WIRE_ORDER = 7,  /* who leads, who is a member: lines of words, for the leader */
+	WIRE_BACKUP = 8, /* all of the state, for a cluster that is yet to be: linearizable */
 	WIRE_REQUEST_END,
 };
 

@@ -7,6 +7,7 @@ static const enum wire_request kinds[REQUEST_KIND_COUNT] = {
 	[REQUEST_QUERY_LOCAL] = WIRE_QUERY_LOCAL,
 	[REQUEST_STATUS] = WIRE_STATUS,
 	[REQUEST_ORDER] = WIRE_ORDER,
+	[REQUEST_BACKUP] = WIRE_BACKUP,
 };
 
 enum wire_request words_wire_kind(enum request_kind kind)

@@ -440,6 +440,16 @@ static struct sm_snapshot *kv_snapshot_take(struct sm *sm)
 	return s;
 }
 
+static struct sm_snapshot *kv_backup(struct sm *sm)
+{
+	struct kv *kv = kv_of(sm);
+	const struct kv_parts parts = parts_of(kv);
+
+	assert(!kv->stepping); /* KV3 */
+	assert(!kv->marking);
+	return kv_snapshot_begin_bare(&parts, kv->applied_index);
+}
+
 /* Readers, and who writes a snapshot, find that their pins are lost. */
 static int restore_begin(struct sm *sm)
 {
@@ -532,6 +542,7 @@ static const struct sm_ops kv_ops = {
 	.snapshot_take = kv_snapshot_take,
 	.snapshot_read = kv_snapshot_read,
 	.snapshot_close = kv_snapshot_close,
+	.backup = kv_backup,
 	.restore_begin = restore_begin,
 	.restore_add = restore_add,
 	.restore_end = restore_end,

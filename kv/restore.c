@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "kv/backup.h"
 #include "kv/internal.h"
 #include "kv/snapshot.h"
 
@@ -61,17 +62,16 @@ bool kv_restore_begun(const struct kv_restore *r)
 static int head_load(struct kv_restore *r, const uint8_t *in)
 {
 	struct kv_store *store = r->parts.store;
+	struct kv_backup_head head;
 
-	if (memcmp(in, "QUOINSTA", 8) != 0 || bytes_get32(in + 8) != KV_SNAPSHOT_VERSION ||
-	    !bytes_zero(in + 48, 16))
+	if (kv_backup_head(in, &head))
 		return -EBADMSG;
 	r->names_size = bytes_get32(in + 12);
 	r->sessions_left = bytes_get64(in + 16);
-	r->applied = bytes_get64(in + 24);
-	store->revision = bytes_get64(in + 32);
-	store->compact_revision = bytes_get64(in + 40);
+	r->applied = head.applied;
+	store->revision = head.revision;
+	store->compact_revision = head.compact_revision;
 	if (r->names_size < 8 || r->names_size > KV_SNAPSHOT_NAMES_MAX || r->applied == 0 ||
-	    store->revision < 1 || store->compact_revision > store->revision ||
 	    r->sessions_left < KV_SESSION_CLASSES * KV_SESSION_IMAGE_HEAD_SIZE)
 		return -EBADMSG;
 	kv_session_load_begin(&r->sessions, r->parts.sessions, r->applied);

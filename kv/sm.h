@@ -183,6 +183,13 @@ struct sm_ops {
 	void (*snapshot_close)(struct sm_snapshot *snapshot);
 
 	/*
+	 * The state as it is, for a cluster that is yet to be: without what is of this one alone
+	 * (sessions, what members said of themselves). Read and closed as those are. At any time
+	 * but within an apply that said -EAGAIN. NULL: out of memory.
+	 */
+	struct sm_snapshot *(*backup)(struct sm *sm);
+
+	/*
 	 * The state is given up, in bounded steps (-EAGAIN), for one that is in a snapshot; cursors
 	 * and snapshots find what they show gone. 0, -ENOMEM. From the first step on nothing is
 	 * asked but this, restore_add with the bytes in order, cut anywhere, and restore_end.

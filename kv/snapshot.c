@@ -29,11 +29,14 @@ struct sm_snapshot {
 	bool ended;
 };
 
+/* Of n, or NULL: nothing is known. */
 static uint32_t names_save(const struct kv_names *n, uint8_t *out)
 {
 	uint32_t at = 8;
 
 	memset(out, 0, at);
+	if (!n)
+		return at;
 	out[0] = n->known;
 	out[1] = (uint8_t)n->member_count;
 	out[2] = (uint8_t)n->named_count;
@@ -65,10 +68,11 @@ uint32_t kv_snapshot_marker(const struct sm_mark *mark, uint8_t out[SM_MARKER_SI
 	return (uint32_t)kv_request_size(&request);
 }
 
-struct sm_snapshot *kv_snapshot_begin(const struct kv_parts *parts, uint64_t applied)
+/* The head and the names; the pin is taken. */
+static struct sm_snapshot *begin(const struct kv_parts *parts, const struct kv_names *names,
+				 uint64_t applied, uint64_t sessions_size)
 {
 	const struct kv_store *store = parts->store;
-	const uint64_t sessions_size = kv_session_image_size(parts->sessions);
 	struct sm_snapshot *s = calloc(1, sizeof(*s));
 	uint32_t names_size;
 
@@ -86,7 +90,7 @@ struct sm_snapshot *kv_snapshot_begin(const struct kv_parts *parts, uint64_t app
 	s->next = TAILQ_FIRST(&store->versions);
 	/* With that nothing goes: neither what it shows nor where it is in the list. */
 	kv_pin_take(parts->pins, &s->pin, kv_store_scrubbed(store));
-	names_size = names_save(parts->names, s->tables + KV_SNAPSHOT_HEAD_SIZE);
+	names_size = names_save(names, s->tables + KV_SNAPSHOT_HEAD_SIZE);
 	memcpy(s->tables, "QUOINSTA", 8);
 	bytes_put32(s->tables + 8, KV_SNAPSHOT_VERSION);
 	bytes_put32(s->tables + 12, names_size);
@@ -96,7 +100,27 @@ struct sm_snapshot *kv_snapshot_begin(const struct kv_parts *parts, uint64_t app
 	bytes_put64(s->tables + 40, s->compact_revision);
 	s->copied = KV_SNAPSHOT_HEAD_SIZE + names_size;
 	s->tables_size = s->copied + sessions_size;
-	kv_session_save_begin(&s->sessions, parts->sessions);
+	return s;
+}
+
+struct sm_snapshot *kv_snapshot_begin(const struct kv_parts *parts, uint64_t applied)
+{
+	struct sm_snapshot *s =
+		begin(parts, parts->names, applied, kv_session_image_size(parts->sessions));
+
+	if (s)
+		kv_session_save_begin(&s->sessions, parts->sessions);
+	return s;
+}
+
+struct sm_snapshot *kv_snapshot_begin_bare(const struct kv_parts *parts, uint64_t applied)
+{
+	/* Of each class a head, all zero: none were remembered, and none forgotten. */
+	struct sm_snapshot *s =
+		begin(parts, NULL, applied, KV_SESSION_CLASSES * KV_SESSION_IMAGE_HEAD_SIZE);
+
+	if (s)
+		s->copied = s->tables_size;
 	return s;
 }
 

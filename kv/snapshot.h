@@ -66,6 +66,11 @@ uint32_t kv_snapshot_marker(const struct sm_mark *mark, uint8_t out[SM_MARKER_SI
 /* Of the state as it is, which has applied `applied`. NULL: out of memory. */
 struct sm_snapshot *kv_snapshot_begin(const struct kv_parts *parts, uint64_t applied);
 /*
+ * The same without what is of this cluster alone: sessions, and what is known of the members. Taken
+ * whole, so it may be read at once.
+ */
+struct sm_snapshot *kv_snapshot_begin_bare(const struct kv_parts *parts, uint64_t applied);
+/*
  * A bounded step of copying what changes in place; nothing is applied before this was false. True:
  * there is more.
  */

@@ -60,6 +60,8 @@ static int record_take(struct node *n)
 	uint32_t size;
 	const uint8_t *data = wal_snapshot_record(n->wal, &size);
 
+	if (size == 0) /* a backup, of no cluster yet */
+		return -EXDEV;
 	if (node_snapshot_record(data, size, &record))
 		return -EBADMSG;
 	if (record.cluster_id != own_cluster(n) &&

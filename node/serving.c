@@ -112,6 +112,7 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 		.peers = &s->peers.peers,
 		.host = &s->host,
 		.first_id = first_id,
+		.backup_rate = n->options.snapshot_rate,
 	};
 	struct udp_door_options udp = {.dp = n->dp};
 	int err;

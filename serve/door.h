@@ -33,6 +33,7 @@ enum request_kind {
 	REQUEST_QUERY_LOCAL, /* from this member's applied state: etcd's "serializable" */
 	REQUEST_STATUS,      /* the node's own account of itself */
 	REQUEST_ORDER,       /* what its leader does, and nobody else, and at once */
+	REQUEST_BACKUP,      /* all of the state, as a linearizable query sees it */
 	REQUEST_KIND_COUNT,
 };
 

@@ -91,7 +91,8 @@ static uint64_t linger_end(const struct serve *s)
 uint64_t serve_deadline(const struct serve *s)
 {
 	if (s->requests.open)
-		return s->next_expiry_ns;
+		return s->next_expiry_ns < stream_deadline(s) ? s->next_expiry_ns
+							      : stream_deadline(s);
 	return s->stopping && linger_end(s) > s->now_ns ? linger_end(s) : UINT64_MAX;
 }
 

@@ -15,6 +15,13 @@
 
 enum {
 	SERVE_FORWARD_PARTS = 32, /* of one command in flight, as many as a burst takes */
+	/*
+	 * One that is on its way, and one that somebody takes by hand meanwhile. They share a rate,
+	 * so more of them would only hold their revisions longer.
+	 */
+	SERVE_BACKUPS_MAX = 2,
+	/* As a piece of another answer: tens of microseconds of the loop. */
+	SERVE_BACKUP_PIECE = 256 * 1024,
 };
 
 #define SERVE_RESEND_NS_MIN 2000000ull
@@ -22,6 +29,11 @@ enum {
 #define SERVE_EXPIRY_SCAN_NS 2000000ull
 /* A reader that has taken nothing for so long gives way to another if there is no room for both. */
 #define SERVE_STREAM_PATIENCE_NS 1000000000ull
+/*
+ * A backup takes as long as it takes; its reader is given up when it has taken nothing for so long:
+ * a disk that it writes to may stand still for seconds.
+ */
+#define SERVE_BACKUP_PATIENCE_NS 10000000000ull
 /* Requests that are open when the node is stopped get this long to finish. */
 #define SERVE_STOP_NS 500000000ull
 /*
@@ -57,6 +69,11 @@ struct serve {
 	bool learner;
 
 	uint8_t *scratch; /* PARTS_MESSAGE_SIZE_MAX: an answer before its door has it */
+
+	uint32_t backups; /* that are on their way */
+	uint64_t backup_rate;
+	uint64_t backup_ns; /* before it none of them gets its next piece */
+
 	struct serve_counters counters;
 };
 
@@ -116,5 +133,9 @@ bool stream_may_begin(const struct serve *s, const struct request *q);
 void stream_give_way(struct serve *s, const struct request *asks);
 /* The cursor is not needed any more. */
 void stream_end(struct serve *s, struct request *q);
+/* All of the state as it is, in pieces. */
+void stream_backup(struct serve *s, struct request *q);
+/* When a backup that waits for its rate gets its next piece; UINT64_MAX: none does. */
+uint64_t stream_deadline(const struct serve *s);
 
 #endif

@@ -21,6 +21,10 @@ void query_answer(struct serve *s, struct request *q)
 	int size;
 
 	assert(!s->half);
+	if (q->kind == REQUEST_BACKUP) {
+		stream_backup(s, q);
+		return;
+	}
 	size = s->sm->ops->query(s->sm, q->data, q->size, s->scratch, PARTS_MESSAGE_SIZE_MAX,
 				 &rest);
 	stream_answer(s, q, size, rest, SERVE_BUSY);

@@ -27,6 +27,7 @@
 #include <sys/queue.h>
 
 struct sm_cursor;
+struct sm_snapshot;
 
 enum {
 	/*
@@ -95,10 +96,12 @@ struct request {
 	uint64_t read_context; /* of a command: asked before it is refused for want of space */
 	raft_index read_index;
 	raft_term asked_term;
-	raft_index asked_last;  /* the leader's, when it first found no room in that term */
-	struct sm_cursor *rest; /* STREAMING: of the answer */
-	bool pulled;            /* STREAMING: the door has room for the next piece */
-	uint64_t pushed_ns;     /* STREAMING: when the newest piece left */
+	raft_index asked_last; /* the leader's, when it first found no room in that term */
+	/* STREAMING: of the answer, one of them. */
+	struct sm_cursor *rest;
+	struct sm_snapshot *backup;
+	bool pulled;        /* STREAMING: the door has room for the next piece */
+	uint64_t pushed_ns; /* STREAMING: when the newest piece left */
 
 	uint8_t *answer; /* as serve_keep left it */
 	uint32_t answer_size;

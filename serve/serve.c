@@ -19,6 +19,7 @@ int serve_create(struct serve **out, const struct serve_options *o)
 	s->peers = o->peers;
 	s->host = o->host;
 	s->next_id = o->first_id;
+	s->backup_rate = o->backup_rate;
 	s->scratch = malloc(PARTS_MESSAGE_SIZE_MAX);
 	if (!s->scratch)
 		goto err_serve;
@@ -140,7 +141,8 @@ static void order(struct serve *s, struct request *q)
  */
 static bool not_for_learner(const struct request *q)
 {
-	return q->kind == REQUEST_QUERY || (q->kind == REQUEST_COMMAND && !q->strayed);
+	return q->kind == REQUEST_QUERY || q->kind == REQUEST_BACKUP ||
+	       (q->kind == REQUEST_COMMAND && !q->strayed);
 }
 
 static void begin(struct serve *s, struct request *q)
@@ -161,6 +163,7 @@ static void begin(struct serve *s, struct request *q)
 		command_begin(s, q);
 		return;
 	case REQUEST_QUERY:
+	case REQUEST_BACKUP:
 		query_begin(s, q);
 		return;
 	case REQUEST_QUERY_LOCAL:

@@ -23,6 +23,7 @@ struct serve_options {
 	uint64_t first_id;
 	/* Of what is kept by a hash of what others choose: nobody can guess it; never 0. */
 	uint64_t salt;
+	uint64_t backup_rate; /* bytes a second of all backups together; 0: as they are taken */
 };
 
 struct serve_counters {

@@ -37,12 +37,18 @@ bool stream_may_begin(const struct serve *s, const struct request *q)
 
 void stream_end(struct serve *s, struct request *q)
 {
-	if (!q->rest)
+	if (!q->rest && !q->backup)
 		return;
 	if (q->source)
 		shares_give(&s->requests.shares, q->source, SHARE_STREAM);
-	s->sm->ops->cursor_close(s->sm, q->rest);
+	if (q->rest)
+		s->sm->ops->cursor_close(s->sm, q->rest);
+	if (q->backup) {
+		s->sm->ops->snapshot_close(q->backup);
+		s->backups--;
+	}
 	q->rest = NULL;
+	q->backup = NULL;
 }
 
 static void push(struct serve *s, struct request *q, uint32_t size)
@@ -57,10 +63,10 @@ static void push(struct serve *s, struct request *q, uint32_t size)
 	request_close(&s->requests, q);
 }
 
-static void begin(struct serve *s, struct request *q, struct sm_cursor *rest, uint32_t size)
+/* q->rest or q->backup is set. */
+static void begin(struct serve *s, struct request *q, uint32_t size)
 {
 	s->counters.streams++;
-	q->rest = rest;
 	if (q->source)
 		shares_take(&s->requests.shares, q->source, SHARE_STREAM);
 	request_move(&s->requests, q, REQUEST_STREAMING);
@@ -79,11 +85,25 @@ static void cut(struct serve *s, struct request *q, enum serve_status status)
 	serve_refuse(s, q, q->kind == REQUEST_COMMAND ? SERVE_UNANSWERED : status);
 }
 
+/* The next piece of a backup, and when another may follow. */
+static int backup_read(struct serve *s, struct request *q, bool *more)
+{
+	int size = s->sm->ops->snapshot_read(q->backup, s->scratch, SERVE_BACKUP_PIECE, more);
+
+	if (size < 0)
+		return size;
+	q->deadline_ns = s->now_ns + SERVE_BACKUP_PATIENCE_NS;
+	if (s->backup_rate)
+		s->backup_ns = s->now_ns + (uint32_t)size * UINT64_C(1000000000) / s->backup_rate;
+	return size;
+}
+
 static void step(struct serve *s, struct request *q)
 {
 	bool more;
-	int size =
-		s->sm->ops->cursor_read(s->sm, q->rest, s->scratch, PARTS_MESSAGE_SIZE_MAX, &more);
+	int size = q->backup ? backup_read(s, q, &more)
+			     : s->sm->ops->cursor_read(s->sm, q->rest, s->scratch,
+						       PARTS_MESSAGE_SIZE_MAX, &more);
 
 	s->active = true;
 	if (size < 0) {
@@ -107,7 +127,7 @@ void stream_drive(struct serve *s)
 		return;
 	TAILQ_FOREACH(q, list, list)
 	{
-		if (!q->pulled)
+		if (!q->pulled || (q->backup && s->now_ns < s->backup_ns))
 			continue;
 		/* To the end of the line: the others have their turns. */
 		request_move(&s->requests, q, REQUEST_STREAMING);
@@ -212,8 +232,37 @@ void stream_answer(struct serve *s, struct request *q, int size, struct sm_curso
 		stream_give_way(s, q);
 	if (size < 0)
 		serve_refuse(s, q, size == -EBUSY ? busy : SERVE_INVALID);
-	else if (rest)
-		begin(s, q, rest, (uint32_t)size);
+	else if ((q->rest = rest))
+		begin(s, q, (uint32_t)size);
 	else
 		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);
+}
+
+void stream_backup(struct serve *s, struct request *q)
+{
+	const bool may = s->backups < SERVE_BACKUPS_MAX && stream_may_begin(s, q);
+
+	q->backup = may ? s->sm->ops->backup(s->sm) : NULL;
+	if (q->backup) {
+		s->backups++;
+		begin(s, q, 0);
+		return;
+	}
+	if (s->backups < SERVE_BACKUPS_MAX)
+		stream_give_way(s, q);
+	serve_refuse(s, q, SERVE_BUSY);
+}
+
+uint64_t stream_deadline(const struct serve *s)
+{
+	const struct request *q;
+
+	if (s->backups == 0)
+		return UINT64_MAX;
+	TAILQ_FOREACH(q, &s->requests.list[REQUEST_STREAMING], list)
+	{
+		if (q->backup && q->pulled)
+			return s->backup_ns;
+	}
+	return UINT64_MAX;
 }

@@ -3,6 +3,7 @@
 (name, rule, file, what stands there, what stands there instead, tests)
 """
 
+from backup import BACKUP
 from core import CORE
 from ctl import CTL
 from host import HOST
@@ -19,7 +20,7 @@ from txn import TXN
 from wires import WIRES
 
 MUTANTS = CORE + CTL + LOG + MEMBERS + PULLS + SCOPE + HOST + SEMANTICS + SESSIONS + SHARE
-MUTANTS += SNAPSHOTS + STORE + TXN + WIRES + [
+MUTANTS += SNAPSHOTS + STORE + TXN + WIRES + BACKUP + [
     ("ack-before-durable", "R2: a follower acknowledges only what its disk confirmed",
      "raft/append.c",
      "raft_index match = o->proved < r->durable ? o->proved : r->durable;",
@@ -337,8 +338,8 @@ MUTANTS += SNAPSHOTS + STORE + TXN + WIRES + [
      ["unit-serve-command"]),
     ("push-before-pulled", "a piece waits until the one before it was taken",
      "serve/stream.c",
-     "if (!q->pulled)",
-     "if (!q->rest)",
+     "if (!q->pulled || (q->backup",
+     "if (!q->rest || (q->backup",
      ["unit-serve-stream"]),
     ("answer-begun-anew", "pieces of two answers are never joined",
      "dataplane/client.c",

@@ -121,6 +121,11 @@ int datagram_call(struct datagram *d, const struct address *to, enum wire_reques
 	return run(d);
 }
 
+void datagram_extend(struct datagram *d, uint64_t timeout_ns)
+{
+	client_extend(d->client, clock_now(), timeout_ns);
+}
+
 int datagram_next(struct datagram *d)
 {
 	client_next(d->client);

@@ -23,7 +23,9 @@ void datagram_destroy(struct datagram *d);
 int datagram_welcome(struct datagram *d, const struct address *to, uint64_t timeout_ns);
 int datagram_call(struct datagram *d, const struct address *to, enum wire_request kind,
 		  const uint8_t *request, uint32_t size, uint64_t timeout_ns);
-/* After a piece: to the next one. */
+/* After a piece: to the next one, by the call's deadline. */
 int datagram_next(struct datagram *d);
+/* The call's deadline is so far from now. */
+void datagram_extend(struct datagram *d, uint64_t timeout_ns);
 
 #endif

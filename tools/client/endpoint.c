@@ -25,9 +25,12 @@ struct endpoint {
 		struct stream stream; /* of a local one */
 		struct datagram datagram;
 	};
-	/* An answer of several pieces, joined. */
+	/* An answer of several pieces, joined; or given to `take`, if that is not NULL. */
 	uint8_t *joined;
 	uint32_t joined_size, joined_max;
+	endpoint_take *take;
+	void *argument;
+	bool taken; /* a piece was */
 };
 
 int endpoint_create(struct endpoint **out, const struct address *to)
@@ -79,9 +82,13 @@ const char *endpoint_text(const struct endpoint *e)
 	return e->address.text;
 }
 
-/* One more piece of the answer. 0, -ENOMEM, -EFBIG. */
+/* One more piece of the answer. 0, -ENOMEM, -EFBIG, or what `take` says. */
 static int join(struct endpoint *e, const uint8_t *data, uint32_t size)
 {
+	if (e->take) {
+		e->taken = true;
+		return e->take(e->argument, data, size);
+	}
 	if (size > UINT32_MAX / 2 - e->joined_size)
 		return -EFBIG;
 	if (e->joined_size + size > e->joined_max) {
@@ -114,7 +121,7 @@ static int finish(struct endpoint *e, enum wire_status status, const uint8_t *da
 }
 
 static int stream_exchange(struct endpoint *e, enum wire_request kind, const uint8_t *request,
-			   uint32_t size, uint64_t deadline_ns)
+			   uint32_t size, uint64_t deadline_ns, uint64_t timeout_ns)
 {
 	uint64_t now = clock_now();
 	uint64_t left_us = deadline_ns > now ? (deadline_ns - now) / CLOCK_US : 0;
@@ -132,6 +139,8 @@ static int stream_exchange(struct endpoint *e, enum wire_request kind, const uin
 			stream_close(&e->stream);
 			return err;
 		}
+		if (e->take)
+			deadline_ns = clock_now() + timeout_ns;
 		stream_next(&e->stream);
 		err = stream_wait(&e->stream, deadline_ns);
 	}
@@ -159,7 +168,7 @@ static int stream_call(struct endpoint *e, enum wire_request kind, const uint8_t
 	uint64_t deadline_ns = clock_now() + timeout_ns, pause;
 
 	for (unsigned int tries = 0;; tries++) {
-		int err = stream_exchange(e, kind, request, size, deadline_ns);
+		int err = stream_exchange(e, kind, request, size, deadline_ns, timeout_ns);
 
 		if (err)
 			return err;
@@ -168,7 +177,7 @@ static int stream_call(struct endpoint *e, enum wire_request kind, const uint8_t
 			stream_close(&e->stream);
 		pause = retry_pause(answer, tries);
 		/* As the UDP client has it: a retry needs time for its answer. */
-		if (pause == 0 || clock_now() + pause + timeout_ns / 8 > deadline_ns)
+		if (pause == 0 || e->taken || clock_now() + pause + timeout_ns / 8 > deadline_ns)
 			break;
 		clock_sleep(pause);
 	}
@@ -186,6 +195,8 @@ static int datagram_ask(struct endpoint *e, enum wire_request kind, const uint8_
 	while (!err && client_get_state(e->datagram.client) == CLIENT_PIECE) {
 		data = client_answer(e->datagram.client, &piece);
 		err = join(e, data, piece);
+		if (!err && e->take)
+			datagram_extend(&e->datagram, timeout_ns);
 		if (!err)
 			err = datagram_next(&e->datagram);
 	}
@@ -222,6 +233,20 @@ int endpoint_call(struct endpoint *e, enum wire_request kind, const uint8_t *req
 	if (e->address.local)
 		return stream_call(e, kind, request, size, timeout_ns, out);
 	return datagram_ask(e, kind, request, size, timeout_ns, out);
+}
+
+int endpoint_call_pieces(struct endpoint *e, enum wire_request kind, uint64_t timeout_ns,
+			 endpoint_take *take, void *argument, struct endpoint_answer *out)
+{
+	int err;
+
+	e->take = take;
+	e->argument = argument;
+	e->taken = false;
+	err = endpoint_call(e, kind, NULL, 0, timeout_ns, out);
+	e->take = NULL;
+	e->taken = false;
+	return err;
 }
 
 static_assert(WIRE_IP_UDP_SIZE + WIRE_ENVELOPE_SIZE + WIRE_PART_HEADER_SIZE + WIRE_PART_SIZE ==

@@ -40,6 +40,15 @@ int endpoint_welcome(struct endpoint *e, uint64_t timeout_ns, struct wire_hello 
 int endpoint_call(struct endpoint *e, enum wire_request kind, const uint8_t *request, uint32_t size,
 		  uint64_t timeout_ns, struct endpoint_answer *out);
 
+/*
+ * One whose answer may be larger than memory: its pieces are given to `take` as they come, the last
+ * is in *out. timeout_ns is for the first and between two. What `take` returns but 0 ends it, and
+ * is returned. An answer of which a piece was taken is good if all of this was, and the verdict.
+ */
+typedef int endpoint_take(void *argument, const uint8_t *data, uint32_t size);
+int endpoint_call_pieces(struct endpoint *e, enum wire_request kind, uint64_t timeout_ns,
+			 endpoint_take *take, void *argument, struct endpoint_answer *out);
+
 /* Why there is no good answer: err is the -errno of a call, or the node's verdict (above 0). */
 const char *endpoint_error_text(int err);
 

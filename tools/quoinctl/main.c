@@ -20,6 +20,8 @@ struct command {
 	bool changes;         /* something in the cluster or of a member */
 	bool fields;          /* has that form; and of a listing that as a table, and no argument */
 	bool listing;
+	bool table;                                /* has that form, and arguments */
+	bool alone;                                /* asks no node */
 	bool names;                                /* members or addresses: none of them is empty */
 	int (*run)(const struct options *options); /* an exit status */
 	struct admin admin;                        /* instead of run */
@@ -79,6 +81,12 @@ static const struct command commands[] = {
 	{.name = "member update", .changes = true, .names = true, .run = command_member_update},
 	{.name = "member replace", .changes = true, .names = true, .run = command_member_replace},
 	{.name = "move-leader", .changes = true, .names = true, .run = command_move_leader},
+	{.name = "snapshot save", .run = command_snapshot_save},
+	{.name = "snapshot status",
+	 .fields = true,
+	 .table = true,
+	 .alone = true,
+	 .run = command_snapshot_status},
 	{.name = "formation reset",
 	 .changes = true,
 	 .admin = {WIRE_RESET, "its directory is fresh",
@@ -159,7 +167,7 @@ static int check_flags(const struct parsed *p, const struct command *command)
 			return complain(EXIT_MISUSED, "an argument is empty: is a variable of the "
 						      "shell not set?");
 	}
-	if (p->options.format == FORMAT_TABLE && !command->listing)
+	if (p->options.format == FORMAT_TABLE && !command->listing && !command->table)
 		return complain(EXIT_MISUSED, "table is not supported as output format");
 	if (p->options.format == FORMAT_FIELDS && !command->fields && !command->listing)
 		return complain(EXIT_MISUSED, "fields is not supported as output format");
@@ -274,7 +282,7 @@ int main(int argc, char **argv)
 	if (!command)
 		return complain_unknown(&p);
 	status = check_flags(&p, command);
-	if (!status)
+	if (!status && !command->alone)
 		status = open_endpoints(&p);
 	if (!status)
 		status = run(command, &p.options);

@@ -110,6 +110,8 @@ static const char argp_text[] =
 	"  member replace MEMBER ADDRESS\n"
 	"                         a new one there takes its place when it has caught up\n"
 	"  move-leader MEMBER     has this one lead, by its name or id\n"
+	"  snapshot save FILE     the whole store of one member, into a new file\n"
+	"  snapshot status FILE   what such a file holds, when all of it was checked\n"
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"
@@ -178,6 +180,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		p->list[p->list_count++] = value;
 		return 0;
 	case KEY_TIMEOUT:
+		o->timeout_given = true;
 		if (!duration_parse(value, &o->timeout_ns))
 			argp_error(state,
 				   "--command-timeout=%s: it is a time, like 5s or 500ms, of at "

@@ -32,6 +32,7 @@ enum format { FORMAT_SIMPLE, FORMAT_TABLE, FORMAT_JSON, FORMAT_FIELDS };
 struct options {
 	enum format format;
 	uint64_t timeout_ns;
+	bool timeout_given;
 	uint32_t endpoint_count;
 	struct endpoint *endpoint[ENDPOINTS_MAX];
 
@@ -65,6 +66,8 @@ int command_member_remove(const struct options *options);
 int command_member_update(const struct options *options);
 int command_member_replace(const struct options *options);
 int command_move_leader(const struct options *options);
+int command_snapshot_save(const struct options *options);
+int command_snapshot_status(const struct options *options);
 
 /* admin.c: a command that a member does at once, and answers by a status. */
 struct admin {

@@ -11,7 +11,7 @@ static void every_request_has_its_number(void **state)
 	} rows[] = {
 		{REQUEST_COMMAND, WIRE_COMMAND},         {REQUEST_QUERY, WIRE_QUERY},
 		{REQUEST_STATUS, WIRE_STATUS},           {REQUEST_ORDER, WIRE_ORDER},
-		{REQUEST_QUERY_LOCAL, WIRE_QUERY_LOCAL},
+		{REQUEST_QUERY_LOCAL, WIRE_QUERY_LOCAL}, {REQUEST_BACKUP, WIRE_BACKUP},
 	};
 	enum request_kind back;
 

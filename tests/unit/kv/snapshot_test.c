@@ -256,6 +256,54 @@ static void D17_a_state_comes_back_whole(void **state)
 }
 
 /* Cut anywhere, or changed anywhere: refused, or a state that holds together. */
+/* What is of one cluster alone is not in it; all else is, and as it was when it was taken. */
+static void a_backup_is_the_store_without_its_cluster(void **state)
+{
+	static uint8_t image[2][IMAGE_MAX];
+
+	(void)state;
+	for (int round = 0; round < 5; round++) {
+		struct sm_snapshot *s[2];
+		const struct kv_request known = {.operation = KV_PUT,
+						 .session = 999,
+						 .sequence = 1,
+						 .key = text("k"),
+						 .value = text("v")};
+		uint64_t revision, keys, applied;
+		uint32_t size[2];
+		struct rigs all;
+		struct rig rig;
+
+		rigs_open(&all);
+		publish(&all);
+		some(&all, 1 + below(STEPS));
+		for (uint32_t i = 0; i < 2; i++) {
+			feed(&all.rig[i], &known);
+			s[i] = all.rig[i].sm->ops->backup(all.rig[i].sm);
+		}
+		revision = all.rig[0].sm->ops->revision(all.rig[0].sm);
+		keys = all.rig[0].sm->ops->keys(all.rig[0].sm);
+		applied = all.rig[0].index;
+		size[0] = image_read(&all, 0, s[0], 5000, false, image[0]);
+		size[1] = image_read(&all, 1, s[1], 300, true, image[1]);
+		assert_int_equal(size[0], size[1]);
+		assert_memory_equal(image[0], image[1], size[0]);
+		rig_open(&rig, UINT64_MAX);
+		assert_int_equal(image_load(&rig, image[0], size[0], 900), 0);
+		assert_int_equal(rig.sm->ops->restore_end(rig.sm), applied);
+		rig.index = applied;
+		assert_int_equal(rig.sm->ops->revision(rig.sm), revision);
+		assert_int_equal(rig.sm->ops->keys(rig.sm), keys);
+		for (uint64_t id = 1; id <= 3; id++)
+			assert_null(rig.sm->ops->attributes(rig.sm, id));
+		/* Nothing of a session is known: its command is a new one. */
+		assert_int_equal(feed(&rig, &known).revision, revision + 1);
+		rig_close(&rig);
+		for (uint32_t i = 0; i < 2; i++)
+			rig_close(&all.rig[i]);
+	}
+}
+
 static void W21_what_is_no_snapshot_is_no_state(void **state)
 {
 	static uint8_t image[IMAGE_MAX], whole[IMAGE_MAX];
@@ -322,6 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D17_snapshots_are_equal_whoever_takes_them_and_whenever),
 		cmocka_unit_test(D17_a_state_comes_back_whole),
+		cmocka_unit_test(a_backup_is_the_store_without_its_cluster),
 		cmocka_unit_test(W21_what_is_no_snapshot_is_no_state),
 		cmocka_unit_test(D17_a_marker_comes_through_no_door),
 	};

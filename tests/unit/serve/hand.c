@@ -171,6 +171,39 @@ static void cursor_close(struct sm *sm, struct sm_cursor *c)
 	c->closed++;
 }
 
+static struct sm_snapshot *backup(struct sm *sm)
+{
+	struct hand *h = OF(sm, sm);
+	struct sm_snapshot *s = &h->backup[h->backups++];
+
+	assert_false(h->serve->half);
+	assert_true(h->backups < HAND_MAX);
+	*s = (struct sm_snapshot){.pieces = h->backup_pieces};
+	return s;
+}
+
+static struct hand *read_of; /* a snapshot knows no state machine */
+
+static int snapshot_read(struct sm_snapshot *s, uint8_t *out, uint32_t out_size_max, bool *more)
+{
+	struct hand *h = read_of;
+
+	assert_false(h->serve->half);
+	assert_int_equal(s->closed, 0);
+	assert_true(h->backup_size <= out_size_max);
+	if (h->backup_result)
+		return h->backup_result;
+	memset(out, 0, h->backup_size);
+	snprintf((char *)out, 8, "b%u", s->piece);
+	*more = ++s->piece < s->pieces;
+	return (int)h->backup_size;
+}
+
+static void snapshot_close(struct sm_snapshot *s)
+{
+	s->closed++;
+}
+
 static bool sweep(struct sm *sm)
 {
 	(void)sm;
@@ -214,6 +247,11 @@ static void door_gone(struct door *door, struct request *q)
 
 void hand_open(struct hand *h)
 {
+	hand_open_rated(h, 0);
+}
+
+void hand_open_rated(struct hand *h, uint64_t backup_rate)
+{
 	static const struct serve_port_ops port_ops = {propose, read_index, leader};
 	static const struct serve_peers_ops peers_ops = {send_part, send_reply};
 	static const struct serve_host_ops host_ops = {status, order};
@@ -227,6 +265,9 @@ void hand_open(struct hand *h)
 		.check = check,
 		.admit = admit,
 		.settled = settled,
+		.backup = backup,
+		.snapshot_read = snapshot_read,
+		.snapshot_close = snapshot_close,
 	};
 	const struct serve_options options = {
 		.sm = &h->sm,
@@ -235,6 +276,7 @@ void hand_open(struct hand *h)
 		.host = &h->host,
 		.first_id = FIRST_ID,
 		.salt = 7,
+		.backup_rate = backup_rate,
 	};
 
 	memset(h, 0, sizeof(*h));
@@ -244,6 +286,8 @@ void hand_open(struct hand *h)
 	h->door.ops = &door_ops;
 	h->sm.ops = &sm_ops;
 	h->read_piece_result = 1;
+	h->backup_size = 8;
+	read_of = h;
 	h->leader = (struct serve_leader){.id = PEER, .term = 7};
 	h->now_ns = 1 * S;
 	assert_int_equal(serve_create(&h->serve, &options), 0);
@@ -256,6 +300,10 @@ void hand_close(struct hand *h)
 	for (uint32_t i = 0; i < h->cursors; i++) {
 		if (h->cursor[i].closed != 1)
 			fail_msg("cursor %u was closed %u times", i, h->cursor[i].closed);
+	}
+	for (uint32_t i = 0; i < h->backups; i++) {
+		if (h->backup[i].closed != 1)
+			fail_msg("backup %u was closed %u times", i, h->backup[i].closed);
 	}
 }
 
@@ -296,6 +344,16 @@ struct request *hand_query_of(struct hand *h, uint64_t source, uint64_t id, uint
 	assert_non_null(q);
 	q->data[0] = (uint8_t)pieces;
 	serve_begin(h->serve, q, REQUEST_QUERY);
+	return q;
+}
+
+struct request *hand_backup(struct hand *h, uint64_t source, uint64_t id)
+{
+	enum serve_status why;
+	struct request *q = serve_open(h->serve, &h->door, 0, id, 0, source, 0, &why);
+
+	assert_non_null(q);
+	serve_begin(h->serve, q, REQUEST_BACKUP);
 	return q;
 }
 

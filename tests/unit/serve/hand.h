@@ -27,6 +27,11 @@ struct sm_cursor {
 	uint32_t closed;
 };
 
+struct sm_snapshot {
+	uint32_t piece, pieces;
+	uint32_t closed;
+};
+
 struct hand {
 	struct serve *serve;
 	uint64_t now_ns;
@@ -60,6 +65,10 @@ struct hand {
 	uint32_t answer_pieces; /* of each command's; up to 1: the verdict is all of it */
 	struct sm_cursor cursor[HAND_MAX];
 	uint32_t cursors;
+	struct sm_snapshot backup[HAND_MAX];
+	uint32_t backups, backup_pieces;
+	uint32_t backup_size; /* of each piece, "b0...", "b1...", ... */
+	int backup_result;    /* not 0: what its next piece says instead */
 
 	/* A door. */
 	struct door door;
@@ -73,6 +82,8 @@ struct hand {
 
 /* It follows PEER in term 7. */
 void hand_open(struct hand *h);
+/* Backups of this rate. */
+void hand_open_rated(struct hand *h, uint64_t backup_rate);
 void hand_close(struct hand *h);
 
 /* A turn of the loop, `ns` later. */
@@ -84,6 +95,8 @@ struct request *hand_command(struct hand *h, uint64_t id, uint64_t session, uint
 /* A query whose answer has so many pieces, "p0", "p1", ... */
 struct request *hand_query(struct hand *h, uint64_t id, uint32_t pieces);
 struct request *hand_query_of(struct hand *h, uint64_t source, uint64_t id, uint32_t pieces);
+/* All of the state. */
+struct request *hand_backup(struct hand *h, uint64_t source, uint64_t id);
 void hand_apply(struct hand *h, uint64_t session, uint64_t sequence);
 
 /* The newest word; fails if there are not `count` of them. */

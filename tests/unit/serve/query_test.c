@@ -169,7 +169,7 @@ static void D16_a_learner_answers_for_itself_alone(void **state)
 	} rows[] = {
 		{REQUEST_COMMAND, SERVE_LEARNER},  {REQUEST_QUERY, SERVE_LEARNER},
 		{REQUEST_QUERY_LOCAL, SERVE_OK},   {REQUEST_STATUS, SERVE_OK},
-		{REQUEST_ORDER, SERVE_NOT_LEADER},
+		{REQUEST_ORDER, SERVE_NOT_LEADER}, {REQUEST_BACKUP, SERVE_LEARNER},
 	};
 	struct request *before;
 	enum serve_status why;
@@ -203,7 +203,7 @@ static void D16_a_learner_answers_for_itself_alone(void **state)
 	/* What it had begun goes on, and as a voter it takes all again. */
 	assert_int_equal(before->state, REQUEST_PROPOSING);
 	hand_apply(&h, 5, 1);
-	assert_int_equal(hand_heard(&h, 6)->status, SERVE_OK);
+	assert_int_equal(hand_heard(&h, 7)->status, SERVE_OK);
 	serve_set_learner(h.serve, false);
 	hand_query(&h, 9, 1);
 	hand_turn(&h, 0);

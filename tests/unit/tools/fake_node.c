@@ -50,6 +50,8 @@ void fake_store_create(struct fake_store *s)
 
 void fake_store_destroy(struct fake_store *s)
 {
+	if (s->backup)
+		s->sm->ops->snapshot_close(s->backup);
 	s->sm->ops->destroy(s->sm);
 	pthread_mutex_destroy(&s->lock);
 }
@@ -190,25 +192,6 @@ static bool strikes(_Atomic int *left)
 	return true;
 }
 
-/* The piece after: its size; *rest is NULL if it is the last one. */
-static uint32_t next_piece(struct fake_store *s, struct sm_cursor **rest, uint8_t *out)
-{
-	bool more;
-	int size;
-
-	pthread_mutex_lock(&s->lock);
-	do {
-		size = s->sm->ops->cursor_read(s->sm, *rest, out, WIRE_MESSAGE_SIZE_MAX, &more);
-		assert(size >= 0);
-	} while (size == 0 && more);
-	if (!more) {
-		s->sm->ops->cursor_close(s->sm, *rest);
-		*rest = NULL;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return (uint32_t)size;
-}
-
 /* Takes all but a removal of member 3, unless that goes; who is new is 171. */
 static enum wire_status change(struct fake_node *n, const char *text, uint8_t *out, uint32_t *size)
 {
@@ -307,6 +290,9 @@ static enum wire_status serve(struct fake_node *n, uint8_t kind, const uint8_t *
 		break;
 	case WIRE_STATUS:
 		*size = status_text(n, out);
+		break;
+	case WIRE_BACKUP:
+		*size = fake_backup_begin(s, out, rest);
 		break;
 	case WIRE_ORDER:
 		status = (enum wire_status)atomic_load(&n->faults.order_refusal);
@@ -446,7 +432,8 @@ static void receive_pull(struct fake_node *n, const struct sockaddr_in *from,
 			continue;
 		if (part->piece == s->piece + 1 && s->rest) {
 			s->piece++;
-			s->answer_size = next_piece(n->store, &s->rest, s->answer);
+			s->answer_size = fake_piece_next(n->store, &s->rest, s->answer);
+			s->status = (uint8_t)fake_backup_status(n, s->kind, &s->rest);
 		}
 		if (part->piece != s->piece)
 			continue;
@@ -516,7 +503,7 @@ static void serve_calls(struct fake_node *n)
 	call->retry_after_us = FAKE_ANSWER_BUSY_US;
 	if (call->event != CALL_REQUEST) {
 		rest = call->owner;
-		call->answer_size = next_piece(n->store, &rest, call->answer);
+		call->answer_size = fake_piece_next(n->store, &rest, call->answer);
 	} else if (strikes(&n->faults.busy)) {
 		call->status = WIRE_BUSY;
 	} else {

@@ -14,8 +14,11 @@
 
 enum { FAKE_CLUSTER_ID = 0x1111, FAKE_ANSWER_BUSY_US = 2000 };
 
+struct sm_snapshot;
+
 struct fake_store {
 	pthread_mutex_t lock;
+	struct sm_snapshot *backup; /* the one that is on its way, or NULL */
 	struct sm *sm;
 	uint64_t index;    /* of the last entry */
 	uint64_t commands; /* that came, duplicates too */
@@ -53,6 +56,8 @@ struct fake_faults {
 	_Atomic bool unled;   /* it greets as one that knows of nothing committed */
 	_Atomic bool differs; /* its store hashes to something that no other node's does */
 	_Atomic int compacts; /* so many hashes are of a store that was compacted since */
+	/* After so many pieces of a backup it is cut, or nothing is answered any more. */
+	_Atomic int cut_after, silent_after;
 	/* On link packet, it names as its only peer this one, by its name or by its id alone. */
 	struct fake_node *_Atomic names, *_Atomic names_by_id;
 };
@@ -79,6 +84,14 @@ struct fake_node {
 
 void fake_store_create(struct fake_store *s);
 void fake_store_destroy(struct fake_store *s);
+
+/*
+ * fake_pieces.c: the piece after, and its size; *rest is NULL if it is the last one. And the first
+ * of a backup, whose snapshot *rest is then; what becomes of one that goes on.
+ */
+uint32_t fake_piece_next(struct fake_store *s, struct sm_cursor **rest, uint8_t *out);
+uint32_t fake_backup_begin(struct fake_store *s, uint8_t *out, struct sm_cursor **rest);
+enum wire_status fake_backup_status(struct fake_node *n, uint8_t kind, struct sm_cursor **rest);
 
 void fake_node_start(struct fake_node *n, struct fake_store *store, uint64_t id);
 void fake_node_stop(struct fake_node *n);
