@@ -336,26 +336,6 @@ static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64
 	return err;
 }
 
-/*
- * What a command adds to the store at most: of a transaction all puts in it, whichever branch they
- * are in. 0: it puts nothing.
- */
-static uint64_t growth(const struct kv_store *store, const struct kv_request *request)
-{
-	struct kv_bytes txn = request->txn;
-	struct kv_request op;
-	uint64_t size = 0;
-	size_t at = 0;
-
-	if (request->operation == KV_PUT)
-		return kv_store_size_after(store, request->key, request->value) - store->size;
-	if (request->operation != KV_TXN)
-		return 0;
-	while ((at = kv_txn_next_put(txn, at, &op)))
-		size += kv_store_size_after(store, op.key, op.value) - store->size;
-	return size;
-}
-
 /* A retry of what was applied gets its answer, whatever the space; so does what puts nothing. */
 static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
 {
@@ -365,7 +345,7 @@ static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
 	uint64_t more;
 
 	assert(err == 0);
-	more = growth(&kv->store, &request);
+	more = kv_txn_growth(&kv->store, &request);
 	if (more == 0 || kv->store.size + more <= kv->quota)
 		return 0;
 	return command_settled(kv, &request, UINT64_MAX) ? 0 : -ENOSPC;

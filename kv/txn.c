@@ -367,3 +367,19 @@ int kv_txn_step(struct kv_txn *t, struct kv_store *store, const struct kv_reques
 	outcome->revision = store->revision;
 	return 0;
 }
+
+uint64_t kv_txn_growth(const struct kv_store *store, const struct kv_request *request)
+{
+	struct kv_bytes txn = request->txn;
+	struct kv_request op;
+	uint64_t size = 0;
+	size_t at = 0;
+
+	if (request->operation == KV_PUT)
+		return kv_store_size_after(store, request->key, request->value) - store->size;
+	if (request->operation != KV_TXN)
+		return 0;
+	while ((at = kv_txn_next_put(txn, at, &op)))
+		size += kv_store_size_after(store, op.key, op.value) - store->size;
+	return size;
+}
