@@ -209,8 +209,8 @@ void raft_applied(struct raft *r, raft_index index);
 
 /*
  * Nothing is handed out to apply while this is so: the state machine is being restored. What was
- * handed out before is applied, or is covered by what raft_snapshot_installed says next. Outside a
- * ready.
+ * handed out before is applied, or is covered by what raft_snapshot_installed says next. Nor does
+ * this member, which does not lead, stand for election: it could serve nothing. Outside a ready.
  */
 void raft_apply_hold(struct raft *r, bool held);
 

@@ -7,6 +7,7 @@ from backup import BACKUP
 from core import CORE
 from ctl import CTL
 from host import HOST
+from installs import INSTALLS
 from log import LOG
 from members import MEMBERS
 from pulls import PULLS
@@ -570,3 +571,5 @@ MUTANTS += SNAPSHOTS + STORE + TXN + WIRES + BACKUP + [
      "op->put_off < UINT32_MAX",
      ["unit-wal-ring"]),
 ]
+
+MUTANTS += INSTALLS

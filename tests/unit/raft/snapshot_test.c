@@ -338,6 +338,38 @@ static void a_state_machine_that_is_held_is_given_nothing(void **state)
 	hand_fini(&h);
 }
 
+/* It could serve nothing: it asks nobody, is asked to lead in vain, and votes. */
+static void a_state_machine_that_is_held_stands_for_nothing(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	for (int held = 0; held < 2; held++) {
+		follow(&h, "1122");
+		assert_int_equal(hand_offer(&h, 2, 4, 50, 3), 0);
+		raft_apply_hold(h.r, held);
+		hand_install(&h, 50, 3);
+		hand_persist(&h);
+		hand_forget(&h);
+		struct raft_message now = hand_message(&h, RAFT_MESSAGE_TIMEOUT_NOW, 2, 4);
+		assert_int_equal(hand_recv(&h, &now), 0);
+		hand_tick(&h, 10 * HAND_ELECTION_US);
+		hand_persist(&h);
+		assert_int_equal(raft_get_term(h.r) > 4, !held);
+		assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_VOTE, 2) > 0, !held);
+		if (held) {
+			assert_int_equal(hand_vote_ask(&h, 3, 5), 0);
+			assert_true(hand_voted(&h, 3));
+			raft_apply_hold(h.r, false);
+			for (int i = 0; i < 2; i++)
+				hand_tick(&h, 10 * HAND_ELECTION_US);
+			hand_persist(&h);
+			assert_true(raft_get_term(h.r) > 5);
+		}
+		hand_fini(&h);
+	}
+}
+
 /* Its own snapshots are damaged: one of another member is as good, and the log stays. */
 static void a_state_machine_that_is_held_takes_one_beside_the_log(void **state)
 {
@@ -404,6 +436,7 @@ int main(void)
 		cmocka_unit_test(D9c_who_lost_something_is_whole_by_a_snapshot),
 		cmocka_unit_test(D16_the_table_that_it_began_with),
 		cmocka_unit_test(D16_a_table_that_was_told_is_over_with_what_covers_it),
+		cmocka_unit_test(a_state_machine_that_is_held_stands_for_nothing),
 		cmocka_unit_test(a_state_machine_that_is_held_is_given_nothing),
 		cmocka_unit_test(a_state_machine_that_is_held_takes_one_beside_the_log),
 		cmocka_unit_test(what_it_offered_is_over),
