@@ -23,7 +23,7 @@ static bool settled(struct serve *s, struct request *q)
 {
 	struct sm_result result;
 
-	if (s->half || !s->sm->ops->settled(s->sm, q->data, q->size, &result))
+	if (!serve_readable(s) || !s->sm->ops->settled(s->sm, q->data, q->size, &result))
 		return false;
 	command_answer(s, q, &result);
 	return true;
@@ -167,4 +167,17 @@ void serve_applied(struct serve *s, const struct sm_result *result)
 
 	while ((q = request_find_session(&s->requests, result->session, result->sequence)))
 		command_answer(s, q, result);
+}
+
+void command_restored(struct serve *s)
+{
+	static const enum request_state states[] = {REQUEST_PROPOSING, REQUEST_PROPOSED};
+	struct request *q, *next;
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		for (q = TAILQ_FIRST(&s->requests.list[states[i]]); q; q = next) {
+			next = TAILQ_NEXT(q, list);
+			(void)settled(s, q);
+		}
+	}
 }

@@ -65,6 +65,7 @@ struct serve {
 	raft_term proposed_term; /* PROPOSED commands of an older term have been put back */
 	raft_index applied;
 	bool half;       /* a part of the next command shows: nothing may be read */
+	bool held;       /* serve_hold */
 	bool leaderless; /* there was no leader to wait for */
 	bool learner;
 
@@ -76,6 +77,12 @@ struct serve {
 
 	struct serve_counters counters;
 };
+
+/* What the state machine has may be shown. */
+static inline bool serve_readable(const struct serve *s)
+{
+	return !s->half && !s->held;
+}
 
 /* serve.c: the last word, and other ends. */
 void serve_answer(struct serve *s, struct request *q, enum serve_status status, const uint8_t *data,
@@ -95,6 +102,8 @@ void command_drive(struct serve *s);
  */
 int command_admit(struct serve *s, struct request *q, const struct serve_leader *leader);
 void command_confirmed(struct serve *s, uint64_t context, raft_index index);
+/* Another state: those whose end it knows are told. */
+void command_restored(struct serve *s);
 
 /* forward.c: a follower's end; accept.c: the leader's. */
 void forward_send(struct serve *s, struct request *q, const struct serve_leader *leader);

@@ -20,7 +20,7 @@ void query_answer(struct serve *s, struct request *q)
 	struct sm_cursor *rest;
 	int size;
 
-	assert(!s->half);
+	assert(serve_readable(s));
 	if (q->kind == REQUEST_BACKUP) {
 		stream_backup(s, q);
 		return;
@@ -37,7 +37,7 @@ static void drive_readable(struct serve *s)
 	for (q = TAILQ_FIRST(&s->requests.list[REQUEST_READABLE]); q; q = next) {
 		next = TAILQ_NEXT(q, list);
 		/* A half-applied command must not show: its apply finishes first. */
-		if (q->read_index <= s->applied && !s->half)
+		if (q->read_index <= s->applied && serve_readable(s))
 			query_answer(s, q);
 	}
 }

@@ -64,6 +64,15 @@ void serve_progress(struct serve *s, raft_index applied, bool half)
 	s->half = half;
 }
 
+void serve_hold(struct serve *s, bool held)
+{
+	bool over = s->held && !held;
+
+	s->held = held;
+	if (over)
+		command_restored(s);
+}
+
 void serve_confirmed(struct serve *s, uint64_t context, raft_index index)
 {
 	/* Rare: the store is full, or was a moment ago. */
@@ -167,7 +176,7 @@ static void begin(struct serve *s, struct request *q)
 		query_begin(s, q);
 		return;
 	case REQUEST_QUERY_LOCAL:
-		if (s->retired)
+		if (s->retired || s->held)
 			serve_refuse(s, q, SERVE_NO_LEADER);
 		else if (s->half)
 			serve_refuse(s, q, SERVE_BUSY);

@@ -55,6 +55,12 @@ void serve_expire(struct serve *s);
 
 /* The state machine has applied up to here; `half`: and a part of the next command. */
 void serve_progress(struct serve *s, raft_index applied, bool half);
+/*
+ * The state machine has no state to show, for it is being restored: what this member alone is asked
+ * for is refused, and what is to be answered from its state waits. When that is over, commands that
+ * the new state knows are answered.
+ */
+void serve_hold(struct serve *s, bool held);
 /* A command was applied. */
 void serve_applied(struct serve *s, const struct sm_result *result);
 /* The answer to port->read; index 0: ask again. */

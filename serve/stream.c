@@ -122,6 +122,8 @@ void stream_drive(struct serve *s)
 	struct request_list *list = &s->requests.list[REQUEST_STREAMING];
 	struct request *q;
 
+	if (s->held)
+		return;
 	s->active |= s->sm->ops->sweep(s->sm);
 	if (s->half)
 		return;

@@ -160,6 +160,30 @@ static void a_local_one_asks_nobody(void **state)
 	serve_progress(h.serve, 1, false);
 }
 
+/* It is being restored: nothing of it is shown, to nobody. */
+static void a_state_that_is_not_whole_shows_nothing(void **state)
+{
+	enum serve_status why;
+	struct request *q;
+
+	(void)state;
+	hand_query(&h, 1, 1);
+	hand_turn(&h, 0);
+	serve_hold(h.serve, true);
+	serve_progress(h.serve, 9, false);
+	serve_confirmed(h.serve, h.context, 9);
+	hand_turn(&h, 0);
+	hand_heard(&h, 0);
+	q = serve_open(h.serve, &h.door, 0, 2, 1, 0, 0, &why);
+	q->data[0] = 1;
+	serve_begin(h.serve, q, REQUEST_QUERY_LOCAL);
+	assert_int_equal(hand_heard(&h, 1)->status, SERVE_NO_LEADER);
+	assert_int_equal(h.queries, 0);
+	serve_hold(h.serve, false);
+	hand_turn(&h, 0);
+	assert_int_equal(hand_heard(&h, 2)->status, SERVE_OK);
+}
+
 /* As etcd's: whatever needs the cluster is refused, whoever leads, and nothing is forwarded. */
 static void D16_a_learner_answers_for_itself_alone(void **state)
 {
@@ -223,6 +247,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(R45_a_new_leader_is_asked_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_state_machine_says, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_local_one_asks_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_state_that_is_not_whole_shows_nothing, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,29 @@ static void a_retry_waits_for_half_a_command(void **state)
 	assert_int_equal(hand_heard(&h, 1)->status, SERVE_OK);
 }
 
+/*
+ * Another state is being made: nothing is read of it, and what it knows when it is whole is told at
+ * once, also to who had proposed here.
+ */
+static void a_state_that_is_restored_tells_what_it_knows(void **state)
+{
+	(void)state;
+	for (uint32_t self = 0; self < 2; self++) {
+		h.settled_session = 0;
+		h.leader.id = self ? SELF : PEER;
+		h.leader.self = self;
+		hand_command(&h, 1 + self, 5 + self, 1, 100);
+		hand_turn(&h, 0);
+		h.settled_session = 5 + self;
+		serve_hold(h.serve, true);
+		hand_command(&h, 11 + self, 5 + self, 2, 100);
+		hand_turn(&h, 0);
+		hand_heard(&h, 2 * self);
+		serve_hold(h.serve, false);
+		assert_int_equal(hand_heard(&h, 2 * self + 2)->status, SERVE_OK);
+	}
+}
+
 static void without_a_place_for_its_answer_it_was_applied_all_the_same(void **state)
 {
 	(void)state;
@@ -135,6 +158,7 @@ int main(void)
 		TEST(an_answer_of_pieces_is_streamed),
 		TEST(a_retry_is_answered_in_pieces_too),
 		TEST(a_retry_waits_for_half_a_command),
+		TEST(a_state_that_is_restored_tells_what_it_knows),
 		TEST(without_a_place_for_its_answer_it_was_applied_all_the_same),
 		TEST(one_that_is_cut_was_applied),
 		TEST(one_that_is_not_read_ends_with_its_time),
