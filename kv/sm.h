@@ -192,8 +192,8 @@ struct sm_ops {
 	/*
 	 * The state is given up, in bounded steps (-EAGAIN), for one that is in a snapshot; cursors
 	 * and snapshots find what they show gone. 0, -ENOMEM. From the first step on nothing is
-	 * asked but this, restore_add with the bytes in order, cut anywhere, and restore_end; check,
-	 * size and counters, which are of no state; and cursors and snapshots may be closed.
+	 * asked but this, restore_add with the bytes in order, cut anywhere, restore_end; and
+	 * check, size and counters, which tell nothing of a state. What is open may be closed.
 	 */
 	int (*restore_begin)(struct sm *sm);
 	/* It takes as long as its bytes want. 0; -EBADMSG: they are no snapshot. */

@@ -94,6 +94,12 @@ enum { METRICS_WAITING_MAX = 512 };
 	X(snapshots, COUNTER, 1, "snapshots", "quoin_snapshots_total", NULL, "Snapshots that were written.") \
 	X(snapshot_failures, COUNTER, 1, "snapshot_failures", "quoin_snapshot_failures_total", NULL, "Snapshots that were begun and given up.") \
 	X(snapshot_ms, COUNTER, 1000, "snapshot_ms", "quoin_snapshot_duration_seconds_total", NULL, "How long those that were written took together.") \
+	X(install_index, GAUGE, 1, "install_index", "quoin_install_index", NULL, "Of which index a snapshot of another member is being installed; 0: none is.") \
+	X(install_bytes, GAUGE, 1, "install_bytes", "quoin_install_bytes", NULL, "How much of it is here, or of the state that is made of it.") \
+	X(install_size, GAUGE, 1, "install_size", "quoin_install_size_bytes", NULL, "How large it is.") \
+	X(installs, COUNTER, 1, "installs", "quoin_installs_total", NULL, "Snapshots of other members that were installed.") \
+	X(pulled_bytes, COUNTER, 1, "pulled_bytes", "quoin_snapshot_pulled_bytes_total", NULL, "Bytes of snapshots that were received from other members.") \
+	X(pulls_bytes, COUNTER, 1, "pulls_bytes", "quoin_snapshot_served_bytes_total", NULL, "Bytes of snapshots that were sent to other members.") \
 	X(revision, GAUGE, 1, "revision", "etcd_debugging_mvcc_current_revision", NULL, "The store's revision.") \
 	X(keys, UNTYPED, 1, "keys", "etcd_debugging_mvcc_keys_total", NULL, "How many keys there are.") \
 	X(puts, COUNTER, 1, "puts", "etcd_mvcc_put_total", NULL, "Puts applied by this member.") \

@@ -13,8 +13,10 @@
 #include "doors/unix.h"
 #include "metrics/exchange.h"
 #include "node/diverged.h"
+#include "node/install.h"
 #include "node/journal.h"
 #include "node/node.h"
+#include "node/snapshot.h"
 #include "serve/serve.h"
 
 enum {
@@ -111,6 +113,7 @@ enum node_seldom {
 	NODE_SELDOM_START,
 	NODE_SELDOM_SETTINGS,
 	NODE_SELDOM_PATH, /* a round */
+	NODE_SELDOM_PULL,
 	NODE_SELDOM_COUNT,
 };
 
@@ -146,6 +149,8 @@ struct node_peer {
 	uint64_t path_round;
 	uint32_t path_answers;
 
+	struct node_peer_pulls pulls; /* of snapshots here */
+
 	struct node_beat beat; /* as it last said it */
 	uint64_t seldom_ns[NODE_SELDOM_COUNT];
 
@@ -165,42 +170,6 @@ struct node_set {
 struct node_tally {
 	uint32_t are, of;
 	bool majority; /* of each set that decides; are, of: of one that lacks it, if one does */
-};
-
-enum {
-	NODE_SNAPSHOT_RECORD_MAX = 1024,
-	NODE_SNAPSHOT_STEP_SIZE = 64 * 1024,
-};
-
-/* What is said beside the state in a snapshot (snapshot.c). */
-struct node_snapshot_record {
-	uint64_t cluster_id;
-	raft_index members_index;
-	struct raft_members members;
-};
-
-/* Snapshots of the state machine, as far as the node has to do with them (snapshot.c). */
-struct node_snapshot {
-	/* Of the newest table that is applied; index 0: none was yet. */
-	struct raft_members members;
-	raft_index members_index;
-	uint64_t log_bytes;   /* that were applied since the newest marker */
-	uint64_t state_bytes; /* that the state had at it */
-	raft_index proposed;  /* the marker that this leader proposed last, in `term`; 0: none */
-	raft_term term;
-
-	bool writing;
-	struct raft_snapshot at;   /* while it is: which; its size and hash are not known yet */
-	struct sm_snapshot *state; /* ... and what is left of it; NULL: the log has all of it */
-	uint64_t bytes, began_ns;
-
-	struct raft_snapshot newest, older; /* that are whole here; index 0: there is none */
-	struct raft_snapshot oldest;        /* not to be kept */
-	uint32_t count;
-	raft_index base_said; /* to the core */
-
-	uint64_t markers, passed, taken, failures, taken_ns; /* counted */
-	uint8_t buffer[NODE_SNAPSHOT_STEP_SIZE];
 };
 
 struct node {
@@ -296,6 +265,8 @@ struct node {
 
 	struct node_snapshot snapshot;
 	struct node_diverged diverged;
+	struct node_install install;
+	struct node_pulls pulls;
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
 	uint32_t applying_count, applying_next;
@@ -345,6 +316,8 @@ const struct raft_members *node_members_committed(const struct raft_status *s, r
 const struct raft_members *node_members_vouched(const struct raft_status *s, raft_index *index);
 /* The table in force was told by another member, and its log has not come to it. */
 bool node_members_told(const struct node *n);
+/* As a member says of itself; NULL: it did not, or there is no state here that has it. */
+const struct sm_attributes *node_attributes(const struct node *n, raft_id id);
 /* The place of a member of the table, or -1. */
 int node_peer_find(const struct node *n, raft_id id);
 /* Of the one that was met, or -1. */
@@ -486,17 +459,6 @@ void node_send(struct node *n, const struct raft_message *message);
 int node_restore(struct node *n);
 /* Who the members were, for node_tables_read, without the state: the same. */
 int node_restore_members(struct node *n);
-
-/* snapshot.c: snapshots taken and written, and what they let go of the log. */
-void node_snapshot_begin(struct node *n); /* with a core */
-void node_snapshot_drive(struct node *n);
-void node_snapshot_end(struct node *n);
-/* An entry was applied; one with a member table; a marker, just now. */
-void node_snapshot_applied(struct node *n, const struct raft_entry *entry);
-void node_snapshot_members(struct node *n, const struct raft_entry *entry);
-void node_snapshot_marked(struct node *n, const struct raft_entry *e, const struct sm_mark *mark);
-/* 0 or -EBADMSG. */
-int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out);
 
 /* ready.c: raft's hand-outs to the log, the network, the state machine. */
 void node_persisted(struct node *n);

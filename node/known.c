@@ -130,7 +130,12 @@ enum formation_state node_get_formation(const struct node *n)
 	return node_joined(n) ? FORMATION_FORMED : n->formation.state;
 }
 
+const struct sm_attributes *node_attributes(const struct node *n, raft_id id)
+{
+	return n->install.held ? NULL : n->sm->ops->attributes(n->sm, id);
+}
+
 uint64_t node_hash(const struct node *n)
 {
-	return n->sm->ops->hash(n->sm);
+	return n->install.held ? 0 : n->sm->ops->hash(n->sm);
 }

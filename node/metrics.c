@@ -130,10 +130,16 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->disk_stalls = n->counters.disk_stalls;
 	m->disk_slow = n->recent.told;
 	m->disk_slow_writes = n->counters.disk_slow_writes;
-	m->revision = n->sm->ops->revision(n->sm);
+	m->install_index = n->install.step ? n->install.at.index : 0;
+	m->install_bytes = node_install_bytes(n);
+	m->install_size = n->install.step ? n->install.at.size : 0;
+	m->installs = n->install.installed;
+	m->pulled_bytes = n->install.pulled_bytes;
+	m->pulls_bytes = n->pulls.sent_bytes;
+	m->revision = n->install.held ? 0 : n->sm->ops->revision(n->sm);
 	m->db_size = m->db_size_in_use = n->sm->ops->size(n->sm);
 	m->quota = n->quota_bytes;
-	m->keys = n->sm->ops->keys(n->sm);
+	m->keys = n->install.held ? 0 : n->sm->ops->keys(n->sm);
 	m->puts = kv->puts;
 	m->deletes = kv->deletes;
 	m->ranges = kv->ranges;

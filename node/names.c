@@ -57,12 +57,12 @@ void node_names_drive(struct node *n)
 	struct sm_attributes own;
 	const struct sm_attributes *known;
 
-	if (n->now_ns < n->next_names_ns)
+	if (n->now_ns < n->next_names_ns || n->install.held)
 		return;
 	n->next_names_ns = n->now_ns + NAMES_LOOK_NS;
 	node_names_follow(n);
 	own_attributes(n, &own);
-	known = n->sm->ops->attributes(n->sm, n->id);
+	known = node_attributes(n, n->id);
 	if (known && memcmp(known, &own, sizeof(own)) == 0) {
 		if (n->say_wait_ns)
 			journal_write(n->journal, JOURNAL_INFO, "name_published",

@@ -87,47 +87,59 @@ static bool may_lead(uint8_t type)
 	       type == WIRE_PREVOTE || type == WIRE_START;
 }
 
-static void receive_peer(struct node *n, const struct dp_datagram *d)
+/* What is no matter of the core's. False: it is. */
+static bool receive_ours(struct node *n, const struct dp_datagram *d)
 {
-	struct raft_message message;
 	struct wire_settings settings;
-	int err;
 
-	if (d->envelope.type == WIRE_FORMATION) {
+	switch (d->envelope.type) {
+	case WIRE_FORMATION:
+	case WIRE_MEMBERS:
 		if (!seldom_hear(n, d->peer, NODE_SELDOM_FORMATION))
-			return;
+			return true;
 		n->work = true;
-		node_formation_receive(n, d);
-		return;
-	}
-	if (d->envelope.type == WIRE_MEMBERS) {
-		if (!seldom_hear(n, d->peer, NODE_SELDOM_FORMATION))
-			return;
-		n->work = true;
-		node_join_receive(n, d);
-		return;
-	}
-	if (d->envelope.type == WIRE_WHO) {
+		if (d->envelope.type == WIRE_FORMATION)
+			node_formation_receive(n, d);
+		else
+			node_join_receive(n, d);
+		return true;
+	case WIRE_WHO:
 		if (seldom_hear(n, d->peer, NODE_SELDOM_FORMATION))
 			node_who_hear(n, d);
-		return;
-	}
-	if (d->envelope.type == WIRE_PATH || d->envelope.type == WIRE_PATH_REPLY) {
+		return true;
+	case WIRE_PATH:
+	case WIRE_PATH_REPLY:
 		node_path_receive(n, d);
-		return;
-	}
-	if (d->envelope.type == WIRE_SETTINGS) {
+		return true;
+	case WIRE_SETTINGS:
 		if (wire_settings_decode(&settings, d->body, d->envelope.body_size))
 			n->counters.malformed++;
 		else
 			settings_receive(n, d->peer, &settings);
-		return;
-	}
-	if (d->envelope.type == WIRE_PROPOSE || d->envelope.type == WIRE_PROPOSE_REPLY) {
+		return true;
+	case WIRE_PROPOSE:
+	case WIRE_PROPOSE_REPLY:
 		n->work = true;
 		peer_door_receive(&n->serving.peers, d);
-		return;
+		return true;
+	case WIRE_SNAPSHOT_PULL:
+		node_pulls_receive(n, d);
+		return true;
+	case WIRE_SNAPSHOT_CHUNK:
+		node_pull_receive(n, d);
+		return true;
+	default:
+		return false;
 	}
+}
+
+static void receive_peer(struct node *n, const struct dp_datagram *d)
+{
+	struct raft_message message;
+	int err;
+
+	if (receive_ours(n, d))
+		return;
 	if (n->peer[d->peer].met_ns && !may_lead(d->envelope.type)) {
 		n->counters.raft_unknown++;
 		return;

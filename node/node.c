@@ -135,6 +135,8 @@ int node_poll(struct node *n, uint64_t now_ns)
 		serve_drive(n->serve);
 		node_ready(n);
 		node_snapshot_drive(n);
+		node_install_drive(n);
+		node_pulls_drive(n);
 		settings_drive(n);
 		node_names_drive(n);
 		node_path_drive(n);
@@ -188,6 +190,8 @@ uint64_t node_deadline(const struct node *n)
 		deadline = node_removed_deadline(n);
 	if (n->applying_count)
 		deadline = n->now_ns;
+	if (n->raft && node_install_deadline(n) < deadline)
+		deadline = node_install_deadline(n);
 	if (n->hand_over_ns && n->hand_over_ns < deadline)
 		deadline = n->hand_over_ns;
 	return deadline;

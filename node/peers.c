@@ -27,7 +27,7 @@ static bool name_taken(const struct node *n, const char *name, const struct node
 /* As it calls itself; NULL: it did not say. */
 static const char *said_name(const struct node *n, raft_id id)
 {
-	const struct sm_attributes *said = n->sm->ops->attributes(n->sm, id);
+	const struct sm_attributes *said = node_attributes(n, id);
 
 	return said ? said->name : NULL;
 }

@@ -256,6 +256,8 @@ static bool ready_once(struct node *n)
 		reads[i] = ready.reads[i];
 	apply(n, ready.apply, ready.apply_count);
 	serve_progress(n->serve, n->applied, n->applying_count > 0);
+	if (ready.offer)
+		node_install_offered(n, ready.offer, ready.offer_from);
 	raft_advance(n->raft);
 	loss(n, &ready);
 	raft_applied(n->raft, n->applied);

@@ -18,6 +18,7 @@ void node_removed_begin(struct node *n)
 {
 	char text[NODE_ERROR_MAX];
 
+	node_install_end(n);
 	raft_destroy(n->raft);
 	n->raft = NULL;
 	n->applying_count = n->applying_next = 0;

@@ -223,12 +223,42 @@ static int newest(struct node *n, int (*take)(struct node *, const struct raft_s
 	return n->recovered.first_index > 1 ? nothing_whole(n) : 1;
 }
 
+/*
+ * The newest was to be installed, and an end came before the log began behind it (S10). Nothing of
+ * the core is there yet.
+ */
+static int install_finish(struct node *n, const struct raft_snapshot *s)
+{
+	struct wal_recovered *r = &n->recovered;
+	int err = try(n, s);
+
+	if (!err)
+		err = wal_reset(n->wal, s->index, s->term);
+	if (err)
+		return err;
+	journal_write(n->journal, JOURNAL_INFO, "install_finished",
+		      "index=%" PRIu64 " term=%" PRIu64
+		      " why=\"the log begins behind it: it ended at index %" PRIu64
+		      ", or had another entry there\"",
+		      s->index, s->term, r->last_index);
+	r->first_index = s->index + 1;
+	r->before_term = s->term;
+	r->last_index = s->index;
+	r->members_index = r->members_before_index = 0;
+	node_raft_prepare(n);
+	return 0;
+}
+
 int node_restore(struct node *n)
 {
 	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
 	uint32_t count = wal_snapshots(n->wal, list);
-	int err = newest(n, try);
+	int err = n->recovered.installs ? install_finish(n, &list[0]) : -EBADMSG;
 
+	if (err && !is_damaged(err))
+		return not_now(n, &list[0], err);
+	if (err)
+		err = newest(n, try);
 	if (err != 1)
 		return err;
 	/* All of the log is there: the state follows from it. */

@@ -148,7 +148,7 @@ static bool may_begin(const struct node *n, const struct raft_entry *entry,
 
 	/* Who does not know whose tables were in force there passes it over. */
 	return mark->file_version == FILE_VERSION && !s->state && s->members_index > 0 &&
-	       entry->index > s->newest.index;
+	       entry->index > s->newest.index && n->install.step == NODE_INSTALL_NONE;
 }
 
 void node_snapshot_marked(struct node *n, const struct raft_entry *entry,
@@ -314,6 +314,38 @@ void node_snapshot_drive(struct node *n)
 	result_drive(n);
 	base_drive(n);
 	old_drive(n);
+}
+
+bool node_snapshot_stop(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	if (s->state)
+		state_close(n);
+	if (s->writing)
+		wal_snapshot_abort(n->wal);
+	return !s->writing;
+}
+
+void node_snapshot_installed(struct node *n, const struct node_snapshot_record *record, bool alone)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	s->members = record->members;
+	s->members_index = record->members_index;
+	s->log_bytes = 0;
+	s->proposed = 0;
+	kept_look(n);
+	/* Whatever the state before it was. */
+	n->diverged = (struct node_diverged){.pulled = n->applied};
+	n->next_settings_ns = 0; /* the others are told now */
+	if (alone)
+		s->base_said = n->applied;
+}
+
+void node_snapshot_restored(struct node *n)
+{
+	n->snapshot.state_bytes = n->sm->ops->size(n->sm);
 }
 
 void node_snapshot_begin(struct node *n)

@@ -405,6 +405,8 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 		metrics_line(&t, "error this member lost writes that it had acknowledged: it gives "
 				 "no vote, and its acknowledgements do not count, until it is "
 				 "caught up\n");
+	if (node_install_text(n, waiting, sizeof(waiting)) > 0)
+		metrics_line(&t, "%s %s\n", n->install.failed ? "error" : "warning", waiting);
 	disk_fault(n, &t);
 	calls_fault(n, &t);
 	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {

@@ -62,7 +62,7 @@ void node_table_text(const struct node *n, const struct raft_members *table, str
 		const struct raft_member *m = &table->member[i];
 		char address[NODE_PLACE_TEXT_SIZE], port[PORT_TEXT_SIZE];
 		char replaces[ID_TEXT_SIZE] = "-", text[ID_TEXT_SIZE];
-		const struct sm_attributes *said = n->sm->ops->attributes(n->sm, m->id);
+		const struct sm_attributes *said = node_attributes(n, m->id);
 
 		client_port_text(n, m->id, port);
 		if (m->replaces)

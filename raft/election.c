@@ -91,8 +91,9 @@ bool raft_may_campaign(const struct raft *r)
 	 */
 	if (r->told_index || r->members_begun > r->window.last)
 		return false;
-	return electable(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled &&
-	       !r->apply_held; /* it could serve nothing as long as that lasts */
+	if (r->apply_held)
+		return false; /* it could serve nothing */
+	return electable(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 
 bool raft_election_due(const struct raft *r, uint64_t now_us)

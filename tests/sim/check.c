@@ -283,7 +283,7 @@ static void check_hash(struct sim_world *w, uint32_t i)
 	raft_index applied = n->applied;
 	uint64_t hash;
 
-	if (applied == is.log[i].applied)
+	if (applied == is.log[i].applied || n->install.held)
 		return;
 	is.log[i].applied = applied;
 	hash = node_hash(n);

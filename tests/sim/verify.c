@@ -26,7 +26,8 @@ static bool settled(const struct sim_world *w)
 		if (!sim_is_member(w, i))
 			continue;
 		node_raft_status(w->node[i].node, &s);
-		if (s.leader != first.leader || s.applied != first.last)
+		if (s.leader != first.leader || s.applied != first.last ||
+		    w->node[i].node->install.held)
 			return false;
 	}
 	for (uint32_t i = 0; i < w->client_count; i++) {

@@ -12,7 +12,7 @@ PUBLIC = {
              "status.h", "subnet.h"},
     "raft": {"raft.h", "types.h", "entry.h", "members.h", "change.h", "formation.h",
              "joined.h"},
-    "wal": {"wal.h", "block.h", "disk.h", "inspect.h", "io.h", "snapshot.h", "store.h"},
+    "wal": {"wal.h", "block.h", "disk.h", "inspect.h", "io.h", "pull.h", "snapshot.h", "store.h"},
     "dataplane": {"dp.h", "eal.h", "kind.h", "link.h", "fault.h", "wire.h", "client.h", "claim.h",
                   "looks.h", "pages.h", "path.h", "stream.h", "ways.h"},
     "kv": {"sm.h", "backup.h", "kv.h", "command.h", "txn_codec.h", "window.h"},

@@ -1,0 +1,64 @@
+/*
+ * Snapshots of the state machine, as far as the node has to do with them: taken and written, and
+ * what they let go of the log (snapshot.c).
+ */
+#ifndef NODE_SNAPSHOT_H
+#define NODE_SNAPSHOT_H
+
+#include "kv/sm.h"
+#include "raft/raft.h"
+
+struct node;
+
+enum {
+	NODE_SNAPSHOT_RECORD_MAX = 1024,
+	NODE_SNAPSHOT_STEP_SIZE = 64 * 1024,
+};
+
+/* What is said beside the state in a snapshot (snapshot.c). */
+struct node_snapshot_record {
+	uint64_t cluster_id;
+	raft_index members_index;
+	struct raft_members members;
+};
+
+/* Snapshots of the state machine, as far as the node has to do with them (snapshot.c). */
+struct node_snapshot {
+	/* Of the newest table that is applied; index 0: none was yet. */
+	struct raft_members members;
+	raft_index members_index;
+	uint64_t log_bytes;   /* that were applied since the newest marker */
+	uint64_t state_bytes; /* that the state had at it */
+	raft_index proposed;  /* the marker that this leader proposed last, in `term`; 0: none */
+	raft_term term;
+
+	bool writing;
+	struct raft_snapshot at;   /* while it is: which; its size and hash are not known yet */
+	struct sm_snapshot *state; /* ... and what is left of it; NULL: the log has all of it */
+	uint64_t bytes, began_ns;
+
+	struct raft_snapshot newest, older; /* that are whole here; index 0: there is none */
+	struct raft_snapshot oldest;        /* not to be kept */
+	uint32_t count;
+	raft_index base_said; /* to the core */
+
+	uint64_t markers, passed, taken, failures, taken_ns; /* counted */
+	uint8_t buffer[NODE_SNAPSHOT_STEP_SIZE];
+};
+
+void node_snapshot_begin(struct node *n); /* with a core */
+void node_snapshot_drive(struct node *n);
+void node_snapshot_end(struct node *n);
+/* An entry was applied; one with a member table; a marker, just now. */
+void node_snapshot_applied(struct node *n, const struct raft_entry *entry);
+void node_snapshot_members(struct node *n, const struct raft_entry *entry);
+void node_snapshot_marked(struct node *n, const struct raft_entry *e, const struct sm_mark *mark);
+/* One of another member is the newest now; `alone`: the log begins behind it. */
+void node_snapshot_installed(struct node *n, const struct node_snapshot_record *record, bool alone);
+void node_snapshot_restored(struct node *n); /* ... and the state is that */
+/* None is written for another is pulled. False: it is not ended yet. */
+bool node_snapshot_stop(struct node *n);
+/* 0 or -EBADMSG. */
+int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out);
+
+#endif
