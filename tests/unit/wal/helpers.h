@@ -18,6 +18,16 @@
 
 #include <errno.h>
 
+/*
+ * Of a long sweep one step in so many is made: each of them, but under sanitizers, where it takes
+ * ten times as long. Odd, so that all bits come up that follow from the step's number.
+ */
+#ifdef __SANITIZE_ADDRESS__
+enum { TEST_STRIDE = 9 };
+#else
+enum { TEST_STRIDE = 1 };
+#endif
+
 /* Limits so small that a few hundred entries roll segments. */
 extern const struct wal_limits test_limits;
 enum { TEST_SEGMENT_SIZE = 64 * 1024 };
