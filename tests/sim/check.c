@@ -47,7 +47,8 @@ static struct {
 	/* Of each node: how far its log was looked at, is committed, and applied. */
 	struct {
 		struct link_of_log end;
-		raft_index commit, applied;
+		raft_index commit, applied, first;
+		uint64_t taken, installed;
 		uint64_t chain[RAFT_WINDOW_SLOTS];
 	} log[SIM_NODES_MAX];
 
@@ -312,6 +313,19 @@ static void check_removed(const struct sim_world *w, uint32_t i)
 			 j->index);
 }
 
+static void count_snapshots(struct sim_world *w, uint32_t i)
+{
+	const struct node *n = w->node[i].node;
+	raft_index first = wal_first(n->wal);
+
+	w->taken += n->snapshot.taken - is.log[i].taken;
+	w->installed += n->install.installed - is.log[i].installed;
+	w->cut += is.log[i].first != 0 && is.log[i].first < first;
+	is.log[i].taken = n->snapshot.taken;
+	is.log[i].installed = n->install.installed;
+	is.log[i].first = first;
+}
+
 /*
  * SM14. Leased reads wait for the next tick (raft/read.c), and what a turn has to send may want a
  * question for its receiver's address, which the next one asks (dataplane/arp.h): one after the
@@ -351,6 +365,7 @@ void sim_check_node(struct sim_world *w, uint32_t i)
 	if (r->lost.is && !w->losses)
 		sim_fail(w, i, "SM7: an honest disk is taken for one that lost writes", 0, 0);
 	check_hash(w, i);
+	count_snapshots(w, i);
 }
 
 const struct sim_table *sim_table(const struct sim_world *w)

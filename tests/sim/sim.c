@@ -31,6 +31,7 @@ enum {
 	/* D19: of the longest election timeout, 300 ms. */
 	SIM_LEADER_MS_MAX = 8 * 300,
 	SIM_HEAL_MS_MAX = 30000,
+	SIM_LOG_BYTES_MIN = 4096,
 	SIM_FORGETS = (int)KV_SESSIONS_MAX < (int)SIM_CLIENTS_MAX, /* built to forget sessions */
 };
 
@@ -39,6 +40,7 @@ struct totals {
 	uint64_t leaderless_ms, leaderless_ms_max; /* after the faults */
 	uint64_t expired, applied, gone;           /* puts whose session was forgotten */
 	uint64_t beside, far;                      /* puts within a window */
+	uint64_t taken, cut, installed, finished;  /* of snapshots */
 	uint64_t rest_steps_max; /* a second and node, when nobody wants anything */
 	uint64_t denials[STATUS_COUNT];
 	struct draw_totals draw;
@@ -83,6 +85,8 @@ static void world_draw(struct draw *d)
 	w->durability = (enum wal_durability)draw_below(d, d->members ? 2 : 3);
 	if (!d->members)
 		w->wipe_permille = wipes[draw_below(d, 4)];
+	if (draw_below(d, 4))
+		w->snapshot_log_bytes = SIM_LOG_BYTES_MIN << draw_below(d, 5);
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		w->node[i].no_pre_vote = d->mixed && draw_below(d, 2);
 		w->node[i].no_check_quorum = d->mixed && draw_below(d, 2);
@@ -216,6 +220,10 @@ static void totals_add(struct totals *t, const struct sim_world *w)
 	t->clusters += w->clusters;
 	t->draw.resets += w->resets;
 	t->delivered += sim_net_delivered(w->net);
+	t->taken += w->taken;
+	t->cut += w->cut;
+	t->installed += w->installed;
+	t->finished += w->finished;
 	t->beside += w->beside;
 	t->far += w->far;
 	t->expired += w->expired;
@@ -286,6 +294,9 @@ static void print(const struct totals *t)
 	       " of them far above the oldest; %" PRIu64 " expired (%" PRIu64
 	       " had been applied), of %" PRIu64 " the answer was gone\n",
 	       t->beside, t->far, t->expired, t->applied, t->gone);
+	printf("snapshots: %" PRIu64 " taken, %" PRIu64 " times a log was cut, %" PRIu64
+	       " installed, %" PRIu64 " finished by a start\n",
+	       t->taken, t->cut, t->installed, t->finished);
 	printf("puts given up as not done: %" PRIu64 " for want of a leader, %" PRIu64
 	       " of space, %" PRIu64 " by a learner\n",
 	       t->denials[WIRE_NO_LEADER], t->denials[WIRE_NO_SPACE], t->denials[WIRE_LEARNER]);
@@ -323,6 +334,9 @@ static void check_met(const struct totals *t)
 		{"who lost his directory", d->lost},
 		{"who ended", d->ended},
 		{"who was removed and knew it", d->learned},
+		{"snapshots", t->taken},
+		{"logs that were cut", t->cut},
+		{"snapshots that were installed", t->installed},
 		{"puts beside others of their session", t->beside},
 		{"puts far above the oldest of their session", t->far},
 		{"puts whose session expired", t->expired + !SIM_FORGETS},

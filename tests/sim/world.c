@@ -206,6 +206,7 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 	n->away = false;
 	n->due = 0;
 	sim_check_started(i);
+	w->finished += n->node->recovered.installs;
 	fake_hold(n->disk, true);
 	return 0;
 }
