@@ -133,6 +133,9 @@ static void text_head(struct text_state *s)
 		       " hash %016" PRIx64 "\n",
 		       r->snapshots[i].index, r->snapshots[i].term, r->snapshots[i].size,
 		       r->snapshots[i].hash);
+	if (r->part.index != 0)
+		printf("pulled in part: index %" PRIu64 " term %" PRIu64 " size %" PRIu64 "\n",
+		       r->part.index, r->part.term, r->part.size);
 }
 
 static void text_segment(void *arg, const struct wal_inspect_segment *segment)
@@ -281,7 +284,13 @@ static void json_end(struct json_state *s, const struct wal_inspect_result *r, c
 				   hexadecimal(r->snapshots[i].hash)),
 			 false);
 	}
-	printf("],\n\"log\":");
+	printf("],\n\"part\":");
+	json_out(r->part.index == 0
+			 ? json_null()
+			 : json_pack("{sI sI sI}", "index", (json_int_t)r->part.index, "term",
+				     (json_int_t)r->part.term, "size", (json_int_t)r->part.size),
+		 false);
+	printf(",\n\"log\":");
 	json_out(json_pack("{sI sI sI sI sI sI sI sI sI sI sb}", "last_index",
 			   (json_int_t)r->last_index, "last_term", (json_int_t)r->last_term,
 			   "segments", (json_int_t)r->segments, "writes", (json_int_t)r->writes,

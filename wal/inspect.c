@@ -68,6 +68,18 @@ static int file_read(struct inspection *x, const char *name, uint64_t size)
 	return err;
 }
 
+static int names_read(struct inspection *x)
+{
+	char bad[DISK_NAME_MAX];
+	int err;
+
+	wal_meta_names_free(&x->names);
+	err = wal_meta_names_list(&x->names, x->disk, bad);
+	if (err == -EBADMSG)
+		return say(x, err, "%s: not a name that the log gives", bad);
+	return err == 0 ? 0 : say(x, err, "%s", strerror(-err));
+}
+
 static int no_log(struct inspection *x, const char *why)
 {
 	x->out->verdict = WAL_NEW;
@@ -196,7 +208,6 @@ static int base_read(struct inspection *x)
 	out->first_index = x->base.base.index;
 	out->before_term = x->base.base.term;
 	out->before_number = x->base.base.number;
-	wal_meta_names_from(&x->names, x->base.base.segment);
 	return 0;
 }
 
@@ -298,6 +309,19 @@ static int log_read(struct inspection *x)
 	return err;
 }
 
+/* Of one that is pulled nothing is judged: whoever goes on with it reads it. */
+static void part_read(struct inspection *x)
+{
+	struct raft_snapshot *part = &x->out->part;
+	uint64_t size;
+
+	if (x->names.part_count == 0 || wal_snapshot_part_size(x->disk, x->names.parts[0].index,
+							       x->names.parts[0].term, &size) != 0)
+		return;
+	*part = (struct raft_snapshot){
+		.index = x->names.parts[0].index, .term = x->names.parts[0].term, .size = size};
+}
+
 /*
  * By its first and last block, as a start judges it, and then all of it: what is damaged between
  * them a start finds when it reads it.
@@ -333,6 +357,7 @@ static int snapshots_read(struct inspection *x)
 		if (err != -EBADMSG && err != -EPROTO && !wal_scan_unreadable(err))
 			return say(x, err, "%s: %s", bad->name, strerror(-err));
 	}
+	part_read(x);
 	if (!wal_snapshot_covers(out->snapshot_count > 0 ? &newest : NULL, &x->base.base, x->line,
 				 sizeof(x->line)))
 		return say(x, -EBADMSG, "%s", x->line);
@@ -350,31 +375,69 @@ static int temporaries_read(struct inspection *x)
 	return err == 0 ? 0 : say(x, err, "%s", x->line);
 }
 
-static int inspect(struct inspection *x)
+/* The base first: a snapshot that covers it is among the names that are there later. */
+static int state_read(struct inspection *x)
 {
-	char bad[DISK_NAME_MAX];
-	int err;
+	int err = base_read(x);
 
-	err = wal_meta_names_list(&x->names, x->disk, bad);
-	if (err == -EBADMSG)
-		return say(x, err, "%s: not a name that the log gives", bad);
+	if (err == 0)
+		err = names_read(x);
 	if (err != 0)
-		return say(x, err, "%s", strerror(-err));
-	err = identity_read(x);
-	if (err != 0 || x->out->durability == WAL_VOLATILE)
 		return err;
-	err = vote_read(x);
-	if (err == 0)
-		err = mark_read(x);
-	if (err == 0)
-		err = base_read(x);
-	if (err == 0)
-		err = record_read(x);
+	wal_meta_names_from(&x->names, x->base.base.segment);
+	err = record_read(x);
 	if (err == 0)
 		err = temporaries_read(x);
 	if (err == 0)
 		err = snapshots_read(x);
 	return err != 0 ? err : log_read(x);
+}
+
+/*
+ * A node that runs has moved the base, or made or removed a snapshot, since they were looked at.
+ * What of its log is gone lies before the base, so nothing is told twice.
+ */
+static bool moved(struct inspection *x)
+{
+	const struct log_base_slots base = x->base;
+	const struct meta_names names = x->names;
+	char bad[DISK_NAME_MAX];
+	bool other;
+
+	x->names = (struct meta_names){0};
+	other = wal_meta_names_list(&x->names, x->disk, bad) != 0 || base_read(x) != 0 ||
+		x->base.generation != base.generation ||
+		x->names.snapshot_count != names.snapshot_count ||
+		(names.snapshot_count > 0 &&
+		 memcmp(x->names.snapshots, names.snapshots,
+			names.snapshot_count * sizeof(*names.snapshots)) != 0);
+	wal_meta_names_free(&x->names);
+	x->names = names;
+	x->base = base;
+	return other;
+}
+
+static int inspect(struct inspection *x)
+{
+	int err = names_read(x);
+
+	if (err == 0)
+		err = identity_read(x);
+	if (err != 0 || x->out->durability == WAL_VOLATILE)
+		return err;
+	err = vote_read(x);
+	if (err == 0)
+		err = mark_read(x);
+	if (err != 0)
+		return err;
+	err = state_read(x);
+	for (int look = 1; err != 0 && x->out->live && look < LOOKS && moved(x); look++) {
+		x->out->snapshot_count = x->out->snapshots_damaged_count = 0;
+		x->out->verdict = WAL_UNREADABLE;
+		x->error[0] = '\0';
+		err = state_read(x);
+	}
+	return err;
 }
 
 const char *wal_verdict_name(enum wal_verdict verdict)

@@ -76,6 +76,7 @@ struct wal_inspect_result {
 	uint32_t snapshot_count;
 	struct wal_damaged snapshots_damaged[WAL_SNAPSHOTS_MAX];
 	uint32_t snapshots_damaged_count;
+	struct raft_snapshot part;
 	uint8_t record[WAL_RECORD_SIZE_MAX]; /* the membership room's, which is not judged here */
 	uint32_t record_size;                /* 0: none */
 

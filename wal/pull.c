@@ -24,6 +24,7 @@ enum {
 	STEP_BLOCKS = BLOCK_FILE_STEP / BLOCK_SIZE,
 	BLOCK_WORDS = BLOCK_SIZE / 64, /* of the bits that say which bytes are there */
 	SCAN_BLOCKS = 16,              /* that are checked in one turn: some 25 microseconds */
+	ZEROS_MAX = 8,                 /* times that zeros of the end are wanted again */
 };
 
 /* --- the window: the pieces that have a buffer --------------------------------------------- */
@@ -146,39 +147,43 @@ static int block_take(struct wal *w, const struct piece *p, uint32_t block)
 }
 
 /*
- * The blocks of the file's last step are there: where the trailer is, and that the whole is what
- * was offered.
+ * The blocks of the file's last step are there. Zeros that a peer sent in place of a block look
+ * like those behind the trailer: what is zero before it, or if there is none all that is, is wanted
+ * again. True: there are none such.
  */
-static bool end_right(struct wal *w, const uint8_t *step)
+static bool zeros_right(struct wal *w, const struct piece *p, struct snapshot_file *found)
 {
-	struct snapshot_writer *s = &w->writer;
-	struct snapshot_file found = {.info = w->puller.offer};
-	uint64_t first = w->puller.offer.size / BLOCK_SIZE - STEP_BLOCKS;
-	uint64_t offset;
+	const uint32_t count = p->size / BLOCK_SIZE;
+	const uint8_t *step = p->data + p->size - BLOCK_FILE_STEP;
+	uint64_t end = p->offset + p->size;
+	bool right = true;
 
-	if (wal_snapshot_trailer_find(&found, step, found.info.size, &offset) != 0)
-		return false;
-	for (uint64_t at = 0; first + at < offset / BLOCK_SIZE; at++)
-		s->hash = wal_block_hash(s->hash, step + at * BLOCK_SIZE);
-	s->payload = found.payload;
-	return s->hash == found.info.hash && s->hash == w->puller.offer.hash;
+	if (wal_snapshot_trailer_find(found, step, found->info.size, &end) != 0)
+		end = p->offset + p->size;
+	for (uint32_t block = count - STEP_BLOCKS; p->offset + block * (uint64_t)BLOCK_SIZE < end;
+	     block++) {
+		if (!bytes_zero(p->data + (size_t)block * BLOCK_SIZE, BLOCK_SIZE))
+			continue;
+		block_set(p, block, false);
+		right = false;
+	}
+	w->puller.damaged += !right;
+	w->puller.zeros += !right;
+	return right;
 }
 
-/* A zero that a peer sent in place of a block looks like those behind the end: once. */
-static bool zeros_drop(struct wal *w, const struct piece *p)
+/* That the whole is what was offered. */
+static bool end_right(struct wal *w, const uint8_t *step, const struct snapshot_file *found)
 {
-	bool dropped = false;
+	struct snapshot_writer *s = &w->writer;
+	uint64_t blocks = wal_block_count(found->payload) + 1;
 
-	for (uint32_t block = p->size / BLOCK_SIZE - STEP_BLOCKS; block < p->size / BLOCK_SIZE;
-	     block++)
-		if (bytes_zero(p->data + (size_t)block * BLOCK_SIZE, BLOCK_SIZE)) {
-			block_set(p, block, false);
-			dropped = true;
-		}
-	w->puller.damaged += dropped;
-	dropped &= !w->puller.zeros_dropped;
-	w->puller.zeros_dropped = true;
-	return dropped;
+	for (uint64_t at = w->puller.offer.size / BLOCK_SIZE - STEP_BLOCKS; at < blocks; at++) {
+		s->hash = wal_block_hash(s->hash, step);
+		step += BLOCK_SIZE;
+	}
+	s->payload = found->payload;
+	return s->hash == found->info.hash && s->hash == w->puller.offer.hash;
 }
 
 /* All of the first piece is there and right. */
@@ -186,15 +191,19 @@ static int piece_end(struct wal *w, const struct piece *p)
 {
 	struct snapshot_writer *s = &w->writer;
 	bool last = p->offset + p->size == w->puller.offer.size;
-	uint64_t hash = s->hash;
 	uint32_t blocks = p->size / BLOCK_SIZE - (last ? STEP_BLOCKS : 0);
+	struct snapshot_file found = {.info = w->puller.offer};
 
+	if (last && !zeros_right(w, p, &found)) {
+		/* It is what is not zero that is of another one. */
+		if (w->puller.zeros == ZEROS_MAX)
+			wal_snapfile_fail(w, -EBADMSG);
+		return -EBADMSG;
+	}
 	for (uint32_t block = 0; block < blocks; block++)
 		s->hash = wal_block_hash(s->hash, p->data + (size_t)block * BLOCK_SIZE);
-	if (last && !end_right(w, p->data + (size_t)blocks * BLOCK_SIZE)) {
-		s->hash = hash;
-		if (!zeros_drop(w, p))
-			wal_snapfile_fail(w, -EBADMSG);
+	if (last && !end_right(w, p->data + (size_t)blocks * BLOCK_SIZE, &found)) {
+		wal_snapfile_fail(w, -EBADMSG);
 		return -EBADMSG;
 	}
 	memset(p->there, 0, w->limits.snapshot_size / 8);
@@ -377,8 +386,9 @@ int wal_pull_begin(struct wal *w, const struct raft_snapshot *offer)
 	s->finishing = s->ended = false;
 	p->offer = *offer;
 	p->scanned = p->damaged = 0;
+	p->zeros = 0;
 	p->scan_size = 0;
-	p->zeros_dropped = p->keep = false;
+	p->keep = false;
 	p->result = -EINPROGRESS;
 	return 0;
 }

@@ -371,23 +371,15 @@ static int installs_judge(struct recovery *r)
 static int part_find(struct recovery *r)
 {
 	struct raft_snapshot *part = &r->w->puller.part;
-	char whole[DISK_NAME_MAX], name[DISK_NAME_MAX];
 	int err = wal_recovery_parts_remove(r, 1);
-	int file;
 
 	if (err != 0 || r->names.part_count == 0)
 		return err;
 	*part = (struct raft_snapshot){.index = r->names.parts[0].index,
 				       .term = r->names.parts[0].term};
-	wal_block_name(whole, part->index, part->term);
-	wal_meta_part_name(name, whole);
-	err = wal_io_open(r->w->disk, name, false, DISK_DIRECT, &file);
-	if (err == 0) {
-		err = r->w->disk->ops->size(r->w->disk, file, &part->size);
-		wal_io_close(r->w->disk, file);
-	}
+	err = wal_snapshot_part_size(r->w->disk, part->index, part->term, &part->size);
 	r->out->part = *part;
-	return err == 0 ? 0 : wal_refuse_io(r->w, err, name, "size");
+	return err == 0 ? 0 : wal_refuse_io(r->w, err, "snapshot" META_PART, "size");
 }
 
 /* What whoever opens it makes of what was found (wal_options.judge). */

@@ -89,6 +89,22 @@ int wal_snapshot_probe(struct disk *d, raft_index index, raft_term term, struct 
 	return err;
 }
 
+int wal_snapshot_part_size(struct disk *d, raft_index index, raft_term term, uint64_t *size)
+{
+	char whole[DISK_NAME_MAX], name[DISK_NAME_MAX];
+	int file;
+	int err;
+
+	wal_block_name(whole, index, term);
+	wal_meta_part_name(name, whole);
+	err = wal_io_open(d, name, false, DISK_DIRECT, &file);
+	if (err != 0)
+		return err;
+	err = d->ops->size(d, file, size);
+	wal_io_close(d, file);
+	return err;
+}
+
 bool wal_snapshot_covers(const struct snapshot_file *newest, const struct log_base *base, char *why,
 			 size_t size)
 {

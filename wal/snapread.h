@@ -22,6 +22,9 @@ struct snapshot_file {
 int wal_snapshot_probe(struct disk *d, raft_index index, raft_term term, struct snapshot_file *out,
 		       uint64_t *offset);
 
+/* How much there is of one that is pulled. 0; -errno: it could not be opened. */
+int wal_snapshot_part_size(struct disk *d, raft_index index, raft_term term, uint64_t *size);
+
 /*
  * The last step of a file of `size` bytes: its trailer is the last block that is not zero. `out`
  * has index and term, and gets size and hash of the stream. 0; -EBADMSG, at *offset.

@@ -280,10 +280,10 @@ struct snapshot_writer {
 struct puller {
 	struct raft_snapshot offer;
 	int result;
-	bool keep;          /* what there is of it, when it is aborted */
-	bool zeros_dropped; /* of the end, once */
-	uint64_t *there;    /* of each byte in the buffers */
+	bool keep;       /* what there is of it, when it is aborted */
+	uint64_t *there; /* of each byte in the buffers */
 	uint64_t scanned, damaged;
+	uint32_t zeros;               /* times that those of its end were wanted again */
 	uint64_t scan_end;            /* of what was there */
 	uint32_t scan_size, scan_at;  /* of the piece that is in the buffer */
 	struct raft_snapshot part;    /* that is in the directory; index 0: none is */

@@ -385,6 +385,7 @@ static void W21_snapshots_are_listed_and_read(void **state)
 {
 	static char out[256 * 1024];
 	static uint8_t data[3 * BLOCK_PAYLOAD];
+	const struct raft_snapshot offer = {200, 2, 2 * BLOCK_FILE_STEP, 0};
 	struct wal_recovered found;
 	char error[WAL_ERROR_MAX];
 	struct fixture f;
@@ -400,9 +401,17 @@ static void W21_snapshots_are_listed_and_read(void **state)
 	while (wal_snapshot_result(w) == -EINPROGRESS)
 		assert_int_equal(wal_poll(w, 0, &seq), 0);
 	assert_int_equal(wal_snapshot_result(w), 0);
+	/* What there is of one that is pulled is named, and nothing is wrong with it. */
+	assert_int_equal(wal_pull_begin(w, &offer), 0);
+	while (w->writer.step != SNAPSHOT_WRITE)
+		assert_int_equal(wal_poll(w, 0, &seq), 0);
 	assert_int_equal(wal_close(w), 0);
 	assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, ", 1 snapshots, "));
+	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "pulled in part: index 200 term 2 size 0\n"));
+	assert_int_equal(run_on(&f, "dump --json", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "\"part\":{\"index\":200,\"term\":2,\"size\":0}"));
 	assert_int_equal(run_on(&f, "dump", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, "snapshot: index 100 term 1 size 65536 hash "));
 	put(&f, "snapshot-0000000000000064-0000000000000001", 2 * BLOCK_SIZE + 7, "?", 1);

@@ -30,31 +30,12 @@ static int poll_once(struct test_log *t)
 static void peer(size_t size)
 {
 	static uint8_t content[FILE_MAX];
-	char name[DISK_NAME_MAX];
-	struct raft_snapshot there[WAL_SNAPSHOTS_MAX];
-	struct test_log t;
 
 	for (size_t i = 0; i < sizeof(content); i++)
 		content[i] = (uint8_t)(mix(i / 8) >> i % 8 * 8);
-	test_log_init(&t);
-	assert_int_equal(test_log_open(&t), 0);
-	assert_int_equal(wal_snapshot_begin(t.wal, INDEX, TERM, content, 100), 0);
-	for (size_t at = 0; wal_snapshot_result(t.wal) == -EINPROGRESS;) {
-		size_t room = wal_snapshot_room(t.wal);
-
-		room = room < size - at ? room : size - at;
-		wal_snapshot_write(t.wal, content + at, room, 0);
-		at += room;
-		if (at == size && !t.wal->writer.finishing)
-			wal_snapshot_finish(t.wal);
-		assert_int_equal(poll_once(&t), 0);
-	}
-	assert_int_equal(wal_snapshots(t.wal, there), 1);
-	offer = there[0];
-	assert_true(offer.size <= sizeof(file));
-	wal_block_name(name, INDEX, TERM);
-	fake_get(t.disk, name, 0, file, offer.size);
-	test_log_free(&t);
+	offer = (struct raft_snapshot){.index = INDEX, .term = TERM};
+	assert_true(wal_block_file_size(size) <= sizeof(file));
+	test_snapshot_image(file, &offer, content, 100, content, size);
 }
 
 static const char *whole_name(void)
@@ -376,6 +357,42 @@ static void W21_a_header_of_another_is_not_taken(void **state)
 	test_log_free(&t);
 }
 
+/* Behind the end is a block with the right stamp: the rest is not asked for without an end. */
+static void W21_what_can_be_no_end_is_given_up(void **state)
+{
+	const uint64_t last = 2 * BLOCK_FILE_STEP / BLOCK_SIZE - 1;
+	uint8_t wrong[BLOCK_SIZE] = "not an end";
+	struct test_log t;
+
+	(void)state;
+	peer(BLOCK_PAYLOAD * 20);
+	assert_int_equal(offer.size, 2 * BLOCK_FILE_STEP);
+	wal_block_seal(wrong, &(struct block_place){INDEX, TERM, last});
+	member(&t, WAL_DURABLE, 4096);
+	assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
+	while (t.wal->writer.step != SNAPSHOT_WRITE)
+		assert_int_equal(poll_once(&t), 0);
+	assert_int_equal(wal_pull_add(t.wal, last * BLOCK_SIZE, wrong, BLOCK_SIZE), 0);
+	for (int i = 0; wal_pull_result(t.wal) == -EINPROGRESS; i++) {
+		uint64_t at = 0;
+		uint32_t length;
+
+		assert_true(i < 100);
+		while (wal_pull_wants(t.wal, at, &at, &length)) {
+			(void)wal_pull_add(t.wal, at, file + at, length);
+			at += length;
+		}
+		assert_int_equal(poll_once(&t), 0);
+	}
+	assert_int_equal(wal_pull_result(t.wal), -EBADMSG);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(poll_once(&t), 0);
+	assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
+	assert_int_equal(pull(&t, 8900, UINT64_MAX), 0);
+	check(&t);
+	test_log_free(&t);
+}
+
 /* What there is of a part and cannot be read is pulled, and written again. */
 static void V25_a_part_that_cannot_be_read_is_pulled_again(void **state)
 {
@@ -470,61 +487,6 @@ static void D17_an_offer_that_can_be_none_is_refused(void **state)
 	test_log_free(&t);
 }
 
-/* Ranges of it, for a peer: any, of two at a time, and it is not removed meanwhile. */
-static void D17_ranges_are_read_for_peers(void **state)
-{
-	static const uint32_t units[] = {4096, 16384, 4096};
-
-	(void)state;
-	peer(700001);
-	for (int mode = 0; mode < 3; mode++) {
-		struct test_log t;
-		uint64_t seed = 5;
-
-		member(&t, mode == 2 ? WAL_VOLATILE : WAL_DURABLE, units[mode]);
-		assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
-		assert_int_equal(pull(&t, 65536, UINT64_MAX), 0);
-		for (int i = 0; i < 200; i++) {
-			uint64_t offset = (seed = mix(seed)) % offer.size;
-			uint32_t length = 1 + (uint32_t)(seed >> 40) % WAL_RANGE_SIZE_MAX;
-			int slot = wal_range_read(t.wal, INDEX, TERM, offset, length);
-			const uint8_t *data;
-			uint32_t size;
-
-			assert_true(slot >= 0);
-			if (i % 10 == 0)
-				assert_int_equal(wal_range_read(t.wal, INDEX, TERM, 0, 1),
-						 1 - slot);
-			if (i % 10 == 0)
-				assert_int_equal(wal_range_read(t.wal, INDEX, TERM, 0, 1), -EAGAIN);
-			if (i % 10 == 0)
-				wal_range_release(t.wal, (uint32_t)(1 - slot));
-			assert_int_equal(wal_snapshot_remove(t.wal, INDEX, TERM), -EAGAIN);
-			while (wal_range_get(t.wal, (uint32_t)slot, &data, &size) == -EAGAIN)
-				assert_int_equal(poll_once(&t), 0);
-			assert_int_equal(wal_range_get(t.wal, (uint32_t)slot, &data, &size), 0);
-			length = length < offer.size - offset ? length
-							      : (uint32_t)(offer.size - offset);
-			assert_int_equal(size, length);
-			assert_memory_equal(data, file + offset, length);
-			wal_range_release(t.wal, (uint32_t)slot);
-			for (int n = 0; i % 10 == 0 && n < 20; n++)
-				assert_int_equal(poll_once(&t), 0);
-		}
-		assert_int_equal(wal_range_read(t.wal, INDEX, TERM, offer.size, 1), -ENOENT);
-		assert_int_equal(wal_range_read(t.wal, INDEX, TERM, UINT64_MAX, 1), -ENOENT);
-		assert_int_equal(wal_range_read(t.wal, INDEX, TERM + 1, 0, 1), -ENOENT);
-		assert_int_equal(wal_range_read(t.wal, INDEX, TERM, 0, 0), -EINVAL);
-		assert_int_equal(wal_range_read(t.wal, INDEX, TERM, 0, WAL_RANGE_SIZE_MAX + 1),
-				 -EINVAL);
-		assert_int_equal(wal_snapshot_remove(t.wal, INDEX, TERM), 0);
-		for (int n = 0; n < 20; n++)
-			assert_int_equal(poll_once(&t), 0);
-		assert_false(fake_exists(t.disk, whole_name()));
-		test_log_free(&t);
-	}
-}
-
 /* It is given up at any step: there, or kept, or gone. */
 static void D17_a_pull_is_given_up_at_any_step(void **state)
 {
@@ -579,10 +541,10 @@ int main(void)
 		cmocka_unit_test(W21_a_liar_is_found_at_each_block),
 		cmocka_unit_test(W21_what_is_there_is_not_written_over),
 		cmocka_unit_test(W21_a_header_of_another_is_not_taken),
+		cmocka_unit_test(W21_what_can_be_no_end_is_given_up),
 		cmocka_unit_test(V25_a_part_that_cannot_be_read_is_pulled_again),
 		cmocka_unit_test(W21_what_was_not_offered_is_never_there),
 		cmocka_unit_test(D17_an_offer_that_can_be_none_is_refused),
-		cmocka_unit_test(D17_ranges_are_read_for_peers),
 		cmocka_unit_test(D17_a_pull_is_given_up_at_any_step),
 	};
 

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/mix.h"
+#include "wal/inspect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -476,6 +477,82 @@ static void D17_it_is_written_at_the_rate_that_is_given(void **state)
 	test_log_free(&t);
 }
 
+/* A node that goes on while its directory is read. */
+struct moving {
+	struct test_log *t;
+	int moves;
+	uint64_t segment, number; /* that were told last */
+};
+
+static void idle(struct test_log *t)
+{
+	for (int i = 0; i < 300 || t->wal->mover.state != MOVE_IDLE; i++)
+		assert_int_equal(poll_once(t), 0);
+	while (wal_in_flight(t->wal))
+		assert_int_equal(poll_once(t), 0);
+}
+
+static void on_segment(void *arg, const struct wal_inspect_segment *segment)
+{
+	struct moving *m = arg;
+	raft_index index = 200 + 100 * (raft_index)m->moves;
+	struct test_log *t = m->t;
+
+	assert_true(segment->sequence > m->segment);
+	m->segment = segment->sequence;
+	if (m->moves == 2)
+		return;
+	m->moves++;
+	assert_int_equal(make(t, index, 100, 100), 0);
+	assert_int_equal(wal_base_move(t->wal, index + 1, 1), 0);
+	idle(t);
+	if (t->wal->snapshot_count > 1)
+		assert_int_equal(wal_snapshot_remove(t->wal, t->wal->snapshots[1].info.index, 1),
+				 0);
+	assert_int_equal(test_persist(t->wal, test_append(t->wal, t->wal->last_index + 1,
+							  t->wal->last_index + 200, 1)),
+			 0);
+	idle(t);
+}
+
+static void on_write(void *arg, const struct wal_inspect_write *write)
+{
+	struct moving *m = arg;
+
+	assert_true(write->number > m->number);
+	m->number = write->number;
+}
+
+static void F25_a_base_that_moves_meanwhile_is_no_damage(void **state)
+{
+	static const struct wal_inspect_ops ops = {.segment = on_segment, .write = on_write};
+	struct wal_inspect_result result;
+	char error[WAL_ERROR_MAX];
+	struct test_log t;
+	struct moving m = {.t = &t};
+
+	(void)state;
+	test_log_init(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	for (raft_index i = 1; i <= 480; i += 12)
+		assert_int_equal(test_persist(t.wal, test_append(t.wal, i, i + 11, 1)), 0);
+	idle(&t);
+	assert_int_equal(make(&t, 20, 100, 100), 0);
+	if (wal_inspect_disk(fake_disk_of(t.disk), true, "fake", &ops, &m, &result, error) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(m.moves, 2);
+	assert_int_equal(result.verdict, WAL_GOOD);
+	assert_true(result.first_index > 200);
+	assert_int_equal(result.last_index, 880);
+	/* What is damaged is so however often it is looked at. */
+	fake_flip(t.disk, "base", 20, 1);
+	fake_flip(t.disk, "base", t.wal->unit + 20, 1);
+	assert_int_equal(
+		wal_inspect_disk(fake_disk_of(t.disk), true, "fake", NULL, NULL, &result, error),
+		-EBADMSG);
+	test_log_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,6 +565,7 @@ int main(void)
 		cmocka_unit_test(D8_no_space_for_a_snapshot_is_no_end),
 		cmocka_unit_test(D17_it_is_given_up_at_any_step),
 		cmocka_unit_test(D17_it_is_written_at_the_rate_that_is_given),
+		cmocka_unit_test(F25_a_base_that_moves_meanwhile_is_no_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

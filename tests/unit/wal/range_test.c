@@ -1,0 +1,109 @@
+/*
+ * Ranges of a snapshot's file for peers (wal/pull.h).
+ */
+#include "wal/pull.h"
+
+#include "tests/unit/wal/helpers.h"
+
+#include "base/mix.h"
+#include "wal/snapshot.h"
+
+enum { INDEX = 500, TERM = 3, CONTENT = 500001, FILE_MAX = 8 * BLOCK_FILE_STEP };
+
+static uint8_t file[FILE_MAX];
+static struct raft_snapshot offer = {.index = INDEX, .term = TERM};
+
+static int poll_once(struct test_log *t)
+{
+	uint64_t seq;
+
+	return wal_poll(t->wal, t->wal->now_ns, &seq);
+}
+
+/* A member that has it. */
+static void member(struct test_log *t, enum wal_durability durability, uint32_t unit)
+{
+	test_log_init(t);
+	fake_destroy(t->disk);
+	t->disk = fake_create(unit, 7);
+	t->options.durability = durability;
+	assert_int_equal(test_log_open(t), 0);
+	assert_int_equal(wal_pull_begin(t->wal, &offer), 0);
+	while (wal_pull_result(t->wal) == -EINPROGRESS) {
+		uint64_t from = 0;
+		uint32_t length;
+
+		for (; wal_pull_wants(t->wal, from, &from, &length); from += length)
+			assert_int_equal(wal_pull_add(t->wal, from, file + from, length), 0);
+		assert_int_equal(poll_once(t), 0);
+	}
+	assert_int_equal(wal_pull_result(t->wal), 0);
+}
+
+/* Ranges of it, for a peer: any, of two at a time, and it is not removed meanwhile. */
+static void D17_ranges_are_read_for_peers(void **state)
+{
+	static const uint32_t units[] = {4096, 16384, 4096};
+	static uint8_t content[CONTENT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(content); i++)
+		content[i] = (uint8_t)(mix(i / 8) >> i % 8 * 8);
+	test_snapshot_image(file, &offer, NULL, 0, content, sizeof(content));
+	assert_int_equal(offer.size, sizeof(file));
+	for (int mode = 0; mode < 3; mode++) {
+		char name[DISK_NAME_MAX];
+		struct test_log t;
+		uint64_t seed = 5;
+
+		member(&t, mode == 2 ? WAL_VOLATILE : WAL_DURABLE, units[mode]);
+		for (int i = 0; i < 200; i++) {
+			uint64_t offset = (seed = mix(seed)) % offer.size;
+			uint32_t length = 1 + (uint32_t)(seed >> 40) % WAL_RANGE_SIZE_MAX;
+			int slot = wal_range_read(t.wal, INDEX, TERM, offset, length);
+			const uint8_t *data;
+			uint32_t size;
+
+			assert_true(slot >= 0);
+			if (i % 10 == 0)
+				assert_int_equal(wal_range_read(t.wal, INDEX, TERM, 0, 1),
+						 1 - slot);
+			if (i % 10 == 0)
+				assert_int_equal(wal_range_read(t.wal, INDEX, TERM, 0, 1), -EAGAIN);
+			if (i % 10 == 0)
+				wal_range_release(t.wal, (uint32_t)(1 - slot));
+			assert_int_equal(wal_snapshot_remove(t.wal, INDEX, TERM), -EAGAIN);
+			while (wal_range_get(t.wal, (uint32_t)slot, &data, &size) == -EAGAIN)
+				assert_int_equal(poll_once(&t), 0);
+			assert_int_equal(wal_range_get(t.wal, (uint32_t)slot, &data, &size), 0);
+			length = length < offer.size - offset ? length
+							      : (uint32_t)(offer.size - offset);
+			assert_int_equal(size, length);
+			assert_memory_equal(data, file + offset, length);
+			wal_range_release(t.wal, (uint32_t)slot);
+			for (int n = 0; i % 10 == 0 && n < 20; n++)
+				assert_int_equal(poll_once(&t), 0);
+		}
+		assert_int_equal(wal_range_read(t.wal, INDEX, TERM, offer.size, 1), -ENOENT);
+		assert_int_equal(wal_range_read(t.wal, INDEX, TERM, UINT64_MAX, 1), -ENOENT);
+		assert_int_equal(wal_range_read(t.wal, INDEX, TERM + 1, 0, 1), -ENOENT);
+		assert_int_equal(wal_range_read(t.wal, INDEX, TERM, 0, 0), -EINVAL);
+		assert_int_equal(wal_range_read(t.wal, INDEX, TERM, 0, WAL_RANGE_SIZE_MAX + 1),
+				 -EINVAL);
+		assert_int_equal(wal_snapshot_remove(t.wal, INDEX, TERM), 0);
+		for (int n = 0; n < 20; n++)
+			assert_int_equal(poll_once(&t), 0);
+		wal_block_name(name, INDEX, TERM);
+		assert_false(fake_exists(t.disk, name));
+		test_log_free(&t);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(D17_ranges_are_read_for_peers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
