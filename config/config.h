@@ -127,6 +127,13 @@ struct config_errors {
 int config_load(struct config *out, const char *file, struct config_errors *errors);
 
 /*
+ * What of a configuration says whose the member is, without a file: `token` may be NULL. Its name,
+ * members, self, token and digest are set. 0, or -EINVAL with errors: "--initial-cluster: ...".
+ */
+int config_members(struct config *out, const char *name, const char *members, const char *token,
+		   struct config_errors *errors);
+
+/*
  * The text of --check: each setting in force, where it came from (file line or default), its
  * meaning.
  */

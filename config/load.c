@@ -64,6 +64,25 @@ static int load_text(struct config_loading *l, const char *text, size_t size)
 	return l->errors->count == 0 ? 0 : -EINVAL;
 }
 
+int config_members(struct config *out, const char *name, const char *members, const char *token,
+		   struct config_errors *errors)
+{
+	struct config_loading l = {.config = out, .errors = errors};
+
+	*out = (struct config){0};
+	errors->count = 0;
+	l.file = "--name";
+	config_set(&l, KEY_NAME, name, 0);
+	l.file = "--initial-cluster-token";
+	config_set(&l, KEY_INITIAL_CLUSTER_TOKEN,
+		   token ? token : config_keys[KEY_INITIAL_CLUSTER_TOKEN].def, 0);
+	l.file = "--initial-cluster";
+	config_members_set(&l, members, 0);
+	if (config_members_check(&l) && errors->count == 0 && config_self_check(&l))
+		config_members_finish(&l);
+	return errors->count == 0 ? 0 : -EINVAL;
+}
+
 int config_load(struct config *out, const char *file, struct config_errors *errors)
 {
 	struct config_loading l = {.config = out, .errors = errors, .file = file};

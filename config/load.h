@@ -42,5 +42,7 @@ void config_members_finish(struct config_loading *l);
 void config_urls_set(struct config_loading *l, const char *text, uint32_t line);
 
 void config_validate(struct config_loading *l);
+/* The name is one of them; false, and it was said that it is not. */
+bool config_self_check(struct config_loading *l);
 
 #endif

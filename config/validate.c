@@ -76,26 +76,34 @@ static void check_ports(struct config_loading *l, const struct config_member *se
 			     port, self->name, PEER_PORT_DEFAULT);
 }
 
+bool config_self_check(struct config_loading *l)
+{
+	char names[CONFIG_MEMBERS_MAX * (CONFIG_NAME_MAX + 2)] = "";
+	const struct config *c = l->config;
+
+	if (find_self(c) != NULL)
+		return true;
+	for (uint32_t i = 0; i < c->member_count; i++) {
+		size_t used = strlen(names);
+
+		snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
+			 c->member[i].name);
+	}
+	config_error(l, line_of(l, KEY_NAME), "name", "%s is not in initial-cluster: one of %s",
+		     c->name, names);
+	return false;
+}
+
 static void check_self(struct config_loading *l)
 {
 	const struct config *c = l->config;
-	char text[CONFIG_VALUE_TEXT_SIZE], names[CONFIG_MEMBERS_MAX * (CONFIG_NAME_MAX + 2)] = "";
 	const struct config_member *self;
+	char text[CONFIG_VALUE_TEXT_SIZE];
 
-	if (!config_members_check(l) || l->bad[KEY_INITIAL_CLUSTER] || l->bad[KEY_NAME])
+	if (!config_members_check(l) || l->bad[KEY_INITIAL_CLUSTER] || l->bad[KEY_NAME] ||
+	    !config_self_check(l))
 		return;
 	self = find_self(c);
-	if (self == NULL) {
-		for (uint32_t i = 0; i < c->member_count; i++) {
-			size_t used = strlen(names);
-
-			snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
-				 c->member[i].name);
-		}
-		config_error(l, line_of(l, KEY_NAME), "name",
-			     "%s is not in initial-cluster: one of %s", c->name, names);
-		return;
-	}
 	if (!l->bad[KEY_NETWORK_ADDRESS] && c->address != self->address) {
 		char theirs[CONFIG_VALUE_TEXT_SIZE];
 

@@ -39,50 +39,6 @@ static int peer_of(const struct node *n, uint32_t place)
 	return node_peer_at(n, n->formation.table.member[place].place);
 }
 
-static void token_foreign(char out[NODE_ERROR_MAX], const struct formation_table *t,
-			  uint64_t digest, bool formed, const char *directory)
-{
-	snprintf(out, NODE_ERROR_MAX,
-		 "%s/cluster: this directory was used with another initial-cluster-token%s (digest "
-		 "%016" PRIx64 ", configured %016" PRIx64
-		 "): set %s back to what it was; or, if it is another cluster's directory, point "
-		 "data-dir at this member's own",
-		 directory, formed ? "" : " or initial-cluster", t->digest, digest,
-		 formed ? "it" : "each");
-}
-
-void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
-			    const struct formation_options *o, const char *directory,
-			    const char *name)
-{
-	const struct formation_table *t = &f->table;
-	bool formed = f->state == FORMATION_FORMED;
-	uint64_t digest = formed ? o->digest_then : o->table.digest;
-	char place[NODE_PLACE_TEXT_SIZE];
-	uint32_t i = 0;
-
-	while (i < t->count && t->member[i].identity != f->identity)
-		i++;
-	if (t->digest != digest)
-		token_foreign(out, t, digest, formed, directory);
-	else
-		snprintf(
-			out, NODE_ERROR_MAX,
-			"%s/cluster: this is the directory of member %s, not of %s: point data-dir "
-			"at this member's own directory",
-			directory,
-			i < t->count ? node_place_text(t->member[i].place, place) : "another one",
-			name);
-}
-
-void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory)
-{
-	snprintf(out, NODE_ERROR_MAX,
-		 "%s/cluster: missing, or older than the log beside it; nothing was changed: "
-		 "restore the directory from a copy made while this node was down",
-		 directory);
-}
-
 /* A directory that joined: what it was told of names it. */
 static int joined_judge(struct node *n, const struct wal_recovered *found)
 {
@@ -111,7 +67,6 @@ int node_formation_judge(struct node *n, const struct wal_recovered *found)
 		.now_us = n->now_ns / 1000,
 	};
 	struct formation_table then;
-	bool used = found->hard_state.term > 0 || found->last_index > 0;
 	bool joined = raft_joined_is(found->record, found->record_size);
 	int err;
 
@@ -130,11 +85,14 @@ int node_formation_judge(struct node *n, const struct wal_recovered *found)
 			 "%s/cluster: what it says of the cluster cannot be read; nothing was "
 			 "changed: restore the directory from a copy made while this node was down",
 			 o->wal.directory);
+	else if (err == -ENOTSUP)
+		node_formation_restored(n->error, o->wal.directory);
 	else if (err && err != NODE_REMOVED)
 		snprintf(n->error, sizeof(n->error), "the initial cluster is refused: %s",
 			 strerror(-err));
 	/* A log without it is one whose cluster nobody knows: never "a fresh one" (R56). */
-	if (!err && formation_record_check(found->record, found->record_size, used)) {
+	if (!err && formation_record_check(found->record, found->record_size,
+					   found->hard_state.term, found->last_index)) {
 		node_formation_unformed(n->error, o->wal.directory);
 		err = -EBADMSG;
 	}

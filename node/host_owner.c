@@ -65,7 +65,10 @@ void host_owner(const struct config *c, struct host_finding *f)
 	}
 	if (owner.identity == 0)
 		return;
-	if (formation_record_check(owner.record, owner.record_size, owner.term > 0) == -ESTALE) {
+	/* What a start tells by its log is not known here: a restored one's is as it should be. */
+	formation_places(owner.record, owner.record_size, &then);
+	if (formation_record_check(owner.record, owner.record_size, owner.term,
+				   then.origin ? FORMATION_ORIGIN_INDEX : 0) == -ESTALE) {
 		node_formation_unformed(text, c->data_dir);
 		host_wrong(f, "data-dir: %s", text);
 		return;
@@ -79,11 +82,13 @@ void host_owner(const struct config *c, struct host_finding *f)
 	options.identity = owner.identity;
 	options.record = owner.record;
 	options.record_size = owner.record_size;
-	formation_places(owner.record, owner.record_size, &then);
 	options.digest_then = wanted_digest_then(c, &then);
 	err = formation_create(&formation, &options);
 	if (err == -EXDEV) {
 		node_formation_foreign(text, &formation, &options, c->data_dir, c->name);
+		host_wrong(f, "data-dir: %s", text);
+	} else if (err == -ENOTSUP) {
+		node_formation_restored(text, c->data_dir);
 		host_wrong(f, "data-dir: %s", text);
 	} else if (err) {
 		host_wrong(f, "data-dir: %s/cluster: what it says of the cluster cannot be read",

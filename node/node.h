@@ -85,6 +85,8 @@ void node_formation_foreign(char out[NODE_ERROR_MAX], const struct formation *f,
 void node_removed_text(char out[NODE_ERROR_MAX], const struct raft_joined *removed);
 /* Why a log with a term or an entry is refused without a formed cluster's record (R56). */
 void node_formation_unformed(char out[NODE_ERROR_MAX], const char *directory);
+/* ... of one that was restored, and is to join. */
+void node_formation_restored(char out[NODE_ERROR_MAX], const char *directory);
 
 /*
  * Opens the log, recovers, joins the dataplane. The links in options->dp belong to the node from

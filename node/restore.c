@@ -53,15 +53,28 @@ static uint64_t own_cluster(const struct node *n)
 	return node_joined(n) ? n->joined.cluster_id : n->formation.cluster_id;
 }
 
+/*
+ * It is of no cluster: what this one began with, or anybody's backup. A log that begins behind it
+ * has nothing else, and of a founder formation has said which one (ADR 21).
+ */
+static int origin_take(struct node *n, const struct raft_snapshot *from)
+{
+	if (from->index != FORMATION_ORIGIN_INDEX || n->recovered.first_index != from->index + 1 ||
+	    (!node_joined(n) && n->formation.table.origin != formation_origin(from->hash)))
+		return -EXDEV;
+	n->snapshot.members_index = 0;
+	return 0;
+}
+
 /* Of this cluster, or of the one that it was forced out of (ADR 16). */
-static int record_take(struct node *n)
+static int record_take(struct node *n, const struct raft_snapshot *from)
 {
 	struct node_snapshot_record record;
 	uint32_t size;
 	const uint8_t *data = wal_snapshot_record(n->wal, &size);
 
-	if (size == 0) /* a backup, of no cluster yet */
-		return -EXDEV;
+	if (size == 0)
+		return origin_take(n, from);
 	if (node_snapshot_record(data, size, &record))
 		return -EBADMSG;
 	if (record.cluster_id != own_cluster(n) &&
@@ -94,7 +107,7 @@ static int restore(struct node *n, struct restoring *r)
 			break;
 		}
 		if (r->bytes == 0)
-			err = record_take(n);
+			err = record_take(n, r->from);
 		r->bytes += size;
 		if (!err)
 			err = n->sm->ops->restore_add(n->sm, data, (uint32_t)size);
@@ -186,7 +199,7 @@ static int record_read(struct node *n, const struct raft_snapshot *from)
 	if (err)
 		return err;
 	got = wal_snapshot_next_now(n->wal, &data, &size);
-	err = got < 0 ? got : record_take(n);
+	err = got < 0 ? got : record_take(n, from);
 	wal_snapshot_close(n->wal);
 	return err;
 }

@@ -2,6 +2,7 @@
  * The core's life: creation and restore, time, the door for messages, changes of term, status.
  */
 #include "raft/check.h"
+#include "raft/formation.h"
 #include "raft/internal.h"
 
 #include "base/mix.h"
@@ -16,12 +17,13 @@ static bool members_settled(const struct raft_options *o)
 }
 
 /*
- * A cluster that has committed anything has written its table. Only one that was forced begins
- * behind a base without (ADR 16), and decides alone.
+ * A cluster that has committed anything has written its table. One that was restored begins behind
+ * another one's state, and has committed nothing (ADR 21); only one that was forced begins behind
+ * any other base without (ADR 16), and decides alone.
  */
 static bool members_known(const struct raft_options *o)
 {
-	return o->base_index == 0 || o->members_index > 0 ||
+	return o->base_index <= FORMATION_ORIGIN_INDEX || o->members_index > 0 ||
 	       (o->members.count == 1 && raft_members_voters(&o->members) == 1);
 }
 

@@ -103,6 +103,8 @@ int formation_create(struct formation *f, const struct formation_options *o)
 
 		if (err)
 			return err;
+		if (f->table.origin && o->existing && f->state != FORMATION_FORMED)
+			return -ENOTSUP;
 		/* It has nothing, and is to come in as another member. */
 		if (f->state == FORMATION_REFUSED && o->existing) {
 			*f = fresh(o);
@@ -112,9 +114,11 @@ int formation_create(struct formation *f, const struct formation_options *o)
 			return -EXDEV;
 		if (f->state != FORMATION_FORMED && !same_places(&f->table, &o->table))
 			return -EXDEV;
-		if (f->state == FORMATION_ACCEPTED &&
+		if ((f->state == FORMATION_ACCEPTED || f->state == FORMATION_FRESH) &&
 		    f->table.member[f->self].identity != f->identity)
 			return -EXDEV;
+		if (f->state == FORMATION_FRESH)
+			f->table.member[f->self].identity = 0;
 	}
 	f->next = f->state;
 	return 0;

@@ -5,7 +5,8 @@
  * A member is known by its place (its peer address) until the cluster is formed; a directory is
  * known by its identity, drawn when it was made. Each says what it durably is:
  *
- *	FRESH     nothing: it says HELLO with its identity
+ *	FRESH     nothing, but perhaps a state to begin with, which is of no cluster (`origin`): it
+ *		  says HELLO with its identity
  *	ACCEPTED  it holds the table of all identities, and will hold no other one
  *	FORMED    it knows that every directory in the table has accepted it
  *	REFUSED   an existing cluster has told it that it does not belong
@@ -41,6 +42,9 @@ enum {
 	FORMATION_PLACES_MAX = RAFT_MEMBERS_MAX,
 #endif
 	FORMATION_RECORD_SIZE_MAX = 40 + 16 * FORMATION_PLACES_MAX,
+	/* Behind its snapshot's entry the log of a directory begins that was restored (D9b). */
+	FORMATION_ORIGIN_INDEX = 1,
+	FORMATION_ORIGIN_TERM = 1,
 };
 
 enum formation_state {
@@ -124,7 +128,8 @@ struct formation {
 
 /*
  * 0; -EINVAL (options); -EBADMSG (the record cannot be read); -EXDEV (it is another
- * configuration's, or another member's: f->table is then as recorded).
+ * configuration's, or another member's: f->table is then as recorded); -ENOTSUP (it was restored,
+ * and is `existing`: it has a state of its own, and would join another's).
  *
  * Once it is FORMED the list of members has done its part: the directory is known by its identity,
  * and another list is as good, for members come, go and move. The token still has to be the same.
@@ -146,17 +151,29 @@ uint64_t formation_deadline(const struct formation *f);
 /* A message arrives from a place, decoded and unverified. 0, or -EINVAL. */
 int formation_recv(struct formation *f, uint32_t place, const struct formation_message *m);
 
+/* What a snapshot whose trailer has this hash is as an origin: never 0. */
+uint64_t formation_origin(uint64_t hash);
+
+/*
+ * The record of a directory that was restored, and is fresh but for that: the table as it is to be
+ * configured, with the origin, and with the directory's own identity at its place alone. Returns
+ * the bytes written.
+ */
+uint32_t formation_restored(const struct formation_table *table,
+			    uint8_t out[FORMATION_RECORD_SIZE_MAX]);
+
 /* True: these bytes replace the directory's record, durably, before formation_recorded. */
 bool formation_record(const struct formation *f, uint8_t out[FORMATION_RECORD_SIZE_MAX],
 		      uint32_t *size);
 void formation_recorded(struct formation *f);
 
 /*
- * Whether a record (size 0: there is none) may lie beside a log; `used`: one that has a term or an
- * entry, so it is a formed cluster's. 0; -EBADMSG: it cannot be read; -ESTALE: there is none, or it
- * is older than the log.
+ * Whether a record (size 0: there is none) may lie beside a log whose last index and term are
+ * these; one that has a term or an entry is a formed cluster's. 0; -EBADMSG: it cannot be read;
+ * -ESTALE: there is none, or it is older than the log, or the state is gone that it is to begin
+ * with.
  */
-int formation_record_check(const uint8_t *data, uint32_t size, bool used);
+int formation_record_check(const uint8_t *data, uint32_t size, raft_term term, raft_index last);
 
 /* Takes the next message that is due to a place. False: there is none. */
 bool formation_message(struct formation *f, uint32_t place, struct formation_message *out);

@@ -37,26 +37,54 @@ uint32_t formation_record_encode(const struct formation *f, uint8_t out[FORMATIO
 	return HEADER_SIZE + MEMBER_SIZE * count;
 }
 
-static bool members_decode(struct formation_table *t, const uint8_t *data, bool refused)
+uint64_t formation_origin(uint64_t hash)
 {
+	return hash ? hash : 1;
+}
+
+uint32_t formation_restored(const struct formation_table *table,
+			    uint8_t out[FORMATION_RECORD_SIZE_MAX])
+{
+	const struct formation f = {.next = FORMATION_FRESH, .table = *table};
+
+	assert(table->origin != 0);
+	return formation_record_encode(&f, out);
+}
+
+/* How many have an identity, or -1: it is no table. */
+static int members_decode(struct formation_table *t, const uint8_t *data)
+{
+	int known = 0;
+
 	for (uint32_t i = 0; i < t->count; i++) {
 		const uint8_t *at = data + (size_t)MEMBER_SIZE * i;
 		struct formation_member *m = &t->member[i];
 
 		m->place = bytes_get64(at);
 		m->identity = bytes_get64(at + 8);
-		if (m->place == 0 || (i > 0 && m->place <= t->member[i - 1].place) ||
-		    (m->identity == 0) != refused)
-			return false;
+		if (m->place == 0 || (i > 0 && m->place <= t->member[i - 1].place))
+			return -1;
+		known += m->identity != 0;
 	}
-	return true;
+	return known;
+}
+
+/* FRESH: its own alone, and there is a reason for a record. */
+static bool is_restored(const struct formation_table *t, int known, uint64_t cluster_id)
+{
+	return known == 1 && t->origin != 0 && cluster_id == 0;
+}
+
+static bool is_known(const struct formation_table *t, int known, uint64_t cluster_id)
+{
+	return known == (int)t->count && cluster_id == formation_cluster_id(t);
 }
 
 int formation_record_decode(struct formation *f, const uint8_t *data, uint32_t size)
 {
 	struct formation_table t = {0};
 
-	if (size < HEADER_SIZE || data[0] != VERSION || data[1] < FORMATION_ACCEPTED ||
+	if (size < HEADER_SIZE || data[0] != VERSION || data[1] < FORMATION_FRESH ||
 	    data[1] > FORMATION_REFUSED || data[2] == 0 || data[2] > FORMATION_PLACES_MAX ||
 	    !bytes_zero(data + 3, 5) || size != HEADER_SIZE + (uint32_t)MEMBER_SIZE * data[2])
 		return -EBADMSG;
@@ -65,11 +93,12 @@ int formation_record_decode(struct formation *f, const uint8_t *data, uint32_t s
 	t.count = data[2];
 	t.digest = bytes_get64(data + 8);
 	t.origin = bytes_get64(data + 16);
-	if (!members_decode(&t, data + HEADER_SIZE, refused))
-		return -EBADMSG;
+	int known = members_decode(&t, data + HEADER_SIZE);
 	uint64_t cluster_id = bytes_get64(data + 24);
 	uint64_t refuser = bytes_get64(data + 32);
-	if (cluster_id == 0 || (!refused && cluster_id != formation_cluster_id(&t)))
+	if (state == FORMATION_FRESH ? !is_restored(&t, known, cluster_id)
+	    : refused                ? known != 0 || cluster_id == 0
+				     : !is_known(&t, known, cluster_id))
 		return -EBADMSG;
 	uint32_t by = 0;
 	while (by < t.count && t.member[by].place != refuser)
@@ -83,7 +112,7 @@ int formation_record_decode(struct formation *f, const uint8_t *data, uint32_t s
 	return 0;
 }
 
-int formation_record_check(const uint8_t *data, uint32_t size, bool used)
+int formation_record_check(const uint8_t *data, uint32_t size, raft_term term, raft_index last)
 {
 	struct formation f = {.state = FORMATION_FRESH};
 	struct raft_joined joined;
@@ -92,7 +121,11 @@ int formation_record_check(const uint8_t *data, uint32_t size, bool used)
 		return raft_joined_decode(&joined, data, size);
 	int err = size > 0 ? formation_record_decode(&f, data, size) : 0;
 
-	if (err == 0 && used && f.state != FORMATION_FORMED)
+	raft_index last_begun = f.table.origin ? FORMATION_ORIGIN_INDEX : 0;
+	raft_term term_begun = f.table.origin ? FORMATION_ORIGIN_TERM : 0;
+	bool used = term > term_begun || last > last_begun;
+
+	if (err == 0 && (last < last_begun || (used && f.state != FORMATION_FORMED)))
 		err = -ESTALE;
 	return err;
 }

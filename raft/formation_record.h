@@ -4,14 +4,14 @@
  *
  *	offset size field
  *	     0    1 version (1)
- *	     1    1 state (enum formation_state; never FRESH: that is not a record)
+ *	     1    1 state (enum formation_state; FRESH: restored, for else that is not a record)
  *	     2    1 count of members
  *	     3    5 zero
  *	     8    8 digest of the token and the member list
  *	    16    8 origin
- *	    24    8 cluster id: of the table, or REFUSED: of the cluster that refused it
+ *	    24    8 cluster id: of the table, or REFUSED: of the cluster that refused it; FRESH: 0
  *	    32    8 REFUSED: the place that refused it; else 0
- *	    40   16 for each member: place (8), identity (8; REFUSED: 0)
+ *	    40   16 for each member: place (8), identity (8; REFUSED: 0; FRESH: 0 but its own)
  *
  * Little-endian. What is around it (a checksum, whose directory it is) is the log's affair.
  */

@@ -311,8 +311,14 @@ static int record_judge(const char *directory, struct wal_inspect_result *r,
 			char error[WAL_ERROR_MAX])
 {
 	/* A node that runs has a formed cluster's by the time it has a term. */
-	bool used = r->hard_state.term > 0 || (!r->live && r->last_index > 0);
-	int err = formation_record_check(r->record, r->record_size, used);
+	struct formation_table begun;
+	raft_index last = r->last_index;
+	int err;
+
+	formation_places(r->record, r->record_size, &begun);
+	if (r->live)
+		last = begun.origin ? FORMATION_ORIGIN_INDEX : 0;
+	err = formation_record_check(r->record, r->record_size, r->hard_state.term, last);
 
 	if (err == 0 || r->durability == WAL_VOLATILE ||
 	    (r->verdict != WAL_GOOD && r->verdict != WAL_TORN && r->verdict != WAL_LOST))

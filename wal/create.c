@@ -145,7 +145,8 @@ static int leftovers_remove(struct recovery *r)
 	    (names->vote && !wal_meta_vote_initial(w->block, w->unit)))
 		return wal_refuse(w, -EBADMSG,
 				  META_IDENTITY
-				  ": missing beside a log that was in use" WAL_REFUSED);
+				  ": missing beside a log that was in use, or where a restore was "
+				  "cut short" WAL_REFUSED);
 	return files_remove(r);
 }
 

@@ -103,7 +103,9 @@ static int identity_missing(struct inspection *x)
 	if (wal_meta_names_unused(&x->names) && wal_meta_vote_initial(x->block, unit))
 		return no_log(x, "there is no log here yet: its making was cut short, and the next "
 				 "start begins it again");
-	return say(x, -EBADMSG, META_IDENTITY ": missing beside a log that was in use");
+	return say(x, -EBADMSG,
+		   META_IDENTITY ": missing beside a log that was in use, or where a "
+				 "restore was cut short");
 }
 
 static int identity_read(struct inspection *x)

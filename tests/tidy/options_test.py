@@ -86,6 +86,8 @@ def strict(path, name, takes, value):
         return True
     if takes in NAMES:
         return value == b"" and not path.endswith("quoinctl")
+    if takes == "NAME" and path.endswith("quoinctl"):
+        return False  # judged with the members that it is to be one of
     if name in JUDGED_BY_QUOIND and path.endswith("quoin-lab") or name == "force-new-cluster":
         return value in NEVER or b" " in value
     return True

@@ -10,6 +10,7 @@
 #define WHY_TLS "there is no TLS yet"
 #define WHY_AUTH "there is no authentication yet"
 #define WHY_LITERAL "endpoints are literal addresses, and none is looked up"
+#define WHY_HASH "a file of a data directory has its hash too, and is checked by it"
 #define WHY_TIME "there is no connection to keep: --command-timeout bounds the whole command"
 
 /* X(id, name, argument, flags, why): etcdctl's for the commands that are here. */
@@ -29,12 +30,16 @@
 	X(KEEPALIVE_TIMEOUT, "keepalive-timeout", "TIME", 0, WHY_TIME) \
 	X(DEBUG, "debug", "BOOL", OPTION_ARG_OPTIONAL, "all that there is to say is said") \
 	X(LEASE, "lease", "ID", 0, WHY_LEASE) \
-	X(PEER_URLS, "peer-urls", "URLS", 0, "the address is an argument, like 10.0.0.4:2380")
+	X(PEER_URLS, "peer-urls", "URLS", 0, "the address is an argument, like 10.0.0.4:2380") \
+	X(ADVERTISE, "initial-advertise-peer-urls", "URLS", 0, "it is what --initial-cluster gives --name") \
+	X(WAL_DIR, "wal-dir", "DIR", 0, "the log is in --data-dir") \
+	X(SKIP_HASH, "skip-hash-check", "BOOL", OPTION_ARG_OPTIONAL, WHY_HASH) \
+	X(MEMORY_MAP, "initial-memory-map-size", "SIZE", 0, "nothing is mapped")
 
 #define ABSENT_KEY(id, name, argument, flags, why) KEY_ABSENT_##id,
 #define ABSENT_WHY(id, name, argument, flags, why) {name, why},
 #define ABSENT_OPTION(id, name, argument, flags, why) \
-	{name, KEY_ABSENT_##id, argument, OPTION_HIDDEN | (flags), NULL, 5},
+	{name, KEY_ABSENT_##id, argument, OPTION_HIDDEN | (flags), NULL, 6},
 #define VALUE_OPTION(id, name, kind, field, group, does) \
 	{name, KEY_VALUES + VALUE_##id, ARGUMENT_##kind, does, group},
 
@@ -61,6 +66,9 @@ static const struct {
 #define ARGUMENT_ORDER "ORDER", 0
 #define ARGUMENT_TARGET "FIELD", 0
 #define ARGUMENT_CONSISTENCY "l|s", 0
+#define ARGUMENT_NAME "NAME", 0
+#define ARGUMENT_LIST "LIST", 0
+#define ARGUMENT_DIRECTORY "DIR", 0
 
 /* clang-format off */
 static const struct argp_option argp_options[] = {
@@ -75,11 +83,12 @@ static const struct argp_option argp_options[] = {
 	{NULL, 0, NULL, 0, "Options of get (of member list the first, of endpoint hashkv --rev):", 2},
 	{NULL, 0, NULL, 0, "Options of put and del:", 3},
 	{NULL, 0, NULL, 0, "Options of others:", 4},
+	{NULL, 0, NULL, 0, "Options of snapshot restore:", 5},
 	VALUES(VALUE_OPTION)
 	OPTIONS_ABSENT(ABSENT_OPTION)
-	{NULL, 'd', "NAME", OPTION_HIDDEN, NULL, 5},
-	{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 5},
-	{NULL, 'i', "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 5},
+	{NULL, 'd', "NAME", OPTION_HIDDEN, NULL, 6},
+	{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 6},
+	{NULL, 'i', "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 6},
 	{NULL, 0, NULL, 0, "Others:", -1},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
@@ -112,6 +121,7 @@ static const char argp_text[] =
 	"  move-leader MEMBER     has this one lead, by its name or id\n"
 	"  snapshot save FILE     the whole store of one member, into a new file\n"
 	"  snapshot status FILE   what such a file holds, when all of it was checked\n"
+	"  snapshot restore FILE  makes of it the directory of a member of a new cluster\n"
 	"  formation reset        makes the directory of a member of no cluster fresh;\n"
 	"                         through its unix: endpoint\n"
 	"\n"

@@ -43,6 +43,9 @@ struct options {
 	uint64_t min_mod_revision, max_mod_revision, min_create_revision, max_create_revision;
 	enum kv_order order;
 	enum kv_target target;
+	uint64_t bump_revision;
+	bool mark_compacted;
+	const char *name, *initial_cluster, *initial_cluster_token, *data_dir; /* or NULL */
 
 	uint32_t word_count; /* of the command, after its name */
 	const char *word[WORDS_MAX];
@@ -67,6 +70,7 @@ int command_member_update(const struct options *options);
 int command_member_replace(const struct options *options);
 int command_move_leader(const struct options *options);
 int command_snapshot_save(const struct options *options);
+int command_snapshot_restore(const struct options *options);
 int command_snapshot_status(const struct options *options);
 
 /* admin.c: a command that a member does at once, and answers by a status. */

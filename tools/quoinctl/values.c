@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { SWITCH, COUNT, REVISION, ORDER, TARGET, CONSISTENCY };
+enum kind { SWITCH, COUNT, REVISION, ORDER, TARGET, CONSISTENCY, NAME, LIST, DIRECTORY };
 
 static const struct row {
 	const char *name;
@@ -114,6 +114,15 @@ static bool parse_target(const char *text, void *out)
 	return found >= 0;
 }
 
+#define SAID "not to be empty: is a variable of the shell not set?"
+
+/* Of the command line, so it stays where it is. */
+static bool parse_text(const char *text, void *out)
+{
+	*(const char **)out = text;
+	return *text != '\0';
+}
+
 bool value_take(enum value_id id, const char *text, struct options *o, unsigned int *set,
 		char error[ERROR_SIZE])
 {
@@ -129,6 +138,9 @@ bool value_take(enum value_id id, const char *text, struct options *o, unsigned 
 		[CONSISTENCY] = {parse_consistency,
 				 "l (linearizable) or s (what the member that is asked has "
 				 "applied)"},
+		[NAME] = {parse_text, SAID},
+		[LIST] = {parse_text, SAID},
+		[DIRECTORY] = {parse_text, SAID},
 	};
 	const struct row *row = &rows[id];
 	void *field = (char *)o + row->offset;

@@ -40,7 +40,17 @@
 	X(CLUSTER, "cluster", SWITCH, cluster, 4, \
 	  "endpoint: of all members, found from the endpoints") \
 	X(LEARNER, "learner", SWITCH, learner, 4, \
-	  "member add: it is not to vote, also when it has caught up")
+	  "member add: it is not to vote, also when it has caught up") \
+	X(NAME, "name", NAME, name, 5, "of the member whose directory it is to be") \
+	X(INITIAL_CLUSTER, "initial-cluster", LIST, initial_cluster, 5, \
+	  "of the new cluster, like n1=10.0.0.1:2380,n2=10.0.0.2:2380") \
+	X(INITIAL_CLUSTER_TOKEN, "initial-cluster-token", NAME, initial_cluster_token, 5, \
+	  "likewise; default quoin-cluster") \
+	X(DATA_DIR, "data-dir", DIRECTORY, data_dir, 5, "where to make it: empty, or not there yet") \
+	X(BUMP_REVISION, "bump-revision", REVISION, bump_revision, 5, \
+	  "the revision is higher by so many, so that none is given again; with --mark-compacted") \
+	X(MARK_COMPACTED, "mark-compacted", SWITCH, mark_compacted, 5, \
+	  "and what is older than that one is compacted")
 /* clang-format on */
 
 enum value_id {
@@ -57,6 +67,8 @@ enum {
 #undef VALUE_BIT
 
 		OPTIONS_RANGE = OPTION_PREFIX | OPTION_FROM_KEY,
+	OPTIONS_RESTORE = OPTION_NAME | OPTION_INITIAL_CLUSTER | OPTION_INITIAL_CLUSTER_TOKEN |
+			  OPTION_DATA_DIR | OPTION_BUMP_REVISION | OPTION_MARK_COMPACTED,
 	OPTIONS_PUT = OPTION_PREV_KV | OPTION_IGNORE_VALUE | OPTION_IGNORE_LEASE,
 	OPTIONS_DELETE = OPTIONS_RANGE | OPTION_PREV_KV,
 	OPTIONS_GET = OPTIONS_RANGE | OPTION_KEYS_ONLY | OPTION_COUNT_ONLY | OPTION_LIMIT |
