@@ -227,12 +227,30 @@ static void damaged(struct node *n, int err)
 	put_off(n, err, "it was pulled, and cannot be read back");
 }
 
+/*
+ * What a cluster began with has no record (ADR 21): the table that this member was told of is newer
+ * than any that there was.
+ */
+static int record_of(struct node *n, struct node_snapshot_record *out)
+{
+	const raft_index index = n->install.at.index;
+	uint32_t size;
+	const uint8_t *data = wal_snapshot_record(n->wal, &size);
+	int err = 0;
+
+	if (size == 0 && index == FORMATION_ORIGIN_INDEX)
+		*out = (struct node_snapshot_record){.cluster_id = n->cluster_id,
+						     .members_index = index,
+						     .members = *raft_get_members(n->raft)};
+	else
+		err = node_snapshot_record(data, size, out);
+	return err == 0 && out->members_index > index ? -EBADMSG : err;
+}
+
 static void open(struct node *n)
 {
 	struct node_install *in = &n->install;
 	struct node_snapshot_record record;
-	const uint8_t *data;
-	uint32_t size;
 	int got;
 
 	if (!in->opened) {
@@ -254,10 +272,7 @@ static void open(struct node *n)
 		damaged(n, got);
 		return;
 	}
-	data = wal_snapshot_record(n->wal, &size);
-	got = node_snapshot_record(data, size, &record);
-	if (!got && record.members_index > in->at.index)
-		got = -EBADMSG;
+	got = record_of(n, &record);
 	if (got)
 		damaged(n, got);
 	else

@@ -198,6 +198,10 @@ static void D9b_a_cluster_that_was_lost_begins_again(void **state)
 	run(&out, "quoinctl", "--endpoints=%s get new --rev %" PRIu64, cluster_admin(&c, 1, admin),
 	    revision);
 	require(&c, out.status == 1 && strstr(out.text, "compacted"), "%s", out.text);
+	/* Who comes now asks for entry 1, and pulls what the cluster began with (S10). */
+	cluster_lab(&c, "replace 1 --kill");
+	cluster_wait_equal(&c);
+	holds_what_was_saved(cluster_admin(&c, 1, admin));
 	/* And it is a cluster as any other: after a kill -9 of all too. */
 	for (uint32_t i = 1; i <= 3; i++)
 		cluster_lab(&c, "kill %u", i);
