@@ -36,6 +36,7 @@ enum config_profile {
 	CONFIG_PROFILE_BARE_METAL,
 	CONFIG_PROFILES
 };
+enum config_compaction { CONFIG_PERIODIC, CONFIG_REVISION };
 enum config_huge_pages { CONFIG_HUGE_AUTO, CONFIG_HUGE_ON, CONFIG_HUGE_OFF };
 
 struct config_member {
@@ -76,6 +77,11 @@ struct config {
 	uint32_t priority;           /* election-priority: 0 */
 	uint64_t disk_stall_us;      /* disk-stall-timeout: election_us_max, at least 50ms */
 	uint64_t quota_bytes;        /* quota-backend-bytes: 2GiB */
+	/* auto-compaction-mode: periodic | revision; both 0: nothing is compacted */
+	enum config_compaction compaction_mode;
+	struct config_retention {
+		uint64_t us, revisions;
+	} retention;
 
 	enum config_durability durability; /* wal.durability: durable | written | volatile */
 	uint64_t segment_bytes;            /* wal.segment-size: 64MiB */

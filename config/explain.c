@@ -92,6 +92,14 @@ static void mac_text(const struct config *c, char *text)
 			 mac[5]);
 }
 
+static void retention_text(const struct config *c, char *text)
+{
+	if (c->compaction_mode == CONFIG_REVISION || c->retention.us == 0)
+		snprintf(text, TEXT_SIZE, "%" PRIu64, c->retention.revisions);
+	else
+		config_value_retention_text(c->retention.us, text);
+}
+
 static void value_text(const struct config *c, const struct config_key *key, char *text)
 {
 	uint64_t value;
@@ -105,6 +113,9 @@ static void value_text(const struct config *c, const struct config_key *key, cha
 		return;
 	case KEY_TYPE_MAC:
 		mac_text(c, text);
+		return;
+	case KEY_TYPE_RETENTION:
+		retention_text(c, text);
 		return;
 	case KEY_TYPE_NAME:
 	case KEY_TYPE_PATH:

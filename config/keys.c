@@ -100,6 +100,15 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.meaning = "how large the key-value store may grow; it is kept in memory, every version of a"
 			   " key until it is compacted; large reads that are under way hold back from a"
 			   " compaction a quarter of it (64 MiB at least)"},
+	[KEY_AUTO_COMPACTION_MODE] = {"auto-compaction-mode", KEY_TYPE_CHOICE, FIELD(compaction_mode),
+		.def = "periodic", .example = "periodic", .choices = {"periodic", "revision"},
+		.meaning = "what auto-compaction-retention is: a time, or a number of revisions; it is the"
+			   " leader's that counts"},
+	[KEY_AUTO_COMPACTION_RETENTION] = {"auto-compaction-retention", KEY_TYPE_RETENTION, FIELD(retention),
+		.def = "0", .example = "1h", .min = SECOND, .max = 8784 * 3600 * SECOND,
+		.meaning = "how much history is kept: periodic compacts what is older, each time that it has"
+			   " passed, and each hour if it is longer; revision each five minutes all but the"
+			   " newest so many revisions; 0: nothing is compacted by itself"},
 	[KEY_SNAPSHOT_LOG_SIZE] = {"snapshot-log-size", KEY_TYPE_SIZE, FIELD(snapshot_log_bytes),
 		.default_text = "none: the log is kept whole", .example = "256MiB", .min = 1 * MIB, .max = 64 * GIB,
 		.meaning = "after how much of the log, or as much as the store was large at the last one, a"
@@ -226,6 +235,13 @@ const char *config_key_expected(const struct config_key *key, char text[CONFIG_K
 		snprintf(text, CONFIG_KEY_TEXT_SIZE, "a number from %" PRIu64 " to %" PRIu64,
 			 key->min, key->max);
 		return text;
+	case KEY_TYPE_RETENTION:
+		snprintf(text, CONFIG_KEY_TEXT_SIZE,
+			 "0, a time from %s to %s, in h, m or s (a number alone: hours), or of "
+			 "revision a number",
+			 config_value_retention_text(key->min, min),
+			 config_value_retention_text(key->max, max));
+		return text;
 	case KEY_TYPE_NAME:
 		form = "up to 63 letters, digits, '.', '_' or '-', beginning with one of the "
 		       "first two";
@@ -280,6 +296,8 @@ static const char *type_text(const struct config_key *key)
 		return "choice";
 	case KEY_TYPE_DURATION:
 		return "duration";
+	case KEY_TYPE_RETENTION:
+		return "duration or number";
 	case KEY_TYPE_SIZE:
 		return "size";
 	case KEY_TYPE_COUNT:

@@ -25,6 +25,8 @@ enum config_key_index {
 	KEY_ELECTION_PRIORITY,
 	KEY_DISK_STALL_TIMEOUT,
 	KEY_QUOTA_BACKEND_BYTES,
+	KEY_AUTO_COMPACTION_MODE,
+	KEY_AUTO_COMPACTION_RETENTION,
 	KEY_SNAPSHOT_LOG_SIZE,
 	KEY_SNAPSHOT_RATE,
 	KEY_WAL_DURABILITY,
@@ -51,15 +53,16 @@ enum config_key_index {
 };
 
 enum config_key_type {
-	KEY_TYPE_NAME,     /* char[] */
-	KEY_TYPE_PATH,     /* char[]: an absolute path */
-	KEY_TYPE_MEMBERS,  /* struct config.member */
-	KEY_TYPE_CHOICE,   /* an enum, or a bool: the index in `choices` + choice_first */
-	KEY_TYPE_DURATION, /* uint64_t, microseconds */
-	KEY_TYPE_SIZE,     /* uint64_t bytes, or uint32_t MiB */
-	KEY_TYPE_COUNT,    /* uint16_t or uint32_t */
-	KEY_TYPE_PREFIX,   /* uint32_t, and struct config.prefix */
-	KEY_TYPE_ADDRESS,  /* uint32_t */
+	KEY_TYPE_NAME,      /* char[] */
+	KEY_TYPE_PATH,      /* char[]: an absolute path */
+	KEY_TYPE_MEMBERS,   /* struct config.member */
+	KEY_TYPE_CHOICE,    /* an enum, or a bool: the index in `choices` + choice_first */
+	KEY_TYPE_DURATION,  /* uint64_t, microseconds */
+	KEY_TYPE_SIZE,      /* uint64_t bytes, or uint32_t MiB */
+	KEY_TYPE_COUNT,     /* uint16_t or uint32_t */
+	KEY_TYPE_RETENTION, /* struct config_retention: revisions if it has no unit */
+	KEY_TYPE_PREFIX,    /* uint32_t, and struct config.prefix */
+	KEY_TYPE_ADDRESS,   /* uint32_t */
 	KEY_TYPE_INTERFACE,
 	KEY_TYPE_PCI,
 	KEY_TYPE_SOCKET, /* char[]: an absolute path, or '@' and a name */

@@ -82,6 +82,20 @@ static int set_number(struct config_loading *l, const struct config_key *key, co
 	return 0;
 }
 
+/* What a number without a unit is, auto-compaction-mode says (validate.c). */
+static int set_retention(struct config_loading *l, const struct config_key *key, const char *text)
+{
+	struct config_retention value = {0};
+	int rc = config_value_retention(text, &value.us, &value.revisions);
+
+	if (rc != 0)
+		return rc;
+	if (value.us != 0 && (value.us < key->min || value.us > key->max))
+		return -ERANGE;
+	memcpy(field(l, key), &value, sizeof(value));
+	return 0;
+}
+
 /*
  * One path, one spelling: "/srv//q/." is "/srv/q", so that two of them can be compared (F17). ".."
  * stays, for what is above a link is for the kernel to say. What is only how names begin keeps the
@@ -139,6 +153,8 @@ static int set(struct config_loading *l, const struct config_key *key, const cha
 	case KEY_TYPE_SIZE:
 	case KEY_TYPE_COUNT:
 		return set_number(l, key, text);
+	case KEY_TYPE_RETENTION:
+		return set_retention(l, key, text);
 	case KEY_TYPE_PREFIX:
 		return config_value_prefix(text, &l->config->address, &l->config->prefix);
 	case KEY_TYPE_ADDRESS:

@@ -8,9 +8,12 @@
 #include "config/value.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define HOUR_US (UINT64_C(3600) * 1000 * 1000)
 
 enum {
 	ELECTION_HEARTBEATS_MIN = 5, /* etcd's rule: a lost heartbeat or two starts no election */
@@ -197,6 +200,38 @@ static void check_storage(struct config_loading *l)
 	} else if (strlen(c->admin_socket) > SOCKET_PATH_MAX) {
 		config_error(l, line_of(l, KEY_ADMIN_SOCKET), "admin-socket",
 			     "has %zu bytes: at most 107", strlen(c->admin_socket));
+	}
+}
+
+/* etcd takes a number without a unit for hours, where a time is wanted. */
+static void check_retention(struct config_loading *l)
+{
+	const struct config_key *key = &config_keys[KEY_AUTO_COMPACTION_RETENTION];
+	struct config_retention *r = &l->config->retention;
+	const bool revision = l->config->compaction_mode == CONFIG_REVISION;
+	const uint32_t line = line_of(l, KEY_AUTO_COMPACTION_RETENTION);
+	char text[CONFIG_VALUE_TEXT_SIZE];
+
+	if (l->bad[KEY_AUTO_COMPACTION_MODE] || l->bad[KEY_AUTO_COMPACTION_RETENTION])
+		return;
+	if (given(l, KEY_AUTO_COMPACTION_MODE) && !given(l, KEY_AUTO_COMPACTION_RETENTION)) {
+		config_error(l, line_of(l, KEY_AUTO_COMPACTION_MODE), "auto-compaction-mode",
+			     "compacts nothing without auto-compaction-retention: %s, for example",
+			     revision ? "1000" : "1h");
+	} else if (revision && r->us != 0) {
+		config_error(l, line, key->name,
+			     "%s is a time, and auto-compaction-mode: revision keeps a number of "
+			     "revisions: 1000, for example",
+			     config_value_retention_text(r->us, text));
+	} else if (!revision && r->revisions > key->max / HOUR_US) {
+		config_error(l, line, key->name,
+			     "%" PRIu64
+			     " without a unit is so many hours, and at most %s are kept; "
+			     "to keep a number of revisions: auto-compaction-mode: revision",
+			     r->revisions, config_value_retention_text(key->max, text));
+	} else if (!revision) {
+		r->us += r->revisions * HOUR_US;
+		r->revisions = 0;
 	}
 }
 
@@ -426,6 +461,7 @@ void config_validate(struct config_loading *l)
 	check_timers(l);
 	check_leases(l);
 	check_storage(l);
+	check_retention(l);
 	check_subnet(l);
 	check_link(l);
 	check_memory(l);

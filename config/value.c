@@ -18,6 +18,8 @@ struct unit {
 };
 
 static const struct unit duration_units[] = {{"us", 1}, {"ms", 1000}, {"s", 1000 * 1000}, {0}};
+static const struct unit retention_units[] = {
+	{"s", 1000 * 1000}, {"m", 60u * 1000 * 1000}, {"h", UINT64_C(3600) * 1000 * 1000}, {0}};
 static const struct unit size_units[] = {
 	{"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {0},
 };
@@ -82,6 +84,44 @@ static int number_with_unit(const char *text, const struct unit *units, uint64_t
 int config_value_duration(const char *text, uint64_t *out_us)
 {
 	return number_with_unit(text, duration_units, out_us);
+}
+
+/* A number and its unit, of one letter. */
+static int take_time(const char **text, uint64_t *out_us)
+{
+	const struct unit *unit = retention_units;
+	uint64_t number = 0;
+	int rc = take_number(text, &number);
+
+	if (rc != 0)
+		return rc;
+	while (unit->name != NULL && unit->name[0] != **text)
+		unit++;
+	if (unit->name == NULL)
+		return -EINVAL;
+	*text += 1;
+	if (__builtin_mul_overflow(number, unit->factor, &number) ||
+	    __builtin_add_overflow(*out_us, number, out_us))
+		return -ERANGE;
+	return 0;
+}
+
+int config_value_retention(const char *text, uint64_t *out_us, uint64_t *out_number)
+{
+	uint64_t us = 0, number = 0;
+	int rc = config_value_count(text, &number);
+
+	if (rc == -EINVAL) {
+		number = 0;
+		do
+			rc = take_time(&text, &us);
+		while (rc == 0 && *text != '\0');
+	}
+	if (rc != 0)
+		return rc;
+	*out_us = us;
+	*out_number = number;
+	return 0;
 }
 
 int config_value_size(const char *text, uint64_t *out_bytes)
@@ -333,6 +373,11 @@ static const char *unit_text(uint64_t number, const struct unit *units, char *te
 const char *config_value_duration_text(uint64_t us, char text[CONFIG_VALUE_TEXT_SIZE])
 {
 	return unit_text(us, duration_units, text);
+}
+
+const char *config_value_retention_text(uint64_t us, char text[CONFIG_VALUE_TEXT_SIZE])
+{
+	return unit_text(us, retention_units, text);
 }
 
 const char *config_value_size_text(uint64_t bytes, char text[CONFIG_VALUE_TEXT_SIZE])

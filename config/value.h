@@ -15,6 +15,9 @@
 /* "150us", "20ms", "1s": a whole number and its unit; in microseconds. */
 int config_value_duration(const char *text, uint64_t *out_us);
 
+/* "1h", "1h30m", "90s": in microseconds; or "1000": a number without a unit, the other one is 0. */
+int config_value_retention(const char *text, uint64_t *out_us, uint64_t *out_number);
+
 /* "4096B", "512KiB", "64MiB", "2GiB"; in bytes. */
 int config_value_size(const char *text, uint64_t *out_bytes);
 
@@ -55,6 +58,7 @@ bool config_value_is_interface(const char *text);
 
 /* The shortest exact way to write it: "20ms", "64MiB". Returns `text`. */
 enum { CONFIG_VALUE_TEXT_SIZE = 32 };
+const char *config_value_retention_text(uint64_t us, char text[CONFIG_VALUE_TEXT_SIZE]);
 const char *config_value_duration_text(uint64_t us, char text[CONFIG_VALUE_TEXT_SIZE]);
 const char *config_value_size_text(uint64_t bytes, char text[CONFIG_VALUE_TEXT_SIZE]);
 const char *config_value_address_text(uint32_t address, char text[CONFIG_VALUE_TEXT_SIZE]);

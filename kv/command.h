@@ -46,7 +46,8 @@
  *
  * A publication says for one member what it is called and where it hears clients, and a mark that a
  * snapshot is taken there. They belong to the members, not to the keys: they have no
- * flags, session, base, sequence or floor, and move no revision.
+ * flags, session, base, sequence or floor, and move no revision. Nor has a compaction that the
+ * leader asks for by itself.
  *
  *	     0    8 the member's id
  *	     8    1 version (1)
@@ -263,6 +264,8 @@ struct kv_item {
 /* The bytes a request takes; kv_request_encode writes exactly those. */
 size_t kv_request_size(const struct kv_request *request);
 void kv_request_encode(const struct kv_request *request, uint8_t *out);
+/* It belongs to the members, and has no session: to say it twice says the same. */
+bool kv_request_is_members(const struct kv_request *request);
 /* Points into data. 0 or -EINVAL. */
 int kv_request_decode(struct kv_request *out, const uint8_t *data, size_t size);
 
@@ -283,7 +286,9 @@ enum {
 /* Writes a whole command. Its size; 0: there is text that no publication may hold. */
 size_t kv_publication_encode(uint64_t member, const struct sm_attributes *attributes,
 			     uint8_t out[KV_PUBLICATION_SIZE_MAX]);
-/* Of a request that kv_request_decode found to be one. */
+/* As sm_ops.compaction. */
+uint32_t kv_compaction_encode(uint64_t revision, uint8_t out[SM_COMPACTION_SIZE_MAX]);
+/* Of a publication, as kv_request_decode found it to be. */
 uint64_t kv_publication_member(const struct kv_request *request);
 /* Key and value of one. 0 or -EINVAL. */
 int kv_publication_decode(struct sm_attributes *out, struct kv_bytes key, struct kv_bytes value);

@@ -73,7 +73,7 @@ static int command_decode(struct kv_request *out, const uint8_t *data, size_t si
 
 	if (err)
 		return err;
-	if (out->operation == KV_PUBLISH || out->operation == KV_MARK)
+	if (kv_request_is_members(out))
 		return 0;
 	if (out->operation == KV_RANGE || out->operation == KV_HASHKV || out->session == 0 ||
 	    out->sequence == 0)
@@ -94,18 +94,10 @@ static void result_set(struct kv *kv, enum kv_operation operation, enum kv_statu
 	kv_outcome_encode(&outcome, kv->result);
 }
 
-/* etcd's order: what is compacted is told before what is in the future. */
 static void compact_apply(struct kv *kv, const struct kv_request *request)
 {
-	struct kv_store *store = &kv->store;
-
-	kv->outcome = (struct kv_outcome){.operation = KV_COMPACT, .revision = store->revision};
-	if (request->revision <= store->compact_revision)
-		kv->outcome.status = KV_COMPACTED;
-	else if (request->revision > store->revision)
-		kv->outcome.status = KV_FUTURE_REVISION;
-	else
-		kv_store_compact(store, request->revision);
+	kv->outcome = (struct kv_outcome){.operation = KV_COMPACT, .revision = kv->store.revision};
+	kv->outcome.status = kv_store_compact_try(&kv->store, request->revision);
 }
 
 /* Applies a new command and remembers its verdict. 0, or -EAGAIN after a step. */
@@ -199,6 +191,21 @@ static int mark_apply(struct kv *kv, const struct kv_request *request)
 	return 0;
 }
 
+/* What members say, which no session remembers. 0, or -EAGAIN after a step. */
+static int members_apply(struct kv *kv, const struct kv_request *request)
+{
+	enum kv_status status;
+
+	if (request->operation == KV_MARK)
+		return mark_apply(kv, request);
+	if (request->operation == KV_COMPACT)
+		status = kv_store_compact_try(&kv->store, request->revision);
+	else
+		status = kv_names_publish(&kv->names, request) ? KV_OK : KV_MALFORMED;
+	result_set(kv, request->operation, status);
+	return 0;
+}
+
 static uint64_t state_hash(const struct kv *kv)
 {
 	uint64_t hash = kv_store_hash(&kv->store);
@@ -233,11 +240,8 @@ static int kv_apply(struct sm *sm, const struct sm_entry *entry, struct sm_resul
 	request.operation = (enum kv_operation)0;
 	if (too_long || command_decode(&request, command.data, command.size) < 0)
 		result_set(kv, (enum kv_operation)0, KV_MALFORMED);
-	else if (request.operation == KV_PUBLISH)
-		result_set(kv, KV_PUBLISH,
-			   kv_names_publish(&kv->names, &request) ? KV_OK : KV_MALFORMED);
-	else if (request.operation == KV_MARK)
-		err = mark_apply(kv, &request);
+	else if (kv_request_is_members(&request))
+		err = members_apply(kv, &request);
 	else if (kv->stepping || !command_settled(kv, &request, kv->applied_index))
 		err = command_apply(kv, &request, command);
 	if (err)
@@ -331,7 +335,8 @@ static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64
 	kv_request_identity(command, size, session, sequence);
 	if (!err && request.operation == KV_PUBLISH && kv_publication_member(&request) != from)
 		return -EINVAL;
-	if (!err && request.operation == KV_MARK) /* the leader's own affair */
+	/* The leader's own affairs. */
+	if (!err && request.operation != KV_PUBLISH && kv_request_is_members(&request))
 		return -EINVAL;
 	return err;
 }
@@ -360,8 +365,7 @@ static bool kv_settled(struct sm *sm, const uint8_t *command, uint32_t size,
 	int err = command_decode(&request, command, size);
 
 	assert(err == 0);
-	if (request.operation == KV_PUBLISH || request.operation == KV_MARK ||
-	    !command_settled(kv, &request, UINT64_MAX))
+	if (kv_request_is_members(&request) || !command_settled(kv, &request, UINT64_MAX))
 		return false;
 	*result = (struct sm_result){
 		.session = request.session,
@@ -501,6 +505,11 @@ static uint64_t kv_revision(struct sm *sm)
 	return kv_of(sm)->store.revision;
 }
 
+static uint64_t compact_revision(struct sm *sm)
+{
+	return kv_of(sm)->store.compact_revision;
+}
+
 static const struct sm_ops kv_ops = {
 	.apply = kv_apply,
 	.query = kv_query,
@@ -515,6 +524,8 @@ static const struct sm_ops kv_ops = {
 	.attributes = kv_attributes,
 	.hash = kv_hash,
 	.revision = kv_revision,
+	.compact_revision = compact_revision,
+	.compaction = kv_compaction_encode,
 	.size = kv_size,
 	.keys = kv_keys,
 	.counters = kv_counters,

@@ -47,12 +47,15 @@ static size_t body_decode(struct kv_request *out, const uint8_t *data, size_t si
 	return out->txn.size <= KV_VALUE_SIZE_MAX ? out->txn.size : 0;
 }
 
-/* What members say has no session: to say it twice says the same. */
+bool kv_request_is_members(const struct kv_request *r)
+{
+	return r->operation == KV_PUBLISH || r->operation == KV_MARK ||
+	       (r->operation == KV_COMPACT && r->session == 0);
+}
+
 static bool header_fits(const struct kv_request *r)
 {
-	bool members = r->operation == KV_PUBLISH || r->operation == KV_MARK;
-
-	if (members)
+	if (kv_request_is_members(r))
 		return r->flags == 0 && r->session == 0 && r->session_base == 0 &&
 		       r->sequence == 0 && r->floor == 0;
 	return (r->flags & ~(KV_ONE_SHOT | kv_flags_of(r->operation))) == 0 &&
@@ -101,6 +104,17 @@ size_t kv_publication_encode(uint64_t member, const struct sm_attributes *attrib
 	bytes_put64(key, member);
 	kv_request_encode(&request, out);
 	return kv_request_size(&request);
+}
+
+uint32_t kv_compaction_encode(uint64_t revision, uint8_t out[SM_COMPACTION_SIZE_MAX])
+{
+	const struct kv_request request = {.operation = KV_COMPACT, .revision = revision};
+
+	static_assert((int)KV_REQUEST_HEADER_SIZE + (int)KV_REVISION_SIZE <=
+			      (int)SM_COMPACTION_SIZE_MAX,
+		      "it fits");
+	kv_request_encode(&request, out);
+	return (uint32_t)kv_request_size(&request);
 }
 
 /* As etcd's clients do: the last byte that can be raised is; none can: every key >= prefix. */

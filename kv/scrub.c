@@ -11,6 +11,16 @@ void kv_store_compact(struct kv_store *store, uint64_t revision)
 	store->compact_revision = revision;
 }
 
+enum kv_status kv_store_compact_try(struct kv_store *store, uint64_t revision)
+{
+	if (revision <= store->compact_revision)
+		return KV_COMPACTED;
+	if (revision > store->revision)
+		return KV_FUTURE_REVISION;
+	kv_store_compact(store, revision);
+	return KV_OK;
+}
+
 static uint64_t size_of(const void *allocated)
 {
 	return malloc_usable_size((void *)(uintptr_t)allocated);

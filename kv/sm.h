@@ -57,6 +57,7 @@ struct sm_counters {
 
 enum {
 	SM_MARKER_SIZE_MAX = 64,
+	SM_COMPACTION_SIZE_MAX = 48,
 	SM_CURSORS_MAX = 16, /* half of the large answers that a node can hold at a time */
 };
 
@@ -152,6 +153,15 @@ struct sm_ops {
 
 	/* The store's revision: grows with each command that changes something. */
 	uint64_t (*revision)(struct sm *sm);
+
+	/* Up to which old versions were given up; 0: none were. */
+	uint64_t (*compact_revision)(struct sm *sm);
+
+	/*
+	 * A command that gives up those before `revision`; one that is compacted so far changes
+	 * nothing. By the leader alone, as a marker. Its size.
+	 */
+	uint32_t (*compaction)(uint64_t revision, uint8_t out[SM_COMPACTION_SIZE_MAX]);
 
 	/* The memory of keys and all their versions: what counts against the quota. */
 	uint64_t (*size)(struct sm *sm);

@@ -35,6 +35,7 @@
 #ifndef KV_STORE_H
 #define KV_STORE_H
 
+#include "kv/command.h"
 #include "kv/kv.h"
 #include "kv/tree.h"
 
@@ -136,6 +137,8 @@ uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_rang
 
 /* What is before `revision` may not be asked for any more: above the last, at most the store's. */
 void kv_store_compact(struct kv_store *store, uint64_t revision);
+/* Or why not; in etcd's order: what is compacted is told before what is in the future. */
+enum kv_status kv_store_compact_try(struct kv_store *store, uint64_t revision);
 
 /*
  * A bounded step of freeing what no revision from `target` on shows, which is not above the compact

@@ -101,6 +101,8 @@ enum { METRICS_WAITING_MAX = 512 };
 	X(pulled_bytes, COUNTER, 1, "pulled_bytes", "quoin_snapshot_pulled_bytes_total", NULL, "Bytes of snapshots that were received from other members.") \
 	X(pulls_bytes, COUNTER, 1, "pulls_bytes", "quoin_snapshot_served_bytes_total", NULL, "Bytes of snapshots that were sent to other members.") \
 	X(revision, GAUGE, 1, "revision", "etcd_debugging_mvcc_current_revision", NULL, "The store's revision.") \
+	X(compact_revision, GAUGE, 1, "compact_revision", "etcd_debugging_mvcc_compact_revision", NULL, "The revision of the last compaction: what is older than it is gone, but the newest of each key; 0: there was none.") \
+	X(auto_compactions, COUNTER, 1, "auto_compactions", "quoin_auto_compactions_total", NULL, "Compactions that this member, as the leader, had by auto-compaction-retention.") \
 	X(keys, UNTYPED, 1, "keys", "etcd_debugging_mvcc_keys_total", NULL, "How many keys there are.") \
 	X(puts, COUNTER, 1, "puts", "etcd_mvcc_put_total", NULL, "Puts applied by this member.") \
 	X(deletes, COUNTER, 1, "deletes", "etcd_mvcc_delete_total", NULL, "Deletes applied by this member, of a key or a range.") \

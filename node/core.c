@@ -1,6 +1,7 @@
 /*
  * The consensus core of a node: made once there is a cluster, from what the log holds.
  */
+#include "node/compact.h"
 #include "node/internal.h"
 
 #include <errno.h>
@@ -177,9 +178,13 @@ int node_raft_start(struct node *n)
 		return err;
 	}
 	restore_log(n, n->recovered.last_index);
-	if (!n->failed)
-		node_snapshot_begin(n);
-	return n->failed;
+	if (n->failed)
+		return n->failed;
+	node_snapshot_begin(n);
+	err = node_compact_begin(n);
+	if (err)
+		snprintf(n->error, sizeof(n->error), "out of memory");
+	return err;
 }
 
 /* The core's options; who the members are is known when they have agreed on it. */

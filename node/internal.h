@@ -267,6 +267,7 @@ struct node {
 	struct node_diverged diverged;
 	struct node_install install;
 	struct node_pulls pulls;
+	struct compactor compactor;
 	uint64_t persisted; /* newest token that raft knows to be durable */
 	raft_index applied;
 	uint32_t applying_count, applying_next;

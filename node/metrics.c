@@ -137,6 +137,8 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->pulled_bytes = n->install.pulled_bytes;
 	m->pulls_bytes = n->pulls.sent_bytes;
 	m->revision = n->install.held ? 0 : n->sm->ops->revision(n->sm);
+	m->compact_revision = n->install.held ? 0 : n->sm->ops->compact_revision(n->sm);
+	m->auto_compactions = n->compactor.count;
 	m->db_size = m->db_size_in_use = n->sm->ops->size(n->sm);
 	m->quota = n->quota_bytes;
 	m->keys = n->install.held ? 0 : n->sm->ops->keys(n->sm);

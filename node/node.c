@@ -1,6 +1,7 @@
 /*
  * A node's life and its one loop.
  */
+#include "node/compact.h"
 #include "node/internal.h"
 
 #include <assert.h>
@@ -68,6 +69,7 @@ void node_destroy(struct node *n)
 		metrics_exchange_detach(n->exchange);
 	serving_stop(n);
 	node_snapshot_end(n);
+	compactor_end(&n->compactor);
 	if (n->dp)
 		dp_destroy(n->dp);
 	if (n->raft)
@@ -137,6 +139,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		node_snapshot_drive(n);
 		node_install_drive(n);
 		node_pulls_drive(n);
+		node_compact_drive(n);
 		settings_drive(n);
 		node_names_drive(n);
 		node_path_drive(n);

@@ -10,6 +10,7 @@
 #include "dataplane/fault.h"
 #include "dataplane/ways.h"
 #include "kv/sm.h"
+#include "node/compactor.h"
 #include "raft/formation.h"
 #include "raft/joined.h"
 #include "raft/raft.h"
@@ -53,6 +54,7 @@ struct node_options {
 	uint64_t snapshot_log_bytes;
 	bool snapshot_often;    /* however large the state is: for tests */
 	uint64_t snapshot_rate; /* bytes a second of one that is written; 0: all at once */
+	struct compactor_options compaction;
 	bool fault_injection;
 	struct fault_rules *faults; /* NULL: none can be set */
 	/*

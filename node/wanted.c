@@ -33,6 +33,13 @@ enum wal_durability wanted_durability(const struct config *c)
 	return durability[c->durability];
 }
 
+static struct compactor_options wanted_compaction(const struct config *c)
+{
+	if (c->compaction_mode == CONFIG_REVISION)
+		return (struct compactor_options){COMPACTOR_REVISION, c->retention.revisions};
+	return (struct compactor_options){COMPACTOR_PERIODIC, c->retention.us * 1000};
+}
+
 static void set_members(struct node_options *o, const struct config *c)
 {
 	uint8_t port = 0;
@@ -70,6 +77,7 @@ void wanted_options(struct node_options *o, const struct config *c)
 	o->quota_bytes = c->quota_bytes;
 	o->snapshot_log_bytes = c->snapshot_log_bytes;
 	o->snapshot_rate = c->snapshot_rate;
+	o->compaction = wanted_compaction(c);
 	o->fault_injection = c->fault_injection;
 	o->wal.directory = c->data_dir;
 	o->wal.durability = wanted_durability(c);

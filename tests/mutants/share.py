@@ -200,7 +200,7 @@ SHARE = [
      ["unit-kv-names"]),
     ("publication-needs-a-session", "V28: a publication has no session to be looked for",
      "kv/kv.c",
-     "if (request.operation == KV_PUBLISH || request.operation == KV_MARK ||\n\t    !command_settled",
+     "if (kv_request_is_members(&request) || !command_settled",
      "if (!command_settled",
      ["unit-kv-names"]),
     ("names-are-said-again-and-again", "D16: what came to nothing is said later each time",

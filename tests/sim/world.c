@@ -176,6 +176,7 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 		.snapshot_log_bytes = w->snapshot_log_bytes,
 		.snapshot_often = true,
 		.snapshot_rate = 64u << 20,
+		.compaction = w->compaction,
 		.wal = {.directory = "sim",
 			.disk = fake_disk_of(n->disk),
 			.durability = w->durability,

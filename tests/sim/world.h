@@ -153,6 +153,7 @@ struct sim_world {
 	uint64_t snapshot_log_bytes; /* as the option; 0: no snapshots */
 	/* Snapshots that members took, logs that were cut, what was installed, and by a start. */
 	uint64_t taken, cut, installed, finished;
+	struct compactor_options compaction; /* as the option */
 	bool lease_reads;
 	bool losses;            /* disks that lose what they confirmed: SM7 says nothing */
 	uint32_t wipe_permille; /* of the faults that may be a wipe */

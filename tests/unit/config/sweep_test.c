@@ -24,6 +24,7 @@ static const struct {
 	{"name", "n1"},
 	{"data-dir", "/d"},
 	{"initial-cluster", "n1=198.18.0.1,n2=198.18.0.2"},
+	{"auto-compaction-retention", "0"},
 	{"network.link", "memif"},
 	{"network.address", "198.18.0.1/24"},
 };

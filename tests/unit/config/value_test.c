@@ -56,6 +56,44 @@ static void durations_need_a_unit(void **state)
 	check_numbers(cases, sizeof(cases) / sizeof(cases[0]), config_value_duration);
 }
 
+static void retentions_are_times_or_numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+		uint64_t us, number;
+	} cases[] = {
+		{"0", 0, 0, 0},
+		{"1000", 0, 0, 1000},
+		{"1h", 0, UINT64_C(3600000000), 0},
+		{"5m", 0, 300000000, 0},
+		{"90s", 0, 90000000, 0},
+		{"1h30m5s", 0, UINT64_C(5405000000), 0},
+		{"0h", 0, 0, 0},
+		{"", -EINVAL, 0, 0},
+		{"h", -EINVAL, 0, 0},
+		{"-1", -EINVAL, 0, 0},
+		{"-1h", -EINVAL, 0, 0},
+		{"1.5h", -EINVAL, 0, 0},
+		{"100ms", -EINVAL, 0, 0},
+		{"1h30", -EINVAL, 0, 0},
+		{"1 h", -EINVAL, 0, 0},
+		{"1d", -EINVAL, 0, 0},
+		{"5000000000000h", -ERANGE, 0, 0},
+		{"5000000000h5000000000h", -ERANGE, 0, 0},
+		{"18446744073709551616", -ERANGE, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t us = 7, number = 8;
+
+		assert_int_equal(config_value_retention(cases[i].text, &us, &number), cases[i].rc);
+		assert_int_equal(us, cases[i].rc ? 7 : cases[i].us);
+		assert_int_equal(number, cases[i].rc ? 8 : cases[i].number);
+	}
+}
+
 static void sizes_need_a_unit(void **state)
 {
 	static const struct number_case cases[] = {
@@ -217,12 +255,15 @@ static void numbers_are_written_short_and_exact(void **state)
 	assert_string_equal(config_value_duration_text(0, text), "0us");
 	assert_string_equal(config_value_size_text(UINT64_C(2) << 30, text), "2GiB");
 	assert_string_equal(config_value_size_text(4097, text), "4097B");
+	assert_string_equal(config_value_retention_text(UINT64_C(7200000000), text), "2h");
+	assert_string_equal(config_value_retention_text(UINT64_C(5400000000), text), "90m");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_need_a_unit),
+		cmocka_unit_test(retentions_are_times_or_numbers),
 		cmocka_unit_test(sizes_need_a_unit),
 		cmocka_unit_test(counts_are_digits),
 		cmocka_unit_test(addresses_are_literal_and_a_hosts),

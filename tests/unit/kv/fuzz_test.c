@@ -127,7 +127,9 @@ static uint32_t request_make(uint8_t out[DATA_SIZE_MAX])
 	request = operation_make(operations[random_below(&seed, 8)]);
 	if (request.operation == KV_TXN)
 		request.txn = blob(txn, txn_make(txn, DATA_SIZE_MAX - KV_REQUEST_FIXED_MAX, 0));
-	if (request.operation != KV_MARK) {
+	/* The leader says those of its own. */
+	if (request.operation != KV_MARK &&
+	    (request.operation != KV_COMPACT || random_below(&seed, 4))) {
 		request.session = random_below(&seed, 6);
 		request.session_base = random_below(&seed, 3);
 		/* Old and new, and 0 at first. */
@@ -196,8 +198,9 @@ static void fuzz_apply(struct rig rigs[2], const uint8_t *data, uint32_t size)
 	assert_true(rigs[0].sm->ops->hash(rigs[0].sm) == rigs[1].sm->ops->hash(rigs[1].sm));
 	if (size > 0 && first && last) {
 		assert_int_equal(a, 1);
-		/* A marker comes from the leader alone. */
-		assert_true(check == 0 || answer.status == KV_MALFORMED || data[1] == KV_MARK);
+		/* From the leader alone. */
+		assert_true(check == 0 || answer.status == KV_MALFORMED || data[1] == KV_MARK ||
+			    data[1] == KV_COMPACT);
 	}
 	if (!last || size == 0)
 		assert_int_equal(a, 0);

@@ -106,6 +106,8 @@ static inline struct kv_answer answer_of(struct rig *rig, const uint8_t *command
 		joined += (size_t)written;
 		if (!rest || !more)
 			break;
+		/* A physical compaction's comes when that is done. */
+		(void)rig->sm->ops->sweep(rig->sm);
 		written =
 			rig->sm->ops->cursor_read(rig->sm, rest, piece, KV_ANSWER_SIZE_MAX, &more);
 		rig->answer_pieces++;

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/kv/helper.h"
 
+#include "kv/outcome.h"
+
 static struct rig rig;
 
 static int setup(void **state)
@@ -110,6 +112,61 @@ static void no_lease_is_found(void **state)
 	put.lease = 7;
 	assert_int_equal(feed(&rig, &put).status, KV_LEASE_NOT_FOUND); /* etcd asks for it first */
 	assert_int_equal(rig.sm->ops->revision(rig.sm), 1);
+}
+
+/* What apply says of one of the leader's own: nobody renders that. */
+static enum kv_status own(uint64_t revision, uint32_t changed)
+{
+	uint8_t command[SM_COMPACTION_SIZE_MAX];
+	struct sm_entry entry = {
+		.index = ++rig.index, .data = command, .first = true, .last = true};
+	struct kv_outcome outcome;
+	struct sm_result result;
+
+	entry.size = rig.sm->ops->compaction(revision, command);
+	command[changed] ^= changed > 0;
+	assert_int_equal(rig.sm->ops->apply(rig.sm, &entry, &result), 1);
+	assert_int_equal(result.session, 0);
+	kv_outcome_decode(&outcome, result.data);
+	return outcome.status;
+}
+
+/*
+ * N7: it is an entry of the log like a client's, with no session: it is remembered by none, comes
+ * through no door, and a second one up to there changes nothing.
+ */
+static void a_compaction_of_the_leaders_own(void **state)
+{
+	uint8_t command[SM_COMPACTION_SIZE_MAX];
+	uint32_t size = rig.sm->ops->compaction(5, command);
+	uint64_t session, sequence, hash;
+	struct sm_result result;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(feed_put(0, "own", "v").status, KV_OK);
+	assert_int_equal(rig.sm->ops->compact_revision(rig.sm), 0);
+	for (uint64_t from = 0; from < 3; from++)
+		assert_int_equal(
+			rig.sm->ops->check(rig.sm, command, size, from, &session, &sequence),
+			-EINVAL);
+	assert_int_equal(rig.sm->ops->admit(rig.sm, command, size), 0);
+	assert_false(rig.sm->ops->settled(rig.sm, command, size, &result));
+	assert_int_equal(own(5, 0), KV_OK);
+	assert_false(rig.sm->ops->settled(rig.sm, command, size, &result));
+	assert_int_equal(rig.sm->ops->compact_revision(rig.sm), 5);
+	assert_int_equal(rig.sm->ops->revision(rig.sm), 6);
+	hash = rig.sm->ops->hash(rig.sm);
+	assert_int_equal(own(5, 0), KV_COMPACTED);
+	assert_int_equal(own(3, 0), KV_COMPACTED);
+	assert_int_equal(own(7, 0), KV_FUTURE_REVISION);
+	assert_int_equal(rig.sm->ops->hash(rig.sm), hash);
+	assert_int_equal(rig.sm->ops->compact_revision(rig.sm), 5);
+	/* Neither flags nor base, sequence or floor: such a one is a client's without a session. */
+	for (uint32_t at = 2; at < KV_REQUEST_HEADER_SIZE; at++)
+		if (at < 8 || at >= 16)
+			assert_int_equal(own(6, at), KV_MALFORMED);
+	assert_int_equal(rig.sm->ops->compact_revision(rig.sm), 5);
 }
 
 static void compaction_in_etcds_words(void **state)
@@ -270,6 +327,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(a_compaction_of_the_leaders_own),
 		TEST(prev_kv_is_what_was_there_before),
 		TEST(a_value_may_stay_as_it_is),
 		TEST(no_lease_is_found),
