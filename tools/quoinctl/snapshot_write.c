@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 enum {
-	BUFFER_BLOCKS = 64, /* 256 KiB: a piece of the state */
+	BUFFER_BLOCKS = 64,    /* 256 KiB: a piece of the state */
+	BEHIND_SIZE = 8 << 20, /* that may be on its way to the disk */
 	/* Of the last entry of its state the term says nothing: there is no log that it fits. */
 	BACKUP_TERM = 1,
 };
@@ -114,6 +115,20 @@ int snapshot_create(struct snapshot_writer **out, const char *path, char error[E
 	return 0;
 }
 
+/*
+ * As it comes: all of it at the end would hold up a log on the same disk. An error that the wait
+ * meets is told here and not again by the sync at the end.
+ */
+static int write_back(const struct snapshot_writer *w, size_t size)
+{
+	if (sync_file_range(w->fd, (off_t)w->size, (off_t)size, SYNC_FILE_RANGE_WRITE) != 0)
+		return errno == ENOSYS ? 0 : -1;
+	if (w->size < BEHIND_SIZE)
+		return 0;
+	return sync_file_range(w->fd, (off_t)(w->size - BEHIND_SIZE), (off_t)size,
+			       SYNC_FILE_RANGE_WAIT_BEFORE);
+}
+
 static int flush(struct snapshot_writer *w, char error[ERROR_SIZE])
 {
 	size_t size = (size_t)w->blocks * BLOCK_SIZE, at = 0;
@@ -125,6 +140,8 @@ static int flush(struct snapshot_writer *w, char error[ERROR_SIZE])
 			return failed(error, w->part, errno);
 		at += n > 0 ? (size_t)n : 0;
 	}
+	if (write_back(w, size) != 0)
+		return failed(error, w->part, errno);
 	w->size += size;
 	w->blocks = 0;
 	return 0;
