@@ -39,7 +39,9 @@
 	/* This member does not vote, and may be far behind: another one answers. */ \
 	X(LEARNER, 11, "etcdserver: rpc not supported for learner", NOTHING, false, 0) \
 	/* Of a command: asked again it is told its answer, while that can be made. */ \
-	X(UNANSWERED, 12, "etcdserver: applied, and its answer could not be given", DONE, false, 0)
+	X(UNANSWERED, 12, "etcdserver: applied, and its answer could not be given", DONE, false, 0) \
+	/* The state here is not the one that the majority has: another member answers. */ \
+	X(CORRUPT, 13, "etcdserver: corrupt cluster", NOTHING, false, 0)
 
 #define STATUS_ONE(...) +1
 enum { STATUS_COUNT = 0 STATUSES(STATUS_ONE) };

@@ -276,6 +276,7 @@ struct wire_settings {
 	raft_term snapshot_term;
 	uint64_t snapshot_hash;
 	bool snapshot_own; /* written from its own state: it vouches for that */
+	bool diverged;     /* the sender's state is not the majority's */
 	/* The sender's clock, to be sent back at once as the answer: its round trip. 0: none. */
 	uint64_t question, answer;
 };

@@ -135,7 +135,8 @@
 	X(SETTINGS, SNAPSHOT_TERM, 56, 8, 0, RAFT_TERM_MAX, "that snapshot's") \
 	X(SETTINGS, SNAPSHOT_HASH, 64, 8, 0, WIRE_ANY64, "of its bytes (snapshot-format.md)") \
 	X(SETTINGS, SNAPSHOT_OWN, 72, 1, 0, 1, "1: the sender wrote it from its own state; 0: it may have been pulled, and says nothing of that") \
-	X(SETTINGS, ZERO, 73, 7, 0, 0, "")
+	X(SETTINGS, DIVERGED, 73, 1, 0, 1, "1: the sender's state is not the one that the majority has: it answers nothing from it") \
+	X(SETTINGS, ZERO, 74, 6, 0, 0, "")
 
 #define WIRE_FIELDS_SNAPSHOT(X) \
 	X(SNAPSHOT, TERM, 0, 8, 1, RAFT_TERM_MAX, "the leader's, who has no entries any more that the receiver needs") \

@@ -170,6 +170,7 @@ size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out)
 	WIRE_PUT(out, SETTINGS_SNAPSHOT_TERM, settings->snapshot_term);
 	WIRE_PUT(out, SETTINGS_SNAPSHOT_HASH, settings->snapshot_hash);
 	WIRE_PUT(out, SETTINGS_SNAPSHOT_OWN, settings->snapshot_own);
+	WIRE_PUT(out, SETTINGS_DIVERGED, settings->diverged);
 	assert(wire_form_valid(WIRE_FORM_SETTINGS, out));
 	return WIRE_SETTINGS_SIZE;
 }
@@ -192,6 +193,7 @@ int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t 
 		.snapshot_term = WIRE_GET(data, SETTINGS_SNAPSHOT_TERM),
 		.snapshot_hash = WIRE_GET(data, SETTINGS_SNAPSHOT_HASH),
 		.snapshot_own = WIRE_GET(data, SETTINGS_SNAPSHOT_OWN) != 0,
+		.diverged = WIRE_GET(data, SETTINGS_DIVERGED) != 0,
 	};
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const char timed_out[] = "etcdserver: request timed out";
+static const char corrupt[] = "etcdserver: corrupt cluster";
 static const char no_leader[] = "etcdserver: no leader";
 
 bool metrics_health_parse(const char *path, bool (*excluded)(void *context, const char *check),
@@ -43,6 +44,8 @@ static const char *serializable_fault(const struct metrics_health_question *ques
 {
 	if (answer->read_err == -ETIMEDOUT)
 		return timed_out;
+	if (!question->alive_is_enough && answer->metrics->diverged)
+		return corrupt;
 	if (!question->alive_is_enough && answer->metrics->waiting[0])
 		return answer->metrics->waiting;
 	return NULL;
@@ -53,6 +56,8 @@ static const char *linearizable_fault(const struct metrics_health_answer *answer
 {
 	if (answer->metrics->waiting[0])
 		return answer->metrics->waiting;
+	if (answer->metrics->diverged)
+		return corrupt;
 	if (!answer->metrics->has_leader)
 		return no_leader;
 	return answer->confirm_err ? timed_out : NULL;
@@ -74,7 +79,7 @@ static bool json_page(const struct metrics_health_question *question,
 
 	if (fault)
 		snprintf(reason, sizeof(reason), "%s%s", fault == timed_out ? "RANGE ERROR:" : "",
-			 fault);
+			 fault == corrupt ? "ALARM CORRUPT" : fault);
 	else if (question->linearizable && !answer->metrics->has_leader)
 		snprintf(reason, sizeof(reason), "RAFT NO LEADER");
 	else if (question->linearizable && answer->confirm_err)

@@ -100,6 +100,8 @@ enum { METRICS_WAITING_MAX = 512 };
 	X(installs, COUNTER, 1, "installs", "quoin_installs_total", NULL, "Snapshots of other members that were installed.") \
 	X(pulled_bytes, COUNTER, 1, "pulled_bytes", "quoin_snapshot_pulled_bytes_total", NULL, "Bytes of snapshots that were received from other members.") \
 	X(pulls_bytes, COUNTER, 1, "pulls_bytes", "quoin_snapshot_served_bytes_total", NULL, "Bytes of snapshots that were sent to other members.") \
+	X(diverged, GAUGE, 1, "diverged", "quoin_diverged", NULL, "Whether this member's state is not the one that the majority has, by its snapshot's hash, so that it answers nothing from it: 1 or 0.") \
+	X(snapshots_differ, GAUGE, 1, "snapshots_differ", "quoin_snapshots_differ", NULL, "Whether the members' snapshots of one index differ and no majority has the same: 1 or 0.") \
 	X(revision, GAUGE, 1, "revision", "etcd_debugging_mvcc_current_revision", NULL, "The store's revision.") \
 	X(compact_revision, GAUGE, 1, "compact_revision", "etcd_debugging_mvcc_compact_revision", NULL, "The revision of the last compaction: what is older than it is gone, but the newest of each key; 0: there was none.") \
 	X(auto_compactions, COUNTER, 1, "auto_compactions", "quoin_auto_compactions_total", NULL, "Compactions that this member, as the leader, had by auto-compaction-retention.") \

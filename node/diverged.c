@@ -8,10 +8,17 @@
  *
  * A marker is one member's word. Whoever knows from a majority itself that what it has is what they
  * have does not believe another word: no single member makes another one diverged.
+ *
+ * One that is diverged answers nothing from its state, gives and writes no snapshot, and does not
+ * lead; a leader hands over. It votes and acknowledges, for its log is right. The log keeps the
+ * sign of it over any number of starts: what the state is made of again may be what was wrong.
  */
 #include "node/internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+#define HANDS_OVER_NS UINT64_C(1000000000)
 
 enum { CLAIMS_MAX = DP_PEERS_MAX + 2 };
 
@@ -50,8 +57,10 @@ static void own_add(const struct node *n, struct claims *c, const struct raft_sn
 static void claims_collect(const struct node *n, struct claims *c)
 {
 	c->count = 0;
-	own_add(n, c, &n->snapshot.newest);
-	own_add(n, c, &n->snapshot.older);
+	if (n->diverged.index == 0) {
+		own_add(n, c, &n->snapshot.newest);
+		own_add(n, c, &n->snapshot.older);
+	}
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
 		const struct wire_settings *s = &n->peer[i].settings;
 
@@ -111,15 +120,127 @@ void node_agreed_judge(struct node *n, raft_index marker, const struct sm_mark *
 			marker, own->index, own->hash, mark->hash);
 		return;
 	}
-	n->diverged = (struct node_diverged){
-		.index = own->index,
-		.ours = own->hash,
-		.theirs = mark->hash,
-		.marker = marker,
-	};
+	n->diverged.index = own->index;
+	n->diverged.ours = own->hash;
+	n->diverged.theirs = mark->hash;
+	n->diverged.marker = marker;
+}
+
+raft_index node_agreed_split(const struct node *n)
+{
+	struct claims c;
+	raft_index found = 0;
+
+	claims_collect(n, &c);
+	for (uint32_t i = 0; i < c.count; i++) {
+		uint32_t all = 0, most = 0;
+
+		for (uint32_t k = 0; k < c.count; k++) {
+			if (c.claim[k].index != c.claim[i].index)
+				continue;
+			all |= c.claim[k].members;
+			most |= node_votes_tally(n, c.claim[k].members).majority;
+		}
+		if (!most && c.claim[i].index > found && node_votes_tally(n, all).majority)
+			found = c.claim[i].index;
+	}
+	return found;
+}
+
+/* --- what follows ------------------------------------------------------------------------ */
+
+void node_diverged_text(const struct node *n, char *out, size_t size)
+{
+	const struct node_diverged *d = &n->diverged;
+	char hashes[128] = "";
+
+	if (d->marker)
+		snprintf(hashes, sizeof(hashes),
+			 " (hash %016" PRIx64 ", theirs %016" PRIx64 ", marker at %" PRIu64 ")",
+			 d->ours, d->theirs, d->marker);
+	snprintf(
+		out, size,
+		"the state of this member is not the one that the majority has, as its snapshot at "
+		"index %" PRIu64 " showed%s: it answers nothing from it and does not lead, and its "
+		"vote counts; look "
+		"after this host's memory, then put a new member in its place (quoinctl member "
+		"replace)",
+		d->index, hashes);
+}
+
+static void act(struct node *n)
+{
+	char text[NODE_DIVERGED_TEXT_MAX];
+	int err = 0;
+
+	n->diverged.acted = true;
+	node_diverged_text(n, text, sizeof(text));
 	journal_write(n->journal, JOURNAL_ERROR, "diverged",
 		      "snapshot=%" PRIu64 " hash=%016" PRIx64 " majority=%016" PRIx64
-		      " marker=%" PRIu64
-		      " why=\"the state of this member is not the one that the majority has\"",
-		      own->index, own->hash, mark->hash, marker);
+		      " marker=%" PRIu64 " why=\"%s\"",
+		      n->diverged.index, n->diverged.ours, n->diverged.theirs, n->diverged.marker,
+		      text);
+	raft_unfit(n->raft);
+	serve_corrupt(n->serve);
+	n->next_settings_ns = 0; /* the others are told now */
+	if (n->recovered.diverged == 0)
+		err = wal_diverged(n->wal, n->diverged.index);
+	if (err) {
+		n->failed = err;
+		snprintf(n->error, sizeof(n->error), "the log failed: %s", wal_error(n->wal));
+	}
+}
+
+/* Asked again now and then: one that is heard, and may lead. */
+static void hand_over(struct node *n)
+{
+	if (raft_get_role(n->raft) != RAFT_LEADER || raft_get_transfer(n->raft) ||
+	    n->now_ns < n->diverged.next_ns)
+		return;
+	n->diverged.next_ns = n->now_ns + HANDS_OVER_NS;
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (node_votes(n, 1u << i) && !n->peer[i].settings.diverged &&
+		    settings_silent_ns(n, i) < PEER_SILENT_NS &&
+		    raft_transfer(n->raft, n->peer[i].at.member_id) == 0)
+			return;
+	}
+}
+
+static void split_drive(struct node *n)
+{
+	raft_index split;
+
+	if (n->now_ns < n->diverged.split_ns)
+		return;
+	n->diverged.split_ns = n->now_ns + SETTINGS_EVERY_NS;
+	split = node_agreed_split(n);
+	if (split > n->diverged.split)
+		journal_write(
+			n->journal, JOURNAL_ERROR, "snapshots_differ",
+			"index=%" PRIu64
+			" why=\"the members' snapshots of this index differ, and no majority has "
+			"the same: which state is right is not known, and nobody stops\"",
+			split);
+	if (split > n->diverged.split)
+		n->diverged.split = split;
+}
+
+void node_diverged_drive(struct node *n)
+{
+	if (n->failed)
+		return;
+	split_drive(n);
+	if (n->diverged.index == 0)
+		return;
+	if (!n->diverged.acted)
+		act(n);
+	if (!n->failed)
+		hand_over(n);
+}
+
+void node_diverged_begin(struct node *n)
+{
+	n->diverged.index = n->recovered.diverged;
+	if (n->diverged.index)
+		act(n);
 }

@@ -5,8 +5,10 @@
  *	delay DIR ADDRESS US [JITTER_US]   reorder DIR ADDRESS [PPM]
  *	mtu DIR ADDRESS BYTES
  *	hang disk
+ *	flip state
  *
- * The last one is the disk's: of what the log asks of it from then on nothing is done.
+ * The disk does nothing of what the log asks of it from then on. A bit of the oldest value changes
+ * in the state, once, and no rule changes it back.
  * They replace those in force as a whole; an empty text heals.
  */
 #include "node/internal.h"
@@ -78,7 +80,7 @@ enum serve_status faults_set(struct node *n, const uint8_t *text, uint32_t size)
 	struct fault_rule rule[FAULT_RULES_MAX];
 	char copy[FAULTS_TEXT_MAX];
 	uint32_t count = 0;
-	bool hangs = false;
+	bool hangs = false, flips = false;
 	char *line, *rest;
 
 	if (!n->fault_injection || !n->faults)
@@ -92,15 +94,21 @@ enum serve_status faults_set(struct node *n, const uint8_t *text, uint32_t size)
 			hangs = true;
 			continue;
 		}
+		if (strcmp(line, "flip state") == 0) {
+			flips = true;
+			continue;
+		}
 		if (count == FAULT_RULES_MAX || !rule_parse(&rule[count], line))
 			return SERVE_INVALID;
 		count++;
 	}
+	if (flips && (n->applying_count > 0 || !n->sm->ops->damage(n->sm, 1)))
+		return SERVE_BUSY;
 	memcpy(n->faults->rule, rule, count * sizeof(*rule));
 	n->faults->count = count;
 	if (n->wal)
 		wal_hold(n->wal, hangs);
-	journal_write(n->journal, JOURNAL_WARN, "faults_set", "rules=%u%s", count,
-		      hangs ? " disk=hangs" : "");
+	journal_write(n->journal, JOURNAL_WARN, "faults_set", "rules=%u%s%s", count,
+		      hangs ? " disk=hangs" : "", flips ? " state=flipped" : "");
 	return SERVE_OK;
 }

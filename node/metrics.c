@@ -125,6 +125,8 @@ static void collect_storage(const struct node *n, struct metrics *m)
 	m->snapshot_index = n->snapshot.newest.index;
 	m->snapshot_bytes = n->snapshot.newest.size;
 	m->snapshots = n->snapshot.taken;
+	m->diverged = n->diverged.index != 0;
+	m->snapshots_differ = node_agreed_split(n) != 0;
 	m->snapshot_failures = n->snapshot.failures;
 	m->snapshot_ms = n->snapshot.taken_ns / 1000000;
 	m->disk_stalls = n->counters.disk_stalls;

@@ -140,6 +140,7 @@ int node_poll(struct node *n, uint64_t now_ns)
 		node_install_drive(n);
 		node_pulls_drive(n);
 		node_compact_drive(n);
+		node_diverged_drive(n);
 		settings_drive(n);
 		node_names_drive(n);
 		node_path_drive(n);

@@ -28,6 +28,8 @@ static bool is_here(const struct node *n, const struct wire_snapshot_range *rang
 	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
 	uint32_t count = wal_snapshots(n->wal, list);
 
+	if (n->diverged.index) /* it may be of a wrong state */
+		return false;
 	for (uint32_t i = 0; i < count; i++) {
 		if (list[i].index == range->index && list[i].term == range->term)
 			return list[i].hash == range->hash && range->offset < list[i].size;

@@ -34,6 +34,20 @@ bool settings_unheard(const struct node *n, uint32_t peer)
 	       n->peer[peer].settings.heard_ms >= PEER_SILENT_NS / 1000000;
 }
 
+/* One that is diverged has none to give. */
+static void snapshot_say(const struct node *n, struct wire_settings *settings)
+{
+	const struct raft_snapshot *s = &n->snapshot.newest;
+
+	settings->diverged = n->diverged.index != 0;
+	if (settings->diverged)
+		return;
+	settings->snapshot_index = s->index;
+	settings->snapshot_term = s->term;
+	settings->snapshot_hash = s->hash;
+	settings->snapshot_own = s->index != n->diverged.pulled;
+}
+
 static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint64_t answer)
 {
 	struct wire_settings settings = n->settings;
@@ -42,10 +56,7 @@ static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint
 	uint64_t silent_ms = settings_silent_ns(n, peer) / 1000000;
 
 	settings.full = n->space.full;
-	settings.snapshot_index = n->snapshot.newest.index;
-	settings.snapshot_term = n->snapshot.newest.term;
-	settings.snapshot_hash = n->snapshot.newest.hash;
-	settings.snapshot_own = n->snapshot.newest.index != n->diverged.pulled;
+	snapshot_say(n, &settings);
 	settings.heard_ms = silent_ms < UINT32_MAX ? (uint32_t)silent_ms : UINT32_MAX;
 	settings.question = question;
 	settings.answer = answer;
@@ -96,7 +107,8 @@ static void heard_unasked(struct node *n, uint32_t peer, const struct wire_setti
 	if (!n->peer[peer].question &&
 	    (!same_timers(settings, known) || settings->full != known->full ||
 	     settings->client_port != known->client_port ||
-	     settings->snapshot_index != known->snapshot_index))
+	     settings->snapshot_index != known->snapshot_index ||
+	     settings->diverged != known->diverged))
 		ask(n, peer);
 }
 

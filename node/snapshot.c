@@ -122,8 +122,8 @@ static void marker_drive(struct node *n)
 	uint32_t size;
 
 	if (!n->options.snapshot_log_bytes || raft_get_role(n->raft) != RAFT_LEADER ||
-	    n->stopping || s->state || marker_on_its_way(n) || raft_get_transfer(n->raft) ||
-	    s->log_bytes < log_bytes_wanted(n))
+	    n->diverged.index || n->stopping || s->state || marker_on_its_way(n) ||
+	    raft_get_transfer(n->raft) || s->log_bytes < log_bytes_wanted(n))
 		return;
 	if (wal_snapshot_result(n->wal) == -EINPROGRESS)
 		return;
@@ -147,8 +147,9 @@ static bool may_begin(const struct node *n, const struct raft_entry *entry,
 	const struct node_snapshot *s = &n->snapshot;
 
 	/* Who does not know whose tables were in force there passes it over. */
-	return mark->file_version == FILE_VERSION && !s->state && s->members_index > 0 &&
-	       entry->index > s->newest.index && n->install.step == NODE_INSTALL_NONE;
+	return mark->file_version == FILE_VERSION && !n->diverged.index && !s->state &&
+	       s->members_index > 0 && entry->index > s->newest.index &&
+	       n->install.step == NODE_INSTALL_NONE;
 }
 
 void node_snapshot_marked(struct node *n, const struct raft_entry *entry,
@@ -208,10 +209,11 @@ static void write_drive(struct node *n)
 		if (room > sizeof(s->buffer))
 			room = sizeof(s->buffer);
 		size = n->sm->ops->snapshot_read(s->state, s->buffer, (uint32_t)room, &more);
-		if (size < 0) {
+		if (size < 0 || n->diverged.index) {
 			state_close(n);
 			wal_snapshot_abort(n->wal);
-			failed(n, "compactions would hold back too much for it");
+			failed(n, size < 0 ? "compactions would hold back too much for it"
+					   : "its state is not the majority's");
 			return;
 		}
 		n->work = true;
@@ -351,6 +353,7 @@ void node_snapshot_restored(struct node *n)
 void node_snapshot_begin(struct node *n)
 {
 	kept_look(n);
+	node_diverged_begin(n);
 	n->snapshot.state_bytes = n->sm->ops->size(n->sm);
 	if (n->snapshot.newest.index && n->snapshot.newest.index <= n->applied)
 		raft_snapshot_taken(n->raft, &n->snapshot.newest);

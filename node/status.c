@@ -296,6 +296,32 @@ static void contradiction_fault(struct node *n, const struct raft_status *raft,
 			     node_member_name(n, c->from), c->theirs, c->count);
 }
 
+/* R51: here, or somewhere. */
+static void diverged_fault(const struct node *n, struct metrics_text *t)
+{
+	raft_index split = node_agreed_split(n);
+	char text[NODE_DIVERGED_TEXT_MAX];
+
+	if (n->diverged.index) {
+		node_diverged_text(n, text, sizeof(text));
+		metrics_line(t, "error etcdserver: corrupt cluster: %s\n", text);
+	}
+	if (split)
+		metrics_line(t,
+			     "error the members' snapshots at index %" PRIu64
+			     " differ, and no majority has the same: which state is right is not "
+			     "known, and nobody stops\n",
+			     split);
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (n->peer[i].settings.diverged)
+			metrics_line(
+				t,
+				"warning member %s says that its state is not the one that the "
+				"majority has: its own status says more\n",
+				n->peer[i].name);
+	}
+}
+
 /* F14: for as long as it may be asked why. */
 static void calls_fault(const struct node *n, struct metrics_text *t)
 {
@@ -397,6 +423,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 			     " of %" PRIu64 " entries so far: requests wait for that\n",
 			     raft.applied, raft.replay_last);
 	contradiction_fault(n, &raft, &t);
+	diverged_fault(n, &t);
 	if (node_who_text(n, waiting, sizeof(waiting)) > 0)
 		metrics_line(&t, "error %s\n", waiting);
 	if (node_place_fault(n, waiting, sizeof(waiting)) > 0)

@@ -83,6 +83,8 @@ static bool electable(const struct raft *r)
 
 bool raft_may_campaign(const struct raft *r)
 {
+	if (r->unfit)
+		return false;
 	if (r->hard.term >= RAFT_TERM_MAX)
 		return false; /* there is no next one */
 	/*
@@ -136,6 +138,13 @@ void raft_disk_stalled(struct raft *r, bool stalled)
 	if (!stalled && r->role == RAFT_CANDIDATE)
 		r->election_restarted = true; /* with its patience */
 	raft_vote_count(r);                   /* a candidate that was elected meanwhile */
+	raft_changed(r);
+}
+
+void raft_unfit(struct raft *r)
+{
+	assert(!r->in_ready);
+	r->unfit = true;
 	raft_changed(r);
 }
 

@@ -184,6 +184,13 @@ void raft_persisted(struct raft *r, uint64_t seq);
 void raft_disk_stalled(struct raft *r, bool stalled);
 
 /*
+ * What is made of this log here is of no use: this member stands for no election any more, by its
+ * timer or because a leader hands over. It votes and acknowledges, for its log is right. Whoever
+ * says so hands over, if it leads. Outside a ready.
+ */
+void raft_unfit(struct raft *r);
+
+/*
  * Leadership transfer (thesis 3.10): the leader takes no command meanwhile (-EAGAIN), brings `to`
  * up to date and has it stand for election at once. `to` 0: the one that has most of the log, and
  * of those that have as much the highest priority. It is given up after the shortest election

@@ -375,6 +375,7 @@ struct raft {
 	uint64_t vote_us;            /* when it gave it; then, when that was durable */
 
 	bool disk_stalled; /* nothing that must be durable is begun */
+	bool unfit;        /* raft_unfit */
 
 	/* contact.c, transfer.c */
 	bool leader_heard;   /* since the last tick */

@@ -120,6 +120,7 @@ void serve_forward_reply(struct serve *s, raft_id from, const struct forward_rep
 	case SERVE_COMPACTED:
 	case SERVE_LEARNER:
 	case SERVE_UNANSWERED:
+	case SERVE_CORRUPT:
 	case SERVE_BAD_COOKIE:
 		break;
 	}

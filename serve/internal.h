@@ -68,6 +68,7 @@ struct serve {
 	bool held;       /* serve_hold */
 	bool leaderless; /* there was no leader to wait for */
 	bool learner;
+	bool corrupt; /* serve_corrupt */
 
 	uint8_t *scratch; /* PARTS_MESSAGE_SIZE_MAX: an answer before its door has it */
 
@@ -125,6 +126,9 @@ void query_confirmed(struct serve *s, uint64_t context, raft_index index);
 /* From the state as it is. */
 void query_answer(struct serve *s, struct request *q);
 
+/* corrupt.c: what is asked of a state that is not to be shown. */
+void corrupt_refuse(struct serve *s, struct request *q);
+
 /* stream.c: the rest of answers that are larger than one piece. */
 /*
  * The state machine has made the first piece of an answer in the scratch: its size, or why it has
@@ -140,6 +144,8 @@ bool stream_may_begin(const struct serve *s, const struct request *q);
  * are taken, to one of a source that has none the slowest of the source that has most.
  */
 void stream_give_way(struct serve *s, const struct request *asks);
+/* The answer ends early. */
+void stream_cut(struct serve *s, struct request *q, enum serve_status status);
 /* The cursor is not needed any more. */
 void stream_end(struct serve *s, struct request *q);
 /* All of the state as it is, in pieces. */

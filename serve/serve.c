@@ -163,6 +163,10 @@ static void begin(struct serve *s, struct request *q)
 		accept_begin(s, q);
 		return;
 	}
+	if (s->corrupt && q->kind != REQUEST_STATUS && q->kind != REQUEST_ORDER) {
+		corrupt_refuse(s, q);
+		return;
+	}
 	if (s->learner && not_for_learner(q)) {
 		serve_refuse(s, q, SERVE_LEARNER);
 		return;

@@ -78,6 +78,12 @@ int serve_offer(struct serve *s, const uint8_t *data, uint32_t size);
  */
 void serve_set_learner(struct serve *s, bool learner);
 
+/*
+ * The state here is not the one that the majority has: nothing is answered from it from now on.
+ * What other members forward to a leader goes into the log as before.
+ */
+void serve_corrupt(struct serve *s);
+
 /* No request is taken any more; what is open gets a moment to finish. */
 void serve_stop(struct serve *s);
 /* What is here is of no cluster any more: it is not read. */

@@ -78,7 +78,7 @@ static void begin(struct serve *s, struct request *q, uint32_t size)
 }
 
 /* A command was applied, whatever becomes of its answer. */
-static void cut(struct serve *s, struct request *q, enum serve_status status)
+void stream_cut(struct serve *s, struct request *q, enum serve_status status)
 {
 	s->counters.streams_cut++;
 	stream_end(s, q);
@@ -108,7 +108,7 @@ static void step(struct serve *s, struct request *q)
 	s->active = true;
 	if (size < 0) {
 		assert(size == -ESTALE || size == -EBUSY);
-		cut(s, q, size == -ESTALE ? SERVE_COMPACTED : SERVE_BUSY);
+		stream_cut(s, q, size == -ESTALE ? SERVE_COMPACTED : SERVE_BUSY);
 	} else if (!more) {
 		stream_end(s, q);
 		serve_answer(s, q, SERVE_OK, s->scratch, (uint32_t)size);
@@ -211,7 +211,7 @@ void stream_give_way(struct serve *s, const struct request *asks)
 		q = silent ? silent_of(s, asks) : greedy_of(s, asks);
 		if (!q)
 			return;
-		cut(s, q, SERVE_TIMEOUT);
+		stream_cut(s, q, SERVE_TIMEOUT);
 	}
 }
 

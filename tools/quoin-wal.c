@@ -113,8 +113,9 @@ static void text_head(struct text_state *s)
 	       r->hard_state.term, r->hard_state.vote, raft_start_count(r->start),
 	       (uint32_t)r->start, r->vote_generation,
 	       r->vote_torn ? " (the other slot is torn)" : "");
-	printf("mark: write %" PRIu64 " segment %" PRIu64 " generation %" PRIu64 "%s%s\n",
+	printf("mark: write %" PRIu64 " segment %" PRIu64 " generation %" PRIu64 "%s%s%s\n",
 	       r->mark_number, r->mark_segment, r->mark_generation, r->mark_lost ? " lost" : "",
+	       r->mark_diverged ? " diverged" : "",
 	       r->mark_damaged > 1   ? " (no slot can be read)"
 	       : r->mark_damaged > 0 ? " (the other slot is torn or damaged)"
 				     : "");

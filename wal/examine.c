@@ -199,6 +199,7 @@ static void end_judge(struct recovery *r)
 	if (!out->lost)
 		out->lost_why[0] = '\0';
 	w->lost = out->lost;
+	w->diverged = out->diverged = r->end.mark.diverged;
 	/* By the mode in which it was written, which may be another one from now on. */
 	out->tail = wal_end_tail(&r->end, &r->scan, out->lost,
 				 (enum wal_durability)(r->identity.durability - 1));

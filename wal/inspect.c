@@ -183,6 +183,7 @@ static int mark_read(struct inspection *x)
 	out->mark_number = end->mark.number;
 	out->mark_segment = end->mark.segment;
 	out->mark_lost = end->mark.lost;
+	out->mark_diverged = end->mark.diverged;
 	out->witness_count = end->mark.witness_count;
 	memcpy(out->witness, end->mark.witness, sizeof(out->witness));
 	return 0;

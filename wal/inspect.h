@@ -63,6 +63,7 @@ struct wal_inspect_result {
 	uint64_t mark_segment; /* the highest segment that was there */
 	uint32_t mark_damaged; /* slots that are not marks: one may be a write that was cut short */
 	bool mark_lost;
+	raft_index mark_diverged;
 	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
 	uint32_t base_damaged; /* slots that hold no base: one may be a write that was cut short */

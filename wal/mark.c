@@ -13,7 +13,8 @@ enum {
 	START = META_BODY + 32,
 	LOST = META_BODY + 40,
 	WITNESS_COUNT = META_BODY + 44,
-	WITNESSES = META_BODY + 48,
+	DIVERGED = META_BODY + 48,
+	WITNESSES = META_BODY + 56,
 	WITNESS_SIZE = 40,
 };
 
@@ -31,6 +32,7 @@ void wal_mark_encode(uint8_t *out, uint32_t unit, const struct log_id *id, const
 	bytes_put64(out + VOTE_GENERATION, mark->vote_generation);
 	bytes_put64(out + START, mark->start);
 	bytes_put32(out + LOST, mark->lost);
+	bytes_put64(out + DIVERGED, mark->diverged);
 	bytes_put32(out + WITNESS_COUNT, mark->witness_count);
 	for (uint32_t i = 0; i < mark->witness_count; i++) {
 		const struct raft_witness *w = &mark->witness[i];
@@ -58,6 +60,7 @@ static int slot_decode(struct mark *out, const uint8_t *in, uint32_t unit, uint3
 			     .vote_generation = bytes_get64(in + VOTE_GENERATION),
 			     .start = bytes_get64(in + START),
 			     .lost = bytes_get32(in + LOST) != 0,
+			     .diverged = bytes_get64(in + DIVERGED),
 			     .witness_count = bytes_get32(in + WITNESS_COUNT)};
 	if (out->generation % 2 != slot || out->witness_count > RAFT_MEMBERS_MAX)
 		return -EBADMSG;

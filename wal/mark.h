@@ -19,6 +19,7 @@ struct mark {
 	uint64_t vote_generation;
 	uint64_t start;
 	bool lost;
+	uint64_t diverged; /* 0, or the index that wal_diverged was told */
 	uint32_t witness_count;
 	struct raft_witness witness[RAFT_MEMBERS_MAX];
 };

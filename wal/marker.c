@@ -109,6 +109,7 @@ static struct mark mark_make(const struct wal *w)
 			    .vote_generation = w->vote.durable.generation,
 			    .start = w->vote.durable.start,
 			    .lost = w->lost,
+			    .diverged = w->diverged,
 			    .witness_count = m->witness_count};
 
 	memcpy(mark.witness, m->witness, sizeof(mark.witness));
@@ -220,11 +221,10 @@ int wal_mark_done(struct wal *w, int err)
 /* --- synchronous, while nothing is in flight --------------------------------------------- */
 
 /* One mark says it in each slot, so that a slot that decays does not take the sign away. */
-static int lost_write(struct wal *w)
+static int signs_write(struct wal *w)
 {
 	struct marker *m = &w->marker;
 
-	w->lost = true;
 	for (int slot = 0; slot < 2; slot++) {
 		struct mark mark = mark_make(w);
 		int err;
@@ -303,7 +303,8 @@ int wal_lost(struct wal *w, uint64_t start_known)
 		return 0;
 	}
 	w->marker.whole = false;
-	err = lost_write(w);
+	w->lost = true;
+	err = signs_write(w);
 	if (err != 0)
 		return err;
 	v->writing = v->durable;
@@ -317,4 +318,14 @@ int wal_lost(struct wal *w, uint64_t start_known)
 				wal_meta_vote_offset(v->writing.generation, w->unit), "write");
 	v->durable = v->writing;
 	return 0;
+}
+
+int wal_diverged(struct wal *w, raft_index index)
+{
+	assert(index > 0);
+	wal_settle(w);
+	if (w->failed != 0)
+		return w->failed;
+	w->diverged = index;
+	return w->memory ? 0 : signs_write(w);
 }

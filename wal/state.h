@@ -371,6 +371,7 @@ struct wal {
 	struct wal_limits limits;
 
 	bool lost; /* acknowledged writes are gone, and nobody has brought them back yet */
+	raft_index diverged; /* wal_diverged */
 	int failed;
 	char error[WAL_ERROR_MAX];
 

@@ -146,6 +146,7 @@ struct wal_recovered {
 	 */
 	bool lost;
 	char lost_why[WAL_ERROR_MAX];
+	raft_index diverged; /* as wal_diverged was told, at whatever start; 0: it was not */
 	/* Of the peers, as the newest mark has it. */
 	struct raft_witness witness[RAFT_MEMBERS_MAX];
 	uint32_t witness_count;
@@ -251,6 +252,13 @@ uint64_t wal_deadline(const struct wal *w);
  * ever, as wal_poll says it.
  */
 int wal_lost(struct wal *w, uint64_t start_known);
+
+/*
+ * What is made of this log here is not what the others have made of theirs, as a snapshot of this
+ * index showed: a sign for each start to come, durable when it returns. Synchronous, waits for what
+ * is in flight. Nothing takes it away. 0, or -errno for ever, as wal_poll says it.
+ */
+int wal_diverged(struct wal *w, raft_index index);
 
 /*
  * The log was brought up to what had been acknowledged: the next mark, which is due at once, takes

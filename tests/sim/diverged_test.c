@@ -4,15 +4,18 @@
  */
 #include "tests/sim/world.h"
 
+#include "kv/command.h"
 #include "node/internal.h"
+#include "serve/request.h"
+#include "tests/unit/test.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MS UINT64_C(1000000)
 
-enum { LOG_BYTES = 32 * 1024 };
+enum { LOG_BYTES = 8 * 1024 };
 
 static struct sim_world w;
 
@@ -36,7 +39,7 @@ static void run_until(bool (*is)(void))
 	uint64_t until_ns = w.now_ns + 600000 * MS;
 
 	while (!is()) {
-		assert(w.now_ns < until_ns);
+		assert_true(w.now_ns < until_ns);
 		sim_world_run(&w, MS);
 	}
 }
@@ -68,7 +71,7 @@ static void damage(uint32_t i, uint8_t bits)
 {
 	while (of(i)->applying_count > 0)
 		sim_world_run(&w, MS);
-	assert(of(i)->sm->ops->damage(of(i)->sm, bits));
+	assert_true(of(i)->sm->ops->damage(of(i)->sm, bits));
 }
 
 static uint32_t diverged(void)
@@ -89,56 +92,155 @@ static uint32_t leader(void)
 
 static void end(void)
 {
-	assert(sim_world_verify(&w));
+	assert_true(sim_world_verify(&w));
 	sim_world_destroy(&w);
 }
 
+static enum serve_status heard;
+static bool word;
+
+static bool door_answer(struct door *door, struct request *q, enum serve_status status,
+			const uint8_t *data, uint32_t size)
+{
+	(void)door;
+	(void)q;
+	(void)data;
+	(void)size;
+	heard = status;
+	word = true;
+	return false;
+}
+
+static void door_gone(struct door *door, struct request *q)
+{
+	(void)door;
+	(void)q;
+}
+
+/* A client's, at this member's own door. */
+static struct request *give(uint32_t i, enum request_kind kind)
+{
+	static const struct door_ops ops = {.answer = door_answer, .gone = door_gone};
+	static struct door door = {.ops = &ops};
+	static uint64_t id;
+	const struct kv_request request = {
+		.operation = kind == REQUEST_COMMAND ? KV_PUT : KV_RANGE,
+		.session = 1234,
+		.sequence = ++id,
+		.key = {(const uint8_t *)"k", 1},
+	};
+	enum serve_status why;
+	struct request *q = serve_open(of(i)->serve, &door, 0, id,
+				       (uint32_t)kv_request_size(&request), 0, 0, &why);
+
+	assert_true(q);
+	kv_request_encode(&request, q->data);
+	word = false;
+	serve_begin(of(i)->serve, q, kind);
+	return q;
+}
+
+static enum serve_status ask(uint32_t i, enum request_kind kind)
+{
+	uint64_t until_ns = w.now_ns + 10000 * MS;
+
+	give(i, kind);
+	while (!word) {
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
+	return heard;
+}
+
+static void expect_answers(uint32_t i, enum serve_status want)
+{
+	assert_true(ask(i, REQUEST_QUERY) == want);
+	assert_true(ask(i, REQUEST_QUERY_LOCAL) == want);
+	assert_true(ask(i, REQUEST_COMMAND) == want);
+	assert_true(ask(i, REQUEST_STATUS) == SERVE_OK);
+}
+
+static bool status_has(uint32_t i, const char *words)
+{
+	static char text[65536];
+
+	text[node_status_text(of(i), text, sizeof(text) - 1)] = '\0';
+	return strstr(text, words) != NULL;
+}
+
+static uint32_t suspect;
+
+static bool another_leads(void)
+{
+	return sim_leader(&w) >= 0 && sim_leader(&w) != (int)suspect;
+}
+
+/* It is told, and says so; the others lead, and answer. */
+static void expect_diverged(uint32_t victim)
+{
+	raft_index newest = of(victim)->snapshot.newest.index;
+	uint64_t failures;
+
+	suspect = victim;
+	run_until(another_leads);
+	expect_answers(victim, SERVE_CORRUPT);
+	expect_answers((victim + 1) % 3, SERVE_OK);
+	assert_true(status_has(victim, "error etcdserver: corrupt cluster"));
+	assert_true(status_has(victim, "diverged 1\n"));
+	sim_world_run(&w, 1500 * MS);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_true(
+			i == victim ||
+			status_has(i, "says that its state is not the one that the majority has"));
+	failures = of(victim)->snapshot.failures;
+	wait_markers(2);
+	assert_true(of(victim)->snapshot.failures == failures);
+	assert_true(diverged() == 1u << victim);
+	assert_true(of(victim)->snapshot.newest.index == newest);
+	assert_true(!of(victim)->snapshot.writing);
+	assert_true(of((victim + 1) % 3)->snapshot.newest.index > newest);
+}
+
+/* Not if it is handed the lead; and beside it one alone is up: that one leads, by its vote. */
+static void it_votes_and_does_not_stand(uint32_t victim)
+{
+	uint32_t gone = leader();
+	uint64_t elections = of(victim)->counters.elections_started;
+
+	assert_int_equal(raft_transfer(of(gone)->raft, of(victim)->id), 0);
+	sim_world_run(&w, 1000 * MS);
+	assert_int_equal(sim_leader(&w), gone);
+	assert_int_equal(of(victim)->counters.elections_started, elections);
+	sim_node_crash(&w, gone);
+	sim_world_run(&w, 3000 * MS);
+	assert_true(sim_leader(&w) == (int)(3 - gone - victim));
+	assert_true(of(victim)->counters.elections_started == elections);
+	sim_node_start(&w, gone);
+}
+
 /* `which` from the leader on: 0 is that one. */
-static void R51_one_is_told_and_the_others_go_on(uint32_t which, enum wal_durability durability)
+static void one_is_told_and_the_others_go_on(uint32_t which, enum wal_durability durability)
 {
 	uint32_t victim;
 
 	begin(510 + which, durability);
-	wait_markers(4);
-	assert(diverged() == 0);
+	wait_markers(2);
+	assert_true(diverged() == 0);
 	victim = (leader() + which) % 3;
 	damage(victim, 1);
 	wait_markers(3);
-	assert(diverged() == 1u << victim);
-	assert(of(victim)->diverged.ours != of(victim)->diverged.theirs);
-	assert(of(victim)->diverged.index < of(victim)->diverged.marker);
-	end();
-}
-
-/* All three have another state: which is right is not known, and nobody stops. */
-static void R51_without_a_majority_nobody_is(void)
-{
-	begin(520, WAL_DURABLE);
-	wait_markers(2);
-	damage(0, 1);
-	damage(1, 2);
-	wait_markers(4);
-	assert(diverged() == 0);
-	end();
-}
-
-/* One that says whatever of its own changes nothing for the others. */
-static void R51_one_that_lies_of_itself_makes_nobody_diverged(void)
-{
-	begin(530, WAL_DURABLE);
-	for (int round = 0; round < 6; round++) {
-		uint32_t liar = (leader() + 1) % 3;
-
-		wait_markers(1);
-		for (uint32_t i = 0; i < 3; i++) {
-			int place = node_peer_find(of(i), of(liar)->id);
-
-			if (place >= 0)
-				of(i)->peer[place].settings.snapshot_hash ^= 1;
-		}
+	assert_true(diverged() == 1u << victim);
+	assert_true(of(victim)->diverged.ours != of(victim)->diverged.theirs);
+	assert_true(of(victim)->diverged.index < of(victim)->diverged.marker);
+	expect_diverged(victim);
+	if (durability == WAL_DURABLE) {
+		it_votes_and_does_not_stand(victim);
+		/* Whatever its state is made of again. */
+		sim_node_crash(&w, victim);
+		sim_node_start(&w, victim);
+		sim_world_run(&w, 2000 * MS);
+		expect_diverged(victim);
 	}
-	wait_markers(1);
-	assert(diverged() == 0);
 	end();
 }
 
@@ -160,8 +262,48 @@ static bool all_know(void)
 	return true;
 }
 
+/* All three have another state: which is right is not known, and nobody stops. */
+static void R51_without_a_majority_nobody_is(void **state)
+{
+	(void)state;
+	begin(520, WAL_DURABLE);
+	wait_markers(2);
+	damage(0, 1);
+	damage(1, 2);
+	wait_markers(4);
+	assert_true(diverged() == 0);
+	run_until(all_know);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_true(status_has(i, "differ, and no majority has the same"));
+		assert_true(status_has(i, "snapshots_differ 1\n"));
+		expect_answers(i, SERVE_OK);
+	}
+	end();
+}
+
+/* One that says whatever of its own changes nothing for the others. */
+static void R51_one_that_lies_of_itself_makes_nobody_diverged(void **state)
+{
+	(void)state;
+	begin(530, WAL_DURABLE);
+	for (int round = 0; round < 3; round++) {
+		uint32_t liar = (leader() + 1) % 3;
+
+		wait_markers(1);
+		for (uint32_t i = 0; i < 3; i++) {
+			int place = node_peer_find(of(i), of(liar)->id);
+
+			if (place >= 0)
+				of(i)->peer[place].settings.snapshot_hash ^= 1;
+		}
+	}
+	wait_markers(1);
+	assert_true(diverged() == 0);
+	end();
+}
+
 /* A leader that says something else is not believed by those who know better. */
-static void R51_a_leader_that_lies_makes_nobody_diverged(void)
+static void R51_a_leader_that_lies_makes_nobody_diverged(void **state)
 {
 	uint8_t marker[SM_MARKER_SIZE_MAX];
 	struct sm_mark mark = {0};
@@ -169,26 +311,36 @@ static void R51_a_leader_that_lies_makes_nobody_diverged(void)
 	raft_term term;
 	struct node *n;
 
+	(void)state;
 	begin(540, WAL_DURABLE);
 	wait_markers(1);
 	run_until(all_know);
 	n = of(leader());
 	mark.index = newest(0)->index;
 	mark.hash = newest(0)->hash ^ 1;
-	assert(raft_propose(n->raft, marker, n->sm->ops->marker(&mark, marker), &index, &term) ==
-	       0);
+	assert_true(raft_propose(n->raft, marker, n->sm->ops->marker(&mark, marker), &index,
+				 &term) == 0);
 	wait_markers(1);
-	assert(diverged() == 0);
+	assert_true(diverged() == 0);
 	end();
+}
+
+static void R51_one_is_told_and_the_others_go_on(void **state)
+{
+	(void)state;
+	one_is_told_and_the_others_go_on(0, WAL_DURABLE);
+	one_is_told_and_the_others_go_on(1, WAL_DURABLE);
+	one_is_told_and_the_others_go_on(2, WAL_VOLATILE);
 }
 
 int main(void)
 {
-	for (uint32_t which = 0; which < 3; which++)
-		R51_one_is_told_and_the_others_go_on(which, WAL_DURABLE);
-	R51_one_is_told_and_the_others_go_on(1, WAL_VOLATILE);
-	R51_without_a_majority_nobody_is();
-	R51_one_that_lies_of_itself_makes_nobody_diverged();
-	R51_a_leader_that_lies_makes_nobody_diverged();
-	return 0;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(R51_one_is_told_and_the_others_go_on),
+		cmocka_unit_test(R51_without_a_majority_nobody_is),
+		cmocka_unit_test(R51_one_that_lies_of_itself_makes_nobody_diverged),
+		cmocka_unit_test(R51_a_leader_that_lies_makes_nobody_diverged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

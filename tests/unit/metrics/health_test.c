@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum node { HEALTHY, STARTING, FORMING, LEADERLESS, CUT_OFF, STUCK, LEARNER };
+enum node { HEALTHY, STARTING, FORMING, LEADERLESS, CUT_OFF, STUCK, LEARNER, DIVERGED };
 
 static const char *const node_name[] = {"healthy", "starting", "forming", "leaderless",
-					"cut off", "stuck",    "learner"};
+					"cut off", "stuck",    "learner", "diverged"};
 
 static bool one_excluded(void *context, const char *check)
 {
@@ -28,8 +28,9 @@ static bool ask(enum node node, const char *path, bool serializable, bool verbos
 	struct metrics_health_question q;
 
 	m = (struct metrics){.has_leader = node == HEALTHY || node == CUT_OFF || node == STUCK ||
-					   node == LEARNER,
-			     .is_learner = node == LEARNER};
+					   node == LEARNER || node == DIVERGED,
+			     .is_learner = node == LEARNER,
+			     .diverged = node == DIVERGED};
 	if (node == STARTING || node == FORMING)
 		snprintf(m.waiting, sizeof(m.waiting), "the log is \"read\"");
 	answer.read_err = node == STARTING ? -EAGAIN : node == STUCK ? -ETIMEDOUT : 0;
@@ -87,6 +88,14 @@ static const struct {
 	 "[-]non_learner failed: this member is a learner\n"},
 	{LEARNER, "/health", false, false, true, "{\"health\":\"true\",\"reason\":\"\"}\n"},
 	{LEARNER, "/livez", false, false, true, "ok\n"},
+	{DIVERGED, "/health", false, false, false,
+	 "{\"health\":\"false\",\"reason\":\"ALARM CORRUPT\"}\n"},
+	{DIVERGED, "/health", true, false, false,
+	 "{\"health\":\"false\",\"reason\":\"ALARM CORRUPT\"}\n"},
+	{DIVERGED, "/livez", false, false, true, "ok\n"},
+	{DIVERGED, "/readyz", false, false, false,
+	 "[-]serializable_read failed: etcdserver: corrupt cluster\n"
+	 "[-]linearizable_read failed: etcdserver: corrupt cluster\n[+]non_learner ok\n"},
 	{CUT_OFF, "/readyz/serializable_read", false, false, true, "ok\n"},
 	{CUT_OFF, "/readyz/linearizable_read", false, false, false,
 	 "[-]linearizable_read failed: etcdserver: request timed out\n"},

@@ -245,6 +245,36 @@ static void V15_a_witness_proves_that_the_directory_was_rolled_back(void **state
 	test_log_free(&t);
 }
 
+/* Over any number of starts, marks and losses, with either slot. */
+static void R51_the_sign_of_another_state_stays(void **state)
+{
+	struct test_log t;
+
+	(void)state;
+	test_log_init(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(t.found.diverged, 0);
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 10, 1)), 0);
+	assert_int_equal(wal_diverged(t.wal, 7), 0);
+	test_log_close(&t);
+	fake_power_cut(t.disk, FAKE_NONE);
+	for (uint64_t slot = 0; slot < 3; slot++) {
+		if (slot < 2)
+			fake_flip(t.disk, "mark", slot * FORMAT_UNIT_MIN + 50, 1);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_int_equal(t.found.diverged, 7);
+		assert_int_equal(test_persist(t.wal, test_append(t.wal, 2 + slot, 10, 1)), 0);
+		test_mark(t.wal, 1000ul * MS, NULL, 0);
+		test_log_close(&t);
+	}
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(wal_lost(t.wal, wal_start(t.wal)), 0);
+	test_log_close(&t);
+	test_log_lost(&t, "mark");
+	assert_int_equal(t.found.diverged, 7);
+	test_log_free(&t);
+}
+
 /* In written: the segments are synced for a mark, and then a witness tells. */
 static void V15_a_mark_that_is_under_way_says_it_too(void **state)
 {
@@ -373,6 +403,7 @@ int main(void)
 		cmocka_unit_test(V15_the_log_and_the_mark_rolled_back_together),
 		cmocka_unit_test(V15_an_earlier_start_in_the_other_slot_is_no_loss),
 		cmocka_unit_test(V15_a_witness_proves_that_the_directory_was_rolled_back),
+		cmocka_unit_test(R51_the_sign_of_another_state_stays),
 		cmocka_unit_test(V15_a_mark_that_is_under_way_says_it_too),
 		cmocka_unit_test(W17_W24_a_crash_at_each_step_of_a_lost_log),
 		cmocka_unit_test(W24_a_reset_does_not_hide_a_loss),
