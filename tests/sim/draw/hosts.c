@@ -502,11 +502,13 @@ void draw_note_members(const struct draw *d)
 static void moves_end(struct draw *d, uint32_t leader)
 {
 	const struct sim_node *l = &d->w->node[leader];
+	struct raft_members table;
 
 	if (!l->no_check_quorum || l->node->raft->members_index <= sim_table(d->w)->index)
 		return;
-	for (uint32_t k = 0; k < l->node->raft->members.count; k++) {
-		const struct raft_member m = l->node->raft->members.member[k];
+	table = l->node->raft->members; /* it may move itself, and has no core then for a while */
+	for (uint32_t k = 0; k < table.count; k++) {
+		const struct raft_member m = table.member[k];
 		const struct raft_member *before = raft_members_find(members_now(d), m.id);
 		uint32_t host = draw_host_of(d, m.id);
 
