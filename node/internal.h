@@ -201,6 +201,9 @@ struct node {
 		struct dp_address asked;
 	} meeting;
 	bool places_before, places_seen; /* others are looked for where they were (peers.c) */
+	raft_index
+		places_open; /* a leader's newest table, if it was not committed at the last look */
+	uint64_t next_places_ns;
 	struct node_word word[FORMATION_PLACES_MAX];
 	struct hearsay added; /* it is awaited by that cluster, and does not ask to join (join.c) */
 	uint64_t added_to;

@@ -244,6 +244,24 @@ static void places_settle(struct node *n)
 	n->places_before = s.members_index > s.commit;
 }
 
+/*
+ * A leader without check-quorum hears nobody and leads on: it has to look in both places, too. One
+ * whose table is the same at two looks, and not committed, does.
+ */
+static void places_look(struct node *n)
+{
+	struct raft_status s;
+	raft_index before = n->places_open;
+
+	if (n->now_ns < n->next_places_ns)
+		return;
+	n->next_places_ns = n->now_ns + SETTINGS_EVERY_NS;
+	node_raft_status(n, &s);
+	n->places_open = s.role == RAFT_LEADER && s.members_index > s.commit ? s.members_index : 0;
+	if (n->places_open && n->places_open == before)
+		node_places_turn(n);
+}
+
 /* The newest table was not followed yet, or not in where it has the members. */
 bool node_peer_is_elsewhere(const struct node *n, uint32_t peer)
 {
@@ -258,10 +276,10 @@ bool node_peer_is_elsewhere(const struct node *n, uint32_t peer)
 void node_members_drive(struct node *n)
 {
 	uint64_t generation = raft_members_generation(n->raft);
-
 	struct raft_members peers;
 
 	places_settle(n);
+	places_look(n);
 	if (generation == n->members_seen && n->places_before == n->places_seen)
 		return;
 	n->members_seen = generation;

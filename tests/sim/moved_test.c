@@ -5,6 +5,7 @@
 #include "tests/sim/members.h"
 
 #include "node/internal.h"
+#include "raft/internal.h"
 
 #include "tests/unit/test.h"
 
@@ -193,6 +194,33 @@ static void D16_who_was_found_where_it_was_is_not_up(void **state)
 	sim_world_destroy(&w);
 }
 
+/*
+ * A leader without check-quorum hears nobody and leads on: it, too, looks for whom its table moves
+ * where that one still is, or nothing is ever committed (seed 920025).
+ */
+static void D16_a_leader_that_leads_on_looks_in_both_places(void **state)
+{
+	(void)state;
+	world_begin(211, 3);
+	const uint32_t leads = (uint32_t)sim_leader(&w), moves = (leads + 1) % 3;
+	struct raft *r = w.node[leads].node->raft;
+
+	r->check_quorum = false;
+	sim_node_crash(&w, (leads + 2) % 3);
+	sim_net_cut_off(w.net, moves, 3);
+	update(w.node[moves].node->id, ELSEWHERE);
+	sim_world_run(&w, 2 * SECOND);
+	assert_true(raft_commit(r) < r->members_index);
+	sim_net_heal(w.net);
+	uint64_t until_ns = w.now_ns + 10 * SECOND;
+	while (raft_commit(r) < r->members_index) {
+		assert_int_equal(sim_leader(&w), leads);
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
+	sim_world_destroy(&w);
+}
+
 /* CH7: a leader that moved itself says so, and takes in nobody who would seek it there already. */
 static void D16_a_leader_that_moved_takes_nobody_in(void **state)
 {
@@ -307,6 +335,7 @@ int main(void)
 		cmocka_unit_test(D16_a_founder_moves),
 		cmocka_unit_test(D16_who_was_to_move_is_found_where_it_is),
 		cmocka_unit_test(D16_who_was_found_where_it_was_is_not_up),
+		cmocka_unit_test(D16_a_leader_that_leads_on_looks_in_both_places),
 		cmocka_unit_test(D16_a_leader_that_moved_takes_nobody_in),
 		cmocka_unit_test(D16_a_leader_of_three_that_moved_gives_no_advice_while_it_leads),
 		cmocka_unit_test(W25_no_member_takes_the_directory_of_another_one),
