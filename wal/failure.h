@@ -8,12 +8,12 @@
 #include "wal/format.h"
 
 /*
- * The advice for a directory that is damaged. A wiped member is refused by its cluster, and members
- * cannot be replaced yet, so no other advice leads anywhere.
+ * The advice for a directory that is damaged. A wiped member is refused by its cluster, so nothing
+ * else leads anywhere.
  */
-#define WAL_ADVICE                                                                         \
-	"restore the directory from a copy made while this node was down; a member whose " \
-	"directory is lost cannot come back before members can be replaced"
+#define WAL_ADVICE                                                                              \
+	"restore the directory from a copy made while this node was down, or put a new member " \
+	"in this one's place (quoinctl member replace)"
 
 /* Both files that judge it say it so: a durability, and the one that is asked for now. */
 #define WAL_DURABILITY_OTHER                                                     \
