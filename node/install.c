@@ -245,7 +245,17 @@ static int record_of(struct node *n, struct node_snapshot_record *out)
 						     .members = *raft_get_members(n->raft)};
 	else
 		err = node_snapshot_record(data, size, out);
-	return err == 0 && out->members_index > index ? -EBADMSG : err;
+	if (err == 0 && out->members_index > index)
+		err = -EBADMSG;
+	return err == 0 && out->cluster_id != n->cluster_id ? -EXDEV : err;
+}
+
+/* W25: a start would refuse it. */
+static void refuse(struct node *n)
+{
+	wal_snapshot_close(n->wal);
+	put_off(n, -EXDEV, "it is another cluster's");
+	n->install.step = NODE_INSTALL_REMOVE;
 }
 
 static void open(struct node *n)
@@ -274,7 +284,9 @@ static void open(struct node *n)
 		return;
 	}
 	got = record_of(n, &record);
-	if (got)
+	if (got == -EXDEV)
+		refuse(n);
+	else if (got)
 		damaged(n, got);
 	else
 		take(n, &record);

@@ -82,6 +82,7 @@ static int record_take(struct node *n, const struct raft_snapshot *from)
 		return -EXDEV;
 	n->snapshot.members = record.members;
 	n->snapshot.members_index = record.members_index;
+	n->snapshot.former = record.cluster_id != own_cluster(n);
 	return 0;
 }
 

@@ -27,6 +27,9 @@ enum {
 	SHORT_SHARE = 4,
 };
 
+/* That one could not be written shows in the journal, and not in each turn. */
+#define FORMER_NS (10 * CLOCK_S)
+
 /*
  * What stands in the first block, beside the state: whose it is, and who the members were.
  *
@@ -114,6 +117,16 @@ static bool marker_on_its_way(struct node *n)
 	return s->proposed != 0;
 }
 
+/* One that others can take is there soon, also where none is taken by itself. */
+static bool marker_due(const struct node *n)
+{
+	const struct node_snapshot *s = &n->snapshot;
+
+	if (s->former)
+		return n->now_ns >= s->former_ns;
+	return n->options.snapshot_log_bytes > 0 && s->log_bytes >= log_bytes_wanted(n);
+}
+
 static void marker_drive(struct node *n)
 {
 	struct node_snapshot *s = &n->snapshot;
@@ -121,16 +134,16 @@ static void marker_drive(struct node *n)
 	uint8_t marker[SM_MARKER_SIZE_MAX];
 	uint32_t size;
 
-	if (!n->options.snapshot_log_bytes || raft_get_role(n->raft) != RAFT_LEADER ||
-	    n->diverged.index || n->stopping || s->state || marker_on_its_way(n) ||
-	    raft_get_transfer(n->raft) || s->log_bytes < log_bytes_wanted(n))
+	if (raft_get_role(n->raft) != RAFT_LEADER || n->diverged.index || n->stopping || s->state ||
+	    marker_on_its_way(n) || raft_get_transfer(n->raft) || !marker_due(n))
 		return;
 	if (wal_snapshot_result(n->wal) == -EINPROGRESS)
 		return;
 	node_agreed(n, &mark);
 	size = n->sm->ops->marker(&mark, marker);
 	/* Else the window is full, or it does not lead any more: asked again in the next turn. */
-	(void)raft_propose(n->raft, marker, size, &s->proposed, &s->term);
+	if (raft_propose(n->raft, marker, size, &s->proposed, &s->term) == 0)
+		s->former_ns = n->now_ns + FORMER_NS;
 }
 
 /* --- writing ----------------------------------------------------------------------------- */
@@ -250,6 +263,7 @@ static void written(struct node *n)
 	s->writing = false;
 	s->taken++;
 	s->taken_ns += ns;
+	s->former = false;
 	kept_look(n);
 	n->next_settings_ns = 0; /* the others are told now */
 	raft_snapshot_taken(n->raft, &s->newest);
@@ -284,7 +298,7 @@ static void base_drive(struct node *n)
 	struct node_snapshot *s = &n->snapshot;
 	int err;
 
-	if (s->older.index < wal_first(n->wal) || s->writing)
+	if (s->older.index < wal_first(n->wal) || s->writing || s->former)
 		return;
 	if (s->base_said < s->older.index) {
 		if (s->older.index > raft_durable(n->raft))
@@ -355,7 +369,8 @@ void node_snapshot_begin(struct node *n)
 	kept_look(n);
 	node_diverged_begin(n);
 	n->snapshot.state_bytes = n->sm->ops->size(n->sm);
-	if (n->snapshot.newest.index && n->snapshot.newest.index <= n->applied)
+	if (n->snapshot.newest.index && n->snapshot.newest.index <= n->applied &&
+	    !n->snapshot.former)
 		raft_snapshot_taken(n->raft, &n->snapshot.newest);
 }
 

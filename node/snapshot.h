@@ -41,6 +41,9 @@ struct node_snapshot {
 	struct raft_snapshot oldest;        /* not to be kept */
 	uint32_t count;
 	raft_index base_said; /* to the core */
+	/* The newest is of the cluster that this one was forced out of: nobody else takes it. */
+	bool former;
+	uint64_t former_ns; /* no marker for that before */
 
 	uint64_t markers, passed, taken, failures, taken_ns; /* counted */
 	uint8_t buffer[NODE_SNAPSHOT_STEP_SIZE];

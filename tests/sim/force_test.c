@@ -310,6 +310,50 @@ static void D18_R35_one_whose_log_was_cut_is_forced(void **state)
 	sim_world_destroy(&w);
 }
 
+/*
+ * What is before it was forced is in snapshots of the cluster that it was forced out of, which
+ * nobody else may take (W25): one of its own is written as soon as there is space for it.
+ */
+static void D18_W25_who_joins_a_forced_one_is_given_a_snapshot_of_its_own_cluster(void **state)
+{
+	const struct node_snapshot *s;
+
+	(void)state;
+	sim_world_prepare(&w, 61, 4);
+	w.joiners = 1;
+	w.snapshot_log_bytes = LOG_BYTES;
+	sim_world_begin(&w, 3);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, MS);
+	wait_cut(1);
+	world_end();
+	w.snapshot_log_bytes = 0;
+	forced();
+	fake_space(w.node[FORCED].disk, true, 0);
+	sim_node_start(&w, FORCED);
+	s = &w.node[FORCED].node->snapshot;
+	wait_leading(FORCED);
+	add_begin(3);
+	sim_world_run(&w, 15 * SECOND);
+	assert_int_equal(s->failures, 2);
+	assert_int_equal(w.node[3].node->install.pulled_bytes, 0);
+	/* And one that is offered all the same is refused by who pulled it. */
+	raft_snapshot_taken(core(FORCED), &s->newest);
+	sim_world_run(&w, 5 * SECOND);
+	assert_true(w.node[3].node->install.pulled_bytes > 0);
+	assert_int_equal(w.node[3].node->install.installed, 0);
+	assert_int_equal(w.node[3].node->snapshot.count, 0);
+	fake_space(w.node[FORCED].disk, false, 0);
+	add_end(2);
+	assert_int_equal(w.node[3].node->install.installed, 1);
+	sim_node_crash(&w, 3);
+	sim_node_start(&w, 3);
+	expect_peers(3, 2);
+	sim_clients_go_on(&w, FORCED);
+	assert_int_equal(s->taken, 1);
+	sim_world_destroy(&w);
+}
+
 /* No snapshot is whole: there is no state that the rest of the log could follow. */
 static void W21_a_cut_log_alone_is_not_forced(void **state)
 {
@@ -496,6 +540,8 @@ int main(void)
 		cmocka_unit_test(D16_the_same_once_more_does_nothing),
 		cmocka_unit_test(W24_a_member_that_lost_writes_is_forced),
 		cmocka_unit_test(D18_R35_one_whose_log_was_cut_is_forced),
+		cmocka_unit_test(
+			D18_W25_who_joins_a_forced_one_is_given_a_snapshot_of_its_own_cluster),
 		cmocka_unit_test(W21_a_cut_log_alone_is_not_forced),
 		cmocka_unit_test(D16_a_joint_table_that_was_under_way_is_over),
 		cmocka_unit_test(D16_V28_who_was_removed_is_forced_where_nobody_else_is_left),

@@ -118,7 +118,7 @@ struct raft *core(uint32_t i)
 	return w.node[i].node->raft;
 }
 
-void add(uint32_t i, uint32_t voters)
+void add_begin(uint32_t i)
 {
 	struct raft_change c = {.kind = RAFT_CHANGE_ADD, .place = sim_host_place(i)};
 	uint64_t until_ns = w.now_ns + 20 * SECOND;
@@ -130,11 +130,23 @@ void add(uint32_t i, uint32_t voters)
 		assert_true(w.now_ns < until_ns);
 		sim_world_run(&w, MS);
 	}
+}
+
+void add_end(uint32_t voters)
+{
+	uint64_t until_ns = w.now_ns + 20 * SECOND;
+
 	while (raft_members_voters(raft_get_members(core(FORCED))) != voters ||
 	       raft_members_joint(raft_get_members(core(FORCED)))) {
 		assert_true(w.now_ns < until_ns);
 		sim_world_run(&w, MS);
 	}
+}
+
+void add(uint32_t i, uint32_t voters)
+{
+	add_begin(i);
+	add_end(voters);
 }
 
 void expect_peers(uint32_t i, uint32_t count)

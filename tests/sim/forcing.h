@@ -40,6 +40,9 @@ void name_ask(void);
 void forced(void);
 void wait_leading(uint32_t i);
 struct raft *core(uint32_t i);
+/* It is started, and asked for; then a voter. */
+void add_begin(uint32_t i);
+void add_end(uint32_t voters);
 void add(uint32_t i, uint32_t voters);
 /* As soon as it has a core: nobody of the former cluster, not even as one that is gone. */
 void expect_peers(uint32_t i, uint32_t count);
