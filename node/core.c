@@ -209,7 +209,7 @@ void node_raft_prepare(struct node *n)
 		.check_quorum = o->check_quorum,
 		.lease_reads = o->lease_reads,
 		.promise_us_max = PROMISE_US_MAX,
-		.priority = o->priority,
+		.priority = node_space_priority(n),
 		.append_size_max = wire_append_size_max(n->mtu),
 	};
 	memcpy(n->raft_options.witness, n->recovered.witness, sizeof(n->raft_options.witness));

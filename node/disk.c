@@ -179,6 +179,11 @@ static void low_drive(struct node *n, bool was)
 			      n->options.wal.directory, n->space.used, n->space.there, text);
 }
 
+uint8_t node_space_priority(const struct node *n)
+{
+	return n->space.full ? 0 : n->options.priority;
+}
+
 static void space_drive(struct node *n)
 {
 	char text[NODE_SPACE_TEXT_MAX];
@@ -189,6 +194,8 @@ static void space_drive(struct node *n)
 	if (n->space.full == full)
 		return;
 	n->next_settings_ns = 0; /* the peers are told now */
+	if (n->raft)
+		raft_priority_set(n->raft, node_space_priority(n));
 	if (!n->space.full) {
 		journal_write(n->journal, JOURNAL_INFO, "disk_has_space",
 			      "directory=%s why=\"writes are taken again\"",

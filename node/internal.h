@@ -492,6 +492,8 @@ bool node_disk_slow(const struct node *n, struct node_slow *out);
 enum { NODE_SPACE_TEXT_MAX = 512 };
 struct node_tally node_space_members(const struct node *n); /* that have some, as far as is known */
 bool node_space_refuses(const struct node *n);
+/* Who is full would refuse what others could keep: it is not to be preferred. */
+uint8_t node_space_priority(const struct node *n);
 void node_space_text(const struct node *n, char *out, size_t size); /* while it is full */
 /* Little is left, of the file system or of the quota. */
 bool node_space_low(const struct node *n);

@@ -119,6 +119,12 @@ uint8_t raft_priority(const struct raft *r)
 	return raft_may_campaign(r) && !replays(r) ? r->priority : 0;
 }
 
+void raft_priority_set(struct raft *r, uint8_t priority)
+{
+	assert(!r->in_ready && priority <= RAFT_PRIORITY_MAX);
+	r->priority = priority;
+}
+
 bool raft_defers(struct raft *r)
 {
 	bool defers = replays(r) && !raft_alone(r) && !r->deferred;

@@ -183,6 +183,9 @@ void raft_persisted(struct raft *r, uint64_t seq);
  */
 void raft_disk_stalled(struct raft *r, bool stalled);
 
+/* Another priority than that of the options, from now on. Outside a ready. */
+void raft_priority_set(struct raft *r, uint8_t priority);
+
 /*
  * What is made of this log here is of no use: this member stands for no election any more, by its
  * timer or because a leader hands over. It votes and acknowledges, for its log is right. Whoever

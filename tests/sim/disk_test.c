@@ -262,9 +262,38 @@ static void D8_a_full_leader_hands_over(void)
 	sim_world_destroy(&w);
 }
 
+static void wait_led(uint32_t i, bool led)
+{
+	for (int ms = 0; ms < 60000 && (sim_leader(&w) == (int)i) != led; ms++)
+		sim_world_run(&w, MS);
+	assert((sim_leader(&w) == (int)i) == led);
+}
+
+/* D8: and is not given the lead back for its priority before it has space. */
+static void D8_a_full_member_is_not_preferred(void)
+{
+	raft_term term;
+
+	sim_world_prepare(&w, 11, 3);
+	w.node[1].priority = 9;
+	sim_world_begin(&w, 0);
+	wait_led(1, true);
+	fake_space(w.node[1].disk, true, 0);
+	wait_led(1, false);
+	while (sim_leader(&w) < 0)
+		sim_world_run(&w, MS);
+	term = term_of((uint32_t)sim_leader(&w));
+	sim_world_run(&w, 20000 * MS);
+	assert(sim_leader(&w) >= 0 && term_of((uint32_t)sim_leader(&w)) == term);
+	fake_space(w.node[1].disk, false, 0);
+	wait_led(1, true);
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	D8_a_full_leader_hands_over();
+	D8_a_full_member_is_not_preferred();
 	V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting();
 	F14_V17_a_segment_that_cannot_be_opened_now_is_no_end();
 	V20_a_member_whose_disk_hangs_says_so_and_does_not_stand();

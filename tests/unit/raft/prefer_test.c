@@ -202,7 +202,7 @@ static void who_cannot_lead_now_has_no_priority(void **state)
 
 	(void)state;
 	hand_init(&h, (struct hand_options){.nodes = 3, .long_log = 40, .term = 1});
-	h.r->priority = 10;
+	raft_priority_set(h.r, 10);
 	assert_int_equal(tells(&h), 10);
 	raft_disk_stalled(h.r, true);
 	assert_int_equal(tells(&h), 0);
