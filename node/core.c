@@ -177,6 +177,7 @@ int node_raft_start(struct node *n)
 			 strerror(-err));
 		return err;
 	}
+	raft_apply_hold(n->raft, n->install.held);
 	restore_log(n, n->recovered.last_index);
 	if (n->failed)
 		return n->failed;

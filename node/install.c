@@ -396,6 +396,11 @@ size_t node_install_text(const struct node *n, char *out, size_t size)
 					"a snapshot of another member, at index %" PRIu64
 					", could not be installed: %s: it is tried again",
 					in->at.index, strerror(-in->failed));
+	if (in->step == NODE_INSTALL_NONE)
+		return (size_t)snprintf(
+			out, size,
+			"no snapshot here is whole: this member serves nothing until "
+			"it has the one of another member");
 	return (size_t)snprintf(
 		out, size,
 		"installing snapshot index=%" PRIu64 " bytes=%" PRIu64 " of=%" PRIu64 " from=%s%s",

@@ -189,8 +189,8 @@ static int nothing_whole(struct node *n)
 	return -EBADMSG;
 }
 
-/* What stands beside the state, and nothing of that. */
-static int record_read(struct node *n, const struct raft_snapshot *from)
+/* What stands beside the state, and nothing of that; `damaged`: which may be damaged. */
+static int record_look(struct node *n, const struct raft_snapshot *from, bool damaged)
 {
 	struct restoring r = {.node = n, .from = from};
 	const uint8_t *data;
@@ -200,9 +200,14 @@ static int record_read(struct node *n, const struct raft_snapshot *from)
 	if (err)
 		return err;
 	got = wal_snapshot_next_now(n->wal, &data, &size);
-	err = got < 0 ? got : record_take(n, from);
+	err = got < 0 && !(damaged && is_damaged(got)) ? got : record_take(n, from);
 	wal_snapshot_close(n->wal);
 	return err;
+}
+
+static int record_read(struct node *n, const struct raft_snapshot *from)
+{
+	return record_look(n, from, false);
 }
 
 /* By its first or its last block: it is left alone, and counts for nothing. */
@@ -263,6 +268,46 @@ static int install_finish(struct node *n, const struct raft_snapshot *s)
 	return 0;
 }
 
+/* Nobody else could bring the state back, or tell who the members are. */
+static bool is_alone(struct node *n)
+{
+	struct raft_options tables = {.members_index = n->recovered.members_index,
+				      .members_before_index = n->recovered.members_before_index};
+	const struct raft_member *self;
+
+	if (node_tables_read(n, &tables))
+		return true;
+	self = raft_members_find(&tables.members, node_own_id(n));
+	return self && self->voter && raft_members_voters(&tables.members) == 1;
+}
+
+/*
+ * No snapshot here is whole, but the log that follows is, and one says still who the members were:
+ * it goes on without a state, and is offered one (ADR 19). 0, or the error of before.
+ */
+static int without_state(struct node *n, const struct raft_snapshot *list, uint32_t count, int why)
+{
+	uint32_t i = 0;
+	int err;
+
+	while (i < count && !(log_follows(n, &list[i]) && record_look(n, &list[i], true) == 0))
+		i++;
+	if (i == count || is_alone(n))
+		return why;
+	err = clear(n);
+	if (err)
+		return err;
+	(void)n->sm->ops->restore_end(n->sm);
+	n->applied = n->recovered.first_index - 1;
+	n->install.held = true;
+	journal_write(n->journal, JOURNAL_ERROR, "no_state",
+		      "why=\"%s: this member has its log, and serves nothing until it has the "
+		      "snapshot of another one\"",
+		      n->error);
+	n->error[0] = '\0';
+	return 0;
+}
+
 int node_restore(struct node *n)
 {
 	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
@@ -273,6 +318,8 @@ int node_restore(struct node *n)
 		return not_now(n, &list[0], err);
 	if (err)
 		err = newest(n, try);
+	if (err == -EBADMSG)
+		return without_state(n, list, count, err);
 	if (err != 1)
 		return err;
 	/* All of the log is there: the state follows from it. */

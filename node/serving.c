@@ -126,6 +126,7 @@ int serving_start(struct node *n, uint64_t first_id, const uint8_t key[UDP_DOOR_
 	err = serve_create(&n->serve, &options);
 	if (err)
 		return err;
+	serve_hold(n->serve, n->install.held);
 	s->peers.serve = udp.serve = n->serve;
 	memcpy(udp.key, key, sizeof(udp.key));
 	return udp_door_create(&s->udp, &udp);

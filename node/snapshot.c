@@ -243,15 +243,18 @@ static void write_drive(struct node *n)
 
 /* --- what it lets go --------------------------------------------------------------------- */
 
+/* One that the log does not reach down to is of no use. */
 static void kept_look(struct node *n)
 {
 	struct raft_snapshot kept[WAL_SNAPSHOTS_MAX];
-	uint32_t count = wal_snapshots(n->wal, kept);
+	uint32_t all = wal_snapshots(n->wal, kept), count = 0;
 	struct node_snapshot *s = &n->snapshot;
 
+	while (count < all && kept[count].index + 1 >= wal_first(n->wal))
+		count++;
 	s->newest = count ? kept[0] : (struct raft_snapshot){0};
 	s->older = count > 1 ? kept[1] : (struct raft_snapshot){0};
-	s->oldest = count > KEPT ? kept[count - 1] : (struct raft_snapshot){0};
+	s->oldest = all > count || all > KEPT ? kept[all - 1] : (struct raft_snapshot){0};
 	s->count = count;
 }
 

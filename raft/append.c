@@ -184,7 +184,7 @@ int raft_snapshot_recv(struct raft *r, struct raft_peer *p, const struct raft_me
 		return agree;
 	if (agree)
 		accept(r, &a, s->index);
-	else
+	if (!agree || r->apply_held)
 		raft_offer_note(r, p, s);
 	if (s->index > r->owed.offered)
 		r->owed.offered = s->index;

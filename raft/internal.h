@@ -164,6 +164,11 @@ static inline bool raft_peer_installs(const struct raft *r, const struct raft_pe
 {
 	return p->next <= r->window.base && p->next <= r->window.first;
 }
+/* ... or its log is in good order, and its state machine is not. */
+static inline bool raft_peer_takes(const struct raft *r, const struct raft_peer *p)
+{
+	return p->stateless || raft_peer_installs(r, p);
+}
 void raft_offer_send(struct raft *r, struct raft_peer *p);
 uint64_t raft_offer_deadline(const struct raft *r, const struct raft_peer *p);
 void raft_offer_note(struct raft *r, const struct raft_peer *p, const struct raft_snapshot *s);

@@ -58,6 +58,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->lost = false;
 	p->unconfirmed = false;
 	p->stalled = false;
+	p->stateless = false;
 }
 
 /*
@@ -275,6 +276,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 
 	p->heard |= !m->elsewhere; /* CH3 */
 	p->stalled = reply->stalled;
+	p->stateless = reply->stateless;
 	lost_note(r, p, reply);
 	raft_prefer_told(p, reply->priority);
 	if (reply->read_seq > p->read_echo) {
@@ -383,7 +385,7 @@ uint64_t raft_leader_deadline(const struct raft *r)
 			continue; /* nothing is sent to it */
 		if (p->inflight_count > 0 && p->await_us + p->retransmit_us < due)
 			due = p->await_us + p->retransmit_us;
-		if (raft_peer_installs(r, p) && raft_offer_deadline(r, p) < due)
+		if (raft_peer_takes(r, p) && raft_offer_deadline(r, p) < due)
 			due = raft_offer_deadline(r, p);
 		if (read_unanswered(r, p) && p->empty_us + retransmit_us_base(r, p) < due)
 			due = p->empty_us + retransmit_us_base(r, p);

@@ -23,6 +23,7 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 		m->append_reply.lost = r->lost.is;
 		m->append_reply.unconfirmed = !r->start_confirmed;
 		m->append_reply.stalled = r->disk_stalled;
+		m->append_reply.stateless = r->apply_held;
 		m->append_reply.priority = raft_priority(r);
 		m->append_reply.promise_us = r->promise_us;
 	}
@@ -224,7 +225,7 @@ static void peer_send(struct raft *r, struct raft_peer *p, uint32_t limit)
 		sent++;
 	if (sent == limit && credit(r, p))
 		r->ready_more = true;
-	if (raft_peer_installs(r, p))
+	if (raft_peer_takes(r, p))
 		raft_offer_send(r, p);
 	/* A commit index travels at once, by itself if no entries do: the peer's clients wait. */
 	raft_index tell = r->commit < p->match ? r->commit : p->match;

@@ -156,7 +156,8 @@ struct raft_peer {
 	/* In its newest answer; if either, it counts nowhere (D9c). */
 	bool lost;
 	bool unconfirmed;
-	bool stalled; /* in its newest answer as well: its disk hangs */
+	bool stalled;   /* in its newest answer as well: its disk hangs */
+	bool stateless; /* ... and it takes a snapshot, whatever its log has */
 
 	bool vote_requested; /* in this candidacy, or the one before it: the request has left */
 	bool vote_answered;

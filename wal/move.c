@@ -44,7 +44,7 @@ int wal_base_move(struct wal *w, raft_index first, raft_term before_term)
 	if (first <= w->base.index)
 		return 0;
 	/* What is below is nowhere else (W21). */
-	if (w->snapshot_count == 0 || w->snapshots[0].info.index + 1 < first)
+	if (!wal_snapshot_reaches(w, first - 1, NULL))
 		return -ENOENT;
 	if (w->memory) {
 		if (!wal_memory_get(w->memory, first - 1))

@@ -438,8 +438,7 @@ uint64_t wal_pull_part_size(const struct wal *w)
 /* One that is whole covers what there is a part of. */
 static bool covered(const struct wal *w)
 {
-	return w->snapshot_count > 0 && !w->snapshots[0].damaged &&
-	       w->snapshots[0].info.index >= w->puller.part.index;
+	return wal_snapshot_reaches(w, w->puller.part.index, NULL);
 }
 
 void wal_pull_leave_step(struct wal *w)

@@ -10,9 +10,21 @@
 
 uint32_t wal_snapshots(const struct wal *w, struct raft_snapshot out[WAL_SNAPSHOTS_MAX])
 {
+	uint32_t count = 0;
+
 	for (uint32_t i = 0; i < w->snapshot_count; i++)
-		out[i] = w->snapshots[i].info;
-	return w->snapshot_count;
+		if (!w->snapshots[i].damaged)
+			out[count++] = w->snapshots[i].info;
+	return count;
+}
+
+bool wal_snapshot_reaches(const struct wal *w, raft_index index, const struct snapshot_file *but)
+{
+	for (uint32_t i = 0; i < w->snapshot_count; i++)
+		if (&w->snapshots[i] != but && !w->snapshots[i].damaged &&
+		    w->snapshots[i].info.index >= index)
+			return true;
+	return false;
 }
 
 struct snapshot_file *wal_snapshot_find(struct wal *w, raft_index index, raft_term term)

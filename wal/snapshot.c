@@ -10,13 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The state up to the base is in one of them, and it is not that one alone. */
+/* The state up to the base is in no other one. */
 static bool needed(const struct wal *w, const struct snapshot_file *file)
 {
-	for (uint32_t i = 0; i < w->snapshot_count; i++)
-		if (&w->snapshots[i] != file && w->snapshots[i].info.index + 1 >= w->base.index)
-			return false;
-	return w->base.index > 1;
+	return w->base.index > 1 && !wal_snapshot_reaches(w, w->base.index - 1, file);
 }
 
 int wal_snapshot_remove(struct wal *w, raft_index index, raft_term term)

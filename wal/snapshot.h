@@ -16,7 +16,7 @@
 /* Of the file, which is the same bytes on members of one version. */
 enum { WAL_SNAPSHOT_VERSION = 3 };
 
-/* Newest first; `size` is the file's. Returns how many. */
+/* Newest first, but for those that a reader found damaged; `size` is the file's. How many. */
 uint32_t wal_snapshots(const struct wal *w, struct raft_snapshot out[WAL_SNAPSHOTS_MAX]);
 
 /*

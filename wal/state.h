@@ -464,6 +464,8 @@ int wal_base_open(struct wal *w, const struct log_base_slots *found);
 /* snaplist.c */
 void wal_snapshot_list(struct wal *w, const struct snapshot_file *file);
 void wal_snapshot_unlist(struct wal *w, struct snapshot_file *file);
+/* One, but this, covers the log up to there, and nothing is known to be wrong with it. */
+bool wal_snapshot_reaches(const struct wal *w, raft_index index, const struct snapshot_file *but);
 struct snapshot_file *wal_snapshot_find(struct wal *w, raft_index index, raft_term term);
 void wal_snapshot_chunks_free(struct snapshot_file *file);
 void wal_snapshots_free(struct wal *w);

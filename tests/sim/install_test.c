@@ -266,6 +266,53 @@ static void S10_the_leader_ends_in_the_middle(void)
 	end();
 }
 
+/*
+ * W21: none of the snapshots here is whole. The log is, so it votes and acknowledges; it stands for
+ * nothing and serves nothing before another member has given it one, which may be older than what
+ * the log has.
+ */
+static void W21_who_has_no_whole_snapshot_is_given_one(void)
+{
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+	char file[DISK_NAME_MAX];
+	uint32_t i, count;
+
+	begin(90, 3, WAL_DURABLE);
+	sim_world_run(&w, 300 * MS);
+	i = follower();
+	while (wal_first(node_of(i)->wal) == 1)
+		sim_world_run(&w, MS);
+	for (int round = 0; round < 2; round++) {
+		uint32_t leader = (uint32_t)sim_leader(&w);
+
+		if (i == leader)
+			i = follower();
+		count = wal_snapshots(node_of(i)->wal, list);
+		sim_node_crash(&w, i);
+		for (uint32_t k = 0; k < count; k++) {
+			snprintf(file, sizeof(file), "snapshot-%016" PRIx64 "-%016" PRIx64,
+				 list[k].index, list[k].term);
+			fake_flip(w.node[i].disk, file, list[k].size / 2, 3);
+		}
+		/* Without the leader of before: it is to be elected with this one's vote. */
+		sim_node_crash(&w, leader);
+		sim_node_start(&w, i);
+		while (!node_of(i)->raft)
+			sim_world_run(&w, MS / 10);
+		assert(node_of(i)->install.held);
+		assert(round > 0 || wal_snapshots(node_of(i)->wal, list) == 0);
+		assert(sim_node_says(&w, i, "no snapshot here is whole"));
+		wait_leader();
+		assert(sim_leader(&w) != (int)i);
+		wait_installed(i, 1);
+		assert(!node_of(i)->install.held);
+		sim_node_start(&w, leader);
+		assert(sim_world_settle(&w, 20000 * MS));
+		sim_world_run(&w, 3000 * MS);
+	}
+	end();
+}
+
 /* R34: it led, cut off, and appended what nobody else has: that goes with what is replaced. */
 static void R34_a_tail_that_contradicts_goes(void)
 {
@@ -310,6 +357,7 @@ int main(void)
 	S10_frames_are_lost();
 	S10_who_pulls_is_killed_at_any_moment();
 	S10_the_leader_ends_in_the_middle();
+	W21_who_has_no_whole_snapshot_is_given_one();
 	R34_a_tail_that_contradicts_goes();
 	return 0;
 }

@@ -84,7 +84,8 @@ void cluster_offered(struct cluster *c, struct cluster_node *n, const struct raf
 {
 	check(c, offer->index <= c->canon.last, "RC13: offered what nobody committed");
 	check(c, offer->term == c->canon.entry[offer->index].term, "RC13: offered another entry");
-	check(c, offer->index > n->core->commit, "RC13: offered what is here");
+	check(c, offer->index > n->core->commit || n->core->apply_held,
+	      "RC13: offered what is here");
 	n->offered = *offer;
 	if (c->observer && c->observer->offered)
 		c->observer->offered(c, n);
