@@ -207,7 +207,6 @@ static void take(struct node *n, const struct node_snapshot_record *record)
 	raft_snapshot_installed(n->raft, in->at.index, in->at.term, &record->members,
 				record->members_index);
 	raft_snapshot_taken(n->raft, &in->at);
-	n->diverged.pulled = in->at.index;
 	in->held = true;
 	in->step = NODE_INSTALL_CLEAR;
 	n->applying_count = n->applying_next = 0;

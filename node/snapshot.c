@@ -355,8 +355,7 @@ void node_snapshot_installed(struct node *n, const struct node_snapshot_record *
 	s->log_bytes = 0;
 	s->proposed = 0;
 	kept_look(n);
-	/* Whatever the state before it was. */
-	n->diverged = (struct node_diverged){.pulled = n->applied};
+	n->diverged.pulled = n->applied;
 	n->next_settings_ns = 0; /* the others are told now */
 	if (alone)
 		s->base_said = n->applied;

@@ -252,4 +252,9 @@ SNAPSHOTS = [
      "			    .diverged = w->diverged,\n",
      "",
      ["unit-wal-sign", "sim-diverged"]),
+    ("installed-and-well", "R51: another state does not make a member well whose memory is not",
+     "node/snapshot.c",
+     "n->diverged.pulled = n->applied;",
+     "n->diverged = (struct node_diverged){.pulled = n->applied};",
+     ["sim-diverged"]),
 ]

@@ -218,6 +218,18 @@ static void it_votes_and_does_not_stand(uint32_t victim)
 	sim_node_start(&w, gone);
 }
 
+/* The sign is in the log, and what the memory here does to a state it does to the next one. */
+static void another_state_is_no_way_back(uint32_t victim)
+{
+	const struct node_snapshot_record record = {
+		.members_index = of(victim)->snapshot.members_index,
+		.members = of(victim)->snapshot.members,
+	};
+
+	node_snapshot_installed(of(victim), &record, false);
+	assert_true(diverged() == 1u << victim);
+}
+
 /* `which` from the leader on: 0 is that one. */
 static void one_is_told_and_the_others_go_on(uint32_t which, enum wal_durability durability)
 {
@@ -235,6 +247,7 @@ static void one_is_told_and_the_others_go_on(uint32_t which, enum wal_durability
 	expect_diverged(victim);
 	if (durability == WAL_DURABLE) {
 		it_votes_and_does_not_stand(victim);
+		another_state_is_no_way_back(victim);
 		/* Whatever its state is made of again. */
 		sim_node_crash(&w, victim);
 		sim_node_start(&w, victim);
