@@ -65,22 +65,34 @@ static int name_judge(struct node *n, const struct wal_recovered *found, const s
 /* Before anything is changed. */
 static int judge(struct node *n, const struct wal_recovered *found, void *context)
 {
-	int err;
-
 	if (!node_joined(n) && n->formation.state != FORMATION_FORMED) {
 		snprintf(n->error, sizeof(n->error),
 			 "--force-new-cluster: this directory is of no cluster yet, and has "
 			 "nothing to save: begin a new cluster with it instead");
 		return -EPERM;
 	}
-	err = name_judge(n, found, context);
-	if (!err && found->last_index == 0) {
+	return name_judge(n, found, context);
+}
+
+/* What is to be kept is in the log, and all of it is. */
+static int log_judge(struct node *n)
+{
+	if (n->recovered.installs) {
+		snprintf(n->error, sizeof(n->error),
+			 "--force-new-cluster: a snapshot here reaches further than the log, for "
+			 "its "
+			 "install was cut short; the next start finishes that: start it without "
+			 "this "
+			 "option, stop it, and say this again");
+		return -EPERM;
+	}
+	if (n->recovered.last_index == 0) {
 		snprintf(n->error, sizeof(n->error),
 			 "--force-new-cluster: the log of this directory is empty, so there is "
 			 "nothing to save: begin a new cluster in a new directory instead");
-		err = -EPERM;
+		return -EPERM;
 	}
-	return err;
+	return 0;
 }
 
 /* By the table in force this member alone decides, and nothing keeps it from that. */
@@ -211,8 +223,10 @@ static int force(struct node *n, FILE *out)
 		.members_index = n->recovered.members_index,
 		.members_before_index = n->recovered.members_before_index,
 	};
-	int err = node_restore_members(n);
+	int err = log_judge(n);
 
+	if (!err)
+		err = node_restore_members(n);
 	if (!err)
 		err = node_place_judge(n);
 	if (err)

@@ -179,7 +179,7 @@ void node_pull_drive(struct node *n)
 {
 	struct node_pull *p = &n->install.pull;
 
-	if (n->now_ns < p->wait_ns || (!p->from && !another(n)))
+	if (n->now_ns < p->wait_ns)
 		return;
 	for (uint32_t i = 0; i < NODE_PULL_ASKED_MAX; i++) {
 		struct node_pull_asked *a = &p->asked[i];

@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-	/* Some 10 us of a turn. */
 	TURN_SIZE = 32 * 1024,
 };
 

@@ -356,6 +356,7 @@ void node_snapshot_installed(struct node *n, const struct node_snapshot_record *
 	s->proposed = 0;
 	kept_look(n);
 	n->diverged.pulled = n->applied;
+	s->former = false;
 	n->next_settings_ns = 0; /* the others are told now */
 	if (alone)
 		s->base_said = n->applied;

@@ -20,7 +20,7 @@ enum {
 	 * so more of them would only hold their revisions longer.
 	 */
 	SERVE_BACKUPS_MAX = 2,
-	/* As a piece of another answer: tens of microseconds of the loop. */
+	/* Less than the largest piece of another answer. */
 	SERVE_BACKUP_PIECE = 256 * 1024,
 };
 

@@ -23,7 +23,7 @@
 enum {
 	STEP_BLOCKS = BLOCK_FILE_STEP / BLOCK_SIZE,
 	BLOCK_WORDS = BLOCK_SIZE / 64, /* of the bits that say which bytes are there */
-	SCAN_BLOCKS = 16,              /* that are checked in one turn: some 25 microseconds */
+	SCAN_BLOCKS = 16,              /* that are checked in one turn */
 	ZEROS_MAX = 8,                 /* times that zeros of the end are wanted again */
 };
 
@@ -297,15 +297,9 @@ static int scan_read(struct wal *w, const struct piece *p)
 	w->puller.scan_at = 0;
 	err = w->disk->ops->read(w->disk, s->file, p->offset, p->data, w->puller.scan_size,
 				 TAG_SNAPSHOT);
-	if (err == -EAGAIN) {
+	if (err == -EAGAIN)
 		w->puller.scan_size = 0;
-		return 0; /* the disk has too much to do */
-	}
-	if (err != 0)
-		return wal_snapfile_failed(w, err, "submit");
-	s->in_flight = true;
-	s->since_ns = w->now_ns;
-	return 0;
+	return wal_snapfile_submitted(w, err);
 }
 
 /* What cannot be read is pulled, as what is not there. */

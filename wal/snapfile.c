@@ -138,36 +138,30 @@ static int writes_start(struct wal *w)
 	return 0;
 }
 
+int wal_snapfile_submitted(struct wal *w, int err)
+{
+	if (err == -EAGAIN)
+		return 0; /* the disk has too much to do */
+	if (err != 0)
+		return wal_snapfile_failed(w, err, "submit");
+	w->writer.in_flight = true;
+	w->writer.since_ns = w->now_ns;
+	return 0;
+}
+
 static int control(struct wal *w, enum disk_call_kind kind)
 {
 	struct snapshot_writer *s = &w->writer;
 	struct disk_call call = {.kind = kind, .mode = DISK_DIRECT, .file = s->file};
-	int err;
 
 	wal_block_name(call.to, s->place.index, s->place.term);
 	name_get(w, call.name);
-	err = w->disk->ops->call(w->disk, &call, TAG_SNAPSHOT);
-	if (err == -EAGAIN)
-		return 0;
-	if (err != 0)
-		return wal_snapfile_failed(w, err, "submit");
-	s->in_flight = true;
-	s->since_ns = w->now_ns;
-	return 0;
+	return wal_snapfile_submitted(w, w->disk->ops->call(w->disk, &call, TAG_SNAPSHOT));
 }
 
 static int sync_start(struct wal *w)
 {
-	struct snapshot_writer *s = &w->writer;
-	int err = w->disk->ops->sync(w->disk, s->file, TAG_SNAPSHOT);
-
-	if (err == -EAGAIN)
-		return 0;
-	if (err != 0)
-		return wal_snapfile_failed(w, err, "submit");
-	s->in_flight = true;
-	s->since_ns = w->now_ns;
-	return 0;
+	return wal_snapfile_submitted(w, w->disk->ops->sync(w->disk, w->writer.file, TAG_SNAPSHOT));
 }
 
 static int write_step(struct wal *w)

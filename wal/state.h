@@ -483,6 +483,8 @@ bool wal_snapfile_takes(const struct snapshot_writer *s);   /* bytes, or will */
 void wal_snapfile_fail(struct wal *w, int err);
 /* It cannot go on, nor can the log. */
 int wal_snapfile_failed(struct wal *w, int err, const char *operation);
+/* What the disk said when it was asked for something of TAG_SNAPSHOT. */
+int wal_snapfile_submitted(struct wal *w, int err);
 static inline bool wal_snapfile_free(const struct snapshot_buffer *b)
 {
 	return !b->queued && !b->in_flight;

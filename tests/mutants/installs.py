@@ -79,4 +79,8 @@ INSTALLS = [
      "node/snapshot.c",
      "kept[count].index + 1 >= wal_first(n->wal)", "true",
      ["sim-install"]),
+    ("forced-before-it-is-installed", "S10: force gives up nothing that a snapshot has beyond the log",
+     "node/force.c",
+     "\tif (n->recovered.installs) {", "\tif (false) {",
+     ["sim-force"]),
 ]

@@ -354,6 +354,40 @@ static void D18_W25_who_joins_a_forced_one_is_given_a_snapshot_of_its_own_cluste
 	sim_world_destroy(&w);
 }
 
+/*
+ * An install was cut short: the snapshot has acknowledged writes that the log lacks, and who the
+ * members were. Nothing is forced before the log begins behind it.
+ */
+static void S10_what_a_snapshot_has_beyond_the_log_is_not_given_up(void **state)
+{
+	raft_index last;
+
+	(void)state;
+	sim_world_prepare(&w, 71, 3);
+	w.snapshot_log_bytes = LOG_BYTES;
+	sim_world_begin(&w, 3);
+	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
+		sim_world_run(&w, MS);
+	sim_world_run(&w, 200 * MS);
+	last = raft_last(core(FORCED));
+	sim_node_crash(&w, FORCED);
+	while (w.node[0].node->snapshot.newest.index <= last)
+		sim_world_run(&w, MS);
+	sim_node_crash(&w, 0);
+	sim_node_crash(&w, 1);
+	snapshot_copy(0, FORCED);
+	name_ask();
+	assert_int_equal(force(full_name), -EPERM);
+	expect(why_not, "install was cut short");
+	assert_int_equal(look(w.node[FORCED].disk).joined.id, 0);
+	sim_node_start(&w, FORCED);
+	assert_true(w.node[FORCED].node->applied > last);
+	sim_node_crash(&w, FORCED);
+	assert_int_equal(force(full_name), 0);
+	assert_true(look(w.node[FORCED].disk).joined.index > last);
+	sim_world_destroy(&w);
+}
+
 /* No snapshot is whole: there is no state that the rest of the log could follow. */
 static void W21_a_cut_log_alone_is_not_forced(void **state)
 {
@@ -542,6 +576,7 @@ int main(void)
 		cmocka_unit_test(D18_R35_one_whose_log_was_cut_is_forced),
 		cmocka_unit_test(
 			D18_W25_who_joins_a_forced_one_is_given_a_snapshot_of_its_own_cluster),
+		cmocka_unit_test(S10_what_a_snapshot_has_beyond_the_log_is_not_given_up),
 		cmocka_unit_test(W21_a_cut_log_alone_is_not_forced),
 		cmocka_unit_test(D16_a_joint_table_that_was_under_way_is_over),
 		cmocka_unit_test(D16_V28_who_was_removed_is_forced_where_nobody_else_is_left),

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TOKEN_SIZE = 32 };
@@ -176,4 +177,20 @@ struct found look(struct fake_disk *disk)
 	f.snapshot_count = wal_snapshots(wal, f.snapshots);
 	assert_int_equal(wal_close(wal), 0);
 	return f;
+}
+
+void snapshot_copy(uint32_t from, uint32_t to)
+{
+	const struct found f = look(w.node[from].disk);
+	const struct raft_snapshot *s = &f.snapshots[0];
+	uint8_t *bytes = malloc(s->size);
+	char file[DISK_NAME_MAX];
+
+	assert_non_null(bytes);
+	snprintf(file, sizeof(file), "snapshot-%016" PRIx64 "-%016" PRIx64, s->index, s->term);
+	fake_get(w.node[from].disk, file, 0, bytes, s->size);
+	fake_copy(w.node[to].disk, "identity", file);
+	fake_truncate(w.node[to].disk, file, 0);
+	fake_put(w.node[to].disk, file, 0, bytes, s->size);
+	free(bytes);
 }

@@ -47,5 +47,7 @@ void add(uint32_t i, uint32_t voters);
 /* As soon as it has a core: nobody of the former cluster, not even as one that is gone. */
 void expect_peers(uint32_t i, uint32_t count);
 struct found look(struct fake_disk *disk);
+/* The newest snapshot of one is on the disk of the other, as if it had pulled it. */
+void snapshot_copy(uint32_t from, uint32_t to);
 
 #endif
