@@ -187,6 +187,8 @@ static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
 {
 	const char *texts[] = {node.udp, node.local};
 	const int ends[] = {-ETIME, -ETIMEDOUT};
+	/* By UDP it asks several times before it says that, on a host with other work, too. */
+	const uint64_t waits_ns[] = {S, 200 * MS};
 	struct endpoint_answer answer;
 
 	(void)state;
@@ -198,9 +200,9 @@ static void silence_ends_at_the_deadline_and_the_endpoint_lives_on(void **state)
 		assert_int_equal(endpoint_welcome(e, 5 * S, &hello), 0);
 		atomic_store(&node.faults.silent, true);
 		begin = clock_now();
-		assert_int_equal(endpoint_call(e, WIRE_STATUS, NULL, 0, 200 * MS, &answer),
+		assert_int_equal(endpoint_call(e, WIRE_STATUS, NULL, 0, waits_ns[i], &answer),
 				 ends[i]);
-		assert_true(clock_now() - begin >= 200 * MS);
+		assert_true(clock_now() - begin >= waits_ns[i]);
 		atomic_store(&node.faults.silent, false);
 		put_and_get(e, 5000 + i, 100);
 		endpoint_close(e);
