@@ -110,7 +110,7 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " passed, and each hour if it is longer; revision each five minutes all but the"
 			   " newest so many revisions; 0: nothing is compacted by itself"},
 	[KEY_SNAPSHOT_LOG_SIZE] = {"snapshot-log-size", KEY_TYPE_SIZE, FIELD(snapshot_log_bytes),
-		.default_text = "none: the log is kept whole", .example = "256MiB", .min = 1 * MIB, .max = 64 * GIB,
+		.def = "256MiB", .example = "256MiB", .min = 1 * MIB, .max = 64 * GIB,
 		.meaning = "after how much of the log, or as much as the store was large at the last one, a"
 			   " snapshot of the store is taken; the log before the last but one goes"},
 	[KEY_SNAPSHOT_RATE] = {"snapshot-rate", KEY_TYPE_SIZE, FIELD(snapshot_rate),

@@ -50,7 +50,7 @@ struct node_options {
 	uint64_t disk_stall_us; /* 0: the same as election_us_max, but 50 ms at least */
 	const char *link_name;  /* for status */
 	uint64_t quota_bytes;   /* for status: of the state machine */
-	/* So many bytes of log, or as many as the state has, are between two snapshots; 0: none. */
+	/* So many bytes of log, or as many as the state has, are between two snapshots. */
 	uint64_t snapshot_log_bytes;
 	bool snapshot_often;    /* however large the state is: for tests */
 	uint64_t snapshot_rate; /* bytes a second of one that is written; 0: all at once */

@@ -117,14 +117,14 @@ static bool marker_on_its_way(struct node *n)
 	return s->proposed != 0;
 }
 
-/* One that others can take is there soon, also where none is taken by itself. */
+/* One that others can take is there soon. */
 static bool marker_due(const struct node *n)
 {
 	const struct node_snapshot *s = &n->snapshot;
 
 	if (s->former)
 		return n->now_ns >= s->former_ns;
-	return n->options.snapshot_log_bytes > 0 && s->log_bytes >= log_bytes_wanted(n);
+	return s->log_bytes >= log_bytes_wanted(n);
 }
 
 static void marker_drive(struct node *n)

@@ -173,7 +173,7 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 		.priority = n->priority,
 		.election_us_max = 300000 / hasty,
 		.link_name = "sim",
-		.snapshot_log_bytes = w->snapshot_log_bytes,
+		.snapshot_log_bytes = w->snapshot_log_bytes ? w->snapshot_log_bytes : UINT64_MAX,
 		.snapshot_often = true,
 		.snapshot_rate = 64u << 20,
 		.compaction = w->compaction,

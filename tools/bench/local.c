@@ -18,7 +18,10 @@ enum { LINK_FRAMES = 1024, STATUS_TEXT_MAX = 16 * 1024 };
 
 #define NETWORK 0xc6120000u /* 198.18.0.0/24 */
 
+/* As by default. */
 #define LOCAL_QUOTA (2ull << 30)
+#define LOCAL_SNAPSHOT_LOG (256ull << 20)
+#define LOCAL_SNAPSHOT_RATE (64ull << 20)
 
 struct local {
 	char directory[256];
@@ -111,6 +114,8 @@ static int start_node(struct local *l, uint32_t i, enum wal_durability durabilit
 		.election_us_min = 150000,
 		.election_us_max = 300000,
 		.link_name = "ring",
+		.snapshot_log_bytes = LOCAL_SNAPSHOT_LOG,
+		.snapshot_rate = LOCAL_SNAPSHOT_RATE,
 		.wal = {.directory = directory,
 			.durability = durability,
 			.segment_size = WAL_SEGMENT_SIZE_DEFAULT,

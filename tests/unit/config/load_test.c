@@ -259,9 +259,9 @@ static void every_default_is_filled_in(void **state)
 	assert_string_equal(c.token, "quoin-cluster");
 	assert_false(c.existing);
 	assert_int_equal(c.heartbeat_us, 20000);
-	assert_int_equal(c.election_us_min, 150000);
-	assert_int_equal(c.election_us_max, 300000);
+	assert_true(c.election_us_min == 150000 && c.election_us_max == 300000);
 	assert_int_equal(c.quota_bytes, UINT64_C(2) << 30);
+	assert_int_equal(c.snapshot_log_bytes, 256 << 20);
 	assert_int_equal(c.durability, CONFIG_DURABLE);
 	assert_int_equal(c.segment_bytes, 64 << 20);
 	assert_int_equal(c.link, LINK_MEMIF);
