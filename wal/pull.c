@@ -151,14 +151,15 @@ static int block_take(struct wal *w, const struct piece *p, uint32_t block)
  * like those behind the trailer: what is zero before it, or if there is none all that is, is wanted
  * again. True: there are none such.
  */
-static bool zeros_right(struct wal *w, const struct piece *p, struct snapshot_file *found)
+static bool zeros_right(struct wal *w, const struct piece *p)
 {
+	struct snapshot_file found = {.info = w->puller.offer};
 	const uint32_t count = p->size / BLOCK_SIZE;
 	const uint8_t *step = p->data + p->size - BLOCK_FILE_STEP;
 	uint64_t end = p->offset + p->size;
 	bool right = true;
 
-	if (wal_snapshot_trailer_find(found, step, found->info.size, &end) != 0)
+	if (wal_snapshot_trailer_find(&found, step, found.info.size, &end) != 0)
 		end = p->offset + p->size;
 	for (uint32_t block = count - STEP_BLOCKS; p->offset + block * (uint64_t)BLOCK_SIZE < end;
 	     block++) {
@@ -172,18 +173,21 @@ static bool zeros_right(struct wal *w, const struct piece *p, struct snapshot_fi
 	return right;
 }
 
-/* That the whole is what was offered. */
-static bool end_right(struct wal *w, const uint8_t *step, const struct snapshot_file *found)
+/* That the whole is what was offered. Of `step` each block is right by itself, and no more. */
+static bool end_right(struct wal *w, const uint8_t *step)
 {
 	struct snapshot_writer *s = &w->writer;
-	uint64_t blocks = wal_block_count(found->payload) + 1;
+	struct snapshot_file found = {.info = w->puller.offer};
+	uint64_t at, end;
 
-	for (uint64_t at = w->puller.offer.size / BLOCK_SIZE - STEP_BLOCKS; at < blocks; at++) {
+	if (wal_snapshot_trailer_find(&found, step, found.info.size, &end) != 0)
+		return false;
+	for (at = found.info.size - BLOCK_FILE_STEP; at < end; at += BLOCK_SIZE) {
 		s->hash = wal_block_hash(s->hash, step);
 		step += BLOCK_SIZE;
 	}
-	s->payload = found->payload;
-	return s->hash == found->info.hash && s->hash == w->puller.offer.hash;
+	s->payload = found.payload;
+	return s->hash == found.info.hash && s->hash == w->puller.offer.hash;
 }
 
 /* All of the first piece is there and right. */
@@ -192,9 +196,8 @@ static int piece_end(struct wal *w, const struct piece *p)
 	struct snapshot_writer *s = &w->writer;
 	bool last = p->offset + p->size == w->puller.offer.size;
 	uint32_t blocks = p->size / BLOCK_SIZE - (last ? STEP_BLOCKS : 0);
-	struct snapshot_file found = {.info = w->puller.offer};
 
-	if (last && !zeros_right(w, p, &found)) {
+	if (last && !zeros_right(w, p)) {
 		/* It is what is not zero that is of another one. */
 		if (w->puller.zeros == ZEROS_MAX)
 			wal_snapfile_fail(w, -EBADMSG);
@@ -202,7 +205,7 @@ static int piece_end(struct wal *w, const struct piece *p)
 	}
 	for (uint32_t block = 0; block < blocks; block++)
 		s->hash = wal_block_hash(s->hash, p->data + (size_t)block * BLOCK_SIZE);
-	if (last && !end_right(w, p->data + (size_t)blocks * BLOCK_SIZE, &found)) {
+	if (last && !end_right(w, p->data + (size_t)blocks * BLOCK_SIZE)) {
 		wal_snapfile_fail(w, -EBADMSG);
 		return -EBADMSG;
 	}

@@ -357,6 +357,25 @@ static void W21_a_header_of_another_is_not_taken(void **state)
 	test_log_free(&t);
 }
 
+/* Whatever is asked for comes, and it is given up. */
+static void comes_to_nothing(struct test_log *t)
+{
+	for (int i = 0; wal_pull_result(t->wal) == -EINPROGRESS; i++) {
+		uint64_t at = 0;
+		uint32_t length;
+
+		assert_true(i < 100);
+		while (wal_pull_wants(t->wal, at, &at, &length)) {
+			(void)wal_pull_add(t->wal, at, file + at, length);
+			at += length;
+		}
+		assert_int_equal(poll_once(t), 0);
+	}
+	assert_int_equal(wal_pull_result(t->wal), -EBADMSG);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(poll_once(t), 0);
+}
+
 /* Behind the end is a block with the right stamp: the rest is not asked for without an end. */
 static void W21_what_can_be_no_end_is_given_up(void **state)
 {
@@ -373,24 +392,51 @@ static void W21_what_can_be_no_end_is_given_up(void **state)
 	while (t.wal->writer.step != SNAPSHOT_WRITE)
 		assert_int_equal(poll_once(&t), 0);
 	assert_int_equal(wal_pull_add(t.wal, last * BLOCK_SIZE, wrong, BLOCK_SIZE), 0);
-	for (int i = 0; wal_pull_result(t.wal) == -EINPROGRESS; i++) {
-		uint64_t at = 0;
-		uint32_t length;
-
-		assert_true(i < 100);
-		while (wal_pull_wants(t.wal, at, &at, &length)) {
-			(void)wal_pull_add(t.wal, at, file + at, length);
-			at += length;
-		}
-		assert_int_equal(poll_once(&t), 0);
-	}
-	assert_int_equal(wal_pull_result(t.wal), -EBADMSG);
-	for (int i = 0; i < 20; i++)
-		assert_int_equal(poll_once(&t), 0);
+	comes_to_nothing(&t);
 	assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
 	assert_int_equal(pull(&t, 8900, UINT64_MAX), 0);
 	check(&t);
 	test_log_free(&t);
+}
+
+/*
+ * All of the last step are blocks that are right by themselves, and the last of them calls itself
+ * the end of a stream that cannot end there. `part`: it is there from before.
+ */
+static void false_end(uint64_t payload, bool part)
+{
+	uint64_t count = offer.size / BLOCK_SIZE;
+	struct test_log t;
+
+	for (uint64_t n = count - BLOCK_FILE_STEP / BLOCK_SIZE; n < count; n++) {
+		uint8_t *block = file + n * BLOCK_SIZE;
+
+		memset(block, 0x55, BLOCK_SIZE);
+		if (n == count - 1)
+			wal_block_trailer_encode(block, payload, offer.hash);
+		wal_block_seal(block, &(struct block_place){INDEX, TERM, n});
+	}
+	member(&t, WAL_DURABLE, 4096);
+	if (part) {
+		fake_copy(t.disk, "identity", part_name());
+		fake_truncate(t.disk, part_name(), 0);
+		fake_put(t.disk, part_name(), 0, file, offer.size);
+		again(&t);
+	}
+	assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
+	comes_to_nothing(&t);
+	test_log_free(&t);
+}
+
+static void W21_an_end_that_is_none_is_not_believed(void **state)
+{
+	static const uint64_t payloads[] = {0, 1, UINT64_MAX / 2, UINT64_MAX - 1, UINT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(payloads) / sizeof(payloads[0]); i++) {
+		peer(BLOCK_PAYLOAD * 20);
+		false_end(payloads[i / 2], i % 2);
+	}
 }
 
 /* What there is of a part and cannot be read is pulled, and written again. */
@@ -542,6 +588,7 @@ int main(void)
 		cmocka_unit_test(W21_what_is_there_is_not_written_over),
 		cmocka_unit_test(W21_a_header_of_another_is_not_taken),
 		cmocka_unit_test(W21_what_can_be_no_end_is_given_up),
+		cmocka_unit_test(W21_an_end_that_is_none_is_not_believed),
 		cmocka_unit_test(V25_a_part_that_cannot_be_read_is_pulled_again),
 		cmocka_unit_test(W21_what_was_not_offered_is_never_there),
 		cmocka_unit_test(D17_an_offer_that_can_be_none_is_refused),
