@@ -24,6 +24,7 @@ enum disk_mode {
 	DISK_DURABLE, /* O_DIRECT | O_DSYNC: completed means on stable storage */
 	DISK_DIRECT, /* O_DIRECT: completed means handed to the device; durable once it is synced */
 	DISK_CACHED, /* the page cache: completed means it survives the process, not the host */
+	DISK_READ,   /* O_DIRECT; nobody writes it, and others may have it open so as well */
 };
 
 struct disk_completion {
@@ -60,6 +61,8 @@ struct disk;
 struct disk_ops {
 	/*
 	 * Done in the order in which they were asked. -EAGAIN: DISK_IN_FLIGHT_MAX are in flight.
+	 * A file is open once at a time, or by any number of opens for DISK_READ: another one waits
+	 * until it is closed, and what is asked behind it waits as well.
 	 */
 	int (*call)(struct disk *d, const struct disk_call *call, uint64_t tag);
 	int (*size)(struct disk *d, int file, uint64_t *size);

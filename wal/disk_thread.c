@@ -44,12 +44,12 @@ struct disk_thread {
 /* --- on the thread ----------------------------------------------------------------------- */
 
 /* Waits for a dead process's last write; a living one's lock does not go away. */
-static int file_lock(int fd)
+static int file_lock(int fd, int operation)
 {
 	const struct timespec pause = {.tv_nsec = 1000 * 1000};
 
 	for (int i = 0; i < LOCK_WAIT_MS; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		if (flock(fd, operation | LOCK_NB) == 0)
 			return 0;
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
@@ -60,7 +60,8 @@ static int file_lock(int fd)
 
 static int file_open(struct disk_thread *t, struct work *w)
 {
-	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	const bool reads = w->call.mode == DISK_READ;
+	int flags = (reads ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW;
 	int fd;
 	int err;
 
@@ -68,14 +69,14 @@ static int file_open(struct disk_thread *t, struct work *w)
 		return t->durable_refused;
 	if (w->call.mode == DISK_DURABLE)
 		flags |= O_DIRECT | O_DSYNC;
-	if (w->call.mode == DISK_DIRECT)
+	if (w->call.mode == DISK_DIRECT || reads)
 		flags |= O_DIRECT;
 	if (w->call.kind == DISK_CREATE)
 		flags |= O_CREAT | O_EXCL;
 	fd = openat(t->directory, w->call.name, flags, 0600);
 	if (fd < 0)
 		return -errno;
-	err = file_lock(fd);
+	err = file_lock(fd, reads ? LOCK_SH : LOCK_EX);
 	if (err != 0)
 		(void)close(fd);
 	w->value = (uint64_t)fd;

@@ -8,7 +8,7 @@
  *     What it put off goes to a worker of its own, which can wait, and so often and no more (V21).
  *  2. Every file carries an flock (disk_thread.c). A killed process's last write holds its file
  *     open until it reaches the disk, and so the lock: who opens the file next waits for it, and
- *     cannot be overwritten by it later.
+ *     cannot be overwritten by it later. Who only reads shares it with others who do.
  *
  * The ring is set up without SINGLE_ISSUER and DEFER_TASKRUN: the log may be opened by one thread
  * and driven by another, and a completion must be seen without a system call.

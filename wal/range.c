@@ -133,7 +133,7 @@ void wal_range_release(struct wal *w, uint32_t slot)
 
 static int range_start(struct wal *w, struct range *r)
 {
-	struct disk_call call = {.kind = DISK_OPEN, .mode = DISK_DIRECT};
+	struct disk_call call = {.kind = DISK_OPEN, .mode = DISK_READ};
 	const uint64_t tag = TAG_RANGE + (uint64_t)(r - w->ranges);
 	uint64_t end = (r->offset + r->size + w->unit - 1) / w->unit * w->unit;
 	int err;

@@ -80,7 +80,7 @@ int wal_snapshot_probe(struct disk *d, raft_index index, raft_term term, struct 
 	if (!buffer)
 		return -ENOMEM;
 	wal_block_name(name, index, term);
-	err = wal_io_open(d, name, false, DISK_DURABLE, &file);
+	err = wal_io_open(d, name, false, DISK_READ, &file);
 	if (err == 0) {
 		err = probe(d, file, buffer, out, offset);
 		wal_io_close(d, file);
@@ -97,7 +97,7 @@ int wal_snapshot_part_size(struct disk *d, raft_index index, raft_term term, uin
 
 	wal_block_name(whole, index, term);
 	wal_meta_part_name(name, whole);
-	err = wal_io_open(d, name, false, DISK_DIRECT, &file);
+	err = wal_io_open(d, name, false, DISK_READ, &file);
 	if (err != 0)
 		return err;
 	err = d->ops->size(d, file, size);
@@ -208,7 +208,7 @@ static void buffers_free(struct snapshot_reader *r)
 
 int wal_snapshot_open(struct wal *w, raft_index index, raft_term term)
 {
-	struct disk_call call = {.kind = DISK_OPEN, .mode = DISK_DIRECT};
+	struct disk_call call = {.kind = DISK_OPEN, .mode = DISK_READ};
 	struct snapshot_reader *r = &w->reader;
 	const struct snapshot_file *file = wal_snapshot_find(w, index, term);
 	int err = 0;
@@ -413,7 +413,7 @@ int wal_snapshot_verify(struct disk *d, const struct snapshot_file *file, uint64
 		return -ENOMEM;
 	wal_block_name(name, file->info.index, file->info.term);
 	*offset = 0;
-	err = wal_io_open(d, name, false, DISK_DURABLE, &fd);
+	err = wal_io_open(d, name, false, DISK_READ, &fd);
 	if (err != 0) {
 		free(p.data);
 		return err;

@@ -82,8 +82,19 @@ static int inode_take(struct fake_disk *f)
 	return inode;
 }
 
+/* On a real disk it would wait, and all that is asked behind it. */
+static void alone_check(const struct fake_disk *f, int inode, bool reads)
+{
+	for (int i = 0; i < FILES_MAX && !f->no_locks; i++) {
+		const struct open_file *other = &f->files[i];
+
+		assert(!other->used || other->inode != inode || (other->reads && reads));
+	}
+}
+
 static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t *file)
 {
+	const bool reads = call->mode == DISK_READ;
 	int at = fake_name_find(&f->seen, call->name);
 	int inode;
 
@@ -99,12 +110,13 @@ static int file_open(struct fake_disk *f, const struct disk_call *call, uint64_t
 	} else {
 		inode = f->seen.names[at].inode;
 	}
+	alone_check(f, inode, reads);
 	for (int i = 0; i < FILES_MAX; i++) {
 		if (f->files[i].used)
 			continue;
 		f->files[i] = (struct open_file){
 			true, inode, call->mode == DISK_DURABLE && !f->lies.ignore_durable,
-			call->mode == DISK_DIRECT};
+			call->mode == DISK_DIRECT || reads, reads};
 		*file = (uint64_t)i;
 		return 0;
 	}
@@ -256,6 +268,7 @@ static int fake_write(struct disk *d, int file, uint64_t offset, const void *dat
 			     .data = (uint8_t *)(uintptr_t)data};
 
 	assert(f->files[file].used);
+	assert(!f->files[file].reads);
 	rules_check(f, offset, data, size);
 	if (space_take(f, &f->inodes[t.inode], offset + size) != 0)
 		t.no_space = true;
@@ -482,6 +495,11 @@ uint32_t fake_files(const struct fake_disk *f)
 	for (int i = 0; i < FILES_MAX; i++)
 		count += f->files[i].used;
 	return count;
+}
+
+void fake_no_locks(struct fake_disk *f)
+{
+	f->no_locks = true;
 }
 
 void fake_fail_reads(struct fake_disk *f, uint64_t after, int err)

@@ -12,7 +12,8 @@
  *  - a name is durable after sync_names; before it, each create, rename and remove may be there or
  *    not, and a rename may leave both names.
  *
- * It asserts that the log keeps the seam's rules: alignment, and hands off a buffer in flight.
+ * It asserts that the log keeps the seam's rules: alignment, hands off a buffer in flight, and no
+ * file open twice but for reading.
  */
 #ifndef TESTS_UNIT_WAL_FAKE_DISK_H
 #define TESTS_UNIT_WAL_FAKE_DISK_H
@@ -82,6 +83,9 @@ void fake_space_all(struct fake_disk *f, uint64_t all);
 /* While it is not 0: of each open and change of a name; of each look at the space that is left. */
 void fake_names_fail(struct fake_disk *f, int err);
 void fake_look_fails(struct fake_disk *f, int err);
+
+/* Files are opened, from now on, by who asks for no lock of them: as wal/disk_reader.c does. */
+void fake_no_locks(struct fake_disk *f);
 
 /* The disk does not answer: nothing completes, and who waits does so in vain. */
 void fake_hang(struct fake_disk *f, bool hang);

@@ -95,6 +95,7 @@ struct open_file {
 	int inode;
 	bool durable;
 	bool direct; /* and not durable */
+	bool reads;  /* DISK_READ */
 };
 
 struct fake_disk {
@@ -110,6 +111,7 @@ struct fake_disk {
 	struct transfer transfers[DISK_IN_FLIGHT_MAX];
 	uint32_t in_flight; /* of them: who looks through them has an end */
 	bool locked;
+	bool no_locks; /* of files */
 	struct fake_lies lies;
 	void (*hook)(void *arg, struct fake_disk *f);
 	void *hook_arg;

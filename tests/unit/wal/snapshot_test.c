@@ -538,6 +538,7 @@ static void F25_a_base_that_moves_meanwhile_is_no_damage(void **state)
 		assert_int_equal(test_persist(t.wal, test_append(t.wal, i, i + 11, 1)), 0);
 	idle(&t);
 	assert_int_equal(make(&t, 20, 100, 100), 0);
+	fake_no_locks(t.disk);
 	if (wal_inspect_disk(fake_disk_of(t.disk), true, "fake", &ops, &m, &result, error) != 0)
 		fail_msg("%s", error);
 	assert_int_equal(m.moves, 2);

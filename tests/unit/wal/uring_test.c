@@ -261,6 +261,41 @@ static void every_open_file_is_locked(void **state)
 	end(&s);
 }
 
+/* Two peers pull one snapshot: nothing waits for either, and who would write it is kept off. */
+static void who_reads_shares_a_file(void **state)
+{
+	char path[256];
+	struct setup s;
+	int file, again, fd;
+
+	(void)state;
+	begin(&s);
+	assert_int_equal(wal_io_open(s.disk, "a", true, DISK_DURABLE, &file), 0);
+	assert_int_equal(s.disk->ops->write(s.disk, file, 0, s.buffers, SIZE, 5), 0);
+	assert_int_equal(one(s.disk, 5), 0);
+	wal_io_close(s.disk, file);
+	assert_int_equal(wal_io_open(s.disk, "a", false, DISK_READ, &file), 0);
+	assert_int_equal(wal_io_open(s.disk, "a", false, DISK_READ, &again), 0);
+	for (int i = 0; i < 2; i++) {
+		memset(s.buffers + SIZE, 0, SIZE);
+		assert_int_equal(
+			s.disk->ops->read(s.disk, i ? again : file, 0, s.buffers + SIZE, SIZE, 6),
+			0);
+		assert_int_equal(one(s.disk, 6), 0);
+		assert_memory_equal(s.buffers, s.buffers + SIZE, SIZE);
+	}
+	(void)snprintf(path, sizeof(path), "%s/a", s.path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+	wal_io_close(s.disk, file);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+	wal_io_close(s.disk, again);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	(void)close(fd);
+	end(&s);
+}
+
 /* The files that the log makes durable by fsync, seen on their way to the kernel. */
 static ino_t synced[8];
 static uint32_t synced_count;
@@ -354,6 +389,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test(W26_the_directory_is_locked),
 		cmocka_unit_test(every_open_file_is_locked),
+		cmocka_unit_test(who_reads_shares_a_file),
 		cmocka_unit_test(W17_the_name_of_a_directory_that_is_there_is_synced),
 		cmocka_unit_test(directories),
 		cmocka_unit_test(durable_is_refused_in_memory),
