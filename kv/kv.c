@@ -593,8 +593,3 @@ uint64_t kv_pinned_size(struct sm *sm)
 {
 	return kv_of(sm)->store.held;
 }
-
-void kv_compact(struct sm *sm, uint64_t revision)
-{
-	kv_store_compact(&kv_of(sm)->store, revision);
-}

@@ -9,7 +9,4 @@ void kv_verify(struct sm *sm);
 /* The bytes that a compaction would have freed, had there been no readers: as far as counted. */
 uint64_t kv_pinned_size(struct sm *sm);
 
-/* As a command of the log would, for tests: of a revision above the last one. */
-void kv_compact(struct sm *sm, uint64_t revision);
-
 #endif

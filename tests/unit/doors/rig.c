@@ -81,8 +81,10 @@ void rig_write(struct rig *rig, uint32_t count)
 			write_one(rig, KV_DELETE, key, 0);
 	}
 	if (rig->sm->ops->revision(rig->sm) > rig->compacted) {
+		uint8_t command[SM_COMPACTION_SIZE_MAX];
+
 		rig->compacted = rig->sm->ops->revision(rig->sm);
-		kv_compact(rig->sm, rig->compacted);
+		rig_apply(rig, command, rig->sm->ops->compaction(rig->compacted, command));
 	}
 	if (kv_pinned_size(rig->sm) > rig->pinned_max)
 		rig->pinned_max = kv_pinned_size(rig->sm);

@@ -76,7 +76,7 @@ static void hashes_are_etcds(void **state)
 		assert_int_equal(hash_at(&rig, 4).hash, 1148208671);
 		assert_int_equal(hash_at(&rig, 4).compact_revision, 0);
 		assert_int_equal(hash_at(&rig, 8).status, KV_FUTURE_REVISION);
-		kv_compact(rig.sm, 4);
+		assert_int_equal(compact(&rig, 4), KV_OK);
 		if (swept)
 			sweep(&rig);
 		assert_int_equal(hash_at(&rig, 0).hash, 1516026408);
@@ -85,7 +85,7 @@ static void hashes_are_etcds(void **state)
 		assert_int_equal(hash_at(&rig, 4).status, KV_COMPACTED);
 		/* Nothing is alive there, and what the compaction left counts all the same. */
 		assert_int_equal(del(&rig, text("a"), text("z")).count, 2);
-		kv_compact(rig.sm, 7);
+		assert_int_equal(compact(&rig, 7), KV_OK);
 		if (swept)
 			sweep(&rig);
 		assert_int_equal(hash_at(&rig, 0).hash, 3122366553);
@@ -98,7 +98,7 @@ static void overwrite(struct rig *rig)
 {
 	write_all(rig);
 	del(rig, text("a"), text("z"));
-	kv_compact(rig->sm, rig->sm->ops->revision(rig->sm));
+	assert_int_equal(compact(rig, rig->sm->ops->revision(rig->sm)), KV_OK);
 	sweep(rig);
 	assert_true(kv_pinned_size(rig->sm) > 0);
 }
@@ -117,7 +117,7 @@ static void what_is_done_meanwhile_changes_nothing(void **state)
 
 	rig_open(&rig, UINT64_MAX);
 	write_all(&rig);
-	kv_compact(rig.sm, 4);
+	assert_int_equal(compact(&rig, 4), KV_OK);
 	assert_int_equal(hash_while(&rig, 5, overwrite).hash, 3279054176);
 	rig_close(&rig);
 }

@@ -203,6 +203,19 @@ static inline struct kv_answer del(struct rig *rig, struct kv_bytes key, struct 
 	return feed(rig, &request);
 }
 
+static inline enum kv_status compact(struct rig *rig, uint64_t revision)
+{
+	const struct kv_request request = {.operation = KV_COMPACT,
+					   .session = 1,
+					   .sequence = ++rig->sequence,
+					   .revision = revision};
+	const enum kv_status status = feed(rig, &request).status;
+
+	if (status == KV_OK)
+		rig->compacted = revision;
+	return status;
+}
+
 /* Points into rig->out. */
 static inline struct kv_answer query(struct rig *rig, const struct kv_request *request,
 				     uint32_t out_size_max)

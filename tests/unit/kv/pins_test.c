@@ -120,17 +120,15 @@ static void sweep_all(struct rig *rig)
 }
 
 /* What is before the newest revision, or at random some that is not, goes. */
-static void compact(struct rig *rigs, uint32_t count, bool all)
+static void compact_some(struct rig *rigs, uint32_t count, bool all)
 {
 	uint64_t revision = rigs[0].sm->ops->revision(rigs[0].sm);
 
 	if (!all)
 		revision -= random_below(&seed, 30);
 	if (revision > rigs[0].compacted && revision <= rigs[0].sm->ops->revision(rigs[0].sm)) {
-		for (uint32_t i = 0; i < count; i++) {
-			rigs[i].compacted = revision;
-			kv_compact(rigs[i].sm, revision);
-		}
+		for (uint32_t i = 0; i < count; i++)
+			assert_int_equal(compact(&rigs[i], revision), KV_OK);
 	}
 }
 
@@ -181,7 +179,7 @@ static void every_answer_is_of_the_revision_at_which_it_began(void **state)
 				r->cursor = NULL;
 				cut++;
 			}
-			compact(rigs, 2, false);
+			compact_some(rigs, 2, false);
 			for (uint32_t i = 0; i < 2 && random_below(&seed, 2); i++)
 				sweep(&rigs[i]);
 			held += kv_pinned_size(rigs[0].sm) > 0;
@@ -208,7 +206,7 @@ static void every_answer_is_of_the_revision_at_which_it_began(void **state)
 		while (readers[i].cursor)
 			reader_step(&rigs[0], &readers[i]);
 	}
-	compact(rigs, 2, true);
+	compact_some(rigs, 2, true);
 	sweep_all(&rigs[0]);
 	sweep_all(&rigs[1]);
 	rig_close(&rigs[0]);
@@ -244,14 +242,14 @@ static void what_is_compacted_is_held_back_until_the_reader_ends(void **state)
 		fill(&rig);
 	sweep(&rig);
 	assert_int_equal(kv_pinned_size(rig.sm), 0); /* nothing was compacted */
-	compact(&rig, 1, true);
+	compact_some(&rig, 1, true);
 	sweep(&rig);
 	assert_true(kv_pinned_size(rig.sm) > before);
 	while (!reader_step(&rig, &r))
 		;
 	sweep_all(&rig);
 	del(&rig, text("k"), text("l"));
-	compact(&rig, 1, true);
+	compact_some(&rig, 1, true);
 	sweep_all(&rig);
 	assert_int_equal(rig.sm->ops->size(rig.sm), 0);
 	rig_close(&rig);
@@ -296,7 +294,7 @@ static void a_full_budget_cuts_the_oldest(void **state)
 	assert_false(reader_step(&rig, &oldest));
 	fill(&rig);
 	assert_true(reader_open(&rig, &newest, &everything) > 0);
-	compact(&rig, 1, true);
+	compact_some(&rig, 1, true);
 	kv_verify(rig.sm);
 	assert_false(reader_step(&rig, &oldest)); /* it was not swept yet */
 	sweep_all(&rig);
@@ -304,7 +302,7 @@ static void a_full_budget_cuts_the_oldest(void **state)
 		rig.sm->ops->cursor_read(rig.sm, oldest.cursor, rig.out, KV_ANSWER_SIZE_MAX, &more),
 		-ESTALE);
 	put_random(&rig, 1, 0);
-	compact(&rig, 1, true);
+	compact_some(&rig, 1, true);
 	sweep(&rig);
 	assert_in_range(kv_pinned_size(rig.sm), 1, 1000);
 	rig.sm->ops->cursor_close(rig.sm, oldest.cursor);
@@ -327,12 +325,12 @@ static void what_is_freed_is_freed_in_steps(void **state)
 		snprintf(key, sizeof(key), "s%06u", n);
 		put(&rig, text(key), text("v"));
 	}
-	compact(&rig, 1, true);
+	compact_some(&rig, 1, true);
 	for (steps = 0; rig.sm->ops->sweep(rig.sm); steps++)
 		kv_verify(rig.sm);
 	assert_int_equal(steps, 2);
 	del(&rig, text("s"), text("t"));
-	compact(&rig, 1, true);
+	compact_some(&rig, 1, true);
 	for (steps = 0; rig.sm->ops->sweep(rig.sm); steps++)
 		kv_verify(rig.sm);
 	assert_int_equal(steps, 2);
@@ -344,7 +342,7 @@ static void what_is_freed_is_freed_in_steps(void **state)
 	for (uint32_t n = 0; n < 4; n++)
 		put(&rig, text("large"), blob(value, KV_SCRUB_STEP_SIZE));
 	free(value);
-	compact(&rig, 1, true);
+	compact_some(&rig, 1, true);
 	for (steps = 0; rig.sm->ops->sweep(rig.sm); steps++)
 		;
 	assert_int_equal(steps, 2);

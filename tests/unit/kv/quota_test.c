@@ -76,7 +76,7 @@ static void quota_is_judged_at_the_door_and_never_in_apply(void **state)
 	assert_int_equal(admit_put(&rig, text("a"), text("0")), -ENOSPC);
 	assert_int_equal(del(&rig, text("a"), OPEN_END).count, 3);
 	assert_int_equal(admit_put(&rig, text("c"), text("")), -ENOSPC);
-	kv_compact(rig.sm, rig.sm->ops->revision(rig.sm));
+	assert_int_equal(compact(&rig, rig.sm->ops->revision(rig.sm)), KV_OK);
 	while (rig.sm->ops->sweep(rig.sm))
 		;
 	assert_int_equal(rig.sm->ops->size(rig.sm), 0);

@@ -30,7 +30,7 @@ static void random_command(struct rigs *all)
 {
 	static uint8_t value[VALUE_MAX];
 	const uint32_t what = below(10), size = below(20) ? below(60) : below(VALUE_MAX);
-	const uint64_t session = 1 + below(30);
+	const uint64_t session = 2 + below(30); /* 1 is put's, del's and compact's */
 	char key[8], end[8];
 
 	key_text(key, below(KEYS));
@@ -71,17 +71,15 @@ static void publish(struct rigs *all)
 }
 
 /* Only the first one scrubs what is compacted; no snapshot depends on that. */
-static void compact(struct rigs *all)
+static void compact_some(struct rigs *all)
 {
 	struct sm *sm = all->rig[0].sm;
 	uint64_t revision = sm->ops->revision(sm) - below(20);
 
 	if (revision <= all->rig[0].compacted || revision > sm->ops->revision(sm))
 		return;
-	for (uint32_t i = 0; i < all->count; i++) {
-		all->rig[i].compacted = revision;
-		kv_compact(all->rig[i].sm, revision);
-	}
+	for (uint32_t i = 0; i < all->count; i++)
+		assert_int_equal(compact(&all->rig[i], revision), KV_OK);
 	while (sm->ops->sweep(sm))
 		;
 }
@@ -92,7 +90,7 @@ static void some(struct rigs *all, uint32_t steps)
 		uint32_t what = below(40);
 
 		if (what == 0)
-			compact(all);
+			compact_some(all);
 		else if (what == 1)
 			publish(all);
 		else
@@ -179,6 +177,14 @@ static void both_equal(const struct rigs *all)
 	kv_verify(b);
 }
 
+/* Its state came out of a snapshot: it goes on at the place in the log at which that one is. */
+static void stands_at(struct rig *rig, const struct rig *like)
+{
+	rig->index = like->index;
+	rig->sequence = like->sequence;
+	rig->compacted = like->compacted;
+}
+
 static void rigs_open(struct rigs *all)
 {
 	*all = (struct rigs){.count = 2};
@@ -234,8 +240,7 @@ static void D17_a_state_comes_back_whole(void **state)
 		s = mark(&all.rig[1], 0, 0);
 		assert_int_equal(image_load(&all.rig[1], image[0], size, 700), 0);
 		assert_int_equal(all.rig[1].sm->ops->restore_end(all.rig[1].sm), all.rig[0].index);
-		all.rig[1].index = all.rig[0].index;
-		all.rig[1].compacted = all.rig[0].compacted;
+		stands_at(&all.rig[1], &all.rig[0]);
 		bool more;
 		assert_int_equal(all.rig[1].sm->ops->snapshot_read(s, image[1], 10, &more),
 				 -ESTALE);
@@ -255,7 +260,6 @@ static void D17_a_state_comes_back_whole(void **state)
 	}
 }
 
-/* Cut anywhere, or changed anywhere: refused, or a state that holds together. */
 /* What is of one cluster alone is not in it; all else is, and as it was when it was taken. */
 static void a_backup_is_the_store_without_its_cluster(void **state)
 {
@@ -304,6 +308,7 @@ static void a_backup_is_the_store_without_its_cluster(void **state)
 	}
 }
 
+/* Cut anywhere, or changed anywhere: refused, or a state that holds together. */
 static void W21_what_is_no_snapshot_is_no_state(void **state)
 {
 	static uint8_t image[IMAGE_MAX], whole[IMAGE_MAX];
@@ -365,6 +370,187 @@ static void D17_a_marker_comes_through_no_door(void **state)
 	rig_close(&rig);
 }
 
+/* Both from here on the same, and at the end byte for byte. */
+static void stay_equal(struct rigs *all)
+{
+	static uint8_t image[2][IMAGE_MAX];
+	uint32_t size[2];
+
+	all->count = 2;
+	both_equal(all);
+	some(all, below(STEPS));
+	both_equal(all);
+	for (uint32_t i = 0; i < 2; i++)
+		size[i] = image_read(all, i, mark(&all->rig[i], 0, 0), 5000, false, image[i]);
+	assert_int_equal(size[0], size[1]);
+	assert_memory_equal(image[0], image[1], size[0]);
+}
+
+/*
+ * One stays at the marker; the other goes on while it is read. Who restores that is where the first
+ * one stayed, by its index and its state, and applies what follows as that one does.
+ */
+static void R36_a_snapshot_holds_the_state_of_its_index(void **state)
+{
+	static uint8_t image[IMAGE_MAX];
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct rigs taking, staying = {.count = 2};
+		uint32_t size;
+
+		rigs_open(&taking);
+		some(&taking, below(STEPS));
+		struct sm_snapshot *s = mark(&taking.rig[0], 5, 6);
+		taking.rig[1].sm->ops->snapshot_close(mark(&taking.rig[1], 5, 6));
+		staying.rig[0] = taking.rig[1];
+		taking.count = 1;
+		some(&taking, 1 + below(STEPS));
+		size = image_read(&taking, 0, s, 300, true, image);
+		rig_close(&taking.rig[0]);
+		rig_open_salted(&staying.rig[1], UINT64_MAX, 9);
+		assert_int_equal(image_load(&staying.rig[1], image, size, 900), 0);
+		assert_int_equal(staying.rig[1].sm->ops->restore_end(staying.rig[1].sm),
+				 staying.rig[0].index);
+		stands_at(&staying.rig[1], &staying.rig[0]);
+		stay_equal(&staying);
+		rig_close(&staying.rig[0]);
+		rig_close(&staying.rig[1]);
+	}
+}
+
+enum { SCRUBBED_KEYS = 600 }; /* several steps of a scrub */
+
+/* The newest revision is a deletion, of which a compaction leaves nothing. */
+static void delete_all(struct rig *rig)
+{
+	char key[8];
+
+	for (uint32_t i = 0; i < SCRUBBED_KEYS; i++) {
+		key_text(key, i);
+		put(rig, text(key), text("v"));
+	}
+	del(rig, text("k"), text("l"));
+}
+
+static void compact_all(struct rig *rig)
+{
+	assert_int_equal(compact(rig, rig->sm->ops->revision(rig->sm)), KV_OK);
+}
+
+/*
+ * A member ends after each step of what a compaction frees, and comes back from a snapshot of that
+ * moment, or from one of before it and the log. Nothing is left that bears the last revision.
+ */
+static void R49_revisions_only_grow_through_a_crash_in_a_compaction(void **state)
+{
+	static uint8_t before[IMAGE_MAX], image[IMAGE_MAX];
+	bool more = true;
+	uint32_t steps;
+
+	(void)state;
+	for (steps = 0; more; steps++) {
+		struct rigs all;
+		uint32_t size, size_before;
+		uint64_t revision, applied;
+
+		rigs_open(&all);
+		delete_all(&all.rig[0]);
+		size_before = image_read(&all, 0, mark(&all.rig[0], 0, 0), 5000, false, before);
+		applied = all.rig[0].index;
+		compact_all(&all.rig[0]);
+		for (uint32_t i = 0; i < steps && more; i++)
+			more = all.rig[0].sm->ops->sweep(all.rig[0].sm);
+		size = image_read(&all, 0, mark(&all.rig[0], 0, 0), 5000, false, image);
+		revision = all.rig[0].sm->ops->revision(all.rig[0].sm);
+		for (uint32_t which = 0; which < 2; which++) {
+			struct rig *rig = &all.rig[1];
+			const struct kv_request old = {.operation = KV_RANGE,
+						       .key = text("k000"),
+						       .revision = revision - 1};
+
+			assert_int_equal(which ? image_load(rig, before, size_before, 900)
+					       : image_load(rig, image, size, 900),
+					 0);
+			rig->index = rig->sm->ops->restore_end(rig->sm);
+			assert_int_equal(rig->index, which ? applied : applied + 2);
+			rig->sequence = all.rig[0].sequence - which;
+			if (which)
+				compact_all(rig);
+			assert_int_equal(rig->sm->ops->revision(rig->sm), revision);
+			assert_int_equal(rig->sm->ops->compact_revision(rig->sm), revision);
+			assert_int_equal(query(rig, &old, KV_ANSWER_SIZE_MAX).status, KV_COMPACTED);
+			both_equal(&all);
+			assert_int_equal(put(rig, text("k000"), text("w")).revision, revision + 1);
+		}
+		rig_close(&all.rig[0]);
+		rig_close(&all.rig[1]);
+	}
+	assert_true(steps > 4);
+}
+
+/* It ends anywhere while it is read, or written: the state goes on, and the next one is whole. */
+static void R65_a_snapshot_that_is_given_up_leaves_nothing(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct rigs all;
+		uint8_t part[64];
+		bool more = true;
+
+		rigs_open(&all);
+		some(&all, 1 + below(STEPS));
+		struct sm_snapshot *s = mark(&all.rig[0], 0, 0);
+		all.rig[1].sm->ops->snapshot_close(mark(&all.rig[1], 0, 0));
+		for (uint32_t i = below(200); i > 0 && more; i--)
+			assert_true(all.rig[0].sm->ops->snapshot_read(s, part, sizeof(part),
+								      &more) >= 0);
+		all.rig[0].sm->ops->snapshot_close(s);
+		/* Nothing is kept for it. */
+		for (uint32_t i = 0; i < 2; i++) {
+			put(&all.rig[i], text("last"), text("v"));
+			compact_all(&all.rig[i]);
+			while (all.rig[i].sm->ops->sweep(all.rig[i].sm))
+				;
+			assert_int_equal(kv_pinned_size(all.rig[i].sm), 0);
+		}
+		stay_equal(&all);
+		rig_close(&all.rig[0]);
+		rig_close(&all.rig[1]);
+	}
+}
+
+/* What is read of it is no state, wherever it ends; and the one before it is as good as ever. */
+static void R65_of_half_a_state_nothing_stays(void **state)
+{
+	static uint8_t older[IMAGE_MAX], newer[IMAGE_MAX];
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		uint32_t older_size, newer_size, cut;
+		struct rigs all;
+
+		rigs_open(&all);
+		publish(&all);
+		some(&all, 1 + below(STEPS));
+		older_size = image_read(&all, 0, mark(&all.rig[0], 0, 0), 5000, false, older);
+		all.rig[1].sm->ops->snapshot_close(mark(&all.rig[1], 0, 0));
+		all.count = 1;
+		some(&all, 1 + below(STEPS));
+		newer_size = image_read(&all, 0, mark(&all.rig[0], 0, 0), 5000, false, newer);
+		cut = below(newer_size);
+		(void)image_load(&all.rig[0], newer, cut, 900);
+		if (cut > 0)
+			assert_int_equal(all.rig[0].sm->ops->restore_end(all.rig[0].sm), 0);
+		assert_int_equal(image_load(&all.rig[0], older, older_size, 900), 0);
+		assert_int_equal(all.rig[0].sm->ops->restore_end(all.rig[0].sm), all.rig[1].index);
+		stands_at(&all.rig[0], &all.rig[1]);
+		stay_equal(&all);
+		rig_close(&all.rig[0]);
+		rig_close(&all.rig[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +559,10 @@ int main(void)
 		cmocka_unit_test(a_backup_is_the_store_without_its_cluster),
 		cmocka_unit_test(W21_what_is_no_snapshot_is_no_state),
 		cmocka_unit_test(D17_a_marker_comes_through_no_door),
+		cmocka_unit_test(R36_a_snapshot_holds_the_state_of_its_index),
+		cmocka_unit_test(R49_revisions_only_grow_through_a_crash_in_a_compaction),
+		cmocka_unit_test(R65_a_snapshot_that_is_given_up_leaves_nothing),
+		cmocka_unit_test(R65_of_half_a_state_nothing_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,16 +39,6 @@ static struct kv_answer feed_put(uint32_t flags, const char *key, const char *va
 	return feed(&rig, &request);
 }
 
-static enum kv_status compact(uint64_t revision)
-{
-	const struct kv_request request = {.operation = KV_COMPACT,
-					   .session = 1,
-					   .sequence = ++rig.sequence,
-					   .revision = revision};
-
-	return feed(&rig, &request).status;
-}
-
 static void prev_kv_is_what_was_there_before(void **state)
 {
 	struct kv_answer answer;
@@ -172,16 +162,16 @@ static void a_compaction_of_the_leaders_own(void **state)
 static void compaction_in_etcds_words(void **state)
 {
 	(void)state;
-	assert_int_equal(compact(0), KV_COMPACTED);
-	assert_int_equal(compact(2), KV_FUTURE_REVISION);
+	assert_int_equal(compact(&rig, 0), KV_COMPACTED);
+	assert_int_equal(compact(&rig, 2), KV_FUTURE_REVISION);
 	for (int i = 0; i < 5; i++)
 		feed_put(0, "k", "v");
-	assert_int_equal(compact(4), KV_OK);
-	assert_int_equal(compact(4), KV_COMPACTED);
-	assert_int_equal(compact(3), KV_COMPACTED);
-	assert_int_equal(compact(7), KV_FUTURE_REVISION);
-	assert_int_equal(compact(6), KV_OK);
-	assert_int_equal(compact(UINT64_MAX), KV_FUTURE_REVISION);
+	assert_int_equal(compact(&rig, 4), KV_OK);
+	assert_int_equal(compact(&rig, 4), KV_COMPACTED);
+	assert_int_equal(compact(&rig, 3), KV_COMPACTED);
+	assert_int_equal(compact(&rig, 7), KV_FUTURE_REVISION);
+	assert_int_equal(compact(&rig, 6), KV_OK);
+	assert_int_equal(compact(&rig, UINT64_MAX), KV_FUTURE_REVISION);
 	assert_int_equal(rig.sm->ops->revision(rig.sm), 6);
 }
 
@@ -286,10 +276,10 @@ static void R48_an_answer_that_was_compacted_is_gone(void **state)
 	put.session = 2;
 	put.sequence = 1;
 	answer = feed(&rig, &put);
-	assert_int_equal(compact(answer.revision - 1), KV_OK);
+	assert_int_equal(compact(&rig, answer.revision - 1), KV_OK);
 	answer = feed(&rig, &put);
 	assert_bytes(only_item(&answer).value, text("one"));
-	assert_int_equal(compact(answer.revision), KV_OK);
+	assert_int_equal(compact(&rig, answer.revision), KV_OK);
 	answer = feed(&rig, &put);
 	assert_int_equal(answer.status, KV_ANSWER_GONE);
 	assert_int_equal(kv_status_done(answer.status), STATUS_DONE);
@@ -298,7 +288,7 @@ static void R48_an_answer_that_was_compacted_is_gone(void **state)
 	put.flags = 0;
 	put.sequence = 2;
 	answer = feed(&rig, &put);
-	assert_int_equal(compact(answer.revision), KV_OK);
+	assert_int_equal(compact(&rig, answer.revision), KV_OK);
 	assert_int_equal(feed(&rig, &put).status, KV_OK);
 }
 
