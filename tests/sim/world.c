@@ -378,6 +378,8 @@ static uint64_t disk_step(struct sim_world *w, struct sim_node *n)
 
 		if (n->reads_hang && tag >= TAG_READ && tag / 8 != TAG_SNAPSHOT_WRITE / 8)
 			continue;
+		if (n->log_hangs && tag == TAG_LOG)
+			continue;
 		if (*due && *due <= w->now_ns) {
 			*due = 0;
 			fake_release(n->disk, tag);

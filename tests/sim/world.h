@@ -68,6 +68,7 @@ struct sim_node {
 	bool disk_hangs;                   /* what is in flight, and what comes, does not end */
 	uint64_t hangs_until_ns;           /* likewise, for a while */
 	bool reads_hang;                   /* likewise, of what is read back alone */
+	bool log_hangs;                    /* likewise, of what is written to the log alone */
 	uint64_t active_turns, busy_turns; /* node_active, node_busy */
 	uint64_t up_at_ns;
 	/* Its clock: it stood at clock_ns at the world's clock_at_ns, and is so much too fast. */

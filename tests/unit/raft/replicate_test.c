@@ -186,6 +186,28 @@ static void back_off_takes_rounds_per_term(void **state)
 	hand_fini(&h);
 }
 
+/* What carries entries may vanish where what is small does not (N17): it is no heartbeat. */
+static void R19_who_is_sent_entries_hears_heartbeats_too(void **state)
+{
+	struct hand h;
+	uint32_t beats = 0;
+
+	(void)state;
+	hand_lead(&h);
+	for (int i = 0; i < 40; i++) {
+		hand_forget(&h);
+		assert_int_equal(hand_propose(&h), 0);
+		hand_persist(&h);
+		assert_int_equal(hand_ack(&h, 2, raft_last(h.r)), 0);
+		hand_tick(&h, HAND_HEARTBEAT_US / 4);
+		for (uint32_t k = 0; k < h.sent_count; k++)
+			beats += h.sent[k].to == 3 && h.sent[k].type == RAFT_MESSAGE_APPEND &&
+				 h.sent[k].append.entry_count == 0;
+	}
+	assert_true(beats >= 9);
+	hand_fini(&h);
+}
+
 static void R19_R21_one_silent_peer_holds_nobody_up(void **state)
 {
 	struct hand h;
@@ -537,6 +559,7 @@ int main(void)
 		cmocka_unit_test(R13_R14_acknowledgements_in_any_order),
 		cmocka_unit_test(R14_refusals_never_move_next_below_match),
 		cmocka_unit_test(back_off_takes_rounds_per_term),
+		cmocka_unit_test(R19_who_is_sent_entries_hears_heartbeats_too),
 		cmocka_unit_test(R19_R21_one_silent_peer_holds_nobody_up),
 		cmocka_unit_test(V27_a_heartbeat_is_small_always),
 		cmocka_unit_test(V27_messages_to_a_peer_are_as_large_as_pass),
