@@ -73,6 +73,51 @@ static void durable_becomes_written_and_keeps_what_it_had(void **state)
 	test_log_free(&t);
 }
 
+struct cuts {
+	const struct test_log *log;
+	uint32_t states;
+};
+
+/* Nothing was appended, so whatever is there is a log that holds nothing. */
+static void cut_here(void *arg, struct fake_disk *disk)
+{
+	struct cuts *c = arg;
+
+	for (int style = 0; style < FAKE_STYLES; style++) {
+		struct test_log t = *c->log;
+
+		t.disk = fake_clone(disk, ++c->states);
+		fake_power_cut(t.disk, (enum fake_style)style);
+		if (test_log_open(&t) != 0)
+			fail_msg("style %d: %s", style, t.error);
+		assert_int_equal(t.found.last_index, 0);
+		test_log_free(&t);
+	}
+}
+
+/* What is made ahead is whole under its name, also where the log's own writes wait for no sync. */
+static void W18_a_segment_is_whole_when_it_has_its_name(void **state)
+{
+	static const enum wal_durability modes[] = {WAL_DURABLE, WAL_WRITTEN};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		struct test_log t;
+		struct cuts c = {.log = &t};
+		uint64_t seq;
+
+		test_log_init(&t);
+		t.options.durability = modes[i];
+		assert_int_equal(test_log_open(&t), 0);
+		fake_set_hook(t.disk, cut_here, &c);
+		while (t.wal->segment_count < 2)
+			assert_int_equal(wal_poll(t.wal, 0, &seq), 0);
+		fake_set_hook(t.disk, NULL, NULL);
+		assert_true(c.states > 50);
+		test_log_free(&t);
+	}
+}
+
 static void volatile_keeps_nothing(void **state)
 {
 	const struct raft_hard_state hard_state = {4, 9};
@@ -180,6 +225,7 @@ int main(void)
 		cmocka_unit_test(written_survives_the_process),
 		cmocka_unit_test(written_becomes_durable),
 		cmocka_unit_test(durable_becomes_written_and_keeps_what_it_had),
+		cmocka_unit_test(W18_a_segment_is_whole_when_it_has_its_name),
 		cmocka_unit_test(volatile_keeps_nothing),
 		cmocka_unit_test(V15_the_start_counts_and_draws_a_nonce),
 		cmocka_unit_test(V15_a_copy_that_is_opened_later_starts_otherwise),
