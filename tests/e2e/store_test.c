@@ -246,9 +246,26 @@ static bool has_installed(void *context)
 	       strcmp(node_value(&s, "install_index", text, sizeof(text)), "0") == 0;
 }
 
-/* With an empty directory, after that was said to another one: by whose snapshot it begins. */
-static void join(uint32_t node, uint32_t asked, const char *words)
+struct wanted {
+	uint32_t asked, voters;
+};
+
+/* "ID, started, NAME, PEER, CLIENT, false, voter": so many, and nobody else any more. */
+static bool are_voters(void *context)
 {
+	const struct wanted *w = context;
+	uint32_t lines = 0, voters = 0;
+
+	ctl(w->asked, "member list");
+	for (char *rest = out.text, *line; (line = strsep(&rest, "\n")) && *line; lines++)
+		voters += strstr(line, ", false, voter") != NULL;
+	return out.status == 0 && lines == w->voters && voters == w->voters;
+}
+
+/* With an empty directory, after that was said to another one: by whose snapshot it begins. */
+static void join(uint32_t node, uint32_t asked, uint32_t voters, const char *words)
+{
+	struct wanted w = {.asked = asked, .voters = voters};
 	static uint32_t joined;
 	char path[512];
 
@@ -262,6 +279,8 @@ static void join(uint32_t node, uint32_t asked, const char *words)
 	cluster_lab(&c, "restart %u", node);
 	require(&c, wait_until(has_installed, &node, CLUSTER_WAIT_MS), "n%u installs nothing",
 		node);
+	require(&c, wait_until(are_voters, &w, CLUSTER_WAIT_MS), "n%u is no voter: %s", node,
+		out.text);
 }
 
 /* As its status says: by a new member in its place. */
@@ -273,7 +292,7 @@ static void replaced(uint32_t node)
 	require(&c, cluster_status(&c, node, &s), "n%u does not answer", node);
 	cluster_lab(&c, "kill %u", node);
 	snprintf(words, sizeof(words), "member replace %s 198.18.0.%u:2380", s.member, node);
-	join(node, node % NODES + 1, words);
+	join(node, node % NODES + 1, NODES, words);
 	ctl(node, "get first");
 	expect(0, "untouched");
 	ctl_all("endpoint health");
@@ -352,9 +371,9 @@ static void D16_a_member_with_a_cut_log_is_forced(void **state)
 	cluster_wait_log(&c, last, " forced formerly=");
 	load_wait_progress(&load, PUTS);
 	snprintf(words, sizeof(words), "member add 198.18.0.%u:2380", first);
-	join(first, last, words);
+	join(first, last, 2, words);
 	snprintf(words, sizeof(words), "member add 198.18.0.%u:2380", second);
-	join(second, last, words);
+	join(second, last, NODES, words);
 	load_wait_progress(&load, PUTS);
 	load_stop(&load);
 	cluster_wait_equal(&c);
