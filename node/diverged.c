@@ -7,7 +7,8 @@
  * One that was pulled is compared, and vouches for nothing: its bytes are another member's.
  *
  * A marker is one member's word. Whoever knows from a majority itself that what it has is what they
- * have does not believe another word: no single member makes another one diverged.
+ * have does not believe another word: no single member makes another one diverged. Of each the
+ * newest two are remembered, as of its own.
  *
  * One that is diverged answers nothing from its state, gives and writes no snapshot, and does not
  * lead; a leader hands over. It votes and acknowledges, for its log is right. The log keeps the
@@ -20,7 +21,7 @@
 
 #define HANDS_OVER_NS UINT64_C(1000000000)
 
-enum { CLAIMS_MAX = DP_PEERS_MAX + 2 };
+enum { CLAIMS_MAX = 2 * (DP_PEERS_MAX + 1) };
 
 /* Members that wrote the same. */
 struct claim {
@@ -53,7 +54,10 @@ static void own_add(const struct node *n, struct claims *c, const struct raft_sn
 		claim_add(c, own->index, own->hash, NODE_SELF);
 }
 
-/* As each said last: what was so of an index is so for ever. */
+/*
+ * As each said last, and before that: what was so of an index is so for ever, and a marker may come
+ * when the others have newer ones.
+ */
 static void claims_collect(const struct node *n, struct claims *c)
 {
 	c->count = 0;
@@ -66,6 +70,8 @@ static void claims_collect(const struct node *n, struct claims *c)
 
 		if (s->snapshot_own)
 			claim_add(c, s->snapshot_index, s->snapshot_hash, 1u << i);
+		if (!s->diverged)
+			claim_add(c, n->peer[i].wrote.index, n->peer[i].wrote.hash, 1u << i);
 	}
 }
 

@@ -9,6 +9,12 @@
 
 struct node;
 
+/* A snapshot that a member wrote itself; index 0: none. */
+struct node_wrote {
+	raft_index index;
+	uint64_t hash;
+};
+
 struct node_diverged {
 	raft_index index;      /* of the snapshot that showed that it is not; 0: none did */
 	uint64_t ours, theirs; /* hashes, as the marker has them; 0: at an earlier start */

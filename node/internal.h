@@ -131,6 +131,7 @@ struct node_peer {
 	char name[64];
 
 	struct wire_settings settings; /* as it last answered; heartbeat_us 0: not yet */
+	struct node_wrote wrote;       /* the snapshot of its own that it named before that one */
 	struct hearsay unanswered;     /* it is heard, and answers no question */
 	uint64_t answered_ns;          /* as of when settings are so */
 	uint64_t asked_ns;             /* when it was last asked for its settings */

@@ -112,6 +112,17 @@ static void heard_unasked(struct node *n, uint32_t peer, const struct wire_setti
 		ask(n, peer);
 }
 
+/* One that it wrote stays one of its newest two. */
+static void settings_know(struct node_peer *p, const struct wire_settings *settings)
+{
+	const struct wire_settings *known = &p->settings;
+
+	if (known->snapshot_own && known->snapshot_index != 0 &&
+	    known->snapshot_index != settings->snapshot_index)
+		p->wrote = (struct node_wrote){known->snapshot_index, known->snapshot_hash};
+	p->settings = *settings;
+}
+
 /*
  * A question is answered at once, so that what is measured is the way and the two loops. An answer
  * counts once, and only the one to the newest question: frames are duplicated, and come late.
@@ -129,7 +140,7 @@ void settings_receive(struct node *n, uint32_t peer, const struct wire_settings 
 	histogram_observe(&n->peer[peer].round_trip, n->now_ns - n->peer[peer].asked_ns);
 	n->peer[peer].question = 0;
 	hearsay_deny(&n->peer[peer].unanswered);
-	n->peer[peer].settings = *settings;
+	settings_know(&n->peer[peer], settings);
 	n->peer[peer].answered_ns = n->now_ns;
 	if (settings_differ(n, peer) && !differed)
 		journal_write(n->journal, JOURNAL_WARN, "settings_differ",
