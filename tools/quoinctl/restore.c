@@ -119,6 +119,14 @@ static int drive(struct restoring *r)
 	return 0;
 }
 
+/* Its file could not be written: the log says nothing of that. */
+static int no_room(struct restoring *r, int err)
+{
+	snprintf(r->error, ERROR_SIZE, "%.300s: %s: nothing was restored", r->options->data_dir,
+		 strerror(-err));
+	return EXIT_FAILED;
+}
+
 static int snapshot_put(struct restoring *r)
 {
 	static uint8_t step[STEP_SIZE];
@@ -126,8 +134,10 @@ static int snapshot_put(struct restoring *r)
 	int err =
 		wal_snapshot_begin(r->wal, FORMATION_ORIGIN_INDEX, FORMATION_ORIGIN_TERM, NULL, 0);
 
-	while (!err && more) {
-		size_t room = wal_snapshot_room(r->wal);
+	if (err)
+		return log_failed(r);
+	while (!err && wal_snapshot_result(r->wal) == -EINPROGRESS) {
+		size_t room = more ? wal_snapshot_room(r->wal) : 0;
 		int size = 0;
 
 		if (room > 0)
@@ -136,18 +146,15 @@ static int snapshot_put(struct restoring *r)
 					      &more);
 		if (size > 0)
 			wal_snapshot_write(r->wal, step, (size_t)size, 0);
+		if (room > 0 && !more)
+			wal_snapshot_finish(r->wal);
 		if (room == 0)
 			err = drive(r);
 	}
 	if (err)
-		return err > 0 ? err : log_failed(r);
-	wal_snapshot_finish(r->wal);
-	while (!err && wal_snapshot_result(r->wal) == -EINPROGRESS)
-		err = drive(r);
-	if (err)
 		return err;
 	err = wal_snapshot_result(r->wal);
-	return err ? failed(r, strerror(-err)) : 0;
+	return err ? no_room(r, err) : 0;
 }
 
 /* The record that says what it is to begin with. */

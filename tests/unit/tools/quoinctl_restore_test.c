@@ -9,9 +9,11 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,6 +207,35 @@ static void an_empty_directory_stays_whose_it_is(void **state)
 	assert_int_equal(there.st_mode & 0777, 0750);
 }
 
+/* A state of 6 MB, of which no file may have more than 4 MiB and a bit here. */
+static void no_room_is_said(void **state)
+{
+	static char value[1500000], large[120], line[200];
+	const struct rlimit little = {(4 << 20) + (64 << 10), RLIM_INFINITY};
+	struct rlimit before;
+
+	(void)state;
+	memset(value, 'v', sizeof(value));
+	for (int i = 0; i < 4; i++) {
+		snprintf(line, sizeof(line), "--endpoints=%s put large%d", node[0].udp, i);
+		run_with(value, sizeof(value), line);
+		assert_int_equal(status, 0);
+	}
+	snprintf(large, sizeof(large), "%s/large", directory);
+	snprintf(line, sizeof(line), "--endpoints=%s snapshot save %s", node[0].udp, large);
+	run(line);
+	assert_int_equal(status, 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_ptr_not_equal(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	restore(large, "n1", CLUSTER, data, "");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	must_fail(1, "File too large: nothing was restored");
+	assert_int_equal(access(data, F_OK), -1);
+	restore(large, "n1", CLUSTER, data, "");
+	assert_int_equal(status, 0);
+}
+
 static void what_is_wrong_is_said(void **state)
 {
 	char line[256];
@@ -249,6 +280,7 @@ int main(int argc, char **argv)
 		TEST(nothing_is_restored_over),
 		TEST(what_was_cut_short_is_begun_again),
 		TEST(an_empty_directory_stays_whose_it_is),
+		TEST(no_room_is_said),
 		TEST(what_is_wrong_is_said),
 	};
 
