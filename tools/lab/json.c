@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATE_VERSION = 2 };
+enum { STATE_VERSION = 3 };
 
 const struct lab_setting_name lab_setting_names[LAB_SETTINGS] = {
 	[LAB_DURABILITY] = {"durability", "durability", "wal", "durability"},
@@ -17,6 +17,16 @@ const struct lab_setting_name lab_setting_names[LAB_SETTINGS] = {
 	[LAB_HEARTBEAT] = {"heartbeat", "heartbeat", "", "heartbeat-interval"},
 	[LAB_ELECTION] = {"election", "election", "", "election-timeout"},
 	[LAB_SEGMENT_SIZE] = {"segment-size", "segment_size", "wal", "segment-size"},
+	[LAB_SNAPSHOT_LOG_SIZE] = {"snapshot-log-size", "snapshot_log_size", "",
+				   "snapshot-log-size"},
+	[LAB_SNAPSHOT_RATE] = {"snapshot-rate", "snapshot_rate", "", "snapshot-rate"},
+	[LAB_DATA_DIR_QUOTA] = {"data-dir-quota", "data_dir_quota", "", "data-dir-quota"},
+	[LAB_QUOTA_BACKEND_BYTES] = {"quota-backend-bytes", "quota_backend_bytes", "",
+				     "quota-backend-bytes"},
+	[LAB_COMPACTION_MODE] = {"auto-compaction-mode", "auto_compaction_mode", "",
+				 "auto-compaction-mode"},
+	[LAB_COMPACTION_RETENTION] = {"auto-compaction-retention", "auto_compaction_retention", "",
+				      "auto-compaction-retention"},
 };
 
 /* In lab.json; what is under way; the command, its number behind it if it takes one. */
