@@ -3,8 +3,10 @@
  */
 #include "base/clock.h"
 #include "tools/bench/command.h"
+#include "tools/bench/ledger.h"
 #include "tools/bench/measure.h"
 #include "tools/bench/plot.h"
+#include "tools/bench/series.h"
 #include "tools/bench/stop.h"
 
 #include <errno.h>
@@ -19,6 +21,7 @@ struct commit {
 	struct measure measure;
 	struct histogram *total[MEASURE_SERIES]; /* over all runs */
 	struct result result[COMMIT_RUNS_MAX];
+	struct ledger ledger;
 	uint32_t runs; /* that have figures */
 	uint64_t errors;
 };
@@ -30,6 +33,16 @@ static int write_percentiles(const char *file, const struct histogram *latency)
 
 	if (out && fclose(out))
 		err = -EIO;
+	if (err)
+		fprintf(stderr, "quoin-bench: %s: cannot be written: %s\n", file, strerror(-err));
+	return err;
+}
+
+static int write_acknowledged(const struct commit *c)
+{
+	const char *file = c->options.acknowledged;
+	int err = ledger_write(&c->ledger, load_prefix(c->measure.load), file);
+
 	if (err)
 		fprintf(stderr, "quoin-bench: %s: cannot be written: %s\n", file, strerror(-err));
 	return err;
@@ -70,6 +83,8 @@ static int write_files(struct commit *c)
 	if (o->common.json)
 		err |= result_write_json(o->common.json, c->result, c->runs, o->common.line,
 					 o->target.directory);
+	if (o->acknowledged)
+		err |= write_acknowledged(c);
 	if (o->percentiles)
 		err |= write_percentiles(o->percentiles, c->total[MEASURE_ALL]);
 	if (o->common.plot)
@@ -147,13 +162,21 @@ static int allocate(struct commit *c)
 	}
 	if (measure_create(&c->measure))
 		return -ENOMEM;
+	if (c->options.acknowledged) {
+		if (ledger_create(&c->ledger, c->options.load.keys))
+			return -ENOMEM;
+		c->options.load.ledger = &c->ledger;
+	}
+	if (c->options.series && series_create(&c->options.load.series, c->options.series))
+		return -ENOMEM;
 	return load_create(&c->measure.load, c->target.path, &c->options.load);
 }
 
 /* What would spoil the end is tried at the beginning. */
 static int try_files(const struct commit_options *o)
 {
-	const char *files[] = {o->common.json, o->percentiles, o->common.plot};
+	const char *files[] = {o->common.json, o->percentiles, o->common.plot, o->series,
+			       o->acknowledged};
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -227,12 +250,17 @@ int command_commit(int argc, char **argv, const char *line)
 		say_what(c);
 		code = run_all(c);
 	}
+	if (c->options.load.series && series_close(c->options.load.series)) {
+		fprintf(stderr, "quoin-bench: %s: not all of it was written\n", c->options.series);
+		code = code ? code : EXIT_HOST;
+	}
 	if (c->measure.load)
 		load_destroy(c->measure.load);
 	if (c->measure.floor)
 		floor_destroy(c->measure.floor);
 	target_close(&c->target);
 	measure_free(&c->measure);
+	ledger_destroy(&c->ledger);
 	for (int i = 0; i < MEASURE_SERIES; i++)
 		free(c->total[i]);
 	free(c);

@@ -19,6 +19,10 @@ enum {
 	KEY_KEYS,
 	KEY_KEEP,
 	KEY_INFLIGHT,
+	KEY_REQUESTS,
+	KEY_FILL,
+	KEY_SERIES,
+	KEY_ACKNOWLEDGED,
 };
 
 /* Most of what a store is asked is reads. */
@@ -53,12 +57,17 @@ static const struct argp_option option_table[] = {
 	{"keep-keys", KEY_KEEP, NULL, 0, "Do not delete them afterwards", 0},
 	{"value-size", 'v', "BYTES", 0, "Of each value (256)", 0},
 	{"duration", 't', "S", 0, "Seconds of load, in five slices (10)", 0},
+	{"requests", KEY_REQUESTS, "N", 0, "So many requests, however long they take, instead", 0},
+	{"fill", KEY_FILL, NULL, 0, "Put every key once before, as is done for gets", 0},
 	{"warmup", KEY_WARMUP, "S", 0, "Seconds of load before it, not counted (1)", 0},
 	{"runs", KEY_RUNS, "N", 0, "So many times; medians and spread are shown at the end (1)", 0},
 	{"durability", 'D', "MODE", 0,
 	 "durable, written or volatile: what the nodes must run; with --in-process it sets it", 0},
 	JSON_OPTION,
 	{"percentiles", KEY_PERCENTILES, "FILE", 0, "In HdrHistogram's text format", 0},
+	{"series", KEY_SERIES, "FILE", 0, "The latencies of each second, a line of JSON each", 0},
+	{"acknowledged", KEY_ACKNOWLEDGED, "FILE", 0,
+	 "What was said of the puts of each key, to be verified; the keys stay", 0},
 	{"plot", KEY_PLOT, "FILE", 0, "Latency by percentile, .svg or .png, by gnuplot", 0},
 	{0},
 };
@@ -170,6 +179,9 @@ static int parse_load(int key, char *value, struct argp_state *state)
 	case KEY_KEYS:
 		o->load.keys = option_number(state, "--keys", value, 1, LOAD_KEYS_MAX);
 		return 0;
+	case KEY_FILL:
+		o->fill = true;
+		return 0;
 	case KEY_KEEP:
 		o->keep_keys = true;
 		return 0;
@@ -202,8 +214,18 @@ static int parse_option(int key, char *value, struct argp_state *state)
 	case KEY_RUNS:
 		o->runs = option_number(state, "--runs", value, 1, COMMIT_RUNS_MAX);
 		return 0;
+	case KEY_REQUESTS:
+		o->requests = option_number(state, "--requests", value, 1, 1000 * 1000 * 1000);
+		return 0;
 	case KEY_PERCENTILES:
 		o->percentiles = option_text(state, "--percentiles", value);
+		return 0;
+	case KEY_SERIES:
+		o->series = option_text(state, "--series", value);
+		return 0;
+	case KEY_ACKNOWLEDGED:
+		o->acknowledged = option_text(state, "--acknowledged", value);
+		o->keep_keys = true;
 		return 0;
 	case ARGP_KEY_END:
 		check_target(o, state);

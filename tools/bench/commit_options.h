@@ -19,7 +19,11 @@ struct commit_options {
 	uint32_t runs;
 	uint64_t duration_ns, warmup_ns;
 	bool keep_keys;
-	const char *percentiles; /* NULL: none */
+	uint64_t requests; /* of a run; 0: as long as duration_ns */
+	bool fill;
+	const char *percentiles;  /* NULL: none */
+	const char *series;       /* the same */
+	const char *acknowledged; /* the same */
 };
 
 /* Exits where it is wrong, and after --help. */

@@ -123,6 +123,18 @@ double histogram_mean(const struct histogram *h)
 	return h->count ? h->sum / (double)h->count : 0;
 }
 
+bool histogram_next(const struct histogram *h, uint32_t *bucket, uint64_t *value_ns,
+		    uint64_t *count)
+{
+	while (*bucket < HISTOGRAM_BUCKETS && !h->bucket[*bucket])
+		(*bucket)++;
+	if (*bucket == HISTOGRAM_BUCKETS)
+		return false;
+	*count = h->bucket[*bucket];
+	*value_ns = bucket_end((*bucket)++);
+	return true;
+}
+
 static double histogram_deviation(const struct histogram *h)
 {
 	double mean = histogram_mean(h);

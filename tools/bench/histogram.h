@@ -8,6 +8,7 @@
 #ifndef TOOLS_BENCH_HISTOGRAM_H
 #define TOOLS_BENCH_HISTOGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -43,6 +44,13 @@ void histogram_correct(struct histogram *to, const struct histogram *from, uint6
  */
 uint64_t histogram_at(const struct histogram *h, double percentile);
 double histogram_mean(const struct histogram *h);
+
+/*
+ * Walks the buckets that hold something: *bucket starts at 0, and is the next one afterwards. The
+ * largest value of one, and how many are in it. False at the end.
+ */
+bool histogram_next(const struct histogram *h, uint32_t *bucket, uint64_t *value_ns,
+		    uint64_t *count);
 
 /* The text format of HdrHistogram's percentile files, in microseconds; 0 or -EIO. */
 int histogram_print(const struct histogram *h, FILE *out);

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/mix.h"
 #include "kv/window.h"
+#include "tools/bench/ledger.h"
+#include "tools/bench/series.h"
 #include "tools/bench/stop.h"
 
 #include <assert.h>
@@ -26,7 +28,10 @@ struct lane {
 	struct kv_window *session;
 	uint64_t sequence; /* of a command */
 	uint8_t *request;
+	bool open;
 	enum load_kind kind;
+	uint32_t key;
+	uint64_t number;   /* of a put */
 	uint64_t begun_ns; /* or due */
 	uint64_t pause_ns; /* not before */
 };
@@ -44,6 +49,7 @@ struct load {
 	struct load_options options;
 	char prefix[LOAD_PREFIX_MAX];
 	uint8_t *value;
+	uint64_t puts;     /* begun */
 	struct lane *lane; /* path->client_count */
 	struct kv_window *session;
 	uint32_t *idle; /* a ring of those without a request, path->client_count */
@@ -53,7 +59,7 @@ struct load {
 	/* The newest index that any client was shown: a base for the next command of each (V37). */
 	uint64_t base;
 	uint64_t busy_ns;
-	uint64_t ok_ns; /* when a request was last answered OK, or none was outstanding */
+	uint64_t ok_ns; /* when a request was last answered OK, or there was nothing to be asked */
 	struct load_counters counters;
 };
 
@@ -139,10 +145,23 @@ static void issue(struct load *l, uint32_t i, struct kv_request *request, uint64
 		kv_window_open(lane->session, request);
 		request->session_base = l->base;
 	}
+	lane->open = true;
 	lane->sequence = request->sequence;
 	kv_request_encode(request, lane->request);
 	l->path->ops->request(l->path, i, kind, lane->request, (uint32_t)kv_request_size(request),
 			      now, LOAD_TIMEOUT_NS);
+}
+
+/* Each value begins with a number of its own, if it has room. */
+static void number_value(struct load *l, struct lane *lane)
+{
+	char digits[LEDGER_NUMBER_SIZE + 1];
+
+	lane->number = ++l->puts;
+	if (l->options.value_size < LEDGER_NUMBER_SIZE)
+		return;
+	snprintf(digits, sizeof(digits), "%016" PRIx64, lane->number);
+	memcpy(l->value, digits, LEDGER_NUMBER_SIZE);
 }
 
 /* The next request that is due, by a client that is free. */
@@ -159,7 +178,10 @@ static void begin(struct load *l, uint32_t i, uint64_t due, uint64_t now)
 	if (!p->fills && mix_next(&l->random) % 100 < l->options.gets_percent) {
 		lane->kind = LOAD_GET;
 		request = (struct kv_request){.operation = KV_RANGE};
+	} else {
+		number_value(l, lane);
 	}
+	lane->key = (uint32_t)number;
 	request.key.data = (uint8_t *)key;
 	request.key.size = (uint32_t)snprintf(key, sizeof(key), "%s%08" PRIu64, l->prefix, number);
 	lane->begun_ns = due;
@@ -185,7 +207,11 @@ static void failed(struct load *l, struct lane *lane, const struct path_answer *
 	if (pause < PAUSE_US_MIN)
 		pause = PAUSE_US_MIN;
 	l->counters.failed++;
-	l->counters.unknown += lane->kind == LOAD_PUT && is_unknown(answer);
+	if (lane->kind == LOAD_PUT && is_unknown(answer)) {
+		l->counters.unknown++;
+		if (l->options.ledger)
+			ledger_unknown(l->options.ledger, lane->key);
+	}
 	snprintf(l->counters.last, sizeof(l->counters.last), "%s", why);
 	lane->pause_ns = now + pause * CLOCK_US;
 }
@@ -196,7 +222,7 @@ static const char *refusal(const struct path_answer *answer)
 }
 
 /* NULL, or why the answer is not what was asked for. */
-static const char *judge(struct load *l, uint32_t i, const struct path_answer *answer)
+static const char *judge(struct load *l, const struct lane *lane, const struct path_answer *answer)
 {
 	struct kv_answer kv;
 
@@ -207,8 +233,10 @@ static const char *judge(struct load *l, uint32_t i, const struct path_answer *a
 	shown(l, kv.applied_index);
 	if (kv.status != KV_OK)
 		return kv_status_text(kv.status);
-	if (l->lane[i].kind == LOAD_GET && kv.item_count != 1)
+	if (lane->kind == LOAD_GET && kv.item_count != 1)
 		return "a key that was put is not there";
+	if (lane->kind == LOAD_PUT && l->options.ledger)
+		ledger_acknowledged(l->options.ledger, lane->key, kv.revision, lane->number);
 	return NULL;
 }
 
@@ -220,20 +248,26 @@ static void take(struct load *l, uint32_t i, uint64_t now, struct histogram *con
 	const char *why;
 
 	push_idle(l, i);
+	lane->open = false;
 	/* Answered, or given up. */
 	if (lane->sequence)
 		kv_window_close(lane->session, lane->sequence);
 	l->path->ops->answer(l->path, i, &answer);
 	l->counters.refused += answer.retry_after_us != 0 || answer.status == WIRE_BUSY;
-	why = judge(l, i, &answer);
+	why = judge(l, lane, &answer);
 	if (why) {
 		failed(l, lane, &answer, why, now);
+		if (latency && l->options.series)
+			series_failed(l->options.series, now);
 		return;
 	}
 	l->counters.ok[lane->kind]++;
 	l->ok_ns = now;
-	if (latency)
-		histogram_record(latency[lane->kind], now - lane->begun_ns);
+	if (!latency)
+		return;
+	histogram_record(latency[lane->kind], now - lane->begun_ns);
+	if (l->options.series)
+		series_answered(l->options.series, now, now - lane->begun_ns);
 }
 
 static uint32_t outstanding(const struct load *l)
@@ -301,6 +335,15 @@ static void give_up(struct load *l, uint64_t now, struct histogram *const latenc
 	}
 }
 
+/* Nobody waits for what is outstanding any more: it may have been done. */
+static void forsake(struct load *l)
+{
+	for (uint32_t i = 0; l->options.ledger && i < l->path->client_count; i++) {
+		if (l->lane[i].open && l->lane[i].kind == LOAD_PUT)
+			ledger_unknown(l->options.ledger, l->lane[i].key);
+	}
+}
+
 /* Turns until all of the pace is begun and answered, or `end_ns` and all that was begun. */
 static int run(struct load *l, uint64_t end_ns, struct histogram *const latency[])
 {
@@ -318,7 +361,7 @@ static int run(struct load *l, uint64_t end_ns, struct histogram *const latency[
 		else if (p->interval_ns > 0 && now >= end_ns + BEHIND_NS)
 			give_up(l, now, latency);
 		begin_due(l, now);
-		if (outstanding(l) == 0) {
+		if (outstanding(l) == 0 && p->begun == due_count(p, now)) {
 			l->ok_ns = now;
 			if (p->begun == p->total)
 				return err;
@@ -327,25 +370,42 @@ static int run(struct load *l, uint64_t end_ns, struct histogram *const latency[
 		now = clock_now();
 		for (uint32_t i = 0; i < count; i++)
 			take(l, done[i], now, latency);
-		if (now - l->ok_ns > 2 * LOAD_TIMEOUT_NS)
+		if (now - l->ok_ns > 2 * LOAD_TIMEOUT_NS) {
+			forsake(l);
 			return err ? err : -ETIMEDOUT;
+		}
 	}
 }
 
-int load_run(struct load *l, uint64_t duration_ns, struct histogram *const latency[LOAD_KINDS])
+/* So many requests; 0: as many as there are in that time. */
+static int run_paced(struct load *l, uint64_t total, uint64_t duration_ns,
+		     struct histogram *const latency[LOAD_KINDS])
 {
 	uint64_t now = clock_now();
 	int err;
 
-	l->pace = (struct pace){.begun_ns = now, .total = UINT64_MAX};
+	l->pace = (struct pace){.begun_ns = now, .total = total ? total : UINT64_MAX};
 	if (l->options.rate > 0) {
 		l->pace.interval_ns = 1e9 / l->options.rate;
-		l->pace.total = (uint64_t)((double)duration_ns / l->pace.interval_ns);
+		if (total)
+			duration_ns = (uint64_t)((double)total * l->pace.interval_ns);
+		else
+			l->pace.total = (uint64_t)((double)duration_ns / l->pace.interval_ns);
 		l->pace.total += l->pace.total == 0;
 	}
-	err = run(l, now + duration_ns, latency);
+	err = run(l, duration_ns == UINT64_MAX ? duration_ns : now + duration_ns, latency);
 	l->busy_ns += clock_now() - now;
 	return err;
+}
+
+int load_run(struct load *l, uint64_t duration_ns, struct histogram *const latency[LOAD_KINDS])
+{
+	return run_paced(l, 0, duration_ns, latency);
+}
+
+int load_run_count(struct load *l, uint64_t count, struct histogram *const latency[LOAD_KINDS])
+{
+	return run_paced(l, count, UINT64_MAX, latency);
 }
 
 int load_fill(struct load *l)

@@ -34,6 +34,8 @@ struct load_options {
 	uint32_t inflight; /* of each client, at most KV_SESSION_WINDOW */
 	double rate;       /* requests per second of all clients together; 0: a closed loop */
 	uint64_t seed;
+	struct series *series; /* NULL: none; else what load_run and load_run_count saw */
+	struct ledger *ledger; /* NULL: none; else of all keys, and of all puts */
 };
 
 struct load_counters {
@@ -71,6 +73,9 @@ const char *load_prefix(const struct load *l);
  * signal asked to stop: what was measured until then is there.
  */
 int load_run(struct load *l, uint64_t duration_ns, struct histogram *const latency[LOAD_KINDS]);
+
+/* The same, until so many requests were begun and answered. */
+int load_run_count(struct load *l, uint64_t count, struct histogram *const latency[LOAD_KINDS]);
 
 /* `count` greetings, one at a time: the path's own round trip. 0, -ETIMEDOUT, -EINTR. */
 int load_greet(struct load *l, uint32_t count, struct histogram *latency);

@@ -10,11 +10,12 @@
 
 enum {
 	LOAD_SLICES = 5, /* floor, load, floor, ... load, floor */
-	FLOOR_PART = 25, /* a floor slice lasts this part of the duration */
+	FLOOR_PART = 25, /* a floor slice lasts this part of the duration, within bounds */
 	GREETINGS = 50,  /* after each floor slice */
 };
 
 #define FLOOR_SLICE_NS_MIN (200 * CLOCK_MS)
+#define FLOOR_SLICE_NS_MAX CLOCK_S
 #define SETTLE_NS (20 * CLOCK_MS)
 
 static const char *const keys[MEASURE_SERIES] = {
@@ -61,18 +62,27 @@ static int floor_slice(struct measure *m)
 {
 	uint64_t duration = m->options->duration_ns / FLOOR_PART;
 
+	if (duration < FLOOR_SLICE_NS_MIN)
+		duration = FLOOR_SLICE_NS_MIN;
+	if (duration > FLOOR_SLICE_NS_MAX)
+		duration = FLOOR_SLICE_NS_MAX;
 	load_idle(m->load, SETTLE_NS);
-	return floor_run(m->floor, duration > FLOOR_SLICE_NS_MIN ? duration : FLOOR_SLICE_NS_MIN,
-			 m->series[MEASURE_QUORUM], m->series[MEASURE_SINGLE],
+	return floor_run(m->floor, duration, m->series[MEASURE_QUORUM], m->series[MEASURE_SINGLE],
 			 m->target->local ? between : NULL, m);
 }
 
-static int load_slice(struct measure *m)
+static int load_slice(struct measure *m, uint64_t slice)
 {
-	int err;
+	const struct commit_options *o = m->options;
+	uint64_t count =
+		(slice + 1) * o->requests / LOAD_SLICES - slice * o->requests / LOAD_SLICES;
+	int err = 0;
 
 	cost_begin(&m->cost, m->target);
-	err = load_run(m->load, m->options->duration_ns / LOAD_SLICES, &m->series[MEASURE_PUT]);
+	if (!o->requests)
+		err = load_run(m->load, o->duration_ns / LOAD_SLICES, &m->series[MEASURE_PUT]);
+	else if (count)
+		err = load_run_count(m->load, count, &m->series[MEASURE_PUT]);
 	cost_end(&m->cost, m->target);
 	return err;
 }
@@ -96,8 +106,7 @@ static int said(const struct measure *m, int err)
 		fprintf(stderr, "quoin-bench: the node does not greet a client (%s)\n", last);
 		return EXIT_CLUSTER;
 	case -EIO:
-		fprintf(stderr, "quoin-bench: the keys that are to be got cannot be put: %s\n",
-			last);
+		fprintf(stderr, "quoin-bench: the keys cannot be put before: %s\n", last);
 		return EXIT_CLUSTER;
 	default:
 		fprintf(stderr, "quoin-bench: nothing was answered in %u s (%s)\n",
@@ -110,7 +119,7 @@ static int measure_slices(struct measure *m)
 {
 	int err = load_open(m->load);
 
-	if (!err && m->options->load.gets_percent)
+	if (!err && (m->options->load.gets_percent || m->options->fill))
 		err = load_fill(m->load);
 	if (!err && m->options->warmup_ns)
 		err = load_run(m->load, m->options->warmup_ns, &m->series[MEASURE_PUT]);
@@ -130,7 +139,7 @@ static int measure_slices(struct measure *m)
 		}
 		err = load_greet(m->load, GREETINGS, m->series[MEASURE_PATH]);
 		if (!err && i < LOAD_SLICES)
-			err = load_slice(m);
+			err = load_slice(m, (uint64_t)i);
 	}
 	return said(m, err);
 }
