@@ -87,6 +87,7 @@ struct config {
 	uint64_t segment_bytes;            /* wal.segment-size: 64MiB */
 
 	uint64_t snapshot_log_bytes; /* snapshot-log-size: 256MiB */
+	uint64_t log_keep_bytes;     /* log-keep: 64MiB */
 	uint64_t snapshot_rate;      /* snapshot-rate: 64MiB a second */
 
 	enum link_kind link; /* network.link: what dataplane/kind.h lists, but ring */

@@ -113,6 +113,11 @@ const struct config_key config_keys[KEY_COUNT] = {
 		.def = "256MiB", .example = "256MiB", .min = 1 * MIB, .max = 64 * GIB,
 		.meaning = "after how much of the log, or as much as the store was large at the last one, a"
 			   " snapshot of the store is taken; the log before the last but one goes"},
+	[KEY_LOG_KEEP] = {"log-keep", KEY_TYPE_SIZE, FIELD(log_keep_bytes),
+		.def = "64MiB", .example = "64MiB", .min = 1 * MIB, .max = 1024 * GIB,
+		.meaning = "how much of the log stays before the newest snapshot, so that a member that was"
+			   " away is sent what it missed and needs no snapshot; what the snapshot before"
+			   " that needs stays too, and alone where space is short"},
 	[KEY_SNAPSHOT_RATE] = {"snapshot-rate", KEY_TYPE_SIZE, FIELD(snapshot_rate),
 		.def = "64MiB", .example = "64MiB", .min = 1 * MIB, .max = 64 * GIB,
 		.meaning = "how much of a snapshot is written in a second at most, so that commits keep"

@@ -295,25 +295,54 @@ static void result_drive(struct node *n)
 		written(n);
 }
 
+/*
+ * What the older one needs, and what followers do that were away for a moment (log-keep): as far as
+ * the log reaches down. Where space is short they pull a snapshot. False: nothing may go.
+ */
+static bool base_find(struct node *n, raft_index *index, raft_term *term)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	if (s->older.index < wal_first(n->wal) || s->older.index > raft_durable(n->raft))
+		return false;
+	*index = s->older.index;
+	*term = s->older.term;
+	if (n->options.log_keep_bytes == 0 || node_space_low(n) || n->space.full)
+		return true;
+	if (s->newest.index > raft_durable(n->raft))
+		return false;
+	if (s->keep_of != s->newest.index) {
+		s->keep = wal_look_back(n->wal, s->newest.index, n->options.log_keep_bytes,
+					&s->keep_term);
+		s->keep_of = s->newest.index;
+	}
+	if (s->keep < *index) {
+		*index = s->keep;
+		*term = s->keep_term;
+	}
+	return *index >= wal_first(n->wal);
+}
+
 /* The core first: nobody is to be sent what is about to go (D18). */
 static void base_drive(struct node *n)
 {
 	struct node_snapshot *s = &n->snapshot;
-	int err;
+	raft_index index;
+	raft_term term;
 
-	if (s->older.index < wal_first(n->wal) || s->writing || s->former)
+	if (s->writing || s->former)
 		return;
-	if (s->base_said < s->older.index) {
-		if (s->older.index > raft_durable(n->raft))
-			return;
-		raft_base_set(n->raft, s->older.index, s->older.term);
-		s->base_said = s->older.index;
+	if (base_find(n, &index, &term) && index > s->base) {
+		raft_base_set(n->raft, index, term);
+		s->base = index;
+		s->base_term = term;
 	}
-	err = wal_base_move(n->wal, s->older.index + 1, s->older.term);
-	if (err == 0)
+	if (s->base < wal_first(n->wal))
+		return;
+	if (wal_base_move(n->wal, s->base + 1, s->base_term) == 0)
 		journal_write(n->journal, JOURNAL_INFO, "log_begins",
 			      "index=%" PRIu64 " why=\"what is before is in snapshots\"",
-			      s->older.index + 1);
+			      s->base + 1);
 }
 
 static void old_drive(struct node *n)
@@ -359,7 +388,7 @@ void node_snapshot_installed(struct node *n, const struct node_snapshot_record *
 	s->former = false;
 	n->next_settings_ns = 0; /* the others are told now */
 	if (alone)
-		s->base_said = n->applied;
+		s->base = n->applied;
 }
 
 void node_snapshot_restored(struct node *n)

@@ -40,7 +40,9 @@ struct node_snapshot {
 	struct raft_snapshot newest, older; /* that are whole here; index 0: there is none */
 	struct raft_snapshot oldest;        /* not to be kept */
 	uint32_t count;
-	raft_index base_said; /* to the core */
+	/* Behind which the log is to begin, as the core was told; and what `newest` asks for. */
+	raft_index base, keep, keep_of;
+	raft_term base_term, keep_term;
 	/* The newest is of the cluster that this one was forced out of: nobody else takes it. */
 	bool former;
 	uint64_t former_ns; /* no marker for that before */

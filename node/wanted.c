@@ -76,6 +76,7 @@ void wanted_options(struct node_options *o, const struct config *c)
 	o->link_name = link_kind_name(c->link);
 	o->quota_bytes = c->quota_bytes;
 	o->snapshot_log_bytes = c->snapshot_log_bytes;
+	o->log_keep_bytes = c->log_keep_bytes;
 	o->snapshot_rate = c->snapshot_rate;
 	o->compaction = wanted_compaction(c);
 	o->fault_injection = c->fault_injection;

@@ -109,6 +109,7 @@ static int on_write(void *arg, const struct scan_write *write)
 			continue;
 		}
 		point.first = entry.index;
+		point.term = entry.term;
 		err = wal_index_add(&r->w->index, &point);
 		if (err == 0)
 			err = members_note(r, &entry);

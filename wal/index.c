@@ -73,6 +73,24 @@ int wal_index_add(struct log_index *x, const struct index_point *point)
 	return append(x, point);
 }
 
+/* As the points ascend by first they do by place: what was superseded has none. */
+const struct index_point *wal_index_at(const struct log_index *x, uint64_t segment, uint32_t offset)
+{
+	size_t low = 0;
+	size_t high = x->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct index_point *p = &x->points[middle];
+
+		if (p->segment < segment || (p->segment == segment && p->offset <= offset))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 ? &x->points[low - 1] : NULL;
+}
+
 const struct index_point *wal_index_find(const struct log_index *x, raft_index index)
 {
 	size_t low = 0;

@@ -1,5 +1,5 @@
 /*
- * Where an entry lies: a sparse index in memory over the log's live entries, some 32 bytes for each
+ * Where an entry lies: a sparse index in memory over the log's live entries, some 40 bytes for each
  * 64 KiB of log, rebuilt at recovery.
  *
  * A point says where the entry with index `first` was written. Entries that follow it in write
@@ -16,6 +16,7 @@
 
 struct index_point {
 	raft_index first;
+	raft_term term;   /* of that entry */
 	uint64_t number;  /* of the write it is in */
 	uint64_t segment; /* its sequence */
 	uint32_t offset;  /* of that write in the segment */
@@ -45,6 +46,10 @@ void wal_index_trim(struct log_index *x, raft_index first);
 
 /* The point that covers a live index. */
 const struct index_point *wal_index_find(const struct log_index *x, raft_index index);
+
+/* The newest point at or before that place in the log; NULL: there is none. */
+const struct index_point *wal_index_at(const struct log_index *x, uint64_t segment,
+				       uint32_t offset);
 
 /* True if the entry at (number, ordinal) was written at or after the point. */
 static inline bool wal_index_point_reached(const struct index_point *point, uint64_t number,

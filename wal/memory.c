@@ -17,6 +17,7 @@ enum {
 
 struct memory_entry {
 	struct raft_entry entry;
+	uint64_t before; /* bytes of all the entries before it */
 	uint8_t data[];
 };
 
@@ -97,6 +98,14 @@ static int grow(struct memory *m)
 	return 0;
 }
 
+/* Bytes of all entries up to the last; where that count begins is all one. */
+static uint64_t end(const struct memory *m)
+{
+	const struct memory_entry *last = m->next > m->held ? *place(m, m->next - 1) : NULL;
+
+	return last ? last->before + RAFT_ENTRY_OVERHEAD + last->entry.size : 0;
+}
+
 int wal_memory_put(struct memory *m, const struct raft_entry *entry)
 {
 	struct memory_entry *copy;
@@ -110,6 +119,7 @@ int wal_memory_put(struct memory *m, const struct raft_entry *entry)
 	if (!copy)
 		return -ENOMEM;
 	copy->entry = *entry;
+	copy->before = end(m);
 	copy->entry.data = copy->data;
 	if (entry->size > 0)
 		memcpy(copy->data, entry->data, entry->size);
@@ -120,6 +130,29 @@ int wal_memory_put(struct memory *m, const struct raft_entry *entry)
 const struct raft_entry *wal_memory_get(const struct memory *m, raft_index index)
 {
 	return index >= m->first && index < m->next ? &(*place(m, index))->entry : NULL;
+}
+
+raft_index wal_memory_look_back(const struct memory *m, raft_index index, uint64_t bytes,
+				raft_term *term)
+{
+	raft_index low = m->first, high = index + 1;
+	uint64_t to;
+
+	if (!wal_memory_get(m, index))
+		return 0;
+	to = (*place(m, index))->before;
+	if (to - (*place(m, low))->before < bytes)
+		return 0;
+	while (high - low > 1) {
+		raft_index middle = low + (high - low) / 2;
+
+		if (to - (*place(m, middle))->before >= bytes)
+			low = middle;
+		else
+			high = middle;
+	}
+	*term = (*place(m, low))->entry.term;
+	return low;
 }
 
 void wal_memory_trim(struct memory *m, raft_index first)

@@ -69,6 +69,33 @@ int wal_base_move(struct wal *w, raft_index first, raft_term before_term)
 	return 0;
 }
 
+raft_index wal_look_back(const struct wal *w, raft_index index, uint64_t bytes, raft_term *term)
+{
+	const struct index_point *point;
+	size_t at;
+	uint64_t before;
+
+	if (w->memory)
+		return wal_memory_look_back(w->memory, index, bytes, term);
+	if (index < w->base.index || index > w->index.last)
+		return 0;
+	point = wal_index_find(&w->index, index);
+	at = (size_t)(point->segment - w->base.segment);
+	before = point->offset - w->unit;
+	while (before < bytes) {
+		bytes -= before;
+		if (at == 0)
+			return 0;
+		before = w->segments[--at].end - w->unit;
+	}
+	point = wal_index_at(&w->index, w->segments[at].sequence,
+			     w->unit + (uint32_t)(before - bytes));
+	if (!point)
+		return 0;
+	*term = point->term;
+	return point->first;
+}
+
 raft_index wal_first(const struct wal *w)
 {
 	return w->base.index;

@@ -534,6 +534,9 @@ void wal_memory_destroy(struct memory *m);
 int wal_memory_put(struct memory *m, const struct raft_entry *entry);
 /* Points out into the memory: valid until wal_memory_put. NULL: not there. */
 const struct raft_entry *wal_memory_get(const struct memory *m, raft_index index);
+/* As wal_look_back. */
+raft_index wal_memory_look_back(const struct memory *m, raft_index index, uint64_t bytes,
+				raft_term *term);
 /* What is below `first` is no longer there; it is given back bit by bit by wal_memory_step. */
 void wal_memory_trim(struct memory *m, raft_index first);
 void wal_memory_step(struct memory *m);

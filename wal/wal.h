@@ -220,6 +220,11 @@ int wal_base_move(struct wal *w, raft_index first, raft_term before_term);
  * until wal_whole. 0; -ENOENT: no such snapshot is listed; or -errno for ever, as wal_poll says it.
  */
 int wal_reset(struct wal *w, raft_index index, raft_term term);
+/*
+ * An entry, and its term, with so many bytes of the log behind it up to `index`, and little more:
+ * at 64 KiB, or a write, exact. 0: there is not so much of the log, or nothing of `index` yet.
+ */
+raft_index wal_look_back(const struct wal *w, raft_index index, uint64_t bytes, raft_term *term);
 /* The lowest index that can be read back, were it written. */
 raft_index wal_first(const struct wal *w);
 

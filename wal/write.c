@@ -134,6 +134,7 @@ static int index_buffer(struct wal *w, const struct buffer *b, const struct segm
 
 		assert(err == 1);
 		point.first = entry.index;
+		point.term = entry.term;
 		err = wal_index_add(&w->index, &point);
 		if (err != 0)
 			return err;

@@ -40,7 +40,7 @@ static void configure(uint32_t node, const char *line)
 static void snapshots_on(void)
 {
 	for (uint32_t node = 1; node <= 3; node++) {
-		configure(node, "snapshot-log-size: 1MiB\n");
+		configure(node, "snapshot-log-size: 1MiB\nlog-keep: 1MiB\n");
 		cluster_lab(&c, "kill %u", node);
 		cluster_lab(&c, "restart %u", node);
 		cluster_wait_leader(&c, 0);

@@ -43,7 +43,7 @@ static void D17_a_snapshot_is_taken_and_started_from(void **state)
 	struct one o;
 
 	(void)state;
-	process_prepare(&p, "snapshot-log-size: 1MiB\n");
+	process_prepare(&p, "snapshot-log-size: 1MiB\nlog-keep: 1MiB\n");
 	process_start(&p, NULL, NULL, NULL);
 	process_wait_leading(&p);
 	one_open(&o, cluster_admin(&p.c, 1, admin));

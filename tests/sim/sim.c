@@ -87,6 +87,8 @@ static void world_draw(struct draw *d)
 		w->wipe_permille = wipes[draw_below(d, 4)];
 	if (draw_below(d, 4))
 		w->snapshot_log_bytes = (uint64_t)SIM_LOG_BYTES_MIN << draw_below(d, 5);
+	if (draw_below(d, 2))
+		w->log_keep_bytes = (uint64_t)SIM_LOG_BYTES_MIN << draw_below(d, 10);
 	for (uint32_t i = 0; i < w->node_count; i++) {
 		w->node[i].no_pre_vote = d->mixed && draw_below(d, 2);
 		w->node[i].no_check_quorum = d->mixed && draw_below(d, 2);

@@ -174,6 +174,7 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 		.election_us_max = 300000 / hasty,
 		.link_name = "sim",
 		.snapshot_log_bytes = w->snapshot_log_bytes ? w->snapshot_log_bytes : UINT64_MAX,
+		.log_keep_bytes = w->log_keep_bytes,
 		.snapshot_often = true,
 		.snapshot_rate = 64u << 20,
 		.compaction = w->compaction,

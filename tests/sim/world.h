@@ -152,6 +152,7 @@ struct sim_world {
 	bool resting; /* clients begin nothing new */
 	enum wal_durability durability;
 	uint64_t snapshot_log_bytes; /* as the option; 0: no snapshots */
+	uint64_t log_keep_bytes;     /* likewise */
 	/* Snapshots that members took, logs that were cut, what was installed, and by a start. */
 	uint64_t taken, cut, installed, finished;
 	struct compactor_options compaction; /* as the option */

@@ -282,7 +282,7 @@ static void the_index_after_a_base(void **state)
 	(void)state;
 	wal_index_init(&x, 4096, 99);
 	for (raft_index i = 100; i < 200; i++) {
-		struct index_point point = {i, i, 5, (uint32_t)(i * 4096), 0};
+		struct index_point point = {i, 1, i, 5, (uint32_t)(i * 4096), 0};
 
 		assert_int_equal(wal_index_add(&x, &point), 0);
 	}
@@ -290,7 +290,7 @@ static void the_index_after_a_base(void **state)
 	wal_index_cut(&x, 99);
 	assert_int_equal(x.last, 99);
 	assert_int_equal(x.count, 0);
-	assert_int_equal(wal_index_add(&x, &(struct index_point){100, 900, 6, 0, 0}), 0);
+	assert_int_equal(wal_index_add(&x, &(struct index_point){100, 2, 900, 6, 0, 0}), 0);
 	assert_int_equal(wal_index_find(&x, 100)->number, 900);
 	wal_index_free(&x);
 }
