@@ -156,7 +156,7 @@ static_assert((int)WIRE_FORM_SIZE_APPEND_REPLY <= (int)WIRE_APPEND_SIZE,
 	      "an answer passes where an empty APPEND does, and no way is probed for it (path.h)");
 
 /* Bits of its doubts. */
-static const uint64_t DOUBT_START = 1, DOUBT_DISK = 2, DOUBT_STATE = 4;
+static const uint64_t DOUBT_START = 1, DOUBT_DISK = 2, DOUBT_STATE = 4, DOUBT_LEAD = 8;
 
 static void append_reply_encode(const struct raft_append_reply *reply, uint8_t *out)
 {
@@ -168,7 +168,7 @@ static void append_reply_encode(const struct raft_append_reply *reply, uint8_t *
 	WIRE_PUT(out, APPEND_REPLY_LOST, reply->lost);
 	WIRE_PUT(out, APPEND_REPLY_DOUBTS,
 		 (reply->unconfirmed ? DOUBT_START : 0) | (reply->stalled ? DOUBT_DISK : 0) |
-			 (reply->stateless ? DOUBT_STATE : 0));
+			 (reply->stateless ? DOUBT_STATE : 0) | (reply->unfit ? DOUBT_LEAD : 0));
 	WIRE_PUT(out, APPEND_REPLY_PRIORITY, reply->priority);
 	WIRE_PUT(out, APPEND_REPLY_PROMISE_US, reply->promise_us);
 }
@@ -334,6 +334,7 @@ static void append_reply_decode(struct raft_append_reply *out, const uint8_t *da
 		.unconfirmed = (WIRE_GET(data, APPEND_REPLY_DOUBTS) & DOUBT_START) != 0,
 		.stalled = (WIRE_GET(data, APPEND_REPLY_DOUBTS) & DOUBT_DISK) != 0,
 		.stateless = (WIRE_GET(data, APPEND_REPLY_DOUBTS) & DOUBT_STATE) != 0,
+		.unfit = (WIRE_GET(data, APPEND_REPLY_DOUBTS) & DOUBT_LEAD) != 0,
 		.priority = (uint8_t)WIRE_GET(data, APPEND_REPLY_PRIORITY),
 		.promise_us = (uint32_t)WIRE_GET(data, APPEND_REPLY_PROMISE_US),
 		.match = WIRE_GET(data, APPEND_REPLY_MATCH),

@@ -96,7 +96,7 @@
 	X(APPEND_REPLY, READ_SEQ, 32, 8, 0, RAFT_READ_SEQ_MAX, "the newest that came in this term") \
 	X(APPEND_REPLY, ACCEPTED, 40, 1, 0, 1, "") \
 	X(APPEND_REPLY, LOST, 41, 1, 0, 1, "the sender lost what it had acknowledged: it counts for nothing") \
-	X(APPEND_REPLY, DOUBTS, 42, 1, 0, 7, "a sum: 1: its start is asked for, and not answered yet; 2: its disk hangs, and makes nothing durable; 4: it has no state, and takes a snapshot") \
+	X(APPEND_REPLY, DOUBTS, 42, 1, 0, 15, "a sum: 1: its start is asked for, and not answered yet; 2: its disk hangs, and makes nothing durable; 4: it has no state, and takes a snapshot; 8: it is not to lead") \
 	X(APPEND_REPLY, PRIORITY, 43, 1, 0, RAFT_PRIORITY_MAX, "the sender's: who leads rather than others") \
 	X(APPEND_REPLY, PROMISE_US, 44, 4, 0, UINT32_MAX, "so long since the message that this answers it elects no other leader; 0: no promise")
 

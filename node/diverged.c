@@ -205,8 +205,7 @@ static void hand_over(struct node *n)
 		return;
 	n->diverged.next_ns = n->now_ns + HANDS_OVER_NS;
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
-		if (node_votes(n, 1u << i) && !n->peer[i].settings.diverged &&
-		    settings_silent_ns(n, i) < PEER_SILENT_NS &&
+		if (node_votes(n, 1u << i) && settings_silent_ns(n, i) < PEER_SILENT_NS &&
 		    raft_transfer(n->raft, n->peer[i].at.member_id) == 0)
 			return;
 	}

@@ -33,6 +33,10 @@ static const char *transfer_why(const struct node *n)
 		return "this member is told to stop";
 	if (n->ordered_transfer)
 		return "an order (move-leader)";
+	if (n->diverged.index)
+		return "its state is not the one that the majority has";
+	if (n->space.full)
+		return "there is no space for its log";
 	self = raft_members_find(raft_get_members(n->raft), n->id);
 	return self && self->voter ? "election-priority" : "this member is to vote no more";
 }

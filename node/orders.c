@@ -50,10 +50,15 @@ static void move_text(const struct node *n, int err, raft_id to, char why[WHY_MA
 			 " was not heard of late, was just started, lost writes, or its disk does "
 			 "not answer",
 			 to);
+	else if (err == -EPERM)
+		snprintf(why, WHY_MAX,
+			 "bad leader transferee: the state of member %016" PRIx64
+			 " is not the one that the majority has",
+			 to);
 	else if (err == -ESTALE)
 		snprintf(why, WHY_MAX,
 			 "bad leader transferee: member %016" PRIx64
-			 " lags so far that it has to take a snapshot first",
+			 " has to take a snapshot first",
 			 to);
 	else
 		snprintf(why, WHY_MAX, "bad leader transferee: no voter has the id %016" PRIx64,

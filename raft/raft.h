@@ -200,8 +200,9 @@ void raft_unfit(struct raft *r);
  * timeout, and commands are taken again. Returns 0: it has begun, or goes on; -EREMOTE (not the
  * leader), -EALREADY (`to` leads), -ENOENT (no such voter), -EHOSTUNREACH (it was not heard of
  * late, lost what it had acknowledged, or its disk is stalled; `to` 0: so is everybody), -EAGAIN
- * (it was not heard yet: this leader has just begun), -ESTALE (it has to take a snapshot first: it
- * lags too far), -EBUSY (another one is under way).
+ * (it was not heard yet: this leader has just begun), -EPERM (it said that it is not to lead:
+ * raft_unfit), -ESTALE (it has to take a snapshot first: it lags too far, or nothing is applied
+ * there), -EBUSY (another one is under way).
  */
 int raft_transfer(struct raft *r, raft_id to);
 /* To whom one is under way; 0: none is. */

@@ -59,6 +59,7 @@ void raft_peer_reset(struct raft_peer *p, raft_index next, uint32_t retransmit_u
 	p->unconfirmed = false;
 	p->stalled = false;
 	p->stateless = false;
+	p->unfit = false;
 }
 
 /*
@@ -277,6 +278,7 @@ int raft_append_reply_recv(struct raft *r, struct raft_peer *p, const struct raf
 	p->heard |= !m->elsewhere; /* CH3 */
 	p->stalled = reply->stalled;
 	p->stateless = reply->stateless;
+	p->unfit = reply->unfit;
 	lost_note(r, p, reply);
 	raft_prefer_told(p, reply->priority);
 	if (reply->read_seq > p->read_echo) {

@@ -24,6 +24,7 @@ struct raft_message *raft_message_new(struct raft *r, const struct raft_peer *p,
 		m->append_reply.unconfirmed = !r->start_confirmed;
 		m->append_reply.stalled = r->disk_stalled;
 		m->append_reply.stateless = r->apply_held;
+		m->append_reply.unfit = r->unfit;
 		m->append_reply.priority = raft_priority(r);
 		m->append_reply.promise_us = r->promise_us;
 	}

@@ -158,6 +158,7 @@ struct raft_peer {
 	bool unconfirmed;
 	bool stalled;   /* in its newest answer as well: its disk hangs */
 	bool stateless; /* ... and it takes a snapshot, whatever its log has */
+	bool unfit;     /* ... and it is not to lead */
 
 	bool vote_requested; /* in this candidacy, or the one before it: the request has left */
 	bool vote_answered;

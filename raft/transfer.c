@@ -18,6 +18,12 @@ static bool reachable(const struct raft *r, const struct raft_peer *p)
 	       (p->heard || (p->heard_us > 0 && r->now_us - p->heard_us < r->election_us_min));
 }
 
+/* It stands if it is told to, as far as it said. */
+static bool may_lead(const struct raft *r, const struct raft_peer *p)
+{
+	return !p->unfit && !raft_peer_takes(r, p);
+}
+
 /* It may be there: a leader of a moment ago did not hear everybody yet. */
 static bool may_be_heard(const struct raft *r, raft_id to)
 {
@@ -58,7 +64,7 @@ static struct raft_peer *best(struct raft *r)
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		struct raft_peer *p = r->peer[i];
 
-		if (reachable(r, p) && !raft_peer_installs(r, p) && (!found || better(r, p, found)))
+		if (reachable(r, p) && may_lead(r, p) && (!found || better(r, p, found)))
 			found = p;
 	}
 	return found;
@@ -76,7 +82,9 @@ int raft_transfer(struct raft *r, raft_id to)
 		return -ENOENT;
 	if (!p || !reachable(r, p))
 		return may_be_heard(r, to) ? -EAGAIN : -EHOSTUNREACH;
-	if (raft_peer_installs(r, p))
+	if (p->unfit)
+		return -EPERM;
+	if (raft_peer_takes(r, p))
 		return -ESTALE;
 	if (r->transfer.to)
 		return r->transfer.to == p->id || to == 0 ? 0 : -EBUSY;
@@ -119,7 +127,7 @@ void raft_transfer_tick(struct raft *r)
 		return;
 	const struct raft_peer *p = raft_peer_find(r, t->to);
 	if (r->now_us >= t->deadline_us || !p || !p->voter || !raft_peer_counts(p) ||
-	    raft_peer_installs(r, p)) {
+	    !may_lead(r, p)) {
 		raft_transfer_end(r);
 		return;
 	}

@@ -184,6 +184,7 @@ struct raft_append_reply {
 	bool unconfirmed; /* the others have not told yet what they know of this start */
 	bool stalled;     /* its disk hangs (raft_disk_stalled): it helps to commit nothing */
 	bool stateless;   /* nothing is applied there (raft_apply_hold): it takes a snapshot */
+	bool unfit;       /* it is not to lead (raft_unfit) */
 	uint8_t priority; /* the follower's, who leads rather than others; 0: it could not now */
 	/* So long since the message that this answers it elects no other leader; 0: no promise. */
 	uint32_t promise_us;

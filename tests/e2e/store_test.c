@@ -189,8 +189,13 @@ static void flip(uint32_t node)
 static void expect_named(uint32_t node)
 {
 	static const char corrupt[] = "etcdserver: corrupt cluster";
+	struct node_status s;
 	char words[128];
 
+	require(&c, cluster_status(&c, node, &s), "n%u does not answer", node);
+	snprintf(words, sizeof(words), "move-leader %s", s.member);
+	ctl(cluster_wait_leader(&c, node), words);
+	expect(1, "is not the one that the majority has");
 	cluster_wait_log(&c, node, " diverged snapshot=");
 	ctl(node, "get first");
 	expect(1, corrupt);
@@ -331,8 +336,8 @@ static void R51_a_leader_with_another_state_hands_over(void **state)
 	cluster_wait_leader(&c, leader);
 	expect_others_go_on("a leader diverged");
 	expect_named(leader);
-	require(&c, cluster_log_has(&c, leader, " transfer_started "), "n%u hands nothing over",
-		leader);
+	require(&c, cluster_log_has(&c, leader, " why=\"its state is not the one that "),
+		"n%u hands nothing over", leader);
 	replaced(leader);
 	expect_others_go_on("a leader replaced");
 }

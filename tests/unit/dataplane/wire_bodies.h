@@ -9,7 +9,7 @@
 
 enum {
 	BODIES_SIZE_MAX = 9216,
-	BODIES_MESSAGES = 21, /* raft's: the first ones of bodies_good */
+	BODIES_MESSAGES = 22, /* raft's: the first ones of bodies_good */
 	/* Beside enum wire_type: what is no packet's body. */
 	BODIES_ENVELOPE = 0,
 	BODIES_STREAM_REQUEST = 254,

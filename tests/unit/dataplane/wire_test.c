@@ -61,6 +61,8 @@ static void assert_message_equal(const struct raft_message *a, const struct raft
 		assert_int_equal(a->append_reply.lost, b->append_reply.lost);
 		assert_int_equal(a->append_reply.unconfirmed, b->append_reply.unconfirmed);
 		assert_int_equal(a->append_reply.stalled, b->append_reply.stalled);
+		assert_int_equal(a->append_reply.stateless, b->append_reply.stateless);
+		assert_int_equal(a->append_reply.unfit, b->append_reply.unfit);
 		assert_int_equal(a->append_reply.match, b->append_reply.match);
 		assert_int_equal(a->append_reply.match_term, b->append_reply.match_term);
 		assert_int_equal(a->append_reply.prev_index, b->append_reply.prev_index);

@@ -140,6 +140,57 @@ static void R45_one_that_lost_its_log_meanwhile_is_not_waited_for(void **state)
 	hand_fini(&h);
 }
 
+/* W21, R51: it would not stand, and the leader would wait for that in vain. */
+static void R45_one_that_said_that_it_leads_no_more_is_not_asked(void **state)
+{
+	static const int refused[] = {-EPERM, -ESTALE};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct raft_message m;
+		struct hand h;
+
+		led(&h);
+		assert_int_equal(hand_propose(&h), 0);
+		assert_int_equal(raft_transfer(h.r, 2), 0);
+		m = hand_answer(&h, 2, true, 6, 6);
+		m.append_reply.unfit = i == 0;
+		m.append_reply.stateless = i == 1;
+		assert_int_equal(hand_recv(&h, &m), 0);
+		hand_tick(&h, 1); /* what is under way ends */
+		assert_int_equal(raft_get_transfer(h.r), 0);
+		assert_int_equal(raft_transfer(h.r, 2), refused[i]);
+		assert_int_equal(raft_transfer(h.r, 0), 0); /* though 2 has more of the log */
+		assert_int_equal(raft_get_transfer(h.r), 3);
+		hand_fini(&h);
+	}
+}
+
+/* Who is so says it, with each answer; and who did not hear it yet tells it in vain. */
+static void R45_one_that_leads_no_more_says_so(void **state)
+{
+	struct raft_message m;
+	struct hand h;
+
+	(void)state;
+	follows(&h, 5);
+	for (int i = 0; i < 2; i++) {
+		m = hand_message(&h, RAFT_MESSAGE_APPEND, 2, 3);
+		m.append.prev_index = 4;
+		m.append.prev_term = 2;
+		m.append.read_seq = 6 + (uint64_t)i;
+		assert_int_equal(hand_recv(&h, &m), 0);
+		hand_tick(&h, 0);
+		assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.unfit,
+				 i);
+		hand_forget(&h);
+		raft_unfit(h.r);
+	}
+	assert_int_equal(timeout_now(&h, 2, 3, 7), 0);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	hand_fini(&h);
+}
+
 static void R45_one_that_is_no_voter_any_more_is_not_waited_for(void **state)
 {
 	struct hand h;
@@ -382,6 +433,8 @@ int main(void)
 		cmocka_unit_test(R45_one_that_does_not_stand_is_told_again_and_then_given_up),
 		cmocka_unit_test(R45_a_leader_of_a_moment_ago_did_not_hear_everybody_yet),
 		cmocka_unit_test(R45_one_that_lost_its_log_meanwhile_is_not_waited_for),
+		cmocka_unit_test(R45_one_that_said_that_it_leads_no_more_is_not_asked),
+		cmocka_unit_test(R45_one_that_leads_no_more_says_so),
 		cmocka_unit_test(R45_one_that_is_no_voter_any_more_is_not_waited_for),
 		cmocka_unit_test(R45_the_one_with_most_of_the_log_is_chosen),
 		cmocka_unit_test(R44_who_is_told_stands_at_once_and_says_why),
