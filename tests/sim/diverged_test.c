@@ -169,6 +169,23 @@ static bool status_has(uint32_t i, const char *words)
 	return strstr(text, words) != NULL;
 }
 
+/* Another member asks for the newest snapshot that this one has. */
+static bool gives(uint32_t i)
+{
+	const struct raft_snapshot *s = &of(i)->snapshot.newest;
+	const struct wire_snapshot_range range = {
+		.index = s->index, .term = s->term, .hash = s->hash, .length = 4096};
+	uint8_t body[64];
+	struct dp_datagram d = {.body = body};
+	int place = node_peer_find(of(i), of((i + 1) % 3)->id);
+
+	assert_true(place >= 0);
+	d.peer = (uint32_t)place;
+	d.envelope.body_size = (uint16_t)wire_snapshot_pull_encode(&range, body);
+	node_pulls_receive(of(i), &d);
+	return of(i)->peer[place].pulls.count > 0;
+}
+
 static uint32_t suspect;
 
 static bool another_leads(void)
@@ -199,6 +216,8 @@ static void expect_diverged(uint32_t victim)
 	assert_true(diverged() == 1u << victim);
 	assert_true(of(victim)->snapshot.newest.index == newest);
 	assert_true(!of(victim)->snapshot.writing);
+	assert_true(newest == 0 || !gives(victim));
+	assert_true(gives((victim + 1) % 3));
 	assert_true(of((victim + 1) % 3)->snapshot.newest.index > newest);
 }
 

@@ -5,9 +5,11 @@
 #include "tests/sim/world.h"
 
 #include "node/internal.h"
+#include "tests/unit/wal/helpers.h"
 #include "wal/snapshot.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,11 +19,12 @@
 enum { LOG_BYTES = 32 * 1024 };
 
 static struct sim_world w;
+static uint64_t log_bytes = LOG_BYTES;
 
 static void begin(uint64_t seed, uint32_t nodes, enum wal_durability durability)
 {
 	sim_world_prepare(&w, seed, nodes);
-	w.snapshot_log_bytes = LOG_BYTES;
+	w.snapshot_log_bytes = log_bytes;
 	w.durability = durability;
 	sim_world_begin(&w, 4);
 	while (sim_leader(&w) < 0 || !sim_all_formed(&w))
@@ -31,6 +34,11 @@ static void begin(uint64_t seed, uint32_t nodes, enum wal_durability durability)
 static const struct node_snapshot *of(uint32_t i)
 {
 	return &w.node[i].node->snapshot;
+}
+
+static void snapshot_name(char name[DISK_NAME_MAX], const struct raft_snapshot *s)
+{
+	snprintf(name, DISK_NAME_MAX, "snapshot-%016" PRIx64 "-%016" PRIx64, s->index, s->term);
 }
 
 /* Each that is up has taken so many since it was started. */
@@ -135,8 +143,7 @@ static void W21_a_damaged_one_is_made_up_for(void)
 		newest = of(0)->newest;
 		older = of(0)->older;
 		sim_node_crash(&w, 0);
-		snprintf(name, sizeof(name), "snapshot-%016" PRIx64 "-%016" PRIx64, newest.index,
-			 newest.term);
+		snapshot_name(name, &newest);
 		assert(fake_size(w.node[0].disk, name) == newest.size);
 		fake_flip(w.node[0].disk, name, (newest.size / 8) * round + 17 * round, round);
 		sim_node_start(&w, 0);
@@ -179,6 +186,79 @@ static void W23_a_state_that_is_ahead_of_its_log(void)
 	}
 }
 
+/* Somebody put it there: the newest of what is here, and its entry the log's or to come. */
+static void expect_refused(const struct raft_snapshot *s, const uint8_t *bytes)
+{
+	struct fake_disk *disk = w.node[0].disk;
+	char name[DISK_NAME_MAX], error[NODE_ERROR_MAX];
+
+	snapshot_name(name, s);
+	fake_copy(disk, "identity", name);
+	fake_truncate(disk, name, 0);
+	fake_put(disk, name, 0, bytes, s->size);
+	for (int i = 0; i < 2; i++) {
+		assert(sim_node_try_start(&w, 0, error) == -EXDEV);
+		assert(strstr(error, "another cluster's: move that file to where it belongs"));
+		assert(fake_exists(disk, name));
+	}
+	fake_remove(disk, name);
+	sim_node_start(&w, 0);
+	assert(sim_world_settle(&w, 20000 * MS));
+}
+
+static void W25_the_snapshot_of_another_cluster_is_no_state(void)
+{
+	static uint8_t bytes[1 << 20];
+	struct raft_snapshot foreign;
+	char name[DISK_NAME_MAX];
+
+	log_bytes = LOG_BYTES * 3 / 2;
+	begin(30, 3, WAL_DURABLE);
+	wait_taken(1);
+	foreign = of(0)->newest;
+	assert(foreign.size <= sizeof(bytes));
+	snapshot_name(name, &foreign);
+	fake_get(w.node[0].disk, name, 0, bytes, foreign.size);
+	sim_world_destroy(&w);
+	log_bytes = LOG_BYTES;
+	for (int beyond = 0; beyond < 2; beyond++) {
+		raft_index until = beyond ? 20 : foreign.index + 1;
+
+		begin(31 + (uint64_t)beyond, 3, WAL_DURABLE);
+		while (raft_durable(w.node[0].node->raft) < until)
+			sim_world_run(&w, MS);
+		assert(of(0)->newest.index < foreign.index);
+		assert((raft_last(w.node[0].node->raft) < foreign.index) == beyond);
+		assert(raft_get_term(w.node[0].node->raft) == foreign.term);
+		sim_node_crash(&w, 0);
+		expect_refused(&foreign, bytes);
+		assert(sim_world_verify(&w));
+		sim_world_destroy(&w);
+	}
+}
+
+/* A backup is of no cluster, and names no member: what begins with one was restored (ADR 21). */
+static void W25_anybodys_backup_is_no_state(void)
+{
+	static uint8_t bytes[2 * BLOCK_FILE_STEP];
+	static const uint8_t some[] = "QUOINSTA";
+	const raft_index index[] = {1, 20};
+
+	begin(33, 3, WAL_DURABLE);
+	while (raft_durable(w.node[0].node->raft) < 30)
+		sim_world_run(&w, MS);
+	for (size_t i = 0; i < 2; i++) {
+		struct raft_snapshot backup = {.index = index[i], .size = BLOCK_FILE_STEP};
+
+		backup.term = raft_get_term(w.node[0].node->raft);
+		test_snapshot_image(bytes, &backup, NULL, 0, some, sizeof(some));
+		sim_node_crash(&w, 0);
+		expect_refused(&backup, bytes);
+	}
+	assert(sim_world_verify(&w));
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
 	D17_all_take_the_same_and_the_log_is_cut(WAL_DURABLE);
@@ -186,5 +266,7 @@ int main(void)
 	N1_who_is_started_again_comes_back_from_one();
 	W21_a_damaged_one_is_made_up_for();
 	W23_a_state_that_is_ahead_of_its_log();
+	W25_the_snapshot_of_another_cluster_is_no_state();
+	W25_anybodys_backup_is_no_state();
 	return 0;
 }

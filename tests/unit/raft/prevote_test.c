@@ -191,6 +191,32 @@ static void R47_a_leader_that_slept_reads_its_mail(void **state)
 	hand_fini(&h);
 }
 
+/* R51: nothing makes it stand, and whoever stands has its vote. */
+static void R51_who_is_unfit_stands_for_nothing(void **state)
+{
+	struct raft_message now;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	raft_unfit(h.r);
+	for (int i = 0; i < 10; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_PREVOTE, 2), 0);
+	assert_int_equal(hand_append(&h, 2, 2, 4, 2, "2", 4), 0);
+	hand_persist(&h);
+	assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.match, 5);
+	now = hand_message(&h, RAFT_MESSAGE_TIMEOUT_NOW, 2, 2);
+	(void)hand_recv(&h, &now);
+	assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+	assert_int_equal(raft_get_term(h.r), 2);
+	silence(&h);
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(hand_vote_ask(&h, 3, 3), 0);
+	assert_true(hand_voted(&h, 3));
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +226,7 @@ int main(void)
 		cmocka_unit_test(R30_who_hears_a_leader_elects_no_other),
 		cmocka_unit_test(R44_who_was_just_started_elects_nobody_yet),
 		cmocka_unit_test(R64_a_leader_steps_down_when_no_majority_answers),
+		cmocka_unit_test(R51_who_is_unfit_stands_for_nothing),
 		cmocka_unit_test(R47_a_leader_that_slept_reads_its_mail),
 	};
 
