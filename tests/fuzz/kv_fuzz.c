@@ -3,8 +3,8 @@
  * a snapshot has it (kv/command.h, kv/txn_codec.h, kv/snapshot.h).
  *
  * The input: which of them, how it is cut, then the bytes. What is taken has one form: written
- * again it is the same. A state that is taken is sound, and a snapshot of it is the one that it came
- * from (D17): else members that restored it would differ.
+ * again it is the same. A state that is taken is sound, and a snapshot of it is the one that it
+ * came from (D17): else members that restored it would differ.
  */
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/kv/helper.h"
@@ -57,7 +57,7 @@ static uint32_t image_take(struct rig *rig, uint8_t *out, uint32_t room)
 	return more ? 0 : size;
 }
 
-/* So many commands: some keys again and again, some gone, some compacted; and who the members are. */
+/* Some keys again and again, some gone, some compacted; and who the members are. */
 static void image_make(uint32_t i)
 {
 	const uint32_t commands = i * i * 5;
