@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -85,6 +87,26 @@ static void restore(uint32_t node, const char *more)
 	require(&c, out.status == 0, "%s", out.text);
 }
 
+/* The node's own disk is another one, and goes on. */
+static void save_on_a_full_disk(void)
+{
+	char place[256], part[300], admin[128];
+	static struct run out;
+
+	snprintf(place, sizeof(place), "%s/small", c.dir);
+	snprintf(part, sizeof(part), "%s/saved.part", place);
+	assert_int_equal(mkdir(place, 0700), 0);
+	assert_int_equal(mount("small", place, "tmpfs", 0, "size=4m"), 0);
+	run(&out, "quoinctl", "--endpoints=%s snapshot save %s/saved", cluster_admin(&c, 1, admin),
+	    place);
+	require(&c,
+		out.status == 1 && !is_there(part) &&
+			strstr(out.text, "No space left on device: nothing was saved"),
+		"a save on a full disk: %d: %s", out.status, out.text);
+	assert_int_equal(umount2(place, 0), 0);
+	assert_int_equal(rmdir(place), 0);
+}
+
 /* A save that is not whole leaves no file, whatever ends it. */
 static void broken_saves(void)
 {
@@ -106,6 +128,7 @@ static void broken_saves(void)
 			program("quoinctl"), c.dir, saved);
 	require(&c, out.status == 124 && !is_there(saved) && !is_there(part),
 		"an interrupted save: %d: %s", out.status, out.text);
+	save_on_a_full_disk();
 }
 
 /* All that was acknowledged before it began is in it; the compaction does not show. */
@@ -188,6 +211,9 @@ static void D9b_a_cluster_that_was_lost_begins_again(void **state)
 	for (uint32_t i = 1; i <= 3; i++)
 		cluster_lab(&c, "restart %u --until answers", i);
 	cluster_wait_log(&c, 1, "member n3 begins from another snapshot");
+	run(&out, "quoinctl", "--endpoints=%s formation reset", cluster_admin(&c, 3, admin));
+	require(&c, out.status == 1 && strstr(out.text, "empty it, and restore it again"), "%d: %s",
+		out.status, out.text);
 	cluster_lab(&c, "kill 3");
 	restore(3, " --bump-revision 1000000 --mark-compacted");
 	cluster_lab(&c, "restart 3");

@@ -95,7 +95,8 @@ static const struct command commands[] = {
 	{.name = "formation reset",
 	 .changes = true,
 	 .admin = {WIRE_RESET, "its directory is fresh",
-		   "it has a term or an entry, so others may rest on what it holds"}},
+		   "it has a term or an entry, so others may rest on what it holds (one that was "
+		   "restored has: empty it, and restore it again)"}},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
