@@ -13,8 +13,11 @@ enum {
 	KV_REBASED_INDEX = 1, /* of the last entry of a state that was made another's */
 };
 
-/* etcd's are signed. */
-#define KV_REVISION_MAX ((uint64_t)INT64_MAX)
+/*
+ * As high as it is raised. etcd's revisions are signed, and nobody is to write up to their end: a
+ * thousand million a second take a century from here.
+ */
+#define KV_RAISED_MAX (UINT64_C(1) << 62)
 
 struct kv_backup_head {
 	uint64_t applied; /* the index of the last entry; 0: none */
@@ -39,7 +42,7 @@ int kv_rebase_create(struct kv_rebase **out);
 int kv_rebase_add(struct kv_rebase *r, const uint8_t *data, uint32_t size);
 /*
  * That was all. The revision is higher by `bump`, and with `compact` what is older than that is
- * compacted. 0; -EBADMSG: it is not whole; -ERANGE: no revision is that high; -ENOMEM.
+ * compacted. 0; -EBADMSG: it is not whole; -ERANGE: no revision is raised that high; -ENOMEM.
  */
 int kv_rebase_end(struct kv_rebase *r, uint64_t bump, bool compact);
 /* Then the next bytes of what it is now: how many; 0 and more: a bounded step was done. */

@@ -55,7 +55,7 @@ int kv_rebase_end(struct kv_rebase *r, uint64_t bump, bool compact)
 
 	if (kv_restore_applied(r->restore) == 0)
 		return -EBADMSG;
-	if (bump > KV_REVISION_MAX || r->store.revision > KV_REVISION_MAX - bump)
+	if (bump > KV_RAISED_MAX || (bump > 0 && r->store.revision > KV_RAISED_MAX - bump))
 		return -ERANGE;
 	r->store.revision += bump;
 	if (compact && r->store.revision > r->store.compact_revision)

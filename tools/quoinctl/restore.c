@@ -97,7 +97,7 @@ static int state_read(struct restoring *r)
 		return err;
 	err = kv_rebase_end(r->state, o->bump_revision, o->mark_compacted);
 	if (err == -ERANGE)
-		return misused(r, "--bump-revision: no revision is that high");
+		return misused(r, "--bump-revision: no revision is raised that high");
 	return err == 0 ? 0 : failed(r, "what the file holds is not a whole state");
 }
 

@@ -125,6 +125,25 @@ static void its_revision_never_goes_back(void **state)
 	rig_close(&was);
 }
 
+/* Above what a signed one can be nothing is to be written, ever: so far it is not raised. */
+static void there_is_room_above_it(void **state)
+{
+	struct kv_rebase *r;
+	struct rig was;
+
+	(void)state;
+	prepare(&was);
+	make(0, KV_RAISED_MAX - was.sm->ops->revision(was.sm), true);
+	memcpy(image, made[0], made_size[0]);
+	image_size = made_size[0];
+	assert_true(KV_RAISED_MAX <= (uint64_t)INT64_MAX / 2 + 1);
+	kv_rebase_destroy(rebase(1, true, -ERANGE));
+	r = rebase(0, false, 0);
+	assert_int_equal(kv_rebase_revision(r), KV_RAISED_MAX);
+	kv_rebase_destroy(r);
+	rig_close(&was);
+}
+
 static void what_is_not_whole_is_none(void **state)
 {
 	struct kv_rebase *r;
@@ -133,7 +152,7 @@ static void what_is_not_whole_is_none(void **state)
 	(void)state;
 	prepare(&was);
 	kv_rebase_destroy(rebase(UINT64_MAX, true, -ERANGE));
-	kv_rebase_destroy(rebase(KV_REVISION_MAX - 5, true, -ERANGE));
+	kv_rebase_destroy(rebase(KV_RAISED_MAX - 5, true, -ERANGE));
 	image_size -= 48;
 	kv_rebase_destroy(rebase(0, false, -EBADMSG));
 	assert_int_equal(kv_rebase_create(&r), 0);
@@ -148,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_the_same_store_at_index_1),
 		cmocka_unit_test(its_revision_never_goes_back),
+		cmocka_unit_test(there_is_room_above_it),
 		cmocka_unit_test(what_is_not_whole_is_none),
 	};
 

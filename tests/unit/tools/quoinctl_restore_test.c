@@ -259,7 +259,7 @@ static void what_is_wrong_is_said(void **state)
 	must_fail(2, "--mark-compacted goes with --bump-revision");
 	restore(saved, "n1", CLUSTER, data,
 		" --bump-revision=9223372036854775807 --mark-compacted");
-	must_fail(2, "no revision is that high");
+	must_fail(2, "no revision is raised that high");
 	restore(saved, "n1", CLUSTER, data, " --skip-hash-check");
 	must_fail(2, "is checked by it");
 	snprintf(line, sizeof(line), "put a b --data-dir=%s", data);
