@@ -166,6 +166,8 @@ static void slot_send(struct node *n, struct node_pulls_slot *slot, uint32_t *le
 	n->work = true;
 	if (err == -EAGAIN)
 		return;
+	if (wal_range_damaged(err))
+		node_snapshot_damaged(n, slot->range.index, slot->range.term, err);
 	if (err)
 		say_not_here(n, slot->peer, &slot->range);
 	while (!err && slot->sent<size && * left> 0) {

@@ -117,12 +117,18 @@ static bool marker_on_its_way(struct node *n)
 	return s->proposed != 0;
 }
 
+/* Nobody could be given what the log has no more, nor would the next start have a state. */
+static bool none_is_whole(const struct node *n)
+{
+	return n->snapshot.count == 0 && wal_first(n->wal) > 1;
+}
+
 /* One that others can take is there soon. */
 static bool marker_due(const struct node *n)
 {
 	const struct node_snapshot *s = &n->snapshot;
 
-	if (s->former)
+	if (s->former || none_is_whole(n))
 		return n->now_ns >= s->former_ns;
 	return s->log_bytes >= log_bytes_wanted(n);
 }
@@ -349,6 +355,9 @@ static void old_drive(struct node *n)
 {
 	struct node_snapshot *s = &n->snapshot;
 
+	if (s->damaged.index &&
+	    wal_snapshot_remove(n->wal, s->damaged.index, s->damaged.term) != -EAGAIN)
+		s->damaged.index = 0;
 	if (s->oldest.index && wal_snapshot_remove(n->wal, s->oldest.index, s->oldest.term) == 0)
 		kept_look(n);
 }
@@ -362,6 +371,21 @@ void node_snapshot_drive(struct node *n)
 	result_drive(n);
 	base_drive(n);
 	old_drive(n);
+}
+
+void node_snapshot_damaged(struct node *n, raft_index index, raft_term term, int err)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
+		      "directory=%s index=%" PRIu64 " term=%" PRIu64
+		      " why=\"%s: it goes, and is given to nobody\"",
+		      n->options.wal.directory, index, term, strerror(-err));
+	s->damaged = (struct raft_snapshot){.index = index, .term = term};
+	kept_look(n);
+	if (s->newest.index && s->newest.index <= n->applied && s->newest.index >= s->base &&
+	    !s->former)
+		raft_snapshot_taken(n->raft, &s->newest);
 }
 
 bool node_snapshot_stop(struct node *n)

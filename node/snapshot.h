@@ -39,6 +39,7 @@ struct node_snapshot {
 
 	struct raft_snapshot newest, older; /* that are whole here; index 0: there is none */
 	struct raft_snapshot oldest;        /* not to be kept */
+	struct raft_snapshot damaged;       /* likewise; index 0: none is */
 	uint32_t count;
 	/* Behind which the log is to begin, as the core was told; and what `newest` asks for. */
 	raft_index base, keep, keep_of;
@@ -61,6 +62,8 @@ void node_snapshot_marked(struct node *n, const struct raft_entry *e, const stru
 /* One of another member is the newest now; `alone`: the log begins behind it. */
 void node_snapshot_installed(struct node *n, const struct node_snapshot_record *record, bool alone);
 void node_snapshot_restored(struct node *n); /* ... and the state is that */
+/* What lies there is not what was written: it goes, and the one before it is as good. */
+void node_snapshot_damaged(struct node *n, raft_index index, raft_term term, int err);
 /* None is written for another is pulled. False: it is not ended yet. */
 bool node_snapshot_stop(struct node *n);
 /* 0 or -EBADMSG. */

@@ -51,8 +51,8 @@
  *	RX24 index, term	not another one than is		-EPROTO
  *				committed here, or was proved
  *				to match in this term
- *	RX25 index		below one that it named in	the later one stays
- *				this term: it comes late
+ *	RX25 index		below one that it named in	the later one stays: it comes
+ *				this term			late; unless it comes again
  *	RX26 size, hash		any: who fetches it looks
  *	TIMEOUT_NOW
  *	RX21 from		the leader that is followed	-EPROTO; -ESTALE

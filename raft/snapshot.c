@@ -64,15 +64,20 @@ void raft_base_set(struct raft *r, raft_index index, raft_term term)
 
 /* --- who is offered one ------------------------------------------------------------------- */
 
-/* The newest of a term's leader: a late one does not take its place. */
+/*
+ * The newest of a term's leader: one that comes late does not take its place. But who finds its
+ * newest damaged offers the one before, again and again (W21).
+ */
 void raft_offer_note(struct raft *r, const struct raft_peer *p, const struct raft_snapshot *s)
 {
 	struct raft_offer *o = &r->offer;
 	bool same = o->from == p->id && o->what.index == s->index && o->what.term == s->term &&
 		    o->what.size == s->size && o->what.hash == s->hash;
 
-	if (same || s->index < r->owed.offered)
+	if (same || (s->index < r->owed.offered && s->index != o->late)) {
+		o->late = same ? 0 : s->index;
 		return;
+	}
 	*o = (struct raft_offer){.what = *s, .from = p->id, .due = true};
 }
 

@@ -240,6 +240,7 @@ struct raft_owed {
 /* A snapshot of which this member was told, and by whom (snapshot.c). */
 struct raft_offer {
 	struct raft_snapshot what;
+	raft_index late; /* below what was offered before, and heard last; 0: none was */
 	raft_id from;
 	bool due; /* to be handed out */
 };

@@ -14,8 +14,8 @@ enum {
 };
 
 /*
- * Reads bytes of a listed snapshot as they lie in its file: whoever pulls them verifies them. What
- * is there of the range if it ends behind the file. Returns the slot; -ENOENT: it is not listed, or
+ * Reads bytes of a listed snapshot as they lie in its file, whose blocks are checked. What is there
+ * of the range if it ends behind the file. Returns the slot; -ENOENT: it is not listed, or
  * begins at its end or behind; -EAGAIN: no slot is free; -EINVAL: a length of 0, or above
  * WAL_RANGE_SIZE_MAX; -ENOMEM; or -errno for ever, as wal_poll says it. The snapshot is not removed
  * before the slot is released (wal_snapshot_remove: -EAGAIN).
@@ -23,10 +23,12 @@ enum {
 int wal_range_read(struct wal *w, raft_index index, raft_term term, uint64_t offset,
 		   uint32_t length);
 /*
- * 0: `size` bytes at `data`, valid until the slot is released; -EAGAIN: not read yet; -errno of
- * the opening or the read that failed, which is no end of the log.
+ * 0: `size` bytes at `data`, valid until the slot is released; -EAGAIN: not read yet; -EBADMSG: a
+ * block is damaged; -errno of the opening or the read that failed. None is an end of the log.
  */
 int wal_range_get(const struct wal *w, uint32_t slot, const uint8_t **data, uint32_t *size);
+/* By such an error the snapshot is damaged, and listed no more. */
+bool wal_range_damaged(int err);
 /* At any time; what is in flight ends by itself. */
 void wal_range_release(struct wal *w, uint32_t slot);
 

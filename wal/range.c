@@ -1,14 +1,20 @@
 /*
- * Ranges of snapshots for peers, as they lie in the file.
+ * Ranges of snapshots for peers, as they lie in the file. Each block is checked before it is given
+ * (W21): who finds one that is not right here has it damaged, as a restore does, and gives it to
+ * nobody; else a peer would ask for it again and again.
  */
 #include "wal/pull.h"
 
+#include "base/bytes.h"
 #include "wal/io.h"
+#include "wal/scan.h"
 #include "wal/state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { CHECK_BLOCKS = 16 }; /* in one turn */
 
 /* A file that was not asked for since is closed. */
 #define IDLE_NS UINT64_C(10000000000)
@@ -80,7 +86,7 @@ int wal_range_read(struct wal *w, raft_index index, raft_term term, uint64_t off
 		return w->failed;
 	if (length == 0 || length > WAL_RANGE_SIZE_MAX)
 		return -EINVAL;
-	if (!file || offset >= file->info.size)
+	if (!file || file->damaged || offset >= file->info.size)
 		return -ENOENT;
 	r = range_find(w, index, term);
 	if (!r)
@@ -151,6 +157,57 @@ static int range_start(struct wal *w, struct range *r)
 	return 0;
 }
 
+/* Blocks that the file has; what is behind the trailer is zeros. */
+static bool block_right(const struct snapshot_file *file, const uint8_t *block, uint64_t number)
+{
+	const struct block_place place = {file->info.index, file->info.term, number};
+
+	if (number > wal_block_count(file->payload) + 1)
+		return bytes_zero(block, BLOCK_SIZE);
+	return wal_block_good(block, &place);
+}
+
+static void ready(struct wal *w, struct range *r, int err)
+{
+	struct snapshot_file *file = wal_snapshot_find(w, r->index, r->term);
+
+	r->error = err;
+	r->step = RANGE_READY;
+	if (file)
+		file->damaged |= wal_range_damaged(err);
+}
+
+static void range_check(struct wal *w, struct range *r)
+{
+	const struct snapshot_file *file = wal_snapshot_find(w, r->index, r->term);
+	const uint64_t end = r->offset + r->size;
+
+	for (uint32_t i = 0; file && i < CHECK_BLOCKS && r->from + r->checked < end; i++) {
+		const uint64_t at = r->from + r->checked;
+
+		if (!block_right(file, r->data + r->checked, at / BLOCK_SIZE)) {
+			ready(w, r, -EBADMSG);
+			return;
+		}
+		r->checked += BLOCK_SIZE;
+	}
+	if (!file || r->from + r->checked >= end)
+		ready(w, r, file ? 0 : -ENOENT);
+}
+
+bool wal_range_damaged(int err)
+{
+	return err == -EBADMSG || err == -ENOENT || wal_scan_unreadable(err);
+}
+
+/* Under the name of one that is damaged another file may come to be. */
+static bool is_over(struct wal *w, const struct range *r)
+{
+	const struct snapshot_file *file = wal_snapshot_find(w, r->index, r->term);
+
+	return !file || file->damaged || w->now_ns - r->used_ns > IDLE_NS;
+}
+
 int wal_range_step(struct wal *w)
 {
 	int err = 0;
@@ -160,7 +217,9 @@ int wal_range_step(struct wal *w)
 
 		if (r->step == RANGE_WANTED && !r->in_flight)
 			err = range_start(w, r);
-		else if (r->step == RANGE_IDLE && r->fd >= 0 && w->now_ns - r->used_ns > IDLE_NS)
+		else if (r->step == RANGE_CHECK)
+			range_check(w, r);
+		else if (r->step == RANGE_IDLE && r->fd >= 0 && is_over(w, r))
 			(void)let_go(w, r);
 	}
 	return err;
@@ -172,11 +231,13 @@ void wal_range_done(struct wal *w, uint32_t slot, const struct disk_completion *
 
 	assert(r->in_flight);
 	r->in_flight = false;
-	r->error = done->result;
-	if (r->fd < 0 && done->result == 0)
+	r->checked = 0;
+	if (done->result != 0)
+		ready(w, r, done->result);
+	else if (r->fd < 0)
 		r->fd = (int)done->value; /* the read comes next */
 	else
-		r->step = RANGE_READY;
+		r->step = RANGE_CHECK;
 	if (!r->taken)
 		r->step = RANGE_IDLE;
 }

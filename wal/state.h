@@ -314,7 +314,7 @@ struct snapshot_reader {
 	uint8_t record[BLOCK_RECORD_MAX];
 };
 
-enum range_step { RANGE_IDLE, RANGE_WANTED, RANGE_READY };
+enum range_step { RANGE_IDLE, RANGE_WANTED, RANGE_CHECK, RANGE_READY };
 
 /* Bytes of a snapshot for a peer. Its file stays open for the next ones. */
 struct range {
@@ -327,7 +327,8 @@ struct range {
 	raft_term term;
 	uint64_t offset;
 	uint32_t size;
-	uint64_t from; /* where what is in `data` begins: at a unit */
+	uint64_t from;    /* where what is in `data` begins: at a unit */
+	uint32_t checked; /* bytes of it */
 	uint8_t *data;
 	uint64_t used_ns;
 };

@@ -313,6 +313,84 @@ static void W21_who_has_no_whole_snapshot_is_given_one(void)
 	end();
 }
 
+static void newest_damage(uint32_t i, uint32_t count)
+{
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+	char file[DISK_NAME_MAX];
+
+	assert(wal_snapshots(node_of(i)->wal, list) >= count);
+	for (uint32_t k = 0; k < count; k++) {
+		snprintf(file, sizeof(file), "snapshot-%016" PRIx64 "-%016" PRIx64, list[k].index,
+			 list[k].term);
+		fake_flip(w.node[i].disk, file, list[k].size / 2, 3);
+	}
+}
+
+/*
+ * W21: what the leader offers is damaged, and it finds out when another member pulls it. Nobody
+ * else has it and nothing commits meanwhile: it is the one before that is pulled.
+ */
+static void W21_who_gives_one_finds_it_damaged(void)
+{
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+
+	begin(100, 3, WAL_DURABLE);
+	sim_world_run(&w, 300 * MS);
+	for (int round = 0; round < 2; round++) {
+		uint64_t until_ns;
+		uint32_t i = follower(), leader;
+		raft_index last = away(i);
+
+		leader = (uint32_t)sim_leader(&w);
+		while (wal_snapshots(node_of(leader)->wal, list) < 2)
+			sim_world_run(&w, MS);
+		sim_node_crash(&w, 3 - i - leader);
+		newest_damage(leader, 1);
+		sim_node_start(&w, i);
+		until_ns = w.now_ns + WAIT_MS * MS;
+		while (!has_installed(i, last)) {
+			assert(w.now_ns < until_ns);
+			sim_world_run(&w, MS);
+		}
+		assert(node_of(leader)->snapshot.damaged.index == 0);
+		sim_node_start(&w, 3 - i - leader);
+		assert(sim_world_settle(&w, 20000 * MS));
+	}
+	end();
+}
+
+/* Nobody is left who could give one: another is taken at once, however short the log is. */
+static void W21_where_none_is_whole_one_is_taken(void)
+{
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+	uint32_t i, leader, other;
+	uint64_t until_ns;
+
+	begin(110, 3, WAL_DURABLE);
+	sim_world_run(&w, 300 * MS);
+	i = follower();
+	w.snapshot_log_bytes = UINT64_C(1) << 30; /* who is started from now on */
+	away(i);
+	leader = (uint32_t)sim_leader(&w);
+	other = 3 - i - leader;
+	sim_node_crash(&w, other);
+	newest_damage(leader, wal_snapshots(node_of(leader)->wal, list));
+	sim_node_start(&w, i);
+	until_ns = w.now_ns + WAIT_MS * MS;
+	while (node_of(leader)->snapshot.count > 0) {
+		assert(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
+	sim_node_start(&w, other);
+	assert(sim_world_settle(&w, 20000 * MS));
+	while (sim_leader(&w) == (int)leader && node_of(leader)->snapshot.count == 0) {
+		assert(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
+	assert(node_of(i)->install.installed > 0);
+	end();
+}
+
 /* R34: it led, cut off, and appended what nobody else has: that goes with what is replaced. */
 static void R34_a_tail_that_contradicts_goes(void)
 {
@@ -358,6 +436,8 @@ int main(void)
 	S10_who_pulls_is_killed_at_any_moment();
 	S10_the_leader_ends_in_the_middle();
 	W21_who_has_no_whole_snapshot_is_given_one();
+	W21_who_gives_one_finds_it_damaged();
+	W21_where_none_is_whole_one_is_taken();
 	R34_a_tail_that_contradicts_goes();
 	return 0;
 }

@@ -59,9 +59,18 @@ static void an_offer_is_handed_out_once_for_each_change(void **state)
 	/* RX25: it comes late. */
 	assert_int_equal(hand_offer(&h, 2, 4, 50, 3), 0);
 	assert_int_equal(h.offers, 3);
+	assert_int_equal(hand_offer(&h, 2, 4, 60, 3), 0);
+	assert_int_equal(hand_offer(&h, 2, 4, 50, 3), 0);
+	assert_int_equal(h.offers, 3);
+	/* W21: it found the newer one damaged. */
+	assert_int_equal(hand_offer(&h, 2, 4, 50, 3), 0);
+	assert_int_equal(h.offers, 4);
+	assert_int_equal(h.offer.index, 50);
+	assert_int_equal(hand_offer(&h, 2, 4, 50, 3), 0);
+	assert_int_equal(h.offers, 4);
 	/* Another leader has an older one: it may be had all the same. */
 	assert_int_equal(hand_offer(&h, 3, 5, 50, 3), 0);
-	assert_int_equal(h.offers, 4);
+	assert_int_equal(h.offers, 5);
 	assert_int_equal(h.offer_from, 3);
 	assert_int_equal(h.offer.index, 50);
 	struct raft_status s;

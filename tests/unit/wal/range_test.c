@@ -105,10 +105,68 @@ static void D17_ranges_are_read_for_peers(void **state)
 	}
 }
 
+/* Not again before it is pulled again, or made. */
+static void damaged_in(struct test_log *t, uint64_t offset, uint32_t length, int want)
+{
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+	const uint8_t *data;
+	uint32_t size;
+	int slot = wal_range_read(t->wal, INDEX, TERM, offset, length), err;
+
+	assert_true(slot >= 0);
+	while ((err = wal_range_get(t->wal, (uint32_t)slot, &data, &size)) == -EAGAIN)
+		assert_int_equal(poll_once(t), 0);
+	assert_int_equal(err, want);
+	assert_true(wal_range_damaged(err));
+	assert_int_equal(wal_snapshots(t->wal, list), 0);
+	assert_int_equal(wal_range_read(t->wal, INDEX, TERM, 0, 1), -ENOENT);
+	wal_range_release(t->wal, (uint32_t)slot);
+	for (int n = 0; n < 20; n++)
+		assert_int_equal(poll_once(t), 0);
+	assert_int_equal(t->wal->ranges[slot].fd, -1);
+}
+
+/* W21: it is found here, and not by whoever pulls it, again and again. */
+static void W21_what_is_damaged_is_given_to_nobody(void **state)
+{
+	static uint8_t content[CONTENT];
+	const uint32_t last = (uint32_t)(wal_block_count(CONTENT) + 1) * BLOCK_SIZE;
+	const uint32_t flips[] = {0, BLOCK_SIZE + 7, last / 2, last + 9, FILE_MAX - 1};
+	char name[DISK_NAME_MAX];
+	struct test_log t;
+
+	(void)state;
+	test_snapshot_image(file, &offer, NULL, 0, content, sizeof(content));
+	assert_true(last + BLOCK_SIZE < FILE_MAX);
+	wal_block_name(name, INDEX, TERM);
+	for (size_t i = 0; i < sizeof(flips) / sizeof(flips[0]); i++) {
+		uint32_t at = flips[i] / BLOCK_SIZE * BLOCK_SIZE;
+
+		member(&t, WAL_DURABLE, i % 2 ? 4096 : 16384);
+		fake_flip(t.disk, name, flips[i], 5);
+		/* Also by who asks for another part of the same block. */
+		damaged_in(&t, flips[i] > at + 100 ? at : at + 100, 50, -EBADMSG);
+		test_log_free(&t);
+	}
+	member(&t, WAL_DURABLE, 4096);
+	fake_bad(t.disk, name, BLOCK_FILE_STEP, 4096, -EIO);
+	damaged_in(&t, BLOCK_FILE_STEP, 10, -EIO);
+	test_log_free(&t);
+	member(&t, WAL_DURABLE, 4096);
+	fake_remove(t.disk, name);
+	damaged_in(&t, 5, 10, -ENOENT);
+	test_log_free(&t);
+	member(&t, WAL_DURABLE, 4096);
+	fake_truncate(t.disk, name, BLOCK_FILE_STEP);
+	damaged_in(&t, 2 * BLOCK_FILE_STEP, 10, -ENODATA);
+	test_log_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D17_ranges_are_read_for_peers),
+		cmocka_unit_test(W21_what_is_damaged_is_given_to_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
