@@ -404,4 +404,9 @@ LOG = [
      "if (flock(u->lock, LOCK_EX | LOCK_NB) == 0)",
      "if (flock(u->lock, LOCK_SH | LOCK_NB) == 0)",
      ["unit-wal-uring", "unit-wal-real"]),
+    ("snapshots-as-they-come", "W21: of more snapshots than are listed the newest are",
+     "wal/names.c",
+     "if (out->snapshot_count > 0)",
+     "if (out->snapshot_count == 1)",
+     ["unit-wal-snapshot"]),
 ]

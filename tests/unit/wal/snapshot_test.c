@@ -299,6 +299,32 @@ static void D17_a_snapshot_that_the_log_lacks_is_to_be_installed(void **state)
 	}
 }
 
+/* In whatever order a disk names them; the others are found when these are gone. */
+static void W21_of_many_the_newest_are_listed(void **state)
+{
+	enum { MANY = WAL_SNAPSHOTS_MAX + 5 };
+
+	(void)state;
+	for (raft_index step = 1; step < MANY; step += 2) {
+		struct test_log t;
+
+		opened(&t);
+		test_log_close(&t);
+		for (raft_index i = 0; i < MANY; i++)
+			test_snapshot_put(t.disk, 1 + i * step % MANY, 1);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_int_equal(t.found.snapshot_count, WAL_SNAPSHOTS_MAX);
+		for (raft_index i = 0; i < WAL_SNAPSHOTS_MAX; i++)
+			assert_int_equal(t.found.snapshots[i].index, MANY - i);
+		test_log_close(&t);
+		for (raft_index i = MANY; i > 5; i--)
+			fake_remove(t.disk, name_of(i));
+		assert_int_equal(test_log_open(&t), 0);
+		assert_int_equal(t.found.snapshot_count, 5);
+		test_log_free(&t);
+	}
+}
+
 /* --- crashes and failures ---------------------------------------------------------------- */
 
 struct cut {
@@ -562,6 +588,7 @@ int main(void)
 		cmocka_unit_test(W21_damage_is_found_where_it_is),
 		cmocka_unit_test(W21_a_log_that_lost_what_is_below_its_base_is_refused),
 		cmocka_unit_test(D17_a_snapshot_that_the_log_lacks_is_to_be_installed),
+		cmocka_unit_test(W21_of_many_the_newest_are_listed),
 		cmocka_unit_test(W21_a_crash_at_every_step_of_a_snapshot),
 		cmocka_unit_test(D8_no_space_for_a_snapshot_is_no_end),
 		cmocka_unit_test(D17_it_is_given_up_at_any_step),
