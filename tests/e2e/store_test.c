@@ -87,7 +87,9 @@ static void begin(void)
 {
 	cluster_up(&c, NODES, "memif", "");
 	for (uint32_t node = 1; node <= NODES; node++) {
-		configure(node, "snapshot-log-size: 1MiB\nauto-compaction-retention: 1s\n");
+		configure(
+			node,
+			"snapshot-log-size: 1MiB\nlog-keep: 1MiB\nauto-compaction-retention: 1s\n");
 		cluster_lab(&c, "kill %u", node);
 	}
 	for (uint32_t node = 1; node <= NODES; node++)
