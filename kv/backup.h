@@ -38,7 +38,7 @@ struct kv_rebase;
 
 /* 0 or -ENOMEM. */
 int kv_rebase_create(struct kv_rebase **out);
-/* The next bytes, cut anywhere. 0; -EBADMSG: they are no state. */
+/* The next bytes, cut anywhere. 0; -EBADMSG: they are no state; -EPROTO: of another version. */
 int kv_rebase_add(struct kv_rebase *r, const uint8_t *data, uint32_t size);
 /*
  * That was all. The revision is higher by `bump`, and with `compact` what is older than that is

@@ -16,7 +16,7 @@ enum part { PART_HEAD, PART_NAMES, PART_SESSIONS, PART_VERSIONS, PART_END };
 struct kv_restore {
 	struct kv_parts parts;
 	enum part part;
-	bool bad;
+	int err; /* it goes on no more */
 	uint32_t names_size;
 	uint64_t sessions_left, applied;
 	struct kv_session_loader sessions;
@@ -51,21 +51,22 @@ void kv_restore_end(struct kv_restore *r)
 
 uint64_t kv_restore_applied(const struct kv_restore *r)
 {
-	return r->part == PART_END && !r->bad ? r->applied : 0;
+	return r->part == PART_END && !r->err ? r->applied : 0;
 }
 
 bool kv_restore_begun(const struct kv_restore *r)
 {
-	return r->part != PART_HEAD || r->size > 0 || r->bad;
+	return r->part != PART_HEAD || r->size > 0 || r->err;
 }
 
 static int head_load(struct kv_restore *r, const uint8_t *in)
 {
 	struct kv_store *store = r->parts.store;
 	struct kv_backup_head head;
+	int err = kv_backup_head(in, &head);
 
-	if (kv_backup_head(in, &head))
-		return -EBADMSG;
+	if (err)
+		return err;
 	r->names_size = bytes_get32(in + 12);
 	r->sessions_left = bytes_get64(in + 16);
 	r->applied = head.applied;
@@ -273,17 +274,17 @@ static int sessions_step(struct kv_restore *r, const uint8_t *data, uint32_t siz
 
 int kv_restore_add(struct kv_restore *r, const uint8_t *data, uint32_t size)
 {
-	while (size > 0 && !r->bad) {
+	while (size > 0 && !r->err) {
 		uint32_t taken = 0;
 
 		if (r->part == PART_END)
-			r->bad = true; /* there is something behind it */
+			r->err = -EBADMSG; /* there is something behind it */
 		else if (r->part == PART_SESSIONS)
-			r->bad = sessions_step(r, data, size, &taken) != 0;
+			r->err = sessions_step(r, data, size, &taken);
 		else
-			r->bad = step(r, data, size, &taken) != 0;
+			r->err = step(r, data, size, &taken);
 		data += taken;
 		size -= taken;
 	}
-	return r->bad ? -EBADMSG : 0;
+	return r->err;
 }

@@ -206,7 +206,10 @@ struct sm_ops {
 	 * check, size and counters, which tell nothing of a state. What is open may be closed.
 	 */
 	int (*restore_begin)(struct sm *sm);
-	/* It takes as long as its bytes want. 0; -EBADMSG: they are no snapshot. */
+	/*
+	 * It takes as long as its bytes want. 0; -EBADMSG: they are no snapshot; -EPROTO: of
+	 * another version.
+	 */
 	int (*restore_add)(struct sm *sm, const uint8_t *data, uint32_t size);
 	/*
 	 * The index that is applied now. 0: it is not whole: begin again. Or nothing came: then the

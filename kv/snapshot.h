@@ -84,7 +84,7 @@ struct kv_restore;
 
 /* Into parts that are empty. NULL: out of memory. */
 struct kv_restore *kv_restore_begin(const struct kv_parts *parts);
-/* The next bytes, cut anywhere: its time is that of what they make. 0 or -EBADMSG. */
+/* The next bytes, cut anywhere: its time is that of what they make. As sm_ops.restore_add. */
 int kv_restore_add(struct kv_restore *r, const uint8_t *data, uint32_t size);
 /* After the last: the index that is applied, or 0: it was no whole snapshot. */
 uint64_t kv_restore_applied(const struct kv_restore *r);

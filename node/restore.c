@@ -72,11 +72,13 @@ static int record_take(struct node *n, const struct raft_snapshot *from)
 	struct node_snapshot_record record;
 	uint32_t size;
 	const uint8_t *data = wal_snapshot_record(n->wal, &size);
+	int err;
 
 	if (size == 0)
 		return origin_take(n, from);
-	if (node_snapshot_record(data, size, &record))
-		return -EBADMSG;
+	err = node_snapshot_record(data, size, &record);
+	if (err)
+		return err;
 	if (record.cluster_id != own_cluster(n) &&
 	    (!n->joined.formerly || record.cluster_id != n->joined.formerly))
 		return -EXDEV;
@@ -173,8 +175,9 @@ static int not_now(struct node *n, const struct raft_snapshot *s, int err)
 {
 	snprintf(n->error, sizeof(n->error), "%s: the snapshot at index %" PRIu64 ": %s",
 		 n->options.wal.directory, s->index,
-		 err == -EXDEV ? "it is another cluster's: move that file to where it belongs"
-			       : strerror(-err));
+		 err == -EXDEV    ? "it is another cluster's: move that file to where it belongs"
+		 : err == -EPROTO ? "it is of another release: start that one"
+				  : strerror(-err));
 	return err;
 }
 

@@ -63,8 +63,11 @@ static uint32_t record_encode(const struct node *n, uint8_t out[NODE_SNAPSHOT_RE
 
 int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out)
 {
-	if (size < RECORD_HEAD_SIZE || bytes_get32(record) != RECORD_VERSION ||
-	    bytes_get32(record + 4) != 0)
+	if (size < RECORD_HEAD_SIZE)
+		return -EBADMSG;
+	if (bytes_get32(record) != RECORD_VERSION)
+		return -EPROTO;
+	if (bytes_get32(record + 4) != 0)
 		return -EBADMSG;
 	out->cluster_id = bytes_get64(record + 8);
 	out->members_index = bytes_get64(record + 16);

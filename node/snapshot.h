@@ -66,7 +66,7 @@ void node_snapshot_restored(struct node *n); /* ... and the state is that */
 void node_snapshot_damaged(struct node *n, raft_index index, raft_term term, int err);
 /* None is written for another is pulled. False: it is not ended yet. */
 bool node_snapshot_stop(struct node *n);
-/* 0 or -EBADMSG. */
+/* 0; -EBADMSG; -EPROTO: of another version. */
 int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out);
 
 #endif

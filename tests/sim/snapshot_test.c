@@ -6,6 +6,7 @@
 
 #include "node/internal.h"
 #include "tests/unit/wal/helpers.h"
+#include "wal/snapread.h"
 #include "wal/snapshot.h"
 
 #include <assert.h>
@@ -16,7 +17,7 @@
 
 #define MS UINT64_C(1000000)
 
-enum { LOG_BYTES = 32 * 1024 };
+enum { LOG_BYTES = 32 * 1024, FILE_MAX = 512 * 1024 };
 
 static struct sim_world w;
 static uint64_t log_bytes = LOG_BYTES;
@@ -153,6 +154,49 @@ static void W21_a_damaged_one_is_made_up_for(void)
 	sim_world_destroy(&w);
 }
 
+/* It is as a release would write it that has another stream. */
+static void version_change(uint32_t i, const struct raft_snapshot *s)
+{
+	static uint8_t file[FILE_MAX];
+	struct snapshot_file found = {.info = *s};
+	struct block_place place = {s->index, s->term, 1};
+	uint64_t hash = 0, end;
+	char name[DISK_NAME_MAX];
+
+	assert(s->size <= sizeof(file));
+	wal_block_name(name, s->index, s->term);
+	fake_get(w.node[i].disk, name, 0, file, s->size);
+	assert(memcmp(file + BLOCK_SIZE, "QUOINSTA", 8) == 0);
+	file[BLOCK_SIZE + 8]++;
+	wal_block_seal(file + BLOCK_SIZE, &place);
+	assert(wal_snapshot_trailer_find(&found, file + s->size - BLOCK_FILE_STEP, s->size, &end) ==
+	       0);
+	for (uint64_t at = 0; at < end; at += BLOCK_SIZE)
+		hash = wal_block_hash(hash, file + at);
+	wal_block_trailer_encode(file + end, found.payload, hash);
+	place.number = end / BLOCK_SIZE;
+	wal_block_seal(file + end, &place);
+	fake_put(w.node[i].disk, name, 0, file, s->size);
+}
+
+/* W21: what this release cannot read is not damaged: it is left as it is, and so is the log. */
+static void W21_one_of_another_release_is_left_alone(void)
+{
+	struct raft_snapshot newest;
+	char name[DISK_NAME_MAX], error[NODE_ERROR_MAX];
+
+	begin(24, 3, WAL_DURABLE);
+	wait_taken(3);
+	newest = of(0)->newest;
+	sim_node_crash(&w, 0);
+	version_change(0, &newest);
+	assert(sim_node_try_start(&w, 0, error) == -EPROTO);
+	assert(strstr(error, "another release"));
+	wal_block_name(name, newest.index, newest.term);
+	assert(fake_size(w.node[0].disk, name) == newest.size);
+	sim_world_destroy(&w);
+}
+
 /*
  * The others commit without this member's disk: it has applied, and written down, what its log does
  * not have. From what that is to begin behind is said by the snapshot alone.
@@ -265,6 +309,7 @@ int main(void)
 	D17_all_take_the_same_and_the_log_is_cut(WAL_VOLATILE);
 	N1_who_is_started_again_comes_back_from_one();
 	W21_a_damaged_one_is_made_up_for();
+	W21_one_of_another_release_is_left_alone();
 	W23_a_state_that_is_ahead_of_its_log();
 	W25_the_snapshot_of_another_cluster_is_no_state();
 	W25_anybodys_backup_is_no_state();
