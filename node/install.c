@@ -157,14 +157,14 @@ static void pull(struct node *n)
 		node_pull_drive(n);
 		say_now_and_then(n, "installing");
 	}
-	if (in->step == NODE_INSTALL_END)
-		wal_pull_abort(n->wal, false);
 }
 
 static void end(struct node *n)
 {
-	int result = wal_pull_result(n->wal);
+	int result;
 
+	wal_pull_abort(n->wal, false);
+	result = wal_pull_result(n->wal);
 	if (result == -EINPROGRESS)
 		return;
 	/* It became whole all the same: what is not of use goes. */

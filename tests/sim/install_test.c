@@ -266,6 +266,53 @@ static void S10_the_leader_ends_in_the_middle(void)
 	end();
 }
 
+static bool others_have(uint32_t but, raft_index index)
+{
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+
+	for (uint32_t i = 0; i < w.node_count; i++) {
+		uint32_t count = i == but ? 0 : wal_snapshots(node_of(i)->wal, list);
+
+		for (uint32_t k = 0; k < count; k++) {
+			if (list[k].index <= index)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* S10: while it is not heard, what it pulls goes at all who had it: they have newer ones. */
+static void S10_what_is_pulled_is_gone_everywhere(void)
+{
+	uint32_t rounds = 0;
+
+	begin(75, 3, WAL_DURABLE);
+	sim_world_run(&w, 1000 * MS);
+	for (int round = 0; round < 2; round++) {
+		uint32_t i = follower();
+		raft_index last = away(i);
+		uint64_t until_ns;
+
+		sim_node_start(&w, i);
+		while (node_of(i)->install.step == NODE_INSTALL_NONE)
+			sim_world_run(&w, MS / 100);
+		cut_off(i, true);
+		rounds += node_of(i)->install.step == NODE_INSTALL_PULL;
+		until_ns = w.now_ns + WAIT_MS * MS;
+		while (others_have(i, node_of(i)->install.at.index)) {
+			assert(w.now_ns < until_ns);
+			sim_world_run(&w, 10 * MS);
+		}
+		cut_off(i, false);
+		wait_installed(i, 1);
+		assert(has_installed(i, last));
+		assert(sim_world_settle(&w, 20000 * MS));
+	}
+	printf("%u times what was pulled was gone\n", rounds);
+	assert(rounds > 0);
+	end();
+}
+
 /*
  * W21: none of the snapshots here is whole. The log is, so it votes and acknowledges; it stands for
  * nothing and serves nothing before another member has given it one, which may be older than what
@@ -435,6 +482,7 @@ int main(void)
 	S10_frames_are_lost();
 	S10_who_pulls_is_killed_at_any_moment();
 	S10_the_leader_ends_in_the_middle();
+	S10_what_is_pulled_is_gone_everywhere();
 	W21_who_has_no_whole_snapshot_is_given_one();
 	W21_who_gives_one_finds_it_damaged();
 	W21_where_none_is_whole_one_is_taken();
