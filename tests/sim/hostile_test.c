@@ -76,7 +76,7 @@ static void offer(uint32_t to, uint8_t type, const uint8_t *body, size_t size)
 
 static bool of_peer(uint8_t type)
 {
-	return type >= WIRE_VOTE && type <= WIRE_MEMBERS;
+	return type >= WIRE_VOTE && type <= WIRE_SNAPSHOT_CHUNK;
 }
 
 static void put(uint8_t *at, uint32_t size, uint64_t value)
@@ -197,7 +197,7 @@ static void lie(uint32_t to, raft_term term_max, bool leads)
 	do {
 		size = bodies_good((int)sim_random_below(&w.random, 40), &type, body);
 	} while (size == 0 || size > 1384 || !of_peer(type) ||
-		 (!leads && (type == WIRE_APPEND || type == WIRE_VOTE)));
+		 (!leads && (type == WIRE_APPEND || type == WIRE_VOTE || type == WIRE_SNAPSHOT)));
 	if (type == WIRE_APPEND) {
 		memset(body + WIRE_FORM_SIZE_APPEND, 0, size - WIRE_FORM_SIZE_APPEND);
 		size = WIRE_FORM_SIZE_APPEND;
@@ -218,7 +218,7 @@ static void lie(uint32_t to, raft_term term_max, bool leads)
 	if (type == WIRE_START_REPLY)
 		bytes_put64(body + WIRE_AT_START_REPLY_ASKED, 1);
 	if (type <= WIRE_READ_REPLY || type == WIRE_START || type == WIRE_START_REPLY ||
-	    (type >= WIRE_PREVOTE && type <= WIRE_TIMEOUT_NOW))
+	    (type >= WIRE_PREVOTE && type <= WIRE_TIMEOUT_NOW) || type == WIRE_SNAPSHOT)
 		bytes_put64(body, 1 + sim_random_next(&w.random) % term_max);
 	offer(to, type, body, size);
 }
