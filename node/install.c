@@ -111,6 +111,7 @@ static void begin(struct node *n)
 		return;
 	if (useless(n, &in->offer)) {
 		in->offer.index = 0;
+		in->failed = 0;
 		return;
 	}
 	if (!node_snapshot_stop(n))

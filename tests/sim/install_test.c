@@ -7,6 +7,7 @@
 #include "node/internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,6 +128,19 @@ static bool has_installed(uint32_t i, raft_index last)
 	       !n->install.held;
 }
 
+/* There was no room for it, say, and by now the log has all of it: nothing is wrong any more. */
+static void of_a_failure_nothing_is_left(uint32_t i)
+{
+	struct node *n = w.node[i].node;
+
+	n->install.failed = -ENOSPC;
+	node_install_offered(n, &n->snapshot.newest, node_of((i + 1) % 3)->id);
+	assert(sim_node_says(&w, i, "could not be installed"));
+	sim_world_run(&w, 10 * MS);
+	assert(n->install.step == NODE_INSTALL_NONE);
+	assert(!sim_node_says(&w, i, "could not be installed"));
+}
+
 /* R17, W23: it was away until the others had cut what it needs next. */
 static void S10_who_was_away_comes_back_by_a_snapshot(enum wal_durability durability)
 {
@@ -154,6 +168,7 @@ static void S10_who_was_away_comes_back_by_a_snapshot(enum wal_durability durabi
 		assert(sim_world_settle(&w, 20000 * MS));
 		printf("%s: %" PRIu64 " bytes in %" PRIu64 " us\n", wal_durability_name(durability),
 		       node_of(i)->snapshot.newest.size, node_of(i)->install.ns / 1000);
+		of_a_failure_nothing_is_left(i);
 		end();
 	}
 }
