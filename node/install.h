@@ -36,10 +36,11 @@ struct node_pull_asked {
 
 /* The bytes of one, from whoever has it (pull.c). */
 struct node_pull {
-	raft_id from;                /* who is asked */
-	uint32_t turn;               /* how many were before that one */
-	uint32_t silent;             /* so often in a row nothing came */
-	uint64_t wait_ns;            /* nobody is asked before */
+	raft_id from;     /* who is asked */
+	uint32_t turn;    /* how many were before that one */
+	uint32_t silent;  /* so often in a row nothing came */
+	uint32_t doubled; /* ... it came when it was asked for again, and measured nothing */
+	uint64_t wait_ns; /* nobody is asked before */
 	uint64_t trip_ns, varies_ns; /* smoothed; 0: not measured yet */
 	struct node_pull_asked asked[NODE_PULL_ASKED_MAX];
 };

@@ -8,7 +8,8 @@
 #include <errno.h>
 
 enum {
-	SILENT_MAX = 4, /* times: then another one is asked */
+	SILENT_MAX = 4,  /* times: then another one is asked */
+	DOUBLED_MAX = 4, /* times */
 };
 
 /* Nothing is asked for again before; nor later, but for who is silent. */
@@ -55,6 +56,7 @@ static bool another(struct node *n)
 		p->asked[i].length = 0;
 	p->silent = 0;
 	p->trip_ns = p->varies_ns = 0;
+	p->doubled = 0;
 	if (id) {
 		p->from = id;
 		return true;
@@ -77,11 +79,15 @@ static void not_there(struct node *n)
 static uint64_t patience_ns(const struct node *n)
 {
 	const struct node_pull *p = &n->install.pull;
-	uint64_t ns = p->trip_ns ? p->trip_ns + 4 * p->varies_ns : n->options.heartbeat_us * 1000;
+	/* What who sends may stand still for beside its other work, between two heartbeats too. */
+	uint64_t least = n->options.heartbeat_us * 1000;
+	uint64_t ns = p->trip_ns + 4 * p->varies_ns;
 
-	if (ns < AGAIN_NS_MIN)
-		ns = AGAIN_NS_MIN;
-	ns <<= p->silent;
+	if (least < AGAIN_NS_MIN)
+		least = AGAIN_NS_MIN;
+	if (ns < least)
+		ns = least;
+	ns <<= p->silent > p->doubled ? p->silent : p->doubled;
 	return ns > AGAIN_NS_MAX ? AGAIN_NS_MAX : ns;
 }
 
@@ -233,8 +239,12 @@ static void heard(struct node *n, uint64_t offset, uint32_t size)
 
 		if (a->length == 0 || offset < a->offset || offset >= a->offset + a->length)
 			continue;
-		if (a->came == 0 && !a->again)
+		if (a->came == 0 && !a->again) {
 			measure(p, n->now_ns - a->asked_ns);
+			p->doubled = 0;
+		} else if (a->came == 0 && p->doubled < DOUBLED_MAX) {
+			p->doubled++;
+		}
 		a->came += size;
 		a->heard_ns = n->now_ns;
 		if (a->came >= a->length && !missing(n, a, &at, &length))

@@ -427,11 +427,11 @@ def state_run(cluster, a, tmp):
     for _ in range(a.rounds):
         time.sleep(40)
         wiped = next(n for n in NODES if n != cluster.leader())
+        count = len(cluster.log_lines(wiped, "installed")) + 1
         before = cluster.status(cluster.leader()).get("pulls_bytes", 0)
         cluster.wipe_and_replace(wiped)
-        pulls.append((cluster.wait_log(wiped, "install_begun", 1)[0],
-                      cluster.wait_log(wiped, "install_pulled", 1)[0],
-                      cluster.wait_log(wiped, "installed", 1)[0]))
+        pulls.append([cluster.wait_log(wiped, word, count)[0]
+                      for word in ("install_begun", "install_pulled", "installed")])
         served = cluster.status(cluster.leader()).get("pulls_bytes", 0) - before
         say(f"pulled by {wiped} in {pulls[-1][1] - pulls[-1][0]:.2f} s, {served} bytes of it of "
             "the leader")

@@ -134,4 +134,9 @@ PULLS = [
      "file_lock(fd, reads ? LOCK_SH : LOCK_EX)",
      "reads ? 0 : file_lock(fd, LOCK_EX)",
      ["unit-wal-uring"]),
+    ("pull-asked-twice", "R21: what measures nothing is waited for longer the next time",
+     "node/pull.c",
+     "\t\t\tp->doubled++;",
+     "\t\t\tp->doubled = 0;",
+     ["sim-install"]),
 ]

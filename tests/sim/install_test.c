@@ -201,6 +201,35 @@ static void S10_frames_are_lost(void)
 }
 
 /*
+ * R21: whoever gives a snapshot sends each byte of it about once, also where answers take longer
+ * than is waited for at first: what was asked for twice measures nothing, and doubles the patience.
+ */
+static void R21_a_slow_answer_is_not_asked_for_twice(void)
+{
+	static const struct sim_net_faults slow = {.delay_ns_min = 15 * MS,
+						   .delay_ns_max = 18 * MS};
+	uint64_t sent = 0, size;
+	uint32_t i;
+
+	begin(55, 3, WAL_DURABLE);
+	sim_world_run(&w, 8000 * MS); /* for a state of several ranges */
+	i = follower();
+	away(i);
+	sim_net_set_faults(w.net, &slow);
+	sim_node_start(&w, i);
+	wait_installed(i, 1);
+	size = node_of(i)->snapshot.newest.size;
+	for (uint32_t k = 0; k < w.node_count; k++)
+		sent += node_of(k)->pulls.sent_bytes;
+	printf("far away: %" PRIu64 " bytes, %" PRIu64 " sent, in %" PRIu64 " us\n", size, sent,
+	       node_of(i)->install.ns / 1000);
+	fflush(stdout);
+	/* The first is, for nothing was measured before. */
+	assert(size > 2 * WAL_RANGE_SIZE_MAX && sent < size + 2 * WAL_RANGE_SIZE_MAX);
+	end();
+}
+
+/*
  * Who pulls ends again and again, at any moment: what is there of the file is not pulled again, and
  * what was to be installed is, by the next start.
  */
@@ -495,6 +524,7 @@ int main(void)
 	S10_who_was_away_comes_back_by_a_snapshot(WAL_WRITTEN);
 	S10_who_was_away_comes_back_by_a_snapshot(WAL_VOLATILE);
 	S10_frames_are_lost();
+	R21_a_slow_answer_is_not_asked_for_twice();
 	S10_who_pulls_is_killed_at_any_moment();
 	S10_the_leader_ends_in_the_middle();
 	S10_what_is_pulled_is_gone_everywhere();
