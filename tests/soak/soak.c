@@ -141,6 +141,18 @@ static uint64_t count(const struct history *h, enum history_kind kind, enum hist
 	return sum;
 }
 
+/* Since each was last started. */
+static void stores_print(struct cluster *c)
+{
+	for (uint32_t node = 1; node <= c->nodes; node++)
+		printf("n%" PRIu32 ": log from %" PRIu64 ", snapshots %" PRIu64
+		       ", installs %" PRIu64 ", compacted at %" PRIu64 " of %" PRIu64 "\n",
+		       node, cluster_number(c, node, "log_first_index"),
+		       cluster_number(c, node, "snapshots"), cluster_number(c, node, "installs"),
+		       cluster_number(c, node, "compact_revision"),
+		       cluster_number(c, node, "revision"));
+}
+
 static int soak(const struct arguments *a)
 {
 	static struct cluster cluster;
@@ -155,8 +167,10 @@ static int soak(const struct arguments *a)
 	printf("SEED=%" PRIu64 "\nagain: tests/e2e/run soak build/tests/soak/soak %s %" PRIu32
 	       " --seed %" PRIu64 " --seconds %" PRIu64 " build/tests/disk/quoin-test-disk\n",
 	       a->seed, a->link, a->nodes, a->seed, a->seconds);
-	/* Small segments: the log rolls every few seconds. */
-	cluster_up(&cluster, a->nodes, a->link, "--segment-size 4MiB");
+	/* Small segments: the log rolls every few seconds, and is cut as often. */
+	cluster_up(&cluster, a->nodes, a->link,
+		   "--segment-size 4MiB --snapshot-log-size 1MiB --log-keep 1MiB "
+		   "--auto-compaction-retention 1s");
 	disks_mount(&disks, &cluster);
 	clients_start(&clients, &cluster, CLIENTS, a->seed);
 	faults_create(&faults, &cluster, &disks, a->seed);
@@ -175,6 +189,7 @@ static int soak(const struct arguments *a)
 	       h.count, count(&h, HISTORY_PUT, HISTORY_DONE),
 	       count(&h, HISTORY_PUT, HISTORY_UNKNOWN), count(&h, HISTORY_PUT, HISTORY_NOT_DONE),
 	       count(&h, HISTORY_GET, HISTORY_DONE));
+	stores_print(&cluster);
 	err = history_judge(&h, words);
 	if (err) {
 		printf("%s\n", words);

@@ -45,7 +45,8 @@ NEVER = (b"", b"a\nb", b"%s%n", b"\xff\xfe")
 ODD = (b"x" * 5000, b"-1", b"9" * 30, b"1e999", b"nan", b"0x", b"1 ", b" 1")
 NAMES = ("FILE", "DIR", "PATH", "LIST")
 JUDGED_BY_QUOIND = ("durability", "idle", "heartbeat", "election", "segment-size",
-                   "snapshot-log-size", "snapshot-rate", "data-dir-quota", "quota-backend-bytes",
+                   "snapshot-log-size", "snapshot-rate", "log-keep", "data-dir-quota",
+                   "quota-backend-bytes",
                    "auto-compaction-mode", "auto-compaction-retention")
 
 OPTION = re.compile(r"^ +(?:-\S, )?--([a-z-]+)(?:\[?=(\S+?)\]?)?(?= |$)", re.MULTILINE)

@@ -20,6 +20,7 @@ const struct lab_setting_name lab_setting_names[LAB_SETTINGS] = {
 	[LAB_SNAPSHOT_LOG_SIZE] = {"snapshot-log-size", "snapshot_log_size", "",
 				   "snapshot-log-size"},
 	[LAB_SNAPSHOT_RATE] = {"snapshot-rate", "snapshot_rate", "", "snapshot-rate"},
+	[LAB_LOG_KEEP] = {"log-keep", "log_keep", "", "log-keep"},
 	[LAB_DATA_DIR_QUOTA] = {"data-dir-quota", "data_dir_quota", "", "data-dir-quota"},
 	[LAB_QUOTA_BACKEND_BYTES] = {"quota-backend-bytes", "quota_backend_bytes", "",
 				     "quota-backend-bytes"},

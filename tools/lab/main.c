@@ -53,6 +53,7 @@ static const struct argp_option up_options[] = {
 	{"segment-size", OPTION_SETTING + LAB_SEGMENT_SIZE, "SIZE", 0, "wal.segment-size (16MiB)", 0},
 	{"snapshot-log-size", OPTION_SETTING + LAB_SNAPSHOT_LOG_SIZE, "SIZE", 0, "snapshot-log-size", 0},
 	{"snapshot-rate", OPTION_SETTING + LAB_SNAPSHOT_RATE, "SIZE", 0, "snapshot-rate", 0},
+	{"log-keep", OPTION_SETTING + LAB_LOG_KEEP, "SIZE", 0, "log-keep", 0},
 	{"data-dir-quota", OPTION_SETTING + LAB_DATA_DIR_QUOTA, "SIZE", 0, "data-dir-quota", 0},
 	{"quota-backend-bytes", OPTION_SETTING + LAB_QUOTA_BACKEND_BYTES, "SIZE", 0, "quota-backend-bytes", 0},
 	{"auto-compaction-mode", OPTION_SETTING + LAB_COMPACTION_MODE, "MODE", 0, "periodic or revision", 0},
