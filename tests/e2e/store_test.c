@@ -187,17 +187,27 @@ static void flip(uint32_t node)
 	require(&c, wait_until(is_told, &node, CLUSTER_WAIT_MS), "n%u is not told", node);
 }
 
+/* Before it was heard since it was started there is another reason. */
+static bool is_refused_the_lead(void *context)
+{
+	const uint32_t *node = context;
+	struct node_status s;
+	char words[64];
+
+	require(&c, cluster_status(&c, *node, &s), "n%u does not answer", *node);
+	snprintf(words, sizeof(words), "move-leader %s", s.member);
+	ctl(cluster_wait_leader(&c, *node), words);
+	require(&c, out.status == 1, "n%u is to lead: %s", *node, out.text);
+	return strstr(out.text, "is not the one that the majority has") != NULL;
+}
+
 /* It gives nothing from its state; each way of asking says why, and who it is. */
 static void expect_named(uint32_t node)
 {
 	static const char corrupt[] = "etcdserver: corrupt cluster";
-	struct node_status s;
 	char words[128];
 
-	require(&c, cluster_status(&c, node, &s), "n%u does not answer", node);
-	snprintf(words, sizeof(words), "move-leader %s", s.member);
-	ctl(cluster_wait_leader(&c, node), words);
-	expect(1, "is not the one that the majority has");
+	require(&c, wait_until(is_refused_the_lead, &node, CLUSTER_WAIT_MS), "%s", out.text);
 	cluster_wait_log(&c, node, " diverged snapshot=");
 	ctl(node, "get first");
 	expect(1, corrupt);
