@@ -79,19 +79,26 @@ static void begins(struct node *n, const struct node_stall *s)
 struct node_tally node_space_members(const struct node *n)
 {
 	uint32_t can = n->space.full ? 0 : NODE_SELF, silent = 0;
-	bool full = n->space.full;
 
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
-		bool there = settings_silent_ns(n, i) < PEER_SILENT_NS;
-
 		if (n->peer[i].settings.full)
-			full |= there && node_votes(n, 1u << i);
-		else if (there)
+			continue;
+		if (settings_silent_ns(n, i) < PEER_SILENT_NS)
 			can |= 1u << i;
 		else
 			silent |= 1u << i;
 	}
-	return node_votes_tally(n, full ? can : can | silent);
+	return node_votes_tally(n, node_space_any_full(n) ? can : can | silent);
+}
+
+bool node_space_any_full(const struct node *n)
+{
+	bool full = n->space.full;
+
+	for (uint32_t i = 0; node_peer_next(n, &i); i++)
+		full |= n->peer[i].settings.full && node_votes(n, 1u << i) &&
+			settings_silent_ns(n, i) < PEER_SILENT_NS;
+	return full;
 }
 
 bool node_space_refuses(const struct node *n)
@@ -99,8 +106,12 @@ bool node_space_refuses(const struct node *n)
 	return n->space.full || (n->raft && !node_space_members(n).majority);
 }
 
-/* What is missing, and of what. */
-void node_space_text(const struct node *n, char *out, size_t size)
+bool node_space_holds(const struct node *n, uint64_t bytes)
+{
+	return !n->space.known || n->space.files >= bytes;
+}
+
+static void missing_text(const struct node *n, char *out, size_t size)
 {
 	const struct wal_space *s = &n->space;
 	const char *directory = n->options.wal.directory;
@@ -141,6 +152,19 @@ void node_space_text(const struct node *n, char *out, size_t size)
 			 "the file system of %s has %" PRIu64
 			 " bytes left, and the log wants %" PRIu64,
 			 directory, s->there, s->wanted);
+}
+
+/* What is missing, and of what. */
+void node_space_text(const struct node *n, char *out, size_t size)
+{
+	const struct wal_space *s = &n->space;
+	size_t used;
+
+	missing_text(n, out, size);
+	used = strlen(out);
+	if (s->error == -ENOSPC && s->known && s->there < s->wanted)
+		snprintf(out + used, size - used, ", %" PRIu64 " of that for a snapshot",
+			 s->reserve);
 }
 
 bool node_space_low(const struct node *n)

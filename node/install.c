@@ -102,6 +102,28 @@ static bool useless(const struct node *n, const struct raft_snapshot *s)
 
 /* --- pulled ------------------------------------------------------------------------------ */
 
+/* What does not fit is not begun: the disk is full, and it goes on by itself when it is not. */
+static bool has_room(struct node *n)
+{
+	struct node_install *in = &n->install;
+	const uint64_t lacks = wal_pull_lacks(n->wal, &in->offer);
+
+	if (node_space_holds(n, lacks)) {
+		in->failed = in->failed == -ENOSPC ? 0 : in->failed;
+		return true;
+	}
+	if (in->failed != -ENOSPC)
+		journal_write(n->journal, JOURNAL_ERROR, "install_waits",
+			      "index=%" PRIu64 " term=%" PRIu64 " bytes=%" PRIu64 " there=%" PRIu64
+			      " why=\"there is no room for a snapshot of another member: it is "
+			      "pulled when there is\"",
+			      in->offer.index, in->offer.term, lacks, n->space.files);
+	in->failed = -ENOSPC;
+	in->at = in->offer;
+	in->again_ns = n->now_ns + AGAIN_NS;
+	return false;
+}
+
 static void begin(struct node *n)
 {
 	struct node_install *in = &n->install;
@@ -114,7 +136,7 @@ static void begin(struct node *n)
 		in->failed = 0;
 		return;
 	}
-	if (!node_snapshot_stop(n))
+	if (!has_room(n) || !node_snapshot_stop(n))
 		return;
 	err = wal_pull_begin(n->wal, &in->offer);
 	if (err == -EAGAIN)

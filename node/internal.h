@@ -492,7 +492,11 @@ struct node_slow {
 bool node_disk_slow(const struct node *n, struct node_slow *out);
 enum { NODE_SPACE_TEXT_MAX = 512 };
 struct node_tally node_space_members(const struct node *n); /* that have some, as far as is known */
+/* This one, or another that votes and is heard. */
+bool node_space_any_full(const struct node *n);
 bool node_space_refuses(const struct node *n);
+/* A file of so many bytes, as far as is known. */
+bool node_space_holds(const struct node *n, uint64_t bytes);
 /* Who is full would refuse what others could keep: it is not to be preferred. */
 uint8_t node_space_priority(const struct node *n);
 void node_space_text(const struct node *n, char *out, size_t size); /* while it is full */

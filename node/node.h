@@ -53,7 +53,7 @@ struct node_options {
 	/* So many bytes of log, or as many as the state has, are between two snapshots. */
 	uint64_t snapshot_log_bytes;
 	uint64_t log_keep_bytes; /* of log that stay before the newest one, if there is space */
-	bool snapshot_often;     /* however large the state is: for tests */
+	bool snapshot_often;     /* however large the state, and blocks of the disk: for tests */
 	uint64_t snapshot_rate;  /* bytes a second of one that is written; 0: all at once */
 	struct compactor_options compaction;
 	bool fault_injection;

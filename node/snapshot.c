@@ -25,10 +25,22 @@ enum {
 		4, /* of reading the state, in one turn: 256 KiB, or 4,096 versions passed over */
 	/* How much less of a log is enough for a marker where space is short. */
 	SHORT_SHARE = 4,
+	/*
+	 * Of all that there is for the log and snapshots: what is not cut yet, but for the segments
+	 * that it begins and ends in, those that are ready, and those that are kept.
+	 */
+	ALL_SHARE = 4,
+	ALL_SEGMENTS = 6,
+	LOG_BYTES_MIN = 1024 * 1024,
+	/* What a snapshot has beside what the store holds: stamps, and tables. */
+	BLOCKS_SHARE = 64,
+	TABLES_SIZE = 256 * 1024,
 };
 
 /* That one could not be written shows in the journal, and not in each turn. */
 #define FORMER_NS (10 * CLOCK_S)
+/* Between two markers on a full disk. */
+#define FULL_NS (10 * CLOCK_S)
 
 /*
  * What stands in the first block, beside the state: whose it is, and who the members were.
@@ -92,22 +104,75 @@ void node_snapshot_applied(struct node *n, const struct raft_entry *entry)
 
 /* --- the marker -------------------------------------------------------------------------- */
 
+/* Of the log since the newest marker, as it lies on the disk: small writes take whole blocks. */
+static uint64_t log_bytes(const struct node *n)
+{
+	const struct node_snapshot *s = &n->snapshot;
+	uint64_t bytes = n->options.snapshot_often ? 0 : wal_bytes_behind(n->wal, s->marked);
+
+	return bytes > s->log_bytes ? bytes : s->log_bytes;
+}
+
+/* A log that is longer does not fit three times. */
+static uint64_t most_of_space(const struct node *n)
+{
+	const uint64_t segments = ALL_SEGMENTS * (uint64_t)n->options.wal.segment_size;
+	uint64_t all = n->space.used + n->space.there;
+
+	if (!n->space.known)
+		return UINT64_MAX;
+	all = all > segments ? (all - segments) / ALL_SHARE : 0;
+	return all > LOG_BYTES_MIN ? all : LOG_BYTES_MIN;
+}
+
 /*
  * At most two bytes more are written for each byte of the log, but where space is short: the state
- * is what it was at the last marker, or less, and what the log has brought since.
+ * is what it was at the last marker, or less, and what the log has brought since. Three times it
+ * are on the disk: behind the older one, the newer one, and that which is written.
  */
 static uint64_t log_bytes_wanted(const struct node *n)
 {
 	uint64_t state = n->sm->ops->size(n->sm);
 	uint64_t wanted = n->options.snapshot_log_bytes;
+	uint64_t most = most_of_space(n);
 
 	if (state > n->snapshot.state_bytes)
 		state = n->snapshot.state_bytes;
 	if (state > wanted && !n->options.snapshot_often)
 		wanted = state;
-	if (node_space_low(n) || n->space.full)
+	if (wanted > most)
+		wanted = most;
+	if (node_space_low(n))
 		wanted /= SHORT_SHARE;
 	return wanted;
+}
+
+/* How large the next one is at most, by the last one and by what the store holds. */
+static uint64_t next_size(const struct node *n)
+{
+	const struct node_snapshot *s = &n->snapshot;
+	uint64_t size = n->sm->ops->size(n->sm);
+	uint64_t grown = size > s->state_bytes ? size - s->state_bytes : 0;
+
+	if (s->count > 0 && s->newest.size + grown < size)
+		size = s->newest.size + grown;
+	return size + size / BLOCKS_SHARE + TABLES_SIZE;
+}
+
+/* How many bytes the next one may take here, or the one that is pulled. */
+static uint64_t reserve(const struct node *n)
+{
+	const struct node_snapshot *s = &n->snapshot;
+	const struct node_install *in = &n->install;
+
+	if (in->step == NODE_INSTALL_PULL)
+		return wal_pull_lacks(n->wal, &in->at);
+	if (in->step != NODE_INSTALL_NONE)
+		return 0;
+	if (in->offer.index)
+		return wal_pull_lacks(n->wal, &in->offer);
+	/* The log is cut behind the older of two. */
+	return s->count > 0 || s->writing ? next_size(n) : 2 * next_size(n);
 }
 
 /* One that it proposed is in the log still, and may be applied. */
@@ -126,6 +191,24 @@ static bool none_is_whole(const struct node *n)
 	return n->snapshot.count == 0 && wal_first(n->wal) > 1;
 }
 
+/*
+ * It is a snapshot that makes room on a full disk, and a second one, for the log is cut behind the
+ * older; more than these let go of nothing. At another member as well, of which it is not known
+ * what it has room for.
+ */
+static bool makes_room(const struct node *n)
+{
+	const struct node_snapshot *s = &n->snapshot;
+	const uint64_t least = n->options.wal.segment_size;
+	raft_index base = s->count >= KEPT ? s->older.index : wal_first(n->wal) - 1;
+
+	if (n->now_ns < s->full_ns || !node_space_any_full(n))
+		return false;
+	if (n->space.full)
+		return node_space_holds(n, next_size(n)) && wal_bytes_behind(n->wal, base) >= least;
+	return wal_bytes_behind(n->wal, s->marked_before) >= least;
+}
+
 /* One that others can take is there soon. */
 static bool marker_due(const struct node *n)
 {
@@ -133,7 +216,7 @@ static bool marker_due(const struct node *n)
 
 	if (s->former || none_is_whole(n))
 		return n->now_ns >= s->former_ns;
-	return s->log_bytes >= log_bytes_wanted(n);
+	return log_bytes(n) >= log_bytes_wanted(n) || makes_room(n);
 }
 
 static void marker_drive(struct node *n)
@@ -151,8 +234,10 @@ static void marker_drive(struct node *n)
 	node_agreed(n, &mark);
 	size = n->sm->ops->marker(&mark, marker);
 	/* Else the window is full, or it does not lead any more: asked again in the next turn. */
-	if (raft_propose(n->raft, marker, size, &s->proposed, &s->term) == 0)
+	if (raft_propose(n->raft, marker, size, &s->proposed, &s->term) == 0) {
 		s->former_ns = n->now_ns + FORMER_NS;
+		s->full_ns = n->now_ns + FULL_NS;
+	}
 }
 
 /* --- writing ----------------------------------------------------------------------------- */
@@ -174,35 +259,6 @@ static bool may_begin(const struct node *n, const struct raft_entry *entry,
 	       n->install.step == NODE_INSTALL_NONE;
 }
 
-void node_snapshot_marked(struct node *n, const struct raft_entry *entry,
-			  const struct sm_mark *mark)
-{
-	struct node_snapshot *s = &n->snapshot;
-	uint8_t record[NODE_SNAPSHOT_RECORD_MAX];
-	struct sm_snapshot *state = n->sm->ops->snapshot_take(n->sm);
-
-	s->log_bytes = 0;
-	s->state_bytes = n->sm->ops->size(n->sm);
-	s->markers++;
-	node_agreed_judge(n, entry->index, mark);
-	if (!state)
-		return;
-	if (!may_begin(n, entry, mark) || wal_snapshot_begin(n->wal, entry->index, entry->term,
-							     record, record_encode(n, record))) {
-		n->sm->ops->snapshot_close(state);
-		s->passed++;
-		return;
-	}
-	s->state = state;
-	s->at = (struct raft_snapshot){.index = entry->index, .term = entry->term};
-	s->writing = true;
-	s->bytes = 0;
-	s->began_ns = n->now_ns;
-	journal_write(n->journal, JOURNAL_INFO, "snapshot_begun",
-		      "index=%" PRIu64 " term=%" PRIu64 " state_bytes=%" PRIu64, entry->index,
-		      entry->term, n->sm->ops->size(n->sm));
-}
-
 static void failed(struct node *n, const char *why)
 {
 	struct node_snapshot *s = &n->snapshot;
@@ -214,6 +270,61 @@ static void failed(struct node *n, const char *why)
 		      " why=\"%s: what there is of it goes; the next one is taken at the next "
 		      "marker\"",
 		      s->at.index, s->at.term, s->bytes, why);
+}
+
+static void marked(struct node_snapshot *s, raft_index index)
+{
+	s->log_bytes = 0;
+	s->marked_before = s->marked;
+	s->marked = index;
+}
+
+void node_snapshot_marked(struct node *n, const struct raft_entry *entry,
+			  const struct sm_mark *mark)
+{
+	struct node_snapshot *s = &n->snapshot;
+	uint8_t record[NODE_SNAPSHOT_RECORD_MAX];
+	struct sm_snapshot *state = n->sm->ops->snapshot_take(n->sm);
+	bool room;
+
+	marked(s, entry->index);
+	s->state_bytes = n->sm->ops->size(n->sm);
+	s->markers++;
+	node_agreed_judge(n, entry->index, mark);
+	if (!state)
+		return;
+	room = node_space_holds(n, next_size(n));
+	if (!may_begin(n, entry, mark) ||
+	    (room && wal_snapshot_begin(n->wal, entry->index, entry->term, record,
+					record_encode(n, record)))) {
+		n->sm->ops->snapshot_close(state);
+		s->passed++;
+		return;
+	}
+	s->at = (struct raft_snapshot){.index = entry->index, .term = entry->term};
+	s->bytes = 0;
+	if (!room) {
+		n->sm->ops->snapshot_close(state);
+		failed(n, "there is no room for it");
+		return;
+	}
+	s->state = state;
+	s->writing = true;
+	s->began_ns = n->now_ns;
+	journal_write(n->journal, JOURNAL_INFO, "snapshot_begun",
+		      "index=%" PRIu64 " term=%" PRIu64 " state_bytes=%" PRIu64, entry->index,
+		      entry->term, n->sm->ops->size(n->sm));
+}
+
+/* It is done before as much of the log has come as makes the next one due. */
+static uint64_t write_rate(const struct node *n)
+{
+	const struct node_snapshot *s = &n->snapshot;
+	const uint64_t step = NODE_SNAPSHOT_STEP_SIZE;
+	bool late = log_bytes(n) / step * (s->state_bytes / step) >
+		    s->bytes / step * (log_bytes_wanted(n) / step);
+
+	return late ? 0 : n->options.snapshot_rate;
 }
 
 /* What may be a step of work each; none while a command is half applied. */
@@ -240,8 +351,7 @@ static void write_drive(struct node *n)
 		}
 		n->work = true;
 		if (size > 0)
-			wal_snapshot_write(n->wal, s->buffer, (size_t)size,
-					   n->options.snapshot_rate);
+			wal_snapshot_write(n->wal, s->buffer, (size_t)size, write_rate(n));
 		s->bytes += (uint64_t)size;
 		if (!more) {
 			state_close(n);
@@ -321,7 +431,9 @@ static bool base_find(struct node *n, raft_index *index, raft_term *term)
 	if (s->newest.index > raft_durable(n->raft))
 		return false;
 	if (s->keep_of != s->newest.index) {
-		s->keep = wal_look_back(n->wal, s->newest.index, n->options.log_keep_bytes,
+		uint64_t most = most_of_space(n), keep = n->options.log_keep_bytes;
+
+		s->keep = wal_look_back(n->wal, s->newest.index, keep < most ? keep : most,
 					&s->keep_term);
 		s->keep_of = s->newest.index;
 	}
@@ -369,6 +481,7 @@ void node_snapshot_drive(struct node *n)
 {
 	if (n->failed)
 		return;
+	wal_space_reserve(n->wal, reserve(n));
 	marker_drive(n);
 	write_drive(n);
 	result_drive(n);
@@ -408,7 +521,7 @@ void node_snapshot_installed(struct node *n, const struct node_snapshot_record *
 
 	s->members = record->members;
 	s->members_index = record->members_index;
-	s->log_bytes = 0;
+	marked(s, n->applied);
 	s->proposed = 0;
 	kept_look(n);
 	n->diverged.pulled = n->applied;
@@ -426,6 +539,8 @@ void node_snapshot_restored(struct node *n)
 void node_snapshot_begin(struct node *n)
 {
 	kept_look(n);
+	n->snapshot.marked = n->applied;
+	n->snapshot.marked_before = n->snapshot.older.index;
 	node_diverged_begin(n);
 	n->snapshot.state_bytes = n->sm->ops->size(n->sm);
 	if (n->snapshot.newest.index && n->snapshot.newest.index <= n->applied &&

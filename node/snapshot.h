@@ -27,9 +27,10 @@ struct node_snapshot {
 	/* Of the newest table that is applied; index 0: none was yet. */
 	struct raft_members members;
 	raft_index members_index;
-	uint64_t log_bytes;   /* that were applied since the newest marker */
-	uint64_t state_bytes; /* that the state had at it */
-	raft_index proposed;  /* the marker that this leader proposed last, in `term`; 0: none */
+	raft_index marked, marked_before; /* the newest marker that was applied, and the last */
+	uint64_t log_bytes;               /* that were applied since the newest */
+	uint64_t state_bytes;             /* that the state had at it */
+	raft_index proposed; /* the marker that this leader proposed last, in `term`; 0: none */
 	raft_term term;
 
 	bool writing;
@@ -47,6 +48,7 @@ struct node_snapshot {
 	/* The newest is of the cluster that this one was forced out of: nobody else takes it. */
 	bool former;
 	uint64_t former_ns; /* no marker for that before */
+	uint64_t full_ns;   /* ... nor for want of space */
 
 	uint64_t markers, passed, taken, failures, taken_ns; /* counted */
 	uint8_t buffer[NODE_SNAPSHOT_STEP_SIZE];

@@ -15,7 +15,8 @@
  * was acknowledged, and the log's own files are open. What was made goes, wal_get_space says so,
  * and it is tried again every SPACE_INTERVAL_NS. Space is looked for before it is needed: while one
  * segment is ready, the one after it must fit, or be there to be used again, so that the one that
- * is ready is the reserve in which elections and what is under way go on.
+ * is ready is the reserve in which elections and what is under way go on. A snapshot has a reserve
+ * of its own (space.c): without it space is full, but segments are still made.
  */
 #include "wal/io.h"
 #include "wal/state.h"
@@ -213,7 +214,7 @@ static void space_short(struct wal *w, int err)
 
 	space->full = true;
 	space->error = err;
-	space->wanted = (uint64_t)w->segment_size + STATE_SPACE_SPARE;
+	space->wanted = (uint64_t)w->segment_size + STATE_SPACE_SPARE + space->reserve;
 }
 
 static bool look_failed(const struct disk_completion *done)
@@ -222,21 +223,32 @@ static bool look_failed(const struct disk_completion *done)
 }
 
 /*
- * True: there is enough, or nobody can say. A limit that is not the file system's shows only when a
- * segment is made. A look that failed says nothing, and what was known before stands.
+ * True: there is enough for a segment, or nobody can say. A limit that is not the file system's
+ * shows only when a segment is made. A look that failed says nothing, and what was known before
+ * stands.
  */
 static bool space_judge(struct wal *w, const struct disk_completion *done)
 {
+	const uint64_t wanted = (uint64_t)w->segment_size + STATE_SPACE_SPARE;
 	struct wal_space *space = &w->prepare.space;
 
 	if (look_failed(done))
 		return true;
 	wal_space_look(w, done->result == 0 ? done : NULL);
-	if (space->known && space->there < (uint64_t)w->segment_size + STATE_SPACE_SPARE) {
+	if (space->known && space->there < wanted + space->reserve)
 		space_short(w, -ENOSPC);
-		return false;
-	}
-	return true;
+	else if (!wal_segment_wanted(w))
+		space->full = false;
+	return !space->known || space->there >= wanted;
+}
+
+/* What stands beside segments, and the next snapshot, have no use for one that is kept. */
+static void spares_judge(struct wal *w)
+{
+	const struct wal_space *space = &w->prepare.space;
+
+	if (space->known && space->files < STATE_SPACE_SPARE + space->reserve)
+		wal_move_give_way(w);
 }
 
 static void remove_now(struct prepare *p, enum prepare_state first)
@@ -286,11 +298,8 @@ static enum prepare_state step_next(struct wal *w, const struct disk_completion 
 
 	switch (p->state) {
 	case PREPARE_LOOK:
-		if (space_judge(w, done) && !look_failed(done))
-			p->space.full = false;
-		/* What stands beside segments has no use for one that is kept. */
-		if (done->result == 0 && done->value < STATE_SPACE_SPARE)
-			wal_move_give_way(w);
+		(void)space_judge(w, done);
+		spares_judge(w);
 		return PREPARE_IDLE;
 	case PREPARE_SPACE:
 		return space_judge(w, done) ? PREPARE_CREATE : PREPARE_IDLE;
@@ -313,10 +322,7 @@ static enum prepare_state step_next(struct wal *w, const struct disk_completion 
 		return PREPARE_HEADER;
 	case PREPARE_NAMES_SYNC:
 		/* That one could be used again says nothing of space: the next look does. */
-		if (p->spare == 0)
-			p->space.full = false;
-		else
-			w->stats.reused++;
+		w->stats.reused += p->spare != 0;
 		segment_add(w);
 		return PREPARE_IDLE;
 	case PREPARE_CLOSE:

@@ -396,7 +396,7 @@ void wal_pull_ended(struct wal *w, bool left)
 
 	free(p->there);
 	p->there = NULL;
-	p->part.size = wal_pull_part_size(w);
+	p->part.size = wal_space_part(w);
 	p->offer = (struct raft_snapshot){0};
 	if (!left)
 		p->part = (struct raft_snapshot){0};
@@ -423,13 +423,11 @@ void wal_pull_get(const struct wal *w, struct wal_pulled *out)
 				   .damaged = w->puller.damaged};
 }
 
-uint64_t wal_pull_part_size(const struct wal *w)
+uint64_t wal_pull_lacks(const struct wal *w, const struct raft_snapshot *offer)
 {
-	const struct puller *p = &w->puller;
+	const uint64_t part = wal_space_part(w);
 
-	if (!w->writer.pulling || w->writer.offset < p->part.size)
-		return p->part.size;
-	return w->writer.offset;
+	return offer->size > part ? offer->size - part : 0;
 }
 
 /* One that is whole covers what there is a part of. */

@@ -65,6 +65,8 @@ int wal_pull_result(const struct wal *w);
  * nothing does).
  */
 void wal_pull_abort(struct wal *w, bool keep);
+/* How many bytes more it takes on the disk than what there is of one takes now. */
+uint64_t wal_pull_lacks(const struct wal *w, const struct raft_snapshot *offer);
 
 /* How far it is. */
 struct wal_pulled {

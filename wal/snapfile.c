@@ -55,6 +55,10 @@ void wal_snapfile_queue(struct wal *w)
 	struct snapshot_writer *s = &w->writer;
 	struct snapshot_buffer *b = wal_snapfile_buffer(w);
 
+	if (!w->memory && !wal_space_holds(w, b->used)) {
+		wal_snapfile_fail(w, -EDQUOT);
+		return;
+	}
 	b->offset = s->offset;
 	s->offset += b->used;
 	if (w->memory) {

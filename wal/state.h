@@ -160,6 +160,7 @@ struct prepare {
 	int file;
 	uint64_t next_ns; /* not before this is space looked for */
 	uint64_t zero_ns; /* nor before this the next zeros written, while there is time */
+	uint64_t reserve; /* bytes, for the next snapshot */
 	struct wal_space space;
 };
 
@@ -443,6 +444,9 @@ bool wal_spare_add(struct wal *w, const struct segment *segment);
 
 /* space.c: a look at the file system; NULL: it does not say. */
 void wal_space_look(struct wal *w, const struct disk_completion *seen);
+/* So many bytes more than there are now are within the quota. */
+bool wal_space_holds(const struct wal *w, uint64_t more);
+uint64_t wal_space_part(const struct wal *w); /* of what is pulled, or was left of it */
 
 /* write.c */
 int wal_write_start(struct wal *w);
@@ -501,8 +505,7 @@ int wal_pull_opened(struct wal *w);
 int wal_pull_scan_step(struct wal *w);
 void wal_pull_read_done(struct wal *w, int err);
 void wal_pull_ended(struct wal *w, bool left); /* or is there, or gone */
-uint64_t wal_pull_part_size(const struct wal *w);
-void wal_pull_leave_step(struct wal *w); /* what there is of one, and is of no use */
+void wal_pull_leave_step(struct wal *w);       /* what there is of one, and is of no use */
 
 /* range.c */
 int wal_range_step(struct wal *w);

@@ -331,11 +331,13 @@ uint64_t wal_reading_since(const struct wal *w);
  */
 struct wal_space {
 	bool full;
-	int error;       /* by what: -ENOSPC, -EDQUOT, -EFBIG, or one of wal_refused_now */
-	uint64_t wanted; /* bytes, of the next segment and what stands beside it */
-	bool known;      /* what there is of them when last seen */
+	int error; /* by what: -ENOSPC, -EDQUOT, -EFBIG, or one of wal_refused_now */
+	/* Bytes, of the next segment, of what stands beside it, and of that the next snapshot. */
+	uint64_t wanted, reserve;
+	bool known; /* what there is of them when last seen */
 	uint64_t there;
-	bool by_quota; /* so many by wal_options.quota, and the file system has more */
+	uint64_t files; /* of that, for what is no segment */
+	bool by_quota;  /* so many by wal_options.quota, and the file system has more */
 	/* WAL_SPACE_LOW percent of either are used, and until it is less by WAL_SPACE_LESS. */
 	bool quota_low, disk_low;
 	uint64_t used, quota;          /* by segments and snapshots, of so many; 0: of all */
@@ -343,6 +345,13 @@ struct wal_space {
 };
 enum { WAL_SPACE_LOW = 90, WAL_SPACE_LESS = 2 };
 void wal_get_space(const struct wal *w, struct wal_space *out);
+/*
+ * So much is to be left for the next snapshot, which is what lets go of the log: with less the
+ * space is full, though the log itself could go on.
+ */
+void wal_space_reserve(struct wal *w, uint64_t bytes);
+/* How much of the log is behind that entry, on the disk, to within 64 KiB; 0: not known. */
+uint64_t wal_bytes_behind(const struct wal *w, raft_index index);
 
 /*
  * True while a write is forming, or has been in flight for as long as writes usually take: the loop

@@ -345,4 +345,9 @@ SNAPSHOTS = [
      "stream_cut(s, q, SERVE_CORRUPT);",
      "continue;",
      ["unit-serve-corrupt"]),
+    ("snapshot-no-reserve", "D18: a snapshot has room before space is full",
+     "wal/prepare.c",
+     "space->there < wanted + space->reserve",
+     "space->there < wanted",
+     ["unit-wal-space"]),
 ]

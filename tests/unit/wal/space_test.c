@@ -495,6 +495,71 @@ static void D8_little_space_is_told_before_there_is_none(void **state)
 	test_log_free(&t);
 }
 
+/*
+ * D18: without its reserve no snapshot could ever let go of the log again; so space is full before
+ * it is touched, while segments are still made, for those that say where a snapshot is taken.
+ */
+static void D18_a_snapshot_has_a_reserve(void **state)
+{
+	const uint64_t reserve = 10 * (uint64_t)TEST_SEGMENT_SIZE;
+	struct wal_space space;
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	fake_space(t.disk, true, reserve + 2 * TEST_SEGMENT_SIZE + SPARE - 1);
+	wal_space_reserve(t.wal, reserve);
+	polls(&t, 0);
+	polls(&t, SECOND);
+	wal_get_space(t.wal, &space);
+	assert_true(space.full);
+	assert_int_equal(space.error, -ENOSPC);
+	assert_int_equal(space.reserve, reserve);
+	assert_int_equal(space.wanted, TEST_SEGMENT_SIZE + SPARE + reserve);
+	assert_int_equal(space.there, TEST_SEGMENT_SIZE + SPARE + reserve - 1);
+	for (uint64_t now_ns = 2 * SECOND; t.wal->segment_count < 4; now_ns += SECOND) {
+		assert_true(now_ns < 10 * SECOND);
+		(void)fill(&t, t.wal->last_index + 1, now_ns);
+	}
+	wal_get_space(t.wal, &space);
+	assert_true(space.full);
+	wal_space_reserve(t.wal, 0);
+	polls(&t, 20 * SECOND);
+	polls(&t, 21 * SECOND);
+	wal_get_space(t.wal, &space);
+	assert_false(space.full);
+	test_log_free(&t);
+}
+
+/* What is counted from: blocks of the disk, over segments and starts. */
+static void D18_bytes_behind_an_entry_are_those_on_the_disk(void **state)
+{
+	const uint64_t writes = 3 * (uint64_t)(TEST_SEGMENT_SIZE / 4096);
+	struct test_log t;
+
+	(void)state;
+	opened(&t);
+	assert_int_equal(wal_bytes_behind(t.wal, 0), 0);
+	for (raft_index i = 1; i <= writes; i++) {
+		uint64_t asked = test_append(t.wal, i, i, 1), seq = 0;
+
+		while (seq < asked)
+			assert_int_equal(wal_poll(t.wal, i * SECOND, &seq), 0);
+	}
+	for (int start = 0; start < 2; start++) {
+		uint64_t all = wal_bytes_behind(t.wal, 0);
+
+		assert_true(all >= writes * 4096);
+		assert_true(all <= (writes + t.wal->segment_count) * 4096);
+		assert_true(wal_bytes_behind(t.wal, writes / 2) <= all / 2 + TEST_SEGMENT_SIZE / 2);
+		assert_true(wal_bytes_behind(t.wal, writes / 2) >= all / 2 - 4096);
+		assert_int_equal(wal_bytes_behind(t.wal, writes), 0);
+		test_log_close(&t);
+		assert_int_equal(test_log_open(&t), 0);
+	}
+	test_log_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +576,8 @@ int main(void)
 		cmocka_unit_test(V17_a_directory_is_not_made_without_space),
 		cmocka_unit_test(D8_a_quota_of_the_directory_is_a_full_disk),
 		cmocka_unit_test(D8_little_space_is_told_before_there_is_none),
+		cmocka_unit_test(D18_a_snapshot_has_a_reserve),
+		cmocka_unit_test(D18_bytes_behind_an_entry_are_those_on_the_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
