@@ -182,16 +182,33 @@ static void pull(struct node *n)
 	}
 }
 
+/* What is offered next is as good, be it the same again: a member that lied offers once (V28). */
+static void gone(struct node *n)
+{
+	struct node_install *in = &n->install;
+
+	n->work = true;
+	in->step = NODE_INSTALL_END;
+	if (in->offer.index)
+		return;
+	in->again_ns = n->now_ns + AGAIN_NS;
+	raft_offer_gone(n->raft);
+}
+
 static void end(struct node *n)
 {
 	int result;
 
-	wal_pull_abort(n->wal, false);
+	wal_pull_abort(n->wal, !useless(n, &n->install.at));
 	result = wal_pull_result(n->wal);
 	if (result == -EINPROGRESS)
 		return;
-	/* It became whole all the same: what is not of use goes. */
-	n->install.step = result == 0 ? NODE_INSTALL_REMOVE : NODE_INSTALL_NONE;
+	/* It may have become whole all the same. */
+	if (result)
+		n->install.step = NODE_INSTALL_NONE;
+	else
+		n->install.step =
+			useless(n, &n->install.at) ? NODE_INSTALL_REMOVE : NODE_INSTALL_OPEN;
 	n->install.failed = 0;
 	say(n, "install_ended");
 }
@@ -378,10 +395,10 @@ static void restore(struct node *n)
 void node_install_drive(struct node *n)
 {
 	static void (*const steps[])(struct node *) = {
-		[NODE_INSTALL_NONE] = begin,       [NODE_INSTALL_PULL] = pull,
-		[NODE_INSTALL_END] = end,          [NODE_INSTALL_OPEN] = open,
-		[NODE_INSTALL_CLEAR] = clear,      [NODE_INSTALL_RESTORE] = restore,
-		[NODE_INSTALL_REMOVE] = remove_it,
+		[NODE_INSTALL_NONE] = begin,      [NODE_INSTALL_PULL] = pull,
+		[NODE_INSTALL_GONE] = gone,       [NODE_INSTALL_END] = end,
+		[NODE_INSTALL_OPEN] = open,       [NODE_INSTALL_CLEAR] = clear,
+		[NODE_INSTALL_RESTORE] = restore, [NODE_INSTALL_REMOVE] = remove_it,
 	};
 
 	if (!n->failed)

@@ -19,7 +19,8 @@ enum {
 enum node_install_step {
 	NODE_INSTALL_NONE,
 	NODE_INSTALL_PULL,    /* it comes, from peers */
-	NODE_INSTALL_END,     /* it is not wanted, or not to be had: what there is of it ends */
+	NODE_INSTALL_GONE,    /* nobody has it, or the rest of it */
+	NODE_INSTALL_END,     /* what there is of it ends */
 	NODE_INSTALL_OPEN,    /* it is here whole, and its first block is read */
 	NODE_INSTALL_CLEAR,   /* it is the log's beginning: the state before it goes */
 	NODE_INSTALL_RESTORE, /* the state is made of it */
@@ -40,7 +41,6 @@ struct node_pull {
 	uint32_t turn;    /* how many were before that one */
 	uint32_t silent;  /* so often in a row nothing came */
 	uint32_t doubled; /* ... it came when it was asked for again, and measured nothing */
-	uint64_t wait_ns; /* nobody is asked before */
 	uint64_t trip_ns, varies_ns; /* smoothed; 0: not measured yet */
 	struct node_pull_asked asked[NODE_PULL_ASKED_MAX];
 };

@@ -15,8 +15,6 @@ enum {
 /* Nothing is asked for again before; nor later, but for who is silent. */
 #define AGAIN_NS_MIN UINT64_C(2000000)
 #define AGAIN_NS_MAX UINT64_C(1000000000)
-/* Once nobody has it: a heartbeat or several, for offers come with those. */
-#define NOBODY_NS UINT64_C(100000000)
 
 void node_pull_begin(struct node *n, raft_id from)
 {
@@ -61,17 +59,17 @@ static bool another(struct node *n)
 		p->from = id;
 		return true;
 	}
-	p->turn = 0;
 	p->from = n->install.at_from;
-	p->wait_ns = n->now_ns + NOBODY_NS;
 	return false;
 }
 
-/* It is not to be had there: elsewhere, or a newer one is as good. */
+/* It is not to be had there: elsewhere, or nowhere. */
 static void not_there(struct node *n)
 {
-	if (!another(n) && n->install.offer.index)
-		n->install.step = NODE_INSTALL_END;
+	if (another(n))
+		return;
+	n->install.step = NODE_INSTALL_GONE;
+	n->work = true;
 }
 
 /* --- asked ------------------------------------------------------------------------------- */
@@ -185,8 +183,6 @@ void node_pull_drive(struct node *n)
 {
 	struct node_pull *p = &n->install.pull;
 
-	if (n->now_ns < p->wait_ns)
-		return;
 	for (uint32_t i = 0; i < NODE_PULL_ASKED_MAX; i++) {
 		struct node_pull_asked *a = &p->asked[i];
 
@@ -200,9 +196,9 @@ void node_pull_drive(struct node *n)
 uint64_t node_pull_deadline(const struct node *n)
 {
 	const struct node_pull *p = &n->install.pull;
-	uint64_t deadline = p->wait_ns > n->now_ns ? p->wait_ns : UINT64_MAX;
+	uint64_t deadline = UINT64_MAX;
 
-	for (uint32_t i = 0; deadline == UINT64_MAX && i < NODE_PULL_ASKED_MAX; i++) {
+	for (uint32_t i = 0; i < NODE_PULL_ASKED_MAX; i++) {
 		const struct node_pull_asked *a = &p->asked[i];
 
 		if (a->length && due_ns(n, a) < deadline)
@@ -270,7 +266,7 @@ void node_pull_receive(struct node *n, const struct dp_datagram *d)
 		return;
 	n->work = true;
 	if (range.length == 0) {
-		if (asked && n->now_ns >= in->pull.wait_ns)
+		if (asked)
 			not_there(n);
 		return;
 	}

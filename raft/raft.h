@@ -239,6 +239,12 @@ void raft_base_set(struct raft *r, raft_index index, raft_term term);
  */
 void raft_snapshot_taken(struct raft *r, const struct raft_snapshot *snapshot);
 
+/*
+ * What `offer` of a ready named last is to be had from nobody. Offered again, it is named again.
+ * Outside a ready.
+ */
+void raft_offer_gone(struct raft *r);
+
 /* What comes of a snapshot of another member, if it is installed. */
 enum raft_snapshot_use {
 	RAFT_SNAPSHOT_USELESS, /* the log has, or had, all that it covers: it is not to be */

@@ -81,6 +81,12 @@ void raft_offer_note(struct raft *r, const struct raft_peer *p, const struct raf
 	*o = (struct raft_offer){.what = *s, .from = p->id, .due = true};
 }
 
+void raft_offer_gone(struct raft *r)
+{
+	assert(!r->in_ready);
+	r->offer = (struct raft_offer){0};
+}
+
 /* If it still brings anything. */
 void raft_offer_out(struct raft *r, struct raft_ready *out)
 {

@@ -42,9 +42,9 @@ static bool begun(void)
 }
 
 /* `clients` at work; the hostile one is a follower, and the leader is the victim. */
-static void world_begin(uint64_t seed, uint32_t clients)
+static void world_go(uint32_t clients)
 {
-	sim_world_create(&w, seed, 3, clients);
+	sim_world_begin(&w, clients);
 	w.resting = clients == 0;
 	while (!begun())
 		sim_world_run(&w, MS);
@@ -52,6 +52,12 @@ static void world_begin(uint64_t seed, uint32_t clients)
 	victim = (uint32_t)sim_leader(&w);
 	hostile = (victim + 1) % 3;
 	hands_open(&w);
+}
+
+static void world_begin(uint64_t seed, uint32_t clients)
+{
+	sim_world_prepare(&w, seed, 3);
+	world_go(clients);
 }
 
 static void world_end(void)
@@ -275,6 +281,42 @@ static void N9_after_lies_about_terms_the_cluster_goes_on(void **state)
 			sim_world_run(&w, MS);
 	}
 	assert_true(sim_world_settle(&w, 20 * SECOND));
+	assert_true(sim_world_verify(&w));
+	world_end();
+}
+
+static bool took_more(const uint64_t before[3], uint64_t more)
+{
+	for (uint32_t i = 0; i < 3; i++) {
+		if (node_of(i)->snapshot.taken < before[i] + more)
+			return false;
+	}
+	return true;
+}
+
+/* What nobody has is asked for, and in vain; meanwhile the log goes on, and is cut (D18). */
+static void V28_an_offer_of_nothing_ends(void **state)
+{
+	const struct raft_snapshot nothing = {RAFT_SNAPSHOT_INDEX_MAX, 1, 1 << 30, 7};
+	struct raft_message m = {.type = RAFT_MESSAGE_SNAPSHOT, .snapshot = nothing};
+	uint8_t body[BODIES_SIZE_MAX];
+	uint64_t before[3], until_ns;
+	uint8_t type;
+
+	(void)state;
+	sim_world_prepare(&w, 61, 3);
+	w.snapshot_log_bytes = 8 * 1024;
+	world_go(3);
+	m.term = term_now() + 1;
+	offer(3 - victim - hostile, WIRE_SNAPSHOT, body,
+	      wire_raft_encode(&m, body, sizeof(body), &type));
+	sim_world_run(&w, SECOND);
+	for (uint32_t i = 0; i < 3; i++)
+		before[i] = node_of(i)->snapshot.taken;
+	for (until_ns = w.now_ns + 20 * SECOND; !took_more(before, 2);) {
+		assert_true(w.now_ns < until_ns);
+		sim_world_run(&w, MS);
+	}
 	assert_true(sim_world_verify(&w));
 	world_end();
 }
@@ -545,6 +587,7 @@ int main(void)
 		cmocka_unit_test(V28_a_field_out_of_range_is_counted_and_changes_nothing),
 		cmocka_unit_test(N9_a_member_that_lies_costs_its_own_vote_and_nothing_else),
 		cmocka_unit_test(N9_after_lies_about_terms_the_cluster_goes_on),
+		cmocka_unit_test(V28_an_offer_of_nothing_ends),
 		cmocka_unit_test(V35_one_frame_of_a_later_start_shuts_nobody_out),
 		cmocka_unit_test(V36_logs_that_differ_are_told),
 		cmocka_unit_test(F10_strangers_are_in_the_status_while_they_come),

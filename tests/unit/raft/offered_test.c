@@ -80,6 +80,23 @@ static void an_offer_is_handed_out_once_for_each_change(void **state)
 	hand_fini(&h);
 }
 
+static void S10_what_nobody_had_is_handed_out_when_it_is_offered_again(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	follow(&h, "1122");
+	assert_int_equal(hand_offer(&h, 2, 4, 50, 3), 0);
+	assert_int_equal(hand_offer(&h, 2, 4, 50, 3), 0);
+	assert_int_equal(h.offers, 1);
+	raft_offer_gone(h.r);
+	hand_take(&h);
+	assert_int_equal(h.offers, 1);
+	assert_int_equal(hand_offer(&h, 2, 4, 50, 3), 0);
+	assert_int_equal(h.offers, 2);
+	hand_fini(&h);
+}
+
 static void an_offer_is_checked_as_all_messages_are(void **state)
 {
 	struct hand h;
@@ -188,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_offer_is_handed_out_once_for_each_change),
+		cmocka_unit_test(S10_what_nobody_had_is_handed_out_when_it_is_offered_again),
 		cmocka_unit_test(an_offer_is_checked_as_all_messages_are),
 		cmocka_unit_test(R19_an_offer_is_heard_as_the_leaders_word),
 		cmocka_unit_test(an_offer_that_brings_nothing_is_answered),
