@@ -92,6 +92,14 @@ static void made(struct wal *w)
 	idle(w, false);
 }
 
+static bool writes_in_flight(const struct snapshot_writer *s)
+{
+	for (uint32_t i = 0; i < STATE_SNAPSHOT_BUFFERS; i++)
+		if (s->buffers[i].in_flight)
+			return true;
+	return false;
+}
+
 static bool writes_pending(const struct snapshot_writer *s)
 {
 	for (uint32_t i = 0; i < STATE_SNAPSHOT_BUFFERS; i++)
@@ -191,11 +199,10 @@ static int drop_step(struct wal *w)
 {
 	struct snapshot_writer *s = &w->writer;
 
-	for (uint32_t i = 0; i < STATE_SNAPSHOT_BUFFERS; i++) {
+	if (writes_in_flight(s))
+		return 0;
+	for (uint32_t i = 0; i < STATE_SNAPSHOT_BUFFERS; i++)
 		s->buffers[i].queued = false;
-		if (s->buffers[i].in_flight)
-			return 0;
-	}
 	wal_snapshot_chunks_free(&s->made);
 	if (w->memory || (s->file < 0 && s->pulling && w->puller.keep)) {
 		idle(w, !w->memory);
@@ -337,12 +344,7 @@ int wal_snapshot_write_done(struct wal *w, uint32_t i, int err)
 
 bool wal_snapshot_in_flight(const struct wal *w)
 {
-	const struct snapshot_writer *s = &w->writer;
-
-	for (uint32_t i = 0; i < STATE_SNAPSHOT_BUFFERS; i++)
-		if (s->buffers[i].in_flight)
-			return true;
-	return s->in_flight || w->removing;
+	return writes_in_flight(&w->writer) || w->writer.in_flight || w->removing;
 }
 
 bool wal_snapfile_takes(const struct snapshot_writer *s)
@@ -360,6 +362,8 @@ uint64_t wal_snapshot_deadline(const struct wal *w)
 	/* More of it may come when the rate allows; else the disk, or the caller, has its turn. */
 	if (wal_snapfile_takes(s) && s->next_ns > w->now_ns)
 		return s->next_ns;
+	if (s->step == SNAPSHOT_DROP && writes_in_flight(s))
+		return UINT64_MAX;
 	return s->step == SNAPSHOT_WRITE && (wal_snapfile_takes(s) || writes_pending(s))
 		       ? UINT64_MAX
 		       : w->now_ns;

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/wal/helpers.h"
 
+#include "wal/snapshot.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -213,9 +215,46 @@ static void V18_waits_inside_the_loop_have_a_bound(void **state)
 	answers(&t);
 }
 
+static void turns(struct test_log *t)
+{
+	uint64_t seq;
+
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(wal_poll(t->wal, t->wal->now_ns, &seq), 0);
+}
+
+/* The loop waits for a write of a snapshot that is given up, and does not turn for it. */
+static void SM14_nothing_is_due_while_a_write_ends(void **state)
+{
+	static const uint8_t content[64 * 1024];
+	struct test_log t;
+	size_t room;
+
+	(void)state;
+	test_log_init(&t);
+	assert_int_equal(test_log_open(&t), 0);
+	assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 40, 1)), 0);
+	assert_int_equal(wal_snapshot_begin(t.wal, 40, 1, NULL, 0), 0);
+	turns(&t);
+	room = wal_snapshot_room(t.wal);
+	wal_snapshot_write(t.wal, content, room < sizeof(content) ? room : sizeof(content), 0);
+	fake_hold(t.disk, true);
+	turns(&t);
+	assert_true(t.wal->writer.buffers[0].in_flight);
+	wal_snapshot_abort(t.wal);
+	turns(&t);
+	assert_true(t.wal->writer.step == SNAPSHOT_DROP);
+	assert_true(wal_deadline(t.wal) > t.wal->now_ns);
+	fake_hold(t.disk, false);
+	turns(&t);
+	assert_true(t.wal->writer.step == SNAPSHOT_IDLE);
+	test_log_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(SM14_nothing_is_due_while_a_write_ends),
 		cmocka_unit_test(V20_the_oldest_write_in_flight_is_known),
 		cmocka_unit_test(V20_a_vote_in_flight_counts),
 		cmocka_unit_test(V20_the_oldest_read_in_flight_is_known),
