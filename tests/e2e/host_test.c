@@ -433,6 +433,7 @@ static void F23_two_members_share_files(void **state)
 {
 	enum { ROOM = 4 };
 	static const char *const check[] = {"--check", NULL};
+	static const char needs[] = "MiB, and needs ";
 	struct limited l = {.out = memfd_create("out", MFD_CLOEXEC), .files = ROOM};
 	struct process p, other;
 	char config[512];
@@ -459,7 +460,7 @@ static void F23_two_members_share_files(void **state)
 		process_must_exit(&p, EXIT_START);
 		if (!strstr(written(l.out), "for what it shares with a peer"))
 			fail_msg("%s", text);
-		l.files = strtoull(strstr(text, "and needs ") + strlen("and needs "), NULL, 10);
+		l.files = strtoull(strstr(text, needs) + strlen(needs), NULL, 10);
 		assert_int_equal(l.files, ROOM + 1);
 		l.files = i == 0 ? ROOM : l.files;
 		assert_int_equal(ftruncate(l.out, 0), 0);
