@@ -338,8 +338,34 @@ def table_host(kept):
                "the times are several times those of a quiet host. They are to be measured again.")
 
 
+def where(found):
+    return (f"{found['date']}, commit {found['commit']}, build type {found['build_type']}, load "
+            f"average at its end {found['host']['load_average']:.1f}")
+
+
+def table_bounded(kept):
+    found = kept["bounded"]
+    put, most = found["load"]["put"], found["most"]
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| measured | {where(found)}; `quoin-lab up {found['options']}` |"
+    yield (f"| puts acknowledged | {found['puts']:,} over {found['keys']:,} keys in "
+           f"{found['seconds']:,.0f} s by {found['load']['clients']} clients; p50 "
+           f"{number(put['p50_us'])} us, p99 {number(put['p99_us'])} |")
+    yield (f"| most of any member | {most['directory'] / 2**20:,.0f} MiB of its directory, "
+           f"{most['log'] / 2**20:,.0f} of them the log; {most['resident'] / 2**20:,.0f} MiB resident, "
+           f"{most['store'] / 2**20:,.0f} of them the store; {most['versions']:,} versions |")
+    installed = found["installed"]
+    yield (f"| wiped and replaced, {found['wiped_at_s']:,.0f} s after the start | its state installed "
+           f"from {installed['from']}: {int(installed['of']) / 2**20:,.0f} MiB in "
+           f"{int(installed['ms']) / 1000:.1f} s, pulled and restored |")
+    yield (f"| all killed at once at the end, under load | every acknowledged put is there on each; of "
+           f"{found['unknown']} that nobody had answered each at most once; one hash, "
+           f"{found['hash']}, at revision {found['revision']:,} of all three |")
+
+
 TABLES = {"host": table_host, "commits": table_commits, "cost": table_cost,
-          "elections": table_elections, "timers": table_timers}
+          "elections": table_elections, "timers": table_timers, "bounded": table_bounded}
 PLACE = re.compile(r"(<!-- made by tools/benchmarks.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
