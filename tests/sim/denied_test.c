@@ -14,7 +14,7 @@
 
 #define MS UINT64_C(1000000)
 
-enum { NODES = 4, CLIENTS = 6, STEPS = 150, SEEDS = 4 };
+enum { NODES = 4, CLIENTS = 6, STEPS = 150, SEED = 10, SEEDS = 4 };
 
 static struct sim_world w;
 static uint64_t denials[STATUS_COUNT];
@@ -139,7 +139,7 @@ static void one(uint64_t seed)
 static void V10_what_was_not_done_is_never_seen(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= SEEDS; seed++)
+	for (uint64_t seed = SEED; seed < SEED + SEEDS; seed++)
 		one(seed);
 	for (uint32_t k = 0; k < STATUS_COUNT; k++) {
 		if (denials[k] > 0)
