@@ -14,7 +14,7 @@
 
 #define MS UINT64_C(1000000)
 
-enum { NODES = 4, CLIENTS = 6, STEPS = 150, SEED = 10, SEEDS = 4 };
+enum { NODES = 4, CLIENTS = 6, STEPS = 150, SEED = 33, SEEDS = 4 };
 
 static struct sim_world w;
 static uint64_t denials[STATUS_COUNT];
