@@ -18,12 +18,29 @@
 
 enum { LOCK_WAIT_MS = 30 * 1000 };
 
+/*
+ * What is left of a file that has no name any more goes in steps, with pauses: freed at once, a
+ * gigabyte makes the file system's next commit, and what it tells the device of it, so long that
+ * the log's own writes wait for it, those of the host's other nodes too.
+ */
+enum {
+	LEAVING_MAX = 4,
+	LEAVING_STEP = 16 * 1024 * 1024,
+	LEAVING_PAUSE_NS = 20 * 1000 * 1000,
+	NS_PER_S = 1000 * 1000 * 1000
+};
+
 struct work {
 	struct disk_call call;
 	int fd;
 	uint64_t tag;
 	int32_t result;
 	uint64_t value, all;
+};
+
+struct leaving {
+	int fd;
+	uint64_t size;
 };
 
 struct disk_thread {
@@ -39,6 +56,8 @@ struct disk_thread {
 	uint32_t taken; /* the owner's */
 	uint32_t heard; /* likewise: how many of the calls' events were read off */
 	int event;
+	struct leaving leaving[LEAVING_MAX]; /* the thread's */
+	uint32_t leaving_count;
 };
 
 /* --- on the thread ----------------------------------------------------------------------- */
@@ -98,6 +117,44 @@ static int space(struct disk_thread *t, struct work *w)
 	return 0;
 }
 
+/* A name: all of the file that no other name has, in a while. */
+static int name_remove(struct disk_thread *t, const char *name)
+{
+	int fd = -1;
+	struct stat st;
+
+	/* Without a place, or a descriptor, it goes at once. */
+	if (t->leaving_count < LEAVING_MAX)
+		fd = openat(t->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (unlinkat(t->directory, name, 0) != 0) {
+		int err = -errno;
+
+		if (fd >= 0)
+			(void)close(fd);
+		return err;
+	}
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0 &&
+	    st.st_size > LEAVING_STEP)
+		t->leaving[t->leaving_count++] = (struct leaving){fd, (uint64_t)st.st_size};
+	else if (fd >= 0)
+		(void)close(fd);
+	return 0;
+}
+
+/* From the end, of the one that was removed last. */
+static void leaving_step(struct disk_thread *t)
+{
+	struct leaving *l = &t->leaving[t->leaving_count - 1];
+
+	if (l->size > LEAVING_STEP) {
+		l->size -= LEAVING_STEP;
+		if (ftruncate(l->fd, (off_t)l->size) == 0)
+			return;
+	}
+	(void)close(l->fd);
+	t->leaving_count--;
+}
+
 static int32_t work_do(struct disk_thread *t, struct work *w)
 {
 	switch (w->call.kind) {
@@ -112,7 +169,7 @@ static int32_t work_do(struct disk_thread *t, struct work *w)
 		return renameat(t->directory, w->call.name, t->directory, w->call.to) == 0 ? 0
 											   : -errno;
 	case DISK_REMOVE:
-		return unlinkat(t->directory, w->call.name, 0) == 0 ? 0 : -errno;
+		return name_remove(t, w->call.name);
 	case DISK_SYNC_NAMES:
 		return fsync(t->directory) == 0 ? 0 : -errno;
 	case DISK_ALLOCATE:
@@ -127,6 +184,20 @@ static int32_t work_do(struct disk_thread *t, struct work *w)
 	return -EINVAL;
 }
 
+/* False: the pause between two steps is over. */
+static bool wait_for_work(struct disk_thread *t)
+{
+	struct timespec until;
+
+	if (t->leaving_count == 0)
+		return pthread_cond_wait(&t->wake, &t->lock) == 0;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += LEAVING_PAUSE_NS;
+	until.tv_sec += until.tv_nsec / NS_PER_S;
+	until.tv_nsec %= NS_PER_S;
+	return pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT;
+}
+
 static void *thread_main(void *argument)
 {
 	struct disk_thread *t = argument;
@@ -135,15 +206,20 @@ static void *thread_main(void *argument)
 	for (;;) {
 		uint32_t at = atomic_load_explicit(&t->done, memory_order_relaxed);
 		struct work *w = &t->ring[at % DISK_IN_FLIGHT_MAX];
-		bool stop;
+		bool stop, paused = false;
 
 		(void)pthread_mutex_lock(&t->lock);
-		while (t->asked == at && !t->stop)
-			(void)pthread_cond_wait(&t->wake, &t->lock);
-		stop = t->asked == at;
+		while (t->asked == at && !t->stop && !paused)
+			paused = !wait_for_work(t);
+		stop = t->asked == at && t->stop;
+		paused = t->asked == at && !stop;
 		(void)pthread_mutex_unlock(&t->lock);
 		if (stop)
 			return NULL;
+		if (paused) {
+			leaving_step(t);
+			continue;
+		}
 		w->result = work_do(t, w);
 		atomic_store_explicit(&t->done, at + 1, memory_order_release);
 		/* It can only fail if nobody has looked for 2^64 times. */
@@ -157,6 +233,7 @@ static void *thread_main(void *argument)
 int disk_thread_create(struct disk_thread **out, int directory, int durable_refused)
 {
 	struct disk_thread *t = calloc(1, sizeof(*t));
+	pthread_condattr_t monotonic;
 	int err;
 
 	if (!t)
@@ -170,7 +247,10 @@ int disk_thread_create(struct disk_thread **out, int directory, int durable_refu
 		return err;
 	}
 	(void)pthread_mutex_init(&t->lock, NULL);
-	(void)pthread_cond_init(&t->wake, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&t->wake, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
 	err = -pthread_create(&t->thread, NULL, thread_main, t);
 	if (err != 0) {
 		(void)close(t->event);
@@ -188,6 +268,8 @@ void disk_thread_destroy(struct disk_thread *t)
 	(void)pthread_cond_signal(&t->wake);
 	(void)pthread_mutex_unlock(&t->lock);
 	(void)pthread_join(t->thread, NULL);
+	while (t->leaving_count > 0)
+		(void)close(t->leaving[--t->leaving_count].fd);
 	(void)pthread_mutex_destroy(&t->lock);
 	(void)pthread_cond_destroy(&t->wake);
 	(void)close(t->event);

@@ -9,6 +9,8 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -112,12 +114,78 @@ static void no_call_is_missed(void **state)
 	}
 }
 
+static void remove_name(const char *name, uint64_t tag)
+{
+	struct disk_call call = {.kind = DISK_REMOVE};
+
+	(void)snprintf(call.name, sizeof(call.name), "%s", name);
+	assert_int_equal(disk_thread_call(t, &call, -1, tag), 0);
+	while (!take(tag))
+		assert_true(readable(WAIT_S));
+}
+
+static off_t size_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_size;
+}
+
+static void pause_ms(long ms)
+{
+	(void)nanosleep(&(struct timespec){.tv_nsec = ms * 1000 * 1000}, NULL);
+}
+
+/*
+ * R21: a large file leaves in steps, and what is asked meanwhile does not wait for them. One that
+ * has another name is left alone.
+ */
+static void R21_what_is_removed_goes_in_steps(void **state)
+{
+	enum { STEP = 16 * 1024 * 1024, SIZE = 5 * STEP, TRIES = 500 };
+	char name[64], other[64];
+	int fd, steps = 0;
+	off_t before;
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "quoin-leaves-%d", getpid());
+	(void)snprintf(other, sizeof(other), "quoin-stays-%d", getpid());
+	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	assert_int_equal(linkat(directory, name, directory, other, 0), 0);
+	remove_name(other, 1);
+	assert_int_equal(faccessat(directory, other, F_OK, 0), -1);
+	pause_ms(50);
+	assert_int_equal(size_of(fd), SIZE);
+	remove_name(name, 2);
+	assert_int_equal(faccessat(directory, name, F_OK, 0), -1);
+	before = size_of(fd);
+	assert_true(before > STEP);
+	assert_int_equal(ask(3), 0);
+	while (!take(3))
+		assert_true(readable(WAIT_S));
+	assert_true(size_of(fd) > STEP);
+	for (int i = 0; i < TRIES && before > STEP; i++) {
+		off_t now = size_of(fd);
+
+		steps += now < before;
+		before = now;
+		pause_ms(5);
+	}
+	assert_int_equal(before, STEP);
+	assert_true(steps > 1);
+	(void)close(fd);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(V21_an_event_that_comes_late_is_read_off, begin,
 						end),
 		cmocka_unit_test_setup_teardown(no_call_is_missed, begin, end),
+		cmocka_unit_test_setup_teardown(R21_what_is_removed_goes_in_steps, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
