@@ -39,6 +39,7 @@ NODES = ("n1", "n2", "n3")
 SAMPLE_S = 1.0
 KEPT_SAMPLES = 120  # in the JSON; the plot has all
 WAIT_S = 300
+AFTER_S = 3  # the files that it replaces go
 
 
 class Wrong(Exception):
@@ -353,10 +354,10 @@ def plot(found, out):
 # --- state -----------------------------------------------------------------------------------
 
 def beside(series, windows):
-    """p99 in each window and in as long before it, and the median of their ratios."""
+    """p99 from begin to end of each, and as long before another moment; the median of the ratios."""
     rows = []
-    for begin, end in windows:
-        before, during = series.p99_us(2 * begin - end - 1, begin), series.p99_us(begin, end)
+    for until, begin, end in windows:
+        before, during = series.p99_us(until - (end - begin), until), series.p99_us(begin, end)
         if before and during:
             rows.append({"seconds": round(end - begin, 1), "before_us": before,
                          "during_us": during, "ratio": round(during / before, 2)})
@@ -388,9 +389,10 @@ def restart(cluster, node):
 
 
 def snapshots(cluster, node, megabytes):
-    """When those that are as large were written, from and to."""
+    """When those that are as large were written, from and to, and what they replace was removed."""
     begins = {f["index"]: at for at, f in cluster.log_lines(node, "snapshot_begun")}
-    return [(begins[f["index"]], at) for at, f in cluster.log_lines(node, "snapshot_written")
+    written = cluster.log_lines(node, "snapshot_written")
+    return [(begins[f["index"]], begins[f["index"]], at + AFTER_S) for at, f in written
             if int(f["bytes"]) >= megabytes * 2**20]
 
 
@@ -429,19 +431,20 @@ def state_run(cluster, a, tmp):
         wiped = next(n for n in NODES if n != cluster.leader())
         count = len(cluster.log_lines(wiped, "installed")) + 1
         before = cluster.status(cluster.leader()).get("pulls_bytes", 0)
+        begun = time.time()  # what was there of it is removed before it pulls
         cluster.wipe_and_replace(wiped)
-        pulls.append([cluster.wait_log(wiped, word, count)[0]
+        pulls.append([begun] + [cluster.wait_log(wiped, word, count)[0]
                       for word in ("install_begun", "install_pulled", "installed")])
         served = cluster.status(cluster.leader()).get("pulls_bytes", 0) - before
-        say(f"pulled by {wiped} in {pulls[-1][1] - pulls[-1][0]:.2f} s, {served} bytes of it of "
+        say(f"pulled by {wiped} in {pulls[-1][2] - pulls[-1][1]:.2f} s, {served} bytes of it of "
             "the leader")
     load.send_signal(signal.SIGINT)
     load.wait()
     series = Series(tmp / "series")
     node = next(n for n in NODES if n != cluster.leader())
     found = {"snapshot": beside(series, full),
-             "pull": beside(series, [(b, e) for b, e, _ in pulls]),
-             "restore": beside(series, [(b, e) for _, b, e in pulls]),
+             "pull": beside(series, [(u, b, e) for u, b, e, _ in pulls]),
+             "restore": beside(series, [(u, b, e) for u, _, b, e in pulls]),
              "restart": [restart(cluster, node) for _ in range(a.rounds)],
              "bench": json.loads((tmp / "bench").read_text())}
     found["hash"], found["revision"] = cluster.hashes()
