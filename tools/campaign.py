@@ -39,7 +39,7 @@ NODES = ("n1", "n2", "n3")
 SAMPLE_S = 1.0
 KEPT_SAMPLES = 120  # in the JSON; the plot has all
 WAIT_S = 300
-AFTER_S = 3  # the files that it replaces go
+AFTER_S = 6  # the files that it replaces go
 
 
 class Wrong(Exception):

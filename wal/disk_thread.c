@@ -19,14 +19,15 @@
 enum { LOCK_WAIT_MS = 30 * 1000 };
 
 /*
- * What is left of a file that has no name any more goes in steps, with pauses: freed at once, a
- * gigabyte makes the file system's next commit, and what it tells the device of it, so long that
- * the log's own writes wait for it, those of the host's other nodes too.
+ * What is left of a file that has no name any more goes in steps, each of them told to the device
+ * before the next, and the device is left alone for longer than that took: freed at once, a
+ * gigabyte lets the log's own writes wait for most of a second, those of the host's other nodes too.
  */
 enum {
-	LEAVING_MAX = 4,
+	LEAVING_MAX = 64,
 	LEAVING_STEP = 16 * 1024 * 1024,
-	LEAVING_PAUSE_NS = 20 * 1000 * 1000,
+	LEAVING_PAUSE_MIN_NS = 20 * 1000 * 1000,
+	LEAVING_PAUSE_TIMES = 4, /* as long as the step took */
 	NS_PER_S = 1000 * 1000 * 1000
 };
 
@@ -56,8 +57,9 @@ struct disk_thread {
 	uint32_t taken; /* the owner's */
 	uint32_t heard; /* likewise: how many of the calls' events were read off */
 	int event;
-	struct leaving leaving[LEAVING_MAX]; /* the thread's */
+	struct leaving leaving[LEAVING_MAX]; /* the thread's, as what follows */
 	uint32_t leaving_count;
+	uint64_t leave_ns; /* when the next step is */
 };
 
 /* --- on the thread ----------------------------------------------------------------------- */
@@ -117,15 +119,36 @@ static int space(struct disk_thread *t, struct work *w)
 	return 0;
 }
 
-/* A name: all of the file that no other name has, in a while. */
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* From the end, of the one that was removed last. */
+static void leaving_step(struct disk_thread *t)
+{
+	struct leaving *l = &t->leaving[t->leaving_count - 1];
+	uint64_t begun = now_ns(), pause;
+
+	l->size -= l->size < LEAVING_STEP ? l->size : LEAVING_STEP;
+	if (ftruncate(l->fd, (off_t)l->size) != 0 || fsync(l->fd) != 0 || l->size == 0) {
+		(void)close(l->fd);
+		t->leaving_count--;
+	}
+	t->leave_ns = now_ns();
+	pause = (t->leave_ns - begun) * LEAVING_PAUSE_TIMES;
+	t->leave_ns += pause > LEAVING_PAUSE_MIN_NS ? pause : LEAVING_PAUSE_MIN_NS;
+}
+
+/* A name at once; all of the file that no other name has, in a while. */
 static int name_remove(struct disk_thread *t, const char *name)
 {
-	int fd = -1;
+	int fd = openat(t->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 
-	/* Without a place, or a descriptor, it goes at once. */
-	if (t->leaving_count < LEAVING_MAX)
-		fd = openat(t->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (unlinkat(t->directory, name, 0) != 0) {
 		int err = -errno;
 
@@ -134,25 +157,14 @@ static int name_remove(struct disk_thread *t, const char *name)
 		return err;
 	}
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0 &&
-	    st.st_size > LEAVING_STEP)
+	    st.st_size > LEAVING_STEP) {
+		while (t->leaving_count == LEAVING_MAX)
+			leaving_step(t);
 		t->leaving[t->leaving_count++] = (struct leaving){fd, (uint64_t)st.st_size};
-	else if (fd >= 0)
+	} else if (fd >= 0) {
 		(void)close(fd);
-	return 0;
-}
-
-/* From the end, of the one that was removed last. */
-static void leaving_step(struct disk_thread *t)
-{
-	struct leaving *l = &t->leaving[t->leaving_count - 1];
-
-	if (l->size > LEAVING_STEP) {
-		l->size -= LEAVING_STEP;
-		if (ftruncate(l->fd, (off_t)l->size) == 0)
-			return;
 	}
-	(void)close(l->fd);
-	t->leaving_count--;
+	return 0;
 }
 
 static int32_t work_do(struct disk_thread *t, struct work *w)
@@ -184,17 +196,16 @@ static int32_t work_do(struct disk_thread *t, struct work *w)
 	return -EINVAL;
 }
 
-/* False: the pause between two steps is over. */
+/* False: the next step is due. */
 static bool wait_for_work(struct disk_thread *t)
 {
-	struct timespec until;
+	struct timespec until = {
+		.tv_sec = (time_t)(t->leave_ns / NS_PER_S),
+		.tv_nsec = (long)(t->leave_ns % NS_PER_S),
+	};
 
 	if (t->leaving_count == 0)
 		return pthread_cond_wait(&t->wake, &t->lock) == 0;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += LEAVING_PAUSE_NS;
-	until.tv_sec += until.tv_nsec / NS_PER_S;
-	until.tv_nsec %= NS_PER_S;
 	return pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT;
 }
 

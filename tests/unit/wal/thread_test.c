@@ -143,7 +143,7 @@ static void pause_ms(long ms)
  */
 static void R21_what_is_removed_goes_in_steps(void **state)
 {
-	enum { STEP = 16 * 1024 * 1024, SIZE = 5 * STEP, TRIES = 500 };
+	enum { STEP = 16 * 1024 * 1024, SIZE = 60 * STEP, STEPS = 3, TRIES = 1000 };
 	char name[64], other[64];
 	int fd, steps = 0;
 	off_t before;
@@ -162,20 +162,19 @@ static void R21_what_is_removed_goes_in_steps(void **state)
 	remove_name(name, 2);
 	assert_int_equal(faccessat(directory, name, F_OK, 0), -1);
 	before = size_of(fd);
-	assert_true(before > STEP);
+	assert_true(before > 0);
 	assert_int_equal(ask(3), 0);
 	while (!take(3))
 		assert_true(readable(WAIT_S));
-	assert_true(size_of(fd) > STEP);
-	for (int i = 0; i < TRIES && before > STEP; i++) {
+	assert_true(size_of(fd) > 0);
+	for (int i = 0; i < TRIES && steps < STEPS; i++) {
 		off_t now = size_of(fd);
 
 		steps += now < before;
 		before = now;
 		pause_ms(5);
 	}
-	assert_int_equal(before, STEP);
-	assert_true(steps > 1);
+	assert_int_equal(steps, STEPS);
 	(void)close(fd);
 }
 
