@@ -364,8 +364,41 @@ def table_bounded(kept):
            f"{found['hash']}, at revision {found['revision']:,} of all three |")
 
 
+def table_state(kept):
+    found = kept["state"]
+    size = found["restart"][0]["bytes"] / 2**20
+
+    def of(key, scale):
+        values_of = sorted(row[key] for row in found["restart"])
+        return (f"{statistics.median(values_of) / scale:,.2f} ({values_of[0] / scale:,.2f} .. "
+                f"{values_of[-1] / scale:,.2f})")
+
+    yield "| | rounds | p99 before, us | p99 meanwhile, us | ratio: median (lowest .. highest) | s |"
+    yield "|---|---|---|---|---|---|"
+    for key, what in (("snapshot", "a snapshot is written, by all three"),
+                      ("pull", "the leader gives one to a member that was wiped"),
+                      ("restore", "that member makes its state of it")):
+        rows = found[key]["rounds"]
+        ratios = sorted(row["ratio"] for row in rows)
+        before, during, seconds = (statistics.median(row[k] for row in rows)
+                                   for k in ("before_us", "during_us", "seconds"))
+        yield (f"| {what} | {len(rows)} | {number(before)} | {number(during)} | "
+               f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} .. {ratios[-1]:.2f}) | "
+               f"{seconds:.1f} |")
+    yield ""
+    yield (f"A restart beside {size:,.0f} MiB of snapshot: read and made a state of in "
+           f"{of('ms', 1000)} s, at {of('bytes_per_s', 2**20)} MiB/s, where the device reads "
+           f"{of('device_bytes_per_s', 2**20)} MiB/s (`dd`, O_DIRECT); the start answers after "
+           f"{of('answers_s', 1)} s, the log's recovery among them.")
+    yield ""
+    load = found["load"]
+    yield (f"Measured {where(found)}; {load['loop']['rate_asked_per_s']:,.0f} puts a second in an "
+           f"open loop, values of {load['value_size']} bytes; `quoin-lab up {found['options']}`.")
+
+
 TABLES = {"host": table_host, "commits": table_commits, "cost": table_cost,
-          "elections": table_elections, "timers": table_timers, "bounded": table_bounded}
+          "elections": table_elections, "timers": table_timers, "bounded": table_bounded,
+          "state": table_state}
 PLACE = re.compile(r"(<!-- made by tools/benchmarks.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

@@ -377,12 +377,12 @@ def device_rate(path):
 def restart(cluster, node):
     before = len(cluster.log_lines(node, "restored"))
     cluster.run("kill", node[1:])
-    file = max(pathlib.Path(f"{cluster.directory}/{node}").glob("snapshot-*"))
-    rate, size = device_rate(file), file.stat().st_size
+    file = max(pathlib.Path(f"{cluster.directory}/{node}").glob("snapshot-*[0-9a-f]"))
+    rate = device_rate(file)
     begun = time.time()
     cluster.run("restart", node[1:], "--until", "answers", "--timeout", str(WAIT_S))
     at, fields = cluster.wait_log(node, "restored", before + 1)
-    return {"bytes": size, "ms": int(fields["ms"]), "from_start_s": round(at - begun, 2),
+    return {"bytes": int(fields["bytes"]), "ms": int(fields["ms"]), "from_start_s": round(at - begun, 2),
             "answers_s": round(time.time() - begun, 2),
             "device_bytes_per_s": round(rate),
             "bytes_per_s": round(1000 * int(fields["bytes"]) / int(fields["ms"]))}
