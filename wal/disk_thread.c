@@ -21,7 +21,7 @@ enum { LOCK_WAIT_MS = 30 * 1000 };
 /*
  * What is left of a file that has no name any more goes in steps, each of them told to the device
  * before the next, and the device is left alone for longer than that took: freed at once, a
- * gigabyte lets the log's own writes wait for most of a second, those of the host's other nodes too.
+ * gigabyte lets the log's own writes wait for most of a second, those of other nodes too.
  */
 enum {
 	LEAVING_MAX = 64,
