@@ -170,14 +170,14 @@ static int version_load(struct kv_restore *r, const uint8_t *in)
 	};
 	const struct kv_bytes key = {in + KV_SNAPSHOT_RECORD_SIZE, bytes_get16(in + 40)};
 	const struct kv_bytes value = {key.data + key.size, like.value_size};
-	const struct kv_key *there;
+	struct kv_key *there;
 
 	if (!record_good(r, &like, key.size, in))
 		return -EBADMSG;
 	there = kv_tree_find(&r->parts.store->keys, key);
 	if (!follows(r->parts.store, &like, there ? kv_history_newest(&there->history) : NULL))
 		return -EBADMSG;
-	kv_store_load(r->parts.store, key, &like, value);
+	kv_store_load(r->parts.store, there, key, &like, value);
 	r->last = kv_version_revision(&like);
 	r->count++;
 	return 0;

@@ -256,10 +256,9 @@ void kv_store_put(struct kv_store *store, struct kv_bytes key_bytes, struct kv_b
 	store->digest += kv_version_digest(version);
 }
 
-void kv_store_load(struct kv_store *store, struct kv_bytes key_bytes, const struct kv_version *like,
-		   struct kv_bytes value)
+void kv_store_load(struct kv_store *store, struct kv_key *key, struct kv_bytes key_bytes,
+		   const struct kv_version *like, struct kv_bytes value)
 {
-	struct kv_key *key = kv_tree_find(&store->keys, key_bytes);
 	struct kv_version *version = malloc(sizeof(*version) + value.size);
 
 	assert(version); /* see Memory in kv/store.h */

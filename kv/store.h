@@ -89,10 +89,10 @@ uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *ra
 
 /*
  * A version of a snapshot, in their order; the store's revisions are the snapshot's already. What
- * it may be, whoever loads it has checked.
+ * it may be, whoever loads it has checked. `key` is that of these bytes, NULL: there is none yet.
  */
-void kv_store_load(struct kv_store *store, struct kv_bytes key, const struct kv_version *like,
-		   struct kv_bytes value);
+void kv_store_load(struct kv_store *store, struct kv_key *key, struct kv_bytes key_bytes,
+		   const struct kv_version *like, struct kv_bytes value);
 /*
  * A bounded step of giving up all that there is; nothing may be asked of it before this was false.
  * True: there is more.
