@@ -8,11 +8,9 @@
  */
 #include "node/internal.h"
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "wal/snapshot.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +18,6 @@
 
 enum {
 	KEPT = 2,
-	RECORD_HEAD_SIZE = 24,
 	STEPS_MAX =
 		4, /* of reading the state, in one turn: 256 KiB, or 4,096 versions passed over */
 	/* How much less of a log is enough for a marker where space is short. */
@@ -42,52 +39,8 @@ enum {
 /* Between two markers on a full disk. */
 #define FULL_NS (10 * CLOCK_S)
 
-/*
- * What stands in the first block, beside the state: whose it is, and who the members were.
- *
- *	offset size field
- *	     0    4 version (1)
- *	     4    4 zero
- *	     8    8 cluster id
- *	    16    8 index of the entry of the member table that follows
- *	    24      the table (raft/members.h)
- */
-enum {
-	RECORD_VERSION = 1,
-	/* Of all that is around the state's bytes: members of another one write another file. */
-	FILE_VERSION = WAL_SNAPSHOT_VERSION << 16 | RECORD_VERSION,
-};
-
-static uint32_t record_encode(const struct node *n, uint8_t out[NODE_SNAPSHOT_RECORD_MAX])
-{
-	const struct node_snapshot *s = &n->snapshot;
-
-	static_assert((int)RECORD_HEAD_SIZE + (int)RAFT_MEMBERS_SIZE_MAX <=
-			      (int)NODE_SNAPSHOT_RECORD_MAX,
-		      "it fits");
-	memset(out, 0, RECORD_HEAD_SIZE);
-	bytes_put32(out, RECORD_VERSION);
-	bytes_put64(out + 8, n->cluster_id);
-	bytes_put64(out + 16, s->members_index);
-	return RECORD_HEAD_SIZE +
-	       (uint32_t)raft_members_encode(&s->members, out + RECORD_HEAD_SIZE);
-}
-
-int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out)
-{
-	if (size < RECORD_HEAD_SIZE)
-		return -EBADMSG;
-	if (bytes_get32(record) != RECORD_VERSION)
-		return -EPROTO;
-	if (bytes_get32(record + 4) != 0)
-		return -EBADMSG;
-	out->cluster_id = bytes_get64(record + 8);
-	out->members_index = bytes_get64(record + 16);
-	if (out->members_index == 0 ||
-	    raft_members_decode(&out->members, record + RECORD_HEAD_SIZE, size - RECORD_HEAD_SIZE))
-		return -EBADMSG;
-	return 0;
-}
+/* Of all that is around the state's bytes: members of another one write another file. */
+enum { FILE_VERSION = WAL_SNAPSHOT_VERSION << 16 | NODE_SNAPSHOT_RECORD_VERSION };
 
 void node_snapshot_members(struct node *n, const struct raft_entry *entry)
 {
@@ -296,7 +249,7 @@ void node_snapshot_marked(struct node *n, const struct raft_entry *entry,
 	room = node_space_holds(n, next_size(n));
 	if (!may_begin(n, entry, mark) ||
 	    (room && wal_snapshot_begin(n->wal, entry->index, entry->term, record,
-					record_encode(n, record)))) {
+					node_snapshot_record_encode(n, record)))) {
 		n->sm->ops->snapshot_close(state);
 		s->passed++;
 		return;

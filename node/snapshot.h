@@ -12,10 +12,11 @@ struct node;
 
 enum {
 	NODE_SNAPSHOT_RECORD_MAX = 1024,
+	NODE_SNAPSHOT_RECORD_VERSION = 1,
 	NODE_SNAPSHOT_STEP_SIZE = 64 * 1024,
 };
 
-/* What is said beside the state in a snapshot (snapshot.c). */
+/* What is said beside the state in a snapshot (snapshot_record.c). */
 struct node_snapshot_record {
 	uint64_t cluster_id;
 	raft_index members_index;
@@ -68,6 +69,9 @@ void node_snapshot_restored(struct node *n); /* ... and the state is that */
 void node_snapshot_damaged(struct node *n, raft_index index, raft_term term, int err);
 /* None is written for another is pulled. False: it is not ended yet. */
 bool node_snapshot_stop(struct node *n);
+
+/* snapshot_record.c: what is said beside the state as it is now; its size. */
+uint32_t node_snapshot_record_encode(const struct node *n, uint8_t out[NODE_SNAPSHOT_RECORD_MAX]);
 /* 0; -EBADMSG; -EPROTO: of another version. */
 int node_snapshot_record(const uint8_t *record, uint32_t size, struct node_snapshot_record *out);
 
