@@ -110,7 +110,7 @@ int wal_block_trailer_decode(const uint8_t *block, uint64_t *payload, uint64_t *
 		return -EBADMSG;
 	*payload = bytes_get64(block + TRAILER_PAYLOAD);
 	*hash = bytes_get64(block + TRAILER_HASH);
-	return 0;
+	return *payload <= BLOCK_STREAM_MAX ? 0 : -EBADMSG;
 }
 
 void wal_block_name(char name[DISK_NAME_MAX], raft_index index, raft_term term)

@@ -19,6 +19,9 @@ enum {
 	BLOCK_RECORD_MAX = 2048,
 };
 
+/* Of a stream's bytes: so that the size of no file is beyond a number. */
+#define BLOCK_STREAM_MAX (UINT64_C(1) << 62)
+
 /* Whose block it is. */
 struct block_place {
 	raft_index index;
@@ -45,7 +48,10 @@ void wal_block_trailer_encode(uint8_t *block, uint64_t payload, uint64_t hash);
 /* 0, -EBADMSG. */
 int wal_block_trailer_decode(const uint8_t *block, uint64_t *payload, uint64_t *hash);
 
-/* Blocks of the stream, and the size of the file with header, trailer and zeros behind it. */
+/*
+ * Blocks of the stream, and the size of the file with header, trailer and zeros behind it; up to
+ * BLOCK_STREAM_MAX.
+ */
 static inline uint64_t wal_block_count(uint64_t payload)
 {
 	return (payload + BLOCK_PAYLOAD - 1) / BLOCK_PAYLOAD;

@@ -162,11 +162,43 @@ static void W21_what_is_damaged_is_given_to_nobody(void **state)
 	test_log_free(&t);
 }
 
+/* Counted in numbers that wrap, an empty file would hold as much. */
+static void W21_a_stream_has_an_end(void **state)
+{
+	static const uint64_t payloads[] = {UINT64_MAX, UINT64_MAX - BLOCK_PAYLOAD + 2,
+					    BLOCK_STREAM_MAX + 1};
+	const struct block_place place = {INDEX, TERM, 1};
+	uint8_t block[BLOCK_SIZE];
+	char name[DISK_NAME_MAX];
+
+	(void)state;
+	wal_block_name(name, INDEX, TERM);
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		uint64_t payload, hash;
+		struct test_log t;
+
+		test_log_init(&t);
+		assert_int_equal(test_log_open(&t), 0);
+		test_log_close(&t);
+		test_snapshot_put(t.disk, INDEX, TERM);
+		fake_get(t.disk, name, BLOCK_SIZE, block, sizeof(block));
+		assert_int_equal(wal_block_trailer_decode(block, &payload, &hash), 0);
+		wal_block_trailer_encode(block, payloads[i], hash);
+		wal_block_seal(block, &place);
+		fake_put(t.disk, name, BLOCK_SIZE, block, sizeof(block));
+		assert_int_equal(test_log_open(&t), 0);
+		assert_int_equal(t.found.snapshot_count, 0);
+		assert_string_equal(t.found.snapshots_damaged[0].name, name);
+		test_log_free(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D17_ranges_are_read_for_peers),
 		cmocka_unit_test(W21_what_is_damaged_is_given_to_nobody),
+		cmocka_unit_test(W21_a_stream_has_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
