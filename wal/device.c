@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -46,6 +47,15 @@ uint32_t wal_device_unit(int directory)
 			unit = size;
 	}
 	return unit;
+}
+
+int32_t wal_device_error(int32_t err, uint64_t end)
+{
+	struct rlimit limit;
+
+	return err == -EINVAL && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < end
+		       ? -EFBIG
+		       : err;
 }
 
 int wal_device_parent_sync(const char *path)

@@ -311,6 +311,8 @@ static int uring_submit(struct disk *d)
 /* Takes what the kernel says of an operation. True: it is over, and *result says how. */
 static bool advance(struct uring_disk *u, struct op *op, int32_t res, int32_t *result)
 {
+	const uint64_t end = op->kind == KIND_WRITE ? op->offset + op->size : 0;
+
 	if ((res == -EINTR || res == -EAGAIN) && op->put_off < PUT_OFF_MAX) {
 		op->put_off++;
 		u->disk.put_off++;
@@ -318,7 +320,7 @@ static bool advance(struct uring_disk *u, struct op *op, int32_t res, int32_t *r
 		return false;
 	}
 	op->put_off = 0;
-	*result = res < 0 ? res : 0;
+	*result = res >= 0 ? 0 : wal_device_error(res, end);
 	if (res < 0 || op->kind == KIND_SYNC)
 		return true;
 	assert((size_t)res <= op->size);
@@ -390,8 +392,7 @@ static uint32_t uring_poll(struct disk *d, struct disk_completion *out, uint32_t
 	if (max > DISK_IN_FLIGHT_MAX)
 		max = DISK_IN_FLIGHT_MAX;
 	for (;;) {
-		count = take(u, out, max);
-		/* Remainders, and what the kernel did not take before. */
+		count = take(u, out, max); /* then remainders, and what was not taken before */
 		if (submit(u) != 0)
 			count += refuse_queued(u, out + count, max - count);
 		if (!wait || count > 0 || (waited && u->disk.wait_ns > 0))

@@ -200,6 +200,30 @@ static void W11_a_short_write_is_continued(void **state)
 	end(&s);
 }
 
+/* ulimit -f counts in 512 or 1,024 bytes, O_DIRECT in more: it is no space, as any other (D8). */
+static void D8_a_limit_within_a_block_is_no_space(void **state)
+{
+	static const enum disk_mode modes[] = {DISK_DIRECT, DISK_DURABLE};
+	struct rlimit before, limit;
+	struct setup s;
+	int file;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	for (rlim_t i = 0; i < 2 * 4; i++) {
+		begin(&s);
+		limit.rlim_cur = SIZE / 2 + i / 2 * 1024;
+		assert_int_equal(wal_io_open(s.disk, "a", true, modes[i % 2], &file), 0);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		assert_int_equal(s.disk->ops->write(s.disk, file, 0, s.buffers, SIZE, 1), 0);
+		assert_int_equal(one(s.disk, 1), -EFBIG);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+		end(&s);
+	}
+}
+
 static void names(void **state)
 {
 	char name[DISK_NAME_MAX];
@@ -386,6 +410,7 @@ int main(void)
 		cmocka_unit_test(W13_more_than_fits),
 		cmocka_unit_test(R46_a_disk_that_is_held_does_nothing),
 		cmocka_unit_test(W11_a_short_write_is_continued),
+		cmocka_unit_test(D8_a_limit_within_a_block_is_no_space),
 		cmocka_unit_test(names),
 		cmocka_unit_test(W26_the_directory_is_locked),
 		cmocka_unit_test(every_open_file_is_locked),
