@@ -9,6 +9,8 @@
 
 int wal_segment_append(struct wal *w, const struct segment *segment)
 {
+	struct segment *added;
+
 	if (w->segment_count == w->segment_capacity) {
 		size_t capacity = w->segment_capacity == 0 ? 16 : 2 * w->segment_capacity;
 		struct segment *grown = realloc(w->segments, capacity * sizeof(struct segment));
@@ -19,7 +21,9 @@ int wal_segment_append(struct wal *w, const struct segment *segment)
 		w->segment_capacity = capacity;
 	}
 	assert(segment->sequence == w->base.segment + w->segment_count);
-	w->segments[w->segment_count++] = *segment;
+	added = &w->segments[w->segment_count++];
+	*added = *segment;
+	added->from = added == w->segments ? 0 : added[-1].from + added[-1].size;
 	w->stats.segments = w->segment_count;
 	return 0;
 }

@@ -19,8 +19,11 @@ static uint64_t used(const struct wal *w)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < w->segment_count; i++)
-		sum += w->segments[i].size;
+	if (w->segment_count > 0) {
+		const struct segment *last = &w->segments[w->segment_count - 1];
+
+		sum = last->from + last->size - w->segments[0].from;
+	}
 	for (uint32_t i = 0; i < w->snapshot_count; i++)
 		sum += w->snapshots[i].info.size;
 	if (w->writer.step != SNAPSHOT_IDLE && !w->writer.pulling)
@@ -90,13 +93,12 @@ void wal_get_space(const struct wal *w, struct wal_space *out)
 uint64_t wal_bytes_behind(const struct wal *w, raft_index index)
 {
 	const struct index_point *point;
-	uint64_t bytes;
+	const struct segment *tail, *begins;
 
 	if (w->memory || index + 1 < w->base.index || index >= w->index.last)
 		return 0;
 	point = wal_index_find(&w->index, index + 1);
-	bytes = w->segments[w->tail].end - w->unit;
-	for (size_t i = w->tail; i > 0 && w->segments[i].sequence > point->segment; i--)
-		bytes += w->segments[i - 1].size;
-	return bytes - (point->offset - w->unit);
+	tail = &w->segments[w->tail];
+	begins = &w->segments[point->segment - w->base.segment];
+	return tail->from + tail->end - (begins->from + point->offset);
 }

@@ -121,6 +121,7 @@ struct segment {
 	uint64_t sequence;
 	uint32_t size;
 	uint32_t end;     /* where its completed writes end */
+	uint64_t from;    /* bytes of all before it, since the log was opened */
 	raft_index first; /* in its first write; 0: it has none yet */
 	uint64_t before;  /* the number of the write before that */
 	int file;         /* -1: closed */
