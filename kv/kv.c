@@ -534,6 +534,7 @@ static const struct sm_ops kv_ops = {
 	.snapshot_read = kv_snapshot_read,
 	.snapshot_close = kv_snapshot_close,
 	.backup = kv_backup,
+	.restore_look = kv_restore_look,
 	.restore_begin = restore_begin,
 	.restore_add = restore_add,
 	.restore_end = restore_end,

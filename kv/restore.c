@@ -28,6 +28,13 @@ struct kv_restore {
 
 static_assert((int)KV_SNAPSHOT_NAMES_MAX <= (int)KV_SNAPSHOT_RECORD_MAX, "one place for both");
 
+int kv_restore_look(const uint8_t *data, size_t size)
+{
+	struct kv_backup_head head;
+
+	return size < KV_BACKUP_HEAD_SIZE ? -EBADMSG : kv_backup_head(data, &head);
+}
+
 struct kv_restore *kv_restore_begin(const struct kv_parts *parts)
 {
 	struct kv_restore *r = calloc(1, sizeof(*r));

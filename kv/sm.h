@@ -200,6 +200,11 @@ struct sm_ops {
 	struct sm_snapshot *(*backup)(struct sm *sm);
 
 	/*
+	 * What restore_add would say of a snapshot by its beginning, of which these are 64 bytes or
+	 * more, or all. Asked before the state is given up for it, and of no state.
+	 */
+	int (*restore_look)(const uint8_t *data, size_t size);
+	/*
 	 * The state is given up, in bounded steps (-EAGAIN), for one that is in a snapshot; cursors
 	 * and snapshots find what they show gone. 0, -ENOMEM. From the first step on nothing is
 	 * asked but this, restore_add with the bytes in order, cut anywhere, restore_end; and

@@ -28,6 +28,7 @@ enum {
 #define TOLD_NS CLOCK_S
 /* Space does not come by itself, nor does a disk mend: tried again, and not often. */
 #define AGAIN_NS CLOCK_S
+#define REFUSED_NS (10 * CLOCK_S)
 
 /* Who offered it, or is asked. */
 static const char *from_text(const struct node *n, raft_id id)
@@ -289,11 +290,12 @@ static int record_of(struct node *n, struct node_snapshot_record *out)
 	return err == 0 && out->cluster_id != n->cluster_id ? -EXDEV : err;
 }
 
-/* W25: a start would refuse it. */
-static void refuse(struct node *n)
+/* W25: a start would refuse it. Nor does it become another one before who gives it does. */
+static void refuse(struct node *n, int err)
 {
 	wal_snapshot_close(n->wal);
-	put_off(n, -EXDEV, "it is another cluster's");
+	put_off(n, err, err == -EXDEV ? "it is another cluster's" : "it is of another release");
+	n->install.again_ns = n->now_ns + REFUSED_NS;
 	n->install.step = NODE_INSTALL_REMOVE;
 }
 
@@ -323,8 +325,10 @@ static void open(struct node *n)
 		return;
 	}
 	got = record_of(n, &record);
-	if (got == -EXDEV)
-		refuse(n);
+	if (!got)
+		got = n->sm->ops->restore_look(in->data, in->left);
+	if (got == -EXDEV || got == -EPROTO)
+		refuse(n, got);
 	else if (got)
 		damaged(n, got);
 	else

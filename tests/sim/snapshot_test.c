@@ -17,7 +17,7 @@
 
 #define MS UINT64_C(1000000)
 
-enum { LOG_BYTES = 32 * 1024, FILE_MAX = 512 * 1024 };
+enum { LOG_BYTES = 32 * 1024, FILE_MAX = 512 * 1024, STREAM_VERSION = 8 };
 
 static struct sim_world w;
 static uint64_t log_bytes = LOG_BYTES;
@@ -154,8 +154,8 @@ static void W21_a_damaged_one_is_made_up_for(void)
 	sim_world_destroy(&w);
 }
 
-/* It is as a release would write it that has another stream. */
-static void version_change(uint32_t i, const struct raft_snapshot *s)
+/* Each block of it is right, and in its stream this byte is another one. Its hash. */
+static uint64_t stream_change(uint32_t i, const struct raft_snapshot *s, uint32_t at)
 {
 	static uint8_t file[FILE_MAX];
 	struct snapshot_file found = {.info = *s};
@@ -167,16 +167,17 @@ static void version_change(uint32_t i, const struct raft_snapshot *s)
 	wal_block_name(name, s->index, s->term);
 	fake_get(w.node[i].disk, name, 0, file, s->size);
 	assert(memcmp(file + BLOCK_SIZE, "QUOINSTA", 8) == 0);
-	file[BLOCK_SIZE + 8]++;
+	file[BLOCK_SIZE + at]++;
 	wal_block_seal(file + BLOCK_SIZE, &place);
 	assert(wal_snapshot_trailer_find(&found, file + s->size - BLOCK_FILE_STEP, s->size, &end) ==
 	       0);
-	for (uint64_t at = 0; at < end; at += BLOCK_SIZE)
-		hash = wal_block_hash(hash, file + at);
+	for (uint64_t block = 0; block < end; block += BLOCK_SIZE)
+		hash = wal_block_hash(hash, file + block);
 	wal_block_trailer_encode(file + end, found.payload, hash);
 	place.number = end / BLOCK_SIZE;
 	wal_block_seal(file + end, &place);
 	fake_put(w.node[i].disk, name, 0, file, s->size);
+	return hash;
 }
 
 /* W21: what this release cannot read is not damaged: it is left as it is, and so is the log. */
@@ -189,11 +190,63 @@ static void W21_one_of_another_release_is_left_alone(void)
 	wait_taken(3);
 	newest = of(0)->newest;
 	sim_node_crash(&w, 0);
-	version_change(0, &newest);
+	(void)stream_change(0, &newest, STREAM_VERSION);
 	assert(sim_node_try_start(&w, 0, error) == -EPROTO);
 	assert(strstr(error, "another release"));
 	wal_block_name(name, newest.index, newest.term);
 	assert(fake_size(w.node[0].disk, name) == newest.size);
+	sim_world_destroy(&w);
+}
+
+/* What another one has of it, though: of this release it is none. Whoever asks for it gets that. */
+static struct raft_snapshot another_release(uint32_t i)
+{
+	struct snapshot_file *file;
+	struct raft_snapshot s = of(i)->newest;
+
+	s.hash = stream_change(i, &s, STREAM_VERSION);
+	file = wal_snapshot_find(w.node[i].node->wal, s.index, s.term);
+	file->info.hash = s.hash;
+	return s;
+}
+
+static void cut_between(uint32_t a, uint32_t b, bool cut)
+{
+	sim_net_cut(w.net, a, b, cut);
+	sim_net_cut(w.net, b, a, cut);
+}
+
+/* S10: that it is of another release is seen before the state goes for it, and it is not kept. */
+static void S10_one_of_another_release_is_not_installed(void)
+{
+	struct raft_snapshot foreign, list[WAL_SNAPSHOTS_MAX];
+	uint32_t leader, i, other;
+	raft_index applied;
+	uint64_t hash;
+	struct node *n;
+
+	begin(27, 3, WAL_DURABLE);
+	wait_taken(1);
+	leader = (uint32_t)sim_leader(&w);
+	i = (leader + 1) % 3;
+	other = (leader + 2) % 3;
+	n = w.node[i].node;
+	cut_between(i, leader, true);
+	while (of(other)->newest.index <= raft_last(n->raft))
+		sim_world_run(&w, MS);
+	foreign = another_release(other);
+	applied = n->applied;
+	hash = n->sm->ops->hash(n->sm);
+	node_install_offered(n, &foreign, w.node[other].node->id);
+	sim_world_run(&w, 5000 * MS);
+	assert(n->install.pulled_bytes >= foreign.size &&
+	       n->install.pulled_bytes < 2 * foreign.size);
+	assert(n->install.failed == -EPROTO && !n->install.held);
+	assert(n->applied == applied && n->sm->ops->hash(n->sm) == hash);
+	assert(wal_snapshots(n->wal, list) > 0 && list[0].index < foreign.index);
+	cut_between(i, leader, false);
+	assert(sim_world_settle(&w, 20000 * MS));
+	assert(sim_world_verify(&w));
 	sim_world_destroy(&w);
 }
 
@@ -310,6 +363,7 @@ int main(void)
 	N1_who_is_started_again_comes_back_from_one();
 	W21_a_damaged_one_is_made_up_for();
 	W21_one_of_another_release_is_left_alone();
+	S10_one_of_another_release_is_not_installed();
 	W23_a_state_that_is_ahead_of_its_log();
 	W25_the_snapshot_of_another_cluster_is_no_state();
 	W25_anybodys_backup_is_no_state();
