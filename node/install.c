@@ -265,6 +265,7 @@ static void damaged(struct node *n, int err)
 		      n->options.wal.directory, n->install.at.index, n->install.at.term,
 		      strerror(-err), wal_error(n->wal));
 	wal_snapshot_close(n->wal);
+	wal_snapshot_damaged(n->wal, n->install.at.index, n->install.at.term, err);
 	put_off(n, err, "it was pulled, and cannot be read back");
 }
 

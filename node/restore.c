@@ -137,12 +137,6 @@ static int open_next(struct restoring *r)
 	return err;
 }
 
-/* What it holds, or the medium under it. All else is the host's, or whoever put it there (W25). */
-static bool is_damaged(int err)
-{
-	return err == -EBADMSG || err == -EIO;
-}
-
 static int try(struct node *n, const struct raft_snapshot *from)
 {
 	uint64_t now_ns = clock_now();
@@ -152,16 +146,15 @@ static int try(struct node *n, const struct raft_snapshot *from)
 	if (err)
 		return err;
 	err = restore(n, &r);
-	if (is_damaged(err))
+	if (wal_range_damaged(err))
 		journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
 			      "directory=%s index=%" PRIu64 " term=%" PRIu64
-			      " why=\"%s: %s; it goes, and the one before it is tried\"",
+			      " why=\"%s: %s; the one before it is tried\"",
 			      n->options.wal.directory, from->index, from->term, strerror(-err),
 			      wal_error(n->wal));
 	wal_snapshot_close(n->wal);
 	/* It is not to count as one of those that are kept: the log would go for it. */
-	if (is_damaged(err))
-		(void)wal_snapshot_remove(n->wal, from->index, from->term);
+	wal_snapshot_damaged(n->wal, from->index, from->term, err);
 	if (err)
 		return err;
 	n->applied = from->index;
@@ -203,7 +196,7 @@ static int record_look(struct node *n, const struct raft_snapshot *from, bool da
 	if (err)
 		return err;
 	got = wal_snapshot_next_now(n->wal, &data, &size);
-	err = got < 0 && !(damaged && is_damaged(got)) ? got : record_take(n, from);
+	err = got < 0 && !(damaged && wal_range_damaged(got)) ? got : record_take(n, from);
 	wal_snapshot_close(n->wal);
 	return err;
 }
@@ -236,7 +229,7 @@ static int newest(struct node *n, int (*take)(struct node *, const struct raft_s
 	for (uint32_t i = 0; i < count; i++) {
 		int err = log_follows(n, &list[i]) ? take(n, &list[i]) : -EBADMSG;
 
-		if (err && !is_damaged(err))
+		if (err && !wal_range_damaged(err))
 			return not_now(n, &list[i], err);
 		if (!err)
 			return 0;
@@ -288,9 +281,10 @@ static bool is_alone(struct node *n)
  * No snapshot here is whole, but the log that follows is, and one says still who the members were:
  * it goes on without a state, and is offered one (ADR 19). 0, or the error of before.
  */
-static int without_state(struct node *n, const struct raft_snapshot *list, uint32_t count, int why)
+static int without_state(struct node *n, int why)
 {
-	uint32_t i = 0;
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+	uint32_t count = wal_snapshots_useless(n->wal, UINT64_MAX, list), i = 0;
 	int err;
 
 	while (i < count && !(log_follows(n, &list[i]) && record_look(n, &list[i], true) == 0))
@@ -317,12 +311,12 @@ int node_restore(struct node *n)
 	uint32_t count = wal_snapshots(n->wal, list);
 	int err = n->recovered.installs ? install_finish(n, &list[0]) : -EBADMSG;
 
-	if (err && !is_damaged(err))
+	if (err && !wal_range_damaged(err))
 		return not_now(n, &list[0], err);
 	if (err)
 		err = newest(n, try);
 	if (err == -EBADMSG)
-		return without_state(n, list, count, err);
+		return without_state(n, err);
 	if (err != 1)
 		return err;
 	/* All of the log is there: the state follows from it. */

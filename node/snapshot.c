@@ -38,6 +38,8 @@ enum {
 #define FORMER_NS (10 * CLOCK_S)
 /* Between two markers on a full disk. */
 #define FULL_NS (10 * CLOCK_S)
+/* Between two tries to read what could not be read, where nothing else is whole. */
+#define AGAIN_NS (10 * CLOCK_S)
 
 /* Of all that is around the state's bytes: members of another one write another file. */
 enum { FILE_VERSION = WAL_SNAPSHOT_VERSION << 16 | NODE_SNAPSHOT_RECORD_VERSION };
@@ -367,6 +369,11 @@ static void result_drive(struct node *n)
 		written(n);
 }
 
+static bool is_short(const struct node *n)
+{
+	return node_space_low(n) || n->space.full;
+}
+
 /*
  * What the older one needs, and what followers do that were away for a moment (log-keep): as far as
  * the log reaches down. Where space is short they pull a snapshot. False: nothing may go.
@@ -379,7 +386,7 @@ static bool base_find(struct node *n, raft_index *index, raft_term *term)
 		return false;
 	*index = s->older.index;
 	*term = s->older.term;
-	if (n->options.log_keep_bytes == 0 || node_space_low(n) || n->space.full)
+	if (n->options.log_keep_bytes == 0 || is_short(n))
 		return true;
 	if (s->newest.index > raft_durable(n->raft))
 		return false;
@@ -419,13 +426,42 @@ static void base_drive(struct node *n)
 			      s->base + 1);
 }
 
-static void old_drive(struct node *n)
+/* Others may be given it. */
+static void newest_tell(struct node *n)
+{
+	const struct node_snapshot *s = &n->snapshot;
+
+	if (s->newest.index && s->newest.index <= n->applied && s->newest.index >= s->base &&
+	    !s->former)
+		raft_snapshot_taken(n->raft, &s->newest);
+}
+
+/* Better one that may be read than none. */
+static void again_drive(struct node *n)
 {
 	struct node_snapshot *s = &n->snapshot;
 
-	if (s->damaged.index &&
-	    wal_snapshot_remove(n->wal, s->damaged.index, s->damaged.term) != -EAGAIN)
-		s->damaged.index = 0;
+	if (!none_is_whole(n) || n->now_ns < s->again_ns)
+		return;
+	s->again_ns = n->now_ns + AGAIN_NS;
+	if (!wal_snapshots_again(n->wal))
+		return;
+	kept_look(n);
+	newest_tell(n);
+}
+
+/*
+ * What could not be read stays as long as if it were whole, for the disk may read it later; but
+ * where space is short it is the first that goes.
+ */
+static void old_drive(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+	raft_index kept = is_short(n) ? UINT64_MAX : s->count < KEPT ? 0 : s->older.index;
+	struct raft_snapshot useless[WAL_SNAPSHOTS_MAX];
+
+	if (wal_snapshots_useless(n->wal, kept, useless) > 0)
+		(void)wal_snapshot_remove(n->wal, useless[0].index, useless[0].term);
 	if (s->oldest.index && wal_snapshot_remove(n->wal, s->oldest.index, s->oldest.term) == 0)
 		kept_look(n);
 }
@@ -439,22 +475,18 @@ void node_snapshot_drive(struct node *n)
 	write_drive(n);
 	result_drive(n);
 	base_drive(n);
+	again_drive(n);
 	old_drive(n);
 }
 
 void node_snapshot_damaged(struct node *n, raft_index index, raft_term term, int err)
 {
-	struct node_snapshot *s = &n->snapshot;
-
 	journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
 		      "directory=%s index=%" PRIu64 " term=%" PRIu64
-		      " why=\"%s: it goes, and is given to nobody\"",
+		      " why=\"%s: it counts for nothing, and is given to nobody\"",
 		      n->options.wal.directory, index, term, strerror(-err));
-	s->damaged = (struct raft_snapshot){.index = index, .term = term};
 	kept_look(n);
-	if (s->newest.index && s->newest.index <= n->applied && s->newest.index >= s->base &&
-	    !s->former)
-		raft_snapshot_taken(n->raft, &s->newest);
+	newest_tell(n);
 }
 
 bool node_snapshot_stop(struct node *n)
@@ -496,9 +528,7 @@ void node_snapshot_begin(struct node *n)
 	n->snapshot.marked_before = n->snapshot.older.index;
 	node_diverged_begin(n);
 	n->snapshot.state_bytes = n->sm->ops->size(n->sm);
-	if (n->snapshot.newest.index && n->snapshot.newest.index <= n->applied &&
-	    !n->snapshot.former)
-		raft_snapshot_taken(n->raft, &n->snapshot.newest);
+	newest_tell(n);
 }
 
 void node_snapshot_end(struct node *n)

@@ -41,7 +41,6 @@ struct node_snapshot {
 
 	struct raft_snapshot newest, older; /* that are whole here; index 0: there is none */
 	struct raft_snapshot oldest;        /* not to be kept */
-	struct raft_snapshot damaged;       /* likewise; index 0: none is */
 	uint32_t count;
 	/* Behind which the log is to begin, as the core was told; and what `newest` asks for. */
 	raft_index base, keep, keep_of;
@@ -50,6 +49,7 @@ struct node_snapshot {
 	bool former;
 	uint64_t former_ns; /* no marker for that before */
 	uint64_t full_ns;   /* ... nor for want of space */
+	uint64_t again_ns;  /* what could not be read is not tried again before */
 
 	uint64_t markers, passed, taken, failures, taken_ns; /* counted */
 	uint8_t buffer[NODE_SNAPSHOT_STEP_SIZE];

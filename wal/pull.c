@@ -366,6 +366,8 @@ int wal_pull_begin(struct wal *w, const struct raft_snapshot *offer)
 		return -EINVAL;
 	if (file && (w->memory || !file->damaged))
 		return -EEXIST;
+	if (file && wal_snapshot_in_use(w, offer->index, offer->term))
+		return -EAGAIN;
 	p->there = calloc(STATE_SNAPSHOT_BUFFERS, w->limits.snapshot_size / 8);
 	if (!p->there)
 		return -ENOMEM;

@@ -35,9 +35,9 @@ void wal_range_release(struct wal *w, uint32_t slot);
 /*
  * Begins to pull this one, or goes on with what there is of it from before a restart, an abort or
  * another leader; what there is of any other goes. 0; -EAGAIN: one is being pulled, or written
- * (wal_snapshot_begin), for they share their buffers; -EEXIST: it is listed, and whoever read it
- * found nothing wrong with it (another one takes its place); -EINVAL: no snapshot can be of that
- * size; -ENOMEM; or -errno for ever, as wal_poll says it.
+ * (wal_snapshot_begin), for they share their buffers, or this one is read still; -EEXIST: it is
+ * listed, and whoever read it found nothing wrong with it (another one takes its place); -EINVAL:
+ * no snapshot can be of that size; -ENOMEM; or -errno for ever, as wal_poll says it.
  */
 int wal_pull_begin(struct wal *w, const struct raft_snapshot *offer);
 /*

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "wal/io.h"
 #include "wal/scan.h"
+#include "wal/snapshot.h"
 #include "wal/state.h"
 
 #include <errno.h>
@@ -169,12 +170,9 @@ static bool block_right(const struct snapshot_file *file, const uint8_t *block, 
 
 static void ready(struct wal *w, struct range *r, int err)
 {
-	struct snapshot_file *file = wal_snapshot_find(w, r->index, r->term);
-
 	r->error = err;
 	r->step = RANGE_READY;
-	if (file)
-		file->damaged |= wal_range_damaged(err);
+	wal_snapshot_damaged(w, r->index, r->term, err);
 }
 
 static void range_check(struct wal *w, struct range *r)

@@ -3,6 +3,8 @@
  */
 #include "wal/snapshot.h"
 
+#include "wal/pull.h"
+#include "wal/scan.h"
 #include "wal/state.h"
 
 #include <stdlib.h>
@@ -33,6 +35,44 @@ struct snapshot_file *wal_snapshot_find(struct wal *w, raft_index index, raft_te
 		if (w->snapshots[i].info.index == index && w->snapshots[i].info.term == term)
 			return &w->snapshots[i];
 	return NULL;
+}
+
+void wal_snapshot_damaged(struct wal *w, raft_index index, raft_term term, int err)
+{
+	struct snapshot_file *file = wal_snapshot_find(w, index, term);
+
+	if (!file || !wal_range_damaged(err))
+		return;
+	file->unreadable = wal_scan_unreadable(err) && (!file->damaged || file->unreadable);
+	file->damaged = true;
+}
+
+bool wal_snapshots_again(struct wal *w)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < w->snapshot_count; i++) {
+		struct snapshot_file *file = &w->snapshots[i];
+
+		any |= file->unreadable;
+		file->damaged &= !file->unreadable;
+		file->unreadable = false;
+	}
+	return any;
+}
+
+uint32_t wal_snapshots_useless(const struct wal *w, raft_index kept,
+			       struct raft_snapshot out[WAL_SNAPSHOTS_MAX])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < w->snapshot_count; i++) {
+		const struct snapshot_file *file = &w->snapshots[i];
+
+		if (file->damaged && !(file->unreadable && file->info.index >= kept))
+			out[count++] = file->info;
+	}
+	return count;
 }
 
 static bool newer(const struct raft_snapshot *a, const struct raft_snapshot *b)

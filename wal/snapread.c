@@ -5,7 +5,6 @@
 
 #include "base/bytes.h"
 #include "wal/io.h"
-#include "wal/scan.h"
 #include "wal/snapshot.h"
 #include "wal/state.h"
 
@@ -141,11 +140,9 @@ static uint32_t piece_size(const struct wal *w)
 static int read_fail(struct wal *w, int err, uint64_t offset, const char *why)
 {
 	struct snapshot_reader *r = &w->reader;
-	struct snapshot_file *file = wal_snapshot_find(w, r->file.info.index, r->file.info.term);
 	char name[DISK_NAME_MAX];
 
-	if (file)
-		file->damaged |= err == -EBADMSG || wal_scan_unreadable(err);
+	wal_snapshot_damaged(w, r->file.info.index, r->file.info.term, err);
 	wal_block_name(name, r->file.info.index, r->file.info.term);
 	if (w->failed == 0)
 		(void)snprintf(w->error, sizeof(w->error),

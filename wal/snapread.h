@@ -10,7 +10,8 @@
 struct snapshot_file {
 	struct raft_snapshot info;
 	uint64_t payload;
-	bool damaged;     /* whoever read all of it found it so */
+	bool damaged;     /* whoever read it found it so, or could not: it counts for nothing */
+	bool unreadable;  /* it is only that it could not be read: the next time it may be */
 	uint8_t **chunks; /* of WAL_VOLATILE: the file, in pieces of limits.snapshot_size */
 	size_t chunk_count;
 };

@@ -16,6 +16,23 @@ static bool needed(const struct wal *w, const struct snapshot_file *file)
 	return w->base.index > 1 && !wal_snapshot_reaches(w, w->base.index - 1, file);
 }
 
+/* What nobody needs of it is let go of. */
+bool wal_snapshot_in_use(struct wal *w, raft_index index, raft_term term)
+{
+	const struct snapshot_reader *r = &w->reader;
+
+	return wal_range_of(w, index, term) ||
+	       (r->open && r->file.info.index == index && r->file.info.term == term);
+}
+
+/* Another one is about to take its place, under its name. */
+static bool is_made_anew(const struct wal *w, raft_index index, raft_term term)
+{
+	const struct snapshot_writer *s = &w->writer;
+
+	return s->step != SNAPSHOT_IDLE && s->place.index == index && s->place.term == term;
+}
+
 int wal_snapshot_remove(struct wal *w, raft_index index, raft_term term)
 {
 	struct disk_call call = {.kind = DISK_REMOVE};
@@ -25,8 +42,7 @@ int wal_snapshot_remove(struct wal *w, raft_index index, raft_term term)
 		return w->failed;
 	if (!file)
 		return -ENOENT;
-	if (w->removing || (w->reader.open && w->reader.file.info.index == index) ||
-	    wal_range_of(w, index, term))
+	if (w->removing || is_made_anew(w, index, term) || wal_snapshot_in_use(w, index, term))
 		return -EAGAIN;
 	if (needed(w, file) || w->mover.state != MOVE_IDLE)
 		return w->mover.state != MOVE_IDLE ? -EAGAIN : -EBUSY;
@@ -71,6 +87,7 @@ int wal_snapshot_begin(struct wal *w, raft_index index, raft_term term, const ui
 		       uint32_t record_size)
 {
 	struct snapshot_writer *s = &w->writer;
+	const struct snapshot_file *file;
 
 	assert(index > 0);
 	assert(term > 0);
@@ -78,8 +95,11 @@ int wal_snapshot_begin(struct wal *w, raft_index index, raft_term term, const ui
 		return w->failed;
 	if (s->step != SNAPSHOT_IDLE)
 		return -EAGAIN;
-	if (wal_snapshot_find(w, index, term))
+	file = wal_snapshot_find(w, index, term);
+	if (file && (w->memory || !file->damaged))
 		return -EEXIST;
+	if (file && wal_snapshot_in_use(w, index, term))
+		return -EAGAIN;
 	s->place = (struct block_place){.index = index, .term = term};
 	s->offset = s->payload = s->hash = 0;
 	s->at = s->fill = 0;

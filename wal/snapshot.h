@@ -20,8 +20,9 @@ enum { WAL_SNAPSHOT_VERSION = 3 };
 uint32_t wal_snapshots(const struct wal *w, struct raft_snapshot out[WAL_SNAPSHOTS_MAX]);
 
 /*
- * Begins one of the state as of this entry. 0; -EAGAIN: one is being written; -EEXIST: it is there;
- * or -errno for ever, as wal_poll says it. What was said of the one before is forgotten.
+ * Begins one of the state as of this entry. 0; -EAGAIN: one is being written, or this one read that
+ * was found damaged; -EEXIST: it is there, and not found so; or -errno for ever, as wal_poll says
+ * it. What was said of the one before is forgotten.
  */
 int wal_snapshot_begin(struct wal *w, raft_index index, raft_term term, const uint8_t *record,
 		       uint32_t record_size);
@@ -42,9 +43,24 @@ int wal_snapshot_result(const struct wal *w);
 
 /*
  * Takes one off the list and removes it, in the background. 0; -ENOENT; -EAGAIN: another one is on
- * its way, or it is being read; -EBUSY: the base needs it.
+ * its way, or it is being read, or made anew; -EBUSY: the base needs it.
  */
 int wal_snapshot_remove(struct wal *w, raft_index index, raft_term term);
+
+/*
+ * Whoever read it made nothing of it, by this error (else than by one of wal_range_damaged nothing
+ * is said of it): it is listed no more, nor does it count for anything; another one may be written
+ * or pulled in its place. Who reads it by what is declared here or in pull.h has said so.
+ */
+void wal_snapshot_damaged(struct wal *w, raft_index index, raft_term term, int err);
+/*
+ * Those that are there still, newest first, and are not what was written; or could not be read, and
+ * are below `kept`. How many.
+ */
+uint32_t wal_snapshots_useless(const struct wal *w, raft_index kept,
+			       struct raft_snapshot out[WAL_SNAPSHOTS_MAX]);
+/* What could not be read is listed again: a disk may do what it did not before. False: nothing. */
+bool wal_snapshots_again(struct wal *w);
 
 /*
  * Reads one from its beginning: large reads, two in flight. One reader at a time. 0; -ENOENT;

@@ -477,6 +477,8 @@ void wal_snapshot_chunks_free(struct snapshot_file *file);
 void wal_snapshots_free(struct wal *w);
 
 /* snapshot.c */
+/* Somebody reads it: neither is it removed, nor does another file take its place. */
+bool wal_snapshot_in_use(struct wal *w, raft_index index, raft_term term);
 int wal_snapshot_remove_done(struct wal *w, int err);
 /* That was all that was given: what the last block lacks, and the end, if there is room for it. */
 void wal_snapshot_tail(struct wal *w);

@@ -218,13 +218,14 @@ static void away(uint32_t node, pid_t pid)
 
 /*
  * Before it there is no room, and then there is none in the middle of it: its disk is full, it says
- * so, the others go on; when there is room it goes on by itself.
+ * so, the others go on; when there is room it goes on by itself. Then the others cannot read what
+ * they have of it at first (W21): that ends nobody, and costs nobody else anything.
  */
 static void D8_S10_no_room_for_a_snapshot_of_another_member(void **state)
 {
 	struct seen seen;
 	char text[128];
-	uint32_t node;
+	uint32_t node, told = 0;
 	pid_t pid;
 
 	(void)state;
@@ -251,13 +252,18 @@ static void D8_S10_no_room_for_a_snapshot_of_another_member(void **state)
 	cluster_wait_log(&c, node, "install_failed");
 	cluster_wait_value(&c, node, "disk_full", "1");
 	assert_int_equal(cluster_number(&c, node, "installs"), 0);
-	disk_tell(&disks.disk[node - 1], "drop all");
+	for (uint32_t i = 1; i <= 3; i++)
+		disk_tell(&disks.disk[i - 1],
+			  i == node ? "drop all" : "on read snapshot-* times 1 fail EIO");
 	disk_tell(&disks.disk[node - 1], "space unlimited");
 	require(&c, wait_until(has_installed, &seen, CLUSTER_WAIT_MS), "n%u installs nothing",
 		node);
 	cluster_wait_value(&c, node, "disk_full", "0");
 	cluster_wait_equal(&c);
 	require(&c, cluster_pid(&c, node) == pid, "n%u is another process", node);
+	for (uint32_t i = 1; i <= 3; i++)
+		told += cluster_log_has(&c, i, "snapshot_damaged");
+	require(&c, told > 0, "what could not be read is not told");
 	for (uint32_t i = 1; i <= 3; i++)
 		cluster_lab(&c, "kill %u", i);
 	disks_unmount(&disks);

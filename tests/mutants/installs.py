@@ -73,7 +73,7 @@ INSTALLS = [
      ["unit-raft-offered"]),
     ("former-snapshot-offered", "W25: a snapshot of the cluster that was given up is for nobody else",
      "node/snapshot.c",
-     "\t    !n->snapshot.former)\n", "\t    1)\n",
+     "\t    !s->former)\n", "\t    1)\n",
      ["sim-force"]),
     ("former-without-end", "D18: a marker that could not be followed is not repeated in each turn",
      "node/snapshot.c",

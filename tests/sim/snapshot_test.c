@@ -180,6 +180,26 @@ static uint64_t stream_change(uint32_t i, const struct raft_snapshot *s, uint32_
 	return hash;
 }
 
+/* W21: blocks that are right make no state: that is damage as well, and counts for nothing. */
+static void W21_a_stream_that_is_none_is_made_up_for(void)
+{
+	struct raft_snapshot newest, older, list[WAL_SNAPSHOTS_MAX];
+
+	begin(26, 3, WAL_DURABLE);
+	wait_taken(3);
+	sim_world_run(&w, 20 * MS);
+	newest = of(0)->newest;
+	older = of(0)->older;
+	sim_node_crash(&w, 0);
+	(void)stream_change(0, &newest, 0);
+	sim_node_start(&w, 0);
+	assert(w.node[0].node->applied == older.index);
+	assert(wal_snapshots(w.node[0].node->wal, list) == 1 && list[0].index == older.index);
+	assert(sim_world_settle(&w, 20000 * MS));
+	assert(sim_world_verify(&w));
+	sim_world_destroy(&w);
+}
+
 /* W21: what this release cannot read is not damaged: it is left as it is, and so is the log. */
 static void W21_one_of_another_release_is_left_alone(void)
 {
@@ -362,6 +382,7 @@ int main(void)
 	D17_all_take_the_same_and_the_log_is_cut(WAL_VOLATILE);
 	N1_who_is_started_again_comes_back_from_one();
 	W21_a_damaged_one_is_made_up_for();
+	W21_a_stream_that_is_none_is_made_up_for();
 	W21_one_of_another_release_is_left_alone();
 	S10_one_of_another_release_is_not_installed();
 	W23_a_state_that_is_ahead_of_its_log();

@@ -213,6 +213,11 @@ void fake_bad(struct fake_disk *f, const char *name, uint64_t offset, size_t siz
 	node->bad[node->bad_count++].err = err;
 }
 
+void fake_mended(struct fake_disk *f, const char *name)
+{
+	named(f, name)->bad_count = 0;
+}
+
 void fake_remove(struct fake_disk *f, const char *name)
 {
 	fake_name_unlink(&f->seen, name);

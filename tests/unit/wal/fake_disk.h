@@ -102,6 +102,7 @@ void fake_put(struct fake_disk *f, const char *name, uint64_t offset, const void
 void fake_flip(struct fake_disk *f, const char *name, uint64_t offset, uint32_t bit);
 /* Reads that touch this part of it fail, until all of it was written at once. */
 void fake_bad(struct fake_disk *f, const char *name, uint64_t offset, size_t size, int err);
+void fake_mended(struct fake_disk *f, const char *name); /* all of it can be read again */
 void fake_remove(struct fake_disk *f, const char *name);
 void fake_copy(struct fake_disk *f, const char *from, const char *to);
 void fake_truncate(struct fake_disk *f, const char *name, uint64_t size);

@@ -80,7 +80,7 @@ static void idle(struct test_log *t)
 {
 	uint64_t seq;
 
-	while (t->wal->writer.pulling || wal_in_flight(t->wal))
+	while (t->wal->writer.step != SNAPSHOT_IDLE || wal_in_flight(t->wal))
 		assert_int_equal(wal_poll(t->wal, t->wal->now_ns, &seq), 0);
 }
 
@@ -307,6 +307,25 @@ static void D17_a_part_of_no_use_goes(void **state)
 	}
 }
 
+/* What comes of some bytes there. They are let go of, but into `slot`. */
+static int range_get(struct test_log *t, raft_index index, raft_term term, uint64_t offset,
+		     uint32_t *slot)
+{
+	int got = wal_range_read(t->wal, index, term, offset, 100), err;
+	const uint8_t *data;
+	uint64_t seq;
+	uint32_t size;
+
+	assert_true(got >= 0);
+	while ((err = wal_range_get(t->wal, (uint32_t)got, &data, &size)) == -EAGAIN)
+		assert_int_equal(wal_poll(t->wal, t->wal->now_ns, &seq), 0);
+	if (slot)
+		*slot = (uint32_t)got;
+	else
+		wal_range_release(t->wal, (uint32_t)got);
+	return err;
+}
+
 /* One that was found damaged is pulled again, and takes its place. */
 static void W21_a_damaged_one_is_replaced(void **state)
 {
@@ -337,6 +356,66 @@ static void W21_a_damaged_one_is_replaced(void **state)
 	test_log_free(&t);
 }
 
+/* And is written again, where what the log has behind the one before makes it so. */
+static void W21_a_damaged_one_is_written_anew(void **state)
+{
+	struct raft_snapshot there[WAL_SNAPSHOTS_MAX];
+	char name[DISK_NAME_MAX];
+	struct test_log t;
+
+	(void)state;
+	wal_block_name(name, 10, 1);
+	member(&t);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(wal_snapshot_begin(t.wal, 10, 1, NULL, 0), 0);
+		wal_snapshot_finish(t.wal);
+		idle(&t);
+		assert_int_equal(wal_snapshot_result(t.wal), 0);
+		assert_int_equal(wal_snapshot_begin(t.wal, 10, 1, NULL, 0), -EEXIST);
+		assert_int_equal(wal_snapshots(t.wal, there), 1);
+		fake_flip(t.disk, name, BLOCK_SIZE + 9, 1);
+		assert_int_equal(range_get(&t, 10, 1, BLOCK_SIZE, NULL), -EBADMSG);
+		assert_int_equal(wal_snapshots(t.wal, there), 0);
+		idle(&t);
+	}
+	test_log_free(&t);
+}
+
+/*
+ * Who was given bytes of it before has them until it lets go: it would read on in the file of
+ * before, and find the new one damaged.
+ */
+static void W21_one_that_is_read_is_not_replaced(void **state)
+{
+	struct raft_snapshot useless[WAL_SNAPSHOTS_MAX];
+	char name[DISK_NAME_MAX];
+	struct test_log t;
+	uint32_t slot;
+
+	(void)state;
+	name_of(name, false);
+	member(&t);
+	assert_int_equal(install(&t), 0);
+	assert_int_equal(range_get(&t, INDEX, TERM, 0, &slot), 0);
+	fake_flip(t.disk, name, 20 * BLOCK_SIZE, 1);
+	assert_int_equal(range_get(&t, INDEX, TERM, 20 * BLOCK_SIZE, NULL), -EBADMSG);
+	idle(&t);
+	assert_int_equal(wal_pull_begin(t.wal, &offer), -EAGAIN);
+	assert_int_equal(wal_snapshot_begin(t.wal, INDEX, TERM, NULL, 0), -EAGAIN);
+	assert_int_equal(wal_snapshot_remove(t.wal, INDEX, TERM), -EAGAIN);
+	wal_range_release(t.wal, slot);
+	assert_int_equal(wal_pull_begin(t.wal, &offer), 0);
+	/* Nor removed from under its name. */
+	assert_int_equal(wal_snapshots_useless(t.wal, 0, useless), 1);
+	assert_int_equal(wal_snapshot_remove(t.wal, INDEX, TERM), -EAGAIN);
+	assert_int_equal(pull(&t), 0);
+	assert_int_equal(wal_snapshots_useless(t.wal, UINT64_MAX, useless), 0);
+	assert_int_equal(range_get(&t, INDEX, TERM, 20 * BLOCK_SIZE, NULL), 0);
+	whole_check(&t);
+	finish(&t, DONE);
+	test_log_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +425,8 @@ int main(void)
 		cmocka_unit_test(V18_a_disk_that_fails_ends_the_log),
 		cmocka_unit_test(D17_a_part_of_no_use_goes),
 		cmocka_unit_test(W21_a_damaged_one_is_replaced),
+		cmocka_unit_test(W21_a_damaged_one_is_written_anew),
+		cmocka_unit_test(W21_one_that_is_read_is_not_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

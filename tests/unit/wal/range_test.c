@@ -162,6 +162,44 @@ static void W21_what_is_damaged_is_given_to_nobody(void **state)
 	test_log_free(&t);
 }
 
+/* A disk may read the next time what it could not; what it read wrong is not what was written. */
+static void W21_what_could_not_be_read_is_tried_again(void **state)
+{
+	static uint8_t content[CONTENT];
+	struct raft_snapshot useless[WAL_SNAPSHOTS_MAX], list[WAL_SNAPSHOTS_MAX];
+	char name[DISK_NAME_MAX];
+	struct test_log t;
+	int slot;
+
+	(void)state;
+	test_snapshot_image(file, &offer, NULL, 0, content, sizeof(content));
+	wal_block_name(name, INDEX, TERM);
+	member(&t, WAL_DURABLE, 4096);
+	assert_false(wal_snapshots_again(t.wal));
+	assert_int_equal(wal_snapshots_useless(t.wal, INDEX + 1, useless), 0);
+	fake_bad(t.disk, name, BLOCK_FILE_STEP, 4096, -EIO);
+	for (int i = 0; i < 2; i++) {
+		damaged_in(&t, BLOCK_FILE_STEP, 10, -EIO);
+		assert_int_equal(wal_snapshots_useless(t.wal, INDEX, useless), 0);
+		assert_int_equal(wal_snapshots_useless(t.wal, INDEX + 1, useless), 1);
+		assert_int_equal(useless[0].index, INDEX);
+		assert_true(wal_snapshots_again(t.wal));
+		assert_int_equal(wal_snapshots(t.wal, list), 1);
+	}
+	fake_mended(t.disk, name);
+	slot = wal_range_read(t.wal, INDEX, TERM, BLOCK_FILE_STEP, 10);
+	expect_range(&t, (uint32_t)slot, BLOCK_FILE_STEP, 10);
+	wal_range_release(t.wal, (uint32_t)slot);
+	fake_flip(t.disk, name, BLOCK_FILE_STEP, 5);
+	damaged_in(&t, BLOCK_FILE_STEP, 10, -EBADMSG);
+	/* Whatever else is found by who had begun to read it. */
+	wal_snapshot_damaged(t.wal, INDEX, TERM, -EIO);
+	assert_int_equal(wal_snapshots_useless(t.wal, 0, useless), 1);
+	assert_false(wal_snapshots_again(t.wal));
+	assert_int_equal(wal_snapshots(t.wal, list), 0);
+	test_log_free(&t);
+}
+
 /* Counted in numbers that wrap, an empty file would hold as much. */
 static void W21_a_stream_has_an_end(void **state)
 {
@@ -198,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D17_ranges_are_read_for_peers),
 		cmocka_unit_test(W21_what_is_damaged_is_given_to_nobody),
+		cmocka_unit_test(W21_what_could_not_be_read_is_tried_again),
 		cmocka_unit_test(W21_a_stream_has_an_end),
 	};
 
