@@ -233,11 +233,16 @@ static int log_check(struct recovery *r)
 	return 0;
 }
 
-/* What is not whole is told and left alone: it is never guessed at (W21). */
+/*
+ * What is not whole is told and left alone: it is never guessed at (W21). But where nothing else
+ * reaches up to the base the first block of one may say still what stands beside a state: then
+ * whoever opens this may go on without one, as where the damage is not at an end of it.
+ */
 static int snapshots_check(struct recovery *r)
 {
 	struct wal *w = r->w;
 	struct wal_recovered *out = r->out;
+	struct snapshot_file begins = {.damaged = false};
 
 	for (size_t i = 0; i < r->names.snapshot_count && w->snapshot_count < WAL_SNAPSHOTS_MAX;
 	     i++) {
@@ -260,10 +265,15 @@ static int snapshots_check(struct recovery *r)
 			bad->error = err;
 			wal_block_name(bad->name, name->index, name->term);
 		}
+		if (file.damaged && begins.info.index == 0)
+			begins = file;
 	}
-	if (!wal_snapshot_covers(w->snapshot_count > 0 ? &w->snapshots[0] : NULL, &w->base,
-				 r->scan_error, sizeof(r->scan_error)))
+	if (wal_snapshot_covers(w->snapshot_count > 0 ? &w->snapshots[0] : NULL, &w->base,
+				r->scan_error, sizeof(r->scan_error)))
+		return 0;
+	if (begins.info.index + 1 < w->base.index)
 		return wal_refuse(w, -EBADMSG, "%s" WAL_REFUSED, r->scan_error);
+	wal_snapshot_list(w, &begins);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "wal/file.h"
 #include "wal/io.h"
 #include "wal/recovery.h"
+#include "wal/snapshot.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -348,10 +349,8 @@ static int installs_judge(struct recovery *r)
 	raft_term term = w->base.term;
 	int count;
 
-	out->snapshot_count = w->snapshot_count;
-	for (uint32_t i = 0; i < w->snapshot_count; i++)
-		out->snapshots[i] = w->snapshots[i].info;
-	if (w->snapshot_count == 0)
+	out->snapshot_count = wal_snapshots(w, out->snapshots);
+	if (out->snapshot_count == 0 || out->snapshots[0].index + 1 < w->base.index)
 		return 0;
 	if (out->snapshots[0].index > out->last_index) {
 		out->installs = true;

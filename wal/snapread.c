@@ -63,7 +63,12 @@ static int probe(struct disk *d, int file, uint8_t *buffer, struct snapshot_file
 		return err;
 	*offset = size - BLOCK_FILE_STEP;
 	err = wal_io_read(d, file, *offset, buffer, BLOCK_FILE_STEP);
-	return err != 0 ? err : wal_snapshot_trailer_find(out, buffer, size, offset);
+	if (err == 0)
+		err = wal_snapshot_trailer_find(out, buffer, size, offset);
+	if (err != 0)
+		*out = (struct snapshot_file){.info = {out->info.index, out->info.term, size, 0},
+					      .damaged = true};
+	return err;
 }
 
 int wal_snapshot_probe(struct disk *d, raft_index index, raft_term term, struct snapshot_file *out,

@@ -18,7 +18,7 @@ struct snapshot_file {
 
 /*
  * Synchronous. 0; -EBADMSG, or -EPROTO: it is no whole snapshot, by the block at *offset; -errno of
- * a file that could not be read.
+ * a file that could not be read. `out` is damaged if its first block is right and its end is not.
  */
 int wal_snapshot_probe(struct disk *d, raft_index index, raft_term term, struct snapshot_file *out,
 		       uint64_t *offset);

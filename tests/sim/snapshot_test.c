@@ -270,6 +270,75 @@ static void S10_one_of_another_release_is_not_installed(void)
 	sim_world_destroy(&w);
 }
 
+/* Cut off from the leader it takes what another one has: its log is empty behind that. */
+static uint32_t alone_behind(uint64_t seed, struct raft_snapshot *s, uint32_t *leader)
+{
+	uint32_t i, other;
+
+	begin(seed, 3, WAL_DURABLE);
+	wait_taken(1);
+	*leader = (uint32_t)sim_leader(&w);
+	i = (*leader + 1) % 3;
+	other = (*leader + 2) % 3;
+	cut_between(i, *leader, true);
+	while (of(other)->newest.index <= raft_last(w.node[i].node->raft))
+		sim_world_run(&w, MS);
+	*s = of(other)->newest;
+	node_install_offered(w.node[i].node, s, w.node[other].node->id);
+	while (w.node[i].node->install.installed == 0)
+		sim_world_run(&w, MS);
+	assert(wal_first(w.node[i].node->wal) == s->index + 1);
+	sim_node_crash(&w, i);
+	return i;
+}
+
+/*
+ * W21: the one that a log begins behind is damaged then, and nothing else is there: it is fetched
+ * anew. Without its beginning nobody says who the members were: refused by name. What cannot be
+ * read is not lost by that.
+ */
+static void W21_what_a_log_begins_behind_is_damaged(void)
+{
+	enum { WITHIN, AT_ITS_END, AT_ITS_BEGINNING, UNREADABLE, ALL };
+
+	for (int how = 0; how < ALL; how++) {
+		bool refused = how >= AT_ITS_BEGINNING;
+		struct raft_snapshot s;
+		char name[DISK_NAME_MAX], error[NODE_ERROR_MAX];
+		uint32_t leader, i = alone_behind(28, &s, &leader);
+		const uint64_t at[] = {BLOCK_SIZE + 99, s.size - 9, 99, 0};
+		struct fake_disk *disk = w.node[i].disk;
+
+		wal_block_name(name, s.index, s.term);
+		if (how < UNREADABLE)
+			fake_flip(disk, name, at[how], 3);
+		else
+			fake_bad(disk, name, at[how], 512, -EIO);
+		if (refused) {
+			assert(sim_node_try_start(&w, i, error) == -EBADMSG);
+			assert(strstr(error, "base: the log begins with entry "));
+		} else {
+			sim_node_start(&w, i);
+			sim_world_run(&w, 100 * MS);
+			assert(w.node[i].node->install.held);
+			assert(sim_node_says(&w, i, "no snapshot here is whole"));
+		}
+		assert(fake_exists(disk, name));
+		if (how == AT_ITS_BEGINNING)
+			fake_flip(disk, name, at[how], 3);
+		if (refused) {
+			fake_mended(disk, name);
+			sim_node_start(&w, i);
+			assert(w.node[i].node->applied == s.index);
+		}
+		cut_between(i, leader, false);
+		assert(sim_world_settle(&w, 20000 * MS));
+		assert(w.node[i].node->install.installed == !refused);
+		assert(sim_world_verify(&w));
+		sim_world_destroy(&w);
+	}
+}
+
 /*
  * The others commit without this member's disk: it has applied, and written down, what its log does
  * not have. From what that is to begin behind is said by the snapshot alone.
@@ -385,6 +454,7 @@ int main(void)
 	W21_a_stream_that_is_none_is_made_up_for();
 	W21_one_of_another_release_is_left_alone();
 	S10_one_of_another_release_is_not_installed();
+	W21_what_a_log_begins_behind_is_damaged();
 	W23_a_state_that_is_ahead_of_its_log();
 	W25_the_snapshot_of_another_cluster_is_no_state();
 	W25_anybodys_backup_is_no_state();

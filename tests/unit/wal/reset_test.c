@@ -282,6 +282,196 @@ static void D17_a_volatile_log_is_reset(void **state)
 	test_log_free(&t);
 }
 
+/* --- what is damaged when it is started again --------------------------------------------- */
+
+enum { BEHIND = 1000, MORE = 100 };
+
+/* Of a log that begins behind a snapshot: with nothing in it, or with something. */
+static void begun(struct test_log *t, bool more)
+{
+	filled(t);
+	test_snapshot(t, BEHIND, 2);
+	assert_int_equal(wal_reset(t->wal, BEHIND, 2), 0);
+	if (more)
+		begins(t, BEHIND, 2);
+	polls(t, 300);
+	if (wal_mark_due(t->wal, SECOND))
+		test_mark(t->wal, SECOND, NULL, 0);
+	test_log_close(t);
+}
+
+static const char *snapshot_name(void)
+{
+	static char name[DISK_NAME_MAX];
+
+	wal_block_name(name, BEHIND, 2);
+	return name;
+}
+
+static const char *first_segment(const struct test_log *t)
+{
+	static char name[DISK_NAME_MAX];
+
+	wal_meta_segment_name(name, test_base_get(t->disk).segment);
+	assert_true(fake_exists(t->disk, name));
+	return name;
+}
+
+static void first_block(struct test_log *t)
+{
+	fake_flip(t->disk, snapshot_name(), 40, 1);
+}
+
+static void unreadable(struct test_log *t)
+{
+	fake_bad(t->disk, snapshot_name(), 0, 4096, -EIO);
+}
+
+static void shorter(struct test_log *t)
+{
+	fake_truncate(t->disk, snapshot_name(), BLOCK_SIZE);
+}
+
+static void missing(struct test_log *t)
+{
+	fake_remove(t->disk, snapshot_name());
+}
+
+static void older_alone(struct test_log *t)
+{
+	fake_remove(t->disk, snapshot_name());
+	test_snapshot_put(t->disk, BEHIND - 1, 2);
+}
+
+static void base_gone(struct test_log *t)
+{
+	fake_remove(t->disk, "base");
+}
+
+static void both_slots(struct test_log *t)
+{
+	fake_flip(t->disk, "base", 40, 1);
+	fake_flip(t->disk, "base", 4096 + 40, 1);
+}
+
+static void segment_header(struct test_log *t)
+{
+	fake_flip(t->disk, first_segment(t), 20, 1);
+}
+
+static void segment_write(struct test_log *t)
+{
+	fake_flip(t->disk, first_segment(t), 4096 + 60, 1);
+}
+
+static void segment_gone(struct test_log *t)
+{
+	fake_remove(t->disk, first_segment(t));
+}
+
+static void segments_gone(struct test_log *t)
+{
+	uint64_t first = test_base_get(t->disk).segment;
+	char name[DISK_NAME_MAX];
+
+	for (uint64_t i = first; wal_meta_segment_name(name, i), fake_exists(t->disk, name); i++)
+		fake_remove(t->disk, name);
+}
+
+/* Refused with that line and nothing changed; or, without an error, a loss that is told. */
+static const struct {
+	void (*damage)(struct test_log *t);
+	bool more;
+	int err;
+	const char *says;
+} damages[] = {
+	{first_block, false, -EBADMSG, "no snapshot is whole"},
+	{first_block, true, -EBADMSG, "no snapshot is whole"},
+	{unreadable, true, -EBADMSG, "no snapshot is whole"},
+	{shorter, true, -EBADMSG, "no snapshot is whole"},
+	{missing, false, -EBADMSG, "no snapshot is whole"},
+	{missing, true, -EBADMSG, "no snapshot is whole"},
+	{older_alone, true, -EBADMSG, "the newest snapshot that is whole is of entry 999"},
+	{base_gone, true, -EBADMSG, "base"},
+	{both_slots, true, -EBADMSG, "base"},
+	{segment_header, false, -EBADMSG, "segment-"},
+	{segment_header, true, -EBADMSG, "segment-"},
+	{segment_write, true, -EBADMSG, "segment-"},
+	{segment_gone, true, -EBADMSG, "segment-"},
+	{segment_gone, false, -EBADMSG, "segment-"},
+	{segments_gone, true, 0, "no segment"},
+	{segments_gone, false, 0, "no segment"},
+};
+
+static void W21_damage_behind_a_reset_is_named(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		struct test_log t;
+
+		begun(&t, damages[i].more);
+		damages[i].damage(&t);
+		if (damages[i].err != 0)
+			test_log_refused(&t, damages[i].err, damages[i].says);
+		else
+			test_log_lost(&t, damages[i].says);
+		test_log_free(&t);
+	}
+}
+
+/*
+ * Its first block says who the members were, so whoever opens it may go on without a state. It is
+ * none all the same: it counts for nothing, and it is not let go of.
+ */
+static void W21_one_that_has_no_end_is_no_state(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+		struct test_log t;
+
+		begun(&t, more);
+		fake_flip(t.disk, snapshot_name(), BLOCK_SIZE + 40, 1);
+		/* What the log does not reach down to is no state either. */
+		test_snapshot_put(t.disk, BEHIND - 1, 1);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_false(t.found.lost || t.found.installs);
+		assert_int_equal(t.found.first_index, BEHIND + 1);
+		assert_int_equal(t.found.snapshots_damaged_count, 1);
+		assert_string_equal(t.found.snapshots_damaged[0].name, snapshot_name());
+		assert_int_equal(wal_snapshots(t.wal, list), 1);
+		assert_int_equal(list[0].index, BEHIND - 1);
+		assert_int_equal(wal_snapshots_useless(t.wal, 0, list), 1);
+		assert_int_equal(list[0].index, BEHIND);
+		assert_int_equal(wal_snapshot_remove(t.wal, BEHIND, 2), -EBUSY);
+		assert_int_equal(wal_base_move(t.wal, BEHIND + 2, 2), -ENOENT);
+		test_log_free(&t);
+	}
+}
+
+/* One slot of the base is enough; and a second snapshot that reaches so far. */
+static void W21_what_is_there_twice_is_made_up_for(void **state)
+{
+	for (int slot = 0; slot < 4; slot++) {
+		struct test_log t;
+
+		(void)state;
+		begun(&t, slot % 2);
+		if (slot < 2)
+			fake_flip(t.disk, "base", (uint64_t)slot * 4096 + 40, 1);
+		else
+			missing(&t);
+		if (slot >= 2)
+			test_snapshot_put(t.disk, BEHIND + 1, 2);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_false(t.found.lost);
+		assert_int_equal(t.found.base_damaged, slot < 2);
+		assert_int_equal(t.found.first_index, BEHIND + 1);
+		assert_int_equal(t.found.last_index, slot % 2 ? BEHIND + MORE : BEHIND);
+		test_log_free(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +482,9 @@ int main(void)
 		cmocka_unit_test(D9c_a_lost_log_that_is_reset_stays_lost),
 		cmocka_unit_test(V18_a_reset_waits_so_long_and_no_longer),
 		cmocka_unit_test(D17_a_volatile_log_is_reset),
+		cmocka_unit_test(W21_damage_behind_a_reset_is_named),
+		cmocka_unit_test(W21_one_that_has_no_end_is_no_state),
+		cmocka_unit_test(W21_what_is_there_twice_is_made_up_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,10 +261,10 @@ static void W21_a_log_that_lost_what_is_below_its_base_is_refused(void **state)
 	assert_false(fake_exists(t.disk, name_of(20)));
 	assert_int_equal(wal_snapshot_remove(t.wal, 40, 1), -EBUSY);
 	test_log_close(&t);
-	/* Its trailer decays. */
-	fake_flip(t.disk, name_of(40), 3 * BLOCK_SIZE, 3);
+	/* Its header decays. */
+	fake_flip(t.disk, name_of(40), 30, 3);
 	test_log_refused(&t, -EBADMSG, "no snapshot is whole");
-	fake_flip(t.disk, name_of(40), 3 * BLOCK_SIZE, 3);
+	fake_flip(t.disk, name_of(40), 30, 3);
 	assert_int_equal(test_log_open(&t), 0);
 	test_log_close(&t);
 	fake_remove(t.disk, name_of(40));
