@@ -48,9 +48,9 @@ struct disk_thread {
 	int directory;
 	int durable_refused;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of `asked` and `stop`, for the thread's sleep */
+	pthread_mutex_t lock; /* of `asked` and the two below, for the thread's sleep */
 	pthread_cond_t wake;
-	bool stop;
+	bool stop, forsaken;
 	struct work ring[DISK_IN_FLIGHT_MAX];
 	uint32_t asked; /* counts; the owner's, read by the thread under the lock */
 	_Atomic uint32_t done;
@@ -209,6 +209,16 @@ static bool wait_for_work(struct disk_thread *t)
 	return pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT;
 }
 
+static void release(struct disk_thread *t)
+{
+	while (t->leaving_count > 0)
+		(void)close(t->leaving[--t->leaving_count].fd);
+	(void)pthread_mutex_destroy(&t->lock);
+	(void)pthread_cond_destroy(&t->wake);
+	(void)close(t->event);
+	free(t);
+}
+
 static void *thread_main(void *argument)
 {
 	struct disk_thread *t = argument;
@@ -217,14 +227,17 @@ static void *thread_main(void *argument)
 	for (;;) {
 		uint32_t at = atomic_load_explicit(&t->done, memory_order_relaxed);
 		struct work *w = &t->ring[at % DISK_IN_FLIGHT_MAX];
-		bool stop, paused = false;
+		bool stop, forsaken, paused = false;
 
 		(void)pthread_mutex_lock(&t->lock);
 		while (t->asked == at && !t->stop && !paused)
 			paused = !wait_for_work(t);
-		stop = t->asked == at && t->stop;
+		forsaken = t->forsaken;
+		stop = forsaken || (t->asked == at && t->stop);
 		paused = t->asked == at && !stop;
 		(void)pthread_mutex_unlock(&t->lock);
+		if (forsaken)
+			release(t);
 		if (stop)
 			return NULL;
 		if (paused) {
@@ -272,19 +285,21 @@ int disk_thread_create(struct disk_thread **out, int directory, int durable_refu
 	return 0;
 }
 
-void disk_thread_destroy(struct disk_thread *t)
+void disk_thread_destroy(struct disk_thread *t, bool hung)
 {
+	const pthread_t thread = t->thread;
+
 	(void)pthread_mutex_lock(&t->lock);
 	t->stop = true;
+	t->forsaken = hung;
 	(void)pthread_cond_signal(&t->wake);
 	(void)pthread_mutex_unlock(&t->lock);
-	(void)pthread_join(t->thread, NULL);
-	while (t->leaving_count > 0)
-		(void)close(t->leaving[--t->leaving_count].fd);
-	(void)pthread_mutex_destroy(&t->lock);
-	(void)pthread_cond_destroy(&t->wake);
-	(void)close(t->event);
-	free(t);
+	if (hung) {
+		(void)pthread_detach(thread);
+		return;
+	}
+	(void)pthread_join(thread, NULL);
+	release(t);
 }
 
 int disk_thread_call(struct disk_thread *t, const struct disk_call *call, int fd, uint64_t tag)

@@ -15,8 +15,8 @@ struct disk_thread;
 /* The directory stays the caller's. `durable_refused`: what DISK_DURABLE files are told, or 0. */
 int disk_thread_create(struct disk_thread **out, int directory, int durable_refused);
 
-/* Waits for what it does; so it is idle, or the caller can wait. */
-void disk_thread_destroy(struct disk_thread *t);
+/* Waits for what it does. `hung`: does not; the thread ends by itself, if that ever ends. */
+void disk_thread_destroy(struct disk_thread *t, bool hung);
 
 /* `fd` is call->file's. -EAGAIN: DISK_IN_FLIGHT_MAX are in flight. */
 int disk_thread_call(struct disk_thread *t, const struct disk_call *call, int fd, uint64_t tag);

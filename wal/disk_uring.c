@@ -484,7 +484,7 @@ static void uring_destroy(struct disk *d)
 {
 	struct uring_disk *u = self(d);
 
-	disk_thread_destroy(u->thread);
+	disk_thread_destroy(u->thread, d->hung);
 	io_uring_queue_exit(&u->ring);
 	for (int i = 0; i < u->file_count; i++)
 		if (u->files[i] >= 0)
@@ -591,7 +591,7 @@ int disk_uring_create(struct disk **out, const char *path, bool create, void *bu
 err_ring:
 	io_uring_queue_exit(&u->ring);
 err_thread:
-	disk_thread_destroy(u->thread);
+	disk_thread_destroy(u->thread, false);
 err_directory:
 	(void)close(u->directory);
 err_free:

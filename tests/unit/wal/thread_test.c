@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CALLS = 2000, WAIT_S = 20 };
+enum { CALLS = 2000, WAIT_S = 20, HANG_S = 8 };
 
 static atomic_bool held; /* the thread's events */
 
@@ -25,6 +25,29 @@ ssize_t write(int fd, const void *data, size_t size)
 	while (atomic_load(&held))
 		(void)sched_yield();
 	return syscall(SYS_write, fd, data, size);
+}
+
+static atomic_bool hangs, syncs, waited_for;
+
+static bool over(const struct timespec *begun)
+{
+	struct timespec now;
+
+	(void)sched_yield();
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - begun->tv_sec > HANG_S;
+}
+
+/* Likewise: a device that does not answer, for as long as a test may take. */
+int fsync(int fd)
+{
+	struct timespec begun;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &begun);
+	atomic_store(&syncs, true);
+	while (atomic_load(&hangs) && !atomic_load(&waited_for))
+		atomic_store(&waited_for, over(&begun));
+	return (int)syscall(SYS_fsync, fd);
 }
 
 static struct disk_thread *t;
@@ -41,7 +64,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	disk_thread_destroy(t);
+	disk_thread_destroy(t, false);
 	return close(directory);
 }
 
@@ -178,6 +201,33 @@ static void R21_what_is_removed_goes_in_steps(void **state)
 	(void)close(fd);
 }
 
+/* An end does not wait for a device that lets go of nothing. */
+static void R21_an_end_while_a_step_hangs(void **state)
+{
+	enum { SIZE = 64 * 1024 * 1024 };
+	struct timespec begun;
+	char name[64];
+	int fd;
+
+	(void)state;
+	(void)clock_gettime(CLOCK_MONOTONIC, &begun);
+	(void)snprintf(name, sizeof(name), "quoin-hangs-%d", getpid());
+	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	atomic_store(&syncs, false);
+	atomic_store(&hangs, true);
+	remove_name(name, 1);
+	while (!atomic_load(&syncs))
+		assert_false(over(&begun));
+	disk_thread_destroy(t, true);
+	assert_false(atomic_load(&waited_for));
+	atomic_store(&hangs, false);
+	(void)close(fd);
+	(void)close(directory);
+	assert_int_equal(begin(state), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -185,6 +235,7 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(no_call_is_missed, begin, end),
 		cmocka_unit_test_setup_teardown(R21_what_is_removed_goes_in_steps, begin, end),
+		cmocka_unit_test_setup_teardown(R21_an_end_while_a_step_hangs, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
