@@ -80,11 +80,11 @@ void kv_response_encode_header(const struct kv_answer *response,
 	bytes_put64(out + 16, response->count);
 }
 
-void kv_hash_encode(uint32_t hash, uint64_t compact_revision, uint8_t out[KV_HASH_SIZE])
+void kv_hash_encode(uint32_t hash, int64_t compact_revision, uint8_t out[KV_HASH_SIZE])
 {
 	bytes_put32(out, hash);
 	bytes_put32(out + 4, 0);
-	bytes_put64(out + 8, compact_revision);
+	bytes_put64(out + 8, (uint64_t)compact_revision);
 }
 
 size_t kv_item_size(const struct kv_item *item)
@@ -196,7 +196,7 @@ static bool body_decode(struct kv_answer *out)
 		if (size != KV_HASH_SIZE || out->item_count || !bytes_zero(data + 4, 4))
 			return false;
 		out->hash = bytes_get32(data);
-		out->compact_revision = bytes_get64(data + 8);
+		out->compact_revision = (int64_t)bytes_get64(data + 8);
 		return true;
 	case KV_PUBLISH:
 	case KV_COMPACT:

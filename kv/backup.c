@@ -11,16 +11,20 @@ static_assert((int)KV_BACKUP_END_SIZE == (int)KV_SNAPSHOT_RECORD_SIZE, "one layo
 
 int kv_backup_head(const uint8_t *data, struct kv_backup_head *out)
 {
-	if (memcmp(data, "QUOINSTA", 8) != 0 || !bytes_zero(data + 48, 16))
+	const uint64_t revision = bytes_get64(data + 32), compacted = bytes_get64(data + 40);
+
+	if (memcmp(data, "QUOINSTA", 8) != 0 || !bytes_zero(data + 49, 15))
 		return -EBADMSG;
 	if (bytes_get32(data + 8) != KV_SNAPSHOT_VERSION)
 		return -EPROTO;
 	*out = (struct kv_backup_head){
 		.applied = bytes_get64(data + 24),
-		.revision = bytes_get64(data + 32),
-		.compact_revision = bytes_get64(data + 40),
+		.revision = revision,
+		.compacted = compacted || data[48] ? (int64_t)compacted : -1,
 	};
-	return out->revision >= 1 && out->compact_revision <= out->revision ? 0 : -EBADMSG;
+	if (revision < 1 || revision > INT64_MAX || compacted > revision)
+		return -EBADMSG;
+	return data[48] == 0 || (data[48] == 1 && compacted == 0) ? 0 : -EBADMSG;
 }
 
 int kv_backup_end(const uint8_t *data, uint64_t *versions)

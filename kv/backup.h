@@ -21,7 +21,8 @@ enum {
 
 struct kv_backup_head {
 	uint64_t applied; /* the index of the last entry; 0: none */
-	uint64_t revision, compact_revision;
+	uint64_t revision;
+	int64_t compacted; /* as kv_store_compacted */
 };
 
 /* The first KV_BACKUP_HEAD_SIZE bytes. 0; -EBADMSG; -EPROTO (another version). */

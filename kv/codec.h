@@ -16,7 +16,7 @@ void kv_item_encode(const struct kv_item *item, uint8_t *out);
 /* Of a response its header, and of a hash what follows its answer's. */
 void kv_response_encode_header(const struct kv_answer *response,
 			       uint8_t out[KV_RESPONSE_HEADER_SIZE]);
-void kv_hash_encode(uint32_t hash, uint64_t compact_revision, uint8_t out[KV_HASH_SIZE]);
+void kv_hash_encode(uint32_t hash, int64_t compact_revision, uint8_t out[KV_HASH_SIZE]);
 
 /* Session and sequence of a request that may be malformed; both 0 if its header is unreadable. */
 void kv_request_identity(const uint8_t *data, size_t size, uint64_t *session, uint64_t *sequence);

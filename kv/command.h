@@ -29,8 +29,8 @@
  *	     4    4 zero
  *	     8      key, range_end
  *
- *	     0    8 revision: 0: the newest
- *	     8    8 limit: in keys; 0: none
+ *	     0    8 revision: 0: the newest, and so is what is below 0
+ *	     8    8 limit: in keys; 0, or below it: none
  *	    16    8 min_mod_revision: 0: any, as of the three that follow
  *	    24    8 max_mod_revision
  *	    32    8 min_create_revision
@@ -43,6 +43,7 @@
  *	    56      key, range_end
  *
  * That of a transaction is in kv/txn_codec.h. Of a compaction and of a hash it is the revision (8).
+ * Revisions, limits and leases are etcd's: of two's complement.
  *
  * A publication says for one member what it is called and where it hears clients, and a mark that a
  * snapshot is taken there. They belong to the members, not to the keys: they have no
@@ -102,7 +103,7 @@
  *
  *	     0    4 hash
  *	     4    4 zero
- *	     8    8 compact_revision
+ *	     8    8 compact_revision; -1: there was no compaction
  */
 #ifndef KV_COMMAND_H
 #define KV_COMMAND_H
@@ -144,7 +145,7 @@ enum kv_operation {
 	KV_RANGE = 3,  /* a query: key, or [key, range_end); range_end "\0": every key >= key */
 	/* Members that do not know an operation yet refuse it, as malformed. */
 	KV_PUBLISH = 4, /* a command: a publication */
-	KV_TXN = 5,     /* a command */
+	KV_TXN = 5,     /* a command; a query, if it is one (kv/txn_codec.h) */
 	KV_COMPACT = 6, /* a command */
 	KV_HASHKV = 7,  /* a query */
 	KV_MARK = 8,    /* a command */
@@ -249,7 +250,7 @@ struct kv_answer {
 	uint32_t item_count;   /* of a transaction: responses */
 	struct kv_bytes items; /* walked with kv_item_next, or kv_response_next */
 	uint32_t hash;
-	uint64_t compact_revision; /* of a hash */
+	int64_t compact_revision; /* of a hash */
 };
 
 struct kv_item {

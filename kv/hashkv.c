@@ -21,7 +21,8 @@ struct hash {
 	const struct kv_version *next; /* pinned: nothing that is there goes */
 	uint64_t revision;             /* as asked for */
 	uint64_t now, compact_revision;
-	bool lives; /* a key, at that revision */
+	int64_t compacted; /* as the answer says it */
+	bool lives;        /* a key, at that revision */
 	/* With what the compaction left that lives at that revision, or all that it left. */
 	uint32_t living, left;
 };
@@ -117,8 +118,7 @@ static int answer_encode(const struct hash *h, uint8_t *out)
 	const struct kv_answer answer = {.operation = KV_HASHKV, .revision = h->now};
 
 	kv_answer_encode_header(&answer, out);
-	kv_hash_encode(h->lives ? h->living : h->left, h->compact_revision,
-		       out + KV_ANSWER_HEADER_SIZE);
+	kv_hash_encode(h->lives ? h->living : h->left, h->compacted, out + KV_ANSWER_HEADER_SIZE);
 	return ANSWER_SIZE;
 }
 
@@ -148,11 +148,11 @@ static int hold(struct kv_cursors *cursors, const struct hash *begun, struct kv_
 	return -EBUSY;
 }
 
-static enum kv_status status_of(const struct kv_store *store, uint64_t revision)
+static enum kv_status status_of(const struct kv_store *store, int64_t revision)
 {
-	if (revision > store->revision)
+	if (revision > (int64_t)store->revision)
 		return KV_FUTURE_REVISION;
-	return revision && revision <= store->compact_revision ? KV_COMPACTED : KV_OK;
+	return revision > 0 && revision <= kv_store_compacted(store) ? KV_COMPACTED : KV_OK;
 }
 
 int kv_hashkv_query(struct kv_cursors *cursors, const struct kv_request *request, uint8_t *out,
@@ -160,16 +160,18 @@ int kv_hashkv_query(struct kv_cursors *cursors, const struct kv_request *request
 {
 	const struct kv_store *store = cursors->store;
 	const struct kv_answer refused = {
-		.status = status_of(store, request->revision),
+		.status = status_of(store, (int64_t)request->revision),
 		.operation = KV_HASHKV,
 		.revision = store->revision,
 	};
 	struct hash h = {
 		.store = store,
-		.next = TAILQ_FIRST(&store->versions),
+		/* Below 0 there is none. */
+		.next = (int64_t)request->revision < 0 ? NULL : TAILQ_FIRST(&store->versions),
 		.revision = request->revision ? request->revision : store->revision,
 		.now = store->revision,
 		.compact_revision = store->compact_revision,
+		.compacted = kv_store_compacted(store),
 		.living = bytes_crc(0, "key", 3),
 		.left = bytes_crc(0, "key", 3),
 	};

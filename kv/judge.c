@@ -17,6 +17,8 @@
 
 static enum kv_status operation_judge(const struct kv_request *r)
 {
+	if ((int)r->operation == KV_NOTHING)
+		return KV_KEY_NOT_FOUND;
 	if (r->operation > KV_RANGE)
 		return KV_OK;
 	if (r->key.size == 0)

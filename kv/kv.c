@@ -22,10 +22,9 @@
 #include "kv/chain.h"
 #include "kv/codec.h"
 #include "kv/hash.h"
-#include "kv/hashkv.h"
 #include "kv/judge.h"
 #include "kv/names.h"
-#include "kv/range.h"
+#include "kv/query.h"
 #include "kv/render.h"
 #include "kv/session.h"
 #include "kv/snapshot.h"
@@ -97,7 +96,7 @@ static void result_set(struct kv *kv, enum kv_operation operation, enum kv_statu
 static void compact_apply(struct kv *kv, const struct kv_request *request)
 {
 	kv->outcome = (struct kv_outcome){.operation = KV_COMPACT, .revision = kv->store.revision};
-	kv->outcome.status = kv_store_compact_try(&kv->store, request->revision);
+	kv->outcome.status = kv_store_compact_try(&kv->store, (int64_t)request->revision);
 }
 
 /* Applies a new command and remembers its verdict. 0, or -EAGAIN after a step. */
@@ -199,7 +198,7 @@ static int members_apply(struct kv *kv, const struct kv_request *request)
 	if (request->operation == KV_MARK)
 		return mark_apply(kv, request);
 	if (request->operation == KV_COMPACT)
-		status = kv_store_compact_try(&kv->store, request->revision);
+		status = kv_store_compact_try(&kv->store, (int64_t)request->revision);
 	else
 		status = kv_names_publish(&kv->names, request) ? KV_OK : KV_MALFORMED;
 	result_set(kv, request->operation, status);
@@ -261,27 +260,14 @@ static int kv_query(struct sm *sm, const uint8_t *data, uint32_t size, uint8_t *
 		    uint32_t out_size_max, struct sm_cursor **rest)
 {
 	struct kv *kv = kv_of(sm);
-	struct kv_request request;
+	const struct kv_query_parts parts = {&kv->cursors, &kv->store, &kv->judge, &kv->txn,
+					     &kv->counters};
 	struct kv_cursor *cursor = NULL;
 	int written;
 
 	assert(!kv->stepping); /* KV3 */
-	assert(out_size_max >= KV_ANSWER_HEADER_SIZE);
-	assert(out_size_max <= INT32_MAX);
-	if (rest)
-		*rest = NULL;
-	if (kv_request_decode(&request, data, size) < 0)
-		return -EINVAL;
-	if (request.operation == KV_HASHKV) {
-		written = kv_hashkv_query(&kv->cursors, &request, out, out_size_max,
-					  rest ? &cursor : NULL);
-	} else if (request.operation == KV_RANGE) {
-		kv->counters.ranges++;
-		written = kv_range_query(&kv->cursors, &request, out, out_size_max,
-					 rest ? &cursor : NULL);
-	} else {
-		return -EINVAL;
-	}
+	written = kv_query_answer(&parts, (struct kv_bytes){data, size}, out, out_size_max,
+				  rest ? &cursor : NULL);
 	if (rest)
 		*rest = (struct sm_cursor *)cursor;
 	return written;

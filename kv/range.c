@@ -39,6 +39,28 @@ static bool is_now(const struct kv_range *r)
 	       r->options.at.sub == UINT32_MAX;
 }
 
+struct kv_range_options kv_range_options_of(const struct kv_request *request,
+					    struct kv_revision newest)
+{
+	const bool named = (int64_t)request->revision > 0, limited = (int64_t)request->limit > 0;
+
+	return (struct kv_range_options){
+		.range = {.first = request->key, .end = request->range_end},
+		.at = named ? kv_revision_of(request->revision) : newest,
+		.limit = limited ? request->limit : 0,
+		.min_mod_revision = (int64_t)request->min_mod_revision,
+		.max_mod_revision = (int64_t)request->max_mod_revision,
+		.min_create_revision = (int64_t)request->min_create_revision,
+		.max_create_revision = (int64_t)request->max_create_revision,
+		.order = request->order,
+		.target = request->target,
+		.keys_only = request->flags & KV_KEYS_ONLY,
+		.count_only = request->operation == KV_DELETE
+				      ? !(request->flags & KV_PREV_KV)
+				      : (request->flags & KV_COUNT_ONLY) != 0,
+	};
+}
+
 void kv_range_init(struct kv_range *r, struct kv_cursors *cursors,
 		   const struct kv_range_options *options)
 {
@@ -124,9 +146,9 @@ static const struct kv_version *version_of(const struct kv_range *r, const struc
 	return is_now(r) ? kv_key_newest(key) : kv_key_find(key, r->options.at);
 }
 
-static bool is_within(uint64_t revision, uint64_t min, uint64_t max)
+static bool is_within(uint64_t revision, int64_t min, int64_t max)
 {
-	return revision >= min && (max == 0 || revision <= max);
+	return (int64_t)revision >= min && (max == 0 || (int64_t)revision <= max);
 }
 
 static bool matches(const struct kv_range_options *o, const struct kv_version *version)

@@ -28,9 +28,9 @@ struct kv_range_options {
 	struct kv_store_range range;
 	struct kv_revision at; /* not before the compact revision */
 	uint64_t limit;        /* of items; 0: none */
-	/* Of each item; 0: any. */
-	uint64_t min_mod_revision, max_mod_revision;
-	uint64_t min_create_revision, max_create_revision;
+	/* Of each item; 0: any; below 0: above all there are, or below. */
+	int64_t min_mod_revision, max_mod_revision;
+	int64_t min_create_revision, max_create_revision;
 	enum kv_order order;
 	enum kv_target target; /* of the order */
 	bool keys_only, count_only;
@@ -57,6 +57,12 @@ struct kv_range {
 	uint8_t *own;
 };
 
+/*
+ * Of a range, or of a deletion as if it were one. etcd's numbers are signed: a revision below 0 is
+ * the newest, too, which is `newest` here; a limit below 0 is none.
+ */
+struct kv_range_options kv_range_options_of(const struct kv_request *request,
+					    struct kv_revision newest);
 /* Nothing is copied: good for the calls up to the first one after which the options are gone. */
 void kv_range_init(struct kv_range *r, struct kv_cursors *cursors,
 		   const struct kv_range_options *options);

@@ -109,32 +109,21 @@ static int all_pieces(struct reader *r, uint8_t *out, uint32_t out_size_max)
 
 static enum kv_status status_of(const struct kv_store *store, const struct kv_request *request)
 {
+	const int64_t revision = (int64_t)request->revision;
+
 	if (request->key.size == 0)
 		return KV_KEY_EMPTY;
-	if (request->revision > store->revision)
+	if (revision > (int64_t)store->revision)
 		return KV_FUTURE_REVISION;
-	if (request->revision && request->revision < store->compact_revision)
-		return KV_COMPACTED;
-	return KV_OK;
+	return revision > 0 && revision < kv_store_compacted(store) ? KV_COMPACTED : KV_OK;
 }
 
 int kv_range_query(struct kv_cursors *cursors, const struct kv_request *request, uint8_t *out,
 		   uint32_t out_size_max, struct kv_cursor **rest)
 {
 	const struct kv_store *store = cursors->store;
-	const struct kv_range_options options = {
-		.range = {.first = request->key, .end = request->range_end},
-		.at = kv_revision_of(request->revision ? request->revision : store->revision),
-		.limit = request->limit,
-		.min_mod_revision = request->min_mod_revision,
-		.max_mod_revision = request->max_mod_revision,
-		.min_create_revision = request->min_create_revision,
-		.max_create_revision = request->max_create_revision,
-		.order = request->order,
-		.target = request->target,
-		.keys_only = request->flags & KV_KEYS_ONLY,
-		.count_only = request->flags & KV_COUNT_ONLY,
-	};
+	const struct kv_range_options options =
+		kv_range_options_of(request, kv_revision_of(store->revision));
 	struct reader r = {
 		.answer =
 			{

@@ -58,7 +58,7 @@ int kv_rebase_end(struct kv_rebase *r, uint64_t bump, bool compact)
 	if (bump > KV_RAISED_MAX || (bump > 0 && r->store.revision > KV_RAISED_MAX - bump))
 		return -ERANGE;
 	r->store.revision += bump;
-	if (compact && r->store.revision > r->store.compact_revision)
+	if (compact && (int64_t)r->store.revision > kv_store_compacted(&r->store))
 		kv_store_compact(&r->store, r->store.revision);
 	r->snapshot = kv_snapshot_begin_bare(&parts, KV_REBASED_INDEX);
 	return r->snapshot ? 0 : -ENOMEM;

@@ -89,27 +89,9 @@ static uint64_t revision_after(const struct rendering *r, uint64_t written)
 	return base_of(r) + (r->subs + written > 0);
 }
 
-static struct kv_range_options options_of(const struct rendering *r, const struct kv_request *op)
-{
-	return (struct kv_range_options){
-		.range = {.first = op->key, .end = op->range_end},
-		.at = op->revision ? kv_revision_of(op->revision) : before(r),
-		.limit = op->limit,
-		.min_mod_revision = op->min_mod_revision,
-		.max_mod_revision = op->max_mod_revision,
-		.min_create_revision = op->min_create_revision,
-		.max_create_revision = op->max_create_revision,
-		.order = op->order,
-		.target = op->target,
-		.keys_only = op->flags & KV_KEYS_ONLY,
-		.count_only = op->operation == KV_DELETE ? !(op->flags & KV_PREV_KV)
-							 : (op->flags & KV_COUNT_ONLY) != 0,
-	};
-}
-
 static void operation_begin(struct rendering *r, const struct kv_request *op)
 {
-	const struct kv_range_options options = options_of(r, op);
+	const struct kv_range_options options = kv_range_options_of(op, before(r));
 
 	r->at_hand = true;
 	r->counted = r->part_headed = r->ranging = false;
@@ -307,7 +289,7 @@ static uint64_t lowest(struct rendering *r)
 		}
 		if (op.operation == KV_PUT && !(op.flags & KV_PREV_KV))
 			continue;
-		if (op.operation == KV_RANGE && op.revision)
+		if (op.operation == KV_RANGE && (int64_t)op.revision > 0)
 			at = op.revision;
 		revision = at < revision ? at : revision;
 	}

@@ -78,7 +78,8 @@ static int head_load(struct kv_restore *r, const uint8_t *in)
 	r->sessions_left = bytes_get64(in + 16);
 	r->applied = head.applied;
 	store->revision = head.revision;
-	store->compact_revision = head.compact_revision;
+	store->compacted = head.compacted >= 0;
+	store->compact_revision = store->compacted ? (uint64_t)head.compacted : 0;
 	if (r->names_size < 8 || r->names_size > KV_SNAPSHOT_NAMES_MAX || r->applied == 0 ||
 	    r->sessions_left < KV_SESSION_CLASSES * KV_SESSION_IMAGE_HEAD_SIZE)
 		return -EBADMSG;

@@ -6,18 +6,19 @@
 
 void kv_store_compact(struct kv_store *store, uint64_t revision)
 {
-	assert(revision > store->compact_revision); /* KS6 */
+	assert((int64_t)revision > kv_store_compacted(store)); /* KS6 */
 	assert(revision <= store->revision);
 	store->compact_revision = revision;
+	store->compacted = true;
 }
 
-enum kv_status kv_store_compact_try(struct kv_store *store, uint64_t revision)
+enum kv_status kv_store_compact_try(struct kv_store *store, int64_t revision)
 {
-	if (revision <= store->compact_revision)
+	if (revision <= kv_store_compacted(store))
 		return KV_COMPACTED;
-	if (revision > store->revision)
+	if (revision > (int64_t)store->revision)
 		return KV_FUTURE_REVISION;
-	kv_store_compact(store, revision);
+	kv_store_compact(store, (uint64_t)revision);
 	return KV_OK;
 }
 
@@ -212,6 +213,7 @@ void kv_store_verify(const struct kv_store *store)
 	}
 	assert(versions == list_verify(store, &size)); /* KS1 */
 	assert(store->compact_revision <= store->revision);
+	assert(store->compacted || store->compact_revision == 0);
 	assert(size == store->size);     /* KS4 */
 	assert(digest == store->digest); /* KS5 */
 }

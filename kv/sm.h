@@ -52,7 +52,7 @@ struct sm_attributes {
 
 struct sm_counters {
 	uint64_t puts, deletes; /* applied: at the start all that the log brings back, too */
-	uint64_t ranges;        /* answered, whole or the first piece */
+	uint64_t ranges; /* answered, whole or the first piece; transactions that only read */
 };
 
 enum {

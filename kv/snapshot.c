@@ -98,6 +98,7 @@ static struct sm_snapshot *begin(const struct kv_parts *parts, const struct kv_n
 	bytes_put64(s->tables + 24, applied);
 	bytes_put64(s->tables + 32, s->revision);
 	bytes_put64(s->tables + 40, s->compact_revision);
+	s->tables[48] = kv_store_compacted(store) == 0;
 	s->copied = KV_SNAPSHOT_HEAD_SIZE + names_size;
 	s->tables_size = s->copied + sessions_size;
 	return s;

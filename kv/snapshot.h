@@ -10,7 +10,8 @@
  *	    24    8 index of the last entry applied
  *	    32    8 revision
  *	    40    8 compact_revision
- *	    48   16 zero
+ *	    48    1 1: it was compacted at 0; compact_revision is then 0, as of one that never was
+ *	    49   15 zero
  *
  * then what is known of the members:
  *

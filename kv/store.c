@@ -328,11 +328,16 @@ uint32_t kv_store_delete(struct kv_store *store, const struct kv_store_range *ra
 	return count;
 }
 
+int64_t kv_store_compacted(const struct kv_store *store)
+{
+	return store->compacted ? (int64_t)store->compact_revision : -1;
+}
+
 uint64_t kv_store_hash(const struct kv_store *store)
 {
 	uint64_t hash = kv_hash_mix(store->digest, store->revision);
 
-	hash = kv_hash_mix(hash, store->compact_revision);
+	hash = kv_hash_mix(hash, (uint64_t)kv_store_compacted(store));
 	return kv_hash_mix(hash, kv_tree_live_count(&store->keys));
 }
 

@@ -51,7 +51,8 @@ struct kv_store {
 	struct kv_tree keys;
 	struct kv_versions versions;
 	uint64_t revision;
-	uint64_t compact_revision; /* 0: there was no compaction */
+	uint64_t compact_revision; /* 0: nothing was given up */
+	bool compacted;            /* ever, be it at 0, where nothing is */
 	uint64_t size;
 	uint64_t digest;
 	struct kv_version *unscrubbed, *unmeasured; /* NULL: all were, up to the newest */
@@ -138,7 +139,9 @@ uint64_t kv_store_count(const struct kv_store *store, const struct kv_store_rang
 /* What is before `revision` may not be asked for any more: above the last, at most the store's. */
 void kv_store_compact(struct kv_store *store, uint64_t revision);
 /* Or why not; in etcd's order: what is compacted is told before what is in the future. */
-enum kv_status kv_store_compact_try(struct kv_store *store, uint64_t revision);
+enum kv_status kv_store_compact_try(struct kv_store *store, int64_t revision);
+/* The last one's revision; -1: there was none. */
+int64_t kv_store_compacted(const struct kv_store *store);
 
 /*
  * A bounded step of freeing what no revision from `target` on shows, which is not above the compact

@@ -187,11 +187,14 @@ static enum kv_status put_check(const struct kv_store *store, const struct kv_re
 	return put->lease ? KV_LEASE_NOT_FOUND : KV_OK;
 }
 
+/* One below 0 is the newest if it runs; but here it is compared, as by etcd. */
 static enum kv_status range_check(const struct kv_store *store, const struct kv_request *range)
 {
-	if (range->revision > store->revision)
+	const int64_t revision = (int64_t)range->revision;
+
+	if (revision > (int64_t)store->revision)
 		return KV_FUTURE_REVISION;
-	return range->revision && range->revision < store->compact_revision ? KV_COMPACTED : KV_OK;
+	return revision != 0 && revision < kv_store_compacted(store) ? KV_COMPACTED : KV_OK;
 }
 
 /*
@@ -366,6 +369,23 @@ int kv_txn_step(struct kv_txn *t, struct kv_store *store, const struct kv_reques
 	t->phase = KV_TXN_IDLE;
 	outcome->revision = store->revision;
 	return 0;
+}
+
+void kv_txn_read(struct kv_txn *t, struct kv_store *store, const struct kv_request *request,
+		 struct kv_outcome *outcome)
+{
+	struct budget budget = {UINT32_MAX, UINT64_MAX};
+	bool whole = true;
+
+	assert(t->phase == KV_TXN_IDLE);
+	begin(t, store, request, outcome);
+	for (; t->phase < KV_TXN_RUN && outcome->status == KV_OK; t->phase++) {
+		kv_txn_walk_begin(&t->walk);
+		whole &= phase_step(t, store, request, outcome, &budget);
+	}
+	assert(whole);
+	t->phase = KV_TXN_IDLE;
+	outcome->revision = store->revision;
 }
 
 uint64_t kv_txn_growth(const struct kv_store *store, const struct kv_request *request)

@@ -63,6 +63,10 @@ struct kv_txn {
 int kv_txn_step(struct kv_txn *txn, struct kv_store *store, const struct kv_request *request,
 		struct kv_outcome *outcome);
 
+/* One that is a query (kv_txn_is_query), and that kv_judge found good: its verdict, at once. */
+void kv_txn_read(struct kv_txn *txn, struct kv_store *store, const struct kv_request *request,
+		 struct kv_outcome *outcome);
+
 /*
  * What a command adds to the store at most: of a transaction all puts in it, whichever branch they
  * are in. 0: it puts nothing.

@@ -94,12 +94,12 @@ size_t kv_txn_decode_operation(struct kv_request *out, const uint8_t *data, size
 		.operation = (enum kv_operation)data[0],
 		.flags = bytes_get16(data + 2),
 	};
-	if (out->operation != KV_PUT && out->operation != KV_DELETE && out->operation != KV_RANGE &&
-	    out->operation != KV_TXN)
+	if (data[0] != KV_NOTHING && out->operation != KV_PUT && out->operation != KV_DELETE &&
+	    out->operation != KV_RANGE && out->operation != KV_TXN)
 		return 0;
 	if (out->flags & ~kv_flags_of(out->operation))
 		return 0;
-	if (out->operation == KV_TXN)
+	if (data[0] == KV_NOTHING || out->operation == KV_TXN)
 		return KV_TXN_OPERATION_SIZE;
 
 	size_t body =
@@ -161,6 +161,26 @@ size_t kv_txn_size(const uint8_t *data, size_t size)
 		return begin;
 	rest = kv_txn_skip(data + begin, size - begin, count, &txns);
 	return rest ? begin + rest : 0;
+}
+
+bool kv_txn_is_query(struct kv_bytes txn)
+{
+	struct kv_txn_counts counts = {0};
+	struct kv_compare compare;
+	struct kv_request operation;
+	size_t at = kv_txn_decode(&counts, txn.data, txn.size);
+
+	for (uint32_t i = 0; i < counts.compares; i++) {
+		at += kv_txn_decode_compare(&compare, txn.data + at, txn.size - at);
+		if (compare.range_end.size > 0)
+			return false;
+	}
+	for (uint32_t i = 0; i < (uint32_t)counts.then + counts.otherwise; i++) {
+		at += kv_txn_decode_operation(&operation, txn.data + at, txn.size - at);
+		if (operation.operation != KV_RANGE)
+			return false;
+	}
+	return true;
 }
 
 size_t kv_txn_next_put(struct kv_bytes txn, size_t at, struct kv_request *put)

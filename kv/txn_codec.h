@@ -20,7 +20,7 @@
  *
  * An operation, 4 bytes and then its body, as that of a request (put, delete, range or txn):
  *
- *	     0    1 operation
+ *	     0    1 operation; 0: none, as a RequestOp of etcd's that says nothing: without a body
  *	     1    1 zero
  *	     2    2 flags
  *
@@ -35,6 +35,7 @@ enum {
 	KV_TXN_SIZE = 8,
 	KV_COMPARE_SIZE = 24,
 	KV_TXN_OPERATION_SIZE = 4, /* beside the body */
+	KV_NOTHING = 0,            /* in place of an operation: kv/judge.c refuses it */
 };
 
 enum kv_result { KV_EQUAL, KV_GREATER, KV_LESS, KV_NOT_EQUAL };
@@ -83,6 +84,11 @@ size_t kv_txn_decode_operation(struct kv_request *out, const uint8_t *data, size
 size_t kv_txn_size(const uint8_t *data, size_t size);
 /* The same of `count` operations, not 0; *txns grows by the transactions in them. */
 size_t kv_txn_skip(const uint8_t *data, size_t size, uint64_t count, uint32_t *txns);
+/*
+ * A whole transaction of single keys that only reads: it needs no entry of the log, as with etcd,
+ * and its comparisons are as many as a step makes. One that has others within goes through the log.
+ */
+bool kv_txn_is_query(struct kv_bytes txn);
 /* The next put of a whole transaction, whatever it is within: where it ends; 0: there is none. */
 size_t kv_txn_next_put(struct kv_bytes txn, size_t at, struct kv_request *put);
 

@@ -67,6 +67,9 @@ static const struct step steps[] = {
 	{"get k --prefix --sort-by=CREATE --order=DESCEND", NULL, false},
 	{"get k --prefix --sort-by=VERSION", NULL, false},
 	{"get k --prefix --sort-by=VALUE --limit=2 -w json", NULL, false},
+	{"get k --prefix --rev=-1", NULL, false},
+	{"get k --prefix --limit=-1", NULL, false},
+	{"txn", "\nget k1 --rev=-1\n\n\n", false},
 	{"get k1 --order=up", NULL, true},
 	{"get k1 --sort-by=MOD", NULL, true},
 	{"get k1 --rev=1000000", NULL, true},
@@ -93,8 +96,18 @@ static const struct step steps[] = {
 	{"put k2 2", NULL, false},
 	{"del k2 --prev-kv -w fields", NULL, false},
 	{"compaction 1000000", NULL, true},
+	{"compaction -- -1", NULL, true},
 	{"compaction 1", NULL, true},
 	{"compaction x", NULL, true},
+};
+
+/* Of a store that was never compacted; then both have what follows in common. */
+static const struct step first_steps[] = {
+	{"compaction -- -1", NULL, true},
+	{"txn", "\nget k1 --rev=-1\n\n\n", false},
+	{"compaction 0", NULL, false},
+	{"compaction 0", NULL, true},
+	{"txn", "\nget k1 --rev=-1\n\n\n", false},
 };
 
 static void collect(int fd, char out[SAID_MAX])
@@ -303,6 +316,8 @@ void etcdctl_compare(struct cluster *c, uint32_t node)
 	}
 	etcd_start(&etcd);
 	snprintf(theirs, sizeof(theirs), "127.0.0.1:%u", etcd.port);
+	for (size_t i = 0; i < sizeof(first_steps) / sizeof(first_steps[0]); i++)
+		compare_step(c, &other, &quoin, &first_steps[i]);
 	begin = align(&other, &quoin);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		compare_step(c, &other, &quoin, &steps[i]);

@@ -256,6 +256,18 @@ static struct model_request draw_txn(struct model_draw *d, const struct model *m
 	return r;
 }
 
+/* So that it may be asked, and needs no log. */
+static void only_read(struct model_request *r, struct model_draw *d, const struct model *m,
+		      struct model_arena *arena)
+{
+	for (uint32_t i = 0; i < r->compare_count; i++)
+		r->compares[i].range_end = (struct model_bytes){0};
+	for (int branch = 0; branch < 2; branch++) {
+		for (uint32_t i = 0; i < r->branches[branch].count; i++)
+			r->branches[branch].op[i] = draw_range(d, m, arena);
+	}
+}
+
 static bool is_empty(const struct model *m)
 {
 	for (uint32_t i = 0; i < m->version_count; i++) {
@@ -291,8 +303,12 @@ struct model_request model_draw_request(struct model_draw *d, const struct model
 		return draw_delete(d, arena);
 	if (kind < 68 || (kind == 97 && !one_in(d, 3)))
 		return draw_range(d, m, arena);
-	if (kind < 97)
-		return draw_txn(d, m, 1, arena);
+	if (kind < 97) {
+		r = draw_txn(d, m, 1, arena);
+		if (one_in(d, 6))
+			only_read(&r, d, m, arena);
+		return r;
+	}
 	r.revision = draw_revision(d, m);
 	if (kind == 98 && one_in(d, 2))
 		r.kind = MODEL_HASH;

@@ -74,7 +74,7 @@ struct round {
 };
 
 struct round_seen {
-	uint64_t commands, retries, queries, pieces, readers, restarts, gone, refused, images,
+	uint64_t commands, retries, queries, txns, pieces, readers, restarts, gone, refused, images,
 		restored;
 	uint64_t errors[MODEL_PANIC + 1];
 };

@@ -6,28 +6,6 @@
 #include "kv/judge.h"
 #include "kv/txn_codec.h"
 
-static int64_t at_least_zero(int64_t number)
-{
-	return number < 0 ? 0 : number;
-}
-
-/* Numbers are not negative, and an operation says something. */
-static void narrow(struct model_request *r)
-{
-	if (r->kind == MODEL_EMPTY)
-		*r = (struct model_request){.kind = MODEL_RANGE, .key = r->key};
-	r->limit = at_least_zero(r->limit);
-	r->revision = at_least_zero(r->revision);
-	r->mod_min = at_least_zero(r->mod_min);
-	r->mod_max = at_least_zero(r->mod_max);
-	r->create_min = at_least_zero(r->create_min);
-	r->create_max = at_least_zero(r->create_max);
-	for (int branch = 0; branch < 2; branch++) {
-		for (uint32_t i = 0; i < r->branches[branch].count; i++)
-			narrow(&r->branches[branch].op[i]);
-	}
-}
-
 static void count_all(const struct model_request *r, uint32_t *txns, uint32_t *ops)
 {
 	*txns += r->kind == MODEL_TXN;
@@ -38,17 +16,27 @@ static void count_all(const struct model_request *r, uint32_t *txns, uint32_t *o
 	}
 }
 
-bool store_narrow(struct model_request *r)
+bool store_takes(const struct model_request *r)
 {
 	uint32_t txns = 0, ops = 0;
 
-	narrow(r);
-	/* 0 is before every revision: it is compacted, though etcd takes it once (MF4). */
-	if (r->kind == MODEL_COMPACT && r->revision == 0)
-		return false;
-	/* Of a whole command the store has limits that etcd does not have. */
 	count_all(r, &txns, &ops);
 	return txns <= KV_TXNS_MAX && ops <= KV_TXN_OPERATIONS_MAX;
+}
+
+bool store_is_query(const struct model_request *r)
+{
+	for (uint32_t i = 0; i < r->compare_count; i++) {
+		if (r->compares[i].range_end.size > 0)
+			return false;
+	}
+	for (int branch = 0; branch < 2; branch++) {
+		for (uint32_t i = 0; i < r->branches[branch].count; i++) {
+			if (r->branches[branch].op[i].kind != MODEL_RANGE)
+				return false;
+		}
+	}
+	return r->kind == MODEL_TXN || r->kind == MODEL_RANGE || r->kind == MODEL_HASH;
 }
 
 static struct kv_bytes bytes(struct model_bytes b)
@@ -71,8 +59,13 @@ static uint32_t flag(bool set, enum kv_flag flag)
 static struct kv_request request_of(const struct model_request *r, struct model_arena *arena)
 {
 	static const enum kv_operation operations[] = {
-		[MODEL_RANGE] = KV_RANGE, [MODEL_PUT] = KV_PUT,         [MODEL_DELETE] = KV_DELETE,
-		[MODEL_TXN] = KV_TXN,     [MODEL_COMPACT] = KV_COMPACT, [MODEL_HASH] = KV_HASHKV,
+		[MODEL_EMPTY] = (enum kv_operation)KV_NOTHING,
+		[MODEL_RANGE] = KV_RANGE,
+		[MODEL_PUT] = KV_PUT,
+		[MODEL_DELETE] = KV_DELETE,
+		[MODEL_TXN] = KV_TXN,
+		[MODEL_COMPACT] = KV_COMPACT,
+		[MODEL_HASH] = KV_HASHKV,
 	};
 	struct kv_request request = {
 		.operation = operations[r->kind],
@@ -208,9 +201,7 @@ static bool answer_of(const struct model_request *r, const struct kv_answer *ans
 		.hash = answer->hash,
 	};
 	if (r->kind == MODEL_HASH) {
-		/* Before the first compaction it is 0, and etcd's -1: the door's affair. */
-		out->compact_revision =
-			answer->compact_revision == 0 ? -1 : (int64_t)answer->compact_revision;
+		out->compact_revision = answer->compact_revision;
 		return true;
 	}
 	if (r->kind != MODEL_TXN) {

@@ -5,8 +5,11 @@
 #include "kv/command.h"
 #include "tests/model/model.h"
 
-/* Takes away what the store cannot be asked. False: nothing is left. */
-bool store_narrow(struct model_request *r);
+/* Of a whole command the store has limits that etcd does not have. */
+bool store_takes(const struct model_request *r);
+
+/* It may be asked of a member, and needs no log. */
+bool store_is_query(const struct model_request *r);
 
 /* Commands of a session that are not given up. */
 enum { STORE_OUTSTANDING = 30 };

@@ -35,14 +35,15 @@ static void ask(struct round *round, struct asked *asked)
 			      KV_ANSWER_SIZE_MAX, &cursor);
 	readers_take(round, asked, sm, size, cursor);
 	seen.queries++;
+	seen.txns += asked->request.kind == MODEL_TXN;
 }
 
 /* Of the request's bytes alone: it may be refused before the log. */
-static bool is_of_the_bytes(enum model_error error)
+static bool is_of_the_bytes(const struct asked *asked)
 {
-	return error == MODEL_KEY_EMPTY || error == MODEL_VALUE_PROVIDED ||
-	       error == MODEL_LEASE_PROVIDED || error == MODEL_DUPLICATE_KEY ||
-	       error == MODEL_TOO_MANY_OPS;
+	return asked->want.error == MODEL_DUPLICATE_KEY ||
+	       (asked->request.kind != MODEL_COMPACT &&
+		model_check(&asked->request, MODEL_TXN_OPS_MAX) != MODEL_OK);
 }
 
 /* The same on each member, and when it is asked for once more. */
@@ -66,7 +67,7 @@ static void deliver(struct round *round, struct asked *asked)
 	struct sm_result result;
 	int size;
 
-	if (is_of_the_bytes(asked->want.error))
+	if (is_of_the_bytes(asked))
 		asked->verdict_size = 0; /* no session remembers it */
 	log_append_command(round, asked->data, asked->size);
 	for (uint32_t m = 0; m < MEMBERS; m++) {
@@ -98,7 +99,7 @@ static void command(struct round *round, struct asked *asked)
 	asked->data = store_encode(&asked->request, SESSION, asked->sequence, &asked->size,
 				   &asked->arena);
 	int check = sm->ops->check(sm, asked->data, (uint32_t)asked->size, 0, &session, &sequence);
-	if (check != 0 && !is_of_the_bytes(asked->want.error))
+	if (check != 0 && !is_of_the_bytes(asked))
 		round_fail(round, &asked->request, "the check before the log", &asked->want, NULL);
 	deliver(round, asked);
 	if (*place != NULL)
@@ -159,12 +160,12 @@ static void step(struct round *round)
 		model_draw_keys(&round->draw);
 	do
 		*r = model_draw_request(&round->draw, &round->model, &asked->arena);
-	while (!store_narrow(r));
+	while (!store_takes(r));
 	asked->compacted = round->model.compact_revision;
 	asked->want = model_do(&round->model, r, &asked->arena);
 	if (asked->want.error == MODEL_PANIC) /* MF7: what is to be kept is not there by then */
 		asked->want.error = MODEL_KEY_NOT_FOUND;
-	if (r->kind == MODEL_RANGE || r->kind == MODEL_HASH)
+	if (store_is_query(r) && (r->kind != MODEL_TXN || one_in(round, 2)))
 		ask(round, asked);
 	else
 		command(round, asked);
@@ -241,8 +242,12 @@ int main(int argc, char **argv)
 	uint64_t end = clock_now() + seconds * UINT64_C(1000000000);
 	while (played < rounds && (rounds != UINT64_MAX || clock_now() < end))
 		play(seed + played++);
-	printf("%lu rounds: %lu commands, %lu retries, %lu queries, %lu pieces, %lu readers\n",
-	       played, seen.commands, seen.retries, seen.queries, seen.pieces, seen.readers);
+	printf("%lu rounds: %lu commands, %lu retries, %lu queries, %lu of them transactions, %lu "
+	       "pieces, %lu readers\n",
+	       played, seen.commands, seen.retries, seen.queries, seen.txns, seen.pieces,
+	       seen.readers);
+	if (seen.txns == 0 && seen.commands >= WHOLE_COMMANDS)
+		errx(1, "no transaction was a query");
 	printf("%lu restarts, %lu restored, %lu pairs of snapshots, %lu answers gone, %lu "
 	       "refused\n",
 	       seen.restarts, seen.restored, seen.images, seen.gone, seen.refused);

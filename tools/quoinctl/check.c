@@ -68,7 +68,8 @@ static void choose_revision(struct check *c)
 		if (!*why_not(m) && m->probe->status.revision < least)
 			least = m->probe->status.revision;
 	}
-	if (!c->asked.revision && least != UINT64_MAX)
+	/* Below 0 nothing is hashed, which is equal everywhere. */
+	if ((int64_t)c->asked.revision <= 0 && least != UINT64_MAX)
 		c->asked.revision = least;
 }
 
@@ -117,7 +118,7 @@ static int ask_all(struct check *c, const struct options *options)
 /* etcd has -1 before the first compaction. */
 static int64_t compacted(const struct checked *m)
 {
-	return (int64_t)m->hash->answer.compact_revision;
+	return m->hash->answer.compact_revision;
 }
 
 static const char *name_of(const struct checked *m)

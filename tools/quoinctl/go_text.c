@@ -1,8 +1,9 @@
 #include "tools/quoinctl/go_text.h"
 
+#include <errno.h>
 #include <locale.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wctype.h>
 
@@ -142,6 +143,16 @@ size_t go_unquote(const char *text, size_t size, uint8_t *out, size_t *out_size,
 	}
 	*out_size = (size_t)(to - out);
 	return (size_t)(at - text) + 1;
+}
+
+bool go_number(const char *text, uint64_t *out)
+{
+	const char *digits = text + (*text == '-' || *text == '+');
+	char *end;
+
+	errno = 0;
+	*out = (uint64_t)strtoll(text, &end, 10);
+	return *digits >= '0' && *digits <= '9' && !errno && !*end;
 }
 
 /* A character of UTF-8 in its shortest form: its bytes; 0: there is none. */

@@ -87,8 +87,7 @@ static void hashes_json(const struct probe *probes, uint32_t count)
 		if (p->answer.hash)
 			printf(",\"hash\":%" PRIu32, p->answer.hash);
 		if (p->answer.compact_revision)
-			printf(",\"compact_revision\":%" PRId64,
-			       (int64_t)p->answer.compact_revision);
+			printf(",\"compact_revision\":%" PRId64, p->answer.compact_revision);
 		printf("}}");
 		before = ",";
 	}

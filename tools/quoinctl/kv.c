@@ -1,8 +1,10 @@
 /*
  * put, get, del, txn and compaction.
  */
+#include "kv/txn_codec.h"
 #include "tools/client/draw.h"
 #include "tools/quoinctl/answers.h"
+#include "tools/quoinctl/go_text.h"
 #include "tools/quoinctl/requests.h"
 #include "tools/quoinctl/txn_text.h"
 
@@ -18,6 +20,12 @@ static struct kv_bytes bytes_of(const char *text)
 	return (struct kv_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
 }
 
+static bool is_query(const struct kv_request *request)
+{
+	return request->operation == KV_RANGE ||
+	       (request->txn.size > 0 && kv_txn_is_query(request->txn));
+}
+
 /* Its exit status; of what changes something the sentence says whether that was done. */
 static int fail(const struct kv_request *request, enum status_done done, const char *text)
 {
@@ -26,7 +34,7 @@ static int fail(const struct kv_request *request, enum status_done done, const c
 		[STATUS_UNKNOWN] = " (it may have been done)",
 		[STATUS_DONE] = " (it was done)",
 	};
-	bool command = request->operation != KV_RANGE;
+	bool command = !is_query(request);
 
 	return complain(command && done != STATUS_NOTHING ? EXIT_UNCERTAIN : EXIT_FAILED, "%s%s",
 			text, command ? says[done] : "");
@@ -46,9 +54,9 @@ static int refuse(const struct kv_request *request, int err, const char *error)
 static int ask_kv(const struct options *options, struct kv_request *request, struct reply *reply,
 		  struct kv_answer *answer, uint8_t **copy)
 {
-	enum wire_request kind = request->operation != KV_RANGE ? WIRE_COMMAND
-				 : options->serializable        ? WIRE_QUERY_LOCAL
-								: WIRE_QUERY;
+	enum wire_request kind = !is_query(request)      ? WIRE_COMMAND
+				 : options->serializable ? WIRE_QUERY_LOCAL
+							 : WIRE_QUERY;
 	char error[ERROR_SIZE];
 	int status;
 
@@ -89,14 +97,14 @@ static int run(const struct options *options, struct kv_request *request)
 	uint8_t *copy;
 	int status;
 
-	if (request->operation != KV_RANGE) {
+	if (!is_query(request)) {
 		request->flags |= KV_ONE_SHOT;
 		request->sequence = 1;
 		request->session = draw();
 	}
 	status = ask_kv(options, request, &reply, &answer, &copy);
 	if (!status && request->operation == KV_COMPACT) {
-		printf("compacted revision %" PRIu64 "\n", request->revision);
+		printf("compacted revision %" PRId64 "\n", (int64_t)request->revision);
 	} else if (!status) {
 		from.node = reply.node;
 		from.term = options->format == FORMAT_SIMPLE ? 0 : ask_term(&reply);
@@ -246,7 +254,8 @@ int command_txn(const struct options *options)
 	err = txn_text_create(&text);
 	if (!err)
 		err = read_txn(options, &text, error);
-	request.txn = (struct kv_bytes){text.data, (uint32_t)text.size};
+	if (!err)
+		request.txn = (struct kv_bytes){text.data, (uint32_t)text.size};
 	if (err == -EINVAL || err == -E2BIG)
 		status = refuse(&request, err, error);
 	else if (err)
@@ -264,13 +273,10 @@ int command_compaction(const struct options *options)
 		.flags = options->physical ? KV_PHYSICAL : 0u,
 	};
 	const char *text = options->word[0];
-	char *end;
 
 	if (options->word_count != 1)
 		return complain(EXIT_MISUSED, "compaction command needs 1 argument");
-	errno = 0;
-	request.revision = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || request.revision > INT64_MAX)
+	if (!go_number(text, &request.revision))
 		return complain(EXIT_MISUSED, "compaction %.200s: it is a revision, like 100",
 				text);
 	return run(options, &request);

@@ -7,6 +7,7 @@
 
 #include "base/standard.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -101,16 +102,31 @@ static const struct command commands[] = {
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
+/* What it says may be of a line that was read: a terminal is not to obey it. */
+static void print_harmless(const char *text)
+{
+	for (; *text; text++) {
+		if (iscntrl((unsigned char)*text) && *text != '\n')
+			fprintf(stderr, "\\x%02x", (unsigned char)*text);
+		else
+			fputc(*text, stderr);
+	}
+}
+
 int complain(int status, const char *format, ...)
 {
+	char *text = NULL;
 	va_list args;
 
 	fflush(stdout);
-	fprintf(stderr, "Error: ");
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
 	va_end(args);
+	fputs("Error: ", stderr);
+	print_harmless(text ? text : "out of memory");
 	fputc('\n', stderr);
+	free(text);
 	return status;
 }
 

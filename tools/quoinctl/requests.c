@@ -83,7 +83,8 @@ int request_get(struct kv_request *out, const struct options *o, const struct kv
 	*out = (struct kv_request){
 		.operation = KV_RANGE,
 		.flags = (o->keys_only ? KV_KEYS_ONLY : 0u) | (o->count_only ? KV_COUNT_ONLY : 0u),
-		.revision = o->revision,
+		/* Below 0 etcdctl asks for none; a transaction would compare it. */
+		.revision = (int64_t)o->revision > 0 ? o->revision : 0,
 		.limit = o->limit,
 		.min_mod_revision = o->min_mod_revision,
 		.max_mod_revision = o->max_mod_revision,

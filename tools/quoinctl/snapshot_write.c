@@ -79,6 +79,22 @@ static int exists(char error[ERROR_SIZE], const char *path)
 	return EXIT_FAILED;
 }
 
+/* What stands where it is written until it is whole. */
+static int in_the_way(char error[ERROR_SIZE], const char *part, int err)
+{
+	if (err == EWOULDBLOCK)
+		snprintf(error, ERROR_SIZE, "%.300s: another save writes it: nothing was saved",
+			 part);
+	else if (err == EISDIR || err == ELOOP)
+		snprintf(error, ERROR_SIZE,
+			 "%.300s is in the way, and no file: remove it, or name another file; "
+			 "nothing was saved",
+			 part);
+	else
+		return failed(error, part, err);
+	return EXIT_FAILED;
+}
+
 int snapshot_create(struct snapshot_writer **out, const char *path, char error[ERROR_SIZE])
 {
 	struct snapshot_writer *w;
@@ -105,7 +121,7 @@ int snapshot_create(struct snapshot_writer **out, const char *path, char error[E
 		if (w->fd >= 0)
 			close(w->fd);
 		free(w->buffer);
-		failed(error, w->part, err);
+		in_the_way(error, w->part, err);
 		free(w);
 		return EXIT_FAILED;
 	}

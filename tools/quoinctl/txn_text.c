@@ -150,20 +150,6 @@ static bool take_result(struct rest *r, enum kv_result *out)
 	return false;
 }
 
-/* Go's: a sign, perhaps, and digits. The string ends with a zero. */
-static bool parse_number(struct kv_bytes text, uint64_t *out)
-{
-	const char *digits = (const char *)text.data;
-	char *end;
-
-	if (text.size && (*digits == '-' || *digits == '+'))
-		digits++;
-	errno = 0;
-	*out = (uint64_t)strtoll((const char *)text.data, &end, 10);
-	return *digits >= '0' && *digits <= '9' && !errno &&
-	       end == (const char *)text.data + text.size;
-}
-
 #define COMPARE_IS "a comparison is like mod(\"key\") > \"0\""
 
 static int parse_compare(const struct txn_text *t, struct rest r, uint8_t *to,
@@ -193,7 +179,9 @@ static int parse_compare(const struct txn_text *t, struct rest r, uint8_t *to,
 		return -E2BIG;
 	if (out->compared == KV_COMPARED_VALUE)
 		return 0;
-	if (!parse_number(out->value, &out->number))
+	/* It ends with a zero, and has none. */
+	if (strlen((const char *)out->value.data) != out->value.size ||
+	    !go_number((const char *)out->value.data, &out->number))
 		return wrong(t, error,
 			     COMPARE_IS ": with a number between the quotes, as all but val have");
 	out->value = (struct kv_bytes){0};

@@ -1,11 +1,11 @@
 #include "tools/quoinctl/values.h"
 
-#include <errno.h>
+#include "tools/quoinctl/go_text.h"
+
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum kind { SWITCH, COUNT, REVISION, ORDER, TARGET, CONSISTENCY, NAME, LIST, DIRECTORY };
+enum kind { SWITCH, COUNT, REVISION, BUMP, ORDER, TARGET, CONSISTENCY, NAME, LIST, DIRECTORY };
 
 static const struct row {
 	const char *name;
@@ -61,18 +61,15 @@ static bool parse_switch(const char *text, void *out)
 	return false;
 }
 
-/* etcd's are signed; less than none means nothing. */
 static bool parse_number(const char *text, void *out)
 {
-	uint64_t number;
-	char *end;
+	return go_number(text, out);
+}
 
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || number > INT64_MAX)
-		return false;
-	*(uint64_t *)out = number;
-	return true;
+/* Of what is added: not below 0. */
+static bool parse_bump(const char *text, void *out)
+{
+	return *text != '-' && go_number(text, out);
 }
 
 static bool parse_consistency(const char *text, void *out)
@@ -133,6 +130,7 @@ bool value_take(enum value_id id, const char *text, struct options *o, unsigned 
 		[SWITCH] = {parse_switch, "true or false"},
 		[COUNT] = {parse_number, "a number of keys, like 100"},
 		[REVISION] = {parse_number, "a revision, like 100"},
+		[BUMP] = {parse_bump, "how much to add to a revision, like 100"},
 		[ORDER] = {parse_order, "ASCEND or DESCEND"},
 		[TARGET] = {parse_target, "CREATE, KEY, MODIFY, VALUE or VERSION"},
 		[CONSISTENCY] = {parse_consistency,

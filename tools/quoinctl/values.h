@@ -47,7 +47,7 @@
 	X(INITIAL_CLUSTER_TOKEN, "initial-cluster-token", NAME, initial_cluster_token, 5, \
 	  "likewise; default quoin-cluster") \
 	X(DATA_DIR, "data-dir", DIRECTORY, data_dir, 5, "where to make it: empty, or not there yet") \
-	X(BUMP_REVISION, "bump-revision", REVISION, bump_revision, 5, \
+	X(BUMP_REVISION, "bump-revision", BUMP, bump_revision, 5, \
 	  "the revision is higher by so many, so that none is given again; with --mark-compacted") \
 	X(MARK_COMPACTED, "mark-compacted", SWITCH, mark_compacted, 5, \
 	  "and what is older than that one is compacted")

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/kv/helper.h"
 
+#include "base/crc.h"
 #include "kv/hashkv.h"
 
 static const struct kv_bytes NONE = {0};
@@ -74,7 +75,11 @@ static void hashes_are_etcds(void **state)
 		assert_int_equal(hash_at(&rig, 0).hash, 616137608);
 		assert_int_equal(hash_at(&rig, 7).hash, 616137608);
 		assert_int_equal(hash_at(&rig, 4).hash, 1148208671);
+		assert_int_equal(hash_at(&rig, 4).compact_revision, -1);
+		assert_int_equal(hash_at(&rig, UINT64_MAX).hash, bytes_crc(0, "key", 3));
+		assert_int_equal(compact(&rig, 0), KV_OK);
 		assert_int_equal(hash_at(&rig, 4).compact_revision, 0);
+		assert_int_equal(hash_at(&rig, 4).hash, 1148208671);
 		assert_int_equal(hash_at(&rig, 8).status, KV_FUTURE_REVISION);
 		assert_int_equal(compact(&rig, 4), KV_OK);
 		if (swept)

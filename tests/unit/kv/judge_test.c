@@ -49,6 +49,12 @@ static void the_first_that_is_wrong_is_told(void **state)
 	assert_int_equal(of("() (g)"), KV_KEY_EMPTY);
 	assert_int_equal(of("() ([=1 () ()])"), KV_KEY_EMPTY);
 	assert_int_equal(of("() ([() (d)])"), KV_KEY_EMPTY);
+	/* An operation that says nothing: etcd's words, and in its turn. */
+	assert_int_equal(of("(n) ()"), KV_KEY_NOT_FOUND);
+	assert_int_equal(of("(pa n pa) ()"), KV_KEY_NOT_FOUND);
+	assert_int_equal(of("(pa) (n p)"), KV_KEY_NOT_FOUND);
+	assert_int_equal(of("(p n) ()"), KV_KEY_EMPTY);
+	assert_int_equal(of("() ([() (n)])"), KV_KEY_NOT_FOUND);
 }
 
 static void a_key_is_written_once(void **state)

@@ -6,6 +6,7 @@
  *	pa pa:v           a put of a, of v; P: with prev-kv; i: ignoring the value
  *	da da-c da-*      a deletion of a, of [a, c), of every key from a on; D: with prev-kv
  *	ga ga-c ga@3      a range, at a revision
+ *	n                 an operation that says nothing
  *	[...]             a transaction
  *
  * Keys are one letter, or more where a dot or a digit follows; "=1" has an empty one.
@@ -92,10 +93,11 @@ static inline size_t txn_parse(const char **at, uint8_t *out);
 
 static inline size_t txn_operation(const char **at, uint8_t *out)
 {
-	static const char letters[] = "pPidDg[";
-	static const enum kv_operation operations[] = {KV_PUT,    KV_PUT,   KV_PUT, KV_DELETE,
-						       KV_DELETE, KV_RANGE, KV_TXN};
-	static const uint32_t flags[] = {0, KV_PREV_KV, KV_IGNORE_VALUE, 0, KV_PREV_KV, 0, 0};
+	static const char letters[] = "pPidDg[n";
+	static const enum kv_operation operations[] = {
+		KV_PUT,    KV_PUT,   KV_PUT, KV_DELETE,
+		KV_DELETE, KV_RANGE, KV_TXN, (enum kv_operation)KV_NOTHING};
+	static const uint32_t flags[] = {0, KV_PREV_KV, KV_IGNORE_VALUE, 0, KV_PREV_KV, 0, 0, 0};
 	const char *letter = strchr(letters, **at);
 	struct kv_request r = {0};
 

@@ -395,6 +395,60 @@ static void R52_members_agree_on_every_verdict(void **state)
 	rig_close(&other);
 }
 
+/* Of the same bytes, at the same moment; and the state is none the other. */
+static void what_only_reads_is_asked_as_a_query(void **state)
+{
+	static const char *const lines[] = {
+		"() ()",
+		"=a1 (ga gb-* ga@2) (gb)",
+		"=a2 (ga) (gb ga-*)",
+		"v=ax v=ay () (gc ga)",
+		"(ga@99) ()",
+		"(g) ()",
+		"=1 () ()",
+		"(gb@2) ()",
+	};
+	static const char *const others[] = {
+		"(pa:v) ()", "() (da)", "([() ()]) ()", "=a-c1 () ()", "(n) ()",
+	};
+	static uint8_t bytes[TXN_TEXT_SIZE_MAX];
+	struct kv_request request = {.operation = KV_TXN};
+
+	(void)state;
+	put(&rig, text("a"), text("x"));
+	put(&rig, text("b"), text("y"));
+	put(&rig, text("c"), text("z"));
+	for (int compacted = 0; compacted < 2; compacted++) {
+		for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+			const struct kv_answer want = txn(lines[i]);
+			uint64_t hash = rig.sm->ops->hash(rig.sm);
+
+			request.txn = txn_of(lines[i], bytes);
+			const struct kv_answer got = query(&rig, &request, KV_ANSWER_SIZE_MAX);
+			assert_int_equal(got.status, want.status);
+			assert_int_equal(got.operation, want.operation);
+			assert_int_equal(got.succeeded, want.succeeded);
+			assert_int_equal(got.revision, want.revision);
+			assert_int_equal(got.item_count, want.item_count);
+			assert_int_equal(got.applied_index, 0);
+			assert_bytes(got.items, want.items);
+			assert_int_equal(rig.sm->ops->hash(rig.sm), hash);
+		}
+		assert_int_equal(compact(&rig, 3), compacted ? KV_COMPACTED : KV_OK);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		size_t size;
+		uint8_t *data;
+
+		request.txn = txn_of(others[i], bytes);
+		data = encoded(&request, &size);
+		assert_int_equal(rig.sm->ops->query(rig.sm, data, (uint32_t)size, rig.out,
+						    KV_ANSWER_SIZE_MAX, NULL),
+				 -EINVAL);
+		free(data);
+	}
+}
+
 /* etcd's NOSPACE: what puts is refused where there is no room for it, and nothing else. */
 static void without_space_what_puts_is_refused(void **state)
 {
@@ -438,6 +492,7 @@ int main(void)
 		TEST(R48_a_retry_is_rendered_anew),
 		TEST(many_keys_take_many_steps),
 		TEST(an_answer_of_pieces_is_of_its_moment),
+		TEST(what_only_reads_is_asked_as_a_query),
 		TEST(R52_members_agree_on_every_verdict),
 		TEST(without_space_what_puts_is_refused),
 	};

@@ -162,6 +162,8 @@ static void a_compaction_of_the_leaders_own(void **state)
 static void compaction_in_etcds_words(void **state)
 {
 	(void)state;
+	assert_int_equal(compact(&rig, UINT64_MAX), KV_COMPACTED); /* -1 */
+	assert_int_equal(compact(&rig, 0), KV_OK);
 	assert_int_equal(compact(&rig, 0), KV_COMPACTED);
 	assert_int_equal(compact(&rig, 2), KV_FUTURE_REVISION);
 	for (int i = 0; i < 5; i++)
@@ -171,7 +173,8 @@ static void compaction_in_etcds_words(void **state)
 	assert_int_equal(compact(&rig, 3), KV_COMPACTED);
 	assert_int_equal(compact(&rig, 7), KV_FUTURE_REVISION);
 	assert_int_equal(compact(&rig, 6), KV_OK);
-	assert_int_equal(compact(&rig, UINT64_MAX), KV_FUTURE_REVISION);
+	assert_int_equal(compact(&rig, INT64_MAX), KV_FUTURE_REVISION);
+	assert_int_equal(compact(&rig, INT64_MAX + UINT64_C(1)), KV_COMPACTED);
 	assert_int_equal(rig.sm->ops->revision(rig.sm), 6);
 }
 

@@ -82,7 +82,8 @@ static void hashes_in_each_form(void **state)
 	run("endpoint hashkv -w json");
 	snprintf(expected, sizeof(expected),
 		 "[{\"Endpoint\":\"%s\",\"HashKV\":{\"header\":{\"cluster_id\":4369,"
-		 "\"member_id\":3,\"revision\":%" PRIu64 ",\"raft_term\":7},\"hash\":%" PRIu32,
+		 "\"member_id\":3,\"revision\":%" PRIu64 ",\"raft_term\":7},\"hash\":%" PRIu32
+		 ",\"compact_revision\":",
 		 node[2].udp, before + 1, hash);
 	if (strncmp(output, expected, strlen(expected)) != 0)
 		fail_msg("%s--- and not\n%s", output, expected);
@@ -180,6 +181,11 @@ static void all_are_equal(void **state)
 	assert_int_equal(json_integer_value(json_object_get(json, "revision")), revision());
 	assert_int_equal(json_array_size(json_object_get(json, "members")), 3);
 	json_decref(json);
+	/* Below 0 it is the newest, too: etcd hashes nothing there. */
+	run("check equality --rev=-1");
+	assert_int_equal(status, 0);
+	snprintf(expected, sizeof(expected), ", %" PRIu32 ", equal\n", hash);
+	assert_non_null(strstr(output, expected));
 }
 
 static void R51_who_differs_from_most_is_named(void **state)

@@ -260,6 +260,8 @@ static void what_is_wrong_is_said(void **state)
 	restore(saved, "n1", CLUSTER, data,
 		" --bump-revision=9223372036854775807 --mark-compacted");
 	must_fail(2, "no revision is raised that high");
+	restore(saved, "n1", CLUSTER, data, " --bump-revision=-5 --mark-compacted");
+	must_fail(2, "--bump-revision=-5: it is how much to add to a revision");
 	restore(saved, "n1", CLUSTER, data, " --skip-hash-check");
 	must_fail(2, "is checked by it");
 	snprintf(line, sizeof(line), "put a b --data-dir=%s", data);

@@ -9,15 +9,20 @@
 #include "base/bytes.h"
 #include "wal/block.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { KEYS = 20, VALUE = 9000, FILE_MAX = 1 << 20 };
 
+static const char *quoinctl;
 static char directory[64], saved[96], part[104];
 static uint8_t whole[FILE_MAX];
 static size_t whole_size;
@@ -207,6 +212,52 @@ static void what_was_left_behind_goes(void **state)
 	assert_int_equal(status, 0);
 }
 
+static void what_is_in_the_way_is_named(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkdir(part, 0700), 0);
+	save(node[0].udp);
+	must_fail(1, ".part is in the way, and no file: remove it, or name another file");
+	assert_int_equal(rmdir(part), 0);
+	fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	save(node[0].udp);
+	must_fail(1, ".part: another save writes it: nothing was saved");
+	assert_int_equal(access(part, F_OK), 0);
+	close(fd);
+}
+
+/* Of what it says on the way none is shown then; that it is done is known by the file. */
+static void a_pipe_that_ended_takes_no_whole_file(void **state)
+{
+	for (int all = 0; all < 2; all++) {
+		int fds[2], waited;
+		pid_t pid;
+
+		each(state);
+		assert_int_equal(pipe(fds), 0);
+		close(fds[0]);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			signal(SIGPIPE, SIG_DFL);
+			dup2(fds[1], STDOUT_FILENO);
+			dup2(all ? fds[1] : open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+			execl(quoinctl, "quoinctl", "snapshot", "save", saved, (char *)NULL);
+			_exit(127);
+		}
+		close(fds[1]);
+		assert_int_equal(waitpid(pid, &waited, 0), pid);
+		assert_true(WIFSIGNALED(waited) && WTERMSIG(waited) == SIGPIPE);
+		assert_int_equal(access(part, F_OK), -1);
+		assert_int_equal(access(saved, F_OK), all ? -1 : 0);
+		told(saved);
+		assert_int_equal(status, all);
+	}
+}
+
 static void a_stream_that_breaks_leaves_no_file(void **state)
 {
 	char line[256];
@@ -368,6 +419,8 @@ int main(int argc, char **argv)
 		TEST(its_status_in_each_form),
 		TEST(nothing_is_written_over),
 		TEST(what_was_left_behind_goes),
+		TEST(what_is_in_the_way_is_named),
+		TEST(a_pipe_that_ended_takes_no_whole_file),
 		TEST(a_stream_that_breaks_leaves_no_file),
 		TEST(one_member_is_asked),
 		TEST(no_space_leaves_no_file),
@@ -378,5 +431,6 @@ int main(int argc, char **argv)
 
 	if (!ctl_program(argc, argv))
 		return 2;
+	quoinctl = argv[1];
 	return cmocka_run_group_tests(tests, prepare, end);
 }

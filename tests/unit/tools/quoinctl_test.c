@@ -484,7 +484,7 @@ static void wrong_usage(void **state)
 		{"del a --limit 1", "unknown flag: --limit"},
 		{"get a --limit x", "it is a number of keys"},
 		{"get a --rev x", "--rev=x: it is a revision, like 100"},
-		{"get a --rev -1", "--rev=-1: it is a revision"},
+		{"get a --rev 1-", "--rev=1-: it is a revision"},
 		{"get a --order foo", "--order=foo: it is ASCEND or DESCEND"},
 		{"get a --sort-by MOD",
 		 "--sort-by=MOD: it is CREATE, KEY, MODIFY, VALUE or VERSION"},

@@ -28,6 +28,8 @@ static void F17_wrong_text_is_wrong_usage(void **state)
 	set_endpoints("unix:/nowhere/at/all");
 	expect_of("txn", "mod(\"k\") > \"0\"\n\nput k\n\n\n", 2, "",
 		  "Error: line 3: put needs a key and a value: nothing else is read for it\n");
+	expect_of("txn", "\n\033[2J\177 x\n", 2, "",
+		  "Error: line 2: \"\\x1b[2J\\x7f\" is no request: it is put, get or del\n");
 	expect_of("txn", "", 2, "", "Error: the input ends after line 0, in the comparisons" PARTS);
 	expect_of("txn", "\nput a 1\n\n", 2, "",
 		  "Error: the input ends after line 3, in the failure requests" PARTS);

@@ -80,6 +80,9 @@ static void old_revisions(void **state)
 		  "");
 	expect_at("get k --rev=@4", "", 1, "", "Error: " FUTURE "\n");
 	expect_at("get k --rev=@1 --consistency=s", "", 0, "k\n1\n", "");
+	expect_at("get k --rev=-1", "", 0, "", "");
+	expect_at("put k 3", "", 0, "OK\n", "");
+	expect_at("get k --rev=-1", "", 0, "k\n3\n", "");
 }
 
 static void orders_and_bounds(void **state)
@@ -100,6 +103,9 @@ static void orders_and_bounds(void **state)
 		{"--max-mod-rev=@3", "2\n1\n"},
 		{"--min-create-rev=@2 --max-create-rev=@2", "2\n"},
 		{"--limit=2 --rev=@3", "x\n2\n"},
+		{"--limit=-1", "3\n2\n1\n"},
+		{"--min-mod-rev=-1", "3\n2\n1\n"},
+		{"--max-mod-rev=-1", ""},
 	};
 	char line[128];
 
@@ -164,6 +170,7 @@ static void transactions(void **state)
 	static const char text[] =
 		"ver(\"k\") = \"0\"\n\nput k \"a b\"\nget k\nget --prefix \"\" "
 		"--count-only\n\nput k c --prev-kv\ndel l\nget k --keys-only\n\n";
+	uint64_t commands;
 
 	(void)state;
 	expect_at("txn", text, 0, "SUCCESS\n\nOK\n\nk\na b\n\n1\n", "");
@@ -186,10 +193,14 @@ static void transactions(void **state)
 		  "");
 	expect_at("txn", "\nput k 1\nput k 2\n\n\n", 1, "",
 		  "Error: etcdserver: duplicate key given in txn request (nothing was done)\n");
-	expect_at("txn", "\nget k --rev=1000000\n\n\n", 1, "",
-		  "Error: " FUTURE " (nothing was done)\n");
+	/* What only reads is a query. */
+	commands = store.commands;
+	expect_at("txn", "\nget k --rev=1000000\n\n\n", 1, "", "Error: " FUTURE "\n");
 	expect_at("txn", "val(\"\") = \"c\"\n\n\n\n", 1, "",
-		  "Error: etcdserver: key is not provided (nothing was done)\n");
+		  "Error: etcdserver: key is not provided\n");
+	expect_at("txn", "val(\"k\") = \"d\"\n\n\nget k --keys-only\n\n", 0, "FAILURE\n\nk\n\n",
+		  "");
+	assert_int_equal(store.commands, commands);
 }
 
 /* A transaction whose answer is lost is asked again, is done once, and answers what it did. */
@@ -216,6 +227,10 @@ static void compaction(void **state)
 	expect_at("put k 1", "", 0, "OK\n", "");
 	expect_at("put k 2", "", 0, "OK\n", "");
 	expect_at("put k 3", "", 0, "OK\n", "");
+	expect_at("compaction -- -1", "", 1, "", "Error: " COMPACTED " (nothing was done)\n");
+	expect_at("compaction 0", "", 0, "compacted revision 0\n", "");
+	expect_at("compaction 0", "", 1, "", "Error: " COMPACTED " (nothing was done)\n");
+	expect_at("get k --rev=@1", "", 0, "k\n1\n", "");
 	expect_at("compaction @2", "", 0, "compacted revision @2\n", "");
 	expect_at("get k --rev=@1", "", 1, "", "Error: " COMPACTED "\n");
 	expect_at("get k --rev=@2", "", 0, "k\n2\n", "");

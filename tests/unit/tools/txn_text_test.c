@@ -260,7 +260,7 @@ static const struct {
 	{"\nget a --sort-by x\n",
 	 "line 2: --sort-by=x: it is CREATE, KEY, MODIFY, VALUE or VERSION"},
 	{"\nget a --rev=x\n", "line 2: --rev=x: it is a revision, like 100"},
-	{"\nget a --limit=-1\n", "line 2: --limit=-1: it is a number of keys, like 100"},
+	{"\nget a --limit=-\n", "line 2: --limit=-: it is a number of keys, like 100"},
 	{"\nget a --rev\n", "line 2: --rev is followed by its value"},
 	{"\nget a --rev \"1\\x00\"\n", "line 2: --rev has a value with a zero byte"},
 	{"\nget a --prefix=yes\n", "line 2: --prefix=yes: it is true or false"},
