@@ -132,25 +132,51 @@ void node_agreed_judge(struct node *n, raft_index marker, const struct sm_mark *
 	n->diverged.marker = marker;
 }
 
-raft_index node_agreed_split(const struct node *n)
+/* Who is to write this one yet, or to tell it. */
+static uint32_t yet_to_tell(const struct node *n, raft_index index)
+{
+	uint32_t members = 0;
+
+	if (n->diverged.index == 0 && n->snapshot.newest.index < index)
+		members = NODE_SELF;
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		const struct wire_settings *s = &n->peer[i].settings;
+
+		if (!s->diverged && s->snapshot_index < index &&
+		    settings_silent_ns(n, i) < PEER_SILENT_NS)
+			members |= 1u << i;
+	}
+	return members;
+}
+
+static raft_index split_find(const struct node *n, bool patient)
 {
 	struct claims c;
 	raft_index found = 0;
 
 	claims_collect(n, &c);
 	for (uint32_t i = 0; i < c.count; i++) {
+		const raft_index index = c.claim[i].index;
+		const uint32_t waited_for = patient ? yet_to_tell(n, index) : 0;
 		uint32_t all = 0, most = 0;
 
 		for (uint32_t k = 0; k < c.count; k++) {
-			if (c.claim[k].index != c.claim[i].index)
+			if (c.claim[k].index != index)
 				continue;
 			all |= c.claim[k].members;
-			most |= node_votes_tally(n, c.claim[k].members).majority;
+			most |= node_votes_tally(n, c.claim[k].members | waited_for).majority;
 		}
-		if (!most && c.claim[i].index > found && node_votes_tally(n, all).majority)
-			found = c.claim[i].index;
+		if (!most && index > found && node_votes_tally(n, all).majority)
+			found = index;
 	}
 	return found;
+}
+
+raft_index node_agreed_split(const struct node *n)
+{
+	const uint64_t since_ns = n->diverged.undecided_ns;
+
+	return split_find(n, !since_ns || n->now_ns - since_ns < NODE_SPLIT_PATIENCE_NS);
 }
 
 /* --- what follows ------------------------------------------------------------------------ */
@@ -176,16 +202,17 @@ void node_diverged_text(const struct node *n, char *out, size_t size)
 
 static void act(struct node *n)
 {
-	char text[NODE_DIVERGED_TEXT_MAX];
+	char text[NODE_DIVERGED_TEXT_MAX], hashes[96] = "";
 	int err = 0;
 
 	n->diverged.acted = true;
 	node_diverged_text(n, text, sizeof(text));
-	journal_write(n->journal, JOURNAL_ERROR, "diverged",
-		      "snapshot=%" PRIu64 " hash=%016" PRIx64 " majority=%016" PRIx64
-		      " marker=%" PRIu64 " why=\"%s\"",
-		      n->diverged.index, n->diverged.ours, n->diverged.theirs, n->diverged.marker,
-		      text);
+	if (n->diverged.marker) /* the log keeps the index alone, over a start */
+		snprintf(hashes, sizeof(hashes),
+			 " hash=%016" PRIx64 " majority=%016" PRIx64 " marker=%" PRIu64,
+			 n->diverged.ours, n->diverged.theirs, n->diverged.marker);
+	journal_write(n->journal, JOURNAL_ERROR, "diverged", "snapshot=%" PRIu64 "%s why=\"%s\"",
+		      n->diverged.index, hashes, text);
 	raft_unfit(n->raft);
 	serve_corrupt(n->serve);
 	n->next_settings_ns = 0; /* the others are told now */
@@ -218,6 +245,10 @@ static void split_drive(struct node *n)
 	if (n->now_ns < n->diverged.split_ns)
 		return;
 	n->diverged.split_ns = n->now_ns + SETTINGS_EVERY_NS;
+	if (!split_find(n, false))
+		n->diverged.undecided_ns = 0;
+	else if (!n->diverged.undecided_ns)
+		n->diverged.undecided_ns = n->now_ns;
 	split = node_agreed_split(n);
 	if (split > n->diverged.split)
 		journal_write(

@@ -22,6 +22,7 @@ struct node_diverged {
 	bool acted;            /* the log has the sign, and all that serves was told */
 	uint64_t next_ns;      /* a leader hands over at this time at the earliest */
 	uint64_t split_ns;     /* when it is looked for a split next */
+	uint64_t undecided_ns; /* since when there was one, if only for who has yet to tell; 0 */
 	raft_index split;      /* an index of which a majority has no one hash, as last told */
 	raft_index pulled;     /* the newest snapshot that was pulled in this life; 0: none was */
 };
@@ -32,9 +33,11 @@ void node_agreed(const struct node *n, struct sm_mark *mark);
 void node_agreed_judge(struct node *n, raft_index marker, const struct sm_mark *mark);
 
 /*
- * A majority has snapshots of this index, and no majority the same: who is wrong is not known. 0:
- * there is none.
+ * A majority has snapshots of this index, and no majority the same, whatever those say who are
+ * heard and have yet to tell: who is wrong is not known. They are waited for, so long: one that is
+ * heard may write none. 0: there is none.
  */
+#define NODE_SPLIT_PATIENCE_NS UINT64_C(300000000000)
 raft_index node_agreed_split(const struct node *n);
 /* What follows from it, once it was found. */
 void node_diverged_drive(struct node *n);

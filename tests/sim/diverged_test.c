@@ -259,6 +259,9 @@ static void one_is_told_and_the_others_go_on(uint32_t which, enum wal_durability
 	damage(victim, 1);
 	wait_markers(3);
 	assert_true(diverged() == 1u << victim);
+	/* Who differs tells it before the third one: it is not known who is wrong until then. */
+	for (uint32_t i = 0; i < 3; i++)
+		assert_true(of(i)->diverged.split == 0);
 	assert_true(of(victim)->diverged.ours != of(victim)->diverged.theirs);
 	assert_true(of(victim)->diverged.index < of(victim)->diverged.marker);
 	expect_diverged(victim);
@@ -308,6 +311,52 @@ static void R51_without_a_majority_nobody_is(void **state)
 		assert_true(status_has(i, "snapshots_differ 1\n"));
 		expect_answers(i, SERVE_OK);
 	}
+	end();
+}
+
+/* What member 0 finds if it and 1 wrote the newest, and differ, and 2 has not told it yet. */
+static void two_differ(const raft_id ids[2])
+{
+	struct node *n = of(0);
+	struct node_peer *one = &n->peer[node_peer_find(n, ids[0])];
+	struct node_peer *third = &n->peer[node_peer_find(n, ids[1])];
+
+	one->settings.snapshot_own = true;
+	one->settings.snapshot_index = n->snapshot.newest.index;
+	one->settings.snapshot_hash = n->snapshot.newest.hash ^ 1;
+	third->settings.snapshot_own = false;
+	third->settings.snapshot_index = n->snapshot.newest.index - 1;
+	third->wrote.index = 0;
+	n->diverged.split_ns = 0;
+	node_diverged_drive(n);
+}
+
+/* The third one is waited for while it is heard, and not for ever. */
+static void R51_who_has_yet_to_tell_is_waited_for(void **state)
+{
+	raft_id ids[2];
+
+	(void)state;
+	begin(525, WAL_DURABLE);
+	for (uint32_t i = 0; i < 2; i++)
+		ids[i] = of(i + 1)->id;
+	wait_markers(2);
+	run_until(all_know);
+	two_differ(ids);
+	assert_true(of(0)->diverged.undecided_ns == of(0)->now_ns);
+	assert_true(status_has(0, "snapshots_differ 0\n"));
+	of(0)->diverged.undecided_ns -= NODE_SPLIT_PATIENCE_NS;
+	two_differ(ids);
+	assert_true(status_has(0, "snapshots_differ 1\n"));
+	assert_true(of(0)->diverged.split == newest(0)->index);
+	sim_world_run(&w, 2000 * MS);
+	assert_true(of(0)->diverged.undecided_ns == 0);
+	/* One that is not heard is not waited for. */
+	sim_node_crash(&w, 2);
+	sim_world_run(&w, 5000 * MS);
+	assert_true(status_has(0, "snapshots_differ 0\n"));
+	two_differ(ids);
+	assert_true(status_has(0, "snapshots_differ 1\n"));
 	end();
 }
 
@@ -376,6 +425,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R51_one_is_told_and_the_others_go_on),
 		cmocka_unit_test(R51_without_a_majority_nobody_is),
+		cmocka_unit_test(R51_who_has_yet_to_tell_is_waited_for),
 		cmocka_unit_test(R51_one_that_lies_of_itself_makes_nobody_diverged),
 		cmocka_unit_test(R51_a_leader_that_lies_makes_nobody_diverged),
 	};
