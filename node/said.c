@@ -38,6 +38,16 @@ static const struct {
 		 "well, and are refused: they are forged or sent again"},
 };
 
+/*
+ * So long others go on to send to that directory when it is out of the table here: until the leader
+ * has committed that, and for one election timeout more, in which it is told (raft/membership.c).
+ * And a verdict lasts HEARSAY_NS from the last of them.
+ */
+static uint64_t shared_on_ns(const struct node *n)
+{
+	return 2 * n->options.election_us_max * 1000 + HEARSAY_NS;
+}
+
 /* Whom it replaces where it stands is a member yet, and others send to that directory. */
 static bool shares_its_place(const struct node *n)
 {
@@ -133,7 +143,7 @@ void said_drive(struct node *n)
 		return;
 	n->next_said_ns = n->now_ns + LOOK_NS;
 	if (shares_its_place(n))
-		n->shared_until_ns = n->now_ns + LOOK_NS + HEARSAY_NS; /* no verdict lasts longer */
+		n->shared_until_ns = n->now_ns + LOOK_NS + shared_on_ns(n);
 	for (uint32_t peer = 0; node_peer_next(n, &peer); peer++) {
 		dp_get_peer(n->dp, peer, &state);
 		start_tell(n, peer, &state);

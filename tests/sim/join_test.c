@@ -218,6 +218,11 @@ static void F1_who_joined_and_lost_its_directory_is_told_the_way_back(void **sta
 	members_expect_voter(&w, again, 4);
 	assert_null(member(id));
 	expect_caught_up(3);
+	/* Nor are those that tell the other one that it is out. */
+	for (int i = 0; i < 250; i++) {
+		sim_world_run(&w, 20 * MS);
+		assert_false(sim_node_says(&w, 3, "another directory"));
+	}
 	sim_world_destroy(&w);
 }
 
