@@ -248,12 +248,22 @@ static void heard(struct node *n, uint64_t offset, uint32_t size)
 	}
 }
 
+/* What is there already is no news: who sends nothing else is silent. */
+static bool is_news(const struct node *n, const struct wire_snapshot_range *range)
+{
+	uint64_t offset;
+	uint32_t length;
+
+	return wal_pull_wants(n->wal, range->offset, &offset, &length) &&
+	       offset - range->offset < range->length;
+}
+
 void node_pull_receive(struct node *n, const struct dp_datagram *d)
 {
 	const struct node_install *in = &n->install;
 	struct wire_snapshot_range range;
 	const uint8_t *data;
-	bool asked;
+	bool asked, news;
 
 	if (wire_snapshot_chunk_decode(&range, &data, d->body, d->envelope.body_size)) {
 		n->counters.malformed++;
@@ -270,12 +280,13 @@ void node_pull_receive(struct node *n, const struct dp_datagram *d)
 			not_there(n);
 		return;
 	}
+	news = is_news(n, &range);
 	if (wal_pull_add(n->wal, range.offset, data, range.length) == -EBADMSG) {
 		if (asked)
 			not_there(n);
 		return;
 	}
 	n->install.pulled_bytes += range.length;
-	if (asked)
+	if (asked && news)
 		heard(n, range.offset, range.length);
 }
