@@ -426,10 +426,12 @@ static const char *wait_advice(const struct formation *f, enum formation_wait wa
 		return cluster ? ": if this member was of it, and its directory is lost, it comes "
 				 "back as another one: quoinctl member replace there"
 			       : "";
-	return f->state == FORMATION_ACCEPTED && (cluster || wait == FORMATION_WAIT_MISSING)
-		       ? ": if that is lost, quoinctl formation reset makes this directory fresh "
-			 "again"
-		       : "";
+	if (f->state != FORMATION_ACCEPTED || !(cluster || wait == FORMATION_WAIT_MISSING))
+		return "";
+	return f->table.origin
+		       ? ": if that is lost, empty this directory, and restore it again"
+		       : ": if that is lost, quoinctl formation reset makes this directory fresh "
+			 "again";
 }
 
 static size_t refused_text(const struct node *n, char *out, size_t size_max)

@@ -79,6 +79,14 @@ void node_install_offered(struct node *n, const struct raft_snapshot *offer, raf
 	n->install.offer_from = from;
 }
 
+static const char *reason(int err)
+{
+	return err == -EBADMSG  ? "it is not what was offered"
+	       : err == -EXDEV  ? "it is another cluster's"
+	       : err == -EPROTO ? "it is of another release"
+				: strerror(-err);
+}
+
 /* It is tried again, if nothing newer is offered. */
 static void put_off(struct node *n, int err, const char *why)
 {
@@ -170,9 +178,7 @@ static void pull(struct node *n)
 		return;
 	}
 	if (result != -EINPROGRESS) {
-		put_off(n, result,
-			result == -EBADMSG ? "what came is not what was offered"
-					   : strerror(-result));
+		put_off(n, result, reason(result));
 		return;
 	}
 	if (useless(n, &in->at)) {
@@ -439,7 +445,7 @@ size_t node_install_text(const struct node *n, char *out, size_t size)
 		return (size_t)snprintf(out, size,
 					"a snapshot of another member, at index %" PRIu64
 					", could not be installed: %s: it is tried again",
-					in->at.index, strerror(-in->failed));
+					in->at.index, reason(in->failed));
 	if (in->step == NODE_INSTALL_NONE)
 		return (size_t)snprintf(
 			out, size,

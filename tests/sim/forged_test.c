@@ -321,6 +321,12 @@ static void V35_words_of_formation_are_told_when_they_last(void **state)
 	assert_true(sim_node_says(&w, 0,
 				  "member n2 answers from another directory than the one that was "
 				  "agreed on: if that is lost, quoinctl formation reset"));
+	/* Of directories that were restored none is made fresh so. */
+	w.node[0].node->formation.table.origin = 7;
+	assert_true(sim_node_says(&w, 0,
+				  "agreed on: if that is lost, empty this directory, and restore "
+				  "it again"));
+	assert_false(sim_node_says(&w, 0, "formation reset"));
 	world_end();
 }
 
