@@ -4,7 +4,6 @@
 #include "tests/unit/serve/hand.h"
 
 #include <errno.h>
-#include <string.h>
 
 enum { RATE = 1 << 20, PIECE = SERVE_BACKUP_PIECE, MANY = 60 };
 
@@ -29,28 +28,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void confirm(raft_index index)
-{
-	hand_turn(&h, SERVE_RESEND_NS_MIN);
-	serve_confirmed(h.serve, h.context, index);
-}
-
 static struct request *begun(uint64_t source, uint64_t id)
 {
 	struct request *q = hand_backup(&h, source, id);
 
-	confirm(1);
+	hand_confirm(&h, 1);
 	return q;
-}
-
-static void expect(uint32_t count, uint64_t id, const char *text, bool last)
-{
-	const struct hand_word *word = hand_heard(&h, count);
-
-	assert_int_equal(word->id, id);
-	assert_int_equal(word->status, SERVE_OK);
-	assert_memory_equal(word->data, text, strlen(text));
-	assert_int_equal(word->last, last);
 }
 
 /* SV2: everything that was acknowledged before it was asked for is in it. */
@@ -60,7 +43,7 @@ static void it_shows_what_was_acknowledged_before(void **state)
 	hand_backup(&h, 0, 4);
 	hand_turn(&h, 0);
 	assert_int_equal(h.reads, 1);
-	confirm(3);
+	hand_confirm(&h, 3);
 	hand_turn(&h, 0);
 	serve_progress(h.serve, 2, false);
 	hand_turn(&h, 0);
@@ -70,7 +53,7 @@ static void it_shows_what_was_acknowledged_before(void **state)
 	serve_progress(h.serve, 3, false);
 	hand_turn(&h, 0);
 	assert_int_equal(h.backups, 1);
-	expect(1, 4, "b0", false);
+	hand_expect(&h, 1, 4, "b0", false);
 }
 
 static void it_leaves_in_pieces_as_they_are_taken(void **state)
@@ -81,11 +64,11 @@ static void it_leaves_in_pieces_as_they_are_taken(void **state)
 	hand_turn(&h, 0);
 	for (uint32_t i = 1; i < 3; i++) {
 		hand_turn(&h, S);
-		expect(i, 4, i == 1 ? "b0" : "b1", false);
+		hand_expect(&h, i, 4, i == 1 ? "b0" : "b1", false);
 		serve_pulled(h.serve, q);
 		hand_turn(&h, S);
 	}
-	expect(3, 4, "b2", true);
+	hand_expect(&h, 3, 4, "b2", true);
 	assert_int_equal(serve_open_count(h.serve), 0);
 	assert_int_equal(h.backup[0].closed, 1);
 }
@@ -125,7 +108,7 @@ static void a_listing_waits_for_none(void **state)
 	hand_turn(&h, 0);
 	hand_heard(&h, 1);
 	q = hand_query(&h, 2, 3);
-	confirm(1);
+	hand_confirm(&h, 1);
 	hand_heard(&h, 2);
 	serve_pulled(h.serve, q);
 	hand_turn(&h, 0);
@@ -150,11 +133,11 @@ static void there_are_two_at_a_time(void **state)
 	assert_true(hand_heard(&h, 4)->last);
 	begun(0, 11);
 	hand_turn(&h, S);
-	expect(5, 11, "b0", false);
+	hand_expect(&h, 5, 11, "b0", false);
 	serve_cancel(h.serve, q[1]);
 	begun(0, 12);
 	hand_turn(&h, S);
-	expect(6, 12, "b0", false);
+	hand_expect(&h, 6, 12, "b0", false);
 }
 
 /* It takes as long as it takes, and a reader that takes nothing ends. */
@@ -203,7 +186,7 @@ static void half_of_a_command_is_in_none(void **state)
 	hand_heard(&h, 1);
 	serve_progress(h.serve, 2, false);
 	hand_turn(&h, 0);
-	expect(2, 4, "b1", false);
+	hand_expect(&h, 2, 4, "b1", false);
 }
 
 int main(void)

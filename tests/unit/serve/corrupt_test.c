@@ -48,12 +48,10 @@ static void R51_reads_are_refused_wherever_they_are(void **state)
 	h.backup_pieces = 3;
 	hand_query(&h, 1, 3);
 	hand_backup(&h, 0, 2);
-	hand_turn(&h, SERVE_RESEND_NS_MIN);
-	serve_confirmed(h.serve, h.context, 1); /* their first pieces */
+	hand_confirm(&h, 1); /* their first pieces */
 	hand_turn(&h, SERVE_RESEND_NS_MIN);
 	hand_query(&h, 3, 1);
-	hand_turn(&h, SERVE_RESEND_NS_MIN);
-	serve_confirmed(h.serve, h.context, 100); /* it is to apply up to there */
+	hand_confirm(&h, 100); /* it is to apply up to there */
 	hand_query(&h, 4, 1);
 	hand_turn(&h, SERVE_RESEND_NS_MIN);
 	for (uint64_t id = 1; id <= 4; id++)

@@ -357,6 +357,12 @@ struct request *hand_backup(struct hand *h, uint64_t source, uint64_t id)
 	return q;
 }
 
+void hand_confirm(struct hand *h, raft_index index)
+{
+	hand_turn(h, SERVE_RESEND_NS_MIN);
+	serve_confirmed(h->serve, h->context, index);
+}
+
 void hand_apply(struct hand *h, uint64_t session, uint64_t sequence)
 {
 	const struct sm_result result = {.session = session,
@@ -373,4 +379,15 @@ const struct hand_word *hand_heard(const struct hand *h, uint32_t count)
 	if (h->words != count)
 		fail_msg("%u words instead of %u", h->words, count);
 	return count ? &h->word[count - 1] : NULL;
+}
+
+void hand_expect(const struct hand *h, uint32_t count, uint64_t id, const char *text, bool last)
+{
+	const struct hand_word *word = hand_heard(h, count);
+
+	assert_int_equal(word->id, id);
+	assert_int_equal(word->status, SERVE_OK);
+	assert_int_equal(word->size, *text == 'b' ? h->backup_size : strlen(text));
+	assert_memory_equal(word->data, text, strlen(text));
+	assert_int_equal(word->last, last);
 }

@@ -97,9 +97,13 @@ struct request *hand_query(struct hand *h, uint64_t id, uint32_t pieces);
 struct request *hand_query_of(struct hand *h, uint64_t source, uint64_t id, uint32_t pieces);
 /* All of the state. */
 struct request *hand_backup(struct hand *h, uint64_t source, uint64_t id);
+/* The read that was asked for, in this turn or before. */
+void hand_confirm(struct hand *h, raft_index index);
 void hand_apply(struct hand *h, uint64_t session, uint64_t sequence);
 
 /* The newest word; fails if there are not `count` of them. */
 const struct hand_word *hand_heard(const struct hand *h, uint32_t count);
+/* It is such a piece. */
+void hand_expect(const struct hand *h, uint32_t count, uint64_t id, const char *text, bool last);
 
 #endif

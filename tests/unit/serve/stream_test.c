@@ -28,20 +28,8 @@ static struct request *stream(uint64_t id, uint32_t pieces)
 {
 	struct request *q = hand_query(&h, id, pieces);
 
-	hand_turn(&h, SERVE_RESEND_NS_MIN);
-	serve_confirmed(h.serve, h.context, 1);
+	hand_confirm(&h, 1);
 	return q;
-}
-
-static void expect(uint32_t count, uint64_t id, const char *text, bool last)
-{
-	const struct hand_word *word = hand_heard(&h, count);
-
-	assert_int_equal(word->id, id);
-	assert_int_equal(word->status, SERVE_OK);
-	assert_int_equal(word->size, 2);
-	assert_memory_equal(word->data, text, 2);
-	assert_int_equal(word->last, last);
 }
 
 static void the_next_piece_comes_when_the_one_before_was_taken(void **state)
@@ -49,7 +37,7 @@ static void the_next_piece_comes_when_the_one_before_was_taken(void **state)
 	struct request *q = stream(4, 3);
 
 	(void)state;
-	expect(1, 4, "p0", false);
+	hand_expect(&h, 1, 4, "p0", false);
 	for (int i = 0; i < 10; i++)
 		hand_turn(&h, 100 * MS);
 	hand_heard(&h, 1);
@@ -57,12 +45,12 @@ static void the_next_piece_comes_when_the_one_before_was_taken(void **state)
 	serve_pulled(h.serve, q); /* said twice */
 	assert_true(serve_active(h.serve));
 	hand_turn(&h, 0);
-	expect(2, 4, "p1", false);
+	hand_expect(&h, 2, 4, "p1", false);
 	hand_turn(&h, 0);
 	hand_heard(&h, 2);
 	serve_pulled(h.serve, q);
 	hand_turn(&h, 0);
-	expect(3, 4, "p2", true);
+	hand_expect(&h, 3, 4, "p2", true);
 	assert_int_equal(serve_open_count(h.serve), 0);
 	assert_int_equal(serve_get_counters(h.serve)->streams, 1);
 	assert_int_equal(serve_get_counters(h.serve)->pushes, 2);
@@ -84,12 +72,12 @@ static void a_first_piece_may_take_several_steps(void **state)
 	assert_true(serve_active(h.serve));
 	h.read_piece_result = 1;
 	hand_turn(&h, 0);
-	expect(1, 4, "p0", false);
+	hand_expect(&h, 1, 4, "p0", false);
 	hand_turn(&h, 0);
 	hand_heard(&h, 1);
 	serve_pulled(h.serve, q);
 	hand_turn(&h, 0);
-	expect(2, 4, "p1", true);
+	hand_expect(&h, 2, 4, "p1", true);
 
 	/* There was no room to work in, as it turned out. */
 	stream(5, 2);
@@ -136,7 +124,7 @@ static void a_step_that_found_nothing_goes_on_by_itself(void **state)
 	}
 	h.read_piece_result = 1;
 	hand_turn(&h, 0);
-	expect(2, 4, "p1", true);
+	hand_expect(&h, 2, 4, "p1", true);
 }
 
 static void half_of_a_command_is_not_read(void **state)
@@ -150,7 +138,7 @@ static void half_of_a_command_is_not_read(void **state)
 	hand_heard(&h, 1);
 	serve_progress(h.serve, 2, false);
 	hand_turn(&h, 0);
-	expect(2, 4, "p1", true);
+	hand_expect(&h, 2, 4, "p1", true);
 }
 
 static void a_revision_that_is_gone_is_told(void **state)
