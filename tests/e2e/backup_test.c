@@ -72,8 +72,7 @@ static void restore(uint32_t node, const char *more)
 	static struct run out;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/n%u", c.dir, node);
-	directory_remove(path);
+	cluster_wipe(&c, node);
 	snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
 	f = fopen(path, "re");
 	require(&c, f != NULL, "%s", path);

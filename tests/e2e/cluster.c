@@ -473,3 +473,52 @@ void cluster_wait_log(struct cluster *c, uint32_t node, const char *words)
 	require(c, wait_until(has_logged, &w, CLUSTER_WAIT_MS), "n%u did not log \"%s\"", node,
 		words);
 }
+
+void cluster_configure(struct cluster *c, uint32_t node, const char *lines)
+{
+	char path[512], text[8192];
+	size_t size;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/n%u.yaml", c->dir, node);
+	f = fopen(path, "r+e");
+	require(c, f != NULL, "%s", path);
+	size = fread(text, 1, sizeof(text) - 1, f);
+	text[size] = '\0';
+	require(c, feof(f), "%s is larger than %zu bytes", path, size);
+	if (!strstr(text, lines))
+		fputs(lines, f);
+	require(c, fclose(f) == 0, "%s", path);
+}
+
+void cluster_wipe(struct cluster *c, uint32_t node)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/n%u", c->dir, node);
+	directory_remove(path);
+}
+
+void cluster_wipe_to_join(struct cluster *c, uint32_t node)
+{
+	cluster_wipe(c, node);
+	cluster_configure(c, node, "initial-cluster-state: existing\n");
+}
+
+static bool has_installed(void *context)
+{
+	const struct words_wait *w = context;
+	struct node_status s;
+	char text[32];
+
+	return cluster_status(w->cluster, w->node, &s) &&
+	       strtoull(node_value(&s, "installs", text, sizeof(text)), NULL, 10) > 0 &&
+	       strcmp(node_value(&s, "install_index", text, sizeof(text)), "0") == 0;
+}
+
+void cluster_wait_installed(struct cluster *c, uint32_t node)
+{
+	struct words_wait w = {c, node, "", ""};
+
+	require(c, wait_until(has_installed, &w, CLUSTER_WAIT_MS), "n%u installs nothing", node);
+}

@@ -80,6 +80,14 @@ void cluster_up(struct cluster *c, uint32_t nodes, const char *link, const char 
 /* And none of it left. */
 void cluster_down(struct cluster *c);
 
+/* More lines at the end of a node's configuration, once; for its starts from now on. */
+void cluster_configure(struct cluster *c, uint32_t node, const char *lines);
+/* Of a node that is down: its directory is gone; and from then on it waits to join. */
+void cluster_wipe(struct cluster *c, uint32_t node);
+void cluster_wipe_to_join(struct cluster *c, uint32_t node);
+/* Waits until it has installed a snapshot since its start, and does not install another. */
+void cluster_wait_installed(struct cluster *c, uint32_t node);
+
 /* quoin-lab COMMAND, which must succeed; and which may fail. */
 void cluster_lab(struct cluster *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cluster_lab_try(struct cluster *c, struct run *out, const char *format, ...)

@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -25,22 +24,10 @@ enum {
 static struct cluster c;
 static struct load load;
 
-static void configure(uint32_t node, const char *line)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
-	f = fopen(path, "a");
-	require(&c, f != NULL, "%s", path);
-	fputs(line, f);
-	require(&c, fclose(f) == 0, "%s", path);
-}
-
 static void snapshots_on(void)
 {
 	for (uint32_t node = 1; node <= 3; node++) {
-		configure(node, "snapshot-log-size: 1MiB\nlog-keep: 1MiB\n");
+		cluster_configure(&c, node, "snapshot-log-size: 1MiB\nlog-keep: 1MiB\n");
 		cluster_lab(&c, "kill %u", node);
 		cluster_lab(&c, "restart %u", node);
 		cluster_wait_leader(&c, 0);
@@ -77,23 +64,11 @@ static void write_much(uint32_t down, uint64_t index)
 		cut.node);
 }
 
-static bool has_installed(void *context)
-{
-	const uint32_t *node = context;
-	struct node_status s;
-	char text[32];
-
-	return cluster_status(&c, *node, &s) &&
-	       strtoull(node_value(&s, "installs", text, sizeof(text)), NULL, 10) > 0 &&
-	       strtoull(node_value(&s, "install_index", text, sizeof(text)), NULL, 10) == 0;
-}
-
 static void expect_installed(uint32_t node, const char *what)
 {
 	uint64_t gap_ms;
 
-	require(&c, wait_until(has_installed, &node, CLUSTER_WAIT_MS), "n%u installs nothing",
-		node);
+	cluster_wait_installed(&c, node);
 	load_wait_progress(&load, PUTS);
 	gap_ms = load_gap_ms(&load);
 	printf("# %s: n%u installed %" PRIu64 " bytes; no put of a client for %" PRIu64
@@ -120,7 +95,7 @@ static void away(void)
 static void replaced(void)
 {
 	uint32_t node = cluster_wait_leader(&c, 0) % 3 + 1, asked = node % 3 + 1;
-	char admin[128], path[512];
+	char admin[128];
 	struct node_status s;
 	static struct run out;
 
@@ -128,9 +103,7 @@ static void replaced(void)
 	cluster_lab(&c, "kill %u", node);
 	load_wait_progress(&load, PUTS);
 	load_gap_begin(&load);
-	snprintf(path, sizeof(path), "%s/n%u", c.dir, node);
-	directory_remove(path);
-	configure(node, "initial-cluster-state: existing\n");
+	cluster_wipe_to_join(&c, node);
 	run(&out, "quoinctl", "--endpoints=%s member replace %s 198.18.0.%u:2380",
 	    cluster_admin(&c, asked, admin), s.member, node);
 	require(&c, out.status == 0, "%s", out.text);

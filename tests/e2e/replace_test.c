@@ -29,33 +29,6 @@ static const char *link_name;
 static struct cluster c;
 static struct load load;
 
-/* It is to join, from now on. */
-static void configure_existing(uint32_t node)
-{
-	static const char state[] = "initial-cluster-state: existing\n";
-	char path[512], text[4096];
-	size_t size;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
-	f = fopen(path, "r+");
-	require(&c, f != NULL, "%s", path);
-	size = fread(text, 1, sizeof(text) - 1, f);
-	text[size] = '\0';
-	if (!strstr(text, state))
-		fputs(state, f);
-	require(&c, fclose(f) == 0, "%s", path);
-}
-
-static void empty(uint32_t node)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/n%u", c.dir, node);
-	directory_remove(path);
-	configure_existing(node);
-}
-
 static void member_list(uint32_t asked, struct run *out)
 {
 	char admin[128];
@@ -106,7 +79,7 @@ static void replaced(uint32_t node)
 	snprintf(before, sizeof(before), "%s", s.member);
 	cluster_lab(&c, "kill %u", node);
 	load_wait_progress(&load, PUTS);
-	empty(node);
+	cluster_wipe_to_join(&c, node);
 	run(&out, "quoinctl", "--endpoints=%s member replace %s 198.18.0.%u:2380",
 	    cluster_admin(&c, asked, admin), before, node);
 	require(&c, out.status == 0, "%s", out.text);
@@ -380,7 +353,7 @@ static void added(uint32_t node, uint32_t asked, uint32_t voters)
 	struct run out;
 	char admin[128];
 
-	empty(node);
+	cluster_wipe_to_join(&c, node);
 	run(&out, "quoinctl", "--endpoints=%s member add 198.18.0.%u:2380",
 	    cluster_admin(&c, asked, admin), node);
 	require(&c, out.status == 0, "%s", out.text);
@@ -447,7 +420,7 @@ static void D16_a_cluster_that_lost_its_majority_begins_again(void **state)
 static void empty_and_restart(uint32_t node)
 {
 	cluster_lab(&c, "kill %u", node);
-	empty(node);
+	cluster_wipe_to_join(&c, node);
 	cluster_lab(&c, "restart %u --until answers", node);
 }
 

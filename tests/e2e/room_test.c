@@ -153,18 +153,6 @@ enum { LARGE = 1000000, LARGES = 24 };
 static struct cluster c;
 static struct disks disks;
 
-static void configure(uint32_t node)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
-	f = fopen(path, "a");
-	require(&c, f != NULL, "%s", path);
-	fputs("snapshot-log-size: 1MiB\nlog-keep: 1MiB\n", f);
-	require(&c, fclose(f) == 0, "%s", path);
-}
-
 struct seen {
 	uint32_t node;
 	uint64_t index;
@@ -175,14 +163,6 @@ static bool has_cut(void *context)
 	const struct seen *s = context;
 
 	return cluster_number(&c, s->node, "log_first_index") > s->index + 1;
-}
-
-static bool has_installed(void *context)
-{
-	const struct seen *s = context;
-	struct node_status status;
-
-	return cluster_status(&c, s->node, &status) && cluster_number(&c, s->node, "installs") > 0;
 }
 
 static bool pulls(void *context)
@@ -231,7 +211,7 @@ static void D8_S10_no_room_for_a_snapshot_of_another_member(void **state)
 	(void)state;
 	cluster_up(&c, 3, "memif", "--segment-size 4MiB");
 	for (uint32_t i = 1; i <= 3; i++)
-		configure(i);
+		cluster_configure(&c, i, "snapshot-log-size: 1MiB\nlog-keep: 1MiB\n");
 	disks_mount(&disks, &c);
 	node = cluster_wait_leader(&c, 0) % 3 + 1;
 	seen.node = node;
@@ -256,8 +236,7 @@ static void D8_S10_no_room_for_a_snapshot_of_another_member(void **state)
 		disk_tell(&disks.disk[i - 1],
 			  i == node ? "drop all" : "on read snapshot-* times 1 fail EIO");
 	disk_tell(&disks.disk[node - 1], "space unlimited");
-	require(&c, wait_until(has_installed, &seen, CLUSTER_WAIT_MS), "n%u installs nothing",
-		node);
+	cluster_wait_installed(&c, node);
 	cluster_wait_value(&c, node, "disk_full", "0");
 	cluster_wait_equal(&c);
 	require(&c, cluster_pid(&c, node) == pid, "n%u is another process", node);

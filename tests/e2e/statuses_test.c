@@ -78,17 +78,12 @@ static enum wire_status put(const char *endpoint, const char *key, const uint8_t
 /* All nodes anew, with as little room as may be. */
 static void restart_with_a_small_quota(void)
 {
-	char path[256];
+	char line[64];
 
+	snprintf(line, sizeof(line), "quota-backend-bytes: %dMiB\n", QUOTA_MIB);
 	for (uint32_t node = 1; node <= c.nodes; node++) {
-		FILE *file;
-
 		cluster_lab(&c, "kill %u", node);
-		snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
-		file = fopen(path, "ae");
-		assert_non_null(file);
-		fprintf(file, "\nquota-backend-bytes: %dMiB\n", QUOTA_MIB);
-		fclose(file);
+		cluster_configure(&c, node, line);
 	}
 	for (uint32_t node = 1; node <= c.nodes; node++)
 		cluster_lab(&c, "restart %u", node);

@@ -9,7 +9,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -71,25 +70,13 @@ static const char *line_of(uint32_t node)
 	return line;
 }
 
-static void configure(uint32_t node, const char *lines)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/n%u.yaml", c.dir, node);
-	f = fopen(path, "ae");
-	require(&c, f != NULL, "%s", path);
-	fputs(lines, f);
-	require(&c, fclose(f) == 0, "%s", path);
-}
-
 static void begin(void)
 {
 	cluster_up(&c, NODES, "memif", "");
 	for (uint32_t node = 1; node <= NODES; node++) {
-		configure(
-			node,
-			"snapshot-log-size: 1MiB\nlog-keep: 1MiB\nauto-compaction-retention: 1s\n");
+		cluster_configure(&c, node,
+				  "snapshot-log-size: 1MiB\nlog-keep: 1MiB\n"
+				  "auto-compaction-retention: 1s\n");
 		cluster_lab(&c, "kill %u", node);
 	}
 	for (uint32_t node = 1; node <= NODES; node++)
@@ -252,17 +239,6 @@ static void expect_others_go_on(const char *what)
 	load_gap_begin(&load);
 }
 
-static bool has_installed(void *context)
-{
-	const uint32_t *node = context;
-	struct node_status s;
-	char text[32];
-
-	return cluster_status(&c, *node, &s) &&
-	       strtoull(node_value(&s, "installs", text, sizeof(text)), NULL, 10) > 0 &&
-	       strcmp(node_value(&s, "install_index", text, sizeof(text)), "0") == 0;
-}
-
 struct wanted {
 	uint32_t asked, voters;
 };
@@ -283,19 +259,12 @@ static bool are_voters(void *context)
 static void join(uint32_t node, uint32_t asked, uint32_t voters, const char *words)
 {
 	struct wanted w = {.asked = asked, .voters = voters};
-	static uint32_t joined;
-	char path[512];
 
-	snprintf(path, sizeof(path), "%s/n%u", c.dir, node);
-	directory_remove(path);
-	if ((joined & 1u << node) == 0)
-		configure(node, "initial-cluster-state: existing\n");
-	joined |= 1u << node;
+	cluster_wipe_to_join(&c, node);
 	ctl(asked, words);
 	require(&c, out.status == 0, "%s: %s", words, out.text);
 	cluster_lab(&c, "restart %u", node);
-	require(&c, wait_until(has_installed, &node, CLUSTER_WAIT_MS), "n%u installs nothing",
-		node);
+	cluster_wait_installed(&c, node);
 	require(&c, wait_until(are_voters, &w, CLUSTER_WAIT_MS), "n%u is no voter: %s", node,
 		out.text);
 }
@@ -333,6 +302,8 @@ static void R51_a_member_with_another_state_is_named_and_replaced(void **state)
 	cluster_lab(&c, "restart %u --until answers", node);
 	cluster_wait_value(&c, node, "diverged", "1");
 	expect_named(node);
+	require(&c, !cluster_log_has(&c, node, " majority=0000000000000000"),
+		"n%u tells of hashes that it does not know", node);
 	expect_others_go_on("started again");
 	replaced(node);
 	expect_others_go_on("replaced");

@@ -20,14 +20,6 @@ enum {
 	WATCH_MS = 3000,
 };
 
-static void wipe(struct cluster *c, uint32_t node)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/n%u", c->dir, node);
-	directory_remove(path);
-}
-
 struct words {
 	struct cluster *cluster;
 	uint32_t node;
@@ -113,7 +105,7 @@ static void expect_acknowledged(struct cluster *c, const struct load *load, uint
 static void wipe_and_restart(struct cluster *c, uint32_t node)
 {
 	cluster_lab(c, "kill %u", node);
-	wipe(c, node);
+	cluster_wipe(c, node);
 	cluster_lab(c, "restart %u --until answers", node);
 }
 
