@@ -33,6 +33,8 @@
  *	copy nI | roll-back nI  nI's directory is copied | down, the copy takes its place
  *	snapshot nI             of all that nI has applied
  *	base nI K               nI's log begins behind K
+ *	unfit nI                nI is not to lead: its state is another one
+ *	empty nI | restored nI  nI has no state, and applies nothing | it has one again
  *	fetch nI | stop nI      nI may fetch what it is offered, as at first | may not, for now
  *	status                  what each one thinks
  */
@@ -40,6 +42,7 @@
 #include "tests/trace/prose.h"
 #include "tests/trace/words.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,7 +176,9 @@ static void transfer(struct cluster_node *n, const char *to)
 
 	if (err)
 		fprintf(out, "n%" PRIu64 " refuses to hand over: %s\n", n->id,
-			trace_error_name(err));
+			err == -EPERM    ? "that one is not to lead"
+			: err == -ESTALE ? "that one has to take a snapshot first"
+					 : trace_error_name(err));
 }
 
 static void refuse(const char *word)
@@ -226,6 +231,10 @@ static void node_command(const char *word, struct cluster_node *n, const char *r
 		cluster_base_move(&cluster, n, strtoull(rest, NULL, 10));
 	} else if (strcmp(word, "fetch") == 0 || strcmp(word, "stop") == 0) {
 		n->pull_held = word[0] == 's';
+	} else if (strcmp(word, "unfit") == 0) {
+		raft_unfit(n->core);
+	} else if (strcmp(word, "empty") == 0 || strcmp(word, "restored") == 0) {
+		raft_apply_hold(n->core, word[0] == 'e');
 	} else if (strcmp(word, "copy") == 0) {
 		cluster_copy(&cluster, n);
 	} else if (strcmp(word, "roll-back") == 0) {

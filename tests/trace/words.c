@@ -62,6 +62,10 @@ static void append_reply_print(FILE *out, const struct raft_append_reply *a)
 		fprintf(out, ", read token %" PRIu64, a->read_seq);
 	if (a->lost || a->unconfirmed)
 		fprintf(out, ", does not count");
+	if (a->stateless)
+		fprintf(out, ", has no state");
+	if (a->unfit)
+		fprintf(out, ", is not to lead");
 }
 
 void trace_message_print(FILE *out, const struct raft_message *m)
