@@ -97,8 +97,8 @@ const struct config_key config_keys[KEY_COUNT] = {
 			   " a leader hands over to one that is ahead of its disk"},
 	[KEY_QUOTA_BACKEND_BYTES] = {"quota-backend-bytes", KEY_TYPE_SIZE, FIELD(quota_bytes),
 		.def = "2GiB", .example = "2GiB", .min = 16 * MIB, .max = 1024 * GIB,
-		.meaning = "how large the key-value store may grow; it is kept in memory, every version of a"
-			   " key until it is compacted; large reads that are under way hold back from a"
+		.meaning = "how large the key-value store may grow, by the leader's; it is kept in memory,"
+			   " every version of a key until it is compacted; large reads that are under way hold back from a"
 			   " compaction a quarter of it (64 MiB at least)"},
 	[KEY_AUTO_COMPACTION_MODE] = {"auto-compaction-mode", KEY_TYPE_CHOICE, FIELD(compaction_mode),
 		.def = "periodic", .example = "periodic", .choices = {"periodic", "revision"},

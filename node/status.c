@@ -279,6 +279,17 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 	}
 }
 
+/* By this member's own quota: it is the leader's that refuses. A simulated node has none. */
+static void store_fault(const struct metrics *m, struct metrics_text *t)
+{
+	if (m->quota && m->db_size > m->quota / 10 * 9)
+		metrics_line(t,
+			     "warning the store takes %" PRIu64 " bytes of the %" PRIu64
+			     " of quota-backend-bytes: when it is full no more is put; compact "
+			     "what is old (quoinctl compaction, auto-compaction-retention)\n",
+			     m->db_size, m->quota);
+}
+
 /* V36: two members hold different entries; which is wrong cannot be told here. */
 static void contradiction_fault(struct node *n, const struct raft_status *raft,
 				struct metrics_text *t)
@@ -435,6 +446,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	if (node_install_text(n, waiting, sizeof(waiting)) > 0)
 		metrics_line(&t, "%s %s\n", n->install.failed ? "error" : "warning", waiting);
 	disk_fault(n, &t);
+	store_fault(m, &t);
 	calls_fault(n, &t);
 	for (uint32_t i = 0; i < dp_get_port_count(n->dp); i++) {
 		if (dp_get_port(n->dp, i))

@@ -101,6 +101,15 @@ static void expect_on(const struct path *p, uint32_t leader, int status, const c
 	require(&c, clock_ms() - begin < AT_ONCE_MS, "it took %" PRIu64 " ms", clock_ms() - begin);
 }
 
+static bool says_nearly_full(uint32_t leader)
+{
+	char text[128];
+
+	run(&out, "quoinctl", "--endpoints %s endpoint status -w fields",
+	    cluster_admin(&c, leader, text));
+	return strstr(out.text, "of quota-backend-bytes: when it is full no more is put");
+}
+
 /* Now the leader has the room of what was deleted. */
 static void compact(uint32_t leader)
 {
@@ -158,6 +167,7 @@ static void F5_a_full_store_is_told_at_once_on_each_path(void **state)
 			  "Error: etcdserver: mvcc: database space exceeded (nothing was done)\n",
 			  line);
 	}
+	require(&c, says_nearly_full(leader), "%s", out.text);
 	/* Reads, deletes and compactions go on; what these free may be used. */
 	for (int i = 0; i < 4; i++) {
 		expect_on(&paths[i], leader, 0, "small", "get small");
@@ -166,6 +176,7 @@ static void F5_a_full_store_is_told_at_once_on_each_path(void **state)
 		compact(leader);
 		expect_on(&paths[i], leader, 0, "OK", "put room again");
 	}
+	require(&c, !says_nearly_full(leader), "%s", out.text);
 }
 
 static void F5_what_is_wrong_with_a_request_is_told_on_each_path(void **state)
