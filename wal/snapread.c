@@ -151,9 +151,10 @@ static int read_fail(struct wal *w, int err, uint64_t offset, const char *why)
 	wal_block_name(name, r->file.info.index, r->file.info.term);
 	if (w->failed == 0)
 		(void)snprintf(w->error, sizeof(w->error),
-			       "%s/%s at offset %" PRIu64 ": %s: %s; check the disk, and the "
+			       "%s/%s at offset %" PRIu64 ": %s%s%s; check the disk, and the "
 			       "directory with quoin-wal verify",
-			       w->directory, name, offset, why, strerror(-err));
+			       w->directory, name, offset, why, err == -EBADMSG ? "" : ": ",
+			       err == -EBADMSG ? "" : strerror(-err));
 	r->error = err;
 	return err;
 }

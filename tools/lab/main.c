@@ -322,7 +322,7 @@ static char *top_help(int key, const char *text, void *input)
 
 		fprintf(out, "  %s %s\n      %s\n", c->name, c->arguments, c->doc);
 		for (const struct argp_option *o = c->options; o->name; o++) {
-			char option[32];
+			char option[48];
 
 			if (o->key == OPTION_DIR)
 				continue;
