@@ -209,38 +209,6 @@ static void buffers_free(struct snapshot_reader *r)
 		free(r->pieces[i].data);
 }
 
-int wal_snapshot_open(struct wal *w, raft_index index, raft_term term)
-{
-	struct disk_call call = {.kind = DISK_OPEN, .mode = DISK_READ};
-	struct snapshot_reader *r = &w->reader;
-	const struct snapshot_file *file = wal_snapshot_find(w, index, term);
-	int err = 0;
-
-	if (w->failed != 0)
-		return w->failed;
-	if (!file)
-		return -ENOENT;
-	if (r->open || wal_snapshot_reading(w))
-		return -EAGAIN;
-	*r = (struct snapshot_reader){.fd = -1, .file = *file};
-	for (uint32_t i = 0; i < READ_BUFFERS; i++) {
-		r->pieces[i].data = aligned_alloc(FORMAT_UNIT_MAX, piece_size(w));
-		if (!r->pieces[i].data)
-			err = -ENOMEM;
-	}
-	wal_block_name(call.name, index, term);
-	if (err == 0 && !w->memory)
-		err = w->disk->ops->call(w->disk, &call, TAG_SNAPSHOT_READ);
-	if (err != 0) {
-		buffers_free(r);
-		return err;
-	}
-	r->opening = !w->memory;
-	r->open = true;
-	reads_start(w);
-	return 0;
-}
-
 bool wal_snapshot_reading(const struct wal *w)
 {
 	const struct snapshot_reader *r = &w->reader;
@@ -267,6 +235,40 @@ static void closed(struct wal *w)
 		return;
 	buffers_free(r);
 	*r = (struct snapshot_reader){.fd = -1};
+}
+
+int wal_snapshot_open(struct wal *w, raft_index index, raft_term term)
+{
+	struct disk_call call = {.kind = DISK_OPEN, .mode = DISK_READ};
+	struct snapshot_reader *r = &w->reader;
+	const struct snapshot_file *file = wal_snapshot_find(w, index, term);
+	int err = 0;
+
+	if (w->failed != 0)
+		return w->failed;
+	if (!file)
+		return -ENOENT;
+	closed(w);
+	if (r->pieces[0].data)
+		return -EAGAIN; /* it is open, or not given back yet */
+	*r = (struct snapshot_reader){.fd = -1, .file = *file};
+	for (uint32_t i = 0; i < READ_BUFFERS; i++) {
+		r->pieces[i].data = aligned_alloc(FORMAT_UNIT_MAX, piece_size(w));
+		if (!r->pieces[i].data)
+			err = -ENOMEM;
+	}
+	wal_block_name(call.name, index, term);
+	if (err == 0 && !w->memory)
+		err = w->disk->ops->call(w->disk, &call, TAG_SNAPSHOT_READ);
+	if (err != 0) {
+		buffers_free(r);
+		*r = (struct snapshot_reader){.fd = -1};
+		return err;
+	}
+	r->opening = !w->memory;
+	r->open = true;
+	reads_start(w);
+	return 0;
 }
 
 void wal_snapshot_reader_free(struct wal *w)

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/wal/helpers.h"
 
+#include "wal/snapshot.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -224,6 +226,66 @@ static void W8_decay_is_found_when_it_is_read(void **state)
 	test_log_free(&t);
 }
 
+static int reader_open(struct test_log *t)
+{
+	return wal_snapshot_open(t->wal, 1, 1);
+}
+
+/* It takes nothing more, until all of that has ended. */
+static void disk_fill(struct test_log *t)
+{
+	const struct disk_call call = {.kind = DISK_SPACE};
+	struct disk *d = t->wal->disk;
+
+	while (d->ops->call(d, &call, TAG_CLOSE) == 0)
+		t->wal->closing++;
+}
+
+static void disk_drain(struct test_log *t)
+{
+	uint64_t seq;
+
+	while (wal_in_flight(t->wal))
+		assert_int_equal(wal_poll(t->wal, t->wal->now_ns, &seq), 0);
+}
+
+/* W13: to open it again is nothing, and what was not closed in time is closed. */
+static void W13_a_disk_that_takes_no_more_of_a_snapshot_s_reader(void **state)
+{
+	struct test_log t;
+	uint32_t files;
+
+	(void)state;
+	for (int again = 0; again < 2; again++) {
+		test_log_init(&t);
+		assert_int_equal(test_log_open(&t), 0);
+		assert_int_equal(test_persist(t.wal, test_append(t.wal, 1, 5, 1)), 0);
+		test_settle(t.wal);
+		test_snapshot(&t, 1, 1);
+		disk_drain(&t);
+		files = fake_files(t.disk);
+		disk_fill(&t);
+		assert_int_equal(reader_open(&t), -EAGAIN);
+		for (int i = 0; again && i < 3; i++) {
+			disk_drain(&t);
+			assert_int_equal(reader_open(&t), 0);
+			disk_drain(&t);
+			assert_int_equal(fake_files(t.disk), files + 1);
+			disk_fill(&t);
+			wal_snapshot_close(t.wal);
+			assert_int_equal(reader_open(&t), -EAGAIN);
+			disk_drain(&t);
+			assert_int_equal(reader_open(&t), 0);
+			wal_snapshot_close(t.wal);
+			disk_drain(&t);
+			assert_int_equal(fake_files(t.disk), files);
+			disk_fill(&t);
+			assert_int_equal(reader_open(&t), -EAGAIN);
+		}
+		test_log_free(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +294,7 @@ int main(void)
 		cmocka_unit_test(W8_a_read_error_at_recovery),
 		cmocka_unit_test(W8_a_read_error_while_it_runs),
 		cmocka_unit_test(W8_decay_is_found_when_it_is_read),
+		cmocka_unit_test(W13_a_disk_that_takes_no_more_of_a_snapshot_s_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

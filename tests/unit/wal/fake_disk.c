@@ -239,12 +239,14 @@ static int fake_call(struct disk *d, const struct disk_call *call, uint64_t tag)
 {
 	struct fake_disk *f = self(d);
 	struct transfer t = {.kind = KIND_CALL, .call = *call, .tag = tag};
+	int err;
 
 	if (call->kind == DISK_CLOSE || call->kind == DISK_ALLOCATE)
 		assert(f->files[call->file].used);
-	if (call->kind == DISK_CLOSE)
+	err = submit(f, &t);
+	if (err == 0 && call->kind == DISK_CLOSE)
 		f->files[call->file].used = false;
-	return submit(f, &t);
+	return err;
 }
 
 static void rules_check(struct fake_disk *f, uint64_t offset, const void *data, size_t size)
