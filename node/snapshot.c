@@ -317,13 +317,18 @@ static void write_drive(struct node *n)
 
 /* --- what it lets go --------------------------------------------------------------------- */
 
-/* One that the log does not reach down to is of no use. */
+/*
+ * One that the log does not reach down to is of no use; nor yet is one that was pulled, and is not
+ * taken: the state is not its.
+ */
 static void kept_look(struct node *n)
 {
-	struct raft_snapshot kept[WAL_SNAPSHOTS_MAX];
-	uint32_t all = wal_snapshots(n->wal, kept), count = 0;
+	struct raft_snapshot list[WAL_SNAPSHOTS_MAX], *kept = list;
+	uint32_t all = wal_snapshots(n->wal, list), count = 0;
 	struct node_snapshot *s = &n->snapshot;
 
+	for (; all > 0 && kept->index > n->applied; all--)
+		kept++;
 	while (count < all && kept[count].index + 1 >= wal_first(n->wal))
 		count++;
 	s->newest = count ? kept[0] : (struct raft_snapshot){0};
