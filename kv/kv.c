@@ -389,15 +389,17 @@ static uint64_t kv_size(struct sm *sm)
 
 static uint64_t kv_keys(struct sm *sm)
 {
-	static const uint8_t zero;
-	const struct kv_store_range all = {.first = {&zero, 0}, .end = {&zero, 1}};
-
-	return kv_store_count(&kv_of(sm)->store, &all);
+	return kv_tree_live_count(&kv_of(sm)->store.keys);
 }
 
 static const struct sm_counters *kv_counters(struct sm *sm)
 {
 	return &kv_of(sm)->counters;
+}
+
+static uint64_t snapshot_size(struct sm *sm)
+{
+	return kv_snapshot_size(parts_of(kv_of(sm)));
 }
 
 static struct sm_snapshot *kv_snapshot_take(struct sm *sm)
@@ -515,6 +517,7 @@ static const struct sm_ops kv_ops = {
 	.size = kv_size,
 	.keys = kv_keys,
 	.counters = kv_counters,
+	.snapshot_size = snapshot_size,
 	.marker = kv_snapshot_marker,
 	.snapshot_take = kv_snapshot_take,
 	.snapshot_read = kv_snapshot_read,

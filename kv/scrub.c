@@ -52,6 +52,8 @@ static void oldest_free(struct kv_store *store, struct kv_key *key)
 
 	store->size += (uint64_t)kv_history_drop_oldest(&key->history);
 	store->size -= size_of(version);
+	store->count--;
+	store->bytes -= kv_version_bytes(version);
 	TAILQ_REMOVE(&store->versions, version, order);
 	free(version);
 }
@@ -162,7 +164,7 @@ static uint64_t list_verify(const struct kv_store *store, uint64_t *size)
 	struct place place = {.scrubbed = true, .measured = true};
 	const struct kv_version *version;
 	struct kv_revision at = {0};
-	uint64_t count = 0, held = 0;
+	uint64_t count = 0, bytes = 0, held = 0;
 
 	TAILQ_FOREACH(version, &store->versions, order)
 	{
@@ -175,11 +177,13 @@ static uint64_t list_verify(const struct kv_store *store, uint64_t *size)
 		if (place.measured && !place.scrubbed)
 			held += freed_at(version);
 		*size += size_of(version);
+		bytes += kv_version_bytes(version);
 		count++;
 	}
 	assert(place.scrubbed == !store->unscrubbed);
 	assert(place.measured == !store->unmeasured);
-	assert(held == store->held); /* KS8 */
+	assert(held == store->held);                            /* KS8 */
+	assert(count == store->count && bytes == store->bytes); /* KS9 */
 	return count;
 }
 

@@ -173,6 +173,12 @@ struct sm_ops {
 	const struct sm_counters *(*counters)(struct sm *sm);
 
 	/*
+	 * How many bytes snapshot_read would give of the state as it is, at most. Each version has
+	 * its key there: where those are long that is far more than `size`.
+	 */
+	uint64_t (*snapshot_size)(struct sm *sm);
+
+	/*
 	 * A command that says: a snapshot is taken here, of the state after this entry. It goes
 	 * into the log as one entry, by the leader alone: check refuses it. Its size.
 	 */

@@ -104,6 +104,13 @@ static struct sm_snapshot *begin(const struct kv_parts *parts, const struct kv_n
 	return s;
 }
 
+uint64_t kv_snapshot_size(struct kv_parts parts)
+{
+	return KV_SNAPSHOT_HEAD_SIZE + KV_SNAPSHOT_NAMES_MAX +
+	       kv_session_image_size(parts.sessions) +
+	       (parts.store->count + 1) * KV_SNAPSHOT_RECORD_SIZE + parts.store->bytes;
+}
+
 struct sm_snapshot *kv_snapshot_begin(const struct kv_parts *parts, uint64_t applied)
 {
 	struct sm_snapshot *s =

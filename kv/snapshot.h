@@ -64,6 +64,8 @@ struct sm_snapshot;
 /* As sm_ops.marker. */
 uint32_t kv_snapshot_marker(const struct sm_mark *mark, uint8_t out[SM_MARKER_SIZE_MAX]);
 
+/* As sm_ops.snapshot_size. */
+uint64_t kv_snapshot_size(struct kv_parts parts);
 /* Of the state as it is, which has applied `applied`. NULL: out of memory. */
 struct sm_snapshot *kv_snapshot_begin(const struct kv_parts *parts, uint64_t applied);
 /*

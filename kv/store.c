@@ -206,6 +206,15 @@ static struct kv_key *key_create(struct kv_store *store, struct kv_bytes bytes)
 }
 
 /* The newest of its key, and of all. */
+static void version_put(struct kv_store *store, struct kv_version *version)
+{
+	TAILQ_INSERT_TAIL(&store->versions, version, order);
+	store->size += malloc_usable_size(version);
+	store->size += (uint64_t)kv_history_append(&version->key->history, version);
+	store->count++;
+	store->bytes += kv_version_bytes(version);
+}
+
 static struct kv_version *version_add(struct kv_store *store, struct kv_key *key,
 				      struct kv_bytes value)
 {
@@ -220,13 +229,11 @@ static struct kv_version *version_add(struct kv_store *store, struct kv_key *key
 	version->value_size = value.size & INT32_MAX;
 	if (value.size > 0)
 		memcpy(version->value, value.data, value.size);
-	TAILQ_INSERT_TAIL(&store->versions, version, order);
 	if (!store->unscrubbed)
 		store->unscrubbed = version;
 	if (!store->unmeasured)
 		store->unmeasured = version;
-	store->size += malloc_usable_size(version);
-	store->size += (uint64_t)kv_history_append(&key->history, version);
+	version_put(store, version);
 	return version;
 }
 
@@ -274,11 +281,9 @@ void kv_store_load(struct kv_store *store, struct kv_key *key, struct kv_bytes k
 	version->key = key;
 	if (value.size > 0)
 		memcpy(version->value, value.data, value.size);
-	TAILQ_INSERT_TAIL(&store->versions, version, order);
 	if (!store->unscrubbed && version->main > store->compact_revision)
 		store->unscrubbed = store->unmeasured = version;
-	store->size += malloc_usable_size(version);
-	store->size += (uint64_t)kv_history_append(&key->history, version);
+	version_put(store, version);
 	if (!version->tombstone)
 		store->digest += kv_version_digest(version);
 }

@@ -31,6 +31,7 @@
  *  KS7. What is before `unscrubbed` is the oldest version of its key, no tombstone, and not above
  *       the compact revision. So of every key there is what any revision from there on shows.
  *  KS8. `held` is what the scrub would free from `unscrubbed` to `unmeasured`.
+ *  KS9. `count` versions are in the list, and `bytes` are in them: a key in each that it has.
  */
 #ifndef KV_STORE_H
 #define KV_STORE_H
@@ -54,6 +55,7 @@ struct kv_store {
 	uint64_t compact_revision; /* 0: nothing was given up */
 	bool compacted;            /* ever, be it at 0, where nothing is */
 	uint64_t size;
+	uint64_t count, bytes;
 	uint64_t digest;
 	struct kv_version *unscrubbed, *unmeasured; /* NULL: all were, up to the newest */
 	uint64_t held;

@@ -52,6 +52,12 @@ static inline struct kv_revision kv_version_revision(const struct kv_version *ve
 	return (struct kv_revision){.main = version->main, .sub = version->sub};
 }
 
+/* Of it alone: its key too, however many versions that has. */
+static inline uint64_t kv_version_bytes(const struct kv_version *version)
+{
+	return (uint64_t)version->key->size + version->value_size;
+}
+
 static inline struct kv_bytes kv_version_value(const struct kv_version *version)
 {
 	return (struct kv_bytes){.data = version->value, .size = version->value_size};

@@ -29,9 +29,9 @@ enum {
 	ALL_SHARE = 4,
 	ALL_SEGMENTS = 6,
 	LOG_BYTES_MIN = 1024 * 1024,
-	/* What a snapshot has beside what the store holds: stamps, and tables. */
+	/* What its file has beside the state: stamps; and a header, a trailer, and zeros. */
 	BLOCKS_SHARE = 64,
-	TABLES_SIZE = 256 * 1024,
+	FILE_ENDS_SIZE = 128 * 1024,
 };
 
 /* That one could not be written shows in the journal, and not in each turn. */
@@ -87,7 +87,7 @@ static uint64_t most_of_space(const struct node *n)
  */
 static uint64_t log_bytes_wanted(const struct node *n)
 {
-	uint64_t state = n->sm->ops->size(n->sm);
+	uint64_t state = n->sm->ops->snapshot_size(n->sm);
 	uint64_t wanted = n->options.snapshot_log_bytes;
 	uint64_t most = most_of_space(n);
 
@@ -102,16 +102,12 @@ static uint64_t log_bytes_wanted(const struct node *n)
 	return wanted;
 }
 
-/* How large the next one is at most, by the last one and by what the store holds. */
+/* How large the file of the next one is at most. */
 static uint64_t next_size(const struct node *n)
 {
-	const struct node_snapshot *s = &n->snapshot;
-	uint64_t size = n->sm->ops->size(n->sm);
-	uint64_t grown = size > s->state_bytes ? size - s->state_bytes : 0;
+	uint64_t size = n->sm->ops->snapshot_size(n->sm);
 
-	if (s->count > 0 && s->newest.size + grown < size)
-		size = s->newest.size + grown;
-	return size + size / BLOCKS_SHARE + TABLES_SIZE;
+	return size + size / BLOCKS_SHARE + FILE_ENDS_SIZE;
 }
 
 /* How many bytes the next one may take here, or the one that is pulled. */
@@ -243,7 +239,7 @@ void node_snapshot_marked(struct node *n, const struct raft_entry *entry,
 	bool room;
 
 	marked(s, entry->index);
-	s->state_bytes = n->sm->ops->size(n->sm);
+	s->state_bytes = n->sm->ops->snapshot_size(n->sm);
 	s->markers++;
 	node_agreed_judge(n, entry->index, mark);
 	if (!state)
@@ -268,7 +264,7 @@ void node_snapshot_marked(struct node *n, const struct raft_entry *entry,
 	s->began_ns = n->now_ns;
 	journal_write(n->journal, JOURNAL_INFO, "snapshot_begun",
 		      "index=%" PRIu64 " term=%" PRIu64 " state_bytes=%" PRIu64, entry->index,
-		      entry->term, n->sm->ops->size(n->sm));
+		      entry->term, s->state_bytes);
 }
 
 /* It is done before as much of the log has come as makes the next one due. */
@@ -523,7 +519,7 @@ void node_snapshot_installed(struct node *n, const struct node_snapshot_record *
 
 void node_snapshot_restored(struct node *n)
 {
-	n->snapshot.state_bytes = n->sm->ops->size(n->sm);
+	n->snapshot.state_bytes = n->sm->ops->snapshot_size(n->sm);
 }
 
 void node_snapshot_begin(struct node *n)
@@ -532,7 +528,7 @@ void node_snapshot_begin(struct node *n)
 	n->snapshot.marked = n->applied;
 	n->snapshot.marked_before = n->snapshot.older.index;
 	node_diverged_begin(n);
-	n->snapshot.state_bytes = n->sm->ops->size(n->sm);
+	node_snapshot_restored(n);
 	newest_tell(n);
 }
 

@@ -1,5 +1,6 @@
 /*
- * The snapshots that a member takes of its own: which of those that lie there are.
+ * The snapshots that a member takes of its own: how much of the disk is kept for the next one, and
+ * which of those that lie there are its own.
  */
 #include "tests/sim/world.h"
 
@@ -56,7 +57,10 @@ static void propose(const uint8_t *data, uint32_t size)
 		sim_world_run(&w, MS);
 }
 
-static void grow(uint32_t puts)
+/* What makes a state larger. */
+enum growth { VALUES, KEYS, SESSIONS, GROWTHS };
+
+static void grow(enum growth by, uint32_t puts)
 {
 	static uint8_t part[PART_SIZE], bytes[2 * PART_SIZE];
 	char key[24];
@@ -67,10 +71,17 @@ static void grow(uint32_t puts)
 			.session = 77,
 			.sequence = ++sequence,
 			.key = {.data = (const uint8_t *)key},
-			.value = {.data = part, .size = PART_SIZE},
+			.value = {.data = part, .size = by == VALUES ? PART_SIZE : 1},
 		};
 
 		put.key.size = (uint32_t)snprintf(key, sizeof(key), "k%08u", (unsigned)sequence);
+		if (by == KEYS)
+			put.key = (struct kv_bytes){part, PART_SIZE};
+		if (by == SESSIONS) {
+			put.key.size = 1;
+			put.session = 1000 + sequence;
+			put.session_base = of((uint32_t)sim_leader(&w))->applied;
+		}
 		kv_request_encode(&put, bytes);
 		propose(bytes, (uint32_t)kv_request_size(&put));
 	}
@@ -97,6 +108,51 @@ static void wait_taken(uint32_t i, uint64_t count)
 	}
 }
 
+/* One is begun, and given up: as it is for one that is pulled, or where there is no room. */
+static void given_up(struct node *n)
+{
+	uint64_t failures = n->snapshot.failures;
+
+	marker();
+	assert_true(n->snapshot.writing);
+	(void)node_snapshot_stop(n);
+	while (n->snapshot.writing)
+		sim_world_run(&w, MS);
+	assert_int_equal(n->snapshot.failures, failures + 1);
+}
+
+/*
+ * V17: whatever the state has grown by, and however many markers brought none. A reserve that is
+ * too small is found so on a full disk, of which nothing makes room then.
+ */
+static void V17_the_next_one_fits_into_what_is_kept_for_it(void **state)
+{
+	static const uint32_t puts[GROWTHS] = {8, 8, 1500};
+
+	(void)state;
+	for (enum growth by = 0; by < GROWTHS; by++) {
+		struct node *n;
+
+		begin(71 + by, 1);
+		n = of(0);
+		for (uint64_t taken = 1; taken < 4; taken++) {
+			uint64_t reserve;
+
+			for (uint32_t i = 0; taken == 2 && i < 2; i++) {
+				grow(by, puts[by]);
+				given_up(n);
+			}
+			grow(by, puts[by]);
+			sim_world_run(&w, MS);
+			reserve = n->wal->prepare.reserve;
+			marker();
+			wait_taken(0, taken);
+			assert_true(n->snapshot.newest.size <= reserve);
+		}
+		sim_world_destroy(&w);
+	}
+}
+
 /* S10: it was pulled, and could not be opened: it is the next one's business. */
 static void S10_what_was_pulled_and_not_taken_is_none_of_its_own(void **state)
 {
@@ -106,14 +162,14 @@ static void S10_what_was_pulled_and_not_taken_is_none_of_its_own(void **state)
 	(void)state;
 	begin(81, 3);
 	i = (uint32_t)(sim_leader(&w) + 1) % 3;
-	grow(1);
+	grow(VALUES, 1);
 	marker();
 	wait_taken(i, 1);
 	pulled = of(i)->wal->snapshots[0];
 	pulled.info.index += 1000000;
 	wal_snapshot_list(of(i)->wal, &pulled);
 	for (uint64_t taken = 2; taken < 4; taken++) {
-		grow(1);
+		grow(VALUES, 1);
 		marker();
 		wait_taken(i, taken);
 		assert_int_equal(of(i)->snapshot.newest.index, of(i)->snapshot.at.index);
@@ -126,6 +182,7 @@ static void S10_what_was_pulled_and_not_taken_is_none_of_its_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(V17_the_next_one_fits_into_what_is_kept_for_it),
 		cmocka_unit_test(S10_what_was_pulled_and_not_taken_is_none_of_its_own),
 	};
 

@@ -3,6 +3,7 @@
  * written in pieces of any size while commands are applied, and never half of a state.
  */
 #include "kv/command.h"
+#include "kv/snapshot.h"
 #include "kv/verify.h"
 #include "tests/unit/kv/helper.h"
 
@@ -215,6 +216,33 @@ static void D17_snapshots_are_equal_whoever_takes_them_and_whenever(void **state
 		both_equal(&all);
 		rig_close(&all.rig[0]);
 		rig_close(&all.rig[1]);
+	}
+}
+
+/* V17: each version has its key there, which the store has once; and sessions count. */
+static void D17_V17_no_snapshot_is_larger_than_was_said(void **state)
+{
+	static uint8_t image[IMAGE_MAX], key[3000];
+
+	(void)state;
+	for (int round = 0; round < 30; round++) {
+		struct rigs all = {.count = 1};
+		struct rig *rig = &all.rig[0];
+		uint64_t said;
+		uint32_t size;
+
+		rig_open(rig, UINT64_MAX);
+		some(&all, below(STEPS));
+		for (uint32_t i = 0; round % 2 && i < 100; i++)
+			put(rig, blob(key, sizeof(key)), text("v"));
+		while (rig->sm->ops->sweep(rig->sm))
+			;
+		said = rig->sm->ops->snapshot_size(rig->sm);
+		size = image_read(&all, 0, mark(rig, 0, 0), 5000, false, image);
+		assert_in_range(size, said - KV_SNAPSHOT_NAMES_MAX, said);
+		assert_true(image_is_good(rig, image, size));
+		assert_int_equal(rig->sm->ops->snapshot_size(rig->sm), said);
+		rig_close(rig);
 	}
 }
 
@@ -555,6 +583,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D17_snapshots_are_equal_whoever_takes_them_and_whenever),
+		cmocka_unit_test(D17_V17_no_snapshot_is_larger_than_was_said),
 		cmocka_unit_test(D17_a_state_comes_back_whole),
 		cmocka_unit_test(a_backup_is_the_store_without_its_cluster),
 		cmocka_unit_test(W21_what_is_no_snapshot_is_no_state),
