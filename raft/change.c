@@ -1,5 +1,5 @@
 /*
- * Changes of members (raft/change.h has the rules, CH1 to CH7). A change of voters is drafted as a
+ * Changes of members (raft/change.h has the rules, CH1 to CH8). A change of voters is drafted as a
  * joint table, whose old set is the voters in force; if the new set is the same in the end, the
  * draft is made plain again.
  */
@@ -52,9 +52,14 @@ static const struct raft_change_peer *peer_find(const struct raft_change_view *v
 	return NULL;
 }
 
+static uint64_t behind(const struct raft_change_view *view, const struct raft_change_peer *p)
+{
+	return p->match < view->commit ? view->commit - p->match : 0;
+}
+
 static bool caught_up(const struct raft_change_view *view, const struct raft_change_peer *p)
 {
-	return !p->installs && p->match + BEHIND_MAX >= view->commit;
+	return !p->installs && behind(view, p) <= BEHIND_MAX;
 }
 
 static bool counts(const struct raft_change_view *view, raft_id id)
@@ -62,6 +67,25 @@ static bool counts(const struct raft_change_view *view, raft_id id)
 	const struct raft_change_peer *p = peer_find(view, id);
 
 	return id == view->id || (p && p->heard && p->holds && caught_up(view, p));
+}
+
+static bool may_lead(const struct raft_change_view *view, raft_id id)
+{
+	const struct raft_change_peer *p = peer_find(view, id);
+
+	if (id == view->id)
+		return !view->stateless;
+	return p && counts(view, id) && !p->stateless && !p->unfit;
+}
+
+/* CH8: else what all had acknowledged would be nowhere, or served by nobody. */
+static bool somebody_leads(struct draft *d)
+{
+	for (uint32_t i = 0; i < d->next.count; i++) {
+		if (d->next.member[i].voter && may_lead(d->view, d->next.member[i].id))
+			return true;
+	}
+	return refuse(d, RAFT_REFUSED_NO_LEADER, 0, 0);
 }
 
 /* CH3, of the set before or of that after. */
@@ -248,8 +272,8 @@ static bool promote(struct draft *d, struct raft_member *m)
 	if (!p->holds)
 		return refuse(d, p->unconfirmed ? RAFT_REFUSED_UNCONFIRMED : RAFT_REFUSED_LOST,
 			      m->id, 0);
-	if (!caught_up(d->view, p))
-		return refuse_counted(d, RAFT_REFUSED_BEHIND, m->id, d->view->commit - p->match,
+	if (p->stateless || !caught_up(d->view, p))
+		return refuse_counted(d, RAFT_REFUSED_BEHIND, m->id, behind(d->view, p),
 				      BEHIND_MAX);
 	struct raft_member *replaced = m->replaces ? member_find(d, m->replaces) : NULL;
 	m->voter = true;
@@ -396,7 +420,8 @@ static bool draft_end(struct draft *d, struct raft_members *next)
 	bool joint = false;
 
 	if (!places_fit(d) || !members_fit(d) || !voters_fit(d) || !majority_counts(d, true) ||
-	    !majority_counts(d, false) || !majority_stays(d) || !leader_is_there(d))
+	    !majority_counts(d, false) || !majority_stays(d) || !somebody_leads(d) ||
+	    !leader_is_there(d))
 		return false;
 	for (uint32_t i = 0; i < d->next.count; i++)
 		joint |= d->next.member[i].voter != d->next.member[i].voter_before;

@@ -22,13 +22,16 @@
  *	     table that is committed; only the end of a joint one is made of that one.
  *	CH2  What is made is valid (MT1 to MT5), and its old set is the voters of the one before.
  *	CH3  A majority of the voters before, and one of the voters after, count.
- *	CH4  Who votes was a learner before, bound to a directory, and counted when it was made one.
+ *	CH4  Who votes was a learner before, bound to a directory, and counted and had a state
+ *	     when it was made one.
  *	CH5  An id is drawn from the leader's own, its term and the index of the entry: no second
  *	     entry has those, so no id is used twice (R60).
  *	CH6  Those that count and do not move are a majority of the voters after: who moves is
  *	     not heard until it was started there. Of two voters, or one, one may move.
  *	CH7  The leader is where the table before has it, or where the one after does: there the
  *	     others answer it, so elsewhere it commits nothing that needs one of them.
+ *	CH8  One of the voters after counts and may lead: it has a state and, if it does not lead
+ *	     already, one that is the majority's (W21, R51).
  */
 #ifndef RAFT_CHANGE_H
 #define RAFT_CHANGE_H
@@ -69,6 +72,8 @@ struct raft_change_peer {
 	bool holds;       /* what it acknowledged: it is neither lost nor unconfirmed (D9c) */
 	bool unconfirmed; /* then it does not hold, and may have lost nothing */
 	bool installs;    /* it has to take a snapshot before any entry: it has not caught up */
+	bool stateless;   /* it has to take one for its state, whatever its log has */
+	bool unfit;       /* its state is not the majority's */
 	raft_index match;
 };
 
@@ -82,6 +87,7 @@ struct raft_change_view {
 	raft_index term_start; /* of the first entry of its term; 0: still owed */
 	raft_index last;
 	raft_index commit;
+	bool stateless; /* it leads for want of others that could */
 	struct raft_change_peer peer[RAFT_MEMBERS_MAX];
 	uint32_t peer_count;
 };
@@ -108,6 +114,7 @@ enum raft_refusal_reason {
 	RAFT_REFUSED_BEHIND,      /* PROMOTE: it has not caught up */
 	RAFT_REFUSED_REPLACED,    /* somebody is to take its place */
 	RAFT_REFUSED_NO_VOTER,
+	RAFT_REFUSED_NO_LEADER, /* nobody that may lead would be a voter */
 	RAFT_REFUSED_VOTERS_MAX,
 	RAFT_REFUSED_MEMBERS_MAX,
 	RAFT_REFUSED_NO_QUORUM_NOW,

@@ -39,10 +39,14 @@ static const char *const sentence[RAFT_REFUSED_END] = {
 		"started, and has not heard what a majority of the others know of it: does it "
 		"reach them?",
 	[RAFT_REFUSED_BEHIND] = "can only promote a learner member which is in sync with leader: "
-				"member {id} is {have} entries behind, and may be {need}",
+				"member {id} is {have} entries behind, and may be {need}, or "
+				"takes a snapshot still",
 	[RAFT_REFUSED_REPLACED] = "member {other} is to take the place of member {id}: wait until "
 				  "it has, or remove {other} or replace it",
 	[RAFT_REFUSED_NO_VOTER] = "no voter would be left",
+	[RAFT_REFUSED_NO_LEADER] =
+		"of the voters that there would be none may lead: each is down, has not caught up, "
+		"takes a snapshot still, or has a state that is not the majority's",
 	[RAFT_REFUSED_VOTERS_MAX] =
 		"there would be {have} voters, with those that are to become one; at most {need}",
 	[RAFT_REFUSED_MEMBERS_MAX] = "too many learner members in cluster: at most {need} members, "

@@ -23,6 +23,7 @@ static void view_make(const struct raft *r, struct raft_change_view *view)
 		.term_start = r->term_start,
 		.last = r->window.last,
 		.commit = r->commit,
+		.stateless = r->apply_held,
 	};
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct raft_peer *p = r->peer[i];
@@ -35,6 +36,8 @@ static void view_make(const struct raft *r, struct raft_change_view *view)
 			.holds = !p->lost && !p->unconfirmed,
 			.unconfirmed = p->unconfirmed && !p->lost,
 			.installs = raft_peer_installs(r, p),
+			.stateless = p->stateless,
+			.unfit = p->unfit,
 			.match = p->match,
 		};
 	}

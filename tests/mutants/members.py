@@ -24,7 +24,7 @@ MEMBERS = [
      ["sim-moved"]),
     ("leads-from-elsewhere", "CH7: a leader that moved changes nothing before it is where it moved",
      "raft/change.c",
-     " || !leader_is_there(d))", ")",
+     " ||\n\t    !leader_is_there(d))", ")",
      ["unit-raft-counted", "unit-raft-change_refused"]),
     ("elsewhere-for-good", "CH7: ... but that it may say where it is",
      "raft/change.c",

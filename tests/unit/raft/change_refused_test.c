@@ -89,6 +89,28 @@ static void one_far_behind(struct field *f)
 	field_peer(f, 3)->match = 1;
 }
 
+static void no_state(struct field *f)
+{
+	field_peer(f, 4)->stateless = true;
+}
+
+static void states_gone(struct field *f)
+{
+	field_peer(f, 2)->stateless = field_peer(f, 3)->unfit = true;
+}
+
+static void states_behind(struct field *f)
+{
+	states_gone(f);
+	f->view.stateless = true;
+}
+
+static void state_behind(struct field *f)
+{
+	field_peer(f, 2)->stateless = true;
+	one_far_behind(f);
+}
+
 static void two_down(struct field *f)
 {
 	one_down(f);
@@ -167,6 +189,12 @@ static const struct {
 	{lost, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_LOST, 4, 0, 0, 0},
 	{unconfirmed, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_UNCONFIRMED, 4, 0, 0, 0},
 	{behind, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_BEHIND, 4, 0, BEHIND + 1, BEHIND},
+	{no_state, {{.kind = RAFT_CHANGE_PROMOTE, .id = 4}}, RAFT_REFUSED_BEHIND, 4, 0, 0, BEHIND},
+	{states_gone, {{.kind = RAFT_CHANGE_REMOVE, .id = 1}}, RAFT_REFUSED_NO_LEADER, 0, 0, 0, 0},
+	{states_gone, {{.kind = RAFT_CHANGE_DEMOTE, .id = 1}}, RAFT_REFUSED_NO_LEADER, 0, 0, 0, 0},
+	{states_behind, {{.kind = RAFT_CHANGE_REMOVE, .id = 3}}, RAFT_REFUSED_NO_LEADER, 0, 0, 0, 0},
+	{states_behind, {{.kind = RAFT_CHANGE_ADD, .id = 8, .place = 9}}, RAFT_REFUSED_NO_LEADER, 0, 0, 0, 0},
+	{state_behind, {{.kind = RAFT_CHANGE_REMOVE, .id = 1}}, RAFT_REFUSED_NO_QUORUM_THEN, 0, 0, 1, 2},
 	{replacing, {{.kind = RAFT_CHANGE_REPLACE, .id = 8, .replaced = 3, .place = 9}}, RAFT_REFUSED_REPLACED, 3, 4, 0, 0},
 	{replacing, {{.kind = RAFT_CHANGE_REMOVE, .id = 3}}, RAFT_REFUSED_REPLACED, 3, 4, 0, 0},
 	{replacing, {{.kind = RAFT_CHANGE_DEMOTE, .id = 3}}, RAFT_REFUSED_REPLACED, 3, 4, 0, 0},
@@ -225,6 +253,23 @@ static void R31_each_reason_refuses(void **state)
 	for (int reason = 1; reason < RAFT_REFUSED_END; reason++) {
 		if (!seen[reason])
 			fail_msg("no row has reason %d", reason);
+	}
+}
+
+/* What is written is held all the same: neither is in the way of what mends that. */
+static void CH8_who_leads_may_change_those_that_may_not_lead(void **state)
+{
+	struct field f;
+
+	(void)state;
+	for (raft_id id = 2; id <= 3; id++) {
+		struct raft_change c = {.kind = RAFT_CHANGE_REMOVE, .id = id};
+
+		field_init(&f, 3, 1);
+		states_gone(&f);
+		assert_true(field_make(&f, &c, 1));
+		c = (struct raft_change){.kind = RAFT_CHANGE_REPLACE, .replaced = id, .place = 9};
+		assert_true(field_make(&f, &c, 1));
 	}
 }
 
@@ -334,7 +379,8 @@ static void a_refusal_is_a_sentence(void **state)
 		 "have one address"},
 		{{.reason = RAFT_REFUSED_BEHIND, .id = 4, .have = 123456, .need = 2048},
 		 "can only promote a learner member which is in sync with leader: member "
-		 "0000000000000004 is 123456 entries behind, and may be 2048"},
+		 "0000000000000004 is 123456 entries behind, and may be 2048, or takes a snapshot "
+		 "still"},
 		{{.reason = RAFT_REFUSED_NO_QUORUM_THEN, .have = 1, .need = 2},
 		 "re-configuration failed due to not enough started members: of the 2 voters that "
 		 "there would be 1 are up and have caught up, which is no majority"},
@@ -363,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R31_each_reason_refuses),
+		cmocka_unit_test(CH8_who_leads_may_change_those_that_may_not_lead),
 		cmocka_unit_test(who_is_down_may_be_removed),
 		cmocka_unit_test(D16_one_moves_while_the_others_stay),
 		cmocka_unit_test(D16_a_leader_that_is_elsewhere_says_where_it_is),

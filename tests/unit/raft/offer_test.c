@@ -473,6 +473,48 @@ static void CH4_who_installs_has_not_caught_up(void **state)
 	hand_fini(&h);
 }
 
+static void stateless(struct hand *h, raft_id id, bool is)
+{
+	raft_index last = raft_last(h->r);
+	struct raft_message m = hand_answer(h, id, true, last, last);
+
+	m.append_reply.stateless = is;
+	assert_int_equal(hand_recv(h, &m), 0);
+}
+
+/*
+ * They have all of the log, and no state that the log would go on with: were they left alone, what
+ * all had acknowledged would be nowhere.
+ */
+static void CH4_CH8_who_has_no_state_is_not_left_alone(void **state)
+{
+	struct raft_refusal refusal;
+	struct raft_change leave;
+	struct hand h;
+
+	(void)state;
+	lead(&h, 3, false);
+	leave = (struct raft_change){.kind = RAFT_CHANGE_REMOVE, .id = h.r->id};
+	hand_commit(&h, 2, 3);
+	hand_add_4(&h, RAFT_CHANGE_ADD_LEARNER, 0);
+	stateless(&h, 2, true);
+	stateless(&h, 3, true);
+	stateless(&h, 4, true);
+	assert_int_equal(hand_change(&h, (struct raft_change){.kind = RAFT_CHANGE_PROMOTE, .id = 4},
+				     &refusal),
+			 -EPERM);
+	assert_int_equal(refusal.reason, RAFT_REFUSED_BEHIND);
+	assert_int_equal(hand_change(&h, leave, &refusal), -EPERM);
+	assert_int_equal(refusal.reason, RAFT_REFUSED_NO_LEADER);
+	stateless(&h, 3, false);
+	hand_peer(&h, 3)->unfit = true;
+	assert_int_equal(hand_change(&h, leave, &refusal), -EPERM);
+	assert_int_equal(refusal.reason, RAFT_REFUSED_NO_LEADER);
+	stateless(&h, 3, false);
+	assert_int_equal(hand_change(&h, leave, NULL), 0);
+	hand_fini(&h);
+}
+
 /* Who left is told so, and needs nothing else; while it may come back it does. */
 static void R37_who_is_gone_is_offered_one_while_it_may_come_back(void **state)
 {
@@ -526,6 +568,7 @@ int main(void)
 		cmocka_unit_test(S9_what_the_window_still_has_is_sent),
 		cmocka_unit_test(R61_the_term_of_the_base_is_known),
 		cmocka_unit_test(CH4_who_installs_has_not_caught_up),
+		cmocka_unit_test(CH4_CH8_who_has_no_state_is_not_left_alone),
 		cmocka_unit_test(R37_who_is_gone_is_offered_one_while_it_may_come_back),
 	};
 
