@@ -74,9 +74,18 @@ static int judge(struct node *n, const struct wal_recovered *found, void *contex
 	return name_judge(n, found, context);
 }
 
-/* What is to be kept is in the log, and all of it is. */
+/* What is to be kept is in the log, and all of it is; and it can be led by who has it. */
 static int log_judge(struct node *n)
 {
+	if (n->recovered.diverged) {
+		snprintf(n->error, sizeof(n->error),
+			 "--force-new-cluster: the state of this directory is not the one that the "
+			 "majority had (index %" PRIu64
+			 "), so that it leads nobody, and would not lead itself: force another "
+			 "member, or begin a new cluster with a backup (quoinctl snapshot restore)",
+			 n->recovered.diverged);
+		return -EPERM;
+	}
 	if (n->recovered.installs) {
 		snprintf(n->error, sizeof(n->error),
 			 "--force-new-cluster: a snapshot here reaches further than the log, for "
@@ -105,12 +114,17 @@ static bool needs_nobody(const struct node *n, const struct raft_options *tables
 	       tables->members_begun <= n->recovered.last_index;
 }
 
-/* What was surely committed: what the window cannot hold, and all tables but the newest. */
+/*
+ * What was surely committed: what the window cannot hold, what the log was cut behind, and all
+ * tables but the newest.
+ */
 static raft_index certain(const struct node *n, const struct raft_options *tables)
 {
 	raft_index last = n->recovered.last_index;
 	raft_index index = last > RAFT_WINDOW ? last - RAFT_WINDOW : 0;
 
+	if (n->recovered.first_index > index + 1)
+		index = n->recovered.first_index - 1;
 	if (tables->members_before_index > index && tables->members_before_index <= last)
 		index = tables->members_before_index;
 	return index;

@@ -279,6 +279,7 @@ static void wait_cut(raft_index index)
  */
 static void D18_R35_one_whose_log_was_cut_is_forced(void **state)
 {
+	unsigned long long certain;
 	struct raft_status s;
 
 	(void)state;
@@ -296,6 +297,9 @@ static void D18_R35_one_whose_log_was_cut_is_forced(void **state)
 	sim_node_crash(&w, FORCED);
 	sim_node_crash(&w, 3);
 	forced();
+	/* What is in snapshots was committed. */
+	assert_int_equal(sscanf(strstr(said, "all up to "), "all up to index %llu", &certain), 1);
+	assert_true(certain > s.members_index);
 	expect(said, "given up    none, 198.18.0.4:2380, member ");
 	assert_null(strstr(said, "198.18.0.1:2380, member "));
 	for (int i = 0; i < 2; i++) {
@@ -546,6 +550,14 @@ static void D16_what_cannot_be_forced_is_refused_with_a_reason(void **state)
 	fake_hold(w.node[0].disk, false);
 	assert_int_equal(force_on(w.node[0].disk, FORCED, 1, full_name), -EXDEV);
 	fake_destroy(fresh);
+	/* R51: it would be led by nobody. */
+	sim_node_start(&w, FORCED);
+	assert_int_equal(wal_diverged(w.node[FORCED].node->wal, 5), 0);
+	sim_world_run(&w, SECOND);
+	sim_node_crash(&w, FORCED);
+	assert_int_equal(force(full_name), -EPERM);
+	expect(why_not, "is not the one that the majority had");
+	assert_int_equal(look(w.node[FORCED].disk).joined.id, 0);
 	sim_world_destroy(&w);
 	/* Formed with others, and not one entry. */
 	sim_world_create(&w, 37, 3, 0);
