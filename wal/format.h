@@ -65,12 +65,14 @@
  *	    48    8 generation of the newest vote slot that was
  *	    56    8 start
  *	    64    4 1: acknowledged writes are gone, and were not brought back yet
- *	    68    4 number of witnesses, at most 16; each:
- *	    72    8 member
- *	    80    8 its newest start
- *	    88    8 term in which it acknowledged a position to this member
- *	    96    8 that position
- *	   104    8 term of the entry there; 0: not known
+ *	    68    4 number of witnesses, at most 16
+ *	    72    8 not 0: the state is not the other members', as a snapshot of this index showed
+ *	    80      the witnesses; each:
+ *	     0    8 member
+ *	     8    8 its newest start
+ *	    16    8 term in which it acknowledged a position to this member
+ *	    24    8 that position
+ *	    32    8 term of the entry there; 0: not known
  *
  * A segment: a header of `unit` bytes, then writes, then zeros up to its size.
  *
