@@ -14,7 +14,7 @@ uint32_t wal_device_unit(int directory);
 
 /*
  * What a write up to `end` failed by: the kernel cuts one that crosses a limit on files' sizes
- * (ulimit -f), and O_DIRECT does not take what is left if that is no multiple of the unit.
+ * (ulimit -f), and O_DIRECT does not take what is left if that is not whole blocks of the device.
  */
 int32_t wal_device_error(int32_t err, uint64_t end);
 

@@ -200,7 +200,7 @@ static void W11_a_short_write_is_continued(void **state)
 	end(&s);
 }
 
-/* ulimit -f counts in 512 or 1,024 bytes, O_DIRECT in more: it is no space, as any other (D8). */
+/* A limit is of bytes (LimitFSIZE), O_DIRECT takes blocks: it is no space, as any other (D8). */
 static void D8_a_limit_within_a_block_is_no_space(void **state)
 {
 	static const enum disk_mode modes[] = {DISK_DIRECT, DISK_DURABLE};
@@ -214,7 +214,7 @@ static void D8_a_limit_within_a_block_is_no_space(void **state)
 	limit = before;
 	for (rlim_t i = 0; i < 2 * 4; i++) {
 		begin(&s);
-		limit.rlim_cur = SIZE / 2 + i / 2 * 1024;
+		limit.rlim_cur = SIZE / 2 + i / 2 * 1000;
 		assert_int_equal(wal_io_open(s.disk, "a", true, modes[i % 2], &file), 0);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 		assert_int_equal(s.disk->ops->write(s.disk, file, 0, s.buffers, SIZE, 1), 0);
