@@ -269,7 +269,7 @@ static void damaged(struct node *n, int err)
 	journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
 		      "directory=%s index=%" PRIu64 " term=%" PRIu64 " why=\"%s: %s\"",
 		      n->options.wal.directory, n->install.at.index, n->install.at.term,
-		      strerror(-err), wal_error(n->wal));
+		      node_snapshot_damage(err), wal_error(n->wal));
 	wal_snapshot_close(n->wal);
 	wal_snapshot_damaged(n->wal, n->install.at.index, n->install.at.term, err);
 	put_off(n, err, "it was pulled, and cannot be read back");

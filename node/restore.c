@@ -150,8 +150,8 @@ static int try(struct node *n, const struct raft_snapshot *from)
 		journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
 			      "directory=%s index=%" PRIu64 " term=%" PRIu64
 			      " why=\"%s: %s; the one before it is tried\"",
-			      n->options.wal.directory, from->index, from->term, strerror(-err),
-			      wal_error(n->wal));
+			      n->options.wal.directory, from->index, from->term,
+			      node_snapshot_damage(err), wal_error(n->wal));
 	wal_snapshot_close(n->wal);
 	/* It is not to count as one of those that are kept: the log would go for it. */
 	wal_snapshot_damaged(n->wal, from->index, from->term, err);
@@ -216,7 +216,7 @@ static void say_damaged(struct node *n)
 			      "file=%s/%s offset=%" PRIu64 " why=\"%s: it is left alone\"",
 			      n->options.wal.directory, r->snapshots_damaged[i].name,
 			      r->snapshots_damaged[i].offset,
-			      strerror(-r->snapshots_damaged[i].error));
+			      node_snapshot_damage(r->snapshots_damaged[i].error));
 }
 
 /* By the newest that the log follows and that can be taken. 1: none is there, nor has to be. */

@@ -480,12 +480,17 @@ void node_snapshot_drive(struct node *n)
 	old_drive(n);
 }
 
+const char *node_snapshot_damage(int err)
+{
+	return err == -EBADMSG ? "what is there is not what was written" : strerror(-err);
+}
+
 void node_snapshot_damaged(struct node *n, raft_index index, raft_term term, int err)
 {
 	journal_write(n->journal, JOURNAL_ERROR, "snapshot_damaged",
 		      "directory=%s index=%" PRIu64 " term=%" PRIu64
 		      " why=\"%s: it counts for nothing, and is given to nobody\"",
-		      n->options.wal.directory, index, term, strerror(-err));
+		      n->options.wal.directory, index, term, node_snapshot_damage(err));
 	kept_look(n);
 	newest_tell(n);
 }

@@ -55,6 +55,8 @@ struct node_snapshot {
 	uint8_t buffer[NODE_SNAPSHOT_STEP_SIZE];
 };
 
+/* What is wrong with one that cannot be read, or is not what was written. */
+const char *node_snapshot_damage(int err);
 void node_snapshot_begin(struct node *n); /* with a core */
 void node_snapshot_drive(struct node *n);
 void node_snapshot_end(struct node *n);
