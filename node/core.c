@@ -18,10 +18,7 @@ enum { PROMISE_US_MAX = 150000 };
 
 static void restore_log(struct node *n, raft_index last)
 {
-	raft_index next = last > RAFT_WINDOW ? last - RAFT_WINDOW + 1 : 1;
-
-	if (next < n->recovered.first_index)
-		next = n->recovered.first_index;
+	raft_index next = raft_last(n->raft) + 1; /* what it holds begins there */
 
 	while (next <= last && !n->failed) {
 		const struct raft_entry *entries;
@@ -177,10 +174,10 @@ int node_raft_start(struct node *n)
 			 strerror(-err));
 		return err;
 	}
-	raft_apply_hold(n->raft, n->install.held);
 	restore_log(n, n->recovered.last_index);
 	if (n->failed)
 		return n->failed;
+	raft_apply_hold(n->raft, n->install.held);
 	node_snapshot_begin(n);
 	err = node_compact_begin(n);
 	if (err)

@@ -118,8 +118,9 @@ void raft_destroy(struct raft *r);
 
 /*
  * Restores the tail of a recovered log: called for the last min(RAFT_WINDOW, last_index -
- * base_index) entries in order, before any other call. Copies the data. After it, entries below the
- * window are known to be committed (RAFT_WINDOW says why).
+ * base_index) entries in order, each the one behind raft_last, before any other call but that.
+ * Copies the data. After it, entries below the window are known to be committed (RAFT_WINDOW says
+ * why).
  */
 void raft_restore(struct raft *r, const struct raft_entry *entry);
 

@@ -49,6 +49,7 @@ static struct {
 		struct link_of_log end;
 		raft_index commit, applied, first;
 		uint64_t taken, installed;
+		struct sim_pull pull;
 		uint64_t chain[RAFT_WINDOW_SLOTS];
 	} log[SIM_NODES_MAX];
 
@@ -320,6 +321,7 @@ static void count_snapshots(struct sim_world *w, uint32_t i)
 
 	w->taken += n->snapshot.taken - is.log[i].taken;
 	w->installed += n->install.installed - is.log[i].installed;
+	sim_marks_look(&w->marks, &is.log[i].pull, n, n->install.installed > is.log[i].installed);
 	w->cut += is.log[i].first != 0 && is.log[i].first < first;
 	is.log[i].taken = n->snapshot.taken;
 	is.log[i].installed = n->install.installed;

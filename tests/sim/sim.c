@@ -32,6 +32,8 @@ enum {
 	SIM_LEADER_MS_MAX = 8 * 300,
 	SIM_HEAL_MS_MAX = 30000,
 	SIM_LOG_BYTES_MIN = 4096,
+	/* Built with a core of a small window, so that what is below it matters all the time. */
+	SIM_BELOW = (int)RAFT_WINDOW_SLOTS < (int)RAFT_WINDOW,
 	SIM_FORGETS = (int)KV_SESSIONS_MAX < (int)SIM_CLIENTS_MAX, /* built to forget sessions */
 };
 
@@ -43,6 +45,7 @@ struct totals {
 	uint64_t taken, cut, installed, finished;  /* of snapshots */
 	uint64_t rest_steps_max; /* a second and node, when nobody wants anything */
 	uint64_t denials[STATUS_COUNT];
+	struct sim_marks marks;
 	struct draw_totals draw;
 };
 
@@ -85,7 +88,7 @@ static void world_draw(struct draw *d)
 	w->durability = (enum wal_durability)draw_below(d, d->members ? 2 : 3);
 	if (!d->members)
 		w->wipe_permille = wipes[draw_below(d, 4)];
-	if (draw_below(d, 4))
+	if (draw_below(d, 4) || SIM_BELOW)
 		w->snapshot_log_bytes = (uint64_t)SIM_LOG_BYTES_MIN << draw_below(d, 5);
 	if (draw_below(d, 2))
 		w->log_keep_bytes = (uint64_t)SIM_LOG_BYTES_MIN << draw_below(d, 10);
@@ -200,7 +203,10 @@ static void one_step(struct draw *d)
 	struct sim_world *w = d->w;
 
 	/* Formation takes milliseconds: what comes while it lasts must come soon. */
+	if (SIM_BELOW)
+		draw_end(d);
 	sim_world_run(w, sim_random_below(&w->random, (w->clusters ? 400 : 40) * DRAW_MS));
+	w->ends_ns = 0;
 	draw_restart(d, false);
 	if (draw_below(d, 2))
 		draw_fault(d);
@@ -226,6 +232,14 @@ static void totals_add(struct totals *t, const struct sim_world *w)
 	t->cut += w->cut;
 	t->installed += w->installed;
 	t->finished += w->finished;
+	for (enum sim_moment m = SIM_MOMENT_NONE; m < SIM_MOMENTS; m++)
+		t->marks.at[m] += w->marks.at[m];
+	t->marks.resumed_started += w->marks.resumed_started;
+	t->marks.resumed_lost += w->marks.resumed_lost;
+	t->marks.resumed_leader += w->marks.resumed_leader;
+	t->marks.soon += w->marks.soon;
+	t->marks.begun += w->marks.begun;
+	t->marks.below += w->marks.below;
 	t->beside += w->beside;
 	t->far += w->far;
 	t->expired += w->expired;
@@ -299,6 +313,14 @@ static void print(const struct totals *t)
 	printf("snapshots: %" PRIu64 " taken, %" PRIu64 " times a log was cut, %" PRIu64
 	       " installed, %" PRIu64 " finished by a start\n",
 	       t->taken, t->cut, t->installed, t->finished);
+	printf("pulls that went on: %" PRIu64 " after a start, %" PRIu64 " after a loss, %" PRIu64
+	       " under another leader; %" PRIu64 " soon after another, %" PRIu64
+	       " of logs longer than the window; %" PRIu64 " starts behind a base\n",
+	       t->marks.resumed_started, t->marks.resumed_lost, t->marks.resumed_leader,
+	       t->marks.soon, t->marks.below, t->marks.begun);
+	for (enum sim_moment m = SIM_MOMENT_NONE + 1; SIM_BELOW && m < SIM_MOMENTS; m++)
+		printf("%s%s %" PRIu64 "%s", m == 1 ? "ended at: " : "", sim_moment_name(m),
+		       t->marks.at[m], m + 1 < SIM_MOMENTS ? ", " : "\n");
 	printf("puts given up as not done: %" PRIu64 " for want of a leader, %" PRIu64
 	       " of space, %" PRIu64 " by a learner\n",
 	       t->denials[WIRE_NO_LEADER], t->denials[WIRE_NO_SPACE], t->denials[WIRE_LEARNER]);
@@ -339,6 +361,12 @@ static void check_met(const struct totals *t)
 		{"snapshots", t->taken},
 		{"logs that were cut", t->cut},
 		{"snapshots that were installed", t->installed},
+		{"pulls that went on after a start", t->marks.resumed_started + !SIM_BELOW},
+		{"pulls that went on after a loss", t->marks.resumed_lost + !SIM_BELOW},
+		{"pulls that went on under another leader", t->marks.resumed_leader + !SIM_BELOW},
+		{"installs soon after another", t->marks.soon + !SIM_BELOW},
+		{"installs of logs longer than the window", t->marks.below + !SIM_BELOW},
+		{"starts behind a base", t->marks.begun},
 		{"puts beside others of their session", t->beside},
 		{"puts far above the oldest of their session", t->far},
 		{"puts whose session expired", t->expired + !SIM_FORGETS},
@@ -353,6 +381,14 @@ static void check_met(const struct totals *t)
 		if (met[i].count > 0)
 			continue;
 		fprintf(stderr, "in %" PRIu64 " rounds it never met: %s\n", t->rounds, met[i].what);
+		exit(1);
+	}
+	for (enum sim_moment m = 1; SIM_BELOW && t->rounds >= SIM_ROUNDS_ALL && m < SIM_MOMENTS;
+	     m++) {
+		if (t->marks.at[m] > 0)
+			continue;
+		fprintf(stderr, "in %" PRIu64 " rounds nobody ended at %s\n", t->rounds,
+			sim_moment_name(m));
 		exit(1);
 	}
 }

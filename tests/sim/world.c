@@ -209,6 +209,7 @@ int sim_node_try_start(struct sim_world *w, uint32_t i, char error[NODE_ERROR_MA
 	n->due = 0;
 	sim_check_started(i);
 	w->finished += n->node->recovered.installs;
+	w->marks.begun += n->node->recovered.first_index > 1;
 	fake_hold(n->disk, true);
 	return 0;
 }
@@ -432,12 +433,40 @@ static uint64_t step(struct sim_world *w)
 	return next > w->now_ns + 1000 ? next : w->now_ns + 1000;
 }
 
+static void ends(struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->node_count; i++) {
+		struct sim_node *n = &w->node[i];
+		enum sim_moment moment = n->ends_at;
+
+		if (!n->node || !n->node->raft || moment == SIM_MOMENT_NONE ||
+		    !sim_moment_is(n->node, moment))
+			continue;
+		sim_note(w, "node %u ends at %s", i, sim_moment_name(moment));
+		n->ends_at = SIM_MOMENT_NONE;
+		/* And again, when it goes on with that: with what is there of it first. */
+		if (moment == SIM_PULL_WRITE || moment == SIM_PULL_SYNC)
+			n->ends_at = SIM_PULL_SCAN;
+		else if (moment > (enum sim_moment)SIM_MOMENTS_OWN &&
+			 sim_random_below(&w->random, 2))
+			n->ends_at =
+				(enum sim_moment)(SIM_MOMENTS_OWN + 1 +
+						  sim_random_below(&w->random, SIM_MOMENTS_PULL));
+		w->marks.at[moment]++;
+		sim_node_crash(w, i);
+		n->up_at_ns = w->now_ns + sim_random_below(&w->random, w->ends_ns);
+	}
+}
+
 void sim_world_run(struct sim_world *w, uint64_t ns)
 {
 	uint64_t end = w->now_ns + ns;
 
-	while (w->now_ns < end)
+	while (w->now_ns < end) {
 		w->now_ns = earlier(step(w), end);
+		if (w->ends_ns)
+			ends(w);
+	}
 }
 
 int sim_leader(const struct sim_world *w)

@@ -30,6 +30,7 @@
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
+#include "tests/sim/marks.h"
 #include "tests/sim/net.h"
 #include "tests/sim/random.h"
 
@@ -77,6 +78,7 @@ struct sim_node {
 	bool moved;    /* its configuration has its address, and not that of its number */
 	bool existing; /* started as `initial-cluster-state: existing` */
 	uint32_t due;  /* so many turns did nothing, one after the other, and left something due */
+	enum sim_moment ends_at; /* where it ends, once, if the world has such ends */
 	uint32_t life; /* counts its directories: a wipe, a reset, a volatile start makes one */
 };
 
@@ -155,6 +157,8 @@ struct sim_world {
 	uint64_t log_keep_bytes;     /* likewise */
 	/* Snapshots that members took, logs that were cut, what was installed, and by a start. */
 	uint64_t taken, cut, installed, finished;
+	struct sim_marks marks;
+	uint64_t ends_ns; /* nodes end at their moments, for so long at most; 0: none does */
 	struct compactor_options compaction; /* as the option */
 	bool lease_reads;
 	bool losses;            /* disks that lose what they confirmed: SM7 says nothing */

@@ -44,6 +44,8 @@ uint32_t draw_pick(struct draw *d);
 
 /* faults.c */
 void draw_fault(struct draw *d);
+/* Somebody ends where snapshots and the log's base are half done, when he comes there. */
+void draw_end(struct draw *d);
 void draw_calm(struct draw *d);
 /* Those whose time has come, or all, but who is away. */
 void draw_restart(struct draw *d, bool all);

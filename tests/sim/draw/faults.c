@@ -189,6 +189,26 @@ static void pause_for_a_while(struct draw *d, uint32_t i)
 	d->t->pauses++;
 }
 
+void draw_end(struct draw *d)
+{
+	d->w->ends_ns = 300 * DRAW_MS;
+	for (uint32_t i = 0; i < d->w->node_count; i++) {
+		struct sim_node *n = &d->w->node[i];
+		uint32_t kind = draw_below(d, 8);
+
+		if (n->ends_at != SIM_MOMENT_NONE || draw_below(d, 6))
+			continue;
+		/* Who is told to end within a pull waits for one; all else comes by itself. */
+		if (kind < 2)
+			n->ends_at = (enum sim_moment)(1 + draw_below(d, SIM_MOMENTS - 1));
+		else if (kind < 7)
+			n->ends_at = (enum sim_moment)(SIM_MOMENTS_OWN + 1 +
+						       draw_below(d, SIM_MOMENTS_PULL));
+		else
+			n->ends_at = SIM_INSTALL_NEWER;
+	}
+}
+
 void draw_fault(struct draw *d)
 {
 	struct sim_world *w = d->w;
