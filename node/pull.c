@@ -21,15 +21,6 @@ void node_pull_begin(struct node *n, raft_id from)
 	n->install.pull = (struct node_pull){.from = from};
 }
 
-static int place_of(const struct node *n, raft_id id)
-{
-	int peer = node_peer_find(n, id), met = node_peer_met(n);
-
-	if (peer < 0 && met >= 0 && n->peer[met].at.member_id == id)
-		peer = met;
-	return peer;
-}
-
 /* The one after whoever was asked; who offered it is the first. 0: that was all of them. */
 static raft_id next_of(const struct node *n, uint32_t turn)
 {
@@ -94,6 +85,16 @@ static uint64_t due_ns(const struct node *n, const struct node_pull_asked *a)
 	return (a->heard_ns > a->asked_ns ? a->heard_ns : a->asked_ns) + patience_ns(n);
 }
 
+static void ask_at(struct node *n, int peer, const struct wire_snapshot_range *range)
+{
+	uint32_t size_max;
+	uint8_t *body = peer < 0 ? NULL : dp_begin_peer(n->dp, (uint32_t)peer, &size_max);
+
+	if (body)
+		dp_end(n->dp, WIRE_SNAPSHOT_PULL, wire_snapshot_pull_encode(range, body));
+}
+
+/* In both places, as of all that is sent (network.c). */
 static void ask(struct node *n, struct node_pull_asked *a, uint64_t offset, uint32_t length)
 {
 	const struct raft_snapshot *at = &n->install.at;
@@ -102,14 +103,14 @@ static void ask(struct node *n, struct node_pull_asked *a, uint64_t offset, uint
 					    .hash = at->hash,
 					    .offset = offset,
 					    .length = length};
-	int peer = place_of(n, n->install.pull.from);
-	uint32_t size_max;
-	uint8_t *body = peer < 0 ? NULL : dp_begin_peer(n->dp, (uint32_t)peer, &size_max);
+	raft_id from = n->install.pull.from;
+	int met = node_peer_met(n);
 
 	*a = (struct node_pull_asked){
 		.offset = offset, .length = length, .asked_ns = n->now_ns, .again = a->again};
-	if (body)
-		dp_end(n->dp, WIRE_SNAPSHOT_PULL, wire_snapshot_pull_encode(&range, body));
+	ask_at(n, node_peer_find(n, from), &range);
+	if (met >= 0 && n->peer[met].at.member_id == from)
+		ask_at(n, met, &range);
 }
 
 /* What is missing of it, if anything is. */
@@ -270,7 +271,7 @@ void node_pull_receive(struct node *n, const struct dp_datagram *d)
 		return;
 	}
 	/* Late ones too are what they are; but that one has it not counts of who is asked alone. */
-	asked = place_of(n, in->pull.from) == (int)d->peer;
+	asked = n->peer[d->peer].at.member_id == in->pull.from;
 	if (in->step != NODE_INSTALL_PULL || range.index != in->at.index ||
 	    range.term != in->at.term || range.hash != in->at.hash)
 		return;
