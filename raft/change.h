@@ -71,7 +71,7 @@ struct raft_change_peer {
 	bool heard;       /* in the last election timeout, and since it moved */
 	bool holds;       /* what it acknowledged: it is neither lost nor unconfirmed (D9c) */
 	bool unconfirmed; /* then it does not hold, and may have lost nothing */
-	bool installs;    /* it has to take a snapshot before any entry: it has not caught up */
+	bool installs;    /* it has to take a snapshot before any entry, or did not say yet */
 	bool stateless;   /* it has to take one for its state, whatever its log has */
 	bool unfit;       /* its state is not the majority's */
 	raft_index match;

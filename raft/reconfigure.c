@@ -35,7 +35,7 @@ static void view_make(const struct raft *r, struct raft_change_view *view)
 			.heard = heard_lately(r, p),
 			.holds = !p->lost && !p->unconfirmed,
 			.unconfirmed = p->unconfirmed && !p->lost,
-			.installs = raft_peer_installs(r, p),
+			.installs = raft_peer_installs(r, p) || p->match < r->window.base,
 			.stateless = p->stateless,
 			.unfit = p->unfit,
 			.match = p->match,

@@ -98,6 +98,27 @@ static void R58_R66_a_member_is_added(void **state)
 	hand_fini(&h);
 }
 
+/* R17: heard for the first time, it has not said what it needs, and the log may lack that. */
+static void R66_who_may_need_a_snapshot_has_not_caught_up(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, (struct hand_options){
+			      .nodes = 3, .base = 5, .base_term = 1, .terms = "11", .term = 1});
+	hand_elect(&h);
+	for (raft_id id = 2; id <= 3; id++)
+		assert_int_equal(hand_ack(&h, id, h.r->window.last), 0);
+	hand_add_4(&h, RAFT_CHANGE_ADD, 0);
+	assert_int_equal(hand_ack(&h, 4, 0), 0);
+	hand_tick(&h, 1);
+	assert_false(member(&h, 4)->voter);
+	assert_int_equal(hand_ack(&h, 4, 5), 0);
+	hand_tick(&h, 1);
+	assert_true(member(&h, 4)->voter);
+	hand_fini(&h);
+}
+
 /* R33: elected with a joint table of another leader, it leaves it when it is committed. */
 static void R58_the_next_leader_leaves_the_joint_form(void **state)
 {
@@ -448,6 +469,7 @@ int main(void)
 		cmocka_unit_test(R31_no_change_before_a_commit_in_the_term),
 		cmocka_unit_test(nothing_is_sent_to_who_is_not_there_yet),
 		cmocka_unit_test(R58_R66_a_member_is_added),
+		cmocka_unit_test(R66_who_may_need_a_snapshot_has_not_caught_up),
 		cmocka_unit_test(R58_the_next_leader_leaves_the_joint_form),
 		cmocka_unit_test(a_member_is_replaced),
 		cmocka_unit_test(R59_who_is_gone_counts_nowhere),
