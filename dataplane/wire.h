@@ -50,6 +50,7 @@ enum {
 	WIRE_SNAPSHOT_PULL_MAX = 1 << 20,
 	/* The greatest of enum wal_durability, which is opaque here. */
 	WIRE_DURABILITY_MAX = 2,
+	WIRE_FULL_MAX = 2,
 };
 
 /* A sum of two is no overflow. */
@@ -270,13 +271,16 @@ struct wire_settings {
 	uint64_t heartbeat_us;
 	uint64_t election_us_min, election_us_max;
 	uint8_t durability; /* opaque here: enum wal_durability */
-	bool full;          /* the sender cannot make its log's next segment */
+	/* 1: the sender cannot make its log's next segment; 2: nor take what would free some. */
+	uint8_t full;
 	/* The newest one that is whole at the sender; index and term 0: it has none to give. */
 	raft_index snapshot_index;
 	raft_term snapshot_term;
 	uint64_t snapshot_hash;
 	bool snapshot_own; /* written from its own state: it vouches for that */
 	bool diverged;     /* the sender's state is not the majority's */
+	/* It has no state, and the leader's newest snapshot is too old for its log. */
+	bool snapshot_lacks;
 	/* The sender's clock, to be sent back at once as the answer: its round trip. 0: none. */
 	uint64_t question, answer;
 };

@@ -126,7 +126,7 @@
 	X(SETTINGS, ELECTION_US_MIN, 8, 8, 1, WIRE_TIMER_US_MAX, "the least election timeout") \
 	X(SETTINGS, ELECTION_US_MAX, 16, 8, 1, WIRE_TIMER_US_MAX, "the greatest") \
 	X(SETTINGS, DURABILITY, 24, 1, 0, WIRE_DURABILITY_MAX, "0 durable, 1 written, 2 volatile") \
-	X(SETTINGS, FULL, 25, 1, 0, 1, "1: the sender cannot make its log's next segment") \
+	X(SETTINGS, FULL, 25, 1, 0, WIRE_FULL_MAX, "1: the sender cannot make its log's next segment; 2: nor is there room for what frees some") \
 	X(SETTINGS, CLIENT_PORT, 26, 2, 0, UINT16_MAX, "where the sender hears clients") \
 	X(SETTINGS, HEARD_MS, 28, 4, 0, UINT32_MAX, "how long ago the sender heard the receiver; 4294967295: not yet, or long ago") \
 	X(SETTINGS, QUESTION, 32, 8, 0, WIRE_ANY64, "a number that only the asker knows, to be sent back at once; 0: none") \
@@ -136,7 +136,8 @@
 	X(SETTINGS, SNAPSHOT_HASH, 64, 8, 0, WIRE_ANY64, "of its bytes (snapshot-format.md)") \
 	X(SETTINGS, SNAPSHOT_OWN, 72, 1, 0, 1, "1: the sender wrote it from its own state; 0: it may have been pulled, and says nothing of that") \
 	X(SETTINGS, DIVERGED, 73, 1, 0, 1, "1: the sender's state is not the one that the majority has: it answers nothing from it") \
-	X(SETTINGS, ZERO, 74, 6, 0, 0, "")
+	X(SETTINGS, SNAPSHOT_LACKS, 74, 1, 0, 1, "1: the sender has no state, and the leader's newest snapshot ends before its log begins: it needs a newer one") \
+	X(SETTINGS, ZERO, 75, 5, 0, 0, "")
 
 #define WIRE_FIELDS_SNAPSHOT(X) \
 	X(SNAPSHOT, TERM, 0, 8, 1, RAFT_TERM_MAX, "the leader's, who has no entries any more that the receiver needs") \

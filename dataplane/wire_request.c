@@ -171,6 +171,7 @@ size_t wire_settings_encode(const struct wire_settings *settings, uint8_t *out)
 	WIRE_PUT(out, SETTINGS_SNAPSHOT_HASH, settings->snapshot_hash);
 	WIRE_PUT(out, SETTINGS_SNAPSHOT_OWN, settings->snapshot_own);
 	WIRE_PUT(out, SETTINGS_DIVERGED, settings->diverged);
+	WIRE_PUT(out, SETTINGS_SNAPSHOT_LACKS, settings->snapshot_lacks);
 	assert(wire_form_valid(WIRE_FORM_SETTINGS, out));
 	return WIRE_SETTINGS_SIZE;
 }
@@ -182,7 +183,7 @@ int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t 
 	*out = (struct wire_settings){
 		.client_port = (uint16_t)WIRE_GET(data, SETTINGS_CLIENT_PORT),
 		.heard_ms = (uint32_t)WIRE_GET(data, SETTINGS_HEARD_MS),
-		.full = WIRE_GET(data, SETTINGS_FULL) != 0,
+		.full = (uint8_t)WIRE_GET(data, SETTINGS_FULL),
 		.heartbeat_us = WIRE_GET(data, SETTINGS_HEARTBEAT_US),
 		.election_us_min = WIRE_GET(data, SETTINGS_ELECTION_US_MIN),
 		.election_us_max = WIRE_GET(data, SETTINGS_ELECTION_US_MAX),
@@ -194,6 +195,7 @@ int wire_settings_decode(struct wire_settings *out, const uint8_t *data, size_t 
 		.snapshot_hash = WIRE_GET(data, SETTINGS_SNAPSHOT_HASH),
 		.snapshot_own = WIRE_GET(data, SETTINGS_SNAPSHOT_OWN) != 0,
 		.diverged = WIRE_GET(data, SETTINGS_DIVERGED) != 0,
+		.snapshot_lacks = WIRE_GET(data, SETTINGS_SNAPSHOT_LACKS) != 0,
 	};
 	return 0;
 }

@@ -327,8 +327,11 @@ static int kv_check(struct sm *sm, const uint8_t *command, uint32_t size, uint64
 	return err;
 }
 
-/* A retry of what was applied gets its answer, whatever the space; so does what puts nothing. */
-static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
+/*
+ * A retry of what was applied gets its answer, whatever the quota. What puts nothing is taken
+ * always: deletes and compactions are the way out of NOSPACE, as in etcd.
+ */
+static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size, bool full)
 {
 	struct kv *kv = kv_of(sm);
 	struct kv_request request;
@@ -337,9 +340,9 @@ static int kv_admit(struct sm *sm, const uint8_t *command, uint32_t size)
 
 	assert(err == 0);
 	more = kv_txn_growth(&kv->store, &request);
-	if (more == 0 || kv->store.size + more <= kv->quota)
+	if (more == 0 || (!full && kv->store.size + more <= kv->quota))
 		return 0;
-	return command_settled(kv, &request, UINT64_MAX) ? 0 : -ENOSPC;
+	return !full && command_settled(kv, &request, UINT64_MAX) ? 0 : -ENOSPC;
 }
 
 /* Between two steps of a command, too: its session is not remembered before the last of them. */

@@ -125,9 +125,10 @@ struct sm_ops {
 	 * The leader's verdict on a command that check found good, before it proposes it: 0, or
 	 * -ENOSPC, from the applied state as it is there. It is not part of apply: a member that
 	 * replays the log with another quota must come to the same state. What is already in the
-	 * log may go past the quota by as much as the log's window holds.
+	 * log may go past the quota by as much as the log's window holds. `full`: whatever the
+	 * quota, -ENOSPC of what would make the state larger.
 	 */
-	int (*admit)(struct sm *sm, const uint8_t *command, uint32_t size);
+	int (*admit)(struct sm *sm, const uint8_t *command, uint32_t size, bool full);
 
 	/*
 	 * What apply would say of a command that check found good, if nothing would change: it was

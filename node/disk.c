@@ -70,18 +70,19 @@ static void begins(struct node *n, const struct node_stall *s)
 }
 
 /*
- * Members whose logs can go on, by what they said last: what fewer than a majority can keep would
- * never commit. So it is refused while that is known to be so, and nothing of it was done.
+ * Members whose logs can go on, by what they said last, or that lack no more than so much: what
+ * fewer than a majority can keep would never commit. So it is refused while that is known to be so,
+ * and nothing of it was done.
  *
  * Who is silent keeps nothing either, so beside one that is there and full it does not count. While
  * none is full, that nobody is heard is no want of space, and has words of its own.
  */
-struct node_tally node_space_members(const struct node *n)
+static struct node_tally members(const struct node *n, enum node_space most)
 {
-	uint32_t can = n->space.full ? 0 : NODE_SELF, silent = 0;
+	uint32_t can = n->space_lack > most ? 0 : NODE_SELF, silent = 0;
 
 	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
-		if (n->peer[i].settings.full)
+		if (n->peer[i].settings.full > (uint8_t)most)
 			continue;
 		if (settings_silent_ns(n, i) < PEER_SILENT_NS)
 			can |= 1u << i;
@@ -89,6 +90,17 @@ struct node_tally node_space_members(const struct node *n)
 			silent |= 1u << i;
 	}
 	return node_votes_tally(n, node_space_any_full(n) ? can : can | silent);
+}
+
+struct node_tally node_space_members(const struct node *n)
+{
+	return members(n, NODE_SPACE_THERE);
+}
+
+/* Deletes and compactions are the way out of a full disk, as etcd has it. */
+bool node_space_frees(const struct node *n)
+{
+	return n->raft && n->space_lack < NODE_SPACE_NONE && members(n, NODE_SPACE_FULL).majority;
 }
 
 bool node_space_any_full(const struct node *n)
@@ -199,13 +211,44 @@ static void low_drive(struct node *n, bool was)
 	else
 		journal_write(n->journal, JOURNAL_WARN, "disk_low",
 			      "directory=%s used=%" PRIu64 " left=%" PRIu64
-			      " why=\"%s: when it is full no more writes are taken\"",
+			      " why=\"%s: when it is full no more puts are taken\"",
 			      n->options.wal.directory, n->space.used, n->space.there, text);
 }
 
 uint8_t node_space_priority(const struct node *n)
 {
 	return n->space.full ? 0 : n->options.priority;
+}
+
+/*
+ * While it is full a segment of the log, for each snapshot that is written meanwhile, is for what
+ * frees space: more would take the room of the next snapshot, without which nothing is let go. Half
+ * of a segment that is ready is for elections and markers alone.
+ */
+static enum node_space lack(const struct node *n)
+{
+	const uint64_t segment = n->options.wal.segment_size;
+
+	if (!n->space.full)
+		return NODE_SPACE_THERE;
+	return n->space.ready >= segment / 2 && wal_bytes_behind(n->wal, n->full_since) < segment
+		       ? NODE_SPACE_FULL
+		       : NODE_SPACE_NONE;
+}
+
+static void lack_drive(struct node *n)
+{
+	const enum node_space was = n->space_lack;
+
+	if (!n->space.full)
+		n->full_since = 0;
+	else if (n->full_since == 0 && n->raft)
+		n->full_since = raft_last(n->raft);
+	if (n->full_since && n->full_since < n->snapshot.newest.index)
+		n->full_since = n->snapshot.newest.index;
+	n->space_lack = lack(n);
+	if (n->space_lack != was)
+		n->next_settings_ns = 0; /* the peers are told now */
 }
 
 static void space_drive(struct node *n)
@@ -215,14 +258,14 @@ static void space_drive(struct node *n)
 
 	wal_get_space(n->wal, &n->space);
 	low_drive(n, low);
+	lack_drive(n);
 	if (n->space.full == full)
 		return;
-	n->next_settings_ns = 0; /* the peers are told now */
 	if (n->raft)
 		raft_priority_set(n->raft, node_space_priority(n));
 	if (!n->space.full) {
 		journal_write(n->journal, JOURNAL_INFO, "disk_has_space",
-			      "directory=%s why=\"writes are taken again\"",
+			      "directory=%s why=\"puts are taken again\"",
 			      n->options.wal.directory);
 		return;
 	}
@@ -230,7 +273,7 @@ static void space_drive(struct node *n)
 	node_space_text(n, text, sizeof(text));
 	journal_write(n->journal, JOURNAL_ERROR, "disk_full",
 		      "directory=%s wanted=%" PRIu64 " there=%" PRIu64
-		      " why=\"%s: no more writes are taken\"",
+		      " why=\"%s: no more puts are taken\"",
 		      n->options.wal.directory, n->space.wanted, n->space.there, text);
 }
 

@@ -37,6 +37,9 @@ enum {
 /* What is waited for: writes hold up acknowledgements and votes, reads what is read back alone. */
 enum { NODE_STALL_WRITE, NODE_STALL_READ, NODE_STALLS };
 
+/* For the log, as members tell each other; FULL: there is some for what frees some. */
+enum node_space { NODE_SPACE_THERE, NODE_SPACE_FULL, NODE_SPACE_NONE };
+
 struct node_applying {
 	struct raft_entry entry;
 	uint8_t data[RAFT_ENTRY_DATA_MAX];
@@ -259,6 +262,9 @@ struct node {
 		struct wal_waiting waiting; /* while it is: for what */
 	} stall[NODE_STALLS];
 	struct wal_space space;
+	enum node_space space_lack;
+	/* While it is full: where the log was when it became so, or the newest snapshot since. */
+	raft_index full_since;
 	uint64_t next_full_ns; /* a leader that is full hands over at this time at the earliest */
 	struct node_recent {
 		bool told;                         /* that many of them were slow */
@@ -495,6 +501,7 @@ struct node_tally node_space_members(const struct node *n); /* that have some, a
 /* This one, or another that votes and is heard. */
 bool node_space_any_full(const struct node *n);
 bool node_space_refuses(const struct node *n);
+bool node_space_frees(const struct node *n); /* though it is refused: what frees some */
 /* A file of so many bytes, as far as is known. */
 bool node_space_holds(const struct node *n, uint64_t bytes);
 /* Who is full would refuse what others could keep: it is not to be preferred. */

@@ -294,7 +294,7 @@ static void collect_peer(const struct node *n, uint32_t i, const struct raft_sta
 	p->resolved = state.resolved;
 	p->path_mtu = n->peer[i].path.size_max ? n->peer[i].path.size : METRICS_UNKNOWN;
 	p->settings_differ = settings_differ(n, i);
-	p->peer_full = n->peer[i].settings.full;
+	p->peer_full = n->peer[i].settings.full > 0;
 	p->refuses_us = state.said[DP_SAID_RECEIVER] == HEARSAY_ALONE;
 	p->other_identity = state.said[DP_SAID_IDENTITY] == HEARSAY_ALONE;
 	p->round_trip = n->peer[i].round_trip;

@@ -39,6 +39,14 @@ static int port_read(struct serve_port *port, uint64_t context)
 	return n->raft ? raft_read_index(n->raft, context) : -EREMOTE;
 }
 
+/* Who leads for want of others takes and tells nothing: another one is to lead soon (W21). */
+static raft_id leader_of(const struct node *n)
+{
+	const raft_id id = raft_leader(n->raft);
+
+	return id == n->id && n->install.held ? 0 : id;
+}
+
 /* Two that nobody won, and a third is rare: what waits for a leader waits for so long. */
 enum { LEADERLESS_ELECTIONS = 2 };
 
@@ -49,7 +57,7 @@ void serving_leader(struct node *n)
 {
 	struct node_serving *s = &n->serving;
 
-	if (!raft_leader(n->raft) && s->core_turns == CORE_TURNS)
+	if (!leader_of(n) && s->core_turns == CORE_TURNS)
 		return;
 	if (s->core_turns < CORE_TURNS)
 		s->core_turns++;
@@ -75,10 +83,11 @@ static void port_leader(struct serve_port *port, struct serve_leader *out)
 	*out = (struct serve_leader){0};
 	if (n->raft) {
 		*out = (struct serve_leader){
-			.id = raft_leader(n->raft),
+			.id = leader_of(n),
 			.term = raft_get_term(n->raft),
 			.last = raft_last(n->raft),
 			.full = node_space_refuses(n),
+			.frees = node_space_frees(n),
 		};
 	}
 	/* Whoever leads, nothing of that comes here: its clients are to go elsewhere (R46). */

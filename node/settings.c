@@ -48,6 +48,17 @@ static void snapshot_say(const struct node *n, struct wire_settings *settings)
 	settings->snapshot_own = s->index != n->diverged.pulled;
 }
 
+/* There is no state here, and the leader's newest snapshot ends before the log begins. */
+static bool lacks(const struct node *n)
+{
+	const struct node_install *in = &n->install;
+	int leader = in->held && n->raft ? node_peer_find(n, raft_leader(n->raft)) : -1;
+	const struct wire_settings *told = leader < 0 ? NULL : &n->peer[leader].settings;
+
+	return told && told->heartbeat_us && in->step == NODE_INSTALL_NONE &&
+	       told->snapshot_index < n->applied;
+}
+
 static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint64_t answer)
 {
 	struct wire_settings settings = n->settings;
@@ -55,7 +66,8 @@ static void settings_send(struct node *n, uint32_t peer, uint64_t question, uint
 	uint8_t *body = dp_begin_peer(n->dp, peer, &size_max);
 	uint64_t silent_ms = settings_silent_ns(n, peer) / 1000000;
 
-	settings.full = n->space.full;
+	settings.full = (uint8_t)n->space_lack;
+	settings.snapshot_lacks = lacks(n);
 	snapshot_say(n, &settings);
 	settings.heard_ms = silent_ms < UINT32_MAX ? (uint32_t)silent_ms : UINT32_MAX;
 	settings.question = question;
@@ -81,6 +93,7 @@ void settings_drive(struct node *n)
 }
 
 static_assert((int)WIRE_DURABILITY_MAX == (int)WAL_VOLATILE, "each of them can be told");
+static_assert((int)WIRE_FULL_MAX == (int)NODE_SPACE_NONE, "likewise");
 
 static bool same_timers(const struct wire_settings *a, const struct wire_settings *b)
 {
@@ -108,7 +121,8 @@ static void heard_unasked(struct node *n, uint32_t peer, const struct wire_setti
 	    (!same_timers(settings, known) || settings->full != known->full ||
 	     settings->client_port != known->client_port ||
 	     settings->snapshot_index != known->snapshot_index ||
-	     settings->diverged != known->diverged))
+	     settings->diverged != known->diverged ||
+	     settings->snapshot_lacks != known->snapshot_lacks))
 		ask(n, peer);
 }
 

@@ -32,12 +32,15 @@ enum {
 	/* What its file has beside the state: stamps; and a header, a trailer, and zeros. */
 	BLOCKS_SHARE = 64,
 	FILE_ENDS_SIZE = 128 * 1024,
+	LACKS_DOUBLINGS_MAX = 6,
 };
 
 /* That one could not be written shows in the journal, and not in each turn. */
 #define FORMER_NS (10 * CLOCK_S)
 /* Between two markers on a full disk. */
 #define FULL_NS (10 * CLOCK_S)
+/* ... and for who lacks one, twice as long each time: it is one member's word (V28). */
+#define LACKS_NS (10 * CLOCK_S)
 /* Between two tries to read what could not be read, where nothing else is whole. */
 #define AGAIN_NS (10 * CLOCK_S)
 
@@ -160,14 +163,42 @@ static bool makes_room(const struct node *n)
 	return wal_bytes_behind(n->wal, s->marked_before) >= least;
 }
 
-/* One that others can take is there soon. */
-static bool marker_due(const struct node *n)
+/* No state, and no use for the newest one here: a log that nobody writes to brings no other. */
+static bool somebody_lacks(const struct node *n)
+{
+	for (uint32_t i = 0; node_peer_next(n, &i); i++) {
+		if (n->peer[i].settings.snapshot_lacks && settings_silent_ns(n, i) < PEER_SILENT_NS)
+			return true;
+	}
+	return false;
+}
+
+/* However short the log is; what does not fit here is begun when it does. */
+static bool wanted_now(const struct node *n)
 {
 	const struct node_snapshot *s = &n->snapshot;
+	bool wanted = ((s->former || none_is_whole(n)) && n->now_ns >= s->former_ns) ||
+		      (n->now_ns >= s->lacks_ns && somebody_lacks(n));
 
-	if (s->former || none_is_whole(n))
-		return n->now_ns >= s->former_ns;
-	return log_bytes(n) >= log_bytes_wanted(n) || makes_room(n);
+	return wanted && node_space_holds(n, next_size(n));
+}
+
+static bool marker_due(const struct node *n)
+{
+	return wanted_now(n) || log_bytes(n) >= log_bytes_wanted(n) || makes_room(n);
+}
+
+static void lacks_wait(struct node *n)
+{
+	struct node_snapshot *s = &n->snapshot;
+
+	if (!somebody_lacks(n))
+		return;
+	if (n->now_ns >= s->lacks_ns + (LACKS_NS << LACKS_DOUBLINGS_MAX))
+		s->lacks_doublings = 0;
+	else if (s->lacks_doublings < LACKS_DOUBLINGS_MAX)
+		s->lacks_doublings++;
+	s->lacks_ns = n->now_ns + (LACKS_NS << s->lacks_doublings);
 }
 
 static void marker_drive(struct node *n)
@@ -177,8 +208,9 @@ static void marker_drive(struct node *n)
 	uint8_t marker[SM_MARKER_SIZE_MAX];
 	uint32_t size;
 
-	if (raft_get_role(n->raft) != RAFT_LEADER || n->diverged.index || n->stopping || s->state ||
-	    marker_on_its_way(n) || raft_get_transfer(n->raft) || !marker_due(n))
+	if (raft_get_role(n->raft) != RAFT_LEADER || n->diverged.index || n->install.held ||
+	    n->stopping || s->state || marker_on_its_way(n) || raft_get_transfer(n->raft) ||
+	    !marker_due(n))
 		return;
 	if (wal_snapshot_result(n->wal) == -EINPROGRESS)
 		return;
@@ -188,6 +220,7 @@ static void marker_drive(struct node *n)
 	if (raft_propose(n->raft, marker, size, &s->proposed, &s->term) == 0) {
 		s->former_ns = n->now_ns + FORMER_NS;
 		s->full_ns = n->now_ns + FULL_NS;
+		lacks_wait(n);
 	}
 }
 

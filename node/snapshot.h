@@ -49,7 +49,9 @@ struct node_snapshot {
 	bool former;
 	uint64_t former_ns; /* no marker for that before */
 	uint64_t full_ns;   /* ... nor for want of space */
-	uint64_t again_ns;  /* what could not be read is not tried again before */
+	uint64_t lacks_ns;  /* ... nor for another member, twice as long each time */
+	uint32_t lacks_doublings;
+	uint64_t again_ns; /* what could not be read is not tried again before */
 
 	uint64_t markers, passed, taken, failures, taken_ns; /* counted */
 	uint8_t buffer[NODE_SNAPSHOT_STEP_SIZE];

@@ -260,22 +260,24 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 			t,
 			"error only %" PRIu32 " of %" PRIu32 " members can make the next "
 			"segments of their logs, by what each said last, those that are silent "
-			"not counted: no more writes are taken until a majority can\n",
+			"not counted: no more puts are taken until a majority can\n",
 			space.are, space.of);
 	if (node_space_low(n) && !n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];
 
 		node_space_low_text(n, text, sizeof(text));
-		metrics_line(t, "warning %s: when it is full no more writes are taken\n", text);
+		metrics_line(t, "warning %s: when it is full no more puts are taken\n", text);
 	}
 	if (n->space.full) {
 		char text[NODE_SPACE_TEXT_MAX];
 
 		node_space_text(n, text, sizeof(text));
 		metrics_line(t,
-			     "error %s: no more writes are taken while that is so, and nothing "
+			     "error %s: no more puts are taken while that is so%s, and nothing "
 			     "needs a restart\n",
-			     text);
+			     text,
+			     n->space_lack == NODE_SPACE_NONE ? ", nor deletes or compactions"
+							      : "");
 	}
 }
 

@@ -236,6 +236,7 @@ static void candidate_tick(struct raft *r)
 static void election_tick(struct raft *r)
 {
 	raft_told_timeout(r);
+	raft_held_timeout(r);
 	if (raft_may_campaign(r) && !raft_hears_leader(r) && !raft_defers(r)) {
 		raft_stand(r);
 	} else {

@@ -21,6 +21,14 @@
  */
 static const uint32_t PATIENCE_TIMEOUTS_MAX = 8;
 
+/*
+ * W21: who has nothing to apply to could serve nothing, and leaves it to others to lead. But two
+ * such members of three elect no third one whose log is behind theirs. So after so many timeouts
+ * without a leader one of them leads all the same: it brings that one up to date, and hands over
+ * (transfer.c).
+ */
+static const uint32_t HELD_TIMEOUTS = 8;
+
 static void patience_add(struct raft *r)
 {
 	uint64_t write_us = r->now_us - r->vote_us;
@@ -93,8 +101,8 @@ bool raft_may_campaign(const struct raft *r)
 	 */
 	if (r->told_index || r->members_begun > r->window.last)
 		return false;
-	if (r->apply_held)
-		return false; /* it could serve nothing */
+	if (r->apply_held && r->held_timeouts < HELD_TIMEOUTS)
+		return false;
 	return electable(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
 
@@ -103,6 +111,12 @@ bool raft_election_due(const struct raft *r, uint64_t now_us)
 	if (r->role == RAFT_LEADER)
 		return raft_contact_lost(r, now_us);
 	return !r->election_restarted && now_us >= r->election_deadline_us;
+}
+
+void raft_held_timeout(struct raft *r)
+{
+	if (r->apply_held && r->held_timeouts < HELD_TIMEOUTS)
+		r->held_timeouts++;
 }
 
 /*

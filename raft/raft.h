@@ -222,7 +222,8 @@ void raft_applied(struct raft *r, raft_index index);
 /*
  * Nothing is handed out to apply while this is so: the state machine is being restored. What was
  * handed out before is applied, or is covered by what raft_snapshot_installed says next. Nor does
- * this member, which does not lead, stand for election: it could serve nothing. Outside a ready.
+ * this member, which does not lead, stand for election, for it could serve nothing: unless nobody
+ * else has led for long; then it hands over as soon as it can. Outside a ready.
  */
 void raft_apply_hold(struct raft *r, bool held);
 

@@ -361,6 +361,7 @@ void raft_leader_tick(struct raft *r)
 	if (!raft_contact_tick(r) || !raft_transfer_stalled(r))
 		return;
 	raft_transfer_tick(r); /* a change may wait for its end */
+	raft_transfer_held(r);
 	if (!raft_reconfigure_tick(r))
 		return;
 	raft_reads_tick(r);

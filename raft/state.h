@@ -404,6 +404,7 @@ struct raft {
 	raft_index apply_handed;
 	raft_index applied;
 	bool apply_held;
+	uint32_t held_timeouts; /* ... and no leader was heard in so many, one after the other */
 
 	struct raft_snapshot snapshot; /* that it can offer */
 	struct raft_offer offer;

@@ -134,6 +134,13 @@ void raft_transfer_tick(struct raft *r)
 	raft_transfer_try(r);
 }
 
+/* W21: it leads for want of others alone: whoever has a state, and then the log, is to. */
+void raft_transfer_held(struct raft *r)
+{
+	if (r->apply_held && raft_knows_commit(r))
+		(void)raft_transfer(r, 0);
+}
+
 void raft_transfer_end(struct raft *r)
 {
 	r->transfer = (struct raft_transfer){0};

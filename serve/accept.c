@@ -138,7 +138,7 @@ static bool at_once(struct serve *s, const struct serve_leader *leader, raft_id 
 		return false;
 	if (s->sm->ops->check(s->sm, p->part.data, p->part.size, from, &session, &sequence))
 		s->counters.malformed++;
-	else if (leader->full || s->sm->ops->admit(s->sm, p->part.data, p->part.size))
+	else if (command_judge(s, leader, p->part.data, p->part.size))
 		return false;
 	else
 		status = propose(s, p->part.data, p->part.size);

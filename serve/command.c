@@ -45,6 +45,14 @@ void command_begin(struct serve *s, struct request *q)
 	serve_resend_reset(s, q);
 }
 
+int command_judge(const struct serve *s, const struct serve_leader *leader, const uint8_t *data,
+		  uint32_t size)
+{
+	if (leader->full && !leader->frees)
+		return -ENOSPC;
+	return s->sm->ops->admit(s->sm, data, size, leader->full);
+}
+
 /*
  * "No space" says that nothing was done. An earlier copy of the command may be in this leader's
  * log: so all that was in it when the command came is applied first, and the store is asked; what
@@ -55,7 +63,7 @@ void command_begin(struct serve *s, struct request *q)
  */
 int command_admit(struct serve *s, struct request *q, const struct serve_leader *leader)
 {
-	int err = leader->full ? -ENOSPC : s->sm->ops->admit(s->sm, q->data, q->size);
+	int err = command_judge(s, leader, q->data, q->size);
 	struct sm_result result;
 
 	if (!err)

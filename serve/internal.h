@@ -97,8 +97,11 @@ void serve_resend_later(const struct serve *s, struct request *q);
 /* command.c: from a complete command to a leader's log. */
 void command_begin(struct serve *s, struct request *q);
 void command_drive(struct serve *s);
+/* Before the log, for now: 0 or -ENOSPC. */
+int command_judge(const struct serve *s, const struct serve_leader *leader, const uint8_t *data,
+		  uint32_t size);
 /*
- * The state machine's verdict on a whole command, made final. 0, -ENOSPC, or -EAGAIN: it cannot be
+ * That verdict on a whole command, made final. 0, -ENOSPC, or -EAGAIN: it cannot be
  * said yet. command_confirmed: the answer to what was asked for it.
  */
 int command_admit(struct serve *s, struct request *q, const struct serve_leader *leader);

@@ -16,7 +16,8 @@ struct serve_leader {
 	bool lost; /* nobody, and not for the while of an election alone: do not wait */
 	raft_term term;
 	raft_index last; /* the last index of this member's log */
-	bool full;       /* the log has no space for another command */
+	bool full;       /* the log has no space for another command ... */
+	bool frees;      /* ... but for what makes the state no larger */
 };
 
 struct serve_port;

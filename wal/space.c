@@ -88,6 +88,9 @@ void wal_space_look(struct wal *w, const struct disk_completion *seen)
 void wal_get_space(const struct wal *w, struct wal_space *out)
 {
 	*out = w->prepare.space;
+	out->ready = 0;
+	for (size_t i = w->tail; i < w->segment_count; i++)
+		out->ready += w->segments[i].size - w->segments[i].end;
 }
 
 uint64_t wal_bytes_behind(const struct wal *w, raft_index index)

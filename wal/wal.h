@@ -340,6 +340,7 @@ struct wal_space {
 	bool by_quota;  /* so many by wal_options.quota, and the file system has more */
 	/* WAL_SPACE_LOW percent of either are used, and until it is less by WAL_SPACE_LESS. */
 	bool quota_low, disk_low;
+	uint64_t ready;                /* of segments that are there, and not written */
 	uint64_t used, quota;          /* by segments and snapshots, of so many; 0: of all */
 	uint64_t disk_left, disk_size; /* of the file system; size 0: it does not say */
 };

@@ -72,7 +72,7 @@ static void space(uint32_t node, const char *bytes, bool full)
 {
 	disk_tell(&disks.disk[node - 1], "space %s", bytes);
 	cluster_wait_value(&c, node, "disk_full", full ? "1" : "0");
-	require(&c, cluster_says(&c, node, "no more writes are taken while that is so") == full,
+	require(&c, cluster_says(&c, node, "no more puts are taken while that is so") == full,
 		"n%u: its status does not fit", node);
 	if (full)
 		cluster_wait_log(&c, node, "disk_full");

@@ -146,6 +146,38 @@ static void D18_small_writes_end_the_log_too(void **state)
 	node_end(&o);
 }
 
+static bool takes_puts(void *context)
+{
+	return one_put_large(context, "key0", PUT_SIZE, PUT_MS) == 0;
+}
+
+/*
+ * D8: the state does not fit three times, and nothing but a smaller one makes room. What makes it
+ * smaller is taken, as by etcd, and the rest follows by itself.
+ */
+static void D8_a_state_that_is_too_large_for_its_disk_is_made_smaller(void **state)
+{
+	static struct run out;
+	uint32_t puts = 0;
+	struct one o;
+	char key[16];
+	int err = 0;
+
+	(void)state;
+	node_begin(&o, "data-dir-quota: 48MiB\n");
+	while (err == 0 && puts < 1000) {
+		snprintf(key, sizeof(key), "key%u", puts++);
+		err = one_put_large(&o, key, PUT_SIZE, PUT_MS);
+	}
+	assert_int_equal(err, WIRE_NO_SPACE);
+	run(&out, "quoinctl", "--endpoints=%s del key --prefix", admin);
+	require(&p.c, out.status == 0, "del: %s", out.text);
+	compact();
+	require(&p.c, wait_until(takes_puts, &o, CLUSTER_WAIT_MS), "no room after %u puts", puts);
+	require(&p.c, cluster_number(&p.c, 1, "db_size") < MIB, "the state is large");
+	node_end(&o);
+}
+
 /* --- a snapshot of another member ---------------------------------------------------------- */
 
 enum { LARGE = 1000000, LARGES = 24 };
@@ -253,6 +285,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(D8_D18_a_quota_smaller_than_the_log_between_snapshots),
+		cmocka_unit_test(D8_a_state_that_is_too_large_for_its_disk_is_made_smaller),
 		cmocka_unit_test(D18_how_much_disk_a_member_takes),
 		cmocka_unit_test(D18_small_writes_end_the_log_too),
 		cmocka_unit_test(D8_S10_no_room_for_a_snapshot_of_another_member),

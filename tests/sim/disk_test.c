@@ -290,8 +290,59 @@ static void D8_a_full_member_is_not_preferred(void)
 	sim_world_destroy(&w);
 }
 
+/* So much of a full log is for what frees space, and for nothing else. */
+static void use_up(const struct node *leader, const struct node *full)
+{
+	for (int i = 0; i < 3000 && full->space_lack == NODE_SPACE_FULL; i++) {
+		raft_index index;
+		raft_term term;
+
+		(void)raft_propose(leader->raft, (const uint8_t *)"frees", 5, &index, &term);
+		sim_world_run(&w, MS);
+	}
+	assert(full->space_lack == NODE_SPACE_NONE);
+}
+
+/*
+ * D8: a segment of the log for each snapshot that is written meanwhile, and half of one that is
+ * ready is left. What a majority has no room for is not taken.
+ */
+static void D8_what_frees_space_has_a_part_of_a_full_log(void)
+{
+	uint32_t leader = world_begin(), i = (leader + 1) % 3, k = (leader + 2) % 3;
+	const uint32_t segment = WAL_SEGMENT_SIZE_MIN;
+	struct node *n = w.node[i].node, *other = w.node[k].node;
+	const struct node *led = w.node[leader].node;
+
+	while (n->space.ready < segment + segment / 2 || other->space.ready <= segment)
+		sim_world_run(&w, MS);
+	fake_space(w.node[i].disk, true, 0);
+	fake_space(w.node[k].disk, true, 0);
+	sim_world_run(&w, 3000 * MS);
+	assert(node_space_refuses(led) && node_space_frees(led));
+	use_up(led, n);
+	assert(n->space.ready >= segment / 2);
+	sim_world_run(&w, 100 * MS);
+	assert(sim_leader(&w) == (int)leader && !node_space_frees(led));
+	/* As a snapshot would have it. */
+	n->full_since = other->full_since = raft_last(n->raft);
+	sim_world_run(&w, 100 * MS);
+	assert(node_space_frees(led));
+	use_up(led, n);
+	assert(n->space.ready < segment / 2);
+	sim_world_run(&w, 100 * MS);
+	assert(!node_space_frees(led));
+	fake_space(w.node[i].disk, false, 0);
+	fake_space(w.node[k].disk, false, 0);
+	for (int ms = 0; ms < 10000 && node_space_refuses(led); ms++)
+		sim_world_run(&w, MS);
+	assert(n->space_lack == NODE_SPACE_THERE && takes_commands(leader));
+	sim_world_destroy(&w);
+}
+
 int main(void)
 {
+	D8_what_frees_space_has_a_part_of_a_full_log();
 	D8_a_full_leader_hands_over();
 	D8_a_full_member_is_not_preferred();
 	V20_a_read_that_hangs_is_told_and_keeps_nobody_from_voting();

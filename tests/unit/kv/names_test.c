@@ -86,7 +86,7 @@ static void it_needs_neither_space_nor_a_session(void **state)
 
 	(void)state;
 	rig_open(&full, 1);
-	assert_int_equal(full.sm->ops->admit(full.sm, bytes, size), 0);
+	assert_int_equal(full.sm->ops->admit(full.sm, bytes, size, true), 0);
 	assert_false(full.sm->ops->settled(full.sm, bytes, size, &result));
 	rig_close(&full);
 }

@@ -6,13 +6,18 @@ enum { SLACK = 32 };
 
 static const struct kv_bytes OPEN_END = {.data = (const uint8_t *)"", .size = 1};
 
-static int admit(struct rig *rig, const struct kv_request *request)
+static int admit_while(struct rig *rig, const struct kv_request *request, bool full)
 {
 	uint8_t bytes[256];
 
 	assert_true(kv_request_size(request) <= sizeof(bytes));
 	kv_request_encode(request, bytes);
-	return rig->sm->ops->admit(rig->sm, bytes, (uint32_t)kv_request_size(request));
+	return rig->sm->ops->admit(rig->sm, bytes, (uint32_t)kv_request_size(request), full);
+}
+
+static int admit(struct rig *rig, const struct kv_request *request)
+{
+	return admit_while(rig, request, false);
 }
 
 static int admit_put(struct rig *rig, struct kv_bytes key, struct kv_bytes value)
@@ -84,6 +89,26 @@ static void quota_is_judged_at_the_door_and_never_in_apply(void **state)
 	rig_close(&rig);
 }
 
+/* D8: the disk is full. As in etcd, what makes the state no larger is taken all the same. */
+static void what_frees_is_taken_while_the_log_is_full(void **state)
+{
+	const struct kv_request requests[] = {
+		{.operation = KV_PUT, .session = 9, .sequence = 2, .key = text("b")},
+		{.operation = KV_DELETE, .session = 9, .sequence = 2, .key = text("a")},
+		{.operation = KV_COMPACT, .session = 9, .sequence = 2, .revision = 2},
+	};
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, UINT64_MAX);
+	put(&rig, text("a"), text("1"));
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(admit_while(&rig, &requests[i], true), i == 0 ? -ENOSPC : 0);
+		assert_int_equal(admit_while(&rig, &requests[i], false), 0);
+	}
+	rig_close(&rig);
+}
+
 /* For metrics: what was applied counts once, a retry not, a range of many keys as one delete. */
 static void what_was_done_is_counted(void **state)
 {
@@ -117,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quota_is_judged_at_the_door_and_never_in_apply),
+		cmocka_unit_test(what_frees_is_taken_while_the_log_is_full),
 		cmocka_unit_test(what_was_done_is_counted),
 	};
 

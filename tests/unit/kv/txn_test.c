@@ -474,7 +474,8 @@ static void without_space_what_puts_is_refused(void **state)
 		size_t size;
 		uint8_t *data = encoded(&request, &size);
 
-		assert_int_equal(full.sm->ops->admit(full.sm, data, (uint32_t)size), rows[i].want);
+		assert_int_equal(full.sm->ops->admit(full.sm, data, (uint32_t)size, false),
+				 rows[i].want);
 		free(data);
 	}
 	rig_close(&full);

@@ -140,7 +140,7 @@ static void a_compaction_of_the_leaders_own(void **state)
 		assert_int_equal(
 			rig.sm->ops->check(rig.sm, command, size, from, &session, &sequence),
 			-EINVAL);
-	assert_int_equal(rig.sm->ops->admit(rig.sm, command, size), 0);
+	assert_int_equal(rig.sm->ops->admit(rig.sm, command, size, false), 0);
 	assert_false(rig.sm->ops->settled(rig.sm, command, size, &result));
 	assert_int_equal(own(5, 0), KV_OK);
 	assert_false(rig.sm->ops->settled(rig.sm, command, size, &result));

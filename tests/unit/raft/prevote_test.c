@@ -217,6 +217,34 @@ static void R51_who_is_unfit_stands_for_nothing(void **state)
 	hand_fini(&h);
 }
 
+/* W21: two such members of three elect no third one whose log is behind theirs. */
+static void W21_who_has_no_state_stands_when_nobody_has_led_for_long(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	raft_apply_hold(h.r, true);
+	hand_tick(&h, 0);
+	for (int heard = 0; heard < 2; heard++) {
+		for (int i = 0; i < 7; i++)
+			hand_tick(&h, 2 * HAND_ELECTION_US);
+		assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_PREVOTE, 2), 0);
+		if (heard)
+			break;
+		assert_int_equal(hand_append(&h, 2, 2, 4, 2, "2", 4), 0);
+		hand_persist(&h);
+		assert_int_equal(hand_sent(&h, RAFT_MESSAGE_APPEND_REPLY, 2)->append_reply.priority,
+				 0);
+		hand_tick(&h, 0);
+	}
+	hand_tick(&h, 2 * HAND_ELECTION_US);
+	assert_int_equal(hand_sent_count(&h, RAFT_MESSAGE_PREVOTE, 2), 1);
+	assert_int_equal(hand_prevote(&h, 3), 0);
+	assert_int_equal(raft_get_role(h.r), RAFT_CANDIDATE);
+	hand_fini(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +255,7 @@ int main(void)
 		cmocka_unit_test(R44_who_was_just_started_elects_nobody_yet),
 		cmocka_unit_test(R64_a_leader_steps_down_when_no_majority_answers),
 		cmocka_unit_test(R51_who_is_unfit_stands_for_nothing),
+		cmocka_unit_test(W21_who_has_no_state_stands_when_nobody_has_led_for_long),
 		cmocka_unit_test(R47_a_leader_that_slept_reads_its_mail),
 	};
 

@@ -191,6 +191,34 @@ static void R45_one_that_leads_no_more_says_so(void **state)
 	hand_fini(&h);
 }
 
+/* It was elected for want of others: whoever has a state, and then the log, is to lead. */
+static void W21_who_leads_without_a_state_hands_over(void **state)
+{
+	struct raft_message m;
+	struct hand h;
+
+	(void)state;
+	hand_init(&h, three);
+	raft_apply_hold(h.r, true);
+	hand_tick(&h, 0);
+	for (int i = 0; i < 7; i++)
+		hand_tick(&h, 2 * HAND_ELECTION_US);
+	hand_elect(&h);
+	m = hand_answer(&h, 2, true, 5, 5);
+	m.append_reply.stateless = true;
+	assert_int_equal(hand_recv(&h, &m), 0);
+	assert_int_equal(raft_commit(h.r), 5);
+	hand_tick(&h, 1);
+	assert_int_equal(raft_get_transfer(h.r), 0);
+	assert_int_equal(hand_ack(&h, 3, 2), 0);
+	hand_tick(&h, 1);
+	assert_int_equal(raft_get_transfer(h.r), 3);
+	assert_int_equal(told(&h, 3), 0);
+	assert_int_equal(hand_ack(&h, 3, 5), 0);
+	assert_int_equal(told(&h, 3), 1);
+	hand_fini(&h);
+}
+
 static void R45_one_that_is_no_voter_any_more_is_not_waited_for(void **state)
 {
 	struct hand h;
@@ -435,6 +463,7 @@ int main(void)
 		cmocka_unit_test(R45_one_that_lost_its_log_meanwhile_is_not_waited_for),
 		cmocka_unit_test(R45_one_that_said_that_it_leads_no_more_is_not_asked),
 		cmocka_unit_test(R45_one_that_leads_no_more_says_so),
+		cmocka_unit_test(W21_who_leads_without_a_state_hands_over),
 		cmocka_unit_test(R45_one_that_is_no_voter_any_more_is_not_waited_for),
 		cmocka_unit_test(R45_the_one_with_most_of_the_log_is_chosen),
 		cmocka_unit_test(R44_who_is_told_stands_at_once_and_says_why),

@@ -101,6 +101,24 @@ static void V17_a_forwarded_command_finds_no_space_for_the_log(void **state)
 	assert_int_equal(h.proposals, 0);
 }
 
+/* D8, as in etcd: what frees some is taken by whoever leads, if a majority has room for that. */
+static void V17_what_frees_space_is_taken_while_there_is_none(void **state)
+{
+	(void)state;
+	h.leader.full = h.leader.frees = true;
+	part_from(PEER, 77, 100, 0);
+	replied(1, SERVE_OK, 1);
+	assert_int_equal(h.proposals, 1);
+	assert_true(h.admitted_full);
+	hand_command(&h, 1, 5, 1, 100);
+	hand_turn(&h, 0);
+	assert_int_equal(h.proposals, 2);
+	assert_true(h.admitted_full);
+	h.leader.full = h.leader.frees = false;
+	part_from(PEER, 78, 100, 0);
+	assert_false(h.admitted_full);
+}
+
 /* Others fill the log meanwhile: all that was in it when the command came is what counts. */
 static void V17_a_forwarded_command_is_refused_under_steady_load(void **state)
 {
@@ -356,6 +374,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(one_part_is_proposed_as_it_comes, setup, teardown),
 		cmocka_unit_test_setup_teardown(V17_a_forwarded_command_finds_no_space_for_the_log,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(V17_what_frees_space_is_taken_while_there_is_none,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			V17_a_forwarded_command_is_refused_under_steady_load, setup, teardown),

@@ -80,10 +80,11 @@ static int check(struct sm *sm, const uint8_t *command, uint32_t size, uint64_t 
 	return 0;
 }
 
-static int admit(struct sm *sm, const uint8_t *command, uint32_t size)
+static int admit(struct sm *sm, const uint8_t *command, uint32_t size, bool full)
 {
 	(void)command;
 	(void)size;
+	OF(sm, sm)->admitted_full = full;
 	return OF(sm, sm)->admit_result;
 }
 

@@ -60,7 +60,8 @@ struct hand {
 	uint64_t settled_session; /* whose commands have all been applied */
 	uint64_t checked_from;    /* as the last command was checked */
 	int admit_result, query_result, read_piece_result;
-	bool query_waits; /* its first piece comes by the cursor */
+	bool admitted_full; /* as it was asked last */
+	bool query_waits;   /* its first piece comes by the cursor */
 	uint32_t queries;
 	uint32_t answer_pieces; /* of each command's; up to 1: the verdict is all of it */
 	struct sm_cursor cursor[HAND_MAX];
