@@ -158,7 +158,7 @@ STORE = [
      "kv/restore.c",
      " || !bytes_zero(in + 42, 6))",
      ")",
-     ["fuzz-kv"]),
+     ["unit-kv-snapshot"]),
     ("request-with-something-more", "R52: a command that is taken has one form",
      "kv/request.c",
      " || !bytes_zero(data + 4, 4))",
