@@ -272,12 +272,12 @@ static void disk_fault(struct node *n, struct metrics_text *t)
 		char text[NODE_SPACE_TEXT_MAX];
 
 		node_space_text(n, text, sizeof(text));
-		metrics_line(t,
-			     "error %s: no more puts are taken while that is so%s, and nothing "
-			     "needs a restart\n",
-			     text,
-			     n->space_lack == NODE_SPACE_NONE ? ", nor deletes or compactions"
-							      : "");
+		metrics_line(
+			t,
+			"error %s: no more puts are taken while that is so%s; where there is room "
+			"it goes on by itself\n",
+			text,
+			n->space_lack == NODE_SPACE_NONE ? ", nor deletes or compactions" : "");
 	}
 }
 

@@ -343,14 +343,13 @@ static void notes(const struct wal_inspect_result *r)
 			      "quoin-wal: a node has this directory open: what follows the last "
 			      "valid write was not judged\n");
 	for (uint32_t i = 0; i < r->snapshots_damaged_count; i++)
-		(void)fprintf(
-			stderr,
-			"quoin-wal: %s at offset %" PRIu64
-			": %s: this snapshot is not used, but the one before it, or a peer's\n",
-			r->snapshots_damaged[i].name, r->snapshots_damaged[i].offset,
-			r->snapshots_damaged[i].error == -EBADMSG
-				? "not the block that belongs there"
-				: strerror(-r->snapshots_damaged[i].error));
+		(void)fprintf(stderr,
+			      "quoin-wal: %s at offset %" PRIu64
+			      ": %s: this snapshot is not used\n",
+			      r->snapshots_damaged[i].name, r->snapshots_damaged[i].offset,
+			      r->snapshots_damaged[i].error == -EBADMSG
+				      ? "not the block that belongs there"
+				      : strerror(-r->snapshots_damaged[i].error));
 	if (r->torn_bytes > 0)
 		(void)fprintf(stderr,
 			      "quoin-wal: %" PRIu32 " bytes at offset %" PRIu32
