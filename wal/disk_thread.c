@@ -104,9 +104,12 @@ static int file_open(struct disk_thread *t, struct work *w)
 	return err;
 }
 
+/* What leaves is free. */
 static int space(struct disk_thread *t, struct work *w)
 {
+	enum { BLOCK = 512 };
 	struct statvfs fs;
+	struct stat st;
 
 	/* FUSE without it says the second. */
 	if (fstatvfs(t->directory, &fs) != 0)
@@ -115,6 +118,9 @@ static int space(struct disk_thread *t, struct work *w)
 	if (fs.f_blocks == 0)
 		return -EOPNOTSUPP;
 	w->value = (uint64_t)fs.f_bavail * fs.f_frsize;
+	for (uint32_t i = 0; i < t->leaving_count; i++)
+		if (fstat(t->leaving[i].fd, &st) == 0)
+			w->value += (uint64_t)st.st_blocks * BLOCK;
 	w->all = (uint64_t)(fs.f_blocks - fs.f_bfree + fs.f_bavail) * fs.f_frsize;
 	return 0;
 }
@@ -143,7 +149,7 @@ static void leaving_step(struct disk_thread *t)
 	t->leave_ns += pause > LEAVING_PAUSE_MIN_NS ? pause : LEAVING_PAUSE_MIN_NS;
 }
 
-/* A name at once; all of the file that no other name has, in a while. */
+/* A name at once; all of the file that no other name has, and nobody reads, in a while. */
 static int name_remove(struct disk_thread *t, const char *name)
 {
 	int fd = openat(t->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -157,12 +163,23 @@ static int name_remove(struct disk_thread *t, const char *name)
 		return err;
 	}
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0 &&
-	    st.st_size > LEAVING_STEP) {
+	    st.st_size > LEAVING_STEP && flock(fd, LOCK_EX | LOCK_NB) == 0) {
 		while (t->leaving_count == LEAVING_MAX)
 			leaving_step(t);
 		t->leaving[t->leaving_count++] = (struct leaving){fd, (uint64_t)st.st_size};
 	} else if (fd >= 0) {
 		(void)close(fd);
+	}
+	return 0;
+}
+
+static int allocate(struct disk_thread *t, const struct work *w)
+{
+	while (fallocate(w->fd, 0, 0, (off_t)w->call.size) != 0) {
+		if (errno != ENOSPC || t->leaving_count == 0)
+			/* FUSE without it says the second. */
+			return errno == ENOSYS ? -EOPNOTSUPP : -errno;
+		leaving_step(t);
 	}
 	return 0;
 }
@@ -185,10 +202,7 @@ static int32_t work_do(struct disk_thread *t, struct work *w)
 	case DISK_SYNC_NAMES:
 		return fsync(t->directory) == 0 ? 0 : -errno;
 	case DISK_ALLOCATE:
-		if (fallocate(w->fd, 0, 0, (off_t)w->call.size) == 0)
-			return 0;
-		/* FUSE without it says the second. */
-		return errno == ENOSYS ? -EOPNOTSUPP : -errno;
+		return allocate(t, w);
 	case DISK_SPACE:
 		return space(t, w);
 	}

@@ -5,17 +5,20 @@
 
 #include "wal/disk_thread.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CALLS = 2000, WAIT_S = 20, HANG_S = 8 };
+enum { CALLS = 2000, WAIT_S = 20, HANG_S = 8, FREE = 1000 * 1000 };
 
 static atomic_bool held; /* the thread's events */
 
@@ -28,6 +31,7 @@ ssize_t write(int fd, const void *data, size_t size)
 }
 
 static atomic_bool hangs, syncs, waited_for;
+static int leaving = -1; /* set while the thread is idle */
 
 static bool over(const struct timespec *begun)
 {
@@ -48,6 +52,27 @@ int fsync(int fd)
 	while (atomic_load(&hangs) && !atomic_load(&waited_for))
 		atomic_store(&waited_for, over(&begun));
 	return (int)syscall(SYS_fsync, fd);
+}
+
+/* Likewise: nobody else takes of it, or gives. */
+int fstatvfs(int fd, struct statvfs *fs)
+{
+	(void)fd;
+	*fs = (struct statvfs){.f_frsize = 1, .f_blocks = FREE, .f_bfree = FREE, .f_bavail = FREE};
+	return 0;
+}
+
+/* Room for what a removed file still has comes of it. */
+int fallocate(int fd, int mode, off_t offset, off_t size)
+{
+	struct stat st;
+
+	if (leaving < 0)
+		return (int)syscall(SYS_fallocate, fd, mode, offset, size);
+	if (fstat(leaving, &st) == 0 && st.st_size == 0)
+		return 0;
+	errno = ENOSPC;
+	return -1;
 }
 
 static struct disk_thread *t;
@@ -83,9 +108,10 @@ static int ask(uint64_t tag)
 	return disk_thread_call(t, &call, -1, tag);
 }
 
+static struct disk_completion done; /* the last one */
+
 static bool take(uint64_t tag)
 {
-	struct disk_completion done;
 	struct disk_call call;
 
 	if (!disk_thread_poll(t, &call, &done))
@@ -177,6 +203,7 @@ static void R21_what_is_removed_goes_in_steps(void **state)
 	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, SIZE), 0);
+	assert_int_equal(fallocate(fd, 0, 0, STEP), 0);
 	assert_int_equal(linkat(directory, name, directory, other, 0), 0);
 	remove_name(other, 1);
 	assert_int_equal(faccessat(directory, other, F_OK, 0), -1);
@@ -190,6 +217,9 @@ static void R21_what_is_removed_goes_in_steps(void **state)
 	while (!take(3))
 		assert_true(readable(WAIT_S));
 	assert_true(size_of(fd) > 0);
+	/* D8: what is on its way out is room, or each snapshot would make a small disk full. */
+	assert_int_equal(done.result, 0);
+	assert_true(done.value >= FREE + STEP);
 	for (int i = 0; i < TRIES && steps < STEPS; i++) {
 		off_t now = size_of(fd);
 
@@ -198,6 +228,54 @@ static void R21_what_is_removed_goes_in_steps(void **state)
 		pause_ms(5);
 	}
 	assert_int_equal(steps, STEPS);
+	(void)close(fd);
+}
+
+/* Of who reads it at that time (quoin-wal): a file that is cut short would be a damaged one. */
+static void R21_what_somebody_reads_is_left_alone(void **state)
+{
+	enum { SIZE = 64 * 1024 * 1024 };
+	char name[64];
+	int fd;
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "quoin-reads-%d", getpid());
+	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	remove_name(name, 1);
+	pause_ms(50);
+	assert_int_equal(size_of(fd), SIZE);
+	(void)close(fd);
+}
+
+/* D8: and who needs it at once does not find the disk full. */
+static void D8_no_room_while_a_removed_file_has_it(void **state)
+{
+	enum { SIZE = 160 * 1024 * 1024 };
+	struct disk_call call = {.kind = DISK_ALLOCATE, .size = SIZE};
+	char name[64];
+	int fd;
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "quoin-leaves-%d", getpid());
+	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	leaving = fd;
+	remove_name(name, 1);
+	assert_int_equal(disk_thread_call(t, &call, fd, 2), 0);
+	while (!take(2))
+		assert_true(readable(WAIT_S));
+	assert_int_equal(done.result, 0);
+	/* None is left that it would come of. */
+	assert_int_equal(ftruncate(fd, 1), 0);
+	assert_int_equal(disk_thread_call(t, &call, fd, 3), 0);
+	while (!take(3))
+		assert_true(readable(WAIT_S));
+	assert_int_equal(done.result, -ENOSPC);
+	leaving = -1;
 	(void)close(fd);
 }
 
@@ -235,6 +313,8 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(no_call_is_missed, begin, end),
 		cmocka_unit_test_setup_teardown(R21_what_is_removed_goes_in_steps, begin, end),
+		cmocka_unit_test_setup_teardown(R21_what_somebody_reads_is_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(D8_no_room_while_a_removed_file_has_it, begin, end),
 		cmocka_unit_test_setup_teardown(R21_an_end_while_a_step_hangs, begin, end),
 	};
 
