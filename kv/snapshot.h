@@ -85,9 +85,9 @@ void kv_snapshot_close(struct sm_snapshot *s);
 
 struct kv_restore;
 
-/* Into parts that are empty. NULL: out of memory. */
 /* As sm_ops.restore_look. */
 int kv_restore_look(const uint8_t *data, size_t size);
+/* Into parts that are empty. NULL: out of memory. */
 struct kv_restore *kv_restore_begin(const struct kv_parts *parts);
 /* The next bytes, cut anywhere: its time is that of what they make. As sm_ops.restore_add. */
 int kv_restore_add(struct kv_restore *r, const uint8_t *data, uint32_t size);

@@ -1,8 +1,8 @@
 /*
  * A disk that has no space, or that does not answer, or late (D8).
  *
- * Without space for the log to go on, no new command is taken; elections, reads and what is under
- * way go on in the segment that is ready.
+ * Without space for the log to go on, no new command is taken but some that free (deletes,
+ * compactions); elections, reads and what is under way go on in the segment that is ready.
  *
  * If it does not answer, how long the oldest write has been in flight decides whether
  * this member votes, campaigns and leads. A vote that is not durable cannot leave, and a leader

@@ -3,7 +3,8 @@
  * the log; then the log begins behind it and the core is told, with nothing in between; and then
  * the state is made of it, a step in each turn. Until the core is told, all is as it was (R65).
  * From then on nothing of the state is shown until it is whole; meanwhile this member votes and
- * acknowledges by its log, which has all that the snapshot covers, and stands for nothing.
+ * acknowledges by its log, which has all that the snapshot covers, and stands only where nobody
+ * else leads for long (ADR 19).
  *
  * An end in between is finished by the next start (restore.c).
  *

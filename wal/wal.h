@@ -326,8 +326,8 @@ uint64_t wal_reading_since(const struct wal *w);
 
 /*
  * Whether there is space for the log to go on (D8, V17). While it is full nothing new should be
- * appended but what must be: elections and what is under way go on in the segment that is ready. It
- * goes by itself, within a second of there being space.
+ * appended but what must be, and some that frees: elections and what is under way go on in the
+ * segment that is ready. It goes by itself, within a second of there being space.
  */
 struct wal_space {
 	bool full;

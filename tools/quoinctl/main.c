@@ -102,11 +102,19 @@ static const struct command commands[] = {
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
+/* C0, or the beginning of one of C1 in UTF-8. */
+static bool is_control(const char *text)
+{
+	const unsigned char at = (unsigned char)text[0], next = (unsigned char)text[1];
+
+	return (iscntrl(at) && at != '\n') || (at == 0xc2 && next >= 0x80 && next <= 0x9f);
+}
+
 /* What it says may be of a line that was read: a terminal is not to obey it. */
 static void print_harmless(const char *text)
 {
 	for (; *text; text++) {
-		if (iscntrl((unsigned char)*text) && *text != '\n')
+		if (is_control(text))
 			fprintf(stderr, "\\x%02x", (unsigned char)*text);
 		else
 			fputc(*text, stderr);
