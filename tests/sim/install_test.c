@@ -4,6 +4,8 @@
  */
 #include "tests/sim/installing.h"
 
+#include "serve/internal.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -151,7 +153,10 @@ static void S10_who_pulls_is_killed_at_any_moment(void)
 
 			assert(w.now_ns < until_ns);
 			sim_node_start(&w, i);
+			while (!node_of(i)->raft)
+				sim_world_run(&w, MS / 100);
 			finished += node_of(i)->recovered.installs;
+			assert(!node_of(i)->recovered.installs || has_installed(i, last));
 			while (node_of(i)->install.step == NODE_INSTALL_NONE &&
 			       !has_installed(i, last))
 				sim_world_run(&w, MS / 10);
@@ -161,6 +166,7 @@ static void S10_who_pulls_is_killed_at_any_moment(void)
 							   : !is_at(i, until))) {
 				sim_world_run(&w, MS / 100);
 				scanned |= pulled(i).scanned > 0;
+				assert(node_of(i)->serve->held == node_of(i)->install.held);
 			}
 			if (until != NODE_INSTALL_PULL || kills == first + PULLS_CUT)
 				until = NODE_INSTALL_NONE;
@@ -183,7 +189,7 @@ static void S10_who_pulls_is_killed_at_any_moment(void)
 static void of_a_state_of_several_ranges(void)
 {
 	begin(60, 3, WAL_DURABLE);
-	sim_world_run(&w, 8000 * MS);
+	sim_world_run(&w, 14000 * MS);
 	R21_a_slow_answer_is_not_asked_for_twice();
 	S10_who_pulls_is_killed_at_any_moment();
 	end();

@@ -73,17 +73,21 @@ static void wait_has_installed(uint32_t i, raft_index last)
 /*
  * W21: none of the snapshots here is whole. The log is, so it votes and acknowledges; it stands for
  * nothing and serves nothing before another member has given it one, which may be older than what
- * the log has.
+ * the log has. One that is whole, and that the log does not reach down to any more, is of no use.
  */
 static void W21_who_has_no_whole_snapshot_is_given_one(void)
 {
 	struct raft_snapshot list[WAL_SNAPSHOTS_MAX];
+	char first[DISK_NAME_MAX];
 	uint32_t i;
 
 	begin(90, 3, WAL_DURABLE);
-	sim_world_run(&w, 300 * MS);
 	i = follower();
-	while (wal_first(node_of(i)->wal) == 1)
+	while (wal_snapshots(node_of(i)->wal, list) == 0)
+		sim_world_run(&w, MS);
+	wal_block_name(first, list[0].index, list[0].term);
+	fake_copy(w.node[i].disk, first, "aside");
+	while (wal_first(node_of(i)->wal) <= list[0].index + 1)
 		sim_world_run(&w, MS);
 	for (int round = 0; round < 2; round++) {
 		uint32_t leader = (uint32_t)sim_leader(&w);
@@ -94,12 +98,15 @@ static void W21_who_has_no_whole_snapshot_is_given_one(void)
 		sim_node_crash(&w, i);
 		/* Without the leader of before: it is to be elected with this one's vote. */
 		sim_node_crash(&w, leader);
+		if (fake_exists(w.node[i].disk, "aside"))
+			fake_copy(w.node[i].disk, "aside", first);
 		sim_node_start(&w, i);
 		while (!node_of(i)->raft)
 			sim_world_run(&w, MS / 10);
 		assert(node_of(i)->install.held);
-		assert(round > 0 || wal_snapshots(node_of(i)->wal, list) == 0);
+		assert(round > 0 || wal_snapshots(node_of(i)->wal, list) == 1);
 		assert(sim_node_says(&w, i, "no snapshot here is whole"));
+		assert(node_of(i)->snapshot.newest.index == 0);
 		wait_leader();
 		assert(sim_leader(&w) != (int)i);
 		wait_installed(i, 1);
