@@ -151,7 +151,7 @@ static void leader_heard(struct raft *r, const struct raft_peer *p, uint64_t rea
 	raft_vote_spend(r, p->id);
 	raft_election_restart(r);
 	r->deferred = false;
-	r->held_timeouts = 0;
+	r->held.timeouts = 0;
 	r->leader_heard = true;
 	if (read_seq > r->leader_seq)
 		r->leader_seq = read_seq;

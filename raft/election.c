@@ -25,9 +25,10 @@ static const uint32_t PATIENCE_TIMEOUTS_MAX = 8;
  * W21: who has nothing to apply to could serve nothing, and leaves it to others to lead. But two
  * such members of three elect no third one whose log is behind theirs. So after so many timeouts
  * without a leader one of them leads all the same: it brings that one up to date, and hands over
- * (transfer.c).
+ * (transfer.c). Each time that it led in vain it is more patient: another one is the first then,
+ * and where nobody is left to hand over to, terms are few.
  */
-static const uint32_t HELD_TIMEOUTS = 8;
+enum { HELD_TIMEOUTS = 8, HELD_TIMEOUTS_MAX = 64 };
 
 static void patience_add(struct raft *r)
 {
@@ -101,7 +102,7 @@ bool raft_may_campaign(const struct raft *r)
 	 */
 	if (r->told_index || r->members_begun > r->window.last)
 		return false;
-	if (r->apply_held && r->held_timeouts < HELD_TIMEOUTS)
+	if (r->apply_held && r->held.timeouts < r->held.patience)
 		return false;
 	return electable(r) && may_vote(r) && raft_hard_durable(r) && !r->disk_stalled;
 }
@@ -115,8 +116,37 @@ bool raft_election_due(const struct raft *r, uint64_t now_us)
 
 void raft_held_timeout(struct raft *r)
 {
-	if (r->apply_held && r->held_timeouts < HELD_TIMEOUTS)
-		r->held_timeouts++;
+	if (r->apply_held && r->held.timeouts < r->held.patience)
+		r->held.timeouts++;
+}
+
+void raft_held_begin(struct raft *r)
+{
+	r->held = (struct raft_held){.patience = HELD_TIMEOUTS, .since_us = r->now_us};
+}
+
+/* It leads from now on. */
+void raft_held_leads(struct raft *r)
+{
+	r->held.timeouts = 0;
+	r->held.match = 0;
+	r->held.since_us = r->now_us;
+}
+
+/* When it has led in vain for as long as it waited before it stood. */
+uint64_t raft_held_deadline(const struct raft *r)
+{
+	if (!r->apply_held)
+		return UINT64_MAX;
+	return r->held.since_us + r->held.patience * (uint64_t)r->election_us_max;
+}
+
+void raft_held_in_vain(struct raft *r)
+{
+	if (r->held.patience < HELD_TIMEOUTS_MAX)
+		r->held.patience *= 2;
+	raft_follower_become(r, r->hard.term, 0);
+	r->election_restarted = false; /* from this tick on */
 }
 
 /*

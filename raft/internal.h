@@ -83,6 +83,10 @@ void raft_lost_out(struct raft *r, struct raft_ready *out);
 bool raft_may_campaign(const struct raft *r);
 /* After one that no leader was heard in. */
 void raft_held_timeout(struct raft *r);
+void raft_held_begin(struct raft *r);
+void raft_held_leads(struct raft *r);
+uint64_t raft_held_deadline(const struct raft *r);
+void raft_held_in_vain(struct raft *r);
 uint8_t raft_priority(const struct raft *r);
 /* It leaves this timeout to others. */
 bool raft_defers(struct raft *r);
@@ -117,7 +121,7 @@ void raft_transfer_try(struct raft *r);
 void raft_transfer_tick(struct raft *r);
 void raft_transfer_end(struct raft *r);
 uint64_t raft_transfer_deadline(const struct raft *r);
-void raft_transfer_held(struct raft *r);
+bool raft_transfer_held(struct raft *r);
 bool raft_transfer_stalled(struct raft *r);
 void raft_transfer_away(struct raft *r);
 int raft_timeout_now_recv(struct raft *r);

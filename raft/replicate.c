@@ -100,6 +100,7 @@ void raft_leader_become(struct raft *r)
 		p->hello_owed = true;
 	}
 	raft_contact_begin(r);
+	raft_held_leads(r);
 	raft_term_start(r);
 	raft_commit_advance(r);
 }
@@ -361,8 +362,7 @@ void raft_leader_tick(struct raft *r)
 	if (!raft_contact_tick(r) || !raft_transfer_stalled(r))
 		return;
 	raft_transfer_tick(r); /* a change may wait for its end */
-	raft_transfer_held(r);
-	if (!raft_reconfigure_tick(r))
+	if (!raft_transfer_held(r) || !raft_reconfigure_tick(r))
 		return;
 	raft_reads_tick(r);
 	for (uint32_t i = 0; i < r->peer_count; i++)
@@ -376,6 +376,8 @@ uint64_t raft_leader_deadline(const struct raft *r)
 
 	if (r->reads.leased > 0)
 		return r->now_us; /* the next tick is what they wait for */
+	if (raft_held_deadline(r) < deadline)
+		deadline = raft_held_deadline(r);
 	if (raft_transfer_deadline(r) < deadline)
 		deadline = raft_transfer_deadline(r);
 	if (raft_prefer_deadline(r) < deadline)

@@ -167,6 +167,6 @@ void raft_apply_hold(struct raft *r, bool held)
 {
 	assert(!r->in_ready);
 	r->apply_held = held;
-	r->held_timeouts = 0;
+	raft_held_begin(r);
 	raft_changed(r);
 }

@@ -326,6 +326,14 @@ struct raft_contact {
 	uint64_t lost_us;            /* it has waited for too long then */
 };
 
+/* While nothing is applied (W21). */
+struct raft_held {
+	uint32_t timeouts; /* no leader was heard in so many, one after the other */
+	uint32_t patience; /* so many before it stands, and leads in vain */
+	raft_index match;  /* leader: the most of the log at one that may lead ... */
+	uint64_t since_us; /* ... and since when it is no more */
+};
+
 struct raft_transfer {
 	raft_id to; /* 0: none is under way */
 	uint64_t send_us;
@@ -404,7 +412,7 @@ struct raft {
 	raft_index apply_handed;
 	raft_index applied;
 	bool apply_held;
-	uint32_t held_timeouts; /* ... and no leader was heard in so many, one after the other */
+	struct raft_held held;
 
 	struct raft_snapshot snapshot; /* that it can offer */
 	struct raft_offer offer;

@@ -134,11 +134,27 @@ void raft_transfer_tick(struct raft *r)
 	raft_transfer_try(r);
 }
 
-/* W21: it leads for want of others alone: whoever has a state, and then the log, is to. */
-void raft_transfer_held(struct raft *r)
+/*
+ * W21: it leads for want of others alone: whoever has a state, and then the log, is to. If for long
+ * nobody able comes nearer to that, another one may reach whom it does not, and hears it, and so
+ * elects nobody. False: it leads no more.
+ */
+bool raft_transfer_held(struct raft *r)
 {
-	if (r->apply_held && raft_knows_commit(r))
+	if (!r->apply_held)
+		return true;
+	const struct raft_peer *p = best(r);
+	if (p && p->match > r->held.match) {
+		r->held.match = p->match;
+		r->held.since_us = r->now_us;
+	}
+	if (r->now_us >= raft_held_deadline(r)) {
+		raft_held_in_vain(r);
+		return false;
+	}
+	if (raft_knows_commit(r))
 		(void)raft_transfer(r, 0);
+	return true;
 }
 
 void raft_transfer_end(struct raft *r)

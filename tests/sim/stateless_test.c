@@ -109,6 +109,35 @@ static void leads_in_vain(void)
 	assert(raft_last(node_of((uint32_t)sim_leader(&w))->raft) == last);
 }
 
+static void cut(uint32_t i, uint32_t k)
+{
+	sim_net_cut(w.net, i, k, true);
+	sim_net_cut(w.net, k, i, true);
+}
+
+/* Two without a state, and one of them leads. The third one lacks what they have, and is down. */
+static void two_stateless(uint64_t seed, uint32_t *leader, uint32_t *other, uint32_t *lags)
+{
+	raft_index last;
+
+	begin(seed, 3);
+	*leader = (uint32_t)sim_leader(&w);
+	*other = (*leader + 1) % 3;
+	*lags = (*leader + 2) % 3;
+	last = raft_last(node_of(*lags)->raft);
+	sim_node_crash(&w, *lags);
+	while (raft_commit(node_of(*other)->raft) < last + 5)
+		sim_world_run(&w, MS);
+	/* It is not for want of the log that it lags. */
+	assert(wal_first(node_of(*leader)->wal) <= last + 1);
+	assert(wal_first(node_of(*other)->wal) <= last + 1);
+	crash_damaged(*leader);
+	crash_damaged(*other);
+	start_stateless(*leader);
+	start_stateless(*other);
+	leads_in_vain();
+}
+
 /*
  * They elect nobody who lacks what they have, and the third one does. So one of them leads for as
  * long as that one takes to have it.
@@ -117,26 +146,30 @@ static void W21_two_without_a_state_bring_a_third_up_to_date(void)
 {
 	for (uint64_t seed = 120; seed < 122; seed++) {
 		uint32_t leader, other, lags;
-		raft_index last;
 
-		begin(seed, 3);
-		leader = (uint32_t)sim_leader(&w);
-		other = (leader + 1) % 3;
-		lags = (leader + 2) % 3;
-		last = raft_last(node_of(lags)->raft);
-		sim_node_crash(&w, lags);
-		while (raft_commit(node_of(other)->raft) < last + 5)
-			sim_world_run(&w, MS);
-		/* It is not for want of the log that it lags. */
-		assert(wal_first(node_of(leader)->wal) <= last + 1);
-		assert(wal_first(node_of(other)->wal) <= last + 1);
-		crash_damaged(leader);
-		crash_damaged(other);
-		start_stateless(leader);
-		start_stateless(other);
-		leads_in_vain();
+		two_stateless(seed, &leader, &other, &lags);
 		sim_node_start(&w, lags);
 		wait(lags, leads, true);
+		wait(leader, has_state, true);
+		wait(other, has_state, true);
+		end();
+	}
+}
+
+/*
+ * The one that leads does not reach the third one, and the other one does, which hears the leader,
+ * and so helps nobody else to lead.
+ */
+static void W21_who_reaches_nobody_able_lets_another_one_try(void)
+{
+	for (uint64_t seed = 124; seed < 126; seed++) {
+		uint32_t leader, other, lags;
+
+		two_stateless(seed, &leader, &other, &lags);
+		cut((uint32_t)sim_leader(&w), lags);
+		sim_node_start(&w, lags);
+		wait(lags, leads, true);
+		sim_net_heal(w.net);
 		wait(leader, has_state, true);
 		wait(other, has_state, true);
 		end();
@@ -220,6 +253,7 @@ static void D18_where_none_is_whole_a_marker_is_of_use(void)
 int main(void)
 {
 	W21_two_without_a_state_bring_a_third_up_to_date();
+	W21_who_reaches_nobody_able_lets_another_one_try();
 	W21_one_without_a_state_is_given_a_newer_snapshot();
 	D18_where_none_is_whole_a_marker_is_of_use();
 	return 0;

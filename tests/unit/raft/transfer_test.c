@@ -191,23 +191,40 @@ static void R45_one_that_leads_no_more_says_so(void **state)
 	hand_fini(&h);
 }
 
-/* It was elected for want of others: whoever has a state, and then the log, is to lead. */
+/* Nobody has led for so many timeouts. */
+static void unled(struct hand *h, int timeouts)
+{
+	for (int i = 0; i < timeouts; i++) {
+		hand_tick(h, 2 * HAND_ELECTION_US);
+		assert_int_equal(raft_get_role(h->r), RAFT_FOLLOWER);
+	}
+}
+
+/* It was elected for want of others; 2 has no state either, and 3 was not heard. */
+static void leads_stateless(struct hand *h, bool check_quorum)
+{
+	struct hand_options o = three;
+	struct raft_message m;
+
+	o.check_quorum = check_quorum;
+	hand_init(h, o);
+	raft_apply_hold(h->r, true);
+	hand_tick(h, 0);
+	unled(h, 7);
+	hand_elect(h);
+	m = hand_answer(h, 2, true, 5, 5);
+	m.append_reply.stateless = true;
+	assert_int_equal(hand_recv(h, &m), 0);
+	assert_int_equal(raft_commit(h->r), 5);
+}
+
+/* Whoever has a state, and then the log, is to lead. */
 static void W21_who_leads_without_a_state_hands_over(void **state)
 {
-	struct raft_message m;
 	struct hand h;
 
 	(void)state;
-	hand_init(&h, three);
-	raft_apply_hold(h.r, true);
-	hand_tick(&h, 0);
-	for (int i = 0; i < 7; i++)
-		hand_tick(&h, 2 * HAND_ELECTION_US);
-	hand_elect(&h);
-	m = hand_answer(&h, 2, true, 5, 5);
-	m.append_reply.stateless = true;
-	assert_int_equal(hand_recv(&h, &m), 0);
-	assert_int_equal(raft_commit(h.r), 5);
+	leads_stateless(&h, true);
 	hand_tick(&h, 1);
 	assert_int_equal(raft_get_transfer(h.r), 0);
 	assert_int_equal(hand_ack(&h, 3, 2), 0);
@@ -217,6 +234,35 @@ static void W21_who_leads_without_a_state_hands_over(void **state)
 	assert_int_equal(hand_ack(&h, 3, 5), 0);
 	assert_int_equal(told(&h, 3), 1);
 	hand_fini(&h);
+}
+
+/* Another one may reach whom it does not: it gives up, and is not the next one to stand. */
+static void W21_who_hands_over_to_nobody_gives_up(void **state)
+{
+	const uint64_t long_us = UINT64_C(8) * 2 * HAND_ELECTION_US;
+
+	(void)state;
+	for (raft_index near = 2; near <= 6; near += 2) {
+		struct hand h;
+
+		leads_stateless(&h, false);
+		hand_tick(&h, long_us - 1);
+		assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+		/* Of one that comes nearer it has to wait for more. */
+		for (raft_index match = 2; match < near; match++) {
+			assert_int_equal(hand_ack(&h, 3, match), 0);
+			hand_tick(&h, 0);
+			hand_tick(&h, long_us - 1);
+			assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+		}
+		assert_true(raft_deadline(h.r) <= h.now_us + 1);
+		hand_tick(&h, 1);
+		assert_int_equal(raft_get_role(h.r), RAFT_FOLLOWER);
+		unled(&h, 15);
+		hand_elect(&h);
+		assert_int_equal(raft_get_role(h.r), RAFT_LEADER);
+		hand_fini(&h);
+	}
 }
 
 static void R45_one_that_is_no_voter_any_more_is_not_waited_for(void **state)
@@ -464,6 +510,7 @@ int main(void)
 		cmocka_unit_test(R45_one_that_said_that_it_leads_no_more_is_not_asked),
 		cmocka_unit_test(R45_one_that_leads_no_more_says_so),
 		cmocka_unit_test(W21_who_leads_without_a_state_hands_over),
+		cmocka_unit_test(W21_who_hands_over_to_nobody_gives_up),
 		cmocka_unit_test(R45_one_that_is_no_voter_any_more_is_not_waited_for),
 		cmocka_unit_test(R45_the_one_with_most_of_the_log_is_chosen),
 		cmocka_unit_test(R44_who_is_told_stands_at_once_and_says_why),
