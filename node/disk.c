@@ -223,7 +223,8 @@ uint8_t node_space_priority(const struct node *n)
 /*
  * While it is full a segment of the log, for each snapshot that is written meanwhile, is for what
  * frees space: more would take the room of the next snapshot, without which nothing is let go. Half
- * of a segment that is ready is for elections and markers alone.
+ * of a segment that is ready is for elections and markers alone: the next one is made in the last
+ * quarter (wal/prepare.c), and may take that room.
  */
 static enum node_space lack(const struct node *n)
 {

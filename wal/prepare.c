@@ -16,7 +16,7 @@
  * and it is tried again every SPACE_INTERVAL_NS. Space is looked for before it is needed: while one
  * segment is ready, the one after it must fit, or be there to be used again, so that the one that
  * is ready is the reserve in which elections and what is under way go on. A snapshot has a reserve
- * of its own (space.c): without it space is full, but segments are still made.
+ * of its own (space.c): without it space is full, and segments are made of it in the end alone.
  */
 #include "wal/io.h"
 #include "wal/state.h"
@@ -222,6 +222,14 @@ static bool look_failed(const struct disk_completion *done)
 	return done->result != 0 && done->result != -EOPNOTSUPP;
 }
 
+/* Elections and markers need a segment soon, whatever becomes of the next snapshot. */
+static bool tail_ends(const struct wal *w)
+{
+	const struct segment *tail = &w->segments[w->tail];
+
+	return w->segment_count == 0 || tail->size - tail->end < tail->size / 4;
+}
+
 /*
  * True: there is enough for a segment, or nobody can say. A limit that is not the file system's
  * shows only when a segment is made. A look that failed says nothing, and what was known before
@@ -239,7 +247,7 @@ static bool space_judge(struct wal *w, const struct disk_completion *done)
 		space_short(w, -ENOSPC);
 	else if (!wal_segment_wanted(w))
 		space->full = false;
-	return !space->known || space->there >= wanted;
+	return !space->known || space->there >= wanted + (tail_ends(w) ? 0 : space->reserve);
 }
 
 /* What stands beside segments, and the next snapshot, have no use for one that is kept. */
