@@ -442,7 +442,8 @@ pid_t cluster_pid(struct cluster *c, uint32_t node)
 	return pid;
 }
 
-bool cluster_log_has(const struct cluster *c, uint32_t node, const char *words)
+/* `without`: in a line that has not these, unless NULL. */
+static bool logged(const struct cluster *c, uint32_t node, const char *words, const char *without)
 {
 	char path[512], *line = NULL;
 	bool found = false;
@@ -453,10 +454,20 @@ bool cluster_log_has(const struct cluster *c, uint32_t node, const char *words)
 	log = fopen(path, "re");
 	assert_non_null(log);
 	while (!found && getline(&line, &size, log) > 0)
-		found = strstr(line, words) != NULL;
+		found = strstr(line, words) && !(without && strstr(line, without));
 	free(line);
 	fclose(log);
 	return found;
+}
+
+bool cluster_log_has(const struct cluster *c, uint32_t node, const char *words)
+{
+	return logged(c, node, words, NULL);
+}
+
+bool cluster_log_errs(const struct cluster *c, uint32_t node)
+{
+	return logged(c, node, " error ", " disk_stalled ");
 }
 
 static bool has_logged(void *context)

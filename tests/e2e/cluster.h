@@ -129,6 +129,8 @@ pid_t cluster_pid(struct cluster *c, uint32_t node);
 
 /* Whether a node's log has these words. */
 bool cluster_log_has(const struct cluster *c, uint32_t node, const char *words);
+/* Or an error of its own: that the disk does not answer for a while is the host's. */
+bool cluster_log_errs(const struct cluster *c, uint32_t node);
 void cluster_wait_log(struct cluster *c, uint32_t node, const char *words);
 
 #endif

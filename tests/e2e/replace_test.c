@@ -89,7 +89,7 @@ static void replaced(uint32_t node)
 	require(&c, wait_until(has_voters, &w, CLUSTER_WAIT_MS), "member %s is no voter", w.id);
 	require(&c, cluster_status(&c, node, &s) && number(s.member) == number(w.id),
 		"n%u is member %s, not %s", node, s.member, w.id);
-	require(&c, !cluster_log_has(&c, node, " error "), "n%u logs an error", node);
+	require(&c, !cluster_log_errs(&c, node), "n%u logs an error", node);
 	load_wait_progress(&load, PUTS);
 	printf("# n%u: member %s was replaced by %s, %" PRIu64 " puts acknowledged\n", node, before,
 	       w.id, load_acknowledged(&load));

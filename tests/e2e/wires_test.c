@@ -81,7 +81,7 @@ static void V27_N17_a_hole_causes_no_election(void **state)
 	char rule[64];
 
 	(void)state;
-	cluster_up(&c, 3, link_name, "");
+	cluster_up(&c, 3, link_name, "--election 2s");
 	leader = cluster_wait_leader(&c, 0);
 	follower = leader % 3 + 1;
 	term = term_of(&c, leader);
