@@ -564,7 +564,7 @@ bool fake_has(const struct fake_disk *f, uint64_t tag)
 	uint32_t left = f->in_flight;
 
 	for (uint32_t i = 0; left > 0; i++) {
-		if (f->transfers[i].used && f->transfers[i].tag == tag)
+		if (f->transfers[i].used && !f->transfers[i].released && f->transfers[i].tag == tag)
 			return true;
 		left -= f->transfers[i].used;
 	}

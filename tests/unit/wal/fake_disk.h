@@ -90,7 +90,7 @@ void fake_no_locks(struct fake_disk *f);
 /* The disk does not answer: nothing completes, and who waits does so in vain. */
 void fake_hang(struct fake_disk *f, bool hang);
 bool fake_release(struct fake_disk *f, uint64_t tag);
-bool fake_has(const struct fake_disk *f, uint64_t tag); /* is it in flight? */
+bool fake_has(const struct fake_disk *f, uint64_t tag); /* is it in flight, and held? */
 
 /* The media, directly. Files are named; contents are changed in place. */
 bool fake_exists(const struct fake_disk *f, const char *name);
