@@ -97,7 +97,7 @@ void serve_resend_later(const struct serve *s, struct request *q);
 /* command.c: from a complete command to a leader's log. */
 void command_begin(struct serve *s, struct request *q);
 void command_drive(struct serve *s);
-/* Before the log, for now: 0 or -ENOSPC. */
+/* Whether the log may take it: 0 or -ENOSPC, which is not final. */
 int command_judge(const struct serve *s, const struct serve_leader *leader, const uint8_t *data,
 		  uint32_t size);
 /*

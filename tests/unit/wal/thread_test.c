@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CALLS = 2000, WAIT_S = 20, HANG_S = 8, FREE = 1000 * 1000 };
+enum { CALLS = 2000, WAIT_S = 20, HANG_S = 8, FREE = 1000 * 1000, NAME_SIZE = 64 };
 
 static atomic_bool held; /* the thread's events */
 
@@ -186,6 +186,18 @@ static void pause_ms(long ms)
 	(void)nanosleep(&(struct timespec){.tv_nsec = ms * 1000 * 1000}, NULL);
 }
 
+/* Of so many bytes, none of them on the disk. */
+static int file_make(char name[NAME_SIZE], const char *what, off_t size)
+{
+	int fd;
+
+	(void)snprintf(name, NAME_SIZE, "quoin-%s-%d", what, getpid());
+	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, size), 0);
+	return fd;
+}
+
 /*
  * R21: a large file leaves in steps, and what is asked meanwhile does not wait for them. One that
  * has another name is left alone.
@@ -193,16 +205,13 @@ static void pause_ms(long ms)
 static void R21_what_is_removed_goes_in_steps(void **state)
 {
 	enum { STEP = 16 * 1024 * 1024, SIZE = 60 * STEP, STEPS = 3, TRIES = 1000 };
-	char name[64], other[64];
+	char name[NAME_SIZE], other[NAME_SIZE];
 	int fd, steps = 0;
 	off_t before;
 
 	(void)state;
-	(void)snprintf(name, sizeof(name), "quoin-leaves-%d", getpid());
 	(void)snprintf(other, sizeof(other), "quoin-stays-%d", getpid());
-	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, SIZE), 0);
+	fd = file_make(name, "leaves", SIZE);
 	assert_int_equal(fallocate(fd, 0, 0, STEP), 0);
 	assert_int_equal(linkat(directory, name, directory, other, 0), 0);
 	remove_name(other, 1);
@@ -235,14 +244,11 @@ static void R21_what_is_removed_goes_in_steps(void **state)
 static void R21_what_somebody_reads_is_left_alone(void **state)
 {
 	enum { SIZE = 64 * 1024 * 1024 };
-	char name[64];
+	char name[NAME_SIZE];
 	int fd;
 
 	(void)state;
-	(void)snprintf(name, sizeof(name), "quoin-reads-%d", getpid());
-	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, SIZE), 0);
+	fd = file_make(name, "reads", SIZE);
 	assert_int_equal(flock(fd, LOCK_SH), 0);
 	remove_name(name, 1);
 	pause_ms(50);
@@ -255,14 +261,11 @@ static void D8_no_room_while_a_removed_file_has_it(void **state)
 {
 	enum { SIZE = 160 * 1024 * 1024 };
 	struct disk_call call = {.kind = DISK_ALLOCATE, .size = SIZE};
-	char name[64];
+	char name[NAME_SIZE];
 	int fd;
 
 	(void)state;
-	(void)snprintf(name, sizeof(name), "quoin-leaves-%d", getpid());
-	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, SIZE), 0);
+	fd = file_make(name, "leaves", SIZE);
 	leaving = fd;
 	remove_name(name, 1);
 	assert_int_equal(disk_thread_call(t, &call, fd, 2), 0);
@@ -284,15 +287,12 @@ static void R21_an_end_while_a_step_hangs(void **state)
 {
 	enum { SIZE = 64 * 1024 * 1024 };
 	struct timespec begun;
-	char name[64];
+	char name[NAME_SIZE];
 	int fd;
 
 	(void)state;
 	(void)clock_gettime(CLOCK_MONOTONIC, &begun);
-	(void)snprintf(name, sizeof(name), "quoin-hangs-%d", getpid());
-	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, SIZE), 0);
+	fd = file_make(name, "hangs", SIZE);
 	atomic_store(&syncs, false);
 	atomic_store(&hangs, true);
 	remove_name(name, 1);
