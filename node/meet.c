@@ -16,9 +16,11 @@
  *	3. one is met at a time, in a place that no member of the table needs. None of these is let
  *	   go for him, or heard or sent to elsewhere instead: if he bears the id of one of them,
  *	   both places are heard, and both are answered;
- *	4. his table is never in force, and he counts nowhere, be his id a member's or not: he is
+ *	4. his table is never in force, and he elects nobody, be his id a member's or not: he is
  *	   heard as one that may lead or stand (raft_meet, network.c), to whom this member is one
- *	   voter or learner more by his own log, and no more;
+ *	   voter or learner more by his own log, and no more. If the table has his directory, he
+ *	   is one of its witnesses too (raft/start.c), wherever he is: without him this member may
+ *	   be needed, and cannot vote;
  *	5. it ends when a table has him there, when somebody else leads, when he is silent, or when
  *	   he is heard where the table has him.
  *

@@ -87,6 +87,16 @@ static bool may_lead(uint8_t type)
 	       type == WIRE_PREVOTE || type == WIRE_START;
 }
 
+/* And of one whose directory the table has, elsewhere: what it knows of this start. */
+static bool is_taken_of_met(const struct node *n, const struct dp_datagram *d)
+{
+	const struct dp_peer *at = &n->peer[d->peer].at;
+	const struct raft_member *m = raft_members_find(raft_get_members(n->raft), at->member_id);
+
+	return may_lead(d->envelope.type) ||
+	       (d->envelope.type == WIRE_START_REPLY && m && m->identity == at->identity);
+}
+
 /* What is no matter of the core's. False: it is. */
 static bool receive_ours(struct node *n, const struct dp_datagram *d)
 {
@@ -140,7 +150,7 @@ static void receive_peer(struct node *n, const struct dp_datagram *d)
 
 	if (receive_ours(n, d))
 		return;
-	if (n->peer[d->peer].met_ns && !may_lead(d->envelope.type)) {
+	if (n->peer[d->peer].met_ns && !is_taken_of_met(n, d)) {
 		n->counters.raft_unknown++;
 		return;
 	}

@@ -16,7 +16,7 @@
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
 
-enum { AWAY = 2, PREVOTE_REPLY_SIZE = 16 };
+enum { AWAY = 2, PREVOTE_REPLY_SIZE = 16, START_REPLY_SIZE = 48 };
 
 static struct sim_world w;
 
@@ -105,6 +105,22 @@ static void D16_who_was_away_finds_those_who_replaced_all_others(void **state)
 	}
 }
 
+/* It is told of first. */
+static void move(uint32_t i)
+{
+	raft_id id = w.node[i].node->id;
+	uint64_t place = sim_node_place(&w, i) + (UINT64_C(20) << 16);
+
+	members_change(&w,
+		       (struct raft_change){.kind = RAFT_CHANGE_UPDATE, .id = id, .place = place});
+	sim_world_run(&w, SECOND);
+	sim_node_crash(&w, i);
+	w.node[i].address = (uint32_t)(place >> 16);
+	w.node[i].moved = true;
+	sim_node_start(&w, i);
+	sim_world_run(&w, SECOND);
+}
+
 /* They are the members that it knows, elsewhere: four, one after another. */
 static void D16_who_was_away_finds_those_who_moved(void **state)
 {
@@ -112,20 +128,8 @@ static void D16_who_was_away_finds_those_who_moved(void **state)
 	world_begin(211, 5, 0, 0);
 	sim_node_crash(&w, AWAY);
 	for (uint32_t i = 0; i < 5; i++) {
-		if (i == AWAY)
-			continue;
-		raft_id id = w.node[i].node->id;
-		uint64_t place = sim_node_place(&w, i) + (UINT64_C(20) << 16);
-
-		sim_world_run(&w, SECOND);
-		members_change(&w, (struct raft_change){
-					   .kind = RAFT_CHANGE_UPDATE, .id = id, .place = place});
-		sim_world_run(&w, SECOND);
-		sim_node_crash(&w, i);
-		w.node[i].address = (uint32_t)(place >> 16);
-		w.node[i].moved = true;
-		sim_node_start(&w, i);
-		sim_world_run(&w, SECOND);
+		if (i != AWAY)
+			move(i);
 	}
 	const struct members_calm calm = members_calm_begin(&w);
 	sim_node_start(&w, AWAY);
@@ -154,6 +158,47 @@ static void R32_who_was_cut_off_votes_for_one_whom_it_never_met(void **state)
 	assert_int_equal(raft_leader(n->raft), members_leader(&w)->id);
 	assert_int_equal(node_peer_met(n), -1);
 	sim_world_destroy(&w);
+}
+
+/*
+ * It was down while some of the others moved, and comes back when it is they who are left: it is
+ * needed to elect one of them, and they are its witnesses, though it knows them elsewhere.
+ */
+static void D16_who_was_down_votes_for_one_that_moved(void **state)
+{
+	static const uint32_t moves[4][2] = {{0, 0}, {1, 1}, {0, 1}, {3, 4}};
+
+	(void)state;
+	for (int k = 0; k < 4; k++) {
+		world_begin(226 + (uint64_t)k, k < 2 ? 3 : 5, 0, 0);
+		/* Of three nobody moves while one is down, as far as is known. */
+		while (sim_leader(&w) == AWAY) {
+			(void)raft_transfer(w.node[AWAY].node->raft, w.node[0].node->id);
+			sim_world_run(&w, SECOND);
+		}
+		sim_node_crash(&w, AWAY);
+		move(moves[k][0]);
+		if (!w.node[moves[k][1]].moved)
+			move(moves[k][1]);
+		for (uint32_t i = 0; i < w.node_count; i++) {
+			if (i != AWAY && !w.node[i].moved)
+				sim_node_crash(&w, i);
+		}
+		sim_node_start(&w, AWAY);
+		/* One is met at a time, and all that moved are needed. */
+		const uint64_t until_ns = w.now_ns + 30 * SECOND;
+		const struct node *away = w.node[AWAY].node;
+		while (!away->raft || raft_leader(away->raft) == 0) {
+			assert_true(w.now_ns < until_ns);
+			sim_world_run(&w, MS);
+		}
+		sim_world_run(&w, SECOND);
+		assert_true(w.node[sim_leader(&w)].moved);
+		assert_int_equal(raft_leader(away->raft), members_leader(&w)->id);
+		assert_true(away->raft->start_confirmed);
+		assert_int_equal(node_peer_met(away), -1);
+		sim_world_destroy(&w);
+	}
 }
 
 /* Of those that it knows one is left, of whom it has heard that it is to come. */
@@ -468,6 +513,35 @@ static void V28_who_is_met_elects_nobody(void **state)
 	alone_end();
 }
 
+/*
+ * He says that he knows a later start of this one: with a member's directory he is its witness, or
+ * he would be one that is silent when a disk was rolled back; as one whom nobody knows he is not.
+ */
+static void D9c_who_is_met_is_a_witness_if_he_is_a_member(void **state)
+{
+	uint8_t body[START_REPLY_SIZE] = {0};
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		alone_begin(275 + (uint64_t)k, 3);
+		w.losses = true; /* as far as the world is told (SM7) */
+		const struct raft_member known =
+			*raft_members_find(raft_get_members(n->raft), w.node[0].node->id);
+		const uint64_t start = n->raft->start;
+		struct wire_envelope e = stranger(WIRE_START_REPLY, sizeof(body));
+		if (k)
+			e = hands_envelope(0, AWAY, WIRE_START_REPLY, sizeof(body));
+		meet(k ? &known : NULL);
+		bytes_put64(body, raft_get_term(n->raft));
+		bytes_put64(body + 8, start);
+		bytes_put64(body + 16, start + (UINT64_C(1) << 32));
+		offer_from(STRANGER, &e, body);
+		sim_world_run(&w, 10 * MS);
+		assert_int_equal(n->raft->lost.is || n->raft->lost.times > 0, k);
+		alone_end();
+	}
+}
+
 /* One of the table comes, and there is no other place: whoever was met goes. */
 static void D16_a_table_has_room_beside_who_was_met(void **state)
 {
@@ -507,11 +581,13 @@ int main(void)
 		cmocka_unit_test(D16_who_was_away_finds_those_who_replaced_all_others),
 		cmocka_unit_test(D16_who_was_away_finds_those_who_moved),
 		cmocka_unit_test(R32_who_was_cut_off_votes_for_one_whom_it_never_met),
+		cmocka_unit_test(D16_who_was_down_votes_for_one_that_moved),
 		cmocka_unit_test(D16_who_was_away_finds_a_learner_that_has_come),
 		cmocka_unit_test(V28_a_stranger_is_asked_seldom_and_late),
 		cmocka_unit_test(V28_an_answer_is_what_was_asked_for_and_true_of_both),
 		cmocka_unit_test(V28_who_is_met_takes_nobodys_place),
 		cmocka_unit_test(V28_who_is_met_elects_nobody),
+		cmocka_unit_test(D9c_who_is_met_is_a_witness_if_he_is_a_member),
 		cmocka_unit_test(D16_a_table_has_room_beside_who_was_met),
 	};
 
