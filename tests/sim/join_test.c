@@ -4,6 +4,7 @@
 #include "tests/sim/members.h"
 
 #include "node/internal.h"
+#include "raft/internal.h"
 
 #include "tests/unit/test.h"
 
@@ -348,6 +349,10 @@ static void R32_who_was_away_is_told_who_came(void **state)
 		sim_world_run(&w, 10 * MS);
 	}
 	sim_node_start(&w, 2);
+	const struct node *away = w.node[2].node;
+	while (!away->raft || away->raft->told_index == 0)
+		sim_world_run(&w, MS);
+	assert_true(away->now_ns < away->who_first_ns); /* it asked nobody */
 	expect_caught_up(2);
 	sim_node_crash(&w, 0);
 	/* Both clients may ask the two that are down, a second each, several times. */
