@@ -255,6 +255,18 @@ void sim_net_time(struct sim_net *net, uint64_t now_ns)
 	net->now_ns = now_ns;
 }
 
+uint64_t sim_net_due(const struct sim_net *net, uint32_t from, uint32_t to)
+{
+	const struct sim_frame *f;
+
+	TAILQ_FOREACH(f, &net->queue[to], list)
+	{
+		if (f->data[2 * sizeof(struct link_mac) - 1] == from)
+			return f->due_ns;
+	}
+	return UINT64_MAX;
+}
+
 uint64_t sim_net_next(const struct sim_net *net)
 {
 	uint64_t next = UINT64_MAX;

@@ -29,6 +29,8 @@ struct link *sim_net_link(struct sim_net *net, uint32_t port);
 void sim_net_time(struct sim_net *net, uint64_t now_ns);
 /* When the next frame arrives; UINT64_MAX: none. */
 uint64_t sim_net_next(const struct sim_net *net);
+/* When the next one from there comes here; UINT64_MAX: none is under way. */
+uint64_t sim_net_due(const struct sim_net *net, uint32_t from, uint32_t to);
 /* A host that is paused takes nothing: what waits for it is nothing that comes next. */
 void sim_net_doze(struct sim_net *net, uint32_t port, bool dozes);
 void sim_net_set_faults(struct sim_net *net, const struct sim_net_faults *faults);
