@@ -1,7 +1,8 @@
 /*
  * check equality: all members are asked for the hash of their store at one revision that they all
  * have. Hashes of stores that are compacted at different revisions say nothing of each other: that
- * is so for a moment after a compaction, and they are asked again.
+ * is so for a moment after a compaction, and they are asked again. Where that revision itself is
+ * compacted, which is so for good where nobody writes, each is asked for its newest.
  */
 #include "tools/quoinctl/hashkv.h"
 #include "tools/quoinctl/members.h"
@@ -33,7 +34,8 @@ struct checked {
 
 struct check {
 	struct members members;
-	struct options asked; /* those who answered, and the revision */
+	struct options asked; /* those who answered, and the revision; 0: the newest of each */
+	uint64_t revision;    /* that was hashed */
 	struct probe *hashes;
 	struct checked of[MEMBERS_MAX];
 	uint32_t count;
@@ -80,7 +82,19 @@ static int by_name(const void *a, const void *b)
 	return strcmp(one->member->name, other->member->name);
 }
 
-static int ask_all(struct check *c, const struct options *options)
+/* What the answers are to be of: of each one's newest, that of who has most. */
+static void note_revision(struct check *c)
+{
+	c->revision = c->asked.revision;
+	for (uint32_t i = 0; !c->asked.revision && i < c->count; i++) {
+		const struct checked *m = &c->of[i];
+
+		if (!m->error[0] && hash_revision(m->hash) > c->revision)
+			c->revision = hash_revision(m->hash);
+	}
+}
+
+static int ask_all(struct check *c, const struct options *options, bool newest)
 {
 	uint32_t at = 0;
 
@@ -94,6 +108,8 @@ static int ask_all(struct check *c, const struct options *options)
 	}
 	qsort(c->of, c->count, sizeof(c->of[0]), by_name);
 	choose_revision(c);
+	if (newest)
+		c->asked.revision = 0;
 	for (uint32_t i = 0; i < c->count; i++) {
 		if (!*why_not(c->of[i].member))
 			c->asked.endpoint[c->asked.endpoint_count++] =
@@ -112,6 +128,7 @@ static int ask_all(struct check *c, const struct options *options)
 		}
 		snprintf(m->error, sizeof(m->error), "%s", error);
 	}
+	note_revision(c);
 	return 0;
 }
 
@@ -141,11 +158,17 @@ static void exclude(struct check *c)
 			continue;
 		if (!first)
 			first = m;
-		if (m->hash->node.cluster_id != first->hash->node.cluster_id)
+		if (m->hash->node.cluster_id != first->hash->node.cluster_id) {
 			snprintf(m->error, sizeof(m->error), "it is of another cluster than %s",
 				 name_of(first));
-		else if (compacted(m) > newest)
+		} else if (hash_revision(m->hash) != c->revision) {
+			snprintf(m->error, sizeof(m->error),
+				 "it is at revision %" PRIu64 ", and another at %" PRIu64,
+				 hash_revision(m->hash), c->revision);
+			c->passing = true;
+		} else if (compacted(m) > newest) {
 			newest = compacted(m);
+		}
 	}
 	for (uint32_t i = 0; i < c->count; i++) {
 		struct checked *m = &c->of[i];
@@ -216,7 +239,7 @@ static void cells(const struct check *c, const struct checked *m, char cell[COLU
 	snprintf(cell[1], CELL_SIZE, "%s", m->member->id);
 	cell[2][0] = cell[3][0] = cell[4][0] = '\0';
 	if (!m->error[0]) {
-		snprintf(cell[2], CELL_SIZE, "%" PRIu64, c->asked.revision);
+		snprintf(cell[2], CELL_SIZE, "%" PRIu64, c->revision);
 		snprintf(cell[3], CELL_SIZE, "%" PRId64, compacted(m));
 		snprintf(cell[4], CELL_SIZE, "%" PRIu32, m->hash->answer.hash);
 	}
@@ -251,7 +274,7 @@ static void check_table(const struct check *c)
 
 static void check_json(const struct check *c, bool equal)
 {
-	printf("{\"revision\":%" PRIu64 ",\"equal\":%s,\"members\":[", c->asked.revision,
+	printf("{\"revision\":%" PRIu64 ",\"equal\":%s,\"members\":[", c->revision,
 	       equal ? "true" : "false");
 	for (uint32_t i = 0; i < c->count; i++) {
 		const struct checked *m = &c->of[i];
@@ -312,8 +335,7 @@ static int complain_of(const struct check *c)
 		for (uint32_t i = 0; i < c->count; i++) {
 			if ((int)c->of[i].verdict == verdict)
 				return complain(EXIT_FAILED, "at revision %" PRIu64 ": %s %s",
-						c->asked.revision, name_of(&c->of[i]),
-						says[verdict]);
+						c->revision, name_of(&c->of[i]), says[verdict]);
 		}
 	}
 	return complain(EXIT_FAILED, "no member answered");
@@ -337,14 +359,25 @@ static void show(const struct check *c, enum format format)
 	}
 }
 
+/* What was asked of some member. */
+static bool is_compacted(const struct check *c)
+{
+	for (uint32_t i = 0; i < c->count; i++) {
+		if (c->of[i].hash && c->of[i].hash->answer.status == KV_COMPACTED)
+			return true;
+	}
+	return false;
+}
+
 int command_check(const struct options *options)
 {
 	static struct check c;
 	const uint64_t deadline_ns = clock_now() + options->timeout_ns;
+	bool newest = false;
 	int status;
 
 	for (;;) {
-		if (ask_all(&c, options)) {
+		if (ask_all(&c, options, newest)) {
 			check_free(&c);
 			return complain(EXIT_FAILED, "out of memory");
 		}
@@ -352,6 +385,7 @@ int command_check(const struct options *options)
 		judge(&c);
 		if (!c.passing || left_until(deadline_ns) <= AGAIN_NS)
 			break;
+		newest = !newest && (int64_t)options->revision <= 0 && is_compacted(&c);
 		check_free(&c);
 		clock_sleep(AGAIN_NS);
 	}

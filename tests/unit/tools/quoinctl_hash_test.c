@@ -268,6 +268,37 @@ static void who_is_compacted_elsewhere_is_asked_again(void **state)
 	assert_non_null(strstr(errors, ": n1 has no hash to compare"));
 }
 
+/* As auto-compaction leaves it where nobody writes: at its newest revision nothing is hashed. */
+static void all_that_there_is_was_compacted(void **state)
+{
+	char line[64], expected[64];
+
+	(void)state;
+	expect("put k v", 0, "OK\n", "");
+	snprintf(line, sizeof(line), "compaction %" PRIu64, revision());
+	run(line);
+	assert_int_equal(status, 0);
+	name_nodes(3);
+	run("check equality");
+	if (status)
+		fail_msg("exit %d\n%s%s", status, output, errors);
+	snprintf(expected, sizeof(expected), "n1, 0000000000000001, %" PRIu64 ", %" PRIu64 ", ",
+		 revision(), revision());
+	assert_memory_equal(output, expected, strlen(expected));
+	expect_line("n3", ", equal");
+	atomic_store(&node[1].faults.differs, true);
+	run("check equality");
+	assert_int_equal(status, 1);
+	expect_line("n2", ", differs");
+	/* Who named a revision is told of that one. */
+	snprintf(line, sizeof(line), "check equality --rev=%" PRIu64 " --command-timeout=200ms",
+		 revision());
+	run(line);
+	assert_int_equal(status, 1);
+	expect_line("n1", ", etcdserver: mvcc: required revision has been compacted");
+	expect("put k v", 0, "OK\n", "");
+}
+
 static void at_a_revision_that_was_named(void **state)
 {
 	char line[64], expected[64];
@@ -296,6 +327,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup(R51_who_differs_from_most_is_named, no_faults),
 		cmocka_unit_test_setup(who_is_silent_is_not_called_equal, no_faults),
 		cmocka_unit_test_setup(who_is_compacted_elsewhere_is_asked_again, no_faults),
+		cmocka_unit_test_setup(all_that_there_is_was_compacted, no_faults),
 		cmocka_unit_test_setup(at_a_revision_that_was_named, no_faults),
 	};
 
