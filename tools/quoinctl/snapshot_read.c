@@ -69,7 +69,7 @@ static int file_open(struct reader *r)
 {
 	struct stat there;
 
-	r->fd = open(r->path, O_RDONLY | O_CLOEXEC);
+	r->fd = open(r->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (r->fd < 0 || fstat(r->fd, &there))
 		return say(r, "%s", strerror(errno));
 	if (!S_ISREG(there.st_mode))

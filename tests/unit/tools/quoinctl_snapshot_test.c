@@ -399,6 +399,12 @@ static void what_is_no_snapshot_is_named(void **state)
 	must_fail(1, "its end is not there");
 	told(directory);
 	must_fail(1, "it is no file");
+	/* Nobody writes into it. */
+	assert_int_equal(unlink(other), 0);
+	assert_int_equal(mkfifo(other, 0600), 0);
+	told(other);
+	must_fail(1, "it is no file");
+	assert_int_equal(unlink(other), 0);
 	told("/no/such/file");
 	must_fail(1, "No such file or directory");
 	/* Of another version, which is whole. */
