@@ -23,7 +23,7 @@ struct hash {
 	uint64_t now, compact_revision;
 	int64_t compacted; /* as the answer says it */
 	bool lives;        /* a key, at that revision */
-	/* With what the compaction left that lives at that revision, or all that it left. */
+	/* With what the compaction left that lives at that revision, or, if none does, all of it. */
 	uint32_t living, left;
 };
 
@@ -94,7 +94,7 @@ static void add(struct hash *h, const struct kv_version *v)
 	h->lives |= lives;
 	if (after || lives)
 		h->living = version_hash(h->living, v);
-	if (after || lives_at(v, h->compact_revision))
+	if (!h->lives && (after || lives_at(v, h->compact_revision)))
 		h->left = version_hash(h->left, v);
 }
 
