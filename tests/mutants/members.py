@@ -120,7 +120,7 @@ MEMBERS = [
     ("aside-for-ever", "RI12: of nobody anything is aside when no table is told",
      "raft/membership.c",
      "\tmemset(r->aside, 0, sizeof(r->aside)); /* who is left by the log's table too */\n", "",
-     ["unit-raft-told"]),
+     ["unit-raft-told_random"]),
     ("met-and-votes", "V28: who is met has no vote, of a told table that is over either",
      "raft/membership.c",
      "\t\t\tp->voter = p->voter_before = false;\n", "",

@@ -112,7 +112,7 @@ STORE = [
      ["unit-kv-hashkv"]),
     ("hash-of-what-was-freed", "no hash depends on how far the scrub has come",
      "kv/hashkv.c",
-     "if (after || lives_at(v, h->compact_revision))", "if (after || !v->tombstone)",
+     "lives_at(v, h->compact_revision)))", "!v->tombstone))",
      ["unit-kv-hashkv"]),
     ("hash-holds-nothing", "what a hash is being made of stays until it is made",
      "kv/hashkv.c",
