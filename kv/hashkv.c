@@ -23,7 +23,7 @@ struct hash {
 	uint64_t now, compact_revision;
 	int64_t compacted; /* as the answer says it */
 	bool lives;        /* a key, at that revision */
-	/* With what the compaction left that lives at that revision, or, if none does, all of it. */
+	/* With what the compaction left that lives at that revision; all of it, if none does. */
 	uint32_t living, left;
 };
 
