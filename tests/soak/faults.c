@@ -4,10 +4,13 @@
 #include "tests/soak/flood.h"
 
 #include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One that is under way. */
 struct fault {
@@ -15,6 +18,8 @@ struct fault {
 	uint32_t duration_ms; /* drawn */
 	char words[FAULTS_WORDS_MAX];
 	struct flood *flood;
+	uint64_t last; /* of its log, before it was away */
+	bool installs; /* it is to be given a snapshot */
 };
 
 struct kind {
@@ -164,6 +169,112 @@ static void power_all_begin(struct faults *f, struct fault *fault)
 		power_cut(f, node);
 }
 
+/* --- snapshots --------------------------------------------------------------------------- */
+
+enum {
+	CUT_MS_MAX = 10000,
+	DAMAGE_AT = 4096, /* the first block of the state: who the members were can be read still */
+};
+
+static bool file_damage(const char *directory, const char *name)
+{
+	char path[512];
+	uint8_t byte;
+	int fd;
+
+	if (strncmp(name, "snapshot-", 9) != 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert(fd >= 0);
+	if (pread(fd, &byte, 1, DAMAGE_AT) == 1) {
+		byte ^= 1;
+		assert(pwrite(fd, &byte, 1, DAMAGE_AT) == 1);
+	}
+	close(fd);
+	return true;
+}
+
+/* W21: none is whole any more, and what the log has no more others have. */
+static void damage_begin(struct faults *f, struct fault *fault)
+{
+	const char *directory = disk_of(f, fault)->beneath;
+	bool cut = cluster_number(f->cluster, fault->node, "log_first_index") > 1;
+	struct dirent *entry;
+	uint32_t count = 0;
+	DIR *files;
+
+	cluster_lab(f->cluster, "kill %" PRIu32, fault->node);
+	files = opendir(directory);
+	assert(files);
+	while ((entry = readdir(files)))
+		count += file_damage(directory, entry->d_name);
+	closedir(files);
+	fault->installs = cut;
+	snprintf(fault->words, sizeof(fault->words), "%" PRIu32, count);
+}
+
+static void behind_begin(struct faults *f, struct fault *fault)
+{
+	fault->last = cluster_number(f->cluster, fault->node, "raft_index");
+	kill_begin(f, fault);
+}
+
+struct others {
+	struct faults *f;
+	const struct fault *of;
+};
+
+static bool have_cut(void *context)
+{
+	const struct others *o = context;
+
+	for (uint32_t node = 1; node <= o->f->cluster->nodes; node++) {
+		if (node != o->of->node &&
+		    cluster_number(o->f->cluster, node, "log_first_index") <= o->of->last + 1)
+			return false;
+	}
+	return true;
+}
+
+/* R17: the others have nowhere what it needs next: neither in their logs nor in their windows. */
+static void behind_end(struct faults *f, struct fault *fault)
+{
+	struct others others = {f, fault};
+
+	fault->installs = wait_until(have_cut, &others, CUT_MS_MAX);
+	for (uint32_t node = 1; node <= f->cluster->nodes && fault->installs; node++) {
+		if (node == fault->node)
+			continue;
+		cluster_lab(f->cluster, "kill %" PRIu32, node);
+		cluster_lab(f->cluster, "restart %" PRIu32 " --until answers", node);
+	}
+	restart_end(f, fault);
+}
+
+struct installed {
+	struct faults *f;
+	uint32_t node;
+};
+
+static bool has_installed(void *context)
+{
+	const struct installed *i = context;
+
+	return cluster_number(i->f->cluster, i->node, "installs") > 0;
+}
+
+/* Before another one is hurt: of three members two without a state would be too many. */
+static void wait_installed(struct faults *f, uint32_t node)
+{
+	struct installed i = {f, node};
+
+	require(f->cluster, wait_until(has_installed, &i, CLUSTER_WAIT_MS),
+		"n%" PRIu32 " is given no snapshot", node);
+	f->installs++;
+	say(f, "n%" PRIu32 " has installed a snapshot", node);
+}
+
 /* --- the network ------------------------------------------------------------------------- */
 
 /* Two groups, drawn; or one way from one node to the others. */
@@ -266,6 +377,8 @@ static const struct kind kinds[] = {
 	{"disk is slow", NULL, false, 3, 2, slow_begin, disk_end},
 	{"disk is full", NULL, false, 3, 8, full_begin, disk_end},
 	{"disk fails", NULL, false, 3, 2, error_begin, error_end},
+	{"snapshots damaged", NULL, false, 3, 1, damage_begin, restart_end},
+	{"left behind", NULL, false, 2, 1, behind_begin, behind_end},
 	{"pause", NULL, false, 4, 2, pause_begin, pause_end},
 	{"link down", "packet xdp", false, 4, 2, link_begin, link_end},
 	{"cut", NULL, true, 5, 2, cut_begin, network_end},
@@ -331,6 +444,8 @@ void faults_round(struct faults *f)
 	k->end(f, &fault);
 	if (beside)
 		beside->end(f, &other);
+	if (fault.installs)
+		wait_installed(f, fault.node);
 	clock_sleep(below(f, CALM_MS_MAX) * CLOCK_MS);
 }
 
@@ -340,5 +455,5 @@ void faults_print(const struct faults *f)
 		if (has(f, &kinds[i]))
 			printf("%s%s %" PRIu32, i ? ", " : "", kinds[i].name, f->counts[i]);
 	}
-	printf("\n");
+	printf("; %" PRIu64 " snapshots installed\n", f->installs);
 }

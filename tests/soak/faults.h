@@ -19,7 +19,8 @@ struct faults {
 	struct sim_random random;
 	uint64_t begun_ns; /* of the run, for the lines that tell it */
 	uint32_t counts[32];
-	size_t kinds; /* that this link has */
+	uint64_t installs; /* by who had no state any more, or was left behind */
+	size_t kinds;      /* that this link has */
 };
 
 void faults_create(struct faults *f, struct cluster *c, struct disks *disks, uint64_t seed);
