@@ -147,13 +147,13 @@ static void log_contradiction(struct node *n)
 
 /*
  * The store is made anew of the log: a long one takes its time, and says so once a second; not
- * while it waits for a leader, who knows what is committed.
+ * while it waits for a leader, who knows what is committed, or for a state that the log follows.
  */
 static void log_replay(struct node *n)
 {
 	struct raft_status s;
 
-	if (n->now_ns < n->replay_ns)
+	if (n->now_ns < n->replay_ns || n->install.held)
 		return;
 	node_raft_status(n, &s);
 	if (s.applied >= s.replay_last) {

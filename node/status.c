@@ -430,7 +430,7 @@ size_t node_status_text(struct node *n, char *out, size_t size_max)
 	if (raft.role == RAFT_LEADER || (n->raft && !raft.leader))
 		majority_fault(n, &raft, &t);
 	refused_fault(n, &t);
-	if (raft.role == RAFT_LEADER && raft.applied < raft.replay_last)
+	if (raft.role == RAFT_LEADER && raft.applied < raft.replay_last && !n->install.held)
 		metrics_line(&t,
 			     "warning this leader was just started and applies its log, %" PRIu64
 			     " of %" PRIu64 " entries so far: requests wait for that\n",
