@@ -377,7 +377,7 @@ static const char *wait_text(enum formation_wait wait)
 	case FORMATION_WAIT_DIGEST:
 		return "has another initial-cluster or initial-cluster-token";
 	case FORMATION_WAIT_ORIGIN:
-		return "begins from another snapshot";
+		return "begins from another snapshot than this one, or one of the two from none";
 	case FORMATION_WAIT_CLUSTER:
 		return "belongs to a cluster that this directory is not of";
 	case FORMATION_WAIT_EXISTING:
