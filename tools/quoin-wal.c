@@ -350,6 +350,15 @@ static void notes(const struct wal_inspect_result *r)
 			      r->snapshots_damaged[i].error == -EBADMSG
 				      ? "not the block that belongs there"
 				      : strerror(-r->snapshots_damaged[i].error));
+	if (r->snapshot_count > 0 && r->snapshots[0].index > r->last_index && !r->live &&
+	    r->verdict != WAL_DAMAGED)
+		(void)fprintf(
+			stderr,
+			"quoin-wal: the snapshot of index %" PRIu64 " term %" PRIu64
+			" reaches further than the log: its install was cut short, or the log "
+			"lost its end, and the next start of the node begins the log behind "
+			"it\n",
+			r->snapshots[0].index, r->snapshots[0].term);
 	if (r->torn_bytes > 0)
 		(void)fprintf(stderr,
 			      "quoin-wal: %" PRIu32 " bytes at offset %" PRIu32

@@ -380,11 +380,45 @@ static void V14_a_log_that_ends_before_its_mark(void **state)
 	end(&f);
 }
 
+static void snapshot_take(struct wal *w, raft_index index)
+{
+	static uint8_t data[3 * BLOCK_PAYLOAD];
+	uint64_t seq;
+
+	assert_int_equal(wal_snapshot_begin(w, index, 1, NULL, 0), 0);
+	wal_snapshot_write(w, data, sizeof(data), 0);
+	wal_snapshot_finish(w);
+	while (wal_snapshot_result(w) == -EINPROGRESS)
+		assert_int_equal(wal_poll(w, 0, &seq), 0);
+	assert_int_equal(wal_snapshot_result(w), 0);
+}
+
+/* What the log ends with is not all that the directory has (deploy.md, "A lost majority"). */
+static void S10_a_snapshot_that_reaches_further_than_the_log_is_told(void **state)
+{
+	static char out[4096];
+	char error[WAL_ERROR_MAX];
+	struct wal_recovered found;
+	struct fixture f;
+	struct wal *w;
+
+	(void)state;
+	begin(&f);
+	for (raft_index beyond = 0; beyond < 2; beyond++) {
+		assert_int_equal(wal_open(&w, &f.options, &found, error), 0);
+		snapshot_take(w, found.last_index + beyond);
+		assert_int_equal(wal_close(w), 0);
+		assert_int_equal(run_on(&f, "verify", out, sizeof(out)), 0);
+		if (!strstr(out, " reaches further than the log: ") != !beyond)
+			fail_msg("%s", out);
+	}
+	end(&f);
+}
+
 /* They are listed, and with verify read whole: the block that is not right is named. */
 static void W21_snapshots_are_listed_and_read(void **state)
 {
 	static char out[256 * 1024];
-	static uint8_t data[3 * BLOCK_PAYLOAD];
 	const struct raft_snapshot offer = {200, 2, 2 * BLOCK_FILE_STEP, 0};
 	struct wal_recovered found;
 	char error[WAL_ERROR_MAX];
@@ -395,12 +429,7 @@ static void W21_snapshots_are_listed_and_read(void **state)
 	(void)state;
 	begin(&f);
 	assert_int_equal(wal_open(&w, &f.options, &found, error), 0);
-	assert_int_equal(wal_snapshot_begin(w, 100, 1, NULL, 0), 0);
-	wal_snapshot_write(w, data, sizeof(data), 0);
-	wal_snapshot_finish(w);
-	while (wal_snapshot_result(w) == -EINPROGRESS)
-		assert_int_equal(wal_poll(w, 0, &seq), 0);
-	assert_int_equal(wal_snapshot_result(w), 0);
+	snapshot_take(w, 100);
 	/* What there is of one that is pulled is named, and nothing is wrong with it. */
 	assert_int_equal(wal_pull_begin(w, &offer), 0);
 	while (w->writer.step != SNAPSHOT_WRITE)
@@ -554,6 +583,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(V22_a_flipped_bit_past_the_end_is_told),
 		cmocka_unit_test(V25_a_segment_whose_new_name_was_lost),
 		cmocka_unit_test(the_program),
+		cmocka_unit_test(S10_a_snapshot_that_reaches_further_than_the_log_is_told),
 		cmocka_unit_test(W21_snapshots_are_listed_and_read),
 		cmocka_unit_test(its_exit_statuses),
 		cmocka_unit_test(F25_a_log_without_its_cluster),
