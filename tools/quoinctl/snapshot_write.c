@@ -85,7 +85,7 @@ static int in_the_way(char error[ERROR_SIZE], const char *part, int err)
 	if (err == EWOULDBLOCK)
 		snprintf(error, ERROR_SIZE, "%.300s: another save writes it: nothing was saved",
 			 part);
-	else if (err == EISDIR || err == ELOOP)
+	else if (err == EISDIR || err == ELOOP || err == ENXIO || err == EINVAL)
 		snprintf(error, ERROR_SIZE,
 			 "%.300s is in the way, and no file: remove it, or name another file; "
 			 "nothing was saved",
@@ -114,7 +114,7 @@ int snapshot_create(struct snapshot_writer **out, const char *path, char error[E
 	snprintf(w->path, sizeof(w->path), "%s", path);
 	snprintf(w->part, sizeof(w->part), "%s.part", path);
 	/* What an earlier attempt left that was killed is nobody's; what is locked is another's. */
-	w->fd = open(w->part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	w->fd = open(w->part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (w->fd < 0 || flock(w->fd, LOCK_EX | LOCK_NB) || ftruncate(w->fd, 0)) {
 		int err = errno;
 

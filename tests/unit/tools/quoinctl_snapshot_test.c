@@ -221,6 +221,15 @@ static void what_is_in_the_way_is_named(void **state)
 	save(node[0].udp);
 	must_fail(1, ".part is in the way, and no file: remove it, or name another file");
 	assert_int_equal(rmdir(part), 0);
+	for (int reader = 0; reader < 2; reader++) {
+		assert_int_equal(mkfifo(part, 0600), 0);
+		fd = reader ? open(part, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+		save(node[0].udp);
+		must_fail(1, ".part is in the way, and no file: remove it, or name another file");
+		assert_int_equal(unlink(part), 0);
+		if (reader)
+			close(fd);
+	}
 	fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	save(node[0].udp);
