@@ -431,8 +431,9 @@ void raft_members_told(struct raft *r, const struct raft_members *members, raft_
 
 /*
  * One is met who is of the cluster, as he says, and of no table that this member has, or has no
- * directory there: it lags, and cannot know. He may lead, or stand, whatever this member's table
- * says (thesis 4.1), and counts nowhere here; that nothing else is taken from him is the caller's.
+ * directory there, or that table has elsewhere: it lags, and cannot know. He may lead, or stand,
+ * whatever this member's table says (thesis 4.1), and elects nobody here; that nothing else is
+ * taken from him, but as a witness if a table has his directory, is the caller's.
  * In place of whoever was met before; id 0: nobody. Nothing on a leader, and over as this member
  * leads.
  */
